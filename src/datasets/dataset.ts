@@ -1,0 +1,59 @@
+/** Where an image's bytes are: a file of its own, or a range inside an archive that is read in place. */
+export type ImageSource =
+  | { kind: 'file'; file: string }
+  /** `length` stored bytes at `offset` of an archive; `size` is the unpacked length of a deflated member. */
+  | { kind: 'range'; file: string; offset: number; length: number; deflated?: { size: number } }
+  /** One cell of a Parquet file with image bytes. */
+  | { kind: 'parquet'; file: string; column: string; row: number }
+
+/** A value of a grouping column; null where the data set does not say. */
+export type GroupValue = string | number | null
+
+/** One image of a data set, with everything that scoring and grouping need. */
+export interface Item {
+  /** Unique within the data set, stable between runs (usually the path below the data folder). */
+  id: string
+  image: ImageSource
+  /** Accepted class indices; empty when the item's class has none among the choices. */
+  labels: readonly number[]
+  /** The class as the data set names it. */
+  label: string
+  /** region, country, income, household and any further column of the manifest. */
+  groups: Readonly<Record<string, GroupValue>>
+}
+
+/** A rule that makes accepted class indices of a data set's own labels, versioned by its content. */
+export interface LabelMap {
+  name: string
+  /** SHA-256 over the mapping's content, part of every result's key. */
+  hash: string
+}
+
+/** Which of the model's classes compete: all of them, or a subset (others are masked out before ranking). */
+export type Choices = 'all' | readonly number[]
+
+/** A data set made ready for evaluation: a plain list of items and what the result's key needs. */
+export interface Dataset {
+  name: string
+  items: readonly Item[]
+  /** Names of the label space that `labels` index into (ImageNet's 1,000 unless the data set has its own). */
+  classes: readonly string[]
+  /** `imagenet-1k` when `classes` is ImageNet's list in wnid order, else `own`. */
+  labelSpace: 'imagenet-1k' | 'own'
+  labelMap: LabelMap
+  choices: Choices
+  /** SHA-256 over ids, labels, groups and image sizes: changes when the content does. */
+  hash: string
+  /** Names of the grouping columns that `groups` may hold, in the data set's order. */
+  columns: readonly string[]
+  /** Rows that could not become items, each with its reason; reported, never silently dropped. */
+  problems: readonly Problem[]
+}
+
+/** A row of the source that is not an item, and why. */
+export interface Problem {
+  id: string
+  /** `missing-file`, `unknown-class`, … */
+  code: string
+  message: string
+}

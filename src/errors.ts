@@ -1,0 +1,51 @@
+/** What went wrong, in the few kinds that a caller can act on. */
+export type ErrorKind = 'input' | 'data' | 'weights' | 'network' | 'storage' | 'internal'
+
+/**
+ * The one error type that geogap throws on purpose. The message is one line, lower case, names the value and says what
+ * exists. `code` is stable and meant for programs.
+ */
+export class GeogapError extends Error {
+  readonly kind: ErrorKind
+  readonly code: string
+
+  constructor(kind: ErrorKind, code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'GeogapError'
+    this.kind = kind
+    this.code = code
+  }
+}
+
+/** A wrong argument, name or file content given by the caller. */
+export const inputError = (code: string, message: string): GeogapError => new GeogapError('input', code, message)
+
+/** The names closest to `name` by edit distance, nearest first. */
+export function nearest(name: string, known: Iterable<string>, count = 3): string[] {
+  const wanted = name.toLowerCase()
+  return [...known]
+    .map(candidate => ({ candidate, distance: editDistance(wanted, candidate.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
+    .slice(0, count)
+    .map(({ candidate }) => candidate)
+}
+
+/** `unknown model: resnet51; nearest: resnet50, resnet50d` */
+export function unknownName(what: string, name: string, known: Iterable<string>): GeogapError {
+  const close = nearest(name, known)
+  const hint = close.length > 0 ? `; nearest: ${close.join(', ')}` : '; none exist'
+  return inputError(`unknown-${what.replaceAll(' ', '-')}`, `unknown ${what}: ${name}${hint}`)
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      row.push(Math.min(previous[j]! + 1, row[j - 1]! + 1, substitution))
+    }
+    previous = row
+  }
+  return previous[b.length]!
+}

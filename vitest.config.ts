@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    maxWorkers: 2,
+    pool: 'forks',
+    env: { NODE_OPTIONS: '--import tsx' },
+    reporters: ['default', './scripts/closingLine.ts'],
+  },
+})
