@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto'
+import { open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+const chunk = 1 << 28
+
+/**
+ * Writes `file` so that readers see nothing or all of it: a temporary name beside it, fsync, rename, fsync of the folder.
+ * When `write` fails the temporary file is removed and the error passes on.
+ */
+export async function writeAtomically(file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
+  const temporary = temporaryName(file)
+  const handle = await open(temporary, 'wx')
+  try {
+    try {
+      await write(handle)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, file)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  await syncFolder(dirname(file))
+}
+
+/** A name beside `file` that no other process or call uses. */
+export const temporaryName = (file: string): string => `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
+
+/** Makes renames in `folder` durable; a no-op where folders cannot be opened (Windows). */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Fills `bytes` from `position` on; returns how many bytes there were. */
+export async function readFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<number> {
+  let done = 0
+  while (done < bytes.length) {
+    const length = Math.min(chunk, bytes.length - done)
+    const { bytesRead } = await handle.read(bytes, done, length, position + done)
+    if (bytesRead === 0) break
+    done += bytesRead
+  }
+  return done
+}
+
+/** Writes all of `bytes` at the handle's own position. */
+export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  let done = 0
+  while (done < bytes.length) {
+    const { bytesWritten } = await handle.write(bytes, done, Math.min(chunk, bytes.length - done), null)
+    done += bytesWritten
+  }
+}

@@ -1,0 +1,130 @@
+import type { FileHandle } from 'node:fs/promises'
+import { readFully, writeAtomically, writeFully } from '../files.ts'
+import { inputError } from '../errors.ts'
+import { parseHeader, type Header, type HeaderTensor } from './safetensorsHeader.ts'
+import {
+  badWeights,
+  dtypeBytes,
+  openWeights,
+  shown,
+  sizeOf,
+  type Dtype,
+  type TensorEntry,
+  type TensorFile,
+} from './tensors.ts'
+
+export { readTensor, type Dtype, type TensorData, type TensorEntry, type TensorFile } from './tensors.ts'
+
+const headerLimit = 100_000_000
+
+/**
+ * The tensors of a safetensors file, by the rules of the format's reference reader: header of at most 100 MB, data
+ * without holes, overlaps or trailing bytes, lengths that match shapes, no key twice. Only the header is read.
+ * @throws GeogapError `bad-safetensors` that says what is wrong.
+ */
+export async function readSafetensors(file: string): Promise<TensorFile> {
+  const { handle, size } = await openWeights(file)
+  try {
+    const { header, dataStart } = await readHeader(handle, file, size)
+    return {
+      file,
+      tensors: checkedEntries(header, file, dataStart, size),
+      metadata: Object.fromEntries(header.metadata),
+    }
+  } finally {
+    await handle.close()
+  }
+}
+
+async function readHeader(
+  handle: FileHandle,
+  file: string,
+  size: number,
+): Promise<{ header: Header; dataStart: number }> {
+  const prefix = new Uint8Array(8)
+  if ((await readFully(handle, prefix, 0)) < 8) throw bad(file, `${size} bytes are too few for a header`)
+  const length = new DataView(prefix.buffer).getBigUint64(0, true)
+  if (length > headerLimit) throw bad(file, `its header claims ${length} bytes, more than ${headerLimit}`)
+  const bytes = new Uint8Array(Math.min(Number(length), Math.max(0, size - 8)))
+  if (bytes.length < length || (await readFully(handle, bytes, 8)) < length)
+    throw bad(file, `its header claims ${length} bytes, more than the file has`)
+  try {
+    const header = parseHeader(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+    return { header, dataStart: 8 + bytes.length }
+  } catch (error) {
+    throw bad(file, `its header is not valid: ${headerFault(error)}`)
+  }
+}
+
+const headerFault = (error: unknown): string => (error instanceof SyntaxError ? error.message : 'it is not UTF-8')
+
+function checkedEntries(header: Header, file: string, dataStart: number, size: number): Map<string, TensorEntry> {
+  const byOffset = [...header.tensors].sort(([, a], [, b]) => a.start - b.start || a.end - b.end)
+  let end = 0
+  for (const [name, tensor] of byOffset) {
+    if (tensor.start !== end || tensor.end < tensor.start)
+      throw bad(file, `tensor ${shown(name)} lies at ${tensor.start} to ${tensor.end}, not from ${end} on`)
+    checkLength(file, name, tensor)
+    end = tensor.end
+  }
+  if (dataStart + end !== size) throw bad(file, `its tensors end at byte ${dataStart + end}, the file at ${size}`)
+  return new Map([...header.tensors].map(([name, tensor]) => [name, entryOf(name, tensor, file, dataStart)]))
+}
+
+function checkLength(file: string, name: string, { dtype, shape, start, end }: HeaderTensor): void {
+  if (!isDtype(dtype))
+    throw bad(file, `tensor ${shown(name)} has dtype ${shown(dtype)}; known: ${Object.keys(dtypeBytes).join(', ')}`)
+  const count = sizeOf(shape)
+  if (count === undefined || count * dtypeBytes[dtype] !== end - start)
+    throw bad(file, `tensor ${shown(name)} of shape ${shape.join('×')} and dtype ${dtype} has ${end - start} bytes`)
+}
+
+const isDtype = (dtype: string): dtype is Dtype => Object.hasOwn(dtypeBytes, dtype)
+
+const entryOf = (name: string, tensor: HeaderTensor, file: string, dataStart: number): TensorEntry => ({
+  name,
+  dtype: tensor.dtype as Dtype,
+  shape: tensor.shape,
+  file,
+  offset: dataStart + tensor.start,
+  length: tensor.end - tensor.start,
+})
+
+const bad = (file: string, what: string) => badWeights('bad-safetensors', file, what)
+
+/** A float32 tensor to be written; `data` is row-major. */
+export interface NamedTensor {
+  name: string
+  shape: readonly number[]
+  data: Float32Array
+}
+
+/**
+ * Writes float32 tensors as a safetensors file, whole or not at all, with the data aligned to 8 bytes.
+ * @throws GeogapError `bad-tensors` for a name twice, a reserved name, or data that does not fit its shape.
+ */
+export async function writeSafetensors(file: string, tensors: readonly NamedTensor[]): Promise<void> {
+  const header = encodeHeader(tensors)
+  await writeAtomically(file, async handle => {
+    await writeFully(handle, header)
+    for (const { data } of tensors)
+      await writeFully(handle, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  })
+}
+
+function encodeHeader(tensors: readonly NamedTensor[]): Uint8Array {
+  const fields = new Map<string, unknown>([['__metadata__', { format: 'pt' }]])
+  let end = 0
+  for (const { name, shape, data } of tensors) {
+    if (fields.has(name)) throw inputError('bad-tensors', `tensor name twice or reserved: ${shown(name)}`)
+    if (sizeOf(shape) !== data.length)
+      throw inputError('bad-tensors', `tensor ${shown(name)} of shape ${shape.join('×')} has ${data.length} values`)
+    fields.set(name, { dtype: 'F32', shape, data_offsets: [end, (end += data.byteLength)] })
+  }
+  const json = Buffer.from(JSON.stringify(Object.fromEntries(fields)))
+  const length = Math.ceil(json.length / 8) * 8
+  const header = Buffer.alloc(8 + length, ' ')
+  header.writeBigUInt64LE(BigInt(length))
+  header.set(json, 8)
+  return header
+}

@@ -1,0 +1,124 @@
+import { open, stat, type FileHandle } from 'node:fs/promises'
+import { GeogapError, inputError } from '../errors.ts'
+import { readFully } from '../files.ts'
+
+/** Bytes per value of every element type that a weight file may hold. */
+export const dtypeBytes = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const
+
+export type Dtype = keyof typeof dtypeBytes
+
+/** Where a tensor's values lie: little-endian, row-major, `length` bytes from the absolute byte `offset` of `file`. */
+export interface TensorEntry {
+  name: string
+  dtype: Dtype
+  shape: readonly number[]
+  file: string
+  offset: number
+  length: number
+  /** The values themselves, where they do not lie in the file in row-major order (a transposed view, say). */
+  data?: Uint8Array
+}
+
+export interface TensorFile {
+  file: string
+  tensors: Map<string, TensorEntry>
+  metadata: Record<string, string>
+}
+
+export type TensorData = Float32Array | Float64Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array
+
+/** An error about the content of a weight file. Names from the file are shown quoted and cut. */
+export const badWeights = (code: string, file: string, what: string): GeogapError =>
+  new GeogapError('weights', code, `cannot read weights ${shown(file, 300)}: ${what}`)
+
+/** A name that came from a file, fit for one line of an error. */
+export function shown(name: string, limit = 80): string {
+  const quoted = JSON.stringify(name.length > limit ? `${name.slice(0, limit)}…` : name)
+  return quoted.replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?')
+}
+
+/** Opens a weight file for reading; anything but a plain file is refused. */
+export async function openWeights(file: string): Promise<{ handle: FileHandle; size: number }> {
+  const found = await stat(file).catch(() => undefined)
+  if (!found) throw inputError('no-weights-file', `no such weights file: ${shown(file, 300)}`)
+  if (!found.isFile()) throw inputError('no-weights-file', `not a plain file: ${shown(file, 300)}`)
+  return { handle: await open(file, 'r'), size: found.size }
+}
+
+/** Number of values, or undefined when it cannot be counted exactly. */
+export function sizeOf(shape: readonly number[]): number | undefined {
+  const size = shape.reduce((product, length) => product * length, 1)
+  return Number.isSafeInteger(size) ? size : undefined
+}
+
+/**
+ * Reads one tensor, float16 and bfloat16 widened to float32, BOOL as bytes 0 and 1.
+ * @throws GeogapError `weights-truncated` when the file became shorter since its entries were read.
+ */
+export async function readTensor(entry: TensorEntry): Promise<TensorData> {
+  if (entry.data) return typed(entry.dtype, new Uint8Array(entry.data))
+  const handle = await open(entry.file, 'r')
+  try {
+    return typed(entry.dtype, await readBytes(handle, entry))
+  } finally {
+    await handle.close()
+  }
+}
+
+async function readBytes(handle: FileHandle, entry: TensorEntry): Promise<Uint8Array> {
+  const bytes = new Uint8Array(entry.length)
+  const found = await readFully(handle, bytes, entry.offset)
+  if (found === entry.length) return bytes
+  const what = `tensor ${shown(entry.name)} needs ${entry.length} bytes at ${entry.offset}, the file has ${found}`
+  throw badWeights('weights-truncated', entry.file, what)
+}
+
+/** `bytes` must start at the beginning of their buffer. */
+function typed(dtype: Dtype, bytes: Uint8Array): TensorData {
+  const { buffer, length } = bytes
+  switch (dtype) {
+    case 'F32':
+      return new Float32Array(buffer, 0, length / 4)
+    case 'F64':
+      return new Float64Array(buffer, 0, length / 8)
+    case 'F16':
+      return widenHalf(new Uint16Array(buffer, 0, length / 2))
+    case 'BF16':
+      return widenBrain(new Uint16Array(buffer, 0, length / 2))
+    case 'I64':
+      return new BigInt64Array(buffer, 0, length / 8)
+    case 'I32':
+      return new Int32Array(buffer, 0, length / 4)
+    case 'I16':
+      return new Int16Array(buffer, 0, length / 2)
+    case 'I8':
+      return new Int8Array(buffer, 0, length)
+    case 'U8':
+    case 'BOOL':
+      return bytes
+  }
+}
+
+function widenBrain(halves: Uint16Array): Float32Array {
+  const bits = new Uint32Array(halves.length)
+  for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16
+  return new Float32Array(bits.buffer)
+}
+
+let halfTable: Float32Array | undefined
+
+function widenHalf(halves: Uint16Array): Float32Array {
+  const table = (halfTable ??= Float32Array.from({ length: 65536 }, (_, bits) => halfValue(bits)))
+  const values = new Float32Array(halves.length)
+  for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]!]!
+  return values
+}
+
+function halfValue(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1
+  const exponent = (bits >> 10) & 31
+  const fraction = bits & 1023
+  if (exponent === 0) return sign * fraction * 2 ** -24
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}
