@@ -1,0 +1,124 @@
+import { inputError } from '../errors.ts'
+import { type Interval, wilson } from './intervals.ts'
+
+/** What happened to the images of one cell (a group, a class, a cluster): whole numbers, or sums of weights. */
+export interface Counts {
+  /** Images with a prediction. */
+  n: number
+  /** Of these, images whose first class is accepted. */
+  top1: number
+  /** Of these, images with an accepted class among the first five, where that was recorded. */
+  top5?: number
+  /** Images without a prediction (unreadable, failed), not part of `n`. */
+  errors?: number
+}
+
+export interface GroupCounts extends Counts {
+  group: string
+}
+
+/** Accuracies are shares in 0 … 1; null where no image has a prediction. */
+export interface Accuracy {
+  n: number
+  errors: number
+  top1: number | null
+  top5: number | null
+  /** Wilson's interval of `top1`. */
+  interval: Interval | null
+  interval5: Interval | null
+  /** Why `top1` is null. */
+  reason: string | null
+}
+
+/** Micro accuracy of one cell: the mean over its images. Errors: bad-counts. */
+export function accuracy(counts: Counts, confidence = 0.95): Accuracy {
+  checkCounts(counts)
+  const { n, top1, top5, errors = 0 } = counts
+  const empty = n === 0
+  return {
+    n,
+    errors,
+    top1: empty ? null : top1 / n,
+    top5: empty || top5 === undefined ? null : top5 / n,
+    interval: wilson(top1, n, confidence),
+    interval5: top5 === undefined ? null : wilson(top5, n, confidence),
+    reason: empty ? (errors > 0 ? `all ${errors} images failed` : 'no images') : null,
+  }
+}
+
+/** One row a group, in the order given. Errors: bad-counts, duplicate-group. */
+export function accuracyByGroup(groups: readonly GroupCounts[], confidence = 0.95): (Accuracy & { group: string })[] {
+  checkGroups(groups)
+  return groups.map(counts => ({ group: counts.group, ...accuracy(counts, confidence) }))
+}
+
+/** Macro accuracy: the plain mean over the classes that have images. */
+export function macroAccuracy(classes: readonly Counts[]): {
+  value: number | null
+  classes: number
+  reason: string | null
+} {
+  const shares = classes.map(c => accuracy(c).top1).filter(share => share !== null)
+  if (shares.length === 0) return { value: null, classes: 0, reason: 'no class has images' }
+  return { value: shares.reduce((sum, share) => sum + share, 0) / shares.length, classes: shares.length, reason: null }
+}
+
+/** All cells added up; `top5` only where every non-empty cell has it. */
+export function sumCounts(cells: readonly Counts[]): Required<Omit<Counts, 'top5'>> & { top5?: number } {
+  const sum = { n: 0, top1: 0, errors: 0 }
+  let top5: number | undefined = 0
+  for (const cell of cells) {
+    sum.n += cell.n
+    sum.top1 += cell.top1
+    sum.errors += cell.errors ?? 0
+    if (cell.n > 0) top5 = cell.top5 === undefined || top5 === undefined ? undefined : top5 + cell.top5
+  }
+  return top5 === undefined ? sum : { ...sum, top5 }
+}
+
+/** A cell of a counts cube: grouping columns and counts. */
+export interface CubeCell extends Counts {
+  groups: Readonly<Record<string, string | number | null>>
+}
+
+/**
+ * The cube added up by one column or an intersection of columns; the group's name joins the values with ` × `. Cells
+ * without a value in one of the columns are left out and counted in `unknown`.
+ */
+export function groupBy(
+  cells: readonly CubeCell[],
+  columns: readonly string[],
+): { groups: GroupCounts[]; unknown: Counts } {
+  const byName = new Map<string, CubeCell[]>()
+  const unknown: CubeCell[] = []
+  for (const cell of cells) {
+    const values = columns.map(column => cell.groups[column] ?? null)
+    if (values.includes(null)) unknown.push(cell)
+    else {
+      const name = values.join(' × ')
+      const members = byName.get(name)
+      if (members) members.push(cell)
+      else byName.set(name, [cell])
+    }
+  }
+  const groups = [...byName].map(([group, members]) => ({ group, ...sumCounts(members) }))
+  return { groups: groups.sort((a, b) => (a.group < b.group ? -1 : 1)), unknown: sumCounts(unknown) }
+}
+
+export function checkCounts(counts: Counts, name?: string): void {
+  const { n, top1, top5 = top1, errors = 0 } = counts
+  const good = n >= 0 && n < Infinity && top1 >= 0 && top1 <= top5 && top5 <= n && errors >= 0 && errors < Infinity
+  if (good) return
+  const where = name === undefined ? '' : ` of ${name}`
+  const five = counts.top5 === undefined ? '' : `, top5 ${counts.top5}`
+  throw inputError('bad-counts', `impossible counts${where}: n ${n}, top1 ${top1}${five}, errors ${errors}`)
+}
+
+export function checkGroups(groups: readonly GroupCounts[]): void {
+  const seen = new Set<string>()
+  for (const counts of groups) {
+    checkCounts(counts, counts.group)
+    if (seen.has(counts.group)) throw inputError('duplicate-group', `duplicate group: ${counts.group}`)
+    seen.add(counts.group)
+  }
+}

@@ -1,0 +1,88 @@
+import { checkGroups, type GroupCounts } from './accuracy.ts'
+import { type Estimate, newcombe, undefinedEstimate } from './intervals.ts'
+
+/** Groups smaller than this are left out of a disparity and listed instead. */
+export const defaultMinN = 30
+
+export interface Disparity {
+  /** Largest minus smallest accuracy (equation 3: the maximum over all pairs), share in 0 … 1. */
+  disparity: number | null
+  /** Worst divided by best accuracy, 0 … 1. */
+  ratio: number | null
+  best: string | null
+  worst: string | null
+  bestAccuracy: number | null
+  worstAccuracy: number | null
+  /** Number of groups compared. */
+  groups: number
+  /** Groups with fewer than `minN` predicted images. */
+  leftOut: { group: string; n: number }[]
+  /** Why a value is null. */
+  reason: string | null
+}
+
+/**
+ * Geographic disparity of one model on one benchmark: over groups of at least `minN` images, best minus worst accuracy
+ * (section 3.2, equation 3). Ties go to the group that comes first. Errors: bad-counts, duplicate-group.
+ */
+export function disparity(groups: readonly GroupCounts[], minN = defaultMinN): Disparity {
+  const { kept, leftOut } = largeEnough(groups, minN)
+  const empty = { disparity: null, ratio: null, best: null, worst: null, bestAccuracy: null, worstAccuracy: null }
+  if (kept.length < 2) return { ...empty, groups: kept.length, leftOut, reason: tooFew(kept.length, minN) }
+  const share = (c: GroupCounts): number => c.top1 / c.n
+  const best = kept.reduce((a, b) => (share(b) > share(a) ? b : a))
+  const worst = kept.reduce((a, b) => (share(b) < share(a) ? b : a))
+  const zero = share(best) === 0
+  return {
+    disparity: share(best) - share(worst),
+    ratio: zero ? null : share(worst) / share(best),
+    best: best.group,
+    worst: worst.group,
+    bestAccuracy: share(best),
+    worstAccuracy: share(worst),
+    groups: kept.length,
+    leftOut,
+    reason: zero ? 'no ratio: the best group has accuracy 0' : null,
+  }
+}
+
+/** The groups with at least `minN` (and at least one) images, and the others. */
+export function largeEnough(
+  groups: readonly GroupCounts[],
+  minN: number,
+): { kept: GroupCounts[]; leftOut: { group: string; n: number }[] } {
+  checkGroups(groups)
+  const large = (c: GroupCounts): boolean => c.n >= Math.max(1, minN)
+  return {
+    kept: groups.filter(large),
+    leftOut: groups.filter(c => !large(c)).map(({ group, n }) => ({ group, n })),
+  }
+}
+
+export const tooFew = (count: number, minN: number): string =>
+  `${count === 0 ? 'no group' : 'only one group'} with at least ${minN} images`
+
+/**
+ * Accuracy of group `a` minus accuracy of group `b`, by default Europe minus Africa as the paper's figures use it, with
+ * Newcombe's interval. Null where a group is absent or empty.
+ */
+export function pairDifference(
+  groups: readonly GroupCounts[],
+  a = 'Europe',
+  b = 'Africa',
+  confidence = 0.95,
+): Estimate {
+  checkGroups(groups)
+  const [first, second] = [a, b].map(name => groups.find(c => c.group === name))
+  if (!first) return undefinedEstimate(`no group ${a}`)
+  if (!second) return undefinedEstimate(`no group ${b}`)
+  const [x, y] = [first, second].map(c => ({ hits: c.top1, n: c.n })) as [Share, Share]
+  const interval = newcombe(x, y, confidence)
+  if (!interval) return undefinedEstimate(`no images in ${x.n === 0 ? a : b}`)
+  return { value: x.hits / x.n - y.hits / y.n, interval, reason: null }
+}
+
+interface Share {
+  hits: number
+  n: number
+}
