@@ -1,0 +1,101 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createGraph, type Graph, input, output, weights } from '../src/graph/graph.ts'
+import { multiplyAdds } from '../src/graph/cost.ts'
+import { similarity } from '../src/graph/blocks/similarity.ts'
+import { encode } from '../src/graph/onnx.ts'
+import { createSession } from '../src/inference/session.ts'
+import { architectures } from '../src/models/architectures.ts'
+import { bindWeights } from '../src/models/bind.ts'
+import { type Architecture } from '../src/models/families/family.ts'
+import { readSafetensors } from '../src/models/safetensors.ts'
+import { formulaImages, type FormulaTensor, writeFormulaWeights } from './formula.ts'
+
+export interface GoldenCase {
+  model: string
+  input: { name: string; batch: number; size: number }
+  outputs: Record<string, number[][]>
+  tensors: FormulaTensor[]
+  token_ids?: number[][]
+  attention_mask?: number[][]
+}
+
+export interface CaseResult {
+  /** Largest |ours - expected| over the expected output's deviation, over all outputs. */
+  worst: number
+  detail: string
+}
+
+/** The golden files call OpenCLIP's models `clip_<name>`; the catalogue knows them by OpenCLIP's own names. */
+export function architectureOfCase({ model }: GoldenCase): Architecture | undefined {
+  return architectures[model] ?? architectures[model.replace(/^clip_/, 'clip:')]
+}
+
+export async function checkCase(golden: GoldenCase, folder: string): Promise<CaseResult> {
+  const architecture = architectureOfCase(golden)!
+  const file = join(folder, `${golden.model}.safetensors`)
+  await writeFormulaWeights(file, golden.tensors)
+  try {
+    const started = performance.now()
+    const { batch, size, name } = golden.input
+    const graph = graphOf(architecture, size)
+    const { folder: real, bind } = await bindWeights(graph, [await readSafetensors(file)], architecture.names)
+    const session = await createSession(encode(graph, { bind }), { folder: real })
+    const loaded = performance.now()
+    const outputs = await session.run(await feeds(golden, formulaImages(name, size, batch)))
+    const ours = Object.fromEntries(Object.entries(outputs).map(([key, { data }]) => [key, data as Float32Array]))
+    await session.release()
+    const errors = Object.entries(golden.outputs).map(([key, expected]) => ({
+      key,
+      error: deviation(ours[key]!, expected.flat()),
+    }))
+    const gmac = (multiplyAdds(graph) / 1e9).toFixed(2)
+    return {
+      worst: Math.max(...errors.map(({ error }) => error)),
+      detail: `${errors.map(({ key, error }) => `${key} ${error.toExponential(1)}`).join(', ')}; ${gmac} GMAC, loaded in ${(loaded - started).toFixed(0)} ms`,
+    }
+  } finally {
+    await rm(file, { force: true })
+  }
+}
+
+function graphOf(architecture: Architecture, size: number): Graph {
+  const graph = createGraph()
+  const image = input(graph, 'image', 'float32', ['n', 3, size, size])
+  const w = weights(graph)
+  if (architecture.kind === 'classifier') {
+    output('logits', architecture.build(w, image, 1000).logits)
+  } else {
+    const tokens = input(graph, 'tokens', 'int64', ['t', architecture.context])
+    const mask = input(graph, 'mask', 'int64', ['t', architecture.context])
+    const imageEmbedding = output('image_embedding', architecture.image(w, image))
+    const textEmbedding = output('text_embedding', architecture.text(w, tokens, mask))
+    output('zero_shot_logits', similarity(imageEmbedding, textEmbedding, architecture.logitScale(w)))
+  }
+  return graph
+}
+
+async function feeds(golden: GoldenCase, images: Float32Array) {
+  const { Tensor } = await import('onnxruntime-node')
+  const { batch, size } = golden.input
+  const image = new Tensor('float32', images, [batch, 3, size, size])
+  if (!golden.token_ids) return { image }
+  const ids = golden.token_ids
+  const mask = golden.attention_mask ?? ids.map(row => row.map(id => (id === 0 ? 0 : 1)))
+  const int64 = (rows: number[][]) =>
+    new Tensor('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, rows[0]!.length])
+  return { image, tokens: int64(ids), mask: int64(mask) }
+}
+
+/** max |ours - expected| / std(expected); infinite where a value is missing or not a number. */
+function deviation(ours: Float32Array, expected: readonly number[]): number {
+  if (ours.length !== expected.length) return Infinity
+  const mean = expected.reduce((sum, value) => sum + value, 0) / expected.length
+  const variance = expected.reduce((sum, value) => sum + (value - mean) ** 2, 0) / expected.length
+  let worst = 0
+  for (const [i, value] of expected.entries()) {
+    const error = Math.abs(ours[i]! - value)
+    if (!(error <= worst)) worst = Number.isNaN(error) ? Infinity : error
+  }
+  return worst / Math.sqrt(variance)
+}

@@ -1,0 +1,24 @@
+import { type Graph, type Shape } from './graph.ts'
+import { volume } from './shapes.ts'
+
+/** Values that training would change: everything but running statistics and fixed kernels. */
+export function parameterCount(graph: Graph): number {
+  let count = 0
+  for (const { tensor, role } of graph.parameters.values()) {
+    if (role !== 'mean' && role !== 'variance' && role !== 'fixed') count += volume(tensor.shape)
+  }
+  return count
+}
+
+/** Multiply-adds of the convolutions and matrix products for one image (every run-time size taken as 1). */
+export function multiplyAdds(graph: Graph): number {
+  const size = (shape: Shape): number =>
+    volume(shape.map(dim => (typeof dim === 'number' ? dim : Number(/\d+/.exec(dim)?.[0] ?? 1))))
+  let total = 0
+  for (const { op, inputs, outputs } of graph.nodes) {
+    const [a, b] = inputs
+    if (op === 'Conv') total += size(outputs[0]!.shape) * size(b!.shape.slice(1))
+    else if (op === 'MatMul' || op === 'Gemm') total += size(outputs[0]!.shape) * size([a!.shape.at(-1)!])
+  }
+  return total
+}

@@ -1,0 +1,147 @@
+/*
+ * A graph is plain data: nodes in execution order over named tensors. Builders append to it through the functions of
+ * ops.ts, which infer shapes at once, so a mistake points at the line that made it. Parameters are declared with the
+ * shape that the architecture needs; their values are bound only when the graph is encoded, so one function gives the
+ * graph, the parameter count and the multiply-adds without any weights at hand.
+ */
+import { GeogapError } from '../errors.ts'
+
+export type DType =
+  'float32' | 'float16' | 'bfloat16' | 'float64' | 'uint8' | 'int8' | 'int16' | 'int32' | 'int64' | 'bool'
+
+/** A size, or the name of one known only at run time; `n*197` is a product of both. */
+export type Dim = number | string
+export type Shape = readonly Dim[]
+
+export interface Tensor {
+  readonly graph: Graph
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: Shape
+}
+
+/** Integers and integer lists are written plainly; floats are marked, for ONNX tells them apart. */
+export type Attribute = number | readonly number[] | string | { float: number }
+
+export interface Node {
+  readonly op: string
+  readonly inputs: readonly (Tensor | undefined)[]
+  readonly outputs: readonly Tensor[]
+  readonly attributes: Readonly<Record<string, Attribute>>
+}
+
+/** What a parameter is for: decides how fresh ones are drawn and which ones count as trained. */
+export type Role = 'weight' | 'bias' | 'scale' | 'mean' | 'variance' | 'fixed'
+
+export interface Parameter {
+  readonly tensor: Tensor
+  readonly role: Role
+}
+
+export interface Constant {
+  readonly tensor: Tensor
+  readonly data: Float32Array | BigInt64Array | Uint8Array
+}
+
+export interface Graph {
+  readonly inputs: Tensor[]
+  readonly nodes: Node[]
+  readonly parameters: Map<string, Parameter>
+  readonly constants: Map<string, Constant>
+  /** Intermediates and results under the names that users know: `features`, `logits`. */
+  readonly outputs: Map<string, Tensor>
+  count: number
+}
+
+/** A scope of parameter names; `at('blocks').at('0').get('weight', [3])` declares `blocks.0.weight`. */
+export interface Weights {
+  readonly graph: Graph
+  readonly path: string
+  at(name: string | number): Weights
+  /** The scopes `name.0` … `name.(count-1)`. */
+  each(name: string, count: number): Weights[]
+  get(name: string, shape: readonly number[], role?: Role): Tensor
+}
+
+export function createGraph(): Graph {
+  return { inputs: [], nodes: [], parameters: new Map(), constants: new Map(), outputs: new Map(), count: 0 }
+}
+
+export function input(graph: Graph, name: string, dtype: DType, shape: Shape): Tensor {
+  const tensor = { graph, name, dtype, shape }
+  graph.inputs.push(tensor)
+  return tensor
+}
+
+export function output(name: string, tensor: Tensor): Tensor {
+  tensor.graph.outputs.set(name, tensor)
+  return tensor
+}
+
+/** An inline constant of a few values; weights belong in parameters. */
+export function constant(graph: Graph, data: Constant['data'], shape: readonly number[]): Tensor {
+  const dtype = data instanceof Float32Array ? 'float32' : data instanceof BigInt64Array ? 'int64' : 'uint8'
+  const tensor: Tensor = { graph, name: `constant_${graph.count++}`, dtype, shape }
+  graph.constants.set(tensor.name, { tensor, data })
+  return tensor
+}
+
+export const scalar = (graph: Graph, value: number): Tensor => constant(graph, Float32Array.of(value), [])
+
+export const integers = (graph: Graph, values: readonly number[]): Tensor =>
+  constant(graph, BigInt64Array.from(values, BigInt), [values.length])
+
+/** Appends a node with freshly named outputs of the given types and shapes. */
+export function append(
+  graph: Graph,
+  op: string,
+  inputs: readonly (Tensor | undefined)[],
+  outputs: readonly { dtype: DType; shape: Shape }[],
+  attributes: Node['attributes'] = {},
+): Tensor[] {
+  for (const tensor of inputs) {
+    if (tensor && tensor.graph !== graph) throw shapeError(op, `${tensor.name} belongs to another graph`)
+  }
+  const made = outputs.map(({ dtype, shape }) => ({ graph, name: `${op}_${graph.count++}`, dtype, shape }))
+  graph.nodes.push({ op, inputs, outputs: made, attributes })
+  return made
+}
+
+export function weights(graph: Graph, path = ''): Weights {
+  const full = (name: string | number): string => (path === '' ? String(name) : `${path}.${name}`)
+  return {
+    graph,
+    path,
+    at: name => weights(graph, full(name)),
+    each: (name, count) => Array.from({ length: count }, (_, i) => weights(graph, `${full(name)}.${i}`)),
+    get: (name, shape, role = 'weight') => declare(graph, full(name), shape, role),
+  }
+}
+
+function declare(graph: Graph, name: string, shape: readonly number[], role: Role): Tensor {
+  const known = graph.parameters.get(name)
+  if (known) {
+    if (String(known.tensor.shape) !== String(shape)) {
+      throw shapeError('parameter', `${name} is declared as [${String(known.tensor.shape)}] and as [${String(shape)}]`)
+    }
+    return known.tensor
+  }
+  const tensor: Tensor = { graph, name, dtype: 'float32', shape }
+  graph.parameters.set(name, { tensor, role })
+  return tensor
+}
+
+export const shapeError = (op: string, message: string): GeogapError =>
+  new GeogapError('internal', 'graph-shape', `${op}: ${message}`)
+
+/** The graph's nodes that `wanted` outputs need, in order. */
+export function neededNodes(graph: Graph, wanted: readonly Tensor[]): Node[] {
+  const needed = new Set(wanted.map(tensor => tensor.name))
+  const kept: Node[] = []
+  for (const node of graph.nodes.toReversed()) {
+    if (!node.outputs.some(tensor => needed.has(tensor.name))) continue
+    kept.push(node)
+    for (const tensor of node.inputs) if (tensor) needed.add(tensor.name)
+  }
+  return kept.reverse()
+}

@@ -1,0 +1,55 @@
+import { type Dim, type Shape, shapeError } from './graph.ts'
+
+/** A size as a number times run-time names: `n*197` is 197 and ['n']. */
+function factors(dims: Shape): { size: number; names: string[] } {
+  let size = 1
+  const names: string[] = []
+  for (const dim of dims) {
+    for (const part of String(dim).split('*')) {
+      if (/^\d+$/.test(part)) size *= Number(part)
+      else names.push(part)
+    }
+  }
+  return { size, names: names.sort() }
+}
+
+/** The product of dims: a number where all are numbers, else `n*197`. */
+export function product(dims: Shape): Dim {
+  const { size, names } = factors(dims)
+  if (names.length === 0) return size
+  return size === 1 ? names.join('*') : [...names, size].join('*')
+}
+
+export const elements = (shape: Shape): Dim => product(shape)
+
+/** The number of values of a shape whose dims are all numbers. */
+export function volume(shape: Shape): number {
+  const size = product(shape)
+  if (typeof size === 'string') throw shapeError('volume', `[${String(shape)}] is not known before run time`)
+  return size
+}
+
+/** The dim as a number; an error where it is known only at run time. */
+export function fixed(dim: Dim | undefined, what: string): number {
+  if (typeof dim !== 'number') throw shapeError(what, `needs a fixed size, not ${String(dim)}`)
+  return dim
+}
+
+/** The shape of `a` and `b` broadcast together, as NumPy and ONNX do it. */
+export function broadcast(op: string, a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length)
+  return Array.from({ length: rank }, (_, i) => {
+    const left = a[a.length - rank + i] ?? 1
+    const right = b[b.length - rank + i] ?? 1
+    if (left === right || right === 1) return left
+    if (left === 1) return right
+    throw shapeError(op, `[${String(a)}] and [${String(b)}] do not broadcast`)
+  })
+}
+
+/** `axis` counted from the front. */
+export function axisOf(axis: number, rank: number): number {
+  const index = axis < 0 ? axis + rank : axis
+  if (index < 0 || index >= rank) throw shapeError('axis', `${axis} is outside rank ${rank}`)
+  return index
+}

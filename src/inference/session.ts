@@ -1,0 +1,27 @@
+import { type InferenceSession } from 'onnxruntime-node'
+
+export interface SessionOptions {
+  /** Real path of the folder that external data is read from. */
+  folder?: string
+  threads?: number
+  /** Idle threads keep a core busy; off where several processes share the cores. */
+  spinning?: boolean
+}
+
+/** Loads an encoded graph into ONNX Runtime on the CPU. */
+export async function createSession(model: Uint8Array, options: SessionOptions = {}): Promise<InferenceSession> {
+  const ort = await import('onnxruntime-node')
+  const { folder, threads = 0, spinning = true } = options
+  return ort.InferenceSession.create(model, {
+    executionProviders: ['cpu'],
+    graphOptimizationLevel: 'all',
+    intraOpNumThreads: threads,
+    logSeverityLevel: 3,
+    extra: {
+      session: {
+        intra_op: { allow_spinning: spinning ? '1' : '0' },
+        ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }),
+      },
+    },
+  })
+}

@@ -1,0 +1,54 @@
+import { type NameTable } from '../bind.ts'
+import { type Tensor, type Weights } from '../../graph/graph.ts'
+
+/** One row per model: its name in the reference library and what its builder needs to know. */
+export type Rows<Config> = Readonly<Record<string, Config>>
+
+/** `features` [n, width], what the classifier sees; `logits` [n, classes]. */
+export interface Outputs {
+  features: Tensor
+  logits: Tensor
+}
+
+/** A model with a classification head. */
+export interface Classifier {
+  kind: 'classifier'
+  family: string
+  /** From the reference library's checkpoint names to the builder's, where they differ. */
+  names?: NameTable
+  /** image [n, 3, h, w], normalized. */
+  build(w: Weights, image: Tensor, classes: number): Outputs
+}
+
+/** A model that embeds images and texts into one space. */
+export interface DualEncoder {
+  kind: 'dual'
+  family: string
+  names?: NameTable
+  /** Width of the shared space. */
+  embedding: number
+  /** Tokens of a text, padded to this length. */
+  context: number
+  /** image [n, 3, h, w], normalized, to [n, embedding]; not yet of unit length. */
+  image(w: Weights, image: Tensor): Tensor
+  /** tokens int64 [n, context] and, where the model wants one, mask int64 [n, context], to [n, embedding]. */
+  text(w: Weights, tokens: Tensor, mask: Tensor): Tensor
+  /** The logarithm of the factor on cosine similarities, a scalar parameter. */
+  logitScale(w: Weights): Tensor
+}
+
+export type Architecture = Classifier | DualEncoder
+
+/** The rows of a family of classifiers as architectures. */
+export function classifiers<Config>(
+  family: string,
+  rows: Rows<Config>,
+  build: (w: Weights, image: Tensor, config: Config, classes: number) => Outputs,
+): Record<string, Classifier> {
+  return Object.fromEntries(
+    Object.entries(rows).map(([name, config]) => [
+      name,
+      { kind: 'classifier', family, build: (w, image, classes) => build(w, image, config, classes) },
+    ]),
+  )
+}
