@@ -20,6 +20,8 @@ export interface Item {
   label: string
   /** region, country, income, household and any further column of the manifest. */
   groups: Readonly<Record<string, GroupValue>>
+  /** Unpacked size of the stored image; null when its file is missing, which the evaluation counts as an error row. */
+  bytes?: number | null
 }
 
 /** A rule that makes accepted class indices of a data set's own labels, versioned by its content. */
@@ -31,6 +33,21 @@ export interface LabelMap {
 
 /** Which of the model's classes compete: all of them, or a subset (others are masked out before ranking). */
 export type Choices = 'all' | readonly number[]
+
+/** What a benchmark's images need before, or instead of, a step of the model's own preprocessing. */
+export interface Prepare {
+  /** Pixels to cut from each side before anything else (ObjectNet's red frame: 2). */
+  border: number
+  /** False when the images already have the network's input size and are not resized or cropped (ImageNet-C). */
+  resize: boolean
+}
+
+/** How countries were made regions, and the places that the scheme does not know. */
+export interface Places {
+  scheme: string
+  hash: string
+  unmatched: readonly { place: string; count: number }[]
+}
 
 /** A data set made ready for evaluation: a plain list of items and what the result's key needs. */
 export interface Dataset {
@@ -48,6 +65,10 @@ export interface Dataset {
   columns: readonly string[]
   /** Rows that could not become items, each with its reason; reported, never silently dropped. */
   problems: readonly Problem[]
+  /** Absent where the model's preprocessing applies as it is. */
+  prepare?: Prepare
+  /** Present when regions were derived from countries. */
+  places?: Places
 }
 
 /** A row of the source that is not an item, and why. */

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import { inputError } from '../errors.ts'
+import type { Choices, Dataset, Item, LabelMap } from './dataset.ts'
+import type { LabelSpace } from './labels.ts'
+
+/** What a layout's reader finds; `finish` makes a data set of it. */
+export interface Draft extends Partial<
+  Pick<Dataset, 'labelMap' | 'choices' | 'problems' | 'columns' | 'prepare' | 'places'>
+> {
+  name: string
+  items: readonly Item[]
+  space: LabelSpace
+}
+
+/** What a caller may change about any data set. */
+export interface Adjust {
+  /** At most this many items, evenly spaced over the data set's order so that every class and region stays in. */
+  limit?: number
+  /** `mapped`: only classes that some label accepts compete. Default: what the benchmark says. */
+  choices?: 'all' | 'mapped'
+}
+
+export function finish(draft: Draft, adjust: Adjust = {}): Dataset {
+  refuseDuplicates(draft)
+  const items = adjust.limit === undefined ? draft.items : evenly(draft.items, adjust.limit)
+  const columns = draft.columns ?? [...new Set(items.flatMap(item => Object.keys(item.groups)))]
+  return {
+    name: draft.name,
+    items,
+    classes: draft.space.classes,
+    labelSpace: draft.space.kind,
+    labelMap: draft.labelMap ?? identityMap(draft.space),
+    choices: chosen(draft, adjust.choices),
+    hash: contentHash(items),
+    columns,
+    problems: draft.problems ?? [],
+    ...(draft.prepare && { prepare: draft.prepare }),
+    ...(draft.places && { places: draft.places }),
+  }
+}
+
+function chosen(draft: Draft, wanted: 'all' | 'mapped' | undefined): Choices {
+  if (wanted === undefined) return draft.choices ?? 'all'
+  return wanted === 'all' ? 'all' : acceptedClasses(draft.items)
+}
+
+/** Every class index that some item accepts, ascending. */
+export const acceptedClasses = (items: readonly Item[]): number[] =>
+  [...new Set(items.flatMap(item => item.labels))].sort((a, b) => a - b)
+
+/** The map of a data set whose labels are already classes of its space. */
+export const identityMap = (space: LabelSpace): LabelMap => ({
+  name: space.kind === 'imagenet-1k' ? 'imagenet-1k' : 'own',
+  hash: sha256(JSON.stringify(space.classes)),
+})
+
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+function refuseDuplicates({ name, items }: Draft): void {
+  const seen = new Set<string>()
+  for (const { id } of items) {
+    if (seen.has(id)) throw inputError('duplicate-id', `duplicate id in ${name}: ${id}`)
+    seen.add(id)
+  }
+}
+
+function evenly(items: readonly Item[], limit: number): Item[] {
+  if (!Number.isInteger(limit) || limit < 1) throw inputError('bad-limit', `limit must be a positive integer: ${limit}`)
+  const count = Math.min(limit, items.length)
+  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!)
+}
+
+/** The same content has the same hash wherever its folder or archive lies. */
+function contentHash(items: readonly Item[]): string {
+  const hash = createHash('sha256')
+  for (const { id, labels, label, groups, bytes } of items) {
+    hash.update(JSON.stringify([id, labels, label, Object.entries(groups).sort(byKey), bytes ?? null]) + '\n')
+  }
+  return hash.digest('hex')
+}
+
+const byKey = ([a]: [string, unknown], [b]: [string, unknown]): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -1,0 +1,40 @@
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { inputError } from '../errors.ts'
+
+/** Runs `work` over `list` with a bounded number in flight, results in the list's order. */
+export async function mapLimited<T, R>(list: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
+  const results = new Array<R>(list.length)
+  let next = 0
+  const lane = async (): Promise<void> => {
+    for (let i = next++; i < list.length; i = next++) results[i] = await work(list[i]!)
+  }
+  await Promise.all(Array.from({ length: Math.min(limit, list.length) }, lane))
+  return results
+}
+
+/** Size in bytes of a regular file, null when there is none. */
+export async function fileBytes(file: string): Promise<number | null> {
+  const found = await stat(file).catch(() => undefined)
+  return found?.isFile() ? found.size : null
+}
+
+export const fileSizes = (files: readonly string[]): Promise<(number | null)[]> => mapLimited(files, 32, fileBytes)
+
+/** Names of the entries of a folder, sorted; a folder that is missing or cannot be read is an error that names it. */
+export async function folderEntries(folder: string): Promise<{ name: string; isFolder: boolean }[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
+    if (code === 'ENOENT') throw inputError('missing-file', `no such folder: ${folder}`)
+    throw inputError('unreadable-folder', `unreadable folder: ${folder} (${code})`)
+  })
+  const visible = entries.filter(entry => !entry.name.startsWith('.'))
+  const listed = await mapLimited(visible, 32, async entry => ({
+    name: entry.name,
+    isFolder: entry.isDirectory() || (entry.isSymbolicLink() && (await isFolder(join(folder, entry.name)))),
+  }))
+  return listed.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+export const isFolder = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isDirectory() ?? false

@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs'
+
+/** One of ImageNet-1K's classes; its index is its position in wnid order. */
+export interface ImageNetClass {
+  wnid: string
+  /** Short name that is unique but for `missile` and `sunglasses` (open_clip's list). */
+  name: string
+  /** WordNet's lemmas of the synset, the first one is ImageNet's own short name; not unique. */
+  synonyms: readonly string[]
+}
+
+/** Tab-separated rows of a data file beside this module, without `#` lines and the header row. */
+export const tableRows = (file: string): string[][] =>
+  readFileSync(new URL(file, import.meta.url), 'utf8')
+    .split('\n')
+    .filter(line => line !== '' && !line.startsWith('#'))
+    .slice(1)
+    .map(line => line.split('\t'))
+
+/** The 1,000 classes in the order of class indices. */
+export const imagenetClasses: readonly ImageNetClass[] = tableRows('./labels/imagenet-1k.tsv').map(
+  ([wnid, name, synonyms]) => ({ wnid: wnid!, name: name!, synonyms: synonyms!.split(', ') }),
+)
+
+/** Class names in the order of class indices, what `Dataset.classes` holds for ImageNet's label space. */
+export const imagenetNames: readonly string[] = imagenetClasses.map(c => c.name)
+
+export const imagenetWnids: readonly string[] = imagenetClasses.map(c => c.wnid)
+
+const indexByWnid = new Map(imagenetWnids.map((wnid, index) => [wnid, index]))
+
+/** Class index of a wnid (`n01440764` -> 0), undefined when it is not among the 1,000. */
+export const indexOfWnid = (wnid: string): number | undefined => indexByWnid.get(wnid)

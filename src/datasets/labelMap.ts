@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { inputError } from '../errors.ts'
+import { sha256 } from './build.ts'
+import type { LabelMap } from './dataset.ts'
+import { imagenetSpace, ownSpace, plain, type LabelSpace } from './labels.ts'
+
+/** How a benchmark's own labels become accepted class indices. */
+export interface Labelling {
+  space: LabelSpace
+  map: LabelMap
+  /** Accepted class indices; empty for a label that has none among the classes, undefined for one that is not known. */
+  accepted: (label: string) => readonly number[] | undefined
+}
+
+/** `original`: the data set's own labels; `imagenet`: the benchmark's own map; else a label map file. */
+export type LabelsOption = string
+
+interface MapFile {
+  name: string
+  labels: Readonly<Record<string, readonly (string | number)[]>>
+}
+
+const builtin = (file: string): MapFile =>
+  JSON.parse(readFileSync(new URL(`./labels/${file}.json`, import.meta.url), 'utf8')) as MapFile
+
+/** The own labels that a shipped map knows, sorted: the choices of zero-shot models on that benchmark. */
+export const ownLabels = (file: string): string[] => Object.keys(builtin(file).labels).sort()
+
+/** The labelling that `labels` asks for, `file` being the benchmark's shipped map (`geode-paper`). */
+export async function labelling(file: string, labels: LabelsOption = 'imagenet'): Promise<Labelling> {
+  if (labels === 'original') return originalLabels(ownLabels(file))
+  return labels === 'imagenet' ? mapped(builtin(file)) : mapped(await readMapFile(labels))
+}
+
+/** Each own label accepts itself, in the order given. */
+export function originalLabels(labels: readonly string[]): Labelling {
+  const space = ownSpace(labels)
+  const byName = new Map(labels.map((label, i) => [plain(label), [i]]))
+  return {
+    space,
+    map: { name: 'original', hash: sha256(JSON.stringify(labels)) },
+    accepted: label => byName.get(plain(label)),
+  }
+}
+
+function mapped({ name, labels }: MapFile): Labelling {
+  const resolved = Object.entries(labels).map(([label, classes]): [string, number[]] => [
+    plain(label),
+    classes.flatMap(c => imagenetSpace.resolve(String(c))),
+  ])
+  const byName = new Map(resolved)
+  return {
+    space: imagenetSpace,
+    map: { name, hash: sha256(JSON.stringify([...resolved].sort(([a], [b]) => (a < b ? -1 : 1)))) },
+    accepted: label => byName.get(plain(label)),
+  }
+}
+
+/** A label map file: `{"name": …, "labels": {"own label": ["class name, wnid or index", …]}}`. */
+async function readMapFile(file: string): Promise<MapFile> {
+  const text = await readFile(file, 'utf8').catch(() => {
+    throw inputError('missing-file', `no such label map: ${file}; known: original, imagenet, or a file`)
+  })
+  const parsed = parseMap(text)
+  if (!parsed)
+    throw inputError('bad-label-map', `not a label map: ${file}; expected {"labels": {"label": ["class", …]}}`)
+  return { name: parsed.name ?? file, labels: parsed.labels }
+}
+
+function parseMap(text: string): { name?: string; labels: MapFile['labels'] } | undefined {
+  try {
+    const parsed = JSON.parse(text) as Partial<MapFile> | null
+    const lists = Object.values(parsed?.labels ?? { none: null })
+    return lists.every(Array.isArray) ? (parsed as MapFile) : undefined
+  } catch {
+    return undefined
+  }
+}

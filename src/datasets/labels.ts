@@ -1,0 +1,105 @@
+import { inputError, unknownName } from '../errors.ts'
+import { imagenetClasses, imagenetNames, indexOfWnid } from './imagenet.ts'
+
+/** The classes that labels index into, and how a written label becomes class indices. */
+export interface LabelSpace {
+  kind: 'imagenet-1k' | 'own'
+  classes: readonly string[]
+  /** Class indices of one written label: an index, a name or a wnid. Throws for one that is none of them. */
+  resolve: (written: string) => readonly number[]
+}
+
+/** Names compare without case, and with `_` as a space. */
+export const plain = (name: string): string => name.trim().toLowerCase().replaceAll('_', ' ').replace(/\s+/g, ' ')
+
+function index(entries: Iterable<readonly [string, number]>): Map<string, number[]> {
+  const byName = new Map<string, number[]>()
+  for (const [name, position] of entries) {
+    const known = byName.get(name)
+    if (!known) byName.set(name, [position])
+    else if (!known.includes(position)) known.push(position)
+  }
+  return byName
+}
+
+const shortNames = imagenetClasses.flatMap(({ name, synonyms }, i) => [name, synonyms[0]!].map(n => [n, i] as const))
+const synonyms = imagenetClasses.flatMap((c, i) => c.synonyms.map(s => [plain(s), i] as const))
+const lookups = [index(shortNames), index(shortNames.map(([name, i]) => [plain(name), i])), index(synonyms)]
+
+/**
+ * Class indices of an ImageNet name. Short names come first, as written (`Cardigan` is a dog, `cardigan` a garment) and
+ * then without regard to case, further synonyms last. More than one where ImageNet itself repeats the name (`crane`);
+ * empty when there is none.
+ */
+export function imagenetIndices(name: string): readonly number[] {
+  const [exact, loose, further] = lookups
+  return exact!.get(name) ?? loose!.get(plain(name)) ?? further!.get(plain(name)) ?? []
+}
+
+function resolveImageNet(written: string): readonly number[] {
+  if (/^n\d{8}$/.test(written)) {
+    const position = indexOfWnid(written)
+    if (position === undefined) throw inputError('unknown-wnid', `unknown wnid: ${written}; not among ImageNet's 1,000`)
+    return [position]
+  }
+  const asIndex = classIndex(written, imagenetNames.length)
+  if (asIndex !== undefined) return [asIndex]
+  const found = imagenetIndices(written)
+  if (found.length === 1) return found
+  if (found.length === 0) throw unknownName('class', written, imagenetNames)
+  const wnids = found.map(i => imagenetClasses[i]!.wnid).join(', ')
+  throw inputError('ambiguous-class', `class name ${written} stands for several classes; use one of: ${wnids}`)
+}
+
+/** ImageNet's 1,000 classes: labels are indices, wnids, names or synonyms. */
+export const imagenetSpace: LabelSpace = { kind: 'imagenet-1k', classes: imagenetNames, resolve: resolveImageNet }
+
+/** A label set of any size: labels are names (exact, else without regard to case) or indices. */
+export function ownSpace(classes: readonly string[]): LabelSpace {
+  const exact = index(classes.map((name, i) => [name, i]))
+  const loose = index(classes.map((name, i) => [plain(name), i]))
+  const [repeated] = [...exact].find(([, positions]) => positions.length > 1) ?? []
+  if (repeated !== undefined) throw inputError('duplicate-class', `class name given twice: ${repeated}`)
+  const resolve = (written: string): readonly number[] => {
+    const found = exact.get(written) ?? loose.get(plain(written))
+    if (found?.length === 1) return found
+    const asIndex = classIndex(written, classes.length)
+    if (asIndex === undefined) throw unknownName('class', written, classes)
+    return [asIndex]
+  }
+  return { kind: 'own', classes, resolve }
+}
+
+function classIndex(written: string, count: number): number | undefined {
+  if (!/^\d+$/.test(written)) return undefined
+  const position = Number(written)
+  if (position >= count) {
+    throw inputError(
+      'unknown-class',
+      `class index ${written} is out of range: there are ${count} classes, 0 to ${count - 1}`,
+    )
+  }
+  return position
+}
+
+/**
+ * The labels written in one cell: a JSON list, a list separated by `;` or `|`, or a single label (class names may
+ * contain commas, so a comma does not separate).
+ */
+export function writtenLabels(cell: unknown): string[] {
+  if (Array.isArray(cell)) return cell.map(String)
+  if (typeof cell === 'number' || typeof cell === 'bigint') return [String(cell)]
+  if (typeof cell !== 'string') return []
+  const text = cell.trim()
+  if (text.startsWith('[')) return jsonList(text) ?? [text]
+  return text.split(/[;|]/).flatMap(part => part.trim() || [])
+}
+
+function jsonList(text: string): string[] | undefined {
+  try {
+    const list: unknown = JSON.parse(text)
+    return Array.isArray(list) ? list.map(String) : undefined
+  } catch {
+    return undefined
+  }
+}

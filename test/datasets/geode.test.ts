@@ -1,0 +1,66 @@
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { openDataset } from '../../src/datasets/open.ts'
+import { shared } from '../shared.ts'
+import { lay, temporaryFolder } from './fixtures.ts'
+
+const data = lay(temporaryFolder(), {
+  'geode/index.csv': [
+    ',file_path,object,region,ip_country,resolution,licence_plate,people_in_background,tree_tag',
+    '0,Africa/Kenya/k_stove_1.jpg,stove,Africa,Kenya,480x640,no,no,no',
+    '1,Europe/Spain/s_hand_soap_2.jpg,hand_soap,Europe,Spain,480x640,no,no,no',
+    '2,Europe/Spain/s_tree_3.jpg,tree,Europe,Spain,480x640,no,no,no',
+    '3,Europe/Spain/s_gone_4.jpg,stove,Europe,Spain,480x640,no,no,no',
+    '4,Europe/Spain/s_ufo_5.jpg,ufo,Europe,Spain,480x640,no,no,no',
+    '',
+  ].join('\n'),
+  'geode/images/Africa/Kenya/k_stove_1.jpg': 'one',
+  'geode/images/Europe/Spain/s_hand_soap_2.jpg': 'two',
+  'geode/images/Europe/Spain/s_tree_3.jpg': 'three',
+})
+
+describe('GeoDE', () => {
+  it("maps objects to ImageNet's classes, keeps unmapped and missing ones, reports unknown objects", async () => {
+    const dataset = await openDataset({ name: 'geode', data })
+    expect(dataset.items.map(({ label, labels, bytes }) => [label, labels, bytes])).toEqual([
+      ['stove', [544, 827], 3],
+      ['hand_soap', [804, 631], 3],
+      ['tree', [], 5],
+      ['stove', [544, 827], null],
+    ])
+    expect(dataset.items[0]!.groups).toMatchObject({ region: 'Africa', country: 'Kenya' })
+    expect(dataset.problems).toEqual([
+      { id: 'Europe/Spain/s_ufo_5.jpg', code: 'unknown-class', message: 'unknown GeoDE object: ufo' },
+    ])
+    expect(dataset.labelMap.name).toBe('geode-paper-1')
+  })
+
+  it('has its own 40 labels for zero-shot models', async () => {
+    const dataset = await openDataset({ name: 'geode', data, labels: 'original' })
+    expect(dataset.classes).toHaveLength(40)
+    expect(dataset).toMatchObject({ labelSpace: 'own', labelMap: { name: 'original' } })
+    expect(dataset.items.map(item => item.labels.map(i => dataset.classes[i]))).toEqual([
+      ['stove'],
+      ['hand soap'],
+      ['tree'],
+      ['stove'],
+    ])
+  })
+
+  it.skipIf(!shared)('resolves the 34 objects of the shared metadata to exactly its 1k_index sets', async () => {
+    const index = join(shared!, 'data/geode/metadata_test_1k.csv')
+    const [stated, mapped] = [
+      await openDataset({ name: index }),
+      await openDataset({ name: index, labels: 'imagenet' }),
+    ]
+    expect(stated.items).toHaveLength(10_333)
+    expect(new Set(stated.items.map(item => item.label)).size).toBe(34)
+    expect(new Set(stated.items.map(item => item.groups['country'])).size).toBe(37)
+    const differing = stated.items.filter((item, i) => {
+      const other = mapped.items[i]!.labels
+      return item.labels.length !== other.length || item.labels.some(label => !other.includes(label))
+    })
+    expect([...new Set(differing.map(item => item.label))]).toEqual([])
+    expect(stated.labelMap).toEqual(mapped.labelMap)
+  })
+})

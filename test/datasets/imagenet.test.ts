@@ -1,0 +1,45 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { imagenetClasses, imagenetNames, imagenetWnids, indexOfWnid } from '../../src/datasets/imagenet.ts'
+import { imagenetIndices, imagenetSpace } from '../../src/datasets/labels.ts'
+import { shared } from '../shared.ts'
+
+describe("ImageNet's 1,000 classes", () => {
+  it('are in wnid order, each wnid once', () => {
+    expect(imagenetClasses).toHaveLength(1000)
+    expect(imagenetWnids).toEqual([...new Set(imagenetWnids)].sort())
+    expect([indexOfWnid('n01440764'), indexOfWnid('n15075141'), indexOfWnid('n00000000')]).toEqual([0, 999, undefined])
+  })
+
+  it('repeat only the two names that ImageNet is known to repeat', () => {
+    const repeated = imagenetNames.filter((name, i) => imagenetNames.indexOf(name) !== i)
+    expect(repeated).toEqual(['missile', 'sunglasses'])
+  })
+
+  it('resolve from an index, a wnid, a name, a synonym, whatever the case and underscores', () => {
+    const written = ['0', 'n01440764', 'tench', 'Tinca tinca', 'TENCH', 'Tinca_tinca']
+    expect(written.map(label => imagenetSpace.resolve(label))).toEqual(written.map(() => [0]))
+    expect(imagenetSpace.resolve('construction crane')).toEqual([517])
+    expect(imagenetIndices('crane')).toEqual([134, 517])
+  })
+
+  it('refuse what is unknown or stands for several classes, by name', () => {
+    expect(() => imagenetSpace.resolve('n99999999')).toThrow('unknown wnid: n99999999')
+    expect(() => imagenetSpace.resolve('1000')).toThrow(
+      'class index 1000 is out of range: there are 1000 classes, 0 to 999',
+    )
+    expect(() => imagenetSpace.resolve('tenches')).toThrow('unknown class: tenches; nearest: tench')
+    expect(() => imagenetSpace.resolve('crane')).toThrow('use one of: n02012849, n03126707')
+  })
+
+  it.skipIf(!shared)('name the shared sample photographs as their file names do', () => {
+    const files = readdirSync(join(shared!, 'data/imagenet-samples'))
+    const wrong = files.filter(file => {
+      const [, wnid = '', name = ''] = /^(n\d{8})_(.*)\.JPEG$/.exec(file) ?? []
+      return !imagenetIndices(name).includes(indexOfWnid(wnid) ?? -1)
+    })
+    expect(files.length).toBeGreaterThan(300)
+    expect(wrong).toEqual([])
+  })
+})

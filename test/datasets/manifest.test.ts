@@ -1,0 +1,156 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { openDataset } from '../../src/datasets/open.ts'
+import { query } from '../../src/sql.ts'
+import { lay, temporaryFolder } from './fixtures.ts'
+
+const folder = lay(temporaryFolder(), {
+  'photos/a.jpg': 'aaa',
+  'photos/b.jpg': 'bb',
+  'plain.csv':
+    'id,image,label,country,income,note\n1,photos/a.jpg,n01440764,KE,12.5,"says ""hi"", twice"\n2,photos/b.jpg,1,FR,300,\n3,photos/gone.jpg,goldfish,,,x\n',
+  'renamed.tsv': 'key\tphoto\tsku\tcc\nx\tphotos/a.jpg\tred mug\tKE\ny\tphotos/b.jpg\tBlue Mug\tFR\n',
+  'classes.txt': 'red mug\nblue mug\n',
+  'classes.json': '["red mug", "blue mug"]',
+  'lists.jsonl':
+    '{"image": "photos/a.jpg", "label": "drinkware", "labels": ["coffee mug", "cup"], "region": "Africa"}\n{"image": "photos/b.jpg", "label": "fish", "labels": "0;1"}\n',
+  'numbers.csv': 'image,labels,zip\nphotos/a.jpg,"[0, 1]",01234\nphotos/b.jpg,n01440764|goldfish,99999\n',
+})
+const at = (name: string): string => join(folder, name)
+
+describe('a manifest', () => {
+  it('gives items with labels by wnid, index or name, grouping columns typed, missing files kept', async () => {
+    const dataset = await openDataset({ name: at('plain.csv') })
+    expect(dataset.items.map(({ id, labels, bytes }) => ({ id, labels, bytes }))).toEqual([
+      { id: '1', labels: [0], bytes: 3 },
+      { id: '2', labels: [1], bytes: 2 },
+      { id: '3', labels: [1], bytes: null },
+    ])
+    expect(dataset.items.map(item => item.groups)).toEqual([
+      { country: 'KE', income: 12.5, note: 'says "hi", twice' },
+      { country: 'FR', income: 300, note: null },
+      { country: null, income: null, note: 'x' },
+    ])
+    expect(dataset).toMatchObject({
+      labelSpace: 'imagenet-1k',
+      choices: 'all',
+      columns: ['country', 'income', 'note'],
+      problems: [],
+    })
+  })
+
+  it('renames columns and takes an own label set from a text or JSON file', async () => {
+    const map = { id: 'key', image: 'photo', label: 'sku', country: 'cc' }
+    const [text, json] = await Promise.all(
+      ['classes.txt', 'classes.json'].map(classes =>
+        openDataset({ name: at('renamed.tsv'), map, classes: at(classes) }),
+      ),
+    )
+    expect(text!.items.map(({ id, labels, label, groups }) => ({ id, labels, label, groups }))).toEqual([
+      { id: 'x', labels: [0], label: 'red mug', groups: { country: 'KE' } },
+      { id: 'y', labels: [1], label: 'Blue Mug', groups: { country: 'FR' } },
+    ])
+    expect(text).toMatchObject({ labelSpace: 'own', classes: ['red mug', 'blue mug'] })
+    expect(json!.hash).toBe(text!.hash)
+  })
+
+  it('takes lists of labels, as JSON or separated by ; or |, and keeps codes with leading zeros as text', async () => {
+    const lists = await openDataset({ name: at('lists.jsonl') })
+    expect(lists.items.map(({ labels, label }) => ({ labels, label }))).toEqual([
+      { labels: [504, 968], label: 'drinkware' },
+      { labels: [0, 1], label: 'fish' },
+    ])
+    const numbers = await openDataset({ name: at('numbers.csv') })
+    expect(numbers.items.map(item => [item.labels, item.groups['zip']])).toEqual([
+      [[0, 1], '01234'],
+      [[0, 1], '99999'],
+    ])
+  })
+
+  it('reads the same items from Parquet as from CSV', async () => {
+    await query(
+      `COPY (SELECT * FROM read_csv('${at('plain.csv')}', all_varchar = true, nullstr = '')) TO '${at('plain.parquet')}'`,
+    )
+    const [csv, parquet] = await Promise.all(
+      ['plain.csv', 'plain.parquet'].map(name => openDataset({ name: at(name) })),
+    )
+    expect(parquet!.items).toEqual(csv!.items)
+    expect(parquet!.hash).toBe(csv!.hash)
+  })
+
+  it('limits evenly, masks to the mapped classes when asked, and hashes the content', async () => {
+    const [all, two] = [
+      await openDataset({ name: at('plain.csv') }),
+      await openDataset({ name: at('plain.csv'), limit: 2, choices: 'mapped' }),
+    ]
+    expect(two.items.map(item => item.id)).toEqual(['1', '2'])
+    expect(two.choices).toEqual([0, 1])
+    expect(two.hash).not.toBe(all.hash)
+    await expect(openDataset({ name: at('plain.csv'), limit: 0 })).rejects.toThrow(
+      'limit must be a positive integer: 0',
+    )
+  })
+})
+
+describe('a manifest that cannot be used says why in one line', () => {
+  const bad = lay(temporaryFolder(), {
+    'nolabel.csv': 'image,country\na.jpg,KE\n',
+    'noimage.csv': 'label,country\n0,KE\n',
+    'twice.csv': 'id,image,label\n7,a.jpg,0\n7,b.jpg,1\n',
+    'wnid.csv': 'image,label\na.jpg,n12345678\n',
+    'name.csv': 'image,label\na.jpg,goldfisch\n',
+    'empty.csv': 'image,label\na.jpg,\n',
+    'broken.jsonl': '{"image": "a.jpg", "label": 0}\n{"image"\n',
+    'broken.parquet': 'not parquet',
+    'odd.xlsx': 'x',
+    'locked/n01440764/a.jpg': 'a',
+    'strange/cats/a.jpg': 'a',
+  })
+  const cases: [string, Parameters<typeof openDataset>[0], string][] = [
+    ['unknown data set', { name: 'geod' }, 'unknown dataset: geod; nearest: geode'],
+    ['missing file', { name: `${bad}/gone.csv` }, `missing file: ${bad}/gone.csv`],
+    ['unknown format', { name: `${bad}/odd.xlsx` }, 'unknown data set format'],
+    ['no label', { name: `${bad}/nolabel.csv` }, 'columns: image, country (map one with label=COLUMN)'],
+    ['no image', { name: `${bad}/noimage.csv` }, 'manifest without an image column'],
+    ['duplicate id', { name: `${bad}/twice.csv` }, 'twice.csv: 7'],
+    ['unknown wnid', { name: `${bad}/wnid.csv` }, "unknown wnid: n12345678; not among ImageNet's 1,000"],
+    ['unknown class', { name: `${bad}/name.csv` }, 'unknown class: goldfisch; nearest: goldfinch, goldfish'],
+    ['empty label', { name: `${bad}/empty.csv` }, 'no label in row 1'],
+    ['unknown column', { name: `${bad}/name.csv`, map: { label: 'sku' } }, 'unknown column: sku; nearest: '],
+    ['column mapped onto another', { name: `${bad}/name.csv`, map: { image: 'label' } }, 'column image is both'],
+    ['broken line', { name: `${bad}/broken.jsonl` }, 'broken.jsonl, line 2'],
+    ['broken Parquet', { name: `${bad}/broken.parquet` }, 'unreadable manifest'],
+    ['unknown class folder', { name: `${bad}/strange` }, 'unknown class: cats'],
+    ['missing classes file', { name: `${bad}/name.csv`, classes: `${bad}/none.txt` }, `missing file: ${bad}/none.txt`],
+  ]
+  it.each(cases)('%s', async (_, spec, message) => {
+    const error: unknown = await openDataset(spec).catch((e: unknown) => e)
+    expect(error).toMatchObject({ name: 'GeogapError', kind: 'input' })
+    expect((error as Error).message).toContain(message)
+    expect((error as Error).message).not.toContain('\n')
+  })
+
+  it.skipIf(process.getuid?.() === 0 && !hasUser())('unreadable folder', () => {
+    chmodSync(`${bad}/locked`, 0o000)
+    const script = `import { openDataset } from ${JSON.stringify(new URL('../../src/datasets/open.ts', import.meta.url).href)}
+      await openDataset({ name: ${JSON.stringify(`${bad}/locked`)} }).catch(e => console.log(e.message))`
+    chmodSync(bad, 0o755)
+    const printed = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      ...(process.getuid?.() === 0 && { uid: 65534, gid: 65534 }),
+    })
+    chmodSync(`${bad}/locked`, 0o755)
+    expect(printed).toContain(`unreadable folder: ${bad}/locked (EACCES)`)
+  })
+})
+
+function hasUser(): boolean {
+  try {
+    execFileSync(process.execPath, ['-e', ''], { uid: 65534, gid: 65534 })
+    return true
+  } catch {
+    return false
+  }
+}
