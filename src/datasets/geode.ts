@@ -19,7 +19,8 @@ const indexNames = ['index.csv', 'metadata_test_1k_final.csv', 'metadata_test_1k
 export async function readGeode(folder: string, options: { labels?: LabelsOption } = {}): Promise<Draft> {
   for (const name of indexNames) {
     const index = join(folder, name)
-    if ((await fileBytes(index)) !== null) return readGeodeIndex(index, await readTable(index), { ...options, data: folder })
+    if ((await fileBytes(index)) !== null)
+      return readGeodeIndex(index, await readTable(index), { ...options, data: folder })
   }
   throw inputError('missing-file', `no GeoDE index in ${folder}; expected ${indexNames.join(' or ')} beside images/`)
 }

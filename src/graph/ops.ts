@@ -155,6 +155,11 @@ export function slice(x: Tensor, axis: number, start: number, end: number): Tens
   return one('Slice', [x, ...bounds], x.shape.with(at, to - from))
 }
 
+/** The window [starts, ends) of the last two axes, known at run time; the result has `shape`. */
+export function cropTo(x: Tensor, starts: Tensor, ends: Tensor, shape: Shape): Tensor {
+  return one('Slice', [x, starts, ends, integers(x.graph, [2, 3])], shape)
+}
+
 /** Rows of `x` along `axis` by int64 `indices`. */
 export function gather(x: Tensor, indices: Tensor, axis = 0): Tensor {
   const at = axisOf(axis, x.shape.length)

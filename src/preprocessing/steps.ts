@@ -1,0 +1,88 @@
+import { inputError } from '../errors.ts'
+
+export type Interpolation = 'bilinear' | 'bicubic'
+export type Triple = readonly [number, number, number]
+
+/** One visible step from decoded pixels to the backbone's input. */
+export type Step =
+  /** Cuts `pixels` off every side, as ObjectNet's red border needs. */
+  | { step: 'trim'; pixels: number }
+  /** The shorter side to `size`, antialiased as Pillow does it; `squash` forces both sides to `size`. */
+  | { step: 'resize'; size: number; interpolation: Interpolation; squash?: boolean }
+  | { step: 'centerCrop'; size: number }
+  /** (x / 255 - mean) / std per channel. */
+  | { step: 'normalize'; mean: Triple; std: Triple }
+
+export type Mode = 'native' | 'paper'
+
+export const trim = (pixels: number): Step => ({ step: 'trim', pixels })
+export const resize = (size: number, interpolation: Interpolation): Step => ({ step: 'resize', size, interpolation })
+export const centerCrop = (size: number): Step => ({ step: 'centerCrop', size })
+export const normalize = (mean: Triple, std: Triple): Step => ({ step: 'normalize', mean, std })
+
+export const imagenetMean: Triple = [0.485, 0.456, 0.406]
+export const imagenetStd: Triple = [0.229, 0.224, 0.225]
+
+/** The paper's steps for every model (appendix A). */
+export const paperSteps: readonly Step[] = [
+  resize(256, 'bilinear'),
+  centerCrop(224),
+  normalize(imagenetMean, imagenetStd),
+]
+
+/** How a model was trained to see images, in timm's words. */
+export interface Recipe {
+  mean: Triple
+  std: Triple
+  interpolation: Interpolation
+  /** Share of the resized image's shorter side that the crop keeps. */
+  cropPct: number
+  size: number
+}
+
+/** The model's own steps; the resize target is floor(size / cropPct) as timm computes it. */
+export const nativeSteps = ({ mean, std, interpolation, cropPct, size }: Recipe): readonly Step[] => [
+  resize(Math.floor(size / cropPct), interpolation),
+  centerCrop(size),
+  normalize(mean, std),
+]
+
+/** Steps on pixels, which depend on the image's size, and the normalization that follows them. */
+export function splitSteps(steps: readonly Step[]): {
+  geometry: readonly Step[]
+  mean: Triple
+  std: Triple
+  size: number
+} {
+  const last = steps.at(-1)
+  const crop = steps.findLast(step => step.step === 'centerCrop')
+  if (last?.step !== 'normalize' || !crop || steps.filter(step => step.step === 'normalize').length !== 1) {
+    throw inputError(
+      'bad-preprocessing',
+      `preprocessing needs a centerCrop and must end with normalize: ${describeSteps(steps)}`,
+    )
+  }
+  const resized = steps.findLast(step => step.step === 'resize')
+  if (resized && resized.size < crop.size) {
+    throw inputError('bad-preprocessing', `the crop is larger than the resized image: ${describeSteps(steps)}`)
+  }
+  return { geometry: steps.slice(0, -1), mean: last.mean, std: last.std, size: crop.size }
+}
+
+/** `resize(256, bilinear) centerCrop(224) normalize(…)`: one line, also the steps' part of a result's key. */
+export function describeSteps(steps: readonly Step[]): string {
+  return steps.map(describeStep).join(' ')
+}
+
+function describeStep(step: Step): string {
+  switch (step.step) {
+    case 'trim':
+      return `trim(${step.pixels})`
+    case 'resize':
+      return `resize(${step.size}, ${step.interpolation}${step.squash ? ', squash' : ''})`
+    case 'centerCrop':
+      return `centerCrop(${step.size})`
+    case 'normalize':
+      return `normalize(mean ${step.mean.join(' ')}, std ${step.std.join(' ')})`
+  }
+}
