@@ -1,6 +1,9 @@
 import { unknownName } from '../errors.ts'
+import { dinos } from './families/dinov2.ts'
 import { efficientNets } from './families/efficientnet.ts'
+import { evas } from './families/eva.ts'
 import { type Architecture } from './families/family.ts'
+import { mixers } from './families/mixer.ts'
 import { resnets } from './families/resnet.ts'
 import { vits } from './families/vit.ts'
 
@@ -9,6 +12,9 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...resnets,
   ...efficientNets,
   ...vits,
+  ...mixers,
+  ...dinos,
+  ...evas,
 }
 
 export function architecture(name: string): Architecture {

@@ -21,9 +21,26 @@ export function attend(q: Tensor, k: Tensor, v: Tensor, count: number, mask?: Te
   return reshape(transpose(matmul(weights, heads(v, count)), [0, 2, 1, 3]), [n!, length!, width!])
 }
 
-/** Self-attention with timm's names: `qkv` [3·width, width] and `proj`. */
-export function selfAttention(w: Weights, x: Tensor, count: number, mask?: Tensor): Tensor {
-  const width = fixed(x.shape.at(-1), 'selfAttention')
-  const [q, k, v] = split(linear(w.at('qkv'), x, 3 * width), [width, width, width], -1)
-  return linear(w.at('proj'), attend(q!, k!, v!, count, mask), width)
+/** Queries, keys and values of x [n, length, width], each of its shape. */
+export type Projection = (w: Weights, x: Tensor) => readonly [q: Tensor, k: Tensor, v: Tensor]
+
+/** A [n, length, 3·width] product as queries, keys and values. */
+export function thirds(qkv: Tensor): readonly [Tensor, Tensor, Tensor] {
+  const width = fixed(qkv.shape.at(-1), 'thirds') / 3
+  const [q, k, v] = split(qkv, [width, width, width], -1)
+  return [q!, k!, v!]
+}
+
+/** One layer for all three, timm's `qkv` [3·width, width]. */
+export const fused: Projection = (w, x) => thirds(linear(w.at('qkv'), x, 3 * fixed(x.shape.at(-1), 'fused')))
+
+/** A layer each: `query`, `key` and `value`. */
+export function separate(w: Weights, x: Tensor): readonly [Tensor, Tensor, Tensor] {
+  const width = fixed(x.shape.at(-1), 'separate')
+  return [linear(w.at('query'), x, width), linear(w.at('key'), x, width), linear(w.at('value'), x, width)]
+}
+
+/** Self-attention whose result goes through the layer `proj`. */
+export function selfAttention(w: Weights, x: Tensor, count: number, mask?: Tensor, project = fused): Tensor {
+  return linear(w.at('proj'), attend(...project(w, x), count, mask), fixed(x.shape.at(-1), 'selfAttention'))
 }

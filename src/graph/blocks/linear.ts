@@ -6,13 +6,16 @@ import { fixed, product } from '../shapes.ts'
  * x weightᵀ + bias over the last axis of any shape. Rows are flattened first: a two-dimensional Gemm reads PyTorch's
  * [out, in] weights as they lie, where MatMul would need a transposed copy.
  */
-export function linear(w: Weights, x: Tensor, out: number, bias = true): Tensor {
-  const inner = fixed(x.shape.at(-1), 'linear')
-  const weight = w.get('weight', [out, inner])
+export function biased(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  if (x.shape.length === 2) return gemm(x, weight, bias)
   const rows = x.shape.slice(0, -1)
-  const flat = x.shape.length === 2 ? x : reshape(x, [product(rows), inner])
-  const y = gemm(flat, weight, bias ? w.get('bias', [out], 'bias') : undefined)
-  return x.shape.length === 2 ? y : reshape(y, [...rows, out])
+  return reshape(gemm(reshape(x, [product(rows), x.shape.at(-1)!]), weight, bias), [...rows, weight.shape[0]!])
+}
+
+/** A linear layer to width `out`, with PyTorch's parameter names. */
+export function linear(w: Weights, x: Tensor, out: number, bias = true): Tensor {
+  const weight = w.get('weight', [out, fixed(x.shape.at(-1), 'linear')])
+  return biased(x, weight, bias ? w.get('bias', [out], 'bias') : undefined)
 }
 
 /** A convolution with PyTorch's parameter names; `kernel` is square. */

@@ -44,11 +44,17 @@ export function classifiers<Config>(
   family: string,
   rows: Rows<Config>,
   build: (w: Weights, image: Tensor, config: Config, classes: number) => Outputs,
+  names?: NameTable,
 ): Record<string, Classifier> {
   return Object.fromEntries(
     Object.entries(rows).map(([name, config]) => [
       name,
-      { kind: 'classifier', family, build: (w, image, classes) => build(w, image, config, classes) },
+      {
+        kind: 'classifier',
+        family,
+        ...(names && { names }),
+        build: (w, image, classes) => build(w, image, config, classes),
+      },
     ]),
   )
 }

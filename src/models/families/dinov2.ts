@@ -1,0 +1,70 @@
+/**
+ * DINOv2 (Oquab et al. 2023) with its linear classifier over the last four blocks, as the authors' hub code computes it.
+ * Two published files hold one model: the backbone's and the linear head's.
+ */
+import { type Tensor, type Weights } from '../../graph/graph.ts'
+import { linear } from '../../graph/blocks/linear.ts'
+import { layerNorm } from '../../graph/blocks/norm.ts'
+import { patchEmbed, prependToken, tokensOf } from '../../graph/blocks/tokens.ts'
+import { transformerBlock } from '../../graph/blocks/transformer.ts'
+import { add, concat, mean, pick, reshape, resize, slice, transpose } from '../../graph/ops.ts'
+import { fixed } from '../../graph/shapes.ts'
+import { classifiers, type Outputs, type Rows } from './family.ts'
+
+interface DinoConfig {
+  patch: number
+  dim: number
+  blocks: number
+  heads: number
+  /** Positions a side that the backbone was trained with. */
+  positions: number
+  /** How many of the last blocks' class tokens the classifier sees. */
+  last: number
+}
+
+const rows: Rows<DinoConfig> = {
+  dinov2_vits14_lc: { patch: 14, dim: 384, blocks: 12, heads: 6, positions: 37, last: 4 },
+  dinov2_vitb14_lc: { patch: 14, dim: 768, blocks: 12, heads: 12, positions: 37, last: 4 },
+  dinov2_vitl14_lc: { patch: 14, dim: 1024, blocks: 24, heads: 16, positions: 37, last: 4 },
+}
+
+/** image [n, 3, h, w] -> features [n, (last + 1)·dim]: class tokens, then the mean patch; logits [n, classes] */
+function dino(w: Weights, image: Tensor, c: DinoConfig, classes: number): Outputs {
+  const backbone = w.at('backbone')
+  const patches = patchEmbed(backbone.at('patch_embed.proj'), image, c.patch, c.dim)
+  const side = fixed(image.shape[2], 'dino') / c.patch
+  let x = add(prependToken(backbone.get('cls_token', [1, 1, c.dim]), patches), positions(backbone, side, c))
+  const seen: Tensor[] = []
+  for (const [i, block] of backbone.each('blocks', c.blocks).entries()) {
+    x = transformerBlock(block, x, { heads: c.heads, layerScale: true })
+    if (i >= c.blocks - c.last) seen.push(layerNorm(backbone.at('norm'), x))
+  }
+  const patchMean = mean(slice(seen.at(-1)!, 1, 1, side * side + 1), [1])
+  const features = concat([...seen.map(tokens => pick(tokens, 1, 0)), patchMean], 1)
+  return { features, logits: linear(w.at('linear_head'), features, classes) }
+}
+
+/**
+ * The positions [1, side² + 1, dim], resized from the trained ones. The hub code asks for a scale of
+ * (side + 0.1) / trained, so the sampled points lie a little closer together than the sizes would put them.
+ */
+function positions(w: Weights, side: number, c: DinoConfig): Tensor {
+  const trained = w.get('pos_embed', [1, c.positions ** 2 + 1, c.dim])
+  if (side === c.positions) return trained
+  const grid = reshape(slice(trained, 1, 1, c.positions ** 2 + 1), [1, c.positions, c.positions, c.dim])
+  const scale = (side + 0.1) / c.positions
+  const resized = resize(transpose(grid, [0, 3, 1, 2]), [1, c.dim, side, side], {
+    mode: 'cubic',
+    cubic: { a: -0.75, excludeOutside: false },
+    scales: [1, 1, scale, scale],
+  })
+  return concat([slice(trained, 1, 0, 1), tokensOf(resized)], 1)
+}
+
+export const dinos = classifiers('dinov2', rows, dino, {
+  rename: [
+    [/^(weight|bias)$/, 'linear_head.$1'],
+    [/^(?=cls_token|pos_embed|patch_embed|blocks|norm)/, 'backbone.'],
+  ],
+  ignore: [/(^|\.)mask_token$/],
+})
