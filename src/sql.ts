@@ -42,3 +42,45 @@ export async function query<Row>(sql: string, params: readonly DuckDBValue[] = [
 
 /** A path as DuckDB's file readers take it: they expand `*`, `?` and `[`, which are plain characters in a file name. */
 export const literalPath = (path: string): string => path.replace(/[*?[]/g, '[$&]')
+
+export type Column =
+  | { name: string; type: 'VARCHAR'; values: readonly (string | null)[] }
+  | { name: string; type: 'DOUBLE' | 'INTEGER'; values: readonly (number | null)[] }
+  | { name: string; type: 'BOOLEAN'; values: readonly (boolean | null)[] }
+
+const chunkRows = 2048
+let tables = 0
+
+/**
+ * Writes flat columns of equal length as a Parquet file through `projection`, a SELECT list over their names. Returns when
+ * DuckDB has closed the file; making it durable is the caller's.
+ */
+export async function writeParquet(file: string, columns: readonly Column[], projection = '*'): Promise<void> {
+  const { DuckDBDataChunk, BOOLEAN, DOUBLE, INTEGER, VARCHAR } = await import('@duckdb/node-api')
+  const types = { VARCHAR, DOUBLE, INTEGER, BOOLEAN }
+  const connection = await (shared ??= connect())
+  const table = `columns_${process.pid}_${tables++}`
+  const definition = columns.map(({ name, type }) => `${identifier(name)} ${type}`).join(', ')
+  await select(`CREATE TEMP TABLE ${table} (${definition})`)
+  try {
+    const appender = await connection.createAppender(table)
+    const rows = columns[0]?.values.length ?? 0
+    for (let first = 0; first < rows; first += chunkRows) {
+      const chunk = DuckDBDataChunk.create(
+        columns.map(({ type }) => types[type]),
+        Math.min(chunkRows, rows - first),
+      )
+      chunk.setColumns(columns.map(({ values }) => values.slice(first, first + chunkRows)))
+      appender.appendDataChunk(chunk)
+    }
+    appender.closeSync()
+    await select(`COPY (SELECT ${projection} FROM ${table}) TO ${text(file)} (FORMAT parquet, COMPRESSION zstd)`)
+  } finally {
+    await select(`DROP TABLE IF EXISTS ${table}`)
+  }
+}
+
+/** A column or table name, quoted. */
+export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+const text = (value: string): string => `'${value.replaceAll("'", "''")}'`

@@ -1,0 +1,40 @@
+import { type Choices, type Item } from '../datasets/dataset.ts'
+import { type ReadyModel } from '../models/spec.ts'
+import { type Step } from '../preprocessing/steps.ts'
+
+/** Models that see the same crops and fit into memory together: images are decoded and cropped once for all of them. */
+export interface ModelGroup {
+  models: readonly ReadyModel[]
+  steps: readonly Step[]
+  choices: Choices
+  batch: number
+  threads: number
+}
+
+export type ShardItem = Pick<Item, 'id' | 'image' | 'labels'>
+
+/** One model's outcomes for the items of a shard, column by column; unused top-5 places are -1. */
+export interface Outcomes {
+  model: string
+  /** `ok`, or the code of the error that the image met. */
+  status: string[]
+  /** Class indices, [items × 5], most probable first. */
+  top5: Int32Array
+  probabilities: Float32Array
+  /** Position of the first accepted class, from 1; 0 where there is no prediction or no accepted class. */
+  rank: Int32Array
+}
+
+/** Milliseconds that a worker spent on each part of a shard. */
+export interface Timings {
+  prepare: number
+  infer: number
+}
+
+export type ToWorker = { type: 'load'; group: ModelGroup } | { type: 'shard'; items: readonly ShardItem[] }
+
+export type FromWorker =
+  | { type: 'ready' }
+  | { type: 'failed'; code: string; message: string; model?: string }
+  | { type: 'progress'; images: number }
+  | { type: 'outcomes'; outcomes: Outcomes[]; timings: Timings }

@@ -1,0 +1,176 @@
+/*
+ * Runs shards of one model group on child processes. A child that dies or falls silent costs its shard a split: each
+ * half goes to a fresh child, down to the single image that kills it, which becomes an error row.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { GeogapError } from '../errors.ts'
+import {
+  type FromWorker,
+  type ModelGroup,
+  type Outcomes,
+  type ShardItem,
+  type Timings,
+  type ToWorker,
+} from './messages.ts'
+import { emptyOutcomes, topCount } from './score.ts'
+
+export interface PoolOptions {
+  processes: number
+  /** Milliseconds without a sign of life after which a child is taken for hung. */
+  silence?: number
+  signal?: AbortSignal
+  onImages?: (count: number) => void
+}
+
+export interface ShardResult {
+  outcomes: Outcomes[]
+  timings: Timings
+}
+
+/** The model, not an image, made its child fail: nothing of the group can be evaluated. */
+export class ModelFailure extends GeogapError {
+  readonly model: string | undefined
+  constructor(code: string, message: string, model?: string) {
+    super('weights', code, message)
+    this.model = model
+  }
+}
+
+const defaultSilence = 180_000
+
+/** Evaluates every shard and hands each result over as it comes. */
+export async function runShards<Shard extends { items: readonly ShardItem[] }>(
+  group: ModelGroup,
+  shards: readonly Shard[],
+  onResult: (shard: Shard, result: ShardResult) => Promise<void>,
+  options: PoolOptions,
+): Promise<void> {
+  const queue = [...shards]
+  const lanes = Array.from({ length: Math.min(options.processes, shards.length) }, async () => {
+    const lane = createLane(group, options)
+    try {
+      for (let shard = queue.shift(); shard && !options.signal?.aborted; shard = queue.shift()) {
+        const result = await lane.run(shard.items)
+        if (result) await onResult(shard, result)
+      }
+    } catch (error) {
+      queue.length = 0
+      throw error
+    } finally {
+      lane.stop()
+    }
+  })
+  const settled = await Promise.allSettled(lanes)
+  const failed = settled.find(lane => lane.status === 'rejected')
+  if (failed) throw failed.reason
+}
+
+interface Lane {
+  /** Undefined when the run was aborted before the shard was done. */
+  run(items: readonly ShardItem[]): Promise<ShardResult | undefined>
+  stop(): void
+}
+
+function createLane(group: ModelGroup, options: PoolOptions): Lane {
+  let child: ChildProcess | undefined
+  const alive = async (): Promise<ChildProcess> => {
+    if (child?.connected) return child
+    child = startChild()
+    const ready = await request(child, { type: 'load', group }, options)
+    if (ready.type === 'ready') return child
+    if (ready.type === 'failed') throw new ModelFailure(ready.code, ready.message, ready.model)
+    throw new ModelFailure(
+      'model-crash',
+      `the process died while it loaded ${names(group)} (${describeEnd(ready)})`,
+      group.models[0]?.name,
+    )
+  }
+  const attempt = async (items: readonly ShardItem[]): Promise<ShardResult | undefined> => {
+    const answer = await request(await alive(), { type: 'shard', items }, options)
+    if (answer.type === 'outcomes') return answer
+    if (answer.type === 'failed') throw new ModelFailure(answer.code, answer.message, group.models[0]?.name)
+    child?.kill('SIGKILL')
+    child = undefined
+    if (options.signal?.aborted) return undefined
+    return split(items, answer.type === 'silent' ? 'hung' : 'crashed')
+  }
+  const split = async (items: readonly ShardItem[], code: string): Promise<ShardResult | undefined> => {
+    if (items.length === 1)
+      return { outcomes: group.models.map(({ name }) => failedOutcome(name, code)), timings: { prepare: 0, infer: 0 } }
+    const middle = items.length >> 1
+    const left = await attempt(items.slice(0, middle))
+    const right = left && (await attempt(items.slice(middle)))
+    return right && joined(left, right)
+  }
+  return { run: attempt, stop: () => child?.kill('SIGKILL') }
+}
+
+const names = (group: ModelGroup): string => group.models.map(({ name }) => name).join(', ')
+
+/** The worker beside this module, in the form that this module has. */
+function startChild(): ChildProcess {
+  const worker = fileURLToPath(new URL(`./worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url))
+  return fork(worker, [], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+}
+
+type Ended = { type: 'ended'; code: number | null; signal: NodeJS.Signals | null } | { type: 'silent' }
+type Answer = Exclude<FromWorker, { type: 'progress' }> | Ended
+
+const describeEnd = (end: Answer): string =>
+  end.type === 'ended' ? (end.signal ?? `exit code ${end.code ?? 'unknown'}`) : 'no sign of life'
+
+/** Sends a message and waits for its answer, for the child's end, or for `silence`. */
+function request(child: ChildProcess, message: ToWorker, options: PoolOptions): Promise<Answer> {
+  return new Promise(resolve => {
+    const silence = options.silence ?? defaultSilence
+    let timer = setTimeout(() => finish({ type: 'silent' }), silence)
+    const onMessage = (answer: FromWorker): void => {
+      clearTimeout(timer)
+      if (answer.type !== 'progress') {
+        finish(answer)
+        return
+      }
+      timer = setTimeout(() => finish({ type: 'silent' }), silence)
+      options.onImages?.(answer.images)
+    }
+    const onExit = (code: number | null, signal: NodeJS.Signals | null): void => finish({ type: 'ended', code, signal })
+    const onError = (): void => finish({ type: 'ended', code: null, signal: null })
+    const onAbort = (): void => void child.kill('SIGKILL')
+    const finish = (answer: Answer): void => {
+      clearTimeout(timer)
+      child.off('message', onMessage).off('exit', onExit).off('error', onError)
+      options.signal?.removeEventListener('abort', onAbort)
+      resolve(answer)
+    }
+    child.on('message', onMessage).on('exit', onExit).on('error', onError)
+    options.signal?.addEventListener('abort', onAbort)
+    if (child.connected) child.send(message)
+    else finish({ type: 'ended', code: child.exitCode, signal: child.signalCode })
+  })
+}
+
+function failedOutcome(model: string, code: string): Outcomes {
+  const outcome = emptyOutcomes(model, 1)
+  outcome.status[0] = code
+  return outcome
+}
+
+function joined(left: ShardResult, right: ShardResult): ShardResult {
+  const outcomes = left.outcomes.map((a, m): Outcomes => {
+    const b = right.outcomes[m]!
+    const rows = a.rank.length + b.rank.length
+    const both = emptyOutcomes(a.model, rows)
+    both.status = [...a.status, ...b.status]
+    both.top5.set(a.top5)
+    both.top5.set(b.top5, a.rank.length * topCount)
+    both.probabilities.set(a.probabilities)
+    both.probabilities.set(b.probabilities, a.rank.length * topCount)
+    both.rank.set(a.rank)
+    both.rank.set(b.rank, a.rank.length)
+    return both
+  })
+  const { prepare, infer } = left.timings
+  return { outcomes, timings: { prepare: prepare + right.timings.prepare, infer: infer + right.timings.infer } }
+}

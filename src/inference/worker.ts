@@ -1,0 +1,96 @@
+/*
+ * The child process. `session.run` blocks a process for as long as it takes, so it never runs in the parent. One worker
+ * holds one group of models for its whole life. While a batch is inferred, libvips decodes the next one in its threads.
+ */
+import { type InferenceSession } from 'onnxruntime-node'
+import { GeogapError } from '../errors.ts'
+import { loadModel } from '../models/load.ts'
+import { splitSteps } from '../preprocessing/steps.ts'
+import {
+  type FromWorker,
+  type ModelGroup,
+  type Outcomes,
+  type ShardItem,
+  type Timings,
+  type ToWorker,
+} from './messages.ts'
+import { type Batch, createPreparer, type Preparer } from './prepare.ts'
+import { emptyOutcomes, scoreRow } from './score.ts'
+
+interface Loaded {
+  group: ModelGroup
+  sessions: InferenceSession[]
+  preparer: Preparer
+}
+
+let loaded: Loaded | undefined
+
+const send = (message: FromWorker): void => void process.send?.(message)
+
+process.on('message', (message: ToWorker) => {
+  const work = message.type === 'load' ? load(message.group) : evaluate(message.items)
+  work.catch((error: unknown) => {
+    const code = error instanceof GeogapError ? error.code : 'internal'
+    send({ type: 'failed', code, message: error instanceof Error ? error.message : String(error) })
+  })
+})
+process.on('disconnect', () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
+
+async function load(group: ModelGroup): Promise<void> {
+  const preparer = await createPreparer(group.steps)
+  const sessions: InferenceSession[] = []
+  for (const model of group.models) {
+    const spinning = group.threads > 1
+    try {
+      sessions.push(await loadModel(model, group.steps, ['logits'], { threads: group.threads, spinning }))
+    } catch (error) {
+      const code = error instanceof GeogapError ? error.code : 'internal'
+      const text = error instanceof Error ? error.message : String(error)
+      send({ type: 'failed', code, message: text, model: model.name })
+      return
+    }
+  }
+  loaded = { group, sessions, preparer }
+  send({ type: 'ready' })
+}
+
+async function evaluate(items: readonly ShardItem[]): Promise<void> {
+  const { group, preparer } = loaded!
+  const outcomes = group.models.map(model => emptyOutcomes(model.name, items.length))
+  const timings: Timings = { prepare: 0, infer: 0 }
+  const batchAt = (first: number) => preparer.begin(items.slice(first, first + group.batch), first)
+  let next = batchAt(0)
+  for (let first = 0; first < items.length; first += group.batch) {
+    const started = performance.now()
+    const batch = await preparer.finish(next)
+    next = batchAt(first + group.batch)
+    await next.handedOver
+    const prepared = performance.now()
+    for (const { at, code } of batch.failed) for (const outcome of outcomes) outcome.status[at] = code
+    await infer(batch, items, outcomes)
+    timings.prepare += prepared - started
+    timings.infer += performance.now() - prepared
+    send({ type: 'progress', images: Math.min(group.batch, items.length - first) })
+  }
+  send({ type: 'outcomes', outcomes, timings })
+}
+
+async function infer(
+  { crops, kept }: Batch,
+  items: readonly ShardItem[],
+  outcomes: readonly Outcomes[],
+): Promise<void> {
+  if (kept.length === 0) return
+  const { group, sessions } = loaded!
+  const { Tensor } = await import('onnxruntime-node')
+  const { size } = splitSteps(group.steps)
+  for (const [m, session] of sessions.entries()) {
+    const { logits } = await session.run({ crops: new Tensor('uint8', crops, [kept.length, 3, size, size]) })
+    const values = logits!.data as Float32Array
+    const width = values.length / kept.length
+    for (const [row, at] of kept.entries()) {
+      scoreRow(outcomes[m]!, at, values.subarray(row * width, (row + 1) * width), items[at]!.labels, group.choices)
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import { type InferenceSession } from 'onnxruntime-node'
+import { GeogapError } from '../errors.ts'
+import { createGraph, type Graph, input, output, weights } from '../graph/graph.ts'
+import { encode } from '../graph/onnx.ts'
+import { createSession, type SessionOptions } from '../inference/session.ts'
+import { normalizeGraph } from '../preprocessing/toGraph.ts'
+import { splitSteps, type Step } from '../preprocessing/steps.ts'
+import { architecture } from './architectures.ts'
+import { bindWeights } from './bind.ts'
+import { readSafetensors } from './safetensors.ts'
+import { type ReadyModel } from './spec.ts'
+
+/** crops uint8 [n, 3, size, size] -> logits [n, classes], features [n, width] */
+export function classifierGraph(model: Pick<ReadyModel, 'architecture' | 'classes'>, steps: readonly Step[]): Graph {
+  const { mean, std, size } = splitSteps(steps)
+  const known = architecture(model.architecture)
+  if (known.kind !== 'classifier') {
+    throw new GeogapError('input', 'no-head', `${model.architecture} has no classification head`)
+  }
+  const graph = createGraph()
+  const crops = input(graph, 'crops', 'uint8', ['n', 3, size, size])
+  const outputs = known.build(weights(graph), normalizeGraph(crops, mean, std), model.classes)
+  output('logits', outputs.logits)
+  output('features', outputs.features)
+  return graph
+}
+
+/** A session that computes `wanted` outputs of a model from uint8 crops. */
+export async function loadModel(
+  model: ReadyModel,
+  steps: readonly Step[],
+  wanted: readonly ('logits' | 'features')[],
+  options: Omit<SessionOptions, 'folder'> = {},
+): Promise<InferenceSession> {
+  const graph = classifierGraph(model, steps)
+  const files = await Promise.all(model.files.map(file => readSafetensors(file)))
+  const { folder, bind } = await bindWeights(graph, files, architecture(model.architecture).names)
+  return createSession(encode(graph, { outputs: wanted, bind }), { folder, ...options })
+}

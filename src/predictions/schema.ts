@@ -1,0 +1,58 @@
+import { z } from 'zod'
+
+/** Version of the layout below; part of every result's key. */
+export const schemaVersion = 1
+
+/*
+ * A shard is a Parquet file with one row per image:
+ *   id VARCHAR            unique within the data set
+ *   label VARCHAR         the class as the data set names it
+ *   labels INTEGER[]      accepted class indices
+ *   top5 INTEGER[]        class indices, most probable first
+ *   probabilities FLOAT[] softmax over the choices, as top5
+ *   rank INTEGER          position of the first accepted class, from 1; null without prediction or accepted class
+ *   correct1, correct5 BOOLEAN   null without prediction or accepted class
+ *   status VARCHAR        'ok', 'no-accepted-class', or an error code
+ * and the data set's grouping columns, VARCHAR or DOUBLE.
+ */
+export const reservedColumns: readonly string[] = [
+  ...['id', 'label', 'labels', 'top5', 'probabilities', 'rank', 'correct1', 'correct5', 'status'],
+  ...['model', 'dataset', 'preprocessing'],
+]
+
+/** An image that no class of the model can get right is not an error and not part of any accuracy. */
+export const noAcceptedClass = 'no-accepted-class'
+
+/** What makes two predictions comparable: when any of it changes, results go to another key. */
+export const identity = z.object({
+  schema: z.literal(schemaVersion),
+  version: z.string(),
+  runtime: z.string(),
+  model: z.string(),
+  weights: z.array(z.string()),
+  preprocessing: z.enum(['native', 'paper']),
+  steps: z.string(),
+  dataset: z.string(),
+  content: z.string(),
+  images: z.number().int(),
+  labelMap: z.string(),
+  choices: z.string(),
+})
+export type Identity = z.infer<typeof identity>
+
+/** Written last, after its Parquet file is durable: a shard exists when its manifest does. */
+export const shardManifest = z.object({
+  identity,
+  key: z.string(),
+  start: z.number().int(),
+  end: z.number().int(),
+  rows: z.number().int(),
+  errors: z.number().int(),
+  file: z.string(),
+  bytes: z.number().int(),
+  columns: z.array(z.string()),
+  seconds: z.number(),
+  machine: z.string(),
+  created: z.string(),
+})
+export type ShardManifest = z.infer<typeof shardManifest>
