@@ -24,6 +24,7 @@ interface Cursor {
 
 const maxDepth = 32
 const maxDimensions = 32
+const maxKeys = 100_000
 
 export function parseHeader(text: string): Header {
   const c: Cursor = { text, at: 0 }
@@ -58,6 +59,7 @@ function readObject(c: Cursor, what: string, readMember: (key: string) => void):
   readItems(c, '{', '}', () => {
     const key = readString(c)
     if (seen.has(key)) throw fault(c, `duplicate ${what} ${shown(key)}`)
+    if (seen.size === maxKeys) throw fault(c, `more than ${maxKeys} keys`)
     seen.add(key)
     expect(c, ':')
     readMember(key)

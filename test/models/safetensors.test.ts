@@ -116,6 +116,11 @@ describe('readSafetensors', () => {
     ['lone surrogate', '{"\\ud800":{}}', /malformed string/],
     ['control character', '{"a\nb":{}}', /malformed string/],
     ['many dimensions', info(`"shape":[${'1,'.repeat(1000)}1]`), /more than 32 numbers/],
+    [
+      'keys without end',
+      `{"__metadata__":{${Array.from({ length: 100_001 }, (_, i) => `"${i}":""`).join(',')}}}`,
+      /more than 100000 keys/,
+    ],
     ['overflow', info('"dtype":"U8","shape":[9007199254740991,2],"data_offsets":[0,1]'), /of shape/],
     ['a number beyond 2^53', info('"dtype":"U8","shape":[9007199254740993],"data_offsets":[0,1]'), /too large/],
   ]

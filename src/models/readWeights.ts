@@ -1,0 +1,32 @@
+import { readFully } from '../files.ts'
+import { isZip, readCheckpoint } from './checkpoint.ts'
+import { readSafetensors } from './safetensors.ts'
+import { badWeights, openWeights, type TensorFile } from './tensors.ts'
+
+/**
+ * The tensors of a weight file: safetensors or a PyTorch checkpoint, told apart by content, whatever the name is.
+ * @throws GeogapError `bad-safetensors`, `bad-checkpoint`, or `unknown-weights` for another kind of file.
+ */
+export async function readWeights(file: string): Promise<TensorFile> {
+  const start = await firstBytes(file)
+  if (start[8] === 0x7b) return readSafetensors(file)
+  if (start[0] === 0x80 || isZip(start)) return readCheckpoint(file)
+  throw badWeights('unknown-weights', file, `${guess(start)}; known are safetensors and PyTorch checkpoints`)
+}
+
+async function firstBytes(file: string): Promise<Buffer> {
+  const { handle } = await openWeights(file)
+  try {
+    const start = Buffer.alloc(64)
+    return start.subarray(0, Math.max(9, await readFully(handle, start, 0)))
+  } finally {
+    await handle.close()
+  }
+}
+
+const guess = (start: Buffer): string => {
+  const text = start.toString('latin1').trimStart().toLowerCase()
+  if (text.startsWith('<')) return 'it is a web page, perhaps an error page saved in place of the file'
+  if (text.startsWith('version https://git-lfs')) return 'it is a git LFS pointer, not the file it points to'
+  return 'its content is of no known kind'
+}
