@@ -7,6 +7,7 @@ export interface FormulaTensor {
   shape: number[]
   center?: number
   radius?: number
+  /** The first channel's values and some of the next; every channel has the same. */
   values?: number[]
 }
 
@@ -72,8 +73,9 @@ export async function writeFormulaWeights(file: string, tensors: readonly Formul
 
 function bytesOf({ name, shape, center = 0, radius = 0, values }: FormulaTensor): Uint8Array {
   const count = volume(shape)
+  const perChannel = volume(shape.slice(1))
   const data = values
-    ? Float32Array.from({ length: count }, (_, i) => values[i % values.length]!)
+    ? Float32Array.from({ length: count }, (_, i) => values[i % perChannel]!)
     : formulaValues(name, count, center, radius)
   return new Uint8Array(data.buffer)
 }

@@ -1,15 +1,30 @@
 import { unknownName } from '../errors.ts'
+import { convNeXts } from './families/convnext.ts'
 import { dinos } from './families/dinov2.ts'
+import { dlas } from './families/dla.ts'
+import { edgeNeXts } from './families/edgenext.ts'
 import { efficientNets } from './families/efficientnet.ts'
 import { evas } from './families/eva.ts'
 import { type Architecture } from './families/family.ts'
+import { hrnets } from './families/hrnet.ts'
 import { mixers } from './families/mixer.ts'
+import { regnets, seers } from './families/regnet.ts'
 import { resnets } from './families/resnet.ts'
+import { rexnets } from './families/rexnet.ts'
+import { vggs } from './families/vgg.ts'
 import { vits } from './families/vit.ts'
 
 /** Every architecture under the name that its reference library gives it. */
 export const architectures: Readonly<Record<string, Architecture>> = {
   ...resnets,
+  ...vggs,
+  ...dlas,
+  ...hrnets,
+  ...rexnets,
+  ...regnets,
+  ...seers,
+  ...convNeXts,
+  ...edgeNeXts,
   ...efficientNets,
   ...vits,
   ...mixers,

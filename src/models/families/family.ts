@@ -44,7 +44,7 @@ export function classifiers<Config>(
   family: string,
   rows: Rows<Config>,
   build: (w: Weights, image: Tensor, config: Config, classes: number) => Outputs,
-  names?: NameTable,
+  names?: NameTable | ((config: Config) => NameTable),
 ): Record<string, Classifier> {
   return Object.fromEntries(
     Object.entries(rows).map(([name, config]) => [
@@ -52,7 +52,7 @@ export function classifiers<Config>(
       {
         kind: 'classifier',
         family,
-        ...(names && { names }),
+        ...(names && { names: typeof names === 'function' ? names(config) : names }),
         build: (w, image, classes) => build(w, image, config, classes),
       },
     ]),

@@ -1,13 +1,18 @@
-/** ResNet (He et al. 2015), as timm's resnet.py computes it. */
+/**
+ * ResNet (He et al. 2015), as timm's resnet.py computes it, and the anti-aliased ResNet (Zhang 2019), as the package
+ * antialiased_cnns computes it: where it subsamples, it blurs first.
+ */
 import { type Tensor, type Weights } from '../../graph/graph.ts'
 import { conv, linear } from '../../graph/blocks/linear.ts'
 import { batchNorm } from '../../graph/blocks/norm.ts'
-import { add, flatten, globalAvgPool, maxPool, relu } from '../../graph/ops.ts'
+import { add, conv2d, flatten, globalAvgPool, maxPool, pad2d, relu } from '../../graph/ops.ts'
+import { fixed } from '../../graph/shapes.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 
 interface ResNetConfig {
   block: 'basic' | 'bottleneck'
   depths: readonly number[]
+  blur?: boolean
 }
 
 const rows: Rows<ResNetConfig> = {
@@ -16,39 +21,63 @@ const rows: Rows<ResNetConfig> = {
   resnet50: { block: 'bottleneck', depths: [3, 4, 6, 3] },
   resnet101: { block: 'bottleneck', depths: [3, 4, 23, 3] },
   resnet152: { block: 'bottleneck', depths: [3, 8, 36, 3] },
+  antialiased_resnet18: { block: 'basic', depths: [2, 2, 2, 2], blur: true },
+  antialiased_resnet34: { block: 'basic', depths: [3, 4, 6, 3], blur: true },
+  antialiased_resnet50: { block: 'bottleneck', depths: [3, 4, 6, 3], blur: true },
+  antialiased_resnet101: { block: 'bottleneck', depths: [3, 4, 23, 3], blur: true },
 }
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
-function resnet(w: Weights, image: Tensor, { block, depths }: ResNetConfig, classes: number): Outputs {
+function resnet(w: Weights, image: Tensor, { block, depths, blur }: ResNetConfig, classes: number): Outputs {
   let x = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), image, 64, 7, { stride: 2, padding: 3 })))
-  x = maxPool(x, 3, { stride: 2, padding: 1 })
+  x = blur ? blurred(w.at('maxpool.1'), maxPool(x, 2)) : maxPool(x, 3, { stride: 2, padding: 1 })
   for (const [stage, depth] of depths.entries()) {
     for (const [i, scope] of w.each(`layer${stage + 1}`, depth).entries()) {
-      x = blocks[block](scope, x, 64 * 2 ** stage, i === 0 && stage > 0 ? 2 : 1)
+      x = blocks[block](scope, x, 64 * 2 ** stage, i === 0 && stage > 0 ? 2 : 1, blur)
     }
   }
   const features = flatten(globalAvgPool(x))
   return { features, logits: linear(w.at('fc'), features, classes) }
 }
 
-const blocks = { basic, bottleneck }
+const blocks = { basic: basicBlock, bottleneck: bottleneckBlock }
 
-function basic(w: Weights, x: Tensor, width: number, stride: number): Tensor {
-  const inner = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 3, { stride, padding: 1 })))
-  const outer = batchNorm(w.at('bn2'), conv(w.at('conv2'), inner, width, 3, { padding: 1 }))
-  return relu(add(outer, shortcut(w, x, width, stride)))
+export function basicBlock(w: Weights, x: Tensor, width: number, stride: number, blur = false): Tensor {
+  const step = blur ? 1 : stride
+  const inner = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 3, { stride: step, padding: 1 })))
+  const outer = batchNorm(w.at('bn2'), afterBlur(w.at('conv2'), inner, width, 3, stride / step))
+  return relu(add(outer, shortcut(w.at('downsample'), x, width, stride, blur)))
 }
 
-function bottleneck(w: Weights, x: Tensor, width: number, stride: number): Tensor {
+export function bottleneckBlock(w: Weights, x: Tensor, width: number, stride: number, blur = false): Tensor {
+  const step = blur ? 1 : stride
   let y = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 1)))
-  y = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), y, width, 3, { stride, padding: 1 })))
-  y = batchNorm(w.at('bn3'), conv(w.at('conv3'), y, 4 * width, 1))
-  return relu(add(y, shortcut(w, x, 4 * width, stride)))
+  y = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), y, width, 3, { stride: step, padding: 1 })))
+  y = batchNorm(w.at('bn3'), afterBlur(w.at('conv3'), y, 4 * width, 1, stride / step))
+  return relu(add(y, shortcut(w.at('downsample'), x, 4 * width, stride, blur)))
 }
 
-function shortcut(w: Weights, x: Tensor, width: number, stride: number): Tensor {
+function shortcut(w: Weights, x: Tensor, width: number, stride: number, blur: boolean): Tensor {
   if (stride === 1 && x.shape[1] === width) return x
-  return batchNorm(w.at('downsample.1'), conv(w.at('downsample.0'), x, width, 1, { stride }))
+  if (blur && stride > 1) return batchNorm(w.at('2'), conv(w.at('1'), blurred(w.at('0'), x), width, 1))
+  return batchNorm(w.at('1'), conv(w.at('0'), x, width, 1, { stride }))
+}
+
+/** A convolution, behind a blur that halves the size if `step` is 2. */
+function afterBlur(w: Weights, x: Tensor, out: number, kernel: number, step: number): Tensor {
+  const padding = (kernel - 1) / 2
+  return step === 1
+    ? conv(w, x, out, kernel, { padding })
+    : conv(w.at('1'), blurred(w.at('0'), x), out, kernel, { padding })
+}
+
+/** Every second value of x under the checkpoint's fixed 4 × 4 kernel, borders reflected. */
+function blurred(w: Weights, x: Tensor): Tensor {
+  const width = fixed(x.shape[1], 'blurred')
+  return conv2d(pad2d(x, [1, 1, 2, 2], 'reflect'), w.get('filt', [width, 1, 4, 4], 'fixed'), undefined, {
+    stride: 2,
+    groups: width,
+  })
 }
 
 export const resnets = classifiers('resnet', rows, resnet)

@@ -1,0 +1,96 @@
+/** Deep Layer Aggregation (Yu et al. 2017), as timm's dla.py computes it. */
+import { type Tensor, type Weights } from '../../graph/graph.ts'
+import { convNorm } from '../../graph/blocks/convNorm.ts'
+import { conv } from '../../graph/blocks/linear.ts'
+import { add, concat, flatten, globalAvgPool, maxPool, relu } from '../../graph/ops.ts'
+import { type NameTable } from '../bind.ts'
+import { classifiers, type Outputs, type Rows } from './family.ts'
+
+interface DlaConfig {
+  /** Depths of the trees at strides 4, 8, 16 and 32. */
+  levels: readonly [number, number, number, number]
+  widths: readonly [number, number, number, number]
+  block: 'basic' | 'bottleneck'
+  /** Groups of four channels per 64, instead of one dense convolution. */
+  grouped?: boolean
+  /** The aggregation nodes add their newest child to their output. */
+  residualRoot?: boolean
+}
+
+const compact = [64, 64, 128, 256] as const
+const wide = [128, 256, 512, 1024] as const
+
+const rows: Rows<DlaConfig> = {
+  dla34: { levels: [1, 2, 2, 1], widths: [64, 128, 256, 512], block: 'basic' },
+  dla46_c: { levels: [1, 2, 2, 1], widths: compact, block: 'bottleneck' },
+  dla46x_c: { levels: [1, 2, 2, 1], widths: compact, block: 'bottleneck', grouped: true },
+  dla60x_c: { levels: [1, 2, 3, 1], widths: compact, block: 'bottleneck', grouped: true },
+  dla60: { levels: [1, 2, 3, 1], widths: wide, block: 'bottleneck' },
+  dla60x: { levels: [1, 2, 3, 1], widths: wide, block: 'bottleneck', grouped: true },
+  dla102: { levels: [1, 3, 4, 1], widths: wide, block: 'bottleneck', residualRoot: true },
+  dla102x: { levels: [1, 3, 4, 1], widths: wide, block: 'bottleneck', grouped: true, residualRoot: true },
+  dla169: { levels: [2, 3, 5, 1], widths: wide, block: 'bottleneck', residualRoot: true },
+}
+
+const pair = ['0', '1'] as const
+
+/** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
+function dla(w: Weights, image: Tensor, c: DlaConfig, classes: number): Outputs {
+  let x = relu(convNorm(w.at('base_layer'), image, 16, 7, { names: pair }))
+  x = relu(convNorm(w.at('level0'), x, 16, 3, { names: pair }))
+  x = relu(convNorm(w.at('level1'), x, 32, 3, { stride: 2, names: pair }))
+  for (const [i, out] of c.widths.entries()) {
+    const aggregated = i === 0 ? [] : [maxPool(x, 2, { stride: 2 })]
+    x = tree(w.at(`level${i + 2}`), x, { levels: c.levels[i]!, out, stride: 2 }, aggregated, c)
+  }
+  const pooled = globalAvgPool(x)
+  return { features: flatten(pooled), logits: flatten(conv(w.at('fc'), pooled, classes, 1, { bias: true })) }
+}
+
+interface Tree {
+  levels: number
+  out: number
+  stride: number
+}
+
+/** Two subtrees in a row; the last root aggregates its blocks and all `children` from further up. */
+function tree(w: Weights, x: Tensor, t: Tree, children: readonly Tensor[], c: DlaConfig): Tensor {
+  if (t.levels > 1) {
+    const inner = { ...t, levels: t.levels - 1 }
+    const first = tree(w.at('tree1'), x, inner, [], c)
+    return tree(w.at('tree2'), first, { ...inner, stride: 1 }, [...children, first], c)
+  }
+  const bottom = t.stride > 1 ? maxPool(x, t.stride, { stride: t.stride }) : x
+  const shortcut = x.shape[1] === t.out ? bottom : convNorm(w.at('project'), bottom, t.out, 1, { names: pair })
+  const first = blocks[c.block](w.at('tree1'), x, shortcut, t.out, t.stride, c)
+  const second = blocks[c.block](w.at('tree2'), first, first, t.out, 1, c)
+  const root = convNorm(w.at('root'), concat([second, first, ...children], 1), t.out, 1)
+  return relu(c.residualRoot ? add(root, second) : root)
+}
+
+const blocks = { basic, bottleneck }
+
+function basic(w: Weights, x: Tensor, shortcut: Tensor, out: number, stride: number): Tensor {
+  const y = relu(convNorm(w, x, out, 3, { stride, names: ['conv1', 'bn1'] }))
+  return relu(add(convNorm(w, y, out, 3, { names: ['conv2', 'bn2'] }), shortcut))
+}
+
+function bottleneck(w: Weights, x: Tensor, shortcut: Tensor, out: number, stride: number, c: DlaConfig): Tensor {
+  const groups = c.grouped ? 32 : 1
+  const inner = c.grouped ? (Math.floor(out / 16) * groups) / 2 : out / 2
+  let y = relu(convNorm(w, x, inner, 1, { names: ['conv1', 'bn1'] }))
+  y = relu(convNorm(w, y, inner, 3, { stride, groups, names: ['conv2', 'bn2'] }))
+  return relu(add(convNorm(w, y, out, 1, { names: ['conv3', 'bn3'] }), shortcut))
+}
+
+/** Checkpoints of the authors hold projections of trees deeper than one level, which nothing computes. */
+const names = ({ levels }: DlaConfig): NameTable => ({
+  ignore: levels.flatMap((depth, i) =>
+    Array.from(
+      { length: depth - 1 },
+      (_, above) => new RegExp(`^level${i + 2}${'\\.tree1'.repeat(above)}\\.project\\.`),
+    ),
+  ),
+})
+
+export const dlas = classifiers('dla', rows, dla, names)

@@ -1,0 +1,125 @@
+/** EdgeNeXt (Maaz et al. 2022), as timm's edgenext.py computes it: ConvNeXt blocks and attention across channels. */
+import { constant, type Tensor, type Weights } from '../../graph/graph.ts'
+import { conv, linear } from '../../graph/blocks/linear.ts'
+import { layerNorm, layerNorm2d } from '../../graph/blocks/norm.ts'
+import { tokensOf } from '../../graph/blocks/tokens.ts'
+import {
+  add,
+  clip,
+  concat,
+  div,
+  flatten,
+  globalAvgPool,
+  matmul,
+  mul,
+  norm,
+  reshape,
+  softmax,
+  split,
+  transpose,
+} from '../../graph/ops.ts'
+import { fixed } from '../../graph/shapes.ts'
+import { convNeXtBlock, downsample, scaledMlp } from './convnext.ts'
+import { classifiers, type Outputs, type Rows } from './family.ts'
+
+interface EdgeNeXtConfig {
+  depths: readonly [number, number, number, number]
+  widths: readonly [number, number, number, number]
+  heads: number
+}
+
+const rows: Rows<EdgeNeXtConfig> = {
+  edgenext_xx_small: { depths: [2, 2, 6, 2], widths: [24, 48, 88, 168], heads: 4 },
+  edgenext_x_small: { depths: [3, 3, 9, 3], widths: [32, 64, 100, 192], heads: 4 },
+  edgenext_small: { depths: [3, 3, 9, 3], widths: [48, 96, 160, 304], heads: 8 },
+  edgenext_base: { depths: [3, 3, 9, 3], widths: [80, 160, 288, 584], heads: 8 },
+}
+
+/** What stages differ in; the last block of a stage with `scales` attends across channels. */
+const stages = [
+  { kernel: 3, scales: 0, positions: false },
+  { kernel: 5, scales: 2, positions: true },
+  { kernel: 7, scales: 3, positions: false },
+  { kernel: 9, scales: 4, positions: false },
+]
+
+/** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
+function edgeNeXt(w: Weights, image: Tensor, c: EdgeNeXtConfig, classes: number): Outputs {
+  let x = layerNorm2d(w.at('stem.1'), conv(w.at('stem.0'), image, c.widths[0], 4, { stride: 4, bias: true }))
+  for (const [i, { kernel, scales, positions }] of stages.entries()) {
+    const stage = w.at(`stages.${i}`)
+    const width = c.widths[i]!
+    if (i > 0) x = downsample(stage.at('downsample'), x, width)
+    for (const [j, block] of stage.each('blocks', c.depths[i]!).entries()) {
+      const attends = scales > 0 && j === c.depths[i]! - 1
+      x = attends ? attentionBlock(block, x, scales, positions, c.heads) : convNeXtBlock(block, x, width, kernel)
+    }
+  }
+  const features = layerNorm(w.at('head.norm'), flatten(globalAvgPool(x)))
+  return { features, logits: linear(w.at('head.fc'), features, classes) }
+}
+
+function attentionBlock(w: Weights, x: Tensor, scales: number, positions: boolean, heads: number): Tensor {
+  const [n, c, height, across] = x.shape
+  const width = fixed(c, 'attentionBlock')
+  let tokens = tokensOf(multiScale(w, x, width, scales))
+  if (positions) tokens = add(tokens, positionEncoding(w.at('pos_embd'), x))
+  const attended = crossCovariance(w.at('xca'), layerNorm(w.at('norm_xca'), tokens), heads)
+  tokens = add(tokens, mul(w.get('gamma_xca', [width], 'scale'), attended))
+  return add(x, scaledMlp(w, reshape(tokens, [n!, height!, across!, width]), width))
+}
+
+/** Channel groups in a row: each is convolved together with the previous result; the last stays as it is. */
+function multiScale(w: Weights, x: Tensor, width: number, scales: number): Tensor {
+  const size = Math.ceil(width / scales)
+  const sizes = Array.from({ length: scales }, (_, i) => Math.min(size, width - i * size))
+  const parts = split(x, sizes, 1)
+  const mixed: Tensor[] = []
+  for (const [i, part] of parts.slice(0, -1).entries()) {
+    const sum = i === 0 ? part : add(mixed[i - 1]!, part)
+    mixed.push(conv(w.at(`convs.${i}`), sum, size, 3, { groups: size, padding: 1, bias: true }))
+  }
+  return concat([...mixed, parts.at(-1)!], 1)
+}
+
+/** Attention of channels over channels (El-Nouby et al. 2021): x [n, length, width] to the same shape. */
+function crossCovariance(w: Weights, x: Tensor, heads: number): Tensor {
+  const [n, length, dim] = x.shape
+  const width = fixed(dim, 'crossCovariance')
+  const channels = transpose(linear(w.at('qkv'), x, 3 * width), [0, 2, 1])
+  const [q, k, v] = split(channels, [width, width, width], 1).map(part =>
+    reshape(part, [n!, heads, width / heads, length!]),
+  )
+  const similarity = matmul(unit(q!), transpose(unit(k!), [0, 1, 3, 2]))
+  const weights = softmax(mul(similarity, w.get('temperature', [heads, 1, 1], 'scale')))
+  const attended = reshape(matmul(weights, v!), [n!, width, length!])
+  return linear(w.at('proj'), transpose(attended, [0, 2, 1]), width)
+}
+
+const unit = (x: Tensor): Tensor => div(x, clip(norm(x), 1e-12, 1e30))
+
+/** Sines and cosines of the rows' and columns' places, projected: [1, h·w, width] for x [n, width, h, w]. */
+function positionEncoding(w: Weights, x: Tensor): Tensor {
+  const [, c, height, across] = x.shape
+  const [rows, columns] = [fixed(height, 'positions'), fixed(across, 'positions')]
+  const waves = new Float32Array(2 * waveCount * rows * columns)
+  let at = 0
+  for (let i = 0; i < 2 * waveCount; i++) {
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        waves[at++] = i < waveCount ? wave(i, row, rows) : wave(i - waveCount, column, columns)
+      }
+    }
+  }
+  const encoding = constant(x.graph, waves, [1, 2 * waveCount, rows, columns])
+  return tokensOf(conv(w.at('token_projection'), encoding, fixed(c, 'positions'), 1, { bias: true }))
+}
+
+const waveCount = 32
+
+function wave(index: number, place: number, places: number): number {
+  const angle = ((place + 1) / (places + 1e-6)) * 2 * Math.PI * 10000 ** (-(2 * Math.floor(index / 2)) / waveCount)
+  return index % 2 === 0 ? Math.sin(angle) : Math.cos(angle)
+}
+
+export const edgeNeXts = classifiers('edgenext', rows, edgeNeXt)

@@ -1,0 +1,72 @@
+/** ReXNet (Han et al. 2020), as timm's rexnet.py computes it: channels grow in every block. */
+import { type Tensor, type Weights } from '../../graph/graph.ts'
+import { convNorm, squeezeExcite } from '../../graph/blocks/convNorm.ts'
+import { linear } from '../../graph/blocks/linear.ts'
+import { add, clip, concat, flatten, globalAvgPool, silu, slice } from '../../graph/ops.ts'
+import { fixed } from '../../graph/shapes.ts'
+import { classifiers, type Outputs, type Rows } from './family.ts'
+import { roundHalfEven } from './rounding.ts'
+
+/** The factor on all widths. */
+type RexNetConfig = number
+
+const rows: Rows<RexNetConfig> = { rexnet_100: 1, rexnet_130: 1.3, rexnet_150: 1.5, rexnet_200: 2, rexnet_300: 3 }
+
+interface Block {
+  out: number
+  stride: number
+  expand: number
+  squeeze: boolean
+}
+
+const stages = [
+  { depth: 1, stride: 1 },
+  { depth: 2, stride: 2 },
+  { depth: 2, stride: 2 },
+  { depth: 3, stride: 2 },
+  { depth: 3, stride: 1 },
+  { depth: 5, stride: 2 },
+]
+
+/** Widths rise by equal steps from 16 to 16 + 180 (15/16), times the factor. */
+function blocksOf(factor: number): Block[] {
+  const places = stages.flatMap(({ depth, stride }, stage) =>
+    Array.from({ length: depth }, (_, i) => ({ stage, stride: i === 0 ? stride : 1 })),
+  )
+  return places.map(({ stage, stride }, i) => ({
+    out: roundHalfEven((16 + (i * 180) / places.length) * factor),
+    stride,
+    expand: stage === 0 ? 1 : 6,
+    squeeze: stage > 1,
+  }))
+}
+
+/** image [n, 3, h, w] -> features [n, 1280 · factor], logits [n, classes] */
+function rexnet(w: Weights, image: Tensor, factor: RexNetConfig, classes: number): Outputs {
+  let x = silu(convNorm(w.at('stem'), image, roundHalfEven(32 * factor), 3, { stride: 2 }))
+  const blocks = blocksOf(factor)
+  for (const [i, block] of blocks.entries()) x = linearBottleneck(w.at(`features.${i}`), x, block)
+  x = silu(convNorm(w.at(`features.${blocks.length}`), x, Math.round(1280 * factor), 1))
+  const features = flatten(globalAvgPool(x))
+  return { features, logits: linear(w.at('head.fc'), features, classes) }
+}
+
+function linearBottleneck(w: Weights, x: Tensor, { out, stride, expand, squeeze }: Block): Tensor {
+  const width = fixed(x.shape[1], 'linearBottleneck')
+  const inner = width * expand
+  let y = expand === 1 ? x : silu(convNorm(w.at('conv_exp'), x, inner, 1))
+  y = convNorm(w.at('conv_dw'), y, inner, 3, { stride, groups: inner })
+  if (squeeze) y = squeezeExcite(w.at('se'), y, Math.floor(inner / 12), true)
+  y = convNorm(w.at('conv_pwl'), clip(y, 0, 6), out, 1)
+  return stride === 1 && width <= out ? addToFirst(y, x) : y
+}
+
+/** Adds x to as many of y's channels as x has. */
+function addToFirst(y: Tensor, x: Tensor): Tensor {
+  const width = fixed(x.shape[1], 'addToFirst')
+  if (y.shape[1] === width) return add(y, x)
+  const rest = slice(y, 1, width, fixed(y.shape[1], 'addToFirst'))
+  return concat([add(slice(y, 1, 0, width), x), rest], 1)
+}
+
+export const rexnets = classifiers('rexnet', rows, rexnet)

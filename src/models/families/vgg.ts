@@ -1,0 +1,36 @@
+/** VGG (Simonyan and Zisserman 2014), as timm's vgg.py computes it: its first dense layers are convolutions. */
+import { type Tensor, type Weights } from '../../graph/graph.ts'
+import { conv, linear } from '../../graph/blocks/linear.ts'
+import { flatten, globalAvgPool, maxPool, relu } from '../../graph/ops.ts'
+import { classifiers, type Outputs, type Rows } from './family.ts'
+
+/** Convolutions of each of the five stages. */
+type VggConfig = readonly number[]
+
+const rows: Rows<VggConfig> = {
+  vgg11: [1, 1, 2, 2, 2],
+  vgg13: [2, 2, 2, 2, 2],
+  vgg16: [2, 2, 3, 3, 3],
+  vgg19: [2, 2, 4, 4, 4],
+}
+
+const widths = [64, 128, 256, 512, 512]
+
+/** image [n, 3, h, w] with h, w of at least 224 -> features [n, 4096], logits [n, classes] */
+function vgg(w: Weights, image: Tensor, depths: VggConfig, classes: number): Outputs {
+  let x = image
+  let layer = 0
+  for (const [stage, depth] of depths.entries()) {
+    for (let i = 0; i < depth; i++, layer += 2) {
+      x = relu(conv(w.at(`features.${layer}`), x, widths[stage]!, 3, { padding: 1, bias: true }))
+    }
+    x = maxPool(x, 2, { stride: 2 })
+    layer += 1
+  }
+  x = relu(conv(w.at('pre_logits.fc1'), x, 4096, 7, { bias: true }))
+  x = relu(conv(w.at('pre_logits.fc2'), x, 4096, 1, { bias: true }))
+  const features = flatten(globalAvgPool(x))
+  return { features, logits: linear(w.at('head.fc'), features, classes) }
+}
+
+export const vggs = classifiers('vgg', rows, vgg)
