@@ -70,7 +70,7 @@ function graphOf(architecture: Architecture, size: number): Graph {
     const mask = input(graph, 'mask', 'int64', ['t', architecture.context])
     const imageEmbedding = output('image_embedding', architecture.image(w, image))
     const textEmbedding = output('text_embedding', architecture.text(w, tokens, mask))
-    output('zero_shot_logits', similarity(imageEmbedding, textEmbedding, architecture.logitScale(w)))
+    output('zero_shot_logits', similarity(imageEmbedding, textEmbedding, architecture.scale))
   }
   return graph
 }

@@ -168,6 +168,14 @@ export function gather(x: Tensor, indices: Tensor, axis = 0): Tensor {
   })
 }
 
+/** Per entry of the first axis, the row of the second that `indices` int64 [n, 1] names: [n, length, width] to [n, width]. */
+export function gatherPerRow(x: Tensor, indices: Tensor): Tensor {
+  if (indices.shape.length !== 2 || indices.shape[0] !== x.shape[0] || indices.shape[1] !== 1) {
+    throw shapeError('GatherND', `[${String(x.shape)}] by [${String(indices.shape)}]`)
+  }
+  return one('GatherND', [x, indices], x.shape.toSpliced(1, 1), { batch_dims: 1 })
+}
+
 /** The single row `index` along `axis`, which is dropped. */
 export function pick(x: Tensor, axis: number, index: number): Tensor {
   const at = axisOf(axis, x.shape.length)

@@ -1,5 +1,6 @@
 import { unknownName } from '../errors.ts'
 import { convNeXts } from './families/convnext.ts'
+import { clips } from './families/clip.ts'
 import { dinos } from './families/dinov2.ts'
 import { dlas } from './families/dla.ts'
 import { edgeNeXts } from './families/edgenext.ts'
@@ -7,6 +8,7 @@ import { efficientNets } from './families/efficientnet.ts'
 import { evas } from './families/eva.ts'
 import { type Architecture } from './families/family.ts'
 import { hrnets } from './families/hrnet.ts'
+import { flavas } from './families/flava.ts'
 import { mixers } from './families/mixer.ts'
 import { regnets, seers } from './families/regnet.ts'
 import { resnets } from './families/resnet.ts'
@@ -30,6 +32,8 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...mixers,
   ...dinos,
   ...evas,
+  ...clips,
+  ...flavas,
 }
 
 export function architecture(name: string): Architecture {

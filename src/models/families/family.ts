@@ -27,14 +27,20 @@ export interface DualEncoder {
   names?: NameTable
   /** Width of the shared space. */
   embedding: number
-  /** Tokens of a text, padded to this length. */
+  /** Most tokens of a text. */
   context: number
   /** image [n, 3, h, w], normalized, to [n, embedding]; not yet of unit length. */
   image(w: Weights, image: Tensor): Tensor
-  /** tokens int64 [n, context] and, where the model wants one, mask int64 [n, context], to [n, embedding]. */
+  /**
+   * tokens int64 [n, length] and, where the model wants one, mask int64 [n, length], to [n, embedding]. Padding may be
+   * cut off: a length below the context gives the same embedding.
+   */
   text(w: Weights, tokens: Tensor, mask: Tensor): Tensor
-  /** The logarithm of the factor on cosine similarities, a scalar parameter. */
-  logitScale(w: Weights): Tensor
+  /**
+   * Logits are this times the cosine similarity: the paper's own evaluation takes 100 for CLIP and 1 for FLAVA whatever
+   * the checkpoint's `logit_scale` says (Geographic_Generalization, models/clip/clip.py and models/flava/flava.py).
+   */
+  scale: number
 }
 
 export type Architecture = Classifier | DualEncoder

@@ -1,0 +1,49 @@
+/** CLIP's ResNets (Radford et al. 2021), as OpenCLIP's modified_resnet.py computes them. */
+import { type Tensor, type Weights } from '../../graph/graph.ts'
+import { attend } from '../../graph/blocks/attention.ts'
+import { conv, linear } from '../../graph/blocks/linear.ts'
+import { batchNorm } from '../../graph/blocks/norm.ts'
+import { tokensOf } from '../../graph/blocks/tokens.ts'
+import { add, avgPool, concat, mean, relu, reshape, slice } from '../../graph/ops.ts'
+import { fixed } from '../../graph/shapes.ts'
+
+export interface ClipResNetConfig {
+  depths: readonly number[]
+  width: number
+}
+
+/** image [n, 3, h, w] -> [n, embedding] */
+export function clipResNet(w: Weights, image: Tensor, { depths, width }: ClipResNetConfig, embedding: number): Tensor {
+  let x = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), image, width / 2, 3, { stride: 2, padding: 1 })))
+  x = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), x, width / 2, 3, { padding: 1 })))
+  x = avgPool(relu(batchNorm(w.at('bn3'), conv(w.at('conv3'), x, width, 3, { padding: 1 }))), 2, { stride: 2 })
+  for (const [stage, depth] of depths.entries()) {
+    for (const [i, scope] of w.each(`layer${stage + 1}`, depth).entries()) {
+      x = bottleneck(scope, x, width * 2 ** stage, i === 0 && stage > 0 ? 2 : 1)
+    }
+  }
+  return attentionPool(w.at('attnpool'), x, width / 2, embedding)
+}
+
+/** Every convolution has stride 1; an average pool shrinks the image instead. */
+function bottleneck(w: Weights, x: Tensor, width: number, stride: number): Tensor {
+  const shrink = (y: Tensor): Tensor => (stride === 1 ? y : avgPool(y, stride, { stride }))
+  let y = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 1)))
+  y = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), y, width, 3, { padding: 1 })))
+  y = batchNorm(w.at('bn3'), conv(w.at('conv3'), shrink(y), 4 * width, 1))
+  if (stride === 1 && x.shape[1] === 4 * width) return relu(add(y, x))
+  return relu(add(y, batchNorm(w.at('downsample.1'), conv(w.at('downsample.0'), shrink(x), 4 * width, 1))))
+}
+
+/** The mean of all positions asks every position and itself: [n, c, h, w] to [n, embedding]. */
+function attentionPool(w: Weights, x: Tensor, heads: number, embedding: number): Tensor {
+  const width = fixed(x.shape[1], 'attentionPool')
+  const patches = tokensOf(x)
+  const placed = concat([mean(patches, [1], true), patches], 1)
+  const tokens = add(placed, w.get('positional_embedding', [fixed(placed.shape[1], 'attentionPool'), width]))
+  const [q, k, v] = [slice(tokens, 1, 0, 1), tokens, tokens].map((y, i) => linear(w.at(projections[i]!), y, width))
+  const pooled = attend(q!, k!, v!, heads)
+  return linear(w.at('c_proj'), reshape(pooled, [x.shape[0]!, width]), embedding)
+}
+
+const projections = ['q_proj', 'k_proj', 'v_proj'] as const

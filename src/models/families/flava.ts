@@ -1,0 +1,83 @@
+/** FLAVA's image and text towers (Singh et al. 2021), as transformers' FlavaModel computes them. */
+import { type Tensor, type Weights } from '../../graph/graph.ts'
+import { separate } from '../../graph/blocks/attention.ts'
+import { linear } from '../../graph/blocks/linear.ts'
+import { layerNorm } from '../../graph/blocks/norm.ts'
+import { patchEmbed, prependToken } from '../../graph/blocks/tokens.ts'
+import { transformer } from '../../graph/blocks/transformer.ts'
+import { add, cast, gather, mul, pick, reshape, slice, sub } from '../../graph/ops.ts'
+import { fixed } from '../../graph/shapes.ts'
+import { type DualEncoder } from './family.ts'
+
+const width = 768
+const vocabulary = 30522
+const positions = 512
+const epsilon = 1e-12
+const block = { heads: 12, epsilon, project: separate }
+
+/** image [n, 3, h, w] -> the projected class token [n, 768] */
+function imageTower(w: Weights, image: Tensor): Tensor {
+  const tower = w.at('image_model')
+  const embeddings = tower.at('embeddings')
+  const patches = patchEmbed(embeddings.at('patch_embeddings.projection'), image, 16, width)
+  const x = prependToken(embeddings.get('cls_token', [1, 1, width]), patches)
+  const placed = add(x, embeddings.get('position_embeddings', [1, fixed(x.shape[1], 'flava'), width]))
+  return projectedToken(w.at('image_projection'), tower, transformer(tower, 'encoder.layer', 12, placed, block))
+}
+
+/** tokens int64 [n, length] and mask int64 [n, length], 0 on padding -> the projected class token [n, 768] */
+function textTower(w: Weights, tokens: Tensor, mask: Tensor): Tensor {
+  const tower = w.at('text_model')
+  const embeddings = tower.at('embeddings')
+  const table = (name: string, rows: number): Tensor => embeddings.at(name).get('weight', [rows, width])
+  const length = fixed(tokens.shape[1], 'flava')
+  const firstType = slice(table('token_type_embeddings', 2), 0, 0, 1)
+  const places = slice(table('position_embeddings', positions), 0, 0, length)
+  const words = gather(table('word_embeddings', vocabulary), tokens)
+  const x = layerNorm(embeddings.at('LayerNorm'), add(add(words, firstType), places), epsilon)
+  const y = transformer(tower, 'encoder.layer', 12, x, { ...block, mask: withoutPadding(mask) })
+  return projectedToken(w.at('text_projection'), tower, y)
+}
+
+function projectedToken(w: Weights, tower: Weights, x: Tensor): Tensor {
+  return linear(w, layerNorm(tower.at('layernorm'), pick(x, 1, 0), epsilon), width)
+}
+
+/** mask [n, length] as an addend of attention scores [n, 1, 1, length]: 0, or too low for any weight on padding. */
+function withoutPadding(mask: Tensor): Tensor {
+  const [n, length] = mask.shape
+  return mul(sub(reshape(cast(mask, 'float32'), [n!, 1, 1, length!]), 1), 1e30)
+}
+
+/** `flava.` stands before every name in the checkpoint for pretraining. */
+const names: DualEncoder['names'] = {
+  rename: [
+    [/^(?:flava\.)?(.+)\.attention\.attention\./, '$1.attn.'],
+    [/^(?:flava\.)?(.+)\.attention\.output\.dense\./, '$1.attn.proj.'],
+    [/^(?:flava\.)?(.+)\.intermediate\.dense\./, '$1.mlp.fc1.'],
+    [/^(?:flava\.)?(.+\.layer\.\d+)\.output\.dense\./, '$1.mlp.fc2.'],
+    [/^(?:flava\.)?(.+)\.layernorm_before\./, '$1.norm1.'],
+    [/^(?:flava\.)?(.+)\.layernorm_after\./, '$1.norm2.'],
+    [/^flava\./, ''],
+  ],
+  ignore: [
+    /^(flava\.)?(multimodal_model|(image|text)_to_mm_projection|logit_scale)(\.|$)/,
+    /^(flava\.)?(image|text)_model\.pooler\./,
+    /^(flava\.)?image_model\.embeddings\.mask_token$/,
+    /^(flava\.)?text_model\.embeddings\.position_ids$/,
+    /^(image_codebook|mim_head|mlm_head|itm_head|mmm_image_head|mmm_text_head|global_contrastive_head)\./,
+  ],
+}
+
+export const flavas: Record<string, DualEncoder> = {
+  flava: {
+    kind: 'dual',
+    family: 'flava',
+    names,
+    embedding: width,
+    context: 77,
+    image: imageTower,
+    text: textTower,
+    scale: 1,
+  },
+}
