@@ -1,0 +1,77 @@
+/*
+ * Reverse-mode differentiation: appends to a graph the nodes that compute the gradient of a scalar. Only plain operators
+ * are used, for ONNX Runtime's own gradient kernels are not part of its inference builds. A rule sees a node and the
+ * gradient of its output and says, per input, how to compute that input's gradient; what was broadcast on the way
+ * forward is summed here on the way back, so that elementwise rules need not know of it.
+ */
+import { GeogapError } from '../errors.ts'
+import { neededNodes, type Node, scalar, type Tensor } from './graph.ts'
+import { add } from './ops.ts'
+import { elementwiseRules } from './rules/elementwise.ts'
+import { layoutRules } from './rules/layout.ts'
+import { normalizationRules } from './rules/normalization.ts'
+import { productRules } from './rules/products.ts'
+import { reductionRules } from './rules/reductions.ts'
+import { type Rules } from './rules/rule.ts'
+import { sumTo } from './rules/support.ts'
+
+/** Gradient rules by operator. */
+export const rules: Rules = {
+  ...elementwiseRules,
+  ...layoutRules,
+  ...normalizationRules,
+  ...productRules,
+  ...reductionRules,
+}
+
+/**
+ * Gradients of `loss` [] with respect to the float32 tensors `wrt`, each of its tensor's shape, appended to their graph.
+ * @throws GeogapError `no-gradient` naming an operator without a rule, or a tensor that the loss does not depend on.
+ */
+export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+  const { graph } = loss
+  if (loss.shape.length > 0) throw noGradient(`the loss must be a scalar, not [${String(loss.shape)}]`)
+  const nodes = neededNodes(graph, [loss])
+  const active = dependents(nodes, wrt)
+  const found = new Map([[loss.name, scalar(graph, 1)]])
+  for (const node of nodes.toReversed()) {
+    if (!node.inputs.some(tensor => tensor && active.has(tensor.name))) continue
+    for (const [tensor, part] of backward(node, active, found)) {
+      const known = found.get(tensor.name)
+      found.set(tensor.name, known ? add(known, part) : part)
+    }
+  }
+  return wrt.map(tensor => {
+    const gradient = active.has(loss.name) ? found.get(tensor.name) : undefined
+    if (!gradient) throw noGradient(`the loss does not depend on ${tensor.name}`)
+    return gradient
+  })
+}
+
+const noGradient = (message: string): GeogapError => new GeogapError('internal', 'no-gradient', message)
+
+/** Names of all float tensors that some of `sources` have an influence on. */
+function dependents(nodes: readonly Node[], sources: readonly Tensor[]): Set<string> {
+  const active = new Set(sources.map(tensor => tensor.name))
+  for (const node of nodes) {
+    if (!node.inputs.some(tensor => tensor && active.has(tensor.name))) continue
+    for (const { name, dtype } of node.outputs) if (dtype.startsWith('float')) active.add(name)
+  }
+  return active
+}
+
+/** What a node passes back to its inputs, one entry per use. */
+function backward(node: Node, active: Set<string>, found: Map<string, Tensor>): (readonly [Tensor, Tensor])[] {
+  const arriving = node.outputs.map(tensor => found.get(tensor.name))
+  if (arriving.every(tensor => !tensor)) return []
+  const rule = rules[node.op]
+  if (!rule) throw noGradient(`no gradient rule for ${node.op} (at ${node.outputs[0]!.name})`)
+  const inputs = node.inputs as readonly Tensor[]
+  const parts = rule({ node, x: inputs, y: node.outputs[0]!, dy: arriving[0]!, arriving })
+  return inputs.flatMap((tensor: Tensor | undefined, i) => {
+    if (!tensor || !active.has(tensor.name)) return []
+    const part = parts[i]
+    if (!part) throw noGradient(`no gradient rule for input ${i + 1} of ${node.op} (at ${node.outputs[0]!.name})`)
+    return [[tensor, sumTo(part(), tensor.shape)] as const]
+  })
+}

@@ -1,0 +1,34 @@
+import { append, type Tensor } from '../graph.ts'
+import { add, cast, div, erf, exp, mul, neg, pow, sub } from '../ops.ts'
+import { type Rules } from './rule.ts'
+
+const square = (x: Tensor): Tensor => mul(x, x)
+/** a - x. */
+const from = (a: number, x: Tensor): Tensor => add(neg(x), a)
+/** 1 where x > 0, 0 where x = 0. */
+const sign = (x: Tensor): Tensor => append(x.graph, 'Sign', [x], [{ dtype: x.dtype, shape: x.shape }])[0]!
+
+/** Φ(x) + x φ(x), with the normal distribution's Φ and φ. */
+function geluSlope(x: Tensor): Tensor {
+  const cumulative = add(mul(erf(mul(x, Math.SQRT1_2)), 0.5), 0.5)
+  return add(cumulative, mul(x, mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI))))
+}
+
+export const elementwiseRules: Rules = {
+  Add: ({ dy }) => [() => dy, () => dy],
+  Sub: ({ dy }) => [() => dy, () => neg(dy)],
+  Mul: ({ x: [a, b], dy }) => [() => mul(dy, b!), () => mul(dy, a!)],
+  Div: ({ x: [, b], y, dy }) => [() => div(dy, b!), () => neg(div(mul(dy, y), b!))],
+  Pow: ({ x: [a, b], dy }) => [() => mul(dy, mul(pow(a!, sub(b!, 1)), b!)), undefined],
+  Sqrt: ({ y, dy }) => [() => div(mul(dy, 0.5), y)],
+  Exp: ({ y, dy }) => [() => mul(dy, y)],
+  Log: ({ x: [a], dy }) => [() => div(dy, a!)],
+  Neg: ({ dy }) => [() => neg(dy)],
+  Tanh: ({ y, dy }) => [() => mul(dy, from(1, square(y)))],
+  Sigmoid: ({ y, dy }) => [() => mul(dy, mul(y, from(1, y)))],
+  Erf: ({ x: [a], dy }) => [() => mul(dy, mul(exp(neg(square(a!))), 2 / Math.sqrt(Math.PI)))],
+  Relu: ({ y, dy }) => [() => mul(dy, sign(y))],
+  Gelu: ({ x: [a], dy, node }) => (node.attributes.approximate === 'tanh' ? [] : [() => mul(dy, geluSlope(a!))]),
+  Identity: ({ dy }) => [() => dy],
+  Cast: ({ x: [a], dy }) => [() => cast(dy, a!.dtype)],
+}

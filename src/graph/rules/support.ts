@@ -1,0 +1,53 @@
+import { append, type Attribute, integers, type Node, scalar, type Shape, shapeError, type Tensor } from '../graph.ts'
+import { cast, expand, gather, reshape, shapeOf, sum } from '../ops.ts'
+
+/** Sums over the axes that broadcasting added or widened, so that the result has `shape`. */
+export function sumTo(x: Tensor, shape: Shape): Tensor {
+  const extra = x.shape.length - shape.length
+  const added = Array.from({ length: extra }, (_, i) => i)
+  const widened = shape.flatMap((dim, i) => (dim === 1 && x.shape[i + extra] !== 1 ? [i + extra] : []))
+  if (added.length + widened.length === 0) return x
+  const summed = sum(x, [...added, ...widened], true)
+  return extra === 0 ? summed : reshape(summed, shape)
+}
+
+/** `x` repeated to the shape of `like`. */
+export const expandLike = (x: Tensor, like: Tensor): Tensor =>
+  String(x.shape) === String(like.shape) ? x : expand(x, shapeOf(like), like.shape)
+
+export const zerosLike = (like: Tensor): Tensor => expandLike(scalar(like.graph, 0), like)
+
+/** The number of values along `axes` of `x`, as a float32 scalar. */
+export function countAlong(x: Tensor, axes: readonly number[]): Tensor {
+  const dims = axes.map(axis => x.shape[axis]!)
+  if (dims.every(dim => typeof dim === 'number'))
+    return scalar(
+      x.graph,
+      dims.reduce((a, b) => a * b, 1),
+    )
+  const sizes = gather(shapeOf(x), integers(x.graph, axes))
+  const outputs = [{ dtype: 'int64' as const, shape: [] }]
+  return cast(append(x.graph, 'ReduceProd', [sizes], outputs, { keepdims: 0 })[0]!, 'float32')
+}
+
+/** The values of an int64 constant. */
+export function constantIntegers(tensor: Tensor, op: string): number[] {
+  const data = tensor.graph.constants.get(tensor.name)?.data
+  if (!(data instanceof BigInt64Array)) throw shapeError(op, `${tensor.name} must be a constant`)
+  return Array.from(data, Number)
+}
+
+/** An integer attribute, or `missing` where the node does not say. */
+export function integerAttribute(node: Node, name: string, missing: number): number {
+  const value: Attribute | undefined = node.attributes[name]
+  return typeof value === 'number' ? value : missing
+}
+
+/** A B with either one transposed first: [m, k] × [k, p] to [m, p]. */
+export function product(a: Tensor, b: Tensor, { transA = false, transB = false } = {}): Tensor {
+  const [rows, inner] = transA ? a.shape.toReversed() : a.shape
+  const [depth, columns] = transB ? b.shape.toReversed() : b.shape
+  if (inner !== depth) throw shapeError('Gemm', `[${String(a.shape)}] × [${String(b.shape)}]`)
+  const attributes = { ...(transA ? { transA: 1 } : {}), ...(transB ? { transB: 1 } : {}) }
+  return append(a.graph, 'Gemm', [a, b], [{ dtype: a.dtype, shape: [rows!, columns!] }], attributes)[0]!
+}
