@@ -5,7 +5,7 @@ import type { LabelSpace } from './labels.ts'
 
 /** What a layout's reader finds; `finish` makes a data set of it. */
 export interface Draft extends Partial<
-  Pick<Dataset, 'labelMap' | 'choices' | 'problems' | 'columns' | 'prepare' | 'places'>
+  Pick<Dataset, 'labelMap' | 'choices' | 'problems' | 'columns' | 'prepare' | 'places' | 'notes'>
 > {
   name: string
   items: readonly Item[]
@@ -36,6 +36,7 @@ export function finish(draft: Draft, adjust: Adjust = {}): Dataset {
     problems: draft.problems ?? [],
     ...(draft.prepare && { prepare: draft.prepare }),
     ...(draft.places && { places: draft.places }),
+    ...(draft.notes && { notes: draft.notes }),
   }
 }
 

@@ -67,6 +67,8 @@ export interface Dataset {
   problems: readonly Problem[]
   /** Absent where the model's preprocessing applies as it is. */
   prepare?: Prepare
+  /** Facts to show beside results: images that the protocol leaves out, households that a split shares. */
+  notes?: readonly string[]
   /** Present when regions were derived from countries. */
   places?: Places
 }

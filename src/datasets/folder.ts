@@ -1,40 +1,31 @@
-import { extname, join } from 'node:path'
 import { inputError } from '../errors.ts'
 import type { Draft } from './build.ts'
-import type { Item } from './dataset.ts'
-import { fileSizes, folderEntries } from './files.ts'
+import { classFolderItems, isImageName, parentName } from './classFolders.ts'
 import { imagenetSpace, ownSpace } from './labels.ts'
 import { readClasses } from './manifest.ts'
-
-const imageEndings = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff', '.avif', '.ppm']
-
-/** Whether a file name ends as an image does, in any case. */
-export const isImageName = (name: string): boolean => imageEndings.includes(extname(name).toLowerCase())
+import type { Tree } from './tree.ts'
 
 /**
- * `<class>/<file>`: a folder a class, named by wnid or by ImageNet name, or by the names of a classes file. Ids are
- * `<class>/<file>`; other files are left alone. A class folder that no label set knows is an error that names it.
+ * `<class>/<file>` in a folder, zip or tar: a folder a class, named by wnid or by ImageNet name, or by the names of a
+ * classes file; one folder around all of them is looked through. Ids are `<class>/<file>`. A class folder that no label
+ * set knows is an error that names it.
  */
-export async function readFolder(folder: string, options: { classes?: string } = {}): Promise<Draft> {
+export async function readFolder(tree: Tree, options: { classes?: string } = {}): Promise<Draft> {
   const space = options.classes === undefined ? imagenetSpace : ownSpace(await readClasses(options.classes))
-  const classFolders = (await folderEntries(folder)).filter(entry => entry.isFolder)
-  if (classFolders.length === 0)
-    throw inputError('no-class-folders', `no class folders in ${folder}; expected <wnid>/<file>`)
-  const found: { id: string; name: string; labels: readonly number[] }[] = []
-  for (const { name } of classFolders) {
-    const labels = space.resolve(name)
-    const files = (await folderEntries(join(folder, name))).filter(entry => !entry.isFolder && isImageName(entry.name))
-    found.push(...files.map(file => ({ id: `${name}/${file.name}`, name, labels })))
-  }
-  const files = found.map(({ id }) => join(folder, id))
-  const bytes = await fileSizes(files)
-  const items = found.map(({ id, name, labels }, i): Item => ({
-    id,
-    image: { kind: 'file', file: files[i]! },
-    labels,
-    label: name,
-    groups: {},
-    bytes: bytes[i]!,
-  }))
-  return { name: folder, items, space }
+  const root = await unwrap(tree)
+  const images = (await root.list('')).filter(({ path }) => isImageName(path) && path.split('/').length === 2)
+  if (images.length === 0)
+    throw inputError('no-class-folders', `no class folders in ${tree.where}; expected <wnid>/<file>`)
+  const folders = new Set(images.map(({ path }) => parentName(path)))
+  const accepted = new Map([...folders].map(folder => [folder, space.resolve(folder)]))
+  const { items } = classFolderItems(images, folder => accepted.get(folder))
+  return { name: tree.where, items, space }
+}
+
+/** Looks through a single folder that holds only folders. */
+async function unwrap(tree: Tree): Promise<Tree> {
+  const [only, ...others] = await tree.top()
+  if (!only?.isFolder || others.length > 0) return tree
+  const inner = tree.at(only.name)
+  return (await inner.top()).every(({ isFolder }) => isFolder) ? unwrap(inner) : tree
 }

@@ -1,88 +1,115 @@
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { inputError } from '../errors.ts'
+import type { Benchmark } from './benchmark.ts'
 import { sha256, type Draft } from './build.ts'
-import type { Item, LabelMap, Problem } from './dataset.ts'
-import { fileBytes, fileSizes, isFolder } from './files.ts'
-import { labelling, type LabelsOption } from './labelMap.ts'
+import { unknownClass } from './classFolders.ts'
+import type { ImageSource, Item, LabelMap, Problem } from './dataset.ts'
+import { fileSizes, isFolder } from './files.ts'
+import { labelling, sameIndices, type Labelling, type LabelsOption } from './labelMap.ts'
 import { writtenLabels } from './labels.ts'
-import { groupColumns, readTable, text, type Table } from './manifest.ts'
+import { groupColumns, text, type Table } from './manifest.ts'
+import { readTableEntry } from './tables.ts'
+import type { Tree } from './tree.ts'
 
-/** Columns that mark a CSV as GeoDE's metadata. */
-const marks = ['file_path', 'object', 'region', 'ip_country']
-
-export const isGeodeTable = (columns: readonly string[]): boolean => marks.every(column => columns.includes(column))
-
-/** Names of the metadata beside `images/`: the official index, and the test part that the paper's repository holds. */
+/** The official index, and the test part that the paper's repository holds. */
 const indexNames = ['index.csv', 'metadata_test_1k_final.csv', 'metadata_test_1k.csv']
 
-/** GeoDE in its official layout: a folder with `images/` and an index. */
-export async function readGeode(folder: string, options: { labels?: LabelsOption } = {}): Promise<Draft> {
-  for (const name of indexNames) {
-    const index = join(folder, name)
-    if ((await fileBytes(index)) !== null)
-      return readGeodeIndex(index, await readTable(index), { ...options, data: folder })
-  }
-  throw inputError('missing-file', `no GeoDE index in ${folder}; expected ${indexNames.join(' or ')} beside images/`)
+/**
+ * GeoDE (Ramaswamy et al. 2023): `images/` and an index of `file_path, object, region, ip_country, …`. An image's id is its
+ * `file_path`. Six of the 40 objects have no ImageNet class; their items accept none and stay in the list.
+ */
+export const geode: Benchmark = {
+  name: 'geode',
+  title: 'GeoDE',
+  kind: 'geographic',
+  terms: 'CC BY 4.0 (the metadata of the test part: CC BY-NC 4.0)',
+  source: 'https://geodiverse-data-collection.cs.princeton.edu/',
+  expected: { images: 61_940, classes: 40, regions: 6 },
+  variants: ['all'],
+  get: 'the archive of the source page, as geode.zip or unpacked as geode/ with index.csv and images/',
+  downloads: [],
+  places: () => ['geode', 'GeoDE', 'geode.zip', 'GeoDE.zip', 'geode.tar'],
+  marks: name => indexNames.includes(name),
+  read: readGeode,
 }
 
-/**
- * The rows of a GeoDE index. Image paths start at `data`, or at `images/` beside the index; an image's id is its
- * `file_path`. A column `1k_index` states the accepted ImageNet classes itself, else the paper's map gives them.
- */
+const marks = ['file_path', 'object', 'region', 'ip_country']
+
+/** Whether a table's columns mark it as GeoDE's metadata. */
+export const isGeodeTable = (columns: readonly string[]): boolean => marks.every(column => columns.includes(column))
+
+type Found = { image: ImageSource; bytes: number | null }[]
+
+async function readGeode(tree: Tree, options: { labels?: LabelsOption }): Promise<Draft> {
+  for (const name of indexNames) {
+    const index = await tree.find(name)
+    if (!index) continue
+    const table = await readTableEntry(index)
+    const files = new Map((await tree.list('')).map(entry => [entry.path, entry]))
+    const found = table.rows.map((row): Found[number] => {
+      const path = text(row['file_path']) ?? ''
+      const entry = files.get(`images/${path}`) ?? files.get(path)
+      return {
+        image: entry?.source ?? { kind: 'file', file: `${tree.where}/images/${path}` },
+        bytes: entry?.bytes ?? null,
+      }
+    })
+    return geodeItems(table, found, options)
+  }
+  throw inputError(
+    'missing-file',
+    `no GeoDE index in ${tree.where}; expected ${indexNames.join(' or ')} beside images/`,
+  )
+}
+
+/** A GeoDE index by itself; image paths start at `data`, or at `images/` beside the index. */
 export async function readGeodeIndex(
   index: string,
-  { columns, rows }: Table,
+  table: Table,
   options: { data?: string; labels?: LabelsOption } = {},
 ): Promise<Draft> {
-  const rules = await labelling('geode-paper', options.labels)
-  const images = await imageFolder(options.data ?? dirname(index))
-  const stated = rules.space.kind === 'imagenet-1k' && options.labels === undefined && columns.includes('1k_index')
-  const kept = columns.filter(
-    column => !['file_path', 'object', '1k_index', 'object_index', 'id', 'column00', 'column0'].includes(column),
-  )
-  const groups = groupColumns(rows, kept)
-  const files = rows.map(row => join(images, text(row['file_path']) ?? ''))
+  const base = options.data ?? dirname(index)
+  const images = (await isFolder(`${base}/images`)) ? `${base}/images` : base
+  const files = table.rows.map(row => `${images}/${text(row['file_path']) ?? ''}`)
   const bytes = await fileSizes(files)
-  const items: Item[] = []
-  const problems: Problem[] = []
-  rows.forEach((row, i) => {
-    const id = text(row['file_path'])
-    const label = text(row['object']) ?? ''
-    const known = rules.accepted(label)
-    const labels = stated ? writtenLabels(row['1k_index']).flatMap(rules.space.resolve) : known
-    if (id === null)
-      return void problems.push({ id: `row ${i + 1}`, code: 'no-image', message: `no file_path in row ${i + 1}` })
-    if (!labels) return void problems.push({ id, code: 'unknown-class', message: `unknown GeoDE object: ${label}` })
-    const { ip_country: country, ...others } = groups[i]!
-    items.push({
-      id,
-      image: { kind: 'file', file: files[i]! },
-      labels,
-      label,
-      groups: { country: country!, ...others },
-      bytes: bytes[i]!,
-    })
-  })
-  const names = kept.map(column => (column === 'ip_country' ? 'country' : column))
-  const labelMap = stated ? statedMap(items, rules.map, rules.accepted) : rules.map
-  return { name: 'geode', items, space: rules.space, labelMap, columns: names, problems }
+  return geodeItems(
+    table,
+    files.map((file, i) => ({ image: { kind: 'file', file }, bytes: bytes[i]! })),
+    options,
+  )
 }
 
-const imageFolder = async (folder: string): Promise<string> => {
-  const images = join(folder, 'images')
-  return (await isFolder(images)) ? images : folder
+const notGroups = ['file_path', 'object', '1k_index', 'object_index', 'id', 'column00', 'column0']
+
+/** A column `1k_index` states the accepted ImageNet classes itself, else the paper's map gives them. */
+async function geodeItems(table: Table, found: Found, options: { labels?: LabelsOption }): Promise<Draft> {
+  const rules = await labelling('geode-paper', options.labels)
+  const stated = options.labels === undefined && table.columns.includes('1k_index')
+  const kept = table.columns.filter(column => !notGroups.includes(column))
+  const groups = groupColumns(table.rows, kept)
+  const items: Item[] = []
+  const problems: Problem[] = []
+  table.rows.forEach((row, i) => {
+    const [id, label] = [text(row['file_path']), text(row['object']) ?? '']
+    const labels = stated ? writtenLabels(row['1k_index']).flatMap(rules.space.resolve) : rules.accepted(label)
+    const { ip_country: country = null, ...others } = groups[i]!
+    if (id === null) problems.push({ id: `row ${i + 1}`, code: 'no-image', message: `no file_path in row ${i + 1}` })
+    else if (!labels) problems.push(unknownClass(id, `GeoDE object ${label}`))
+    else items.push({ id, ...found[i]!, labels, label, groups: { country, ...others } })
+  })
+  return {
+    name: 'geode',
+    items,
+    problems,
+    space: rules.space,
+    labelMap: stated ? statedMap(items, rules) : rules.map,
+    columns: kept.map(column => (column === 'ip_country' ? 'country' : column)),
+  }
 }
 
 /** The shipped map's identity where the index states the same sets, else one of its own. */
-function statedMap(
-  items: readonly Item[],
-  shipped: LabelMap,
-  accepted: (label: string) => readonly number[] | undefined,
-): LabelMap {
+function statedMap(items: readonly Item[], { map, accepted }: Labelling): LabelMap {
   const stated = new Map(items.map(item => [item.label, item.labels]))
-  const same = items.every(item => sameSet(item.labels, accepted(item.label) ?? []))
-  return same ? shipped : { name: 'geode-1k-index', hash: sha256(JSON.stringify([...stated].sort())) }
+  const same = items.every(item => sameIndices(item.labels, accepted(item.label) ?? []))
+  return same ? map : { name: 'geode-1k-index', hash: sha256(JSON.stringify([...stated].sort())) }
 }
-
-const sameSet = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every(x => b.includes(x))

@@ -77,3 +77,7 @@ function parseMap(text: string): { name?: string; labels: MapFile['labels'] } | 
     return undefined
   }
 }
+
+/** Whether two lists accept the same classes, in any order. */
+export const sameIndices = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every(index => b.includes(index))

@@ -30,7 +30,7 @@ describe('GeoDE', () => {
     ])
     expect(dataset.items[0]!.groups).toMatchObject({ region: 'Africa', country: 'Kenya' })
     expect(dataset.problems).toEqual([
-      { id: 'Europe/Spain/s_ufo_5.jpg', code: 'unknown-class', message: 'unknown GeoDE object: ufo' },
+      { id: 'Europe/Spain/s_ufo_5.jpg', code: 'unknown-class', message: 'unknown class: GeoDE object ufo' },
     ])
     expect(dataset.labelMap.name).toBe('geode-paper-1')
   })

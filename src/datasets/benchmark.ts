@@ -1,0 +1,40 @@
+import type { Draft } from './build.ts'
+import type { LabelsOption } from './labelMap.ts'
+import type { Tree } from './tree.ts'
+
+/** A file that can be fetched without accepting terms by hand. */
+export interface Download {
+  url: string
+  bytes?: number
+  sha256?: string
+  /** Name below the data folder. */
+  file: string
+  /** What to do with it once it is whole; archives that allow random access are used as they are. */
+  then?: 'gunzip'
+}
+
+export interface ReadOptions {
+  variant: string
+  labels?: LabelsOption
+}
+
+/** A row of facts about a benchmark, and one function from its files to items. */
+export interface Benchmark {
+  name: string
+  title: string
+  kind: 'standard' | 'geographic'
+  terms: string
+  source: string
+  /** What the authors state; null where the variants differ. */
+  expected: { images: number | null; classes: number; regions?: number }
+  /** Named readings or parts of it, the default first; asked for as `name/variant`. */
+  variants: readonly string[]
+  /** How to get the files, and where to put them. */
+  get: string
+  downloads: readonly Download[]
+  /** Folders and archives below the data folder that may hold it, tried in order. */
+  places: (variant: string) => readonly string[]
+  /** Whether a name directly below a folder marks it as this benchmark's root. */
+  marks: (name: string) => boolean
+  read: (tree: Tree, options: ReadOptions) => Promise<Draft>
+}

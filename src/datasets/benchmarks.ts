@@ -1,0 +1,89 @@
+import { join } from 'node:path'
+import { inputError, unknownName } from '../errors.ts'
+import type { Benchmark } from './benchmark.ts'
+import type { Draft } from './build.ts'
+import { dollarstreet } from './dollarstreet.ts'
+import { fileBytes, isFolder } from './files.ts'
+import { geode } from './geode.ts'
+import { imagenet1k } from './imagenet1k.ts'
+import { imagenetA } from './imagenetA.ts'
+import { imagenetC } from './imagenetC.ts'
+import { imagenetR } from './imagenetR.ts'
+import { imagenetSketch } from './imagenetSketch.ts'
+import { imagenetV2 } from './imagenetV2.ts'
+import type { LabelsOption } from './labelMap.ts'
+import { objectnet } from './objectnet.ts'
+import { openTree, rootWith } from './tree.ts'
+
+/** Every benchmark that geogap knows by name. */
+export const benchmarks: readonly Benchmark[] = [
+  imagenet1k,
+  imagenetV2,
+  imagenetSketch,
+  imagenetR,
+  imagenetA,
+  imagenetC,
+  objectnet,
+  dollarstreet,
+  geode,
+]
+
+const aliases: Record<string, string> = {
+  imagenet: 'imagenet-1k',
+  imagenetv2: 'imagenet-v2',
+  sketch: 'imagenet-sketch',
+  'dollar-street': 'dollarstreet',
+}
+
+/** Suites of the paper; ImageNet-C is in none of them for its size. */
+export const suites: Readonly<Record<string, readonly string[]>> = {
+  standard: ['imagenet-1k', 'imagenet-v2', 'imagenet-sketch', 'imagenet-r', 'imagenet-a', 'objectnet'],
+  geographic: ['dollarstreet', 'geode'],
+  paper: [
+    'imagenet-1k',
+    'imagenet-v2',
+    'imagenet-sketch',
+    'imagenet-r',
+    'imagenet-a',
+    'objectnet',
+    'dollarstreet',
+    'geode',
+  ],
+}
+
+/**
+ * A benchmark and its variant from `imagenet-c/fog/3`; undefined when the first part names none. A variant that it does
+ * not have is an error.
+ */
+export function findBenchmark(name: string): { benchmark: Benchmark; variant: string } | undefined {
+  const [first = '', ...rest] = name.toLowerCase().split('/')
+  const benchmark = benchmarks.find(b => b.name === (aliases[first] ?? first))
+  if (!benchmark) return undefined
+  const variant = rest.join('/') || benchmark.variants[0]!
+  if (!benchmark.variants.includes(variant))
+    throw unknownName(`variant of ${benchmark.name}`, variant, benchmark.variants)
+  return { benchmark, variant }
+}
+
+/**
+ * Reads a benchmark from the first of its places below `data`, from `data` itself where that is its folder, or from
+ * `data` as an archive.
+ */
+export async function readBenchmark(
+  benchmark: Benchmark,
+  variant: string,
+  data: string,
+  labels?: LabelsOption,
+): Promise<Draft> {
+  const options = { variant, ...(labels !== undefined && { labels }) }
+  const places = benchmark.places(variant)
+  for (const place of [...places.map(name => join(data, name)), data]) {
+    if (!(await isFolder(place)) && (await fileBytes(place)) === null) continue
+    const root = await rootWith(await openTree(place), benchmark.marks)
+    if (root) return benchmark.read(root, options)
+  }
+  throw inputError(
+    'missing-dataset',
+    `no ${benchmark.name} in ${data}: expected ${places.join(', ')}; to get it: ${benchmark.get}`,
+  )
+}

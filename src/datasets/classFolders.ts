@@ -1,0 +1,44 @@
+import { extname } from 'node:path'
+import type { Item, Problem } from './dataset.ts'
+import type { Entry } from './tree.ts'
+
+const imageEndings = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff', '.avif', '.ppm']
+
+/** Whether a file name ends as an image does, in any case. */
+export const isImageName = (name: string): boolean => imageEndings.includes(extname(name).toLowerCase())
+
+/** The folder that a file lies in, without what is above it. */
+export const parentName = (path: string): string => path.split('/').at(-2) ?? ''
+
+/** An entry as an item; its id is its path, so the same in a folder and in any archive of it. */
+export const toItem = (
+  { path, bytes, source }: Entry,
+  labels: readonly number[],
+  label: string,
+  groups: Item['groups'] = {},
+): Item => ({ id: path, image: source, labels, label, groups, bytes })
+
+/**
+ * Items of `<class>/<file>`: `accepted` gives the class indices of a folder's name, undefined for one it does not know,
+ * whose files become problems. Files that are not images are left alone.
+ */
+export function classFolderItems(
+  entries: readonly Entry[],
+  accepted: (folder: string) => readonly number[] | undefined,
+): { items: Item[]; problems: Problem[] } {
+  const items: Item[] = []
+  const problems: Problem[] = []
+  for (const entry of entries.filter(({ path }) => isImageName(path))) {
+    const folder = parentName(entry.path)
+    const labels = accepted(folder)
+    if (labels) items.push(toItem(entry, labels, folder))
+    else problems.push(unknownClass(entry.path, `folder ${folder}`))
+  }
+  return { items, problems }
+}
+
+export const unknownClass = (id: string, what: string): Problem => ({
+  id,
+  code: 'unknown-class',
+  message: `unknown class: ${what}`,
+})

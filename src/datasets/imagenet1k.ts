@@ -1,0 +1,130 @@
+import { join } from 'node:path'
+import { inputError } from '../errors.ts'
+import type { Benchmark, ReadOptions } from './benchmark.ts'
+import type { Draft } from './build.ts'
+import { isImageName, toItem, unknownClass } from './classFolders.ts'
+import type { Item, Problem } from './dataset.ts'
+import { indexOfWnid } from './imagenet.ts'
+import { imagenetSpace } from './labels.ts'
+import { openTree, readEntry, type Entry, type Tree } from './tree.ts'
+import { isWnid, readWnidFolders, refuseLabelMap } from './wnidFolders.ts'
+
+const valFolders = ['val', 'validation', 'ILSVRC/Data/CLS-LOC/val', 'Data/CLS-LOC/val']
+const valTar = 'ILSVRC2012_img_val.tar'
+const isValName = (name: string): boolean => /^ILSVRC2012_val_\d{8}\.JPEG$/i.test(name)
+
+/**
+ * The validation images of ILSVRC 2012: a folder a wnid, or the flat folder (or `ILSVRC2012_img_val.tar`) with a ground
+ * truth beside it: `LOC_val_solution.csv`, a list of wnids, or `ILSVRC2012_validation_ground_truth.txt` with a synset
+ * mapping (`map_clsloc.txt`), whose ids are not in wnid order.
+ */
+export const imagenet1k: Benchmark = {
+  name: 'imagenet-1k',
+  title: 'ImageNet-1K (ILSVRC 2012), validation',
+  kind: 'standard',
+  terms: 'research and education only; terms are accepted on the source page',
+  source: 'https://image-net.org/challenges/LSVRC/2012/',
+  expected: { images: 50_000, classes: 1000 },
+  variants: ['val'],
+  get:
+    'accept the terms on the source page, then put the validation images into imagenet/val/<wnid>/, or ILSVRC2012_img_val.tar ' +
+    'into imagenet/ beside LOC_val_solution.csv, or the ground truth of the development kit and map_clsloc.txt',
+  downloads: [],
+  places: () => ['imagenet-1k', 'imagenet', 'ImageNet', 'ILSVRC2012', 'val'],
+  marks: name =>
+    isWnid(name) || isValName(name) || name === valTar || ['val', 'validation', 'ILSVRC', 'Data'].includes(name),
+  read: readImageNet,
+}
+
+async function readImageNet(tree: Tree, options: ReadOptions): Promise<Draft> {
+  refuseLabelMap('imagenet-1k', options)
+  const images = await validationTree(tree)
+  if ((await images.top()).some(({ name, isFolder }) => isFolder && isWnid(name))) {
+    return readWnidFolders('imagenet-1k', images, options)
+  }
+  const truth = await groundTruth(tree)
+  return { name: 'imagenet-1k', ...flatItems(images, await images.list(''), truth), space: imagenetSpace, columns: [] }
+}
+
+async function validationTree(tree: Tree): Promise<Tree> {
+  for (const folder of valFolders) {
+    const below = tree.at(folder)
+    const found = await below.top().catch(() => [])
+    if (found.length > 0) return below
+  }
+  const archive = await tree.find(valTar)
+  return archive?.source.kind === 'file' ? openTree(archive.source.file) : tree
+}
+
+/** Wnids by image number, from 1. */
+type Truth = ReadonlyMap<number, string>
+
+const imageNumber = (path: string): number => Number(/(\d{8})(?:\.\w+)?$/.exec(path)?.[1] ?? NaN)
+
+/** Every image that the ground truth names is an item, also where its file is missing. */
+function flatItems({ where }: Tree, entries: readonly Entry[], truth: Truth): { items: Item[]; problems: Problem[] } {
+  const items: Item[] = []
+  const problems: Problem[] = []
+  const files = entries.filter(({ path }) => isImageName(path))
+  const byNumber = new Map(files.map(entry => [imageNumber(entry.path), entry]))
+  for (const entry of files.filter(({ path }) => !truth.has(imageNumber(path)))) {
+    problems.push({ id: entry.path, code: 'no-label', message: `no ground truth for ${entry.path}` })
+  }
+  for (const [number, wnid] of truth) {
+    const name = `ILSVRC2012_val_${String(number).padStart(8, '0')}.JPEG`
+    const entry = byNumber.get(number)
+    const index = indexOfWnid(wnid)
+    if (index === undefined) problems.push(unknownClass(entry?.path ?? name, wnid))
+    else items.push(entry ? toItem(entry, [index], wnid) : missing(where, name, index, wnid))
+  }
+  return { items, problems }
+}
+
+const missing = (where: string, name: string, index: number, wnid: string): Item => ({
+  id: name,
+  image: { kind: 'file', file: join(where, name) },
+  labels: [index],
+  label: wnid,
+  groups: {},
+  bytes: null,
+})
+
+const truthFolders = ['', 'devkit/data/', 'ILSVRC2012_devkit_t12/data/', 'ILSVRC/devkit/data/', 'val/']
+
+async function groundTruth(tree: Tree): Promise<Truth> {
+  const solution = await findText(tree, ['LOC_val_solution.csv'])
+  if (solution)
+    return new Map(
+      solution.slice(1).map(line => [imageNumber(line.split(',')[0]!), line.split(',')[1]!.split(' ')[0]!]),
+    )
+  const wnids = await findText(tree, ['imagenet_2012_validation_synset_labels.txt'])
+  if (wnids) return numbered(wnids)
+  const ids = await findText(tree, ['ILSVRC2012_validation_ground_truth.txt'])
+  if (!ids)
+    throw inputError(
+      'missing-file',
+      `no ground truth for flat validation images in ${tree.where}: expected ${expectedTruth}`,
+    )
+  const mapping = await findText(tree, ['map_clsloc.txt', 'synset_mapping.txt'])
+  if (!mapping)
+    throw inputError('missing-file', `no synset mapping in ${tree.where}: ground truth ids need map_clsloc.txt`)
+  const wnidById = new Map(mapping.map(line => line.split(/\s+/)).map(([wnid, id]) => [id, wnid!]))
+  return numbered(ids.map(id => wnidById.get(id.trim()) ?? `id ${id.trim()}`))
+}
+
+const expectedTruth =
+  'LOC_val_solution.csv, imagenet_2012_validation_synset_labels.txt, or ILSVRC2012_validation_ground_truth.txt with map_clsloc.txt'
+
+const numbered = (wnids: readonly string[]): Truth => new Map(wnids.map((wnid, i) => [i + 1, wnid.trim()]))
+
+async function findText(tree: Tree, names: readonly string[]): Promise<string[] | undefined> {
+  for (const path of names.flatMap(name => truthFolders.map(folder => folder + name))) {
+    const entry = await tree.find(path)
+    if (entry)
+      return (await readEntry(entry))
+        .toString('utf8')
+        .split(/\r?\n/)
+        .filter(line => line.trim() !== '')
+  }
+  return undefined
+}

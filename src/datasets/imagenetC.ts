@@ -1,0 +1,107 @@
+import type { Benchmark, ReadOptions } from './benchmark.ts'
+import type { Draft } from './build.ts'
+import { classFolderItems } from './classFolders.ts'
+import type { Item, Problem } from './dataset.ts'
+import { indexOfWnid } from './imagenet.ts'
+import { imagenetSpace } from './labels.ts'
+import { openTree, type Tree } from './tree.ts'
+import { refuseLabelMap } from './wnidFolders.ts'
+
+/** The four archives of the authors and the corruptions in each; `extra.tar` holds four more that do not count. */
+const families: Record<string, readonly string[]> = {
+  noise: ['gaussian_noise', 'shot_noise', 'impulse_noise'],
+  blur: ['defocus_blur', 'glass_blur', 'motion_blur', 'zoom_blur'],
+  weather: ['snow', 'frost', 'fog', 'brightness'],
+  digital: ['contrast', 'elastic_transform', 'pixelate', 'jpeg_compression'],
+}
+
+export const corruptions: readonly string[] = Object.values(families).flat()
+export const severities: readonly number[] = [1, 2, 3, 4, 5]
+
+/**
+ * 15 corruptions of the validation images at 5 severities (Hendrycks and Dietterich 2019), `<corruption>/<severity>/
+ * <wnid>/<file>`, already 224 x 224: neither resized nor cropped. Its score is the mean of 75 accuracies of equally many
+ * images, so the mean over all images; `imagenet-c/fog` and `imagenet-c/fog/3` are its parts.
+ */
+export const imagenetC: Benchmark = {
+  name: 'imagenet-c',
+  title: 'ImageNet-C',
+  kind: 'standard',
+  terms: 'CC BY 4.0',
+  source: 'https://zenodo.org/record/2235448',
+  expected: { images: 3_750_000, classes: 1000 },
+  variants: ['all', ...corruptions.flatMap(name => [name, ...severities.map(severity => `${name}/${severity}`)])],
+  get: 'noise.tar, blur.tar, weather.tar and digital.tar from the source page into imagenet-c/, as they are or unpacked',
+  downloads: Object.keys(families).map(family => ({
+    url: `https://zenodo.org/record/2235448/files/${family}.tar`,
+    file: `imagenet-c/${family}.tar`,
+  })),
+  places: () => ['imagenet-c', 'ImageNet-C'],
+  marks: name => corruptions.includes(name) || name.replace(/\.tar$/, '') in families,
+  read: readC,
+}
+
+async function readC(tree: Tree, options: ReadOptions): Promise<Draft> {
+  refuseLabelMap('imagenet-c', options)
+  const [wanted, severity] = options.variant.split('/')
+  const parts = wanted === 'all' ? corruptions : [wanted!]
+  const items: Item[] = []
+  const problems: Problem[] = []
+  for (const corruption of parts) {
+    const root = await treeOf(tree, corruption)
+    if (!root) {
+      problems.push({ id: corruption, code: 'missing-part', message: `no images of ${corruption} in ${tree.where}` })
+      continue
+    }
+    for (const level of severity === undefined ? severities : [Number(severity)]) {
+      const part = await readPart(root, corruption, level)
+      for (const item of part.items) items.push(item)
+      problems.push(...part.problems)
+    }
+  }
+  const name = `imagenet-c${options.variant === 'all' ? '' : `/${options.variant}`}`
+  const prepare = { border: 0, resize: false }
+  return { name, items, problems, space: imagenetSpace, columns: ['corruption', 'severity'], prepare }
+}
+
+/** The tree that has a folder for the corruption: the folder itself, or the archive of its family. */
+async function treeOf(tree: Tree, corruption: string): Promise<Tree | undefined> {
+  if ((await tree.top()).some(({ name }) => name === corruption)) return tree
+  const [family] = Object.entries(families).find(([, members]) => members.includes(corruption))!
+  const archive = await tree.find(`${family}.tar`)
+  if (archive?.source.kind !== 'file') return undefined
+  const inside = await openArchive(archive.source.file)
+  return (await inside.top()).some(({ name }) => name === corruption) ? inside : undefined
+}
+
+let opened: { file: string; tree: Promise<Tree> } | undefined
+
+/** The corruptions of a family follow each other, so one index is kept while they are read. */
+function openArchive(file: string): Promise<Tree> {
+  if (opened?.file !== file) opened = { file, tree: openTree(file) }
+  return opened.tree
+}
+
+async function readPart(
+  root: Tree,
+  corruption: string,
+  severity: number,
+): Promise<{ items: Item[]; problems: Problem[] }> {
+  const entries = await root.at(`${corruption}/${severity}`).list('')
+  const groups = { corruption, severity }
+  const labels = new Map<string, readonly number[] | undefined>()
+  const { items, problems } = classFolderItems(entries, folder => {
+    if (!labels.has(folder)) labels.set(folder, wnidLabels(folder))
+    return labels.get(folder)
+  })
+  const full = (id: string): string => `${corruption}/${severity}/${id}`
+  return {
+    items: items.map(item => ({ ...item, id: full(item.id), groups })),
+    problems: problems.map(problem => ({ ...problem, id: full(problem.id) })),
+  }
+}
+
+function wnidLabels(wnid: string): readonly number[] | undefined {
+  const index = indexOfWnid(wnid)
+  return index === undefined ? undefined : [index]
+}

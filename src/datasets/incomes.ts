@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import { unknownName } from '../errors.ts'
+
+/** Income groups: `names[i]` holds incomes up to and including `bounds[i]`, the last name those above all bounds. */
+export interface IncomeScheme {
+  source: string
+  unit: string
+  direction: string
+  bounds: readonly number[]
+  names: readonly string[]
+}
+
+export const incomeSchemes = JSON.parse(
+  readFileSync(new URL('./labels/incomes.json', import.meta.url), 'utf8'),
+) as Readonly<Record<string, IncomeScheme>>
+
+export function incomeScheme(name: string): IncomeScheme {
+  const scheme = incomeSchemes[name]
+  if (!scheme) throw unknownName('income scheme', name, Object.keys(incomeSchemes))
+  return scheme
+}
+
+/** The group of an income; null where the income is not known. */
+export function incomeGroup({ bounds, names }: IncomeScheme, income: number | null): string | null {
+  if (income === null || !Number.isFinite(income)) return null
+  const above = bounds.findIndex(bound => income <= bound)
+  return names[above === -1 ? bounds.length : above]!
+}

@@ -1,0 +1,135 @@
+import { open, stat } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import { inputError } from '../errors.ts'
+import type { ImageSource } from './dataset.ts'
+import { fileBytes, folderEntries, mapLimited } from './files.ts'
+import { readImage } from './images.ts'
+import { refused } from './members.ts'
+import { tarMembers } from './tar.ts'
+import { zipMembers } from './zip.ts'
+
+/** A file of a folder or archive; `path` uses `/` and is relative to the tree's root. */
+export interface Entry {
+  path: string
+  /** Unpacked size. */
+  bytes: number
+  source: ImageSource
+}
+
+/** A folder, zip or tar read through one interface, so that a benchmark's layout is written down once. */
+export interface Tree {
+  /** The folder or archive, for messages. */
+  where: string
+  /** Names directly below the root, sorted. */
+  top: () => Promise<{ name: string; isFolder: boolean }[]>
+  /** Every file below a folder of the tree (`''`: all), sorted by path. */
+  list: (under: string) => Promise<Entry[]>
+  find: (path: string) => Promise<Entry | undefined>
+  /** The part below one of its folders, with paths relative to it; empty or an error when read, if there is none. */
+  at: (folder: string) => Tree
+}
+
+/** Deeper than any layout; ends the walk through folders that link to themselves. */
+const maxDepth = 8
+
+export const archiveKinds: readonly string[] = ['.zip', '.tar']
+
+/** Opens a folder, `.zip` or `.tar`; archives are indexed once and then read in place. */
+export async function openTree(path: string): Promise<Tree> {
+  const found = await stat(path).catch((error: unknown) => (error as NodeJS.ErrnoException).code ?? 'unknown')
+  if (found === 'ENOENT') throw inputError('missing-file', `missing file: ${path}`)
+  if (typeof found === 'string') throw inputError('unreadable-file', `unreadable file: ${path} (${found})`)
+  if (found.isDirectory()) return folderTree(path)
+  const kind = extname(path).toLowerCase()
+  const members = kind === '.zip' ? zipMembers : kind === '.tar' ? tarMembers : undefined
+  if (members) return archiveTree(path, await withFile(path, found.size, members))
+  const compressed = ['.gz', '.tgz', '.bz2', '.xz'].includes(kind)
+    ? '; unpack the compression first, it allows no random access'
+    : ''
+  throw inputError('unknown-format', `not a folder, .zip or .tar: ${path}${compressed}`)
+}
+
+/** Reads `length` bytes at `offset`, fewer only at the end of the file. */
+export type ReadAt = (offset: number, length: number) => Promise<Buffer>
+
+async function withFile<T>(
+  path: string,
+  size: number,
+  work: (path: string, size: number, read: ReadAt) => Promise<T>,
+): Promise<T> {
+  const handle = await open(path)
+  try {
+    return await work(path, size, async (offset, length) => {
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, offset)
+      return buffer.subarray(0, bytesRead)
+    })
+  } catch (error) {
+    throw error instanceof RangeError ? refused(path, 'a header points outside the file') : error
+  } finally {
+    await handle.close()
+  }
+}
+
+function folderTree(root: string): Tree {
+  const entry = async (path: string): Promise<Entry | undefined> => {
+    const file = join(root, path)
+    const bytes = await fileBytes(file)
+    return bytes === null ? undefined : { path, bytes, source: { kind: 'file', file } }
+  }
+  const list = async (under: string): Promise<Entry[]> => {
+    const below = await folderEntries(join(root, under))
+    const prefix = under === '' ? '' : `${under}/`
+    const files = await mapLimited(
+      below.filter(e => !e.isFolder),
+      32,
+      e => entry(prefix + e.name),
+    )
+    const nested: Entry[] = []
+    const folders = prefix.split('/').length > maxDepth ? [] : below.filter(e => e.isFolder)
+    for (const folder of folders) nested.push(...(await list(prefix + folder.name)))
+    return [...files.filter(e => e !== undefined), ...nested].sort(byPath)
+  }
+  return {
+    where: root,
+    top: () => folderEntries(root),
+    list,
+    find: entry,
+    at: folder => folderTree(join(root, folder)),
+  }
+}
+
+function archiveTree(where: string, members: readonly Entry[]): Tree {
+  const visible = members.filter(
+    ({ path }) => !path.split('/').some(part => part.startsWith('.') || part === '__MACOSX'),
+  )
+  const sorted = [...visible].sort(byPath)
+  const byName = new Map(members.map(member => [member.path, member]))
+  const tops = new Map(sorted.map(({ path }) => [path.split('/')[0]!, path.includes('/')]))
+  return {
+    where,
+    top: () => Promise.resolve([...tops].map(([name, isFolder]) => ({ name, isFolder }))),
+    list: under => Promise.resolve(under === '' ? sorted : sorted.filter(({ path }) => path.startsWith(`${under}/`))),
+    find: path => Promise.resolve(byName.get(path)),
+    at: folder => archiveTree(`${where}/${folder}`, below(members, folder)),
+  }
+}
+
+const below = (members: readonly Entry[], folder: string): Entry[] =>
+  members
+    .filter(({ path }) => path.startsWith(`${folder}/`))
+    .map(entry => ({ ...entry, path: entry.path.slice(folder.length + 1) }))
+
+const byPath = (a: Entry, b: Entry): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)
+
+/**
+ * The tree at the folder that has one of `marks` (a file or folder) directly below it: the root, or the single folders
+ * that archives often wrap their content in. Undefined when none has.
+ */
+export async function rootWith(tree: Tree, marks: (name: string) => boolean): Promise<Tree | undefined> {
+  const top = await tree.top()
+  if (top.some(({ name }) => marks(name))) return tree
+  const [only, ...others] = top.filter(({ isFolder }) => isFolder)
+  return only && others.length === 0 ? rootWith(tree.at(only.name), marks) : undefined
+}
+
+export const readEntry = async (entry: Entry): Promise<Buffer> => Buffer.from(await readImage(entry.source))

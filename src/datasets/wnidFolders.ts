@@ -1,0 +1,35 @@
+import { inputError } from '../errors.ts'
+import type { ReadOptions } from './benchmark.ts'
+import type { Draft } from './build.ts'
+import { classFolderItems } from './classFolders.ts'
+import { imagenetWnids, indexOfWnid, tableRows } from './imagenet.ts'
+import { imagenetSpace } from './labels.ts'
+import type { Tree } from './tree.ts'
+
+export const isWnid = (name: string): boolean => /^n\d{8}$/.test(name)
+
+/** Class indices of a shipped list of wnids, in its order. */
+export const wnidList = (file: string): number[] => tableRows(file).map(([wnid]) => indexOfWnid(wnid!)!)
+
+/**
+ * Reads `<wnid>/<file>`. With `classes`, a wnid outside them is unknown and only these classes compete: the logits of the
+ * others are masked out before ranking.
+ */
+export async function readWnidFolders(
+  name: string,
+  tree: Tree,
+  options: ReadOptions,
+  classes?: readonly number[],
+): Promise<Draft> {
+  refuseLabelMap(name, options)
+  const known = new Map((classes ?? imagenetWnids.map((_, i) => i)).map(i => [imagenetWnids[i]!, [i]]))
+  const { items, problems } = classFolderItems(await tree.list(''), folder => known.get(folder))
+  return { name, items, problems, space: imagenetSpace, columns: [], ...(classes && { choices: classes }) }
+}
+
+/** ImageNet's own benchmarks need no map, so one that is asked for would silently do nothing. */
+export function refuseLabelMap(name: string, { labels }: ReadOptions): void {
+  if (labels !== undefined && labels !== 'imagenet' && labels !== 'original') {
+    throw inputError('no-label-map', `${name} is labelled with ImageNet's classes and takes no label map: ${labels}`)
+  }
+}
