@@ -59,7 +59,7 @@ export async function checkCase(golden: GoldenCase, folder: string): Promise<Cas
   }
 }
 
-function graphOf(architecture: Architecture, size: number): Graph {
+export function graphOf(architecture: Architecture, size: number): Graph {
   const graph = createGraph()
   const image = input(graph, 'image', 'float32', ['n', 3, size, size])
   const w = weights(graph)

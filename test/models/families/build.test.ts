@@ -1,0 +1,45 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { graphOf } from '../../../scripts/conformanceCase.ts'
+import { type FormulaTensor } from '../../../scripts/formula.ts'
+import { multiplyAdds, parameterCount } from '../../../src/graph/cost.ts'
+import { volume } from '../../../src/graph/shapes.ts'
+import { architectures } from '../../../src/models/architectures.ts'
+import { shared, sharedPath } from '../../shared.ts'
+
+const names = Object.keys(architectures)
+
+describe('every architecture builds without weights', () => {
+  it.each(names)('%s', name => {
+    const architecture = architectures[name]!
+    const graph = graphOf(architecture, 224)
+    expect(multiplyAdds(graph)).toBeGreaterThan(1e7)
+    if (architecture.kind === 'classifier') {
+      expect(graph.outputs.get('logits')!.shape).toEqual(['n', 1000])
+      expect(graph.outputs.get('logits')!.dtype).toBe('float32')
+    } else {
+      expect(graph.outputs.get('image_embedding')!.shape).toEqual(['n', architecture.embedding])
+      expect(graph.outputs.get('text_embedding')!.shape).toEqual(['t', architecture.embedding])
+    }
+  })
+})
+
+describe.skipIf(!shared)('parameters and buffers, counted as the reference library counts its state', () => {
+  const golden = names
+    .map(name => ({ name, file: sharedPath(`golden/models/${name.replace(':', '_')}.json`) }))
+    .filter(({ file }) => existsSync(file))
+
+  it.each(golden)('$name', ({ name, file }) => {
+    const { params, tensors } = JSON.parse(readFileSync(file, 'utf8')) as { params: number; tensors: FormulaTensor[] }
+    const architecture = architectures[name]!
+    const ignored = tensors.filter(tensor => architecture.names?.ignore?.some(pattern => pattern.test(tensor.name)))
+    const graph = graphOf(architecture, 224)
+    const state = [...graph.parameters.values()]
+    const buffers = state.filter(({ role }) => role === 'mean' || role === 'variance' || role === 'fixed')
+    const counters = state.filter(({ role }) => role === 'mean').length
+    const outside = sum(buffers.map(({ tensor }) => volume(tensor.shape))) + counters
+    expect(parameterCount(graph) + outside + sum(ignored.map(({ shape }) => volume(shape)))).toBe(params)
+  })
+})
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

@@ -1,0 +1,45 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { architectureOfCase, checkCase, type GoldenCase } from '../../../scripts/conformanceCase.ts'
+import { shared, sharedPath } from '../../shared.ts'
+
+type Case = GoldenCase & { params: number }
+
+const readCase = (model: string): Case =>
+  JSON.parse(readFileSync(sharedPath(`golden/models/${model}.json`), 'utf8')) as Case
+
+/** `regnetx` of `regnetx_002`, `clip_RN` of `clip_RN50-quickgelu`. */
+const kindOf = (model: string): string => /^(clip_)?[a-z]+/i.exec(model)![0]
+
+/** A model above this fills gigabytes of disk; `npm run conformance` checks it. */
+const largest = 4e8
+
+const files = shared ? readdirSync(sharedPath('golden/models')) : []
+const cases = files.map(file => {
+  const golden = readCase(file.replace(/\.json$/, ''))
+  const { model, params } = golden
+  return { model, params, kind: kindOf(model), known: architectureOfCase(golden) !== undefined }
+})
+const smallest = cases.filter(
+  ({ kind, params }) => params < largest && !cases.some(other => other.kind === kind && other.params < params),
+)
+
+describe.skipIf(!shared)('the smallest model of every kind, against its reference library', () => {
+  let folder: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'geogap-families-'))
+  })
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  it('has an architecture for every golden case', () => {
+    expect(cases.filter(({ known }) => !known).map(({ model }) => model)).toEqual([])
+  })
+
+  it.each(smallest)('$model', async ({ model }) => {
+    const { worst } = await checkCase(readCase(model), folder)
+    expect(worst).toBeLessThan(2e-5)
+  })
+})
