@@ -1,5 +1,5 @@
 import { unknownName } from '../errors.ts'
-import { convNeXts } from './families/convnext.ts'
+import { convNexts } from './families/convnext.ts'
 import { clips } from './families/clip.ts'
 import { dinos } from './families/dinov2.ts'
 import { dlas } from './families/dla.ts'
@@ -25,7 +25,7 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...rexnets,
   ...regnets,
   ...seers,
-  ...convNeXts,
+  ...convNexts,
   ...edgeNeXts,
   ...efficientNets,
   ...vits,

@@ -9,6 +9,7 @@ import { transformer } from '../../graph/blocks/transformer.ts'
 import { add, gather, gatherPerRow, gelu, matmul, pick, quickGelu, reshape, slice, topK } from '../../graph/ops.ts'
 import { fixed } from '../../graph/shapes.ts'
 import { clipResNet, type ClipResNetConfig } from './clipResNet.ts'
+import { convNextBase, convNextLarge } from './convnext.ts'
 import { type DualEncoder, type Rows } from './family.ts'
 
 interface ViTConfig {
@@ -40,8 +41,6 @@ const both = (name: string, config: Omit<ClipConfig, 'activation'>): Rows<ClipCo
 })
 
 const smallText = { width: 512, heads: 8, blocks: 12 }
-const convNextBase = { depths: [3, 3, 27, 3], widths: [128, 256, 512, 1024] }
-const convNextLarge = { depths: [3, 3, 27, 3], widths: [192, 384, 768, 1536] }
 
 const rows: Rows<ClipConfig> = {
   ...both('RN50', { embedding: 1024, resnet: { depths: [3, 4, 6, 3], width: 64 }, text: smallText }),

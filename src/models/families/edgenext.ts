@@ -1,7 +1,8 @@
 /** EdgeNeXt (Maaz et al. 2022), as timm's edgenext.py computes it: ConvNeXt blocks and attention across channels. */
 import { constant, type Tensor, type Weights } from '../../graph/graph.ts'
+import { convNextBlock, halve, patchStem, scaledMlp } from '../../graph/blocks/convnext.ts'
 import { conv, linear } from '../../graph/blocks/linear.ts'
-import { layerNorm, layerNorm2d } from '../../graph/blocks/norm.ts'
+import { layerNorm } from '../../graph/blocks/norm.ts'
 import { tokensOf } from '../../graph/blocks/tokens.ts'
 import {
   add,
@@ -19,7 +20,6 @@ import {
   transpose,
 } from '../../graph/ops.ts'
 import { fixed } from '../../graph/shapes.ts'
-import { convNeXtBlock, downsample, scaledMlp } from './convnext.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 
 interface EdgeNeXtConfig {
@@ -45,14 +45,14 @@ const stages = [
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
 function edgeNeXt(w: Weights, image: Tensor, c: EdgeNeXtConfig, classes: number): Outputs {
-  let x = layerNorm2d(w.at('stem.1'), conv(w.at('stem.0'), image, c.widths[0], 4, { stride: 4, bias: true }))
+  let x = patchStem(w.at('stem'), image, c.widths[0])
   for (const [i, { kernel, scales, positions }] of stages.entries()) {
     const stage = w.at(`stages.${i}`)
     const width = c.widths[i]!
-    if (i > 0) x = downsample(stage.at('downsample'), x, width)
+    if (i > 0) x = halve(stage.at('downsample'), x, width)
     for (const [j, block] of stage.each('blocks', c.depths[i]!).entries()) {
       const attends = scales > 0 && j === c.depths[i]! - 1
-      x = attends ? attentionBlock(block, x, scales, positions, c.heads) : convNeXtBlock(block, x, width, kernel)
+      x = attends ? attentionBlock(block, x, scales, positions, c.heads) : convNextBlock(block, x, kernel)
     }
   }
   const features = layerNorm(w.at('head.norm'), flatten(globalAvgPool(x)))
@@ -66,7 +66,7 @@ function attentionBlock(w: Weights, x: Tensor, scales: number, positions: boolea
   if (positions) tokens = add(tokens, positionEncoding(w.at('pos_embd'), x))
   const attended = crossCovariance(w.at('xca'), layerNorm(w.at('norm_xca'), tokens), heads)
   tokens = add(tokens, mul(w.get('gamma_xca', [width], 'scale'), attended))
-  return add(x, scaledMlp(w, reshape(tokens, [n!, height!, across!, width]), width))
+  return add(x, scaledMlp(w, reshape(tokens, [n!, height!, across!, width])))
 }
 
 /** Channel groups in a row: each is convolved together with the previous result; the last stays as it is. */
