@@ -1,6 +1,9 @@
 import { GeogapError } from './errors.ts'
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
 
+/** A value bound to a query; a list of texts becomes VARCHAR[]. */
+export type Bound = DuckDBValue | readonly string[]
+
 let shared: Promise<DuckDBConnection> | undefined
 
 /** One in-memory DuckDB for the process. Extensions are never downloaded or loaded from outside the library. */
@@ -16,11 +19,13 @@ async function connect(): Promise<DuckDBConnection> {
 /** Rows and column names (in order) of `sql`, with `params` bound to `$1`, `$2`, …; a failure carries the SQL. */
 export async function select(
   sql: string,
-  params: readonly DuckDBValue[] = [],
+  params: readonly Bound[] = [],
 ): Promise<{ columns: string[]; rows: Record<string, unknown>[] }> {
   const connection = await (shared ??= connect())
+  const { listValue } = await import('@duckdb/node-api')
+  const values = params.map(value => (Array.isArray(value) ? listValue(value as string[]) : (value as DuckDBValue)))
   try {
-    const reader = await connection.runAndReadAll(sql, [...params])
+    const reader = await connection.runAndReadAll(sql, values)
     return { columns: reader.columnNames(), rows: reader.getRowObjectsJS() }
   } catch (error) {
     const [reason] = String(error instanceof Error ? error.message : error).split('\n')
@@ -36,7 +41,7 @@ export async function select(
 }
 
 /** The rows of `sql` alone; the caller states their type. */
-export async function query<Row>(sql: string, params: readonly DuckDBValue[] = []): Promise<Row[]> {
+export async function query<Row>(sql: string, params: readonly Bound[] = []): Promise<Row[]> {
   return (await select(sql, params)).rows as Row[]
 }
 

@@ -1,0 +1,112 @@
+import { type Dataset } from './datasets/dataset.ts'
+import { type ModelGroup } from './inference/messages.ts'
+import { type ReadyModel } from './models/spec.ts'
+import {
+  centerCrop,
+  describeSteps,
+  type Mode,
+  nativeSteps,
+  paperSteps,
+  type Recipe,
+  splitSteps,
+  type Step,
+  trim,
+} from './preprocessing/steps.ts'
+
+/** One model on one data set, with the parts that no shard covers yet. */
+export interface Task {
+  model: ReadyModel
+  /** Bytes of its weights and multiply-adds for one image: what grouping and shard sizes go by. */
+  bytes: number
+  multiplyAdds: number
+  steps: readonly Step[]
+  missing: readonly Span[]
+}
+
+export interface Span {
+  start: number
+  end: number
+}
+
+/** Shards that one set of child processes does: the models share crops, every shard lists who still needs it. */
+export interface Job {
+  group: ModelGroup
+  shards: Span[]
+  processes: number
+}
+
+/** A model's steps on a data set: its own or the paper's, adapted to what the data set's images need. */
+export function stepsFor(recipe: Recipe, mode: Mode, prepare: Dataset['prepare']): readonly Step[] {
+  const steps = mode === 'paper' ? paperSteps : nativeSteps(recipe)
+  const sized = prepare?.resize === false ? [centerCrop(splitSteps(steps).size), steps.at(-1)!] : steps
+  return prepare?.border ? [trim(prepare.border), ...sized] : sized
+}
+
+const groupBytes = 300e6
+const groupModels = 8
+
+/**
+ * Tasks on one data set as jobs: models with the same steps and the same missing parts share one pass over the images as
+ * long as their weights fit together. Pure: the same tasks give the same jobs.
+ */
+export function plan(
+  tasks: readonly Task[],
+  choices: Dataset['choices'],
+  options: { cores: number; batch?: number },
+): Job[] {
+  const groups: Task[][] = []
+  for (const task of tasks) {
+    if (task.missing.length === 0) continue
+    const group = groups.find(members => fits(members, task))
+    if (group) group.push(task)
+    else groups.push([task])
+  }
+  return groups.map(members => job(members, choices, options))
+}
+
+function fits(members: readonly Task[], task: Task): boolean {
+  const first = members[0]!
+  const same =
+    describeSteps(first.steps) === describeSteps(task.steps) &&
+    JSON.stringify(first.missing) === JSON.stringify(task.missing)
+  return (
+    same &&
+    members.length < groupModels &&
+    members.reduce((sum, member) => sum + member.bytes, task.bytes) <= groupBytes
+  )
+}
+
+function job(
+  members: readonly Task[],
+  choices: Dataset['choices'],
+  { cores, batch }: { cores: number; batch?: number },
+): Job {
+  const { steps, missing } = members[0]!
+  const cost = members.reduce((sum, member) => sum + member.multiplyAdds, 0)
+  const bytes = members.reduce((sum, member) => sum + member.bytes, 0)
+  const processes = bytes <= groupBytes ? cores : 1
+  const group: ModelGroup = {
+    models: members.map(({ model }) => model),
+    steps,
+    choices,
+    batch: batch ?? batchSize(cost / members.length),
+    threads: Math.max(1, Math.floor(cores / processes)),
+  }
+  const images = missing.reduce((sum, { start, end }) => sum + end - start, 0)
+  const size = Math.min(shardSize(cost), Math.max(32, Math.ceil(images / (2 * processes))))
+  return { group, shards: missing.flatMap(span => cut(span, size)), processes }
+}
+
+const batchSize = (multiplyAdds: number): number => (multiplyAdds > 8e9 ? 8 : 16)
+
+/** Images in a shard: about a minute of work, at least 64 and at most 1,024. */
+const shardSize = (multiplyAdds: number): number =>
+  Math.min(1024, Math.max(64, Math.floor(2e12 / (multiplyAdds + 1e8))))
+
+function cut({ start, end }: Span, size: number): Span[] {
+  const count = Math.ceil((end - start) / size)
+  return Array.from({ length: count }, (_, i) => ({
+    start: start + i * size,
+    end: Math.min(end, start + (i + 1) * size),
+  }))
+}

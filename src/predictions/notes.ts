@@ -1,0 +1,77 @@
+/** What is kept beside the predictions: the data sets that were evaluated, and the models that could not be. */
+import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { type Dataset } from '../datasets/dataset.ts'
+import { writeAtomically } from '../files.ts'
+import { storageError } from './write.ts'
+
+const failure = z.object({ model: z.string(), dataset: z.string(), code: z.string(), message: z.string() })
+
+/** A model that could not be evaluated on a data set, and why. */
+export type Failure = z.infer<typeof failure>
+
+const datasetNote = z.object({
+  name: z.string(),
+  hash: z.string(),
+  images: z.number().int(),
+  classes: z.array(z.string()),
+  columns: z.array(z.string()),
+  labelMap: z.string(),
+  places: z
+    .object({ scheme: z.string(), unmatched: z.array(z.object({ place: z.string(), count: z.number() })) })
+    .optional(),
+  problems: z.array(z.object({ id: z.string(), code: z.string(), message: z.string() })),
+})
+
+/** A data set as it was when it was evaluated. */
+export type DatasetNote = z.infer<typeof datasetNote>
+
+const failuresFile = (dir: string): string => join(dir, 'failures.json')
+const datasetsFolder = (dir: string): string => join(dir, 'datasets')
+
+async function writeJson(file: string, value: unknown): Promise<void> {
+  try {
+    await mkdir(join(file, '..'), { recursive: true })
+    await writeAtomically(file, handle => handle.writeFile(`${JSON.stringify(value, null, 2)}\n`))
+  } catch (error) {
+    throw storageError(file, error)
+  }
+}
+
+export async function recordDataset(dir: string, dataset: Dataset): Promise<void> {
+  const { name, hash, items, classes, columns, labelMap, problems, places } = dataset
+  const note: DatasetNote = {
+    ...{ name, hash, images: items.length, classes: [...classes], columns: [...columns], labelMap: labelMap.name },
+    ...(places ? { places: { scheme: places.scheme, unmatched: [...places.unmatched] } } : {}),
+    problems: [...problems],
+  }
+  await writeJson(join(datasetsFolder(dir), `${hash.slice(0, 16)}.json`), note)
+}
+
+/** Data sets by content hash. */
+export async function readDatasets(dir: string): Promise<Map<string, DatasetNote>> {
+  const names = await readdir(datasetsFolder(dir)).catch(() => [])
+  const notes = new Map<string, DatasetNote>()
+  for (const name of names.filter(name => name.endsWith('.json'))) {
+    const note = datasetNote.parse(JSON.parse(await readFile(join(datasetsFolder(dir), name), 'utf8')))
+    notes.set(note.hash, note)
+  }
+  return notes
+}
+
+export async function readFailures(dir: string): Promise<Failure[]> {
+  const text = await readFile(failuresFile(dir), 'utf8').catch(() => '[]')
+  return z.array(failure).parse(JSON.parse(text))
+}
+
+/** Replaces what was noted of the attempted models and data sets by what failed this time. */
+export async function recordFailures(
+  dir: string,
+  failures: readonly Failure[],
+  attempted: { models: readonly string[]; datasets: readonly string[] },
+): Promise<void> {
+  const before = await readFailures(dir)
+  const kept = before.filter(old => !attempted.models.includes(old.model) || !attempted.datasets.includes(old.dataset))
+  if (before.length > 0 || failures.length > 0) await writeJson(failuresFile(dir), [...kept, ...failures])
+}

@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { inputError } from '../errors.ts'
+import { type CubeCell } from '../metrics/accuracy.ts'
+import { identifier, literalPath, query } from '../sql.ts'
+import { type Identity, type ShardManifest, shardManifest } from './schema.ts'
+
+/** All shards of one identity: one model on one data set, made one way. */
+export interface Entry {
+  identity: Identity
+  key: string
+  folder: string
+  shards: ShardManifest[]
+  /** Images with a row, of `identity.images`. */
+  rows: number
+  /** Newest shard's time. */
+  created: string
+}
+
+/** The content key of an identity, and the name of its folder below `predictions/`. */
+export function keyOf(identity: Identity): string {
+  return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16)
+}
+
+export const entryFolder = (dir: string, identity: Identity): string =>
+  join(
+    dir,
+    'predictions',
+    `${slug(identity.model)}--${slug(identity.dataset)}--${identity.preprocessing}--${keyOf(identity)}`,
+  )
+
+const slug = (name: string): string => name.replace(/[^\w.-]+/g, '_').slice(-60)
+
+/** Every entry below `dir`, oldest first; shards that overlap an earlier one do not count. */
+export async function readEntries(dir: string): Promise<Entry[]> {
+  const root = join(dir, 'predictions')
+  const folders = await readdir(root).catch(() => {
+    throw inputError('no-results', `no results in ${dir}: there is no folder ${root}`)
+  })
+  const entries = await Promise.all(folders.map(name => readEntry(join(root, name))))
+  return entries.filter(entry => entry !== undefined).sort((a, b) => (a.created < b.created ? -1 : 1))
+}
+
+/** The entry in `folder`, or undefined where it has no committed shard. */
+export async function readEntry(folder: string): Promise<Entry | undefined> {
+  const names = (await readdir(folder).catch(() => [])).filter(name => name.endsWith('.json')).sort()
+  const shards: ShardManifest[] = []
+  let covered = 0
+  for (const name of names) {
+    const manifest = await readManifest(join(folder, name))
+    if (manifest.start < covered) continue
+    covered = manifest.end
+    shards.push(manifest)
+  }
+  const first = shards[0]
+  if (!first) return undefined
+  const rows = shards.reduce((sum, shard) => sum + shard.rows, 0)
+  const created = shards.reduce((newest, shard) => (shard.created > newest ? shard.created : newest), '')
+  return { identity: first.identity, key: first.key, folder, shards, rows, created }
+}
+
+async function readManifest(file: string): Promise<ShardManifest> {
+  try {
+    return shardManifest.parse(JSON.parse(await readFile(file, 'utf8')))
+  } catch (error) {
+    throw inputError(
+      'bad-manifest',
+      `not a shard manifest of this version: ${file} (${error instanceof Error ? error.message.split('\n')[0]! : String(error)})`,
+    )
+  }
+}
+
+/** The newest entry of every model × data set × preprocessing; the others are stale. */
+export function currentEntries(entries: readonly Entry[]): Entry[] {
+  const newest = new Map<string, Entry>()
+  for (const entry of entries) {
+    const { model, dataset, preprocessing } = entry.identity
+    newest.set(JSON.stringify([model, dataset, preprocessing]), entry)
+  }
+  return [...newest.values()]
+}
+
+/** Parts of the data set's order that no shard covers. */
+export function gaps(entry: Entry | undefined, images: number): { start: number; end: number }[] {
+  const missing: { start: number; end: number }[] = []
+  let at = 0
+  for (const { start, end } of entry?.shards ?? []) {
+    if (start > at) missing.push({ start: at, end: start })
+    at = end
+  }
+  if (at < images) missing.push({ start: at, end: images })
+  return missing
+}
+
+/** A cell of the counts cube: one model and benchmark, one combination of group values, one class. */
+export interface Cell extends CubeCell {
+  model: string
+  dataset: string
+  preprocessing: 'native' | 'paper'
+  label: string
+  top5: number
+  errors: number
+  /** Images whose class the model cannot name; in no accuracy. */
+  unscored: number
+}
+
+/** Columns with more distinct values than this stay out of the cube and are counted from the predictions. */
+const cubeValues = 300
+
+/** Grouping columns of an entry that its cube holds. */
+export async function cubeColumns(entry: Entry): Promise<string[]> {
+  const columns = entry.shards[0]!.columns
+  if (columns.length === 0) return []
+  const counts = columns.map((column, i) => `approx_count_distinct(${identifier(column)}) AS c${i}`)
+  const [row] = await query<Record<string, bigint>>(`SELECT ${counts.join(', ')} FROM read_parquet($1)`, [
+    shardFiles(entry),
+  ])
+  return columns.filter((_, i) => Number(row![`c${i}`]) <= cubeValues)
+}
+
+/** Counts of one entry by `columns` and class. */
+export async function countCells(entry: Entry, columns: readonly string[]): Promise<Cell[]> {
+  const known = entry.shards[0]!.columns
+  const present = columns.filter(column => known.includes(column))
+  const keys = ['label', ...present.map(identifier)].join(', ')
+  const rows = await query<Record<string, unknown>>(
+    `SELECT ${keys}, count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS top1, count_if(correct5)::DOUBLE AS top5,
+       count_if(status NOT IN ('ok', 'no-accepted-class'))::DOUBLE AS errors,
+       count_if(status = 'no-accepted-class')::DOUBLE AS unscored
+     FROM read_parquet($1) GROUP BY ALL ORDER BY ALL`,
+    [shardFiles(entry)],
+  )
+  const { model, dataset, preprocessing } = entry.identity
+  return rows.map(row => ({
+    ...{ model, dataset, preprocessing, label: row.label as string },
+    groups: Object.fromEntries(present.map(column => [column, row[column] as string | number | null])),
+    ...(Object.fromEntries(['n', 'top1', 'top5', 'errors', 'unscored'].map(name => [name, row[name]])) as Count),
+  }))
+}
+
+type Count = Pick<Cell, 'n' | 'top1' | 'top5' | 'errors' | 'unscored'>
+
+/** The Parquet files of an entry's shards, as a bound list. */
+export const shardFiles = (entry: Entry): string[] =>
+  entry.shards.map(shard => literalPath(join(entry.folder, shard.file)))

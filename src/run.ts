@@ -1,0 +1,136 @@
+import { inputError, nearest } from './errors.ts'
+import { type Accuracy, accuracy, groupBy, sumCounts } from './metrics/accuracy.ts'
+import { disparity, type Disparity, pairDifference } from './metrics/disparity.ts'
+import { type Interval } from './metrics/intervals.ts'
+import { type DatasetNote, type Failure, readDatasets, readFailures } from './predictions/notes.ts'
+import { type Cell, countCells, cubeColumns, currentEntries, type Entry, readEntries } from './predictions/store.ts'
+
+export interface AccuracyRow {
+  model: string
+  dataset: string
+  preprocessing: string
+  /** The values of the grouping columns; `all` alone without any. */
+  group: string
+  n: number
+  errors: number
+  top1: number | null
+  top5: number | null
+  /** 95 % Wilson interval of `top1`. */
+  low: number | null
+  high: number | null
+}
+
+export interface DisparityRow extends Disparity {
+  model: string
+  dataset: string
+  preprocessing: string
+  by: string
+  /** Europe minus Africa, where the data set has both. */
+  europeMinusAfrica: number | null
+  europeMinusAfricaInterval: Interval | null
+}
+
+/** Stored results, ready for questions. Every answer comes from the counts of the predictions, never from a model. */
+export interface Run {
+  dir: string
+  entries: readonly Entry[]
+  datasets: ReadonlyMap<string, DatasetNote>
+  failures: readonly Failure[]
+  cells: readonly Cell[]
+  /** Grouping columns that some data set has. */
+  columns: readonly string[]
+  /** One row per model, data set and group; `by` names one column or several to intersect; `label` is the class. */
+  accuracy(options?: { by?: string | readonly string[] }): AccuracyRow[]
+  /** One row per model and data set: the largest difference between groups of at least `minN` images. */
+  disparity(options?: { by?: string; minN?: number }): DisparityRow[]
+  /** Writes a self-contained HTML report. */
+  report(file: string): Promise<void>
+}
+
+/** Opens the results below `dir`: the newest complete or partial entry of every model, data set and preprocessing. */
+export async function openRun(dir: string): Promise<Run> {
+  const entries = currentEntries(await readEntries(dir))
+  const cells: Cell[] = []
+  for (const entry of entries) cells.push(...(await countCells(entry, await cubeColumns(entry))))
+  const columns = [...new Set(entries.flatMap(entry => entry.shards[0]!.columns))]
+  const run: Run = {
+    dir,
+    entries,
+    datasets: await readDatasets(dir),
+    failures: await readFailures(dir),
+    cells,
+    columns,
+    accuracy: ({ by = [] } = {}) => accuracyRows(run, typeof by === 'string' ? [by] : by),
+    disparity: ({ by = 'region', minN = 30 } = {}) => disparityRows(run, by, minN),
+    report: async file => {
+      const { writeReport } = await import('./report/html.ts')
+      await writeReport(run, file)
+    },
+  }
+  return run
+}
+
+interface Series {
+  model: string
+  dataset: string
+  preprocessing: string
+  cells: Cell[]
+}
+
+/** The cells of each model on each data set, in the order of the entries. */
+export function series(run: Run): Series[] {
+  const all = new Map<string, Series>()
+  for (const cell of run.cells) {
+    const { model, dataset, preprocessing } = cell
+    const key = JSON.stringify([model, dataset, preprocessing])
+    const known = all.get(key)
+    if (known) known.cells.push(cell)
+    else all.set(key, { model, dataset, preprocessing, cells: [cell] })
+  }
+  return [...all.values()]
+}
+
+function accuracyRows(run: Run, by: readonly string[]): AccuracyRow[] {
+  for (const column of by) checkColumn(run, column)
+  return series(run).flatMap(({ model, dataset, preprocessing, cells }) => {
+    const name = { model, dataset, preprocessing }
+    if (by.length === 0) return [{ ...name, group: 'all', ...flat(accuracy(sumCounts(cells))) }]
+    if (!by.every(column => column === 'label' || cells.some(cell => cell.groups[column] != null))) return []
+    const labelled = cells.map(cell => ({ ...cell, groups: { ...cell.groups, label: cell.label } }))
+    return groupBy(labelled, by).groups.map(({ group, ...counts }) => ({ ...name, group, ...flat(accuracy(counts)) }))
+  })
+}
+
+const flat = ({ n, errors, top1, top5, interval }: Accuracy) => ({
+  ...{ n, errors, top1, top5 },
+  low: interval?.[0] ?? null,
+  high: interval?.[1] ?? null,
+})
+
+function disparityRows(run: Run, by: string, minN: number): DisparityRow[] {
+  checkColumn(run, by)
+  return series(run).flatMap(({ model, dataset, preprocessing, cells }) => {
+    const { groups } = groupBy(cells, [by])
+    if (groups.length === 0) return []
+    const difference = pairDifference(groups.filter(({ n }) => n >= minN))
+    return {
+      ...{ model, dataset, preprocessing, by },
+      ...disparity(groups, minN),
+      europeMinusAfrica: difference.value,
+      europeMinusAfricaInterval: difference.interval,
+    }
+  })
+}
+
+function checkColumn(run: Run, column: string): void {
+  const held = [...new Set(run.cells.flatMap(cell => Object.keys(cell.groups)))]
+  if (column === 'label' || held.includes(column)) return
+  if (run.columns.includes(column)) {
+    throw inputError(
+      'too-many-groups',
+      `too many groups by ${column}: it is kept with the predictions; columns: ${held.join(', ')}, label`,
+    )
+  }
+  const close = nearest(column, [...held, 'label'], held.length + 1)
+  throw inputError('unknown-column', `unknown column: ${column}; there are ${close.join(', ')}`)
+}
