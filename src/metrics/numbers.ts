@@ -1,0 +1,48 @@
+import { inputError } from '../errors.ts'
+import { checkConfidence, type Interval } from './intervals.ts'
+
+/** Small sums and order statistics that the metrics share. Empty input gives NaN, so callers check first. */
+export const sum = (values: ArrayLike<number>): number => {
+  let total = 0
+  for (let i = 0; i < values.length; i++) total += values[i]!
+  return total
+}
+
+export const mean = (values: ArrayLike<number>): number => sum(values) / values.length
+
+/** Quantile of sorted numbers by linear interpolation (NumPy's default, Hyndman and Fan's type 7). */
+export function quantile(sorted: ArrayLike<number>, p: number): number {
+  const position = p * (sorted.length - 1)
+  const low = Math.floor(position)
+  const high = Math.min(low + 1, sorted.length - 1)
+  return sorted[low]! + (position - low) * (sorted[high]! - sorted[low]!)
+}
+
+export const median = (values: readonly number[]): number => quantile(Float64Array.from(values).sort(), 0.5)
+
+/** The central share of the draws; draws that are not numbers are left out. Null where fewer than 20 remain. */
+export function percentileInterval(draws: ArrayLike<number>, confidence = 0.95): Interval | null {
+  checkConfidence(confidence)
+  const sorted = Float64Array.from(draws)
+    .filter(value => !Number.isNaN(value))
+    .sort()
+  if (sorted.length < 20) return null
+  return [quantile(sorted, (1 - confidence) / 2), quantile(sorted, (1 + confidence) / 2)]
+}
+
+/** Ranks from 1, ties share their mean rank. */
+export function ranks(values: readonly number[]): number[] {
+  const order = values.map((_, i) => i).sort((a, b) => values[a]! - values[b]!)
+  const result = new Array<number>(values.length)
+  for (let start = 0; start < order.length;) {
+    let end = start
+    while (end < order.length && values[order[end]!] === values[order[start]!]) end++
+    for (let i = start; i < end; i++) result[order[i]!] = (start + end + 1) / 2
+    start = end
+  }
+  return result
+}
+
+export function checkFinite(value: number, what: string): void {
+  if (!Number.isFinite(value)) throw inputError('not-a-number', `${what} is ${value}`)
+}

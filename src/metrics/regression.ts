@@ -1,0 +1,108 @@
+import { inputError } from '../errors.ts'
+import { tQuantile, tTwoSided } from './distributions.ts'
+import { checkConfidence, type Interval } from './intervals.ts'
+import { checkFinite, mean, median, ranks } from './numbers.ts'
+
+/** A least-squares line y = intercept + slope x; what the points do not determine is null. */
+export interface Line {
+  n: number
+  slope: number | null
+  intercept: number | null
+  /** Coefficient of determination. */
+  r2: number | null
+  pearson: number | null
+  spearman: number | null
+  /** Standard error of the slope. */
+  standardError: number | null
+  /** Two-sided p-value of a zero slope (t with n - 2 degrees of freedom). */
+  p: number | null
+  /** t-interval of the slope. */
+  interval: Interval | null
+  theilSen: { slope: number; intercept: number } | null
+  /** Why something is null. */
+  reason: string | null
+}
+
+/**
+ * Least squares, correlations and Theil and Sen's median line (SciPy's `linregress`, `spearmanr`, `theilslopes`).
+ * Errors: not-a-number, bad-confidence, unequal-lengths.
+ */
+export function fitLine(x: readonly number[], y: readonly number[], confidence = 0.95): Line {
+  checkConfidence(confidence)
+  if (x.length !== y.length) throw inputError('unequal-lengths', `${x.length} x values but ${y.length} y values`)
+  for (const [i, value] of x.entries()) {
+    checkFinite(value, `x value ${i + 1}`)
+    checkFinite(y[i]!, `y value ${i + 1}`)
+  }
+  const n = x.length
+  if (n < 2) return { ...noLine, n, reason: n === 0 ? 'no models' : 'one model: a line needs two' }
+  const { slope, intercept, sxx, syy, sse } = leastSquares(x, y)
+  if (!(sxx > tiny)) return { ...noLine, n, reason: 'all x values are equal' }
+  const theilSen = medianLine(x, y)
+  if (!(syy > tiny)) {
+    return { ...noLine, n, slope: 0, intercept: y[0]!, theilSen, reason: 'all y values are equal: no correlation' }
+  }
+  const pearson = clampUnit((slope * sxx) / Math.sqrt(sxx * syy))
+  const [rx, ry] = [ranks(x), ranks(y)]
+  const byRank = leastSquares(rx, ry)
+  const spearman = clampUnit((byRank.slope * byRank.sxx) / Math.sqrt(byRank.sxx * byRank.syy))
+  const line = { ...noLine, n, slope, intercept, pearson, spearman, theilSen, r2: pearson * pearson }
+  if (n === 2) return { ...line, reason: 'two models: no standard error' }
+  const standardError = Math.sqrt(sse / (n - 2) / sxx)
+  const half = tQuantile((1 + confidence) / 2, n - 2) * standardError
+  const p = standardError === 0 ? 0 : tTwoSided(slope / standardError, n - 2)
+  return { ...line, standardError, p, interval: [slope - half, slope + half], reason: null }
+}
+
+const noLine: Omit<Line, 'n'> = {
+  slope: null,
+  intercept: null,
+  r2: null,
+  pearson: null,
+  spearman: null,
+  standardError: null,
+  p: null,
+  interval: null,
+  theilSen: null,
+  reason: null,
+}
+
+/** Below this a sum of squares is rounding (or underflow), not spread. */
+const tiny = 1e-28
+
+const clampUnit = (value: number): number => Math.max(-1, Math.min(1, value))
+
+function leastSquares(
+  x: readonly number[],
+  y: readonly number[],
+): { slope: number; intercept: number; sxx: number; syy: number; sse: number } {
+  const [mx, my] = [mean(x), mean(y)]
+  let [sxx, sxy, syy] = [0, 0, 0]
+  for (let i = 0; i < x.length; i++) {
+    const [dx, dy] = [x[i]! - mx, y[i]! - my]
+    sxx += dx * dx
+    sxy += dx * dy
+    syy += dy * dy
+  }
+  const slope = sxy / sxx
+  let sse = 0
+  for (let i = 0; i < x.length; i++) sse += (y[i]! - my - slope * (x[i]! - mx)) ** 2
+  return { slope, intercept: my - slope * mx, sxx, syy, sse }
+}
+
+/** The slope alone, for resampling; null where all x are equal or there are fewer than two. */
+export function slopeOf(x: readonly number[], y: readonly number[]): number | null {
+  if (x.length < 2) return null
+  const { slope, sxx } = leastSquares(x, y)
+  return sxx > tiny ? slope : null
+}
+
+/** Median of the slopes between all pairs of points with different x; median of the remainders as intercept. */
+function medianLine(x: readonly number[], y: readonly number[]): { slope: number; intercept: number } {
+  const slopes: number[] = []
+  for (let i = 0; i < x.length; i++) {
+    for (let j = 0; j < i; j++) if (Math.abs(x[i]! - x[j]!) > 1e-14) slopes.push((y[i]! - y[j]!) / (x[i]! - x[j]!))
+  }
+  const slope = median(slopes)
+  return { slope, intercept: median(y) - slope * median(x) }
+}
