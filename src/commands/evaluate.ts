@@ -1,0 +1,84 @@
+import { Command } from 'commander'
+import { type EvaluateOptions } from '../evaluate.ts'
+import { type Mode } from '../preprocessing/steps.ts'
+import { assignments, oneOf, several, wholeNumber } from './options.ts'
+
+interface Options {
+  model: string[]
+  dataset: string[]
+  data?: string
+  weights?: string
+  preprocessing?: Mode
+  batch?: number
+  limit?: number
+  out: string
+  map?: Record<string, string>
+  classes?: string
+  labels?: string
+  choices?: 'all' | 'mapped'
+  quiet?: boolean
+}
+
+export function command(): Command {
+  return new Command('evaluate')
+    .description('Evaluate models on data sets and keep one row per image. What is stored already is not done again.')
+    .requiredOption('--model <name...>', 'catalogue names (geogap models)')
+    .requiredOption('--dataset <name...>', 'benchmarks (geode), manifests (CSV, JSONL, Parquet) or folders')
+    .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
+    .option('--weights <file>', "one model's weights: safetensors or a PyTorch checkpoint")
+    .option(
+      '--preprocessing <mode>',
+      'native or paper (default: native)',
+      oneOf<Mode>('--preprocessing', ['native', 'paper']),
+    )
+    .option('--batch <n>', 'images in a batch', wholeNumber('--batch'))
+    .option('--limit <n>', 'at most this many images of each data set, evenly spaced', wholeNumber('--limit'))
+    .option('--map <pairs>', "a manifest's other column names: image=photo,label=sku,country=cc", assignments('--map'))
+    .option('--classes <file>', "the manifest's own class list, one name a line or a JSON list")
+    .option('--labels <map>', 'label map: original, imagenet or a file')
+    .option('--choices <which>', 'classes that compete: all or mapped', oneOf('--choices', ['all', 'mapped']))
+    .requiredOption('--out <dir>', 'folder for the results')
+    .option('--quiet', 'no progress, only the result')
+    .addHelpText('after', '\nExample:\n  geogap evaluate --model resnet50 --dataset geode --data data --out results')
+    .action(async (options: Options) => run(options))
+}
+
+async function run(options: Options): Promise<void> {
+  const { evaluate } = await import('../evaluate.ts')
+  const { accuracyTable } = await import('../report/resultTables.ts')
+  const { progressPrinter } = await import('./progress.ts')
+  const interrupt = new AbortController()
+  process.once('SIGINT', () => {
+    process.stderr.write('\nstopping; what is done is kept, the same command goes on from there\n')
+    interrupt.abort()
+    process.once('SIGINT', () => process.exit(130))
+  })
+  const result = await evaluate(
+    evaluateOptions(options, interrupt.signal, options.quiet ? undefined : progressPrinter()),
+  )
+  process.stdout.write(accuracyTable(result, [], 'text'))
+  for (const { model, dataset, message } of result.failures)
+    process.stderr.write(`failed: ${model} on ${dataset}: ${message}\n`)
+  if (interrupt.signal.aborted) process.exitCode = 130
+  else if (result.failures.length > 0) process.exitCode = 3
+  else if (!options.quiet)
+    process.stderr.write(`next: geogap table ${options.out} --by region, geogap report ${options.out}\n`)
+}
+
+function evaluateOptions(
+  options: Options,
+  signal: AbortSignal,
+  onProgress: EvaluateOptions['onProgress'],
+): EvaluateOptions {
+  const { model, dataset, data, weights, preprocessing, batch, limit, out, map, classes, labels, choices } = options
+  const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+    Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
+  const adjust = given({ map, classes, labels, choices })
+  return {
+    models: model.flatMap(name => several(name)),
+    datasets: dataset.map(name => ({ name, ...adjust })),
+    ...given({ data, weights, preprocessing, batch, limit, onProgress }),
+    out,
+    signal,
+  }
+}

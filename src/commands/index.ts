@@ -1,0 +1,45 @@
+import { type Command } from 'commander'
+
+export interface CommandEntry {
+  name: string
+  group: 'run' | 'look'
+  summary: string
+  load: () => Promise<{ command: () => Command }>
+}
+
+/** What a person may be doing, in the order of the overview. */
+const groups: Record<CommandEntry['group'], string> = {
+  run: 'Run',
+  look: 'Look',
+}
+
+/** Every command; its module is imported only when it is used. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'demo',
+    group: 'run',
+    summary: 'the whole main job on a small made-up world',
+    load: () => import('./demo.ts'),
+  },
+  { name: 'evaluate', group: 'run', summary: 'evaluate models on data sets', load: () => import('./evaluate.ts') },
+  { name: 'models', group: 'look', summary: 'list the models that can be named', load: () => import('./models.ts') },
+  { name: 'table', group: 'look', summary: 'accuracy and disparity as tables', load: () => import('./table.ts') },
+  { name: 'report', group: 'look', summary: 'write a self-contained HTML report', load: () => import('./report.ts') },
+]
+
+/** The text of `geogap --help`. */
+export async function overview(): Promise<string> {
+  const { version } = await import('../version.ts')
+  const lines = [
+    `geogap ${version}: does progress on object-recognition benchmarks reach everyone?`,
+    '',
+    'usage: geogap COMMAND [options]',
+  ]
+  for (const [group, title] of Object.entries(groups)) {
+    lines.push('', title)
+    for (const { name, summary } of commands.filter(command => command.group === group))
+      lines.push(`  ${name.padEnd(12)}${summary}`)
+  }
+  lines.push('', 'geogap COMMAND --help shows the options and an example of each.', '')
+  return lines.join('\n')
+}

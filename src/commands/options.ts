@@ -1,0 +1,39 @@
+import { inputError } from '../errors.ts'
+import { type Format, formats } from '../report/tables.ts'
+
+/** A whole number of at least `least`, from an option's text. */
+export const wholeNumber =
+  (option: string, least = 1) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (!Number.isInteger(value) || value < least)
+      throw inputError('bad-option', `${option} takes a whole number from ${least}, not ${text}`)
+    return value
+  }
+
+/** One of a few words. */
+export const oneOf =
+  <T extends string>(option: string, words: readonly T[]) =>
+  (text: string): T => {
+    const found = words.find(word => word === text)
+    if (!found) throw inputError('bad-option', `${option} takes ${words.join(', ')}, not ${text}`)
+    return found
+  }
+
+export const format = oneOf<Format>('--format', formats)
+
+/** `image=photo,label=sku` as an object. */
+export function assignments(option: string) {
+  return (text: string): Record<string, string> => {
+    const pairs = text.split(',').map(pair => pair.split('=').map(part => part.trim()))
+    const bad = pairs.find(pair => pair.length !== 2 || pair.includes(''))
+    if (bad) throw inputError('bad-option', `${option} takes name=column pairs, not ${bad.join('=')}`)
+    return Object.fromEntries(pairs) as Record<string, string>
+  }
+}
+
+/** Collects a repeatable option that also takes lists with commas. */
+export const several = (text: string, before: readonly string[] = []): string[] => [
+  ...before,
+  ...text.split(',').filter(part => part !== ''),
+]

@@ -1,0 +1,39 @@
+import { type Progress } from '../evaluate.ts'
+import { printable } from '../report/text.ts'
+
+const width = 24
+
+/** Shows progress on standard error: a bar on a terminal, a line every few seconds elsewhere. */
+export function progressPrinter(stream: NodeJS.WriteStream = process.stderr): (progress: Progress) => void {
+  let started = 0
+  let current = ''
+  let printed = 0
+  return progress => {
+    const { models, dataset, total, done } = progress
+    const name = `${models.length === 1 ? models[0]! : `${models.length} models`} on ${dataset}`
+    if (name !== current || done === 0) [current, started, printed] = [name, performance.now(), 0]
+    const now = performance.now()
+    const last = done === total
+    if (!last && done > 0 && now - printed < (stream.isTTY ? 100 : 5000)) return
+    printed = now
+    const line = printable(progressLine(name, total, done, (now - started) / 1000))
+    if (!stream.isTTY) stream.write(`${line}\n`)
+    else stream.write(`\r${line.slice(0, stream.columns - 1)}\u001b[K${last ? '\n' : ''}`)
+  }
+}
+
+export function progressLine(name: string, total: number, done: number, seconds: number): string {
+  const share = total === 0 ? 1 : done / total
+  const full = Math.round(share * width)
+  const bar = '█'.repeat(full) + '░'.repeat(width - full)
+  const rate = seconds > 0 ? done / seconds : 0
+  const left = rate > 0 && done < total ? `  ${duration((total - done) / rate)} left` : ''
+  const speed = rate > 0 ? `  ${rate < 10 ? rate.toFixed(1) : rate.toFixed(0)} images/s` : ''
+  return `${name}  ${bar}  ${done}/${total}${speed}${left}`
+}
+
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`
+  return `${(seconds / 3600).toFixed(1)} h`
+}
