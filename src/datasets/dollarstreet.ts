@@ -5,9 +5,8 @@ import { unknownClass } from './classFolders.ts'
 import type { GroupValue, ImageSource, Item, LabelMap, Problem } from './dataset.ts'
 import { incomeGroup, incomeScheme } from './incomes.ts'
 import { labelling, sameIndices, type Labelling } from './labelMap.ts'
-import { text } from './manifest.ts'
 import { balanceRegions, sharedHouseholds, splitByHousehold, type Part } from './splits.ts'
-import { pythonList, readTableEntry } from './tables.ts'
+import { pythonList, readTableEntry, text } from './tables.ts'
 import type { Tree } from './tree.ts'
 
 const csv = (part: Part): string => `images_v2_imagenet_${part}.csv`

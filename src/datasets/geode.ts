@@ -7,8 +7,8 @@ import type { ImageSource, Item, LabelMap, Problem } from './dataset.ts'
 import { fileSizes, isFolder } from './files.ts'
 import { labelling, sameIndices, type Labelling, type LabelsOption } from './labelMap.ts'
 import { writtenLabels } from './labels.ts'
-import { groupColumns, text, type Table } from './manifest.ts'
-import { readTableEntry } from './tables.ts'
+import { groupColumns } from './manifest.ts'
+import { readTableEntry, text, type Table } from './tables.ts'
 import type { Tree } from './tree.ts'
 
 /** The official index, and the test part that the paper's repository holds. */

@@ -44,6 +44,10 @@ export function originalLabels(labels: readonly string[]): Labelling {
   }
 }
 
+/** Own labels that are names of ImageNet's classes themselves. */
+export const labellingByName = (names: readonly string[]): Labelling =>
+  mapped({ name: 'by-name', labels: Object.fromEntries(names.map(name => [name, [name]])) })
+
 function mapped({ name, labels }: MapFile): Labelling {
   const resolved = Object.entries(labels).map(([label, classes]): [string, number[]] => [
     plain(label),

@@ -7,8 +7,11 @@ import type { Dataset } from './dataset.ts'
 import { readFolder } from './folder.ts'
 import { isGeodeTable, readGeodeIndex } from './geode.ts'
 import type { LabelsOption } from './labelMap.ts'
-import { manifestKinds, readManifest, readTable, type ManifestOptions } from './manifest.ts'
+import { readManifest, type ManifestOptions } from './manifest.ts'
+import { imageColumn, parquetFiles, readParquetImages } from './parquetImages.ts'
+import { manifestKinds, readTable } from './tables.ts'
 import { archiveKinds, openTree } from './tree.ts'
+import { isWebDataset, readWebDataset } from './webdataset.ts'
 
 export interface DatasetSpec extends ManifestOptions, Adjust {
   /** A benchmark's name, with a variant where it has some (`imagenet-c/fog/3`), or the path of a manifest, folder or archive. */
@@ -35,13 +38,22 @@ async function readPath(spec: DatasetSpec): Promise<Draft> {
   const found = await stat(path).catch((error: unknown) => (error as NodeJS.ErrnoException).code ?? 'unknown')
   if (typeof found === 'string') throw notFound(path, found)
   const kind = extname(path).toLowerCase()
-  if (found.isDirectory() || archiveKinds.includes(kind)) return readFolder(await openTree(path), spec)
+  if (found.isDirectory() || archiveKinds.includes(kind)) return readTree(path, spec)
   if (!manifestKinds.includes(kind)) {
     const known = [...manifestKinds, ...archiveKinds].join(', ')
     throw inputError('unknown-format', `unknown data set format: ${path}; known: a folder, ${known}`)
   }
+  if (kind === '.parquet' && (await imageColumn(path))) return readParquetImages([path], spec)
   const table = await readTable(path)
   return isGeodeTable(table.columns) && !spec.map ? readGeodeIndex(path, table, spec) : readManifest(path, table, spec)
+}
+
+/** Folders and archives: WebDataset shards, a folder of Parquet files, or class folders. */
+async function readTree(path: string, spec: DatasetSpec): Promise<Draft> {
+  const tree = await openTree(path)
+  if (isWebDataset((await tree.top()).map(({ name }) => name))) return readWebDataset(tree, spec)
+  const parquet = await parquetFiles(tree)
+  return parquet.length > 0 ? readParquetImages(parquet, spec) : readFolder(tree, spec)
 }
 
 function notFound(path: string, code: string): Error {

@@ -1,8 +1,64 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
-import { readTable, type Table } from './manifest.ts'
+import { basename, extname, join } from 'node:path'
+import { GeogapError, inputError } from '../errors.ts'
+import { literalPath, select } from '../sql.ts'
 import { readEntry, type Entry } from './tree.ts'
+
+/** A table of any kind, cells as the file writes them (text from CSV and TSV, typed from JSONL and Parquet). */
+export interface Table {
+  columns: string[]
+  rows: Record<string, unknown>[]
+}
+
+const readers: Record<string, (file: string) => Promise<Table>> = {
+  '.csv': file => readDelimited(file, ','),
+  '.tsv': file => readDelimited(file, '\t'),
+  '.jsonl': readJsonLines,
+  '.ndjson': readJsonLines,
+  '.parquet': file => select('SELECT * FROM read_parquet($1)', [literalPath(file)]),
+}
+
+export const manifestKinds: readonly string[] = Object.keys(readers)
+
+/** The rows of a CSV, TSV, JSONL or Parquet file; a file that cannot be read as its kind is an error that names it. */
+export async function readTable(file: string): Promise<Table> {
+  const read = readers[extname(file).toLowerCase()]
+  if (!read) throw inputError('unknown-format', `unknown manifest format: ${file}; known: ${manifestKinds.join(', ')}`)
+  return read(file).catch((error: unknown) => {
+    throw unreadable(file, error)
+  })
+}
+
+/** Why a table's file could not be read, as one line that names it. */
+export function unreadable(file: string, error: unknown): GeogapError {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return inputError('missing-file', `missing file: ${file}`)
+  if (error instanceof GeogapError && error.code !== 'query-failed') return error
+  const reason = error instanceof Error ? error.message : String(error)
+  return inputError('unreadable-file', `unreadable manifest: ${file}: ${reason}`)
+}
+
+const readDelimited = (file: string, separator: string): Promise<Table> =>
+  select(
+    `SELECT * FROM read_csv($1, delim = $2, quote = '"', escape = '"', header = true, all_varchar = true, nullstr = '')`,
+    [literalPath(file), separator],
+  )
+
+async function readJsonLines(file: string): Promise<Table> {
+  const lines = (await readFile(file, 'utf8')).split('\n')
+  const rows = lines.flatMap((line, i) => (line.trim() === '' ? [] : [jsonRow(line, `${file}, line ${i + 1}`)]))
+  return { columns: [...new Set(rows.flatMap(row => Object.keys(row)))], rows }
+}
+
+function jsonRow(line: string, where: string): Record<string, unknown> {
+  try {
+    const row: unknown = JSON.parse(line)
+    if (typeof row === 'object' && row !== null && !Array.isArray(row)) return row as Record<string, unknown>
+  } catch {
+    throw inputError('bad-json', `not JSON: ${where}`)
+  }
+  throw inputError('bad-json', `not a JSON object: ${where}`)
+}
 
 /** The table of an entry; a member of an archive is laid in a temporary file for the time of reading. */
 export async function readTableEntry(entry: Entry): Promise<Table> {
@@ -21,4 +77,12 @@ export async function readTableEntry(entry: Entry): Promise<Table> {
 export function pythonList(text: string): string[] {
   const tokens = text.matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|(-?\d+)/g)
   return [...tokens].map(([, single, double, number]) => (single ?? double ?? number!).replace(/\\(.)/g, '$1'))
+}
+
+/** A cell as text, null when it is empty. */
+export function text(cell: unknown): string | null {
+  if (cell === null || cell === undefined || cell === '') return null
+  if (cell instanceof Date) return cell.toISOString()
+  if (typeof cell === 'string') return cell
+  return typeof cell === 'bigint' ? String(cell) : JSON.stringify(cell)
 }

@@ -110,7 +110,8 @@ function archiveTree(where: string, members: readonly Entry[]): Tree {
     top: () => Promise.resolve([...tops].map(([name, isFolder]) => ({ name, isFolder }))),
     list: under => Promise.resolve(under === '' ? sorted : sorted.filter(({ path }) => path.startsWith(`${under}/`))),
     find: path => Promise.resolve(byName.get(path)),
-    at: folder => archiveTree(`${where}/${folder}`, below(members, folder)),
+    at: folder =>
+      folder === '' ? archiveTree(where, members) : archiveTree(`${where}/${folder}`, below(members, folder)),
   }
 }
 

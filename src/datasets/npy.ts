@@ -1,0 +1,29 @@
+/**
+ * The values of a small `.npy` array (NumPy's format 1 to 3) of integers, floats, booleans or text, flattened; empty for
+ * other types (pickled objects are never read).
+ */
+export function npyValues(file: Buffer): (number | string)[] {
+  if (file.length < 12 || file.toString('latin1', 0, 6) !== '\x93NUMPY') return []
+  const wide = file[6]! >= 2
+  const headerLength = wide ? file.readUInt32LE(8) : file.readUInt16LE(8)
+  const start = (wide ? 12 : 10) + headerLength
+  const header = file.toString('latin1', wide ? 12 : 10, start)
+  const [, order = '', kind = '', size = ''] = /'descr':\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(header) ?? []
+  const width = kind === 'U' ? Number(size) * 4 : Number(size)
+  if (order === '>' || !'iufbU'.includes(kind) || kind === '' || width === 0) return []
+  const values: (number | string)[] = []
+  for (let at = start; at + width <= file.length; at += width) values.push(value(file, kind, width, at))
+  return values
+}
+
+function value(file: Buffer, kind: string, width: number, at: number): number | string {
+  if (kind === 'U') return codePoints(file, at, width)
+  if (kind === 'f') return width === 4 ? file.readFloatLE(at) : file.readDoubleLE(at)
+  if (width === 8) return Number(kind === 'i' ? file.readBigInt64LE(at) : file.readBigUInt64LE(at))
+  return kind === 'i' ? file.readIntLE(at, width) : file.readUIntLE(at, width)
+}
+
+function codePoints(file: Buffer, at: number, width: number): string {
+  const points = Array.from({ length: width / 4 }, (_, i) => file.readUInt32LE(at + i * 4))
+  return String.fromCodePoint(...points.filter(point => point !== 0))
+}

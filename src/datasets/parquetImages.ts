@@ -1,0 +1,119 @@
+import { basename, join } from 'node:path'
+import { inputError } from '../errors.ts'
+import { literalPath, query, select } from '../sql.ts'
+import type { Draft } from './build.ts'
+import { imagenetSpace, ownSpace, plain, type LabelSpace } from './labels.ts'
+import { imagenetClasses } from './imagenet.ts'
+import { labelSpace, renameColumns, requireColumns, rowItems, type Located, type ManifestOptions } from './manifest.ts'
+import { unreadable } from './tables.ts'
+import type { Tree } from './tree.ts'
+
+/** `image.bytes` and `image.path`, where a Parquet file keeps its images as the hub does, or one column of bytes. */
+interface ImageColumn {
+  name: string
+  bytes: string
+  path: string | null
+}
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+/** The column with image bytes, undefined when the file has none (and is a manifest of paths). */
+export async function imageColumn(file: string): Promise<ImageColumn | undefined> {
+  const columns = await query<{ column_name: string; column_type: string }>(
+    'SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet($1))',
+    [literalPath(file)],
+  ).catch((error: unknown) => {
+    throw unreadable(file, error)
+  })
+  const found = columns.find(({ column_type: type }) => type === 'BLOB' || /^STRUCT\(.*\bbytes"? BLOB/.test(type))
+  if (!found) return undefined
+  const { column_name: name, column_type: type } = found
+  const hasPath = /\bpath"? VARCHAR/.test(type)
+  return type === 'BLOB'
+    ? { name, bytes: name, path: null }
+    : { name, bytes: `${name}.bytes`, path: hasPath ? `${name}.path` : null }
+}
+
+/**
+ * Parquet files with image bytes in the hub's format: a column `image` of `{bytes, path}` (or plain bytes), `label` as a
+ * class index whose names the file's own metadata may hold. An image's id is its path where all paths are given once,
+ * else `<file>#<row>`; several files are read in the order of their names.
+ */
+export async function readParquetImages(files: readonly string[], options: ManifestOptions = {}): Promise<Draft> {
+  const [first] = files
+  if (first === undefined) throw inputError('missing-file', 'no Parquet files')
+  const parts = await Promise.all(files.map(readPart))
+  const images = parts.flatMap(part => part.images)
+  const columns = [...new Set(parts.flatMap(part => part.table.columns)), 'image']
+  const table = renameColumns({ columns, rows: parts.flatMap(part => part.table.rows) }, withoutImage(options.map))
+  requireColumns(first, table.columns)
+  const space = options.classes === undefined ? await statedSpace(first) : await labelSpace(options.classes)
+  const paths = new Set(images.map(image => image.path))
+  const located = images.map(({ path, ...image }): Located => ({
+    ...image,
+    id: path !== null && paths.size === images.length ? path : image.id,
+  }))
+  return { name: first, ...rowItems(table, located, space, first), space }
+}
+
+/** The image column is found by its type, whatever it is called. */
+const withoutImage = (map: ManifestOptions['map'] = {}): Record<string, string> =>
+  Object.fromEntries(Object.entries(map).filter(([name]) => name !== 'image'))
+
+async function readPart(file: string) {
+  const column = await imageColumn(file)
+  if (!column) throw inputError('no-image-column', `no column with image bytes in ${file}`)
+  const cell = (path: string): string => path.split('.').map(quoted).join('.')
+  const { columns, rows } = await select(
+    `SELECT * EXCLUDE (${quoted(column.name)}), octet_length(${cell(column.bytes)}) AS "image bytes",
+     ${column.path === null ? 'NULL' : cell(column.path)} AS "image path" FROM read_parquet($1)`,
+    [literalPath(file)],
+  )
+  const images = rows.map((row, i) => ({
+    id: `${basename(file)}#${i}`,
+    path: row['image path'] as string | null,
+    bytes: row['image bytes'] === null ? null : Number(row['image bytes']),
+    image: { kind: 'parquet' as const, file, column: column.bytes, row: i },
+  }))
+  return { images, table: { columns: columns.filter(name => !name.startsWith('image ')), rows } }
+}
+
+/** The class names that the hub's libraries write into the file's metadata; ImageNet's where there are none. */
+async function statedSpace(file: string): Promise<LabelSpace> {
+  const [row] = await query<{ value: string }>(
+    `SELECT decode(value) AS value FROM parquet_kv_metadata($1) WHERE decode(key) = 'huggingface'`,
+    [literalPath(file)],
+  )
+  const names = row && statedNames(row.value)
+  return names ? spaceOf(names) : imagenetSpace
+}
+
+function statedNames(metadata: string): string[] | undefined {
+  const parsed = JSON.parse(metadata) as { info?: { features?: Record<string, { names?: unknown }> } }
+  const names = parsed.info?.features?.['label']?.names
+  return Array.isArray(names) && names.every(name => typeof name === 'string') ? names : undefined
+}
+
+/** ImageNet's own space when the names are its 1,000 (by their first name, in order), else a space of their own. */
+export function spaceOf(names: readonly string[]): LabelSpace {
+  const same = names.length === imagenetClasses.length && names.every((name, i) => isImageNetName(name, i))
+  return same ? imagenetSpace : ownSpace(names)
+}
+
+function isImageNetName(name: string, index: number): boolean {
+  const { name: short, synonyms } = imagenetClasses[index]!
+  const known = [short, ...synonyms]
+  return known.some(candidate => plain(candidate) === plain(name.split(',')[0]!))
+}
+
+/** Parquet files of a folder or its `data/`: those of a split, test before validation, or all where names tell none. */
+export async function parquetFiles(tree: Tree): Promise<string[]> {
+  const top = await tree.top()
+  const below = top.some(({ name, isFolder }) => isFolder && name === 'data') ? await tree.at('data').top() : []
+  const names = [...top.map(({ name }) => name), ...below.map(({ name }) => `data/${name}`)]
+  const files = names.filter(name => name.endsWith('.parquet'))
+  const ofSplit = (split: string): string[] =>
+    files.filter(name => new RegExp(`(^|[/_.-])${split}([/_.-]|$)`).test(name))
+  const chosen = ['test', 'validation', 'val'].map(ofSplit).find(found => found.length > 0) ?? files
+  return chosen.map(name => join(tree.where, name))
+}

@@ -1,0 +1,187 @@
+// WebDataset shards as CLIP_benchmark and DataComp publish them:
+//   classnames.txt, zeroshot_classification_templates.txt, test/nshards.txt, test/0.tar, test/1.tar, …
+// A sample is the members of one name: `s0000001.webp`, `s0000001.cls` (class index), and `.json` or `.npy` metadata.
+import { open } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { GeogapError } from '../errors.ts'
+import { mapLimited } from './files.ts'
+import { isImageName, unknownClass } from './classFolders.ts'
+import { identityMap, type Draft } from './build.ts'
+import type { GroupValue, Item, LabelMap, Problem } from './dataset.ts'
+import { labelling, labellingByName, type LabelsOption } from './labelMap.ts'
+import { imagenetSpace, ownSpace, type LabelSpace } from './labels.ts'
+import { lines } from './manifest.ts'
+import { npyValues } from './npy.ts'
+import { spaceOf } from './parquetImages.ts'
+import { openTree, readEntry, type Entry, type Tree } from './tree.ts'
+
+/** Whether names below a folder or archive look like this layout. */
+export const isWebDataset = (names: readonly string[]): boolean =>
+  names.includes('nshards.txt') || names.includes('classnames.txt') || names.some(name => name.endsWith('.cls'))
+
+/** Prompt templates that the shards' publisher gives, `{c}` standing for the class; empty when there are none. */
+export async function webdatasetTemplates(tree: Tree): Promise<string[]> {
+  const entry = await tree.find('zeroshot_classification_templates.txt')
+  return entry ? lines((await readEntry(entry)).toString('utf8')) : []
+}
+
+/**
+ * Ids are `<shard>/<key>`. Without a choice of `labels`, classes are ImageNet's where `classnames.txt` is its list, else
+ * the shards' own; `imagenet` maps own names by the shipped map of that benchmark, or name by name.
+ */
+export async function readWebDataset(tree: Tree, options: { labels?: LabelsOption } = {}): Promise<Draft> {
+  const names = await classNames(tree)
+  const rules = await rulesFor(tree.where, names, options.labels)
+  const fields = metadataFields(tree.where)
+  const items: Item[] = []
+  const problems: Problem[] = []
+  for (const shard of await shards(tree)) {
+    const found = await readShard(shard, rules, fields)
+    for (const item of found.items) items.push(item)
+    problems.push(...found.problems)
+  }
+  return { name: tree.where, items, problems, space: rules.space, labelMap: rules.map }
+}
+
+async function classNames(tree: Tree): Promise<string[] | undefined> {
+  const entry = await tree.find('classnames.txt')
+  return entry && lines((await readEntry(entry)).toString('utf8'))
+}
+
+/** The shards of the test part, or the tree itself where it is one shard. */
+async function shards(tree: Tree): Promise<Tree[]> {
+  const top = (await tree.top()).map(({ name }) => name)
+  if (top.some(name => name.endsWith('.cls'))) return [tree]
+  const part = top.includes('test') ? 'test' : top.includes('val') ? 'val' : ''
+  const prefix = part === '' ? '' : `${part}/`
+  const stated = await tree.find(`${prefix}nshards.txt`)
+  const files = (await tree.at(part).list('')).filter(({ path }) => /^[^/]+\.tar$/.test(path))
+  const count = stated ? Number((await readEntry(stated)).toString('utf8')) : files.length
+  if (files.length !== count) {
+    throw new GeogapError('data', 'missing-shards', `${tree.where} states ${count} shards and has ${files.length}`)
+  }
+  const paths = files.sort(byNumber).flatMap(({ source }) => (source.kind === 'file' ? source.file : []))
+  return mapLimited(paths, 4, openTree)
+}
+
+const byNumber = (a: Entry, b: Entry): number => parseInt(a.path) - parseInt(b.path) || (a.path < b.path ? -1 : 1)
+
+/** What a class index of the shards accepts. */
+interface Rules {
+  space: LabelSpace
+  map: LabelMap
+  name: (index: number) => string | undefined
+  accepted: (index: number) => readonly number[] | undefined
+}
+
+const maps: readonly [RegExp, string, readonly string[]][] = [
+  [/geode/i, 'geode-paper', ['region', 'country']],
+  [/dollar_?street/i, 'dollarstreet-paper', ['income_ds', 'income_meta', 'region']],
+]
+
+/** Names of the metadata codes that DataComp writes for its two geographic sets. */
+const metadataFields = (where: string): readonly string[] => maps.find(([pattern]) => pattern.test(where))?.[2] ?? []
+
+async function rulesFor(where: string, names: readonly string[] | undefined, labels?: LabelsOption): Promise<Rules> {
+  const own = names === undefined ? imagenetSpace : labels === 'original' ? ownSpace(names) : spaceOf(names)
+  const name = (index: number): string | undefined => own.classes[index]
+  if (labels === undefined || labels === 'original' || own === imagenetSpace) {
+    return { space: own, map: identityMap(own), name, accepted: index => (index in own.classes ? [index] : undefined) }
+  }
+  const shipped = maps.find(([pattern]) => pattern.test(where))?.[1]
+  const mapped =
+    labels === 'imagenet' && !shipped ? labellingByName(own.classes) : await labelling(shipped ?? '', labels)
+  const accepted = (index: number): readonly number[] | undefined => mapped.accepted(own.classes[index] ?? '')
+  return { space: mapped.space, map: mapped.map, name, accepted }
+}
+
+async function readShard(
+  shard: Tree,
+  rules: Rules,
+  fields: readonly string[],
+): Promise<{ items: Item[]; problems: Problem[] }> {
+  const samples = new Map<string, Map<string, Entry>>()
+  for (const entry of await shard.list('')) {
+    const [, key, ending] = /^(.*?[^/]*?)\.([^/]*)$/.exec(entry.path) ?? []
+    if (key === undefined || ending === undefined) continue
+    const members = samples.get(key) ?? new Map<string, Entry>()
+    samples.set(key, members.set(ending.toLowerCase(), entry))
+  }
+  const small = await readSmall(
+    shard,
+    [...samples.values()].flatMap(members => smallMembers(members)),
+  )
+  const items: Item[] = []
+  const problems: Problem[] = []
+  for (const [key, members] of samples) {
+    const id = `${basename(shard.where, '.tar')}/${key}`
+    const index = parseInt(small.get(members.get('cls')?.path ?? '')?.toString('utf8') ?? '')
+    const image = [...members.values()].find(({ path }) => isImageName(path))
+    const labels = rules.accepted(index)
+    if (Number.isNaN(index)) problems.push({ id, code: 'no-label', message: `no class (.cls) of sample ${id}` })
+    else if (!labels) problems.push(unknownClass(id, `class index ${index}`))
+    else if (!image) problems.push({ id, code: 'no-image', message: `no image of sample ${id}` })
+    else {
+      const groups = metadata(members, small, fields)
+      items.push({
+        id,
+        image: image.source,
+        labels,
+        label: rules.name(index) ?? String(index),
+        groups,
+        bytes: image.bytes,
+      })
+    }
+  }
+  return { items, problems }
+}
+
+const smallMembers = (members: ReadonlyMap<string, Entry>): Entry[] =>
+  [...members].flatMap(([ending, entry]) => (/(^|\.)(cls|json|npy)$/.test(ending) ? entry : []))
+
+/** Labels and metadata of a shard, read through one open file. */
+async function readSmall(shard: Tree, entries: readonly Entry[]): Promise<Map<string, Buffer>> {
+  const read = new Map<string, Buffer>()
+  const handle = await open(shard.where)
+  try {
+    for (const { path, source } of entries) {
+      if (source.kind !== 'range' || source.length > maxSmall) continue
+      const { buffer } = await handle.read(Buffer.alloc(source.length), 0, source.length, source.offset)
+      read.set(path, buffer)
+    }
+  } finally {
+    await handle.close()
+  }
+  return read
+}
+
+const maxSmall = 1 << 20
+
+/** Flat values of `.json`, and the numbers of `.npy` under the names that the publisher gives them. */
+function metadata(
+  members: ReadonlyMap<string, Entry>,
+  small: ReadonlyMap<string, Buffer>,
+  fields: readonly string[],
+): Record<string, GroupValue> {
+  const groups: Record<string, GroupValue> = {}
+  for (const [ending, { path }] of members) {
+    const content = small.get(path)
+    if (content && ending.endsWith('json')) Object.assign(groups, flatValues(content.toString('utf8')))
+    if (content && ending.endsWith('npy')) {
+      npyValues(content).forEach((value, i) => (groups[fields[i] ?? `metadata_${i}`] = value))
+    }
+  }
+  return groups
+}
+
+function flatValues(json: string): Record<string, GroupValue> {
+  const parsed: unknown = JSON.parse(json)
+  if (typeof parsed !== 'object' || parsed === null) return {}
+  const flat = Object.entries(parsed).map(([name, value]): [string, GroupValue] => [name, groupValue(value)])
+  return Object.fromEntries(flat)
+}
+
+const groupValue = (value: unknown): GroupValue => {
+  if (typeof value === 'number' || value === null) return value
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}

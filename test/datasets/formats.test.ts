@@ -1,0 +1,145 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { readImage } from '../../src/datasets/images.ts'
+import { openDataset } from '../../src/datasets/open.ts'
+import { openTree } from '../../src/datasets/tree.ts'
+import { webdatasetTemplates } from '../../src/datasets/webdataset.ts'
+import { imagenetNames } from '../../src/datasets/imagenet.ts'
+import { query } from '../../src/sql.ts'
+import { lay, makeTar, photo, temporaryFolder } from './fixtures.ts'
+
+const root = temporaryFolder()
+const photos = [photo(1), photo(2), photo(3), photo(4)]
+const labels = [0, 0, 1, 1]
+const hex = (bytes: Buffer): string =>
+  `'${[...bytes].map(b => `\\x${b.toString(16).padStart(2, '0')}`).join('')}'::BLOB`
+
+async function hubParquet(file: string, options = ''): Promise<string> {
+  const rows = photos.map(
+    (bytes, i) => `({'bytes': ${hex(bytes)}, 'path': 'p${i}.jpg'}, ${labels[i]!}, ${i * 2.5}, 'R${i % 2}')`,
+  )
+  const path = join(root, file)
+  await query(
+    `COPY (SELECT * FROM (VALUES ${rows.join(', ')}) t(image, label, income, region)) TO '${path}' (FORMAT parquet ${options})`,
+  )
+  return path
+}
+
+/** NumPy's format 1 with little-endian 64-bit integers. */
+function npy(values: number[]): Buffer {
+  const header = `{'descr': '<i8', 'fortran_order': False, 'shape': (${values.length},), }`.padEnd(117) + '\n'
+  const body = Buffer.alloc(values.length * 8)
+  values.forEach((value, i) => body.writeBigInt64LE(BigInt(value), i * 8))
+  return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00v\x00', 'latin1'), Buffer.from(header), body])
+}
+
+const sample = (i: number): Record<string, string | Buffer> => ({
+  [`s000000${i}.webp`]: photos[i]!,
+  [`s000000${i}.cls`]: String(labels[i]!),
+  [`s000000${i}.npy`]: npy([i % 2, 10 + i]),
+})
+const wds = (name: string, classnames: string): string =>
+  lay(join(root, name), {
+    'classnames.txt': classnames,
+    'zeroshot_classification_templates.txt': 'a photo of {c}.\na picture of {c}.\n',
+    'test/nshards.txt': '2\n',
+    'test/0.tar': makeTar({ ...sample(0), ...sample(1), 's0000009.webp': 'no class', 's0000008.cls': '0' }),
+    'test/1.tar': makeTar({ ...sample(2), ...sample(3), 's0000007.jpg': 'x', 's0000007.cls': '999999' }),
+  })
+
+describe('the same images as class folders, WebDataset shards and Parquet', () => {
+  it('have the same labels and bytes', async () => {
+    const names = imagenetNames.join('\n') + '\n'
+    const folder = lay(join(root, 'folder'), {
+      'n01440764/0.jpg': photos[0]!,
+      'n01440764/1.jpg': photos[1]!,
+      'n01443537/2.jpg': photos[2]!,
+      'n01443537/3.jpg': photos[3]!,
+    })
+    const opened = await Promise.all(
+      [folder, wds('wds_imagenet', names), await hubParquet('hub.parquet')].map(name => openDataset({ name })),
+    )
+    for (const dataset of opened) {
+      expect(dataset.labelSpace).toBe('imagenet-1k')
+      expect(dataset.items.map(item => item.labels)).toEqual([[0], [0], [1], [1]])
+      const bytes = await Promise.all(dataset.items.map(item => readImage(item.image)))
+      expect(bytes.map(b => Buffer.from(b))).toEqual(photos)
+    }
+  })
+})
+
+describe('WebDataset shards', () => {
+  it('have ids by shard and key, the publisher’s class names, metadata and templates; bad samples are reported', async () => {
+    const name = wds('wds_geode_test', 'bag\nhand soap\n')
+    const dataset = await openDataset({ name })
+    expect(dataset).toMatchObject({ labelSpace: 'own', classes: ['bag', 'hand soap'], columns: ['region', 'country'] })
+    expect(dataset.items.map(({ id, label, groups }) => [id, label, groups])).toEqual([
+      ['0/s0000000', 'bag', { region: 0, country: 10 }],
+      ['0/s0000001', 'bag', { region: 1, country: 11 }],
+      ['1/s0000002', 'hand soap', { region: 0, country: 12 }],
+      ['1/s0000003', 'hand soap', { region: 1, country: 13 }],
+    ])
+    expect(dataset.problems.map(({ id, code }) => [id, code])).toEqual([
+      ['0/s0000008', 'no-image'],
+      ['0/s0000009', 'no-label'],
+      ['1/s0000007', 'unknown-class'],
+    ])
+    expect(await webdatasetTemplates(await openTree(name))).toEqual(['a photo of {c}.', 'a picture of {c}.'])
+  })
+
+  it("accept ImageNet's classes by the benchmark's map when asked", async () => {
+    const dataset = await openDataset({ name: join(root, 'wds_geode_test'), labels: 'imagenet' })
+    expect(dataset.labelMap.name).toBe('geode-paper-1')
+    expect(dataset.items[2]!.labels).toEqual([804, 631])
+  })
+
+  it('take JSON metadata, in a single shard', async () => {
+    const path = join(root, 'one.tar')
+    writeFileSync(
+      path,
+      makeTar({ 'a.jpg': 'x', 'a.cls': '5', 'a.json': '{"region": "Asia", "income": 12, "tags": [1, 2]}' }),
+    )
+    const dataset = await openDataset({ name: path })
+    expect(dataset.items[0]).toMatchObject({
+      id: 'one/a',
+      labels: [5],
+      groups: { region: 'Asia', income: 12, tags: '[1,2]' },
+    })
+  })
+
+  it('say when shards are missing', async () => {
+    const name = lay(join(root, 'wds_short'), {
+      'test/nshards.txt': '3',
+      'test/0.tar': makeTar({ 'a.jpg': 'x', 'a.cls': '5' }),
+      'classnames.txt': 'a\n',
+    })
+    await expect(openDataset({ name })).rejects.toThrow('states 3 shards and has 1')
+  })
+})
+
+describe('Parquet with image bytes', () => {
+  it("keeps further columns, takes ids from paths and class names from the file's metadata", async () => {
+    const info = JSON.stringify({ info: { features: { label: { names: ['mug', 'plate'], _type: 'ClassLabel' } } } })
+    const file = await hubParquet('named.parquet', `, KV_METADATA {huggingface: '${info}'}`)
+    const dataset = await openDataset({ name: file })
+    expect(dataset).toMatchObject({ labelSpace: 'own', classes: ['mug', 'plate'], columns: ['income', 'region'] })
+    expect(dataset.items[3]).toMatchObject({
+      id: 'p3.jpg',
+      label: 'plate',
+      groups: { income: 7.5, region: 'R1' },
+      bytes: photos[3]!.length,
+    })
+  })
+
+  it('reads the test files of a folder, in order, with ids by file and row where paths repeat', async () => {
+    const folder = lay(join(root, 'hub'), { 'data/README.md': '' })
+    for (const part of ['test-00000-of-00002', 'test-00001-of-00002', 'train-00000-of-00001']) {
+      await hubParquet(`hub/data/${part}.parquet`)
+    }
+    const dataset = await openDataset({ name: folder })
+    expect(dataset.items).toHaveLength(8)
+    expect(dataset.items[5]!.id).toBe('test-00001-of-00002.parquet#1')
+    expect(Buffer.from(await readImage(dataset.items[5]!.image))).toEqual(photos[1])
+  })
+})
