@@ -1,0 +1,115 @@
+/**
+ * The model hub's standard cache, as Python's huggingface_hub lays it out, so that both find each other's files:
+ *
+ *     models--OWNER--NAME/refs/REVISION           the commit that a branch or tag pointed to
+ *     models--OWNER--NAME/blobs/ETAG              the content, named by its SHA-256 or git hash
+ *     models--OWNER--NAME/snapshots/COMMIT/FILE   a relative link to the blob
+ *     .locks/models--OWNER--NAME/                 locks
+ */
+import { randomBytes } from 'node:crypto'
+import { link, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { inputError } from '../errors.ts'
+import { writeAtomically, writeFully } from '../files.ts'
+import { shown } from './tensors.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface HubSettings {
+  endpoint: string
+  cache: string
+  token: string | undefined
+  offline: boolean
+}
+
+/** What `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN` and `HF_HUB_OFFLINE` say. */
+export function hubSettings(env: Environment = process.env): HubSettings {
+  const home = env.HF_HOME || join(cacheHome(env), 'huggingface')
+  const endpoint = (env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '')
+  if (!/^https?:$/.test(URL.canParse(endpoint) ? new URL(endpoint).protocol : ''))
+    throw inputError('bad-endpoint', `HF_ENDPOINT is not a web address: ${shown(endpoint)}`)
+  return {
+    endpoint,
+    cache: expanded(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, 'hub')),
+    token: env.HF_TOKEN?.trim() || undefined,
+    offline: /^(1|true|yes|on)$/i.test(env.HF_HUB_OFFLINE ?? ''),
+  }
+}
+
+/** The user's cache folder. */
+export const cacheHome = (env: Environment): string => env.XDG_CACHE_HOME || join(homedir(), '.cache')
+
+const expanded = (path: string): string => path.replace(/^~(?=\/|$)/, homedir())
+
+/** A file of a model repository; the revision is a commit, branch or tag. */
+export interface HubName {
+  repo: string
+  file: string
+  revision: string
+}
+
+const isPath = (text: string): boolean =>
+  !/[\\\p{Cc}]/u.test(text) && text.split('/').every(part => part !== '' && part !== '.' && part !== '..')
+
+/** @throws GeogapError `bad-hub-name` for names that no repository has or that would leave the cache */
+export function checkHubName({ repo, file, revision }: HubName): void {
+  if (!/^[\w.-]+(\/[\w.-]+)?$/.test(repo) || !isPath(repo) || repo.includes('--'))
+    throw inputError('bad-hub-name', `not a repository name OWNER/NAME: ${shown(repo)}`)
+  if (!isPath(file)) throw inputError('bad-hub-name', `not a file of a repository: ${shown(file)}`)
+  if (!isPath(revision)) throw inputError('bad-hub-name', `not a revision: ${shown(revision)}`)
+}
+
+export const isCommit = (revision: string): boolean => /^[0-9a-f]{40}$/.test(revision)
+
+const repoFolder = (cache: string, repo: string): string => join(cache, `models--${repo.replaceAll('/', '--')}`)
+
+export const blobPath = (cache: string, repo: string, etag: string): string =>
+  join(repoFolder(cache, repo), 'blobs', etag)
+
+export const lockPath = (cache: string, repo: string, etag: string): string =>
+  join(cache, '.locks', `models--${repo.replaceAll('/', '--')}`, `${etag}.geogap.lock`)
+
+export const snapshotPath = (cache: string, { repo, file }: HubName, commit: string): string =>
+  join(repoFolder(cache, repo), 'snapshots', commit, ...file.split('/'))
+
+/** The cached snapshot file and its commit, if both are there. */
+export async function cachedFile(cache: string, name: HubName): Promise<{ path: string; commit: string } | undefined> {
+  const commit = isCommit(name.revision) ? name.revision : await readRef(cache, name)
+  if (commit === undefined) return undefined
+  const path = snapshotPath(cache, name, commit)
+  return (await isFile(path)) ? { path, commit } : undefined
+}
+
+async function readRef(cache: string, { repo, revision }: HubName): Promise<string | undefined> {
+  const ref = join(repoFolder(cache, repo), 'refs', ...revision.split('/'))
+  const commit = await readFile(ref, 'utf8').catch(() => '')
+  return isCommit(commit.trim()) ? commit.trim() : undefined
+}
+
+/** Notes which commit a branch or tag points to. */
+export async function writeRef(cache: string, name: HubName, commit: string): Promise<void> {
+  const { repo, revision } = name
+  if (revision === commit || (await readRef(cache, name)) === commit) return
+  const ref = join(repoFolder(cache, repo), 'refs', ...revision.split('/'))
+  await mkdir(dirname(ref), { recursive: true })
+  await writeAtomically(ref, handle => writeFully(handle, Buffer.from(commit)))
+}
+
+/** Links the snapshot's file to its blob; a hard link where links are forbidden (Windows without the right). */
+export async function linkSnapshot(path: string, blob: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`
+  try {
+    await symlink(relative(dirname(path), blob), temporary).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error
+      return link(blob, temporary)
+    })
+    await rename(temporary, path)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+export const isFile = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isFile() ?? false

@@ -1,0 +1,21 @@
+import { createHash } from 'node:crypto'
+import { open } from 'node:fs/promises'
+
+const chunk = 4 << 20
+
+/** SHA-256 of a file, or the name git gives to its content (SHA-1 over its length and bytes), as hex digits. */
+export async function hashFile(file: string, kind: 'sha256' | 'git-sha1'): Promise<string> {
+  const handle = await open(file, 'r')
+  try {
+    const hash = createHash(kind === 'sha256' ? 'sha256' : 'sha1')
+    if (kind === 'git-sha1') hash.update(`blob ${(await handle.stat()).size}\0`)
+    const bytes = new Uint8Array(chunk)
+    for (let length = chunk; length > 0;) {
+      length = (await handle.read(bytes, 0, chunk, null)).bytesRead
+      hash.update(bytes.subarray(0, length))
+    }
+    return hash.digest('hex')
+  } finally {
+    await handle.close()
+  }
+}
