@@ -52,13 +52,14 @@ export async function openRun(dir: string): Promise<Run> {
   const entries = currentEntries(await readEntries(dir))
   const cells: Cell[] = []
   for (const entry of entries) cells.push(...(await countCells(entry, await cubeColumns(entry))))
-  const columns = [...new Set(entries.flatMap(entry => entry.shards[0]!.columns))]
+  return runOf({ dir, entries, datasets: await readDatasets(dir), failures: await readFailures(dir), cells })
+}
+
+/** Answers from counts that are already in memory. */
+export function runOf(stored: Pick<Run, 'dir' | 'entries' | 'datasets' | 'failures' | 'cells'>): Run {
+  const columns = [...new Set(stored.entries.flatMap(entry => entry.shards[0]!.columns))]
   const run: Run = {
-    dir,
-    entries,
-    datasets: await readDatasets(dir),
-    failures: await readFailures(dir),
-    cells,
+    ...stored,
     columns,
     accuracy: ({ by = [] } = {}) => accuracyRows(run, typeof by === 'string' ? [by] : by),
     disparity: ({ by = 'region', minN = 30 } = {}) => disparityRows(run, by, minN),

@@ -69,6 +69,8 @@ export interface Dataset {
   prepare?: Prepare
   /** Facts to show beside results: images that the protocol leaves out, households that a split shares. */
   notes?: readonly string[]
+  /** Present when the images are no photographs of the world: a sentence that every figure and report carries. */
+  madeUp?: string
   /** Present when regions were derived from countries. */
   places?: Places
 }

@@ -21,6 +21,8 @@ const datasetNote = z.object({
   places: z
     .object({ scheme: z.string(), unmatched: z.array(z.object({ place: z.string(), count: z.number() })) })
     .optional(),
+  /** What says that the images are made up. */
+  madeUp: z.string().optional(),
   problems: z.array(z.object({ id: z.string(), code: z.string(), message: z.string() })),
 })
 
@@ -40,10 +42,11 @@ async function writeJson(file: string, value: unknown): Promise<void> {
 }
 
 export async function recordDataset(dir: string, dataset: Dataset): Promise<void> {
-  const { name, hash, items, classes, columns, labelMap, problems, places } = dataset
+  const { name, hash, items, classes, columns, labelMap, problems, places, madeUp } = dataset
   const note: DatasetNote = {
     ...{ name, hash, images: items.length, classes: [...classes], columns: [...columns], labelMap: labelMap.name },
     ...(places ? { places: { scheme: places.scheme, unmatched: [...places.unmatched] } } : {}),
+    ...(madeUp === undefined ? {} : { madeUp }),
     problems: [...problems],
   }
   await writeJson(join(datasetsFolder(dir), `${hash.slice(0, 16)}.json`), note)
