@@ -3,6 +3,7 @@ import { GeogapError } from '../errors.ts'
 import { createGraph, type Graph, input, output, weights } from '../graph/graph.ts'
 import { encode } from '../graph/onnx.ts'
 import { createSession, type SessionOptions } from '../inference/session.ts'
+import { zeroShotClassifier, zeroShotHead } from '../inference/zeroshot.ts'
 import { normalizeGraph } from '../preprocessing/toGraph.ts'
 import { splitSteps, type Step } from '../preprocessing/steps.ts'
 import { architecture } from './architectures.ts'
@@ -10,16 +11,21 @@ import { bindWeights } from './bind.ts'
 import { readSafetensors } from './safetensors.ts'
 import { type ReadyModel } from './spec.ts'
 
-/** crops uint8 [n, 3, size, size] -> logits [n, classes], features [n, width] */
-export function classifierGraph(model: Pick<ReadyModel, 'architecture' | 'classes'>, steps: readonly Step[]): Graph {
+/**
+ * crops uint8 [n, 3, size, size] -> logits [n, classes], features [n, width]. An encoder of images and texts needs its
+ * class embeddings `head` [classes, embedding]; without them the graph is good for counting only.
+ */
+export function classifierGraph(
+  model: Pick<ReadyModel, 'architecture' | 'classes'>,
+  steps: readonly Step[],
+  head?: Float32Array,
+): Graph {
   const { mean, std, size } = splitSteps(steps)
   const known = architecture(model.architecture)
-  if (known.kind !== 'classifier') {
-    throw new GeogapError('input', 'no-head', `${model.architecture} has no classification head`)
-  }
+  const classifier = known.kind === 'classifier' ? known : zeroShotClassifier(known, head)
   const graph = createGraph()
   const crops = input(graph, 'crops', 'uint8', ['n', 3, size, size])
-  const outputs = known.build(weights(graph), normalizeGraph(crops, mean, std), model.classes)
+  const outputs = classifier.build(weights(graph), normalizeGraph(crops, mean, std), model.classes)
   output('logits', outputs.logits)
   output('features', outputs.features)
   return graph
@@ -32,8 +38,15 @@ export async function loadModel(
   wanted: readonly ('logits' | 'features')[],
   options: Omit<SessionOptions, 'folder'> = {},
 ): Promise<InferenceSession> {
-  const graph = classifierGraph(model, steps)
+  const graph = classifierGraph(model, steps, await classEmbeddings(model, options))
   const files = await Promise.all(model.files.map(file => readSafetensors(file)))
   const { folder, bind } = await bindWeights(graph, files, architecture(model.architecture).names)
   return createSession(encode(graph, { outputs: wanted, bind }), { folder, ...options })
+}
+
+async function classEmbeddings(model: ReadyModel, options: SessionOptions): Promise<Float32Array | undefined> {
+  const known = architecture(model.architecture)
+  if (known.kind === 'classifier') return undefined
+  if (model.zeroShot) return zeroShotHead(known, model.files, model.zeroShot, options)
+  throw new GeogapError('input', 'no-head', `${model.architecture} has no classification head and no class names`)
 }

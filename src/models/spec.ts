@@ -1,3 +1,4 @@
+import { type ZeroShot } from '../inference/zeroshot.ts'
 import { type Recipe } from '../preprocessing/steps.ts'
 
 /** Where a model's weights come from. */
@@ -25,4 +26,6 @@ export interface ReadyModel {
   architecture: string
   classes: number
   files: readonly string[]
+  /** For an encoder of images and texts: what it tells apart. */
+  zeroShot?: ZeroShot
 }

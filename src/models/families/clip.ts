@@ -143,6 +143,8 @@ export const clips: Record<string, DualEncoder> = Object.fromEntries(
       names,
       embedding: c.embedding,
       context,
+      texts: 'clip',
+      prompt: 'This is a photo of a {}',
       image: (w, image) => imageTower(w.at('visual'), image, c),
       text: (w, tokens) => textTower(w, tokens, c),
       scale: 100,

@@ -29,6 +29,10 @@ export interface DualEncoder {
   embedding: number
   /** Most tokens of a text. */
   context: number
+  /** How texts become tokens: `clip` cleans them first as OpenCLIP does, `bert` takes them as they are. */
+  texts: 'clip' | 'bert'
+  /** The prompt of the paper's evaluation; `{}` stands for the class name. */
+  prompt: string
   /** image [n, 3, h, w], normalized, to [n, embedding]; not yet of unit length. */
   image(w: Weights, image: Tensor): Tensor
   /**

@@ -76,6 +76,8 @@ export const flavas: Record<string, DualEncoder> = {
     names,
     embedding: width,
     context: 77,
+    texts: 'bert',
+    prompt: 'a photo of a {}',
     image: imageTower,
     text: textTower,
     scale: 1,

@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { inputError, unknownName } from '../errors.ts'
+import { type DualEncoder } from '../models/families/family.ts'
+
+/** Named template lists, each with its source. */
+const named = JSON.parse(readFileSync(new URL('./templates.json', import.meta.url), 'utf8')) as Readonly<
+  Record<string, { source: string; templates: readonly string[] }>
+>
+
+export const promptNames: readonly string[] = ['paper', ...Object.keys(named)]
+
+/**
+ * The templates of `paper` (the model's own one of the paper's evaluation), of `openai`, of `simple`, or of a file: a JSON
+ * list, or a line each. `{}` or `{c}` stands for the class name.
+ */
+export async function promptTemplates(prompts: string, { prompt }: DualEncoder): Promise<readonly string[]> {
+  if (prompts === 'paper') return [prompt]
+  if (Object.hasOwn(named, prompts)) return named[prompts]!.templates
+  const text = await readFile(prompts, 'utf8').catch(() => undefined)
+  if (text === undefined) throw unknownName('prompts', prompts, promptNames)
+  const templates = parsed(prompts, text)
+  const without = templates.find(template => !place.test(template))
+  if (templates.length === 0 || without !== undefined) {
+    const what = without === undefined ? 'it has no templates' : `no {} in the template ${JSON.stringify(without)}`
+    throw inputError('bad-prompts', `cannot use the prompts ${prompts}: ${what}`)
+  }
+  return templates
+}
+
+const place = /\{c?\}/
+
+function parsed(file: string, text: string): string[] {
+  if (!text.trimStart().startsWith('[')) return text.split(/\r?\n/).filter(line => line.trim() !== '')
+  try {
+    return (JSON.parse(text) as unknown[]).map(String)
+  } catch {
+    throw inputError('bad-prompts', `cannot use the prompts ${file}: it starts like a JSON list but is not one`)
+  }
+}
+
+/** The template with the class name in it. */
+export const filled = (template: string, name: string): string => template.replaceAll(/\{c?\}/g, () => name)

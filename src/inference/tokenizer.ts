@@ -1,0 +1,82 @@
+import { decodeHTML } from 'entities/decode'
+import { readFile } from 'node:fs/promises'
+import { inputError } from '../errors.ts'
+import { type DualEncoder } from '../models/families/family.ts'
+
+/** Ids of a text's tokens, the first and the last token included. */
+export type Tokenizer = (text: string) => number[]
+
+/**
+ * The tokenizer of a `tokenizer.json`. Texts of more than `context` tokens are cut, and the last token is kept.
+ * @throws GeogapError `bad-tokenizer` for a file that is not one.
+ */
+export async function loadTokenizer(
+  file: string,
+  { texts, context }: Pick<DualEncoder, 'texts' | 'context'>,
+): Promise<Tokenizer> {
+  const encode = await libraryEncoder(file)
+  const clean = cleaning[texts]
+  return text => {
+    const ids = encode(clean(text))
+    return ids.length > context ? [...ids.slice(0, context - 1), ids.at(-1)!] : ids
+  }
+}
+
+/** What is used of the library, whose own types do not resolve under Node's module rules. */
+interface Library {
+  Tokenizer: new (tokenizer: object, config: object) => { encode(text: string): { ids: number[] } }
+}
+
+async function libraryEncoder(file: string): Promise<Tokenizer> {
+  const { Tokenizer } = (await import('@huggingface/tokenizers')) as unknown as Library
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw inputError('bad-tokenizer', `cannot read the tokenizer ${file}: ${messageOf(error)}`)
+  })
+  try {
+    const library = new Tokenizer(JSON.parse(text) as object, {})
+    return cleaned => library.encode(cleaned).ids
+  } catch (error) {
+    throw inputError('bad-tokenizer', `${file} is not a tokenizer.json: ${messageOf(error)}`)
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0]!
+
+/** Rows of ids, padded with 0 to `length`, and the mask that is 0 on padding: both int64 [rows, length]. */
+export function padded(rows: readonly number[][], length: number): { tokens: BigInt64Array; mask: BigInt64Array } {
+  const tokens = new BigInt64Array(rows.length * length)
+  const mask = new BigInt64Array(rows.length * length)
+  for (const [i, ids] of rows.entries()) {
+    tokens.set(ids.map(BigInt), i * length)
+    mask.fill(1n, i * length, i * length + ids.length)
+  }
+  return { tokens, mask }
+}
+
+/**
+ * OpenCLIP's order: ftfy's repairs of characters, HTML entities twice, runs of white space, lower case. Of ftfy 6 the
+ * repair of text decoded with a wrong encoding is left out.
+ */
+function cleanForClip(text: string): string {
+  const unescaped = decodeHTML(decodeHTML(repairs.reduce((mended, [pattern, by]) => mended.replace(pattern, by), text)))
+  return unescaped
+    .split(/[\s\x85]+/)
+    .filter(word => word !== '')
+    .join(' ')
+    .toLowerCase()
+}
+
+const compatible = (character: string): string => character.normalize('NFKC')
+
+const repairs: readonly (readonly [RegExp, (found: string) => string])[] = [
+  [/[ĲĳŉǄ-ǌǱ-ǳ\ufb00-\ufb06]/g, compatible],
+  [/[\u3000\uff01-\uffef]/g, compatible],
+  [/[\u02bc\u2018-\u201b]/g, () => "'"],
+  [/[\u201c-\u201f]/g, () => '"'],
+  [/[\0-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]/g, () => ''],
+]
+
+const cleaning: Readonly<Record<DualEncoder['texts'], (text: string) => string>> = {
+  clip: cleanForClip,
+  bert: text => text,
+}

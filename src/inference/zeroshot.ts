@@ -1,0 +1,154 @@
+/*
+ * An encoder of images and texts as a classifier: the class names, put into prompts, become the rows of a linear layer
+ * over image embeddings. The rows are computed once for the same weights, tokenizer, prompts and names, and kept.
+ */
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
+import { constant, createGraph, type Graph, input, output, type Tensor, type Weights, weights } from '../graph/graph.ts'
+import { normalized } from '../graph/blocks/similarity.ts'
+import { encode } from '../graph/onnx.ts'
+import { matmul, mul, transpose } from '../graph/ops.ts'
+import { bindWeights } from '../models/bind.ts'
+import { type Classifier, type DualEncoder } from '../models/families/family.ts'
+import { readWeights } from '../models/readWeights.ts'
+import { readSafetensors, writeSafetensors } from '../models/safetensors.ts'
+import { readTensor } from '../models/tensors.ts'
+import { filled } from './prompts.ts'
+import { createSession, type SessionOptions } from './session.ts'
+import { loadTokenizer, padded } from './tokenizer.ts'
+
+/** What makes an encoder a classifier; plain data, as a worker process is given it. */
+export interface ZeroShot {
+  /** Path of a `tokenizer.json`. */
+  tokenizer: string
+  classNames: readonly string[]
+  /** `{}` stands for the class name. */
+  templates: readonly string[]
+  /** File that keeps the class embeddings (`headFile`). */
+  head?: string
+}
+
+/** Where `folder` keeps the embeddings of these classes; `hashes` are the SHA-256 of the weight files. */
+export async function headFile(folder: string, hashes: readonly string[], task: ZeroShot): Promise<string> {
+  const tokenizer = createHash('sha256')
+    .update(await readFile(task.tokenizer))
+    .digest('hex')
+  const content = JSON.stringify([1, hashes, tokenizer, task.templates, task.classNames])
+  return join(folder, `${createHash('sha256').update(content).digest('hex')}.safetensors`)
+}
+
+/**
+ * Unit class embeddings [classes, embedding] of the model in `files`: the mean of the unit embeddings of a class's
+ * prompts. Read from `task.head` where it is there, else computed and kept there.
+ */
+export async function zeroShotHead(
+  encoder: DualEncoder,
+  files: readonly string[],
+  task: ZeroShot,
+  options: Omit<SessionOptions, 'folder'> = {},
+): Promise<Float32Array> {
+  if (task.head !== undefined && (await stat(task.head).catch(() => undefined))) return readHead(task.head)
+  const tokenize = await loadTokenizer(task.tokenizer, encoder)
+  const rows = task.classNames.flatMap(name => task.templates.map(template => tokenize(filled(template, name))))
+  const length = rows.reduce((most, { length }) => Math.max(most, length), 0)
+  const session = await textSession(encoder, files, length, options)
+  const head = new Float32Array(task.classNames.length * encoder.embedding)
+  try {
+    for (let first = 0; first < rows.length; first += batch) {
+      const unit = await embed(session, rows.slice(first, first + batch), length)
+      addRows(head, unit, encoder.embedding, row => Math.floor((first + row) / task.templates.length))
+    }
+  } finally {
+    await session.release()
+  }
+  toUnit(head, encoder.embedding)
+  if (task.head !== undefined) await keep(task.head, head, encoder.embedding)
+  return head
+}
+
+const batch = 64
+
+async function readHead(file: string): Promise<Float32Array> {
+  const { tensors } = await readSafetensors(file)
+  return (await readTensor(tensors.get('head')!)) as Float32Array
+}
+
+async function keep(file: string, data: Float32Array, embedding: number): Promise<void> {
+  await mkdir(dirname(file), { recursive: true })
+  await writeSafetensors(file, [{ name: 'head', shape: [data.length / embedding, embedding], data }])
+}
+
+/** tokens and mask int64 [t, length] -> unit embeddings [t, embedding] */
+async function textSession(
+  encoder: DualEncoder,
+  files: readonly string[],
+  length: number,
+  options: SessionOptions,
+): Promise<InferenceSession> {
+  const graph = createGraph()
+  const tokens = input(graph, 'tokens', 'int64', ['t', length])
+  const mask = input(graph, 'mask', 'int64', ['t', length])
+  output('embedding', normalized(encoder.text(weights(graph), tokens, mask)))
+  declareImage(encoder, graph)
+  const { folder, bind } = await bindWeights(graph, await Promise.all(files.map(readWeights)), encoder.names)
+  return createSession(encode(graph, { bind }), { ...options, folder })
+}
+
+async function embed(session: InferenceSession, rows: readonly number[][], length: number): Promise<Float32Array> {
+  const ort = await import('onnxruntime-node')
+  const shape = [rows.length, length]
+  const feeds = Object.fromEntries(
+    Object.entries(padded(rows, length))
+      .filter(([name]) => session.inputNames.includes(name))
+      .map(([name, values]): [string, OrtTensor] => [name, new ort.Tensor('int64', values, shape)]),
+  )
+  const { embedding } = await session.run(feeds)
+  return embedding!.data as Float32Array
+}
+
+function addRows(sums: Float32Array, rows: Float32Array, width: number, target: (row: number) => number): void {
+  for (let i = 0; i < rows.length; i++) sums[target(Math.floor(i / width)) * width + (i % width)]! += rows[i]!
+}
+
+function toUnit(rows: Float32Array, width: number): void {
+  for (let start = 0; start < rows.length; start += width) {
+    const row = rows.subarray(start, start + width)
+    const length = Math.hypot(...row)
+    for (let i = 0; i < width; i++) row[i]! /= length
+  }
+}
+
+/**
+ * The encoder with unit class embeddings [classes, embedding] as its head; `features` are image embeddings. Without a
+ * head all of them are 0.
+ */
+export function zeroShotClassifier(encoder: DualEncoder, head?: Float32Array): Classifier {
+  const build = (w: Weights, image: Tensor, classes: number) => {
+    const features = encoder.image(w, image)
+    declareText(encoder, w.graph)
+    const rows = constant(w.graph, head ?? new Float32Array(classes * encoder.embedding), [classes, encoder.embedding])
+    return { features, logits: mul(matmul(normalized(features), transpose(rows, [1, 0])), encoder.scale) }
+  }
+  return { kind: 'classifier', family: encoder.family, ...(encoder.names && { names: encoder.names }), build }
+}
+
+/** Declares the other tower's parameters too, so that the whole checkpoint is checked; its nodes are not wanted. */
+function declareWith(graph: Graph, build: (w: Weights) => void): void {
+  const aside = createGraph()
+  build(weights(aside))
+  for (const [name, { tensor, role }] of aside.parameters) {
+    if (!graph.parameters.has(name)) graph.parameters.set(name, { tensor: { ...tensor, graph }, role })
+  }
+}
+
+const declareImage = (encoder: DualEncoder, graph: Graph): void =>
+  declareWith(graph, w => void encoder.image(w, input(w.graph, 'image', 'float32', ['n', 3, 224, 224])))
+
+function declareText(encoder: DualEncoder, graph: Graph): void {
+  declareWith(graph, w => {
+    const [tokens, mask] = ['tokens', 'mask'].map(name => input(w.graph, name, 'int64', ['t', encoder.context]))
+    encoder.text(w, tokens!, mask!)
+  })
+}

@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadTokenizer, padded, type Tokenizer } from '../../src/inference/tokenizer.ts'
+import { shared, sharedPath } from '../shared.ts'
+import { wordPieceJson } from './wordPiece.ts'
+
+const clip = { texts: 'clip', context: 77 } as const
+const bert = { texts: 'bert', context: 77 } as const
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-tokenizer-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+async function written(name: string, content: string): Promise<string> {
+  const file = join(folder, name)
+  await writeFile(file, content)
+  return file
+}
+
+interface ClipCases {
+  context_length: number
+  cases: { text: string; ids: number[] }[]
+}
+
+describe.skipIf(!shared)("CLIP's tokenizer, against OpenCLIP", () => {
+  const { cases } = shared
+    ? (JSON.parse(readFileSync(sharedPath('golden/tokenizer/clip_cases.json'), 'utf8')) as ClipCases)
+    : { cases: [] }
+  let tokenize: Tokenizer
+  beforeAll(async () => {
+    tokenize = await loadTokenizer(sharedPath('golden/tokenizer/clip_tokenizer.json'), clip)
+  })
+
+  it.each(cases)('$text', ({ text, ids }) => {
+    expect([...padded([tokenize(text)], 77).tokens].map(Number)).toEqual(ids)
+  })
+
+  it('mends the characters that ftfy mends', () => {
+    for (const [written, plain] of [
+      ['a ‘quoted’ “word”', 'a \'quoted\' "word"'],
+      ['ﬁne ﬂat oﬃce', 'fine flat office'],
+      ['ＦＵＬＬ　ｗｉｄｔｈ', 'full width'],
+      ['soft\u0007 bell\ufeff', 'soft bell'],
+      ['cafe\u0301', 'café'],
+      ['next\u0085line', 'next line'],
+      ['&amp;lt;b&amp;gt;', '<b>'],
+    ] as const) {
+      expect(tokenize(written), written).toEqual(tokenize(plain))
+    }
+  })
+
+  it('cuts at the context and keeps the last token', () => {
+    const ids = tokenize('stove '.repeat(100))
+    expect(ids).toHaveLength(77)
+    expect([ids[0], ids[75], ids[76]]).toEqual([49406, 21423, 49407])
+  })
+})
+
+describe("BERT's word pieces, as FLAVA takes them", () => {
+  it.each([
+    ['a photo of a stove', [2, 4, 5, 6, 4, 7, 8, 3]],
+    ['A Photo of STOVES', [2, 4, 5, 6, 7, 8, 9, 3]],
+    ['Café, the', [2, 12, 13, 11, 3]],
+    ['a/stove', [2, 4, 10, 7, 8, 3]],
+    ['a zebra', [2, 4, 1, 3]],
+    ['', [2, 3]],
+  ])('%s', async (text, ids) => {
+    const tokenize = await loadTokenizer(await written('bert.json', wordPieceJson), bert)
+    expect(tokenize(text)).toEqual(ids)
+  })
+
+  it('cuts at the context and keeps the separator', async () => {
+    const tokenize = await loadTokenizer(await written('bert.json', wordPieceJson), { ...bert, context: 4 })
+    expect(tokenize('a photo of a stove')).toEqual([2, 4, 5, 3])
+  })
+})
+
+describe('padded', () => {
+  it('fills with 0 and masks the padding', () => {
+    const { tokens, mask } = padded([[7, 8, 9], [5]], 4)
+    expect([...tokens].map(Number)).toEqual([7, 8, 9, 0, 5, 0, 0, 0])
+    expect([...mask].map(Number)).toEqual([1, 1, 1, 0, 1, 0, 0, 0])
+  })
+})
+
+describe('a file that is no tokenizer', () => {
+  it.each([
+    ['not-json.json', '<html>', 'is not a tokenizer.json'],
+    ['other.json', '{"model": {"type": "Nothing"}}', 'is not a tokenizer.json'],
+  ])('%s', async (name, content, message) => {
+    await expect(loadTokenizer(await written(name, content), bert)).rejects.toMatchObject({
+      code: 'bad-tokenizer',
+      message: expect.stringContaining(message) as string,
+    })
+  })
+
+  it('that is not there', async () => {
+    await expect(loadTokenizer(join(folder, 'none.json'), clip)).rejects.toMatchObject({ code: 'bad-tokenizer' })
+  })
+})

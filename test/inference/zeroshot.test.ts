@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Tensor as OrtTensor } from 'onnxruntime-node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type GoldenCase } from '../../scripts/conformanceCase.ts'
+import { formulaImages, formulaValues, writeFormulaWeights } from '../../scripts/formula.ts'
+import { multiplyAdds } from '../../src/graph/cost.ts'
+import { createGraph, input, output, type Tensor, weights } from '../../src/graph/graph.ts'
+import { encode } from '../../src/graph/onnx.ts'
+import { gather, matmul, mean, sum } from '../../src/graph/ops.ts'
+import { createSession } from '../../src/inference/session.ts'
+import { headFile, type ZeroShot, zeroShotClassifier, zeroShotHead } from '../../src/inference/zeroshot.ts'
+import { architecture } from '../../src/models/architectures.ts'
+import { bindWeights } from '../../src/models/bind.ts'
+import { type DualEncoder } from '../../src/models/families/family.ts'
+import { classifierGraph, loadModel } from '../../src/models/load.ts'
+import { readSafetensors, writeSafetensors } from '../../src/models/safetensors.ts'
+import { nativeSteps } from '../../src/preprocessing/steps.ts'
+import { shared, sharedPath } from '../shared.ts'
+import { wordPieceJson, wordPieces } from './wordPiece.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-zeroshot-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const width = 4
+
+/** Texts are sums of their words' rows, images their mean colours times a matrix. */
+const tiny: DualEncoder = {
+  kind: 'dual',
+  family: 'tiny',
+  embedding: width,
+  context: 8,
+  texts: 'bert',
+  prompt: 'a {}',
+  scale: 10,
+  image: (w, image) => matmul(mean(image, [2, 3]), w.get('colours', [3, width])),
+  text: (w, tokens) => sum(gather(w.get('words', [wordPieces.length, width]), tokens), [1]),
+}
+
+const words = formulaValues('words', wordPieces.length * width, 0, 1).fill(0, 0, width)
+const colours = formulaValues('colours', 3 * width, 0, 1)
+
+async function tinyModel(): Promise<{ file: string; task: ZeroShot }> {
+  const file = join(folder, 'tiny.safetensors')
+  const tokenizer = join(folder, 'tokenizer.json')
+  await writeFile(tokenizer, wordPieceJson)
+  await writeSafetensors(file, [
+    { name: 'words', shape: [wordPieces.length, width], data: words },
+    { name: 'colours', shape: [3, width], data: colours },
+  ])
+  return { file, task: { tokenizer, classNames: ['stove', 'cafe'], templates: ['a photo of the {}', '{}s'] } }
+}
+
+const unit = (row: readonly number[]): number[] => row.map(value => value / Math.hypot(...row))
+const added = (rows: readonly (readonly number[])[]): number[] =>
+  Array.from({ length: width }, (_, i) => rows.reduce((total, row) => total + row[i]!, 0))
+const embedded = (text: string): number[] =>
+  added(`[CLS] ${text} [SEP]`.split(' ').map(word => [...words.subarray(wordPieces.indexOf(word) * width)]))
+
+const expectedHead = [
+  [unit(embedded('a photo of the sto ##ve')), unit(embedded('sto ##ve ##s'))],
+  [unit(embedded('a photo of the cafe')), unit(embedded('cafe ##s'))],
+].flatMap(prompts => unit(added(prompts)))
+
+describe('class embeddings', () => {
+  it('are unit means of the unit embeddings of all prompts', async () => {
+    const { file, task } = await tinyModel()
+    const head = await zeroShotHead(tiny, [file], task)
+    expect(head).toHaveLength(2 * width)
+    for (const [i, value] of expectedHead.entries()) expect(head[i]).toBeCloseTo(value, 6)
+  })
+
+  it('are kept, and read again without the weights', async () => {
+    const { file, task } = await tinyModel()
+    const kept = { ...task, head: await headFile(join(folder, 'heads'), ['aa'], task) }
+    const first = await zeroShotHead(tiny, [file], kept)
+    expect(await zeroShotHead(tiny, [join(folder, 'gone.safetensors')], kept)).toEqual(first)
+  })
+
+  it('are kept apart by weights, tokenizer, prompts and names', async () => {
+    const { task } = await tinyModel()
+    const other = join(folder, 'other.json')
+    await writeFile(other, `${wordPieceJson} `)
+    const files = await Promise.all([
+      headFile(folder, ['aa'], task),
+      headFile(folder, ['ab'], task),
+      headFile(folder, ['aa'], { ...task, tokenizer: other }),
+      headFile(folder, ['aa'], { ...task, templates: task.templates.toReversed() }),
+      headFile(folder, ['aa'], { ...task, classNames: ['stove', 'photo'] }),
+    ])
+    expect(new Set(files).size).toBe(files.length)
+    expect(await headFile(folder, ['aa'], { ...task })).toBe(files[0])
+  })
+
+  it('refuses weights that do not fit, the image tower included', async () => {
+    const { task } = await tinyModel()
+    const file = join(folder, 'half.safetensors')
+    await writeSafetensors(file, [{ name: 'words', shape: [wordPieces.length, width], data: words }])
+    await expect(zeroShotHead(tiny, [file], task)).rejects.toThrow(/1 missing \(colours\)/)
+  })
+})
+
+/** image float32 [n, 3, size, size] -> logits, through a session over `files`. */
+async function logitsOf(encoder: DualEncoder, file: string, head: Float32Array, images: Float32Array, size: number) {
+  const graph = createGraph()
+  const image: Tensor = input(graph, 'image', 'float32', ['n', 3, size, size])
+  const classes = head.length / encoder.embedding
+  output('logits', zeroShotClassifier(encoder, head).build(weights(graph), image, classes).logits)
+  const { folder: real, bind } = await bindWeights(graph, [await readSafetensors(file)], encoder.names)
+  const session = await createSession(encode(graph, { bind }), { folder: real })
+  const shape = [images.length / (3 * size * size), 3, size, size]
+  const { logits } = await session.run({ image: new OrtTensor('float32', images, shape) })
+  await session.release()
+  return logits!.data as Float32Array
+}
+
+const steps = nativeSteps({ mean: [0, 0, 0], std: [1, 1, 1], interpolation: 'bicubic', cropPct: 1, size: 224 })
+
+describe('a zero-shot classifier', () => {
+  it('gives scaled cosine similarities', async () => {
+    const { file, task } = await tinyModel()
+    const head = await zeroShotHead(tiny, [file], task)
+    const images = Float32Array.of(0.5, -1, 2, 3, 0, 1)
+    const [a, b] = [images.subarray(0, 3), images.subarray(3)].map(image =>
+      unit(added([...image].map((value, c) => [...colours.subarray(c * width, (c + 1) * width)].map(x => x * value)))),
+    )
+    const expected = [a!, b!].flatMap(row =>
+      [0, 1].map(c => 10 * row.reduce((total, value, i) => total + value * expectedHead[c * width + i]!, 0)),
+    )
+    const found = await logitsOf(tiny, file, head, images, 1)
+    for (const [i, value] of expected.entries()) expect(found[i]).toBeCloseTo(value, 5)
+  })
+
+  it("counts the whole model's parameters, but only the image tower's multiply-adds", () => {
+    const graph = classifierGraph({ architecture: 'clip:ViT-B-32', classes: 40 }, steps)
+    expect(multiplyAdds(graph) / 1e9).toBeCloseTo(4.41, 1)
+    expect(graph.parameters.has('token_embedding.weight')).toBe(true)
+  })
+
+  it('needs class names', async () => {
+    const model = { name: 'clip', architecture: 'clip:RN50', classes: 40, files: [] }
+    await expect(loadModel(model, steps, ['logits'])).rejects.toMatchObject({ code: 'no-head' })
+  })
+})
+
+describe.skipIf(!shared)("OpenCLIP's zero-shot logits", () => {
+  it('come from the texts themselves, padding cut off', async () => {
+    const name = 'clip_RN50-quickgelu'
+    const golden = JSON.parse(readFileSync(sharedPath(`golden/models/${name}.json`), 'utf8')) as GoldenCase & {
+      prompts: string[]
+    }
+    const file = join(folder, `${name}.safetensors`)
+    await writeFormulaWeights(file, golden.tensors)
+    const encoder = architecture('clip:RN50-quickgelu') as DualEncoder
+    const tokenizer = sharedPath('golden/tokenizer/clip_tokenizer.json')
+    const head = await zeroShotHead(encoder, [file], { tokenizer, classNames: golden.prompts, templates: ['{}'] })
+    const { size, batch } = golden.input
+    const logits = await logitsOf(encoder, file, head, formulaImages(golden.input.name, size, batch), size)
+    await rm(file)
+    const expected = golden.outputs.zero_shot_logits!.flat()
+    const centre = expected.reduce((total, value) => total + value, 0) / expected.length
+    const deviation = Math.sqrt(expected.reduce((total, v) => total + (v - centre) ** 2, 0) / expected.length)
+    expect(logits).toHaveLength(expected.length)
+    for (const [i, value] of expected.entries()) expect(Math.abs(logits[i]! - value) / deviation).toBeLessThan(2e-5)
+  })
+})
