@@ -124,6 +124,14 @@ describe('the cache', () => {
     expect(await messageOf(get('sub/config.json', { HF_ENDPOINT: 'http://127.0.0.1:9' }))).toMatch(/after 4 attempts/)
   })
 
+  it('follows a repository to its new name', async () => {
+    hub.hubFault = ({ path }) =>
+      path.startsWith('/acme/old/') ? { status: 307, headers: { location: path.replace('old', 'model') } } : undefined
+    const { path } = await hubFile({ repo: 'acme/old', file: weights.file }, options())
+    expect(await sha256(path)).toBe(weights.etag)
+    expect(path).toContain('models--acme--old')
+  })
+
   it('refuses names that lead outside', async () => {
     const names = [
       { repo: '../x', file: 'a' },
@@ -228,6 +236,7 @@ describe('faults on the way', () => {
     hub.faults = n => (n === 0 ? { cutAfter: 600_000 } : { ignoreRange: true })
     expect(await sha256((await get(weights.file)).path)).toBe(weights.etag)
     expect(hub.bodies()[1]!.range).toMatch(/^bytes=\d+-$/)
+    expect(hub.bodies()).toHaveLength(2)
   })
 
   it('begins again when a part is not the one asked for', async () => {
