@@ -40,7 +40,7 @@ export interface Parameter {
 
 export interface Constant {
   readonly tensor: Tensor
-  readonly data: Float32Array | BigInt64Array | Uint8Array
+  readonly data: Float32Array | Float64Array | BigInt64Array | Uint8Array
 }
 
 export interface Graph {
@@ -80,10 +80,15 @@ export function output(name: string, tensor: Tensor): Tensor {
 
 /** An inline constant of a few values; weights belong in parameters. */
 export function constant(graph: Graph, data: Constant['data'], shape: readonly number[]): Tensor {
-  const dtype = data instanceof Float32Array ? 'float32' : data instanceof BigInt64Array ? 'int64' : 'uint8'
-  const tensor: Tensor = { graph, name: `constant_${graph.count++}`, dtype, shape }
+  const tensor: Tensor = { graph, name: `constant_${graph.count++}`, dtype: dtypeOf(data), shape }
   graph.constants.set(tensor.name, { tensor, data })
   return tensor
+}
+
+function dtypeOf(data: Constant['data']): DType {
+  if (data instanceof Float32Array) return 'float32'
+  if (data instanceof Float64Array) return 'float64'
+  return data instanceof BigInt64Array ? 'int64' : 'uint8'
 }
 
 export const scalar = (graph: Graph, value: number): Tensor => constant(graph, Float32Array.of(value), [])

@@ -1,0 +1,90 @@
+/*
+ * Training as graphs. A step is one graph: inputs are a batch, the trained parameters and the optimizer's state, outputs
+ * the loss and the new parameters and state. Where a batch does not fit the memory it takes two: one adds a micro-batch's
+ * gradients to running sums, the other updates.
+ */
+import { inputError } from '../errors.ts'
+import { gradients } from '../graph/gradient.ts'
+import {
+  createGraph,
+  type Graph,
+  input,
+  output,
+  type Shape,
+  type Tensor,
+  type Weights,
+  weights,
+} from '../graph/graph.ts'
+import { type Optimizer, type Update } from '../graph/optimizers.ts'
+import { add, mean, mul, sum } from '../graph/ops.ts'
+
+/** Declares the inputs of a batch and gives the loss of each of its rows, [n]. */
+export type Objective = (graph: Graph, w: Weights) => Tensor
+
+/** `next(name)` is the output that holds the new value of the input `name`. */
+export const next = (name: string): string => `next:${name}`
+
+/** The name of an optimizer's slot for a parameter. */
+export const slotName = (slot: string, parameter: string): string => `${slot}:${parameter}`
+
+const sumName = (parameter: string): string => slotName('gradient', parameter)
+
+/**
+ * Loss (mean over the batch), gradients and update in one. Inputs: the objective's, `step` (int64), the parameters `trained`
+ * and their slots; outputs: `loss` and `next(…)` of each.
+ */
+export function stepGraph(objective: Objective, trained: readonly string[], optimizer: Optimizer): Graph {
+  const { graph, losses, parameters } = opened(objective, trained)
+  const loss = output('loss', mean(losses, [0]))
+  const slopes = gradients(loss, parameters)
+  updateAll(graph, parameters, slopes, optimizer)
+  return graph
+}
+
+/**
+ * Adds a micro-batch's gradients to sums. Inputs: the objective's, `scale` (float32, 1 / rows of the whole batch), the
+ * parameters and `gradient:<name>`; outputs: `loss` (the micro-batch's share of the mean) and `next(gradient:<name>)`.
+ */
+export function accumulationGraph(objective: Objective, trained: readonly string[]): Graph {
+  const { graph, losses, parameters } = opened(objective, trained)
+  const loss = output('loss', mul(sum(losses, [0]), input(graph, 'scale', 'float32', [])))
+  for (const [i, slope] of gradients(loss, parameters).entries()) {
+    const { name, shape } = parameters[i]!
+    output(next(sumName(name)), add(input(graph, sumName(name), 'float32', shape), slope))
+  }
+  return graph
+}
+
+/** The update alone. Inputs: `step`, the parameters, `gradient:<name>` and slots; outputs: `next(…)` of all but gradients. */
+export function updateGraph(shapes: ReadonlyMap<string, Shape>, optimizer: Optimizer): Graph {
+  const graph = createGraph()
+  const parameters = Array.from(shapes, ([name, shape]) => input(graph, name, 'float32', shape))
+  const slopes = parameters.map(({ name, shape }) => input(graph, sumName(name), 'float32', shape))
+  updateAll(graph, parameters, slopes, optimizer)
+  return graph
+}
+
+/** The objective with the trained parameters made inputs. */
+function opened(objective: Objective, trained: readonly string[]) {
+  const graph = createGraph()
+  const losses = objective(graph, weights(graph))
+  const parameters = trained.map(name => {
+    const known = graph.parameters.get(name)
+    if (!known) throw inputError('unknown-parameter', `no parameter ${name} to train in this model`)
+    graph.parameters.delete(name)
+    graph.inputs.push(known.tensor)
+    return known.tensor
+  })
+  return { graph, losses, parameters }
+}
+
+function updateAll(graph: Graph, parameters: readonly Tensor[], slopes: readonly Tensor[], optimizer: Optimizer): void {
+  const update: Update = optimizer.begin(input(graph, 'step', 'int64', []))
+  for (const [i, parameter] of parameters.entries()) {
+    const names = optimizer.slots.map(slot => slotName(slot, parameter.name))
+    const state = names.map(name => input(graph, name, 'float32', parameter.shape))
+    const updated = update(parameter, slopes[i]!, state)
+    output(next(parameter.name), updated.parameter)
+    for (const [at, name] of names.entries()) output(next(name), updated.state[at]!)
+  }
+}

@@ -1,0 +1,115 @@
+import { type InferenceSession, type Tensor as Value } from 'onnxruntime-node'
+import { GeogapError } from '../errors.ts'
+import { type Graph, shapeError } from '../graph/graph.ts'
+import { type Binding, encode } from '../graph/onnx.ts'
+import { type Optimizer } from '../graph/optimizers.ts'
+import { createSession } from '../inference/session.ts'
+import { type NamedTensor } from '../models/safetensors.ts'
+import { createBuffers, type Feeds, share, written, zeros } from './buffers.ts'
+import { accumulationGraph, type Objective, slotName, stepGraph, updateGraph } from './step.ts'
+
+export interface TrainerOptions {
+  objective: Objective
+  optimizer: Optimizer
+  /** Starting values of the trained parameters; not changed. */
+  parameters: readonly NamedTensor[]
+  /** Optimizer state to go on from, `slot:parameter`; zeros by default. */
+  slots?: readonly NamedTensor[]
+  /** Updates already done. */
+  steps?: number
+  /** Where the parameters that are not trained come from. */
+  frozen?: { bind: (name: string) => Binding; folder?: string }
+  threads?: number
+}
+
+export interface Trainer {
+  /**
+   * One update by a batch, whole or in micro-batches; gives the batch's mean loss.
+   * @throws GeogapError `bad-loss` when the loss is not a finite number.
+   */
+  step(...batch: readonly Feeds[]): Promise<number>
+  /** Updates done so far. */
+  steps(): number
+  /** The trained parameters now; later steps change these values. */
+  parameters(): NamedTensor[]
+  /** The optimizer's state now, likewise. */
+  slots(): NamedTensor[]
+  release(): Promise<void>
+}
+
+/** Trains with loss, gradients and update in one graph; `step` takes a single whole batch. */
+export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
+  const { objective, optimizer, parameters } = options
+  const names = parameters.map(({ name }) => name)
+  const buffers = await createBuffers(parameters, optimizer, options.slots, options.steps)
+  const session = await load(stepGraph(objective, names, optimizer), options)
+  return {
+    ...buffers,
+    step: async batch => {
+      const found = await session.run({ ...batch, ...buffers.feeds() }, { loss: null, ...buffers.fetches() })
+      const loss = finite(found.loss!, buffers.steps() + 1)
+      buffers.commit()
+      return loss
+    },
+    release: () => session.release(),
+  }
+}
+
+/** Trains with gradients summed over micro-batches; `rows` counts a micro-batch's images. */
+export async function createAccumulatingTrainer(
+  options: TrainerOptions,
+  rows: (batch: Feeds) => number,
+): Promise<Trainer> {
+  const { objective, optimizer, parameters } = options
+  const { Tensor } = await import('onnxruntime-node')
+  const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
+  const buffers = await createBuffers(parameters, optimizer, options.slots, options.steps)
+  const add = await load(accumulationGraph(objective, [...shapes.keys()]), options)
+  const update = await load(updateGraph(shapes, optimizer), options)
+  const sums = await share(parameters.map(tensor => zeros({ ...tensor, name: slotName('gradient', tensor.name) })))
+  return {
+    ...buffers,
+    step: async (...batch) => {
+      for (const { data } of sums.tensors) data.fill(0)
+      const feeds = { ...buffers.feeds(), ...sums.values }
+      const total = batch.reduce((count, part) => count + rows(part), 0)
+      const scale = new Tensor('float32', Float32Array.of(1 / total), [])
+      let loss = 0
+      for (const part of batch) {
+        const found = await add.run(
+          { ...part, ...only(feeds, add.inputNames), scale },
+          { loss: null, ...written(sums.values) },
+        )
+        loss += finite(found.loss!, buffers.steps() + 1)
+      }
+      await update.run(feeds, buffers.fetches())
+      buffers.commit()
+      return loss
+    },
+    release: async () => {
+      await add.release()
+      await update.release()
+    },
+  }
+}
+
+const only = (feeds: Feeds, names: readonly string[]): Feeds =>
+  Object.fromEntries(Object.entries(feeds).filter(([name]) => names.includes(name)))
+
+function load(graph: Graph, { frozen, threads }: TrainerOptions): Promise<InferenceSession> {
+  const bind = (name: string): Binding => {
+    if (!frozen) throw shapeError('train', `parameter ${name} is neither trained nor bound`)
+    return frozen.bind(name)
+  }
+  const folder = frozen?.folder
+  return createSession(encode(graph, { bind }), {
+    ...(folder === undefined ? {} : { folder }),
+    ...(threads === undefined ? {} : { threads }),
+  })
+}
+
+function finite(loss: Value, step: number): number {
+  const value = (loss.data as Float32Array)[0]!
+  if (Number.isFinite(value)) return value
+  throw new GeogapError('data', 'bad-loss', `the loss is ${value} at step ${step}: the learning rate may be too large`)
+}

@@ -1,0 +1,71 @@
+import { Tensor as Value } from 'onnxruntime-node'
+import { describe, expect, it } from 'vitest'
+import { formulaImages } from '../../scripts/formula.ts'
+import { createGraph, input, output, weights } from '../../src/graph/graph.ts'
+import { encode } from '../../src/graph/onnx.ts'
+import { adam, sgd } from '../../src/graph/optimizers.ts'
+import { createSession } from '../../src/inference/session.ts'
+import { type NamedTensor } from '../../src/models/safetensors.ts'
+import { createTrainer } from '../../src/training/trainer.ts'
+import { shared } from '../shared.ts'
+import {
+  batchOf,
+  bindTo,
+  distance,
+  goldenTraining,
+  logits,
+  lossDistance,
+  objective,
+  startingWeights,
+} from './golden.ts'
+
+/** Steps of vit_tiny with the given parameters trained; the first step's gradients come from a velocity that was zero. */
+async function train(name: string, isTrained: (parameter: string) => boolean) {
+  const golden = goldenTraining(name)
+  const all = startingWeights()
+  const parameters = all.filter(tensor => isTrained(tensor.name))
+  const options = { objective, parameters, frozen: { bind: bindTo(all) } }
+  const probe = await createTrainer({ ...options, optimizer: sgd({ rate: 1, momentum: 0.9 }) })
+  await probe.step(batchOf(0, golden.batch))
+  const gradients = probe.slots().map(tensor => ({ ...tensor, name: tensor.name.replace('velocity:', '') }))
+  await probe.release()
+
+  const trainer = await createTrainer({ ...options, optimizer: adam({ rate: golden.optimizer.lr }) })
+  const losses: number[] = []
+  for (let step = 0; step < golden.steps; step++) losses.push(await trainer.step(batchOf(step, golden.batch)))
+  const after = trainer.parameters()
+  await trainer.release()
+  const merged = new Map([...all, ...after].map(tensor => [tensor.name, tensor]))
+  return { golden, gradients, losses, after, merged: [...merged.values()] }
+}
+
+async function logitsOf(tensors: readonly NamedTensor[]): Promise<Float32Array> {
+  const graph = createGraph()
+  output('logits', logits(weights(graph), input(graph, 'image', 'float32', ['n', 3, 224, 224])))
+  const session = await createSession(encode(graph, { bind: bindTo(tensors) }))
+  const image = new Value('float32', formulaImages('public', 224, 2), [2, 3, 224, 224])
+  const found = await session.run({ image })
+  await session.release()
+  return found.logits!.data as Float32Array
+}
+
+describe.skipIf(!shared)('training follows PyTorch (needs the golden cases)', () => {
+  it.each([
+    ['last_layer', (name: string) => name.startsWith('head.')],
+    ['full_finetune', () => true],
+  ])('%s', async (name, isTrained) => {
+    const { golden, gradients, losses, after, merged } = await train(name, isTrained)
+    expect(gradients.map(tensor => tensor.name).sort()).toEqual(Object.keys(golden.gradients_at_step_0).sort())
+    expect(lossDistance(losses, golden.losses)).toBeLessThan(1)
+    const travelled = golden.optimizer.lr * golden.steps
+    for (const { norm, first } of [
+      distance(gradients, golden.gradients_at_step_0),
+      distance(after, golden.parameters_after, travelled),
+    ]) {
+      expect(norm).toBeLessThan(1)
+      expect(first).toBeLessThan(1)
+    }
+    const ours = await logitsOf(merged)
+    for (const [i, value] of golden.logits_after.flat().entries()) expect(Math.abs(ours[i]! - value)).toBeLessThan(1e-3)
+  })
+})
