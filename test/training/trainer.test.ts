@@ -11,7 +11,7 @@ import { type Objective } from '../../src/training/step.ts'
 import { createAccumulatingTrainer, createTrainer, type Trainer } from '../../src/training/trainer.ts'
 
 const [width, classes, rows] = [7, 3, 6]
-const draw = random(5)
+const draw = random(5, 'values')
 const floats = (count: number): Float32Array => Float32Array.from({ length: count }, () => 2 * draw() - 1)
 
 const objective: Objective = (graph, w) =>
