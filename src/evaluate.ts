@@ -21,8 +21,8 @@ import { runtimeVersion, version } from './version.ts'
 export interface EvaluateOptions {
   /** Catalogue names or described models. */
   models: readonly (string | ModelSpec)[]
-  /** Benchmark names, manifest files, folders, or described data sets. */
-  datasets: readonly (string | DatasetSpec)[]
+  /** Benchmark names, manifest files, folders, described or opened data sets. */
+  datasets: readonly (string | DatasetSpec | Dataset)[]
   /** Folder that holds the benchmarks; `./data` by default. */
   data?: string
   /** Weights of the model, when there is only one. */
@@ -61,7 +61,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const out = options.out ?? defaultOut
   const specs = resolveModels(options)
   const datasets: Dataset[] = []
-  for (const dataset of options.datasets) datasets.push(await openDataset(datasetSpec(dataset, options)))
+  for (const dataset of options.datasets) datasets.push(await opened(dataset, options))
   if (datasets.length === 0) throw inputError('no-dataset', 'no data set given')
   for (const dataset of datasets) for (const spec of specs) checkClasses(spec, dataset)
   await mkdir(out, { recursive: true }).catch((error: unknown) => {
@@ -89,9 +89,10 @@ function resolveModels({ models, weights }: EvaluateOptions): ModelSpec[] {
   return [{ ...specs[0]!, weights: { from: 'files', files: [weights] } }]
 }
 
-function datasetSpec(dataset: string | DatasetSpec, { data, limit }: EvaluateOptions): DatasetSpec {
+function opened(dataset: string | DatasetSpec | Dataset, { data, limit }: EvaluateOptions): Promise<Dataset> | Dataset {
+  if (typeof dataset !== 'string' && 'items' in dataset) return dataset
   const spec = typeof dataset === 'string' ? { name: dataset } : dataset
-  return { ...(data === undefined ? {} : { data }), ...(limit === undefined ? {} : { limit }), ...spec }
+  return openDataset({ ...(data === undefined ? {} : { data }), ...(limit === undefined ? {} : { limit }), ...spec })
 }
 
 function checkClasses(spec: ModelSpec, dataset: Dataset): void {

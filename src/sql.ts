@@ -1,43 +1,51 @@
 import { GeogapError } from './errors.ts'
-import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api'
 
 /** A value bound to a query; a list of texts becomes VARCHAR[]. */
 export type Bound = DuckDBValue | readonly string[]
 
-let shared: Promise<DuckDBConnection> | undefined
+let database: Promise<DuckDBInstance> | undefined
 
 /** One in-memory DuckDB for the process. Extensions are never downloaded or loaded from outside the library. */
-async function connect(): Promise<DuckDBConnection> {
+async function open(): Promise<DuckDBInstance> {
   const { DuckDBInstance } = await import('@duckdb/node-api')
-  const database = await DuckDBInstance.create(':memory:', {
+  return DuckDBInstance.create(':memory:', {
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   })
-  return database.connect()
 }
 
-/** Rows and column names (in order) of `sql`, with `params` bound to `$1`, `$2`, …; a failure carries the SQL. */
-export async function select(
-  sql: string,
-  params: readonly Bound[] = [],
-): Promise<{ columns: string[]; rows: Record<string, unknown>[] }> {
-  const connection = await (shared ??= connect())
+/** Gives `work` a connection of its own: queries that overlap on one connection close each other's results. */
+async function connected<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  const connection = await (await (database ??= open())).connect()
+  try {
+    return await work(connection)
+  } finally {
+    connection.closeSync()
+  }
+}
+
+async function run(connection: DuckDBConnection, sql: string, params: readonly Bound[] = []) {
   const { listValue } = await import('@duckdb/node-api')
   const values = params.map(value => (Array.isArray(value) ? listValue(value as string[]) : (value as DuckDBValue)))
   try {
-    const reader = await connection.runAndReadAll(sql, values)
-    return { columns: reader.columnNames(), rows: reader.getRowObjectsJS() }
-  } catch (error) {
-    const [reason] = String(error instanceof Error ? error.message : error).split('\n')
-    throw new GeogapError(
-      'data',
-      'query-failed',
-      `${reason ?? 'query failed'} in: ${sql.replace(/\s+/g, ' ').trim()}`,
-      {
-        cause: error,
-      },
-    )
+    return await connection.runAndReadAll(sql, values)
+  } catch (cause) {
+    const [reason = 'query failed'] = String(cause instanceof Error ? cause.message : cause).split('\n')
+    const message = `${reason} in: ${sql.replace(/\s+/g, ' ').trim()}`
+    throw new GeogapError('data', 'query-failed', message, { cause })
   }
+}
+
+/** Rows and column names (in order) of `sql`, with `params` bound to `$1`, `$2`, …; a failure carries the SQL. */
+export function select(
+  sql: string,
+  params: readonly Bound[] = [],
+): Promise<{ columns: string[]; rows: Record<string, unknown>[] }> {
+  return connected(async connection => {
+    const reader = await run(connection, sql, params)
+    return { columns: reader.columnNames(), rows: reader.getRowObjectsJS() }
+  })
 }
 
 /** The rows of `sql` alone; the caller states their type. */
@@ -54,7 +62,6 @@ export type Column =
   | { name: string; type: 'BOOLEAN'; values: readonly (boolean | null)[] }
 
 const chunkRows = 2048
-let tables = 0
 
 /**
  * Writes flat columns of equal length as a Parquet file through `projection`, a SELECT list over their names. Returns when
@@ -63,29 +70,28 @@ let tables = 0
 export async function writeParquet(file: string, columns: readonly Column[], projection = '*'): Promise<void> {
   const { DuckDBDataChunk, BOOLEAN, DOUBLE, INTEGER, VARCHAR } = await import('@duckdb/node-api')
   const types = { VARCHAR, DOUBLE, INTEGER, BOOLEAN }
-  const connection = await (shared ??= connect())
-  const table = `columns_${process.pid}_${tables++}`
   const definition = columns.map(({ name, type }) => `${identifier(name)} ${type}`).join(', ')
-  await select(`CREATE TEMP TABLE ${table} (${definition})`)
-  try {
-    const appender = await connection.createAppender(table)
+  await connected(async connection => {
+    await run(connection, `CREATE TEMP TABLE flat_columns (${definition})`)
+    const appender = await connection.createAppender('flat_columns')
     const rows = columns[0]?.values.length ?? 0
     for (let first = 0; first < rows; first += chunkRows) {
+      const size = Math.min(chunkRows, rows - first)
       const chunk = DuckDBDataChunk.create(
         columns.map(({ type }) => types[type]),
-        Math.min(chunkRows, rows - first),
+        size,
       )
-      chunk.setColumns(columns.map(({ values }) => values.slice(first, first + chunkRows)))
+      chunk.setColumns(columns.map(({ values }) => values.slice(first, first + size)))
       appender.appendDataChunk(chunk)
     }
     appender.closeSync()
-    await select(`COPY (SELECT ${projection} FROM ${table}) TO ${text(file)} (FORMAT parquet, COMPRESSION zstd)`)
-  } finally {
-    await select(`DROP TABLE IF EXISTS ${table}`)
-  }
+    const target = `'${file.replaceAll("'", "''")}'`
+    await run(
+      connection,
+      `COPY (SELECT ${projection} FROM flat_columns) TO ${target} (FORMAT parquet, COMPRESSION zstd)`,
+    )
+  })
 }
 
 /** A column or table name, quoted. */
 export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`
-
-const text = (value: string): string => `'${value.replaceAll("'", "''")}'`

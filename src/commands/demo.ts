@@ -1,4 +1,26 @@
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
+
 export function command(): Command {
   return new Command('demo')
+    .description(
+      'Draw a small made-up world, fit models to it, evaluate them, and write the report. No network needed.',
+    )
+    .option('--out <dir>', 'folder for pictures, models and results', 'demo')
+    .addHelpText('after', '\nExample:\n  geogap demo')
+    .action(async ({ out }: { out: string }) => run(out))
+}
+
+async function run(out: string): Promise<void> {
+  const { demo } = await import('../demo/demo.ts')
+  const { accuracyTable, disparityTable } = await import('../report/resultTables.ts')
+  const { progressPrinter } = await import('./progress.ts')
+  const onStage = (stage: string): void => void process.stderr.write(`${stage}\n`)
+  const result = await demo({ out, onStage, onProgress: progressPrinter() })
+  const report = join(out, 'report.html')
+  await result.report(report)
+  process.stdout.write('\nA made-up world: nothing below measures a real model or a real place.\n\n')
+  process.stdout.write(`${accuracyTable(result, [], 'text')}\n${disparityTable(result, 'region', 30, 'text')}\n`)
+  process.stdout.write(`report: ${pathToFileURL(resolve(report)).href}\n`)
 }

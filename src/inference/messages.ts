@@ -9,6 +9,8 @@ export interface ModelGroup {
   choices: Choices
   batch: number
   threads: number
+  /** An output to keep beside the scores. */
+  keep?: 'features'
 }
 
 export type ShardItem = Pick<Item, 'id' | 'image' | 'labels'>
@@ -23,6 +25,8 @@ export interface Outcomes {
   probabilities: Float32Array
   /** Position of the first accepted class, from 1; 0 where there is no prediction or no accepted class. */
   rank: Int32Array
+  /** The kept output, float32 [items × width]; rows without a prediction are zero. */
+  kept?: Float32Array
 }
 
 /** Milliseconds that a worker spent on each part of a shard. */

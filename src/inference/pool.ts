@@ -169,8 +169,21 @@ function joined(left: ShardResult, right: ShardResult): ShardResult {
     both.probabilities.set(b.probabilities, a.rank.length * topCount)
     both.rank.set(a.rank)
     both.rank.set(b.rank, a.rank.length)
+    const kept = joinedRows(a, b)
+    if (kept) both.kept = kept
     return both
   })
   const { prepare, infer } = left.timings
   return { outcomes, timings: { prepare: prepare + right.timings.prepare, infer: infer + right.timings.infer } }
+}
+
+/** Kept rows of both halves; a half whose images all failed has none, and zeros stand for it. */
+function joinedRows(a: Outcomes, b: Outcomes): Float32Array | undefined {
+  const known = a.kept ? a : b.kept ? b : undefined
+  if (!known?.kept) return undefined
+  const width = known.kept.length / known.rank.length
+  const both = new Float32Array((a.rank.length + b.rank.length) * width)
+  if (a.kept) both.set(a.kept)
+  if (b.kept) both.set(b.kept, a.rank.length * width)
+  return both
 }

@@ -43,7 +43,12 @@ async function load(group: ModelGroup): Promise<void> {
   for (const model of group.models) {
     const spinning = group.threads > 1
     try {
-      sessions.push(await loadModel(model, group.steps, ['logits'], { threads: group.threads, spinning }))
+      sessions.push(
+        await loadModel(model, group.steps, ['logits', ...(group.keep ? [group.keep] : [])], {
+          threads: group.threads,
+          spinning,
+        }),
+      )
     } catch (error) {
       const code = error instanceof GeogapError ? error.code : 'internal'
       const text = error instanceof Error ? error.message : String(error)
@@ -86,11 +91,18 @@ async function infer(
   const { Tensor } = await import('onnxruntime-node')
   const { size } = splitSteps(group.steps)
   for (const [m, session] of sessions.entries()) {
-    const { logits } = await session.run({ crops: new Tensor('uint8', crops, [kept.length, 3, size, size]) })
-    const values = logits!.data as Float32Array
+    const results = await session.run({ crops: new Tensor('uint8', crops, [kept.length, 3, size, size]) })
+    const values = results.logits!.data as Float32Array
+    if (group.keep) keepRows(outcomes[m]!, results[group.keep]!.data as Float32Array, kept)
     const width = values.length / kept.length
     for (const [row, at] of kept.entries()) {
       scoreRow(outcomes[m]!, at, values.subarray(row * width, (row + 1) * width), items[at]!.labels, group.choices)
     }
   }
+}
+
+function keepRows(outcome: Outcomes, values: Float32Array, kept: readonly number[]): void {
+  const width = values.length / kept.length
+  outcome.kept ??= new Float32Array(outcome.rank.length * width)
+  for (const [row, at] of kept.entries()) outcome.kept.set(values.subarray(row * width, (row + 1) * width), at * width)
 }

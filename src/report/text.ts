@@ -2,7 +2,6 @@ import stringWidth from 'string-width'
 
 /** Text without control characters, so that a name from a file cannot steer a terminal. */
 export const printable = (text: string): string =>
-   
   text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
 
 /** 0.8054 as `80.5`; null as a dash. */
