@@ -51,24 +51,46 @@ export async function zeroShotHead(
 ): Promise<Float32Array> {
   if (task.head !== undefined && (await stat(task.head).catch(() => undefined))) return readHead(task.head)
   const tokenize = await loadTokenizer(task.tokenizer, encoder)
-  const rows = task.classNames.flatMap(name => task.templates.map(template => tokenize(filled(template, name))))
-  const length = rows.reduce((most, { length }) => Math.max(most, length), 0)
-  const session = await textSession(encoder, files, length, options)
+  const prompts = task.classNames.flatMap((name, row) =>
+    task.templates.map(template => ({ row, ids: tokenize(filled(template, name)) })),
+  )
   const head = new Float32Array(task.classNames.length * encoder.embedding)
-  try {
-    for (let first = 0; first < rows.length; first += batch) {
-      const unit = await embed(session, rows.slice(first, first + batch), length)
-      addRows(head, unit, encoder.embedding, row => Math.floor((first + row) / task.templates.length))
+  for (const [length, group] of byLength(prompts, encoder.context)) {
+    const session = await textSession(encoder, files, length, options)
+    try {
+      for (let first = 0; first < group.length; first += batch) {
+        const some = group.slice(first, first + batch)
+        addRows(head, await embed(session, some, length), some, encoder.embedding)
+      }
+    } finally {
+      await session.release()
     }
-  } finally {
-    await session.release()
   }
   toUnit(head, encoder.embedding)
   if (task.head !== undefined) await keep(task.head, head, encoder.embedding)
   return head
 }
 
+/** A text's tokens and the class that it describes. */
+interface Prompt {
+  row: number
+  ids: number[]
+}
+
 const batch = 64
+const lengthStep = 4
+
+/** Short texts need not wait for long ones: groups under their common length, a multiple of `lengthStep`. */
+function byLength(prompts: readonly Prompt[], context: number): Map<number, Prompt[]> {
+  const groups = new Map<number, Prompt[]>()
+  for (const prompt of prompts) {
+    const length = Math.min(context, Math.ceil(prompt.ids.length / lengthStep) * lengthStep)
+    const group = groups.get(length)
+    if (group) group.push(prompt)
+    else groups.set(length, [prompt])
+  }
+  return groups
+}
 
 async function readHead(file: string): Promise<Float32Array> {
   const { tensors } = await readSafetensors(file)
@@ -96,8 +118,9 @@ async function textSession(
   return createSession(encode(graph, { bind }), { ...options, folder })
 }
 
-async function embed(session: InferenceSession, rows: readonly number[][], length: number): Promise<Float32Array> {
+async function embed(session: InferenceSession, prompts: readonly Prompt[], length: number): Promise<Float32Array> {
   const ort = await import('onnxruntime-node')
+  const rows = prompts.map(({ ids }) => ids)
   const shape = [rows.length, length]
   const feeds = Object.fromEntries(
     Object.entries(padded(rows, length))
@@ -108,8 +131,10 @@ async function embed(session: InferenceSession, rows: readonly number[][], lengt
   return embedding!.data as Float32Array
 }
 
-function addRows(sums: Float32Array, rows: Float32Array, width: number, target: (row: number) => number): void {
-  for (let i = 0; i < rows.length; i++) sums[target(Math.floor(i / width)) * width + (i % width)]! += rows[i]!
+function addRows(sums: Float32Array, embeddings: Float32Array, prompts: readonly Prompt[], width: number): void {
+  for (const [i, { row }] of prompts.entries()) {
+    for (let j = 0; j < width; j++) sums[row * width + j]! += embeddings[i * width + j]!
+  }
 }
 
 function toUnit(rows: Float32Array, width: number): void {

@@ -27,17 +27,41 @@ interface ClipCases {
   cases: { text: string; ids: number[] }[]
 }
 
+const tokenizerFile = sharedPath('golden/tokenizer/clip_tokenizer.json')
+
+/** Other names of the special tokens, merges as strings, RoBERTa's post-processor. */
+function asOnTheHub(json: string): string {
+  const tokenizer = JSON.parse(
+    json.replaceAll('<start_of_text>', '<|startoftext|>').replaceAll('<end_of_text>', '<|endoftext|>'),
+  ) as { post_processor: object; model: { merges: string[][] } }
+  const [cls, sep] = [
+    ['<|startoftext|>', 49406],
+    ['<|endoftext|>', 49407],
+  ]
+  return JSON.stringify({
+    ...tokenizer,
+    post_processor: { type: 'RobertaProcessing', sep, cls, trim_offsets: false, add_prefix_space: false },
+    model: { ...tokenizer.model, merges: tokenizer.model.merges.map(pair => pair.join(' ')) },
+  })
+}
+
 describe.skipIf(!shared)("CLIP's tokenizer, against OpenCLIP", () => {
   const { cases } = shared
     ? (JSON.parse(readFileSync(sharedPath('golden/tokenizer/clip_cases.json'), 'utf8')) as ClipCases)
     : { cases: [] }
   let tokenize: Tokenizer
   beforeAll(async () => {
-    tokenize = await loadTokenizer(sharedPath('golden/tokenizer/clip_tokenizer.json'), clip)
+    tokenize = await loadTokenizer(tokenizerFile, clip)
   })
 
   it.each(cases)('$text', ({ text, ids }) => {
     expect([...padded([tokenize(text)], 77).tokens].map(Number)).toEqual(ids)
+  })
+
+  it("reads the form in which OpenAI's models have it", async () => {
+    const file = await written('openai.json', asOnTheHub(readFileSync(tokenizerFile, 'utf8')))
+    const hub = await loadTokenizer(file, clip)
+    for (const { text } of cases) expect(hub(text), text).toEqual(tokenize(text))
   })
 
   it('mends the characters that ftfy mends', () => {
