@@ -89,7 +89,7 @@ const missing = (where: string, name: string, index: number, wnid: string): Item
   bytes: null,
 })
 
-const truthFolders = ['', 'devkit/data/', 'ILSVRC2012_devkit_t12/data/', 'ILSVRC/devkit/data/', 'val/']
+const truthFolders = ['', 'devkit/data/', 'ILSVRC2012_devkit_t12/data/', 'ILSVRC/devkit/data/', 'ILSVRC/', 'val/']
 
 async function groundTruth(tree: Tree): Promise<Truth> {
   const solution = await findText(tree, ['LOC_val_solution.csv'])

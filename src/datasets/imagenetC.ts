@@ -50,7 +50,7 @@ async function readC(tree: Tree, options: ReadOptions): Promise<Draft> {
   for (const corruption of parts) {
     const root = await treeOf(tree, corruption)
     if (!root) {
-      problems.push({ id: corruption, code: 'missing-part', message: `no images of ${corruption} in ${tree.where}` })
+      problems.push(missingPart(corruption, tree))
       continue
     }
     for (const level of severity === undefined ? severities : [Number(severity)]) {
@@ -87,19 +87,30 @@ async function readPart(
   corruption: string,
   severity: number,
 ): Promise<{ items: Item[]; problems: Problem[] }> {
-  const entries = await root.at(`${corruption}/${severity}`).list('')
+  const id = `${corruption}/${severity}`
+  const entries = await root
+    .at(id)
+    .list('')
+    .catch(() => [])
+  if (entries.length === 0) return { items: [], problems: [missingPart(id, root)] }
   const groups = { corruption, severity }
   const labels = new Map<string, readonly number[] | undefined>()
   const { items, problems } = classFolderItems(entries, folder => {
     if (!labels.has(folder)) labels.set(folder, wnidLabels(folder))
     return labels.get(folder)
   })
-  const full = (id: string): string => `${corruption}/${severity}/${id}`
+  const full = (path: string): string => `${id}/${path}`
   return {
     items: items.map(item => ({ ...item, id: full(item.id), groups })),
     problems: problems.map(problem => ({ ...problem, id: full(problem.id) })),
   }
 }
+
+const missingPart = (id: string, { where }: Tree): Problem => ({
+  id,
+  code: 'missing-part',
+  message: `no images of ${id} in ${where}`,
+})
 
 function wnidLabels(wnid: string): readonly number[] | undefined {
   const index = indexOfWnid(wnid)
