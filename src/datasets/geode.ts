@@ -1,12 +1,13 @@
+import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { inputError } from '../errors.ts'
-import type { Benchmark } from './benchmark.ts'
+import type { Benchmark, ReadOptions } from './benchmark.ts'
 import { sha256, type Draft } from './build.ts'
 import { unknownClass } from './classFolders.ts'
 import type { ImageSource, Item, LabelMap, Problem } from './dataset.ts'
 import { fileSizes, isFolder } from './files.ts'
 import { labelling, sameIndices, type Labelling, type LabelsOption } from './labelMap.ts'
-import { writtenLabels } from './labels.ts'
+import { plain, writtenLabels } from './labels.ts'
 import { groupColumns } from './manifest.ts'
 import { readTableEntry, text, type Table } from './tables.ts'
 import type { Tree } from './tree.ts'
@@ -25,7 +26,7 @@ export const geode: Benchmark = {
   terms: 'CC BY 4.0 (the metadata of the test part: CC BY-NC 4.0)',
   source: 'https://geodiverse-data-collection.cs.princeton.edu/',
   expected: { images: 61_940, classes: 40, regions: 6 },
-  variants: ['all'],
+  variants: ['all', 'overlap'],
   get: 'the archive of the source page, as geode.zip or unpacked as geode/ with index.csv and images/',
   downloads: [],
   places: () => ['geode', 'GeoDE', 'geode.zip', 'GeoDE.zip', 'geode.tar'],
@@ -40,7 +41,25 @@ export const isGeodeTable = (columns: readonly string[]): boolean => marks.every
 
 type Found = { image: ImageSource; bytes: number | null }[]
 
-async function readGeode(tree: Tree, options: { labels?: LabelsOption }): Promise<Draft> {
+async function readGeode(tree: Tree, options: ReadOptions): Promise<Draft> {
+  const all = await readIndexed(tree, options)
+  return options.variant === 'overlap' ? overlapOnly(all) : all
+}
+
+/** The 20 objects whose ImageNet classes Dollar Street's map also has (appendix E), for models trained on Dollar Street. */
+export const overlapObjects: readonly string[] = (
+  JSON.parse(readFileSync(new URL('./labels/geode-overlap-paper.json', import.meta.url), 'utf8')) as {
+    objects: string[]
+  }
+).objects
+
+const overlapOnly = (draft: Draft): Draft => ({
+  ...draft,
+  name: 'geode/overlap',
+  items: draft.items.filter(({ label }) => overlapObjects.includes(plain(label))),
+})
+
+async function readIndexed(tree: Tree, options: ReadOptions): Promise<Draft> {
   for (const name of indexNames) {
     const index = await tree.find(name)
     if (!index) continue

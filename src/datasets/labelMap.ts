@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { inputError } from '../errors.ts'
 import { sha256 } from './build.ts'
 import type { LabelMap } from './dataset.ts'
+import { isListRecord, parseJson } from './json.ts'
 import { imagenetSpace, ownSpace, plain, type LabelSpace } from './labels.ts'
 
 /** How a benchmark's own labels become accepted class indices. */
@@ -72,14 +73,9 @@ async function readMapFile(file: string): Promise<MapFile> {
   return { name: parsed.name ?? file, labels: parsed.labels }
 }
 
-function parseMap(text: string): { name?: string; labels: MapFile['labels'] } | undefined {
-  try {
-    const parsed = JSON.parse(text) as Partial<MapFile> | null
-    const lists = Object.values(parsed?.labels ?? { none: null })
-    return lists.every(Array.isArray) ? (parsed as MapFile) : undefined
-  } catch {
-    return undefined
-  }
+function parseMap(content: string): { name?: string; labels: MapFile['labels'] } | undefined {
+  const parsed = parseJson(content) as Partial<MapFile> | null | undefined
+  return isListRecord(parsed?.labels) ? (parsed as MapFile) : undefined
 }
 
 /** Whether two lists accept the same classes, in any order. */

@@ -1,4 +1,5 @@
 import { inputError, unknownName } from '../errors.ts'
+import { parseJson } from './json.ts'
 import { imagenetClasses, imagenetNames, indexOfWnid } from './imagenet.ts'
 
 /** The classes that labels index into, and how a written label becomes class indices. */
@@ -91,15 +92,7 @@ export function writtenLabels(cell: unknown): string[] {
   if (typeof cell === 'number' || typeof cell === 'bigint') return [String(cell)]
   if (typeof cell !== 'string') return []
   const text = cell.trim()
-  if (text.startsWith('[')) return jsonList(text) ?? [text]
+  const list = text.startsWith('[') ? parseJson(text) : undefined
+  if (Array.isArray(list)) return list.map(String)
   return text.split(/[;|]/).flatMap(part => part.trim() || [])
-}
-
-function jsonList(text: string): string[] | undefined {
-  try {
-    const list: unknown = JSON.parse(text)
-    return Array.isArray(list) ? list.map(String) : undefined
-  } catch {
-    return undefined
-  }
 }

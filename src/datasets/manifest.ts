@@ -4,6 +4,7 @@ import { inputError, unknownName } from '../errors.ts'
 import type { Draft } from './build.ts'
 import type { GroupValue, ImageSource, Item } from './dataset.ts'
 import { fileSizes } from './files.ts'
+import { parseJson } from './json.ts'
 import { imagenetSpace, ownSpace, writtenLabels, type LabelSpace } from './labels.ts'
 import { text, type Table } from './tables.ts'
 
@@ -30,12 +31,8 @@ export async function readClasses(file: string): Promise<string[]> {
 export const lines = (content: string): string[] => content.split('\n').flatMap(line => line.trim() || [])
 
 function parseList(content: string): string[] | undefined {
-  try {
-    const list: unknown = JSON.parse(content)
-    return Array.isArray(list) && list.every(name => typeof name === 'string') ? list : undefined
-  } catch {
-    return undefined
-  }
+  const list = parseJson(content)
+  return Array.isArray(list) && list.every(name => typeof name === 'string') ? list : undefined
 }
 
 /** Renames columns as `map` says; a column that the file lacks, or a name taken twice, is an error. */

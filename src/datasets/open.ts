@@ -9,6 +9,7 @@ import { isGeodeTable, readGeodeIndex } from './geode.ts'
 import type { LabelsOption } from './labelMap.ts'
 import { readManifest, type ManifestOptions } from './manifest.ts'
 import { imageColumn, parquetFiles, readParquetImages } from './parquetImages.ts'
+import { applyRegions, regionScheme } from './regions.ts'
 import { manifestKinds, readTable } from './tables.ts'
 import { archiveKinds, openTree } from './tree.ts'
 import { isWebDataset, readWebDataset } from './webdataset.ts'
@@ -18,6 +19,8 @@ export interface DatasetSpec extends ManifestOptions, Adjust {
   name: string
   /** `original`, `imagenet` (the default), or the path of a label map. */
   labels?: LabelsOption
+  /** Derives `region` from `country`: a shipped scheme (`continents-1`) or a file. Default: what the data set says. */
+  regions?: string
 }
 
 /** Names that `openDataset` knows, without variants. */
@@ -29,8 +32,11 @@ export const datasetNames: readonly string[] = benchmarks.map(b => b.name)
  */
 export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
   const found = findBenchmark(spec.name)
-  if (!found) return finish(await readPath(spec), spec)
-  return finish(await readBenchmark(found.benchmark, found.variant, spec.data ?? 'data', spec.labels), spec)
+  const scheme = spec.regions === undefined ? undefined : await regionScheme(spec.regions)
+  const draft = found
+    ? await readBenchmark(found.benchmark, found.variant, spec.data ?? 'data', spec.labels)
+    : await readPath(spec)
+  return finish(scheme ? applyRegions(draft, scheme) : draft, spec)
 }
 
 async function readPath(spec: DatasetSpec): Promise<Draft> {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { basename, extname, join } from 'node:path'
 import { GeogapError, inputError } from '../errors.ts'
 import { literalPath, select } from '../sql.ts'
+import { parseJson } from './json.ts'
 import { readEntry, type Entry } from './tree.ts'
 
 /** A table of any kind, cells as the file writes them (text from CSV and TSV, typed from JSONL and Parquet). */
@@ -51,12 +52,8 @@ async function readJsonLines(file: string): Promise<Table> {
 }
 
 function jsonRow(line: string, where: string): Record<string, unknown> {
-  try {
-    const row: unknown = JSON.parse(line)
-    if (typeof row === 'object' && row !== null && !Array.isArray(row)) return row as Record<string, unknown>
-  } catch {
-    throw inputError('bad-json', `not JSON: ${where}`)
-  }
+  const row = parseJson(line)
+  if (typeof row === 'object' && row !== null && !Array.isArray(row)) return row as Record<string, unknown>
   throw inputError('bad-json', `not a JSON object: ${where}`)
 }
 

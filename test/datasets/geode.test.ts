@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { overlapObjects } from '../../src/datasets/geode.ts'
 import { openDataset } from '../../src/datasets/open.ts'
 import { shared } from '../shared.ts'
-import { lay, temporaryFolder } from './fixtures.ts'
+import { lay, makeZip, temporaryFolder } from './fixtures.ts'
 
 const data = lay(temporaryFolder(), {
   'geode/index.csv': [
@@ -45,6 +47,32 @@ describe('GeoDE', () => {
       ['tree'],
       ['stove'],
     ])
+  })
+
+  it('has the objects that overlap with Dollar Street, and is the same from its zip', async () => {
+    const overlap = await openDataset({ name: 'geode/overlap', data })
+    expect(overlap.items.map(item => item.label)).toEqual(['stove', 'hand_soap', 'stove'])
+    const names = [
+      'index.csv',
+      'images/Africa/Kenya/k_stove_1.jpg',
+      'images/Europe/Spain/s_hand_soap_2.jpg',
+      'images/Europe/Spain/s_tree_3.jpg',
+    ]
+    const members = names.map(name => ({
+      name: `geode/${name}`,
+      content: readFileSync(join(data, 'geode', name)),
+      deflate: true,
+    }))
+    const zip = lay(temporaryFolder(), { 'geode.zip': makeZip(members) })
+    expect((await openDataset({ name: 'geode', data: zip })).hash).toBe(
+      (await openDataset({ name: 'geode', data })).hash,
+    )
+  })
+
+  it.skipIf(!shared)('counts 6,284 overlapping rows in the shared metadata', async () => {
+    const { items } = await openDataset({ name: join(shared!, 'data/geode/metadata_test_1k.csv') })
+    const objects = new Set(overlapObjects)
+    expect(items.filter(item => objects.has(item.label.replaceAll('_', ' ')))).toHaveLength(6284)
   })
 
   it.skipIf(!shared)('resolves the 34 objects of the shared metadata to exactly its 1k_index sets', async () => {

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+
+import type * as Countries from 'i18n-iso-countries'
+
+const require = createRequire(import.meta.url)
+let loaded: { countries: typeof Countries; names: Map<string, string> } | undefined
+
+/** Case, accents, underscores, a leading article and typographic apostrophes do not tell countries apart. */
+const plain = (name: string): string =>
+  name
+    .normalize('NFD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .replaceAll('_', ' ')
+    .replaceAll('’', "'")
+    .replaceAll('&', 'and')
+    .replace(/^the /, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+
+/** Names in all of the library's languages, English first, then a few that it lacks. */
+function load(): NonNullable<typeof loaded> {
+  const countries = require('i18n-iso-countries') as typeof Countries
+  const names = new Map<string, string>()
+  const languages = ['en', ...countries.getSupportedLanguages().filter(language => language !== 'en')]
+  for (const language of languages) {
+    const data = require(`i18n-iso-countries/langs/${language}.json`) as {
+      countries: Record<string, string | string[]>
+    }
+    for (const [code, known] of Object.entries(data.countries)) {
+      for (const name of [known].flat().map(plain)) if (!names.has(name)) names.set(name, code)
+    }
+  }
+  const aliases = readFileSync(new URL('./labels/country-aliases.json', import.meta.url), 'utf8')
+  for (const [name, code] of Object.entries(JSON.parse(aliases) as Record<string, string>)) names.set(name, code)
+  return { countries, names }
+}
+
+/** ISO 3166-1 alpha-2 code of a country given by name (in many languages) or by any ISO code; undefined for others. */
+export function countryCode(place: string): string | undefined {
+  loaded ??= load()
+  const { countries, names } = loaded
+  const code = place.trim().toUpperCase()
+  if (/^[A-Z]{2}$/.test(code) && code in countries.getAlpha2Codes()) return code
+  if (/^[A-Z]{3}$/.test(code) && code in countries.getAlpha3Codes()) return countries.alpha3ToAlpha2(code)
+  if (/^\d{1,3}$/.test(code)) return countries.numericToAlpha2(code.padStart(3, '0'))
+  return names.get(plain(place))
+}

@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { inputError, nearest } from '../errors.ts'
+import { sha256, type Draft } from './build.ts'
+import { countryCode } from './countries.ts'
+import type { Item, Places } from './dataset.ts'
+import { isListRecord, parseJson } from './json.ts'
+import { readTable, text } from './tables.ts'
+
+/** Which country belongs to which region, countries by any name or code. */
+export interface RegionScheme {
+  name: string
+  source?: string
+  regions: Readonly<Record<string, readonly string[]>>
+}
+
+type Shipped = Readonly<Record<string, Omit<RegionScheme, 'name'>>>
+
+const shipped = JSON.parse(readFileSync(new URL('./labels/regions.json', import.meta.url), 'utf8')) as Shipped
+
+/** Names of the schemes that come with geogap; their content never changes under one name. */
+export const regionSchemes: readonly string[] = Object.keys(shipped)
+
+/** A shipped scheme by name, or one from a file: `{"regions": {"North": ["KE", …]}}`, or a table of `country, region`. */
+export async function regionScheme(nameOrFile: string): Promise<RegionScheme> {
+  const known = shipped[nameOrFile]
+  if (known) return { name: nameOrFile, ...known }
+  const kind = extname(nameOrFile).toLowerCase()
+  if (kind === '.json') return readScheme(nameOrFile)
+  if (kind === '.csv' || kind === '.tsv') return tableScheme(nameOrFile)
+  const close = nearest(nameOrFile, regionSchemes).join(', ')
+  throw inputError(
+    'unknown-region-scheme',
+    `unknown region scheme: ${nameOrFile}; known: ${close}, or a .json, .csv or .tsv file`,
+  )
+}
+
+async function readScheme(file: string): Promise<RegionScheme> {
+  const content = await readFile(file, 'utf8').catch(() => {
+    throw inputError('missing-file', `missing file: ${file}`)
+  })
+  const scheme = parseScheme(content)
+  if (!scheme)
+    throw inputError('bad-regions', `not a region scheme: ${file}; expected {"regions": {"region": ["country", …]}}`)
+  return { name: scheme.name ?? file, regions: scheme.regions }
+}
+
+function parseScheme(content: string): { name?: string; regions: RegionScheme['regions'] } | undefined {
+  const parsed = parseJson(content) as Partial<RegionScheme> | null | undefined
+  return isListRecord(parsed?.regions) ? (parsed as RegionScheme) : undefined
+}
+
+async function tableScheme(file: string): Promise<RegionScheme> {
+  const { columns, rows } = await readTable(file)
+  const lacking = ['country', 'region'].find(column => !columns.includes(column))
+  if (lacking) throw inputError('unknown-column', `no column ${lacking} in ${file}; columns: ${columns.join(', ')}`)
+  const regions: Record<string, string[]> = {}
+  for (const row of rows) {
+    const [country, region] = [text(row['country']), text(row['region'])]
+    if (country !== null && region !== null) (regions[region] ??= []).push(country)
+  }
+  return { name: file, regions }
+}
+
+/** A function from a place to its region: the place is taken as a country, else literally as the scheme writes it. */
+export function regionFinder({ regions }: RegionScheme): (place: string) => string | undefined {
+  const byPlace = new Map<string, string>()
+  for (const [region, countries] of Object.entries(regions)) {
+    for (const country of countries) {
+      const key = placeKey(country)
+      const other = byPlace.get(key)
+      if (other !== undefined && other !== region) {
+        throw inputError('bad-regions', `country in two regions: ${country} is in ${other} and ${region}`)
+      }
+      byPlace.set(key, region)
+    }
+  }
+  return place => byPlace.get(placeKey(place))
+}
+
+const placeKey = (place: string): string => countryCode(place) ?? place.trim().toLowerCase()
+
+/** Sets the column `region` from `country` by a scheme; places that it does not know get no region and are counted. */
+export function applyRegions(draft: Draft, scheme: RegionScheme): Draft & { places: Places } {
+  const find = regionFinder(scheme)
+  const known = new Map<string, string | null>()
+  const unmatched = new Map<string, number>()
+  const items = draft.items.map((item): Item => {
+    const place = String(item.groups['country'] ?? '')
+    const region = known.get(place) ?? find(place) ?? null
+    known.set(place, region)
+    if (region === null) unmatched.set(place, (unmatched.get(place) ?? 0) + 1)
+    return { ...item, groups: { ...item.groups, region } }
+  })
+  const columns = draft.columns && (draft.columns.includes('region') ? draft.columns : ['region', ...draft.columns])
+  return {
+    ...draft,
+    items,
+    ...(columns && { columns }),
+    places: {
+      scheme: scheme.name,
+      hash: sha256(JSON.stringify(scheme.regions)),
+      unmatched: [...unmatched].map(([place, count]) => ({ place, count })).sort((a, b) => b.count - a.count),
+    },
+  }
+}
