@@ -1,0 +1,92 @@
+import { inputError } from '../errors.ts'
+import { linear } from '../graph/blocks/linear.ts'
+import { createGraph, input, output, type Tensor, type Weights, weights } from '../graph/graph.ts'
+import { encode } from '../graph/onnx.ts'
+import { createSession } from '../inference/session.ts'
+import { type NamedTensor, readSafetensors, readTensor, writeSafetensors } from '../models/safetensors.ts'
+
+/** What the classifier sees: one row of `width` values per image, one after the other. */
+export interface Features {
+  width: number
+  data: Float32Array
+}
+
+/** A linear classifier: weight [classes, width] and bias [classes]. */
+export interface Head {
+  classes: number
+  width: number
+  weight: Float32Array
+  bias: Float32Array
+}
+
+/** features [n, width] to logits [n, classes]. */
+export const classify = (w: Weights, features: Tensor, head: Head): Tensor =>
+  linear(w.at('head'), features, head.classes)
+
+export const headTensors = ({ classes, width, weight, bias }: Head, prefix = 'head'): NamedTensor[] => [
+  { name: `${prefix}.weight`, shape: [classes, width], data: weight },
+  { name: `${prefix}.bias`, shape: [classes], data: bias },
+]
+
+/** The number of rows. Throws GeogapError `bad-features` for features that do not fit the head. */
+export function rowsOf({ width, data }: Features, head: Head): number {
+  if (width !== head.width)
+    throw inputError('bad-features', `features of width ${width}, a head of width ${head.width}`)
+  if (data.length === 0 || data.length % width !== 0)
+    throw inputError('bad-features', `${data.length} values are not one or more rows of width ${width}`)
+  return data.length / width
+}
+
+/** Logits [rows, classes] of a head, in blocks of rows from first to last. Errors: bad-features. */
+export async function* applyHead(
+  features: Features,
+  head: Head,
+  block = 4096,
+): AsyncGenerator<{ start: number; rows: number; logits: Float32Array }> {
+  const count = rowsOf(features, head)
+  const { Tensor: Value } = await import('onnxruntime-node')
+  const graph = createGraph()
+  output('logits', classify(weights(graph), input(graph, 'features', 'float32', ['n', head.width]), head))
+  const values = new Map(headTensors(head).map(({ name, data }) => [name, bytesOf(data)]))
+  const session = await createSession(
+    encode(graph, { bind: name => ({ dtype: 'float32', values: values.get(name)! }) }),
+  )
+  try {
+    for (let start = 0; start < count; start += block) {
+      const rows = Math.min(block, count - start)
+      const part = features.data.subarray(start * head.width, (start + rows) * head.width)
+      const { logits } = await session.run({ features: new Value('float32', part, [rows, head.width]) })
+      yield { start, rows, logits: logits!.data as Float32Array }
+    }
+  } finally {
+    await session.release()
+  }
+}
+
+const bytesOf = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+
+/** Writes a head as `<prefix>.weight` and `<prefix>.bias`, whole or not at all. */
+export const saveHead = (file: string, head: Head, prefix = 'head'): Promise<void> =>
+  writeSafetensors(file, headTensors(head, prefix))
+
+/**
+ * The classifier called `prefix` of a safetensors file, be it of a head alone or of a whole model.
+ * @throws GeogapError `no-head` when the file has none of that name.
+ */
+export async function loadHead(file: string, prefix = 'head'): Promise<Head> {
+  const { tensors } = await readSafetensors(file)
+  const [weight, bias] = [tensors.get(`${prefix}.weight`), tensors.get(`${prefix}.bias`)]
+  const [classes, width, ...more] = weight?.shape ?? []
+  if (
+    !weight ||
+    !bias ||
+    classes === undefined ||
+    width === undefined ||
+    more.length > 0 ||
+    bias.shape[0] !== classes
+  ) {
+    throw inputError('no-head', `no classifier ${prefix}.weight [classes, width] with ${prefix}.bias in ${file}`)
+  }
+  const [w, b] = [await readTensor(weight), await readTensor(bias)]
+  return { classes, width, weight: Float32Array.from(w, Number), bias: Float32Array.from(b, Number) }
+}

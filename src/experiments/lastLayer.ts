@@ -1,0 +1,101 @@
+/*
+ * Last-layer retraining (section 6.3, appendix G): the features are computed once, the classifier alone is trained on them,
+ * starting from the pretrained one. For a seed the result is the same to the last bit on one machine.
+ */
+import { inputError } from '../errors.ts'
+import { crossEntropies } from '../graph/blocks/loss.ts'
+import { input } from '../graph/graph.ts'
+import { adam } from '../graph/optimizers.ts'
+import { permutation, random } from '../random.ts'
+import { type Feeds } from '../training/buffers.ts'
+import { type Objective } from '../training/step.ts'
+import { createTrainer } from '../training/trainer.ts'
+import { classify, type Features, type Head, headTensors, rowsOf } from './head.ts'
+
+export interface RetrainOptions {
+  features: Features
+  /** The class of every row of `features`, 0 … classes - 1. */
+  labels: ArrayLike<number>
+  /** The head to start from; not changed. */
+  head: Head
+  seed: number
+  /** Passes over the data, 5 as in the paper. */
+  epochs?: number
+  /** Rows per step, 32 as in the paper; the last step of an epoch takes what is left. */
+  batch?: number
+  /** Adam's learning rate, 1e-5 as in the paper. */
+  rate?: number
+  /** Share of the rows to train on, drawn by the seed; a smaller share's rows are among a larger one's. */
+  fraction?: number
+}
+
+export interface Retrained {
+  head: Head
+  /** Mean loss of each epoch. */
+  losses: number[]
+  /** Rows trained on. */
+  images: number
+}
+
+/**
+ * Trains a copy of `head` with Adam on cross-entropy.
+ * @throws GeogapError `bad-features`, `bad-labels`, `bad-fraction`; `bad-loss` when a loss is not a finite number.
+ */
+export async function retrainHead(options: RetrainOptions): Promise<Retrained> {
+  const { head, seed, epochs = 5, batch = 32, rate = 1e-5 } = options
+  const chosen = chosenRows(options)
+  const shuffling = random(seed, 'order')
+  const parameters = headTensors(head)
+  const trainer = await createTrainer({ objective: objectiveOf(head), optimizer: adam({ rate }), parameters })
+  try {
+    const losses: number[] = []
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      const order = permutation(chosen.length, shuffling).map(i => chosen[i]!)
+      let total = 0
+      for (let at = 0; at < order.length; at += batch) {
+        const picked = order.subarray(at, at + batch)
+        total += (await trainer.step(await feedsOf(options, picked))) * picked.length
+      }
+      losses.push(total / order.length)
+    }
+    const [weight, bias] = trainer.parameters()
+    return { head: { ...head, weight: weight!.data, bias: bias!.data }, losses, images: chosen.length }
+  } finally {
+    await trainer.release()
+  }
+}
+
+function chosenRows({ features, labels, head, seed, fraction = 1 }: RetrainOptions): Int32Array {
+  const rows = rowsOf(features, head)
+  if (labels.length !== rows) throw inputError('bad-labels', `${labels.length} labels for ${rows} rows of features`)
+  for (let i = 0; i < rows; i++) {
+    const label = labels[i]!
+    if (!Number.isInteger(label) || label < 0 || label >= head.classes)
+      throw inputError('bad-labels', `label ${label} of row ${i} is not a class of 0 … ${head.classes - 1}`)
+  }
+  const count = Math.round(fraction * rows)
+  if (!(count >= 1 && count <= rows))
+    throw inputError('bad-fraction', `fraction ${fraction} of ${rows} rows is not between 1 and ${rows} rows`)
+  return permutation(rows, random(seed, 'fraction')).subarray(0, count)
+}
+
+const objectiveOf =
+  (head: Head): Objective =>
+  (graph, w) =>
+    crossEntropies(
+      classify(w, input(graph, 'features', 'float32', ['n', head.width]), head),
+      input(graph, 'labels', 'int64', ['n']),
+    )
+
+/** Copies of the picked rows. */
+async function feedsOf({ features, labels }: RetrainOptions, picked: Int32Array): Promise<Feeds> {
+  const { Tensor: Value } = await import('onnxruntime-node')
+  const { width, data } = features
+  const rows = new Float32Array(picked.length * width)
+  for (const [i, row] of picked.entries()) rows.set(data.subarray(row * width, (row + 1) * width), i * width)
+  const classes = BigInt64Array.from({ length: picked.length }, (_, i) => BigInt(labels[picked[i]!]!))
+  return {
+    features: new Value('float32', rows, [picked.length, width]),
+    labels: new Value('int64', classes, [picked.length]),
+  }
+}

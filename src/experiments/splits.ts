@@ -1,0 +1,97 @@
+/*
+ * Training and test images of any data set whose items say their household and region. Dollar Street's own variants do the
+ * same (`dollarstreet/household`, `…/published`, `…/household-balanced`); these are for the others and for made-up ones.
+ */
+import { type Item } from '../datasets/dataset.ts'
+import { balanceRegions, sharedHouseholds, splitByHousehold } from '../datasets/splits.ts'
+import { inputError, unknownName } from '../errors.ts'
+
+export const splitProtocols = ['household', 'published', 'household-balanced'] as const
+export type SplitProtocol = (typeof splitProtocols)[number]
+
+export interface Split {
+  train: Item[]
+  test: Item[]
+  /** What a reader of the result must know: shared households, images without one. */
+  notes: string[]
+}
+
+export interface SplitOptions {
+  protocol?: SplitProtocol
+  /** Least share of the images that are for testing, 0.2; not for `published`. */
+  testShare?: number
+  seed?: number
+}
+
+const text = (item: Item, column: string): string => {
+  const value = item.groups[column] ?? null
+  return value === null ? '' : String(value)
+}
+
+/** An image whose household nobody knows is a household of its own. */
+const housed = (item: Item) => ({
+  item,
+  household: text(item, 'household') || `image ${item.id}`,
+  region: text(item, 'region'),
+})
+
+/**
+ * Splits items into training and test parts. `household` (the default): no household is in both; `household-balanced`:
+ * besides, each part has about as many images of every region, by leaving households out; `published`: by the group
+ * column `split` (`train` or `test`), with a note that counts the households in both.
+ * @throws GeogapError `unknown-split`, `bad-split` (a part is empty, no split column, no test share), `empty-region`.
+ */
+export function splitItems(items: readonly Item[], options: SplitOptions = {}): Split {
+  const { protocol = 'household', testShare = 0.2, seed = 1 } = options
+  if (!splitProtocols.includes(protocol)) throw unknownName('split', protocol, splitProtocols)
+  if (!(testShare > 0 && testShare < 1)) throw inputError('bad-split', `test share ${testShare} is not between 0 and 1`)
+  const rows = items.map(housed)
+  const parts = protocol === 'published' ? published(rows) : splitByHousehold(rows, testShare, seed)
+  const { train, test } =
+    protocol === 'household-balanced'
+      ? { train: balanced(parts.train, 'training', seed), test: balanced(parts.test, 'test', seed) }
+      : parts
+  for (const [name, part] of Object.entries({ training: train, test }))
+    if (part.length === 0) throw inputError('bad-split', `the ${name} part of the ${protocol} split is empty`)
+  return { train: train.map(row => row.item), test: test.map(row => row.item), notes: notesOn(train, test) }
+}
+
+type Row = ReturnType<typeof housed>
+
+function published(rows: readonly Row[]): { train: Row[]; test: Row[] } {
+  const of = (part: string): Row[] => rows.filter(({ item }) => text(item, 'split') === part)
+  const [train, test] = [of('train'), of('test')]
+  if (train.length + test.length < rows.length) {
+    const other = rows.find(({ item }) => !['train', 'test'].includes(text(item, 'split')))!.item
+    throw inputError('bad-split', `image ${other.id} has split ${text(other, 'split') || 'none'}, not train or test`)
+  }
+  return { train, test }
+}
+
+function balanced(rows: readonly Row[], part: string, seed: number): Row[] {
+  const homeless = rows.find(({ region }) => region === '')
+  if (homeless) throw inputError('empty-region', `image ${homeless.item.id} of the ${part} part has no region`)
+  return rows.length === 0 ? [] : balanceRegions(rows, seed)
+}
+
+function notesOn(train: readonly Row[], test: readonly Row[]): string[] {
+  const shared = sharedHouseholds(train, test)
+  const unknown = [...train, ...test].filter(({ item }) => text(item, 'household') === '').length
+  return [
+    ...(shared > 0 ? [`${shared} households have images in both the training and the test part`] : []),
+    ...(unknown > 0 ? [`${unknown} images have no household; each counts as its own`] : []),
+  ]
+}
+
+/**
+ * Checks that every class trained on can be tested.
+ * @throws GeogapError `class-not-evaluated` naming the classes that the evaluation lacks.
+ */
+export function requireEvaluated(train: readonly Item[], test: readonly Item[]): void {
+  const tested = new Set(test.map(({ label }) => label))
+  const lacking = [...new Set(train.map(({ label }) => label))].filter(label => !tested.has(label))
+  if (lacking.length === 0) return
+  const more = lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''
+  const names = `${lacking.slice(0, 5).join(', ')}${more}`
+  throw inputError('class-not-evaluated', `classes in the training data that the evaluation lacks: ${names}`)
+}

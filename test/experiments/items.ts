@@ -1,0 +1,12 @@
+import { type GroupValue, type Item } from '../../src/datasets/dataset.ts'
+
+/** An item of a made-up data set, by its groups. */
+export function made(id: string, label: string, groups: Record<string, GroupValue>): Item {
+  return { id, label, labels: [0], image: { kind: 'file', file: `${id}.jpg` }, groups }
+}
+
+/** `count` households of `images` images each in a region. */
+export const households = (region: string, count: number, images: number): Item[] =>
+  Array.from({ length: count * images }, (_, i) =>
+    made(`${region}-${i}`, i % 2 === 0 ? 'stove' : 'spoon', { region, household: `${region}:${i % count}` }),
+  )

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest'
+import { type Item } from '../../src/datasets/dataset.ts'
+import { requireEvaluated, splitItems, type SplitProtocol } from '../../src/experiments/splits.ts'
+import { households, made } from './items.ts'
+
+const items = [...households('Africa', 20, 4), ...households('Europe', 40, 4), ...households('Asia', 60, 4)]
+const householdsOf = (part: readonly Item[]) => new Set(part.map(item => item.groups.household))
+const countOf = (part: readonly Item[], region: string) => part.filter(item => item.groups.region === region).length
+
+describe('splits', () => {
+  it('share no household and hold the wanted share by default', () => {
+    const { train, test, notes } = splitItems(items, { seed: 3 })
+    expect(train.length + test.length).toBe(items.length)
+    expect([...householdsOf(test)].filter(household => householdsOf(train).has(household))).toEqual([])
+    expect(test.length / items.length).toBeGreaterThanOrEqual(0.2)
+    expect(test.length / items.length).toBeLessThan(0.2 + 4 / items.length + 1e-9)
+    expect(notes).toEqual([])
+  })
+
+  it('depend on the seed and on nothing else', () => {
+    const ids = (seed: number, rows = items) => new Set(splitItems(rows, { seed }).test.map(item => item.id))
+    expect(ids(1, items.toReversed())).toEqual(ids(1))
+    expect(ids(2)).not.toEqual(ids(1))
+  })
+
+  it('balance regions in both parts', () => {
+    const { train, test } = splitItems(items, { protocol: 'household-balanced' })
+    for (const part of [train, test]) {
+      const counts = ['Africa', 'Europe', 'Asia'].map(region => countOf(part, region))
+      expect(Math.max(...counts) - Math.min(...counts)).toBeLessThan(4)
+      expect(Math.min(...counts)).toBeGreaterThan(0)
+    }
+    expect([...householdsOf(test)].some(household => householdsOf(train).has(household))).toBe(false)
+  })
+
+  it('as published count the shared households', () => {
+    const rows = [
+      made('a', 'stove', { household: 'x', split: 'train' }),
+      made('b', 'stove', { household: 'x', split: 'test' }),
+      made('c', 'stove', { household: 'y', split: 'test' }),
+    ]
+    const { train, test, notes } = splitItems(rows, { protocol: 'published' })
+    expect(train.map(item => item.id)).toEqual(['a'])
+    expect(test.map(item => item.id)).toEqual(['b', 'c'])
+    expect(notes).toEqual(['1 households have images in both the training and the test part'])
+  })
+
+  it('take an image without a household as its own and say so', () => {
+    const rows = Array.from({ length: 10 }, (_, i) => made(`${i}`, 'stove', { household: null }))
+    const { test, notes } = splitItems(rows)
+    expect(test.length).toBe(2)
+    expect(notes).toEqual(['10 images have no household; each counts as its own'])
+  })
+
+  it('refuse what cannot be split', () => {
+    const published = { protocol: 'published' as const }
+    expect(() => splitItems(items, published)).toThrow('image Africa-0 has split none, not train or test')
+    expect(() => splitItems([made('a', 's', { split: 'train' })], published)).toThrow('the test part of the published')
+    expect(() => splitItems(items, { testShare: 1 })).toThrow('test share 1 is not between 0 and 1')
+    expect(() => splitItems(items, { protocol: 'pubished' as SplitProtocol })).toThrow(
+      'unknown split: pubished; nearest: published',
+    )
+    const balanced = { protocol: 'household-balanced' as const }
+    expect(() => splitItems([made('a', 's', {}), made('b', 's', {})], balanced)).toThrow(/has no region/)
+  })
+})
+
+describe('requireEvaluated', () => {
+  it('names the classes that the evaluation lacks', () => {
+    const rows = ['stove', 'spoon', 'bed'].map(label => made(label, label, {}))
+    expect(() => requireEvaluated(rows.slice(0, 2), rows)).not.toThrow()
+    expect(() => requireEvaluated(rows, rows.slice(0, 1))).toThrow('that the evaluation lacks: spoon, bed')
+  })
+})
