@@ -313,6 +313,24 @@ describe('many processes', () => {
     await expectOnly(digest(large, 'sha256'))
   })
 
+  it('go on where a killed one stopped', async () => {
+    hub.faults = n => (n === 0 ? { stallAfter: 1_000_000 } : undefined)
+    const env = { ...process.env, NODE_OPTIONS: '', HF_HOME: home, HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: '' }
+    const args = ['--import', import.meta.resolve('tsx'), child, repo, weights.file]
+    const killed = execFile(process.execPath, args, { env })
+    const left = async (): Promise<number> => {
+      const names = await readdir(cache('blobs')).catch(() => [])
+      return names[0] === undefined ? 0 : (await stat(cache('blobs', names[0]))).size
+    }
+    while ((await left()) < 1_000_000) await new Promise(done => setTimeout(done, 20))
+    const ended = new Promise(done => killed.once('exit', done))
+    killed.kill('SIGKILL')
+    await ended
+    expect(await sha256((await get(weights.file)).path)).toBe(weights.etag)
+    expect(hub.bodies().map(({ range }) => range)).toEqual([undefined, 'bytes=1000000-'])
+    await expectOnly(weights.etag)
+  })
+
   it('download once when 8 calls of one process ask at once', async () => {
     const results = await Promise.all(Array.from({ length: 8 }, () => get(weights.file)))
     expect(hub.bodies()).toHaveLength(1)
