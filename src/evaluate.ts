@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { type Dataset } from './datasets/dataset.ts'
 import { type DatasetSpec, openDataset } from './datasets/open.ts'
-import { inputError } from './errors.ts'
+import { GeogapError, inputError } from './errors.ts'
 import { multiplyAdds } from './graph/cost.ts'
 import { ModelFailure, runShards } from './inference/pool.ts'
 import { resolveModel } from './models/catalog.ts'
@@ -36,6 +36,8 @@ export interface EvaluateOptions {
   out?: string
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
+  /** Bytes of a model's weights that are here, of how many. */
+  onDownload?: (model: string, done: number, total: number | undefined) => void
 }
 
 export interface Progress {
@@ -69,7 +71,20 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   })
   const failures: Failure[] = []
   const models: Prepared[] = []
-  for (const spec of specs) models.push(await prepareModel(spec))
+  for (const spec of specs) {
+    const prepared = await prepareModel(spec, options)
+    if (!(prepared instanceof GeogapError)) models.push(prepared)
+    else
+      failures.push(
+        ...datasets.map(({ name }) => ({
+          model: spec.name,
+          dataset: name,
+          code: prepared.code,
+          message: prepared.message,
+        })),
+      )
+    if (prepared instanceof GeogapError && specs.length === 1) throw prepared
+  }
   for (const dataset of datasets) {
     await recordDataset(out, dataset)
     failures.push(...(await evaluateOn(dataset, models, options, out)))
@@ -106,12 +121,15 @@ function checkClasses(spec: ModelSpec, dataset: Dataset): void {
   throw inputError('other-classes', `${spec.name} has ${model}, ${dataset.name} is labelled with ${data}`)
 }
 
-async function prepareModel(spec: ModelSpec): Promise<Prepared> {
-  const readied = await readyModel(spec)
-  return {
-    ...readied,
-    spec,
-    multiplyAdds: multiplyAdds(classifierGraph(readied.model, stepsFor(spec.recipe, 'native', undefined))),
+/** The model with its weights on this machine, or why they cannot be had. */
+async function prepareModel(spec: ModelSpec, { onDownload }: EvaluateOptions): Promise<Prepared | GeogapError> {
+  try {
+    const readied = await readyModel(spec, (done, total) => onDownload?.(spec.name, done, total))
+    const graph = classifierGraph(readied.model, stepsFor(spec.recipe, 'native', undefined))
+    return { ...readied, spec, multiplyAdds: multiplyAdds(graph) }
+  } catch (error) {
+    if (error instanceof GeogapError && (error.kind === 'network' || error.kind === 'weights')) return error
+    throw error
   }
 }
 

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { extname } from 'node:path'
+import { basename, extname } from 'node:path'
 import { inputError, unknownName } from '../errors.ts'
 import { benchmarks, findBenchmark, readBenchmark } from './benchmarks.ts'
 import { finish, type Adjust, type Draft } from './build.ts'
@@ -35,9 +35,13 @@ export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
   const scheme = spec.regions === undefined ? undefined : await regionScheme(spec.regions)
   const draft = found
     ? await readBenchmark(found.benchmark, found.variant, spec.data ?? 'data', spec.labels)
-    : await readPath(spec)
+    : named(await readPath(spec), spec.name)
   return finish(scheme ? applyRegions(draft, scheme) : draft, spec)
 }
+
+/** A data set given by its path is called by its file's name. */
+const named = (draft: Draft, path: string): Draft =>
+  draft.name === path ? { ...draft, name: basename(path, extname(path)) } : draft
 
 async function readPath(spec: DatasetSpec): Promise<Draft> {
   const path = spec.name

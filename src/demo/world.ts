@@ -45,13 +45,12 @@ export function standardPictures(count: number, seed: number, purpose: string): 
   })
 }
 
-/** Line drawings of the standard benchmark's forms. */
+/** Pale pencil drawings of the standard benchmark's forms on white paper. */
 export function sketches(count: number, seed: number): Picture[] {
   return Array.from({ length: count }, (_, i) => {
     const draw = random(seed, `sketch ${i}`)
     const label = objectNames[i % objectNames.length]!
-    const tone = `hsl(0 0% ${Math.round(20 + 50 * draw())}%)`
-    const ink = { main: '#fff', second: tone, dark: '#222' }
+    const ink = inkOf(draw, 25)
     const form = drawn([0.92, 0.05, 0.03], draw)
     return {
       id: `sketch-${i}`,
@@ -87,10 +86,15 @@ function drawn(shares: readonly [number, number, number], draw: Random): 0 | 1 |
   return u < shares[0] ? 0 : u < shares[0] + shares[1] ? 1 : 2
 }
 
-function inkOf(draw: Random): Ink {
+/** Colours of a household's things; `fade` points of lightness make them pencil strokes. */
+function inkOf(draw: Random, fade = 0): Ink {
   const hue = Math.round(360 * draw())
   const other = (hue + 60 + Math.round(240 * draw())) % 360
-  return { main: `hsl(${hue} 55% 55%)`, second: `hsl(${other} 60% 45%)`, dark: `hsl(${hue} 30% 22%)` }
+  return {
+    main: `hsl(${hue} ${55 - fade}% ${55 + fade}%)`,
+    second: `hsl(${other} ${60 - fade}% ${45 + fade}%)`,
+    dark: `hsl(${hue} 30% ${22 + fade}%)`,
+  }
 }
 
 interface Look {

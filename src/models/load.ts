@@ -8,7 +8,7 @@ import { normalizeGraph } from '../preprocessing/toGraph.ts'
 import { splitSteps, type Step } from '../preprocessing/steps.ts'
 import { architecture } from './architectures.ts'
 import { bindWeights } from './bind.ts'
-import { readSafetensors } from './safetensors.ts'
+import { readWeights } from './readWeights.ts'
 import { type ReadyModel } from './spec.ts'
 
 /**
@@ -39,7 +39,7 @@ export async function loadModel(
   options: Omit<SessionOptions, 'folder'> = {},
 ): Promise<InferenceSession> {
   const graph = classifierGraph(model, steps, await classEmbeddings(model, options))
-  const files = await Promise.all(model.files.map(file => readSafetensors(file)))
+  const files = await Promise.all(model.files.map(file => readWeights(file)))
   const { folder, bind } = await bindWeights(graph, files, architecture(model.architecture).names)
   return createSession(encode(graph, { outputs: wanted, bind }), { folder, ...options })
 }

@@ -3,7 +3,10 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { imagenetNames } from '../datasets/imagenet.ts'
 import { GeogapError } from '../errors.ts'
+import { downloadUrl } from './download.ts'
+import { hubFile } from './hub.ts'
 import { shown } from './tensors.ts'
+import { type Progress } from './transfer/transfer.ts'
 import { type ModelSpec, type ReadyModel } from './spec.ts'
 
 export interface Readied {
@@ -15,8 +18,8 @@ export interface Readied {
 }
 
 /** Puts a model's weights on this machine and hashes them. */
-export async function readyModel(spec: ModelSpec): Promise<Readied> {
-  const files = await weightFiles(spec)
+export async function readyModel(spec: ModelSpec, progress?: Progress): Promise<Readied> {
+  const files = await weightFiles(spec, progress)
   const hashes: string[] = []
   let bytes = 0
   for (const file of files) {
@@ -29,9 +32,16 @@ export async function readyModel(spec: ModelSpec): Promise<Readied> {
   return { model: { name: spec.name, architecture: spec.architecture, classes, files }, hashes, bytes }
 }
 
-function weightFiles({ name, weights }: ModelSpec): Promise<readonly string[]> {
-  if (weights.from === 'files') return Promise.resolve(weights.files)
-  throw new GeogapError('weights', 'no-weights', `no weights for ${name}: give them with --weights FILE`)
+/** The weight files on this machine, downloaded into the hub cache where they are not there yet. */
+async function weightFiles({ weights }: ModelSpec, progress?: Progress): Promise<readonly string[]> {
+  if (weights.from === 'files') return weights.files
+  const options = progress ? { progress } : {}
+  if (weights.from === 'url') {
+    const { url, sha256 } = weights
+    return [(await downloadUrl(url, { ...options, ...(sha256 === undefined ? {} : { sha256 }) })).path]
+  }
+  const { repo, file, revision } = weights
+  return [(await hubFile({ repo, file, ...(revision === undefined ? {} : { revision }) }, options)).path]
 }
 
 async function fileHash(file: string): Promise<string> {
