@@ -13,6 +13,15 @@ export interface Download {
   then?: 'gunzip'
 }
 
+/** What the authors state about a variant; null where they state nothing. */
+export interface Expected {
+  images: number | null
+  classes: number
+  /** Images of every class, where all have equally many. */
+  perClass?: number
+  regions?: number
+}
+
 export interface ReadOptions {
   variant: string
   labels?: LabelsOption
@@ -25,8 +34,7 @@ export interface Benchmark {
   kind: 'standard' | 'geographic'
   terms: string
   source: string
-  /** What the authors state; null where the variants differ. */
-  expected: { images: number | null; classes: number; regions?: number }
+  expected: (variant: string) => Expected
   /** Named readings or parts of it, the default first; asked for as `name/variant`. */
   variants: readonly string[]
   /** How to get the files, and where to put them. */

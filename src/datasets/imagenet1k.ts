@@ -24,7 +24,7 @@ export const imagenet1k: Benchmark = {
   kind: 'standard',
   terms: 'research and education only; terms are accepted on the source page',
   source: 'https://image-net.org/challenges/LSVRC/2012/',
-  expected: { images: 50_000, classes: 1000 },
+  expected: () => ({ images: 50_000, classes: 1000, perClass: 50 }),
   variants: ['val'],
   get:
     'accept the terms on the source page, then put the validation images into imagenet/val/<wnid>/, or ILSVRC2012_img_val.tar ' +

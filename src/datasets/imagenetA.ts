@@ -10,7 +10,7 @@ export const imagenetA: Benchmark = {
   kind: 'standard',
   terms: 'MIT (code and list); images belong to their photographers',
   source: 'https://github.com/hendrycks/natural-adv-examples',
-  expected: { images: 7500, classes: 200 },
+  expected: () => ({ images: 7500, classes: 200 }),
   variants: ['masked'],
   get: 'imagenet-a.tar from the source page, as imagenet-a.tar or unpacked as imagenet-a/<wnid>/',
   downloads: [{ url: 'https://people.eecs.berkeley.edu/~hendrycks/imagenet-a.tar', file: 'imagenet-a.tar' }],

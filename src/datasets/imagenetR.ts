@@ -10,7 +10,7 @@ export const imagenetR: Benchmark = {
   kind: 'standard',
   terms: 'MIT (code and list); images belong to their makers',
   source: 'https://github.com/hendrycks/imagenet-r',
-  expected: { images: 30_000, classes: 200 },
+  expected: () => ({ images: 30_000, classes: 200 }),
   variants: ['masked'],
   get: 'imagenet-r.tar from the source page, as imagenet-r.tar or unpacked as imagenet-r/<wnid>/',
   downloads: [{ url: 'https://people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar', file: 'imagenet-r.tar' }],

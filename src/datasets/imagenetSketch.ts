@@ -8,7 +8,7 @@ export const imagenetSketch: Benchmark = {
   kind: 'standard',
   terms: 'research use; images belong to their makers',
   source: 'https://github.com/HaohanWang/ImageNet-Sketch',
-  expected: { images: 50_889, classes: 1000 },
+  expected: () => ({ images: 50_889, classes: 1000 }),
   variants: ['all'],
   get: 'ImageNet-Sketch.zip through the link on the source page, as ImageNet-Sketch.zip or unpacked as sketch/<wnid>/',
   downloads: [],

@@ -21,7 +21,7 @@ export const imagenetV2: Benchmark = {
   kind: 'standard',
   terms: 'MIT (code and list); images belong to their photographers',
   source: 'https://github.com/modestyachts/ImageNetV2',
-  expected: { images: 10_000, classes: 1000 },
+  expected: () => ({ images: 10_000, classes: 1000, perClass: 10 }),
   variants: Object.keys(files),
   get: 'imagenetv2-….tar.gz from the source page, gunzipped to .tar or unpacked as imagenetv2-…-format-val/<class index>/',
   downloads: Object.values(files).map(file => ({ url: `${hub}/${file}.tar.gz`, file: `${file}.tar`, then: 'gunzip' })),

@@ -21,7 +21,7 @@ export const objectnet: Benchmark = {
   kind: 'standard',
   terms: 'CC BY 4.0, never for training or tuning; the red border must be removed before use (it is)',
   source: 'https://objectnet.dev/',
-  expected: { images: 18_574, classes: 113 },
+  expected: () => ({ images: 18_574, classes: 113 }),
   variants: ['authors', 'masked'],
   get: 'objectnet-1.0.zip from the source page, unpacked with the password given there, as objectnet-1.0/ with images/ and mappings/',
   downloads: [],

@@ -1,0 +1,108 @@
+import { GeogapError } from '../errors.ts'
+import { decode } from '../preprocessing/decode.ts'
+import type { Expected } from './benchmark.ts'
+import { findBenchmark } from './benchmarks.ts'
+import type { Dataset, Item, Problem } from './dataset.ts'
+import { mapLimited } from './files.ts'
+import { readImage } from './images.ts'
+
+export interface Counted {
+  value: string
+  images: number
+}
+
+/** What is there of a data set, and what is not. */
+export interface DatasetCheck {
+  dataset: string
+  images: number
+  /** Images of each class and of each value of `region` and `country`, largest first. */
+  counts: Record<string, readonly Counted[]>
+  /** Items that accept no class among the choices, so that they cannot be scored. */
+  unmapped: number
+  /** Ids whose file is missing. */
+  missing: readonly string[]
+  /** Files that are there and cannot be read or decoded, with the reason. */
+  unreadable: readonly Problem[]
+  /** Rows of the source that are no items. */
+  problems: readonly Problem[]
+  /** Where the counts differ from what the authors state, in words; empty for a data set without such a statement. */
+  differences: readonly string[]
+}
+
+export interface CheckOptions {
+  /** Decode every image, which takes milliseconds each; else files are looked up only. True by default. */
+  decode?: boolean
+  onProgress?: (done: number, total: number) => void
+}
+
+/** Counts a data set's images by class and place, and finds those that are missing or cannot be decoded. */
+export async function checkDataset(dataset: Dataset, options: CheckOptions = {}): Promise<DatasetCheck> {
+  const counts = countAll(dataset)
+  const there = dataset.items.filter(item => item.bytes !== null)
+  let done = 0
+  const found = await mapLimited(options.decode === false ? [] : there, 4, async item => {
+    const problem = await tryDecode(item)
+    options.onProgress?.(++done, there.length)
+    return problem ?? []
+  })
+  return {
+    dataset: dataset.name,
+    images: dataset.items.length,
+    counts,
+    unmapped: dataset.items.filter(item => item.labels.length === 0).length,
+    missing: dataset.items.filter(item => item.bytes === null).map(item => item.id),
+    unreadable: found.flat(),
+    problems: dataset.problems,
+    differences: differences(dataset, counts),
+  }
+}
+
+async function tryDecode({ id, image }: Item): Promise<Problem | undefined> {
+  try {
+    await decode(await readImage(image))
+    return undefined
+  } catch (error) {
+    if (error instanceof GeogapError) return { id, code: error.code, message: error.message }
+    throw error
+  }
+}
+
+const places = ['region', 'country']
+
+function countAll({ items, columns }: Dataset): Record<string, readonly Counted[]> {
+  const kept = places.filter(column => columns.includes(column))
+  const byPlace = kept.map((column): [string, Counted[]] => [column, count(items, item => item.groups[column] ?? null)])
+  return { class: count(items, item => item.label), ...Object.fromEntries(byPlace) }
+}
+
+function count(items: readonly Item[], value: (item: Item) => string | number | null): Counted[] {
+  const counts = new Map<string, number>()
+  for (const item of items) {
+    const key = String(value(item) ?? '(none)')
+    counts.set(key, (counts.get(key) ?? 0) + 1)
+  }
+  const rows = [...counts].map(([name, images]) => ({ value: name, images }))
+  return rows.sort((a, b) => b.images - a.images || (a.value < b.value ? -1 : 1))
+}
+
+function differences({ name, items }: Dataset, counts: Record<string, readonly Counted[]>): string[] {
+  const found = findBenchmark(name)
+  if (!found) return []
+  const expected = found.benchmark.expected(found.variant)
+  return [
+    ...differing('images', items.length, expected.images),
+    ...differing('classes', counts['class']!.length, expected.classes),
+    ...differing('regions', counts['region']?.length ?? 0, expected.regions ?? null),
+    ...unevenClasses(counts['class']!, expected),
+  ]
+}
+
+const differing = (what: string, found: number, expected: number | null): string[] =>
+  expected === null || found === expected ? [] : [`${found} ${what}, ${expected} expected`]
+
+function unevenClasses(classes: readonly Counted[], { perClass }: Expected): string[] {
+  const uneven = perClass === undefined ? [] : classes.filter(({ images }) => images !== perClass)
+  const shown = uneven.slice(0, 5).map(({ value, images }) => `${value} ${images}`)
+  const more = uneven.length > shown.length ? ', …' : ''
+  return uneven.length === 0 ? [] : [`${uneven.length} classes without ${perClass} images: ${shown.join(', ')}${more}`]
+}
