@@ -3,7 +3,7 @@ import { type Interval } from './intervals.ts'
 import { mean, percentileInterval } from './numbers.ts'
 import { type AccuracyTable, pointsOf, type RateOptions, scale } from './progress.ts'
 import { below, randomFrom } from './random.ts'
-import { fitLine, slopeOf } from './regression.ts'
+import { slopeAndR2 } from './regression.ts'
 
 export interface ModelBootstrapOptions extends RateOptions {
   seed: number
@@ -32,8 +32,8 @@ export function bootstrapRate(
   const { values, draws } = resample(x.length, options, picked => {
     const at = (column: readonly number[]): number[] => Array.from(picked, i => column[i]!)
     const px = at(x)
-    const slopes = columns.map(column => slopeOf(px, at(column)))
-    return [meanOf(slopes), px.length < 3 ? null : fitLine(px, at(pooled)).r2]
+    const slopes = columns.map(column => slopeAndR2(px, at(column)).slope)
+    return [meanOf(slopes), slopeAndR2(px, at(pooled)).r2]
   })
   const [rate, r2] = [column(values, 0), column(values, 1)]
   return {
@@ -63,7 +63,7 @@ export function bootstrapGap(
   const { values, draws } = resample(x.length, options, picked => {
     const at = (values: readonly number[]): number[] => Array.from(picked, i => values[i]!)
     const px = at(x)
-    const slopes = columns.map(values => slopeOf(px, at(values)))
+    const slopes = columns.map(values => slopeAndR2(px, at(values)).slope)
     const rate = meanOf(slopes.slice(0, -1))
     const other = slopes.at(-1) ?? null
     if (rate === null || other === null) return [null, null, null]

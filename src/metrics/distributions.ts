@@ -83,7 +83,7 @@ function betaFraction(a: number, b: number, x: number, y: number): number {
 }
 
 /** I_x(a, b) and 1 - I_x(a, b) for y = 1 - x; the smaller of the two has full relative accuracy. */
-export function betaTails(a: number, b: number, x: number, y: number): readonly [number, number] {
+function betaTails(a: number, b: number, x: number, y: number): readonly [number, number] {
   if (!(x > 0)) return [0, 1]
   if (!(y > 0)) return [1, 0]
   if (x > (a + 1) / (a + b + 2)) {
@@ -163,20 +163,8 @@ export function binomialCdf(k: number, n: number, p: number): number {
   return betaTails(n - k, k + 1, 1 - p, p)[0]
 }
 
-/** x with I_x(a, b) = p. */
-export function betaQuantile(p: number, a: number, b: number): number {
-  if (p <= 0) return 0
-  if (p >= 1) return 1
-  const small = p < 0.5
-  const distance = (x: number): number => {
-    const [lower, upper] = betaTails(a, b, x, 1 - x)
-    return small ? Math.log(lower / p) : Math.log((1 - p) / upper)
-  }
-  return rootBetween(distance, 0, 1)
-}
-
 /** Root of an increasing function on [low, ∞), by doubling `high` and then bracketing. */
-export function increasingRoot(f: (x: number) => number, low: number, high: number): number {
+function increasingRoot(f: (x: number) => number, low: number, high: number): number {
   while (f(high) < 0 && high < 1e300) high = low + (high - low) * 2
   return rootBetween(f, low, high)
 }

@@ -90,11 +90,12 @@ function leastSquares(
   return { slope, intercept: my - slope * mx, sxx, syy, sse }
 }
 
-/** The slope alone, for resampling; null where all x are equal or there are fewer than two. */
-export function slopeOf(x: readonly number[], y: readonly number[]): number | null {
-  if (x.length < 2) return null
-  const { slope, sxx } = leastSquares(x, y)
-  return sxx > tiny ? slope : null
+/** Slope and R² alone, for resampling; null where undetermined (R² also for two points, where it is always 1). */
+export function slopeAndR2(x: readonly number[], y: readonly number[]): { slope: number | null; r2: number | null } {
+  if (x.length < 2) return { slope: null, r2: null }
+  const { slope, sxx, syy, sse } = leastSquares(x, y)
+  if (!(sxx > tiny)) return { slope: null, r2: null }
+  return { slope, r2: x.length > 2 && syy > tiny ? Math.max(0, 1 - sse / syy) : null }
 }
 
 /** Median of the slopes between all pairs of points with different x; median of the remainders as intercept. */

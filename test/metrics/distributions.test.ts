@@ -1,8 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  betaQuantile,
-  betaTails,
   binomialCdf,
   chiSquareUpper,
   normalCdf,
@@ -39,10 +37,6 @@ const scipy: [name: string, ours: number, expected: number][] = [
   ['chiSquareUpper(200, 36)', chiSquareUpper(200, 36), 1.2570844105839878e-24],
   ['chiSquareUpper(1200, 36)', chiSquareUpper(1200, 36), 1.2979998732071655e-228],
   ['chiSquareUpper(900, 1000)', chiSquareUpper(900, 1000), 0.9892827619087102],
-  ['betaQuantile(0.025, 1, 30)', betaQuantile(0.025, 1, 30), 0.0008435709266304788],
-  ['betaQuantile(0.5, 0.5, 0.5)', betaQuantile(0.5, 0.5, 0.5), 0.4999999999999999],
-  ['betaQuantile(0.999, 300, 700)', betaQuantile(0.999, 300, 700), 0.3458263407183284],
-  ['betaQuantile(1e-06, 10000, 30000)', betaQuantile(1e-6, 10000, 30000), 0.2397997403039378],
   ['binomialCdf(1, 10, 0.5)', binomialCdf(1, 10, 0.5), 0.0107421875],
   ['binomialCdf(646, 1463, 0.5)', binomialCdf(646, 1463, 0.5), 4.307319932852473e-6],
   ['binomialCdf(260, 1536, 0.5)', binomialCdf(260, 1536, 0.5), 3.0802910252292915e-161],
@@ -65,23 +59,12 @@ describe('distributions', () => {
     expect(chiSquareUpper(Infinity, 4)).toBe(0)
     expect(binomialCdf(-1, 5, 0.3)).toBe(0)
     expect(binomialCdf(5, 5, 0.3)).toBe(1)
-    expect([betaQuantile(0, 2, 3), betaQuantile(1, 2, 3)]).toEqual([0, 1])
   })
 
   it('inverts itself', () => {
     const chance = fc.double({ min: 1e-9, max: 1 - 1e-9, noNaN: true })
     const shape = fc.double({ min: 1, max: 5000, noNaN: true })
     fc.assert(fc.property(chance, p => Math.abs(normalCdf(normalQuantile(p)) - p) < 1e-13))
-    fc.assert(
-      fc.property(chance, shape, shape, (p, a, b) => {
-        const x = betaQuantile(p, a, b)
-        const step = 1e-9 * Math.min(x, 1 - x)
-        return (
-          betaTails(a, b, x - step, 1 - x + step)[0] <= p + 1e-9 &&
-          betaTails(a, b, x + step, 1 - x - step)[0] >= p - 1e-9
-        )
-      }),
-    )
     fc.assert(
       fc.property(chance, shape, (p, df) => {
         const upper = tTwoSided(tQuantile(p, df), df) / 2

@@ -1,0 +1,95 @@
+import { inputError } from '../errors.ts'
+import { type Interval, newcombe } from './intervals.ts'
+import { checkCounts, type Counts } from './accuracy.ts'
+
+/** Counts of one class in one group. */
+export interface ClassGroupCounts extends Counts {
+  class: string
+  group: string
+}
+
+export interface ClassContribution {
+  class: string
+  /** Images of the class in the first and the second group. */
+  n: readonly [number, number]
+  accuracy: readonly [number | null, number | null]
+  /** Accuracy in the first minus accuracy in the second group, with Newcombe's interval; null where one lacks the class. */
+  difference: number | null
+  interval: Interval | null
+  /** Part of the gap that the difference within this class makes: difference × mean share of images. */
+  within: number
+  /** Part that the class's unequal share of images makes. */
+  mix: number
+}
+
+/** gap = within + mix + unmatched, all as accuracy of the first minus accuracy of the second group. */
+export interface GapDecomposition {
+  gap: number | null
+  /** Classes are recognized better in one group than in the other. */
+  within: number | null
+  /** One group has more images of classes that are easy in both. */
+  mix: number | null
+  /** Classes that only one of the groups has. */
+  unmatched: number | null
+  /** Classes by the size of their `within` part, largest first: the classes that drive the gap. */
+  classes: ClassContribution[]
+  reason: string | null
+}
+
+/**
+ * The gap between two groups as class mix and within-class difference (Kitagawa 1955, Oaxaca and Blinder): shares and
+ * accuracies are averaged over both groups, so that swapping the groups only changes the signs.
+ * Errors: bad-counts, duplicate-row.
+ */
+export function decomposeGap(
+  cells: readonly ClassGroupCounts[],
+  first: string,
+  second: string,
+  confidence = 0.95,
+): GapDecomposition {
+  const sides = [first, second].map(group => classesOf(cells, group)) as [Side, Side]
+  const empty = { gap: null, within: null, mix: null, unmatched: null, classes: [] }
+  const missing = [first, second].find((_, i) => sides[i]!.n === 0)
+  if (missing !== undefined) return { ...empty, reason: `no images in ${missing}` }
+  const names = new Set(sides.flatMap(side => [...side.classes.keys()]))
+  const classes = [...names].map(name => contribution(name, sides, confidence))
+  const [within, mix] = [sum(classes.map(c => c.within)), sum(classes.map(c => c.mix))]
+  const gap = sides[0].hits / sides[0].n - sides[1].hits / sides[1].n
+  classes.sort((a, b) => Math.abs(b.within) - Math.abs(a.within) || (a.class < b.class ? -1 : 1))
+  const shared = classes.filter(c => c.difference !== null)
+  const reason = shared.length === 0 ? 'the groups have no class in common' : null
+  return { gap, within, mix, unmatched: gap - within - mix, classes, reason }
+}
+
+interface Side {
+  n: number
+  hits: number
+  classes: Map<string, Counts>
+}
+
+function classesOf(cells: readonly ClassGroupCounts[], group: string): Side {
+  const side: Side = { n: 0, hits: 0, classes: new Map() }
+  for (const cell of cells) {
+    if (cell.group !== group) continue
+    checkCounts(cell, `${cell.class} in ${group}`)
+    if (side.classes.has(cell.class)) throw inputError('duplicate-row', `duplicate row: ${cell.class} in ${group}`)
+    if (cell.n === 0) continue
+    side.classes.set(cell.class, cell)
+    side.n += cell.n
+    side.hits += cell.top1
+  }
+  return side
+}
+
+function contribution(name: string, sides: readonly [Side, Side], confidence: number): ClassContribution {
+  const [a, b] = sides.map(side => side.classes.get(name) ?? { n: 0, top1: 0 }) as [Counts, Counts]
+  const accuracy = [a, b].map(c => (c.n === 0 ? null : c.top1 / c.n)) as [number | null, number | null]
+  const row = { class: name, n: [a.n, b.n] as const, accuracy }
+  const [p, q] = accuracy
+  if (p === null || q === null) return { ...row, difference: null, interval: null, within: 0, mix: 0 }
+  const [v, w] = [a.n / sides[0].n, b.n / sides[1].n]
+  const interval = newcombe({ hits: a.top1, n: a.n }, { hits: b.top1, n: b.n }, confidence)
+  return { ...row, difference: p - q, interval, within: ((v + w) / 2) * (p - q), mix: (v - w) * ((p + q) / 2) }
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

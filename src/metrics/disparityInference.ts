@@ -1,0 +1,68 @@
+import { inputError } from '../errors.ts'
+import { checkGroups, type GroupCounts } from './accuracy.ts'
+import { designEffect } from './designEffect.ts'
+import { defaultMinN, type Disparity, disparity, largeEnough } from './disparity.ts'
+import { rangeInterval } from './disparityInterval.ts'
+import { checkConfidence, type Interval } from './intervals.ts'
+import { type ClusterCounts, equalityNull, type PermutationOptions } from './permutation.ts'
+
+export interface InferenceOptions extends PermutationOptions {
+  /** Groups with fewer images are left out and listed. Default 30. */
+  minN?: number
+  confidence?: number
+  /** Counts per household, where images of one household are not independent. Must add up to the groups' counts. */
+  clusters?: readonly ClusterCounts[]
+}
+
+/** A disparity with what noise alone would show, and what remains. Nulls where the disparity is null. */
+export interface InferredDisparity extends Disparity {
+  /** Mean disparity of these groups if accuracies were equal everywhere. */
+  expected: number | null
+  /** Chance of at least this disparity if accuracies were equal everywhere. */
+  p: number | null
+  /** Median-unbiased disparity; 0 where equality explains what is seen. */
+  corrected: number | null
+  /** Interval of the true disparity; its simulated coverage is in docs/metrics.md. */
+  interval: Interval | null
+  /** What was dealt out in the permutations. */
+  unit: 'images' | 'clusters'
+  /** Correlation of images of one household; null without households. */
+  clusterCorrelation: number | null
+}
+
+/**
+ * Disparity of one model on one benchmark with permutation null, bias-corrected value and interval.
+ * Errors: bad-counts, duplicate-group, bad-clusters, bad-draws, bad-seed, bad-confidence.
+ */
+export function inferDisparity(groups: readonly GroupCounts[], options: InferenceOptions): InferredDisparity {
+  const { minN = defaultMinN, clusters, confidence = 0.95, ...permutation } = options
+  checkGroups(groups)
+  checkConfidence(confidence)
+  const found = disparity(groups, minN)
+  const unit = clusters ? ('clusters' as const) : ('images' as const)
+  const empty = { expected: null, p: null, corrected: null, interval: null, unit, clusterCorrelation: null }
+  if (found.disparity === null) return { ...found, ...empty }
+  const { kept } = largeEnough(groups, minN)
+  const names = new Set(kept.map(counts => counts.group))
+  const inside = clusters?.filter(cluster => names.has(cluster.group))
+  if (inside) checkClusters(kept, inside)
+  const effect = inside && designEffect(inside)
+  const shares = kept.map(({ group, n, top1 }) => ({ share: top1 / n, n: n / (effect?.byGroup.get(group) ?? 1) }))
+  const { expected, p } = equalityNull(kept, permutation, inside)
+  const { corrected, interval } = rangeInterval(shares, { ...permutation, confidence })
+  return { ...found, expected, p, corrected, interval, unit, clusterCorrelation: effect?.correlation ?? null }
+}
+
+function checkClusters(groups: readonly GroupCounts[], clusters: readonly ClusterCounts[]): void {
+  for (const { group, n, top1 } of groups) {
+    const mine = clusters.filter(cluster => cluster.group === group)
+    const images = mine.reduce((sum, cluster) => sum + cluster.n, 0)
+    const hits = mine.reduce((sum, cluster) => sum + cluster.top1, 0)
+    if (images !== n || hits !== top1) {
+      throw inputError(
+        'bad-clusters',
+        `households of ${group} have ${hits} of ${images} images, the group ${top1} of ${n}`,
+      )
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import { checkFinite } from './numbers.ts'
+import { fitLine, type Line } from './regression.ts'
+
+/** One model: accuracy on the reference benchmark and its disparity; null where there is none. */
+export interface DisparityPoint {
+  model: string
+  accuracy: number | null
+  disparity: number | null
+}
+
+/** How disparity goes with accuracy over models (figure 2, left; "disparities have tripled"). */
+export interface DisparityTrend extends Line {
+  /** The models with the lowest and the highest reference accuracy. */
+  worstModel: string | null
+  bestModel: string | null
+  /** Disparity of the best model divided by that of the worst. */
+  growth: number | null
+  /** The same, read off the line at the two accuracies. */
+  fittedGrowth: number | null
+  leftOut: { model: string; reason: string }[]
+}
+
+export function disparityTrend(points: readonly DisparityPoint[], confidence = 0.95): DisparityTrend {
+  const known: { model: string; x: number; y: number }[] = []
+  const leftOut: { model: string; reason: string }[] = []
+  for (const { model, accuracy, disparity } of points) {
+    if (accuracy === null) leftOut.push({ model, reason: 'no reference accuracy' })
+    else if (disparity === null) leftOut.push({ model, reason: 'no disparity' })
+    else {
+      checkFinite(accuracy, `accuracy of ${model}`)
+      checkFinite(disparity, `disparity of ${model}`)
+      known.push({ model, x: accuracy, y: disparity })
+    }
+  }
+  const line = fitLine(
+    known.map(point => point.x),
+    known.map(point => point.y),
+    confidence,
+  )
+  const none = { worstModel: null, bestModel: null, growth: null, fittedGrowth: null, leftOut }
+  if (line.slope === null || line.intercept === null) return { ...line, ...none }
+  const { slope, intercept } = line
+  const worst = known.reduce((a, b) => (b.x < a.x ? b : a))
+  const best = known.reduce((a, b) => (b.x > a.x ? b : a))
+  const ratio = (a: number, b: number): number | null => (b > 0 ? a / b : null)
+  return {
+    ...line,
+    worstModel: worst.model,
+    bestModel: best.model,
+    growth: ratio(best.y, worst.y),
+    fittedGrowth: ratio(intercept + slope * best.x, intercept + slope * worst.x),
+    leftOut,
+  }
+}

@@ -1,0 +1,117 @@
+import { inputError } from '../errors.ts'
+import { checkCounts, type Counts } from './accuracy.ts'
+import { type Estimate, type Interval, newcombe, zOf } from './intervals.ts'
+
+/** Income bounds of the quartiles: Q1 is the poorest. */
+export interface IncomeQuartiles {
+  /** 25 %, 50 % and 75 % quantiles of the incomes, in the unit of the input. */
+  bounds: readonly [number, number, number]
+  /** For each input; null where no income is known. An income on a bound belongs to the lower quartile. */
+  quartile: ('Q1' | 'Q2' | 'Q3' | 'Q4' | null)[]
+}
+
+/** Quartiles of the known incomes (pandas' `qcut`). Null where fewer than four differ. Errors: not-a-number. */
+export function incomeQuartiles(incomes: readonly (number | null)[]): IncomeQuartiles | null {
+  for (const income of incomes) {
+    if (income !== null && !Number.isFinite(income)) throw inputError('not-a-number', `income is ${income}`)
+  }
+  const sorted = incomes.filter(income => income !== null).sort((a, b) => a - b)
+  if (new Set(sorted).size < 4) return null
+  const at = (p: number): number => {
+    const position = p * (sorted.length - 1)
+    const low = Math.floor(position)
+    const next = sorted[low + 1] ?? sorted[low]!
+    return sorted[low]! + (position - low) * (next - sorted[low]!)
+  }
+  const bounds = [at(0.25), at(0.5), at(0.75)] as const
+  const name = (income: number): 'Q1' | 'Q2' | 'Q3' | 'Q4' => {
+    if (income <= bounds[0]) return 'Q1'
+    if (income <= bounds[1]) return 'Q2'
+    return income <= bounds[2] ? 'Q3' : 'Q4'
+  }
+  return { bounds, quartile: incomes.map(income => (income === null ? null : name(income))) }
+}
+
+/** Counts of one region within one income level. */
+export interface IncomeCounts extends Counts {
+  income: string
+  group: string
+}
+
+export interface IncomeRow {
+  income: string
+  /** Images of the first and the second group at this income. */
+  n: readonly [number, number]
+  accuracy: readonly [number | null, number | null]
+  /** Accuracy of the first minus accuracy of the second group. */
+  difference: number | null
+  interval: Interval | null
+  reason: string | null
+}
+
+export interface IncomeControlled {
+  rows: IncomeRow[]
+  /**
+   * What remains of the difference at equal income: mean of the rows' differences, weighted by the images that both groups
+   * have together at the income (rows that lack a group are left out).
+   */
+  controlled: Estimate
+}
+
+/** Difference between two groups at each income level (table 8). Errors: bad-counts, duplicate-row. */
+export function incomeControlled(
+  cells: readonly IncomeCounts[],
+  first = 'Europe',
+  second = 'Africa',
+  confidence = 0.95,
+): IncomeControlled {
+  const seen = new Set<string>()
+  for (const cell of cells) {
+    checkCounts(cell, `${cell.group} at ${cell.income}`)
+    const key = JSON.stringify([cell.income, cell.group])
+    if (seen.has(key)) throw inputError('duplicate-row', `duplicate row: ${cell.group} at ${cell.income}`)
+    seen.add(key)
+  }
+  const levels = [...new Set(cells.map(cell => cell.income))].sort()
+  const rows = levels.map(income => incomeRow(cells, income, [first, second], confidence))
+  return { rows, controlled: controlledDifference(rows, confidence) }
+}
+
+function incomeRow(
+  cells: readonly IncomeCounts[],
+  income: string,
+  groups: readonly [string, string],
+  confidence: number,
+): IncomeRow {
+  const [a, b] = groups.map(
+    group => cells.find(cell => cell.income === income && cell.group === group) ?? { n: 0, top1: 0 },
+  ) as [Counts, Counts]
+  const accuracy = [a, b].map(c => (c.n === 0 ? null : c.top1 / c.n)) as [number | null, number | null]
+  const empty = groups.find((_, i) => accuracy[i] === null)
+  return {
+    income,
+    n: [a.n, b.n],
+    accuracy,
+    difference: empty === undefined ? accuracy[0]! - accuracy[1]! : null,
+    interval: newcombe({ hits: a.top1, n: a.n }, { hits: b.top1, n: b.n }, confidence),
+    reason: empty === undefined ? null : `no images in ${empty}`,
+  }
+}
+
+/** Stratified difference; its variance adds the rows' with half a success added to both sides, so that no row is certain. */
+function controlledDifference(rows: readonly IncomeRow[], confidence: number): Estimate {
+  const used = rows.filter(row => row.difference !== null)
+  if (used.length === 0) return { value: null, interval: null, reason: 'no income level has images of both groups' }
+  const images = used.reduce((sum, row) => sum + row.n[0] + row.n[1], 0)
+  let [value, variance] = [0, 0]
+  for (const { n, accuracy, difference } of used) {
+    const weight = (n[0] + n[1]) / images
+    value += weight * difference!
+    for (const side of [0, 1] as const) {
+      const share = (accuracy[side]! * n[side] + 0.5) / (n[side] + 1)
+      variance += (weight * weight * share * (1 - share)) / n[side]
+    }
+  }
+  const half = zOf(confidence) * Math.sqrt(variance)
+  return { value, interval: [Math.max(-1, value - half), Math.min(1, value + half)], reason: null }
+}

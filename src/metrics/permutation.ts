@@ -1,0 +1,95 @@
+import { inputError } from '../errors.ts'
+import { type GroupCounts } from './accuracy.ts'
+import { checkDraws } from './bootstrapModels.ts'
+import { mean } from './numbers.ts'
+import { hypergeometricSampler, type Random, randomFrom, shuffle } from './random.ts'
+
+/** Counts of one cluster (a household) within one group. */
+export interface ClusterCounts extends GroupCounts {
+  cluster: string
+}
+
+export interface PermutationOptions {
+  seed: number
+  /** Default 1,000. */
+  draws?: number
+}
+
+export interface EqualityNull {
+  /** Mean disparity when accuracies are equal everywhere. */
+  expected: number
+  /** Chance, under equality, of a disparity at least as large as the observed one: (1 + count) / (1 + draws). */
+  p: number
+  /** What was dealt out anew to the groups. */
+  unit: 'images' | 'clusters'
+  draws: number
+}
+
+/**
+ * What the disparity of these groups would be if the group did not matter: outcomes are dealt out to the groups anew, their sizes
+ * kept. With `clusters` whole clusters are dealt, the number of clusters per group kept, so that images of one household
+ * stay together. At least two groups with images. Errors: bad-counts, bad-draws, bad-seed.
+ */
+export function equalityNull(
+  groups: readonly GroupCounts[],
+  options: PermutationOptions,
+  clusters?: readonly ClusterCounts[],
+): EqualityNull {
+  const { seed, draws = 1000 } = options
+  checkDraws(draws)
+  const shares = groups.map(counts => counts.top1 / counts.n)
+  const observed = Math.max(...shares) - Math.min(...shares)
+  const random = randomFrom(seed)
+  const deal = clusters ? clusterDeal(groups, clusters, random) : imageDeal(groups, random)
+  const ranges = Float64Array.from({ length: draws }, deal)
+  const count = ranges.filter(range => range >= observed - 1e-12).length
+  return { expected: mean(ranges), p: (1 + count) / (1 + draws), unit: clusters ? 'clusters' : 'images', draws }
+}
+
+function imageDeal(groups: readonly GroupCounts[], random: Random): () => number {
+  for (const { group, n, top1 } of groups) {
+    if (!(Number.isSafeInteger(n) && Number.isSafeInteger(top1))) {
+      throw inputError(
+        'bad-counts',
+        `counts of ${group} are not whole: n ${n}, top1 ${top1}; weights cannot be permuted`,
+      )
+    }
+  }
+  const total = groups.reduce((sum, counts) => sum + counts.n, 0)
+  const hits = groups.reduce((sum, counts) => sum + counts.top1, 0)
+  const draw = hypergeometricSampler(total, random)
+  return () => {
+    let [images, good, low, high] = [total, hits, 1, 0]
+    for (const { n } of groups) {
+      const mine = draw(n, good, images)
+      images -= n
+      good -= mine
+      low = Math.min(low, mine / n)
+      high = Math.max(high, mine / n)
+    }
+    return high - low
+  }
+}
+
+function clusterDeal(groups: readonly GroupCounts[], clusters: readonly ClusterCounts[], random: Random): () => number {
+  const place = new Map(groups.map((counts, i) => [counts.group, i]))
+  const kept = clusters.filter(cluster => place.has(cluster.group) && cluster.n > 0)
+  const owner = Int32Array.from(kept, cluster => place.get(cluster.group)!)
+  const [images, right] = [Float64Array.from(kept, c => c.n), Float64Array.from(kept, c => c.top1)]
+  const [n, hits] = [new Float64Array(groups.length), new Float64Array(groups.length)]
+  return () => {
+    shuffle(owner, random)
+    n.fill(0)
+    hits.fill(0)
+    for (let i = 0; i < owner.length; i++) {
+      n[owner[i]!]! += images[i]!
+      hits[owner[i]!]! += right[i]!
+    }
+    let [low, high] = [1, 0]
+    for (let g = 0; g < n.length; g++) {
+      low = Math.min(low, hits[g]! / n[g]!)
+      high = Math.max(high, hits[g]! / n[g]!)
+    }
+    return high - low
+  }
+}

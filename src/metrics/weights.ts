@@ -1,0 +1,49 @@
+import { inputError } from '../errors.ts'
+import { type Interval, wilson } from './intervals.ts'
+
+/** Sums over the images of one cell. */
+export interface WeightSums {
+  /** Sum of the weights. */
+  weight: number
+  /** Sum of the squared weights. */
+  squares: number
+  /** Sum of the weights of correct images. */
+  hits: number
+}
+
+export interface WeightedAccuracy {
+  value: number | null
+  /** Kish's effective number of images: as uncertain as this many images of equal weight. */
+  effectiveN: number
+  /** Wilson's interval with the effective number. */
+  interval: Interval | null
+  reason: string | null
+}
+
+/** Accuracy with sample weights. Errors: bad-weights. */
+export function weightedAccuracy({ weight, squares, hits }: WeightSums, confidence = 0.95): WeightedAccuracy {
+  const near = 1 + 1e-9
+  if (!(hits >= 0 && hits <= weight * near && weight < Infinity && squares >= 0 && squares <= weight * weight * near)) {
+    throw inputError('bad-weights', `impossible weights: sum ${weight}, squares ${squares}, correct ${hits}`)
+  }
+  if (weight === 0) return { value: null, effectiveN: 0, interval: null, reason: 'no images with a weight' }
+  const value = Math.min(1, hits / weight)
+  const effectiveN = (weight * weight) / squares
+  return { value, effectiveN, interval: wilson(value * effectiveN, effectiveN, confidence), reason: null }
+}
+
+/** The sums of images' weights and outcomes. Errors: bad-weights, unequal-lengths. */
+export function weightSums(weights: ArrayLike<number>, correct: ArrayLike<number | boolean>): WeightSums {
+  if (weights.length !== correct.length) {
+    throw inputError('unequal-lengths', `${weights.length} weights but ${correct.length} outcomes`)
+  }
+  const sums = { weight: 0, squares: 0, hits: 0 }
+  for (let i = 0; i < weights.length; i++) {
+    const weight = weights[i]!
+    if (!(weight >= 0 && weight < Infinity)) throw inputError('bad-weights', `weight ${i + 1} is ${weight}`)
+    sums.weight += weight
+    sums.squares += weight * weight
+    sums.hits += weight * Number(correct[i])
+  }
+  return sums
+}

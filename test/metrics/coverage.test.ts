@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest'
+import { rangeInterval } from '../../src/metrics/disparityInterval.ts'
+import { mean } from '../../src/metrics/numbers.ts'
+import { type Random, randomFrom } from '../../src/metrics/random.ts'
+
+/**
+ * Simulated groups with a known gap. GEOGAP_COVERAGE sets the samples per setting: the default keeps the test short; with 1,000
+ * the counts are those that docs/metrics.md prints.
+ */
+const samples = Number(process.env.GEOGAP_COVERAGE ?? 60)
+
+const shapes: Record<string, (position: number, last: number) => number> = {
+  'one group behind': i => (i === 0 ? 0 : 1),
+  'two camps': (i, last) => (i <= last / 2 ? 0 : 1),
+  'evenly spread': (i, last) => i / last,
+  'one ahead and one behind': (i, last) => (i === 0 ? 0 : i === last ? 1 : 0.5),
+}
+
+const uneven = Array.from({ length: 37 }, (_, i) => Math.round(30 * (2000 / 30) ** (((i * 11) % 37) / 36)))
+
+const designs: [name: string, sizes: number[]][] = [
+  ['6 groups of 1,700', Array<number>(6).fill(1700)],
+  ['6 groups of 245 to 1,101', [346, 618, 311, 1101, 245, 379]],
+  ['37 groups of 1,700', Array<number>(37).fill(1700)],
+  ['37 groups of 30 to 2,000', uneven],
+]
+
+interface Count {
+  covered: number
+  below: number
+  above: number
+  corrected: number
+  raw: number
+}
+
+function simulate(sizes: readonly number[], gap: number, shape: string, random: Random): Count {
+  const positions = sizes.map((_, i) => shapes[shape]!(i, sizes.length - 1))
+  const shares = positions.map(position => 0.6 + gap * (position - mean(positions)))
+  const draw = sizes.map((n, k) => binomial(n, shares[k]!, random))
+  const count = { covered: 0, below: 0, above: 0, corrected: 0, raw: 0 }
+  for (let sample = 0; sample < samples; sample++) {
+    const groups = sizes.map((n, k) => ({ n, share: draw[k]!() / n }))
+    const { interval, corrected } = rangeInterval(groups, { seed: sample, draws: 500 })
+    if (interval[0] > gap + 1e-9) count.above++
+    else if (interval[1] < gap - 1e-9) count.below++
+    else count.covered++
+    const observed = groups.map(group => group.share)
+    count.corrected += corrected / samples
+    count.raw += (Math.max(...observed) - Math.min(...observed)) / samples
+  }
+  return count
+}
+
+/** A sampler of binomial numbers by inversion of the summed chances. */
+function binomial(n: number, chance: number, random: Random): () => number {
+  const steps = new Float64Array(n + 1)
+  let logChance = n * Math.log(1 - chance)
+  for (let k = 0; k <= n; k++) {
+    steps[k] = (steps[k - 1] ?? 0) + Math.exp(logChance)
+    logChance += Math.log(((n - k) * chance) / ((k + 1) * (1 - chance)))
+  }
+  return () => {
+    const u = random()
+    let [low, high] = [0, n]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (steps[middle]! > u) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+}
+
+const settings = designs.flatMap(([design, sizes]) => [
+  { design, sizes, gap: 0, shape: 'one group behind' },
+  ...[0.05, 0.15].flatMap(gap => Object.keys(shapes).map(shape => ({ design, sizes, gap, shape }))),
+])
+
+describe('coverage of the 95 % interval of a disparity', () => {
+  const random = randomFrom(2024)
+  const all: Count[] = []
+
+  it.each(settings)('$design, gap $gap, $shape', ({ sizes, gap, shape }) => {
+    const count = simulate(sizes, gap, shape, random)
+    all.push(count)
+    const share = count.covered / samples
+    const noise = 3 * Math.sqrt((0.05 * 0.95) / samples)
+    expect(share).toBeGreaterThan(0.92 - noise)
+    expect(share).toBeLessThanOrEqual(Math.min(1, 0.98 + noise))
+    expect(Math.abs(count.corrected - gap)).toBeLessThan(Math.max(0.025, count.raw - gap))
+    if (process.env.GEOGAP_COVERAGE) {
+      const points = (value: number) => (100 * value).toFixed(1)
+      console.log(
+        `${points(share)} % | too high ${count.above} | too low ${count.below} | mean corrected ${points(count.corrected)}, observed ${points(count.raw)}`,
+      )
+    }
+  })
+
+  it('is 95 % on average over the settings', () => {
+    const covered = all.reduce((sum, count) => sum + count.covered, 0) / (all.length * samples)
+    expect(covered).toBeGreaterThan(0.94)
+    expect(covered).toBeLessThan(0.975)
+  })
+})

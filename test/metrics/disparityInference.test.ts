@@ -1,0 +1,179 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { designEffect } from '../../src/metrics/designEffect.ts'
+import { inferDisparity } from '../../src/metrics/disparityInference.ts'
+import { posteriorMeans } from '../../src/metrics/mixture.ts'
+import { mean } from '../../src/metrics/numbers.ts'
+import { equalityNull } from '../../src/metrics/permutation.ts'
+import { randomFrom } from '../../src/metrics/random.ts'
+
+const group = (name: string, top1: number, n: number) => ({ group: name, top1, n })
+
+describe('equalityNull', () => {
+  it('gives the chance that a hypergeometric table gives', () => {
+    const { p, expected } = equalityNull([group('a', 8, 10), group('b', 2, 10)], { seed: 3, draws: 40_000 })
+    // P(|8 - 2| or more) of 10 of 20 dealt to 10: 2 (C(10,8)C(10,2) + C(10,9)C(10,1) + 1) / C(20,10)
+    expect(Math.abs(p - (2 * (45 * 45 + 100 + 1)) / 184_756)).toBeLessThan(0.003)
+    expect(Math.abs(expected - 0.1803)).toBeLessThan(0.01)
+  })
+
+  it('expects more from many small groups than from few large ones', () => {
+    const even = (count: number, n: number) => Array.from({ length: count }, (_, i) => group(`g${i}`, n / 2, n))
+    const few = equalityNull(even(6, 1000), { seed: 1 })
+    const many = equalityNull(even(37, 100), { seed: 1 })
+    expect(few.expected).toBeCloseTo(2.534 * Math.sqrt(0.25 / 1000), 2)
+    expect(many.expected).toBeGreaterThan(4 * few.expected)
+    expect(few.p).toBe(1)
+  })
+
+  it('rejects equality in 5 % of samples when it holds', () => {
+    const random = randomFrom(9)
+    let rejected = 0
+    for (let sample = 0; sample < 400; sample++) {
+      const groups = [100, 150, 80, 200, 60].map((n, i) => {
+        let top1 = 0
+        for (let k = 0; k < n; k++) if (random() < 0.7) top1++
+        return group(`g${i}`, top1, n)
+      })
+      if (equalityNull(groups, { seed: sample, draws: 200 }).p <= 0.05) rejected++
+    }
+    expect(rejected).toBeGreaterThan(400 * 0.02)
+    expect(rejected).toBeLessThan(400 * 0.085)
+  })
+
+  it('keeps households together', () => {
+    const clusters = Array.from({ length: 40 }, (_, i) => ({
+      ...group(i % 2 ? 'a' : 'b', i % 4 < 2 ? 20 : 0, 20),
+      cluster: `h${i}`,
+    }))
+    const groups = [group('a', 200, 400), group('b', 200, 400)]
+    const apart = equalityNull(groups, { seed: 1 })
+    const together = equalityNull(groups, { seed: 1 }, clusters)
+    expect(together.unit).toBe('clusters')
+    expect(together.expected / apart.expected).toBeCloseTo(Math.sqrt(20), 0)
+  })
+
+  it('refuses weighted counts', () => {
+    expect(() => equalityNull([group('a', 0.5, 2), group('b', 1, 2)], { seed: 1 })).toThrow(
+      'weights cannot be permuted',
+    )
+  })
+})
+
+describe('inferDisparity', () => {
+  it('is null with a reason for one group or only small ones', () => {
+    const none = { disparity: null, p: null, corrected: null, interval: null, expected: null }
+    expect(inferDisparity([group('a', 5, 50)], { seed: 1 })).toMatchObject({
+      ...none,
+      reason: 'only one group with at least 30 images',
+    })
+    const small = inferDisparity([group('a', 5, 9), group('b', 0, 1), group('c', 0, 0)], { seed: 1 })
+    expect(small).toMatchObject({ ...none, leftOut: [{ group: 'a' }, { group: 'b' }, { group: 'c' }] })
+  })
+
+  it('takes groups of one, two groups, perfect scores and zeros', () => {
+    for (const groups of [
+      [group('a', 1, 1), group('b', 0, 1)],
+      [group('a', 1, 1), group('b', 1, 1), group('c', 1, 1)],
+      [group('a', 50, 50), group('b', 60, 60)],
+      [group('a', 0, 50), group('b', 0, 60)],
+      [group('a', 0, 50), group('b', 60, 60)],
+    ]) {
+      const { disparity, interval, p, corrected, expected } = inferDisparity(groups, { seed: 1, minN: 1 })
+      for (const value of [disparity, p, corrected, expected, ...interval!]) {
+        expect(value).toBeGreaterThanOrEqual(0)
+        expect(value).toBeLessThanOrEqual(1)
+      }
+      expect(interval![0]).toBeLessThanOrEqual(corrected!)
+      expect(interval![1]).toBeGreaterThanOrEqual(corrected!)
+    }
+    expect(inferDisparity([group('a', 0, 50), group('b', 60, 60)], { seed: 1 }).interval![0]).toBeGreaterThan(0.8)
+    expect(inferDisparity([group('a', 50, 50), group('b', 60, 60)], { seed: 1 }).interval![1]).toBeLessThan(0.15)
+  })
+
+  it('never gives NaN, and orders its ends', () => {
+    const cell = fc.record({ n: fc.integer({ min: 1, max: 400 }), part: fc.double({ min: 0, max: 1, noNaN: true }) })
+    fc.assert(
+      fc.property(fc.array(cell, { minLength: 2, maxLength: 12 }), fc.integer(), (cells, seed) => {
+        const groups = cells.map(({ n, part }, i) => group(`g${i}`, Math.round(part * n), n))
+        const found = inferDisparity(groups, { seed, draws: 60, minN: 1 })
+        const [low, high] = found.interval!
+        return (
+          0 <= low && low <= found.corrected! && found.corrected! <= high && high <= 1 && found.p! > 0 && found.p! <= 1
+        )
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it('finds a gap that is there and none that is not', () => {
+    const gap = inferDisparity([group('a', 1600, 2000), group('b', 1300, 2000), group('c', 1590, 2000)], { seed: 4 })
+    expect(gap.p).toBeLessThan(0.002)
+    expect(gap.interval![0]).toBeGreaterThan(0.1)
+    expect(gap.interval![1]).toBeLessThan(0.2)
+    const none = inferDisparity([group('a', 61, 100), group('b', 66, 100), group('c', 58, 100), group('d', 63, 100)], {
+      seed: 4,
+    })
+    expect(none.p).toBeGreaterThan(0.3)
+    expect(none.interval![0]).toBe(0)
+    expect(none.corrected).toBeLessThan(none.disparity!)
+    expect(inferDisparity([group('a', 61, 100), group('b', 66, 100)], { seed: 4 })).toEqual(
+      inferDisparity([group('a', 61, 100), group('b', 66, 100)], { seed: 4 }),
+    )
+  })
+
+  it('widens with households and refuses those that do not add up', () => {
+    const clusters = Array.from({ length: 120 }, (_, i) => ({
+      ...group(i % 3 ? 'a' : 'b', (i * 7919) % 11 < 6 ? 10 : 1, 10),
+      cluster: `h${i}`,
+    }))
+    const sums = ['a', 'b'].map(name => {
+      const mine = clusters.filter(cluster => cluster.group === name)
+      return group(
+        name,
+        mine.reduce((sum, c) => sum + c.top1, 0),
+        mine.length * 10,
+      )
+    })
+    const apart = inferDisparity(sums, { seed: 1 })
+    const together = inferDisparity(sums, { seed: 1, clusters })
+    expect(together.clusterCorrelation).toBeGreaterThan(0.7)
+    expect(together.interval![1] - together.interval![0]).toBeGreaterThan(
+      1.5 * (apart.interval![1] - apart.interval![0]),
+    )
+    expect(() => inferDisparity(sums, { seed: 1, clusters: clusters.slice(1) })).toThrow('households of b have')
+  })
+})
+
+describe('designEffect', () => {
+  it('is 1 for single images and the cluster size for identical ones', () => {
+    const single = Array.from({ length: 50 }, (_, i) => ({ ...group('a', i % 2, 1), cluster: `${i}` }))
+    expect(designEffect(single).byGroup.get('a')).toBe(1)
+    const same = Array.from({ length: 50 }, (_, i) => ({ ...group('a', i % 2 ? 4 : 0, 4), cluster: `${i}` }))
+    expect(designEffect(same).correlation).toBeCloseTo(1, 12)
+    expect(designEffect(same).byGroup.get('a')).toBeCloseTo(4, 12)
+    expect(designEffect([]).correlation).toBe(0)
+    expect(designEffect([{ ...group('a', 3, 5), cluster: 'only' }]).byGroup.get('a')).toBe(1)
+  })
+})
+
+describe('posteriorMeans', () => {
+  it('collapses equal groups and keeps camps apart', () => {
+    const random = randomFrom(2)
+    const noisy = (center: number) => center + 0.01 * (random() + random() + random() + random() - 2) * Math.sqrt(3)
+    const se = new Float64Array(40).fill(0.01)
+    const equal = posteriorMeans(
+      Float64Array.from({ length: 40 }, () => noisy(0.5)),
+      se,
+    )
+    expect(Math.max(...equal) - Math.min(...equal)).toBeLessThan(0.01)
+    const camps = posteriorMeans(
+      Float64Array.from({ length: 40 }, (_, i) => noisy(i < 20 ? 0.4 : 0.6)),
+      se,
+    )
+    expect(mean(camps.subarray(0, 20))).toBeCloseTo(0.4, 2)
+    expect(mean(camps.subarray(20))).toBeCloseTo(0.6, 2)
+    expect(Math.min(...camps.subarray(20)) - Math.max(...camps.subarray(0, 20))).toBeGreaterThan(0.17)
+    expect([...posteriorMeans(Float64Array.of(0.3, 0.3), se.subarray(0, 2))]).toEqual([0.3, 0.3])
+  })
+})
