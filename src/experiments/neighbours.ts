@@ -1,0 +1,102 @@
+/*
+ * Where do unlabelled images come from? Each is classified by its nearest labelled ones (appendix F). The search is exact: a
+ * block of queries times all references, then the largest similarities of each row, in one graph.
+ */
+import { GeogapError, inputError } from '../errors.ts'
+import { normalized } from '../graph/blocks/similarity.ts'
+import { createGraph, input, output } from '../graph/graph.ts'
+import { encode } from '../graph/onnx.ts'
+import { cast, div, gemm, norm, topK } from '../graph/ops.ts'
+import { createSession } from '../inference/session.ts'
+import { type Embeddings, requireSameEncoder } from './embeddings.ts'
+
+export interface Neighbours {
+  /** Position of the first query. */
+  start: number
+  rows: number
+  /** Reference positions [rows, k], nearest first; of equal ones the first. */
+  indices: Int32Array
+  /** Cosine similarities [rows, k]. */
+  similarities: Float32Array
+  /** Euclidean lengths of the queries [rows]; 0 or not finite where a query has no direction and no neighbours. */
+  lengths: Float32Array
+}
+
+export interface SearchOptions {
+  /** Bytes for a block of similarities, 128 MiB by default. */
+  memory?: number
+  threads?: number
+}
+
+const unbound = (name: string): never => {
+  throw new GeogapError('internal', 'graph-shape', `no parameter expected: ${name}`)
+}
+
+/**
+ * The `k` references of the largest cosine similarity to each query, block by block in the queries' order. References are
+ * held in memory as float32, queries are not.
+ * @throws GeogapError `different-encoder`, `bad-k`, `bad-embeddings` for a reference without a direction.
+ */
+export async function* nearestReferences(
+  references: Embeddings,
+  queries: Embeddings,
+  k: number,
+  { memory = 2 ** 27, threads = 0 }: SearchOptions = {},
+): AsyncGenerator<Neighbours> {
+  requireSameEncoder(references, queries)
+  if (!(Number.isInteger(k) && k >= 1 && k <= references.count))
+    throw inputError('bad-k', `k = ${k} is not between 1 and the ${references.count} references`)
+  const { Tensor: Value } = await import('onnxruntime-node')
+  const { width } = queries
+  const known = new Value('float32', await unitRows(references), [references.count, width])
+  const session = await createSession(searchGraph(references.count, queries, k), { threads })
+  try {
+    const block = Math.max(1, Math.min(8192, Math.floor(memory / (4 * references.count))))
+    for await (const { start, rows, data } of queries.blocks(block)) {
+      const found = await session.run({ references: known, queries: new Value(queries.dtype, data, [rows, width]) })
+      yield {
+        start,
+        rows,
+        indices: found.indices!.data as Int32Array,
+        similarities: found.similarities!.data as Float32Array,
+        lengths: found.lengths!.data as Float32Array,
+      }
+    }
+  } finally {
+    await session.release()
+  }
+}
+
+function searchGraph(count: number, { width, dtype }: Embeddings, k: number): Uint8Array {
+  const graph = createGraph()
+  const references = input(graph, 'references', 'float32', [count, width])
+  const stored = input(graph, 'queries', dtype, ['n', width])
+  const queries = dtype === 'float32' ? stored : cast(stored, 'float32')
+  const lengths = output('lengths', norm(queries))
+  const { values, indices } = topK(gemm(queries, references), k)
+  output('similarities', div(values, lengths))
+  output('indices', cast(indices, 'int32'))
+  return encode(graph, { bind: unbound })
+}
+
+/** All rows scaled to unit length. */
+async function unitRows(embeddings: Embeddings): Promise<Float32Array> {
+  const { Tensor: Value } = await import('onnxruntime-node')
+  const { count, width, dtype } = embeddings
+  const graph = createGraph()
+  const stored = input(graph, 'rows', dtype, ['n', width])
+  output('unit', normalized(dtype === 'float32' ? stored : cast(stored, 'float32')))
+  const session = await createSession(encode(graph, { bind: unbound }))
+  const all = new Float32Array(count * width)
+  try {
+    for await (const { start, rows, data } of embeddings.blocks(4096)) {
+      const { unit } = await session.run({ rows: new Value(dtype, data, [rows, width]) })
+      all.set(unit!.data as Float32Array, start * width)
+    }
+  } finally {
+    await session.release()
+  }
+  for (let row = 0; row < count; row++)
+    if (!Number.isFinite(all[row * width])) throw inputError('bad-embeddings', `reference ${row} has no direction`)
+  return all
+}

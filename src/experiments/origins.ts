@@ -1,0 +1,127 @@
+import { inputError } from '../errors.ts'
+import { type Embeddings } from './embeddings.ts'
+import { type Neighbours, nearestReferences, type SearchOptions } from './neighbours.ts'
+import { isWestern } from './westernShare.ts'
+
+/** The paper's range of k: odd, so that West or not is never a tie. */
+export const paperKs: readonly number[] = Array.from({ length: 56 }, (_, i) => 3 + 2 * i)
+
+/** How the queries were classified with one k. */
+export interface Votes {
+  k: number
+  /** Queries more than half of whose neighbours are western. */
+  western: number
+  /** Their share, 0 … 1; null without queries. */
+  westernShare: number | null
+  /** Queries by the region that most neighbours have; of regions with equally many, the one whose nearest is nearest. */
+  regions: Record<string, number>
+  /** Queries of Europe over those of Africa; null where Africa has none. */
+  europeToAfrica: number | null
+}
+
+export interface Origins {
+  references: number
+  /** Queries classified. */
+  queries: number
+  /** Queries without a direction (a zero or a value that is not finite), which nothing can be near to. */
+  skipped: number
+  /** One entry per k, ascending. */
+  votes: Votes[]
+}
+
+export interface OriginOptions extends SearchOptions {
+  references: Embeddings
+  /** The region of every reference. */
+  regions: readonly string[]
+  queries: Embeddings
+  /** Numbers of neighbours, 3, 5 … 113 by default. */
+  ks?: readonly number[]
+  /** Called after every block with the number of queries done. */
+  onProgress?: (done: number, total: number) => void
+}
+
+/**
+ * Classifies queries as western or not, and by region, by a majority of their nearest references (appendix F).
+ * @throws GeogapError `different-encoder`, `bad-k`, `bad-regions`, `bad-embeddings`.
+ */
+export async function originsOf(options: OriginOptions): Promise<Origins> {
+  const { references, regions, queries, onProgress } = options
+  const ks = [...new Set(options.ks ?? paperKs)].sort((a, b) => a - b)
+  if (ks.length === 0) throw inputError('bad-k', 'no k given')
+  if (regions.length !== references.count)
+    throw inputError('bad-regions', `${regions.length} regions for ${references.count} references`)
+  const names = [...new Set(regions)].sort()
+  const codes = Int32Array.from(regions, region => names.indexOf(region))
+  const tally = createTally(ks, codes, names)
+  let done = 0
+  for await (const found of nearestReferences(references, queries, ks.at(-1)!, options)) {
+    tally.add(found)
+    done += found.rows
+    onProgress?.(done, queries.count)
+  }
+  return { references: references.count, ...tally.result() }
+}
+
+function createTally(ks: readonly number[], codes: Int32Array, names: readonly string[]) {
+  const most = ks.at(-1)!
+  const isWest = names.map(isWestern)
+  const western = new Float64Array(ks.length)
+  const byRegion = ks.map(() => new Float64Array(names.length))
+  let [queries, skipped] = [0, 0]
+  const votes = new Int32Array(names.length)
+  const firsts = new Int32Array(names.length)
+
+  /** The region in front after the votes so far. */
+  const leader = (): number => {
+    let best = 0
+    for (let code = 1; code < votes.length; code++) {
+      const ahead = votes[code]! - votes[best]!
+      if (ahead > 0 || (ahead === 0 && firsts[code]! < firsts[best]!)) best = code
+    }
+    return best
+  }
+
+  const addRow = (indices: Int32Array, offset: number): void => {
+    votes.fill(0)
+    firsts.fill(most)
+    let west = 0
+    for (let rank = 0, at = 0; rank < most; rank++) {
+      const code = codes[indices[offset + rank]!]!
+      votes[code]! += 1
+      if (rank < firsts[code]!) firsts[code] = rank
+      if (isWest[code]!) west += 1
+      if (rank + 1 !== ks[at]) continue
+      if (2 * west > rank + 1) western[at]! += 1
+      byRegion[at]![leader()]! += 1
+      at += 1
+    }
+  }
+
+  return {
+    add: ({ rows, indices, lengths }: Neighbours): void => {
+      for (let row = 0; row < rows; row++) {
+        const usable = lengths[row]! > 0 && Number.isFinite(lengths[row])
+        if (usable) addRow(indices, row * most)
+        if (usable) queries += 1
+        else skipped += 1
+      }
+    },
+    result: (): Pick<Origins, 'queries' | 'skipped' | 'votes'> => ({
+      queries,
+      skipped,
+      votes: ks.map((k, i) => votesOf(k, western[i]!, byRegion[i]!, names, queries)),
+    }),
+  }
+}
+
+function votesOf(k: number, western: number, counts: Float64Array, names: readonly string[], queries: number): Votes {
+  const regions = Object.fromEntries(names.map((name, i) => [name, counts[i]!]))
+  const [europe = 0, africa = 0] = [regions['Europe'], regions['Africa']]
+  return {
+    k,
+    western,
+    westernShare: queries === 0 ? null : western / queries,
+    regions,
+    europeToAfrica: africa === 0 ? null : europe / africa,
+  }
+}
