@@ -42,11 +42,13 @@ async function load(group: ModelGroup): Promise<void> {
   const sessions: InferenceSession[] = []
   for (const model of group.models) {
     const spinning = group.threads > 1
+    const onBatch = (): void => send({ type: 'progress', images: 0 })
     try {
       sessions.push(
         await loadModel(model, group.steps, ['logits', ...(group.keep ? [group.keep] : [])], {
           threads: group.threads,
           spinning,
+          onBatch,
         }),
       )
     } catch (error) {

@@ -30,6 +30,11 @@ export interface ZeroShot {
   head?: string
 }
 
+export interface HeadOptions extends Omit<SessionOptions, 'folder'> {
+  /** Called between batches of prompts: a sign of life, for a thousand classes in 80 prompts take minutes. */
+  onBatch?: () => void
+}
+
 /** Where `folder` keeps the embeddings of these classes; `hashes` are the SHA-256 of the weight files. */
 export async function headFile(folder: string, hashes: readonly string[], task: ZeroShot): Promise<string> {
   const tokenizer = createHash('sha256')
@@ -47,7 +52,7 @@ export async function zeroShotHead(
   encoder: DualEncoder,
   files: readonly string[],
   task: ZeroShot,
-  options: Omit<SessionOptions, 'folder'> = {},
+  options: HeadOptions = {},
 ): Promise<Float32Array> {
   if (task.head !== undefined && (await stat(task.head).catch(() => undefined))) return readHead(task.head)
   const tokenize = await loadTokenizer(task.tokenizer, encoder)
@@ -61,6 +66,7 @@ export async function zeroShotHead(
       for (let first = 0; first < group.length; first += batch) {
         const some = group.slice(first, first + batch)
         addRows(head, await embed(session, some, length), some, encoder.embedding)
+        options.onBatch?.()
       }
     } finally {
       await session.release()

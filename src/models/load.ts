@@ -2,8 +2,8 @@ import { type InferenceSession } from 'onnxruntime-node'
 import { GeogapError } from '../errors.ts'
 import { createGraph, type Graph, input, output, weights } from '../graph/graph.ts'
 import { encode } from '../graph/onnx.ts'
-import { createSession, type SessionOptions } from '../inference/session.ts'
-import { zeroShotClassifier, zeroShotHead } from '../inference/zeroshot.ts'
+import { createSession } from '../inference/session.ts'
+import { type HeadOptions, zeroShotClassifier, zeroShotHead } from '../inference/zeroshot.ts'
 import { normalizeGraph } from '../preprocessing/toGraph.ts'
 import { splitSteps, type Step } from '../preprocessing/steps.ts'
 import { architecture } from './architectures.ts'
@@ -36,15 +36,15 @@ export async function loadModel(
   model: ReadyModel,
   steps: readonly Step[],
   wanted: readonly ('logits' | 'features')[],
-  options: Omit<SessionOptions, 'folder'> = {},
+  options: HeadOptions = {},
 ): Promise<InferenceSession> {
   const graph = classifierGraph(model, steps, await classEmbeddings(model, options))
-  const files = await Promise.all(model.files.map(file => readWeights(file)))
+  const files = await Promise.all(model.files.map(readWeights))
   const { folder, bind } = await bindWeights(graph, files, architecture(model.architecture).names)
   return createSession(encode(graph, { outputs: wanted, bind }), { folder, ...options })
 }
 
-async function classEmbeddings(model: ReadyModel, options: SessionOptions): Promise<Float32Array | undefined> {
+async function classEmbeddings(model: ReadyModel, options: HeadOptions): Promise<Float32Array | undefined> {
   const known = architecture(model.architecture)
   if (known.kind === 'classifier') return undefined
   if (model.zeroShot) return zeroShotHead(known, model.files, model.zeroShot, options)

@@ -70,7 +70,9 @@ const expectedHead = [
 describe('class embeddings', () => {
   it('are unit means of the unit embeddings of all prompts', async () => {
     const { file, task } = await tinyModel()
-    const head = await zeroShotHead(tiny, [file], task)
+    let batches = 0
+    const head = await zeroShotHead(tiny, [file], task, { onBatch: () => batches++ })
+    expect(batches).toBeGreaterThan(0)
     expect(head).toHaveLength(2 * width)
     for (const [i, value] of expectedHead.entries()) expect(head[i]).toBeCloseTo(value, 6)
   })
@@ -161,6 +163,22 @@ describe.skipIf(!shared)("OpenCLIP's zero-shot logits", () => {
     const head = await zeroShotHead(encoder, [file], { tokenizer, classNames: golden.prompts, templates: ['{}'] })
     const { size, batch } = golden.input
     const logits = await logitsOf(encoder, file, head, formulaImages(golden.input.name, size, batch), size)
+    const crop = Uint8Array.from({ length: 3 * size * size }, (_, i) => (i * 7919) % 256)
+    const direct = await logitsOf(
+      encoder,
+      file,
+      head,
+      Float32Array.from(crop, value => value / 255),
+      size,
+    )
+    const zeroShot = { tokenizer, classNames: golden.prompts, templates: ['{}'] }
+    const classes = golden.prompts.length
+    const model = { name: 'clip', architecture: 'clip:RN50-quickgelu', classes, files: [file], zeroShot }
+    const session = await loadModel(model, steps, ['logits'])
+    const fromCrops = (await session.run({ crops: new OrtTensor('uint8', crop, [1, 3, size, size]) })).logits!
+    await session.release()
+    expect(fromCrops.dims).toEqual([1, classes])
+    for (const [i, value] of direct.entries()) expect(fromCrops.data[i]).toBeCloseTo(value, 3)
     await rm(file)
     const expected = golden.outputs.zero_shot_logits!.flat()
     const centre = expected.reduce((total, value) => total + value, 0) / expected.length
