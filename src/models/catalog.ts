@@ -1,47 +1,69 @@
+import { basename, extname } from 'node:path'
 import { unknownName } from '../errors.ts'
-import { type Recipe } from '../preprocessing/steps.ts'
 import { architectures } from './architectures.ts'
+import { published } from './published.ts'
 import { type ModelSpec } from './spec.ts'
+import { clipModels, timmModels } from './tags.ts'
+import { testbed } from './testbed.ts'
 
-const imagenet: Recipe = {
-  mean: [0.485, 0.456, 0.406],
-  std: [0.229, 0.224, 0.225],
-  interpolation: 'bicubic',
-  cropPct: 0.875,
-  size: 224,
-}
-const half: Recipe = { ...imagenet, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }
-
-/** timm 1.0.31: default tag and preprocessing of each architecture (pretrained_cfg). */
-const timm: Readonly<Record<string, { tag: string; recipe: Recipe }>> = {
-  resnet18: { tag: 'a1_in1k', recipe: { ...imagenet, cropPct: 0.95 } },
-  resnet34: { tag: 'a1_in1k', recipe: { ...imagenet, cropPct: 0.95 } },
-  resnet50: { tag: 'a1_in1k', recipe: { ...imagenet, cropPct: 0.95 } },
-  resnet101: { tag: 'a1h_in1k', recipe: { ...imagenet, cropPct: 0.95 } },
-  resnet152: { tag: 'a1h_in1k', recipe: { ...imagenet, cropPct: 0.95 } },
-  tf_efficientnet_lite0: { tag: 'in1k', recipe: half },
-  mobilenetv3_small_050: { tag: 'lamb_in1k', recipe: imagenet },
-  mobilenetv3_small_075: { tag: 'lamb_in1k', recipe: imagenet },
-  mobilenetv3_small_100: { tag: 'lamb_in1k', recipe: imagenet },
-  vit_tiny_patch16_224: { tag: 'augreg_in21k_ft_in1k', recipe: { ...half, cropPct: 0.9 } },
-  vit_base_patch16_224: { tag: 'augreg2_in21k_ft_in1k', recipe: { ...half, cropPct: 0.9 } },
-  vit_large_patch16_224: { tag: 'augreg_in21k_ft_in1k', recipe: { ...half, cropPct: 0.9 } },
+interface Catalog {
+  /** Every model under its full name. */
+  models: ReadonlyMap<string, ModelSpec>
+  /** Shorter names: the paper's in lower case, then architectures, which stand for their default tag. */
+  aliases: ReadonlyMap<string, string>
 }
 
-/** Names that a person can ask for. */
-export const modelNames = (): string[] => Object.keys(timm).filter(name => name in architectures)
+let known: Catalog | undefined
 
-/** A model by timm's name, with or without a tag: `resnet50`, `resnet50.a1_in1k`. */
-export function resolveModel(name: string): ModelSpec {
-  const [architecture, tag] = name.split('.', 2) as [string, string | undefined]
-  const row = timm[architecture]
-  if (!row) throw unknownName('model', name, modelNames())
-  const full = `${architecture}.${tag ?? row.tag}`
-  return {
-    name: full,
-    architecture,
-    classes: 'imagenet-1k',
-    recipe: row.recipe,
-    weights: { from: 'hub', repo: `timm/${full}`, file: 'model.safetensors' },
+function catalog(): Catalog {
+  return (known ??= build([...timmModels(), ...published, ...clipModels()]))
+}
+
+function build(all: readonly ModelSpec[]): Catalog {
+  const models = new Map(all.map(spec => [spec.name, spec]))
+  const aliases = new Map(testbed().map(({ name, model }) => [name.toLowerCase(), model]))
+  for (const { name, architecture, classes } of all) {
+    if (classes === 'imagenet-1k' && !aliases.has(architecture)) aliases.set(architecture, name)
   }
+  return { models, aliases }
+}
+
+/** Names of every model that can be asked for, tags included. */
+export const modelNames = (): string[] => [...catalog().models.keys()]
+
+/**
+ * A model by its reference library's name (`resnet50.a1_in1k`, `clip:ViT-B-32-quickgelu/laion400m_e31`), by the paper's
+ * (`clip-vit32-laion400m`), by an architecture's, which stands for timm's default tag unless the paper uses the name, or,
+ * for weights on this machine, as `MODEL@FILE`.
+ * @throws GeogapError `unknown-model` with the nearest names
+ */
+export function resolveModel(name: string): ModelSpec {
+  const at = name.indexOf('@')
+  if (at > 0) return localModel(name.slice(0, at), name.slice(at + 1))
+  const { models, aliases } = catalog()
+  const spec = models.get(name) ?? models.get(aliases.get(name.toLowerCase()) ?? '')
+  if (!spec) throw unknownName('model', name, nearNames(name))
+  return spec
+}
+
+/** Tags of the architecture where the name has one, else every name and alias. */
+function nearNames(name: string): string[] {
+  const [architecture] = name.split(/[./]/, 1)
+  const names = modelNames()
+  const tags = names.filter(other => other.startsWith(`${architecture}.`) || other.startsWith(`${architecture}/`))
+  return tags.length > 0 && architecture !== name ? tags : [...names, ...catalog().aliases.keys()]
+}
+
+/** The architecture and preprocessing of a model with the weights of `file`; its name carries the file's. */
+function localModel(name: string, file: string): ModelSpec {
+  const spec = architectureModel(name) ?? resolveModel(name)
+  const { architecture, classes, recipe } = spec
+  const label = basename(file, extname(file))
+  return { name: `${architecture}@${label}`, architecture, classes, recipe, weights: { from: 'files', files: [file] } }
+}
+
+/** A model of the architecture `name`, whichever tag: for `clip:ViT-B-32`, which no tag is the default of. */
+function architectureModel(name: string): ModelSpec | undefined {
+  if (!(name in architectures) || catalog().aliases.has(name)) return undefined
+  return [...catalog().models.values()].find(({ architecture }) => architecture === name)
 }

@@ -28,8 +28,16 @@ export async function readyModel(spec: ModelSpec, progress?: Progress): Promise<
     bytes += found.size
     hashes.push(await fileHash(file))
   }
-  const classes = spec.classes === 'imagenet-1k' ? imagenetNames.length : spec.classes.length
-  return { model: { name: spec.name, architecture: spec.architecture, classes, files }, hashes, bytes }
+  return {
+    model: { name: spec.name, architecture: spec.architecture, classes: classCount(spec), files },
+    hashes,
+    bytes,
+  }
+}
+
+function classCount({ classes }: ModelSpec): number {
+  if (classes === 'imagenet-1k') return imagenetNames.length
+  return classes === 'zero-shot' ? 0 : classes.length
 }
 
 /** The weight files on this machine, downloaded into the hub cache where they are not there yet. */

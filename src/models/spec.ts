@@ -4,8 +4,18 @@ import { type Recipe } from '../preprocessing/steps.ts'
 /** Where a model's weights come from. */
 export type WeightSource =
   | { from: 'files'; files: readonly string[] }
-  | { from: 'hub'; repo: string; file: string; revision?: string }
-  | { from: 'url'; url: string; sha256?: string }
+  /** A file of a hub repository; `otherwise` names the one that older repositories have instead. */
+  | { from: 'hub'; repo: string; file: string; otherwise?: string; revision?: string }
+  /** Files at web addresses; `page` is where a person finds them when a link is dead. */
+  | { from: 'url'; files: readonly RemoteFile[]; page: string }
+  /** Published where no program can fetch it: a person gets `file` from `page`. */
+  | { from: 'hand'; file: string; page: string }
+
+export interface RemoteFile {
+  url: string
+  /** The published hash, maybe only its first digits. */
+  sha256?: string
+}
 
 /** A model that can be evaluated: plain data, before anything is downloaded. */
 export interface ModelSpec {
@@ -13,17 +23,24 @@ export interface ModelSpec {
   name: string
   /** Key of `architectures`. */
   architecture: string
-  /** ImageNet's 1,000 in wnid order, or the model's own class names. */
-  classes: 'imagenet-1k' | readonly string[]
+  /** ImageNet's 1,000 in wnid order, the model's own class names, or any names that the model is given as texts. */
+  classes: 'imagenet-1k' | 'zero-shot' | readonly string[]
   /** Preprocessing that the weights were trained for. */
   recipe: Recipe
   weights: WeightSource
+  /** Terms of the weights, an SPDX identifier where there is one. */
+  licence?: string
+  /** Who publishes the weights under this name. */
+  source?: string
+  /** What a person should know before using it. */
+  note?: string
 }
 
 /** A model whose weights lie on this machine; what a worker process is given. */
 export interface ReadyModel {
   name: string
   architecture: string
+  /** Size of the classifier; 0 for a model without one. */
   classes: number
   files: readonly string[]
   /** For an encoder of images and texts: what it tells apart. */

@@ -38,11 +38,13 @@ export interface Recipe {
   /** Share of the resized image's shorter side that the crop keeps. */
   cropPct: number
   size: number
+  /** Both sides are forced to the resize target, whatever the image's shape. */
+  squash?: boolean
 }
 
 /** The model's own steps; the resize target is floor(size / cropPct) as timm computes it. */
-export const nativeSteps = ({ mean, std, interpolation, cropPct, size }: Recipe): readonly Step[] => [
-  resize(Math.floor(size / cropPct), interpolation),
+export const nativeSteps = ({ mean, std, interpolation, cropPct, size, squash }: Recipe): readonly Step[] => [
+  { ...resize(Math.floor(size / cropPct), interpolation), ...(squash && { squash }) },
   centerCrop(size),
   normalize(mean, std),
 ]

@@ -1,0 +1,47 @@
+/** The pretrained weights that timm 1.0.31 and OpenCLIP 3.3.0 list for the architectures here, as model specs. */
+import { architectures } from './architectures.ts'
+import { recipeOf } from './recipes.ts'
+import { type ModelSpec } from './spec.ts'
+import { readTsv } from './tsv.ts'
+
+/** Tags with 1,000 classes, the default of an architecture before its others, as timm orders them. */
+export function timmModels(): ModelSpec[] {
+  type Column = 'model' | 'normalization' | 'interpolation' | 'cropPct' | 'size' | 'resize' | 'licence'
+  return readTsv<Column>(new URL('./timmTags.tsv', import.meta.url)).map(row => ({
+    name: row.model,
+    architecture: row.model.split('.', 1)[0]!,
+    classes: 'imagenet-1k',
+    recipe: recipeOf({ ...row, cropPct: Number(row.cropPct), size: Number(row.size) }),
+    weights: { from: 'hub', repo: `timm/${row.model}`, file: 'model.safetensors', otherwise: 'pytorch_model.bin' },
+    licence: row.licence,
+    source: 'timm',
+  }))
+}
+
+const plainActivation = 'trained with QuickGELU, computed here with the plain GELU that the name asks for'
+
+/** `clip:TOWER/TAG`; weights trained with QuickGELU are there as `clip:TOWER-quickgelu/TAG` too. */
+export function clipModels(): ModelSpec[] {
+  type Column = 'tower' | 'tag' | 'repository' | 'activation' | 'normalization' | 'resize' | 'licence'
+  return readTsv<Column>(new URL('./openclipTags.tsv', import.meta.url))
+    .flatMap(row => {
+      const size = /^convnext_.*_/.test(row.tower) ? 256 : 224
+      const spec = (tower: string): ModelSpec => ({
+        name: `clip:${tower}/${row.tag}`,
+        architecture: `clip:${tower}`,
+        classes: 'zero-shot',
+        recipe: recipeOf({ ...row, interpolation: 'bicubic', cropPct: 1, size }),
+        weights: {
+          from: 'hub',
+          repo: row.repository,
+          file: 'open_clip_model.safetensors',
+          otherwise: 'open_clip_pytorch_model.bin',
+        },
+        licence: row.licence,
+        source: 'OpenCLIP',
+      })
+      if (row.activation === 'gelu') return [spec(row.tower)]
+      return [spec(`${row.tower}-quickgelu`), { ...spec(row.tower), note: plainActivation }]
+    })
+    .filter(({ architecture }) => architecture in architectures)
+}
