@@ -1,0 +1,57 @@
+/**
+ * Writes docs/models.md, the table of the testbed, from the catalogue: `npm run docs:models`. A test compares the page
+ * with what this draws.
+ */
+import { writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { modelNames } from '../src/models/catalog.ts'
+import { type ModelRow, testbedRows } from '../src/models/listing.ts'
+import { trainingImages } from '../src/models/testbed.ts'
+import { modelTable } from '../src/report/modelTable.ts'
+import { formatTable } from '../src/report/tables.ts'
+
+export const page = new URL('../docs/models.md', import.meta.url)
+
+/** The text of docs/models.md. */
+export function modelPage(): string {
+  const rows = testbedRows()
+  const weights = formatTable<ModelRow>(
+    [
+      { name: 'model', heading: 'model', value: row => row.model },
+      { name: 'source', heading: 'published by', value: row => row.source },
+      { name: 'weights', heading: 'weights', value: row => row.weights },
+    ],
+    rows,
+    'markdown',
+  )
+  const reasons = rows.filter(({ note }) => note !== '').map(({ model, note }) => `- \`${model}\`: ${note}.`)
+  const sizes = Object.entries(trainingImages).map(([name, images]) => `${name} ${images.toLocaleString('en')}`)
+  return `# Models
+
+\`geogap models\` prints this table, \`geogap models NAME\` one model in full, and \`--where\` filters by any field, as in
+\`geogap models --where evaluation=zero-shot 'images>1e9'\`.
+
+A model can be named
+
+- by its reference library's name with a tag: \`resnet50.a1_in1k\` (timm), \`clip:ViT-B-32-quickgelu/laion400m_e31\` (OpenCLIP).
+  ${modelNames().length} such names are known (\`geogap models --all\`);
+- by the paper's name, which stands for the tag that this table pins: \`clip-vit32-laion400m\`, \`seer1280\`;
+- by an architecture's name, which stands for timm's default tag unless the paper uses the name: \`vit_tiny_patch16_224\`;
+- as \`MODEL@FILE\`, with weights of your own: \`resnet50@runs/best.pth\`.
+
+Parameters and multiply-adds are counted on the graph that runs, at the model's own input size. Where there are two
+towers, parameters are those of both and multiply-adds those of one image.
+
+${modelTable(rows, 'markdown')}
+Images of the pretraining data, as its authors count them: ${sizes.join('; ')}.
+
+## Why these tags
+
+${reasons.join('\n')}
+
+## Where the weights are
+
+${weights}`
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await writeFile(page, modelPage())

@@ -1,0 +1,127 @@
+import { inputError, unknownName } from '../errors.ts'
+import { architecture } from './architectures.ts'
+import { modelNames, resolveModel } from './catalog.ts'
+import { modelCost } from './cost.ts'
+import { type ModelSpec, type WeightSource } from './spec.ts'
+import { testbed, type TestbedRow } from './testbed.ts'
+
+/** What is known about a model, one flat row; empty where nobody says. */
+export interface ModelRow {
+  /** Full name, with its tag. */
+  model: string
+  /** The paper's name for it. */
+  alias: string
+  /** The paper's architecture group, or the family of the builder. */
+  group: string
+  evaluation: '1K' | 'zero-shot'
+  pretraining: string
+  /** Images of the pretraining data. */
+  images: number | null
+  parameters: number
+  multiplyAdds: number
+  /** Pixels of each side of the model's own input. */
+  input: number
+  licence: string
+  source: string
+  weights: string
+  note: string
+}
+
+export const modelFields = [
+  ...['model', 'alias', 'group', 'evaluation', 'pretraining', 'images', 'parameters', 'multiplyAdds'],
+  ...['input', 'licence', 'source', 'weights', 'note'],
+] as (keyof ModelRow)[]
+
+/** A condition on a row, as `group=ResNet`, `model=clip:*` or `parameters<5e6` writes it. */
+export interface Filter {
+  field: keyof ModelRow
+  test: (row: ModelRow) => boolean
+}
+
+/** The rows of the paper's testbed, in its order. */
+export const testbedRows = (): ModelRow[] => testbed().map(row => modelRow(resolveModel(row.model), row))
+
+/** Rows of all models whose name or alias fits `pattern`. */
+export function matchingRows(pattern: string): ModelRow[] {
+  const fits = matcher(pattern)
+  const rows = new Map(testbed().map(row => [row.model, row]))
+  const names = modelNames().filter(name => fits(name) || fits(rows.get(name)?.name ?? ''))
+  if (names.length === 0) throw unknownName('model', pattern, [...modelNames(), ...testbed().map(({ name }) => name)])
+  return names.map(name => modelRow(resolveModel(name), rows.get(name)))
+}
+
+/** The row of exactly one model, by any of its names. */
+export function oneRow(name: string): ModelRow | undefined {
+  const alias = testbed().find(row => row.name.toLowerCase() === name.toLowerCase())
+  if (!alias && !modelNames().includes(name)) return undefined
+  const spec = resolveModel(name)
+  return modelRow(
+    spec,
+    testbed().find(({ model }) => model === spec.name),
+  )
+}
+
+function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow {
+  return {
+    model: spec.name,
+    alias: row?.name ?? '',
+    group: row?.group ?? architecture(spec.architecture).family,
+    evaluation: spec.classes === 'zero-shot' ? 'zero-shot' : '1K',
+    pretraining: row?.pretraining ?? '',
+    images: row?.images ?? null,
+    ...modelCost(spec),
+    input: spec.recipe.size,
+    licence: spec.licence ?? '',
+    source: spec.source ?? '',
+    weights: whereabouts(spec.weights),
+    note: [row?.reason, spec.note].filter(Boolean).join('; '),
+  }
+}
+
+function whereabouts(weights: WeightSource): string {
+  switch (weights.from) {
+    case 'files':
+      return weights.files.join(', ')
+    case 'hub':
+      return `hub: ${weights.repo}`
+    case 'url':
+      return weights.files.map(({ url }) => url).join(', ')
+    case 'hand':
+      return `by hand: ${weights.file} from ${weights.page}`
+  }
+}
+
+/** @throws GeogapError `bad-option`, `unknown-field` */
+export function parseFilter(text: string): Filter {
+  const [, name, operator, wanted] = /^\s*(\w+)\s*(<=|>=|=|<|>)\s*(.+?)\s*$/.exec(text) ?? []
+  if (!name) throw inputError('bad-option', `--where takes field=value, field<number or field>number, not ${text}`)
+  const field = modelFields.find(known => known.toLowerCase() === name.toLowerCase())
+  if (!field) throw unknownName('field', name, modelFields)
+  return { field, test: operator === '=' ? equals(field, wanted!) : compares(field, operator!, wanted!) }
+}
+
+function equals(field: keyof ModelRow, wanted: string): Filter['test'] {
+  const fits = matcher(wanted.includes('*') ? wanted : `*${wanted}*`)
+  return row => {
+    const value = row[field]
+    return typeof value === 'number' ? value === Number(wanted) : fits(value ?? '')
+  }
+}
+
+function compares(field: keyof ModelRow, operator: string, wanted: string): Filter['test'] {
+  const limit = Number(wanted)
+  if (Number.isNaN(limit)) throw inputError('bad-option', `--where ${field}${operator} takes a number, not ${wanted}`)
+  return row => {
+    const value = row[field]
+    if (typeof value !== 'number') return false
+    if (value === limit) return operator.endsWith('=')
+    return operator.startsWith('<') ? value < limit : value > limit
+  }
+}
+
+/** `*` stands for any characters; without one the pattern may be anywhere in the name. */
+export function matcher(pattern: string): (name: string) => boolean {
+  const parts = pattern.split('*').map(part => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+  const expression = new RegExp(parts.length > 1 ? `^${parts.join('.*')}$` : parts[0]!, 'i')
+  return name => expression.test(name)
+}

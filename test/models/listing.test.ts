@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest'
+import { matchingRows, oneRow, parseFilter, testbedRows } from '../../src/models/listing.ts'
+import { modelSheet, modelTable } from '../../src/report/modelTable.ts'
+
+const rows = testbedRows()
+const where = (text: string): string[] => {
+  const { test } = parseFilter(text)
+  return rows.filter(test).map(({ model }) => model)
+}
+
+describe('filters', () => {
+  it('compare text by part or pattern, numbers by size', () => {
+    expect(where('evaluation=zero-shot')).toHaveLength(18)
+    expect(where('group=regnetx')).toHaveLength(9)
+    expect(where('model=clip:ViT-L*')).toHaveLength(3)
+    expect(where('parameters<1.7e6')).toEqual([
+      ...['dla46_c.in1k', 'dla46x_c.in1k', 'edgenext_xx_small.in1k', 'mobilenetv3_small_050.lamb_in1k'],
+    ])
+    expect(where('images>=2.32e9')).toHaveLength(5)
+    expect(where('images>2.32e9')).toEqual([])
+    expect(where('input=106')).toEqual(['tinynet_e.in1k'])
+  })
+
+  it('name what they do not understand', () => {
+    expect(() => parseFilter('depth=3')).toThrow('unknown field: depth; nearest:')
+    expect(() => parseFilter('parameters<few')).toThrow('takes a number, not few')
+    expect(() => parseFilter('parameters')).toThrow('field=value')
+  })
+})
+
+describe('rows', () => {
+  it('are found by part of a name, pattern or alias', () => {
+    expect(matchingRows('resnet18*').map(({ model }) => model)).toContain('resnet18.a1_in1k')
+    expect(matchingRows('augmix').map(({ alias }) => alias)).toEqual(['resnet50augmix', 'resnet50deepaugmix'])
+    expect(() => matchingRows('resnet999')).toThrow('unknown model: resnet999')
+  })
+
+  it('show one model in full under any of its names', () => {
+    expect(oneRow('SEER320')).toEqual(oneRow('seer320.in1k'))
+    expect(oneRow('seer')).toBeUndefined()
+    const sheet = modelSheet(oneRow('resnet50anti')!)
+    expect(sheet).toContain('cad66808.pth')
+    expect(sheet).toMatch(/^licence +cc-by-nc-sa-4\.0$/m)
+    expect(modelSheet(oneRow('resnet18.a1_in1k')!)).not.toContain('in the paper')
+  })
+
+  it('have every field in JSON', () => {
+    const [first] = JSON.parse(modelTable(rows.slice(0, 1), 'json')) as Record<string, unknown>[]
+    expect(first).toMatchObject({ alias: 'eva-clip', images: 413_000_000 })
+    expect(first!.weights).toMatch(/^hub: timm\/eva_giant/)
+  })
+})
