@@ -4,10 +4,10 @@ import { stat } from 'node:fs/promises'
 import { imagenetNames } from '../datasets/imagenet.ts'
 import { GeogapError } from '../errors.ts'
 import { downloadUrl } from './download.ts'
-import { hubFile } from './hub.ts'
+import { hubFile, type HubOptions } from './hub.ts'
 import { shown } from './tensors.ts'
 import { type Progress } from './transfer/transfer.ts'
-import { type ModelSpec, type ReadyModel } from './spec.ts'
+import { type ModelSpec, type ReadyModel, type WeightSource } from './spec.ts'
 
 export interface Readied {
   model: ReadyModel
@@ -41,15 +41,38 @@ function classCount({ classes }: ModelSpec): number {
 }
 
 /** The weight files on this machine, downloaded into the hub cache where they are not there yet. */
-async function weightFiles({ weights }: ModelSpec, progress?: Progress): Promise<readonly string[]> {
-  if (weights.from === 'files') return weights.files
+async function weightFiles({ name, weights }: ModelSpec, progress?: Progress): Promise<readonly string[]> {
   const options = progress ? { progress } : {}
-  if (weights.from === 'url') {
-    const { url, sha256 } = weights
-    return [(await downloadUrl(url, { ...options, ...(sha256 === undefined ? {} : { sha256 }) })).path]
+  switch (weights.from) {
+    case 'files':
+      return weights.files
+    case 'hub':
+      return [await fromHub(weights, options)]
+    case 'url': {
+      const files: string[] = []
+      for (const { url, ...hash } of weights.files) {
+        files.push((await downloadUrl(url, { ...options, ...hash, page: weights.page })).path)
+      }
+      return files
+    }
+    case 'hand':
+      throw new GeogapError(
+        'weights',
+        'no-weights',
+        `no program can download ${name}: get ${weights.file} from ${weights.page} and give it with --weights FILE`,
+      )
   }
-  const { repo, file, revision } = weights
-  return [(await hubFile({ repo, file, ...(revision === undefined ? {} : { revision }) }, options)).path]
+}
+
+/** The repository's file, or the one that older repositories have instead. */
+async function fromHub(source: Extract<WeightSource, { from: 'hub' }>, options: HubOptions): Promise<string> {
+  try {
+    return (await hubFile(source, options)).path
+  } catch (error) {
+    const absent = error instanceof GeogapError && error.code === 'hub-not-found'
+    if (!absent || source.otherwise === undefined) throw error
+    return (await hubFile({ ...source, file: source.otherwise }, options)).path
+  }
 }
 
 async function fileHash(file: string): Promise<string> {
