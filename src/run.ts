@@ -39,8 +39,11 @@ export interface Run {
   cells: readonly Cell[]
   /** Grouping columns that some data set has. */
   columns: readonly string[]
-  /** One row per model, data set and group; `by` names one column or several to intersect; `label` is the class. */
-  accuracy(options?: { by?: string | readonly string[] }): AccuracyRow[]
+  /**
+   * One row per model, data set and group; `by` names one column or several to intersect; `label` is the class. `model`
+   * and `dataset` ask for their rows alone.
+   */
+  accuracy(options?: { by?: string | readonly string[]; model?: string; dataset?: string }): AccuracyRow[]
   /** One row per model and data set: the largest difference between groups of at least `minN` images. */
   disparity(options?: { by?: string; minN?: number }): DisparityRow[]
   /** Writes a self-contained HTML report. */
@@ -61,7 +64,7 @@ export function runOf(stored: Pick<Run, 'dir' | 'entries' | 'datasets' | 'failur
   const run: Run = {
     ...stored,
     columns,
-    accuracy: ({ by = [] } = {}) => accuracyRows(run, typeof by === 'string' ? [by] : by),
+    accuracy: ({ by = [], ...only } = {}) => accuracyRows(run, typeof by === 'string' ? [by] : by, only),
     disparity: ({ by = 'region', minN = 30 } = {}) => disparityRows(run, by, minN),
     report: async file => {
       const { writeReport } = await import('./report/html.ts')
@@ -78,26 +81,46 @@ interface Series {
   cells: Cell[]
 }
 
+const known = new WeakMap<readonly Cell[], Series[]>()
+
 /** The cells of each model on each data set, in the order of the entries. */
 export function series(run: Run): Series[] {
+  const made = known.get(run.cells) ?? splitCells(run.cells)
+  known.set(run.cells, made)
+  return made
+}
+
+function splitCells(cells: readonly Cell[]): Series[] {
   const all = new Map<string, Series>()
-  for (const cell of run.cells) {
+  let last: Series | undefined
+  for (const cell of cells) {
     const { model, dataset, preprocessing } = cell
-    const key = JSON.stringify([model, dataset, preprocessing])
-    const known = all.get(key)
-    if (known) known.cells.push(cell)
-    else all.set(key, { model, dataset, preprocessing, cells: [cell] })
+    if (last?.model !== model || last.dataset !== dataset || last.preprocessing !== preprocessing) {
+      const key = JSON.stringify([model, dataset, preprocessing])
+      last = all.get(key) ?? { model, dataset, preprocessing, cells: [] }
+      all.set(key, last)
+    }
+    last.cells.push(cell)
   }
   return [...all.values()]
 }
 
-function accuracyRows(run: Run, by: readonly string[]): AccuracyRow[] {
+function accuracyRows(
+  run: Run,
+  by: readonly string[],
+  only: { model?: string; dataset?: string },
+): AccuracyRow[] {
   for (const column of by) checkColumn(run, column)
-  return series(run).flatMap(({ model, dataset, preprocessing, cells }) => {
+  const asked = series(run).filter(
+    ({ model, dataset }) => model === (only.model ?? model) && dataset === (only.dataset ?? dataset),
+  )
+  return asked.flatMap(({ model, dataset, preprocessing, cells }) => {
     const name = { model, dataset, preprocessing }
     if (by.length === 0) return [{ ...name, group: 'all', ...flat(accuracy(sumCounts(cells))) }]
     if (!by.every(column => column === 'label' || cells.some(cell => cell.groups[column] != null))) return []
-    const labelled = cells.map(cell => ({ ...cell, groups: { ...cell.groups, label: cell.label } }))
+    const labelled = by.includes('label')
+      ? cells.map(cell => ({ ...cell, groups: { ...cell.groups, label: cell.label } }))
+      : cells
     return groupBy(labelled, by).groups.map(({ group, ...counts }) => ({ ...name, group, ...flat(accuracy(counts)) }))
   })
 }
@@ -124,7 +147,7 @@ function disparityRows(run: Run, by: string, minN: number): DisparityRow[] {
 }
 
 function checkColumn(run: Run, column: string): void {
-  const held = [...new Set(run.cells.flatMap(cell => Object.keys(cell.groups)))]
+  const held = [...new Set(series(run).flatMap(({ cells }) => Object.keys(cells[0]!.groups)))]
   if (column === 'label' || held.includes(column)) return
   if (run.columns.includes(column)) {
     throw inputError(

@@ -1,0 +1,87 @@
+import {
+  captionOf,
+  count,
+  type Figure,
+  type FigureKind,
+  type FigureOptions,
+  geographicOf,
+  idOf,
+  modelOf,
+} from './figure.ts'
+import { heatSpec } from './heatMap.ts'
+import { type PairCell, type Results } from './results.ts'
+import { placeColumn } from './roles.ts'
+
+/** More rows than this, or more columns, are not drawn. */
+const mostClasses = 40
+const mostPlaces = 12
+
+/** A class's cell needs few images: they say where to look, not how large a difference is. */
+export const cellMinN = 10
+
+export const classRegion: FigureKind = {
+  name: 'class-region',
+  paper: [],
+  title: 'Accuracy per class and region',
+  needs: 'a data set with regions',
+  make: (results, options) => geographicOf(results, options).flatMap(dataset => figureOf(results, dataset, options)),
+}
+
+function figureOf(results: Results, dataset: string, options: FigureOptions): Figure[] {
+  const column = placeColumn(results.run, dataset)!
+  const model = modelOf(results, options, bestModels(results, dataset))
+  const cells = model === undefined ? [] : results.pairs(dataset, model, ['label', column])
+  const order = classesBySpread(cells)
+  const places = placesByAccuracy(cells)
+  if (model === undefined || order.length === 0 || places.length < 2) return []
+  const [rows, columns] = [order.slice(0, mostClasses), places.slice(0, mostPlaces)]
+  const shown = cells.filter(cell => rows.includes(cell.row) && columns.includes(cell.column))
+  const [name, n] = [results.title(dataset), cells.reduce((sum, cell) => sum + cell.n, 0)]
+  return [
+    {
+      id: idOf('class-region', name),
+      title: `Accuracy per class and ${column} on ${name}`,
+      subtitle: `${model}, n = ${count(n, 'image')}`,
+      caption: captionOf(
+        results,
+        `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${column === 'region' ? 'regions' : 'countries'} first.`,
+        order.length > rows.length ? `Drawn: the first ${rows.length} of ${order.length} classes.` : null,
+        places.length > columns.length
+          ? `Drawn: the ${columns.length} of ${places.length} ${column === 'region' ? 'regions' : 'countries'} with the highest accuracy.`
+          : null,
+        `Cells of fewer than ${cellMinN} images are outlined only.`,
+      ),
+      rows: cells.map(cell => ({ model, class: cell.row, [column]: cell.column, n: cell.n, accuracy: cell.accuracy })),
+      spec: width => heatSpec(shown, { rows, columns, minN: cellMinN }, width),
+    },
+  ]
+}
+
+/** Models with an accuracy on the data set, best first. */
+export const bestModels = ({ table }: Results, dataset: string): string[] =>
+  [...(table.get(dataset) ?? [])].sort((a, b) => b[1] - a[1]).map(([model]) => model)
+
+const large = (cells: readonly PairCell[]): PairCell[] => cells.filter(({ n }) => n >= cellMinN)
+
+function classesBySpread(cells: readonly PairCell[]): string[] {
+  const byClass = new Map<string, number[]>()
+  for (const { row, accuracy } of large(cells)) {
+    if (accuracy !== null) byClass.set(row, [...(byClass.get(row) ?? []), accuracy])
+  }
+  const range = (name: string): number => {
+    const values = byClass.get(name) ?? []
+    return values.length < 2 ? -1 : Math.max(...values) - Math.min(...values)
+  }
+  const names = [...new Set(cells.map(({ row }) => row))]
+  return names.sort((a, b) => range(b) - range(a) || (a < b ? -1 : 1))
+}
+
+export function placesByAccuracy(cells: readonly PairCell[]): string[] {
+  const sums = new Map<string, [hits: number, n: number]>()
+  for (const { column, n, accuracy } of cells) {
+    const [hits, all] = sums.get(column) ?? [0, 0]
+    sums.set(column, [hits + n * (accuracy ?? 0), all + n])
+  }
+  const mean = (name: string): number => sums.get(name)![0] / Math.max(1, sums.get(name)![1])
+  return [...sums.keys()].sort((a, b) => mean(b) - mean(a))
+}

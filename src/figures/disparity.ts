@@ -1,0 +1,148 @@
+import { fitLine } from '../metrics/regression.ts'
+import { type DisparityRow } from '../run.ts'
+import { captionOf, count, type Figure, type FigureKind, geographicOf, idOf } from './figure.ts'
+import { linePanels, type Panel, type PanelPoint } from './linePanel.ts'
+import { type Results } from './results.ts'
+import { geographicColor } from './theme.ts'
+import { signed } from './values.ts'
+import { type TopLevelSpec } from './vegaLite.ts'
+
+/** One model's disparity in percentage points against its accuracy on a standard benchmark in percent. */
+export interface DisparityPoint {
+  benchmark: string
+  model: string
+  accuracy: number
+  disparity: number
+  low: number | null
+  high: number | null
+}
+
+/** One panel per standard benchmark; more than this many models are not named. */
+const namedModels = 6
+
+export function disparitySpec(
+  points: readonly DisparityPoint[],
+  measure: string,
+  width: number,
+  model?: string,
+): TopLevelSpec {
+  const benchmarks = [...new Set(points.map(({ benchmark }) => benchmark))]
+  return linePanels(
+    benchmarks.map(benchmark => panelOf(benchmark, points, measure, model)),
+    width,
+  )
+}
+
+function panelOf(benchmark: string, all: readonly DisparityPoint[], measure: string, model?: string): Panel {
+  const points: PanelPoint[] = all
+    .filter(point => point.benchmark === benchmark)
+    .map(({ model, accuracy, disparity, low, high }) => ({ model, x: accuracy, y: disparity, low, high }))
+  const { slope, intercept, r2, p } = fitLine(
+    points.map(({ x }) => x),
+    points.map(({ y }) => y),
+  )
+  return {
+    title: benchmark,
+    subtitle: lineText(slope, r2, p),
+    x: `${benchmark} top-1 accuracy (%)`,
+    y: `${measure} (points)`,
+    difference: true,
+    named: points.length <= namedModels,
+    model,
+    series: [
+      {
+        label: [],
+        color: geographicColor,
+        points,
+        line: slope === null || intercept === null ? null : { slope, intercept },
+      },
+    ],
+  }
+}
+
+function lineText(slope: number | null, r2: number | null, p: number | null): string {
+  if (slope === null) return 'too few models for a line'
+  const fit = r2 === null ? '' : `, R² ${r2.toFixed(2)}`
+  const test = p === null ? '' : `, p ${p < 0.001 ? '< 0.001' : p.toFixed(3)}`
+  return `slope ${signed(slope, 2)}${fit}${test}`
+}
+
+export const disparity: FigureKind = {
+  name: 'disparity',
+  paper: ['1 right', '2 left', '6', '7', '8'],
+  title: 'Geographic disparity against progress on standard benchmarks',
+  needs: 'two models with a standard benchmark and a data set with two regions or countries',
+  make: (results, options) =>
+    geographicOf(results, options).flatMap(dataset => {
+      const rows = results.disparities(dataset)
+      const measured = measureOf(rows)
+      const points = disparityPoints(results, measured)
+      return new Set(points.map(({ model }) => model)).size < 2
+        ? []
+        : figureOf(results, dataset, rows[0]!.by, measured, points, options.model)
+    }),
+}
+
+interface Measured {
+  kind: 'pair' | 'maximum'
+  rows: readonly { model: string; value: number; low: number | null; high: number | null }[]
+}
+
+/** Europe minus Africa, as the paper's figures have it, where every model has both; else the largest difference. */
+export function measureOf(rows: readonly DisparityRow[]): Measured {
+  if (rows.length > 0 && rows.every(row => row.europeMinusAfrica !== null)) {
+    return {
+      kind: 'pair',
+      rows: rows.map(({ model, europeMinusAfrica, europeMinusAfricaInterval: interval }) => ({
+        model,
+        value: 100 * europeMinusAfrica!,
+        low: interval ? 100 * interval[0] : null,
+        high: interval ? 100 * interval[1] : null,
+      })),
+    }
+  }
+  const known = rows.filter(row => row.disparity !== null)
+  return {
+    kind: 'maximum',
+    rows: known.map(({ model, disparity }) => ({ model, value: 100 * disparity!, low: null, high: null })),
+  }
+}
+
+function disparityPoints({ roles, table, title }: Results, { rows }: Measured): DisparityPoint[] {
+  const benchmarks = [roles.reference, ...roles.standard].filter(name => name !== null)
+  return benchmarks.flatMap(benchmark =>
+    rows.flatMap(({ model, value, low, high }) => {
+      const accuracy = table.get(benchmark)?.get(model)
+      if (accuracy === undefined) return []
+      return { benchmark: title(benchmark), model, accuracy: 100 * accuracy, disparity: value, low, high }
+    }),
+  )
+}
+
+function figureOf(
+  results: Results,
+  dataset: string,
+  by: string,
+  { kind }: Measured,
+  points: readonly DisparityPoint[],
+  model?: string,
+): Figure {
+  const name = results.title(dataset)
+  const measure = kind === 'pair' ? 'Europe − Africa' : 'largest difference'
+  const groups = by === 'region' ? 'regions' : 'countries'
+  return {
+    id: idOf('disparity', name),
+    title: `Disparity on ${name} against accuracy on standard benchmarks`,
+    subtitle: `${count(new Set(points.map(point => point.model)).size, 'model')}, n = ${count(results.images(dataset), 'image')} of ${name}`,
+    caption: captionOf(
+      results,
+      kind === 'pair'
+        ? `Each point is a model: its top-1 accuracy on Europe’s minus that on Africa’s images of ${name}, in percentage points, against its accuracy on a standard benchmark.`
+        : `Each point is a model: the largest difference of its top-1 accuracy between two ${groups} of ${name} with at least ${results.minN} images, in percentage points, against its accuracy on a standard benchmark. A maximum is above 0 by chance alone.`,
+      kind === 'pair' ? 'Vertical bars, where drawn, are 95 % Newcombe intervals.' : null,
+      'Lines are least squares over the models; p tests a slope of 0.',
+    ),
+    rows: points.map(point => ({ ...point })),
+    spec: width => disparitySpec(points, measure, width, model),
+  }
+}

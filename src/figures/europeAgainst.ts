@@ -1,0 +1,74 @@
+import { fitLine } from '../metrics/regression.ts'
+import { captionOf, count, type FigureKind, geographicOf, idOf } from './figure.ts'
+import { linePanels, type Panel, type PanelSeries } from './linePanel.ts'
+import { type RegionLineRow, regionLineRows } from './regionLines.ts'
+import { bestFirst } from './regions.ts'
+import { color } from './theme.ts'
+import { signed } from './values.ts'
+import { type TopLevelSpec } from './vegaLite.ts'
+
+const base = 'Europe'
+
+/** Europe's line beside every other region's, one panel each. */
+export function europeAgainstSpec(
+  rows: readonly RegionLineRow[],
+  others: readonly string[],
+  reference: string,
+  width: number,
+): TopLevelSpec {
+  return linePanels(
+    others.map(region => panelOf(rows, region, reference)),
+    width,
+  )
+}
+
+function panelOf(rows: readonly RegionLineRow[], region: string, reference: string): Panel {
+  const [first, second] = [seriesOf(rows, base, color(0)), seriesOf(rows, region, color(1))]
+  const difference = first.line && second.line ? first.line.slope - second.line.slope : null
+  return {
+    title: `${base} and ${region}`,
+    subtitle: difference === null ? 'too few models for a line' : `difference of rates ${signed(difference, 2)}`,
+    x: `${reference} top-1 accuracy (%)`,
+    y: 'top-1 accuracy (%)',
+    series: [first, second],
+  }
+}
+
+function seriesOf(rows: readonly RegionLineRow[], region: string, color: string): PanelSeries {
+  const points = rows
+    .filter(row => row.region === region)
+    .map(({ model, reference, accuracy }) => ({ model, x: reference, y: accuracy }))
+  const { slope, intercept } = fitLine(
+    points.map(({ x }) => x),
+    points.map(({ y }) => y),
+  )
+  const line = slope === null || intercept === null ? null : { slope, intercept }
+  return { label: [region, ...(line ? [`rate ${line.slope.toFixed(2)}`] : [])], color, points, line }
+}
+
+export const europeAgainst: FigureKind = {
+  name: 'europe-against',
+  paper: ['9'],
+  title: 'Europe against every other region',
+  needs: 'two models with a standard benchmark and a data set with Europe and another region',
+  make: (results, options) =>
+    geographicOf(results, options).flatMap(dataset => {
+      const rows = regionLineRows(results, dataset)
+      const order = bestFirst(rows)
+      const others = order.filter(region => region !== base)
+      const models = new Set(rows.map(row => row.model)).size
+      if (!order.includes(base) || others.length === 0 || models < 2) return []
+      const [name, reference] = [results.title(dataset), results.title(results.roles.reference!)]
+      return {
+        id: idOf('europe-against', name),
+        title: `Europe against every other region of ${name}`,
+        subtitle: `${count(models, 'model')}, n = ${count(results.images(dataset), 'image')} of ${name}`,
+        caption: captionOf(
+          results,
+          `Each point is a model: top-1 accuracy on the images of Europe (blue) and of another region (orange) of ${name} against its accuracy on ${reference}, all in percent. Lines are least squares, a rate is a line’s slope.`,
+        ),
+        rows: rows.map(row => ({ ...row })),
+        spec: width => europeAgainstSpec(rows, others, reference, width),
+      }
+    }),
+}

@@ -1,0 +1,77 @@
+import { type TopLevelSpec } from 'vega-lite'
+import { unknownName } from '../errors.ts'
+import { type Value } from '../report/tables.ts'
+import { type Results } from './results.ts'
+
+/** One drawing, ready for any renderer. */
+export interface Figure {
+  /** Unique among the figures of a run, usable in a file name. */
+  id: string
+  title: string
+  /** Number of models and images, and what else a reader needs at once. */
+  subtitle: string
+  /** What it shows and how it was computed. */
+  caption: string
+  /** The data behind it. */
+  rows: readonly Readonly<Record<string, Value>>[]
+  /** The Vega-Lite specification for a drawing of about `width` pixels. */
+  spec: (width: number) => TopLevelSpec
+}
+
+export interface FigureOptions {
+  /** Only this data set's figure. */
+  dataset?: string
+  /** The model that is shown or marked. Default: the best. */
+  model?: string
+}
+
+export interface FigureKind {
+  name: string
+  /** Numbers of the paper's figures that it redraws. */
+  paper: readonly string[]
+  title: string
+  /** What the results must hold. */
+  needs: string
+  /** One figure per data set, or none where the results lack what it needs. */
+  make: (results: Results, options: FigureOptions) => Figure[]
+}
+
+/** Widths in pixels: a page or a paper's full width, and a phone. */
+export const wide = 720
+export const narrow = 350
+
+/** The geographic data sets that a figure is made for. Errors: unknown-data-set. */
+export function geographicOf(results: Results, { dataset }: FigureOptions): readonly string[] {
+  const { geographic } = results.roles
+  if (dataset === undefined) return geographic
+  const found = geographic.filter(name => name === dataset || results.title(name) === dataset)
+  if (found.length === 0) throw unknownName('data set', dataset, geographic)
+  return found
+}
+
+/** The model asked for, else the first of `models`. Errors: unknown-model. */
+export function modelOf(results: Results, { model }: FigureOptions, models: readonly string[]): string | undefined {
+  if (model === undefined) return models[0]
+  if (!results.models.includes(model)) throw unknownName('model', model, results.models)
+  return models.find(name => name === model)
+}
+
+export const idOf = (...parts: readonly string[]): string =>
+  parts
+    .map(part =>
+      part
+        .toLowerCase()
+        .replace(/[^a-z0-9]+/g, '-')
+        .replace(/^-|-$/g, ''),
+    )
+    .join('-')
+
+/** Sentences as one caption; a run on made-up data says so in every one. */
+export const captionOf = (results: Results, ...sentences: readonly (string | null)[]): string =>
+  [...sentences, results.madeUp === null ? null : `Made-up data: ${results.madeUp}`]
+    .filter(text => text !== null)
+    .join(' ')
+
+/** `1 model`, `98 models`, `10,333 images`. */
+export const count = (n: number, noun: string): string =>
+  `${Math.round(n).toLocaleString('en-US')} ${noun}${Math.round(n) === 1 ? '' : 's'}`

@@ -1,0 +1,98 @@
+import { fitLine } from '../metrics/regression.ts'
+import { captionOf, count, type Figure, type FigureKind, geographicOf, idOf } from './figure.ts'
+import { linePanels, type PanelSeries } from './linePanel.ts'
+import { bestFirst, regionRows } from './regions.ts'
+import { type Results } from './results.ts'
+import { placeColumn } from './roles.ts'
+import { color, quiet } from './theme.ts'
+import { type TopLevelSpec } from './vegaLite.ts'
+
+/** One model on one region's images against the reference benchmark; accuracies in percent. */
+export interface RegionLineRow {
+  region: string
+  model: string
+  reference: number
+  accuracy: number
+  n: number
+}
+
+/** One line per region in one panel; with many places only the best and the worst are named. */
+export function regionLinesSpec(
+  rows: readonly RegionLineRow[],
+  order: readonly string[],
+  reference: string,
+  width: number,
+  model?: string,
+): TopLevelSpec {
+  const named = order.length <= namedRegions ? order : [order[0]!, order.at(-1)!]
+  const series = order.map(region => seriesOf(region, rows, named.indexOf(region)))
+  const axes = { x: `${reference} top-1 accuracy (%)`, y: 'top-1 accuracy (%)' }
+  return linePanels([{ title: '', ...axes, model, series }], Math.min(width, 560))
+}
+
+const namedRegions = 8
+
+function seriesOf(region: string, all: readonly RegionLineRow[], rank: number): PanelSeries {
+  const points = all
+    .filter(row => row.region === region)
+    .map(({ model, reference, accuracy }) => ({ model, x: reference, y: accuracy }))
+  const { slope, intercept } = fitLine(
+    points.map(({ x }) => x),
+    points.map(({ y }) => y),
+  )
+  const line = slope === null || intercept === null ? null : { slope, intercept }
+  return {
+    label: rank < 0 ? [] : [region, ...(line ? [`rate ${line.slope.toFixed(2)}`] : [])],
+    color: rank < 0 ? quiet.light : color(rank),
+    quiet: rank < 0,
+    points,
+    line,
+  }
+}
+
+export const regionLines: FigureKind = {
+  name: 'region-lines',
+  paper: ['2 right', '7 right'],
+  title: 'Accuracy per region against the standard benchmark',
+  needs: 'two models with a standard benchmark and a data set with two regions or countries',
+  make: (results, options) =>
+    geographicOf(results, options).flatMap(dataset => figureOf(results, dataset, options.model)),
+}
+
+function figureOf(results: Results, dataset: string, model?: string): Figure[] {
+  const { reference } = results.roles
+  const column = placeColumn(results.run, dataset)!
+  const rows = regionLineRows(results, dataset)
+  const order = bestFirst(rows)
+  if (reference === null || order.length < 2 || new Set(rows.map(row => row.model)).size < 2) return []
+  const [name, axis] = [results.title(dataset), results.title(reference)]
+  const many = order.length > namedRegions
+  return [
+    {
+      id: idOf('region-lines', name),
+      title: `Accuracy per ${column} of ${name} against ${axis}`,
+      subtitle: `${count(new Set(rows.map(row => row.model)).size, 'model')}, n = ${count(results.images(dataset), 'image')} of ${name}`,
+      caption: captionOf(
+        results,
+        `Each point is a model: top-1 accuracy on the images of one ${column} of ${name} against its accuracy on ${axis}, both in percent; lines are least squares, a rate is a line’s slope.`,
+        many
+          ? `Coloured: the best and the worst of ${order.length} ${column === 'region' ? 'regions' : 'countries'} by mean accuracy over the models.`
+          : null,
+        `Only groups of at least ${results.minN} images are drawn.`,
+      ),
+      rows: rows.map(row => ({ ...row })),
+      spec: width => regionLinesSpec(rows, order, axis, width, model),
+    },
+  ]
+}
+
+/** Groups of at least min-n images, for models that have the reference. */
+export function regionLineRows({ roles, run, table, minN, ...results }: Results, dataset: string): RegionLineRow[] {
+  const x = table.get(roles.reference ?? '')
+  return regionRows({ roles, run, table, minN, ...results }, dataset, placeColumn(run, dataset)!).flatMap(
+    ({ region, model, accuracy, n }) => {
+      const reference = x?.get(model)
+      return reference === undefined || n < minN ? [] : { region, model, reference: 100 * reference, accuracy, n }
+    },
+  )
+}

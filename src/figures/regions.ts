@@ -1,0 +1,227 @@
+import { percentValue, range95 } from './values.ts'
+import { captionOf, count, type Figure, type FigureKind, type FigureOptions, geographicOf, idOf } from './figure.ts'
+import { fitText, textWidth } from './fonts.ts'
+import { spread } from './labels.ts'
+import { type Domain, roundBounds } from './linePanel.ts'
+import { type Results } from './results.ts'
+import { placeColumn } from './roles.ts'
+import { color, fontSize, ink, quiet, titleSize } from './theme.ts'
+import { type PanelSpec, panels, pixelText, type Position, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
+
+/** One model's accuracy on one region's images, in percent, with its 95 % interval. */
+export interface RegionRow {
+  model: string
+  region: string
+  n: number
+  errors: number
+  accuracy: number
+  low: number
+  high: number
+}
+
+/** More models than this are drawn as ticks behind the best, the middle and the worst one. */
+export const modelsApart = 5
+
+/** Points with intervals on one accuracy axis, regions in the order given: rows per model, or all models in each row. */
+export function regionsSpec(rows: readonly RegionRow[], regions: readonly string[], width: number): TopLevelSpec {
+  const models = [...new Set(rows.map(({ model }) => model))]
+  const labels = regions.map(region => rowLabel(region, rows, 0.36 * width))
+  const names = Math.ceil(Math.max(...labels.map(label => textWidth(label, fontSize))))
+  const layout: Layout = {
+    range: roundBounds(
+      rows.flatMap(({ low, high }) => [low, high]),
+      0,
+      100,
+    ),
+    ...{ regions, labels, names },
+    inner: width - names - 32,
+    rowHeight: models.length > modelsApart ? 26 : 20,
+  }
+  if (models.length > modelsApart) return panels([together(rows, models, layout)], 1)
+  const parts = models.map((model, i) => {
+    const own = rows.filter(row => row.model === model)
+    return alone(own, layout, models.length > 1 ? model : null, i === models.length - 1)
+  })
+  return { ...panels(parts, 1), spacing: 12 }
+}
+
+interface Layout {
+  range: Domain
+  regions: readonly string[]
+  /** The regions as they fit beside the rows, and the room for them. */
+  labels: readonly string[]
+  names: number
+  inner: number
+  rowHeight: number
+}
+
+/** `Europe (n 586)`; a long name is cut, the number is not. */
+function rowLabel(region: string, rows: readonly RegionRow[], width: number): string {
+  const counts = rows.filter(row => row.region === region).map(({ n }) => n)
+  const n = ` (n ${Math.max(...counts).toLocaleString('en-US')})`
+  return `${fitText(region, width - textWidth(n, fontSize), fontSize)}${n}`
+}
+
+const positions = ({ range, regions }: Layout, labelled: boolean): Position => ({
+  x: {
+    field: 'accuracy',
+    type: 'quantitative',
+    scale: { domain: range.domain, nice: false, zero: false },
+    axis: { title: labelled ? 'top-1 accuracy (%)' : null, labels: labelled, values: range.values, ticks: labelled },
+  },
+  y: { field: 'row', type: 'quantitative', scale: { domain: [regions.length, 0], nice: false }, axis: null },
+})
+
+const valuesOf = (rows: readonly RegionRow[], { regions }: Layout) =>
+  rows.map(row => ({
+    row: regions.indexOf(row.region) + 0.5,
+    accuracy: row.accuracy,
+    low: row.low,
+    high: row.high,
+    about: `${row.model}, ${row.region}: ${percentValue(row.accuracy)}, 95 % interval ${range95(row)}, n = ${row.n}`,
+  }))
+
+const rowNames = ({ labels, rowHeight }: Layout): UnitSpec =>
+  pixelText(
+    labels.map((text, i) => ({ text, px: -8, py: (i + 0.5) * rowHeight })),
+    { align: 'right', fontSize },
+  )
+
+function alone(rows: readonly RegionRow[], layout: Layout, title: string | null, last: boolean): PanelSpec {
+  const { inner, names, regions, rowHeight } = layout
+  const values = valuesOf(rows, layout)
+  return {
+    ...(title === null ? {} : { title: { text: fitText(title, inner + names, titleSize, true), offset: 2 } }),
+    width: inner,
+    height: regions.length * rowHeight,
+    layer: [
+      ...intervalLayers(positions(layout, last), color(0)).map(layer => ({ ...layer, data: { values } })),
+      rowNames(layout),
+    ],
+  }
+}
+
+function intervalLayers(position: Position, color: string): UnitSpec[] {
+  return [
+    {
+      mark: { type: 'rule', color, strokeWidth: 2.5, opacity: 0.45 },
+      encoding: { ...position, x: { ...position.x, field: 'low' }, x2: { field: 'high' } },
+    },
+    {
+      mark: { type: 'circle', color, size: 60, opacity: 1, aria: true },
+      encoding: { ...position, description: { field: 'about' } },
+    },
+  ]
+}
+
+/** Every model as a tick; the best, the middle and the worst one as points with intervals. */
+function together(rows: readonly RegionRow[], models: readonly string[], layout: Layout): PanelSpec {
+  const position = positions(layout, true)
+  const shown = [0, Math.floor((models.length - 1) / 2), models.length - 1].map(i => models[i]!)
+  const colors = [color(0), ink, color(1)]
+  return {
+    width: layout.inner,
+    height: layout.regions.length * layout.rowHeight,
+    layer: [
+      {
+        data: { values: valuesOf(rows, layout).map(({ row, accuracy }) => ({ row, accuracy })) },
+        mark: { type: 'tick', orient: 'vertical', color: quiet.light, opacity: 0.35, thickness: 1, size: 18 },
+        encoding: position,
+      },
+      ...shown.flatMap((model, i) => {
+        const own = rows.filter(row => row.model === model)
+        const values = valuesOf(own, layout)
+        return intervalLayers(position, colors[i]!).map(layer => ({ ...layer, data: { values } }))
+      }),
+      rowNames(layout),
+      namesAbove(rows, layout.regions[0]!, shown, colors, layout),
+    ],
+  }
+}
+
+/** The three models' names over their points in the first row, apart from each other. */
+function namesAbove(
+  rows: readonly RegionRow[],
+  first: string,
+  shown: readonly string[],
+  colors: readonly string[],
+  { range: { domain }, inner, names }: Layout,
+): UnitSpec {
+  const texts = shown.map((model, i) =>
+    fitText(`${['best', 'middle', 'worst'][i]!}: ${model}`, (inner + names) / 3.2, fontSize),
+  )
+  const wanted = shown.map(model => {
+    const row = rows.find(row => row.model === model && row.region === first)
+    return ((row?.accuracy ?? domain[0]) - domain[0]) * (inner / (domain[1] - domain[0]))
+  })
+  const widths = texts.map(text => textWidth(text, fontSize) + 12)
+  const middles = spread(wanted, widths, -names, inner + 8)
+  return pixelText(
+    texts.map((text, i) => ({ text, color: colors[i]!, px: middles[i]!, py: -9 })),
+    { align: 'center', fontSize },
+  )
+}
+
+export const regions: FigureKind = {
+  name: 'regions',
+  paper: [],
+  title: 'Accuracy per region',
+  needs: 'a data set with regions or countries',
+  make: (results, options) => geographicOf(results, options).flatMap(dataset => figureOf(results, dataset, options)),
+}
+
+function figureOf(results: Results, dataset: string, { model }: FigureOptions): Figure[] {
+  const column = placeColumn(results.run, dataset)!
+  const all = regionRows(results, dataset, column).filter(row => row.model === (model ?? row.model))
+  const large = all.filter(({ n }) => n >= results.minN)
+  if (large.length === 0) return []
+  const order = bestFirst(large)
+  const name = results.title(dataset)
+  const left = [...new Set(all.filter(({ n }) => n < results.minN).map(({ region }) => region))].filter(
+    region => !order.includes(region),
+  )
+  const models = new Set(large.map(row => row.model)).size
+  return [
+    {
+      id: idOf('regions', name),
+      title: `Accuracy per ${column} on ${name}`,
+      subtitle: `${count(models, 'model')}, n = ${count(results.images(dataset), 'image')}`,
+      caption: captionOf(
+        results,
+        `Top-1 accuracy on the images of each ${column} of ${name}, as means over images in percent, with 95 % Wilson intervals; ${column === 'region' ? 'regions' : 'countries'} with the highest mean over the models first.`,
+        models > modelsApart
+          ? 'Grey ticks are all models; the best, middle and worst by overall accuracy are marked.'
+          : null,
+        left.length > 0 ? `Left out for fewer than ${results.minN} images: ${left.join(', ')}.` : null,
+      ),
+      rows: large.map(row => ({ ...row })),
+      spec: width => regionsSpec(large, order, width),
+    },
+  ]
+}
+
+/** Models in the order of their overall accuracy on the data set, best first. */
+export function regionRows(results: Results, dataset: string, column: string): RegionRow[] {
+  const overall = results.table.get(dataset) ?? new Map<string, number>()
+  return results
+    .by(column)
+    .flatMap(({ dataset: of, model, group, n, errors, top1, low, high }) =>
+      of !== dataset || top1 === null
+        ? []
+        : { model, region: group, n, errors, accuracy: 100 * top1, low: 100 * low!, high: 100 * high! },
+    )
+    .sort(
+      (a, b) => overall.get(b.model)! - overall.get(a.model)! || (a.model < b.model ? -1 : Number(a.model > b.model)),
+    )
+}
+
+/** Regions by mean accuracy over the models, highest first. */
+export function bestFirst(rows: readonly Pick<RegionRow, 'region' | 'accuracy'>[]): string[] {
+  const sums = new Map<string, { sum: number; n: number }>()
+  for (const { region, accuracy } of rows) {
+    const { sum, n } = sums.get(region) ?? { sum: 0, n: 0 }
+    sums.set(region, { sum: sum + accuracy, n: n + 1 })
+  }
+  const mean = (region: string): number => sums.get(region)!.sum / sums.get(region)!.n
+  return [...sums.keys()].sort((a, b) => mean(b) - mean(a))
+}

@@ -1,0 +1,117 @@
+/** From a Vega-Lite specification to SVG, PNG or PDF; Vega and its renderers are loaded when the first figure is drawn. */
+import type { TopLevelSpec } from 'vega-lite'
+import { GeogapError } from '../errors.ts'
+import { covers, fontFamily, fontFiles, textWidth } from './fonts.ts'
+import { config } from './theme.ts'
+
+/** The specification with the house's configuration, complete for any Vega-Lite renderer. */
+export const standalone = (spec: TopLevelSpec): TopLevelSpec => ({ ...spec, config: { ...config, ...spec.config } })
+
+/** Text and axes as `currentColor` for a page, or in `ink` on `paper` for a file of its own. */
+export interface Colors {
+  ink: string
+  paper: string
+}
+
+export const print: Colors = { ink: '#1f2328', paper: '#ffffff' }
+
+/**
+ * Draws a specification as SVG. Nothing is loaded and no function is compiled: Vega's expressions are interpreted.
+ * Descriptions of marks become tooltips (`<title>`). Errors: bad-figure.
+ */
+export async function renderSvg(spec: TopLevelSpec, colors?: Colors): Promise<string> {
+  const { vega, compile, expressionInterpreter } = await engine()
+  const { complaints, logger } = collector()
+  const { spec: compiled } = compile(standalone(spec), { logger })
+  const view = new vega.View(vega.parse(compiled, {}, { ast: true }), {
+    ...{ expr: expressionInterpreter, loader: closedLoader, renderer: 'none', logger },
+  })
+  try {
+    const svg = slim(await view.toSVG())
+    if (complaints.length > 0) throw fault(complaints.join('; '))
+    return colors ? inColors(svg, colors) : svg
+  } finally {
+    view.finalize()
+  }
+}
+
+/** Draws SVG as PNG at `scale` times its size. Characters that the package's fonts lack are taken from the system's. */
+export async function renderPng(svg: string, scale = 2): Promise<Uint8Array> {
+  const { Resvg } = await import('@resvg/resvg-js')
+  const drawn = new Resvg(inColors(svg, print), {
+    fitTo: { mode: 'zoom', value: scale },
+    background: print.paper,
+    font: { loadSystemFonts: !covers(svg), fontFiles: fontFiles(), defaultFontFamily: fontFamily },
+  })
+  return drawn.render().asPng()
+}
+
+const inColors = (svg: string, { ink, paper }: Colors): string =>
+  svg
+    .replaceAll('currentColor', ink)
+    .replace(/<svg[^>]*>/, tag => `${tag}<rect width="100%" height="100%" fill="${paper}"/>`)
+
+const emptyParts = /<path class="(?:back|fore)ground"[^>]*? d="(?:M0,0h0v0h0Z)?"[^>]*>/g
+const idle = / (?:aria-hidden|pointer-events|class|role|aria-roledescription)="[^"]*"| opacity="1"/g
+/** Vega draws a disc as a path of two arcs. */
+const disc =
+  /<path transform="translate\(([^,"]*),([^)"]*)\)" d="M([^,"]*),0A[^"]*" fill="([^"]*)" stroke-width="2"([^>]*)>(.*?)<\/path>/g
+const guideLabel = /<g([^>]*) aria-label="[^"]*"/g
+const longNumber = /-?\d+\.\d{2,}/g
+const label = / aria-label="([^"]*)"/
+const marked = /<(path|rect|text)( [^>]*?)(?:\/>|><\/\1>)/g
+
+/** Without the attributes that draw nothing, and with descriptions as tooltips. */
+const slim = (svg: string): string =>
+  svg
+    .replace(emptyParts, '')
+    .replace(marked, (whole, tag: string, attributes: string) => {
+      const text = label.exec(attributes)?.[1]
+      return text === undefined ? whole : `<${tag}${attributes.replace(label, '')}><title>${text}</title></${tag}>`
+    })
+    .replace(guideLabel, '<g$1')
+    .replace(/<[a-z][^>]*>/g, tag => tag.replace(idle, '').replace(longNumber, number => String(round(number))))
+    .replace(disc, '<circle cx="$1" cy="$2" r="$3" fill="$4"$5>$6</circle>')
+
+const round = (number: string): number => Math.round(10 * Number(number)) / 10
+
+const fault = (text: string): GeogapError =>
+  new GeogapError('internal', 'bad-figure', `figure cannot be drawn: ${text.replace(/\s+/g, ' ')}`)
+
+/** A warning is a fault of the figure too: something in it would not be drawn as meant. */
+function collector() {
+  const complaints: string[] = []
+  const complain = (...args: readonly unknown[]) => {
+    complaints.push(args.map(String).join(' '))
+    return logger
+  }
+  const ignore = () => logger
+  const logger = { level: ignore, warn: complain, error: complain, info: ignore, debug: ignore }
+  return { complaints, logger }
+}
+
+const refuse = (uri: string): Promise<never> =>
+  Promise.reject(new Error(`it asks for ${uri}, but figures carry their data`))
+const closedLoader = { load: refuse, sanitize: refuse, http: refuse, file: refuse }
+
+type Measured = Record<'fontSize' | 'fontWeight' | 'text' | 'limit', unknown>
+
+interface TextMetrics {
+  width: (item: Measured, text: unknown) => number
+}
+
+async function engine() {
+  const [vega, { compile }, { expressionInterpreter }] = await Promise.all([
+    import('vega'),
+    import('vega-lite'),
+    import('vega-interpreter'),
+  ])
+  const { textMetrics } = vega as unknown as { textMetrics: TextMetrics }
+  textMetrics.width = ({ fontSize = 11, fontWeight }, text) =>
+    text === null || text === undefined
+      ? 0
+      : textWidth(`${text as string | number}`, Number(fontSize), isBold(fontWeight))
+  return { vega, compile, expressionInterpreter }
+}
+
+const isBold = (weight: unknown): boolean => weight === 'bold' || Number(weight) >= 600

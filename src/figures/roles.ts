@@ -1,0 +1,54 @@
+import { benchmarks } from '../datasets/benchmarks.ts'
+import { type Run } from '../run.ts'
+
+/** What each data set of a run is used for. */
+export interface Roles {
+  /** Standard benchmark of the x axis. */
+  reference: string | null
+  /** The other standard benchmarks. */
+  standard: string[]
+  /** Data sets with a region or a country for their images. */
+  geographic: string[]
+}
+
+/**
+ * A data set with a region or country column is geographic, any other standard. The reference is ImageNet's validation
+ * set under any of its names, else the first standard data set named imagenet…, else the first standard one.
+ */
+export function rolesOf(run: Run): Roles {
+  const names = [...new Set(run.entries.map(({ identity }) => identity.dataset))]
+  const geographic = names.filter(name => placeColumn(run, name) !== null)
+  const others = names.filter(name => !geographic.includes(name))
+  const reference =
+    others.find(isImageNet) ?? others.find(name => /^imagenet/i.test(datasetTitle(name))) ?? others[0] ?? null
+  return { reference, standard: others.filter(name => name !== reference), geographic }
+}
+
+const isImageNet = (name: string): boolean => /^imagenet(-1k)?(\/|$)/i.test(name)
+
+/** The coarsest place that a data set's images carry. */
+export function placeColumn(run: Run, dataset: string): 'region' | 'country' | null {
+  const columns = run.entries
+    .filter(({ identity }) => identity.dataset === dataset)
+    .flatMap(({ shards }) => shards[0]!.columns)
+  return (['region', 'country'] as const).find(column => columns.includes(column)) ?? null
+}
+
+/** `Dollar Street`, `ImageNet-C fog/3`; of a path its last part without the ending. */
+export function datasetTitle(name: string): string {
+  const [first, ...rest] = name.split('/')
+  const benchmark = benchmarks.find(known => known.name === first)
+  if (!benchmark)
+    return (
+      name
+        .split(/[\\/]/)
+        .findLast(part => part !== '')
+        ?.replace(ending, '') ?? name
+    )
+  const variant = rest.join('/')
+  const title = shortTitles[benchmark.name] ?? benchmark.title
+  return variant === '' || variant === benchmark.variants[0] ? title : `${title} ${variant}`
+}
+
+const ending = /\.(csv|tsv|jsonl|json|parquet|zip|tar)$/i
+const shortTitles: Readonly<Record<string, string>> = { 'imagenet-1k': 'ImageNet' }

@@ -1,0 +1,83 @@
+import { type Config } from 'vega-lite'
+import { fontFamily } from './fonts.ts'
+
+/** Text, axes and grid take the page's text colour, so that a figure fits a light and a dark page. */
+export const ink = 'currentColor'
+
+/**
+ * Colours that stay apart for the common kinds of colour blindness (after Okabe and Ito 2008), darkened to a contrast of
+ * at least 4.5 on white; `dark` is what a dark page puts in place of each.
+ */
+export const palette = [
+  { light: '#0069aa', dark: '#56b4e9' },
+  { light: '#b45309', dark: '#f0a33c' },
+  { light: '#00795a', dark: '#2fc79a' },
+  { light: '#a3417f', dark: '#e08fc0' },
+  { light: '#7a6a00', dark: '#d9c84a' },
+  { light: '#5b5bbf', dark: '#a5a5f5' },
+  { light: '#b3302d', dark: '#f58a80' },
+  { light: '#4d6b73', dark: '#a3bcc4' },
+] as const
+
+/** The colour of the `i`-th series; colours repeat after the last. */
+export const color = (i: number): string => palette[i % palette.length]!.light
+
+/** Standard benchmarks are blue and geographic ones orange, as in the paper. */
+export const standardColor = color(0)
+export const geographicColor = color(1)
+
+/** What is shown beside the main thing: other models, other regions. */
+export const quiet = { light: '#6b7280', dark: '#9aa3b2' } as const
+
+/** Sequential colours for accuracies, readable with colour blindness and in grey (viridis). */
+export const sequential = 'viridis'
+
+export const fontSize = 11
+export const titleSize = 12
+
+/** Applied to every figure. */
+export const config: Config = {
+  background: 'transparent',
+  font: fontFamily,
+  padding: 4,
+  aria: false,
+  view: { stroke: null },
+  axis: {
+    labelColor: ink,
+    titleColor: ink,
+    labelFontSize: fontSize,
+    titleFontSize: fontSize,
+    titleFontWeight: 'normal',
+    labelLimit: 0,
+    titleLimit: 0,
+    gridColor: ink,
+    gridOpacity: 0.14,
+    domainColor: ink,
+    domainOpacity: 0.5,
+    tickColor: ink,
+    tickOpacity: 0.5,
+    titlePadding: 8,
+  },
+  title: {
+    color: ink,
+    subtitleColor: ink,
+    fontSize: titleSize,
+    subtitleFontSize: fontSize,
+    fontWeight: 'bold',
+    anchor: 'start',
+    limit: 0,
+    offset: 8,
+    subtitlePadding: 4,
+  },
+  legend: {
+    labelColor: ink,
+    titleColor: ink,
+    labelFontSize: fontSize,
+    titleFontSize: fontSize,
+    titleFontWeight: 'normal',
+    titleLimit: 0,
+    labelLimit: 0,
+  },
+  text: { color: ink, fontSize },
+  concat: { spacing: 28 },
+}

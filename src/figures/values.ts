@@ -1,0 +1,15 @@
+/** How numbers read in tooltips and labels. */
+
+/** `53.2 %` of a value in percent. */
+export const percentValue = (value: number): string => `${value.toFixed(1)} %`
+
+/** `51.0 to 55.3` */
+export const range95 = ({ low, high }: { low: number; high: number }): string =>
+  `${low.toFixed(1)} to ${high.toFixed(1)}`
+
+/** With a true minus sign. */
+export const signed = (value: number, digits: number): string => value.toFixed(digits).replace('-', '−')
+
+/** `0.41 to 0.65`, or a dash without an interval. */
+export const range95Of = ({ low, high }: { low: number | null; high: number | null }, digits: number): string =>
+  low === null || high === null ? '–' : `${signed(low, digits)} to ${signed(high, digits)}`

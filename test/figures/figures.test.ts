@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+import { figureKinds, makeFigures, narrow, titledSpec, wide } from '../../src/figures/index.ts'
+import { renderSvg } from '../../src/figures/render.ts'
+import { resultsOf } from '../../src/figures/results.ts'
+import { overlaps, textBoxes } from './boxes.ts'
+import { madeUp, worlds } from './world.ts'
+
+const cases = Object.entries(worlds).filter(([name]) => !['empty', 'many'].includes(name))
+const results = new Map(cases.map(([name, make]) => [name, resultsOf(make())]))
+const figuresOf = (name: string) => figureKinds.flatMap(kind => kind.make(results.get(name)!, {}))
+
+/** Outlines of the world's countries come from a package; their number is enough here. */
+const elided = (key: string, value: unknown): unknown => (key === 'arcs' && Array.isArray(value) ? value.length : value)
+
+describe('specifications', () => {
+  it.each(figureKinds.map(({ name }) => name))('%s has not changed', async name => {
+    const figures = makeFigures(worlds['few']!(), name)
+    const shown = figures.slice(0, 1).map(figure => ({ ...figure, spec: titledSpec(figure, wide) }))
+    await expect(`${JSON.stringify(shown, elided, 1)}\n`).toMatchFileSnapshot(`snapshots/${name}.json`)
+  })
+
+  it('are plain data, the same from the same results', () => {
+    for (const figure of figuresOf('few')) {
+      expect(JSON.parse(JSON.stringify(figure.spec(wide)))).toEqual(figure.spec(wide))
+    }
+  })
+})
+
+describe('captions', () => {
+  it.each(cases.map(([name]) => name))('say in every case what is made up, with n (%s)', name => {
+    for (const { caption, subtitle, rows } of figuresOf(name)) {
+      expect(caption).toContain(madeUp)
+      expect(subtitle).toMatch(/\d (model|image)/)
+      expect(rows.length).toBeGreaterThan(0)
+    }
+  })
+
+  it('leave out the note where nothing is made up', () => {
+    const figures = makeFigures({ ...worlds['few']!(), datasets: new Map() }, 'regions')
+    expect(figures[0]!.caption).not.toContain('Made-up')
+  })
+})
+
+describe('drawings', () => {
+  it.each(cases.flatMap(([name]) => [wide, narrow].map(width => [name, width] as const)))(
+    'of %s at %i pixels fit and no text covers another',
+    async (name, width) => {
+      for (const figure of figuresOf(name)) {
+        const svg = await renderSvg(titledSpec(figure, width))
+        const boxes = textBoxes(svg)
+        expect(overlaps(boxes), figure.id).toEqual([])
+        expect(svg, figure.id).not.toMatch(/NaN|undefined|>null</)
+        const [drawn] = /width="(\d+)"/.exec(svg)!.slice(1).map(Number)
+        expect(drawn, figure.id).toBeLessThanOrEqual(width + 20)
+        expect(Math.max(...boxes.map(({ right }) => right)), figure.id).toBeLessThanOrEqual(drawn! + 1)
+      }
+    },
+  )
+
+  it('carry names as text, never as markup', async () => {
+    const [figure] = makeFigures(worlds['long names']!(), 'regions')
+    const svg = await renderSvg(figure!.spec(wide))
+    expect(svg).toContain('&lt;b&gt;&amp;')
+    expect(svg).not.toContain('<b>')
+  })
+})
+
+describe('choices', () => {
+  it('draw one data set and one model on request', () => {
+    const [figure, ...others] = makeFigures(worlds['few']!(), 'map', { dataset: 'geode', model: 'resnet50' })
+    expect(others).toEqual([])
+    expect(figure!.subtitle).toContain('resnet50')
+  })
+
+  it.each([
+    [{ dataset: 'geod' }, 'unknown data set: geod; nearest: geode'],
+    [{ model: 'resnet5' }, 'unknown model: resnet5; nearest: resnet50'],
+  ])('refuse names that are not there', (options, message) => {
+    expect(() => makeFigures(worlds['few']!(), 'map', options)).toThrow(message)
+  })
+
+  it('name what a figure lacks', () => {
+    expect(() => makeFigures(worlds['empty']!(), 'map')).toThrow('it needs a data set with countries')
+    expect(() => makeFigures(worlds['one']!(), 'progress')).toThrow('it needs two models')
+    expect(() => makeFigures(worlds['one']!(), 'pie')).toThrow('unknown figure: pie')
+  })
+
+  it.each(figureKinds.map(kind => kind.name))('%s draws nothing from nothing', name => {
+    expect(figureKinds.find(kind => kind.name === name)!.make(resultsOf(worlds['empty']!()), {})).toEqual([])
+  })
+})
