@@ -13,7 +13,7 @@ import { fillNormal, randomFrom } from './random.ts'
  * range D and fit the data; they are made from posterior means that a nonparametric maximum likelihood fit gives:
  *
  * - Lower end (reject a D for which T is too large): posterior means stretched or clipped to range D, and groups within
- *   three quarters of a standard error of an end put on it. More groups at the ends make T larger, so this errs to the safe side
+ *   half to one standard error of an end put on it. More groups at the ends make T larger, so this errs to the safe side
  *   (moment selection, as Andrews and Soares 2010 do for moment inequalities).
  * - Upper end (reject a D for which T is too small): posterior means, and only the one pair of groups moved to the two ends
  *   that needs the least push. Fewer groups at the ends make T smaller, again the safe side.
@@ -56,7 +56,9 @@ interface Setting {
 }
 
 const lowerShare = 0.7
-const tieDistance = 0.75
+
+/** Standard errors from an end at which a group counts as tied with it: fewer where D stands out of the noise. */
+const tieDistance = (d: number, expected: number): number => clamp(2 - (1.5 * d) / expected, 0.5, 1)
 
 /** Interval and bias-corrected value of the range of `groups`' true shares (at least two groups). Errors: bad-draws, bad-seed. */
 export function rangeInterval(groups: readonly GroupShare[], options: RangeOptions): RangeEstimate {
@@ -66,11 +68,10 @@ export function rangeInterval(groups: readonly GroupShare[], options: RangeOptio
   const setting = settingOf(groups, seed, draws)
   const { range } = setting
   const alpha = 1 - confidence
-  const equal = rangesOf(setting, stretched(setting, 0, tieDistance))
-  const expected = mean(equal)
+  const expected = mean(rangesOf(setting, stretched(setting, 0, 1)))
   const upperLevel = (d: number): number => alpha * (1 - lowerShare) * Math.min(1, d / expected)
   const notTooSmall = (d: number): boolean =>
-    chance(rangesOf(setting, stretched(setting, d, tieDistance)), r => r >= range) > alpha - upperLevel(d)
+    chance(rangesOf(setting, stretched(setting, d, tieDistance(d, expected))), r => r >= range) > alpha - upperLevel(d)
   const notTooLarge = (d: number): boolean =>
     chance(rangesOf(setting, pairPushed(setting, d)), r => r <= range) > upperLevel(d)
   const low = notTooSmall(0) ? 0 : firstTrue(notTooSmall, 0, range)

@@ -13,6 +13,9 @@ export interface AccuracyRow {
 /** Scale of both axes: accuracies as they are, ln(p / (1 - p)), or the normal quantile of p. */
 export type Axis = 'linear' | 'logit' | 'probit'
 
+/** Benchmark that the paper draws on the x axis. */
+export const referenceBenchmark = 'imagenet-1k'
+
 /** Benchmarks whose mean is the paper's OOD average (table 2). */
 export const oodBenchmarks: readonly string[] = ['imagenet-sketch', 'imagenet-r', 'objectnet']
 
@@ -48,7 +51,7 @@ export interface ProgressRate extends Line {
 }
 
 export interface RateOptions {
-  /** Benchmark of the x axis. Default: imagenet. */
+  /** Benchmark of the x axis. Default: imagenet-1k. */
   reference?: string
   /** Default: every model that has the reference or the benchmark. */
   models?: readonly string[]
@@ -103,7 +106,7 @@ export interface Point {
 export function pointsOf(
   table: AccuracyTable,
   names: readonly string[],
-  { reference = 'imagenet', models, axis = 'linear' }: RateOptions,
+  { reference = referenceBenchmark, models, axis = 'linear' }: RateOptions,
 ): { points: Point[]; leftOut: { model: string; reason: string }[] } {
   const columns = [reference, ...names].map(name => table.get(name) ?? new Map<string, number>())
   const set = new Set(models ?? columns.flatMap(column => [...column.keys()]))

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { inferDisparity } from '../../src/metrics/disparityInference.ts'
 import { rangeInterval } from '../../src/metrics/disparityInterval.ts'
 import { mean } from '../../src/metrics/numbers.ts'
 import { type Random, randomFrom } from '../../src/metrics/random.ts'
@@ -22,6 +23,7 @@ const designs: [name: string, sizes: number[]][] = [
   ['6 groups of 1,700', Array<number>(6).fill(1700)],
   ['6 groups of 245 to 1,101', [346, 618, 311, 1101, 245, 379]],
   ['37 groups of 1,700', Array<number>(37).fill(1700)],
+  ['37 groups of 100', Array<number>(37).fill(100)],
   ['37 groups of 30 to 2,000', uneven],
 ]
 
@@ -100,5 +102,45 @@ describe('coverage of the 95 % interval of a disparity', () => {
     const covered = all.reduce((sum, count) => sum + count.covered, 0) / (all.length * samples)
     expect(covered).toBeGreaterThan(0.94)
     expect(covered).toBeLessThan(0.975)
+  })
+})
+
+/** Regions of households whose images share their luck: a household's chance is 1 or 0 with probability `shared`. */
+function households(counts: readonly number[], chances: readonly number[], shared: number, random: Random) {
+  return counts.flatMap((count, region) =>
+    Array.from({ length: count }, (_, i) => {
+      const n = 2 + Math.floor(random() * 9)
+      const chance = random() < shared ? Number(random() < chances[region]!) : chances[region]!
+      let top1 = 0
+      for (let image = 0; image < n; image++) if (random() < chance) top1++
+      return { group: `region ${region}`, cluster: `${region}-${i}`, n, top1 }
+    }),
+  )
+}
+
+describe('coverage with households', () => {
+  const random = randomFrom(77)
+
+  it.each([0, 0.15])('gap %d', gap => {
+    const runs = Math.round(samples * 1.5)
+    let [covered, naive] = [0, 0]
+    for (let sample = 0; sample < runs; sample++) {
+      const chances = [0.65 - gap, 0.65, 0.65, 0.65, 0.65, 0.65]
+      const clusters = households([60, 90, 120, 160, 70, 100], chances, 0.3, random)
+      const groups = chances.map((_, region) => {
+        const mine = clusters.filter(cluster => cluster.group === `region ${region}`)
+        const sum = (of: 'n' | 'top1') => mine.reduce((total, cluster) => total + cluster[of], 0)
+        return { group: `region ${region}`, n: sum('n'), top1: sum('top1') }
+      })
+      const contains = ({ interval }: { interval: readonly [number, number] | null }) =>
+        interval![0] <= gap + 1e-9 && interval![1] >= gap - 1e-9
+      if (contains(inferDisparity(groups, { seed: sample, draws: 300, clusters }))) covered++
+      if (contains(inferDisparity(groups, { seed: sample, draws: 300 }))) naive++
+    }
+    if (process.env.GEOGAP_COVERAGE)
+      console.log(`gap ${gap}: ${covered} of ${runs}; images taken as independent: ${naive}`)
+    const noise = 3 * Math.sqrt((0.05 * 0.95) / runs)
+    expect(covered / runs).toBeGreaterThan(0.92 - noise)
+    expect(naive).toBeLessThan(covered)
   })
 })

@@ -84,7 +84,7 @@ describe('fitLine', () => {
 describe('progress', () => {
   const imagenet = [0.5, 0.6, 0.7, 0.8]
   const rows = {
-    imagenet,
+    'imagenet-1k': imagenet,
     fast: imagenet.map(v => 2 * v - 0.8),
     slow: imagenet.map(v => 0.5 * v),
     'imagenet-r': [0.1, 0.3, 0.5, 0.6],
@@ -129,22 +129,26 @@ describe('progress', () => {
   it('takes an explicit set of models', () => {
     const rate = progressRate(table(rows), 'imagenet-r', { models: ['m0', 'm1', 'm2', 'other'] })
     expect(rate.slope).toBeCloseTo(2, 12)
-    expect(rate.leftOut).toEqual([{ model: 'other', reason: 'no accuracy on imagenet, imagenet-r' }])
+    expect(rate.leftOut).toEqual([{ model: 'other', reason: 'no accuracy on imagenet-1k, imagenet-r' }])
   })
 
   it('transforms both axes, and leaves out what has no logit', () => {
-    const perfect = table({ imagenet: [0.5, 0.6, 0.7, 0.9], r: [0.2, 0.4, 0.5, 1] })
+    const perfect = table({ 'imagenet-1k': [0.5, 0.6, 0.7, 0.9], r: [0.2, 0.4, 0.5, 1] })
     for (const axis of ['logit', 'probit'] as const) {
       const rate = progressRate(perfect, 'r', { axis })
       expect(rate.leftOut).toEqual([{ model: 'm3', reason: `an accuracy of 0 or 1 has no ${axis}` }])
       expect(rate.n).toBe(3)
     }
-    const line = progressRate(table({ imagenet: [0.5, 0.6, 0.7], r: [0.5, 0.6, 0.7] }), 'r', { axis: 'logit' })
+    const line = progressRate(table({ 'imagenet-1k': [0.5, 0.6, 0.7], r: [0.5, 0.6, 0.7] }), 'r', { axis: 'logit' })
     expect(line.slope).toBeCloseTo(1, 12)
   })
 
   it('gives no ratio against a falling benchmark', () => {
-    const gap = progressGap(table({ imagenet, up: imagenet, down: imagenet.map(v => 1 - v) }), 'up', 'down')
+    const gap = progressGap(
+      table({ 'imagenet-1k': imagenet, up: imagenet, down: imagenet.map(v => 1 - v) }),
+      'up',
+      'down',
+    )
     expect(gap).toMatchObject({ ratio: null, reason: 'no ratio: the rate on down is not positive' })
     expect(gap.difference).toBeCloseTo(2, 12)
   })
@@ -167,7 +171,7 @@ describe('bootstrap over models', () => {
   const x = Array.from({ length: 40 }, (_, i) => 0.4 + i / 100)
   const noise = x.map((_, i) => 0.03 * Math.sin(i * 12.9))
   const rows = table({
-    imagenet: x,
+    'imagenet-1k': x,
     fast: x.map((v, i) => Math.min(1, 1.2 * v - 0.1 + noise[i]!)),
     slow: x.map((v, i) => 0.5 * v + noise[(i * 7) % 40]!),
   })
@@ -194,7 +198,7 @@ describe('bootstrap over models', () => {
   })
 
   it('is null for one model and refuses no draws', () => {
-    const single = table({ imagenet: [0.5], fast: [0.6], slow: [0.2] })
+    const single = table({ 'imagenet-1k': [0.5], fast: [0.6], slow: [0.2] })
     expect(bootstrapRate(single, 'fast', { seed: 1, draws: 50 })).toMatchObject({
       rate: null,
       r2: null,

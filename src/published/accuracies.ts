@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs'
+import { type AccuracyRow } from '../metrics/progress.ts'
+
+/** Who published a number, where and when; every view of published numbers names it. */
+export interface PublishedSource {
+  id: 'timm' | 'open_clip'
+  publisher: string
+  page: string
+  /** Day of the table's last change that these rows were read from. */
+  date: string
+  license: string
+  /** What to know before comparing with own measurements. */
+  note: string
+}
+
+export const publishedSources: Readonly<Record<PublishedSource['id'], PublishedSource>> = {
+  timm: {
+    id: 'timm',
+    publisher: 'pytorch-image-models (timm)',
+    page: 'https://github.com/huggingface/pytorch-image-models/tree/main/results',
+    date: '2025-10-30',
+    license: 'Apache-2.0',
+    note: "each model's own preprocessing and image size (TinyNet and EdgeNeXt not at 224); V2 is matched-frequency",
+  },
+  open_clip: {
+    id: 'open_clip',
+    publisher: 'OpenCLIP',
+    page: 'https://github.com/mlfoundations/open_clip/blob/main/docs/openclip_results.csv',
+    date: '2023-11-22',
+    license: 'MIT',
+    note:
+      "zero-shot; Dollar Street and GeoDE on DataComp's subsets (3,503 and 12,488 images), whose main metrics are the worst " +
+      'income group (top-5) and the worst region (top-1); the table does not say which one it prints',
+  },
+}
+
+/** A published accuracy of one of the paper's testbed rows. */
+export interface PublishedRow extends AccuracyRow {
+  /** Row of the paper's testbed (appendix A), such as `clip-vit32-openai`. */
+  row: string
+  /** Name and weights as the publisher has them, such as `resnet50.a1_in1k`. */
+  model: string
+  /** 1,000-class head or zero-shot. */
+  kind: '1K' | 'zero-shot'
+  accuracy: number
+  source: PublishedSource['id']
+}
+
+/** Testbed rows for which neither publisher gives accuracies, and why. */
+export const unpublishedRows: readonly { rows: readonly string[]; reason: string }[] = [
+  {
+    rows: [
+      'resnet50anti',
+      'resnet50augmix',
+      'resnet50cutmix',
+      'resnet50cutmixbaseline',
+      'resnet50deepaug',
+      'resnet50deepaugmix',
+      'resnet50texture',
+    ],
+    reason: "weights of the interventions' own authors; timm's ResNet-50 weights are others",
+  },
+  {
+    rows: ['seer320', 'seer640', 'seer1280'],
+    reason: "weights of the authors; timm's results have other SEER weights",
+  },
+  { rows: ['DINOv2'], reason: 'the linear head is published by the authors alone' },
+  { rows: ['flava'], reason: "not in OpenCLIP's results" },
+]
+
+/** All published accuracies, 0 … 1: 69 models with a 1,000-class head and 17 zero-shot ones. */
+export function publishedAccuracies(): PublishedRow[] {
+  const lines = readFileSync(new URL('./accuracies.csv', import.meta.url), 'utf8')
+    .trimEnd()
+    .split('\n')
+  return lines.slice(1).map(line => {
+    const [row, model, kind, benchmark, accuracy, source] = line.split(',') as [
+      string,
+      string,
+      PublishedRow['kind'],
+      string,
+      string,
+      PublishedSource['id'],
+    ]
+    return { row, model, kind, benchmark, accuracy: Number(accuracy), source }
+  })
+}

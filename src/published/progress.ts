@@ -1,0 +1,114 @@
+import {
+  bootstrapGap,
+  bootstrapRate,
+  type GapIntervals,
+  type ModelBootstrapOptions,
+  type RateIntervals,
+} from '../metrics/bootstrapModels.ts'
+import {
+  accuracyTable,
+  oodBenchmarks,
+  type ProgressGap,
+  progressGap,
+  type ProgressRate,
+  progressRate,
+  referenceBenchmark,
+} from '../metrics/progress.ts'
+import { publishedAccuracies, type PublishedRow, type PublishedSource, publishedSources } from './accuracies.ts'
+import { paperTable } from './paper.ts'
+
+/** What the paper's table 2 prints for a benchmark, and how far the published accuracies are from it. */
+export interface TableTwoComparison {
+  rate: number
+  r2: number
+  /** In points. */
+  netImprovement: number
+  /** Ours minus the paper's. */
+  rateDifference: number | null
+  r2Difference: number | null
+}
+
+export interface PublishedRate {
+  name: string
+  line: ProgressRate
+  /** Over draws of models. */
+  overModels: RateIntervals
+  /** Null where table 2 has no such row, or speaks of another kind of models. */
+  paper: TableTwoComparison | null
+}
+
+export interface PublishedGap {
+  standard: string
+  geographic: string
+  gap: ProgressGap
+  overModels: GapIntervals
+}
+
+/** Progress of one kind of models by published accuracies alone. */
+export interface PublishedProgress {
+  kind: PublishedRow['kind']
+  models: number
+  source: PublishedSource
+  rates: PublishedRate[]
+  /** Empty for models with a 1,000-class head: nobody publishes their accuracy on a geographic benchmark. */
+  gaps: PublishedGap[]
+  reason: string | null
+}
+
+const standard = ['imagenet-v2', ...oodBenchmarks, 'imagenet-a']
+const geographic = ['dollarstreet-datacomp', 'geode-datacomp']
+
+/**
+ * Progress rates and gaps of the testbed's published accuracies, one entry a kind of models (a line through both kinds would mix
+ * two relations), beside table 2, which the paper fitted on models with a 1,000-class head.
+ */
+export function publishedProgress(options: Omit<ModelBootstrapOptions, 'reference' | 'models'>): PublishedProgress[] {
+  return (['1K', 'zero-shot'] as const).map(kind => {
+    const rows = publishedAccuracies().filter(row => row.kind === kind)
+    const table = accuracyTable(rows)
+    const known = (name: string): boolean => table.has(name)
+    const ood = oodBenchmarks.filter(known)
+    const sets: [name: string, benchmarks: string | readonly string[]][] = [...standard, ...geographic]
+      .filter(known)
+      .map(name => [name, name])
+    if (ood.length === oodBenchmarks.length) sets.push(['ood average', ood])
+    const rates = sets.map(([name, benchmarks]) => ({
+      name,
+      line: progressRate(table, benchmarks, options),
+      overModels: bootstrapRate(table, benchmarks, options),
+      paper: null,
+    }))
+    const gaps = sets
+      .filter(([name]) => !geographic.includes(name))
+      .flatMap(([name, benchmarks]) =>
+        geographic.filter(known).map(other => ({
+          standard: name,
+          geographic: other,
+          gap: progressGap(table, benchmarks, other, options),
+          overModels: bootstrapGap(table, benchmarks, other, options),
+        })),
+      )
+    return {
+      kind,
+      models: table.get(referenceBenchmark)!.size,
+      source: publishedSources[rows[0]!.source],
+      rates: kind === '1K' ? rates.map(rate => ({ ...rate, paper: tableTwo(rate.name, rate.line) })) : rates,
+      gaps,
+      reason: gaps.length > 0 ? null : 'no geographic accuracies are published for models with a 1,000-class head',
+    }
+  })
+}
+
+function tableTwo(benchmark: string, line: ProgressRate): TableTwoComparison | null {
+  const cells = paperTable('2').values.filter(value => value.row === benchmark)
+  if (cells.length === 0) return null
+  const at = (column: string): number => cells.find(cell => cell.column === column)!.value
+  const [rate, r2, netImprovement] = [at('progress rate'), at('r2'), at('net improvement')]
+  return {
+    rate,
+    r2,
+    netImprovement,
+    rateDifference: line.slope === null ? null : line.slope - rate,
+    r2Difference: line.r2 === null ? null : line.r2 - r2,
+  }
+}

@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest'
+import { accuracyTable } from '../../src/metrics/progress.ts'
+import { publishedAccuracies, publishedSources, unpublishedRows } from '../../src/published/accuracies.ts'
+import { paperClaims, paperTable, paperValue } from '../../src/published/paper.ts'
+import { publishedProgress } from '../../src/published/progress.ts'
+
+describe('published accuracies', () => {
+  const rows = publishedAccuracies()
+
+  it('cover the testbed but for the rows that nobody publishes', () => {
+    const known = new Set(rows.map(row => row.row))
+    const missing = unpublishedRows.flatMap(({ rows: names }) => names)
+    expect(known.size + missing.length).toBe(98)
+    expect(missing.some(name => known.has(name))).toBe(false)
+    const of = (kind: string) => new Set(rows.filter(row => row.kind === kind).map(row => row.row)).size
+    expect([of('1K'), of('zero-shot')]).toEqual([69, 17])
+  })
+
+  it('are shares without duplicates, each with a dated source', () => {
+    expect(accuracyTable(rows).get('imagenet-1k')!.size).toBe(86)
+    for (const row of rows) {
+      expect(row.accuracy).toBeGreaterThan(0)
+      expect(row.accuracy).toBeLessThan(1)
+      expect(publishedSources[row.source].date).toMatch(/^20\d\d-\d\d-\d\d$/)
+    }
+  })
+
+  it.each([
+    ['resnet50', 'resnet50.a1_in1k', 'imagenet-1k', 0.80382],
+    ['regnet', 'regnety_004.tv2_in1k', 'imagenet-1k', 0.75594],
+    ['convnext-small', 'convnext_small.fb_in22k_ft_in1k', 'imagenet-1k', 0.84582],
+    ['clip-vit32-openai', 'ViT-B-32/openai', 'objectnet', 0.4431],
+    ['clip-vit32-openai', 'ViT-B-32/openai', 'geode-datacomp', 0.8217],
+  ])('say %s (%s) on %s', (row, model, benchmark, accuracy) => {
+    expect(rows.find(r => r.row === row && r.benchmark === benchmark)).toMatchObject({ model, accuracy })
+  })
+})
+
+describe("the paper's numbers", () => {
+  it('are kept by table, row and column', () => {
+    expect(paperValue('2', 'dollarstreet', 'progress rate')).toMatchObject({ value: 0.53, error: null })
+    expect(paperValue('9', '5', 'geode accuracy')).toMatchObject({ value: 71.51, error: 2.98, unit: 'percent' })
+    expect(['2', '3', '4', '8', '9'].map(table => paperTable(table).values.length)).toEqual([24, 24, 8, 6, 24])
+    expect(() => paperTable('5')).toThrow('unknown paper table: 5; nearest: 2, 3, 4')
+    expect(() => paperValue('8', 'Q3', 'disparty')).toThrow('nearest: Q3 / disparity')
+  })
+
+  it('agree with themselves where they can', () => {
+    const value = (row: string, column: string) => paperValue('2', row, column).value
+    const ood = ['imagenet-sketch', 'imagenet-r', 'objectnet']
+    for (const [column, digits] of [
+      ['net improvement', 2],
+      ['progress rate', 2],
+    ] as const) {
+      const mean = ood.reduce((sum, name) => sum + value(name, column), 0) / 3
+      expect(Math.abs(mean - value('ood average', column))).toBeLessThan(10 ** -digits)
+    }
+    for (const name of [...ood, 'imagenet-v2', 'ood average']) {
+      const ratio = value(name, 'progress rate') / value('dollarstreet', 'progress rate')
+      expect(Math.abs(ratio - value(name, 'progress gap'))).toBeLessThan(0.06)
+    }
+    for (const row of ['Q2', 'Q3']) {
+      const [europe, africa, gap] = ['europe accuracy', 'africa accuracy', 'disparity'].map(
+        c => paperValue('8', row, c).value,
+      )
+      expect(Math.abs(europe! - africa! - gap!)).toBeLessThan(0.11)
+    }
+  })
+
+  it('have claims with unique names', () => {
+    const claims = paperClaims()
+    expect(new Set(claims.map(claim => claim.id)).size).toBe(claims.length)
+    expect(claims.find(claim => claim.id === 'augmix-geode')).toMatchObject({
+      value: 1.86,
+      relation: 'equal',
+      note: null,
+    })
+    const drop =
+      paperValue('3', 'baseline', 'geode disparity').value - paperValue('3', 'augmix', 'geode disparity').value
+    expect(drop).toBeCloseTo(1.86, 10)
+  })
+})
+
+describe('publishedProgress', () => {
+  const [heads, zeroShot] = publishedProgress({ seed: 1, draws: 300 })
+
+  it('is near table 2 for models with a 1,000-class head', () => {
+    expect(heads).toMatchObject({ kind: '1K', models: 69, gaps: [] })
+    for (const [name, rate, r2] of [
+      ['imagenet-v2', 1.172, 0.991],
+      ['imagenet-sketch', 1.373, 0.76],
+      ['imagenet-r', 1.489, 0.737],
+    ] as const) {
+      const found = heads!.rates.find(row => row.name === name)!
+      expect(found.line.slope).toBeCloseTo(rate, 3)
+      expect(found.line.r2).toBeCloseTo(r2, 3)
+      expect(Math.abs(found.paper!.rateDifference!)).toBeLessThan(0.012)
+      expect(Math.abs(found.paper!.r2Difference!)).toBeLessThan(0.012)
+      expect(found.overModels.rate![0]).toBeLessThan(found.paper!.rate)
+      expect(found.overModels.rate![1]).toBeGreaterThan(found.paper!.rate)
+    }
+    expect(heads!.reason).toContain('no geographic accuracies')
+  })
+
+  it('shows gaps of zero-shot models with intervals above 1', () => {
+    expect(zeroShot).toMatchObject({ kind: 'zero-shot', models: 17, reason: null })
+    expect(zeroShot!.gaps).toHaveLength(12)
+    const ood = zeroShot!.gaps.find(
+      gap => gap.standard === 'ood average' && gap.geographic === 'dollarstreet-datacomp',
+    )!
+    expect(ood.gap.ratio).toBeGreaterThan(3)
+    for (const { gap, overModels } of zeroShot!.gaps) {
+      expect(overModels.ratio![0]).toBeGreaterThan(1)
+      expect(gap.ratio).toBeGreaterThan(overModels.ratio![0])
+    }
+    expect(zeroShot!.rates.every(rate => rate.paper === null)).toBe(true)
+  })
+})
