@@ -3,6 +3,7 @@ import type { Benchmark, ReadOptions } from './benchmark.ts'
 import { sha256, type Draft } from './build.ts'
 import { unknownClass } from './classFolders.ts'
 import type { GroupValue, ImageSource, Item, LabelMap, Problem } from './dataset.ts'
+import { mapLimited } from './files.ts'
 import { incomeGroup, incomeScheme } from './incomes.ts'
 import { labelling, sameIndices, type Labelling } from './labelMap.ts'
 import { balanceRegions, sharedHouseholds, splitByHousehold, type Part } from './splits.ts'
@@ -111,9 +112,9 @@ async function readRows(tree: Tree, part: Part): Promise<Row[]> {
 
 async function imageSources(tree: Tree, rows: readonly Row[]): Promise<{ image: ImageSource; bytes: number | null }[]> {
   const files = new Map((await tree.list('assets').catch(() => [])).map(entry => [entry.path, entry]))
-  return rows.map(({ cells }) => {
+  return mapLimited(rows, 32, async ({ cells }) => {
     const path = (text(cells['imageRelPath']) ?? '').replace(/^\.?\//, '')
-    const entry = files.get(path)
+    const entry = files.get(path) ?? (await tree.find(path))
     return { image: entry?.source ?? { kind: 'file', file: `${tree.where}/${path}` }, bytes: entry?.bytes ?? null }
   })
 }

@@ -1,8 +1,7 @@
 import { inputError } from '../errors.ts'
 import type { Draft } from './build.ts'
 import { classFolderItems, isImageName, parentName } from './classFolders.ts'
-import { imagenetSpace, ownSpace } from './labels.ts'
-import { readClasses } from './manifest.ts'
+import { labelRules, type ManifestOptions } from './manifest.ts'
 import type { Tree } from './tree.ts'
 
 /**
@@ -10,16 +9,19 @@ import type { Tree } from './tree.ts'
  * classes file; one folder around all of them is looked through. Ids are `<class>/<file>`. A class folder that no label
  * set knows is an error that names it.
  */
-export async function readFolder(tree: Tree, options: { classes?: string } = {}): Promise<Draft> {
-  const space = options.classes === undefined ? imagenetSpace : ownSpace(await readClasses(options.classes))
+export async function readFolder(
+  tree: Tree,
+  options: Pick<ManifestOptions, 'classes' | 'labels'> = {},
+): Promise<Draft> {
   const root = await unwrap(tree)
   const images = (await root.list('')).filter(({ path }) => isImageName(path) && path.split('/').length === 2)
   if (images.length === 0)
     throw inputError('no-class-folders', `no class folders in ${tree.where}; expected <wnid>/<file>`)
-  const folders = new Set(images.map(({ path }) => parentName(path)))
-  const accepted = new Map([...folders].map(folder => [folder, space.resolve(folder)]))
+  const folders = [...new Set(images.map(({ path }) => parentName(path)))]
+  const rules = await labelRules(options, () => folders)
+  const accepted = new Map(folders.map(folder => [folder, rules.space.resolve(folder)]))
   const { items } = classFolderItems(images, folder => accepted.get(folder))
-  return { name: tree.where, items, space }
+  return { name: tree.where, items, ...rules }
 }
 
 /** Looks through a single folder that holds only folders. */

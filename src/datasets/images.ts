@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises'
+import { open, readFile, stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { inflateRaw } from 'node:zlib'
 import { GeogapError } from '../errors.ts'
@@ -57,30 +57,54 @@ async function unpack(file: string, stored: Uint8Array, offset: number, size: nu
   return unpacked
 }
 
-/** Rows read at once from a Parquet file: one query costs far more than one row. */
-const blockRows = 32
+/** One query for a block of rows costs hardly more than one for a single row; a block holds about this many bytes. */
+const blockBytes = 1 << 24
+const maxBlockRows = 128
+const keptBlocks = 2
 const blocks = new Map<string, Promise<Map<number, Uint8Array | null>>>()
-const keptBlocks = 4
+const blockRows = new Map<string, Promise<number>>()
 
 async function readCell({ file, column, row }: ImageSource & { kind: 'parquet' }): Promise<Uint8Array> {
-  const first = row - (row % blockRows)
+  const rows = await remember(blockRows, file, 64, () => rowsInBlock(file))
+  const first = row - (row % rows)
   const key = JSON.stringify([file, column, first])
-  const block = blocks.get(key) ?? readBlock(file, column, first)
-  blocks.delete(key)
-  blocks.set(key, block)
-  const [oldest] = blocks.keys()
-  if (blocks.size > keptBlocks && oldest !== undefined) blocks.delete(oldest)
-  const bytes = (await block).get(row)
+  const block = await remember(blocks, key, keptBlocks, () => readBlock(file, column, first, rows))
+  const bytes = block.get(row)
   if (!bytes) throw new GeogapError('data', 'missing-file', `no image bytes in row ${row} of ${file}`)
   return bytes
 }
 
-async function readBlock(file: string, column: string, first: number): Promise<Map<number, Uint8Array | null>> {
+/** The value of `key`, made once; the least recently used beyond `limit` are dropped. */
+function remember<T>(cache: Map<string, Promise<T>>, key: string, limit: number, make: () => Promise<T>): Promise<T> {
+  const value = cache.get(key) ?? make()
+  cache.delete(key)
+  cache.set(key, value)
+  const [oldest] = cache.keys()
+  if (cache.size > limit && oldest !== undefined) cache.delete(oldest)
+  value.catch(() => cache.delete(key))
+  return value
+}
+
+async function rowsInBlock(file: string): Promise<number> {
+  const { size } = await stat(file)
+  const [metadata] = await query<{ rows: bigint }>('SELECT num_rows AS rows FROM parquet_file_metadata($1)', [
+    literalPath(file),
+  ])
+  const average = size / Math.max(1, Number(metadata?.rows ?? 1))
+  return Math.max(1, Math.min(maxBlockRows, Math.floor(blockBytes / average)))
+}
+
+async function readBlock(
+  file: string,
+  column: string,
+  first: number,
+  count: number,
+): Promise<Map<number, Uint8Array | null>> {
   const path = column.split('.').map(part => `"${part.replaceAll('"', '""')}"`)
   const rows = await query<{ row: bigint; bytes: Uint8Array | null }>(
     `SELECT file_row_number AS row, ${path.join('.')} AS bytes FROM read_parquet($1, file_row_number = true)
      WHERE file_row_number >= $2 AND file_row_number < $3`,
-    [literalPath(file), first, first + blockRows],
+    [literalPath(file), first, first + count],
   )
   return new Map(rows.map(({ row, bytes }) => [Number(row), bytes]))
 }

@@ -34,6 +34,12 @@ export async function labelling(file: string, labels: LabelsOption = 'imagenet')
   return labels === 'imagenet' ? mapped(builtin(file)) : mapped(await readMapFile(labels))
 }
 
+/** A label map file alone, with the labels that it knows. */
+export async function fileLabelling(file: string): Promise<Labelling & { known: readonly string[] }> {
+  const read = await readMapFile(file)
+  return { ...mapped(read), known: Object.keys(read.labels) }
+}
+
 /** Each own label accepts itself, in the order given. */
 export function originalLabels(labels: readonly string[]): Labelling {
   const space = ownSpace(labels)

@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { inputError, unknownName } from '../errors.ts'
 import type { Draft } from './build.ts'
-import type { GroupValue, ImageSource, Item } from './dataset.ts'
+import type { GroupValue, ImageSource, Item, LabelMap } from './dataset.ts'
 import { fileSizes } from './files.ts'
 import { parseJson } from './json.ts'
+import { fileLabelling, type LabelsOption } from './labelMap.ts'
 import { imagenetSpace, ownSpace, writtenLabels, type LabelSpace } from './labels.ts'
 import { text, type Table } from './tables.ts'
 
@@ -15,6 +16,8 @@ export interface ManifestOptions {
   map?: Readonly<Record<string, string>>
   /** File with an own label set: one name a line, or a JSON list. */
   classes?: string
+  /** `original` (the labels that occur), `imagenet` (the default), or the path of a label map. */
+  labels?: LabelsOption
 }
 
 /** An own label set: a JSON list of names, or one name a line. */
@@ -52,8 +55,8 @@ export function renameColumns({ columns, rows }: Table, map: Readonly<Record<str
 /** A manifest's items; image paths are relative to `data` or to the manifest's folder. */
 export async function readManifest(file: string, table: Table, options: ManifestOptions = {}): Promise<Draft> {
   const { columns, rows } = renameColumns(table, options.map)
-  const space = await labelSpace(options.classes)
   requireColumns(file, columns)
+  const rules = await labelRules(options, () => writtenIn({ columns, rows }))
   const base = options.data ?? dirname(file)
   const paths = rows.map((row, i) => requiredText(row['image'], `no image in row ${i + 1} of ${file}`))
   const files = paths.map(path => resolve(base, path))
@@ -63,12 +66,30 @@ export async function readManifest(file: string, table: Table, options: Manifest
     image: { kind: 'file', file: path },
     bytes: bytes[i]!,
   }))
-  return { name: file, ...rowItems({ columns, rows }, images, space, file), space }
+  return { name: file, ...rowItems({ columns, rows }, images, rules.space, file), ...rules }
 }
 
-/** ImageNet's classes, or those of a classes file. */
-export const labelSpace = async (classes?: string): Promise<LabelSpace> =>
-  classes === undefined ? imagenetSpace : ownSpace(await readClasses(classes))
+/** Every label that the rows' label column holds, once. */
+export const writtenIn = ({ columns, rows }: Table): string[] => [
+  ...new Set(rows.flatMap(row => writtenLabels(row[columns.includes('labels') ? 'labels' : 'label']))),
+]
+
+/** What a manifest's or folder's labels index into: ImageNet's classes, a classes file's, its own, or through a map. */
+export async function labelRules(
+  { classes, labels = 'imagenet' }: Pick<ManifestOptions, 'classes' | 'labels'>,
+  own: () => readonly string[],
+): Promise<{ space: LabelSpace; labelMap?: LabelMap }> {
+  if (classes !== undefined) return { space: ownSpace(await readClasses(classes)) }
+  if (labels === 'imagenet') return { space: imagenetSpace }
+  if (labels === 'original') return { space: ownSpace([...own()].sort()) }
+  const { space, map, accepted, known } = await fileLabelling(labels)
+  const resolve = (written: string): readonly number[] => {
+    const found = accepted(written)
+    if (!found) throw unknownName('label', written, known)
+    return found
+  }
+  return { space: { ...space, resolve }, labelMap: map }
+}
 
 export type Located = Pick<Item, 'id' | 'bytes'> & { image: ImageSource }
 

@@ -6,7 +6,6 @@ import { finish, type Adjust, type Draft } from './build.ts'
 import type { Dataset } from './dataset.ts'
 import { readFolder } from './folder.ts'
 import { isGeodeTable, readGeodeIndex } from './geode.ts'
-import type { LabelsOption } from './labelMap.ts'
 import { readManifest, type ManifestOptions } from './manifest.ts'
 import { imageColumn, parquetFiles, readParquetImages } from './parquetImages.ts'
 import { applyRegions, regionScheme } from './regions.ts'
@@ -17,8 +16,6 @@ import { isWebDataset, readWebDataset } from './webdataset.ts'
 export interface DatasetSpec extends ManifestOptions, Adjust {
   /** A benchmark's name, with a variant where it has some (`imagenet-c/fog/3`), or the path of a manifest, folder or archive. */
   name: string
-  /** `original`, `imagenet` (the default), or the path of a label map. */
-  labels?: LabelsOption
   /** Derives `region` from `country`: a shipped scheme (`continents-1`) or a file. Default: what the data set says. */
   regions?: string
 }
@@ -32,6 +29,7 @@ export const datasetNames: readonly string[] = benchmarks.map(b => b.name)
  */
 export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
   const found = findBenchmark(spec.name)
+  if (found) refuseUnused(spec)
   const scheme = spec.regions === undefined ? undefined : await regionScheme(spec.regions)
   const draft = found
     ? await readBenchmark(found.benchmark, found.variant, spec.data ?? 'data', spec.labels)
@@ -42,6 +40,12 @@ export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
 /** A data set given by its path is called by its file's name. */
 const named = (draft: Draft, path: string): Draft =>
   draft.name === path ? { ...draft, name: basename(path, extname(path)) } : draft
+
+/** A benchmark's layout is known, so these would silently do nothing. */
+function refuseUnused({ name, map, classes }: DatasetSpec): void {
+  const unused = map ? 'column map' : classes === undefined ? undefined : 'classes file'
+  if (unused) throw inputError('unused-option', `${name} is a benchmark and takes no ${unused}; give a manifest's path`)
+}
 
 async function readPath(spec: DatasetSpec): Promise<Draft> {
   const path = spec.name

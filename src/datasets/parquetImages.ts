@@ -4,7 +4,15 @@ import { literalPath, query, select } from '../sql.ts'
 import type { Draft } from './build.ts'
 import { imagenetSpace, ownSpace, plain, type LabelSpace } from './labels.ts'
 import { imagenetClasses } from './imagenet.ts'
-import { labelSpace, renameColumns, requireColumns, rowItems, type Located, type ManifestOptions } from './manifest.ts'
+import {
+  labelRules,
+  renameColumns,
+  requireColumns,
+  rowItems,
+  writtenIn,
+  type Located,
+  type ManifestOptions,
+} from './manifest.ts'
 import { unreadable } from './tables.ts'
 import type { Tree } from './tree.ts'
 
@@ -47,13 +55,14 @@ export async function readParquetImages(files: readonly string[], options: Manif
   const columns = [...new Set(parts.flatMap(part => part.table.columns)), 'image']
   const table = renameColumns({ columns, rows: parts.flatMap(part => part.table.rows) }, withoutImage(options.map))
   requireColumns(first, table.columns)
-  const space = options.classes === undefined ? await statedSpace(first) : await labelSpace(options.classes)
+  const stated = options.classes === undefined && options.labels === undefined
+  const rules = stated ? { space: await statedSpace(first) } : await labelRules(options, () => writtenIn(table))
   const paths = new Set(images.map(image => image.path))
   const located = images.map(({ path, ...image }): Located => ({
     ...image,
     id: path !== null && paths.size === images.length ? path : image.id,
   }))
-  return { name: first, ...rowItems(table, located, space, first), space }
+  return { name: first, ...rowItems(table, located, rules.space, first), ...rules }
 }
 
 /** The image column is found by its type, whatever it is called. */

@@ -84,10 +84,10 @@ function folderTree(root: string): Tree {
       32,
       e => entry(prefix + e.name),
     )
-    const nested: Entry[] = []
+    const nested: Entry[][] = []
     const folders = prefix.split('/').length > maxDepth ? [] : below.filter(e => e.isFolder)
-    for (const folder of folders) nested.push(...(await list(prefix + folder.name)))
-    return [...files.filter(e => e !== undefined), ...nested].sort(byPath)
+    for (const folder of folders) nested.push(await list(prefix + folder.name))
+    return [...files.filter(e => e !== undefined), ...nested.flat()].sort(byPath)
   }
   return {
     where: root,

@@ -79,3 +79,30 @@ describe('a label map of your own', () => {
     await expect(open(join(folder, file))).rejects.toThrow(message)
   })
 })
+
+describe('labels of manifests and folders', () => {
+  const folder = lay(temporaryFolder(), {
+    'm.csv': 'image,label\na.jpg,kettle\nb.jpg,mug\n',
+    'classes/mug/a.jpg': 'a',
+    'classes/kettle/b.jpg': 'b',
+    'map.json': '{"labels": {"kettle": ["teapot"], "mug": ["coffee mug", "cup"]}}',
+    'part.json': '{"labels": {"kettle": ["teapot"]}}',
+  })
+  const open = (name: string, labels: string): ReturnType<typeof openDataset> =>
+    openDataset({ name: join(folder, name), labels: labels.endsWith('.json') ? join(folder, labels) : labels })
+
+  it.each(['m.csv', 'classes'])('%s: through a map, or as they are', async name => {
+    const byLabel = (d: Awaited<ReturnType<typeof openDataset>>): unknown =>
+      Object.fromEntries(d.items.map(({ label, labels }) => [label, labels.map(i => d.classes[i])]))
+    expect(byLabel(await open(name, 'map.json'))).toEqual({ kettle: ['teapot'], mug: ['coffee mug', 'tea cup'] })
+    expect(byLabel(await open(name, 'original'))).toEqual({ kettle: ['kettle'], mug: ['mug'] })
+    await expect(open(name, 'part.json')).rejects.toThrow('unknown label: mug; nearest: kettle')
+  })
+})
+
+it('a benchmark refuses options that would do nothing', async () => {
+  await expect(openDataset({ name: 'geode', map: { label: 'x' } })).rejects.toThrow(
+    'geode is a benchmark and takes no column map',
+  )
+  await expect(openDataset({ name: 'imagenet-a', classes: 'x' })).rejects.toThrow('takes no classes file')
+})

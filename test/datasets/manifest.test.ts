@@ -114,7 +114,7 @@ describe('a manifest that cannot be used says why in one line', () => {
     ['unknown format', { name: `${bad}/odd.xlsx` }, 'unknown data set format'],
     ['no label', { name: `${bad}/nolabel.csv` }, 'columns: image, country (map one with label=COLUMN)'],
     ['no image', { name: `${bad}/noimage.csv` }, 'manifest without an image column'],
-    ['duplicate id', { name: `${bad}/twice.csv` }, 'twice.csv: 7'],
+    ['duplicate id', { name: `${bad}/twice.csv` }, 'duplicate id in twice: 7'],
     ['unknown wnid', { name: `${bad}/wnid.csv` }, "unknown wnid: n12345678; not among ImageNet's 1,000"],
     ['unknown class', { name: `${bad}/name.csv` }, 'unknown class: goldfisch; nearest: goldfinch, goldfish'],
     ['empty label', { name: `${bad}/empty.csv` }, 'no label in row 1'],
