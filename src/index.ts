@@ -1,4 +1,5 @@
-export { evaluate, type EvaluateOptions, type Progress } from './evaluate.ts'
+export { evaluate, type EvaluateOptions } from './evaluate.ts'
+export type { Progress } from './runDataset.ts'
 export { openRun, type AccuracyRow, type DisparityRow, type Run } from './run.ts'
 export { openDataset, type DatasetSpec } from './datasets/open.ts'
 export type { Dataset, Item } from './datasets/dataset.ts'

@@ -105,11 +105,7 @@ function splitCells(cells: readonly Cell[]): Series[] {
   return [...all.values()]
 }
 
-function accuracyRows(
-  run: Run,
-  by: readonly string[],
-  only: { model?: string; dataset?: string },
-): AccuracyRow[] {
+function accuracyRows(run: Run, by: readonly string[], only: { model?: string; dataset?: string }): AccuracyRow[] {
   for (const column of by) checkColumn(run, column)
   const asked = series(run).filter(
     ({ model, dataset }) => model === (only.model ?? model) && dataset === (only.dataset ?? dataset),

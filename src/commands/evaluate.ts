@@ -16,6 +16,8 @@ interface Options {
   classes?: string
   labels?: string
   choices?: 'all' | 'mapped'
+  prompts?: string
+  regions?: string
   quiet?: boolean
 }
 
@@ -37,6 +39,8 @@ export function command(): Command {
     .option('--classes <file>', "the manifest's own class list, one name a line or a JSON list")
     .option('--labels <map>', 'label map: original, imagenet or a file')
     .option('--choices <which>', 'classes that compete: all or mapped', oneOf('--choices', ['all', 'mapped']))
+    .option('--prompts <which>', 'of zero-shot models: paper, openai, simple or a file (default: paper)')
+    .option('--regions <scheme>', 'derive regions from countries: a shipped scheme (continents-1) or a file')
     .requiredOption('--out <dir>', 'folder for the results')
     .option('--quiet', 'no progress, only the result')
     .addHelpText('after', '\nExample:\n  geogap evaluate --model resnet50 --dataset geode --data data --out results')
@@ -71,13 +75,14 @@ function evaluateOptions(
   onProgress: EvaluateOptions['onProgress'],
 ): EvaluateOptions {
   const { model, dataset, data, weights, preprocessing, batch, limit, out, map, classes, labels, choices } = options
+  const { prompts, regions } = options
   const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
     Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
-  const adjust = given({ map, classes, labels, choices })
+  const adjust = given({ map, classes, labels, choices, regions })
   return {
     models: model.flatMap(name => several(name)),
     datasets: dataset.map(name => ({ name, ...adjust })),
-    ...given({ data, weights, preprocessing, batch, limit, onProgress }),
+    ...given({ data, weights, preprocessing, batch, limit, prompts, onProgress }),
     out,
     signal,
   }

@@ -1,4 +1,4 @@
-import { type Progress } from '../evaluate.ts'
+import { type Progress } from '../runDataset.ts'
 import { printable } from '../report/text.ts'
 
 const width = 24

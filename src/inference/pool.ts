@@ -67,6 +67,16 @@ export async function runShards<Shard extends { items: readonly ShardItem[] }>(
   if (failed) throw failed.reason
 }
 
+/** Loads a group in one child and ends it: what loading keeps on disk is there for those that come. */
+export async function loadOnce(group: ModelGroup, options: PoolOptions): Promise<void> {
+  const lane = createLane(group, options)
+  try {
+    await lane.run([])
+  } finally {
+    lane.stop()
+  }
+}
+
 interface Lane {
   /** Undefined when the run was aborted before the shard was done. */
   run(items: readonly ShardItem[]): Promise<ShardResult | undefined>

@@ -37,6 +37,8 @@ export const identity = z.object({
   images: z.number().int(),
   labelMap: z.string(),
   choices: z.string(),
+  /** Hash of prompts and class names; empty for a model with a head of its own. */
+  prompts: z.string(),
 })
 export type Identity = z.infer<typeof identity>
 

@@ -1,0 +1,56 @@
+import { stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { GeogapError } from '../errors.ts'
+import { promptTemplates } from '../inference/prompts.ts'
+import { headFile } from '../inference/zeroshot.ts'
+import { architecture } from './architectures.ts'
+import { hubFile } from './hub.ts'
+import { type Readied } from './ready.ts'
+import { type ModelSpec, type ReadyModel } from './spec.ts'
+
+/** A hub repository with CLIP's own vocabulary, for repositories that have none. */
+const clipVocabulary = 'openai/clip-vit-base-patch32'
+
+/**
+ * An encoder of images and texts with the class names that it is to tell apart. `heads` is the folder that keeps class
+ * embeddings.
+ */
+export async function zeroShotModel(
+  spec: ModelSpec,
+  { model, hashes }: Readied,
+  classNames: readonly string[],
+  prompts: string,
+  heads: string,
+): Promise<ReadyModel> {
+  const encoder = architecture(spec.architecture)
+  if (encoder.kind !== 'dual') throw new GeogapError('input', 'no-text-tower', `${spec.name} has no text tower`)
+  const templates = await promptTemplates(prompts, encoder)
+  const task = { tokenizer: await tokenizerFile(spec, model.files, encoder.texts), classNames, templates }
+  return { ...model, classes: classNames.length, zeroShot: { ...task, head: await headFile(heads, hashes, task) } }
+}
+
+/** `tokenizer.json` beside local weights, or in the model's repository. */
+async function tokenizerFile(
+  { name, weights }: ModelSpec,
+  files: readonly string[],
+  texts: 'clip' | 'bert',
+): Promise<string> {
+  const file = 'tokenizer.json'
+  if (weights.from === 'hub') {
+    try {
+      return (await hubFile({ repo: weights.repo, file, ...(weights.revision ? { revision: weights.revision } : {}) }))
+        .path
+    } catch (error) {
+      const absent = error instanceof GeogapError && error.code === 'hub-not-found'
+      if (!absent || texts !== 'clip') throw error
+      return (await hubFile({ repo: clipVocabulary, file })).path
+    }
+  }
+  const beside = join(dirname(files[0]!), file)
+  if (await stat(beside).catch(() => undefined)) return beside
+  throw new GeogapError(
+    'input',
+    'no-tokenizer',
+    `no tokenizer for ${name}: put its ${file} beside the weights, at ${beside}`,
+  )
+}

@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { type Dataset } from './datasets/dataset.ts'
+import { loadOnce, ModelFailure, type PoolOptions, runShards } from './inference/pool.ts'
+import { type ZeroShot } from './inference/zeroshot.ts'
+import { type Readied } from './models/ready.ts'
+import { type ModelSpec, type ReadyModel } from './models/spec.ts'
+import { zeroShotModel } from './models/zeroShotModel.ts'
+import { type Job, plan, stepsFor, type Task } from './plan.ts'
+import { type Failure } from './predictions/notes.ts'
+import { type Identity, schemaVersion } from './predictions/schema.ts'
+import { entryFolder, gaps, keyOf, readEntry } from './predictions/store.ts'
+import { commitShard } from './predictions/write.ts'
+import { describeSteps, type Mode } from './preprocessing/steps.ts'
+import { runtimeVersion, version } from './version.ts'
+
+export interface Progress {
+  models: readonly string[]
+  dataset: string
+  /** Images to do in this step, and done so far. */
+  total: number
+  done: number
+}
+
+export interface RunOptions {
+  preprocessing?: Mode
+  prompts?: string
+  batch?: number
+  signal?: AbortSignal
+  onProgress?: (progress: Progress) => void
+}
+
+/** A model on this machine, with what planning goes by. */
+export interface Prepared extends Readied {
+  spec: ModelSpec
+  multiplyAdds: number
+}
+
+/** Evaluates models on one data set, as far as it is not done; gives the models that could not be loaded. */
+export async function evaluateOn(
+  dataset: Dataset,
+  models: readonly Prepared[],
+  options: RunOptions,
+  out: string,
+): Promise<Failure[]> {
+  const mode = options.preprocessing ?? 'native'
+  const identities = new Map<string, Identity>()
+  const tasks: Task[] = []
+  for (const prepared of models) {
+    const { hashes, bytes, spec, multiplyAdds } = prepared
+    const model = spec.classes === 'zero-shot' ? await withTexts(prepared, dataset, options, out) : prepared.model
+    const steps = stepsFor(spec.recipe, mode, dataset.prepare)
+    const identity = identityOf(model, hashes, dataset, mode, describeSteps(steps))
+    identities.set(model.name, identity)
+    const missing = gaps(await readEntry(entryFolder(out, identity)), dataset.items.length)
+    tasks.push({ model, bytes, multiplyAdds, steps, missing })
+  }
+  const jobs = plan(tasks, dataset.choices, {
+    cores: availableParallelism(),
+    ...(options.batch === undefined ? {} : { batch: options.batch }),
+  })
+  const failures: Failure[] = []
+  for (const job of jobs) failures.push(...(await runJob(job, dataset, identities, options, out)))
+  return failures
+}
+
+/** Runs a job; when one model of its group cannot be loaded, the others go on without it. */
+async function runJob(
+  job: Job,
+  dataset: Dataset,
+  identities: ReadonlyMap<string, Identity>,
+  options: RunOptions,
+  out: string,
+): Promise<Failure[]> {
+  const models = job.group.models.map(({ name }) => name)
+  const progress: Progress = {
+    models,
+    dataset: dataset.name,
+    total: job.shards.reduce((sum, { start, end }) => sum + end - start, 0),
+    done: 0,
+  }
+  options.onProgress?.({ ...progress })
+  const left = new Set(job.shards)
+  const shards = job.shards.map(span => ({ span, items: dataset.items.slice(span.start, span.end) }))
+  const onImages = (images: number): void => {
+    progress.done = Math.min(progress.total, progress.done + images)
+    options.onProgress?.({ ...progress })
+  }
+  const { signal } = options
+  const pool: PoolOptions = { processes: job.processes, onImages, ...(signal ? { signal } : {}) }
+  try {
+    if (await lacksHead(job.group.models)) await loadOnce(job.group, pool)
+    await runShards(
+      job.group,
+      shards,
+      async ({ span }, { outcomes, timings }) => {
+        for (const outcome of outcomes) {
+          const identity = identities.get(outcome.model)!
+          const shard = { identity, key: keyOf(identity), folder: entryFolder(out, identity), ...span }
+          const items = dataset.items.slice(span.start, span.end)
+          await commitShard(shard, items, dataset.columns, outcome, (timings.prepare + timings.infer) / 1000)
+        }
+        left.delete(span)
+      },
+      pool,
+    )
+  } catch (error) {
+    if (!(error instanceof ModelFailure)) throw error
+    return withoutFailed(error, { ...job, shards: [...left] }, dataset, identities, options, out)
+  }
+  return []
+}
+
+async function withoutFailed(
+  error: ModelFailure,
+  job: Job,
+  ...rest: [Dataset, ReadonlyMap<string, Identity>, RunOptions, string]
+): Promise<Failure[]> {
+  const [dataset] = rest
+  const failed = error.model ?? job.group.models[0]!.name
+  const failure: Failure = { model: failed, dataset: dataset.name, code: error.code, message: error.message }
+  const others = job.group.models.filter(({ name }) => name !== failed)
+  if (others.length === 0) return [failure]
+  return [failure, ...(await runJob({ ...job, group: { ...job.group, models: others } }, ...rest))]
+}
+
+function identityOf(
+  model: ReadyModel,
+  weights: string[],
+  dataset: Dataset,
+  preprocessing: Mode,
+  steps: string,
+): Identity {
+  return {
+    schema: schemaVersion,
+    version,
+    runtime: runtimeVersion(),
+    model: model.name,
+    weights,
+    preprocessing,
+    steps,
+    dataset: dataset.name,
+    content: dataset.hash,
+    images: dataset.items.length,
+    labelMap: `${dataset.labelMap.name} ${dataset.labelMap.hash}`,
+    choices: dataset.choices === 'all' ? 'all' : dataset.choices.join(' '),
+    prompts: model.zeroShot ? textsHash(model.zeroShot) : '',
+  }
+}
+
+/** A zero-shot model with the data set's class names as its texts; class embeddings are kept below the results. */
+const withTexts = (prepared: Prepared, dataset: Dataset, { prompts = 'paper' }: RunOptions, out: string) =>
+  zeroShotModel(prepared.spec, prepared, dataset.classes, prompts, join(out, 'heads'))
+
+const textsHash = ({ templates, classNames }: ZeroShot): string =>
+  createHash('sha256')
+    .update(JSON.stringify([templates, classNames]))
+    .digest('hex')
+    .slice(0, 16)
+
+/** Whether class embeddings have to be computed first; one child does that, so that several need not. */
+async function lacksHead(models: readonly ReadyModel[]): Promise<boolean> {
+  for (const { zeroShot } of models) {
+    if (zeroShot?.head !== undefined && !(await stat(zeroShot.head).catch(() => undefined))) return true
+  }
+  return false
+}
