@@ -7,6 +7,8 @@ export interface Download {
   url: string
   bytes?: number
   sha256?: string
+  /** Where the publisher gives no SHA-256: it tells a damaged download, not a forged one. */
+  md5?: string
   /** Name below the data folder. */
   file: string
   /** What to do with it once it is whole; archives that allow random access are used as they are. */

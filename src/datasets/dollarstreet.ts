@@ -26,7 +26,7 @@ export const dollarstreet: Benchmark = {
   name: 'dollarstreet',
   title: 'Dollar Street',
   kind: 'geographic',
-  terms: 'CC BY-SA 4.0 (data set), CC BY 4.0 (images)',
+  terms: 'Creative Commons, as the source page says',
   source: 'https://mlcommons.org/datasets/dollar-street/',
   expected: variant => ({ images: variant === 'published' ? 4308 : null, classes: 96, regions: 4 }),
   variants: ['household', 'published', 'household-balanced'].flatMap(split => [split, `${split}/train`]),

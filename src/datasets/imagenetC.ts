@@ -15,6 +15,14 @@ const families: Record<string, readonly string[]> = {
   digital: ['contrast', 'elastic_transform', 'pixelate', 'jpeg_compression'],
 }
 
+/** As the source page states them. */
+const checksums: Record<string, string> = {
+  noise: 'e80562d7f6c3f8834afb1ecf27252745',
+  blur: '2d8e81fdd8e07fef67b9334fa635e45c',
+  weather: '33ffea4db4d93fe4a428c40a6ce0c25d',
+  digital: '89157860d7b10d5797849337ca2e5c03',
+}
+
 export const corruptions: readonly string[] = Object.values(families).flat()
 export const severities: readonly number[] = [1, 2, 3, 4, 5]
 
@@ -38,6 +46,7 @@ export const imagenetC: Benchmark = {
   downloads: Object.keys(families).map(family => ({
     url: `https://zenodo.org/record/2235448/files/${family}.tar`,
     file: `imagenet-c/${family}.tar`,
+    md5: checksums[family]!,
   })),
   places: () => ['imagenet-c', 'ImageNet-C'],
   marks: name => corruptions.includes(name) || name.replace(/\.tar$/, '') in families,
