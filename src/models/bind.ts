@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path'
 import { GeogapError } from '../errors.ts'
 import { type DType, type Graph, type Tensor } from '../graph/graph.ts'
 import { type Binding } from '../graph/onnx.ts'
+import { type NamedTensor } from './safetensors.ts'
 import { type Dtype, readTensor, shown, type TensorEntry, type TensorFile } from './tensors.ts'
 
 /** How a checkpoint's names become the architecture's; rules are tried in order and the first that fits is used. */
@@ -67,6 +68,26 @@ export async function bindWeights(
       }
     },
   }
+}
+
+/**
+ * The values of every parameter of `graph` as float32, under the graph's names.
+ * @throws GeogapError `weights-mismatch` naming tensors that are missing, left over, or of another shape.
+ */
+export async function readParameters(
+  graph: Graph,
+  files: readonly TensorFile[],
+  table: NameTable = {},
+): Promise<NamedTensor[]> {
+  const entries = renamed(files, table)
+  checkAgainst(graph, entries, files)
+  const tensors: NamedTensor[] = []
+  for (const name of graph.parameters.keys()) {
+    const entry = entries.get(name)!
+    const data = await readTensor(entry)
+    tensors.push({ name, shape: entry.shape, data: data instanceof Float32Array ? data : Float32Array.from(data, Number) })
+  }
+  return tensors
 }
 
 function renamed(files: readonly TensorFile[], { rename = [], ignore = [] }: NameTable): Map<string, TensorEntry> {

@@ -55,11 +55,16 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   }
 }
 
+export interface AccumulatingTrainer extends Trainer {
+  /** The work of a micro-batch without an update, to see how long it takes. */
+  rehearse(part: Feeds): Promise<void>
+}
+
 /** Trains with gradients summed over micro-batches; `rows` counts a micro-batch's images. */
 export async function createAccumulatingTrainer(
   options: TrainerOptions,
   rows: (batch: Feeds) => number,
-): Promise<Trainer> {
+): Promise<AccumulatingTrainer> {
   const { objective, optimizer, parameters } = options
   const { Tensor } = await import('onnxruntime-node')
   const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
@@ -67,24 +72,25 @@ export async function createAccumulatingTrainer(
   const add = await load(accumulationGraph(objective, [...shapes.keys()]), options)
   const update = await load(updateGraph(shapes, optimizer), options)
   const sums = await share(parameters.map(tensor => zeros({ ...tensor, name: slotName('gradient', tensor.name) })))
+  const accumulate = async (part: Feeds, total: number): Promise<number> => {
+    const scale = new Tensor('float32', Float32Array.of(1 / total), [])
+    const feeds = { ...part, ...only(buffers.feeds(), add.inputNames), ...sums.values, scale }
+    const found = await add.run(feeds, { loss: null, ...written(sums.values) })
+    return finite(found.loss!, buffers.steps() + 1)
+  }
   return {
     ...buffers,
     step: async (...batch) => {
       for (const { data } of sums.tensors) data.fill(0)
-      const feeds = { ...buffers.feeds(), ...sums.values }
       const total = batch.reduce((count, part) => count + rows(part), 0)
-      const scale = new Tensor('float32', Float32Array.of(1 / total), [])
       let loss = 0
-      for (const part of batch) {
-        const found = await add.run(
-          { ...part, ...only(feeds, add.inputNames), scale },
-          { loss: null, ...written(sums.values) },
-        )
-        loss += finite(found.loss!, buffers.steps() + 1)
-      }
-      await update.run(feeds, buffers.fetches())
+      for (const part of batch) loss += await accumulate(part, total)
+      await update.run({ ...buffers.feeds(), ...sums.values }, buffers.fetches())
       buffers.commit()
       return loss
+    },
+    rehearse: async part => {
+      await accumulate(part, rows(part))
     },
     release: async () => {
       await add.release()
@@ -103,6 +109,7 @@ function load(graph: Graph, { frozen, threads }: TrainerOptions): Promise<Infere
   }
   const folder = frozen?.folder
   return createSession(encode(graph, { bind }), {
+    memoryPattern: false,
     ...(folder === undefined ? {} : { folder }),
     ...(threads === undefined ? {} : { threads }),
   })

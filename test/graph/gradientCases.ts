@@ -189,6 +189,23 @@ const alongAxis =
     return { operands: [{ shape, open: draw() < 0.5 }], build: x => build(x, axis) }
   }
 
+const resizings: readonly ops.ResizeOptions[] = [
+  { mode: 'linear' },
+  { mode: 'linear', antialias: true },
+  { mode: 'cubic', cubic: { a: -0.75, excludeOutside: false } },
+  { mode: 'nearest', coordinates: 'asymmetric' },
+]
+
+const resize: MakeCase = draw => {
+  const [n, c, h, w] = anyShape(draw, 4) as [number, number, number, number]
+  const [newHeight, newWidth] = [between(draw, 1, 5), between(draw, 1, 5)]
+  const options = oneOf(draw, resizings)
+  const byFactors: ops.ResizeOptions = { ...options, scales: [1, 1, 2, 1.5] }
+  return draw() < 0.3
+    ? { operands: [{ shape: [n, c, h, 2] }], build: x => ops.resize(x, [n, c, 2 * h, 3], byFactors) }
+    : { operands: [{ shape: [n, c, h, w] }], build: x => ops.resize(x, [n, c, newHeight, newWidth], options) }
+}
+
 const identity = (x: Tensor): Tensor => append(x.graph, 'Identity', [x], [{ dtype: x.dtype, shape: x.shape }])[0]!
 
 /** What exercises each gradient rule. */
@@ -225,6 +242,7 @@ export const cases: Readonly<Record<string, MakeCase>> = {
   ReduceSum: reduction(ops.sum),
   ReduceMean: reduction(ops.mean),
   ReduceL2: alongAxis(ops.norm),
+  Resize: resize,
   Softmax: alongAxis(ops.softmax),
   LogSoftmax: alongAxis(ops.logSoftmax),
 }

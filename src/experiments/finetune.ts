@@ -1,0 +1,234 @@
+/*
+ * Fine-tuning of a whole network (appendix H). Batches are summed from micro-batches that fit the memory. After every epoch
+ * the run's folder holds a checkpoint; called again with the same settings, it goes on from there and ends with the same
+ * parameters, to the last bit, as a run that was never stopped.
+ */
+import { createHash } from 'node:crypto'
+import { freemem } from 'node:os'
+import { join } from 'node:path'
+import { GeogapError, inputError } from '../errors.ts'
+import { type Role } from '../graph/graph.ts'
+import { type Binding } from '../graph/onnx.ts'
+import { adam } from '../graph/optimizers.ts'
+import { type NamedTensor } from '../models/safetensors.ts'
+import { permutation, random } from '../random.ts'
+import { type Feeds } from '../training/buffers.ts'
+import { loadCheckpoint, parametersFile, saveCheckpoint, type Settings } from '../training/checkpoint.ts'
+import { peakBytes } from '../training/memory.ts'
+import { accumulationGraph } from '../training/step.ts'
+import { type AccumulatingTrainer, createAccumulatingTrainer, type Trainer } from '../training/trainer.ts'
+import { type Network, networkGraph, objectiveOf } from './network.ts'
+
+export interface FinetunePlan {
+  images: number
+  epochs: number
+  /** Epochs that an earlier run has done. */
+  done: number
+  /** Updates per epoch. */
+  steps: number
+  /** Images per forward and backward pass. */
+  microBatch: number
+  /** Estimated from one pass: what is left to do. */
+  seconds: number
+}
+
+export interface FinetuneOptions {
+  network: Network
+  /** Values of all parameters at the start. */
+  parameters: readonly NamedTensor[]
+  /** Crops uint8 [positions, 3, size, size] of training images, every one of them. */
+  crops: (positions: readonly number[]) => Promise<Uint8Array>
+  /** The class of every training image. */
+  labels: readonly number[]
+  /** Says which images these are (a data set's hash and what was drawn from it). */
+  data: string
+  /** Where checkpoints go. */
+  folder: string
+  seed: number
+  /** 30 as in the paper. */
+  epochs?: number
+  /** Images per update; the paper does not say, ours is 32. */
+  batch?: number
+  /** Adam's learning rate, 1e-5 as in the paper; the optimizer is ours. */
+  rate?: number
+  /** Images per pass; as many as half of the free memory holds by default. */
+  microBatch?: number
+  onPlan?: (plan: FinetunePlan) => void
+  onEpoch?: (epoch: number, loss: number) => void
+}
+
+export interface Finetuned {
+  /** The safetensors file with the parameters after the last epoch, under the architecture's own names. */
+  file: string
+  /** Mean loss of each epoch. */
+  losses: readonly number[]
+  steps: number
+}
+
+interface Run extends FinetuneOptions {
+  epochs: number
+  batch: number
+  rate: number
+}
+
+/**
+ * Trains all parameters with Adam on cross-entropy, without augmentation.
+ * @throws GeogapError `bad-training-data`, `checkpoint-mismatch`, `bad-checkpoint`; `bad-loss` and `bad-parameters` when
+ * training diverges, which leaves the last good checkpoint.
+ */
+export async function finetune(options: FinetuneOptions): Promise<Finetuned> {
+  const run: Run = { epochs: 30, batch: 32, rate: 1e-5, ...options }
+  const { network, labels, folder, epochs, batch } = run
+  checkData(run)
+  const settings = settingsOf(run)
+  const saved = await loadCheckpoint(folder, settings)
+  const { trained, frozen } = parted(network, saved?.parameters ?? run.parameters)
+  const microBatch = saved
+    ? Number(saved.settings['micro-batch'])
+    : (run.microBatch ?? fitting(network, trained, batch))
+  const start = saved ?? { epoch: 0, steps: 0, losses: [], parameters: [], slots: [] }
+  if (start.epoch > epochs)
+    throw inputError('checkpoint-mismatch', `${folder} has ${start.epoch} epochs, not ${epochs}`)
+  const { epoch: done, steps, slots } = start
+  const trainer = await createAccumulatingTrainer(
+    { objective: objectiveOf(network), optimizer: adam(run), parameters: trained, slots, steps, frozen: bound(frozen) },
+    feeds => feeds['labels']!.dims[0]!,
+  )
+  const losses = [...start.losses]
+  try {
+    const plan = { images: labels.length, epochs, done, steps: Math.ceil(labels.length / batch), microBatch }
+    if (done < epochs) run.onPlan?.({ ...plan, seconds: await estimate(run, trainer, plan) })
+    while (losses.length < epochs) {
+      const epoch = losses.length + 1
+      losses.push(await runEpoch(run, trainer, epoch, microBatch))
+      await saveCheckpoint(folder, {
+        settings: { ...settings, 'micro-batch': microBatch },
+        epoch,
+        losses,
+        steps: trainer.steps(),
+        parameters: [...trainer.parameters(), ...frozen],
+        slots: trainer.slots(),
+      })
+      run.onEpoch?.(epoch, losses.at(-1)!)
+    }
+  } catch (error) {
+    throw pointingTo(error, folder)
+  } finally {
+    await trainer.release()
+  }
+  return { file: join(folder, parametersFile(epochs)), losses, steps: trainer.steps() }
+}
+
+/** One pass over the images in an order of its own; gives the mean loss. The next batch is prepared during a step. */
+async function runEpoch(run: Run, trainer: Trainer, epoch: number, microBatch: number): Promise<number> {
+  const order = [...permutation(run.labels.length, random(run.seed, `epoch ${epoch}`))]
+  const batches = Array.from({ length: Math.ceil(order.length / run.batch) }, (_, i) =>
+    order.slice(i * run.batch, (i + 1) * run.batch),
+  )
+  let total = 0
+  let prepared = feedsOf(run, batches[0]!, microBatch)
+  for (const [i, positions] of batches.entries()) {
+    const parts = await prepared
+    if (i + 1 < batches.length) prepared = feedsOf(run, batches[i + 1]!, microBatch)
+    prepared.catch(() => undefined)
+    total += (await trainer.step(...parts)) * positions.length
+  }
+  return total / order.length
+}
+
+/** The batch in micro-batches. */
+async function feedsOf(run: Run, positions: readonly number[], microBatch: number): Promise<Feeds[]> {
+  const { Tensor } = await import('onnxruntime-node')
+  const { size } = run.network
+  const parts: Feeds[] = []
+  for (let at = 0; at < positions.length; at += microBatch) {
+    const part = positions.slice(at, at + microBatch)
+    const crops = await run.crops(part)
+    if (crops.length !== part.length * 3 * size * size)
+      throw inputError('bad-training-data', `${crops.length} bytes for ${part.length} crops of 3×${size}×${size}`)
+    parts.push({
+      crops: new Tensor('uint8', crops, [part.length, 3, size, size]),
+      labels: new Tensor(
+        'int64',
+        BigInt64Array.from(part, position => BigInt(run.labels[position]!)),
+        [part.length],
+      ),
+    })
+  }
+  return parts
+}
+
+/** Seconds for the epochs to come, from the second of two passes over the first images. */
+async function estimate(run: Run, trainer: AccumulatingTrainer, plan: Omit<FinetunePlan, 'seconds'>): Promise<number> {
+  const first = Array.from({ length: Math.min(plan.microBatch, plan.images) }, (_, i) => i)
+  let started = 0
+  for (let pass = 0; pass < 2; pass++) {
+    started = performance.now()
+    const [part] = await feedsOf(run, first, first.length)
+    await trainer.rehearse(part!)
+  }
+  const perImage = (performance.now() - started) / 1000 / first.length
+  return perImage * plan.images * (plan.epochs - plan.done)
+}
+
+/** Parameters with these roles stay as they are. */
+const untrained = new Set<Role>(['mean', 'variance', 'fixed'])
+
+function parted(
+  network: Network,
+  parameters: readonly NamedTensor[],
+): { trained: NamedTensor[]; frozen: NamedTensor[] } {
+  const declared = networkGraph(network).parameters
+  const known = new Map(parameters.map(tensor => [tensor.name, tensor]))
+  const all = Array.from(declared.values(), ({ tensor: { name, shape }, role }) => {
+    const tensor = known.get(name)
+    if (String(tensor?.shape) !== String(shape))
+      throw inputError('bad-training-data', `no starting values for parameter ${name} [${String(shape)}]`)
+    return { tensor: tensor!, role }
+  })
+  const of = (wanted: boolean): NamedTensor[] =>
+    all.filter(({ role }) => untrained.has(role) !== wanted).map(({ tensor }) => tensor)
+  return { trained: of(true), frozen: of(false) }
+}
+
+function bound(frozen: readonly NamedTensor[]): { bind: (name: string) => Binding } {
+  const values = new Map(frozen.map(({ name, data }) => [name, bytesOf(data)]))
+  return { bind: name => ({ dtype: 'float32', values: values.get(name)! }) }
+}
+
+/** The most images, a power of two up to `batch`, whose pass takes no more than half of the free memory. */
+function fitting(network: Network, trained: readonly NamedTensor[], batch: number): number {
+  const names = trained.map(({ name }) => name)
+  const graph = accumulationGraph(objectiveOf(network), names)
+  const state = 8 * trained.reduce((bytes, { data }) => bytes + data.byteLength, 0)
+  let images = 2 ** Math.floor(Math.log2(batch))
+  while (images > 1 && state + 1.5 * peakBytes(graph, images) > freemem() / 2) images /= 2
+  return images
+}
+
+function checkData({ network, labels, batch, epochs, microBatch = 1 }: Run): void {
+  const wrong = Object.entries({ batch, epochs, 'micro-batch': microBatch }).find(
+    ([, n]) => !(Number.isInteger(n) && n > 0),
+  )
+  if (wrong) throw inputError('bad-training-data', `${wrong[0]} ${wrong[1]} is not a positive whole number`)
+  if (labels.length === 0) throw inputError('bad-training-data', 'no images to train on')
+  const classes = Number(networkGraph(network).outputs.get('logits')!.shape[1])
+  const bad = labels.find(label => !(Number.isInteger(label) && label >= 0 && label < classes))
+  if (bad !== undefined) throw inputError('bad-training-data', `label ${bad} is not a class of 0 … ${classes - 1}`)
+}
+
+const bytesOf = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+
+function settingsOf({ network, parameters, labels, data, seed, batch, rate }: Run): Settings {
+  const weights = createHash('sha256')
+  for (const { name, data: values } of parameters) weights.update(`${name}\n`).update(bytesOf(values))
+  const digest = createHash('sha256').update(JSON.stringify(labels)).digest('hex')
+  return { network: network.name, weights: weights.digest('hex'), data, labels: digest, seed, batch, rate }
+}
+
+/** Says where a diverged run's last good checkpoint is. */
+function pointingTo(error: unknown, folder: string): unknown {
+  if (!(error instanceof GeogapError) || !['bad-loss', 'bad-parameters'].includes(error.code)) return error
+  const message = `${error.message}; the last good checkpoint stays in ${folder}`
+  return new GeogapError(error.kind, error.code, message, { cause: error })
+}

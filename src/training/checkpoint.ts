@@ -1,0 +1,96 @@
+/*
+ * A training run's folder: the parameters and the optimizer's state after the last whole epoch, each a safetensors file, and
+ * `checkpoint.json`, which names them. That file is written last and whole or not at all, so a run that is killed at any
+ * moment leaves the checkpoint before; files of older epochs are removed only after it.
+ */
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { GeogapError, inputError } from '../errors.ts'
+import { writeAtomically, writeFully } from '../files.ts'
+import { type NamedTensor, readSafetensors, readTensor, writeSafetensors } from '../models/safetensors.ts'
+
+/** What must be the same for a run to go on. */
+export type Settings = Readonly<Record<string, string | number>>
+
+export interface Checkpoint {
+  settings: Settings
+  /** Whole epochs done. */
+  epoch: number
+  /** Updates done. */
+  steps: number
+  /** Mean loss of each epoch. */
+  losses: readonly number[]
+  parameters: readonly NamedTensor[]
+  slots: readonly NamedTensor[]
+}
+
+const manifest = z.object({
+  settings: z.record(z.string(), z.union([z.string(), z.number()])),
+  epoch: z.number().int().positive(),
+  steps: z.number().int().positive(),
+  losses: z.array(z.number()),
+  parameters: z.string(),
+  slots: z.string(),
+})
+
+const manifestName = 'checkpoint.json'
+/** The name of the parameters' file after an epoch. */
+export const parametersFile = (epoch: number): string => `epoch-${epoch}.safetensors`
+
+const ours = /^epoch-\d+(\.state)?\.safetensors$/
+
+/** Makes `checkpoint` the folder's only one and gives the file of its parameters. Errors: bad-parameters. */
+export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<string> {
+  const { parameters, slots, ...rest } = checkpoint
+  requireFinite(parameters, checkpoint.epoch)
+  await mkdir(folder, { recursive: true })
+  const files = { parameters: parametersFile(rest.epoch), slots: `epoch-${rest.epoch}.state.safetensors` }
+  await writeSafetensors(join(folder, files.parameters), parameters)
+  await writeSafetensors(join(folder, files.slots), slots)
+  const text = `${JSON.stringify({ ...rest, ...files }, null, 2)}\n`
+  await writeAtomically(join(folder, manifestName), handle => writeFully(handle, new TextEncoder().encode(text)))
+  const kept = Object.values(files)
+  for (const name of await readdir(folder))
+    if (ours.test(name) && !kept.includes(name)) await rm(join(folder, name), { force: true })
+  return join(folder, files.parameters)
+}
+
+function requireFinite(parameters: readonly NamedTensor[], epoch: number): void {
+  const broken = parameters.find(({ data }) => !data.every(value => Number.isFinite(value)))
+  if (!broken) return
+  const what = `${broken.name} has values that are not finite after epoch ${epoch}`
+  throw new GeogapError('data', 'bad-parameters', `${what}: the learning rate may be too large`)
+}
+
+/**
+ * The folder's checkpoint; undefined where there is none.
+ * @throws GeogapError `checkpoint-mismatch` when it is of a run with other settings, `bad-checkpoint` when it is broken.
+ */
+export async function loadCheckpoint(folder: string, settings: Settings): Promise<Checkpoint | undefined> {
+  const text = await readFile(join(folder, manifestName), 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
+  const found = parsed(folder, text)
+  for (const [name, value] of Object.entries(settings)) {
+    const other = found.settings[name]
+    if (other !== value)
+      throw inputError('checkpoint-mismatch', `the run in ${folder} has ${name} ${other ?? 'unknown'}, not ${value}`)
+  }
+  const read = async (file: string): Promise<NamedTensor[]> => {
+    const { tensors } = await readSafetensors(join(folder, file))
+    const all: NamedTensor[] = []
+    for (const entry of tensors.values())
+      all.push({ name: entry.name, shape: entry.shape, data: (await readTensor(entry)) as Float32Array })
+    return all
+  }
+  return { ...found, parameters: await read(found.parameters), slots: await read(found.slots) }
+}
+
+function parsed(folder: string, text: string): z.infer<typeof manifest> {
+  try {
+    return manifest.parse(JSON.parse(text))
+  } catch (cause) {
+    const message = `cannot read ${join(folder, manifestName)}: it is not a checkpoint; remove the folder to start anew`
+    throw new GeogapError('data', 'bad-checkpoint', message, { cause })
+  }
+}

@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest'
+import { gradients } from '../../src/graph/gradient.ts'
+import { createGraph, input, type Tensor, weights } from '../../src/graph/graph.ts'
+import { sum } from '../../src/graph/ops.ts'
+import { type Architecture } from '../../src/models/families/family.ts'
+import { architectures } from '../../src/models/architectures.ts'
+
+const transformers = Object.entries(architectures).filter(([name]) => /vit|mixer|dinov2|eva|flava/i.test(name))
+
+function logitsOf(model: Architecture): { result: Tensor; parameters: Tensor[] } {
+  const graph = createGraph()
+  const image = input(graph, 'image', 'float32', ['n', 3, 224, 224])
+  const w = weights(graph)
+  const result = model.kind === 'classifier' ? model.build(w, image, 10).logits : model.image(w, image)
+  return { result, parameters: Array.from(graph.parameters.values(), ({ tensor }) => tensor) }
+}
+
+describe('gradients of every parameter', () => {
+  it('cover the transformer families', () => {
+    const families = new Set(transformers.map(([, { family }]) => family))
+    expect([...families].sort()).toEqual(expect.arrayContaining(['clip', 'dinov2', 'eva', 'flava', 'mixer', 'vit']))
+  })
+
+  it.each(transformers)('%s', (_, model) => {
+    const { result, parameters } = logitsOf(model)
+    const found = gradients(sum(result, [0, 1]), parameters)
+    expect(found.map(({ shape }) => shape)).toEqual(parameters.map(({ shape }) => shape))
+  })
+})
