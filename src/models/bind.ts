@@ -85,7 +85,11 @@ export async function readParameters(
   for (const name of graph.parameters.keys()) {
     const entry = entries.get(name)!
     const data = await readTensor(entry)
-    tensors.push({ name, shape: entry.shape, data: data instanceof Float32Array ? data : Float32Array.from(data, Number) })
+    tensors.push({
+      name,
+      shape: entry.shape,
+      data: data instanceof Float32Array ? data : Float32Array.from(data, Number),
+    })
   }
   return tensors
 }
