@@ -179,7 +179,7 @@ function entry(model: string, dataset: string, images: number, columns: string[]
   const identity: Entry['identity'] = {
     ...{ schema: 1, version: '0.1.0', runtime: 'onnxruntime 1.30.0', model, weights: ['a'.repeat(64)] },
     ...{ preprocessing: 'native', steps: 'resize(256, bilinear) centerCrop(224) normalize(mean 0 0 0, std 1 1 1)' },
-    ...{ dataset, content: `hash-${dataset}`, images, labelMap: 'by name', choices: 'all' },
+    ...{ dataset, content: `hash-${dataset}`, images, labelMap: 'by name', choices: 'all', prompts: '' },
   }
   const shard = {
     ...{ identity, key: 'key', start: 0, end: images, rows: images, errors: 0, file: 'a.parquet', bytes: 1, columns },
