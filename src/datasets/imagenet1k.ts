@@ -6,6 +6,7 @@ import { isImageName, toItem, unknownClass } from './classFolders.ts'
 import type { Item, Problem } from './dataset.ts'
 import { indexOfWnid } from './imagenet.ts'
 import { imagenetSpace } from './labels.ts'
+import { matlabStructs } from './matlab.ts'
 import { openTree, readEntry, type Entry, type Tree } from './tree.ts'
 import { isWnid, readWnidFolders, refuseLabelMap } from './wnidFolders.ts'
 
@@ -16,7 +17,7 @@ const isValName = (name: string): boolean => /^ILSVRC2012_val_\d{8}\.JPEG$/i.tes
 /**
  * The validation images of ILSVRC 2012: a folder a wnid, or the flat folder (or `ILSVRC2012_img_val.tar`) with a ground
  * truth beside it: `LOC_val_solution.csv`, a list of wnids, or `ILSVRC2012_validation_ground_truth.txt` with a synset
- * mapping (`map_clsloc.txt`), whose ids are not in wnid order.
+ * mapping (`meta.mat` or `map_clsloc.txt`), whose ids are not in wnid order.
  */
 export const imagenet1k: Benchmark = {
   name: 'imagenet-1k',
@@ -28,7 +29,7 @@ export const imagenet1k: Benchmark = {
   variants: ['val'],
   get:
     'accept the terms on the source page, then put the validation images into imagenet/val/<wnid>/, or ILSVRC2012_img_val.tar ' +
-    'into imagenet/ beside LOC_val_solution.csv, or the ground truth of the development kit and map_clsloc.txt',
+    'into imagenet/ beside LOC_val_solution.csv, or the development kit unpacked there',
   downloads: [],
   places: () => ['imagenet-1k', 'imagenet', 'ImageNet', 'ILSVRC2012', 'val'],
   marks: name =>
@@ -105,26 +106,40 @@ async function groundTruth(tree: Tree): Promise<Truth> {
       'missing-file',
       `no ground truth for flat validation images in ${tree.where}: expected ${expectedTruth}`,
     )
-  const mapping = await findText(tree, ['map_clsloc.txt', 'synset_mapping.txt'])
-  if (!mapping)
-    throw inputError('missing-file', `no synset mapping in ${tree.where}: ground truth ids need map_clsloc.txt`)
-  const wnidById = new Map(mapping.map(line => line.split(/\s+/)).map(([wnid, id]) => [id, wnid!]))
-  return numbered(ids.map(id => wnidById.get(id.trim()) ?? `id ${id.trim()}`))
+  const wnidById = await synsetMapping(tree)
+  if (!wnidById) {
+    throw inputError(
+      'missing-file',
+      `no synset mapping in ${tree.where}: ground truth ids need meta.mat or map_clsloc.txt`,
+    )
+  }
+  return numbered(ids.map(id => wnidById.get(Number(id)) ?? `id ${id.trim()}`))
+}
+
+/** Wnids of the development kit's ids, from its `meta.mat` or the later kits' `map_clsloc.txt`. */
+async function synsetMapping(tree: Tree): Promise<ReadonlyMap<number, string> | undefined> {
+  const text = await findText(tree, ['map_clsloc.txt'])
+  if (text) return new Map(text.map(line => line.split(/\s+/)).map(([wnid, id]) => [Number(id), wnid!]))
+  const meta = await findFile(tree, ['meta.mat'])
+  const synsets = meta && matlabStructs(await readEntry(meta))
+  return synsets && new Map(synsets.map(({ ILSVRC2012_ID: id, WNID: wnid }) => [Number(id), String(wnid)]))
 }
 
 const expectedTruth =
-  'LOC_val_solution.csv, imagenet_2012_validation_synset_labels.txt, or ILSVRC2012_validation_ground_truth.txt with map_clsloc.txt'
+  'LOC_val_solution.csv, imagenet_2012_validation_synset_labels.txt, or ILSVRC2012_validation_ground_truth.txt with meta.mat'
 
 const numbered = (wnids: readonly string[]): Truth => new Map(wnids.map((wnid, i) => [i + 1, wnid.trim()]))
 
-async function findText(tree: Tree, names: readonly string[]): Promise<string[] | undefined> {
+async function findFile(tree: Tree, names: readonly string[]): Promise<Entry | undefined> {
   for (const path of names.flatMap(name => truthFolders.map(folder => folder + name))) {
     const entry = await tree.find(path)
-    if (entry)
-      return (await readEntry(entry))
-        .toString('utf8')
-        .split(/\r?\n/)
-        .filter(line => line.trim() !== '')
+    if (entry) return entry
   }
   return undefined
+}
+
+async function findText(tree: Tree, names: readonly string[]): Promise<string[] | undefined> {
+  const entry = await findFile(tree, names)
+  const content = entry && (await readEntry(entry)).toString('utf8')
+  return content?.split(/\r?\n/).filter(line => line.trim() !== '')
 }

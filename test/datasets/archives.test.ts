@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readImage } from '../../src/datasets/images.ts'
 import { openDataset } from '../../src/datasets/open.ts'
@@ -85,6 +86,36 @@ describe('tar', () => {
   ]
   it.each(cases)('refuses %s', async (_, bytes, message) => {
     await expect(openTree(save('bad.tar', bytes))).rejects.toThrow(`archive refused: ${root}/bad.tar: ${message}`)
+  })
+})
+
+describe('archives with damaged bytes', () => {
+  const whole: [string, Buffer][] = [
+    ['tar', makeTar(files)],
+    ['zip', zipOf(files, true)],
+  ]
+  it.each(whole)('%s: are read or refused, never anything else', async (kind, bytes) => {
+    const damage = fc.array(fc.tuple(fc.nat({ max: bytes.length - 1 }), fc.nat({ max: 255 })), {
+      minLength: 1,
+      maxLength: 8,
+    })
+    await fc.assert(
+      fc.asyncProperty(damage, fc.nat({ max: bytes.length }), async (changes, length) => {
+        const copy = Buffer.from(bytes.subarray(0, length % 3 === 0 ? length : bytes.length))
+        for (const [at, value] of changes) if (at < copy.length) copy[at] = value
+        const tree = await openTree(save(`fuzz.${kind}`, copy)).catch((error: unknown) => error)
+        if (tree instanceof Error) {
+          expect(tree).toMatchObject({ name: 'GeogapError', code: 'bad-archive' })
+          return
+        }
+        for (const entry of await (tree as Awaited<ReturnType<typeof openTree>>).list('')) {
+          const read = await readImage(entry.source).catch((error: unknown) => error)
+          if (read instanceof Error) expect(read).toMatchObject({ code: 'damaged-archive' })
+          else expect((read as Uint8Array).length).toBe(entry.bytes)
+        }
+      }),
+      { numRuns: 150 },
+    )
   })
 })
 

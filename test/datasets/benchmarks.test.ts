@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { benchmarks, findBenchmark, suites } from '../../src/datasets/benchmarks.ts'
@@ -37,6 +37,14 @@ describe('ImageNet-1K', () => {
     [
       'tar and solution',
       { 'imagenet/LOC_val_solution.csv': solution, 'imagenet/ILSVRC2012_img_val.tar': makeTar(images) },
+    ],
+    [
+      'development kit with its meta.mat',
+      {
+        'imagenet/ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt': truth,
+        'imagenet/ILSVRC2012_devkit_t12/data/meta.mat': readFileSync(new URL('./meta.mat', import.meta.url)),
+        ...below('imagenet/val'),
+      },
     ],
     [
       'development kit with a synset mapping',
@@ -77,7 +85,9 @@ describe('ImageNet-1K', () => {
       'no ground truth for flat validation images',
     )
     lay(data, { 'imagenet/ILSVRC2012_validation_ground_truth.txt': truth })
-    await expect(openDataset({ name: 'imagenet-1k', data })).rejects.toThrow('ground truth ids need map_clsloc.txt')
+    await expect(openDataset({ name: 'imagenet-1k', data })).rejects.toThrow(
+      'ground truth ids need meta.mat or map_clsloc.txt',
+    )
   })
 })
 
