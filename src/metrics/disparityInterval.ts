@@ -57,9 +57,6 @@ interface Setting {
 
 const lowerShare = 0.7
 
-/** Standard errors from an end at which a group counts as tied with it: fewer where D stands out of the noise. */
-const tieDistance = (d: number, expected: number): number => clamp(2 - (1.5 * d) / expected, 0.5, 1)
-
 /** Interval and bias-corrected value of the range of `groups`' true shares (at least two groups). Errors: bad-draws, bad-seed. */
 export function rangeInterval(groups: readonly GroupShare[], options: RangeOptions): RangeEstimate {
   const { seed, draws = 1000, confidence = 0.95 } = options
@@ -68,10 +65,10 @@ export function rangeInterval(groups: readonly GroupShare[], options: RangeOptio
   const setting = settingOf(groups, seed, draws)
   const { range } = setting
   const alpha = 1 - confidence
-  const expected = mean(rangesOf(setting, stretched(setting, 0, 1)))
+  const expected = mean(rangesOf(setting, stretched(setting, 0, setting.center)))
   const upperLevel = (d: number): number => alpha * (1 - lowerShare) * Math.min(1, d / expected)
   const notTooSmall = (d: number): boolean =>
-    chance(rangesOf(setting, stretched(setting, d, tieDistance(d, expected))), r => r >= range) > alpha - upperLevel(d)
+    chance(rangesOf(setting, crowded(setting, d / expected, d)), r => r >= range) > alpha - upperLevel(d)
   const notTooLarge = (d: number): boolean =>
     chance(rangesOf(setting, pairPushed(setting, d)), r => r <= range) > upperLevel(d)
   const low = notTooSmall(0) ? 0 : firstTrue(notTooSmall, 0, range)
@@ -79,7 +76,8 @@ export function rangeInterval(groups: readonly GroupShare[], options: RangeOptio
     low,
     firstTrue(d => !notTooLarge(d), low, 1),
   )
-  const belowMedian = (d: number): boolean => quantile(rangesOf(setting, stretched(setting, d, 0)).sort(), 0.5) < range
+  const belowMedian = (d: number): boolean =>
+    quantile(rangesOf(setting, stretched(setting, d, setting.center)).sort(), 0.5) < range
   const corrected = belowMedian(0) ? firstTrue(d => !belowMedian(d), 0, range) : 0
   return { interval: [low, high], corrected: Math.min(high, Math.max(low, corrected)) }
 }
@@ -130,24 +128,38 @@ function rangesOf({ n, noise, draws }: Setting, truth: Float64Array): Float64Arr
   return ranges
 }
 
-/** Posterior means brought to range `d`, with groups within `ties` standard errors of an end put on it. */
-function stretched({ x, se, center, range }: Setting, d: number, ties: number): Float64Array {
-  const flat = spread(center) < 0.1 * Math.min(...se)
-  const shape = flat ? x : center
-  const width = flat ? range : spread(center)
-  const start = windowStart(shape, se, d)
-  let truth: Float64Array
-  if (width >= d) truth = shape.map(value => clamp(value, start, start + d))
-  else {
-    const middle = weightedMean(shape, se)
-    truth = shape.map(value => middle + ((value - middle) * d) / width)
-  }
+/**
+ * Truth for the lower end. Where D is small against the range that noise alone shows (`ratio`), posterior means know little
+ * of who is at the ends: they are mixed with the data, and groups up to one standard error from an end go to it, else half.
+ */
+function crowded(setting: Setting, ratio: number, d: number): Float64Array {
+  const { x, se, center } = setting
+  const own = clamp(1 - 2 * ratio, 0, 1)
+  const ties = clamp(2 - 1.5 * ratio, 0.5, 1)
+  const truth = stretched(
+    setting,
+    d,
+    center.map((value, k) => value + own * (x[k]! - value)),
+  )
   const [low, high] = [Math.min(...truth), Math.max(...truth)]
   return truth.map((value, k) => {
     const [below, above] = [value - low, high - value]
     if (Math.min(below, above) > ties * se[k]!) return value
     return below <= above ? low : high
   })
+}
+
+/** Shares of the given shape brought to range `d`: clipped where they are wider, stretched where they are narrower. */
+function stretched({ x, se, range }: Setting, d: number, wanted: Float64Array): Float64Array {
+  const flat = spread(wanted) < 0.1 * Math.min(...se)
+  const shape = flat ? x : wanted
+  const width = flat ? range : spread(wanted)
+  if (width >= d) {
+    const start = windowStart(shape, se, d)
+    return shape.map(value => clamp(value, start, start + d))
+  }
+  const middle = weightedMean(shape, se)
+  return shape.map(value => middle + ((value - middle) * d) / width)
 }
 
 /** Posterior means with one low and one high group at the ends of a range `d`: the pair that fits the data best. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { designEffect } from '../../src/metrics/designEffect.ts'
@@ -6,6 +7,7 @@ import { posteriorMeans } from '../../src/metrics/mixture.ts'
 import { mean } from '../../src/metrics/numbers.ts'
 import { equalityNull } from '../../src/metrics/permutation.ts'
 import { randomFrom } from '../../src/metrics/random.ts'
+import { shared, sharedPath } from '../shared.ts'
 
 const group = (name: string, top1: number, n: number) => ({ group: name, top1, n })
 
@@ -175,5 +177,31 @@ describe('posteriorMeans', () => {
     expect(mean(camps.subarray(20))).toBeCloseTo(0.6, 2)
     expect(Math.min(...camps.subarray(20)) - Math.max(...camps.subarray(0, 20))).toBeGreaterThan(0.17)
     expect([...posteriorMeans(Float64Array.of(0.3, 0.3), se.subarray(0, 2))]).toEqual([0.3, 0.3])
+  })
+})
+
+// GeoDE's test metadata lie beside the repository, not in it.
+describe.skipIf(!shared)("GeoDE's groups under equal accuracy", () => {
+  const counts = (part: number) => {
+    const sizes = new Map<string, number>()
+    for (const line of readFileSync(sharedPath('data/geode/metadata_test_1k.csv'), 'utf8')
+      .trim()
+      .split('\n')
+      .slice(1)) {
+      const name = line.split(',')[part]!
+      sizes.set(name, (sizes.get(name) ?? 0) + 1)
+    }
+    return [...sizes].map(([name, n]) => group(name, Math.round(n / 2), n))
+  }
+  const [region, country] = [3, 4]
+
+  it.each([
+    ['six regions', region, 1, 6, 0.03],
+    ['countries of 30 images or more', country, 30, 20, 0.125],
+    ['all countries', country, 1, 37, 0.98],
+  ])('%s show a disparity', (_, part, minN, groups, expected) => {
+    const kept = counts(part).filter(cell => cell.n >= minN)
+    expect(kept).toHaveLength(groups)
+    expect(Math.abs(equalityNull(kept, { seed: 1 }).expected - expected)).toBeLessThan(0.015)
   })
 })
