@@ -145,7 +145,7 @@ export interface Domain {
   values: number[]
 }
 
-function pointLayers({ series, x, y }: Panel, position: Position): UnitSpec[] {
+function pointLayers({ series }: Panel, position: Position): UnitSpec[] {
   return [...series]
     .sort((a, b) => Number(b.quiet ?? false) - Number(a.quiet ?? false))
     .map(({ points, color, quiet = false, label }) => ({
@@ -153,7 +153,7 @@ function pointLayers({ series, x, y }: Panel, position: Position): UnitSpec[] {
         values: points.map(point => ({
           x: point.x,
           y: point.y,
-          about: `${point.model}${label[0] === undefined ? '' : `, ${label[0]}`}: ${y} ${point.y.toFixed(1)}, ${x} ${point.x.toFixed(1)}`,
+          about: `${point.model}${label[0] === undefined ? '' : `, ${label[0]}`}: ${point.y.toFixed(1)} at ${point.x.toFixed(1)}`,
         })),
       },
       mark: { type: 'circle', size: points.length > 30 ? 22 : 36, color, opacity: quiet ? 0.35 : 0.75, aria: true },

@@ -2,7 +2,7 @@
 import type { TopLevelSpec } from 'vega-lite'
 import { GeogapError } from '../errors.ts'
 import { covers, fontFamily, fontFiles, textWidth } from './fonts.ts'
-import { config } from './theme.ts'
+import { config, fontSize } from './theme.ts'
 
 /** The specification with the house's configuration, complete for any Vega-Lite renderer. */
 export const standalone = (spec: TopLevelSpec): TopLevelSpec => ({ ...spec, config: { ...config, ...spec.config } })
@@ -22,6 +22,7 @@ export const print: Colors = { ink: '#1f2328', paper: '#ffffff' }
 export async function renderSvg(spec: TopLevelSpec, colors?: Colors): Promise<string> {
   const { vega, compile, expressionInterpreter } = await engine()
   const { complaints, logger } = collector()
+  vega.resetSVGDefIds()
   const { spec: compiled } = compile(standalone(spec), { logger })
   const view = new vega.View(vega.parse(compiled, {}, { ast: true }), {
     ...{ expr: expressionInterpreter, loader: closedLoader, renderer: 'none', logger },
@@ -52,11 +53,17 @@ const inColors = (svg: string, { ink, paper }: Colors): string =>
     .replace(/<svg[^>]*>/, tag => `${tag}<rect width="100%" height="100%" fill="${paper}"/>`)
 
 const emptyParts = /<path class="(?:back|fore)ground"[^>]*? d="(?:M0,0h0v0h0Z)?"[^>]*>/g
-const idle = / (?:aria-hidden|pointer-events|class|role|aria-roledescription)="[^"]*"| opacity="1"/g
+const idle =
+  / (?:aria-hidden|pointer-events|class|role|aria-roledescription)="[^"]*"| opacity="1"| transform="translate\(0,0\)"/g
+/** What most texts share is said once, on the root. */
+const common = ` font-family="${fontFamily}" font-size="${fontSize}px"`
+
 /** Vega draws a disc as a path of two arcs. */
 const disc =
   /<path transform="translate\(([^,"]*),([^)"]*)\)" d="M([^,"]*),0A[^"]*" fill="([^"]*)" stroke-width="2"([^>]*)>(.*?)<\/path>/g
 const guideLabel = /<g([^>]*) aria-label="[^"]*"/g
+/** Attributes whose numbers are pixels. */
+const geometry = / (?:d|transform|[xy][12]?|width|height|viewBox)="[^"]*"/g
 const longNumber = /-?\d+\.\d{2,}/g
 const label = / aria-label="([^"]*)"/
 const marked = /<(path|rect|text)( [^>]*?)(?:\/>|><\/\1>)/g
@@ -70,8 +77,32 @@ const slim = (svg: string): string =>
       return text === undefined ? whole : `<${tag}${attributes.replace(label, '')}><title>${text}</title></${tag}>`
     })
     .replace(guideLabel, '<g$1')
-    .replace(/<[a-z][^>]*>/g, tag => tag.replace(idle, '').replace(longNumber, number => String(round(number))))
+    .replace(/<[a-z][^>]*>/g, tag =>
+      tag.replace(idle, '').replace(geometry, part => part.replace(longNumber, number => String(round(number)))),
+    )
+    .replaceAll(` font-family="${fontFamily}"`, '')
+    .replaceAll(` font-size="${fontSize}px"`, '')
+    .replace('<svg', `<svg${common}`)
+    .replace(/ d="(M[^"]*)"/g, (_, path: string) => ` d="${relative(path)}"`)
     .replace(disc, '<circle cx="$1" cy="$2" r="$3" fill="$4"$5>$6</circle>')
+
+/** Straight runs of a path as steps from point to point, which are shorter to write. */
+const relative = (path: string): string =>
+  path.replace(/M([-\d.]+),([-\d.]+)((?:L[-\d.]+,[-\d.]+){3,})/g, (_, x: string, y: string, rest: string) => {
+    let before = [tenths(x), tenths(y)]
+    const steps = rest
+      .slice(1)
+      .split('L')
+      .map(point => {
+        const now = point.split(',').map(tenths)
+        const step = now.map((value, axis) => (value - before[axis]!) / 10)
+        before = now
+        return step.join(',')
+      })
+    return `M${x},${y}l${steps.join(' ')}`
+  })
+
+const tenths = (number: string): number => Math.round(10 * Number(number))
 
 const round = (number: string): number => Math.round(10 * Number(number)) / 10
 

@@ -139,6 +139,24 @@ export async function countCells(entry: Entry, columns: readonly string[]): Prom
   }))
 }
 
+/** Images without a prediction by entry and status; reads only entries whose manifests count some. */
+export async function statusCounts(
+  entries: readonly Entry[],
+): Promise<{ model: string; dataset: string; status: string; images: number }[]> {
+  const rows = await Promise.all(
+    entries
+      .filter(({ shards }) => shards.some(({ errors }) => errors > 0))
+      .map(async entry => {
+        const counts = await query<{ status: string; images: number }>(
+          `SELECT status, count(*)::DOUBLE AS images FROM read_parquet($1) WHERE status <> 'ok' GROUP BY ALL ORDER BY ALL`,
+          [shardFiles(entry)],
+        )
+        return counts.map(row => ({ model: entry.identity.model, dataset: entry.identity.dataset, ...row }))
+      }),
+  )
+  return rows.flat()
+}
+
 type Count = Pick<Cell, 'n' | 'top1' | 'top5' | 'errors' | 'unscored'>
 
 /** The Parquet files of an entry's shards, as a bound list. */
