@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { type Dataset } from './datasets/dataset.ts'
 import { type DatasetSpec, openDataset } from './datasets/open.ts'
+import { type Forecast } from './dryRun.ts'
 import { GeogapError, inputError } from './errors.ts'
 import { resolveModel } from './models/catalog.ts'
 import { modelCost } from './models/cost.ts'
@@ -44,8 +45,7 @@ export const defaultOut = 'geogap-results'
  */
 export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const out = options.out ?? defaultOut
-  const specs = resolveModels(options)
-  const targets = await openTargets(options, specs)
+  const { specs, targets } = await targetsOf(options)
   await mkdir(out, { recursive: true }).catch((error: unknown) => {
     throw storageError(out, error)
   })
@@ -68,6 +68,18 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const attempted = { models: specs.map(({ name }) => name), datasets: targets.map(({ dataset }) => dataset.name) }
   await recordFailures(out, failures, attempted)
   return openRun(out)
+}
+
+/** What `evaluate` would do with the same options, without downloading or computing anything. */
+export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
+  const { specs, targets } = await targetsOf(options)
+  const { forecast } = await import('./dryRun.ts')
+  return forecast(targets.flatMap(({ dataset, suits }) => specs.filter(suits).map(spec => ({ spec, dataset }))))
+}
+
+async function targetsOf(options: EvaluateOptions): Promise<{ specs: ModelSpec[]; targets: Target[] }> {
+  const specs = resolveModels(options)
+  return { specs, targets: await openTargets(options, specs) }
 }
 
 const failureOf = ({ name }: ModelSpec, dataset: Dataset, { code, message }: GeogapError): Failure => ({

@@ -26,6 +26,25 @@ export async function writeAtomically(file: string, write: (handle: FileHandle) 
   await syncFolder(dirname(file))
 }
 
+/** As `writeAtomically`, for a writer that takes a path: it fills the temporary file, which is then synced and renamed. */
+export async function writeDurably(file: string, write: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = temporaryName(file)
+  try {
+    await write(temporary)
+    const handle = await open(temporary, 'r+')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, file)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  await syncFolder(dirname(file))
+}
+
 /** A name beside `file` that no other process or call uses. */
 export const temporaryName = (file: string): string => `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
 

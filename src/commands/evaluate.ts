@@ -1,11 +1,14 @@
 import { Command } from 'commander'
+import { inputError, unknownName } from '../errors.ts'
 import { type EvaluateOptions } from '../evaluate.ts'
 import { type Mode } from '../preprocessing/steps.ts'
 import { assignments, oneOf, several, wholeNumber } from './options.ts'
 
 interface Options {
   model: string[]
-  dataset: string[]
+  dataset?: string[]
+  suite?: string
+  dryRun?: boolean
   data?: string
   weights?: string
   preprocessing?: Mode
@@ -24,8 +27,9 @@ interface Options {
 export function command(): Command {
   return new Command('evaluate')
     .description('Evaluate models on data sets and keep one row per image. What is stored already is not done again.')
-    .requiredOption('--model <name...>', 'catalogue names (geogap models)')
-    .requiredOption('--dataset <name...>', 'benchmarks (geode), manifests (CSV, JSONL, Parquet) or folders')
+    .requiredOption('--model <name...>', "names (geogap models), testbed, 'resnet*', family:clip or @list.txt")
+    .option('--dataset <name...>', 'benchmarks (geode), manifests (CSV, JSONL, Parquet), folders or archives')
+    .option('--suite <name>', 'the benchmarks of a suite: paper, standard or geographic')
     .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
     .option('--weights <file>', "one model's weights: safetensors or a PyTorch checkpoint")
     .option(
@@ -41,25 +45,33 @@ export function command(): Command {
     .option('--choices <which>', 'classes that compete: all or mapped', oneOf('--choices', ['all', 'mapped']))
     .option('--prompts <which>', 'of zero-shot models: paper, openai, simple or a file (default: paper)')
     .option('--regions <scheme>', 'derive regions from countries: a shipped scheme (continents-1) or a file')
-    .requiredOption('--out <dir>', 'folder for the results')
+    .option('--out <dir>', 'folder for the results', 'geogap-results')
+    .option('--dry-run', 'print the plan: images, downloads, time and disk')
     .option('--quiet', 'no progress, only the result')
     .addHelpText('after', '\nExample:\n  geogap evaluate --model resnet50 --dataset geode --data data --out results')
     .action(async (options: Options) => run(options))
 }
 
 async function run(options: Options): Promise<void> {
-  const { evaluate } = await import('../evaluate.ts')
+  const { dryRun, evaluate } = await import('../evaluate.ts')
+  if (options.dryRun) {
+    const { forecastTable } = await import('../report/forecastTable.ts')
+    process.stdout.write(forecastTable(await dryRun(await evaluateOptions(options))))
+    return
+  }
   const { accuracyTable } = await import('../report/resultTables.ts')
-  const { progressPrinter } = await import('./progress.ts')
+  const { progressPrinter, transferPrinter } = await import('./progress.ts')
   const interrupt = new AbortController()
   process.once('SIGINT', () => {
     process.stderr.write('\nstopping; what is done is kept, the same command goes on from there\n')
     interrupt.abort()
     process.once('SIGINT', () => process.exit(130))
   })
-  const result = await evaluate(
-    evaluateOptions(options, interrupt.signal, options.quiet ? undefined : progressPrinter()),
-  )
+  const result = await evaluate({
+    ...(await evaluateOptions(options)),
+    signal: interrupt.signal,
+    ...(options.quiet ? {} : { onProgress: progressPrinter(), onDownload: transferPrinter() }),
+  })
   process.stdout.write(accuracyTable(result, [], 'text'))
   for (const { model, dataset, message } of result.failures)
     process.stderr.write(`failed: ${model} on ${dataset}: ${message}\n`)
@@ -69,21 +81,31 @@ async function run(options: Options): Promise<void> {
     process.stderr.write(`next: geogap table ${options.out} --by region, geogap report ${options.out}\n`)
 }
 
-function evaluateOptions(
-  options: Options,
-  signal: AbortSignal,
-  onProgress: EvaluateOptions['onProgress'],
-): EvaluateOptions {
-  const { model, dataset, data, weights, preprocessing, batch, limit, out, map, classes, labels, choices } = options
-  const { prompts, regions } = options
-  const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
-    Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
+async function evaluateOptions(options: Options): Promise<EvaluateOptions> {
+  const { selectModels } = await import('../models/select.ts')
+  const { data, weights, preprocessing, batch, limit, out, prompts } = options
+  const { map, classes, labels, choices, regions } = options
   const adjust = given({ map, classes, labels, choices, regions })
   return {
-    models: model.flatMap(name => several(name)),
-    datasets: dataset.map(name => ({ name, ...adjust })),
-    ...given({ data, weights, preprocessing, batch, limit, prompts, onProgress }),
+    models: await selectModels(options.model.flatMap(name => several(name))),
+    datasets: (await datasetNames(options)).map(name => ({ name, ...adjust })),
+    ...given({ data, weights, preprocessing, batch, limit, prompts }),
     out,
-    signal,
   }
 }
+
+async function datasetNames({ dataset = [], suite }: Options): Promise<string[]> {
+  if (suite === undefined) {
+    if (dataset.length === 0)
+      throw inputError('no-dataset', 'no data set given: --dataset NAME|FILE|FOLDER or --suite paper')
+    return dataset
+  }
+  const { suites } = await import('../datasets/benchmarks.ts')
+  const names = suites[suite]
+  if (!names) throw unknownName('suite', suite, Object.keys(suites))
+  return [...dataset, ...names]
+}
+
+/** Without the keys whose value is undefined. */
+const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never

@@ -2,19 +2,23 @@ import { type Command } from 'commander'
 
 export interface CommandEntry {
   name: string
-  group: 'run' | 'look'
+  group: 'get' | 'run' | 'look'
   summary: string
   load: () => Promise<{ command: () => Command }>
 }
 
 /** What a person may be doing, in the order of the overview. */
 const groups: Record<CommandEntry['group'], string> = {
+  get: 'Get',
   run: 'Run',
   look: 'Look',
 }
 
 /** Every command; its module is imported only when it is used. */
 export const commands: readonly CommandEntry[] = [
+  { name: 'models', group: 'get', summary: 'list the models that can be named', load: () => import('./models.ts') },
+  { name: 'datasets', group: 'get', summary: 'list, show and check benchmarks', load: () => import('./datasets.ts') },
+  { name: 'fetch', group: 'get', summary: 'download benchmarks', load: () => import('./fetch.ts') },
   {
     name: 'demo',
     group: 'run',
@@ -22,7 +26,6 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./demo.ts'),
   },
   { name: 'evaluate', group: 'run', summary: 'evaluate models on data sets', load: () => import('./evaluate.ts') },
-  { name: 'models', group: 'look', summary: 'list the models that can be named', load: () => import('./models.ts') },
   { name: 'table', group: 'look', summary: 'accuracy and disparity as tables', load: () => import('./table.ts') },
   { name: 'report', group: 'look', summary: 'write a self-contained HTML report', load: () => import('./report.ts') },
 ]

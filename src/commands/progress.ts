@@ -1,5 +1,5 @@
 import { type Progress } from '../runDataset.ts'
-import { printable } from '../report/text.ts'
+import { bytesText, durationText, printable } from '../report/text.ts'
 
 const width = 24
 
@@ -27,13 +27,20 @@ export function progressLine(name: string, total: number, done: number, seconds:
   const full = Math.round(share * width)
   const bar = '█'.repeat(full) + '░'.repeat(width - full)
   const rate = seconds > 0 ? done / seconds : 0
-  const left = rate > 0 && done < total ? `  ${duration((total - done) / rate)} left` : ''
+  const left = rate > 0 && done < total ? `  ${durationText((total - done) / rate)} left` : ''
   const speed = rate > 0 ? `  ${rate < 10 ? rate.toFixed(1) : rate.toFixed(0)} images/s` : ''
   return `${name}  ${bar}  ${done}/${total}${speed}${left}`
 }
 
-export function duration(seconds: number): string {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`
-  return `${(seconds / 3600).toFixed(1)} h`
+/** Shows a download on standard error, as `progressPrinter` shows images. */
+export function transferPrinter(stream: NodeJS.WriteStream = process.stderr) {
+  let printed = 0
+  return (name: string, done: number, total: number | undefined): void => {
+    const now = performance.now()
+    const last = done === total
+    if (!last && now - printed < (stream.isTTY ? 100 : 5000)) return
+    printed = now
+    const line = printable(`${name}  ${bytesText(done)}${total === undefined ? '' : ` of ${bytesText(total)}`}`)
+    stream.write(stream.isTTY ? `\r${line.slice(0, stream.columns - 1)}\u001b[K${last ? '\n' : ''}` : `${line}\n`)
+  }
 }

@@ -14,6 +14,10 @@ import type { Progress } from './transfer/transfer.ts'
 export interface UrlOptions {
   /** Published SHA-256, or its first 8 or more digits as PyTorch's file names carry them. */
   sha256?: string
+  /** Published MD5, where there is no SHA-256: it tells a damaged download, not a forged one. */
+  md5?: string
+  /** Where to keep the file; a place of its own in the cache by default. */
+  path?: string
   /** Where a person finds the file when the link is dead. */
   page?: string
   env?: Environment
@@ -39,8 +43,8 @@ export async function downloadUrl(address: string, options: UrlOptions = {}): Pr
   const url = webAddress(address)
   if (sha256 !== undefined && !/^[0-9a-f]{8,64}$/.test(sha256))
     throw inputError('bad-hash', `not 8 to 64 hex digits of a sha256: ${shown(sha256)}`)
-  const path = urlPath(url, env)
-  const target: Target = { url, path, published: sha256 }
+  const path = options.path ?? urlPath(url, env)
+  const target: Target = { url, path, published: sha256, md5: options.md5 }
   const cached = await fromCache(target)
   if (cached) return cached
   if (hubSettings(env).offline) throw byHand(url, options, 'HF_HUB_OFFLINE is set and it is not in the cache')
@@ -55,6 +59,7 @@ interface Target {
   url: URL
   path: string
   published: string | undefined
+  md5: string | undefined
 }
 
 /** Where the file of a web address lies, whether it is there or not. */
@@ -103,6 +108,8 @@ const firstHash = async (path: string): Promise<string | undefined> =>
 const checkFor =
   (expected: string | undefined, target: Target): Check =>
   async file => {
+    const md5 = target.md5 === undefined ? undefined : await hashFile(file, 'md5')
+    if (md5 !== target.md5) return `md5 ${md5} instead of ${target.md5}, published`
     if (expected === undefined) return (await beginsLikeMarkup(file)) ? 'it is a web page' : undefined
     const found = await hashFile(file, 'sha256')
     if (found.startsWith(expected)) return undefined

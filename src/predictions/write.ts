@@ -2,12 +2,12 @@
  * The order of writes is a promise: the Parquet file under a temporary name, fsync, rename, fsync of the folder; then
  * its manifest the same way. A shard without a manifest does not exist, and a manifest never names a file that may vanish.
  */
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { type GroupValue, type Item } from '../datasets/dataset.ts'
 import { GeogapError } from '../errors.ts'
-import { syncFolder, temporaryName, writeAtomically } from '../files.ts'
+import { writeAtomically, writeDurably } from '../files.ts'
 import { type Outcomes } from '../inference/messages.ts'
 import { topCount } from '../inference/score.ts'
 import { type Column, identifier, writeParquet } from '../sql.ts'
@@ -70,24 +70,6 @@ export function storageError(file: string, error: unknown): GeogapError {
   return new GeogapError('storage', full ? 'disk-full' : 'write-failed', `cannot write ${file}: ${reason}`, {
     cause: error,
   })
-}
-
-export async function writeDurably(file: string, write: (temporary: string) => Promise<void>): Promise<void> {
-  const temporary = temporaryName(file)
-  try {
-    await write(temporary)
-    const handle = await open(temporary, 'r+')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, file)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
-  await syncFolder(join(file, '..'))
 }
 
 function flatColumns(

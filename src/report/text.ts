@@ -18,3 +18,21 @@ export function pad(text: string, width: number, right: boolean): string {
 }
 
 export const textWidth = (text: string): number => stringWidth(text)
+
+/** 18798136 as `18.8 MB`. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  let value = bytes
+  while (value >= 999.5 && units.length > 1) {
+    value /= 1000
+    units.shift()
+  }
+  return `${units[0] === 'B' || value >= 99.95 ? value.toFixed(0) : value.toFixed(1)} ${units[0]!}`
+}
+
+/** 5400 seconds as `90 min`. */
+export function durationText(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`
+  return seconds < 172_800 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} days`
+}

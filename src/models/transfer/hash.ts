@@ -3,11 +3,11 @@ import { open } from 'node:fs/promises'
 
 const chunk = 4 << 20
 
-/** SHA-256 of a file, or the name git gives to its content (SHA-1 over its length and bytes), as hex digits. */
-export async function hashFile(file: string, kind: 'sha256' | 'git-sha1'): Promise<string> {
+/** SHA-256 or MD5 of a file, or the name git gives to its content (SHA-1 over its length and bytes), as hex digits. */
+export async function hashFile(file: string, kind: 'sha256' | 'md5' | 'git-sha1'): Promise<string> {
   const handle = await open(file, 'r')
   try {
-    const hash = createHash(kind === 'sha256' ? 'sha256' : 'sha1')
+    const hash = createHash(kind === 'git-sha1' ? 'sha1' : kind)
     if (kind === 'git-sha1') hash.update(`blob ${(await handle.stat()).size}\0`)
     const bytes = new Uint8Array(chunk)
     for (let length = chunk; length > 0;) {

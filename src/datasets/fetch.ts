@@ -1,0 +1,70 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import { inputError, unknownName } from '../errors.ts'
+import { writeDurably } from '../files.ts'
+import { downloadUrl, type UrlOptions } from '../models/download.ts'
+import { type Download } from './benchmark.ts'
+import { benchmarks, findBenchmark } from './benchmarks.ts'
+import { fileBytes } from './files.ts'
+
+export interface FetchOptions extends Pick<UrlOptions, 'network' | 'env'> {
+  onProgress?: (file: string, done: number, total: number | undefined) => void
+}
+
+/** Files of a benchmark that are in place, and whether they had to be downloaded. */
+export interface Fetched {
+  file: string
+  cached: boolean
+}
+
+/**
+ * Downloads a benchmark's files below `data`, where `openDataset` finds them; what is there is not downloaded again.
+ * @throws GeogapError `by-hand`, with what to do, for a benchmark whose terms a person has to accept
+ */
+export async function fetchBenchmark(name: string, data: string, options: FetchOptions = {}): Promise<Fetched[]> {
+  const found = findBenchmark(name)
+  if (!found)
+    throw unknownName(
+      'dataset',
+      name,
+      benchmarks.map(benchmark => benchmark.name),
+    )
+  const { downloads, get, source, terms } = found.benchmark
+  if (downloads.length === 0) {
+    throw inputError('by-hand', `${name} has to be got by hand (${terms}): ${get}, below ${data}; from ${source}`)
+  }
+  const fetched: Fetched[] = []
+  for (const download of downloads) fetched.push(await fetchOne(download, data, source, options))
+  return fetched
+}
+
+async function fetchOne(
+  download: Download,
+  data: string,
+  page: string,
+  { onProgress, ...rest }: FetchOptions,
+): Promise<Fetched> {
+  const { url, sha256, md5, file, then } = download
+  const target = join(data, file)
+  if (then === 'gunzip' && (await fileBytes(target)) !== null) return { file: target, cached: true }
+  await mkdir(dirname(target), { recursive: true })
+  const path = then === 'gunzip' ? `${target}.gz` : target
+  const { cached } = await downloadUrl(url, {
+    ...rest,
+    ...{ page, path },
+    ...(sha256 === undefined ? {} : { sha256 }),
+    ...(md5 === undefined ? {} : { md5 }),
+    progress: (done, total) => onProgress?.(file, done, total),
+  })
+  if (then === 'gunzip') {
+    await writeDurably(target, temporary =>
+      pipeline(createReadStream(path), createGunzip(), createWriteStream(temporary)),
+    )
+    await rm(path)
+    await rm(`${path}.sha256`, { force: true })
+  }
+  return { file: target, cached }
+}

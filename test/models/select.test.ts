@@ -1,0 +1,27 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { selectModels } from '../../src/models/select.ts'
+
+describe('selectModels', () => {
+  it('knows the testbed, its families and patterns', async () => {
+    expect(await selectModels(['testbed'])).toHaveLength(98)
+    const clip = await selectModels(['family:clip'])
+    expect(clip.length).toBeGreaterThanOrEqual(17)
+    expect(clip).toContain('clip:ViT-B-32-quickgelu/openai')
+    const resnets = await selectModels(['resnet*'])
+    expect(resnets.every(name => name.includes('resnet'))).toBe(true)
+    expect(await selectModels(['resnet*', resnets[0]!])).toEqual(resnets)
+  })
+
+  it('reads lists with comments and refuses unknown families', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'geogap-select-'))
+    const file = join(folder, 'list.txt')
+    await writeFile(file, '# two\nresnet18\n\nlcnet_050 # small\n')
+    expect(await selectModels([`@${file}`])).toEqual(['resnet18', 'lcnet_050'])
+    await rm(folder, { recursive: true })
+    await expect(selectModels([`@${file}`])).rejects.toThrow(`missing file: ${file}`)
+    await expect(selectModels(['family:resnot'])).rejects.toThrow(/unknown family: resnot; there are clip,/)
+  })
+})
