@@ -1,0 +1,49 @@
+import { inputError } from '../errors.ts'
+import { mean } from '../metrics/numbers.ts'
+
+/** One figure of an experiment over its seeds. */
+export interface StudyRow {
+  /** What was varied: a fraction of the data, a western share. */
+  setting: number
+  metric: string
+  /** One value per seed, in the seeds' order; null where the figure is not defined. */
+  values: (number | null)[]
+  /** Over the defined values; null where there are none. */
+  mean: number | null
+  /** Sample standard deviation; null with fewer than two defined values. */
+  deviation: number | null
+}
+
+export interface StudyOptions {
+  settings: readonly number[]
+  seeds: readonly number[]
+  /** Trains and evaluates one model and gives its figures by name. */
+  run: (setting: number, seed: number) => Promise<Readonly<Record<string, number | null>>>
+}
+
+/**
+ * Every setting with every seed, one after the other, as mean ± deviation (tables 4 and 9, figure 11).
+ * @throws GeogapError `bad-study` without settings or seeds, or when runs differ in the names of their figures.
+ */
+export async function study({ settings, seeds, run }: StudyOptions): Promise<StudyRow[]> {
+  if (settings.length === 0 || seeds.length === 0) throw inputError('bad-study', 'no settings or no seeds to study')
+  const rows: StudyRow[] = []
+  for (const setting of settings) {
+    const figures: Readonly<Record<string, number | null>>[] = []
+    for (const seed of seeds) figures.push(await run(setting, seed))
+    for (const metric of Object.keys(figures[0]!)) rows.push(rowOf(setting, metric, figures))
+  }
+  return rows
+}
+
+function rowOf(setting: number, metric: string, figures: readonly Readonly<Record<string, number | null>>[]): StudyRow {
+  const values = figures.map(({ [metric]: value }) => {
+    if (value === undefined) throw inputError('bad-study', `a run at ${setting} gave no ${metric}`)
+    return value
+  })
+  const defined = values.filter(value => value !== null)
+  const center = defined.length > 0 ? mean(defined) : null
+  const squares = defined.map(value => (value - center!) ** 2)
+  const deviation = defined.length > 1 ? Math.sqrt((mean(squares) * squares.length) / (squares.length - 1)) : null
+  return { setting, metric, values, mean: center, deviation }
+}
