@@ -3,9 +3,9 @@ import { type Dataset } from './datasets/dataset.ts'
 import { type DatasetSpec, openDataset } from './datasets/open.ts'
 import { type Forecast } from './dryRun.ts'
 import { GeogapError, inputError } from './errors.ts'
-import { resolveModel } from './models/catalog.ts'
 import { modelCost } from './models/cost.ts'
-import { readyModel } from './models/ready.ts'
+import { namedModel } from './models/named.ts'
+import { type Readied, readyModel } from './models/ready.ts'
 import { type ModelSpec } from './models/spec.ts'
 import { type Failure, recordDataset, recordFailures } from './predictions/notes.ts'
 import { storageError } from './predictions/write.ts'
@@ -14,7 +14,7 @@ import { openRun, type Run } from './run.ts'
 import { evaluateOn, type Prepared, type Progress } from './runDataset.ts'
 
 export interface EvaluateOptions {
-  /** Catalogue names or described models. */
+  /** Catalogue names, `hf:owner/repo`, `model.json` files, or described models. */
   models: readonly (string | ModelSpec)[]
   /** Benchmark names, manifest files, folders, described or opened data sets. */
   datasets: readonly (string | DatasetSpec | Dataset)[]
@@ -78,7 +78,7 @@ export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
 }
 
 async function targetsOf(options: EvaluateOptions): Promise<{ specs: ModelSpec[]; targets: Target[] }> {
-  const specs = resolveModels(options)
+  const specs = await resolveModels(options)
   return { specs, targets: await openTargets(options, specs) }
 }
 
@@ -116,9 +116,10 @@ async function openTargets(options: EvaluateOptions, specs: readonly ModelSpec[]
   return targets
 }
 
-function resolveModels({ models, weights }: EvaluateOptions): ModelSpec[] {
+async function resolveModels({ models, weights }: EvaluateOptions): Promise<ModelSpec[]> {
   if (models.length === 0) throw inputError('no-model', 'no model given')
-  const specs = models.map(model => (typeof model === 'string' ? resolveModel(model) : model))
+  const specs: ModelSpec[] = []
+  for (const model of models) specs.push(typeof model === 'string' ? await namedModel(model) : model)
   if (weights === undefined) return specs
   if (specs.length > 1) throw inputError('many-models', `one weights file for ${specs.length} models: ${weights}`)
   return [{ ...specs[0]!, weights: { from: 'files', files: [weights] } }]
@@ -130,6 +131,8 @@ function datasetSpec(dataset: string | DatasetSpec, { data, limit }: EvaluateOpt
 }
 
 function checkClasses(spec: ModelSpec, dataset: Dataset): void {
+  if (spec.graph?.kind === 'embedding')
+    throw inputError('no-classes', `${spec.name} gives an embedding and no classes: it is good for features only`)
   if (spec.classes === 'zero-shot') return
   const own = spec.classes === 'imagenet-1k' ? undefined : spec.classes
   const fits = own
@@ -145,9 +148,12 @@ function checkClasses(spec: ModelSpec, dataset: Dataset): void {
 async function prepareModel(spec: ModelSpec, { onDownload }: EvaluateOptions): Promise<Prepared | GeogapError> {
   try {
     const readied = await readyModel(spec, (done, total) => onDownload?.(spec.name, done, total))
-    return { ...readied, spec, multiplyAdds: modelCost(spec).multiplyAdds }
+    return { ...readied, spec, multiplyAdds: costOf(spec, readied) }
   } catch (error) {
     if (error instanceof GeogapError && (error.kind === 'network' || error.kind === 'weights')) return error
     throw error
   }
 }
+
+/** Graphs made elsewhere are not counted but guessed: 200 multiply-adds for each float32 weight, as of a ResNet-50. */
+const costOf = (spec: ModelSpec, { bytes }: Readied): number => (spec.graph ? 50 * bytes : modelCost(spec).multiplyAdds)

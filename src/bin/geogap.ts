@@ -31,13 +31,14 @@ async function main(argv: readonly string[]): Promise<void> {
 }
 
 /** Commander's own complaints become errors like all others. */
-function prepare(command: Command): void {
+function prepare(command: Command, path = command.name()): void {
   command.option('--debug', 'show the stack trace of an error')
   command.exitOverride(error => {
     if (error.exitCode === 0) process.exit(0)
-    throw inputError('bad-usage', `${error.message.replace(/^error: /, '')}; see geogap ${command.name()} --help`)
+    throw inputError('bad-usage', `${error.message.replace(/^error: /, '')}; see geogap ${path} --help`)
   })
   command.configureOutput({ outputError: () => undefined })
+  for (const inner of command.commands) prepare(inner, `${path} ${inner.name()}`)
 }
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { type Format } from '../report/tables.ts'
+import { describeCommand } from './describe.ts'
 import { format } from './options.ts'
 
 interface Options {
@@ -18,6 +19,7 @@ export function command(): Command {
     .option('--all', 'every tag of timm and OpenCLIP that can be run, not the testbed alone', false)
     .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
     .addHelpText('after', "\nExample:\n  geogap models --where evaluation=zero-shot 'images>1e9'")
+    .addCommand(describeCommand())
     .action(async (pattern: string | undefined, options: Options) => run(pattern, options))
 }
 

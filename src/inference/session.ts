@@ -10,11 +10,14 @@ export interface SessionOptions {
   memoryPattern?: boolean
 }
 
-/** Loads an encoded graph into ONNX Runtime on the CPU. */
-export async function createSession(model: Uint8Array, options: SessionOptions = {}): Promise<InferenceSession> {
+/** Loads an encoded graph, or the file of one, into ONNX Runtime on the CPU. */
+export async function createSession(
+  model: Uint8Array | string,
+  options: SessionOptions = {},
+): Promise<InferenceSession> {
   const ort = await import('onnxruntime-node')
   const { folder, threads = 0, spinning = true, memoryPattern = true } = options
-  return ort.InferenceSession.create(model, {
+  const settings: InferenceSession.SessionOptions = {
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',
     enableMemPattern: memoryPattern,
@@ -26,5 +29,7 @@ export async function createSession(model: Uint8Array, options: SessionOptions =
         ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }),
       },
     },
-  })
+  }
+  if (typeof model === 'string') return ort.InferenceSession.create(model, settings)
+  return ort.InferenceSession.create(model, settings)
 }

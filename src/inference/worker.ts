@@ -2,10 +2,8 @@
  * The child process. `session.run` blocks a process for as long as it takes, so it never runs in the parent. One worker
  * holds one group of models for its whole life. While a batch is inferred, libvips decodes the next one in its threads.
  */
-import { type InferenceSession } from 'onnxruntime-node'
 import { GeogapError } from '../errors.ts'
-import { loadModel } from '../models/load.ts'
-import { splitSteps } from '../preprocessing/steps.ts'
+import { type LoadedModel, loadModel } from '../models/load.ts'
 import {
   type FromWorker,
   type ModelGroup,
@@ -19,7 +17,7 @@ import { emptyOutcomes, scoreRow } from './score.ts'
 
 interface Loaded {
   group: ModelGroup
-  sessions: InferenceSession[]
+  models: LoadedModel[]
   preparer: Preparer
 }
 
@@ -39,12 +37,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => un
 
 async function load(group: ModelGroup): Promise<void> {
   const preparer = await createPreparer(group.steps)
-  const sessions: InferenceSession[] = []
+  const models: LoadedModel[] = []
   for (const model of group.models) {
     const spinning = group.threads > 1
     const onBatch = (): void => send({ type: 'progress', images: 0 })
     try {
-      sessions.push(
+      models.push(
         await loadModel(model, group.steps, ['logits', ...(group.keep ? [group.keep] : [])], {
           threads: group.threads,
           spinning,
@@ -58,7 +56,7 @@ async function load(group: ModelGroup): Promise<void> {
       return
     }
   }
-  loaded = { group, sessions, preparer }
+  loaded = { group, models, preparer }
   send({ type: 'ready' })
 }
 
@@ -89,16 +87,14 @@ async function infer(
   outcomes: readonly Outcomes[],
 ): Promise<void> {
   if (kept.length === 0) return
-  const { group, sessions } = loaded!
-  const { Tensor } = await import('onnxruntime-node')
-  const { size } = splitSteps(group.steps)
-  for (const [m, session] of sessions.entries()) {
-    const results = await session.run({ crops: new Tensor('uint8', crops, [kept.length, 3, size, size]) })
-    const values = results.logits!.data as Float32Array
-    if (group.keep) keepRows(outcomes[m]!, results[group.keep]!.data as Float32Array, kept)
-    const width = values.length / kept.length
+  const { group, models } = loaded!
+  for (const [m, model] of models.entries()) {
+    const { logits, features } = await model.run(crops, kept.length)
+    if (group.keep && features) keepRows(outcomes[m]!, features, kept)
+    if (!logits) continue
+    const width = logits.length / kept.length
     for (const [row, at] of kept.entries()) {
-      scoreRow(outcomes[m]!, at, values.subarray(row * width, (row + 1) * width), items[at]!.labels, group.choices)
+      scoreRow(outcomes[m]!, at, logits.subarray(row * width, (row + 1) * width), items[at]!.labels, group.choices)
     }
   }
 }

@@ -2,6 +2,7 @@ import { type InferenceSession } from 'onnxruntime-node'
 import { GeogapError } from '../errors.ts'
 import { createGraph, type Graph, input, output, weights } from '../graph/graph.ts'
 import { encode } from '../graph/onnx.ts'
+import { loadGraph } from '../inference/foreign.ts'
 import { createSession } from '../inference/session.ts'
 import { type HeadOptions, zeroShotClassifier, zeroShotHead } from '../inference/zeroshot.ts'
 import { normalizeGraph } from '../preprocessing/toGraph.ts'
@@ -31,12 +32,40 @@ export function classifierGraph(
   return graph
 }
 
-/** A session that computes `wanted` outputs of a model from uint8 crops. */
+export type Output = 'logits' | 'features'
+
+/** A model in ONNX Runtime. */
+export interface LoadedModel {
+  /** crops uint8 [n, 3, size, size] -> the wanted outputs that the model has, float32, n rows each */
+  run: (crops: Uint8Array, n: number) => Promise<Partial<Record<Output, Float32Array>>>
+  release: () => Promise<void>
+}
+
+/** Loads what computes `wanted` outputs of a model from uint8 crops. */
 export async function loadModel(
   model: ReadyModel,
   steps: readonly Step[],
-  wanted: readonly ('logits' | 'features')[],
+  wanted: readonly Output[],
   options: HeadOptions = {},
+): Promise<LoadedModel> {
+  if (model.graph) return loadGraph(model, model.graph, steps, wanted, options)
+  const { size } = splitSteps(steps)
+  const session = await modelSession(model, steps, wanted, options)
+  const { Tensor } = await import('onnxruntime-node')
+  return {
+    run: async (crops, n) => {
+      const results = await session.run({ crops: new Tensor('uint8', crops, [n, 3, size, size]) })
+      return Object.fromEntries(wanted.map(name => [name, results[name]!.data as Float32Array]))
+    },
+    release: () => session.release(),
+  }
+}
+
+async function modelSession(
+  model: ReadyModel,
+  steps: readonly Step[],
+  wanted: readonly Output[],
+  options: HeadOptions,
 ): Promise<InferenceSession> {
   const graph = classifierGraph(model, steps, await classEmbeddings(model, options))
   const files = await Promise.all(model.files.map(readWeights))

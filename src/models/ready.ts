@@ -5,13 +5,14 @@ import { imagenetNames } from '../datasets/imagenet.ts'
 import { GeogapError } from '../errors.ts'
 import { downloadUrl } from './download.ts'
 import { hubFile, type HubOptions } from './hub.ts'
+import { describeUse, readyGraph } from './onnx/use.ts'
 import { shown } from './tensors.ts'
 import { type Progress } from './transfer/transfer.ts'
 import { type ModelSpec, type ReadyModel, type WeightSource } from './spec.ts'
 
 export interface Readied {
   model: ReadyModel
-  /** SHA-256 of every weight file. */
+  /** SHA-256 of every weight file; of a graph made elsewhere also how it is used. */
   hashes: string[]
   /** Bytes of all weight files. */
   bytes: number
@@ -19,7 +20,9 @@ export interface Readied {
 
 /** Puts a model's weights on this machine and hashes them. */
 export async function readyModel(spec: ModelSpec, progress?: Progress): Promise<Readied> {
-  const files = await weightFiles(spec, progress)
+  const given = await weightFiles(spec, progress)
+  const admitted = spec.graph && (await readyGraph(spec, spec.graph, given[0]!))
+  const files = admitted?.files ?? given
   const hashes: string[] = []
   let bytes = 0
   for (const file of files) {
@@ -28,8 +31,10 @@ export async function readyModel(spec: ModelSpec, progress?: Progress): Promise<
     bytes += found.size
     hashes.push(await fileHash(file))
   }
+  if (admitted) hashes.push(describeUse(admitted.graph))
+  const graph = admitted && { graph: admitted.graph }
   return {
-    model: { name: spec.name, architecture: spec.architecture, classes: classCount(spec), files },
+    model: { name: spec.name, architecture: spec.architecture, classes: classCount(spec), files, ...graph },
     hashes,
     bytes,
   }

@@ -17,12 +17,26 @@ export interface RemoteFile {
   sha256?: string
 }
 
+/** How a graph made elsewhere takes images and gives results. */
+export interface GraphUse {
+  /** Name of the graph's input, [n, 3, size, size] or [n, size, size, 3]. */
+  input: string
+  layout: 'NCHW' | 'NHWC'
+  /** `uint8` takes pixels as they are: the graph itself normalizes. */
+  dtype: 'float32' | 'float16' | 'uint8'
+  /** Name of the output to read, one row per image. */
+  output: string
+  kind: 'logits' | 'probabilities' | 'embedding'
+}
+
 /** A model that can be evaluated: plain data, before anything is downloaded. */
 export interface ModelSpec {
   /** The name that results carry, with its tag: `resnet50.a1_in1k`. */
   name: string
-  /** Key of `architectures`. */
+  /** Key of `architectures`, or `onnx` for a graph made elsewhere. */
   architecture: string
+  /** Of a graph made elsewhere, whose file is the first of `weights`. */
+  graph?: GraphUse
   /** ImageNet's 1,000 in wnid order, the model's own class names, or any names that the model is given as texts. */
   classes: 'imagenet-1k' | 'zero-shot' | readonly string[]
   /** Preprocessing that the weights were trained for. */
@@ -43,6 +57,8 @@ export interface ReadyModel {
   /** Size of the classifier; 0 for a model without one. */
   classes: number
   files: readonly string[]
+  /** Of a graph made elsewhere: its first file, and the sizes that it cannot do without. */
+  graph?: GraphUse & { batch?: number; size?: number }
   /** For an encoder of images and texts: what it tells apart. */
   zeroShot?: ZeroShot
 }

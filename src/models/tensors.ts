@@ -107,7 +107,8 @@ function widenBrain(halves: Uint16Array): Float32Array {
 
 let halfTable: Float32Array | undefined
 
-function widenHalf(halves: Uint16Array): Float32Array {
+/** float16 bits as float32 values. */
+export function widenHalf(halves: Uint16Array): Float32Array {
   const table = (halfTable ??= Float32Array.from({ length: 65536 }, (_, bits) => halfValue(bits)))
   const values = new Float32Array(halves.length)
   for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]!]!

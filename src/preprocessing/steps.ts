@@ -38,16 +38,17 @@ export interface Recipe {
   /** Share of the resized image's shorter side that the crop keeps. */
   cropPct: number
   size: number
+  /** The resize target, where it is stated itself and not as floor(size / cropPct). */
+  resize?: number
   /** Both sides are forced to the resize target, whatever the image's shape. */
   squash?: boolean
 }
 
 /** The model's own steps; the resize target is floor(size / cropPct) as timm computes it. */
-export const nativeSteps = ({ mean, std, interpolation, cropPct, size, squash }: Recipe): readonly Step[] => [
-  { ...resize(Math.floor(size / cropPct), interpolation), ...(squash && { squash }) },
-  centerCrop(size),
-  normalize(mean, std),
-]
+export const nativeSteps = (recipe: Recipe): readonly Step[] => {
+  const { mean, std, interpolation, cropPct, size, squash, resize: target = Math.floor(size / cropPct) } = recipe
+  return [{ ...resize(target, interpolation), ...(squash && { squash }) }, centerCrop(size), normalize(mean, std)]
+}
 
 /** Steps on pixels, which depend on the image's size, and the normalization that follows them. */
 export function splitSteps(steps: readonly Step[]): {

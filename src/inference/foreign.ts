@@ -1,0 +1,111 @@
+/*
+ * A graph made elsewhere, between two small parts of ours: one turns uint8 crops into the tensor that the graph takes, the
+ * other reads its output. The graph's own file is loaded untouched.
+ */
+import { type Tensor as OrtTensor } from 'onnxruntime-node'
+import { GeogapError } from '../errors.ts'
+import { createGraph, type Graph, input, output } from '../graph/graph.ts'
+import { encode } from '../graph/onnx.ts'
+import { cast, transpose } from '../graph/ops.ts'
+import { type LoadedModel, type Output } from '../models/load.ts'
+import { admitOnnx } from '../models/onnx/admit.ts'
+import { type GraphUse, type ReadyModel } from '../models/spec.ts'
+import { shown, widenHalf } from '../models/tensors.ts'
+import { splitSteps, type Step } from '../preprocessing/steps.ts'
+import { normalizeGraph } from '../preprocessing/toGraph.ts'
+import { createSession, type SessionOptions } from './session.ts'
+
+/** crops uint8 [n, 3, size, size] -> feed, in the layout and type that the graph takes */
+export function feedGraph({ dtype, layout }: GraphUse, steps: readonly Step[]): Graph {
+  const { mean, std, size } = splitSteps(steps)
+  const graph = createGraph()
+  const crops = input(graph, 'crops', 'uint8', ['n', 3, size, size])
+  const values = dtype === 'uint8' ? crops : cast(normalizeGraph(crops, mean, std), dtype)
+  output('feed', layout === 'NHWC' ? transpose(values, [0, 2, 3, 1]) : values)
+  return graph
+}
+
+/**
+ * Loads the graph in the first of the model's files; an embedding is given as `features`, all else as `logits`.
+ * @throws GeogapError `bad-onnx`, `custom-operators`, `external-data`, `wrong-size`, `no-features`
+ */
+export async function loadGraph(
+  model: ReadyModel,
+  use: NonNullable<ReadyModel['graph']>,
+  steps: readonly Step[],
+  wanted: readonly Output[],
+  options: SessionOptions,
+): Promise<LoadedModel> {
+  const { size } = splitSteps(steps)
+  if (use.size !== undefined && use.size !== size)
+    throw new GeogapError(
+      'weights',
+      'wrong-size',
+      `${model.name} takes ${use.size} pixels a side, the crop has ${size}`,
+    )
+  if (wanted.includes('features') && use.kind !== 'embedding')
+    throw new GeogapError('weights', 'no-features', `${model.name} gives ${use.kind}, no embedding to take as features`)
+  const [file] = (await admitOnnx(model.files[0]!)).files
+  const unbound = (name: string): never => {
+    throw new GeogapError('internal', 'graph-shape', `feed: unexpected parameter ${name}`)
+  }
+  const feeder = await createSession(encode(feedGraph(use, steps), { bind: unbound }), { threads: 1, spinning: false })
+  const session = await createSession(file!, options)
+  const name = use.kind === 'embedding' ? 'features' : 'logits'
+  const { Tensor } = await import('onnxruntime-node')
+  const batch = async (crops: Uint8Array, n: number): Promise<Float32Array> => {
+    const { feed } = await feeder.run({ crops: new Tensor('uint8', crops, [n, 3, size, size]) })
+    const results = await session.run({ [use.input]: feed! }, [use.output])
+    return rowsOf(model, use, results[use.output]!, n)
+  }
+  return {
+    run: async (crops, n) => ({ [name]: await inBatches(crops, n, use.batch, batch) }),
+    release: async () => {
+      await feeder.release()
+      await session.release()
+    },
+  }
+}
+
+/** Runs all crops at once, or as many at a time as a graph of a fixed batch takes, the last ones filled up. */
+async function inBatches(
+  crops: Uint8Array,
+  n: number,
+  fixed: number | undefined,
+  run: (crops: Uint8Array, count: number) => Promise<Float32Array>,
+): Promise<Float32Array> {
+  if (fixed === undefined || fixed === n) return run(crops, n)
+  const bytes = crops.length / n
+  let rows: Float32Array | undefined
+  for (let first = 0; first < n; first += fixed) {
+    const some = new Uint8Array(fixed * bytes)
+    some.set(crops.subarray(first * bytes, Math.min(n, first + fixed) * bytes))
+    const values = await run(some, fixed)
+    const width = values.length / fixed
+    rows ??= new Float32Array(n * width)
+    rows.set(values.subarray(0, Math.min(n - first, fixed) * width), first * width)
+  }
+  return rows!
+}
+
+/** float32's smallest number above 0, so that a probability of 0 has a logarithm. */
+const leastProbability = 2 ** -149
+
+function rowsOf(model: ReadyModel, use: GraphUse, { type, dims, data }: OrtTensor, n: number): Float32Array {
+  const width = dims.slice(1).reduce((product, size) => product * size, 1)
+  const isRows = dims[0] === n && dims.slice(1).filter(size => size > 1).length <= 1
+  if (!isRows || (use.kind !== 'embedding' && width !== model.classes))
+    throw badOutput(model, use, `is [${dims.join(', ')}] for ${n} images and ${model.classes} classes`)
+  const values = type === 'float32' ? (data as Float32Array) : widened(type, data)
+  if (!values) throw badOutput(model, use, `holds ${type}`)
+  return use.kind === 'probabilities' ? values.map(p => Math.log(Math.max(p, leastProbability))) : values
+}
+
+/** float16 comes as bits, or as numbers where Node knows the type. */
+function widened(type: OrtTensor['type'], data: OrtTensor['data']): Float32Array | undefined {
+  if (type === 'float16' && data instanceof Uint16Array) return widenHalf(data)
+  return type === 'float16' || type === 'float64' ? Float32Array.from(data as Float64Array) : undefined
+}
+
+const badOutput = (model: ReadyModel, use: GraphUse, what: string): GeogapError =>
+  new GeogapError('weights', 'bad-output', `output ${shown(use.output)} of ${model.name} ${what}`)

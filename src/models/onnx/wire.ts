@@ -1,0 +1,118 @@
+/*
+ * Reads the protobuf of an ONNX file in place: a window of 64 KB moves over it, and the bytes of a field are fetched only
+ * when they are asked for, so weights of any size are passed over. Everything is bounded, for the file may be hostile.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
+import { GeogapError } from '../../errors.ts'
+import { shown } from '../tensors.ts'
+
+export interface Span {
+  start: number
+  end: number
+}
+
+/** A field of a message: its number, the value of a varint, and where the bytes of any other content lie. */
+export interface Field extends Span {
+  number: number
+  type: WireType
+  value: number
+}
+
+export interface ProtoFile extends Span {
+  file: string
+  /** The fields of the message that lies at `span`. */
+  fields: (span: Span) => Generator<Field>
+  /** The bytes of a short field. */
+  bytes: (span: Span) => Uint8Array
+}
+
+const windowBytes = 1 << 16
+/** Tag and length, or tag and varint. */
+const headBytes = 20
+/** Protobuf's own limit. */
+const maxBytes = 2 ** 31
+const maxFields = 5_000_000
+
+export const badOnnx = (file: string, what: string): GeogapError =>
+  new GeogapError('weights', 'bad-onnx', `cannot read ONNX file ${shown(file, 300)}: ${what}`)
+
+/**
+ * Opens `file`, hands it to `work` and closes it.
+ * @throws GeogapError `bad-onnx` where the bytes are no well-formed protobuf or exceed a limit
+ */
+export function readProto<T>(file: string, work: (proto: ProtoFile) => T): T {
+  let handle: number
+  try {
+    handle = openSync(file, 'r')
+  } catch {
+    throw new GeogapError('input', 'no-weights-file', `no such ONNX file: ${shown(file, 300)}`)
+  }
+  try {
+    const found = fstatSync(handle)
+    if (!found.isFile()) throw badOnnx(file, 'it is not a plain file')
+    if (found.size > maxBytes) throw badOnnx(file, `${found.size} bytes, more than the 2 GB that protobuf allows`)
+    return work(openProto(file, handle, found.size))
+  } catch (error) {
+    if (error instanceof GeogapError) throw error
+    throw badOnnx(file, 'its content is not what an ONNX file holds')
+  } finally {
+    closeSync(handle)
+  }
+}
+
+function openProto(file: string, handle: number, size: number): ProtoFile {
+  const window = Buffer.alloc(windowBytes)
+  let held: Span = { start: 0, end: 0 }
+  let left = maxFields
+  const bytes = ({ start, end }: Span): Uint8Array => {
+    if (end - start > windowBytes) throw badOnnx(file, `a name or list of ${end - start} bytes at byte ${start}`)
+    if (start < held.start || end > held.end) {
+      held = { start, end: start + readSync(handle, window, 0, windowBytes, start) }
+    }
+    return window.subarray(start - held.start, Math.min(end, held.end) - held.start)
+  }
+  const fields = function* ({ start, end }: Span): Generator<Field> {
+    for (let at = start; at < end;) {
+      if (left-- === 0) throw badOnnx(file, `more than ${maxFields} fields`)
+      const field = fieldAt(bytes({ start: at, end: Math.min(end, at + headBytes) }), at)
+      if (field.end > end) throw badOnnx(file, `field ${field.number} at byte ${at} ends outside its message`)
+      yield field
+      at = field.end
+    }
+  }
+  return { file, start: 0, end: size, fields, bytes }
+}
+
+export const textOf = (proto: ProtoFile, span: Span): string => Buffer.from(proto.bytes(span)).toString('utf8')
+
+/** The integers of a repeated field, one of them or packed together. */
+export function integersOf(proto: ProtoFile, field: Field): number[] {
+  if (field.type === WireType.Varint) return [field.value]
+  const reader = new BinaryReader(proto.bytes(field))
+  const values: number[] = []
+  while (reader.pos < reader.len) values.push(Number(reader.int64()))
+  return values
+}
+
+/** @throws where the bytes are no field; `readProto` tells of it */
+function fieldAt(head: Uint8Array, at: number): Field {
+  const reader = new BinaryReader(head)
+  const [number, type] = reader.tag()
+  switch (type) {
+    case WireType.Varint: {
+      const value = Number(reader.int64())
+      return { number, type, value, start: at + reader.pos, end: at + reader.pos }
+    }
+    case WireType.LengthDelimited: {
+      const length = reader.uint32()
+      return { number, type, value: 0, start: at + reader.pos, end: at + reader.pos + length }
+    }
+    case WireType.Bit32:
+      return { number, type, value: 0, start: at + reader.pos, end: at + reader.pos + 4 }
+    case WireType.Bit64:
+      return { number, type, value: 0, start: at + reader.pos, end: at + reader.pos + 8 }
+    default:
+      throw new RangeError('groups are not part of ONNX')
+  }
+}

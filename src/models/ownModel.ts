@@ -1,0 +1,143 @@
+/*
+ * model.json: a model that the catalogue does not know, described beside its weights. Paths in it are names of files in its
+ * own folder.
+ */
+import { readFile, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { z } from 'zod'
+import { parseJson } from '../datasets/json.ts'
+import { readClasses } from '../datasets/manifest.ts'
+import { type GeogapError, inputError } from '../errors.ts'
+import { type Recipe } from '../preprocessing/steps.ts'
+import { printable } from '../report/text.ts'
+import { architecture } from './architectures.ts'
+import { type ModelSpec } from './spec.ts'
+import { shown } from './tensors.ts'
+
+/** The description's file name, found when only its folder is given. */
+export const descriptionName = 'model.json'
+
+const fileName = z
+  .string()
+  .max(255)
+  .refine(name => !/[\\:\p{Cc}]/u.test(name) && name.split('/').every(part => !['', '.', '..'].includes(part)), {
+    message: "must name a file in the description's own folder",
+  })
+const side = z.int().min(1).max(8192)
+const triple = z.tuple([z.number(), z.number(), z.number()]).readonly()
+const deviations = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).readonly()
+const interpolation = z.enum(['bilinear', 'bicubic'])
+const recipe = z.strictObject({
+  mean: triple,
+  std: deviations,
+  interpolation,
+  cropPct: z.number().positive().max(1),
+  size: side,
+  squash: z.boolean().optional(),
+})
+const steps = z.tuple([
+  z.strictObject({ step: z.literal('resize'), size: side, interpolation, squash: z.boolean().optional() }),
+  z.strictObject({ step: z.literal('centerCrop'), size: side }),
+  z.strictObject({ step: z.literal('normalize'), mean: triple, std: deviations }),
+])
+const common = {
+  /** Name in results; the folder's where none is given. */
+  name: z.string().min(1).max(200).optional(),
+  preprocessing: z.union([recipe, steps], { error: 'must be a recipe, or the steps resize, centerCrop, normalize' }),
+  /** ImageNet's 1,000 in wnid order, the names themselves, or a file of them. */
+  classes: z.union([z.array(z.string().min(1)).max(100_000), fileName], {
+    error: "must be 'imagenet-1k', a list of names, or the name of a file beside it",
+  }),
+  licence: z.string().max(200).optional(),
+  /** Keys that a program filled in without knowing. */
+  guessed: z.array(z.string()).max(20).optional(),
+}
+const architectureModel = z.strictObject({ ...common, architecture: z.string(), weights: fileName })
+const onnxModel = z.strictObject({
+  ...common,
+  onnx: fileName,
+  input: z.strictObject({
+    name: z.string(),
+    layout: z.enum(['NCHW', 'NHWC']),
+    dtype: z.enum(['float32', 'float16', 'uint8']),
+  }),
+  output: z.strictObject({ name: z.string(), kind: z.enum(['logits', 'probabilities', 'embedding']) }),
+})
+
+/** What model.json holds: weights for an architecture of the catalogue, or an ONNX file. */
+export type OwnModel = z.infer<typeof architectureModel> | z.infer<typeof onnxModel>
+export type OwnOnnxModel = z.infer<typeof onnxModel>
+
+/**
+ * The model that `path`, a model.json or its folder, describes.
+ * @throws GeogapError `missing-file`, `bad-model-file`, `unknown-model` (its architecture)
+ */
+export async function ownModel(path: string): Promise<ModelSpec> {
+  const isFolder = await stat(path).then(
+    found => found.isDirectory(),
+    () => false,
+  )
+  const file = isFolder ? join(path, descriptionName) : path
+  const content = await readFile(file, 'utf8').catch(() => {
+    throw inputError('missing-file', `missing file: ${file}`)
+  })
+  const model = parseOwnModel(file, parseJson(content))
+  const folder = dirname(resolve(file))
+  const recipe = recipeOf(model.preprocessing)
+  if ((recipe.resize ?? recipe.size) < recipe.size)
+    throw badModel(file, `preprocessing: the crop of ${recipe.size} is larger than the resized image, ${recipe.resize}`)
+  return {
+    name: printable(model.name ?? basename(folder)),
+    recipe,
+    ...(await classesOf(file, model)),
+    ...weightsOf(folder, model),
+    ...(model.licence !== undefined && { licence: model.licence }),
+    ...(model.guessed?.length && { note: `guessed and not checked: ${model.guessed.join(', ')}` }),
+  }
+}
+
+const badModel = (file: string, what: string): GeogapError =>
+  inputError('bad-model-file', `bad model description ${shown(file, 300)}: ${what}`)
+
+function parseOwnModel(file: string, content: unknown): OwnModel {
+  if (typeof content !== 'object' || content === null) throw badModel(file, 'it is no JSON object')
+  const kinds = ['architecture', 'onnx'].filter(key => key in content)
+  if (kinds.length !== 1) throw badModel(file, "one of 'architecture' and 'onnx' is needed")
+  const result = (kinds[0] === 'onnx' ? onnxModel : architectureModel).safeParse(content)
+  if (result.success) return result.data
+  const [{ path, message }] = result.error.issues as [z.core.$ZodIssue]
+  throw badModel(file, printable(path.length === 0 ? message : `${path.join('.')}: ${message}`))
+}
+
+function recipeOf(preprocessing: OwnModel['preprocessing']): Recipe {
+  if ('mean' in preprocessing) {
+    const { squash, ...rest } = preprocessing
+    return squash ? { ...rest, squash } : rest
+  }
+  const [resize, { size }, { mean, std }] = preprocessing
+  const { interpolation, squash } = resize
+  const recipe = { mean, std, interpolation, cropPct: size / resize.size, size, resize: resize.size }
+  return squash ? { ...recipe, squash } : recipe
+}
+
+async function classesOf(file: string, model: OwnModel): Promise<Pick<ModelSpec, 'classes'>> {
+  const { classes } = model
+  if ('output' in model && model.output.kind === 'embedding') return { classes: [] }
+  if (classes === 'imagenet-1k') return { classes }
+  const names = typeof classes === 'string' ? await readClasses(join(dirname(file), classes)) : classes
+  if (names.length < 2) throw badModel(file, `classes: ${names.length} are too few`)
+  return { classes: names }
+}
+
+function weightsOf(folder: string, model: OwnModel): Pick<ModelSpec, 'architecture' | 'graph' | 'weights'> {
+  if ('architecture' in model) {
+    architecture(model.architecture)
+    return { architecture: model.architecture, weights: { from: 'files', files: [join(folder, model.weights)] } }
+  }
+  const { input, output } = model
+  return {
+    architecture: 'onnx',
+    graph: { input: input.name, layout: input.layout, dtype: input.dtype, output: output.name, kind: output.kind },
+    weights: { from: 'files', files: [join(folder, model.onnx)] },
+  }
+}

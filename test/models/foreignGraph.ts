@@ -1,0 +1,68 @@
+/** Tiny ONNX files as others might have made them: the class of an image is its strongest colour channel. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { createGraph, input, output, weights } from '../../src/graph/graph.ts'
+import { type Binding, encode } from '../../src/graph/onnx.ts'
+import { cast, gemm, mean, mul, softmax } from '../../src/graph/ops.ts'
+
+export interface Form {
+  layout?: 'NCHW' | 'NHWC'
+  dtype?: 'float32' | 'float16' | 'uint8'
+  kind?: 'logits' | 'probabilities' | 'embedding'
+  batch?: number | string
+  size?: number | string
+  classes?: number
+  /** Keeps the weights in this file, as the ONNX file shall name it. */
+  external?: string
+}
+
+const outputName = { logits: 'logits', probabilities: 'scores', embedding: 'image_embeds' } as const
+
+/** The bytes of a graph `pixels` -> means of the channels [n, 3], times ten, maybe as probabilities. */
+export function colourGraph({ layout = 'NCHW', dtype = 'float32', kind = 'logits', ...form }: Form = {}): Uint8Array {
+  const { batch = 'n', size = 32, external, classes = 3 } = form
+  const graph = createGraph()
+  const shape = layout === 'NCHW' ? [batch, 3, size, size] : [batch, size, size, 3]
+  const pixels = input(graph, 'pixels', dtype, shape)
+  const channels = mean(dtype === 'float32' ? pixels : cast(pixels, 'float32'), layout === 'NCHW' ? [2, 3] : [1, 2])
+  const logits = mul(gemm(channels, weights(graph).at('head').get('weight', [classes, 3])), 10)
+  const values = kind === 'probabilities' ? softmax(logits) : logits
+  output(outputName[kind], dtype === 'float16' ? cast(values, 'float16') : values)
+  const bind = (): Binding =>
+    external === undefined
+      ? { dtype: 'float32', values: headBytes(classes) }
+      : { dtype: 'float32', file: external, offset: 0, length: classes * 12 }
+  return encode(graph, { bind })
+}
+
+/** A row for each class; those beyond the three colours are never the strongest. */
+export const headBytes = (classes = 3): Uint8Array =>
+  new Uint8Array(
+    Float32Array.from({ length: classes * 3 }, (_, i) => (i % 4 === 0 && i < 9 ? 1 : i < 9 ? 0 : -1)).buffer,
+  )
+
+/** Writes the file and its model.json into `folder`. */
+export async function writeForeign(folder: string, form: Form = {}, more: object = {}): Promise<string> {
+  const { layout = 'NCHW', dtype = 'float32', kind = 'logits', external } = form
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, 'colours.onnx'), colourGraph(form))
+  if (external !== undefined) {
+    await mkdir(dirname(join(folder, external)), { recursive: true })
+    await writeFile(join(folder, external), headBytes(form.classes))
+  }
+  const file = join(folder, 'model.json')
+  const description = {
+    onnx: 'colours.onnx',
+    input: { name: 'pixels', layout, dtype },
+    preprocessing: [
+      { step: 'resize', size: 36, interpolation: 'bilinear' },
+      { step: 'centerCrop', size: 32 },
+      { step: 'normalize', mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+    ],
+    classes: ['red', 'green', 'blue'],
+    output: { name: outputName[kind], kind },
+    ...more,
+  }
+  await writeFile(file, JSON.stringify(description))
+  return file
+}
