@@ -9,14 +9,16 @@ import { encode } from '../graph/onnx.ts'
 import { cast, transpose } from '../graph/ops.ts'
 import { type LoadedModel, type Output } from '../models/load.ts'
 import { admitOnnx } from '../models/onnx/admit.ts'
-import { type GraphUse, type ReadyModel } from '../models/spec.ts'
+import { type ReadyModel } from '../models/spec.ts'
 import { shown, widenHalf } from '../models/tensors.ts'
 import { splitSteps, type Step } from '../preprocessing/steps.ts'
 import { normalizeGraph } from '../preprocessing/toGraph.ts'
 import { createSession, type SessionOptions } from './session.ts'
 
+type ReadyUse = NonNullable<ReadyModel['graph']>
+
 /** crops uint8 [n, 3, size, size] -> feed, in the layout and type that the graph takes */
-export function feedGraph({ dtype, layout }: GraphUse, steps: readonly Step[]): Graph {
+export function feedGraph({ dtype, layout }: ReadyUse, steps: readonly Step[]): Graph {
   const { mean, std, size } = splitSteps(steps)
   const graph = createGraph()
   const crops = input(graph, 'crops', 'uint8', ['n', 3, size, size])
@@ -31,7 +33,7 @@ export function feedGraph({ dtype, layout }: GraphUse, steps: readonly Step[]): 
  */
 export async function loadGraph(
   model: ReadyModel,
-  use: NonNullable<ReadyModel['graph']>,
+  use: ReadyUse,
   steps: readonly Step[],
   wanted: readonly Output[],
   options: SessionOptions,
@@ -91,7 +93,7 @@ async function inBatches(
 /** float32's smallest number above 0, so that a probability of 0 has a logarithm. */
 const leastProbability = 2 ** -149
 
-function rowsOf(model: ReadyModel, use: GraphUse, { type, dims, data }: OrtTensor, n: number): Float32Array {
+function rowsOf(model: ReadyModel, use: ReadyUse, { type, dims, data }: OrtTensor, n: number): Float32Array {
   const width = dims.slice(1).reduce((product, size) => product * size, 1)
   const isRows = dims[0] === n && dims.slice(1).filter(size => size > 1).length <= 1
   if (!isRows || (use.kind !== 'embedding' && width !== model.classes))
@@ -107,5 +109,5 @@ function widened(type: OrtTensor['type'], data: OrtTensor['data']): Float32Array
   return type === 'float16' || type === 'float64' ? Float32Array.from(data as Float64Array) : undefined
 }
 
-const badOutput = (model: ReadyModel, use: GraphUse, what: string): GeogapError =>
+const badOutput = (model: ReadyModel, use: ReadyUse, what: string): GeogapError =>
   new GeogapError('weights', 'bad-output', `output ${shown(use.output)} of ${model.name} ${what}`)

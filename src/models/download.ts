@@ -3,7 +3,7 @@ import { open, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { GeogapError, inputError } from '../errors.ts'
 import { readFully, writeAtomically, writeFully } from '../files.ts'
-import { cacheHome, type Environment, hubSettings, isFile } from './hubCache.ts'
+import { geogapCache, type Environment, hubSettings, isFile } from './hubCache.ts'
 import { shown } from './tensors.ts'
 import { type Check, fetchFile, storageError } from './transfer/fetchFile.ts'
 import { hashFile } from './transfer/hash.ts'
@@ -64,12 +64,11 @@ interface Target {
 
 /** Where the file of a web address lies, whether it is there or not. */
 export function urlPath(url: URL, env: Environment = process.env): string {
-  const cache = env.GEOGAP_CACHE || join(cacheHome(env), 'geogap')
   const key = createHash('sha256').update(url.href).digest('hex').slice(0, 16)
   const name = basename(url.pathname)
     .replace(/[^\w.-]/g, '_')
     .replace(/^\.*$/, 'file')
-  return join(cache, 'weights', key, name)
+  return join(geogapCache(env), 'weights', key, name)
 }
 
 function webAddress(address: string): URL {

@@ -40,6 +40,10 @@ export function hubSettings(env: Environment = process.env): HubSettings {
 /** The user's cache folder. */
 export const cacheHome = (env: Environment): string => env.XDG_CACHE_HOME || join(homedir(), '.cache')
 
+/** The folder of geogap's own cache. */
+export const geogapCache = (env: Environment = process.env): string =>
+  env.GEOGAP_CACHE || join(cacheHome(env), 'geogap')
+
 const expanded = (path: string): string => path.replace(/^~(?=\/|$)/, homedir())
 
 /** A file of a model repository; the revision is a commit, branch or tag. */

@@ -2,15 +2,17 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { GeogapError, inputError } from '../errors.ts'
 import { resolveModel } from './catalog.ts'
+import { hubModel } from './hubModel.ts'
 import { descriptionName, ownModel } from './ownModel.ts'
 import { type ModelSpec } from './spec.ts'
 
 /**
- * A model by any name that a person may give: one of the catalogue, `hf:owner/repo[@revision]`, a model.json, or its
+ * A model by any name that a person may give: one of the catalogue, `hf:owner/repo[@revision][:file]`, a model.json, or its
  * folder. The catalogue's names come first.
  * @throws GeogapError `unknown-model`, and what the description's reader throws
  */
 export async function namedModel(name: string): Promise<ModelSpec> {
+  if (name.startsWith('hf:')) return hubModel(name)
   if (name.endsWith('.json')) return ownModel(name)
   if (name.endsWith('.onnx'))
     throw inputError('not-described', `${name} is not described yet: geogap models describe ${name}`)

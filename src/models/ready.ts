@@ -5,6 +5,7 @@ import { imagenetNames } from '../datasets/imagenet.ts'
 import { GeogapError } from '../errors.ts'
 import { downloadUrl } from './download.ts'
 import { hubFile, type HubOptions } from './hub.ts'
+import { hubGraph } from './onnx/hubGraph.ts'
 import { describeUse, readyGraph } from './onnx/use.ts'
 import { shown } from './tensors.ts'
 import { type Progress } from './transfer/transfer.ts'
@@ -46,13 +47,13 @@ function classCount({ classes }: ModelSpec): number {
 }
 
 /** The weight files on this machine, downloaded into the hub cache where they are not there yet. */
-async function weightFiles({ name, weights }: ModelSpec, progress?: Progress): Promise<readonly string[]> {
+async function weightFiles({ name, weights, graph }: ModelSpec, progress?: Progress): Promise<readonly string[]> {
   const options = progress ? { progress } : {}
   switch (weights.from) {
     case 'files':
       return weights.files
     case 'hub':
-      return [await fromHub(weights, options)]
+      return [await (graph ? hubGraph(weights, options) : fromHub(weights, options))]
     case 'url': {
       const files: string[] = []
       for (const { url, ...hash } of weights.files) {

@@ -22,8 +22,8 @@ export interface GraphUse {
   /** Name of the graph's input, [n, 3, size, size] or [n, size, size, 3]. */
   input: string
   layout: 'NCHW' | 'NHWC'
-  /** `uint8` takes pixels as they are: the graph itself normalizes. */
-  dtype: 'float32' | 'float16' | 'uint8'
+  /** `uint8` takes pixels as they are: the graph itself normalizes. The file's own where none is given. */
+  dtype?: 'float32' | 'float16' | 'uint8'
   /** Name of the output to read, one row per image. */
   output: string
   kind: 'logits' | 'probabilities' | 'embedding'
@@ -57,8 +57,8 @@ export interface ReadyModel {
   /** Size of the classifier; 0 for a model without one. */
   classes: number
   files: readonly string[]
-  /** Of a graph made elsewhere: its first file, and the sizes that it cannot do without. */
-  graph?: GraphUse & { batch?: number; size?: number }
+  /** Of a graph made elsewhere, the first of `files`: its use, with the sizes that it is bound to. */
+  graph?: Required<GraphUse> & { batch?: number; size?: number }
   /** For an encoder of images and texts: what it tells apart. */
   zeroShot?: ZeroShot
 }

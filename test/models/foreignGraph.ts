@@ -6,6 +6,7 @@ import { type Binding, encode } from '../../src/graph/onnx.ts'
 import { cast, gemm, mean, mul, softmax } from '../../src/graph/ops.ts'
 
 export interface Form {
+  input?: string
   layout?: 'NCHW' | 'NHWC'
   dtype?: 'float32' | 'float16' | 'uint8'
   kind?: 'logits' | 'probabilities' | 'embedding'
@@ -20,10 +21,10 @@ const outputName = { logits: 'logits', probabilities: 'scores', embedding: 'imag
 
 /** The bytes of a graph `pixels` -> means of the channels [n, 3], times ten, maybe as probabilities. */
 export function colourGraph({ layout = 'NCHW', dtype = 'float32', kind = 'logits', ...form }: Form = {}): Uint8Array {
-  const { batch = 'n', size = 32, external, classes = 3 } = form
+  const { batch = 'n', size = 32, external, classes = 3, input: name = 'pixels' } = form
   const graph = createGraph()
   const shape = layout === 'NCHW' ? [batch, 3, size, size] : [batch, size, size, 3]
-  const pixels = input(graph, 'pixels', dtype, shape)
+  const pixels = input(graph, name, dtype, shape)
   const channels = mean(dtype === 'float32' ? pixels : cast(pixels, 'float32'), layout === 'NCHW' ? [2, 3] : [1, 2])
   const logits = mul(gemm(channels, weights(graph).at('head').get('weight', [classes, 3])), 10)
   const values = kind === 'probabilities' ? softmax(logits) : logits

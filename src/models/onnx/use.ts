@@ -4,6 +4,8 @@ import { shown } from '../tensors.ts'
 import { type Admitted, admitOnnx } from './admit.ts'
 import { type OnnxFacts, type OnnxValue } from './inspect.ts'
 
+const dtypes = ['float32', 'float16', 'uint8'] as const
+
 type ReadyUse = NonNullable<ReadyModel['graph']>
 
 /**
@@ -20,49 +22,54 @@ export async function readyGraph(
 }
 
 /** One line for a result's key: other settings on the same file are another model. */
-export const describeUse = ({ input, layout, dtype, output, kind }: GraphUse): string =>
+export const describeUse = ({ input, layout, dtype, output, kind }: ReadyUse): string =>
   `${input} ${layout} ${dtype}, ${output} ${kind}`
 
-/** `use` with the batch and size that the file fixes. */
+type Mismatch = (what: string) => GeogapError
+
+/** `use` with the type, batch and size that the file fixes. */
 export function fitUse(spec: Pick<ModelSpec, 'name' | 'classes'>, use: GraphUse, facts: OnnxFacts): ReadyUse {
-  const mismatch = (what: string): GeogapError =>
+  const mismatch: Mismatch = what =>
     new GeogapError('weights', 'graph-mismatch', `${spec.name} is not as described: ${what}`)
-  const found = (what: string, name: string, values: readonly OnnxValue[]): OnnxValue => {
-    const value = values.find(other => other.name === name)
-    if (value) return value
-    const near = nearest(
-      name,
-      values.map(other => other.name),
-    )
-      .map(other => shown(other))
-      .join(', ')
-    throw mismatch(`no ${what} ${shown(name)}; there are ${near}`)
-  }
-  const input = found('input', use.input, facts.inputs)
+  const input = named('input', use.input, facts.inputs, mismatch)
   const others = facts.inputs.filter(({ name }) => name !== use.input)
   if (others.length > 0) throw mismatch(`it needs ${others.map(({ name }) => shown(name)).join(', ')} beside the image`)
-  if (input.dtype !== use.dtype) throw mismatch(`input ${shown(use.input)} takes ${input.dtype}, not ${use.dtype}`)
-  const [batch, a, b, c] = input.shape
+  const dtype = dtypes.find(known => known === input.dtype && known === (use.dtype ?? known))
+  const [taken, wanted] = [input.dtype || 'no tensor', use.dtype ?? dtypes.join(', ')]
+  if (!dtype) throw mismatch(`input ${shown(use.input)} takes ${taken}, not ${wanted}`)
+  checkClasses(spec, use, named('output', use.output, facts.outputs, mismatch), mismatch)
+  return { ...use, dtype, ...fixedSizes(use, input, mismatch) }
+}
+
+function named(what: string, name: string, values: readonly OnnxValue[], mismatch: Mismatch): OnnxValue {
+  const value = values.find(other => other.name === name)
+  if (value) return value
+  const names = values.map(other => other.name)
+  throw mismatch(
+    `no ${what} ${shown(name)}; there are ${nearest(name, names)
+      .map(near => shown(near))
+      .join(', ')}`,
+  )
+}
+
+function fixedSizes(use: GraphUse, { shape }: OnnxValue, mismatch: Mismatch): Pick<ReadyUse, 'batch' | 'size'> {
+  const [batch, a, b, c] = shape
   const [channels, height, width] = use.layout === 'NCHW' ? [a, b, c] : [c, a, b]
-  if (input.shape.length !== 0 && (input.shape.length !== 4 || (typeof channels === 'number' && channels !== 3)))
-    throw mismatch(`input ${shown(use.input)} is [${input.shape.join(', ')}], not an image in ${use.layout}`)
-  if (typeof height === 'number' && typeof width === 'number' && height !== width)
-    throw mismatch(`input ${shown(use.input)} takes ${width} × ${height} pixels; only squares are known`)
-  const size = [height, width].find(side => typeof side === 'number')
-  const output = found('output', use.output, facts.outputs)
-  checkClasses(spec, use, output, mismatch)
-  return {
-    ...use,
-    ...(typeof batch === 'number' && { batch }),
-    ...(size !== undefined && { size }),
-  }
+  const isImage = shape.length === 4 && (typeof channels !== 'number' || channels === 3)
+  if (!isImage && shape.length > 0)
+    throw mismatch(`input ${shown(use.input)} is [${shape.join(', ')}], not an image in ${use.layout}`)
+  const sides = [height, width].filter(side => typeof side === 'number')
+  if (new Set(sides).size > 1)
+    throw mismatch(`input ${shown(use.input)} takes ${sides.join(' × ')} pixels; only squares are known`)
+  const [size] = sides
+  return { ...(typeof batch === 'number' && { batch }), ...(size !== undefined && { size }) }
 }
 
 function checkClasses(
   { classes }: Pick<ModelSpec, 'classes'>,
   use: GraphUse,
   { shape }: OnnxValue,
-  mismatch: (what: string) => GeogapError,
+  mismatch: Mismatch,
 ): void {
   const wanted = classes === 'imagenet-1k' ? 1000 : classes.length
   const width = shape.slice(1).find(size => size !== 1)

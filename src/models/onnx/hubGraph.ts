@@ -1,0 +1,51 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { copyFile, link, mkdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join, posix } from 'node:path'
+import { GeogapError } from '../../errors.ts'
+import { hubFile, type HubOptions } from '../hub.ts'
+import { geogapCache } from '../hubCache.ts'
+import { shown } from '../tensors.ts'
+import { inspectOnnx } from './inspect.ts'
+
+/**
+ * A repository's graph on this machine. Where it has external data, the files are put together in a folder of their own, by
+ * hard links into the hub cache where the file system allows it: the cache itself names contents by their hashes.
+ */
+export async function hubGraph(
+  source: { repo: string; file: string; revision?: string },
+  options: HubOptions,
+): Promise<string> {
+  const { path, commit } = await hubFile(source, options)
+  const locations = [...new Set(inspectOnnx(path).external.map(({ location }) => location))]
+  if (locations.length === 0) return path
+  const parts = new Map([['model.onnx', await realpath(path)]])
+  for (const location of locations) {
+    if (parts.size > 1000 || location === 'model.onnx' || !/^[\w.-]+$/.test(location) || /^\.+$/.test(location))
+      throw new GeogapError('weights', 'external-data', `refused ONNX file: external data ${shown(location)}`)
+    const file = posix.join(posix.dirname(source.file), location)
+    parts.set(location, await realpath((await hubFile({ ...source, revision: commit, file }, options)).path))
+  }
+  return assembled(parts, options)
+}
+
+async function assembled(parts: ReadonlyMap<string, string>, { env }: HubOptions): Promise<string> {
+  const key = createHash('sha256')
+    .update(JSON.stringify([...parts]))
+    .digest('hex')
+    .slice(0, 32)
+  const folder = join(geogapCache(env), 'graphs', key)
+  if (await stat(folder).catch(() => undefined)) return join(folder, 'model.onnx')
+  const temporary = `${folder}.${randomBytes(4).toString('hex')}.tmp`
+  await mkdir(temporary, { recursive: true })
+  try {
+    for (const [name, blob] of parts)
+      await link(blob, join(temporary, name)).catch(() => copyFile(blob, join(temporary, name)))
+    await mkdir(dirname(folder), { recursive: true })
+    await rename(temporary, folder).catch(async (error: unknown) => {
+      if (!(await stat(folder).catch(() => undefined))) throw error
+    })
+  } finally {
+    await rm(temporary, { recursive: true, force: true })
+  }
+  return join(folder, 'model.onnx')
+}

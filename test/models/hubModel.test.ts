@@ -1,0 +1,146 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { imagenetClasses } from '../../src/datasets/imagenet.ts'
+import { evaluate } from '../../src/evaluate.ts'
+import { areImagenet, parseName } from '../../src/models/hubModel.ts'
+import { hubRecipe } from '../../src/models/hubPreprocessing.ts'
+import { namedModel } from '../../src/models/named.ts'
+import { readyModel } from '../../src/models/ready.ts'
+import { describeSteps, nativeSteps } from '../../src/preprocessing/steps.ts'
+import { writeWorld } from '../world.ts'
+import { type Content, repo, startHub, textContent } from './fakeHub.ts'
+import { colourGraph, type Form, headBytes } from './foreignGraph.ts'
+
+let home: string
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'geogap-hf-'))
+  vi.stubEnv('HF_HOME', join(home, 'hf'))
+  vi.stubEnv('GEOGAP_CACHE', join(home, 'own'))
+})
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await rm(home, { recursive: true, force: true })
+})
+
+const half = [0.5, 0.5, 0.5]
+const vit = { image_processor_type: 'ViTImageProcessor', image_mean: half, image_std: half }
+const preprocessing = { ...vit, resample: 2, size: { height: 32, width: 32 } }
+const bytesContent = (bytes: Uint8Array): Content => ({
+  size: bytes.length,
+  part: (from, to) => Buffer.from(bytes.subarray(from, to)),
+})
+
+const id2label = { 0: 'red', 1: 'green', 2: 'blue' }
+const classifier = { architectures: ['ViTForImageClassification'], id2label }
+
+async function withHub(form: Form, config: object, work: () => Promise<void>): Promise<void> {
+  const files: Record<string, Content> = {
+    'config.json': textContent(JSON.stringify(config)),
+    'preprocessor_config.json': textContent(JSON.stringify(preprocessing)),
+    'onnx/model.onnx': bytesContent(colourGraph({ input: 'pixel_values', ...form })),
+    'onnx/model.onnx_data': bytesContent(headBytes()),
+  }
+  const hub = await startHub(files, ['onnx/model.onnx', 'onnx/model.onnx_data'])
+  vi.stubEnv('HF_ENDPOINT', hub.endpoint)
+  await work().finally(() => hub.close())
+}
+
+describe('hf:owner/repo', () => {
+  for (const [kind, form] of Object.entries({
+    'weights inside': { size: 'side' },
+    'weights in external data, half precision': { external: 'model.onnx_data', dtype: 'float16' as const },
+  })) {
+    it(`is evaluated as a catalogue model is: ${kind}`, () =>
+      withHub(form, classifier, async () => {
+        const manifest = await writeWorld(home, 6)
+        const dataset = { name: manifest, classes: join(home, 'classes.txt') }
+        const out = join(home, 'results')
+        const run = await evaluate({ models: [`hf:${repo}`], datasets: [dataset], out })
+        expect(run.failures).toEqual([])
+        expect(run.accuracy()[0]).toMatchObject({ model: `hf:${repo}`, n: 6, top1: 1 })
+      }))
+  }
+
+  it('puts external data together once, and hashes it too', () =>
+    withHub({ external: 'model.onnx_data' }, classifier, async () => {
+      const spec = await namedModel(`hf:${repo}@main`)
+      const { hashes, model } = await readyModel(spec)
+      expect(hashes).toHaveLength(3)
+      expect(model.files.map(file => file.split('/').at(-1))).toEqual(['model.onnx', 'model.onnx_data'])
+      expect((await readyModel(spec)).model).toEqual(model)
+      expect(await readdir(join(home, 'own/graphs'))).toHaveLength(1)
+    }))
+
+  it('refuses external data that is not beside the graph in the repository', () =>
+    withHub({ external: '../config.json' }, classifier, async () => {
+      const spec = await namedModel(`hf:${repo}`)
+      await expect(readyModel(spec)).rejects.toThrow(/refused ONNX file: external data "\.\.\/config\.json"/)
+    }))
+
+  it('says which outputs there are where the expected one is not', () =>
+    withHub({}, { architectures: ['Dinov2Model'] }, async () => {
+      const spec = await namedModel(`hf:${repo}`)
+      expect(spec).toMatchObject({ classes: [], graph: { kind: 'embedding' } })
+      await expect(readyModel(spec)).rejects.toThrow(/no output "pooler_output"; there are "logits"/)
+    }))
+
+  it('reads repository, revision and file from the name', () => {
+    expect(parseName('hf:a/b')).toEqual({ repo: 'a/b', revision: 'main', file: 'onnx/model.onnx' })
+    expect(parseName('hf:a/b@refs/pr/1:onnx/vision_model.onnx')).toEqual({
+      ...{ repo: 'a/b', revision: 'refs/pr/1', file: 'onnx/vision_model.onnx' },
+    })
+    expect(() => parseName('hf:a/b:weights.bin')).toThrow(/not hf:OWNER\/REPO/)
+  })
+
+  it('knows labels that are ImageNet in order, and only those', () => {
+    const full = imagenetClasses.map(({ synonyms }) => synonyms.join(', '))
+    const short = imagenetClasses.map(({ name }) => name.toUpperCase().replaceAll(' ', '_'))
+    for (const labels of [full, short]) {
+      expect(areImagenet(labels)).toBe(true)
+      expect(areImagenet(labels.with(5, 'something else'))).toBe(true)
+      expect(areImagenet(labels.with(5, labels[6]!).with(6, labels[5]!))).toBe(false)
+      expect(areImagenet(labels.slice(1))).toBe(false)
+    }
+    expect(areImagenet(full.map((_, i) => `LABEL_${i}`))).toBe(false)
+  })
+})
+
+describe('preprocessor_config.json', () => {
+  const steps = (config: object) => describeSteps(nativeSteps(hubRecipe({ ...vit, ...config })))
+  const unit = 'normalize(mean 0.5 0.5 0.5, std 0.5 0.5 0.5)'
+
+  it('gives the steps that Transformers computes', () => {
+    expect(steps({ size: { height: 224, width: 224 }, resample: 2 })).toBe(
+      `resize(224, bilinear, squash) centerCrop(224) ${unit}`,
+    )
+    const clip = { image_processor_type: 'CLIPImageProcessor', crop_size: { height: 224, width: 224 } }
+    expect(steps({ ...clip, size: { shortest_edge: 248 } })).toBe(`resize(248, bicubic) centerCrop(224) ${unit}`)
+    expect(steps({ ...clip, size: 224, crop_size: 224, do_center_crop: true })).toBe(
+      `resize(224, bicubic) centerCrop(224) ${unit}`,
+    )
+    const convnext = { image_processor_type: 'ConvNextFeatureExtractor', resample: 3, crop_pct: 0.875 }
+    expect(steps({ ...convnext, size: 224 })).toBe(`resize(256, bicubic) centerCrop(224) ${unit}`)
+    expect(steps({ ...convnext, size: { shortest_edge: 384 } })).toBe(
+      `resize(384, bicubic, squash) centerCrop(384) ${unit}`,
+    )
+  })
+
+  it('turns other scales into means and deviations', () => {
+    const size = { height: 32, width: 32 }
+    const scaled = hubRecipe({ ...vit, size, rescale_factor: 1 / 127.5, rescale_offset: true, do_normalize: false })
+    expect(scaled).toMatchObject({ mean: half, std: half })
+    expect(hubRecipe({ ...vit, size, do_rescale: false, do_normalize: false }).std[0]).toBeCloseTo(1 / 255, 12)
+  })
+
+  it('is refused where it asks for something else', () => {
+    expect(() => steps({ size: { height: 224, width: 192 } })).toThrow(/known are shortest_edge, or height and width/)
+    expect(() => steps({ size: { shortest_edge: 224 } })).toThrow(/images would not be squares/)
+    expect(() => steps({ size: 224, resample: 1 })).toThrow(/resample 1; known are 2, bilinear, and 3, bicubic/)
+    expect(() => steps({ size: { shortest_edge: 200 }, crop_size: 224 })).toThrow(/a crop of 224 from 200 pixels/)
+    expect(() => steps({ size: 224, do_resize: false })).toThrow(/do_resize is false/)
+    expect(() => steps({ size: 224, image_mean: undefined })).toThrow(/do_normalize without image_mean/)
+    expect(() => steps({ size: 'large' })).toThrow(/size: /)
+  })
+})
