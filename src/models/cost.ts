@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { multiplyAdds, parameterCount } from '../graph/cost.ts'
 import { createGraph, input, weights } from '../graph/graph.ts'
 import { architecture } from './architectures.ts'
@@ -10,8 +11,20 @@ export interface ModelCost {
   multiplyAdds: number
 }
 
-/** Computed from the graph, without weights. */
-export function modelCost({ architecture: name, recipe, classes }: ModelSpec): ModelCost {
+/** Computed from the graph, without weights; guessed for a graph made elsewhere. */
+export function modelCost(spec: ModelSpec): ModelCost {
+  return spec.graph ? guessedCost(spec.weights) : countedCost(spec)
+}
+
+/** float32 weights in all of the file, or a ResNet-50's where it is not here, and 200 multiply-adds for each as there. */
+function guessedCost(weights: ModelSpec['weights']): ModelCost {
+  const [file] = weights.from === 'files' ? weights.files : []
+  const size = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })?.size
+  const parameters = size === undefined ? 25e6 : Math.ceil(size / 4)
+  return { parameters, multiplyAdds: 200 * parameters }
+}
+
+function countedCost({ architecture: name, recipe, classes }: ModelSpec): ModelCost {
   const graph = createGraph()
   const w = weights(graph)
   const image = input(graph, 'image', 'float32', ['n', 3, recipe.size, recipe.size])

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDataset } from '../../src/datasets/open.ts'
-import { evaluate } from '../../src/evaluate.ts'
+import { dryRun, evaluate } from '../../src/evaluate.ts'
 import { extractFeatures } from '../../src/inference/features.ts'
 import { freshWeights } from '../../src/models/fresh.ts'
 import { namedModel } from '../../src/models/named.ts'
@@ -66,6 +66,13 @@ describe('a graph made elsewhere', () => {
     await writeForeign(place, { external: 'head.bin' }, { output: { name: 'logits', kind: 'probabilities' } })
     await evaluate({ models: [file], datasets: [dataset()], out })
     expect(new Set((await readEntries(out)).map(({ key }) => key)).size).toBe(3)
+  })
+
+  it('has a place in a dry run', async () => {
+    const file = await writeForeign(join(folder, 'dry'))
+    const [forecast] = await dryRun({ models: [file], datasets: [dataset()] })
+    expect(forecast).toMatchObject({ model: 'dry', images: 12, download: 0 })
+    expect(forecast!.seconds).toBeGreaterThan(0)
   })
 
   it('must fit its description', async () => {
