@@ -45,12 +45,12 @@ export function standardPictures(count: number, seed: number, purpose: string): 
   })
 }
 
-/** Pale pencil drawings of the standard benchmark's forms on white paper. */
+/** Outlined drawings of the standard benchmark's forms on plain paper. */
 export function sketches(count: number, seed: number): Picture[] {
   return Array.from({ length: count }, (_, i) => {
     const draw = random(seed, `sketch ${i}`)
     const label = objectNames[i % objectNames.length]!
-    const ink = inkOf(draw, 25)
+    const ink = inkOf(draw, 8)
     const form = drawn([0.92, 0.05, 0.03], draw)
     return {
       id: `sketch-${i}`,
@@ -107,16 +107,18 @@ interface Look {
   outline?: boolean
 }
 
+const paper = 'hsl(45 18% 88%)'
+
 function scene(label: string, form: 0 | 1 | 2, { ink, light, clutter, draw, outline }: Look): string {
   const between = (low: number, high: number): number => Number((low + (high - low) * draw()).toFixed(2))
-  const wall = outline ? '#fff' : `hsl(${between(0, 360)} ${between(5, 25)}% ${Math.round(88 * light)}%)`
-  const floor = outline ? '#fff' : `hsl(${between(20, 60)} 20% ${Math.round(62 * light)}%)`
+  const wall = outline ? paper : `hsl(${between(0, 360)} ${between(5, 25)}% ${Math.round(88 * light)}%)`
+  const floor = outline ? paper : `hsl(${between(20, 60)} 20% ${Math.round(62 * light)}%)`
   const things = Array.from({ length: clutter }, () => {
     const fill = `hsl(${between(0, 360)} 30% ${Math.round(60 * light)}%)`
     return `<rect x="${between(-75, 60)}" y="${between(-75, 60)}" width="${between(6, 22)}" height="${between(6, 22)}" fill="${fill}"/>`
   })
   const place = `translate(${between(-14, 14)} ${between(-12, 12)}) rotate(${between(-14, 14)}) scale(${between(0.85, 1.25)} ${between(0.85, 1.25)})`
-  const stroke = outline ? ` stroke="#222" stroke-width="2.5"` : ''
+  const stroke = outline ? ` stroke="#222" stroke-width="2"` : ''
   const object = objects[label]![form](ink)
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-80 -80 160 160" width="${side}" height="${side}">` +

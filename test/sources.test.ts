@@ -1,0 +1,172 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { imagenetWnids } from '../src/datasets/imagenet.ts'
+import { openDataset } from '../src/datasets/open.ts'
+import { evaluate } from '../src/evaluate.ts'
+import { createPreparer } from '../src/inference/prepare.ts'
+import { loadModel } from '../src/models/load.ts'
+import { freshWeights } from '../src/models/fresh.ts'
+import { writeSafetensors } from '../src/models/safetensors.ts'
+import { resolveModel } from '../src/models/catalog.ts'
+import { readEntries, shardFiles } from '../src/predictions/store.ts'
+import { nativeSteps } from '../src/preprocessing/steps.ts'
+import { query } from '../src/sql.ts'
+import { type GoldenCase } from '../scripts/conformanceCase.ts'
+import { writeFormulaWeights } from '../scripts/formula.ts'
+import { lay, makeTar, makeZip } from './datasets/fixtures.ts'
+import { shared, sharedPath } from './shared.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-sources-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+interface Prediction {
+  id: string
+  label: string
+  top5: string
+  p: number
+  rank: number
+}
+
+async function predictions(out: string): Promise<Prediction[]> {
+  return query(
+    `SELECT id, label, array_to_string(top5, ' ') AS top5, probabilities[1] AS p, rank FROM read_parquet($1) ORDER BY label, top5, p`,
+    [(await readEntries(out)).flatMap(shardFiles)],
+  )
+}
+
+describe('the same images from a folder, a zip, a tar, WebDataset shards and Parquet', () => {
+  it('have the same predictions, row by row', async () => {
+    const names = ['tench', 'goldfish']
+    const wnids = ['n01440764', 'n01443537']
+    const images = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => {
+        const background = { r: (40 * i) % 256, g: (90 * i + 30) % 256, b: (170 * i + 60) % 256 }
+        return sharp({ create: { width: 240, height: 250, channels: 3, background } })
+          .jpeg()
+          .toBuffer()
+      }),
+    )
+    const files = Object.fromEntries(images.map((bytes, i) => [`${wnids[i % 2]!}/${i}.jpg`, bytes]))
+    const members = Object.entries(files).map(([name, content]) => ({ name, content }))
+    const shards = [0, 1].map(s => {
+      const samples = images.flatMap((bytes, i) =>
+        i % 2 === s
+          ? [
+              [`s${i}.jpg`, bytes],
+              [`s${i}.cls`, String(i % 2)],
+            ]
+          : [],
+      )
+      const files: Record<string, string | Buffer> = Object.fromEntries(samples as [string, string | Buffer][])
+      return [`test/${s}.tar`, makeTar(files)]
+    })
+    lay(join(folder, 'wds'), {
+      'classnames.txt': `${[...names, ...imagenetWnids.slice(2)].join('\n')}\n`,
+      'test/nshards.txt': '2\n',
+      ...Object.fromEntries(shards),
+    })
+    writeFileSync(join(folder, 'a.zip'), makeZip(members))
+    writeFileSync(join(folder, 'deflated.zip'), makeZip(members.map(member => ({ ...member, deflate: true }))))
+    writeFileSync(join(folder, 'a.tar'), makeTar(files))
+    const rows = images.map(
+      (bytes, i) =>
+        `({'bytes': '${[...bytes].map(b => `\\x${b.toString(16).padStart(2, '0')}`).join('')}'::BLOB, 'path': '${i}.jpg'}, ${i % 2})`,
+    )
+    await query(
+      `COPY (SELECT * FROM (VALUES ${rows.join(', ')}) t(image, label)) TO '${join(folder, 'hub.parquet')}' (FORMAT parquet)`,
+    )
+    const weights = join(folder, 'lcnet.safetensors')
+    await writeSafetensors(weights, freshWeights('lcnet_050', 1000, 5))
+    const sources = [
+      lay(join(folder, 'folder'), files),
+      ...['a.zip', 'deflated.zip', 'a.tar', 'hub.parquet'].map(name => join(folder, name)),
+    ]
+    const results: Prediction[][] = []
+    for (const [i, name] of [...sources, join(folder, 'wds')].entries()) {
+      const labelled = name.endsWith('wds') ? { name, labels: 'imagenet' } : { name }
+      const out = join(folder, `out-${i}`)
+      await evaluate({ models: ['lcnet_050'], weights, datasets: [labelled], out })
+      results.push(await predictions(out))
+    }
+    const plain = (list: Prediction[]) => list.map(({ top5, p, rank }) => ({ top5, p, rank })).sort((a, b) => a.p - b.p)
+    for (const result of results) {
+      expect(result).toHaveLength(12)
+      expect(plain(result)).toEqual(plain(results[0]!))
+    }
+  })
+})
+
+describe.skipIf(!shared)('against shared files (left out: they are not here)', () => {
+  it.each(['imagenet-r', 'imagenet-a'])('%s ranks among its 200 classes only, as computed directly', async name => {
+    const model = 'tf_efficientnet_lite0'
+    const weights = sharedPath(`weights/${model}/model.safetensors`)
+    const classes = readFileSync(new URL(`../src/datasets/labels/${name}.tsv`, import.meta.url), 'utf8').match(
+      /n\d{8}/g,
+    )!
+    const photos = (await readdir(sharedPath('data/imagenet-samples'))).filter(file =>
+      classes.includes(file.slice(0, 9)),
+    )
+    expect(photos.length).toBeGreaterThan(20)
+    const data = join(folder, `data-${name}`)
+    for (const file of photos) {
+      mkdirSync(join(data, name, file.slice(0, 9)), { recursive: true })
+      writeFileSync(join(data, name, file.slice(0, 9), file), readFileSync(sharedPath(`data/imagenet-samples/${file}`)))
+    }
+    const out = join(folder, `out-${name}`)
+    await evaluate({ models: [model], weights, datasets: [name], data, out })
+    const got = new Map((await predictions(out)).map(({ id, top5 }) => [id.slice(-40), Number(top5.split(' ')[0])]))
+    const dataset = await openDataset({ name, data })
+    const steps = nativeSteps(resolveModel(model).recipe)
+    const preparer = await createPreparer(steps)
+    const session = await loadModel({ name: model, architecture: model, classes: 1000, files: [weights] }, steps, [
+      'logits',
+    ])
+    const { Tensor } = await import('onnxruntime-node')
+    const allowed = new Set(classes.map(wnid => imagenetWnids.indexOf(wnid)))
+    expect(allowed.size).toBe(200)
+    const { crops, kept } = await preparer.finish(preparer.begin(dataset.items, 0))
+    const { logits } = await session.run({ crops: new Tensor('uint8', crops, [kept.length, 3, 224, 224]) })
+    let unmaskedDiffers = 0
+    for (const [row, at] of kept.entries()) {
+      const scores = [...(logits!.data as Float32Array).subarray(row * 1000, (row + 1) * 1000)]
+      const best = scores.reduce(
+        (top, score, c) => (allowed.has(c) && score > (top === -1 ? -Infinity : scores[top]!) ? c : top),
+        -1,
+      )
+      expect(got.get(dataset.items[at]!.id.slice(-40))).toBe(best)
+      if (scores.indexOf(Math.max(...scores)) !== best) unmaskedDiffers += 1
+    }
+    expect(unmaskedDiffers).toBeGreaterThan(0)
+    await session.release()
+  })
+
+  it('a CLIP model names the data set’s own labels, through the public API', async () => {
+    const golden = JSON.parse(readFileSync(sharedPath('golden/models/clip_RN50-quickgelu.json'), 'utf8')) as GoldenCase
+    const place = join(folder, 'clip')
+    mkdirSync(place, { recursive: true })
+    await writeFormulaWeights(join(place, 'model.safetensors'), golden.tensors)
+    writeFileSync(join(place, 'tokenizer.json'), readFileSync(sharedPath('golden/tokenizer/clip_tokenizer.json')))
+    const photos = (await readdir(sharedPath('data/imagenet-samples'))).slice(0, 6)
+    const labels = ['stove', 'street vendor', 'dish soap']
+    const rows = photos.map((file, i) => `${file},${sharedPath(`data/imagenet-samples/${file}`)},${labels[i % 3]!}`)
+    writeFileSync(join(place, 'own.csv'), `id,image,label\n${rows.join('\n')}\n`)
+    writeFileSync(join(place, 'classes.txt'), `${labels.join('\n')}\n`)
+    const out = join(folder, 'out-clip')
+    const options = { models: ['clip:RN50-quickgelu/openai'], weights: join(place, 'model.safetensors'), out }
+    const dataset = { name: join(place, 'own.csv'), classes: join(place, 'classes.txt') }
+    const run = await evaluate({ ...options, datasets: [dataset] })
+    expect(run.failures).toEqual([])
+    expect(run.accuracy()[0]).toMatchObject({ n: 6, errors: 0 })
+    const rowsKept = await predictions(out)
+    expect(rowsKept.every(({ top5 }) => [...top5.split(' ')].sort().join('') === '012')).toBe(true)
+    await evaluate({ ...options, datasets: [dataset], prompts: 'simple' })
+    expect(await readEntries(out)).toHaveLength(2)
+  })
+})
