@@ -55,7 +55,7 @@ describe('the same images from a folder, a zip, a tar, WebDataset shards and Par
     )
     const files = Object.fromEntries(images.map((bytes, i) => [`${wnids[i % 2]!}/${i}.jpg`, bytes]))
     const members = Object.entries(files).map(([name, content]) => ({ name, content }))
-    const shards = [0, 1].map(s => {
+    const shards = [0, 1].map((s): [string, Buffer] => {
       const samples = images.flatMap((bytes, i) =>
         i % 2 === s
           ? [
