@@ -45,20 +45,12 @@ export function standardPictures(count: number, seed: number, purpose: string): 
   })
 }
 
-/** Outlined drawings of the standard benchmark's forms on plain paper. */
+/** Pencil drawings: scenes as the standard benchmark has them, in gray. */
 export function sketches(count: number, seed: number): Picture[] {
-  return Array.from({ length: count }, (_, i) => {
-    const draw = random(seed, `sketch ${i}`)
-    const label = objectNames[i % objectNames.length]!
-    const ink = inkOf(draw, 8)
-    const form = drawn([0.92, 0.05, 0.03], draw)
-    return {
-      id: `sketch-${i}`,
-      label,
-      groups: {},
-      svg: scene(label, form, { ink, light: 1, clutter: 0, draw, outline: true }),
-    }
-  })
+  return standardPictures(count, seed, 'sketch').map(picture => ({
+    ...picture,
+    svg: picture.svg.replaceAll(/hsl\((\S+) \S+ /g, 'hsl($1 0% '),
+  }))
 }
 
 /** Pictures by households of all regions, with country, income and household as the households state them. */
@@ -86,14 +78,14 @@ function drawn(shares: readonly [number, number, number], draw: Random): 0 | 1 |
   return u < shares[0] ? 0 : u < shares[0] + shares[1] ? 1 : 2
 }
 
-/** Colours of a household's things; `fade` points of lightness make them pencil strokes. */
-function inkOf(draw: Random, fade = 0): Ink {
+/** Colours of a household's things. */
+function inkOf(draw: Random): Ink {
   const hue = Math.round(360 * draw())
   const other = (hue + 60 + Math.round(240 * draw())) % 360
   return {
-    main: `hsl(${hue} ${55 - fade}% ${55 + fade}%)`,
-    second: `hsl(${other} ${60 - fade}% ${45 + fade}%)`,
-    dark: `hsl(${hue} 30% ${22 + fade}%)`,
+    main: `hsl(${hue} 55% 55%)`,
+    second: `hsl(${other} 60% 45%)`,
+    dark: `hsl(${hue} 30% 22%)`,
   }
 }
 
@@ -104,25 +96,21 @@ interface Look {
   /** Other things lying about. */
   clutter: number
   draw: Random
-  outline?: boolean
 }
 
-const paper = 'hsl(45 18% 88%)'
-
-function scene(label: string, form: 0 | 1 | 2, { ink, light, clutter, draw, outline }: Look): string {
+function scene(label: string, form: 0 | 1 | 2, { ink, light, clutter, draw }: Look): string {
   const between = (low: number, high: number): number => Number((low + (high - low) * draw()).toFixed(2))
-  const wall = outline ? paper : `hsl(${between(0, 360)} ${between(5, 25)}% ${Math.round(88 * light)}%)`
-  const floor = outline ? paper : `hsl(${between(20, 60)} 20% ${Math.round(62 * light)}%)`
+  const wall = `hsl(${between(0, 360)} ${between(5, 25)}% ${Math.round(88 * light)}%)`
+  const floor = `hsl(${between(20, 60)} 20% ${Math.round(62 * light)}%)`
   const things = Array.from({ length: clutter }, () => {
     const fill = `hsl(${between(0, 360)} 30% ${Math.round(60 * light)}%)`
     return `<rect x="${between(-75, 60)}" y="${between(-75, 60)}" width="${between(6, 22)}" height="${between(6, 22)}" fill="${fill}"/>`
   })
   const place = `translate(${between(-14, 14)} ${between(-12, 12)}) rotate(${between(-14, 14)}) scale(${between(0.85, 1.25)} ${between(0.85, 1.25)})`
-  const stroke = outline ? ` stroke="#222" stroke-width="2"` : ''
   const object = objects[label]![form](ink)
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-80 -80 160 160" width="${side}" height="${side}">` +
     `<rect x="-80" y="-80" width="160" height="160" fill="${wall}"/><rect x="-80" y="${between(20, 40)}" width="160" height="80" fill="${floor}"/>` +
-    `${things.join('')}<g transform="${place}"${stroke}>${object}</g></svg>`
+    `${things.join('')}<g transform="${place}">${object}</g></svg>`
   )
 }
