@@ -2,7 +2,7 @@ import { type Command } from 'commander'
 
 export interface CommandEntry {
   name: string
-  group: 'get' | 'run' | 'look'
+  group: 'get' | 'run' | 'look' | 'decide'
   summary: string
   load: () => Promise<{ command: () => Command }>
 }
@@ -12,6 +12,7 @@ const groups: Record<CommandEntry['group'], string> = {
   get: 'Get',
   run: 'Run',
   look: 'Look',
+  decide: 'Decide',
 }
 
 /** Every command; its module is imported only when it is used. */
@@ -28,6 +29,12 @@ export const commands: readonly CommandEntry[] = [
   { name: 'evaluate', group: 'run', summary: 'evaluate models on data sets', load: () => import('./evaluate.ts') },
   { name: 'table', group: 'look', summary: 'accuracy and disparity as tables', load: () => import('./table.ts') },
   { name: 'report', group: 'look', summary: 'write a self-contained HTML report', load: () => import('./report.ts') },
+  {
+    name: 'compare',
+    group: 'decide',
+    summary: 'who gained and who lost between two models or runs',
+    load: () => import('./compare.ts'),
+  },
 ]
 
 /** The text of `geogap --help`. */

@@ -1,0 +1,50 @@
+import { Command } from 'commander'
+import { type Format } from '../report/tables.ts'
+import { format, several, wholeNumber } from './options.ts'
+
+interface Options {
+  models?: string[]
+  by?: string[]
+  format: Format
+  json?: boolean
+  minN: number
+  flips?: string
+}
+
+export function command(): Command {
+  return new Command('compare')
+    .description('Who gained and who lost between two models, or two runs of one, on the same images.')
+    .argument('<first>', 'folder of results')
+    .argument('[second]', 'folder of other results (default: the same folder, with --models first,second)')
+    .option('--models <names>', 'the two models, or one that both folders have', several)
+    .option('--by <columns>', 'default: region, country, income and label, as far as they are there', several)
+    .option('--min-n <n>', 'groups with fewer images in common are not tested', wholeNumber('--min-n'), 30)
+    .option('--flips <file>', 'write the images that one side has right and the other wrong, as CSV')
+    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .option('--json', 'everything as JSON: sentence, coverage, rows, notes')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  geogap compare results --models resnet50.a1_in1k,vit_base_patch16_224\n' +
+        '  geogap compare before after --format markdown --flips flips.csv',
+    )
+    .action(async (first: string, second: string | undefined, options: Options) => run(first, second, options))
+}
+
+async function run(first: string, second: string | undefined, options: Options): Promise<void> {
+  const { chooseSides } = await import('../decide/sides.ts')
+  const { compareSides } = await import('../decide/compareRun.ts')
+  const { comparisonSentence, comparisonsText } = await import('../decide/compareText.ts')
+  const { by, minN } = options
+  const sides = await chooseSides(first, second, options.models)
+  const comparisons = []
+  for (const side of sides) comparisons.push(await compareSides(side, { minN, ...(by ? { by } : {}) }))
+  if (options.flips !== undefined) {
+    const { writeFlips } = await import('../decide/writeFlips.ts')
+    const written = await writeFlips(options.flips, first, sides)
+    process.stderr.write(`${written} flipped images in ${options.flips}\n`)
+  }
+  const whole = comparisons.map(each => ({ sentence: comparisonSentence(each), ...each }))
+  process.stdout.write(
+    options.json ? `${JSON.stringify(whole, null, 2)}\n` : comparisonsText(comparisons, options.format),
+  )
+}

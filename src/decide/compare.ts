@@ -1,0 +1,121 @@
+/** Who gained and who lost between two evaluations of the same images. */
+import { type Interval } from '../metrics/intervals.ts'
+import { pairedInterval } from '../metrics/pairedInterval.ts'
+import { benjaminiHochberg, mcnemar, type PairCounts } from '../metrics/pairedTests.ts'
+import { type Coverage, imagesOf, type PairCell } from './pairs.ts'
+
+/** One group's accuracy on both sides; shares in 0 … 1. */
+export interface GroupChange {
+  /** `overall`, `label` (the class), or a grouping column. */
+  by: string
+  group: string
+  /** Images that both sides predicted. */
+  n: number
+  /** Images wrong on the first and right on the second side, and the reverse. */
+  gained: number
+  lost: number
+  first: number
+  second: number
+  /** Accuracy of the second minus that of the first side. */
+  change: number
+  /** 95 % interval of `change` (Tango's paired score interval), of this group alone. */
+  interval: Interval
+  /** McNemar's exact test of no change. */
+  p: number
+  /** `p` after Benjamini and Hochberg over all groups of the comparison; overall stands alone. */
+  adjusted: number
+  /** The class that makes up more than half of the net change, where one does. */
+  mostly: string | null
+}
+
+export interface Comparison {
+  dataset: string
+  preprocessing: string
+  firstModel: string
+  secondModel: string
+  coverage: Coverage
+  /** Overall first, then the columns in the order asked for, each with its largest loss first. */
+  rows: GroupChange[]
+  /** Groups that were tested, and groups with fewer than `minN` images in common, which were not. */
+  tested: number
+  leftOut: { by: string; group: string; n: number }[]
+  minN: number
+  /** What a reader has to know before trusting the numbers. */
+  notes: string[]
+}
+
+/** Groups smaller than this are listed and not tested. */
+export const comparedN = 30
+
+/** A change counts as shown when its adjusted p-value is below this. */
+export const shownP = 0.05
+
+/** The changes of every group of every column, tested together; `all` are the cells of the overall row. */
+export function groupChanges(
+  cells: ReadonlyMap<string, readonly PairCell[]>,
+  minN: number,
+  all: readonly PairCell[],
+): Pick<Comparison, 'rows' | 'tested' | 'leftOut' | 'minN'> {
+  const overall = all.length > 0 ? [changeOf('overall', 'all', all)] : []
+  const groups = [...cells].flatMap(([by, members]) => [...grouped(members)].map(([group, of]) => ({ by, group, of })))
+  const size = ({ of }: { of: readonly PairCell[] }): number => imagesOf(total(of))
+  const kept = groups.filter(each => size(each) >= Math.max(1, minN))
+  const rows = kept.map(({ by, group, of }) => changeOf(by, group, of))
+  const adjusted = benjaminiHochberg(rows.map(({ p }) => p))
+  const columns = [...cells.keys()]
+  return {
+    minN,
+    tested: rows.length,
+    leftOut: groups
+      .filter(each => !kept.includes(each))
+      .map(each => ({ by: each.by, group: each.group, n: size(each) })),
+    rows: [
+      ...overall,
+      ...rows
+        .map((row, i) => ({ ...row, adjusted: adjusted[i]! }))
+        .sort((a, b) => columns.indexOf(a.by) - columns.indexOf(b.by) || a.change - b.change),
+    ],
+  }
+}
+
+function grouped(cells: readonly PairCell[]): Map<string, PairCell[]> {
+  const groups = new Map<string, PairCell[]>()
+  for (const cell of cells) groups.set(cell.group, [...(groups.get(cell.group) ?? []), cell])
+  return groups
+}
+
+/** Paired counts added up. */
+export function total(cells: readonly PairCounts[]): PairCounts {
+  const sum = { both: 0, onlyFirst: 0, onlySecond: 0, neither: 0 }
+  for (const cell of cells) {
+    sum.both += cell.both
+    sum.onlyFirst += cell.onlyFirst
+    sum.onlySecond += cell.onlySecond
+    sum.neither += cell.neither
+  }
+  return sum
+}
+
+function changeOf(by: string, group: string, cells: readonly PairCell[]): GroupChange {
+  const counts = total(cells)
+  const n = imagesOf(counts)
+  const { onlySecond: gained, onlyFirst: lost } = counts
+  const p = mcnemar(counts).p!
+  return {
+    ...{ by, group, n, gained, lost, p, adjusted: p },
+    first: (counts.both + lost) / n,
+    second: (counts.both + gained) / n,
+    change: (gained - lost) / n,
+    interval: pairedInterval(counts)!,
+    mostly: by === 'label' ? null : mainClass(cells, gained - lost),
+  }
+}
+
+/** The class with more than half of a net change of `net` images. */
+function mainClass(cells: readonly PairCell[], net: number): string | null {
+  const byClass = new Map<string, number>()
+  for (const { label, onlyFirst, onlySecond } of cells)
+    byClass.set(label, (byClass.get(label) ?? 0) + Math.sign(net) * (onlySecond - onlyFirst))
+  const [most] = [...byClass].sort((a, b) => b[1] - a[1])
+  return net !== 0 && byClass.size > 1 && most && most[1] > Math.abs(net) / 2 ? most[0] : null
+}

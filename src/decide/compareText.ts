@@ -1,0 +1,103 @@
+/** A comparison as a stranger reads it: one sentence, a table, and what the numbers are. */
+import { type Column, type Format, formatTable } from '../report/tables.ts'
+import { percent, printable } from '../report/text.ts'
+import { type Comparison, type GroupChange, shownP } from './compare.ts'
+
+/** 0.0314 as `+3.1`. */
+export const pointsText = (share: number): string => {
+  const text = (100 * share).toFixed(1)
+  return Number(text) > 0 ? `+${text}` : text.replace(/^-0\.0$/, '0.0')
+}
+
+/** 0.00012 as `p < 0.001`. */
+export const pText = (p: number): string => (p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(p < 0.1 ? 3 : 2)}`)
+
+const sentenceGroups = 3
+
+/** `overall +0.8 points (p = 0.02); Nigeria -3.1 (p = 0.004), mostly stove` */
+export function comparisonSentence({ rows, tested }: Comparison): string {
+  const [overall] = rows.filter(({ by }) => by === 'overall')
+  if (!overall) return 'no images in common'
+  const shown = rows.filter(({ by, adjusted }) => by !== 'overall' && adjusted < shownP)
+  const [lost, gained] = [shown.filter(({ change }) => change < 0), shown.filter(({ change }) => change > 0)]
+  const start = `overall ${pointsText(overall.change)} points (${pText(overall.p)})`
+  if (shown.length === 0) return `${start}; no change beyond chance in any of ${tested} groups`
+  const surest = (list: readonly GroupChange[]) =>
+    [...list].sort((a, b) => a.adjusted - b.adjusted || a.p - b.p || Math.abs(b.change) - Math.abs(a.change))
+  const told = [
+    ...surest(lost).slice(0, sentenceGroups),
+    ...surest(gained).slice(0, lost.length > 0 ? 1 : sentenceGroups),
+  ]
+  const rest = shown.length - told.length
+  return [start, ...told.map(groupText), ...(rest > 0 ? [`${rest} more groups changed`] : [])].join('; ')
+}
+
+const groupText = ({ group, change, adjusted, mostly }: GroupChange): string =>
+  `${group} ${pointsText(change)} (${pText(adjusted)})${mostly === null ? '' : `, mostly ${mostly}`}`
+
+const columns: Column<GroupChange & { dataset: string; preprocessing: string }>[] = [
+  { name: 'dataset', heading: 'data set', value: row => row.dataset },
+  { name: 'preprocessing', heading: 'preprocessing', value: row => row.preprocessing },
+  { name: 'by', heading: 'by', value: row => (row.by === 'label' ? 'class' : row.by) },
+  { name: 'group', heading: 'group', value: row => row.group },
+  { name: 'n', heading: 'n', value: row => row.n },
+  { name: 'first', heading: 'first %', value: row => row.first, show: row => percent(row.first) },
+  { name: 'second', heading: 'second %', value: row => row.second, show: row => percent(row.second) },
+  { name: 'change', heading: 'change', value: row => row.change, show: row => pointsText(row.change) },
+  {
+    name: 'low',
+    heading: '95 % interval',
+    value: row => row.interval[0],
+    show: row => `${pointsText(row.interval[0])} to ${pointsText(row.interval[1])}`,
+  },
+  { name: 'high', heading: '', value: row => row.interval[1] },
+  { name: 'gained', heading: 'gained', value: row => row.gained },
+  { name: 'lost', heading: 'lost', value: row => row.lost },
+  { name: 'p', heading: '', value: row => row.p },
+  { name: 'adjusted', heading: 'adjusted p', value: row => row.adjusted, show: row => row.adjusted.toFixed(3) },
+  { name: 'mostly', heading: 'mostly', value: row => row.mostly },
+]
+
+const readRows = 40
+
+/** The comparisons in one of the formats; CSV, JSON and LaTeX are the table alone. */
+export function comparisonsText(comparisons: readonly Comparison[], format: Format): string {
+  if (format === 'csv' || format === 'json' || format === 'latex') {
+    const rows = comparisons.flatMap(({ dataset, preprocessing, rows }) =>
+      rows.map(row => ({ dataset, preprocessing, ...row })),
+    )
+    return formatTable(format === 'latex' ? columns.filter(({ heading }) => heading !== '') : columns, rows, format)
+  }
+  return comparisons.map(comparison => oneText(comparison, format, comparisons.length > 1)).join('\n')
+}
+
+function oneText(comparison: Comparison, format: Format, several: boolean): string {
+  const { dataset, preprocessing, firstModel, secondModel, rows, minN } = comparison
+  const sentence = comparisonSentence(comparison)
+  const strong = format === 'markdown' ? `**${sentence}**` : sentence
+  const shown = rows.length <= readRows ? rows : rows.filter(isTelling)
+  const hidden = rows.length - shown.length
+  const read = columns.filter(({ name, heading }) => heading !== '' && !['dataset', 'preprocessing'].includes(name))
+  const table = formatTable(
+    read,
+    shown.map(row => ({ dataset, preprocessing, ...row })),
+    format,
+  )
+  const notes = [
+    `${dataset} (${preprocessing} preprocessing): first = ${firstModel}, second = ${secondModel}. Change is second minus first, in percentage points of top-1 accuracy on the same images; gained and lost count the images that flipped.`,
+    `p: McNemar's exact test; adjusted by Benjamini and Hochberg over ${comparison.tested} groups${minN > 1 ? ` of at least ${minN} images` : ''} (overall stands alone). Each interval is of its group alone.`,
+    ...(hidden > 0 ? [`${hidden} groups without a change beyond chance are not shown; --format csv has all.`] : []),
+    ...(comparison.leftOut.length > 0 ? [`Too few images to test: ${leftOutText(comparison)}.`] : []),
+    ...comparison.notes,
+  ]
+  const gap = format === 'markdown' ? '\n\n' : '\n'
+  return `${several ? `${dataset}: ` : ''}${printable(strong)}\n\n${table}\n${notes.map(printable).join(gap)}\n`
+}
+
+const isTelling = ({ by, adjusted }: GroupChange): boolean =>
+  by === 'overall' || by === 'region' || by === 'income' || adjusted < shownP
+
+function leftOutText({ leftOut }: Comparison): string {
+  const names = leftOut.slice(0, 5).map(({ group, n }) => `${group} (${n})`)
+  return [...names, ...(leftOut.length > 5 ? [`${leftOut.length - 5} more`] : [])].join(', ')
+}

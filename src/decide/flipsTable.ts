@@ -1,0 +1,29 @@
+import { type DatasetNote } from '../predictions/notes.ts'
+import { type Column, formatTable, type Value } from '../report/tables.ts'
+import { type Flip } from './pairs.ts'
+
+/** The flipped images of one or several data sets as CSV; classes by name where the data set's note has them. */
+export function flipsCsv(
+  lists: readonly { dataset: string; preprocessing: string; note: DatasetNote | undefined; flips: readonly Flip[] }[],
+): string {
+  const groups = [...new Set(lists.flatMap(({ flips }) => flips.flatMap(flip => Object.keys(flip.groups))))]
+  const rows = lists.flatMap(({ dataset, preprocessing, note, flips }) =>
+    flips.map(flip => ({ dataset, preprocessing, note, ...flip })),
+  )
+  type Row = (typeof rows)[number]
+  const named = ({ note }: Row, index: number | null): Value =>
+    index === null ? null : (note?.classes[index] ?? index)
+  const columns: Column<Row>[] = [
+    { name: 'dataset', heading: '', value: row => row.dataset },
+    { name: 'preprocessing', heading: '', value: row => row.preprocessing },
+    { name: 'id', heading: '', value: row => row.id },
+    { name: 'label', heading: '', value: row => row.label },
+    { name: 'change', heading: '', value: row => row.change },
+    { name: 'first', heading: '', value: row => named(row, row.first) },
+    { name: 'first_probability', heading: '', value: row => row.firstProbability },
+    { name: 'second', heading: '', value: row => named(row, row.second) },
+    { name: 'second_probability', heading: '', value: row => row.secondProbability },
+    ...groups.map((name): Column<Row> => ({ name, heading: '', value: row => row.groups[name] ?? null })),
+  ]
+  return formatTable(columns, rows, 'csv')
+}

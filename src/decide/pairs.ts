@@ -1,0 +1,117 @@
+/** Two evaluations of the same images, brought together image by image. */
+import { type GroupValue } from '../datasets/dataset.ts'
+import { incomeQuartiles } from '../metrics/incomeControlled.ts'
+import { type PairCounts } from '../metrics/pairedTests.ts'
+import { type Entry, shardFiles } from '../predictions/store.ts'
+import { identifier, query } from '../sql.ts'
+
+/** Outcomes of the images of one group and class that both sides predicted. */
+export interface PairCell extends PairCounts {
+  group: string
+  label: string
+}
+
+export interface Coverage {
+  /** Images that both sides have. */
+  common: number
+  onlyFirst: number
+  onlySecond: number
+  /** Of the common ones, images with an outcome on one side alone (the other could not read or could not score them). */
+  unscoredFirst: number
+  unscoredSecond: number
+}
+
+const joined = 'read_parquet($1) a JOIN read_parquet($2) b USING (id)'
+const sides = (first: Entry, second: Entry) => [shardFiles(first), shardFiles(second)]
+
+/** How far the two sides speak of the same images. */
+export async function coverage(first: Entry, second: Entry): Promise<Coverage> {
+  const [row] = await query<Coverage>(
+    `SELECT count_if(a.id IS NOT NULL AND b.id IS NOT NULL)::DOUBLE AS common,
+       count_if(b.id IS NULL)::DOUBLE AS "onlyFirst", count_if(a.id IS NULL)::DOUBLE AS "onlySecond",
+       count_if(a.id IS NOT NULL AND a.correct1 IS NULL AND b.correct1 IS NOT NULL)::DOUBLE AS "unscoredFirst",
+       count_if(b.id IS NOT NULL AND b.correct1 IS NULL AND a.correct1 IS NOT NULL)::DOUBLE AS "unscoredSecond"
+     FROM read_parquet($1) a FULL JOIN read_parquet($2) b ON a.id = b.id`,
+    sides(first, second),
+  )
+  return row!
+}
+
+/** Grouping columns that both sides have. */
+export const sharedColumns = (first: Entry, second: Entry): string[] =>
+  first.shards[0]!.columns.filter(column => second.shards[0]!.columns.includes(column))
+
+/**
+ * Paired counts by a grouping column of the first side and class; by class alone for `label`. A column of numbers with
+ * more than twelve values is cut into quarters of the images.
+ */
+export async function pairCells(first: Entry, second: Entry, column: string): Promise<PairCell[]> {
+  const rows = await query<PairCounts & { value: GroupValue; label: string }>(
+    `SELECT a.${identifier(column)} AS value, a.label AS label, ${outcomes}
+     FROM ${joined} WHERE a.correct1 IS NOT NULL AND b.correct1 IS NOT NULL AND a.${identifier(column)} IS NOT NULL
+     GROUP BY ALL ORDER BY ALL`,
+    sides(first, second),
+  )
+  const name = valueNames(rows)
+  return rows.map(({ value, ...cell }) => ({ ...cell, group: name(value) }))
+}
+
+const outcomes = [
+  ['both', 'a.correct1 AND b.correct1'],
+  ['onlyFirst', 'a.correct1 AND NOT b.correct1'],
+  ['onlySecond', 'b.correct1 AND NOT a.correct1'],
+  ['neither', 'NOT a.correct1 AND NOT b.correct1'],
+]
+  .map(([name, condition]) => `count_if(${condition})::DOUBLE AS "${name}"`)
+  .join(', ')
+
+const manyNumbers = 12
+
+function valueNames(rows: readonly (PairCounts & { value: GroupValue })[]): (value: GroupValue) => string {
+  const numbers = new Set(rows.map(({ value }) => value).filter(value => typeof value === 'number'))
+  if (numbers.size <= manyNumbers) return String
+  const each = rows.flatMap(row => new Array<number>(imagesOf(row)).fill(Number(row.value)))
+  const [low, middle, high] = incomeQuartiles(each)!.bounds
+  const text = (value: number): string => (Number.isInteger(value) ? String(value) : value.toFixed(1))
+  return value => {
+    const at = Number(value)
+    if (at <= low) return `Q1 (to ${text(low)})`
+    if (at <= middle) return `Q2 (to ${text(middle)})`
+    return at <= high ? `Q3 (to ${text(high)})` : `Q4 (above ${text(high)})`
+  }
+}
+
+/** Images of a pair of outcomes. */
+export const imagesOf = ({ both, onlyFirst, onlySecond, neither }: PairCounts): number =>
+  both + onlyFirst + onlySecond + neither
+
+export interface Flip {
+  id: string
+  label: string
+  change: 'gained' | 'lost'
+  /** Class index that each side gave first, and its probability. */
+  first: number | null
+  second: number | null
+  firstProbability: number | null
+  secondProbability: number | null
+  groups: Record<string, GroupValue>
+}
+
+/** The images that one side had right and the other wrong, in the order of their ids. */
+export async function flips(first: Entry, second: Entry): Promise<Flip[]> {
+  const columns = sharedColumns(first, second)
+  const groups = columns.map((column, i) => `a.${identifier(column)} AS g${i}`)
+  const rows = await query<Omit<Flip, 'groups' | 'change'> & { gained: boolean } & Record<string, unknown>>(
+    `SELECT ${[
+      'id, a.label AS label, b.correct1 AS gained',
+      'a.top5[1] AS first, b.top5[1] AS second',
+      'a.probabilities[1]::DOUBLE AS "firstProbability", b.probabilities[1]::DOUBLE AS "secondProbability"',
+      ...groups,
+    ].join(', ')} FROM ${joined} WHERE a.correct1 <> b.correct1 ORDER BY id`,
+    sides(first, second),
+  )
+  return rows.map(({ id, label, gained, first, second, firstProbability, secondProbability, ...rest }) => ({
+    ...{ id, label, change: gained ? 'gained' : 'lost', first, second, firstProbability, secondProbability },
+    groups: Object.fromEntries(columns.map((column, i) => [column, rest[`g${i}`] as GroupValue])),
+  }))
+}

@@ -1,0 +1,78 @@
+/** Which evaluations a question about two sides is about. */
+import { inputError, unknownName } from '../errors.ts'
+import { currentEntries, type Entry, readEntries } from '../predictions/store.ts'
+
+/** The same data set and preprocessing on both sides. */
+export interface Sides {
+  dataset: string
+  preprocessing: string
+  first: Entry
+  second: Entry
+}
+
+/** Newest evaluations below a folder. Errors: no-results. */
+export async function storedEntries(dir: string): Promise<Entry[]> {
+  const entries = currentEntries(await readEntries(dir))
+  if (entries.length === 0) throw inputError('no-results', `no results in ${dir}`)
+  return entries
+}
+
+/**
+ * Two models of one folder, or one model (or two) of two folders: `models` names the first and the second, or one for both.
+ * Without it there must be no choice. Errors: unknown-model, choose-models, nothing-in-common.
+ */
+export async function chooseSides(
+  firstDir: string,
+  secondDir = firstDir,
+  models: readonly string[] = [],
+): Promise<Sides[]> {
+  const first = await storedEntries(firstDir)
+  const second = secondDir === firstDir ? first : await storedEntries(secondDir)
+  const [a, b] = chosen(modelsOf(first), modelsOf(second), models, secondDir === firstDir)
+  return matched(
+    first.filter(({ identity }) => identity.model === a),
+    second.filter(({ identity }) => identity.model === b),
+    `${a} and ${b}`,
+  )
+}
+
+export const modelsOf = (entries: readonly Entry[]): string[] => [
+  ...new Set(entries.map(({ identity }) => identity.model)),
+]
+
+function chosen(
+  first: readonly string[],
+  second: readonly string[],
+  models: readonly string[],
+  oneFolder: boolean,
+): [string, string] {
+  if (models.length > 2)
+    throw inputError('choose-models', `two models can be compared, not ${models.length}: ${models.join(', ')}`)
+  const [a, b = a] = models
+  if (a !== undefined && b !== undefined) {
+    if (!first.includes(a)) throw unknownName('model', a, first)
+    if (!second.includes(b)) throw unknownName('model', b, second)
+    if (!(oneFolder && a === b)) return [a, b]
+  } else if (oneFolder) {
+    if (first.length === 2) return [first[0]!, first[1]!]
+  } else {
+    const common = first.filter(name => second.includes(name))
+    if (common.length === 1) return [common[0]!, common[0]!]
+    if (first.length === 1 && second.length === 1) return [first[0]!, second[0]!]
+  }
+  const known = [...new Set([...first, ...second])].join(', ')
+  throw inputError('choose-models', `choose with --models FIRST,SECOND; there are ${known}`)
+}
+
+/** Evaluations on the same data set with the same preprocessing mode. Errors: nothing-in-common. */
+export function matched(first: readonly Entry[], second: readonly Entry[], what: string): Sides[] {
+  const pairs = first.flatMap(one => {
+    const { dataset, preprocessing } = one.identity
+    const other = second.find(
+      ({ identity }) => identity.dataset === dataset && identity.preprocessing === preprocessing,
+    )
+    return other ? [{ dataset, preprocessing, first: one, second: other }] : []
+  })
+  if (pairs.length === 0) throw inputError('nothing-in-common', `no data set in common: ${what}`)
+  return pairs
+}

@@ -1,0 +1,136 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { groupChanges } from '../../src/decide/compare.ts'
+import { compareSides } from '../../src/decide/compareRun.ts'
+import { comparisonSentence, comparisonsText } from '../../src/decide/compareText.ts'
+import { chooseSides } from '../../src/decide/sides.ts'
+import { benjaminiHochberg, mcnemar } from '../../src/metrics/pairedTests.ts'
+import { geogap } from '../cli.ts'
+import { type Outcome, store } from './stored.ts'
+
+let folder: string
+
+/** 400 images of four countries and two classes; the first side has 3 of 4 right. */
+const outcomes = (change: (i: number, country: string, label: string) => boolean | null | undefined): Outcome[] =>
+  Array.from({ length: 400 }, (_, i) => {
+    const country = ['Kenya', 'Ghana', 'Spain', 'Norway'][i % 4]!
+    const label = i % 3 === 0 ? 'stove' : 'chair'
+    const flipped = change(i, country, label)
+    return {
+      ...{ id: `image-${i}`, label, correct: flipped === undefined ? i % 16 < 12 : flipped },
+      groups: { region: i % 4 < 2 ? 'Africa' : 'Europe', country, income: 10 + (i % 50) },
+    }
+  })
+
+const before = outcomes(() => undefined)
+/** Ghana loses half its stoves that were right; two of Norway's are won; one image fails. */
+const after = outcomes((i, country, label) => {
+  if (i === 7) return null
+  if (country === 'Ghana' && label === 'stove' && i % 2 === 1) return i % 8 === 1 ? undefined : false
+  return country === 'Norway' && i < 32 ? true : undefined
+})
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-compare-'))
+  await store(join(folder, 'a'), before)
+  await store(join(folder, 'b'), after)
+  await store(join(folder, 'both'), before)
+  await store(join(folder, 'both'), after.slice(0, 360), { model: 'second', content: 'dd'.repeat(32) })
+})
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+/** What the outcomes say, counted without SQL. */
+function counted(of: (outcome: Outcome) => boolean): { gained: number; lost: number; n: number } {
+  let [gained, lost, n] = [0, 0, 0]
+  for (const [i, one] of before.entries()) {
+    const other = after[i]!.correct
+    if (one.correct === null || other === null || !of(one)) continue
+    n++
+    if (other && !one.correct) gained++
+    if (!other && one.correct) lost++
+  }
+  return { gained, lost, n }
+}
+
+describe('compare', () => {
+  it('counts flips per group as a plain loop over the images does, and tests them together', async () => {
+    const [sides] = await chooseSides(join(folder, 'a'), join(folder, 'b'))
+    const comparison = await compareSides(sides!, { minN: 1 })
+    const of = (by: string, group: string) => comparison.rows.find(row => row.by === by && row.group === group)!
+    expect(of('overall', 'all')).toMatchObject(counted(() => true))
+    expect(of('country', 'Ghana')).toMatchObject(counted(({ groups }) => groups.country === 'Ghana'))
+    expect(of('region', 'Europe')).toMatchObject(counted(({ groups }) => groups.region === 'Europe'))
+    expect(of('label', 'stove')).toMatchObject(counted(({ label }) => label === 'stove'))
+    expect(of('country', 'Ghana').mostly).toBe('stove')
+    const groups = comparison.rows.filter(({ by }) => by !== 'overall')
+    expect(comparison.tested).toBe(2 + 4 + 4 + 2)
+    expect(groups.map(({ adjusted }) => adjusted)).toEqual(benjaminiHochberg(groups.map(({ p }) => p)))
+    const { gained, lost, n } = of('country', 'Ghana')
+    expect(of('country', 'Ghana').p).toBe(
+      mcnemar({ both: n - gained - lost, neither: 0, onlyFirst: lost, onlySecond: gained }).p,
+    )
+    expect(groups.filter(({ by }) => by === 'income').map(({ group }) => group.slice(0, 2))).toEqual(
+      expect.arrayContaining(['Q1', 'Q2', 'Q3', 'Q4']),
+    )
+    expect(comparison.coverage).toMatchObject({ common: 400, onlyFirst: 0, unscoredSecond: 1 })
+  })
+
+  it('says what changed in one sentence, and that nothing did', async () => {
+    const [sides] = await chooseSides(join(folder, 'a'), join(folder, 'b'))
+    const sentence = comparisonSentence(await compareSides(sides!))
+    expect(sentence).toMatch(
+      /^overall -\d\.\d points \(p [=<] 0\.\d+\); Ghana -8\.0 \(p [=<] 0\.0\d+\), mostly stove; Africa/,
+    )
+    const [same] = await chooseSides(join(folder, 'a'), join(folder, 'a'), ['first']).catch(() => [undefined])
+    expect(same).toBeUndefined()
+    const quiet = groupChanges(new Map([['label', quietCells]]), 30, quietCells)
+    expect(comparisonSentence({ ...(await compareSides(sides!)), ...quiet })).toBe(
+      'overall 0.0 points (p = 1.00); no change beyond chance in any of 1 groups',
+    )
+    expect(quiet.leftOut).toEqual([{ by: 'label', group: 'chair', n: 12 }])
+  })
+
+  it('compares two models on the images that both have, and says which those are', async () => {
+    const [sides] = await chooseSides(join(folder, 'both'))
+    const text = comparisonsText([await compareSides(sides!, { by: ['region'] })], 'markdown')
+    expect(text).toMatch(/^\*\*overall -/)
+    expect(text).toContain('360 images in common; 40 images only on the first and 0 images only on the second side')
+    expect(text).toContain('first = first, second = second')
+    await expect(compareSides(sides!, { by: ['planet'] })).rejects.toThrow(/unknown column: planet; nearest: /)
+  })
+
+  it('refuses a choice that it would have to guess', async () => {
+    await expect(chooseSides(join(folder, 'a'))).rejects.toThrow('choose with --models FIRST,SECOND; there are first')
+    await expect(chooseSides(join(folder, 'both'), undefined, ['first', 'third'])).rejects.toThrow(
+      'unknown model: third; nearest: ',
+    )
+  })
+})
+
+const quietCells = [
+  { group: 'stove', label: 'stove', both: 30, onlyFirst: 2, onlySecond: 2, neither: 10 },
+  { group: 'chair', label: 'chair', both: 12, onlyFirst: 0, onlySecond: 0, neither: 0 },
+]
+
+it('geogap compare writes the sentence, the table and the flipped images', async () => {
+  const file = join(folder, 'flips.csv')
+  const { code, stdout, stderr } = await geogap([
+    ...['compare', join(folder, 'a'), join(folder, 'b')],
+    ...['--format', 'markdown', '--flips', file],
+  ])
+  expect({ code, stderr }).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/^\d+ flipped images in /) as string,
+  })
+  expect(stdout).toMatch(/^\*\*overall -[\s\S]+\| country +\| Ghana/)
+  const lines = (await readFile(file, 'utf8')).trimEnd().split('\n')
+  const { gained, lost } = counted(() => true)
+  expect(lines).toHaveLength(1 + gained + lost)
+  expect(lines[0]).toBe(
+    'dataset,preprocessing,id,label,change,first,first_probability,second,second_probability,region,country,income',
+  )
+  expect(lines.filter(line => line.includes(',lost,'))).toHaveLength(lost)
+}, 60_000)

@@ -1,0 +1,56 @@
+import { join } from 'node:path'
+import { type Item } from '../../src/datasets/dataset.ts'
+import { type Identity, schemaVersion } from '../../src/predictions/schema.ts'
+import { entryFolder, keyOf } from '../../src/predictions/store.ts'
+import { commitShard } from '../../src/predictions/write.ts'
+
+/** One image's outcome: right, wrong, or null where it could not be read. */
+export interface Outcome {
+  id: string
+  label: string
+  correct: boolean | null
+  groups: Record<string, string | number | null>
+}
+
+export const identityOf = (more: Partial<Identity> = {}): Identity => ({
+  schema: schemaVersion,
+  version: '0.1.0',
+  runtime: 'onnxruntime-node 1.30.0',
+  model: 'first',
+  weights: ['aa'.repeat(32)],
+  preprocessing: 'native',
+  steps: 'resize(256) crop(224)',
+  dataset: 'world',
+  content: 'cc'.repeat(32),
+  images: 0,
+  labelMap: 'own 1',
+  choices: 'all',
+  prompts: '',
+  ...more,
+})
+
+/** Stores outcomes as an evaluation would have; class 0 is right for every image, class 1 wrong. */
+export async function store(dir: string, outcomes: readonly Outcome[], more: Partial<Identity> = {}): Promise<void> {
+  const identity = identityOf({ images: outcomes.length, ...more })
+  const items = outcomes.map(({ id, label, groups }): Item => ({
+    id,
+    label,
+    groups,
+    labels: [0],
+    image: { kind: 'file', file: join(dir, id) },
+  }))
+  const first = (flag: boolean | null): number => (flag === null ? -1 : flag ? 0 : 1)
+  await commitShard(
+    { identity, key: keyOf(identity), folder: entryFolder(dir, identity), start: 0, end: items.length },
+    items,
+    Object.keys(outcomes[0]!.groups),
+    {
+      model: identity.model,
+      status: outcomes.map(({ correct }) => (correct === null ? 'corrupt' : 'ok')),
+      top5: Int32Array.from(outcomes.flatMap(({ correct }) => [first(correct), -1, -1, -1, -1])),
+      probabilities: Float32Array.from(outcomes.flatMap(() => [0.5, 0, 0, 0, 0])),
+      rank: Int32Array.from(outcomes.map(({ correct }) => (correct === null ? 0 : correct ? 1 : 2))),
+    },
+    0.5,
+  )
+}

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import { familywise } from '../../src/metrics/familywise.ts'
+import { pairedInterval } from '../../src/metrics/pairedInterval.ts'
+
+const pairs = (both: number, onlyFirst: number, onlySecond: number, neither: number) => ({
+  both,
+  onlyFirst,
+  onlySecond,
+  neither,
+})
+
+/** Tango's statistic with the nuisance share found by searching the likelihood, not by the closed form. */
+function searched(gained: number, lost: number, n: number, at: number): number {
+  const term = (count: number, share: number): number => (count === 0 ? 0 : count * Math.log(share))
+  const likelihood = (q: number): number =>
+    term(gained, q + at) + term(lost, q) + term(n - gained - lost, 1 - 2 * q - at)
+  let [low, high] = [Math.max(0, -at), (1 - at) / 2]
+  for (let i = 0; i < 200; i++) {
+    const [a, b] = [low + (high - low) * 0.382, low + (high - low) * 0.618]
+    if (likelihood(a) > likelihood(b)) high = b
+    else low = a
+  }
+  const q = (low + high) / 2
+  return (gained - lost - n * at) / Math.sqrt(n * (2 * q + at * (1 - at)))
+}
+
+describe('pairedInterval', () => {
+  it.each([
+    [20, 40, 160],
+    [1, 12, 400],
+    [7, 3, 30],
+  ])('has its ends where the score statistic is ±1.96 (lost %i, gained %i of %i)', (lost, gained, n) => {
+    const [low, high] = pairedInterval(pairs(n - lost - gained, lost, gained, 0))!
+    expect(searched(gained, lost, n, low)).toBeCloseTo(1.959964, 4)
+    expect(searched(gained, lost, n, high)).toBeCloseTo(-1.959964, 4)
+    expect(low).toBeLessThan((gained - lost) / n)
+    expect(high).toBeGreaterThan((gained - lost) / n)
+  })
+
+  it('leaves out 0 exactly when McNemar without correction does', () => {
+    expect(pairedInterval(pairs(100, 10, 21, 50))![0]).toBeGreaterThan(0)
+    expect(pairedInterval(pairs(100, 10, 20, 50))![0]).toBeLessThan(0)
+  })
+
+  it('is wide, not empty, where nothing flipped, and mirrors with the sides', () => {
+    const [low, high] = pairedInterval(pairs(40, 0, 0, 10))!
+    expect(low).toBeLessThan(-0.03)
+    expect(high).toBeGreaterThan(0.03)
+    const there = pairedInterval(pairs(40, 3, 9, 10))!
+    const back = pairedInterval(pairs(40, 9, 3, 10))!
+    expect(back[0]).toBeCloseTo(-there[1], 9)
+    expect(back[1]).toBeCloseTo(-there[0], 9)
+    expect(pairedInterval(pairs(0, 0, 12, 0))![1]).toBe(1)
+    expect(pairedInterval(pairs(0, 0, 0, 0))).toBeNull()
+  })
+})
+
+describe('familywise', () => {
+  const sure = (p: number) => ({ p, least: 0 })
+
+  it("takes Holm's steps where every test could reject", () => {
+    const p = [0.01, 0.04, 0.03, 0.005]
+    expect(familywise(p.map(sure)).rejected).toEqual([true, false, false, true])
+    expect(familywise(p.map(sure)).tests).toBe(4)
+  })
+
+  it('does not count tests that could not reject', () => {
+    const family = [{ p: 0.03, least: 0.001 }, ...Array.from({ length: 9 }, () => ({ p: 1, least: 0.25 }))]
+    expect(familywise(family)).toEqual({ rejected: [true, ...Array.from({ length: 9 }, () => false)], tests: 1 })
+    expect(familywise(family.map(({ p }) => sure(p))).rejected[0]).toBe(false)
+  })
+
+  it('takes an empty family', () => {
+    expect(familywise([])).toEqual({ rejected: [], tests: 1 })
+  })
+})
