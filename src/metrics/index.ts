@@ -1,0 +1,37 @@
+/** The metrics as pure functions on counts and accuracies; docs/metrics.md has the formulas. */
+export {
+  accuracy,
+  accuracyByGroup,
+  groupBy,
+  macroAccuracy,
+  sumCounts,
+  type Accuracy,
+  type Counts,
+  type CubeCell,
+} from './accuracy.ts'
+export {
+  bootstrapAccuracies,
+  bootstrapInterval,
+  cellTable,
+  differenceOf,
+  drawsOf,
+  type BootstrapOptions,
+} from './bootstrap.ts'
+export { bootstrapGap, bootstrapRate, type ModelBootstrapOptions } from './bootstrapModels.ts'
+export { calibration, type Calibration } from './calibration.ts'
+export { decomposeGap, type GapDecomposition } from './decomposition.ts'
+export { disparity, pairDifference, type Disparity } from './disparity.ts'
+export { inferDisparity, type InferenceOptions, type InferredDisparity } from './disparityInference.ts'
+export { disparityTrend, type DisparityTrend } from './disparityTrend.ts'
+export { failureBias, type FailureBias } from './errorsBias.ts'
+export { incomeControlled, incomeQuartiles, type IncomeControlled } from './incomeControlled.ts'
+export { newcombe, wilson, type Estimate, type Interval } from './intervals.ts'
+export { benjaminiHochberg, mcnemar, pairCounts, pairedBootstrap, type McNemar } from './pairedTests.ts'
+export { equalityNull, type EqualityNull } from './permutation.ts'
+export { imagesNeeded, minimumDetectableDifference } from './power.ts'
+export { accuracyTable, netImprovement, oodBenchmarks, progressGap, progressRate, progressRates } from './progress.ts'
+export { type Axis, type ProgressGap, type ProgressRate, type RateOptions } from './progress.ts'
+export { classCounts, classScores, macroScores } from './recall.ts'
+export { fitLine, type Line } from './regression.ts'
+export { scalingTrend, sizeGroups } from './scaling.ts'
+export { weightedAccuracy } from './weights.ts'
