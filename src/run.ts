@@ -3,6 +3,7 @@ import { type Accuracy, accuracy, groupBy, sumCounts } from './metrics/accuracy.
 import { disparity, type Disparity, pairDifference } from './metrics/disparity.ts'
 import { type Interval } from './metrics/intervals.ts'
 import { type DatasetNote, type Failure, readDatasets, readFailures } from './predictions/notes.ts'
+import { type InferenceOptions, type InferenceRow } from './runInference.ts'
 import { type Cell, countCells, cubeColumns, currentEntries, type Entry, readEntries } from './predictions/store.ts'
 
 export interface AccuracyRow {
@@ -46,6 +47,8 @@ export interface Run {
   accuracy(options?: { by?: string | readonly string[]; model?: string; dataset?: string }): AccuracyRow[]
   /** One row per model and data set: the largest difference between groups of at least `minN` images. */
   disparity(options?: { by?: string; minN?: number }): DisparityRow[]
+  /** `disparity` with permutation null, bias-corrected value, 95 % interval (by household where there are some) and failures. */
+  inference(options?: InferenceOptions): Promise<InferenceRow[]>
   /** Writes a self-contained HTML report. */
   report(file: string): Promise<void>
 }
@@ -66,6 +69,7 @@ export function runOf(stored: Pick<Run, 'dir' | 'entries' | 'datasets' | 'failur
     columns,
     accuracy: ({ by = [], ...only } = {}) => accuracyRows(run, typeof by === 'string' ? [by] : by, only),
     disparity: ({ by = 'region', minN = 30 } = {}) => disparityRows(run, by, minN),
+    inference: async options => (await import('./runInference.ts')).inferenceRows(run, options),
     report: async file => {
       const { writeReport } = await import('./report/html.ts')
       await writeReport(run, file)
@@ -74,7 +78,8 @@ export function runOf(stored: Pick<Run, 'dir' | 'entries' | 'datasets' | 'failur
   return run
 }
 
-interface Series {
+/** Everything that one model's results on a data set hold. */
+export interface Series {
   model: string
   dataset: string
   preprocessing: string

@@ -8,6 +8,7 @@ import { openDataset } from '../src/datasets/open.ts'
 import { evaluate } from '../src/evaluate.ts'
 import { readEntries, shardFiles } from '../src/predictions/store.ts'
 import { query } from '../src/sql.ts'
+import { type ExportedJson } from '../src/report/output.ts'
 import { geogap, start } from './cli.ts'
 import { shared, sharedPath } from './shared.ts'
 
@@ -92,11 +93,14 @@ describe.skipIf(!shared)('a real model on real photographs (left out: the shared
     )
     expect(counts).toEqual({ rows: 10_333, ids: 10_333, ok: 10_333 })
     const table = await geogap(['table', out, '--by', 'region,country', '--format', 'json'])
-    const groups = JSON.parse(table.stdout) as { group: string; n: number }[]
+    const [accuracy] = (JSON.parse(table.stdout) as ExportedJson).tables
+    const groups = accuracy!.rows as { group: string; n: number }[]
     expect(groups.reduce((sum, { n }) => sum + n, 0)).toBe(10_333)
     expect(groups.length).toBeGreaterThanOrEqual(37)
-    const regions = JSON.parse((await geogap(['table', out, '--by', 'region', '--format', 'json'])).stdout) as unknown[]
-    expect(regions).toHaveLength(6)
+    const byRegion = await geogap(['table', out, '--by', 'region', '--format', 'json'])
+    const [regions, disparity] = (JSON.parse(byRegion.stdout) as ExportedJson).tables
+    expect(regions!.rows).toHaveLength(6)
+    expect(disparity!.rows).toHaveLength(1)
   }, 1_500_000)
 
   /** Links every image of the metadata to a photograph of an accepted class, else to any. */

@@ -22,5 +22,8 @@ async function run(out: string): Promise<void> {
   await result.report(report)
   process.stdout.write('\nA made-up world: nothing below measures a real model or a real place.\n\n')
   process.stdout.write(`${accuracyTable(result, [], 'text')}\n${disparityTable(result, 'region', 30, 'text')}\n`)
+  const { publishedSummary } = await import('../report/publishedTable.ts')
+  process.stdout.write(`The real world, by accuracies that others published (geogap table published): progress rates\n`)
+  process.stdout.write(`${publishedSummary({ seed: 1 })}\n`)
   process.stdout.write(`report: ${pathToFileURL(resolve(report)).href}\n`)
 }

@@ -1,4 +1,5 @@
 import { inputError } from '../errors.ts'
+import { type OutputFormat } from '../report/output.ts'
 import { type Format, formats } from '../report/tables.ts'
 
 /** A whole number of at least `least`, from an option's text. */
@@ -37,3 +38,5 @@ export const several = (text: string, before: readonly string[] = []): string[] 
   ...before,
   ...text.split(',').filter(part => part !== ''),
 ]
+
+export const outputFormat = oneOf<OutputFormat>('--format', [...formats, 'parquet'])

@@ -1,36 +1,83 @@
 import { Command } from 'commander'
-import { type Format } from '../report/tables.ts'
-import { format, several, wholeNumber } from './options.ts'
+import { inputError } from '../errors.ts'
+import { type Exported } from '../report/exported.ts'
+import { type OutputFormat } from '../report/output.ts'
+import { type Mode } from '../preprocessing/steps.ts'
+import { oneOf, outputFormat, several, wholeNumber } from './options.ts'
 
 interface Options {
   by?: string[]
-  format: Format
+  disparity: boolean
+  paper?: string
+  plugin?: string
+  preprocessing?: Mode
+  format?: OutputFormat
+  output?: string
   minN: number
+  seed: number
+  draws: number
 }
 
 export function command(): Command {
   return new Command('table')
     .description(
-      'Accuracy by any column or pair of columns with 95 % Wilson intervals, and the disparity between groups.',
+      'Accuracy by any column or pair of columns with 95 % intervals and the disparity between groups, ' +
+        "or one of the paper's tables beside the paper's numbers, or an own metric.",
     )
-    .argument('<dir>', 'folder of results')
+    .argument('<dir>', 'folder of results, or the word published for accuracies that others published')
     .option('--by <columns...>', 'region, country, income, label or any column of the data set', several)
-    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .option('--disparity', 'the disparity between groups alone (CSV, LaTeX and Parquet hold one table)', false)
+    .option('--paper <table>', "a table of the paper's: 1, 2, 3, 4, 8, 9, testbed, classmaps or claims")
+    .option('--plugin <file>', 'a module whose default export is {name, columns, rows(run)}')
+    .option(
+      '--preprocessing <mode>',
+      'native or paper, for --paper',
+      oneOf<Mode>('--preprocessing', ['native', 'paper']),
+    )
+    .option('--format <format>', 'text, markdown, csv, json, latex or parquet (default: as -o ends)', outputFormat)
+    .option('-o, --output <file>', 'write to a file')
     .option(
       '--min-n <n>',
       'groups with fewer images are left out of the disparity and listed',
       wholeNumber('--min-n'),
       30,
     )
+    .option('--seed <n>', 'of everything random', wholeNumber('--seed', 0), 1)
+    .option('--draws <n>', 'draws of permutations and bootstraps', wholeNumber('--draws'), 1000)
     .addHelpText('after', '\nExample:\n  geogap table results --by region --format markdown')
     .action(async (dir: string, options: Options) => run(dir, options))
 }
 
-async function run(dir: string, { by = [], format, minN }: Options): Promise<void> {
+async function run(dir: string, options: Options): Promise<void> {
+  const { chosenFormat, single, writeTables } = await import('../report/output.ts')
+  const format = chosenFormat(options.format, options.output)
+  await writeTables(await tablesOf(dir, options, single(format)), format, options.output)
+}
+
+async function tablesOf(dir: string, options: Options, one: boolean): Promise<Exported[]> {
+  const { by = [], disparity, paper, plugin, minN, seed, draws, preprocessing } = options
+  if (dir === 'published') {
+    const { publishedTable } = await import('../report/publishedTable.ts')
+    return [publishedTable({ seed, draws })]
+  }
   const { openRun } = await import('../run.ts')
-  const { accuracyTable, disparityTable } = await import('../report/resultTables.ts')
+  const { accuracyExport, inferenceTable } = await import('../report/resultTables.ts')
+  if (paper !== undefined) {
+    const { paperComparison, paperTables } = await import('../report/paper/index.ts')
+    const which = oneOf('--paper', paperTables)(paper)
+    const chosen = preprocessing === undefined ? {} : { preprocessing }
+    return [await paperComparison(await openRun(dir), which, { minN, seed, draws, ...chosen })]
+  }
   const stored = await openRun(dir)
-  process.stdout.write(accuracyTable(stored, by, format))
-  if (by.length === 1 && (format === 'text' || format === 'markdown'))
-    process.stdout.write(`\n${disparityTable(stored, by[0]!, minN, format)}`)
+  if (plugin !== undefined) {
+    const { pluginTable } = await import('../plugin.ts')
+    return [await pluginTable(plugin, stored)]
+  }
+  if (disparity && by.length !== 1)
+    throw inputError('bad-option', `--disparity takes one column after --by, not ${by.length}`)
+  const wanted = by.length === 1 && (disparity || !one)
+  const tables = disparity ? [] : [accuracyExport(stored, by)]
+  return wanted
+    ? [...tables, inferenceTable(await stored.inference({ by: by[0]!, minN, seed, draws }), by[0]!)]
+    : tables
 }

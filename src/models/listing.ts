@@ -61,7 +61,7 @@ export function oneRow(name: string): ModelRow | undefined {
   )
 }
 
-function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow {
+export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow {
   return {
     model: spec.name,
     alias: row?.name ?? '',

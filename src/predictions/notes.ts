@@ -32,7 +32,7 @@ export type DatasetNote = z.infer<typeof datasetNote>
 const failuresFile = (dir: string): string => join(dir, 'failures.json')
 const datasetsFolder = (dir: string): string => join(dir, 'datasets')
 
-async function writeJson(file: string, value: unknown): Promise<void> {
+export async function writeJson(file: string, value: unknown): Promise<void> {
   try {
     await mkdir(join(file, '..'), { recursive: true })
     await writeAtomically(file, handle => handle.writeFile(`${JSON.stringify(value, null, 2)}\n`))

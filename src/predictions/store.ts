@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError } from '../errors.ts'
 import { type CubeCell } from '../metrics/accuracy.ts'
@@ -35,7 +35,8 @@ const slug = (name: string): string => name.replace(/[^\w.-]+/g, '_').slice(-60)
 /** Every entry below `dir`, oldest first; shards that overlap an earlier one do not count. */
 export async function readEntries(dir: string): Promise<Entry[]> {
   const root = join(dir, 'predictions')
-  const folders = await readdir(root).catch(() => {
+  const folders = await readdir(root).catch(async () => {
+    if (await stat(join(dir, 'imported')).catch(() => undefined)) return []
     throw inputError('no-results', `no results in ${dir}: there is no folder ${root}`)
   })
   const entries = await Promise.all(folders.map(name => readEntry(join(root, name))))

@@ -1,4 +1,7 @@
 import { type AccuracyRow, type DisparityRow, type Run } from '../run.ts'
+import { type InferenceRow } from '../runInference.ts'
+import { type Exported, exported } from './exported.ts'
+import { shownNumber } from './paper/comparison.ts'
 import { type Column, type Format, formatTable } from './tables.ts'
 import { percent, percentRange } from './text.ts'
 
@@ -46,6 +49,57 @@ function leftOut({ leftOut }: DisparityRow): string {
   const shown = leftOut.slice(0, 4).map(({ group, n }) => `${group} (${n})`)
   return [...shown, ...(leftOut.length > 4 ? [`${leftOut.length - 4} more`] : [])].join(', ')
 }
+
+/** `disparityColumns` with what noise alone would show, what remains, and whether failures could have made it. */
+export const inferenceColumns: Column<InferenceRow>[] = [
+  ...disparityColumns.slice(0, 5),
+  {
+    name: 'low',
+    heading: '95 % interval',
+    value: row => interval(row)[0],
+    show: row => percentRange(...interval(row)),
+  },
+  { name: 'high', heading: '', value: row => interval(row)[1] },
+  {
+    name: 'expected',
+    heading: 'if equal',
+    value: row => row.expected,
+    show: row => percent(row.expected),
+  },
+  { name: 'p', heading: 'p', value: row => row.p, show: row => shownNumber(row.p, 'p') },
+  { name: 'corrected', heading: 'corrected', value: row => row.corrected, show: row => percent(row.corrected) },
+  ...disparityColumns.slice(5),
+  { name: 'unit', heading: 'drawn', value: row => row.unit },
+  { name: 'failed', heading: 'failed', value: row => row.failed },
+  { name: 'failure_p', heading: '', value: row => row.failureP },
+  { name: 'warning', heading: 'warning', value: row => warnings(row), show: row => warnings(row) ?? '' },
+]
+
+const interval = (row: InferenceRow): readonly [number | null, number | null] => row.interval ?? [null, null]
+
+const warnings = ({ reason, warning }: InferenceRow): string | null =>
+  [reason, warning].filter(text => text !== null).join('; ') || null
+
+export const inferenceTable = (rows: readonly InferenceRow[], by: string): Exported =>
+  exported(
+    {
+      name: 'disparity',
+      title: `Disparity by ${by} (points)`,
+      notes: [
+        'if equal: the disparity that these groups would show if accuracy were the same everywhere; p: how often as much as here',
+        'corrected: what remains without that (median-unbiased); the interval is that of the true disparity',
+      ],
+    },
+    inferenceColumns,
+    rows,
+  )
+
+export const accuracyExport = (run: Run, by: readonly string[]): Exported =>
+  exported(
+    { name: 'accuracy', title: by.length === 0 ? 'Accuracy' : `Accuracy by ${by.join(' × ')}` },
+    accuracyColumns(by),
+    run.accuracy({ by }),
+  )
 
 /** People see the interval in one column, machines get its two ends. */
 const forReading = (columns: readonly Column<AccuracyRow>[], format: Format) =>

@@ -1,0 +1,55 @@
+import { pathToFileURL } from 'node:url'
+import { inputError } from './errors.ts'
+import { type Exported, exported } from './report/exported.ts'
+import { type Value } from './report/tables.ts'
+import { type Run } from './run.ts'
+
+/** An own metric: the default export of a module that `geogap table --plugin` takes. */
+export interface MetricPlugin {
+  /** Names the table. */
+  name: string
+  title?: string
+  /** Names of the columns; every row has a value, or null, for each. */
+  columns: readonly string[]
+  rows: (run: Run) => readonly Readonly<Record<string, Value>>[] | Promise<readonly Readonly<Record<string, Value>>[]>
+}
+
+/** The plug-in's table on a run. Errors: bad-plugin, which names the file and what it lacks. */
+export async function pluginTable(file: string, run: Run): Promise<Exported> {
+  const plugin = await loadPlugin(file)
+  const rows: unknown = await plugin.rows(run)
+  const { name, columns } = plugin
+  if (!Array.isArray(rows)) throw inputError('bad-plugin', `rows of plug-in ${name} is not a list`)
+  const checked = (rows as unknown[]).map((row, i) => checkRow(row, columns, `row ${i + 1} of plug-in ${name}`))
+  return exported(
+    { name, title: plugin.title ?? name },
+    columns.map(column => ({ name: column, heading: column, value: (row: Row) => row[column]! })),
+    checked,
+  )
+}
+
+type Row = Readonly<Record<string, Value>>
+
+function checkRow(row: unknown, columns: readonly string[], where: string): Row {
+  const found = (row ?? {}) as Record<string, unknown>
+  for (const column of columns) {
+    const value = found[column]
+    const fits = value === null || typeof value === 'string' || Number.isFinite(value)
+    const shown = value === undefined ? 'absent' : typeof value === 'number' ? String(value) : JSON.stringify(value)
+    if (!fits) throw inputError('bad-plugin', `${where}: ${column} is ${shown}, not a number, text or null`)
+  }
+  return found as Row
+}
+
+async function loadPlugin(file: string): Promise<MetricPlugin> {
+  const loaded: unknown = await import(pathToFileURL(file).href).catch((error: unknown) => {
+    throw inputError(
+      'bad-plugin',
+      `cannot load plug-in ${file}: ${error instanceof Error ? error.message : String(error)}`,
+    )
+  })
+  const plugin = (loaded as { default?: Partial<MetricPlugin> }).default
+  const named = typeof plugin?.name === 'string' && Array.isArray(plugin.columns) && typeof plugin.rows === 'function'
+  if (!named) throw inputError('bad-plugin', `plug-in ${file} has no default export {name, columns, rows(run)}`)
+  return plugin as MetricPlugin
+}

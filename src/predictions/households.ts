@@ -1,0 +1,23 @@
+import { type ClusterCounts } from '../metrics/permutation.ts'
+import { identifier, query } from '../sql.ts'
+import { type Entry, shardFiles } from './store.ts'
+
+const column = 'household'
+
+/**
+ * Counts per household and group of one entry, from its predictions (households are too many for the cube). An image
+ * without a household is one of its own. Null where the data set names no household.
+ */
+export async function householdCounts(entry: Entry, by: string): Promise<ClusterCounts[] | null> {
+  const { columns } = entry.shards[0]!
+  if (by === column || !columns.includes(column) || (by !== 'label' && !columns.includes(by))) return null
+  const group = identifier(by)
+  const rows = await query<ClusterCounts & { known: boolean }>(
+    `SELECT ${group}::VARCHAR AS "group", coalesce(household::VARCHAR, 'image ' || id) AS cluster,
+       bool_or(household IS NOT NULL) AS known, count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS top1
+     FROM read_parquet($1) WHERE ${group} IS NOT NULL GROUP BY 1, 2 HAVING n > 0 ORDER BY 1, 2`,
+    [shardFiles(entry)],
+  )
+  if (!rows.some(({ known }) => known)) return null
+  return rows.map(({ group, cluster, n, top1 }) => ({ group, cluster, n, top1 }))
+}

@@ -1,0 +1,50 @@
+/** Accuracies that others published, kept apart from own measurements below `imported/`. */
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { inputError } from '../errors.ts'
+import { writeJson } from './notes.ts'
+
+const row = z.object({
+  model: z.string(),
+  benchmark: z.string(),
+  /** Top-1 share. */
+  accuracy: z.number().min(0).max(1),
+  n: z.number().int().positive().nullable(),
+  kind: z.enum(['1K', 'zero-shot']).nullable(),
+  source: z.string(),
+})
+
+/** One accuracy from elsewhere; `source` is the file that it came from. */
+export type Imported = z.infer<typeof row>
+
+const importedFile = z.object({
+  schema: z.literal(1),
+  format: z.string(),
+  source: z.string(),
+  created: z.string(),
+  rows: z.array(row),
+})
+export type ImportedFile = z.infer<typeof importedFile>
+
+export const importedFolder = (dir: string): string => join(dir, 'imported')
+
+/** Replaces what was imported from a file of the same name. */
+export async function recordImported(dir: string, name: string, content: ImportedFile): Promise<string> {
+  const file = join(importedFolder(dir), `${name.replace(/[^\w.-]+/g, '_')}.json`)
+  await writeJson(file, content)
+  return file
+}
+
+/** All imported accuracies of a folder of results, file by file; of a model's second accuracy on a benchmark the later file's. */
+export async function readImported(dir: string): Promise<Imported[]> {
+  const names = (await readdir(importedFolder(dir)).catch(() => [])).filter(name => name.endsWith('.json')).sort()
+  const known = new Map<string, Imported>()
+  for (const name of names) {
+    const file = join(importedFolder(dir), name)
+    const parsed = importedFile.safeParse(JSON.parse(await readFile(file, 'utf8')))
+    if (!parsed.success) throw inputError('bad-import', `not imported accuracies of this version: ${file}`)
+    for (const one of parsed.data.rows) known.set(JSON.stringify([one.model, one.benchmark]), one)
+  }
+  return [...known.values()]
+}

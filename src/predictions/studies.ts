@@ -1,0 +1,39 @@
+/** Results of training experiments (tables 4 and 9) below `studies/`, one file a study. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { inputError } from '../errors.ts'
+import { writeJson } from './notes.ts'
+
+const stored = z.object({
+  schema: z.literal(1),
+  rows: z.array(
+    z.object({
+      /** What was varied: the share of the training data, 0 … 1. */
+      setting: z.number(),
+      /** `dollarstreet accuracy`, `dollarstreet disparity`, `geode accuracy`, `geode disparity`: shares. */
+      metric: z.string(),
+      /** One value a seed. */
+      values: z.array(z.number().nullable()),
+    }),
+  ),
+})
+
+/** One figure of an experiment over its seeds. */
+export type StudyValues = z.infer<typeof stored>['rows'][number]
+
+const fileOf = (dir: string, study: string): string => join(dir, 'studies', `${study}.json`)
+
+/** Keeps a study's figures for `geogap table --paper 4` and `9`; `study` is `last-layer` there. */
+export const recordStudy = (dir: string, study: string, rows: readonly StudyValues[]): Promise<void> =>
+  writeJson(fileOf(dir, study), { schema: 1, rows })
+
+/** Null where no such study is stored. */
+export async function readStudy(dir: string, study: string): Promise<StudyValues[] | null> {
+  const file = fileOf(dir, study)
+  const text = await readFile(file, 'utf8').catch(() => null)
+  if (text === null) return null
+  const parsed = stored.safeParse(JSON.parse(text))
+  if (!parsed.success) throw inputError('bad-study', `not a stored study of this version: ${file}`)
+  return parsed.data.rows
+}

@@ -1,0 +1,153 @@
+import { findBenchmark } from '../../datasets/benchmarks.ts'
+import { type GroupCounts, groupBy } from '../../metrics/accuracy.ts'
+import { defaultMinN } from '../../metrics/disparity.ts'
+import { type AccuracyTable, accuracyTable, type AccuracyRow as Point } from '../../metrics/progress.ts'
+import { resolveModel } from '../../models/catalog.ts'
+import { testbed } from '../../models/testbed.ts'
+import { type Imported } from '../../predictions/imported.ts'
+import { type Cell, type Entry } from '../../predictions/store.ts'
+import { type Run, series } from '../../run.ts'
+
+export type Kind = '1K' | 'zero-shot' | 'other'
+
+export interface PaperOptions {
+  /** Default: `paper` where the run has it, as the paper evaluates all models alike, else `native`. */
+  preprocessing?: 'native' | 'paper'
+  /** Default 1. */
+  seed?: number
+  /** Default 1,000. */
+  draws?: number
+  minN?: number
+}
+
+/** What a run offers the paper's tables: one data set for each of its benchmarks, one preprocessing. */
+export interface Evidence {
+  run: Run
+  preprocessing: 'native' | 'paper'
+  seed: number
+  draws: number
+  minN: number
+  /** Accuracies by benchmark (`dollarstreet`, whichever variant) and model; imported ones fill what was not measured. */
+  table: AccuracyTable
+  /** Models of one kind, or all. */
+  models: (kind?: Kind) => string[]
+  /** The data set that stands for a benchmark. */
+  dataset: (benchmark: string) => string | undefined
+  cells: (benchmark: string, model: string) => readonly Cell[]
+  groups: (benchmark: string, model: string, by: string) => GroupCounts[]
+  entry: (benchmark: string, model: string) => Entry | undefined
+  /** Which of the models' accuracies on these benchmarks were imported, in words: `measured`, `imported`, `3 of 80 imported`. */
+  from: (benchmarks: readonly string[], models: readonly string[]) => string
+  notes: string[]
+}
+
+export function evidenceOf(run: Run, imported: readonly Imported[], options: PaperOptions = {}): Evidence {
+  const preprocessing = options.preprocessing ?? usualMode(run)
+  const datasets = standIns(run, preprocessing)
+  const kinds = kindsOf(run)
+  const find = (benchmark: string, model: string) =>
+    series(run).find(
+      one => one.dataset === datasets.get(benchmark) && one.model === model && one.preprocessing === preprocessing,
+    )
+  const measured: Point[] = [...datasets].flatMap(([benchmark, dataset]) =>
+    run
+      .accuracy({ dataset })
+      .filter(row => row.preprocessing === preprocessing)
+      .map(({ model, top1 }) => ({ model, benchmark, accuracy: top1 })),
+  )
+  const key = (model: string, benchmark: string): string => JSON.stringify([model, benchmark])
+  const known = new Set(measured.map(row => key(row.model, row.benchmark)))
+  const added = imported.filter(row => !known.has(key(row.model, row.benchmark)))
+  const foreign = new Set(added.map(row => key(row.model, row.benchmark)))
+  for (const { model, kind } of added) if (!kinds.has(model)) kinds.set(model, kind ?? kindByName(model))
+  return {
+    ...{ run, preprocessing },
+    ...{ seed: options.seed ?? 1, draws: options.draws ?? 1000, minN: options.minN ?? defaultMinN },
+    table: accuracyTable([
+      ...measured,
+      ...added.map(({ model, benchmark, accuracy }) => ({ model, benchmark, accuracy })),
+    ]),
+    models: kind => [...kinds].filter(([, own]) => kind === undefined || own === kind).map(([model]) => model),
+    dataset: benchmark => datasets.get(benchmark),
+    cells: (benchmark, model) => find(benchmark, model)?.cells ?? [],
+    groups: (benchmark, model, by) => groupBy(find(benchmark, model)?.cells ?? [], [by]).groups,
+    entry: (benchmark, model) =>
+      run.entries.find(
+        ({ identity }) =>
+          identity.dataset === datasets.get(benchmark) &&
+          identity.model === model &&
+          identity.preprocessing === preprocessing,
+      ),
+    from: (benchmarks, models) => {
+      const all = models.flatMap(model => benchmarks.map(benchmark => key(model, benchmark)))
+      const count = all.filter(one => foreign.has(one)).length
+      return count === 0 ? 'measured' : count === all.length ? 'imported' : `${count} of ${all.length} imported`
+    },
+    notes: notesOf(run, preprocessing, datasets, added),
+  }
+}
+
+function usualMode(run: Run): 'native' | 'paper' {
+  return run.entries.some(({ identity }) => identity.preprocessing === 'paper') ? 'paper' : 'native'
+}
+
+/** Readings and parts of a benchmark that no table of the paper is about. */
+const otherParts = /\/(train$|overlap$)/
+
+/** For each benchmark the data set of the run with its first variant, else the next one. */
+function standIns(run: Run, preprocessing: string): Map<string, string> {
+  const names = run.entries.filter(({ identity }) => identity.preprocessing === preprocessing)
+  const found = new Map<string, { dataset: string; rank: number }>()
+  for (const dataset of new Set(names.map(({ identity }) => identity.dataset))) {
+    const named = benchmarkOf(dataset)
+    if (!named) continue
+    const before = found.get(named.name)
+    if (!before || named.rank < before.rank) found.set(named.name, { dataset, rank: named.rank })
+  }
+  return new Map([...found].map(([name, { dataset }]) => [name, dataset]))
+}
+
+function benchmarkOf(dataset: string): { name: string; rank: number } | undefined {
+  if (otherParts.test(dataset)) return undefined
+  try {
+    const found = findBenchmark(dataset)
+    return found && { name: found.benchmark.name, rank: found.benchmark.variants.indexOf(found.variant) }
+  } catch {
+    return undefined
+  }
+}
+
+function kindsOf(run: Run): Map<string, Kind> {
+  const kinds = new Map<string, Kind>()
+  for (const { identity } of run.entries) {
+    const classes = run.datasets.get(identity.content)?.classes.length
+    const byName = kindByName(identity.model)
+    const own = byName === 'other' && classes === 1000 ? '1K' : byName
+    kinds.set(identity.model, identity.prompts === '' ? own : 'zero-shot')
+  }
+  return kinds
+}
+
+/** By the catalogue; `other` for a model that it does not know. */
+export function kindByName(model: string): Kind {
+  try {
+    const { classes } = resolveModel(model)
+    return classes === 'zero-shot' ? 'zero-shot' : classes === 'imagenet-1k' ? '1K' : 'other'
+  } catch {
+    return 'other'
+  }
+}
+
+function notesOf(run: Run, preprocessing: string, datasets: ReadonlyMap<string, string>, added: readonly Imported[]) {
+  const models = new Set(run.entries.map(({ identity }) => identity.model))
+  const ofPaper = testbed().filter(({ model }) => models.has(model)).length
+  const variants = [...datasets].filter(([name, dataset]) => name !== dataset).map(([, dataset]) => dataset)
+  return [
+    `${models.size} models measured with ${preprocessing} preprocessing, ${ofPaper} of them among the paper's 98`,
+    ...(variants.length > 0 ? [`data sets: ${variants.join(', ')}`] : []),
+    ...(added.length > 0
+      ? [`${added.length} imported accuracies, published elsewhere; rows that use some say so`]
+      : []),
+    ...new Set([...run.datasets.values()].flatMap(({ madeUp }) => madeUp ?? [])),
+  ]
+}

@@ -1,0 +1,87 @@
+/** Table 8: Europe and Africa at equal income. */
+import { incomeScheme } from '../../datasets/incomes.ts'
+import { groupBy } from '../../metrics/accuracy.ts'
+import { incomeControlled, type IncomeCounts, incomeQuartiles } from '../../metrics/incomeControlled.ts'
+import { wilson } from '../../metrics/intervals.ts'
+import { type Entry, shardFiles } from '../../predictions/store.ts'
+import { query } from '../../sql.ts'
+import { compare, type Comparison, type Ours, printedIn } from './comparison.ts'
+import { notRun, testbedModel } from './disparities.ts'
+import { type Evidence } from './evidence.ts'
+
+const benchmark = 'dollarstreet'
+
+export async function tableEight(evidence: Evidence): Promise<{ rows: Comparison[]; notes: string[] }> {
+  const model = testbedModel('clip-vit32-openai')
+  const { counts, note } = await incomeCounts(evidence, model)
+  const printed = printedIn('8')
+  const found = incomeControlled(counts)
+  const levels = ['Q1', 'Q2', 'Q3', 'Q4'].map(
+    income =>
+      found.rows.find(row => row.income === income) ?? { income, accuracy: [null, null] as const, reason: null },
+  )
+  const lacking = counts.length === 0 ? notRun(model, benchmark) : null
+  const rows = levels.flatMap(level => {
+    const one = (quantity: string, unit: string, ours: Ours) =>
+      compare({ table: '8', set: model, row: level.income, quantity, unit }, ours, printed(level.income, quantity))
+    const reason = lacking ?? level.reason ?? (level.accuracy[0] === null ? `no images of ${level.income}` : null)
+    const share = (group: string, i: 0 | 1): Ours => {
+      const cell = counts.find(cell => cell.income === level.income && cell.group === group)
+      const interval = cell ? wilson(cell.top1, cell.n) : null
+      return { value: level.accuracy[i], interval, n: 1, note: level.accuracy[i] === null ? reason : null }
+    }
+    const difference =
+      'difference' in level ? { value: level.difference, interval: level.interval, n: 1 } : { value: null }
+    return [
+      one('europe accuracy', 'percent', share('Europe', 0)),
+      one('africa accuracy', 'percent', share('Africa', 1)),
+      one('disparity', 'points', { ...difference, note: reason }),
+    ]
+  })
+  const place = { table: '8', set: model, row: 'all', quantity: 'disparity at equal income', unit: 'points' }
+  rows.push(compare(place, { ...found.controlled, n: 1, note: lacking ?? found.controlled.reason }, null))
+  return { rows, notes: [note] }
+}
+
+/** By the data set's own income groups where it has them (the paper's bounds), else by quartiles of its incomes. */
+async function incomeCounts(evidence: Evidence, model: string): Promise<{ counts: IncomeCounts[]; note: string }> {
+  const scheme = incomeScheme('dollarstreet-paper-1')
+  const cells = evidence.cells(benchmark, model)
+  const { groups } = groupBy(cells, ['income_group', 'region'])
+  const entry = evidence.entry(benchmark, model)
+  if (groups.length === 0 && entry?.shards[0]!.columns.includes('income')) return quartileCounts(entry)
+  const counts = groups.map(({ group, n, top1 }) => {
+    const [income, region] = group.split(' × ') as [string, string]
+    return { income, group: region, n, top1 }
+  })
+  const bounds = `bounds ${scheme.bounds.join(', ')} ${scheme.unit}`
+  return { counts, note: `income groups as the paper's code has them: ${scheme.direction}; ${bounds}` }
+}
+
+/** The paper calls the richest quartile Q1, `incomeQuartiles` the poorest. */
+const papersName = { Q1: 'Q4', Q2: 'Q3', Q3: 'Q2', Q4: 'Q1' } as const
+
+async function quartileCounts(entry: Entry): Promise<{ counts: IncomeCounts[]; note: string }> {
+  const rows = await query<{ income: number; region: string; n: number; top1: number; images: number }>(
+    `SELECT income::DOUBLE AS income, region, count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS top1,
+       count(*)::DOUBLE AS images
+     FROM read_parquet($1) WHERE income IS NOT NULL AND region IS NOT NULL GROUP BY ALL ORDER BY ALL`,
+    [shardFiles(entry)],
+  )
+  const quartiles = incomeQuartiles(rows.flatMap(({ income, images }) => new Array<number>(images).fill(income)))
+  if (!quartiles) return { counts: [], note: 'fewer than four different incomes' }
+  const sums = new Map<string, IncomeCounts>()
+  let at = 0
+  for (const { region, n, top1, images } of rows) {
+    const income = papersName[quartiles.quartile[at]!]
+    at += images
+    const key = JSON.stringify([income, region])
+    const sum = sums.get(key) ?? { income, group: region, n: 0, top1: 0 }
+    sums.set(key, { ...sum, n: sum.n + n, top1: sum.top1 + top1 })
+  }
+  const bounds = quartiles.bounds.map(bound => bound.toFixed(0)).join(', ')
+  return {
+    counts: [...sums.values()],
+    note: `quartiles of these images' incomes (bounds ${bounds}); Q1 is the highest income, as in the paper's code`,
+  }
+}

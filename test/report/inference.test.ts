@@ -1,0 +1,79 @@
+import { rm } from 'node:fs/promises'
+import { describe, expect, it } from 'vitest'
+import { householdCounts } from '../../src/predictions/households.ts'
+import { openRun } from '../../src/run.ts'
+import { outcomes } from '../metrics/golden.ts'
+import { shared } from '../shared.ts'
+import { evenly, storeRun } from '../storedRun.ts'
+
+const side = (i: number) => ({ region: i < 200 ? 'Europe' : 'Africa' })
+
+describe('disparities of stored runs with inference', () => {
+  it('beside the disparity: what equality would show, p, the corrected value and the interval, by seed', async () => {
+    const dir = await storeRun([
+      { model: 'a', dataset: 'd', correct: [...evenly(200, 0.8), ...evenly(200, 0.6)], groups: side },
+      { model: 'b', dataset: 'd', correct: [...evenly(200, 0.7), ...evenly(200, 0.7)], groups: side },
+    ])
+    const run = await openRun(dir)
+    const [apart, equal] = await run.inference({ by: 'region', seed: 2, draws: 400 })
+    expect(apart).toMatchObject({ unit: 'images', failed: 0, failureP: null, warning: null })
+    expect(apart!.disparity).toBeCloseTo(0.2, 12)
+    expect(apart!.p).toBeLessThan(0.01)
+    expect(apart!.interval![0]).toBeGreaterThan(0.05)
+    expect(apart!.corrected).toBeGreaterThan(0.15)
+    expect(equal!.p).toBe(1)
+    expect(equal!.interval![0]).toBe(0)
+    expect(await run.inference({ by: 'region', seed: 2, draws: 400 })).toEqual([apart, equal])
+    expect(await run.inference({ by: 'region', seed: 2, draws: 400, model: 'b' })).toEqual([equal])
+    await rm(dir, { recursive: true, force: true })
+  })
+
+  it('warns where failures differ between groups', async () => {
+    const failing = Array.from({ length: 200 }, (_, i) => (i % 5 === 0 ? null : true))
+    const dir = await storeRun([{ model: 'a', dataset: 'd', correct: [...evenly(200, 0.8), ...failing], groups: side }])
+    const [row] = await (await openRun(dir)).inference({ by: 'region', draws: 200 })
+    expect(row!.failed).toBe(40)
+    expect(row!.failureP).toBeLessThan(0.001)
+    expect(row!.warning).toMatch(/^failures differ between groups \(40 images, p = /)
+    await rm(dir, { recursive: true, force: true })
+  })
+
+  it('images without a household are households of their own', async () => {
+    const groups = (i: number) => ({ ...side(i), household: i % 200 < 100 ? `home ${Math.floor(i / 10)}` : null })
+    const dir = await storeRun([
+      { model: 'a', dataset: 'd', correct: [...evenly(200, 0.8), ...evenly(200, 0.6)], groups },
+    ])
+    const run = await openRun(dir)
+    const counts = (await householdCounts(run.entries[0]!, 'region'))!
+    expect(counts.filter(({ group }) => group === 'Europe')).toHaveLength(10 + 100)
+    expect(counts.reduce((sum, { n }) => sum + n, 0)).toBe(400)
+    expect((await run.inference({ by: 'region', draws: 100 }))[0]!.unit).toBe('clusters')
+    expect(await householdCounts(run.entries[0]!, 'household')).toBeNull()
+    await rm(dir, { recursive: true, force: true })
+  })
+
+  describe.skipIf(!shared)('on the golden outcomes', () => {
+    it('regions, disparity and households are those of pandas', async () => {
+      const { images, correct, expected } = outcomes()
+      const groups = (i: number) => ({ region: images[i]!.region, household: images[i]!.household })
+      const [[model, hits]] = [...correct] as [[string, Uint8Array]]
+      const dir = await storeRun([{ model, dataset: 'd', correct: Array.from(hits, hit => hit === 1), groups }])
+      const run = await openRun(dir)
+      const truth = expected.models[model]!
+      for (const { group, n, top1, low, high } of run.accuracy({ by: 'region' })) {
+        expect(n).toBe(truth.region.n[group])
+        expect(top1).toBeCloseTo(truth.region.accuracy[group]!, 9)
+        expect(low).toBeCloseTo(truth.region.wilson95[group]![0], 9)
+        expect(high).toBeCloseTo(truth.region.wilson95[group]![1], 9)
+      }
+      const [row] = await run.inference({ by: 'region' })
+      expect(row!.disparity).toBeCloseTo(truth.region.disparity, 9)
+      expect(row!.europeMinusAfrica).toBeCloseTo(truth.europe_minus_africa, 9)
+      expect(row!.unit).toBe('clusters')
+      const [low, high] = truth.cluster_bootstrap95.region_disparity
+      expect(row!.interval![0]).toBeLessThan(high)
+      expect(row!.interval![1]).toBeGreaterThan(low)
+      await rm(dir, { recursive: true, force: true })
+    })
+  })
+})

@@ -1,0 +1,162 @@
+import { rm } from 'node:fs/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { testbed } from '../../src/models/testbed.ts'
+import { type Evidence, evidenceOf } from '../../src/report/paper/evidence.ts'
+import { tableEight } from '../../src/report/paper/income.ts'
+import { paperComparison, type PaperTable, paperTables } from '../../src/report/paper/index.ts'
+import { tableTwo } from '../../src/report/paper/progressTable.ts'
+import { tableFour, tableNine } from '../../src/report/paper/retraining.ts'
+import { recordStudy } from '../../src/predictions/studies.ts'
+import { openRun, type Run } from '../../src/run.ts'
+import { evenly, type StoredResult, storeRun } from '../storedRun.ts'
+
+const options = { seed: 3, draws: 100 }
+const named = (name: string): string => testbed().find(row => row.name === name)!.model
+
+const regions = ['Europe', 'Africa', 'Asia', 'Americas']
+
+/** 400 images of four regions in two income groups; Europe's share is higher by `gap`. */
+function onDollarStreet(model: string, accuracy: number, gap: number, zeroShot = false): StoredResult {
+  const correct = regions.flatMap((region, r) => evenly(100, accuracy + (region === 'Europe' ? gap : 0) - r * 0.001))
+  const groups = (i: number) => ({ region: regions[Math.floor(i / 100)]!, income_group: i % 100 < 50 ? 'Q2' : 'Q3' })
+  return { model, dataset: 'dollarstreet/household', correct, groups, zeroShot }
+}
+
+/** Models at 50, 60, 70 and 80 % on ImageNet; V2 falls by 1.2 points a point, Dollar Street by half of one. */
+function results(): StoredResult[] {
+  return ['vgg-11', 'resnet50cutmixbaseline', 'resnet50augmix', 'vit'].flatMap((name, i) => {
+    const [model, accuracy] = [named(name), 0.5 + 0.1 * i]
+    return [
+      { model, dataset: 'imagenet-1k', correct: evenly(1000, accuracy) },
+      { model, dataset: 'imagenet-v2/matched-frequency', correct: evenly(1000, 1.2 * accuracy - 0.2) },
+      onDollarStreet(model, 0.5 * accuracy, 0.04 + 0.02 * i),
+    ]
+  })
+}
+
+describe("the paper's tables from stored runs", () => {
+  let dir: string
+  let run: Run
+  let evidence: Evidence
+
+  beforeAll(async () => {
+    dir = await storeRun([...results(), onDollarStreet(named('clip-vit32-openai'), 0.4, 0.1, true)])
+    run = await openRun(dir)
+    evidence = evidenceOf(run, [], options)
+  })
+  afterAll(() => rm(dir, { recursive: true, force: true }))
+
+  const two = (set: string, row: string, quantity: string) =>
+    tableTwo(evidence).find(one => one.set === set && one.row === row && one.quantity === quantity)!
+
+  it('table 2: rate, gap and improvement beside the paper, from models of type 1K', () => {
+    const rate = two('1K', 'imagenet-v2', 'progress rate')
+    expect(rate).toMatchObject({ n: 4, paper: 1.18, note: null, from: 'measured' })
+    expect(rate.ours).toBeCloseTo(1.2, 2)
+    expect(rate.difference).toBeCloseTo(rate.ours! - 1.18, 12)
+    expect(two('1K', 'dollarstreet', 'net improvement')).toMatchObject({ paper: 18.92, unit: 'points' })
+    const [standard, street] = [rate.ours!, two('1K', 'dollarstreet', 'progress rate').ours!]
+    expect(two('1K', 'imagenet-v2', 'progress gap')).toMatchObject({ paper: 2.2 })
+    expect(two('1K', 'imagenet-v2', 'progress gap').ours).toBeCloseTo(standard / street, 9)
+    expect(two('1K', 'imagenet-v2', 'progress gap as difference').ours).toBeCloseTo(standard - street, 9)
+  })
+
+  it('table 2: what the run lacks is null with its reason', () => {
+    expect(two('1K', 'ood average', 'progress rate')).toMatchObject({
+      ours: null,
+      difference: null,
+      paper: 1.44,
+      note: 'no results on imagenet-sketch, imagenet-r, objectnet',
+    })
+    expect(two('zero-shot', 'imagenet-v2', 'progress rate')).toMatchObject({ ours: null, paper: null })
+  })
+
+  it('table 3: accuracies, both readings of disparity, and models that were not run', async () => {
+    const { values, columns } = await paperComparison(run, '3', options)
+    const at = (name: string): number => columns.findIndex(column => column.name === name)
+    const row = (intervention: string, quantity: string) =>
+      values.find(one => one[at('row')] === intervention && one[at('quantity')] === quantity)!
+    expect(row('baseline', 'imagenet-1k')[at('ours')]).toBeCloseTo(60, 9)
+    expect(row('baseline', 'imagenet-1k')[at('paper')]).toBe(76.34)
+    const most = row('baseline', 'dollarstreet disparity')
+    expect(most[at('ours')]).toBeGreaterThanOrEqual(
+      row('baseline', 'dollarstreet europe minus africa')[at('ours')] as number,
+    )
+    expect(most[at('low')]).not.toBeNull()
+    expect(row('cutmix', 'imagenet-1k')[at('note')]).toBe('no results of resnet50.cutmix on imagenet-1k')
+  })
+
+  it('table 8: the difference within each income group, and what is left of it', async () => {
+    const { rows } = await tableEight(evidence)
+    const differences = rows.filter(({ quantity }) => quantity === 'disparity')
+    expect(differences.map(({ row, paper }) => [row, paper])).toEqual([
+      ['Q1', null],
+      ['Q2', 8.7],
+      ['Q3', 6.6],
+      ['Q4', null],
+    ])
+    expect(Math.abs(differences[1]!.ours! - 10)).toBeLessThan(3)
+    expect(rows.at(-1)!.ours).toBeCloseTo((differences[1]!.ours! + differences[2]!.ours!) / 2, 9)
+  })
+
+  it('tables 4 and 9: the paper alone until a study is stored', async () => {
+    expect((await tableNine(evidence))[0]).toMatchObject({
+      ours: null,
+      paper: 52.79,
+      note: 'no retraining results stored',
+    })
+    await recordStudy(dir, 'last-layer', [{ setting: 1, metric: 'dollarstreet accuracy', values: [0.7, 0.72] }])
+    const found = (await tableFour(evidence)).find(
+      one => one.row === 'retrained vit' && one.quantity === 'dollarstreet accuracy',
+    )!
+    expect(found.ours).toBeCloseTo(71, 9)
+    expect(found).toMatchObject({ n: 2, paperError: 0.1 })
+    expect(found.low).toBeLessThan(found.ours!)
+  })
+
+  it('claims: AugMix against its baseline, growth of the disparity', async () => {
+    const { values, columns } = await paperComparison(run, 'claims', options)
+    const at = (name: string): number => columns.findIndex(column => column.name === name)
+    const claim = (id: string) => values.find(one => one[at('quantity')] === id)!
+    expect(claim('disparity-growth')[at('ours')]).toBeCloseTo(10 / 4, 0)
+    expect(claim('augmix-dollarstreet')[at('ours')]).toBeLessThan(0)
+    expect(claim('augmix-geode')[at('note')]).toBe('no results of resnet50.cutmix_baseline on geode')
+    expect(claim('dinov2-parameters')[at('ours')]).toBeCloseTo(86, -1)
+    expect(values).toHaveLength(25)
+  })
+
+  it.each(paperTables)('table %s never holds NaN, and every null of ours has a reason', async which => {
+    const { values, columns } = await paperComparison(run, which, options)
+    const [ours, note] = ['ours', 'note'].map(name => columns.findIndex(column => column.name === name))
+    for (const row of values) {
+      for (const value of row) expect(value).not.toBeNaN()
+      if (note! >= 0 && row[ours!] === null) expect(row[note!], JSON.stringify(row)).toBeTruthy()
+    }
+    expect(values.length).toBeGreaterThan(0)
+  })
+})
+
+describe("the paper's tables with next to nothing", () => {
+  const few: Record<string, StoredResult[]> = {
+    'one model': results().slice(0, 3),
+    'all accuracies equal': ['vgg-11', 'vit'].flatMap(name => [
+      { model: named(name), dataset: 'imagenet-1k', correct: evenly(100, 0.5) },
+      onDollarStreet(named(name), 0.4, 0),
+    ]),
+    'a perfect score': ['vgg-11', 'vit'].flatMap(name => [
+      { model: named(name), dataset: 'imagenet-1k', correct: evenly(100, 1) },
+      onDollarStreet(named(name), 1, 0),
+    ]),
+    'a benchmark for half of the models': results().filter((_, i) => i < 6 || i % 3 === 0),
+  }
+
+  it.each(Object.entries(few))('%s', async (_, stored) => {
+    const dir = await storeRun(stored)
+    const run = await openRun(dir)
+    for (const which of ['2', '3', '4', '8', '9', 'claims'] satisfies PaperTable[]) {
+      const { values } = await paperComparison(run, which, options)
+      expect(values.flat().some(Number.isNaN)).toBe(false)
+    }
+    await rm(dir, { recursive: true, force: true })
+  })
+})

@@ -1,0 +1,75 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Dataset, type Item } from '../src/datasets/dataset.ts'
+import { emptyOutcomes } from '../src/inference/score.ts'
+import { recordDataset } from '../src/predictions/notes.ts'
+import { type Identity, schemaVersion } from '../src/predictions/schema.ts'
+import { entryFolder, keyOf } from '../src/predictions/store.ts'
+import { commitShard } from '../src/predictions/write.ts'
+
+export type Groups = Item['groups']
+
+/** One model on one data set: an image per outcome, `null` where the image failed. */
+export interface StoredResult {
+  model: string
+  dataset: string
+  correct: readonly (boolean | null)[]
+  /** Grouping values by image. */
+  groups?: (i: number) => Groups
+  label?: (i: number) => string
+  zeroShot?: boolean
+  preprocessing?: 'native' | 'paper'
+}
+
+/** Stores outcomes as evaluation would, below a new temporary folder or `dir`. */
+export async function storeRun(results: readonly StoredResult[], dir?: string): Promise<string> {
+  const out = dir ?? (await mkdtemp(join(tmpdir(), 'geogap-stored-')))
+  for (const result of results) await store(out, result)
+  return out
+}
+
+async function store(out: string, result: StoredResult): Promise<void> {
+  const { model, dataset, correct, groups = () => ({}), label = () => 'stove', zeroShot = false } = result
+  const items: Item[] = correct.map((_, i) => ({
+    id: `image-${i}`,
+    image: { kind: 'file', file: `${i}.jpg` },
+    labels: [1],
+    label: label(i),
+    groups: groups(i),
+  }))
+  const columns = Object.keys(groups(0))
+  const identity: Identity = {
+    schema: schemaVersion,
+    version: '0',
+    runtime: '0',
+    model,
+    weights: ['0'],
+    preprocessing: result.preprocessing ?? 'paper',
+    steps: '',
+    dataset,
+    content: `${dataset}-${correct.length}`,
+    images: correct.length,
+    labelMap: 'test',
+    choices: 'all',
+    prompts: zeroShot ? 'texts' : '',
+  }
+  const outcomes = emptyOutcomes(model, items.length)
+  for (const [i, hit] of correct.entries()) {
+    if (hit === null) outcomes.status[i] = 'corrupt'
+    else outcomes.top5.set([hit ? 1 : 2, hit ? 2 : 1], i * 5)
+    outcomes.rank[i] = hit === null ? 0 : hit ? 1 : 2
+  }
+  const note: Dataset = {
+    ...{ name: dataset, items, columns, choices: 'all', problems: [], hash: identity.content },
+    ...{ classes: Array.from({ length: 1000 }, (_, i) => `class ${i}`), labelSpace: 'imagenet-1k' },
+    labelMap: { name: 'test', hash: 'test' },
+  }
+  await recordDataset(out, note)
+  const shard = { identity, key: keyOf(identity), folder: entryFolder(out, identity), start: 0, end: items.length }
+  await commitShard(shard, items, columns, outcomes, 1)
+}
+
+/** `n` outcomes of which the share `accuracy` is right, evenly spread. */
+export const evenly = (n: number, accuracy: number): boolean[] =>
+  Array.from({ length: n }, (_, i) => Math.floor((i + 1) * accuracy) > Math.floor(i * accuracy))
