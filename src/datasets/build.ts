@@ -25,7 +25,7 @@ export function finish(draft: Draft, adjust: Adjust = {}): Dataset {
   const items = adjust.limit === undefined ? draft.items : evenly(draft.items, adjust.limit)
   const columns = draft.columns ?? [...new Set(items.flatMap(item => Object.keys(item.groups)))]
   return {
-    name: draft.name,
+    name: nameOf(draft, items.length, adjust),
     items,
     classes: draft.space.classes,
     labelSpace: draft.space.kind,
@@ -38,6 +38,15 @@ export function finish(draft: Draft, adjust: Adjust = {}): Dataset {
     ...(draft.places && { places: draft.places }),
     ...(draft.notes && { notes: draft.notes }),
   }
+}
+
+/** A part of a data set, or another game on it, has a name of its own, so that tables never show one for the other. */
+function nameOf({ name, items }: Draft, kept: number, { choices }: Adjust): string {
+  const marks = [
+    ...(kept < items.length ? [`${kept} of ${items.length}`] : []),
+    ...(choices === 'mapped' ? ['mapped choices'] : []),
+  ]
+  return marks.length === 0 ? name : `${name} (${marks.join(', ')})`
 }
 
 function chosen(draft: Draft, wanted: 'all' | 'mapped' | undefined): Choices {
