@@ -4,6 +4,7 @@ import { type DatasetSpec, openDataset } from './datasets/open.ts'
 import { type Forecast } from './dryRun.ts'
 import { GeogapError, inputError } from './errors.ts'
 import { modelCost } from './models/cost.ts'
+import { checkDevice, type Device } from './inference/devices.ts'
 import { namedModel } from './models/named.ts'
 import { type Readied, readyModel } from './models/ready.ts'
 import { type ModelSpec } from './models/spec.ts'
@@ -27,6 +28,8 @@ export interface EvaluateOptions {
   /** Prompts of zero-shot models: `paper` (default), `openai`, `simple`, or a file of templates. */
   prompts?: string
   batch?: number
+  /** What models run on, cpu by default; a device that is not here is an error. */
+  device?: Device
   /** At most this many images of each data set, evenly spaced. */
   limit?: number
   /** Where results go; `./geogap-results` by default. */
@@ -45,6 +48,7 @@ export const defaultOut = 'geogap-results'
  */
 export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const out = options.out ?? defaultOut
+  if (options.device) await checkDevice(options.device)
   const { specs, targets } = await targetsOf(options)
   await mkdir(out, { recursive: true }).catch((error: unknown) => {
     throw storageError(out, error)

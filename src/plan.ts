@@ -1,4 +1,5 @@
 import { type Dataset } from './datasets/dataset.ts'
+import { type Device } from './inference/devices.ts'
 import { type ModelGroup } from './inference/messages.ts'
 import { type ReadyModel } from './models/spec.ts'
 import {
@@ -52,7 +53,7 @@ const groupModels = 8
 export function plan(
   tasks: readonly Task[],
   choices: Dataset['choices'],
-  options: { cores: number; batch?: number },
+  options: { cores: number; batch?: number; device?: Device },
 ): Job[] {
   const groups: Task[][] = []
   for (const task of tasks) {
@@ -79,18 +80,19 @@ function fits(members: readonly Task[], task: Task): boolean {
 function job(
   members: readonly Task[],
   choices: Dataset['choices'],
-  { cores, batch }: { cores: number; batch?: number },
+  { cores, batch, device = 'cpu' }: { cores: number; batch?: number; device?: Device },
 ): Job {
   const { steps, missing } = members[0]!
   const cost = members.reduce((sum, member) => sum + member.multiplyAdds, 0)
   const bytes = members.reduce((sum, member) => sum + member.bytes, 0)
-  const processes = bytes <= groupBytes ? cores : 1
+  const processes = device === 'cpu' && bytes <= groupBytes ? cores : 1
   const group: ModelGroup = {
     models: members.map(({ model }) => model),
     steps,
     choices,
     batch: batch ?? batchSize(cost / members.length),
     threads: Math.max(1, Math.floor(cores / processes)),
+    ...(device !== 'cpu' && { device }),
   }
   const images = missing.reduce((sum, { start, end }) => sum + end - start, 0)
   const size = Math.min(shardSize(cost), Math.max(32, Math.ceil(images / (2 * processes))))

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type Dataset } from './datasets/dataset.ts'
+import { type Device } from './inference/devices.ts'
 import { loadOnce, ModelFailure, type PoolOptions, runShards } from './inference/pool.ts'
 import { type ZeroShot } from './inference/zeroshot.ts'
 import { type Readied } from './models/ready.ts'
@@ -28,6 +29,8 @@ export interface RunOptions {
   preprocessing?: Mode
   prompts?: string
   batch?: number
+  /** What models run on, cpu by default. */
+  device?: Device
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
 }
@@ -52,7 +55,7 @@ export async function evaluateOn(
     const { hashes, bytes, spec, multiplyAdds } = prepared
     const model = spec.classes === 'zero-shot' ? await withTexts(prepared, dataset, options, out) : prepared.model
     const steps = stepsFor(spec.recipe, mode, dataset.prepare)
-    const identity = identityOf(model, hashes, dataset, mode, describeSteps(steps))
+    const identity = identityOf(model, hashes, dataset, mode, describeSteps(steps), options.device)
     identities.set(model.name, identity)
     const missing = gaps(await readEntry(entryFolder(out, identity)), dataset.items.length)
     tasks.push({ model, bytes, multiplyAdds, steps, missing })
@@ -60,6 +63,7 @@ export async function evaluateOn(
   const jobs = plan(tasks, dataset.choices, {
     cores: availableParallelism(),
     ...(options.batch === undefined ? {} : { batch: options.batch }),
+    ...(options.device && { device: options.device }),
   })
   const failures: Failure[] = []
   for (const job of jobs) failures.push(...(await runJob(job, dataset, identities, options, out)))
@@ -132,11 +136,12 @@ function identityOf(
   dataset: Dataset,
   preprocessing: Mode,
   steps: string,
+  device?: Device,
 ): Identity {
   return {
     schema: schemaVersion,
     version,
-    runtime: runtimeVersion(),
+    runtime: runtimeVersion(device),
     model: model.name,
     weights,
     preprocessing,

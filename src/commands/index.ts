@@ -2,7 +2,7 @@ import { type Command } from 'commander'
 
 export interface CommandEntry {
   name: string
-  group: 'get' | 'run' | 'look' | 'decide'
+  group: 'get' | 'run' | 'look' | 'decide' | 'operate'
   summary: string
   load: () => Promise<{ command: () => Command }>
 }
@@ -13,6 +13,7 @@ const groups: Record<CommandEntry['group'], string> = {
   run: 'Run',
   look: 'Look',
   decide: 'Decide',
+  operate: 'Operate',
 }
 
 /** Every command; its module is imported only when it is used. */
@@ -34,6 +35,12 @@ export const commands: readonly CommandEntry[] = [
     group: 'decide',
     summary: 'who gained and who lost between two models or runs',
     load: () => import('./compare.ts'),
+  },
+  {
+    name: 'doctor',
+    group: 'operate',
+    summary: 'what runs here, and how to mend the rest',
+    load: () => import('./doctor.ts'),
   },
 ]
 

@@ -1,6 +1,7 @@
 import { type Choices, type Item } from '../datasets/dataset.ts'
 import { type ReadyModel } from '../models/spec.ts'
 import { type Step } from '../preprocessing/steps.ts'
+import { type Device } from './devices.ts'
 
 /** Models that see the same crops and fit into memory together: images are decoded and cropped once for all of them. */
 export interface ModelGroup {
@@ -9,6 +10,7 @@ export interface ModelGroup {
   choices: Choices
   batch: number
   threads: number
+  device?: Device
   /** An output to keep beside the scores. */
   keep?: 'features'
 }

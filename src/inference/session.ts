@@ -1,4 +1,5 @@
 import { type InferenceSession } from 'onnxruntime-node'
+import { type Device } from './devices.ts'
 
 export interface SessionOptions {
   /** Real path of the folder that external data is read from. */
@@ -8,17 +9,19 @@ export interface SessionOptions {
   spinning?: boolean
   /** Plan one block of memory for a batch's shape. Off where intermediates are many: training takes a third less then. */
   memoryPattern?: boolean
+  /** The execution provider, cpu by default. */
+  device?: Device
 }
 
-/** Loads an encoded graph, or the file of one, into ONNX Runtime on the CPU. */
+/** Loads an encoded graph, or the file of one, into ONNX Runtime. */
 export async function createSession(
   model: Uint8Array | string,
   options: SessionOptions = {},
 ): Promise<InferenceSession> {
   const ort = await import('onnxruntime-node')
-  const { folder, threads = 0, spinning = true, memoryPattern = true } = options
+  const { folder, threads = 0, spinning = true, memoryPattern = true, device = 'cpu' } = options
   const settings: InferenceSession.SessionOptions = {
-    executionProviders: ['cpu'],
+    executionProviders: [device],
     graphOptimizationLevel: 'all',
     enableMemPattern: memoryPattern,
     intraOpNumThreads: threads,

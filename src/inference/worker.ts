@@ -47,6 +47,7 @@ async function load(group: ModelGroup): Promise<void> {
           threads: group.threads,
           spinning,
           onBatch,
+          ...(group.device && { device: group.device }),
         }),
       )
     } catch (error) {

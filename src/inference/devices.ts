@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { inputError } from '../errors.ts'
+
+/** What models can run on, in ONNX Runtime's words. */
+export const devices = ['cpu', 'cuda', 'coreml'] as const
+export type Device = (typeof devices)[number]
+
+/** The devices whose code is installed here; a driver may still be missing. */
+export async function availableDevices(): Promise<Device[]> {
+  const { listSupportedBackends } = await import('onnxruntime-node')
+  const backends = listSupportedBackends()
+  return devices.filter(device => {
+    const backend = backends.find(({ name }) => name === device)
+    return backend !== undefined && (backend.bundled || existsSync(providerFile(device)))
+  })
+}
+
+/** Where ONNX Runtime's install script puts the file of a device that is not part of the package. */
+function providerFile(device: Device): string {
+  const folder = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'))
+  return join(folder, 'bin/napi-v6', process.platform, process.arch, `libonnxruntime_providers_${device}.so`)
+}
+
+/** How the device can be had on this machine. */
+export function deviceMend(device: Device): string {
+  if (device === 'coreml') return 'CoreML is part of macOS'
+  if (process.platform !== 'linux' || process.arch !== 'x64') return 'CUDA is there for Linux on x64'
+  return 'ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node (with an NVIDIA driver, CUDA 12 and cuDNN 9)'
+}
+
+/** @throws GeogapError `no-device`: nothing falls back to another device in silence */
+export async function checkDevice(device: Device): Promise<void> {
+  const here = await availableDevices()
+  if (!here.includes(device))
+    throw inputError('no-device', `no device ${device} here; there are ${here.join(', ')}; ${deviceMend(device)}`)
+}
