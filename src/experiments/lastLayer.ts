@@ -45,8 +45,8 @@ export async function retrainHead(options: RetrainOptions): Promise<Retrained> {
   const { head, seed, epochs = 5, batch = 32, rate = 1e-5 } = options
   const chosen = chosenRows(options)
   const shuffling = random(seed, 'order')
-  const parameters = headTensors(head)
-  const trainer = await createTrainer({ objective: objectiveOf(head), optimizer: adam({ rate }), parameters })
+  const task = { objective: objectiveOf(head), optimizer: adam({ rate }), parameters: headTensors(head) }
+  const trainer = await createTrainer({ ...task, threads: 1 })
   try {
     const losses: number[] = []
     for (let epoch = 0; epoch < epochs; epoch++) {
