@@ -28,6 +28,18 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./demo.ts'),
   },
   { name: 'evaluate', group: 'run', summary: 'evaluate models on data sets', load: () => import('./evaluate.ts') },
+  {
+    name: 'import',
+    group: 'run',
+    summary: 'take in accuracies or predictions made elsewhere',
+    load: () => import('./import.ts'),
+  },
+  {
+    name: 'manifest',
+    group: 'run',
+    summary: "write a data set's ids for predictions made elsewhere",
+    load: () => import('./manifest.ts'),
+  },
   { name: 'table', group: 'look', summary: 'accuracy and disparity as tables', load: () => import('./table.ts') },
   { name: 'report', group: 'look', summary: 'write a self-contained HTML report', load: () => import('./report.ts') },
   {

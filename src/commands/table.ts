@@ -61,13 +61,14 @@ async function tablesOf(dir: string, options: Options, one: boolean): Promise<Ex
     return [publishedTable({ seed, draws })]
   }
   const { openRun } = await import('../run.ts')
-  const { accuracyExport, inferenceTable } = await import('../report/resultTables.ts')
+  const { accuracyExport, importedExport, inferenceTable } = await import('../report/resultTables.ts')
   if (paper !== undefined) {
     const { paperComparison, paperTables } = await import('../report/paper/index.ts')
     const which = oneOf('--paper', paperTables)(paper)
     const chosen = preprocessing === undefined ? {} : { preprocessing }
     return [await paperComparison(await openRun(dir), which, { minN, seed, draws, ...chosen })]
   }
+  const { readImported } = await import('../predictions/imported.ts')
   const stored = await openRun(dir)
   if (plugin !== undefined) {
     const { pluginTable } = await import('../plugin.ts')
@@ -77,6 +78,8 @@ async function tablesOf(dir: string, options: Options, one: boolean): Promise<Ex
     throw inputError('bad-option', `--disparity takes one column after --by, not ${by.length}`)
   const wanted = by.length === 1 && (disparity || !one)
   const tables = disparity ? [] : [accuracyExport(stored, by)]
+  const imported = by.length === 0 && !one ? await readImported(dir) : []
+  if (imported.length > 0) tables.push(importedExport(imported))
   return wanted
     ? [...tables, inferenceTable(await stored.inference({ by: by[0]!, minN, seed, draws }), by[0]!)]
     : tables

@@ -39,6 +39,8 @@ export const identity = z.object({
   choices: z.string(),
   /** Hash of prompts and class names; empty for a model with a head of its own. */
   prompts: z.string(),
+  /** Present where another program made the predictions. */
+  source: z.literal('imported').optional(),
 })
 export type Identity = z.infer<typeof identity>
 

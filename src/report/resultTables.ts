@@ -1,3 +1,4 @@
+import { type Imported } from '../predictions/imported.ts'
 import { type AccuracyRow, type DisparityRow, type Run } from '../run.ts'
 import { type InferenceRow } from '../runInference.ts'
 import { type Exported, exported } from './exported.ts'
@@ -94,9 +95,37 @@ export const inferenceTable = (rows: readonly InferenceRow[], by: string): Expor
     rows,
   )
 
+/** Accuracies from elsewhere, as a table of their own. */
+export const importedExport = (rows: readonly Imported[]): Exported =>
+  exported(
+    {
+      name: 'imported',
+      title: 'Imported accuracies: published elsewhere, not measured here',
+    },
+    [
+      { name: 'model', heading: 'model', value: row => row.model },
+      { name: 'benchmark', heading: 'benchmark', value: row => row.benchmark },
+      { name: 'n', heading: 'n', value: row => row.n },
+      { name: 'top1', heading: 'top-1 %', value: row => row.accuracy, show: row => percent(row.accuracy) },
+      { name: 'source', heading: 'from', value: row => row.source },
+    ],
+    rows,
+  )
+
+/** Results whose predictions another program made, as a note. */
+function importedNotes(run: Run): string[] {
+  const foreign = run.entries.filter(({ identity }) => identity.source === 'imported')
+  const names = foreign.map(({ identity: { model, dataset } }) => `${model} on ${dataset}`)
+  return names.length === 0 ? [] : [`predictions imported, not made here: ${names.join(', ')}`]
+}
+
 export const accuracyExport = (run: Run, by: readonly string[]): Exported =>
   exported(
-    { name: 'accuracy', title: by.length === 0 ? 'Accuracy' : `Accuracy by ${by.join(' × ')}` },
+    {
+      name: 'accuracy',
+      title: by.length === 0 ? 'Accuracy' : `Accuracy by ${by.join(' × ')}`,
+      notes: importedNotes(run),
+    },
     accuracyColumns(by),
     run.accuracy({ by }),
   )

@@ -1,0 +1,83 @@
+import { basename } from 'node:path'
+import { Command } from 'commander'
+import { inputError } from '../errors.ts'
+import { type Dataset } from '../datasets/dataset.ts'
+import { type Table } from '../datasets/tables.ts'
+import { type Mode } from '../preprocessing/steps.ts'
+import { oneOf } from './options.ts'
+
+interface Options {
+  out?: string
+  dataset?: string
+  data?: string
+  labels?: string
+  model?: string
+  preprocessing: Mode
+  partial: boolean
+  example?: 'pytorch'
+}
+
+export function command(): Command {
+  return new Command('import')
+    .description(
+      "Take in accuracies (timm's results-*.csv, OpenCLIP's openclip_results.csv, or model,benchmark,accuracy,n) " +
+        'or per-image predictions (id with top5 or logits) that were made elsewhere.',
+    )
+    .argument('[files...]', 'CSV or Parquet files')
+    .option('--out <dir>', 'folder of results')
+    .option('--dataset <name>', 'of predictions: the data set that their ids are of')
+    .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
+    .option('--labels <map>', 'label map: original, imagenet or a file')
+    .option('--model <name>', 'of predictions: the model that made them')
+    .option('--preprocessing <mode>', 'of predictions', oneOf<Mode>('--preprocessing', ['native', 'paper']), 'native')
+    .option('--partial', 'take predictions that miss some images; those count as failed', false)
+    .option('--example <framework>', 'print a script that makes predictions: pytorch', oneOf('--example', ['pytorch']))
+    .addHelpText('after', '\nExample:\n  geogap import results-imagenet.csv results-sketch.csv --out results')
+    .action(run)
+}
+
+async function run(files: readonly string[], options: Options): Promise<void> {
+  if (options.example !== undefined) {
+    const { pytorchExample } = await import('../imports/example.ts')
+    process.stdout.write(pytorchExample(await opened(options)))
+    return
+  }
+  const { out } = options
+  if (files.length === 0) throw inputError('bad-usage', 'no file to import; see geogap import --help')
+  if (out === undefined) throw inputError('bad-usage', 'no --out to import into')
+  const { readTable } = await import('../datasets/tables.ts')
+  for (const file of files)
+    process.stdout.write(`${await importFile(file, await readTable(file), { ...options, out })}\n`)
+}
+
+async function importFile(file: string, table: Table, options: Options & { out: string }): Promise<string> {
+  const { readAccuracies } = await import('../imports/accuracies.ts')
+  const found = readAccuracies(file, table)
+  if (found) {
+    const { recordImported } = await import('../predictions/imported.ts')
+    const { format, rows, repeated } = found
+    const created = new Date().toISOString()
+    await recordImported(options.out, basename(file), { schema: 1, format, source: basename(file), created, rows })
+    return `${file}: ${rows.length} accuracies (${format})${repeated > 0 ? `, ${repeated} repeated rows left out` : ''}`
+  }
+  if (!table.columns.includes('id') || !['top5', 'logits'].some(name => table.columns.includes(name)))
+    throw inputError(
+      'unknown-import',
+      `unknown kind of table: ${file}; it needs model,benchmark,accuracy, or id with top5 or logits, not ${table.columns.join(', ')}`,
+    )
+  if (options.model === undefined) throw inputError('bad-usage', `${file} holds predictions: --model is needed`)
+  const { importPredictions, reportLine } = await import('../imports/predictions.ts')
+  const { out, model, preprocessing, partial } = options
+  const report = await importPredictions(await opened(options), table, { file, model, preprocessing, partial, out })
+  return `${file}: ${reportLine(report)}`
+}
+
+async function opened({ dataset, data, labels }: Options): Promise<Dataset> {
+  if (dataset === undefined) throw inputError('bad-usage', 'no --dataset to hold the ids against')
+  const { openDataset } = await import('../datasets/open.ts')
+  return openDataset({
+    name: dataset,
+    ...(data === undefined ? {} : { data }),
+    ...(labels === undefined ? {} : { labels }),
+  })
+}

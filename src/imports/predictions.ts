@@ -1,0 +1,164 @@
+/** Per-image predictions that another program made, checked against a data set image by image. */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { basename } from 'node:path'
+import { type Dataset } from '../datasets/dataset.ts'
+import { writtenLabels } from '../datasets/labels.ts'
+import { type Table, text } from '../datasets/tables.ts'
+import { inputError, unknownName } from '../errors.ts'
+import { type Outcomes } from '../inference/messages.ts'
+import { emptyOutcomes, scoreRow, topCount } from '../inference/score.ts'
+import { recordDataset } from '../predictions/notes.ts'
+import { type Identity, schemaVersion } from '../predictions/schema.ts'
+import { entryFolder, keyOf } from '../predictions/store.ts'
+import { commitShard } from '../predictions/write.ts'
+import { version } from '../version.ts'
+
+export interface PredictionReport {
+  images: number
+  /** Images of the data set that the file has. */
+  covered: number
+  /** Images without a prediction, and ids that the data set does not have. */
+  missing: string[]
+  unknown: string[]
+}
+
+export interface PredictionOptions {
+  file: string
+  model: string
+  preprocessing: 'native' | 'paper'
+  /** Take a file that misses some of the images; they are stored as errors. */
+  partial: boolean
+  out: string
+}
+
+export const missingPrediction = 'missing-prediction'
+
+type Row = Record<string, unknown>
+
+/** Which ids of a file the data set has. Errors: duplicate-id. */
+export function coverage(dataset: Dataset, rows: readonly Row[]): PredictionReport & { byId: Map<string, Row> } {
+  const byId = new Map<string, Row>()
+  for (const row of rows) {
+    const id = text(row['id']) ?? ''
+    if (byId.has(id)) throw inputError('duplicate-id', `duplicate id: ${id}`)
+    byId.set(id, row)
+  }
+  const ids = new Set(dataset.items.map(({ id }) => id))
+  const missing = dataset.items.flatMap(({ id }) => (byId.has(id) ? [] : [id]))
+  const unknown = [...byId.keys()].filter(id => !ids.has(id))
+  return { images: ids.size, covered: ids.size - missing.length, missing, unknown, byId }
+}
+
+/**
+ * Stores predictions as if they had been made here, marked as imported. A file that misses images or has others is refused,
+ * unless `partial` takes missing ones. Errors: incomplete-predictions, unknown-class, few-classes, bad-logits.
+ */
+export async function importPredictions(
+  dataset: Dataset,
+  table: Table,
+  options: PredictionOptions,
+): Promise<PredictionReport> {
+  const { byId, ...report } = coverage(dataset, table.rows)
+  if (report.unknown.length > 0 || (report.missing.length > 0 && !options.partial))
+    throw inputError('incomplete-predictions', `${options.file}: ${reportLine(report)}; --partial takes missing ones`)
+  const outcomes = outcomesOf(dataset, table.columns, byId, options)
+  const identity = await identityOf(dataset, options)
+  const { items } = dataset
+  const shard = {
+    identity,
+    key: keyOf(identity),
+    folder: entryFolder(options.out, identity),
+    start: 0,
+    end: items.length,
+  }
+  await recordDataset(options.out, dataset)
+  await commitShard(shard, items, dataset.columns, outcomes, 0)
+  return report
+}
+
+const few = (ids: readonly string[]): string => `${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''}`
+
+/** `9998 of 10000 images covered, 2 missing (a, b), 1 unknown (c)` */
+export function reportLine({ images, covered, missing, unknown }: PredictionReport): string {
+  return [
+    `${covered} of ${images} images covered`,
+    `${missing.length} missing${missing.length > 0 ? ` (${few(missing)})` : ''}`,
+    `${unknown.length} unknown${unknown.length > 0 ? ` (${few(unknown)})` : ''}`,
+  ].join(', ')
+}
+
+function outcomesOf(
+  dataset: Dataset,
+  columns: readonly string[],
+  byId: ReadonlyMap<string, Row>,
+  { model, file }: PredictionOptions,
+): Outcomes {
+  const outcomes = emptyOutcomes(model, dataset.items.length)
+  const fill = columns.includes('logits') ? fillLogits : fillClasses
+  for (const [i, { id }] of dataset.items.entries()) {
+    const row = byId.get(id)
+    if (row) fill(outcomes, i, row, dataset, `${id} in ${basename(file)}`)
+    else outcomes.status[i] = missingPrediction
+  }
+  return outcomes
+}
+
+function fillLogits(outcomes: Outcomes, i: number, row: Row, dataset: Dataset, where: string): void {
+  const logits = Float32Array.from(listOf(row['logits']), Number)
+  if (logits.length !== dataset.classes.length)
+    throw inputError('bad-logits', `${logits.length} logits for ${dataset.classes.length} classes: ${where}`)
+  scoreRow(outcomes, i, logits, dataset.items[i]!.labels, dataset.choices)
+}
+
+/** `top5` as a list, most probable first: at least five, or as many as there are. */
+function fillClasses(outcomes: Outcomes, i: number, row: Row, dataset: Dataset, where: string): void {
+  const written = writtenLabels(listOf(row['top5']))
+  const needed = Math.min(topCount, dataset.choices === 'all' ? dataset.classes.length : dataset.choices.length)
+  if (written.length < needed)
+    throw inputError('few-classes', `${written.length} classes where top-5 accuracy takes ${needed}: ${where}`)
+  const indices = written.map(name => classIndex(name, dataset, where))
+  if (new Set(indices).size < indices.length) throw inputError('duplicate-class', `a class is given twice: ${where}`)
+  outcomes.top5.set(indices.slice(0, topCount), i * topCount)
+  const probabilities = listOf(row['probabilities']).map(Number)
+  outcomes.probabilities.set(probabilities.slice(0, topCount), i * topCount)
+  outcomes.rank[i] = indices.findIndex(index => dataset.items[i]!.labels.includes(index)) + 1
+}
+
+/** A Parquet list, or a list as text. */
+function listOf(cell: unknown): unknown[] {
+  if (cell === null || cell === undefined) return []
+  if (Array.isArray(cell)) return cell
+  if (ArrayBuffer.isView(cell)) return [...(cell as Float32Array)]
+  if (typeof cell === 'object' && 'items' in cell) return cell.items as unknown[]
+  return writtenLabels(cell)
+}
+
+function classIndex(written: string, { classes, name }: Dataset, where: string): number {
+  const index = /^\d+$/.test(written) ? Number(written) : classes.indexOf(written)
+  if (index >= 0 && index < classes.length) return index
+  if (index >= classes.length)
+    throw inputError('unknown-class', `class index ${written} is out of range: ${name} has ${classes.length}: ${where}`)
+  throw unknownName('class', written, classes)
+}
+
+async function identityOf(dataset: Dataset, { file, model, preprocessing }: PredictionOptions): Promise<Identity> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer)
+  return {
+    schema: schemaVersion,
+    version,
+    runtime: 'imported',
+    model,
+    weights: [],
+    preprocessing,
+    steps: `imported from ${basename(file)}, SHA-256 ${hash.digest('hex')}`,
+    dataset: dataset.name,
+    content: dataset.hash,
+    images: dataset.items.length,
+    labelMap: `${dataset.labelMap.name} ${dataset.labelMap.hash}`,
+    choices: dataset.choices === 'all' ? 'all' : dataset.choices.join(' '),
+    prompts: dataset.labelSpace === 'own' ? 'imported' : '',
+    source: 'imported',
+  }
+}
