@@ -5,28 +5,9 @@ import { dirname } from 'node:path'
 const chunk = 1 << 28
 
 /**
- * Writes `file` so that readers see nothing or all of it: a temporary name beside it, fsync, rename, fsync of the folder.
+ * Has `write` fill a temporary file, so that readers see nothing or all of `file`: fsync, rename, fsync of the folder.
  * When `write` fails the temporary file is removed and the error passes on.
  */
-export async function writeAtomically(file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
-  const temporary = temporaryName(file)
-  const handle = await open(temporary, 'wx')
-  try {
-    try {
-      await write(handle)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, file)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
-  await syncFolder(dirname(file))
-}
-
-/** As `writeAtomically`, for a writer that takes a path: it fills the temporary file, which is then synced and renamed. */
 export async function writeDurably(file: string, write: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = temporaryName(file)
   try {
@@ -44,6 +25,17 @@ export async function writeDurably(file: string, write: (temporary: string) => P
   }
   await syncFolder(dirname(file))
 }
+
+/** As `writeDurably`, for a writer that takes an open file. */
+export const writeAtomically = (file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> =>
+  writeDurably(file, async temporary => {
+    const handle = await open(temporary, 'wx')
+    try {
+      await write(handle)
+    } finally {
+      await handle.close()
+    }
+  })
 
 /** A name beside `file` that no other process or call uses. */
 export const temporaryName = (file: string): string => `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
