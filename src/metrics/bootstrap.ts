@@ -1,8 +1,7 @@
 import { inputError } from '../errors.ts'
-import { checkDraws } from './bootstrapModels.ts'
 import { type Interval } from './intervals.ts'
 import { percentileInterval } from './numbers.ts'
-import { below, poissonOne, type Random, randomFrom } from './random.ts'
+import { below, checkDraws, poissonOne, type Random, randomFrom } from './random.ts'
 
 /*
  * Bootstrap of accuracies over clusters (households, or images where there are none). A draw gives every cluster one
@@ -221,7 +220,7 @@ export const differenceOf = (a: Float64Array, b: Float64Array): Float64Array => 
 
 /**
  * Draws of largest minus smallest group accuracy. Their percentile interval is the field's usual one, but it misses small
- * disparities (a maximum minus a minimum is never 0); `disparityInference` is the honest interval.
+ * disparities (a maximum minus a minimum is never 0); `inferDisparity` has the honest interval.
  */
 export function disparityDraws(result: BootstrapDraws, model: string, groups = result.groups): Float64Array {
   const series = groups.map(group => drawsOf(result, model, group))

@@ -1,8 +1,7 @@
-import { inputError } from '../errors.ts'
 import { type Interval } from './intervals.ts'
 import { mean, percentileInterval } from './numbers.ts'
 import { type AccuracyTable, pointsOf, type RateOptions, scale } from './progress.ts'
-import { below, randomFrom } from './random.ts'
+import { below, checkDraws, randomFrom } from './random.ts'
 import { slopeAndR2 } from './regression.ts'
 
 export interface ModelBootstrapOptions extends RateOptions {
@@ -103,12 +102,6 @@ function resample(
     values.push(statistic(picked))
   }
   return { values, draws }
-}
-
-export function checkDraws(draws: number): void {
-  if (!(Number.isSafeInteger(draws) && draws > 0)) {
-    throw inputError('bad-draws', `${draws} draws: a whole number of at least 1 is needed`)
-  }
 }
 
 const column = (values: readonly (readonly (number | null)[])[], i: number): Float64Array =>

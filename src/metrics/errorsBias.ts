@@ -1,8 +1,7 @@
 import { inputError } from '../errors.ts'
-import { checkDraws } from './bootstrapModels.ts'
 import { chiSquareUpper } from './distributions.ts'
 import { type Interval, wilson } from './intervals.ts'
-import { hypergeometricSampler, randomFrom } from './random.ts'
+import { checkDraws, hypergeometricSampler, randomFrom } from './random.ts'
 
 /** Images of a group: all of them, and those that failed. */
 export interface FailureCounts {

@@ -1,8 +1,7 @@
 import { inputError } from '../errors.ts'
 import { type GroupCounts } from './accuracy.ts'
-import { checkDraws } from './bootstrapModels.ts'
 import { mean } from './numbers.ts'
-import { hypergeometricSampler, type Random, randomFrom, shuffle } from './random.ts'
+import { checkDraws, hypergeometricSampler, type Random, randomFrom, shuffle } from './random.ts'
 
 /** Counts of one cluster (a household) within one group. */
 export interface ClusterCounts extends GroupCounts {

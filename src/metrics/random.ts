@@ -27,6 +27,13 @@ export function randomFrom(seed: number): Random {
   return next
 }
 
+/** Errors: bad-draws. */
+export function checkDraws(draws: number): void {
+  if (!(Number.isSafeInteger(draws) && draws > 0)) {
+    throw inputError('bad-draws', `${draws} draws: a whole number of at least 1 is needed`)
+  }
+}
+
 /** A whole number in 0 … n - 1. */
 export const below = (n: number, random: Random): number => Math.floor(random() * n)
 
