@@ -54,6 +54,7 @@ export const commands: readonly CommandEntry[] = [
     summary: 'what runs here, and how to mend the rest',
     load: () => import('./doctor.ts'),
   },
+  { name: 'gate', group: 'decide', summary: 'fail when a limit is broken', load: () => import('./gate.ts') },
 ]
 
 /** The text of `geogap --help`. */

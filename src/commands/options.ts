@@ -12,6 +12,16 @@ export const wholeNumber =
     return value
   }
 
+/** A share in 0 … 1, from an option's text. */
+export const shareOf =
+  (option: string) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (text.trim() === '' || !(value >= 0 && value <= 1))
+      throw inputError('bad-option', `${option} takes a share from 0 to 1 (0.02 is two points), not ${text}`)
+    return value
+  }
+
 /** One of a few words. */
 export const oneOf =
   <T extends string>(option: string, words: readonly T[]) =>

@@ -1,34 +1,40 @@
-/** One test of a family of exact tests. */
+import { binomialCdf } from './distributions.ts'
+
+/** One test of a family of exact tests, whose p-values take few values. */
 export interface ExactTest {
   p: number
-  /** Smallest p-value that the test could have given with its number of informative images. */
-  least: number
+  /** The largest p-value of at most `t` that the test can give; 0 where it can give none. */
+  attainable: (t: number) => number
 }
 
 /**
- * Which tests of a family reject so that the chance of any false rejection is at most `alpha`: Holm's steps over the tests that
- * could reject at all (Tarone 1990, Biometrics 46). A group with two informative images cannot show anything, and
- * so does not make it harder for the others. `tests` is the number that alpha was shared among at the first step.
+ * Which tests of a family reject so that the chance of any false rejection is at most `alpha`: Holm's steps, but every test
+ * counts with the chance that it could reach the p-value at hand (Westfall and Wolfinger 1997, The American
+ * Statistician 51). A group where two images flipped can show nothing, and so does not make it harder for the others.
  */
-export function familywise(family: readonly ExactTest[], alpha = 0.05): { rejected: boolean[]; tests: number } {
+export function familywise(family: readonly ExactTest[], alpha = 0.05): boolean[] {
   const rejected = family.map(() => false)
   let open = family.map((_, i) => i)
-  let tests = 0
   for (;;) {
-    const share = taroneShare(
-      open.map(i => family[i]!.least),
-      alpha,
-    )
-    tests ||= share
-    const found = open.filter(i => family[i]!.p <= alpha / share)
-    if (found.length === 0 || open.length === 0) return { rejected, tests }
+    const reach = (t: number): number => open.reduce((sum, i) => sum + family[i]!.attainable(t), 0)
+    const found = open.filter(i => family[i]!.p <= alpha && reach(family[i]!.p) <= alpha)
+    if (found.length === 0) return rejected
     for (const i of found) rejected[i] = true
     open = open.filter(i => !rejected[i])
   }
 }
 
-/** The least k such that at most k tests could reach alpha / k. */
-function taroneShare(least: readonly number[], alpha: number): number {
-  for (let k = 1; k < least.length; k++) if (least.filter(p => p <= alpha / k).length <= k) return k
-  return Math.max(1, least.length)
+/** Lower-tail exact test of `hits` among `n` with chance `share`. */
+export function lowerTail(hits: number, n: number, share: number): ExactTest {
+  const at = (k: number): number => binomialCdf(k, n, share)
+  const attainable = (t: number): number => {
+    let [low, high] = [-1, n]
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2)
+      if (at(middle) <= t * (1 + 1e-9)) low = middle
+      else high = middle - 1
+    }
+    return at(low)
+  }
+  return { p: at(hits), attainable }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { familywise } from '../../src/metrics/familywise.ts'
+import { type ExactTest, familywise, lowerTail } from '../../src/metrics/familywise.ts'
 import { pairedInterval } from '../../src/metrics/pairedInterval.ts'
 
 const pairs = (both: number, onlyFirst: number, onlySecond: number, neither: number) => ({
@@ -56,21 +56,26 @@ describe('pairedInterval', () => {
 })
 
 describe('familywise', () => {
-  const sure = (p: number) => ({ p, least: 0 })
+  const sure = (p: number): ExactTest => ({ p, attainable: t => t })
 
-  it("takes Holm's steps where every test could reject", () => {
-    const p = [0.01, 0.04, 0.03, 0.005]
-    expect(familywise(p.map(sure)).rejected).toEqual([true, false, false, true])
-    expect(familywise(p.map(sure)).tests).toBe(4)
+  it("takes Holm's steps where p-values are continuous", () => {
+    expect(familywise([0.01, 0.04, 0.03, 0.005].map(sure))).toEqual([true, false, false, true])
+    expect(familywise([0.01, 0.0124, 0.06, 0.03].map(sure))).toEqual([true, true, false, false])
+    expect(familywise([])).toEqual([])
   })
 
-  it('does not count tests that could not reject', () => {
-    const family = [{ p: 0.03, least: 0.001 }, ...Array.from({ length: 9 }, () => ({ p: 1, least: 0.25 }))]
-    expect(familywise(family)).toEqual({ rejected: [true, ...Array.from({ length: 9 }, () => false)], tests: 1 })
-    expect(familywise(family.map(({ p }) => sure(p))).rejected[0]).toBe(false)
+  it('does not count tests that could not reach the p-value at hand', () => {
+    const weak = Array.from({ length: 9 }, () => lowerTail(1, 2, 0.5))
+    expect(familywise([lowerTail(0, 5, 0.5), ...weak])[0]).toBe(true)
+    expect(familywise([sure(0.03125), ...Array.from({ length: 9 }, () => sure(1))])[0]).toBe(false)
   })
 
-  it('takes an empty family', () => {
-    expect(familywise([])).toEqual({ rejected: [], tests: 1 })
+  it('knows the p-values that a binomial test can give', () => {
+    const { p, attainable } = lowerTail(2, 10, 0.5)
+    expect(p).toBeCloseTo(56 / 1024, 12)
+    expect(attainable(0.05)).toBeCloseTo(11 / 1024, 12)
+    expect(attainable(56 / 1024)).toBeCloseTo(56 / 1024, 12)
+    expect(attainable(0.0001)).toBe(0)
+    expect(attainable(1)).toBe(1)
   })
 })

@@ -1,0 +1,39 @@
+import { Command } from 'commander'
+import { type GateOptions } from '../decide/gateRun.ts'
+import { oneOf, shareOf, wholeNumber } from './options.ts'
+
+/** Exit code of a gate that failed. */
+export const gateFailed = 4
+
+type Options = GateOptions & { junit?: string; format: 'text' | 'markdown' | 'json' }
+
+export function command(): Command {
+  return new Command('gate')
+    .description(
+      `Judge a run against limits, by what the data show and not by the point estimate. Exit code ${gateFailed} when a limit is broken.`,
+    )
+    .argument('<run>', 'folder of results')
+    .option('--baseline <run>', 'folder of results to compare with, image by image')
+    .option('--max-drop <share>', 'largest drop of a group against the baseline (default: 0.02)', shareOf('--max-drop'))
+    .option('--min-worst <share>', 'least accuracy of every group', shareOf('--min-worst'))
+    .option('--max-disparity <share>', 'largest difference between two groups', shareOf('--max-disparity'))
+    .option('--by <column>', 'groups: region, country, label or any column', 'region')
+    .option('--min-n <n>', 'groups with fewer images are listed and not judged', wholeNumber('--min-n'), 100)
+    .option('--junit <file>', 'write the checks as a JUnit file')
+    .option('--format <format>', 'text, markdown or json', oneOf('--format', ['text', 'markdown', 'json']), 'text')
+    .addHelpText('after', '\nExample:\n  geogap gate results --baseline main-results --by country --junit gate.xml')
+    .action(async (run: string, options: Options) => judge(run, options))
+}
+
+async function judge(dir: string, { junit, format, ...options }: Options): Promise<void> {
+  const { gate } = await import('../decide/gateRun.ts')
+  const { gateJunit, gateSentence, gateText } = await import('../decide/gateText.ts')
+  const result = await gate(dir, options)
+  const json = (): string => `${JSON.stringify({ sentence: gateSentence(result), ...result }, null, 2)}\n`
+  process.stdout.write(format === 'json' ? json() : gateText(result, format))
+  if (junit !== undefined) {
+    const { writeText } = await import('../decide/writeText.ts')
+    await writeText(junit, gateJunit(result))
+  }
+  if (!result.passed) process.exitCode = gateFailed
+}

@@ -1,0 +1,143 @@
+import { inputError, unknownName } from '../errors.ts'
+import { groupBy, sumCounts, type GroupCounts } from '../metrics/accuracy.ts'
+import { countCells, type Entry } from '../predictions/store.ts'
+import { total } from './compare.ts'
+import { type Check, falseAlarms, judgeDisparities, judgeDrops, judgeWorst, type Subject } from './gate.ts'
+import { coverage, imagesOf, pairCells, sharedColumns } from './pairs.ts'
+import { matched, modelsOf, type Sides, storedEntries } from './sides.ts'
+
+export interface GateOptions {
+  /** Folder of the results to compare with. */
+  baseline?: string
+  /** Limits as shares, 0 … 1; a limit that is not given is not judged, but `maxDrop` is 0.02 with a baseline. */
+  maxDrop?: number
+  minWorst?: number
+  maxDisparity?: number
+  by?: string
+  /** Groups with fewer images are listed and not judged. */
+  minN?: number
+  alpha?: number
+}
+
+export interface Gate {
+  passed: boolean
+  by: string
+  minN: number
+  alpha: number
+  limits: Partial<Record<Check['rule'], number>>
+  checks: Check[]
+  leftOut: (Subject & { n: number })[]
+  notes: string[]
+}
+
+const defaults = { maxDrop: 0.02, by: 'region', minN: 100, alpha: falseAlarms }
+
+/** Judges all evaluations below `dir`. Errors: nothing-to-judge, unknown-column, nothing-in-common, choose-models. */
+export async function gate(dir: string, options: GateOptions): Promise<Gate> {
+  const { by, minN, alpha } = { ...defaults, ...options }
+  const { baseline, minWorst, maxDisparity } = options
+  if (options.maxDrop !== undefined && baseline === undefined)
+    throw inputError('no-baseline', '--max-drop is judged against a run: give --baseline')
+  const maxDrop = baseline === undefined ? undefined : (options.maxDrop ?? defaults.maxDrop)
+  const limits = given({ 'max-drop': maxDrop, 'min-worst': minWorst, 'max-disparity': maxDisparity })
+  const share = alpha / Math.max(1, Object.keys(limits).length)
+  const entries = await storedEntries(dir)
+  const found: Gate = { passed: true, by, minN, alpha, limits, checks: [], leftOut: [], notes: [] }
+  checkColumn(entries, by)
+  if (baseline !== undefined && maxDrop !== undefined)
+    found.checks.push(...judgeDrops(await drops(entries, baseline, found), maxDrop, share))
+  if (minWorst !== undefined || maxDisparity !== undefined) {
+    const runs = await accuracies(entries, by)
+    if (minWorst !== undefined) found.checks.push(...judgeWorst(large(runs, found), minWorst, share))
+    if (maxDisparity !== undefined) found.checks.push(...judgeDisparities(runs, maxDisparity, minN, share))
+  }
+  if (found.checks.length === 0)
+    throw inputError(
+      'nothing-to-judge',
+      Object.keys(limits).length === 0
+        ? 'nothing to judge: give --baseline, --min-worst or --max-disparity'
+        : `nothing to judge: no two groups by ${by} with at least ${minN} images in ${dir}`,
+    )
+  return { ...found, passed: found.checks.every(({ verdict }) => verdict !== 'broken') }
+}
+
+const given = (limits: Record<Check['rule'], number | undefined>): Gate['limits'] =>
+  Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined))
+
+function checkColumn(entries: readonly Entry[], by: string): void {
+  const known = [...new Set(entries.flatMap(({ shards }) => shards[0]!.columns))]
+  if (by !== 'label' && !known.includes(by)) throw unknownName('column', by, [...known, 'label'])
+}
+
+type Pairs = Parameters<typeof judgeDrops>[0][number]
+
+/** Paired counts of every group, and of all images of each data set. */
+async function drops(entries: readonly Entry[], baseline: string, found: Gate): Promise<Pairs[]> {
+  const before = await storedEntries(baseline)
+  const all: Pairs[] = []
+  for (const sides of baselineSides(before, entries, found)) {
+    const subject = { model: sides.second.identity.model, dataset: sides.dataset }
+    found.notes.push(...(await uncovered(sides)))
+    const byClass = total(await pairCells(sides.first, sides.second, 'label'))
+    if (imagesOf(byClass) > 0) all.push({ ...subject, group: 'all images', counts: byClass })
+    if (found.by !== 'label' && !sharedColumns(sides.first, sides.second).includes(found.by)) {
+      found.notes.push(`${sides.dataset} has no ${found.by}: only all its images together are judged.`)
+      continue
+    }
+    const cells = await pairCells(sides.first, sides.second, found.by)
+    for (const group of [...new Set(cells.map(cell => cell.group))].sort()) {
+      const counts = total(cells.filter(cell => cell.group === group))
+      if (imagesOf(counts) >= found.minN) all.push({ ...subject, group, counts })
+      else found.leftOut.push({ ...subject, group, n: imagesOf(counts) })
+    }
+  }
+  return all
+}
+
+/** Models by name, or the only one against the only one. */
+function baselineSides(before: readonly Entry[], after: readonly Entry[], { notes }: Gate): Sides[] {
+  const [old, now] = [modelsOf(before), modelsOf(after)]
+  if (old.length === 1 && now.length === 1) return matched(before, after, `${old[0]!} and ${now[0]!}`)
+  const missing = now.filter(name => !old.includes(name))
+  if (missing.length === now.length)
+    throw inputError('choose-models', `no model in common: ${now.join(', ')} here, ${old.join(', ')} in the baseline`)
+  if (missing.length > 0) notes.push(`Not in the baseline and not judged against it: ${missing.join(', ')}.`)
+  const of = (entries: readonly Entry[], name: string) => entries.filter(({ identity }) => identity.model === name)
+  return now.filter(name => old.includes(name)).flatMap(name => matched(of(before, name), of(after, name), name))
+}
+
+async function uncovered({ first, second, dataset }: Sides): Promise<string[]> {
+  const { onlyFirst, onlySecond, unscoredFirst, unscoredSecond } = await coverage(first, second)
+  const away = onlyFirst + onlySecond + unscoredFirst + unscoredSecond
+  if (away === 0) return []
+  return [
+    `${second.identity.model} on ${dataset}: ${away} images are not compared (in one run only: ${onlyFirst + onlySecond}; without an outcome here: ${unscoredSecond}, in the baseline: ${unscoredFirst}).`,
+  ]
+}
+
+type Accuracies = Parameters<typeof judgeDisparities>[0][number]
+
+async function accuracies(entries: readonly Entry[], by: string): Promise<Accuracies[]> {
+  const runs: Accuracies[] = []
+  for (const entry of entries.filter(({ shards }) => by === 'label' || shards[0]!.columns.includes(by))) {
+    const cells = await countCells(entry, by === 'label' ? [] : [by])
+    const labelled = cells.map(cell => ({ ...cell, groups: { ...cell.groups, label: cell.label } }))
+    const { model, dataset } = entry.identity
+    if (sumCounts(cells).n > 0) runs.push({ model, dataset, group: 'all', groups: groupBy(labelled, [by]).groups })
+  }
+  return runs
+}
+
+/** The groups that are large enough; the others are noted once. */
+function large(runs: readonly Accuracies[], { minN, leftOut }: Gate): (Subject & { counts: GroupCounts })[] {
+  return runs.flatMap(({ groups, model, dataset }) =>
+    groups.flatMap(counts => {
+      const subject = { model, dataset, group: counts.group }
+      if (counts.n >= minN) return { ...subject, counts }
+      const same = (other: Subject): boolean => JSON.stringify([other.model, other.dataset, other.group]) === key
+      const key = JSON.stringify([model, dataset, counts.group])
+      if (!leftOut.some(same)) leftOut.push({ ...subject, n: counts.n })
+      return []
+    }),
+  )
+}

@@ -1,0 +1,100 @@
+/** A gate's judgement for people (text, Markdown) and for continuous integration (JUnit). */
+import { type Column, formatTable } from '../report/tables.ts'
+import { percent, printable } from '../report/text.ts'
+import { type Check, type Limit } from './gate.ts'
+import { type Gate } from './gateRun.ts'
+
+const rules: Readonly<Record<Limit, { title: string; says: (check: Check) => string }>> = {
+  'max-drop': {
+    title: 'drop against the baseline',
+    says: ({ value, bound, limit }) =>
+      `drop of ${percent(value)} points, at least ${percent(bound)} with 95 % confidence; at most ${percent(limit)} allowed`,
+  },
+  'min-worst': {
+    title: 'accuracy of the worst group',
+    says: ({ value, bound, limit }) =>
+      `accuracy ${percent(value)} %, at most ${percent(bound)} with 95 % confidence; at least ${percent(limit)} required`,
+  },
+  'max-disparity': {
+    title: 'disparity',
+    says: ({ value, bound, limit }) =>
+      `disparity of ${percent(value)} points, at least ${percent(bound)} with 95 % confidence; at most ${percent(limit)} allowed`,
+  },
+}
+
+/** `gate failed: Nigeria (resnet50 on geode): drop of 5.2 points, at least …` */
+export function gateSentence({ passed, checks }: Gate): string {
+  const of = (verdict: Check['verdict']): number => checks.filter(check => check.verdict === verdict).length
+  const broken = checks.filter(({ verdict }) => verdict === 'broken')
+  const tail = `${checks.length} checks: ${of('broken')} broken, ${of('holds')} shown to hold, ${of('undecided')} undecided`
+  if (passed) return `gate passed; ${tail}`
+  const named = broken.slice(0, 3).map(check => `${check.group} (${check.model} on ${check.dataset}): ${saying(check)}`)
+  const more = broken.length > 3 ? `; ${broken.length - 3} more` : ''
+  return `gate failed: ${named.join('; ')}${more}; ${tail}`
+}
+
+const saying = (check: Check): string => rules[check.rule].says(check)
+
+const columns: Column<Check>[] = [
+  { name: 'verdict', heading: 'verdict', value: row => row.verdict },
+  { name: 'rule', heading: 'limit', value: row => row.rule },
+  { name: 'model', heading: 'model', value: row => row.model },
+  { name: 'dataset', heading: 'data set', value: row => row.dataset },
+  { name: 'group', heading: 'group', value: row => row.group },
+  { name: 'n', heading: 'n', value: row => row.n },
+  { name: 'value', heading: 'seen', value: row => row.value, show: row => percent(row.value) },
+  { name: 'bound', heading: '95 % bound', value: row => row.bound, show: row => percent(row.bound) },
+  { name: 'allowed', heading: 'allowed', value: row => row.limit, show: row => percent(row.limit) },
+]
+
+const order: readonly Check['verdict'][] = ['broken', 'undecided', 'holds']
+const readRows = 40
+
+export function gateText(gate: Gate, format: 'text' | 'markdown'): string {
+  const rows = [...gate.checks].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict))
+  const broken = rows.filter(({ verdict }) => verdict === 'broken').length
+  const shown = rows.slice(0, Math.max(readRows, broken))
+  const notes = [
+    `broken: the data show that the limit is passed (chance of a false alarm over everything judged: at most ${percent(gate.alpha, 0)} %). holds: the group's own 95 % bound is within the limit. undecided: the data cannot tell; it does not fail the gate.`,
+    'Values in percent, drops and disparities in percentage points of top-1 accuracy. Drops are on the same images as the baseline.',
+    ...(shown.length < rows.length ? [`${rows.length - shown.length} more checks that hold or are undecided.`] : []),
+    ...(gate.leftOut.length > 0 ? [`Fewer than ${gate.minN} images, not judged: ${leftOutText(gate)}.`] : []),
+    ...gate.notes,
+  ]
+  const sentence = printable(gateSentence(gate))
+  const gap = format === 'markdown' ? '\n\n' : '\n'
+  return `${format === 'markdown' ? `**${sentence}**` : sentence}\n\n${formatTable(columns, shown, format)}\n${notes.map(printable).join(gap)}\n`
+}
+
+function leftOutText({ leftOut }: Gate): string {
+  const names = leftOut.slice(0, 8).map(({ group, n }) => `${group} (${n})`)
+  return [...names, ...(leftOut.length > 8 ? [`${leftOut.length - 8} more`] : [])].join(', ')
+}
+
+const xml = (text: string): string => printable(text).replace(/[&<>"']/g, found => `&#${found.charCodeAt(0)};`)
+
+/** JUnit's XML: one suite a limit, one case a group; an undecided case passes and says so. */
+export function gateJunit({ checks, passed }: Gate): string {
+  const broken = (list: readonly Check[]): number => list.filter(({ verdict }) => verdict === 'broken').length
+  const suites = (Object.keys(rules) as Limit[]).flatMap(rule => {
+    const mine = checks.filter(check => check.rule === rule)
+    if (mine.length === 0) return []
+    const head = `  <testsuite name="geogap ${rule}: ${xml(rules[rule].title)}" tests="${mine.length}" failures="${broken(mine)}" errors="0">`
+    return [head, ...mine.map(junitCase), '  </testsuite>']
+  })
+  const totals = `tests="${checks.length}" failures="${passed ? 0 : broken(checks)}" errors="0"`
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="geogap gate" ${totals}>`,
+    ...suites,
+    '</testsuites>',
+    '',
+  ].join('\n')
+}
+
+function junitCase(check: Check): string {
+  const head = `    <testcase classname="${xml(`${check.dataset} ${check.model}`)}" name="${xml(check.group)}">`
+  const text = xml(saying(check))
+  if (check.verdict === 'broken') return `${head}<failure message="${text}"/></testcase>`
+  return `${head}<system-out>${check.verdict}: ${text}</system-out></testcase>`
+}

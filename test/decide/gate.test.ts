@@ -1,0 +1,125 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { judgeDisparities, judgeDrops, judgeWorst } from '../../src/decide/gate.ts'
+import { gate } from '../../src/decide/gateRun.ts'
+import { gateJunit, gateSentence, gateText } from '../../src/decide/gateText.ts'
+import { randomFrom } from '../../src/metrics/random.ts'
+import { geogap } from '../cli.ts'
+import { drawCountries } from './gateWorld.ts'
+import { type Outcome, store } from './stored.ts'
+
+const runs = 1000
+
+describe('60 countries of 100 to 1,000 images, simulated pairs of runs in which images flip both ways', () => {
+  it('without a change fails in at most 5 %, no drop allowed, 1 % of the images flipping each way', () => {
+    const random = randomFrom(11)
+    let failed = 0
+    for (let i = 0; i < 2 * runs; i++)
+      if (judgeDrops(drawCountries(0.01, 0, random), 0).some(({ verdict }) => verdict === 'broken')) failed++
+    expect(failed / (2 * runs)).toBeLessThanOrEqual(0.05)
+  })
+
+  it('with a drop of 5 points in one country of 400 images fails in at least 80 %, two points allowed, 0.5 %', () => {
+    const random = randomFrom(12)
+    let failed = 0
+    for (let i = 0; i < runs; i++)
+      if (judgeDrops(drawCountries(0.005, 0.05, random), 0.02)[0]!.verdict === 'broken') failed++
+    expect(failed / runs).toBeGreaterThanOrEqual(0.8)
+  })
+})
+
+const subject = { model: 'm', dataset: 'd', group: 'g' }
+
+describe('judging', () => {
+  it('breaks on the bound of a drop, not on the drop', () => {
+    const [few, many] = judgeDrops(
+      [
+        { ...subject, counts: { both: 94, onlyFirst: 6, onlySecond: 2, neither: 20 } },
+        { ...subject, counts: { both: 940, onlyFirst: 60, onlySecond: 20, neither: 200 } },
+      ],
+      0.01,
+    )
+    expect(few).toMatchObject({ verdict: 'undecided', value: 4 / 122 })
+    expect(many!.verdict).toBe('broken')
+    expect(many!.bound).toBeGreaterThan(0.01)
+    expect(many!.bound).toBeLessThan(many!.value)
+  })
+
+  it('tells an accuracy that is shown to be too low from one that may be', () => {
+    const of = (n: number, top1: number) => ({ ...subject, counts: { n, top1 } })
+    expect(judgeWorst([of(1000, 520), of(100, 57), of(1000, 700)], 0.6).map(({ verdict }) => verdict)).toEqual([
+      'broken',
+      'undecided',
+      'holds',
+    ])
+  })
+
+  it('judges a disparity by the lower end of its interval', () => {
+    const groups = (top1: number) => [
+      { group: 'a', n: 1000, top1: 800 },
+      { group: 'b', n: 1000, top1 },
+    ]
+    const of = (top1: number) => judgeDisparities([{ ...subject, groups: groups(top1) }], 0.1, 100)[0]!
+    expect(of(600)).toMatchObject({ verdict: 'broken', group: 'a − b' })
+    expect(of(690).verdict).toBe('undecided')
+    expect(of(790).verdict).toBe('holds')
+  })
+})
+
+describe('gate', () => {
+  let folder: string
+  const outcomes = (lost: number, n = 1200): Outcome[] =>
+    Array.from({ length: n }, (_, i) => {
+      const country = ['Kenya', 'Ghana & "Co"', 'Spain'][i % 3]!
+      const right = i % 10 < 7
+      const correct = right && !(country === 'Spain' && i < lost)
+      return { id: `${i}`, label: 'stove', correct, groups: { country, region: i < 60 ? 'Small' : 'Large' } }
+    })
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'geogap-gate-'))
+    await store(join(folder, 'before'), outcomes(0))
+    await store(join(folder, 'after'), outcomes(150))
+  })
+
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  it('finds the country that lost, and takes a limit that nothing breaks', async () => {
+    const found = await gate(join(folder, 'after'), { baseline: join(folder, 'before'), by: 'country' })
+    expect(found.passed).toBe(false)
+    expect(found.checks.filter(({ verdict }) => verdict === 'broken').map(({ group }) => group)).toEqual([
+      'all images',
+      'Spain',
+    ])
+    expect(gateSentence(found)).toMatch(/^gate failed: .*Spain \(first on world\): drop of 8\.8 points, at least 6\.\d/)
+    const same = await gate(join(folder, 'before'), { baseline: join(folder, 'before'), by: 'country', minWorst: 0.5 })
+    expect(same.passed).toBe(true)
+    expect(same.checks.every(({ verdict }) => verdict === 'holds')).toBe(true)
+    expect(gateText(same, 'markdown')).toMatch(/^\*\*gate passed; 7 checks: 0 broken, 7 shown to hold, 0 undecided\*\*/)
+  })
+
+  it('lists groups that are too small, and judges nothing silently', async () => {
+    const found = await gate(join(folder, 'after'), { minWorst: 0.5 })
+    expect(found.leftOut).toEqual([{ model: 'first', dataset: 'world', group: 'Small', n: 60 }])
+    await expect(gate(join(folder, 'after'), {})).rejects.toThrow('nothing to judge: give --baseline')
+    await expect(gate(join(folder, 'after'), { minWorst: 0.5, minN: 5000 })).rejects.toThrow('nothing to judge: no two')
+    await expect(gate(join(folder, 'after'), { minWorst: 0.5, by: 'planet' })).rejects.toThrow('unknown column: planet')
+    await expect(gate(join(folder, 'after'), { maxDrop: 0.1 })).rejects.toThrow('give --baseline')
+  })
+
+  it('exits with 4 and writes a JUnit file', async () => {
+    const file = join(folder, 'gate.xml')
+    const { code, stdout } = await geogap([
+      ...['gate', join(folder, 'after'), '--baseline', join(folder, 'before'), '--by', 'country', '--junit', file],
+    ])
+    expect(code).toBe(4)
+    expect(stdout).toMatch(/^gate failed: /)
+    const xml = await readFile(file, 'utf8')
+    expect(xml).toBe(gateJunit(await gate(join(folder, 'after'), { baseline: join(folder, 'before'), by: 'country' })))
+    expect(xml).toContain('<testsuites name="geogap gate" tests="4" failures="2" errors="0">')
+    expect(xml).toContain('name="Ghana &#38; &#34;Co&#34;"')
+    expect((await geogap(['gate', join(folder, 'after'), '--min-worst', '60'])).stderr).toContain('0.02 is two points')
+  }, 60_000)
+})
