@@ -67,5 +67,5 @@ describe.skipIf(!shared)('training follows PyTorch (needs the golden cases)', ()
     }
     const ours = await logitsOf(merged)
     for (const [i, value] of golden.logits_after.flat().entries()) expect(Math.abs(ours[i]! - value)).toBeLessThan(1e-3)
-  })
+  }, 300_000)
 })
