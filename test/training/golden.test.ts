@@ -53,19 +53,24 @@ describe.skipIf(!shared)('training follows PyTorch (needs the golden cases)', ()
   it.each([
     ['last_layer', (name: string) => name.startsWith('head.')],
     ['full_finetune', () => true],
-  ])('%s', async (name, isTrained) => {
-    const { golden, gradients, losses, after, merged } = await train(name, isTrained)
-    expect(gradients.map(tensor => tensor.name).sort()).toEqual(Object.keys(golden.gradients_at_step_0).sort())
-    expect(lossDistance(losses, golden.losses)).toBeLessThan(1)
-    const travelled = golden.optimizer.lr * golden.steps
-    for (const { norm, first } of [
-      distance(gradients, golden.gradients_at_step_0),
-      distance(after, golden.parameters_after, travelled),
-    ]) {
-      expect(norm).toBeLessThan(1)
-      expect(first).toBeLessThan(1)
-    }
-    const ours = await logitsOf(merged)
-    for (const [i, value] of golden.logits_after.flat().entries()) expect(Math.abs(ours[i]! - value)).toBeLessThan(1e-3)
-  }, 300_000)
+  ])(
+    '%s',
+    async (name, isTrained) => {
+      const { golden, gradients, losses, after, merged } = await train(name, isTrained)
+      expect(gradients.map(tensor => tensor.name).sort()).toEqual(Object.keys(golden.gradients_at_step_0).sort())
+      expect(lossDistance(losses, golden.losses)).toBeLessThan(1)
+      const travelled = golden.optimizer.lr * golden.steps
+      for (const { norm, first } of [
+        distance(gradients, golden.gradients_at_step_0),
+        distance(after, golden.parameters_after, travelled),
+      ]) {
+        expect(norm).toBeLessThan(1)
+        expect(first).toBeLessThan(1)
+      }
+      const ours = await logitsOf(merged)
+      for (const [i, value] of golden.logits_after.flat().entries())
+        expect(Math.abs(ours[i]! - value)).toBeLessThan(1e-3)
+    },
+    300_000,
+  )
 })
