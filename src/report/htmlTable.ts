@@ -27,7 +27,7 @@ export function htmlTable<Row>({ name, caption, columns, rows, shown = rows }: H
     <div class="tools">${download(name, columns, rows)}</div>
     <div class="scroll" tabindex="0" role="region" aria-label="${caption}">
       <table>
-        <caption>${caption}${note}</caption>
+        <caption><span>${caption}${note}</span></caption>
         <thead>
           <tr>
             ${head}

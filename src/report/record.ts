@@ -1,4 +1,5 @@
 /** What was run, and what went wrong: from the manifests beside the predictions. */
+import { count } from '../figures/figure.ts'
 import { type Results } from '../figures/results.ts'
 import { type DatasetNote } from '../predictions/notes.ts'
 import { type Entry } from '../predictions/store.ts'
@@ -13,15 +14,17 @@ export interface StatusRow {
   images: number
 }
 
-export function problemsSection({ run, title }: Results, statuses: readonly StatusRow[]): Markup {
+export function problemsSection({ run, title, by }: Results, statuses: readonly StatusRow[]): Markup {
   const problems = [...run.datasets.values()].flatMap(({ name, problems }) =>
     problems.map(problem => ({ dataset: title(name), ...problem })),
   )
   const warnings = [...mixedContents(run.entries), ...incomplete(run.entries)]
-  if (run.failures.length + problems.length + statuses.length + warnings.length === 0) {
+  const errors = by().reduce((sum, row) => sum + row.errors, 0)
+  const nothing = run.failures.length + problems.length + statuses.length + warnings.length + errors === 0
+  if (nothing)
     return markup`<p>No model failed, no row of a data set was refused, and every image gave a prediction.</p>`
-  }
-  return markup`${warnings.map(warning => markup`<p class="banner">${warning}</p>`)}
+  return markup`<p>${count(run.failures.length, 'failed evaluation')}, ${count(problems.length, 'refused row')} of data sets, ${count(errors, 'missing prediction')}.</p>
+  ${warnings.map(warning => markup`<p class="banner">${warning}</p>`)}
   ${run.failures.length > 0 && failureTable(run.failures)} ${statuses.length > 0 && statusTable(statuses)}
   ${problems.length > 0 && problemTable(problems)}`
 }
