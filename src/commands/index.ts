@@ -43,6 +43,13 @@ export const commands: readonly CommandEntry[] = [
   { name: 'table', group: 'look', summary: 'accuracy and disparity as tables', load: () => import('./table.ts') },
   { name: 'report', group: 'look', summary: 'write a self-contained HTML report', load: () => import('./report.ts') },
   {
+    name: 'figure',
+    group: 'look',
+    summary: 'draw a figure as SVG, PNG, PDF or JSON',
+    load: () => import('./figure.ts'),
+  },
+  { name: 'figures', group: 'look', summary: 'list the figures', load: () => import('./figures.ts') },
+  {
     name: 'compare',
     group: 'decide',
     summary: 'who gained and who lost between two models or runs',

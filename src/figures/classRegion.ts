@@ -29,7 +29,7 @@ export const classRegion: FigureKind = {
 
 function figureOf(results: Results, dataset: string, options: FigureOptions): Figure[] {
   const column = placeColumn(results.run, dataset)!
-  const model = modelOf(results, options, bestModels(results, dataset))
+  const model = modelOf(options, bestModels(results, dataset))
   const cells = model === undefined ? [] : results.pairs(dataset, model, ['label', column])
   const order = classesBySpread(cells)
   const places = placesByAccuracy(cells)

@@ -1,7 +1,7 @@
-import { fitLine } from '../metrics/regression.ts'
+import { type Line } from '../metrics/regression.ts'
 import { type DisparityRow } from '../run.ts'
-import { captionOf, count, type Figure, type FigureKind, geographicOf, idOf } from './figure.ts'
-import { linePanels, type Panel, type PanelPoint } from './linePanel.ts'
+import { beside, captionOf, count, type Figure, type FigureKind, geographicOf, idOf } from './figure.ts'
+import { drawnLine, linePanels, lineThrough, type Panel, type PanelPoint } from './linePanel.ts'
 import { type Results } from './results.ts'
 import { geographicColor } from './theme.ts'
 import { signed } from './values.ts'
@@ -15,6 +15,8 @@ export interface DisparityPoint {
   disparity: number
   low: number | null
   high: number | null
+  /** Whether the line is fitted to it. */
+  fitted: boolean
 }
 
 /** One panel per standard benchmark; more than this many models are not named. */
@@ -36,14 +38,13 @@ export function disparitySpec(
 function panelOf(benchmark: string, all: readonly DisparityPoint[], measure: string, model?: string): Panel {
   const points: PanelPoint[] = all
     .filter(point => point.benchmark === benchmark)
-    .map(({ model, accuracy, disparity, low, high }) => ({ model, x: accuracy, y: disparity, low, high }))
-  const { slope, intercept, r2, p } = fitLine(
-    points.map(({ x }) => x),
-    points.map(({ y }) => y),
-  )
+    .map(({ model, accuracy, disparity, low, high, fitted }) => ({
+      ...{ model, x: accuracy, y: disparity, low, high, hollow: !fitted },
+    }))
+  const line = lineThrough(points)
   return {
     title: benchmark,
-    subtitle: lineText(slope, r2, p),
+    subtitle: lineText(line),
     x: `${benchmark} top-1 accuracy (%)`,
     y: `${measure} (points)`,
     difference: true,
@@ -54,13 +55,13 @@ function panelOf(benchmark: string, all: readonly DisparityPoint[], measure: str
         label: [],
         color: geographicColor,
         points,
-        line: slope === null || intercept === null ? null : { slope, intercept },
+        line: drawnLine(line),
       },
     ],
   }
 }
 
-function lineText(slope: number | null, r2: number | null, p: number | null): string {
+function lineText({ slope, r2, p }: Line): string {
   if (slope === null) return 'too few models for a line'
   const fit = r2 === null ? '' : `, R² ${r2.toFixed(2)}`
   const test = p === null ? '' : `, p ${p < 0.001 ? '< 0.001' : p.toFixed(3)}`
@@ -108,13 +109,14 @@ export function measureOf(rows: readonly DisparityRow[]): Measured {
   }
 }
 
-function disparityPoints({ roles, table, title }: Results, { rows }: Measured): DisparityPoint[] {
+function disparityPoints({ roles, table, title, fitted }: Results, { rows }: Measured): DisparityPoint[] {
   const benchmarks = [roles.reference, ...roles.standard].filter(name => name !== null)
   return benchmarks.flatMap(benchmark =>
     rows.flatMap(({ model, value, low, high }) => {
       const accuracy = table.get(benchmark)?.get(model)
       if (accuracy === undefined) return []
-      return { benchmark: title(benchmark), model, accuracy: 100 * accuracy, disparity: value, low, high }
+      const at = { accuracy: 100 * accuracy, disparity: value, low, high }
+      return { benchmark: title(benchmark), model, ...at, fitted: fitted.includes(model) }
     }),
   )
 }
@@ -141,8 +143,9 @@ function figureOf(
         : `Each point is a model: the largest difference of its top-1 accuracy between two ${groups} of ${name} with at least ${results.minN} images, in percentage points, against its accuracy on a standard benchmark. A maximum is above 0 by chance alone.`,
       kind === 'pair' ? 'Vertical bars, where drawn, are 95 % Newcombe intervals.' : null,
       'Lines are least squares over the models; p tests a slope of 0.',
+      beside(results),
     ),
-    rows: points.map(point => ({ ...point })),
+    rows: points.map(point => ({ ...point, fitted: point.fitted ? 'yes' : 'no' })),
     spec: width => disparitySpec(points, measure, width, model),
   }
 }

@@ -1,7 +1,6 @@
-import { fitLine } from '../metrics/regression.ts'
-import { captionOf, count, type FigureKind, geographicOf, idOf } from './figure.ts'
-import { linePanels, type Panel, type PanelSeries } from './linePanel.ts'
-import { type RegionLineRow, regionLineRows } from './regionLines.ts'
+import { beside, captionOf, count, type FigureKind, geographicOf, idOf } from './figure.ts'
+import { drawnLine, linePanels, lineThrough, type Panel, type PanelSeries } from './linePanel.ts'
+import { pointsOf, type RegionLineRow, regionLineRows } from './regionLines.ts'
 import { bestFirst } from './regions.ts'
 import { color } from './theme.ts'
 import { signed } from './values.ts'
@@ -35,14 +34,8 @@ function panelOf(rows: readonly RegionLineRow[], region: string, reference: stri
 }
 
 function seriesOf(rows: readonly RegionLineRow[], region: string, color: string): PanelSeries {
-  const points = rows
-    .filter(row => row.region === region)
-    .map(({ model, reference, accuracy }) => ({ model, x: reference, y: accuracy }))
-  const { slope, intercept } = fitLine(
-    points.map(({ x }) => x),
-    points.map(({ y }) => y),
-  )
-  const line = slope === null || intercept === null ? null : { slope, intercept }
+  const points = pointsOf(region, rows)
+  const line = drawnLine(lineThrough(points))
   return { label: [region, ...(line ? [`rate ${line.slope.toFixed(2)}`] : [])], color, points, line }
 }
 
@@ -66,8 +59,9 @@ export const europeAgainst: FigureKind = {
         caption: captionOf(
           results,
           `Each point is a model: top-1 accuracy on the images of Europe (blue) and of another region (orange) of ${name} against its accuracy on ${reference}, all in percent. Lines are least squares, a rate is a line’s slope.`,
+          beside(results),
         ),
-        rows: rows.map(row => ({ ...row })),
+        rows: rows.map(row => ({ ...row, fitted: row.fitted ? 'yes' : 'no' })),
         spec: width => europeAgainstSpec(rows, others, reference, width),
       }
     }),

@@ -49,12 +49,15 @@ export function geographicOf(results: Results, { dataset }: FigureOptions): read
   return found
 }
 
-/** The model asked for, else the first of `models`. Errors: unknown-model. */
-export function modelOf(results: Results, { model }: FigureOptions, models: readonly string[]): string | undefined {
-  if (model === undefined) return models[0]
-  if (!results.models.includes(model)) throw unknownName('model', model, results.models)
-  return models.find(name => name === model)
-}
+/** Of `models` the one asked for, else the first. */
+export const modelOf = ({ model }: FigureOptions, models: readonly string[]): string | undefined =>
+  models.find(name => name === (model ?? name))
+
+/** What a caption says about the models that no line is fitted to; null where there are none. */
+export const beside = ({ fitted, models }: Results): string | null =>
+  fitted.length === models.length
+    ? null
+    : `Lines are fitted to the ${fitted.length} models that are not zero-shot; the others are hollow.`
 
 export const idOf = (...parts: readonly string[]): string =>
   parts

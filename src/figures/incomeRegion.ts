@@ -25,7 +25,7 @@ export const incomeRegion: FigureKind = {
 
 function figureOf(results: Results, dataset: string, options: FigureOptions): Figure[] {
   const column = placeColumn(results.run, dataset)!
-  const model = modelOf(results, options, bestModels(results, dataset))
+  const model = modelOf(options, bestModels(results, dataset))
   if (model === undefined || column !== 'region') return []
   const cells = results.pairs(dataset, model, [incomeColumn, column])
   const incomes = [...new Set(cells.map(({ row }) => row))].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))

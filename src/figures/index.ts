@@ -11,7 +11,7 @@ import { progress } from './progress.ts'
 import { rates } from './rates.ts'
 import { regionLines } from './regionLines.ts'
 import { regions } from './regions.ts'
-import { resultsOf, type ResultsOptions } from './results.ts'
+import { type Results, resultsOf, type ResultsOptions } from './results.ts'
 import { fontSize } from './theme.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 
@@ -28,27 +28,38 @@ export const figureKinds: readonly FigureKind[] = [
   classRegion,
 ]
 
-/** A figure by its name. Errors: unknown-figure. */
-export function figureKind(name: string): FigureKind {
-  const kind = figureKinds.find(known => known.name === name)
-  if (!kind)
-    throw unknownName(
-      'figure',
-      name,
-      figureKinds.map(({ name }) => name),
-    )
-  return kind
+/** Figures by name, or by the number of the paper's figure that they redraw. Errors: unknown-figure. */
+export function namedKinds(name: string): readonly FigureKind[] {
+  const found = figureKinds.filter(
+    kind => kind.name === name || kind.paper.some(number => number === name || number.split(' ')[0] === name),
+  )
+  if (found.length > 0) return found
+  throw unknownName(
+    'figure',
+    name,
+    figureKinds.map(({ name }) => name),
+  )
+}
+
+/** The figures of one kind; in a run on made-up data each title says so. */
+export function figuresOf(kind: FigureKind, results: Results, options: FigureOptions = {}): Figure[] {
+  const figures = kind.make(results, options)
+  if (results.madeUp === null) return figures
+  return figures.map(figure => ({ ...figure, title: `${figure.title} (made-up data)` }))
 }
 
 /**
- * The figures of one kind from stored results, one per data set where it shows one. Errors: unknown-figure,
+ * The figures of a name or paper number from stored results, one per data set where it shows one. Errors: unknown-figure,
  * unknown-data-set, unknown-model, no-figure.
  */
 export function makeFigures(run: Run, name: string, options: FigureOptions & ResultsOptions = {}): Figure[] {
-  const kind = figureKind(name)
-  const figures = kind.make(resultsOf(run, options), options)
-  if (figures.length === 0)
-    throw inputError('no-figure', `no figure ${name} from these results: it needs ${kind.needs}`)
+  const kinds = namedKinds(name)
+  const results = resultsOf(run, options)
+  const { model } = options
+  if (model !== undefined && !results.models.includes(model)) throw unknownName('model', model, results.models)
+  const figures = kinds.flatMap(kind => figuresOf(kind, results, options))
+  const needs = kinds.map(kind => kind.needs).join('; ')
+  if (figures.length === 0) throw inputError('no-figure', `no figure ${name} from these results: it needs ${needs}`)
   return figures
 }
 

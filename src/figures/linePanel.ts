@@ -1,4 +1,5 @@
 /** A scatter of models with a fitted line per series and the series' names at the lines' ends. */
+import { fitLine, type Line } from '../metrics/regression.ts'
 import { fitText, textWidth, wrapText } from './fonts.ts'
 import { besidePoints, spread } from './labels.ts'
 import { fontSize, ink, titleSize } from './theme.ts'
@@ -11,6 +12,8 @@ export interface PanelPoint {
   /** 95 % interval of `y`. */
   low?: number | null
   high?: number | null
+  /** Drawn hollow, not part of the line. */
+  hollow?: boolean
 }
 
 export interface PanelSeries {
@@ -105,6 +108,19 @@ const share = ({ domain: [low, high] }: Domain, value: number): number => (value
 
 type Scale = Record<'x' | 'y', (value: number) => number>
 
+/** The least-squares line of the points that are not hollow. */
+export function lineThrough(points: readonly PanelPoint[]): Line {
+  const own = points.filter(({ hollow = false }) => !hollow)
+  return fitLine(
+    own.map(({ x }) => x),
+    own.map(({ y }) => y),
+  )
+}
+
+/** What is drawn of a fitted line. */
+export const drawnLine = ({ slope, intercept }: Pick<Line, 'slope' | 'intercept'>): PanelSeries['line'] =>
+  slope === null || intercept === null ? null : { slope, intercept }
+
 /** Round bounds around all points; an accuracy axis stays within 0 … 100. */
 function domains(panel: Panel): [Domain, Domain] {
   const { series, difference = false } = panel
@@ -124,8 +140,8 @@ function domains(panel: Panel): [Domain, Domain] {
   ]
 }
 
-/** A domain around all values whose ends are ticks, within `least` … `most`. */
-export function roundBounds(values: readonly number[], least = -Infinity, most = Infinity): Domain {
+/** A domain around all values whose ends are ticks, within `least` … `most`, in at most `steps` steps. */
+export function roundBounds(values: readonly number[], least = -Infinity, most = Infinity, steps = 6): Domain {
   if (values.length === 0) return { domain: [0, 100], values: [0, 20, 40, 60, 80, 100] }
   const [low, high] = [Math.min(...values), Math.max(...values)]
   const margin = 0.03 * (high - low)
@@ -134,7 +150,7 @@ export function roundBounds(values: readonly number[], least = -Infinity, most =
     const last = Math.min(most, step * Math.max(first / step + 1, Math.ceil((high + margin) / step)))
     const start = last > first ? first : first - step
     const count = Math.round((last - start) / step)
-    if (count <= 6)
+    if (count <= steps)
       return { domain: [start, last], values: Array.from({ length: count + 1 }, (_, i) => start + i * step) }
   }
   return { domain: [low, high], values: [low, high] }
@@ -148,17 +164,27 @@ export interface Domain {
 function pointLayers({ series }: Panel, position: Position): UnitSpec[] {
   return [...series]
     .sort((a, b) => Number(b.quiet ?? false) - Number(a.quiet ?? false))
-    .map(({ points, color, quiet = false, label }) => ({
-      data: {
-        values: points.map(point => ({
-          x: point.x,
-          y: point.y,
-          about: `${point.model}${label[0] === undefined ? '' : `, ${label[0]}`}: ${point.y.toFixed(1)} at ${point.x.toFixed(1)}`,
-        })),
-      },
-      mark: { type: 'circle', size: points.length > 30 ? 22 : 36, color, opacity: quiet ? 0.35 : 0.75, aria: true },
+    .flatMap(one => [false, true].flatMap(hollow => discs(one, hollow, position)))
+}
+
+function discs({ points, color, quiet = false, label }: PanelSeries, hollow: boolean, position: Position): UnitSpec[] {
+  const own = points.filter(point => (point.hollow ?? false) === hollow)
+  if (own.length === 0) return []
+  const series = label[0] === undefined ? '' : `, ${label[0]}`
+  const values = own.map(({ model, x, y }) => ({
+    x,
+    y,
+    about: `${model}${series}: ${y.toFixed(1)} at ${x.toFixed(1)}`,
+  }))
+  const size = points.length > 30 ? 22 : 36
+  const look = hollow ? ({ type: 'point', strokeWidth: 1.3 } as const) : ({ type: 'circle' } as const)
+  return [
+    {
+      data: { values },
+      mark: { ...look, size, color, opacity: quiet ? 0.35 : 0.75, aria: true },
       encoding: { ...position, description: { field: 'about' } },
-    }))
+    },
+  ]
 }
 
 function intervalLayers({ series }: Panel, position: Position): UnitSpec[] {
@@ -184,8 +210,9 @@ function lineLayers({ points, line, color, quiet = false }: PanelSeries, positio
   ]
 }
 
+/** Where a series' line begins and stops. */
 const ends = (points: readonly PanelPoint[]): [number, number] => {
-  const xs = points.map(({ x }) => x)
+  const xs = points.filter(({ hollow = false }) => !hollow).map(({ x }) => x)
   return [Math.min(...xs), Math.max(...xs)]
 }
 
@@ -222,7 +249,7 @@ function gapLayers(panel: Panel, position: Position): UnitSpec[] {
 
 function endLabels(series: readonly PanelSeries[], scale: Scale, { inner, height, labelWidth }: Sizes): UnitSpec {
   const wanted = series.map(({ points, line }) => {
-    const x = Math.max(...points.map(point => point.x))
+    const x = ends(points)[1]
     const y = line ? line.intercept + line.slope * x : (points.find(point => point.x === x)?.y ?? 0)
     return Math.min(height, Math.max(0, scale.y(y)))
   })

@@ -118,7 +118,7 @@ export const map: FigureKind = {
 }
 
 function figureOf(results: Results, dataset: string, options: FigureOptions): Figure[] {
-  const model = modelOf(results, options, bestModels(results, dataset))
+  const model = modelOf(options, bestModels(results, dataset))
   if (model === undefined) return []
   const { rows, unknown } = countryRows(results, dataset, model)
   const small = rows.filter(({ n }) => n < results.minN)

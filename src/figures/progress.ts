@@ -1,6 +1,6 @@
-import { geographicOf, captionOf, count, type Figure, type FigureKind, idOf } from './figure.ts'
+import { beside, geographicOf, captionOf, count, type Figure, type FigureKind, idOf } from './figure.ts'
 import { linePanels, type Panel } from './linePanel.ts'
-import { type ProgressGap, oodBenchmarks, progressGap } from '../metrics/progress.ts'
+import { type ProgressGap, oodBenchmarks, pointsOf, progressGap } from '../metrics/progress.ts'
 import { type Results } from './results.ts'
 import { geographicColor, standardColor } from './theme.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
@@ -12,6 +12,8 @@ export interface ProgressRow {
   reference: number
   standard: number
   geographic: number
+  /** Whether the lines are fitted to it. */
+  fitted: boolean
 }
 
 export interface ProgressPanel {
@@ -46,13 +48,17 @@ function panelOf({ title, rows, gap }: ProgressPanel, { reference, geographic, m
       {
         label: [title, rateText(gap.standard.slope)],
         color: standardColor,
-        points: rows.map(({ model, reference, standard }) => ({ model, x: reference, y: standard })),
+        points: rows.map(({ model, reference, standard, fitted }) => ({
+          ...{ model, x: reference, y: standard, hollow: !fitted },
+        })),
         line: standardLine,
       },
       {
         label: [geographic, rateText(gap.geographic.slope)],
         color: geographicColor,
-        points: rows.map(({ model, reference, geographic }) => ({ model, x: reference, y: geographic })),
+        points: rows.map(({ model, reference, geographic, fitted }) => ({
+          ...{ model, x: reference, y: geographic, hollow: !fitted },
+        })),
         line: geographicLine,
       },
     ],
@@ -104,6 +110,7 @@ function figureOf(results: Results, dataset: string, parts: readonly ProgressPan
       results,
       `Each point is a model: top-1 accuracy on a standard benchmark (blue) and on ${names.geographic} (orange) against its accuracy on ${names.reference}, all in percent and as means over images.`,
       'Lines are least squares over the models that have all three; the progress rate is a line’s slope, the progress gap the difference of both slopes (their ratio in brackets).',
+      beside(results),
       'The shaded wedge is the gap: it ends where the geographic line would be at the standard rate (dashed).',
       parts.some(({ title }) => title === oodTitle)
         ? `The ${oodTitle} is the mean of ImageNet-Sketch, ImageNet-R and ObjectNet.`
@@ -112,14 +119,14 @@ function figureOf(results: Results, dataset: string, parts: readonly ProgressPan
         ? `No other standard benchmark was evaluated, so ${names.reference} stands against itself with rate 1.`
         : null,
     ),
-    rows: parts.flatMap(({ rows }) => rows.map(row => ({ ...row }))),
+    rows: parts.flatMap(({ rows }) => rows.map(row => ({ ...row, fitted: row.fitted ? 'yes' : 'no' }))),
     spec: width => progressSpec(parts, names, width),
   }
 }
 
 /** A panel per standard benchmark and one for the mean of those that make the paper's OOD average, where all are there. */
 export function progressPanels(results: Results, dataset: string): ProgressPanel[] {
-  const { roles, table, title } = results
+  const { roles, table, title, fitted } = results
   const reference = roles.reference
   if (reference === null) return []
   const ood = roles.standard.filter(name => oodBenchmarks.includes(name.split('/')[0]!))
@@ -127,14 +134,16 @@ export function progressPanels(results: Results, dataset: string): ProgressPanel
   if (others.length === 0) others.push([title(reference), [reference]])
   if (ood.length === oodBenchmarks.length) others.unshift([oodTitle, ood])
   return others.flatMap(([panel, names]) => {
-    const gap = progressGap(table, names, dataset, { reference })
+    const gap = progressGap(table, names, dataset, { reference, models: fitted })
+    const { points } = pointsOf(table, [...names, dataset], { reference })
     const at = (name: string, model: string): number => 100 * table.get(name)!.get(model)!
-    const rows = gap.standard.models.map(model => ({
+    const rows = points.map(({ model }) => ({
       panel,
       model,
       reference: at(reference, model),
       standard: names.reduce((sum, name) => sum + at(name, model), 0) / names.length,
       geographic: at(dataset, model),
+      fitted: fitted.includes(model),
     }))
     return rows.length < 2 ? [] : [{ title: panel, rows, gap }]
   })

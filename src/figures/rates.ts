@@ -29,7 +29,7 @@ export function ratesSpec(rows: readonly RateRow[], reference: string, width: nu
   const inner = Math.floor(width - room(labels) - room(facts) - 8)
   const height = rowHeight * rows.length
   const ends = rows.flatMap(({ rate, low, high }) => [rate, low ?? rate, high ?? rate])
-  const tenths = roundBounds([0, ...ends.map(value => 10 * value)], 0)
+  const tenths = roundBounds([0, ...ends.map(value => 10 * value)], 0, Infinity, inner < 220 ? 3 : 6)
   const position: Position = {
     x: {
       field: 'rate',
@@ -99,6 +99,7 @@ export const rates: FigureKind = {
         caption: captionOf(
           results,
           `Progress rate: how many points of accuracy a data set gains per point of ${reference}, the slope of the least-squares line over the models, with its 95 % t-interval; fastest first. Geographic data sets are orange, standard benchmarks blue; n counts models.`,
+          results.fitted.length < results.models.length ? 'Zero-shot models are left out.' : null,
         ),
         rows: rows.map(row => ({ ...row, geographic: row.geographic ? 'yes' : 'no' })),
         spec: width => ratesSpec(rows, reference, width),
@@ -107,12 +108,12 @@ export const rates: FigureKind = {
   },
 }
 
-export function rateRows({ roles, table, title }: Results): RateRow[] {
+export function rateRows({ roles, table, title, fitted }: Results): RateRow[] {
   const { reference } = roles
   if (reference === null) return []
   const rows = [...roles.standard, ...roles.geographic].map(name => ({
     name,
-    rate: progressRate(table, name, { reference }),
+    rate: progressRate(table, name, { reference, models: fitted }),
   }))
   return rows
     .flatMap(({ name, rate }) => rowOf(title(name), roles.geographic.includes(name), rate))

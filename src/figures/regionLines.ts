@@ -1,6 +1,5 @@
-import { fitLine } from '../metrics/regression.ts'
-import { captionOf, count, type Figure, type FigureKind, geographicOf, idOf } from './figure.ts'
-import { linePanels, type PanelSeries } from './linePanel.ts'
+import { beside, captionOf, count, type Figure, type FigureKind, geographicOf, idOf } from './figure.ts'
+import { drawnLine, linePanels, lineThrough, type PanelPoint, type PanelSeries } from './linePanel.ts'
 import { bestFirst, regionRows } from './regions.ts'
 import { type Results } from './results.ts'
 import { placeColumn } from './roles.ts'
@@ -14,6 +13,8 @@ export interface RegionLineRow {
   reference: number
   accuracy: number
   n: number
+  /** Whether the line is fitted to it. */
+  fitted: boolean
 }
 
 /** One line per region in one panel; with many places only the best and the worst are named. */
@@ -33,14 +34,8 @@ export function regionLinesSpec(
 const namedRegions = 8
 
 function seriesOf(region: string, all: readonly RegionLineRow[], rank: number): PanelSeries {
-  const points = all
-    .filter(row => row.region === region)
-    .map(({ model, reference, accuracy }) => ({ model, x: reference, y: accuracy }))
-  const { slope, intercept } = fitLine(
-    points.map(({ x }) => x),
-    points.map(({ y }) => y),
-  )
-  const line = slope === null || intercept === null ? null : { slope, intercept }
+  const points = pointsOf(region, all)
+  const line = drawnLine(lineThrough(points))
   return {
     label: rank < 0 ? [] : [region, ...(line ? [`rate ${line.slope.toFixed(2)}`] : [])],
     color: rank < 0 ? quiet.light : color(rank),
@@ -49,6 +44,12 @@ function seriesOf(region: string, all: readonly RegionLineRow[], rank: number): 
     line,
   }
 }
+
+/** One region's models. */
+export const pointsOf = (region: string, rows: readonly RegionLineRow[]): PanelPoint[] =>
+  rows
+    .filter(row => row.region === region)
+    .map(({ model, reference, accuracy, fitted }) => ({ model, x: reference, y: accuracy, hollow: !fitted }))
 
 export const regionLines: FigureKind = {
   name: 'region-lines',
@@ -78,21 +79,22 @@ function figureOf(results: Results, dataset: string, model?: string): Figure[] {
         many
           ? `Coloured: the best and the worst of ${order.length} ${column === 'region' ? 'regions' : 'countries'} by mean accuracy over the models.`
           : null,
+        beside(results),
         `Only groups of at least ${results.minN} images are drawn.`,
       ),
-      rows: rows.map(row => ({ ...row })),
+      rows: rows.map(row => ({ ...row, fitted: row.fitted ? 'yes' : 'no' })),
       spec: width => regionLinesSpec(rows, order, axis, width, model),
     },
   ]
 }
 
 /** Groups of at least min-n images, for models that have the reference. */
-export function regionLineRows({ roles, run, table, minN, ...results }: Results, dataset: string): RegionLineRow[] {
+export function regionLineRows(results: Results, dataset: string): RegionLineRow[] {
+  const { roles, run, table, minN, fitted } = results
   const x = table.get(roles.reference ?? '')
-  return regionRows({ roles, run, table, minN, ...results }, dataset, placeColumn(run, dataset)!).flatMap(
-    ({ region, model, accuracy, n }) => {
-      const reference = x?.get(model)
-      return reference === undefined || n < minN ? [] : { region, model, reference: 100 * reference, accuracy, n }
-    },
-  )
+  return regionRows(results, dataset, placeColumn(run, dataset)!).flatMap(({ region, model, accuracy, n }) => {
+    const reference = x?.get(model)
+    if (reference === undefined || n < minN) return []
+    return { region, model, reference: 100 * reference, accuracy, n, fitted: fitted.includes(model) }
+  })
 }

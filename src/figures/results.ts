@@ -32,6 +32,8 @@ export interface Results {
   roles: Roles
   /** Best first on the reference, then those without it. */
   models: readonly string[]
+  /** The models that lines are fitted to: zero-shot models have a line of their own kind, so they stay out beside others. */
+  fitted: readonly string[]
   /** Overall accuracies by data set and model. */
   table: AccuracyTable
   /** Rows by one column or several. */
@@ -72,9 +74,10 @@ export function resultsOf(run: Run, options: ResultsOptions = {}): Results {
     overall.map(({ model, dataset, top1 }) => ({ model, benchmark: dataset, accuracy: top1 })),
   )
   const notes = [...run.datasets.values()].flatMap(({ madeUp }) => madeUp ?? [])
+  const models = ordered(overall, roles.reference ?? overall[0]?.dataset ?? '')
   return {
-    ...{ run, preprocessing, minN, roles, table, by },
-    models: ordered(overall, roles.reference ?? overall[0]?.dataset ?? ''),
+    ...{ run, preprocessing, minN, roles, table, by, models },
+    fitted: oneKind(run, models),
     pairs: (dataset, model, columns) => pairCells(cellsOf(dataset, model), columns),
     places: (dataset, model) => groupBy(cellsOf(dataset, model), [placeColumn(run, dataset)!]).groups,
     households: (dataset, model) => householdCounts(cellsOf(dataset, model), placeColumn(run, dataset)!),
@@ -112,6 +115,15 @@ function householdCounts(cells: readonly Cell[], place: string): ClusterCounts[]
     counts.set(key, { ...sum, n: sum.n + n, top1: sum.top1 + top1 })
   }
   return [...counts.values()].filter(({ n }) => n > 0)
+}
+
+/** All models, or without the zero-shot ones where at least two others are left. */
+function oneKind(run: Run, models: readonly string[]): readonly string[] {
+  const zeroShot = new Set(
+    run.entries.filter(({ identity }) => identity.prompts !== '').map(({ identity }) => identity.model),
+  )
+  const others = models.filter(model => !zeroShot.has(model))
+  return others.length < 2 ? models : others
 }
 
 function commonMode(run: Run): string {

@@ -1,5 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite'
-import { type Figure, figureKinds, narrow, wide } from '../figures/index.ts'
+import { type Figure, figureKinds, figuresOf, narrow, wide } from '../figures/index.ts'
 import { renderSvg } from '../figures/render.ts'
 import { type Results } from '../figures/results.ts'
 import { download } from './htmlTable.ts'
@@ -8,7 +8,7 @@ import { markup, type Markup, trusted } from './markup.ts'
 /** Every figure that the results allow, drawn for a wide and a narrow page, with its data as a download. */
 export async function figuresSection(results: Results): Promise<Markup> {
   const drawn: Markup[] = []
-  for (const kind of figureKinds) for (const figure of kind.make(results, {})) drawn.push(await figureMarkup(figure))
+  for (const kind of figureKinds) for (const figure of figuresOf(kind, results)) drawn.push(await figureMarkup(figure))
   if (drawn.length === 0) return markup`<p>The results are too few for a figure.</p>`
   return markup`${drawn}`
 }

@@ -81,7 +81,7 @@ export interface GapFinding {
 
 /** The gap against the mean of the paper's out-of-distribution benchmarks where they are there, else each standard one. */
 export function gapFindings(results: Results, geographic: string): GapFinding[] {
-  const { roles, table, title } = results
+  const { roles, table, title, fitted } = results
   if (roles.reference === null) return []
   const ood = roles.standard.filter(name => oodBenchmarks.includes(name.split('/')[0]!))
   const sets: [string, readonly string[]][] =
@@ -90,10 +90,11 @@ export function gapFindings(results: Results, geographic: string): GapFinding[] 
       : roles.standard.map(name => [title(name), [name]])
   return sets.flatMap(([standard, names]) => {
     const reference = roles.reference!
-    const gap = progressGap(table, names, geographic, { reference })
+    const gap = progressGap(table, names, geographic, { reference, models: fitted })
     const n = gap.standard.models.length
     if (gap.difference === null || n < gapModels) return []
-    const intervals = n < bootstrapModels ? null : bootstrapGap(table, names, geographic, { reference, seed })
+    const intervals =
+      n < bootstrapModels ? null : bootstrapGap(table, names, geographic, { reference, seed, models: fitted })
     return [{ standard, geographic: title(geographic), gap, intervals }]
   })
 }
@@ -104,7 +105,8 @@ export function trendFinding(
   dataset: string,
 ): { kind: 'pair' | 'maximum'; trend: DisparityTrend; values: ReadonlyMap<string, number> } | null {
   const accuracies = results.table.get(results.roles.reference ?? '')
-  const { kind, rows } = measureOf(results.disparities(dataset))
+  const all = results.disparities(dataset)
+  const { kind, rows } = measureOf(all.filter(({ model }) => results.fitted.includes(model)))
   const values = new Map(rows.map(({ model, value }) => [model, value]))
   const points = rows.map(({ model, value }) => {
     const accuracy = accuracies?.get(model)

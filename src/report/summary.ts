@@ -94,7 +94,10 @@ function acrossModels({ models, smallest, largest, worstPlace }: DatasetFinding,
   return `Over the models the disparity is between ${points(smallest)} and ${points(largest)} points; ${worstPlace.place} is the ${by} with the lowest accuracy in ${all}.`
 }
 
-function gapSentence({ title, roles }: Results, { standard, geographic, gap, intervals }: GapFinding): Markup {
+function gapSentence(
+  { title, roles, fitted, models }: Results,
+  { standard, geographic, gap, intervals }: GapFinding,
+): Markup {
   const reference = title(roles.reference!)
   const n = gap.standard.models.length
   const times =
@@ -102,7 +105,7 @@ function gapSentence({ title, roles }: Results, { standard, geographic, gap, int
   return markup`<strong>Progress gap:</strong> per point gained on ${reference}, accuracy on ${standard}
     rises by ${signed(gap.standard.slope!, 2)} points and on ${geographic} by ${signed(gap.geographic.slope!, 2)}. The
     gap is <strong>${signed(gap.difference!, 2)}</strong>${range(intervals?.difference, 2)}${times}; least squares over
-    ${n} models${intervals ? ', intervals by drawing models anew' : ''}.`
+    ${n} models${fitted.length < models.length && ' that are not zero-shot'}${intervals ? ', intervals by drawing models anew' : ''}.`
 }
 
 const range = (interval: Interval | null | undefined, digits: number): string =>

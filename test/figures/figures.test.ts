@@ -3,7 +3,7 @@ import { figureKinds, makeFigures, narrow, titledSpec, wide } from '../../src/fi
 import { renderSvg } from '../../src/figures/render.ts'
 import { resultsOf } from '../../src/figures/results.ts'
 import { overlaps, textBoxes } from './boxes.ts'
-import { madeUp, worlds } from './world.ts'
+import { madeUp, madeUpRun, worlds } from './world.ts'
 
 const cases = Object.entries(worlds).filter(([name]) => !['empty', 'many'].includes(name))
 const results = new Map(cases.map(([name, make]) => [name, resultsOf(make())]))
@@ -62,6 +62,23 @@ describe('drawings', () => {
     const svg = await renderSvg(figure!.spec(wide))
     expect(svg).toContain('&lt;b&gt;&amp;')
     expect(svg).not.toContain('<b>')
+  })
+})
+
+describe('zero-shot models', () => {
+  it('are drawn beside the others, without a part in the lines', () => {
+    const mixed = results.get('mixed')!
+    expect(mixed.fitted).toHaveLength(4)
+    const [figure] = makeFigures(worlds['mixed']!(), 'progress')
+    const zeroShot = figure!.rows.filter(row => row['fitted'] === 'no')
+    expect(new Set(zeroShot.map(row => row['model'])).size).toBe(3)
+    expect(figure!.caption).toContain('fitted to the 4 models that are not zero-shot')
+    const rates = makeFigures(worlds['mixed']!(), 'rates')[0]!
+    expect(rates.rows.map(row => row['models'])).toEqual([4, 4, 4, 4])
+  })
+
+  it('have the line where nothing else was evaluated', () => {
+    expect(resultsOf(madeUpRun({ models: 3, zeroShot: 3 })).fitted).toHaveLength(3)
   })
 })
 

@@ -35,6 +35,8 @@ export interface WorldOptions {
   classes?: number
   /** Turns plain names into other ones. */
   rename?: (name: string) => string
+  /** This many of the best models are zero-shot. */
+  zeroShot?: number
   seed?: number
   problems?: boolean
   madeUp?: boolean
@@ -75,7 +77,8 @@ export function madeUpRun(options: WorldOptions): Run {
     const images = layout.reduce((sum, { n, errors }) => sum + n + errors, 0)
     const columns = places.length > 0 ? ['region', 'country', 'income_group'] : []
     datasets.set(dataset, note(dataset, images, columns, options))
-    for (const { name, skill } of models) {
+    for (const model of models) {
+      const { name, skill } = model
       const [slope, top] = lines[dataset] ?? [0.8, 0.7]
       const noise = 0.03 * (draw() - 0.5)
       const accuracy = top + slope * (skill - 0.9) + (dataset === 'imagenet-1k' ? 0 : noise)
@@ -89,7 +92,8 @@ export function madeUpRun(options: WorldOptions): Run {
         const top5 = Math.min(n, top1 + Math.round((n - top1) * 0.6))
         cells.push({ model: name, dataset, preprocessing: 'native', ...cell, n, top1, top5, errors, unscored: 0 })
       }
-      entries.push(entry(name, dataset, images, columns))
+      const zeroShot = models.indexOf(model) >= models.length - (options.zeroShot ?? 0)
+      entries.push(entry(name, dataset, images, columns, zeroShot))
     }
   }
   const failures: Failure[] = options.problems
@@ -174,12 +178,19 @@ function note(name: string, images: number, columns: string[], options: WorldOpt
   }
 }
 
-function entry(model: string, dataset: string, images: number, columns: string[]): Entry {
+function entry(model: string, dataset: string, images: number, columns: string[], zeroShot: boolean): Entry {
   const created = '2026-01-02T03:04:05.000Z'
   const identity: Entry['identity'] = {
     ...{ schema: 1, version: '0.1.0', runtime: 'onnxruntime 1.30.0', model, weights: ['a'.repeat(64)] },
     ...{ preprocessing: 'native', steps: 'resize(256, bilinear) centerCrop(224) normalize(mean 0 0 0, std 1 1 1)' },
-    ...{ dataset, content: `hash-${dataset}`, images, labelMap: 'by name', choices: 'all', prompts: '' },
+    ...{
+      dataset,
+      content: `hash-${dataset}`,
+      images,
+      labelMap: 'by name',
+      choices: 'all',
+      prompts: zeroShot ? 'hash' : '',
+    },
   }
   const shard = {
     ...{ identity, key: 'key', start: 0, end: images, rows: images, errors: 0, file: 'a.parquet', bytes: 1, columns },
@@ -201,6 +212,7 @@ export const worlds: Readonly<Record<string, () => Run>> = {
       classes: 60,
       rename: name => `${name} with an unusually long name, 名前, ${'and more '.repeat(3)}<b>&"quoted"`,
     }),
+  mixed: () => madeUpRun({ models: 7, zeroShot: 3 }),
   'one region': () => madeUpRun({ models: 3, regions: ['Africa'], countries: 5 }),
   empty: () => runOf({ dir: 'results', entries: [], datasets: new Map(), failures: [], cells: [] }),
 }

@@ -1,0 +1,45 @@
+import { extname } from 'node:path'
+import { Command } from 'commander'
+import { inputError } from '../errors.ts'
+import { oneOf, wholeNumber } from './options.ts'
+
+interface Options {
+  output: string
+  dataset?: string
+  model?: string
+  preprocessing?: 'native' | 'paper'
+  minN: number
+  width: number
+}
+
+export function command(): Command {
+  return new Command('figure')
+    .description('Draw a figure of the results; geogap figures lists them.')
+    .argument('<name>', 'a figure’s name, or the number of the paper’s figure that it redraws')
+    .argument('<dir>', 'folder of results')
+    .requiredOption('-o, --output <file>', '.svg, .png, .pdf, or .json for the Vega-Lite specification')
+    .option('--dataset <name>', 'only this data set; otherwise several data sets give several files')
+    .option('--model <name>', 'the model to show or to mark (default: the best)')
+    .option('--preprocessing <mode>', 'native or paper', oneOf('--preprocessing', ['native', 'paper'] as const))
+    .option('--min-n <n>', 'groups with fewer images are left out', wholeNumber('--min-n'), 30)
+    .option('--width <pixels>', 'about how wide', wholeNumber('--width', 200), 720)
+    .addHelpText('after', '\nExample:\n  geogap figure progress results -o progress.svg')
+    .action(async (name: string, dir: string, options: Options) => run(name, dir, options))
+}
+
+/** Prints each file and its caption. */
+async function run(name: string, dir: string, { output, width, ...options }: Options): Promise<void> {
+  const { figureFormats, writeFigure } = await import('../figures/files.ts')
+  const { makeFigures } = await import('../figures/index.ts')
+  const { openRun } = await import('../run.ts')
+  const ending = extname(output)
+  const format = figureFormats.find(known => ending.toLowerCase() === `.${known}`)
+  if (!format)
+    throw inputError('bad-option', `--output takes a file ending in .${figureFormats.join(', .')}: ${output}`)
+  const figures = makeFigures(await openRun(dir), name, options)
+  for (const figure of figures) {
+    const file = figures.length === 1 ? output : `${output.slice(0, -ending.length)}-${figure.id}${ending}`
+    await writeFigure(figure, file, format, width)
+    process.stdout.write(`${file}\n${figure.title}. ${figure.caption}\n`)
+  }
+}
