@@ -32,8 +32,8 @@ async function judge(dir: string, { junit, format, ...options }: Options): Promi
   const json = (): string => `${JSON.stringify({ sentence: gateSentence(result), ...result }, null, 2)}\n`
   process.stdout.write(format === 'json' ? json() : gateText(result, format))
   if (junit !== undefined) {
-    const { writeText } = await import('../decide/writeText.ts')
-    await writeText(junit, gateJunit(result))
+    const { writeBytes } = await import('../decide/writeBytes.ts')
+    await writeBytes(junit, gateJunit(result))
   }
   if (!result.passed) process.exitCode = gateFailed
 }

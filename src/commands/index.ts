@@ -61,6 +61,8 @@ export const commands: readonly CommandEntry[] = [
     summary: 'what runs here, and how to mend the rest',
     load: () => import('./doctor.ts'),
   },
+  { name: 'place', group: 'decide', summary: 'a model among comparable ones', load: () => import('./place.ts') },
+  { name: 'pack', group: 'decide', summary: 'write the counts of a run as one file', load: () => import('./pack.ts') },
   { name: 'gate', group: 'decide', summary: 'fail when a limit is broken', load: () => import('./gate.ts') },
 ]
 

@@ -2,7 +2,7 @@ import { readDatasets } from '../predictions/notes.ts'
 import { flips } from './pairs.ts'
 import { flipsCsv } from './flipsTable.ts'
 import { type Sides } from './sides.ts'
-import { writeText } from './writeText.ts'
+import { writeBytes } from './writeBytes.ts'
 
 /** Writes the flipped images of all data sets; gives their number. `dir` holds the notes on the data sets. */
 export async function writeFlips(file: string, dir: string, sides: readonly Sides[]): Promise<number> {
@@ -12,6 +12,6 @@ export async function writeFlips(file: string, dir: string, sides: readonly Side
     const note = notes.get(first.identity.content)
     lists.push({ dataset, preprocessing, note, flips: await flips(first, second) })
   }
-  await writeText(file, flipsCsv(lists))
+  await writeBytes(file, flipsCsv(lists))
   return lists.reduce((sum, list) => sum + list.flips.length, 0)
 }

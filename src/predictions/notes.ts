@@ -11,7 +11,7 @@ const failure = z.object({ model: z.string(), dataset: z.string(), code: z.strin
 /** A model that could not be evaluated on a data set, and why. */
 export type Failure = z.infer<typeof failure>
 
-const datasetNote = z.object({
+export const datasetNote = z.object({
   name: z.string(),
   hash: z.string(),
   images: z.number().int(),

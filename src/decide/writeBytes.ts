@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import { storageError } from '../predictions/write.ts'
 
 /** Writes a small file. Errors: disk-full, write-failed. */
-export async function writeText(file: string, text: string): Promise<void> {
-  await writeFile(file, text).catch((error: unknown) => {
+export async function writeBytes(file: string, content: string | Buffer): Promise<void> {
+  await writeFile(file, content).catch((error: unknown) => {
     throw storageError(file, error)
   })
 }

@@ -1,0 +1,18 @@
+import { Command } from 'commander'
+import { bytesText } from '../report/text.ts'
+
+export function command(): Command {
+  return new Command('pack')
+    .description('Write the counts of a run as one small file: no images, no predictions; versions, hashes and terms.')
+    .argument('<dir>', 'folder of results')
+    .requiredOption('-o, --output <file>', 'the pack')
+    .addHelpText('after', '\nExample:\n  geogap pack results -o testbed.pack')
+    .action(async (dir: string, { output }: { output: string }) => {
+      const { openRun } = await import('../run.ts')
+      const { writePack } = await import('../decide/pack.ts')
+      const { writeBytes } = await import('../decide/writeBytes.ts')
+      const bytes = await writePack(await openRun(dir))
+      await writeBytes(output, bytes)
+      process.stdout.write(`${output} (${bytesText(bytes.length)})\n`)
+    })
+}

@@ -1,0 +1,153 @@
+/*
+ * A pack is one small file with everything that accuracies and disparities need: counts by model, data set, group and class,
+ * how they were made, and under which terms. It holds no image and no prediction.
+ */
+import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { gunzip, gzip } from 'node:zlib'
+import { z } from 'zod'
+import { benchmarks } from '../datasets/benchmarks.ts'
+import { inputError } from '../errors.ts'
+import { datasetNote } from '../predictions/notes.ts'
+import { identity } from '../predictions/schema.ts'
+import { type Cell, type Entry } from '../predictions/store.ts'
+import { type Run, runOf } from '../run.ts'
+import { version } from '../version.ts'
+
+const format = 'geogap pack 1'
+const value = z.union([z.string(), z.number(), z.null()])
+
+const packed = z.object({
+  format: z.literal(format),
+  /** Version that wrote the file, and when. */
+  geogap: z.string(),
+  created: z.string(),
+  /** Terms of the data sets that the counts are of. */
+  terms: z.array(z.object({ dataset: z.string(), terms: z.string(), source: z.string() })),
+  datasets: z.array(datasetNote),
+  evaluations: z.array(
+    z.object({
+      identity,
+      key: z.string(),
+      rows: z.number().int(),
+      errors: z.number().int(),
+      seconds: z.number(),
+      machine: z.string(),
+      created: z.string(),
+      columns: z.array(z.string()),
+      /** Grouping columns of the counts: label first, then these. */
+      by: z.array(z.string()),
+      /** One row a cell: label, group values, then n, top-1, top-5, errors, unscored. */
+      counts: z.array(z.array(value)),
+    }),
+  ),
+})
+type Pack = z.infer<typeof packed>
+
+/** The counts of a run as the content of a pack file (gzipped JSON). */
+export async function writePack(run: Run): Promise<Buffer> {
+  const pack: Pack = {
+    ...{ format, geogap: version, created: new Date().toISOString(), terms: termsOf(run) },
+    datasets: [...run.datasets.values()],
+    evaluations: run.entries.map(entry => evaluation(entry, run.cells.filter(isOf(entry)))),
+  }
+  return promisify(gzip)(JSON.stringify(pack), { level: 9 })
+}
+
+const isOf =
+  ({ identity }: Entry) =>
+  ({ model, dataset, preprocessing }: Cell): boolean =>
+    model === identity.model && dataset === identity.dataset && preprocessing === identity.preprocessing
+
+function evaluation(entry: Entry, cells: readonly Cell[]): Pack['evaluations'][number] {
+  const { identity, key, rows, created, shards } = entry
+  const by = Object.keys(cells[0]?.groups ?? {})
+  const total = (of: 'errors' | 'seconds'): number => shards.reduce((sum, shard) => sum + shard[of], 0)
+  return {
+    ...{ identity, key, rows, created, by, errors: total('errors'), seconds: total('seconds') },
+    machine: shards[0]!.machine,
+    columns: shards[0]!.columns,
+    counts: cells.map(({ label, groups, n, top1, top5, errors, unscored }) => [
+      ...[label, ...by.map(column => groups[column] ?? null)],
+      ...[n, top1, top5, errors, unscored],
+    ]),
+  }
+}
+
+function termsOf(run: Run): Pack['terms'] {
+  const names = [...new Set(run.entries.map(({ identity }) => identity.dataset))]
+  return names.map(dataset => {
+    const known = benchmarks.find(({ name }) => name === dataset.split('/')[0])
+    return { dataset, terms: known?.terms ?? 'not stated', source: known?.source ?? 'not stated' }
+  })
+}
+
+/** Opens a pack as a run: every question that counts can answer. Errors: bad-pack, missing-file. */
+export async function readPack(file: string): Promise<Run> {
+  const bytes = await readFile(file).catch(() => {
+    throw inputError('missing-file', `missing file: ${file}`)
+  })
+  const { datasets, evaluations } = await parsePack(bytes, file)
+  return runOf({
+    dir: file,
+    entries: evaluations.map(entryOf),
+    datasets: new Map(datasets.map(note => [note.hash, note])),
+    failures: [],
+    cells: evaluations.flatMap(cellsOf),
+  })
+}
+
+/** Largest unpacked size; the counts of the whole testbed take a hundredth of it. */
+const mostBytes = 1 << 30
+
+/** Errors: bad-pack. */
+export async function parsePack(bytes: Buffer, name: string): Promise<Pack> {
+  try {
+    const text = await promisify(gunzip)(bytes, { maxOutputLength: mostBytes })
+    return packed.parse(JSON.parse(text.toString('utf8')))
+  } catch {
+    throw inputError('bad-pack', `not a pack of this version (${format}): ${name}`)
+  }
+}
+
+function entryOf({
+  identity,
+  key,
+  rows,
+  errors,
+  seconds,
+  machine,
+  created,
+  columns,
+}: Pack['evaluations'][number]): Entry {
+  const shard = {
+    identity,
+    key,
+    start: 0,
+    end: rows,
+    rows,
+    errors,
+    file: '',
+    bytes: 0,
+    columns,
+    seconds,
+    machine,
+    created,
+  }
+  return { identity, key, folder: '', shards: [shard], rows, created }
+}
+
+function cellsOf({ identity, by, counts }: Pack['evaluations'][number]): Cell[] {
+  const { model, dataset, preprocessing } = identity
+  return counts.map(row => {
+    const [n, top1, top5, errors, unscored] = row.slice(1 + by.length).map(Number) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ]
+    const groups = Object.fromEntries(by.map((column, i) => [column, row[1 + i] ?? null]))
+    return { model, dataset, preprocessing, label: String(row[0]), groups, n, top1, top5, errors, unscored }
+  })
+}

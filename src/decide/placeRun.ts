@@ -1,0 +1,34 @@
+import { inputError, unknownName } from '../errors.ts'
+import { place } from './place.ts'
+import { type Placed } from './placeText.ts'
+import { measuredModels, referenceOf } from './references.ts'
+import { openResults } from './results.ts'
+
+export interface PlaceOptions {
+  against: string
+  models?: readonly string[]
+  /** Places with fewer images are not measured. */
+  minN?: number
+}
+
+/** Places models of a run. Errors: unknown-model, no-reference. */
+export async function placeRun(dir: string, { against, models, minN = 30 }: PlaceOptions): Promise<Placed[]> {
+  const own = measuredModels(await openResults(dir), minN)
+  for (const name of models ?? []) {
+    const known = own.map(({ model }) => model)
+    if (!known.includes(name)) throw unknownName('model', name, known)
+  }
+  const reference = await referenceOf(against, minN)
+  const chosen = own.filter(({ model }) => models === undefined || models.includes(model))
+  const ready = chosen.filter(({ values }) => values.has(reference.benchmark))
+  if (ready.length === 0)
+    throw inputError(
+      'no-reference',
+      `no model of ${dir} was evaluated on ${reference.benchmark}, the x axis of ${against}`,
+    )
+  return ready.map(model => ({
+    model,
+    against: reference,
+    placements: place(model, reference.models, reference.benchmark),
+  }))
+}

@@ -1,0 +1,75 @@
+import { type Column, type Format, formatTable } from '../report/tables.ts'
+import { percent, percentRange, printable } from '../report/text.ts'
+import { pointsText } from './compareText.ts'
+import { type Measured, type Placement } from './place.ts'
+import { type Reference } from './references.ts'
+
+export interface Placed {
+  model: Measured
+  against: Reference
+  placements: Placement[]
+}
+
+/** `imagenet-r: 45.2 %, +3.1 points from the trend of 68 comparable models, …` */
+export function placementSentence({ measure, value, models, ...rest }: Placement): string {
+  const { residual, interval, percentile, beyond, verdict, reason } = rest
+  const start = `${measure}: ${percent(value)} ${/: (disparity|Europe −)/.test(measure) ? 'points' : '%'}`
+  if (residual === null || interval === null || percentile === null) return `${start}; not placed: ${reason ?? ''}`
+  const than = `${pointsText(residual)} points from the trend of ${models} comparable models`
+  const judged =
+    verdict === 'as expected'
+      ? 'within what models of its accuracy show'
+      : `${verdict === 'above' ? 'more' : 'less'} than models of its accuracy show`
+  const range = `one more such model is expected between ${percent(interval[0])} and ${percent(interval[1])}`
+  const far = beyond ? '; no comparable model is as accurate or as inaccurate, so the trend is extended' : ''
+  return `${start}, ${than}, ${judged} (${range}); above ${percent(percentile, 0)} % of them relative to the trend${far}`
+}
+
+const columns: Column<Placement & { model: string }>[] = [
+  { name: 'model', heading: 'model', value: row => row.model },
+  { name: 'measure', heading: 'measure', value: row => row.measure },
+  { name: 'value', heading: 'value', value: row => row.value, show: row => percent(row.value) },
+  { name: 'expected', heading: 'expected', value: row => row.expected, show: row => percent(row.expected) },
+  {
+    name: 'residual',
+    heading: 'residual',
+    value: row => row.residual,
+    show: row => (row.residual === null ? '–' : pointsText(row.residual)),
+  },
+  {
+    name: 'low',
+    heading: '95 % prediction',
+    value: row => row.interval?.[0] ?? null,
+    show: row => percentRange(row.interval?.[0] ?? null, row.interval?.[1] ?? null),
+  },
+  { name: 'high', heading: '', value: row => row.interval?.[1] ?? null },
+  { name: 'percentile', heading: 'percentile', value: row => row.percentile, show: row => percent(row.percentile, 0) },
+  { name: 'models', heading: 'models', value: row => row.models },
+  { name: 'verdict', heading: 'verdict', value: row => row.verdict ?? row.reason },
+]
+
+/** Text and Markdown have words, table and notes; the other formats the table alone. */
+export function placedText(placed: readonly Placed[], format: Format): string {
+  const rows = placed.flatMap(({ model, placements }) => placements.map(row => ({ model: model.model, ...row })))
+  const people = format === 'text' || format === 'markdown'
+  const table = formatTable(
+    format === 'csv' || format === 'json' ? columns : columns.filter(({ heading }) => heading !== ''),
+    rows,
+    format,
+  )
+  if (!people) return table
+  const bullet = format === 'markdown' ? '- ' : ''
+  const words = placed.flatMap(({ model, against, placements }) => [
+    `${model.model} (${percent(model.values.get(against.benchmark) ?? null)} % on ${against.benchmark}) against ${against.title}:`,
+    ...(format === 'markdown' ? [''] : []),
+    ...placements.map(placement => `${bullet}${placementSentence(placement)}`),
+    '',
+  ])
+  const notes = [
+    'Values in percent, differences in percentage points. Residual: value minus what the least-squares line of the comparable models (same kind of head) gives at this ImageNet accuracy, in points; for an accuracy this is its effective robustness. A larger disparity is worse.',
+    "The prediction interval holds the measure of one more comparable model with 95 % probability, if residuals are normal; it does not contain the model's own sampling error. Several measures are shown; one in twenty falls outside by chance.",
+    ...(placed[0]?.against.notes ?? []),
+  ]
+  const gap = format === 'markdown' ? '\n\n' : '\n'
+  return `${words.map(printable).join('\n')}\n${table}\n${notes.join(gap)}\n`
+}

@@ -1,0 +1,72 @@
+/** The models that one is placed beside: published facts, a folder of results, or a pack. */
+import { inputError } from '../errors.ts'
+import { placeColumn, rolesOf } from '../figures/roles.ts'
+import { referenceBenchmark } from '../metrics/progress.ts'
+import { publishedAccuracies, publishedSources } from '../published/accuracies.ts'
+import { type Run } from '../run.ts'
+import { type Kind, type Measured } from './place.ts'
+import { openResults } from './results.ts'
+
+export interface Reference {
+  title: string
+  /** Benchmark of the x axis. */
+  benchmark: string
+  models: Measured[]
+  notes: string[]
+}
+
+/** Errors: no-results, bad-pack, no-reference. */
+export async function referenceOf(against: string, minN: number): Promise<Reference> {
+  if (against === 'published') return publishedReference()
+  const run = await openResults(against)
+  const { reference } = rolesOf(run)
+  if (reference === null) throw inputError('no-reference', `no standard benchmark in ${against}`)
+  return { title: against, benchmark: reference, models: measuredModels(run, minN), notes: [] }
+}
+
+function publishedReference(): Reference {
+  const byModel = new Map<string, Measured & { values: Map<string, number> }>()
+  for (const { row, model, kind, benchmark, accuracy } of publishedAccuracies()) {
+    const known = byModel.get(row) ?? { model, kind, values: new Map<string, number>() }
+    known.values.set(benchmark, accuracy)
+    byModel.set(row, known)
+  }
+  const sources = Object.values(publishedSources).map(({ publisher, date }) => `${publisher} (${date})`)
+  return {
+    title: `accuracies published by ${sources.join(' and ')}`,
+    benchmark: referenceBenchmark,
+    models: [...byModel.values()],
+    notes: [
+      "No measured reference pack exists yet; these are the publishers' own numbers, with their preprocessing, and for models with a 1,000-class head none on a geographic data set.",
+      'Published numbers on Dollar Street and GeoDE are of the DataComp subsets, so a run on the whole data sets has no counterpart there.',
+    ],
+  }
+}
+
+/** Accuracies, accuracies by place and disparities of every model of a run; preprocessing modes do not mix: native first. */
+export function measuredModels(run: Run, minN: number): Measured[] {
+  const modes = [...new Set(run.entries.map(({ identity }) => identity.preprocessing))].sort()
+  const mode = modes[0]
+  const kinds = new Map<string, Kind>()
+  const values = new Map<string, Map<string, number>>()
+  const set = (model: string, measure: string, value: number | null): void => {
+    if (value !== null) values.set(model, (values.get(model) ?? new Map<string, number>()).set(measure, value))
+  }
+  for (const { identity } of run.entries) kinds.set(identity.model, identity.prompts === '' ? '1K' : 'zero-shot')
+  for (const row of run.accuracy()) if (row.preprocessing === mode) set(row.model, benchmarkName(row.dataset), row.top1)
+  for (const dataset of rolesOf(run).geographic) {
+    const by = placeColumn(run, dataset)!
+    for (const row of run.accuracy({ by, dataset }))
+      if (row.preprocessing === mode && row.n >= minN) set(row.model, `${dataset}: ${row.group}`, row.top1)
+    for (const row of run.disparity({ by, minN }))
+      if (row.preprocessing === mode && row.dataset === dataset) {
+        set(row.model, `${dataset}: disparity by ${by}`, row.disparity)
+        set(row.model, `${dataset}: Europe − Africa`, row.europeMinusAfrica)
+      }
+  }
+  return [...values].map(([model, measures]) => ({ model, kind: kinds.get(model)!, values: measures }))
+}
+
+/** ImageNet-V2's default variant is the one that is published; other variants keep their names apart. */
+const benchmarkName = (dataset: string): string =>
+  dataset === 'imagenet-v2/matched-frequency' ? 'imagenet-v2' : dataset
