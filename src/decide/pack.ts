@@ -8,7 +8,7 @@ import { gunzip, gzip } from 'node:zlib'
 import { z } from 'zod'
 import { benchmarks } from '../datasets/benchmarks.ts'
 import { inputError } from '../errors.ts'
-import { datasetNote } from '../predictions/notes.ts'
+import { type DatasetNote, datasetNote } from '../predictions/notes.ts'
 import { identity } from '../predictions/schema.ts'
 import { type Cell, type Entry } from '../predictions/store.ts'
 import { type Run, runOf } from '../run.ts'
@@ -48,11 +48,17 @@ type Pack = z.infer<typeof packed>
 export async function writePack(run: Run): Promise<Buffer> {
   const pack: Pack = {
     ...{ format, geogap: version, created: new Date().toISOString(), terms: termsOf(run) },
-    datasets: [...run.datasets.values()],
+    datasets: [...run.datasets.values()].map(withoutPaths),
     evaluations: run.entries.map(entry => evaluation(entry, run.cells.filter(isOf(entry)))),
   }
   return promisify(gzip)(JSON.stringify(pack), { level: 9 })
 }
+
+/** Messages name files of the machine that evaluated; codes and ids say enough. */
+const withoutPaths = (note: DatasetNote): DatasetNote => ({
+  ...note,
+  problems: note.problems.map(({ id, code }) => ({ id, code, message: code })),
+})
 
 const isOf =
   ({ identity }: Entry) =>

@@ -1,0 +1,34 @@
+import { type Column, type Format, formatTable } from '../report/tables.ts'
+import { percent } from '../report/text.ts'
+import { type PowerOptions, type PowerRow } from './power.ts'
+
+export function powerText(rows: readonly PowerRow[], { accuracy, difference }: PowerOptions, format: Format): string {
+  const columns: Column<PowerRow>[] = [
+    { name: 'by', heading: 'by', value: row => row.by },
+    { name: 'group', heading: 'group', value: row => row.group },
+    { name: 'n', heading: 'n', value: row => row.n },
+    {
+      name: 'smallest',
+      heading: 'smallest drop shown (points)',
+      value: row => row.smallest,
+      show: row => (row.smallest === null ? 'none' : percent(row.smallest)),
+    },
+    {
+      name: 'more',
+      heading: `more images for ${percent(difference)} points`,
+      value: row => row.more,
+      show: row => (row.more === null ? 'others too few' : String(row.more)),
+    },
+  ]
+  const table = formatTable(columns, rows, format)
+  if (format !== 'text' && format !== 'markdown') return table
+  const able = (by: string): string => {
+    const mine = rows.filter(row => row.by === by)
+    const enough = mine.filter(({ more }) => more === 0).length
+    return `A drop of ${percent(difference)} points would be found in ${enough} of ${mine.length} groups by ${by}.`
+  }
+  const first = [...new Set(rows.map(({ by }) => by))].map(able).join('\n')
+  return `${first}\n\n${table}\nReckoned for one model with ${percent(accuracy, 0)} % accuracy on all other images (--accuracy), one group chosen beforehand against
+all others, a two-sided test at 5 % and an 80 % chance to find the drop. Testing many groups at once needs more images; so do
+images that come from the same households. Images whose class no model names are not counted.\n`
+}

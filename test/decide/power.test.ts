@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest'
+import { powerRows } from '../../src/decide/power.ts'
+import { powerText } from '../../src/decide/powerText.ts'
+import { randomFrom } from '../../src/metrics/random.ts'
+
+const options = { accuracy: 0.7, difference: 0.05 }
+const items = [
+  ...Array.from({ length: 3000 }, () => ({ labels: [0], groups: { region: 'Europe' } })),
+  ...Array.from({ length: 400 }, () => ({ labels: [0], groups: { region: 'Africa' } })),
+  ...Array.from({ length: 9 }, () => ({ labels: [], groups: { region: 'Africa' } })),
+  { labels: [1], groups: { region: null } },
+]
+
+it('counts the images that can be scored', () => {
+  expect(powerRows(items, ['region'], options).map(({ group, n, others }) => [group, n, others])).toEqual([
+    ['Europe', 3000, 400],
+    ['Africa', 400, 3000],
+  ])
+})
+
+/** How often a two-sample z-test finds a drop of `drop` in simulated data sets. */
+function found(n: number, others: number, drop: number): number {
+  const random = randomFrom(5)
+  const share = (size: number, p: number): number => {
+    let hits = 0
+    for (let i = 0; i < size; i++) if (random() < p) hits++
+    return hits / size
+  }
+  let count = 0
+  for (let i = 0; i < 1000; i++) {
+    const [a, b] = [share(others, 0.7), share(n, 0.7 - drop)]
+    if ((a - b) / Math.sqrt((a * (1 - a)) / others + (b * (1 - b)) / n) > 1.959964) count++
+  }
+  return count / 1000
+}
+
+it('a drop of the stated size, and of five points with the stated images, is found in about 80 % of simulated data sets', () => {
+  const africa = powerRows(items, ['region'], options)[1]!
+  expect(found(africa.n, africa.others, africa.smallest!)).toBeGreaterThan(0.76)
+  expect(found(africa.n, africa.others, africa.smallest!)).toBeLessThan(0.84)
+  const rate = found(africa.n + africa.more!, africa.others, 0.05)
+  expect(rate).toBeGreaterThan(0.76)
+  expect(rate).toBeLessThan(0.84)
+}, 20_000)
+
+it('says in words how many groups are large enough', () => {
+  const text = powerText(powerRows(items, ['region'], options), options, 'text')
+  expect(text).toMatch(/^A drop of 5\.0 points would be found in \d of 2 groups by region\./)
+  expect(text).toContain('others too few')
+})
