@@ -2,7 +2,6 @@
 import { type GroupCounts, groupBy } from '../metrics/accuracy.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
 import { type AccuracyTable, accuracyTable } from '../metrics/progress.ts'
-import { type ClusterCounts } from '../metrics/permutation.ts'
 import { type Cell } from '../predictions/store.ts'
 import { type AccuracyRow, type DisparityRow, type Run, series } from '../run.ts'
 import { datasetTitle, placeColumn, type Roles, rolesOf } from './roles.ts'
@@ -42,8 +41,6 @@ export interface Results {
   pairs: (dataset: string, model: string, columns: readonly [row: string, column: string]) => PairCell[]
   /** Counts per region (or country) of one model on a geographic data set. */
   places: (dataset: string, model: string) => GroupCounts[]
-  /** The same per household; null where the data set has none, or too many to count. */
-  households: (dataset: string, model: string) => ClusterCounts[] | null
   /** By the place column of each geographic data set. */
   disparities: (dataset: string) => readonly DisparityRow[]
   /** How a data set is called in text. */
@@ -80,7 +77,6 @@ export function resultsOf(run: Run, options: ResultsOptions = {}): Results {
     fitted: oneKind(run, models),
     pairs: (dataset, model, columns) => pairCells(cellsOf(dataset, model), columns),
     places: (dataset, model) => groupBy(cellsOf(dataset, model), [placeColumn(run, dataset)!]).groups,
-    households: (dataset, model) => householdCounts(cellsOf(dataset, model), placeColumn(run, dataset)!),
     disparities: dataset => disparity(placeColumn(run, dataset)!).filter(row => row.dataset === dataset),
     title: titles(run),
     images: dataset => Math.max(0, ...overall.filter(row => row.dataset === dataset).map(({ n }) => n)),
@@ -101,20 +97,6 @@ function pairCells(cells: readonly Cell[], columns: readonly [string, string]): 
     ...{ row, column, n },
     accuracy: n === 0 ? null : (100 * hits) / n,
   }))
-}
-
-/** Only where every image with a place has a household. */
-function householdCounts(cells: readonly Cell[], place: string): ClusterCounts[] | null {
-  const placed = cells.filter(cell => cell.groups[place] != null)
-  if (placed.length === 0 || placed.some(cell => cell.groups['household'] == null)) return null
-  const counts = new Map<string, ClusterCounts>()
-  for (const { groups, n, top1 } of placed) {
-    const [group, cluster] = [String(groups[place]), String(groups['household'])]
-    const key = JSON.stringify([group, cluster])
-    const sum = counts.get(key) ?? { group, cluster, n: 0, top1: 0 }
-    counts.set(key, { ...sum, n: sum.n + n, top1: sum.top1 + top1 })
-  }
-  return [...counts.values()].filter(({ n }) => n > 0)
 }
 
 /** All models, or without the zero-shot ones where at least two others are left. */

@@ -5,11 +5,11 @@ import { type Results } from '../figures/results.ts'
 import { placeColumn } from '../figures/roles.ts'
 import { bootstrapGap, type GapIntervals } from '../metrics/bootstrapModels.ts'
 import { pairDifference } from '../metrics/disparity.ts'
-import { type InferredDisparity, inferDisparity } from '../metrics/disparityInference.ts'
 import { type DisparityTrend, disparityTrend } from '../metrics/disparityTrend.ts'
 import { type Estimate } from '../metrics/intervals.ts'
 import { oodBenchmarks, type ProgressGap, progressGap } from '../metrics/progress.ts'
 import { type AccuracyRow } from '../run.ts'
+import { type InferenceRow } from '../runInference.ts'
 
 /** Draws of permutations and bootstraps start here, so that a report is the same twice. */
 export const seed = 1
@@ -26,7 +26,7 @@ export interface DatasetFinding {
   overall: AccuracyRow
   best: AccuracyRow | null
   worst: AccuracyRow | null
-  disparity: InferredDisparity
+  disparity: InferenceRow
   europeMinusAfrica: Estimate
   /** Over all models. */
   models: number
@@ -36,12 +36,14 @@ export interface DatasetFinding {
   worstPlace: { place: string; models: number } | null
 }
 
-export function datasetFinding(results: Results, dataset: string): DatasetFinding | null {
+export async function datasetFinding(results: Results, dataset: string): Promise<DatasetFinding | null> {
   const [model] = bestModels(results, dataset)
   const by = placeColumn(results.run, dataset)
   const overall = results.by().find(row => row.dataset === dataset && row.model === model)
   if (model === undefined || by === null || overall === undefined) return null
-  const disparity = inferredDisparity(results, dataset, model)
+  const { run, preprocessing, minN } = results
+  const [disparity] = await run.inference({ by, minN, seed, dataset, model, preprocessing })
+  if (!disparity) return null
   const row = (place: string | null): AccuracyRow | null =>
     results.by(by).find(row => row.dataset === dataset && row.model === model && row.group === place) ?? null
   const all = results.disparities(dataset)
@@ -62,14 +64,6 @@ function mostOften(places: readonly string[]): { place: string; models: number }
   for (const place of places) counts.set(place, (counts.get(place) ?? 0) + 1)
   const [most] = [...counts].sort((a, b) => b[1] - a[1])
   return most ? { place: most[0], models: most[1] } : null
-}
-
-export function inferredDisparity(results: Results, dataset: string, model: string): InferredDisparity {
-  const clusters = results.households(dataset, model)
-  return inferDisparity(results.places(dataset, model), {
-    ...{ seed, minN: results.minN },
-    ...(clusters ? { clusters } : {}),
-  })
 }
 
 export interface GapFinding {

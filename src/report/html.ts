@@ -41,9 +41,9 @@ const titles = {
 export async function reportPage(results: Results, statuses: readonly StatusRow[]): Promise<string> {
   const names = [...new Set(results.run.entries.map(({ identity }) => identity.dataset))]
   const sections: Record<keyof typeof titles, Markup> = {
-    summary: summary(results),
+    summary: await summary(results),
     figures: await figuresSection(results),
-    tables: tablesSection(results),
+    tables: await tablesSection(results),
     problems: problemsSection(results, statuses),
     record: recordSection(results),
     citing: citations(names),

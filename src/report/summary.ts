@@ -7,20 +7,23 @@ import { markup, type Markup } from './markup.ts'
 import { percent } from './text.ts'
 
 /** The main numbers, then in words; each sentence is written by a rule from the results. */
-export function summary(results: Results): Markup {
-  const parts = results.roles.geographic.flatMap(dataset => {
-    const finding = datasetFinding(results, dataset)
-    if (!finding) return []
+export async function summary(results: Results): Promise<Markup> {
+  const parts: Markup[] = []
+  for (const dataset of results.roles.geographic) {
+    const finding = await datasetFinding(results, dataset)
+    if (!finding) continue
     const gaps = gapFindings(results, dataset)
     const sentences = [
       ...disparitySentences(finding),
       ...gaps.map(gap => gapSentence(results, gap)),
       ...trendSentences(results, dataset),
     ]
-    return markup`<h3>${results.title(dataset)}</h3>
-      ${tiles(finding, gaps)}
-      <ul class="summary">${sentences.map(sentence => markup`<li>${sentence}</li>`)}</ul>`
-  })
+    parts.push(
+      markup`<h3>${results.title(dataset)}</h3>
+        ${tiles(finding, gaps)}
+        <ul class="summary">${sentences.map(sentence => markup`<li>${sentence}</li>`)}</ul>`,
+    )
+  }
   return markup`<p>${scope(results)} ${errorSentence(results)}</p>${parts}`
 }
 
@@ -74,7 +77,9 @@ function disparitySentences(finding: DatasetFinding): (Markup | string)[] {
   if (!best || !worst || disparity.disparity === null) return [`${start}. No disparity: ${disparity.reason ?? ''}.`]
   const range = disparity.interval ? ` (95 % interval ${between(disparity.interval)})` : ''
   const first = markup`${start}, from ${interval(best)} for ${best.group} to ${interval(worst)} for ${worst.group}: a disparity of <strong>${points(disparity.disparity)} points</strong>${range}. ${europeAfrica(finding)}`
-  return [first, chance(finding), acrossModels(finding, by)].filter(text => text !== '')
+  const { warning } = disparity
+  const failures = warning === null ? '' : `Read it with care: ${warning}.`
+  return [first, chance(finding), failures, acrossModels(finding, by)].filter(text => text !== '')
 }
 
 function chance({ disparity: { expected, p, unit, groups } }: DatasetFinding): string {
