@@ -2,9 +2,10 @@ import { inputError, nearest } from './errors.ts'
 import { type Accuracy, accuracy, groupBy, sumCounts } from './metrics/accuracy.ts'
 import { disparity, type Disparity, pairDifference } from './metrics/disparity.ts'
 import { type Interval } from './metrics/intervals.ts'
+import { loadCells } from './predictions/cube.ts'
 import { type DatasetNote, type Failure, readDatasets, readFailures } from './predictions/notes.ts'
 import { type InferenceOptions, type InferenceRow } from './runInference.ts'
-import { type Cell, countCells, cubeColumns, currentEntries, type Entry, readEntries } from './predictions/store.ts'
+import { type Cell, currentEntries, type Entry, readEntries } from './predictions/store.ts'
 
 export interface AccuracyRow {
   model: string
@@ -56,9 +57,8 @@ export interface Run {
 /** Opens the results below `dir`: the newest complete or partial entry of every model, data set and preprocessing. */
 export async function openRun(dir: string): Promise<Run> {
   const entries = currentEntries(await readEntries(dir))
-  const cells: Cell[] = []
-  for (const entry of entries) cells.push(...(await countCells(entry, await cubeColumns(entry))))
-  return runOf({ dir, entries, datasets: await readDatasets(dir), failures: await readFailures(dir), cells })
+  const [datasets, failures, cells] = [await readDatasets(dir), await readFailures(dir), await loadCells(entries)]
+  return runOf({ dir, entries, datasets, failures, cells })
 }
 
 /** Answers from counts that are already in memory. */
@@ -119,10 +119,7 @@ function accuracyRows(run: Run, by: readonly string[], only: { model?: string; d
     const name = { model, dataset, preprocessing }
     if (by.length === 0) return [{ ...name, group: 'all', ...flat(accuracy(sumCounts(cells))) }]
     if (!by.every(column => column === 'label' || cells.some(cell => cell.groups[column] != null))) return []
-    const labelled = by.includes('label')
-      ? cells.map(cell => ({ ...cell, groups: { ...cell.groups, label: cell.label } }))
-      : cells
-    return groupBy(labelled, by).groups.map(({ group, ...counts }) => ({ ...name, group, ...flat(accuracy(counts)) }))
+    return groupBy(cells, by).groups.map(({ group, ...counts }) => ({ ...name, group, ...flat(accuracy(counts)) }))
   })
 }
 
@@ -132,19 +129,26 @@ const flat = ({ n, errors, top1, top5, interval }: Accuracy) => ({
   high: interval?.[1] ?? null,
 })
 
-function disparityRows(run: Run, by: string, minN: number): DisparityRow[] {
+export function disparityRows(
+  run: Run,
+  by: string,
+  minN: number,
+  fits: (one: Series) => boolean = () => true,
+): DisparityRow[] {
   checkColumn(run, by)
-  return series(run).flatMap(({ model, dataset, preprocessing, cells }) => {
-    const { groups } = groupBy(cells, [by])
-    if (groups.length === 0) return []
-    const difference = pairDifference(groups.filter(({ n }) => n >= minN))
-    return {
-      ...{ model, dataset, preprocessing, by },
-      ...disparity(groups, minN),
-      europeMinusAfrica: difference.value,
-      europeMinusAfricaInterval: difference.interval,
-    }
-  })
+  return series(run)
+    .filter(fits)
+    .flatMap(({ model, dataset, preprocessing, cells }) => {
+      const { groups } = groupBy(cells, [by])
+      if (groups.length === 0) return []
+      const difference = pairDifference(groups.filter(({ n }) => n >= minN))
+      return {
+        ...{ model, dataset, preprocessing, by },
+        ...disparity(groups, minN),
+        europeMinusAfrica: difference.value,
+        europeMinusAfricaInterval: difference.interval,
+      }
+    })
 }
 
 function checkColumn(run: Run, column: string): void {

@@ -3,7 +3,7 @@ import { defaultMinN } from './metrics/disparity.ts'
 import { inferDisparity, type InferredDisparity } from './metrics/disparityInference.ts'
 import { failureBias } from './metrics/errorsBias.ts'
 import { householdCounts } from './predictions/households.ts'
-import { type DisparityRow, type Run, type Series, series } from './run.ts'
+import { type DisparityRow, disparityRows, type Run, type Series, series } from './run.ts'
 
 /** A disparity with its permutation null, corrected value and interval, and whether failures could have made it. */
 export interface InferenceRow extends DisparityRow, InferredDisparity {
@@ -30,10 +30,10 @@ export interface InferenceOptions {
 /** One row per model and data set that has the column, as `run.disparity` gives them. */
 export async function inferenceRows(run: Run, options: InferenceOptions = {}): Promise<InferenceRow[]> {
   const { by = 'region', minN = defaultMinN, seed = 1, draws = 1000 } = options
-  const fits = (row: Omit<Series, 'cells'>): boolean =>
+  const fits = (row: Series): boolean =>
     (['model', 'dataset', 'preprocessing'] as const).every(key => row[key] === (options[key] ?? row[key]))
   const rows: InferenceRow[] = []
-  for (const row of run.disparity({ by, minN }).filter(fits)) {
+  for (const row of disparityRows(run, by, minN, fits)) {
     const found = series(run).find(
       one => one.model === row.model && one.dataset === row.dataset && one.preprocessing === row.preprocessing,
     )!

@@ -79,11 +79,15 @@ export function sumCounts(cells: readonly Counts[]): Required<Omit<Counts, 'top5
 /** A cell of a counts cube: grouping columns and counts. */
 export interface CubeCell extends Counts {
   groups: Readonly<Record<string, string | number | null>>
+  /** The class, where cells are split by it. */
+  label?: string
 }
+
+type GroupValues = CubeCell['groups']
 
 /**
  * The cube added up by one column or an intersection of columns; the group's name joins the values with ` × `. Cells
- * without a value in one of the columns are left out and counted in `unknown`.
+ * without a value in one of the columns are left out and counted in `unknown`. `label` as a column is that of the cells that have one.
  */
 export function groupBy(
   cells: readonly CubeCell[],
@@ -91,18 +95,37 @@ export function groupBy(
 ): { groups: GroupCounts[]; unknown: Counts } {
   const byName = new Map<string, CubeCell[]>()
   const unknown: CubeCell[] = []
+  const nameOf = namer(columns)
   for (const cell of cells) {
-    const values = columns.map(column => cell.groups[column] ?? null)
-    if (values.includes(null)) unknown.push(cell)
-    else {
-      const name = values.join(' × ')
-      const members = byName.get(name)
-      if (members) members.push(cell)
-      else byName.set(name, [cell])
+    const name = nameOf(cell)
+    if (name === null) {
+      unknown.push(cell)
+      continue
     }
+    const members = byName.get(name)
+    if (members) members.push(cell)
+    else byName.set(name, [cell])
   }
   const groups = [...byName].map(([group, members]) => ({ group, ...sumCounts(members) }))
   return { groups: groups.sort((a, b) => (a.group < b.group ? -1 : 1)), unknown: sumCounts(unknown) }
+}
+
+/** Names are made once for cells that share their values; classes are too many to share. */
+function namer(columns: readonly string[]): (cell: CubeCell) => string | null {
+  const byLabel = columns.includes('label')
+  const known = new Map<GroupValues, string | null>()
+  const make = ({ groups, label }: CubeCell): string | null => {
+    const values = columns.map(column => groups[column] ?? (column === 'label' ? label : null) ?? null)
+    return values.includes(null) ? null : values.join(' × ')
+  }
+  if (byLabel) return columns.length === 1 ? cell => cell.label ?? make(cell) : make
+  return cell => {
+    const found = known.get(cell.groups)
+    if (found !== undefined) return found
+    const name = make(cell)
+    known.set(cell.groups, name)
+    return name
+  }
 }
 
 export function checkCounts(counts: Counts, name?: string): void {

@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError } from '../errors.ts'
 import { type CubeCell } from '../metrics/accuracy.ts'
-import { identifier, literalPath, query } from '../sql.ts'
+import { literalPath, query } from '../sql.ts'
 import { type Identity, type ShardManifest, shardManifest } from './schema.ts'
 
 /** All shards of one identity: one model on one data set, made one way. */
@@ -106,40 +106,6 @@ export interface Cell extends CubeCell {
   unscored: number
 }
 
-/** Columns with more distinct values than this stay out of the cube and are counted from the predictions. */
-const cubeValues = 300
-
-/** Grouping columns of an entry that its cube holds. */
-export async function cubeColumns(entry: Entry): Promise<string[]> {
-  const columns = entry.shards[0]!.columns
-  if (columns.length === 0) return []
-  const counts = columns.map((column, i) => `approx_count_distinct(${identifier(column)}) AS c${i}`)
-  const [row] = await query<Record<string, bigint>>(`SELECT ${counts.join(', ')} FROM read_parquet($1)`, [
-    shardFiles(entry),
-  ])
-  return columns.filter((_, i) => Number(row![`c${i}`]) <= cubeValues)
-}
-
-/** Counts of one entry by `columns` and class. */
-export async function countCells(entry: Entry, columns: readonly string[]): Promise<Cell[]> {
-  const known = entry.shards[0]!.columns
-  const present = columns.filter(column => known.includes(column))
-  const keys = ['label', ...present.map(identifier)].join(', ')
-  const rows = await query<Record<string, unknown>>(
-    `SELECT ${keys}, count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS top1, count_if(correct5)::DOUBLE AS top5,
-       count_if(status NOT IN ('ok', 'no-accepted-class'))::DOUBLE AS errors,
-       count_if(status = 'no-accepted-class')::DOUBLE AS unscored
-     FROM read_parquet($1) GROUP BY ALL ORDER BY ALL`,
-    [shardFiles(entry)],
-  )
-  const { model, dataset, preprocessing } = entry.identity
-  return rows.map(row => ({
-    ...{ model, dataset, preprocessing, label: row.label as string },
-    groups: Object.fromEntries(present.map(column => [column, row[column] as string | number | null])),
-    ...(Object.fromEntries(['n', 'top1', 'top5', 'errors', 'unscored'].map(name => [name, row[name]])) as Count),
-  }))
-}
-
 /** Images without a prediction by entry and status; reads only entries whose manifests count some. */
 export async function statusCounts(
   entries: readonly Entry[],
@@ -157,8 +123,6 @@ export async function statusCounts(
   )
   return rows.flat()
 }
-
-type Count = Pick<Cell, 'n' | 'top1' | 'top5' | 'errors' | 'unscored'>
 
 /** The Parquet files of an entry's shards, as a bound list. */
 export const shardFiles = (entry: Entry): string[] =>
