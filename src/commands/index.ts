@@ -62,6 +62,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./doctor.ts'),
   },
   { name: 'place', group: 'decide', summary: 'a model among comparable ones', load: () => import('./place.ts') },
+  {
+    name: 'methods',
+    group: 'decide',
+    summary: 'what a paper has to say about a run',
+    load: () => import('./methods.ts'),
+  },
   { name: 'power', group: 'decide', summary: 'what a data set could show', load: () => import('./power.ts') },
   { name: 'pack', group: 'decide', summary: 'write the counts of a run as one file', load: () => import('./pack.ts') },
   { name: 'gate', group: 'decide', summary: 'fail when a limit is broken', load: () => import('./gate.ts') },

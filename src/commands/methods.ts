@@ -1,0 +1,13 @@
+import { Command } from 'commander'
+
+export function command(): Command {
+  return new Command('methods')
+    .description('The methods paragraph, the limitations of this run, versions and hashes, and BibTeX, as Markdown.')
+    .argument('<run>', 'folder of results, or a pack')
+    .addHelpText('after', '\nExample:\n  geogap methods results > methods.md')
+    .action(async (run: string) => {
+      const { openResults } = await import('../decide/results.ts')
+      const { methods, methodsText } = await import('../decide/methods.ts')
+      process.stdout.write(methodsText(methods(await openResults(run))))
+    })
+}
