@@ -96,7 +96,8 @@ async function writeModel(folder: string, graph: Graph): Promise<number> {
     aligned.set(name, place)
     ;[at, place] = [at + length, place + length]
   }
-  const text = Buffer.from(JSON.stringify(header))
+  const json = JSON.stringify(header)
+  const text = Buffer.from(json.padEnd(Math.ceil(json.length / 8) * 8))
   const start = Buffer.alloc(8)
   start.writeBigUInt64LE(BigInt(text.length))
   await writeNoise(join(folder, 'model.safetensors'), at, Buffer.concat([start, text]))
