@@ -37,7 +37,8 @@ A model can be named
   ${modelNames().length} such names are known (\`geogap models --all\`);
 - by the paper's name, which stands for the tag that this table pins: \`clip-vit32-laion400m\`, \`seer1280\`;
 - by an architecture's name, which stands for timm's default tag unless the paper uses the name: \`vit_tiny_patch16_224\`;
-- as \`MODEL@FILE\`, with weights of your own: \`resnet50@runs/best.pth\`.
+- as \`MODEL@FILE\`, with weights of your own: \`resnet50@runs/best.pth\`;
+- as a \`model.json\` beside weights or an ONNX file, or as \`hf:OWNER/REPO\`: [models of your own](own-models.md).
 
 Parameters and multiply-adds are counted on the graph that runs, at the model's own input size. Where there are two
 towers, parameters are those of both and multiply-adds those of one image.
