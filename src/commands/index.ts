@@ -68,6 +68,7 @@ export const commands: readonly CommandEntry[] = [
     summary: 'what a paper has to say about a run',
     load: () => import('./methods.ts'),
   },
+  { name: 'pull', group: 'decide', summary: 'take a pack from elsewhere', load: () => import('./pull.ts') },
   { name: 'power', group: 'decide', summary: 'what a data set could show', load: () => import('./power.ts') },
   { name: 'pack', group: 'decide', summary: 'write the counts of a run as one file', load: () => import('./pack.ts') },
   { name: 'gate', group: 'decide', summary: 'fail when a limit is broken', load: () => import('./gate.ts') },

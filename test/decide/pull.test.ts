@@ -1,0 +1,45 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { writePack } from '../../src/decide/pack.ts'
+import { pullPack } from '../../src/decide/pull.ts'
+import { openRun } from '../../src/run.ts'
+import { store } from './stored.ts'
+
+let folder: string
+let bytes: Buffer
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-pull-'))
+  await store(folder, [{ id: 'a', label: 'stove', correct: true, groups: { region: 'Asia' } }], { dataset: 'geode' })
+  bytes = await writePack(await openRun(folder))
+})
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+it('takes a pack by address or file, and says what it holds and under which terms', async () => {
+  const server = createServer((request, response) => {
+    response.statusCode = request.url === '/testbed.pack' ? 200 : 404
+    response.end(request.url === '/testbed.pack' ? bytes : 'no')
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const target = join(folder, 'here.pack')
+  const text = await pullPack(`${address}/testbed.pack`, target)
+  expect(text).toContain('here.pack: 1 model, 1 evaluation')
+  expect(text).toMatch(/SHA-256 [0-9a-f]{64}\ngeode: .+/)
+  expect(await readFile(target)).toEqual(bytes)
+  await expect(pullPack(`${address}/other`, target)).rejects.toThrow('status 404')
+  server.close()
+  expect(await pullPack(target, join(folder, 'again.pack'))).toContain('again.pack: 1 model,')
+})
+
+it('leaves nothing behind of a file that is no pack', async () => {
+  const [bad, target] = [join(folder, 'bad'), join(folder, 'never.pack')]
+  await writeFile(bad, 'no pack')
+  await expect(pullPack(bad, target)).rejects.toThrow('not a pack of this version')
+  await expect(readFile(target)).rejects.toThrow()
+})
