@@ -6,7 +6,8 @@ import { join } from 'node:path'
 
 const root = process.cwd()
 const folder = mkdtempSync(join(tmpdir(), 'geogap-packed-'))
-const run = (command, args, options = {}) => execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], ...options })
+const run = (command, args, options = {}) =>
+  execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], ...options })
 
 try {
   run('npm', ['run', '--silent', 'build'])
