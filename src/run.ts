@@ -6,6 +6,7 @@ import { loadCells } from './predictions/cube.ts'
 import { type DatasetNote, type Failure, readDatasets, readFailures } from './predictions/notes.ts'
 import { type InferenceOptions, type InferenceRow } from './runInference.ts'
 import { type Cell, currentEntries, type Entry, readEntries } from './predictions/store.ts'
+import { readStudies, type StudyValues } from './predictions/studies.ts'
 
 export interface AccuracyRow {
   model: string
@@ -39,6 +40,8 @@ export interface Run {
   datasets: ReadonlyMap<string, DatasetNote>
   failures: readonly Failure[]
   cells: readonly Cell[]
+  /** Figures of training experiments, by the study's name. */
+  studies: ReadonlyMap<string, readonly StudyValues[]>
   /** Grouping columns that some data set has. */
   columns: readonly string[]
   /**
@@ -58,13 +61,16 @@ export interface Run {
 export async function openRun(dir: string): Promise<Run> {
   const entries = currentEntries(await readEntries(dir))
   const [datasets, failures, cells] = [await readDatasets(dir), await readFailures(dir), await loadCells(entries)]
-  return runOf({ dir, entries, datasets, failures, cells })
+  return runOf({ dir, entries, datasets, failures, cells, studies: await readStudies(dir) })
 }
 
 /** Answers from counts that are already in memory. */
-export function runOf(stored: Pick<Run, 'dir' | 'entries' | 'datasets' | 'failures' | 'cells'>): Run {
+export function runOf(
+  stored: Pick<Run, 'dir' | 'entries' | 'datasets' | 'failures' | 'cells'> & Partial<Pick<Run, 'studies'>>,
+): Run {
   const columns = [...new Set(stored.entries.flatMap(entry => entry.shards[0]!.columns))]
   const run: Run = {
+    studies: new Map(),
     ...stored,
     columns,
     accuracy: ({ by = [], ...only } = {}) => accuracyRows(run, typeof by === 'string' ? [by] : by, only),

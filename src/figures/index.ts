@@ -5,13 +5,18 @@ import { disparity } from './disparity.ts'
 import { europeAgainst } from './europeAgainst.ts'
 import { type Figure, type FigureKind, type FigureOptions } from './figure.ts'
 import { fitText, wrapText } from './fonts.ts'
+import { families } from './families.ts'
 import { incomeRegion } from './incomeRegion.ts'
+import { interventionsFigure } from './interventions.ts'
 import { map } from './map.ts'
 import { progress } from './progress.ts'
 import { rates } from './rates.ts'
 import { regionLines } from './regionLines.ts'
+import { regionMap } from './regionMap.ts'
 import { regions } from './regions.ts'
 import { type Results, resultsOf, type ResultsOptions } from './results.ts'
+import { scaling } from './scaling.ts'
+import { retraining, westernShare } from './studies.ts'
 import { fontSize } from './theme.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 
@@ -20,12 +25,18 @@ export const figureKinds: readonly FigureKind[] = [
   progress,
   rates,
   regions,
+  regionMap,
   map,
   disparity,
   regionLines,
   europeAgainst,
+  scaling,
+  families,
+  interventionsFigure,
   incomeRegion,
   classRegion,
+  retraining,
+  westernShare,
 ]
 
 /** Figures by name, or by the number of the paper's figure that they redraw. Errors: unknown-figure. */

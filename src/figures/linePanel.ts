@@ -23,6 +23,8 @@ export interface PanelSeries {
   points: readonly PanelPoint[]
   /** y = intercept + slope x. */
   line: { slope: number; intercept: number } | null
+  /** Joins the points in the order of x. */
+  joined?: boolean
   /** Drawn thin and pale, behind the others. */
   quiet?: boolean
 }
@@ -199,7 +201,11 @@ function intervalLayers({ series }: Panel, position: Position): UnitSpec[] {
   })
 }
 
-function lineLayers({ points, line, color, quiet = false }: PanelSeries, position: Position): UnitSpec[] {
+function lineLayers({ points, line, color, quiet = false, joined }: PanelSeries, position: Position): UnitSpec[] {
+  if (joined) {
+    const values = points.map(({ x, y }) => ({ x, y }))
+    return [{ data: { values }, mark: { type: 'line', color, strokeWidth: 1.5 }, encoding: position }]
+  }
   if (!line || points.length < 2) return []
   return [
     {

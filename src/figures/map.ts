@@ -26,11 +26,33 @@ export interface CountryRow {
 }
 
 /** Countries coloured by accuracy; those of fewer than `minN` images are outlined, those without images pale. */
-export function mapSpec(rows: readonly CountryRow[], minN: number, width: number): TopLevelSpec {
-  const facts = new Map(rows.map(row => [row.id, factsOf(row, minN)]))
-  const known = rows.filter(({ n }) => n >= minN).map(({ accuracy }) => accuracy)
+export const mapSpec = (rows: readonly CountryRow[], minN: number, width: number): TopLevelSpec =>
+  worldSpec(
+    rows.map(row => ({
+      ...{ id: row.id, accuracy: row.accuracy, large: row.n >= minN },
+      about: `${row.country}: ${percentValue(row.accuracy)}, 95 % interval ${range95(row)}, n = ${row.n}`,
+    })),
+    width,
+  )
+
+/** A country's colour and tooltip; one that is not `large` is only outlined. */
+export interface Shape {
+  id: string
+  accuracy: number
+  large: boolean
+  about: string
+}
+
+/** With a legend, or with `instead` of it. */
+export function worldSpec(
+  shapes: readonly Shape[],
+  width: number,
+  instead?: (color: ReturnType<typeof colored>) => readonly Layer[],
+): TopLevelSpec {
+  const facts = new Map(shapes.map(shape => [shape.id, { ...shape }]))
+  const known = shapes.filter(({ large }) => large).map(({ accuracy }) => accuracy)
   const domain = [10 * Math.floor(Math.min(90, ...known) / 10), 10 * Math.ceil(Math.max(10, ...known) / 10)]
-  const length = Math.min(200, 0.5 * width)
+  const length = instead ? null : Math.min(200, 0.5 * width)
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     width,
@@ -38,35 +60,36 @@ export function mapSpec(rows: readonly CountryRow[], minN: number, width: number
     projection: { type: 'equalEarth' },
     data: { values: outlines(facts), format: { type: 'topojson', feature: 'countries' } },
     layer: [
-      { mark: { type: 'geoshape', fill: ink, fillOpacity: 0.07, stroke: ink, strokeOpacity: 0.25, strokeWidth: 0.4 } },
-      shapes('large', domain, length),
-      ...outlined(rows, minN),
-      ...dots(rows, minN, domain, length),
+      {
+        transform: [{ filter: 'datum.properties.large !== true' }],
+        mark: { type: 'geoshape', fill: ink, fillOpacity: 0.07, stroke: ink, strokeOpacity: 0.25, strokeWidth: 0.4 },
+      },
+      filled(domain, length),
+      ...outlined(shapes),
+      ...dots(shapes, domain, length),
+      ...(instead?.(colored('accuracy', domain, null)) ?? []),
     ],
   }
 }
 
-const factsOf = (row: CountryRow, minN: number) => ({
-  kind: row.n >= minN ? 'large' : 'small',
-  accuracy: row.accuracy,
-  about: `${row.country}: ${percentValue(row.accuracy)}, 95 % interval ${range95(row)}, n = ${row.n}`,
-})
-
-const colored = (field: string, domain: number[], length: number) => ({
+const colored = (field: string, domain: number[], length: number | null) => ({
   field,
   type: 'quantitative' as const,
   scale: { scheme: sequential, domain } as const,
-  legend: {
-    title: 'top-1 accuracy (%)',
-    orient: 'bottom',
-    direction: 'horizontal',
-    gradientLength: length,
-    gradientThickness: 9,
-  } as const,
+  legend:
+    length === null
+      ? null
+      : ({
+          title: 'top-1 accuracy (%)',
+          orient: 'bottom',
+          direction: 'horizontal',
+          gradientLength: length,
+          gradientThickness: 9,
+        } as const),
 })
 
-const shapes = (kind: string, domain: number[], length: number): Layer => ({
-  transform: [{ filter: `datum.properties.kind === '${kind}'` }],
+const filled = (domain: number[], length: number | null): Layer => ({
+  transform: [{ filter: 'datum.properties.large' }],
   mark: { type: 'geoshape', stroke: ink, strokeOpacity: 0.35, strokeWidth: 0.4, aria: true },
   encoding: {
     color: colored('properties.accuracy', domain, length),
@@ -76,11 +99,11 @@ const shapes = (kind: string, domain: number[], length: number): Layer => ({
 
 const dashed = { filled: false, stroke: ink, strokeWidth: 1, strokeDash: [2, 1.5], strokeOpacity: 0.9, aria: true }
 
-function outlined(rows: readonly CountryRow[], minN: number): Layer[] {
-  if (!rows.some(({ id, n }) => n < minN && hasOutline(id))) return []
+function outlined(shapes: readonly Shape[]): Layer[] {
+  if (!shapes.some(({ id, large }) => !large && hasOutline(id))) return []
   return [
     {
-      transform: [{ filter: "datum.properties.kind === 'small'" }],
+      transform: [{ filter: 'datum.properties.large === false' }],
       mark: { type: 'geoshape', ...dashed },
       encoding: { description: { field: 'properties.about' } },
     },
@@ -88,17 +111,17 @@ function outlined(rows: readonly CountryRow[], minN: number): Layer[] {
 }
 
 /** Countries without an outline at this scale. */
-function dots(rows: readonly CountryRow[], minN: number, domain: number[], length: number): Layer[] {
-  const values = rows.flatMap(row => {
-    const middle = hasOutline(row.id) ? undefined : middleOf(row.id)
-    return middle ? { longitude: middle[0], latitude: middle[1], ...factsOf(row, minN) } : []
+function dots(shapes: readonly Shape[], domain: number[], length: number | null): Layer[] {
+  const values = shapes.flatMap(shape => {
+    const middle = hasOutline(shape.id) ? undefined : middleOf(shape.id)
+    return middle ? { longitude: middle[0], latitude: middle[1], ...shape } : []
   })
   const place = {
     longitude: { field: 'longitude', type: 'quantitative' as const },
     latitude: { field: 'latitude', type: 'quantitative' as const },
     description: { field: 'about' },
   }
-  const [large, small] = ['large', 'small'].map(kind => values.filter(value => value.kind === kind))
+  const [large, small] = [true, false].map(kind => values.filter(value => value.large === kind))
   return [
     {
       data: { values: large! },

@@ -61,7 +61,10 @@ const descendants = (node: Node): Node[] => [node, ...node.children.flatMap(desc
 
 const number = (text: string | undefined, otherwise = 0): number => (text === undefined ? otherwise : parseFloat(text))
 
-const inherited = ['fill', 'stroke', 'font-size', 'font-weight', 'text-anchor']
+const inherited = [
+  ...['fill', 'stroke', 'fill-opacity', 'stroke-opacity', 'stroke-width'],
+  ...['font-size', 'font-weight', 'text-anchor'],
+]
 
 function draw(doc: Doc, node: Node, above: Attributes, named: ReadonlyMap<string, Node>): void {
   const { tag, attributes } = node
@@ -116,8 +119,8 @@ function paint(doc: Doc, { tag, attributes: own }: Node, style: Attributes, name
   const stroke = paintOf(doc, style['stroke'], own, named)
   if ((!fill && !stroke) || !outline(doc, tag, own)) return
   const all = number(own['opacity'], 1)
-  doc.fillOpacity(all * number(own['fill-opacity'], 1)).strokeOpacity(all * number(own['stroke-opacity'], 1))
-  doc.lineWidth(number(own['stroke-width'], 1))
+  doc.fillOpacity(all * number(style['fill-opacity'], 1)).strokeOpacity(all * number(style['stroke-opacity'], 1))
+  doc.lineWidth(number(style['stroke-width'], 1))
   const dash = own['stroke-dasharray']?.split(/[ ,]+/).map(Number)
   if (dash) doc.dash(dash[0]!, { space: dash[1] ?? dash[0]! })
   if (fill && stroke) doc.fillAndStroke(fill, stroke)
@@ -148,7 +151,8 @@ function extent(at: Attributes): [number, number] {
 
 function drawText(doc: Doc, { text, children }: Node, style: Attributes): void {
   doc.font(style['font-weight'] === 'bold' ? 'bold' : 'regular').fontSize(number(style['font-size'], 11))
-  doc.fillColor(style['fill'] ?? 'black').fillOpacity(number(style['opacity'], 1) * number(style['fill-opacity'], 1))
+  const opacity = number(style['opacity'], 1) * number(style['fill-opacity'], 1)
+  doc.fillColor(style['fill'] ?? 'black').fillOpacity(opacity)
   const anchor = { middle: 0.5, end: 1 }[style['text-anchor'] ?? ''] ?? 0
   let y = 0
   for (const line of children.length === 0 ? [{ text, attributes: {} as Attributes }] : children) {

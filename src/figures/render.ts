@@ -60,7 +60,7 @@ const common = ` font-family="${fontFamily}" font-size="${fontSize}px"`
 
 /** Vega draws a disc as a path of two arcs. */
 const disc =
-  /<path transform="translate\(([^,"]*),([^)"]*)\)" d="M([^,"]*),0A[^"]*" fill="([^"]*)" stroke-width="2"([^>]*)>(.*?)<\/path>/g
+  /<path transform="translate\(([^,"]*),([^)"]*)\)" d="M([^,"]*),0A[^"]*" fill="([^"]*)" stroke-width="2"([^>/]*)(?:\/>|>(<title>[^<]*<\/title>)<\/path>)/g
 const guideLabel = /<g([^>]*) aria-label="[^"]*"/g
 /** Attributes whose numbers are pixels. */
 const geometry = / (?:d|transform|[xy][12]?|width|height|viewBox)="[^"]*"/g
@@ -85,20 +85,36 @@ const slim = (svg: string): string =>
     .replace('<svg', `<svg${common}`)
     .replace(/ d="(M[^"]*)"/g, (_, path: string) => ` d="${relative(path)}"`)
     .replace(disc, '<circle cx="$1" cy="$2" r="$3" fill="$4"$5>$6</circle>')
+    .replace(group, (_, children: string) => hoisted(children))
 
-/** Straight runs of a path as steps from point to point, which are shorter to write. */
+/** A group of marks of one kind. */
+const group = /<g>((?:<(path|circle|line|rect|text)\b[^>]*(?:\/>|>[^<]*(?:<title>[^<]*<\/title>)?<\/\2>)){2,})<\/g>/g
+const inheritable =
+  / (?:fill|stroke|fill-opacity|stroke-opacity|stroke-width|text-anchor|font-size|font-weight)="[^"]*"/g
+
+/** Marks with what all of them share said once, on their group. */
+function hoisted(children: string): string {
+  const tags = [...children.matchAll(/<(?:path|circle|line|rect|text)\b[^>]*>/g)].map(([tag]) => tag)
+  const shared = (tags[0]!.match(inheritable) ?? []).filter(one => tags.every(tag => tag.includes(one)))
+  const bare = shared.reduce((text, one) => text.replaceAll(one, ''), children)
+  return `<g${shared.join('')}>${bare}</g>`
+}
+
+/** Points of an outline that are nearer to the one before than this, in tenths of a pixel along both axes, are left out. */
+const nearness = 6
+
+/** Long straight runs of a path, as outlines of countries are, as steps from point to point, which are shorter to write. */
 const relative = (path: string): string =>
-  path.replace(/M([-\d.]+),([-\d.]+)((?:L[-\d.]+,[-\d.]+){3,})/g, (_, x: string, y: string, rest: string) => {
-    let before = [tenths(x), tenths(y)]
-    const steps = rest
-      .slice(1)
-      .split('L')
-      .map(point => {
-        const now = point.split(',').map(tenths)
-        const step = now.map((value, axis) => (value - before[axis]!) / 10)
-        before = now
-        return step.join(',')
-      })
+  path.replace(/M([-\d.]+),([-\d.]+)((?:L[-\d.]+,[-\d.]+){4,})/g, (_, x: string, y: string, rest: string) => {
+    let [atX, atY] = [tenths(x), tenths(y)]
+    const points = rest.slice(1).split('L')
+    const steps = points.flatMap((point, i) => {
+      const [toX = 0, toY = 0] = point.split(',').map(tenths)
+      const [dx, dy] = [toX - atX, toY - atY]
+      if (Math.abs(dx) + Math.abs(dy) < nearness && i < points.length - 1) return []
+      ;[atX, atY] = [toX, toY]
+      return `${dx / 10},${dy / 10}`
+    })
     return `M${x},${y}l${steps.join(' ')}`
   })
 

@@ -1,5 +1,5 @@
 /** Results of training experiments (tables 4 and 9) below `studies/`, one file a study. */
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { inputError } from '../errors.ts'
@@ -36,4 +36,13 @@ export async function readStudy(dir: string, study: string): Promise<StudyValues
   const parsed = stored.safeParse(JSON.parse(text))
   if (!parsed.success) throw inputError('bad-study', `not a stored study of this version: ${file}`)
   return parsed.data.rows
+}
+
+/** All stored studies by name. */
+export async function readStudies(dir: string): Promise<Map<string, StudyValues[]>> {
+  const files = await readdir(join(dir, 'studies')).catch(() => [])
+  const names = files.filter(name => name.endsWith('.json')).map(name => name.slice(0, -'.json'.length))
+  const studies = new Map<string, StudyValues[]>()
+  for (const name of names.sort()) studies.set(name, (await readStudy(dir, name)) ?? [])
+  return studies
 }

@@ -47,6 +47,13 @@ describe('geogap figure', () => {
     expect(files.sort()).toEqual(['two-disparity-geode.svg', 'two-region-lines-geode.svg'])
   })
 
+  it('draws what training experiments left', async () => {
+    const { stdout, code } = await figure('11', results, '-o', join(folder, 'eleven.json'))
+    expect(code).toBe(0)
+    expect(stdout).toContain('Disparity by the western share of the training images.')
+    expect(await readFile(join(folder, 'eleven.json'), 'utf8')).toContain('"mean of 2 seeds')
+  })
+
   it.each([
     [['pie', 'RESULTS', '-o', 'a.svg'], 'unknown figure: pie'],
     [['regions', 'RESULTS', '-o', 'a.gif'], '--output takes a file ending in .svg, .png, .pdf, .json: a.gif'],

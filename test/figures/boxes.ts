@@ -16,33 +16,35 @@ interface Place {
   x: number
   y: number
   turned: number
+  /** Of the element and, after them, of those above it. */
+  attributes: string
 }
 
 /** Boxes of all upright and quarter-turned texts; slanted ones are left out. */
 export function textBoxes(svg: string): TextBox[] {
-  const stack: Place[] = [{ x: 0, y: 0, turned: 0 }]
+  const stack: Place[] = [{ x: 0, y: 0, turned: 0, attributes: '' }]
   const boxes: TextBox[] = []
-  let text = { place: stack[0]!, attributes: '' }
+  let text = stack[0]!
   for (const [, close, tag, attributes, content] of svg.matchAll(/<(\/?)(g|text|tspan)\b([^>]*)>([^<]*)/g)) {
     if (tag === 'g' && close) stack.pop()
     else if (tag === 'g') stack.push(moved(stack.at(-1)!, attributes!))
     else if (close) continue
-    else if (tag === 'text') text = { place: moved(stack.at(-1)!, attributes!), attributes: attributes! }
-    else text.place = { ...text.place, y: text.place.y + Number(/dy="([^"]*)"/.exec(attributes!)?.[1] ?? 0) }
-    const box = tag !== 'g' && content!.trim() !== '' ? boxOf(text.place, text.attributes, decode(content!)) : undefined
+    else if (tag === 'text') text = moved(stack.at(-1)!, attributes!)
+    else text = { ...text, y: text.y + Number(/dy="([^"]*)"/.exec(attributes!)?.[1] ?? 0) }
+    const box = tag !== 'g' && content!.trim() !== '' ? boxOf(text, decode(content!)) : undefined
     if (box) boxes.push(box)
   }
   return boxes
 }
 
-function moved({ x, y, turned }: Place, attributes: string): Place {
+function moved({ x, y, turned, attributes: above }: Place, attributes: string): Place {
   const transform = /transform="([^"]*)"/.exec(attributes)?.[1] ?? ''
   const [, dx = '0', dy = '0'] = /translate\(([^,)]*),?([^)]*)\)/.exec(transform) ?? []
   const angle = Number(/rotate\(([^)]*)\)/.exec(transform)?.[1] ?? 0)
-  return { x: x + Number(dx), y: y + Number(dy), turned: turned + angle }
+  return { x: x + Number(dx), y: y + Number(dy), turned: turned + angle, attributes: attributes + above }
 }
 
-function boxOf({ x, y, turned }: Place, attributes: string, text: string): TextBox | undefined {
+function boxOf({ x, y, turned, attributes }: Place, text: string): TextBox | undefined {
   const size = Number(/font-size="([\d.]+)px"/.exec(attributes)?.[1] ?? 11)
   const width = textWidth(text, size, attributes.includes('"bold"'))
   const anchor = /text-anchor="(\w+)"/.exec(attributes)?.[1] ?? 'start'

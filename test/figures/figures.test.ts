@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { figureKinds, makeFigures, narrow, titledSpec, wide } from '../../src/figures/index.ts'
+import { figureKinds, figuresOf, makeFigures, narrow, titledSpec, wide } from '../../src/figures/index.ts'
 import { renderSvg } from '../../src/figures/render.ts'
 import { resultsOf } from '../../src/figures/results.ts'
 import { overlaps, textBoxes } from './boxes.ts'
@@ -7,20 +7,21 @@ import { madeUp, madeUpRun, worlds } from './world.ts'
 
 const cases = Object.entries(worlds).filter(([name]) => !['empty', 'many'].includes(name))
 const results = new Map(cases.map(([name, make]) => [name, resultsOf(make())]))
-const figuresOf = (name: string) => figureKinds.flatMap(kind => kind.make(results.get(name)!, {}))
+const allFigures = (name: string) => figureKinds.flatMap(kind => figuresOf(kind, results.get(name)!))
 
 /** Outlines of the world's countries come from a package; their number is enough here. */
 const elided = (key: string, value: unknown): unknown => (key === 'arcs' && Array.isArray(value) ? value.length : value)
 
 describe('specifications', () => {
   it.each(figureKinds.map(({ name }) => name))('%s has not changed', async name => {
-    const figures = makeFigures(worlds['few']!(), name)
+    const kind = figureKinds.find(known => known.name === name)!
+    const figures = ['few', 'catalogue'].flatMap(world => figuresOf(kind, results.get(world)!))
     const shown = figures.slice(0, 1).map(figure => ({ ...figure, spec: titledSpec(figure, wide) }))
     await expect(`${JSON.stringify(shown, elided, 1)}\n`).toMatchFileSnapshot(`snapshots/${name}.json`)
   })
 
   it('are plain data, the same from the same results', () => {
-    for (const figure of figuresOf('few')) {
+    for (const figure of allFigures('few')) {
       expect(JSON.parse(JSON.stringify(figure.spec(wide)))).toEqual(figure.spec(wide))
     }
   })
@@ -28,9 +29,9 @@ describe('specifications', () => {
 
 describe('captions', () => {
   it.each(cases.map(([name]) => name))('say in every case what is made up, with n (%s)', name => {
-    for (const { caption, subtitle, rows } of figuresOf(name)) {
+    for (const { caption, subtitle, rows } of allFigures(name)) {
       expect(caption).toContain(madeUp)
-      expect(subtitle).toMatch(/\d (model|image)/)
+      expect(subtitle).toMatch(/\d (\S+ )?(model|image|seed)/)
       expect(rows.length).toBeGreaterThan(0)
     }
   })
@@ -45,7 +46,7 @@ describe('drawings', () => {
   it.each(cases.flatMap(([name]) => [wide, narrow].map(width => [name, width] as const)))(
     'of %s at %i pixels fit and no text covers another',
     async (name, width) => {
-      for (const figure of figuresOf(name)) {
+      for (const figure of allFigures(name)) {
         const svg = await renderSvg(titledSpec(figure, width))
         const boxes = textBoxes(svg)
         expect(overlaps(boxes), figure.id).toEqual([])

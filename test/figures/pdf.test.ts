@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { figureKinds, titledSpec, wide } from '../../src/figures/index.ts'
 import { renderPdf } from '../../src/figures/pdf.ts'
 import { print, renderSvg } from '../../src/figures/render.ts'
-import { resultsOf } from '../../src/figures/results.ts'
+import { type Results, resultsOf } from '../../src/figures/results.ts'
 import { worlds } from './world.ts'
 
-const results = resultsOf(worlds['few']!())
+const [few, catalogue] = ['few', 'catalogue'].map(name => resultsOf(worlds[name]!())) as [Results, Results]
 
 /** The page's drawing commands. */
 function commands(pdf: Uint8Array): string {
@@ -26,7 +26,8 @@ const countOf = (text: string, pattern: RegExp): number => [...text.matchAll(pat
 
 describe('PDF', () => {
   it.each(figureKinds.map(kind => kind.name))('%s has every text as text, clips and a page of its size', async name => {
-    const [figure] = figureKinds.find(kind => kind.name === name)!.make(results, {})
+    const kind = figureKinds.find(known => known.name === name)!
+    const [figure] = [...kind.make(few, {}), ...kind.make(catalogue, {})]
     const svg = await renderSvg(titledSpec(figure!, wide), print)
     const pdf = await renderPdf(svg, figure!.title)
     const drawn = commands(pdf)
@@ -38,7 +39,7 @@ describe('PDF', () => {
   })
 
   it('embeds its fonts', async () => {
-    const [figure] = figureKinds[0]!.make(results, {})
+    const [figure] = figureKinds[0]!.make(few, {})
     const pdf = Buffer.from(await renderPdf(await renderSvg(figure!.spec(wide), print), 'a')).toString('latin1')
     expect(pdf).toMatch(/\/FontName \/\w+\+DejaVuSans/)
     expect(pdf).toContain('/FontFile2')

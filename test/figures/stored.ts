@@ -3,13 +3,23 @@ import { type Dataset, type Item } from '../../src/datasets/dataset.ts'
 import { recordDataset } from '../../src/predictions/notes.ts'
 import { type Identity } from '../../src/predictions/schema.ts'
 import { entryFolder, keyOf } from '../../src/predictions/store.ts'
+import { recordStudy } from '../../src/predictions/studies.ts'
 import { commitShard } from '../../src/predictions/write.ts'
 
 const regions = ['Europe', 'Africa']
 export const skills = { small: 0.5, medium: 0.65, large: 0.8 }
 
-/** Three models on a standard and a geographic data set; one image of the latter is unreadable for every model. */
+/** Three models on a standard and a geographic data set, one image of which is unreadable for all, and a study. */
 export async function storeResults(dir: string): Promise<void> {
+  await recordStudy(
+    dir,
+    'western-share',
+    [0.5, 0.75, 1].map(setting => ({
+      setting,
+      metric: 'europe minus africa',
+      values: [setting / 10, setting / 9, null],
+    })),
+  )
   for (const name of ['imagenet-1k', 'geode']) {
     const dataset = datasetOf(name, name === 'geode' ? 160 : 100)
     await recordDataset(dir, dataset)

@@ -1,6 +1,8 @@
 /** Stored results of a made-up world, as `openRun` would give them, without pictures or models. */
 import { type GroupValue } from '../../src/datasets/dataset.ts'
+import { testbed } from '../../src/models/testbed.ts'
 import { type DatasetNote, type Failure } from '../../src/predictions/notes.ts'
+import { type StudyValues } from '../../src/predictions/studies.ts'
 import { type Cell, type Entry } from '../../src/predictions/store.ts'
 import { random, type Random } from '../../src/random.ts'
 import { type Run, runOf } from '../../src/run.ts'
@@ -33,6 +35,10 @@ export interface WorldOptions {
   regions?: readonly string[]
   countries?: number
   classes?: number
+  /** With stored training experiments. */
+  studies?: boolean
+  /** Names of the paper's testbed instead of made-up ones. */
+  catalogue?: boolean
   /** Turns plain names into other ones. */
   rename?: (name: string) => string
   /** This many of the best models are zero-shot. */
@@ -66,7 +72,7 @@ export function madeUpRun(options: WorldOptions): Run {
   const draw = random(options.seed ?? 1, 'world')
   const models = Array.from({ length: options.models }, (_, i) => {
     const skill = options.models === 1 ? 0.8 : 0.6 + (0.3 * i) / (options.models - 1)
-    return { name: rename(modelName(i)), skill: skill + 0.02 * (draw() - 0.5) }
+    return { name: rename(options.catalogue ? catalogueName(i) : modelName(i)), skill: skill + 0.02 * (draw() - 0.5) }
   })
   const cells: Cell[] = []
   const entries: Entry[] = []
@@ -99,7 +105,14 @@ export function madeUpRun(options: WorldOptions): Run {
   const failures: Failure[] = options.problems
     ? [{ model: 'broken<model>', dataset: geographic[0]!, code: 'missing-tensor', message: 'no tensor head.weight' }]
     : []
-  return runOf({ dir: 'results', entries, datasets, failures, cells })
+  return runOf({
+    dir: 'results',
+    entries,
+    datasets,
+    failures,
+    cells,
+    ...(options.studies ? { studies: studies(draw) } : {}),
+  })
 }
 
 function placesOf({ regions = Object.keys(countriesOf), countries = 16, rename = same }: WorldOptions): Place[] {
@@ -168,6 +181,9 @@ const families = [
 export const modelName = (i: number): string =>
   i < families.length ? families[i]! : `${families[i % families.length]!}.v${Math.floor(i / families.length) + 1}`
 
+/** Spread over the testbed, so that all families and sizes are there. */
+const catalogueName = (i: number): string => testbed()[(i * 5 + 1) % testbed().length]!.model
+
 function note(name: string, images: number, columns: string[], options: WorldOptions): DatasetNote {
   return {
     ...{ name, hash: `hash-${name}`, images, classes: [], columns, labelMap: 'by name' },
@@ -199,6 +215,24 @@ function entry(model: string, dataset: string, images: number, columns: string[]
   return { identity, key: `${model} ${dataset}`, folder: 'predictions', shards: [shard], rows: images, created }
 }
 
+/** Two training experiments of three seeds each. */
+function studies(draw: Random): Map<string, StudyValues[]> {
+  const seeds = (center: number): number[] => [0, 1, 2].map(() => center + 0.03 * (draw() - 0.5))
+  const lastLayer = [0.05, 0.1, 0.25, 0.5, 0.75, 1].flatMap(setting => [
+    { setting, metric: 'dollarstreet accuracy', values: seeds(0.55 + 0.2 * setting ** 0.3) },
+    { setting, metric: 'geode accuracy', values: seeds(0.7 + 0.06 * setting ** 0.3) },
+    { setting, metric: 'dollarstreet disparity', values: seeds(0.1 - 0.07 * setting ** 0.3) },
+    { setting, metric: 'geode disparity', values: seeds(0.04) },
+  ])
+  const western = [0.5, 0.6, 0.7, 0.8, 0.9, 1].map(setting => ({
+    ...{ setting, metric: 'europe minus africa', values: seeds(0.05 + 0.12 * (setting - 0.5)) },
+  }))
+  return new Map([
+    ['last-layer', lastLayer],
+    ['western-share', western],
+  ])
+}
+
 /** The cases that every figure is looked at in. */
 export const worlds: Readonly<Record<string, () => Run>> = {
   few: () => madeUpRun({ models: 4 }),
@@ -212,6 +246,7 @@ export const worlds: Readonly<Record<string, () => Run>> = {
       classes: 60,
       rename: name => `${name} with an unusually long name, 名前, ${'and more '.repeat(3)}<b>&"quoted"`,
     }),
+  catalogue: () => madeUpRun({ models: 40, catalogue: true, studies: true }),
   mixed: () => madeUpRun({ models: 7, zeroShot: 3 }),
   'one region': () => madeUpRun({ models: 3, regions: ['Africa'], countries: 5 }),
   empty: () => runOf({ dir: 'results', entries: [], datasets: new Map(), failures: [], cells: [] }),

@@ -1,0 +1,98 @@
+/** One row per thing: its name at the left, a point with an interval on a shared axis, and facts at the right. */
+import { fitText, textWidth } from './fonts.ts'
+import { roundBounds } from './linePanel.ts'
+import { fontSize, ink } from './theme.ts'
+import { type Layer, pixelText, type Position, type TopLevelSpec } from './vegaLite.ts'
+
+export interface IntervalRow {
+  name: string
+  value: number
+  low: number | null
+  high: number | null
+  color: string
+  /** Short text at the right end. */
+  fact: string
+  about: string
+}
+
+export interface RowsAxis {
+  title: string
+  /** Ticks are whole multiples of this: 0.1 for rates, 1 for points. */
+  unit: number
+  /** A dashed line across all rows. */
+  mark?: number
+  width: number
+}
+
+const rowHeight = 24
+
+export function intervalRows(rows: readonly IntervalRow[], { title, unit, mark, width }: RowsAxis): TopLevelSpec {
+  const labels = rows.map(({ name }) => fitText(name, 0.3 * width, fontSize))
+  const facts = rows.map(({ fact }) => fact)
+  const room = (texts: readonly string[]): number =>
+    Math.ceil(Math.max(...texts.map(text => textWidth(text, fontSize)))) + 12
+  const inner = Math.floor(width - room(labels) - room(facts) - 8)
+  const ends = [0, ...rows.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value])]
+  const { domain, values: ticks } = roundBounds(
+    ends.map(value => value / unit),
+    0,
+    Infinity,
+    inner < 220 ? 3 : 6,
+  )
+  const scaled = (value: number): number => Number((value * unit).toPrecision(12))
+  const position: Position = {
+    x: {
+      field: 'value',
+      type: 'quantitative',
+      scale: { domain: domain.map(scaled), nice: false },
+      axis: { title, values: ticks.map(scaled) },
+    },
+    y: { field: 'row', type: 'quantitative', scale: { domain: [rows.length, 0], nice: false }, axis: null },
+  }
+  const places = (px: number, texts: readonly string[], colored: boolean) =>
+    texts.map((text, i) => ({
+      ...{ text, px, py: (i + 0.5) * rowHeight },
+      ...(colored ? { color: rows[i]!.color } : {}),
+    }))
+  return {
+    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    width: inner,
+    height: rowHeight * rows.length,
+    layer: [
+      ...markLayer(mark, position),
+      ...rowLayers(rows, position),
+      pixelText(places(-8, labels, true), { align: 'right', fontSize }),
+      pixelText(places(inner + 10, facts, false), { align: 'left', fontSize, color: ink }),
+    ],
+  }
+}
+
+const markLayer = (mark: number | undefined, position: Position): Layer[] =>
+  mark === undefined
+    ? []
+    : [
+        {
+          data: { values: [{ value: mark }] },
+          mark: { type: 'rule', color: ink, strokeDash: [4, 3], opacity: 0.6 },
+          encoding: { x: position.x },
+        },
+      ]
+
+function rowLayers(rows: readonly IntervalRow[], position: Position): Layer[] {
+  const values = rows.map(({ value, low, high, color, about }, i) => ({
+    ...{ row: i + 0.5, value, low: low ?? value, high: high ?? value, color, about },
+  }))
+  const color = { field: 'color', type: 'nominal', scale: null } as const
+  return [
+    {
+      data: { values },
+      mark: { type: 'rule', strokeWidth: 2.5, opacity: 0.45 },
+      encoding: { ...position, x: { ...position.x, field: 'low' } as Position['x'], x2: { field: 'high' }, color },
+    },
+    {
+      data: { values },
+      mark: { type: 'circle', size: 60, opacity: 1, aria: true },
+      encoding: { ...position, color, description: { field: 'about' } },
+    },
+  ]
+}

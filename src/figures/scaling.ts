@@ -1,0 +1,184 @@
+import { type SizeGroup, sizeGroups } from '../metrics/scaling.ts'
+import { oneRow } from '../models/listing.ts'
+import { measureOf } from './disparity.ts'
+import { captionOf, count, type Figure, type FigureKind, geographicOf, idOf } from './figure.ts'
+import { roundBounds } from './linePanel.ts'
+import { type Results } from './results.ts'
+import { fontSize, geographicColor, ink, quiet } from './theme.ts'
+import { signed } from './values.ts'
+import { type PanelSpec, panels, pixelText, type Position, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
+
+/** One model's size (training images or parameters) and disparity in percentage points. */
+export interface ScalingRow {
+  size: 'training images' | 'parameters'
+  model: string
+  group: string
+  value: number
+  disparity: number
+}
+
+interface Scale {
+  size: ScalingRow['size']
+  /** Rising bounds between the groups, and how the groups are called. */
+  edges: readonly number[]
+  names: readonly (readonly [string, string])[]
+}
+
+/** The paper's figure 3 parts at 200 million images and 100 million parameters; here with one more step on each side. */
+const scales: readonly Scale[] = [
+  {
+    size: 'training images',
+    edges: [10e6, 200e6, 1e9],
+    names: [
+      ['under', '10 M'],
+      ['10 to', '200 M'],
+      ['200 M', 'to 1 G'],
+      ['1 G', 'and more'],
+    ],
+  },
+  {
+    size: 'parameters',
+    edges: [10e6, 30e6, 100e6],
+    names: [
+      ['under', '10 M'],
+      ['10 to', '30 M'],
+      ['30 to', '100 M'],
+      ['100 M', 'and more'],
+    ],
+  },
+]
+
+/** Means of groups of models by size with 95 % intervals, over a point for each model. */
+export function scalingSpec(rows: readonly ScalingRow[], measure: string, width: number): TopLevelSpec {
+  const columns = width < 500 ? 1 : 2
+  const space = Math.min(480, Math.floor((width - 24 * (columns - 1)) / columns))
+  const grouped = scales.map(scale => ({ scale, groups: groupsOf(scale, rows) }))
+  const intervals = grouped.flatMap(({ groups }) => groups.flatMap(({ interval }) => interval ?? []))
+  const { domain, values } = roundBounds([0, ...intervals, ...rows.map(row => row.disparity)], 0)
+  const parts = grouped.map(({ scale, groups }) => panelOf(scale, groups, rows, { measure, domain, values, space }))
+  return panels(parts, columns)
+}
+
+const groupsOf = ({ size, edges }: Scale, rows: readonly ScalingRow[]): SizeGroup[] =>
+  sizeGroups(
+    rows.filter(row => row.size === size).map(row => ({ model: row.model, size: row.value, value: row.disparity })),
+    edges,
+  ).groups
+
+interface Axis {
+  measure: string
+  domain: [number, number]
+  values: number[]
+  space: number
+}
+
+function panelOf(
+  { size, edges, names }: Scale,
+  groups: readonly SizeGroup[],
+  rows: readonly ScalingRow[],
+  axis: Axis,
+): PanelSpec {
+  const means = groups.flatMap(({ mean, interval }, i) =>
+    mean === null ? [] : { at: i + 0.5, mean, low: interval?.[0] ?? mean, high: interval?.[1] ?? mean },
+  )
+  const points = rows
+    .filter(row => row.size === size)
+    .map(row => ({
+      at: edges.filter(edge => row.value >= edge).length + 0.28,
+      disparity: row.disparity,
+      about: `${row.model}: ${signed(row.disparity, 1)} points, ${(row.value / 1e6).toPrecision(3)} M ${size}`,
+    }))
+  const [inner, height] = [axis.space - 58, Math.round(0.55 * axis.space)]
+  const position = positionOf(axis, groups.length)
+  const labels = names.map((name, i) => [...name, `n ${groups[i]!.n}`])
+  return {
+    title: { text: `by ${size}`, frame: 'group' },
+    width: inner,
+    height,
+    layer: [
+      {
+        data: { values: points },
+        mark: { type: 'circle', size: 16, color: quiet.light, opacity: 0.5, aria: true },
+        encoding: { ...position('disparity'), description: { field: 'about' } },
+      },
+      ...meanLayers(means, position),
+      groupNames(labels, inner, height),
+    ],
+  }
+}
+
+const positionOf =
+  ({ measure, domain, values }: Axis, groups: number) =>
+  (field: string): Position => ({
+    x: { field: 'at', type: 'quantitative', scale: { domain: [0, groups], nice: false }, axis: null },
+    y: { field, type: 'quantitative', scale: { domain, nice: false }, axis: { title: `${measure} (points)`, values } },
+  })
+
+function meanLayers(
+  values: { at: number; mean: number; low: number; high: number }[],
+  position: (field: string) => Position,
+): UnitSpec[] {
+  const color = geographicColor
+  return [
+    {
+      data: { values },
+      mark: { type: 'rule', color, strokeWidth: 2.5, opacity: 0.6 },
+      encoding: { ...position('low'), y2: { field: 'high' } },
+    },
+    { data: { values }, mark: { type: 'circle', color, size: 70, opacity: 1 }, encoding: position('mean') },
+  ]
+}
+
+function groupNames(groups: readonly (readonly string[])[], inner: number, height: number): UnitSpec {
+  const step = inner / groups.length
+  const values = groups.flatMap((lines, i) =>
+    lines.map((text, row) => ({ text, px: (i + 0.5) * step, py: height + 12 + 13 * row })),
+  )
+  return pixelText(values, { align: 'center', fontSize: fontSize - 1, color: ink })
+}
+
+export const scaling: FigureKind = {
+  name: 'scaling',
+  paper: ['3', '10'],
+  title: 'Disparity by training data and model size',
+  needs: 'two catalogue models of known size and a data set with two regions or countries',
+  make: (results, options) => geographicOf(results, options).flatMap(dataset => figureOf(results, dataset)),
+}
+
+/** The catalogue models' sizes with their disparity on a data set. */
+export function scalingRows(results: Results, dataset: string): { kind: 'pair' | 'maximum'; sized: ScalingRow[] } {
+  const { kind, rows } = measureOf(results.disparities(dataset))
+  return { kind, sized: rows.flatMap(({ model, value }) => sizesOf(model, value)) }
+}
+
+function figureOf(results: Results, dataset: string): Figure[] {
+  const { kind, sized } = scalingRows(results, dataset)
+  const models = new Set(sized.map(row => row.model)).size
+  if (models < 2) return []
+  const name = results.title(dataset)
+  const measure = kind === 'pair' ? 'Europe − Africa' : 'largest difference'
+  return [
+    {
+      id: idOf('scaling', name),
+      title: `Disparity on ${name} by training data and model size`,
+      subtitle: `${count(models, 'model')}, n = ${count(results.images(dataset), 'image')} of ${name}`,
+      caption: captionOf(
+        results,
+        `Grey: each model’s ${kind === 'pair' ? 'top-1 accuracy on Europe’s minus that on Africa’s images' : 'largest difference of top-1 accuracy between places'} of ${name}, in percentage points. Orange: means of the models of each size with 95 % t-intervals; n counts models.`,
+        'Training images are those that the weights saw first or only, as the data sets’ authors count them; parameters are counted in the graph. Sizes go with architecture and training, so a difference between groups is no effect of size alone.',
+      ),
+      rows: sized.map(row => ({ ...row })),
+      spec: width => scalingSpec(sized, measure, width),
+    },
+  ]
+}
+
+function sizesOf(model: string, disparity: number): ScalingRow[] {
+  const known = oneRow(model)
+  if (!known) return []
+  const row = { model, group: known.group, disparity }
+  return [
+    ...(known.images === null ? [] : [{ ...row, size: 'training images' as const, value: known.images }]),
+    { ...row, size: 'parameters', value: known.parameters },
+  ]
+}

@@ -1,0 +1,129 @@
+/** Figures of training experiments: means over seeds with 95 % t-intervals, by what was varied. */
+import { tQuantile } from '../metrics/distributions.ts'
+import { mean } from '../metrics/numbers.ts'
+import { type StudyValues } from '../predictions/studies.ts'
+import { captionOf, count, type FigureKind, idOf } from './figure.ts'
+import { linePanels, type Panel } from './linePanel.ts'
+import { type Results } from './results.ts'
+import { color, geographicColor } from './theme.ts'
+import { type TopLevelSpec } from './vegaLite.ts'
+
+/** One metric at one setting, both in percent; the interval is null with one seed. */
+export interface StudyRow {
+  setting: number
+  metric: string
+  mean: number
+  low: number | null
+  high: number | null
+  seeds: number
+}
+
+export interface StudyPanel {
+  title: string
+  y: string
+  difference: boolean
+  /** Series by metric: the label and colour of each. */
+  series: readonly { metric: string; label: string; color: string }[]
+}
+
+export function studySpec(
+  rows: readonly StudyRow[],
+  parts: readonly StudyPanel[],
+  x: string,
+  width: number,
+): TopLevelSpec {
+  return linePanels(
+    parts.map(part => panelOf(rows, part, x)),
+    parts.length === 1 ? Math.min(width, 560) : width,
+  )
+}
+
+function panelOf(rows: readonly StudyRow[], { title, y, difference, series }: StudyPanel, x: string): Panel {
+  const drawn = series.map(({ metric, label, color }) => ({
+    label: label === '' ? [] : [label],
+    color,
+    joined: true,
+    line: null,
+    points: rows
+      .filter(row => row.metric === metric)
+      .map(({ setting, mean, low, high, seeds }) => ({ model: `${seeds} seeds`, x: setting, y: mean, low, high })),
+  }))
+  return { title, x, y, difference, series: drawn.filter(({ points }) => points.length > 0) }
+}
+
+export function studyRows(stored: readonly StudyValues[]): StudyRow[] {
+  return stored.flatMap(({ setting, metric, values }) => {
+    const known = values.filter(value => value !== null).map(value => 100 * value)
+    if (known.length === 0) return []
+    const center = mean(known)
+    const half = halfWidth(known, center)
+    const ends = half === null ? { low: null, high: null } : { low: center - half, high: center + half }
+    return { setting: 100 * setting, metric, mean: center, ...ends, seeds: known.length }
+  })
+}
+
+function halfWidth(values: readonly number[], center: number): number | null {
+  if (values.length < 2) return null
+  const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0)
+  return tQuantile(0.975, values.length - 1) * Math.sqrt(squares / (values.length - 1) / values.length)
+}
+
+interface Study {
+  name: string
+  /** The stored study's name. */
+  study: string
+  paper: readonly string[]
+  title: string
+  x: string
+  says: string
+  panels: readonly StudyPanel[]
+}
+
+const both = (what: string): StudyPanel['series'] => [
+  { metric: `dollarstreet ${what}`, label: 'Dollar Street', color: geographicColor },
+  { metric: `geode ${what}`, label: 'GeoDE', color: color(2) },
+]
+
+const figureOf = ({ name, study, paper, title, x, says, panels }: Study): FigureKind => ({
+  ...{ name, paper, title, needs: `a stored study ${study}` },
+  make: (results: Results) => {
+    const rows = studyRows(results.run.studies.get(study) ?? [])
+    const known = panels
+      .map(panel => ({ ...panel, series: panel.series.filter(one => rows.some(row => row.metric === one.metric)) }))
+      .filter(({ series }) => series.length > 0)
+    if (known.length === 0) return []
+    const seeds = Math.max(...rows.map(row => row.seeds))
+    return [
+      {
+        ...{ id: idOf(name), title, subtitle: `mean of ${count(seeds, 'seed')}, n = ${count(rows.length, 'mean')}` },
+        caption: captionOf(results, says, 'Bars are 95 % t-intervals of the mean over seeds.'),
+        rows: rows.map(row => ({ ...row })),
+        spec: width => studySpec(rows, known, x, width),
+      },
+    ]
+  },
+})
+
+export const retraining = figureOf({
+  ...{ name: 'retraining', study: 'last-layer', paper: ['table 4', 'table 9'] },
+  title: 'Retraining the last layer on Dollar Street',
+  x: 'training images used (%)',
+  says: 'Top-1 accuracy in percent and disparity in percentage points of a model whose last layer was retrained on a share of Dollar Street’s training images.',
+  panels: [
+    { title: 'accuracy', y: 'top-1 accuracy (%)', difference: false, series: both('accuracy') },
+    { title: 'disparity', y: 'disparity (points)', difference: true, series: both('disparity') },
+  ],
+})
+
+export const westernShare = figureOf({
+  ...{ name: 'western-share', study: 'western-share', paper: ['11'] },
+  title: 'Disparity by the western share of the training images',
+  x: 'training images from Europe and the Americas (%)',
+  says: 'Top-1 accuracy on Europe’s minus that on Africa’s images, in percentage points, of a model fine-tuned on equally many images of Dollar Street with a growing share from Europe and the Americas.',
+  panels: [
+    {
+      ...{ title: '', y: 'Europe − Africa (points)', difference: true },
+      series: [{ metric: 'europe minus africa', label: '', color: geographicColor }],
+    },
+  ],
+})
