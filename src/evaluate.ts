@@ -9,10 +9,11 @@ import { namedModel } from './models/named.ts'
 import { type Readied, readyModel } from './models/ready.ts'
 import { type ModelSpec } from './models/spec.ts'
 import { type Failure, recordDataset, recordFailures } from './predictions/notes.ts'
+import { recorded } from './predictions/runs.ts'
 import { storageError } from './predictions/write.ts'
 import { type Mode } from './preprocessing/steps.ts'
 import { openRun, type Run } from './run.ts'
-import { evaluateOn, type Prepared, type Progress } from './runDataset.ts'
+import { evaluateOn, type Prepared, type Progress, type Work, workOn } from './runDataset.ts'
 
 export interface EvaluateOptions {
   /** Catalogue names, `hf:owner/repo`, `model.json` files, or described models. */
@@ -63,14 +64,19 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
       for (const { dataset } of targets.filter(target => target.suits(spec)))
         failures.push(failureOf(spec, dataset, prepared))
   }
+  const work: Work[] = []
   for (const { dataset, suits } of targets) {
     const suited = models.filter(({ spec }) => suits(spec))
     if (suited.length === 0) continue
     await recordDataset(out, dataset)
-    failures.push(...(await evaluateOn(dataset, suited, options, out)))
+    work.push(await workOn(dataset, suited, options, out))
   }
-  const attempted = { models: specs.map(({ name }) => name), datasets: targets.map(({ dataset }) => dataset.name) }
-  await recordFailures(out, failures, attempted)
+  const asked = work.flatMap(({ models }) => models.map(({ identity }) => identity))
+  await recorded(out, asked, options.signal, async () => {
+    for (const one of work) failures.push(...(await evaluateOn(one, options, out)))
+    const attempted = { models: specs.map(({ name }) => name), datasets: targets.map(({ dataset }) => dataset.name) }
+    await recordFailures(out, failures, attempted)
+  })
   return openRun(out)
 }
 

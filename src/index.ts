@@ -2,6 +2,8 @@
 export { dryRun, evaluate, type EvaluateOptions } from './evaluate.ts'
 export type { Progress } from './runDataset.ts'
 export { openRun, type AccuracyRow, type DisparityRow, type Run } from './run.ts'
+export { runStatus, type ResultStatus, type RunStatus, type State } from './status.ts'
+export type { RecordedRun } from './predictions/runs.ts'
 export type { InferenceOptions, InferenceRow } from './runInference.ts'
 export { openDataset, type DatasetSpec } from './datasets/open.ts'
 export type { Dataset, GroupValue, ImageSource, Item, Problem } from './datasets/dataset.ts'

@@ -5,7 +5,8 @@ import { type Interval } from './metrics/intervals.ts'
 import { loadCells } from './predictions/cube.ts'
 import { type DatasetNote, type Failure, readDatasets, readFailures } from './predictions/notes.ts'
 import { type InferenceOptions, type InferenceRow } from './runInference.ts'
-import { type Cell, currentEntries, type Entry, readEntries } from './predictions/store.ts'
+import { readCurrent } from './predictions/runs.ts'
+import { type Cell, type Entry } from './predictions/store.ts'
 import { readStudies, type StudyValues } from './predictions/studies.ts'
 
 export interface AccuracyRow {
@@ -57,9 +58,9 @@ export interface Run {
   report(file: string): Promise<void>
 }
 
-/** Opens the results below `dir`: the newest complete or partial entry of every model, data set and preprocessing. */
+/** Opens the results below `dir`: for every model, data set and preprocessing those that were asked for last, complete or not. */
 export async function openRun(dir: string): Promise<Run> {
-  const entries = currentEntries(await readEntries(dir))
+  const entries = await readCurrent(dir)
   const [datasets, failures, cells] = [await readDatasets(dir), await readFailures(dir), await loadCells(entries)]
   return runOf({ dir, entries, datasets, failures, cells, studies: await readStudies(dir) })
 }

@@ -41,24 +41,41 @@ export interface Prepared extends Readied {
   multiplyAdds: number
 }
 
-/** Evaluates models on one data set, as far as it is not done; gives the models that could not be loaded. */
-export async function evaluateOn(
+/** Models on one data set, each with what its results are known by. */
+export interface Work {
+  dataset: Dataset
+  models: readonly (Omit<Task, 'missing'> & { identity: Identity })[]
+}
+
+/** What is to be evaluated on a data set, before anything is computed. */
+export async function workOn(
   dataset: Dataset,
   models: readonly Prepared[],
   options: RunOptions,
   out: string,
-): Promise<Failure[]> {
+): Promise<Work> {
   const mode = options.preprocessing ?? 'native'
-  const identities = new Map<string, Identity>()
+  return {
+    dataset,
+    models: await Promise.all(
+      models.map(async prepared => {
+        const { hashes, bytes, spec, multiplyAdds } = prepared
+        const model = spec.classes === 'zero-shot' ? await withTexts(prepared, dataset, options, out) : prepared.model
+        const steps = stepsFor(spec.recipe, mode, dataset.prepare)
+        const identity = identityOf(model, hashes, dataset, mode, describeSteps(steps), options.device)
+        return { model, bytes, multiplyAdds, steps, identity }
+      }),
+    ),
+  }
+}
+
+/** Does the work as far as it is not done; gives the models that could not be loaded. */
+export async function evaluateOn({ dataset, models }: Work, options: RunOptions, out: string): Promise<Failure[]> {
+  const identities = new Map(models.map(({ model, identity }) => [model.name, identity]))
   const tasks: Task[] = []
-  for (const prepared of models) {
-    const { hashes, bytes, spec, multiplyAdds } = prepared
-    const model = spec.classes === 'zero-shot' ? await withTexts(prepared, dataset, options, out) : prepared.model
-    const steps = stepsFor(spec.recipe, mode, dataset.prepare)
-    const identity = identityOf(model, hashes, dataset, mode, describeSteps(steps), options.device)
-    identities.set(model.name, identity)
+  for (const { identity, ...task } of models) {
     const missing = gaps(await readEntry(entryFolder(out, identity)), dataset.items.length)
-    tasks.push({ model, bytes, multiplyAdds, steps, missing })
+    tasks.push({ ...task, missing })
   }
   const jobs = plan(tasks, dataset.choices, {
     cores: availableParallelism(),

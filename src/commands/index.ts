@@ -56,6 +56,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./compare.ts'),
   },
   {
+    name: 'status',
+    group: 'operate',
+    summary: 'what is complete, running, failed or stale',
+    load: () => import('./status.ts'),
+  },
+  {
     name: 'doctor',
     group: 'operate',
     summary: 'what runs here, and how to mend the rest',

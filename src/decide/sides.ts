@@ -1,6 +1,7 @@
 /** Which evaluations a question about two sides is about. */
 import { inputError, unknownName } from '../errors.ts'
-import { currentEntries, type Entry, readEntries } from '../predictions/store.ts'
+import { readCurrent } from '../predictions/runs.ts'
+import { type Entry } from '../predictions/store.ts'
 
 /** The same data set and preprocessing on both sides. */
 export interface Sides {
@@ -12,7 +13,7 @@ export interface Sides {
 
 /** Newest evaluations below a folder. Errors: no-results. */
 export async function storedEntries(dir: string): Promise<Entry[]> {
-  const entries = currentEntries(await readEntries(dir))
+  const entries = await readCurrent(dir)
   if (entries.length === 0) throw inputError('no-results', `no results in ${dir}`)
   return entries
 }

@@ -72,15 +72,24 @@ async function readManifest(file: string): Promise<ShardManifest> {
   }
 }
 
-/** The newest entry of every model × data set × preprocessing; the others are stale. */
-export function currentEntries(entries: readonly Entry[]): Entry[] {
+/**
+ * One entry for every model × data set × preprocessing, the others are stale: the one that was asked for last, by the
+ * times in `asked`, else the newest.
+ */
+export function currentEntries(entries: readonly Entry[], asked: ReadonlyMap<string, string> = new Map()): Entry[] {
+  const when = ({ key, created }: Entry): string => asked.get(key) ?? created
   const newest = new Map<string, Entry>()
   for (const entry of entries) {
-    const { model, dataset, preprocessing } = entry.identity
-    newest.set(JSON.stringify([model, dataset, preprocessing]), entry)
+    const slot = slotOf(entry.identity)
+    const before = newest.get(slot)
+    if (!before || when(entry) >= when(before)) newest.set(slot, entry)
   }
   return [...newest.values()]
 }
+
+/** What results are found by: their identity may change, this stays. */
+export const slotOf = ({ model, dataset, preprocessing }: Identity): string =>
+  JSON.stringify([model, dataset, preprocessing])
 
 /** Parts of the data set's order that no shard covers. */
 export function gaps(entry: Entry | undefined, images: number): { start: number; end: number }[] {

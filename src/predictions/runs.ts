@@ -1,0 +1,125 @@
+/*
+ * One record for each evaluation, `runs/ID.json`: what it asked for, written before anything is computed, and how it ended.
+ * A running evaluation touches its record every few seconds; one that was killed leaves a record without an end.
+ */
+import { randomBytes } from 'node:crypto'
+import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { GeogapError } from '../errors.ts'
+import { writeJson } from './notes.ts'
+import { identity, type Identity } from './schema.ts'
+import { currentEntries, type Entry, keyOf, readEntries, slotOf } from './store.ts'
+
+const runRecord = z.object({
+  id: z.string(),
+  host: z.string(),
+  pid: z.number().int(),
+  started: z.string(),
+  asked: z.array(z.object({ key: z.string(), identity })),
+  ended: z.string().optional(),
+  outcome: z.enum(['done', 'interrupted', 'failed']).optional(),
+  /** Why it failed. */
+  message: z.string().optional(),
+})
+type RunRecord = z.infer<typeof runRecord>
+
+/** An evaluation as its record tells it; `killed` ended without saying so. */
+export interface RecordedRun extends Omit<RunRecord, 'outcome'> {
+  state: 'running' | 'done' | 'interrupted' | 'failed' | 'killed'
+}
+
+const beat = 5_000
+/** Milliseconds without a sign of life after which an evaluation on another machine is taken for dead. */
+const silence = 60_000
+
+const folderOf = (dir: string): string => join(dir, 'runs')
+const fileOf = (dir: string, id: string): string => join(folderOf(dir), `${id}.json`)
+
+/** Does `work` with a record of what was asked for beside the results. */
+export async function recorded<T>(
+  dir: string,
+  asked: readonly Identity[],
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  const started = new Date().toISOString()
+  const id = `${started.replace(/[^0-9]/g, '')}-${process.pid}-${randomBytes(3).toString('hex')}`
+  const record: RunRecord = {
+    ...{ id, host: hostname(), pid: process.pid, started },
+    asked: asked.map(identity => ({ key: keyOf(identity), identity })),
+  }
+  const file = fileOf(dir, id)
+  await writeJson(file, record)
+  await removeReplaced(dir, record)
+  const timer = setInterval(() => void utimes(file, new Date(), new Date()).catch(() => undefined), beat).unref()
+  const end = (outcome: RunRecord['outcome'], message?: string) =>
+    writeJson(file, { ...record, ended: new Date().toISOString(), outcome, ...(message !== undefined && { message }) })
+  try {
+    const result = await work()
+    await end(signal?.aborted ? 'interrupted' : 'done')
+    return result
+  } catch (error) {
+    await end('failed', error instanceof Error ? error.message : String(error)).catch(() => undefined)
+    throw error
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+/** Records of ended evaluations that asked for nothing beyond what the new one asks for. */
+async function removeReplaced(dir: string, record: RunRecord): Promise<void> {
+  const slots = new Set(record.asked.map(({ identity }) => slotOf(identity)))
+  for (const { id, state, asked } of await readRuns(dir)) {
+    if (id === record.id || state === 'running' || !asked.every(({ identity }) => slots.has(slotOf(identity)))) continue
+    await rm(fileOf(dir, id), { force: true })
+  }
+}
+
+/** The recorded evaluations below `dir`, oldest first. */
+export async function readRuns(dir: string): Promise<RecordedRun[]> {
+  const names = (await readdir(folderOf(dir)).catch(() => [])).filter(name => name.endsWith('.json'))
+  const runs = await Promise.all(names.sort().map(name => readRun(join(folderOf(dir), name))))
+  return runs.filter(run => run !== undefined)
+}
+
+/** Undefined where another evaluation has just removed the record. */
+async function readRun(file: string): Promise<RecordedRun | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
+  const { outcome, ...record } = parseRecord(file, text)
+  return { ...record, state: outcome ?? ((await isAlive(file, record)) ? 'running' : 'killed') }
+}
+
+function parseRecord(file: string, text: string): RunRecord {
+  try {
+    return runRecord.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new GeogapError('data', 'bad-record', `not a record of an evaluation by this version: ${file}`, { cause })
+  }
+}
+
+async function isAlive(file: string, { host, pid }: Pick<RunRecord, 'host' | 'pid'>): Promise<boolean> {
+  const seen = (await stat(file).catch(() => undefined))?.mtimeMs ?? 0
+  if (Date.now() - seen > silence) return false
+  return host !== hostname() || isRunning(pid)
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** When each key was last asked for, as an ISO time. */
+export function lastAsked(runs: readonly RecordedRun[]): Map<string, string> {
+  return new Map(runs.flatMap(({ asked, started }) => asked.map(({ key }) => [key, started] as const)))
+}
+
+/** The entries below `dir` that tables and reports show: one for every model, data set and preprocessing. */
+export const readCurrent = async (dir: string): Promise<Entry[]> =>
+  currentEntries(await readEntries(dir), lastAsked(await readRuns(dir)))

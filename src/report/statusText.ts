@@ -1,0 +1,36 @@
+import { type RecordedRun } from '../predictions/runs.ts'
+import { type ResultStatus, type RunStatus } from '../status.ts'
+import { type Exported, exported } from './exported.ts'
+import { type Column } from './tables.ts'
+
+const columns: Column<ResultStatus>[] = [
+  { name: 'model', heading: 'model', value: row => row.model },
+  { name: 'dataset', heading: 'data set', value: row => row.dataset },
+  { name: 'preprocessing', heading: 'preprocessing', value: row => row.preprocessing },
+  { name: 'state', heading: 'state', value: row => row.state },
+  { name: 'rows', heading: 'rows', value: row => row.rows },
+  { name: 'images', heading: 'images', value: row => row.images },
+  { name: 'errors', heading: 'errors', value: row => row.errors },
+  { name: 'why', heading: 'why', value: why, show: row => why(row) ?? '' },
+  { name: 'key', heading: '', value: row => row.key },
+  { name: 'written', heading: '', value: row => row.written },
+]
+
+function why({ message, differs }: ResultStatus): string | null {
+  if (message !== null) return message
+  return differs.length === 0 ? null : `differs in ${differs.join(', ')}`
+}
+
+/** What is stored, with a line on every evaluation on record. */
+export function statusTable({ dir, results, runs }: RunStatus): Exported {
+  const counts = [...new Set(results.map(({ state }) => state))]
+    .map(state => `${results.filter(result => result.state === state).length} ${state}`)
+    .join(', ')
+  return exported({ name: 'status', title: `${dir}: ${counts}`, notes: runs.map(runLine) }, columns, results)
+}
+
+function runLine({ state, host, pid, started, ended, asked, message }: RecordedRun): string {
+  const until = ended === undefined ? '' : ` until ${ended}`
+  const reason = message === undefined ? '' : `: ${message}`
+  return `evaluation of ${asked.length} results from ${started}${until} (process ${pid} on ${host}): ${state}${reason}`
+}

@@ -1,0 +1,135 @@
+/** What a folder of results holds of what was asked for. Reads records and manifests only, no data set and no model. */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Failure, readFailures } from './predictions/notes.ts'
+import { lastAsked, type RecordedRun, readRuns } from './predictions/runs.ts'
+import { type Identity } from './predictions/schema.ts'
+import { currentEntries, type Entry, entryFolder, readEntries, slotOf } from './predictions/store.ts'
+import { type Mode } from './preprocessing/steps.ts'
+import { runtimeVersion, version } from './version.ts'
+
+/**
+ * - `complete`: a row for every image.
+ * - `running`: not complete, and an evaluation that asked for it is at work.
+ * - `incomplete`: not complete, and nobody is at work: the same command again goes on.
+ * - `failed`: the model could not be evaluated; `message` says why.
+ * - `damaged`: a file that a manifest names is missing or has another size; `message` names it.
+ * - `stale`: something of its identity is not what was asked for last, or not what this installation would use.
+ */
+export type State = 'complete' | 'running' | 'incomplete' | 'failed' | 'damaged' | 'stale'
+
+/** One model on one data set, made one way. */
+export interface ResultStatus {
+  model: string
+  dataset: string
+  /** Null, as `key`, where the model failed before anything could be planned. */
+  preprocessing: Mode | null
+  /** Content key of the results. */
+  key: string | null
+  state: State
+  /** Images with a row, of `images`; null where that is not known. */
+  rows: number
+  images: number | null
+  /** Rows without a prediction. */
+  errors: number
+  /** What makes results stale: `weights`, `content`, `version` … */
+  differs: (keyof Identity)[]
+  message: string | null
+  /** When it was last asked for and last written, ISO times. */
+  asked: string | null
+  written: string | null
+}
+
+export interface RunStatus {
+  dir: string
+  results: ResultStatus[]
+  /** Evaluations on record, oldest first. */
+  runs: RecordedRun[]
+}
+
+/**
+ * Every model × data set × preprocessing that was asked for or is stored below `dir`, by name; stale results come after
+ * what replaces them. Data sets and weights are not opened: that their content has changed shows when they are asked for again.
+ * Errors: `no-results` where nothing is stored or asked for.
+ */
+export async function runStatus(dir: string): Promise<RunStatus> {
+  const [runs, failures] = [await readRuns(dir), await readFailures(dir)]
+  const entries = await readEntries(dir).catch((error: unknown) => {
+    if (runs.length + failures.length === 0) throw error
+    return []
+  })
+  const all = [...entries, ...notBegun(dir, runs, entries)]
+  const asked = lastAsked(runs)
+  const current = new Map(currentEntries(all, asked).map(entry => [slotOf(entry.identity), entry]))
+  const shown = all.filter(entry => entry.rows > 0 || current.get(slotOf(entry.identity)) === entry)
+  const busy = new Set(runs.filter(({ state }) => state === 'running').flatMap(run => run.asked.map(({ key }) => key)))
+  const results = await Promise.all(
+    shown.map(async entry => {
+      const { identity, key, rows, shards, created } = entry
+      const differs = difference(identity, current.get(slotOf(identity))!.identity)
+      const failure = failures.find(({ model, dataset }) => model === identity.model && dataset === identity.dataset)
+      const damage = await damageOf(entry)
+      const state = stateOf(entry, { differs, damage, busy: busy.has(key), failure })
+      return {
+        ...{ model: identity.model, dataset: identity.dataset, preprocessing: identity.preprocessing, key, state },
+        ...{ rows, images: identity.images, errors: shards.reduce((sum, { errors }) => sum + errors, 0), differs },
+        message: state === 'damaged' ? damage : state === 'failed' ? failure!.message : null,
+        ...{ asked: asked.get(key) ?? null, written: created || null },
+      }
+    }),
+  )
+  const failed = failures.filter(({ model, dataset }) => !results.some(r => r.model === model && r.dataset === dataset))
+  return { dir, results: [...results, ...failed.map(neverBegun)].sort(byName), runs }
+}
+
+/** What was asked for and has no row yet. */
+function notBegun(dir: string, runs: readonly RecordedRun[], entries: readonly Entry[]): Entry[] {
+  const stored = new Set(entries.map(({ key }) => key))
+  const planned = new Map(runs.flatMap(({ asked }) => asked).map(({ key, identity }) => [key, identity]))
+  return [...planned]
+    .filter(([key]) => !stored.has(key))
+    .map(([key, identity]) => ({
+      ...{ identity, key, folder: entryFolder(dir, identity), shards: [], rows: 0, created: '' },
+    }))
+}
+
+/** Fields that differ from what was asked for last and, but for imports, versions that differ from this installation's. */
+function difference(found: Identity, wanted: Identity): (keyof Identity)[] {
+  const keys = Object.keys({ ...found, ...wanted }) as (keyof Identity)[]
+  const differs = keys.filter(key => JSON.stringify(found[key]) !== JSON.stringify(wanted[key]))
+  if (differs.length > 0 || found.source) return differs
+  const sameRuntime = `${found.runtime} `.startsWith(`${runtimeVersion()} `)
+  return [...(found.version === version ? [] : ['version' as const]), ...(sameRuntime ? [] : ['runtime' as const])]
+}
+
+/** The first file of an entry that is not as its manifest says. */
+async function damageOf({ folder, shards }: Entry): Promise<string | null> {
+  for (const { file, bytes } of shards) {
+    const size = (await stat(join(folder, file)).catch(() => undefined))?.size
+    if (size === undefined) return `missing: ${join(folder, file)}`
+    if (size !== bytes) return `${size} bytes in place of ${bytes}: ${join(folder, file)}`
+  }
+  return null
+}
+
+function stateOf(
+  { rows, identity }: Entry,
+  about: { differs: readonly string[]; damage: string | null; busy: boolean; failure: Failure | undefined },
+): State {
+  if (about.differs.length > 0) return 'stale'
+  if (about.damage !== null) return 'damaged'
+  if (rows === identity.images) return 'complete'
+  if (about.busy) return 'running'
+  return about.failure ? 'failed' : 'incomplete'
+}
+
+const neverBegun = ({ model, dataset, message }: Failure): ResultStatus => ({
+  ...{ model, dataset, preprocessing: null, key: null, state: 'failed', rows: 0, images: null, errors: 0 },
+  ...{ differs: [], message, asked: null, written: null },
+})
+
+function byName(a: ResultStatus, b: ResultStatus): number {
+  const order = ({ model, dataset, preprocessing, state, written }: ResultStatus) =>
+    [dataset, model, preprocessing ?? '', state === 'stale' ? '1' : '0', written ?? ''].join('\0')
+  return order(a) < order(b) ? -1 : 1
+}

@@ -1,0 +1,127 @@
+import { mkdtemp, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { evaluate, type EvaluateOptions } from '../src/evaluate.ts'
+import { type ModelSpec } from '../src/models/spec.ts'
+import { openRun } from '../src/run.ts'
+import { readRuns, recorded } from '../src/predictions/runs.ts'
+import { readEntries, shardFiles } from '../src/predictions/store.ts'
+import { type ResultStatus, runStatus } from '../src/status.ts'
+import { runtimeVersion, version } from '../src/version.ts'
+import { geogap } from './cli.ts'
+import { evenly, storeRun } from './storedRun.ts'
+import { writeModel, writeWorld } from './world.ts'
+
+let folder: string
+let model: ModelSpec
+let manifest: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-status-'))
+  manifest = await writeWorld(folder, 12)
+  model = await writeModel(join(folder, 'models'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const states = ({ results }: { results: ResultStatus[] }) =>
+  results.map(({ state, rows, differs }) => [state, rows, differs.join(' ')])
+
+async function evaluated(out: string, change: Partial<EvaluateOptions> = {}): Promise<void> {
+  const dataset = { name: manifest, classes: join(folder, 'classes.txt') }
+  await evaluate({ models: [model], datasets: [dataset], out, ...change })
+}
+
+describe('status', () => {
+  it('tells complete from stale, and tables show what was asked for last', async () => {
+    const out = join(folder, 'changes')
+    await evaluated(out)
+    expect(states(await runStatus(out))).toEqual([['complete', 12, '']])
+    const other = { ...(await writeModel(join(folder, 'models'), 2)), name: model.name }
+    await evaluated(out, { models: [other] })
+    expect(states(await runStatus(out))).toEqual([
+      ['complete', 12, ''],
+      ['stale', 12, 'weights'],
+    ])
+    const text = await readFile(manifest, 'utf8')
+    await writeFile(manifest, text.replace('Africa', 'Asia'))
+    await evaluated(out)
+    await writeFile(manifest, text)
+    const changed = await runStatus(out)
+    expect(states(changed)).toEqual([
+      ['complete', 12, ''],
+      ['stale', 12, 'content'],
+      ['stale', 12, 'weights content'],
+    ])
+    expect(changed.runs.map(({ state }) => state)).toEqual(['done'])
+    await evaluated(out)
+    expect(states(await runStatus(out))[0]).toEqual(['complete', 12, ''])
+    expect((await openRun(out)).accuracy({ by: 'region' }).map(({ group }) => group)).toEqual(['Africa', 'Europe'])
+    const { stdout } = await geogap(['status', out])
+    expect(stdout).toMatch(/: 1 complete, 2 stale\n.*model.*state(.|\n)*differs in content/)
+  })
+
+  it('names a model that failed, and files that are not as they were', async () => {
+    const out = join(folder, 'failed')
+    const broken = { ...(await writeModel(join(folder, 'models'), 3)), architecture: 'lcnet_075', name: 'wrong' }
+    await evaluated(out, { models: [model, broken] })
+    expect((await runStatus(out)).results).toMatchObject([
+      { model: model.name, state: 'complete', message: null },
+      { model: 'wrong', state: 'failed', message: expect.stringMatching(/of another shape/) as string },
+    ])
+    const [file] = (await readEntries(out)).flatMap(shardFiles)
+    await truncate(file!, 100)
+    expect((await runStatus(out)).results[0]).toMatchObject({
+      state: 'damaged',
+      message: expect.stringMatching(/^100 bytes in place of \d+: .*parquet$/) as string,
+    })
+    await rm(file!)
+    expect((await runStatus(out)).results[0]!.message).toBe(`missing: ${file!}`)
+  })
+
+  it('tells work under way from work that was left', async () => {
+    const out = await storeRun([{ model: 'stored', dataset: 'world', correct: evenly(20, 0.5) }], join(folder, 'work'))
+    const { identity } = (await readEntries(out))[0]!
+    const now = { version, runtime: runtimeVersion() }
+    const asked = ['a', 'b'].map(model => ({ ...identity, ...now, model }))
+    const seen = await recorded(out, asked, undefined, () => runStatus(out))
+    expect(states(seen)).toEqual([
+      ['running', 0, ''],
+      ['running', 0, ''],
+      ['stale', 20, 'version runtime'],
+    ])
+    expect(states(await runStatus(out)).slice(0, 2)).toEqual([
+      ['incomplete', 0, ''],
+      ['incomplete', 0, ''],
+    ])
+    const boom = () => Promise.reject(new Error('boom'))
+    await expect(recorded(out, asked, undefined, boom)).rejects.toThrow('boom')
+    await recorded(out, asked.slice(0, 1), AbortSignal.abort(), () => Promise.resolve())
+    expect((await readRuns(out)).map(({ state, message }) => [state, message])).toEqual([
+      ['failed', 'boom'],
+      ['interrupted', undefined],
+    ])
+  })
+
+  it('takes a process that is gone for killed, and one elsewhere after a minute of silence', async () => {
+    const out = join(folder, 'killed')
+    await evaluated(out)
+    const { state, ended, ...run } = (await readRuns(out))[0]!
+    expect([state, typeof ended]).toEqual(['done', 'string'])
+    const file = join(out, 'runs', `${run.id}.json`)
+    const stateOf = async (change: object, age = 0) => {
+      await writeFile(file, JSON.stringify({ ...run, ...change }))
+      const at = new Date(Date.now() - age)
+      await utimes(file, at, at)
+      return (await readRuns(out))[0]!.state
+    }
+    expect(await stateOf({})).toBe('running')
+    expect(await stateOf({ pid: 2 ** 22 + 1 })).toBe('killed')
+    expect(await stateOf({ host: 'elsewhere' })).toBe('running')
+    expect(await stateOf({ host: 'elsewhere' }, 90_000)).toBe('killed')
+  })
+
+  it('says that there is nothing', async () => {
+    const { code, stderr } = await geogap(['status', join(folder, 'nothing')])
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/no results in .*nothing/)])
+  })
+})
