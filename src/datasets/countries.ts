@@ -47,3 +47,9 @@ export function countryCode(place: string): string | undefined {
   if (/^\d{1,3}$/.test(code)) return countries.numericToAlpha2(code.padStart(3, '0'))
   return names.get(plain(place))
 }
+
+/** ISO 3166-1 numeric code, three digits; undefined for a name that is no country's. */
+export function countryNumber(place: string): string | undefined {
+  const code = countryCode(place)
+  return code === undefined ? undefined : loaded!.countries.alpha2ToNumeric(code)
+}

@@ -1,8 +1,8 @@
 /** Who gained and who lost between two evaluations of the same images. */
 import { type Interval } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
-import { benjaminiHochberg, mcnemar, type PairCounts } from '../metrics/pairedTests.ts'
-import { type Coverage, imagesOf, type PairCell } from './pairs.ts'
+import { benjaminiHochberg, imagesOf, mcnemar, type PairCounts } from '../metrics/pairedTests.ts'
+import { type Coverage, type PairCell } from './pairs.ts'
 
 /** One group's accuracy on both sides; shares in 0 … 1. */
 export interface GroupChange {

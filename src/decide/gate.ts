@@ -8,8 +8,7 @@ import { inferDisparity } from '../metrics/disparityInference.ts'
 import { familywise, lowerTail } from '../metrics/familywise.ts'
 import { wilson } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
-import { type PairCounts } from '../metrics/pairedTests.ts'
-import { imagesOf } from './pairs.ts'
+import { imagesOf, type PairCounts } from '../metrics/pairedTests.ts'
 
 export type Limit = 'max-drop' | 'min-worst' | 'max-disparity'
 

@@ -1,10 +1,11 @@
 import { inputError, unknownName } from '../errors.ts'
 import { groupBy, sumCounts, type GroupCounts } from '../metrics/accuracy.ts'
+import { imagesOf } from '../metrics/pairedTests.ts'
 import { countCells } from '../predictions/cube.ts'
 import { type Entry } from '../predictions/store.ts'
 import { total } from './compare.ts'
 import { type Check, falseAlarms, judgeDisparities, judgeDrops, judgeWorst, type Subject } from './gate.ts'
-import { coverage, imagesOf, pairCells, sharedColumns } from './pairs.ts'
+import { coverage, pairCells, sharedColumns } from './pairs.ts'
 import { matched, modelsOf, type Sides, storedEntries } from './sides.ts'
 
 export interface GateOptions {

@@ -1,7 +1,7 @@
 /** Two evaluations of the same images, brought together image by image. */
 import { type GroupValue } from '../datasets/dataset.ts'
 import { incomeQuartiles } from '../metrics/incomeControlled.ts'
-import { type PairCounts } from '../metrics/pairedTests.ts'
+import { imagesOf, type PairCounts } from '../metrics/pairedTests.ts'
 import { type Entry, shardFiles } from '../predictions/store.ts'
 import { identifier, query } from '../sql.ts'
 
@@ -80,10 +80,6 @@ function valueNames(rows: readonly (PairCounts & { value: GroupValue })[]): (val
     return at <= high ? `Q3 (to ${text(high)})` : `Q4 (above ${text(high)})`
   }
 }
-
-/** Images of a pair of outcomes. */
-export const imagesOf = ({ both, onlyFirst, onlySecond, neither }: PairCounts): number =>
-  both + onlyFirst + onlySecond + neither
 
 export interface Flip {
   id: string

@@ -3,7 +3,8 @@ import { storageError } from '../predictions/write.ts'
 import { type Figure } from './figure.ts'
 import { titledSpec } from './index.ts'
 import { renderPdf } from './pdf.ts'
-import { print, renderPng, renderSvg, standalone } from './render.ts'
+import { print, renderPng, renderSvg } from './render.ts'
+import { standalone } from './theme.ts'
 
 export const figureFormats = ['svg', 'png', 'pdf', 'json'] as const
 export type FigureFormat = (typeof figureFormats)[number]

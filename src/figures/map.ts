@@ -1,3 +1,4 @@
+import { countryNumber } from '../datasets/countries.ts'
 import { bestModels } from './classRegion.ts'
 import {
   captionOf,
@@ -13,7 +14,7 @@ import { type Results } from './results.ts'
 import { ink, sequential } from './theme.ts'
 import { percentValue, range95 } from './values.ts'
 import { type Layer, type TopLevelSpec } from './vegaLite.ts'
-import { hasOutline, middleOf, numericCode, outlines } from './world.ts'
+import { hasOutline, middleOf, outlines } from './world.ts'
 
 /** One country's accuracy in percent; `id` is its ISO 3166-1 numeric code. */
 export interface CountryRow {
@@ -177,7 +178,7 @@ function countryRows(results: Results, dataset: string, model: string): { rows: 
   const unknown: string[] = []
   const rows = results.by('country').flatMap(row => {
     if (row.dataset !== dataset || row.model !== model || row.top1 === null) return []
-    const id = numericCode(row.group)
+    const id = countryNumber(row.group)
     if (id === undefined) {
       unknown.push(row.group)
       return []

@@ -3,7 +3,7 @@
  * circles, texts with tspans, rectangular clips and horizontal gradients. Vega draws figures with nothing else.
  */
 import type PDFDocument from 'pdfkit'
-import { fontFiles } from './fonts.ts'
+import { fontFiles } from './measure.ts'
 
 type Doc = InstanceType<typeof PDFDocument>
 type Attributes = Readonly<Record<string, string>>

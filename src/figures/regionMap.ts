@@ -1,3 +1,4 @@
+import { countryNumber } from '../datasets/countries.ts'
 import { pairDifference } from '../metrics/disparity.ts'
 import { bestModels } from './classRegion.ts'
 import {
@@ -17,7 +18,6 @@ import { type Results } from './results.ts'
 import { fontSize, ink } from './theme.ts'
 import { percentValue, range95, signed } from './values.ts'
 import { pixelText, type TopLevelSpec } from './vegaLite.ts'
-import { numericCode } from './world.ts'
 
 /** A country of the data set and the region that it belongs to there. */
 export interface Member {
@@ -101,7 +101,7 @@ function membersOf({ run }: Results, dataset: string): Member[] {
     if (cell.dataset === dataset && country != null && region != null) regions.set(String(country), String(region))
   }
   return [...regions].flatMap(([country, region]) => {
-    const id = numericCode(country)
+    const id = countryNumber(country)
     return id === undefined ? [] : { id, country, region }
   })
 }

@@ -1,11 +1,8 @@
 /** From a Vega-Lite specification to SVG, PNG or PDF; Vega and its renderers are loaded when the first figure is drawn. */
 import type { TopLevelSpec } from 'vega-lite'
 import { GeogapError } from '../errors.ts'
-import { covers, fontFamily, fontFiles, textWidth } from './fonts.ts'
-import { config, fontSize } from './theme.ts'
-
-/** The specification with the house's configuration, complete for any Vega-Lite renderer. */
-export const standalone = (spec: TopLevelSpec): TopLevelSpec => ({ ...spec, config: { ...config, ...spec.config } })
+import { covers, fontFamily, fontFiles, textWidth } from './measure.ts'
+import { fontSize, standalone } from './theme.ts'
 
 /** Text and axes as `currentColor` for a page, or in `ink` on `paper` for a file of its own. */
 export interface Colors {

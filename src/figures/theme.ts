@@ -1,4 +1,4 @@
-import { type Config } from 'vega-lite'
+import { type Config, type TopLevelSpec } from 'vega-lite'
 import { fontFamily } from './fonts.ts'
 
 /** Text, axes and grid take the page's text colour, so that a figure fits a light and a dark page. */
@@ -81,3 +81,6 @@ export const config: Config = {
   text: { color: ink, fontSize },
   concat: { spacing: 28 },
 }
+
+/** The specification with the house's configuration, complete for any Vega-Lite renderer. */
+export const standalone = (spec: TopLevelSpec): TopLevelSpec => ({ ...spec, config: { ...config, ...spec.config } })

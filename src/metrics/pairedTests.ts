@@ -12,6 +12,10 @@ export interface PairCounts {
   neither: number
 }
 
+/** Images of a pair of outcomes. */
+export const imagesOf = ({ both, onlyFirst, onlySecond, neither }: PairCounts): number =>
+  both + onlyFirst + onlySecond + neither
+
 /** Outcomes of the images that both models have; null marks a failed image. Errors: unequal-lengths. */
 export function pairCounts(first: ArrayLike<number | null>, second: ArrayLike<number | null>): PairCounts {
   if (first.length !== second.length) {

@@ -1,6 +1,7 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { covers, fitText, textWidth, wrapText } from '../../src/figures/fonts.ts'
+import { fitText, textWidth, wrapText } from '../../src/figures/fonts.ts'
+import { covers } from '../../src/figures/measure.ts'
 import { makeFigures, wide } from '../../src/figures/index.ts'
 import { print, renderPng, renderSvg } from '../../src/figures/render.ts'
 import { worlds } from './world.ts'

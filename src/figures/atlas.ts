@@ -1,0 +1,31 @@
+/** The files of outlines of countries (Natural Earth, public domain, by world-atlas). */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+
+interface Geometry {
+  type: string
+  id?: string
+  arcs: number[][] | number[][][]
+  properties: Record<string, unknown>
+}
+
+export interface Topology {
+  type: 'Topology'
+  arcs: [number, number][][]
+  transform: { scale: [number, number]; translate: [number, number] }
+  objects: { countries: { type: 'GeometryCollection'; geometries: Geometry[] } }
+}
+
+const require = createRequire(import.meta.url)
+const loaded = new Map<string, Topology>()
+
+/** Outlines at 1:110m or 1:50m. */
+export function atlas(detail: '110m' | '50m'): Topology {
+  const known = loaded.get(detail)
+  if (known) return known
+  const file = require.resolve(`world-atlas/countries-${detail}.json`)
+  const { type, arcs, transform, objects } = JSON.parse(readFileSync(file, 'utf8')) as Topology
+  const made: Topology = { type, arcs, transform, objects: { countries: objects.countries } }
+  loaded.set(detail, made)
+  return made
+}
