@@ -4,6 +4,7 @@ import { inputError } from '../errors.ts'
 import { oneOf, wholeNumber } from './options.ts'
 
 interface Options {
+  paper?: number
   output: string
   dataset?: string
   model?: string
@@ -15,20 +16,39 @@ interface Options {
 export function command(): Command {
   return new Command('figure')
     .description('Draw a figure of the results; geogap figures lists them.')
-    .argument('<name>', 'a figure’s name, or the number of the paper’s figure that it redraws')
-    .argument('<dir>', 'folder of results')
+    .argument('[name]', 'a figure’s name')
+    .argument('[dir]', 'folder of results')
+    .option('--paper <number>', 'instead of a name: the paper’s figure of this number', wholeNumber('--paper', 1))
     .requiredOption('-o, --output <file>', '.svg, .png, .pdf, or .json for the Vega-Lite specification')
     .option('--dataset <name>', 'only this data set; otherwise several data sets give several files')
     .option('--model <name>', 'the model to show or to mark (default: the best)')
     .option('--preprocessing <mode>', 'native or paper', oneOf('--preprocessing', ['native', 'paper'] as const))
     .option('--min-n <n>', 'groups with fewer images are left out', wholeNumber('--min-n'), 30)
     .option('--width <pixels>', 'about how wide', wholeNumber('--width', 200), 720)
-    .addHelpText('after', '\nExample:\n  geogap figure progress results -o progress.svg')
-    .action(async (name: string, dir: string, options: Options) => run(name, dir, options))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  geogap figure progress results -o progress.svg\n  geogap figure --paper 1 results -o one.pdf',
+    )
+    .action(async (name: string | undefined, dir: string | undefined, options: Options) =>
+      run(asked([name, dir], options.paper), options),
+    )
+}
+
+/** The figure and the folder; with a number the only argument is the folder. */
+function asked([name, dir]: readonly (string | undefined)[], paper: number | undefined): Asked {
+  const [figure, folder, ...more] = paper === undefined ? [name, dir] : [String(paper), name, dir]
+  if (figure === undefined || folder === undefined || more.some(extra => extra !== undefined))
+    throw inputError('bad-option', 'figure takes NAME DIR, or --paper NUMBER DIR')
+  return { name: figure, dir: folder }
+}
+
+interface Asked {
+  name: string
+  dir: string
 }
 
 /** Prints each file and its caption. */
-async function run(name: string, dir: string, { output, width, ...options }: Options): Promise<void> {
+async function run({ name, dir }: Asked, { output, width, ...options }: Options): Promise<void> {
   const { figureFormats, writeFigure } = await import('../figures/files.ts')
   const { makeFigures } = await import('../figures/index.ts')
   const { openRun } = await import('../run.ts')

@@ -1,4 +1,5 @@
 import { inputError } from '../errors.ts'
+import { type StudyValues } from '../predictions/studies.ts'
 import { type Embeddings } from './embeddings.ts'
 import { type Neighbours, nearestReferences, type SearchOptions } from './neighbours.ts'
 import { isWestern } from './westernShare.ts'
@@ -61,6 +62,20 @@ export async function originsOf(options: OriginOptions): Promise<Origins> {
   }
   return { references: references.count, ...tally.result() }
 }
+
+/**
+ * The votes as `recordStudy(dir, 'neighbours', …)` keeps them for the figure: by k (`setting`) the share of the queries that is
+ * `west` and of every region, the number of `queries` and that of `references`.
+ */
+export const storedVotes = ({ references, queries, votes }: Origins): StudyValues[] =>
+  votes.flatMap(({ k, westernShare, regions }) => [
+    { setting: k, metric: 'references', values: [references] },
+    { setting: k, metric: 'queries', values: [queries] },
+    { setting: k, metric: 'west', values: [westernShare] },
+    ...Object.entries(regions).map(([region, count]) => ({
+      ...{ setting: k, metric: region, values: [queries === 0 ? null : count / queries] },
+    })),
+  ])
 
 function createTally(ks: readonly number[], codes: Int32Array, names: readonly string[]) {
   const most = ks.at(-1)!

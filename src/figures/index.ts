@@ -9,6 +9,7 @@ import { families } from './families.ts'
 import { incomeRegion } from './incomeRegion.ts'
 import { interventionsFigure } from './interventions.ts'
 import { map } from './map.ts'
+import { neighbours } from './neighbours.ts'
 import { progress } from './progress.ts'
 import { rates } from './rates.ts'
 import { regionLines } from './regionLines.ts'
@@ -37,7 +38,14 @@ export const figureKinds: readonly FigureKind[] = [
   classRegion,
   retraining,
   westernShare,
+  neighbours,
 ]
+
+/** The data set that a figure of the paper is about; those that are not here are about both. */
+const paperDataset: Readonly<Record<string, string>> = {
+  ...{ 2: 'dollarstreet', 3: 'dollarstreet', 4: 'dollarstreet', 6: 'dollarstreet' },
+  ...{ 5: 'geode', 7: 'geode', 8: 'geode', 10: 'geode' },
+}
 
 /** Figures by name, or by the number of the paper's figure that they redraw. Errors: unknown-figure. */
 export function namedKinds(name: string): readonly FigureKind[] {
@@ -60,7 +68,8 @@ export function figuresOf(kind: FigureKind, results: Results, options: FigureOpt
 }
 
 /**
- * The figures of a name or paper number from stored results, one per data set where it shows one. Errors: unknown-figure,
+ * The figures of a name or paper number from stored results, one per data set where it shows one; by number that of the paper
+ * where it was evaluated. Errors: unknown-figure,
  * unknown-data-set, unknown-model, no-figure.
  */
 export function makeFigures(run: Run, name: string, options: FigureOptions & ResultsOptions = {}): Figure[] {
@@ -68,11 +77,18 @@ export function makeFigures(run: Run, name: string, options: FigureOptions & Res
   const results = resultsOf(run, options)
   const { model } = options
   if (model !== undefined && !results.models.includes(model)) throw unknownName('model', model, results.models)
-  const figures = kinds.flatMap(kind => figuresOf(kind, results, options))
+  const about = results.roles.geographic.filter(dataset => dataset.split('/')[0] === paperDataset[name])
+  const sets = options.dataset === undefined && about.length > 0 ? about : [options.dataset]
+  const figures = kinds.flatMap(kind =>
+    sets.flatMap(dataset => figuresOf(kind, results, withDataset(options, dataset))),
+  )
   const needs = kinds.map(kind => kind.needs).join('; ')
   if (figures.length === 0) throw inputError('no-figure', `no figure ${name} from these results: it needs ${needs}`)
   return figures
 }
+
+const withDataset = (options: FigureOptions, dataset: string | undefined): FigureOptions =>
+  dataset === undefined ? options : { ...options, dataset }
 
 const headingSize = 14
 

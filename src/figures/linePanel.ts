@@ -41,13 +41,15 @@ export interface Panel {
   named?: boolean
   /** Marks this model's points. */
   model?: string | undefined
-  /** Whether y is an accuracy (0 … 100) or a difference, which may be negative. */
+  /** Whether y is an accuracy (0 … 100) or starts at 0 or below: a difference or a share of a whole. */
   difference?: boolean
+  /** Largest x there can be: 100 for the usual percentage. */
+  mostX?: number
 }
 
 const lineHeight = 13
 /** Room for the y axis with its title. */
-const axisWidth = 50
+const axisWidth = 56
 
 /** Panels of equal size in rows that fill about `width` pixels, labels included. */
 export function linePanels(parts: readonly Panel[], width: number): TopLevelSpec {
@@ -55,7 +57,7 @@ export function linePanels(parts: readonly Panel[], width: number): TopLevelSpec
   const space = Math.min(480, Math.floor((width - 24 * (columns - 1)) / columns))
   const labels = parts.flatMap(({ series }) => series.flatMap(({ label }) => label))
   const labelWidth = Math.min(0.34 * space, Math.max(0, ...labels.map(text => textWidth(text, fontSize))))
-  const inner = Math.floor(space - axisWidth - (labels.length > 0 ? labelWidth + 10 : 0))
+  const inner = Math.floor(space - axisWidth - (labels.length > 0 ? labelWidth : 0) - 10)
   return panels(
     parts.map(part => linePanel(part, { space, inner, labelWidth, height: Math.round(0.62 * space) })),
     columns,
@@ -84,11 +86,7 @@ function linePanel(panel: Panel, sizes: Sizes): LayerSpec {
   return {
     width: inner,
     height,
-    title: {
-      text: wrapText(panel.title, space - axisWidth, titleSize, true),
-      ...(panel.subtitle === undefined ? {} : { subtitle: wrapText(panel.subtitle, space - axisWidth, fontSize) }),
-      frame: 'group',
-    },
+    ...(panel.title === '' ? {} : { title: heading(panel, space - axisWidth) }),
     layer: [
       ...gapLayers(panel, position),
       ...intervalLayers(panel, position),
@@ -100,6 +98,12 @@ function linePanel(panel: Panel, sizes: Sizes): LayerSpec {
     ],
   }
 }
+
+const heading = ({ title, subtitle }: Panel, width: number) => ({
+  text: wrapText(title, width, titleSize, true),
+  ...(subtitle === undefined ? {} : { subtitle: wrapText(subtitle, width, fontSize) }),
+  frame: 'group' as const,
+})
 
 const axis = (title: string, { domain, values }: Domain) => ({
   scale: { domain, nice: false, zero: false },
@@ -125,7 +129,7 @@ export const drawnLine = ({ slope, intercept }: Pick<Line, 'slope' | 'intercept'
 
 /** Round bounds around all points; an accuracy axis stays within 0 … 100. */
 function domains(panel: Panel): [Domain, Domain] {
-  const { series, difference = false } = panel
+  const { series, difference = false, mostX = 100 } = panel
   const points = series.flatMap(({ points }) => points)
   const ys = [
     ...points.flatMap(({ y, low, high }) => [y, low ?? y, high ?? y]),
@@ -136,7 +140,7 @@ function domains(panel: Panel): [Domain, Domain] {
     roundBounds(
       points.map(({ x }) => x),
       0,
-      100,
+      mostX,
     ),
     roundBounds(difference ? [0, ...ys] : ys, ...bounds),
   ]
@@ -147,7 +151,7 @@ export function roundBounds(values: readonly number[], least = -Infinity, most =
   if (values.length === 0) return { domain: [0, 100], values: [0, 20, 40, 60, 80, 100] }
   const [low, high] = [Math.min(...values), Math.max(...values)]
   const margin = 0.03 * (high - low)
-  for (const step of [1, 2, 5, 10, 20, 50]) {
+  for (const step of [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]) {
     const first = Math.max(Math.min(least, step * Math.floor(low / step)), step * Math.floor((low - margin) / step))
     const last = Math.min(most, step * Math.max(first / step + 1, Math.ceil((high + margin) / step)))
     const start = last > first ? first : first - step

@@ -4,7 +4,8 @@ import { measureOf } from './disparity.ts'
 import { captionOf, count, type Figure, type FigureKind, geographicOf, idOf } from './figure.ts'
 import { roundBounds } from './linePanel.ts'
 import { type Results } from './results.ts'
-import { fontSize, geographicColor, ink, quiet } from './theme.ts'
+import { fitText } from './fonts.ts'
+import { fontSize, geographicColor, ink, quiet, titleSize } from './theme.ts'
 import { signed } from './values.ts'
 import { type PanelSpec, panels, pixelText, type Position, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
 
@@ -33,7 +34,7 @@ const scales: readonly Scale[] = [
       ['under', '10 M'],
       ['10 to', '200 M'],
       ['200 M', 'to 1 G'],
-      ['1 G', 'and more'],
+      ['from', '1 G'],
     ],
   },
   {
@@ -43,27 +44,42 @@ const scales: readonly Scale[] = [
       ['under', '10 M'],
       ['10 to', '30 M'],
       ['30 to', '100 M'],
-      ['100 M', 'and more'],
+      ['from', '100 M'],
     ],
   },
 ]
 
-/** Means of groups of models by size with 95 % intervals, over a point for each model. */
-export function scalingSpec(rows: readonly ScalingRow[], measure: string, width: number): TopLevelSpec {
-  const columns = width < 500 ? 1 : 2
-  const space = Math.min(480, Math.floor((width - 24 * (columns - 1)) / columns))
-  const grouped = scales.map(scale => ({ scale, groups: groupsOf(scale, rows) }))
-  const intervals = grouped.flatMap(({ groups }) => groups.flatMap(({ interval }) => interval ?? []))
-  const { domain, values } = roundBounds([0, ...intervals, ...rows.map(row => row.disparity)], 0)
-  const parts = grouped.map(({ scale, groups }) => panelOf(scale, groups, rows, { measure, domain, values, space }))
-  return panels(parts, columns)
+/** Models of some kind, whose means by size one panel shows. */
+export interface ScalingPart {
+  title: string
+  rows: readonly ScalingRow[]
 }
 
-const groupsOf = ({ size, edges }: Scale, rows: readonly ScalingRow[]): SizeGroup[] =>
+/** Means of groups of models by size with 95 % intervals, over a point for each model; one panel a part, all on one axis. */
+export function scalingSpec(parts: readonly ScalingPart[], measure: string, width: number, most = 2): TopLevelSpec {
+  const columns = width < 500 ? 1 : most
+  const space = Math.min(480, Math.floor((width - 24 * (columns - 1)) / columns))
+  const grouped = parts.map(({ title, rows }) => {
+    const scale = scales.find(({ size }) => size === rows[0]!.size)!
+    return { title, rows, scale, groups: groupsOf(scale, rows) }
+  })
+  const intervals = grouped.flatMap(({ groups }) => groups.flatMap(group => barOf(group) ?? []))
+  const disparities = parts.flatMap(({ rows }) => rows.map(row => row.disparity))
+  const { domain, values } = roundBounds([0, ...intervals, ...disparities], 0)
+  return panels(
+    grouped.map(part => panelOf(part, { measure, domain, values, space })),
+    columns,
+  )
+}
+
+const groupsOf = ({ edges }: Scale, rows: readonly ScalingRow[]): SizeGroup[] =>
   sizeGroups(
-    rows.filter(row => row.size === size).map(row => ({ model: row.model, size: row.value, value: row.disparity })),
+    rows.map(row => ({ model: row.model, size: row.value, value: row.disparity })),
     edges,
   ).groups
+
+/** Two models' interval says nothing and would fill the axis. */
+const barOf = ({ n, interval }: SizeGroup): SizeGroup['interval'] => (n < 3 ? null : interval)
 
 interface Axis {
   measure: string
@@ -72,27 +88,24 @@ interface Axis {
   space: number
 }
 
-function panelOf(
-  { size, edges, names }: Scale,
-  groups: readonly SizeGroup[],
-  rows: readonly ScalingRow[],
-  axis: Axis,
-): PanelSpec {
-  const means = groups.flatMap(({ mean, interval }, i) =>
-    mean === null ? [] : { at: i + 0.5, mean, low: interval?.[0] ?? mean, high: interval?.[1] ?? mean },
-  )
-  const points = rows
-    .filter(row => row.size === size)
-    .map(row => ({
-      at: edges.filter(edge => row.value >= edge).length + 0.28,
-      disparity: row.disparity,
-      about: `${row.model}: ${signed(row.disparity, 1)} points, ${(row.value / 1e6).toPrecision(3)} M ${size}`,
-    }))
+type Grouped = ScalingPart & { scale: Scale; groups: readonly SizeGroup[] }
+
+function panelOf({ title, rows, scale: { size, edges, names }, groups }: Grouped, axis: Axis): PanelSpec {
+  const means = groups.flatMap((group, i) => {
+    const { mean } = group
+    const [low, high] = barOf(group) ?? [mean, mean]
+    return mean === null ? [] : { at: i + 0.5, mean, low: low!, high: high! }
+  })
+  const points = rows.map(row => ({
+    at: edges.filter(edge => row.value >= edge).length + 0.28,
+    disparity: row.disparity,
+    about: `${row.model}: ${signed(row.disparity, 1)} points, ${(row.value / 1e6).toPrecision(3)} M ${size}`,
+  }))
   const [inner, height] = [axis.space - 58, Math.round(0.55 * axis.space)]
   const position = positionOf(axis, groups.length)
   const labels = names.map((name, i) => [...name, `n ${groups[i]!.n}`])
   return {
-    title: { text: `by ${size}`, frame: 'group' },
+    title: { text: fitText(title, inner, titleSize, true), frame: 'group' },
     width: inner,
     height,
     layer: [
@@ -164,13 +177,30 @@ function figureOf(results: Results, dataset: string): Figure[] {
       subtitle: `${count(models, 'model')}, n = ${count(results.images(dataset), 'image')} of ${name}`,
       caption: captionOf(
         results,
-        `Grey: each model’s ${kind === 'pair' ? 'top-1 accuracy on Europe’s minus that on Africa’s images' : 'largest difference of top-1 accuracy between places'} of ${name}, in percentage points. Orange: means of the models of each size with 95 % t-intervals; n counts models.`,
+        `Grey: each model’s ${kind === 'pair' ? 'top-1 accuracy on Europe’s minus that on Africa’s images' : 'largest difference of top-1 accuracy between places'} of ${name}, in percentage points. Orange: means of the models of each size, with 95 % t-intervals of three models or more; n counts models.`,
         'Training images are those that the weights saw first or only, as the data sets’ authors count them; parameters are counted in the graph. Sizes go with architecture and training, so a difference between groups is no effect of size alone.',
       ),
       rows: sized.map(row => ({ ...row })),
-      spec: width => scalingSpec(sized, measure, width),
+      spec: width => scalingSpec(partsOf(sized), measure, width),
     },
   ]
+}
+
+const partsOf = (rows: readonly ScalingRow[]): ScalingPart[] =>
+  scales
+    .map(({ size }) => ({ title: `by ${size}`, rows: rows.filter(row => row.size === size) }))
+    .filter(part => part.rows.length > 0)
+
+/** Panels of the architecture groups that have models of several sizes: all by parameters, then by training images. */
+export function architectureParts(rows: readonly ScalingRow[]): ScalingPart[] {
+  const groups = [...new Set(rows.map(({ group }) => group))].sort()
+  return scales.toReversed().flatMap(({ size, edges }) =>
+    groups.flatMap(group => {
+      const own = rows.filter(row => row.size === size && row.group === group)
+      const steps = new Set(own.map(({ value }) => edges.filter(edge => value >= edge).length))
+      return steps.size < 2 ? [] : [{ title: `${group}: ${size === 'parameters' ? size : 'data'}`, rows: own }]
+    }),
+  )
 }
 
 function sizesOf(model: string, disparity: number): ScalingRow[] {

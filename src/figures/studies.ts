@@ -93,9 +93,10 @@ const figureOf = ({ name, study, paper, title, x, says, panels }: Study): Figure
       .filter(({ series }) => series.length > 0)
     if (known.length === 0) return []
     const seeds = Math.max(...rows.map(row => row.seeds))
+    const settings = new Set(rows.map(row => row.setting)).size
     return [
       {
-        ...{ id: idOf(name), title, subtitle: `mean of ${count(seeds, 'seed')}, n = ${count(rows.length, 'mean')}` },
+        ...{ id: idOf(name), title, subtitle: `n = ${count(seeds, 'seed')} at each of ${count(settings, 'share')}` },
         caption: captionOf(results, says, 'Bars are 95 % t-intervals of the mean over seeds.'),
         rows: rows.map(row => ({ ...row })),
         spec: width => studySpec(rows, known, x, width),

@@ -57,6 +57,7 @@ export const config: Config = {
     tickColor: ink,
     tickOpacity: 0.5,
     titlePadding: 8,
+    labelFlush: false,
   },
   title: {
     color: ink,

@@ -9,9 +9,9 @@ const stored = z.object({
   schema: z.literal(1),
   rows: z.array(
     z.object({
-      /** What was varied: the share of the training data, 0 … 1. */
+      /** What was varied: the share of the training data, 0 … 1; in `neighbours` their number k. */
       setting: z.number(),
-      /** `dollarstreet accuracy`, `dollarstreet disparity`, `geode accuracy`, `geode disparity`: shares. */
+      /** `dollarstreet accuracy`, `geode disparity` and the like are shares; what `storedVotes` says for `neighbours`. */
       metric: z.string(),
       /** One value a seed. */
       values: z.array(z.number().nullable()),
@@ -24,7 +24,7 @@ export type StudyValues = z.infer<typeof stored>['rows'][number]
 
 const fileOf = (dir: string, study: string): string => join(dir, 'studies', `${study}.json`)
 
-/** Keeps a study's figures for `geogap table --paper 4` and `9`; `study` is `last-layer` there. */
+/** Keeps a study's figures: `last-layer` for tables 4 and 9, `western-share` for figure 11, `neighbours` for appendix F. */
 export const recordStudy = (dir: string, study: string, rows: readonly StudyValues[]): Promise<void> =>
   writeJson(fileOf(dir, study), { schema: 1, rows })
 

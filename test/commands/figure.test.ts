@@ -41,7 +41,7 @@ describe('geogap figure', () => {
   })
 
   it('takes the paper’s number and names the files where there are several', async () => {
-    const { code } = await figure('2', results, '-o', join(folder, 'two.svg'), '--width', '400')
+    const { code } = await figure('--paper', '2', results, '-o', join(folder, 'two.svg'), '--width', '400')
     expect(code).toBe(0)
     const files = (await readdir(folder)).filter(name => name.startsWith('two'))
     expect(files.sort()).toEqual(['two-disparity-geode.svg', 'two-region-lines-geode.svg'])
@@ -51,13 +51,15 @@ describe('geogap figure', () => {
     const { stdout, code } = await figure('11', results, '-o', join(folder, 'eleven.json'))
     expect(code).toBe(0)
     expect(stdout).toContain('Disparity by the western share of the training images.')
-    expect(await readFile(join(folder, 'eleven.json'), 'utf8')).toContain('"mean of 2 seeds')
+    expect(await readFile(join(folder, 'eleven.json'), 'utf8')).toContain('"n = 2 seeds at each of 3 shares')
   })
 
   it.each([
     [['pie', 'RESULTS', '-o', 'a.svg'], 'unknown figure: pie'],
     [['regions', 'RESULTS', '-o', 'a.gif'], '--output takes a file ending in .svg, .png, .pdf, .json: a.gif'],
     [['regions', 'RESULTS', '-o', 'none/a.svg'], 'cannot write'],
+    [['RESULTS', '-o', 'a.svg'], 'figure takes NAME DIR, or --paper NUMBER DIR'],
+    [['--paper', '12', 'RESULTS', '-o', 'a.svg'], 'unknown figure: 12'],
   ])('%j is refused in one line', async (args, message) => {
     const { code, stderr } = await figure(...args.map(arg => (arg === 'RESULTS' ? results : arg)))
     expect(stderr).toContain(message)

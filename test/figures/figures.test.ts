@@ -5,7 +5,7 @@ import { resultsOf } from '../../src/figures/results.ts'
 import { overlaps, textBoxes } from './boxes.ts'
 import { madeUp, madeUpRun, worlds } from './world.ts'
 
-const cases = Object.entries(worlds).filter(([name]) => !['empty', 'many'].includes(name))
+const cases = Object.entries(worlds).filter(([name]) => name !== 'empty')
 const results = new Map(cases.map(([name, make]) => [name, resultsOf(make())]))
 const allFigures = (name: string) => figureKinds.flatMap(kind => figuresOf(kind, results.get(name)!))
 
@@ -88,6 +88,26 @@ describe('choices', () => {
     const [figure, ...others] = makeFigures(worlds['few']!(), 'map', { dataset: 'geode', model: 'resnet50' })
     expect(others).toEqual([])
     expect(figure!.subtitle).toContain('resnet50')
+  })
+
+  it.each([
+    ['1', ['progress', 'disparity', 'region-map'].flatMap(name => [`${name}-dollar-street`, `${name}-geode`])],
+    ['2', ['disparity-dollar-street', 'region-lines-dollar-street']],
+    ['3', ['scaling-dollar-street']],
+    ['4', ['progress-dollar-street']],
+    ['5', ['progress-geode']],
+    ['6', ['disparity-dollar-street']],
+    ['7', ['disparity-geode', 'region-lines-geode']],
+    ['8', ['disparity-geode']],
+    ['9', ['europe-against-dollar-street', 'europe-against-geode']],
+    ['10', ['scaling-geode', 'families-geode']],
+    ['11', ['western-share']],
+  ])('draw figure %s of the paper', (number, ids) => {
+    expect(
+      makeFigures(worlds['catalogue']!(), number)
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual(ids.sort())
   })
 
   it.each([

@@ -215,7 +215,7 @@ function entry(model: string, dataset: string, images: number, columns: string[]
   return { identity, key: `${model} ${dataset}`, folder: 'predictions', shards: [shard], rows: images, created }
 }
 
-/** Two training experiments of three seeds each. */
+/** Two training experiments of three seeds each, and neighbours of 10,000 images. */
 function studies(draw: Random): Map<string, StudyValues[]> {
   const seeds = (center: number): number[] => [0, 1, 2].map(() => center + 0.03 * (draw() - 0.5))
   const lastLayer = [0.05, 0.1, 0.25, 0.5, 0.75, 1].flatMap(setting => [
@@ -227,7 +227,15 @@ function studies(draw: Random): Map<string, StudyValues[]> {
   const western = [0.5, 0.6, 0.7, 0.8, 0.9, 1].map(setting => ({
     ...{ setting, metric: 'europe minus africa', values: seeds(0.05 + 0.12 * (setting - 0.5)) },
   }))
-  return new Map([
+  const regions = { Europe: 0.42, Americas: 0.18, Asia: 0.22, Africa: 0.18 }
+  const votes = [3, 15, 33, 65, 113].flatMap(k => {
+    const lean = 0.06 * (1 - 3 / k)
+    const shares = { west: 0.58 + lean, ...regions, Europe: regions.Europe + lean, Asia: regions.Asia - lean }
+    const counts = { references: 4000, queries: 10_000 }
+    return Object.entries({ ...counts, ...shares }).map(([metric, value]) => ({ setting: k, metric, values: [value] }))
+  })
+  return new Map<string, StudyValues[]>([
+    ['neighbours', votes],
     ['last-layer', lastLayer],
     ['western-share', western],
   ])
@@ -248,6 +256,7 @@ export const worlds: Readonly<Record<string, () => Run>> = {
     }),
   catalogue: () => madeUpRun({ models: 40, catalogue: true, studies: true }),
   mixed: () => madeUpRun({ models: 7, zeroShot: 3 }),
+  'small groups': () => madeUpRun({ models: 2, classes: 5, countries: 20 }),
   'one region': () => madeUpRun({ models: 3, regions: ['Africa'], countries: 5 }),
   empty: () => runOf({ dir: 'results', entries: [], datasets: new Map(), failures: [], cells: [] }),
 }
