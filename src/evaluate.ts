@@ -10,7 +10,6 @@ import { type Readied, readyModel } from './models/ready.ts'
 import { type ModelSpec } from './models/spec.ts'
 import { type Failure, recordDataset, recordFailures } from './predictions/notes.ts'
 import { recorded } from './predictions/runs.ts'
-import { type KeptOutput } from './predictions/schema.ts'
 import { storageError } from './predictions/write.ts'
 import { type Mode } from './preprocessing/steps.ts'
 import { openRun, type Run } from './run.ts'
@@ -32,12 +31,11 @@ export interface EvaluateOptions {
   batch?: number
   /** What models run on, cpu by default; a device that is not here is an error. */
   device?: Device
-  /** An output to keep for every image, so that `rescore` needs no model. */
-  keep?: KeptOutput
   /** At most this many images of each data set, evenly spaced. */
   limit?: number
   /** Where results go; `./geogap-results` by default. */
   out?: string
+  /** Ends the evaluation after the running batches; what is done is kept. */
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
   /** Bytes of a model's weights that are here, of how many. */
@@ -48,7 +46,8 @@ export const defaultOut = 'geogap-results'
 
 /**
  * Evaluates every model on every data set and keeps one row per image. What is already stored for the same weights,
- * images, labels and settings is not computed again; an interrupted run goes on where it was.
+ * images, labels and settings is not computed again; an interrupted run goes on where it was. Rejects with `signal`'s
+ * reason once it has come and what was done is stored.
  */
 export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const out = options.out ?? defaultOut
@@ -60,7 +59,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const failures: Failure[] = []
   const models: Prepared[] = []
   for (const spec of specs) {
-    const prepared = await prepareModel(spec, options)
+    const prepared = await unlessAborted(options.signal, prepareModel(spec, options))
     if (!(prepared instanceof GeogapError)) models.push(prepared)
     else if (specs.length === 1) throw prepared
     else
@@ -166,6 +165,17 @@ async function prepareModel(spec: ModelSpec, { onDownload }: EvaluateOptions): P
     if (error instanceof GeogapError && (error.kind === 'network' || error.kind === 'weights')) return error
     throw error
   }
+}
+
+/** `work`, or at once the signal's reason: a download that was left goes on from its part the next time. */
+function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  if (!signal) return work
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason as Error)
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop)
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
 }
 
 /** Graphs made elsewhere are not counted but guessed: 200 multiply-adds for each float32 weight, as of a ResNet-50. */

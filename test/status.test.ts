@@ -95,7 +95,8 @@ describe('status', () => {
     ])
     const boom = () => Promise.reject(new Error('boom'))
     await expect(recorded(out, asked, undefined, boom)).rejects.toThrow('boom')
-    await recorded(out, asked.slice(0, 1), AbortSignal.abort(), () => Promise.resolve())
+    const stopped = recorded(out, asked.slice(0, 1), AbortSignal.abort(), () => Promise.resolve())
+    await expect(stopped).rejects.toThrow('aborted')
     expect((await readRuns(out)).map(({ state, message }) => [state, message])).toEqual([
       ['failed', 'boom'],
       ['interrupted', undefined],

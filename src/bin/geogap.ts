@@ -4,7 +4,7 @@ import { commands, overview } from '../commands/index.ts'
 import { GeogapError, inputError, unknownName } from '../errors.ts'
 import { printable } from '../report/text.ts'
 
-/** Exit codes: 0 done, 1 a fault of geogap, 2 bad input or missing data, 3 done in part, 130 interrupted. */
+/** Exit codes: 0 done, 1 a fault of geogap, 2 bad input or missing data, 3 done in part, 128 + n ended by signal n (130 for Ctrl-C). */
 const exitCodes = { internal: 1, input: 2, data: 2, weights: 2, network: 2, storage: 2 } as const
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -41,10 +41,13 @@ function prepare(command: Command, path = command.name()): void {
   for (const inner of command.commands) prepare(inner, `${path} ${inner.name()}`)
 }
 
+// Nobody reads the result any more; complaints and progress without a reader are not worth ending for.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
+  if (error.code === 'EPIPE' || error.code === 'EIO') process.exit()
+  process.stderr.write(`geogap: cannot write the result: ${error.message}\n`)
+  process.exit(exitCodes.storage)
 })
+process.stderr.on('error', () => undefined)
 
 main(process.argv.slice(2)).catch((error: unknown) => {
   const ours = error instanceof GeogapError

@@ -2,7 +2,6 @@ import { Command } from 'commander'
 import { inputError, unknownName } from '../errors.ts'
 import { type EvaluateOptions } from '../evaluate.ts'
 import { type Device, devices } from '../inference/devices.ts'
-import { type KeptOutput, keptOutputs } from '../predictions/schema.ts'
 import { type Mode } from '../preprocessing/steps.ts'
 import { assignments, oneOf, several, wholeNumber } from './options.ts'
 
@@ -16,7 +15,6 @@ interface Options {
   preprocessing?: Mode
   batch?: number
   device?: Device
-  keep?: KeptOutput
   limit?: number
   out: string
   map?: Record<string, string>
@@ -43,11 +41,6 @@ export function command(): Command {
     )
     .option('--batch <n>', 'images in a batch', wholeNumber('--batch'))
     .option('--device <name>', 'cpu, cuda or coreml (default: cpu)', oneOf('--device', devices))
-    .option(
-      '--keep <output>',
-      'keep logits or features of every image, for geogap rescore',
-      oneOf('--keep', keptOutputs),
-    )
     .option('--limit <n>', 'at most this many images of each data set, evenly spaced', wholeNumber('--limit'))
     .option('--map <pairs>', "a manifest's other column names: image=photo,label=sku,country=cc", assignments('--map'))
     .option('--classes <file>', "the manifest's own class list, one name a line or a JSON list")
@@ -71,35 +64,34 @@ async function run(options: Options): Promise<void> {
   }
   const { accuracyTable } = await import('../report/resultTables.ts')
   const { progressPrinter, transferPrinter } = await import('./progress.ts')
-  const interrupt = new AbortController()
-  process.once('SIGINT', () => {
-    process.stderr.write('\nstopping; what is done is kept, the same command goes on from there\n')
-    interrupt.abort()
-    process.once('SIGINT', () => process.exit(130))
-  })
-  const result = await evaluate({
+  const { interruption } = await import('./interrupt.ts')
+  const signal = interruption()
+  const work = evaluate({
     ...(await evaluateOptions(options)),
-    signal: interrupt.signal,
+    signal,
     ...(options.quiet ? {} : { onProgress: progressPrinter(), onDownload: transferPrinter() }),
+  })
+  const result = await work.catch((error: unknown) => {
+    if (error === signal.reason) process.exit()
+    throw error
   })
   process.stdout.write(accuracyTable(result, [], 'text'))
   for (const { model, dataset, message } of result.failures)
     process.stderr.write(`failed: ${model} on ${dataset}: ${message}\n`)
-  if (interrupt.signal.aborted) process.exitCode = 130
-  else if (result.failures.length > 0) process.exitCode = 3
+  if (result.failures.length > 0) process.exitCode = 3
   else if (!options.quiet)
     process.stderr.write(`next: geogap table ${options.out} --by region, geogap report ${options.out}\n`)
 }
 
 async function evaluateOptions(options: Options): Promise<EvaluateOptions> {
   const { selectModels } = await import('../models/select.ts')
-  const { data, weights, preprocessing, batch, device, limit, out, prompts, keep } = options
+  const { data, weights, preprocessing, batch, device, limit, out, prompts } = options
   const { map, classes, labels, choices, regions } = options
   const adjust = given({ map, classes, labels, choices, regions })
   return {
     models: await selectModels(options.model.flatMap(name => several(name))),
     datasets: (await datasetNames(options)).map(name => ({ name, ...adjust })),
-    ...given({ data, weights, preprocessing, batch, device, limit, prompts, keep }),
+    ...given({ data, weights, preprocessing, batch, device, limit, prompts }),
     out,
   }
 }

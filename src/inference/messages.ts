@@ -1,6 +1,5 @@
 import { type Choices, type Item } from '../datasets/dataset.ts'
 import { type ReadyModel } from '../models/spec.ts'
-import { type KeptOutput } from '../predictions/schema.ts'
 import { type Step } from '../preprocessing/steps.ts'
 import { type Device } from './devices.ts'
 
@@ -13,7 +12,7 @@ export interface ModelGroup {
   threads: number
   device?: Device
   /** An output to keep beside the scores. */
-  keep?: KeptOutput
+  keep?: 'features'
 }
 
 export type ShardItem = Pick<Item, 'id' | 'image' | 'labels'>
@@ -38,7 +37,9 @@ export interface Timings {
   infer: number
 }
 
-export type ToWorker = { type: 'load'; group: ModelGroup } | { type: 'shard'; items: readonly ShardItem[] }
+/** `stop` asks for the answer after the running batch: the outcomes of as many items as are done then. */
+export type ToWorker =
+  { type: 'load'; group: ModelGroup } | { type: 'shard'; items: readonly ShardItem[] } | { type: 'stop' }
 
 export type FromWorker =
   | { type: 'ready' }

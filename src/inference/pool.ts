@@ -20,10 +20,12 @@ export interface PoolOptions {
   processes: number
   /** Milliseconds without a sign of life after which a child is taken for hung. */
   silence?: number
+  /** Ends the run after the running batches; shards that are not begun are left out. */
   signal?: AbortSignal
   onImages?: (count: number) => void
 }
 
+/** Outcomes of a shard's items, or of the first of them where the run was aborted. */
 export interface ShardResult {
   outcomes: Outcomes[]
   timings: Timings
@@ -39,6 +41,7 @@ export class ModelFailure extends GeogapError {
 }
 
 const defaultSilence = 180_000
+const tick = 1_000
 
 /** Evaluates every shard and hands each result over as it comes. */
 export async function runShards<Shard extends { items: readonly ShardItem[] }>(
@@ -53,7 +56,7 @@ export async function runShards<Shard extends { items: readonly ShardItem[] }>(
     try {
       for (let shard = queue.shift(); shard && !options.signal?.aborted; shard = queue.shift()) {
         const result = await lane.run(shard.items)
-        if (result) await onResult(shard, result)
+        if (result && result.outcomes[0]!.rank.length > 0) await onResult(shard, result)
       }
     } catch (error) {
       queue.length = 0
@@ -78,17 +81,18 @@ export async function loadOnce(group: ModelGroup, options: PoolOptions): Promise
 }
 
 interface Lane {
-  /** Undefined when the run was aborted before the shard was done. */
+  /** Undefined when the run was aborted before the first batch was done. */
   run(items: readonly ShardItem[]): Promise<ShardResult | undefined>
   stop(): void
 }
 
 function createLane(group: ModelGroup, options: PoolOptions): Lane {
   let child: ChildProcess | undefined
-  const alive = async (): Promise<ChildProcess> => {
+  const alive = async (): Promise<ChildProcess | undefined> => {
     if (child?.connected) return child
     child = startChild()
     const ready = await request(child, { type: 'load', group }, options)
+    if (options.signal?.aborted) return undefined
     if (ready.type === 'ready') return child
     if (ready.type === 'failed') throw new ModelFailure(ready.code, ready.message, ready.model)
     throw new ModelFailure(
@@ -98,7 +102,9 @@ function createLane(group: ModelGroup, options: PoolOptions): Lane {
     )
   }
   const attempt = async (items: readonly ShardItem[]): Promise<ShardResult | undefined> => {
-    const answer = await request(await alive(), { type: 'shard', items }, options)
+    const ready = await alive()
+    if (!ready) return undefined
+    const answer = await request(ready, { type: 'shard', items }, options)
     if (answer.type === 'outcomes') return answer
     if (answer.type === 'failed') throw new ModelFailure(answer.code, answer.message, group.models[0]?.name)
     child?.kill('SIGKILL')
@@ -111,8 +117,8 @@ function createLane(group: ModelGroup, options: PoolOptions): Lane {
       return { outcomes: group.models.map(({ name }) => failedOutcome(name, code)), timings: { prepare: 0, infer: 0 } }
     const middle = items.length >> 1
     const left = await attempt(items.slice(0, middle))
-    const right = left && (await attempt(items.slice(middle)))
-    return right && joined(left, right)
+    const right = left && !options.signal?.aborted ? await attempt(items.slice(middle)) : undefined
+    return left && right ? joined(left, right) : left
   }
   return { run: attempt, stop: () => child?.kill('SIGKILL') }
 }
@@ -122,7 +128,24 @@ const names = (group: ModelGroup): string => group.models.map(({ name }) => name
 /** The worker beside this module, in the form that this module has. */
 function startChild(): ChildProcess {
   const worker = fileURLToPath(new URL(`./worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url))
-  return fork(worker, [], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(worker, [], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // A group of its own: what a terminal sends on Ctrl-C is for the parent alone.
+    detached: process.platform !== 'win32',
+  })
+  if (!process.listeners('exit').includes(killAll)) process.on('exit', killAll)
+  children.add(child)
+  child.once('exit', () => children.delete(child))
+  // What goes wrong with the channel also ends the child, and that is what is acted on.
+  child.on('error', () => undefined)
+  return child
+}
+
+const children = new Set<ChildProcess>()
+
+function killAll(): void {
+  for (const child of children) child.kill('SIGKILL')
 }
 
 type Ended = { type: 'ended'; code: number | null; signal: NodeJS.Signals | null } | { type: 'silent' }
@@ -131,32 +154,36 @@ type Answer = Exclude<FromWorker, { type: 'progress' }> | Ended
 const describeEnd = (end: Answer): string =>
   end.type === 'ended' ? (end.signal ?? `exit code ${end.code ?? 'unknown'}`) : 'no sign of life'
 
-/** Sends a message and waits for its answer, for the child's end, or for `silence`. */
+/**
+ * Sends a message and waits for its answer, for the child's end, or for `silence`. Silence is counted in ticks of this
+ * process: while it is stopped or its terminal is full, messages wait and no tick passes.
+ */
 function request(child: ChildProcess, message: ToWorker, options: PoolOptions): Promise<Answer> {
   return new Promise(resolve => {
-    const silence = options.silence ?? defaultSilence
-    let timer = setTimeout(() => finish({ type: 'silent' }), silence)
+    let quiet = 0
+    const timer = setInterval(() => {
+      if (++quiet * tick >= (options.silence ?? defaultSilence)) finish({ type: 'silent' })
+    }, tick)
     const onMessage = (answer: FromWorker): void => {
-      clearTimeout(timer)
-      if (answer.type !== 'progress') {
-        finish(answer)
-        return
-      }
-      timer = setTimeout(() => finish({ type: 'silent' }), silence)
-      options.onImages?.(answer.images)
+      quiet = 0
+      if (answer.type === 'progress') options.onImages?.(answer.images)
+      else finish(answer)
     }
     const onExit = (code: number | null, signal: NodeJS.Signals | null): void => finish({ type: 'ended', code, signal })
     const onError = (): void => finish({ type: 'ended', code: null, signal: null })
-    const onAbort = (): void => void child.kill('SIGKILL')
+    const onAbort = (): void => {
+      if (message.type === 'shard') child.send({ type: 'stop' } satisfies ToWorker, () => undefined)
+      else child.kill('SIGKILL')
+    }
     const finish = (answer: Answer): void => {
-      clearTimeout(timer)
+      clearInterval(timer)
       child.off('message', onMessage).off('exit', onExit).off('error', onError)
       options.signal?.removeEventListener('abort', onAbort)
       resolve(answer)
     }
     child.on('message', onMessage).on('exit', onExit).on('error', onError)
     options.signal?.addEventListener('abort', onAbort)
-    if (child.connected) child.send(message)
+    if (child.connected) child.send(message, () => undefined)
     else finish({ type: 'ended', code: child.exitCode, signal: child.signalCode })
   })
 }

@@ -13,6 +13,19 @@ export function emptyOutcomes(model: string, items: number): Outcomes {
   }
 }
 
+/** The outcomes of the first `items` items. */
+export function firstOutcomes(outcomes: Outcomes, items: number): Outcomes {
+  const { model, status, top5, probabilities, rank, kept } = outcomes
+  return {
+    model,
+    status: status.slice(0, items),
+    top5: top5.slice(0, items * topCount),
+    probabilities: probabilities.slice(0, items * topCount),
+    rank: rank.slice(0, items),
+    ...(kept && { kept: kept.slice(0, (items * kept.length) / rank.length) }),
+  }
+}
+
 /**
  * Ranks one image's logits [classes] among the choices and writes row `at` of `outcomes`. Equal logits are ordered by
  * class index. A logit that is not a number makes the row `not-a-number`.

@@ -13,7 +13,7 @@ import {
   type ToWorker,
 } from './messages.ts'
 import { type Batch, createPreparer, type Preparer } from './prepare.ts'
-import { emptyOutcomes, scoreRow } from './score.ts'
+import { emptyOutcomes, firstOutcomes, scoreRow } from './score.ts'
 
 interface Loaded {
   group: ModelGroup
@@ -25,15 +25,22 @@ let loaded: Loaded | undefined
 
 const send = (message: FromWorker): void => void process.send?.(message)
 
+let stopping = false
+
 process.on('message', (message: ToWorker) => {
+  if (message.type === 'stop') {
+    stopping = true
+    return
+  }
   const work = message.type === 'load' ? load(message.group) : evaluate(message.items)
   work.catch((error: unknown) => {
     const code = error instanceof GeogapError ? error.code : 'internal'
     send({ type: 'failed', code, message: error instanceof Error ? error.message : String(error) })
   })
 })
-process.on('disconnect', () => process.exit(0))
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
+/** The parent is gone. An orderly exit would wait for decoder threads, and one of them may hang. */
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
 async function load(group: ModelGroup): Promise<void> {
   const preparer = await createPreparer(group.steps)
@@ -43,7 +50,7 @@ async function load(group: ModelGroup): Promise<void> {
     const onBatch = (): void => send({ type: 'progress', images: 0 })
     try {
       models.push(
-        await loadModel(model, group.steps, group.keep === 'features' ? ['logits', 'features'] : ['logits'], {
+        await loadModel(model, group.steps, ['logits', ...(group.keep ? [group.keep] : [])], {
           threads: group.threads,
           spinning,
           onBatch,
@@ -67,7 +74,8 @@ async function evaluate(items: readonly ShardItem[]): Promise<void> {
   const timings: Timings = { prepare: 0, infer: 0 }
   const batchAt = (first: number) => preparer.begin(items.slice(first, first + group.batch), first)
   let next = batchAt(0)
-  for (let first = 0; first < items.length; first += group.batch) {
+  let first = 0
+  for (; first < items.length && !stopping; first += group.batch) {
     const started = performance.now()
     const batch = await preparer.finish(next)
     next = batchAt(first + group.batch)
@@ -79,7 +87,8 @@ async function evaluate(items: readonly ShardItem[]): Promise<void> {
     timings.infer += performance.now() - prepared
     send({ type: 'progress', images: Math.min(group.batch, items.length - first) })
   }
-  send({ type: 'outcomes', outcomes, timings })
+  const done = Math.min(first, items.length)
+  send({ type: 'outcomes', outcomes: outcomes.map(outcome => firstOutcomes(outcome, done)), timings })
 }
 
 async function infer(
@@ -90,10 +99,8 @@ async function infer(
   if (kept.length === 0) return
   const { group, models } = loaded!
   for (const [m, model] of models.entries()) {
-    const outputs = await model.run(crops, kept.length)
-    const { logits } = outputs
-    const values = group.keep && outputs[group.keep]
-    if (values) keepRows(outcomes[m]!, values, kept)
+    const { logits, features } = await model.run(crops, kept.length)
+    if (group.keep && features) keepRows(outcomes[m]!, features, kept)
     if (!logits) continue
     const width = logits.length / kept.length
     for (const [row, at] of kept.entries()) {

@@ -37,7 +37,7 @@ const silence = 60_000
 const folderOf = (dir: string): string => join(dir, 'runs')
 const fileOf = (dir: string, id: string): string => join(folderOf(dir), `${id}.json`)
 
-/** Does `work` with a record of what was asked for beside the results. */
+/** Does `work` with a record of what was asked for beside the results; rejects with the signal's reason once it has come. */
 export async function recorded<T>(
   dir: string,
   asked: readonly Identity[],
@@ -58,10 +58,12 @@ export async function recorded<T>(
     writeJson(file, { ...record, ended: new Date().toISOString(), outcome, ...(message !== undefined && { message }) })
   try {
     const result = await work()
-    await end(signal?.aborted ? 'interrupted' : 'done')
+    signal?.throwIfAborted()
+    await end('done')
     return result
   } catch (error) {
-    await end('failed', error instanceof Error ? error.message : String(error)).catch(() => undefined)
+    const reason = error instanceof Error ? error.message : String(error)
+    await (error === signal?.reason ? end('interrupted') : end('failed', reason).catch(() => undefined))
     throw error
   } finally {
     clearInterval(timer)

@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type ModelGroup, type ShardItem } from '../../src/inference/messages.ts'
+import { type PoolOptions, runShards, type ShardResult } from '../../src/inference/pool.ts'
+import { nativeSteps } from '../../src/preprocessing/steps.ts'
+import { workersOf, hasProc } from '../evaluation.ts'
+import { classes, writeModel, writeWorld } from '../world.ts'
+
+let folder: string
+let group: ModelGroup
+let items: ShardItem[]
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-pool-'))
+  await writeWorld(folder, 24)
+  const { name, architecture, recipe, weights } = await writeModel(join(folder, 'models'))
+  const files = weights.from === 'files' ? weights.files : []
+  const model = { name, architecture, classes: classes.length, files }
+  group = { models: [model], steps: nativeSteps(recipe), choices: 'all', batch: 4, threads: 1 }
+  items = Array.from({ length: 24 }, (_, i) => ({
+    ...{ id: `${i}`, image: { kind: 'file', file: join(folder, `images/${i}.png`) }, labels: [i % 3] },
+  }))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+async function outcomesOf(options: Partial<PoolOptions> = {}): Promise<ShardResult[]> {
+  const results: ShardResult[] = []
+  const keep = (_: unknown, result: ShardResult) => Promise.resolve(void results.push(result))
+  await runShards(group, [{ items }], keep, { processes: 1, ...options })
+  return results
+}
+
+const topFives = (result: ShardResult): number[] => [...result.outcomes[0]!.top5]
+
+describe('a pool', () => {
+  it('gives the outcomes of the batches that are done when it is aborted', async () => {
+    const [whole] = await outcomesOf()
+    expect(whole!.outcomes[0]!.rank).toHaveLength(24)
+    const interrupt = new AbortController()
+    const [part] = await outcomesOf({ signal: interrupt.signal, onImages: n => n > 0 && interrupt.abort() })
+    const done = part!.outcomes[0]!.rank.length
+    expect([4, 8, 12]).toContain(done)
+    expect(part!.outcomes[0]!.status).toHaveLength(done)
+    expect(topFives(part!)).toEqual(topFives(whole!).slice(0, 5 * done))
+    expect(await outcomesOf({ signal: AbortSignal.abort() })).toEqual([])
+  })
+
+  it.skipIf(!hasProc)('takes a child that stands still for hung and gives its images to another', async () => {
+    let stopped = 0
+    const onImages = (n: number): void => {
+      if (n === 0 || stopped++ > 0) return
+      for (const pid of workersOf(process.pid)) process.kill(pid, 'SIGSTOP')
+    }
+    const [result] = await outcomesOf({ silence: 10_000, onImages })
+    expect(stopped).toBeGreaterThan(0)
+    expect(result!.outcomes[0]!.status).toEqual(items.map(() => 'ok'))
+    expect(topFives(result!)).toEqual(topFives((await outcomesOf())[0]!))
+  })
+})
