@@ -10,6 +10,7 @@ import { type Readied, readyModel } from './models/ready.ts'
 import { type ModelSpec } from './models/spec.ts'
 import { type Failure, recordDataset, recordFailures } from './predictions/notes.ts'
 import { recorded } from './predictions/runs.ts'
+import { type KeptOutput } from './predictions/schema.ts'
 import { storageError } from './predictions/write.ts'
 import { type Mode } from './preprocessing/steps.ts'
 import { openRun, type Run } from './run.ts'
@@ -31,6 +32,8 @@ export interface EvaluateOptions {
   batch?: number
   /** What models run on, cpu by default; a device that is not here is an error. */
   device?: Device
+  /** An output to keep for every image, so that `rescore` needs no model. */
+  keep?: KeptOutput
   /** At most this many images of each data set, evenly spaced. */
   limit?: number
   /** Where results go; `./geogap-results` by default. */

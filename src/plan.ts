@@ -2,6 +2,7 @@ import { type Dataset } from './datasets/dataset.ts'
 import { type Device } from './inference/devices.ts'
 import { type ModelGroup } from './inference/messages.ts'
 import { type ReadyModel } from './models/spec.ts'
+import { type KeptOutput } from './predictions/schema.ts'
 import {
   centerCrop,
   describeSteps,
@@ -29,6 +30,13 @@ export interface Span {
   end: number
 }
 
+interface PlanOptions {
+  cores: number
+  batch?: number
+  device?: Device
+  keep?: KeptOutput
+}
+
 /** Shards that one set of child processes does: the models share crops, every shard lists who still needs it. */
 export interface Job {
   group: ModelGroup
@@ -50,11 +58,7 @@ const groupModels = 8
  * Tasks on one data set as jobs: models with the same steps and the same missing parts share one pass over the images as
  * long as their weights fit together. Pure: the same tasks give the same jobs.
  */
-export function plan(
-  tasks: readonly Task[],
-  choices: Dataset['choices'],
-  options: { cores: number; batch?: number; device?: Device },
-): Job[] {
+export function plan(tasks: readonly Task[], choices: Dataset['choices'], options: PlanOptions): Job[] {
   const groups: Task[][] = []
   for (const task of tasks) {
     if (task.missing.length === 0) continue
@@ -80,7 +84,7 @@ function fits(members: readonly Task[], task: Task): boolean {
 function job(
   members: readonly Task[],
   choices: Dataset['choices'],
-  { cores, batch, device = 'cpu' }: { cores: number; batch?: number; device?: Device },
+  { cores, batch, device = 'cpu', keep }: PlanOptions,
 ): Job {
   const { steps, missing } = members[0]!
   const cost = members.reduce((sum, member) => sum + member.multiplyAdds, 0)
@@ -93,6 +97,7 @@ function job(
     batch: batch ?? batchSize(cost / members.length),
     threads: Math.max(1, Math.floor(cores / processes)),
     ...(device !== 'cpu' && { device }),
+    ...(keep && { keep }),
   }
   const images = missing.reduce((sum, { start, end }) => sum + end - start, 0)
   const size = Math.min(shardSize(cost), Math.max(32, Math.ceil(images / (2 * processes))))

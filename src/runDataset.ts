@@ -11,8 +11,8 @@ import { type ModelSpec, type ReadyModel } from './models/spec.ts'
 import { zeroShotModel } from './models/zeroShotModel.ts'
 import { type Job, plan, stepsFor, type Task } from './plan.ts'
 import { type Failure } from './predictions/notes.ts'
-import { type Identity, schemaVersion } from './predictions/schema.ts'
-import { entryFolder, gaps, keyOf, readEntry } from './predictions/store.ts'
+import { type Identity, type KeptOutput, schemaVersion } from './predictions/schema.ts'
+import { entryFolder, keyOf, readEntry, removeReplaced, unfinished } from './predictions/store.ts'
 import { commitShard } from './predictions/write.ts'
 import { describeSteps, type Mode } from './preprocessing/steps.ts'
 import { runtimeVersion, version } from './version.ts'
@@ -31,6 +31,8 @@ export interface RunOptions {
   batch?: number
   /** What models run on, cpu by default. */
   device?: Device
+  /** An output to keep beside the predictions; it is no part of any key. */
+  keep?: KeptOutput
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
 }
@@ -74,19 +76,22 @@ export async function evaluateOn({ dataset, models }: Work, options: RunOptions,
   const identities = new Map(models.map(({ model, identity }) => [model.name, identity]))
   const tasks: Task[] = []
   for (const { identity, ...task } of models) {
-    const missing = gaps(await readEntry(entryFolder(out, identity)), dataset.items.length)
+    const entry = await readEntry(entryFolder(out, identity))
+    const missing = unfinished(entry, dataset.items.length, options.keep)
     tasks.push({ ...task, missing })
   }
   const jobs = plan(tasks, dataset.choices, {
     cores: availableParallelism(),
     ...(options.batch === undefined ? {} : { batch: options.batch }),
     ...(options.device && { device: options.device }),
+    ...(options.keep && { keep: options.keep }),
   })
   const failures: Failure[] = []
   for (const job of jobs) {
     if (options.signal?.aborted) break
     failures.push(...(await runJob(job, dataset, identities, options, out)))
   }
+  if (options.keep) for (const identity of identities.values()) await removeReplaced(entryFolder(out, identity))
   return failures
 }
 
@@ -125,7 +130,7 @@ async function runJob(
           const done = { start: span.start, end: span.start + outcome.rank.length }
           const shard = { identity, key: keyOf(identity), folder: entryFolder(out, identity), ...done }
           const items = dataset.items.slice(done.start, done.end)
-          await commitShard(shard, items, dataset.columns, outcome, (timings.prepare + timings.infer) / 1000)
+          await commitShard(shard, items, dataset.columns, outcome, (timings.prepare + timings.infer) / 1000, job.group)
         }
         left.delete(span)
       },

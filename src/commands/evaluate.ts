@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { inputError, unknownName } from '../errors.ts'
 import { type EvaluateOptions } from '../evaluate.ts'
 import { type Device, devices } from '../inference/devices.ts'
+import { type KeptOutput, keptOutputs } from '../predictions/schema.ts'
 import { type Mode } from '../preprocessing/steps.ts'
 import { assignments, oneOf, several, wholeNumber } from './options.ts'
 
@@ -15,6 +16,7 @@ interface Options {
   preprocessing?: Mode
   batch?: number
   device?: Device
+  keep?: KeptOutput
   limit?: number
   out: string
   map?: Record<string, string>
@@ -41,6 +43,11 @@ export function command(): Command {
     )
     .option('--batch <n>', 'images in a batch', wholeNumber('--batch'))
     .option('--device <name>', 'cpu, cuda or coreml (default: cpu)', oneOf('--device', devices))
+    .option(
+      '--keep <output>',
+      'keep logits or features of every image, for geogap rescore',
+      oneOf('--keep', keptOutputs),
+    )
     .option('--limit <n>', 'at most this many images of each data set, evenly spaced', wholeNumber('--limit'))
     .option('--map <pairs>', "a manifest's other column names: image=photo,label=sku,country=cc", assignments('--map'))
     .option('--classes <file>', "the manifest's own class list, one name a line or a JSON list")
@@ -85,13 +92,13 @@ async function run(options: Options): Promise<void> {
 
 async function evaluateOptions(options: Options): Promise<EvaluateOptions> {
   const { selectModels } = await import('../models/select.ts')
-  const { data, weights, preprocessing, batch, device, limit, out, prompts } = options
+  const { data, weights, preprocessing, batch, device, limit, out, prompts, keep } = options
   const { map, classes, labels, choices, regions } = options
   const adjust = given({ map, classes, labels, choices, regions })
   return {
     models: await selectModels(options.model.flatMap(name => several(name))),
     datasets: (await datasetNames(options)).map(name => ({ name, ...adjust })),
-    ...given({ data, weights, preprocessing, batch, device, limit, prompts }),
+    ...given({ data, weights, preprocessing, batch, device, limit, prompts, keep }),
     out,
   }
 }

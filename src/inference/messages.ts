@@ -1,5 +1,6 @@
 import { type Choices, type Item } from '../datasets/dataset.ts'
 import { type ReadyModel } from '../models/spec.ts'
+import { type KeptOutput } from '../predictions/schema.ts'
 import { type Step } from '../preprocessing/steps.ts'
 import { type Device } from './devices.ts'
 
@@ -12,7 +13,7 @@ export interface ModelGroup {
   threads: number
   device?: Device
   /** An output to keep beside the scores. */
-  keep?: 'features'
+  keep?: KeptOutput
 }
 
 export type ShardItem = Pick<Item, 'id' | 'image' | 'labels'>

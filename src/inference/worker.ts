@@ -50,7 +50,7 @@ async function load(group: ModelGroup): Promise<void> {
     const onBatch = (): void => send({ type: 'progress', images: 0 })
     try {
       models.push(
-        await loadModel(model, group.steps, ['logits', ...(group.keep ? [group.keep] : [])], {
+        await loadModel(model, group.steps, group.keep === 'features' ? ['logits', 'features'] : ['logits'], {
           threads: group.threads,
           spinning,
           onBatch,
@@ -99,8 +99,10 @@ async function infer(
   if (kept.length === 0) return
   const { group, models } = loaded!
   for (const [m, model] of models.entries()) {
-    const { logits, features } = await model.run(crops, kept.length)
-    if (group.keep && features) keepRows(outcomes[m]!, features, kept)
+    const outputs = await model.run(crops, kept.length)
+    const { logits } = outputs
+    const values = group.keep && outputs[group.keep]
+    if (values) keepRows(outcomes[m]!, values, kept)
     if (!logits) continue
     const width = logits.length / kept.length
     for (const [row, at] of kept.entries()) {

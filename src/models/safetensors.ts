@@ -99,11 +99,14 @@ export interface NamedTensor {
   data: Float32Array
 }
 
+/** A float16 tensor by the bits of its values. */
+type HalfTensor = Omit<NamedTensor, 'data'> & { data: Uint16Array }
+
 /**
- * Writes float32 tensors as a safetensors file, whole or not at all, with the data aligned to 8 bytes.
+ * Writes tensors as a safetensors file, whole or not at all, with the data aligned to 8 bytes.
  * @throws GeogapError `bad-tensors` for a name twice, a reserved name, or data that does not fit its shape.
  */
-export async function writeSafetensors(file: string, tensors: readonly NamedTensor[]): Promise<void> {
+export async function writeSafetensors(file: string, tensors: readonly (NamedTensor | HalfTensor)[]): Promise<void> {
   const header = encodeHeader(tensors)
   await writeAtomically(file, async handle => {
     await writeFully(handle, header)
@@ -112,14 +115,18 @@ export async function writeSafetensors(file: string, tensors: readonly NamedTens
   })
 }
 
-function encodeHeader(tensors: readonly NamedTensor[]): Uint8Array {
+function encodeHeader(tensors: readonly (NamedTensor | HalfTensor)[]): Uint8Array {
   const fields = new Map<string, unknown>([['__metadata__', { format: 'pt' }]])
   let end = 0
   for (const { name, shape, data } of tensors) {
     if (fields.has(name)) throw inputError('bad-tensors', `tensor name twice or reserved: ${shown(name)}`)
     if (sizeOf(shape) !== data.length)
       throw inputError('bad-tensors', `tensor ${shown(name)} of shape ${shape.join('×')} has ${data.length} values`)
-    fields.set(name, { dtype: 'F32', shape, data_offsets: [end, (end += data.byteLength)] })
+    fields.set(name, {
+      dtype: data instanceof Uint16Array ? 'F16' : 'F32',
+      shape,
+      data_offsets: [end, (end += data.byteLength)],
+    })
   }
   const json = Buffer.from(JSON.stringify(Object.fromEntries(fields)))
   const length = Math.ceil(json.length / 8) * 8

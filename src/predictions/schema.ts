@@ -44,6 +44,10 @@ export const identity = z.object({
 })
 export type Identity = z.infer<typeof identity>
 
+/** What a model gives for an image, as far as it can be kept beside the predictions. */
+export const keptOutputs = ['logits', 'features'] as const
+export type KeptOutput = (typeof keptOutputs)[number]
+
 /** Written last, after its Parquet file is durable: a shard exists when its manifest does. */
 export const shardManifest = z.object({
   identity,
@@ -54,6 +58,10 @@ export const shardManifest = z.object({
   errors: z.number().int(),
   file: z.string(),
   bytes: z.number().int(),
+  /** The model's output for every row, in a file beside this one. */
+  kept: z.object({ output: z.enum(keptOutputs), file: z.string(), bytes: z.number().int() }).optional(),
+  /** Key of the evaluation whose kept outputs these rows were scored from. */
+  rescored: z.string().optional(),
   columns: z.array(z.string()),
   seconds: z.number(),
   machine: z.string(),

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError } from '../errors.ts'
 import { type CubeCell } from '../metrics/accuracy.ts'
 import { literalPath, query } from '../sql.ts'
-import { type Identity, type ShardManifest, shardManifest } from './schema.ts'
+import { type Identity, type KeptOutput, type ShardManifest, shardManifest } from './schema.ts'
 
 /** All shards of one identity: one model on one data set, made one way. */
 export interface Entry {
@@ -101,6 +101,40 @@ export function gaps(entry: Entry | undefined, images: number): { start: number;
   }
   if (at < images) missing.push({ start: at, end: images })
   return missing
+}
+
+/**
+ * What is to be computed: gaps, and shards that lack the output to `keep`. These stay whole, so that what replaces them
+ * covers no other one.
+ */
+export function unfinished(
+  entry: Entry | undefined,
+  images: number,
+  keep?: KeptOutput,
+): { start: number; end: number }[] {
+  const lacking = (entry?.shards ?? []).filter(
+    ({ kept, rows, errors }) => keep !== undefined && kept?.output !== keep && errors < rows,
+  )
+  return [...gaps(entry, images), ...lacking.map(({ start, end }) => ({ start, end }))].sort(
+    (a, b) => a.start - b.start,
+  )
+}
+
+const shardFile = /^(\d+)-(\d+)\.(json|parquet|\w+\.safetensors)$/
+
+/** Removes files of shards and kept outputs that others have replaced wholly. */
+export async function removeReplaced(folder: string): Promise<void> {
+  const entry = await readEntry(folder)
+  if (!entry) return
+  const used = new Set(
+    entry.shards.flatMap(({ file, kept }) => [file, file.replace(/parquet$/, 'json'), ...(kept ? [kept.file] : [])]),
+  )
+  const missing = gaps(entry, entry.identity.images)
+  for (const name of await readdir(folder)) {
+    const [, start, end] = shardFile.exec(name) ?? []
+    const open = missing.some(gap => gap.start < Number(end) && Number(start) < gap.end)
+    if (start !== undefined && !used.has(name) && !open) await rm(join(folder, name), { force: true })
+  }
 }
 
 /** A cell of the counts cube: one model and benchmark, one combination of group values, one class. */

@@ -11,7 +11,8 @@ import { writeAtomically, writeDurably } from '../files.ts'
 import { type Outcomes } from '../inference/messages.ts'
 import { topCount } from '../inference/score.ts'
 import { type Column, identifier, writeParquet } from '../sql.ts'
-import { type Identity, noAcceptedClass, type ShardManifest } from './schema.ts'
+import { writeKept } from './kept.ts'
+import { type Identity, type KeptOutput, noAcceptedClass, type ShardManifest } from './schema.ts'
 
 export interface Shard {
   identity: Identity
@@ -23,13 +24,14 @@ export interface Shard {
   end: number
 }
 
-/** Makes one model's outcomes for a shard durable. */
+/** Makes one model's outcomes for a shard durable, with the output that is to be kept. */
 export async function commitShard(
   shard: Shard,
   items: readonly Item[],
   columns: readonly string[],
   outcomes: Outcomes,
   seconds: number,
+  { keep, rescored }: { keep?: KeptOutput; rescored?: string } = {},
 ): Promise<ShardManifest> {
   const name = `${String(shard.start).padStart(8, '0')}-${String(shard.end).padStart(8, '0')}`
   const file = join(shard.folder, `${name}.parquet`)
@@ -38,6 +40,8 @@ export async function commitShard(
     await writeDurably(file, temporary =>
       writeParquet(temporary, flatColumns(items, columns, outcomes), projection(columns)),
     )
+    const kept = keep && outcomes.kept && `${name}.${keep}.safetensors`
+    if (kept) await writeKept(join(shard.folder, kept), keep, outcomes.kept!, items.length)
     const manifest: ShardManifest = {
       identity: shard.identity,
       key: shard.key,
@@ -47,6 +51,8 @@ export async function commitShard(
       errors: outcomes.status.filter(status => status !== 'ok').length,
       file: `${name}.parquet`,
       bytes: (await stat(file)).size,
+      ...(kept && { kept: { output: keep, file: kept, bytes: (await stat(join(shard.folder, kept))).size } }),
+      ...(rescored !== undefined && { rescored }),
       columns: [...columns],
       seconds,
       machine: `${process.platform} ${process.arch}, ${cpus()[0]?.model.trim() ?? 'unknown processor'}`,
