@@ -10,7 +10,7 @@
 const halfLog2Pi = 0.5 * Math.log(2 * Math.PI)
 
 /** Lanczos, g = 607/128, n = 15 (Godfrey); relative error below 1e-14 for x > 0. */
-function logGamma(x: number): number {
+export function logGamma(x: number): number {
   let sum = lanczos[0]!
   for (let i = 1; i < lanczos.length; i++) sum += lanczos[i]! / (x + i - 1)
   const t = x + 607 / 128 - 0.5
