@@ -101,7 +101,24 @@ function job(
   }
   const images = missing.reduce((sum, { start, end }) => sum + end - start, 0)
   const size = Math.min(shardSize(cost), Math.max(32, Math.ceil(images / (2 * processes))))
-  return { group, shards: missing.flatMap(span => cut(span, size)), processes }
+  return { group, shards: interleaved(missing, size), processes }
+}
+
+/** Parts of `spans` that lie in one of `parts` each. */
+export const within = (spans: readonly Span[], parts: readonly Span[]): Span[] =>
+  spans.flatMap(span =>
+    parts
+      .map(({ start, end }) => ({ start: Math.max(start, span.start), end: Math.min(end, span.end) }))
+      .filter(({ start, end }) => start < end),
+  )
+
+/** Shards of at most `size` images, the first of every span, then the second and so on: all spans end together. */
+function interleaved(spans: readonly Span[], size: number): Span[] {
+  const shards = spans.flatMap(span => {
+    const pieces = cut(span, size)
+    return pieces.map((piece, i) => ({ piece, at: (i + 0.5) / pieces.length }))
+  })
+  return shards.sort((a, b) => a.at - b.at).map(({ piece }) => piece)
 }
 
 const batchSize = (multiplyAdds: number): number => (multiplyAdds > 8e9 ? 8 : 16)

@@ -4,12 +4,13 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type Dataset } from './datasets/dataset.ts'
 import { type Device } from './inference/devices.ts'
+import { inVisitingOrder, strata } from './datasets/visit.ts'
 import { loadOnce, ModelFailure, type PoolOptions, runShards } from './inference/pool.ts'
 import { type ZeroShot } from './inference/zeroshot.ts'
 import { type Readied } from './models/ready.ts'
 import { type ModelSpec, type ReadyModel } from './models/spec.ts'
 import { zeroShotModel } from './models/zeroShotModel.ts'
-import { type Job, plan, stepsFor, type Task } from './plan.ts'
+import { type Job, plan, stepsFor, type Task, within } from './plan.ts'
 import { type Failure } from './predictions/notes.ts'
 import { type Identity, type KeptOutput, schemaVersion } from './predictions/schema.ts'
 import { entryFolder, keyOf, readEntry, removeReplaced, unfinished } from './predictions/store.ts'
@@ -51,12 +52,13 @@ export interface Work {
 
 /** What is to be evaluated on a data set, before anything is computed. */
 export async function workOn(
-  dataset: Dataset,
+  opened: Dataset,
   models: readonly Prepared[],
   options: RunOptions,
   out: string,
 ): Promise<Work> {
   const mode = options.preprocessing ?? 'native'
+  const dataset = inVisitingOrder(opened)
   return {
     dataset,
     models: await Promise.all(
@@ -77,7 +79,7 @@ export async function evaluateOn({ dataset, models }: Work, options: RunOptions,
   const tasks: Task[] = []
   for (const { identity, ...task } of models) {
     const entry = await readEntry(entryFolder(out, identity))
-    const missing = unfinished(entry, dataset.items.length, options.keep)
+    const missing = within(unfinished(entry, dataset.items.length, options.keep), strata(dataset))
     tasks.push({ ...task, missing })
   }
   const jobs = plan(tasks, dataset.choices, {
@@ -178,6 +180,7 @@ function identityOf(
     labelMap: `${dataset.labelMap.name} ${dataset.labelMap.hash}`,
     choices: dataset.choices === 'all' ? 'all' : dataset.choices.join(' '),
     prompts: model.zeroShot ? textsHash(model.zeroShot) : '',
+    ...(dataset.order !== undefined && { order: dataset.order }),
   }
 }
 

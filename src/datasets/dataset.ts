@@ -73,6 +73,8 @@ export interface Dataset {
   madeUp?: string
   /** Present when regions were derived from countries. */
   places?: Places
+  /** How `items` are ordered, where that is not the files' order; part of every result's key. */
+  order?: string
 }
 
 /** A row of the source that is not an item, and why. */

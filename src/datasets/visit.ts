@@ -1,45 +1,36 @@
-import { randomFrom } from '../metrics/random.ts'
-import type { Item } from './dataset.ts'
+import { permutation, random } from '../random.ts'
+import type { Dataset, Item } from './dataset.ts'
 
-/** Positions `start` to `end` (excluded) of a data set's order. */
+/** Positions of the images of one region, or of all, in the order in which a data set is visited. */
 export interface Stratum {
-  /** The region of its images; null where the data set has none. */
-  region: string | null
   start: number
   end: number
 }
 
+const order = 'by region, random 1'
+
 /**
- * The order in which images are visited: region after region, in a random order within each that depends on the ids alone. So the
- * images of any group are read in random order, and what is read of a region at any time is a random sample of it.
+ * The data set in the order in which its images are visited: region after region, at random within each (by a fixed seed, from
+ * the ids alone). What is read of a region, or of any group within one, is a random sample at any time. Images inside
+ * Parquet files stay in their order, for these are read in blocks.
  */
-export function visitingOrder(items: readonly Item[]): Item[] {
-  const random = randomFrom(1)
-  const shuffled = [...items].sort((a, b) => (a.id < b.id ? -1 : 1))
-  for (let i = shuffled.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1))
-    ;[shuffled[i], shuffled[j]] = [shuffled[j]!, shuffled[i]!]
-  }
-  const byRegion = new Map<string | null, Item[]>()
-  for (const item of shuffled) {
-    const region = regionOf(item)
-    const known = byRegion.get(region)
-    if (known) known.push(item)
-    else byRegion.set(region, [item])
-  }
-  return [...byRegion].sort(([a], [b]) => (a === null ? 1 : b === null || a < b ? -1 : 1)).flatMap(([, of]) => of)
+export function inVisitingOrder(dataset: Dataset): Dataset {
+  if (dataset.order !== undefined || dataset.items.some(({ image }) => image.kind === 'parquet')) return dataset
+  const items = shuffled(dataset.items)
+  const regions = [...new Set(items.map(regionOf))].sort()
+  return { ...dataset, order, items: regions.flatMap(region => items.filter(item => regionOf(item) === region)) }
 }
 
-/** The runs of images of one region, for items in visiting order. */
-export function strata(items: readonly Item[]): Stratum[] {
-  const found: Stratum[] = []
-  for (const [i, item] of items.entries()) {
-    const region = regionOf(item)
-    const last = found.at(-1)
-    if (last?.region === region) last.end = i + 1
-    else found.push({ region, start: i, end: i + 1 })
-  }
-  return found
+/** The regions of a data set in visiting order; all of it where there are none, or where the order is the files'. */
+export function strata({ items, order }: Dataset): Stratum[] {
+  if (order === undefined) return [{ start: 0, end: items.length }]
+  const starts = [...items.keys()].filter(i => i === 0 || regionOf(items[i]!) !== regionOf(items[i - 1]!))
+  return starts.map((start, i) => ({ start, end: starts[i + 1] ?? items.length }))
 }
 
-const regionOf = ({ groups }: Item): string | null => (typeof groups['region'] === 'string' ? groups['region'] : null)
+const regionOf = ({ groups }: Item): string => String(groups['region'] ?? '')
+
+function shuffled(items: readonly Item[]): Item[] {
+  const sorted = [...items].sort((a, b) => (a.id < b.id ? -1 : 1))
+  return Array.from(permutation(items.length, random(1, 'visit')), place => sorted[place]!)
+}

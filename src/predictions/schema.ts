@@ -39,6 +39,8 @@ export const identity = z.object({
   choices: z.string(),
   /** Hash of prompts and class names; empty for a model with a head of its own. */
   prompts: z.string(),
+  /** How images are visited, where that is not the files' order; shards are positions in it. */
+  order: z.string().optional(),
   /** Present where another program made the predictions. */
   source: z.literal('imported').optional(),
 })
