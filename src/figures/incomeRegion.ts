@@ -1,3 +1,4 @@
+import { incomeScheme } from '../datasets/incomes.ts'
 import { bestModels, placesByAccuracy } from './classRegion.ts'
 import {
   captionOf,
@@ -13,13 +14,14 @@ import { heatSpec } from './heatMap.ts'
 import { type Results } from './results.ts'
 import { placeColumn } from './roles.ts'
 
-const incomeColumn = 'income_group'
+/** Named groups of incomes: as the data set has them, or the quarters made of its numbers. */
+const incomeColumns = ['income_group', 'income']
 
 export const incomeRegion: FigureKind = {
   name: 'income-region',
   paper: [],
   title: 'Accuracy per income and region',
-  needs: `a data set with regions and a column ${incomeColumn}`,
+  needs: 'a data set with regions and incomes (a column income_group or income)',
   make: (results, options) => geographicOf(results, options).flatMap(dataset => figureOf(results, dataset, options)),
 }
 
@@ -27,10 +29,11 @@ function figureOf(results: Results, dataset: string, options: FigureOptions): Fi
   const column = placeColumn(results.run, dataset)!
   const model = modelOf(options, bestModels(results, dataset))
   if (model === undefined || column !== 'region') return []
-  const cells = results.pairs(dataset, model, [incomeColumn, column])
-  const incomes = [...new Set(cells.map(({ row }) => row))].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+  const found = incomeColumns.map(name => results.pairs(dataset, model, [name, column]))
+  const cells = found.find(({ length }) => length > 0) ?? []
+  const incomes = [...new Set(cells.map(({ row }) => row))].sort(byIncome)
   const places = placesByAccuracy(cells)
-  if (incomes.length < 2) return []
+  if (incomes.length < 2 || incomes.length > mostIncomes) return []
   const name = results.title(dataset)
   const n = cells.reduce((sum, cell) => sum + cell.n, 0)
   return [
@@ -40,11 +43,34 @@ function figureOf(results: Results, dataset: string, options: FigureOptions): Fi
       subtitle: `${model}, n = ${count(n, 'image')}`,
       caption: captionOf(
         results,
-        `Top-1 accuracy of ${model} in percent on the images of each income group of households (rows, as the data set names them) and region.`,
+        `Top-1 accuracy of ${model} in percent on the images of each income group of households (rows) and region.`,
+        incomeNote(dataset, incomes),
         `Cells of fewer than ${results.minN} images are outlined only.`,
       ),
       rows: cells.map(cell => ({ model, income: cell.row, region: cell.column, n: cell.n, accuracy: cell.accuracy })),
       spec: width => heatSpec(cells, { rows: incomes, columns: places, minN: results.minN }, width),
     },
   ]
+}
+
+/** More values are no groups. */
+const mostIncomes = 12
+
+const rising = ['lowest', 'low', 'lower middle', 'middle', 'upper middle', 'high', 'highest']
+
+/** Usual words from low to high, anything else by its text. */
+function byIncome(a: string, b: string): number {
+  const [x, y] = [a, b].map(name => rising.indexOf(name.toLowerCase().replaceAll(/[-_ ]+/g, ' '))) as [number, number]
+  return x >= 0 && y >= 0 ? x - y : a.localeCompare(b, 'en', { numeric: true })
+}
+
+/** What the groups' names stand for. */
+function incomeNote(dataset: string, incomes: readonly string[]): string {
+  if (dataset.split('/')[0] === 'dollarstreet') {
+    const { direction, bounds, unit } = incomeScheme('dollarstreet-paper-1')
+    return `${direction}; bounds ${bounds.join(', ')} ${unit}.`
+  }
+  if (incomes.every(name => /^Q[1-4] \(/.test(name)))
+    return 'Quarters of the images by the income that the data set states; Q1 is the highest.'
+  return 'Groups are the data set’s own.'
 }
