@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { type Dataset } from './datasets/dataset.ts'
-import { type DatasetSpec, openDataset } from './datasets/open.ts'
+import { absoluteSpec, type DatasetSpec, openDataset } from './datasets/open.ts'
 import { type Forecast } from './dryRun.ts'
 import { GeogapError, inputError } from './errors.ts'
 import { modelCost } from './models/cost.ts'
@@ -70,10 +70,10 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
         failures.push(failureOf(spec, dataset, prepared))
   }
   const work: Work[] = []
-  for (const { dataset, suits } of targets) {
+  for (const { dataset, suits, opened } of targets) {
     const suited = models.filter(({ spec }) => suits(spec))
     if (suited.length === 0) continue
-    await recordDataset(out, dataset)
+    await recordDataset(out, dataset, opened)
     work.push(await workOn(dataset, suited, options, out))
   }
   const asked = work.flatMap(({ models }) => models.map(({ identity }) => identity))
@@ -107,6 +107,7 @@ const failureOf = ({ name }: ModelSpec, dataset: Dataset, { code, message }: Geo
 /** A data set as the models that it suits see it: classifiers need its map to ImageNet, zero-shot models its own labels. */
 interface Target {
   dataset: Dataset
+  opened?: DatasetSpec
   suits: (spec: ModelSpec) => boolean
 }
 
@@ -121,10 +122,10 @@ async function openTargets(options: EvaluateOptions, specs: readonly ModelSpec[]
     }
     const spec = datasetSpec(given, options)
     const separate = spec.labels === undefined && specs.some(isZeroShot)
-    if (separate) targets.push({ dataset: await openDataset({ ...spec, labels: 'original' }), suits: isZeroShot })
-    if (!separate || !specs.every(isZeroShot)) {
-      targets.push({ dataset: await openDataset(spec), suits: model => !separate || !isZeroShot(model) })
-    }
+    const add = async (opened: DatasetSpec, suits: Target['suits']): Promise<void> =>
+      void targets.push({ dataset: await openDataset(opened), opened: absoluteSpec(opened), suits })
+    if (separate) await add({ ...spec, labels: 'original' }, isZeroShot)
+    if (!separate || !specs.every(isZeroShot)) await add(spec, model => !separate || !isZeroShot(model))
   }
   if (targets.length === 0) throw inputError('no-dataset', 'no data set given')
   for (const { dataset, suits } of targets) for (const spec of specs.filter(suits)) checkClasses(spec, dataset)

@@ -174,21 +174,27 @@ function identityOf(
     weights,
     preprocessing,
     steps,
-    dataset: dataset.name,
-    content: dataset.hash,
-    images: dataset.items.length,
-    labelMap: `${dataset.labelMap.name} ${dataset.labelMap.hash}`,
-    choices: dataset.choices === 'all' ? 'all' : dataset.choices.join(' '),
+    ...datasetIdentity(dataset),
     prompts: model.zeroShot ? textsHash(model.zeroShot) : '',
     ...(dataset.order !== undefined && { order: dataset.order }),
   }
 }
 
+/** What a data set adds to the identity of a model's results on it. */
+export const datasetIdentity = ({ name, hash, items, labelMap, choices }: Dataset) => ({
+  dataset: name,
+  content: hash,
+  images: items.length,
+  labelMap: `${labelMap.name} ${labelMap.hash}`,
+  choices: choices === 'all' ? 'all' : choices.join(' '),
+})
+
 /** A zero-shot model with the data set's class names as its texts; class embeddings are kept below the results. */
 const withTexts = (prepared: Prepared, dataset: Dataset, { prompts = 'paper' }: RunOptions, out: string) =>
   zeroShotModel(prepared.spec, prepared, dataset.classes, prompts, join(out, 'heads'))
 
-const textsHash = ({ templates, classNames }: ZeroShot): string =>
+/** Hash of prompts and class names, as an identity has it. */
+export const textsHash = ({ templates, classNames }: ZeroShot): string =>
   createHash('sha256')
     .update(JSON.stringify([templates, classNames]))
     .digest('hex')

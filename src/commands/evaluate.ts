@@ -4,7 +4,7 @@ import { type EvaluateOptions } from '../evaluate.ts'
 import { type Device, devices } from '../inference/devices.ts'
 import { type KeptOutput, keptOutputs } from '../predictions/schema.ts'
 import { type Mode } from '../preprocessing/steps.ts'
-import { assignments, oneOf, several, wholeNumber } from './options.ts'
+import { assignments, given, oneOf, several, wholeNumber } from './options.ts'
 
 interface Options {
   model: string[]
@@ -114,7 +114,3 @@ async function datasetNames({ dataset = [], suite }: Options): Promise<string[]>
   if (!names) throw unknownName('suite', suite, Object.keys(suites))
   return [...dataset, ...names]
 }
-
-/** Without the keys whose value is undefined. */
-const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never

@@ -29,6 +29,12 @@ export const commands: readonly CommandEntry[] = [
   },
   { name: 'evaluate', group: 'run', summary: 'evaluate models on data sets', load: () => import('./evaluate.ts') },
   {
+    name: 'rescore',
+    group: 'run',
+    summary: 'score kept outputs with other labels or prompts',
+    load: () => import('./rescore.ts'),
+  },
+  {
     name: 'import',
     group: 'run',
     summary: 'take in accuracies or predictions made elsewhere',

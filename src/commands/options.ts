@@ -50,3 +50,7 @@ export const several = (text: string, before: readonly string[] = []): string[] 
 ]
 
 export const outputFormat = oneOf<OutputFormat>('--format', [...formats, 'parquet'])
+
+/** Without the keys whose value is undefined. */
+export const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { basename, extname } from 'node:path'
+import { basename, extname, resolve } from 'node:path'
 import { inputError, unknownName } from '../errors.ts'
 import { benchmarks, findBenchmark, readBenchmark } from './benchmarks.ts'
 import { finish, type Adjust, type Draft } from './build.ts'
@@ -35,6 +36,21 @@ export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
     ? await readBenchmark(found.benchmark, found.variant, spec.data ?? 'data', spec.labels)
     : named(await readPath(spec), spec.name)
   return finish(scheme ? applyRegions(draft, scheme) : draft, spec)
+}
+
+/** The same data set wherever the process works: every path made absolute. */
+export function absoluteSpec(spec: DatasetSpec): DatasetSpec {
+  const { name, data, classes, labels, regions } = spec
+  const known = findBenchmark(name) !== undefined
+  const isFile = labels !== undefined && labels !== 'original' && labels !== 'imagenet'
+  return {
+    ...spec,
+    name: known ? name : resolve(name),
+    ...((known || data !== undefined) && { data: resolve(data ?? 'data') }),
+    ...(classes !== undefined && { classes: resolve(classes) }),
+    ...(isFile && { labels: resolve(labels) }),
+    ...(regions !== undefined && existsSync(regions) && { regions: resolve(regions) }),
+  }
 }
 
 /** A data set given by its path is called by its file's name. */

@@ -57,6 +57,7 @@ export async function writePack(run: Run): Promise<Buffer> {
 /** Messages name files of the machine that evaluated; codes and ids say enough. */
 const withoutPaths = (note: DatasetNote): DatasetNote => ({
   ...note,
+  opened: undefined,
   problems: note.problems.map(({ id, code }) => ({ id, code, message: code })),
 })
 

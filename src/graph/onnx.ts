@@ -23,17 +23,21 @@ export type Binding =
 export interface EncodeOptions {
   /** The outputs wanted, all by default; nodes that none of them needs are left out. */
   outputs?: readonly string[]
-  /** Values of a parameter; called once for each one that the wanted outputs need. */
-  bind: (name: string, tensor: Tensor) => Binding
+  /** Values of a parameter; called once for each one that the wanted outputs need. A graph without parameters needs none. */
+  bind?: (name: string, tensor: Tensor) => Binding
 }
 
 const irVersion = 10
 const opset = 20
 const { Varint: varint, LengthDelimited: bytes, Bit32: fixed32 } = WireType
 
+const unbound = (name: string): never => {
+  throw shapeError('encode', `unexpected parameter ${name}`)
+}
+
 /** The bytes of an ONNX model for `graph`. */
-export function encode(graph: Graph, options: EncodeOptions): Uint8Array {
-  const names = options.outputs ?? [...graph.outputs.keys()]
+export function encode(graph: Graph, { outputs, bind = unbound }: EncodeOptions = {}): Uint8Array {
+  const names = outputs ?? [...graph.outputs.keys()]
   const results = names.map(name => {
     const tensor = graph.outputs.get(name)
     if (!tensor) throw shapeError('encode', `no output ${name}; there are ${[...graph.outputs.keys()].join(', ')}`)
@@ -51,7 +55,7 @@ export function encode(graph: Graph, options: EncodeOptions): Uint8Array {
   const body = new BinaryWriter()
   const initializers = new BinaryWriter()
   for (const { tensor } of graph.parameters.values()) {
-    if (used.has(tensor.name)) writeParameter(body, initializers, tensor, options.bind(tensor.name, tensor))
+    if (used.has(tensor.name)) writeParameter(body, initializers, tensor, bind(tensor.name, tensor))
   }
   for (const node of nodes) message(body, 1, writer => writeNode(writer, node))
   for (const { name, tensor } of results) {

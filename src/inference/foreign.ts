@@ -48,10 +48,7 @@ export async function loadGraph(
   if (wanted.includes('features') && use.kind !== 'embedding')
     throw new GeogapError('weights', 'no-features', `${model.name} gives ${use.kind}, no embedding to take as features`)
   const [file] = (await admitOnnx(model.files[0]!)).files
-  const unbound = (name: string): never => {
-    throw new GeogapError('internal', 'graph-shape', `feed: unexpected parameter ${name}`)
-  }
-  const feeder = await createSession(encode(feedGraph(use, steps), { bind: unbound }), { threads: 1, spinning: false })
+  const feeder = await createSession(encode(feedGraph(use, steps)), { threads: 1, spinning: false })
   const session = await createSession(file!, options)
   const name = use.kind === 'embedding' ? 'features' : 'logits'
   const { Tensor } = await import('onnxruntime-node')

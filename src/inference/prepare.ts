@@ -2,7 +2,6 @@ import { type InferenceSession } from 'onnxruntime-node'
 import { readImage } from '../datasets/images.ts'
 import { GeogapError } from '../errors.ts'
 import { encode } from '../graph/onnx.ts'
-import { shapeError } from '../graph/graph.ts'
 import { decode, type Pixels } from '../preprocessing/decode.ts'
 import { cropFeeds, cropGraph } from '../preprocessing/toGraph.ts'
 import { splitSteps, type Step } from '../preprocessing/steps.ts'
@@ -34,11 +33,7 @@ export interface Preparer {
 
 export async function createPreparer(steps: readonly Step[]): Promise<Preparer> {
   const { size } = splitSteps(steps)
-  const model = encode(cropGraph(steps), {
-    bind: name => {
-      throw shapeError('crop', `unexpected parameter ${name}`)
-    },
-  })
+  const model = encode(cropGraph(steps))
   const session = await createSession(model, { threads: 1, spinning: false })
   return {
     begin,

@@ -151,6 +151,27 @@ function toUnit(rows: Float32Array, width: number): void {
   }
 }
 
+/** features [n, embedding] and unit class embeddings [classes, embedding] -> logits [n, classes] */
+const similarities = (features: Tensor, rows: Tensor, { scale }: DualEncoder): Tensor =>
+  mul(matmul(normalized(features), transpose(rows, [1, 0])), scale)
+
+/** Scores kept features [n, embedding] against unit class embeddings [classes, embedding]: logits [n, classes]. */
+export async function featureScorer(
+  encoder: DualEncoder,
+  head: Float32Array,
+): Promise<(features: Float32Array) => Promise<Float32Array>> {
+  const graph = createGraph()
+  const width = encoder.embedding
+  const features = input(graph, 'features', 'float32', ['n', width])
+  output('logits', similarities(features, constant(graph, head, [head.length / width, width]), encoder))
+  const session = await createSession(encode(graph))
+  const { Tensor } = await import('onnxruntime-node')
+  return async values => {
+    const { logits } = await session.run({ features: new Tensor('float32', values, [values.length / width, width]) })
+    return logits!.data as Float32Array
+  }
+}
+
 /**
  * The encoder with unit class embeddings [classes, embedding] as its head; `features` are image embeddings. Without a
  * head all of them are 0.
@@ -160,7 +181,7 @@ export function zeroShotClassifier(encoder: DualEncoder, head?: Float32Array): C
     const features = encoder.image(w, image)
     declareText(encoder, w.graph)
     const rows = constant(w.graph, head ?? new Float32Array(classes * encoder.embedding), [classes, encoder.embedding])
-    return { features, logits: mul(matmul(normalized(features), transpose(rows, [1, 0])), encoder.scale) }
+    return { features, logits: similarities(features, rows, encoder) }
   }
   return { kind: 'classifier', family: encoder.family, ...(encoder.names && { names: encoder.names }), build }
 }

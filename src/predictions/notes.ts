@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type Dataset } from '../datasets/dataset.ts'
+import { type DatasetSpec } from '../datasets/open.ts'
 import { writeAtomically } from '../files.ts'
 import { storageError } from './write.ts'
 
@@ -21,6 +22,8 @@ export const datasetNote = z.object({
   places: z
     .object({ scheme: z.string(), unmatched: z.array(z.object({ place: z.string(), count: z.number() })) })
     .optional(),
+  /** How it was opened, where a name or file was given: what `rescore` opens again. */
+  opened: z.record(z.string(), z.unknown()).optional(),
   /** What says that the images are made up. */
   madeUp: z.string().optional(),
   problems: z.array(z.object({ id: z.string(), code: z.string(), message: z.string() })),
@@ -41,11 +44,12 @@ export async function writeJson(file: string, value: unknown): Promise<void> {
   }
 }
 
-export async function recordDataset(dir: string, dataset: Dataset): Promise<void> {
+export async function recordDataset(dir: string, dataset: Dataset, opened?: DatasetSpec): Promise<void> {
   const { name, hash, items, classes, columns, labelMap, problems, places, madeUp } = dataset
   const note: DatasetNote = {
     ...{ name, hash, images: items.length, classes: [...classes], columns: [...columns], labelMap: labelMap.name },
     ...(places ? { places: { scheme: places.scheme, unmatched: [...places.unmatched] } } : {}),
+    ...(opened && { opened: { ...opened } }),
     ...(madeUp === undefined ? {} : { madeUp }),
     problems: [...problems],
   }

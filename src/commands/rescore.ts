@@ -1,0 +1,56 @@
+import { Command } from 'commander'
+import { inputError } from '../errors.ts'
+import { given, oneOf, several } from './options.ts'
+
+interface Options {
+  models?: string[]
+  dataset?: string
+  labels?: string
+  classes?: string
+  choices?: 'all' | 'mapped'
+  prompts?: string
+  regions?: string
+  source?: string
+  data?: string
+  weights?: string
+  out?: string
+}
+
+export function command(): Command {
+  return new Command('rescore')
+    .description(
+      'Score kept outputs (evaluate --keep) with other labels, choices, classes or prompts, without running a model on images.',
+    )
+    .argument('<dir>', 'folder of results')
+    .option('--labels <map>', 'label map: original, imagenet or a file')
+    .option('--classes <file>', "the manifest's own class list, one name a line or a JSON list")
+    .option('--choices <which>', 'classes that compete: all or mapped', oneOf('--choices', ['all', 'mapped']))
+    .option('--prompts <which>', 'of zero-shot models whose features were kept: paper, openai, simple or a file')
+    .option('--regions <scheme>', 'derive regions from countries: a shipped scheme (continents-1) or a file')
+    .option('--models <names>', 'only these models', several)
+    .option('--dataset <name>', 'only this data set, by its name in the results')
+    .option('--source <path>', 'where the data set is now: its manifest, folder or archive')
+    .option('--data <dir>', 'where the folder of benchmarks, or of the images, is now')
+    .option('--weights <file>', 'weights of the model whose text tower embeds the prompts')
+    .option('--out <dir>', 'folder for the rows (default: the same)')
+    .addHelpText('after', '\nExample:\n  geogap rescore results --labels strict.json --out strict')
+    .action(async (dir: string, options: Options) => run(dir, options))
+}
+
+async function run(dir: string, options: Options): Promise<void> {
+  const { rescore } = await import('../rescore.ts')
+  const { accuracyTable } = await import('../report/resultTables.ts')
+  const { labels, classes, choices, prompts, regions, models, dataset, source, data, weights, out } = options
+  const change = given({ labels, classes, choices, regions })
+  if (Object.keys(change).length === 0 && prompts === undefined)
+    throw inputError(
+      'nothing-to-change',
+      'nothing to change: give --labels, --classes, --choices, --regions or --prompts',
+    )
+  const place = given({ data, name: source })
+  const run = await rescore(dir, {
+    change: { ...change, ...place },
+    ...given({ prompts, models, dataset, weights, out }),
+  })
+  process.stdout.write(accuracyTable(run, [], 'text'))
+}
