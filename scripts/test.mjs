@@ -4,6 +4,9 @@ import { spawnSync } from 'node:child_process'
 const steps = [
   ['typescript/bin/tsc', '--noEmit'],
   ['eslint/bin/eslint.js', '.'],
+  ['dependency-cruiser/bin/dependency-cruise.mjs', 'src'],
+  ['knip/bin/knip.js'],
+  ['../scripts/sizes.mjs'],
   ['prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
   ['vitest/vitest.mjs', 'run', ...process.argv.slice(2)],
 ]

@@ -45,7 +45,7 @@ export interface EvaluateOptions {
   onDownload?: (model: string, done: number, total: number | undefined) => void
 }
 
-export const defaultOut = 'geogap-results'
+const defaultOut = 'geogap-results'
 
 /**
  * Evaluates every model on every data set and keeps one row per image. What is already stored for the same weights,

@@ -38,7 +38,7 @@ export const writeAtomically = (file: string, write: (handle: FileHandle) => Pro
   })
 
 /** A name beside `file` that no other process or call uses. */
-export const temporaryName = (file: string): string => `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
+const temporaryName = (file: string): string => `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
 
 /** Makes renames in `folder` durable; a no-op where folders cannot be opened (Windows). */
 export async function syncFolder(folder: string): Promise<void> {

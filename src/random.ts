@@ -1,6 +1,44 @@
-import { type Random, randomFrom, shuffle } from './metrics/random.ts'
+import { inputError } from './errors.ts'
 
-export { type Random } from './metrics/random.ts'
+/** Uniform numbers in [0, 1), the same for the same seed on every machine. */
+export type Random = () => number
+
+/** Chris Doty-Humphrey's sfc32 (128 bits of state), seeded through splitmix32. Errors: bad-seed. */
+export function randomFrom(seed: number): Random {
+  if (!Number.isSafeInteger(seed)) throw inputError('bad-seed', `seed ${seed} is not a whole number`)
+  let state = (seed ^ Math.floor(seed / 2 ** 32)) | 0
+  const split = (): number => {
+    state = (state + 0x9e3779b9) | 0
+    let z = Math.imul(state ^ (state >>> 16), 0x21f0aaad)
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
+    return z ^ (z >>> 15)
+  }
+  let [a, b, c, counter] = [split(), split(), split(), 1]
+  const next = (): number => {
+    const sum = (a + b + counter) | 0
+    counter = (counter + 1) | 0
+    a = b ^ (b >>> 9)
+    b = (c + (c << 3)) | 0
+    c = (c << 21) | (c >>> 11)
+    c = (c + sum) | 0
+    return (sum >>> 0) / 2 ** 32
+  }
+  for (let i = 0; i < 12; i++) next()
+  return next
+}
+
+/** A whole number in 0 … n - 1. */
+export const below = (n: number, random: Random): number => Math.floor(random() * n)
+
+/** Fisher-Yates, in place. */
+export function shuffle(values: Int32Array, random: Random): void {
+  for (let i = values.length - 1; i > 0; i--) {
+    const j = below(i + 1, random)
+    const kept = values[i]!
+    values[i] = values[j]!
+    values[j] = kept
+  }
+}
 
 /** Draws that depend on `seed` and on `purpose`, so that two uses of one seed do not share their numbers. */
 export const random = (seed: number, purpose: string): Random => randomFrom(seed * 2 ** 16 + (hash(purpose) & 0xffff))

@@ -22,7 +22,7 @@ export function progressPrinter(stream: NodeJS.WriteStream = process.stderr): (p
   }
 }
 
-export function progressLine(name: string, total: number, done: number, seconds: number): string {
+function progressLine(name: string, total: number, done: number, seconds: number): string {
   const share = total === 0 ? 1 : done / total
   const full = Math.round(share * width)
   const bar = '█'.repeat(full) + '░'.repeat(width - full)

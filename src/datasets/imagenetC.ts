@@ -24,7 +24,7 @@ const checksums: Record<string, string> = {
 }
 
 export const corruptions: readonly string[] = Object.values(families).flat()
-export const severities: readonly number[] = [1, 2, 3, 4, 5]
+const severities: readonly number[] = [1, 2, 3, 4, 5]
 
 /**
  * 15 corruptions of the validation images at 5 severities (Hendrycks and Dietterich 2019), `<corruption>/<severity>/

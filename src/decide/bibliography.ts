@@ -1,5 +1,5 @@
 /** BibTeX of the paper whose measures these are and of the benchmarks, by benchmark name. */
-export const paperBibtex = `@inproceedings{richards2024progress,
+const paperBibtex = `@inproceedings{richards2024progress,
   title = {Does Progress On Object Recognition Benchmarks Improve Performance On Crowdsourced, Global Data?},
   author = {Richards, Megan and Kirichenko, Polina and Bouchacourt, Diane and Ibrahim, Mark},
   booktitle = {International Conference on Learning Representations},

@@ -11,7 +11,7 @@ export interface Placed {
 }
 
 /** `imagenet-r: 45.2 %, +3.1 points from the trend of 68 comparable models, …` */
-export function placementSentence({ measure, value, models, ...rest }: Placement): string {
+function placementSentence({ measure, value, models, ...rest }: Placement): string {
   const { residual, interval, percentile, beyond, verdict, reason } = rest
   const start = `${measure}: ${percent(value)} ${/: (disparity|Europe −)/.test(measure) ? 'points' : '%'}`
   if (residual === null || interval === null || percentile === null) return `${start}; not placed: ${reason ?? ''}`

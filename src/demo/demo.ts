@@ -19,7 +19,7 @@ import { fitHead } from './fit.ts'
 import { objectNames } from './objects.ts'
 import { householdPictures, type Picture, side, sketches, standardPictures } from './world.ts'
 
-export const madeUp =
+const madeUp =
   'A made-up world: drawings of eight objects by imagined households. Nothing here measures a real model or a real place.'
 
 const seed = 2023

@@ -6,7 +6,7 @@ import { inputError } from '../errors.ts'
 import { permutation, random } from '../random.ts'
 
 /** The regions that count as western (appendix F). */
-export const west: readonly string[] = ['Europe', 'Americas']
+const west: readonly string[] = ['Europe', 'Americas']
 
 export const isWestern = (region: string): boolean => west.includes(region)
 

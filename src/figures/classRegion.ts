@@ -17,7 +17,7 @@ const mostClasses = 40
 const mostPlaces = 12
 
 /** A class's cell needs few images: they say where to look, not how large a difference is. */
-export const cellMinN = 10
+const cellMinN = 10
 
 export const classRegion: FigureKind = {
   name: 'class-region',

@@ -22,7 +22,7 @@ export interface DisparityPoint {
 /** One panel per standard benchmark; more than this many models are not named. */
 const namedModels = 6
 
-export function disparitySpec(
+function disparitySpec(
   points: readonly DisparityPoint[],
   measure: string,
   width: number,

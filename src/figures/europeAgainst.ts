@@ -9,7 +9,7 @@ import { type TopLevelSpec } from './vegaLite.ts'
 const base = 'Europe'
 
 /** Europe's line beside every other region's, one panel each. */
-export function europeAgainstSpec(
+function europeAgainstSpec(
   rows: readonly RegionLineRow[],
   others: readonly string[],
   reference: string,

@@ -10,7 +10,7 @@ export const figureFormats = ['svg', 'png', 'pdf', 'json'] as const
 export type FigureFormat = (typeof figureFormats)[number]
 
 /** A figure as the content of a file: a drawing with its title on white, or the complete Vega-Lite specification. */
-export async function figureBytes(figure: Figure, format: FigureFormat, width: number): Promise<Uint8Array> {
+async function figureBytes(figure: Figure, format: FigureFormat, width: number): Promise<Uint8Array> {
   const spec = titledSpec(figure, width)
   if (format === 'json') {
     const described = { ...standalone(spec), description: figure.caption }

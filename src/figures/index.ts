@@ -48,7 +48,7 @@ const paperDataset: Readonly<Record<string, string>> = {
 }
 
 /** Figures by name, or by the number of the paper's figure that they redraw. Errors: unknown-figure. */
-export function namedKinds(name: string): readonly FigureKind[] {
+function namedKinds(name: string): readonly FigureKind[] {
   const found = figureKinds.filter(
     kind => kind.name === name || kind.paper.some(number => number === name || number.split(' ')[0] === name),
   )

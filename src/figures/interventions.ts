@@ -26,7 +26,7 @@ const interventions: Readonly<Record<string, string>> = {
 }
 
 /** Smallest disparity first; the dashed line is the baseline's. */
-export function interventionsSpec(rows: readonly InterventionRow[], measure: string, width: number): TopLevelSpec {
+function interventionsSpec(rows: readonly InterventionRow[], measure: string, width: number): TopLevelSpec {
   const baseline = rows.find(({ intervention }) => intervention === 'baseline')
   return intervalRows(
     rows.map(row => {

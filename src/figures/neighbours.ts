@@ -16,7 +16,7 @@ export interface NeighbourRow {
 const west = 'west'
 
 /** The western share and the shares of the regions by the number of neighbours. */
-export function neighboursSpec(rows: readonly NeighbourRow[], width: number): TopLevelSpec {
+function neighboursSpec(rows: readonly NeighbourRow[], width: number): TopLevelSpec {
   const groups = [...new Set(rows.map(({ group }) => group))].filter(group => group !== west)
   const regions = groups.sort((a, b) => meanShare(rows, b) - meanShare(rows, a))
   const parts = [panelOf('West or not', [west], rows), panelOf('by region', regions, rows)]
@@ -58,7 +58,7 @@ function ratioText(rows: readonly NeighbourRow[]): string | null {
 }
 
 /** Rows of a stored study `neighbours`, as `storedVotes` has them. */
-export function neighbourRows(stored: readonly StudyValues[]): NeighbourRow[] {
+function neighbourRows(stored: readonly StudyValues[]): NeighbourRow[] {
   const counts = ['queries', 'references']
   const valueAt = (k: number, metric: string): number =>
     stored.find(row => row.setting === k && row.metric === metric)?.values[0] ?? 0

@@ -29,7 +29,7 @@ export interface ProgressNames {
 }
 
 /** Standard and geographic accuracy against the reference's, with lines; one panel per standard benchmark. */
-export function progressSpec(parts: readonly ProgressPanel[], names: ProgressNames, width: number): TopLevelSpec {
+function progressSpec(parts: readonly ProgressPanel[], names: ProgressNames, width: number): TopLevelSpec {
   return linePanels(
     parts.map(part => panelOf(part, names)),
     width,
@@ -125,7 +125,7 @@ function figureOf(results: Results, dataset: string, parts: readonly ProgressPan
 }
 
 /** A panel per standard benchmark and one for the mean of those that make the paper's OOD average, where all are there. */
-export function progressPanels(results: Results, dataset: string): ProgressPanel[] {
+function progressPanels(results: Results, dataset: string): ProgressPanel[] {
   const { roles, table, title, fitted } = results
   const reference = roles.reference
   if (reference === null) return []

@@ -18,7 +18,7 @@ export interface RateRow {
 }
 
 /** Rates as points with intervals, in the order of the rows; R² and n stand at the right. */
-export function ratesSpec(rows: readonly RateRow[], reference: string, width: number): TopLevelSpec {
+function ratesSpec(rows: readonly RateRow[], reference: string, width: number): TopLevelSpec {
   return intervalRows(
     rows.map(row => {
       const fact = `R² ${row.r2 === null ? '–' : row.r2.toFixed(2)}, n ${row.models}`
@@ -59,7 +59,7 @@ export const rates: FigureKind = {
   },
 }
 
-export function rateRows({ roles, table, title, fitted }: Results): RateRow[] {
+function rateRows({ roles, table, title, fitted }: Results): RateRow[] {
   const { reference } = roles
   if (reference === null) return []
   const rows = [...roles.standard, ...roles.geographic].map(name => ({

@@ -18,7 +18,7 @@ export interface RegionLineRow {
 }
 
 /** One line per region in one panel; with many places only the best and the worst are named. */
-export function regionLinesSpec(
+function regionLinesSpec(
   rows: readonly RegionLineRow[],
   order: readonly string[],
   reference: string,

@@ -29,7 +29,7 @@ export interface Member {
 const lineHeight = 15
 
 /** Every country in the colour of its region's accuracy, and below the map each region's colour and numbers. */
-export function regionMapSpec(rows: readonly RegionRow[], members: readonly Member[], width: number): TopLevelSpec {
+function regionMapSpec(rows: readonly RegionRow[], members: readonly Member[], width: number): TopLevelSpec {
   const shapes = members.flatMap(({ id, country, region }): Shape[] => {
     const row = rows.find(row => row.region === region)
     return row ? [{ id, accuracy: row.accuracy, large: true, about: `${country}, ${textOf(row)}` }] : []

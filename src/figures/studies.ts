@@ -26,12 +26,7 @@ export interface StudyPanel {
   series: readonly { metric: string; label: string; color: string }[]
 }
 
-export function studySpec(
-  rows: readonly StudyRow[],
-  parts: readonly StudyPanel[],
-  x: string,
-  width: number,
-): TopLevelSpec {
+function studySpec(rows: readonly StudyRow[], parts: readonly StudyPanel[], x: string, width: number): TopLevelSpec {
   return linePanels(
     parts.map(part => panelOf(rows, part, x)),
     parts.length === 1 ? Math.min(width, 560) : width,
@@ -51,7 +46,7 @@ function panelOf(rows: readonly StudyRow[], { title, y, difference, series }: St
   return { title, x, y, difference, series: drawn.filter(({ points }) => points.length > 0) }
 }
 
-export function studyRows(stored: readonly StudyValues[]): StudyRow[] {
+function studyRows(stored: readonly StudyValues[]): StudyRow[] {
   return stored.flatMap(({ setting, metric, values }) => {
     const known = values.filter(value => value !== null).map(value => 100 * value)
     if (known.length === 0) return []

@@ -36,7 +36,7 @@ export const fontSize = 11
 export const titleSize = 12
 
 /** Applied to every figure. */
-export const config: Config = {
+const config: Config = {
   background: 'transparent',
   font: fontFamily,
   padding: 4,

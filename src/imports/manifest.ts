@@ -13,7 +13,7 @@ export async function writeManifest(dataset: Dataset, file: string): Promise<voi
   })
 }
 
-export function manifestColumns({ items, columns }: Dataset): Column[] {
+function manifestColumns({ items, columns }: Dataset): Column[] {
   const texts = (name: string, values: (string | null)[]): Column => ({ name, type: 'VARCHAR', values })
   const numbers = (name: string, values: (number | null)[]): Column => ({ name, type: 'DOUBLE', values })
   return [

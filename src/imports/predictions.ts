@@ -32,12 +32,12 @@ export interface PredictionOptions {
   out: string
 }
 
-export const missingPrediction = 'missing-prediction'
+const missingPrediction = 'missing-prediction'
 
 type Row = Record<string, unknown>
 
 /** Which ids of a file the data set has. Errors: duplicate-id. */
-export function coverage(dataset: Dataset, rows: readonly Row[]): PredictionReport & { byId: Map<string, Row> } {
+function coverage(dataset: Dataset, rows: readonly Row[]): PredictionReport & { byId: Map<string, Row> } {
   const byId = new Map<string, Row>()
   for (const row of rows) {
     const id = text(row['id']) ?? ''

@@ -18,7 +18,7 @@ import { createSession, type SessionOptions } from './session.ts'
 type ReadyUse = NonNullable<ReadyModel['graph']>
 
 /** crops uint8 [n, 3, size, size] -> feed, in the layout and type that the graph takes */
-export function feedGraph({ dtype, layout }: ReadyUse, steps: readonly Step[]): Graph {
+function feedGraph({ dtype, layout }: ReadyUse, steps: readonly Step[]): Graph {
   const { mean, std, size } = splitSteps(steps)
   const graph = createGraph()
   const crops = input(graph, 'crops', 'uint8', ['n', 3, size, size])

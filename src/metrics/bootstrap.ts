@@ -1,7 +1,8 @@
 import { inputError } from '../errors.ts'
 import { type Interval } from './intervals.ts'
 import { percentileInterval } from './numbers.ts'
-import { below, checkDraws, poissonOne, type Random, randomFrom } from './random.ts'
+import { checkDraws, poissonOne } from './random.ts'
+import { below, type Random, randomFrom } from '../random.ts'
 
 /*
  * Bootstrap of accuracies over clusters (households, or images where there are none). A draw gives every cluster one

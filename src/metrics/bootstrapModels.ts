@@ -1,7 +1,8 @@
 import { type Interval } from './intervals.ts'
 import { mean, percentileInterval } from './numbers.ts'
 import { type AccuracyTable, pointsOf, type RateOptions, scale } from './progress.ts'
-import { below, checkDraws, randomFrom } from './random.ts'
+import { checkDraws } from './random.ts'
+import { below, randomFrom } from '../random.ts'
 import { slopeAndR2 } from './regression.ts'
 
 export interface ModelBootstrapOptions extends RateOptions {

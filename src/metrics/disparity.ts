@@ -59,7 +59,7 @@ export function largeEnough(
   }
 }
 
-export const tooFew = (count: number, minN: number): string =>
+const tooFew = (count: number, minN: number): string =>
   `${count === 0 ? 'no group' : 'only one group'} with at least ${minN} images`
 
 /**

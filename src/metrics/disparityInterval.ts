@@ -1,7 +1,8 @@
 import { checkConfidence, type Interval } from './intervals.ts'
 import { posteriorMeans } from './mixture.ts'
 import { mean, quantile } from './numbers.ts'
-import { checkDraws, fillNormal, randomFrom } from './random.ts'
+import { checkDraws, fillNormal } from './random.ts'
+import { randomFrom } from '../random.ts'
 
 /*
  * An interval for the true disparity D: the largest minus the smallest true accuracy of K groups.

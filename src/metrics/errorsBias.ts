@@ -1,7 +1,8 @@
 import { inputError } from '../errors.ts'
 import { chiSquareUpper } from './distributions.ts'
 import { type Interval, wilson } from './intervals.ts'
-import { checkDraws, hypergeometricSampler, randomFrom } from './random.ts'
+import { checkDraws, hypergeometricSampler } from './random.ts'
+import { randomFrom } from '../random.ts'
 
 /** Images of a group: all of them, and those that failed. */
 export interface FailureCounts {

@@ -1,7 +1,8 @@
 import { inputError } from '../errors.ts'
 import { type GroupCounts } from './accuracy.ts'
 import { mean } from './numbers.ts'
-import { checkDraws, hypergeometricSampler, type Random, randomFrom, shuffle } from './random.ts'
+import { checkDraws, hypergeometricSampler } from './random.ts'
+import { type Random, randomFrom, shuffle } from '../random.ts'
 
 /** Counts of one cluster (a household) within one group. */
 export interface ClusterCounts extends GroupCounts {

@@ -129,7 +129,7 @@ export function scale(axis: Axis, accuracy: number): number {
   return axis === 'probit' ? normalQuantile(accuracy) : accuracy
 }
 
-export const range = (values: readonly number[]): number | null =>
+const range = (values: readonly number[]): number | null =>
   values.length === 0 ? null : Math.max(...values) - Math.min(...values)
 
 const meanOrNull = (values: readonly (number | null)[]): number | null => {

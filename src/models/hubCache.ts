@@ -38,7 +38,7 @@ export function hubSettings(env: Environment = process.env): HubSettings {
 }
 
 /** The user's cache folder. */
-export const cacheHome = (env: Environment): string => env.XDG_CACHE_HOME || join(homedir(), '.cache')
+const cacheHome = (env: Environment): string => env.XDG_CACHE_HOME || join(homedir(), '.cache')
 
 /** The folder of geogap's own cache. */
 export const geogapCache = (env: Environment = process.env): string =>

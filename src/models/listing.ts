@@ -27,7 +27,7 @@ export interface ModelRow {
   note: string
 }
 
-export const modelFields = [
+const modelFields = [
   ...['model', 'alias', 'group', 'evaluation', 'pretraining', 'images', 'parameters', 'multiplyAdds'],
   ...['input', 'licence', 'source', 'weights', 'note'],
 ] as (keyof ModelRow)[]
@@ -120,7 +120,7 @@ function compares(field: keyof ModelRow, operator: string, wanted: string): Filt
 }
 
 /** `*` stands for any characters; without one the pattern may be anywhere in the name. */
-export function matcher(pattern: string): (name: string) => boolean {
+function matcher(pattern: string): (name: string) => boolean {
   const parts = pattern.split('*').map(part => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
   const expression = new RegExp(parts.length > 1 ? `^${parts.join('.*')}$` : parts[0]!, 'i')
   return name => expression.test(name)

@@ -24,7 +24,7 @@ export interface PickleHost {
 /** A fault of the pickle; the message says which, and at which byte. */
 export class PickleFault extends Error {}
 
-export const pickleLimits = { opcodes: 500_000, containers: 150_000, stack: 100_000, marks: 1_000, name: 256 }
+const pickleLimits = { opcodes: 500_000, containers: 150_000, stack: 100_000, marks: 1_000, name: 256 }
 
 interface Machine {
   bytes: Buffer

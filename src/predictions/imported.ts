@@ -27,7 +27,7 @@ const importedFile = z.object({
 })
 export type ImportedFile = z.infer<typeof importedFile>
 
-export const importedFolder = (dir: string): string => join(dir, 'imported')
+const importedFolder = (dir: string): string => join(dir, 'imported')
 
 /** Replaces what was imported from a file of the same name. */
 export async function recordImported(dir: string, name: string, content: ImportedFile): Promise<string> {

@@ -15,10 +15,6 @@ export const schemaVersion = 1
  *   status VARCHAR        'ok', 'no-accepted-class', or an error code
  * and the data set's grouping columns, VARCHAR or DOUBLE.
  */
-export const reservedColumns: readonly string[] = [
-  ...['id', 'label', 'labels', 'top5', 'probabilities', 'rank', 'correct1', 'correct5', 'status'],
-  ...['model', 'dataset', 'preprocessing'],
-]
 
 /** An image that no class of the model can get right is not an error and not part of any accuracy. */
 export const noAcceptedClass = 'no-accepted-class'

@@ -66,5 +66,3 @@ export function paperValue(table: string, row: string, column: string): PaperVal
 /** The numbers of the text, in the paper's order. */
 export const paperClaims = (): PaperClaim[] =>
   file().claims.map(claim => ({ relation: 'equal' as const, note: null, ...claim }))
-
-export const paperSource = (): string => file().source

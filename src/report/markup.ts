@@ -18,7 +18,7 @@ const entities: Readonly<Record<string, string>> = {
 }
 
 /** Text for an element's content or a quoted attribute, without control characters. */
-export const escaped = (text: string): string => printable(text).replace(/[&<>"']/g, found => entities[found]!)
+const escaped = (text: string): string => printable(text).replace(/[&<>"']/g, found => entities[found]!)
 
 function written(part: Part): string {
   if (part === null || part === undefined || part === false) return ''

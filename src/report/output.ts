@@ -76,7 +76,7 @@ export async function writeTables(
   if (file !== undefined) process.stdout.write(`${file}\n`)
 }
 
-export function tablesText(tables: readonly Exported[], format: Exclude<OutputFormat, 'parquet'>): string {
+function tablesText(tables: readonly Exported[], format: Exclude<OutputFormat, 'parquet'>): string {
   if (format === 'json') return `${JSON.stringify(tablesJson(tables), null, 2)}\n`
   return tables.map(table => headed(table, format)).join('\n')
 }

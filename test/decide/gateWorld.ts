@@ -1,14 +1,14 @@
 import { type PairCounts } from '../../src/metrics/pairedTests.ts'
-import { type Random } from '../../src/metrics/random.ts'
+import { type Random } from '../../src/random.ts'
 
 /** Sizes of 60 countries, 100 to 1,000 images. */
-export const countrySizes: readonly number[] = Array.from({ length: 60 }, (_, i) => 100 + ((i * 263) % 901))
+const countrySizes: readonly number[] = Array.from({ length: 60 }, (_, i) => 100 + ((i * 263) % 901))
 
 /**
  * Two runs on `n` images, the first 70 % right: of its right images `lost` / 0.7 turn wrong and of its wrong ones
  * `gained` / 0.3 right, so that accuracy changes by `gained` - `lost` on average.
  */
-export function drawPairs(n: number, gained: number, lost: number, random: Random): PairCounts {
+function drawPairs(n: number, gained: number, lost: number, random: Random): PairCounts {
   const counts = { both: 0, onlyFirst: 0, onlySecond: 0, neither: 0 }
   for (let i = 0; i < n; i++) {
     const at = random()

@@ -12,7 +12,7 @@ export interface Outcome {
   groups: Record<string, string | number | null>
 }
 
-export const identityOf = (more: Partial<Identity> = {}): Identity => ({
+const identityOf = (more: Partial<Identity> = {}): Identity => ({
   schema: schemaVersion,
   version: '0.1.0',
   runtime: 'onnxruntime-node 1.30.0',

@@ -48,7 +48,7 @@ export interface WorldOptions {
   madeUp?: boolean
 }
 
-export const benchmarks = [
+const benchmarks = [
   ...['imagenet-1k', 'imagenet-v2', 'imagenet-sketch', 'imagenet-r', 'imagenet-a', 'objectnet', 'imagenet-c'],
 ]
 
@@ -166,7 +166,7 @@ const nouns =
   'stove,toothbrush,chair,front door,light switch,plate of food,spices,cooking pot,hand soap,dustbin,house,bicycle'.split(
     ',',
   )
-export const className = (i: number): string =>
+const className = (i: number): string =>
   i < nouns.length ? nouns[i]! : `${nouns[i % nouns.length]!} ${Math.floor(i / nouns.length) + 1}`
 
 const families = [
@@ -178,7 +178,7 @@ const families = [
   'mixer_b16_224',
   'dla102',
 ]
-export const modelName = (i: number): string =>
+const modelName = (i: number): string =>
   i < families.length ? families[i]! : `${families[i % families.length]!}.v${Math.floor(i / families.length) + 1}`
 
 /** Spread over the testbed, so that all families and sizes are there. */

@@ -10,7 +10,8 @@ import {
 } from '../../src/metrics/bootstrap.ts'
 import { mean, percentileInterval, quantile } from '../../src/metrics/numbers.ts'
 import { benjaminiHochberg, mcnemar, pairCounts, pairedBootstrap } from '../../src/metrics/pairedTests.ts'
-import { fillNormal, hypergeometricSampler, poissonOne, randomFrom } from '../../src/metrics/random.ts'
+import { fillNormal, hypergeometricSampler, poissonOne } from '../../src/metrics/random.ts'
+import { randomFrom } from '../../src/random.ts'
 import { shared } from '../shared.ts'
 import { outcomes } from './golden.ts'
 

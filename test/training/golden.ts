@@ -78,7 +78,7 @@ export function batchOf(step: number, batch: number): Feeds {
   }
 }
 
-export const norm = (data: Float32Array): number => Math.sqrt(data.reduce((sum, value) => sum + value * value, 0))
+const norm = (data: Float32Array): number => Math.sqrt(data.reduce((sum, value) => sum + value * value, 0))
 
 /**
  * How far `tensors` are from the golden summaries, each figure over what the golden README allows (so 1 is the bound):

@@ -32,7 +32,7 @@ export function thirds(qkv: Tensor): readonly [Tensor, Tensor, Tensor] {
 }
 
 /** One layer for all three, timm's `qkv` [3·width, width]. */
-export const fused: Projection = (w, x) => thirds(linear(w.at('qkv'), x, 3 * fixed(x.shape.at(-1), 'fused')))
+const fused: Projection = (w, x) => thirds(linear(w.at('qkv'), x, 3 * fixed(x.shape.at(-1), 'fused')))
 
 /** A layer each: `query`, `key` and `value`. */
 export function separate(w: Weights, x: Tensor): readonly [Tensor, Tensor, Tensor] {

@@ -1,8 +1,8 @@
 import { append, constant, integers, type Tensor } from '../graph.ts'
-import { logSoftmax, mean, mul, neg, sum } from '../ops.ts'
+import { logSoftmax, mul, neg, sum } from '../ops.ts'
 
 /** int64 classes [n] as float32 rows [n, count] with a single 1. */
-export function oneHot(classes: Tensor, count: number): Tensor {
+function oneHot(classes: Tensor, count: number): Tensor {
   const { graph } = classes
   const offAndOn = constant(graph, Float32Array.of(0, 1), [2])
   const outputs = [{ dtype: 'float32' as const, shape: [...classes.shape, count] }]
@@ -13,6 +13,3 @@ export function oneHot(classes: Tensor, count: number): Tensor {
 export function crossEntropies(logits: Tensor, labels: Tensor): Tensor {
   return neg(sum(mul(logSoftmax(logits), oneHot(labels, logits.shape[1] as number)), [1]))
 }
-
-/** Mean cross-entropy: logits [n, classes] and int64 labels [n] to a scalar. */
-export const crossEntropy = (logits: Tensor, labels: Tensor): Tensor => mean(crossEntropies(logits, labels), [0])

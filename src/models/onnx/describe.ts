@@ -103,5 +103,5 @@ function classesOf(width: number | undefined, guesses: Map<string, string>): Own
 const dimText = (dim: number | string): string => (typeof dim === 'number' ? String(dim) : dim === '' ? '?' : dim)
 
 /** `pixels float32 [n, 3, 224, 224]`, fit for one line. */
-export const valueText = ({ name, dtype, shape }: OnnxValue): string =>
+const valueText = ({ name, dtype, shape }: OnnxValue): string =>
   shown(`${name} ${dtype} [${shape.map(dimText).join(', ')}]`, 120).slice(1, -1)

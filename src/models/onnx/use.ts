@@ -28,7 +28,7 @@ export const describeUse = ({ input, layout, dtype, output, kind }: ReadyUse): s
 type Mismatch = (what: string) => GeogapError
 
 /** `use` with the type, batch and size that the file fixes. */
-export function fitUse(spec: Pick<ModelSpec, 'name' | 'classes'>, use: GraphUse, facts: OnnxFacts): ReadyUse {
+function fitUse(spec: Pick<ModelSpec, 'name' | 'classes'>, use: GraphUse, facts: OnnxFacts): ReadyUse {
   const mismatch: Mismatch = what =>
     new GeogapError('weights', 'graph-mismatch', `${spec.name} is not as described: ${what}`)
   const input = named('input', use.input, facts.inputs, mismatch)

@@ -129,7 +129,7 @@ function kindsOf(run: Run): Map<string, Kind> {
 }
 
 /** By the catalogue; `other` for a model that it does not know. */
-export function kindByName(model: string): Kind {
+function kindByName(model: string): Kind {
   try {
     const { classes } = resolveModel(model)
     return classes === 'zero-shot' ? 'zero-shot' : classes === 'imagenet-1k' ? '1K' : 'other'
