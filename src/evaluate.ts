@@ -8,6 +8,7 @@ import { checkDevice, type Device } from './inference/devices.ts'
 import { namedModel } from './models/named.ts'
 import { type Readied, readyModel } from './models/ready.ts'
 import { type ModelSpec } from './models/spec.ts'
+import { type Progress as Transfer } from './models/transfer/transfer.ts'
 import { type Failure, recordDataset, recordFailures } from './predictions/notes.ts'
 import { recorded } from './predictions/runs.ts'
 import { type KeptOutput } from './predictions/schema.ts'
@@ -147,7 +148,7 @@ function datasetSpec(dataset: string | DatasetSpec, { data, limit }: EvaluateOpt
 }
 
 function checkClasses(spec: ModelSpec, dataset: Dataset): void {
-  if (spec.graph?.kind === 'embedding')
+  if (spec.graph?.kind === 'embedding' && !spec.head)
     throw inputError('no-classes', `${spec.name} gives an embedding and no classes: it is good for features only`)
   if (spec.classes === 'zero-shot') return
   const own = spec.classes === 'imagenet-1k' ? undefined : spec.classes
@@ -160,11 +161,16 @@ function checkClasses(spec: ModelSpec, dataset: Dataset): void {
   throw inputError('other-classes', `${spec.name} has ${model}, ${dataset.name} is labelled with ${data}`)
 }
 
-/** The model with its weights on this machine, or why they cannot be had. */
+/** The model with its weights on this machine. */
+export async function prepared(spec: ModelSpec, progress?: Transfer): Promise<Prepared> {
+  const readied = await readyModel(spec, progress)
+  return { ...readied, spec, multiplyAdds: costOf(spec, readied) }
+}
+
+/** The same, or why they cannot be had. */
 async function prepareModel(spec: ModelSpec, { onDownload }: EvaluateOptions): Promise<Prepared | GeogapError> {
   try {
-    const readied = await readyModel(spec, (done, total) => onDownload?.(spec.name, done, total))
-    return { ...readied, spec, multiplyAdds: costOf(spec, readied) }
+    return await prepared(spec, (done, total) => onDownload?.(spec.name, done, total))
   } catch (error) {
     if (error instanceof GeogapError && (error.kind === 'network' || error.kind === 'weights')) return error
     throw error

@@ -58,7 +58,7 @@ const groupModels = 8
  * Tasks on one data set as jobs: models with the same steps and the same missing parts share one pass over the images as
  * long as their weights fit together. Pure: the same tasks give the same jobs.
  */
-export function plan(tasks: readonly Task[], choices: Dataset['choices'], options: PlanOptions): Job[] {
+export function plan(tasks: readonly Task[], choices: ModelGroup['choices'], options: PlanOptions): Job[] {
   const groups: Task[][] = []
   for (const task of tasks) {
     if (task.missing.length === 0) continue
@@ -83,7 +83,7 @@ function fits(members: readonly Task[], task: Task): boolean {
 
 function job(
   members: readonly Task[],
-  choices: Dataset['choices'],
+  choices: ModelGroup['choices'],
   { cores, batch, device = 'cpu', keep }: PlanOptions,
 ): Job {
   const { steps, missing } = members[0]!

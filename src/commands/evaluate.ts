@@ -4,37 +4,30 @@ import { type EvaluateOptions } from '../evaluate.ts'
 import { type Device, devices } from '../inference/devices.ts'
 import { type KeptOutput, keptOutputs } from '../predictions/schema.ts'
 import { type Mode } from '../preprocessing/steps.ts'
-import { assignments, given, oneOf, several, wholeNumber } from './options.ts'
+import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
+import { given, oneOf, several, wholeNumber } from './options.ts'
 
-interface Options {
+interface Options extends DatasetOptions {
   model: string[]
   dataset?: string[]
   suite?: string
   dryRun?: boolean
-  data?: string
   weights?: string
   preprocessing?: Mode
   batch?: number
   device?: Device
   keep?: KeptOutput
-  limit?: number
   out: string
-  map?: Record<string, string>
-  classes?: string
-  labels?: string
-  choices?: 'all' | 'mapped'
   prompts?: string
-  regions?: string
   quiet?: boolean
 }
 
 export function command(): Command {
-  return new Command('evaluate')
+  const evaluate = new Command('evaluate')
     .description('Evaluate models on data sets and keep one row per image. What is stored already is not done again.')
     .requiredOption('--model <name...>', "names (geogap models), testbed, 'resnet*', family:clip or @list.txt")
     .option('--dataset <name...>', 'benchmarks (geode), manifests (CSV, JSONL, Parquet), folders or archives')
     .option('--suite <name>', 'the benchmarks of a suite: paper, standard or geographic')
-    .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
     .option('--weights <file>', "one model's weights: safetensors or a PyTorch checkpoint")
     .option(
       '--preprocessing <mode>',
@@ -48,13 +41,8 @@ export function command(): Command {
       'keep logits or features of every image, for geogap rescore',
       oneOf('--keep', keptOutputs),
     )
-    .option('--limit <n>', 'at most this many images of each data set, evenly spaced', wholeNumber('--limit'))
-    .option('--map <pairs>', "a manifest's other column names: image=photo,label=sku,country=cc", assignments('--map'))
-    .option('--classes <file>', "the manifest's own class list, one name a line or a JSON list")
-    .option('--labels <map>', 'label map: original, imagenet or a file')
-    .option('--choices <which>', 'classes that compete: all or mapped', oneOf('--choices', ['all', 'mapped']))
     .option('--prompts <which>', 'of zero-shot models: paper, openai, simple or a file (default: paper)')
-    .option('--regions <scheme>', 'derive regions from countries: a shipped scheme (continents-1) or a file')
+  return addDatasetOptions(evaluate)
     .option('--out <dir>', 'folder for the results', 'geogap-results')
     .option('--dry-run', 'print the plan: images, downloads, time and disk')
     .option('--quiet', 'no progress, only the result')
@@ -92,13 +80,12 @@ async function run(options: Options): Promise<void> {
 
 async function evaluateOptions(options: Options): Promise<EvaluateOptions> {
   const { selectModels } = await import('../models/select.ts')
-  const { data, weights, preprocessing, batch, device, limit, out, prompts, keep } = options
-  const { map, classes, labels, choices, regions } = options
-  const adjust = given({ map, classes, labels, choices, regions })
+  const { weights, preprocessing, batch, device, out, prompts, keep } = options
+  const adjust = opening(options)
   return {
     models: await selectModels(options.model.flatMap(name => several(name))),
     datasets: (await datasetNames(options)).map(name => ({ name, ...adjust })),
-    ...given({ data, weights, preprocessing, batch, device, limit, prompts, keep }),
+    ...given({ weights, preprocessing, batch, device, prompts, keep }),
     out,
   }
 }

@@ -2,7 +2,7 @@ import { type Command } from 'commander'
 
 export interface CommandEntry {
   name: string
-  group: 'get' | 'run' | 'look' | 'decide' | 'operate'
+  group: 'get' | 'run' | 'look' | 'decide' | 'experiment' | 'operate'
   summary: string
   load: () => Promise<{ command: () => Command }>
 }
@@ -13,6 +13,7 @@ const groups: Record<CommandEntry['group'], string> = {
   run: 'Run',
   look: 'Look',
   decide: 'Decide',
+  experiment: 'Experiment',
   operate: 'Operate',
 }
 
@@ -84,6 +85,12 @@ export const commands: readonly CommandEntry[] = [
   { name: 'power', group: 'decide', summary: 'what a data set could show', load: () => import('./power.ts') },
   { name: 'pack', group: 'decide', summary: 'write the counts of a run as one file', load: () => import('./pack.ts') },
   { name: 'gate', group: 'decide', summary: 'fail when a limit is broken', load: () => import('./gate.ts') },
+  {
+    name: 'retrain',
+    group: 'experiment',
+    summary: "retrain a model's last layer on a data set",
+    load: () => import('./retrain.ts'),
+  },
 ]
 
 /** The text of `geogap --help`. */

@@ -22,6 +22,26 @@ export const shareOf =
     return value
   }
 
+/** A number above 0, from an option's text. */
+export const positive =
+  (option: string) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (!(value > 0 && value < Infinity))
+      throw inputError('bad-option', `${option} takes a number above 0, not ${text}`)
+    return value
+  }
+
+/** Percents with commas as rising shares: `5,10,100` as 0.05, 0.1, 1. */
+export const percents =
+  (option: string) =>
+  (text: string): number[] => {
+    const values = text.split(',').map(Number)
+    const bad = values.find(value => !(value > 0 && value <= 100))
+    if (bad !== undefined) throw inputError('bad-option', `${option} takes percents such as 5,10,100, not ${text}`)
+    return [...new Set(values)].sort((a, b) => a - b).map(value => value / 100)
+  }
+
 /** One of a few words. */
 export const oneOf =
   <T extends string>(option: string, words: readonly T[]) =>

@@ -4,7 +4,7 @@
  */
 import { open } from 'node:fs/promises'
 import { GeogapError, inputError } from '../errors.ts'
-import { readFully } from '../files.ts'
+import { readFully, writeAtomically, writeFully } from '../files.ts'
 
 export interface EmbeddingBlock {
   /** Position of the first row. */
@@ -75,6 +75,18 @@ export async function openNpy(file: string, encoder: string): Promise<Embeddings
       }
     },
   }
+}
+
+/** Writes rows as a float32 `.npy` file, whole or not at all. */
+export function writeNpy(file: string, data: Float32Array, width: number): Promise<void> {
+  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${data.length / width}, ${width}), }`
+  const header = `${text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11)}\n`
+  const start = Buffer.concat([Buffer.from('\x93NUMPY\x01\x00\0\0', 'latin1'), Buffer.from(header)])
+  start.writeUInt16LE(header.length, 8)
+  return writeAtomically(file, async handle => {
+    await writeFully(handle, start)
+    await writeFully(handle, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  })
 }
 
 const badNpy = (file: string, what: string): GeogapError =>

@@ -10,7 +10,7 @@ import { permutation, random } from '../random.ts'
 import { type Feeds } from '../training/buffers.ts'
 import { type Objective } from '../training/step.ts'
 import { createTrainer } from '../training/trainer.ts'
-import { classify, type Features, type Head, headTensors, rowsOf } from './head.ts'
+import { classify, type Features, type Head, headTensors, rowsOf } from '../models/head.ts'
 
 export interface RetrainOptions {
   features: Features

@@ -9,9 +9,12 @@ import { inputError, unknownName } from '../errors.ts'
 const splitProtocols = ['household', 'published', 'household-balanced'] as const
 export type SplitProtocol = (typeof splitProtocols)[number]
 
-export interface Split {
-  train: Item[]
-  test: Item[]
+/** What training needs to know of an image beside its features. */
+export type Labelled = Pick<Item, 'id' | 'label' | 'labels' | 'groups'>
+
+export interface Split<T = Item> {
+  train: T[]
+  test: T[]
   /** What a reader of the result must know: shared households, images without one. */
   notes: string[]
 }
@@ -23,13 +26,13 @@ export interface SplitOptions {
   seed?: number
 }
 
-const text = (item: Item, column: string): string => {
+const text = (item: Labelled, column: string): string => {
   const value = item.groups[column] ?? null
   return value === null ? '' : String(value)
 }
 
 /** An image whose household nobody knows is a household of its own. */
-const housed = (item: Item) => ({
+const housed = <T extends Labelled>(item: T) => ({
   item,
   household: text(item, 'household') || `image ${item.id}`,
   region: text(item, 'region'),
@@ -41,11 +44,11 @@ const housed = (item: Item) => ({
  * column `split` (`train` or `test`), with a note that counts the households in both.
  * @throws GeogapError `unknown-split`, `bad-split` (a part is empty, no split column, no test share), `empty-region`.
  */
-export function splitItems(items: readonly Item[], options: SplitOptions = {}): Split {
+export function splitItems<T extends Labelled>(items: readonly T[], options: SplitOptions = {}): Split<T> {
   const { protocol = 'household', testShare = 0.2, seed = 1 } = options
   if (!splitProtocols.includes(protocol)) throw unknownName('split', protocol, splitProtocols)
   if (!(testShare > 0 && testShare < 1)) throw inputError('bad-split', `test share ${testShare} is not between 0 and 1`)
-  const rows = items.map(housed)
+  const rows = items.map(item => housed(item))
   const parts = protocol === 'published' ? published(rows) : splitByHousehold(rows, testShare, seed)
   const { train, test } =
     protocol === 'household-balanced'
@@ -56,10 +59,10 @@ export function splitItems(items: readonly Item[], options: SplitOptions = {}): 
   return { train: train.map(row => row.item), test: test.map(row => row.item), notes: notesOn(train, test) }
 }
 
-type Row = ReturnType<typeof housed>
+type Row<T extends Labelled = Labelled> = ReturnType<typeof housed<T>>
 
-function published(rows: readonly Row[]): { train: Row[]; test: Row[] } {
-  const of = (part: string): Row[] => rows.filter(({ item }) => text(item, 'split') === part)
+function published<T extends Labelled>(rows: readonly Row<T>[]): { train: Row<T>[]; test: Row<T>[] } {
+  const of = (part: string): Row<T>[] => rows.filter(({ item }) => text(item, 'split') === part)
   const [train, test] = [of('train'), of('test')]
   if (train.length + test.length < rows.length) {
     const other = rows.find(({ item }) => !['train', 'test'].includes(text(item, 'split')))!.item
@@ -68,7 +71,7 @@ function published(rows: readonly Row[]): { train: Row[]; test: Row[] } {
   return { train, test }
 }
 
-function balanced(rows: readonly Row[], part: string, seed: number): Row[] {
+function balanced<T extends Labelled>(rows: readonly Row<T>[], part: string, seed: number): Row<T>[] {
   const homeless = rows.find(({ region }) => region === '')
   if (homeless) throw inputError('empty-region', `image ${homeless.item.id} of the ${part} part has no region`)
   return rows.length === 0 ? [] : balanceRegions(rows, seed)
@@ -84,12 +87,12 @@ function notesOn(train: readonly Row[], test: readonly Row[]): string[] {
 }
 
 /**
- * Checks that every class trained on can be tested.
+ * Checks that every class trained on (the first accepted one of an image) is accepted by some image of the evaluation.
  * @throws GeogapError `class-not-evaluated` naming the classes that the evaluation lacks.
  */
-export function requireEvaluated(train: readonly Item[], test: readonly Item[]): void {
-  const tested = new Set(test.map(({ label }) => label))
-  const lacking = [...new Set(train.map(({ label }) => label))].filter(label => !tested.has(label))
+export function requireEvaluated(train: readonly Labelled[], test: readonly Labelled[]): void {
+  const tested = new Set(test.flatMap(({ labels }) => labels))
+  const lacking = [...new Set(train.filter(({ labels }) => !tested.has(labels[0]!)).map(({ label }) => label))]
   if (lacking.length === 0) return
   const more = lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''
   const names = `${lacking.slice(0, 5).join(', ')}${more}`

@@ -8,7 +8,8 @@ import { type Device } from './devices.ts'
 export interface ModelGroup {
   models: readonly ReadyModel[]
   steps: readonly Step[]
-  choices: Choices
+  /** `none`: nothing is scored, the model needs no classes. */
+  choices: Choices | 'none'
   batch: number
   threads: number
   device?: Device

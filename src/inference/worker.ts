@@ -3,7 +3,7 @@
  * holds one group of models for its whole life. While a batch is inferred, libvips decodes the next one in its threads.
  */
 import { GeogapError } from '../errors.ts'
-import { type LoadedModel, loadModel } from '../models/load.ts'
+import { type LoadedModel, loadModel, type Output } from '../models/load.ts'
 import {
   type FromWorker,
   type ModelGroup,
@@ -45,12 +45,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 async function load(group: ModelGroup): Promise<void> {
   const preparer = await createPreparer(group.steps)
   const models: LoadedModel[] = []
+  const scored: Output[] = group.choices === 'none' ? [] : ['logits']
+  const wanted: Output[] = group.keep === 'features' ? [...scored, 'features'] : scored
   for (const model of group.models) {
     const spinning = group.threads > 1
     const onBatch = (): void => send({ type: 'progress', images: 0 })
     try {
       models.push(
-        await loadModel(model, group.steps, group.keep === 'features' ? ['logits', 'features'] : ['logits'], {
+        await loadModel(model, group.steps, wanted, {
           threads: group.threads,
           spinning,
           onBatch,
@@ -103,7 +105,7 @@ async function infer(
     const { logits } = outputs
     const values = group.keep && outputs[group.keep]
     if (values) keepRows(outcomes[m]!, values, kept)
-    if (!logits) continue
+    if (!logits || group.choices === 'none') continue
     const width = logits.length / kept.length
     for (const [row, at] of kept.entries()) {
       scoreRow(outcomes[m]!, at, logits.subarray(row * width, (row + 1) * width), items[at]!.labels, group.choices)

@@ -71,18 +71,19 @@ export async function bindWeights(
 }
 
 /**
- * The values of every parameter of `graph` as float32, under the graph's names.
+ * The values of every parameter of `graph`, or of those called `names`, as float32 under the graph's names.
  * @throws GeogapError `weights-mismatch` naming tensors that are missing, left over, or of another shape.
  */
 export async function readParameters(
   graph: Graph,
   files: readonly TensorFile[],
   table: NameTable = {},
+  names: Iterable<string> = graph.parameters.keys(),
 ): Promise<NamedTensor[]> {
   const entries = renamed(files, table)
   checkAgainst(graph, entries, files)
   const tensors: NamedTensor[] = []
-  for (const name of graph.parameters.keys()) {
+  for (const name of names) {
     const entry = entries.get(name)!
     const data = await readTensor(entry)
     tensors.push({

@@ -9,6 +9,7 @@ import { normalizeGraph } from '../preprocessing/toGraph.ts'
 import { splitSteps, type Step } from '../preprocessing/steps.ts'
 import { architecture } from './architectures.ts'
 import { bindWeights } from './bind.ts'
+import { createClassifier, loadHead } from './head.ts'
 import { readWeights } from './readWeights.ts'
 import { type ReadyModel } from './spec.ts'
 
@@ -48,6 +49,7 @@ export async function loadModel(
   wanted: readonly Output[],
   options: HeadOptions = {},
 ): Promise<LoadedModel> {
+  if (model.head !== undefined) return withHead(model, model.head, steps, wanted, options)
   if (model.graph) return loadGraph(model, model.graph, steps, wanted, options)
   const { size } = splitSteps(steps)
   const session = await modelSession(model, steps, wanted, options)
@@ -61,13 +63,37 @@ export async function loadModel(
   }
 }
 
+/** The model for its features, and the head on them. */
+async function withHead(
+  { head: file, ...base }: ReadyModel,
+  head: string,
+  steps: readonly Step[],
+  wanted: readonly Output[],
+  options: HeadOptions,
+): Promise<LoadedModel> {
+  const body = await loadModel(base, steps, ['features'], options)
+  const classifier = await createClassifier(await loadHead(head), options)
+  return {
+    run: async (crops, n) => {
+      const { features } = await body.run(crops, n)
+      const logits = await classifier.run(features!)
+      return Object.fromEntries(wanted.map(name => [name, name === 'logits' ? logits : features!]))
+    },
+    release: async () => {
+      await body.release()
+      await classifier.release()
+    },
+  }
+}
+
 async function modelSession(
   model: ReadyModel,
   steps: readonly Step[],
   wanted: readonly Output[],
   options: HeadOptions,
 ): Promise<InferenceSession> {
-  const graph = classifierGraph(model, steps, await classEmbeddings(model, options))
+  const head = wanted.includes('logits') ? await classEmbeddings(model, options) : undefined
+  const graph = classifierGraph(model, steps, head)
   const files = await Promise.all(model.files.map(readWeights))
   const { folder, bind } = await bindWeights(graph, files, architecture(model.architecture).names)
   return createSession(encode(graph, { outputs: wanted, bind }), { folder, ...options })

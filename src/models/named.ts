@@ -16,10 +16,16 @@ export async function namedModel(name: string): Promise<ModelSpec> {
   if (name.endsWith('.json')) return ownModel(name)
   if (name.endsWith('.onnx'))
     throw inputError('not-described', `${name} is not described yet: geogap models describe ${name}`)
+  return !isCatalogued(name) && existsSync(join(name, descriptionName)) ? ownModel(name) : resolveModel(name)
+}
+
+/** Whether the catalogue knows the name. */
+export function isCatalogued(name: string): boolean {
   try {
-    return resolveModel(name)
+    resolveModel(name)
+    return true
   } catch (error) {
-    if (error instanceof GeogapError && existsSync(join(name, descriptionName))) return ownModel(name)
+    if (error instanceof GeogapError) return false
     throw error
   }
 }

@@ -17,7 +17,7 @@ import { shown } from './tensors.ts'
 /** The description's file name, found when only its folder is given. */
 export const descriptionName = 'model.json'
 
-const fileName = z
+export const fileName = z
   .string()
   .max(255)
   .refine(name => !/[\\:\p{Cc}]/u.test(name) && name.split('/').every(part => !['', '.', '..'].includes(part)), {
@@ -40,7 +40,7 @@ const steps = z.tuple([
   z.strictObject({ step: z.literal('centerCrop'), size: side }),
   z.strictObject({ step: z.literal('normalize'), mean: triple, std: deviations }),
 ])
-const common = {
+export const common = {
   /** Name in results; the folder's where none is given. */
   name: z.string().min(1).max(200).optional(),
   preprocessing: z.union([recipe, steps], { error: 'must be a recipe, or the steps resize, centerCrop, normalize' }),
@@ -78,17 +78,19 @@ export async function ownModel(path: string): Promise<ModelSpec> {
     () => false,
   )
   const file = isFolder ? join(path, descriptionName) : path
-  const content = await readFile(file, 'utf8').catch(() => {
+  const text = await readFile(file, 'utf8').catch(() => {
     throw inputError('missing-file', `missing file: ${file}`)
   })
-  const model = parseOwnModel(file, parseJson(content))
+  const content = parseJson(text)
+  if (typeof content === 'object' && content !== null && 'base' in content) {
+    const { headModel } = await import('./headModel.ts')
+    return headModel(file, content)
+  }
+  const model = parseOwnModel(file, content)
   const folder = dirname(resolve(file))
-  const recipe = recipeOf(model.preprocessing)
-  if ((recipe.resize ?? recipe.size) < recipe.size)
-    throw badModel(file, `preprocessing: the crop of ${recipe.size} is larger than the resized image, ${recipe.resize}`)
   return {
     name: printable(model.name ?? basename(folder)),
-    recipe,
+    recipe: recipeOf(file, model.preprocessing),
     ...(await classesOf(file, model)),
     ...weightsOf(folder, model),
     ...(model.licence !== undefined && { licence: model.licence }),
@@ -96,20 +98,32 @@ export async function ownModel(path: string): Promise<ModelSpec> {
   }
 }
 
-const badModel = (file: string, what: string): GeogapError =>
+export const badModel = (file: string, what: string): GeogapError =>
   inputError('bad-model-file', `bad model description ${shown(file, 300)}: ${what}`)
 
 function parseOwnModel(file: string, content: unknown): OwnModel {
   if (typeof content !== 'object' || content === null) throw badModel(file, 'it is no JSON object')
   const kinds = ['architecture', 'onnx'].filter(key => key in content)
-  if (kinds.length !== 1) throw badModel(file, "one of 'architecture' and 'onnx' is needed")
-  const result = (kinds[0] === 'onnx' ? onnxModel : architectureModel).safeParse(content)
+  if (kinds.length !== 1) throw badModel(file, "one of 'architecture', 'onnx' and 'base' is needed")
+  return kinds[0] === 'onnx' ? checked(file, onnxModel, content) : checked(file, architectureModel, content)
+}
+
+/** A description's content, or an error that names its first fault. */
+export function checked<T>(file: string, schema: z.ZodType<T>, content: unknown): T {
+  const result = schema.safeParse(content)
   if (result.success) return result.data
   const [{ path, message }] = result.error.issues as [z.core.$ZodIssue]
   throw badModel(file, printable(path.length === 0 ? message : `${path.join('.')}: ${message}`))
 }
 
-function recipeOf(preprocessing: OwnModel['preprocessing']): Recipe {
+export function recipeOf(file: string, preprocessing: OwnModel['preprocessing']): Recipe {
+  const found = plainRecipe(preprocessing)
+  if ((found.resize ?? found.size) < found.size)
+    throw badModel(file, `preprocessing: the crop of ${found.size} is larger than the resized image, ${found.resize}`)
+  return found
+}
+
+function plainRecipe(preprocessing: OwnModel['preprocessing']): Recipe {
   if ('mean' in preprocessing) {
     const { squash, ...rest } = preprocessing
     return squash ? { ...rest, squash } : rest
@@ -121,8 +135,14 @@ function recipeOf(preprocessing: OwnModel['preprocessing']): Recipe {
 }
 
 async function classesOf(file: string, model: OwnModel): Promise<Pick<ModelSpec, 'classes'>> {
-  const { classes } = model
-  if ('output' in model && model.output.kind === 'embedding') return { classes: [] }
+  const isEmbedding = 'output' in model && model.output.kind === 'embedding'
+  return isEmbedding ? { classes: [] } : namedClasses(file, model)
+}
+
+export async function namedClasses(
+  file: string,
+  { classes }: Pick<OwnModel, 'classes'>,
+): Promise<Pick<ModelSpec, 'classes'>> {
   if (classes === 'imagenet-1k') return { classes }
   const names = typeof classes === 'string' ? await readClasses(join(dirname(file), classes)) : classes
   if (names.length < 2) throw badModel(file, `classes: ${names.length} are too few`)

@@ -4,12 +4,13 @@ import { stat } from 'node:fs/promises'
 import { imagenetNames } from '../datasets/imagenet.ts'
 import { GeogapError } from '../errors.ts'
 import { downloadUrl } from './download.ts'
+import { loadHead } from './head.ts'
 import { hubFile, type HubOptions } from './hub.ts'
 import { hubGraph } from './onnx/hubGraph.ts'
 import { describeUse, readyGraph } from './onnx/use.ts'
 import { shown } from './tensors.ts'
 import { type Progress } from './transfer/transfer.ts'
-import { type ModelSpec, type ReadyModel, type WeightSource } from './spec.ts'
+import { type ModelSpec, type OwnHead, type ReadyModel, type WeightSource } from './spec.ts'
 
 export interface Readied {
   model: ReadyModel
@@ -33,15 +34,25 @@ export async function readyModel(spec: ModelSpec, progress?: Progress): Promise<
     hashes.push(await fileHash(file))
   }
   if (admitted) hashes.push(describeUse(admitted.graph))
+  const { name, architecture, head } = spec
+  const classes = classCount(head ? head.base : spec.classes)
   const graph = admitted && { graph: admitted.graph }
-  return {
-    model: { name: spec.name, architecture: spec.architecture, classes: classCount(spec), files, ...graph },
-    hashes,
-    bytes,
-  }
+  const model: ReadyModel = { name, architecture, classes, files, ...graph, ...(head && { head: head.file }) }
+  if (head) hashes.push(await admitHead(spec, head, hashes))
+  return { model, hashes, bytes }
 }
 
-function classCount({ classes }: ModelSpec): number {
+/** The hash of a head that fits its model. Errors: other-weights, weights-mismatch, no-head. */
+async function admitHead(spec: ModelSpec, { file, weights }: OwnHead, hashes: readonly string[]): Promise<string> {
+  if (weights && weights.join() !== hashes.join())
+    throw new GeogapError('weights', 'other-weights', `${spec.name} was trained on features of other weights`)
+  const found = (await loadHead(file)).classes
+  if (found === classCount(spec.classes)) return fileHash(file)
+  const message = `the head of ${spec.name} has ${found} classes, ${classCount(spec.classes)} are named`
+  throw new GeogapError('weights', 'weights-mismatch', message)
+}
+
+function classCount(classes: ModelSpec['classes']): number {
   if (classes === 'imagenet-1k') return imagenetNames.length
   return classes === 'zero-shot' ? 0 : classes.length
 }

@@ -29,6 +29,16 @@ export interface GraphUse {
   kind: 'logits' | 'probabilities' | 'embedding'
 }
 
+/** A linear classifier that was trained on a model's features. */
+export interface OwnHead {
+  /** Safetensors with `head.weight` [classes, width] and `head.bias` [classes]. */
+  file: string
+  /** The classes of the model that gives the features. */
+  base: ModelSpec['classes']
+  /** SHA-256 of the weights whose features it was trained on. */
+  weights?: readonly string[]
+}
+
 /** A model that can be evaluated: plain data, before anything is downloaded. */
 export interface ModelSpec {
   /** The name that results carry, with its tag: `resnet50.a1_in1k`. */
@@ -39,6 +49,8 @@ export interface ModelSpec {
   graph?: GraphUse
   /** ImageNet's 1,000 in wnid order, the model's own class names, or any names that the model is given as texts. */
   classes: 'imagenet-1k' | 'zero-shot' | readonly string[]
+  /** Classifies in place of the model's own head, if it has one. */
+  head?: OwnHead
   /** Preprocessing that the weights were trained for. */
   recipe: Recipe
   weights: WeightSource
@@ -54,7 +66,9 @@ export interface ModelSpec {
 export interface ReadyModel {
   name: string
   architecture: string
-  /** Size of the classifier; 0 for a model without one. */
+  /** Safetensors of the linear classifier to put on its features. */
+  head?: string
+  /** Size of its own classifier; 0 for a model without one. */
   classes: number
   files: readonly string[]
   /** Of a graph made elsewhere, the first of `files`: its use, with the sizes that it is bound to. */

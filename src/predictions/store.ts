@@ -3,6 +3,7 @@ import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError } from '../errors.ts'
 import { type CubeCell } from '../metrics/accuracy.ts'
+import { type Span } from '../plan.ts'
 import { literalPath, query } from '../sql.ts'
 import { type Identity, type KeptOutput, type ShardManifest, shardManifest } from './schema.ts'
 
@@ -30,7 +31,7 @@ export const entryFolder = (dir: string, identity: Identity): string =>
     `${slug(identity.model)}--${slug(identity.dataset)}--${identity.preprocessing}--${keyOf(identity)}`,
   )
 
-const slug = (name: string): string => name.replace(/[^\w.-]+/g, '_').slice(-60)
+export const slug = (name: string): string => name.replace(/[^\w.-]+/g, '_').slice(-60)
 
 /** Every entry below `dir`, oldest first; shards that overlap an earlier one do not count. */
 export async function readEntries(dir: string): Promise<Entry[]> {
@@ -92,8 +93,8 @@ export const slotOf = ({ model, dataset, preprocessing }: Identity): string =>
   JSON.stringify([model, dataset, preprocessing])
 
 /** Parts of the data set's order that no shard covers. */
-export function gaps(entry: Entry | undefined, images: number): { start: number; end: number }[] {
-  const missing: { start: number; end: number }[] = []
+export function gaps(entry: { shards: readonly Span[] } | undefined, images: number): Span[] {
+  const missing: Span[] = []
   let at = 0
   for (const { start, end } of entry?.shards ?? []) {
     if (start > at) missing.push({ start: at, end: start })

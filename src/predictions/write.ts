@@ -117,7 +117,7 @@ function flatColumns(
   ]
 }
 
-function groupColumn(name: string, values: readonly GroupValue[]): Column {
+export function groupColumn(name: string, values: readonly GroupValue[]): Column {
   const numeric =
     values.every(value => value === null || typeof value === 'number') && values.some(value => value !== null)
   if (numeric) return { name, type: 'DOUBLE', values: values }

@@ -1,8 +1,10 @@
 import { type GroupValue, type Item } from '../../src/datasets/dataset.ts'
 
+const names = ['stove', 'spoon', 'bed']
+
 /** An item of a made-up data set, by its groups. */
 export function made(id: string, label: string, groups: Record<string, GroupValue>): Item {
-  return { id, label, labels: [0], image: { kind: 'file', file: `${id}.jpg` }, groups }
+  return { id, label, labels: [names.indexOf(label)], image: { kind: 'file', file: `${id}.jpg` }, groups }
 }
 
 /** `count` households of `images` images each in a region. */

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { applyHead, type Features, type Head, loadHead, saveHead } from '../../src/experiments/head.ts'
+import { applyHead, type Features, type Head, loadHead, saveHead } from '../../src/models/head.ts'
 import { retrainHead } from '../../src/experiments/lastLayer.ts'
 import { random } from '../../src/random.ts'
 

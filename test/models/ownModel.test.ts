@@ -189,7 +189,7 @@ describe('model.json', () => {
     await refused({ onnx: '../colours.onnx' }, /onnx: must name a file in the description's own folder/)
     await refused({ classes: 7 }, /classes: must be 'imagenet-1k', a list of names, or the name of a file/)
     await refused({ preprocessing: [] }, /preprocessing: must be a recipe, or the steps resize, centerCrop, normalize/)
-    await refused({ architecture: 'resnet50' }, /one of 'architecture' and 'onnx' is needed/)
+    await refused({ architecture: 'resnet50' }, /one of 'architecture', 'onnx' and 'base' is needed/)
     await refused({ output: { name: 'logits', kind: 'odds' } }, /output\.kind: .*"logits"\|"probabilities"/)
     await writeFile(join(folder, 'wrong/model.json'), '{')
     await expect(namedModel(join(folder, 'wrong'))).rejects.toThrow(/it is no JSON object/)

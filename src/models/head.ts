@@ -1,9 +1,9 @@
 import { inputError } from '../errors.ts'
 import { linear } from '../graph/blocks/linear.ts'
 import { createGraph, input, output, type Tensor, type Weights, weights } from '../graph/graph.ts'
-import { encode } from '../graph/onnx.ts'
-import { createSession } from '../inference/session.ts'
-import { type NamedTensor, readSafetensors, readTensor, writeSafetensors } from '../models/safetensors.ts'
+import { type Binding, encode } from '../graph/onnx.ts'
+import { createSession, type SessionOptions } from '../inference/session.ts'
+import { type NamedTensor, readSafetensors, readTensor, writeSafetensors } from './safetensors.ts'
 
 /** What the classifier sees: one row of `width` values per image, one after the other. */
 export interface Features {
@@ -37,6 +37,30 @@ export function rowsOf({ width, data }: Features, head: Head): number {
   return data.length / width
 }
 
+export interface Classifier {
+  /** features [n, width] to logits [n, classes]. Errors: bad-features. */
+  run(features: Float32Array): Promise<Float32Array>
+  release(): Promise<void>
+}
+
+/** A head in ONNX Runtime. */
+export async function createClassifier(head: Head, options: SessionOptions = {}): Promise<Classifier> {
+  const { Tensor: Value } = await import('onnxruntime-node')
+  const graph = createGraph()
+  output('logits', classify(weights(graph), input(graph, 'features', 'float32', ['n', head.width]), head))
+  const values = new Map(headTensors(head).map(({ name, data }) => [name, bytesOf(data)]))
+  const bind = (name: string): Binding => ({ dtype: 'float32', values: values.get(name)! })
+  const session = await createSession(encode(graph, { bind }), options)
+  return {
+    run: async data => {
+      const rows = rowsOf({ width: head.width, data }, head)
+      const { logits } = await session.run({ features: new Value('float32', data, [rows, head.width]) })
+      return logits!.data as Float32Array
+    },
+    release: () => session.release(),
+  }
+}
+
 /** Logits [rows, classes] of a head, in blocks of rows from first to last. Errors: bad-features. */
 export async function* applyHead(
   features: Features,
@@ -44,22 +68,15 @@ export async function* applyHead(
   block = 4096,
 ): AsyncGenerator<{ start: number; rows: number; logits: Float32Array }> {
   const count = rowsOf(features, head)
-  const { Tensor: Value } = await import('onnxruntime-node')
-  const graph = createGraph()
-  output('logits', classify(weights(graph), input(graph, 'features', 'float32', ['n', head.width]), head))
-  const values = new Map(headTensors(head).map(({ name, data }) => [name, bytesOf(data)]))
-  const session = await createSession(
-    encode(graph, { bind: name => ({ dtype: 'float32', values: values.get(name)! }) }),
-  )
+  const classifier = await createClassifier(head)
   try {
     for (let start = 0; start < count; start += block) {
       const rows = Math.min(block, count - start)
       const part = features.data.subarray(start * head.width, (start + rows) * head.width)
-      const { logits } = await session.run({ features: new Value('float32', part, [rows, head.width]) })
-      yield { start, rows, logits: logits!.data as Float32Array }
+      yield { start, rows, logits: await classifier.run(part) }
     }
   } finally {
-    await session.release()
+    await classifier.release()
   }
 }
 

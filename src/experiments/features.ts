@@ -1,0 +1,218 @@
+/*
+ * Features that were computed once and are kept: a folder with `features.json`, which says of which model and data set they
+ * are, and parts `START-END.npy` (float32 [rows, width]) with `START-END.parquet` beside them: id, label, accepted classes, status
+ * and groups of each row. A part is there when its Parquet file is, so an interrupted run goes on with the missing ones.
+ */
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { type Dataset, type GroupValue } from '../datasets/dataset.ts'
+import { parseJson } from '../datasets/json.ts'
+import { GeogapError, inputError } from '../errors.ts'
+import { writeDurably } from '../files.ts'
+import { type Device } from '../inference/devices.ts'
+import { type Outcomes } from '../inference/messages.ts'
+import { runShards } from '../inference/pool.ts'
+import { type Features } from '../models/head.ts'
+import { widenHalf } from '../models/tensors.ts'
+import { plan, type Span, stepsFor } from '../plan.ts'
+import { writeJson } from '../predictions/notes.ts'
+import { gaps, slug } from '../predictions/store.ts'
+import { groupColumn } from '../predictions/write.ts'
+import { describeSteps, type Mode, type Step } from '../preprocessing/steps.ts'
+import { type Prepared, type Progress } from '../runDataset.ts'
+import { literalPath, query, writeParquet } from '../sql.ts'
+import { runtimeVersion } from '../version.ts'
+import { openNpy, writeNpy } from './embeddings.ts'
+import { type Labelled } from './splits.ts'
+
+const description = z.object({
+  schema: z.literal(1),
+  /** The model's name in results, and the SHA-256 of its weights. */
+  model: z.string(),
+  weights: z.array(z.string()),
+  /** What was done to these images, and the model's own steps, without what only these images need. */
+  steps: z.array(z.custom<Step>()),
+  recipe: z.array(z.custom<Step>()),
+  dataset: z.string(),
+  /** Hash of the data set's content. */
+  content: z.string(),
+  images: z.number().int(),
+  classes: z.union([z.literal('imagenet-1k'), z.array(z.string())]),
+  choices: z.union([z.literal('all'), z.array(z.number().int())]),
+  notes: z.array(z.string()),
+})
+export type KeptDescription = z.infer<typeof description>
+
+/** Features of a data set's images, in its order. */
+export interface Kept {
+  about: KeptDescription
+  folder: string
+  items: Labelled[]
+  /** `ok`, or the code of the error that the image met; rows of others are zero. */
+  status: string[]
+  features: Features
+}
+
+export interface KeepOptions {
+  /** Features go below `out/features`. */
+  out: string
+  preprocessing?: Mode
+  device?: Device
+  onProgress?: (progress: Progress) => void
+}
+
+const descriptionName = 'features.json'
+
+/** The features of a model on a data set: read where they are kept, else computed, part by part. */
+export async function keepFeatures(model: Prepared, dataset: Dataset, options: KeepOptions): Promise<Kept> {
+  const { out, preprocessing = 'native', device } = options
+  const steps = stepsFor(model.spec.recipe, preprocessing, dataset.prepare)
+  const about = {
+    ...describe(model, dataset),
+    steps: [...steps],
+    recipe: [...stepsFor(model.spec.recipe, preprocessing, undefined)],
+  }
+  const folder = join(out, 'features', `${slug(about.model)}--${slug(about.dataset)}--${keyOf(about, device)}`)
+  const missing = gaps({ shards: await parts(folder) }, dataset.items.length)
+  const tasks = [{ ...model, steps, missing }]
+  const machine = { keep: 'features' as const, cores: availableParallelism(), ...(device && { device }) }
+  for (const job of plan(tasks, 'none', machine)) {
+    await writeJson(join(folder, descriptionName), about)
+    await compute(job, dataset, folder, options.onProgress)
+  }
+  return readFeatures(folder)
+}
+
+function describe({ spec, hashes }: Prepared, dataset: Dataset): Omit<KeptDescription, 'steps' | 'recipe'> {
+  const { name, hash, items, classes, labelSpace, choices, notes = [] } = dataset
+  return {
+    schema: 1,
+    model: spec.name,
+    weights: hashes,
+    dataset: name,
+    content: hash,
+    images: items.length,
+    classes: labelSpace === 'imagenet-1k' ? labelSpace : [...classes],
+    choices: choices === 'all' ? choices : [...choices],
+    notes: [...notes],
+  }
+}
+
+const keyOf = ({ weights, steps, content }: KeptDescription, device?: Device): string =>
+  createHash('sha256')
+    .update(JSON.stringify([1, weights, describeSteps(steps), content, runtimeVersion(device)]))
+    .digest('hex')
+    .slice(0, 16)
+
+async function compute(
+  { group, shards, processes }: ReturnType<typeof plan>[number],
+  dataset: Dataset,
+  folder: string,
+  onProgress?: (progress: Progress) => void,
+): Promise<void> {
+  const total = shards.reduce((sum, { start, end }) => sum + end - start, 0)
+  const progress: Progress = { models: group.models.map(({ name }) => name), dataset: dataset.name, total, done: 0 }
+  onProgress?.({ ...progress })
+  const onImages = (images: number): void => {
+    progress.done = Math.min(total, progress.done + images)
+    onProgress?.({ ...progress })
+  }
+  await runShards(
+    group,
+    shards.map(span => ({ span, items: dataset.items.slice(span.start, span.end) })),
+    ({ span, items }, { outcomes }) => writePart(folder, span, items, dataset.columns, outcomes[0]!),
+    { processes, onImages },
+  )
+}
+
+const partName = ({ start, end }: Span): string =>
+  [start, end].map(position => String(position).padStart(8, '0')).join('-')
+
+async function writePart(
+  folder: string,
+  span: Span,
+  items: readonly Labelled[],
+  columns: readonly string[],
+  { kept, status }: Outcomes,
+): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  const file = join(folder, partName(span))
+  if (kept) await writeNpy(`${file}.npy`, kept, kept.length / items.length)
+  const text = (name: string, values: string[]) => ({ name, type: 'VARCHAR' as const, values })
+  await writeDurably(`${file}.parquet`, temporary =>
+    writeParquet(temporary, [
+      text('id', items.map(({ id }) => id)), // prettier-ignore
+      text('label', items.map(({ label }) => label)), // prettier-ignore
+      text('labels', items.map(({ labels }) => labels.join(','))), // prettier-ignore
+      text('status', status),
+      ...columns.map(column => groupColumn(column, items.map(({ groups }) => groups[column] ?? null))), // prettier-ignore
+    ]),
+  )
+}
+
+async function parts(folder: string): Promise<Span[]> {
+  const names = await readdir(folder).catch(() => [])
+  return names
+    .flatMap(name => /^(\d{8})-(\d{8})\.parquet$/.exec(name) ?? [])
+    .filter(text => /^\d+$/.test(text))
+    .map(Number)
+    .flatMap((start, i, all) => (i % 2 === 0 ? { start, end: all[i + 1]! } : []))
+    .sort((a, b) => a.start - b.start)
+}
+
+/**
+ * Features kept in `folder`.
+ * @throws GeogapError `no-features` where there are none, `bad-features` where parts are missing or no image has any.
+ */
+export async function readFeatures(folder: string): Promise<Kept> {
+  const text = await readFile(join(folder, descriptionName), 'utf8').catch(() => {
+    throw inputError('no-features', `no kept features in ${folder}: there is no ${descriptionName}`)
+  })
+  const parsed = description.safeParse(parseJson(text))
+  if (!parsed.success) throw bad(folder, `${descriptionName} is not of this version`)
+  const spans = await parts(folder)
+  const [gap] = gaps({ shards: spans }, parsed.data.images)
+  if (gap) throw bad(folder, `images ${gap.start + 1} to ${gap.end} are missing; the command that made them goes on`)
+  const read = await Promise.all(spans.map(span => readPart(join(folder, partName(span)))))
+  const rows = read.flatMap(part => part.rows)
+  const width = read.find(part => part.width > 0)?.width ?? 0
+  if (width === 0) throw bad(folder, `no image of ${parsed.data.dataset} could be read`)
+  const data = new Float32Array(rows.length * width)
+  let at = 0
+  for (const part of read) {
+    data.set(part.data, at * width)
+    at += part.rows.length
+  }
+  const status = rows.map(row => row.status)
+  return { about: parsed.data, folder, items: rows.map(labelled), status, features: { width, data } }
+}
+
+const bad = (folder: string, what: string): GeogapError =>
+  new GeogapError('data', 'bad-features', `kept features in ${folder}: ${what}`)
+
+type StoredRow = Record<string, GroupValue> & { id: string; label: string; labels: string; status: string }
+
+const labelled = ({ id, label, labels, status: _, ...groups }: StoredRow): Labelled => ({
+  ...{ id, label, groups },
+  labels: labels === '' ? [] : labels.split(',').map(Number),
+})
+
+async function readPart(file: string): Promise<{ rows: StoredRow[]; width: number; data: Float32Array }> {
+  const rows = await query<StoredRow>('SELECT * FROM read_parquet($1)', [literalPath(`${file}.parquet`)])
+  const there = await stat(`${file}.npy`).catch(() => undefined)
+  if (!there) return { rows, width: 0, data: new Float32Array(0) }
+  const { width, data } = await readNpy(`${file}.npy`)
+  return { rows, width, data }
+}
+
+/** All rows of a `.npy` file as float32. Errors: bad-npy, no-embeddings. */
+export async function readNpy(file: string): Promise<Features> {
+  const stored = await openNpy(file, '')
+  const data = new Float32Array(stored.count * stored.width)
+  for await (const block of stored.blocks(4096))
+    data.set(block.data instanceof Uint16Array ? widenHalf(block.data) : block.data, block.start * stored.width)
+  return { width: stored.width, data }
+}

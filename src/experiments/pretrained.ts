@@ -1,0 +1,46 @@
+import { GeogapError } from '../errors.ts'
+import { type Graph, type Tensor } from '../graph/graph.ts'
+import { architecture } from '../models/architectures.ts'
+import { readParameters } from '../models/bind.ts'
+import { type Head } from '../models/head.ts'
+import { classifierGraph } from '../models/load.ts'
+import { readWeights } from '../models/readWeights.ts'
+import { type ReadyModel } from '../models/spec.ts'
+import { type Step } from '../preprocessing/steps.ts'
+
+/** The names of the parameters of a linear layer from `features` to `logits`; null where something else lies between. */
+export function headNames(graph: Graph): { weight: string; bias: string } | null {
+  const maker = (tensor: Tensor) => graph.nodes.find(node => node.outputs.includes(tensor))
+  const reshaped = (tensor: Tensor): Tensor => {
+    const node = maker(tensor)
+    return node?.op === 'Reshape' ? reshaped(node.inputs[0]!) : tensor
+  }
+  const [features, logits] = ['features', 'logits'].map(name => reshaped(graph.outputs.get(name)!)) as [Tensor, Tensor]
+  const last = maker(logits)
+  const [x, weight, bias] = last?.inputs ?? []
+  const isParameter = (tensor?: Tensor): tensor is Tensor => tensor !== undefined && graph.parameters.has(tensor.name)
+  if (!x || reshaped(x) !== features || !isParameter(weight) || !isParameter(bias)) return null
+  const isLinear = last?.op === 'Gemm' || (last?.op === 'Conv' && weight.shape.slice(2).every(size => size === 1))
+  return isLinear ? { weight: weight.name, bias: bias.name } : null
+}
+
+/** The linear classifier that a model was published with; null for a model that has none. */
+export async function pretrainedHead(model: ReadyModel, steps: readonly Step[]): Promise<Head | null> {
+  const known = model.graph ? undefined : architecture(model.architecture)
+  if (known?.kind !== 'classifier') return null
+  const graph = classifierGraph(model, steps)
+  const names = headNames(graph)
+  if (!names) return null
+  const files = await Promise.all(model.files.map(readWeights))
+  const found = await readParameters(graph, files, known.names, [names.weight, names.bias])
+  const [weight, bias] = found
+  if (!weight || !bias) throw new GeogapError('internal', 'no-head', `no values of ${names.weight} and ${names.bias}`)
+  return { classes: model.classes, width: weight.shape[1]!, weight: weight.data, bias: bias.data }
+}
+
+/** A head that knows nothing: all classes get the same score. */
+export const untrainedHead = (classes: number, width: number): Head => ({
+  ...{ classes, width },
+  weight: new Float32Array(classes * width),
+  bias: new Float32Array(classes),
+})

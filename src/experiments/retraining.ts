@@ -1,0 +1,181 @@
+/*
+ * Last-layer retraining from names to results (section 6.3, tables 4 and 9): features are computed once and kept, heads are
+ * trained on growing shares of the training part with several seeds, and scored on the other parts.
+ */
+import { join } from 'node:path'
+import { type Dataset } from '../datasets/dataset.ts'
+import { imagenetNames } from '../datasets/imagenet.ts'
+import { type DatasetSpec, openDataset } from '../datasets/open.ts'
+import { inputError, unknownName } from '../errors.ts'
+import { prepared } from '../evaluate.ts'
+import { type Head, loadHead, saveHead } from '../models/head.ts'
+import { saveHeadModel } from '../models/headModel.ts'
+import { namedModel } from '../models/named.ts'
+import { type ModelSpec } from '../models/spec.ts'
+import { recordStudy } from '../predictions/studies.ts'
+import { slug } from '../predictions/store.ts'
+import { type Prepared } from '../runDataset.ts'
+import { type KeepOptions, keepFeatures, type Kept, readFeatures } from './features.ts'
+import { type Retrained, retrainHead, type RetrainOptions } from './lastLayer.ts'
+import { partFigures } from './partFigures.ts'
+import { openParts, type Part, type Parts, picked } from './parts.ts'
+import { pretrainedHead, untrainedHead } from './pretrained.ts'
+import { requireEvaluated, type SplitProtocol } from './splits.ts'
+import { study, type StudyRow } from './study.ts'
+
+export interface RetrainingOptions extends KeepOptions, Pick<RetrainOptions, 'epochs' | 'batch' | 'rate'> {
+  /** Any name that `evaluate` takes, or a described model; not needed with `features`. */
+  model?: string | ModelSpec
+  /** Folders of kept features, instead of a model and images. */
+  features?: readonly string[]
+  train: string | Dataset
+  evals: readonly (string | Dataset)[]
+  split?: SplitProtocol
+  /** How data sets that are given by name are opened. */
+  open?: Omit<DatasetSpec, 'name'>
+  /** Shares of the training images, 5 to 100 % by default. */
+  fractions?: readonly number[]
+  /** Seeds 1 … this; 3 by default. */
+  seeds?: number
+  /** Smallest region in a disparity. */
+  minN?: number
+  onDownload?: (model: string, done: number, total: number | undefined) => void
+  /** Called after every head. */
+  onHead?: (fraction: number, seed: number, trained: Retrained) => void
+}
+
+export interface Retraining {
+  model: string
+  /** Figures by share of the training images; share 0 is the head that training started from. */
+  rows: StudyRow[]
+  notes: string[]
+  /** Folders of the heads that were trained on the largest share, one a seed; each can be given as a model. */
+  heads: string[]
+}
+
+export const tableNineFractions: readonly number[] = [0.05, 0.1, 0.25, 0.5, 0.75, 1]
+
+/**
+ * Retrains, scores, keeps heads below `out/heads` and records the study `last-layer` of `out`.
+ * @throws GeogapError `class-not-evaluated`, `bad-loss` (heads of earlier runs stay), and what opening and splitting throw
+ */
+export async function retraining(options: RetrainingOptions): Promise<Retraining> {
+  const { out, split = 'household', fractions = tableNineFractions, seeds = 3, minN = 30 } = options
+  const source = options.features ? await keptSource(options.features) : await modelSource(options)
+  const parts = await openParts({ train: options.train, evals: options.evals, split }, source.open)
+  const training = trainable(parts)
+  const first = await startingHead(source.model, training)
+  const figuresOf = (head: Head) => allFigures(parts.evals, head, minN)
+  const largest = Math.max(...fractions)
+  const seedList = Array.from({ length: seeds }, (_, i) => i + 1)
+  const heads: string[] = []
+  const run = async (fraction: number, seed: number) => {
+    const trained = await retrainHead({ ...training, head: first.head, seed, fraction, ...protocol(options) })
+    options.onHead?.(fraction, seed, trained)
+    const figures = await figuresOf(trained.head)
+    const base = source.base ?? training.kept.about.model
+    if (fraction === largest) heads.push(await keepHead(out, base, trained, { ...training, seed, fraction, split }))
+    return figures
+  }
+  const before = await study({ settings: [0], seeds: [1], run: () => figuresOf(first.head) })
+  const rows = [...before, ...(await study({ settings: fractions, seeds: seedList, run }))]
+  await recordStudy(out, 'last-layer', rows)
+  return { model: training.kept.about.model, rows, notes: [...parts.notes, ...first.notes], heads }
+}
+
+interface Source {
+  open: (from: string | Dataset) => Promise<Kept>
+  model?: Prepared
+  /** How the model was named. */
+  base?: string
+}
+
+async function modelSource({ model, open, onDownload, ...options }: RetrainingOptions): Promise<Source> {
+  if (model === undefined) throw inputError('no-model', 'no model given, and no kept features')
+  const spec = typeof model === 'string' ? await namedModel(model) : model
+  if (spec.head) throw inputError('retrained-head', `${spec.name} is a retrained head; give the model that it is on`)
+  const ready = await prepared(spec, (done, total) => onDownload?.(spec.name, done, total))
+  return {
+    model: ready,
+    base: typeof model === 'string' ? model : spec.name,
+    open: async from =>
+      keepFeatures(ready, typeof from === 'string' ? await openDataset({ ...open, name: from }) : from, options),
+  }
+}
+
+async function keptSource(folders: readonly string[]): Promise<Source> {
+  const all = await Promise.all(folders.map(readFeatures))
+  const [first] = all
+  const other = all.find(({ about }) => String(about.weights) !== String(first?.about.weights))
+  if (other) throw inputError('different-encoder', `features of ${first!.about.model} and of ${other.about.model}`)
+  const names = all.map(({ about }) => about.dataset)
+  return {
+    open: from => {
+      const found = all.find(({ about }) => about.dataset === from)
+      if (!found) throw unknownName('kept data set', typeof from === 'string' ? from : from.name, names)
+      return Promise.resolve(found)
+    },
+  }
+}
+
+interface Training extends Pick<RetrainOptions, 'features' | 'labels'> {
+  kept: Kept
+  dataset: string
+}
+
+/** The training part's images that have a class, which is their first accepted one. */
+function trainable({ train, evals }: Parts): Training {
+  const { items, features, kept, dataset } = train
+  const rows = items.flatMap(({ labels }, row) => (labels.length > 0 ? row : []))
+  if (rows.length === 0) throw inputError('bad-training-data', `no image of ${dataset} has a class to train`)
+  const some = rows.map(row => items[row]!)
+  const tested = evals.flatMap(part => part.items)
+  requireEvaluated(some, tested)
+  return { features: picked(features, rows), labels: some.map(({ labels }) => labels[0]!), kept, dataset }
+}
+
+const keptHead = 'head.safetensors'
+
+/** The pretrained head where it has the data's classes, which is then kept beside the features; else one of zeros. */
+async function startingHead(
+  model: Prepared | undefined,
+  { kept, features }: Training,
+): Promise<{ head: Head; notes: string[] }> {
+  const file = join(kept.folder, keptHead)
+  const { about } = kept
+  if (model && String(model.spec.classes) === String(about.classes)) {
+    const found = await pretrainedHead(model.model, about.steps)
+    if (found) await saveHead(file, found)
+  }
+  const stored = await loadHead(file).catch(() => undefined)
+  if (stored) return { head: stored, notes: [] }
+  const classes = about.classes === 'imagenet-1k' ? imagenetNames.length : about.classes.length
+  const note = `${about.model} has no linear head for these classes: training starts from zeros`
+  return { head: untrainedHead(classes, features.width), notes: [note] }
+}
+
+async function allFigures(evals: readonly Part[], head: Head, minN: number): Promise<Record<string, number | null>> {
+  const figures: Record<string, number | null> = {}
+  for (const part of evals) Object.assign(figures, await partFigures(part, head, minN))
+  return figures
+}
+
+const protocol = ({ epochs, batch, rate }: RetrainingOptions) => ({
+  ...(epochs !== undefined && { epochs }),
+  ...(batch !== undefined && { batch }),
+  ...(rate !== undefined && { rate }),
+})
+
+function keepHead(
+  out: string,
+  base: string,
+  { head, images, losses }: Retrained,
+  { kept, dataset, seed, fraction, split }: Training & { seed: number; fraction: number; split: SplitProtocol },
+): Promise<string> {
+  const { about } = kept
+  const name = `${about.model}.retrained_${seed}`
+  return saveHeadModel(join(out, 'heads', slug(name)), head, {
+    ...{ name, base, weights: about.weights, steps: about.recipe, classes: about.classes },
+    trained: { dataset, content: about.content, split, images, fraction, seed, loss: losses.at(-1)! },
+  })
+}

@@ -1,0 +1,193 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { evaluate } from '../../src/evaluate.ts'
+import { readFeatures } from '../../src/experiments/features.ts'
+import { wantedParts } from '../../src/experiments/parts.ts'
+import { splitItems } from '../../src/experiments/splits.ts'
+import { retraining, type RetrainingOptions } from '../../src/experiments/retraining.ts'
+import { freshWeights } from '../../src/models/fresh.ts'
+import { writeSafetensors } from '../../src/models/safetensors.ts'
+import { readStudy } from '../../src/predictions/studies.ts'
+import { geogap } from '../cli.ts'
+import { writeForeign } from '../models/foreignGraph.ts'
+import { classes, writeWorld } from '../world.ts'
+
+let folder: string
+let model: string
+const count = 90
+
+/** The pictures of `writeWorld` with a household for every three of them. */
+async function housed(name: string, rows: (lines: string[]) => string[] = lines => lines): Promise<string> {
+  const text = await readFile(join(folder, 'world.csv'), 'utf8')
+  const [head, ...lines] = text.trimEnd().split('\n')
+  const manifest = join(folder, name)
+  const households = lines.map((line, i) => `${line},h${Math.floor(i / 6)}`)
+  await writeFile(manifest, `${head},household\n${rows(households).join('\n')}\n`)
+  return manifest
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-retraining-'))
+  await writeWorld(folder, count)
+  await housed('homes.csv')
+  await writeForeign(join(folder, 'embedding'), { kind: 'embedding' })
+  await writeSafetensors(join(folder, 'weights.safetensors'), freshWeights('lcnet_050', classes.length, 1))
+  const steps = { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25], interpolation: 'bilinear', cropPct: 0.95, size: 224 }
+  const description = { architecture: 'lcnet_050', weights: 'weights.safetensors', preprocessing: steps, classes }
+  await writeFile(join(folder, 'model.json'), JSON.stringify({ ...description, name: 'small' }))
+  model = join(folder, 'model.json')
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+/** Features are computed by the first run and kept for all. */
+const options = (): RetrainingOptions => ({
+  model,
+  train: join(folder, 'homes.csv'),
+  evals: [],
+  open: { classes: join(folder, 'classes.txt') },
+  out: join(folder, 'out'),
+  fractions: [0.5, 1],
+  seeds: 2,
+  epochs: 40,
+  rate: 0.03,
+  minN: 1,
+})
+const keptFolder = async (): Promise<string> => {
+  const [kept] = await readdir(join(folder, 'out', 'features'))
+  return join(folder, 'out', 'features', kept!)
+}
+
+describe('retraining from images', () => {
+  it('learns, records the study, and its heads give the same accuracies through the images', async () => {
+    const { rows, heads, notes } = await retraining(options())
+    expect(notes).toEqual([])
+    expect(rows.map(({ setting }) => setting)).toEqual([0, 0, 0, 0.5, 0.5, 0.5, 1, 1, 1])
+    const accuracies = rows.filter(({ metric }) => metric === 'homes accuracy')
+    expect(accuracies.at(-1)!.mean).toBeGreaterThan(accuracies[0]!.mean! + 0.25)
+    const stored = await readStudy(options().out, 'last-layer')
+    expect(stored).toEqual(rows.map(({ setting, metric, values }) => ({ setting, metric, values })))
+    expect(heads).toHaveLength(2)
+    const run = await evaluate({
+      models: heads,
+      datasets: [{ name: await testPart(), ...options().open }],
+      out: options().out,
+    })
+    expect(run.failures).toEqual([])
+    expect(run.accuracy().map(({ top1 }) => top1)).toEqual(accuracies.at(-1)!.values)
+    expect(run.accuracy().map(row => row.model)).toEqual(['small.retrained_1', 'small.retrained_2'])
+    const differences = rows.filter(({ metric }) => metric === 'homes europe minus africa').at(-1)!.values
+    expect(run.disparity({ by: 'region', minN: 1 }).map(row => row.europeMinusAfrica)).toEqual(differences)
+  })
+
+  /** The test part of the household split as a manifest of its own. */
+  async function testPart(): Promise<string> {
+    const { items } = await readFeatures(await keptFolder())
+    const ids = new Set(splitItems(items).test.map(({ id }) => id))
+    return housed('test-part.csv', lines => lines.filter(line => ids.has(line.split(',')[0]!)))
+  }
+
+  it('is the same to the last bit again, from kept features alone too', async () => {
+    const first = await retraining(options())
+    const bytes = await Promise.all(first.heads.map(head => readFile(join(head, 'head.safetensors'))))
+    const { model: _, ...rest } = options()
+    const alone = { train: 'homes', features: [await keptFolder()], out: join(folder, 'alone') }
+    const second = await retraining({ ...rest, ...alone })
+    expect(second.rows).toEqual(first.rows)
+    expect(await Promise.all(second.heads.map(head => readFile(join(head, 'head.safetensors'))))).toEqual(bytes)
+  })
+
+  it('computes the missing parts of kept features only', async () => {
+    const seen: number[] = []
+    const run = () => retraining({ ...options(), epochs: 1, onProgress: ({ total }) => seen.push(total) })
+    await run()
+    expect(seen).toEqual([])
+    const kept = await keptFolder()
+    const before = await readFeatures(kept)
+    const [part] = (await readdir(kept)).filter(file => file.endsWith('.parquet'))
+    await rm(join(kept, part!))
+    await expect(readFeatures(kept)).rejects.toThrow(/images 1 to \d+ are missing/)
+    await run()
+    expect(seen[0]).toBeLessThan(count)
+    expect(await readFeatures(kept)).toEqual(before)
+  })
+
+  it('takes a graph made elsewhere that gives an embedding, and says that its head starts from zeros', async () => {
+    const { rows, notes } = await retraining({
+      ...options(),
+      model: join(folder, 'embedding'),
+      out: join(folder, 'foreign'),
+    })
+    expect(notes).toEqual(['embedding has no linear head for these classes: training starts from zeros'])
+    expect(rows.filter(({ metric }) => metric === 'homes accuracy').at(-1)!.mean).toBe(1)
+  })
+
+  it('refuses what would mislead, and keeps the heads of the run before', async () => {
+    const { heads } = await retraining({ ...options(), fractions: [1], seeds: 1 })
+    const before = await readFile(join(heads[0]!, 'head.safetensors'))
+    const diverging = retraining({ ...options(), fractions: [1], seeds: 1, rate: 1e38 })
+    await expect(diverging).rejects.toThrow(/^the loss is/)
+    expect(await readFile(join(heads[0]!, 'head.safetensors'))).toEqual(before)
+    const twoClasses = await housed('two.csv', lines => lines.filter(line => !line.includes(',blue,')))
+    await expect(retraining({ ...options(), evals: [twoClasses] })).rejects.toThrow('that the evaluation lacks: blue')
+    await expect(retraining({ ...options(), model: heads[0]! })).rejects.toThrow(
+      'small.retrained_1 is a retrained head',
+    )
+    const other = { ...options().open, labels: 'imagenet' as const }
+    await expect(retraining({ ...options(), train: 'dollarstreet:train', open: other })).rejects.toThrow()
+  })
+
+  it('refuses a head on other weights', async () => {
+    const { heads } = await retraining({ ...options(), fractions: [1], seeds: 1, epochs: 1 })
+    const file = join(heads[0]!, 'model.json')
+    const described = JSON.parse(await readFile(file, 'utf8')) as object
+    await writeFile(file, JSON.stringify({ ...described, weights: ['0'.repeat(64)] }))
+    const evaluated = { models: [heads[0]!], datasets: [{ name: join(folder, 'homes.csv'), ...options().open }] }
+    const message = 'small.retrained_1 was trained on features of other weights'
+    await expect(evaluate({ ...evaluated, out: options().out })).rejects.toThrow(message)
+  })
+})
+
+describe('geogap retrain', () => {
+  it('prints the figures and where the heads are', async () => {
+    const [manifest, out] = [join(folder, 'homes.csv'), join(folder, 'out')]
+    const args = ['--model', model, '--train', manifest, '--classes', join(folder, 'classes.txt'), '--out', out]
+    const more = [
+      '--fractions',
+      '100',
+      '--seeds',
+      '1',
+      '--epochs',
+      '2',
+      '--rate',
+      '0.01',
+      '--split',
+      'household-balanced',
+    ]
+    const { code, stdout, stderr } = await geogap(['retrain', ...args, ...more, '--min-n', '1'])
+    expect([code, stderr.includes('head: ')]).toEqual([0, true])
+    expect(stdout).toMatch(/100 % +homes accuracy +[\d.]+ +– +1/)
+    const refused = await geogap(['retrain', '--train', manifest])
+    expect([refused.code, refused.stderr]).toEqual([2, 'geogap: give either --model NAME or --features FOLDER\n'])
+  })
+})
+
+describe('names of parts', () => {
+  const names = (train: string, evals: string[]) => {
+    const { train: first, evals: others } = wantedParts({ train, evals, split: 'published' })
+    return [first, ...others].map(({ from, side }) => `${String(from)} ${side}`)
+  }
+
+  it("follow Dollar Street's own splits and GeoDE's overlapping classes", () => {
+    expect(names('dollarstreet:train', ['dollarstreet:test', 'geode'])).toEqual([
+      ...['dollarstreet/published/train all', 'dollarstreet/published all', 'geode/overlap all'],
+    ])
+    expect(names('dollarstreet', [])).toEqual(['dollarstreet/published/train all', 'dollarstreet/published all'])
+  })
+
+  it('split other data sets where a part is asked for', () => {
+    expect(names('a.csv', [])).toEqual(['a.csv train', 'a.csv test'])
+    expect(names('a.csv:train', ['a.csv', 'geode'])).toEqual(['a.csv train', 'a.csv test', 'geode all'])
+  })
+})
