@@ -195,9 +195,12 @@ const bad = (folder: string, what: string): GeogapError =>
 
 type StoredRow = Record<string, GroupValue> & { id: string; label: string; labels: string; status: string }
 
-const labelled = ({ id, label, labels, status: _, ...groups }: StoredRow): Labelled => ({
-  ...{ id, label, groups },
-  labels: labels === '' ? [] : labels.split(',').map(Number),
+const own = ['id', 'label', 'labels', 'status']
+
+const labelled = (row: StoredRow): Labelled => ({
+  ...{ id: row.id, label: row.label },
+  labels: row.labels === '' ? [] : row.labels.split(',').map(Number),
+  groups: Object.fromEntries(Object.entries(row).filter(([name]) => !own.includes(name))),
 })
 
 async function readPart(file: string): Promise<{ rows: StoredRow[]; width: number; data: Float32Array }> {

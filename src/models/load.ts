@@ -65,12 +65,14 @@ export async function loadModel(
 
 /** The model for its features, and the head on them. */
 async function withHead(
-  { head: file, ...base }: ReadyModel,
+  model: ReadyModel,
   head: string,
   steps: readonly Step[],
   wanted: readonly Output[],
   options: HeadOptions,
 ): Promise<LoadedModel> {
+  const base = { ...model }
+  delete base.head
   const body = await loadModel(base, steps, ['features'], options)
   const classifier = await createClassifier(await loadHead(head), options)
   return {
