@@ -21,6 +21,9 @@ export interface Forecast {
 const rate = 25e9
 /** Seconds of one core to read, decode and crop a photograph of half a megapixel. */
 const preparation = 0.01
+/** Seconds of one core for an image, within a factor of about two. */
+export const estimate = (multiplyAdds: number): number => multiplyAdds / rate + preparation
+
 /** Bytes of a stored row. */
 const rowBytes = 60
 
@@ -37,7 +40,7 @@ export async function forecast(pairs: readonly { spec: ModelSpec; dataset: Datas
         dataset: dataset.name,
         images,
         download: (await isHere(spec)) ? 0 : 4 * parameters,
-        seconds: (images * (multiplyAdds / rate + preparation)) / cores,
+        seconds: (images * estimate(multiplyAdds)) / cores,
         disk: images * rowBytes,
       }
     }),

@@ -1,21 +1,22 @@
 import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { groupsOf, joinUnits, type Share, shareOf, unitsOf } from './cluster/units.ts'
 import { type Dataset } from './datasets/dataset.ts'
-import { absoluteSpec, type DatasetSpec, openDataset } from './datasets/open.ts'
+import { absoluteSpec, type DatasetSpec } from './datasets/open.ts'
 import { type Forecast } from './dryRun.ts'
-import { GeogapError, inputError } from './errors.ts'
-import { modelCost } from './models/cost.ts'
+import { GeogapError } from './errors.ts'
+import { storageError } from './files.ts'
 import { checkDevice, type Device } from './inference/devices.ts'
-import { namedModel } from './models/named.ts'
-import { type Readied, readyModel } from './models/ready.ts'
 import { type ModelSpec } from './models/spec.ts'
-import { type Progress as Transfer } from './models/transfer/transfer.ts'
+import { openPlace } from './places/place.ts'
+import { type Span } from './plan.ts'
 import { type Failure, recordDataset, recordFailures } from './predictions/notes.ts'
 import { recorded } from './predictions/runs.ts'
 import { type KeptOutput } from './predictions/schema.ts'
-import { storageError } from './predictions/write.ts'
 import { type Mode } from './preprocessing/steps.ts'
 import { openRun, type Run } from './run.ts'
 import { evaluateOn, type Prepared, type Progress, type Work, workOn } from './runDataset.ts'
+import { isSuited, modelsOf, openTarget, prepareModel, type Target, targetsOf } from './targets.ts'
 
 export interface EvaluateOptions {
   /** Catalogue names, `hf:owner/repo`, `model.json` files, or described models. */
@@ -39,6 +40,8 @@ export interface EvaluateOptions {
   limit?: number
   /** Where results go; `./geogap-results` by default. */
   out?: string
+  /** Only this share of the work, for one of several machines that write to the same place. */
+  shard?: Share
   /** Ends the evaluation after the running batches; what is done is kept. */
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
@@ -56,30 +59,24 @@ const defaultOut = 'geogap-results'
 export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const out = options.out ?? defaultOut
   if (options.device) await checkDevice(options.device)
-  const { specs, targets } = await targetsOf(options)
-  await mkdir(out, { recursive: true }).catch((error: unknown) => {
+  const specs = await modelsOf(options)
+  const targets = await openTargets(options, specs)
+  await mkdir(join(out, 'predictions'), { recursive: true }).catch((error: unknown) => {
     throw storageError(out, error)
   })
+  const parts = options.shard ? partsOf(targets, specs, options, options.shard) : wholeOf(targets, specs)
   const failures: Failure[] = []
-  const models: Prepared[] = []
-  for (const spec of specs) {
-    const prepared = await unlessAborted(options.signal, prepareModel(spec, options))
-    if (!(prepared instanceof GeogapError)) models.push(prepared)
-    else if (specs.length === 1) throw prepared
-    else
-      for (const { dataset } of targets.filter(target => target.suits(spec)))
-        failures.push(failureOf(spec, dataset, prepared))
-  }
-  const work: Work[] = []
-  for (const { dataset, suits, opened } of targets) {
-    const suited = models.filter(({ spec }) => suits(spec))
+  const models = await prepareModels(parts, options, failures)
+  const [work, place] = [[] as Work[], await openPlace(out)]
+  for (const { dataset, opened, specs, part } of parts) {
+    const suited = models.filter(({ spec }) => specs.includes(spec))
     if (suited.length === 0) continue
     await recordDataset(out, dataset, opened)
-    work.push(await workOn(dataset, suited, options, out))
+    work.push({ ...(await workOn(dataset, suited, options, join(out, 'heads'))), ...(part && { part }) })
   }
   const asked = work.flatMap(({ models }) => models.map(({ identity }) => identity))
   await recorded(out, asked, options.signal, async () => {
-    for (const one of work) failures.push(...(await evaluateOn(one, options, out)))
+    for (const one of work) failures.push(...(await evaluateOn(one, options, place)))
     const attempted = { models: specs.map(({ name }) => name), datasets: targets.map(({ dataset }) => dataset.name) }
     await recordFailures(out, failures, attempted)
   })
@@ -88,14 +85,66 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
 
 /** What `evaluate` would do with the same options, without downloading or computing anything. */
 export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
-  const { specs, targets } = await targetsOf(options)
+  const specs = await modelsOf(options)
   const { forecast } = await import('./dryRun.ts')
-  return forecast(targets.flatMap(({ dataset, suits }) => specs.filter(suits).map(spec => ({ spec, dataset }))))
+  const targets = await openTargets(options, specs)
+  return forecast(wholeOf(targets, specs).flatMap(({ specs, dataset }) => specs.map(spec => ({ spec, dataset }))))
 }
 
-async function targetsOf(options: EvaluateOptions): Promise<{ specs: ModelSpec[]; targets: Target[] }> {
-  const specs = await resolveModels(options)
-  return { specs, targets: await openTargets(options, specs) }
+interface Opened extends Target {
+  dataset: Dataset
+  opened?: DatasetSpec
+}
+
+async function openTargets(options: EvaluateOptions, specs: readonly ModelSpec[]): Promise<Opened[]> {
+  const opened: Opened[] = []
+  for (const target of targetsOf(options, specs)) {
+    const spec = 'items' in target.dataset ? undefined : absoluteSpec(target.dataset)
+    opened.push({ ...target, dataset: await openTarget(target, specs), ...(spec && { opened: spec }) })
+  }
+  return opened
+}
+
+/** Models on a data set, or on a part of it. */
+interface Part extends Pick<Opened, 'dataset' | 'opened'> {
+  specs: readonly ModelSpec[]
+  part?: Span & { size: number }
+}
+
+const wholeOf = (targets: readonly Opened[], specs: readonly ModelSpec[]): Part[] =>
+  targets.map(target => ({ ...target, specs: specs.filter(spec => isSuited(target, spec)) }))
+
+function partsOf(
+  targets: readonly Opened[],
+  specs: readonly ModelSpec[],
+  options: EvaluateOptions,
+  share: Share,
+): Part[] {
+  const groups = groupsOf(targets, specs, options.preprocessing ?? 'native')
+  return joinUnits(shareOf(unitsOf(groups), groups, share)).map(({ group, start, end }) => {
+    const { target, models, shard } = groups[group]!
+    const part = { start, end, size: shard }
+    return { ...targets[target]!, specs: specs.filter(({ name }) => models.includes(name)), part }
+  })
+}
+
+/** The models that some part needs; those that cannot be had are failures, unless there is no other. */
+async function prepareModels(
+  parts: readonly Part[],
+  options: EvaluateOptions,
+  failures: Failure[],
+): Promise<Prepared[]> {
+  const specs = [...new Set(parts.flatMap(({ specs }) => specs))]
+  const models: Prepared[] = []
+  for (const spec of specs) {
+    const prepared = await unlessAborted(options.signal, prepareModel(spec, options.onDownload))
+    if (!(prepared instanceof GeogapError)) models.push(prepared)
+    else if (specs.length === 1) throw prepared
+    else
+      for (const { dataset } of parts.filter(({ specs }) => specs.includes(spec)))
+        failures.push(failureOf(spec, dataset, prepared))
+  }
+  return models
 }
 
 const failureOf = ({ name }: ModelSpec, dataset: Dataset, { code, message }: GeogapError): Failure => ({
@@ -104,78 +153,6 @@ const failureOf = ({ name }: ModelSpec, dataset: Dataset, { code, message }: Geo
   code,
   message,
 })
-
-/** A data set as the models that it suits see it: classifiers need its map to ImageNet, zero-shot models its own labels. */
-interface Target {
-  dataset: Dataset
-  opened?: DatasetSpec
-  suits: (spec: ModelSpec) => boolean
-}
-
-const isZeroShot = ({ classes }: ModelSpec): boolean => classes === 'zero-shot'
-
-async function openTargets(options: EvaluateOptions, specs: readonly ModelSpec[]): Promise<Target[]> {
-  const targets: Target[] = []
-  for (const given of options.datasets) {
-    if (typeof given !== 'string' && 'items' in given) {
-      targets.push({ dataset: given, suits: () => true })
-      continue
-    }
-    const spec = datasetSpec(given, options)
-    const separate = spec.labels === undefined && specs.some(isZeroShot)
-    const add = async (opened: DatasetSpec, suits: Target['suits']): Promise<void> =>
-      void targets.push({ dataset: await openDataset(opened), opened: absoluteSpec(opened), suits })
-    if (separate) await add({ ...spec, labels: 'original' }, isZeroShot)
-    if (!separate || !specs.every(isZeroShot)) await add(spec, model => !separate || !isZeroShot(model))
-  }
-  if (targets.length === 0) throw inputError('no-dataset', 'no data set given')
-  for (const { dataset, suits } of targets) for (const spec of specs.filter(suits)) checkClasses(spec, dataset)
-  return targets
-}
-
-async function resolveModels({ models, weights }: EvaluateOptions): Promise<ModelSpec[]> {
-  if (models.length === 0) throw inputError('no-model', 'no model given')
-  const specs: ModelSpec[] = []
-  for (const model of models) specs.push(typeof model === 'string' ? await namedModel(model) : model)
-  if (weights === undefined) return specs
-  if (specs.length > 1) throw inputError('many-models', `one weights file for ${specs.length} models: ${weights}`)
-  return [{ ...specs[0]!, weights: { from: 'files', files: [weights] } }]
-}
-
-function datasetSpec(dataset: string | DatasetSpec, { data, limit }: EvaluateOptions): DatasetSpec {
-  const spec = typeof dataset === 'string' ? { name: dataset } : dataset
-  return { ...(data === undefined ? {} : { data }), ...(limit === undefined ? {} : { limit }), ...spec }
-}
-
-function checkClasses(spec: ModelSpec, dataset: Dataset): void {
-  if (spec.graph?.kind === 'embedding' && !spec.head)
-    throw inputError('no-classes', `${spec.name} gives an embedding and no classes: it is good for features only`)
-  if (spec.classes === 'zero-shot') return
-  const own = spec.classes === 'imagenet-1k' ? undefined : spec.classes
-  const fits = own
-    ? dataset.labelSpace === 'own' && own.join('\n') === dataset.classes.join('\n')
-    : dataset.labelSpace === 'imagenet-1k'
-  if (fits) return
-  const model = own ? `${own.length} classes of its own` : "ImageNet's 1000 classes"
-  const data = dataset.labelSpace === 'own' ? `${dataset.classes.length} classes of its own` : "ImageNet's classes"
-  throw inputError('other-classes', `${spec.name} has ${model}, ${dataset.name} is labelled with ${data}`)
-}
-
-/** The model with its weights on this machine. */
-export async function prepared(spec: ModelSpec, progress?: Transfer): Promise<Prepared> {
-  const readied = await readyModel(spec, progress)
-  return { ...readied, spec, multiplyAdds: costOf(spec, readied) }
-}
-
-/** The same, or why they cannot be had. */
-async function prepareModel(spec: ModelSpec, { onDownload }: EvaluateOptions): Promise<Prepared | GeogapError> {
-  try {
-    return await prepared(spec, (done, total) => onDownload?.(spec.name, done, total))
-  } catch (error) {
-    if (error instanceof GeogapError && (error.kind === 'network' || error.kind === 'weights')) return error
-    throw error
-  }
-}
 
 /** `work`, or at once the signal's reason: a download that was left goes on from its part the next time. */
 function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
@@ -187,6 +164,3 @@ function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Pr
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
   })
 }
-
-/** Graphs made elsewhere are not counted but guessed: 200 multiply-adds for each float32 weight, as of a ResNet-50. */
-const costOf = (spec: ModelSpec, { bytes }: Readied): number => (spec.graph ? 50 * bytes : modelCost(spec).multiplyAdds)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { GeogapError } from './errors.ts'
 
 const chunk = 1 << 28
 
@@ -38,7 +39,19 @@ export const writeAtomically = (file: string, write: (handle: FileHandle) => Pro
   })
 
 /** A name beside `file` that no other process or call uses. */
-const temporaryName = (file: string): string => `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
+export const temporaryName = (file: string): string => `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
+
+/** What could not be written, in one line: `cannot write FILE: no space left on the device`. */
+export function storageError(file: string, error: unknown): GeogapError {
+  if (error instanceof GeogapError && error.kind === 'storage') return error
+  const text = error instanceof Error ? error.message : String(error)
+  const code = (error as NodeJS.ErrnoException).code ?? ''
+  const full = code === 'ENOSPC' || /no space left/i.test(text)
+  const reason = full ? 'no space left on the device' : text.split('\n')[0]!
+  return new GeogapError('storage', full ? 'disk-full' : 'write-failed', `cannot write ${file}: ${reason}`, {
+    cause: error,
+  })
+}
 
 /** Makes renames in `folder` durable; a no-op where folders cannot be opened (Windows). */
 export async function syncFolder(folder: string): Promise<void> {

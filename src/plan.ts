@@ -35,6 +35,8 @@ interface PlanOptions {
   batch?: number
   device?: Device
   keep?: KeptOutput
+  /** Images of a shard, where others have to cut alike. */
+  size?: number
 }
 
 /** Shards that one set of child processes does: the models share crops, every shard lists who still needs it. */
@@ -59,17 +61,23 @@ const groupModels = 8
  * long as their weights fit together. Pure: the same tasks give the same jobs.
  */
 export function plan(tasks: readonly Task[], choices: ModelGroup['choices'], options: PlanOptions): Job[] {
-  const groups: Task[][] = []
+  return grouped(tasks.filter(({ missing }) => missing.length > 0)).map(members => job(members, choices, options))
+}
+
+/** Tasks that share one pass over the images, in the order of their first. */
+export function grouped<T extends Grouping>(tasks: readonly T[]): T[][] {
+  const groups: T[][] = []
   for (const task of tasks) {
-    if (task.missing.length === 0) continue
     const group = groups.find(members => fits(members, task))
     if (group) group.push(task)
     else groups.push([task])
   }
-  return groups.map(members => job(members, choices, options))
+  return groups
 }
 
-function fits(members: readonly Task[], task: Task): boolean {
+type Grouping = Pick<Task, 'steps' | 'missing' | 'bytes'>
+
+function fits(members: readonly Grouping[], task: Grouping): boolean {
   const first = members[0]!
   const same =
     describeSteps(first.steps) === describeSteps(task.steps) &&
@@ -84,7 +92,7 @@ function fits(members: readonly Task[], task: Task): boolean {
 function job(
   members: readonly Task[],
   choices: ModelGroup['choices'],
-  { cores, batch, device = 'cpu', keep }: PlanOptions,
+  { cores, batch, device = 'cpu', keep, size }: PlanOptions,
 ): Job {
   const { steps, missing } = members[0]!
   const cost = members.reduce((sum, member) => sum + member.multiplyAdds, 0)
@@ -100,8 +108,8 @@ function job(
     ...(keep && { keep }),
   }
   const images = missing.reduce((sum, { start, end }) => sum + end - start, 0)
-  const size = Math.min(shardSize(cost), Math.max(32, Math.ceil(images / (2 * processes))))
-  return { group, shards: interleaved(missing, size), processes }
+  const own = Math.min(shardSize(cost), Math.max(32, Math.ceil(images / (2 * processes))))
+  return { group, shards: interleaved(missing, size ?? own), processes }
 }
 
 /** Parts of `spans` that lie in one of `parts` each. */
@@ -124,10 +132,10 @@ function interleaved(spans: readonly Span[], size: number): Span[] {
 const batchSize = (multiplyAdds: number): number => (multiplyAdds > 8e9 ? 8 : 16)
 
 /** Images in a shard: about a minute of work, at least 64 and at most 1,024. */
-const shardSize = (multiplyAdds: number): number =>
+export const shardSize = (multiplyAdds: number): number =>
   Math.min(1024, Math.max(64, Math.floor(2e12 / (multiplyAdds + 1e8))))
 
-function cut({ start, end }: Span, size: number): Span[] {
+export function cut({ start, end }: Span, size: number): Span[] {
   const count = Math.ceil((end - start) / size)
   return Array.from({ length: count }, (_, i) => ({
     start: start + i * size,

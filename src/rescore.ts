@@ -7,11 +7,12 @@ import { absoluteSpec, type DatasetSpec, openDataset } from './datasets/open.ts'
 import { inputError, unknownName } from './errors.ts'
 import { type Outcomes } from './inference/messages.ts'
 import { emptyOutcomes, scoreRow } from './inference/score.ts'
+import { folderPlace } from './places/folder.ts'
 import { keptReader, type KeptRows } from './predictions/keptReader.ts'
 import { type DatasetNote, readDatasets, recordDataset } from './predictions/notes.ts'
 import { recorded } from './predictions/runs.ts'
 import { type Identity } from './predictions/schema.ts'
-import { currentEntries, type Entry, entryFolder, gaps, keyOf, readEntries, readEntry } from './predictions/store.ts'
+import { currentEntries, type Entry, entryName, gaps, readEntries, readEntry } from './predictions/store.ts'
 import { commitShard } from './predictions/write.ts'
 import { openRun, type Run } from './run.ts'
 import { datasetIdentity } from './runDataset.ts'
@@ -102,16 +103,16 @@ async function scoreEntry(
   dataset: Dataset,
   out: string,
 ): Promise<void> {
-  const folder = entryFolder(out, identity)
-  const shard = { identity, key: keyOf(identity), folder }
-  for (const gap of gaps(await readEntry(folder), dataset.items.length)) {
+  const place = folderPlace(out)
+  for (const gap of gaps(await readEntry(place, entryName(identity)), dataset.items.length)) {
     for (let start = gap.start; start < gap.end; start += shardRows) {
       const end = Math.min(gap.end, start + shardRows)
       const items = dataset.items.slice(start, end)
       const started = performance.now()
       const outcomes = await scoreItems(items, kept, texts, dataset, identity.model)
       const seconds = (performance.now() - started) / 1000
-      await commitShard({ ...shard, start, end }, items, dataset.columns, outcomes, seconds, { rescored: kept.key })
+      const shard = { identity, start, end }
+      await commitShard(place, shard, items, dataset.columns, outcomes, seconds, { rescored: kept.key })
     }
   }
 }

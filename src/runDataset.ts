@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
 import { type Dataset } from './datasets/dataset.ts'
 import { type Device } from './inference/devices.ts'
 import { inVisitingOrder, strata } from './datasets/visit.ts'
@@ -10,10 +9,11 @@ import { type ZeroShot } from './inference/zeroshot.ts'
 import { type Readied } from './models/ready.ts'
 import { type ModelSpec, type ReadyModel } from './models/spec.ts'
 import { zeroShotModel } from './models/zeroShotModel.ts'
-import { type Job, plan, stepsFor, type Task, within } from './plan.ts'
+import { type Job, plan, type Span, stepsFor, type Task, within } from './plan.ts'
 import { type Failure } from './predictions/notes.ts'
+import { type Place } from './places/place.ts'
 import { type Identity, type KeptOutput, schemaVersion } from './predictions/schema.ts'
-import { entryFolder, keyOf, readEntry, removeReplaced, unfinished } from './predictions/store.ts'
+import { entryName, gaps, readEntry, removeReplaced, spansOf, unfinished } from './predictions/store.ts'
 import { commitShard } from './predictions/write.ts'
 import { describeSteps, type Mode } from './preprocessing/steps.ts'
 import { runtimeVersion, version } from './version.ts'
@@ -48,14 +48,16 @@ export interface Prepared extends Readied {
 export interface Work {
   dataset: Dataset
   models: readonly (Omit<Task, 'missing'> & { identity: Identity })[]
+  /** The part of the data set that is to be done, in shards of this size: a share of a run on many machines. */
+  part?: Span & { size: number }
 }
 
-/** What is to be evaluated on a data set, before anything is computed. */
+/** What is to be evaluated on a data set, before anything is computed; `heads` is the folder that keeps class embeddings. */
 export async function workOn(
   opened: Dataset,
   models: readonly Prepared[],
   options: RunOptions,
-  out: string,
+  heads: string,
 ): Promise<Work> {
   const mode = options.preprocessing ?? 'native'
   const dataset = inVisitingOrder(opened)
@@ -64,7 +66,7 @@ export async function workOn(
     models: await Promise.all(
       models.map(async prepared => {
         const { hashes, bytes, spec, multiplyAdds } = prepared
-        const model = spec.classes === 'zero-shot' ? await withTexts(prepared, dataset, options, out) : prepared.model
+        const model = spec.classes === 'zero-shot' ? await withTexts(prepared, dataset, options, heads) : prepared.model
         const steps = stepsFor(spec.recipe, mode, dataset.prepare)
         const identity = identityOf(model, hashes, dataset, mode, describeSteps(steps), options.device)
         return { model, bytes, multiplyAdds, steps, identity }
@@ -74,27 +76,38 @@ export async function workOn(
 }
 
 /** Does the work as far as it is not done; gives the models that could not be loaded. */
-export async function evaluateOn({ dataset, models }: Work, options: RunOptions, out: string): Promise<Failure[]> {
+export async function evaluateOn(
+  { dataset, models, part }: Work,
+  options: RunOptions,
+  place: Place,
+): Promise<Failure[]> {
   const identities = new Map(models.map(({ model, identity }) => [model.name, identity]))
   const tasks: Task[] = []
   for (const { identity, ...task } of models) {
-    const entry = await readEntry(entryFolder(out, identity))
-    const missing = within(unfinished(entry, dataset.items.length, options.keep), strata(dataset))
-    tasks.push({ ...task, missing })
+    const missing = within(await missingOf(place, identity, options.keep), strata(dataset))
+    tasks.push({ ...task, missing: part ? within(missing, [part]) : missing })
   }
   const jobs = plan(tasks, dataset.choices, {
     cores: availableParallelism(),
     ...(options.batch === undefined ? {} : { batch: options.batch }),
     ...(options.device && { device: options.device }),
     ...(options.keep && { keep: options.keep }),
+    ...(part && { size: part.size }),
   })
   const failures: Failure[] = []
   for (const job of jobs) {
     if (options.signal?.aborted) break
-    failures.push(...(await runJob(job, dataset, identities, options, out)))
+    failures.push(...(await runJob(job, dataset, identities, options, place)))
   }
-  if (options.keep) for (const identity of identities.values()) await removeReplaced(entryFolder(out, identity))
+  if (options.keep) for (const identity of identities.values()) await removeReplaced(place, entryName(identity))
   return failures
+}
+
+/** Manifests' names say what is covered; what is kept beside the predictions is inside. */
+async function missingOf(place: Place, identity: Identity, keep: KeptOutput | undefined): Promise<Span[]> {
+  const name = entryName(identity)
+  if (keep) return unfinished(await readEntry(place, name), identity.images, keep)
+  return gaps({ shards: spansOf(await place.list(name)) }, identity.images)
 }
 
 /** Runs a job; when one model of its group cannot be loaded, the others go on without it. */
@@ -103,7 +116,7 @@ async function runJob(
   dataset: Dataset,
   identities: ReadonlyMap<string, Identity>,
   options: RunOptions,
-  out: string,
+  place: Place,
 ): Promise<Failure[]> {
   const models = job.group.models.map(({ name }) => name)
   const progress: Progress = {
@@ -130,9 +143,9 @@ async function runJob(
         for (const outcome of outcomes) {
           const identity = identities.get(outcome.model)!
           const done = { start: span.start, end: span.start + outcome.rank.length }
-          const shard = { identity, key: keyOf(identity), folder: entryFolder(out, identity), ...done }
           const items = dataset.items.slice(done.start, done.end)
-          await commitShard(shard, items, dataset.columns, outcome, (timings.prepare + timings.infer) / 1000, job.group)
+          const seconds = (timings.prepare + timings.infer) / 1000
+          await commitShard(place, { identity, ...done }, items, dataset.columns, outcome, seconds, job.group)
         }
         left.delete(span)
       },
@@ -140,7 +153,7 @@ async function runJob(
     )
   } catch (error) {
     if (!(error instanceof ModelFailure)) throw error
-    return withoutFailed(error, { ...job, shards: [...left] }, dataset, identities, options, out)
+    return withoutFailed(error, { ...job, shards: [...left] }, dataset, identities, options, place)
   }
   return []
 }
@@ -148,7 +161,7 @@ async function runJob(
 async function withoutFailed(
   error: ModelFailure,
   job: Job,
-  ...rest: [Dataset, ReadonlyMap<string, Identity>, RunOptions, string]
+  ...rest: [Dataset, ReadonlyMap<string, Identity>, RunOptions, Place]
 ): Promise<Failure[]> {
   const [dataset] = rest
   const failed = error.model ?? job.group.models[0]!.name
@@ -189,9 +202,9 @@ export const datasetIdentity = ({ name, hash, items, labelMap, choices }: Datase
   choices: choices === 'all' ? 'all' : choices.join(' '),
 })
 
-/** A zero-shot model with the data set's class names as its texts; class embeddings are kept below the results. */
-const withTexts = (prepared: Prepared, dataset: Dataset, { prompts = 'paper' }: RunOptions, out: string) =>
-  zeroShotModel(prepared.spec, prepared, dataset.classes, prompts, join(out, 'heads'))
+/** A zero-shot model with the data set's class names as its texts; class embeddings are kept in `heads`. */
+const withTexts = (prepared: Prepared, dataset: Dataset, { prompts = 'paper' }: RunOptions, heads: string) =>
+  zeroShotModel(prepared.spec, prepared, dataset.classes, prompts, heads)
 
 /** Hash of prompts and class names, as an identity has it. */
 export const textsHash = ({ templates, classNames }: ZeroShot): string =>

@@ -5,7 +5,7 @@ import { type Dataset, type Item } from '../src/datasets/dataset.ts'
 import { emptyOutcomes } from '../src/inference/score.ts'
 import { recordDataset } from '../src/predictions/notes.ts'
 import { type Identity, schemaVersion } from '../src/predictions/schema.ts'
-import { entryFolder, keyOf } from '../src/predictions/store.ts'
+import { folderPlace } from '../src/places/folder.ts'
 import { commitShard } from '../src/predictions/write.ts'
 
 export type Groups = Item['groups']
@@ -66,8 +66,8 @@ async function store(out: string, result: StoredResult): Promise<void> {
     labelMap: { name: 'test', hash: 'test' },
   }
   await recordDataset(out, note)
-  const shard = { identity, key: keyOf(identity), folder: entryFolder(out, identity), start: 0, end: items.length }
-  await commitShard(shard, items, columns, outcomes, 1)
+  const shard = { identity, start: 0, end: items.length }
+  await commitShard(folderPlace(out), shard, items, columns, outcomes, 1)
 }
 
 /** `n` outcomes of which the share `accuracy` is right, evenly spread. */

@@ -17,7 +17,7 @@ export function describeCommand(): Command {
 async function run(file: string, force: boolean): Promise<void> {
   const { describeOnnx } = await import('../models/onnx/describe.ts')
   const { descriptionName } = await import('../models/ownModel.ts')
-  const { storageError } = await import('../predictions/write.ts')
+  const { storageError } = await import('../files.ts')
   const draft = await describeOnnx(file)
   const target = join(dirname(file), descriptionName)
   const content = `${JSON.stringify(draft.description, undefined, 2)}\n`

@@ -4,8 +4,9 @@ import { type EvaluateOptions } from '../evaluate.ts'
 import { type Device, devices } from '../inference/devices.ts'
 import { type KeptOutput, keptOutputs } from '../predictions/schema.ts'
 import { type Mode } from '../preprocessing/steps.ts'
+import { type Share } from '../cluster/units.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
-import { given, oneOf, several, wholeNumber } from './options.ts'
+import { given, machineShare, oneOf, several, wholeNumber } from './options.ts'
 
 interface Options extends DatasetOptions {
   model: string[]
@@ -19,6 +20,7 @@ interface Options extends DatasetOptions {
   keep?: KeptOutput
   out: string
   prompts?: string
+  shard?: Share
   quiet?: boolean
 }
 
@@ -44,6 +46,9 @@ export function command(): Command {
     .option('--prompts <which>', 'of zero-shot models: paper, openai, simple or a file (default: paper)')
   return addDatasetOptions(evaluate)
     .option('--out <dir>', 'folder for the results', 'geogap-results')
+    .option('--shard <i/n>', 'only one of n shares, for n machines; `auto` takes it from Slurm or Kubernetes', text =>
+      machineShare(text),
+    )
     .option('--dry-run', 'print the plan: images, downloads, time and disk')
     .option('--quiet', 'no progress, only the result')
     .addHelpText('after', '\nExample:\n  geogap evaluate --model resnet50 --dataset geode --data data --out results')
@@ -85,7 +90,7 @@ async function evaluateOptions(options: Options): Promise<EvaluateOptions> {
   return {
     models: await selectModels(options.model.flatMap(name => several(name))),
     datasets: (await datasetNames(options)).map(name => ({ name, ...adjust })),
-    ...given({ weights, preprocessing, batch, device, prompts, keep }),
+    ...given({ weights, preprocessing, batch, device, prompts, keep, shard: options.shard }),
     out,
   }
 }

@@ -1,4 +1,5 @@
 import { inputError } from '../errors.ts'
+import { type Share } from '../cluster/units.ts'
 import { type OutputFormat } from '../report/output.ts'
 import { type Format, formats } from '../report/tables.ts'
 
@@ -74,3 +75,24 @@ export const outputFormat = oneOf<OutputFormat>('--format', [...formats, 'parque
 /** Without the keys whose value is undefined. */
 export const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
+
+/** `3/8`; `auto` is the place in a Slurm array or in a Kubernetes Indexed Job, whose size comes from JOB_COMPLETIONS. */
+export function machineShare(text: string, env: NodeJS.ProcessEnv = process.env): Share {
+  const share = text === 'auto' ? shareFrom(env) : text
+  const [, index, count] = /^(\d+)\/(\d+)$/.exec(share) ?? []
+  const [i, n] = [Number(index), Number(count)]
+  if (count === undefined || i < 1 || i > n)
+    throw inputError('bad-option', `--shard takes i/n with i from 1 to n, or auto, not ${share}`)
+  return { index: i, count: n }
+}
+
+function shareFrom(env: NodeJS.ProcessEnv): string {
+  const { SLURM_ARRAY_TASK_ID: task, SLURM_ARRAY_TASK_MIN = '0', SLURM_ARRAY_TASK_COUNT: tasks } = env
+  if (task !== undefined && tasks !== undefined) return `${Number(task) - Number(SLURM_ARRAY_TASK_MIN) + 1}/${tasks}`
+  const { JOB_COMPLETION_INDEX: pod, JOB_COMPLETIONS: pods } = env
+  if (pod !== undefined && pods !== undefined) return `${Number(pod) + 1}/${pods}`
+  throw inputError(
+    'no-array',
+    '--shard auto: neither SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT nor JOB_COMPLETION_INDEX and JOB_COMPLETIONS are set',
+  )
+}

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { storageError } from '../predictions/write.ts'
+import { storageError } from '../files.ts'
 
 /** Writes a small file. Errors: disk-full, write-failed. */
 export async function writeBytes(file: string, content: string | Buffer): Promise<void> {

@@ -1,5 +1,4 @@
-import { writeAtomically } from '../files.ts'
-import { storageError } from '../predictions/write.ts'
+import { storageError, writeAtomically } from '../files.ts'
 import { type Figure } from './figure.ts'
 import { titledSpec } from './index.ts'
 import { renderPdf } from './pdf.ts'

@@ -1,6 +1,5 @@
 import { type Dataset, type ImageSource } from '../datasets/dataset.ts'
-import { writeDurably } from '../files.ts'
-import { storageError } from '../predictions/write.ts'
+import { storageError, writeDurably } from '../files.ts'
 import { type Column, writeParquet } from '../sql.ts'
 
 /**

@@ -10,7 +10,7 @@ import { type Outcomes } from '../inference/messages.ts'
 import { emptyOutcomes, scoreRow, topCount } from '../inference/score.ts'
 import { recordDataset } from '../predictions/notes.ts'
 import { type Identity, schemaVersion } from '../predictions/schema.ts'
-import { entryFolder, keyOf } from '../predictions/store.ts'
+import { folderPlace } from '../places/folder.ts'
 import { commitShard } from '../predictions/write.ts'
 import { version } from '../version.ts'
 
@@ -65,15 +65,9 @@ export async function importPredictions(
   const outcomes = outcomesOf(dataset, table.columns, byId, options)
   const identity = await identityOf(dataset, options)
   const { items } = dataset
-  const shard = {
-    identity,
-    key: keyOf(identity),
-    folder: entryFolder(options.out, identity),
-    start: 0,
-    end: items.length,
-  }
   await recordDataset(options.out, dataset)
-  await commitShard(shard, items, dataset.columns, outcomes, 0)
+  const shard = { identity, start: 0, end: items.length }
+  await commitShard(folderPlace(options.out), shard, items, dataset.columns, outcomes, 0)
   return report
 }
 

@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
-import { writeAtomically } from '../files.ts'
-import { storageError } from './write.ts'
+import { storageError, writeAtomically } from '../files.ts'
 
 const failure = z.object({ model: z.string(), dataset: z.string(), code: z.string(), message: z.string() })
 

@@ -63,6 +63,9 @@ export const shardManifest = z.object({
   columns: z.array(z.string()),
   seconds: z.number(),
   machine: z.string(),
+  /** Instruction sets of the processor that kernels are chosen by. */
+  instructions: z.string().optional(),
+  host: z.string().optional(),
   created: z.string(),
 })
 export type ShardManifest = z.infer<typeof shardManifest>

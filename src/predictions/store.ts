@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError } from '../errors.ts'
 import { type CubeCell } from '../metrics/accuracy.ts'
+import { folderPlace } from '../places/folder.ts'
+import { type Place } from '../places/place.ts'
 import { type Span } from '../plan.ts'
 import { literalPath, query } from '../sql.ts'
 import { type Identity, type KeptOutput, type ShardManifest, shardManifest } from './schema.ts'
@@ -24,12 +26,11 @@ export function keyOf(identity: Identity): string {
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16)
 }
 
-export const entryFolder = (dir: string, identity: Identity): string =>
-  join(
-    dir,
-    'predictions',
-    `${slug(identity.model)}--${slug(identity.dataset)}--${identity.preprocessing}--${keyOf(identity)}`,
-  )
+export const entryFolder = (dir: string, identity: Identity): string => join(dir, entryName(identity))
+
+/** `entryFolder` below the root of its place. */
+export const entryName = (identity: Identity): string =>
+  `predictions/${slug(identity.model)}--${slug(identity.dataset)}--${identity.preprocessing}--${keyOf(identity)}`
 
 export const slug = (name: string): string => name.replace(/[^\w.-]+/g, '_').slice(-60)
 
@@ -40,17 +41,18 @@ export async function readEntries(dir: string): Promise<Entry[]> {
     if (await stat(join(dir, 'imported')).catch(() => undefined)) return []
     throw inputError('no-results', `no results in ${dir}: there is no folder ${root}`)
   })
-  const entries = await Promise.all(folders.map(name => readEntry(join(root, name))))
+  const place = folderPlace(dir)
+  const entries = await Promise.all(folders.map(name => readEntry(place, `predictions/${name}`)))
   return entries.filter(entry => entry !== undefined).sort((a, b) => (a.created < b.created ? -1 : 1))
 }
 
-/** The entry in `folder`, or undefined where it has no committed shard. */
-export async function readEntry(folder: string): Promise<Entry | undefined> {
-  const names = (await readdir(folder).catch(() => [])).filter(name => name.endsWith('.json')).sort()
+/** The entry in a folder of the place, or undefined where it has no committed shard. */
+export async function readEntry(place: Place, folder: string): Promise<Entry | undefined> {
+  const names = (await place.list(folder)).filter(name => name.endsWith('.json')).sort()
   const shards: ShardManifest[] = []
   let covered = 0
   for (const name of names) {
-    const manifest = await readManifest(join(folder, name))
+    const manifest = await readManifest(place, `${folder}/${name}`)
     if (manifest.start < covered) continue
     covered = manifest.end
     shards.push(manifest)
@@ -59,16 +61,16 @@ export async function readEntry(folder: string): Promise<Entry | undefined> {
   if (!first) return undefined
   const rows = shards.reduce((sum, shard) => sum + shard.rows, 0)
   const created = shards.reduce((newest, shard) => (shard.created > newest ? shard.created : newest), '')
-  return { identity: first.identity, key: first.key, folder, shards, rows, created }
+  return { identity: first.identity, key: first.key, folder: join(place.url, folder), shards, rows, created }
 }
 
-async function readManifest(file: string): Promise<ShardManifest> {
+async function readManifest(place: Place, name: string): Promise<ShardManifest> {
   try {
-    return shardManifest.parse(JSON.parse(await readFile(file, 'utf8')))
+    return shardManifest.parse(JSON.parse(Buffer.from((await place.read(name))!).toString()))
   } catch (error) {
     throw inputError(
       'bad-manifest',
-      `not a shard manifest of this version: ${file} (${error instanceof Error ? error.message.split('\n')[0]! : String(error)})`,
+      `not a shard manifest of this version: ${place.url}/${name} (${error instanceof Error ? error.message.split('\n')[0]! : String(error)})`,
     )
   }
 }
@@ -92,11 +94,29 @@ export function currentEntries(entries: readonly Entry[], asked: ReadonlyMap<str
 export const slotOf = ({ model, dataset, preprocessing }: Identity): string =>
   JSON.stringify([model, dataset, preprocessing])
 
+/** `00000000-00001024` */
+export const spanName = ({ start, end }: Span): string =>
+  `${String(start).padStart(8, '0')}-${String(end).padStart(8, '0')}`
+
+export const manifestName = (span: Span): string => `${spanName(span)}.json`
+
+/** The files that a manifest names. */
+export const filesOf = ({ file, kept }: Pick<ShardManifest, 'file' | 'kept'>): string[] =>
+  kept ? [file, kept.file] : [file]
+
+/** What the manifests of a folder cover, by their names. */
+export const spansOf = (names: readonly string[]): Span[] =>
+  [...names].sort().flatMap(name => {
+    const [, start, end] = /^(\d{8,})-(\d{8,})\.json$/.exec(name) ?? []
+    return end === undefined ? [] : [{ start: Number(start), end: Number(end) }]
+  })
+
 /** Parts of the data set's order that no shard covers. */
 export function gaps(entry: { shards: readonly Span[] } | undefined, images: number): Span[] {
   const missing: Span[] = []
   let at = 0
-  for (const { start, end } of entry?.shards ?? []) {
+  for (const { start, end } of [...(entry?.shards ?? [])].sort((a, b) => a.start - b.start)) {
+    if (start < at) continue
     if (start > at) missing.push({ start: at, end: start })
     at = end
   }
@@ -121,20 +141,18 @@ export function unfinished(
   )
 }
 
-const shardFile = /^(\d+)-(\d+)\.(json|parquet|\w+\.safetensors)$/
+const shardFile = /^(\d+)-(\d+)(-[0-9a-f]+)?\.(json|parquet|\w+\.safetensors)$/
 
 /** Removes files of shards and kept outputs that others have replaced wholly. */
-export async function removeReplaced(folder: string): Promise<void> {
-  const entry = await readEntry(folder)
+export async function removeReplaced(place: Place, folder: string): Promise<void> {
+  const entry = await readEntry(place, folder)
   if (!entry) return
-  const used = new Set(
-    entry.shards.flatMap(({ file, kept }) => [file, file.replace(/parquet$/, 'json'), ...(kept ? [kept.file] : [])]),
-  )
+  const used = new Set(entry.shards.flatMap(shard => [manifestName(shard), ...filesOf(shard)]))
   const missing = gaps(entry, entry.identity.images)
-  for (const name of await readdir(folder)) {
+  for (const name of await place.list(folder)) {
     const [, start, end] = shardFile.exec(name) ?? []
     const open = missing.some(gap => gap.start < Number(end) && Number(start) < gap.end)
-    if (start !== undefined && !used.has(name) && !open) await rm(join(folder, name), { force: true })
+    if (start !== undefined && !used.has(name) && !open) await place.remove(`${folder}/${name}`)
   }
 }
 

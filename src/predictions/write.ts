@@ -1,81 +1,79 @@
 /*
- * The order of writes is a promise: the Parquet file under a temporary name, fsync, rename, fsync of the folder; then
- * its manifest the same way. A shard without a manifest does not exist, and a manifest never names a file that may vanish.
+ * The order of writes is a promise: the Parquet file first, durably; then its manifest, which only one of several writers
+ * can create. A shard without a manifest does not exist, and a manifest never names a file that may vanish: a file's name
+ * holds a hash of its rows, so writers that disagree do not overwrite each other's.
  */
-import { mkdir, stat } from 'node:fs/promises'
-import { cpus } from 'node:os'
-import { join } from 'node:path'
+import { createHash } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
 import { type GroupValue, type Item } from '../datasets/dataset.ts'
-import { GeogapError } from '../errors.ts'
-import { writeAtomically, writeDurably } from '../files.ts'
+import { machine } from '../machine.ts'
+import { type Place } from '../places/place.ts'
 import { type Outcomes } from '../inference/messages.ts'
 import { topCount } from '../inference/score.ts'
 import { type Column, identifier, writeParquet } from '../sql.ts'
 import { writeKept } from './kept.ts'
 import { type Identity, type KeptOutput, noAcceptedClass, type ShardManifest } from './schema.ts'
+import { entryName, filesOf, keyOf, manifestName, spanName } from './store.ts'
 
 export interface Shard {
   identity: Identity
-  key: string
-  /** Folder of this key's shards. */
-  folder: string
   /** Positions in the data set's order, end excluded. */
   start: number
   end: number
 }
 
-/** Makes one model's outcomes for a shard durable, with the output that is to be kept. */
+/**
+ * Makes one model's outcomes for a shard durable, with the output that is to be kept; undefined where another writer has
+ * committed the shard before.
+ */
 export async function commitShard(
+  place: Place,
   shard: Shard,
   items: readonly Item[],
   columns: readonly string[],
   outcomes: Outcomes,
   seconds: number,
   { keep, rescored }: { keep?: KeptOutput; rescored?: string } = {},
-): Promise<ShardManifest> {
-  const name = `${String(shard.start).padStart(8, '0')}-${String(shard.end).padStart(8, '0')}`
-  const file = join(shard.folder, `${name}.parquet`)
-  try {
-    await mkdir(shard.folder, { recursive: true })
-    await writeDurably(file, temporary =>
-      writeParquet(temporary, flatColumns(items, columns, outcomes), projection(columns)),
-    )
-    const kept = keep && outcomes.kept && `${name}.${keep}.safetensors`
-    if (kept) await writeKept(join(shard.folder, kept), keep, outcomes.kept!, items.length)
-    const manifest: ShardManifest = {
-      identity: shard.identity,
-      key: shard.key,
-      start: shard.start,
-      end: shard.end,
-      rows: items.length,
-      errors: outcomes.status.filter(status => status !== 'ok').length,
-      file: `${name}.parquet`,
-      bytes: (await stat(file)).size,
-      ...(kept && { kept: { output: keep, file: kept, bytes: (await stat(join(shard.folder, kept))).size } }),
-      ...(rescored !== undefined && { rescored }),
-      columns: [...columns],
-      seconds,
-      machine: `${process.platform} ${process.arch}, ${cpus()[0]?.model.trim() ?? 'unknown processor'}`,
-      created: new Date().toISOString(),
-    }
-    const json = `${JSON.stringify(manifest, null, 2)}\n`
-    await writeAtomically(join(shard.folder, `${name}.json`), handle => handle.writeFile(json))
-    return manifest
-  } catch (error) {
-    throw storageError(file, error)
+): Promise<ShardManifest | undefined> {
+  const folder = entryName(shard.identity)
+  const stem = `${spanName(shard)}-${contentHash(items, outcomes)}`
+  const bytes = await place.put(`${folder}/${stem}.parquet`, temporary =>
+    writeParquet(temporary, flatColumns(items, columns, outcomes), projection(columns)),
+  )
+  const kept = keep && outcomes.kept && { output: keep, file: `${stem}.${keep}.safetensors`, values: outcomes.kept }
+  const keptBytes =
+    kept && (await place.put(`${folder}/${kept.file}`, to => writeKept(to, kept.output, kept.values, items.length)))
+  const manifest: ShardManifest = {
+    ...{ identity: shard.identity, key: keyOf(shard.identity), start: shard.start, end: shard.end, rows: items.length },
+    errors: outcomes.status.filter(status => status !== 'ok').length,
+    ...{ file: `${stem}.parquet`, bytes },
+    ...(kept && { kept: { output: kept.output, file: kept.file, bytes: keptBytes! } }),
+    ...(rescored !== undefined && { rescored }),
+    ...{ columns: [...columns], seconds, ...machine(), created: new Date().toISOString() },
   }
+  return (await commit(place, folder, `${folder}/${manifestName(shard)}`, manifest)) ? manifest : undefined
 }
 
-/** What could not be written, in one line: `cannot write FILE: no space left on the device`. */
-export function storageError(file: string, error: unknown): GeogapError {
-  if (error instanceof GeogapError && error.kind === 'storage') return error
-  const text = error instanceof Error ? error.message : String(error)
-  const code = (error as NodeJS.ErrnoException).code ?? ''
-  const full = code === 'ENOSPC' || /no space left/i.test(text)
-  const reason = full ? 'no space left on the device' : text.split('\n')[0]!
-  return new GeogapError('storage', full ? 'disk-full' : 'write-failed', `cannot write ${file}: ${reason}`, {
-    cause: error,
-  })
+/** Creates the manifest, or replaces one that lacks what is to be kept; the files of the one that loses go. */
+async function commit(place: Place, folder: string, name: string, manifest: ShardManifest): Promise<boolean> {
+  const json = `${JSON.stringify(manifest, null, 2)}\n`
+  if (await place.create(name, json)) return true
+  const present = await place.read(name)
+  if (!present) return commit(place, folder, name, manifest)
+  const before = JSON.parse(Buffer.from(present).toString()) as ShardManifest
+  const replaces = manifest.kept !== undefined && before.kept?.output !== manifest.kept.output
+  if (replaces) await place.put(name, temporary => writeFile(temporary, json))
+  const [loser, winner] = replaces ? [before, manifest] : [manifest, before]
+  const named = filesOf(winner)
+  for (const file of filesOf(loser)) if (!named.includes(file)) await place.remove(`${folder}/${file}`)
+  return replaces
+}
+
+function contentHash(items: readonly Item[], { status, top5, probabilities, rank }: Outcomes): string {
+  const hash = createHash('sha256').update(JSON.stringify([items.map(({ id }) => id), status]))
+  for (const { buffer, byteOffset, byteLength } of [top5, probabilities, rank])
+    hash.update(new Uint8Array(buffer, byteOffset, byteLength))
+  return hash.digest('hex').slice(0, 8)
 }
 
 function flatColumns(

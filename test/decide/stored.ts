@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type Item } from '../../src/datasets/dataset.ts'
 import { type Identity, schemaVersion } from '../../src/predictions/schema.ts'
-import { entryFolder, keyOf } from '../../src/predictions/store.ts'
+import { folderPlace } from '../../src/places/folder.ts'
 import { commitShard } from '../../src/predictions/write.ts'
 
 /** One image's outcome: right, wrong, or null where it could not be read. */
@@ -41,7 +41,8 @@ export async function store(dir: string, outcomes: readonly Outcome[], more: Par
   }))
   const first = (flag: boolean | null): number => (flag === null ? -1 : flag ? 0 : 1)
   await commitShard(
-    { identity, key: keyOf(identity), folder: entryFolder(dir, identity), start: 0, end: items.length },
+    folderPlace(dir),
+    { identity, start: 0, end: items.length },
     items,
     Object.keys(outcomes[0]!.groups),
     {

@@ -2,7 +2,7 @@
 import { type Dataset, type Item } from '../../src/datasets/dataset.ts'
 import { recordDataset } from '../../src/predictions/notes.ts'
 import { type Identity } from '../../src/predictions/schema.ts'
-import { entryFolder, keyOf } from '../../src/predictions/store.ts'
+import { folderPlace } from '../../src/places/folder.ts'
 import { recordStudy } from '../../src/predictions/studies.ts'
 import { commitShard } from '../../src/predictions/write.ts'
 
@@ -77,6 +77,6 @@ async function storeModel(
       status[i] !== 'ok' ? 0 : ((i * 7919) % 100) / 100 < share(item) ? 1 : 3,
     ),
   }
-  const shard = { identity, key: keyOf(identity), folder: entryFolder(dir, identity), start: 0, end: items.length }
-  await commitShard(shard, items, columns, outcomes, 1)
+  const shard = { identity, start: 0, end: items.length }
+  await commitShard(folderPlace(dir), shard, items, columns, outcomes, 1)
 }

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs'
+import { cpus, hostname } from 'node:os'
+
+/** What results are computed on: two machines may differ in the last digits. */
+export interface Machine {
+  machine: string
+  /** Instruction sets that kernels are chosen by, `unknown` where the system does not say. */
+  instructions: string
+  host: string
+}
+
+const telling = [
+  'avx',
+  'avx2',
+  'avx_vnni',
+  'avx512f',
+  'avx512_vnni',
+  'avx512_bf16',
+  'amx_tile',
+  'asimddp',
+  'i8mm',
+  'bf16',
+  'sve',
+]
+
+let known: Machine | undefined
+
+export function machine(): Machine {
+  return (known ??= {
+    machine: `${process.platform} ${process.arch}, ${cpus()[0]?.model.trim() ?? 'unknown processor'}`,
+    instructions: instructionSets(),
+    host: hostname(),
+  })
+}
+
+function instructionSets(): string {
+  try {
+    const [, flags = ''] = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8')) ?? []
+    const present = flags.split(' ')
+    return telling.filter(name => present.includes(name)).join(' ') || 'unknown'
+  } catch {
+    return 'unknown'
+  }
+}

@@ -1,0 +1,65 @@
+import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { storageError, syncFolder, temporaryName, writeDurably } from '../files.ts'
+import { type Place } from './place.ts'
+
+/** A folder of this machine, or of a file system that several machines share. */
+export function folderPlace(root: string): Place {
+  const storing = async <T>(name: string, work: (file: string) => Promise<T>): Promise<T> => {
+    const file = join(root, name)
+    try {
+      await mkdir(dirname(file), { recursive: true })
+      return await work(file)
+    } catch (error) {
+      throw storageError(file, error)
+    }
+  }
+  return {
+    url: root,
+    read: name => readFile(join(root, name)).catch(absent),
+    put: (name, fill) =>
+      storing(name, async file => {
+        await writeDurably(file, fill)
+        return (await stat(file)).size
+      }),
+    create: (name, text) => storing(name, file => createFile(file, text)),
+    list: async folder => (await readdir(join(root, folder)).catch(absent)) ?? [],
+    remove: name => rm(join(root, name), { force: true }),
+  }
+}
+
+function absent(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+}
+
+/** A hard link fails where the name is taken, which a rename does not. */
+async function createFile(file: string, text: string): Promise<boolean> {
+  const temporary = temporaryName(file)
+  try {
+    await writeSynced(temporary, text)
+    await link(temporary, file)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? ''
+    if (code === 'EEXIST') return false
+    if (!withoutLinks.includes(code)) throw error
+    if (await stat(file).catch(absent)) return false
+    await rename(temporary, file)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+  await syncFolder(dirname(file))
+  return true
+}
+
+/** What file systems without hard links say: there two machines at once are not told apart. */
+const withoutLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
+
+async function writeSynced(file: string, text: string): Promise<void> {
+  const handle = await open(file, 'wx')
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,186 @@
+/*
+ * S3-compatible stores. An object appears whole or not at all, so an upload that is cut leaves nothing. The commit is a
+ * PUT with If-None-Match: *, which a store refuses with 412 when the name is taken.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { GetObjectCommandOutput, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
+import { GeogapError, inputError } from '../errors.ts'
+import { type Place } from './place.ts'
+
+interface Address {
+  Bucket: string
+  Key: string
+}
+
+/** @throws GeogapError `bad-store-url` */
+export function parseUrl(url: string): Address {
+  const [, Bucket, Key = ''] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(url) ?? []
+  if (Bucket === undefined)
+    throw inputError('bad-store-url', `not an address of an object store: ${url}; s3://bucket/name`)
+  return { Bucket, Key: Key.replace(/\/+$/, '') }
+}
+
+let shared: Promise<S3Client> | undefined
+
+const connect = (): Promise<S3Client> => (shared ??= createClient())
+
+async function createClient(): Promise<S3Client> {
+  const { S3Client } = await import('@aws-sdk/client-s3')
+  const elsewhere = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL
+  return new S3Client({
+    region: process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? 'us-east-1',
+    ...(elsewhere ? { endpoint: elsewhere, forcePathStyle: true } : {}),
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    maxAttempts: 5,
+    requestHandler: { connectionTimeout: 5000, requestTimeout: 120_000 },
+  })
+}
+
+interface StoreFault {
+  name?: string
+  code?: string
+  message?: string
+  $metadata?: { httpStatusCode?: number }
+}
+
+const statusOf = (error: unknown): number | undefined => (error as StoreFault).$metadata?.httpStatusCode
+
+const reasons: Record<number, [code: string, reason: string]> = {
+  401: ['store-denied', 'the store refuses the credentials'],
+  403: ['store-denied', 'the store denies access'],
+  404: ['no-bucket', 'there is no such bucket'],
+  501: ['no-conditional-put', 'the store knows no conditional PUT (If-None-Match)'],
+}
+
+/** Why a request failed, in one line; `network` where trying again may help. */
+function storeError(what: string, error: unknown): GeogapError {
+  if (error instanceof GeogapError) return error
+  const { name = '', code, message = '' } = error as StoreFault
+  const known = reasons[statusOf(error) ?? 0]
+  if (known) return new GeogapError('storage', known[0], `${what}: ${known[1]} (${name})`, { cause: error })
+  if (name === 'CredentialsProviderError')
+    return new GeogapError('storage', 'no-credentials', `${what}: no credentials for the store`, { cause: error })
+  const reason = code ?? (message.split('\n')[0] || name)
+  return new GeogapError('network', 'store-unreachable', `${what}: the store cannot be used (${reason})`, {
+    cause: error,
+  })
+}
+
+/** The bytes of an object, or a part of them; undefined where there is none. */
+export async function readObject(
+  url: string,
+  part?: { offset: number; length: number },
+): Promise<Uint8Array | undefined> {
+  const { GetObjectCommand } = await import('@aws-sdk/client-s3')
+  const Range = part && `bytes=${part.offset}-${part.offset + part.length - 1}`
+  try {
+    const found: GetObjectCommandOutput = await (
+      await connect()
+    ).send(new GetObjectCommand({ ...parseUrl(url), ...(Range && { Range }) }))
+    return await found.Body!.transformToByteArray()
+  } catch (error) {
+    if (statusOf(error) === 404 && (error as StoreFault).name !== 'NoSuchBucket') return undefined
+    throw storeError(`cannot read ${url}`, error)
+  }
+}
+
+/** Size and content tag of an object; undefined where there is none. */
+export async function headObject(url: string): Promise<{ bytes: number; tag: string } | undefined> {
+  const { HeadObjectCommand } = await import('@aws-sdk/client-s3')
+  try {
+    const { ContentLength = 0, ETag = '' } = await (await connect()).send(new HeadObjectCommand(parseUrl(url)))
+    return { bytes: ContentLength, tag: ETag }
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined
+    throw storeError(`cannot read ${url}`, error)
+  }
+}
+
+/** Every object whose address starts with `url`, with its size. */
+export async function listObjects(url: string): Promise<{ url: string; bytes: number; tag: string }[]> {
+  const { Bucket, Key } = parseUrl(url)
+  const { paginateListObjectsV2 } = await import('@aws-sdk/client-s3')
+  const found: { url: string; bytes: number; tag: string }[] = []
+  try {
+    for await (const page of paginateListObjectsV2({ client: await connect() }, { Bucket, Prefix: Key }))
+      for (const { Key, Size = 0, ETag = '' } of page.Contents ?? [])
+        found.push({ url: `s3://${Bucket}/${Key}`, bytes: Size, tag: ETag })
+  } catch (error) {
+    throw storeError(`cannot list ${url}`, error)
+  }
+  return found
+}
+
+async function listNames(url: string): Promise<string[]> {
+  const { Bucket, Key } = parseUrl(url)
+  const Prefix = `${Key}/`
+  const { paginateListObjectsV2 } = await import('@aws-sdk/client-s3')
+  const names: string[] = []
+  try {
+    for await (const page of paginateListObjectsV2({ client: await connect() }, { Bucket, Prefix, Delimiter: '/' }))
+      for (const { Key } of page.Contents ?? []) names.push(Key!.slice(Prefix.length))
+  } catch (error) {
+    throw storeError(`cannot list ${url}`, error)
+  }
+  return names
+}
+
+async function putObject(
+  url: string,
+  Body: Uint8Array | string,
+  more: Partial<PutObjectCommandInput> = {},
+): Promise<void> {
+  const { PutObjectCommand } = await import('@aws-sdk/client-s3')
+  await (await connect()).send(new PutObjectCommand({ ...parseUrl(url), Body, ...more }))
+}
+
+/** Below `s3://bucket/prefix`. */
+export function s3Place(root: string): Place {
+  parseUrl(root)
+  const at = (name: string): string => `${root.replace(/\/+$/, '')}/${name}`
+  return {
+    url: root,
+    read: name => readObject(at(name)),
+    put: async (name, fill) => {
+      const bytes = await filled(fill)
+      await putObject(at(name), bytes).catch((error: unknown) => {
+        throw storeError(`cannot write ${at(name)}`, error)
+      })
+      return bytes.length
+    },
+    create: (name, text) => createObject(at(name), text),
+    list: folder => listNames(at(folder)),
+    remove: async name => {
+      const { DeleteObjectCommand } = await import('@aws-sdk/client-s3')
+      await (await connect()).send(new DeleteObjectCommand(parseUrl(at(name))))
+    },
+  }
+}
+
+async function filled(fill: (temporary: string) => Promise<void>): Promise<Uint8Array> {
+  const folder = await mkdtemp(join(tmpdir(), 'geogap-upload-'))
+  try {
+    await fill(join(folder, 'file'))
+    return await readFile(join(folder, 'file'))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const conflictTries = 5
+
+/** A store says 409 while another upload of the name is under way: then it is asked again who came first. */
+async function createObject(url: string, text: string): Promise<boolean> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await putObject(url, text, { IfNoneMatch: '*' })
+      return true
+    } catch (error) {
+      if (statusOf(error) === 412) return false
+      if (statusOf(error) !== 409 || tries === conflictTries) throw storeError(`cannot write ${url}`, error)
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/** What an evaluation is about: the models that are meant, and the data sets as each of them sees it. */
+import { type Dataset } from './datasets/dataset.ts'
+import { type DatasetSpec, openDataset } from './datasets/open.ts'
+import { GeogapError, inputError } from './errors.ts'
+import { modelCost } from './models/cost.ts'
+import { namedModel } from './models/named.ts'
+import { type Readied, readyModel } from './models/ready.ts'
+import { type ModelSpec } from './models/spec.ts'
+import { type Progress as Transfer } from './models/transfer/transfer.ts'
+import { type Prepared } from './runDataset.ts'
+
+export interface Wanted {
+  models: readonly (string | ModelSpec)[]
+  datasets: readonly (string | DatasetSpec | Dataset)[]
+  data?: string
+  limit?: number
+  weights?: string
+}
+
+/** A data set as the models that it suits see it: classifiers need its map to ImageNet, zero-shot models its own labels. */
+export interface Target {
+  dataset: DatasetSpec | Dataset
+  suits: 'all' | 'classifiers' | 'zero-shot'
+}
+
+const isZeroShot = ({ classes }: ModelSpec): boolean => classes === 'zero-shot'
+
+export const isSuited = ({ suits }: Pick<Target, 'suits'>, spec: ModelSpec): boolean =>
+  suits === 'all' || (suits === 'zero-shot') === isZeroShot(spec)
+
+/** Pure: nothing is opened. Errors: `no-dataset`. */
+export function targetsOf(wanted: Wanted, specs: readonly ModelSpec[]): Target[] {
+  if (wanted.datasets.length === 0) throw inputError('no-dataset', 'no data set given')
+  return wanted.datasets.flatMap((given): Target[] => {
+    if (typeof given !== 'string' && 'items' in given) return [{ dataset: given, suits: 'all' }]
+    const dataset = datasetSpec(given, wanted)
+    if (dataset.labels !== undefined || !specs.some(isZeroShot)) return [{ dataset, suits: 'all' }]
+    const own: Target = { dataset: { ...dataset, labels: 'original' }, suits: 'zero-shot' }
+    return specs.every(isZeroShot) ? [own] : [own, { dataset, suits: 'classifiers' }]
+  })
+}
+
+function datasetSpec(dataset: string | DatasetSpec, { data, limit }: Wanted): DatasetSpec {
+  const spec = typeof dataset === 'string' ? { name: dataset } : dataset
+  return { ...(data === undefined ? {} : { data }), ...(limit === undefined ? {} : { limit }), ...spec }
+}
+
+/** The target's data set, fit for those of the models that it suits. Errors: `no-classes`, `other-classes`. */
+export async function openTarget(target: Target, specs: readonly ModelSpec[]): Promise<Dataset> {
+  const dataset = 'items' in target.dataset ? target.dataset : await openDataset(target.dataset)
+  for (const spec of specs) if (isSuited(target, spec)) checkClasses(spec, dataset)
+  return dataset
+}
+
+function checkClasses(spec: ModelSpec, dataset: Dataset): void {
+  if (spec.graph?.kind === 'embedding' && !spec.head)
+    throw inputError('no-classes', `${spec.name} gives an embedding and no classes: it is good for features only`)
+  if (spec.classes === 'zero-shot') return
+  const own = spec.classes === 'imagenet-1k' ? undefined : spec.classes
+  const fits = own
+    ? dataset.labelSpace === 'own' && own.join('\n') === dataset.classes.join('\n')
+    : dataset.labelSpace === 'imagenet-1k'
+  if (fits) return
+  const model = own ? `${own.length} classes of its own` : "ImageNet's 1000 classes"
+  const data = dataset.labelSpace === 'own' ? `${dataset.classes.length} classes of its own` : "ImageNet's classes"
+  throw inputError('other-classes', `${spec.name} has ${model}, ${dataset.name} is labelled with ${data}`)
+}
+
+/** The models that are meant. Errors: `no-model`, `many-models`, `unknown-model`. */
+export async function modelsOf({ models, weights }: Wanted): Promise<ModelSpec[]> {
+  if (models.length === 0) throw inputError('no-model', 'no model given')
+  const specs: ModelSpec[] = []
+  for (const model of models) specs.push(typeof model === 'string' ? await namedModel(model) : model)
+  if (weights === undefined) return specs
+  if (specs.length > 1) throw inputError('many-models', `one weights file for ${specs.length} models: ${weights}`)
+  return [{ ...specs[0]!, weights: { from: 'files', files: [weights] } }]
+}
+
+/** Bytes of a model's weights that are here, of how many. */
+export type OnDownload = (model: string, done: number, total: number | undefined) => void
+
+/** The model with its weights on this machine. */
+export async function prepared(spec: ModelSpec, progress?: Transfer): Promise<Prepared> {
+  const readied = await readyModel(spec, progress)
+  return { ...readied, spec, multiplyAdds: costOf(spec, readied) }
+}
+
+/** The same, or why they cannot be had. */
+export async function prepareModel(spec: ModelSpec, onDownload?: OnDownload): Promise<Prepared | GeogapError> {
+  try {
+    return await prepared(spec, (done, total) => onDownload?.(spec.name, done, total))
+  } catch (error) {
+    if (error instanceof GeogapError && (error.kind === 'network' || error.kind === 'weights')) return error
+    throw error
+  }
+}
+
+/** Graphs made elsewhere are not counted but guessed: 200 multiply-adds for each float32 weight, as of a ResNet-50. */
+const costOf = (spec: ModelSpec, { bytes }: Pick<Readied, 'bytes'>): number =>
+  spec.graph ? 50 * bytes : modelCost(spec).multiplyAdds
+
+/** Size and cost as far as they are known before any weight is here; a graph made elsewhere counts as a ResNet-50. */
+export function guessedCost(spec: ModelSpec): { bytes: number; multiplyAdds: number } {
+  if (spec.graph) return { bytes: 1e8, multiplyAdds: costOf(spec, { bytes: 1e8 }) }
+  const { parameters, multiplyAdds } = modelCost(spec)
+  return { bytes: 4 * parameters, multiplyAdds }
+}

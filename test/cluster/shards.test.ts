@@ -1,0 +1,43 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { evaluate } from '../../src/evaluate.ts'
+import { folderPlace } from '../../src/places/folder.ts'
+import { readEntries, shardFiles } from '../../src/predictions/store.ts'
+import { query } from '../../src/sql.ts'
+import { writeModel, writeWorld } from '../world.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-shards-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const rowsOf = async (out: string) =>
+  query('SELECT id, top5, probabilities, rank, status FROM read_parquet($1) ORDER BY ALL', [
+    (await readEntries(out)).flatMap(shardFiles),
+  ])
+
+it('three shares, one of them empty, give the rows of one evaluation', async () => {
+  const manifest = await writeWorld(folder, 40)
+  const first = await writeModel(join(folder, 'models'))
+  const second = await writeModel(join(folder, 'models'), 2)
+  const models = [first, { ...second, recipe: { ...second.recipe, cropPct: 0.9 } }]
+  const datasets = [{ name: manifest, classes: join(folder, 'classes.txt') }]
+  await evaluate({ models, datasets, out: join(folder, 'whole') })
+  const out = join(folder, 'parts')
+  for (const index of [3, 1, 2]) await evaluate({ models, datasets, out, shard: { index, count: 3 } })
+  expect(await rowsOf(out)).toEqual(await rowsOf(join(folder, 'whole')))
+  expect((await readEntries(out)).map(({ rows }) => rows)).toEqual([40, 40])
+})
+
+it('of writers that create the same name at once one succeeds, and nothing temporary stays', async () => {
+  const place = folderPlace(join(folder, 'race'))
+  const wins = await Promise.all(Array.from({ length: 20 }, (_, i) => place.create('a/manifest.json', `${i}`)))
+  expect(wins.filter(won => won)).toHaveLength(1)
+  expect(Buffer.from((await place.read('a/manifest.json'))!).toString()).toBe(String(wins.indexOf(true)))
+  expect(await readdir(join(folder, 'race/a'))).toEqual(['manifest.json'])
+  expect(await place.list('nothing')).toEqual([])
+  expect(await place.read('nothing')).toBeUndefined()
+})
