@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluate } from '../../src/evaluate.ts'
 import { readKept, writeKept } from '../../src/predictions/kept.ts'
-import { readEntries } from '../../src/predictions/store.ts'
+import { filesOf, manifestName, readEntries } from '../../src/predictions/store.ts'
 import { writeModel, writeWorld } from '../world.ts'
 
 let folder: string
@@ -73,7 +73,7 @@ describe('evaluate with keep', () => {
     for (const { shards, folder: place, rows } of entries) {
       expect(rows).toBe(70)
       expect(shards.map(({ kept }) => kept?.output)).toEqual(shards.map(() => 'logits'))
-      const files = shards.flatMap(({ file, kept }) => [file, kept!.file, file.replace('parquet', 'json')])
+      const files = shards.flatMap(shard => [manifestName(shard), ...filesOf(shard)])
       expect((await readdir(place)).sort()).toEqual(files.sort())
       for (const { kept, rows } of shards) {
         const { values, width } = await readKept(join(place, kept!.file), 'logits')
