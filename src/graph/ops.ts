@@ -155,11 +155,6 @@ export function slice(x: Tensor, axis: number, start: number, end: number): Tens
   return one('Slice', [x, ...bounds], x.shape.with(at, to - from))
 }
 
-/** The window [starts, ends) of the last two axes, known at run time; the result has `shape`. */
-export function cropTo(x: Tensor, starts: Tensor, ends: Tensor, shape: Shape): Tensor {
-  return one('Slice', [x, starts, ends, integers(x.graph, [2, 3])], shape)
-}
-
 /** Rows of `x` along `axis` by int64 `indices`. */
 export function gather(x: Tensor, indices: Tensor, axis = 0): Tensor {
   const at = axisOf(axis, x.shape.length)
@@ -318,29 +313,19 @@ export interface ResizeOptions {
   mode: 'nearest' | 'linear' | 'cubic'
   /** How positions map: `half_pixel` as PyTorch and Pillow do, `asymmetric` for nearest as PyTorch does. */
   coordinates?: 'half_pixel' | 'asymmetric'
-  antialias?: boolean
-  /** Pillow: -0.5 with weights outside left out; PyTorch: -0.75 with borders repeated. */
-  cubic?: { a: number; excludeOutside: boolean }
   /** Factors as PyTorch's bicubic resize with an explicit scale uses them, instead of new size / old size. */
   scales?: readonly number[]
 }
 
-/** Resizes to `shape`, or to the run-time int64 `sizes` whose result has `shape`. */
-export function resize(x: Tensor, shape: Shape, options: ResizeOptions, sizes?: Tensor): Tensor {
-  const { mode, coordinates = 'half_pixel', antialias = false, cubic, scales } = options
-  const target = scales
-    ? undefined
-    : (sizes ??
-      integers(
-        x.graph,
-        shape.map(dim => fixed(dim, 'Resize')),
-      ))
+/** Resizes to `shape`; cubic as PyTorch does it, with a = -0.75 and borders repeated. */
+export function resize(x: Tensor, shape: Shape, options: ResizeOptions): Tensor {
+  const { mode, coordinates = 'half_pixel', scales } = options
+  const sizes = scales ? undefined : shape.map(dim => fixed(dim, 'Resize'))
+  const target = sizes && integers(x.graph, sizes)
   const factors = scales && constant(x.graph, Float32Array.from(scales), [scales.length])
   return one('Resize', [x, undefined, factors, target], shape, {
     mode,
     coordinate_transformation_mode: coordinates,
     ...(mode === 'nearest' ? { nearest_mode: 'floor' } : {}),
-    ...(antialias ? { antialias: 1 } : {}),
-    ...(cubic ? { cubic_coeff_a: { float: cubic.a }, exclude_outside: cubic.excludeOutside ? 1 : 0 } : {}),
   })
 }

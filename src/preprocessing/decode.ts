@@ -33,7 +33,12 @@ export async function decode(bytes: Uint8Array): Promise<Pixels> {
   const { default: sharp } = await import('sharp')
   if (isVector(bytes)) throw imageError('unknown-format', 'not a raster image')
   const cmyk = jpegComponents(bytes) === 4
-  const image = sharp(bytes, { failOn: 'truncated', limitInputPixels: maxPixels, ignoreIcc: true })
+  const image = sharp(bytes, {
+    failOn: 'truncated',
+    limitInputPixels: maxPixels,
+    ignoreIcc: true,
+    sequentialRead: true,
+  })
   const pixels = cmyk
     ? image.pipelineColourspace('cmyk').toColourspace('cmyk')
     : image.removeAlpha().toColourspace('srgb')

@@ -58,13 +58,17 @@ export function splitSteps(steps: readonly Step[]): {
   size: number
 } {
   const last = steps.at(-1)
-  const crop = steps.findLast(step => step.step === 'centerCrop')
-  if (last?.step !== 'normalize' || !crop || steps.filter(step => step.step === 'normalize').length !== 1) {
+  const crop = steps.at(-2)
+  const order = steps.map(({ step }) => step).join(' ')
+  if (
+    last?.step !== 'normalize' ||
+    crop?.step !== 'centerCrop' ||
+    !/^(trim )*(resize )?centerCrop normalize$/.test(order)
+  )
     throw inputError(
       'bad-preprocessing',
-      `preprocessing needs a centerCrop and must end with normalize: ${describeSteps(steps)}`,
+      `preprocessing is trim or none, resize or none, centerCrop, normalize, in this order: ${describeSteps(steps)}`,
     )
-  }
   const resized = steps.findLast(step => step.step === 'resize')
   if (resized && resized.size < crop.size) {
     throw inputError('bad-preprocessing', `the crop is larger than the resized image: ${describeSteps(steps)}`)

@@ -191,8 +191,7 @@ const alongAxis =
 
 const resizings: readonly ops.ResizeOptions[] = [
   { mode: 'linear' },
-  { mode: 'linear', antialias: true },
-  { mode: 'cubic', cubic: { a: -0.75, excludeOutside: false } },
+  { mode: 'cubic' },
   { mode: 'nearest', coordinates: 'asymmetric' },
 ]
 

@@ -55,7 +55,6 @@ function positions(w: Weights, side: number, c: DinoConfig): Tensor {
   const scale = (side + 0.1) / c.positions
   const resized = resize(transpose(grid, [0, 3, 1, 2]), [1, c.dim, side, side], {
     mode: 'cubic',
-    cubic: { a: -0.75, excludeOutside: false },
     scales: [1, 1, scale, scale],
   })
   return concat([slice(trained, 1, 0, 1), tokensOf(resized)], 1)
