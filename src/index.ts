@@ -19,5 +19,6 @@ export { paperClaims, paperTable, type PaperClaim, type PaperValue } from './pub
 export { paperComparison, paperTables, type PaperTable } from './report/paper/index.ts'
 export type { Exported } from './report/exported.ts'
 export { type ExportedJson, tablesJson } from './report/output.ts'
+export type { Config, ConfigValue } from './config.ts'
 export type { MetricPlugin } from './plugin.ts'
 export { GeogapError, type ErrorKind } from './errors.ts'

@@ -1,14 +1,14 @@
 #!/usr/bin/env node
-import { type Command } from 'commander'
-import { commands, overview } from '../commands/index.ts'
-import { GeogapError, inputError, unknownName } from '../errors.ts'
+import { overview } from '../commands/index.ts'
+import { GeogapError } from '../errors.ts'
 import { printable } from '../report/text.ts'
 
 /** Exit codes: 0 done, 1 a fault of geogap, 2 bad input or missing data, 3 done in part, 128 + n ended by signal n (130 for Ctrl-C). */
 const exitCodes = { internal: 1, input: 2, data: 2, weights: 2, network: 2, storage: 2 } as const
 
 async function main(argv: readonly string[]): Promise<void> {
-  const [name, ...rest] = argv
+  const words = argv[0] === 'help' && argv.length > 1 ? [...argv.slice(1), '--help'] : argv
+  const [name] = words
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(await overview())
     return
@@ -18,27 +18,10 @@ async function main(argv: readonly string[]): Promise<void> {
     process.stdout.write(`${version}\n`)
     return
   }
-  const known = commands.find(command => command.name === name)
-  if (!known)
-    throw unknownName(
-      'command',
-      name,
-      commands.map(command => command.name),
-    )
-  const command = (await known.load()).command()
-  prepare(command)
-  await command.parseAsync(rest, { from: 'user' })
-}
-
-/** Commander's own complaints become errors like all others. */
-function prepare(command: Command, path = command.name()): void {
-  command.option('--debug', 'show the stack trace of an error')
-  command.exitOverride(error => {
-    if (error.exitCode === 0) process.exit(0)
-    throw inputError('bad-usage', `${error.message.replace(/^error: /, '')}; see geogap ${path} --help`)
-  })
-  command.configureOutput({ outputError: () => undefined })
-  for (const inner of command.commands) prepare(inner, `${path} ${inner.name()}`)
+  const { entryOf, program } = await import('../commands/program.ts')
+  const { withConfig } = await import('../commands/config.ts')
+  const root = await program([entryOf(name)])
+  await root.parseAsync(await withConfig(root, words), { from: 'user' })
 }
 
 // Nobody reads the result any more; complaints and progress without a reader are not worth ending for.

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { type Format } from '../report/tables.ts'
 import { format, several, wholeNumber } from './options.ts'
+import { note } from './progress.ts'
 
 interface Options {
   models?: string[]
@@ -41,7 +42,7 @@ async function run(first: string, second: string | undefined, options: Options):
   if (options.flips !== undefined) {
     const { writeFlips } = await import('../decide/writeFlips.ts')
     const written = await writeFlips(options.flips, first, sides)
-    process.stderr.write(`${written} flipped images in ${options.flips}\n`)
+    note(`${written} flipped images in ${options.flips}`)
   }
   const whole = comparisons.map(each => ({ sentence: comparisonSentence(each), ...each }))
   process.stdout.write(

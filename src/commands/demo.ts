@@ -15,9 +15,8 @@ export function command(): Command {
 async function run(out: string): Promise<void> {
   const { demo } = await import('../demo/demo.ts')
   const { accuracyTable, disparityTable } = await import('../report/resultTables.ts')
-  const { progressPrinter } = await import('./progress.ts')
-  const onStage = (stage: string): void => void process.stderr.write(`${stage}\n`)
-  const result = await demo({ out, onStage, onProgress: progressPrinter() })
+  const { note, progressPrinter } = await import('./progress.ts')
+  const result = await demo({ out, onStage: note, onProgress: progressPrinter() })
   const report = join(out, 'report.html')
   await result.report(report)
   process.stdout.write('\nA made-up world: nothing below measures a real model or a real place.\n\n')

@@ -74,6 +74,12 @@ export const commands: readonly CommandEntry[] = [
     summary: 'what runs here, and how to mend the rest',
     load: () => import('./doctor.ts'),
   },
+  {
+    name: 'completion',
+    group: 'operate',
+    summary: 'let bash, zsh or fish complete names',
+    load: () => import('./completion.ts'),
+  },
   { name: 'place', group: 'decide', summary: 'a model among comparable ones', load: () => import('./place.ts') },
   {
     name: 'methods',
@@ -93,6 +99,9 @@ export const commands: readonly CommandEntry[] = [
   },
 ]
 
+/** The names of all commands. */
+export const overviewNames = (): string[] => commands.map(({ name }) => name)
+
 /** The text of `geogap --help`. */
 export async function overview(): Promise<string> {
   const { version } = await import('../version.ts')
@@ -102,10 +111,15 @@ export async function overview(): Promise<string> {
     'usage: geogap COMMAND [options]',
   ]
   for (const [group, title] of Object.entries(groups)) {
+    if (!commands.some(command => command.group === group)) continue
     lines.push('', title)
     for (const { name, summary } of commands.filter(command => command.group === group))
       lines.push(`  ${name.padEnd(12)}${summary}`)
   }
-  lines.push('', 'geogap COMMAND --help shows the options and an example of each.', '')
+  lines.push(
+    '',
+    'geogap COMMAND --help shows the options and an example of each; --debug the stack trace of an error.',
+    '',
+  )
   return lines.join('\n')
 }

@@ -1,3 +1,4 @@
+import { type Argument, type Option } from 'commander'
 import { inputError } from '../errors.ts'
 import { type Share } from '../cluster/units.ts'
 import { type OutputFormat } from '../report/output.ts'
@@ -44,13 +45,18 @@ export const percents =
   }
 
 /** One of a few words. */
-export const oneOf =
-  <T extends string>(option: string, words: readonly T[]) =>
-  (text: string): T => {
+export const oneOf = <T extends string>(option: string, words: readonly T[]) => {
+  const parse = (text: string): T => {
     const found = words.find(word => word === text)
     if (!found) throw inputError('bad-option', `${option} takes ${words.join(', ')}, not ${text}`)
     return found
   }
+  return Object.assign(parse, { words })
+}
+
+/** The words that an option or argument takes, where `oneOf` reads it. */
+export const choicesOf = ({ parseArg }: Option | Argument): readonly string[] | undefined =>
+  (parseArg as { words?: readonly string[] } | undefined)?.words
 
 export const format = oneOf<Format>('--format', formats)
 

@@ -2,6 +2,15 @@ import { type Progress } from '../runDataset.ts'
 import { bytesText, durationText, printable } from '../report/text.ts'
 
 const width = 24
+let quiet = false
+
+/** From now on no progress and no notes. */
+export const quieten = (): void => void (quiet = true)
+
+/** A note on standard error: what comes next, or what was written where. */
+export function note(text: string): void {
+  if (!quiet) process.stderr.write(`${text}\n`)
+}
 
 /** Shows progress on standard error: a bar on a terminal, a line every few seconds elsewhere. */
 export function progressPrinter(stream: NodeJS.WriteStream = process.stderr): (progress: Progress) => void {
@@ -9,6 +18,7 @@ export function progressPrinter(stream: NodeJS.WriteStream = process.stderr): (p
   let current = ''
   let printed = 0
   return progress => {
+    if (quiet) return
     const { models, dataset, total, done } = progress
     const name = `${models.length === 1 ? models[0]! : `${models.length} models`} on ${dataset}`
     if (name !== current || done === 0) [current, started, printed] = [name, performance.now(), 0]
@@ -36,6 +46,7 @@ function progressLine(name: string, total: number, done: number, seconds: number
 export function transferPrinter(stream: NodeJS.WriteStream = process.stderr) {
   let printed = 0
   return (name: string, done: number, total: number | undefined): void => {
+    if (quiet) return
     const now = performance.now()
     const last = done === total
     if (!last && now - printed < (stream.isTTY ? 100 : 5000)) return

@@ -17,7 +17,7 @@ import { version } from '../version.ts'
 const format = 'geogap pack 1'
 const value = z.union([z.string(), z.number(), z.null()])
 
-const packed = z.object({
+export const packed = z.object({
   format: z.literal(format),
   /** Version that wrote the file, and when. */
   geogap: z.string(),
