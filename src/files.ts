@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { GeogapError } from './errors.ts'
 
@@ -52,6 +52,19 @@ export function storageError(file: string, error: unknown): GeogapError {
     cause: error,
   })
 }
+
+const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
+
+/** What `read` gives, or `otherwise` where there is no such file or folder. Any other failure passes on: it is no answer. */
+export const whereThere = <T, U>(read: Promise<T>, otherwise: U): Promise<T | U> =>
+  read.catch((error: unknown) => {
+    if (absent.has((error as NodeJS.ErrnoException).code ?? '')) return otherwise
+    throw error
+  })
+
+/** Names of the JSON files in `folder`, sorted; none where there is no such folder. */
+export const jsonNames = async (folder: string): Promise<string[]> =>
+  (await whereThere(readdir(folder), [])).filter(name => name.endsWith('.json')).sort()
 
 /** Makes renames in `folder` durable; a no-op where folders cannot be opened (Windows). */
 export async function syncFolder(folder: string): Promise<void> {

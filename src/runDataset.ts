@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { type Dataset } from './datasets/dataset.ts'
 import { type Device } from './inference/devices.ts'
 import { inVisitingOrder, strata } from './datasets/visit.ts'
+import { whereThere } from './files.ts'
 import { loadOnce, ModelFailure, type PoolOptions, runShards } from './inference/pool.ts'
 import { type ZeroShot } from './inference/zeroshot.ts'
 import { type Readied } from './models/ready.ts'
@@ -142,6 +143,8 @@ async function runJob(
       async ({ span }, { outcomes, timings }) => {
         for (const outcome of outcomes) {
           const identity = identities.get(outcome.model)!
+          // What is cut would hide the whole shard that it replaces.
+          if (options.keep && outcome.rank.length < span.end - span.start) continue
           const done = { start: span.start, end: span.start + outcome.rank.length }
           const items = dataset.items.slice(done.start, done.end)
           const seconds = (timings.prepare + timings.infer) / 1000
@@ -216,7 +219,7 @@ export const textsHash = ({ templates, classNames }: ZeroShot): string =>
 /** Whether class embeddings have to be computed first; one child does that, so that several need not. */
 async function lacksHead(models: readonly ReadyModel[]): Promise<boolean> {
   for (const { zeroShot } of models) {
-    if (zeroShot?.head !== undefined && !(await stat(zeroShot.head).catch(() => undefined))) return true
+    if (zeroShot?.head !== undefined && !(await whereThere(stat(zeroShot.head), undefined))) return true
   }
   return false
 }

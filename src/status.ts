@@ -1,6 +1,7 @@
 /** What a folder of results holds of what was asked for. Reads records and manifests only, no data set and no model. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { whereThere } from './files.ts'
 import { type Failure, readFailures } from './predictions/notes.ts'
 import { lastAsked, type RecordedRun, readRuns } from './predictions/runs.ts'
 import { type Identity } from './predictions/schema.ts'
@@ -105,7 +106,7 @@ function difference(found: Identity, wanted: Identity): (keyof Identity)[] {
 /** The first file of an entry that is not as its manifest says. */
 async function damageOf({ folder, shards }: Entry): Promise<string | null> {
   for (const { file, bytes } of shards) {
-    const size = (await stat(join(folder, file)).catch(() => undefined))?.size
+    const size = (await whereThere(stat(join(folder, file)), undefined))?.size
     if (size === undefined) return `missing: ${join(folder, file)}`
     if (size !== bytes) return `${size} bytes in place of ${bytes}: ${join(folder, file)}`
   }

@@ -36,14 +36,17 @@ export async function smallEvaluation(folder: string, count: number): Promise<(o
   ]
 }
 
-/** Every stored row as text, by image: equal lists are equal results. */
+/** Every stored row as text, by model and image: equal lists are equal results. */
 export async function storedRows(out: string): Promise<string[]> {
-  const entries = await readEntries(out)
-  const rows = await query<{ row: string }>(
-    'SELECT to_json(r)::VARCHAR AS row FROM read_parquet($1, filename = false) r ORDER BY id',
-    [entries.flatMap(shardFiles)],
-  )
-  return rows.map(({ row }) => row)
+  const lists: string[][] = []
+  for (const entry of await readEntries(out)) {
+    const rows = await query<{ row: string }>(
+      'SELECT to_json(r)::VARCHAR AS row FROM read_parquet($1, filename = false) r ORDER BY id',
+      [shardFiles(entry)],
+    )
+    lists.push(rows.map(({ row }) => `${entry.identity.model} ${row}`))
+  }
+  return lists.flat().sort()
 }
 
 /** Names of the committed shards, `00000000-00000064`. */

@@ -33,9 +33,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => undefined)
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  const ours = error instanceof GeogapError
+  const ours = error instanceof GeogapError || isSystemError(error)
   const message = error instanceof Error ? error.message : String(error)
   process.stderr.write(`geogap: ${printable(ours ? message : `internal error: ${message}`)}\n`)
   if (process.argv.includes('--debug') && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
-  process.exitCode = ours ? exitCodes[error.kind] : 1
+  process.exitCode = error instanceof GeogapError ? exitCodes[error.kind] : ours ? exitCodes.storage : 1
 })
+
+/** What the operating system refused, with its own words: `EIO: i/o error, open 'FILE'`. */
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && 'code' in error
+}

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError } from '../errors.ts'
+import { whereThere } from '../files.ts'
 
 /** Runs `work` over `list` with a bounded number in flight, results in the list's order. */
 export async function mapLimited<T, R>(list: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
@@ -15,7 +16,7 @@ export async function mapLimited<T, R>(list: readonly T[], limit: number, work: 
 
 /** Size in bytes of a regular file, null when there is none. */
 export async function fileBytes(file: string): Promise<number | null> {
-  const found = await stat(file).catch(() => undefined)
+  const found = await whereThere(stat(file), undefined)
   return found?.isFile() ? found.size : null
 }
 
@@ -37,4 +38,4 @@ export async function folderEntries(folder: string): Promise<{ name: string; isF
 }
 
 export const isFolder = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => undefined))?.isDirectory() ?? false
+  (await whereThere(stat(path), undefined))?.isDirectory() ?? false

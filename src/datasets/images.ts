@@ -9,7 +9,8 @@ const inflate = promisify(inflateRaw)
 
 /**
  * The encoded bytes of one image. Failures are `GeogapError`s of kind `data`: `missing-file`, `unreadable-file`
- * (permission, a folder), `damaged-archive` (a member that ends early or unpacks to another length than it states).
+ * (permission, a folder), `damaged-archive` (a member that ends early or unpacks to another length than it states); or of
+ * kind `storage` where this process has no files or memory left.
  */
 export async function readImage(source: ImageSource): Promise<Uint8Array> {
   try {
@@ -21,8 +22,13 @@ export async function readImage(source: ImageSource): Promise<Uint8Array> {
   }
 }
 
+/** Faults of this process, which say nothing about the image. */
+const ownFaults = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
+
 function readFailure(file: string, error: unknown): GeogapError {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
+  if (ownFaults.has(code))
+    return new GeogapError('storage', 'no-handles', `cannot read ${file}: ${code}`, { cause: error })
   const missing = code === 'ENOENT' || code === 'ENOTDIR'
   const message = missing ? `missing file: ${file}` : `unreadable file: ${file} (${code})`
   return new GeogapError('data', missing ? 'missing-file' : 'unreadable-file', message, { cause: error })

@@ -39,10 +39,17 @@ function begin(crop: Cropper, items: readonly ShardItem[], first: number): Prepa
     return typeof bytes === 'string' ? bytes : crop(bytes).catch(codeOf)
   })
   const handedOver = Promise.all(reads).then(() => new Promise<void>(resolve => setImmediate(resolve)))
+  // Whoever waits for these hears of a fault; a batch that nobody waits for any more must not end the process.
+  for (const promise of [handedOver, ...crops]) promise.catch(() => undefined)
   return { first, handedOver, crops }
 }
 
-const codeOf = (error: unknown): string => (error instanceof GeogapError ? error.code : 'corrupt')
+/** The code of a fault of the image; any other fault passes on. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof GeogapError)) return 'corrupt'
+  if (error.kind !== 'data') throw error
+  return error.code
+}
 
 async function finish({ first, crops }: Preparing): Promise<Batch> {
   const made = await Promise.all(crops)

@@ -1,6 +1,6 @@
 import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { storageError, syncFolder, temporaryName, writeDurably } from '../files.ts'
+import { storageError, syncFolder, temporaryName, whereThere, writeDurably } from '../files.ts'
 import { type Place } from './place.ts'
 
 /** A folder of this machine, or of a file system that several machines share. */
@@ -16,20 +16,16 @@ export function folderPlace(root: string): Place {
   }
   return {
     url: root,
-    read: name => readFile(join(root, name)).catch(absent),
+    read: name => whereThere(readFile(join(root, name)), undefined),
     put: (name, fill) =>
       storing(name, async file => {
         await writeDurably(file, fill)
         return (await stat(file)).size
       }),
     create: (name, text) => storing(name, file => createFile(file, text)),
-    list: async folder => (await readdir(join(root, folder)).catch(absent)) ?? [],
+    list: folder => whereThere(readdir(join(root, folder)), []),
     remove: name => rm(join(root, name), { force: true }),
   }
-}
-
-function absent(error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
 }
 
 /** A hard link fails where the name is taken, which a rename does not. */
@@ -42,7 +38,7 @@ async function createFile(file: string, text: string): Promise<boolean> {
     const code = (error as NodeJS.ErrnoException).code ?? ''
     if (code === 'EEXIST') return false
     if (!withoutLinks.includes(code)) throw error
-    if (await stat(file).catch(absent)) return false
+    if (await whereThere(stat(file), undefined)) return false
     await rename(temporary, file)
   } finally {
     await rm(temporary, { force: true })

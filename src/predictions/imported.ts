@@ -1,8 +1,9 @@
 /** Accuracies that others published, kept apart from own measurements below `imported/`. */
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { inputError } from '../errors.ts'
+import { jsonNames } from '../files.ts'
 import { writeJson } from './notes.ts'
 
 const row = z.object({
@@ -38,9 +39,8 @@ export async function recordImported(dir: string, name: string, content: Importe
 
 /** All imported accuracies of a folder of results, file by file; of a model's second accuracy on a benchmark the later file's. */
 export async function readImported(dir: string): Promise<Imported[]> {
-  const names = (await readdir(importedFolder(dir)).catch(() => [])).filter(name => name.endsWith('.json')).sort()
   const known = new Map<string, Imported>()
-  for (const name of names) {
+  for (const name of await jsonNames(importedFolder(dir))) {
     const file = join(importedFolder(dir), name)
     const parsed = importedFile.safeParse(JSON.parse(await readFile(file, 'utf8')))
     if (!parsed.success) throw inputError('bad-import', `not imported accuracies of this version: ${file}`)

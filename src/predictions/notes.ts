@@ -1,10 +1,10 @@
 /** What is kept beside the predictions: the data sets that were evaluated, and the models that could not be. */
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
-import { storageError, writeAtomically } from '../files.ts'
+import { jsonNames, storageError, whereThere, writeAtomically } from '../files.ts'
 
 const failure = z.object({ model: z.string(), dataset: z.string(), code: z.string(), message: z.string() })
 
@@ -57,9 +57,8 @@ export async function recordDataset(dir: string, dataset: Dataset, opened?: Data
 
 /** Data sets by content hash. */
 export async function readDatasets(dir: string): Promise<Map<string, DatasetNote>> {
-  const names = await readdir(datasetsFolder(dir)).catch(() => [])
   const notes = new Map<string, DatasetNote>()
-  for (const name of names.filter(name => name.endsWith('.json'))) {
+  for (const name of await jsonNames(datasetsFolder(dir))) {
     const note = datasetNote.parse(JSON.parse(await readFile(join(datasetsFolder(dir), name), 'utf8')))
     notes.set(note.hash, note)
   }
@@ -67,7 +66,7 @@ export async function readDatasets(dir: string): Promise<Map<string, DatasetNote
 }
 
 export async function readFailures(dir: string): Promise<Failure[]> {
-  const text = await readFile(failuresFile(dir), 'utf8').catch(() => '[]')
+  const text = await whereThere(readFile(failuresFile(dir), 'utf8'), '[]')
   return z.array(failure).parse(JSON.parse(text))
 }
 

@@ -3,11 +3,12 @@
  * A running evaluation touches its record every few seconds; one that was killed leaves a record without an end.
  */
 import { randomBytes } from 'node:crypto'
-import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { readFile, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { GeogapError } from '../errors.ts'
+import { jsonNames, whereThere } from '../files.ts'
 import { writeJson } from './notes.ts'
 import { identity, type Identity } from './schema.ts'
 import { currentEntries, type Entry, keyOf, readEntries, slotOf } from './store.ts'
@@ -81,14 +82,14 @@ async function removeReplaced(dir: string, record: RunRecord): Promise<void> {
 
 /** The recorded evaluations below `dir`, oldest first. */
 export async function readRuns(dir: string): Promise<RecordedRun[]> {
-  const names = (await readdir(folderOf(dir)).catch(() => [])).filter(name => name.endsWith('.json'))
-  const runs = await Promise.all(names.sort().map(name => readRun(join(folderOf(dir), name))))
+  const names = await jsonNames(folderOf(dir))
+  const runs = await Promise.all(names.map(name => readRun(join(folderOf(dir), name))))
   return runs.filter(run => run !== undefined)
 }
 
 /** Undefined where another evaluation has just removed the record. */
 async function readRun(file: string): Promise<RecordedRun | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => undefined)
+  const text = await whereThere(readFile(file, 'utf8'), undefined)
   if (text === undefined) return undefined
   const { outcome, ...record } = parseRecord(file, text)
   return { ...record, state: outcome ?? ((await isAlive(file, record)) ? 'running' : 'killed') }
@@ -103,7 +104,7 @@ function parseRecord(file: string, text: string): RunRecord {
 }
 
 async function isAlive(file: string, { host, pid }: Pick<RunRecord, 'host' | 'pid'>): Promise<boolean> {
-  const seen = (await stat(file).catch(() => undefined))?.mtimeMs ?? 0
+  const seen = (await whereThere(stat(file), undefined))?.mtimeMs ?? 0
   if (Date.now() - seen > silence) return false
   return host !== hostname() || isRunning(pid)
 }

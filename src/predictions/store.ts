@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { mapLimited } from '../datasets/files.ts'
 import { inputError } from '../errors.ts'
+import { whereThere } from '../files.ts'
 import { type CubeCell } from '../metrics/accuracy.ts'
 import { folderPlace } from '../places/folder.ts'
 import { type Place } from '../places/place.ts'
@@ -37,12 +39,11 @@ export const slug = (name: string): string => name.replace(/[^\w.-]+/g, '_').sli
 /** Every entry below `dir`, oldest first; shards that overlap an earlier one do not count. */
 export async function readEntries(dir: string): Promise<Entry[]> {
   const root = join(dir, 'predictions')
-  const folders = await readdir(root).catch(async () => {
-    if (await stat(join(dir, 'imported')).catch(() => undefined)) return []
+  const folders = await whereThere(readdir(root), undefined)
+  if (!folders && !(await whereThere(stat(join(dir, 'imported')), undefined)))
     throw inputError('no-results', `no results in ${dir}: there is no folder ${root}`)
-  })
   const place = folderPlace(dir)
-  const entries = await Promise.all(folders.map(name => readEntry(place, `predictions/${name}`)))
+  const entries = await mapLimited(folders ?? [], 32, name => readEntry(place, `predictions/${name}`))
   return entries.filter(entry => entry !== undefined).sort((a, b) => (a.created < b.created ? -1 : 1))
 }
 
@@ -53,7 +54,7 @@ export async function readEntry(place: Place, folder: string): Promise<Entry | u
   let covered = 0
   for (const name of names) {
     const manifest = await readManifest(place, `${folder}/${name}`)
-    if (manifest.start < covered) continue
+    if (!manifest || manifest.start < covered) continue
     covered = manifest.end
     shards.push(manifest)
   }
@@ -64,9 +65,12 @@ export async function readEntry(place: Place, folder: string): Promise<Entry | u
   return { identity: first.identity, key: first.key, folder: join(place.url, folder), shards, rows, created }
 }
 
-async function readManifest(place: Place, name: string): Promise<ShardManifest> {
+/** Undefined where another process has just removed it. */
+async function readManifest(place: Place, name: string): Promise<ShardManifest | undefined> {
+  const bytes = await place.read(name)
+  if (!bytes) return undefined
   try {
-    return shardManifest.parse(JSON.parse(Buffer.from((await place.read(name))!).toString()))
+    return shardManifest.parse(JSON.parse(Buffer.from(bytes).toString()))
   } catch (error) {
     throw inputError(
       'bad-manifest',

@@ -1,8 +1,9 @@
 /** Results of training experiments (tables 4 and 9) below `studies/`, one file a study. */
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { inputError } from '../errors.ts'
+import { jsonNames, whereThere } from '../files.ts'
 import { writeJson } from './notes.ts'
 
 const stored = z.object({
@@ -31,7 +32,7 @@ export const recordStudy = (dir: string, study: string, rows: readonly StudyValu
 /** Null where no such study is stored. */
 export async function readStudy(dir: string, study: string): Promise<StudyValues[] | null> {
   const file = fileOf(dir, study)
-  const text = await readFile(file, 'utf8').catch(() => null)
+  const text = await whereThere(readFile(file, 'utf8'), null)
   if (text === null) return null
   const parsed = stored.safeParse(JSON.parse(text))
   if (!parsed.success) throw inputError('bad-study', `not a stored study of this version: ${file}`)
@@ -40,9 +41,8 @@ export async function readStudy(dir: string, study: string): Promise<StudyValues
 
 /** All stored studies by name. */
 export async function readStudies(dir: string): Promise<Map<string, StudyValues[]>> {
-  const files = await readdir(join(dir, 'studies')).catch(() => [])
-  const names = files.filter(name => name.endsWith('.json')).map(name => name.slice(0, -'.json'.length))
+  const names = (await jsonNames(join(dir, 'studies'))).map(name => name.slice(0, -'.json'.length))
   const studies = new Map<string, StudyValues[]>()
-  for (const name of names.sort()) studies.set(name, (await readStudy(dir, name)) ?? [])
+  for (const name of names) studies.set(name, (await readStudy(dir, name)) ?? [])
   return studies
 }
