@@ -30,7 +30,7 @@ const paths = new WeakMap<object, string>()
 type Method = (...args: unknown[]) => unknown
 const names = [
   ...['open', 'rename', 'rm', 'unlink', 'mkdir', 'readdir', 'readFile', 'writeFile', 'stat', 'lstat', 'utimes'],
-  ...['realpath', 'access', 'readlink', 'copyFile', 'opendir'],
+  ...['realpath', 'access', 'readlink', 'copyFile', 'opendir', 'link'],
 ]
 const methods = ['write', 'writeFile', 'read', 'readFile', 'sync', 'datasync', 'stat', 'truncate']
 
