@@ -97,6 +97,12 @@ export const commands: readonly CommandEntry[] = [
     summary: "retrain a model's last layer on a data set",
     load: () => import('./retrain.ts'),
   },
+  {
+    name: 'finetune',
+    group: 'experiment',
+    summary: 'fine-tune a whole network under western bias',
+    load: () => import('./finetune.ts'),
+  },
 ]
 
 /** The names of all commands. */

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { inputError } from '../errors.ts'
-import { type SplitProtocol } from '../experiments/splits.ts'
+import { type SplitProtocol, splitProtocols } from '../experiments/splits.ts'
 import { type Device, devices } from '../inference/devices.ts'
 import { type Mode } from '../preprocessing/steps.ts'
 import { type Format } from '../report/tables.ts'
@@ -31,7 +31,7 @@ export function command(): Command {
     .option('--features <folder...>', 'kept features (OUT/features/…) instead of a model and images')
     .requiredOption('--train <name>', 'training data: dollarstreet:train, a manifest, a folder')
     .option('--eval <names>', 'evaluated on (default: the test part of the training data)', several)
-    .option('--split <protocol>', 'household, published or household-balanced', split, 'household')
+    .option('--split <protocol>', splitProtocols.join(', '), oneOf('--split', splitProtocols), 'household')
     .option('--fractions <percents>', 'of the training images (default: 5,10,25,50,75,100)', percents('--fractions'))
     .option('--seeds <n>', 'runs of each', wholeNumber('--seeds'), 3)
     .option('--epochs <n>', 'passes over the data (default: 5)', wholeNumber('--epochs'))
@@ -52,8 +52,6 @@ export function command(): Command {
     )
     .action(async (options: Options) => run(options))
 }
-
-const split = oneOf<SplitProtocol>('--split', ['household', 'published', 'household-balanced'])
 
 async function run(options: Options): Promise<void> {
   const { model, features, train, fractions, seeds, epochs, rate, minN, preprocessing, device, out } = options

@@ -81,7 +81,7 @@ function evenly(items: readonly Item[], limit: number): Item[] {
 }
 
 /** The same content has the same hash wherever its folder or archive lies. */
-function contentHash(items: readonly Item[]): string {
+export function contentHash(items: readonly Item[]): string {
   const hash = createHash('sha256')
   for (const { id, labels, label, groups, bytes } of items) {
     hash.update(JSON.stringify([id, labels, label, Object.entries(groups).sort(byKey), bytes ?? null]) + '\n')

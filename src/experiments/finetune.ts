@@ -89,15 +89,16 @@ export async function finetune(options: FinetuneOptions): Promise<Finetuned> {
   const start = saved ?? { epoch: 0, steps: 0, losses: [], parameters: [], slots: [] }
   if (start.epoch > epochs)
     throw inputError('checkpoint-mismatch', `${folder} has ${start.epoch} epochs, not ${epochs}`)
-  const { epoch: done, steps, slots } = start
+  const { epoch: done, steps, slots, losses: before } = start
+  if (done === epochs) return { file: join(folder, parametersFile(epochs)), losses: before, steps }
   const trainer = await createAccumulatingTrainer(
     { objective: objectiveOf(network), optimizer: adam(run), parameters: trained, slots, steps, frozen: bound(frozen) },
     feeds => feeds['labels']!.dims[0]!,
   )
-  const losses = [...start.losses]
+  const losses = [...before]
   try {
     const plan = { images: labels.length, epochs, done, steps: Math.ceil(labels.length / batch), microBatch }
-    if (done < epochs) run.onPlan?.({ ...plan, seconds: await estimate(run, trainer, plan) })
+    run.onPlan?.({ ...plan, seconds: await estimate(run, trainer, plan) })
     while (losses.length < epochs) {
       const epoch = losses.length + 1
       losses.push(await runEpoch(run, trainer, epoch, microBatch))

@@ -3,6 +3,7 @@
  * is rows of a data set whose features are kept.
  */
 import { findBenchmark } from '../datasets/benchmarks.ts'
+import { contentHash } from '../datasets/build.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { inputError } from '../errors.ts'
 import { type Features } from '../models/head.ts'
@@ -108,7 +109,7 @@ function cut(kept: Kept, side: Side, protocol: SplitProtocol, onNote: (note: str
   const asked = split ? split[side as 'train' | 'test'] : rows
   const chosen = asked.filter(({ row }) => status[row] === 'ok')
   return {
-    label: benchmarkOf(about.dataset) ?? about.dataset,
+    label: labelOf(about.dataset),
     dataset: side === 'all' ? about.dataset : `${about.dataset}:${side}`,
     kept,
     items: chosen,
@@ -117,11 +118,36 @@ function cut(kept: Kept, side: Side, protocol: SplitProtocol, onNote: (note: str
   }
 }
 
+/** How a data set's figures are called: `geode` for `geode/overlap`. */
+export const labelOf = (dataset: string): string =>
+  benchmarkOf(dataset.replace(/:.*/, '')) ?? dataset.replace(/:(train|test)$/, '')
+
 /** Copies of the rows. */
 export function picked({ width, data }: Features, rows: readonly number[]): Features {
   const some = new Float32Array(rows.length * width)
   for (const [i, row] of rows.entries()) some.set(data.subarray(row * width, (row + 1) * width), i * width)
   return { width, data: some }
+}
+
+/** The data sets themselves, for what needs their images; `:test` of a data set is one of its own. */
+export async function openDatasets(
+  names: PartNames,
+  open: (name: string) => Promise<Dataset>,
+): Promise<{ train: Dataset; evals: Dataset[]; notes: string[] }> {
+  const notes = new Set<string>()
+  const partOf = async ({ from, side }: Wanted): Promise<Dataset> => {
+    const dataset = typeof from === 'string' ? await open(from) : from
+    for (const note of dataset.notes ?? []) notes.add(note)
+    if (side === 'all') return dataset
+    const split = splitItems(dataset.items, { protocol: names.split })
+    for (const note of split.notes) notes.add(note)
+    return { ...dataset, name: `${dataset.name}:${side}`, items: split[side], hash: contentHash(split[side]) }
+  }
+  const wanted = wantedParts(names)
+  const train = await partOf(wanted.train)
+  const evals: Dataset[] = []
+  for (const one of wanted.evals) evals.push(await partOf(one))
+  return { train, evals, notes: [...notes] }
 }
 
 function requireSameClasses({ kept: a }: Part, { kept: b, dataset }: Part): void {

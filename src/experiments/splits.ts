@@ -6,7 +6,7 @@ import { type Item } from '../datasets/dataset.ts'
 import { balanceRegions, sharedHouseholds, splitByHousehold } from '../datasets/splits.ts'
 import { inputError, unknownName } from '../errors.ts'
 
-const splitProtocols = ['household', 'published', 'household-balanced'] as const
+export const splitProtocols = ['household', 'published', 'household-balanced'] as const
 export type SplitProtocol = (typeof splitProtocols)[number]
 
 /** What training needs to know of an image beside its features. */

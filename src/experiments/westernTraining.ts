@@ -1,0 +1,215 @@
+/*
+ * Fine-tuning under western bias from names to results (appendix H): for every western share and seed a whole network is
+ * fine-tuned on a sample of one size, its checkpoint becomes a model, and that model is evaluated as any other.
+ */
+import { join } from 'node:path'
+import { checkDataset } from '../datasets/check.ts'
+import { type Dataset, type Item } from '../datasets/dataset.ts'
+import { type DatasetSpec, openDataset } from '../datasets/open.ts'
+import { sha256 } from '../datasets/build.ts'
+import { GeogapError, inputError } from '../errors.ts'
+import { evaluate, prepared } from '../evaluate.ts'
+import { createPreparer, type Preparer } from '../inference/prepare.ts'
+import { architecture } from '../models/architectures.ts'
+import { readParameters } from '../models/bind.ts'
+import { classifierGraph } from '../models/load.ts'
+import { namedModel } from '../models/named.ts'
+import { descriptionName } from '../models/ownModel.ts'
+import { readWeights } from '../models/readWeights.ts'
+import { type NamedTensor } from '../models/safetensors.ts'
+import { type ReadyModel } from '../models/spec.ts'
+import { stepsFor } from '../plan.ts'
+import { writeJson } from '../predictions/notes.ts'
+import { slug } from '../predictions/store.ts'
+import { recordStudy } from '../predictions/studies.ts'
+import { type Mode, type Step } from '../preprocessing/steps.ts'
+import { type Prepared, type Progress } from '../runDataset.ts'
+import { finetune, type FinetuneOptions, type FinetunePlan } from './finetune.ts'
+import { type Network, networkOf } from './network.ts'
+import { labelOf, openDatasets } from './parts.ts'
+import { headNames, untrainedHead } from './pretrained.ts'
+import { requireEvaluated, type SplitProtocol } from './splits.ts'
+import { study, type StudyRow } from './study.ts'
+import { largestSize, westernSample, westernShares } from './westernShare.ts'
+
+export interface WesternOptions extends Pick<FinetuneOptions, 'epochs' | 'batch' | 'rate' | 'microBatch'> {
+  model: string
+  train: string | Dataset
+  evals: readonly (string | Dataset)[]
+  split?: SplitProtocol
+  open?: Omit<DatasetSpec, 'name'>
+  /** Western shares, 0.5 … 1 by default. */
+  shares?: readonly number[]
+  /** Training images of every share; as many as all shares allow by default. */
+  size?: number
+  /** Seeds 1 … this; 1 by default, as in the paper. */
+  seeds?: number
+  minN?: number
+  preprocessing?: Mode
+  out: string
+  /** Called before each run with what it will take, and all of them together. */
+  onPlan?: (run: WesternRun, plan: FinetunePlan, totalSeconds: number) => void
+  onEpoch?: (run: WesternRun, epoch: number, loss: number) => void
+  onProgress?: (progress: Progress) => void
+  onDownload?: (model: string, done: number, total: number | undefined) => void
+}
+
+export interface WesternRun {
+  share: number
+  seed: number
+}
+
+export interface WesternTraining {
+  /** Figures by western share; `europe minus africa` is that of the first evaluation. */
+  rows: StudyRow[]
+  notes: string[]
+  /** Folders of the fine-tuned models, each of which can be given as a model. */
+  models: string[]
+  size: number
+}
+
+/**
+ * Fine-tunes, evaluates, and records the study `western-share` of `out`. What an interrupted run has done is not done again.
+ * @throws GeogapError `empty-region`, `share-too-large`, `class-not-evaluated`, and what `finetune` throws
+ */
+export async function westernTraining(options: WesternOptions): Promise<WesternTraining> {
+  const { out, shares = westernShares, seeds = 1, minN = 30, split = 'household' } = options
+  const opened = await openDatasets({ ...options, split }, name => openDataset({ ...options.open, name }))
+  const { items, notes } = await usable(opened.train)
+  requireEvaluated(
+    items,
+    opened.evals.flatMap(part => part.items),
+  )
+  const regions = items.map(({ groups }) => (groups['region'] === null ? null : String(groups['region'] ?? '')))
+  const size = options.size ?? largestSize(regions, shares)
+  if (size === 0) throw inputError('empty-region', `no training images for western shares of ${shares.join(', ')}`)
+  const samples = (share: number, seed: number) => westernSample(regions, { size, share, seed })
+  for (const share of shares) samples(share, 1)
+  const task = await taskOf(options, opened.train)
+  const runs = shares.length * seeds
+  const models: string[] = []
+  const run = async (share: number, seed: number) => {
+    const chosen = samples(share, seed).map(position => items[position]!)
+    const folder = await fineTuned(options, task, chosen, { share, seed }, runs - models.length)
+    models.push(folder)
+    return figuresOf(folder, opened.evals, out, minN, options.onProgress)
+  }
+  const rows = await study({ settings: shares, seeds: Array.from({ length: seeds }, (_, i) => i + 1), run })
+  await recordStudy(out, 'western-share', rows)
+  return { rows, notes: [...opened.notes, ...notes, ...task.notes], models, size }
+}
+
+/** Images that can be read and have a class. */
+async function usable(dataset: Dataset): Promise<{ items: Item[]; notes: string[] }> {
+  const { missing, unreadable } = await checkDataset(dataset)
+  const lost = new Set([...missing, ...unreadable.map(({ id }) => id)])
+  const items = dataset.items.filter(({ id, labels }) => labels.length > 0 && !lost.has(id))
+  const notes = lost.size > 0 ? [`${lost.size} images of ${dataset.name} could not be read and are left out`] : []
+  return { items, notes }
+}
+
+interface Task {
+  name: string
+  architecture: string
+  network: Network
+  parameters: NamedTensor[]
+  steps: readonly Step[]
+  /** Crops by `steps` and what only this data set needs. */
+  preparer: Preparer
+  classes: 'imagenet-1k' | readonly string[]
+  content: string
+  notes: string[]
+}
+
+async function taskOf(
+  { model: name, preprocessing = 'native', onDownload }: WesternOptions,
+  train: Dataset,
+): Promise<Task> {
+  const spec = await namedModel(name)
+  if (spec.graph || spec.head)
+    throw inputError('not-trainable', `${spec.name} is no architecture of the catalogue, which fine-tuning needs`)
+  const ready = await prepared(spec, (done, total) => onDownload?.(spec.name, done, total))
+  const steps = stepsFor(spec.recipe, preprocessing, undefined)
+  const classes = train.labelSpace === 'imagenet-1k' ? train.labelSpace : train.classes
+  const network = networkOf({ ...ready.model, classes: train.classes.length }, steps)
+  const own = String(spec.classes) === String(classes)
+  const parameters = own
+    ? await startingValues(ready.model, steps)
+    : await withNewHead(ready, steps, train.classes.length)
+  return {
+    ...{ name: spec.name, architecture: spec.architecture, network, parameters, steps, classes },
+    preparer: await createPreparer(stepsFor(spec.recipe, preprocessing, train.prepare)),
+    content: train.hash,
+    notes: own ? [] : [`${spec.name} has other classes than ${train.name}: its head starts from zeros`],
+  }
+}
+
+async function startingValues(model: ReadyModel, steps: readonly Step[]): Promise<NamedTensor[]> {
+  const files = await Promise.all(model.files.map(readWeights))
+  return readParameters(classifierGraph(model, steps), files, architecture(model.architecture).names)
+}
+
+async function withNewHead({ model }: Prepared, steps: readonly Step[], classes: number): Promise<NamedTensor[]> {
+  const names = headNames(classifierGraph(model, steps))
+  if (!names) throw inputError('no-head', `${model.architecture} has no linear head to replace`)
+  return (await startingValues(model, steps)).map(tensor => {
+    const { weight, bias } = untrainedHead(classes, tensor.shape[1] ?? 0)
+    if (tensor.name === names.weight) return { ...tensor, shape: tensor.shape.with(0, classes), data: weight }
+    return tensor.name === names.bias ? { ...tensor, shape: [classes], data: bias } : tensor
+  })
+}
+
+/** Fine-tunes on the chosen images and describes the last checkpoint as a model; gives its folder. */
+async function fineTuned(
+  { out, epochs = 30, batch, rate, microBatch, onPlan, onEpoch }: WesternOptions,
+  task: Task,
+  chosen: readonly Item[],
+  run: WesternRun,
+  runsLeft: number,
+): Promise<string> {
+  const name = `${task.name}.western_${Math.round(100 * run.share)}_seed_${run.seed}`
+  const folder = join(out, 'finetuned', slug(name))
+  const { file } = await finetune({
+    ...{ network: task.network, parameters: task.parameters, folder, seed: run.seed, epochs },
+    ...(batch !== undefined && { batch }),
+    ...(rate !== undefined && { rate }),
+    ...(microBatch !== undefined && { microBatch }),
+    labels: chosen.map(({ labels }) => labels[0]!),
+    data: sha256([task.content, ...chosen.map(({ id }) => id)].join('\n')),
+    crops: async positions => {
+      const some = positions.map(position => chosen[position]!)
+      const { crops, failed } = await task.preparer.finish(task.preparer.begin(some, 0))
+      const [lost] = failed
+      if (lost)
+        throw new GeogapError('data', lost.code, `cannot read image ${some[lost.at]!.id} any more: ${lost.code}`)
+      return crops
+    },
+    onPlan: plan =>
+      onPlan?.(run, plan, (plan.seconds * (runsLeft * plan.epochs - plan.done)) / (plan.epochs - plan.done)),
+    onEpoch: (epoch, loss) => onEpoch?.(run, epoch, loss),
+  })
+  const weights = file.slice(folder.length + 1)
+  const { architecture, steps: preprocessing, classes } = task
+  await writeJson(join(folder, descriptionName), { name, architecture, weights, preprocessing, classes })
+  return folder
+}
+
+async function figuresOf(
+  model: string,
+  evals: readonly Dataset[],
+  out: string,
+  minN: number,
+  onProgress?: (progress: Progress) => void,
+): Promise<Record<string, number | null>> {
+  const run = await evaluate({ models: [model], datasets: evals, out, ...(onProgress && { onProgress }) })
+  const { name } = await namedModel(model)
+  const figures: Record<string, number | null> = {}
+  for (const [i, { name: dataset }] of evals.entries()) {
+    const mine = (row: { model: string; dataset: string }): boolean => row.model === name && row.dataset === dataset
+    const difference = run.disparity({ by: 'region', minN }).find(mine)?.europeMinusAfrica ?? null
+    if (i === 0) figures['europe minus africa'] = difference
+    figures[`${labelOf(dataset)} accuracy`] = run.accuracy({ model: name, dataset })[0]?.top1 ?? null
+    figures[`${labelOf(dataset)} europe minus africa`] = difference
+  }
+  return figures
+}
