@@ -31,6 +31,7 @@ export default {
     knows('predictions', 'datasets', 'metrics', 'inference/(messages|score)'),
     knows(
       'experiments',
+      '(evaluate|targets|runDataset|plan)',
       'graph',
       'training',
       'preprocessing',

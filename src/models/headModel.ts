@@ -5,7 +5,7 @@
 import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { z } from 'zod'
-import { writeJson } from '../predictions/notes.ts'
+import { writeAtomically } from '../files.ts'
 import { splitSteps, type Step } from '../preprocessing/steps.ts'
 import { printable } from '../report/text.ts'
 import { type Head, saveHead } from './head.ts'
@@ -44,6 +44,8 @@ export async function headModel(file: string, content: unknown): Promise<ModelSp
   }
 }
 
+const headName = 'head.safetensors'
+
 export interface HeadDescription {
   name: string
   /** The base's name as a person gives it. */
@@ -59,13 +61,10 @@ export async function saveHeadModel(folder: string, head: Head, about: HeadDescr
   const { steps, base, ...rest } = about
   splitSteps(steps)
   await mkdir(folder, { recursive: true })
-  await saveHead(join(folder, 'head.safetensors'), head)
-  await writeJson(join(folder, descriptionName), {
-    ...rest,
-    base: moved(base, path => relative(folder, path)),
-    head: 'head.safetensors',
-    preprocessing: steps,
-  })
+  await saveHead(join(folder, headName), head)
+  const described = { ...rest, base: moved(base, path => relative(folder, path)), head: headName, preprocessing: steps }
+  const text = `${JSON.stringify(described, null, 2)}\n`
+  await writeAtomically(join(folder, descriptionName), handle => handle.writeFile(text))
   return folder
 }
 

@@ -7,7 +7,6 @@ import { whereThere } from '../files.ts'
 import { type CubeCell } from '../metrics/accuracy.ts'
 import { folderPlace } from '../places/folder.ts'
 import { type Place } from '../places/place.ts'
-import { type Span } from '../plan.ts'
 import { literalPath, query } from '../sql.ts'
 import { type Identity, type KeptOutput, type ShardManifest, shardManifest } from './schema.ts'
 
@@ -114,6 +113,12 @@ export const spansOf = (names: readonly string[]): Span[] =>
     const [, start, end] = /^(\d{8,})-(\d{8,})\.json$/.exec(name) ?? []
     return end === undefined ? [] : [{ start: Number(start), end: Number(end) }]
   })
+
+/** Positions in the data set's order, end excluded. */
+interface Span {
+  start: number
+  end: number
+}
 
 /** Parts of the data set's order that no shard covers. */
 export function gaps(entry: { shards: readonly Span[] } | undefined, images: number): Span[] {
