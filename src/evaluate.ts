@@ -17,6 +17,7 @@ import { type Mode } from './preprocessing/steps.ts'
 import { openRun, type Run } from './run.ts'
 import { evaluateOn, type Prepared, type Progress, type Work, workOn } from './runDataset.ts'
 import { isSuited, modelsOf, openTarget, prepareModel, type Target, targetsOf } from './targets.ts'
+import { parseUntil } from './until.ts'
 
 export interface EvaluateOptions {
   /** Catalogue names, `hf:owner/repo`, `model.json` files, or described models. */
@@ -43,6 +44,8 @@ export interface EvaluateOptions {
   /** Only this share of the work, for one of several machines that write to the same place. */
   shard?: Share
   /** Ends the evaluation after the running batches; what is done is kept. */
+  /** Stops each model when the interval of every group is this narrow, in points: `region ±1`, `±0.5`. */
+  until?: string
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
   /** Bytes of a model's weights that are here, of how many. */
@@ -59,6 +62,7 @@ const defaultOut = 'geogap-results'
 export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const out = options.out ?? defaultOut
   if (options.device) await checkDevice(options.device)
+  if (options.until !== undefined) checkUntil(options)
   const specs = await modelsOf(options)
   const targets = await openTargets(options, specs)
   await mkdir(join(out, 'predictions'), { recursive: true }).catch((error: unknown) => {
@@ -81,6 +85,11 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
     await recordFailures(out, failures, attempted)
   })
   return openRun(out)
+}
+
+function checkUntil({ until = '', shard }: EvaluateOptions): void {
+  parseUntil(until)
+  if (shard) throw inputError('bad-option', `until ${until} looks at the whole run: it cannot be one share of several`)
 }
 
 /** What `evaluate` would do with the same options, without downloading or computing anything. */

@@ -37,6 +37,8 @@ interface PlanOptions {
   keep?: KeptOutput
   /** Images of a shard, where others have to cut alike. */
   size?: number
+  /** Images in a shard, at most. */
+  atMost?: number
 }
 
 /** Shards that one set of child processes does: the models share crops, every shard lists who still needs it. */
@@ -92,7 +94,7 @@ function fits(members: readonly Grouping[], task: Grouping): boolean {
 function job(
   members: readonly Task[],
   choices: ModelGroup['choices'],
-  { cores, batch, device = 'cpu', keep, size }: PlanOptions,
+  { cores, batch, device = 'cpu', keep, size, atMost = Infinity }: PlanOptions,
 ): Job {
   const { steps, missing } = members[0]!
   const cost = members.reduce((sum, member) => sum + member.multiplyAdds, 0)
@@ -108,7 +110,7 @@ function job(
     ...(keep && { keep }),
   }
   const images = missing.reduce((sum, { start, end }) => sum + end - start, 0)
-  const own = Math.min(shardSize(cost), Math.max(32, Math.ceil(images / (2 * processes))))
+  const own = Math.min(atMost, shardSize(cost), Math.max(32, Math.ceil(images / (2 * processes))))
   return { group, shards: interleaved(missing, size ?? own), processes }
 }
 

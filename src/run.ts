@@ -1,9 +1,11 @@
 import { inputError, nearest } from './errors.ts'
-import { type Accuracy, accuracy, groupBy, sumCounts } from './metrics/accuracy.ts'
+import { accuracy, type Counts, groupBy, sumCounts } from './metrics/accuracy.ts'
+import { finiteInterval } from './metrics/anytime.ts'
 import { disparity, type Disparity, pairDifference } from './metrics/disparity.ts'
 import { type Interval } from './metrics/intervals.ts'
 import { loadCells } from './predictions/cube.ts'
 import { type DatasetNote, type Failure, readDatasets, readFailures } from './predictions/notes.ts'
+import { type EstimateRow, readEstimates } from './predictions/estimates.ts'
 import { type InferenceOptions, type InferenceRow } from './runInference.ts'
 import { readCurrent } from './predictions/runs.ts'
 import { type Cell, type Entry } from './predictions/store.ts'
@@ -17,9 +19,11 @@ export interface AccuracyRow {
   group: string
   n: number
   errors: number
+  /** Where the evaluation is not complete: images of the group with a class to score, read or not. */
+  of: number | null
   top1: number | null
   top5: number | null
-  /** 95 % Wilson interval of `top1`. */
+  /** 95 % Wilson interval of `top1`; with `of`, of what all those images would give, valid at any stopping time. */
   low: number | null
   high: number | null
 }
@@ -41,6 +45,8 @@ export interface Run {
   datasets: ReadonlyMap<string, DatasetNote>
   failures: readonly Failure[]
   cells: readonly Cell[]
+  /** What evaluations that stopped early say about all images. */
+  estimates: readonly EstimateRow[]
   /** Figures of training experiments, by the study's name. */
   studies: ReadonlyMap<string, readonly StudyValues[]>
   /** Grouping columns that some data set has. */
@@ -62,16 +68,19 @@ export interface Run {
 export async function openRun(dir: string): Promise<Run> {
   const entries = await readCurrent(dir)
   const [datasets, failures, cells] = [await readDatasets(dir), await readFailures(dir), await loadCells(entries)]
-  return runOf({ dir, entries, datasets, failures, cells, studies: await readStudies(dir) })
+  const estimates = await readEstimates(dir, entries)
+  return runOf({ dir, entries, datasets, failures, cells, estimates, studies: await readStudies(dir) })
 }
 
 /** Answers from counts that are already in memory. */
 export function runOf(
-  stored: Pick<Run, 'dir' | 'entries' | 'datasets' | 'failures' | 'cells'> & Partial<Pick<Run, 'studies'>>,
+  stored: Pick<Run, 'dir' | 'entries' | 'datasets' | 'failures' | 'cells'> &
+    Partial<Pick<Run, 'studies' | 'estimates'>>,
 ): Run {
   const columns = [...new Set(stored.entries.flatMap(entry => entry.shards[0]!.columns))]
   const run: Run = {
     studies: new Map(),
+    estimates: [],
     ...stored,
     columns,
     accuracy: ({ by = [], ...only } = {}) => accuracyRows(run, typeof by === 'string' ? [by] : by, only),
@@ -124,17 +133,35 @@ function accuracyRows(run: Run, by: readonly string[], only: { model?: string; d
   )
   return asked.flatMap(({ model, dataset, preprocessing, cells }) => {
     const name = { model, dataset, preprocessing }
-    if (by.length === 0) return [{ ...name, group: 'all', ...flat(accuracy(sumCounts(cells))) }]
+    const sizes = sizesOfPartial(run, name)
+    if (by.length === 0) return [{ ...name, group: 'all', ...flat(sumCounts(cells), sizes?.['all']?.['all']) }]
     if (!by.every(column => column === 'label' || cells.some(cell => cell.groups[column] != null))) return []
-    return groupBy(cells, by).groups.map(({ group, ...counts }) => ({ ...name, group, ...flat(accuracy(counts)) }))
+    const sizesBy = by.length === 1 ? sizes?.[by[0]!] : undefined
+    return groupBy(cells, by).groups.map(({ group, ...counts }) => ({
+      ...{ ...name, group },
+      ...flat(counts, sizesBy?.[group]),
+    }))
   })
 }
 
-const flat = ({ n, errors, top1, top5, interval }: Accuracy) => ({
-  ...{ n, errors, top1, top5 },
-  low: interval?.[0] ?? null,
-  high: interval?.[1] ?? null,
-})
+/** Sizes of the groups of a data set whose evaluation is not complete and reads images in random order. */
+function sizesOfPartial(run: Run, { model, dataset, preprocessing }: Omit<Series, 'cells'>): DatasetNote['sizes'] {
+  const entry = run.entries.find(
+    ({ identity, rows }) =>
+      rows < identity.images &&
+      identity.order !== undefined &&
+      identity.model === model &&
+      identity.dataset === dataset &&
+      identity.preprocessing === preprocessing,
+  )
+  return entry && run.datasets.get(entry.identity.content)?.sizes
+}
+
+function flat(counts: Counts, size?: number): Omit<AccuracyRow, 'model' | 'dataset' | 'preprocessing' | 'group'> {
+  const { n, errors, top1, top5, interval } = accuracy(counts)
+  const [low, high] = (size === undefined ? interval : finiteInterval(counts.top1, n, size - errors)) ?? [null, null]
+  return { n, errors, of: size ?? null, top1, top5, low, high }
+}
 
 export function disparityRows(
   run: Run,

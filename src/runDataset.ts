@@ -17,6 +17,7 @@ import { type Identity, type KeptOutput, schemaVersion } from './predictions/sch
 import { entryName, gaps, readEntry, removeReplaced, spansOf, unfinished } from './predictions/store.ts'
 import { commitShard } from './predictions/write.ts'
 import { describeSteps, type Mode } from './preprocessing/steps.ts'
+import { earlyStop } from './runUntil.ts'
 import { runtimeVersion, version } from './version.ts'
 
 export interface Progress {
@@ -35,6 +36,8 @@ export interface RunOptions {
   device?: Device
   /** An output to keep beside the predictions; it is no part of any key. */
   keep?: KeptOutput
+  /** Stops when the interval of every group is this narrow: `region ±1`, in points. */
+  until?: string
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
 }
@@ -94,6 +97,7 @@ export async function evaluateOn(
     ...(options.device && { device: options.device }),
     ...(options.keep && { keep: options.keep }),
     ...(part && { size: part.size }),
+    ...(options.until !== undefined && { atMost: lookEvery(dataset) }),
   })
   const failures: Failure[] = []
   for (const job of jobs) {
@@ -110,6 +114,10 @@ async function missingOf(place: Place, identity: Identity, keep: KeptOutput | un
   if (keep) return unfinished(await readEntry(place, name), identity.images, keep)
   return gaps({ shards: spansOf(await place.list(name)) }, identity.images)
 }
+
+/** Images between two looks at the intervals: a sixteenth of the smallest region, and 32 at least. */
+const lookEvery = (dataset: Dataset): number =>
+  Math.max(32, Math.floor(Math.min(...strata(dataset).map(({ start, end }) => end - start)) / 16))
 
 /** Runs a job; when one model of its group cannot be loaded, the others go on without it. */
 async function runJob(
@@ -133,7 +141,9 @@ async function runJob(
     progress.done = Math.min(progress.total, progress.done + images)
     options.onProgress?.({ ...progress })
   }
-  const { signal } = options
+  const { signal, until } = options
+  const wanted = job.group.models.map(({ name }) => identities.get(name)!)
+  const stop = until === undefined ? undefined : await earlyStop(dataset, wanted, until, place)
   const pool: PoolOptions = { processes: job.processes, onImages, ...(signal ? { signal } : {}) }
   try {
     if (await lacksHead(job.group.models)) await loadOnce(job.group, pool)
@@ -149,15 +159,17 @@ async function runJob(
           const items = dataset.items.slice(done.start, done.end)
           const seconds = (timings.prepare + timings.infer) / 1000
           await commitShard(place, { identity, ...done }, items, dataset.columns, outcome, seconds, job.group)
+          stop?.take(outcome, done.start)
         }
         left.delete(span)
       },
-      pool,
+      { ...pool, ...(stop && { wanted: ({ span }) => stop.wanted(span) }) },
     )
   } catch (error) {
     if (!(error instanceof ModelFailure)) throw error
     return withoutFailed(error, { ...job, shards: [...left] }, dataset, identities, options, place)
   }
+  await stop?.record()
   return []
 }
 

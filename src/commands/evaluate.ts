@@ -21,6 +21,7 @@ interface Options extends DatasetOptions {
   out: string
   prompts?: string
   shard?: Share
+  until?: string
   quiet?: boolean
 }
 
@@ -49,6 +50,7 @@ export function command(): Command {
     .option('--shard <i/n>', 'only one of n shares, for n machines; `auto` takes it from Slurm or Kubernetes', text =>
       machineShare(text),
     )
+    .option('--until <rule>', "stop when every group's interval is narrow enough, in points: 'region ±1'")
     .option('--dry-run', 'print the plan: images, downloads, time and disk')
     .option('--quiet', 'no progress, only the result')
     .addHelpText('after', '\nExample:\n  geogap evaluate --model resnet50 --dataset geode --data data --out results')
@@ -76,6 +78,12 @@ async function run(options: Options): Promise<void> {
     throw error
   })
   process.stdout.write(accuracyTable(result, [], 'text'))
+  if (options.until !== undefined && result.estimates.length > 0) {
+    const { estimateExport, savingLines } = await import('../report/estimateTable.ts')
+    process.stdout.write(
+      `\n${estimateExport(result.estimates).text('text')}\n${savingLines(result.estimates).join('\n')}\n`,
+    )
+  }
   for (const { model, dataset, message } of result.failures)
     process.stderr.write(`failed: ${model} on ${dataset}: ${message}\n`)
   if (result.failures.length > 0) process.exitCode = 3
@@ -85,12 +93,12 @@ async function run(options: Options): Promise<void> {
 
 async function evaluateOptions(options: Options): Promise<EvaluateOptions> {
   const { selectModels } = await import('../models/select.ts')
-  const { weights, preprocessing, batch, device, out, prompts, keep } = options
+  const { weights, preprocessing, batch, device, out, prompts, keep, until } = options
   const adjust = opening(options)
   return {
     models: await selectModels(options.model.flatMap(name => several(name))),
     datasets: (await datasetNames(options)).map(name => ({ name, ...adjust })),
-    ...given({ weights, preprocessing, batch, device, prompts, keep, shard: options.shard }),
+    ...given({ weights, preprocessing, batch, device, prompts, keep, until, shard: options.shard }),
     out,
   }
 }

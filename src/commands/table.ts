@@ -62,6 +62,7 @@ async function tablesOf(dir: string, options: Options, one: boolean): Promise<Ex
   }
   const { openRun } = await import('../run.ts')
   const { accuracyExport, importedExport, inferenceTable } = await import('../report/resultTables.ts')
+  const { estimateExport } = await import('../report/estimateTable.ts')
   if (paper !== undefined) {
     const { paperComparison, paperTables } = await import('../report/paper/index.ts')
     const which = oneOf('--paper', paperTables)(paper)
@@ -80,6 +81,7 @@ async function tablesOf(dir: string, options: Options, one: boolean): Promise<Ex
   const tables = disparity ? [] : [accuracyExport(stored, by)]
   const imported = by.length === 0 && !one ? await readImported(dir) : []
   if (imported.length > 0) tables.push(importedExport(imported))
+  if (!one && !disparity && stored.estimates.length > 0) tables.push(estimateExport(stored.estimates))
   return wanted
     ? [...tables, inferenceTable(await stored.inference({ by: by[0]!, minN, seed, draws }), by[0]!)]
     : tables

@@ -48,13 +48,17 @@ export async function runShards<Shard extends { items: readonly ShardItem[] }>(
   group: ModelGroup,
   shards: readonly Shard[],
   onResult: (shard: Shard, result: ShardResult) => Promise<void>,
-  options: PoolOptions,
+  options: PoolOptions & { wanted?: (shard: Shard) => boolean },
 ): Promise<void> {
   const queue = [...shards]
+  const next = (): Shard | undefined => {
+    for (let shard = queue.shift(); shard; shard = queue.shift()) if (options.wanted?.(shard) ?? true) return shard
+    return undefined
+  }
   const lanes = Array.from({ length: Math.min(options.processes, shards.length) }, async () => {
     const lane = createLane(group, options)
     try {
-      for (let shard = queue.shift(); shard && !options.signal?.aborted; shard = queue.shift()) {
+      for (let shard = next(); shard && !options.signal?.aborted; shard = next()) {
         const result = await lane.run(shard.items)
         if (result && result.outcomes[0]!.rank.length > 0) await onResult(shard, result)
       }

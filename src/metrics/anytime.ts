@@ -75,6 +75,16 @@ export function anytimeEstimate({ outcomes, bins }: Visited): number {
   return total / bins.length
 }
 
+/** Share of the outcomes' variance that the predictions from the bins, each made before its image was read, have spared. */
+export function varianceExplained(visited: Visited): number {
+  const left = ({ bins, outcomes }: Visited): number => {
+    const { surprise } = rounds({ outcomes, bins })
+    return surprise.reduce((total, value) => total + value * value, 0)
+  }
+  const alone = left({ ...visited, bins: new Uint8Array(visited.bins.length) })
+  return alone === 0 ? 0 : Math.max(0, 1 - left(visited) / alone)
+}
+
 /**
  * Interval of the mean over all images of `bins`, valid at any stopping time, from the outcomes of those read so far. The whole
  * list read gives the mean itself. Errors: bad-outcomes, bad-confidence.

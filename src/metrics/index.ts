@@ -17,6 +17,7 @@ export {
   drawsOf,
   type BootstrapOptions,
 } from './bootstrap.ts'
+export { anytimeEstimate, anytimeInterval, finiteInterval, type Visited } from './anytime.ts'
 export { bootstrapGap, bootstrapRate, type ModelBootstrapOptions } from './bootstrapModels.ts'
 export { calibration, type Calibration } from './calibration.ts'
 export { decomposeGap, type GapDecomposition } from './decomposition.ts'

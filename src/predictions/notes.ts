@@ -2,7 +2,7 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type Dataset } from '../datasets/dataset.ts'
+import { type Dataset, type Item } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
 import { jsonNames, storageError, whereThere, writeAtomically } from '../files.ts'
 
@@ -17,6 +17,8 @@ export const datasetNote = z.object({
   images: z.number().int(),
   classes: z.array(z.string()),
   columns: z.array(z.string()),
+  /** Images with an accepted class by value, for `label`, the columns of few values, and `all`. */
+  sizes: z.record(z.string(), z.record(z.string(), z.number().int())).optional(),
   labelMap: z.string(),
   places: z
     .object({ scheme: z.string(), unmatched: z.array(z.object({ place: z.string(), count: z.number() })) })
@@ -47,12 +49,30 @@ export async function recordDataset(dir: string, dataset: Dataset, opened?: Data
   const { name, hash, items, classes, columns, labelMap, problems, places, madeUp } = dataset
   const note: DatasetNote = {
     ...{ name, hash, images: items.length, classes: [...classes], columns: [...columns], labelMap: labelMap.name },
+    sizes: sizesOf(dataset),
     ...(places ? { places: { scheme: places.scheme, unmatched: [...places.unmatched] } } : {}),
     ...(opened && { opened: { ...opened } }),
     ...(madeUp === undefined ? {} : { madeUp }),
     problems: [...problems],
   }
   await writeJson(join(datasetsFolder(dir), `${hash.slice(0, 16)}.json`), note)
+}
+
+const fewValues = 1000
+
+function sizesOf({ items, columns }: Dataset): Record<string, Record<string, number>> {
+  const scored = items.filter(({ labels }) => labels.length > 0)
+  const count = (valueOf: (item: Item) => unknown): Record<string, number> => {
+    const counts: Record<string, number> = {}
+    for (const item of scored) {
+      const value = valueOf(item)
+      if (value != null) counts[String(value)] = (counts[String(value)] ?? 0) + 1
+    }
+    return counts
+  }
+  const byColumn = columns.map(column => [column, count(({ groups }) => groups[column])] as const)
+  const few = byColumn.filter(([, counts]) => Object.keys(counts).length <= fewValues)
+  return { all: { all: scored.length }, label: count(({ label }) => label), ...Object.fromEntries(few) }
 }
 
 /** Data sets by content hash. */

@@ -12,7 +12,13 @@ export const accuracyColumns = (by: readonly string[]): Column<AccuracyRow>[] =>
   { name: 'dataset', heading: 'data set', value: row => row.dataset },
   { name: 'preprocessing', heading: 'preprocessing', value: row => row.preprocessing },
   ...(by.length === 0 ? [] : [{ name: 'group', heading: by.join(' × '), value: (row: AccuracyRow) => row.group }]),
-  { name: 'n', heading: 'n', value: row => row.n },
+  {
+    name: 'n',
+    heading: 'n',
+    value: row => row.n,
+    show: row => (row.of === null ? `${row.n}` : `${row.n} of ${row.of}`),
+  },
+  { name: 'of', heading: '', value: row => row.of },
   { name: 'top1', heading: 'top-1 %', value: row => row.top1, show: row => percent(row.top1) },
   { name: 'low', heading: '95 % interval', value: row => row.low, show: row => percentRange(row.low, row.high) },
   { name: 'high', heading: '', value: row => row.high },
@@ -119,20 +125,30 @@ function importedNotes(run: Run): string[] {
   return names.length === 0 ? [] : [`predictions imported, not made here: ${names.join(', ')}`]
 }
 
-export const accuracyExport = (run: Run, by: readonly string[]): Exported =>
-  exported(
+/** What rows of evaluations that are not complete mean, where there are some. */
+const partialNotes = (rows: readonly AccuracyRow[]): string[] =>
+  rows.some(({ of }) => of !== null)
+    ? [
+        'n of N: the evaluation is not complete; its interval is for what all N images would give, and valid at any stopping time',
+      ]
+    : []
+
+export function accuracyExport(run: Run, by: readonly string[]): Exported {
+  const rows = run.accuracy({ by })
+  return exported(
     {
       name: 'accuracy',
       title: by.length === 0 ? 'Accuracy' : `Accuracy by ${by.join(' × ')}`,
-      notes: importedNotes(run),
+      notes: [...importedNotes(run), ...partialNotes(rows)],
     },
     accuracyColumns(by),
-    run.accuracy({ by }),
+    rows,
   )
+}
 
 /** People see the interval in one column, machines get its two ends. */
 const forReading = (columns: readonly Column<AccuracyRow>[], format: Format) =>
-  format === 'csv' || format === 'json' ? columns : columns.filter(({ name }) => name !== 'high')
+  format === 'csv' || format === 'json' ? columns : columns.filter(({ heading }) => heading !== '')
 
 export const accuracyTable = (run: Run, by: readonly string[], format: Format): string =>
   formatTable(forReading(accuracyColumns(by), format), run.accuracy({ by }), format)

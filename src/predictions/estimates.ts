@@ -1,0 +1,71 @@
+/** What evaluations that stopped early say about all images, below `estimates/`, one file an entry. */
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { writeJson } from './notes.ts'
+import { type Identity } from './schema.ts'
+import { type Entry, keyOf } from './store.ts'
+
+const groupEstimate = z.object({
+  group: z.string(),
+  /** Images of the group with a class to score, of which so many were read in order and so many of those failed. */
+  images: z.number().int(),
+  read: z.number().int(),
+  failed: z.number().int(),
+  /** Top-1 accuracy that all images would give, with a 95 % interval that is valid at any stopping time. */
+  estimate: z.number(),
+  low: z.number(),
+  high: z.number(),
+  /** Share of the outcomes' variance that the other models' outcomes explain. */
+  explained: z.number(),
+})
+export type GroupEstimate = z.infer<typeof groupEstimate>
+
+const stored = z.object({
+  schema: z.literal(1),
+  key: z.string(),
+  until: z.string(),
+  by: z.string().nullable(),
+  /** Models whose outcomes on the same images served as control variates. */
+  controls: z.array(z.string()),
+  /** Images with a row when this was written. */
+  rows: z.number().int(),
+  groups: z.array(groupEstimate),
+})
+type Estimates = z.infer<typeof stored>
+
+const folderOf = (dir: string): string => join(dir, 'estimates')
+
+/** Keeps what an evaluation that stopped early says. */
+export const recordEstimates = (
+  dir: string,
+  identity: Identity,
+  estimates: Omit<Estimates, 'schema' | 'key'>,
+): Promise<void> =>
+  writeJson(join(folderOf(dir), `${keyOf(identity)}.json`), { schema: 1, key: keyOf(identity), ...estimates })
+
+/** One group of one model on one data set, as its evaluation stopped. */
+export interface EstimateRow extends GroupEstimate {
+  model: string
+  dataset: string
+  preprocessing: string
+  until: string
+  by: string | null
+  /** How many other models' outcomes served as control variates. */
+  controls: number
+}
+
+/** The estimates of entries that are as far as they were when estimated, and not complete. */
+export async function readEstimates(dir: string, entries: readonly Entry[]): Promise<EstimateRow[]> {
+  const names = new Set(await readdir(folderOf(dir)).catch(() => []))
+  const rows: EstimateRow[] = []
+  for (const entry of entries.filter(({ key }) => names.has(`${key}.json`))) {
+    const found = stored.parse(JSON.parse(await readFile(join(folderOf(dir), `${entry.key}.json`), 'utf8')))
+    if (found.rows !== entry.rows || entry.rows === entry.identity.images) continue
+    const { model, dataset, preprocessing } = entry.identity
+    const { until, by, controls } = found
+    for (const group of found.groups)
+      rows.push({ model, dataset, preprocessing, until, by, controls: controls.length, ...group })
+  }
+  return rows
+}
