@@ -6,7 +6,8 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { anytimeInterval } from '../src/metrics/anytime.ts'
-import { fillNormal, type Random, randomFrom } from '../src/metrics/random.ts'
+import { fillNormal } from '../src/metrics/random.ts'
+import { type Random, randomFrom } from '../src/random.ts'
 
 const rows = 20
 
