@@ -18,12 +18,12 @@ export const accuracyColumns = (by: readonly string[]): Column<AccuracyRow>[] =>
     value: row => row.n,
     show: row => (row.of === null ? `${row.n}` : `${row.n} of ${row.of}`),
   },
-  { name: 'of', heading: '', value: row => row.of },
   { name: 'top1', heading: 'top-1 %', value: row => row.top1, show: row => percent(row.top1) },
   { name: 'low', heading: '95 % interval', value: row => row.low, show: row => percentRange(row.low, row.high) },
   { name: 'high', heading: '', value: row => row.high },
   { name: 'top5', heading: 'top-5 %', value: row => row.top5, show: row => percent(row.top5) },
   { name: 'errors', heading: 'errors', value: row => row.errors },
+  { name: 'of', heading: '', value: row => row.of },
 ]
 
 export const disparityColumns: Column<DisparityRow>[] = [
