@@ -4,7 +4,7 @@ import { groupsOf, joinUnits, type Share, shareOf, unitsOf } from './cluster/uni
 import { type Dataset } from './datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec } from './datasets/open.ts'
 import { type Forecast } from './dryRun.ts'
-import { GeogapError } from './errors.ts'
+import { GeogapError, inputError } from './errors.ts'
 import { storageError } from './files.ts'
 import { checkDevice, type Device } from './inference/devices.ts'
 import { type ModelSpec } from './models/spec.ts'
