@@ -53,7 +53,11 @@ export default {
       name: 'client-is-browser-code',
       severity: 'error',
       from: { path: '^src/server/client/' },
-      to: { path: '^src/', pathNot: '^src/server/', dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(server|figures|metrics)/|^src/(report/(text|tables)|decide/compare)\\.ts$',
+        dependencyTypesNot: ['type-only'],
+      },
     },
     { name: 'index-is-for-others', severity: 'error', from: { path: '^src/' }, to: { path: '^src/index\\.ts$' } },
     {

@@ -4,10 +4,10 @@ export default tseslint.config(
   { ignores: ['dist/', 'coverage/', 'docs/', '**/*.d.ts', 'node_modules/'] },
   ...tseslint.configs.strictTypeChecked.map(config => ({
     ...config,
-    files: ['{src,test,scripts,bench,examples}/**/*.ts', '*.config.ts'],
+    files: ['{src,test,scripts,bench,examples}/**/*.{ts,tsx}', '*.config.ts'],
   })),
   {
-    files: ['{src,test,scripts,bench,examples}/**/*.ts', '*.config.ts'],
+    files: ['{src,test,scripts,bench,examples}/**/*.{ts,tsx}', '*.config.ts'],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
       '@typescript-eslint/no-explicit-any': 'error',

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 
 const steps = [
   ['typescript/bin/tsc', '--noEmit'],
+  ['typescript/bin/tsc', '--noEmit', '-p', 'src/server/client'],
   ['eslint/bin/eslint.js', '.'],
   ['dependency-cruiser/bin/dependency-cruise.mjs', 'src'],
   ['knip/bin/knip.js'],

@@ -1,7 +1,7 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Dataset, type Item } from '../src/datasets/dataset.ts'
+import { type Dataset, type ImageSource, type Item } from '../src/datasets/dataset.ts'
 import { emptyOutcomes } from '../src/inference/score.ts'
 import { recordDataset } from '../src/predictions/notes.ts'
 import { type Identity, schemaVersion } from '../src/predictions/schema.ts'
@@ -18,6 +18,8 @@ export interface StoredResult {
   /** Grouping values by image. */
   groups?: (i: number) => Groups
   label?: (i: number) => string
+  id?: (i: number) => string
+  image?: (i: number) => ImageSource
   zeroShot?: boolean
   preprocessing?: 'native' | 'paper'
 }
@@ -31,9 +33,10 @@ export async function storeRun(results: readonly StoredResult[], dir?: string): 
 
 async function store(out: string, result: StoredResult): Promise<void> {
   const { model, dataset, correct, groups = () => ({}), label = () => 'stove', zeroShot = false } = result
+  const { id = i => `image-${i}`, image = i => ({ kind: 'file', file: `${i}.jpg` }) } = result
   const items: Item[] = correct.map((_, i) => ({
-    id: `image-${i}`,
-    image: { kind: 'file', file: `${i}.jpg` },
+    id: id(i),
+    image: image(i),
     labels: [1],
     label: label(i),
     groups: groups(i),

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
 
@@ -25,4 +25,8 @@ async function run(out: string): Promise<void> {
   process.stdout.write(`The real world, by accuracies that others published (geogap table published): progress rates\n`)
   process.stdout.write(`${publishedSummary({ seed: 1 })}\n`)
   process.stdout.write(`report: ${pathToFileURL(resolve(report)).href}\n`)
+  process.stdout.write(`dashboard: ${program(process.argv[1] ?? '')} serve ${join(out, 'results')}\n`)
 }
+
+/** How this program was called. */
+const program = (script: string): string => (script.endsWith('.js') ? `node ${relative('', script)}` : 'geogap')

@@ -49,6 +49,7 @@ export const commands: readonly CommandEntry[] = [
   },
   { name: 'table', group: 'look', summary: 'accuracy and disparity as tables', load: () => import('./table.ts') },
   { name: 'report', group: 'look', summary: 'write a self-contained HTML report', load: () => import('./report.ts') },
+  { name: 'serve', group: 'look', summary: 'look at results in a browser', load: () => import('./serve.ts') },
   {
     name: 'figure',
     group: 'look',

@@ -81,7 +81,12 @@ async function readCell({ file, column, row }: ImageSource & { kind: 'parquet' }
 }
 
 /** The value of `key`, made once; the least recently used beyond `limit` are dropped. */
-function remember<T>(cache: Map<string, Promise<T>>, key: string, limit: number, make: () => Promise<T>): Promise<T> {
+export function remember<T>(
+  cache: Map<string, Promise<T>>,
+  key: string,
+  limit: number,
+  make: () => Promise<T>,
+): Promise<T> {
   const value = cache.get(key) ?? make()
   cache.delete(key)
   cache.set(key, value)

@@ -21,7 +21,8 @@ export interface Coverage {
   unscoredSecond: number
 }
 
-const joined = 'read_parquet($1) a JOIN read_parquet($2) b USING (id)'
+/** Both sides' rows, one for each image that both have. */
+export const joined = 'read_parquet($1) a JOIN read_parquet($2) b USING (id)'
 const sides = (first: Entry, second: Entry) => [shardFiles(first), shardFiles(second)]
 
 /** How far the two sides speak of the same images. */
@@ -56,7 +57,8 @@ export async function pairCells(first: Entry, second: Entry, column: string): Pr
   return rows.map(({ value, ...cell }) => ({ ...cell, group: name(value) }))
 }
 
-const outcomes = [
+/** The columns of `PairCounts`. */
+export const outcomes = [
   ['both', 'a.correct1 AND b.correct1'],
   ['onlyFirst', 'a.correct1 AND NOT b.correct1'],
   ['onlySecond', 'b.correct1 AND NOT a.correct1'],
@@ -67,18 +69,32 @@ const outcomes = [
 
 const manyNumbers = 12
 
-function valueNames(rows: readonly (PairCounts & { value: GroupValue })[]): (value: GroupValue) => string {
-  const numbers = new Set(rows.map(({ value }) => value).filter(value => typeof value === 'number'))
-  if (numbers.size <= manyNumbers) return String
-  const each = rows.flatMap(row => new Array<number>(imagesOf(row)).fill(Number(row.value)))
-  const [low, middle, high] = incomeQuartiles(each)!.bounds
+/** Numbers above `low`, up to `high`. */
+export interface Quarter {
+  name: string
+  low: number
+  high: number
+}
+
+/** A column of numbers in quarters of the images; null where so few differ that each number stands for itself. */
+export function quarters(each: readonly number[]): Quarter[] | null {
+  if (new Set(each).size <= manyNumbers) return null
+  const { bounds } = incomeQuartiles(each)!
   const text = (value: number): string => (Number.isInteger(value) ? String(value) : value.toFixed(1))
-  return value => {
-    const at = Number(value)
-    if (at <= low) return `Q1 (to ${text(low)})`
-    if (at <= middle) return `Q2 (to ${text(middle)})`
-    return at <= high ? `Q3 (to ${text(high)})` : `Q4 (above ${text(high)})`
-  }
+  const ends = [-Infinity, ...bounds, Infinity]
+  return [0, 1, 2, 3].map(i => ({
+    name: i < 3 ? `Q${i + 1} (to ${text(ends[i + 1]!)})` : `Q4 (above ${text(ends[i]!)})`,
+    low: ends[i]!,
+    high: ends[i + 1]!,
+  }))
+}
+
+function valueNames(rows: readonly (PairCounts & { value: GroupValue })[]): (value: GroupValue) => string {
+  const each = rows.flatMap(row =>
+    typeof row.value === 'number' ? new Array<number>(imagesOf(row)).fill(row.value) : [],
+  )
+  const parts = quarters(each)
+  return parts === null ? String : value => parts.find(({ high }) => Number(value) <= high)!.name
 }
 
 export interface Flip {

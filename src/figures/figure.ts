@@ -1,4 +1,4 @@
-import { type TopLevelSpec } from 'vega-lite'
+import type { TopLevelSpec } from 'vega-lite'
 import { unknownName } from '../errors.ts'
 import { type Value } from '../report/tables.ts'
 import { type Results } from './results.ts'

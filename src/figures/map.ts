@@ -27,7 +27,7 @@ export interface CountryRow {
 }
 
 /** Countries coloured by accuracy; those of fewer than `minN` images are outlined, those without images pale. */
-const mapSpec = (rows: readonly CountryRow[], minN: number, width: number): TopLevelSpec =>
+export const mapSpec = (rows: readonly CountryRow[], minN: number, width: number): TopLevelSpec =>
   worldSpec(
     rows.map(row => ({
       ...{ id: row.id, accuracy: row.accuracy, large: row.n >= minN },

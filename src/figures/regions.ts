@@ -23,7 +23,7 @@ export interface RegionRow {
 const modelsApart = 5
 
 /** Points with intervals on one accuracy axis, regions in the order given: rows per model, or all models in each row. */
-function regionsSpec(rows: readonly RegionRow[], regions: readonly string[], width: number): TopLevelSpec {
+export function regionsSpec(rows: readonly RegionRow[], regions: readonly string[], width: number): TopLevelSpec {
   const models = [...new Set(rows.map(({ model }) => model))]
   const labels = regions.map(region => rowLabel(region, rows, 0.36 * width))
   const names = Math.ceil(Math.max(...labels.map(label => textWidth(label, fontSize))))

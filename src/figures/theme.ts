@@ -1,4 +1,4 @@
-import { type Config, type TopLevelSpec } from 'vega-lite'
+import type { Config, TopLevelSpec } from 'vega-lite'
 import { fontFamily } from './fonts.ts'
 
 /** Text, axes and grid take the page's text colour, so that a figure fits a light and a dark page. */

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { type Dataset, type Item } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
 import { jsonNames, storageError, whereThere, writeAtomically } from '../files.ts'
+import { imageFolders, writeImages } from './images.ts'
 
 const failure = z.object({ model: z.string(), dataset: z.string(), code: z.string(), message: z.string() })
 
@@ -27,6 +28,8 @@ export const datasetNote = z.object({
   opened: z.record(z.string(), z.unknown()).optional(),
   /** What says that the images are made up. */
   madeUp: z.string().optional(),
+  /** Folders that hold the images' files or archives. */
+  imageFolders: z.array(z.string()).optional(),
   problems: z.array(z.object({ id: z.string(), code: z.string(), message: z.string() })),
 })
 
@@ -47,12 +50,14 @@ export async function writeJson(file: string, value: unknown): Promise<void> {
 
 export async function recordDataset(dir: string, dataset: Dataset, opened?: DatasetSpec): Promise<void> {
   const { name, hash, items, classes, columns, labelMap, problems, places, madeUp } = dataset
+  await writeImages(dir, dataset)
   const note: DatasetNote = {
     ...{ name, hash, images: items.length, classes: [...classes], columns: [...columns], labelMap: labelMap.name },
     sizes: sizesOf(dataset),
     ...(places ? { places: { scheme: places.scheme, unmatched: [...places.unmatched] } } : {}),
     ...(opened && { opened: { ...opened } }),
     ...(madeUp === undefined ? {} : { madeUp }),
+    imageFolders: imageFolders(dataset),
     problems: [...problems],
   }
   await writeJson(join(datasetsFolder(dir), `${hash.slice(0, 16)}.json`), note)

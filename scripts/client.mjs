@@ -1,0 +1,52 @@
+// Builds the dashboard's browser code. It shares pure modules with the rest of src/; what those do not need is left out.
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'vite'
+
+const root = fileURLToPath(new URL('../src/server/client', import.meta.url))
+const forBrowsers = /^(preact|vega|vega-lite|vega-interpreter|world-atlas|string-width)(\/|$)/
+const forNode = /\/(datasets|models|predictions|published)\/|\/(roles|render|sql|run)\.ts$/
+
+const mark = 'only in Node: '
+
+const sharing = {
+  name: 'sharing',
+  enforce: 'pre',
+  resolveId(source, importer = '') {
+    // Modules that read files have a twin that a browser can run.
+    const twin = /\/(measure|atlas)\.ts$/.exec(source)?.[1]
+    if (twin) return `${root}/${twin}.ts`
+    if (importer === '' || importer.includes('node_modules') || source.startsWith('\0')) return null
+    const foreign = source.startsWith('.') ? forNode.test(source) : !forBrowsers.test(source)
+    return foreign ? { id: `\0${mark}${source}`, moduleSideEffects: false } : null
+  },
+  load: id => (id.includes(mark) ? `module.exports = { name: ${JSON.stringify(id.slice(1))} }` : null),
+  generateBundle(_, chunks) {
+    for (const { code = '' } of Object.values(chunks)) {
+      const used = new RegExp(`${mark}[^"'\`]*`).exec(code)
+      if (used) this.error(`the dashboard would need ${used[0].slice(mark.length)} in the browser`)
+    }
+  },
+}
+
+export async function buildClient(outDir) {
+  await build({
+    ...{ root, base: './', configFile: false, logLevel: 'warn', plugins: [sharing] },
+    oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+    build: {
+      ...{
+        outDir: resolve(outDir),
+        emptyOutDir: true,
+        target: 'es2022',
+        chunkSizeWarningLimit: 2000,
+        reportCompressedSize: false,
+      },
+      modulePreload: { polyfill: false },
+      rolldownOptions: {
+        treeshake: {
+          moduleSideEffects: id => /node_modules\/(?!vega-lite)|src\/server\/client|vite\/|\.css$/.test(id),
+        },
+      },
+    },
+  })
+}

@@ -1,0 +1,80 @@
+/** Where the images of an evaluated data set lie, kept beside the predictions so that they can be looked at later. */
+import { mkdir } from 'node:fs/promises'
+import { dirname, join, resolve, sep } from 'node:path'
+import { type Dataset, type ImageSource } from '../datasets/dataset.ts'
+import { storageError, writeDurably } from '../files.ts'
+import { type Column, literalPath, query, writeParquet } from '../sql.ts'
+
+const fileOf = (dir: string, hash: string): string => join(dir, 'datasets', `${hash.slice(0, 16)}.images.parquet`)
+
+export async function writeImages(dir: string, { hash, items }: Dataset): Promise<void> {
+  const file = fileOf(dir, hash)
+  const sources = items.map(({ image }) => image)
+  const texts = (name: string, values: (string | null)[]): Column => ({ name, type: 'VARCHAR', values })
+  const numbers = (name: string, value: (source: ImageSource) => number | null): Column => ({
+    ...{ name, type: 'DOUBLE', values: sources.map(value) },
+  })
+  const columns = [
+    texts(
+      'id',
+      items.map(({ id }) => id),
+    ),
+    texts(
+      'file',
+      sources.map(({ file }) => resolve(file)),
+    ),
+    numbers('offset', source => (source.kind === 'range' ? source.offset : null)),
+    numbers('length', source => (source.kind === 'range' ? source.length : null)),
+    numbers('unpacked', source => (source.kind === 'range' ? (source.deflated?.size ?? null) : null)),
+    texts(
+      'column',
+      sources.map(source => (source.kind === 'parquet' ? source.column : null)),
+    ),
+    numbers('row', source => (source.kind === 'parquet' ? source.row : null)),
+  ]
+  try {
+    await mkdir(dirname(file), { recursive: true })
+    await writeDurably(file, temporary => writeParquet(temporary, columns))
+  } catch (error) {
+    throw storageError(file, error)
+  }
+}
+
+interface Stored {
+  file: string
+  offset: number | null
+  length: number | null
+  unpacked: number | null
+  column: string | null
+  row: number | null
+}
+
+/** Where an image lies; undefined where the data set has no image of that id, or no places are stored. */
+export async function findImage(dir: string, hash: string, id: string): Promise<ImageSource | undefined> {
+  const [found] = await query<Stored>(
+    'SELECT file, "offset", length, unpacked, "column", row FROM read_parquet($1) WHERE id = $2 LIMIT 1',
+    [literalPath(fileOf(dir, hash)), id],
+  ).catch(() => [])
+  if (!found) return undefined
+  const { file, offset, length, unpacked, column, row } = found
+  if (column !== null) return { kind: 'parquet', file, column, row: row ?? 0 }
+  if (offset === null || length === null) return { kind: 'file', file }
+  return { kind: 'range', file, offset, length, ...(unpacked === null ? {} : { deflated: { size: unpacked } }) }
+}
+
+const mostFolders = 50
+
+/** The folders of a data set's files; where they are many, the folders above them. */
+export function imageFolders({ items }: Pick<Dataset, 'items'>): string[] {
+  let folders = outermost(items.map(({ image }) => dirname(resolve(image.file))))
+  while (folders.length > mostFolders) folders = outermost(folders.map(dirname))
+  return folders
+}
+
+const outermost = (folders: readonly string[]): string[] => {
+  const kept: string[] = []
+  for (const folder of [...new Set(folders)].sort((a, b) => a.length - b.length)) {
+    if (!kept.some(above => folder.startsWith(above.endsWith(sep) ? above : above + sep))) kept.push(folder)
+  }
+  return kept
+}

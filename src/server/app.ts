@@ -1,0 +1,104 @@
+/** The dashboard's addresses: each validates what it is asked, calls one function, and answers with JSON or a picture. */
+import { readdir, readFile } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import { Hono } from 'hono'
+import { type ContentfulStatusCode } from 'hono/utils/http-status'
+import { type z } from 'zod'
+import { remember } from '../datasets/images.ts'
+import { GeogapError, inputError } from '../errors.ts'
+import { flipsPage, galleryPage, pairRows } from './gallery.ts'
+import { type Guard } from './guard.ts'
+import { filterOf, params, single } from './params.ts'
+import { type Store } from './store.ts'
+import { thumbnails } from './thumbnails.ts'
+import { compareView, modelView, type PairRow, scatter } from './views.ts'
+
+/** Files of the built client by their path below its folder. Errors: `no-client`. */
+export async function clientFiles(folder: string): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
+  const names = await readdir(folder, { recursive: true }).catch(() => {
+    throw inputError('no-client', `the dashboard's pages are not built: no folder ${folder}; npm run build makes it`)
+  })
+  const files = new Map<string, Uint8Array<ArrayBuffer>>()
+  for (const name of names.filter(name => extname(name) !== ''))
+    files.set(name.replaceAll('\\', '/'), Uint8Array.from(await readFile(join(folder, name))))
+  return files
+}
+
+const types: Readonly<Record<string, string>> = {
+  ...{
+    '.html': 'text/html; charset=utf-8',
+    '.js': 'text/javascript; charset=utf-8',
+    '.css': 'text/css; charset=utf-8',
+  },
+}
+
+/** Pairs of models whose paired counts are kept. */
+const keptPairs = 20
+
+export interface AppOptions {
+  store: Store
+  guard: Guard
+  files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>
+  /** Folders to read images from in place of those that the results name. */
+  images?: readonly string[]
+  /** Called for every request for progress, so that what is stored is read anew while somebody looks. */
+  onLook?: () => void
+}
+
+export function dashboard({ store, guard, files, images, onLook }: AppOptions): Hono {
+  const app = new Hono()
+  const thumb = thumbnails(store, images)
+  const pairs = new Map<string, Promise<PairRow[]>>()
+  app.use(guard.check)
+  const answer = <T extends z.ZodType>(path: string, schema: T, view: (query: z.output<T>) => unknown): void => {
+    app.get(`/api/${path}`, async c => c.json(await view(parse(schema, c.req.queries()))))
+  }
+  answer('overview', params.nothing, () => store.overview())
+  answer('progress', params.nothing, () => {
+    onLook?.()
+    return store.progress()
+  })
+  answer('scatter', params.scatter, query => scatter(store.cube(query.x), store.cube(query.y), filterOf(query)))
+  answer('model', params.model, query => {
+    store.entry(query.dataset, query.model)
+    return modelView(store.cube(query.dataset), query.model, filterOf(query))
+  })
+  answer('gallery', params.gallery, query => galleryPage(store, { ...query, filter: filterOf(query) }))
+  answer('flips', params.flips, query => flipsPage(store, { ...query, filter: filterOf(query) }))
+  answer('compare', params.compare, async query => {
+    const { dataset, first, second } = query
+    const state = [first, second].map(model => store.entry(dataset, model)).map(({ key, rows }) => [key, rows])
+    const rows = await remember(pairs, JSON.stringify(state), keptPairs, () => pairRows(store, dataset, first, second))
+    return compareView(rows, query.by, filterOf(query))
+  })
+  app.get('/thumb', async c => {
+    const { content, id } = parse(params.thumb, c.req.queries())
+    const picture = await thumb(content, id)
+    return c.body(Uint8Array.from(picture), 200, {
+      'Content-Type': 'image/webp',
+      'Cache-Control': 'private, max-age=3600',
+    })
+  })
+  app.get('*', c => {
+    const name = c.req.path === '/' ? 'index.html' : c.req.path.slice(1)
+    const file = files.get(name)
+    return file
+      ? c.body(file, 200, { 'Content-Type': types[extname(name)] ?? 'application/octet-stream' })
+      : c.text('not found', 404)
+  })
+  app.onError((error, c) => {
+    const known = error instanceof GeogapError && error.kind !== 'internal' && error.code !== 'query-failed'
+    if (!known) process.stderr.write(`geogap: ${error instanceof Error ? error.message : String(error)}\n`)
+    return c.json({ error: known ? error.message : 'internal error' }, known ? statusOf(error) : 500)
+  })
+  return app
+}
+
+const statusOf = ({ code }: GeogapError): ContentfulStatusCode => (code === 'bad-query' ? 400 : 404)
+
+function parse<T extends z.ZodType>(schema: T, queries: Record<string, string[]>): z.output<T> {
+  const parsed = schema.safeParse(single(queries))
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw inputError('bad-query', `bad query: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.replace(/ +/g, ' '))
+}

@@ -1,0 +1,193 @@
+import { type ComponentChildren } from 'preact'
+import { type GroupChange, shownP } from '../../decide/compare.ts'
+import { type Dimension, dimensions } from '../cube.ts'
+import { changes, type CompareView as Data, type DatasetFact, type Overview } from '../views.ts'
+import { useView } from './data.ts'
+import { Images } from './gallery.tsx'
+import {
+  Answer,
+  change,
+  datasetOf,
+  datasetOptions,
+  dimensionNames,
+  filterOf,
+  Filters,
+  noFilter,
+  percent,
+  Select,
+  Table,
+  whole,
+} from './parts.tsx'
+import { linkTo, type Route } from './route.ts'
+
+interface Pair {
+  dataset: DatasetFact
+  first: string
+  second: string
+}
+
+/** The two models of a route: the ones it names, else the data set's first two. */
+function pairOf(overview: Overview, { query }: Route): Pair {
+  const dataset = datasetOf(overview, query['dataset'])
+  const first = query['first'] ?? dataset.models[0]!
+  const second = query['second'] ?? dataset.models.find(model => model !== first) ?? first
+  return { dataset, first, second }
+}
+
+const points = (share: number): string => `${share > 0 ? '+' : ''}${(100 * share).toFixed(1)}`.replace('-', '−')
+const pText = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(3))
+
+/** Two models on the same images: who gained, who lost. */
+export function CompareView({ overview, route }: { overview: Overview; route: Route }) {
+  const pair = pairOf(overview, route)
+  const { dataset, first, second } = pair
+  const present = dimensions.filter(dimension => dataset.values[dimension].length > 0)
+  const by = present.find(dimension => dimension === route.query['by']) ?? present[0]!
+  const view = useView('compare', { dataset: dataset.name, first, second, by, ...filterOf(route) })
+  return (
+    <>
+      <h1 tabIndex={-1}>Two models on {dataset.title}</h1>
+      <PairForm {...{ overview, route, pair }}>
+        <Select
+          name="by"
+          value={by}
+          options={present.map(name => [name, dimensionNames[name]])}
+          onChange={value => change(route, { by: value })}
+        />
+      </PairForm>
+      <Answer of={view}>{data => <Changes {...{ data, by, route, pair }} />}</Answer>
+    </>
+  )
+}
+
+function PairForm({
+  overview,
+  route,
+  pair: { dataset, first, second },
+  children,
+}: {
+  overview: Overview
+  route: Route
+  pair: Pair
+  children: ComponentChildren
+}) {
+  const models = dataset.models.map(name => [name, name] as const)
+  return (
+    <form class="filters">
+      <Select
+        name="first model"
+        value={first}
+        options={models}
+        onChange={value => change(route, { first: value, second })}
+      />
+      <Select
+        name="second model"
+        value={second}
+        options={models}
+        onChange={value => change(route, { first, second: value })}
+      />
+      <Select
+        name="data set"
+        value={dataset.name}
+        options={datasetOptions(overview.datasets)}
+        onChange={value =>
+          change(route, {
+            dataset: value,
+            first: '',
+            second: '',
+            ...noFilter,
+            by: '',
+          })
+        }
+      />
+      <Filters route={route} dataset={dataset} />
+      {children}
+    </form>
+  )
+}
+
+function Changes({
+  data: { rows, tested, leftOut, minN },
+  by,
+  route,
+  pair,
+}: {
+  data: Data
+  by: Dimension
+  route: Route
+  pair: Pair
+}) {
+  const { dataset, first, second } = pair
+  const [overall] = rows
+  if (!overall) return <p>No image has an outcome of both models.</p>
+  const link = (row: GroupChange, change: string): string =>
+    linkTo('flips', {
+      dataset: dataset.name,
+      first,
+      second,
+      change,
+      ...filterOf(route),
+      ...(row.by === 'overall' ? {} : { [by]: row.group }),
+    })
+  return (
+    <>
+      <p>
+        With {second} in place of {first}, accuracy changes by <strong>{points(overall.change)} points</strong> (95 %
+        interval {points(overall.interval[0])} to {points(overall.interval[1])}, p {pText(overall.p)}):{' '}
+        {whole(overall.gained)} images gained, {whole(overall.lost)} lost, of {whole(overall.n)}.
+      </p>
+      <Table
+        caption={`By ${dimensionNames[by]}, the largest loss first; p from McNemar’s exact test, adjusted over ${tested} groups${leftOut > 0 ? `; ${leftOut} groups of fewer than ${minN} images are left out` : ''}`}
+        rows={rows}
+        columns={[
+          { heading: dimensionNames[by], cell: row => (row.by === 'overall' ? 'all images' : row.group) },
+          { heading: 'first %', numeric: true, cell: row => percent(row.first) },
+          { heading: 'second %', numeric: true, cell: row => percent(row.second) },
+          { heading: 'change', numeric: true, cell: row => points(row.change) },
+          {
+            heading: '95 % interval',
+            numeric: true,
+            cell: row => `${points(row.interval[0])} to ${points(row.interval[1])}`,
+          },
+          {
+            heading: 'adjusted p',
+            numeric: true,
+            cell: row => <span class={row.adjusted < shownP ? 'shown' : ''}>{pText(row.adjusted)}</span>,
+          },
+          { heading: 'gained', numeric: true, cell: row => <a href={link(row, 'gained')}>{whole(row.gained)}</a> },
+          { heading: 'lost', numeric: true, cell: row => <a href={link(row, 'lost')}>{whole(row.lost)}</a> },
+          { heading: 'n', numeric: true, cell: row => whole(row.n) },
+        ]}
+      />
+    </>
+  )
+}
+
+const changeNames = { gained: 'right only with the second', lost: 'right only with the first' }
+
+/** The images that one of two models has right and the other wrong. */
+export function FlipsView({ overview, route }: { overview: Overview; route: Route }) {
+  const pair = pairOf(overview, route)
+  const { dataset, first, second } = pair
+  const { change: which = 'lost', page = '0' } = route.query
+  const view = useView('flips', { dataset: dataset.name, first, second, change: which, page, ...filterOf(route) })
+  return (
+    <>
+      <h1 tabIndex={-1}>Where two models differ on {dataset.title}</h1>
+      <PairForm {...{ overview, route, pair }}>
+        <Select
+          name="images"
+          value={which}
+          options={changes.map(name => [name, changeNames[name]])}
+          onChange={value => change(route, { change: value })}
+        />
+      </PairForm>
+      <p>
+        <a href={linkTo('compare', { dataset: dataset.name, first, second, ...filterOf(route) })}>
+          Back to the comparison
+        </a>
+      </p>
+      <Images view={view} route={route} dataset={dataset} />
+    </>
+  )
+}

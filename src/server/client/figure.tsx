@@ -1,0 +1,86 @@
+/** A figure of the report drawn in the page; Vega is loaded with the first one. */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { standalone } from '../../figures/theme.ts'
+import { type TopLevelSpec } from '../../figures/vegaLite.ts'
+
+interface Props {
+  label: string
+  caption: string
+  /** What is drawn; another `id` is another drawing. */
+  id: string
+  spec: (width: number) => TopLevelSpec | Promise<TopLevelSpec>
+  /** Called with a mark's description when it is clicked. */
+  onPick?: (about: string) => void
+}
+
+const steps = 40
+
+export function Figure({ label, caption, id, spec, onPick }: Props) {
+  const place = useRef<HTMLDivElement>(null)
+  const width = useWidth(place)
+  const pick = useRef(onPick)
+  pick.current = onPick
+  useEffect(() => {
+    const drawing =
+      width === 0
+        ? undefined
+        : draw(
+            place.current!,
+            () => spec(width),
+            about => pick.current?.(about),
+          )
+    return () => void drawing?.then(finish => finish())
+  }, [id, width])
+  return (
+    <figure>
+      <div ref={place} role="img" aria-label={label} class={onPick ? 'drawing picks' : 'drawing'} />
+      <figcaption>{caption}</figcaption>
+    </figure>
+  )
+}
+
+/** Width in steps, so that a drawing does not follow every pixel. */
+function useWidth(place: { current: HTMLElement | null }): number {
+  const [width, setWidth] = useState(0)
+  useEffect(() => {
+    const observer = new ResizeObserver(([entry]) =>
+      setWidth(Math.min(920, steps * Math.floor((entry?.contentRect.width ?? 0) / steps))),
+    )
+    observer.observe(place.current!)
+    return () => observer.disconnect()
+  }, [])
+  return width
+}
+
+async function draw(
+  place: HTMLElement,
+  spec: () => TopLevelSpec | Promise<TopLevelSpec>,
+  onPick: (about: string) => void,
+): Promise<() => void> {
+  const [{ View, parse }, { compile }, { expressionInterpreter }] = await Promise.all([
+    import('vega'),
+    import('vega-lite'),
+    import('vega-interpreter'),
+  ])
+  const refuse = (): Promise<never> => Promise.reject(new Error('figures load nothing'))
+  const view = new View(parse(compile(standalone(await spec())).spec, {}, { ast: true }), {
+    ...{ expr: expressionInterpreter, renderer: 'svg', container: place, hover: false },
+    loader: { load: refuse, sanitize: refuse, http: refuse, file: refuse },
+  })
+  view.addEventListener('click', (_, item) => {
+    const about = aboutOf(item?.datum)
+    if (about !== undefined) onPick(about)
+  })
+  await view.runAsync()
+  for (const part of place.querySelectorAll('svg, svg [role]')) {
+    part.removeAttribute('role')
+    part.removeAttribute('aria-roledescription')
+  }
+  return () => view.finalize()
+}
+
+/** Marks carry a sentence about them; outlines of countries carry it among their properties. */
+function aboutOf(datum: unknown): string | undefined {
+  const { about, properties } = (datum ?? {}) as { about?: string; properties?: { about?: string } }
+  return about ?? properties?.about
+}

@@ -1,0 +1,224 @@
+import { type ComponentChildren } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { formatTable } from '../../report/tables.ts'
+import {
+  type Answer as ModelAnswer,
+  type DatasetFact,
+  type GalleryItem,
+  type GalleryPage,
+  outcomes,
+  type Overview,
+  pageSize,
+} from '../views.ts'
+import { type Answered, useView } from './data.ts'
+import {
+  Answer,
+  change,
+  datasetOf,
+  datasetOptions,
+  filterOf,
+  Filters,
+  noFilter,
+  percent,
+  Select,
+  whole,
+} from './parts.tsx'
+import { linkTo, type Route } from './route.ts'
+
+/** Images of one cell with what a model said about them. */
+export function GalleryView({ overview, route }: { overview: Overview; route: Route }) {
+  const model = route.query['model'] ?? overview.models[0]!.name
+  const dataset = datasetOf(overview, route.query['dataset'])
+  const { outcome = 'wrong', page = '0' } = route.query
+  const view = useView('gallery', { model, dataset: dataset.name, outcome, page, ...filterOf(route) })
+  return (
+    <>
+      <h1 tabIndex={-1}>
+        Images of {dataset.title}, seen by {model}
+      </h1>
+      <form class="filters">
+        <Select
+          name="model"
+          value={model}
+          options={dataset.models.map(name => [name, name])}
+          onChange={value => change(route, { model: value })}
+        />
+        <Select
+          name="data set"
+          value={dataset.name}
+          options={datasetOptions(overview.datasets.filter(({ models }) => models.includes(model)))}
+          onChange={value => change(route, { dataset: value, ...noFilter })}
+        />
+        <Filters route={route} dataset={dataset} />
+        <Select
+          name="answers"
+          value={outcome}
+          options={outcomes.map(name => [name, name])}
+          onChange={value => change(route, { outcome: value })}
+        />
+      </form>
+      <p>
+        <a href={linkTo('model', { model, dataset: dataset.name, ...filterOf(route) })}>
+          Back to the accuracy of {model}
+        </a>
+      </p>
+      <Images view={view} route={route} dataset={dataset} />
+    </>
+  )
+}
+
+/** A page of images that can be selected and saved, the most confident answers first. */
+export function Images({ view, route, dataset }: { view: Answered<GalleryPage>; route: Route; dataset: DatasetFact }) {
+  const [selected, setSelected] = useState<ReadonlyMap<string, GalleryItem>>(new Map())
+  const cell = JSON.stringify({ ...route.query, page: '' })
+  useEffect(() => setSelected(new Map()), [cell])
+  const select = (items: readonly GalleryItem[], on: boolean): void => {
+    const next = new Map(selected)
+    for (const item of items) {
+      if (on) next.set(item.id, item)
+      else next.delete(item.id)
+    }
+    setSelected(next)
+  }
+  return (
+    <Answer of={view}>
+      {({ total, items }) => (
+        <>
+          <p role="status">
+            {whole(total)} images{total > 0 && ', the most confident answers first'}.
+          </p>
+          <p class="tools">
+            <button
+              type="button"
+              disabled={items.length === 0}
+              onClick={() => select(items, !items.every(({ id }) => selected.has(id)))}
+            >
+              Select this page
+            </button>
+            <button type="button" disabled={selected.size === 0} onClick={() => save(dataset, [...selected.values()])}>
+              Save {selected.size} selected as slice.csv
+            </button>
+          </p>
+          <ul class="gallery">
+            {items.map(item => (
+              <Image key={item.id} item={item} selected={selected.has(item.id)} onSelect={on => select([item], on)} />
+            ))}
+          </ul>
+          <Pages route={route} total={total} />
+        </>
+      )}
+    </Answer>
+  )
+}
+
+function Image({
+  item,
+  selected,
+  onSelect,
+}: {
+  item: GalleryItem
+  selected: boolean
+  onSelect: (on: boolean) => void
+}) {
+  const { id, image, label, accepted, region, country, income, status, answers } = item
+  const place = [country, region, income].filter(text => text !== null).join(', ')
+  const others = accepted.filter(name => name !== label)
+  return (
+    <li>
+      <Picture address={image} label={label} />
+      <p class="truth">
+        <strong>{label}</strong>
+        {others.length > 0 && <span class="quiet"> accepts {others.join(', ')}</span>}
+      </p>
+      {place !== '' && <p class="quiet">{place}</p>}
+      {status !== 'ok' && <p class="wrong">{status}</p>}
+      {answers.map(answer => (
+        <Top key={answer.model} answer={answer} named={answers.length > 1} accepted={accepted} />
+      ))}
+      <label class="check">
+        <input type="checkbox" checked={selected} onChange={event => onSelect(event.currentTarget.checked)} />{' '}
+        <span>{id}</span>
+      </label>
+    </li>
+  )
+}
+
+/** The picture, or why there is none. */
+function Picture({ address, label }: { address: string | null; label: string }) {
+  const [failed, setFailed] = useState(false)
+  if (address === null || failed) return <div class="picture quiet">no picture here</div>
+  return (
+    <img class="picture" src={address} alt={`an image of ${label}`} loading="lazy" onError={() => setFailed(true)} />
+  )
+}
+
+function Top({
+  answer: { model, correct, top },
+  named,
+  accepted,
+}: {
+  answer: ModelAnswer
+  named: boolean
+  accepted: readonly string[]
+}) {
+  const verdict = correct === null ? 'not judged' : correct ? 'right' : 'wrong'
+  return (
+    <>
+      {named && (
+        <p class={verdict}>
+          {model}: {verdict}
+        </p>
+      )}
+      <ol class="top">
+        {top.map(({ label, p }, i) => (
+          <li key={i} class={accepted.includes(label) ? 'right' : ''}>
+            <span>
+              {label}
+              {accepted.includes(label) && <b aria-label="accepted"> ✓</b>}
+            </span>{' '}
+            <span class="number">{percent(p)}</span>
+          </li>
+        ))}
+      </ol>
+    </>
+  )
+}
+
+function Pages({ route, total }: { route: Route; total: number }) {
+  const page = Number(route.query['page'] ?? 0)
+  const last = Math.max(0, Math.ceil(total / pageSize) - 1)
+  const to = (at: number, text: string): ComponentChildren =>
+    at < 0 || at > last ? (
+      <span class="quiet">{text}</span>
+    ) : (
+      <a href={linkTo(route.view, { ...route.query, page: String(at) })}>{text}</a>
+    )
+  if (last === 0) return null
+  return (
+    <nav class="pages" aria-label="Pages">
+      {to(page - 1, 'previous')}{' '}
+      <span>
+        page {whole(page + 1)} of {whole(last + 1)}
+      </span>{' '}
+      {to(page + 1, 'next')}
+    </nav>
+  )
+}
+
+/** The selected images as a file; `dataset` and `id` name them. */
+function save({ dataset }: DatasetFact, items: readonly GalleryItem[]): void {
+  const column = (name: string, value: (item: GalleryItem) => string | null) => ({ name, heading: name, value })
+  const columns = [
+    column('dataset', () => dataset),
+    column('id', ({ id }) => id),
+    column('truth', ({ label }) => label),
+    column('prediction', ({ answers }) => answers.at(-1)?.top[0]?.label ?? null),
+    column('region', ({ region }) => region),
+    column('country', ({ country }) => country),
+    column('model', ({ answers }) => answers.at(-1)?.model ?? null),
+  ]
+  const address = URL.createObjectURL(new Blob([formatTable(columns, items, 'csv')], { type: 'text/csv' }))
+  const link = Object.assign(document.createElement('a'), { href: address, download: 'slice.csv' })
+  link.click()
+  URL.revokeObjectURL(address)
+}

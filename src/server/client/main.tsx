@@ -1,0 +1,66 @@
+import { type FunctionComponent, render } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import { type Overview } from '../views.ts'
+import { CompareView, FlipsView } from './compare.tsx'
+import { useView } from './data.ts'
+import { GalleryView } from './gallery.tsx'
+import { ModelView } from './model.tsx'
+import { ModelsView } from './models.tsx'
+import { OverviewView } from './overview.tsx'
+import { Answer } from './parts.tsx'
+import { linkTo, type Route, useRoute } from './route.ts'
+import './style.css'
+
+type View = FunctionComponent<{ overview: Overview; route: Route }>
+
+const views: Readonly<Record<string, View>> = {
+  '': OverviewView,
+  models: ModelsView,
+  model: ModelView,
+  gallery: GalleryView,
+  compare: CompareView,
+  flips: FlipsView,
+}
+
+const pages = [
+  ['', 'Overview'],
+  ['models', 'Models'],
+  ['compare', 'Compare'],
+] as const
+
+function App() {
+  const overview = useView('overview', {})
+  const route = useRoute()
+  const main = useRef<HTMLElement>(null)
+  const first = useRef(true)
+  useEffect(() => {
+    const heading = main.current?.querySelector('h1')
+    if (!heading) return
+    document.title = `${heading.textContent} · geogap`
+    if (!first.current) heading.focus()
+    first.current = false
+  }, [route.view, overview.data === undefined])
+  const View = views[route.view]
+  return (
+    <>
+      <header>
+        <nav aria-label="Views">
+          <strong>geogap</strong>
+          {pages.map(([view, title]) => (
+            <a key={view} href={linkTo(view)} aria-current={view === route.view ? 'page' : undefined}>
+              {title}
+            </a>
+          ))}
+        </nav>
+        {overview.data?.madeUp && <p class="banner">Made-up data. {overview.data.madeUp}</p>}
+      </header>
+      <main ref={main}>
+        <Answer of={overview}>
+          {data => (View ? <View overview={data} route={route} /> : <p role="alert">There is no view {route.view}.</p>)}
+        </Answer>
+      </main>
+    </>
+  )
+}
+
+render(<App />, document.getElementById('app')!)

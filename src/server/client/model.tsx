@@ -1,0 +1,163 @@
+import { regionsSpec } from '../../figures/regions.ts'
+import { type Dimension, dimensions, type GroupRate } from '../cube.ts'
+import { type DatasetFact, type ModelView as Data, type Overview } from '../views.ts'
+import { useView } from './data.ts'
+import { Figure } from './figure.tsx'
+import { HeatTable } from './heat.tsx'
+import {
+  Answer,
+  change,
+  datasetOf,
+  datasetOptions,
+  dimensionNames,
+  filterOf,
+  Filters,
+  noFilter,
+  interval,
+  percent,
+  rateColumns,
+  Select,
+  Table,
+  whole,
+} from './parts.tsx'
+import { linkTo, type Route } from './route.ts'
+
+/** One model on one data set: where it fails. */
+export function ModelView({ overview, route }: { overview: Overview; route: Route }) {
+  const model = route.query['model'] ?? overview.models[0]!.name
+  const own = overview.datasets.filter(({ models }) => models.includes(model))
+  const dataset = datasetOf({ ...overview, datasets: own.length > 0 ? own : overview.datasets }, route.query['dataset'])
+  const view = useView('model', { model, dataset: dataset.name, ...filterOf(route) })
+  const link = (more: Partial<Record<Dimension, string>>): string =>
+    linkTo('gallery', { model, dataset: dataset.name, ...filterOf(route), ...more })
+  return (
+    <>
+      <h1 tabIndex={-1}>
+        {model} on {dataset.title}
+      </h1>
+      <form class="filters">
+        <Select
+          name="model"
+          value={model}
+          options={overview.models.map(({ name }) => [name, name])}
+          onChange={value => change(route, { model: value })}
+        />
+        <Select
+          name="data set"
+          value={dataset.name}
+          options={datasetOptions(own)}
+          onChange={value => change(route, { dataset: value, ...noFilter, by: '' })}
+        />
+        <Filters route={route} dataset={dataset} />
+      </form>
+      <Answer of={view}>
+        {data => (
+          <>
+            <p>
+              Top-1 accuracy <strong>{percent(data.overall.top1)} %</strong> (95 % interval {interval(data.overall)}),
+              top-5 {percent(data.overall.top5)} %, n = {whole(data.overall.n)}
+              {data.overall.errors > 0 && `, ${whole(data.overall.errors)} images failed`}.{' '}
+              <a href={link({})}>See its images</a>, or{' '}
+              <a href={linkTo('compare', { first: model, dataset: dataset.name })}>compare it with another model</a>.
+            </p>
+            <Groups {...{ data, route, link, dataset, overview, model }} />
+          </>
+        )}
+      </Answer>
+    </>
+  )
+}
+
+interface GroupsProps {
+  data: Data
+  route: Route
+  link: (more: Partial<Record<Dimension, string>>) => string
+  dataset: DatasetFact
+  overview: Overview
+  model: string
+}
+
+function Groups({ data, route, link, dataset, overview, model }: GroupsProps) {
+  const present = dimensions.filter(dimension => data.groups[dimension] !== undefined)
+  const by = present.find(dimension => dimension === route.query['by']) ?? present[0]!
+  const rows = data.groups[by]!
+  const id = JSON.stringify([model, dataset.name, by, route.query])
+  const pick = (about: string): void => {
+    const row = rows.find(({ group }) => about.startsWith(`${group}: `) || about.startsWith(`${model}, ${group}: `))
+    if (row) location.hash = link({ [by]: row.group })
+  }
+  return (
+    <>
+      <nav class="tabs" aria-label="Groups">
+        {present.map(dimension => (
+          <a
+            key={dimension}
+            href={linkTo(route.view, { ...route.query, by: dimension })}
+            aria-current={dimension === by ? 'true' : undefined}
+          >
+            by {dimensionNames[dimension]}
+          </a>
+        ))}
+      </nav>
+      {by === 'country' && <CountryMap {...{ rows, overview, id, pick }} />}
+      {by !== 'label' && <Intervals {...{ rows, model, by, id, pick }} />}
+      {by === 'label' && data.cells.length > 0 && <HeatTable cells={data.cells} link={link} />}
+      <Table
+        caption={`Accuracy by ${dimensionNames[by]}; each leads to its images`}
+        rows={by === 'label' ? [...rows].sort((a, b) => (a.top1 ?? 2) - (b.top1 ?? 2)) : rows}
+        columns={[
+          { heading: dimensionNames[by], cell: ({ group }) => <a href={link({ [by]: group })}>{group}</a> },
+          ...rateColumns<GroupRate>(),
+          { heading: 'failed', numeric: true, cell: ({ errors }) => whole(errors) },
+        ]}
+      />
+    </>
+  )
+}
+
+interface DrawnProps {
+  rows: readonly GroupRate[]
+  id: string
+  pick: (about: string) => void
+}
+
+function Intervals({ rows, model, by, id, pick }: DrawnProps & { model: string; by: Dimension }) {
+  const known = rows.flatMap(({ group, n, errors, top1, low, high }) =>
+    top1 === null
+      ? []
+      : [{ model, region: group, n, errors, accuracy: 100 * top1, low: 100 * low!, high: 100 * high! }],
+  )
+  if (known.length === 0) return null
+  const best = [...known].sort((a, b) => b.accuracy - a.accuracy).map(({ region }) => region)
+  const order = by === 'income' ? known.map(({ region }) => region) : best
+  return (
+    <Figure
+      id={id}
+      label={`Accuracy of ${model} by ${dimensionNames[by]}; the table below has the numbers`}
+      caption={`Top-1 accuracy in percent with 95 % Wilson intervals by ${dimensionNames[by]}. A click opens the images.`}
+      spec={width => regionsSpec(known, order, width)}
+      onPick={pick}
+    />
+  )
+}
+
+const minN = 30
+
+function CountryMap({ rows, overview, id, pick }: DrawnProps & { overview: Overview }) {
+  const known = rows.flatMap(({ group, n, top1, low, high }) => {
+    const number = overview.countries[group]
+    return top1 === null || number === undefined
+      ? []
+      : [{ country: group, id: number, n, accuracy: 100 * top1, low: 100 * low!, high: 100 * high! }]
+  })
+  if (!known.some(({ n }) => n >= minN)) return null
+  return (
+    <Figure
+      id={`map ${id}`}
+      label="World map of accuracy by country; the table below has the numbers"
+      caption={`Top-1 accuracy in percent on each country’s images; dashed outlines: fewer than ${minN} images; pale: none. Equal Earth projection; outlines by Natural Earth.`}
+      spec={async width => (await import('../../figures/map.ts')).mapSpec(known, minN, width)}
+      onPick={pick}
+    />
+  )
+}

@@ -1,0 +1,150 @@
+import { drawnLine, linePanels, lineThrough, type PanelPoint } from '../../figures/linePanel.ts'
+import { color } from '../../figures/theme.ts'
+import { type DatasetFact, type Overview, type ScatterRow } from '../views.ts'
+import { useView } from './data.ts'
+import { Figure } from './figure.tsx'
+import {
+  Answer,
+  change,
+  datasetOf,
+  datasetOptions,
+  filterOf,
+  Filters,
+  interval,
+  noFilter,
+  percent,
+  Select,
+  Table,
+  whole,
+} from './parts.tsx'
+import { linkTo, type Route } from './route.ts'
+
+interface Axes {
+  x: DatasetFact
+  y: DatasetFact
+}
+
+/** All models, one benchmark against another. */
+export function ModelsView({ overview, route }: { overview: Overview; route: Route }) {
+  const y = datasetOf(overview, route.query['y'])
+  const x =
+    overview.datasets.find(({ name }) => name === route.query['x']) ??
+    overview.datasets.find(({ reference }) => reference) ??
+    y
+  const view = useView('scatter', { x: x.name, y: y.name, ...filterOf(route) })
+  return (
+    <>
+      <h1 tabIndex={-1}>
+        Models: {y.title} against {x.title}
+      </h1>
+      <AxesForm {...{ overview, route, axes: { x, y } }} />
+      <Answer of={view}>{data => <Models {...{ data, overview, route, axes: { x, y } }} />}</Answer>
+    </>
+  )
+}
+
+function AxesForm({ overview, route, axes: { x, y } }: { overview: Overview; route: Route; axes: Axes }) {
+  const families = [...new Set(overview.models.map(({ family }) => family))].sort()
+  const datasets = datasetOptions(overview.datasets)
+  return (
+    <form class="filters">
+      <Select name="x axis" value={x.name} options={datasets} onChange={value => change(route, { x: value })} />
+      <Select
+        name="y axis"
+        value={y.name}
+        options={datasets}
+        onChange={value => change(route, { y: value, ...noFilter })}
+      />
+      <Select
+        name="family"
+        value={route.query['family'] ?? ''}
+        options={[['', 'all'], ...families.map(name => [name, name] as const)]}
+        onChange={value => change(route, { family: value })}
+      />
+      <Filters route={route} dataset={y} />
+    </form>
+  )
+}
+
+interface ModelsProps {
+  data: readonly ScatterRow[]
+  overview: Overview
+  route: Route
+  axes: Axes
+}
+
+function Models({ data, overview, route, axes: { x, y } }: ModelsProps) {
+  const { family = '' } = route.query
+  const families = new Map(overview.models.map(model => [model.name, model.family]))
+  const rows = data.filter(({ model }) => family === '' || families.get(model) === family)
+  const link = (model: string): string => linkTo('model', { model, dataset: y.name, ...filterOf(route) })
+  return (
+    <div class="beside">
+      <Scatter
+        {...{ rows, overview, link, axes: [x.title, y.title] }}
+        id={JSON.stringify([x.name, y.name, route.query])}
+      />
+      <Table
+        caption={`${rows.length} models, the best on ${y.title} first`}
+        rows={rows}
+        columns={[
+          { heading: 'model', cell: ({ model }) => <a href={link(model)}>{model}</a> },
+          { heading: 'family', cell: ({ model }) => families.get(model) ?? '' },
+          { heading: `${x.title} %`, numeric: true, cell: row => percent(row.x.top1) },
+          { heading: `${y.title} %`, numeric: true, cell: row => percent(row.y.top1) },
+          { heading: '95 % interval', numeric: true, cell: row => interval(row.y) },
+          { heading: 'n', numeric: true, cell: row => whole(row.y.n) },
+        ]}
+      />
+    </div>
+  )
+}
+
+interface ScatterProps {
+  rows: readonly ScatterRow[]
+  overview: Overview
+  axes: readonly [string, string]
+  id: string
+  link: (model: string) => string
+}
+
+const namedModels = 12
+
+function Scatter({ rows, overview, axes, id, link }: ScatterProps) {
+  const zeroShot = new Set(overview.models.filter(model => model.zeroShot).map(({ name }) => name))
+  const both = rows.some(({ model }) => !zeroShot.has(model))
+  const points = rows.flatMap(({ model, x, y }): PanelPoint[] =>
+    x.top1 === null || y.top1 === null
+      ? []
+      : [{ model, x: 100 * x.top1, y: 100 * y.top1, hollow: both && zeroShot.has(model) }],
+  )
+  if (points.length === 0) return <p>No model has images of this choice on both.</p>
+  const line = lineThrough(points)
+  return (
+    <Figure
+      id={`${id}${rows.length}`}
+      label={`Scatter of ${points.length} models: accuracy on ${axes[1]} against ${axes[0]}; the table below has the numbers`}
+      caption={`Each point is a model: top-1 accuracy in percent. ${
+        line.slope === null
+          ? ''
+          : `The line is least squares over the models that are not hollow (slope ${line.slope.toFixed(2)}). `
+      }${points.some(({ hollow }) => hollow) ? 'Hollow: zero-shot. ' : ''}A click opens the model.`}
+      spec={width =>
+        linePanels(
+          [
+            {
+              ...{ title: '', x: `${axes[0]} top-1 accuracy (%)`, y: `${axes[1]} top-1 accuracy (%)` },
+              named: points.length <= namedModels,
+              series: [{ label: [], color: color(1), points, line: drawnLine(line) }],
+            },
+          ],
+          width,
+        )
+      }
+      onPick={about => {
+        const row = points.find(({ model }) => about.startsWith(`${model}: `))
+        if (row) location.hash = link(row.model)
+      }}
+    />
+  )
+}

@@ -1,0 +1,72 @@
+/*
+ * Who may ask the dashboard. It listens on this machine, but every page in a browser can send requests there: so the name
+ * that was asked for must be this machine's (DNS rebinding), the request must come from our own page, and carry a cookie that
+ * only the address printed at the start gives.
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { type Context, type MiddlewareHandler } from 'hono'
+import { getCookie, setCookie } from 'hono/cookie'
+
+const policy = [
+  "default-src 'none'",
+  ...["script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'"],
+  ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
+].join('; ')
+
+const headers = {
+  'Content-Security-Policy': policy,
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
+}
+
+export interface Guard {
+  /** Part of the address that is printed; whoever has it gets the cookie. */
+  token: string
+  /** Refuses with 403 (from elsewhere), 405 (not GET or HEAD) or 401 (no cookie). */
+  check: MiddlewareHandler
+}
+
+/** `host` is the address that the server listens on; loopback names are always its own. */
+export function guard(host: string): Guard {
+  const [token, session] = [secret(), secret()]
+  const own = new Set(['127.0.0.1', 'localhost', '[::1]', host.includes(':') ? `[${host}]` : host.toLowerCase()])
+  const check: MiddlewareHandler = async (c, next) => {
+    for (const [name, value] of Object.entries(headers)) c.header(name, value)
+    c.header('Cache-Control', 'no-store')
+    const asked = c.req.header('host') ?? ''
+    if (!own.has(asked.replace(/:\d+$/, '').toLowerCase())) return c.text('unknown host', 403)
+    if (fromElsewhere(c, asked)) return c.text('not from this page', 403)
+    if (!['GET', 'HEAD'].includes(c.req.method)) return c.text('only GET', 405)
+    const name = `geogap-${/:(\d+)$/.exec(asked)?.[1] ?? '80'}`
+    const given = c.req.query('token')
+    if (c.req.path === '/' && given !== undefined && same(given, token)) {
+      setCookie(c, name, session, { httpOnly: true, sameSite: 'Strict', path: '/' })
+      return c.redirect('/', 303)
+    }
+    if (!same(getCookie(c, name) ?? '', session))
+      return c.text('open the address that geogap serve printed: it ends with ?token=…', 401)
+    return next()
+  }
+  return { token, check }
+}
+
+function fromElsewhere(c: Context, host: string): boolean {
+  const origin = c.req.header('origin')
+  const site = c.req.header('sec-fetch-site')
+  return (
+    (origin !== undefined && origin !== `http://${host}`) ||
+    (site !== undefined && site !== 'same-origin' && site !== 'none') ||
+    c.req.header('upgrade') !== undefined
+  )
+}
+
+const secret = (): string => randomBytes(24).toString('base64url')
+
+/** Compares without telling by its time how much agrees. */
+const same = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b))
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

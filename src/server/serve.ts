@@ -1,0 +1,73 @@
+import { type AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { inputError } from '../errors.ts'
+import { clientFiles, dashboard } from './app.ts'
+import { guard } from './guard.ts'
+import { openStore } from './store.ts'
+
+export interface ServeOptions {
+  /** Address of this machine to listen on, 127.0.0.1 by default. */
+  host?: string
+  /** 0 takes a free port. */
+  port?: number
+  /** Folders to read images from in place of those that the results name. */
+  images?: readonly string[]
+  /** Folder of the built client. */
+  client?: string
+  onCount?: (done: number, of: number) => void
+}
+
+export interface Served {
+  /** Address with its token. */
+  url: string
+  close: () => Promise<void>
+}
+
+const builtClient = fileURLToPath(new URL('../client', import.meta.url))
+
+/** Milliseconds between readings of what evaluations store, at least, and times that a reading took. */
+const rest = { least: 2000, times: 10 }
+
+/** Serves the results below `dir`. Errors: no-results, no-client, address-in-use. */
+export async function serve(dir: string, options: ServeOptions = {}): Promise<Served> {
+  const { host = '127.0.0.1', port = 0, images = [], client = builtClient, onCount } = options
+  const files = await clientFiles(client)
+  const store = await openStore(dir, onCount)
+  const door = guard(host)
+  const onLook = rarely(() => store.refresh())
+  const app = dashboard({ store, guard: door, files, images, onLook })
+  const { serve: listen } = await import('@hono/node-server')
+  const server = await new Promise<ReturnType<typeof listen>>((resolve, reject) => {
+    const made = listen({ fetch: app.fetch, hostname: host, port }, () => resolve(made))
+    made.once('error', (error: NodeJS.ErrnoException) => {
+      reject(inputError('cannot-listen', `cannot listen on ${host}:${port} (${error.code ?? error.message})`))
+    })
+  })
+  const name = host.includes(':') ? `[${host}]` : host
+  return {
+    url: `http://${name}:${(server.address() as AddressInfo).port}/?token=${door.token}`,
+    close: () =>
+      new Promise(resolve => {
+        server.close(() => resolve())
+        if ('closeAllConnections' in server) server.closeAllConnections()
+      }),
+  }
+}
+
+/** Does `work` when asked, unless it has rested for too short a time. */
+function rarely(work: () => Promise<void>): () => void {
+  let next = 0
+  return () => {
+    if (performance.now() < next) return
+    next = Infinity
+    const start = performance.now()
+    const end = (): void => {
+      const now = performance.now()
+      next = now + Math.max(rest.least, rest.times * (now - start))
+    }
+    work().then(end, (error: unknown) => {
+      process.stderr.write(`geogap: ${error instanceof Error ? error.message : String(error)}\n`)
+      end()
+    })
+  }
+}

@@ -1,0 +1,174 @@
+/** What each view of the dashboard shows, from counts alone. This module runs on the server and in browsers. */
+import { comparedN, groupChanges, type GroupChange } from '../decide/compare.ts'
+import { type PairCell } from '../decide/pairs.ts'
+import { type PairCounts } from '../metrics/pairedTests.ts'
+import { type Failure } from '../predictions/notes.ts'
+import {
+  cellsOf,
+  type Cube,
+  type Dimension,
+  dimensions,
+  type Filter,
+  grouped,
+  type GroupRate,
+  type Rate,
+  total,
+} from './cube.ts'
+
+export interface ModelFact {
+  name: string
+  family: string
+  zeroShot: boolean
+}
+
+export interface DatasetFact {
+  /** Its name, with the preprocessing where a run has more than one. */
+  name: string
+  title: string
+  /** The data set's own name. */
+  dataset: string
+  /** Whether its images have regions or countries. */
+  geographic: boolean
+  /** The standard benchmark that others are compared with. */
+  reference: boolean
+  images: number
+  models: readonly string[]
+  values: Readonly<Record<Dimension, readonly string[]>>
+}
+
+/** What every view needs to know. */
+export interface Overview {
+  version: string
+  madeUp: string | null
+  models: readonly ModelFact[]
+  datasets: readonly DatasetFact[]
+  /** ISO 3166-1 numeric codes of countries. */
+  countries: Readonly<Record<string, string>>
+}
+
+/** How far evaluations are. */
+export interface Progress {
+  /** Rows stored and rows asked for, over all evaluations that are not stale. */
+  done: number
+  asked: number
+  evaluations: number
+  complete: number
+  /** Rows without a prediction. */
+  errors: number
+  /** Images a second over the last minutes and seconds left, while an evaluation runs. */
+  running: { rate: number; left: number | null } | null
+  /** Evaluations that are not complete, those at work first. */
+  unfinished: readonly {
+    model: string
+    dataset: string
+    state: string
+    rows: number
+    images: number | null
+    message: string | null
+  }[]
+  failures: readonly Failure[]
+}
+
+export interface ScatterRow {
+  model: string
+  x: Rate
+  y: Rate
+}
+
+/** Every model that both data sets have; the filter is of `y`. */
+export function scatter(x: Cube, y: Cube, filter: Filter): ScatterRow[] {
+  const [allX, cells] = [cellsOf(x, {}), cellsOf(y, filter)]
+  return [...y.models]
+    .flatMap(([model, counts]) => {
+      const other = x.models.get(model)
+      return other ? [{ model, x: total(other, allX), y: total(counts, cells) }] : []
+    })
+    .sort((a, b) => (b.y.top1 ?? -1) - (a.y.top1 ?? -1))
+}
+
+export interface ModelView {
+  overall: Rate
+  /** By name, for the dimensions that the data set has. */
+  groups: Partial<Record<Dimension, GroupRate[]>>
+  /** Class × region. */
+  cells: { label: string; region: string; n: number; top1: number | null }[]
+}
+
+const byName = new Intl.Collator('en', { numeric: true }).compare
+
+export function modelView(cube: Cube, model: string, filter: Filter): ModelView {
+  const counts = cube.models.get(model)!
+  const cells = cellsOf(cube, filter)
+  const groups = (...by: Dimension[]) => grouped(cube, counts, cells, by)
+  const present = dimensions.filter(dimension => cube.values[dimension].length > 0)
+  return {
+    overall: total(counts, cells),
+    groups: Object.fromEntries(
+      present.map(dimension => [
+        dimension,
+        groups(dimension)
+          .map(({ values: [group = ''], rate }) => ({ group, ...rate }))
+          .sort((a, b) => byName(a.group, b.group)),
+      ]),
+    ),
+    cells: present.includes('region')
+      ? groups('label', 'region').map(({ values: [label = '', region = ''], rate: { n, top1 } }) => ({
+          ...{ label, region, n, top1 },
+        }))
+      : [],
+  }
+}
+
+/** Outcomes of two models on the images of one cell. */
+export type PairRow = PairCounts & Record<Dimension, string | null>
+
+export interface CompareView {
+  rows: GroupChange[]
+  tested: number
+  leftOut: number
+  minN: number
+}
+
+/** Two models image by image, in the groups of one dimension. */
+export function compareView(pairs: readonly PairRow[], by: Dimension, filter: Filter): CompareView {
+  const kept = pairs.filter(row => dimensions.every(d => filter[d] === undefined || row[d] === filter[d]))
+  const cells = kept.flatMap((row): PairCell[] =>
+    row[by] === null ? [] : [{ ...row, group: row[by], label: row.label ?? '' }],
+  )
+  const all = kept.map((row): PairCell => ({ ...row, group: 'all', label: row.label ?? '' }))
+  const { rows, tested, leftOut, minN } = groupChanges(new Map([[by, cells]]), comparedN, all)
+  return { rows, tested, leftOut: leftOut.length, minN }
+}
+
+/** What a model said about an image, most probable class first. */
+export interface Answer {
+  model: string
+  /** Null where the image has no prediction or the model no class for it. */
+  correct: boolean | null
+  top: { label: string; p: number }[]
+}
+
+/** An image with what one or two models said about it. */
+export interface GalleryItem extends Record<Exclude<Dimension, 'label'>, string | null> {
+  id: string
+  label: string
+  /** Names of the classes that count as right. */
+  accepted: string[]
+  /** `ok`, or why there is no prediction. */
+  status: string
+  answers: Answer[]
+  /** Address of a small picture. */
+  image: string | null
+}
+
+export interface GalleryPage {
+  total: number
+  items: GalleryItem[]
+}
+
+export const pageSize = 24
+export const outcomes = ['wrong', 'right', 'failed', 'all'] as const
+export type Outcome = (typeof outcomes)[number]
+/** `gained`: only the second model is right; `lost`: only the first. */
+export const changes = ['gained', 'lost'] as const
+export type Change = (typeof changes)[number]

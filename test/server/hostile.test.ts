@@ -1,0 +1,214 @@
+import { rm } from 'node:fs/promises'
+import { request } from 'node:http'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readDatasets } from '../../src/predictions/notes.ts'
+import { serve, type Served } from '../../src/server/serve.ts'
+import { makeWorld, secret, type World } from './world.ts'
+
+let world: World
+let served: Served
+let cookie: string
+let content: string
+
+interface Reply {
+  status: number
+  body: string
+  headers: Record<string, string | string[] | undefined>
+}
+
+interface Sent {
+  method?: string
+  path?: string
+  headers?: Record<string, string>
+}
+
+const port = (): string => new URL(served.url).port
+
+/** Sends exactly what is given, as a browser would not. */
+const send = ({ method = 'GET', path = '/', headers = {} }: Sent): Promise<Reply> =>
+  new Promise((resolve, reject) => {
+    const sent = request({ host: '127.0.0.1', port: port(), method, path, headers }, reply => {
+      const parts: Buffer[] = []
+      reply.on('data', (part: Buffer) => parts.push(part))
+      reply.on('end', () =>
+        resolve({ status: reply.statusCode!, body: Buffer.concat(parts).toString('latin1'), headers: reply.headers }),
+      )
+    })
+    sent.on('upgrade', () => reject(new Error('the server agreed to an upgrade')))
+    sent.on('error', reject)
+    sent.end()
+  })
+
+const known = (more: Sent = {}): Promise<Reply> => send({ ...more, headers: { cookie, ...more.headers } })
+
+beforeAll(async () => {
+  world = await makeWorld()
+  served = await serve(world.results, { client: await emptyClient(world.folder) })
+  const { pathname, search } = new URL(served.url)
+  const first = await send({ path: pathname + search })
+  expect([first.status, first.headers['location']]).toEqual([303, '/'])
+  const [given = ''] = first.headers['set-cookie'] as string[]
+  expect(given).toMatch(/; HttpOnly; SameSite=Strict$/)
+  cookie = given.split(';')[0]!
+  content = [...(await readDatasets(world.results)).values()].find(({ name }) => name === 'street')!.hash
+})
+
+async function emptyClient(folder: string): Promise<string> {
+  const { mkdir, writeFile } = await import('node:fs/promises')
+  await mkdir(`${folder}/client`)
+  await writeFile(`${folder}/client/index.html`, '<!doctype html><title>geogap</title>')
+  return `${folder}/client`
+}
+
+afterAll(async () => {
+  await served.close()
+  await rm(world.folder, { recursive: true })
+})
+
+const scatter = '/api/scatter?x=imagenet-1k&y=street'
+const gallery = '/api/gallery?dataset=street&model=resnet50'
+const compare = '/api/compare?dataset=street&first=resnet50&second=vit_base'
+const long = 'a'.repeat(2000)
+const thumb = (id: string, more = ''): string =>
+  `/thumb?content=${encodeURIComponent(content)}&id=${encodeURIComponent(id)}${more}`
+
+describe('the dashboard', () => {
+  it('answers its own page', async () => {
+    for (const path of ['/', '/api/overview', '/api/progress', scatter, gallery, compare]) {
+      expect([path, (await known({ path })).status]).toEqual([path, 200])
+    }
+    const picture = await known({ path: thumb('street/5.png') })
+    expect([picture.status, picture.headers['content-type']]).toEqual([200, 'image/webp'])
+  })
+
+  it('forbids pages to load anything from elsewhere, and others to show or read it', async () => {
+    const { headers } = await known({ path: '/' })
+    expect(headers['content-security-policy']).toBe(
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    )
+    expect(headers['x-content-type-options']).toBe('nosniff')
+    expect(headers['cross-origin-resource-policy']).toBe('same-origin')
+    for (const path of ['/', scatter, thumb('street/5.png')]) {
+      const names = Object.keys((await known({ path, headers: { origin: `http://127.0.0.1:${port()}` } })).headers)
+      expect(names.filter(name => name.startsWith('access-control'))).toEqual([])
+    }
+  })
+
+  const own = (): string => `127.0.0.1:${port()}`
+  const hostile: [string, () => Sent | (Sent & { bare: true })][] = [
+    ...[
+      ...['evil.example', 'evil.example:80', '127.0.0.1.evil.example', 'localhost.evil.example', '169.254.169.254'],
+      ...['127.0.0.1@evil.example', 'LOCALHOST.evil', '0.0.0.0', '[::]', 'localhost:1:2', 'xn--lcalhost-b7a'],
+    ].map((host): [string, () => Sent] => [`host ${host}`, () => ({ path: scatter, headers: { host } })]),
+    ...[
+      'http://evil.example',
+      'null',
+      'https://127.0.0.1',
+      'http://127.0.0.1:1',
+      'file://',
+      'http://localhost.evil',
+    ].map((origin): [string, () => Sent] => [
+      `origin ${origin}`,
+      () => ({ path: scatter, headers: { origin, host: own() } }),
+    ]),
+    ...['cross-site', 'same-site', 'anything'].map((site): [string, () => Sent] => [
+      `sec-fetch-site ${site}`,
+      () => ({ path: gallery, headers: { 'sec-fetch-site': site } }),
+    ]),
+    ...['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE'].map((method): [string, () => Sent] => [
+      `method ${method}`,
+      () => ({ path: scatter, method }),
+    ]),
+    [
+      'websocket',
+      () => ({
+        path: '/api/progress',
+        headers: {
+          ...{ connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' },
+          ...{ 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', origin: 'http://evil.example' },
+        },
+      }),
+    ],
+    [
+      'websocket of the own page',
+      () => ({ path: '/api/progress', headers: { connection: 'Upgrade', upgrade: 'websocket' } }),
+    ],
+    [
+      'event source',
+      () => ({ path: '/api/progress', headers: { accept: 'text/event-stream', origin: 'http://evil.example' } }),
+    ],
+    ['no cookie', () => ({ path: scatter, bare: true })],
+    ['no cookie for the page', () => ({ path: '/', bare: true })],
+    ['no cookie for a picture', () => ({ path: thumb('street/5.png'), bare: true })],
+    ['wrong token', () => ({ path: '/?token=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', bare: true })],
+    ['empty token', () => ({ path: '/?token=', bare: true })],
+    ['token twice', () => ({ path: '/?token=a&token=b', bare: true })],
+    ['token elsewhere', () => ({ path: `${scatter}&${new URL(served.url).search.slice(1)}`, bare: true })],
+    ['wrong cookie', () => ({ path: scatter, bare: true, headers: { cookie: `geogap-${port()}=wrong` } })],
+    [
+      'cookie of another name',
+      () => ({ path: scatter, bare: true, headers: { cookie: cookie.replace('geogap', 'other') } }),
+    ],
+    [
+      'token as cookie',
+      () => ({
+        path: scatter,
+        bare: true,
+        headers: { cookie: `geogap-${port()}=${new URL(served.url).search.slice(7)}` },
+      }),
+    ],
+    ...[
+      ...['/../package.json', '/..%2f..%2fetc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '//etc/passwd', '/assets/../../x'],
+      ...[
+        '/index.html%00.png',
+        '/..\\..\\windows',
+        '/data/3.png',
+        '/predictions',
+        '/api',
+        '/api/unknown',
+        '/api/overview/x',
+      ],
+    ].map((path): [string, () => Sent] => [`path ${path}`, () => ({ path })]),
+    ...[
+      ...['page=-1', 'page=1e9', 'page=NaN', 'page=1;SELECT 1', 'page=9999999', 'outcome=everything', 'order=id'],
+      ...[`region=${long}`, 'region=a&region=b', 'page[]=1', '__proto__=1', 'constructor=1'],
+    ].map((text): [string, () => Sent] => [
+      `gallery ${text.slice(0, 40)}`,
+      () => ({ path: `${gallery}&${text.replaceAll(' ', '%20')}` }),
+    ]),
+    ['unknown data set', () => ({ path: '/api/gallery?dataset=../x&model=resnet50' })],
+    ['a prototype as data set', () => ({ path: '/api/gallery?dataset=__proto__&model=resnet50' })],
+    ['SQL as model', () => ({ path: `/api/gallery?dataset=street&model=${encodeURIComponent("x' OR '1'='1")}` })],
+    ['SQL as dimension', () => ({ path: `${compare}&by=${encodeURIComponent('region; SELECT 1')}` })],
+    ['no parameters', () => ({ path: '/api/scatter' })],
+    ['picture behind a link', () => ({ path: thumb('street/0.png') })],
+    ['missing picture', () => ({ path: thumb('street/1.png') })],
+    ['a file that is no picture', () => ({ path: thumb('street/2.png') })],
+    ['picture by its path', () => ({ path: thumb('../outside/private.png') })],
+    ['picture by an absolute path', () => ({ path: thumb('/etc/passwd') })],
+    ['picture by SQL', () => ({ path: thumb("x' OR true --") })],
+    ['picture of another data set', () => ({ path: '/thumb?content=../../datasets/x&id=street/5.png' })],
+    ['picture with a pattern', () => ({ path: '/thumb?content=*&id=street/5.png' })],
+    ['picture with one parameter more', () => ({ path: thumb('street/5.png', '&width=9') })],
+  ]
+
+  it(`has ${hostile.length} hostile requests to stand`, () => {
+    expect(hostile.length).toBeGreaterThanOrEqual(60)
+  })
+
+  it.each(hostile)('refuses: %s', async (_, make) => {
+    const { bare, ...sent } = make() as Sent & { bare?: true }
+    const { status, body } = await (bare ? send(sent) : known(sent))
+    expect(status).toBeGreaterThanOrEqual(400)
+    expect(status).toBeLessThan(500)
+    for (const told of ['Africa', 'Kenya', '"n":', '"items"', 'RIFF', secret, world.folder])
+      expect(body).not.toContain(told)
+  })
+
+  it('finds nothing by SQL in a filter, for values are bound', async () => {
+    for (const region of ["' OR 1=1 --", 'x" OR "1"="1', "Africa'; DROP TABLE x"]) {
+      const { status, body } = await known({ path: `${gallery}&region=${encodeURIComponent(region)}` })
+      expect([status, JSON.parse(body)]).toEqual([200, { total: 0, items: [] }])
+    }
+  })
+})
