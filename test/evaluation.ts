@@ -13,8 +13,8 @@ import { lay } from './datasets/fixtures.ts'
 
 const wnids = ['n01440764', 'n01443537', 'n01484850']
 
-/** A folder of `count` small pictures of ImageNet classes and untrained weights; gives the arguments that evaluate them. */
-export async function smallEvaluation(folder: string, count: number): Promise<(out: string) => string[]> {
+/** A folder of `count` small pictures of ImageNet classes, and untrained weights. */
+export async function smallWorld(folder: string, count: number): Promise<{ images: string; weights: string }> {
   const pictures = await Promise.all(
     Array.from({ length: count }, (_, i) => {
       const background = { r: (i * 37) % 256, g: (i * 91) % 256, b: (i * 53) % 256 }
@@ -30,6 +30,12 @@ export async function smallEvaluation(folder: string, count: number): Promise<(o
   const weights = join(folder, 'lcnet.safetensors')
   await mkdir(folder, { recursive: true })
   await writeSafetensors(weights, freshWeights('lcnet_050', 1000, 5))
+  return { images, weights }
+}
+
+/** The arguments that evaluate a small world. */
+export async function smallEvaluation(folder: string, count: number): Promise<(out: string) => string[]> {
+  const { images, weights } = await smallWorld(folder, count)
   return out => [
     ...['evaluate', '--model', 'lcnet_050', '--weights', weights, '--dataset', images],
     ...['--batch', '2', '--out', out],
