@@ -1,0 +1,137 @@
+/*
+ * What everything around inference costs: images a second end to end (endToEnd's way) beside the same graph alone on ready crops, at
+ * the best of several batch sizes with all threads in one process or one thread in as many processes; and six small models
+ * in one command beside one preparation and the sum of their inference.
+ *
+ *   npx tsx bench/overhead.ts [MODEL…] [--images 300] [--rounds 3] [--together]
+ */
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { modelCost } from '../src/models/cost.ts'
+import { loadModel } from '../src/models/load.ts'
+import { namedModel } from '../src/models/named.ts'
+import { readyModel } from '../src/models/ready.ts'
+import { paperSteps } from '../src/preprocessing/steps.ts'
+import {
+  cores,
+  endToEnd,
+  freshModel,
+  inChild,
+  inTemporaryFolder,
+  inTurn,
+  median,
+  photographs,
+  printTable,
+  writeManifest,
+} from './common.ts'
+
+const self = fileURLToPath(import.meta.url)
+const prepareBench = fileURLToPath(new URL('prepare.ts', import.meta.url))
+const usual = ['mobilenetv3_small_100', 'resnet50', 'regnety_032', 'convnext_small', 'vit_base_patch16_224']
+const six = [
+  'lcnet_050',
+  'mobilenetv3_small_100',
+  'mobilenetv3_large_100',
+  'resnet18',
+  'regnety_004',
+  'efficientnet_b0',
+]
+const { values, positionals } = parseArgs({
+  options: {
+    images: { type: 'string', default: '300' },
+    rounds: { type: 'string', default: '3' },
+    together: { type: 'boolean', default: false },
+  },
+  allowPositionals: true,
+})
+const images = Number(values.images)
+
+/** Images a second of the graph alone, for about three seconds after the first batch. */
+async function alone(folder: string, name: string, batch: number, threads: number): Promise<void> {
+  const { model } = await readyModel(await freshModel(name, folder))
+  const loaded = await loadModel(model, paperSteps, ['logits'], { threads, spinning: threads > 1 })
+  const crops = new Uint8Array(batch * 3 * 224 * 224).map((_, i) => (i * 31) % 251)
+  await loaded.run(crops, batch)
+  const times: number[] = []
+  const end = performance.now() + 3000
+  while (performance.now() < end || times.length < 3) {
+    const start = performance.now()
+    await loaded.run(crops, batch)
+    times.push(performance.now() - start)
+  }
+  process.stdout.write(`${(batch / median(times)) * 1e3}\n`)
+}
+
+/** The best rate of `alone` over batch sizes and ways to use the cores. */
+async function best(folder: string, name: string): Promise<{ rate: number; way: string }> {
+  const found: { rate: number; way: string }[] = []
+  for (const batch of ['8', '16'])
+    for (const processes of cores > 1 ? [1, cores] : [1]) {
+      const threads = String(Math.floor(cores / processes))
+      const rates = await Promise.all(
+        Array.from({ length: processes }, () => inChild(self, ['alone', folder, batch, threads, name])),
+      )
+      const rate = rates.reduce((sum, one) => sum + one, 0)
+      found.push({ rate, way: `batch ${batch}, ${processes} × ${threads} threads` })
+    }
+  return found.reduce((a, b) => (b.rate > a.rate ? b : a))
+}
+
+async function withPhotographs(work: (folder: string) => Promise<void>): Promise<void> {
+  const photos = await photographs()
+  await inTemporaryFolder(async folder => {
+    await writeManifest(join(folder, 'photographs.csv'), photos, images)
+    await work(folder)
+  })
+}
+
+const through = (folder: string, names: readonly string[]) => (): Promise<number> =>
+  inChild(self, ['through', folder, '--images', values.images, ...names])
+
+async function overhead(names: readonly string[]): Promise<void> {
+  const rows: string[][] = []
+  for (const name of names)
+    await withPhotographs(async folder => {
+      await freshModel(name, folder)
+      let way = ''
+      const rates = await inTurn(Number(values.rounds), {
+        graph: async () => {
+          const found = await best(folder, name)
+          way = found.way
+          return found.rate
+        },
+        whole: through(folder, [name]),
+      })
+      const cost = (modelCost(await namedModel(name)).multiplyAdds / 1e9).toFixed(1)
+      const figures = [rates.graph, rates.whole, rates.graph / rates.whole].map(value => value.toFixed(2))
+      rows.push([name, cost, way, ...figures])
+    })
+  await printTable(['model', 'GMAC', 'the graph at its best', 'images/s', 'end to end', 'overhead'], rows)
+}
+
+async function together(): Promise<void> {
+  await withPhotographs(async folder => {
+    const files = (await photographs()).slice(0, 100)
+    for (const name of six) await freshModel(name, folder)
+    const times = await inTurn(Number(values.rounds), {
+      parts: async () => {
+        let time = (await inChild(prepareBench, ['crop', ...files])) / cores
+        for (const name of six) time += 1e3 / (await best(folder, name)).rate
+        return time
+      },
+      whole: async () => 1e3 / (await through(folder, six)()),
+    })
+    const figures = [times.parts, times.whole].map(value => value.toFixed(2))
+    await printTable(
+      ['six small models', 'one preparation and their inference, ms', 'one command, ms', 'ratio'],
+      [[six.join(', '), ...figures, (times.whole / times.parts).toFixed(2)]],
+    )
+  })
+}
+
+const [first, ...rest] = positionals
+if (first === 'child' && rest[0] === 'through') await endToEnd(rest[1]!, rest.slice(2), images)
+else if (first === 'child') await alone(rest[1]!, rest[4]!, Number(rest[2]), Number(rest[3]))
+else if (values.together) await together()
+else await overhead(positionals.length > 0 ? positionals : usual)
