@@ -14,6 +14,7 @@ import { type Failure, recordDataset, recordFailures } from './predictions/notes
 import { recorded } from './predictions/runs.ts'
 import { type KeptOutput } from './predictions/schema.ts'
 import { type Mode } from './preprocessing/steps.ts'
+import { type Profile } from './profile.ts'
 import { openRun, type Run } from './run.ts'
 import { evaluateOn, type Prepared, type Progress, type Work, workOn } from './runDataset.ts'
 import { isSuited, modelsOf, openTarget, prepareModel, type Target, targetsOf } from './targets.ts'
@@ -48,6 +49,8 @@ export interface EvaluateOptions {
   until?: string
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
+  /** Where the time of models that went through the images together was spent. */
+  onProfile?: (profile: Profile) => void
   /** Bytes of a model's weights that are here, of how many. */
   onDownload?: (model: string, done: number, total: number | undefined) => void
 }

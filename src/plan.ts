@@ -35,6 +35,8 @@ interface PlanOptions {
   batch?: number
   device?: Device
   keep?: KeptOutput
+  /** Bytes of memory that may be used. */
+  memory?: number
   /** Images of a shard, where others have to cut alike. */
   size?: number
   /** Images in a shard, at most. */
@@ -56,7 +58,7 @@ export function stepsFor(recipe: Recipe, mode: Mode, prepare: Dataset['prepare']
 }
 
 const groupBytes = 300e6
-const groupModels = 8
+const groupModels = 16
 
 /**
  * Tasks on one data set as jobs: models with the same steps and the same missing parts share one pass over the images as
@@ -94,12 +96,12 @@ function fits(members: readonly Grouping[], task: Grouping): boolean {
 function job(
   members: readonly Task[],
   choices: ModelGroup['choices'],
-  { cores, batch, device = 'cpu', keep, size, atMost = Infinity }: PlanOptions,
+  { cores, batch, device = 'cpu', memory = Infinity, keep, size, atMost = Infinity }: PlanOptions,
 ): Job {
   const { steps, missing } = members[0]!
   const cost = members.reduce((sum, member) => sum + member.multiplyAdds, 0)
   const bytes = members.reduce((sum, member) => sum + member.bytes, 0)
-  const processes = device === 'cpu' && bytes <= groupBytes ? cores : 1
+  const processes = device === 'cpu' && bytes <= groupBytes ? processesIn(memory, bytes, cores) : 1
   const group: ModelGroup = {
     models: members.map(({ model }) => model),
     steps,
@@ -113,6 +115,10 @@ function job(
   const own = Math.min(atMost, shardSize(cost), Math.max(32, Math.ceil(images / (2 * processes))))
   return { group, shards: interleaved(missing, size ?? own), processes }
 }
+
+/** As many processes of one thread as memory has room for, each with weights of its own and half a gigabyte to work in. */
+const processesIn = (memory: number, bytes: number, cores: number): number =>
+  Math.max(1, Math.min(cores, Math.floor(memory / (2 * bytes + 5e8))))
 
 /** Parts of `spans` that lie in one of `parts` each. */
 export const within = (spans: readonly Span[], parts: readonly Span[]): Span[] =>

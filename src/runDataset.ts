@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, freemem } from 'node:os'
 import { type Dataset } from './datasets/dataset.ts'
 import { type Device } from './inference/devices.ts'
 import { inVisitingOrder, strata } from './datasets/visit.ts'
@@ -18,6 +18,7 @@ import { entryName, gaps, readEntry, removeReplaced, spansOf, unfinished } from 
 import { commitShard } from './predictions/write.ts'
 import { describeSteps, type Mode } from './preprocessing/steps.ts'
 import { earlyStop } from './runUntil.ts'
+import { type Profile, profiler } from './profile.ts'
 import { runtimeVersion, version } from './version.ts'
 
 export interface Progress {
@@ -40,6 +41,8 @@ export interface RunOptions {
   until?: string
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
+  /** Where the time of models that went through the images together was spent. */
+  onProfile?: (profile: Profile) => void
 }
 
 /** A model on this machine, with what planning goes by. */
@@ -93,6 +96,7 @@ export async function evaluateOn(
   }
   const jobs = plan(tasks, dataset.choices, {
     cores: availableParallelism(),
+    memory: Math.min(freemem(), process.constrainedMemory() || Infinity),
     ...(options.batch === undefined ? {} : { batch: options.batch }),
     ...(options.device && { device: options.device }),
     ...(options.keep && { keep: options.keep }),
@@ -144,6 +148,7 @@ async function runJob(
   const { signal, until } = options
   const wanted = job.group.models.map(({ name }) => identities.get(name)!)
   const stop = until === undefined ? undefined : await earlyStop(dataset, wanted, until, place)
+  const clock = profiler(job, dataset.name)
   const pool: PoolOptions = { processes: job.processes, onImages, ...(signal ? { signal } : {}) }
   try {
     if (await lacksHead(job.group.models)) await loadOnce(job.group, pool)
@@ -151,16 +156,19 @@ async function runJob(
       job.group,
       shards,
       async ({ span }, { outcomes, timings }) => {
-        for (const outcome of outcomes) {
+        const returned = performance.now()
+        clock.shard(timings, outcomes[0]!.rank.length)
+        for (const [m, outcome] of outcomes.entries()) {
           const identity = identities.get(outcome.model)!
           // What is cut would hide the whole shard that it replaces.
           if (options.keep && outcome.rank.length < span.end - span.start) continue
           const done = { start: span.start, end: span.start + outcome.rank.length }
           const items = dataset.items.slice(done.start, done.end)
-          const seconds = (timings.prepare + timings.infer) / 1000
+          const seconds = (timings.decode + timings.prepare + timings.infer[m]!) / 1000
           await commitShard(place, { identity, ...done }, items, dataset.columns, outcome, seconds, job.group)
           stop?.take(outcome, done.start)
         }
+        clock.wrote(performance.now() - returned)
         left.delete(span)
       },
       { ...pool, ...(stop && { wanted: ({ span }) => stop.wanted(span) }) },
@@ -170,6 +178,7 @@ async function runJob(
     return withoutFailed(error, { ...job, shards: [...left] }, dataset, identities, options, place)
   }
   await stop?.record()
+  options.onProfile?.(clock.profile())
   return []
 }
 

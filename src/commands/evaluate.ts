@@ -4,6 +4,7 @@ import { type EvaluateOptions } from '../evaluate.ts'
 import { type Device, devices } from '../inference/devices.ts'
 import { type KeptOutput, keptOutputs } from '../predictions/schema.ts'
 import { type Mode } from '../preprocessing/steps.ts'
+import { type Profile } from '../profile.ts'
 import { type Share } from '../cluster/units.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
 import { given, machineShare, oneOf, several, wholeNumber } from './options.ts'
@@ -22,6 +23,7 @@ interface Options extends DatasetOptions {
   prompts?: string
   shard?: Share
   until?: string
+  profile?: boolean
   quiet?: boolean
 }
 
@@ -52,6 +54,7 @@ export function command(): Command {
     )
     .option('--until <rule>', "stop when every group's interval is narrow enough, in points: 'region ±1'")
     .option('--dry-run', 'print the plan: images, downloads, time and disk')
+    .option('--profile', 'show how models were run and where the time went, in milliseconds an image')
     .option('--quiet', 'no progress, only the result')
     .addHelpText('after', '\nExample:\n  geogap evaluate --model resnet50 --dataset geode --data data --out results')
     .action(async (options: Options) => run(options))
@@ -68,9 +71,11 @@ async function run(options: Options): Promise<void> {
   const { progressPrinter, transferPrinter } = await import('./progress.ts')
   const { interruption } = await import('./interrupt.ts')
   const signal = interruption()
+  const profiles: Profile[] = []
   const work = evaluate({
     ...(await evaluateOptions(options)),
     signal,
+    onProfile: profile => profiles.push(profile),
     ...(options.quiet ? {} : { onProgress: progressPrinter(), onDownload: transferPrinter() }),
   })
   const result = await work.catch((error: unknown) => {
@@ -83,6 +88,10 @@ async function run(options: Options): Promise<void> {
     process.stdout.write(
       `\n${estimateExport(result.estimates).text('text')}\n${savingLines(result.estimates).join('\n')}\n`,
     )
+  }
+  if (options.profile) {
+    const { profileTable } = await import('../report/profileTable.ts')
+    process.stdout.write(`\n${profileTable(profiles)}`)
   }
   for (const { model, dataset, message } of result.failures)
     process.stderr.write(`failed: ${model} on ${dataset}: ${message}\n`)

@@ -35,9 +35,25 @@ export interface Outcomes {
 
 /** Milliseconds that a worker spent on each part of a shard. */
 export interface Timings {
+  /** Reading and decoding, as far as the worker waited for it. */
+  decode: number
+  /** Resizing to crops. */
   prepare: number
-  infer: number
+  /** Inference and scoring of each model. */
+  infer: number[]
 }
+
+export const noTimings = (models: number): Timings => ({
+  decode: 0,
+  prepare: 0,
+  infer: new Array<number>(models).fill(0),
+})
+
+export const addTimings = (a: Timings, b: Timings): Timings => ({
+  decode: a.decode + b.decode,
+  prepare: a.prepare + b.prepare,
+  infer: a.infer.map((time, i) => time + b.infer[i]!),
+})
 
 /** `stop` asks for the answer after the running batch: the outcomes of as many items as are done then. */
 export type ToWorker =

@@ -7,8 +7,10 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { GeogapError } from '../errors.ts'
 import {
+  addTimings,
   type FromWorker,
   type ModelGroup,
+  noTimings,
   type Outcomes,
   type ShardItem,
   type Timings,
@@ -118,7 +120,10 @@ function createLane(group: ModelGroup, options: PoolOptions): Lane {
   }
   const split = async (items: readonly ShardItem[], code: string): Promise<ShardResult | undefined> => {
     if (items.length === 1)
-      return { outcomes: group.models.map(({ name }) => failedOutcome(name, code)), timings: { prepare: 0, infer: 0 } }
+      return {
+        outcomes: group.models.map(({ name }) => failedOutcome(name, code)),
+        timings: noTimings(group.models.length),
+      }
     const middle = items.length >> 1
     const left = await attempt(items.slice(0, middle))
     const right = left && !options.signal?.aborted ? await attempt(items.slice(middle)) : undefined
@@ -214,8 +219,7 @@ function joined(left: ShardResult, right: ShardResult): ShardResult {
     if (kept) both.kept = kept
     return both
   })
-  const { prepare, infer } = left.timings
-  return { outcomes, timings: { prepare: prepare + right.timings.prepare, infer: infer + right.timings.infer } }
+  return { outcomes, timings: addTimings(left.timings, right.timings) }
 }
 
 /** Kept rows of both halves; a half whose images all failed has none, and zeros stand for it. */

@@ -25,11 +25,14 @@ export interface Preparer {
   /** Starts reading and decoding the items from position `first`. */
   begin(items: readonly ShardItem[], first: number): Preparing
   finish(preparing: Preparing): Promise<Batch>
+  /** Milliseconds that resizing took so far. */
+  resizing(): number
 }
 
 export async function createPreparer(steps: readonly Step[]): Promise<Preparer> {
-  const crop = await createCropper(steps)
-  return { begin: (items, first) => begin(crop, items, first), finish }
+  const clock = { resizing: 0 }
+  const crop = await createCropper(steps, clock)
+  return { begin: (items, first) => begin(crop, items, first), finish, resizing: () => clock.resizing }
 }
 
 function begin(crop: Cropper, items: readonly ShardItem[], first: number): Preparing {

@@ -1,12 +1,15 @@
 /*
  * The child process. `session.run` blocks a process for as long as it takes, so it never runs in the parent. One worker
- * holds one group of models for its whole life. While a batch is inferred, libvips decodes the next one in its threads.
+ * holds one group of models for its whole life. The next batch is read, and what libvips has to decode is decoded in its threads,
+ * while a batch is inferred; plain JPEG files are cropped between batches, which costs as much as it would in a thread.
  */
+import { type Choices } from '../datasets/dataset.ts'
 import { GeogapError } from '../errors.ts'
 import { type LoadedModel, loadModel, type Output } from '../models/load.ts'
 import {
   type FromWorker,
   type ModelGroup,
+  noTimings,
   type Outcomes,
   type ShardItem,
   type Timings,
@@ -73,7 +76,8 @@ async function load(group: ModelGroup): Promise<void> {
 async function evaluate(items: readonly ShardItem[]): Promise<void> {
   const { group, preparer } = loaded!
   const outcomes = group.models.map(model => emptyOutcomes(model.name, items.length))
-  const timings: Timings = { prepare: 0, infer: 0 }
+  const timings = noTimings(group.models.length)
+  const resizedBefore = preparer.resizing()
   const batchAt = (first: number) => preparer.begin(items.slice(first, first + group.batch), first)
   let next = batchAt(0)
   let first = 0
@@ -84,12 +88,13 @@ async function evaluate(items: readonly ShardItem[]): Promise<void> {
     await next.handedOver
     const prepared = performance.now()
     for (const { at, code } of batch.failed) for (const outcome of outcomes) outcome.status[at] = code
-    await infer(batch, items, outcomes)
-    timings.prepare += prepared - started
-    timings.infer += performance.now() - prepared
+    await infer(batch, items, outcomes, timings)
+    timings.decode += prepared - started
     send({ type: 'progress', images: Math.min(group.batch, items.length - first) })
   }
   const done = Math.min(first, items.length)
+  timings.prepare = preparer.resizing() - resizedBefore
+  timings.decode -= timings.prepare
   send({ type: 'outcomes', outcomes: outcomes.map(outcome => firstOutcomes(outcome, done)), timings })
 }
 
@@ -97,20 +102,31 @@ async function infer(
   { crops, kept }: Batch,
   items: readonly ShardItem[],
   outcomes: readonly Outcomes[],
+  timings: Timings,
 ): Promise<void> {
   if (kept.length === 0) return
   const { group, models } = loaded!
   for (const [m, model] of models.entries()) {
+    const started = performance.now()
     const outputs = await model.run(crops, kept.length)
     const { logits } = outputs
     const values = group.keep && outputs[group.keep]
     if (values) keepRows(outcomes[m]!, values, kept)
-    if (!logits || group.choices === 'none') continue
-    const width = logits.length / kept.length
-    for (const [row, at] of kept.entries()) {
-      scoreRow(outcomes[m]!, at, logits.subarray(row * width, (row + 1) * width), items[at]!.labels, group.choices)
-    }
+    if (logits && group.choices !== 'none') scoreRows(outcomes[m]!, logits, kept, items, group.choices)
+    timings.infer[m]! += performance.now() - started
   }
+}
+
+function scoreRows(
+  outcome: Outcomes,
+  logits: Float32Array,
+  kept: readonly number[],
+  items: readonly ShardItem[],
+  choices: Choices,
+): void {
+  const width = logits.length / kept.length
+  for (const [row, at] of kept.entries())
+    scoreRow(outcome, at, logits.subarray(row * width, (row + 1) * width), items[at]!.labels, choices)
 }
 
 function keepRows(outcome: Outcomes, values: Float32Array, kept: readonly number[]): void {

@@ -30,7 +30,7 @@ const maxPixels = 178_956_970
 
 export async function decode(bytes: Uint8Array): Promise<Pixels> {
   if (bytes.length === 0) throw imageError('empty-file', 'the file is empty')
-  const { default: sharp } = await import('sharp')
+  const sharp = await libvips()
   if (isVector(bytes)) throw imageError('unknown-format', 'not a raster image')
   const cmyk = jpegComponents(bytes) === 4
   const image = sharp(bytes, {
@@ -48,6 +48,14 @@ export async function decode(bytes: Uint8Array): Promise<Pixels> {
   } catch (error) {
     throw decodeError(error)
   }
+}
+
+/** Files are decoded side by side, each by one thread, and none is seen twice. */
+async function libvips() {
+  const { default: sharp } = await import('sharp')
+  sharp.concurrency(1)
+  sharp.cache(false)
+  return sharp
 }
 
 function decodeError(cause: unknown): GeogapError {
