@@ -26,9 +26,9 @@ export function parseUntil(text: string): Until {
 
 /** Decides from the outcomes so far which shards are still needed. */
 export interface Stopping {
-  take(outcomes: Pick<Outcomes, 'model' | 'rank' | 'status'>, start: number): void
-  wanted(shard: Span): boolean
-  estimates(model: string): GroupEstimate[]
+  take: (outcomes: Pick<Outcomes, 'model' | 'rank' | 'status'>, start: number) => void
+  wanted: (shard: Span) => boolean
+  estimates: (model: string) => GroupEstimate[]
 }
 
 /** Images of a group within one stratum, as positions in visiting order. */

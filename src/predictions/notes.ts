@@ -2,7 +2,7 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type Dataset, type Item } from '../datasets/dataset.ts'
+import { type Dataset, type GroupValue, type Item } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
 import { jsonNames, storageError, whereThere, writeAtomically } from '../files.ts'
 import { imageFolders, writeImages } from './images.ts'
@@ -67,7 +67,7 @@ const fewValues = 1000
 
 function sizesOf({ items, columns }: Dataset): Record<string, Record<string, number>> {
   const scored = items.filter(({ labels }) => labels.length > 0)
-  const count = (valueOf: (item: Item) => unknown): Record<string, number> => {
+  const count = (valueOf: (item: Item) => GroupValue | undefined): Record<string, number> => {
     const counts: Record<string, number> = {}
     for (const item of scored) {
       const value = valueOf(item)
