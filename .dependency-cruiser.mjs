@@ -1,5 +1,5 @@
 /** Which folder of src/ may know which: lower ones know nothing of higher ones. Checked by `npm test`. */
-const leaves = '^src/(errors|files|random|sql|version|report/text)\\.ts$'
+const leaves = '^src/(errors|files|machine|places/place|random|sql|version|report/text)\\.ts$'
 const top = ['commands', 'bin', 'server', 'cluster', 'demo']
 
 /** `folder` may import from itself, the leaves and `known`, and from nothing else of src/. */
@@ -24,11 +24,12 @@ export default {
     knows('metrics'),
     knows('preprocessing', 'graph'),
     knows('published', 'metrics'),
-    knows('datasets', 'preprocessing', 'models/download'),
-    knows('models', 'graph', 'preprocessing', 'datasets', 'inference'),
+    knows('datasets', 'preprocessing', 'models/download', 'places'),
+    knows('models', 'graph', 'preprocessing', 'datasets', 'inference', 'places'),
     knows('inference', 'graph', 'preprocessing', 'datasets', 'models'),
     knows('training', 'graph', 'models', 'inference'),
-    knows('predictions', 'datasets', 'metrics', 'inference/(messages|score)'),
+    knows('places', 'models/hubCache', 'datasets/files'),
+    knows('predictions', 'datasets', 'metrics', 'places', 'plan', 'inference/(messages|score)'),
     knows(
       'experiments',
       '(evaluate|targets|runDataset|plan)',

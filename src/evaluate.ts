@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { groupsOf, joinUnits, type Share, shareOf, unitsOf } from './cluster/units.ts'
+import { groupsOf, joinUnits, type Share, shareOf, unitsOf } from './units.ts'
 import { type Dataset } from './datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec } from './datasets/open.ts'
 import { type Forecast } from './dryRun.ts'

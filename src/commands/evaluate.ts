@@ -5,7 +5,7 @@ import { type Device, devices } from '../inference/devices.ts'
 import { type KeptOutput, keptOutputs } from '../predictions/schema.ts'
 import { type Mode } from '../preprocessing/steps.ts'
 import { type Profile } from '../profile.ts'
-import { type Share } from '../cluster/units.ts'
+import { type Share } from '../units.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
 import { given, machineShare, oneOf, several, wholeNumber } from './options.ts'
 

@@ -1,6 +1,6 @@
 import { type Argument, type Option } from 'commander'
 import { inputError } from '../errors.ts'
-import { type Share } from '../cluster/units.ts'
+import { type Share } from '../units.ts'
 import { type OutputFormat } from '../report/output.ts'
 import { type Format, formats } from '../report/tables.ts'
 

@@ -2,12 +2,12 @@
  * A run as units of work: a group of models that share crops × consecutive shards of a data set. Units depend on what is
  * asked for alone, not on the machine, on weights, or on what is done already, so every machine sees the same ones.
  */
-import { type Dataset } from '../datasets/dataset.ts'
-import { estimate } from '../dryRun.ts'
-import { type ModelSpec } from '../models/spec.ts'
-import { cut, grouped, type Span, shardSize, stepsFor } from '../plan.ts'
-import { type Mode } from '../preprocessing/steps.ts'
-import { guessedCost, isSuited, type Target } from '../targets.ts'
+import { type Dataset } from './datasets/dataset.ts'
+import { estimate } from './dryRun.ts'
+import { type ModelSpec } from './models/spec.ts'
+import { cut, grouped, type Span, shardSize, stepsFor } from './plan.ts'
+import { type Mode } from './preprocessing/steps.ts'
+import { guessedCost, isSuited, type Target } from './targets.ts'
 
 export interface Group {
   /** Position in the run's targets. */

@@ -2,11 +2,11 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { evaluate } from '../../src/evaluate.ts'
-import { folderPlace } from '../../src/places/folder.ts'
-import { readEntries, shardFiles } from '../../src/predictions/store.ts'
-import { query } from '../../src/sql.ts'
-import { writeModel, writeWorld } from '../world.ts'
+import { evaluate } from '../src/evaluate.ts'
+import { folderPlace } from '../src/places/folder.ts'
+import { readEntries, shardFiles } from '../src/predictions/store.ts'
+import { query } from '../src/sql.ts'
+import { writeModel, writeWorld } from './world.ts'
 
 let folder: string
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { machineShare } from '../../src/commands/options.ts'
-import { groupsOf, joinUnits, shareOf, unitsOf } from '../../src/cluster/units.ts'
-import { estimate } from '../../src/dryRun.ts'
-import { resolveModel } from '../../src/models/catalog.ts'
+import { machineShare } from '../src/commands/options.ts'
+import { groupsOf, joinUnits, shareOf, unitsOf } from '../src/units.ts'
+import { estimate } from '../src/dryRun.ts'
+import { resolveModel } from '../src/models/catalog.ts'
 
 const target = (images: number) => ({ suits: 'all' as const, dataset: { items: new Array<never>(images) } })
 const names = ['resnet18', 'resnet50', 'vit_base_patch16_224', 'mobilenetv3_small_100']
