@@ -5,6 +5,7 @@ import { type Device, devices } from '../inference/devices.ts'
 import { type KeptOutput, keptOutputs } from '../predictions/schema.ts'
 import { type Mode } from '../preprocessing/steps.ts'
 import { type Profile } from '../profile.ts'
+import { type Run } from '../run.ts'
 import { type Share } from '../units.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
 import { given, machineShare, oneOf, several, wholeNumber } from './options.ts'
@@ -24,6 +25,8 @@ interface Options extends DatasetOptions {
   shard?: Share
   until?: string
   profile?: boolean
+  queue?: string | true
+  priority?: number
   quiet?: boolean
 }
 
@@ -53,6 +56,8 @@ export function command(): Command {
       machineShare(text),
     )
     .option('--until <rule>', "stop when every group's interval is narrow enough, in points: 'region ±1'")
+    .option('--queue [url]', 'let the workers at a queue do it: redis://host:port, or GEOGAP_QUEUE')
+    .option('--priority <n>', 'of this run among those at the queue (default: 0)', wholeNumber('--priority', 0))
     .option('--dry-run', 'print the plan: images, downloads, time and disk')
     .option('--profile', 'show how models were run and where the time went, in milliseconds an image')
     .option('--quiet', 'no progress, only the result')
@@ -72,12 +77,13 @@ async function run(options: Options): Promise<void> {
   const { interruption } = await import('./interrupt.ts')
   const signal = interruption()
   const profiles: Profile[] = []
-  const work = evaluate({
+  const asked = {
     ...(await evaluateOptions(options)),
     signal,
-    onProfile: profile => profiles.push(profile),
+    onProfile: (profile: Profile) => profiles.push(profile),
     ...(options.quiet ? {} : { onProgress: progressPrinter(), onDownload: transferPrinter() }),
-  })
+  }
+  const work = options.queue === undefined ? evaluate(asked) : byQueue(asked, options)
   const result = await work.catch((error: unknown) => {
     if (error === signal.reason) process.exit()
     throw error
@@ -100,7 +106,20 @@ async function run(options: Options): Promise<void> {
     process.stderr.write(`next: geogap table ${options.out} --by region, geogap report ${options.out}\n`)
 }
 
-async function evaluateOptions(options: Options): Promise<EvaluateOptions> {
+async function byQueue(asked: EvaluateOptions & { out: string }, { queue, priority, quiet }: Options): Promise<Run> {
+  const url = queue === true ? process.env['GEOGAP_QUEUE'] : queue
+  if (url === undefined) throw inputError('no-queue', 'no queue given: --queue redis://host:port or GEOGAP_QUEUE')
+  const { evaluateByQueue } = await import('../cluster/evaluate.ts')
+  const { queuePrinter } = await import('./progress.ts')
+  const { run, driven } = await evaluateByQueue(asked, {
+    ...{ queue: url, ...given({ priority }) },
+    ...(!quiet && { onState: queuePrinter() }),
+  })
+  if (driven.outcome === 'cancelled') process.stderr.write('cancelled; what is stored stays\n')
+  return run
+}
+
+async function evaluateOptions(options: Options): Promise<EvaluateOptions & { out: string }> {
   const { selectModels } = await import('../models/select.ts')
   const { weights, preprocessing, batch, device, out, prompts, keep, until } = options
   const adjust = opening(options)

@@ -69,6 +69,13 @@ export const commands: readonly CommandEntry[] = [
     summary: 'what is complete, running, failed or stale',
     load: () => import('./status.ts'),
   },
+  { name: 'work', group: 'operate', summary: 'evaluate for the runs at a queue', load: () => import('./work.ts') },
+  {
+    name: 'queue',
+    group: 'operate',
+    summary: 'list, pause, resume and cancel the runs at a queue',
+    load: () => import('./queue.ts'),
+  },
   {
     name: 'doctor',
     group: 'operate',

@@ -1,3 +1,4 @@
+import { type DriveState } from '../cluster/drive.ts'
 import { type Progress } from '../runDataset.ts'
 import { bytesText, durationText, printable } from '../report/text.ts'
 
@@ -40,6 +41,21 @@ function progressLine(name: string, total: number, done: number, seconds: number
   const left = rate > 0 && done < total ? `  ${durationText((total - done) / rate)} left` : ''
   const speed = rate > 0 ? `  ${rate < 10 ? rate.toFixed(1) : rate.toFixed(0)} images/s` : ''
   return `${name}  ${bar}  ${done}/${total}${speed}${left}`
+}
+
+/** Shows units of a run at a queue as `progressPrinter` shows images; time left by estimated cost. */
+export function queuePrinter(stream: NodeJS.WriteStream = process.stderr) {
+  let first: { at: number; doneSeconds: number } | undefined
+  let shown = ''
+  return ({ units, done, seconds, doneSeconds, apart }: DriveState): void => {
+    first ??= { at: performance.now(), doneSeconds }
+    const rate = (doneSeconds - first.doneSeconds) / ((performance.now() - first.at) / 1000)
+    const left = rate > 0 ? `  ${durationText((seconds - doneSeconds) / rate)} left` : ''
+    const line = `${done}/${units} units${apart > 0 ? `, ${apart} set apart` : ''}`
+    if (line === shown && !stream.isTTY) return
+    shown = line
+    stream.write(stream.isTTY ? `\r${line}${left}\u001b[K${done === units ? '\n' : ''}` : `${line}${left}\n`)
+  }
 }
 
 /** Shows a download on standard error, as `progressPrinter` shows images. */

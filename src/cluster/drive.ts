@@ -1,0 +1,120 @@
+/*
+ * Follows a run at a queue. What is done is what the place holds; whatever is missing there, not set apart and not in the queue, is
+ * put into the queue again: after a FLUSHALL as after the loss of a single job.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { type Place } from '../places/place.ts'
+import { type Unit, unitsOf } from '../units.ts'
+import { missingUnits, type RunPlan, unitKey } from './plan.ts'
+import { connectQueue, queueError, readRun, removeRun, runQueue, type SetApart, setApart, writeRun } from './queue.ts'
+
+export interface DriveOptions {
+  queue: string
+  priority?: number
+  /** Milliseconds between looks at the place; default 2 s, and never more often than a twentieth of the time. */
+  poll?: number
+  /** Tries of a unit before it is set apart (3), and milliseconds before the second one (2,000), doubled each time. */
+  tries?: number
+  backoff?: number
+  signal?: AbortSignal
+  onState?: (state: DriveState) => void
+}
+
+export interface DriveState {
+  units: number
+  done: number
+  /** Estimated core seconds of everything, and of what is stored. */
+  seconds: number
+  doneSeconds: number
+  apart: number
+}
+
+export interface Driven {
+  outcome: 'done' | 'cancelled' | 'left'
+  apart: (Unit & SetApart)[]
+}
+
+/**
+ * Puts the plan's missing units into the queue and returns when all are stored or set apart, when somebody cancels the run, or when
+ * `signal` comes (workers go on). Errors: those of `connectQueue`, `queue-full`.
+ */
+export async function drive(plan: RunPlan, place: Place, options: DriveOptions): Promise<Driven> {
+  const redis = await connectQueue(options.queue)
+  try {
+    const queue = await runQueue(redis, plan.id)
+    await queue.clean(0, 0, 'failed')
+    const driven = await follow(plan, place, options, redis, queue)
+    await queue.close()
+    if (driven.outcome !== 'left') await removeRun(redis, plan.id)
+    return driven
+  } catch (error) {
+    throw queueError(error, options.queue)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+async function follow(
+  plan: RunPlan,
+  place: Place,
+  { priority = 0, poll = 2000, signal, onState, ...retries }: DriveOptions,
+  redis: Redis,
+  queue: Queue,
+): Promise<Driven> {
+  const all = unitsOf(plan.groups)
+  const cost = (units: readonly Unit[]): number =>
+    units.reduce((sum, { group, start, end }) => sum + (end - start) * plan.groups[group]!.seconds, 0)
+  const keys = new Map(all.map(unit => [unitKey(plan, unit), unit]))
+  const [seconds, began] = [cost(all), new Date().toISOString()]
+  let before: number | undefined
+  for (let first = true; ; first = false) {
+    const look = performance.now()
+    const missing = await missingUnits(plan, place)
+    const record = await readRun(redis, plan.id)
+    const apart = (await setApart(queue)).filter(({ unit }) => keys.has(unit))
+    if (record?.cancelled && !first) return { outcome: 'cancelled', apart: [] }
+    const state = {
+      units: all.length,
+      done: all.length - missing.length,
+      seconds,
+      doneSeconds: seconds - cost(missing),
+    }
+    before ??= state.doneSeconds
+    const seen = new Date().toISOString()
+    await writeRun(redis, { id: plan.id, place: plan.place, priority, began, before, seen, ...state })
+    onState?.({ ...state, apart: apart.length })
+    const set = new Set(apart.map(({ unit }) => unit))
+    const todo = missing.filter(unit => !set.has(unitKey(plan, unit)))
+    if (todo.length === 0) return { outcome: 'done', apart: apart.map(one => ({ ...keys.get(one.unit)!, ...one })) }
+    await enqueue(plan, todo, redis, queue, retries)
+    await delay(Math.max(poll, 20 * (performance.now() - look)), undefined, { ...(signal && { signal }) }).catch(
+      () => undefined,
+    )
+    if (signal?.aborted) return { outcome: 'left', apart: [] }
+  }
+}
+
+const chunk = 1000
+
+/** Adds the units that the queue does not have. */
+async function enqueue(
+  plan: RunPlan,
+  units: readonly Unit[],
+  redis: Redis,
+  queue: Queue,
+  { tries = 3, backoff = 2000 }: Pick<DriveOptions, 'tries' | 'backoff'>,
+): Promise<void> {
+  const retries = { attempts: tries, backoff: { type: 'exponential', delay: backoff } }
+  for (let at = 0; at < units.length; at += chunk) {
+    const some = units.slice(at, at + chunk).map(unit => ({ unit, jobId: unitKey(plan, unit) }))
+    const look = redis.pipeline()
+    for (const { jobId } of some) look.exists(queue.toKey(jobId))
+    const present = (await look.exec()) ?? []
+    const absent = some.filter((_, i) => present[i]?.[1] !== 1)
+    if (absent.length === 0) continue
+    const rest = { ...retries, removeOnComplete: true, stackTraceLimit: 3 }
+    await queue.addBulk(absent.map(({ unit, jobId }) => ({ name: 'unit', data: unit, opts: { jobId, ...rest } })))
+  }
+}

@@ -1,0 +1,52 @@
+import { join } from 'node:path'
+import { openTarget } from '../targets.ts'
+import { storageError } from '../files.ts'
+import { mkdir } from 'node:fs/promises'
+import { type EvaluateOptions } from '../evaluate.ts'
+import { openPlace } from '../places/place.ts'
+import { type Failure, recordDataset, recordFailures } from '../predictions/notes.ts'
+import { recorded } from '../predictions/runs.ts'
+import { openRun, type Run } from '../run.ts'
+import { drive, type Driven, type DriveOptions } from './drive.ts'
+import { planName, planRun, type RunPlan } from './plan.ts'
+import { headsFolder } from './unit.ts'
+
+/**
+ * As `evaluate`, by the workers at a queue: plans, puts the units into the queue, follows them, and says what failed. Rejects with
+ * the signal's reason once it has come; then workers go on, and the same call follows again.
+ */
+export async function evaluateByQueue(
+  options: EvaluateOptions & { out: string },
+  how: Omit<DriveOptions, 'signal'>,
+): Promise<{ run: Run; driven: Driven }> {
+  const { out, signal } = options
+  await mkdir(join(out, 'predictions'), { recursive: true }).catch((error: unknown) => {
+    throw storageError(out, error)
+  })
+  const { plan, failures } = await planRun(options, headsFolder(out))
+  for (const { dataset } of plan.request.targets)
+    await recordDataset(out, await openTarget({ dataset, suits: 'all' }, []), dataset)
+  const place = await openPlace(plan.place)
+  await place.create(planName(plan.id), JSON.stringify(plan))
+  const asked = plan.groups.flatMap(({ identities }) => identities)
+  const driven = await recorded(out, asked, signal, async () => {
+    const driven = await drive(plan, place, { ...how, ...(signal && { signal }) })
+    if (driven.outcome !== 'left')
+      await recordFailures(out, [...failures, ...failuresOf(plan, driven)], attempted(plan))
+    return driven
+  })
+  return { run: await openRun(out), driven }
+}
+
+const attempted = ({ groups }: RunPlan) => ({
+  models: groups.flatMap(({ models }) => models),
+  datasets: groups.map(({ dataset }) => dataset),
+})
+
+/** A row for every model of a unit that was set apart. */
+const failuresOf = ({ groups }: RunPlan, { apart }: Driven): Failure[] =>
+  apart.flatMap(({ group, start, end, tries, error }) => {
+    const { models, dataset } = groups[group]!
+    const message = `images ${start} to ${end} were set apart after ${tries} tries: ${error}`
+    return models.map(model => ({ model, dataset, code: 'set-apart', message }))
+  })

@@ -1,0 +1,118 @@
+/** A run as plain data: what is asked for, the groups of models, and the identity of everything that will be stored. */
+import { resolve } from 'node:path'
+import { absoluteSpec, type DatasetSpec } from '../datasets/open.ts'
+import { GeogapError, inputError } from '../errors.ts'
+import { type EvaluateOptions } from '../evaluate.ts'
+import { type ModelSpec } from '../models/spec.ts'
+import { isStore, type Place } from '../places/place.ts'
+import { type Failure } from '../predictions/notes.ts'
+import { type Identity } from '../predictions/schema.ts'
+import { entryName, gaps, keyOf, spansOf } from '../predictions/store.ts'
+import { type RunOptions, workOn } from '../runDataset.ts'
+import { isSuited, modelsOf, openTarget, prepareModel, type Target, targetsOf } from '../targets.ts'
+import { type Group, groupsOf, type Unit } from '../units.ts'
+import { contentName } from './queue.ts'
+
+/** What a worker has to know to compute as the planner would; all paths are absolute. */
+export interface Request extends Pick<RunOptions, 'preprocessing' | 'prompts' | 'batch' | 'device' | 'keep'> {
+  models: ModelSpec[]
+  targets: { dataset: DatasetSpec; suits: Target['suits'] }[]
+}
+
+export interface PlannedGroup extends Group {
+  dataset: string
+  /** One for each model. */
+  identities: Identity[]
+}
+
+export interface RunPlan {
+  schema: 1
+  id: string
+  /** Absolute path or address of the place that holds this plan and the results. */
+  place: string
+  request: Request
+  groups: PlannedGroup[]
+}
+
+/** Content key of a unit: the identities that it stores and the images. */
+export const unitKey = ({ groups }: Pick<RunPlan, 'groups'>, { group, start, end }: Unit): string =>
+  `${groupKey(groups[group]!)}-${start}-${end}`
+
+const groupKey = ({ identities }: PlannedGroup): string => contentName(identities.map(keyOf).join(' '))
+
+export const planName = (id: string): string => `plans/${id}.json`
+
+/** Plans and says which models could not be had. Errors: `opened-dataset` for a data set that has no description. */
+export async function planRun(
+  options: EvaluateOptions & { out: string },
+  heads: string,
+): Promise<{ plan: RunPlan; failures: Failure[] }> {
+  const asked = await requestOf(options)
+  const { kept, failed } = await prepareAll(asked.models, options)
+  const request = { ...asked, models: kept.map(({ spec }) => spec) }
+  const opened = []
+  for (const target of request.targets) opened.push({ ...target, dataset: await openTarget(target, request.models) })
+  const groups: PlannedGroup[] = []
+  for (const group of groupsOf(opened, request.models, request.preprocessing ?? 'native')) {
+    const { dataset } = opened[group.target]!
+    const models = kept.filter(({ spec }) => group.models.includes(spec.name))
+    const work = await workOn(dataset, models, request, heads)
+    groups.push({ ...group, dataset: dataset.name, identities: work.models.map(({ identity }) => identity) })
+  }
+  const place = absolute(options.out)
+  const id = contentName(JSON.stringify([place, request, groups.map(groupKey)]))
+  const failures = opened.flatMap(target =>
+    failed
+      .filter(({ spec }) => isSuited(target, spec))
+      .map(({ spec, error: { code, message } }) => ({ model: spec.name, dataset: target.dataset.name, code, message })),
+  )
+  return { plan: { schema: 1, id, place, request, groups }, failures }
+}
+
+async function requestOf(options: EvaluateOptions): Promise<Request> {
+  const specs = await modelsOf(options)
+  const targets = targetsOf(options, specs).map(({ dataset, suits }) => {
+    if ('items' in dataset)
+      throw inputError('opened-dataset', `${dataset.name} is known to this process alone: give its name or file`)
+    return { dataset: absoluteSpec(dataset), suits }
+  })
+  const { preprocessing, prompts, batch, device, keep } = options
+  const given = Object.entries({ preprocessing, prompts, batch, device, keep }).filter(
+    ([, value]) => value !== undefined,
+  )
+  return { models: specs.map(absoluteModel), targets, ...Object.fromEntries(given) }
+}
+
+const absolute = (path: string): string => (isStore(path) ? path : resolve(path))
+
+function absoluteModel(spec: ModelSpec): ModelSpec {
+  if (spec.weights.from !== 'files') return spec
+  return { ...spec, weights: { from: 'files', files: spec.weights.files.map(absolute) } }
+}
+
+async function prepareAll(specs: readonly ModelSpec[], { onDownload }: EvaluateOptions) {
+  const kept = []
+  const failed: { spec: ModelSpec; error: GeogapError }[] = []
+  for (const spec of specs) {
+    const prepared = await prepareModel(spec, onDownload)
+    if (prepared instanceof GeogapError) failed.push({ spec, error: prepared })
+    else kept.push(prepared)
+  }
+  const [first] = failed
+  if (first && kept.length === 0) throw first.error
+  return { kept, failed }
+}
+
+/** Units of which some model lacks some image, by what the place holds. */
+export async function missingUnits({ groups }: Pick<RunPlan, 'groups'>, place: Place): Promise<Unit[]> {
+  const missing: Unit[] = []
+  for (const [group, { identities, images, unit }] of groups.entries()) {
+    const open = new Set<number>()
+    for (const identity of identities)
+      for (const { start, end } of gaps({ shards: spansOf(await place.list(entryName(identity))) }, images))
+        for (let at = Math.floor(start / unit); at * unit < end; at++) open.add(at)
+    for (const at of [...open].sort((a, b) => a - b))
+      missing.push({ group, start: at * unit, end: Math.min(images, (at + 1) * unit) })
+  }
+  return missing
+}

@@ -1,0 +1,59 @@
+import { join } from 'node:path'
+import { inputError } from '../errors.ts'
+import { geogapCache } from '../models/hubCache.ts'
+import { isStore } from '../places/place.ts'
+import { type Identity } from '../predictions/schema.ts'
+import { keyOf } from '../predictions/store.ts'
+import { evaluateOn, type Prepared, type Work, workOn } from '../runDataset.ts'
+import { openTarget, prepared } from '../targets.ts'
+import { type RunPlan } from './plan.ts'
+import { type DoUnit } from './work.ts'
+
+/** Where class embeddings are kept: beside results in a folder, in the cache for a store's. */
+export const headsFolder = (place: string): string => join(isStore(place) ? geogapCache() : place, 'heads')
+
+/**
+ * Evaluates a unit's models on its images, with what is opened and hashed once for all units. What this machine would compute must be what
+ * was planned. Errors: `other-identity`, and those of models and data sets.
+ */
+export function evaluator(): DoUnit {
+  const groups = new Map<string, Promise<Work>>()
+  const models = new Map<string, Promise<Prepared>>()
+  return async ({ plan, unit, place, signal }) => {
+    const key = `${plan.id} ${unit.group}`
+    const opened = groups.get(key) ?? openGroup(plan, unit.group, models)
+    groups.set(key, opened)
+    opened.catch(() => groups.delete(key))
+    const { start, end, group } = unit
+    const work = { ...(await opened), part: { start, end, size: plan.groups[group]!.shard } }
+    const [failure] = await evaluateOn(work, { ...plan.request, signal }, place)
+    signal.throwIfAborted()
+    if (failure) throw inputError(failure.code, `${failure.model} on ${failure.dataset}: ${failure.message}`)
+  }
+}
+
+async function openGroup(plan: RunPlan, at: number, models: Map<string, Promise<Prepared>>): Promise<Work> {
+  const { target, models: names, identities } = plan.groups[at]!
+  const specs = plan.request.models.filter(({ name }) => names.includes(name))
+  const dataset = await openTarget(plan.request.targets[target]!, specs)
+  const ready: Prepared[] = []
+  for (const spec of specs) {
+    const key = JSON.stringify(spec)
+    const one = models.get(key) ?? prepared(spec)
+    models.set(key, one)
+    one.catch(() => models.delete(key))
+    ready.push(await one)
+  }
+  const work = await workOn(dataset, ready, plan.request, headsFolder(plan.place))
+  for (const [i, { identity }] of work.models.entries()) checkIdentity(identities[i]!, identity)
+  return work
+}
+
+function checkIdentity(planned: Identity, found: Identity): void {
+  if (keyOf(planned) === keyOf(found)) return
+  const differs = (Object.keys(planned) as (keyof Identity)[]).filter(
+    key => JSON.stringify(planned[key]) !== JSON.stringify(found[key]),
+  )
+  const shown = differs.map(key => `${key} ${JSON.stringify(found[key])}, planned ${JSON.stringify(planned[key])}`)
+  throw inputError('other-identity', `${planned.model} would be other results on this machine: ${shown.join('; ')}`)
+}

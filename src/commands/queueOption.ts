@@ -1,0 +1,7 @@
+import { Option } from 'commander'
+
+/** `--queue`, or the variable GEOGAP_QUEUE, which keeps a password off the list of processes. */
+export const queueOption = (): Option =>
+  new Option('--queue <url>', 'redis://user:password@host:port of Redis or Valkey')
+    .env('GEOGAP_QUEUE')
+    .makeOptionMandatory()

@@ -1,0 +1,48 @@
+import type { ClusterState, RunState, WorkerRecord } from '../cluster/queue.ts'
+import { type Column, formatTable } from './tables.ts'
+import { durationText, printable } from './text.ts'
+
+const runColumns: Column<RunState>[] = [
+  { name: 'run', heading: 'run', value: ({ id }) => id },
+  { name: 'state', heading: 'state', value: ({ state }) => state },
+  { name: 'units', heading: 'units', value: ({ units }) => units },
+  { name: 'done', heading: 'done', value: ({ done }) => done },
+  { name: 'active', heading: 'at work', value: ({ active }) => active },
+  { name: 'waiting', heading: 'waiting', value: ({ waiting, delayed }) => waiting + delayed },
+  { name: 'apart', heading: 'set apart', value: ({ apart }) => apart.length },
+  { name: 'left', heading: 'left', value: secondsLeft, show: run => left(secondsLeft(run)) },
+  { name: 'place', heading: 'place', value: ({ place }) => place },
+]
+
+const workerColumns: Column<WorkerRecord>[] = [
+  { name: 'worker', heading: 'worker', value: ({ id }) => id },
+  { name: 'at', heading: 'at', value: ({ unit }) => unit ?? null },
+  { name: 'done', heading: 'units', value: ({ done }) => done },
+  { name: 'rate', heading: 'images/s', value: imageRate, show: worker => imageRate(worker)?.toFixed(1) ?? '–' },
+  { name: 'cores', heading: 'cores', value: ({ cores }) => cores },
+  { name: 'machine', heading: 'machine', value: ({ machine }) => machine },
+]
+
+/** By what was stored since the run was begun or taken up again; null before the first unit. */
+export function secondsLeft({ seconds, doneSeconds, before, began, seen, state }: RunState): number | null {
+  const gained = doneSeconds - before
+  if (gained <= 0 || state !== 'running') return null
+  return ((seconds - doneSeconds) * (Date.parse(seen) - Date.parse(began))) / 1000 / gained
+}
+
+const left = (seconds: number | null): string => (seconds === null ? '–' : durationText(seconds))
+
+export function imageRate({ images, seconds }: WorkerRecord): number | null {
+  return seconds > 0 && images > 0 ? images / seconds : null
+}
+
+export function clusterText({ runs, workers }: ClusterState): string {
+  const apart = runs.flatMap(({ id, apart }) =>
+    apart.map(({ unit, tries, error }) => printable(`set apart in ${id}: ${unit} after ${tries} tries: ${error}`)),
+  )
+  return [
+    runs.length === 0 ? 'no run\n' : formatTable(runColumns, runs, 'text'),
+    workers.length === 0 ? 'no worker\n' : formatTable(workerColumns, workers, 'text'),
+    ...apart.map(line => `${line}\n`),
+  ].join('\n')
+}

@@ -1,0 +1,139 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { evaluateByQueue } from '../../src/cluster/evaluate.ts'
+import { connectQueue, clusterState, steerRun } from '../../src/cluster/queue.ts'
+import { drive } from '../../src/cluster/drive.ts'
+import { evaluator } from '../../src/cluster/unit.ts'
+import { work } from '../../src/cluster/work.ts'
+import { evaluate } from '../../src/evaluate.ts'
+import { openPlace } from '../../src/places/place.ts'
+import { readEntries, shardFiles } from '../../src/predictions/store.ts'
+import { query } from '../../src/sql.ts'
+import { writeModel, writeWorld } from '../world.ts'
+import { freePort, hasRedis, startRedis, type TestRedis } from './redis.ts'
+import { storePlan, waitingUnit } from './run.ts'
+
+let folder: string
+let redis: TestRedis | undefined
+const servers: TestRedis[] = []
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-by-queue-'))
+  if (hasRedis) redis = await server('redis')
+})
+afterAll(async () => {
+  for (const one of servers) await one.stop('SIGKILL')
+  await rm(folder, { recursive: true, force: true })
+})
+
+async function server(name: string, ...options: string[]): Promise<TestRedis> {
+  await mkdir(join(folder, name))
+  const started = await startRedis(join(folder, name), ...options)
+  servers.push(started)
+  return started
+}
+
+const rowsOf = async (out: string) =>
+  query('SELECT id, top5, probabilities, rank, status FROM read_parquet($1) ORDER BY ALL', [
+    (await readEntries(out)).flatMap(shardFiles),
+  ])
+
+describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => {
+  it('the rows are those of an evaluation on this machine', async () => {
+    const manifest = await writeWorld(folder, 30)
+    const models = [await writeModel(join(folder, 'models'))]
+    const datasets = [{ name: manifest, classes: join(folder, 'classes.txt') }]
+    await evaluate({ models, datasets, out: join(folder, 'here') })
+    const out = join(folder, 'there')
+    const stop = new AbortController()
+    const working = work({ queue: redis!.url, doUnit: evaluator(), signal: stop.signal, idle: 50 })
+    const { driven, run } = await evaluateByQueue({ models, datasets, out }, { queue: redis!.url, poll: 200 })
+    expect(driven).toEqual({ outcome: 'done', apart: [] })
+    expect(run.failures).toEqual([])
+    expect(await rowsOf(out)).toEqual(await rowsOf(join(folder, 'here')))
+    stop.abort()
+    await working
+  })
+
+  it('runs pause, go on, go by priority, and can be cancelled; workers and set-apart units are listed', async () => {
+    const queue = redis!.url
+    const client = await connectQueue(queue)
+    const stop = new AbortController()
+    const order: string[] = []
+    const [low, high] = [join(folder, 'low'), join(folder, 'high')]
+    const plans = [await storePlan(low, 12, 4, 'low'), await storePlan(high, 6, 4, 'high')]
+    const follow = async (i: number, priority: number) =>
+      drive(plans[i]!, await openPlace(plans[i]!.place), { queue, priority, poll: 100, backoff: 50 })
+    const first = follow(0, 0)
+    await until(async () => (await clusterState(client)).runs[0]?.waiting === 12)
+    await steerRun(client, 'low', 'pause')
+    const working = work({
+      ...{ queue, doUnit: waitingUnit(30, 8), signal: stop.signal, idle: 50, lock: 1000 },
+      onUnit: ({ run }) => order.push(run),
+    })
+    const second = await follow(1, 5)
+    expect(second.apart).toMatchObject([{ start: 8, end: 12, tries: 3, error: 'this unit is poison' }])
+    expect(new Set(order)).toEqual(new Set(['high']))
+    const paused = await clusterState(client)
+    expect(paused.runs).toMatchObject([{ id: 'low', state: 'paused', done: 0, units: 12, waiting: 12, active: 0 }])
+    expect(paused.workers).toMatchObject([{ pid: process.pid, done: 5, images: 20 }])
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      ...['--import', 'tsx', 'src/bin/geogap.ts', 'queue', 'list', '--queue', queue],
+    ])
+    expect(stdout).toMatch(/low +paused +12 +0 +0 +12 +0/)
+    await steerRun(client, 'low', 'resume')
+    await until(() => Promise.resolve(order.filter(run => run === 'low').length >= 2))
+    await steerRun(client, 'low', 'cancel')
+    expect((await first).outcome).toBe('cancelled')
+    expect((await clusterState(client)).runs).toEqual([])
+    expect((await readEntries(low))[0]!.rows).toBeGreaterThanOrEqual(8)
+    await expect(steerRun(client, 'low', 'pause')).rejects.toThrow(/unknown run: low/)
+    stop.abort()
+    await working
+    client.disconnect()
+  })
+
+  it('says what is wrong with the queue, and what is done stays done', async () => {
+    const closed = `redis://127.0.0.1:${await freePort()}`
+    await expect(connectQueue(closed)).rejects.toMatchObject({ code: 'queue-unreachable' })
+    const guarded = await server('guarded', '--requirepass', 'secret')
+    const wrong = guarded.url.replace('//', '//:wrong@')
+    const denied = await connectQueue(wrong).catch((error: Error) => error)
+    expect(denied).toMatchObject({ code: 'queue-denied' })
+    expect((denied as Error).message).not.toContain('wrong@')
+    const evicting = await server('evicting', '--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru')
+    await expect(connectQueue(evicting.url)).rejects.toMatchObject({ code: 'queue-evicts' })
+    const old = await oldRedis()
+    await expect(connectQueue(old.url)).rejects.toMatchObject({ code: 'queue-old' })
+    old.close()
+    const tight = await server('tight', '--maxmemory', '3mb', '--maxmemory-policy', 'noeviction')
+    const plan = await storePlan(join(folder, 'tight-place'), 20_000, 4, 'tight')
+    const place = await openPlace(plan.place)
+    await waitingUnit(0)({ plan, place, unit: { group: 0, start: 0, end: 4 }, signal: new AbortController().signal })
+    await expect(drive(plan, place, { queue: tight.url, poll: 100 })).rejects.toMatchObject({ code: 'queue-full' })
+    expect((await readEntries(plan.place))[0]!.rows).toBe(4)
+  })
+})
+
+async function until(is: () => Promise<boolean>): Promise<void> {
+  while (!(await is())) await new Promise(resolve => setTimeout(resolve, 20))
+}
+
+/** Answers INFO as a server of 2015. */
+async function oldRedis(): Promise<{ url: string; close: () => void }> {
+  const info = 'redis_version:3.0.6\r\n'
+  const listening = createServer(socket => {
+    socket.on('data', data => {
+      for (const [, command] of data.toString().matchAll(/\*\d+\r\n\$\d+\r\n(\w+)/g))
+        socket.write(/^info$/i.test(command!) ? `$${info.length}\r\n${info}\r\n` : '+OK\r\n')
+    })
+    socket.on('error', () => undefined)
+  })
+  const port = await freePort()
+  await new Promise<void>(resolve => void listening.listen(port, '127.0.0.1', resolve))
+  return { url: `redis://127.0.0.1:${port}`, close: () => void listening.close() }
+}
