@@ -78,7 +78,7 @@ export async function connectQueue(url: string): Promise<Redis> {
 }
 
 /** The address without what must not be shown. */
-export const shownUrl = (url: string): string => url.replace(/\/\/[^@/]*@/, '//')
+const shownUrl = (url: string): string => url.replace(/\/\/[^@/]*@/, '//')
 
 /** A failed command or connection in one line; others pass. */
 export function queueError(error: unknown, url: string): unknown {
@@ -149,7 +149,7 @@ export async function writeWorker(redis: Redis, worker: WorkerRecord, millisecon
 
 export const removeWorker = (redis: Redis, id: string): Promise<number> => redis.del(workerKey(id))
 
-export async function readWorkers(redis: Redis): Promise<WorkerRecord[]> {
+async function readWorkers(redis: Redis): Promise<WorkerRecord[]> {
   const keys: string[] = []
   for await (const some of redis.scanStream({ match: workerKey('*'), count: 1000 })) keys.push(...(some as string[]))
   const texts = keys.length > 0 ? await redis.mget(keys) : []
@@ -170,7 +170,7 @@ export async function setApart(queue: Queue): Promise<SetApart[]> {
   return jobs.map(({ id, attemptsMade, failedReason }) => ({
     unit: id!,
     tries: attemptsMade,
-    error: failedReason ?? '',
+    error: failedReason,
   }))
 }
 

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type * as cluster from '../cluster/queue.ts'
 import { queueOption } from './queueOption.ts'
 
 export function command(): Command {
@@ -9,7 +10,7 @@ export function command(): Command {
     .addOption(queueOption())
     .option('--json', 'everything, as JSON')
     .action(async ({ queue, json }: { queue: string; json?: boolean }) => {
-      const { clusterText } = await import('../report/clusterText.ts')
+      const { clusterText } = await import('../cluster/text.ts')
       await atQueue(queue, async (redis, { clusterState }) => {
         const state = await clusterState(redis)
         process.stdout.write(json ? `${JSON.stringify(state, null, 2)}\n` : clusterText(state))
@@ -32,7 +33,7 @@ export function command(): Command {
   return queue.addHelpText('after', '\nExample:\n  geogap queue list --queue redis://10.0.0.5:6379')
 }
 
-type Cluster = typeof import('../cluster/queue.ts')
+type Cluster = typeof cluster
 
 async function atQueue(
   url: string,

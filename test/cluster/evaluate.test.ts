@@ -102,7 +102,7 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     await expect(connectQueue(closed)).rejects.toMatchObject({ code: 'queue-unreachable' })
     const guarded = await server('guarded', '--requirepass', 'secret')
     const wrong = guarded.url.replace('//', '//:wrong@')
-    const denied = await connectQueue(wrong).catch((error: Error) => error)
+    const denied = await connectQueue(wrong).catch((error: unknown) => error)
     expect(denied).toMatchObject({ code: 'queue-denied' })
     expect((denied as Error).message).not.toContain('wrong@')
     const evicting = await server('evicting', '--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru')

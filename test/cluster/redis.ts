@@ -50,8 +50,8 @@ export async function startRedis(folder: string, ...options: string[]): Promise<
 async function answers(port: number): Promise<void> {
   const client = new Redis(port, '127.0.0.1', { retryStrategy: () => 50, maxRetriesPerRequest: null })
   client.on('error', () => undefined)
-  await client.ping().catch((error: Error) => {
-    if (!error.message.includes('NOAUTH')) throw error
+  await client.ping().catch((error: unknown) => {
+    if (!String(error).includes('NOAUTH')) throw error
   })
   client.disconnect()
 }

@@ -7,7 +7,7 @@ import { type Identity, schemaVersion } from '../../src/predictions/schema.ts'
 import { commitShard } from '../../src/predictions/write.ts'
 import { type Unit } from '../../src/units.ts'
 
-export const columns: Dataset['columns'] = ['region']
+const columns: Dataset['columns'] = ['region']
 
 const identity = (images: number, model: string): Identity => ({
   ...{ schema: schemaVersion, version: 'test', runtime: 'test', model, weights: ['w'], preprocessing: 'native' },
@@ -26,7 +26,7 @@ export async function storePlan(place: string, units: number, size = 4, id = 'te
   return plan
 }
 
-export const itemsOf = ({ start, end }: Pick<Unit, 'start' | 'end'>): Item[] =>
+const itemsOf = ({ start, end }: Pick<Unit, 'start' | 'end'>): Item[] =>
   Array.from({ length: end - start }, (_, i) => ({
     id: `image ${start + i}`,
     image: { kind: 'file', file: 'none' },
@@ -36,7 +36,7 @@ export const itemsOf = ({ start, end }: Pick<Unit, 'start' | 'end'>): Item[] =>
   }))
 
 /** The outcome that every worker gives for an image: its position tells the classes. */
-export function outcomesOf(model: string, { start, end }: Pick<Unit, 'start' | 'end'>) {
+function outcomesOf(model: string, { start, end }: Pick<Unit, 'start' | 'end'>) {
   const outcomes = emptyOutcomes(model, end - start)
   for (let i = 0; i < end - start; i++) {
     outcomes.top5.set(

@@ -68,14 +68,14 @@ export async function torture(place: string, redisFolder: string, plan: Torture)
     const running = drive(await storePlan(place, plan.units), await openPlace(place), {
       ...{ queue: redis.url, poll: 500, backoff: 100 },
     })
-    let finished = false
+    const finished = new AbortController()
     void running.then(
-      () => (finished = true),
-      () => (finished = true),
+      () => finished.abort(),
+      () => finished.abort(),
     )
     for (const blow of blowsOf(plan)) {
       await delay(plan.pause)
-      if (finished) break
+      if (finished.signal.aborted) break
       await strike[blow]()
       blows[blow] += 1
     }

@@ -1,6 +1,6 @@
-import type { ClusterState, RunState, WorkerRecord } from '../cluster/queue.ts'
-import { type Column, formatTable } from './tables.ts'
-import { durationText, printable } from './text.ts'
+import type { ClusterState, RunState, WorkerRecord } from './queue.ts'
+import { type Column, formatTable } from '../report/tables.ts'
+import { durationText, printable } from '../report/text.ts'
 
 const runColumns: Column<RunState>[] = [
   { name: 'run', heading: 'run', value: ({ id }) => id },
@@ -24,7 +24,7 @@ const workerColumns: Column<WorkerRecord>[] = [
 ]
 
 /** By what was stored since the run was begun or taken up again; null before the first unit. */
-export function secondsLeft({ seconds, doneSeconds, before, began, seen, state }: RunState): number | null {
+function secondsLeft({ seconds, doneSeconds, before, began, seen, state }: RunState): number | null {
   const gained = doneSeconds - before
   if (gained <= 0 || state !== 'running') return null
   return ((seconds - doneSeconds) * (Date.parse(seen) - Date.parse(began))) / 1000 / gained
@@ -32,7 +32,7 @@ export function secondsLeft({ seconds, doneSeconds, before, began, seen, state }
 
 const left = (seconds: number | null): string => (seconds === null ? '–' : durationText(seconds))
 
-export function imageRate({ images, seconds }: WorkerRecord): number | null {
+function imageRate({ images, seconds }: WorkerRecord): number | null {
   return seconds > 0 && images > 0 ? images / seconds : null
 }
 
