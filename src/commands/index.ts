@@ -111,6 +111,18 @@ export const commands: readonly CommandEntry[] = [
     summary: 'fine-tune a whole network under western bias',
     load: () => import('./finetune.ts'),
   },
+  {
+    name: 'neighbours',
+    group: 'experiment',
+    summary: 'where unlabelled images come from',
+    load: () => import('./neighbours.ts'),
+  },
+  {
+    name: 'experiment',
+    group: 'experiment',
+    summary: "one of the paper's experiments: its command, the paper's values, ours",
+    load: () => import('./experiment.ts'),
+  },
 ]
 
 /** The names of all commands. */

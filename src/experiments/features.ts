@@ -64,7 +64,7 @@ export interface KeepOptions {
   onProgress?: (progress: Progress) => void
 }
 
-const descriptionName = 'features.json'
+export const descriptionName = 'features.json'
 
 /** The features of a model on a data set: read where they are kept, else computed, part by part. */
 export async function keepFeatures(model: Prepared, dataset: Dataset, options: KeepOptions): Promise<Kept> {

@@ -1,0 +1,87 @@
+import { Command } from 'commander'
+import { type Votes } from '../experiments/origins.ts'
+import { type Device, devices } from '../inference/devices.ts'
+import { type Mode } from '../preprocessing/steps.ts'
+import { type Column, type Format } from '../report/tables.ts'
+import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
+import { format, given, oneOf, several, wholeNumber } from './options.ts'
+
+interface Options extends DatasetOptions {
+  model?: string
+  encoder?: string
+  reference: string
+  query: string[]
+  k?: number[]
+  preprocessing?: Mode
+  device?: Device
+  out: string
+  format: Format
+}
+
+const numbers = (text: string): number[] => text.split(',').map(wholeNumber('--k'))
+
+export function command(): Command {
+  const neighbours = new Command('neighbours')
+    .description('Where unlabelled images come from, by their nearest images with a region (appendix F).')
+    .option('--model <name>', 'embeds the images, references and queries alike')
+    .option('--encoder <name>', 'the model that made .npy files')
+    .requiredOption(
+      '--reference <name>',
+      'images with regions, kept features, or a .npy file with a .parquet beside it',
+    )
+    .requiredOption('--query <names>', 'images, kept features or .npy files', several)
+    .option('--k <numbers>', 'numbers of neighbours (default: 3,5,…,113)', numbers)
+    .option(
+      '--preprocessing <mode>',
+      'native or paper (default: native)',
+      oneOf('--preprocessing', ['native', 'paper']),
+    )
+    .option('--device <name>', 'cpu, cuda or coreml, for the images (default: cpu)', oneOf('--device', devices))
+  return addDatasetOptions(neighbours)
+    .option('--out <dir>', 'folder for features and results', 'geogap-results')
+    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  geogap neighbours --model clip:ViT-B-32/laion400m_e32 --reference dollarstreet --query laion-images/\n  geogap neighbours --encoder ViT-L-14 --reference dollarstreet.npy --query img_emb_0.npy,img_emb_1.npy',
+    )
+    .action(async (options: Options) => run(options))
+}
+
+async function run(options: Options): Promise<void> {
+  const { model, encoder, reference, query, k, preprocessing, device, out } = options
+  const { placement } = await import('../experiments/placement.ts')
+  const { formatTable } = await import('../report/tables.ts')
+  const { durationText } = await import('../report/text.ts')
+  const { progressPrinter, transferPrinter } = await import('./progress.ts')
+  const onProgress = progressPrinter()
+  const found = await placement({
+    ...given({ model, encoder, ks: k, preprocessing, device }),
+    ...{ reference, queries: query, open: opening(options), out, onProgress, onDownload: transferPrinter() },
+    onSearch: (done, total) => onProgress({ models: ['search'], dataset: reference, total, done }),
+  })
+  process.stdout.write(formatTable(await columns(found.votes), found.votes, options.format))
+  const say = (text: string): void => void process.stderr.write(`${text}\n`)
+  say(`${found.queries} queries among ${found.references} references in ${durationText(found.seconds)}`)
+  if (found.skipped > 0) say(`note: ${found.skipped} queries without an embedding are left out`)
+  for (const note of found.notes) say(`note: ${note}`)
+  say(`next: geogap figure neighbours ${out} -o neighbours.svg`)
+}
+
+async function columns(votes: readonly Votes[]): Promise<Column<Votes>[]> {
+  const { percent } = await import('../report/text.ts')
+  const queries = ({ regions }: Votes): number => Object.values(regions).reduce((sum, count) => sum + count, 0)
+  return [
+    { name: 'k', heading: 'k', value: row => row.k },
+    { name: 'west', heading: 'West (%)', value: row => row.westernShare, show: row => percent(row.westernShare) },
+    ...Object.keys(votes[0]?.regions ?? {}).map((region): Column<Votes> => {
+      const value = (row: Votes): number | null => (queries(row) === 0 ? null : row.regions[region]! / queries(row))
+      return { name: region, heading: `${region} (%)`, value, show: row => percent(value(row)) }
+    }),
+    {
+      name: 'europeToAfrica',
+      heading: 'Europe : Africa',
+      value: row => row.europeToAfrica,
+      show: row => row.europeToAfrica?.toFixed(2) ?? '–',
+    },
+  ]
+}
