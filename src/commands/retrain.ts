@@ -69,7 +69,7 @@ async function run(options: Options): Promise<void> {
     onDownload: transferPrinter(),
     onHead: (fraction, seed, { images, losses }) =>
       process.stderr.write(
-        `${Math.round(100 * fraction)} %, seed ${seed}: ${images} images, loss ${losses[0]!.toFixed(3)} to ${losses.at(-1).toFixed(3)}, after ${durationText((performance.now() - started) / 1000)}\n`,
+        `${Math.round(100 * fraction)} %, seed ${seed}: ${images} images, loss ${losses[0]!.toFixed(3)} to ${losses.at(-1)!.toFixed(3)}, after ${durationText((performance.now() - started) / 1000)}\n`,
       ),
   })
   process.stdout.write(studyTable(done.rows, 'training images', options.format))

@@ -110,7 +110,7 @@ export async function finetune(options: FinetuneOptions): Promise<Finetuned> {
         parameters: [...trainer.parameters(), ...frozen],
         slots: trainer.slots(),
       })
-      run.onEpoch?.(epoch, losses.at(-1))
+      run.onEpoch?.(epoch, losses.at(-1)!)
     }
   } catch (error) {
     throw pointingTo(error, folder)

@@ -55,7 +55,7 @@ export async function originsOf(options: OriginOptions): Promise<Origins> {
   const codes = Int32Array.from(regions, region => names.indexOf(region))
   const tally = createTally(ks, codes, names)
   let done = 0
-  for await (const found of nearestReferences(references, queries, ks.at(-1), options)) {
+  for await (const found of nearestReferences(references, queries, ks.at(-1)!, options)) {
     tally.add(found)
     done += found.rows
     onProgress?.(done, queries.count)

@@ -176,6 +176,6 @@ function keepHead(
   const name = `${about.model}.retrained_${seed}`
   return saveHeadModel(join(out, 'heads', slug(name)), head, {
     ...{ name, base, weights: about.weights, steps: about.recipe, classes: about.classes },
-    trained: { dataset, content: about.content, split, images, fraction, seed, loss: losses.at(-1) },
+    trained: { dataset, content: about.content, split, images, fraction, seed, loss: losses.at(-1)! },
   })
 }
