@@ -22,9 +22,20 @@ export const accuracyColumns = (by: readonly string[]): Column<AccuracyRow>[] =>
   { name: 'low', heading: '95 % interval', value: row => row.low, show: row => percentRange(row.low, row.high) },
   { name: 'high', heading: '', value: row => row.high },
   { name: 'top5', heading: 'top-5 %', value: row => row.top5, show: row => percent(row.top5) },
-  { name: 'errors', heading: 'errors', value: row => row.errors },
+  {
+    name: 'errors',
+    heading: 'errors',
+    value: row => row.errors,
+    show: row => (row.errors === 0 ? '0' : `${row.errors} (top-1 with them ${percent(withErrors(row))})`),
+  },
   { name: 'of', heading: '', value: row => row.of },
+  { name: 'top1_with_errors', heading: '', value: withErrors },
 ]
+
+/** Top-1 accuracy where images without a prediction count as wrong. */
+function withErrors({ n, errors, top1 }: AccuracyRow): number | null {
+  return n + errors === 0 ? null : ((top1 ?? 0) * n) / (n + errors)
+}
 
 export const disparityColumns: Column<DisparityRow>[] = [
   { name: 'model', heading: 'model', value: row => row.model },

@@ -120,7 +120,7 @@ describe('numbers', () => {
     const link = /download="accuracy.csv" href="data:text\/csv;charset=utf-8,([^"]*)"/.exec(few)![1]!
     const lines = decodeURI(link.replaceAll('&#39;', "'").replaceAll('&amp;', '&')).trim().split('\n')
     const run = worlds['few']!()
-    expect(lines[0]).toBe('model,dataset,preprocessing,n,top1,low,high,top5,errors,of')
+    expect(lines[0]).toBe('model,dataset,preprocessing,n,top1,low,high,top5,errors,of,top1_with_errors')
     expect(lines).toHaveLength(1 + run.accuracy().length)
     const [first] = run.accuracy()
     expect(Number(lines[1]!.split(',')[4])).toBeCloseTo(first!.top1!, 6)
