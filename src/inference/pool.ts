@@ -94,10 +94,12 @@ interface Lane {
 
 function createLane(group: ModelGroup, options: PoolOptions): Lane {
   let child: ChildProcess | undefined
+  const load = (): Promise<Answer> => request((child = startChild()), { type: 'load', group }, options)
   const alive = async (): Promise<ChildProcess | undefined> => {
     if (child?.connected) return child
-    child = startChild()
-    const ready = await request(child, { type: 'load', group }, options)
+    let ready = await load()
+    // Once may be the doing of others: a full memory, a person.
+    if (ready.type === 'ended' && !options.signal?.aborted) ready = await load()
     if (options.signal?.aborted) return undefined
     if (ready.type === 'ready') return child
     if (ready.type === 'failed') throw new ModelFailure(ready.code, ready.message, ready.model)
