@@ -40,7 +40,7 @@ export interface Results {
   /** One model's accuracies on a data set by two columns; `label` is the class. */
   pairs: (dataset: string, model: string, columns: readonly [row: string, column: string]) => PairCell[]
   /** Counts per region (or country) of one model on a geographic data set. */
-  places: (dataset: string, model: string) => GroupCounts[]
+  places: (dataset: string, model: string) => readonly GroupCounts[]
   /** By the place column of each geographic data set. */
   disparities: (dataset: string) => readonly DisparityRow[]
   /** How a data set is called in text. */

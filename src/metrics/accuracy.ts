@@ -65,16 +65,28 @@ export function macroAccuracy(classes: readonly Counts[]): {
 
 /** All cells added up; `top5` only where every non-empty cell has it. */
 export function sumCounts(cells: readonly Counts[]): Required<Omit<Counts, 'top5'>> & { top5?: number } {
-  const sum = { n: 0, top1: 0, errors: 0 }
-  let top5: number | undefined = 0
-  for (const cell of cells) {
-    sum.n += cell.n
-    sum.top1 += cell.top1
-    sum.errors += cell.errors ?? 0
-    if (cell.n > 0) top5 = cell.top5 === undefined || top5 === undefined ? undefined : top5 + cell.top5
-  }
-  return top5 === undefined ? sum : { ...sum, top5 }
+  const sum = startSum()
+  for (const cell of cells) addTo(sum, cell)
+  return finished(sum)
 }
+
+interface Sum {
+  n: number
+  top1: number
+  errors: number
+  top5: number | undefined
+}
+
+const startSum = (): Sum => ({ n: 0, top1: 0, errors: 0, top5: 0 })
+
+function addTo(sum: Sum, { n, top1, top5, errors = 0 }: Counts): void {
+  sum.n += n
+  sum.top1 += top1
+  sum.errors += errors
+  if (n > 0) sum.top5 = top5 === undefined || sum.top5 === undefined ? undefined : sum.top5 + top5
+}
+
+const finished = ({ top5, ...sum }: Sum) => (top5 === undefined ? sum : { ...sum, top5 })
 
 /** A cell of a counts cube: grouping columns and counts. */
 export interface CubeCell extends Counts {
@@ -85,29 +97,45 @@ export interface CubeCell extends Counts {
 
 type GroupValues = CubeCell['groups']
 
+interface Grouped {
+  groups: readonly GroupCounts[]
+  unknown: Counts
+}
+
+/** Sums that were made already: tables, figures and tests of one report ask for the same. */
+const known = new WeakMap<readonly CubeCell[], Map<string, Grouped>>()
+
 /**
  * The cube added up by one column or an intersection of columns; the group's name joins the values with ` × `. Cells
  * without a value in one of the columns are left out and counted in `unknown`. `label` as a column is that of the cells that have one.
  */
-export function groupBy(
-  cells: readonly CubeCell[],
-  columns: readonly string[],
-): { groups: GroupCounts[]; unknown: Counts } {
-  const byName = new Map<string, CubeCell[]>()
-  const unknown: CubeCell[] = []
+export function groupBy(cells: readonly CubeCell[], columns: readonly string[]): Grouped {
+  const made = known.get(cells) ?? new Map<string, Grouped>()
+  known.set(cells, made)
+  const key = JSON.stringify(columns)
+  const grouped = made.get(key) ?? addedUp(cells, columns)
+  made.set(key, grouped)
+  return grouped
+}
+
+function startAt(sums: Map<string, Sum>, name: string): Sum {
+  const sum = startSum()
+  sums.set(name, sum)
+  return sum
+}
+
+function addedUp(cells: readonly CubeCell[], columns: readonly string[]): Grouped {
+  const sums = new Map<string, Sum>()
+  const unknown = startSum()
   const nameOf = namer(columns)
   for (const cell of cells) {
     const name = nameOf(cell)
-    if (name === null) {
-      unknown.push(cell)
-      continue
-    }
-    const members = byName.get(name)
-    if (members) members.push(cell)
-    else byName.set(name, [cell])
+    const sum = name === null ? unknown : sums.get(name)
+    if (sum) addTo(sum, cell)
+    else addTo(startAt(sums, name!), cell)
   }
-  const groups = [...byName].map(([group, members]) => ({ group, ...sumCounts(members) }))
-  return { groups: groups.sort((a, b) => (a.group < b.group ? -1 : 1)), unknown: sumCounts(unknown) }
+  const groups = [...sums].map(([group, sum]) => ({ group, ...finished(sum) }))
+  return { groups: groups.sort((a, b) => (a.group < b.group ? -1 : 1)), unknown: finished(unknown) }
 }
 
 /** Names are made once for cells that share their values; classes are too many to share. */

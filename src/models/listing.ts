@@ -50,8 +50,15 @@ export function matchingRows(pattern: string): ModelRow[] {
   return names.map(name => modelRow(resolveModel(name), rows.get(name)))
 }
 
+const rows = new Map<string, ModelRow | undefined>()
+
 /** The row of exactly one model, by any of its names. */
 export function oneRow(name: string): ModelRow | undefined {
+  if (!rows.has(name)) rows.set(name, findRow(name))
+  return rows.get(name)
+}
+
+function findRow(name: string): ModelRow | undefined {
   const alias = testbed().find(row => row.name.toLowerCase() === name.toLowerCase())
   if (!alias && !modelNames().includes(name)) return undefined
   const spec = resolveModel(name)

@@ -1,5 +1,5 @@
 import { benchmarks } from '../datasets/benchmarks.ts'
-import { markup, type Markup } from './markup.ts'
+import { escaped, markup, type Markup, trusted } from './markup.ts'
 
 /** How the authors' works are cited, by benchmark. */
 const works: Readonly<Record<string, string>> = {
@@ -27,7 +27,7 @@ const paper =
   'M. Richards, P. Kirichenko, D. Bouchacourt, M. Ibrahim. Does Progress On Object Recognition Benchmarks Improve Performance On Crowdsourced, Global Data? International Conference on Learning Representations, 2024.'
 
 /** What to cite for these data sets, their terms, and the paper whose measures these are. */
-export function citations(datasets: readonly string[]): Markup {
+export function citations(datasets: readonly string[], bibtex: string): Markup {
   const used = new Set(datasets.map(name => name.split('/')[0]))
   const items = benchmarks
     .filter(({ name }) => used.has(name))
@@ -38,5 +38,7 @@ export function citations(datasets: readonly string[]): Markup {
   return markup`<ul>
     <li><strong>The measures.</strong> ${paper}</li>
     ${items}
-  </ul> `
+    </ul>
+    <h3>BibTeX</h3>
+    <pre class="scroll" tabindex="0" role="region" aria-label="BibTeX">${bibtex.split('\n').map(line => trusted(`${escaped(line)}\n`))}</pre> `
 }

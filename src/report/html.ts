@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { methods } from '../decide/methods.ts'
 import { type Results, resultsOf } from '../figures/results.ts'
 import { storageError, writeAtomically } from '../files.ts'
 import { statusCounts } from '../predictions/store.ts'
@@ -12,9 +13,10 @@ import { version } from '../version.ts'
 import { citations } from './citations.ts'
 import { figuresSection } from './figuresSection.ts'
 import { markup, type Markup, trusted } from './markup.ts'
-import { problemsSection, recordSection, type StatusRow } from './record.ts'
+import { problemsSection, type StatusRow } from './problems.ts'
+import { recordSection } from './record.ts'
 import { tablesSection } from './resultSections.ts'
-import { darkFigures } from './style.ts'
+import { darkFigures, pageFeet } from './style.ts'
 import { summary } from './summary.ts'
 
 /** Writes a run's report as one self-contained HTML file. Errors: storage. */
@@ -39,13 +41,14 @@ const titles = {
 /** The text of the page. */
 export async function reportPage(results: Results, statuses: readonly StatusRow[]): Promise<string> {
   const names = [...new Set(results.run.entries.map(({ identity }) => identity.dataset))]
+  const said = methods(results.run)
   const sections: Record<keyof typeof titles, Markup> = {
     summary: await summary(results),
     figures: await figuresSection(results),
     tables: await tablesSection(results),
     problems: problemsSection(results, statuses),
-    record: recordSection(results),
-    citing: citations(names),
+    record: recordSection(results, said),
+    citing: citations(names, said.bibtex),
   }
   const body = Object.entries(sections).map(
     ([id, section]) => markup`<section id="${id}" aria-labelledby="${id}-title">
@@ -57,7 +60,7 @@ ${section}</section>
 }
 
 async function page({ madeUp }: Results, body: readonly Markup[]): Promise<Markup> {
-  const style = (await asset('report.css')) + darkFigures
+  const style = (await asset('report.css')) + darkFigures + pageFeet(madeUp)
   const script = await asset('report.js')
   const policy = `default-src 'none'; style-src ${hashOf(style)}; script-src ${hashOf(script)}; base-uri 'none'; form-action 'none'`
   const links = Object.entries(titles).map(([id, title]) => markup`<li><a href="#${id}">${title}</a></li>`)
@@ -76,11 +79,7 @@ async function page({ madeUp }: Results, body: readonly Markup[]): Promise<Marku
 <header>
 <h1>Does progress on object-recognition benchmarks reach everyone?</h1>
 <p class="facts">Report of geogap ${version}</p>
-${
-  madeUp !== null &&
-  markup`<p class="banner" role="note">Made-up data. ${madeUp}</p>
-<p class="running" aria-hidden="true">Made-up data. ${madeUp}</p>`
-}
+${madeUp !== null && markup`<p class="banner" role="note">Made-up data. ${madeUp}</p>`}
 <nav aria-label="Sections"><ul>${links}</ul></nav>
 </header>
 <main>

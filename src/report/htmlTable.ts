@@ -45,9 +45,13 @@ function cell<Row>({ value, show }: Column<Row>, row: Row, numeric: boolean, fir
   const plain = value(row)
   const text = show ? show(row) : plain === null ? '–' : String(plain)
   if (first) return markup`<th scope="row">${text}</th>`
-  if (!numeric) return markup`<td>${text}</td>`
-  return markup`<td class="number" data-value="${rounded(plain)}">${text}</td>`
+  if (!numeric) return text.length > longText ? markup`<td class="long">${text}</td>` : markup`<td>${text}</td>`
+  const exact = rounded(plain)
+  return String(exact) === text ? markup`<td data-v>${text}</td>` : markup`<td data-v="${exact}">${text}</td>`
 }
+
+/** Longer texts get a wide column. */
+const longText = 40
 
 const rounded = (value: Value): Value => (typeof value === 'number' ? Number(value.toPrecision(7)) : value)
 

@@ -19,23 +19,24 @@ const columns: readonly Column<ModelRow>[] = [
   text('group'),
   text('evaluation'),
   text('pretraining'),
-  { ...text('images'), show: ({ images }) => rounded(images) },
+  { ...text('images', 'training images'), show: ({ images }) => rounded(images) },
   { ...text('parameters', 'parameters (M)'), show: ({ parameters }) => millions(parameters) },
   { ...text('multiplyAdds', 'GMAC'), show: ({ multiplyAdds }) => (multiplyAdds / 1e9).toFixed(2) },
   text('input'),
   text('licence'),
 ]
 
-const details: readonly Column<ModelRow>[] = [...columns, text('source'), text('weights'), text('note')]
+/** Every field of a row of the catalogue. */
+export const modelDetails: readonly Column<ModelRow>[] = [...columns, text('source'), text('weights'), text('note')]
 
 /** Models as a table; CSV and JSON have every field, the formats for people those that fit a line. */
 export function modelTable(rows: readonly ModelRow[], format: Format): string {
-  return formatTable(format === 'csv' || format === 'json' ? details : columns, rows, format)
+  return formatTable(format === 'csv' || format === 'json' ? modelDetails : columns, rows, format)
 }
 
 /** One model in full, a line per field that is known. */
 export function modelSheet(row: ModelRow): string {
-  const lines = details.flatMap(({ heading, value, show }) => {
+  const lines = modelDetails.flatMap(({ heading, value, show }) => {
     const plain = value(row)
     return plain === null || plain === '' ? [] : [`${heading.padEnd(16)}${show ? show(row) : plain}`]
   })

@@ -1,100 +1,15 @@
-/** What was run, and what went wrong: from the manifests beside the predictions. */
-import { count } from '../figures/figure.ts'
+/** What was run, from the manifests beside the predictions. */
+import { type Methods } from '../decide/methods.ts'
 import { type Results } from '../figures/results.ts'
+import { type ModelRow, oneRow } from '../models/listing.ts'
 import { type DatasetNote } from '../predictions/notes.ts'
 import { type Entry } from '../predictions/store.ts'
 import { htmlTable } from './htmlTable.ts'
 import { markup, type Markup } from './markup.ts'
+import { modelDetails } from './modelTable.ts'
+import { type Column } from './tables.ts'
 
-/** Images of one model on one data set that have no prediction, by reason. */
-export interface StatusRow {
-  model: string
-  dataset: string
-  status: string
-  images: number
-}
-
-export function problemsSection({ run, title, by }: Results, statuses: readonly StatusRow[]): Markup {
-  const problems = [...run.datasets.values()].flatMap(({ name, problems }) =>
-    problems.map(problem => ({ dataset: title(name), ...problem })),
-  )
-  const warnings = [...mixedContents(run.entries), ...incomplete(run.entries)]
-  const errors = by().reduce((sum, row) => sum + row.errors, 0)
-  const nothing = run.failures.length + problems.length + statuses.length + warnings.length + errors === 0
-  if (nothing)
-    return markup`<p>No model failed, no row of a data set was refused, and every image gave a prediction.</p>`
-  return markup`<p>${count(run.failures.length, 'failed evaluation')}, ${count(problems.length, 'refused row')} of data sets, ${count(errors, 'missing prediction')}.</p>
-  ${warnings.map(warning => markup`<p class="banner">${warning}</p>`)}
-  ${run.failures.length > 0 && failureTable(run.failures)} ${statuses.length > 0 && statusTable(statuses)}
-  ${problems.length > 0 && problemTable(problems)}`
-}
-
-const failureTable = (rows: Results['run']['failures']): Markup =>
-  htmlTable({
-    name: 'failures',
-    caption: 'Models that could not be evaluated.',
-    columns: [
-      { name: 'model', heading: 'model', value: row => row.model },
-      { name: 'dataset', heading: 'data set', value: row => row.dataset },
-      { name: 'code', heading: 'code', value: row => row.code },
-      { name: 'message', heading: 'reason', value: row => row.message },
-    ],
-    rows,
-  })
-
-const statusTable = (rows: readonly StatusRow[]): Markup =>
-  htmlTable({
-    name: 'images-without-prediction',
-    caption:
-      'Images without a prediction, by reason; they count in no accuracy. no-accepted-class: the model has no class for the image’s label.',
-    columns: [
-      { name: 'model', heading: 'model', value: row => row.model },
-      { name: 'dataset', heading: 'data set', value: row => row.dataset },
-      { name: 'status', heading: 'reason', value: row => row.status },
-      { name: 'images', heading: 'images', value: row => row.images },
-    ],
-    rows,
-  })
-
-const shownProblems = 200
-
-const problemTable = (rows: readonly ({ dataset: string } & DatasetNote['problems'][number])[]): Markup =>
-  htmlTable({
-    name: 'data-set-problems',
-    caption: 'Rows of the data sets that are in no result.',
-    columns: [
-      { name: 'id', heading: 'row', value: row => row.id },
-      { name: 'dataset', heading: 'data set', value: row => row.dataset },
-      { name: 'code', heading: 'code', value: row => row.code },
-      { name: 'message', heading: 'reason', value: row => row.message },
-    ],
-    rows,
-    shown: rows.slice(0, shownProblems),
-  })
-
-/** Results of one data set's name on several contents do not compare. */
-function mixedContents(entries: readonly Entry[]): string[] {
-  const contents = new Map<string, Set<string>>()
-  for (const { identity } of entries) {
-    contents.set(identity.dataset, (contents.get(identity.dataset) ?? new Set()).add(identity.content))
-  }
-  return [...contents]
-    .filter(([, hashes]) => hashes.size > 1)
-    .map(
-      ([name, { size }]) =>
-        `${name} was evaluated in ${size} versions (other images, labels or limits); its models do not compare.`,
-    )
-}
-
-const incomplete = (entries: readonly Entry[]): string[] =>
-  entries
-    .filter(({ rows, identity }) => rows < identity.images)
-    .map(
-      ({ rows, identity }) =>
-        `${identity.model} on ${identity.dataset} is incomplete: ${rows} of ${identity.images} images.`,
-    )
-
-export function recordSection({ run, title }: Results): Markup {
+export function recordSection({ run, title }: Results, { paragraph, limitations }: Methods): Markup {
   const shards = run.entries.flatMap(({ shards }) => shards)
   const days = shards.map(({ created }) => created).sort()
   const versions = [
@@ -105,7 +20,17 @@ export function recordSection({ run, title }: Results): Markup {
   return markup`<p>
       ${versions.join(', ')}; ${machines.join('; ')}; evaluated ${first === last ? first : `${first} to ${last}`} UTC.
     </p>
-    ${datasetTable([...run.datasets.values()], title)} ${evaluationTable(run.entries)}`
+    <h3>In words</h3>
+    <p>${paragraph}</p>
+    <ul>
+      ${limitations.map(text => markup`<li>${text}</li>`)}
+    </ul>
+    <h3>Data sets</h3>
+    ${datasetTable([...run.datasets.values()], title)}
+    <h3>Models</h3>
+    ${modelsTable(run.entries)}
+    <h3>Evaluations</h3>
+    ${evaluationTable(run.entries)}`
 }
 
 const datasetTable = (rows: readonly DatasetNote[], title: (name: string) => string): Markup =>
@@ -125,6 +50,48 @@ const datasetTable = (rows: readonly DatasetNote[], title: (name: string) => str
     rows,
   })
 
+interface UsedModel {
+  identity: Entry['identity']
+  known: ModelRow | undefined
+}
+
+/** Models as they were used: preprocessing and weights, and what the catalogue knows of them. */
+function modelsTable(entries: readonly Entry[]): Markup {
+  const used = new Map(
+    entries.map(({ identity }) => {
+      const { model, preprocessing, steps, weights } = identity
+      return [JSON.stringify([model, preprocessing, steps, weights]), { identity, known: oneRow(model) }]
+    }),
+  )
+  const rows = [...used.values()]
+  return htmlTable({
+    name: 'models',
+    caption: 'Models as they were used, with what the catalogue knows of those that are in it.',
+    columns: [
+      { name: 'model', heading: 'model', value: row => row.identity.model },
+      ...(rows.some(({ known }) => known) ? modelDetails.slice(1).map(fromCatalogue) : []),
+      { name: 'preprocessing', heading: 'preprocessing', value: row => row.identity.preprocessing },
+      { name: 'steps', heading: 'steps', value: row => row.identity.steps },
+      {
+        name: 'weights_sha256',
+        heading: 'weights (SHA-256)',
+        value: row => row.identity.weights.join(' '),
+        show: row => row.identity.weights.map(hash => hash.slice(0, 12)).join(' '),
+      },
+    ],
+    rows,
+  })
+}
+
+/** What no line has room for goes to the download alone. */
+const downloadOnly = ['source', 'weights', 'note']
+
+const fromCatalogue = ({ name, heading, value, show }: Column<ModelRow>): Column<UsedModel> => ({
+  ...{ name, heading: downloadOnly.includes(name) ? '' : heading },
+  value: ({ known }) => (known ? value(known) : null),
+  ...(show ? { show: ({ known }) => (known ? show(known) : '–') } : {}),
+})
+
 /** More evaluations are shown by their first data set only. */
 const longest = 200
 
@@ -132,7 +99,7 @@ function evaluationTable(rows: readonly Entry[]): Markup {
   const firsts = [...new Map(rows.toReversed().map(row => [row.identity.model, row])).values()].toReversed()
   return htmlTable({
     name: 'evaluations',
-    caption: 'Evaluations: weights, preprocessing steps and time of every model on every data set.',
+    caption: 'Evaluations: every model on every data set.',
     ...(rows.length > longest ? { shown: firsts } : {}),
     columns: [
       { name: 'model', heading: 'model', value: row => row.identity.model },
@@ -140,21 +107,12 @@ function evaluationTable(rows: readonly Entry[]): Markup {
       { name: 'images', heading: 'images', value: row => row.rows },
       { name: 'seconds', heading: 'seconds', value: seconds, show: row => seconds(row).toFixed(0) },
       { name: 'preprocessing', heading: 'preprocessing', value: row => row.identity.preprocessing },
-      { name: 'steps', heading: 'steps', value: row => row.identity.steps },
-      {
-        name: 'weights',
-        heading: 'weights (SHA-256)',
-        value: row => row.identity.weights.join(' '),
-        show: shortHashes,
-      },
-      { name: 'label_map', heading: '', value: row => row.identity.labelMap },
-      { name: 'runtime', heading: '', value: row => row.identity.runtime },
-      { name: 'created', heading: '', value: row => row.created },
+      { name: 'label_map', heading: 'label map', value: row => row.identity.labelMap },
+      { name: 'runtime', heading: 'runtime', value: row => row.identity.runtime },
+      { name: 'created', heading: 'done (UTC)', value: row => row.created.slice(0, 19).replace('T', ' ') },
     ],
     rows,
   })
 }
 
 const seconds = ({ shards }: Entry): number => shards.reduce((sum, { seconds }) => sum + seconds, 0)
-
-const shortHashes = ({ identity }: Entry): string => identity.weights.map(hash => hash.slice(0, 12)).join(' ')

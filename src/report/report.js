@@ -2,7 +2,11 @@
 for (const table of document.querySelectorAll('table')) {
   const body = table.tBodies[0]
   const rows = [...body.rows]
-  const valueOf = (row, column) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim()
+  // A cell's exact value where its text is rounded; nothing where it is unknown.
+  const valueOf = (row, column) => {
+    const text = row.cells[column].textContent.trim()
+    return text === '–' ? '' : row.cells[column].dataset.v || text
+  }
 
   const compare = (a, b) => {
     const [x, y] = [Number(a), Number(b)]

@@ -1,12 +1,13 @@
 import { type Results } from '../figures/results.ts'
 import { placeColumn } from '../figures/roles.ts'
-import { type AccuracyRow, type DisparityRow } from '../run.ts'
+import { type AccuracyRow } from '../run.ts'
 import { type InferenceRow } from '../runInference.ts'
 import { seed } from './findings.ts'
 import { htmlTable } from './htmlTable.ts'
 import { markup, type Markup } from './markup.ts'
-import { accuracyColumns, disparityColumns, inferenceColumns } from './resultTables.ts'
+import { accuracyColumns, inferenceColumns } from './resultTables.ts'
 import { type Column } from './tables.ts'
+import { percent, percentRange } from './text.ts'
 
 /** Longer tables show the rows of the best model alone; the download has all. */
 const longest = 1000
@@ -54,34 +55,53 @@ function withoutSameMode<Row extends { preprocessing: string }>(
   )
 }
 
-/** Permutations and intervals of more rows than this would take longer than a reader waits. */
-const mostInferred = 40
+/** Permutations and intervals of more models × groups than this would take longer than a reader waits. */
+const mostInferred = 2000
+
+const notInferred = {
+  expected: null,
+  p: null,
+  corrected: null,
+  interval: null,
+  unit: 'images',
+  clusterCorrelation: null,
+} as const
 
 async function disparities(results: Results): Promise<Markup | null> {
   const { run, roles, minN } = results
-  const rows: DisparityRow[] = []
   const inferred: InferenceRow[] = []
-  const few = results.models.length * roles.geographic.length <= mostInferred
+  const left: string[] = []
   for (const dataset of roles.geographic) {
     const by = placeColumn(run, dataset)!
-    if (few) inferred.push(...(await run.inference({ by, minN, seed, dataset })))
-    else rows.push(...run.disparity({ by, minN }).filter(row => row.dataset === dataset))
+    const rows = run.disparity({ by, minN }).filter(row => row.dataset === dataset)
+    const work = rows.reduce((sum, { groups }) => sum + groups, 0)
+    if (work <= mostInferred) inferred.push(...(await run.inference({ by, minN, seed, dataset })))
+    else {
+      const reason = `not computed here: ${rows.length} models with up to ${Math.max(...rows.map(row => row.groups))} groups`
+      inferred.push(...rows.map(row => ({ ...row, ...notInferred, reason, failed: 0, failureP: null, warning: null })))
+      left.push(results.title(dataset))
+    }
   }
-  if (rows.length + inferred.length === 0) return null
+  if (inferred.length === 0) return null
   const shared = `Largest difference of top-1 accuracy between groups of at least ${minN} images, in percentage points; the smaller groups are listed.`
-  const table = few
-    ? htmlTable({
-        name: 'disparity',
-        caption: `${shared} If equal: the mean disparity of groups of these sizes if the place did not matter, by 1,000 permutations of images or households; p: the chance of at least this one then; corrected: without what noise adds.`,
-        columns: withoutSameMode(inferenceColumns, inferred),
-        rows: titled(results, inferred),
-      })
-    : htmlTable({
-        name: 'disparity',
-        caption: shared,
-        columns: withoutSameMode(disparityColumns, rows),
-        rows: titled(results, rows),
-      })
+  const known =
+    'If equal: the mean disparity of groups of these sizes if the place did not matter, by 1,000 permutations of images or households; p: the chance of at least this one then; corrected: without what noise adds. Europe − Africa has its Newcombe interval.'
+  const lacking = `For ${left.join(', ')} intervals and p would take minutes: geogap table DIR --disparity --by country computes them.`
   return markup`<h3>Disparity</h3>
-    ${table}`
+    ${htmlTable({
+      name: 'disparity',
+      caption: [shared, known, ...(left.length > 0 ? [lacking] : [])].join(' '),
+      columns: withoutSameMode(inferenceColumns, inferred).map(withPairInterval),
+      rows: titled(results, inferred),
+    })}`
 }
+
+/** Europe minus Africa with its interval; the CSV file has the value. */
+const withPairInterval = (column: Column<InferenceRow>): Column<InferenceRow> =>
+  column.name !== 'europe_minus_africa'
+    ? column
+    : {
+        ...column,
+        show: ({ europeMinusAfrica, europeMinusAfricaInterval: interval }) =>
+          interval ? `${percent(europeMinusAfrica)} (${percentRange(...interval)})` : percent(europeMinusAfrica),
+      }

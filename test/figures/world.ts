@@ -247,7 +247,7 @@ export const worlds: Readonly<Record<string, () => Run>> = {
   demo: () =>
     madeUpRun({ models: 10, standard: ['standard', 'sketch'], geographic: ['households'], countries: 8, classes: 8 }),
   one: () => madeUpRun({ models: 1, standard: ['imagenet-1k'], geographic: ['geode'] }),
-  many: () => madeUpRun({ models: 98, standard: benchmarks, countries: 60, classes: 40 }),
+  many: () => madeUpRun({ models: 98, standard: benchmarks, countries: 60, classes: 40, catalogue: true }),
   'long names': () =>
     madeUpRun({
       models: 5,

@@ -34,7 +34,7 @@ export interface Evidence {
   /** The data set that stands for a benchmark. */
   dataset: (benchmark: string) => string | undefined
   cells: (benchmark: string, model: string) => readonly Cell[]
-  groups: (benchmark: string, model: string, by: string) => GroupCounts[]
+  groups: (benchmark: string, model: string, by: string) => readonly GroupCounts[]
   entry: (benchmark: string, model: string) => Entry | undefined
   /** Which of the models' accuracies on these benchmarks were imported, in words: `measured`, `imported`, `3 of 80 imported`. */
   from: (benchmarks: readonly string[], models: readonly string[]) => string

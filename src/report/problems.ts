@@ -1,0 +1,95 @@
+/** What went wrong: failed models, images without a prediction, refused rows, results that do not compare. */
+import { count } from '../figures/figure.ts'
+import { type Results } from '../figures/results.ts'
+import { type DatasetNote } from '../predictions/notes.ts'
+import { type Entry } from '../predictions/store.ts'
+import { htmlTable } from './htmlTable.ts'
+import { markup, type Markup } from './markup.ts'
+
+/** Images of one model on one data set that have no prediction, by reason. */
+export interface StatusRow {
+  model: string
+  dataset: string
+  status: string
+  images: number
+}
+
+export function problemsSection({ run, title, by }: Results, statuses: readonly StatusRow[]): Markup {
+  const problems = [...run.datasets.values()].flatMap(({ name, problems }) =>
+    problems.map(problem => ({ dataset: title(name), ...problem })),
+  )
+  const warnings = [...mixedContents(run.entries), ...incomplete(run.entries)]
+  const errors = by().reduce((sum, row) => sum + row.errors, 0)
+  const nothing = run.failures.length + problems.length + statuses.length + warnings.length + errors === 0
+  if (nothing)
+    return markup`<p>No model failed, no row of a data set was refused, and every image gave a prediction.</p>`
+  return markup`<p>${count(run.failures.length, 'failed evaluation')}, ${count(problems.length, 'refused row')} of data sets, ${count(errors, 'missing prediction')}.</p>
+  ${warnings.map(warning => markup`<p class="banner">${warning}</p>`)}
+  ${run.failures.length > 0 && failureTable(run.failures)} ${statuses.length > 0 && statusTable(statuses)}
+  ${problems.length > 0 && problemTable(problems)}`
+}
+
+const failureTable = (rows: Results['run']['failures']): Markup =>
+  htmlTable({
+    name: 'failures',
+    caption: 'Models that could not be evaluated.',
+    columns: [
+      { name: 'model', heading: 'model', value: row => row.model },
+      { name: 'dataset', heading: 'data set', value: row => row.dataset },
+      { name: 'code', heading: 'code', value: row => row.code },
+      { name: 'message', heading: 'reason', value: row => row.message },
+    ],
+    rows,
+  })
+
+const statusTable = (rows: readonly StatusRow[]): Markup =>
+  htmlTable({
+    name: 'images-without-prediction',
+    caption:
+      'Images without a prediction, by reason; they count in no accuracy. no-accepted-class: the model has no class for the image’s label.',
+    columns: [
+      { name: 'model', heading: 'model', value: row => row.model },
+      { name: 'dataset', heading: 'data set', value: row => row.dataset },
+      { name: 'status', heading: 'reason', value: row => row.status },
+      { name: 'images', heading: 'images', value: row => row.images },
+    ],
+    rows,
+  })
+
+const shownProblems = 200
+
+const problemTable = (rows: readonly ({ dataset: string } & DatasetNote['problems'][number])[]): Markup =>
+  htmlTable({
+    name: 'data-set-problems',
+    caption: 'Rows of the data sets that are in no result.',
+    columns: [
+      { name: 'id', heading: 'row', value: row => row.id },
+      { name: 'dataset', heading: 'data set', value: row => row.dataset },
+      { name: 'code', heading: 'code', value: row => row.code },
+      { name: 'message', heading: 'reason', value: row => row.message },
+    ],
+    rows,
+    shown: rows.slice(0, shownProblems),
+  })
+
+/** Results of one data set's name on several contents do not compare. */
+function mixedContents(entries: readonly Entry[]): string[] {
+  const contents = new Map<string, Set<string>>()
+  for (const { identity } of entries) {
+    contents.set(identity.dataset, (contents.get(identity.dataset) ?? new Set()).add(identity.content))
+  }
+  return [...contents]
+    .filter(([, hashes]) => hashes.size > 1)
+    .map(
+      ([name, { size }]) =>
+        `${name} was evaluated in ${size} versions (other images, labels or limits); its models do not compare.`,
+    )
+}
+
+const incomplete = (entries: readonly Entry[]): string[] =>
+  entries
+    .filter(({ rows, identity }) => rows < identity.images)
+    .map(
+      ({ rows, identity }) =>
+        `${identity.model} on ${identity.dataset} is incomplete: ${rows} of ${identity.images} images.`,
+    )
