@@ -1,5 +1,5 @@
 import { benchmarks } from '../datasets/benchmarks.ts'
-import { escaped, markup, type Markup, trusted } from './markup.ts'
+import { markup, type Markup, trusted } from './markup.ts'
 
 /** How the authors' works are cited, by benchmark. */
 const works: Readonly<Record<string, string>> = {
@@ -40,5 +40,5 @@ export function citations(datasets: readonly string[], bibtex: string): Markup {
     ${items}
     </ul>
     <h3>BibTeX</h3>
-    <pre class="scroll" tabindex="0" role="region" aria-label="BibTeX">${bibtex.split('\n').map(line => trusted(`${escaped(line)}\n`))}</pre> `
+    <pre class="scroll" tabindex="0" role="region" aria-label="BibTeX">${bibtex.split('\n').map(line => [line, trusted('\n')])}</pre> `
 }
