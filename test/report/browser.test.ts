@@ -37,13 +37,16 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
     [390, 'dark'],
     [1440, 'light'],
     [1440, 'dark'],
-  ] as const)('at %i pixels, %s: no error, no text on another or beyond the edge, open to all', async (width, scheme) => {
-    const [page, errors] = await opened(width, scheme)
-    expect(await overlaps(page)).toEqual([])
-    expect(await axe(page)).toEqual([])
-    expect(errors).toEqual([])
-    await page.context().close()
-  })
+  ] as const)(
+    'at %i pixels, %s: no error, no text on another or beyond the edge, open to all',
+    async (width, scheme) => {
+      const [page, errors] = await opened(width, scheme)
+      expect(await overlaps(page)).toEqual([])
+      expect(await axe(page)).toEqual([])
+      expect(errors).toEqual([])
+      await page.context().close()
+    },
+  )
 
   it('fits on paper', async () => {
     const [page] = await opened(700)
