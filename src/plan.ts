@@ -8,7 +8,7 @@ import {
   describeSteps,
   type Mode,
   nativeSteps,
-  paperSteps,
+  paperStepsFor,
   type Recipe,
   splitSteps,
   type Step,
@@ -52,7 +52,7 @@ export interface Job {
 
 /** A model's steps on a data set: its own or the paper's, adapted to what the data set's images need. */
 export function stepsFor(recipe: Recipe, mode: Mode, prepare: Dataset['prepare']): readonly Step[] {
-  const steps = mode === 'paper' ? paperSteps : nativeSteps(recipe)
+  const steps = mode === 'paper' ? paperStepsFor(recipe) : nativeSteps(recipe)
   const sized = prepare?.resize === false ? [centerCrop(splitSteps(steps).size), steps.at(-1)!] : steps
   return prepare?.border ? [trim(prepare.border), ...sized] : sized
 }

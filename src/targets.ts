@@ -52,7 +52,8 @@ export async function openTarget(target: Target, specs: readonly ModelSpec[]): P
   return dataset
 }
 
-function checkClasses(spec: ModelSpec, dataset: Dataset): void {
+/** Errors: no-classes, other-classes, where the classes of the model are not those of the data set. */
+export function checkClasses(spec: ModelSpec, dataset: Dataset): void {
   if (spec.graph?.kind === 'embedding' && !spec.head)
     throw inputError('no-classes', `${spec.name} gives an embedding and no classes: it is good for features only`)
   if (spec.classes === 'zero-shot') return

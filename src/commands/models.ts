@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { type Format } from '../report/tables.ts'
 import { describeCommand } from './describe.ts'
 import { format } from './options.ts'
+import { probeCommand } from './probe.ts'
 
 interface Options {
   where?: string[]
@@ -20,6 +21,7 @@ export function command(): Command {
     .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
     .addHelpText('after', "\nExample:\n  geogap models --where evaluation=zero-shot 'images>1e9'")
     .addCommand(describeCommand())
+    .addCommand(probeCommand())
     .action(async (pattern: string | undefined, options: Options) => run(pattern, options))
 }
 

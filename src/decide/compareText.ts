@@ -10,7 +10,7 @@ export const pointsText = (share: number): string => {
 }
 
 /** 0.00012 as `p < 0.001`. */
-const pText = (p: number): string => (p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(p < 0.1 ? 3 : 2)}`)
+export const pText = (p: number): string => (p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(p < 0.1 ? 3 : 2)}`)
 
 const sentenceGroups = 3
 

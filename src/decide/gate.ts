@@ -5,7 +5,7 @@
  */
 import { type GroupCounts } from '../metrics/accuracy.ts'
 import { inferDisparity } from '../metrics/disparityInference.ts'
-import { familywise, lowerTail } from '../metrics/familywise.ts'
+import { familywise, largest, lowerTail } from '../metrics/familywise.ts'
 import { wilson } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { imagesOf, type PairCounts } from '../metrics/pairedTests.ts'
@@ -40,7 +40,8 @@ const oneSided = 0.9
 
 /**
  * Drops of accuracy against the baseline on the same images. Broken: the group got worse (exact one-sided McNemar test,
- * corrected for all groups) and the 95 % bound of its drop is beyond `maxDrop`.
+ * corrected for all groups) and the 95 % bound of its drop is beyond `maxDrop`. The correction counts only outcomes whose bound is
+ * beyond it, for no other can fail a run.
  */
 export function judgeDrops(
   groups: readonly (Subject & { counts: PairCounts })[],
@@ -48,18 +49,23 @@ export function judgeDrops(
   alpha = falseAlarms,
 ): Check[] {
   const rejected = familywise(
-    groups.map(({ counts: { onlyFirst, onlySecond } }) => lowerTail(onlySecond, onlyFirst + onlySecond, 0.5)),
+    groups.map(({ counts }) => {
+      const { onlyFirst, onlySecond } = counts
+      const flipped = onlyFirst + onlySecond
+      const beyond = (gained: number): boolean =>
+        -pairedInterval({ ...counts, onlyFirst: flipped - gained, onlySecond: gained }, oneSided)![1] > maxDrop
+      return lowerTail(onlySecond, flipped, 0.5, maxDrop === 0 ? flipped : largest(flipped, beyond))
+    }),
     alpha,
   )
   return groups.map(({ counts, ...subject }, i) => {
     const n = imagesOf(counts)
     const [low, high] = pairedInterval(counts, oneSided)!
-    const bound = 0 - high
-    const broken = rejected[i]! && (maxDrop === 0 || bound > maxDrop)
     return {
       ...subject,
-      ...{ rule: 'max-drop' as const, n, bound, limit: maxDrop, value: (counts.onlyFirst - counts.onlySecond) / n },
-      verdict: broken ? 'broken' : -low <= maxDrop ? 'holds' : 'undecided',
+      ...{ rule: 'max-drop' as const, n, bound: 0 - high, limit: maxDrop },
+      value: (counts.onlyFirst - counts.onlySecond) / n,
+      verdict: rejected[i]! ? 'broken' : -low <= maxDrop ? 'holds' : 'undecided',
     }
   })
 }

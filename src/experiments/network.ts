@@ -22,11 +22,11 @@ export function networkOf(model: Pick<ReadyModel, 'architecture' | 'classes'>, s
   const known = architecture(model.architecture)
   if (known.kind !== 'classifier')
     throw new GeogapError('input', 'no-head', `${model.architecture} has no classification head to fine-tune`)
-  const { mean, std, size } = splitSteps(steps)
+  const { normalization, size } = splitSteps(steps)
   return {
     name: `${model.architecture}, ${model.classes} classes, ${JSON.stringify(steps)}`,
     size,
-    logits: (w, crops) => known.build(w, normalizeGraph(crops, mean, std), model.classes).logits,
+    logits: (w, crops) => known.build(w, normalizeGraph(crops, normalization), model.classes).logits,
   }
 }
 

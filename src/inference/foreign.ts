@@ -12,17 +12,18 @@ import { admitOnnx } from '../models/onnx/admit.ts'
 import { type ReadyModel } from '../models/spec.ts'
 import { shown, widenHalf } from '../models/tensors.ts'
 import { splitSteps, type Step } from '../preprocessing/steps.ts'
-import { normalizeGraph } from '../preprocessing/toGraph.ts'
+import { normalizeGraph, orderedGraph } from '../preprocessing/toGraph.ts'
 import { createSession, type SessionOptions } from './session.ts'
 
 type ReadyUse = NonNullable<ReadyModel['graph']>
 
 /** crops uint8 [n, 3, size, size] -> feed, in the layout and type that the graph takes */
 function feedGraph({ dtype, layout }: ReadyUse, steps: readonly Step[]): Graph {
-  const { mean, std, size } = splitSteps(steps)
+  const { normalization, size } = splitSteps(steps)
   const graph = createGraph()
   const crops = input(graph, 'crops', 'uint8', ['n', 3, size, size])
-  const values = dtype === 'uint8' ? crops : cast(normalizeGraph(crops, mean, std), dtype)
+  const values =
+    dtype === 'uint8' ? orderedGraph(crops, normalization) : cast(normalizeGraph(crops, normalization), dtype)
   output('feed', layout === 'NHWC' ? transpose(values, [0, 2, 3, 1]) : values)
   return graph
 }

@@ -24,17 +24,23 @@ export function familywise(family: readonly ExactTest[], alpha = 0.05): boolean[
   }
 }
 
-/** Lower-tail exact test of `hits` among `n` with chance `share`. */
-export function lowerTail(hits: number, n: number, share: number): ExactTest {
+/**
+ * Lower-tail exact test of `hits` among `n` with chance `share`. Only outcomes of at most `most` hits can reject, whatever
+ * their p-value, and only they count for what the test can reach.
+ */
+export function lowerTail(hits: number, n: number, share: number, most = n): ExactTest {
   const at = (k: number): number => binomialCdf(k, n, share)
-  const attainable = (t: number): number => {
-    let [low, high] = [-1, n]
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2)
-      if (at(middle) <= t * (1 + 1e-9)) low = middle
-      else high = middle - 1
-    }
-    return at(low)
+  const attainable = (t: number): number => at(largest(most, k => at(k) <= t * (1 + 1e-9)))
+  return { p: hits <= most ? at(hits) : 1, attainable }
+}
+
+/** The largest of 0 … `most` for which `holds`, which holds up to some number; -1 where it never does. */
+export function largest(most: number, holds: (k: number) => boolean): number {
+  let [low, high] = [-1, most]
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if (holds(middle)) low = middle
+    else high = middle - 1
   }
-  return { p: at(hits), attainable }
+  return low
 }

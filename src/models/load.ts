@@ -22,12 +22,12 @@ export function classifierGraph(
   steps: readonly Step[],
   head?: Float32Array,
 ): Graph {
-  const { mean, std, size } = splitSteps(steps)
+  const { normalization, size } = splitSteps(steps)
   const known = architecture(model.architecture)
   const classifier = known.kind === 'classifier' ? known : zeroShotClassifier(known, head)
   const graph = createGraph()
   const crops = input(graph, 'crops', 'uint8', ['n', 3, size, size])
-  const outputs = classifier.build(weights(graph), normalizeGraph(crops, mean, std), model.classes)
+  const outputs = classifier.build(weights(graph), normalizeGraph(crops, normalization), model.classes)
   output('logits', outputs.logits)
   output('features', outputs.features)
   return graph

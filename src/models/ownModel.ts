@@ -26,10 +26,13 @@ export const fileName = z
 const side = z.int().min(1).max(8192)
 const triple = z.tuple([z.number(), z.number(), z.number()]).readonly()
 const deviations = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).readonly()
+/** RGB where it is not said. */
+const channels = z.enum(['RGB', 'BGR']).optional()
 const interpolation = z.enum(['bilinear', 'bicubic'])
 const recipe = z.strictObject({
   mean: triple,
   std: deviations,
+  channels,
   interpolation,
   cropPct: z.number().positive().max(1),
   size: side,
@@ -38,7 +41,7 @@ const recipe = z.strictObject({
 const steps = z.tuple([
   z.strictObject({ step: z.literal('resize'), size: side, interpolation, squash: z.boolean().optional() }),
   z.strictObject({ step: z.literal('centerCrop'), size: side }),
-  z.strictObject({ step: z.literal('normalize'), mean: triple, std: deviations }),
+  z.strictObject({ step: z.literal('normalize'), mean: triple, std: deviations, channels }),
 ])
 export const common = {
   /** Name in results; the folder's where none is given. */
@@ -124,14 +127,13 @@ export function recipeOf(file: string, preprocessing: OwnModel['preprocessing'])
 }
 
 function plainRecipe(preprocessing: OwnModel['preprocessing']): Recipe {
-  if ('mean' in preprocessing) {
-    const { squash, ...rest } = preprocessing
-    return squash ? { ...rest, squash } : rest
-  }
-  const [resize, { size }, { mean, std }] = preprocessing
+  const { squash, channels, ...recipe } = 'mean' in preprocessing ? preprocessing : recipeOfSteps(preprocessing)
+  return { ...recipe, ...(squash && { squash }), ...(channels === 'BGR' && { channels }) }
+}
+
+function recipeOfSteps([resize, { size }, { mean, std, channels }]: z.infer<typeof steps>) {
   const { interpolation, squash } = resize
-  const recipe = { mean, std, interpolation, cropPct: size / resize.size, size, resize: resize.size }
-  return squash ? { ...recipe, squash } : recipe
+  return { mean, std, channels, interpolation, squash, cropPct: size / resize.size, size, resize: resize.size }
 }
 
 async function classesOf(file: string, model: OwnModel): Promise<Pick<ModelSpec, 'classes'>> {

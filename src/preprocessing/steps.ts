@@ -10,15 +10,17 @@ export type Step =
   /** The shorter side to `size`, antialiased as Pillow does it; `squash` forces both sides to `size`. */
   | { step: 'resize'; size: number; interpolation: Interpolation; squash?: boolean }
   | { step: 'centerCrop'; size: number }
-  /** (x / 255 - mean) / std per channel. */
-  | { step: 'normalize'; mean: Triple; std: Triple }
+  /** (x / 255 - mean) / std per channel; `BGR` turns the channels round first, mean and std being in that order. */
+  | { step: 'normalize'; mean: Triple; std: Triple; channels?: 'BGR' }
+
+export type Normalization = Extract<Step, { step: 'normalize' }>
 
 export type Mode = 'native' | 'paper'
 
 export const trim = (pixels: number): Step => ({ step: 'trim', pixels })
 export const resize = (size: number, interpolation: Interpolation): Step => ({ step: 'resize', size, interpolation })
 export const centerCrop = (size: number): Step => ({ step: 'centerCrop', size })
-export const normalize = (mean: Triple, std: Triple): Step => ({ step: 'normalize', mean, std })
+export const normalize = (mean: Triple, std: Triple): Normalization => ({ step: 'normalize', mean, std })
 
 export const imagenetMean: Triple = [0.485, 0.456, 0.406]
 export const imagenetStd: Triple = [0.229, 0.224, 0.225]
@@ -30,10 +32,21 @@ export const paperSteps: readonly Step[] = [
   normalize(imagenetMean, imagenetStd),
 ]
 
+/** The paper's steps in the order of the model's channels. */
+export const paperStepsFor = ({ channels }: Pick<Recipe, 'channels'>): readonly Step[] =>
+  channels
+    ? [...paperSteps.slice(0, -1), { ...normalize(reversed(imagenetMean), reversed(imagenetStd)), channels }]
+    : paperSteps
+
+/** A triple in the other order of channels. */
+export const reversed = ([a, b, c]: Triple): Triple => [c, b, a]
+
 /** How a model was trained to see images, in timm's words. */
 export interface Recipe {
   mean: Triple
   std: Triple
+  /** The order of the channels, mean and std included, where it is not RGB. */
+  channels?: 'BGR'
   interpolation: Interpolation
   /** Share of the resized image's shorter side that the crop keeps. */
   cropPct: number
@@ -46,15 +59,19 @@ export interface Recipe {
 
 /** The model's own steps; the resize target is floor(size / cropPct) as timm computes it. */
 export const nativeSteps = (recipe: Recipe): readonly Step[] => {
-  const { mean, std, interpolation, cropPct, size, squash, resize: target = Math.floor(size / cropPct) } = recipe
-  return [{ ...resize(target, interpolation), ...(squash && { squash }) }, centerCrop(size), normalize(mean, std)]
+  const { mean, std, channels, interpolation, cropPct, size, squash } = recipe
+  const target = recipe.resize ?? Math.floor(size / cropPct)
+  return [
+    { ...resize(target, interpolation), ...(squash && { squash }) },
+    centerCrop(size),
+    { ...normalize(mean, std), ...(channels && { channels }) },
+  ]
 }
 
 /** Steps on pixels, which depend on the image's size, and the normalization that follows them. */
 export function splitSteps(steps: readonly Step[]): {
   geometry: readonly Step[]
-  mean: Triple
-  std: Triple
+  normalization: Normalization
   size: number
 } {
   const last = steps.at(-1)
@@ -73,7 +90,7 @@ export function splitSteps(steps: readonly Step[]): {
   if (resized && resized.size < crop.size) {
     throw inputError('bad-preprocessing', `the crop is larger than the resized image: ${describeSteps(steps)}`)
   }
-  return { geometry: steps.slice(0, -1), mean: last.mean, std: last.std, size: crop.size }
+  return { geometry: steps.slice(0, -1), normalization: last, size: crop.size }
 }
 
 /** `resize(256, bilinear) centerCrop(224) normalize(…)`: one line, also the steps' part of a result's key. */
@@ -90,6 +107,6 @@ function describeStep(step: Step): string {
     case 'centerCrop':
       return `centerCrop(${step.size})`
     case 'normalize':
-      return `normalize(mean ${step.mean.join(' ')}, std ${step.std.join(' ')})`
+      return `normalize(mean ${step.mean.join(' ')}, std ${step.std.join(' ')}${step.channels ? `, ${step.channels}` : ''})`
   }
 }

@@ -1,0 +1,48 @@
+import { Command } from 'commander'
+import { type Format } from '../report/tables.ts'
+import { assignments, format, given, wholeNumber } from './options.ts'
+
+interface Options {
+  dataset: string
+  limit: number
+  data?: string
+  weights?: string
+  labels?: string
+  classes?: string
+  map?: Record<string, string>
+  prompts?: string
+  format: Format
+}
+
+/** `geogap models probe`. */
+export function probeCommand(): Command {
+  return new Command('probe')
+    .description(
+      'Show images to a model in other channel orders, scales, normalizations, resizes and crops; say when one is far better than declared.',
+    )
+    .argument('<model>', 'a name, a model.json or its folder')
+    .requiredOption('--dataset <name>', 'a benchmark, manifest, folder or archive with labels')
+    .option('--limit <n>', 'images, evenly spaced', wholeNumber('--limit', 20), 100)
+    .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
+    .option('--weights <file>', "the model's weights")
+    .option('--labels <map>', 'label map: original, imagenet or a file')
+    .option('--classes <file>', "the manifest's own class list")
+    .option('--map <pairs>', "a manifest's other column names: image=photo,label=sku", assignments('--map'))
+    .option('--prompts <which>', 'of a zero-shot model: paper, openai, simple or a file')
+    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .addHelpText('after', '\nExample:\n  geogap models probe runs/model.json --dataset photos.csv')
+    .action(async (model: string, options: Options) => run(model, options))
+}
+
+async function run(model: string, options: Options): Promise<void> {
+  const { probe } = await import('../decide/probeRun.ts')
+  const { probeText } = await import('../decide/probeText.ts')
+  const { dataset, limit, data, weights, labels, classes, map, prompts, format } = options
+  const onSetting = (done: number, total: number): void => void process.stderr.write(`setting ${done} of ${total}\n`)
+  const found = await probe(
+    model,
+    { name: dataset, limit, ...given({ data, labels, classes, map }) },
+    { ...given({ weights, prompts }), ...(process.stderr.isTTY && { onSetting }) },
+  )
+  process.stdout.write(probeText(found, format))
+}

@@ -1,0 +1,131 @@
+/** The preprocessing detective: which ways of showing images to a model are tried, and which are far better. */
+import { binomialCdf } from '../metrics/distributions.ts'
+import { mean } from '../metrics/numbers.ts'
+import { describeSteps, imagenetMean, imagenetStd, nativeSteps, type Recipe, reversed } from '../preprocessing/steps.ts'
+
+/** A way of preparing images, and what differs from the declared one. */
+export interface Setting {
+  changes: readonly string[]
+  recipe: Recipe
+}
+
+/** What one setting gave for every image: whether the first class was right, and minus the log-probability of the accepted ones. */
+export interface Scores {
+  right: readonly boolean[]
+  loss: readonly number[]
+}
+
+export interface Probed extends Setting {
+  accuracy: number
+  /** Mean of minus the natural logarithm of the probability that the accepted classes got. */
+  loss: number
+  /** Images that it scores better and worse than the declared setting does, by that probability. */
+  better: number
+  worse: number
+  /** Exact two-sided sign test of as many better as worse, times the number of settings tried; null for the declared one. */
+  adjusted: number | null
+  farBetter: boolean
+}
+
+type Colours = Pick<Recipe, 'mean' | 'std'>
+
+const all = (value: number) => [value, value, value] as const
+
+/** Common normalizations, in the order R, G, B. */
+const normalizations: Readonly<Record<string, Colours>> = {
+  "ImageNet's mean and std": { mean: imagenetMean, std: imagenetStd },
+  'mean and std 0.5 (-1 to 1)': { mean: all(0.5), std: all(0.5) },
+  "CLIP's mean and std": {
+    mean: [0.48145466, 0.4578275, 0.40821073],
+    std: [0.26862954, 0.26130258, 0.27577711],
+  },
+  'no normalization (0 to 1)': { mean: all(0), std: all(1) },
+  'no normalization (0 to 255)': { mean: all(0), std: all(1 / 255) },
+  "ImageNet's mean off (0 to 255)": { mean: imagenetMean, std: all(1 / 255) },
+}
+
+/**
+ * Both orders of channels with the declared and the common normalizations, resize and crop as declared. A model that
+ * takes pixels as they are (`raw`) is tried in both orders alone.
+ */
+export function colourSettings(declared: Recipe, raw = false): Setting[] {
+  const { channels = 'RGB', mean, std } = declared
+  const inOrder = ({ mean, std }: Colours): Colours => ({ mean: reversed(mean), std: reversed(std) })
+  const own = channels === 'BGR' ? inOrder({ mean, std }) : { mean, std }
+  const colours = [['', own] as const, ...(raw ? [] : Object.entries(normalizations))]
+  const tried = [channels, channels === 'RGB' ? 'BGR' : 'RGB'].flatMap(order =>
+    colours.map(([name, values]): Setting => ({
+      changes: [...(order === channels ? [] : [`${order} channels`]), ...(name === '' ? [] : [name])],
+      recipe: {
+        ...geometryOf(declared),
+        ...(order === 'BGR' ? { ...inOrder(values), channels: order } : { mean: values.mean, std: values.std }),
+      },
+    })),
+  )
+  return distinct(tried, declared)
+}
+
+const geometryOf = ({ interpolation, cropPct, size, resize, squash }: Recipe) => ({
+  ...{ interpolation, cropPct, size },
+  ...(resize !== undefined && { resize }),
+  ...(squash && { squash }),
+})
+
+/** Other resizes and crops to the same size, colours as in `from`. */
+export function geometrySettings({ changes, recipe }: Setting): Setting[] {
+  const { mean, std, channels, size, interpolation } = recipe
+  const plain = { mean, std, ...(channels && { channels }), interpolation, size }
+  const other = interpolation === 'bicubic' ? ('bilinear' as const) : ('bicubic' as const)
+  const variants: [string, Recipe][] = [
+    [`${other} resize`, { ...recipe, interpolation: other }],
+    [`short side to ${size}, none of it cropped`, { ...plain, cropPct: 1 }],
+    ...[0.95, 0.875].map((cropPct): [string, Recipe] => [
+      `short side to ${Math.floor(size / cropPct)}, crop of ${size}`,
+      { ...plain, cropPct },
+    ]),
+    [`both sides forced to ${size}`, { ...plain, cropPct: 1, squash: true }],
+  ]
+  const named = variants.map(([name, recipe]) => ({ changes: [...changes, name], recipe }))
+  return distinct(named, recipe)
+}
+
+const stepsOf = (recipe: Recipe): string => describeSteps(nativeSteps(recipe))
+
+/** The first of those that do the same, without what `declared` does. */
+function distinct(settings: readonly Setting[], declared: Recipe): Setting[] {
+  const seen = new Set([stepsOf(declared)])
+  return settings.filter(({ recipe }) => {
+    const steps = stepsOf(recipe)
+    return !seen.has(steps) && seen.add(steps)
+  })
+}
+
+/** A setting is far better when it lowers the mean loss by this share, and not by chance. */
+const leastGain = 0.15
+const level = 0.05
+
+/** The declared setting first, then the others, least loss first. */
+export function judge(declared: Setting & Scores, others: readonly (Setting & Scores)[]): Probed[] {
+  const own = mean(declared.loss)
+  const probed = others.map(({ changes, recipe, right, loss }): Probed => {
+    const better = loss.filter((value, i) => value < declared.loss[i]!).length
+    const worse = loss.filter((value, i) => value > declared.loss[i]!).length
+    const p = Math.min(1, 2 * binomialCdf(Math.min(better, worse), better + worse, 0.5))
+    const adjusted = Math.min(1, p * others.length)
+    const farBetter = adjusted < level && better > worse && mean(loss) <= (1 - leastGain) * own
+    return { changes, recipe, accuracy: shareOf(right), loss: mean(loss), better, worse, adjusted, farBetter }
+  })
+  const { changes, recipe } = declared
+  const first = { changes, recipe, accuracy: shareOf(declared.right), loss: own, better: 0, worse: 0, adjusted: null }
+  return [{ ...first, farBetter: false }, ...probed.sort((a, b) => a.loss - b.loss)]
+}
+
+const shareOf = (right: readonly boolean[]): number => mean(right.map(Number))
+
+/** The far better setting with the fewest changes among those that come close to the least loss; undefined where none is. */
+export function bestOf(probed: readonly Probed[]): Probed | undefined {
+  const good = probed.filter(({ farBetter }) => farBetter)
+  const least = Math.min(...good.map(({ loss }) => loss))
+  const close = good.filter(({ loss }) => loss * (1 - leastGain) <= least)
+  return close.toSorted((a, b) => a.changes.length - b.changes.length || a.loss - b.loss)[0]
+}

@@ -1,0 +1,132 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Dataset, type Item } from '../datasets/dataset.ts'
+import { type DatasetSpec, openDataset } from '../datasets/open.ts'
+import { inputError } from '../errors.ts'
+import { checkClasses } from '../targets.ts'
+import { type Outcomes } from '../inference/messages.ts'
+import { runShards } from '../inference/pool.ts'
+import { namedModel } from '../models/named.ts'
+import { readyModel } from '../models/ready.ts'
+import { type ReadyModel } from '../models/spec.ts'
+import { zeroShotModel } from '../models/zeroShotModel.ts'
+import { stepsFor } from '../plan.ts'
+import { type Recipe } from '../preprocessing/steps.ts'
+import { colourSettings, geometrySettings, judge, type Probed, type Scores, type Setting } from './probe.ts'
+
+export interface ProbeOptions {
+  weights?: string
+  prompts?: string
+  /** Called before each setting with those done and those to do. */
+  onSetting?: (done: number, total: number) => void
+}
+
+export interface Probe {
+  model: string
+  dataset: string
+  /** Images that every setting could score. */
+  images: number
+  /** Images that some setting could not read or crop, or that no class is accepted for. */
+  leftOut: number
+  settings: Probed[]
+}
+
+/** Fewer images than this cannot show anything among some twenty settings. */
+const leastImages = 20
+
+/**
+ * Shows the same images to a model in the declared and in other ways. Colours first; then resize and crop with the best
+ * colours. Errors: too-few-images, and those of opening a model and a data set.
+ */
+export async function probe(name: string, spec: DatasetSpec, options: ProbeOptions = {}): Promise<Probe> {
+  const { weights, prompts = 'paper', onSetting = () => undefined } = options
+  const named = await namedModel(name)
+  const model = weights === undefined ? named : { ...named, weights: { from: 'files' as const, files: [weights] } }
+  const zeroShot = model.classes === 'zero-shot'
+  const dataset = await openDataset({ ...spec, ...(zeroShot && spec.labels === undefined && { labels: 'original' }) })
+  checkClasses(model, dataset)
+  const readied = await readyModel(model)
+  const heads = await mkdtemp(join(tmpdir(), 'geogap-probe-'))
+  try {
+    const ready = zeroShot ? await zeroShotModel(model, readied, dataset.classes, prompts, heads) : readied.model
+    const items = dataset.items.filter(({ labels }) => labels.length > 0)
+    const score = (recipe: Recipe) => scoresOf(ready, recipe, dataset, items)
+    const colours = colourSettings(model.recipe, model.graph?.dtype === 'uint8')
+    const declared: Setting = { changes: [], recipe: model.recipe }
+    const total = 1 + colours.length + geometrySettings(declared).length
+    const tried: Tried[] = []
+    const attempt = async (settings: readonly Setting[]): Promise<void> => {
+      for (const setting of settings) {
+        onSetting(tried.length, total)
+        tried.push({ ...setting, scores: await score(setting.recipe) })
+      }
+    }
+    await attempt([declared, ...colours])
+    const [best] = judged(tried).toSorted((a, b) => a.loss - b.loss)
+    await attempt(geometrySettings(best!))
+    onSetting(tried.length, tried.length)
+    const settings = judged(tried)
+    const images = readable(tried).length
+    return { model: model.name, dataset: dataset.name, images, leftOut: dataset.items.length - images, settings }
+  } finally {
+    await rm(heads, { recursive: true, force: true })
+  }
+}
+
+type Tried = Setting & { scores: readonly (readonly [right: boolean, loss: number] | null)[] }
+
+const readable = (tried: readonly Tried[]): number[] =>
+  tried[0]!.scores.flatMap((_, i) => (tried.every(({ scores }) => scores[i]) ? [i] : []))
+
+function judged(tried: readonly Tried[]): Probed[] {
+  const images = readable(tried)
+  if (images.length < leastImages)
+    throw inputError('too-few-images', `${images.length} images that can be scored, at least ${leastImages} are needed`)
+  const [declared, ...others] = tried.map(({ changes, recipe, scores }): Setting & Scores => ({
+    ...{ changes, recipe },
+    right: images.map(i => scores[i]![0]),
+    loss: images.map(i => scores[i]![1]),
+  }))
+  return judge(declared!, others)
+}
+
+/** Per item whether the first class is accepted and minus the log-probability of the accepted ones; null without a prediction. */
+async function scoresOf(
+  model: ReadyModel,
+  recipe: Recipe,
+  dataset: Dataset,
+  items: readonly Item[],
+): Promise<Tried['scores']> {
+  const found: Tried['scores'][number][] = items.map(() => null)
+  const steps = stepsFor(recipe, 'native', dataset.prepare)
+  await runShards(
+    { models: [model], steps, choices: dataset.choices, batch: 16, threads: availableParallelism(), keep: 'logits' },
+    [{ items }],
+    (_, { outcomes }) => {
+      for (const [i, { labels }] of items.entries()) found[i] = scoreOf(outcomes[0]!, i, labels, dataset)
+      return Promise.resolve()
+    },
+    { processes: 1 },
+  )
+  return found
+}
+
+function scoreOf(
+  { status, rank, kept }: Outcomes,
+  i: number,
+  labels: readonly number[],
+  { choices, classes }: Dataset,
+) {
+  if (status[i] !== 'ok' || !kept) return null
+  const width = kept.length / status.length
+  const row = kept.subarray(i * width, (i + 1) * width)
+  const allowed = choices === 'all' ? [...classes.keys()] : choices
+  const top = allowed.reduce((most, c) => Math.max(most, row[c]!), -Infinity)
+  const weight = (among: readonly number[]): number => among.reduce((sum, c) => sum + Math.exp(row[c]! - top), 0)
+  const share = weight(labels.filter(c => allowed.includes(c))) / weight(allowed)
+  return [rank[i] === 1, -Math.log(Math.max(share, leastShare))] as const
+}
+
+/** Keeps the logarithm finite. */
+const leastShare = 1e-30

@@ -1,0 +1,72 @@
+import { count } from '../figures/figure.ts'
+import { describeSteps, nativeSteps, type Recipe } from '../preprocessing/steps.ts'
+import { type Column, type Format, formatTable } from '../report/tables.ts'
+import { percent, printable } from '../report/text.ts'
+import { pText } from './compareText.ts'
+import { bestOf, type Probed } from './probe.ts'
+import { type Probe } from './probeRun.ts'
+
+/** `no setting tried is far better than the declared one`, or which one is, and by how much. */
+export function probeSentence({ settings }: Probe): string {
+  const [declared, ...others] = settings
+  const best = bestOf(settings)
+  if (!best) return `none of ${others.length} other settings is far better than the declared one`
+  const { changes, accuracy, loss, adjusted } = best
+  return (
+    `far better than declared: ${changes.join(', ')}: accuracy ${percent(accuracy)} % against ${percent(declared!.accuracy)} %, ` +
+    `log loss ${loss.toFixed(2)} against ${declared!.loss.toFixed(2)} (${pText(adjusted!)})`
+  )
+}
+
+const columns: Column<Probed>[] = [
+  { name: 'setting', heading: 'setting', value: row => row.changes.join(', ') || 'as declared' },
+  { name: 'accuracy', heading: 'accuracy %', value: row => row.accuracy, show: row => percent(row.accuracy) },
+  { name: 'loss', heading: 'log loss', value: row => row.loss, show: row => row.loss.toFixed(2) },
+  { name: 'better', heading: 'better on', value: row => row.better },
+  { name: 'worse', heading: 'worse on', value: row => row.worse },
+  {
+    name: 'adjusted',
+    heading: 'adjusted p',
+    value: row => row.adjusted,
+    show: row => (row.adjusted === null ? '–' : row.adjusted.toFixed(3)),
+  },
+  {
+    name: 'far_better',
+    heading: 'far better',
+    value: row => String(row.farBetter),
+    show: row => (row.farBetter ? 'yes' : ''),
+  },
+  { name: 'steps', heading: '', value: row => describeSteps(nativeSteps(row.recipe)) },
+]
+
+/** Sentence, table and what the numbers are; the formats for programs have the table alone. */
+export function probeText(probe: Probe, format: Format): string {
+  if (format !== 'text' && format !== 'markdown') return formatTable(columns, probe.settings, format)
+  const { model, dataset, images, leftOut, settings } = probe
+  const best = bestOf(settings)
+  const away =
+    leftOut === 0
+      ? ''
+      : `; ${count(leftOut, 'image')} left out (unreadable, too small for a setting, or of no accepted class)`
+  const notes = [
+    `${model} on ${dataset}: ${count(images, 'image')} in every setting${away}. Declared: ${describeSteps(nativeSteps(settings[0]!.recipe))}.`,
+    'Log loss: mean of minus the natural logarithm of the probability that the accepted classes get; lower is better. better on, worse on: images whose accepted classes get a higher or lower probability than as declared.',
+    `p: exact two-sided sign test of better against worse, times the ${settings.length - 1} settings tried. Far better: p below 0.05 and log loss lower by 15 % or more.`,
+    ...(best ? [`To use it, describe the model with: ${recipeJson(best.recipe)}`] : []),
+  ]
+  const gap = format === 'markdown' ? '\n\n' : '\n'
+  const sentence = printable(probeSentence(probe))
+  const shown = columns.filter(({ heading }) => heading !== '')
+  return `${format === 'markdown' ? `**${sentence}**` : sentence}\n\n${formatTable(shown, settings, format)}\n${notes.map(printable).join(gap)}\n`
+}
+
+/** As `preprocessing` of a model.json takes it. */
+const recipeJson = (recipe: Recipe): string => {
+  const { resize = Math.floor(recipe.size / recipe.cropPct), interpolation, squash, size, mean, std, channels } = recipe
+  const steps = [
+    { step: 'resize', size: resize, interpolation, ...(squash && { squash }) },
+    { step: 'centerCrop', size },
+    { step: 'normalize', mean, std, ...(channels && { channels }) },
+  ]
+  return `"preprocessing": ${JSON.stringify(steps)}`
+}
