@@ -64,9 +64,12 @@ export interface Run {
   report(file: string): Promise<void>
 }
 
-/** Opens the results below `dir`: for every model, data set and preprocessing those that were asked for last, complete or not. */
-export async function openRun(dir: string): Promise<Run> {
-  const entries = await readCurrent(dir)
+/**
+ * Opens the results below `dir`: for every model, data set and preprocessing those that were asked for last, complete or not;
+ * `exclude` is a slice.csv whose images are left out.
+ */
+export async function openRun(dir: string, exclude?: string): Promise<Run> {
+  const entries = await readCurrent(dir, exclude)
   const [datasets, failures, cells] = [await readDatasets(dir), await readFailures(dir), await loadCells(entries)]
   const estimates = await readEstimates(dir, entries)
   return runOf({ dir, entries, datasets, failures, cells, estimates, studies: await readStudies(dir) })

@@ -90,12 +90,22 @@ export async function writeParquet(file: string, columns: readonly Column[], pro
       appender.appendDataChunk(chunk)
     }
     appender.closeSync()
-    const target = `'${file.replaceAll("'", "''")}'`
-    await run(
-      connection,
-      `COPY (SELECT ${projection} FROM flat_columns) TO ${target} (FORMAT parquet, COMPRESSION zstd)`,
-    )
+    await copy(connection, file, `SELECT ${projection} FROM flat_columns`)
   })
+}
+
+/** Writes the rows of `sql`, with `params` bound, as a Parquet file. */
+export const copyRows = (file: string, sql: string, params: readonly Bound[]): Promise<void> =>
+  connected(connection => copy(connection, file, sql, params))
+
+async function copy(
+  connection: DuckDBConnection,
+  file: string,
+  sql: string,
+  params: readonly Bound[] = [],
+): Promise<void> {
+  const target = `'${file.replaceAll("'", "''")}'`
+  await run(connection, `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION zstd)`, params)
 }
 
 /** A column or table name, quoted. */

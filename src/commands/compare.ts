@@ -1,9 +1,9 @@
 import { Command } from 'commander'
 import { type Format } from '../report/tables.ts'
-import { format, several, wholeNumber } from './options.ts'
+import { excludeOption, type Excluding, format, several, wholeNumber } from './options.ts'
 import { note } from './progress.ts'
 
-interface Options {
+interface Options extends Excluding {
   models?: string[]
   by?: string[]
   format: Format
@@ -23,6 +23,7 @@ export function command(): Command {
     .option('--flips <file>', 'write the images that one side has right and the other wrong, as CSV')
     .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
     .option('--json', 'everything as JSON: sentence, coverage, rows, notes')
+    .addOption(excludeOption())
     .addHelpText(
       'after',
       '\nExamples:\n  geogap compare results --models resnet50.a1_in1k,vit_base_patch16_224\n' +
@@ -36,7 +37,7 @@ async function run(first: string, second: string | undefined, options: Options):
   const { compareSides } = await import('../decide/compareRun.ts')
   const { comparisonSentence, comparisonsText } = await import('../decide/compareText.ts')
   const { by, minN } = options
-  const sides = await chooseSides(first, second, options.models)
+  const sides = await chooseSides(first, second, options.models, options.exclude)
   const comparisons = []
   for (const side of sides) comparisons.push(await compareSides(side, { minN, ...(by ? { by } : {}) }))
   if (options.flips !== undefined) {

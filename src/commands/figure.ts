@@ -1,9 +1,9 @@
 import { extname } from 'node:path'
 import { Command } from 'commander'
 import { inputError } from '../errors.ts'
-import { oneOf, wholeNumber } from './options.ts'
+import { excludeOption, type Excluding, oneOf, wholeNumber } from './options.ts'
 
-interface Options {
+interface Options extends Excluding {
   paper?: number
   output: string
   dataset?: string
@@ -25,6 +25,7 @@ export function command(): Command {
     .option('--preprocessing <mode>', 'native or paper', oneOf('--preprocessing', ['native', 'paper'] as const))
     .option('--min-n <n>', 'groups with fewer images are left out', wholeNumber('--min-n'), 30)
     .option('--width <pixels>', 'about how wide', wholeNumber('--width', 200), 720)
+    .addOption(excludeOption())
     .addHelpText(
       'after',
       '\nExamples:\n  geogap figure progress results -o progress.svg\n  geogap figure --paper 1 results -o one.pdf',
@@ -48,7 +49,7 @@ interface Asked {
 }
 
 /** Prints each file and its caption. */
-async function run({ name, dir }: Asked, { output, width, ...options }: Options): Promise<void> {
+async function run({ name, dir }: Asked, { output, width, exclude, ...options }: Options): Promise<void> {
   const { figureFormats, writeFigure } = await import('../figures/files.ts')
   const { makeFigures } = await import('../figures/index.ts')
   const { openRun } = await import('../run.ts')
@@ -56,7 +57,7 @@ async function run({ name, dir }: Asked, { output, width, ...options }: Options)
   const format = figureFormats.find(known => ending.toLowerCase() === `.${known}`)
   if (!format)
     throw inputError('bad-option', `--output takes a file ending in .${figureFormats.join(', .')}: ${output}`)
-  const figures = makeFigures(await openRun(dir), name, options)
+  const figures = makeFigures(await openRun(dir, exclude), name, options)
   for (const figure of figures) {
     const file = figures.length === 1 ? output : `${output.slice(0, -ending.length)}-${figure.id}${ending}`
     await writeFigure(figure, file, format, width)

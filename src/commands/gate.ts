@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { type GateOptions } from '../decide/gateRun.ts'
-import { oneOf, shareOf, wholeNumber } from './options.ts'
+import { excludeOption, oneOf, shareOf, wholeNumber } from './options.ts'
 
 /** Exit code of a gate that failed. */
 export const gateFailed = 4
@@ -21,6 +21,7 @@ export function command(): Command {
     .option('--min-n <n>', 'groups with fewer images are listed and not judged', wholeNumber('--min-n'), 100)
     .option('--junit <file>', 'write the checks as a JUnit file')
     .option('--format <format>', 'text, markdown or json', oneOf('--format', ['text', 'markdown', 'json']), 'text')
+    .addOption(excludeOption())
     .addHelpText('after', '\nExample:\n  geogap gate results --baseline main-results --by country --junit gate.xml')
     .action(async (run: string, options: Options) => judge(run, options))
 }

@@ -56,6 +56,12 @@ export const commands: readonly CommandEntry[] = [
     summary: 'draw a figure as SVG, PNG, PDF or JSON',
     load: () => import('./figure.ts'),
   },
+  {
+    name: 'slice',
+    group: 'look',
+    summary: 'list images for relabelling or exclusion',
+    load: () => import('./slice.ts'),
+  },
   { name: 'figures', group: 'look', summary: 'list the figures', load: () => import('./figures.ts') },
   {
     name: 'compare',

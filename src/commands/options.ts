@@ -1,4 +1,4 @@
-import { type Argument, type Option } from 'commander'
+import { type Argument, Option } from 'commander'
 import { inputError } from '../errors.ts'
 import { type Share } from '../units.ts'
 import { type OutputFormat } from '../report/output.ts'
@@ -102,3 +102,11 @@ function shareFrom(env: NodeJS.ProcessEnv): string {
     '--shard auto: neither SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT nor JOB_COMPLETION_INDEX and JOB_COMPLETIONS are set',
   )
 }
+
+/** Options of an analysis that leaves images out. */
+export interface Excluding {
+  exclude?: string
+}
+
+export const excludeOption = (): Option =>
+  new Option('--exclude <slice>', 'leave out the images that a slice.csv lists')

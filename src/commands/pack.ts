@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { excludeOption, type Excluding } from './options.ts'
 import { bytesText } from '../report/text.ts'
 
 export function command(): Command {
@@ -6,12 +7,13 @@ export function command(): Command {
     .description('Write the counts of a run as one small file: no images, no predictions; versions, hashes and terms.')
     .argument('<dir>', 'folder of results')
     .requiredOption('-o, --output <file>', 'the pack')
+    .addOption(excludeOption())
     .addHelpText('after', '\nExample:\n  geogap pack results -o testbed.pack')
-    .action(async (dir: string, { output }: { output: string }) => {
+    .action(async (dir: string, { output, exclude }: Excluding & { output: string }) => {
       const { openRun } = await import('../run.ts')
       const { writePack } = await import('../decide/pack.ts')
       const { writeBytes } = await import('../decide/writeBytes.ts')
-      const bytes = await writePack(await openRun(dir))
+      const bytes = await writePack(await openRun(dir, exclude))
       await writeBytes(output, bytes)
       process.stdout.write(`${output} (${bytesText(bytes.length)})\n`)
     })

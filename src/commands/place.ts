@@ -1,8 +1,8 @@
 import { Command } from 'commander'
 import { type Format } from '../report/tables.ts'
-import { format, several, wholeNumber } from './options.ts'
+import { excludeOption, type Excluding, format, several, wholeNumber } from './options.ts'
 
-interface Options {
+interface Options extends Excluding {
   against: string
   models?: string[]
   minN: number
@@ -17,6 +17,7 @@ export function command(): Command {
     .option('--models <names>', 'models to place (default: all)', several)
     .option('--min-n <n>', 'places with fewer images are left out', wholeNumber('--min-n'), 30)
     .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .addOption(excludeOption())
     .addHelpText('after', '\nExample:\n  geogap place results --against published')
     .action(async (run: string, { format, ...options }: Options) => {
       const { placeRun } = await import('../decide/placeRun.ts')

@@ -3,9 +3,9 @@ import { inputError } from '../errors.ts'
 import { type Exported } from '../report/exported.ts'
 import { type OutputFormat } from '../report/output.ts'
 import { type Mode } from '../preprocessing/steps.ts'
-import { oneOf, outputFormat, several, wholeNumber } from './options.ts'
+import { excludeOption, type Excluding, oneOf, outputFormat, several, wholeNumber } from './options.ts'
 
-interface Options {
+interface Options extends Excluding {
   by?: string[]
   disparity: boolean
   paper?: string
@@ -44,6 +44,7 @@ export function command(): Command {
     )
     .option('--seed <n>', 'of everything random', wholeNumber('--seed', 0), 1)
     .option('--draws <n>', 'draws of permutations and bootstraps', wholeNumber('--draws'), 1000)
+    .addOption(excludeOption())
     .addHelpText('after', '\nExample:\n  geogap table results --by region --format markdown')
     .action(async (dir: string, options: Options) => run(dir, options))
 }
@@ -67,10 +68,10 @@ async function tablesOf(dir: string, options: Options, one: boolean): Promise<Ex
     const { paperComparison, paperTables } = await import('../report/paper/index.ts')
     const which = oneOf('--paper', paperTables)(paper)
     const chosen = preprocessing === undefined ? {} : { preprocessing }
-    return [await paperComparison(await openRun(dir), which, { minN, seed, draws, ...chosen })]
+    return [await paperComparison(await openRun(dir, options.exclude), which, { minN, seed, draws, ...chosen })]
   }
   const { readImported } = await import('../predictions/imported.ts')
-  const stored = await openRun(dir)
+  const stored = await openRun(dir, options.exclude)
   if (plugin !== undefined) {
     const { pluginTable } = await import('../plugin.ts')
     return [await pluginTable(plugin, stored)]

@@ -1,7 +1,7 @@
 import { unknownName } from '../errors.ts'
 import { type Comparison, comparedN, groupChanges } from './compare.ts'
 import { coverage, pairCells, type PairCell, sharedColumns } from './pairs.ts'
-import { type Sides } from './sides.ts'
+import { excludedNotes, type Sides } from './sides.ts'
 
 export interface CompareOptions {
   /** Columns to compare by. Default: region, country, income, as far as they are there, and `label`. */
@@ -33,7 +33,7 @@ export async function compareSides(sides: Sides, { by, minN = comparedN }: Compa
 }
 
 function notesOf({ first, second }: Sides, covered: Comparison['coverage'], columns: readonly string[]): string[] {
-  const notes: string[] = []
+  const notes = excludedNotes([first])
   const [a, b] = [first.identity, second.identity]
   const { common, onlyFirst, onlySecond, unscoredFirst, unscoredSecond } = covered
   const images = (n: number): string => `${n.toLocaleString('en-US')} ${n === 1 ? 'image' : 'images'}`

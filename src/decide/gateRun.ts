@@ -6,7 +6,7 @@ import { type Entry } from '../predictions/store.ts'
 import { total } from './compare.ts'
 import { type Check, falseAlarms, judgeDisparities, judgeDrops, judgeWorst, type Subject } from './gate.ts'
 import { coverage, pairCells, sharedColumns } from './pairs.ts'
-import { matched, modelsOf, type Sides, storedEntries } from './sides.ts'
+import { excludedNotes, matched, modelsOf, type Sides, storedEntries } from './sides.ts'
 
 export interface GateOptions {
   /** Folder of the results to compare with. */
@@ -18,6 +18,8 @@ export interface GateOptions {
   by?: string
   /** Groups with fewer images are listed and not judged. */
   minN?: number
+  /** A slice whose images are left out on both sides. */
+  exclude?: string
   alpha?: number
 }
 
@@ -43,11 +45,13 @@ export async function gate(dir: string, options: GateOptions): Promise<Gate> {
   const maxDrop = baseline === undefined ? undefined : (options.maxDrop ?? defaults.maxDrop)
   const limits = given({ 'max-drop': maxDrop, 'min-worst': minWorst, 'max-disparity': maxDisparity })
   const share = alpha / Math.max(1, Object.keys(limits).length)
-  const entries = await storedEntries(dir)
-  const found: Gate = { passed: true, by, minN, alpha, limits, checks: [], leftOut: [], notes: [] }
+  const entries = await storedEntries(dir, options.exclude)
+  const found: Gate = { passed: true, by, minN, alpha, limits, checks: [], leftOut: [], notes: excludedNotes(entries) }
   checkColumn(entries, by)
   if (baseline !== undefined && maxDrop !== undefined)
-    found.checks.push(...judgeDrops(await drops(entries, baseline, found), maxDrop, share))
+    found.checks.push(
+      ...judgeDrops(await drops(entries, await storedEntries(baseline, options.exclude), found), maxDrop, share),
+    )
   if (minWorst !== undefined || maxDisparity !== undefined) {
     const runs = await accuracies(entries, by)
     if (minWorst !== undefined) found.checks.push(...judgeWorst(large(runs, found), minWorst, share))
@@ -74,8 +78,7 @@ function checkColumn(entries: readonly Entry[], by: string): void {
 type Pairs = Parameters<typeof judgeDrops>[0][number]
 
 /** Paired counts of every group, and of all images of each data set. */
-async function drops(entries: readonly Entry[], baseline: string, found: Gate): Promise<Pairs[]> {
-  const before = await storedEntries(baseline)
+async function drops(entries: readonly Entry[], before: readonly Entry[], found: Gate): Promise<Pairs[]> {
   const all: Pairs[] = []
   for (const sides of baselineSides(before, entries, found)) {
     const subject = { model: sides.second.identity.model, dataset: sides.dataset }

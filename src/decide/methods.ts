@@ -2,6 +2,7 @@
 import { placeColumn, rolesOf } from '../figures/roles.ts'
 import { type Run } from '../run.ts'
 import { bibtex, citeKey } from './bibliography.ts'
+import { excludedNotes } from './sides.ts'
 
 export interface Methods {
   paragraph: string
@@ -73,6 +74,7 @@ function limitations(run: Run): string[] {
   const partial = run.entries.filter(({ rows, identity }) => rows < identity.images)
   const [madeUp] = [...run.datasets.values()].flatMap(note => note.madeUp ?? [])
   if (madeUp !== undefined) found.push(madeUp)
+  found.push(...excludedNotes(run.entries))
   if (errors > 0) found.push(`${many(errors, 'prediction')} could not be made and count in no accuracy.`)
   if (unscored > 0)
     found.push(

@@ -3,17 +3,21 @@ import { place } from './place.ts'
 import { type Placed } from './placeText.ts'
 import { measuredModels, referenceOf } from './references.ts'
 import { openResults } from './results.ts'
+import { excludedNotes } from './sides.ts'
 
 export interface PlaceOptions {
   against: string
   models?: readonly string[]
   /** Places with fewer images are not measured. */
   minN?: number
+  /** A slice whose images are left out of the run, not of what it is placed beside. */
+  exclude?: string
 }
 
 /** Places models of a run. Errors: unknown-model, no-reference. */
-export async function placeRun(dir: string, { against, models, minN = 30 }: PlaceOptions): Promise<Placed[]> {
-  const own = measuredModels(await openResults(dir), minN)
+export async function placeRun(dir: string, { against, models, minN = 30, exclude }: PlaceOptions): Promise<Placed[]> {
+  const run = await openResults(dir, exclude)
+  const own = measuredModels(run, minN)
   for (const name of models ?? []) {
     const known = own.map(({ model }) => model)
     if (!known.includes(name)) throw unknownName('model', name, known)
@@ -29,6 +33,7 @@ export async function placeRun(dir: string, { against, models, minN = 30 }: Plac
   return ready.map(model => ({
     model,
     against: reference,
+    notes: excludedNotes(run.entries),
     placements: place(model, reference.models, reference.benchmark),
   }))
 }

@@ -8,6 +8,8 @@ export interface Placed {
   model: Measured
   against: Reference
   placements: Placement[]
+  /** What of the run was left out. */
+  notes: string[]
 }
 
 /** `imagenet-r: 45.2 %, +3.1 points from the trend of 68 comparable models, …` */
@@ -69,6 +71,7 @@ export function placedText(placed: readonly Placed[], format: Format): string {
     'Values in percent, differences in percentage points. Residual: value minus what the least-squares line of the comparable models (same kind of head) gives at this ImageNet accuracy, in points; for an accuracy this is its effective robustness. A larger disparity is worse.',
     "The prediction interval holds the measure of one more comparable model with 95 % probability, if residuals are normal; it does not contain the model's own sampling error. Several measures are shown; one in twenty falls outside by chance.",
     ...(placed[0]?.against.notes ?? []),
+    ...(placed[0]?.notes ?? []),
   ]
   const gap = format === 'markdown' ? '\n\n' : '\n'
   return `${words.map(printable).join('\n')}\n${table}\n${notes.join(gap)}\n`

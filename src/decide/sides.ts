@@ -12,11 +12,20 @@ export interface Sides {
 }
 
 /** Newest evaluations below a folder. Errors: no-results. */
-export async function storedEntries(dir: string): Promise<Entry[]> {
-  const entries = await readCurrent(dir)
+export async function storedEntries(dir: string, exclude?: string): Promise<Entry[]> {
+  const entries = await readCurrent(dir, exclude)
   if (entries.length === 0) throw inputError('no-results', `no results in ${dir}`)
   return entries
 }
+
+/** What a reader has to know of images that were left out, a sentence a data set. */
+export const excludedNotes = (entries: readonly Entry[]): string[] => [
+  ...new Set(
+    entries.flatMap(({ identity: { dataset, excluded } }) =>
+      excluded === undefined ? [] : `Left out of ${dataset}: ${excluded}.`,
+    ),
+  ),
+]
 
 /**
  * Two models of one folder, or one model (or two) of two folders: `models` names the first and the second, or one for both.
@@ -26,9 +35,10 @@ export async function chooseSides(
   firstDir: string,
   secondDir = firstDir,
   models: readonly string[] = [],
+  exclude?: string,
 ): Promise<Sides[]> {
-  const first = await storedEntries(firstDir)
-  const second = secondDir === firstDir ? first : await storedEntries(secondDir)
+  const first = await storedEntries(firstDir, exclude)
+  const second = secondDir === firstDir ? first : await storedEntries(secondDir, exclude)
   const [a, b] = chosen(modelsOf(first), modelsOf(second), models, secondDir === firstDir)
   return matched(
     first.filter(({ identity }) => identity.model === a),

@@ -124,5 +124,9 @@ export function lastAsked(runs: readonly RecordedRun[]): Map<string, string> {
 }
 
 /** The entries below `dir` that tables and reports show: one for every model, data set and preprocessing. */
-export const readCurrent = async (dir: string): Promise<Entry[]> =>
-  currentEntries(await readEntries(dir), lastAsked(await readRuns(dir)))
+export async function readCurrent(dir: string, exclude?: string): Promise<Entry[]> {
+  const entries = currentEntries(await readEntries(dir), lastAsked(await readRuns(dir)))
+  if (exclude === undefined) return entries
+  const { excluding, readExclusion } = await import('./slices.ts')
+  return excluding(entries, await readExclusion(exclude))
+}

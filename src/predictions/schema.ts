@@ -37,6 +37,8 @@ export const identity = z.object({
   prompts: z.string(),
   /** How images are visited, where that is not the files' order; shards are positions in it. */
   order: z.string().optional(),
+  /** Images that an analysis left out: how many, and which list said so. Never in what is stored. */
+  excluded: z.string().optional(),
   /** Present where another program made the predictions. */
   source: z.literal('imported').optional(),
 })

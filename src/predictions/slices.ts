@@ -1,0 +1,117 @@
+/*
+ * A slice is a list of images, `slice.csv`: to be relabelled, looked at, or left out of an analysis. What leaves images out
+ * works on filtered copies of the rows in a temporary folder, under a key of their own, so that every analysis takes them.
+ */
+import { createHash } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { mkdtemp, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readTable } from '../datasets/tables.ts'
+import { inputError, unknownName } from '../errors.ts'
+import { copyRows, identifier, query } from '../sql.ts'
+import { type DatasetNote } from './notes.ts'
+import { type Identity } from './schema.ts'
+import { type Entry, keyOf, shardFiles } from './store.ts'
+
+/** A row of `slice.csv`; its columns, in this order. */
+export interface SliceRow {
+  dataset: string
+  id: string
+  truth: string
+  /** The class that the model gave first, by name where the data set's classes are known. */
+  prediction: string | null
+  region: string | null
+  country: string | null
+  model: string
+}
+
+export interface SliceQuery {
+  /** Only images whose first class was right, or wrong; images without an outcome are neither. */
+  right?: boolean
+  /** Values of grouping columns, or of `truth`. */
+  where?: Readonly<Record<string, string>>
+}
+
+/** The images of one evaluation that fit, by id. Errors: unknown-column. */
+export async function sliceOf(
+  entry: Entry,
+  note: DatasetNote | undefined,
+  { right, where = {} }: SliceQuery,
+): Promise<SliceRow[]> {
+  const { columns } = entry.shards[0]!
+  for (const column of Object.keys(where))
+    if (column !== 'truth' && !columns.includes(column)) throw unknownName('column', column, ['truth', ...columns])
+  const place = (name: string): string => (columns.includes(name) ? `${identifier(name)}::VARCHAR` : 'NULL::VARCHAR')
+  const conditions = Object.keys(where).map(
+    (column, i) => `${column === 'truth' ? 'label' : identifier(column)}::VARCHAR = $${i + 2}`,
+  )
+  if (right !== undefined) conditions.push(right ? 'correct1' : 'NOT correct1')
+  const found = await query<Omit<SliceRow, 'dataset' | 'prediction' | 'model'> & { first: number | null }>(
+    `SELECT id, label AS truth, top5[1] AS first, ${place('region')} AS region, ${place('country')} AS country
+     FROM read_parquet($1) ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''} ORDER BY id`,
+    [shardFiles(entry), ...Object.values(where)],
+  )
+  const { dataset, model } = entry.identity
+  return found.map(({ id, truth, first, region, country }) => ({
+    ...{ dataset, id, truth, region, country, model },
+    prediction: first === null ? null : (note?.classes[first] ?? String(first)),
+  }))
+}
+
+/** Images to leave out, by data set, and what the record says of them. */
+export interface Exclusion {
+  images: ReadonlyMap<string, readonly string[]>
+  file: string
+  /** First digits of the file's SHA-256. */
+  hash: string
+}
+
+/** Reads `dataset` and `id` of a slice; a listed image is left out for every model. Errors: missing-file, bad-slice. */
+export async function readExclusion(file: string): Promise<Exclusion> {
+  const { columns, rows } = await readTable(file)
+  if (!columns.includes('dataset') || !columns.includes('id'))
+    throw inputError('bad-slice', `not a slice: ${file} has no columns dataset and id but ${columns.join(', ')}`)
+  const images = new Map<string, string[]>()
+  for (const { dataset, id } of rows) {
+    const name = plainCell(dataset)
+    images.set(name, [...(images.get(name) ?? []), plainCell(id)])
+  }
+  const hash = createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex')
+  return { images, file, hash: hash.slice(0, 16) }
+}
+
+/** Without the apostrophe that keeps a spreadsheet from taking a text for a formula. */
+const plainCell = (cell: unknown): string => String(cell).replace(/^'(?=[=+\-@\t\r])/, '')
+
+/** The evaluations without the listed images. Errors: nothing-excluded, all-excluded. */
+export async function excluding(entries: readonly Entry[], exclusion: Exclusion): Promise<Entry[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'geogap-excluded-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const left: Entry[] = []
+  for (const [i, entry] of entries.entries()) left.push(await without(entry, exclusion, folder, `${i}.parquet`))
+  if (left.every((entry, i) => entry === entries[i]))
+    throw inputError('nothing-excluded', `no image of ${exclusion.file} is among the results`)
+  return left
+}
+
+async function without(entry: Entry, exclusion: Exclusion, folder: string, file: string): Promise<Entry> {
+  const ids = exclusion.images.get(entry.identity.dataset)
+  if (!ids) return entry
+  const target = join(folder, file)
+  await copyRows(target, 'SELECT * FROM read_parquet($1) WHERE NOT list_contains($2, id)', [shardFiles(entry), ids])
+  const [counts] = await query<{ rows: number; errors: number }>(
+    `SELECT count(*)::DOUBLE AS rows, count_if(status NOT IN ('ok', 'no-accepted-class'))::DOUBLE AS errors FROM read_parquet($1)`,
+    [[target]],
+  )
+  const { rows, errors } = counts!
+  const gone = entry.rows - rows
+  if (gone === 0) return entry
+  if (rows === 0) throw inputError('all-excluded', `${exclusion.file} lists every image of ${entry.identity.dataset}`)
+  const excluded = `${gone} images of a slice, SHA-256 ${exclusion.hash}`
+  const identity: Identity = { ...entry.identity, images: entry.identity.images - gone, excluded }
+  const shard = { ...entry.shards[0]!, identity, key: keyOf(identity), start: 0, end: rows, rows, errors, file }
+  return { ...entry, identity, key: shard.key, folder, shards: [shard], rows }
+}
