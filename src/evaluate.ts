@@ -112,7 +112,9 @@ async function openTargets(options: EvaluateOptions, specs: readonly ModelSpec[]
   const opened: Opened[] = []
   for (const target of targetsOf(options, specs)) {
     const spec = 'items' in target.dataset ? undefined : absoluteSpec(target.dataset)
-    opened.push({ ...target, dataset: await openTarget(target, specs), ...(spec && { opened: spec }) })
+    const dataset = await openTarget(target, specs)
+    if (dataset.items.length === 0) throw inputError('no-images', `no images in ${dataset.name}`)
+    opened.push({ ...target, dataset, ...(spec && { opened: spec }) })
   }
   return opened
 }

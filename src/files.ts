@@ -41,13 +41,24 @@ export const writeAtomically = (file: string, write: (handle: FileHandle) => Pro
 /** A name beside `file` that no other process or call uses. */
 export const temporaryName = (file: string): string => `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
 
+const storageReasons: Partial<Record<string, string>> = {
+  ENOENT: 'its folder does not exist',
+  ENOTDIR: 'its folder is a file',
+  EISDIR: 'it is a folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+}
+
 /** What could not be written, in one line: `cannot write FILE: no space left on the device`. */
 export function storageError(file: string, error: unknown): GeogapError {
   if (error instanceof GeogapError && error.kind === 'storage') return error
   const text = error instanceof Error ? error.message : String(error)
   const code = (error as NodeJS.ErrnoException).code ?? ''
   const full = code === 'ENOSPC' || /no space left/i.test(text)
-  const reason = full ? 'no space left on the device' : text.split('\n')[0]!
+  const unmade = (error as NodeJS.ErrnoException).syscall === 'mkdir' && code === 'ENOENT'
+  const known = unmade ? 'the folder cannot be made here (a read-only place?)' : storageReasons[code]
+  const reason = full ? 'no space left on the device' : (known ?? text.split('\n')[0]!)
   return new GeogapError('storage', full ? 'disk-full' : 'write-failed', `cannot write ${file}: ${reason}`, {
     cause: error,
   })

@@ -1,7 +1,47 @@
-import { readFileSync } from 'node:fs'
-import { expect, it } from 'vitest'
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { callsIn, commandsOf, pages, parseOnly, unknownOptions } from '../scripts/commandLines.ts'
 import { modelPage, page } from '../scripts/modelDocs.ts'
+import { program } from '../src/commands/program.ts'
+import { benchmarks } from '../src/datasets/benchmarks.ts'
+
+const read = (file: string | URL): string => readFileSync(file, 'utf8')
 
 it('docs/models.md is what the catalogue says; npm run docs:models draws it anew', () => {
-  expect(readFileSync(page, 'utf8')).toBe(modelPage())
+  expect(read(page)).toBe(modelPage())
+})
+
+describe('commands of the pages', async () => {
+  const root = await program()
+
+  it.each(pages())('%s names commands and options that exist', async name => {
+    for (const { text, synopsis } of commandsOf(name)) {
+      if (synopsis) expect(unknownOptions(root, text), text).toEqual([])
+      else for (const words of callsIn(text)) await parseOnly(root, words)
+    }
+  })
+
+  it('every command has a place in docs/cli.md', () => {
+    const known = root.commands.map(command => command.name())
+    expect(known.filter(name => !read('docs/cli.md').includes(`geogap ${name}`))).toEqual([])
+  })
+})
+
+it.each(benchmarks)('the page of $name states its terms and source', ({ name, terms, source }) => {
+  expect(read(`docs/datasets/${name}.md`)).toContain(terms)
+  expect(read(`docs/datasets/${name}.md`)).toContain(source)
+})
+
+it('the code in how-it-is-built.md stands like that in the sources', () => {
+  const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.ts'))
+    .map(name => read(`src/${name}`))
+    .join('\n')
+  const blocks = [...read('docs/how-it-is-built.md').matchAll(/```ts\n([^]*?)\n```/g)].map(match => match[1]!)
+  expect(blocks.length).toBeGreaterThan(3)
+  for (const block of blocks) expect(sources).toContain(block)
+})
+
+it('examples have less than 40 lines', () => {
+  for (const name of readdirSync('examples')) expect(read(`examples/${name}`).split('\n').length, name).toBeLessThan(41)
 })

@@ -1,46 +1,8 @@
 #!/usr/bin/env node
-import { overview } from '../commands/index.ts'
-import { GeogapError } from '../errors.ts'
-import { printable } from '../report/text.ts'
+// Nothing is imported before the version is known: an old Node cannot even read the rest.
+if (Number(process.versions.node.split('.')[0]) < 20) {
+  process.stderr.write(`geogap: needs Node 20 or newer, this is ${process.versions.node}\n`)
+  process.exitCode = 2
+} else await import('./main.ts')
 
-/** Exit codes: 0 done, 1 a fault of geogap, 2 bad input or missing data, 3 done in part, 128 + n ended by signal n (130 for Ctrl-C). */
-const exitCodes = { internal: 1, input: 2, data: 2, weights: 2, network: 2, storage: 2 } as const
-
-async function main(argv: readonly string[]): Promise<void> {
-  const words = argv[0] === 'help' && argv.length > 1 ? [...argv.slice(1), '--help'] : argv
-  const [name] = words
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(await overview())
-    return
-  }
-  if (name === '--version' || name === '-V') {
-    const { version } = await import('../version.ts')
-    process.stdout.write(`${version}\n`)
-    return
-  }
-  const { entryOf, program } = await import('../commands/program.ts')
-  const { withConfig } = await import('../commands/config.ts')
-  const root = await program([entryOf(name)])
-  await root.parseAsync(await withConfig(root, words), { from: 'user' })
-}
-
-// Nobody reads the result any more; complaints and progress without a reader are not worth ending for.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE' || error.code === 'EIO') process.exit()
-  process.stderr.write(`geogap: cannot write the result: ${error.message}\n`)
-  process.exit(exitCodes.storage)
-})
-process.stderr.on('error', () => undefined)
-
-main(process.argv.slice(2)).catch((error: unknown) => {
-  const ours = error instanceof GeogapError || isSystemError(error)
-  const message = error instanceof Error ? error.message : String(error)
-  process.stderr.write(`geogap: ${printable(ours ? message : `internal error: ${message}`)}\n`)
-  if (process.argv.includes('--debug') && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
-  process.exitCode = error instanceof GeogapError ? exitCodes[error.kind] : ours ? exitCodes.storage : 1
-})
-
-/** What the operating system refused, with its own words: `EIO: i/o error, open 'FILE'`. */
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error && 'code' in error
-}
+export {}

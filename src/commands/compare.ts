@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { GeogapError } from '../errors.ts'
 import { type Format } from '../report/tables.ts'
 import { excludeOption, type Excluding, format, several, wholeNumber } from './options.ts'
 import { note } from './progress.ts'
@@ -39,7 +40,16 @@ async function run(first: string, second: string | undefined, options: Options):
   const { by, minN } = options
   const sides = await chooseSides(first, second, options.models, options.exclude)
   const comparisons = []
-  for (const side of sides) comparisons.push(await compareSides(side, { minN, ...(by ? { by } : {}) }))
+  for (const side of sides) {
+    try {
+      comparisons.push(await compareSides(side, { minN, ...(by ? { by } : {}) }))
+    } catch (error) {
+      // A data set without the column is left out, unless it is the last that could have it.
+      const left = error instanceof GeogapError && error.code === 'unknown-column'
+      if (!left || (side === sides.at(-1) && comparisons.length === 0)) throw error
+      note(`${side.dataset} is left out: ${error.message}`)
+    }
+  }
   if (options.flips !== undefined) {
     const { writeFlips } = await import('../decide/writeFlips.ts')
     const written = await writeFlips(options.flips, first, sides)

@@ -73,7 +73,7 @@ async function run(options: Options): Promise<void> {
     return
   }
   const { accuracyTable } = await import('../report/resultTables.ts')
-  const { progressPrinter, transferPrinter } = await import('./progress.ts')
+  const { note, progressPrinter, transferPrinter } = await import('./progress.ts')
   const { interruption } = await import('./interrupt.ts')
   const signal = interruption()
   const profiles: Profile[] = []
@@ -101,7 +101,12 @@ async function run(options: Options): Promise<void> {
   }
   for (const { model, dataset, message } of result.failures)
     process.stderr.write(`failed: ${model} on ${dataset}: ${message}\n`)
-  if (result.failures.length > 0) process.exitCode = 3
+  const unread = result.accuracy().filter(({ errors }) => errors > 0)
+  for (const { model, dataset, n, errors } of unread)
+    note(
+      `${errors} of ${n + errors} images of ${dataset} gave ${model} no prediction; geogap datasets check lists them`,
+    )
+  if (result.failures.length > 0 || unread.some(({ n }) => n === 0)) process.exitCode = 3
   else if (!options.quiet)
     process.stderr.write(`next: geogap table ${options.out} --by region, geogap report ${options.out}\n`)
 }

@@ -38,7 +38,13 @@ function prepare(command: Command, path: string): void {
   command.option('--debug', 'show the stack trace of an error')
   command.exitOverride(error => {
     if (error.exitCode === 0) process.exit(0)
-    throw inputError('bad-usage', `${error.message.replace(/^error: /, '').replaceAll('\n', ' ')}; see ${path} --help`)
+    throw inputError(
+      'bad-usage',
+      `${error.message
+        .replace(/^error: /, '')
+        .replaceAll('\n', ' ')
+        .replace(/\.$/, '')}; see ${path} --help`,
+    )
   })
   command.configureOutput({ outputError: () => undefined })
   for (const inner of command.commands) prepare(inner, `${path} ${inner.name()}`)

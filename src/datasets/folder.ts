@@ -16,7 +16,10 @@ export async function readFolder(
   const root = await unwrap(tree)
   const images = (await root.list('')).filter(({ path }) => isImageName(path) && path.split('/').length === 2)
   if (images.length === 0)
-    throw inputError('no-class-folders', `no class folders in ${tree.where}; expected <wnid>/<file>`)
+    throw inputError(
+      'no-class-folders',
+      `no class folders in ${tree.where}; expected <class>/<file>, or a table (CSV, JSONL, Parquet) with a row an image`,
+    )
   const folders = [...new Set(images.map(({ path }) => parentName(path)))]
   const rules = await labelRules(options, () => folders)
   const accepted = new Map(folders.map(folder => [folder, rules.space.resolve(folder)]))

@@ -47,7 +47,10 @@ function resolveImageNet(written: string): readonly number[] {
   if (asIndex !== undefined) return [asIndex]
   const found = imagenetIndices(written)
   if (found.length === 1) return found
-  if (found.length === 0) throw unknownName('class', written, imagenetNames)
+  if (found.length === 0) {
+    const { code, message } = unknownName('class', written, imagenetNames)
+    throw inputError(code, `${message}; class names of your own come from a file (--classes FILE)`)
+  }
   const wnids = found.map(i => imagenetClasses[i]!.wnid).join(', ')
   throw inputError('ambiguous-class', `class name ${written} stands for several classes; use one of: ${wnids}`)
 }

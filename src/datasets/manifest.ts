@@ -123,7 +123,7 @@ export function requireColumns(file: string, columns: readonly string[]): void {
   if (!columns.includes('label') && !columns.includes('labels')) {
     throw inputError(
       'no-label-column',
-      `manifest without a label column: ${file}; ${exist} (map one with label=COLUMN)`,
+      `manifest without a label column: ${file}; ${exist} (map one with label=COLUMN${/[;\t]/.test(exist) ? '; columns are separated by commas' : ''})`,
     )
   }
   if (!columns.includes('image')) {

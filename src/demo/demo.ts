@@ -3,11 +3,12 @@
  * is fitted to growing numbers of its pictures, and the models are evaluated by the code that real ones take.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
 import { mapLimited } from '../datasets/files.ts'
 import { openDataset } from '../datasets/open.ts'
 import { evaluate } from '../evaluate.ts'
+import { storageError } from '../files.ts'
 import { extractFeatures } from '../inference/features.ts'
 import { freshWeights } from '../models/fresh.ts'
 import { writeSafetensors } from '../models/safetensors.ts'
@@ -65,6 +66,8 @@ async function dataset(world: string, name: string, pictures: readonly Picture[]
     await sharp(Buffer.from(svg))
       .jpeg({ quality: 90 })
       .toFile(join(folder, `${id}.jpg`))
+  }).catch((error: unknown) => {
+    throw storageError(folder, error)
   })
   const columns = Object.keys(pictures[0]!.groups)
   const rows = pictures.map(({ id, label, groups }) =>
@@ -109,13 +112,10 @@ async function fittedModels(folder: string, training: Dataset): Promise<ModelSpe
         tensors.map(tensor => ({ ...tensor, data: fitted(tensor.name, head) ?? tensor.data })),
       )
       const name = `${model.architecture}.fitted_${count}`
-      specs.push({
-        name,
-        architecture: model.architecture,
-        classes: objectNames,
-        recipe,
-        weights: { from: 'files', files: [file] },
-      })
+      const described = { name, architecture: model.architecture, classes: objectNames }
+      specs.push({ ...described, recipe, weights: { from: 'files', files: [file] } })
+      const description = { ...described, weights: basename(file), preprocessing: recipe }
+      await writeFile(join(folder, `${name}.json`), `${JSON.stringify(description, null, 2)}\n`)
     }
   }
   return specs

@@ -140,9 +140,9 @@ const explain =
     throw isDead ? byHand(url, options, error.message, error.code) : error
   }
 
-const byHand = (url: URL, { page }: UrlOptions, why: string, code = 'url-dead'): GeogapError =>
+const byHand = (url: URL, { page, path }: UrlOptions, why: string, code = 'url-dead'): GeogapError =>
   new GeogapError(
     'network',
     code === 'bad-download' ? 'bad-download' : 'url-dead',
-    `cannot get ${url.href}: ${why}; get the file by hand${page ? ` (${page})` : ''} and pass --weights FILE`,
+    `cannot get ${url.href}: ${why}; get the file by hand${page ? ` (${page})` : ''} ${path === undefined ? 'and pass --weights FILE' : `and keep it as ${path}`}`,
   )

@@ -14,6 +14,8 @@ import { type ModelSpec } from './spec.ts'
 export async function namedModel(name: string): Promise<ModelSpec> {
   if (name.startsWith('hf:')) return hubModel(name)
   if (name.endsWith('.json')) return ownModel(name)
+  if (/\.(safetensors|pth|pt|bin|ckpt)$/.test(name) && !name.includes('@'))
+    throw inputError('not-described', `${name} does not say its architecture: name it, as in resnet50@${name}`)
   if (name.endsWith('.onnx'))
     throw inputError('not-described', `${name} is not described yet: geogap models describe ${name}`)
   return !isCatalogued(name) && existsSync(join(name, descriptionName)) ? ownModel(name) : resolveModel(name)

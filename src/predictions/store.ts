@@ -39,8 +39,11 @@ export const slug = (name: string): string => name.replace(/[^\w.-]+/g, '_').sli
 export async function readEntries(dir: string): Promise<Entry[]> {
   const root = join(dir, 'predictions')
   const folders = await whereThere(readdir(root), undefined)
-  if (!folders && !(await whereThere(stat(join(dir, 'imported')), undefined)))
-    throw inputError('no-results', `no results in ${dir}: there is no folder ${root}`)
+  if (!folders && !(await whereThere(stat(join(dir, 'imported')), undefined))) {
+    const inner = join(dir, 'results')
+    const hint = (await whereThere(stat(join(inner, 'predictions')), undefined)) ? `; ${inner} has some` : ''
+    throw inputError('no-results', `no results in ${dir}: there is no folder ${root}${hint}`)
+  }
   const place = folderPlace(dir)
   const entries = await mapLimited(folders ?? [], 32, name => readEntry(place, `predictions/${name}`))
   return entries.filter(entry => entry !== undefined).sort((a, b) => (a.created < b.created ? -1 : 1))

@@ -97,12 +97,19 @@ const stallTimer = (controller: AbortController, { stallMs }: Network): NodeJS.T
     controller.abort(new NetworkFault(`no byte for ${stallMs / 1000} s`))
   }, stallMs)
 
+/** Node's fetch goes past a proxy that the environment names, unless it is told not to. */
+function proxyHint({ env } = process): string {
+  const named = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].find(name => env[name])
+  if (named === undefined || env['NODE_USE_ENV_PROXY'] === '1') return ''
+  return ` (${named} is set; Node from 22.21 or 24 on uses it with NODE_USE_ENV_PROXY=1)`
+}
+
 /** fetch says `fetch failed` and keeps the reason in `cause`. */
 function faultOf(error: unknown): NetworkFault {
   if (error instanceof NetworkFault) return error
   const { message, cause } = error as Error
   const reason = cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message
-  return new NetworkFault(reason.replace(/\s+/g, ' '), 0, { cause: error })
+  return new NetworkFault(reason.replace(/\s+/g, ' ') + proxyHint(), 0, { cause: error })
 }
 
 const answerOf = (response: Response, passed: Headers[], controller: AbortController, network: Network): Answer => ({
