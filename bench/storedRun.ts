@@ -1,4 +1,4 @@
-/* Made-up predictions in the layout of a real run, for benchmarks of what reads them. */
+/** Made-up predictions of the paper's models on eight benchmarks, in the layout of a real run. */
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { testbed } from '../src/models/testbed.ts'
@@ -40,15 +40,20 @@ const layouts: readonly Layout[] = [
   { dataset: 'geode', images: 83_037, labels: 40, groups: places },
 ]
 
-/** Stores made-up predictions of one model on one data set, one shard, of this share of the images. */
-async function store(
-  out: string,
-  scale: number,
-  model: string,
-  at: number,
-  { dataset, images, labels, groups }: Layout,
-): Promise<number> {
-  const rows = Math.round(images * scale)
+/**
+ * Stores all models on a `share` of the images and gives the number of rows; the first `sharded` models in shards of 1,024 rows, as
+ * an evaluation writes them, the others in one.
+ */
+export async function storeTestbed(out: string, share: number, sharded = 0): Promise<number> {
+  let rows = 0
+  for (const [at, { model }] of testbed().entries())
+    for (const layout of layouts)
+      rows += await store(out, model, at, { ...layout, images: Math.round(layout.images * share) }, at < sharded)
+  return rows
+}
+
+async function store(out: string, model: string, at: number, layout: Layout, sharded: boolean): Promise<number> {
+  const { dataset, images: rows, groups } = layout
   const zeroShot = testbed()[at]!.evaluation === 'zero-shot'
   const identity: Identity = {
     ...{ schema: schemaVersion, version: 'bench', runtime: 'bench', model, weights: ['bench'], preprocessing: 'paper' },
@@ -57,7 +62,35 @@ async function store(
   }
   const folder = entryFolder(out, identity)
   await mkdir(folder, { recursive: true })
-  const file = `${'0'.repeat(8)}-${String(rows).padStart(8, '0')}.parquet`
+  const size = sharded ? 1024 : rows
+  for (let start = 0; start < rows; start += size) {
+    const end = Math.min(rows, start + size)
+    const file = `${[start, end].map(at => String(at).padStart(8, '0')).join('-')}.parquet`
+    await writeShard(join(folder, file), at, layout, [start, end])
+    const manifest: ShardManifest = {
+      ...{
+        identity,
+        key: keyOf(identity),
+        start,
+        end,
+        rows: end - start,
+        errors: 0,
+        file,
+        columns: Object.keys(groups),
+      },
+      ...{
+        bytes: (await stat(join(folder, file))).size,
+        seconds: 0,
+        machine: 'bench',
+        created: new Date().toISOString(),
+      },
+    }
+    await writeFile(join(folder, file.replace('.parquet', '.json')), JSON.stringify(manifest))
+  }
+  return rows
+}
+
+async function writeShard(file: string, at: number, { labels, groups }: Layout, [start, end]: [number, number]) {
   const accuracy = 0.4 + 0.4 * (at / 98)
   const columns = Object.entries(groups).map(([name, sql]) => `${sql} AS ${name}`)
   await query(
@@ -65,26 +98,7 @@ async function store(
        [(i % 1000)::INTEGER, 1, 2, 3, 4] AS top5, [0.5, 0.2, 0.1, 0.1, 0.1]::FLOAT[] AS probabilities,
        CASE WHEN hit THEN 1 ELSE 3 END AS rank, hit AS correct1, true AS correct5, 'ok' AS status
        ${columns.map(column => `, ${column}`).join('')}
-     FROM (SELECT i, random() < ${accuracy} AS hit FROM range(${rows}) AS t(i)))
-     TO '${join(folder, file)}' (FORMAT parquet, COMPRESSION zstd)`,
+     FROM (SELECT i, random() < ${accuracy} AS hit FROM range(${start}, ${end}) AS t(i)))
+     TO '${file}' (FORMAT parquet, COMPRESSION zstd)`,
   )
-  const manifest: ShardManifest = {
-    ...{ identity, key: keyOf(identity), start: 0, end: rows, rows, errors: 0, file, columns: Object.keys(groups) },
-    ...{
-      bytes: (await stat(join(folder, file))).size,
-      seconds: 0,
-      machine: 'bench',
-      created: new Date().toISOString(),
-    },
-  }
-  await writeFile(join(folder, file.replace('.parquet', '.json')), JSON.stringify(manifest))
-  return rows
-}
-
-/** Predictions of the testbed's models on eight data sets, this share of 300,000 images; gives their number. */
-export async function storeTestbed(out: string, scale: number): Promise<number> {
-  let rows = 0
-  for (const [at, { model }] of testbed().entries())
-    for (const layout of layouts) rows += await store(out, scale, model, at, layout)
-  return rows
 }

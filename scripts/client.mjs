@@ -50,3 +50,5 @@ export async function buildClient(outDir) {
     },
   })
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildClient(process.argv[2] ?? 'dist/client')

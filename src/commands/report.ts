@@ -1,17 +1,35 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
+import { inputError } from '../errors.ts'
 import { excludeOption, type Excluding } from './options.ts'
+
+interface Options extends Excluding {
+  output?: string
+  bundle?: boolean
+  images?: boolean
+}
 
 export function command(): Command {
   return new Command('report')
-    .description('Write a self-contained HTML report of the results.')
+    .description('Write a self-contained HTML report of the results, or the dashboard as files for a web host.')
     .argument('<dir>', 'folder of results')
-    .option('-o, --output <file>', 'the report (default: DIR/report.html)')
+    .option('-o, --output <file>', 'the report (default: DIR/report.html), or the folder of the bundle (DIR/bundle)')
+    .option('--bundle', 'write the dashboard with its data as static files')
+    .option('--images', 'take thumbnails of the images along in the bundle')
     .addOption(excludeOption())
-    .addHelpText('after', '\nExample:\n  geogap report results')
-    .action(async (dir: string, { output = join(dir, 'report.html'), exclude }: Excluding & { output?: string }) => {
-      const { openRun } = await import('../run.ts')
-      await (await openRun(dir, exclude)).report(output)
-      process.stdout.write(`${output}\n`)
-    })
+    .addHelpText('after', '\nExamples:\n  geogap report results\n  geogap report --bundle results -o site')
+    .action(run)
+}
+
+async function run(dir: string, { output, bundle, images = false, exclude }: Options): Promise<void> {
+  const target = output ?? join(dir, bundle ? 'bundle' : 'report.html')
+  if (bundle) {
+    if (exclude) throw inputError('bad-option', '--bundle takes all images; --exclude is of the report')
+    const { writeBundle } = await import('../server/bundle.ts')
+    await writeBundle(dir, target, { images })
+  } else {
+    const { openRun } = await import('../run.ts')
+    await (await openRun(dir, exclude)).report(target)
+  }
+  process.stdout.write(`${target}\n`)
 }

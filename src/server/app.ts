@@ -64,13 +64,14 @@ export function dashboard({ store, guard, files, images, onLook }: AppOptions): 
     return modelView(store.cube(query.dataset), query.model, filterOf(query))
   })
   answer('gallery', params.gallery, query => galleryPage(store, { ...query, filter: filterOf(query) }))
-  answer('flips', params.flips, query => flipsPage(store, { ...query, filter: filterOf(query) }))
-  answer('compare', params.compare, async query => {
-    const { dataset, first, second } = query
+  const pairsOf = ({ dataset, first, second }: Record<'dataset' | 'first' | 'second', string>) => {
     const state = [first, second].map(model => store.entry(dataset, model)).map(({ key, rows }) => [key, rows])
-    const rows = await remember(pairs, JSON.stringify(state), keptPairs, () => pairRows(store, dataset, first, second))
-    return compareView(rows, query.by, filterOf(query))
-  })
+    return remember(pairs, JSON.stringify(state), keptPairs, () => pairRows(store, dataset, first, second))
+  }
+  answer('flips', params.flips, async query =>
+    flipsPage(store, { ...query, filter: filterOf(query) }, await pairsOf(query)),
+  )
+  answer('compare', params.compare, async query => compareView(await pairsOf(query), query.by, filterOf(query)))
   app.get('/thumb', async c => {
     const { content, id } = parse(params.thumb, c.req.queries())
     const picture = await thumb(content, id)

@@ -5,12 +5,13 @@ import { type PairCounts } from '../metrics/pairedTests.ts'
 import { noAcceptedClass } from '../predictions/schema.ts'
 import { type Entry, shardFiles } from '../predictions/store.ts'
 import { type Bound, identifier, query } from '../sql.ts'
-import { type Dimension, dimensions, type Filter } from './cube.ts'
+import { cellsOf, type Dimension, dimensions, type Filter, total } from './cube.ts'
 import { type GrowingCube, incomeName, textOf } from './load.ts'
 import { type Store } from './store.ts'
 import {
   type Answer,
   type Change,
+  flipped,
   type GalleryItem,
   type GalleryPage,
   type Outcome,
@@ -29,6 +30,15 @@ function columnOf(cube: GrowingCube, entry: Entry, dimension: Dimension): string
   const column = dimension === 'income' ? cube.income?.column : dimension
   return column !== undefined && entry.shards[0]!.columns.includes(column) ? column : undefined
 }
+
+/** The stored values of all dimensions of `a`, as columns of their names. */
+export const dimensionSql = (cube: GrowingCube, entry: Entry): string =>
+  dimensions
+    .map(dimension => {
+      const column = columnOf(cube, entry, dimension)
+      return `${column === undefined ? 'NULL' : `a.${identifier(column)}`} AS ${dimension}`
+    })
+    .join(', ')
 
 /** SQL that finds a filter's rows, its values bound from `$first` on; `false` for a value that the data set lacks. */
 function conditions(cube: GrowingCube, entry: Entry, filter: Filter, first: number): { sql: string[]; bound: Bound[] } {
@@ -58,68 +68,67 @@ const outcomeSql: Record<Outcome, string> = {
   failed: `a.status NOT IN ('ok', '${noAcceptedClass}')`,
 }
 
+type GalleryQuery = Place & { model: string; outcome: Outcome; page: number }
+
 /** The most confident answers first. */
 export async function galleryPage(
   store: Store,
-  { dataset, filter, model, outcome, page }: Place & { model: string; outcome: Outcome; page: number },
+  { dataset, filter, model, outcome, page }: GalleryQuery,
 ): Promise<GalleryPage> {
   const [cube, entry] = [store.cube(dataset), store.entry(dataset, model)]
   const { sql, bound } = conditions(cube, entry, filter, 2)
-  return pageOf(store, cube, [entry], 'read_parquet($1) a', [shardFiles(entry), ...bound], page, [
-    outcomeSql[outcome],
-    ...sql,
-  ])
+  const where = [outcomeSql[outcome], ...sql].join(' AND ')
+  const from = `FROM read_parquet($1) a WHERE ${where}`
+  const values = [shardFiles(entry), ...bound]
+  const { n, top1, errors } = total(cube.models.get(model)!, cellsOf(cube, filter))
+  const right = Math.round(n * (top1 ?? 0))
+  const counted = { right, wrong: n - right, failed: errors, all: null }[outcome]
+  return {
+    total: counted ?? (await query<{ n: number }>(`SELECT count(*)::DOUBLE AS n ${from}`, values))[0]!.n,
+    items: await itemsOf(store, cube, [entry], from, values, page),
+  }
 }
 
-/** Images that one of two models has right and the other wrong. */
+type FlipsQuery = Place & { first: string; second: string; change: Change; page: number }
+
+/** Images that one of two models has right and the other wrong; `pairs` are those of the two models. */
 export async function flipsPage(
   store: Store,
-  {
-    dataset,
-    filter,
-    first,
-    second,
-    change,
-    page,
-  }: Place & { first: string; second: string; change: Change; page: number },
+  { dataset, filter, first, second, change, page }: FlipsQuery,
+  pairs: readonly PairRow[],
 ): Promise<GalleryPage> {
   const cube = store.cube(dataset)
   const entries = [store.entry(dataset, first), store.entry(dataset, second)] as const
   const { sql, bound } = conditions(cube, entries[0], filter, 3)
   const flip = change === 'gained' ? 'b.correct1 AND NOT a.correct1' : 'a.correct1 AND NOT b.correct1'
-  return pageOf(store, cube, entries, joined, [...entries.map(shardFiles), ...bound], page, [flip, ...sql])
+  const from = `FROM ${joined} WHERE ${[flip, ...sql].join(' AND ')}`
+  return {
+    total: flipped(pairs, change, filter),
+    items: await itemsOf(store, cube, entries, from, [...entries.map(shardFiles), ...bound], page),
+  }
 }
 
 type Row = Record<string, unknown> & { id: string; label: string; labels: number[]; status: string }
 
-async function pageOf(
+async function itemsOf(
   store: Store,
   cube: GrowingCube,
   entries: readonly Entry[],
   from: string,
   bound: readonly Bound[],
   page: number,
-  where: readonly string[],
-): Promise<GalleryPage> {
+): Promise<GalleryItem[]> {
   const [entry] = entries
-  const places = (['region', 'country', 'income'] as const).map(dimension => {
-    const column = columnOf(cube, entry!, dimension)
-    return `${column === undefined ? 'NULL' : `a.${identifier(column)}`} AS ${dimension}`
-  })
   const answers = entries.map((_, i) => {
     const side = 'ab'[i]!
     return `${side}.top5 AS top${i}, ${side}.probabilities AS p${i}, ${side}.correct1 AS correct${i}`
   })
-  const source = `FROM ${from} WHERE ${where.join(' AND ')}`
-  const [[count], rows] = await Promise.all([
-    query<{ total: number }>(`SELECT count(*)::DOUBLE AS total ${source}`, bound),
-    query<Row>(
-      `SELECT a.id AS id, a.label AS label, a.labels AS labels, a.status AS status, ${[...places, ...answers].join(', ')}
-       ${source} ORDER BY a.probabilities[1] DESC NULLS LAST, a.id LIMIT ${pageSize} OFFSET $${bound.length + 1}`,
-      [...bound, page * pageSize],
-    ),
-  ])
-  return { total: count!.total, items: rows.map(row => itemOf(store, cube, entries, row)) }
+  const rows = await query<Row>(
+    `SELECT a.id AS id, a.labels AS labels, a.status AS status, ${dimensionSql(cube, entry!)}, ${answers.join(', ')}
+     ${from} ORDER BY a.probabilities[1] DESC NULLS LAST, a.id LIMIT ${pageSize} OFFSET $${bound.length + 1}`,
+    [...bound, page * pageSize],
+  )
+  return rows.map(row => itemOf(store, cube, entries, row))
 }
 
 function itemOf(store: Store, cube: GrowingCube, entries: readonly Entry[], row: Row): GalleryItem {
@@ -144,12 +153,8 @@ function itemOf(store: Store, cube: GrowingCube, entries: readonly Entry[], row:
 export async function pairRows(store: Store, dataset: string, first: string, second: string): Promise<PairRow[]> {
   const cube = store.cube(dataset)
   const sides = [store.entry(dataset, first), store.entry(dataset, second)] as const
-  const columns = dimensions.map(dimension => {
-    const column = columnOf(cube, sides[0], dimension)
-    return `${column === undefined ? 'NULL' : `a.${identifier(column)}`} AS ${dimension}`
-  })
   const rows = await query<PairCounts & Record<Dimension, GroupValue>>(
-    `SELECT ${columns.join(', ')}, ${pairOutcomes} FROM ${joined}
+    `SELECT ${dimensionSql(cube, sides[0])}, ${pairOutcomes} FROM ${joined}
      WHERE a.correct1 IS NOT NULL AND b.correct1 IS NOT NULL GROUP BY ALL`,
     sides.map(shardFiles),
   )

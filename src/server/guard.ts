@@ -7,14 +7,15 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type Context, type MiddlewareHandler } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
 
-const policy = [
+/** What the pages may load. */
+export const policy = [
   "default-src 'none'",
   ...["script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'"],
   ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
-].join('; ')
+]
 
 const headers = {
-  'Content-Security-Policy': policy,
+  'Content-Security-Policy': policy.join('; '),
   'X-Content-Type-Options': 'nosniff',
   'X-Frame-Options': 'DENY',
   'Referrer-Policy': 'no-referrer',

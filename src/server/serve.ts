@@ -23,7 +23,7 @@ export interface Served {
   close: () => Promise<void>
 }
 
-const builtClient = fileURLToPath(new URL('../client', import.meta.url))
+export const builtClient = fileURLToPath(new URL('../client', import.meta.url))
 
 /** Milliseconds between readings of what evaluations store, at least, and times that a reading took. */
 const rest = { least: 2000, times: 10 }

@@ -129,9 +129,19 @@ export interface CompareView {
   minN: number
 }
 
+const fits = (row: PairRow, filter: Filter): boolean =>
+  dimensions.every(dimension => filter[dimension] === undefined || row[dimension] === filter[dimension])
+
+/** Images of a filter that only the second (`gained`) or only the first model has right. */
+export const flipped = (pairs: readonly PairRow[], change: Change, filter: Filter): number =>
+  pairs.reduce(
+    (sum, row) => (fits(row, filter) ? sum + (change === 'gained' ? row.onlySecond : row.onlyFirst) : sum),
+    0,
+  )
+
 /** Two models image by image, in the groups of one dimension. */
 export function compareView(pairs: readonly PairRow[], by: Dimension, filter: Filter): CompareView {
-  const kept = pairs.filter(row => dimensions.every(d => filter[d] === undefined || row[d] === filter[d]))
+  const kept = pairs.filter(row => fits(row, filter))
   const cells = kept.flatMap((row): PairCell[] =>
     row[by] === null ? [] : [{ ...row, group: row[by], label: row.label ?? '' }],
   )

@@ -1,4 +1,146 @@
+/** Answers the views' questions from the files of a bundle, as the server does from its store. */
+import { type BundledAnswers, type BundledCube, type BundledImages } from '../bundle.ts'
+import { type Cube, type Dimension, dimensions, type Filter, type ModelCounts } from '../cube.ts'
+import {
+  type Answer,
+  compareView,
+  type GalleryItem,
+  type GalleryPage,
+  modelView,
+  type Overview,
+  pageSize,
+  type PairRow,
+  scatter,
+} from '../views.ts'
 import { type Query, type Views } from './data.ts'
 
-export const fromFiles = <V extends keyof Views>(view: V, query: Query): Promise<Views[V]> =>
-  Promise.reject(new Error(`${view} ${Object.keys(query).length}`))
+const loaded = new Map<string, Promise<unknown>>()
+
+function load<T>(name: string): Promise<T> {
+  const known = loaded.get(name) ?? fetch(`data/${name}.json`).then(response => response.json())
+  loaded.set(name, known)
+  return known as Promise<T>
+}
+
+const answers: { [V in keyof Views]: (query: Query) => Promise<Views[V]> } = {
+  overview: () => load('overview'),
+  progress: () => load('progress'),
+  scatter: async query => scatter(await cubeOf(query['x']), await cubeOf(query['y']), filterOf(query)),
+  model: async query => modelView(await cubeOf(query['dataset']), query['model']!, filterOf(query)),
+  gallery: async query => {
+    const side = await sideOf(query['dataset'], query['model'])
+    const { correct, status } = side.answers
+    const kept: Record<string, (i: number) => boolean> = {
+      all: () => true,
+      right: i => correct[i] === true,
+      wrong: i => correct[i] === false,
+      failed: i => !['ok', 'no-accepted-class', null].includes(status[i]!),
+    }
+    return pageOf([side], rowsOf(side.images, filterOf(query)).filter(kept[query['outcome'] ?? 'wrong']!), query)
+  },
+  flips: async query => {
+    const sides = await sidesOf(query)
+    const right = query['change'] === 'gained' ? 1 : 0
+    const rows = rowsOf(sides[0].images, filterOf(query)).filter(
+      i => sides[right].answers.correct[i] === true && sides[1 - right]!.answers.correct[i] === false,
+    )
+    return pageOf(sides, rows, query)
+  },
+  compare: async query =>
+    compareView(
+      pairRows(await sidesOf(query)),
+      dimensions.find(name => name === query['by']) ?? 'region',
+      filterOf(query),
+    ),
+}
+
+export const fromFiles = <V extends keyof Views>(view: V, query: Query): Promise<Views[V]> => answers[view](query)
+
+const filterOf = (query: Query): Filter =>
+  Object.fromEntries(dimensions.flatMap(name => (query[name] === undefined ? [] : [[name, query[name]]])))
+
+async function positionOf(dataset: string | undefined, model?: string): Promise<[number, number]> {
+  const { datasets } = await load<Overview>('overview')
+  const d = datasets.findIndex(({ name }) => name === dataset)
+  if (d < 0) throw new Error(`unknown data set: ${dataset ?? ''}`)
+  const m = model === undefined ? 0 : datasets[d]!.models.indexOf(model)
+  if (m < 0) throw new Error(`unknown model: ${model ?? ''}`)
+  return [d, m]
+}
+
+async function cubeOf(dataset: string | undefined): Promise<Cube> {
+  const [d] = await positionOf(dataset)
+  const { values, codes, counts, models } = await load<BundledCube>(`${d}/cube`)
+  const full = ({ n, top1, top5, errors }: Record<keyof ModelCounts, number>): ModelCounts => ({
+    ...{ n: counts[n]!, top1: counts[top1]!, top5: counts[top5]!, errors: counts[errors]! },
+  })
+  return { values, codes, models: new Map(Object.entries(models).map(([name, places]) => [name, full(places)])) }
+}
+
+/** One model's answers with the images that they are about. */
+interface Side {
+  model: string
+  answers: BundledAnswers
+  images: BundledImages
+}
+
+async function sideOf(dataset: string | undefined, model: string | undefined): Promise<Side> {
+  const [d, m] = await positionOf(dataset, model ?? '')
+  const answers = await load<BundledAnswers>(`${d}/${m}`)
+  return { model: model!, answers, images: await load<BundledImages>(answers.images) }
+}
+
+/** Two models, the second's answers in the order of the first's images. */
+async function sidesOf({ dataset, first, second }: Query): Promise<[Side, Side]> {
+  const [a, b] = [await sideOf(dataset, first), await sideOf(dataset, second)]
+  if (a.images === b.images) return [a, b]
+  const at = new Map(b.images.id.map((id, i) => [id, i]))
+  const places = a.images.id.map(id => at.get(id))
+  const moved = <T>(list: readonly T[]): (T | null)[] => places.map(i => (i === undefined ? null : list[i]!))
+  const { images, correct, status, top, p } = b.answers
+  const answers = { images, correct: moved(correct), status: moved(status), top: moved(top), p: moved(p) }
+  return [a, { ...b, answers }]
+}
+
+const rowsOf = (images: BundledImages, filter: Filter): number[] =>
+  images.id.flatMap((_, i) => (dimensions.every(d => filter[d] === undefined || images[d][i] === filter[d]) ? [i] : []))
+
+function pairRows([first, second]: [Side, Side]): PairRow[] {
+  return first.images.id.flatMap((_, i): PairRow[] => {
+    const [a, b] = [first.answers.correct[i], second.answers.correct[i]]
+    if (typeof a !== 'boolean' || typeof b !== 'boolean') return []
+    const counts = {
+      both: Number(a && b),
+      onlyFirst: Number(a && !b),
+      onlySecond: Number(b && !a),
+      neither: Number(!a && !b),
+    }
+    return [{ ...counts, ...groupsOf(first.images, i) }]
+  })
+}
+
+const groupsOf = (images: BundledImages, i: number): Record<Dimension, string | null> => ({
+  ...{ region: images.region[i]!, country: images.country[i]!, income: images.income[i]!, label: images.label[i]! },
+})
+
+/** The most confident answers of the first model first. */
+function pageOf(sides: readonly Side[], rows: readonly number[], query: Query): GalleryPage {
+  const { answers, images } = sides[0]!
+  const confidence = (i: number): number => answers.p[i]?.[0] ?? -1
+  const sorted = rows.toSorted((a, b) => confidence(b) - confidence(a) || a - b)
+  const start = pageSize * Number(query['page'] ?? 0)
+  const items = sorted.slice(start, start + pageSize).map((i): GalleryItem => ({
+    ...{ id: images.id[i]!, ...groupsOf(images, i), label: images.label[i] ?? '' },
+    accepted: images.accepted[i]!.map(index => images.classes[index] ?? `class ${index}`),
+    status: answers.status[i] ?? 'not evaluated',
+    answers: sides.map(side => answerOf(side, i)),
+    image: images.pictures ? `data/${answers.images}/${i}.webp` : null,
+  }))
+  return { total: rows.length, items }
+}
+
+const answerOf = ({ model, answers: { correct, top, p }, images: { classes } }: Side, i: number): Answer => ({
+  model,
+  correct: correct[i] ?? null,
+  top: (top[i] ?? []).map((index, k) => ({ label: classes[index] ?? `class ${index}`, p: (p[i]?.[k] ?? 0) / 1000 })),
+})

@@ -72,11 +72,17 @@ async function draw(
     if (about !== undefined) onPick(about)
   })
   await view.runAsync()
-  for (const part of place.querySelectorAll('svg, svg [role]')) {
-    part.removeAttribute('role')
-    part.removeAttribute('aria-roledescription')
-  }
+  for (const part of place.querySelectorAll('svg, svg [role], svg [aria-label]')) titled(part)
   return () => view.finalize()
+}
+
+/** The figure is one picture for a screen reader; what its marks say about themselves becomes their tooltip. */
+function titled(part: Element): void {
+  const about = part.getAttribute('aria-label')
+  if (about !== null && part.localName === 'path') {
+    part.append(Object.assign(document.createElementNS('http://www.w3.org/2000/svg', 'title'), { textContent: about }))
+  }
+  for (const name of ['role', 'aria-label', 'aria-roledescription']) part.removeAttribute(name)
 }
 
 /** Marks carry a sentence about them; outlines of countries carry it among their properties. */

@@ -1,0 +1,214 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, normalize } from 'node:path'
+import { type Browser, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { writeBundle } from '../../src/server/bundle.ts'
+import { serve, type Served } from '../../src/server/serve.ts'
+import { axe, chromium, consoleErrors, openBrowser, overlaps } from '../browser.ts'
+import { makeWorld, type World } from './world.ts'
+
+const street = 'dataset=street&model=resnet50'
+/** Every view; the gallery of a region whose pictures are all there. */
+const views: Record<string, string> = {
+  overview: '',
+  models: 'models',
+  'models of a region': 'models?region=Africa&label=cup',
+  'a model by region': `model?${street}`,
+  'a model by country': `model?${street}&by=country`,
+  'a model by income': `model?${street}&by=income`,
+  'a model by class': `model?${street}&by=label`,
+  gallery: `gallery?${street}&region=Americas`,
+  compare: 'compare?dataset=street&first=resnet50&second=vit_base',
+  'differing images': 'flips?dataset=street&first=resnet50&second=vit_base&change=gained&region=Americas',
+}
+
+describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium here)', () => {
+  let world: World
+  let client: string
+  let served: Served
+  let files: Server
+  let browser: Browser
+  const origins: Record<string, string> = {}
+
+  beforeAll(async () => {
+    client = await mkdtemp(join(tmpdir(), 'geogap-client-'))
+    execFileSync(process.execPath, ['scripts/client.mjs', client], { env: { ...process.env, NODE_ENV: 'production' } })
+    world = await makeWorld()
+    served = await serve(world.results, { client })
+    const bundle = join(world.folder, 'bundle')
+    await writeBundle(world.results, bundle, { client, images: true })
+    files = await fileServer(bundle)
+    origins['server'] = served.url
+    origins['bundle'] = `http://127.0.0.1:${(files.address() as AddressInfo).port}/`
+    browser = await openBrowser()
+  })
+
+  afterAll(async () => {
+    await browser.close()
+    await served.close()
+    files.close()
+    for (const folder of [world.folder, client]) await rm(folder, { recursive: true })
+  })
+
+  const opened = async (from: string, options: Parameters<Browser['newPage']>[0] = {}) => {
+    const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, ...options })
+    const errors = consoleErrors(page)
+    await page.goto(origins[from]!)
+    await ready(page)
+    return { page, errors }
+  }
+
+  const go = async (page: Page, view: string): Promise<void> => {
+    await page.goto(`${page.url().replace(/#.*/, '')}#/${view}`)
+    await ready(page)
+  }
+
+  it.each([
+    ['server', 390, 'light'],
+    ['server', 1440, 'dark'],
+    ['bundle', 390, 'dark'],
+    ['bundle', 1440, 'light'],
+  ] as const)('%s at %i pixels, %s: every view without complaint, overlap or barrier', async (from, width, scheme) => {
+    const { page, errors } = await opened(from, { viewport: { width, height: 900 }, colorScheme: scheme })
+    for (const [name, view] of Object.entries(views)) {
+      await go(page, view)
+      const found = { errors: errors.splice(0), overlaps: await overlaps(page), axe: await axe(page) }
+      expect([name, found]).toEqual([name, { errors: [], overlaps: [], axe: [] }])
+    }
+    await page.close()
+  })
+
+  it.each(['server', 'bundle'])('%s: three clicks lead from all models to the images of one region', async from => {
+    const { page, errors } = await opened(from)
+    await go(page, 'models')
+    await page.locator('.drawing .mark-symbol path').first().click({ force: true })
+    await page.waitForURL(/#\/model\?/)
+    await ready(page)
+    await page.locator('.drawing .mark-symbol path').first().click({ force: true })
+    await page.waitForURL(/#\/gallery\?.*region=/)
+    await ready(page)
+    expect(await page.locator('.gallery > li').first().innerText()).toMatch(/class 2/)
+    expect(errors.filter(text => !/404/.test(text))).toEqual([])
+    await page.close()
+  })
+
+  it('goes the same way by keyboard alone', async () => {
+    const { page } = await opened('server')
+    for (const name of ['Models', 'resnet50', 'Africa']) {
+      await tabTo(page, name)
+      await page.keyboard.press('Enter')
+      await ready(page)
+    }
+    expect(page.url()).toMatch(/#\/gallery\?model=resnet50&dataset=street&region=Africa/)
+    await tabTo(page, 'Select this page')
+    await page.keyboard.press('Space')
+    expect(await page.getByRole('button', { name: /^Save [1-9]\d* selected/ }).isEnabled()).toBe(true)
+    await page.close()
+  })
+
+  it.each(['server', 'bundle'])('%s: an address restores what was chosen', async from => {
+    const { page } = await opened(from)
+    await go(page, `model?${street}`)
+    await page.getByRole('combobox', { name: 'region' }).selectOption('Asia')
+    await page.getByRole('link', { name: 'by class' }).click()
+    await ready(page)
+    const text = await page.locator('main').innerText()
+    expect(text).toMatch(/n = 60/)
+    await page.reload()
+    await ready(page)
+    expect(await page.locator('main').innerText()).toBe(text)
+    expect(await page.getByRole('combobox', { name: 'region' }).inputValue()).toBe('Asia')
+    await page.goBack()
+    await ready(page)
+    expect(await page.locator('main').innerText()).not.toBe(text)
+    await page.close()
+  })
+
+  it('saves selected images as slice.csv', async () => {
+    const { page } = await opened('server')
+    await go(page, views['gallery']!)
+    for (const box of (await page.getByRole('checkbox').all()).slice(0, 3)) await box.check()
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Save 3 selected as slice.csv' }).click(),
+    ])
+    expect(download.suggestedFilename()).toBe('slice.csv')
+    const [head, ...rows] = (await readFile(await download.path(), 'utf8')).trimEnd().split('\n')
+    expect(head).toBe('dataset,id,truth,prediction,region,country,model')
+    expect(rows).toHaveLength(3)
+    expect(rows[0]).toMatch(/^street,.*,class 2,Americas,Brazil,resnet50$/)
+    await page.close()
+  })
+
+  it('shows markup in names as text', async () => {
+    const { page, errors } = await opened('server')
+    page.on('dialog', dialog => void dialog.dismiss().then(() => errors.push('a script in a name ran')))
+    await go(
+      page,
+      `gallery?dataset=street&model=${encodeURIComponent('resnet18 <img src=x onerror=alert(1)>')}&outcome=all`,
+    )
+    const text = await page.locator('main').innerText()
+    for (const name of ['<img src=x onerror=alert(1)>', '<b>lamp</b>']) expect(text).toContain(name)
+    expect(await page.locator('img[src="x"], main b:has-text("lamp")').count()).toBe(0)
+    expect(errors.filter(text => !/404/.test(text))).toEqual([])
+    await page.close()
+  })
+
+  it('the bundle says the same as the server, and names no folder', async () => {
+    const texts = new Map<string, string[]>()
+    for (const from of ['server', 'bundle']) {
+      const { page } = await opened(from)
+      for (const [name, view] of Object.entries(views)) {
+        await go(page, view)
+        texts.set(name, [...(texts.get(name) ?? []), await page.locator('main').innerText()])
+      }
+      await page.close()
+    }
+    for (const [name, [first, second]] of texts) expect([name, second]).toEqual([name, first])
+    const bundle = join(world.folder, 'bundle')
+    for (const file of (await readdir(bundle, { recursive: true })).filter(name => name.endsWith('.json')))
+      expect(await readFile(join(bundle, file), 'utf8')).not.toContain(world.folder)
+  })
+})
+
+/** Whether every figure is drawn and no question is open. */
+const settled = `!!document.querySelector('main h1') && !document.querySelector('main .quiet')?.textContent.startsWith('…') &&
+  [...document.querySelectorAll('.drawing')].every(drawing => drawing.querySelector('svg')?.getBoundingClientRect().height > 20)`
+
+async function ready(page: Page): Promise<void> {
+  for (let calm = 0; calm < 3;) {
+    await page.waitForTimeout(60)
+    calm = (await page.evaluate<boolean>(settled)) ? calm + 1 : 0
+  }
+}
+
+async function tabTo(page: Page, name: string): Promise<void> {
+  for (let i = 0; i < 80; i++) {
+    await page.keyboard.press('Tab')
+    if ((await page.evaluate<string>('document.activeElement?.textContent ?? ""')) === name) return
+  }
+  throw new Error(`nothing called ${name} can be reached with the Tab key`)
+}
+
+/** Any web host: files below a folder and nothing else. */
+async function fileServer(folder: string): Promise<Server> {
+  const types: Record<string, string> = {
+    html: 'text/html',
+    js: 'text/javascript',
+    css: 'text/css',
+    json: 'application/json',
+  }
+  const server = createServer((request, response) => {
+    const name = normalize(new URL(request.url ?? '/', 'http://x').pathname).replace(/\/$/, '/index.html')
+    readFile(join(folder, name)).then(
+      bytes => response.setHeader('Content-Type', types[name.split('.').at(-1)!] ?? 'image/webp').end(bytes),
+      () => response.writeHead(404).end(),
+    )
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  return server
+}
