@@ -2,7 +2,7 @@ import { type Column, type Format, formatTable } from '../report/tables.ts'
 import { percent, percentRange, printable } from '../report/text.ts'
 import { pointsText } from './compareText.ts'
 import { type Measured, type Placement } from './place.ts'
-import { type Reference } from './references.ts'
+import { noPack, type Reference } from './references.ts'
 
 export interface Placed {
   model: Measured
@@ -27,7 +27,7 @@ function placementSentence({ measure, value, models, ...rest }: Placement): stri
   return `${start}, ${than}, ${judged} (${range}); above ${percent(percentile, 0)} % of them relative to the trend${far}`
 }
 
-const columns: Column<Placement & { model: string }>[] = [
+const columns: Column<Placement & { model: string; against: Reference }>[] = [
   { name: 'model', heading: 'model', value: row => row.model },
   { name: 'measure', heading: 'measure', value: row => row.measure },
   { name: 'value', heading: 'value', value: row => row.value, show: row => percent(row.value) },
@@ -48,11 +48,18 @@ const columns: Column<Placement & { model: string }>[] = [
   { name: 'percentile', heading: 'percentile', value: row => row.percentile, show: row => percent(row.percentile, 0) },
   { name: 'models', heading: 'models', value: row => row.models },
   { name: 'verdict', heading: 'verdict', value: row => row.verdict ?? row.reason },
+  {
+    name: 'against',
+    heading: '',
+    value: ({ against }) => (against.measured ? against.title : `${against.title}. ${noPack}.`),
+  },
 ]
 
 /** Text and Markdown have words, table and notes; the other formats the table alone. */
 export function placedText(placed: readonly Placed[], format: Format): string {
-  const rows = placed.flatMap(({ model, placements }) => placements.map(row => ({ model: model.model, ...row })))
+  const rows = placed.flatMap(({ model, against, placements }) =>
+    placements.map(row => ({ model: model.model, against, ...row })),
+  )
   const people = format === 'text' || format === 'markdown'
   const table = formatTable(
     format === 'csv' || format === 'json' ? columns : columns.filter(({ heading }) => heading !== ''),

@@ -12,6 +12,8 @@ export interface Reference {
   /** Benchmark of the x axis. */
   benchmark: string
   models: Measured[]
+  /** Whether it was measured with geogap, or is what publishers state. */
+  measured: boolean
   notes: string[]
 }
 
@@ -21,8 +23,11 @@ export async function referenceOf(against: string, minN: number): Promise<Refere
   const run = await openResults(against)
   const { reference } = rolesOf(run)
   if (reference === null) throw inputError('no-reference', `no standard benchmark in ${against}`)
-  return { title: against, benchmark: reference, models: measuredModels(run, minN), notes: [] }
+  return { title: against, benchmark: reference, models: measuredModels(run, minN), measured: true, notes: [] }
 }
+
+/** Said by every view that places a model beside published facts. */
+export const noPack = 'No measured pack exists yet: published facts are shown instead'
 
 function publishedReference(): Reference {
   const byModel = new Map<string, Measured & { values: Map<string, number> }>()
@@ -36,8 +41,9 @@ function publishedReference(): Reference {
     title: `accuracies published by ${sources.join(' and ')}`,
     benchmark: referenceBenchmark,
     models: [...byModel.values()],
+    measured: false,
     notes: [
-      "No measured reference pack exists yet; these are the publishers' own numbers, with their preprocessing, and for models with a 1,000-class head none on a geographic data set.",
+      `${noPack}. These are the publishers' own numbers, with their preprocessing, and for models with a 1,000-class head none on a geographic data set.`,
       'Published numbers on Dollar Street and GeoDE are of the DataComp subsets, so a run on the whole data sets has no counterpart there.',
     ],
   }
