@@ -3,6 +3,7 @@ import type { TopLevelSpec } from 'vega-lite'
 import { GeogapError } from '../errors.ts'
 import { covers, fontFamily, fontFiles, textWidth } from './measure.ts'
 import { fontSize, standalone } from './theme.ts'
+import { printable } from '../report/text.ts'
 
 /** Text and axes as `currentColor` for a page, or in `ink` on `paper` for a file of its own. */
 export interface Colors {
@@ -25,7 +26,7 @@ export async function renderSvg(spec: TopLevelSpec, colors?: Colors): Promise<st
     ...{ expr: expressionInterpreter, loader: closedLoader, renderer: 'none', logger },
   })
   try {
-    const svg = slim(await view.toSVG())
+    const svg = slim(await view.toSVG()).replace(/[^\n]+/g, printable)
     if (complaints.length > 0) throw fault(complaints.join('; '))
     return colors ? inColors(svg, colors) : svg
   } finally {
