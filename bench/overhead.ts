@@ -3,7 +3,7 @@
  * the best of several batch sizes with all threads in one process or one thread in as many processes; and six small models
  * in one command beside one preparation and the sum of their inference.
  *
- *   npx tsx bench/overhead.ts [MODEL…] [--images 300] [--rounds 3] [--together]
+ *   npx tsx bench/overhead.ts [MODEL…] [--images 160] [--rounds 3] [--together]
  */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -39,7 +39,7 @@ const six = [
 ]
 const { values, positionals } = parseArgs({
   options: {
-    images: { type: 'string', default: '300' },
+    images: { type: 'string', default: '160' },
     rounds: { type: 'string', default: '3' },
     together: { type: 'boolean', default: false },
   },
