@@ -14,7 +14,8 @@ import { freshWeights } from '../models/fresh.ts'
 import { writeSafetensors } from '../models/safetensors.ts'
 import { type ModelSpec } from '../models/spec.ts'
 import { imagenetMean, imagenetStd, nativeSteps, type Recipe } from '../preprocessing/steps.ts'
-import { type Run } from '../run.ts'
+import { writeJson } from '../predictions/notes.ts'
+import { openRun, type Run } from '../run.ts'
 import { type Progress } from '../runDataset.ts'
 import { fitHead } from './fit.ts'
 import { objectNames } from './objects.ts'
@@ -42,19 +43,41 @@ export interface DemoOptions {
   onProgress?: (progress: Progress) => void
 }
 
-export async function demo({ out, onStage = () => undefined, onProgress }: DemoOptions): Promise<Run> {
+export interface Demo {
+  run: Run
+  /** What the small training experiments showed. */
+  studies: string
+}
+
+export async function demo({ out, onStage = () => undefined, onProgress }: DemoOptions): Promise<Demo> {
   const world = join(out, 'world')
+  const results = join(out, 'results')
   onStage('drawing the pictures of a made-up world')
   const training = await dataset(world, 'training', standardPictures(Math.max(...trainingSizes), seed, 'training'))
+  const households = await dataset(world, 'households', householdPictures(18, 8, seed))
+  const others = await dataset(world, 'other-households', householdPictures(12, 8, seed, 'other-'))
   const datasets = [
     await dataset(world, 'standard', standardPictures(240, seed, 'standard')),
     await dataset(world, 'sketch', sketches(240, seed)),
-    await dataset(world, 'households', householdPictures(18, 8, seed)),
+    households,
   ]
   onStage('fitting the last layer of untrained architectures')
   const models = await fittedModels(join(out, 'models'), training)
   onStage('evaluating')
-  return evaluate({ models, datasets, out: join(out, 'results'), ...(onProgress ? { onProgress } : {}) })
+  await evaluate({ models, datasets, out: results, ...(onProgress ? { onProgress } : {}) })
+  onStage('retraining a last layer on pictures by other households, and on more and more western ones')
+  const model = await described(join(out, 'models'), models.at(-1)!)
+  const { demoStudies } = await import('./studies.ts')
+  const studies = await demoStudies({ model, training: others, households, out: results })
+  return { run: await openRun(results), studies }
+}
+
+/** The path of a description by which the model can be named. */
+async function described(folder: string, { name, architecture, classes, recipe, weights }: ModelSpec): Promise<string> {
+  const file = join(folder, `${name}.json`)
+  const [path] = weights.from === 'files' ? weights.files : []
+  await writeJson(file, { name, architecture, classes, preprocessing: recipe, weights: basename(path!) })
+  return file
 }
 
 /** Renders the pictures, writes their manifest, and opens it as any manifest is opened. */

@@ -53,14 +53,17 @@ export function sketches(count: number, seed: number): Picture[] {
   }))
 }
 
-/** Pictures by households of all regions, with country, income and household as the households state them. */
-export function householdPictures(households: number, each: number, seed: number): Picture[] {
+/**
+ * Pictures by households of all regions, with country, income and household as the households state them. Households of
+ * another `kind` are others.
+ */
+export function householdPictures(households: number, each: number, seed: number, kind = ''): Picture[] {
   return regions.flatMap(region =>
     Array.from({ length: households }, (_, h) => {
-      const home = random(seed, `${region.name} ${h}`)
+      const home = random(seed, `${kind}${region.name} ${h}`)
       const income = Math.round(region.income * Math.exp(1.2 * (home() + home() + home() - 1.5)))
       const ink = inkOf(home)
-      const household = `${region.name}-${h}`
+      const household = `${kind}${region.name}-${h}`
       const place = { region: region.name, country: region.countries[h % 2]!, income, household }
       const wealth = Math.min(1, Math.log(income / 100) / Math.log(50))
       return Array.from({ length: each }, (_, i): Picture => {

@@ -71,22 +71,33 @@ interface Study {
   title: string
   x: string
   says: string
-  panels: readonly StudyPanel[]
+  panels: (rows: readonly StudyRow[]) => readonly StudyPanel[]
 }
 
-const both = (what: string): StudyPanel['series'] => [
-  { metric: `dollarstreet ${what}`, label: 'Dollar Street', color: geographicColor },
-  { metric: `geode ${what}`, label: 'GeoDE', color: color(2) },
+const known = [
+  { dataset: 'dollarstreet', label: 'Dollar Street', color: geographicColor },
+  { dataset: 'geode', label: 'GeoDE', color: color(2) },
 ]
+
+/** One series a data set: the figures called `DATASET accuracy`, the paper's data sets first. */
+function byDataset(rows: readonly StudyRow[], what: string): StudyPanel['series'] {
+  const ending = ` ${what}`
+  const metrics = new Set(rows.flatMap(({ metric }) => (metric.endsWith(ending) ? metric : [])))
+  const others = [...metrics]
+    .map(metric => metric.slice(0, -ending.length))
+    .filter(dataset => !known.some(one => one.dataset === dataset))
+    .map((dataset, i) => ({ dataset, label: dataset, color: color(i + 3) }))
+  return [...known, ...others].map(({ dataset, ...series }) => ({ ...series, metric: `${dataset}${ending}` }))
+}
 
 const figureOf = ({ name, study, paper, title, x, says, panels }: Study): FigureKind => ({
   ...{ name, paper, title, needs: `a stored study ${study}` },
   make: (results: Results) => {
     const rows = studyRows(results.run.studies.get(study) ?? [])
-    const known = panels
+    const drawn = panels(rows)
       .map(panel => ({ ...panel, series: panel.series.filter(one => rows.some(row => row.metric === one.metric)) }))
       .filter(({ series }) => series.length > 0)
-    if (known.length === 0) return []
+    if (drawn.length === 0) return []
     const seeds = Math.max(...rows.map(row => row.seeds))
     const settings = new Set(rows.map(row => row.setting)).size
     return [
@@ -94,7 +105,7 @@ const figureOf = ({ name, study, paper, title, x, says, panels }: Study): Figure
         ...{ id: idOf(name), title, subtitle: `n = ${count(seeds, 'seed')} at each of ${count(settings, 'share')}` },
         caption: captionOf(results, says, 'Bars are 95 % t-intervals of the mean over seeds.'),
         rows: rows.map(row => ({ ...row })),
-        spec: width => studySpec(rows, known, x, width),
+        spec: width => studySpec(rows, drawn, x, width),
       },
     ]
   },
@@ -102,12 +113,12 @@ const figureOf = ({ name, study, paper, title, x, says, panels }: Study): Figure
 
 export const retraining = figureOf({
   ...{ name: 'retraining', study: 'last-layer', paper: ['table 4', 'table 9'] },
-  title: 'Retraining the last layer on Dollar Street',
+  title: 'Retraining the last layer',
   x: 'training images used (%)',
-  says: 'Top-1 accuracy in percent and disparity in percentage points of a model whose last layer was retrained on a share of Dollar Street’s training images.',
-  panels: [
-    { title: 'accuracy', y: 'top-1 accuracy (%)', difference: false, series: both('accuracy') },
-    { title: 'disparity', y: 'disparity (points)', difference: true, series: both('disparity') },
+  says: 'Top-1 accuracy in percent and disparity in percentage points of a model whose last layer was retrained on a share of the training images; at 0 % it is the one that training started from.',
+  panels: rows => [
+    { title: 'accuracy', y: 'top-1 accuracy (%)', difference: false, series: byDataset(rows, 'accuracy') },
+    { title: 'disparity', y: 'disparity (points)', difference: true, series: byDataset(rows, 'disparity') },
   ],
 })
 
@@ -115,8 +126,8 @@ export const westernShare = figureOf({
   ...{ name: 'western-share', study: 'western-share', paper: ['11'] },
   title: 'Disparity by the western share of the training images',
   x: 'training images from Europe and the Americas (%)',
-  says: 'Top-1 accuracy on Europe’s minus that on Africa’s images, in percentage points, of a model fine-tuned on equally many images of Dollar Street with a growing share from Europe and the Americas.',
-  panels: [
+  says: 'Top-1 accuracy on Europe’s minus that on Africa’s images, in percentage points, of a model trained on equally many images with a growing share from Europe and the Americas.',
+  panels: () => [
     {
       ...{ title: '', y: 'Europe − Africa (points)', difference: true },
       series: [{ metric: 'europe minus africa', label: '', color: geographicColor }],
