@@ -1,14 +1,12 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { groupsOf, joinUnits, type Share, shareOf, unitsOf } from './units.ts'
 import { type Dataset } from './datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec } from './datasets/open.ts'
 import { type Forecast } from './dryRun.ts'
 import { GeogapError, inputError } from './errors.ts'
-import { storageError } from './files.ts'
 import { checkDevice, type Device } from './inference/devices.ts'
 import { type ModelSpec } from './models/spec.ts'
-import { openPlace } from './places/place.ts'
+import { beginResults, headsFolder, pushRecords } from './places/cache.ts'
+import { isStore, openPlace } from './places/place.ts'
 import { type Span } from './plan.ts'
 import { type Failure, recordDataset, recordFailures } from './predictions/notes.ts'
 import { recorded } from './predictions/runs.ts'
@@ -68,9 +66,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   if (options.until !== undefined) checkUntil(options)
   const specs = await modelsOf(options)
   const targets = await openTargets(options, specs)
-  await mkdir(join(out, 'predictions'), { recursive: true }).catch((error: unknown) => {
-    throw storageError(out, error)
-  })
+  const dir = await beginResults(out)
   const parts = options.shard ? partsOf(targets, specs, options, options.shard) : wholeOf(targets, specs)
   const failures: Failure[] = []
   const models = await prepareModels(parts, options, failures)
@@ -78,20 +74,22 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   for (const { dataset, opened, specs, part } of parts) {
     const suited = models.filter(({ spec }) => specs.includes(spec))
     if (suited.length === 0) continue
-    await recordDataset(out, dataset, opened)
-    work.push({ ...(await workOn(dataset, suited, options, join(out, 'heads'))), ...(part && { part }) })
+    await recordDataset(dir, dataset, opened)
+    work.push({ ...(await workOn(dataset, suited, options, headsFolder(out))), ...(part && { part }) })
   }
   const asked = work.flatMap(({ models }) => models.map(({ identity }) => identity))
-  await recorded(out, asked, options.signal, async () => {
+  const evaluating = recorded(dir, asked, options.signal, async () => {
     for (const one of work) failures.push(...(await evaluateOn(one, options, place)))
     const attempted = { models: specs.map(({ name }) => name), datasets: targets.map(({ dataset }) => dataset.name) }
-    await recordFailures(out, failures, attempted)
+    await recordFailures(dir, failures, attempted)
   })
+  await evaluating.finally(() => pushRecords(out, dir))
   return openRun(out)
 }
 
-function checkUntil({ until = '', shard }: EvaluateOptions): void {
+function checkUntil({ until = '', shard, out = defaultOut }: EvaluateOptions): void {
   parseUntil(until)
+  if (isStore(out)) throw inputError('bad-option', `until ${until} looks at results in a folder, not at ${out}`)
   if (shard) throw inputError('bad-option', `until ${until} looks at the whole run: it cannot be one share of several`)
 }
 

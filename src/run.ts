@@ -3,6 +3,7 @@ import { accuracy, type Counts, groupBy, sumCounts } from './metrics/accuracy.ts
 import { finiteInterval } from './metrics/anytime.ts'
 import { disparity, type Disparity, pairDifference } from './metrics/disparity.ts'
 import { type Interval } from './metrics/intervals.ts'
+import { pullResults } from './places/cache.ts'
 import { loadCells } from './predictions/cube.ts'
 import { type DatasetNote, type Failure, readDatasets, readFailures } from './predictions/notes.ts'
 import { type EstimateRow, readEstimates } from './predictions/estimates.ts'
@@ -65,10 +66,11 @@ export interface Run {
 }
 
 /**
- * Opens the results below `dir`: for every model, data set and preprocessing those that were asked for last, complete or not;
+ * Opens the results at `place`, a folder or a store: for every model, data set and preprocessing those that were asked for last, complete or not;
  * `exclude` is a slice.csv whose images are left out.
  */
-export async function openRun(dir: string, exclude?: string): Promise<Run> {
+export async function openRun(place: string, exclude?: string): Promise<Run> {
+  const dir = await pullResults(place)
   const entries = await readCurrent(dir, exclude)
   const [datasets, failures, cells] = [await readDatasets(dir), await readFailures(dir), await loadCells(entries)]
   const estimates = await readEstimates(dir, entries)

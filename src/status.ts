@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { whereThere } from './files.ts'
+import { pullResults } from './places/cache.ts'
 import { type Failure, readFailures } from './predictions/notes.ts'
 import { lastAsked, type RecordedRun, readRuns } from './predictions/runs.ts'
 import { type Identity } from './predictions/schema.ts'
@@ -53,7 +54,8 @@ export interface RunStatus {
  * what replaces them. Data sets and weights are not opened: that their content has changed shows when they are asked for again.
  * Errors: `no-results` where nothing is stored or asked for.
  */
-export async function runStatus(dir: string): Promise<RunStatus> {
+export async function runStatus(place: string): Promise<RunStatus> {
+  const dir = await pullResults(place)
   const [runs, failures] = [await readRuns(dir), await readFailures(dir)]
   const entries = await readEntries(dir).catch((error: unknown) => {
     if (runs.length + failures.length === 0) throw error

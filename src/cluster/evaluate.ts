@@ -1,15 +1,12 @@
-import { join } from 'node:path'
 import { openTarget } from '../targets.ts'
-import { storageError } from '../files.ts'
-import { mkdir } from 'node:fs/promises'
 import { type EvaluateOptions } from '../evaluate.ts'
+import { beginResults, headsFolder, pushRecords } from '../places/cache.ts'
 import { openPlace } from '../places/place.ts'
 import { type Failure, recordDataset, recordFailures } from '../predictions/notes.ts'
 import { recorded } from '../predictions/runs.ts'
 import { openRun, type Run } from '../run.ts'
 import { drive, type Driven, type DriveOptions } from './drive.ts'
 import { planName, planRun, type RunPlan } from './plan.ts'
-import { headsFolder } from './unit.ts'
 
 /**
  * As `evaluate`, by the workers at a queue: plans, puts the units into the queue, follows them, and says what failed. Rejects with
@@ -20,21 +17,20 @@ export async function evaluateByQueue(
   how: Omit<DriveOptions, 'signal'>,
 ): Promise<{ run: Run; driven: Driven }> {
   const { out, signal } = options
-  await mkdir(join(out, 'predictions'), { recursive: true }).catch((error: unknown) => {
-    throw storageError(out, error)
-  })
+  const dir = await beginResults(out)
   const { plan, failures } = await planRun(options, headsFolder(out))
   for (const { dataset } of plan.request.targets)
-    await recordDataset(out, await openTarget({ dataset, suits: 'all' }, []), dataset)
+    await recordDataset(dir, await openTarget({ dataset, suits: 'all' }, []), dataset)
   const place = await openPlace(plan.place)
   await place.create(planName(plan.id), JSON.stringify(plan))
   const asked = plan.groups.flatMap(({ identities }) => identities)
-  const driven = await recorded(out, asked, signal, async () => {
+  const following = recorded(dir, asked, signal, async () => {
     const driven = await drive(plan, place, { ...how, ...(signal && { signal }) })
     if (driven.outcome !== 'left')
-      await recordFailures(out, [...failures, ...failuresOf(plan, driven)], attempted(plan))
+      await recordFailures(dir, [...failures, ...failuresOf(plan, driven)], attempted(plan))
     return driven
   })
+  const driven = await following.finally(() => pushRecords(out, dir))
   return { run: await openRun(out), driven }
 }
 

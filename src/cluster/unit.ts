@@ -1,16 +1,11 @@
-import { join } from 'node:path'
 import { inputError } from '../errors.ts'
-import { geogapCache } from '../models/hubCache.ts'
-import { isStore } from '../places/place.ts'
+import { headsFolder } from '../places/cache.ts'
 import { type Identity } from '../predictions/schema.ts'
 import { keyOf } from '../predictions/store.ts'
 import { evaluateOn, type Prepared, type Work, workOn } from '../runDataset.ts'
 import { openTarget, prepared } from '../targets.ts'
 import { type RunPlan } from './plan.ts'
 import { type DoUnit } from './work.ts'
-
-/** Where class embeddings are kept: beside results in a folder, in the cache for a store's. */
-export const headsFolder = (place: string): string => join(isStore(place) ? geogapCache() : place, 'heads')
 
 /**
  * Evaluates a unit's models on its images, with what is opened and hashed once for all units. What this machine would compute must be what

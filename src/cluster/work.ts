@@ -4,6 +4,7 @@
  * finishes second finds the shard committed.
  */
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { availableParallelism, hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Job, Worker } from 'bullmq'
@@ -55,6 +56,7 @@ export async function work(options: WorkOptions): Promise<void> {
     },
     ...{ version, began: new Date().toISOString(), done: 0, images: 0, seconds: 0, ...machine() },
   }
+  setMaxListeners(0, stop)
   const hand: Hand = { queue, doUnit, lock, idle, redis, record, stop, workers: new Map(), plans: new Map(), onUnit }
   const beat = (): void => void writeWorker(redis, record, 3 * lock).catch(() => undefined)
   beat()

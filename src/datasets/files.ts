@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError } from '../errors.ts'
+import { isStore } from '../places/place.ts'
 import { whereThere } from '../files.ts'
 
 /** Runs `work` over `list` with a bounded number in flight, results in the list's order. */
@@ -20,7 +21,12 @@ export async function fileBytes(file: string): Promise<number | null> {
   return found?.isFile() ? found.size : null
 }
 
-export const fileSizes = (files: readonly string[]): Promise<(number | null)[]> => mapLimited(files, 32, fileBytes)
+/** Sizes of files and of objects of stores, null where there is none. */
+export async function fileSizes(files: readonly string[]): Promise<(number | null)[]> {
+  const urls = files.filter(isStore)
+  const sizes = urls.length > 0 ? await (await import('../places/s3.ts')).objectSizes(urls) : new Map<string, number>()
+  return mapLimited(files, 32, async file => (isStore(file) ? (sizes.get(file) ?? null) : fileBytes(file)))
+}
 
 /** Names of the entries of a folder, sorted; a folder that is missing or cannot be read is an error that names it. */
 export async function folderEntries(folder: string): Promise<{ name: string; isFolder: boolean }[]> {

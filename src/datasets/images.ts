@@ -2,6 +2,7 @@ import { open, readFile, stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { inflateRaw } from 'node:zlib'
 import { GeogapError } from '../errors.ts'
+import { isStore } from '../places/place.ts'
 import { literalPath, query } from '../sql.ts'
 import type { ImageSource } from './dataset.ts'
 
@@ -14,6 +15,7 @@ const inflate = promisify(inflateRaw)
  */
 export async function readImage(source: ImageSource): Promise<Uint8Array> {
   try {
+    if (source.kind !== 'parquet' && isStore(source.file)) return await readStored(source)
     if (source.kind === 'file') return await readFile(source.file)
     return await (source.kind === 'range' ? readRange(source) : readCell(source))
   } catch (error) {
@@ -24,6 +26,15 @@ export async function readImage(source: ImageSource): Promise<Uint8Array> {
 
 /** Faults of this process, which say nothing about the image. */
 const ownFaults = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
+
+/** An object of a store, or a part of one; only that there is none is the image's fault. */
+async function readStored(source: Exclude<ImageSource, { kind: 'parquet' }>): Promise<Uint8Array> {
+  const { readObject } = await import('../places/s3.ts')
+  const bytes = await readObject(source.file, source.kind === 'range' ? source : undefined)
+  if (!bytes) throw new GeogapError('data', 'missing-file', `missing file: ${source.file}`)
+  const packed = source.kind === 'range' && source.deflated
+  return packed ? unpack(source.file, bytes, source.offset, packed.size) : bytes
+}
 
 function readFailure(file: string, error: unknown): GeogapError {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown'

@@ -4,6 +4,7 @@ import { inputError, unknownName } from '../errors.ts'
 import type { Draft } from './build.ts'
 import type { GroupValue, ImageSource, Item, LabelMap } from './dataset.ts'
 import { fileSizes } from './files.ts'
+import { isStore } from '../places/place.ts'
 import { parseJson } from './json.ts'
 import { fileLabelling, type LabelsOption } from './labelMap.ts'
 import { imagenetSpace, ownSpace, writtenLabels, type LabelSpace } from './labels.ts'
@@ -59,7 +60,7 @@ export async function readManifest(file: string, table: Table, options: Manifest
   const rules = await labelRules(options, () => writtenIn({ columns, rows }))
   const base = options.data ?? dirname(file)
   const paths = rows.map((row, i) => requiredText(row['image'], `no image in row ${i + 1} of ${file}`))
-  const files = paths.map(path => resolve(base, path))
+  const files = paths.map(path => (isStore(path) ? path : isStore(base) ? `${base}/${path}` : resolve(base, path)))
   const bytes = await fileSizes(files)
   const images = files.map((path, i): Located => ({
     id: paths[i]!,

@@ -6,6 +6,8 @@ import { benchmarks, findBenchmark, readBenchmark } from './benchmarks.ts'
 import { finish, type Adjust, type Draft } from './build.ts'
 import type { Dataset } from './dataset.ts'
 import { readFolder } from './folder.ts'
+import { localFile } from '../places/cache.ts'
+import { isStore } from '../places/place.ts'
 import { isGeodeTable, readGeodeIndex } from './geode.ts'
 import { readManifest, type ManifestOptions } from './manifest.ts'
 import { imageColumn, parquetFiles, readParquetImages } from './parquetImages.ts'
@@ -34,7 +36,7 @@ export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
   const scheme = spec.regions === undefined ? undefined : await regionScheme(spec.regions)
   const draft = found
     ? await readBenchmark(found.benchmark, found.variant, spec.data ?? 'data', spec.labels)
-    : named(await readPath(spec), spec.name)
+    : await readGiven(spec)
   return finish(scheme ? applyRegions(draft, scheme) : draft, spec)
 }
 
@@ -45,13 +47,22 @@ export function absoluteSpec(spec: DatasetSpec): DatasetSpec {
   const isFile = labels !== undefined && labels !== 'original' && labels !== 'imagenet'
   return {
     ...spec,
-    name: known ? name : resolve(name),
-    ...((known || data !== undefined) && { data: resolve(data ?? 'data') }),
+    name: known ? name : absolute(name),
+    ...((known || data !== undefined) && { data: absolute(data ?? 'data') }),
     ...(classes !== undefined && { classes: resolve(classes) }),
     ...(isFile && { labels: resolve(labels) }),
     ...(regions !== undefined && existsSync(regions) && { regions: resolve(regions) }),
   }
 }
+
+/** A manifest of a store is copied; its images stay there, below its own address unless `data` says where. */
+async function readGiven(spec: DatasetSpec): Promise<Draft> {
+  if (!isStore(spec.name)) return named(await readPath(spec), spec.name)
+  const file = await localFile(spec.name)
+  return named(await readPath({ data: spec.name.slice(0, spec.name.lastIndexOf('/')), ...spec, name: file }), file)
+}
+
+const absolute = (path: string): string => (isStore(path) ? path : resolve(path))
 
 /** A data set given by its path is called by its file's name. */
 const named = (draft: Draft, path: string): Draft =>

@@ -1,5 +1,6 @@
 /** Which evaluations a question about two sides is about. */
 import { inputError, unknownName } from '../errors.ts'
+import { pullResults } from '../places/cache.ts'
 import { readCurrent } from '../predictions/runs.ts'
 import { type Entry } from '../predictions/store.ts'
 
@@ -13,7 +14,7 @@ export interface Sides {
 
 /** Newest evaluations below a folder. Errors: no-results. */
 export async function storedEntries(dir: string, exclude?: string): Promise<Entry[]> {
-  const entries = await readCurrent(dir, exclude)
+  const entries = await readCurrent(await pullResults(dir), exclude)
   if (entries.length === 0) throw inputError('no-results', `no results in ${dir}`)
   return entries
 }

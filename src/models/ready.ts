@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { imagenetNames } from '../datasets/imagenet.ts'
 import { GeogapError } from '../errors.ts'
+import { localFile } from '../places/cache.ts'
 import { downloadUrl } from './download.ts'
 import { loadHead } from './head.ts'
 import { hubFile, type HubOptions } from './hub.ts'
@@ -62,7 +63,7 @@ async function weightFiles({ name, weights, graph }: ModelSpec, progress?: Progr
   const options = progress ? { progress } : {}
   switch (weights.from) {
     case 'files':
-      return weights.files
+      return Promise.all(weights.files.map(localFile))
     case 'hub':
       return [await (graph ? hubGraph(weights, options) : fromHub(weights, options))]
     case 'url': {

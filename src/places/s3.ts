@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { GetObjectCommandOutput, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
+import { mapLimited } from '../datasets/files.ts'
 import { GeogapError, inputError } from '../errors.ts'
 import { type Place } from './place.ts'
 
@@ -15,7 +16,7 @@ interface Address {
 }
 
 /** @throws GeogapError `bad-store-url` */
-export function parseUrl(url: string): Address {
+function parseUrl(url: string): Address {
   const [, Bucket, Key = ''] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(url) ?? []
   if (Bucket === undefined)
     throw inputError('bad-store-url', `not an address of an object store: ${url}; s3://bucket/name`)
@@ -102,16 +103,36 @@ export async function headObject(url: string): Promise<{ bytes: number; tag: str
 /** Every object whose address starts with `url`, with its size. */
 export async function listObjects(url: string): Promise<{ url: string; bytes: number; tag: string }[]> {
   const { Bucket, Key } = parseUrl(url)
+  const Prefix = url.endsWith('/') && Key !== '' ? `${Key}/` : Key
   const { paginateListObjectsV2 } = await import('@aws-sdk/client-s3')
   const found: { url: string; bytes: number; tag: string }[] = []
   try {
-    for await (const page of paginateListObjectsV2({ client: await connect() }, { Bucket, Prefix: Key }))
+    for await (const page of paginateListObjectsV2({ client: await connect() }, { Bucket, Prefix }))
       for (const { Key, Size = 0, ETag = '' } of page.Contents ?? [])
         found.push({ url: `s3://${Bucket}/${Key}`, bytes: Size, tag: ETag })
   } catch (error) {
     throw storeError(`cannot list ${url}`, error)
   }
   return found
+}
+
+/** Sizes of the objects that exist: asked one by one, or listed where they are many. */
+export async function objectSizes(urls: readonly string[]): Promise<Map<string, number>> {
+  if (urls.length <= 64) {
+    const heads = await mapLimited(urls, 16, async url => [url, (await headObject(url))?.bytes] as const)
+    return new Map(heads.filter((entry): entry is [string, number] => entry[1] !== undefined))
+  }
+  const folders = [...new Set(urls.map(url => url.slice(0, url.lastIndexOf('/') + 1)))]
+  const roots = folders.length > 64 ? [commonStart(folders)] : folders
+  const lists = await mapLimited(roots, 8, listObjects)
+  return new Map(lists.flat().map(({ url, bytes }) => [url, bytes]))
+}
+
+function commonStart(urls: readonly string[]): string {
+  const [first, last] = [[...urls].sort()[0]!, [...urls].sort().at(-1)!]
+  let same = 0
+  while (same < first.length && first[same] === last[same]) same += 1
+  return first.slice(0, first.lastIndexOf('/', same) + 1)
 }
 
 async function listNames(url: string): Promise<string[]> {

@@ -1,0 +1,79 @@
+/*
+ * What the queue costs, with redis-server on this machine: efficiency of 1, 2, 4 and 8 workers on units that wait a second instead of
+ * computing, and 100,000 empty units planned, enqueued, done and reconciled.
+ *
+ *   npx tsx bench/cluster.ts [empty units, default 100000]
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { drive } from '../src/cluster/drive.ts'
+import { clusterState, connectQueue, removeWorker } from '../src/cluster/queue.ts'
+import { mapLimited } from '../src/datasets/files.ts'
+import { openPlace } from '../src/places/place.ts'
+import { entryFolder } from '../src/predictions/store.ts'
+import { startRedis, type TestRedis } from '../test/cluster/redis.ts'
+import { storePlan } from '../test/cluster/run.ts'
+
+const worker = fileURLToPath(new URL('./cluster.worker.ts', import.meta.url))
+const empty = Number(process.argv[2] ?? 100_000)
+
+function hire(count: number, queue: string, wait: number, slots: number): ChildProcess[] {
+  const options = JSON.stringify({ queue, wait, slots })
+  return Array.from({ length: count }, () =>
+    spawn(process.execPath, ['--import', 'tsx', worker, options], { stdio: ['ignore', 'inherit', 'inherit'] }),
+  )
+}
+
+/** Seconds from the first unit at work, with all workers there, until the last unit is stored, and from planning on. */
+async function timed(redis: TestRedis, folder: string, units: number, workers: number, wait: number, slots: number) {
+  const client = await connectQueue(redis.url)
+  const children = hire(workers, redis.url, wait, slots)
+  try {
+    await until(async () => (await clusterState(client)).workers.length >= workers)
+    const began = Date.now()
+    const plan = await storePlan(join(folder, `${workers}-${units}`), units, 4, `bench-${workers}-${units}`)
+    const { outcome, apart } = await drive(plan, await openPlace(plan.place), { queue: redis.url, poll: 200 })
+    const all = Date.now() - began
+    if (outcome !== 'done' || apart.length > 0) throw new Error(`${outcome}, ${apart.length} set apart`)
+    const entry = entryFolder(plan.place, plan.groups[0]!.identities[0]!)
+    const times = await mapLimited(await readdir(entry), 32, async name => (await stat(join(entry, name))).mtimeMs)
+    const [first, last] = times.reduce(([low, high], at) => [Math.min(low, at), Math.max(high, at)], [Infinity, 0])
+    return { all: all / 1000, working: (last - first + wait) / 1000 }
+  } finally {
+    for (const child of children) child.kill('SIGKILL')
+    for (const { id } of (await clusterState(client)).workers) await removeWorker(client, id)
+    client.disconnect()
+  }
+}
+
+async function until(is: () => Promise<boolean>): Promise<void> {
+  while (!(await is())) await delay(50)
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'geogap-bench-cluster-'))
+await mkdir(join(folder, 'redis'))
+const redis = await startRedis(join(folder, 'redis'), '--appendfsync', 'no')
+try {
+  for (const workers of [1, 2, 4, 8]) {
+    const units = 20 * workers
+    const { working } = await timed(redis, folder, units, workers, 1000, 1)
+    console.log(
+      `${workers} workers, ${units} units of 1 s: ${working.toFixed(1)} s, efficiency ${((20 / working) * 100).toFixed(0)} %`,
+    )
+  }
+  const before = process.cpuUsage()
+  const { all, working } = await timed(redis, folder, empty, 3, 0, 16)
+  const { user, system } = process.cpuUsage(before)
+  const peak = (process.resourceUsage().maxRSS / 1024).toFixed(0)
+  console.log(
+    `${empty} empty units: ${all.toFixed(0)} s in all, ${working.toFixed(0)} s from the first to the last manifest`,
+  )
+  console.log(`follower: ${((user + system) / 1e6).toFixed(0)} s of CPU, peak ${peak} MB`)
+} finally {
+  await redis.stop('SIGKILL')
+  await rm(folder, { recursive: true, force: true })
+}

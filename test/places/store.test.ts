@@ -1,0 +1,114 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createConnection } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { evaluate } from '../../src/evaluate.ts'
+import { openPlace, type Place } from '../../src/places/place.ts'
+import { readEntries, readEntry, shardFiles, spansOf } from '../../src/predictions/store.ts'
+import { query } from '../../src/sql.ts'
+import { storePlan, waitingUnit } from '../cluster/run.ts'
+import { writeModel, writeWorld } from '../world.ts'
+import { startStore, type TestStore } from './s3Server.ts'
+
+let folder: string
+let store: TestStore
+let place: Place
+const before = { ...process.env }
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-store-'))
+  store = await startStore()
+  Object.assign(process.env, { AWS_ENDPOINT_URL: store.url, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' })
+  process.env['GEOGAP_CACHE'] = join(folder, 'cache')
+  place = await openPlace('s3://bucket/results')
+})
+beforeEach(() => {
+  store.refuse = undefined
+})
+afterAll(async () => {
+  process.env = before
+  await store.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+it('of writers that create a name at once one succeeds; names are listed page by page', async () => {
+  const wins = await Promise.all(Array.from({ length: 10 }, (_, i) => place.create('a/one.json', `${i}`)))
+  expect(wins.filter(won => won)).toHaveLength(1)
+  expect(Buffer.from((await place.read('a/one.json'))!).toString()).toBe(String(wins.indexOf(true)))
+  for (const name of ['b', 'c', 'd', 'e']) await place.create(`a/${name}`, name)
+  await place.create('a/deep/f', 'f')
+  expect(await place.list('a')).toEqual(['b', 'c', 'd', 'e', 'one.json'])
+  await place.remove('a/b')
+  expect(await place.read('a/b')).toBeUndefined()
+})
+
+it('two workers at one shard commit it once, and the loser leaves nothing', async () => {
+  const plan = await storePlan('s3://bucket/race', 1)
+  const race = await openPlace(plan.place)
+  const work = { plan, unit: { group: 0, start: 0, end: 4 }, place: race, signal: new AbortController().signal }
+  await Promise.all([waitingUnit(5)(work), waitingUnit(5)(work)])
+  const names = [...store.objects.keys()].filter(key => key.startsWith('bucket/race/predictions/'))
+  expect(names.map(name => name.split('.').at(-1)).sort()).toEqual(['json', 'parquet'])
+})
+
+it('an upload that is cut leaves nothing that counts as done', async () => {
+  const { port } = new URL(store.url)
+  const socket = createConnection(Number(port), '127.0.0.1')
+  socket.write(
+    'PUT /bucket/cut/predictions/entry/00000000-00000004.json HTTP/1.1\r\nhost: x\r\ncontent-length: 900\r\n\r\n{"half',
+  )
+  await new Promise(resolve => setTimeout(resolve, 100))
+  socket.destroy()
+  const cut = await openPlace('s3://bucket/cut')
+  expect(spansOf(await cut.list('predictions/entry'))).toEqual([])
+  await cut
+    .put('predictions/entry/00000000-00000004-abcdef01.parquet', async () => {
+      await Promise.reject(new Error('killed'))
+    })
+    .catch(() => undefined)
+  expect(await readEntry(cut, 'predictions/entry')).toBeUndefined()
+})
+
+it('says that it may not, and what is done stays done', async () => {
+  await place.create('kept', 'kept')
+  store.refuse = 403
+  await expect(place.create('no', 'no')).rejects.toMatchObject({ code: 'store-denied', kind: 'storage' })
+  await expect(place.list('a')).rejects.toThrow(/cannot list s3:\/\/bucket\/results\/a: the store denies access/)
+  store.refuse = 501
+  await expect(place.create('no', 'no')).rejects.toMatchObject({ code: 'no-conditional-put' })
+  store.refuse = undefined
+  expect(Buffer.from((await place.read('kept'))!).toString()).toBe('kept')
+  await expect(openPlace('s3://No_Bucket/x')).rejects.toMatchObject({ code: 'bad-store-url' })
+})
+
+it('images, manifest, weights and results in a store give the rows of files', async () => {
+  const manifest = await writeWorld(folder, 12)
+  const model = await writeModel(join(folder, 'models'))
+  if (model.weights.from !== 'files') throw new Error('the model has files')
+  const datasets = [{ name: manifest, classes: join(folder, 'classes.txt') }]
+  await evaluate({ models: [model], datasets, out: join(folder, 'files') })
+  const put = async (key: string, file: string): Promise<unknown> => store.objects.set(key, await readFile(file))
+  for (let i = 0; i < 12; i++) await put(`bucket/data/images/${i}.png`, join(folder, `images/${i}.png`))
+  await put('bucket/data/world.csv', manifest)
+  await put('bucket/models/weights.safetensors', model.weights.files[0]!)
+  const stored = { ...model, weights: { from: 'files' as const, files: ['s3://bucket/models/weights.safetensors'] } }
+  const options = {
+    models: [stored],
+    datasets: [{ name: 's3://bucket/data/world.csv', classes: join(folder, 'classes.txt') }],
+    out: 's3://bucket/evaluated',
+  }
+  const run = await evaluate(options)
+  const rowsOf = async (dir: string) =>
+    query('SELECT id, top5, probabilities, rank, status FROM read_parquet($1) ORDER BY ALL', [
+      (await readEntries(dir)).flatMap(shardFiles),
+    ])
+  expect(await rowsOf(run.dir)).toEqual(await rowsOf(join(folder, 'files')))
+  expect(run.entries[0]!.rows).toBe(12)
+  expect([...store.objects.keys()].filter(key => /evaluated\/(runs|datasets)\/.*json$/.test(key))).toHaveLength(2)
+  const seen: number[] = []
+  await evaluate({ ...options, onProgress: ({ done }) => seen.push(done) })
+  expect(seen).toEqual([])
+  store.objects.delete('bucket/data/images/3.png')
+  const again = await evaluate({ ...options, out: 's3://bucket/lacking' })
+  expect(again.accuracy()[0]).toMatchObject({ n: 11, errors: 1 })
+})
