@@ -37,7 +37,7 @@ function withErrors({ n, errors, top1 }: AccuracyRow): number | null {
   return n + errors === 0 ? null : ((top1 ?? 0) * n) / (n + errors)
 }
 
-export const disparityColumns: Column<DisparityRow>[] = [
+const disparityColumns: Column<DisparityRow>[] = [
   { name: 'model', heading: 'model', value: row => row.model },
   { name: 'dataset', heading: 'data set', value: row => row.dataset },
   { name: 'preprocessing', heading: 'preprocessing', value: row => row.preprocessing },
