@@ -65,7 +65,7 @@ export default {
       from: { path: '^src/server/client/' },
       to: {
         path: '^src/',
-        pathNot: '^src/(server|figures|metrics)/|^src/(report/(text|tables)|decide/compare)\\.ts$',
+        pathNot: '^src/(server|figures|metrics)/|^src/(report/(style|text|tables)|decide/compare)\\.ts$',
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -1,6 +1,7 @@
 /** A figure of the report drawn in the page; Vega is loaded with the first one. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { standalone } from '../../figures/theme.ts'
+import { darkFigures } from '../../report/style.ts'
 import { type TopLevelSpec } from '../../figures/vegaLite.ts'
 
 interface Props {
@@ -14,6 +15,10 @@ interface Props {
 }
 
 const steps = 40
+
+const dark = new CSSStyleSheet()
+dark.replaceSync(darkFigures)
+document.adoptedStyleSheets.push(dark)
 
 export function Figure({ label, caption, id, spec, onPick }: Props) {
   const place = useRef<HTMLDivElement>(null)
