@@ -76,7 +76,11 @@ async function killed(out: string, tally: { parent: number; child: number }): Pr
   const parent = start(out)
   const end = ended(parent)
   await Promise.race([end, wait(1000 * seconds * (0.2 + random()))])
-  if (parent.exitCode !== null) return (expect(parent.exitCode).toBe(0), true)
+  if (parent.exitCode !== null) {
+    expect(parent.exitCode).toBe(0)
+    seconds *= 0.8
+    return true
+  }
   const workers = workersOf(parent.pid!)
   const victim = random() < 0.5 ? workers[Math.floor(random() * workers.length)] : undefined
   if (victim !== undefined) {
