@@ -34,7 +34,7 @@ const hostile = [
 const name = fc.oneof(
   fc.constantFrom(...hostile),
   fc
-    .array(fc.constantFrom(...'=+-@<>&"\'\\{}$%#_^~|,;\t\r\n\u001b\u202e\u009b`[]* ab'), { maxLength: 12 })
+    .array(fc.constantFrom(...Array.from('=+-@<>&"\'\\{}$%#_^~|,;\t\r\n\u001b\u202e\u009b`[]* ab')), { maxLength: 12 })
     .map(all => all.join('')),
 )
 const column = [

@@ -2,7 +2,7 @@
  * A small evaluation whose n-th file operation fails or is the last one, for every n. Inference is replaced by a table, so
  * that a run takes milliseconds; GEOGAP_TORTURE=1 takes every n for every error, otherwise a share of them.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -15,7 +15,7 @@ import { runStatus } from '../src/status.ts'
 import { storedRows } from './evaluation.ts'
 import { type Fault, type Outcome, withFault } from './faults.ts'
 import { measured, scaled } from './torture.ts'
-import { classes, writeModel, writeWorld } from './world.ts'
+import { writeModel, writeWorld } from './world.ts'
 
 type Shard = { items: readonly ShardItem[] }
 let inferred = 0
@@ -87,7 +87,7 @@ async function expectHonest(out: string, { value, error, crashed }: Outcome<unkn
   expect(new Set(stored).size).toBe(stored.length)
   for (const row of stored) expect(whole).toContain(row)
   if (value !== undefined) expect(stored).toEqual(whole)
-  else if (!crashed) expect(String((error as Error).message)).toMatch(/^[^\n]*\S[^\n]*$/)
+  else if (!crashed) expect((error as Error).message).toMatch(/^[^\n]*\S[^\n]*$/)
   const { runs } = await runStatus(out).catch(() => ({ runs: [] }))
   if (runs[0]?.state === 'done') expect(stored).toEqual(whole)
 }

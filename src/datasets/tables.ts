@@ -43,7 +43,11 @@ const readDelimited = (file: string, separator: string): Promise<Table> =>
   select(
     `SELECT * FROM read_csv($1, delim = $2, quote = '"', escape = '"', header = true, all_varchar = true, nullstr = '')`,
     [literalPath(file), separator],
-  )
+  ).catch(async (error: unknown) => {
+    const text = await readFile(file, 'utf8').catch(() => '')
+    const mixed = text.includes('\r\n') && /[^\r]\n/.test(text)
+    throw mixed ? new Error('some lines end in CR LF and some in LF; save it with one kind') : error
+  })
 
 async function readJsonLines(file: string): Promise<Table> {
   const lines = (await readFile(file, 'utf8')).split('\n')

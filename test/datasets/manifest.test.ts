@@ -12,6 +12,7 @@ const folder = lay(temporaryFolder(), {
   'plain.csv':
     'id,image,label,country,income,note\n1,photos/a.jpg,n01440764,KE,12.5,"says ""hi"", twice"\n2,photos/b.jpg,1,FR,300,\n3,photos/gone.jpg,goldfish,,,x\n',
   'renamed.tsv': 'key\tphoto\tsku\tcc\nx\tphotos/a.jpg\tred mug\tKE\ny\tphotos/b.jpg\tBlue Mug\tFR\n',
+  'mixed.csv': 'id,image,label\r\n1,photos/a.jpg,n01440764\r\n2,photos/b.jpg,1\n',
   'classes.txt': 'red mug\nblue mug\n',
   'classes.json': '["red mug", "blue mug"]',
   'lists.jsonl':
@@ -21,6 +22,11 @@ const folder = lay(temporaryFolder(), {
 const at = (name: string): string => join(folder, name)
 
 describe('a manifest', () => {
+  it('with two kinds of line ends says so', () =>
+    expect(openDataset({ name: at('mixed.csv') })).rejects.toThrow(
+      /unreadable manifest: .*mixed\.csv: some lines end in CR LF/,
+    ))
+
   it('gives items with labels by wnid, index or name, grouping columns typed, missing files kept', async () => {
     const dataset = await openDataset({ name: at('plain.csv') })
     expect(dataset.items.map(({ id, labels, bytes }) => ({ id, labels, bytes }))).toEqual([
