@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { mkdtemp, readFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readTable } from '../datasets/tables.ts'
@@ -91,16 +91,18 @@ export async function excluding(entries: readonly Entry[], exclusion: Exclusion)
   const folder = await mkdtemp(join(tmpdir(), 'geogap-excluded-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const left: Entry[] = []
-  for (const [i, entry] of entries.entries()) left.push(await without(entry, exclusion, folder, `${i}.parquet`))
+  for (const [i, entry] of entries.entries()) left.push(await without(entry, exclusion, join(folder, String(i))))
   if (left.every((entry, i) => entry === entries[i]))
     throw inputError('nothing-excluded', `no image of ${exclusion.file} is among the results`)
   return left
 }
 
-async function without(entry: Entry, exclusion: Exclusion, folder: string, file: string): Promise<Entry> {
+async function without(entry: Entry, exclusion: Exclusion, folder: string): Promise<Entry> {
   const ids = exclusion.images.get(entry.identity.dataset)
   if (!ids) return entry
+  const file = 'rows.parquet'
   const target = join(folder, file)
+  await mkdir(folder)
   await copyRows(target, 'SELECT * FROM read_parquet($1) WHERE NOT list_contains($2, id)', [shardFiles(entry), ids])
   const [counts] = await query<{ rows: number; errors: number }>(
     `SELECT count(*)::DOUBLE AS rows, count_if(status NOT IN ('ok', 'no-accepted-class'))::DOUBLE AS errors FROM read_parquet($1)`,
