@@ -79,7 +79,7 @@ const valuesOf = (rows: readonly StudyRow[], setting: number, metric: string): n
   rows.find(row => row.setting === setting && row.metric === metric)?.values.filter(value => value !== null) ?? []
 
 /** Whether values differ from 0 by more than their 95 % t-interval. */
-export function direction(values: readonly number[]): 'rises' | 'falls' | 'does not change clearly' {
+function direction(values: readonly number[]): 'rises' | 'falls' | 'does not change clearly' {
   const center = mean(values)
   const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0)
   const half = tQuantile(0.975, values.length - 1) * Math.sqrt(squares / (values.length - 1) / values.length)
@@ -93,7 +93,7 @@ const spread = (values: readonly number[]): string => {
 }
 
 /** What retraining did, beside what the paper sees. */
-export function retrainingText(model: string, images: number, dataset: string, rows: readonly StudyRow[]): string {
+function retrainingText(model: string, images: number, dataset: string, rows: readonly StudyRow[]): string {
   const change = (what: string): { text: string; way: string } => {
     const [before = 0] = valuesOf(rows, 0, `${dataset} ${what}`)
     const after = valuesOf(rows, 1, `${dataset} ${what}`)
@@ -109,7 +109,7 @@ The paper sees accuracy rise and disparity fall (table 4). Here ${accuracy.way} 
 }
 
 /** What the western share did, beside what the paper sees. */
-export function westernText(size: number, rows: readonly StudyRow[]): string {
+function westernText(size: number, rows: readonly StudyRow[]): string {
   const metric = 'europe minus africa'
   const [first, last] = [shares[0]!, shares.at(-1)!].map(share => valuesOf(rows, share, metric)) as [number[], number[]]
   const way = direction(last.map((value, i) => value - first[i]!))
