@@ -5,7 +5,7 @@ import { build } from 'vite'
 
 const root = fileURLToPath(new URL('../src/server/client', import.meta.url))
 const forBrowsers = /^(preact|vega|vega-lite|vega-interpreter|world-atlas|string-width)(\/|$)/
-const forNode = /\/(datasets|models|predictions|published)\/|\/(roles|render|sql|run)\.ts$/
+const forNode = /\/(datasets|models|places|predictions|published)\/|\/(roles|render|sql|run)\.ts$/
 
 const mark = 'only in Node: '
 

@@ -9,6 +9,7 @@ export function command(): Command {
     .description('Runs with units done, at work, waiting and set apart, time left; workers with their rates.')
     .addOption(queueOption())
     .option('--json', 'everything, as JSON')
+    .addHelpText('after', '\nExample:\n  geogap queue list --queue redis://10.0.0.5:6379')
     .action(async ({ queue, json }: { queue: string; json?: boolean }) => {
       const { clusterText } = await import('../cluster/text.ts')
       await atQueue(queue, async (redis, { clusterState }) => {
@@ -27,6 +28,7 @@ export function command(): Command {
       .description(description)
       .argument('<run>', 'id of the run, as geogap queue list shows it')
       .addOption(queueOption())
+      .addHelpText('after', `\nExample:\n  geogap queue ${what} 3f9a --queue redis://10.0.0.5:6379`)
       .action((run: string, { queue }: { queue: string }) =>
         atQueue(queue, (redis, { steerRun }) => steerRun(redis, run, what as keyof typeof steer)),
       )
