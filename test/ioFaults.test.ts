@@ -37,7 +37,7 @@ vi.mock('../src/inference/pool.ts', async original => ({
         return outcome
       })
       inferred += models.length * shard.items.length
-      await onResult(shard, { outcomes, timings: { prepare: 1, infer: 1 } })
+      await onResult(shard, { outcomes, timings: { decode: 1, prepare: 1, infer: models.map(() => 1) } })
     }
   },
 }))

@@ -23,7 +23,9 @@ it('reads <wnid>/<file>, sorted, images only', async () => {
 
 it('says what it expects of a folder without class folders', async () => {
   const empty = lay(temporaryFolder(), { 'a.jpg': 'a' })
-  await expect(openDataset({ name: empty })).rejects.toThrow(`no class folders in ${empty}; expected <wnid>/<file>`)
+  await expect(openDataset({ name: empty })).rejects.toThrow(
+    `no class folders in ${empty}; expected <class>/<file>, or a table (CSV, JSONL, Parquet) with a row an image`,
+  )
 })
 
 it('reports a file that is gone, or not a file, when it is read', async () => {
