@@ -18,7 +18,7 @@ try {
   const size = statSync(tarball).size
   if (size > 3e6) throw new Error(`the package has ${size} bytes, 3,000,000 are allowed`)
   const strange = packed.files.filter(
-    ({ path }) => !/^(dist\/|LICENSE|README\.md|CHANGELOG\.md|package\.json)/.test(path),
+    ({ path }) => !/^(dist\/|experiments\/|LICENSE|README\.md|CHANGELOG\.md|package\.json)/.test(path),
   )
   if (strange.length > 0) throw new Error(`files that no user needs: ${strange.map(({ path }) => path).join(', ')}`)
   for (const npm of ['10', '11']) {
