@@ -89,7 +89,7 @@ export const wrong = evaluate({ models: [1], datasets: [] })
     ['esnext', 'bundler'],
   ]) {
     const compiler = join(root, 'node_modules/typescript/bin/tsc')
-    const flags = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--types', '', '--module', module]
+    const flags = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--module', module]
     run(process.execPath, [compiler, ...flags, '--moduleResolution', moduleResolution, 'typed.ts'], {
       cwd: project,
       stdio: 'inherit',
