@@ -8,7 +8,6 @@ import { probeSentence, probeText } from '../../src/decide/probeText.ts'
 import { describeSteps, nativeSteps, type Recipe } from '../../src/preprocessing/steps.ts'
 import { geogap } from '../cli.ts'
 import { shared, sharedPath } from '../shared.ts'
-import { scaled } from '../torture.ts'
 import { writeWorld } from '../world.ts'
 
 let folder: string
@@ -108,7 +107,7 @@ describe('geogap models probe', () => {
           join(place, 'model.json'),
           JSON.stringify({ ...described, preprocessing: { ...right, ...change } }),
         )
-        return probe(place, { name: manifest, limit: scaled(60, 100) })
+        return probe(place, { name: manifest, limit: 100 })
       }
       const correct = await probed('right', {})
       expect(probeSentence(correct)).toBe('none of 15 other settings is far better than the declared one')
