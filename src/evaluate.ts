@@ -42,9 +42,9 @@ export interface EvaluateOptions {
   out?: string
   /** Only this share of the work, for one of several machines that write to the same place. */
   shard?: Share
-  /** Ends the evaluation after the running batches; what is done is kept. */
   /** Stops each model when the interval of every group is this narrow, in points: `region ±1`, `±0.5`. */
   until?: string
+  /** Ends the evaluation after the running batches; what is done is kept. */
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
   /** Where the time of models that went through the images together was spent. */
@@ -80,12 +80,16 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const asked = work.flatMap(({ models }) => models.map(({ identity }) => identity))
   const evaluating = recorded(dir, asked, options.signal, async () => {
     for (const one of work) failures.push(...(await evaluateOn(one, options, place)))
-    const attempted = { models: specs.map(({ name }) => name), datasets: targets.map(({ dataset }) => dataset.name) }
-    await recordFailures(dir, failures, attempted)
+    const attempted = parts.flatMap(({ specs, dataset }) =>
+      specs.map(({ name }) => ({ model: name, dataset: dataset.name })),
+    )
+    await recordFailures(dir, failures, attempted, shareName(options.shard))
   })
   await evaluating.finally(() => pushRecords(out, dir))
   return openRun(out)
 }
+
+const shareName = (share?: Share): string => (share ? `-${share.index}-of-${share.count}` : '')
 
 function checkUntil({ until = '', shard, out = defaultOut }: EvaluateOptions): void {
   parseUntil(until)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { evaluate } from '../src/evaluate.ts'
 import { folderPlace } from '../src/places/folder.ts'
+import { readFailures, recordFailures } from '../src/predictions/notes.ts'
 import { readEntries, shardFiles } from '../src/predictions/store.ts'
 import { query } from '../src/sql.ts'
 import { writeModel, writeWorld } from './world.ts'
@@ -30,6 +31,27 @@ it('three shares, one of them empty, give the rows of one evaluation', async () 
   for (const index of [3, 1, 2]) await evaluate({ models, datasets, out, shard: { index, count: 3 } })
   expect(await rowsOf(out)).toEqual(await rowsOf(join(folder, 'whole')))
   expect((await readEntries(out)).map(({ rows }) => rows)).toEqual([40, 40])
+})
+
+it('shares and runs side by side keep what each of them saw fail', async () => {
+  const out = join(folder, 'failing')
+  const note = (model: string, message = 'why') => ({ model, dataset: 'd', code: 'c', message })
+  const [a, b] = [note('a'), note('b')]
+  const both = [a, b].map(({ model }) => ({ model, dataset: 'd' }))
+  await Promise.all([
+    ...Array.from({ length: 20 }, (_, i) => recordFailures(out, [note(`${i}`)], [])),
+    recordFailures(out, [a], both, '-1-of-2'),
+    recordFailures(out, [b, a], both, '-2-of-2'),
+  ])
+  const failed = async () => (await readFailures(out)).map(({ model }) => model).filter(model => /[ab]/.test(model))
+  expect(await readFailures(out)).toHaveLength(22)
+  await recordFailures(out, [], both, '-2-of-2')
+  expect(await failed()).toEqual(['a'])
+  await recordFailures(out, [note('b', 'again')], both)
+  expect(await failed()).toEqual(['b'])
+  await recordFailures(out, [], both)
+  expect(await failed()).toEqual([])
+  expect(await readFailures(out)).toHaveLength(20)
 })
 
 it('of writers that create the same name at once one succeeds, and nothing temporary stays', async () => {

@@ -34,10 +34,8 @@ export async function evaluateByQueue(
   return { run: await openRun(out), driven }
 }
 
-const attempted = ({ groups }: RunPlan) => ({
-  models: groups.flatMap(({ models }) => models),
-  datasets: groups.map(({ dataset }) => dataset),
-})
+const attempted = ({ groups }: RunPlan) =>
+  groups.flatMap(({ models, dataset }) => models.map(model => ({ model, dataset })))
 
 /** A row for every model of a unit that was set apart. */
 const failuresOf = ({ groups }: RunPlan, { apart }: Driven): Failure[] =>

@@ -1,10 +1,11 @@
 /** What is kept beside the predictions: the data sets that were evaluated, and the models that could not be. */
+import { createHash } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type Dataset, type GroupValue, type Item } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
-import { jsonNames, storageError, whereThere, writeAtomically } from '../files.ts'
+import { jsonNames, storageError, writeAtomically } from '../files.ts'
 import { imageFolders, writeImages } from './images.ts'
 
 const failure = z.object({ model: z.string(), dataset: z.string(), code: z.string(), message: z.string() })
@@ -36,7 +37,7 @@ export const datasetNote = z.object({
 /** A data set as it was when it was evaluated. */
 export type DatasetNote = z.infer<typeof datasetNote>
 
-const failuresFile = (dir: string): string => join(dir, 'failures.json')
+const failuresFolder = (dir: string): string => join(dir, 'failures')
 const datasetsFolder = (dir: string): string => join(dir, 'datasets')
 
 export async function writeJson(file: string, value: unknown): Promise<void> {
@@ -91,17 +92,40 @@ export async function readDatasets(dir: string): Promise<Map<string, DatasetNote
 }
 
 export async function readFailures(dir: string): Promise<Failure[]> {
-  const text = await whereThere(readFile(failuresFile(dir), 'utf8'), '[]')
-  return z.array(failure).parse(JSON.parse(text))
+  const failures = new Map<string, Failure>()
+  for (const name of await jsonNames(failuresFolder(dir))) {
+    const found = failure.nullable().parse(JSON.parse(await readFile(join(failuresFolder(dir), name), 'utf8')))
+    if (found) failures.set(JSON.stringify(found), found)
+  }
+  return [...failures.values()]
 }
 
-/** Replaces what was noted of the attempted models and data sets by what failed this time. */
+/**
+ * Notes for each attempted model and data set what failed this time, or that nothing did. Each `share` (`-1-of-3`) of a run has
+ * files of its own, so that machines at work on one folder never write the same one; a whole run replaces what its shares noted.
+ */
 export async function recordFailures(
   dir: string,
   failures: readonly Failure[],
-  attempted: { models: readonly string[]; datasets: readonly string[] },
+  attempted: readonly Pick<Failure, 'model' | 'dataset'>[],
+  share = '',
 ): Promise<void> {
-  const before = await readFailures(dir)
-  const kept = before.filter(old => !attempted.models.includes(old.model) || !attempted.datasets.includes(old.dataset))
-  if (before.length > 0 || failures.length > 0) await writeJson(failuresFile(dir), [...kept, ...failures])
+  const before = await jsonNames(failuresFolder(dir))
+  const notes = new Map<string, Failure | null>()
+  for (const pair of attempted) {
+    const known = before.filter(
+      name => name.startsWith(pairName(pair)) && (share === '' || name === failureName(pair, share)),
+    )
+    for (const name of known) notes.set(name, null)
+  }
+  for (const found of failures) notes.set(failureName(found, share), found)
+  for (const [name, note] of notes) await writeJson(join(failuresFolder(dir), name), note)
 }
+
+const pairName = ({ model, dataset }: Pick<Failure, 'model' | 'dataset'>): string =>
+  createHash('sha256')
+    .update(JSON.stringify([model, dataset]))
+    .digest('hex')
+    .slice(0, 16)
+
+const failureName = (pair: Pick<Failure, 'model' | 'dataset'>, share = ''): string => `${pairName(pair)}${share}.json`
