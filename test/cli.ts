@@ -7,11 +7,17 @@ export interface Finished {
   stderr: string
 }
 
-const entry = fileURLToPath(new URL('../src/bin/geogap.ts', import.meta.url))
+/** The words that start the command line from its sources. */
+export const cli = [
+  process.execPath,
+  '--import',
+  'tsx',
+  fileURLToPath(new URL('../src/bin/geogap.ts', import.meta.url)),
+]
 
 /** Starts the command line from its sources. */
 export function start(args: readonly string[], options: SpawnOptions = {}) {
-  return spawn(process.execPath, ['--import', 'tsx', entry, ...args], { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  return spawn(cli[0]!, [...cli.slice(1), ...args], { stdio: ['ignore', 'pipe', 'pipe'], ...options })
 }
 
 /** Runs the command line to its end. */

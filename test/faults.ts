@@ -13,6 +13,8 @@ export type Fault =
   | { kind: 'error'; code: string }
   /** The process stops for good: neither this operation nor any later one happens. */
   | { kind: 'crash' }
+  /** The process kills itself; only operations that change something count. */
+  | { kind: 'kill' }
 
 /** One piece of work and what is to happen to it; only its own operations count. */
 interface Attempt {
@@ -23,6 +25,7 @@ interface Attempt {
 
 let patched = false
 const running = new AsyncLocalStorage<Attempt>()
+let everywhere: (Attempt & { onFault: () => void }) | undefined
 /** Files written and not synced since, by the name that they have now. */
 const unsynced = new Set<string>()
 const paths = new WeakMap<object, string>()
@@ -34,11 +37,16 @@ const names = [
 ]
 const methods = ['write', 'writeFile', 'read', 'readFile', 'sync', 'datasync', 'stat', 'truncate']
 
+const changing = new Set(['write', 'writeFile', 'sync', 'truncate', 'rename', 'link', 'rm', 'mkdir', 'copyFile'])
+
 function counted(name: string, args: readonly unknown[]): Promise<void> | undefined {
-  const attempt = running.getStore()
-  if (!attempt || ++attempt.done < attempt.at) return undefined
-  if (attempt.fault.kind === 'crash') return new Promise(() => undefined)
+  const attempt = running.getStore() ?? everywhere
+  if (!attempt || (attempt.fault.kind === 'kill' && !changing.has(name)) || ++attempt.done < attempt.at)
+    return undefined
+  if (attempt.fault.kind === 'kill') process.kill(process.pid, 'SIGKILL')
+  if (attempt.fault.kind !== 'error') return new Promise(() => undefined)
   if (attempt.done > attempt.at) return undefined
+  everywhere?.onFault()
   const path = typeof args[0] === 'string' ? ` '${args[0]}'` : ''
   const { code } = attempt.fault
   const error = Object.assign(new Error(`${code}: injected, ${name}${path}`), { code, syscall: name, errno: -5 })
@@ -94,6 +102,12 @@ function patchStream(): void {
       else original(...args)
     }
   }
+}
+
+/** Lets the n-th operation of this whole process fail. */
+export async function failOnce(at: number, code: string, onFault: () => void): Promise<void> {
+  await patch()
+  everywhere = { at, fault: { kind: 'error', code }, done: 0, onFault }
 }
 
 export interface Outcome<T> {

@@ -1,6 +1,6 @@
 /**
  * SIGKILL of an evaluation or of one of its children at random moments, again and again in the same folder, until the same
- * command has completed it. GEOGAP_TORTURE=1 kills 200 times.
+ * command has completed it, and at its n-th write, sync or rename. GEOGAP_TORTURE=1 kills 200 times, and for every n.
  */
 import { fork } from 'node:child_process'
 import { readFile, mkdtemp, rm } from 'node:fs/promises'
@@ -17,6 +17,7 @@ import { measured, scaled, torture } from './torture.ts'
 
 const count = 240
 const kills = scaled(5, 200)
+const step = torture > 0 ? Math.round(1 / torture) : 40
 const random = randomFrom(11)
 let folder: string
 let world: { images: string; weights: string }
@@ -40,10 +41,9 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const logOf = (out: string): string => `${out}.log`
-const start = (out: string) =>
-  fork(fileURLToPath(new URL('./evaluate.child.ts', import.meta.url)), [world.weights, world.images, out, logOf(out)], {
-    stdio: 'ignore',
-  })
+const script = fileURLToPath(new URL('./evaluate.child.ts', import.meta.url))
+const start = (out: string, ...at: string[]) =>
+  fork(script, [world.weights, world.images, out, logOf(out), ...at], { stdio: 'ignore' })
 
 describe.skipIf(!hasProc)('an evaluation that is killed at random moments', () => {
   it(
@@ -56,8 +56,7 @@ describe.skipIf(!hasProc)('an evaluation that is killed at random moments', () =
         while (!(await killed(out, tally))) await expectPart(out)
         expect(await storedRows(out)).toEqual(whole)
         expect((await openRun(out)).accuracy({ by: 'label' })).toEqual(table)
-        const inferred = (await readFile(logOf(out), 'utf8')).split('\n').reduce((sum, line) => sum + Number(line), 0)
-        tally.again += inferred - count
+        tally.again += (await inferredIn(out)) - count
         await rm(out, { recursive: true })
       }
       const { parent, child, again } = tally
@@ -70,6 +69,36 @@ describe.skipIf(!hasProc)('an evaluation that is killed at random moments', () =
     },
   )
 })
+
+describe.skipIf(!hasProc)('an evaluation that is killed at a write, a sync or a rename', () => {
+  it('is whole after the same command', { timeout: torture > 0 ? 4 * 3_600_000 : 300_000 }, async () => {
+    const tally = { points: 0, most: 0 }
+    for (let at = step; ; at += step) {
+      const out = join(folder, `at-${at}`)
+      const end = await ended(start(out, String(at)))
+      if (end !== 'SIGKILL') {
+        expect(end).toBe(0)
+        measured(
+          `SIGKILL at ${tally.points} of ${at - 1} writes, syncs and renames: ${tally.most} shards done twice at most`,
+        )
+        expect(tally.points).toBeGreaterThan(0)
+        return
+      }
+      await expectPart(out)
+      expect(await ended(start(out))).toBe(0)
+      expect(await storedRows(out)).toEqual(whole)
+      expect((await openRun(out)).accuracy({ by: 'label' })).toEqual(table)
+      tally.points++
+      tally.most = Math.max(tally.most, ((await inferredIn(out)) - count) / shardSize)
+      expect(tally.most).toBeLessThanOrEqual(2)
+      await rm(out, { recursive: true })
+    }
+  })
+})
+
+/** Images that were inferred for `out`, in all its runs. */
+const inferredIn = async (out: string): Promise<number> =>
+  (await readFile(logOf(out), 'utf8')).split('\n').reduce((sum, line) => sum + Number(line), 0)
 
 /** Runs and kills; true once the evaluation came to its end. */
 async function killed(out: string, tally: { parent: number; child: number }): Promise<boolean> {

@@ -68,7 +68,7 @@ describe.skipIf(!hasProc)('a long run', () => {
     const text = (use: Use[]) =>
       use.map(({ megabytes, files }) => `${megabytes.toFixed(0)} MB, ${files} files`).join('; ')
     const [early, late] = [uses[1]!, uses.at(-1)!]
-    measured(`${shards} shards of no work: parent; child after a fifth: ${text(early)}; at the end: ${text(late)}`)
+    measured(`${shards} shards of no work: parent; child by tenths: ${uses.map(text).join(' | ')}`)
     for (const [i, use] of late.entries()) {
       expect(use.files).toBeLessThanOrEqual(early[i]!.files + 4)
       expect(use.megabytes).toBeLessThan(early[i]!.megabytes + 100)

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
+import { storageError } from '../files.ts'
 import { constant, createGraph, type Graph, input, output, type Tensor, type Weights, weights } from '../graph/graph.ts'
 import { normalized } from '../graph/blocks/similarity.ts'
 import { encode } from '../graph/onnx.ts'
@@ -104,8 +105,12 @@ async function readHead(file: string): Promise<Float32Array> {
 }
 
 async function keep(file: string, data: Float32Array, embedding: number): Promise<void> {
-  await mkdir(dirname(file), { recursive: true })
-  await writeSafetensors(file, [{ name: 'head', shape: [data.length / embedding, embedding], data }])
+  try {
+    await mkdir(dirname(file), { recursive: true })
+    await writeSafetensors(file, [{ name: 'head', shape: [data.length / embedding, embedding], data }])
+  } catch (error) {
+    throw storageError(file, error)
+  }
 }
 
 /** tokens and mask int64 [t, length] -> unit embeddings [t, embedding] */

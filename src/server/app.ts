@@ -32,8 +32,8 @@ const types: Readonly<Record<string, string>> = {
   },
 }
 
-/** Pairs of models whose paired counts are kept. */
-const keptPairs = 20
+/** Pairs of models whose paired counts are kept, and answers as text while what is stored is the same. */
+const kept = { pairs: 20, answers: 500 }
 
 export interface AppOptions {
   store: Store
@@ -50,14 +50,22 @@ export function dashboard({ store, guard, files, images, onLook }: AppOptions): 
   const thumb = thumbnails(store, images)
   const pairs = new Map<string, Promise<PairRow[]>>()
   app.use(guard.check)
+  app.use('/api/progress', (_, next) => {
+    onLook?.()
+    return next()
+  })
+  const answers = { of: store.progress(), made: new Map<string, Promise<string>>() }
   const answer = <T extends z.ZodType>(path: string, schema: T, view: (query: z.output<T>) => unknown): void => {
-    app.get(`/api/${path}`, async c => c.json(await view(parse(schema, c.req.queries()))))
+    app.get(`/api/${path}`, async c => {
+      const query = parse(schema, c.req.queries())
+      if (answers.of !== store.progress()) Object.assign(answers, { of: store.progress(), made: new Map() })
+      const make = async (): Promise<string> => JSON.stringify(await view(query))
+      const text = await remember(answers.made, `${path} ${JSON.stringify(query)}`, kept.answers, make)
+      return c.body(text, 200, { 'Content-Type': 'application/json' })
+    })
   }
   answer('overview', params.nothing, () => store.overview())
-  answer('progress', params.nothing, () => {
-    onLook?.()
-    return store.progress()
-  })
+  answer('progress', params.nothing, () => store.progress())
   answer('scatter', params.scatter, query => scatter(store.cube(query.x), store.cube(query.y), filterOf(query)))
   answer('model', params.model, query => {
     store.entry(query.dataset, query.model)
@@ -66,7 +74,7 @@ export function dashboard({ store, guard, files, images, onLook }: AppOptions): 
   answer('gallery', params.gallery, query => galleryPage(store, { ...query, filter: filterOf(query) }))
   const pairsOf = ({ dataset, first, second }: Record<'dataset' | 'first' | 'second', string>) => {
     const state = [first, second].map(model => store.entry(dataset, model)).map(({ key, rows }) => [key, rows])
-    return remember(pairs, JSON.stringify(state), keptPairs, () => pairRows(store, dataset, first, second))
+    return remember(pairs, JSON.stringify(state), kept.pairs, () => pairRows(store, dataset, first, second))
   }
   answer('flips', params.flips, async query =>
     flipsPage(store, { ...query, filter: filterOf(query) }, await pairsOf(query)),

@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type ModelGroup, type ShardItem } from '../../src/inference/messages.ts'
 import { type PoolOptions, runShards, type ShardResult } from '../../src/inference/pool.ts'
 import { nativeSteps } from '../../src/preprocessing/steps.ts'
@@ -24,14 +24,15 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-async function outcomesOf(options: Partial<PoolOptions> = {}): Promise<ShardResult[]> {
+async function outcomesOf(options: Partial<PoolOptions & { items: ShardItem[] }> = {}): Promise<ShardResult[]> {
   const results: ShardResult[] = []
   const keep = (_: unknown, result: ShardResult) => Promise.resolve(void results.push(result))
-  await runShards(group, [{ items }], keep, { processes: 1, ...options })
+  await runShards(group, [{ items: options.items ?? items }], keep, { processes: 1, ...options })
   return results
 }
 
-const topFives = (result: ShardResult): number[] => [...result.outcomes[0]!.top5]
+const topFives = ({ outcomes }: ShardResult, at?: number): number[] =>
+  Array.from(at === undefined ? outcomes[0]!.top5 : outcomes[0]!.top5.subarray(5 * at, 5 * at + 5))
 
 describe('a pool', () => {
   it('gives the outcomes of the batches that are done when it is aborted', async () => {
@@ -57,4 +58,21 @@ describe('a pool', () => {
     expect(result!.outcomes[0]!.status).toEqual(items.map(() => 'ok'))
     expect(topFives(result!)).toEqual(topFives((await outcomesOf())[0]!))
   })
+
+  it('loses one image to a decoder that dies and one to a decoder that hangs', async () => {
+    const [whole] = await outcomesOf()
+    const bad = await Promise.all(items.slice(0, 4).map((item, i) => spoiled(item, ['', 'die!', 'hang', ''][i]!)))
+    const preload = new URL('./badDecoder.child.ts', import.meta.url).href
+    vi.stubEnv('NODE_OPTIONS', `${process.env.NODE_OPTIONS ?? ''} --import ${preload}`)
+    const [result] = await outcomesOf({ silence: 6000, items: bad }).finally(() => vi.unstubAllEnvs())
+    expect(result!.outcomes[0]!.status).toEqual(['ok', 'crashed', 'hung', 'ok'])
+    for (const i of [0, 3]) expect(topFives(result!, i)).toEqual(topFives(whole!, i))
+  })
 })
+
+async function spoiled(item: ShardItem, end: string): Promise<ShardItem> {
+  if (item.image.kind === 'parquet') return item
+  const file = `${item.image.file}.${end}`
+  await writeFile(file, Buffer.concat([await readFile(item.image.file), Buffer.from(end)]))
+  return { ...item, image: { kind: 'file', file } }
+}

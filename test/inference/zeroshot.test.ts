@@ -84,6 +84,12 @@ describe('class embeddings', () => {
     expect(await zeroShotHead(tiny, [join(folder, 'gone.safetensors')], kept)).toEqual(first)
   })
 
+  it('that cannot be kept are an error that names the file', async () => {
+    const { file, task } = await tinyModel()
+    const head = join(file, 'head.safetensors')
+    await expect(zeroShotHead(tiny, [file], { ...task, head })).rejects.toThrow(/^cannot write .*head.safetensors: /)
+  })
+
   it('are kept apart by weights, tokenizer, prompts and names', async () => {
     const { task } = await tinyModel()
     const other = join(folder, 'other.json')

@@ -1,0 +1,135 @@
+/**
+ * 200 readers of the dashboard while an evaluation runs. Each reader does what its page does: asks for progress every two seconds
+ * and opens a view every twenty. Minutes with and without readers take turns, so that both are seen under the same load of the
+ * machine; GEOGAP_TORTURE=1: five minutes of each, otherwise a few seconds.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { Agent, get } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { quantile } from '../../src/metrics/numbers.ts'
+import { readEntries } from '../../src/predictions/store.ts'
+import { ended, hasProc, shardNames, smallWorld, until } from '../evaluation.ts'
+import { measured, scaled, torture } from '../torture.ts'
+
+const readers = 200
+const turns = scaled(1, 10)
+const seconds = torture > 0 ? 30 : 4
+let folder: string
+let evaluation: ChildProcess
+let server: ChildProcess
+let log: string
+let url: URL
+let cookie = ''
+let views: string[]
+const agent = new Agent({ keepAlive: true, maxSockets: Infinity })
+
+const forked = (script: string, words: readonly string[]): ChildProcess =>
+  fork(fileURLToPath(new URL(script, import.meta.url)), words, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-load-'))
+  const { images, weights } = await smallWorld(folder, 200)
+  const regions = ['Africa', 'Americas', 'Asia', 'Europe']
+  const row = (_: unknown, i: number) =>
+    `p${i},${images}/${['n01440764', 'n01443537', 'n01484850'][(i % 200) % 3]!}/${i % 200}.png,${i % 7},${regions[i % 4]!}`
+  const rows = Array.from({ length: scaled(20_000, 300_000) }, row)
+  const manifest = join(folder, 'world.csv')
+  await writeFile(manifest, `id,image,label,region\n${rows.join('\n')}\n`)
+  const out = join(folder, 'out')
+  log = join(folder, 'log')
+  evaluation = forked('../evaluate.child.ts', [weights, manifest, out, log])
+  await until('a first shard', async () => (await shardNames(out)).length > 0)
+  const { dataset, model } = (await readEntries(out))[0]!.identity
+  const [pair, one] = [`x=${dataset}&y=${dataset}`, `dataset=${dataset}&model=${model}`]
+  views = [
+    ...['/', '/api/overview', `/api/scatter?${pair}`, `/api/scatter?${pair}&region=Africa`],
+    ...[`/api/model?${one}`, `/api/model?${one}&region=Asia`, `/api/gallery?${one}`, `/api/gallery?${one}&page=1`],
+  ]
+  const client = join(folder, 'client')
+  await mkdir(client)
+  await writeFile(join(client, 'index.html'), '<!doctype html><title>geogap</title>')
+  server = forked('./serve.child.ts', [out, client])
+  const address = await new Promise<string>(resolve =>
+    server.stdout!.once('data', data => resolve(String(data).trim())),
+  )
+  url = new URL(address)
+  cookie = (await answer(address)).cookie
+})
+afterAll(async () => {
+  agent.destroy()
+  for (const child of [server, evaluation]) {
+    const end = ended(child)
+    if (child.exitCode === null && child.kill('SIGKILL')) await end
+  }
+  await rm(folder, { recursive: true, force: true })
+})
+
+const answer = (path: string) =>
+  new Promise<{ status: number; cookie: string; seconds: number }>((resolve, reject) => {
+    const started = performance.now()
+    get(new URL(path, url), { agent, headers: cookie ? { cookie } : {} }, reply => {
+      reply.resume()
+      reply.on('end', () => {
+        const [given = ''] = reply.headers['set-cookie'] ?? []
+        const seconds = (performance.now() - started) / 1000
+        resolve({ status: reply.statusCode!, cookie: given.split(';')[0]!, seconds })
+      })
+    }).on('error', reject)
+  })
+
+/** One reader's visit: progress every two seconds, every tenth time another view. */
+async function visit(reader: number, end: number, times: number[], codes: number[]): Promise<void> {
+  await wait((2000 * reader) / readers)
+  for (let i = reader; performance.now() < end; i++) {
+    const reply = await answer(i % 10 === 0 ? views[(i / 10) % views.length]! : '/api/progress')
+    times.push(reply.seconds)
+    codes.push(reply.status)
+    await wait(Math.max(0, 2000 - 1000 * reply.seconds))
+  }
+}
+
+const inferred = (): number =>
+  readFileSync(log, 'utf8')
+    .split('\n')
+    .reduce((sum, line) => sum + Number(line), 0)
+const megabytes = (): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid!}/status`, 'utf8'))![1]) / 1024
+
+describe.skipIf(!hasProc)('the dashboard during an evaluation', () => {
+  it(`answers ${readers} readers at once, and the evaluation goes on`, { timeout: 3_600_000 }, async () => {
+    const [times, codes, memory]: number[][] = [[], [], []]
+    const images = { with: 0, without: 0 }
+    for (let turn = 0; turn < 2 * turns; turn++) {
+      const visited = turn % 2 === (turn >> 1) % 2
+      const [before, started] = [inferred(), performance.now()]
+      const end = started + 1000 * seconds
+      if (visited) await Promise.all(Array.from({ length: readers }, (_, r) => visit(r, end, times!, codes!)))
+      else await wait(1000 * seconds)
+      images[visited ? 'with' : 'without'] += (inferred() - before) / ((performance.now() - started) / 1000) / turns
+      if (visited) memory!.push(megabytes())
+      expect(evaluation.exitCode).toBe(null)
+    }
+    times!.sort((a, b) => a - b)
+    const slower = 1 - images.with / images.without
+    measured(
+      `${readers} readers for ${turns * seconds} s: ${codes!.length} answers, p50 ${ms(0.5)}, p99 ${ms(0.99)}, slowest ${ms(1)}; ` +
+        `evaluation ${images.without.toFixed(1)} images/s without, ${images.with.toFixed(1)} with readers (${(100 * slower).toFixed(1)} % slower); ` +
+        `server ${memory![0]!.toFixed(0)} MB after the first turn, ${memory!.at(-1)!.toFixed(0)} MB at the end`,
+    )
+    expect(codes!.filter(code => code !== 200)).toEqual([])
+    expect(codes!.length).toBeGreaterThan((0.4 * turns * seconds * readers) / 2)
+    expect(quantile(times!, 0.99)).toBeLessThan(torture > 0 ? 1 : 5)
+    if (torture > 0) expect(slower).toBeLessThan(0.1)
+    expect(memory!.at(-1)!).toBeLessThan(memory![0]! + 100)
+
+    function ms(p: number): string {
+      return `${(1000 * quantile(times!, p)).toFixed(0)} ms`
+    }
+  })
+})
