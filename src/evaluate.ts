@@ -7,7 +7,6 @@ import { checkDevice, type Device } from './inference/devices.ts'
 import { type ModelSpec } from './models/spec.ts'
 import { beginResults, headsFolder, pushRecords } from './places/cache.ts'
 import { isStore, openPlace } from './places/place.ts'
-import { type Span } from './plan.ts'
 import { type Failure, recordDataset, recordFailures } from './predictions/notes.ts'
 import { recorded } from './predictions/runs.ts'
 import { type KeptOutput } from './predictions/schema.ts'
@@ -124,7 +123,7 @@ async function openTargets(options: EvaluateOptions, specs: readonly ModelSpec[]
 /** Models on a data set, or on a part of it. */
 interface Part extends Pick<Opened, 'dataset' | 'opened'> {
   specs: readonly ModelSpec[]
-  part?: Span & { size: number }
+  part?: Work['part']
 }
 
 const wholeOf = (targets: readonly Opened[], specs: readonly ModelSpec[]): Part[] =>
@@ -139,7 +138,7 @@ function partsOf(
   const groups = groupsOf(targets, specs, options.preprocessing ?? 'native')
   return joinUnits(shareOf(unitsOf(groups), groups, share)).map(({ group, start, end }) => {
     const { target, models, shard } = groups[group]!
-    const part = { start, end, size: shard }
+    const part = { spans: [{ start, end }], size: shard }
     return { ...targets[target]!, specs: specs.filter(({ name }) => models.includes(name)), part }
   })
 }

@@ -75,7 +75,7 @@ async function keptEntries(dir: string, { models, dataset }: RescoreOptions): Pr
 }
 
 /** The data set as it was evaluated, then with the change. */
-async function reopened(
+export async function reopened(
   { identity }: Entry,
   note: DatasetNote | undefined,
   { name, data, ...change }: Partial<DatasetSpec>,

@@ -59,7 +59,7 @@ export async function keptTexts(
 }
 
 /** The named prompts whose texts have this hash. */
-async function promptsOf(
+export async function promptsOf(
   encoder: DualEncoder,
   hash: string,
   classNames: readonly string[],

@@ -56,7 +56,7 @@ export interface Work {
   dataset: Dataset
   models: readonly (Omit<Task, 'missing'> & { identity: Identity })[]
   /** The part of the data set that is to be done, in shards of this size: a share of a run on many machines. */
-  part?: Span & { size: number }
+  part?: { spans: readonly Span[]; size: number }
 }
 
 /** What is to be evaluated on a data set, before anything is computed; `heads` is the folder that keeps class embeddings. */
@@ -92,7 +92,7 @@ export async function evaluateOn(
   const tasks: Task[] = []
   for (const { identity, ...task } of models) {
     const missing = within(await missingOf(place, identity, options.keep), strata(dataset))
-    tasks.push({ ...task, missing: part ? within(missing, [part]) : missing })
+    tasks.push({ ...task, missing: part ? within(missing, part.spans) : missing })
   }
   const jobs = plan(tasks, dataset.choices, {
     cores: availableParallelism(),

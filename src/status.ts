@@ -6,7 +6,7 @@ import { pullResults } from './places/cache.ts'
 import { type Failure, readFailures } from './predictions/notes.ts'
 import { lastAsked, type RecordedRun, readRuns } from './predictions/runs.ts'
 import { type Identity } from './predictions/schema.ts'
-import { currentEntries, type Entry, entryFolder, readEntries, slotOf } from './predictions/store.ts'
+import { currentEntries, differences, type Entry, entryFolder, readEntries, slotOf } from './predictions/store.ts'
 import { type Mode } from './preprocessing/steps.ts'
 import { runtimeVersion, version } from './version.ts'
 
@@ -98,8 +98,7 @@ function notBegun(dir: string, runs: readonly RecordedRun[], entries: readonly E
 
 /** Fields that differ from what was asked for last and, but for imports, versions that differ from this installation's. */
 function difference(found: Identity, wanted: Identity): (keyof Identity)[] {
-  const keys = Object.keys({ ...found, ...wanted }) as (keyof Identity)[]
-  const differs = keys.filter(key => JSON.stringify(found[key]) !== JSON.stringify(wanted[key]))
+  const differs = differences(found, wanted)
   if (differs.length > 0 || found.source) return differs
   const sameRuntime = `${found.runtime} `.startsWith(`${runtimeVersion()} `)
   return [...(found.version === version ? [] : ['version' as const]), ...(sameRuntime ? [] : ['runtime' as const])]

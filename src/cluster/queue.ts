@@ -176,6 +176,8 @@ export async function setApart(queue: Queue): Promise<SetApart[]> {
 
 export interface RunState extends RunRecord {
   state: 'running' | 'paused' | 'cancelled'
+  /** Seconds, by what was stored since the run was begun or taken up again; null before the first unit and while nothing is done. */
+  left: number | null
   waiting: number
   active: number
   /** Units that wait to be tried again. */
@@ -183,9 +185,14 @@ export interface RunState extends RunRecord {
   apart: SetApart[]
 }
 
+export interface WorkerState extends WorkerRecord {
+  /** Images a second while at work; null before the first. */
+  rate: number | null
+}
+
 export interface ClusterState {
   runs: RunState[]
-  workers: WorkerRecord[]
+  workers: WorkerState[]
 }
 
 /** Everything that a person wants to know of the machines and runs at a queue. */
@@ -194,16 +201,24 @@ export async function clusterState(redis: Redis): Promise<ClusterState> {
   for (const run of await readRuns(redis)) {
     const queue = await runQueue(redis, run.id)
     const counts = await queue.getJobCounts('waiting', 'active', 'delayed')
-    const paused = await queue.isPaused()
+    const state = run.cancelled ? 'cancelled' : (await queue.isPaused()) ? 'paused' : 'running'
     runs.push({
-      ...run,
-      state: run.cancelled ? 'cancelled' : paused ? 'paused' : 'running',
+      ...{ ...run, state, left: state === 'running' ? secondsLeft(run) : null },
       ...{ waiting: counts['waiting'] ?? 0, active: counts['active'] ?? 0, delayed: counts['delayed'] ?? 0 },
       apart: await setApart(queue),
     })
     await queue.close()
   }
-  return { runs, workers: await readWorkers(redis) }
+  const workers = (await readWorkers(redis)).map(worker => ({
+    ...worker,
+    rate: worker.images > 0 && worker.seconds > 0 ? worker.images / worker.seconds : null,
+  }))
+  return { runs, workers }
+}
+
+function secondsLeft({ seconds, doneSeconds, before, began, seen }: RunRecord): number | null {
+  const gained = doneSeconds - before
+  return gained > 0 ? ((seconds - doneSeconds) * (Date.parse(seen) - Date.parse(began))) / 1000 / gained : null
 }
 
 /** What `geogap queue` does to a run. Errors: `unknown-run`. */

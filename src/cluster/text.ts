@@ -1,4 +1,4 @@
-import type { ClusterState, RunState, WorkerRecord } from './queue.ts'
+import type { ClusterState, RunState, WorkerState } from './queue.ts'
 import { type Column, formatTable } from '../report/tables.ts'
 import { durationText, printable } from '../report/text.ts'
 
@@ -10,31 +10,23 @@ const runColumns: Column<RunState>[] = [
   { name: 'active', heading: 'at work', value: ({ active }) => active },
   { name: 'waiting', heading: 'waiting', value: ({ waiting, delayed }) => waiting + delayed },
   { name: 'apart', heading: 'set apart', value: ({ apart }) => apart.length },
-  { name: 'left', heading: 'left', value: secondsLeft, show: run => left(secondsLeft(run)) },
+  {
+    name: 'left',
+    heading: 'left',
+    value: run => run.left,
+    show: ({ left }) => (left === null ? '–' : durationText(left)),
+  },
   { name: 'place', heading: 'place', value: ({ place }) => place },
 ]
 
-const workerColumns: Column<WorkerRecord>[] = [
+const workerColumns: Column<WorkerState>[] = [
   { name: 'worker', heading: 'worker', value: ({ id }) => id },
   { name: 'at', heading: 'at', value: ({ unit }) => unit ?? null },
   { name: 'done', heading: 'units', value: ({ done }) => done },
-  { name: 'rate', heading: 'images/s', value: imageRate, show: worker => imageRate(worker)?.toFixed(1) ?? '–' },
+  { name: 'rate', heading: 'images/s', value: worker => worker.rate, show: ({ rate }) => rate?.toFixed(1) ?? '–' },
   { name: 'cores', heading: 'cores', value: ({ cores }) => cores },
   { name: 'machine', heading: 'machine', value: ({ machine }) => machine },
 ]
-
-/** By what was stored since the run was begun or taken up again; null before the first unit. */
-function secondsLeft({ seconds, doneSeconds, before, began, seen, state }: RunState): number | null {
-  const gained = doneSeconds - before
-  if (gained <= 0 || state !== 'running') return null
-  return ((seconds - doneSeconds) * (Date.parse(seen) - Date.parse(began))) / 1000 / gained
-}
-
-const left = (seconds: number | null): string => (seconds === null ? '–' : durationText(seconds))
-
-function imageRate({ images, seconds }: WorkerRecord): number | null {
-  return seconds > 0 && images > 0 ? images / seconds : null
-}
 
 export function clusterText({ runs, workers }: ClusterState): string {
   const apart = runs.flatMap(({ id, apart }) =>

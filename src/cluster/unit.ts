@@ -1,7 +1,7 @@
 import { inputError } from '../errors.ts'
 import { headsFolder } from '../places/cache.ts'
 import { type Identity } from '../predictions/schema.ts'
-import { keyOf } from '../predictions/store.ts'
+import { differences } from '../predictions/store.ts'
 import { evaluateOn, type Prepared, type Work, workOn } from '../runDataset.ts'
 import { openTarget, prepared } from '../targets.ts'
 import { type RunPlan } from './plan.ts'
@@ -20,7 +20,7 @@ export function evaluator(): DoUnit {
     groups.set(key, opened)
     opened.catch(() => groups.delete(key))
     const { start, end, group } = unit
-    const work = { ...(await opened), part: { start, end, size: plan.groups[group]!.shard } }
+    const work = { ...(await opened), part: { spans: [{ start, end }], size: plan.groups[group]!.shard } }
     const [failure] = await evaluateOn(work, { ...plan.request, signal }, place)
     signal.throwIfAborted()
     if (failure) throw inputError(failure.code, `${failure.model} on ${failure.dataset}: ${failure.message}`)
@@ -45,10 +45,8 @@ async function openGroup(plan: RunPlan, at: number, models: Map<string, Promise<
 }
 
 function checkIdentity(planned: Identity, found: Identity): void {
-  if (keyOf(planned) === keyOf(found)) return
-  const differs = (Object.keys(planned) as (keyof Identity)[]).filter(
-    key => JSON.stringify(planned[key]) !== JSON.stringify(found[key]),
-  )
+  const differs = differences(planned, found)
+  if (differs.length === 0) return
   const shown = differs.map(key => `${key} ${JSON.stringify(found[key])}, planned ${JSON.stringify(planned[key])}`)
   throw inputError('other-identity', `${planned.model} would be other results on this machine: ${shown.join('; ')}`)
 }

@@ -75,6 +75,12 @@ export const commands: readonly CommandEntry[] = [
     summary: 'what is complete, running, failed or stale',
     load: () => import('./status.ts'),
   },
+  {
+    name: 'verify',
+    group: 'operate',
+    summary: 'compute a share of stored shards again and compare',
+    load: () => import('./verify.ts'),
+  },
   { name: 'work', group: 'operate', summary: 'evaluate for the runs at a queue', load: () => import('./work.ts') },
   {
     name: 'queue',

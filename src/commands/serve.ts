@@ -1,10 +1,12 @@
 import { Command } from 'commander'
-import { several, wholeNumber } from './options.ts'
+import { given, several, wholeNumber } from './options.ts'
+import { queueOption } from './queueOption.ts'
 
 interface Options {
   port: number
   host: string
   images?: string[]
+  queue?: string
 }
 
 export function command(): Command {
@@ -14,10 +16,11 @@ export function command(): Command {
     .option('--port <n>', 'port (default: a free one)', wholeNumber('--port', 0), 0)
     .option('--host <address>', 'address of this machine to listen on', '127.0.0.1')
     .option('--images <folders>', 'read images from these folders only (default: where they were evaluated)', several)
+    .addOption(queueOption(false))
     .addHelpText('after', '\nExample:\n  geogap serve results')
-    .action(async (dir: string, { port, host, images }: Options) => {
+    .action(async (dir: string, { port, host, images, queue }: Options) => {
       const { serve } = await import('../server/serve.ts')
-      const { url } = await serve(dir, { port, host, ...(images && { images }), onCount: counted() })
+      const { url } = await serve(dir, { port, host, ...given({ images, queue }), onCount: counted() })
       process.stdout.write(`${url}\n`)
     })
 }

@@ -27,6 +27,10 @@ export function keyOf(identity: Identity): string {
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16)
 }
 
+/** What two identities differ in. */
+export const differences = (a: Identity, b: Identity): (keyof Identity)[] =>
+  (Object.keys({ ...a, ...b }) as (keyof Identity)[]).filter(key => JSON.stringify(a[key]) !== JSON.stringify(b[key]))
+
 export const entryFolder = (dir: string, identity: Identity): string => join(dir, entryName(identity))
 
 /** `entryFolder` below the root of its place. */

@@ -6,6 +6,7 @@ import { type ContentfulStatusCode } from 'hono/utils/http-status'
 import { type z } from 'zod'
 import { remember } from '../datasets/images.ts'
 import { GeogapError, inputError } from '../errors.ts'
+import { type ClusterWatch } from './cluster.ts'
 import { flipsPage, galleryPage, pairRows } from './gallery.ts'
 import { type Guard } from './guard.ts'
 import { filterOf, params, single } from './params.ts'
@@ -41,11 +42,13 @@ export interface AppOptions {
   files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>
   /** Folders to read images from in place of those that the results name. */
   images?: readonly string[]
+  /** The queue whose runs and workers are shown. */
+  cluster?: ClusterWatch
   /** Called for every request for progress, so that what is stored is read anew while somebody looks. */
   onLook?: () => void
 }
 
-export function dashboard({ store, guard, files, images, onLook }: AppOptions): Hono {
+export function dashboard({ store, guard, files, images, cluster, onLook }: AppOptions): Hono {
   const app = new Hono()
   const thumb = thumbnails(store, images)
   const pairs = new Map<string, Promise<PairRow[]>>()
@@ -64,8 +67,13 @@ export function dashboard({ store, guard, files, images, onLook }: AppOptions): 
       return c.body(text, 200, { 'Content-Type': 'application/json' })
     })
   }
-  answer('overview', params.nothing, () => store.overview())
+  answer('overview', params.nothing, () => ({ ...store.overview(), ...(cluster && { cluster: true }) }))
   answer('progress', params.nothing, () => store.progress())
+  if (cluster)
+    app.get('/api/cluster', async c => {
+      parse(params.nothing, c.req.queries())
+      return c.json(await cluster.look())
+    })
   answer('scatter', params.scatter, query => scatter(store.cube(query.x), store.cube(query.y), filterOf(query)))
   answer('model', params.model, query => {
     store.entry(query.dataset, query.model)
@@ -103,7 +111,8 @@ export function dashboard({ store, guard, files, images, onLook }: AppOptions): 
   return app
 }
 
-const statusOf = ({ code }: GeogapError): ContentfulStatusCode => (code === 'bad-query' ? 400 : 404)
+const statusOf = ({ code, kind }: GeogapError): ContentfulStatusCode =>
+  code === 'bad-query' ? 400 : kind === 'network' ? 503 : 404
 
 function parse<T extends z.ZodType>(schema: T, queries: Record<string, string[]>): z.output<T> {
   const parsed = schema.safeParse(single(queries))

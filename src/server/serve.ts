@@ -2,6 +2,7 @@ import { type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { inputError } from '../errors.ts'
 import { clientFiles, dashboard } from './app.ts'
+import { watchCluster } from './cluster.ts'
 import { guard } from './guard.ts'
 import { openStore } from './store.ts'
 
@@ -12,6 +13,8 @@ export interface ServeOptions {
   port?: number
   /** Folders to read images from in place of those that the results name. */
   images?: readonly string[]
+  /** Address of a queue whose runs and workers are shown too; then there may be no results yet. */
+  queue?: string
   /** Folder of the built client. */
   client?: string
   onCount?: (done: number, of: number) => void
@@ -28,14 +31,15 @@ export const builtClient = fileURLToPath(new URL('../client', import.meta.url))
 /** Milliseconds between readings of what evaluations store, at least, and times that a reading took. */
 const rest = { least: 2000, times: 10 }
 
-/** Serves the results below `dir`. Errors: no-results, no-client, address-in-use. */
+/** Serves the results below `dir`. Errors: no-results, no-client, cannot-listen, those of `connectQueue`. */
 export async function serve(dir: string, options: ServeOptions = {}): Promise<Served> {
-  const { host = '127.0.0.1', port = 0, images = [], client = builtClient, onCount } = options
+  const { host = '127.0.0.1', port = 0, images = [], queue, client = builtClient, onCount } = options
   const files = await clientFiles(client)
-  const store = await openStore(dir, onCount)
+  const cluster = queue === undefined ? undefined : await watchCluster(queue)
+  const store = await openStore(dir, onCount, cluster !== undefined)
   const door = guard(host)
   const onLook = rarely(() => store.refresh())
-  const app = dashboard({ store, guard: door, files, images, onLook })
+  const app = dashboard({ store, guard: door, files, images, onLook, ...(cluster && { cluster }) })
   const { serve: listen } = await import('@hono/node-server')
   const server = await new Promise<ReturnType<typeof listen>>((resolve, reject) => {
     const made = listen({ fetch: app.fetch, hostname: host, port }, () => resolve(made))
@@ -43,11 +47,12 @@ export async function serve(dir: string, options: ServeOptions = {}): Promise<Se
       reject(inputError('cannot-listen', `cannot listen on ${host}:${port} (${error.code ?? error.message})`))
     })
   })
-  const name = host.includes(':') ? `[${host}]` : host
+  const name = host === '0.0.0.0' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
   return {
     url: `http://${name}:${(server.address() as AddressInfo).port}/?token=${door.token}`,
     close: () =>
       new Promise(resolve => {
+        cluster?.close()
         server.close(() => resolve())
         if ('closeAllConnections' in server) server.closeAllConnections()
       }),

@@ -1,8 +1,9 @@
 /** The results below a folder as the dashboard keeps them in memory, and how far running evaluations are. */
 import { countryNumber } from '../datasets/countries.ts'
-import { inputError, unknownName } from '../errors.ts'
+import { type GeogapError, inputError, unknownName } from '../errors.ts'
 import { rolesOf, datasetTitle } from '../figures/roles.ts'
 import { testbed } from '../models/testbed.ts'
+import { pullResults } from '../places/cache.ts'
 import { type DatasetNote, readDatasets, readFailures } from '../predictions/notes.ts'
 import { readCurrent } from '../predictions/runs.ts'
 import { type Entry } from '../predictions/store.ts'
@@ -33,9 +34,17 @@ interface State {
   progress: Progress
 }
 
-/** Counts the predictions below `dir`; `onCount` hears how many of the evaluations are counted. Errors: no-results. */
-export async function openStore(dir: string, onCount?: (done: number, of: number) => void): Promise<Store> {
-  let state = await readState(dir, new Map(), onCount)
+/**
+ * Counts the predictions of a place; `onCount` hears how many of the evaluations are counted. Errors: no-results, unless there may
+ * be none yet.
+ */
+export async function openStore(
+  place: string,
+  onCount?: (done: number, of: number) => void,
+  mayBeEmpty = false,
+): Promise<Store> {
+  const dir = await pullResults(place)
+  let state = await readState(dir, new Map(), mayBeEmpty, onCount)
   let refreshing: Promise<void> | undefined
   const known = (dataset: string): void => {
     if (!state.cubes.has(dataset)) throw unknownName('data set', dataset, state.cubes.keys())
@@ -57,7 +66,8 @@ export async function openStore(dir: string, onCount?: (done: number, of: number
       return entry
     },
     refresh: () =>
-      (refreshing ??= readState(dir, state.cubes)
+      (refreshing ??= pullResults(place)
+        .then(() => readState(dir, state.cubes, mayBeEmpty))
         .then(next => void (state = next))
         .finally(() => (refreshing = undefined))),
   }
@@ -66,10 +76,12 @@ export async function openStore(dir: string, onCount?: (done: number, of: number
 async function readState(
   dir: string,
   before: ReadonlyMap<string, GrowingCube>,
+  mayBeEmpty: boolean,
   onCount?: (done: number, of: number) => void,
 ): Promise<State> {
-  const [entries, notes] = [await readCurrent(dir), await readDatasets(dir)]
-  if (entries.length === 0) throw inputError('no-results', `no predictions in ${dir}`)
+  const entries = await (mayBeEmpty ? orNone(readCurrent(dir), []) : readCurrent(dir))
+  const notes = await readDatasets(dir)
+  if (entries.length === 0 && !mayBeEmpty) throw inputError('no-results', `no predictions in ${dir}`)
   const nameOf = shownNames(entries)
   const cubes = new Map<string, GrowingCube>()
   const byDataset = new Map<string, Map<string, Entry>>()
@@ -85,6 +97,13 @@ async function readState(
     ...{ cubes, notes, entries: byDataset, progress: await readProgress(dir, entries) },
     overview: overviewOf(entries, nameOf, cubes, notes),
   }
+}
+
+async function orNone<T>(work: Promise<T>, none: T): Promise<T> {
+  return work.catch((error: unknown) => {
+    if ((error as GeogapError).code === 'no-results') return none
+    throw error
+  })
 }
 
 /** A data set's name, with the preprocessing where the run has both. */
@@ -147,7 +166,7 @@ const recently = 5 * 60_000
 const shownUnfinished = 200
 
 async function readProgress(dir: string, entries: readonly Entry[]): Promise<Progress> {
-  const { results, runs } = await runStatus(dir)
+  const { results, runs } = await orNone(runStatus(dir), { dir, results: [], runs: [] })
   const current = results.filter(({ state }) => state !== 'stale')
   const unfinished = current
     .filter(({ state }) => state !== 'complete')

@@ -40,6 +40,8 @@ export interface DatasetFact {
 export interface Overview {
   version: string
   madeUp: string | null
+  /** There is a queue to look at. */
+  cluster?: true
   models: readonly ModelFact[]
   datasets: readonly DatasetFact[]
   /** ISO 3166-1 numeric codes of countries. */

@@ -9,6 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeBundle } from '../../src/server/bundle.ts'
 import { serve, type Served } from '../../src/server/serve.ts'
 import { axe, chromium, consoleErrors, openBrowser, overlaps } from '../browser.ts'
+import { hasRedis } from '../cluster/redis.ts'
+import { startCluster } from './cluster.ts'
 import { makeWorld, type World } from './world.ts'
 
 const street = 'dataset=street&model=resnet50'
@@ -95,6 +97,34 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
     expect(errors.filter(text => !/404/.test(text))).toEqual([])
     await page.close()
   })
+
+  it.skipIf(!hasRedis)(
+    'runs and workers at a queue are shown while they change (left out: no redis-server here)',
+    async () => {
+      const cluster = await startCluster(world.folder)
+      const watched = await serve(cluster.place, { client, queue: cluster.queue })
+      origins['cluster'] = watched.url
+      try {
+        for (const [width, colorScheme] of [
+          [390, 'dark'],
+          [1440, 'light'],
+        ] as const) {
+          const { page, errors } = await opened('cluster', { viewport: { width, height: 900 }, colorScheme })
+          await page.getByRole('link', { name: 'Cluster' }).click()
+          await page.getByText(/1 set apart/).waitFor()
+          await page.getByText(/^1 of 1 workers are at work/).waitFor()
+          expect(await page.locator('main').innerText()).toMatch(
+            /Run <i>shown<\/i>: running[^]*Of 400 units:[^]*this unit is poison/,
+          )
+          expect([errors.splice(0), await overlaps(page), await axe(page)]).toEqual([[], [], []])
+          await page.close()
+        }
+      } finally {
+        await watched.close()
+        await cluster.stop()
+      }
+    },
+  )
 
   it('goes the same way by keyboard alone', async () => {
     const { page } = await opened('server')

@@ -25,6 +25,7 @@ function load<T>(name: string): Promise<T> {
 const answers: { [V in keyof Views]: (query: Query) => Promise<Views[V]> } = {
   overview: () => load('overview'),
   progress: () => load('progress'),
+  cluster: () => Promise.reject(new Error('a bundle knows no queue')),
   scatter: async query => scatter(await cubeOf(query['x']), await cubeOf(query['y']), filterOf(query)),
   model: async query => modelView(await cubeOf(query['dataset']), query['model']!, filterOf(query)),
   gallery: async query => {

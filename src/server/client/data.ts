@@ -1,5 +1,6 @@
 /** Where the views get their data: from the server, or in a bundle from files beside the page. */
 import { useEffect, useState } from 'preact/hooks'
+import type { ClusterState } from '../../cluster/queue.ts'
 import {
   type CompareView,
   type GalleryPage,
@@ -12,6 +13,7 @@ import {
 export interface Views {
   overview: Overview
   progress: Progress
+  cluster: ClusterState
   scatter: ScatterRow[]
   model: ModelView
   gallery: GalleryPage

@@ -1,6 +1,7 @@
 import { type FunctionComponent, render } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { type Overview } from '../views.ts'
+import { ClusterView } from './cluster.tsx'
 import { CompareView, FlipsView } from './compare.tsx'
 import { useView } from './data.ts'
 import { GalleryView } from './gallery.tsx'
@@ -20,6 +21,7 @@ const views: Readonly<Record<string, View>> = {
   gallery: GalleryView,
   compare: CompareView,
   flips: FlipsView,
+  cluster: ClusterView,
 }
 
 const pages = [
@@ -46,7 +48,7 @@ function App() {
       <header>
         <nav aria-label="Views">
           <strong>geogap</strong>
-          {pages.map(([view, title]) => (
+          {[...pages, ...(overview.data?.cluster ? [['cluster', 'Cluster'] as const] : [])].map(([view, title]) => (
             <a key={view} href={linkTo(view)} aria-current={view === route.view ? 'page' : undefined}>
               {title}
             </a>
@@ -56,7 +58,12 @@ function App() {
       </header>
       <main ref={main}>
         <Answer of={overview}>
-          {data => (View ? <View overview={data} route={route} /> : <p role="alert">There is no view {route.view}.</p>)}
+          {data => {
+            if (!View) return <p role="alert">There is no view {route.view}.</p>
+            if (data.datasets.length === 0 && !['', 'cluster'].includes(route.view))
+              return <p role="alert">There are no results yet.</p>
+            return <View overview={data} route={route} />
+          }}
         </Answer>
       </main>
     </>

@@ -1,0 +1,114 @@
+import type { ClusterState, RunState } from '../../cluster/queue.ts'
+import { durationText } from '../../report/text.ts'
+import { useView } from './data.ts'
+import { Answer, Table, whole } from './parts.tsx'
+
+const pollMs = 2000
+const shownApart = 200
+
+/** The runs and workers at a queue. */
+export function ClusterView() {
+  const cluster = useView('cluster', {}, pollMs)
+  return (
+    <>
+      <h1 tabIndex={-1}>Cluster</h1>
+      <Answer of={cluster}>{data => <Cluster cluster={data} />}</Answer>
+    </>
+  )
+}
+
+function Cluster({ cluster: { runs, workers } }: { cluster: ClusterState }) {
+  const busy = workers.filter(({ unit }) => unit !== undefined)
+  const rate = busy.reduce((sum, worker) => sum + (worker.rate ?? 0), 0)
+  const apart = runs.flatMap(({ id, apart }) => apart.map(one => ({ run: id, ...one })))
+  return (
+    <>
+      <p role="status">
+        {whole(busy.length)} of {whole(workers.length)} workers are at work
+        {rate > 0 && `, ${rate.toFixed(1)} images a second together`}.
+      </p>
+      {runs.length === 0 && <p class="quiet">No run is at the queue.</p>}
+      {runs.map(run => (
+        <Run key={run.id} run={run} />
+      ))}
+      {workers.length > 0 && (
+        <Table
+          caption="Workers"
+          rows={workers}
+          columns={[
+            { heading: 'host', cell: ({ host, pid }) => `${host}, process ${pid}` },
+            { heading: 'at work on', cell: ({ run, unit }) => (unit === undefined ? '–' : `${run ?? ''} ${unit}`) },
+            { heading: 'units', numeric: true, cell: ({ done }) => whole(done) },
+            { heading: 'images/s', numeric: true, cell: ({ rate }) => rate?.toFixed(1) ?? '–' },
+            { heading: 'cores', numeric: true, cell: ({ cores }) => whole(cores) },
+            { heading: 'machine', cell: ({ machine, instructions }) => `${machine} (${instructions})` },
+            { heading: 'geogap', cell: ({ version }) => version },
+          ]}
+        />
+      )}
+      {apart.length > 0 && (
+        <Table
+          caption={`Units set apart${apart.length > shownApart ? `, the first ${shownApart} of ${whole(apart.length)}` : ''}`}
+          rows={apart.slice(0, shownApart)}
+          columns={[
+            { heading: 'run', cell: ({ run }) => run },
+            { heading: 'unit', cell: ({ unit }) => unit },
+            { heading: 'tries', numeric: true, cell: ({ tries }) => whole(tries) },
+            { heading: 'error', cell: ({ error }) => error },
+          ]}
+        />
+      )}
+    </>
+  )
+}
+
+/** What becomes of units: how many, in words, and the class of their part of the bar. */
+const parts: { name: string; of: (run: RunState) => number }[] = [
+  { name: 'done', of: ({ done }) => done },
+  { name: 'at work', of: ({ active }) => active },
+  { name: 'to be tried again', of: ({ delayed }) => delayed },
+  { name: 'set apart', of: ({ apart }) => apart.length },
+  { name: 'waiting', of: ({ waiting }) => waiting },
+]
+
+function Run({ run }: { run: RunState }) {
+  const { id, place, state, units, left } = run
+  const shares = parts.map(({ name, of }) => ({ name, count: of(run) })).filter(({ count }) => count > 0)
+  const words = shares.map(({ name, count }) => `${whole(count)} ${name}`).join(', ')
+  return (
+    <section aria-label={`Run ${id}`}>
+      <h2>
+        Run {id}: {state}
+        {left !== null && `, about ${durationText(left)} left`}
+      </h2>
+      <svg
+        class="units"
+        viewBox={`0 0 ${Math.max(1, units)} 1`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={words}
+      >
+        {shares.map(({ name, count }, i) => (
+          <rect
+            key={name}
+            class={name.replaceAll(' ', '-')}
+            x={shares.slice(0, i).reduce((sum, part) => sum + part.count, 0)}
+            width={count}
+            height="1"
+          />
+        ))}
+      </svg>
+      <p>
+        Of {whole(units)} units:{' '}
+        {shares.map(({ name, count }) => (
+          <span key={name} class={`key ${name.replaceAll(' ', '-')}`}>
+            {whole(count)} {name}
+          </span>
+        ))}
+      </p>
+      <p class="quiet">
+        in {place}, priority {run.priority}
+      </p>
+    </section>
+  )
+}

@@ -1,0 +1,30 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type ClusterState, clusterState, connectQueue } from '../cluster/queue.ts'
+import { GeogapError } from '../errors.ts'
+
+export interface ClusterWatch {
+  /** Errors: queue-silent. */
+  look: () => Promise<ClusterState>
+  close: () => void
+}
+
+/** Milliseconds for which an answer of the queue is good, and after which none is waited for. */
+const [fresh, patience] = [1000, 1500]
+
+/** The runs and workers at a queue, which is asked rarely however many look. Errors: those of `connectQueue`. */
+export async function watchCluster(url: string): Promise<ClusterWatch> {
+  const redis = await connectQueue(url)
+  let reading: Promise<ClusterState> | undefined
+  const read = async (): Promise<ClusterState> => {
+    try {
+      return await clusterState(redis)
+    } finally {
+      setTimeout(() => (reading = undefined), fresh).unref()
+    }
+  }
+  const silence = async (): Promise<never> => {
+    await delay(patience, undefined, { ref: false })
+    throw new GeogapError('network', 'queue-silent', 'the queue does not answer; it is asked again')
+  }
+  return { look: () => Promise.race([(reading ??= read()), silence()]), close: () => redis.disconnect() }
+}

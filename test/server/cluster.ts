@@ -1,0 +1,33 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { drive } from '../../src/cluster/drive.ts'
+import { work } from '../../src/cluster/work.ts'
+import { openPlace } from '../../src/places/place.ts'
+import { startRedis, type TestRedis } from '../cluster/redis.ts'
+import { storePlan, waitingUnit } from '../cluster/run.ts'
+
+export interface TestCluster {
+  queue: string
+  place: string
+  redis: TestRedis
+  stop: () => Promise<void>
+}
+
+/** A queue with one worker at a run of 400 units that wait, of which one is set apart at once; its name is markup. */
+export async function startCluster(folder: string): Promise<TestCluster> {
+  const [place, data] = [join(folder, 'cluster'), join(folder, 'redis')]
+  await mkdir(data)
+  const redis = await startRedis(data)
+  const plan = await storePlan(place, 400, 4, '<i>shown</i>')
+  const stop = new AbortController()
+  const both = [
+    drive(plan, await openPlace(place), { queue: redis.url, poll: 200, backoff: 1, tries: 1, signal: stop.signal }),
+    work({ queue: redis.url, doUnit: waitingUnit(200, 0), signal: stop.signal, idle: 20, lock: 1000 }),
+  ]
+  const end = async (): Promise<void> => {
+    stop.abort()
+    await Promise.all(both)
+    await redis.stop('SIGKILL')
+  }
+  return { queue: redis.url, place, redis, stop: end }
+}
