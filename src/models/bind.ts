@@ -38,15 +38,14 @@ const counters = /(^|\.)num_batches_tracked$/
 
 /**
  * Binds every parameter of `graph` to a tensor of `files`.
- * @throws GeogapError `weights-mismatch` naming tensors that are missing, left over, or of another shape.
+ * @throws GeogapError `weights-mismatch` naming tensors that are missing, left over, given twice, or of another shape.
  */
 export async function bindWeights(
   graph: Graph,
   files: readonly TensorFile[],
   table: NameTable = {},
 ): Promise<BoundWeights> {
-  const entries = renamed(files, table)
-  checkAgainst(graph, entries, files)
+  const entries = fitting(graph, files, table)
   const paths = new Map<string, string>()
   for (const { file } of files) paths.set(file, await realpath(file))
   const folder = dirname(paths.get(largest(files).file)!)
@@ -72,7 +71,7 @@ export async function bindWeights(
 
 /**
  * The values of every parameter of `graph`, or of those called `names`, as float32 under the graph's names.
- * @throws GeogapError `weights-mismatch` naming tensors that are missing, left over, or of another shape.
+ * @throws GeogapError `weights-mismatch` naming tensors that are missing, left over, given twice, or of another shape.
  */
 export async function readParameters(
   graph: Graph,
@@ -80,8 +79,7 @@ export async function readParameters(
   table: NameTable = {},
   names: Iterable<string> = graph.parameters.keys(),
 ): Promise<NamedTensor[]> {
-  const entries = renamed(files, table)
-  checkAgainst(graph, entries, files)
+  const entries = fitting(graph, files, table)
   const tensors: NamedTensor[] = []
   for (const name of names) {
     const entry = entries.get(name)!
@@ -95,19 +93,29 @@ export async function readParameters(
   return tensors
 }
 
-function renamed(files: readonly TensorFile[], { rename = [], ignore = [] }: NameTable): Map<string, TensorEntry> {
+/** The tensors under the graph's names. */
+function fitting(graph: Graph, files: readonly TensorFile[], { rename = [], ignore = [] }: NameTable) {
   const entries = new Map<string, TensorEntry>()
+  const twice: string[] = []
   for (const { tensors } of files) {
     for (const [name, entry] of tensors) {
       if (counters.test(name) || ignore.some(pattern => pattern.test(name))) continue
       const rule = rename.find(([pattern]) => pattern.test(name))
-      entries.set(rule ? name.replace(rule[0], rule[1]) : name, entry)
+      const own = rule ? name.replace(rule[0], rule[1]) : name
+      if (entries.has(own)) twice.push(own)
+      entries.set(own, entry)
     }
   }
+  checkAgainst(graph, entries, twice, files)
   return entries
 }
 
-function checkAgainst(graph: Graph, entries: Map<string, TensorEntry>, files: readonly TensorFile[]): void {
+function checkAgainst(
+  graph: Graph,
+  entries: ReadonlyMap<string, TensorEntry>,
+  twice: readonly string[],
+  files: readonly TensorFile[],
+): void {
   const missing = [...graph.parameters.keys()].filter(name => !entries.has(name))
   const unused = [...entries.keys()].filter(name => !graph.parameters.has(name))
   const shapes = [...graph.parameters.values()].flatMap(({ tensor }) => {
@@ -115,7 +123,10 @@ function checkAgainst(graph: Graph, entries: Map<string, TensorEntry>, files: re
     if (!found || String(found.shape) === String(tensor.shape)) return []
     return [`${tensor.name} is [${String(found.shape)}], not [${String(tensor.shape)}]`]
   })
-  const parts = [...list('missing', missing), ...list('not used', unused), ...list('of another shape', shapes)]
+  const parts = [
+    ...[...list('missing', missing), ...list('not used', unused)],
+    ...[...list('given twice', twice), ...list('of another shape', shapes)],
+  ]
   if (parts.length === 0) return
   const where = files.map(({ file }) => shown(file, 200)).join(', ')
   throw new GeogapError('weights', 'weights-mismatch', `weights do not fit the model: ${where}: ${parts.join('; ')}`)
