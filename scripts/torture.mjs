@@ -4,7 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const all = ['kill', 'ioFaults', 'badImages', 'longRun', 'models/fuzz'].map(name => `test/${name}.test.ts`)
+const all = ['kill', 'ioFaults', 'badImages', 'longRun', 'models/fuzz', 'decide/gate'].map(
+  name => `test/${name}.test.ts`,
+)
 const [share = '1', ...files] = process.argv.slice(2)
 const folder = mkdtempSync(join(tmpdir(), 'geogap-torture-'))
 const log = join(folder, 'measured')

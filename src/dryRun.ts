@@ -1,20 +1,35 @@
+import { stat, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { type Dataset } from './datasets/dataset.ts'
 import { modelCost } from './models/cost.ts'
 import { type ModelSpec } from './models/spec.ts'
+import { type Span, within } from './plan.ts'
+import { type Entry, unfinished } from './predictions/store.ts'
+import { type KeptOutput } from './predictions/schema.ts'
 
 /** What an evaluation would take: an estimate before anything is downloaded or computed. */
 export interface Forecast {
   model: string
   dataset: string
+  /** Images to do, and those that have a stored row under this model's name, for these images, labels and settings. */
   images: number
-  /** Bytes of weights to be had; 0 where they are given as files. */
-  download: number
-  /** Seconds of inference and preparation on this machine, within a factor of about two. */
+  stored: number
+  /** Bytes of weights to be had; 0 where they are here, null where a person has to get them. */
+  download: number | null
+  /** Seconds of inference and preparation on this machine's CPU, within a factor of about two. */
   seconds: number
-  /** Bytes of predictions. */
+  /** Bytes of predictions and kept outputs. */
   disk: number
+}
+
+/** A model on a data set, or on a part of it. */
+export interface Planned {
+  spec: ModelSpec
+  dataset: Dataset
+  part?: Span | undefined
+  /** What is stored of it. */
+  entry: Entry | undefined
 }
 
 /** Multiply-adds per second and core that convolutions and matrix products reach here, small models less. */
@@ -24,34 +39,57 @@ const preparation = 0.01
 /** Seconds of one core for an image, within a factor of about two. */
 export const estimate = (multiplyAdds: number): number => multiplyAdds / rate + preparation
 
-/** Bytes of a stored row. */
+/** Bytes of a stored row, and of the features of an image of which a model gives about a thousand. */
 const rowBytes = 60
+const featureBytes = 4096
 
 /** One row per model and data set. */
-export async function forecast(pairs: readonly { spec: ModelSpec; dataset: Dataset }[]): Promise<Forecast[]> {
-  const costs = new Map(pairs.map(({ spec }) => [spec, modelCost(spec)]))
+export async function forecast(planned: readonly Planned[], keep?: KeptOutput): Promise<Forecast[]> {
+  const costs = new Map(planned.map(({ spec }) => [spec, modelCost(spec)]))
   const cores = availableParallelism()
-  return Promise.all(
-    pairs.map(async ({ spec, dataset }) => {
-      const { parameters, multiplyAdds } = costs.get(spec)!
-      const images = dataset.items.length
-      return {
-        model: spec.name,
-        dataset: dataset.name,
-        images,
-        download: (await isHere(spec)) ? 0 : 4 * parameters,
-        seconds: (images * estimate(multiplyAdds)) / cores,
-        disk: images * rowBytes,
-      }
-    }),
-  )
+  const rows = new Map<string, Forecast>()
+  for (const { spec, dataset, part, entry } of planned) {
+    const { parameters, multiplyAdds } = costs.get(spec)!
+    const all = part ?? { start: 0, end: dataset.items.length }
+    const missing = within(unfinished(entry, dataset.items.length, keep), [all])
+    const images = missing.reduce((sum, { start, end }) => sum + end - start, 0)
+    const key = JSON.stringify([spec.name, dataset.name])
+    const before = rows.get(key) ?? { images: 0, stored: 0, seconds: 0, disk: 0 }
+    rows.set(key, {
+      ...{ model: spec.name, dataset: dataset.name, images: before.images + images },
+      stored: before.stored + all.end - all.start - images,
+      download: await toDownload(spec, 4 * parameters),
+      seconds: before.seconds + (images * estimate(multiplyAdds)) / cores,
+      disk: before.disk + images * (rowBytes + keptBytes(spec, dataset, keep)),
+    })
+  }
+  return [...rows.values()]
 }
 
-async function isHere({ weights }: ModelSpec): Promise<boolean> {
-  if (weights.from === 'files') return true
-  if (weights.from !== 'hub') return false
+function keptBytes({ classes }: ModelSpec, dataset: Dataset, keep: KeptOutput | undefined): number {
+  if (keep !== 'logits') return keep === undefined ? 0 : featureBytes
+  return 2 * (Array.isArray(classes) ? classes.length : classes === 'zero-shot' ? dataset.classes.length : 1000)
+}
+
+async function toDownload({ weights }: ModelSpec, bytes: number): Promise<number | null> {
+  if (weights.from === 'hand') return null
+  if (weights.from === 'files') return 0
+  const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isFile() ?? false
+  if (weights.from === 'url') {
+    const { urlPath } = await import('./models/download.ts')
+    const here = await Promise.all(weights.files.map(({ url }) => isFile(urlPath(new URL(url)))))
+    return here.every(Boolean) ? 0 : bytes
+  }
   const { cachedFile, hubSettings } = await import('./models/hubCache.ts')
   const { repo, file, revision = 'main' } = weights
   const cached = await cachedFile(hubSettings().cache, { repo, file, revision })
-  return cached !== undefined && (await stat(cached.path).catch(() => undefined)) !== undefined
+  return cached !== undefined && (await isFile(cached.path)) ? 0 : bytes
+}
+
+/** Free bytes of the disk that holds a folder, which need not be there yet; null where nobody can say. */
+export async function freeDisk(folder: string): Promise<number | null> {
+  const path = resolve(folder)
+  const found = await statfs(path).catch(() => undefined)
+  if (found) return found.bavail * found.bsize
+  return dirname(path) === path ? null : freeDisk(dirname(path))
 }

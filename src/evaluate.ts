@@ -9,13 +9,15 @@ import { beginResults, headsFolder, pushRecords } from './places/cache.ts'
 import { isStore, openPlace } from './places/place.ts'
 import { type Failure, recordDataset, recordFailures } from './predictions/notes.ts'
 import { recorded } from './predictions/runs.ts'
-import { type KeptOutput } from './predictions/schema.ts'
+import { type Identity, type KeptOutput } from './predictions/schema.ts'
+import { type Entry, readEntries } from './predictions/store.ts'
 import { type Mode } from './preprocessing/steps.ts'
 import { type Profile } from './profile.ts'
 import { openRun, type Run } from './run.ts'
-import { evaluateOn, type Prepared, type Progress, type Work, workOn } from './runDataset.ts'
+import { datasetIdentity, evaluateOn, type Prepared, type Progress, type Work, workOn } from './runDataset.ts'
 import { isSuited, modelsOf, openTarget, prepareModel, type Target, targetsOf } from './targets.ts'
 import { parseUntil } from './until.ts'
+import { runtimeVersion, version } from './version.ts'
 
 export interface EvaluateOptions {
   /** Catalogue names, `hf:owner/repo`, `model.json` files, or described models. */
@@ -39,6 +41,8 @@ export interface EvaluateOptions {
   limit?: number
   /** Where results go; `./geogap-results` by default. */
   out?: string
+  /** What this run is called in `history`, such as `{commit: '3fa9c1'}`; part of no key. */
+  tags?: Readonly<Record<string, string>>
   /** Only this share of the work, for one of several machines that write to the same place. */
   shard?: Share
   /** Stops each model when the interval of every group is this narrow, in points: `region ±1`, `±0.5`. */
@@ -77,7 +81,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
     work.push({ ...(await workOn(dataset, suited, options, headsFolder(out))), ...(part && { part }) })
   }
   const asked = work.flatMap(({ models }) => models.map(({ identity }) => identity))
-  const evaluating = recorded(dir, asked, options.signal, async () => {
+  const evaluating = recorded(dir, { asked, tags: options.tags, signal: options.signal }, async () => {
     for (const one of work) failures.push(...(await evaluateOn(one, options, place)))
     const attempted = parts.flatMap(({ specs, dataset }) =>
       specs.map(({ name }) => ({ model: name, dataset: dataset.name })),
@@ -96,13 +100,31 @@ function checkUntil({ until = '', shard, out = defaultOut }: EvaluateOptions): v
   if (shard) throw inputError('bad-option', `until ${until} looks at the whole run: it cannot be one share of several`)
 }
 
-/** What `evaluate` would do with the same options, without downloading or computing anything. */
+/**
+ * What `evaluate` would do with the same options, without downloading or computing anything. Weights are not read: what is
+ * stored in a folder is found by the model's name.
+ */
 export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
   const specs = await modelsOf(options)
   const { forecast } = await import('./dryRun.ts')
   const targets = await openTargets(options, specs)
-  return forecast(wholeOf(targets, specs).flatMap(({ specs, dataset }) => specs.map(spec => ({ spec, dataset }))))
+  const parts = options.shard ? partsOf(targets, specs, options, options.shard) : wholeOf(targets, specs)
+  const stored = await storedIn(options.out ?? defaultOut)
+  const planned = parts.flatMap(({ specs, dataset, part }) => {
+    const wanted = datasetIdentity(dataset)
+    const { preprocessing = 'native', device } = options
+    const same = { ...wanted, preprocessing, version, runtime: runtimeVersion(device) }
+    return specs.map(spec => ({ spec, dataset, part, entry: stored.find(fits({ ...same, model: spec.name })) }))
+  })
+  return forecast(planned, options.keep)
 }
+
+const storedIn = async (out: string): Promise<Entry[]> => (isStore(out) ? [] : readEntries(out).catch(() => []))
+
+const fits =
+  (wanted: Partial<Identity>) =>
+  ({ identity }: Entry): boolean =>
+    Object.entries(wanted).every(([name, value]) => identity[name as keyof Identity] === value)
 
 interface Opened extends Target {
   dataset: Dataset

@@ -10,7 +10,7 @@ import { emptyOutcomes, scoreRow } from './inference/score.ts'
 import { folderPlace } from './places/folder.ts'
 import { keptReader, type KeptRows } from './predictions/keptReader.ts'
 import { type DatasetNote, readDatasets, recordDataset } from './predictions/notes.ts'
-import { recorded } from './predictions/runs.ts'
+import { recorded, type Tags } from './predictions/runs.ts'
 import { type Identity } from './predictions/schema.ts'
 import { currentEntries, type Entry, entryName, gaps, readEntries, readEntry } from './predictions/store.ts'
 import { commitShard } from './predictions/write.ts'
@@ -28,6 +28,8 @@ export interface RescoreOptions {
   prompts?: string
   /** Weights of the text tower, where the model's own are not to be found by its name. */
   weights?: string
+  /** What this run is called in `history`; part of no key. */
+  tags?: Tags
   /** Where the rows go; the same folder by default. */
   out?: string
 }
@@ -37,7 +39,7 @@ export interface RescoreOptions {
  * Errors: nothing-kept, not-opened, changed-data, other-classes, no-logits.
  */
 export async function rescore(dir: string, options: RescoreOptions): Promise<Run> {
-  const { change = {}, out = dir } = options
+  const { change = {}, out = dir, tags } = options
   const notes = await readDatasets(dir)
   const work: { entry: Entry; dataset: Dataset; texts: Texts | null; identity: Identity }[] = []
   for (const entry of await keptEntries(dir, options)) {
@@ -49,15 +51,11 @@ export async function rescore(dir: string, options: RescoreOptions): Promise<Run
     await recordDataset(out, opened.dataset, opened.spec)
     work.push({ entry, texts, identity, dataset: opened.dataset })
   }
-  await recorded(
-    out,
-    work.map(({ identity }) => identity),
-    undefined,
-    async () => {
-      for (const { entry, texts, identity, dataset } of work)
-        await scoreEntry(await keptReader(entry), texts, identity, dataset, out)
-    },
-  )
+  const asked = work.map(({ identity }) => identity)
+  await recorded(out, { asked, tags }, async () => {
+    for (const { entry, texts, identity, dataset } of work)
+      await scoreEntry(await keptReader(entry), texts, identity, dataset, out)
+  })
   return openRun(out)
 }
 

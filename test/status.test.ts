@@ -83,7 +83,7 @@ describe('status', () => {
     const { identity } = (await readEntries(out))[0]!
     const now = { version, runtime: runtimeVersion() }
     const asked = ['a', 'b'].map(model => ({ ...identity, ...now, model }))
-    const seen = await recorded(out, asked, undefined, () => runStatus(out))
+    const seen = await recorded(out, { asked }, () => runStatus(out))
     expect(states(seen)).toEqual([
       ['running', 0, ''],
       ['running', 0, ''],
@@ -94,8 +94,8 @@ describe('status', () => {
       ['incomplete', 0, ''],
     ])
     const boom = () => Promise.reject(new Error('boom'))
-    await expect(recorded(out, asked, undefined, boom)).rejects.toThrow('boom')
-    const stopped = recorded(out, asked.slice(0, 1), AbortSignal.abort(), () => Promise.resolve())
+    await expect(recorded(out, { asked }, boom)).rejects.toThrow('boom')
+    const stopped = recorded(out, { asked: asked.slice(0, 1), signal: AbortSignal.abort() }, () => Promise.resolve())
     await expect(stopped).rejects.toThrow('aborted')
     expect((await readRuns(out)).map(({ state, message }) => [state, message])).toEqual([
       ['failed', 'boom'],

@@ -16,7 +16,7 @@ export async function evaluateByQueue(
   options: EvaluateOptions & { out: string },
   how: Omit<DriveOptions, 'signal'>,
 ): Promise<{ run: Run; driven: Driven }> {
-  const { out, signal } = options
+  const { out, signal, tags } = options
   const dir = await beginResults(out)
   const { plan, failures } = await planRun(options, headsFolder(out))
   for (const { dataset } of plan.request.targets)
@@ -24,7 +24,7 @@ export async function evaluateByQueue(
   const place = await openPlace(plan.place)
   await place.create(planName(plan.id), JSON.stringify(plan))
   const asked = plan.groups.flatMap(({ identities }) => identities)
-  const following = recorded(dir, asked, signal, async () => {
+  const following = recorded(dir, { asked, tags, signal }, async () => {
     const driven = await drive(plan, place, { ...how, ...(signal && { signal }) })
     if (driven.outcome !== 'left')
       await recordFailures(dir, [...failures, ...failuresOf(plan, driven)], attempted(plan))

@@ -8,9 +8,9 @@ import { type Profile } from '../profile.ts'
 import { type Run } from '../run.ts'
 import { type Share } from '../units.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
-import { given, machineShare, oneOf, several, wholeNumber } from './options.ts'
+import { given, machineShare, oneOf, several, type Tagging, tagOption, wholeNumber } from './options.ts'
 
-interface Options extends DatasetOptions {
+interface Options extends DatasetOptions, Tagging {
   model: string[]
   dataset?: string[]
   suite?: string
@@ -58,6 +58,7 @@ export function command(): Command {
     .option('--until <rule>', "stop when every group's interval is narrow enough, in points: 'region ±1'")
     .option('--queue [url]', 'let the workers at a queue do it: redis://host:port, or GEOGAP_QUEUE')
     .option('--priority <n>', 'of this run among those at the queue (default: 0)', wholeNumber('--priority', 0))
+    .addOption(tagOption())
     .option('--dry-run', 'print the plan: images, downloads, time and disk')
     .option('--profile', 'show how models were run and where the time went, in milliseconds an image')
     .option('--quiet', 'no progress, only the result')
@@ -69,7 +70,10 @@ async function run(options: Options): Promise<void> {
   const { dryRun, evaluate } = await import('../evaluate.ts')
   if (options.dryRun) {
     const { forecastTable } = await import('../report/forecastTable.ts')
-    process.stdout.write(forecastTable(await dryRun(await evaluateOptions(options))))
+    const { freeDisk } = await import('../dryRun.ts')
+    const { out, device, until } = options
+    const rows = await dryRun(await evaluateOptions(options))
+    process.stdout.write(forecastTable(rows, { out, free: await freeDisk(out), device, until }))
     return
   }
   const { accuracyTable } = await import('../report/resultTables.ts')
@@ -131,7 +135,7 @@ async function evaluateOptions(options: Options): Promise<EvaluateOptions & { ou
   return {
     models: await selectModels(options.model.flatMap(name => several(name))),
     datasets: (await datasetNames(options)).map(name => ({ name, ...adjust })),
-    ...given({ weights, preprocessing, batch, device, prompts, keep, until, shard: options.shard }),
+    ...given({ weights, preprocessing, batch, device, prompts, keep, until, shard: options.shard, tags: options.tag }),
     out,
   }
 }

@@ -1,4 +1,3 @@
-import { extname } from 'node:path'
 import { Command } from 'commander'
 import { inputError } from '../errors.ts'
 import { excludeOption, type Excluding, oneOf, wholeNumber } from './options.ts'
@@ -50,17 +49,10 @@ interface Asked {
 
 /** Prints each file and its caption. */
 async function run({ name, dir }: Asked, { output, width, exclude, ...options }: Options): Promise<void> {
-  const { figureFormats, writeFigure } = await import('../figures/files.ts')
+  const { writeFigures } = await import('../figures/files.ts')
   const { makeFigures } = await import('../figures/index.ts')
   const { openRun } = await import('../run.ts')
-  const ending = extname(output)
-  const format = figureFormats.find(known => ending.toLowerCase() === `.${known}`)
-  if (!format)
-    throw inputError('bad-option', `--output takes a file ending in .${figureFormats.join(', .')}: ${output}`)
   const figures = makeFigures(await openRun(dir, exclude), name, options)
-  for (const figure of figures) {
-    const file = figures.length === 1 ? output : `${output.slice(0, -ending.length)}-${figure.id}${ending}`
-    await writeFigure(figure, file, format, width)
+  for (const { file, figure } of await writeFigures(figures, output, width))
     process.stdout.write(`${file}\n${figure.title}. ${figure.caption}\n`)
-  }
 }

@@ -4,9 +4,9 @@ import { inputError } from '../errors.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type Table } from '../datasets/tables.ts'
 import { type Mode } from '../preprocessing/steps.ts'
-import { oneOf } from './options.ts'
+import { oneOf, type Tagging, tagOption } from './options.ts'
 
-interface Options {
+interface Options extends Tagging {
   out?: string
   dataset?: string
   data?: string
@@ -31,6 +31,7 @@ export function command(): Command {
     .option('--model <name>', 'of predictions: the model that made them')
     .option('--preprocessing <mode>', 'of predictions', oneOf<Mode>('--preprocessing', ['native', 'paper']), 'native')
     .option('--partial', 'take predictions that miss some images; those count as failed', false)
+    .addOption(tagOption())
     .option('--example <framework>', 'print a script that makes predictions: pytorch', oneOf('--example', ['pytorch']))
     .addHelpText('after', '\nExample:\n  geogap import results-imagenet.csv results-sketch.csv --out results')
     .action(run)
@@ -54,6 +55,7 @@ async function importFile(file: string, table: Table, options: Options & { out: 
   const { readAccuracies } = await import('../imports/accuracies.ts')
   const found = readAccuracies(file, table)
   if (found) {
+    if (options.tag) throw inputError('bad-option', `--tag names a run of predictions; ${file} holds accuracies`)
     const { recordImported } = await import('../predictions/imported.ts')
     const { format, rows, repeated } = found
     const created = new Date().toISOString()
@@ -67,8 +69,9 @@ async function importFile(file: string, table: Table, options: Options & { out: 
     )
   if (options.model === undefined) throw inputError('bad-usage', `${file} holds predictions: --model is needed`)
   const { importPredictions, reportLine } = await import('../imports/predictions.ts')
-  const { out, model, preprocessing, partial } = options
-  const report = await importPredictions(await opened(options), table, { file, model, preprocessing, partial, out })
+  const { out, model, preprocessing, partial, tag: tags } = options
+  const asked = { file, model, preprocessing, partial, out, tags }
+  const report = await importPredictions(await opened(options), table, asked)
   return `${file}: ${reportLine(report)}`
 }
 

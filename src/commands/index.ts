@@ -112,6 +112,12 @@ export const commands: readonly CommandEntry[] = [
   { name: 'pack', group: 'decide', summary: 'write the counts of a run as one file', load: () => import('./pack.ts') },
   { name: 'gate', group: 'decide', summary: 'fail when a limit is broken', load: () => import('./gate.ts') },
   {
+    name: 'history',
+    group: 'decide',
+    summary: 'accuracy and disparity of tagged runs over time',
+    load: () => import('./history.ts'),
+  },
+  {
     name: 'retrain',
     group: 'experiment',
     summary: "retrain a model's last layer on a data set",

@@ -103,6 +103,21 @@ function shareFrom(env: NodeJS.ProcessEnv): string {
   )
 }
 
+/** Options of what writes results. */
+export interface Tagging {
+  tag?: Record<string, string>
+}
+
+export const tagOption = (): Option =>
+  new Option('--tag <key=value>', 'name this run for geogap history; repeatable, part of no key').argParser(tagged)
+
+function tagged(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const [, name, value] = /^([\w.-]+)=(\S.*)$/.exec(text.trim()) ?? []
+  if (name === undefined || value === undefined)
+    throw inputError('bad-option', `--tag takes name=value, such as commit=3fa9c1, not ${text}`)
+  return { ...before, [name]: value }
+}
+
 /** Options of an analysis that leaves images out. */
 export interface Excluding {
   exclude?: string

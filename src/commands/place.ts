@@ -1,11 +1,16 @@
 import { Command } from 'commander'
+import { inputError } from '../errors.ts'
 import { type Format } from '../report/tables.ts'
+import { type Placed } from '../decide/placeText.ts'
+import { wide } from '../figures/figure.ts'
 import { excludeOption, type Excluding, format, several, wholeNumber } from './options.ts'
+import { note } from './progress.ts'
 
 interface Options extends Excluding {
   against: string
   models?: string[]
   minN: number
+  figure?: string
   format: Format
 }
 
@@ -16,12 +21,23 @@ export function command(): Command {
     .option('--against <what>', 'published, a folder of results, or a pack', 'published')
     .option('--models <names>', 'models to place (default: all)', several)
     .option('--min-n <n>', 'places with fewer images are left out', wholeNumber('--min-n'), 30)
+    .option('--figure <file>', 'draw the model among them: a file ending in .svg, .png, .pdf or .json')
     .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
     .addOption(excludeOption())
-    .addHelpText('after', '\nExample:\n  geogap place results --against published')
-    .action(async (run: string, { format, ...options }: Options) => {
+    .addHelpText('after', '\nExample:\n  geogap place results --against published --figure place.svg')
+    .action(async (run: string, { format, figure, ...options }: Options) => {
       const { placeRun } = await import('../decide/placeRun.ts')
       const { placedText } = await import('../decide/placeText.ts')
-      process.stdout.write(placedText(await placeRun(run, options), format))
+      const placed = await placeRun(run, options)
+      process.stdout.write(placedText(placed, format))
+      if (figure !== undefined) await draw(placed, figure)
     })
+}
+
+async function draw(placed: readonly Placed[], file: string): Promise<void> {
+  const { placeFigure } = await import('../decide/placeFigure.ts')
+  const { writeFigures } = await import('../figures/files.ts')
+  const figures = placed.map(placeFigure).filter(({ rows }) => rows.length > 0)
+  if (figures.length === 0) throw inputError('no-figure', `no figure ${file}: no measure has enough comparable models`)
+  for (const drawn of await writeFigures(figures, file, wide)) note(`${drawn.file}: ${drawn.figure.caption}`)
 }

@@ -1,40 +1,34 @@
 import { Command } from 'commander'
 import { type Format } from '../report/tables.ts'
+import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
 import { format, several, shareOf } from './options.ts'
 
-interface Options {
-  data?: string
+interface Options extends DatasetOptions {
   by: string[]
   accuracy: number
   difference: number
-  regions?: string
   format: Format
 }
 
 export function command(): Command {
-  return new Command('power')
+  const power = new Command('power')
     .description('Which differences each region and country of a data set could show, before any model is run.')
     .argument('<dataset>', 'benchmark, manifest, folder or archive')
-    .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
     .option('--by <columns>', 'groups', (text: string) => several(text), ['region', 'country'])
     .option('--accuracy <share>', 'accuracy of the other groups to reckon with', shareOf('--accuracy'), 0.7)
     .option('--difference <share>', 'difference to find', shareOf('--difference'), 0.05)
-    .option('--regions <scheme>', 'derive regions from countries: a shipped scheme (continents-1) or a file')
+  return addDatasetOptions(power)
     .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
     .addHelpText('after', '\nExample:\n  geogap power geode --data data')
     .action(async (name: string, options: Options) => run(name, options))
 }
 
-async function run(name: string, { data, regions, by, format, ...options }: Options): Promise<void> {
+async function run(name: string, { by, format, ...options }: Options): Promise<void> {
   const { openDataset } = await import('../datasets/open.ts')
   const { powerRows } = await import('../decide/power.ts')
   const { powerText } = await import('../decide/powerText.ts')
   const { inputError } = await import('../errors.ts')
-  const dataset = await openDataset({
-    name,
-    ...(data === undefined ? {} : { data }),
-    ...(regions === undefined ? {} : { regions }),
-  })
+  const dataset = await openDataset({ name, ...opening(options) })
   const columns = by.filter(column => dataset.columns.includes(column))
   if (columns.length === 0)
     throw inputError(

@@ -1,8 +1,8 @@
 import { Command } from 'commander'
 import { inputError } from '../errors.ts'
-import { given, oneOf, several } from './options.ts'
+import { given, oneOf, several, type Tagging, tagOption } from './options.ts'
 
-interface Options {
+interface Options extends Tagging {
   models?: string[]
   dataset?: string
   labels?: string
@@ -33,6 +33,7 @@ export function command(): Command {
     .option('--data <dir>', 'where the folder of benchmarks, or of the images, is now')
     .option('--weights <file>', 'weights of the model whose text tower embeds the prompts')
     .option('--out <dir>', 'folder for the rows (default: the same)')
+    .addOption(tagOption())
     .addHelpText('after', '\nExample:\n  geogap rescore results --labels strict.json --out strict')
     .action(async (dir: string, options: Options) => run(dir, options))
 }
@@ -50,7 +51,7 @@ async function run(dir: string, options: Options): Promise<void> {
   const place = given({ data, name: source })
   const run = await rescore(dir, {
     change: { ...change, ...place },
-    ...given({ prompts, models, dataset, weights, out }),
+    ...given({ prompts, models, dataset, weights, out, tags: options.tag }),
   })
   process.stdout.write(accuracyTable(run, [], 'text'))
 }

@@ -1,99 +1,70 @@
-/** BibTeX of the paper whose measures these are and of the benchmarks, by benchmark name. */
-const paperBibtex = `@inproceedings{richards2024progress,
-  title = {Does Progress On Object Recognition Benchmarks Improve Performance On Crowdsourced, Global Data?},
-  author = {Richards, Megan and Kirichenko, Polina and Bouchacourt, Diane and Ibrahim, Mark},
-  booktitle = {International Conference on Learning Representations},
-  year = {2024}
-}`
+/** What to cite: works.tsv says of which benchmark, model (by pattern) or source of weights each work is. */
+import { matcher, oneRow } from '../models/listing.ts'
+import { readTsv } from '../models/tsv.ts'
 
-interface Work {
-  key: string
-  title: string
-  author: string
-  where: string
-  year: number
+/** Authors as BibTeX writes them; `where` is the journal, the proceedings, or where a text or program is found. */
+export type Work = Record<'key' | 'of' | 'kind' | 'year' | 'where' | 'title' | 'authors', string>
+
+export interface Bibliography {
+  /** The paper whose measures these are. */
+  measures: Work
+  /** By data set and by model; without a work where none is known here. */
+  datasets: Map<string, Work | undefined>
+  models: Map<string, Work[]>
 }
 
-const works: Readonly<Record<string, Work>> = {
-  'imagenet-1k': {
-    key: 'russakovsky2015imagenet',
-    title: 'ImageNet Large Scale Visual Recognition Challenge',
-    author: 'Russakovsky, Olga and others',
-    where: 'International Journal of Computer Vision',
-    year: 2015,
-  },
-  'imagenet-v2': {
-    key: 'recht2019imagenet',
-    title: 'Do ImageNet Classifiers Generalize to ImageNet?',
-    author: 'Recht, Benjamin and Roelofs, Rebecca and Schmidt, Ludwig and Shankar, Vaishaal',
-    where: 'International Conference on Machine Learning',
-    year: 2019,
-  },
-  'imagenet-sketch': {
-    key: 'wang2019learning',
-    title: 'Learning Robust Global Representations by Penalizing Local Predictive Power',
-    author: 'Wang, Haohan and Ge, Songwei and Lipton, Zachary and Xing, Eric P.',
-    where: 'Advances in Neural Information Processing Systems',
-    year: 2019,
-  },
-  'imagenet-r': {
-    key: 'hendrycks2021many',
-    title: 'The Many Faces of Robustness: A Critical Analysis of Out-of-Distribution Generalization',
-    author: 'Hendrycks, Dan and others',
-    where: 'International Conference on Computer Vision',
-    year: 2021,
-  },
-  'imagenet-a': {
-    key: 'hendrycks2021natural',
-    title: 'Natural Adversarial Examples',
-    author: 'Hendrycks, Dan and Zhao, Kevin and Basart, Steven and Steinhardt, Jacob and Song, Dawn',
-    where: 'Conference on Computer Vision and Pattern Recognition',
-    year: 2021,
-  },
-  'imagenet-c': {
-    key: 'hendrycks2019benchmarking',
-    title: 'Benchmarking Neural Network Robustness to Common Corruptions and Perturbations',
-    author: 'Hendrycks, Dan and Dietterich, Thomas',
-    where: 'International Conference on Learning Representations',
-    year: 2019,
-  },
-  objectnet: {
-    key: 'barbu2019objectnet',
-    title: 'ObjectNet: A Large-Scale Bias-Controlled Dataset for Pushing the Limits of Object Recognition Models',
-    author: 'Barbu, Andrei and others',
-    where: 'Advances in Neural Information Processing Systems',
-    year: 2019,
-  },
-  dollarstreet: {
-    key: 'gaviria2022dollar',
-    title: 'The Dollar Street Dataset: Images Representing the Geographic and Socioeconomic Diversity of the World',
-    author: 'Gaviria Rojas, William A. and others',
-    where: 'Advances in Neural Information Processing Systems, Datasets and Benchmarks Track',
-    year: 2022,
-  },
-  geode: {
-    key: 'ramaswamy2023geode',
-    title: 'GeoDE: A Geographically Diverse Evaluation Dataset for Object Recognition',
-    author: 'Ramaswamy, Vikram V. and others',
-    where: 'Advances in Neural Information Processing Systems, Datasets and Benchmarks Track',
-    year: 2023,
-  },
+let works: Work[] | undefined
+
+/** What a run on these data sets with these models cites. */
+export function bibliography(datasets: readonly string[], models: readonly string[]): Bibliography {
+  works ??= readTsv(new URL('./works.tsv', import.meta.url))
+  const all = works
+  const about = (subject: string) => all.find(({ of }) => of.split(' ').includes(subject))
+  return {
+    measures: about('measures')!,
+    datasets: new Map(datasets.map(name => [name, about(`data:${name.split('/')[0]!}`)])),
+    models: new Map(models.map(name => [name, worksOf(name, all)])),
+  }
 }
 
-/** The key that a text cites a data set by; undefined for one that is no known benchmark. */
-export const citeKey = (dataset: string): string | undefined => works[dataset.split('/')[0]!]?.key
+/** Works on a model of the catalogue; one of its own has none that could be known here. */
+function worksOf(name: string, all: readonly Work[]): Work[] {
+  const row = oneRow(name)
+  if (!row) return []
+  const fits = (pattern: string): boolean =>
+    pattern.startsWith('source:')
+      ? row.source === pattern.slice(7)
+      : !pattern.startsWith('data:') && matcher(pattern)(row.model)
+  return all.filter(({ of }) => of.split(' ').some(fits))
+}
 
-/** Entries of the paper and of the benchmarks among `datasets`. */
-export function bibtex(datasets: readonly string[]): string {
-  const names = [...new Set(datasets.map(name => name.split('/')[0]!))]
-  const entries = names.flatMap(name => {
-    const work = works[name]
-    if (!work) return []
-    const { key, title, author, where, year } = work
-    const kind = where.includes('Journal')
-      ? (['article', 'journal'] as const)
-      : (['inproceedings', 'booktitle'] as const)
-    return `@${kind[0]}{${key},\n  title = {{${title}}},\n  author = {${author}},\n  ${kind[1]} = {${where}},\n  year = {${year}}\n}`
+/** Every work once, in the order of measures, data sets, models. */
+export const allWorks = ({ measures, datasets, models }: Bibliography): Work[] => [
+  ...new Set([measures, ...[...datasets.values()].flatMap(work => work ?? []), ...[...models.values()].flat()]),
+]
+
+/** Data sets and models for which no work is known here. */
+export const uncited = ({ datasets, models }: Bibliography): string[] => [
+  ...[...datasets].flatMap(([name, work]) => (work ? [] : [name])),
+  ...[...models].flatMap(([name, found]) => (found.length > 0 ? [] : [name])),
+]
+
+const place: Readonly<Record<string, string>> = { article: 'journal', inproceedings: 'booktitle', misc: 'howpublished' }
+
+export const bibtex = (found: readonly Work[]): string =>
+  found
+    .map(
+      ({ key, kind, title, authors, where, year }) =>
+        `@${kind}{${key},\n  title = {{${title}}},\n  author = {${authors}},\n  ${place[kind]!} = {${where}},\n  year = {${year}}\n}`,
+    )
+    .join('\n\n')
+
+/** `O. Russakovsky, J. Deng. ImageNet Large Scale …. International Journal of Computer Vision, 2015.` */
+export function reference({ authors, title, where, year }: Work): string {
+  const names = authors.split(' and ').map(name => {
+    const [last, first] = name.split(', ') as [string, string | undefined]
+    return first === undefined ? 'et al.' : `${first.replace(/(\p{L})[\p{L}.]*/gu, '$1.')} ${last}`
   })
-  return [paperBibtex, ...entries].join('\n\n')
+  const list = names.join(', ').replace(/, et al\.$/, ' et al.')
+  return `${list}${list.endsWith('.') ? '' : '.'} ${title}${/[?.]$/.test(title) ? '' : '.'} ${where}, ${year}.`
 }

@@ -1,7 +1,8 @@
 /** Who gained and who lost between two evaluations of the same images. */
 import { type Interval } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
-import { benjaminiHochberg, imagesOf, mcnemar, type PairCounts } from '../metrics/pairedTests.ts'
+import { benjaminiHochberg, imagesOf } from '../metrics/pairedTests.ts'
+import { flipInflation, joinOutcomes, signFlipP } from '../metrics/signFlip.ts'
 import { type Coverage, type PairCell } from './pairs.ts'
 
 /** One group's accuracy on both sides; shares in 0 … 1. */
@@ -18,9 +19,9 @@ export interface GroupChange {
   second: number
   /** Accuracy of the second minus that of the first side. */
   change: number
-  /** 95 % interval of `change` (Tango's paired score interval), of this group alone. */
+  /** 95 % interval of `change` (Tango's paired score interval, wider where households flip together), of this group alone. */
   interval: Interval
-  /** McNemar's exact test of no change. */
+  /** Exact test of no change: McNemar's, by household where there are some. */
   p: number
   /** `p` after Benjamini and Hochberg over all groups of the comparison; overall stands alone. */
   adjusted: number
@@ -40,6 +41,8 @@ export interface Comparison {
   tested: number
   leftOut: { by: string; group: string; n: number }[]
   minN: number
+  /** Households whose images are tested together; null where the data set names none. */
+  households: number | null
   /** What a reader has to know before trusting the numbers. */
   notes: string[]
 }
@@ -55,16 +58,17 @@ export function groupChanges(
   cells: ReadonlyMap<string, readonly PairCell[]>,
   minN: number,
   all: readonly PairCell[],
-): Pick<Comparison, 'rows' | 'tested' | 'leftOut' | 'minN'> {
+): Pick<Comparison, 'rows' | 'tested' | 'leftOut' | 'minN' | 'households'> {
   const overall = all.length > 0 ? [changeOf('overall', 'all', all)] : []
   const groups = [...cells].flatMap(([by, members]) => [...grouped(members)].map(([group, of]) => ({ by, group, of })))
-  const size = ({ of }: { of: readonly PairCell[] }): number => imagesOf(total(of))
+  const size = ({ of }: { of: readonly PairCell[] }): number => imagesOf(joinOutcomes(of))
   const kept = groups.filter(each => size(each) >= Math.max(1, minN))
   const rows = kept.map(({ by, group, of }) => changeOf(by, group, of))
   const adjusted = benjaminiHochberg(rows.map(({ p }) => p))
   const columns = [...cells.keys()]
+  const households = new Set(all.flatMap(({ cluster }) => cluster ?? [])).size
   return {
-    minN,
+    ...{ minN, households: households === 0 ? null : households },
     tested: rows.length,
     leftOut: groups
       .filter(each => !kept.includes(each))
@@ -84,29 +88,17 @@ function grouped(cells: readonly PairCell[]): Map<string, PairCell[]> {
   return groups
 }
 
-/** Paired counts added up. */
-export function total(cells: readonly PairCounts[]): PairCounts {
-  const sum = { both: 0, onlyFirst: 0, onlySecond: 0, neither: 0 }
-  for (const cell of cells) {
-    sum.both += cell.both
-    sum.onlyFirst += cell.onlyFirst
-    sum.onlySecond += cell.onlySecond
-    sum.neither += cell.neither
-  }
-  return sum
-}
-
 function changeOf(by: string, group: string, cells: readonly PairCell[]): GroupChange {
-  const counts = total(cells)
+  const counts = joinOutcomes(cells)
   const n = imagesOf(counts)
   const { onlySecond: gained, onlyFirst: lost } = counts
-  const p = mcnemar(counts).p!
+  const p = signFlipP(counts)
   return {
     ...{ by, group, n, gained, lost, p, adjusted: p },
     first: (counts.both + lost) / n,
     second: (counts.both + gained) / n,
     change: (gained - lost) / n,
-    interval: pairedInterval(counts)!,
+    interval: pairedInterval(counts, 0.95, flipInflation(counts))!,
     mostly: by === 'label' ? null : mainClass(cells, gained - lost),
   }
 }

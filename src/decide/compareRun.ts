@@ -28,11 +28,11 @@ export async function compareSides(sides: Sides, { by, minN = comparedN }: Compa
     ...{ dataset, preprocessing, coverage: covered, ...found },
     firstModel: first.identity.model,
     secondModel: second.identity.model,
-    notes: notesOf(sides, covered, columns),
+    notes: notesOf(sides, covered),
   }
 }
 
-function notesOf({ first, second }: Sides, covered: Comparison['coverage'], columns: readonly string[]): string[] {
+function notesOf({ first, second }: Sides, covered: Comparison['coverage']): string[] {
   const notes = excludedNotes([first])
   const [a, b] = [first.identity, second.identity]
   const { common, onlyFirst, onlySecond, unscoredFirst, unscoredSecond } = covered
@@ -47,7 +47,5 @@ function notesOf({ first, second }: Sides, covered: Comparison['coverage'], colu
     )
   if (a.labelMap !== b.labelMap || a.choices !== b.choices)
     notes.push('The two sides accept different classes, so a change may come from the labels and not from the model.')
-  if (columns.includes('household'))
-    notes.push('Images of one household are counted as independent, so p-values are on the low side.')
   return notes
 }

@@ -9,8 +9,11 @@ export const pointsText = (share: number): string => {
   return Number(text) > 0 ? `+${text}` : text.replace(/^-0\.0$/, '0.0')
 }
 
+/** 0.00012 as `< 0.001`. */
+export const pNumber = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(p < 0.1 ? 3 : 2))
+
 /** 0.00012 as `p < 0.001`. */
-export const pText = (p: number): string => (p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(p < 0.1 ? 3 : 2)}`)
+export const pText = (p: number): string => (p < 0.001 ? `p ${pNumber(p)}` : `p = ${pNumber(p)}`)
 
 const sentenceGroups = 3
 
@@ -54,7 +57,7 @@ const columns: Column<GroupChange & { dataset: string; preprocessing: string }>[
   { name: 'gained', heading: 'gained', value: row => row.gained },
   { name: 'lost', heading: 'lost', value: row => row.lost },
   { name: 'p', heading: '', value: row => row.p },
-  { name: 'adjusted', heading: 'adjusted p', value: row => row.adjusted, show: row => row.adjusted.toFixed(3) },
+  { name: 'adjusted', heading: 'adjusted p', value: row => row.adjusted, show: row => pNumber(row.adjusted) },
   { name: 'mostly', heading: 'mostly', value: row => row.mostly },
 ]
 
@@ -84,8 +87,8 @@ function oneText(comparison: Comparison, format: Format, several: boolean): stri
     format,
   )
   const notes = [
-    `${dataset} (${preprocessing} preprocessing): first = ${firstModel}, second = ${secondModel}. Change is second minus first, in percentage points of top-1 accuracy on the same images; gained and lost count the images that flipped.`,
-    `p: McNemar's exact test; adjusted by Benjamini and Hochberg over ${comparison.tested} groups${minN > 1 ? ` of at least ${minN} images` : ''} (overall stands alone). Each interval is of its group alone.`,
+    `${dataset} (${preprocessing} preprocessing): first = ${firstModel}, second = ${secondModel}. Change is second minus first, in percentage points of top-1 accuracy on the same images; gained and lost count the images that flipped; mostly names the class with more than half of a group's net change.`,
+    `p: ${testText(comparison)}; adjusted by Benjamini and Hochberg over ${comparison.tested} groups${minN > 1 ? ` of at least ${minN} images` : ''} (overall stands alone). Each interval is of its group alone.`,
     ...(hidden > 0 ? [`${hidden} groups without a change beyond chance are not shown; --format csv has all.`] : []),
     ...(comparison.leftOut.length > 0 ? [`Too few images to test: ${leftOutText(comparison)}.`] : []),
     ...comparison.notes,
@@ -93,6 +96,11 @@ function oneText(comparison: Comparison, format: Format, several: boolean): stri
   const gap = format === 'markdown' ? '\n\n' : '\n'
   return `${several ? `${dataset}: ` : ''}${printable(strong)}\n\n${table}\n${notes.map(printable).join(gap)}\n`
 }
+
+const testText = ({ households }: Comparison): string =>
+  households === null
+    ? "McNemar's exact test"
+    : `exact sign-flip test in which the images of one household change together (${households.toLocaleString('en-US')} households; intervals are wider accordingly)`
 
 const isTelling = ({ by, adjusted }: GroupChange): boolean =>
   by === 'overall' || by === 'region' || by === 'income' || adjusted < shownP

@@ -5,10 +5,12 @@
  */
 import { type GroupCounts } from '../metrics/accuracy.ts'
 import { inferDisparity } from '../metrics/disparityInference.ts'
-import { familywise, largest, lowerTail } from '../metrics/familywise.ts'
-import { wilson } from '../metrics/intervals.ts'
+import { countTest, familywise, largest, lowerTail } from '../metrics/familywise.ts'
+import { type Interval, wilson } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
-import { imagesOf, type PairCounts } from '../metrics/pairedTests.ts'
+import { imagesOf } from '../metrics/pairedTests.ts'
+import { type ClusterCounts } from '../metrics/permutation.ts'
+import { flipInflation, type PairedOutcomes, signFlips } from '../metrics/signFlip.ts'
 
 export type Limit = 'max-drop' | 'min-worst' | 'max-disparity'
 
@@ -39,28 +41,26 @@ export interface Check extends Subject {
 const oneSided = 0.9
 
 /**
- * Drops of accuracy against the baseline on the same images. Broken: the group got worse (exact one-sided McNemar test,
- * corrected for all groups) and the 95 % bound of its drop is beyond `maxDrop`. The correction counts only outcomes whose bound is
- * beyond it, for no other can fail a run.
+ * Drops of accuracy against the baseline on the same images. Broken: the group got worse (exact one-sided sign-flip test,
+ * McNemar's where images are independent, corrected for all groups) and the 95 % bound of its drop is beyond `maxDrop`. The
+ * correction counts only outcomes whose bound is beyond it, for no other can fail a run.
  */
 export function judgeDrops(
-  groups: readonly (Subject & { counts: PairCounts })[],
+  groups: readonly (Subject & { counts: PairedOutcomes })[],
   maxDrop: number,
   alpha = falseAlarms,
 ): Check[] {
   const rejected = familywise(
     groups.map(({ counts }) => {
-      const { onlyFirst, onlySecond } = counts
-      const flipped = onlyFirst + onlySecond
-      const beyond = (gained: number): boolean =>
-        -pairedInterval({ ...counts, onlyFirst: flipped - gained, onlySecond: gained }, oneSided)![1] > maxDrop
-      return lowerTail(onlySecond, flipped, 0.5, maxDrop === 0 ? flipped : largest(flipped, beyond))
+      const { gained, total, atMost } = signFlips(counts)
+      const beyond = (k: number): boolean => -changeBounds(counts, k - gained)[1] > maxDrop
+      return countTest(gained, maxDrop === 0 ? total : largest(total, beyond), atMost)
     }),
     alpha,
   )
   return groups.map(({ counts, ...subject }, i) => {
     const n = imagesOf(counts)
-    const [low, high] = pairedInterval(counts, oneSided)!
+    const [low, high] = changeBounds(counts)
     return {
       ...subject,
       ...{ rule: 'max-drop' as const, n, bound: 0 - high, limit: maxDrop },
@@ -70,20 +70,34 @@ export function judgeDrops(
   })
 }
 
-/** Accuracies of groups. Broken: an exact binomial test, corrected for all groups, shows less than `minWorst`. */
+/** One-sided 95 % bounds of a change of accuracy, had `more` of the images lost been gained. */
+function changeBounds(counts: PairedOutcomes, more = 0): Interval {
+  const moved = { ...counts, onlyFirst: counts.onlyFirst - more, onlySecond: counts.onlySecond + more }
+  return pairedInterval(moved, oneSided, flipInflation(counts))!
+}
+
+/**
+ * Accuracies of groups. Broken: an exact binomial test, corrected for all groups, shows less than `minWorst`. `inflation` is by
+ * how much households inflate the variance: the test then takes that much fewer images.
+ */
 export function judgeWorst(
-  groups: readonly (Subject & { counts: { n: number; top1: number } })[],
+  groups: readonly (Subject & { counts: { n: number; top1: number }; inflation?: number })[],
   minWorst: number,
   alpha = falseAlarms,
 ): Check[] {
+  const judged = groups.map(({ counts: { n, top1 }, inflation = 1 }) => {
+    const worth = Math.floor(n / inflation)
+    return { worth, hits: Math.ceil((top1 * worth) / n) }
+  })
   const rejected = familywise(
-    groups.map(({ counts: { n, top1 } }) => lowerTail(top1, n, minWorst)),
+    judged.map(({ worth, hits }) => lowerTail(hits, worth, minWorst)),
     alpha,
   )
-  return groups.map(({ counts: { n, top1 }, ...subject }, i) => {
-    const [low, high] = wilson(top1, n, oneSided)!
+  return groups.map(({ counts: { n, top1 }, model, dataset, group }, i) => {
+    const { worth, hits } = judged[i]!
+    const [low, high] = wilson(hits, worth, oneSided)!
     return {
-      ...subject,
+      ...{ model, dataset, group },
       ...{ rule: 'min-worst' as const, n, value: top1 / n, bound: high, limit: minWorst },
       verdict: rejected[i]! ? 'broken' : low >= minWorst ? 'holds' : 'undecided',
     }
@@ -97,13 +111,14 @@ const seed = 1
  * the number of disparities judged, is beyond `maxDisparity`.
  */
 export function judgeDisparities(
-  runs: readonly (Subject & { groups: readonly GroupCounts[] })[],
+  runs: readonly (Subject & { groups: readonly GroupCounts[]; clusters?: readonly ClusterCounts[] | null })[],
   maxDisparity: number,
   minN: number,
   alpha = falseAlarms,
 ): Check[] {
-  return runs.flatMap(({ groups, ...subject }) => {
-    const found = inferDisparity(groups, { seed, minN, confidence: 1 - (2 * alpha) / Math.max(1, runs.length) })
+  const confidence = 1 - (2 * alpha) / Math.max(1, runs.length)
+  return runs.flatMap(({ groups, clusters, ...subject }) => {
+    const found = inferDisparity(groups, { seed, minN, confidence, ...(clusters && { clusters }) })
     if (found.disparity === null || found.interval === null) return []
     const [low, high] = found.interval
     const n = groups.filter(each => each.n >= minN).reduce((sum, each) => sum + each.n, 0)

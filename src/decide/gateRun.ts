@@ -1,9 +1,11 @@
 import { inputError, unknownName } from '../errors.ts'
-import { groupBy, sumCounts, type GroupCounts } from '../metrics/accuracy.ts'
+import { groupBy, sumCounts } from '../metrics/accuracy.ts'
+import { designEffect } from '../metrics/designEffect.ts'
 import { imagesOf } from '../metrics/pairedTests.ts'
+import { joinOutcomes } from '../metrics/signFlip.ts'
 import { countCells } from '../predictions/cube.ts'
+import { householdCounts } from '../predictions/households.ts'
 import { type Entry } from '../predictions/store.ts'
-import { total } from './compare.ts'
 import { type Check, falseAlarms, judgeDisparities, judgeDrops, judgeWorst, type Subject } from './gate.ts'
 import { coverage, pairCells, sharedColumns } from './pairs.ts'
 import { excludedNotes, matched, modelsOf, type Sides, storedEntries } from './sides.ts'
@@ -48,6 +50,7 @@ export async function gate(dir: string, options: GateOptions): Promise<Gate> {
   const entries = await storedEntries(dir, options.exclude)
   const found: Gate = { passed: true, by, minN, alpha, limits, checks: [], leftOut: [], notes: excludedNotes(entries) }
   checkColumn(entries, by)
+  found.notes.push(...householdNotes(entries))
   if (baseline !== undefined && maxDrop !== undefined)
     found.checks.push(
       ...judgeDrops(await drops(entries, await storedEntries(baseline, options.exclude), found), maxDrop, share),
@@ -67,6 +70,13 @@ export async function gate(dir: string, options: GateOptions): Promise<Gate> {
   return { ...found, passed: found.checks.every(({ verdict }) => verdict !== 'broken') }
 }
 
+/** Data sets whose images are judged household by household. */
+function householdNotes(entries: readonly Entry[]): string[] {
+  const named = entries.filter(({ shards }) => shards[0]!.columns.includes('household'))
+  const datasets = [...new Set(named.map(({ identity }) => identity.dataset))]
+  return datasets.length === 0 ? [] : [`The images of one household are judged together on ${datasets.join(', ')}.`]
+}
+
 const given = (limits: Record<Check['rule'], number | undefined>): Gate['limits'] =>
   Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined))
 
@@ -83,7 +93,7 @@ async function drops(entries: readonly Entry[], before: readonly Entry[], found:
   for (const sides of baselineSides(before, entries, found)) {
     const subject = { model: sides.second.identity.model, dataset: sides.dataset }
     found.notes.push(...(await uncovered(sides)))
-    const byClass = total(await pairCells(sides.first, sides.second, 'label'))
+    const byClass = joinOutcomes(await pairCells(sides.first, sides.second, 'label'))
     if (imagesOf(byClass) > 0) all.push({ ...subject, group: 'all images', counts: byClass })
     if (found.by !== 'label' && !sharedColumns(sides.first, sides.second).includes(found.by)) {
       found.notes.push(`${sides.dataset} has no ${found.by}: only all its images together are judged.`)
@@ -91,7 +101,7 @@ async function drops(entries: readonly Entry[], before: readonly Entry[], found:
     }
     const cells = await pairCells(sides.first, sides.second, found.by)
     for (const group of [...new Set(cells.map(cell => cell.group))].sort()) {
-      const counts = total(cells.filter(cell => cell.group === group))
+      const counts = joinOutcomes(cells.filter(cell => cell.group === group))
       if (imagesOf(counts) >= found.minN) all.push({ ...subject, group, counts })
       else found.leftOut.push({ ...subject, group, n: imagesOf(counts) })
     }
@@ -128,21 +138,24 @@ async function accuracies(entries: readonly Entry[], by: string): Promise<Accura
     const cells = await countCells(entry, by === 'label' ? [] : [by])
     const labelled = cells.map(cell => ({ ...cell, groups: { ...cell.groups, label: cell.label } }))
     const { model, dataset } = entry.identity
-    if (sumCounts(cells).n > 0) runs.push({ model, dataset, group: 'all', groups: groupBy(labelled, [by]).groups })
+    const clusters = await householdCounts(entry, by)
+    if (sumCounts(cells).n > 0)
+      runs.push({ model, dataset, group: 'all', groups: groupBy(labelled, [by]).groups, clusters })
   }
   return runs
 }
 
 /** The groups that are large enough; the others are noted once. */
-function large(runs: readonly Accuracies[], { minN, leftOut }: Gate): (Subject & { counts: GroupCounts })[] {
-  return runs.flatMap(({ groups, model, dataset }) =>
-    groups.flatMap(counts => {
+function large(runs: readonly Accuracies[], { minN, leftOut }: Gate): Parameters<typeof judgeWorst>[0] {
+  return runs.flatMap(({ groups, clusters, model, dataset }) => {
+    const inflation = clusters ? designEffect(clusters).byGroup : new Map<string, number>()
+    return groups.flatMap(counts => {
       const subject = { model, dataset, group: counts.group }
-      if (counts.n >= minN) return { ...subject, counts }
+      if (counts.n >= minN) return { ...subject, counts, inflation: inflation.get(counts.group) ?? 1 }
       const same = (other: Subject): boolean => JSON.stringify([other.model, other.dataset, other.group]) === key
       const key = JSON.stringify([model, dataset, counts.group])
       if (!leftOut.some(same)) leftOut.push({ ...subject, n: counts.n })
       return []
-    }),
-  )
+    })
+  })
 }

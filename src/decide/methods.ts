@@ -1,55 +1,71 @@
 /** What a paper has to say about a run: how, with what, and what the numbers do not carry. */
 import { placeColumn, rolesOf } from '../figures/roles.ts'
 import { type Run } from '../run.ts'
-import { bibtex, citeKey } from './bibliography.ts'
+import { allWorks, type Bibliography, bibliography, bibtex, uncited, type Work } from './bibliography.ts'
 import { excludedNotes } from './sides.ts'
 
 export interface Methods {
   paragraph: string
   limitations: string[]
-  bibtex: string
-  /** One line a model × data set: every version and hash. */
-  versions: {
-    model: string
-    dataset: string
-    weights: string
-    content: string
-    labelMap: string
-    steps: string
-    made: string
-  }[]
+  bibliography: Bibliography
+  /** Every version and hash, a line each: models, data sets, and by what and when. */
+  versions: string[]
 }
 
 export function methods(run: Run): Methods {
-  const datasets = unique(run.entries.map(({ identity }) => identity.dataset))
+  const cited = bibliography(
+    unique(run.entries.map(({ identity }) => identity.dataset)),
+    unique(run.entries.map(({ identity }) => identity.model)),
+  )
   return {
-    paragraph: paragraph(run, datasets),
+    paragraph: paragraph(run, cited),
     limitations: limitations(run),
-    bibtex: bibtex(datasets),
-    versions: run.entries.map(({ identity, created }) => ({
-      ...{ model: identity.model, dataset: identity.dataset, labelMap: identity.labelMap, steps: identity.steps },
-      weights: identity.weights.join(' '),
-      content: identity.content,
-      made: `${created.slice(0, 10)}, geogap ${identity.version}, ${identity.runtime}, ${identity.preprocessing} preprocessing`,
-    })),
+    bibliography: cited,
+    versions: versions(run),
   }
+}
+
+function versions({ entries }: Run): string[] {
+  const identities = entries.map(({ identity }) => identity)
+  const days = entries.map(({ created }) => created.slice(0, 10)).sort()
+  const span = days[0] === days.at(-1) ? days[0]! : `${days[0]!} to ${days.at(-1)!}`
+  return unique([
+    ...identities.map(
+      ({ model, weights, preprocessing, steps }) =>
+        `${model}: weights SHA-256 ${weights.join(' ') || 'not known'}; ${preprocessing} preprocessing, ${steps}`,
+    ),
+    ...identities.map(({ dataset, images, content, labelMap, choices }) => {
+      const among = choices === 'all' ? 'all' : number(choices.split(' ').length)
+      return `${dataset}: ${many(images, 'image')}, content SHA-256 ${content}; label map ${labelMap}; ${among} classes to choose among`
+    }),
+    ...identities.flatMap(({ model, dataset, prompts }) =>
+      prompts === '' ? [] : [`${model} on ${dataset}: texts SHA-256 ${prompts}`],
+    ),
+    ...identities.map(({ version, runtime }) => `made by geogap ${version} with ${runtime}, ${span}`),
+  ])
 }
 
 const unique = (values: readonly string[]): string[] => [...new Set(values)]
 const number = (value: number): string => value.toLocaleString('en-US')
 const many = (n: number, what: string): string => `${number(n)} ${what}${n === 1 ? '' : 's'}`
 
-function paragraph(run: Run, datasets: readonly string[]): string {
+const cite = (works: readonly Work[]): string =>
+  works.length === 0 ? '' : ` \\cite{${unique(works.map(({ key }) => key)).join(',')}}`
+
+/** More are not named in a sentence. */
+const fewNames = 5
+
+function paragraph(run: Run, { measures, datasets, models: citedModels }: Bibliography): string {
   const identities = run.entries.map(({ identity }) => identity)
-  const models = unique(identities.map(({ model }) => model))
+  const models = [...citedModels.keys()]
   const zeroShot = unique(identities.filter(({ prompts }) => prompts !== '').map(({ model }) => model))
-  const tools = unique(identities.map(({ version, runtime }) => `geogap ${version} with ${runtime}`))
+  const tools = unique(identities.map(({ version, runtime }) => `geogap ${version} (${runtime})`))
   const modes = unique(identities.map(({ preprocessing }) => preprocessing))
-  const named = datasets.map(name => {
-    const key = citeKey(name)
+  const named = [...datasets].map(([name, work]) => {
     const images = Math.max(...identities.filter(({ dataset }) => dataset === name).map(each => each.images))
-    return `${name} (${many(images, 'image')})${key === undefined ? '' : ` \\cite{${key}}`}`
+    return `${name} (${many(images, 'image')})${cite(work ? [work] : [])}`
   })
+  const which = models.length > fewNames ? '' : ` (${models.join(', ')})`
   const how =
     modes.length > 1
       ? "both with each model's own preprocessing and with one recipe for all"
@@ -61,9 +77,9 @@ function paragraph(run: Run, datasets: readonly string[]): string {
       ? ''
       : ` ${many(zeroShot.length, 'model')} of them ${zeroShot.length === 1 ? 'was' : 'were'} used zero-shot, with the data set's own class names as texts.`
   return (
-    `We evaluated ${many(models.length, 'model')} on ${named.join(', ')} with ${tools.join(' and ')}, ${how}.${shot} ` +
+    `We evaluated ${many(models.length, 'model')}${which}${cite([...citedModels.values()].flat())} on ${named.join(', ')} with ${tools.join(' and ')}, ${how}.${shot} ` +
     `Accuracy is top-1, the mean over images, with 95 % Wilson score intervals; images that could not be read are in no accuracy. ` +
-    `Geographic disparity is the largest difference of accuracy between groups of at least 30 images, and the progress rate is the slope of the least-squares line of a benchmark's accuracy on ImageNet accuracy, as defined by Richards et al. \\cite{richards2024progress}.`
+    `Geographic disparity is the largest difference of accuracy between groups of at least 30 images, and the progress rate is the slope of the least-squares line of a benchmark's accuracy on ImageNet accuracy, as defined by Richards et al.${cite([measures])}.`
   )
 }
 
@@ -97,6 +113,11 @@ function limitations(run: Run): string[] {
   return found
 }
 
+function range(sizes: readonly number[]): string {
+  const [least, most] = [Math.min(...sizes), Math.max(...sizes)]
+  return least === most ? number(least) : `${number(least)} to ${number(most)}`
+}
+
 function geographic(run: Run, dataset: string): string[] {
   const by = placeColumn(run, dataset)!
   const places = new Map<string, number>()
@@ -104,7 +125,7 @@ function geographic(run: Run, dataset: string): string[] {
   const small = [...places].filter(([, n]) => n < 30)
   const sizes = [...places.values()]
   return [
-    `${dataset} has ${many(places.size, by === 'country' ? 'place' : 'region')}, of ${number(Math.min(...sizes))} to ${number(Math.max(...sizes))} images with an outcome.`,
+    `${dataset} has ${many(places.size, by === 'country' ? 'place' : 'region')}, of ${range(sizes)} images with an outcome.`,
     ...(small.length > 0
       ? [
           `On ${dataset} ${small.map(([name, n]) => `${name} (${n})`).join(', ')} had fewer than 30 images and no part in the disparity.`,
@@ -113,14 +134,29 @@ function geographic(run: Run, dataset: string): string[] {
   ]
 }
 
+/** Data sets and models of which no publication is known here, in a sentence. */
+export function uncitedNotes(bibliography: Bibliography): string[] {
+  const names = uncited(bibliography)
+  const more = names.length > fewNames ? ` and ${names.length - fewNames} more` : ''
+  return names.length === 0 ? [] : [`No publication is known here for ${names.slice(0, fewNames).join(', ')}${more}.`]
+}
+
 /** As Markdown: paragraph, limitations, versions, BibTeX. */
-export function methodsText({ paragraph, limitations, bibtex, versions }: Methods): string {
-  const lines = versions.map(
-    ({ model, dataset, weights, content, labelMap, steps, made }) =>
-      `- ${model} on ${dataset}: weights SHA-256 ${weights}; content SHA-256 ${content}; label map ${labelMap}; ${steps}; ${made}`,
-  )
+export function methodsText({ paragraph, limitations, bibliography, versions }: Methods): string {
   return [
     ...['## Methods', '', paragraph, '', '## Limitations of this run', '', ...limitations.map(text => `- ${text}`), ''],
-    ...['## Versions', '', ...lines, '', '## BibTeX', '', '```bibtex', bibtex, '```', ''],
+    ...[
+      '## Versions',
+      '',
+      ...versions.map(text => `- ${text}`),
+      '',
+      '## BibTeX',
+      '',
+      '```bibtex',
+      bibtex(allWorks(bibliography)),
+      '```',
+      '',
+    ],
+    ...uncitedNotes(bibliography).flatMap(text => [text, '']),
   ].join('\n')
 }

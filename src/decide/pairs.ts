@@ -5,10 +5,12 @@ import { imagesOf, type PairCounts } from '../metrics/pairedTests.ts'
 import { type Entry, shardFiles } from '../predictions/store.ts'
 import { identifier, query } from '../sql.ts'
 
-/** Outcomes of the images of one group and class that both sides predicted. */
+/** Outcomes of the images of one group, class and household that both sides predicted. */
 export interface PairCell extends PairCounts {
   group: string
   label: string
+  /** The household, whose images are not independent; null where none is known. */
+  cluster?: string | null
 }
 
 export interface Coverage {
@@ -43,12 +45,12 @@ export const sharedColumns = (first: Entry, second: Entry): string[] =>
   first.shards[0]!.columns.filter(column => second.shards[0]!.columns.includes(column))
 
 /**
- * Paired counts by a grouping column of the first side and class; by class alone for `label`. A column of numbers with
- * more than twelve values is cut into quarters of the images.
+ * Paired counts by a grouping column of the first side, class and household; by class and household alone for `label`. A
+ * column of numbers with more than twelve values is cut into quarters of the images.
  */
 export async function pairCells(first: Entry, second: Entry, column: string): Promise<PairCell[]> {
-  const rows = await query<PairCounts & { value: GroupValue; label: string }>(
-    `SELECT a.${identifier(column)} AS value, a.label AS label, ${outcomes}
+  const rows = await query<PairCounts & { value: GroupValue; label: string; cluster: string | null }>(
+    `SELECT a.${identifier(column)} AS value, a.label AS label, ${clusterSql(first)} AS cluster, ${outcomes}
      FROM ${joined} WHERE a.correct1 IS NOT NULL AND b.correct1 IS NOT NULL AND a.${identifier(column)} IS NOT NULL
      GROUP BY ALL ORDER BY ALL`,
     sides(first, second),
@@ -56,6 +58,10 @@ export async function pairCells(first: Entry, second: Entry, column: string): Pr
   const name = valueNames(rows)
   return rows.map(({ value, ...cell }) => ({ ...cell, group: name(value) }))
 }
+
+/** The household of the first side's row, null where the data set names none. */
+export const clusterSql = (first: Entry): string =>
+  first.shards[0]!.columns.includes('household') ? 'a.household::VARCHAR' : 'NULL::VARCHAR'
 
 /** The columns of `PairCounts`. */
 export const outcomes = [
@@ -76,14 +82,14 @@ export interface Quarter {
   high: number
 }
 
-/** A column of numbers in quarters of the images; null where so few differ that each number stands for itself. */
+/** A column of numbers in quarters of the images, Q1 the highest as in the paper; null where so few differ that each number stands for itself. */
 export function quarters(each: readonly number[]): Quarter[] | null {
   if (new Set(each).size <= manyNumbers) return null
   const { bounds } = incomeQuartiles(each)!
-  const text = (value: number): string => (Number.isInteger(value) ? String(value) : value.toFixed(1))
+  const text = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 1 })
   const ends = [-Infinity, ...bounds, Infinity]
   return [0, 1, 2, 3].map(i => ({
-    name: i < 3 ? `Q${i + 1} (to ${text(ends[i + 1]!)})` : `Q4 (above ${text(ends[i]!)})`,
+    name: i < 3 ? `Q${4 - i} (to ${text(ends[i + 1]!)})` : `Q1 (above ${text(ends[i]!)})`,
     low: ends[i]!,
     high: ends[i + 1]!,
   }))

@@ -44,7 +44,7 @@ const leastModels = 4
 export function place(own: Measured, others: readonly Measured[], reference: string): Placement[] {
   const x = own.values.get(reference)
   if (x === undefined) return []
-  const comparable = others.filter(({ model, kind }) => kind === own.kind && model !== own.model)
+  const comparable = comparableWith(own, others)
   return [...own.values].flatMap(([measure, value]) => {
     if (measure === reference) return []
     const points = comparable.flatMap(({ values }) => {
@@ -54,6 +54,10 @@ export function place(own: Measured, others: readonly Measured[], reference: str
     return placeOn({ x, y: value }, points, measure)
   })
 }
+
+/** The models of the same kind, without the model itself. */
+export const comparableWith = (own: Measured, others: readonly Measured[]): Measured[] =>
+  others.filter(({ model, kind }) => kind === own.kind && model !== own.model)
 
 interface Point {
   x: number

@@ -28,12 +28,13 @@ export async function placeRun(dir: string, { against, models, minN = 30, exclud
   if (ready.length === 0)
     throw inputError(
       'no-reference',
-      `no model of ${dir} was evaluated on ${reference.benchmark}, the x axis of ${against}`,
+      `no model of ${dir} was evaluated on ${reference.benchmark}, the x axis of ${against}; --against takes other results`,
     )
+  const madeUp = [...new Set([...run.datasets.values()].flatMap(note => note.madeUp ?? []))]
   return ready.map(model => ({
     model,
     against: reference,
-    notes: excludedNotes(run.entries),
+    notes: [...madeUp, ...excludedNotes(run.entries)],
     placements: place(model, reference.models, reference.benchmark),
   }))
 }

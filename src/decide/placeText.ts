@@ -12,10 +12,13 @@ export interface Placed {
   notes: string[]
 }
 
+/** Whether a measure is a difference of accuracies and no accuracy. */
+export const isDifference = (measure: string): boolean => /: (disparity|Europe −)/.test(measure)
+
 /** `imagenet-r: 45.2 %, +3.1 points from the trend of 68 comparable models, …` */
 function placementSentence({ measure, value, models, ...rest }: Placement): string {
   const { residual, interval, percentile, beyond, verdict, reason } = rest
-  const start = `${measure}: ${percent(value)} ${/: (disparity|Europe −)/.test(measure) ? 'points' : '%'}`
+  const start = `${measure}: ${percent(value)} ${isDifference(measure) ? 'points' : '%'}`
   if (residual === null || interval === null || percentile === null) return `${start}; not placed: ${reason ?? ''}`
   const than = `${pointsText(residual)} points from the trend of ${models} comparable models`
   const judged =
@@ -75,7 +78,7 @@ export function placedText(placed: readonly Placed[], format: Format): string {
     '',
   ])
   const notes = [
-    'Values in percent, differences in percentage points. Residual: value minus what the least-squares line of the comparable models (same kind of head) gives at this ImageNet accuracy, in points; for an accuracy this is its effective robustness. A larger disparity is worse.',
+    `Values in percent, differences in percentage points. Expected: what the least-squares line of the comparable models (same kind of head) gives at this model's accuracy on ${placed[0]?.against.benchmark ?? 'the reference'}. Residual: value minus expected, for an accuracy also called effective robustness. Percentile: share of the comparable models with a smaller residual. A larger disparity is worse.`,
     "The prediction interval holds the measure of one more comparable model with 95 % probability, if residuals are normal; it does not contain the model's own sampling error. Several measures are shown; one in twenty falls outside by chance.",
     ...(placed[0]?.against.notes ?? []),
     ...(placed[0]?.notes ?? []),

@@ -25,10 +25,13 @@ export function powerText(rows: readonly PowerRow[], { accuracy, difference }: P
   const able = (by: string): string => {
     const mine = rows.filter(row => row.by === by)
     const enough = mine.filter(({ more }) => more === 0).length
-    return `A drop of ${percent(difference)} points would be found in ${enough} of ${mine.length} groups by ${by}.`
+    return `A drop of ${percent(difference)} points below the other groups would be found, with a chance of 80 %, in ${enough} of ${mine.length} groups by ${by}.`
   }
-  const first = [...new Set(rows.map(({ by }) => by))].map(able).join('\n')
-  return `${first}\n\n${table}\nReckoned for one model with ${percent(accuracy, 0)} % accuracy on all other images (--accuracy), one group chosen beforehand against
-all others, a two-sided test at 5 % and an 80 % chance to find the drop. Testing many groups at once needs more images; so do
-images that come from the same households. Images whose class no model names are not counted.\n`
+  const first = [...new Set(rows.map(({ by }) => by))].map(able).join(format === 'markdown' ? '\n\n' : '\n')
+  const notes = [
+    `Reckoned for one model with ${percent(accuracy, 0)} % accuracy on all other images (--accuracy), one group chosen beforehand against all others, a two-sided test at 5 % and an 80 % chance to find the drop.`,
+    'others too few: all other groups together have too few images for that drop, however many this group gets.',
+    'Testing many groups at once needs more images; so do images that come from the same households. Images whose class no model names are not counted.',
+  ]
+  return `${first}\n\n${table}\n${notes.join(format === 'markdown' ? '\n\n' : '\n')}\n`
 }

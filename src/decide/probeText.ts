@@ -2,7 +2,7 @@ import { count } from '../figures/figure.ts'
 import { describeSteps, nativeSteps, type Recipe } from '../preprocessing/steps.ts'
 import { type Column, type Format, formatTable } from '../report/tables.ts'
 import { percent, printable } from '../report/text.ts'
-import { pText } from './compareText.ts'
+import { pNumber, pText } from './compareText.ts'
 import { bestOf, type Probed } from './probe.ts'
 import { type Probe } from './probeRun.ts'
 
@@ -28,7 +28,7 @@ const columns: Column<Probed>[] = [
     name: 'adjusted',
     heading: 'adjusted p',
     value: row => row.adjusted,
-    show: row => (row.adjusted === null ? '–' : row.adjusted.toFixed(3)),
+    show: row => (row.adjusted === null ? '–' : pNumber(row.adjusted)),
   },
   {
     name: 'far_better',

@@ -1,3 +1,5 @@
+import { extname } from 'node:path'
+import { inputError } from '../errors.ts'
 import { storageError, writeAtomically } from '../files.ts'
 import { type Figure } from './figure.ts'
 import { titledSpec } from './index.ts'
@@ -5,8 +7,8 @@ import { renderPdf } from './pdf.ts'
 import { print, renderPng, renderSvg } from './render.ts'
 import { standalone } from './theme.ts'
 
-export const figureFormats = ['svg', 'png', 'pdf', 'json'] as const
-export type FigureFormat = (typeof figureFormats)[number]
+const figureFormats = ['svg', 'png', 'pdf', 'json'] as const
+type FigureFormat = (typeof figureFormats)[number]
 
 /** A figure as the content of a file: a drawing with its title on white, or the complete Vega-Lite specification. */
 async function figureBytes(figure: Figure, format: FigureFormat, width: number): Promise<Uint8Array> {
@@ -20,8 +22,30 @@ async function figureBytes(figure: Figure, format: FigureFormat, width: number):
   return format === 'pdf' ? renderPdf(svg, figure.title) : Buffer.from(svg)
 }
 
-/** Errors: storage. */
-export async function writeFigure(figure: Figure, file: string, format: FigureFormat, width: number): Promise<void> {
+/** A drawing and the file that it is in. */
+export interface DrawnFigure {
+  file: string
+  figure: Figure
+}
+
+/**
+ * Draws figures into a file, or into several that are named after it and the figures, in the format of its ending. Errors:
+ * bad-option, storage.
+ */
+export async function writeFigures(figures: readonly Figure[], output: string, width: number): Promise<DrawnFigure[]> {
+  const ending = extname(output)
+  const format = figureFormats.find(known => ending.toLowerCase() === `.${known}`)
+  if (!format)
+    throw inputError('bad-option', `a figure takes a file ending in .${figureFormats.join(', .')}, not ${output}`)
+  const drawn = figures.map(figure => ({
+    file: figures.length === 1 ? output : `${output.slice(0, -ending.length)}-${figure.id}${ending}`,
+    figure,
+  }))
+  for (const { file, figure } of drawn) await writeFigure(figure, file, format, width)
+  return drawn
+}
+
+async function writeFigure(figure: Figure, file: string, format: FigureFormat, width: number): Promise<void> {
   const bytes = await figureBytes(figure, format, width)
   try {
     await writeAtomically(file, handle => handle.writeFile(bytes))

@@ -11,6 +11,7 @@ import { emptyOutcomes, scoreRow, topCount } from '../inference/score.ts'
 import { recordDataset } from '../predictions/notes.ts'
 import { type Identity, schemaVersion } from '../predictions/schema.ts'
 import { folderPlace } from '../places/folder.ts'
+import { recorded, type Tags } from '../predictions/runs.ts'
 import { commitShard } from '../predictions/write.ts'
 import { version } from '../version.ts'
 
@@ -29,6 +30,8 @@ export interface PredictionOptions {
   preprocessing: 'native' | 'paper'
   /** Take a file that misses some of the images; they are stored as errors. */
   partial: boolean
+  /** What this run is called in `history`; part of no key. */
+  tags?: Tags | undefined
   out: string
 }
 
@@ -67,7 +70,9 @@ export async function importPredictions(
   const { items } = dataset
   await recordDataset(options.out, dataset)
   const shard = { identity, start: 0, end: items.length }
-  await commitShard(folderPlace(options.out), shard, items, dataset.columns, outcomes, 0)
+  await recorded(options.out, { asked: [identity], tags: options.tags }, () =>
+    commitShard(folderPlace(options.out), shard, items, dataset.columns, outcomes, 0),
+  )
   return report
 }
 

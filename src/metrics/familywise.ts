@@ -24,14 +24,17 @@ export function familywise(family: readonly ExactTest[], alpha = 0.05): boolean[
   }
 }
 
+/** Lower-tail exact test of `hits` among `n` with chance `share`. */
+export const lowerTail = (hits: number, n: number, share: number): ExactTest =>
+  countTest(hits, n, k => binomialCdf(k, n, share))
+
 /**
- * Lower-tail exact test of `hits` among `n` with chance `share`. Only outcomes of at most `most` hits can reject, whatever
- * their p-value, and only they count for what the test can reach.
+ * Lower-tail exact test of a count whose chance of at most k is `atMost(k)`. Only counts up to `most` can reject, whatever their
+ * p-value, and only they count for what the test can reach.
  */
-export function lowerTail(hits: number, n: number, share: number, most = n): ExactTest {
-  const at = (k: number): number => binomialCdf(k, n, share)
-  const attainable = (t: number): number => at(largest(most, k => at(k) <= t * (1 + 1e-9)))
-  return { p: hits <= most ? at(hits) : 1, attainable }
+export function countTest(hits: number, most: number, atMost: (k: number) => number): ExactTest {
+  const attainable = (t: number): number => atMost(largest(most, k => atMost(k) <= t * (1 + 1e-9)))
+  return { p: hits <= most ? atMost(hits) : 1, attainable }
 }
 
 /** The largest of 0 … `most` for which `holds`, which holds up to some number; -1 where it never does. */

@@ -5,10 +5,11 @@ import { type PairCounts } from './pairedTests.ts'
 
 /**
  * Score interval of accuracy(second) - accuracy(first) on the same images (Tango 1998, Statistics in Medicine 17). Holds
- * its coverage where few images differ, also when all of them differ in one direction. Null without images.
+ * its coverage where few images differ, also when all of them differ in one direction. `inflation` is how much clusters
+ * inflate the variance. Null without images.
  */
-export function pairedInterval(counts: PairCounts, confidence = 0.95): Interval | null {
-  const z = zOf(confidence)
+export function pairedInterval(counts: PairCounts, confidence = 0.95, inflation = 1): Interval | null {
+  const z = zOf(confidence) * Math.sqrt(inflation)
   const n = counts.both + counts.neither + counts.onlyFirst + counts.onlySecond
   if (!(n >= 0 && n < Infinity)) throw inputError('bad-counts', `${n} images in common`)
   if (n === 0) return null

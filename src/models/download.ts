@@ -63,7 +63,8 @@ interface Target {
 }
 
 /** Where the file of a web address lies, whether it is there or not. */
-function urlPath(url: URL, env: Environment = process.env): string {
+/** Where the file of an address is kept. */
+export function urlPath(url: URL, env: Environment = process.env): string {
   const key = createHash('sha256').update(url.href).digest('hex').slice(0, 16)
   const name = basename(url.pathname)
     .replace(/[^\w.-]/g, '_')

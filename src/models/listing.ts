@@ -127,7 +127,8 @@ function compares(field: keyof ModelRow, operator: string, wanted: string): Filt
 }
 
 /** `*` stands for any characters; without one the pattern may be anywhere in the name. */
-function matcher(pattern: string): (name: string) => boolean {
+/** Whether a name fits a pattern with `*`, or contains one without. */
+export function matcher(pattern: string): (name: string) => boolean {
   const parts = pattern.split('*').map(part => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
   const expression = new RegExp(parts.length > 1 ? `^${parts.join('.*')}$` : parts[0]!, 'i')
   return name => expression.test(name)

@@ -1,3 +1,4 @@
+import { type GroupValue } from '../datasets/dataset.ts'
 import { type ClusterCounts } from '../metrics/permutation.ts'
 import { identifier, query } from '../sql.ts'
 import { type Entry, shardFiles } from './store.ts'
@@ -12,12 +13,12 @@ export async function householdCounts(entry: Entry, by: string): Promise<Cluster
   const { columns } = entry.shards[0]!
   if (by === column || !columns.includes(column) || (by !== 'label' && !columns.includes(by))) return null
   const group = identifier(by)
-  const rows = await query<ClusterCounts & { known: boolean }>(
-    `SELECT ${group}::VARCHAR AS "group", coalesce(household::VARCHAR, 'image ' || id) AS cluster,
+  const rows = await query<Omit<ClusterCounts, 'group'> & { group: GroupValue; known: boolean }>(
+    `SELECT ${group} AS "group", coalesce(household::VARCHAR, 'image ' || id) AS cluster,
        bool_or(household IS NOT NULL) AS known, count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS top1
      FROM read_parquet($1) WHERE ${group} IS NOT NULL GROUP BY 1, 2 HAVING n > 0 ORDER BY 1, 2`,
     [shardFiles(entry)],
   )
   if (!rows.some(({ known }) => known)) return null
-  return rows.map(({ group, cluster, n, top1 }) => ({ group, cluster, n, top1 }))
+  return rows.map(({ group, cluster, n, top1 }) => ({ group: String(group), cluster, n, top1 }))
 }

@@ -18,6 +18,8 @@ const runRecord = z.object({
   host: z.string(),
   pid: z.number().int(),
   started: z.string(),
+  /** What the user calls this run: `{commit: '3fa9c1'}`. A run with tags stays on record until one with the same tags replaces it. */
+  tags: z.record(z.string(), z.string()).optional(),
   asked: z.array(z.object({ key: z.string(), identity })),
   ended: z.string().optional(),
   outcome: z.enum(['done', 'interrupted', 'failed']).optional(),
@@ -25,6 +27,7 @@ const runRecord = z.object({
   message: z.string().optional(),
 })
 type RunRecord = z.infer<typeof runRecord>
+export type Tags = Readonly<Record<string, string>>
 
 /** An evaluation as its record tells it; `killed` ended without saying so. */
 export interface RecordedRun extends Omit<RunRecord, 'outcome'> {
@@ -38,17 +41,23 @@ const silence = 60_000
 const folderOf = (dir: string): string => join(dir, 'runs')
 const fileOf = (dir: string, id: string): string => join(folderOf(dir), `${id}.json`)
 
+interface Asking {
+  asked: readonly Identity[]
+  tags?: Tags | undefined
+  signal?: AbortSignal | undefined
+}
+
 /** Does `work` with a record of what was asked for beside the results; rejects with the signal's reason once it has come. */
 export async function recorded<T>(
   dir: string,
-  asked: readonly Identity[],
-  signal: AbortSignal | undefined,
+  { asked, tags = {}, signal }: Asking,
   work: () => Promise<T>,
 ): Promise<T> {
   const started = new Date().toISOString()
   const id = `${started.replace(/[^0-9]/g, '')}-${process.pid}-${randomBytes(3).toString('hex')}`
   const record: RunRecord = {
     ...{ id, host: hostname(), pid: process.pid, started },
+    ...(Object.keys(tags).length > 0 && { tags }),
     asked: asked.map(identity => ({ key: keyOf(identity), identity })),
   }
   const file = fileOf(dir, id)
@@ -71,14 +80,21 @@ export async function recorded<T>(
   }
 }
 
-/** Records of ended evaluations that asked for nothing beyond what the new one asks for. */
+/** Records of ended evaluations with the same tags that asked for nothing beyond what the new one asks for. */
 async function removeReplaced(dir: string, record: RunRecord): Promise<void> {
   const slots = new Set(record.asked.map(({ identity }) => slotOf(identity)))
-  for (const { id, state, asked } of await readRuns(dir)) {
-    if (id === record.id || state === 'running' || !asked.every(({ identity }) => slots.has(slotOf(identity)))) continue
-    await rm(fileOf(dir, id), { force: true })
+  for (const { id, state, asked, tags } of await readRuns(dir)) {
+    if (id === record.id || state === 'running' || tagsText(tags) !== tagsText(record.tags)) continue
+    if (asked.every(({ identity }) => slots.has(slotOf(identity)))) await rm(fileOf(dir, id), { force: true })
   }
 }
+
+/** `branch=main commit=3fa9c1`, in the order of the names. */
+export const tagsText = (tags: Tags = {}): string =>
+  Object.entries(tags)
+    .map(([name, value]) => `${name}=${value}`)
+    .sort()
+    .join(' ')
 
 /** The recorded evaluations below `dir`, oldest first. */
 export async function readRuns(dir: string): Promise<RecordedRun[]> {

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readTable } from '../datasets/tables.ts'
 import { inputError, unknownName } from '../errors.ts'
+import { unguarded } from '../report/text.ts'
 import { copyRows, identifier, query } from '../sql.ts'
 import { type DatasetNote } from './notes.ts'
 import { type Identity } from './schema.ts'
@@ -74,17 +75,14 @@ export async function readExclusion(file: string): Promise<Exclusion> {
     throw inputError('bad-slice', `not a slice: ${file} has no columns dataset and id but ${columns.join(', ')}`)
   const images = new Map<string, string[]>()
   for (const { dataset, id } of rows) {
-    const name = plainCell(dataset)
-    images.set(name, [...(images.get(name) ?? []), plainCell(id)])
+    const name = unguarded(String(dataset))
+    images.set(name, [...(images.get(name) ?? []), unguarded(String(id))])
   }
   const hash = createHash('sha256')
     .update(await readFile(file))
     .digest('hex')
   return { images, file, hash: hash.slice(0, 16) }
 }
-
-/** Without the apostrophe that keeps a spreadsheet from taking a text for a formula. */
-const plainCell = (cell: unknown): string => String(cell).replace(/^'(?=[=+\-@\t\r])/, '')
 
 /** The evaluations without the listed images. Errors: nothing-excluded, all-excluded. */
 export async function excluding(entries: readonly Entry[], exclusion: Exclusion): Promise<Entry[]> {

@@ -1,25 +1,53 @@
 import { type Forecast } from '../dryRun.ts'
+import { count } from '../figures/figure.ts'
 import { type Column, formatTable } from './tables.ts'
 import { bytesText, durationText } from './text.ts'
 
 const columns: Column<Forecast>[] = [
   { name: 'model', heading: 'model', value: row => row.model },
   { name: 'dataset', heading: 'data set', value: row => row.dataset },
-  { name: 'images', heading: 'images', value: row => row.images },
-  { name: 'download', heading: 'download', value: row => row.download, show: row => bytesText(row.download) },
+  { name: 'images', heading: 'images to do', value: row => row.images },
+  { name: 'stored', heading: 'stored', value: row => row.stored },
+  {
+    name: 'download',
+    heading: 'download',
+    value: row => row.download,
+    show: ({ download }) => (download === null ? 'by hand' : download === 0 ? 'is here' : bytesText(download)),
+  },
   { name: 'seconds', heading: 'time', value: row => row.seconds, show: row => durationText(row.seconds) },
   { name: 'disk', heading: 'disk', value: row => row.disk, show: row => bytesText(row.disk) },
 ]
 
+/** What the forecast is for: where results go, the free bytes there, the device, the rule to stop by. */
+export interface Planning {
+  out: string
+  free: number | null
+  device?: string | undefined
+  until?: string | undefined
+}
+
 /** The plan as a table with its totals; a model's weights are counted once. */
-export function forecastTable(rows: readonly Forecast[]): string {
-  const downloads = new Map(rows.map(({ model, download }) => [model, download]))
+export function forecastTable(rows: readonly Forecast[], { out, free, device = 'cpu', until }: Planning): string {
   const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0)
-  const total = {
-    images: sum(rows.map(({ images }) => images)),
-    seconds: sum(rows.map(({ seconds }) => seconds)),
-    disk: sum(rows.map(({ disk }) => disk)),
-  }
-  const line = `${downloads.size} models, ${total.images} predictions: ${bytesText(sum(downloads.values()))} to download, about ${durationText(total.seconds)} on this machine (within a factor of two), ${bytesText(total.disk)} of results`
-  return `${formatTable(columns, rows, 'text')}\n${line}\n`
+  const downloads = new Map(rows.map(({ model, download }) => [model, download]))
+  const images = sum(rows.map(row => row.images))
+  const stored = sum(rows.map(row => row.stored))
+  const seconds = sum(rows.map(row => row.seconds))
+  const byHand = [...downloads].flatMap(([model, bytes]) => (bytes === null ? [model] : []))
+  const notes = [
+    `${count(downloads.size, 'model')}, ${count(images, 'prediction')} to make: ${bytesText(sum([...downloads.values()].map(bytes => bytes ?? 0)))} to download, about ${durationText(seconds)} on this machine's CPU (within a factor of two), ${bytesText(sum(rows.map(row => row.disk)))} of results${free === null ? '' : ` (${bytesText(free)} free for ${out})`}`,
+    ...(stored > 0
+      ? [
+          `stored: rows of these models, images, labels and settings; whether the weights are the same shows when it runs`,
+        ]
+      : []),
+    ...(byHand.length > 0
+      ? [
+          `by hand: no program can download the weights of ${byHand.join(', ')}; evaluate says where a person finds them`,
+        ]
+      : []),
+    ...(device === 'cpu' ? [] : [`times are the CPU's: nothing is known here about ${device}`]),
+    ...(until === undefined ? [] : [`at most: it stops earlier where ${until} is reached`]),
+  ]
+  return `${formatTable(columns, rows, 'text')}\n${notes.join('\n')}\n`
 }

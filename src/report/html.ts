@@ -40,7 +40,6 @@ const titles = {
 
 /** The text of the page. */
 export async function reportPage(results: Results, statuses: readonly StatusRow[]): Promise<string> {
-  const names = [...new Set(results.run.entries.map(({ identity }) => identity.dataset))]
   const said = methods(results.run)
   const sections: Record<keyof typeof titles, Markup> = {
     summary: await summary(results),
@@ -48,7 +47,7 @@ export async function reportPage(results: Results, statuses: readonly StatusRow[
     tables: await tablesSection(results),
     problems: problemsSection(results, statuses),
     record: recordSection(results, said),
-    citing: citations(names, said.bibtex),
+    citing: citations(said.bibliography),
   }
   const body = Object.entries(sections).map(
     ([id, section]) => markup`<section id="${id}" aria-labelledby="${id}-title">

@@ -1,4 +1,4 @@
-import { type RecordedRun } from '../predictions/runs.ts'
+import { type RecordedRun, tagsText } from '../predictions/runs.ts'
 import { type ResultStatus, type RunStatus } from '../status.ts'
 import { type Exported, exported } from './exported.ts'
 import { type Column } from './tables.ts'
@@ -29,8 +29,9 @@ export function statusTable({ dir, results, runs }: RunStatus): Exported {
   return exported({ name: 'status', title: `${dir}: ${counts}`, notes: runs.map(runLine) }, columns, results)
 }
 
-function runLine({ state, host, pid, started, ended, asked, message }: RecordedRun): string {
+function runLine({ state, host, pid, started, ended, asked, message, tags }: RecordedRun): string {
   const until = ended === undefined ? '' : ` until ${ended}`
   const reason = message === undefined ? '' : `: ${message}`
-  return `evaluation of ${asked.length} results from ${started}${until} (process ${pid} on ${host}): ${state}${reason}`
+  const named = tags === undefined ? '' : ` (${tagsText(tags)})`
+  return `evaluation${named} of ${asked.length} results from ${started}${until} (process ${pid} on ${host}): ${state}${reason}`
 }

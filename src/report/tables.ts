@@ -1,4 +1,4 @@
-import { pad, printable, textWidth } from './text.ts'
+import { guarded, pad, printable, textWidth } from './text.ts'
 
 export type Value = string | number | null
 
@@ -63,11 +63,10 @@ function csv<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string
   return `${[columns.map(({ name }) => csvCell(name)).join(','), ...lines].join('\n')}\n`
 }
 
-/** A text that a spreadsheet would take for a formula gets an apostrophe in front. */
 function csvCell(value: Value): string {
   if (value === null) return ''
   if (typeof value === 'number') return String(value)
-  const safe = /^\s*[=+\-@＝＋－＠]|^[\t\r]/.test(value) ? `'${value}` : value
+  const safe = guarded(value)
   return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 

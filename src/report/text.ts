@@ -36,3 +36,11 @@ export function durationText(seconds: number): string {
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`
   return seconds < 172_800 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} days`
 }
+
+const formula = /^'*(?:\s*[=+\-@＝＋－＠]|[\t\r])/
+
+/** A text that a spreadsheet would take for a formula gets an apostrophe in front. */
+export const guarded = (text: string): string => (formula.test(text) ? `'${text}` : text)
+
+/** What `guarded` was given. */
+export const unguarded = (text: string): string => (text.startsWith("'") && formula.test(text) ? text.slice(1) : text)

@@ -8,6 +8,7 @@ import { type GroupValue } from '../datasets/dataset.ts'
 import { mapLimited } from '../datasets/files.ts'
 import { inputError } from '../errors.ts'
 import { storageError } from '../files.ts'
+import { clusterSql } from '../decide/pairs.ts'
 import { type Entry, shardFiles } from '../predictions/store.ts'
 import { query } from '../sql.ts'
 import { clientFiles } from './app.ts'
@@ -31,6 +32,8 @@ export interface BundledImages extends Record<Dimension, (string | null)[]> {
   id: string[]
   classes: readonly string[]
   accepted: number[][]
+  /** Null where the data set names none. */
+  household: (string | null)[] | null
   pictures: boolean
 }
 
@@ -126,12 +129,12 @@ function bundledCube({ values, codes, models }: Cube): BundledCube {
   return { values, codes, counts, models: Object.fromEntries(placed) as BundledCube['models'] }
 }
 
-type ImageRow = Record<Dimension, GroupValue> & { id: string; labels: number[] }
+type ImageRow = Record<Dimension, GroupValue> & { id: string; labels: number[]; household: string | null }
 
 async function imagesOf(store: Store, dataset: string, entry: Entry, pictures: boolean): Promise<BundledImages> {
   const cube = store.cube(dataset)
   const rows = await query<ImageRow>(
-    `SELECT id, labels, ${dimensionSql(cube, entry)} FROM read_parquet($1) a ORDER BY id`,
+    `SELECT id, labels, ${clusterSql(entry)} AS household, ${dimensionSql(cube, entry)} FROM read_parquet($1) a ORDER BY id`,
     [shardFiles(entry)],
   )
   const note = store.notes().get(entry.identity.content)
@@ -141,6 +144,7 @@ async function imagesOf(store: Store, dataset: string, entry: Entry, pictures: b
     ...(Object.fromEntries(dimensions.map(name => [name, texts(name)])) as Record<Dimension, (string | null)[]>),
     id: rows.map(({ id }) => id),
     accepted: rows.map(({ labels }) => labels),
+    household: rows.some(({ household }) => household !== null) ? rows.map(({ household }) => household) : null,
     classes: note?.classes ?? [],
     pictures: pictures && note?.imageFolders !== undefined,
   }

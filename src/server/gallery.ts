@@ -1,6 +1,6 @@
 /** Images with what models said about them, read page by page from the shards of one or two evaluations. */
 import { type GroupValue } from '../datasets/dataset.ts'
-import { joined, outcomes as pairOutcomes } from '../decide/pairs.ts'
+import { clusterSql, joined, outcomes as pairOutcomes } from '../decide/pairs.ts'
 import { type PairCounts } from '../metrics/pairedTests.ts'
 import { noAcceptedClass } from '../predictions/schema.ts'
 import { type Entry, shardFiles } from '../predictions/store.ts'
@@ -153,13 +153,13 @@ function itemOf(store: Store, cube: GrowingCube, entries: readonly Entry[], row:
 export async function pairRows(store: Store, dataset: string, first: string, second: string): Promise<PairRow[]> {
   const cube = store.cube(dataset)
   const sides = [store.entry(dataset, first), store.entry(dataset, second)] as const
-  const rows = await query<PairCounts & Record<Dimension, GroupValue>>(
-    `SELECT ${dimensionSql(cube, sides[0])}, ${pairOutcomes} FROM ${joined}
+  const rows = await query<PairCounts & Record<Dimension, GroupValue> & { cluster: string | null }>(
+    `SELECT ${dimensionSql(cube, sides[0])}, ${clusterSql(sides[0])} AS cluster, ${pairOutcomes} FROM ${joined}
      WHERE a.correct1 IS NOT NULL AND b.correct1 IS NOT NULL GROUP BY ALL`,
     sides.map(shardFiles),
   )
-  return rows.map(({ region, country, income, label, ...counts }) => ({
-    ...counts,
+  return rows.map(({ region, country, income, label, ...outcome }) => ({
+    ...outcome,
     ...{ region: textOf(region), country: textOf(country), income: incomeName(cube, income), label: textOf(label) },
   }))
 }

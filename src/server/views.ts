@@ -121,14 +121,15 @@ export function modelView(cube: Cube, model: string, filter: Filter): ModelView 
   }
 }
 
-/** Outcomes of two models on the images of one cell. */
-export type PairRow = PairCounts & Record<Dimension, string | null>
+/** Outcomes of two models on the images of one cell, of one household where some are known. */
+export type PairRow = PairCounts & Record<Dimension, string | null> & { cluster?: string | null }
 
 export interface CompareView {
   rows: GroupChange[]
   tested: number
   leftOut: number
   minN: number
+  households: number | null
 }
 
 const fits = (row: PairRow, filter: Filter): boolean =>
@@ -148,8 +149,8 @@ export function compareView(pairs: readonly PairRow[], by: Dimension, filter: Fi
     row[by] === null ? [] : [{ ...row, group: row[by], label: row.label ?? '' }],
   )
   const all = kept.map((row): PairCell => ({ ...row, group: 'all', label: row.label ?? '' }))
-  const { rows, tested, leftOut, minN } = groupChanges(new Map([[by, cells]]), comparedN, all)
-  return { rows, tested, leftOut: leftOut.length, minN }
+  const { leftOut, ...found } = groupChanges(new Map([[by, cells]]), comparedN, all)
+  return { ...found, leftOut: leftOut.length }
 }
 
 /** What a model said about an image, most probable class first. */

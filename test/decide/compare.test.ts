@@ -102,6 +102,23 @@ describe('compare', () => {
     await expect(compareSides(sides!, { by: ['planet'] })).rejects.toThrow(/unknown column: planet; nearest: /)
   })
 
+  it('tests households, not images, where the data set names them', async () => {
+    const homes = (lost: boolean): Outcome[] =>
+      Array.from({ length: 120 }, (_, i) => ({
+        ...{ id: `${i}`, label: 'stove', correct: !(lost && i < 12) },
+        groups: { region: 'Africa', household: i < 6 ? 'one' : i < 12 ? 'two' : `home ${i}` },
+      }))
+    await store(join(folder, 'home'), homes(false))
+    await store(join(folder, 'moved'), homes(true))
+    const [sides] = await chooseSides(join(folder, 'home'), join(folder, 'moved'))
+    const comparison = await compareSides(sides!)
+    expect(comparison.rows[0]).toMatchObject({ lost: 12, p: 0.5 })
+    expect(comparison.households).toBe(110)
+    expect(comparisonsText([comparison], 'text')).toContain(
+      'p: exact sign-flip test in which the images of one household change together (110 households;',
+    )
+  })
+
   it('refuses a choice that it would have to guess', async () => {
     await expect(chooseSides(join(folder, 'a'))).rejects.toThrow('choose with --models FIRST,SECOND; there are first')
     await expect(chooseSides(join(folder, 'both'), undefined, ['first', 'third'])).rejects.toThrow(

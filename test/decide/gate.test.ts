@@ -7,8 +7,9 @@ import { gate } from '../../src/decide/gateRun.ts'
 import { gateJunit, gateSentence, gateText } from '../../src/decide/gateText.ts'
 import { randomFrom } from '../../src/random.ts'
 import { geogap } from '../cli.ts'
-import { drawCountries } from './gateWorld.ts'
+import { drawCountries, drawHouseholdCountries } from './gateWorld.ts'
 import { type Outcome, store } from './stored.ts'
+import { measured, scaled } from '../torture.ts'
 
 const runs = 1000
 
@@ -28,6 +29,26 @@ describe('60 countries of 100 to 1,000 images, simulated pairs of runs in which 
       if (judgeDrops(drawCountries(0.01, 0.05, random), 0.02)[0]!.verdict === 'broken') failed++
     expect(failed / (2 * runs)).toBeGreaterThanOrEqual(0.8)
   })
+})
+
+it('without a change fails in at most 5 % where the photographs of a household flip together', () => {
+  const random = randomFrom(13)
+  const worlds = scaled(60, 1000)
+  let [failed, blind] = [0, 0]
+  for (let i = 0; i < worlds; i++) {
+    const countries = drawHouseholdCountries(random)
+    const fails = (groups: Parameters<typeof judgeDrops>[0]): number =>
+      Number(judgeDrops(groups, 0).some(({ verdict }) => verdict === 'broken'))
+    failed += fails(countries)
+    blind += fails(
+      countries.map(({ counts: { both, onlyFirst, onlySecond, neither }, ...country }) => ({
+        ...{ ...country, counts: { both, onlyFirst, onlySecond, neither } },
+      })),
+    )
+  }
+  measured(`gate without a change, by household: ${failed} of ${worlds} fail; as if images were independent: ${blind}`)
+  expect(failed / worlds).toBeLessThanOrEqual(0.05)
+  expect(blind / worlds).toBeGreaterThan(0.2)
 })
 
 const subject = { model: 'm', dataset: 'd', group: 'g' }

@@ -1,4 +1,5 @@
 import { type PairCounts } from '../../src/metrics/pairedTests.ts'
+import { joinOutcomes, type PairedOutcomes } from '../../src/metrics/signFlip.ts'
 import { type Random } from '../../src/random.ts'
 
 /** Sizes of 60 countries, 100 to 1,000 images. */
@@ -33,3 +34,36 @@ export function drawCountries(churn: number, drop: number, random: Random, dropN
     ...countries.slice(1),
   ]
 }
+
+/** Standard deviation, on the logit scale, of how much one run likes the photographs of one household. */
+const householdShift = 1
+
+/**
+ * Two runs on `n` photographs of households of 1 to 15: each photograph has a difficulty, each household a mood of each
+ * run. The moods have one distribution, so nothing has changed, but the photographs of a household flip together.
+ */
+function drawHouseholds(n: number, lost: number, random: Random): PairedOutcomes {
+  const cells: (PairCounts & { cluster: string })[] = []
+  for (let left = n, cluster = 0; left > 0; cluster++) {
+    const size = Math.min(left, 1 + Math.floor(15 * random()))
+    left -= size
+    const counts = { cluster: String(cluster), both: 0, onlyFirst: 0, onlySecond: 0, neither: 0 }
+    const [first, second] = [householdShift * normal(random), householdShift * normal(random)]
+    for (let i = 0; i < size; i++) {
+      const difficulty = 1 + 2 * normal(random)
+      const [a, b] = [first, second].map(mood => difficulty + mood > 0)
+      counts[a ? (b && random() >= lost ? 'both' : 'onlyFirst') : b ? 'onlySecond' : 'neither']++
+    }
+    cells.push(counts)
+  }
+  return joinOutcomes(cells)
+}
+
+const normal = (random: Random): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+
+/** 60 countries of households; the first one loses `lost` of the images that both runs had right. */
+export const drawHouseholdCountries = (random: Random, lost = 0) =>
+  countrySizes.map((n, i) => ({
+    ...{ model: 'm', dataset: 'd', group: `country ${i}` },
+    counts: drawHouseholds(n, i === 0 ? lost : 0, random),
+  }))

@@ -2,6 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { benchmarks } from '../../src/datasets/benchmarks.ts'
+import { allWorks, bibliography, bibtex, reference, uncited } from '../../src/decide/bibliography.ts'
+import { testbed } from '../../src/models/testbed.ts'
 import { methods, methodsText } from '../../src/decide/methods.ts'
 import { openRun } from '../../src/run.ts'
 import { type Outcome, store } from './stored.ts'
@@ -20,9 +23,46 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
+const citedKeys = (text: string): string[] =>
+  [...text.matchAll(/\\cite\{([\w,]+)\}/g)].flatMap(([, keys]) => keys!.split(','))
+
+it('cites every benchmark and every model of the testbed, each work once', () => {
+  const cited = bibliography(
+    benchmarks.map(({ name }) => name),
+    testbed().map(({ model }) => model),
+  )
+  expect(uncited(cited)).toEqual([])
+  const entries = bibtex(allWorks(cited))
+  const keys = [...entries.matchAll(/^@\w+\{(\w+),$/gm)].map(([, key]) => key)
+  expect(new Set(keys).size).toBe(keys.length)
+  expect(entries.match(/ {2}(title|author|journal|booktitle|howpublished|year) = \{.+\},?\n/g)).toHaveLength(
+    4 * keys.length,
+  )
+  const keysOf = (model: string) =>
+    bibliography([], [model])
+      .models.get(model)!
+      .map(({ key }) => key)
+  expect(keysOf('resnet50.a1_in1k')).toEqual(['he2016deep', 'wightman2021resnet', 'wightman2019timm'])
+  expect(keysOf('resnet50.augmix')).toEqual(['he2016deep', 'hendrycks2020augmix'])
+  expect(keysOf('clip:RN50-quickgelu/openai')).toEqual(['radford2021learning', 'ilharco2021openclip'])
+  expect(keysOf('my-model')).toEqual([])
+})
+
+it('writes a reference in words', () => {
+  const { measures, datasets } = bibliography(['geode'], [])
+  expect(reference(measures)).toMatch(
+    /^M\. Richards, P\. Kirichenko, .* Global Data\? International Conference .*, 2024\.$/,
+  )
+  expect(reference(datasets.get('geode')!)).toContain(
+    'V. V. Ramaswamy, S. Y. Lin, D. Zhao, A. B. Adcock, L. van der Maaten,',
+  )
+})
+
 it('says what was done, what limits it, with every hash and a key for every citation', async () => {
   const text = methods(await openRun(folder))
-  expect(text.paragraph).toContain('We evaluated 2 models on geode (130 images) \\cite{ramaswamy2023geode}')
+  expect(text.paragraph).toContain(
+    'We evaluated 2 models (first, second) on geode (130 images) \\cite{ramaswamy2023geode}',
+  )
   expect(text.paragraph).toContain('1 model of them was used zero-shot')
   expect(text.limitations).toEqual(
     expect.arrayContaining([
@@ -33,6 +73,10 @@ it('says what was done, what limits it, with every hash and a key for every cita
     ]),
   )
   const markdown = methodsText(text)
-  for (const [, key] of text.paragraph.matchAll(/\\cite\{(\w+)\}/g)) expect(markdown).toContain(`{${key!},`)
-  expect(markdown).toContain(`weights SHA-256 ${'aa'.repeat(32)}; content SHA-256 ${'cc'.repeat(32)}`)
+  for (const key of citedKeys(text.paragraph)) expect(markdown).toContain(`{${key},`)
+  expect(markdown).toContain('No publication is known here for first, second.')
+  expect(markdown).toContain(`- first: weights SHA-256 ${'aa'.repeat(32)}; native preprocessing, resize(256) crop(224)`)
+  expect(markdown).toContain(`- geode: 130 images, content SHA-256 ${'cc'.repeat(32)}; label map own 1; all classes`)
+  expect(markdown).toContain('- second on geode: texts SHA-256 abc\n')
+  expect(markdown).toContain('- made by geogap 0.1.0 with onnxruntime-node 1.30.0, 20')
 })

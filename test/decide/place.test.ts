@@ -1,9 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readPack, writePack } from '../../src/decide/pack.ts'
 import { type Measured, place } from '../../src/decide/place.ts'
+import { placeFigure } from '../../src/decide/placeFigure.ts'
 import { placeRun } from '../../src/decide/placeRun.ts'
 import { placedText } from '../../src/decide/placeText.ts'
 import { referenceOf } from '../../src/decide/references.ts'
@@ -137,6 +138,23 @@ describe('runs and packs', () => {
     )
     await expect(placeRun(folder, { against: folder, models: ['nobody'] })).rejects.toThrow('unknown model: nobody')
   })
+
+  it('draws the model as a dot with its prediction interval, and says what it stands among', async () => {
+    const [placed] = await placeRun(folder, { against: folder, models: ['model 3'] })
+    const figure = placeFigure(placed!)
+    expect(figure.subtitle).toBe(`5 models with a head of their own: ${folder}.`)
+    expect(figure.rows.map(row => [row['measure'], row['low'], row['high']])).toEqual(
+      placed!.placements.map(({ measure, interval }) => [measure, ...interval!]),
+    )
+    const dots = JSON.stringify(figure.spec(720)).match(/model 3: 57\.0 at 70\.0/g)
+    expect(dots).toHaveLength(1)
+    const [beside] = await placeRun(folder, { against: 'published', models: ['model 3'] })
+    expect(placeFigure(beside!).caption).toMatch(/No measured pack exists yet: published facts are shown instead\.$/)
+    const file = join(folder, 'place.svg')
+    const { stderr } = await geogap(['place', folder, '--against', folder, '--models', 'model 3', '--figure', file])
+    expect(stderr).toMatch(/place\.svg: Each point is a comparable model/)
+    expect(await readFile(file, 'utf8')).toContain('from the trend')
+  }, 60_000)
 
   it('says beside published facts that no measured pack exists', async () => {
     const { code, stdout } = await geogap(['place', folder, '--models', 'model 3'])

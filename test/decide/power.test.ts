@@ -45,6 +45,8 @@ it('a drop of the stated size, and of five points with the stated images, is fou
 
 it('says in words how many groups are large enough', () => {
   const text = powerText(powerRows(items, ['region'], options), options, 'text')
-  expect(text).toMatch(/^A drop of 5\.0 points would be found in \d of 2 groups by region\./)
+  expect(text).toMatch(
+    /^A drop of 5\.0 points below the other groups would be found, with a chance of 80 %, in \d of 2 groups by region\./,
+  )
   expect(text).toContain('others too few')
 })

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { type ExactTest, familywise, lowerTail } from '../../src/metrics/familywise.ts'
 import { pairedInterval } from '../../src/metrics/pairedInterval.ts'
+import { mcnemar } from '../../src/metrics/pairedTests.ts'
+import { flipInflation, joinOutcomes, signFlipP, signFlips } from '../../src/metrics/signFlip.ts'
 
 const pairs = (both: number, onlyFirst: number, onlySecond: number, neither: number) => ({
   both,
@@ -77,5 +79,41 @@ describe('familywise', () => {
     expect(attainable(56 / 1024)).toBeCloseTo(56 / 1024, 12)
     expect(attainable(0.0001)).toBe(0)
     expect(attainable(1)).toBe(1)
+  })
+})
+
+describe('sign flips of clusters', () => {
+  const cell = (cluster: string | null, onlyFirst: number, onlySecond: number) => ({
+    ...{ cluster, onlyFirst, onlySecond, both: 5, neither: 2 },
+  })
+
+  it('count every way that the signs can fall', () => {
+    const nets = [3, -1, 2, 2, -4]
+    const sums = Array.from({ length: 32 }, (_, way) =>
+      nets.reduce((sum, net, i) => sum + ((way >> i) & 1 ? Math.abs(net) : 0), 0),
+    )
+    const outcomes = { ...pairs(0, 9, 11, 0), nets }
+    const { gained, total, atMost } = signFlips(outcomes)
+    expect({ gained, total }).toEqual({ gained: 7, total: 12 })
+    for (let k = -1; k <= 13; k++) expect(atMost(k)).toBeCloseTo(sums.filter(sum => sum <= k).length / 32, 12)
+    expect(signFlipP({ ...outcomes, nets: [3, 1, 2, 2, 4] })).toBeCloseTo(2 / 32, 12)
+  })
+
+  it("are McNemar's exact test where every household has one flipped image, and where there are none", () => {
+    const single = joinOutcomes([cell('a', 1, 0), cell('b', 0, 1), cell('c', 1, 0), cell(null, 4, 0)])
+    const plain = joinOutcomes([cell(null, 6, 1)])
+    expect(plain.nets).toBeUndefined()
+    for (const outcomes of [single, plain]) expect(signFlipP(outcomes)).toBeCloseTo(mcnemar(pairs(0, 6, 1, 0)).p!, 12)
+    expect(flipInflation(single)).toBe(1)
+    expect(signFlipP(joinOutcomes([]))).toBe(1)
+  })
+
+  it('add a household up over its classes, and widen the interval where households flip as one', () => {
+    const joined = joinOutcomes([cell('a', 4, 0), cell('a', 2, 1), cell('b', 0, 3), cell('c', 1, 1)])
+    expect(joined).toEqual({ ...pairs(20, 7, 5, 8), nets: [-5, 3] })
+    expect(flipInflation(joined)).toBeCloseTo(34 / 12, 12)
+    const [narrow, wide] = [pairedInterval(joined)!, pairedInterval(joined, 0.95, flipInflation(joined))!]
+    expect(wide[0]).toBeLessThan(narrow[0])
+    expect(wide[1]).toBeGreaterThan(narrow[1])
   })
 })

@@ -67,6 +67,17 @@ describe('slices', () => {
     expect(await text('table', dir, '--format', 'csv')).toContain('one,geode')
   }, 60_000)
 
+  it('find images whose names a spreadsheet would take for formulas', async () => {
+    const names = ['=1+1', '+a', '-b', '@c', "'=d", ' =e', '＝f', "'g", 'h,"i"', '\tj', 'plain']
+    const out = join(dir, 'formulas')
+    const all = { model: 'one', dataset: '=sum', correct: names.map((_, i) => i < names.length - 1) }
+    await storeRun([{ ...all, id: i => names[i]! }], out)
+    const file = join(dir, 'formulas.csv')
+    await geogap(['slice', out, '--right', '-o', file])
+    expect(await readFile(file, 'utf8')).toContain("\n'=sum,'=1+1,")
+    expect((await openRun(out, file)).accuracy()).toMatchObject([{ n: 1, top1: 0 }])
+  })
+
   it('that fit nothing, all, or no pack are refused', async () => {
     const file = join(dir, 'own.csv')
     await writeFile(file, 'dataset,id\ngeode,image-9999\n')

@@ -176,7 +176,7 @@ describe('what was run', () => {
     const section = between(few, '<section id="record"', '</section>')
     for (const text of ['geogap 0.1.0 with onnxruntime 1.30.0', 'test processor', '2026-01-02 03:04 UTC'])
       expect(section).toContain(text)
-    expect(section).toContain('We evaluated 4 models on ')
+    expect(section).toContain('We evaluated 4 models (resnet50, ')
     expect(section).toContain('resize(256, bilinear) centerCrop(224)')
     expect(section).toContain('aaaaaaaaaaaa</td>')
     expect(section).toMatch(/href="data:text\/csv;charset=utf-8,model,[^"]*preprocessing,steps,weights_sha256/)

@@ -116,7 +116,7 @@ function pairRows([first, second]: [Side, Side]): PairRow[] {
       onlySecond: Number(b && !a),
       neither: Number(!a && !b),
     }
-    return [{ ...counts, ...groupsOf(first.images, i) }]
+    return [{ ...counts, ...groupsOf(first.images, i), cluster: first.images.household?.[i] ?? null }]
   })
 }
 

@@ -107,7 +107,7 @@ function PairForm({
 }
 
 function Changes({
-  data: { rows, tested, leftOut, minN },
+  data: { rows, tested, leftOut, minN, households },
   by,
   route,
   pair,
@@ -137,7 +137,7 @@ function Changes({
         {whole(overall.gained)} images gained, {whole(overall.lost)} lost, of {whole(overall.n)}.
       </p>
       <Table
-        caption={`By ${dimensionNames[by]}, the largest loss first; p from McNemar’s exact test, adjusted over ${tested} groups${leftOut > 0 ? `; ${leftOut} groups of fewer than ${minN} images are left out` : ''}`}
+        caption={`By ${dimensionNames[by]}, the largest loss first; p from ${households === null ? 'McNemar’s exact test' : 'an exact test in which the images of one household change together'}, adjusted over ${tested} groups${leftOut > 0 ? `; ${leftOut} groups of fewer than ${minN} images are left out` : ''}`}
         rows={rows}
         columns={[
           { heading: dimensionNames[by], cell: row => (row.by === 'overall' ? 'all images' : row.group) },

@@ -1,0 +1,77 @@
+import { binomialCdf } from './distributions.ts'
+import { type PairCounts } from './pairedTests.ts'
+
+/** How two models did on the same images, which may come in clusters such as households. */
+export interface PairedOutcomes extends PairCounts {
+  /** Images gained minus images lost of each cluster where these differ; absent where images are independent. */
+  nets?: readonly number[]
+}
+
+/** What a test of no change sees: `gained` of `total` net flips, and the chance of at most k under no change. */
+export interface SignFlips {
+  gained: number
+  total: number
+  atMost: (k: number) => number
+}
+
+/**
+ * Exact sign-flip test: under no change each cluster's net gain is as likely to be a loss of that size. Where every
+ * cluster has one flipped image this is McNemar's exact test.
+ */
+export function signFlips({ onlyFirst, onlySecond, nets }: PairedOutcomes): SignFlips {
+  if (!nets) {
+    const total = onlyFirst + onlySecond
+    return { gained: onlySecond, total, atMost: k => binomialCdf(k, total, 0.5) }
+  }
+  const chances = sumChances(nets.map(Math.abs))
+  for (let k = 1; k < chances.length; k++) chances[k]! += chances[k - 1]!
+  return {
+    gained: nets.reduce((sum, net) => sum + Math.max(0, net), 0),
+    total: chances.length - 1,
+    atMost: k => (k < 0 ? 0 : Math.min(1, chances[Math.min(k, chances.length - 1)]!)),
+  }
+}
+
+/** Chance of each sum of the sizes that a fair coin picks, [1 + sum of all]. */
+function sumChances(sizes: readonly number[]): Float64Array {
+  let chances = Float64Array.of(1)
+  for (const size of [...sizes].sort((a, b) => a - b)) {
+    const next = new Float64Array(chances.length + size)
+    for (const [k, chance] of chances.entries()) {
+      next[k]! += chance / 2
+      next[k + size]! += chance / 2
+    }
+    chances = next
+  }
+  return chances
+}
+
+/** Two-sided p-value of no change. */
+export function signFlipP(outcomes: PairedOutcomes): number {
+  const { gained, total, atMost } = signFlips(outcomes)
+  return Math.min(1, 2 * atMost(Math.min(gained, total - gained)))
+}
+
+/** How much clusters that flip together inflate the variance of a change, at least 1: Σ net² over flipped images. */
+export function flipInflation({ onlyFirst, onlySecond, nets }: PairedOutcomes): number {
+  if (!nets || nets.length === 0) return 1
+  return Math.max(1, nets.reduce((sum, net) => sum + net * net, 0) / (onlyFirst + onlySecond))
+}
+
+/** Outcomes of several cells together: a cell without a cluster holds independent images. */
+export function joinOutcomes(cells: readonly (PairCounts & { cluster?: string | null })[]): PairedOutcomes {
+  const sum = { both: 0, onlyFirst: 0, onlySecond: 0, neither: 0 }
+  const clusters = new Map<string, number>()
+  let [gained, lost] = [0, 0]
+  for (const { cluster, both, onlyFirst, onlySecond, neither } of cells) {
+    sum.both += both
+    sum.onlyFirst += onlyFirst
+    sum.onlySecond += onlySecond
+    sum.neither += neither
+    if (cluster != null) clusters.set(cluster, (clusters.get(cluster) ?? 0) + onlySecond - onlyFirst)
+    else [gained, lost] = [gained + onlySecond, lost + onlyFirst]
+  }
+  if (clusters.size === 0) return sum
+  const single = [...new Array<number>(gained).fill(1), ...new Array<number>(lost).fill(-1)]
+  return { ...sum, nets: [...[...clusters.values()].filter(net => net !== 0), ...single] }
+}
