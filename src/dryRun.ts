@@ -27,7 +27,7 @@ export interface Forecast {
 export interface Planned {
   spec: ModelSpec
   dataset: Dataset
-  part?: Span | undefined
+  part?: { spans: readonly Span[] } | undefined
   /** What is stored of it. */
   entry: Entry | undefined
 }
@@ -50,14 +50,13 @@ export async function forecast(planned: readonly Planned[], keep?: KeptOutput): 
   const rows = new Map<string, Forecast>()
   for (const { spec, dataset, part, entry } of planned) {
     const { parameters, multiplyAdds } = costs.get(spec)!
-    const all = part ?? { start: 0, end: dataset.items.length }
-    const missing = within(unfinished(entry, dataset.items.length, keep), [all])
-    const images = missing.reduce((sum, { start, end }) => sum + end - start, 0)
+    const all = part?.spans ?? [{ start: 0, end: dataset.items.length }]
+    const images = lengthOf(within(unfinished(entry, dataset.items.length, keep), all))
     const key = JSON.stringify([spec.name, dataset.name])
     const before = rows.get(key) ?? { images: 0, stored: 0, seconds: 0, disk: 0 }
     rows.set(key, {
       ...{ model: spec.name, dataset: dataset.name, images: before.images + images },
-      stored: before.stored + all.end - all.start - images,
+      stored: before.stored + lengthOf(all) - images,
       download: await toDownload(spec, 4 * parameters),
       seconds: before.seconds + (images * estimate(multiplyAdds)) / cores,
       disk: before.disk + images * (rowBytes + keptBytes(spec, dataset, keep)),
@@ -65,6 +64,8 @@ export async function forecast(planned: readonly Planned[], keep?: KeptOutput): 
   }
   return [...rows.values()]
 }
+
+const lengthOf = (spans: readonly Span[]): number => spans.reduce((sum, { start, end }) => sum + end - start, 0)
 
 function keptBytes({ classes }: ModelSpec, dataset: Dataset, keep: KeptOutput | undefined): number {
   if (keep !== 'logits') return keep === undefined ? 0 : featureBytes
