@@ -1,6 +1,6 @@
 /** Two evaluations of the same images, brought together image by image. */
 import { type GroupValue } from '../datasets/dataset.ts'
-import { incomeQuartiles } from '../metrics/incomeControlled.ts'
+import { incomeQuartiles, mostIncomes, quartileNames } from '../metrics/incomeControlled.ts'
 import { imagesOf, type PairCounts } from '../metrics/pairedTests.ts'
 import { type Entry, shardFiles } from '../predictions/store.ts'
 import { identifier, query } from '../sql.ts'
@@ -73,8 +73,6 @@ export const outcomes = [
   .map(([name, condition]) => `count_if(${condition})::DOUBLE AS "${name}"`)
   .join(', ')
 
-const manyNumbers = 12
-
 /** Numbers above `low`, up to `high`. */
 export interface Quarter {
   name: string
@@ -84,15 +82,10 @@ export interface Quarter {
 
 /** A column of numbers in quarters of the images, Q1 the highest as in the paper; null where so few differ that each number stands for itself. */
 export function quarters(each: readonly number[]): Quarter[] | null {
-  if (new Set(each).size <= manyNumbers) return null
+  if (new Set(each).size <= mostIncomes) return null
   const { bounds } = incomeQuartiles(each)!
-  const text = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 1 })
   const ends = [-Infinity, ...bounds, Infinity]
-  return [0, 1, 2, 3].map(i => ({
-    name: i < 3 ? `Q${4 - i} (to ${text(ends[i + 1]!)})` : `Q1 (above ${text(ends[i]!)})`,
-    low: ends[i]!,
-    high: ends[i + 1]!,
-  }))
+  return quartileNames(bounds).map((name, i) => ({ name, low: ends[i]!, high: ends[i + 1]! }))
 }
 
 function valueNames(rows: readonly (PairCounts & { value: GroupValue })[]): (value: GroupValue) => string {

@@ -2,7 +2,7 @@ import { inputError } from '../errors.ts'
 import { checkCounts, type Counts } from './accuracy.ts'
 import { type Estimate, type Interval, newcombe, zOf } from './intervals.ts'
 
-/** Income bounds of the quartiles: Q1 is the poorest. */
+/** Income bounds of the quartiles: Q1 is the richest, as in the paper's code. */
 export interface IncomeQuartiles {
   /** 25 %, 50 % and 75 % quantiles of the incomes, in the unit of the input. */
   bounds: readonly [number, number, number]
@@ -25,11 +25,20 @@ export function incomeQuartiles(incomes: readonly (number | null)[]): IncomeQuar
   }
   const bounds = [at(0.25), at(0.5), at(0.75)] as const
   const name = (income: number): 'Q1' | 'Q2' | 'Q3' | 'Q4' => {
-    if (income <= bounds[0]) return 'Q1'
-    if (income <= bounds[1]) return 'Q2'
-    return income <= bounds[2] ? 'Q3' : 'Q4'
+    if (income <= bounds[0]) return 'Q4'
+    if (income <= bounds[1]) return 'Q3'
+    return income <= bounds[2] ? 'Q2' : 'Q1'
   }
   return { bounds, quartile: incomes.map(income => (income === null ? null : name(income))) }
+}
+
+/** Numbers of more different values than this are cut into quartiles. */
+export const mostIncomes = 12
+
+/** Names of the quartiles with their bounds, the lowest incomes (Q4) first. */
+export function quartileNames(bounds: IncomeQuartiles['bounds']): string[] {
+  const [low, middle, high] = bounds.map(bound => bound.toLocaleString('en-US', { maximumFractionDigits: 1 }))
+  return [`Q4 (to ${low!})`, `Q3 (to ${middle!})`, `Q2 (to ${high!})`, `Q1 (above ${high!})`]
 }
 
 /** Counts of one region within one income level. */

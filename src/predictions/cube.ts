@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { mostIncomes, quartileNames } from '../metrics/incomeControlled.ts'
 import { identifier, columnsOf, query } from '../sql.ts'
 import { type Cell, type Entry, shardFiles } from './store.ts'
 
@@ -49,9 +50,6 @@ async function cubeColumns(entry: Entry): Promise<string[]> {
   return columns.filter((_, i) => Number(row![`c${i}`]) <= cubeValues)
 }
 
-/** Incomes of more different values are cut into quarters. */
-const mostIncomes = 8
-
 /**
  * Quarters of the images by an `income` in numbers, as the paper has them (Q1 the highest), where the data set names no
  * `income_group` itself.
@@ -66,11 +64,10 @@ async function incomeGroups(entry: Entry): Promise<Computed[]> {
     [shardFiles(entry)],
   )
   if (!found || found.type === 'VARCHAR' || found.n <= mostIncomes || !found.bounds) return []
-  const [low, middle, high] = found.bounds as [number, number, number]
-  const text = (bound: number): string => bound.toLocaleString('en-US', { maximumFractionDigits: 1 })
-  const sql = `CASE WHEN income <= ${low} THEN 'Q4 (to ${text(low)})' WHEN income <= ${middle} THEN 'Q3 (to ${text(middle)})'
-    WHEN income <= ${high} THEN 'Q2 (to ${text(high)})' WHEN income > ${high} THEN 'Q1 (above ${text(high)})' END`
-  return [{ name: 'income_group', sql }]
+  const bounds = found.bounds as [number, number, number]
+  const names = quartileNames(bounds)
+  const cases = bounds.map((bound, i) => `WHEN income <= ${bound} THEN '${names[i]!}'`).join(' ')
+  return [{ name: 'income_group', sql: `CASE ${cases} WHEN income > ${bounds[2]} THEN '${names[3]!}' END` }]
 }
 
 /** Counts of one entry by `columns` and class. */

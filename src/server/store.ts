@@ -10,6 +10,7 @@ import { type Entry } from '../predictions/store.ts'
 import { runOf } from '../run.ts'
 import { runStatus } from '../status.ts'
 import { version } from '../version.ts'
+import { finding } from './findings.ts'
 import { addEntry, emptyCube, type GrowingCube } from './load.ts'
 import { type DatasetFact, type ModelFact, type Overview, type Progress } from './views.ts'
 
@@ -120,13 +121,19 @@ function overviewOf(
 ): Overview {
   const run = runOf({ dir: '', entries, datasets: notes, failures: [], cells: [] })
   const { reference, geographic } = rolesOf(run)
-  const datasets = [...cubes].map(([name, { values, models }]): DatasetFact => {
-    const { identity } = entries.find(entry => nameOf(entry) === name)!
+  const identities = new Map(entries.map(entry => [nameOf(entry), entry.identity]))
+  const datasets = [...cubes].map(([name, cube]): DatasetFact => {
+    const { values, models } = cube
+    const identity = identities.get(name)!
+    const standard = [...identities].find(
+      ([, { dataset, preprocessing }]) => dataset === reference && preprocessing === identity.preprocessing,
+    )?.[0]
     return {
       ...{ name, dataset: identity.dataset, models: [...models.keys()], images: identity.images },
       title: name.replace(identity.dataset, () => datasetTitle(identity.dataset)),
       geographic: geographic.includes(identity.dataset),
       reference: identity.dataset === reference,
+      finding: finding(cube, standard === undefined ? undefined : cubes.get(standard)),
       values: {
         ...{ region: sorted(values.region), country: sorted(values.country) },
         ...{ income: sorted(values.income), label: sorted(values.label) },

@@ -14,6 +14,7 @@ import {
   type Rate,
   total,
 } from './cube.ts'
+import { type Finding } from './findings.ts'
 
 export interface ModelFact {
   name: string
@@ -34,6 +35,7 @@ export interface DatasetFact {
   images: number
   models: readonly string[]
   values: Readonly<Record<Dimension, readonly string[]>>
+  finding: Finding | null
 }
 
 /** What every view needs to know. */

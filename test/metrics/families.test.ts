@@ -192,10 +192,10 @@ describe('decomposeGap', () => {
 })
 
 describe('income', () => {
-  it('makes quartiles with their bounds, Q1 the poorest', () => {
+  it('makes quartiles with their bounds, Q1 the richest', () => {
     const { bounds, quartile } = incomeQuartiles([10, null, 20, 30, 40, 50])!
     expect(bounds).toEqual([20, 30, 40])
-    expect(quartile).toEqual(['Q1', null, 'Q1', 'Q2', 'Q3', 'Q4'])
+    expect(quartile).toEqual(['Q4', null, 'Q4', 'Q3', 'Q2', 'Q1'])
     expect(incomeQuartiles([1, 1, 2, 3, null])).toBeNull()
     expect(() => incomeQuartiles([Number.NaN])).toThrow('income is NaN')
   })

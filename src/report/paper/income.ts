@@ -58,9 +58,6 @@ async function incomeCounts(evidence: Evidence, model: string): Promise<{ counts
   return { counts, note: `income groups as the paper's code has them: ${scheme.direction}; ${bounds}` }
 }
 
-/** The paper calls the richest quartile Q1, `incomeQuartiles` the poorest. */
-const papersName = { Q1: 'Q4', Q2: 'Q3', Q3: 'Q2', Q4: 'Q1' } as const
-
 async function quartileCounts(entry: Entry): Promise<{ counts: IncomeCounts[]; note: string }> {
   const rows = await query<{ income: number; region: string; n: number; top1: number; images: number }>(
     `SELECT income::DOUBLE AS income, region, count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS top1,
@@ -73,7 +70,7 @@ async function quartileCounts(entry: Entry): Promise<{ counts: IncomeCounts[]; n
   const sums = new Map<string, IncomeCounts>()
   let at = 0
   for (const { region, n, top1, images } of rows) {
-    const income = papersName[quartiles.quartile[at]!]
+    const income = quartiles.quartile[at]!
     at += images
     const key = JSON.stringify([income, region])
     const sum = sums.get(key) ?? { income, group: region, n: 0, top1: 0 }

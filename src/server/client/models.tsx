@@ -89,7 +89,6 @@ function Models({ data, overview, route, axes: { x, y } }: ModelsProps) {
         rows={rows}
         columns={[
           { heading: 'model', cell: ({ model }) => <a href={link(model)}>{model}</a> },
-          { heading: 'family', cell: ({ model }) => families.get(model) ?? '' },
           { heading: `${x.title} %`, numeric: true, cell: row => percent(row.x.top1) },
           { heading: `${y.title} %`, numeric: true, cell: row => percent(row.y.top1) },
           { heading: '95 % interval', numeric: true, cell: row => interval(row.y) },
@@ -120,6 +119,7 @@ function Scatter({ rows, overview, axes, id, link }: ScatterProps) {
   )
   if (points.length === 0) return <p>No model has images of this choice on both.</p>
   const line = lineThrough(points)
+  const hollow = points.some(point => point.hollow)
   return (
     <Figure
       id={`${id}${rows.length}`}
@@ -127,8 +127,8 @@ function Scatter({ rows, overview, axes, id, link }: ScatterProps) {
       caption={`Each point is a model: top-1 accuracy in percent. ${
         line.slope === null
           ? ''
-          : `The line is least squares over the models that are not hollow (slope ${line.slope.toFixed(2)}). `
-      }${points.some(({ hollow }) => hollow) ? 'Hollow: zero-shot. ' : ''}A click opens the model.`}
+          : `The line is least squares over the models${hollow ? ' that are not hollow' : ''} (slope ${line.slope.toFixed(2)}). `
+      }${hollow ? 'Hollow: zero-shot. ' : ''}A click opens the model.`}
       spec={width =>
         linePanels(
           [

@@ -1,7 +1,8 @@
-import { type Overview, type Progress } from '../views.ts'
+import { type Finding } from '../findings.ts'
+import { type DatasetFact, type Overview, type Progress } from '../views.ts'
 import { durationText } from '../../report/text.ts'
 import { useView } from './data.ts'
-import { Answer, Table, whole } from './parts.tsx'
+import { Answer, interval, percent, Table, whole } from './parts.tsx'
 import { linkTo } from './route.ts'
 
 const pollMs = 2000
@@ -13,6 +14,7 @@ export function OverviewView({ overview }: { overview: Overview }) {
     <>
       <h1 tabIndex={-1}>Overview</h1>
       <Answer of={progress}>{data => <Running progress={data} />}</Answer>
+      <Findings overview={overview} />
       <Table
         caption="Data sets"
         rows={overview.datasets}
@@ -24,14 +26,65 @@ export function OverviewView({ overview }: { overview: Overview }) {
           },
           { heading: 'images', numeric: true, cell: ({ images }) => whole(images) },
           { heading: 'models', numeric: true, cell: ({ models }) => whole(models.length) },
-          { heading: 'regions', numeric: true, cell: ({ values }) => whole(values.region.length) },
-          { heading: 'countries', numeric: true, cell: ({ values }) => whole(values.country.length) },
-          { heading: 'classes', numeric: true, cell: ({ values }) => whole(values.label.length) },
+          { heading: 'regions', numeric: true, cell: ({ values }) => someOf(values.region) },
+          { heading: 'countries', numeric: true, cell: ({ values }) => someOf(values.country) },
+          { heading: 'classes', numeric: true, cell: ({ values }) => someOf(values.label) },
         ]}
       />
       <Answer of={progress}>{data => <Problems progress={data} />}</Answer>
     </>
   )
+}
+
+const someOf = (values: readonly string[]): string => (values.length === 0 ? '–' : whole(values.length))
+
+type Found = DatasetFact & { finding: Finding }
+
+/** The answer that the stored predictions give so far, before any click. */
+function Findings({ overview }: { overview: Overview }) {
+  const found = overview.datasets.filter((dataset): dataset is Found => dataset.finding !== null)
+  const standard = overview.datasets.find(({ reference }) => reference)
+  return (
+    <Table
+      caption={`What the best model of each data set reaches, top-1 accuracy in percent with its 95 % interval; the disparity lies between its
+        regions of at least 30 images, in points`}
+      rows={found}
+      columns={[
+        { heading: 'data set', cell: ({ title }) => title },
+        {
+          heading: 'best model',
+          cell: ({ name, finding: { best } }) => <a href={linkTo('model', { model: best, dataset: name })}>{best}</a>,
+        },
+        { heading: 'accuracy', numeric: true, cell: ({ finding: { rate } }) => percent(rate.top1) },
+        { heading: '95 %', numeric: true, cell: ({ finding: { rate } }) => interval(rate) },
+        { heading: 'highest', cell: ({ finding: { regions } }) => regionText(regions, 0) },
+        { heading: 'lowest', cell: ({ finding: { regions } }) => regionText(regions, 1) },
+        {
+          heading: 'disparity',
+          numeric: true,
+          cell: ({ finding: { regions } }) => (regions ? percent(regions.accuracies[0] - regions.accuracies[1]) : '–'),
+        },
+        ...(standard
+          ? [
+              {
+                heading: `gained per point on ${standard.title}`,
+                numeric: true,
+                cell: ({ finding: { gain } }: Found) => gainText(gain),
+              },
+            ]
+          : []),
+      ]}
+    />
+  )
+}
+
+const regionText = (regions: Finding['regions'], side: 0 | 1): string =>
+  regions ? `${side === 0 ? regions.highest : regions.lowest} ${percent(regions.accuracies[side])}` : '–'
+
+const gainText = (gain: Finding['gain']): string => {
+  if (!gain) return '–'
+  const [slope, ...ends] = [gain.slope, ...(gain.interval ?? [])].map(value => value.toFixed(2))
+  return ends.length === 2 ? `${slope} (${ends.join(' – ')})` : slope!
 }
 
 function Running({ progress: { done, asked, complete, evaluations, errors, running } }: { progress: Progress }) {

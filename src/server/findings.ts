@@ -1,0 +1,50 @@
+/** What a data set shows at a glance: its best model by region, and how fast models gain on it. */
+import { disparity } from '../metrics/disparity.ts'
+import { type Interval } from '../metrics/intervals.ts'
+import { fitLine } from '../metrics/regression.ts'
+import { cellsOf, type Cube, grouped, type Rate, total } from './cube.ts'
+import { scatter } from './views.ts'
+
+export interface Finding {
+  /** Of the models with the most images. */
+  best: string
+  rate: Rate
+  /** The best model's regions of at least 30 images with the highest and lowest accuracy; null with fewer than two. */
+  regions: { highest: string; lowest: string; accuracies: [number, number] } | null
+  /** Points gained per point on the standard benchmark, with the 95 % interval of the slope. */
+  gain: { slope: number; interval: Interval | null; models: number } | null
+}
+
+/** Null where no model has a prediction. */
+export function finding(cube: Cube, reference: Cube | undefined): Finding | null {
+  const cells = cellsOf(cube, {})
+  const rates = [...cube.models].map(([model, counts]) => ({ model, rate: total(counts, cells) }))
+  const most = Math.max(...rates.map(({ rate }) => rate.n))
+  if (!(most > 0)) return null
+  const best = rates
+    .filter(({ rate }) => rate.n === most)
+    .reduce((a, b) => ((b.rate.top1 ?? 0) > (a.rate.top1 ?? 0) ? b : a))
+  return {
+    best: best.model,
+    rate: best.rate,
+    regions: regionsOf(cube, best.model, cells),
+    gain: reference && reference !== cube ? gainOf(reference, cube) : null,
+  }
+}
+
+function regionsOf(cube: Cube, model: string, cells: readonly number[]): Finding['regions'] {
+  const groups = grouped(cube, cube.models.get(model)!, cells, ['region']).map(
+    ({ values: [group = ''], rate: { n, top1 } }) => ({ group, n, top1: Math.round(n * (top1 ?? 0)) }),
+  )
+  const { best, worst, bestAccuracy, worstAccuracy } = disparity(groups)
+  return best === null ? null : { highest: best, lowest: worst!, accuracies: [bestAccuracy!, worstAccuracy!] }
+}
+
+function gainOf(reference: Cube, cube: Cube): Finding['gain'] {
+  const points = scatter(reference, cube, {}).filter(({ x, y }) => x.top1 !== null && y.top1 !== null)
+  const { slope, interval, n } = fitLine(
+    points.map(({ x }) => x.top1!),
+    points.map(({ y }) => y.top1!),
+  )
+  return slope === null ? null : { slope, interval, models: n }
+}
