@@ -1,7 +1,9 @@
-import { open, readFile, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { inflateRaw } from 'node:zlib'
 import { GeogapError } from '../errors.ts'
+import { readFully } from '../files.ts'
 import { isStore } from '../places/place.ts'
 import { literalPath, query } from '../sql.ts'
 import type { ImageSource } from './dataset.ts'
@@ -10,17 +12,41 @@ const inflate = promisify(inflateRaw)
 
 /**
  * The encoded bytes of one image. Failures are `GeogapError`s of kind `data`: `missing-file`, `unreadable-file`
- * (permission, a folder), `damaged-archive` (a member that ends early or unpacks to another length than it states); or of
- * kind `storage` where this process has no files or memory left.
+ * (permission, a folder, a pipe), `damaged-archive` (a member that ends early or unpacks to another length than it states),
+ * `too-large` (more than 256 MB); or of kind `storage` where this process has no files or memory left.
  */
 export async function readImage(source: ImageSource): Promise<Uint8Array> {
   try {
     if (source.kind !== 'parquet' && isStore(source.file)) return await readStored(source)
-    if (source.kind === 'file') return await readFile(source.file)
+    if (source.kind === 'file') return await readPlain(source.file)
     return await (source.kind === 'range' ? readRange(source) : readCell(source))
   } catch (error) {
     if (error instanceof GeogapError) throw error
     throw readFailure(source.file, error)
+  }
+}
+
+/** Of one image, packed or not: a batch of them has to fit into memory, whatever an archive states. */
+const mostBytes = 1 << 28
+
+function checkSize(file: string, bytes: number): void {
+  if (bytes <= mostBytes) return
+  throw new GeogapError('data', 'too-large', `more than 256 MB in one piece: ${file} (${bytes} bytes)`)
+}
+
+/** A pipe is opened without waiting for its other end; nothing is added where there is no such flag (Windows). */
+const forReading = constants.O_RDONLY | constants.O_NONBLOCK
+
+async function readPlain(file: string): Promise<Uint8Array> {
+  const handle = await open(file, forReading)
+  try {
+    const found = await handle.stat()
+    if (!found.isFile()) throw new GeogapError('data', 'unreadable-file', `not a plain file: ${file}`)
+    checkSize(file, found.size)
+    const bytes = Buffer.allocUnsafeSlow(found.size)
+    return bytes.subarray(0, await readFully(handle, bytes, 0))
+  } finally {
+    await handle.close()
   }
 }
 
@@ -50,6 +76,7 @@ const damaged = (file: string, what: string): GeogapError =>
 
 async function readRange(source: ImageSource & { kind: 'range' }): Promise<Uint8Array> {
   const { file, offset, length, deflated } = source
+  checkSize(file, Math.max(length, deflated?.size ?? 0))
   const stored = Buffer.allocUnsafe(length)
   const handle = await open(file)
   try {

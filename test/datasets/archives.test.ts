@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -73,6 +74,8 @@ describe('tar', () => {
   const cases: [string, Buffer, string][] = [
     ['a path that leaves the archive', makeTar({ '../../etc/passwd': 'x' }), 'unsafe member path "../../etc/passwd"'],
     ['an absolute path', makeTar({ '/etc/passwd': 'x' }), 'unsafe member path'],
+    ['a Windows path', makeTar({ 'C:/y': 'x' }), 'unsafe member path'],
+    ['a device', makeTar({ 'a.jpg': '' }, '3'), 'member a.jpg is a link or a device'],
     ['a symbolic link', makeTar({ 'a.jpg': '' }, '2'), 'member a.jpg is a link or a device'],
     ['a hard link', makeTar({ 'a.jpg': '' }, '1'), 'member a.jpg is a link or a device'],
     ['a size beyond the end', lying, 'member a.jpg states 1048576 bytes, more than the archive has'],
@@ -122,6 +125,7 @@ describe('archives with damaged bytes', () => {
 describe('zip', () => {
   const cases: [string, ZipMember[], string][] = [
     ['a path that leaves the archive', [{ name: 'x/../../y', content: 'a' }], 'unsafe member path'],
+    ['an absolute path', [{ name: '/etc/passwd', content: 'a' }], 'unsafe member path'],
     ['a Windows path', [{ name: 'C:\\y', content: 'a' }], 'unsafe member path'],
     ['a link', [{ name: 'a', content: 'b', unixMode: 0o120777 }], 'member a is a link'],
     ['an encrypted member', [{ name: 'a', content: 'b', flags: 1 }], 'member a is encrypted'],
@@ -167,6 +171,14 @@ describe('zip', () => {
     }
   })
 
+  it('reports a member that says it is a gigabyte, without making room for it', async () => {
+    const huge = makeZip([{ name: 'huge.jpg', content: Buffer.alloc(1 << 20), deflate: true, unpacked: 1 << 30 }])
+    const before = process.memoryUsage().rss
+    const entry = (await (await openTree(save('huge.zip', huge))).find('huge.jpg'))!
+    await expect(readImage(entry.source)).rejects.toMatchObject({ code: 'too-large' })
+    expect(process.memoryUsage().rss - before).toBeLessThan(1 << 28)
+  })
+
   it('reports a member whose archive was cut after it was indexed', async () => {
     const path = save('later.zip', zipOf(files, false))
     const [first] = await (await openTree(path)).list('')
@@ -174,6 +186,23 @@ describe('zip', () => {
     await expect(readImage(first!.source)).rejects.toThrow(/ends \d+ bytes early/)
   })
 })
+
+it.skipIf(process.platform === 'win32')(
+  'a pipe, a device and a file of 3 GB are no images, and are not waited for',
+  async () => {
+    const [pipe, huge] = [join(root, 'pipe.jpg'), save('huge.jpg', new Uint8Array())]
+    execFileSync('mkfifo', [pipe])
+    truncateSync(huge, 3e9)
+    const codeOf = (file: string) =>
+      readImage({ kind: 'file', file }).then(
+        () => 'read',
+        (error: unknown) => (error as { code: string }).code,
+      )
+    expect(await Promise.all([pipe, '/dev/zero', root, huge].map(codeOf))).toEqual([
+      ...['unreadable-file', 'unreadable-file', 'unreadable-file', 'too-large'],
+    ])
+  },
+)
 
 it('says why a compressed tar is not read', async () => {
   await expect(openTree(save('a.tar.gz', Buffer.from('x')))).rejects.toThrow('unpack the compression first')

@@ -11,18 +11,19 @@ import { GeogapError } from '../../src/errors.ts'
 import { readWeights } from '../../src/models/readWeights.ts'
 import { readSafetensors } from '../../src/models/safetensors.ts'
 import { readTensor, sizeOf, type TensorEntry, type TensorFile } from '../../src/models/tensors.ts'
+import { measured, scaled } from '../torture.ts'
 import { bytesOf, dict, int, legacyCheckpoint, tensor, text, tuple, zipCheckpoint } from './torchFiles.ts'
 
-const torture = Number(process.env.GEOGAP_TORTURE ?? 0)
-const headers = torture > 0 ? 1_000_000 * torture : 3_000
-const pickles = torture > 0 ? 100_000 * torture : 3_000
+const headers = scaled(3_000, 1_000_000)
+const pickles = scaled(3_000, 100_000)
 const hours = 4 * 3_600_000
-const slowest = 5_000
+const limit = 5_000
 
 let folder: string
 let file: string
 let peakBefore: number
 let accepted = 0
+let slowest = 0
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-fuzz-'))
   file = join(folder, 'case')
@@ -37,7 +38,8 @@ async function settle(
   await writeFile(file, content)
   const started = performance.now()
   const result = await read(file).catch((error: unknown) => error)
-  expect(performance.now() - started).toBeLessThan(slowest)
+  slowest = Math.max(slowest, performance.now() - started)
+  expect(slowest).toBeLessThan(limit)
   if (!(result instanceof Error)) {
     accepted++
     return result as TensorFile
@@ -53,12 +55,17 @@ async function expectSound(entry: TensorEntry, size: number): Promise<void> {
   expect((await readTensor(entry)).length).toBe(sizeOf(entry.shape))
 }
 
-async function expectNoTrace(): Promise<void> {
+async function expectNoTrace(what: string): Promise<void> {
+  const grown = (process.resourceUsage().maxRSS - peakBefore) / 1024
+  measured(
+    `${what}: ${accepted} read, the others refused; ${slowest.toFixed(0)} ms at most, ${grown.toFixed(0)} MB more`,
+  )
   expect(accepted).toBeGreaterThan(0)
   accepted = 0
+  slowest = 0
   expect(await readdir(folder)).toEqual(['case'])
   expect(Object.keys(Object.prototype)).toEqual([])
-  expect((process.resourceUsage().maxRSS - peakBefore) / 1024).toBeLessThan(500)
+  expect(grown).toBeLessThan(500)
 }
 
 interface Edit {
@@ -128,7 +135,7 @@ describe('mutated safetensors', () => {
       await check(safetensors(header, new Uint8Array(32)))
     })
     await fc.assert(property, { numRuns: headers / 2 })
-    await expectNoTrace()
+    await expectNoTrace(`${headers / 2} edits of safetensors headers`)
   })
 
   it(`tiles the file or is refused: ${headers / 2} headers of nearly right fields`, { timeout: hours }, async () => {
@@ -155,7 +162,7 @@ describe('mutated safetensors', () => {
       numRuns: headers / 2,
       examples: [[[[['a', { dtype: 'F32', shape: [2], data_offsets: [0, 8] }]], 8, null]]],
     })
-    await expectNoTrace()
+    await expectNoTrace(`${headers / 2} safetensors headers of nearly right fields`)
   })
 })
 
@@ -196,16 +203,16 @@ describe('mutated checkpoints', () => {
       check(zipCheckpoint(mutated(value, edits, keep), { 0: six })),
     )
     await fc.assert(property, { numRuns: pickles / 2 })
-    await expectNoTrace()
+    await expectNoTrace(`${pickles / 2} pickles in whole archives`)
   })
 
   const files = { zip: zipCheckpoint(value, { 0: six }), legacy: legacyCheckpoint(value, [['0', 6, six]]) }
   it.each(Object.entries(files))(
     `lies inside the file or is refused: ${pickles / 4} whole %s files`,
-    async (_, base) => {
+    async (kind, base) => {
       const property = fc.asyncProperty(cases, ([edits, keep]) => check(mutated(base, edits, keep)))
       await fc.assert(property, { numRuns: pickles / 4 })
-      await expectNoTrace()
+      await expectNoTrace(`${pickles / 4} whole ${kind} files`)
     },
     hours,
   )

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { request } from 'node:http'
+import { networkInterfaces } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readDatasets } from '../../src/predictions/notes.ts'
 import { serve, type Served } from '../../src/server/serve.ts'
@@ -79,6 +80,16 @@ describe('the dashboard', () => {
     }
     const picture = await known({ path: thumb('street/5.png') })
     expect([picture.status, picture.headers['content-type']]).toEqual([200, 'image/webp'])
+  })
+
+  it('listens on this machine alone', async () => {
+    const others = Object.values(networkInterfaces()).flatMap(all => all?.filter(({ internal }) => !internal) ?? [])
+    for (const { address } of others.filter(({ family }) => family === 'IPv4')) {
+      const asked = fetch(`http://${address}:${port()}/`, { signal: AbortSignal.timeout(2000) })
+      await expect(asked).rejects.toThrow()
+    }
+    expect(new URL(served.url).hostname).toBe('127.0.0.1')
+    expect(new URL(served.url).searchParams.get('token')).toMatch(/^[\w-]{32}$/)
   })
 
   it('forbids pages to load anything from elsewhere, and others to show or read it', async () => {
