@@ -113,7 +113,8 @@ describe('archives with damaged bytes', () => {
         }
         for (const entry of await (tree as Awaited<ReturnType<typeof openTree>>).list('')) {
           const read = await readImage(entry.source).catch((error: unknown) => error)
-          if (read instanceof Error) expect(read).toMatchObject({ code: 'damaged-archive' })
+          if (read instanceof Error)
+            expect((read as Error & { code: string }).code).toMatch(/^(damaged-archive|too-large)$/)
           else expect((read as Uint8Array).length).toBe(entry.bytes)
         }
       }),
