@@ -4,16 +4,18 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const all = ['kill', 'ioFaults', 'badImages', 'longRun', 'models/fuzz', 'decide/gate'].map(
-  name => `test/${name}.test.ts`,
-)
+const all = [
+  ...['kill', 'ioFaults', 'workerFaults', 'fullDisk', 'badImages', 'longRun'],
+  ...['models/fuzz', 'server/load', 'decide/gate'],
+].map(name => `test/${name}.test.ts`)
 const [share = '1', ...files] = process.argv.slice(2)
 const folder = mkdtempSync(join(tmpdir(), 'geogap-torture-'))
 const log = join(folder, 'measured')
 writeFileSync(log, '')
+const vitest = 'node_modules/vitest/vitest.mjs'
 const { status } = spawnSync(
   process.execPath,
-  ['node_modules/vitest/vitest.mjs', 'run', '--testTimeout', '36000000', ...(files.length > 0 ? files : all)],
+  [vitest, 'run', '--no-file-parallelism', '--testTimeout', '36000000', ...(files.length > 0 ? files : all)],
   { stdio: 'inherit', env: { ...process.env, GEOGAP_TORTURE: share, GEOGAP_TORTURE_LOG: log } },
 )
 process.stdout.write(`\n${readFileSync(log, 'utf8')}`)
