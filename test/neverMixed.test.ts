@@ -8,6 +8,7 @@ import { type ModelSpec } from '../src/models/spec.ts'
 import { identity as identitySchema, type Identity, schemaVersion } from '../src/predictions/schema.ts'
 import { keyOf, readEntries } from '../src/predictions/store.ts'
 import { openRun } from '../src/run.ts'
+import { textsHash } from '../src/runDataset.ts'
 import { runStatus } from '../src/status.ts'
 import { writeModel, writeWorld } from './world.ts'
 
@@ -95,5 +96,15 @@ describe('results', () => {
       keyOf({ ...base, [field]: changed[field as keyof Identity] ?? 'other' }),
     )
     expect(new Set([keyOf(base), ...keys]).size).toBe(keys.length + 1)
+  })
+
+  it('of zero-shot models are known by templates, class names and their order', () => {
+    const hashes = [
+      [['{}'], ['stove', 'cup']],
+      [['a photo of {}'], ['stove', 'cup']],
+      [['{}'], ['cup', 'stove']],
+      [['{}'], ['stove', 'cups']],
+    ].map(([templates, classNames]) => textsHash({ tokenizer: '', templates: templates!, classNames: classNames! }))
+    expect(new Set(hashes).size).toBe(hashes.length)
   })
 })

@@ -34,7 +34,7 @@ const types: Readonly<Record<string, string>> = {
 }
 
 /** Pairs of models whose paired counts are kept, and answers as text while what is stored is the same. */
-const kept = { pairs: 20, answers: 500 }
+const kept = { pairs: 20, answers: 200 }
 
 export interface AppOptions {
   store: Store
