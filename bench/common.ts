@@ -61,17 +61,26 @@ export async function inTurn<K extends string>(
   return Object.fromEntries(names.map(name => [name, median(results.get(name)!)])) as Record<K, number>
 }
 
-/** The last number that a program prints. */
-export async function printedBy(program: string, args: readonly string[]): Promise<number> {
+/** The numbers on the last line that a program prints. */
+export async function numbersBy(program: string, args: readonly string[]): Promise<number[]> {
   const { stdout } = await promisify(execFile)(program, args, { maxBuffer: 1 << 26 })
-  const value = Number(stdout.trim().split(/\s+/).at(-1))
-  if (!Number.isFinite(value)) throw new Error(`${program} ${args.join(' ')} printed no number: ${stdout}`)
-  return value
+  const values = stdout.trim().split('\n').at(-1)!.split(/\s+/).map(Number).filter(Number.isFinite) // prettier-ignore
+  if (values.length === 0) throw new Error(`${program} ${args.join(' ')} printed no number: ${stdout}`)
+  return values
 }
 
+/** The last number that a program prints. */
+export const printedBy = async (program: string, args: readonly string[]): Promise<number> =>
+  (await numbersBy(program, args)).at(-1)!
+
 /** The same benchmark in a process of its own. */
-export const inChild = (module: string, args: readonly string[]): Promise<number> =>
-  printedBy(process.execPath, ['--import', 'tsx', module, 'child', ...args])
+export const inChild = (module: string, args: readonly string[]): Promise<number> => printedBy(...childOf(module, args))
+
+/** Program and arguments that run a benchmark as `child`. */
+export const childOf = (module: string, args: readonly string[]): [string, string[]] => [
+  process.execPath,
+  ['--import', 'tsx', module, 'child', ...args],
+]
 
 /** Prints images a second of models together on the manifest in `folder`, from files to predictions on disk, after the first batch. */
 export async function endToEnd(folder: string, names: readonly string[], images: number): Promise<void> {

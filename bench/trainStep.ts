@@ -1,4 +1,11 @@
-/** Milliseconds of one training step of vit_tiny, all parameters, batch 8, Adam. Run: npx tsx bench/trainStep.ts [steps] */
+/*
+ * Milliseconds of one training step of vit_tiny, all parameters, batch 8, Adam, against PyTorch (peer_train.py; the better
+ * of both memory formats), in turn.
+ *
+ *   npx tsx bench/trainStep.ts PYTHON [--steps 12] [--rounds 3]
+ */
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { Tensor as Value } from 'onnxruntime-node'
 import { crossEntropies } from '../src/graph/blocks/loss.ts'
 import { input } from '../src/graph/graph.ts'
@@ -8,9 +15,15 @@ import { freshWeights } from '../src/models/fresh.ts'
 import { random } from '../src/random.ts'
 import { type Objective } from '../src/training/step.ts'
 import { createTrainer } from '../src/training/trainer.ts'
+import { cores, inChild, inTurn, median, printedBy, printTable } from './common.ts'
 
+const self = fileURLToPath(import.meta.url)
+const peer = fileURLToPath(new URL('peer_train.py', import.meta.url))
 const [model, batch, size] = ['vit_tiny_patch16_224', 8, 224]
-const steps = Number(process.argv[2] ?? 12)
+const { values, positionals } = parseArgs({
+  options: { steps: { type: 'string', default: '12' }, rounds: { type: 'string', default: '3' } },
+  allowPositionals: true,
+})
 
 const objective: Objective = (graph, w) => {
   const known = architecture(model)
@@ -19,34 +32,34 @@ const objective: Objective = (graph, w) => {
   return crossEntropies(logits, input(graph, 'labels', 'int64', ['n']))
 }
 
-async function main(): Promise<void> {
+/** Prints the median. */
+async function ours(): Promise<void> {
   const draw = random(1, 'bench')
   const image = Float32Array.from({ length: batch * 3 * size * size }, () => 4 * draw() - 2)
+  const labels = BigInt64Array.from({ length: batch }, (_, i) => BigInt(i))
   const feeds = {
     image: new Value('float32', image, [batch, 3, size, size]),
-    labels: new Value(
-      'int64',
-      BigInt64Array.from({ length: batch }, (_, i) => BigInt(i)),
-      [batch],
-    ),
+    labels: new Value('int64', labels, [batch]),
   }
-  const trainer = await createTrainer({
-    objective,
-    optimizer: adam({ rate: 1e-4 }),
-    parameters: freshWeights(model, 1000, 1),
-  })
+  const task = { objective, optimizer: adam({ rate: 1e-4 }), parameters: freshWeights(model, 1000, 1) }
+  const trainer = await createTrainer(task)
   const times: number[] = []
-  for (let step = 0; step < steps + 2; step++) {
+  for (let step = 0; step < Number(values.steps) + 2; step++) {
     const started = performance.now()
     await trainer.step(feeds)
     times.push(performance.now() - started)
   }
   await trainer.release()
-  const sorted = times.slice(2).sort((a, b) => a - b)
-  const rss = process.resourceUsage().maxRSS / 1024
-  console.log(
-    `${model}, batch ${batch}: median ${sorted[sorted.length >> 1]!.toFixed(0)} ms, least ${sorted[0]!.toFixed(0)} ms, ${rss.toFixed(0)} MB at most`,
-  )
+  process.stdout.write(`${median(times.slice(2))}\n`)
 }
 
-await main()
+const [python = 'python3'] = positionals
+if (python === 'child') await ours()
+else {
+  const { geogap, torch } = await inTurn(Number(values.rounds), {
+    geogap: () => inChild(self, ['--steps', values.steps]),
+    torch: () => printedBy(python, [peer, model, String(batch), values.steps, String(cores)]),
+  })
+  const row = [model, geogap.toFixed(0), torch.toFixed(0), (geogap / torch).toFixed(2)]
+  await printTable(['step of 8 images', 'geogap, ms', 'PyTorch, ms', 'ratio'], [row])
+}

@@ -1,24 +1,27 @@
 import { Command } from 'commander'
 import { type Votes } from '../experiments/origins.ts'
-import { type Device, devices } from '../inference/devices.ts'
-import { type Mode } from '../preprocessing/steps.ts'
-import { type Column, type Format } from '../report/tables.ts'
-import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
-import { format, given, oneOf, several, wholeNumber } from './options.ts'
+import { type Column } from '../report/tables.ts'
+import { opening } from './datasetOptions.ts'
+import {
+  addDeviceOption,
+  addExperimentOptions,
+  type DeviceOption,
+  type ExperimentOptions,
+} from './experimentOptions.ts'
+import { given, several, wholeNumber } from './options.ts'
 
-interface Options extends DatasetOptions {
+interface Options extends ExperimentOptions, DeviceOption {
   model?: string
   encoder?: string
   reference: string
   query: string[]
   k?: number[]
-  preprocessing?: Mode
-  device?: Device
-  out: string
-  format: Format
 }
 
 const numbers = (text: string): number[] => text.split(',').map(wholeNumber('--k'))
+
+const examples = `  geogap neighbours --model clip:ViT-B-32/laion400m_e32 --reference dollarstreet --query laion-images/
+  geogap neighbours --encoder ViT-L-14 --reference dollarstreet.npy --query img_emb_0.npy,img_emb_1.npy`
 
 export function command(): Command {
   const neighbours = new Command('neighbours')
@@ -31,20 +34,9 @@ export function command(): Command {
     )
     .requiredOption('--query <names>', 'images, kept features or .npy files', several)
     .option('--k <numbers>', 'numbers of neighbours (default: 3,5,…,113)', numbers)
-    .option(
-      '--preprocessing <mode>',
-      'native or paper (default: native)',
-      oneOf('--preprocessing', ['native', 'paper']),
-    )
-    .option('--device <name>', 'cpu, cuda or coreml, for the images (default: cpu)', oneOf('--device', devices))
-  return addDatasetOptions(neighbours)
-    .option('--out <dir>', 'folder for features and results', 'geogap-results')
-    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  geogap neighbours --model clip:ViT-B-32/laion400m_e32 --reference dollarstreet --query laion-images/\n  geogap neighbours --encoder ViT-L-14 --reference dollarstreet.npy --query img_emb_0.npy,img_emb_1.npy',
-    )
-    .action(async (options: Options) => run(options))
+  return addExperimentOptions(addDeviceOption(neighbours, 'images'), 'features', examples).action(
+    async (options: Options) => run(options),
+  )
 }
 
 async function run(options: Options): Promise<void> {

@@ -62,7 +62,10 @@ export function balanceRegions<T extends Housed>(rows: readonly T[], seed: numbe
 }
 
 /** Households that have images in both parts. */
-export function sharedHouseholds(train: readonly Housed[], test: readonly Housed[]): number {
+export function sharedHouseholds(
+  train: readonly Pick<Housed, 'household'>[],
+  test: readonly Pick<Housed, 'household'>[],
+): number {
   const known = new Set(train.map(row => row.household))
   return new Set(test.map(row => row.household).filter(household => known.has(household))).size
 }

@@ -48,7 +48,7 @@ export async function demoStudies(world: StudyWorld): Promise<string> {
     out,
   })
   const western = await westernLayers(world)
-  await recordStudy(out, 'western-share', western.rows)
+  await recordStudy(out, 'western-share', western.rows, done.model)
   return `${retrainingText(done.model, training.items.length, households.name, done.rows)}\n\n${westernText(western.size, western.rows)}\n`
 }
 
@@ -62,7 +62,7 @@ async function westernLayers({
   const ready = await prepared(await namedModel(model))
   const open = (from: string | Dataset): Promise<Kept> => keepFeatures(ready, from as Dataset, { out })
   const { train, evals } = await openParts({ train: training, evals: [households], split: 'household' }, open)
-  const head = await loadHead(`${train.kept.folder}/head.safetensors`)
+  const head = await loadHead(train.kept.head!)
   const regions = train.items.map(({ groups }) => String(groups['region']))
   const size = largestSize(regions, shares)
   const run = async (share: number, seed: number) => {

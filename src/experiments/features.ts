@@ -46,10 +46,11 @@ const description = z.object({
 })
 export type KeptDescription = z.infer<typeof description>
 
-/** Features of a data set's images, in its order. */
+/** Features of a data set's images. */
 export interface Kept {
   about: KeptDescription
-  folder: string
+  /** The file of the classifier that training starts from, where it can be kept beside the features. */
+  head?: string
   items: Labelled[]
   /** `ok`, or the code of the error that the image met; rows of others are zero. */
   status: string[]
@@ -163,37 +164,64 @@ async function parts(folder: string): Promise<Span[]> {
     .sort((a, b) => a.start - b.start)
 }
 
+/** What is kept, before its values are read. */
+export interface Stored {
+  about: KeptDescription
+  read: () => Promise<Kept>
+}
+
 /**
  * Features kept in `folder`.
- * @throws GeogapError `no-features` where there are none, `bad-features` where parts are missing or no image has any.
+ * @throws GeogapError `no-features` where there are none; from `read`, `bad-features` where parts are missing or no image has any.
  */
-export async function readFeatures(folder: string): Promise<Kept> {
+export async function storedFeatures(folder: string): Promise<Stored> {
   const text = await readFile(join(folder, descriptionName), 'utf8').catch(() => {
     throw inputError('no-features', `no kept features in ${folder}: there is no ${descriptionName}`)
   })
   const parsed = description.safeParse(parseJson(text))
-  if (!parsed.success) throw bad(folder, `${descriptionName} is not of this version`)
-  const spans = await parts(folder)
-  const [gap] = gaps({ shards: spans }, parsed.data.images)
-  if (gap) throw bad(folder, `images ${gap.start + 1} to ${gap.end} are missing; the command that made them goes on`)
-  const read = await Promise.all(spans.map(span => readPart(join(folder, partName(span)))))
-  const rows = read.flatMap(part => part.rows)
-  const width = read.find(part => part.width > 0)?.width ?? 0
-  if (width === 0) throw bad(folder, `no image of ${parsed.data.dataset} could be read`)
-  const data = new Float32Array(rows.length * width)
-  let at = 0
-  for (const part of read) {
-    data.set(part.data, at * width)
-    at += part.rows.length
+  if (!parsed.success) throw badFeatures(folder, `${descriptionName} is not of this version`)
+  const read = async (): Promise<Kept> => {
+    const spans = await parts(folder)
+    requireWhole(folder, spans, parsed.data.images)
+    const read = await Promise.all(spans.map(span => readPart(join(folder, partName(span)))))
+    return { ...together(parsed.data, folder, read), head: join(folder, 'head.safetensors') }
   }
-  const status = rows.map(row => row.status)
-  return { about: parsed.data, folder, items: rows.map(labelled), status, features: { width, data } }
+  return { about: parsed.data, read }
 }
 
-const bad = (folder: string, what: string): GeogapError =>
+export const readFeatures = async (folder: string): Promise<Kept> => (await storedFeatures(folder)).read()
+
+/** @throws GeogapError `bad-features` naming the first images that no part covers */
+export function requireWhole(folder: string, shards: readonly Span[], images: number): void {
+  const [gap] = gaps({ shards }, images)
+  if (gap)
+    throw badFeatures(folder, `images ${gap.start + 1} to ${gap.end} are missing; the command that made them goes on`)
+}
+
+export interface KeptPart {
+  rows: StoredRow[]
+  /** 0 where no image of the part could be read. */
+  width: number
+  data: Float32Array
+}
+
+/** The parts as one, by id, so that training sees one order wherever the features come from. Errors: bad-features. */
+export function together(about: KeptDescription, folder: string, read: readonly KeptPart[]): Kept {
+  const width = read.find(part => part.width > 0)?.width ?? 0
+  if (width === 0) throw badFeatures(folder, `no image of ${about.dataset} could be read`)
+  const all = read.flatMap(part => part.rows.map((row, at) => ({ row, part, at })))
+  all.sort((a, b) => (a.row.id < b.row.id ? -1 : 1))
+  const data = new Float32Array(all.length * width)
+  for (const [i, { part, at }] of all.entries()) data.set(part.data.subarray(at * width, (at + 1) * width), i * width)
+  const status = all.map(({ row }) => row.status)
+  return { about, items: all.map(({ row }) => labelled(row)), status, features: { width, data } }
+}
+
+const badFeatures = (folder: string, what: string): GeogapError =>
   new GeogapError('data', 'bad-features', `kept features in ${folder}: ${what}`)
 
-type StoredRow = Record<string, GroupValue> & { id: string; label: string; labels: string; status: string }
+/** `labels` are class indices with commas between. */
+export type StoredRow = Record<string, GroupValue> & { id: string; label: string; labels: string; status: string }
 
 const own = ['id', 'label', 'labels', 'status']
 
@@ -203,7 +231,7 @@ const labelled = (row: StoredRow): Labelled => ({
   groups: Object.fromEntries(Object.entries(row).filter(([name]) => !own.includes(name))),
 })
 
-async function readPart(file: string): Promise<{ rows: StoredRow[]; width: number; data: Float32Array }> {
+async function readPart(file: string): Promise<KeptPart> {
   const rows = await query<StoredRow>('SELECT * FROM read_parquet($1)', [literalPath(`${file}.parquet`)])
   const there = await stat(`${file}.npy`).catch(() => undefined)
   if (!there) return { rows, width: 0, data: new Float32Array(0) }

@@ -5,8 +5,11 @@
 import { findBenchmark } from '../datasets/benchmarks.ts'
 import { contentHash } from '../datasets/build.ts'
 import { type Dataset } from '../datasets/dataset.ts'
+import { type DatasetSpec } from '../datasets/open.ts'
+import { sharedHouseholds } from '../datasets/splits.ts'
 import { inputError } from '../errors.ts'
 import { type Features } from '../models/head.ts'
+import { type OnDownload } from '../targets.ts'
 import { type Kept } from './features.ts'
 import { type Labelled, splitItems, type SplitProtocol } from './splits.ts'
 
@@ -28,6 +31,20 @@ export interface PartNames {
   /** `NAME:test`, `NAME`, or opened data sets; the training data's own test part where none are given. */
   evals: readonly (string | Dataset)[]
   split: SplitProtocol
+}
+
+/** What the training experiments are told alike: on which parts, how often, and what a region must have. */
+export interface TrainingOptions {
+  train: string | Dataset
+  evals: readonly (string | Dataset)[]
+  split?: SplitProtocol
+  /** How data sets that are given by name are opened. */
+  open?: Omit<DatasetSpec, 'name'>
+  /** Seeds 1 … this. */
+  seeds?: number
+  /** Smallest region in a disparity. */
+  minN?: number
+  onDownload?: OnDownload
 }
 
 export interface Parts {
@@ -67,7 +84,20 @@ export async function openParts(names: PartNames, open: (from: string | Dataset)
   }
   if (new Set(evals.map(({ label }) => label)).size < evals.length)
     throw inputError('bad-split', `the same data set twice: ${evals.map(({ dataset }) => dataset).join(', ')}`)
-  return { train, evals, notes: [...notes] }
+  return { train, evals, notes: withShared([...notes], train, evals) }
+}
+
+/** Warns of households that are trained on and tested, where no split has. */
+function withShared(
+  notes: string[],
+  { items }: { items: readonly Labelled[] },
+  evals: readonly { items: readonly Labelled[] }[],
+): string[] {
+  if (notes.some(note => note.includes('households'))) return notes
+  const housed = (some: readonly Labelled[]) =>
+    some.flatMap(({ groups }) => (groups['household'] == null ? [] : { household: String(groups['household']) }))
+  const shared = sharedHouseholds(housed(items), housed(evals.flatMap(part => part.items)))
+  return shared === 0 ? notes : [...notes, `${shared} households have images in both the training and the test part`]
 }
 
 export function wantedParts({ train, evals, split }: PartNames): { train: Wanted; evals: Wanted[] } {
@@ -147,7 +177,7 @@ export async function openDatasets(
   const train = await partOf(wanted.train)
   const evals: Dataset[] = []
   for (const one of wanted.evals) evals.push(await partOf(one))
-  return { train, evals, notes: [...notes] }
+  return { train, evals, notes: withShared([...notes], train, evals) }
 }
 
 function requireSameClasses({ kept: a }: Part, { kept: b, dataset }: Part): void {

@@ -2,9 +2,8 @@
  * Where unlabelled images come from, from names to results (appendix F): references with regions and queries are images, whose
  * embeddings are computed once and kept, or embeddings that are stored already: kept ones, or `.npy` files as LAION has them.
  */
-import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { extname, join } from 'node:path'
+import { extname } from 'node:path'
 import { finish } from '../datasets/build.ts'
 import { isImageName, toItem } from '../datasets/classFolders.ts'
 import { type Dataset } from '../datasets/dataset.ts'
@@ -19,7 +18,8 @@ import { recordStudy } from '../predictions/studies.ts'
 import { type Prepared } from '../runDataset.ts'
 import { prepared } from '../targets.ts'
 import { type Embeddings, embeddingsOf, joined, openNpy } from './embeddings.ts'
-import { descriptionName, type KeepOptions, keepFeatures, type Kept, readFeatures, readNpy } from './features.ts'
+import { type KeepOptions, keepFeatures, type Kept, readNpy } from './features.ts'
+import { featuresIn } from './keptEvaluations.ts'
 import { type Origins, originsOf, paperKs, storedVotes } from './origins.ts'
 import { picked } from './parts.ts'
 
@@ -81,7 +81,13 @@ function opener({ model, encoder, onDownload, ...options }: PlacementOptions) {
       if (encoder === undefined) throw inputError('unknown-encoder', `${name} does not say who made it: --encoder NAME`)
       return { embeddings: await openNpy(name, encoder), from: name }
     }
-    if (existsSync(join(name, descriptionName))) return ofKept(await readFeatures(name))
+    const [kept, ...more] = await featuresIn(name)
+    if (more.length > 0)
+      throw inputError(
+        'bad-features',
+        `${name} holds features of ${more.length + 1} evaluations: give the folder of one`,
+      )
+    if (kept) return ofKept(await kept.read())
     if (model === undefined) throw inputError('no-model', `${name} holds images: --model NAME to embed them`)
     return ofKept(await keepFeatures(await (ready ??= load(model)), await dataset(name), options))
   }

@@ -2,10 +2,11 @@
  * Last-layer retraining from names to results (section 6.3, tables 4 and 9): features are computed once and kept, heads are
  * trained on growing shares of the training part with several seeds, and scored on the other parts.
  */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
 import { imagenetNames } from '../datasets/imagenet.ts'
-import { type DatasetSpec, openDataset } from '../datasets/open.ts'
+import { openDataset } from '../datasets/open.ts'
 import { inputError, unknownName } from '../errors.ts'
 import { prepared } from '../targets.ts'
 import { type Head, loadHead, saveHead } from '../models/head.ts'
@@ -15,31 +16,23 @@ import { type ModelSpec } from '../models/spec.ts'
 import { recordStudy } from '../predictions/studies.ts'
 import { slug } from '../predictions/store.ts'
 import { type Prepared } from '../runDataset.ts'
-import { type KeepOptions, keepFeatures, type Kept, readFeatures } from './features.ts'
+import { type KeepOptions, keepFeatures, type Kept } from './features.ts'
+import { featuresIn } from './keptEvaluations.ts'
 import { type Retrained, retrainHead, type RetrainOptions } from './lastLayer.ts'
 import { partFigures } from './partFigures.ts'
-import { openParts, type Part, type Parts, picked } from './parts.ts'
+import { openParts, type Part, type Parts, picked, type TrainingOptions } from './parts.ts'
 import { pretrainedHead, untrainedHead } from './pretrained.ts'
 import { requireEvaluated, type SplitProtocol } from './splits.ts'
 import { study, type StudyRow } from './study.ts'
 
-export interface RetrainingOptions extends KeepOptions, Pick<RetrainOptions, 'epochs' | 'batch' | 'rate'> {
-  /** Any name that `evaluate` takes, or a described model; not needed with `features`. */
+export interface RetrainingOptions
+  extends KeepOptions, TrainingOptions, Pick<RetrainOptions, 'epochs' | 'batch' | 'rate'> {
+  /** Any name that `evaluate` takes, or a described model; with `features`, whose head training starts from. */
   model?: string | ModelSpec
-  /** Folders of kept features, instead of a model and images. */
+  /** Folders of kept features, or of results of `evaluate --keep features`, instead of images. */
   features?: readonly string[]
-  train: string | Dataset
-  evals: readonly (string | Dataset)[]
-  split?: SplitProtocol
-  /** How data sets that are given by name are opened. */
-  open?: Omit<DatasetSpec, 'name'>
-  /** Shares of the training images, 5 to 100 % by default. */
+  /** Shares of the training images, 5 to 100 % by default; of each, 3 seeds by default. */
   fractions?: readonly number[]
-  /** Seeds 1 … this; 3 by default. */
-  seeds?: number
-  /** Smallest region in a disparity. */
-  minN?: number
-  onDownload?: (model: string, done: number, total: number | undefined) => void
   /** Called after every head. */
   onHead?: (fraction: number, seed: number, trained: Retrained) => void
 }
@@ -61,7 +54,7 @@ export const tableNineFractions: readonly number[] = [0.05, 0.1, 0.25, 0.5, 0.75
  */
 export async function retraining(options: RetrainingOptions): Promise<Retraining> {
   const { out, split = 'household', fractions = tableNineFractions, seeds = 3, minN = 30 } = options
-  const source = options.features ? await keptSource(options.features) : await modelSource(options)
+  const source = options.features ? await keptSource(options.features, options) : await modelSource(options)
   const parts = await openParts({ train: options.train, evals: options.evals, split }, source.open)
   const training = trainable(parts)
   const first = await startingHead(source.model, training)
@@ -79,7 +72,7 @@ export async function retraining(options: RetrainingOptions): Promise<Retraining
   }
   const before = await study({ settings: [0], seeds: [1], run: () => figuresOf(first.head) })
   const rows = [...before, ...(await study({ settings: fractions, seeds: seedList, run }))]
-  await recordStudy(out, 'last-layer', rows)
+  await recordStudy(out, 'last-layer', rows, training.kept.about.model)
   return { model: training.kept.about.model, rows, notes: [...parts.notes, ...first.notes], heads }
 }
 
@@ -90,30 +83,46 @@ interface Source {
   base?: string
 }
 
-async function modelSource({ model, open, onDownload, ...options }: RetrainingOptions): Promise<Source> {
-  if (model === undefined) throw inputError('no-model', 'no model given, and no kept features')
+async function loaded({ model, onDownload }: RetrainingOptions): Promise<Required<Omit<Source, 'open'>> | undefined> {
+  if (model === undefined) return undefined
   const spec = typeof model === 'string' ? await namedModel(model) : model
   if (spec.head) throw inputError('retrained-head', `${spec.name} is a retrained head; give the model that it is on`)
   const ready = await prepared(spec, (done, total) => onDownload?.(spec.name, done, total))
-  return {
-    model: ready,
-    base: typeof model === 'string' ? model : spec.name,
-    open: async from =>
-      keepFeatures(ready, typeof from === 'string' ? await openDataset({ ...open, name: from }) : from, options),
-  }
+  return { model: ready, base: typeof model === 'string' ? model : spec.name }
 }
 
-async function keptSource(folders: readonly string[]): Promise<Source> {
-  const all = await Promise.all(folders.map(readFeatures))
-  const [first] = all
-  const other = all.find(({ about }) => String(about.weights) !== String(first?.about.weights))
-  if (other) throw inputError('different-encoder', `features of ${first!.about.model} and of ${other.about.model}`)
-  const names = all.map(({ about }) => about.dataset)
+async function modelSource(options: RetrainingOptions): Promise<Source> {
+  const found = await loaded(options)
+  if (!found) throw inputError('no-model', 'no model given, and no kept features')
+  const open = async (from: string | Dataset): Promise<Kept> =>
+    keepFeatures(
+      found.model,
+      typeof from === 'string' ? await openDataset({ ...options.open, name: from }) : from,
+      options,
+    )
+  return { ...found, open }
+}
+
+async function keptSource(folders: readonly string[], options: RetrainingOptions): Promise<Source> {
+  const all = (await Promise.all(folders.map(featuresIn))).flat()
+  if (all.length === 0) throw inputError('no-features', `no kept features in ${folders.join(', ')}`)
+  const found = await loaded(options)
+  const weights = String(found?.model.hashes ?? all[0]!.about.weights)
+  const ofModel = all.filter(({ about }) => String(about.weights) === weights)
+  const models = [...new Set(all.map(({ about }) => about.model))].join(' and of ')
+  if (ofModel.length === 0)
+    throw inputError('different-encoder', `features of ${models}, none of ${found!.model.spec.name}`)
+  if (!found && ofModel.length < all.length)
+    throw inputError('different-encoder', `features of ${models}: say which one by the model`)
+  const names = ofModel.map(({ about }) => about.dataset)
   return {
+    ...found,
     open: from => {
-      const found = all.find(({ about }) => about.dataset === from)
-      if (!found) throw unknownName('kept data set', typeof from === 'string' ? from : from.name, names)
-      return Promise.resolve(found)
+      const [kept, other] = ofModel.filter(({ about }) => about.dataset === from)
+      if (!kept) throw unknownName('kept data set', typeof from === 'string' ? from : from.name, names)
+      if (other)
+        throw inputError('bad-features', `features of ${kept.about.dataset} are there twice: give the folder of one`)
+      return kept.read()
     },
   }
 }
@@ -134,23 +143,21 @@ function trainable({ train, evals }: Parts): Training {
   return { features: picked(features, rows), labels: some.map(({ labels }) => labels[0]!), kept, dataset }
 }
 
-const keptHead = 'head.safetensors'
-
 /** The pretrained head where it has the data's classes, which is then kept beside the features; else one of zeros. */
 async function startingHead(
   model: Prepared | undefined,
   { kept, features }: Training,
 ): Promise<{ head: Head; notes: string[] }> {
-  const file = join(kept.folder, keptHead)
-  const { about } = kept
-  if (model && String(model.spec.classes) === String(about.classes)) {
-    const found = await pretrainedHead(model.model, about.steps)
-    if (found) await saveHead(file, found)
-  }
-  const stored = await loadHead(file).catch(() => undefined)
-  if (stored) return { head: stored, notes: [] }
+  const { about, head: file } = kept
+  const own = model && String(model.spec.classes) === String(about.classes)
+  const found = own && (await pretrainedHead(model.model, about.steps))
+  if (found && file !== undefined) await saveHead(file, found)
+  const head = found ?? (file !== undefined && existsSync(file) ? await loadHead(file) : undefined)
+  if (head) return { head, notes: [] }
   const classes = about.classes === 'imagenet-1k' ? imagenetNames.length : about.classes.length
-  const note = `${about.model} has no linear head for these classes: training starts from zeros`
+  const note = model
+    ? `${about.model} has no linear head for these classes: training starts from zeros`
+    : `no head of ${about.model} is kept with the features: training starts from zeros, or give the model too`
   return { head: untrainedHead(classes, features.width), notes: [note] }
 }
 

@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import { checkDataset } from '../datasets/check.ts'
 import { type Dataset, type Item } from '../datasets/dataset.ts'
-import { type DatasetSpec, openDataset } from '../datasets/open.ts'
+import { openDataset } from '../datasets/open.ts'
 import { sha256 } from '../datasets/build.ts'
 import { GeogapError, inputError } from '../errors.ts'
 import { evaluate } from '../evaluate.ts'
@@ -27,32 +27,26 @@ import { prepared } from '../targets.ts'
 import { type Prepared, type Progress } from '../runDataset.ts'
 import { finetune, type FinetuneOptions, type FinetunePlan } from './finetune.ts'
 import { type Network, networkOf } from './network.ts'
-import { labelOf, openDatasets } from './parts.ts'
+import { labelOf, openDatasets, type TrainingOptions } from './parts.ts'
 import { headNames, untrainedHead } from './pretrained.ts'
-import { requireEvaluated, type SplitProtocol } from './splits.ts'
+import { requireEvaluated } from './splits.ts'
 import { study, type StudyRow } from './study.ts'
 import { largestSize, westernSample, westernShares } from './westernShare.ts'
 
-export interface WesternOptions extends Pick<FinetuneOptions, 'epochs' | 'batch' | 'rate' | 'microBatch'> {
+/** One seed by default, as in the paper. */
+export interface WesternOptions
+  extends TrainingOptions, Pick<FinetuneOptions, 'epochs' | 'batch' | 'rate' | 'microBatch'> {
   model: string
-  train: string | Dataset
-  evals: readonly (string | Dataset)[]
-  split?: SplitProtocol
-  open?: Omit<DatasetSpec, 'name'>
   /** Western shares, 0.5 … 1 by default. */
   shares?: readonly number[]
   /** Training images of every share; as many as all shares allow by default. */
   size?: number
-  /** Seeds 1 … this; 1 by default, as in the paper. */
-  seeds?: number
-  minN?: number
   preprocessing?: Mode
   out: string
   /** Called before each run with what it will take, and all of them together. */
   onPlan?: (run: WesternRun, plan: FinetunePlan, totalSeconds: number) => void
   onEpoch?: (run: WesternRun, epoch: number, loss: number) => void
   onProgress?: (progress: Progress) => void
-  onDownload?: (model: string, done: number, total: number | undefined) => void
 }
 
 export interface WesternRun {
@@ -96,7 +90,7 @@ export async function westernTraining(options: WesternOptions): Promise<WesternT
     return figuresOf(folder, opened.evals, out, minN, options.onProgress)
   }
   const rows = await study({ settings: shares, seeds: Array.from({ length: seeds }, (_, i) => i + 1), run })
-  await recordStudy(out, 'western-share', rows)
+  await recordStudy(out, 'western-share', rows, task.name)
   return { rows, notes: [...opened.notes, ...notes, ...task.notes], models, size }
 }
 
@@ -207,9 +201,11 @@ async function figuresOf(
   const figures: Record<string, number | null> = {}
   for (const [i, { name: dataset }] of evals.entries()) {
     const mine = (row: { model: string; dataset: string }): boolean => row.model === name && row.dataset === dataset
-    const difference = run.disparity({ by: 'region', minN }).find(mine)?.europeMinusAfrica ?? null
+    const found = run.disparity({ by: 'region', minN }).find(mine)
+    const difference = found?.europeMinusAfrica ?? null
     if (i === 0) figures['europe minus africa'] = difference
     figures[`${labelOf(dataset)} accuracy`] = run.accuracy({ model: name, dataset })[0]?.top1 ?? null
+    figures[`${labelOf(dataset)} disparity`] = found?.disparity ?? null
     figures[`${labelOf(dataset)} europe minus africa`] = difference
   }
   return figures

@@ -2,7 +2,7 @@
 import { tQuantile } from '../metrics/distributions.ts'
 import { mean } from '../metrics/numbers.ts'
 import { type StudyValues } from '../predictions/studies.ts'
-import { captionOf, count, type FigureKind, idOf } from './figure.ts'
+import { captionOf, count, type Figure, type FigureKind, type FigureOptions, idOf } from './figure.ts'
 import { linePanels, type Panel } from './linePanel.ts'
 import { type Results } from './results.ts'
 import { color, geographicColor } from './theme.ts'
@@ -65,12 +65,13 @@ function halfWidth(values: readonly number[], center: number): number | null {
 
 interface Study {
   name: string
-  /** The stored study's name. */
+  /** The stored study's name, and what must be in it. */
   study: string
+  needs: string
   paper: readonly string[]
   title: string
   x: string
-  says: string
+  says: (rows: readonly StudyRow[]) => string
   panels: (rows: readonly StudyRow[]) => readonly StudyPanel[]
 }
 
@@ -90,32 +91,57 @@ function byDataset(rows: readonly StudyRow[], what: string): StudyPanel['series'
   return [...known, ...others].map(({ dataset, ...series }) => ({ ...series, metric: `${dataset}${ending}` }))
 }
 
-const figureOf = ({ name, study, paper, title, x, says, panels }: Study): FigureKind => ({
-  ...{ name, paper, title, needs: `a stored study ${study}` },
-  make: (results: Results) => {
-    const rows = studyRows(results.run.studies.get(study) ?? [])
-    const drawn = panels(rows)
-      .map(panel => ({ ...panel, series: panel.series.filter(one => rows.some(row => row.metric === one.metric)) }))
-      .filter(({ series }) => series.length > 0)
-    if (drawn.length === 0) return []
-    const seeds = Math.max(...rows.map(row => row.seeds))
-    const settings = new Set(rows.map(row => row.setting)).size
-    return [
-      {
-        ...{ id: idOf(name), title, subtitle: `n = ${count(seeds, 'seed')} at each of ${count(settings, 'share')}` },
-        caption: captionOf(results, says, 'Bars are 95 % t-intervals of the mean over seeds.'),
-        rows: rows.map(row => ({ ...row })),
-        spec: width => studySpec(rows, drawn, x, width),
-      },
-    ]
+const figureOf = (kind: Study): FigureKind => ({
+  ...{
+    name: kind.name,
+    paper: kind.paper,
+    title: kind.title,
+    needs: `a stored study ${kind.study} with ${kind.needs}`,
+  },
+  make: (results: Results, { model }: FigureOptions) => {
+    const stored = results.run.studies.get(kind.study) ?? []
+    const models = [...new Set(stored.map(row => row.model))].filter(one => model === undefined || one === model)
+    const many = models.length > 1
+    return models.flatMap(one =>
+      drawn(kind, results, studyRows(stored.filter(row => row.model === one)), one, many ? one : undefined),
+    )
   },
 })
 
+function drawn(
+  { name, title, x, says, panels }: Study,
+  results: Results,
+  rows: readonly StudyRow[],
+  model: string | undefined,
+  apart: string | undefined,
+): Figure[] {
+  const parts = panels(rows)
+    .map(panel => ({ ...panel, series: panel.series.filter(one => rows.some(row => row.metric === one.metric)) }))
+    .filter(({ series }) => series.length > 0)
+  if (parts.length === 0) return []
+  const seeds = Math.max(...rows.map(row => row.seeds))
+  const shares = count(new Set(rows.map(row => row.setting)).size, 'share')
+  const size = `n = ${count(seeds, 'seed')} at each of ${shares}`
+  return [
+    {
+      ...{
+        id: idOf(name, ...(apart === undefined ? [] : [apart])),
+        title,
+        subtitle: model === undefined ? size : `${model}, ${size}`,
+      },
+      caption: captionOf(results, says(rows), 'Bars are 95 % t-intervals of the mean over seeds.'),
+      rows: rows.map(row => ({ ...row })),
+      spec: width => studySpec(rows, parts, x, width),
+    },
+  ]
+}
+
 export const retraining = figureOf({
-  ...{ name: 'retraining', study: 'last-layer', paper: ['table 4', 'table 9'] },
+  ...{ name: 'retraining', study: 'last-layer', needs: 'an accuracy or a disparity', paper: ['table 4', 'table 9'] },
   title: 'Retraining the last layer',
   x: 'training images used (%)',
-  says: 'Top-1 accuracy in percent and disparity in percentage points of a model whose last layer was retrained on a share of the training images; at 0 % it is the one that training started from.',
+  says: () =>
+    'Top-1 accuracy in percent and disparity in percentage points of a model whose last layer was retrained on a share of the training images; at 0 % it is the one that training started from.',
   panels: rows => [
     { title: 'accuracy', y: 'top-1 accuracy (%)', difference: false, series: byDataset(rows, 'accuracy') },
     { title: 'disparity', y: 'disparity (points)', difference: true, series: byDataset(rows, 'disparity') },
@@ -123,14 +149,22 @@ export const retraining = figureOf({
 })
 
 export const westernShare = figureOf({
-  ...{ name: 'western-share', study: 'western-share', paper: ['11'] },
+  ...{ name: 'western-share', study: 'western-share', needs: 'figures of two regions', paper: ['11'] },
   title: 'Disparity by the western share of the training images',
   x: 'training images from Europe and the Americas (%)',
-  says: 'Top-1 accuracy on Europe’s minus that on Africa’s images, in percentage points, of a model trained on equally many images with a growing share from Europe and the Americas.',
-  panels: () => [
-    {
-      ...{ title: '', y: 'Europe − Africa (points)', difference: true },
-      series: [{ metric: 'europe minus africa', label: '', color: geographicColor }],
-    },
-  ],
+  says: rows =>
+    `${hasBoth(rows) ? 'Top-1 accuracy on Europe’s minus that on Africa’s images' : 'The largest difference of top-1 accuracy between regions'}, in percentage points, of a model trained on equally many images with a growing share from Europe and the Americas.`,
+  panels: rows =>
+    hasBoth(rows)
+      ? [
+          {
+            ...difference('Europe − Africa (points)'),
+            series: [{ metric: europeAfrica, label: '', color: geographicColor }],
+          },
+        ]
+      : [{ ...difference('disparity (points)'), series: byDataset(rows, 'disparity') }],
 })
+
+const europeAfrica = 'europe minus africa'
+const hasBoth = (rows: readonly StudyRow[]): boolean => rows.some(({ metric }) => metric === europeAfrica)
+const difference = (y: string) => ({ title: '', y, difference: true })

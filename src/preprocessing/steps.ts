@@ -110,3 +110,15 @@ function describeStep(step: Step): string {
       return `normalize(mean ${step.mean.join(' ')}, std ${step.std.join(' ')}${step.channels ? `, ${step.channels}` : ''})`
   }
 }
+
+/** The steps that `describeSteps` wrote. */
+export function parseSteps(text: string): Step[] {
+  return [...text.matchAll(/(\w+)\(([^)]*)\)/g)].map(([, name, inner]): Step => {
+    const [first, second, third] = inner!.split(', ') as [string, string?, string?]
+    if (name === 'trim') return trim(Number(first))
+    if (name === 'centerCrop') return centerCrop(Number(first))
+    if (name === 'resize') return { ...resize(Number(first), second as Interpolation), ...(third && { squash: true }) }
+    const triple = (words = ''): Triple => words.split(' ').slice(1).map(Number) as never
+    return { ...normalize(triple(first), triple(second)), ...(third && { channels: 'BGR' }) }
+  })
+}

@@ -1,66 +1,21 @@
+import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { finetune, type FinetuneOptions, type FinetunePlan } from '../../src/experiments/finetune.ts'
-import { type Network, networkGraph, networkOf } from '../../src/experiments/network.ts'
-import { linear } from '../../src/graph/blocks/linear.ts'
-import { layerNorm } from '../../src/graph/blocks/norm.ts'
-import { patchEmbed } from '../../src/graph/blocks/tokens.ts'
-import { cast, mean, mul } from '../../src/graph/ops.ts'
-import { type NamedTensor } from '../../src/models/safetensors.ts'
+import { networkGraph, networkOf } from '../../src/experiments/network.ts'
 import { readParameters } from '../../src/models/bind.ts'
 import { readSafetensors } from '../../src/models/safetensors.ts'
 import { paperSteps } from '../../src/preprocessing/steps.ts'
-import { random } from '../../src/random.ts'
+import { crops, fittedOptions, images, network, optionsIn, parameters } from './patches.ts'
 
 const root = await mkdtemp(join(tmpdir(), 'geogap-finetune-'))
 afterAll(() => rm(root, { recursive: true }))
 
-const [size, classes, images] = [8, 3, 20]
-const network: Network = {
-  name: 'patches',
-  size,
-  logits: (w, crops) => {
-    const pixels = mul(cast(crops, 'float32'), 1 / 255)
-    const tokens = layerNorm(w.at('norm'), patchEmbed(w.at('patch'), pixels, 4, 6))
-    return linear(w.at('head'), mul(mean(tokens, [1]), w.get('gain', [6], 'fixed')), classes)
-  },
-}
-
-const draw = random(4, 'finetune')
-const parameters: NamedTensor[] = Array.from(
-  networkGraph(network).parameters.values(),
-  ({ tensor: { name, shape } }) => {
-    const sizes = shape.map(Number)
-    const data = Float32Array.from({ length: sizes.reduce((a, b) => a * b, 1) }, () => draw() - 0.5)
-    return { name, shape: sizes, data: name === 'gain' ? data.fill(1) : data }
-  },
-)
-const labels = Array.from({ length: images }, (_, i) => i % classes)
-const perCrop = 3 * size * size
-/** Images of a class are brighter in its channel. */
-const pixels = Uint8Array.from({ length: images * perCrop }, (_, i) => {
-  const channel = Math.floor((i % perCrop) / (size * size))
-  return Math.floor(100 * draw()) + (channel === labels[Math.floor(i / perCrop)] ? 120 : 0)
-})
-// eslint-disable-next-line @typescript-eslint/require-await
-const crops = async (positions: readonly number[]): Promise<Uint8Array> =>
-  Uint8Array.from(positions.flatMap(at => [...pixels.subarray(at * perCrop, (at + 1) * perCrop)]))
-
-const fittedOptions = (name: string): FinetuneOptions => ({
-  network,
-  parameters,
-  crops,
-  labels,
-  data: 'made up',
-  folder: join(root, name),
-  seed: 7,
-  epochs: 4,
-  batch: 6,
-  rate: 0.02,
-})
-const optionsFor = (name: string): FinetuneOptions => ({ ...fittedOptions(name), microBatch: 4 })
+const child = fileURLToPath(new URL('finetune.child.ts', import.meta.url))
+const optionsFor = (name: string): FinetuneOptions => optionsIn(join(root, name))
 
 describe('fine-tuning', () => {
   it('learns, plans beforehand, keeps one checkpoint and leaves fixed parameters', async () => {
@@ -102,6 +57,22 @@ describe('fine-tuning', () => {
     expect(resumed.losses).toEqual(whole.losses)
     expect(resumed.steps).toBe(whole.steps)
     expect(await readFile(resumed.file)).toEqual(await readFile(whole.file))
+  })
+
+  it('whose process is killed goes on to the same bits', async () => {
+    const whole = await finetune({ ...optionsFor('unkilled'), epochs: 60 })
+    const args = ['--import', import.meta.resolve('tsx'), child, join(root, 'shot'), '60']
+    const epochs: number[] = []
+    for (const deadly of [5, Infinity]) {
+      const run = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+      run.stdout.on('data', (text: Buffer) => {
+        epochs.push(...text.toString().trim().split('\n').map(Number))
+        if (epochs.length >= deadly) run.kill('SIGKILL')
+      })
+      await new Promise(done => run.once('close', done))
+    }
+    expect(epochs.at(-1)).toBe(60)
+    expect(await readFile(join(root, 'shot', 'epoch-60.safetensors'))).toEqual(await readFile(whole.file))
   })
 
   it('that is complete does nothing when called again, and goes on when asked for more', async () => {
@@ -155,7 +126,7 @@ describe('fine-tuning', () => {
       'no classification head',
     )
     let fitted = 0
-    await finetune({ ...fittedOptions('fits'), epochs: 1, onPlan: plan => (fitted = plan.microBatch) })
+    await finetune({ ...fittedOptions(join(root, 'fits')), epochs: 1, onPlan: plan => (fitted = plan.microBatch) })
     expect(fitted).toBe(4)
   })
 })

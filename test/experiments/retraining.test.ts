@@ -67,7 +67,7 @@ describe('retraining from images', () => {
     const accuracies = rows.filter(({ metric }) => metric === 'homes accuracy')
     expect(accuracies.at(-1)!.mean).toBeGreaterThan(accuracies[0]!.mean! + 0.25)
     const stored = await readStudy(options().out, 'last-layer')
-    expect(stored).toEqual(rows.map(({ setting, metric, values }) => ({ setting, metric, values })))
+    expect(stored).toEqual(rows.map(({ setting, metric, values }) => ({ model: 'small', setting, metric, values })))
     expect(heads).toHaveLength(2)
     const run = await evaluate({
       models: heads,
@@ -97,6 +97,25 @@ describe('retraining from images', () => {
     const second = await retraining({ ...rest, ...alone })
     expect(second.rows).toEqual(first.rows)
     expect(await Promise.all(second.heads.map(head => readFile(join(head, 'head.safetensors'))))).toEqual(bytes)
+  })
+
+  it("takes what an evaluation kept, with the model's own head where it is named", async () => {
+    const evaluated = join(folder, 'evaluated')
+    const dataset = { name: join(folder, 'homes.csv'), ...options().open }
+    await evaluate({ models: [model], datasets: [dataset], keep: 'features', out: evaluated })
+    const again = { ...options(), train: 'homes', features: [evaluated], fractions: [1], seeds: 1, out: evaluated }
+    const first = await retraining({ ...options(), fractions: [1], seeds: 1 })
+    const named = await retraining(again)
+    expect(named.notes).toEqual([])
+    expect(named.rows).toEqual(first.rows)
+    const alone = { ...again }
+    delete alone.model
+    const [name] = await readdir(join(evaluated, 'predictions'))
+    const { rows, notes } = await retraining({ ...alone, features: [join(evaluated, 'predictions', name!)] })
+    expect(notes).toEqual([expect.stringMatching(/^no head of small is kept with the features: training starts from zeros/)]) // prettier-ignore
+    expect(rows.filter(({ metric }) => metric === 'homes accuracy').at(-1)!.mean).toBeGreaterThan(0.6)
+    await expect(retraining({ ...alone, features: [folder] })).rejects.toThrow(`no kept features in ${folder}`)
+    await expect(retraining({ ...alone, train: 'houses' })).rejects.toThrow('unknown kept data set: houses; nearest: homes') // prettier-ignore
   })
 
   it('computes the missing parts of kept features only', async () => {
@@ -170,7 +189,7 @@ describe('geogap retrain', () => {
     expect([code, stderr.includes('head: ')]).toEqual([0, true])
     expect(stdout).toMatch(/100 % +homes accuracy +[\d.]+ +– +1/)
     const refused = await geogap(['retrain', '--train', manifest])
-    expect([refused.code, refused.stderr]).toEqual([2, 'geogap: give either --model NAME or --features FOLDER\n'])
+    expect([refused.code, refused.stderr]).toEqual([2, 'geogap: give --model NAME, --features FOLDER, or both\n'])
   })
 })
 

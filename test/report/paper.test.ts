@@ -112,6 +112,11 @@ describe("the paper's tables from stored runs", () => {
     expect(found.ours).toBeCloseTo(71, 9)
     expect(found).toMatchObject({ n: 2, paperError: 0.1 })
     expect(found.low).toBeLessThan(found.ours!)
+    await recordStudy(dir, 'last-layer', [{ setting: 0.3, metric: 'homes accuracy', values: [0.4] }], 'mine')
+    const own = (await tableNine(evidence)).filter(one => one.set === 'mine')
+    expect(own.map(({ row, quantity, ours, paper }) => [row, quantity, ours, paper])).toEqual([['30', 'homes accuracy', 40, null]]) // prettier-ignore
+    const mine = (await tableFour(evidence)).find(one => one.row === 'retrained mine')!
+    expect(mine.note).toBe('no homes accuracy stored for 100 % of the data; stored are homes accuracy')
   })
 
   it('claims: AugMix against its baseline, growth of the disparity', async () => {

@@ -177,9 +177,12 @@ async function retrained(evidence: Evidence, quantity: string, sign: 1 | -1): Pr
 
 /** Europe minus Africa with western images alone over that with half of them (a stored study `western-share`). */
 async function western({ run }: Evidence): Promise<Ours> {
-  const stored: StudyValues[] | null = await readStudy(run.dir, 'western-share')
-  const [balanced, all] = [0.5, 1].map(share => overSeeds(stored, share, 'europe minus africa'))
-  if (balanced!.value === null || all!.value === null) return balanced!.value === null ? balanced! : all!
+  const all: StudyValues[] | null = await readStudy(run.dir, 'western-share')
+  const models = (all ?? []).map(row => row.model)
+  const model = models.find(name => name === testbedModel('vit')) ?? models[0]
+  const stored = all && all.filter(row => row.model === model)
+  const [balanced, west] = [0.5, 1].map(share => overSeeds(stored, share, 'europe minus africa'))
+  if (balanced!.value === null || west!.value === null) return balanced!.value === null ? balanced! : west!
   if (balanced!.value <= 0) return { value: null, note: 'no ratio: the balanced difference is not positive' }
-  return { value: all!.value / balanced!.value, n: all!.n ?? null }
+  return { value: west!.value / balanced!.value, n: west!.n ?? null, note: model ?? null }
 }

@@ -12,43 +12,72 @@ import { largestDisparity, meanAccuracy, notRun, testbedModel } from './disparit
 import { type Evidence } from './evidence.ts'
 
 const study = 'last-layer'
-const settings = [5, 10, 25, 50, 75, 100]
-const quantities = [
-  ['dollarstreet accuracy', 'percent'],
-  ['geode accuracy', 'percent'],
-  ['dollarstreet disparity', 'points'],
-  ['geode disparity', 'points'],
-] as const
+const settings = [0.05, 0.1, 0.25, 0.5, 0.75, 1]
+const quantities = ['dollarstreet accuracy', 'geode accuracy', 'dollarstreet disparity', 'geode disparity']
+
+const unitOf = (quantity: string): string => (quantity.endsWith(' accuracy') ? 'percent' : 'points')
+
+/** One retrained model: the paper's, whether it is stored or not, or another one. */
+interface Studied {
+  model: string
+  name: string
+  stored: StudyValues[] | null
+  quantities: readonly string[]
+}
+
+/** The paper's model and its data sets come first, then what else is stored. */
+async function studied({ run }: Evidence): Promise<Studied[]> {
+  const paper = testbedModel('vit')
+  const all = await readStudy(run.dir, study)
+  const models = new Set([paper, ...(all ?? []).map(({ model = paper }) => model)])
+  return [...models].map(model => {
+    const stored = all && all.filter(row => (row.model ?? paper) === model)
+    const own = (stored ?? []).map(({ metric }) => metric).filter(metric => /. (accuracy|disparity)$/.test(metric))
+    const isPaper = model === paper
+    const known = new Set([...(isPaper ? quantities : []), ...own])
+    return { model, name: isPaper ? 'vit' : model, stored, quantities: [...known] }
+  })
+}
 
 export async function tableFour(evidence: Evidence): Promise<Comparison[]> {
-  const stored = await readStudy(evidence.run.dir, study)
   const printed = printedIn('4')
-  const model = testbedModel('vit')
-  const untrained: Record<string, Ours> = {
-    'dollarstreet accuracy': meanAccuracy(evidence, ['dollarstreet'], model),
-    'dollarstreet disparity': await largestDisparity(evidence, 'dollarstreet', model),
-    ...overlapOnGeode(evidence, model),
-  }
-  return ['vit', 'retrained vit'].flatMap(row =>
-    quantities.map(([quantity, unit]) => {
-      const ours = row === 'vit' ? untrained[quantity]! : overSeeds(stored, 1, quantity)
-      return compare({ table: '4', set: model, row, quantity, unit }, ours, printed(row, quantity))
-    }),
+  const vit = await pretrainedVit(evidence)
+  return (await studied(evidence)).flatMap(({ model, name, stored, quantities }) =>
+    [name, `retrained ${name}`].flatMap((row, retrained) =>
+      quantities.map(quantity => {
+        const evaluated = name === 'vit' && retrained === 0 ? vit[quantity] : undefined
+        const ours = evaluated?.value == null ? overSeeds(stored, retrained, quantity) : evaluated
+        const shown = ours.value === null && evaluated ? evaluated : ours
+        return compare({ table: '4', set: model, row, quantity, unit: unitOf(quantity) }, shown, printed(row, quantity))
+      }),
+    ),
   )
 }
 
 export async function tableNine(evidence: Evidence): Promise<Comparison[]> {
-  const stored = await readStudy(evidence.run.dir, study)
   const printed = printedIn('9')
-  return settings.flatMap(percent =>
-    quantities.map(([quantity, unit]) =>
-      compare(
-        { table: '9', set: testbedModel('vit'), row: String(percent), quantity, unit },
-        overSeeds(stored, percent / 100, quantity),
-        printed(String(percent), quantity),
-      ),
-    ),
-  )
+  return (await studied(evidence)).flatMap(({ model, name, stored, quantities }) => {
+    const own = (stored ?? []).map(({ setting }) => setting).filter(setting => setting > 0)
+    const all = [...new Set([...(name === 'vit' ? settings : []), ...own])].sort((a, b) => a - b)
+    return all.flatMap(setting =>
+      quantities.map(quantity => {
+        const row = String(Math.round(1000 * setting) / 10)
+        const ours = overSeeds(stored, setting, quantity)
+        const paper = name === 'vit' ? printed(row, quantity) : undefined
+        return compare({ table: '9', set: model, row, quantity, unit: unitOf(quantity) }, ours, paper)
+      }),
+    )
+  })
+}
+
+/** The paper's model as it was evaluated, before training. */
+const pretrainedVit = async (evidence: Evidence): Promise<Record<string, Ours>> => {
+  const model = testbedModel('vit')
+  return {
+    'dollarstreet accuracy': meanAccuracy(evidence, ['dollarstreet'], model),
+    'dollarstreet disparity': await largestDisparity(evidence, 'dollarstreet', model),
+    ...overlapOnGeode(evidence, model),
+  }
 }
 
 /** Mean over the seeds with its t-interval; `n` counts seeds. */
@@ -56,7 +85,11 @@ export function overSeeds(stored: readonly StudyValues[] | null, setting: number
   if (!stored) return { value: null, note: 'no retraining results stored' }
   const row = stored.find(one => Math.abs(one.setting - setting) < 1e-9 && one.metric === metric)
   const values = row?.values.filter(value => value !== null) ?? []
-  if (values.length === 0) return { value: null, note: `no ${metric} stored for ${100 * setting} % of the data` }
+  if (values.length === 0) {
+    const known = [...new Set(stored.map(one => one.metric))].join(', ')
+    const what = `no ${metric} stored for ${Math.round(1000 * setting) / 10} % of the data`
+    return { value: null, note: known === '' ? what : `${what}; stored are ${known}` }
+  }
   const value = mean(values)
   if (values.length === 1) return { value, n: 1, note: 'one seed' }
   const squares = values.reduce((sum, one) => sum + (one - value) ** 2, 0)
