@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { type Votes } from '../experiments/origins.ts'
-import { type Column } from '../report/tables.ts'
+import { type Column, field } from '../report/tables.ts'
 import { opening } from './datasetOptions.ts'
 import {
   addDeviceOption,
@@ -63,7 +63,7 @@ async function columns(votes: readonly Votes[]): Promise<Column<Votes>[]> {
   const { percent } = await import('../report/text.ts')
   const queries = ({ regions }: Votes): number => Object.values(regions).reduce((sum, count) => sum + count, 0)
   return [
-    { name: 'k', heading: 'k', value: row => row.k },
+    field('k'),
     { name: 'west', heading: 'West (%)', value: row => row.westernShare, show: row => percent(row.westernShare) },
     ...Object.keys(votes[0]?.regions ?? {}).map((region): Column<Votes> => {
       const value = (row: Votes): number | null => (queries(row) === 0 ? null : row.regions[region]! / queries(row))

@@ -1,5 +1,5 @@
 /** A comparison as a stranger reads it: one sentence, a table, and what the numbers are. */
-import { type Column, type Format, formatTable } from '../report/tables.ts'
+import { type Column, field, fields, type Format, formatTable, share } from '../report/tables.ts'
 import { percent, printable } from '../report/text.ts'
 import { type Comparison, type GroupChange, shownP } from './compare.ts'
 
@@ -39,13 +39,11 @@ const groupText = ({ group, change, adjusted, mostly }: GroupChange): string =>
   `${group} ${pointsText(change)} (${pText(adjusted)})${mostly === null ? '' : `, mostly ${mostly}`}`
 
 const columns: Column<GroupChange & { dataset: string; preprocessing: string }>[] = [
-  { name: 'dataset', heading: 'data set', value: row => row.dataset },
-  { name: 'preprocessing', heading: 'preprocessing', value: row => row.preprocessing },
+  ...fields({ dataset: 'data set', preprocessing: 'preprocessing' }),
   { name: 'by', heading: 'by', value: row => (row.by === 'label' ? 'class' : row.by) },
-  { name: 'group', heading: 'group', value: row => row.group },
-  { name: 'n', heading: 'n', value: row => row.n },
-  { name: 'first', heading: 'first %', value: row => row.first, show: row => percent(row.first) },
-  { name: 'second', heading: 'second %', value: row => row.second, show: row => percent(row.second) },
+  ...fields({ group: 'group', n: 'n' }),
+  share('first', 'first %'),
+  share('second', 'second %'),
   { name: 'change', heading: 'change', value: row => row.change, show: row => pointsText(row.change) },
   {
     name: 'low',
@@ -54,11 +52,9 @@ const columns: Column<GroupChange & { dataset: string; preprocessing: string }>[
     show: row => `${pointsText(row.interval[0])} to ${pointsText(row.interval[1])}`,
   },
   { name: 'high', heading: '', value: row => row.interval[1] },
-  { name: 'gained', heading: 'gained', value: row => row.gained },
-  { name: 'lost', heading: 'lost', value: row => row.lost },
-  { name: 'p', heading: '', value: row => row.p },
+  ...fields({ gained: 'gained', lost: 'lost', p: '' }),
   { name: 'adjusted', heading: 'adjusted p', value: row => row.adjusted, show: row => pNumber(row.adjusted) },
-  { name: 'mostly', heading: 'mostly', value: row => row.mostly },
+  field('mostly'),
 ]
 
 const readRows = 40

@@ -1,5 +1,5 @@
 import { type DatasetNote } from '../predictions/notes.ts'
-import { type Column, formatTable, type Value } from '../report/tables.ts'
+import { type Column, fields, formatTable, type Value } from '../report/tables.ts'
 import { type Flip } from './pairs.ts'
 
 /** The flipped images of one or several data sets as CSV; classes by name where the data set's note has them. */
@@ -14,11 +14,7 @@ export function flipsCsv(
   const named = ({ note }: Row, index: number | null): Value =>
     index === null ? null : (note?.classes[index] ?? index)
   const columns: Column<Row>[] = [
-    { name: 'dataset', heading: '', value: row => row.dataset },
-    { name: 'preprocessing', heading: '', value: row => row.preprocessing },
-    { name: 'id', heading: '', value: row => row.id },
-    { name: 'label', heading: '', value: row => row.label },
-    { name: 'change', heading: '', value: row => row.change },
+    ...fields({ dataset: '', preprocessing: '', id: '', label: '', change: '' }),
     { name: 'first', heading: '', value: row => named(row, row.first) },
     { name: 'first_probability', heading: '', value: row => row.firstProbability },
     { name: 'second', heading: '', value: row => named(row, row.second) },

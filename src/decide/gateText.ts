@@ -1,5 +1,5 @@
 /** A gate's judgement for people (text, Markdown) and for continuous integration (JUnit). */
-import { type Column, formatTable } from '../report/tables.ts'
+import { type Column, fields, formatTable, share } from '../report/tables.ts'
 import { percent, printable } from '../report/text.ts'
 import { type Check, type Limit } from './gate.ts'
 import { type Gate } from './gateRun.ts'
@@ -36,14 +36,9 @@ export function gateSentence({ passed, checks }: Gate): string {
 const saying = (check: Check): string => rules[check.rule].says(check)
 
 const columns: Column<Check>[] = [
-  { name: 'verdict', heading: 'verdict', value: row => row.verdict },
-  { name: 'rule', heading: 'limit', value: row => row.rule },
-  { name: 'model', heading: 'model', value: row => row.model },
-  { name: 'dataset', heading: 'data set', value: row => row.dataset },
-  { name: 'group', heading: 'group', value: row => row.group },
-  { name: 'n', heading: 'n', value: row => row.n },
-  { name: 'value', heading: 'seen', value: row => row.value, show: row => percent(row.value) },
-  { name: 'bound', heading: '95 % bound', value: row => row.bound, show: row => percent(row.bound) },
+  ...fields({ verdict: 'verdict', rule: 'limit', model: 'model', dataset: 'data set', group: 'group', n: 'n' }),
+  share('value', 'seen'),
+  share('bound', '95 % bound'),
   { name: 'allowed', heading: 'allowed', value: row => row.limit, show: row => percent(row.limit) },
 ]
 

@@ -1,6 +1,6 @@
 import { unknownName } from '../errors.ts'
 import { type Exported, exported } from '../report/exported.ts'
-import { type Column } from '../report/tables.ts'
+import { type Column, fields, share } from '../report/tables.ts'
 import { percent, percentRange } from '../report/text.ts'
 import { type HistoryRow } from './history.ts'
 import { excludedNotes } from './sides.ts'
@@ -43,10 +43,9 @@ const measured: Column<HistoryRow>[] = [
   { name: 'dataset', heading: 'data set', value: row => row.entry.identity.dataset },
   { name: 'preprocessing', heading: 'preprocessing', value: row => row.entry.identity.preprocessing },
   { name: 'n', heading: 'n', value: row => row.n, show: row => `${row.n}${isPartial(row) ? ' (incomplete)' : ''}` },
-  { name: 'top1', heading: 'top-1 %', value: row => row.top1, show: row => percent(row.top1) },
+  share('top1', 'top-1 %'),
   { name: 'low', heading: '95 % interval', value: row => row.low, show: row => percentRange(row.low, row.high) },
-  { name: 'high', heading: '', value: row => row.high },
-  { name: 'by', heading: '', value: row => row.by },
+  ...fields({ high: '', by: '' }),
   {
     name: 'worst',
     heading: 'worst group %',
@@ -54,12 +53,7 @@ const measured: Column<HistoryRow>[] = [
     show: row => (row.worst === null ? '–' : `${row.worst} ${percent(row.worstAccuracy)}`),
   },
   { name: 'worst_top1', heading: '', value: row => row.worstAccuracy },
-  {
-    name: 'disparity',
-    heading: 'disparity (points)',
-    value: row => row.disparity,
-    show: row => percent(row.disparity),
-  },
+  share('disparity', 'disparity (points)'),
   { name: 'key', heading: '', value: row => row.entry.key },
   { name: 'content', heading: '', value: row => row.entry.identity.content },
 ]

@@ -1,4 +1,4 @@
-import { type Column, type Format, formatTable } from '../report/tables.ts'
+import { type Column, field, fields, type Format, formatTable, share } from '../report/tables.ts'
 import { percent, percentRange, printable } from '../report/text.ts'
 import { pointsText } from './compareText.ts'
 import { type Measured, type Placement } from './place.ts'
@@ -31,10 +31,9 @@ function placementSentence({ measure, value, models, ...rest }: Placement): stri
 }
 
 const columns: Column<Placement & { model: string; against: Reference }>[] = [
-  { name: 'model', heading: 'model', value: row => row.model },
-  { name: 'measure', heading: 'measure', value: row => row.measure },
-  { name: 'value', heading: 'value', value: row => row.value, show: row => percent(row.value) },
-  { name: 'expected', heading: 'expected', value: row => row.expected, show: row => percent(row.expected) },
+  ...fields({ model: 'model', measure: 'measure' }),
+  share('value', 'value'),
+  share('expected', 'expected'),
   {
     name: 'residual',
     heading: 'residual',
@@ -49,7 +48,7 @@ const columns: Column<Placement & { model: string; against: Reference }>[] = [
   },
   { name: 'high', heading: '', value: row => row.interval?.[1] ?? null },
   { name: 'percentile', heading: 'percentile', value: row => row.percentile, show: row => percent(row.percentile, 0) },
-  { name: 'models', heading: 'models', value: row => row.models },
+  field('models'),
   { name: 'verdict', heading: 'verdict', value: row => row.verdict ?? row.reason },
   {
     name: 'against',

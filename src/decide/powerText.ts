@@ -1,12 +1,10 @@
-import { type Column, type Format, formatTable } from '../report/tables.ts'
+import { type Column, fields, type Format, formatTable } from '../report/tables.ts'
 import { percent } from '../report/text.ts'
 import { type PowerOptions, type PowerRow } from './power.ts'
 
 export function powerText(rows: readonly PowerRow[], { accuracy, difference }: PowerOptions, format: Format): string {
   const columns: Column<PowerRow>[] = [
-    { name: 'by', heading: 'by', value: row => row.by },
-    { name: 'group', heading: 'group', value: row => row.group },
-    { name: 'n', heading: 'n', value: row => row.n },
+    ...fields({ by: 'by', group: 'group', n: 'n' }),
     {
       name: 'smallest',
       heading: 'smallest drop shown (points)',

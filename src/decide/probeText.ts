@@ -1,6 +1,6 @@
 import { count } from '../figures/figure.ts'
 import { describeSteps, nativeSteps, type Recipe } from '../preprocessing/steps.ts'
-import { type Column, type Format, formatTable } from '../report/tables.ts'
+import { type Column, fields, type Format, formatTable, share } from '../report/tables.ts'
 import { percent, printable } from '../report/text.ts'
 import { pNumber, pText } from './compareText.ts'
 import { bestOf, type Probed } from './probe.ts'
@@ -20,10 +20,9 @@ export function probeSentence({ settings }: Probe): string {
 
 const columns: Column<Probed>[] = [
   { name: 'setting', heading: 'setting', value: row => row.changes.join(', ') || 'as declared' },
-  { name: 'accuracy', heading: 'accuracy %', value: row => row.accuracy, show: row => percent(row.accuracy) },
+  share('accuracy', 'accuracy %'),
   { name: 'loss', heading: 'log loss', value: row => row.loss, show: row => row.loss.toFixed(2) },
-  { name: 'better', heading: 'better on', value: row => row.better },
-  { name: 'worse', heading: 'worse on', value: row => row.worse },
+  ...fields({ better: 'better on', worse: 'worse on' }),
   {
     name: 'adjusted',
     heading: 'adjusted p',

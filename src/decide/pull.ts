@@ -10,7 +10,8 @@ import { writeBytes } from './writeBytes.ts'
 /** Largest pack that is taken from the network. */
 const mostBytes = 256 * 1024 * 1024
 
-/** Copies a pack to `output` after checking it; gives what it holds. Errors: missing-file, bad-pack, not-downloaded. */
+/** Copies a pack to `output` after checking it; gives what it holds. Errors: missing-file, unknown-pack, bad-pack,
+ * not-downloaded. */
 export async function pullPack(source: string, output?: string): Promise<string> {
   const remote = /^https?:\/\//.test(source)
   const bytes = remote ? await download(source) : await readLocal(source)
@@ -29,6 +30,11 @@ export async function pullPack(source: string, output?: string): Promise<string>
 
 const readLocal = (file: string): Promise<Buffer> =>
   readFile(file).catch(() => {
+    if (/^[\w-]+$/.test(file))
+      throw inputError(
+        'unknown-pack',
+        `no pack goes by the name ${file}: none is published yet; give a file or an address`,
+      )
     throw inputError('missing-file', `missing file: ${file}`)
   })
 

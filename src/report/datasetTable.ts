@@ -2,13 +2,11 @@ import { type Benchmark } from '../datasets/benchmark.ts'
 import { benchmarks, findBenchmark } from '../datasets/benchmarks.ts'
 import { type DatasetCheck } from '../datasets/check.ts'
 import { unknownName } from '../errors.ts'
-import { type Column, type Format, formatTable } from './tables.ts'
+import { type Column, fields, type Format, formatTable } from './tables.ts'
 import { bytesText, printable } from './text.ts'
 
 const columns: Column<Benchmark>[] = [
-  { name: 'name', heading: 'name', value: row => row.name },
-  { name: 'title', heading: 'title', value: row => row.title },
-  { name: 'kind', heading: 'kind', value: row => row.kind },
+  ...fields({ name: 'name', title: 'title', kind: 'kind' }),
   { name: 'images', heading: 'images', value: row => row.expected(row.variants[0]!).images },
   { name: 'classes', heading: 'classes', value: row => row.expected(row.variants[0]!).classes },
   { name: 'regions', heading: 'regions', value: row => row.expected(row.variants[0]!).regions ?? null },

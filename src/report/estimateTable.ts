@@ -1,6 +1,7 @@
 import { type EstimateRow } from '../predictions/estimates.ts'
 import { type Exported, exported } from './exported.ts'
 import { percent, percentRange } from './text.ts'
+import { field, fields, share } from './tables.ts'
 
 /** Answers before the end. */
 export const estimateExport = (rows: readonly EstimateRow[]): Exported =>
@@ -13,24 +14,19 @@ export const estimateExport = (rows: readonly EstimateRow[]): Exported =>
       ],
     },
     [
-      { name: 'model', heading: 'model', value: row => row.model },
-      { name: 'dataset', heading: 'data set', value: row => row.dataset },
-      { name: 'preprocessing', heading: '', value: row => row.preprocessing },
-      { name: 'until', heading: 'until', value: row => row.until },
-      { name: 'group', heading: 'group', value: row => row.group },
+      ...fields({ model: 'model', dataset: 'data set', preprocessing: '', until: 'until', group: 'group' }),
       { name: 'read', heading: 'read', value: row => row.read, show: row => `${row.read} of ${row.images}` },
-      { name: 'images', heading: '', value: row => row.images },
-      { name: 'estimate', heading: 'top-1 %', value: row => row.estimate, show: row => percent(row.estimate) },
+      field('images', ''),
+      share('estimate', 'top-1 %'),
       { name: 'low', heading: '95 % interval', value: row => row.low, show: row => percentRange(row.low, row.high) },
-      { name: 'high', heading: '', value: row => row.high },
+      field('high', ''),
       {
         name: 'explained',
         heading: 'explained',
         value: row => row.explained,
         show: row => (row.controls === 0 ? '–' : `${percent(row.explained, 0)} by ${row.controls}`),
       },
-      { name: 'controls', heading: '', value: row => row.controls },
-      { name: 'failed', heading: 'failed', value: row => row.failed },
+      ...fields({ controls: '', failed: 'failed' }),
     ],
     rows,
   )

@@ -9,7 +9,7 @@ import { paperClaims } from '../published/paper.ts'
 import { openRun } from '../run.ts'
 import { type Exported } from './exported.ts'
 import { paperComparison, paperTables } from './paper/index.ts'
-import { type Column, formatTable } from './tables.ts'
+import { type Column, fields, formatTable, share } from './tables.ts'
 import { percent, percentRange } from './text.ts'
 
 const description = z.strictObject({
@@ -98,11 +98,8 @@ export function publishedText({ name }: Experiment): string {
     return `No published accuracies speak of ${name}.\n${name === 'interventions' ? `${reasons.join('\n')}\n` : ''}`
   }
   const columns: Column<SizeRow>[] = [
-    { name: 'benchmark', heading: 'benchmark', value: row => row.benchmark },
-    { name: 'size', heading: 'by', value: row => row.size },
-    { name: 'group', heading: 'size', value: row => row.group },
-    { name: 'n', heading: 'models', value: row => row.n },
-    { name: 'mean', heading: 'accuracy (%)', value: row => row.mean, show: row => percent(row.mean) },
+    ...fields({ benchmark: 'benchmark', size: 'by', group: 'size', n: 'models' }),
+    share('mean', 'accuracy (%)'),
     {
       name: 'interval',
       heading: '95 % interval',

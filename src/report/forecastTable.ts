@@ -1,13 +1,10 @@
 import { type Forecast } from '../dryRun.ts'
 import { count } from '../figures/figure.ts'
-import { type Column, formatTable } from './tables.ts'
+import { type Column, fields, formatTable } from './tables.ts'
 import { bytesText, durationText } from './text.ts'
 
 const columns: Column<Forecast>[] = [
-  { name: 'model', heading: 'model', value: row => row.model },
-  { name: 'dataset', heading: 'data set', value: row => row.dataset },
-  { name: 'images', heading: 'images to do', value: row => row.images },
-  { name: 'stored', heading: 'stored', value: row => row.stored },
+  ...fields({ model: 'model', dataset: 'data set', images: 'images to do', stored: 'stored' }),
   {
     name: 'download',
     heading: 'download',

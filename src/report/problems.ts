@@ -5,6 +5,7 @@ import { type DatasetNote } from '../predictions/notes.ts'
 import { type Entry } from '../predictions/store.ts'
 import { htmlTable } from './htmlTable.ts'
 import { markup, type Markup } from './markup.ts'
+import { fields } from './tables.ts'
 
 /** Images of one model on one data set that have no prediction, by reason. */
 export interface StatusRow {
@@ -33,12 +34,7 @@ const failureTable = (rows: Results['run']['failures']): Markup =>
   htmlTable({
     name: 'failures',
     caption: 'Models that could not be evaluated.',
-    columns: [
-      { name: 'model', heading: 'model', value: row => row.model },
-      { name: 'dataset', heading: 'data set', value: row => row.dataset },
-      { name: 'code', heading: 'code', value: row => row.code },
-      { name: 'message', heading: 'reason', value: row => row.message },
-    ],
+    columns: fields({ model: 'model', dataset: 'data set', code: 'code', message: 'reason' }),
     rows,
   })
 
@@ -47,12 +43,7 @@ const statusTable = (rows: readonly StatusRow[]): Markup =>
     name: 'images-without-prediction',
     caption:
       'Images without a prediction, by reason; they count in no accuracy. no-accepted-class: the model has no class for the image’s label.',
-    columns: [
-      { name: 'model', heading: 'model', value: row => row.model },
-      { name: 'dataset', heading: 'data set', value: row => row.dataset },
-      { name: 'status', heading: 'reason', value: row => row.status },
-      { name: 'images', heading: 'images', value: row => row.images },
-    ],
+    columns: fields({ model: 'model', dataset: 'data set', status: 'reason', images: 'images' }),
     rows,
   })
 
@@ -62,12 +53,7 @@ const problemTable = (rows: readonly ({ dataset: string } & DatasetNote['problem
   htmlTable({
     name: 'data-set-problems',
     caption: 'Rows of the data sets that are in no result.',
-    columns: [
-      { name: 'id', heading: 'row', value: row => row.id },
-      { name: 'dataset', heading: 'data set', value: row => row.dataset },
-      { name: 'code', heading: 'code', value: row => row.code },
-      { name: 'message', heading: 'reason', value: row => row.message },
-    ],
+    columns: fields({ id: 'row', dataset: 'data set', code: 'code', message: 'reason' }),
     rows,
     shown: rows.slice(0, shownProblems),
   })

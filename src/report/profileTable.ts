@@ -1,5 +1,5 @@
 import { type Profile } from '../profile.ts'
-import { type Column, formatTable } from './tables.ts'
+import { type Column, fields, formatTable } from './tables.ts'
 
 /** A model of a profile; what models share is on the first one's row. */
 interface Row extends Omit<Profile, 'infer'> {
@@ -22,9 +22,7 @@ const runAs = ({ processes, threads, batch }: Row): string =>
   `${processes} process${processes === 1 ? '' : 'es'} × ${threads} thread${threads === 1 ? '' : 's'}, batch ${batch}`
 
 const columns: Column<Row>[] = [
-  { name: 'model', heading: 'model', value: row => row.model },
-  { name: 'dataset', heading: 'data set', value: row => row.dataset },
-  { name: 'images', heading: 'images', value: row => row.images },
+  ...fields({ model: 'model', dataset: 'data set', images: 'images' }),
   { name: 'run_as', heading: 'run as', value: row => (row.first ? runAs(row) : 'with the one above') },
   part('decode'),
   part('prepare'),

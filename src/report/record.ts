@@ -7,7 +7,7 @@ import { type Entry } from '../predictions/store.ts'
 import { htmlTable } from './htmlTable.ts'
 import { markup, type Markup } from './markup.ts'
 import { modelDetails } from './modelTable.ts'
-import { type Column } from './tables.ts'
+import { type Column, fields } from './tables.ts'
 
 export function recordSection({ run, title }: Results, { paragraph, limitations }: Methods): Markup {
   const shards = run.entries.flatMap(({ shards }) => shards)
@@ -39,8 +39,7 @@ const datasetTable = (rows: readonly DatasetNote[], title: (name: string) => str
     caption: 'Data sets as they were evaluated.',
     columns: [
       { name: 'dataset', heading: 'data set', value: row => title(row.name) },
-      { name: 'name', heading: 'name', value: row => row.name },
-      { name: 'images', heading: 'images', value: row => row.images },
+      ...fields({ name: 'name', images: 'images' }),
       { name: 'columns', heading: 'columns', value: row => row.columns.join(', ') },
       { name: 'label_map', heading: 'label map', value: row => row.labelMap },
       { name: 'places', heading: 'regions by', value: row => row.places?.scheme ?? null },

@@ -3,14 +3,12 @@ import { type AccuracyRow, type DisparityRow, type Run } from '../run.ts'
 import { type InferenceRow } from '../runInference.ts'
 import { type Exported, exported } from './exported.ts'
 import { shownNumber } from './paper/comparison.ts'
-import { type Column, type Format, formatTable } from './tables.ts'
+import { type Column, field, fields, type Format, formatTable, share } from './tables.ts'
 import { percent, percentRange } from './text.ts'
 
 /** Columns of an accuracy table; `by` heads the group column. */
 export const accuracyColumns = (by: readonly string[]): Column<AccuracyRow>[] => [
-  { name: 'model', heading: 'model', value: row => row.model },
-  { name: 'dataset', heading: 'data set', value: row => row.dataset },
-  { name: 'preprocessing', heading: 'preprocessing', value: row => row.preprocessing },
+  ...fields({ model: 'model', dataset: 'data set', preprocessing: 'preprocessing' }),
   ...(by.length === 0 ? [] : [{ name: 'group', heading: by.join(' × '), value: (row: AccuracyRow) => row.group }]),
   {
     name: 'n',
@@ -18,17 +16,17 @@ export const accuracyColumns = (by: readonly string[]): Column<AccuracyRow>[] =>
     value: row => row.n,
     show: row => (row.of === null ? `${row.n}` : `${row.n} of ${row.of}`),
   },
-  { name: 'top1', heading: 'top-1 %', value: row => row.top1, show: row => percent(row.top1) },
+  share('top1', 'top-1 %'),
   { name: 'low', heading: '95 % interval', value: row => row.low, show: row => percentRange(row.low, row.high) },
-  { name: 'high', heading: '', value: row => row.high },
-  { name: 'top5', heading: 'top-5 %', value: row => row.top5, show: row => percent(row.top5) },
+  field('high', ''),
+  share('top5', 'top-5 %'),
   {
     name: 'errors',
     heading: 'errors',
     value: row => row.errors,
     show: row => (row.errors === 0 ? '0' : `${row.errors} (top-1 with them ${percent(withErrors(row))})`),
   },
-  { name: 'of', heading: '', value: row => row.of },
+  field('of', ''),
   { name: 'top1_with_errors', heading: '', value: withErrors },
 ]
 
@@ -38,16 +36,8 @@ function withErrors({ n, errors, top1 }: AccuracyRow): number | null {
 }
 
 const disparityColumns: Column<DisparityRow>[] = [
-  { name: 'model', heading: 'model', value: row => row.model },
-  { name: 'dataset', heading: 'data set', value: row => row.dataset },
-  { name: 'preprocessing', heading: 'preprocessing', value: row => row.preprocessing },
-  { name: 'by', heading: 'by', value: row => row.by },
-  {
-    name: 'disparity',
-    heading: 'disparity (points)',
-    value: row => row.disparity,
-    show: row => percent(row.disparity),
-  },
+  ...fields({ model: 'model', dataset: 'data set', preprocessing: 'preprocessing', by: 'by' }),
+  share('disparity', 'disparity (points)'),
   { name: 'best', heading: 'best', value: row => row.best, show: row => named(row.best, row.bestAccuracy) },
   { name: 'worst', heading: 'worst', value: row => row.worst, show: row => named(row.worst, row.worstAccuracy) },
   {
@@ -56,7 +46,7 @@ const disparityColumns: Column<DisparityRow>[] = [
     value: row => row.europeMinusAfrica,
     show: row => percent(row.europeMinusAfrica),
   },
-  { name: 'groups', heading: 'groups', value: row => row.groups },
+  field('groups'),
   { name: 'left_out', heading: 'left out (n)', value: row => leftOut(row), show: row => leftOut(row) || '–' },
 ]
 
@@ -78,17 +68,11 @@ export const inferenceColumns: Column<InferenceRow>[] = [
     show: row => percentRange(...interval(row)),
   },
   { name: 'high', heading: '', value: row => interval(row)[1] },
-  {
-    name: 'expected',
-    heading: 'if equal',
-    value: row => row.expected,
-    show: row => percent(row.expected),
-  },
+  share('expected', 'if equal'),
   { name: 'p', heading: 'p', value: row => row.p, show: row => shownNumber(row.p, 'p') },
-  { name: 'corrected', heading: 'corrected', value: row => row.corrected, show: row => percent(row.corrected) },
+  share('corrected', 'corrected'),
   ...disparityColumns.slice(5),
-  { name: 'unit', heading: 'drawn', value: row => row.unit },
-  { name: 'failed', heading: 'failed', value: row => row.failed },
+  ...fields({ unit: 'drawn', failed: 'failed' }),
   { name: 'failure_p', heading: '', value: row => row.failureP },
   { name: 'warning', heading: 'warning', value: row => warnings(row), show: row => warnings(row) ?? '' },
 ]
@@ -120,11 +104,9 @@ export const importedExport = (rows: readonly Imported[]): Exported =>
       title: 'Imported accuracies: published elsewhere, not measured here',
     },
     [
-      { name: 'model', heading: 'model', value: row => row.model },
-      { name: 'benchmark', heading: 'benchmark', value: row => row.benchmark },
-      { name: 'n', heading: 'n', value: row => row.n },
+      ...fields({ model: 'model', benchmark: 'benchmark', n: 'n' }),
       { name: 'top1', heading: 'top-1 %', value: row => row.accuracy, show: row => percent(row.accuracy) },
-      { name: 'source', heading: 'from', value: row => row.source },
+      field('source', 'from'),
     ],
     rows,
   )

@@ -1,19 +1,20 @@
 import { type RecordedRun, tagsText } from '../predictions/runs.ts'
 import { type ResultStatus, type RunStatus } from '../status.ts'
 import { type Exported, exported } from './exported.ts'
-import { type Column } from './tables.ts'
+import { type Column, fields } from './tables.ts'
 
 const columns: Column<ResultStatus>[] = [
-  { name: 'model', heading: 'model', value: row => row.model },
-  { name: 'dataset', heading: 'data set', value: row => row.dataset },
-  { name: 'preprocessing', heading: 'preprocessing', value: row => row.preprocessing },
-  { name: 'state', heading: 'state', value: row => row.state },
-  { name: 'rows', heading: 'rows', value: row => row.rows },
-  { name: 'images', heading: 'images', value: row => row.images },
-  { name: 'errors', heading: 'errors', value: row => row.errors },
+  ...fields({
+    model: 'model',
+    dataset: 'data set',
+    preprocessing: 'preprocessing',
+    state: 'state',
+    rows: 'rows',
+    images: 'images',
+    errors: 'errors',
+  }),
   { name: 'why', heading: 'why', value: why, show: row => why(row) ?? '' },
-  { name: 'key', heading: '', value: row => row.key },
-  { name: 'written', heading: '', value: row => row.written },
+  ...fields({ key: '', written: '' }),
 ]
 
 function why({ message, differs }: ResultStatus): string | null {

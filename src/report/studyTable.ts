@@ -1,14 +1,14 @@
 import { type StudyRow } from '../experiments/study.ts'
-import { type Column, type Format, formatTable } from './tables.ts'
+import { type Column, field, type Format, formatTable, share } from './tables.ts'
 import { percent } from './text.ts'
 
 /** Mean ± deviation over the seeds of every figure; percent and points for people, shares for machines. */
 export function studyTable(rows: readonly StudyRow[], setting: string, format: Format): string {
   const columns: Column<StudyRow>[] = [
     { name: 'setting', heading: setting, value: row => row.setting, show: row => `${percent(row.setting, 0)} %` },
-    { name: 'metric', heading: 'figure', value: row => row.metric },
-    { name: 'mean', heading: 'mean (%)', value: row => row.mean, show: row => percent(row.mean) },
-    { name: 'deviation', heading: '±', value: row => row.deviation, show: row => percent(row.deviation) },
+    field('metric', 'figure'),
+    share('mean', 'mean (%)'),
+    share('deviation', '±'),
     { name: 'seeds', heading: 'seeds', value: row => row.values.length },
   ]
   return formatTable(columns, rows, format)

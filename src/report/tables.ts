@@ -1,4 +1,4 @@
-import { guarded, pad, printable, textWidth } from './text.ts'
+import { guarded, pad, percent, printable, textWidth } from './text.ts'
 
 export type Value = string | number | null
 
@@ -10,6 +10,26 @@ export interface Column<Row> {
   /** What people see; the value itself by default. */
   show?: (row: Row) => string
 }
+
+/** A column of a field of the rows. */
+export const field = <Name extends string>(
+  name: Name,
+  heading: string = name,
+): Column<Readonly<Record<Name, Value>>> => ({ name, heading, value: row => row[name] })
+
+/** Columns of several fields by their headings. */
+export const fields = <Name extends string>(
+  headings: Readonly<Record<Name, string>>,
+): Column<Readonly<Record<Name, Value>>>[] =>
+  (Object.entries(headings) as [Name, string][]).map(([name, heading]) => field(name, heading))
+
+/** A field that is a share and reads as percent. */
+export const share = <Name extends string>(
+  name: Name,
+  heading: string,
+): Column<Readonly<Record<Name, number | null>>> => ({
+  ...{ name, heading, value: row => row[name], show: row => percent(row[name]) },
+})
 
 export const formats = ['text', 'markdown', 'csv', 'json', 'latex'] as const
 export type Format = (typeof formats)[number]

@@ -1,5 +1,5 @@
 import { agrees, type Made, type Verified, type VerifiedShard } from '../verify.ts'
-import { type Column, formatTable } from './tables.ts'
+import { type Column, field, fields, formatTable } from './tables.ts'
 import { printable } from './text.ts'
 
 /** `verified 3 of …: all agree`, or what does not. */
@@ -20,16 +20,12 @@ interface Row extends VerifiedShard {
 }
 
 const columns: Column<Row>[] = [
-  { name: 'verdict', heading: 'verdict', value: row => row.verdict },
-  { name: 'model', heading: 'model', value: row => row.model },
-  { name: 'dataset', heading: 'data set', value: row => row.dataset },
+  ...fields({ verdict: 'verdict', model: 'model', dataset: 'data set' }),
   { name: 'shard', heading: 'shard', value: ({ start, end }) => `${start} – ${end}` },
-  { name: 'images', heading: 'images', value: row => row.images },
-  { name: 'differing', heading: 'differing', value: row => row.differing },
-  { name: 'ties', heading: 'ties', value: row => row.ties },
+  ...fields({ images: 'images', differing: 'differing', ties: 'ties' }),
   { name: 'difference', heading: 'logits by', value: row => row.difference, show: row => small(row.difference) },
   { name: 'kept', heading: 'kept by', value: row => row.kept, show: row => small(row.kept) },
-  { name: 'on', heading: 'made on', value: row => row.on },
+  field('on', 'made on'),
 ]
 
 interface Place extends Made {
@@ -38,12 +34,11 @@ interface Place extends Made {
 }
 
 const places: Column<Place>[] = [
-  { name: 'name', heading: '', value: row => row.name },
+  field('name', ''),
   { name: 'shards', heading: 'shards', value: row => row.shards, show: row => String(row.shards ?? '') },
-  { name: 'machine', heading: 'machine', value: row => row.machine },
+  field('machine'),
   { name: 'instructions', heading: 'instruction sets', value: row => row.instructions ?? null },
-  { name: 'runtime', heading: 'runtime', value: row => row.runtime },
-  { name: 'version', heading: 'geogap', value: row => row.version },
+  ...fields({ runtime: 'runtime', version: 'geogap' }),
   { name: 'host', heading: 'host', value: row => row.host ?? null },
 ]
 

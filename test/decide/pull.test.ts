@@ -37,6 +37,10 @@ it('takes a pack by address or file, and says what it holds and under which term
   expect(await pullPack(target, join(folder, 'again.pack'))).toContain('again.pack: 1 model,')
 })
 
+it('says that no pack has a name yet', async () => {
+  await expect(pullPack('testbed')).rejects.toThrow('no pack goes by the name testbed: none is published yet')
+})
+
 it('leaves nothing behind of a file that is no pack', async () => {
   const [bad, target] = [join(folder, 'bad'), join(folder, 'never.pack')]
   await writeFile(bad, 'no pack')
