@@ -20,6 +20,8 @@ export interface Placement {
   models: number
   reference: number
   value: number
+  /** Share of the comparable models' variance that their line explains. */
+  r2: number | null
   /** What the line of the comparable models gives at this model's reference accuracy. */
   expected: number | null
   /** `value` minus `expected`; for an accuracy this is the effective robustness (Taori et al. 2020). */
@@ -70,7 +72,15 @@ function placeOn({ x, y }: Point, points: readonly Point[], measure: string): Pl
   const line = fitLine(xs, ys)
   const n = points.length
   const start = { measure, models: n, reference: x, value: y }
-  const none = { expected: null, residual: null, interval: null, percentile: null, beyond: false, verdict: null }
+  const none = {
+    r2: null,
+    expected: null,
+    residual: null,
+    interval: null,
+    percentile: null,
+    beyond: false,
+    verdict: null,
+  }
   if (n < leastModels || line.slope === null || line.intercept === null)
     return { ...start, ...none, reason: n < leastModels ? `${n} comparable models` : line.reason }
   const at = (value: number): number => line.intercept! + line.slope! * value
@@ -81,6 +91,7 @@ function placeOn({ x, y }: Point, points: readonly Point[], measure: string): Pl
   const residual = y - at(x)
   return {
     ...start,
+    r2: line.r2,
     expected: at(x),
     residual,
     interval: [at(x) - half, at(x) + half],

@@ -30,7 +30,7 @@ export function placeFigure(placed: Placed): Figure {
   }
 }
 
-function panelOf({ measure, reference, value, residual, interval }: Placement, { model, against }: Placed): Panel {
+function panelOf({ measure, reference, value, residual, interval, r2 }: Placement, { model, against }: Placed): Panel {
   const others = comparableWith(model, against.models).flatMap(({ model, values }): PanelPoint[] => {
     const [x, y] = [values.get(against.benchmark), values.get(measure)]
     return x === undefined || y === undefined ? [] : [{ model, x: 100 * x, y: 100 * y }]
@@ -40,7 +40,7 @@ function panelOf({ measure, reference, value, residual, interval }: Placement, {
   const difference = isDifference(measure)
   return {
     title: measure,
-    subtitle: `${percent(value)} ${difference ? 'points' : '%'}, ${pointsText(residual!)} from the trend`,
+    subtitle: `${percent(value)} ${difference ? 'points' : '%'}, ${pointsText(residual!)} from the trend${r2 === null ? '' : ` (R² ${r2.toFixed(2)})`}`,
     x: `${against.benchmark} top-1 accuracy (%)`,
     y: difference ? 'difference (points)' : 'top-1 accuracy (%)',
     model: model.model,

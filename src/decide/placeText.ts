@@ -49,6 +49,7 @@ const columns: Column<Placement & { model: string; against: Reference }>[] = [
   { name: 'high', heading: '', value: row => row.interval?.[1] ?? null },
   { name: 'percentile', heading: 'percentile', value: row => row.percentile, show: row => percent(row.percentile, 0) },
   field('models'),
+  { name: 'r2', heading: 'R²', value: row => row.r2, show: row => row.r2?.toFixed(2) ?? '–' },
   { name: 'verdict', heading: 'verdict', value: row => row.verdict ?? row.reason },
   {
     name: 'against',
@@ -77,7 +78,7 @@ export function placedText(placed: readonly Placed[], format: Format): string {
     '',
   ])
   const notes = [
-    `Values in percent, differences in percentage points. Expected: what the least-squares line of the comparable models (same kind of head) gives at this model's accuracy on ${placed[0]?.against.benchmark ?? 'the reference'}. Residual: value minus expected, for an accuracy also called effective robustness. Percentile: share of the comparable models with a smaller residual. A larger disparity is worse.`,
+    `Values in percent, differences in percentage points. Expected: what the least-squares line of the comparable models (same kind of head) gives at this model's accuracy on ${placed[0]?.against.benchmark ?? 'the reference'}. Residual: value minus expected, for an accuracy also called effective robustness. Percentile: share of the comparable models with a smaller residual. R²: share of their variance that the line explains; where it is low, or models bend away from the line, a residual says little. A larger disparity is worse.`,
     "The prediction interval holds the measure of one more comparable model with 95 % probability, if residuals are normal; it does not contain the model's own sampling error. Several measures are shown; one in twenty falls outside by chance.",
     ...(placed[0]?.against.notes ?? []),
     ...(placed[0]?.notes ?? []),
