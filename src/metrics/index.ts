@@ -35,4 +35,5 @@ export { type Axis, type ProgressGap, type ProgressRate, type RateOptions } from
 export { classCounts, classScores, macroScores } from './recall.ts'
 export { fitLine, type Line } from './regression.ts'
 export { scalingTrend, sizeGroups } from './scaling.ts'
+export { signFlipP, type PairedOutcomes } from './signFlip.ts'
 export { weightedAccuracy } from './weights.ts'
