@@ -1,6 +1,6 @@
 /** A comparison as a stranger reads it: one sentence, a table, and what the numbers are. */
 import { type Column, field, fields, type Format, formatTable, share } from '../report/tables.ts'
-import { percent, printable } from '../report/text.ts'
+import { printable } from '../report/text.ts'
 import { type Comparison, type GroupChange, shownP } from './compare.ts'
 
 /** 0.0314 as `+3.1`. */

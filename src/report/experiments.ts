@@ -10,7 +10,7 @@ import { openRun } from '../run.ts'
 import { type Exported } from './exported.ts'
 import { paperComparison, paperTables } from './paper/index.ts'
 import { type Column, fields, formatTable, share } from './tables.ts'
-import { percent, percentRange } from './text.ts'
+import { percentRange } from './text.ts'
 
 const description = z.strictObject({
   title: z.string(),
