@@ -139,7 +139,7 @@ function together(rows: readonly RegionRow[], models: readonly string[], layout:
   }
 }
 
-/** The three models' names over their points in the first row, apart from each other. */
+/** The three models' names over their points in the first row, apart from each other; in lines of their own where they are long. */
 function namesAbove(
   rows: readonly RegionRow[],
   first: string,
@@ -147,14 +147,21 @@ function namesAbove(
   colors: readonly string[],
   { range: { domain }, inner, names }: Layout,
 ): UnitSpec {
-  const texts = shown.map((model, i) =>
-    fitText(`${['best', 'middle', 'worst'][i]!}: ${model}`, (inner + names) / 3.2, fontSize),
-  )
+  const texts = shown.map((model, i) => `${['best', 'middle', 'worst'][i]!}: ${model}`)
+  const widths = texts.map(text => textWidth(text, fontSize) + 12)
+  const stacked = widths.reduce((sum, width) => sum + width) > inner + names
+  if (stacked)
+    return pixelText(
+      texts.map((text, i) => ({
+        ...{ text: fitText(text, inner, fontSize), color: colors[i]! },
+        ...{ px: 0, py: -9 - (texts.length - 1 - i) * (fontSize + 4) },
+      })),
+      { align: 'left', fontSize },
+    )
   const wanted = shown.map(model => {
     const row = rows.find(row => row.model === model && row.region === first)
     return ((row?.accuracy ?? domain[0]) - domain[0]) * (inner / (domain[1] - domain[0]))
   })
-  const widths = texts.map(text => textWidth(text, fontSize) + 12)
   const middles = spread(wanted, widths, -names, inner + 8)
   return pixelText(
     texts.map((text, i) => ({ text, color: colors[i]!, px: middles[i]!, py: -9 })),

@@ -21,7 +21,7 @@ export function recordSection({ run, title }: Results, { paragraph, limitations 
       ${versions.join(', ')}; ${machines.join('; ')}; evaluated ${first === last ? first : `${first} to ${last}`} UTC.
     </p>
     <h3>In words</h3>
-    <p>${paragraph}</p>
+    <p>${paragraph.replace(/ ?\\cite\{([^}]*)\}/g, ' [$1]')}</p>
     <ul>
       ${limitations.map(text => markup`<li>${text}</li>`)}
     </ul>
@@ -106,12 +106,20 @@ function evaluationTable(rows: readonly Entry[]): Markup {
       { name: 'images', heading: 'images', value: row => row.rows },
       { name: 'seconds', heading: 'seconds', value: seconds, show: row => seconds(row).toFixed(0) },
       { name: 'preprocessing', heading: 'preprocessing', value: row => row.identity.preprocessing },
-      { name: 'label_map', heading: 'label map', value: row => row.identity.labelMap },
+      {
+        name: 'label_map',
+        heading: 'label map',
+        value: row => row.identity.labelMap,
+        show: row => shortHash(row.identity.labelMap),
+      },
       { name: 'runtime', heading: 'runtime', value: row => row.identity.runtime },
       { name: 'created', heading: 'done (UTC)', value: row => row.created.slice(0, 19).replace('T', ' ') },
     ],
     rows,
   })
 }
+
+/** `own 14d319831a43` of a map that is known by its hash. */
+const shortHash = (text: string): string => text.replace(/\b[0-9a-f]{64}\b/, hash => hash.slice(0, 12))
 
 const seconds = ({ shards }: Entry): number => shards.reduce((sum, { seconds }) => sum + seconds, 0)
