@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', 'docs/', '**/*.d.ts', 'node_modules/'] },
+  { ignores: ['dist/', '.build/', 'coverage/', 'docs/', '**/*.d.ts', 'node_modules/'] },
   ...tseslint.configs.strictTypeChecked.map(config => ({
     ...config,
     files: ['{src,test,scripts,bench,examples}/**/*.{ts,tsx}', '*.config.ts'],

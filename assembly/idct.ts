@@ -28,6 +28,11 @@ export function inverseFlat(block: usize, steps: usize, to: usize, stride: usize
   for (let y: usize = 0; y < 8; y++) store<u64>(to + y * stride, row)
 }
 
+/** Eight values of `work`. */
+function row(i: usize): v128 {
+  return v128.load(work + 16 * i)
+}
+
 function low(a: v128, b: v128): v128 {
   return i16x8.shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
 }
@@ -108,22 +113,14 @@ function fourColumns(to: usize, plus: v128, minus: v128, p26: v128, p71: v128, p
 
 /** Rows of `work` become columns. */
 function transpose(): void {
-  const x0 = v128.load(work)
-  const x1 = v128.load(work, 16)
-  const x2 = v128.load(work, 32)
-  const x3 = v128.load(work, 48)
-  const x4 = v128.load(work, 64)
-  const x5 = v128.load(work, 80)
-  const x6 = v128.load(work, 96)
-  const x7 = v128.load(work, 112)
-  const a0 = low(x0, x4)
-  const a1 = high(x0, x4)
-  const a2 = low(x1, x5)
-  const a3 = high(x1, x5)
-  const a4 = low(x2, x6)
-  const a5 = high(x2, x6)
-  const a6 = low(x3, x7)
-  const a7 = high(x3, x7)
+  const a0 = low(row(0), row(4))
+  const a1 = high(row(0), row(4))
+  const a2 = low(row(1), row(5))
+  const a3 = high(row(1), row(5))
+  const a4 = low(row(2), row(6))
+  const a5 = high(row(2), row(6))
+  const a6 = low(row(3), row(7))
+  const a7 = high(row(3), row(7))
   const b0 = low(a0, a4)
   const b1 = high(a0, a4)
   const b2 = low(a1, a5)

@@ -27,8 +27,8 @@ const env = {
 const absent =
   /no such|missing|not found|not in the cache|offline|unknown (model|dataset|data set)|cannot (read|open)|does not exist|no device|no results|needs|holds no|not there|ECONNREFUSED|: expected |no kept outputs|unreadable manifest|was evaluated on|without a label column|choose with/i
 
-/** Would wait for somebody, load the network, or take the whole testbed. */
-const unsuitable = /^(serve|fetch|pull|work|queue|doctor)$/
+/** Would wait for somebody, or load the network. */
+const unsuitable = /^(serve|fetch|pull|work|queue)$/
 
 let failed = 0
 const say = (text: string): void => void process.stdout.write(`${text}\n`)

@@ -13,12 +13,7 @@ export async function writeDurably(file: string, write: (temporary: string) => P
   const temporary = temporaryName(file)
   try {
     await write(temporary)
-    const handle = await open(temporary, 'r+')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await sync(temporary, 'r+')
     await rename(temporary, file)
   } catch (error) {
     await rm(temporary, { force: true })
@@ -78,9 +73,11 @@ export const jsonNames = async (folder: string): Promise<string[]> =>
   (await whereThere(readdir(folder), [])).filter(name => name.endsWith('.json')).sort()
 
 /** Makes renames in `folder` durable; a no-op where folders cannot be opened (Windows). */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(folder, 'r')
+export const syncFolder = async (folder: string): Promise<void> =>
+  process.platform === 'win32' ? undefined : sync(folder, 'r')
+
+async function sync(path: string, flags: string): Promise<void> {
+  const handle = await open(path, flags)
   try {
     await handle.sync()
   } finally {

@@ -42,3 +42,13 @@ function instructionSets(): string {
     return 'unknown'
   }
 }
+
+/** Whether a process of this machine runs; one that belongs to somebody else does. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

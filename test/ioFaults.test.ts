@@ -98,7 +98,7 @@ describe('an evaluation whose n-th file operation is its last', () => {
   it('is whole after the same command, for every n, with at most one shard done twice', async () => {
     const total = await operations()
     let most = 0
-    const points = sample(total, scaled(16, total))
+    const points = sample(total, scaled(10, total))
     for (const at of points) {
       const outcome = await faulty(at, { kind: 'crash' })
       expect(outcome.crashed).toBe(true)
@@ -112,7 +112,7 @@ describe('an evaluation whose n-th file operation is its last', () => {
 describe.each(['ENOSPC', 'EIO', 'EMFILE', 'EACCES'])('an evaluation whose n-th file operation fails with %s', code => {
   it('says so or does without, never claims to be done, and the next one completes', async () => {
     const total = await operations()
-    const points = sample(total, scaled(8, total))
+    const points = sample(total, scaled(6, total))
     let failed = 0
     for (const at of points) {
       const outcome = await faulty(at, { kind: 'error', code })

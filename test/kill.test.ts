@@ -7,8 +7,8 @@ import { readFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { builtPath } from '../scripts/built.ts'
 import { openRun } from '../src/run.ts'
 import { randomFrom } from '../src/random.ts'
 import { ended, hasProc, isAlive, smallWorld, storedRows, workersOf } from './evaluation.ts'
@@ -16,7 +16,7 @@ import { readEntries } from '../src/predictions/store.ts'
 import { measured, scaled, torture } from './torture.ts'
 
 const count = 240
-const kills = scaled(5, 200)
+const kills = scaled(3, 200)
 const step = torture > 0 ? Math.round(1 / torture) : 40
 const random = randomFrom(11)
 let folder: string
@@ -41,7 +41,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const logOf = (out: string): string => `${out}.log`
-const script = fileURLToPath(new URL('./evaluate.child.ts', import.meta.url))
+const script = builtPath('test/evaluate.child.ts')
 const start = (out: string, ...at: string[]) =>
   fork(script, [world.weights, world.images, out, logOf(out), ...at], { stdio: 'ignore' })
 

@@ -2,17 +2,18 @@ import { spawnSync } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
+import { builtPath } from '../scripts/built.ts'
 import { architectures } from '../src/models/architectures.ts'
 import { modelCost } from '../src/models/cost.ts'
 import { freshWeights } from '../src/models/fresh.ts'
 import { writeSafetensors } from '../src/models/safetensors.ts'
 import { type ModelSpec } from '../src/models/spec.ts'
+import { long } from './torture.ts'
 import { classes, writeWorld } from './world.ts'
 
-/** 8, or as many as the full test takes: `GEOGAP_MANY_MODELS=30`. */
-const count = Number(process.env.GEOGAP_MANY_MODELS ?? 8)
+/** Or as many as the full test takes: `GEOGAP_MANY_MODELS=30`. */
+const count = Number(process.env.GEOGAP_MANY_MODELS ?? (long ? 8 : 6))
 
 /** A small architecture as a model whose crops no other model shares, so that it is loaded alone. */
 const spec = (folder: string, architecture: string, i: number): ModelSpec => ({
@@ -47,8 +48,8 @@ it(`the memory of the parent stays flat over ${count} models in one run`, async 
     const options = join(folder, 'options.json')
     const datasets = [{ name: manifest, classes: join(folder, 'classes.txt') }]
     await writeFile(options, JSON.stringify({ models, datasets, out: join(folder, 'results') }))
-    const child = fileURLToPath(new URL('./manyModels.child.ts', import.meta.url))
-    const { stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', '--import', 'tsx', child, options], {
+    const child = builtPath('test/manyModels.child.ts')
+    const { stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', child, options], {
       encoding: 'utf8',
     })
     expect(stderr).toBe('')

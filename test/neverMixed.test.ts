@@ -27,6 +27,8 @@ let text: string
 let model: ModelSpec
 let other: ModelSpec
 beforeAll(async () => {
+  // A replaced module needs the sources themselves, and their workers a loader.
+  vi.stubEnv('NODE_OPTIONS', '--import tsx')
   folder = await mkdtemp(join(tmpdir(), 'geogap-mixed-'))
   manifest = await writeWorld(folder, count)
   text = await readFile(manifest, 'utf8')

@@ -15,7 +15,7 @@ let whole: string[]
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-signals-'))
   args = await smallEvaluation(folder, count)
-  expect((await geogap(args(join(folder, 'whole')))).code).toBe(0)
+  expect((await geogap(args(join(folder, 'whole')), {})).code).toBe(0)
   whole = await storedRows(join(folder, 'whole'))
   expect(whole).toHaveLength(count)
 })
@@ -32,7 +32,7 @@ async function begun(out: string) {
 }
 
 async function finishes(out: string): Promise<void> {
-  expect((await geogap(args(out))).code).toBe(0)
+  expect((await geogap(args(out), {})).code).toBe(0)
   expect(await storedRows(out)).toEqual(whole)
 }
 

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { builtPath } from '../scripts/built.ts'
 import { evaluate } from '../src/evaluate.ts'
 import { type ModelSpec } from '../src/models/spec.ts'
 import { runStatus } from '../src/status.ts'
@@ -37,8 +38,8 @@ const unread = (row: string): boolean => row.includes('"status":"unreadable-file
 async function faulty(at: number, code: string): Promise<'failed' | 'unread' | 'whole' | undefined> {
   const out = join(folder, `out-${outs++}`)
   const mark = join(folder, `mark-${outs}`)
-  const preload = new URL('./faultyWorker.child.ts', import.meta.url).href
-  vi.stubEnv('NODE_OPTIONS', `${process.env.NODE_OPTIONS ?? ''} --import ${preload}`)
+  const preload = builtPath('test/faultyWorker.child.ts')
+  vi.stubEnv('NODE_OPTIONS', `--import ${preload}`)
   vi.stubEnv('GEOGAP_TEST_AT', String(at))
   vi.stubEnv('GEOGAP_TEST_CODE', code)
   vi.stubEnv('GEOGAP_TEST_MARK', mark)

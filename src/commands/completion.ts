@@ -47,8 +47,7 @@ function openOption(options: readonly Option[], rest: readonly string[]): Option
 }
 
 const modelNames = async (): Promise<string[]> => (await import('../models/catalog.ts')).modelNames()
-const datasetNames = async (): Promise<string[]> =>
-  (await import('../datasets/benchmarks.ts')).benchmarks.map(({ name }) => name)
+const datasetNames = async (): Promise<readonly string[]> => (await import('../datasets/benchmarks.ts')).benchmarkNames
 
 /** Names by an option's attribute, or by a command's path for its arguments. */
 const known: Partial<Record<string, () => Promise<readonly string[]>>> = {

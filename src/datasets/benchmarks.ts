@@ -28,6 +28,9 @@ export const benchmarks: readonly Benchmark[] = [
   geode,
 ]
 
+/** Without variants. */
+export const benchmarkNames: readonly string[] = benchmarks.map(({ name }) => name)
+
 const aliases: Record<string, string> = {
   imagenet: 'imagenet-1k',
   imagenetv2: 'imagenet-v2',
@@ -63,6 +66,13 @@ export function findBenchmark(name: string): { benchmark: Benchmark; variant: st
   if (!benchmark.variants.includes(variant))
     throw unknownName(`variant of ${benchmark.name}`, variant, benchmark.variants)
   return { benchmark, variant }
+}
+
+/** The same; an unknown name is an error too. */
+export function knownBenchmark(name: string): { benchmark: Benchmark; variant: string } {
+  const found = findBenchmark(name)
+  if (found) return found
+  throw unknownName('dataset', name, benchmarkNames)
 }
 
 /**

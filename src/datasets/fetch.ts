@@ -3,11 +3,11 @@ import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
-import { inputError, unknownName } from '../errors.ts'
+import { inputError } from '../errors.ts'
 import { writeDurably } from '../files.ts'
 import { downloadUrl, type UrlOptions } from '../models/download.ts'
 import { type Download } from './benchmark.ts'
-import { benchmarks, findBenchmark } from './benchmarks.ts'
+import { knownBenchmark } from './benchmarks.ts'
 import { fileBytes } from './files.ts'
 
 export interface FetchOptions extends Pick<UrlOptions, 'network' | 'env'> {
@@ -25,14 +25,7 @@ export interface Fetched {
  * @throws GeogapError `by-hand`, with what to do, for a benchmark whose terms a person has to accept
  */
 export async function fetchBenchmark(name: string, data: string, options: FetchOptions = {}): Promise<Fetched[]> {
-  const found = findBenchmark(name)
-  if (!found)
-    throw unknownName(
-      'dataset',
-      name,
-      benchmarks.map(benchmark => benchmark.name),
-    )
-  const { downloads, get, source, terms } = found.benchmark
+  const { downloads, get, source, terms } = knownBenchmark(name).benchmark
   if (downloads.length === 0) {
     throw inputError('by-hand', `${name} has to be got by hand (${terms}): ${get}, below ${data}; from ${source}`)
   }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
 import { inputError, unknownName } from '../errors.ts'
-import { benchmarks, findBenchmark, readBenchmark } from './benchmarks.ts'
+import { benchmarkNames, findBenchmark, readBenchmark } from './benchmarks.ts'
 import { finish, type Adjust, type Draft } from './build.ts'
 import type { Dataset } from './dataset.ts'
 import { readFolder } from './folder.ts'
@@ -22,9 +22,6 @@ export interface DatasetSpec extends ManifestOptions, Adjust {
   /** Derives `region` from `country`: a shipped scheme (`continents-1`) or a file. Default: what the data set says. */
   regions?: string
 }
-
-/** Names that `openDataset` knows, without variants. */
-export const datasetNames: readonly string[] = benchmarks.map(b => b.name)
 
 /**
  * Opens a benchmark by name, or a manifest, folder or archive by path. Nothing is decoded; each image's file is looked up
@@ -102,5 +99,5 @@ function notFound(path: string, code: string): Error {
   const looksLikePath = path.includes('/') || path.includes('\\') || extname(path) !== ''
   return looksLikePath
     ? inputError('missing-file', `missing file: ${path}`)
-    : unknownName('dataset', path, datasetNames)
+    : unknownName('dataset', path, benchmarkNames)
 }

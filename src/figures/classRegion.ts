@@ -1,13 +1,5 @@
-import {
-  captionOf,
-  count,
-  type Figure,
-  type FigureKind,
-  type FigureOptions,
-  geographicOf,
-  idOf,
-  modelOf,
-} from './figure.ts'
+import type { Figure, FigureKind, FigureOptions } from './figure.ts'
+import { captionOf, count, idOf, modelOn, perGeographic } from './figure.ts'
 import { heatSpec } from './heatMap.ts'
 import { type PairCell, type Results } from './results.ts'
 import { placeColumn } from './roles.ts'
@@ -24,12 +16,12 @@ export const classRegion: FigureKind = {
   paper: [],
   title: 'Accuracy per class and region',
   needs: 'a data set with regions',
-  make: (results, options) => geographicOf(results, options).flatMap(dataset => figureOf(results, dataset, options)),
+  make: (results, options) => perGeographic(results, options, figureOf),
 }
 
 function figureOf(results: Results, dataset: string, options: FigureOptions): Figure[] {
   const column = placeColumn(results.run, dataset)!
-  const model = modelOf(options, bestModels(results, dataset))
+  const model = modelOn(results, dataset, options)
   const cells = model === undefined ? [] : results.pairs(dataset, model, ['label', column])
   const order = classesBySpread(cells)
   const places = placesByAccuracy(cells)
@@ -56,10 +48,6 @@ function figureOf(results: Results, dataset: string, options: FigureOptions): Fi
     },
   ]
 }
-
-/** Models with an accuracy on the data set, best first. */
-export const bestModels = ({ table }: Results, dataset: string): string[] =>
-  [...(table.get(dataset) ?? [])].sort((a, b) => b[1] - a[1]).map(([model]) => model)
 
 const large = (cells: readonly PairCell[]): PairCell[] => cells.filter(({ n }) => n >= cellMinN)
 

@@ -1,6 +1,6 @@
 import { type Line } from '../metrics/regression.ts'
 import { type DisparityRow } from '../run.ts'
-import { beside, captionOf, count, type Figure, type FigureKind, geographicOf, idOf } from './figure.ts'
+import { beside, captionOf, count, type Figure, type FigureKind, idOf, perGeographic } from './figure.ts'
 import { drawnLine, linePanels, lineThrough, type Panel, type PanelPoint } from './linePanel.ts'
 import { type Results } from './results.ts'
 import { geographicColor } from './theme.ts'
@@ -74,13 +74,13 @@ export const disparity: FigureKind = {
   title: 'Geographic disparity against progress on standard benchmarks',
   needs: 'two models with a standard benchmark and a data set with two regions or countries',
   make: (results, options) =>
-    geographicOf(results, options).flatMap(dataset => {
+    perGeographic(results, options, (_, dataset, { model }) => {
       const rows = results.disparities(dataset)
       const measured = measureOf(rows)
       const points = disparityPoints(results, measured)
       return new Set(points.map(({ model }) => model)).size < 2
         ? []
-        : figureOf(results, dataset, rows[0]!.by, measured, points, options.model)
+        : figureOf(results, dataset, rows[0]!.by, measured, points, model)
     }),
 }
 

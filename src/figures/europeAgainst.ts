@@ -1,4 +1,4 @@
-import { beside, captionOf, count, type FigureKind, geographicOf, idOf } from './figure.ts'
+import { beside, captionOf, count, type FigureKind, idOf, perGeographic } from './figure.ts'
 import { drawnLine, linePanels, lineThrough, type Panel, type PanelSeries } from './linePanel.ts'
 import { pointsOf, type RegionLineRow, regionLineRows } from './regionLines.ts'
 import { bestFirst } from './regions.ts'
@@ -45,7 +45,7 @@ export const europeAgainst: FigureKind = {
   title: 'Europe against every other region',
   needs: 'two models with a standard benchmark and a data set with Europe and another region',
   make: (results, options) =>
-    geographicOf(results, options).flatMap(dataset => {
+    perGeographic(results, options, (_, dataset) => {
       const rows = regionLineRows(results, dataset)
       const order = bestFirst(rows)
       const others = order.filter(region => region !== base)

@@ -1,4 +1,4 @@
-import { captionOf, count, type FigureKind, geographicOf, idOf } from './figure.ts'
+import { captionOf, count, type FigureKind, idOf, perGeographic } from './figure.ts'
 import { architectureParts, scalingRows, scalingSpec } from './scaling.ts'
 
 export const families: FigureKind = {
@@ -7,7 +7,7 @@ export const families: FigureKind = {
   title: 'Disparity by model size and training data within each architecture',
   needs: 'catalogue models of one architecture group and different sizes, and a data set with two regions or countries',
   make: (results, options) =>
-    geographicOf(results, options).flatMap(dataset => {
+    perGeographic(results, options, (_, dataset) => {
       const { kind, sized } = scalingRows(results, dataset)
       const parts = architectureParts(sized)
       if (parts.length === 0) return []

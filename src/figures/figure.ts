@@ -40,18 +40,21 @@ export interface FigureKind {
 export const wide = 720
 export const narrow = 350
 
-/** The geographic data sets that a figure is made for. Errors: unknown-data-set. */
-export function geographicOf(results: Results, { dataset }: FigureOptions): readonly string[] {
+/** Figures of each geographic data set, or of the one asked for. Errors: unknown-data-set. */
+export function perGeographic(
+  results: Results,
+  options: FigureOptions,
+  draw: (results: Results, dataset: string, options: FigureOptions) => Figure | Figure[],
+): Figure[] {
   const { geographic } = results.roles
-  if (dataset === undefined) return geographic
-  const found = geographic.filter(name => name === dataset || results.title(name) === dataset)
-  if (found.length === 0) throw unknownName('data set', dataset, geographic)
-  return found
+  const found = geographic.filter(name => [name, results.title(name)].includes(options.dataset ?? name))
+  if (options.dataset !== undefined && found.length === 0) throw unknownName('data set', options.dataset, geographic)
+  return found.flatMap(dataset => draw(results, dataset, options))
 }
 
-/** Of `models` the one asked for, else the first. */
-export const modelOf = ({ model }: FigureOptions, models: readonly string[]): string | undefined =>
-  models.find(name => name === (model ?? name))
+/** The model asked for, else the best, of those with an accuracy on the data set. */
+export const modelOn = ({ table }: Results, dataset: string, { model }: FigureOptions = {}): string | undefined =>
+  [...(table.get(dataset) ?? [])].sort((a, b) => b[1] - a[1]).find(([name]) => name === (model ?? name))?.[0]
 
 /** What a caption says about the models that no line is fitted to; null where there are none. */
 export const beside = ({ fitted, models }: Results): string | null =>

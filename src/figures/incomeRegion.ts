@@ -1,15 +1,7 @@
 import { incomeScheme } from '../datasets/incomes.ts'
-import { bestModels, placesByAccuracy } from './classRegion.ts'
-import {
-  captionOf,
-  count,
-  type Figure,
-  type FigureKind,
-  type FigureOptions,
-  geographicOf,
-  idOf,
-  modelOf,
-} from './figure.ts'
+import { placesByAccuracy } from './classRegion.ts'
+import type { Figure, FigureKind, FigureOptions } from './figure.ts'
+import { captionOf, count, idOf, modelOn, perGeographic } from './figure.ts'
 import { heatSpec } from './heatMap.ts'
 import { type Results } from './results.ts'
 import { placeColumn } from './roles.ts'
@@ -22,12 +14,12 @@ export const incomeRegion: FigureKind = {
   paper: [],
   title: 'Accuracy per income and region',
   needs: 'a data set with regions and incomes (a column income_group or income)',
-  make: (results, options) => geographicOf(results, options).flatMap(dataset => figureOf(results, dataset, options)),
+  make: (results, options) => perGeographic(results, options, figureOf),
 }
 
 function figureOf(results: Results, dataset: string, options: FigureOptions): Figure[] {
   const column = placeColumn(results.run, dataset)!
-  const model = modelOf(options, bestModels(results, dataset))
+  const model = modelOn(results, dataset, options)
   if (model === undefined || column !== 'region') return []
   const found = incomeColumns.map(name => results.pairs(dataset, model, [name, column]))
   const cells = found.find(({ length }) => length > 0) ?? []

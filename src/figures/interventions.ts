@@ -1,6 +1,6 @@
 import { testbed } from '../models/testbed.ts'
 import { measureOf } from './disparity.ts'
-import { captionOf, count, type FigureKind, geographicOf, idOf } from './figure.ts'
+import { captionOf, count, type FigureKind, idOf, perGeographic } from './figure.ts'
 import { intervalRows } from './intervalRows.ts'
 import { color, quiet } from './theme.ts'
 import { range95Of, signed } from './values.ts'
@@ -48,7 +48,7 @@ export const interventionsFigure: FigureKind = {
   title: 'Robustness interventions on a ResNet-50 (table 3)',
   needs: 'two of the ResNet-50 of table 3 and a data set with two regions or countries',
   make: (results, options) =>
-    geographicOf(results, options).flatMap(dataset => {
+    perGeographic(results, options, (_, dataset) => {
       const { kind, rows: measured } = measureOf(results.disparities(dataset))
       const rows = Object.entries(interventions).flatMap(([intervention, alias]): InterventionRow[] => {
         const model = testbed().find(row => row.name === alias)!.model

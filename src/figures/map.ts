@@ -1,15 +1,6 @@
 import { countryNumber } from '../datasets/countries.ts'
-import { bestModels } from './classRegion.ts'
-import {
-  captionOf,
-  count,
-  type Figure,
-  type FigureKind,
-  type FigureOptions,
-  geographicOf,
-  idOf,
-  modelOf,
-} from './figure.ts'
+import type { Figure, FigureKind, FigureOptions } from './figure.ts'
+import { captionOf, count, idOf, modelOn, perGeographic } from './figure.ts'
 import { type Results } from './results.ts'
 import { ink, sequential } from './theme.ts'
 import { percentValue, range95 } from './values.ts'
@@ -138,11 +129,11 @@ export const map: FigureKind = {
   paper: [],
   title: 'World map of accuracy per country',
   needs: 'a data set with countries',
-  make: (results, options) => geographicOf(results, options).flatMap(dataset => figureOf(results, dataset, options)),
+  make: (results, options) => perGeographic(results, options, figureOf),
 }
 
 function figureOf(results: Results, dataset: string, options: FigureOptions): Figure[] {
-  const model = modelOf(options, bestModels(results, dataset))
+  const model = modelOn(results, dataset, options)
   if (model === undefined) return []
   const { rows, unknown } = countryRows(results, dataset, model)
   const small = rows.filter(({ n }) => n < results.minN)

@@ -1,4 +1,4 @@
-import { beside, geographicOf, captionOf, count, type Figure, type FigureKind, idOf } from './figure.ts'
+import { beside, captionOf, count, type Figure, type FigureKind, idOf, perGeographic } from './figure.ts'
 import { linePanels, type Panel } from './linePanel.ts'
 import { type ProgressGap, oodBenchmarks, pointsOf, progressGap } from '../metrics/progress.ts'
 import { type Results } from './results.ts'
@@ -91,9 +91,9 @@ export const progress: FigureKind = {
   title: 'Progress on standard benchmarks and on geographic data',
   needs: 'two models with a standard benchmark and a data set that has regions or countries',
   make: (results, options) =>
-    geographicOf(results, options).flatMap(dataset => {
+    perGeographic(results, options, (_, dataset, { model }) => {
       const parts = progressPanels(results, dataset)
-      return parts.length === 0 ? [] : figureOf(results, dataset, parts, options.model)
+      return parts.length === 0 ? [] : figureOf(results, dataset, parts, model)
     }),
 }
 

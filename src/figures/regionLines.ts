@@ -1,4 +1,4 @@
-import { beside, captionOf, count, type Figure, type FigureKind, geographicOf, idOf } from './figure.ts'
+import { beside, captionOf, count, type Figure, type FigureKind, idOf, perGeographic } from './figure.ts'
 import { drawnLine, linePanels, lineThrough, type PanelPoint, type PanelSeries } from './linePanel.ts'
 import { bestFirst, regionRows } from './regions.ts'
 import { type Results } from './results.ts'
@@ -57,7 +57,7 @@ export const regionLines: FigureKind = {
   title: 'Accuracy per region against the standard benchmark',
   needs: 'two models with a standard benchmark and a data set with two regions or countries',
   make: (results, options) =>
-    geographicOf(results, options).flatMap(dataset => figureOf(results, dataset, options.model)),
+    perGeographic(results, options, (_, dataset, { model }) => figureOf(results, dataset, model)),
 }
 
 function figureOf(results: Results, dataset: string, model?: string): Figure[] {

@@ -1,16 +1,7 @@
 import { countryNumber } from '../datasets/countries.ts'
 import { pairDifference } from '../metrics/disparity.ts'
-import { bestModels } from './classRegion.ts'
-import {
-  captionOf,
-  count,
-  type Figure,
-  type FigureKind,
-  type FigureOptions,
-  geographicOf,
-  idOf,
-  modelOf,
-} from './figure.ts'
+import type { Figure, FigureKind, FigureOptions } from './figure.ts'
+import { captionOf, count, idOf, modelOn, perGeographic } from './figure.ts'
 import { fitText, textWidth } from './fonts.ts'
 import { type Shape, worldSpec } from './map.ts'
 import { bestFirst, type RegionRow, regionRows } from './regions.ts'
@@ -57,11 +48,11 @@ export const regionMap: FigureKind = {
   paper: ['1 map'],
   title: 'World map of accuracy per region',
   needs: 'a data set with regions and countries',
-  make: (results, options) => geographicOf(results, options).flatMap(dataset => figureOf(results, dataset, options)),
+  make: (results, options) => perGeographic(results, options, figureOf),
 }
 
 function figureOf(results: Results, dataset: string, options: FigureOptions): Figure[] {
-  const model = modelOf(options, bestModels(results, dataset))
+  const model = modelOn(results, dataset, options)
   const members = membersOf(results, dataset)
   if (model === undefined || members.length === 0) return []
   const rows = regionRows(results, dataset, 'region').filter(row => row.model === model && row.n >= results.minN)

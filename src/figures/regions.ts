@@ -1,5 +1,5 @@
 import { percentValue, range95 } from './values.ts'
-import { captionOf, count, type Figure, type FigureKind, type FigureOptions, geographicOf, idOf } from './figure.ts'
+import { captionOf, count, type Figure, type FigureKind, type FigureOptions, idOf, perGeographic } from './figure.ts'
 import { fitText, textWidth } from './fonts.ts'
 import { spread } from './labels.ts'
 import { type Domain, roundBounds } from './linePanel.ts'
@@ -174,7 +174,7 @@ export const regions: FigureKind = {
   paper: [],
   title: 'Accuracy per region',
   needs: 'a data set with regions or countries',
-  make: (results, options) => geographicOf(results, options).flatMap(dataset => figureOf(results, dataset, options)),
+  make: (results, options) => perGeographic(results, options, figureOf),
 }
 
 function figureOf(results: Results, dataset: string, { model }: FigureOptions): Figure[] {

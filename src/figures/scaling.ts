@@ -1,7 +1,7 @@
 import { type SizeGroup, sizeGroups } from '../metrics/scaling.ts'
 import { oneRow } from '../models/listing.ts'
 import { measureOf } from './disparity.ts'
-import { captionOf, count, type Figure, type FigureKind, geographicOf, idOf } from './figure.ts'
+import { captionOf, count, type Figure, type FigureKind, idOf, perGeographic } from './figure.ts'
 import { roundBounds } from './linePanel.ts'
 import { type Results } from './results.ts'
 import { fitText } from './fonts.ts'
@@ -155,7 +155,7 @@ export const scaling: FigureKind = {
   paper: ['3', '10'],
   title: 'Disparity by training data and model size',
   needs: 'two catalogue models of known size and a data set with two regions or countries',
-  make: (results, options) => geographicOf(results, options).flatMap(dataset => figureOf(results, dataset)),
+  make: (results, options) => perGeographic(results, options, figureOf),
 }
 
 /** The catalogue models' sizes with their disparity on a data set. */

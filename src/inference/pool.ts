@@ -6,16 +6,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { GeogapError } from '../errors.ts'
-import {
-  addTimings,
-  type FromWorker,
-  type ModelGroup,
-  noTimings,
-  type Outcomes,
-  type ShardItem,
-  type Timings,
-  type ToWorker,
-} from './messages.ts'
+import type { FromWorker, ModelGroup, Outcomes, ShardItem, Timings, ToWorker } from './messages.ts'
+import { addTimings, noTimings } from './messages.ts'
 import { emptyOutcomes, topCount } from './score.ts'
 
 export interface PoolOptions {

@@ -6,15 +6,8 @@
 import { type Choices } from '../datasets/dataset.ts'
 import { GeogapError } from '../errors.ts'
 import { type LoadedModel, loadModel, type Output } from '../models/load.ts'
-import {
-  type FromWorker,
-  type ModelGroup,
-  noTimings,
-  type Outcomes,
-  type ShardItem,
-  type Timings,
-  type ToWorker,
-} from './messages.ts'
+import type { FromWorker, ModelGroup, Outcomes, ShardItem, Timings, ToWorker } from './messages.ts'
+import { noTimings } from './messages.ts'
 import { type Batch, createPreparer, type Preparer } from './prepare.ts'
 import { emptyOutcomes, firstOutcomes, scoreRow } from './score.ts'
 

@@ -1,5 +1,5 @@
 import { inputError } from '../errors.ts'
-import { type Interval, wilson } from './intervals.ts'
+import { type Interval, newcombe, wilson } from './intervals.ts'
 
 /** What happened to the images of one cell (a group, a class, a cluster): whole numbers, or sums of weights. */
 export interface Counts {
@@ -154,6 +154,22 @@ function namer(columns: readonly string[]): (cell: CubeCell) => string | null {
     known.set(cell.groups, name)
     return name
   }
+}
+
+/** Two groups beside each other. */
+export interface Difference {
+  /** Images of the first and the second group. */
+  n: readonly [number, number]
+  accuracy: readonly [number | null, number | null]
+  /** Accuracy of the first minus accuracy of the second group, with Newcombe's interval; null where one has no images. */
+  difference: number | null
+  interval: Interval | null
+}
+
+export function differenceOf(first: Counts, second: Counts, confidence: number): Difference {
+  const [p, q] = [first, second].map(({ n, top1 }) => (n === 0 ? null : top1 / n)) as [number | null, number | null]
+  const interval = newcombe({ hits: first.top1, n: first.n }, { hits: second.top1, n: second.n }, confidence)
+  return { n: [first.n, second.n], accuracy: [p, q], difference: p === null || q === null ? null : p - q, interval }
 }
 
 export function checkCounts(counts: Counts, name?: string): void {

@@ -1,6 +1,5 @@
 import { inputError } from '../errors.ts'
-import { type Interval, newcombe } from './intervals.ts'
-import { checkCounts, type Counts } from './accuracy.ts'
+import { checkCounts, type Counts, type Difference, differenceOf } from './accuracy.ts'
 
 /** Counts of one class in one group. */
 export interface ClassGroupCounts extends Counts {
@@ -8,14 +7,9 @@ export interface ClassGroupCounts extends Counts {
   group: string
 }
 
-export interface ClassContribution {
+/** One class's images of two groups. */
+export interface ClassContribution extends Difference {
   class: string
-  /** Images of the class in the first and the second group. */
-  n: readonly [number, number]
-  accuracy: readonly [number | null, number | null]
-  /** Accuracy in the first minus accuracy in the second group, with Newcombe's interval; null where one lacks the class. */
-  difference: number | null
-  interval: Interval | null
   /** Part of the gap that the difference within this class makes: difference × mean share of images. */
   within: number
   /** Part that the class's unequal share of images makes. */
@@ -83,13 +77,11 @@ function classesOf(cells: readonly ClassGroupCounts[], group: string): Side {
 
 function contribution(name: string, sides: readonly [Side, Side], confidence: number): ClassContribution {
   const [a, b] = sides.map(side => side.classes.get(name) ?? { n: 0, top1: 0 }) as [Counts, Counts]
-  const accuracy = [a, b].map(c => (c.n === 0 ? null : c.top1 / c.n)) as [number | null, number | null]
-  const row = { class: name, n: [a.n, b.n] as const, accuracy }
-  const [p, q] = accuracy
-  if (p === null || q === null) return { ...row, difference: null, interval: null, within: 0, mix: 0 }
+  const row = { class: name, ...differenceOf(a, b, confidence) }
+  const [p, q] = row.accuracy
+  if (p === null || q === null) return { ...row, within: 0, mix: 0 }
   const [v, w] = [a.n / sides[0].n, b.n / sides[1].n]
-  const interval = newcombe({ hits: a.top1, n: a.n }, { hits: b.top1, n: b.n }, confidence)
-  return { ...row, difference: p - q, interval, within: ((v + w) / 2) * (p - q), mix: (v - w) * ((p + q) / 2) }
+  return { ...row, within: ((v + w) / 2) * (p - q), mix: (v - w) * ((p + q) / 2) }
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

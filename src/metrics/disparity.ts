@@ -1,5 +1,5 @@
-import { checkGroups, type GroupCounts } from './accuracy.ts'
-import { type Estimate, newcombe, undefinedEstimate } from './intervals.ts'
+import { checkGroups, differenceOf, type GroupCounts } from './accuracy.ts'
+import { type Estimate, undefinedEstimate } from './intervals.ts'
 
 /** Groups smaller than this are left out of a disparity and listed instead. */
 export const defaultMinN = 30
@@ -76,13 +76,8 @@ export function pairDifference(
   const [first, second] = [a, b].map(name => groups.find(c => c.group === name))
   if (!first) return undefinedEstimate(`no group ${a}`)
   if (!second) return undefinedEstimate(`no group ${b}`)
-  const [x, y] = [first, second].map(c => ({ hits: c.top1, n: c.n })) as [Share, Share]
-  const interval = newcombe(x, y, confidence)
-  if (!interval) return undefinedEstimate(`no images in ${x.n === 0 ? a : b}`)
-  return { value: x.hits / x.n - y.hits / y.n, interval, reason: null }
-}
-
-interface Share {
-  hits: number
-  n: number
+  const { difference, interval } = differenceOf(first, second, confidence)
+  return interval
+    ? { value: difference, interval, reason: null }
+    : undefinedEstimate(`no images in ${first.n === 0 ? a : b}`)
 }

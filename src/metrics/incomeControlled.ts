@@ -1,6 +1,6 @@
 import { inputError } from '../errors.ts'
-import { checkCounts, type Counts } from './accuracy.ts'
-import { type Estimate, type Interval, newcombe, zOf } from './intervals.ts'
+import { checkCounts, type Counts, type Difference, differenceOf } from './accuracy.ts'
+import { type Estimate, zOf } from './intervals.ts'
 
 /** Income bounds of the quartiles: Q1 is the richest, as in the paper's code. */
 export interface IncomeQuartiles {
@@ -47,14 +47,9 @@ export interface IncomeCounts extends Counts {
   group: string
 }
 
-export interface IncomeRow {
+/** The images that two groups have at one income. */
+export interface IncomeRow extends Difference {
   income: string
-  /** Images of the first and the second group at this income. */
-  n: readonly [number, number]
-  accuracy: readonly [number | null, number | null]
-  /** Accuracy of the first minus accuracy of the second group. */
-  difference: number | null
-  interval: Interval | null
   reason: string | null
 }
 
@@ -95,16 +90,9 @@ function incomeRow(
   const [a, b] = groups.map(
     group => cells.find(cell => cell.income === income && cell.group === group) ?? { n: 0, top1: 0 },
   ) as [Counts, Counts]
-  const accuracy = [a, b].map(c => (c.n === 0 ? null : c.top1 / c.n)) as [number | null, number | null]
-  const empty = groups.find((_, i) => accuracy[i] === null)
-  return {
-    income,
-    n: [a.n, b.n],
-    accuracy,
-    difference: empty === undefined ? accuracy[0]! - accuracy[1]! : null,
-    interval: newcombe({ hits: a.top1, n: a.n }, { hits: b.top1, n: b.n }, confidence),
-    reason: empty === undefined ? null : `no images in ${empty}`,
-  }
+  const row = differenceOf(a, b, confidence)
+  const empty = groups.find((_, i) => row.accuracy[i] === null)
+  return { income, ...row, reason: empty === undefined ? null : `no images in ${empty}` }
 }
 
 /** Stratified difference; its variance adds the rows' with half a success added to both sides, so that no row is certain. */

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { GeogapError } from '../errors.ts'
 import { jsonNames, whereThere } from '../files.ts'
+import { isRunning } from '../machine.ts'
 import { writeJson } from './notes.ts'
 import { identity, type Identity } from './schema.ts'
 import { currentEntries, type Entry, keyOf, readEntries, slotOf } from './store.ts'
@@ -123,15 +124,6 @@ async function isAlive(file: string, { host, pid }: Pick<RunRecord, 'host' | 'pi
   const seen = (await whereThere(stat(file), undefined))?.mtimeMs ?? 0
   if (Date.now() - seen > silence) return false
   return host !== hostname() || isRunning(pid)
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }
 
 /** When each key was last asked for, as an ISO time. */

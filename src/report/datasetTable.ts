@@ -1,7 +1,6 @@
 import { type Benchmark } from '../datasets/benchmark.ts'
-import { benchmarks, findBenchmark } from '../datasets/benchmarks.ts'
+import { benchmarks, knownBenchmark } from '../datasets/benchmarks.ts'
 import { type DatasetCheck } from '../datasets/check.ts'
-import { unknownName } from '../errors.ts'
 import { type Column, fields, type Format, formatTable } from './tables.ts'
 import { bytesText, printable } from './text.ts'
 
@@ -18,15 +17,9 @@ export const datasetTable = (format: Format): string => formatTable(columns, ben
 
 /** One benchmark in full. */
 export function datasetSheet(name: string): string {
-  const found = findBenchmark(name)
-  if (!found)
-    throw unknownName(
-      'dataset',
-      name,
-      benchmarks.map(benchmark => benchmark.name),
-    )
-  const { title, kind, source, terms, variants, get, places, downloads, expected } = found.benchmark
-  const { images, classes, regions } = expected(found.variant)
+  const { benchmark, variant } = knownBenchmark(name)
+  const { title, kind, source, terms, variants, get, places, downloads, expected } = benchmark
+  const { images, classes, regions } = expected(variant)
   const rows = [
     ['kind', kind],
     ['images', images === null ? 'not stated' : String(images)],
@@ -39,7 +32,7 @@ export function datasetSheet(name: string): string {
     ['source', source],
     ['terms', terms],
     ['get', get],
-    ['looked for', places(found.variant).join(', ')],
+    ['looked for', places(variant).join(', ')],
     ...downloads.map(({ url, bytes }) => ['download', bytes === undefined ? url : `${url} (${bytesText(bytes)})`]),
   ]
   return `${[title, ...rows.map(([key, value]) => `  ${key!.padEnd(11)}${value!}`)].join('\n')}\n`

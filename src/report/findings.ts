@@ -1,5 +1,5 @@
 /** The numbers that a report begins with, before they become sentences. */
-import { bestModels } from '../figures/classRegion.ts'
+import { modelOn } from '../figures/figure.ts'
 import { measureOf } from '../figures/disparity.ts'
 import { type Results } from '../figures/results.ts'
 import { placeColumn } from '../figures/roles.ts'
@@ -37,7 +37,7 @@ export interface DatasetFinding {
 }
 
 export async function datasetFinding(results: Results, dataset: string): Promise<DatasetFinding | null> {
-  const [model] = bestModels(results, dataset)
+  const model = modelOn(results, dataset)
   const by = placeColumn(results.run, dataset)
   const overall = results.by().find(row => row.dataset === dataset && row.model === model)
   if (model === undefined || by === null || overall === undefined) return null

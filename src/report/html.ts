@@ -59,7 +59,7 @@ ${section}</section>
 }
 
 async function page({ madeUp }: Results, body: readonly Markup[]): Promise<Markup> {
-  const style = (await asset('report.css')) + darkFigures + pageFeet(madeUp)
+  const style = (await asset('base.css')) + (await asset('report.css')) + darkFigures + pageFeet(madeUp)
   const script = await asset('report.js')
   const policy = `default-src 'none'; style-src ${hashOf(style)}; script-src ${hashOf(script)}; base-uri 'none'; form-action 'none'`
   const links = Object.entries(titles).map(([id, title]) => markup`<li><a href="#${id}">${title}</a></li>`)

@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluateByQueue } from '../../src/cluster/evaluate.ts'
 import { connectQueue, clusterState, steerRun } from '../../src/cluster/queue.ts'
@@ -14,6 +12,7 @@ import { evaluate } from '../../src/evaluate.ts'
 import { openPlace } from '../../src/places/place.ts'
 import { readEntries, shardFiles } from '../../src/predictions/store.ts'
 import { query } from '../../src/sql.ts'
+import { geogap } from '../cli.ts'
 import { writeModel, writeWorld } from '../world.ts'
 import { freePort, hasRedis, startRedis, type TestRedis } from './redis.ts'
 import { storePlan, waitingUnit } from './run.ts'
@@ -81,9 +80,7 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     const paused = await clusterState(client)
     expect(paused.runs).toMatchObject([{ id: 'low', state: 'paused', done: 0, units: 12, waiting: 12, active: 0 }])
     expect(paused.workers).toMatchObject([{ pid: process.pid, done: 5, images: 20 }])
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      ...['--import', 'tsx', 'src/bin/geogap.ts', 'queue', 'list', '--queue', queue],
-    ])
+    const { stdout } = await geogap(['queue', 'list', '--queue', queue])
     expect(stdout).toMatch(/low +paused +12 +0 +0 +12 +0/)
     await steerRun(client, 'low', 'resume')
     await until(() => Promise.resolve(order.filter(run => run === 'low').length >= 2))

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { builtPath } from '../../scripts/built.ts'
 import { drive, type Driven } from '../../src/cluster/drive.ts'
 import { openPlace } from '../../src/places/place.ts'
 import { startRedis } from './redis.ts'
@@ -25,7 +25,7 @@ export interface Survived {
   blows: Record<'kill' | 'stop' | 'restart' | 'flush', number>
 }
 
-const child = fileURLToPath(new URL('./worker.child.ts', import.meta.url))
+const child = builtPath('test/cluster/worker.child.ts')
 
 /** Runs units by waiting workers while these are killed and stopped, Redis restarted, and its data flushed once. */
 export async function torture(place: string, redisFolder: string, plan: Torture): Promise<Survived> {
@@ -34,7 +34,7 @@ export async function torture(place: string, redisFolder: string, plan: Torture)
   const workers = new Set<ChildProcess>()
   let ended = false
   const hire = (): void => {
-    const worker = spawn(process.execPath, ['--import', 'tsx', child, options], {
+    const worker = spawn(process.execPath, [child, options], {
       stdio: ['ignore', 'ignore', 'inherit'],
     })
     workers.add(worker)

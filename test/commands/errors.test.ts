@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { geogap } from '../cli.ts'
+import { cli, geogap } from '../cli.ts'
 import { writeModel, writeWorld } from '../world.ts'
 
 let folder: string
@@ -111,18 +111,7 @@ describe('errors of the command line: one line, the value, what exists, exit cod
     const { freshWeights } = await import('../../src/models/fresh.ts')
     const { writeSafetensors } = await import('../../src/models/safetensors.ts')
     await writeSafetensors(imagenet, freshWeights('mobilenetv3_small_050', 1000, 1))
-    const command = [
-      process.execPath,
-      '--import',
-      'tsx',
-      'src/bin/geogap.ts',
-      'evaluate',
-      '--quiet',
-      '--model',
-      'mobilenetv3_small_050',
-      '--weights',
-      imagenet,
-    ]
+    const command = [...cli, 'evaluate', '--quiet', '--model', 'mobilenetv3_small_050', '--weights', imagenet]
     const script = `mount -t tmpfs -o size=16k tmpfs ${place} && exec ${command.join(' ')} --dataset ${file} --out ${place}`
     const { status, stderr } = spawnSync('unshare', ['-rm', 'sh', '-c', script], { encoding: 'utf8' })
     expect(stderr.trim()).toMatch(/^geogap: cannot write .*: no space left on the device$/)

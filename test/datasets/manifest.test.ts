@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { builtPath } from '../../scripts/built.ts'
 import { openDataset } from '../../src/datasets/open.ts'
 import { query } from '../../src/sql.ts'
 import { lay, temporaryFolder } from './fixtures.ts'
@@ -140,10 +141,10 @@ describe('a manifest that cannot be used says why in one line', () => {
 
   it.skipIf(process.getuid?.() === 0 && !hasUser())('unreadable folder', () => {
     chmodSync(`${bad}/locked`, 0o000)
-    const script = `import { openDataset } from ${JSON.stringify(new URL('../../src/datasets/open.ts', import.meta.url).href)}
+    const script = `import { openDataset } from ${JSON.stringify(builtPath('src/datasets/open.ts'))}
       await openDataset({ name: ${JSON.stringify(`${bad}/locked`)} }).catch(e => console.log(e.message))`
     chmodSync(bad, 0o755)
-    const printed = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
       encoding: 'utf8',
       ...(process.getuid?.() === 0 && { uid: 65534, gid: 65534 }),
     })

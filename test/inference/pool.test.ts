@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { builtPath } from '../../scripts/built.ts'
 import { type ModelGroup, type ShardItem } from '../../src/inference/messages.ts'
 import { type PoolOptions, runShards, type ShardResult } from '../../src/inference/pool.ts'
 import { nativeSteps } from '../../src/preprocessing/steps.ts'
@@ -62,8 +63,8 @@ describe('a pool', () => {
   it('loses one image to a decoder that dies and one to a decoder that hangs', async () => {
     const [whole] = await outcomesOf()
     const bad = await Promise.all(items.slice(0, 4).map((item, i) => spoiled(item, ['', 'die!', 'hang', ''][i]!)))
-    const preload = new URL('./badDecoder.child.ts', import.meta.url).href
-    vi.stubEnv('NODE_OPTIONS', `${process.env.NODE_OPTIONS ?? ''} --import ${preload}`)
+    const preload = builtPath('test/inference/badDecoder.child.ts')
+    vi.stubEnv('NODE_OPTIONS', `--import ${preload}`)
     const [result] = await outcomesOf({ silence: 6000, items: bad }).finally(() => vi.unstubAllEnvs())
     expect(result!.outcomes[0]!.status).toEqual(['ok', 'crashed', 'hung', 'ok'])
     for (const i of [0, 3]) expect(topFives(result!, i)).toEqual(topFives(whole!, i))

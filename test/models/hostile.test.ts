@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { builtPath } from '../../scripts/built.ts'
 import { shared, sharedPath } from '../shared.ts'
 
 interface Outcome {
@@ -16,7 +16,7 @@ interface Outcome {
   message?: string
 }
 
-const child = fileURLToPath(new URL('./hostile.child.ts', import.meta.url))
+const child = builtPath('test/models/hostile.child.ts')
 
 describe.skipIf(!shared)('hostile weight files (need ../shared)', () => {
   let cwd: string
@@ -28,11 +28,7 @@ describe.skipIf(!shared)('hostile weight files (need ../shared)', () => {
     const folder = sharedPath('golden/checkpoints/hostile')
     before = await readdir(folder)
     const files = before.map(name => join(folder, name))
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['--import', import.meta.resolve('tsx'), child, ...files],
-      { cwd, env: { ...process.env, NODE_OPTIONS: '' } },
-    )
+    const { stdout } = await promisify(execFile)(process.execPath, [child, ...files], { cwd })
     outcomes = stdout
       .trim()
       .split('\n')

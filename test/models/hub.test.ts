@@ -17,9 +17,9 @@ import {
 import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { builtPath } from '../../scripts/built.ts'
 import { hubFile, type HubOptions } from '../../src/models/hub.ts'
 import { commit, digest, type FakeHub, noiseContent, repo, startHub, textContent } from './fakeHub.ts'
 
@@ -296,12 +296,12 @@ describe('faults on the way', () => {
 })
 
 describe('many processes', () => {
-  const child = fileURLToPath(new URL('./hub.child.ts', import.meta.url))
+  const child = builtPath('test/models/hub.child.ts')
 
   it('download once when 8 ask at once', async () => {
-    const env = { ...process.env, NODE_OPTIONS: '', HF_HOME: home, HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: '' }
+    const env = { ...process.env, HF_HOME: home, HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: '' }
     hub.faults = () => ({ headers: { connection: 'close' } })
-    const args = ['--import', import.meta.resolve('tsx'), child, repo, 'large.bin']
+    const args = [child, repo, 'large.bin']
     const runs = Array.from({ length: 8 }, () => promisify(execFile)(process.execPath, args, { env }))
     const results = (await Promise.all(runs)).map(
       ({ stdout }) => JSON.parse(stdout) as { path: string; cached: boolean },
@@ -315,8 +315,8 @@ describe('many processes', () => {
 
   it('go on where a killed one stopped', async () => {
     hub.faults = n => (n === 0 ? { stallAfter: 1_000_000 } : undefined)
-    const env = { ...process.env, NODE_OPTIONS: '', HF_HOME: home, HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: '' }
-    const args = ['--import', import.meta.resolve('tsx'), child, repo, weights.file]
+    const env = { ...process.env, HF_HOME: home, HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: '' }
+    const args = [child, repo, weights.file]
     const killed = execFile(process.execPath, args, { env })
     const left = async (): Promise<number> => {
       const names = await readdir(cache('blobs')).catch(() => [])

@@ -10,8 +10,8 @@ import { Agent, get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { builtPath } from '../../scripts/built.ts'
 import { quantile } from '../../src/metrics/numbers.ts'
 import { readEntries } from '../../src/predictions/store.ts'
 import { ended, hasProc, shardNames, smallWorld, until } from '../evaluation.ts'
@@ -30,7 +30,7 @@ let views: string[]
 const agent = new Agent({ keepAlive: true, maxSockets: Infinity })
 
 const forked = (script: string, words: readonly string[]): ChildProcess =>
-  fork(fileURLToPath(new URL(script, import.meta.url)), words, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+  fork(builtPath(script), words, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-load-'))
@@ -43,7 +43,7 @@ beforeAll(async () => {
   await writeFile(manifest, `id,image,label,region\n${rows.join('\n')}\n`)
   const out = join(folder, 'out')
   log = join(folder, 'log')
-  evaluation = forked('../evaluate.child.ts', [weights, manifest, out, log])
+  evaluation = forked('test/evaluate.child.ts', [weights, manifest, out, log])
   await until('a first shard', async () => (await shardNames(out)).length > 0)
   const { dataset, model } = (await readEntries(out))[0]!.identity
   const [pair, one] = [`x=${dataset}&y=${dataset}`, `dataset=${dataset}&model=${model}`]
@@ -54,7 +54,7 @@ beforeAll(async () => {
   const client = join(folder, 'client')
   await mkdir(client)
   await writeFile(join(client, 'index.html'), '<!doctype html><title>geogap</title>')
-  server = forked('./serve.child.ts', [out, client])
+  server = forked('test/server/serve.child.ts', [out, client])
   const address = await new Promise<string>(resolve =>
     server.stdout!.once('data', data => resolve(String(data).trim())),
   )

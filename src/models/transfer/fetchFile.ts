@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import { GeogapError } from '../../errors.ts'
 import { syncFolder } from '../../files.ts'
 import { type Network } from './http.ts'
-import { isAlive } from './lock.ts'
+import { isRunning } from '../../machine.ts'
 import { ContentFault, type Progress, transfer, type Wanted } from './transfer.ts'
 
 /** Says what is wrong with the content of a file, or nothing. */
@@ -126,6 +126,6 @@ async function abandonedSize(file: string): Promise<number> {
   if (!found || pid === undefined) return -1
   const isHere = itsHost === host
   const isMine = isHere && Number(pid) === process.pid
-  const isOver = isMine || (isHere && !isAlive(Number(pid))) || Date.now() - found.mtimeMs > abandonedMs
+  const isOver = isMine || (isHere && !isRunning(Number(pid))) || Date.now() - found.mtimeMs > abandonedMs
   return isOver ? found.size : -1
 }

@@ -8,6 +8,7 @@ import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/pr
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isRunning } from '../../machine.ts'
 
 const pollMs = 150
 const beatMs = 10_000
@@ -57,17 +58,7 @@ async function removeStale(lock: string): Promise<void> {
 
 /** A number used again by this very process does not count as alive. */
 function isGone(pid: number, token: string | undefined): boolean {
-  return pid === process.pid ? token !== processToken : !isAlive(pid)
-}
-
-/** Whether a process of this machine runs; one that belongs to somebody else does. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
+  return pid === process.pid ? token !== processToken : !isRunning(pid)
 }
 
 const contentOf = (lock: string): Promise<string> => readFile(lock, 'utf8').catch(() => '')

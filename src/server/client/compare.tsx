@@ -8,7 +8,7 @@ import {
   Answer,
   change,
   datasetOf,
-  datasetOptions,
+  DatasetSelect,
   dimensionNames,
   filterOf,
   Filters,
@@ -71,34 +71,23 @@ function PairForm({
   pair: Pair
   children: ComponentChildren
 }) {
-  const models = dataset.models.map(name => [name, name] as const)
   return (
     <form class="filters">
       <Select
         name="first model"
         value={first}
-        options={models}
+        options={dataset.models}
         onChange={value => change(route, { first: value, second })}
       />
       <Select
         name="second model"
         value={second}
-        options={models}
+        options={dataset.models}
         onChange={value => change(route, { first, second: value })}
       />
-      <Select
-        name="data set"
-        value={dataset.name}
-        options={datasetOptions(overview.datasets)}
-        onChange={value =>
-          change(route, {
-            dataset: value,
-            first: '',
-            second: '',
-            ...noFilter,
-            by: '',
-          })
-        }
+      <DatasetSelect
+        {...{ route, name: 'dataset', dataset, datasets: overview.datasets }}
+        reset={{ ...noFilter, first: '', second: '', by: '' }}
       />
       <Filters route={route} dataset={dataset} />
       {children}

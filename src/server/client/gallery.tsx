@@ -11,18 +11,7 @@ import {
   pageSize,
 } from '../views.ts'
 import { type Answered, useView } from './data.ts'
-import {
-  Answer,
-  change,
-  datasetOf,
-  datasetOptions,
-  filterOf,
-  Filters,
-  noFilter,
-  percent,
-  Select,
-  whole,
-} from './parts.tsx'
+import { Answer, change, datasetOf, DatasetSelect, filterOf, Filters, percent, Select, whole } from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
 
 /** Images of one cell with what a model said about them. */
@@ -40,20 +29,18 @@ export function GalleryView({ overview, route }: { overview: Overview; route: Ro
         <Select
           name="model"
           value={model}
-          options={dataset.models.map(name => [name, name])}
+          options={dataset.models}
           onChange={value => change(route, { model: value })}
         />
-        <Select
-          name="data set"
-          value={dataset.name}
-          options={datasetOptions(overview.datasets.filter(({ models }) => models.includes(model)))}
-          onChange={value => change(route, { dataset: value, ...noFilter })}
+        <DatasetSelect
+          {...{ route, name: 'dataset', dataset }}
+          datasets={overview.datasets.filter(({ models }) => models.includes(model))}
         />
         <Filters route={route} dataset={dataset} />
         <Select
           name="answers"
           value={outcome}
-          options={outcomes.map(name => [name, name])}
+          options={outcomes}
           onChange={value => change(route, { outcome: value })}
         />
       </form>

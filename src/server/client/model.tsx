@@ -8,7 +8,7 @@ import {
   Answer,
   change,
   datasetOf,
-  datasetOptions,
+  DatasetSelect,
   dimensionNames,
   filterOf,
   Filters,
@@ -39,15 +39,10 @@ export function ModelView({ overview, route }: { overview: Overview; route: Rout
         <Select
           name="model"
           value={model}
-          options={overview.models.map(({ name }) => [name, name])}
+          options={overview.models.map(({ name }) => name)}
           onChange={value => change(route, { model: value })}
         />
-        <Select
-          name="data set"
-          value={dataset.name}
-          options={datasetOptions(own)}
-          onChange={value => change(route, { dataset: value, ...noFilter, by: '' })}
-        />
+        <DatasetSelect {...{ route, name: 'dataset', dataset, datasets: own, reset: { ...noFilter, by: '' } }} />
         <Filters route={route} dataset={dataset} />
       </form>
       <Answer of={view}>

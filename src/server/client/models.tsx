@@ -7,11 +7,10 @@ import {
   Answer,
   change,
   datasetOf,
-  datasetOptions,
+  DatasetSelect,
   filterOf,
   Filters,
   interval,
-  noFilter,
   percent,
   Select,
   Table,
@@ -45,20 +44,15 @@ export function ModelsView({ overview, route }: { overview: Overview; route: Rou
 
 function AxesForm({ overview, route, axes: { x, y } }: { overview: Overview; route: Route; axes: Axes }) {
   const families = [...new Set(overview.models.map(({ family }) => family))].sort()
-  const datasets = datasetOptions(overview.datasets)
+  const { datasets } = overview
   return (
     <form class="filters">
-      <Select name="x axis" value={x.name} options={datasets} onChange={value => change(route, { x: value })} />
-      <Select
-        name="y axis"
-        value={y.name}
-        options={datasets}
-        onChange={value => change(route, { y: value, ...noFilter })}
-      />
+      <DatasetSelect {...{ route, name: 'x', label: 'x axis', dataset: x, datasets, reset: {} }} />
+      <DatasetSelect {...{ route, name: 'y', label: 'y axis', dataset: y, datasets }} />
       <Select
         name="family"
         value={route.query['family'] ?? ''}
-        options={[['', 'all'], ...families.map(name => [name, name] as const)]}
+        options={[['', 'all'], ...families]}
         onChange={value => change(route, { family: value })}
       />
       <Filters route={route} dataset={y} />

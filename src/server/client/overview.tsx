@@ -105,6 +105,11 @@ function Running({ progress: { done, asked, complete, evaluations, errors, runni
   )
 }
 
+const named = [
+  { heading: 'model', cell: (row: { model: string }) => row.model },
+  { heading: 'data set', cell: (row: { dataset: string }) => row.dataset },
+]
+
 function Problems({ progress: { unfinished, failures } }: { progress: Progress }) {
   return (
     <>
@@ -113,8 +118,7 @@ function Problems({ progress: { unfinished, failures } }: { progress: Progress }
           caption="Evaluations that are not complete"
           rows={unfinished}
           columns={[
-            { heading: 'model', cell: row => row.model },
-            { heading: 'data set', cell: row => row.dataset },
+            ...named,
             { heading: 'state', cell: row => row.state },
             { heading: 'predictions', numeric: true, cell: row => whole(row.rows) },
             { heading: 'of', numeric: true, cell: row => (row.images === null ? '–' : whole(row.images)) },
@@ -126,11 +130,7 @@ function Problems({ progress: { unfinished, failures } }: { progress: Progress }
         <Table
           caption="Models that could not be evaluated"
           rows={failures}
-          columns={[
-            { heading: 'model', cell: row => row.model },
-            { heading: 'data set', cell: row => row.dataset },
-            { heading: 'reason', cell: row => row.message },
-          ]}
+          columns={[...named, { heading: 'reason', cell: row => row.message }]}
         />
       )}
     </>

@@ -23,8 +23,8 @@ export function Answer<T>({ of, children }: { of: Answered<T>; children: (data: 
 interface SelectProps {
   name: string
   value: string
-  /** Values with what is shown for them. */
-  options: readonly (readonly [string, string])[]
+  /** Values, with what is shown for them where that is something else. */
+  options: readonly (string | readonly [string, string])[]
   onChange: (value: string) => void
 }
 
@@ -33,22 +33,50 @@ export function Select({ name, value, options, onChange }: SelectProps) {
     <label class="select">
       <span>{name}</span>
       <select value={value} onChange={event => onChange(event.currentTarget.value)}>
-        {options.map(([key, shown]) => (
-          <option key={key} value={key} selected={key === value}>
-            {shown}
-          </option>
-        ))}
+        {options
+          .map(option => (typeof option === 'string' ? ([option, option] as const) : option))
+          .map(([key, shown]) => (
+            <option key={key} value={key} selected={key === value}>
+              {shown}
+            </option>
+          ))}
       </select>
     </label>
   )
 }
 
-export const datasetOptions = (datasets: readonly DatasetFact[]) =>
-  datasets.map(({ name, title }) => [name, title] as const)
-
 /** Goes to the same view with other values. */
 export const change = ({ view, query }: Route, values: Record<string, string | undefined>): void =>
   void (location.hash = linkTo(view, { ...query, page: undefined, ...values }))
+
+interface DatasetSelectProps {
+  route: Route
+  /** Its key in the route, and what it is called. */
+  name: string
+  label?: string
+  dataset: DatasetFact
+  datasets: readonly DatasetFact[]
+  /** What another data set makes void beside the filters. */
+  reset?: Record<string, string>
+}
+
+export function DatasetSelect({
+  route,
+  name,
+  label = 'data set',
+  dataset,
+  datasets,
+  reset = noFilter,
+}: DatasetSelectProps) {
+  return (
+    <Select
+      name={label}
+      value={dataset.name}
+      options={datasets.map(({ name, title }) => [name, title] as const)}
+      onChange={value => change(route, { ...reset, [name]: value })}
+    />
+  )
+}
 
 /** Selects for what the data set can be filtered by. */
 export function Filters({ route, dataset }: { route: Route; dataset: DatasetFact }) {
@@ -61,7 +89,7 @@ export function Filters({ route, dataset }: { route: Route; dataset: DatasetFact
             key={dimension}
             name={dimensionNames[dimension]}
             value={route.query[dimension] ?? ''}
-            options={[['', 'all'], ...dataset.values[dimension].map(value => [value, value] as const)]}
+            options={[['', 'all'], ...dataset.values[dimension]]}
             onChange={value => change(route, { [dimension]: value })}
           />
         ))}
