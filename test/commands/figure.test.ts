@@ -56,7 +56,7 @@ describe('geogap figure', () => {
 
   it.each([
     [['pie', 'RESULTS', '-o', 'a.svg'], 'unknown figure: pie'],
-    [['regions', 'RESULTS', '-o', 'a.gif'], '--output takes a file ending in .svg, .png, .pdf, .json: a.gif'],
+    [['regions', 'RESULTS', '-o', 'a.gif'], 'a figure takes a file ending in .svg, .png, .pdf, .json, not a.gif'],
     [['regions', 'RESULTS', '-o', 'none/a.svg'], 'cannot write'],
     [['RESULTS', '-o', 'a.svg'], 'figure takes NAME DIR, or --paper NUMBER DIR'],
     [['--paper', '12', 'RESULTS', '-o', 'a.svg'], 'unknown figure: 12'],
