@@ -57,13 +57,11 @@ export function dashboard({ store, guard, files, images, cluster, onLook }: AppO
     onLook?.()
     return next()
   })
-  const answers = { of: store.progress(), made: new Map<string, Promise<string>>() }
+  const textOf = remembered(store)
   const answer = <T extends z.ZodType>(path: string, schema: T, view: (query: z.output<T>) => unknown): void => {
     app.get(`/api/${path}`, async c => {
       const query = parse(schema, c.req.queries())
-      if (answers.of !== store.progress()) Object.assign(answers, { of: store.progress(), made: new Map() })
-      const make = async (): Promise<string> => JSON.stringify(await view(query))
-      const text = await remember(answers.made, `${path} ${JSON.stringify(query)}`, kept.answers, make)
+      const text = await textOf(`${path} ${JSON.stringify(query)}`, () => view(query))
       return c.body(text, 200, { 'Content-Type': 'application/json' })
     })
   }
@@ -109,6 +107,17 @@ export function dashboard({ store, guard, files, images, cluster, onLook }: AppO
     return c.json({ error: known ? error.message : 'internal error' }, known ? statusOf(error) : 500)
   })
   return app
+}
+
+/** Answers as text, made once while what is stored is the same. */
+function remembered(store: Store): (key: string, view: () => unknown) => Promise<string> {
+  let of = store.progress()
+  const made = new Map<string, Promise<string>>()
+  return (key, view) => {
+    if (of !== store.progress()) made.clear()
+    of = store.progress()
+    return remember(made, key, kept.answers, async () => JSON.stringify(await view()))
+  }
 }
 
 const statusOf = ({ code, kind }: GeogapError): ContentfulStatusCode =>
