@@ -84,7 +84,11 @@ export function groupChanges(
 
 function grouped(cells: readonly PairCell[]): Map<string, PairCell[]> {
   const groups = new Map<string, PairCell[]>()
-  for (const cell of cells) groups.set(cell.group, [...(groups.get(cell.group) ?? []), cell])
+  for (const cell of cells) {
+    const members = groups.get(cell.group)
+    if (members) members.push(cell)
+    else groups.set(cell.group, [cell])
+  }
   return groups
 }
 

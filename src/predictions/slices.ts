@@ -76,7 +76,9 @@ export async function readExclusion(file: string): Promise<Exclusion> {
   const images = new Map<string, string[]>()
   for (const { dataset, id } of rows) {
     const name = unguarded(String(dataset))
-    images.set(name, [...(images.get(name) ?? []), unguarded(String(id))])
+    const ids = images.get(name) ?? []
+    images.set(name, ids)
+    ids.push(unguarded(String(id)))
   }
   const hash = createHash('sha256')
     .update(await readFile(file))
