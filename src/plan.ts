@@ -101,7 +101,11 @@ function job(
   const { steps, missing } = members[0]!
   const cost = members.reduce((sum, member) => sum + member.multiplyAdds, 0)
   const bytes = members.reduce((sum, member) => sum + member.bytes, 0)
-  const processes = device === 'cpu' && bytes <= groupBytes ? processesIn(memory, bytes, cores) : 1
+  const most = device === 'cpu' && bytes <= groupBytes ? processesIn(memory, bytes, cores) : 1
+  const images = missing.reduce((sum, { start, end }) => sum + end - start, 0)
+  const own = Math.min(atMost, shardSize(cost), Math.max(32, Math.ceil(images / (2 * most))))
+  const shards = interleaved(missing, size ?? own)
+  const processes = Math.min(most, shards.length)
   const group: ModelGroup = {
     models: members.map(({ model }) => model),
     steps,
@@ -111,9 +115,7 @@ function job(
     ...(device !== 'cpu' && { device }),
     ...(keep && { keep }),
   }
-  const images = missing.reduce((sum, { start, end }) => sum + end - start, 0)
-  const own = Math.min(atMost, shardSize(cost), Math.max(32, Math.ceil(images / (2 * processes))))
-  return { group, shards: interleaved(missing, size ?? own), processes }
+  return { group, shards, processes }
 }
 
 /** As many processes of one thread as memory has room for, each with weights of its own and half a gigabyte to work in. */

@@ -5,7 +5,7 @@ import { type Dataset } from './datasets/dataset.ts'
 import { type Device } from './inference/devices.ts'
 import { inVisitingOrder, strata } from './datasets/visit.ts'
 import { whereThere } from './files.ts'
-import { loadOnce, ModelFailure, type PoolOptions, runShards } from './inference/pool.ts'
+import { type Crew, loadOnce, ModelFailure, type PoolOptions, runShards } from './inference/pool.ts'
 import { type ZeroShot } from './inference/zeroshot.ts'
 import { type Readied } from './models/ready.ts'
 import { type ModelSpec, type ReadyModel } from './models/spec.ts'
@@ -41,6 +41,8 @@ export interface RunOptions {
   until?: string
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
+  /** Keeps models loaded for the next call. */
+  crew?: Crew
   /** Where the time of models that went through the images together was spent. */
   onProfile?: (profile: Profile) => void
 }
@@ -145,11 +147,11 @@ async function runJob(
     progress.done = Math.min(progress.total, progress.done + images)
     options.onProgress?.({ ...progress })
   }
-  const { signal, until } = options
+  const { signal, until, crew } = options
   const wanted = job.group.models.map(({ name }) => identities.get(name)!)
   const stop = until === undefined ? undefined : await earlyStop(dataset, wanted, until, place)
   const clock = profiler(job, dataset.name)
-  const pool: PoolOptions = { processes: job.processes, onImages, ...(signal ? { signal } : {}) }
+  const pool: PoolOptions = { processes: job.processes, onImages, ...(signal && { signal }), ...(crew && { crew }) }
   try {
     if (await lacksHead(job.group.models)) await loadOnce(job.group, pool)
     await runShards(

@@ -7,7 +7,7 @@ import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { type Place } from '../places/place.ts'
 import { type Unit, unitsOf } from '../units.ts'
-import { missingUnits, type RunPlan, unitKey } from './plan.ts'
+import { missingUnits, type RunPlan, unitKeys } from './plan.ts'
 import { connectQueue, queueError, readRun, removeRun, runQueue, type SetApart, setApart, writeRun } from './queue.ts'
 
 export interface DriveOptions {
@@ -66,11 +66,13 @@ async function follow(
   const all = unitsOf(plan.groups)
   const cost = (units: readonly Unit[]): number =>
     units.reduce((sum, { group, start, end }) => sum + (end - start) * plan.groups[group]!.seconds, 0)
-  const keys = new Map(all.map(unit => [unitKey(plan, unit), unit]))
+  const keyOf = unitKeys(plan)
+  const keys = new Map(all.map(unit => [keyOf(unit), unit]))
   const [seconds, began] = [cost(all), new Date().toISOString()]
   let before: number | undefined
   for (let first = true; ; first = false) {
     const look = performance.now()
+    const queued = await queue.getJobCountByTypes('waiting', 'prioritized', 'delayed', 'active')
     const missing = await missingUnits(plan, place)
     const record = await readRun(redis, plan.id)
     const apart = (await setApart(queue)).filter(({ unit }) => keys.has(unit))
@@ -86,9 +88,10 @@ async function follow(
     await writeRun(redis, { id: plan.id, place: plan.place, priority, began, before, seen, ...state })
     onState?.({ ...state, apart: apart.length })
     const set = new Set(apart.map(({ unit }) => unit))
-    const todo = missing.filter(unit => !set.has(unitKey(plan, unit)))
+    const todo = missing.filter(unit => !set.has(keyOf(unit)))
     if (todo.length === 0) return { outcome: 'done', apart: apart.map(one => ({ ...keys.get(one.unit)!, ...one })) }
-    await enqueue(plan, todo, redis, queue, retries)
+    // A unit leaves the queue when it is stored, so with as many in the queue as were missing afterwards none is lost.
+    if (queued < todo.length) await enqueue(todo, keyOf, queue, retries)
     await delay(Math.max(poll, 20 * (performance.now() - look)), undefined, { ...(signal && { signal }) }).catch(
       () => undefined,
     )
@@ -98,23 +101,17 @@ async function follow(
 
 const chunk = 1000
 
-/** Adds the units that the queue does not have. */
+/** Adds units; the queue ignores those that it has. */
 async function enqueue(
-  plan: RunPlan,
   units: readonly Unit[],
-  redis: Redis,
+  keyOf: (unit: Unit) => string,
   queue: Queue,
   { tries = 3, backoff = 2000 }: Pick<DriveOptions, 'tries' | 'backoff'>,
 ): Promise<void> {
   const retries = { attempts: tries, backoff: { type: 'exponential', delay: backoff } }
+  const rest = { ...retries, removeOnComplete: true, stackTraceLimit: 3 }
   for (let at = 0; at < units.length; at += chunk) {
-    const some = units.slice(at, at + chunk).map(unit => ({ unit, jobId: unitKey(plan, unit) }))
-    const look = redis.pipeline()
-    for (const { jobId } of some) look.exists(queue.toKey(jobId))
-    const present = (await look.exec()) ?? []
-    const absent = some.filter((_, i) => present[i]?.[1] !== 1)
-    if (absent.length === 0) continue
-    const rest = { ...retries, removeOnComplete: true, stackTraceLimit: 3 }
-    await queue.addBulk(absent.map(({ unit, jobId }) => ({ name: 'unit', data: unit, opts: { jobId, ...rest } })))
+    const some = units.slice(at, at + chunk)
+    await queue.addBulk(some.map(unit => ({ name: 'unit', data: unit, opts: { jobId: keyOf(unit), ...rest } })))
   }
 }

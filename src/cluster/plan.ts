@@ -34,9 +34,11 @@ export interface RunPlan {
   groups: PlannedGroup[]
 }
 
-/** Content key of a unit: the identities that it stores and the images. */
-export const unitKey = ({ groups }: Pick<RunPlan, 'groups'>, { group, start, end }: Unit): string =>
-  `${groupKey(groups[group]!)}-${start}-${end}`
+/** Gives units their content keys: the identities that they store and the images. */
+export function unitKeys({ groups }: Pick<RunPlan, 'groups'>): (unit: Unit) => string {
+  const keys = groups.map(groupKey)
+  return ({ group, start, end }) => `${keys[group]!}-${start}-${end}`
+}
 
 const groupKey = ({ identities }: PlannedGroup): string => contentName(identities.map(keyOf).join(' '))
 

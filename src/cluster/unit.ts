@@ -1,4 +1,5 @@
 import { inputError } from '../errors.ts'
+import { createCrew } from '../inference/pool.ts'
 import { headsFolder } from '../places/cache.ts'
 import { type Identity } from '../predictions/schema.ts'
 import { differences } from '../predictions/store.ts'
@@ -8,20 +9,26 @@ import { type RunPlan } from './plan.ts'
 import { type DoUnit } from './work.ts'
 
 /**
- * Evaluates a unit's models on its images, with what is opened and hashed once for all units. What this machine would compute must be what
+ * Evaluates a unit's models on its images, with what is opened and hashed once for all units, and models that stay loaded while units of
+ * their group follow each other. What this machine would compute must be what
  * was planned. Errors: `other-identity`, and those of models and data sets.
  */
 export function evaluator(): DoUnit {
   const groups = new Map<string, Promise<Work>>()
   const models = new Map<string, Promise<Prepared>>()
+  const crew = createCrew()
+  let last: string | undefined
   return async ({ plan, unit, place, signal }) => {
     const key = `${plan.id} ${unit.group}`
     const opened = groups.get(key) ?? openGroup(plan, unit.group, models)
     groups.set(key, opened)
     opened.catch(() => groups.delete(key))
+    // Before memory is measured for the next group.
+    if (key !== last) crew.end()
+    last = key
     const { start, end, group } = unit
     const work = { ...(await opened), part: { spans: [{ start, end }], size: plan.groups[group]!.shard } }
-    const [failure] = await evaluateOn(work, { ...plan.request, signal }, place)
+    const [failure] = await evaluateOn(work, { ...plan.request, signal, crew }, place)
     signal.throwIfAborted()
     if (failure) throw inputError(failure.code, `${failure.model} on ${failure.dataset}: ${failure.message}`)
   }

@@ -15,7 +15,16 @@ import { type Unit } from '../units.ts'
 import { version } from '../version.ts'
 import { planName, type RunPlan } from './plan.ts'
 import { inputError } from '../errors.ts'
-import { connectQueue, prefix, readRun, readRuns, removeWorker, type WorkerRecord, writeWorker } from './queue.ts'
+import {
+  connectQueue,
+  prefix,
+  readRun,
+  readRuns,
+  removeWorker,
+  type RunRecord,
+  type WorkerRecord,
+  writeWorker,
+} from './queue.ts'
 
 /** Does a unit and commits it to the place; rejects when it cannot, or with the signal's reason. */
 export type DoUnit = (work: { plan: RunPlan; unit: Unit; place: Place; signal: AbortSignal }) => Promise<void>
@@ -40,6 +49,8 @@ interface Hand extends Required<Pick<WorkOptions, 'queue' | 'doUnit' | 'lock' | 
   stop: AbortSignal
   workers: Map<string, Worker>
   plans: Map<string, Promise<{ plan: RunPlan; place: Place }>>
+  /** The runs as they were a moment ago. */
+  runs?: { at: number; list: Promise<RunRecord[]> }
   onUnit: NonNullable<WorkOptions['onUnit']>
 }
 
@@ -85,12 +96,18 @@ const pause = (milliseconds: number, signal?: AbortSignal): Promise<void> =>
   delay(milliseconds, undefined, { ...(signal && { signal }), ref: signal !== undefined }).catch(() => undefined)
 
 async function take(hand: Hand, token: string): Promise<{ run: string; job: Job<Unit> } | undefined> {
-  for (const { id, cancelled } of await readRuns(hand.redis)) {
+  for (const { id, cancelled } of await runsAt(hand)) {
     if (cancelled) continue
     const job = (await (await workerOf(hand, id)).getNextJob(token, { block: false })) as Job<Unit> | undefined
     if (job) return { run: id, job }
   }
   return undefined
+}
+
+function runsAt(hand: Hand): Promise<RunRecord[]> {
+  if (!hand.runs || performance.now() - hand.runs.at > hand.idle)
+    hand.runs = { at: performance.now(), list: readRuns(hand.redis) }
+  return hand.runs.list
 }
 
 /** How often a unit may be found without its worker: workers die for reasons that are not the unit's. */

@@ -17,6 +17,8 @@ export interface PoolOptions {
   /** Ends the run after the running batches; shards that are not begun are left out. */
   signal?: AbortSignal
   onImages?: (count: number) => void
+  /** Keeps the processes for the next shards. */
+  crew?: Crew
 }
 
 /** Outcomes of a shard's items, or of the first of them where the run was aborted. */
@@ -49,49 +51,96 @@ export async function runShards<Shard extends { items: readonly ShardItem[] }>(
     for (let shard = queue.shift(); shard; shard = queue.shift()) if (options.wanted?.(shard) ?? true) return shard
     return undefined
   }
-  const lanes = Array.from({ length: Math.min(options.processes, shards.length) }, async () => {
-    const lane = createLane(group, options)
+  const idle = options.crew?.take(group) ?? []
+  const processes = Math.min(idle.length || options.processes, shards.length)
+  const lanes = Array.from({ length: processes }, (_, i) => idle[i] ?? createLane(group))
+  const runs = lanes.map(async lane => {
     try {
       for (let shard = next(); shard && !options.signal?.aborted; shard = next()) {
-        const result = await lane.run(shard.items)
+        const result = await lane.run(shard.items, options)
         if (result && result.outcomes[0]!.rank.length > 0) await onResult(shard, result)
       }
+      if (!options.crew) lane.stop()
     } catch (error) {
       queue.length = 0
       throw error
-    } finally {
-      lane.stop()
     }
   })
-  const settled = await Promise.allSettled(lanes)
+  const settled = await Promise.allSettled(runs)
   const failed = settled.find(lane => lane.status === 'rejected')
+  const all = [...lanes, ...idle.slice(processes)]
+  if (options.crew && !failed && !options.signal?.aborted) options.crew.give(group, all)
+  else for (const lane of all) lane.stop()
   if (failed) throw failed.reason
 }
 
 /** Loads a group in one child and ends it: what loading keeps on disk is there for those that come. */
 export async function loadOnce(group: ModelGroup, options: PoolOptions): Promise<void> {
-  const lane = createLane(group, options)
+  const lane = createLane(group)
   try {
-    await lane.run([])
+    await lane.run([], options)
   } finally {
     lane.stop()
   }
 }
 
-interface Lane {
+/** Processes between two runs of shards: those of the last group, with its models loaded. */
+export interface Crew {
+  /** The processes of this group; those of another end. */
+  take(group: ModelGroup): Lane[]
+  give(group: ModelGroup, lanes: Lane[]): void
+  /** Ends the processes that are not taken. */
+  end(): void
+}
+
+/** Milliseconds after which processes without work end. */
+const patience = 60_000
+
+export function createCrew(): Crew {
+  let kept: { key: string; lanes: Lane[] } | undefined
+  let timer: NodeJS.Timeout | undefined
+  // A group that is loaded keeps the threads that it was planned with.
+  const keyOf = (group: ModelGroup): string => JSON.stringify({ ...group, threads: 0 })
+  const end = (): void => {
+    clearTimeout(timer)
+    for (const lane of kept?.lanes ?? []) lane.stop()
+    kept = undefined
+  }
+  return {
+    take: group => {
+      if (kept?.key !== keyOf(group)) end()
+      clearTimeout(timer)
+      const lanes = kept?.lanes ?? []
+      kept = undefined
+      return lanes
+    },
+    give: (group, lanes) => {
+      end()
+      for (const lane of lanes) lane.rest()
+      kept = { key: keyOf(group), lanes }
+      timer = setTimeout(end, patience).unref()
+    },
+    end,
+  }
+}
+
+export interface Lane {
   /** Undefined when the run was aborted before the first batch was done. */
-  run(items: readonly ShardItem[]): Promise<ShardResult | undefined>
+  run(items: readonly ShardItem[], options: PoolOptions): Promise<ShardResult | undefined>
+  /** From now on the child does not keep this process from ending. */
+  rest(): void
   stop(): void
 }
 
-function createLane(group: ModelGroup, options: PoolOptions): Lane {
+function createLane(group: ModelGroup): Lane {
   let child: ChildProcess | undefined
-  const load = (): Promise<Answer> => request((child = startChild()), { type: 'load', group }, options)
-  const alive = async (): Promise<ChildProcess | undefined> => {
+  const load = (options: PoolOptions): Promise<Answer> =>
+    request((child = startChild()), { type: 'load', group }, options)
+  const alive = async (options: PoolOptions): Promise<ChildProcess | undefined> => {
     if (child?.connected) return child
-    let ready = await load()
+    let ready = await load(options)
     // Once may be the doing of others: a full memory, a person.
-    if (ready.type === 'ended' && !options.signal?.aborted) ready = await load()
+    if (ready.type === 'ended' && !options.signal?.aborted) ready = await load(options)
     if (options.signal?.aborted) return undefined
     if (ready.type === 'ready') return child
     if (ready.type === 'failed') throw new ModelFailure(ready.code, ready.message, ready.model)
@@ -101,8 +150,8 @@ function createLane(group: ModelGroup, options: PoolOptions): Lane {
       group.models[0]?.name,
     )
   }
-  const attempt = async (items: readonly ShardItem[]): Promise<ShardResult | undefined> => {
-    const ready = await alive()
+  const attempt: Lane['run'] = async (items, options) => {
+    const ready = await alive(options)
     if (!ready) return undefined
     const answer = await request(ready, { type: 'shard', items }, options)
     if (answer.type === 'outcomes') return answer
@@ -110,20 +159,24 @@ function createLane(group: ModelGroup, options: PoolOptions): Lane {
     child?.kill('SIGKILL')
     child = undefined
     if (options.signal?.aborted) return undefined
-    return split(items, answer.type === 'silent' ? 'hung' : 'crashed')
+    return split(items, answer.type === 'silent' ? 'hung' : 'crashed', options)
   }
-  const split = async (items: readonly ShardItem[], code: string): Promise<ShardResult | undefined> => {
+  const split = async (items: readonly ShardItem[], code: string, options: PoolOptions) => {
     if (items.length === 1)
       return {
         outcomes: group.models.map(({ name }) => failedOutcome(name, code)),
         timings: noTimings(group.models.length),
       }
     const middle = items.length >> 1
-    const left = await attempt(items.slice(0, middle))
-    const right = left && !options.signal?.aborted ? await attempt(items.slice(middle)) : undefined
+    const left = await attempt(items.slice(0, middle), options)
+    const right = left && !options.signal?.aborted ? await attempt(items.slice(middle), options) : undefined
     return left && right ? joined(left, right) : left
   }
-  return { run: attempt, stop: () => child?.kill('SIGKILL') }
+  const rest = (): void => {
+    child?.unref()
+    child?.channel?.unref()
+  }
+  return { run: attempt, rest, stop: () => child?.kill('SIGKILL') }
 }
 
 const names = (group: ModelGroup): string => group.models.map(({ name }) => name).join(', ')

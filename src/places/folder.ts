@@ -1,4 +1,4 @@
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { storageError, syncFolder, temporaryName, whereThere, writeDurably } from '../files.ts'
 import { type Place } from './place.ts'
@@ -8,7 +8,6 @@ export function folderPlace(root: string): Place {
   const storing = async <T>(name: string, work: (file: string) => Promise<T>): Promise<T> => {
     const file = join(root, name)
     try {
-      await mkdir(dirname(file), { recursive: true })
       return await work(file)
     } catch (error) {
       throw storageError(file, error)
@@ -19,10 +18,18 @@ export function folderPlace(root: string): Place {
     read: name => whereThere(readFile(join(root, name)), undefined),
     put: (name, fill) =>
       storing(name, async file => {
+        await mkdir(dirname(file), { recursive: true })
         await writeDurably(file, fill)
         return (await stat(file)).size
       }),
-    create: (name, text) => storing(name, file => createFile(file, text)),
+    create: (name, text) =>
+      storing(name, file =>
+        createFile(file, text).catch(async (error: unknown) => {
+          if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+          await mkdir(dirname(file), { recursive: true })
+          return createFile(file, text)
+        }),
+      ),
     list: folder => whereThere(readdir(join(root, folder)), []),
     remove: name => rm(join(root, name), { force: true }),
   }
@@ -41,7 +48,7 @@ async function createFile(file: string, text: string): Promise<boolean> {
     if (await whereThere(stat(file), undefined)) return false
     await rename(temporary, file)
   } finally {
-    await rm(temporary, { force: true })
+    await whereThere(unlink(temporary), undefined)
   }
   await syncFolder(dirname(file))
   return true

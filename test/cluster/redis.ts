@@ -16,6 +16,7 @@ export const hasRedis = ((): boolean => {
 export interface TestRedis {
   url: string
   port: number
+  pid: number | undefined
   stop: (signal?: NodeJS.Signals) => Promise<void>
   start: () => Promise<void>
 }
@@ -44,7 +45,12 @@ export async function startRedis(folder: string, ...options: string[]): Promise<
     await once(child, 'exit')
   }
   await start()
-  return { url: `redis://127.0.0.1:${port}`, port, start, stop }
+  return {
+    ...{ url: `redis://127.0.0.1:${port}`, port, start, stop },
+    get pid() {
+      return child?.pid
+    },
+  }
 }
 
 async function answers(port: number): Promise<void> {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { type ModelGroup, type ShardItem } from '../../src/inference/messages.ts'
-import { type PoolOptions, runShards, type ShardResult } from '../../src/inference/pool.ts'
+import { createCrew, type PoolOptions, runShards, type ShardResult } from '../../src/inference/pool.ts'
 import { nativeSteps } from '../../src/preprocessing/steps.ts'
 import { workersOf, hasProc } from '../evaluation.ts'
 import { classes, writeModel, writeWorld } from '../world.ts'
@@ -46,6 +46,19 @@ describe('a pool', () => {
     expect(part!.outcomes[0]!.status).toHaveLength(done)
     expect(topFives(part!)).toEqual(topFives(whole!).slice(0, 5 * done))
     expect(await outcomesOf({ signal: AbortSignal.abort() })).toEqual([])
+  })
+
+  it.skipIf(!hasProc)('keeps the processes of a group for its next shards, and ends them for another', async () => {
+    const crew = createCrew()
+    const first = await outcomesOf({ crew })
+    const kept = workersOf(process.pid)
+    expect(kept).toHaveLength(1)
+    const second = await outcomesOf({ crew, processes: 2 })
+    expect([workersOf(process.pid), second[0]!.outcomes]).toEqual([kept, first[0]!.outcomes])
+    expect(crew.take({ ...group, batch: 8 })).toEqual([])
+    await vi.waitUntil(() => workersOf(process.pid).length === 0, 10_000)
+    await outcomesOf({ crew, signal: AbortSignal.timeout(1) })
+    await vi.waitUntil(() => workersOf(process.pid).length === 0, 10_000)
   })
 
   it.skipIf(!hasProc)('takes a child that stands still for hung and gives its images to another', async () => {
