@@ -20,6 +20,7 @@ import { measured, scaled, torture } from '../torture.ts'
 const readers = 200
 const turns = scaled(1, 10)
 const seconds = torture > 0 ? 30 : 4
+const children: ChildProcess[] = []
 let folder: string
 let evaluation: ChildProcess
 let server: ChildProcess
@@ -44,7 +45,7 @@ beforeAll(async () => {
   const out = join(folder, 'out')
   log = join(folder, 'log')
   evaluation = forked('test/evaluate.child.ts', [weights, manifest, out, log])
-  await until('a first shard', async () => (await shardNames(out)).length > 0)
+  await until('a first shard', async () => (await shardNames(out)).length > 0, 600)
   const { dataset, model } = (await readEntries(out))[0]!.identity
   const [pair, one] = [`x=${dataset}&y=${dataset}`, `dataset=${dataset}&model=${model}`]
   views = [
@@ -60,10 +61,10 @@ beforeAll(async () => {
   )
   url = new URL(address)
   cookie = (await answer(address)).cookie
-})
+}, 900_000)
 afterAll(async () => {
   agent.destroy()
-  for (const child of [server, evaluation]) {
+  for (const child of children) {
     const end = ended(child)
     if (child.exitCode === null && child.kill('SIGKILL')) await end
   }
