@@ -8,7 +8,7 @@ import { type Random, randomFrom } from '../../src/random.ts'
  * Simulated groups with a known gap. GEOGAP_COVERAGE sets the samples per setting: the default keeps the test short; with 1,000
  * the counts are those that docs/metrics.md prints.
  */
-const samples = Number(process.env.GEOGAP_COVERAGE ?? 20)
+const samples = Number(process.env.GEOGAP_COVERAGE ?? 40)
 
 const shapes: Record<string, (position: number, last: number) => number> = {
   'one group behind': i => (i === 0 ? 0 : 1),
