@@ -8,6 +8,7 @@ import { createSession } from '../../src/inference/session.ts'
 import { type NamedTensor } from '../../src/models/safetensors.ts'
 import { createTrainer } from '../../src/training/trainer.ts'
 import { shared } from '../shared.ts'
+import { long } from '../torture.ts'
 import {
   batchOf,
   bindTo,
@@ -19,9 +20,10 @@ import {
   startingWeights,
 } from './golden.ts'
 
-/** Steps of vit_tiny with the given parameters trained; the first step's gradients come from a velocity that was zero. */
+/** Up to ten steps, or all in the long form, of vit_tiny with the given parameters trained; the first step's gradients come from a velocity that was zero. */
 async function train(name: string, isTrained: (parameter: string) => boolean) {
   const golden = goldenTraining(name)
+  const steps = long ? golden.steps : Math.min(golden.steps, 10)
   const all = startingWeights()
   const parameters = all.filter(tensor => isTrained(tensor.name))
   const options = { objective, parameters, frozen: { bind: bindTo(all) } }
@@ -32,11 +34,11 @@ async function train(name: string, isTrained: (parameter: string) => boolean) {
 
   const trainer = await createTrainer({ ...options, optimizer: adam({ rate: golden.optimizer.lr }) })
   const losses: number[] = []
-  for (let step = 0; step < golden.steps; step++) losses.push(await trainer.step(batchOf(step, golden.batch)))
+  for (let step = 0; step < steps; step++) losses.push(await trainer.step(batchOf(step, golden.batch)))
   const after = trainer.parameters()
   await trainer.release()
   const merged = new Map([...all, ...after].map(tensor => [tensor.name, tensor]))
-  return { golden, gradients, losses, after, merged: [...merged.values()] }
+  return { golden, gradients, losses, after, merged: [...merged.values()], whole: steps === golden.steps }
 }
 
 async function logitsOf(tensors: readonly NamedTensor[]): Promise<Float32Array> {
@@ -56,17 +58,18 @@ describe.skipIf(!shared)('training follows PyTorch (needs the golden cases)', ()
   ])(
     '%s',
     async (name, isTrained) => {
-      const { golden, gradients, losses, after, merged } = await train(name, isTrained)
+      const { golden, gradients, losses, after, merged, whole } = await train(name, isTrained)
       expect(gradients.map(tensor => tensor.name).sort()).toEqual(Object.keys(golden.gradients_at_step_0).sort())
-      expect(lossDistance(losses, golden.losses)).toBeLessThan(1)
+      expect(lossDistance(losses, golden.losses.slice(0, losses.length))).toBeLessThan(1)
       const travelled = golden.optimizer.lr * golden.steps
       for (const { norm, first } of [
         distance(gradients, golden.gradients_at_step_0),
-        distance(after, golden.parameters_after, travelled),
+        ...(whole ? [distance(after, golden.parameters_after, travelled)] : []),
       ]) {
         expect(norm).toBeLessThan(1)
         expect(first).toBeLessThan(1)
       }
+      if (!whole) return
       const ours = await logitsOf(merged)
       for (const [i, value] of golden.logits_after.flat().entries())
         expect(Math.abs(ours[i]! - value)).toBeLessThan(1e-3)
