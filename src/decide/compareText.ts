@@ -1,6 +1,7 @@
 /** A comparison as a stranger reads it: one sentence, a table, and what the numbers are. */
 import { type Column, field, fields, type Format, formatTable, share } from '../report/tables.ts'
-import { printable } from '../report/text.ts'
+import { groupList } from '../report/text.ts'
+import { answerText } from './answer.ts'
 import { type Comparison, type GroupChange, shownP } from './compare.ts'
 
 /** 0.0314 as `+3.1`. */
@@ -72,25 +73,18 @@ export function comparisonsText(comparisons: readonly Comparison[], format: Form
 
 function oneText(comparison: Comparison, format: Format, several: boolean): string {
   const { dataset, preprocessing, firstModel, secondModel, rows, minN } = comparison
-  const sentence = comparisonSentence(comparison)
-  const strong = format === 'markdown' ? `**${sentence}**` : sentence
   const shown = rows.length <= readRows ? rows : rows.filter(isTelling)
   const hidden = rows.length - shown.length
-  const read = columns.filter(({ name, heading }) => heading !== '' && !['dataset', 'preprocessing'].includes(name))
-  const table = formatTable(
-    read,
-    shown.map(row => ({ dataset, preprocessing, ...row })),
-    format,
-  )
+  const read = columns.filter(({ name }) => name !== 'dataset' && name !== 'preprocessing')
   const notes = [
     `${dataset} (${preprocessing} preprocessing): first = ${firstModel}, second = ${secondModel}. Change is second minus first, in percentage points of top-1 accuracy on the same images; gained and lost count the images that flipped; mostly names the class with more than half of a group's net change.`,
     `p: ${testText(comparison)}; adjusted by Benjamini and Hochberg over ${comparison.tested} groups${minN > 1 ? ` of at least ${minN} images` : ''} (overall stands alone). Each interval is of its group alone.`,
     ...(hidden > 0 ? [`${hidden} groups without a change beyond chance are not shown; --format csv has all.`] : []),
-    ...(comparison.leftOut.length > 0 ? [`Too few images to test: ${leftOutText(comparison)}.`] : []),
+    ...(comparison.leftOut.length > 0 ? [`Too few images to test: ${groupList(comparison.leftOut, 5)}.`] : []),
     ...comparison.notes,
   ]
-  const gap = format === 'markdown' ? '\n\n' : '\n'
-  return `${several ? `${dataset}: ` : ''}${printable(strong)}\n\n${table}\n${notes.map(printable).join(gap)}\n`
+  const table = [read, shown.map(row => ({ dataset, preprocessing, ...row }))] as const
+  return answerText(`${several ? `${dataset}: ` : ''}${comparisonSentence(comparison)}`, table, notes, format)
 }
 
 const testText = ({ households }: Comparison): string =>
@@ -100,8 +94,3 @@ const testText = ({ households }: Comparison): string =>
 
 const isTelling = ({ by, adjusted }: GroupChange): boolean =>
   by === 'overall' || by === 'region' || by === 'income' || adjusted < shownP
-
-function leftOutText({ leftOut }: Comparison): string {
-  const names = leftOut.slice(0, 5).map(({ group, n }) => `${group} (${n})`)
-  return [...names, ...(leftOut.length > 5 ? [`${leftOut.length - 5} more`] : [])].join(', ')
-}

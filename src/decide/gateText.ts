@@ -1,6 +1,7 @@
 /** A gate's judgement for people (text, Markdown) and for continuous integration (JUnit). */
-import { type Column, fields, formatTable, share } from '../report/tables.ts'
-import { percent, printable } from '../report/text.ts'
+import { type Column, fields, share } from '../report/tables.ts'
+import { groupList, percent, printable } from '../report/text.ts'
+import { answerText } from './answer.ts'
 import { type Check, type Limit } from './gate.ts'
 import { type Gate } from './gateRun.ts'
 
@@ -53,17 +54,10 @@ export function gateText(gate: Gate, format: 'text' | 'markdown'): string {
     `broken: the data show that the limit is passed (chance of a false alarm over everything judged: at most ${percent(gate.alpha, 0)} %). holds: the group's own 95 % bound is within the limit. undecided: the data cannot tell; it does not fail the gate.`,
     'Values in percent, drops and disparities in percentage points of top-1 accuracy. Drops are on the same images as the baseline.',
     ...(shown.length < rows.length ? [`${rows.length - shown.length} more checks that hold or are undecided.`] : []),
-    ...(gate.leftOut.length > 0 ? [`Fewer than ${gate.minN} images, not judged: ${leftOutText(gate)}.`] : []),
+    ...(gate.leftOut.length > 0 ? [`Fewer than ${gate.minN} images, not judged: ${groupList(gate.leftOut, 8)}.`] : []),
     ...gate.notes,
   ]
-  const sentence = printable(gateSentence(gate))
-  const gap = format === 'markdown' ? '\n\n' : '\n'
-  return `${format === 'markdown' ? `**${sentence}**` : sentence}\n\n${formatTable(columns, shown, format)}\n${notes.map(printable).join(gap)}\n`
-}
-
-function leftOutText({ leftOut }: Gate): string {
-  const names = leftOut.slice(0, 8).map(({ group, n }) => `${group} (${n})`)
-  return [...names, ...(leftOut.length > 8 ? [`${leftOut.length - 8} more`] : [])].join(', ')
+  return answerText(gateSentence(gate), [columns, shown], notes, format)
 }
 
 const xml = (text: string): string => printable(text).replace(/[&<>"']/g, found => `&#${found.charCodeAt(0)};`)

@@ -1,6 +1,7 @@
 /** What a paper has to say about a run: how, with what, and what the numbers do not carry. */
 import { placeColumn, rolesOf } from '../figures/roles.ts'
 import { type Run } from '../run.ts'
+import { shortList } from '../report/text.ts'
 import { allWorks, type Bibliography, bibliography, bibtex, uncited, type Work } from './bibliography.ts'
 import { excludedNotes } from './sides.ts'
 
@@ -137,8 +138,7 @@ function geographic(run: Run, dataset: string): string[] {
 /** Data sets and models of which no publication is known here, in a sentence. */
 export function uncitedNotes(bibliography: Bibliography): string[] {
   const names = uncited(bibliography)
-  const more = names.length > fewNames ? ` and ${names.length - fewNames} more` : ''
-  return names.length === 0 ? [] : [`No publication is known here for ${names.slice(0, fewNames).join(', ')}${more}.`]
+  return names.length === 0 ? [] : [`No publication is known here for ${shortList(names, fewNames)}.`]
 }
 
 /** As Markdown: paragraph, limitations, versions, BibTeX. */

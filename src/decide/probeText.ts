@@ -1,7 +1,8 @@
 import { count } from '../figures/figure.ts'
 import { describeSteps, nativeSteps, type Recipe } from '../preprocessing/steps.ts'
 import { type Column, fields, type Format, formatTable, share } from '../report/tables.ts'
-import { percent, printable } from '../report/text.ts'
+import { percent } from '../report/text.ts'
+import { answerText } from './answer.ts'
 import { pNumber, pText } from './compareText.ts'
 import { bestOf, type Probed } from './probe.ts'
 import { type Probe } from './probeRun.ts'
@@ -53,10 +54,7 @@ export function probeText(probe: Probe, format: Format): string {
     `p: exact two-sided sign test of better against worse, times the ${settings.length - 1} settings tried. Far better: p below 0.05 and log loss lower by 15 % or more.`,
     ...(best ? [`To use it, describe the model with: ${recipeJson(best.recipe)}`] : []),
   ]
-  const gap = format === 'markdown' ? '\n\n' : '\n'
-  const sentence = printable(probeSentence(probe))
-  const shown = columns.filter(({ heading }) => heading !== '')
-  return `${format === 'markdown' ? `**${sentence}**` : sentence}\n\n${formatTable(shown, settings, format)}\n${notes.map(printable).join(gap)}\n`
+  return answerText(probeSentence(probe), [columns, settings], notes, format)
 }
 
 /** As `preprocessing` of a model.json takes it. */

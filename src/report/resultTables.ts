@@ -4,7 +4,7 @@ import { type InferenceRow } from '../runInference.ts'
 import { type Exported, exported } from './exported.ts'
 import { shownNumber } from './paper/comparison.ts'
 import { type Column, field, fields, type Format, formatTable, share } from './tables.ts'
-import { percent, percentRange } from './text.ts'
+import { groupList, percent, percentRange } from './text.ts'
 
 /** Columns of an accuracy table; `by` heads the group column. */
 export const accuracyColumns = (by: readonly string[]): Column<AccuracyRow>[] => [
@@ -53,10 +53,7 @@ const disparityColumns: Column<DisparityRow>[] = [
 const named = (group: string | null, share: number | null): string =>
   group === null ? '–' : `${group} ${percent(share)}`
 
-function leftOut({ leftOut }: DisparityRow): string {
-  const shown = leftOut.slice(0, 4).map(({ group, n }) => `${group} (${n})`)
-  return [...shown, ...(leftOut.length > 4 ? [`${leftOut.length - 4} more`] : [])].join(', ')
-}
+const leftOut = ({ leftOut }: DisparityRow): string => groupList(leftOut, 4)
 
 /** `disparityColumns` with what noise alone would show, what remains, and whether failures could have made it. */
 export const inferenceColumns: Column<InferenceRow>[] = [

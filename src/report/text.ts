@@ -37,6 +37,17 @@ export function durationText(seconds: number): string {
   return seconds < 172_800 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} days`
 }
 
+/** The first `most` names, and how many more there are. */
+export const shortList = (names: readonly string[], most: number): string =>
+  [...names.slice(0, most), ...(names.length > most ? [`${names.length - most} more`] : [])].join(', ')
+
+/** `Kenya (12), Ghana (9), 3 more`: groups with their numbers of images. */
+export const groupList = (groups: readonly { group: string; n: number }[], most: number): string =>
+  shortList(
+    groups.map(({ group, n }) => `${group} (${n})`),
+    most,
+  )
+
 const formula = /^'*(?:\s*[=+\-@＝＋－＠]|[\t\r])/
 
 /** A text that a spreadsheet would take for a formula gets an apostrophe in front. */
