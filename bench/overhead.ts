@@ -3,7 +3,7 @@
  * the best of several batch sizes with all threads in one process or one thread in as many processes; and six small models
  * in one command beside one preparation and the sum of their inference.
  *
- *   npx tsx bench/overhead.ts [MODEL…] [--images 160] [--rounds 3] [--together]
+ *   npx tsx bench/overhead.ts [MODEL…] [--images 160] [--rounds 3] [--together | --ways]
  */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -29,19 +29,13 @@ import {
 const self = fileURLToPath(import.meta.url)
 const prepareBench = fileURLToPath(new URL('prepare.ts', import.meta.url))
 const usual = ['mobilenetv3_small_100', 'resnet50', 'regnety_032', 'convnext_small', 'vit_base_patch16_224']
-const six = [
-  'lcnet_050',
-  'mobilenetv3_small_100',
-  'mobilenetv3_large_100',
-  'resnet18',
-  'regnety_004',
-  'efficientnet_b0',
-]
+const six = ['lcnet_050', 'mobilenetv3_small_100', 'tinynet_a', 'resnet18', 'regnety_004', 'tf_efficientnet_lite0']
 const { values, positionals } = parseArgs({
   options: {
     images: { type: 'string', default: '160' },
     rounds: { type: 'string', default: '3' },
     together: { type: 'boolean', default: false },
+    ways: { type: 'boolean', default: false },
   },
   allowPositionals: true,
 })
@@ -63,10 +57,15 @@ async function alone(folder: string, name: string, batch: number, threads: numbe
   process.stdout.write(`${(batch / median(times)) * 1e3}\n`)
 }
 
-/** The best rate of `alone` over batch sizes and ways to use the cores. */
-async function best(folder: string, name: string): Promise<{ rate: number; way: string }> {
-  const found: { rate: number; way: string }[] = []
-  for (const batch of ['8', '16'])
+interface Found {
+  rate: number
+  way: string
+}
+
+/** Rates of `alone` by batch size and way to use the cores. */
+async function ways(folder: string, name: string, batches: readonly string[]): Promise<Found[]> {
+  const found: Found[] = []
+  for (const batch of batches)
     for (const processes of cores > 1 ? [1, cores] : [1]) {
       const threads = String(Math.floor(cores / processes))
       const rates = await Promise.all(
@@ -75,7 +74,23 @@ async function best(folder: string, name: string): Promise<{ rate: number; way: 
       const rate = rates.reduce((sum, one) => sum + one, 0)
       found.push({ rate, way: `batch ${batch}, ${processes} × ${threads} threads` })
     }
-  return found.reduce((a, b) => (b.rate > a.rate ? b : a))
+  return found
+}
+
+const best = async (folder: string, name: string): Promise<Found> =>
+  (await ways(folder, name, ['8', '16'])).reduce((a, b) => (b.rate > a.rate ? b : a))
+
+/** What the planner's rules for batches, processes and threads are checked by. */
+async function allWays(names: readonly string[]): Promise<void> {
+  const rows: string[][] = []
+  let head: string[] = []
+  for (const name of names)
+    await withPhotographs(async folder => {
+      const found = await ways(folder, name, ['4', '8', '16', '32'])
+      head = found.map(({ way }) => way)
+      rows.push([name, ...found.map(({ rate }) => rate.toFixed(1))])
+    })
+  await printTable(['images/s of the graph alone', ...head], rows)
 }
 
 async function withPhotographs(work: (folder: string) => Promise<void>): Promise<void> {
@@ -134,4 +149,5 @@ const [first, ...rest] = positionals
 if (first === 'child' && rest[0] === 'through') await endToEnd(rest[1]!, rest.slice(2), images)
 else if (first === 'child') await alone(rest[1]!, rest[4]!, Number(rest[2]), Number(rest[3]))
 else if (values.together) await together()
+else if (values.ways) await allWays(positionals.length > 0 ? positionals : usual)
 else await overhead(positionals.length > 0 ? positionals : usual)

@@ -60,7 +60,7 @@ export async function checkCase(golden: GoldenCase, folder: string): Promise<Cas
 }
 
 export function graphOf(architecture: Architecture, size: number): Graph {
-  const graph = createGraph()
+  const graph = createGraph({ fused: true })
   const image = input(graph, 'image', 'float32', ['n', 3, size, size])
   const w = weights(graph)
   if (architecture.kind === 'classifier') {

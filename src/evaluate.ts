@@ -3,7 +3,7 @@ import { type Dataset } from './datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec } from './datasets/open.ts'
 import { type Forecast } from './dryRun.ts'
 import { GeogapError, inputError } from './errors.ts'
-import { checkDevice, type Device } from './inference/devices.ts'
+import { checkDevice, type Engine } from './inference/devices.ts'
 import { type ModelSpec } from './models/spec.ts'
 import { beginResults, headsFolder, pushRecords } from './places/cache.ts'
 import { isStore, openPlace } from './places/place.ts'
@@ -19,7 +19,7 @@ import { isSuited, modelsOf, openTarget, prepareModel, type Target, targetsOf } 
 import { parseUntil } from './until.ts'
 import { runtimeVersion, version } from './version.ts'
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends Engine {
   /** Catalogue names, `hf:owner/repo`, `model.json` files, or described models. */
   models: readonly (string | ModelSpec)[]
   /** Benchmark names, manifest files, folders, described or opened data sets. */
@@ -33,8 +33,6 @@ export interface EvaluateOptions {
   /** Prompts of zero-shot models: `paper` (default), `openai`, `simple`, or a file of templates. */
   prompts?: string
   batch?: number
-  /** What models run on, cpu by default; a device that is not here is an error. */
-  device?: Device
   /** An output to keep for every image, so that `rescore` needs no model. */
   keep?: KeptOutput
   /** At most this many images of each data set, evenly spaced. */
@@ -112,8 +110,8 @@ export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
   const stored = await storedIn(options.out ?? defaultOut)
   const planned = parts.flatMap(({ specs, dataset, part }) => {
     const wanted = datasetIdentity(dataset)
-    const { preprocessing = 'native', device } = options
-    const same = { ...wanted, preprocessing, version, runtime: runtimeVersion(device) }
+    const { preprocessing = 'native' } = options
+    const same = { ...wanted, preprocessing, version, runtime: runtimeVersion(options) }
     return specs.map(spec => ({ spec, dataset, part, entry: stored.find(fits({ ...same, model: spec.name })) }))
   })
   return forecast(planned, options.keep)

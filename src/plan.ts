@@ -1,5 +1,5 @@
 import { type Dataset } from './datasets/dataset.ts'
-import { type Device } from './inference/devices.ts'
+import { type Engine, unusual } from './inference/devices.ts'
 import { type ModelGroup } from './inference/messages.ts'
 import { type ReadyModel } from './models/spec.ts'
 import { type KeptOutput } from './predictions/schema.ts'
@@ -30,10 +30,9 @@ export interface Span {
   end: number
 }
 
-interface PlanOptions {
+interface PlanOptions extends Engine {
   cores: number
   batch?: number
-  device?: Device
   keep?: KeptOutput
   /** Bytes of memory that may be used. */
   memory?: number
@@ -96,12 +95,14 @@ function fits(members: readonly Grouping[], task: Grouping): boolean {
 function job(
   members: readonly Task[],
   choices: ModelGroup['choices'],
-  { cores, batch, device = 'cpu', memory = Infinity, keep, size, atMost = Infinity }: PlanOptions,
+  { cores, batch, memory = Infinity, keep, size, atMost = Infinity, ...options }: PlanOptions,
 ): Job {
   const { steps, missing } = members[0]!
   const cost = members.reduce((sum, member) => sum + member.multiplyAdds, 0)
   const bytes = members.reduce((sum, member) => sum + member.bytes, 0)
-  const most = device === 'cpu' && bytes <= groupBytes ? processesIn(memory, bytes, cores) : 1
+  const engine = unusual(options)
+  const wanted = engine.device ? Math.min(cores, sharing) : bytes <= groupBytes ? cores : 1
+  const most = processesIn(memory, bytes, wanted)
   const images = missing.reduce((sum, { start, end }) => sum + end - start, 0)
   const own = Math.min(atMost, shardSize(cost), Math.max(32, Math.ceil(images / (2 * most))))
   const shards = interleaved(missing, size ?? own)
@@ -112,15 +113,18 @@ function job(
     choices,
     batch: batch ?? batchSize(cost / members.length),
     threads: Math.max(1, Math.floor(cores / processes)),
-    ...(device !== 'cpu' && { device }),
+    ...engine,
     ...(keep && { keep }),
   }
   return { group, shards, processes }
 }
 
-/** As many processes of one thread as memory has room for, each with weights of its own and half a gigabyte to work in. */
-const processesIn = (memory: number, bytes: number, cores: number): number =>
-  Math.max(1, Math.min(cores, Math.floor(memory / (2 * bytes + 5e8))))
+/** Processes that share a device: some read and crop while another one computes. */
+const sharing = 4
+
+/** As many processes as memory has room for, each with weights of its own and half a gigabyte to work in, and at most `most`. */
+const processesIn = (memory: number, bytes: number, most: number): number =>
+  Math.max(1, Math.min(most, Math.floor(memory / (2 * bytes + 5e8))))
 
 /** Parts of `spans` that lie in one of `parts` each. */
 export const within = (spans: readonly Span[], parts: readonly Span[]): Span[] =>

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { availableParallelism, freemem } from 'node:os'
 import { type Dataset } from './datasets/dataset.ts'
-import { type Device } from './inference/devices.ts'
+import { type Engine, unusual } from './inference/devices.ts'
 import { inVisitingOrder, strata } from './datasets/visit.ts'
 import { whereThere } from './files.ts'
 import { type Crew, loadOnce, ModelFailure, type PoolOptions, runShards } from './inference/pool.ts'
@@ -27,14 +27,14 @@ export interface Progress {
   /** Images to do in this step, and done so far. */
   total: number
   done: number
+  /** How the planner has the models run. */
+  way?: { processes: number; threads: number; batch: number }
 }
 
-export interface RunOptions {
+export interface RunOptions extends Engine {
   preprocessing?: Mode
   prompts?: string
   batch?: number
-  /** What models run on, cpu by default. */
-  device?: Device
   /** An output to keep beside the predictions; it is no part of any key. */
   keep?: KeptOutput
   /** Stops when the interval of every group is this narrow: `region ±1`, in points. */
@@ -77,7 +77,7 @@ export async function workOn(
         const { hashes, bytes, spec, multiplyAdds } = prepared
         const model = spec.classes === 'zero-shot' ? await withTexts(prepared, dataset, options, heads) : prepared.model
         const steps = stepsFor(spec.recipe, mode, dataset.prepare)
-        const identity = identityOf(model, hashes, dataset, mode, describeSteps(steps), options.device)
+        const identity = identityOf(model, hashes, dataset, mode, describeSteps(steps), options)
         return { model, bytes, multiplyAdds, steps, identity }
       }),
     ),
@@ -99,8 +99,8 @@ export async function evaluateOn(
   const jobs = plan(tasks, dataset.choices, {
     cores: availableParallelism(),
     memory: Math.min(freemem(), process.constrainedMemory() || Infinity),
+    ...unusual(options),
     ...(options.batch === undefined ? {} : { batch: options.batch }),
-    ...(options.device && { device: options.device }),
     ...(options.keep && { keep: options.keep }),
     ...(part && { size: part.size }),
     ...(options.until !== undefined && { atMost: lookEvery(dataset) }),
@@ -125,6 +125,25 @@ async function missingOf(place: Place, identity: Identity, keep: KeptOutput | un
 const lookEvery = (dataset: Dataset): number =>
   Math.max(32, Math.floor(Math.min(...strata(dataset).map(({ start, end }) => end - start)) / 16))
 
+/** Tells `onProgress` that the job begins, and by the function that it gives of every batch. */
+export function countedImages(
+  { group, shards, processes }: Job,
+  dataset: Dataset,
+  onProgress: RunOptions['onProgress'],
+): (images: number) => void {
+  const { models, threads, batch } = group
+  const progress: Progress = {
+    ...{ models: models.map(({ name }) => name), dataset: dataset.name, done: 0 },
+    way: { processes, threads, batch },
+    total: shards.reduce((sum, { start, end }) => sum + end - start, 0),
+  }
+  onProgress?.({ ...progress })
+  return images => {
+    progress.done = Math.min(progress.total, progress.done + images)
+    onProgress?.({ ...progress })
+  }
+}
+
 /** Runs a job; when one model of its group cannot be loaded, the others go on without it. */
 async function runJob(
   job: Job,
@@ -133,20 +152,9 @@ async function runJob(
   options: RunOptions,
   place: Place,
 ): Promise<Failure[]> {
-  const models = job.group.models.map(({ name }) => name)
-  const progress: Progress = {
-    models,
-    dataset: dataset.name,
-    total: job.shards.reduce((sum, { start, end }) => sum + end - start, 0),
-    done: 0,
-  }
-  options.onProgress?.({ ...progress })
+  const onImages = countedImages(job, dataset, options.onProgress)
   const left = new Set(job.shards)
   const shards = job.shards.map(span => ({ span, items: dataset.items.slice(span.start, span.end) }))
-  const onImages = (images: number): void => {
-    progress.done = Math.min(progress.total, progress.done + images)
-    options.onProgress?.({ ...progress })
-  }
   const { signal, until, crew } = options
   const wanted = job.group.models.map(({ name }) => identities.get(name)!)
   const stop = until === undefined ? undefined : await earlyStop(dataset, wanted, until, place)
@@ -203,12 +211,12 @@ function identityOf(
   dataset: Dataset,
   preprocessing: Mode,
   steps: string,
-  device?: Device,
+  engine: Engine,
 ): Identity {
   return {
     schema: schemaVersion,
     version,
-    runtime: runtimeVersion(device),
+    runtime: runtimeVersion(engine),
     model: model.name,
     weights,
     preprocessing,

@@ -85,14 +85,13 @@ describe('--device', () => {
     expect([code, stderr.trim()]).toEqual([2, 'geogap: --device takes cpu, cuda, coreml, not tpu'])
   })
 
-  it('reaches the workers, alone on the device, and is part of the key', () => {
+  it('reaches the workers, a few to share the device, and is part of the key', () => {
     const model = { name: 'm', architecture: 'resnet50', classes: 1000, files: [] }
-    const task: Task = { model, bytes: 1, multiplyAdds: 1, steps: [], missing: [{ start: 0, end: 10 }] }
-    expect(plan([task], 'all', { cores: 4, device: 'cuda' })[0]).toMatchObject({
-      processes: 1,
-      group: { device: 'cuda' },
-    })
+    const task: Task = { model, bytes: 1, multiplyAdds: 1, steps: [], missing: [{ start: 0, end: 1000 }] }
+    const engine = { device: 'cuda', precision: 'fp16' } as const
+    expect(plan([task], 'all', { cores: 16, ...engine })[0]).toMatchObject({ processes: 4, group: engine })
+    expect(plan([{ ...task, bytes: 2e9 }], 'all', { cores: 16, memory: 1e10, ...engine })[0]!.processes).toBe(2)
     expect(plan([task], 'all', { cores: 4, device: 'cpu' })[0]!.group).not.toHaveProperty('device')
-    expect(runtimeVersion('cuda')).toBe(`${runtimeVersion()} cuda`)
+    expect(runtimeVersion({ device: 'cuda' })).toBe(`${runtimeVersion()} cuda`)
   })
 })

@@ -14,7 +14,10 @@ import { type Group, groupsOf, type Unit } from '../units.ts'
 import { contentName } from './queue.ts'
 
 /** What a worker has to know to compute as the planner would; all paths are absolute. */
-export interface Request extends Pick<RunOptions, 'preprocessing' | 'prompts' | 'batch' | 'device' | 'keep'> {
+export interface Request extends Pick<
+  RunOptions,
+  'preprocessing' | 'prompts' | 'batch' | 'device' | 'precision' | 'keep'
+> {
   models: ModelSpec[]
   targets: { dataset: DatasetSpec; suits: Target['suits'] }[]
 }
@@ -78,8 +81,8 @@ async function requestOf(options: EvaluateOptions): Promise<Request> {
       throw inputError('opened-dataset', `${dataset.name} is known to this process alone: give its name or file`)
     return { dataset: absoluteSpec(dataset), suits }
   })
-  const { preprocessing, prompts, batch, device, keep } = options
-  const given = Object.entries({ preprocessing, prompts, batch, device, keep }).filter(
+  const { preprocessing, prompts, batch, device, precision, keep } = options
+  const given = Object.entries({ preprocessing, prompts, batch, device, precision, keep }).filter(
     ([, value]) => value !== undefined,
   )
   return { models: specs.map(absoluteModel), targets, ...Object.fromEntries(given) }

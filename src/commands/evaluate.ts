@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { inputError, unknownName } from '../errors.ts'
 import { type EvaluateOptions } from '../evaluate.ts'
-import { type Device, devices } from '../inference/devices.ts'
+import { devices, type Engine, precisions } from '../inference/devices.ts'
 import { type KeptOutput, keptOutputs } from '../predictions/schema.ts'
 import { type Mode } from '../preprocessing/steps.ts'
 import { type Profile } from '../profile.ts'
@@ -10,7 +10,7 @@ import { type Share } from '../units.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
 import { given, machineShare, oneOf, several, type Tagging, tagOption, wholeNumber } from './options.ts'
 
-interface Options extends DatasetOptions, Tagging {
+interface Options extends DatasetOptions, Engine, Tagging {
   model: string[]
   dataset?: string[]
   suite?: string
@@ -18,7 +18,6 @@ interface Options extends DatasetOptions, Tagging {
   weights?: string
   preprocessing?: Mode
   batch?: number
-  device?: Device
   keep?: KeptOutput
   out: string
   prompts?: string
@@ -44,6 +43,7 @@ export function command(): Command {
     )
     .option('--batch <n>', 'images in a batch', wholeNumber('--batch'))
     .option('--device <name>', 'cpu, cuda or coreml (default: cpu)', oneOf('--device', devices))
+    .option('--precision <type>', 'fp32 or fp16 (default: fp32)', oneOf('--precision', precisions))
     .option(
       '--keep <output>',
       'keep logits or features of every image, for geogap rescore',
@@ -130,12 +130,13 @@ async function byQueue(asked: EvaluateOptions & { out: string }, { queue, priori
 
 async function evaluateOptions(options: Options): Promise<EvaluateOptions & { out: string }> {
   const { selectModels } = await import('../models/select.ts')
-  const { weights, preprocessing, batch, device, out, prompts, keep, until } = options
+  const { weights, preprocessing, batch, device, precision, out, prompts, keep, until } = options
   const adjust = opening(options)
   return {
     models: await selectModels(options.model.flatMap(name => several(name))),
     datasets: (await datasetNames(options)).map(name => ({ name, ...adjust })),
-    ...given({ weights, preprocessing, batch, device, prompts, keep, until, shard: options.shard, tags: options.tag }),
+    ...given({ weights, preprocessing, batch, device, precision, prompts, keep, until }),
+    ...given({ shard: options.shard, tags: options.tag }),
     out,
   }
 }

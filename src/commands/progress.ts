@@ -1,5 +1,6 @@
 import { type DriveState } from '../cluster/drive.ts'
 import { type Progress } from '../runDataset.ts'
+import { runAs } from '../report/profileTable.ts'
 import { bytesText, durationText, printable } from '../report/text.ts'
 
 const width = 24
@@ -20,8 +21,9 @@ export function progressPrinter(stream: NodeJS.WriteStream = process.stderr): (p
   let printed = 0
   return progress => {
     if (quiet) return
-    const { models, dataset, total, done } = progress
+    const { models, dataset, total, done, way } = progress
     const name = `${models.length === 1 ? models[0]! : `${models.length} models`} on ${dataset}`
+    if (done === 0 && way) stream.write(`${printable(name)}: ${runAs(way)}\n`)
     if (name !== current || done === 0) [current, started, printed] = [name, performance.now(), 0]
     const now = performance.now()
     const last = done === total

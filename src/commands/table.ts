@@ -71,7 +71,7 @@ async function tablesOf(dir: string, options: Options, one: boolean): Promise<Ex
     return [await paperComparison(await openRun(dir, options.exclude), which, { minN, seed, draws, ...chosen })]
   }
   const { readImported } = await import('../predictions/imported.ts')
-  const stored = await openRun(dir, options.exclude)
+  const stored = await openRun(dir, options.exclude, plugin === undefined ? by : undefined)
   if (plugin !== undefined) {
     const { pluginTable } = await import('../plugin.ts')
     return [await pluginTable(plugin, stored)]

@@ -17,12 +17,12 @@ import { type Outcomes } from '../inference/messages.ts'
 import { runShards } from '../inference/pool.ts'
 import { type Features } from '../models/head.ts'
 import { widenHalf } from '../models/tensors.ts'
-import { plan, type Span, stepsFor } from '../plan.ts'
+import { type Job, plan, type Span, stepsFor } from '../plan.ts'
 import { writeJson } from '../predictions/notes.ts'
 import { gaps, slug } from '../predictions/store.ts'
 import { groupColumn } from '../predictions/write.ts'
 import { describeSteps, type Mode, type Step } from '../preprocessing/steps.ts'
-import { type Prepared, type Progress } from '../runDataset.ts'
+import { countedImages, type Prepared, type Progress } from '../runDataset.ts'
 import { literalPath, query, writeParquet } from '../sql.ts'
 import { runtimeVersion } from '../version.ts'
 import { openNpy, writeNpy } from './embeddings.ts'
@@ -104,28 +104,21 @@ function describe({ spec, hashes }: Prepared, dataset: Dataset): Omit<KeptDescri
 
 const keyOf = ({ weights, steps, content }: KeptDescription, device?: Device): string =>
   createHash('sha256')
-    .update(JSON.stringify([1, weights, describeSteps(steps), content, runtimeVersion(device)]))
+    .update(JSON.stringify([1, weights, describeSteps(steps), content, runtimeVersion(device && { device })]))
     .digest('hex')
     .slice(0, 16)
 
 async function compute(
-  { group, shards, processes }: ReturnType<typeof plan>[number],
+  job: Job,
   dataset: Dataset,
   folder: string,
   onProgress?: (progress: Progress) => void,
 ): Promise<void> {
-  const total = shards.reduce((sum, { start, end }) => sum + end - start, 0)
-  const progress: Progress = { models: group.models.map(({ name }) => name), dataset: dataset.name, total, done: 0 }
-  onProgress?.({ ...progress })
-  const onImages = (images: number): void => {
-    progress.done = Math.min(total, progress.done + images)
-    onProgress?.({ ...progress })
-  }
   await runShards(
-    group,
-    shards.map(span => ({ span, items: dataset.items.slice(span.start, span.end) })),
+    job.group,
+    job.shards.map(span => ({ span, items: dataset.items.slice(span.start, span.end) })),
     ({ span, items }, { outcomes }) => writePart(folder, span, items, dataset.columns, outcomes[0]!),
-    { processes, onImages },
+    { processes: job.processes, onImages: countedImages(job, dataset, onProgress) },
   )
 }
 

@@ -51,6 +51,8 @@ export interface Graph {
   /** Intermediates and results under the names that users know: `features`, `logits`. */
   readonly outputs: Map<string, Tensor>
   count: number
+  /** Inference alone: one operator may stand for several, for which there is no gradient. */
+  readonly fused: boolean
 }
 
 /** A scope of parameter names; `at('blocks').at('0').get('weight', [3])` declares `blocks.0.weight`. */
@@ -63,8 +65,8 @@ export interface Weights {
   get(name: string, shape: readonly number[], role?: Role): Tensor
 }
 
-export function createGraph(): Graph {
-  return { inputs: [], nodes: [], parameters: new Map(), constants: new Map(), outputs: new Map(), count: 0 }
+export function createGraph({ fused = false } = {}): Graph {
+  return { inputs: [], nodes: [], parameters: new Map(), constants: new Map(), outputs: new Map(), count: 0, fused }
 }
 
 export function input(graph: Graph, name: string, dtype: DType, shape: Shape): Tensor {

@@ -97,7 +97,7 @@ function writeNode(writer: BinaryWriter, node: Node): void {
   if (microsoftOps.has(node.op)) writer.tag(7, bytes).string('com.microsoft')
 }
 
-const microsoftOps = new Set<string>(['MultiHeadAttention', 'QuickGelu', 'BiasGelu', 'FusedConv'])
+const microsoftOps = new Set<string>(['MultiHeadAttention'])
 
 function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): void {
   writer.tag(1, bytes).string(name)

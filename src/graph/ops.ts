@@ -183,6 +183,10 @@ export function expand(x: Tensor, shape: Tensor, result: Shape): Tensor {
 
 export const shapeOf = (x: Tensor): Tensor => one('Shape', [x], [x.shape.length], {}, 'int64')
 
+/** Scaled dot-product attention of q, k, v [n, length, width] in `heads` heads, of the same shape; there is no gradient. */
+export const multiHeadAttention = (q: Tensor, k: Tensor, v: Tensor, heads: number): Tensor =>
+  one('MultiHeadAttention', [q, k, v], q.shape, { num_heads: heads })
+
 export function softmax(x: Tensor, axis = -1): Tensor {
   return one('Softmax', [x], x.shape, { axis: axisOf(axis, x.shape.length) })
 }

@@ -2,17 +2,16 @@ import { type Choices, type Item } from '../datasets/dataset.ts'
 import { type ReadyModel } from '../models/spec.ts'
 import { type KeptOutput } from '../predictions/schema.ts'
 import { type Step } from '../preprocessing/steps.ts'
-import { type Device } from './devices.ts'
+import { type Engine } from './devices.ts'
 
 /** Models that see the same crops and fit into memory together: images are decoded and cropped once for all of them. */
-export interface ModelGroup {
+export interface ModelGroup extends Engine {
   models: readonly ReadyModel[]
   steps: readonly Step[]
   /** `none`: nothing is scored, the model needs no classes. */
   choices: Choices | 'none'
   batch: number
   threads: number
-  device?: Device
   /** An output to keep beside the scores. */
   keep?: KeptOutput
 }

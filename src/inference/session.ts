@@ -1,7 +1,7 @@
 import { type InferenceSession } from 'onnxruntime-node'
-import { type Device } from './devices.ts'
+import { type Engine } from './devices.ts'
 
-export interface SessionOptions {
+export interface SessionOptions extends Pick<Engine, 'device'> {
   /** Real path of the folder that external data is read from. */
   folder?: string
   threads?: number
@@ -9,8 +9,6 @@ export interface SessionOptions {
   spinning?: boolean
   /** Plan one block of memory for a batch's shape. Off where intermediates are many: training takes a third less then. */
   memoryPattern?: boolean
-  /** The execution provider, cpu by default. */
-  device?: Device
 }
 
 /** Loads an encoded graph, or the file of one, into ONNX Runtime. */

@@ -6,6 +6,7 @@
 import { type Choices } from '../datasets/dataset.ts'
 import { GeogapError } from '../errors.ts'
 import { type LoadedModel, loadModel, type Output } from '../models/load.ts'
+import { unusual } from './devices.ts'
 import type { FromWorker, ModelGroup, Outcomes, ShardItem, Timings, ToWorker } from './messages.ts'
 import { noTimings } from './messages.ts'
 import { type Batch, createPreparer, type Preparer } from './prepare.ts'
@@ -44,7 +45,7 @@ async function load(group: ModelGroup): Promise<void> {
   const scored: Output[] = group.choices === 'none' ? [] : ['logits']
   const wanted: Output[] = group.keep === 'features' ? [...scored, 'features'] : scored
   for (const model of group.models) {
-    const spinning = group.threads > 1
+    const spinning = group.threads > 1 && !group.device
     const onBatch = (): void => send({ type: 'progress', images: 0 })
     try {
       models.push(
@@ -52,7 +53,7 @@ async function load(group: ModelGroup): Promise<void> {
           threads: group.threads,
           spinning,
           onBatch,
-          ...(group.device && { device: group.device }),
+          ...unusual(group),
         }),
       )
     } catch (error) {

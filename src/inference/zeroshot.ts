@@ -17,6 +17,7 @@ import { readWeights } from '../models/readWeights.ts'
 import { readSafetensors, writeSafetensors } from '../models/safetensors.ts'
 import { readTensor } from '../models/tensors.ts'
 import { filled } from './prompts.ts'
+import { type Engine } from './devices.ts'
 import { createSession, type SessionOptions } from './session.ts'
 import { loadTokenizer, padded } from './tokenizer.ts'
 
@@ -31,7 +32,7 @@ export interface ZeroShot {
   head?: string
 }
 
-export interface HeadOptions extends Omit<SessionOptions, 'folder'> {
+export interface HeadOptions extends Omit<SessionOptions, 'folder'>, Engine {
   /** Called between batches of prompts: a sign of life, for a thousand classes in 80 prompts take minutes. */
   onBatch?: () => void
 }

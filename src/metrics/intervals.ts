@@ -49,8 +49,13 @@ export function newcombe(
 /** The two-sided standard normal quantile of a confidence level: 1.96 for 0.95. */
 export function zOf(confidence: number): number {
   checkConfidence(confidence)
-  return normalQuantile((1 + confidence) / 2)
+  const known = quantiles.get(confidence) ?? normalQuantile((1 + confidence) / 2)
+  quantiles.set(confidence, known)
+  return known
 }
+
+/** Tables ask for the same ones thousands of times. */
+const quantiles = new Map<number, number>()
 
 export function checkConfidence(confidence: number): void {
   if (!(confidence > 0 && confidence < 1)) {

@@ -1,6 +1,7 @@
 import { type InferenceSession } from 'onnxruntime-node'
-import { GeogapError } from '../errors.ts'
+import { GeogapError, inputError } from '../errors.ts'
 import { createGraph, type Graph, input, output, weights } from '../graph/graph.ts'
+import { halved } from '../graph/half.ts'
 import { encode } from '../graph/onnx.ts'
 import { loadGraph } from '../inference/foreign.ts'
 import { createSession } from '../inference/session.ts'
@@ -25,7 +26,7 @@ export function classifierGraph(
   const { normalization, size } = splitSteps(steps)
   const known = architecture(model.architecture)
   const classifier = known.kind === 'classifier' ? known : zeroShotClassifier(known, head)
-  const graph = createGraph()
+  const graph = createGraph({ fused: true })
   const crops = input(graph, 'crops', 'uint8', ['n', 3, size, size])
   const outputs = classifier.build(weights(graph), normalizeGraph(crops, normalization), model.classes)
   output('logits', outputs.logits)
@@ -50,6 +51,11 @@ export async function loadModel(
   options: HeadOptions = {},
 ): Promise<LoadedModel> {
   if (model.head !== undefined) return withHead(model, model.head, steps, wanted, options)
+  if (model.graph && options.precision === 'fp16')
+    throw inputError(
+      'no-precision',
+      `${model.name} is a graph made elsewhere, which keeps its own precision: without fp16`,
+    )
   if (model.graph) return loadGraph(model, model.graph, steps, wanted, options)
   const { size } = splitSteps(steps)
   const session = await modelSession(model, steps, wanted, options)
@@ -95,7 +101,8 @@ async function modelSession(
   options: HeadOptions,
 ): Promise<InferenceSession> {
   const head = wanted.includes('logits') ? await classEmbeddings(model, options) : undefined
-  const graph = classifierGraph(model, steps, head)
+  const whole = classifierGraph(model, steps, head)
+  const graph = options.precision === 'fp16' ? halved(whole) : whole
   const files = await Promise.all(model.files.map(readWeights))
   const { folder, bind } = await bindWeights(graph, files, architecture(model.architecture).names)
   return createSession(encode(graph, { outputs: wanted, bind }), { folder, ...options })

@@ -20,24 +20,42 @@ interface Computed {
 /** Entries that one query counts: a query of its own for each costs three times the time. */
 const entriesAtOnce = 16
 
-/** The cells of all entries, entry by entry. */
-export async function loadCells(entries: readonly Entry[]): Promise<Cell[]> {
+/**
+ * The cells of all entries, entry by entry. Where all of `by` are columns that some entry's cube has, or `label`, cells are split by
+ * those alone, which is faster: their `label` is empty unless it is asked for.
+ */
+export async function loadCells(entries: readonly Entry[], by?: readonly string[]): Promise<Cell[]> {
   const alike = new Map<string, Entry[]>()
   for (const entry of entries) {
     const key = JSON.stringify([entry.identity.content, entry.shards[0]!.columns])
     alike.set(key, [...(alike.get(key) ?? []), entry])
   }
+  const splits = new Map<Entry[], Split[]>()
+  for (const members of alike.values()) splits.set(members, by?.length === 0 ? [] : await splitsOf(members[0]!))
+  const held = new Set([...splits.values()].flatMap(split => split.map(nameOf)))
+  const asked = by?.every(column => held.has(column)) ? by : undefined
   const groups = new Map<string, Cell['groups']>()
   const cells = new Map<Entry, Cell[]>()
-  for (const members of alike.values()) {
-    const columns = [...(await cubeColumns(members[0]!)), ...(await incomeGroups(members[0]!))]
+  for (const [members, all] of splits) {
+    const split = all.filter(column => !asked || asked.includes(nameOf(column)))
     for (let first = 0; first < members.length; first += entriesAtOnce) {
       const some = members.slice(first, first + entriesAtOnce)
-      for (const [i, counted] of (await countEntries(some, columns, groups)).entries()) cells.set(some[i]!, counted)
+      for (const [i, counted] of (await countEntries(some, split, groups)).entries()) cells.set(some[i]!, counted)
     }
   }
   return entries.flatMap(entry => cells.get(entry)!)
 }
+
+/** What cells are split by: `label`, a grouping column, or a computed one. */
+type Split = string | Computed
+
+const nameOf = (split: Split): string => (typeof split === 'string' ? split : split.name)
+
+const splitsOf = async (entry: Entry): Promise<Split[]> => [
+  'label',
+  ...(await cubeColumns(entry)),
+  ...(await incomeGroups(entry)),
+]
 
 /** Grouping columns of an entry that its cube holds. */
 async function cubeColumns(entry: Entry): Promise<string[]> {
@@ -71,21 +89,24 @@ async function incomeGroups(entry: Entry): Promise<Computed[]> {
 }
 
 /** Counts of one entry by `columns` and class. */
-export const countCells = async (entry: Entry, columns: readonly (string | Computed)[]): Promise<Cell[]> =>
-  (await countEntries([entry], columns, new Map()))[0]!
+export const countCells = async (entry: Entry, columns: readonly string[]): Promise<Cell[]> =>
+  (await countEntries([entry], ['label', ...columns], new Map()))[0]!
 
 /** Counts of entries with the same columns; equal group values are one object of `shared`. */
 async function countEntries(
   entries: readonly Entry[],
-  columns: readonly (string | Computed)[],
+  splits: readonly Split[],
   shared: Map<string, Cell['groups']>,
 ): Promise<Cell[][]> {
   const held = entries[0]!.shards[0]!.columns
-  const present = columns.flatMap(column => {
+  const present = splits.flatMap(column => {
     if (typeof column !== 'string') return column
     return held.includes(column) ? { name: column, sql: identifier(column) } : []
   })
-  const selected = ['label', ...present.map(({ name, sql }) => `${sql} AS ${identifier(name)}`)]
+  const selected = [
+    splits.includes('label') ? 'label' : "''",
+    ...present.map(({ name, sql }) => `${sql} AS ${identifier(name)}`),
+  ]
   const found = await columnsOf(
     `SELECT regexp_extract(filename, '([^/\\\\]+)[/\\\\][^/\\\\]+$', 1) AS entry, ${selected.join(', ')},
        count(correct1)::DOUBLE, count_if(correct1)::DOUBLE, count_if(correct5)::DOUBLE,

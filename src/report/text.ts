@@ -11,13 +11,15 @@ export const percent = (share: number | null, digits = 1): string =>
 export const percentRange = (low: number | null, high: number | null): string =>
   low === null || high === null ? '–' : `${percent(low)} – ${percent(high)}`
 
+/** Columns of a terminal that the text takes. */
+export const textWidth = (text: string): number => (/^[ -~–]*$/.test(text) ? text.length : stringWidth(text))
+
 /** Fills up with spaces to `width` columns of a terminal. */
 export function pad(text: string, width: number, right: boolean): string {
-  const fill = ' '.repeat(Math.max(0, width - stringWidth(text)))
+  const fill = ' '.repeat(Math.max(0, width - textWidth(text)))
   return right ? fill + text : text + fill
 }
 
-export const textWidth = (text: string): number => stringWidth(text)
 
 /** 18798136 as `18.8 MB`. */
 export function bytesText(bytes: number): string {

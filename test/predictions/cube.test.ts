@@ -53,3 +53,14 @@ it('named incomes keep their names, in their order', async () => {
   expect(Math.min(...places)).toBeGreaterThan(0)
   expect(figure!.caption).toContain('Groups are the data set’s own')
 })
+
+it('gives the same rows to who names the columns beforehand', async () => {
+  const whole = await opened(i => i + 1)
+  for (const by of [[], ['region'], ['region', 'income_group'], ['label'], ['label', 'region']]) {
+    const narrow = await openRun(dir, undefined, by)
+    expect(narrow.accuracy({ by })).toEqual(whole.accuracy({ by }))
+    expect(narrow.cells.length).toBeLessThanOrEqual(whole.cells.length)
+  }
+  expect((await openRun(dir, undefined, [])).cells).toHaveLength(1)
+  expect((await openRun(dir, undefined, ['nothing'])).cells).toEqual(whole.cells)
+})

@@ -1,5 +1,5 @@
 import { type Tensor, type Weights } from '../graph.ts'
-import { add, matmul, mul, reshape, softmax, split, transpose } from '../ops.ts'
+import { add, matmul, mul, multiHeadAttention, reshape, softmax, split, transpose } from '../ops.ts'
 import { fixed } from '../shapes.ts'
 import { linear } from './linear.ts'
 
@@ -14,6 +14,7 @@ function heads(x: Tensor, count: number): Tensor {
  * [n, heads, length, length].
  */
 export function attend(q: Tensor, k: Tensor, v: Tensor, count: number, mask?: Tensor): Tensor {
+  if (q.graph.fused && !mask) return multiHeadAttention(q, k, v, count)
   const [n, length, width] = q.shape
   const scale = (fixed(width, 'attend') / count) ** -0.5
   const scores = matmul(heads(mul(q, scale), count), transpose(heads(k, count), [0, 1, 3, 2]))

@@ -1,0 +1,76 @@
+/*
+ * What half precision does to a real model's answers: every photograph by the model in fp32 and with weights and activations rounded as
+ * float16 rounds them, by float32 arithmetic (Veltkamp's splitting), since a CPU's operators keep float32 between casts.
+ *
+ *   npx tsx bench/half.ts [MODEL@FILE, default the shared one]
+ */
+import { readFile } from 'node:fs/promises'
+import { append, createGraph, type Graph, output, type Tensor } from '../src/graph/graph.ts'
+import { encode } from '../src/graph/onnx.ts'
+import { mul, sub } from '../src/graph/ops.ts'
+import { createSession } from '../src/inference/session.ts'
+import { bindWeights } from '../src/models/bind.ts'
+import { classifierGraph } from '../src/models/load.ts'
+import { namedModel } from '../src/models/named.ts'
+import { readWeights } from '../src/models/readWeights.ts'
+import { readyModel } from '../src/models/ready.ts'
+import { createCropper } from '../src/preprocessing/cropper.ts'
+import { nativeSteps } from '../src/preprocessing/steps.ts'
+import { photographs, printTable } from './common.ts'
+
+const [name = 'tf_efficientnet_lite0@../shared/weights/tf_efficientnet_lite0/model.safetensors'] = process.argv.slice(2)
+
+/** The nearest number of 11 binary digits; float16's limits in size are not imitated. */
+function rounded(x: Tensor): Tensor {
+  const scaled = mul(x, 2 ** 13 + 1)
+  return sub(scaled, sub(scaled, x))
+}
+
+/** The graph with everything rounded that a parameter takes part in. */
+function emulated(graph: Graph): Graph {
+  const { inputs, constants, parameters, count } = graph
+  const made: Graph = { ...createGraph(), inputs, constants, parameters, count }
+  const known = new Map<string, Tensor>()
+  const half = new Set(parameters.keys())
+  const own = (tensor: Tensor): Tensor => known.get(tensor.name) ?? { ...tensor, graph: made }
+  for (const { tensor } of parameters.values()) known.set(tensor.name, rounded({ ...tensor, graph: made }))
+  for (const { op, inputs, outputs, attributes } of graph.nodes) {
+    const taken = inputs.map(tensor => tensor && own(tensor))
+    const halves = inputs.some(tensor => tensor && half.has(tensor.name))
+    for (const [i, result] of append(made, op, taken, outputs, attributes).entries()) {
+      const { name, dtype } = outputs[i]!
+      if (halves && dtype === 'float32') half.add(name)
+      known.set(name, half.has(name) ? rounded(result) : result)
+    }
+  }
+  output('logits', own(graph.outputs.get('logits')!))
+  return made
+}
+
+const spec = await namedModel(name)
+const steps = nativeSteps(spec.recipe)
+const { model } = await readyModel(spec)
+const graph = classifierGraph(model, steps)
+const { folder, bind } = await bindWeights(graph, await Promise.all(model.files.map(readWeights)))
+const sessions = await Promise.all(
+  [graph, emulated(graph)].map(one => createSession(encode(one, { outputs: ['logits'], bind }), { folder })),
+)
+const { Tensor: Values } = await import('onnxruntime-node')
+const crop = await createCropper(steps)
+const best = (values: Float32Array): number => values.indexOf(Math.max(...values))
+let [images, same, worst] = [0, 0, 0]
+for (const photo of await photographs()) {
+  const crops = new Values('uint8', await crop(await readFile(photo)), [1, 3, spec.recipe.size, spec.recipe.size])
+  const [whole, half] = await Promise.all(
+    sessions.map(async session => (await session.run({ crops })).logits!.data as Float32Array),
+  )
+  const mean = whole!.reduce((sum, value) => sum + value, 0) / whole!.length
+  const deviation = Math.sqrt(whole!.reduce((sum, value) => sum + (value - mean) ** 2, 0) / whole!.length)
+  images += 1
+  same += Number(best(whole!) === best(half!))
+  worst = Math.max(worst, ...whole!.map((value, i) => Math.abs(value - half![i]!) / deviation))
+}
+await printTable(
+  ['model', 'photographs', 'same first class', 'largest error, of the logits’ deviation'],
+  [[spec.name, String(images), String(same), worst.toPrecision(2)]],
+)
