@@ -20,7 +20,6 @@ export function pad(text: string, width: number, right: boolean): string {
   return right ? fill + text : text + fill
 }
 
-
 /** 18798136 as `18.8 MB`. */
 export function bytesText(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']
