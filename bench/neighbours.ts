@@ -1,7 +1,7 @@
 /*
  * Seconds and memory of the exact search: 38,000 references, queries of width 512 made up block by block, the 113 nearest,
  * all k of the paper; against torch's matrix product and topk, and with --faiss FAISS's flat index (peer_neighbours.py), in
- * turn on as many queries as --compared says.
+ * turn on as many queries as --compared says. The long run comes last; --queries 0 leaves it out.
  *
  *   npx tsx bench/neighbours.ts PYTHON [--queries 1000000] [--compared 20000] [--rounds 3] [--faiss]
  */
@@ -76,15 +76,14 @@ async function compare(python: string): Promise<void> {
   if (values.faiss) works['faiss'] = peerSearch('faiss')
   const found = await inTurn(Number(values.rounds), works)
   for (const [name, seconds] of Object.entries(found)) rows.get(name)![2] = seconds.toFixed(1)
-  const table = [...rows.values()]
+  const head = ['', 'queries', 'seconds', 'MB at most']
+  await printTable(head, [...rows.values()])
   const [asked, compared] = [Number(values.queries), Number(values.compared)]
-  if (asked > 0) {
-    const minutes = (found['geogap']! * asked) / compared / 60
-    process.stderr.write(`${asked} queries take about ${minutes.toFixed(0)} minutes\n`)
-    const seconds = await search(values.queries)()
-    table.push(rows.get('geogap')!.with(2, seconds.toFixed(1)))
-  }
-  await printTable(['', 'queries', 'seconds', 'MB at most'], table)
+  if (asked === 0) return
+  const minutes = (found['geogap']! * asked) / compared / 60
+  process.stderr.write(`\n${asked} queries take about ${minutes.toFixed(0)} minutes\n\n`)
+  const seconds = await search(values.queries)()
+  await printTable(head, [rows.get('geogap')!.with(2, seconds.toFixed(1))])
 }
 
 const [first = 'python3', asked] = positionals

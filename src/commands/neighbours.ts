@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { Command } from 'commander'
 import { type Votes } from '../experiments/origins.ts'
 import { type Column, field } from '../report/tables.ts'
@@ -49,7 +50,7 @@ async function run(options: Options): Promise<void> {
   const found = await placement({
     ...given({ model, encoder, ks: k, preprocessing, device }),
     ...{ reference, queries: query, open: opening(options), out, onProgress, onDownload: transferPrinter() },
-    onSearch: (done, total) => onProgress({ models: ['search'], dataset: reference, total, done }),
+    onSearch: (done, total) => onProgress({ models: ['search'], dataset: basename(reference), total, done }),
   })
   process.stdout.write(formatTable(await columns(found.votes), found.votes, options.format))
   const say = (text: string): void => void process.stderr.write(`${text}\n`)

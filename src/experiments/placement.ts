@@ -59,6 +59,7 @@ export async function placement(options: PlacementOptions): Promise<Placement> {
   const ks = options.ks ?? paperKs.filter(k => k <= references.count)
   const started = performance.now()
   const all = joined(queries)
+  onSearch?.(0, all.count)
   const origins = await originsOf({ references, regions, queries: all, ks, ...(onSearch && { onProgress: onSearch }) })
   await recordStudy(out, 'neighbours', storedVotes(origins))
   return { ...origins, notes, seconds: (performance.now() - started) / 1000 }

@@ -113,7 +113,7 @@ async function keptSource(folders: readonly string[], options: RetrainingOptions
   if (ofModel.length === 0)
     throw inputError('different-encoder', `features of ${models}, none of ${found!.model.spec.name}`)
   if (!found && ofModel.length < all.length)
-    throw inputError('different-encoder', `features of ${models}: say which one by the model`)
+    throw inputError('different-encoder', `features of ${models}: --model NAME says which`)
   const names = ofModel.map(({ about }) => about.dataset)
   return {
     ...found,
@@ -157,7 +157,7 @@ async function startingHead(
   const classes = about.classes === 'imagenet-1k' ? imagenetNames.length : about.classes.length
   const note = model
     ? `${about.model} has no linear head for these classes: training starts from zeros`
-    : `no head of ${about.model} is kept with the features: training starts from zeros, or give the model too`
+    : `no head of ${about.model} is kept with the features: training starts from zeros; --model NAME takes its own`
   return { head: untrainedHead(classes, features.width), notes: [note] }
 }
 

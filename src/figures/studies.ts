@@ -120,7 +120,8 @@ function drawn(
     .filter(({ series }) => series.length > 0)
   if (parts.length === 0) return []
   const seeds = Math.max(...rows.map(row => row.seeds))
-  const shares = count(new Set(rows.map(row => row.setting)).size, 'share')
+  const trained = rows.filter(({ setting }) => setting > 0)
+  const shares = count(new Set(trained.map(row => row.setting)).size, 'share')
   const size = `n = ${count(seeds, 'seed')} at each of ${shares}`
   return [
     {

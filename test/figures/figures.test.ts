@@ -110,6 +110,16 @@ describe('choices', () => {
     ).toEqual(ids.sort())
   })
 
+  it('draw a study of own data, one figure a model, by regions of any name', () => {
+    const row = (model: string, setting: number) => ({ model, setting, metric: 'homes disparity', values: [0.1, 0.2] })
+    const rows = ['a', 'b'].flatMap(model => [row(model, 0.5), row(model, 1)])
+    const run = { ...worlds['few']!(), studies: new Map([['last-layer', rows], ['western-share', rows]]) } // prettier-ignore
+    expect(makeFigures(run, 'retraining').map(({ id }) => id)).toEqual(['retraining-a', 'retraining-b'])
+    const [figure] = makeFigures(run, 'western-share')
+    expect(figure!.caption).toMatch(/^The largest difference of top-1 accuracy between regions/)
+    expect(figure!.subtitle).toBe('a, n = 2 seeds at each of 2 shares')
+  })
+
   it.each([
     [{ dataset: 'geod' }, 'unknown data set: geod; nearest: geode'],
     [{ model: 'resnet5' }, 'unknown model: resnet5; nearest: resnet50'],
