@@ -32,12 +32,11 @@ export interface Planned {
   entry: Entry | undefined
 }
 
-/** Multiply-adds per second and core that convolutions and matrix products reach here, small models less. */
-const rate = 25e9
-/** Seconds of one core to read, decode and crop a photograph of half a megapixel. */
-const preparation = 0.01
-/** Seconds of one core for an image, within a factor of about two. */
-export const estimate = (multiplyAdds: number): number => multiplyAdds / rate + preparation
+/** Multiply-adds per second and core, and what an image costs besides: within a fifth of what docs/performance.md measured of six models. */
+const rate = 50e9
+const besides = 0.0035
+/** Seconds of one core for an image, within a factor of about two on other machines. */
+export const estimate = (multiplyAdds: number): number => multiplyAdds / rate + besides
 
 /** Bytes of a stored row, and of the features of an image of which a model gives about a thousand. */
 const rowBytes = 60
