@@ -30,8 +30,11 @@ let cookie = ''
 let views: string[]
 const agent = new Agent({ keepAlive: true, maxSockets: Infinity })
 
-const forked = (script: string, words: readonly string[]): ChildProcess =>
-  fork(builtPath(script), words, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+function forked(script: string, words: readonly string[]): ChildProcess {
+  const child = fork(builtPath(script), words, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+  children.push(child)
+  return child
+}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-load-'))
