@@ -20,7 +20,8 @@ interface Loaded {
 
 let loaded: Loaded | undefined
 
-const send = (message: FromWorker): void => void process.send?.(message)
+/** Where the parent is gone nobody hears it, and the end of the channel ends this process. */
+const send = (message: FromWorker): void => void process.send?.(message, undefined, undefined, () => undefined)
 
 let stopping = false
 
