@@ -146,17 +146,15 @@ describe('rescore', () => {
       const out = join(folder, 'clip')
       const [first, other] = long ? ['openai', 'simple'] : ['simple', 'paper']
       await evaluate({ ...options, datasets: [dataset], prompts: first, out, keep: 'features' })
-      await rescore(out, { weights, change: { classes: files[1]! }, out: `${out}-classes` })
-      await evaluate({
-        ...options,
-        datasets: [{ ...dataset, classes: files[1]! }],
-        prompts: first,
-        out: `${out}-fresh-classes`,
-      })
-      expect(await same(`${out}-classes`, `${out}-fresh-classes`)).toBe(0)
-      await rescore(out, { weights, prompts: other, out: `${out}-prompts` })
-      await evaluate({ ...options, datasets: [dataset], prompts: other, out: `${out}-fresh-prompts` })
-      expect(await same(`${out}-prompts`, `${out}-fresh-prompts`)).toBe(0)
+      const [classes, prompts] = [files[1]!, other]
+      const changes: { classes?: string; prompts?: string }[] = long
+        ? [{ classes }, { prompts }]
+        : [{ classes, prompts }]
+      for (const [i, { prompts = first, ...change }] of changes.entries()) {
+        await rescore(out, { weights, change, ...(prompts !== first && { prompts }), out: `${out}-${i}` })
+        await evaluate({ ...options, datasets: [{ ...dataset, ...change }], prompts, out: `${out}-fresh-${i}` })
+        expect(await same(`${out}-${i}`, `${out}-fresh-${i}`)).toBe(0)
+      }
       await rm(weights)
     },
     600_000,
