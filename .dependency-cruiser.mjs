@@ -40,6 +40,7 @@ export default {
       'models',
       'inference',
       'metrics',
+      'places/folder',
       'predictions',
     ),
     knows(
