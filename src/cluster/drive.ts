@@ -13,7 +13,7 @@ import { connectQueue, queueError, readRun, removeRun, runQueue, type SetApart, 
 export interface DriveOptions {
   queue: string
   priority?: number
-  /** Milliseconds between looks at the place; default 2 s, and never more often than a twentieth of the time. */
+  /** Milliseconds between looks at the place; default 2 s, and more where the place takes long to list. */
   poll?: number
   /** Tries of a unit before it is set apart (3), and milliseconds before the second one (2,000), doubled each time. */
   tries?: number
@@ -72,8 +72,9 @@ async function follow(
   let before: number | undefined
   for (let first = true; ; first = false) {
     const look = performance.now()
-    const queued = await queue.getJobCountByTypes('waiting', 'prioritized', 'delayed', 'active')
+    const queued = await unitsIn(queue)
     const missing = await missingUnits(plan, place)
+    const next = performance.now() + lookCost * (performance.now() - look)
     const record = await readRun(redis, plan.id)
     const apart = (await setApart(queue)).filter(({ unit }) => keys.has(unit))
     if (record?.cancelled && !first) return { outcome: 'cancelled', apart: [] }
@@ -92,12 +93,17 @@ async function follow(
     if (todo.length === 0) return { outcome: 'done', apart: apart.map(one => ({ ...keys.get(one.unit)!, ...one })) }
     // A unit leaves the queue when it is stored, so with as many in the queue as were missing afterwards none is lost.
     if (queued < todo.length) await enqueue(todo, keyOf, queue, retries)
-    await delay(Math.max(poll, 20 * (performance.now() - look)), undefined, { ...(signal && { signal }) }).catch(
-      () => undefined,
-    )
+    do await delay(poll, undefined, { ...(signal && { signal }) }).catch(() => undefined)
+    while (!signal?.aborted && performance.now() < next && (await unitsIn(queue)) > 0)
     if (signal?.aborted) return { outcome: 'left', apart: [] }
   }
 }
+
+/** Looks take a twentieth of the time at most; when the queue is empty there is one at once. */
+const lookCost = 19
+
+const unitsIn = (queue: Queue): Promise<number> =>
+  queue.getJobCountByTypes('waiting', 'prioritized', 'delayed', 'active')
 
 const chunk = 1000
 
