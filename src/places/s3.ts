@@ -28,6 +28,8 @@ let shared: Promise<S3Client> | undefined
 const connect = (): Promise<S3Client> => (shared ??= createClient())
 
 async function createClient(): Promise<S3Client> {
+  // A warning about Node 20 is for those who choose the client's version.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
   const { S3Client } = await import('@aws-sdk/client-s3')
   const elsewhere = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL
   return new S3Client({
