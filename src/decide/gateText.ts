@@ -52,7 +52,7 @@ export function gateText(gate: Gate, format: 'text' | 'markdown'): string {
   const shown = rows.slice(0, Math.max(readRows, broken))
   const notes = [
     `broken: the data show that the limit is passed (chance of a false alarm over everything judged: at most ${percent(gate.alpha, 0)} %). holds: the group's own 95 % bound is within the limit. undecided: the data cannot tell; it does not fail the gate.`,
-    'Values in percent, drops and disparities in percentage points of top-1 accuracy. Drops are on the same images as the baseline.',
+    'Values in percent, drops and disparities in percentage points of top-1 accuracy. 95 % bound, of that check alone: what a drop or a disparity is at least, an accuracy at most. Drops are on the same images as the baseline.',
     ...(shown.length < rows.length ? [`${rows.length - shown.length} more checks that hold or are undecided.`] : []),
     ...(gate.leftOut.length > 0 ? [`Fewer than ${gate.minN} images, not judged: ${groupList(gate.leftOut, 8)}.`] : []),
     ...gate.notes,
