@@ -35,12 +35,30 @@ export interface Probe {
 /** Fewer images than this cannot show anything among some twenty settings. */
 const leastImages = 20
 
-/**
- * Shows the same images to a model in the declared and in other ways. Colours first; then resize and crop with the best
- * colours. Errors: too-few-images, and those of opening a model and a data set.
- */
-export async function probe(name: string, spec: DatasetSpec, options: ProbeOptions = {}): Promise<Probe> {
-  const { weights, prompts = 'paper', onSetting = () => undefined } = options
+/** A model and images that it can be shown in any way. */
+export interface Probing {
+  model: string
+  dataset: string
+  /** The declared preprocessing. */
+  declared: Recipe
+  /** Whether it takes pixels as they are. */
+  raw: boolean
+  /** Images that are there, scored or not. */
+  images: number
+  score: (recipe: Recipe) => Promise<Tried['scores']>
+}
+
+/** Probes a model's declared preprocessing. Errors: too-few-images, and those of opening a model and a data set. */
+export const probe = (name: string, spec: DatasetSpec, options: ProbeOptions = {}): Promise<Probe> =>
+  withProbing(name, spec, options, probing => probeSettings(probing, options.onSetting))
+
+/** Opens a model and a data set for `work`, and puts away what that left on the disk. */
+export async function withProbing<T>(
+  name: string,
+  spec: DatasetSpec,
+  { weights, prompts = 'paper' }: ProbeOptions,
+  work: (probing: Probing) => Promise<T>,
+): Promise<T> {
   const named = await namedModel(name)
   const model = weights === undefined ? named : { ...named, weights: { from: 'files' as const, files: [weights] } }
   const zeroShot = model.classes === 'zero-shot'
@@ -51,27 +69,40 @@ export async function probe(name: string, spec: DatasetSpec, options: ProbeOptio
   try {
     const ready = zeroShot ? await zeroShotModel(model, readied, dataset.classes, prompts, heads) : readied.model
     const items = dataset.items.filter(({ labels }) => labels.length > 0)
-    const score = (recipe: Recipe) => scoresOf(ready, recipe, dataset, items)
-    const colours = colourSettings(model.recipe, model.graph?.dtype === 'uint8')
-    const declared: Setting = { changes: [], recipe: model.recipe }
-    const total = 1 + colours.length + geometrySettings(declared).length
-    const tried: Tried[] = []
-    const attempt = async (settings: readonly Setting[]): Promise<void> => {
-      for (const setting of settings) {
-        onSetting(tried.length, total)
-        tried.push({ ...setting, scores: await score(setting.recipe) })
-      }
-    }
-    await attempt([declared, ...colours])
-    const [best] = judged(tried).toSorted((a, b) => a.loss - b.loss)
-    await attempt(geometrySettings(best!))
-    onSetting(tried.length, tried.length)
-    const settings = judged(tried)
-    const images = readable(tried).length
-    return { model: model.name, dataset: dataset.name, images, leftOut: dataset.items.length - images, settings }
+    return await work({
+      ...{ model: model.name, dataset: dataset.name, declared: model.recipe, raw: model.graph?.dtype === 'uint8' },
+      images: dataset.items.length,
+      score: recipe => scoresOf(ready, recipe, dataset, items),
+    })
   } finally {
     await rm(heads, { recursive: true, force: true })
   }
+}
+
+/**
+ * Shows the same images to a model in the declared and in other ways. Colours first; then resize and crop with the best
+ * colours. Errors: too-few-images.
+ */
+export async function probeSettings(
+  { model, dataset, declared, raw, images, score }: Probing,
+  onSetting: ProbeOptions['onSetting'] = () => undefined,
+): Promise<Probe> {
+  const colours = colourSettings(declared, raw)
+  const own: Setting = { changes: [], recipe: declared }
+  const total = 1 + colours.length + geometrySettings(own).length
+  const tried: Tried[] = []
+  const attempt = async (settings: readonly Setting[]): Promise<void> => {
+    for (const setting of settings) {
+      onSetting(tried.length, total)
+      tried.push({ ...setting, scores: await score(setting.recipe) })
+    }
+  }
+  await attempt([own, ...colours])
+  const [best] = judged(tried).toSorted((a, b) => a.loss - b.loss)
+  await attempt(geometrySettings(best!))
+  onSetting(tried.length, tried.length)
+  const scored = readable(tried).length
+  return { model, dataset, images: scored, leftOut: images - scored, settings: judged(tried) }
 }
 
 type Tried = Setting & { scores: readonly (readonly [right: boolean, loss: number] | null)[] }
