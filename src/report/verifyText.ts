@@ -8,7 +8,7 @@ export function verifySentence({ shards, left, tolerance }: Verified): string {
   const rest = left.length === 0 ? '' : `; ${left.length} evaluations could not be run again`
   const images = shards.reduce((sum, shard) => sum + shard.images, 0)
   const verdict = differing === 0 ? 'all agree' : `${differing} differ`
-  return `${shards.length} shards with ${images} predictions run again: ${verdict} within ${tolerance}${rest}`
+  return `${shards.length} ${shards.length === 1 ? 'shard' : 'shards'} with ${images} predictions run again: ${verdict} within ${tolerance}${rest}`
 }
 
 const small = (value: number | null): string =>
