@@ -137,7 +137,7 @@ describe('external data and operators that are refused', () => {
     const { encode } = await import('../../src/graph/onnx.ts')
     const graph = createGraph()
     const pixels = input(graph, 'pixels', 'float32', ['n', 3, 32, 32])
-    output('logits', append(graph, 'QuickGelu', [pixels], [{ dtype: 'float32', shape: ['n', 3] }])[0]!)
+    output('logits', append(graph, 'MultiHeadAttention', [pixels], [{ dtype: 'float32', shape: ['n', 3] }])[0]!)
     const bytes = encode(graph, { bind: () => ({ dtype: 'float32', values: headBytes() }) })
     await writeFile(target, Buffer.from(bytes).toString('latin1').replace('com.microsoft', 'com.acme.evil'), 'latin1')
     await expect(ready(file)).rejects.toThrow(/operators of "com\.acme\.evil"; known domains are ai\.onnx/)
