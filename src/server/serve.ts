@@ -29,7 +29,7 @@ export interface Served {
 export const builtClient = fileURLToPath(new URL('../client', import.meta.url))
 
 /** Milliseconds between readings of what evaluations store, at least, and times that a reading took. */
-const rest = { least: 2000, times: 20 }
+const rest = { least: 5000, times: 20 }
 
 /** Serves the results below `dir`. Errors: no-results, no-client, cannot-listen, those of `connectQueue`. */
 export async function serve(dir: string, options: ServeOptions = {}): Promise<Served> {

@@ -1,6 +1,6 @@
 /**
- * 200 readers of the dashboard while an evaluation runs. Each reader does what its page does: asks for progress every two seconds
- * and opens a view every twenty. Minutes with and without readers take turns, so that both are seen under the same load of the
+ * 200 readers of the dashboard while an evaluation runs. Each reader does what its page does: asks for progress every five seconds
+ * and opens a view every fifty. Minutes with and without readers take turns, so that both are seen under the same load of the
  * machine; GEOGAP_TORTURE=1: five minutes of each, otherwise a few seconds.
  */
 import { type ChildProcess, fork } from 'node:child_process'
@@ -92,14 +92,17 @@ const answer = (path: string) =>
     ask()
   })
 
-/** One reader's visit: progress every two seconds, every tenth time another view. */
+/** Milliseconds between a page's questions for progress. */
+const poll = 5000
+
+/** One reader's visit: progress at every poll, every tenth time another view. */
 async function visit(reader: number, end: number, times: number[], codes: number[]): Promise<void> {
-  await wait((2000 * reader) / readers)
+  await wait((poll * reader) / readers)
   for (let i = reader; performance.now() < end; i++) {
     const reply = await answer(i % 10 === 0 ? views[(i / 10) % views.length]! : '/api/progress')
     times.push(reply.seconds)
     codes.push(reply.status)
-    await wait(Math.max(0, 2000 - 1000 * reply.seconds))
+    await wait(Math.max(0, poll - 1000 * reply.seconds))
   }
 }
 
@@ -132,7 +135,7 @@ describe.skipIf(!hasProc)('the dashboard during an evaluation', () => {
         `server ${memory![0]!.toFixed(0)} MB after the first turn, ${memory!.at(-1)!.toFixed(0)} MB at the end`,
     )
     expect(codes!.filter(code => code !== 200)).toEqual([])
-    expect(codes!.length).toBeGreaterThan((0.4 * turns * seconds * readers) / 2)
+    expect(codes!.length).toBeGreaterThan((400 * turns * seconds * readers) / poll)
     expect(quantile(times!, 0.99)).toBeLessThan(torture > 0 ? 1 : 5)
     if (torture > 0) expect(slower).toBeLessThan(0.1)
     expect(memory!.at(-1)!).toBeLessThan(memory![0]! + 100)

@@ -3,7 +3,7 @@ import { durationText } from '../../report/text.ts'
 import { useView } from './data.ts'
 import { Answer, Table, whole } from './parts.tsx'
 
-const pollMs = 2000
+const pollMs = 5000
 const shownApart = 200
 
 /** The runs and workers at a queue. */

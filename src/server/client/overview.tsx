@@ -5,7 +5,7 @@ import { useView } from './data.ts'
 import { Answer, interval, percent, Table, whole } from './parts.tsx'
 import { linkTo } from './route.ts'
 
-const pollMs = 2000
+const pollMs = 5000
 
 /** What there is, what is being made, and what failed. */
 export function OverviewView({ overview }: { overview: Overview }) {
