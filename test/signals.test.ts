@@ -48,7 +48,7 @@ describe.skipIf(!hasProc)('an evaluation', () => {
     child.kill(signal)
     expect(await end).toBe(code)
     expect(text()).toMatch(/stopping after the running batch; what is done is kept/)
-    expect(workers.filter(isAlive)).toEqual([])
+    await until('no child', () => !workers.some(isAlive), 5)
     const kept = await storedRows(out)
     expect(kept.length).toBeGreaterThan(0)
     expect(kept.length).toBeLessThan(count)
