@@ -15,8 +15,9 @@ import { builtPath } from '../../scripts/built.ts'
 import { quantile } from '../../src/metrics/numbers.ts'
 import { readEntries } from '../../src/predictions/store.ts'
 import { ended, hasProc, shardNames, smallWorld, until } from '../evaluation.ts'
-import { measured, scaled, torture } from '../torture.ts'
+import { long, measured, scaled, torture } from '../torture.ts'
 
+const runs = hasProc && long
 const readers = 200
 const turns = scaled(1, 10)
 const seconds = torture > 0 ? 30 : 4
@@ -37,6 +38,7 @@ function forked(script: string, words: readonly string[]): ChildProcess {
 }
 
 beforeAll(async () => {
+  if (!runs) return
   folder = await mkdtemp(join(tmpdir(), 'geogap-load-'))
   const { images, weights } = await smallWorld(folder, 200)
   const regions = ['Africa', 'Americas', 'Asia', 'Europe']
@@ -66,6 +68,7 @@ beforeAll(async () => {
   cookie = (await answer(address)).cookie
 }, 900_000)
 afterAll(async () => {
+  if (!runs) return
   agent.destroy()
   for (const child of children) {
     const end = ended(child)
@@ -113,7 +116,7 @@ const inferred = (): number =>
 const megabytes = (): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid!}/status`, 'utf8'))![1]) / 1024
 
-describe.skipIf(!hasProc)('the dashboard during an evaluation', () => {
+describe.skipIf(!runs)('the dashboard during an evaluation (left out: GEOGAP_LONG=1 runs it)', () => {
   it(`answers ${readers} readers at once, and the evaluation goes on`, { timeout: 3_600_000 }, async () => {
     const [times, codes, memory]: number[][] = [[], [], []]
     const images = { with: 0, without: 0 }
