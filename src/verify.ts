@@ -15,11 +15,11 @@ import { type ModelSpec } from './models/spec.ts'
 import { machine, type Machine } from './machine.ts'
 import { pullResults } from './places/cache.ts'
 import { folderPlace } from './places/folder.ts'
-import { keptReader } from './predictions/keptReader.ts'
+import { keptReader, type KeptRows } from './predictions/keptReader.ts'
 import { type DatasetNote, readDatasets } from './predictions/notes.ts'
 import { readCurrent } from './predictions/runs.ts'
 import { type KeptOutput, type ShardManifest } from './predictions/schema.ts'
-import { differences, type Entry, entryName, readEntry, shardFiles } from './predictions/store.ts'
+import { differences, differenceText, type Entry, entryName, readEntry, shardFiles } from './predictions/store.ts'
 import { permutation, random } from './random.ts'
 import { reopened } from './rescore.ts'
 import { promptsOf } from './rescoreTexts.ts'
@@ -100,7 +100,8 @@ export async function verify(place: string, options: VerifyOptions = {}): Promis
       const note = notes.get(entry.identity.content)
       const chosen = { ...entry, shards: drawn(entry, sample, seed) }
       const again = await runAgain(chosen, await ready, note, scratch, options)
-      for (const shard of chosen.shards) verified.shards.push(await compareShard(chosen, shard, again, tolerance))
+      const rerun = { rows: new Map((await rowsOf(again)).map(row => [row.id, row])), kept: await keptReader(again) }
+      for (const shard of chosen.shards) verified.shards.push(await compareShard(chosen, shard, rerun, tolerance))
     } catch (error) {
       if (!(error instanceof GeogapError) || error.kind === 'internal') throw error
       verified.left.push({ model, dataset, reason: error.message })
@@ -148,8 +149,10 @@ async function runAgain(
   const again = work.models[0]!.identity
   const others = differences(identity, again).filter(key => key !== 'version' && key !== 'runtime')
   if (others.length > 0) {
-    const shown = others.map(key => `${key} ${JSON.stringify(again[key])}, stored ${JSON.stringify(identity[key])}`)
-    throw inputError('other-results', `it would be other results here: ${shown.join('; ')}`)
+    throw inputError(
+      'other-results',
+      `it would be other results here: ${differenceText(others, again, identity, 'stored')}`,
+    )
   }
   const size = Math.max(...shards.map(({ start, end }) => end - start))
   const place = folderPlace(scratch)
@@ -162,16 +165,20 @@ async function runAgain(
 const promptsUsed = ({ identity }: Entry, { architecture: name }: ModelSpec, { classes }: Dataset): Promise<string> =>
   promptsOf(architecture(name) as DualEncoder, identity.prompts, classes, identity.model)
 
+interface Rerun {
+  rows: ReadonlyMap<string, ShardRow>
+  kept: KeptRows
+}
+
 async function compareShard(
   entry: Entry,
   shard: ShardManifest,
-  again: Entry,
+  again: Rerun,
   tolerance: number,
 ): Promise<VerifiedShard> {
   const { start, end, machine, instructions, host, created } = shard
   const { model, dataset, version, runtime } = entry.identity
   const own = { ...entry, shards: [shard] }
-  const rows = new Map((await rowsOf(again)).map(row => [row.id, row]))
   const faults: VerifiedShard['faults'] = []
   const found: VerifiedShard = {
     ...{ model, dataset, start, end, created, images: 0, ties: 0, differing: 0, faults, difference: 0, kept: null },
@@ -181,13 +188,13 @@ async function compareShard(
     const stored = await rowsOf(own)
     if (stored.length !== shard.rows) faults.push({ id: shard.file, fault: `${stored.length} rows of ${shard.rows}` })
     for (const row of stored) {
-      const { difference, tie, fault } = agreement(row, rows.get(row.id), tolerance)
+      const { difference, tie, fault } = agreement(row, again.rows.get(row.id), tolerance)
       found.difference = Math.max(found.difference, difference)
       if (tie) found.ties += 1
       if (fault !== undefined) faults.push({ id: row.id, fault })
     }
     found.images = stored.length
-    if (shard.kept) found.kept = await keptMoved(own, again, shard.kept.output, stored)
+    if (shard.kept) found.kept = await keptMoved(await keptReader(own), again.kept, shard.kept.output, stored)
   } catch (error) {
     faults.push({ id: shard.file, fault: `cannot be read: ${(error as Error).message}` })
   }
@@ -196,11 +203,15 @@ async function compareShard(
 
 const shownFaults = 5
 
-async function keptMoved(entry: Entry, again: Entry, output: KeptOutput, rows: readonly ShardRow[]): Promise<number> {
-  const [stored, other] = [await keptReader(entry), await keptReader(again)]
+async function keptMoved(
+  stored: KeptRows,
+  again: KeptRows,
+  output: KeptOutput,
+  rows: readonly ShardRow[],
+): Promise<number> {
   let largest = 0
   for (const { id } of rows) {
-    const [a, b] = [await stored.row(id), await other.row(id)]
+    const [a, b] = [await stored.row(id), await again.row(id)]
     if (a instanceof Float32Array && b instanceof Float32Array)
       largest = Math.max(largest, keptDifference(output, a, b))
   }

@@ -2,7 +2,7 @@ import { inputError } from '../errors.ts'
 import { createCrew } from '../inference/pool.ts'
 import { headsFolder } from '../places/cache.ts'
 import { type Identity } from '../predictions/schema.ts'
-import { differences } from '../predictions/store.ts'
+import { differences, differenceText } from '../predictions/store.ts'
 import { evaluateOn, type Prepared, type Work, workOn } from '../runDataset.ts'
 import { openTarget, prepared } from '../targets.ts'
 import { type RunPlan } from './plan.ts'
@@ -54,6 +54,6 @@ async function openGroup(plan: RunPlan, at: number, models: Map<string, Promise<
 function checkIdentity(planned: Identity, found: Identity): void {
   const differs = differences(planned, found)
   if (differs.length === 0) return
-  const shown = differs.map(key => `${key} ${JSON.stringify(found[key])}, planned ${JSON.stringify(planned[key])}`)
-  throw inputError('other-identity', `${planned.model} would be other results on this machine: ${shown.join('; ')}`)
+  const shown = differenceText(differs, found, planned, 'planned')
+  throw inputError('other-identity', `${planned.model} would be other results on this machine: ${shown}`)
 }

@@ -2,7 +2,7 @@
 import { type Interval } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { benjaminiHochberg, imagesOf } from '../metrics/pairedTests.ts'
-import { flipInflation, joinOutcomes, signFlipP } from '../metrics/signFlip.ts'
+import { flipInflation, joinOutcomes, type PairedOutcomes, signFlipP } from '../metrics/signFlip.ts'
 import { type Coverage, type PairCell } from './pairs.ts'
 
 /** One group's accuracy on both sides; shares in 0 … 1. */
@@ -59,11 +59,12 @@ export function groupChanges(
   minN: number,
   all: readonly PairCell[],
 ): Pick<Comparison, 'rows' | 'tested' | 'leftOut' | 'minN' | 'households'> {
-  const overall = all.length > 0 ? [changeOf('overall', 'all', all)] : []
-  const groups = [...cells].flatMap(([by, members]) => [...grouped(members)].map(([group, of]) => ({ by, group, of })))
-  const size = ({ of }: { of: readonly PairCell[] }): number => imagesOf(joinOutcomes(of))
-  const kept = groups.filter(each => size(each) >= Math.max(1, minN))
-  const rows = kept.map(({ by, group, of }) => changeOf(by, group, of))
+  const overall = all.length > 0 ? [changeOf('overall', 'all', all, joinOutcomes(all))] : []
+  const groups = [...cells].flatMap(([by, members]) =>
+    [...grouped(members)].map(([group, of]) => ({ by, group, of, counts: joinOutcomes(of) })),
+  )
+  const kept = groups.filter(({ counts }) => imagesOf(counts) >= Math.max(1, minN))
+  const rows = kept.map(({ by, group, of, counts }) => changeOf(by, group, of, counts))
   const adjusted = benjaminiHochberg(rows.map(({ p }) => p))
   const columns = [...cells.keys()]
   const households = new Set(all.flatMap(({ cluster }) => cluster ?? [])).size
@@ -72,7 +73,7 @@ export function groupChanges(
     tested: rows.length,
     leftOut: groups
       .filter(each => !kept.includes(each))
-      .map(each => ({ by: each.by, group: each.group, n: size(each) })),
+      .map(({ by, group, counts }) => ({ by, group, n: imagesOf(counts) })),
     rows: [
       ...overall,
       ...rows
@@ -82,7 +83,8 @@ export function groupChanges(
   }
 }
 
-function grouped(cells: readonly PairCell[]): Map<string, PairCell[]> {
+/** The cells of each group. */
+export function grouped(cells: readonly PairCell[]): Map<string, PairCell[]> {
   const groups = new Map<string, PairCell[]>()
   for (const cell of cells) {
     const members = groups.get(cell.group)
@@ -92,8 +94,7 @@ function grouped(cells: readonly PairCell[]): Map<string, PairCell[]> {
   return groups
 }
 
-function changeOf(by: string, group: string, cells: readonly PairCell[]): GroupChange {
-  const counts = joinOutcomes(cells)
+function changeOf(by: string, group: string, cells: readonly PairCell[], counts: PairedOutcomes): GroupChange {
   const n = imagesOf(counts)
   const { onlySecond: gained, onlyFirst: lost } = counts
   const p = signFlipP(counts)

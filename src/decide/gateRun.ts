@@ -6,6 +6,7 @@ import { joinOutcomes } from '../metrics/signFlip.ts'
 import { countCells } from '../predictions/cube.ts'
 import { householdCounts } from '../predictions/households.ts'
 import { type Entry } from '../predictions/store.ts'
+import { grouped } from './compare.ts'
 import { type Check, falseAlarms, judgeDisparities, judgeDrops, judgeWorst, type Subject } from './gate.ts'
 import { coverage, pairCells, sharedColumns } from './pairs.ts'
 import { excludedNotes, matched, modelsOf, type Sides, storedEntries } from './sides.ts'
@@ -93,15 +94,17 @@ async function drops(entries: readonly Entry[], before: readonly Entry[], found:
   for (const sides of baselineSides(before, entries, found)) {
     const subject = { model: sides.second.identity.model, dataset: sides.dataset }
     found.notes.push(...(await uncovered(sides)))
-    const byClass = joinOutcomes(await pairCells(sides.first, sides.second, 'label'))
-    if (imagesOf(byClass) > 0) all.push({ ...subject, group: 'all images', counts: byClass })
+    const byClass = await pairCells(sides.first, sides.second, 'label')
+    const whole = joinOutcomes(byClass)
+    if (imagesOf(whole) > 0) all.push({ ...subject, group: 'all images', counts: whole })
     if (found.by !== 'label' && !sharedColumns(sides.first, sides.second).includes(found.by)) {
       found.notes.push(`${sides.dataset} has no ${found.by}: only all its images together are judged.`)
       continue
     }
-    const cells = await pairCells(sides.first, sides.second, found.by)
-    for (const group of [...new Set(cells.map(cell => cell.group))].sort()) {
-      const counts = joinOutcomes(cells.filter(cell => cell.group === group))
+    const cells = found.by === 'label' ? byClass : await pairCells(sides.first, sides.second, found.by)
+    const groups = grouped(cells)
+    for (const group of [...groups.keys()].sort()) {
+      const counts = joinOutcomes(groups.get(group)!)
       if (imagesOf(counts) >= found.minN) all.push({ ...subject, group, counts })
       else found.leftOut.push({ ...subject, group, n: imagesOf(counts) })
     }

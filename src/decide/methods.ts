@@ -145,18 +145,8 @@ export function uncitedNotes(bibliography: Bibliography): string[] {
 export function methodsText({ paragraph, limitations, bibliography, versions }: Methods): string {
   return [
     ...['## Methods', '', paragraph, '', '## Limitations of this run', '', ...limitations.map(text => `- ${text}`), ''],
-    ...[
-      '## Versions',
-      '',
-      ...versions.map(text => `- ${text}`),
-      '',
-      '## BibTeX',
-      '',
-      '```bibtex',
-      bibtex(allWorks(bibliography)),
-      '```',
-      '',
-    ],
+    ...['## Versions', '', ...versions.map(text => `- ${text}`), ''],
+    ...['## BibTeX', '', '```bibtex', bibtex(allWorks(bibliography)), '```', ''],
     ...uncitedNotes(bibliography).flatMap(text => [text, '']),
   ].join('\n')
 }

@@ -92,12 +92,10 @@ function byDataset(rows: readonly StudyRow[], what: string): StudyPanel['series'
 }
 
 const figureOf = (kind: Study): FigureKind => ({
-  ...{
-    name: kind.name,
-    paper: kind.paper,
-    title: kind.title,
-    needs: `a stored study ${kind.study} with ${kind.needs}`,
-  },
+  name: kind.name,
+  paper: kind.paper,
+  title: kind.title,
+  needs: `a stored study ${kind.study} with ${kind.needs}`,
   make: (results: Results, { model }: FigureOptions) => {
     const stored = results.run.studies.get(kind.study) ?? []
     const models = [...new Set(stored.map(row => row.model))].filter(one => model === undefined || one === model)
@@ -125,11 +123,9 @@ function drawn(
   const size = `n = ${count(seeds, 'seed')} at each of ${shares}`
   return [
     {
-      ...{
-        id: idOf(name, ...(apart === undefined ? [] : [apart])),
-        title,
-        subtitle: model === undefined ? size : `${model}, ${size}`,
-      },
+      id: idOf(name, ...(apart === undefined ? [] : [apart])),
+      title,
+      subtitle: model === undefined ? size : `${model}, ${size}`,
       caption: captionOf(results, says(rows), 'Bars are 95 % t-intervals of the mean over seeds.'),
       rows: rows.map(row => ({ ...row })),
       spec: width => studySpec(rows, parts, x, width),

@@ -62,8 +62,7 @@ interface Target {
   md5: string | undefined
 }
 
-/** Where the file of a web address lies, whether it is there or not. */
-/** Where the file of an address is kept. */
+/** Where the file of a web address is kept, whether it is there or not. */
 export function urlPath(url: URL, env: Environment = process.env): string {
   const key = createHash('sha256').update(url.href).digest('hex').slice(0, 16)
   const name = basename(url.pathname)

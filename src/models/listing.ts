@@ -126,8 +126,7 @@ function compares(field: keyof ModelRow, operator: string, wanted: string): Filt
   }
 }
 
-/** `*` stands for any characters; without one the pattern may be anywhere in the name. */
-/** Whether a name fits a pattern with `*`, or contains one without. */
+/** Whether a name fits: `*` stands for any characters; without one the pattern may be anywhere in the name. */
 export function matcher(pattern: string): (name: string) => boolean {
   const parts = pattern.split('*').map(part => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
   const expression = new RegExp(parts.length > 1 ? `^${parts.join('.*')}$` : parts[0]!, 'i')

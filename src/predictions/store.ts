@@ -31,6 +31,10 @@ export function keyOf(identity: Identity): string {
 export const differences = (a: Identity, b: Identity): (keyof Identity)[] =>
   (Object.keys({ ...a, ...b }) as (keyof Identity)[]).filter(key => JSON.stringify(a[key]) !== JSON.stringify(b[key]))
 
+/** `steps "a", planned "b"; …` */
+export const differenceText = (keys: readonly (keyof Identity)[], a: Identity, b: Identity, ofB: string): string =>
+  keys.map(key => `${key} ${JSON.stringify(a[key])}, ${ofB} ${JSON.stringify(b[key])}`).join('; ')
+
 export const entryFolder = (dir: string, identity: Identity): string => join(dir, entryName(identity))
 
 /** `entryFolder` below the root of its place. */

@@ -31,7 +31,8 @@ interface State {
   cubes: ReadonlyMap<string, GrowingCube>
   entries: ReadonlyMap<string, ReadonlyMap<string, Entry>>
   notes: ReadonlyMap<string, DatasetNote>
-  overview: Overview
+  /** Made when it is first asked for: it adds up every model. */
+  overview: () => Overview
   progress: Progress
 }
 
@@ -52,7 +53,7 @@ export async function openStore(
   }
   return {
     dir,
-    overview: () => state.overview,
+    overview: () => state.overview(),
     progress: () => state.progress,
     notes: () => state.notes,
     cube: dataset => {
@@ -94,9 +95,10 @@ async function readState(
     await addEntry(cube, entry)
     onCount?.(i + 1, entries.length)
   }
+  let overview: Overview | undefined
   return {
     ...{ cubes, notes, entries: byDataset, progress: await readProgress(dir, entries) },
-    overview: overviewOf(entries, nameOf, cubes, notes),
+    overview: () => (overview ??= overviewOf(entries, nameOf, cubes, notes)),
   }
 }
 

@@ -1,9 +1,8 @@
 import type { ClusterState, RunState } from '../../cluster/queue.ts'
 import { durationText } from '../../report/text.ts'
-import { useView } from './data.ts'
+import { pollMs, useView } from './data.ts'
 import { Answer, Table, whole } from './parts.tsx'
 
-const pollMs = 5000
 const shownApart = 200
 
 /** The runs and workers at a queue. */

@@ -21,6 +21,9 @@ export interface Views {
   compare: CompareView
 }
 
+/** Milliseconds between questions of a page that shows what is at work. */
+export const pollMs = 5000
+
 export type Query = Readonly<Record<string, string>>
 type Ask = <V extends keyof Views>(view: V, query: Query) => Promise<Views[V]>
 

@@ -1,11 +1,9 @@
 import { type Finding } from '../findings.ts'
 import { type DatasetFact, type Overview, type Progress } from '../views.ts'
 import { durationText } from '../../report/text.ts'
-import { useView } from './data.ts'
+import { pollMs, useView } from './data.ts'
 import { Answer, interval, percent, Table, whole } from './parts.tsx'
 import { linkTo } from './route.ts'
-
-const pollMs = 5000
 
 /** What there is, what is being made, and what failed. */
 export function OverviewView({ overview }: { overview: Overview }) {
@@ -46,8 +44,7 @@ function Findings({ overview }: { overview: Overview }) {
   const standard = overview.datasets.find(({ reference }) => reference)
   return (
     <Table
-      caption={`What the best model of each data set reaches, top-1 accuracy in percent with its 95 % interval; the disparity lies between its
-        regions of at least 30 images, in points`}
+      caption="What the best model of each data set reaches: top-1 accuracy in percent with its 95 % interval, and the disparity between its regions of at least 30 images in points"
       rows={found}
       columns={[
         { heading: 'data set', cell: ({ title }) => title },
