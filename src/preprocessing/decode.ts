@@ -33,21 +33,47 @@ export async function decode(bytes: Uint8Array): Promise<Pixels> {
   const sharp = await libvips()
   if (isVector(bytes)) throw imageError('unknown-format', 'not a raster image')
   const cmyk = jpegComponents(bytes) === 4
-  const image = sharp(bytes, {
-    failOn: 'truncated',
-    limitInputPixels: maxPixels,
-    ignoreIcc: true,
-    sequentialRead: true,
-  })
-  const pixels = cmyk
-    ? image.pipelineColourspace('cmyk').toColourspace('cmyk')
-    : image.removeAlpha().toColourspace('srgb')
-  try {
+  const read = async (): Promise<Pixels> => {
+    const image = sharp(bytes, {
+      failOn: 'truncated',
+      limitInputPixels: maxPixels,
+      ignoreIcc: true,
+      sequentialRead: true,
+    })
+    const pixels = cmyk
+      ? image.pipelineColourspace('cmyk').toColourspace('cmyk')
+      : image.removeAlpha().toColourspace('srgb')
     const { data, info } = await pixels.raw().toBuffer({ resolveWithObject: true })
     return { width: info.width, height: info.height, data: cmyk ? rgbOfCmyk(data) : data }
-  } catch (error) {
-    throw decodeError(error)
   }
+  return besideOthers(read).catch(() =>
+    alone(read).catch((error: unknown) => {
+      throw decodeError(error)
+    }),
+  )
+}
+
+/*
+ * libvips has one text of errors for all threads, so of images that fail side by side one may get the other's reason. One that
+ * fails is therefore decoded once more while no other one is.
+ */
+const decoding = new Set<Promise<unknown>>()
+let lastAlone: Promise<unknown> = Promise.resolve()
+
+function besideOthers<T>(work: () => Promise<T>): Promise<T> {
+  const run = lastAlone.then(work)
+  const settled: Promise<unknown> = run.then(
+    () => decoding.delete(settled),
+    () => decoding.delete(settled),
+  )
+  decoding.add(settled)
+  return run
+}
+
+function alone<T>(work: () => Promise<T>): Promise<T> {
+  const run = Promise.all([lastAlone, ...decoding]).then(work)
+  lastAlone = run.catch(() => undefined)
+  return run
 }
 
 /** Files are decoded side by side, each by one thread, and none is seen twice. */
