@@ -110,7 +110,8 @@ export async function evaluateOn(
     if (options.signal?.aborted) break
     failures.push(...(await runJob(job, dataset, identities, options, place)))
   }
-  if (options.keep) for (const identity of identities.values()) await removeReplaced(place, entryName(identity))
+  if (options.keep)
+    for (const identity of identities.values()) await removeReplaced(place, entryName(identity), part?.spans)
   return failures
 }
 

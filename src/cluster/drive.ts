@@ -8,7 +8,17 @@ import type { Redis } from 'ioredis'
 import { type Place } from '../places/place.ts'
 import { type Unit, unitsOf } from '../units.ts'
 import { missingUnits, type RunPlan, unitKeys } from './plan.ts'
-import { connectQueue, queueError, readRun, removeRun, runQueue, type SetApart, setApart, writeRun } from './queue.ts'
+import {
+  connectQueue,
+  queueError,
+  readRun,
+  removeRun,
+  runQueue,
+  type SetApart,
+  setApart,
+  takeUpRun,
+  writeRun,
+} from './queue.ts'
 
 export interface DriveOptions {
   queue: string
@@ -45,6 +55,7 @@ export async function drive(plan: RunPlan, place: Place, options: DriveOptions):
   try {
     const queue = await runQueue(redis, plan.id)
     await queue.clean(0, 0, 'failed')
+    await takeUpRun(redis, plan.id)
     const driven = await follow(plan, place, options, redis, queue)
     await queue.close()
     if (driven.outcome !== 'left') await removeRun(redis, plan.id)
@@ -70,14 +81,14 @@ async function follow(
   const keys = new Map(all.map(unit => [keyOf(unit), unit]))
   const [seconds, began] = [cost(all), new Date().toISOString()]
   let before: number | undefined
-  for (let first = true; ; first = false) {
+  for (;;) {
     const look = performance.now()
     const queued = await unitsIn(queue)
     const missing = await missingUnits(plan, place)
     const next = performance.now() + lookCost * (performance.now() - look)
     const record = await readRun(redis, plan.id)
     const apart = (await setApart(queue)).filter(({ unit }) => keys.has(unit))
-    if (record?.cancelled && !first) return { outcome: 'cancelled', apart: [] }
+    if (record?.cancelled) return { outcome: 'cancelled', apart: [] }
     const state = {
       units: all.length,
       done: all.length - missing.length,

@@ -12,6 +12,8 @@ import { type Machine } from '../machine.ts'
 /** Prefix of every key. */
 export const prefix = 'geogap'
 const runsKey = `${prefix}:runs`
+/** Names of cancelled runs: apart from their records, which followers write again and again. */
+const cancelledKey = `${prefix}:cancelled`
 const workerKey = (id: string): string => `${prefix}:worker:${id}`
 
 /** A run as the queue knows it. */
@@ -32,7 +34,10 @@ export interface RunRecord {
   began: string
   /** Last sign of the process that follows the run. */
   seen: string
-  cancelled?: true
+}
+
+export interface QueuedRun extends RunRecord {
+  cancelled: boolean
 }
 
 /** A worker as it describes itself every few seconds. */
@@ -124,16 +129,22 @@ export async function writeRun(redis: Redis, run: RunRecord): Promise<void> {
   await redis.hset(runsKey, run.id, JSON.stringify(run))
 }
 
-export async function readRun(redis: Redis, id: string): Promise<RunRecord | undefined> {
-  const text = await redis.hget(runsKey, id)
-  return text === null ? undefined : (JSON.parse(text) as RunRecord)
+export async function readRun(redis: Redis, id: string): Promise<QueuedRun | undefined> {
+  const [text, cancelled] = await Promise.all([redis.hget(runsKey, id), redis.sismember(cancelledKey, id)])
+  return text === null ? undefined : { ...(JSON.parse(text) as RunRecord), cancelled: cancelled === 1 }
 }
 
 /** Runs in the order in which they are served. */
-export async function readRuns(redis: Redis): Promise<RunRecord[]> {
-  const runs = Object.values(await redis.hgetall(runsKey)).map(text => JSON.parse(text) as RunRecord)
-  return runs.sort((a, b) => b.priority - a.priority || (a.began < b.began ? -1 : 1))
+export async function readRuns(redis: Redis): Promise<QueuedRun[]> {
+  const [texts, cancelled] = await Promise.all([redis.hgetall(runsKey), redis.smembers(cancelledKey)])
+  const runs = Object.values(texts).map(text => JSON.parse(text) as RunRecord)
+  return runs
+    .map(run => ({ ...run, cancelled: cancelled.includes(run.id) }))
+    .sort((a, b) => b.priority - a.priority || (a.began < b.began ? -1 : 1))
 }
+
+/** Lets a cancelled run go on. */
+export const takeUpRun = (redis: Redis, id: string): Promise<number> => redis.srem(cancelledKey, id)
 
 /** Forgets a run: its queue and its record. */
 export async function removeRun(redis: Redis, id: string): Promise<void> {
@@ -141,6 +152,7 @@ export async function removeRun(redis: Redis, id: string): Promise<void> {
   await queue.obliterate({ force: true })
   await queue.close()
   await redis.hdel(runsKey, id)
+  await takeUpRun(redis, id)
 }
 
 export async function writeWorker(redis: Redis, worker: WorkerRecord, milliseconds: number): Promise<void> {
@@ -174,7 +186,7 @@ export async function setApart(queue: Queue): Promise<SetApart[]> {
   }))
 }
 
-export interface RunState extends RunRecord {
+export interface RunState extends QueuedRun {
   state: 'running' | 'paused' | 'cancelled'
   /** Seconds, by what was stored since the run was begun or taken up again; null before the first unit and while nothing is done. */
   left: number | null
@@ -232,9 +244,9 @@ export async function steerRun(redis: Redis, id: string, what: 'pause' | 'resume
     )
   const queue = await runQueue(redis, id)
   if (what === 'cancel') {
-    await writeRun(redis, { ...run, cancelled: true })
-    await queue.obliterate({ force: true })
-    if (Date.now() - Date.parse(run.seen) > followerSilence) await redis.hdel(runsKey, id)
+    await redis.sadd(cancelledKey, id)
+    if (Date.now() - Date.parse(run.seen) > followerSilence) await removeRun(redis, id)
+    else await queue.obliterate({ force: true })
   } else await queue[what]()
   await queue.close()
 }

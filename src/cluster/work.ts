@@ -19,9 +19,9 @@ import {
   connectQueue,
   prefix,
   readRun,
+  type QueuedRun,
   readRuns,
   removeWorker,
-  type RunRecord,
   type WorkerRecord,
   writeWorker,
 } from './queue.ts'
@@ -50,7 +50,7 @@ interface Hand extends Required<Pick<WorkOptions, 'queue' | 'doUnit' | 'lock' | 
   workers: Map<string, Worker>
   plans: Map<string, Promise<{ plan: RunPlan; place: Place }>>
   /** The runs as they were a moment ago. */
-  runs?: { at: number; list: Promise<RunRecord[]> }
+  runs?: { at: number; list: Promise<QueuedRun[]> }
   onUnit: NonNullable<WorkOptions['onUnit']>
 }
 
@@ -104,7 +104,7 @@ async function take(hand: Hand, token: string): Promise<{ run: string; job: Job<
   return undefined
 }
 
-function runsAt(hand: Hand): Promise<RunRecord[]> {
+function runsAt(hand: Hand): Promise<QueuedRun[]> {
   if (!hand.runs || performance.now() - hand.runs.at > hand.idle)
     hand.runs = { at: performance.now(), list: readRuns(hand.redis) }
   return hand.runs.list

@@ -1,10 +1,10 @@
 /** Copies of objects on this machine, for everything that reads files. */
 import { createHash } from 'node:crypto'
-import { copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { mapLimited } from '../datasets/files.ts'
 import { inputError } from '../errors.ts'
-import { storageError, writeDurably } from '../files.ts'
+import { storageError, whereThere, writeAtomically, writeDurably } from '../files.ts'
 import { geogapCache } from '../models/hubCache.ts'
 import { isStore } from './place.ts'
 
@@ -40,25 +40,31 @@ export const headsFolder = (out: string): string => join(isStore(out) ? geogapCa
 interface Stored {
   url: string
   bytes: number
+  tag: string
   name: string
 }
 
-const isShard = ({ name }: Stored): boolean => name.startsWith('predictions/')
+const isShard = (name: string): boolean => name.startsWith('predictions/')
 const isManifest = ({ name }: Stored): boolean => name.endsWith('.json')
 
 /**
- * Brings the copy of a store's results up to date and gives its folder: shards before the manifests that name them, records as they are
- * now. A folder is given as it is.
+ * Brings the copy of a store's results up to date and gives its folder: shards before the manifests that name them, records that
+ * have changed in the store, and without what was removed there. A folder is given as it is.
  */
 export async function pullResults(out: string): Promise<string> {
   const folder = resultsFolder(out)
   if (!isStore(out)) return folder
   const { listObjects } = await import('./s3.ts')
   const root = `${out.replace(/\/+$/, '')}/`
-  const objects = (await listObjects(root)).map(({ url, bytes }) => ({ url, bytes, name: url.slice(root.length) }))
+  const [before, known] = [await filesIn(folder), await readKnown(folder)]
+  const objects = (await listObjects(root)).map(object => ({ ...object, name: object.url.slice(root.length) }))
+  const isHere = async ({ name, bytes, tag }: Stored): Promise<boolean> =>
+    isShard(name) ? (await sizeOf(join(folder, name))) === bytes : tag !== '' && known.get(name)?.tag === tag
   const copy = async (object: Stored): Promise<void> => {
+    if (await isHere(object)) return
     const file = join(folder, object.name)
-    if (!isShard(object) || (await sizeOf(file)) !== object.bytes) await copyObject(object.url, file)
+    await copyObject(object.url, file)
+    if (!isShard(object.name)) known.set(object.name, { tag: object.tag, content: await contentOf(file) })
   }
   await mapLimited(
     objects.filter(object => !isManifest(object)),
@@ -66,7 +72,12 @@ export async function pullResults(out: string): Promise<string> {
     copy,
   )
   await mapLimited(objects.filter(isManifest), 16, copy)
-  await removeOthers(join(folder, 'predictions'), new Set(objects.map(({ name }) => join(folder, name))))
+  const there = new Set(objects.map(({ name }) => name))
+  for (const name of before.filter(name => !there.has(name))) {
+    const file = join(folder, name)
+    if (isShard(name) || known.get(name)?.content === (await contentOf(file))) await rm(file, { force: true })
+  }
+  await writeKnown(folder, new Map([...known].filter(([name]) => there.has(name))))
   return folder
 }
 
@@ -79,22 +90,52 @@ export async function beginResults(out: string): Promise<string> {
   return folder
 }
 
-/** Puts the records beside the predictions into the store that the folder is a copy of. */
+/**
+ * Puts those records beside the predictions that were written here since they were pulled into the store that the folder is a copy
+ * of, and removes there what was removed here: other machines may have changed the rest meanwhile. A run's record goes once it has ended.
+ */
 export async function pushRecords(out: string, folder: string): Promise<void> {
   if (!isStore(out)) return
   const { s3Place } = await import('./s3.ts')
-  const place = s3Place(out)
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    const file = join(entry.parentPath, entry.name)
-    const name = relative(folder, file).split(sep).join('/')
-    if (entry.isFile() && !name.startsWith('predictions/'))
-      await place.put(name, temporary => copyFile(file, temporary))
+  const [place, known] = [s3Place(out), await readKnown(folder)]
+  const records = (await filesIn(folder)).filter(name => !isShard(name))
+  for (const name of records) {
+    const bytes = await readFile(join(folder, name))
+    if (known.get(name)?.content === hashOf(bytes) || isRunning(name, bytes)) continue
+    await place.put(name, temporary => writeFile(temporary, bytes))
   }
+  const here = new Set(records)
+  for (const name of known.keys()) if (!here.has(name)) await place.remove(name)
 }
 
-async function removeOthers(folder: string, kept: ReadonlySet<string>): Promise<void> {
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])) {
-    const file = join(entry.parentPath, entry.name)
-    if (entry.isFile() && !kept.has(file)) await rm(file, { force: true })
-  }
+const isRunning = (name: string, bytes: Buffer): boolean =>
+  name.startsWith('runs/') && !('ended' in (JSON.parse(bytes.toString()) as object))
+
+/** Names of the files below `folder`, but for temporary ones and the note of what was pulled. */
+async function filesIn(folder: string): Promise<string[]> {
+  const entries = await whereThere(readdir(folder, { recursive: true, withFileTypes: true }), [])
+  return entries
+    .filter(entry => entry.isFile() && !entry.name.endsWith('.tmp') && entry.name !== noteName)
+    .map(entry => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
+}
+
+const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+const contentOf = async (file: string): Promise<string> => hashOf(await whereThere(readFile(file), new Uint8Array()))
+
+/** Records by name as they were pulled: the store's tag, and a hash of the content. */
+type Known = Map<string, { tag: string; content: string }>
+
+const noteName = 'pulled.json'
+
+const readKnown = async (folder: string): Promise<Known> =>
+  new Map(
+    JSON.parse(await whereThere(readFile(join(folder, noteName), 'utf8'), '[]')) as [
+      string,
+      { tag: string; content: string },
+    ][],
+  )
+
+const writeKnown = async (folder: string, known: Known): Promise<void> => {
+  await mkdir(folder, { recursive: true })
+  await writeAtomically(join(folder, noteName), handle => handle.writeFile(JSON.stringify([...known])))
 }

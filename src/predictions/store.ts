@@ -163,8 +163,11 @@ export function unfinished(
 
 const shardFile = /^(\d+)-(\d+)(-[0-9a-f]+)?\.(json|parquet|\w+\.safetensors)$/
 
-/** Removes files of shards and kept outputs that others have replaced wholly. */
-export async function removeReplaced(place: Place, folder: string): Promise<void> {
+/**
+ * Removes files of shards and kept outputs that others have replaced wholly; in `parts` alone where other machines do the rest:
+ * what they are about to commit looks like it.
+ */
+export async function removeReplaced(place: Place, folder: string, parts?: readonly Span[]): Promise<void> {
   const entry = await readEntry(place, folder)
   if (!entry) return
   const used = new Set(entry.shards.flatMap(shard => [manifestName(shard), ...filesOf(shard)]))
@@ -172,7 +175,8 @@ export async function removeReplaced(place: Place, folder: string): Promise<void
   for (const name of await place.list(folder)) {
     const [, start, end] = shardFile.exec(name) ?? []
     const open = missing.some(gap => gap.start < Number(end) && Number(start) < gap.end)
-    if (start !== undefined && !used.has(name) && !open) await place.remove(`${folder}/${name}`)
+    const ours = parts?.some(part => part.start <= Number(start) && Number(end) <= part.end) ?? true
+    if (start !== undefined && ours && !used.has(name) && !open) await place.remove(`${folder}/${name}`)
   }
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluateByQueue } from '../../src/cluster/evaluate.ts'
-import { connectQueue, clusterState, steerRun } from '../../src/cluster/queue.ts'
+import { connectQueue, clusterState, readRun, removeRun, steerRun, writeRun } from '../../src/cluster/queue.ts'
 import { drive } from '../../src/cluster/drive.ts'
 import { evaluator } from '../../src/cluster/unit.ts'
 import { work } from '../../src/cluster/work.ts'
@@ -88,6 +88,22 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     await until(() => Promise.resolve(order.filter(run => run === 'low').length >= 2))
     await steerRun(client, 'low', 'cancel')
     expect((await first).outcome).toBe('cancelled')
+    const record = {
+      id: 'looked at',
+      place: low,
+      priority: 0,
+      units: 1,
+      done: 0,
+      seconds: 1,
+      doneSeconds: 0,
+      before: 0,
+    }
+    const [began, seen] = [new Date().toISOString(), new Date().toISOString()]
+    await writeRun(client, { ...record, began, seen })
+    await steerRun(client, 'looked at', 'cancel')
+    await writeRun(client, { ...record, began, seen })
+    expect(await readRun(client, 'looked at')).toMatchObject({ cancelled: true })
+    await removeRun(client, 'looked at')
     expect((await clusterState(client)).runs).toEqual([])
     expect((await readEntries(low))[0]!.rows).toBeGreaterThanOrEqual(8)
     await expect(steerRun(client, 'low', 'pause')).rejects.toThrow(/unknown run: low/)

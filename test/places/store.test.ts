@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { evaluate } from '../../src/evaluate.ts'
+import { beginResults, pullResults, pushRecords } from '../../src/places/cache.ts'
 import { openPlace, type Place } from '../../src/places/place.ts'
 import { listObjects } from '../../src/places/s3.ts'
-import { readEntries, readEntry, shardFiles, spansOf } from '../../src/predictions/store.ts'
+import { entryName, readEntries, readEntry, removeReplaced, shardFiles, spansOf } from '../../src/predictions/store.ts'
 import { query } from '../../src/sql.ts'
 import { storePlan, waitingUnit } from '../cluster/run.ts'
 import { writeModel, writeWorld } from '../world.ts'
@@ -60,6 +61,19 @@ it('two workers at one shard commit it once, and the loser leaves nothing', asyn
   expect(names.map(name => name.split('.').at(-1)).sort()).toEqual(['json', 'parquet'])
 })
 
+it('a machine removes what is replaced in its own part alone', async () => {
+  const plan = await storePlan(join(folder, 'parts'), 2)
+  const shared = await openPlace(plan.place)
+  const entry = entryName(plan.groups[0]!.identities[0]!)
+  const units = [0, 4].map(start => ({ group: 0, start, end: start + 4 }))
+  for (const unit of units) await waitingUnit(0)({ plan, unit, place: shared, signal: new AbortController().signal })
+  const [mine, theirs] = ['00000000-00000004-abcdef01.parquet', '00000004-00000008-abcdef01.parquet'] as const
+  for (const name of [mine, theirs]) await shared.create(`${entry}/${name}`, 'not committed yet')
+  await removeReplaced(shared, entry, [units[0]!])
+  const names = await shared.list(entry)
+  expect([names.length, names.includes(mine), names.includes(theirs)]).toEqual([5, false, true])
+})
+
 it.runIf(real)(
   'a process that is killed while it uploads leaves nothing',
   async () => {
@@ -105,6 +119,38 @@ it.skipIf(real)('says that it may not, and what is done stays done', async () =>
   store.refuse = undefined
   expect(Buffer.from((await place.read('kept'))!).toString()).toBe('kept')
   await expect(openPlace('s3://No_Bucket/x')).rejects.toMatchObject({ code: 'bad-store-url' })
+})
+
+it('of records machines put back what they wrote alone', async () => {
+  const out = 's3://bucket/records'
+  const on = async (machine: string, work: (dir: string) => Promise<void>, dir?: string): Promise<string> => {
+    process.env['GEOGAP_CACHE'] = join(folder, machine)
+    const results = dir ?? (await beginResults(out))
+    await mkdir(join(results, 'runs'), { recursive: true })
+    await work(results)
+    return results
+  }
+  const write = (name: string, value: object) => (dir: string) => writeFile(join(dir, name), JSON.stringify(value))
+  const read = async (name: string): Promise<unknown> => {
+    const found = await (await openPlace(out)).read(name)
+    return found && JSON.parse(Buffer.from(found).toString())
+  }
+  const push = (dir: string) => pushRecords(out, dir)
+  for (const name of ['one', 'replaced']) await (await openPlace(out)).create(`runs/${name}.json`, '{"ended":1}')
+  const first = await on('first', write('runs/first.json', {}))
+  const second = await on('second', write('runs/one.json', { ended: 2 }))
+  await on('second', dir => rm(join(dir, 'runs/replaced.json')), second)
+  await on('second', push, second)
+  expect([await read('runs/one.json'), await read('runs/replaced.json')]).toEqual([{ ended: 2 }, undefined])
+  await on('first', push, first)
+  expect([await read('runs/one.json'), await read('runs/replaced.json')]).toEqual([{ ended: 2 }, undefined])
+  expect(await read('runs/first.json')).toBeUndefined()
+  await on('first', write('runs/first.json', { ended: 1 }), first)
+  await pullResults(out)
+  await on('first', push, first)
+  expect(await read('runs/first.json')).toEqual({ ended: 1 })
+  expect((await keysOf(`${out}/`)).map(key => key.split('/').at(-1))).toEqual(['first.json', 'one.json'])
+  process.env['GEOGAP_CACHE'] = join(folder, 'cache')
 })
 
 it('images, manifest, weights and results in a store give the rows of files', async () => {
