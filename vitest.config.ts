@@ -22,7 +22,7 @@ export default defineConfig({
     globalSetup: './scripts/built.ts',
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    maxWorkers: 3,
     pool: 'forks',
     server: { deps: { external: [/\/\.build\//] } },
     reporters: ['default', './scripts/closingLine.ts'],

@@ -1,6 +1,6 @@
 import type { Reporter, TestModule } from 'vitest/node'
 
-/** Ends the test output with one plain line: `N passed, N failed, N skipped`. */
+/** Ends the test output with one plain line, `N passed, N failed, N skipped`, or gives it to `scripts/test.mjs`, which does. */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const count = { passed: 0, failed: errors.length, skipped: 0 }
@@ -14,8 +14,8 @@ export default class ClosingLine implements Reporter {
         else count.skipped += 1
       }
     }
-    process.on('exit', () =>
-      process.stdout.write(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`),
-    )
+    const line = `${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`
+    if (process.send) process.send(line)
+    else process.on('exit', () => process.stdout.write(`\n${line}\n`))
   }
 }

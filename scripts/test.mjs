@@ -1,8 +1,7 @@
-// The whole check: types, lint, format and the like on two cores, then the tests, whose last line counts them.
+// The whole check: types, lint, format and the like, and beside the linter the tests, whose last line counts them.
 import { spawn } from 'node:child_process'
 
 const checks = [
-  ['eslint/bin/eslint.js', '.'],
   ['typescript/bin/tsc', '--noEmit'],
   ['typescript/bin/tsc', '--noEmit', '-p', 'src/server/client'],
   ['dependency-cruiser/bin/dependency-cruise.mjs', 'src'],
@@ -10,26 +9,27 @@ const checks = [
   ['../scripts/sizes.mjs'],
   ['prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
 ]
-let failed = 0
+const failed = []
+let counts = ''
 
 /** Runs a tool; what it says comes in one piece at its end where others run beside it. */
-const run = ([tool, ...args], stdio) =>
+const run = ([tool, ...args], stdio = 'pipe') =>
   new Promise(resolve => {
     const child = spawn(process.execPath, [`node_modules/${tool}`, ...args], { stdio })
     const output = []
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', chunk => output.push(chunk))
+    child.on('message', line => (counts = line))
     child.on('close', code => {
       process.stdout.write(Buffer.concat(output))
-      if (code !== 0) failed = 1
-      if (code !== 0 && stdio === 'pipe') process.stderr.write(`failed: ${tool}\n`)
+      if (code !== 0) failed.push(tool)
       resolve()
     })
   })
 
-const queue = checks.values()
-const lane = async () => {
-  for (const check of queue) await run(check, 'pipe')
-}
-await Promise.all([lane(), lane()])
-await run(['vitest/vitest.mjs', 'run', ...process.argv.slice(2)], 'inherit')
-process.exit(failed)
+const lint = run(['eslint/bin/eslint.js', '.'])
+for (const check of checks) await run(check)
+await run(['vitest/vitest.mjs', 'run', ...process.argv.slice(2)], ['inherit', 'inherit', 'inherit', 'ipc'])
+await lint
+for (const tool of failed) process.stderr.write(`failed: ${tool}\n`)
+process.stdout.write(`\n${counts || 'no tests were run'}\n`)
+process.exit(failed.length > 0 ? 1 : 0)

@@ -126,7 +126,7 @@ describe('rescore', () => {
   )
 
   it.skipIf(!shared)(
-    'equals a fresh zero-shot evaluation: other prompts, other classes',
+    'equals a fresh zero-shot evaluation, which names the data set’s own labels: other prompts, other classes',
     async () => {
       const golden = JSON.parse(
         readFileSync(sharedPath('golden/models/clip_RN50-quickgelu.json'), 'utf8'),
@@ -135,7 +135,7 @@ describe('rescore', () => {
       await writeFormulaWeights(weights, golden.tensors)
       await writeFile(join(folder, 'tokenizer.json'), readFileSync(sharedPath('golden/tokenizer/clip_tokenizer.json')))
       const labels = ['stove', 'street vendor', 'dish soap']
-      const found = await photos(20, (_, i) => labels[i % 3]!)
+      const found = await photos(8, (_, i) => labels[i % 3]!)
       const manifest = join(folder, 'own.csv')
       await writeFile(manifest, ['id,image,label', ...found.map(({ line }) => line), ''].join('\n'))
       const files = ['own.txt', 'more.txt'].map(file => join(folder, file))
@@ -145,7 +145,14 @@ describe('rescore', () => {
       const dataset: DatasetSpec = { name: manifest, classes: files[0]! }
       const out = join(folder, 'clip')
       const [first, other] = long ? ['openai', 'simple'] : ['simple', 'paper']
-      await evaluate({ ...options, datasets: [dataset], prompts: first, out, keep: 'features' })
+      const run = await evaluate({ ...options, datasets: [dataset], prompts: first, out, keep: 'features' })
+      expect([run.failures, run.accuracy()]).toMatchObject([[], [{ n: 8, errors: 0 }]])
+      const files5 = run.entries.flatMap(shardFiles)
+      const ranked = await query<{ classes: number[] }>(
+        'SELECT DISTINCT list_sort(top5) AS classes FROM read_parquet($1)',
+        [files5],
+      )
+      expect(ranked.map(({ classes }) => classes)).toEqual([[0, 1, 2]])
       const [classes, prompts] = [files[1]!, other]
       const changes: { classes?: string; prompts?: string }[] = long
         ? [{ classes }, { prompts }]

@@ -15,8 +15,6 @@ import { resolveModel } from '../src/models/catalog.ts'
 import { readEntries, shardFiles } from '../src/predictions/store.ts'
 import { nativeSteps } from '../src/preprocessing/steps.ts'
 import { query } from '../src/sql.ts'
-import { type GoldenCase } from '../scripts/conformanceCase.ts'
-import { writeFormulaWeights } from '../scripts/formula.ts'
 import { lay, makeTar, makeZip } from './datasets/fixtures.ts'
 import { shared, sharedPath } from './shared.ts'
 
@@ -144,28 +142,5 @@ describe.skipIf(!shared)('against shared files (left out: they are not here)', (
     }
     expect(unmaskedDiffers).toBeGreaterThan(0)
     await session.release()
-  })
-
-  it('a CLIP model names the data set’s own labels, through the public API', async () => {
-    const golden = JSON.parse(readFileSync(sharedPath('golden/models/clip_RN50-quickgelu.json'), 'utf8')) as GoldenCase
-    const place = join(folder, 'clip')
-    mkdirSync(place, { recursive: true })
-    await writeFormulaWeights(join(place, 'model.safetensors'), golden.tensors)
-    writeFileSync(join(place, 'tokenizer.json'), readFileSync(sharedPath('golden/tokenizer/clip_tokenizer.json')))
-    const photos = (await readdir(sharedPath('data/imagenet-samples'))).slice(0, 6)
-    const labels = ['stove', 'street vendor', 'dish soap']
-    const rows = photos.map((file, i) => `${file},${sharedPath(`data/imagenet-samples/${file}`)},${labels[i % 3]!}`)
-    writeFileSync(join(place, 'own.csv'), `id,image,label\n${rows.join('\n')}\n`)
-    writeFileSync(join(place, 'classes.txt'), `${labels.join('\n')}\n`)
-    const out = join(folder, 'out-clip')
-    const options = { models: ['clip:RN50-quickgelu/openai'], weights: join(place, 'model.safetensors'), out }
-    const dataset = { name: join(place, 'own.csv'), classes: join(place, 'classes.txt') }
-    const run = await evaluate({ ...options, datasets: [dataset] })
-    expect(run.failures).toEqual([])
-    expect(run.accuracy()[0]).toMatchObject({ n: 6, errors: 0 })
-    const rowsKept = await predictions(out)
-    expect(rowsKept.every(({ top5 }) => [...top5.split(' ')].sort().join('') === '012')).toBe(true)
-    await evaluate({ ...options, datasets: [dataset], prompts: 'simple' })
-    expect(await readEntries(out)).toHaveLength(2)
   })
 })
