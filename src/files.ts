@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { GeogapError } from './errors.ts'
 
@@ -32,6 +32,20 @@ export const writeAtomically = (file: string, write: (handle: FileHandle) => Pro
       await handle.close()
     }
   })
+
+/**
+ * Writes what a person asked for: a file whole or not at all; a device or pipe (`/dev/null`) as it is, never replaced by a
+ * file. Errors: disk-full, write-failed.
+ */
+export async function writeOutput(file: string, content: string | Uint8Array): Promise<void> {
+  try {
+    const there = await whereThere(stat(file), undefined)
+    if (there && !there.isFile() && !there.isDirectory()) await writeFile(file, content)
+    else await writeAtomically(file, handle => handle.writeFile(content))
+  } catch (error) {
+    throw storageError(file, error)
+  }
+}
 
 /** A name beside `file` that no other process or call uses. */
 export const temporaryName = (file: string): string => `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`

@@ -1,11 +1,16 @@
 /** Names from data sets, files and models are text wherever they are shown, whatever they hold. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { makeFigures, wide } from '../src/figures/index.ts'
 import { renderSvg } from '../src/figures/render.ts'
 import { resultsOf } from '../src/figures/results.ts'
+import { exported } from '../src/report/exported.ts'
 import { reportPage } from '../src/report/html.ts'
-import { accuracyTable } from '../src/report/resultTables.ts'
+import { writeTables } from '../src/report/output.ts'
+import { accuracyExport } from '../src/report/resultTables.ts'
 import { formatTable } from '../src/report/tables.ts'
 import { madeUpRun } from './figures/world.ts'
 
@@ -52,6 +57,24 @@ describe('a name in a table', () => {
     )
   })
 
+  it('cannot from its title, a note or a heading either', async () => {
+    const evil = '\u001b[2Jred\n\\input{x}'
+    const table = exported({ name: 'a', title: evil, notes: [evil] }, [{ ...column[0]!, heading: evil }], [{ a: 'a' }])
+    const file = join(await mkdtemp(join(tmpdir(), 'geogap-names-')), 'table')
+    for (const format of ['text', 'markdown', 'latex'] as const) {
+      await writeTables([table], format, file)
+      const text = await readFile(file, 'utf8')
+      expect(text).not.toMatch(control)
+      expect(text.split('\n').filter(line => line.startsWith('\\input'))).toEqual([])
+    }
+    await rm(dirname(file), { recursive: true })
+  })
+
+  it('may be one of very many', () => {
+    const rows = Array.from({ length: 200_000 }, () => ({ a: 'a' }))
+    expect(formatTable(column, rows, 'text').split('\n')).toHaveLength(rows.length + 3)
+  })
+
   it('is one cell of CSV and no formula', () => {
     const property = fc.property(name, a => {
       const cells = parseCsv(table(a, 'csv'))
@@ -91,7 +114,7 @@ describe('hostile names of models, regions, classes and countries', () => {
     usual = (await reportPage(resultsOf(madeUpRun({ models: 3 })), [])).split('<script>').length
   })
 
-  it.each([hostile[1]!, hostile[3]!, hostile[4]!, hostile[5]!, hostile[10]!])(
+  it.each([hostile[1]!, hostile[3]!, hostile[4]!, hostile[5]!, hostile[10]!, 'half \ud83d of one'])(
     '%j: are text in the report, in figures and on the terminal',
     async evil => {
       const run = madeUpRun({ models: 3, rename: one => `${one}${evil}` })
@@ -101,7 +124,7 @@ describe('hostile names of models, regions, classes and countries', () => {
         const [figure] = makeFigures(run, kind)
         expectText(await renderSvg(figure!.spec(wide)), 1)
       }
-      expect(accuracyTable(run, ['region'], 'text')).not.toMatch(control)
+      expect(accuracyExport(run, ['region']).text('text')).not.toMatch(control)
     },
   )
 })

@@ -14,13 +14,13 @@ export function command(): Command {
 
 async function run(out: string): Promise<void> {
   const { demo } = await import('../demo/demo.ts')
-  const { accuracyTable, disparityTable } = await import('../report/resultTables.ts')
+  const { accuracyExport, disparityTable } = await import('../report/resultTables.ts')
   const { note, progressPrinter } = await import('./progress.ts')
   const { run: result, studies } = await demo({ out, onStage: note, onProgress: progressPrinter() })
   const report = join(out, 'report.html')
   await result.report(report)
   process.stdout.write('\nA made-up world: nothing below measures a real model or a real place.\n\n')
-  process.stdout.write(`${accuracyTable(result, [], 'text')}\n${disparityTable(result, 'region', 30, 'text')}\n`)
+  process.stdout.write(`${accuracyExport(result, []).text('text')}\n${disparityTable(result, 'region', 30, 'text')}\n`)
   process.stdout.write(`${studies}\n`)
   const { publishedSummary } = await import('../report/publishedTable.ts')
   process.stdout.write(`The real world, by accuracies that others published (geogap table published): progress rates\n`)

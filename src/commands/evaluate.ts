@@ -76,7 +76,7 @@ async function run(options: Options): Promise<void> {
     process.stdout.write(forecastTable(rows, { out, free: await freeDisk(out), device, until }))
     return
   }
-  const { accuracyTable } = await import('../report/resultTables.ts')
+  const { accuracyExport } = await import('../report/resultTables.ts')
   const { note, progressPrinter, transferPrinter } = await import('./progress.ts')
   const { interruption } = await import('./interrupt.ts')
   const signal = interruption()
@@ -92,7 +92,7 @@ async function run(options: Options): Promise<void> {
     if (error === signal.reason) process.exit()
     throw error
   })
-  process.stdout.write(accuracyTable(result, [], 'text'))
+  process.stdout.write(accuracyExport(result, []).text('text'))
   if (options.until !== undefined && result.estimates.length > 0) {
     const { estimateExport, savingLines } = await import('../report/estimateTable.ts')
     process.stdout.write(

@@ -33,8 +33,8 @@ async function judge(dir: string, { junit, format, ...options }: Options): Promi
   const json = (): string => `${JSON.stringify({ sentence: gateSentence(result), ...result }, null, 2)}\n`
   process.stdout.write(format === 'json' ? json() : gateText(result, format))
   if (junit !== undefined) {
-    const { writeBytes } = await import('../decide/writeBytes.ts')
-    await writeBytes(junit, gateJunit(result))
+    const { writeOutput } = await import('../files.ts')
+    await writeOutput(junit, gateJunit(result))
   }
   if (!result.passed) process.exitCode = gateFailed
 }

@@ -8,7 +8,7 @@ export function command(): Command {
     .addOption(excludeOption())
     .addHelpText('after', '\nExample:\n  geogap methods results > methods.md')
     .action(async (run: string, { exclude }: Excluding) => {
-      const { openResults } = await import('../decide/results.ts')
+      const { openResults } = await import('../decide/pack.ts')
       const { methods, methodsText } = await import('../decide/methods.ts')
       process.stdout.write(methodsText(methods(await openResults(run, exclude))))
     })

@@ -12,9 +12,9 @@ export function command(): Command {
     .action(async (dir: string, { output, exclude }: Excluding & { output: string }) => {
       const { openRun } = await import('../run.ts')
       const { writePack } = await import('../decide/pack.ts')
-      const { writeBytes } = await import('../decide/writeBytes.ts')
+      const { writeOutput } = await import('../files.ts')
       const bytes = await writePack(await openRun(dir, exclude))
-      await writeBytes(output, bytes)
+      await writeOutput(output, bytes)
       process.stdout.write(`${output} (${bytesText(bytes.length)})\n`)
     })
 }

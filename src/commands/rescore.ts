@@ -40,7 +40,7 @@ export function command(): Command {
 
 async function run(dir: string, options: Options): Promise<void> {
   const { rescore } = await import('../rescore.ts')
-  const { accuracyTable } = await import('../report/resultTables.ts')
+  const { accuracyExport } = await import('../report/resultTables.ts')
   const { labels, classes, choices, prompts, regions, models, dataset, source, data, weights, out } = options
   const change = given({ labels, classes, choices, regions })
   if (Object.keys(change).length === 0 && prompts === undefined)
@@ -53,5 +53,5 @@ async function run(dir: string, options: Options): Promise<void> {
     change: { ...change, ...place },
     ...given({ prompts, models, dataset, weights, out, tags: options.tag }),
   })
-  process.stdout.write(accuracyTable(run, [], 'text'))
+  process.stdout.write(accuracyExport(run, []).text('text'))
 }

@@ -46,7 +46,7 @@ async function run(dir: string, options: Options): Promise<void> {
   const { readDatasets } = await import('../predictions/notes.ts')
   const { sliceOf } = await import('../predictions/slices.ts')
   const { formatTable } = await import('../report/tables.ts')
-  const { writeBytes } = await import('../decide/writeBytes.ts')
+  const { writeOutput } = await import('../files.ts')
   const entries = await storedEntries(dir)
   const [models, sets] = [names(entries.map(e => e.identity.model)), names(entries.map(e => e.identity.dataset))]
   const chosen = model ?? models[0]!
@@ -65,7 +65,7 @@ async function run(dir: string, options: Options): Promise<void> {
     if (identity.model !== chosen || identity.dataset !== (dataset ?? identity.dataset)) continue
     rows.push(...(await sliceOf(entry, notes.get(identity.content), query)))
   }
-  await writeBytes(output, formatTable(columns, rows, 'csv'))
+  await writeOutput(output, formatTable(columns, rows, 'csv'))
   process.stdout.write(`${rows.length} images in ${output}\n`)
 }
 

@@ -1,14 +1,19 @@
 import { type Column, type Format, formatTable } from '../report/tables.ts'
 import { printable } from '../report/text.ts'
 
-/** What people read: a sentence, the columns that have a heading, and what the numbers are. */
+/**
+ * For people a sentence that stands out, or lines, then the columns that have a heading, and what the numbers are; for
+ * programs and LaTeX the table alone.
+ */
 export function answerText<Row>(
-  sentence: string,
+  answer: string | readonly string[],
   [columns, rows]: readonly [readonly Column<Row>[], readonly Row[]],
   notes: readonly string[],
   format: Format,
 ): string {
+  const table = formatTable(columns, rows, format)
+  if (format !== 'text' && format !== 'markdown') return table
   const [strong, gap] = format === 'markdown' ? (['**', '\n\n'] as const) : (['', '\n'] as const)
-  const shown = columns.filter(({ heading }) => heading !== '')
-  return `${strong}${printable(sentence)}${strong}\n\n${formatTable(shown, rows, format)}\n${notes.map(printable).join(gap)}\n`
+  const said = typeof answer === 'string' ? `${strong}${printable(answer)}${strong}` : answer.map(printable).join('\n')
+  return `${said}\n\n${table}\n${notes.map(printable).join(gap)}\n`
 }

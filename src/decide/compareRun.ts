@@ -1,4 +1,5 @@
 import { unknownName } from '../errors.ts'
+import { count } from '../figures/figure.ts'
 import { type Comparison, comparedN, groupChanges } from './compare.ts'
 import { coverage, pairCells, type PairCell, sharedColumns } from './pairs.ts'
 import { excludedNotes, type Sides } from './sides.ts'
@@ -32,11 +33,11 @@ export async function compareSides(sides: Sides, { by, minN = comparedN }: Compa
   }
 }
 
-function notesOf({ first, second }: Sides, covered: Comparison['coverage']): string[] {
-  const notes = excludedNotes([first])
+function notesOf({ first, second, alone }: Sides, covered: Comparison['coverage']): string[] {
+  const notes = [...excludedNotes([first]), ...alone]
   const [a, b] = [first.identity, second.identity]
   const { common, onlyFirst, onlySecond, unscoredFirst, unscoredSecond } = covered
-  const images = (n: number): string => `${n.toLocaleString('en-US')} ${n === 1 ? 'image' : 'images'}`
+  const images = (n: number): string => count(n, 'image')
   if (onlyFirst + onlySecond > 0)
     notes.push(
       `${images(common)} in common; ${images(onlyFirst)} only on the first and ${images(onlySecond)} only on the second side are not compared.`,

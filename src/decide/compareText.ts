@@ -62,13 +62,12 @@ const readRows = 40
 
 /** The comparisons in one of the formats; CSV, JSON and LaTeX are the table alone. */
 export function comparisonsText(comparisons: readonly Comparison[], format: Format): string {
-  if (format === 'csv' || format === 'json' || format === 'latex') {
-    const rows = comparisons.flatMap(({ dataset, preprocessing, rows }) =>
-      rows.map(row => ({ dataset, preprocessing, ...row })),
-    )
-    return formatTable(format === 'latex' ? columns.filter(({ heading }) => heading !== '') : columns, rows, format)
-  }
-  return comparisons.map(comparison => oneText(comparison, format, comparisons.length > 1)).join('\n')
+  if (format === 'text' || format === 'markdown')
+    return comparisons.map(comparison => oneText(comparison, format, comparisons.length > 1)).join('\n')
+  const rows = comparisons.flatMap(({ dataset, preprocessing, rows }) =>
+    rows.map(row => ({ dataset, preprocessing, ...row })),
+  )
+  return formatTable(columns, rows, format)
 }
 
 function oneText(comparison: Comparison, format: Format, several: boolean): string {

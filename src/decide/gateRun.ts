@@ -1,6 +1,7 @@
 import { inputError, unknownName } from '../errors.ts'
-import { groupBy, sumCounts } from '../metrics/accuracy.ts'
+import { groupBy } from '../metrics/accuracy.ts'
 import { designEffect } from '../metrics/designEffect.ts'
+import { largeEnough } from '../metrics/disparity.ts'
 import { imagesOf } from '../metrics/pairedTests.ts'
 import { joinOutcomes } from '../metrics/signFlip.ts'
 import { countCells } from '../predictions/cube.ts'
@@ -57,8 +58,9 @@ export async function gate(dir: string, options: GateOptions): Promise<Gate> {
       ...judgeDrops(await drops(entries, await storedEntries(baseline, options.exclude), found), maxDrop, share),
     )
   if (minWorst !== undefined || maxDisparity !== undefined) {
-    const runs = await accuracies(entries, by)
-    if (minWorst !== undefined) found.checks.push(...judgeWorst(large(runs, found), minWorst, share))
+    const runs = await accuracies(entries, found)
+    const groups = large(runs, found)
+    if (minWorst !== undefined) found.checks.push(...judgeWorst(groups, minWorst, share))
     if (maxDisparity !== undefined) found.checks.push(...judgeDisparities(runs, maxDisparity, minN, share))
   }
   if (found.checks.length === 0)
@@ -115,13 +117,19 @@ async function drops(entries: readonly Entry[], before: readonly Entry[], found:
 /** Models by name, or the only one against the only one. */
 function baselineSides(before: readonly Entry[], after: readonly Entry[], { notes }: Gate): Sides[] {
   const [old, now] = [modelsOf(before), modelsOf(after)]
-  if (old.length === 1 && now.length === 1) return matched(before, after, `${old[0]!} and ${now[0]!}`)
-  const missing = now.filter(name => !old.includes(name))
+  const sides = (first: readonly Entry[], second: readonly Entry[], what: string): Sides[] => {
+    const found = matched(first, second, what, ['in the baseline', 'here'])
+    notes.push(...found[0]!.alone)
+    return found
+  }
+  if (old.length === 1 && now.length === 1) return sides(before, after, `${old[0]!} and ${now[0]!}`)
+  const [missing, gone] = [now.filter(name => !old.includes(name)), old.filter(name => !now.includes(name))]
   if (missing.length === now.length)
     throw inputError('choose-models', `no model in common: ${now.join(', ')} here, ${old.join(', ')} in the baseline`)
   if (missing.length > 0) notes.push(`Not in the baseline and not judged against it: ${missing.join(', ')}.`)
+  if (gone.length > 0) notes.push(`Only in the baseline and not judged: ${gone.join(', ')}.`)
   const of = (entries: readonly Entry[], name: string) => entries.filter(({ identity }) => identity.model === name)
-  return now.filter(name => old.includes(name)).flatMap(name => matched(of(before, name), of(after, name), name))
+  return now.filter(name => old.includes(name)).flatMap(name => sides(of(before, name), of(after, name), name))
 }
 
 async function uncovered({ first, second, dataset }: Sides): Promise<string[]> {
@@ -135,15 +143,22 @@ async function uncovered({ first, second, dataset }: Sides): Promise<string[]> {
 
 type Accuracies = Parameters<typeof judgeDisparities>[0][number]
 
-async function accuracies(entries: readonly Entry[], by: string): Promise<Accuracies[]> {
+/** Counts by group of all evaluations; one that has no group or too few of them is noted. */
+async function accuracies(entries: readonly Entry[], { by, minN, limits, notes }: Gate): Promise<Accuracies[]> {
   const runs: Accuracies[] = []
-  for (const entry of entries.filter(({ shards }) => by === 'label' || shards[0]!.columns.includes(by))) {
-    const cells = await countCells(entry, by === 'label' ? [] : [by])
-    const labelled = cells.map(cell => ({ ...cell, groups: { ...cell.groups, label: cell.label } }))
+  for (const entry of entries) {
     const { model, dataset } = entry.identity
-    const clusters = await householdCounts(entry, by)
-    if (sumCounts(cells).n > 0)
-      runs.push({ model, dataset, group: 'all', groups: groupBy(labelled, [by]).groups, clusters })
+    const has = by === 'label' || entry.shards[0]!.columns.includes(by)
+    const cells = has ? await countCells(entry, by === 'label' ? [] : [by]) : []
+    const labelled = cells.map(cell => ({ ...cell, groups: { ...cell.groups, label: cell.label } }))
+    const { groups } = groupBy(labelled, [by])
+    const clusters = has ? await householdCounts(entry, by) : null
+    const { length } = largeEnough(groups, minN).kept
+    if (length < (limits['max-disparity'] === undefined ? 1 : 2))
+      notes.push(
+        `${model} on ${dataset} has ${length === 0 ? 'no group' : 'one group'} by ${by} of at least ${minN} images with an outcome: no ${length === 0 ? 'accuracy or disparity' : 'disparity'} of it is judged.`,
+      )
+    if (groups.length > 0) runs.push({ model, dataset, group: 'all', groups, clusters })
   }
   return runs
 }
@@ -152,13 +167,13 @@ async function accuracies(entries: readonly Entry[], by: string): Promise<Accura
 function large(runs: readonly Accuracies[], { minN, leftOut }: Gate): Parameters<typeof judgeWorst>[0] {
   return runs.flatMap(({ groups, clusters, model, dataset }) => {
     const inflation = clusters ? designEffect(clusters).byGroup : new Map<string, number>()
-    return groups.flatMap(counts => {
-      const subject = { model, dataset, group: counts.group }
-      if (counts.n >= minN) return { ...subject, counts, inflation: inflation.get(counts.group) ?? 1 }
-      const same = (other: Subject): boolean => JSON.stringify([other.model, other.dataset, other.group]) === key
-      const key = JSON.stringify([model, dataset, counts.group])
-      if (!leftOut.some(same)) leftOut.push({ ...subject, n: counts.n })
-      return []
-    })
+    const { kept, leftOut: small } = largeEnough(groups, minN)
+    for (const { group, n } of small)
+      if (!leftOut.some(one => one.model === model && one.dataset === dataset && one.group === group))
+        leftOut.push({ model, dataset, group, n })
+    return kept.map(counts => ({
+      ...{ model, dataset, group: counts.group, counts },
+      inflation: inflation.get(counts.group) ?? 1,
+    }))
   })
 }

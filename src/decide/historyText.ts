@@ -1,7 +1,7 @@
 import { unknownName } from '../errors.ts'
 import { type Exported, exported } from '../report/exported.ts'
-import { type Column, fields, share } from '../report/tables.ts'
-import { percent, percentRange } from '../report/text.ts'
+import { type Column, field, intervalColumns, share } from '../report/tables.ts'
+import { percent } from '../report/text.ts'
 import { type HistoryRow } from './history.ts'
 import { excludedNotes } from './sides.ts'
 
@@ -44,8 +44,8 @@ const measured: Column<HistoryRow>[] = [
   { name: 'preprocessing', heading: 'preprocessing', value: row => row.entry.identity.preprocessing },
   { name: 'n', heading: 'n', value: row => row.n, show: row => `${row.n}${isPartial(row) ? ' (incomplete)' : ''}` },
   share('top1', 'top-1 %'),
-  { name: 'low', heading: '95 % interval', value: row => row.low, show: row => percentRange(row.low, row.high) },
-  ...fields({ high: '', by: '' }),
+  ...intervalColumns<HistoryRow>(({ low, high }) => [low, high]),
+  field('by', ''),
   {
     name: 'worst',
     heading: 'worst group %',

@@ -1,7 +1,8 @@
 /** What a paper has to say about a run: how, with what, and what the numbers do not carry. */
+import { count } from '../figures/figure.ts'
 import { placeColumn, rolesOf } from '../figures/roles.ts'
 import { type Run } from '../run.ts'
-import { shortList } from '../report/text.ts'
+import { printable, shortList } from '../report/text.ts'
 import { allWorks, type Bibliography, bibliography, bibtex, uncited, type Work } from './bibliography.ts'
 import { excludedNotes } from './sides.ts'
 
@@ -37,7 +38,7 @@ function versions({ entries }: Run): string[] {
     ),
     ...identities.map(({ dataset, images, content, labelMap, choices }) => {
       const among = choices === 'all' ? 'all' : number(choices.split(' ').length)
-      return `${dataset}: ${many(images, 'image')}, content SHA-256 ${content}; label map ${labelMap}; ${among} classes to choose among`
+      return `${dataset}: ${count(images, 'image')}, content SHA-256 ${content}; label map ${labelMap}; ${among} classes to choose among`
     }),
     ...identities.flatMap(({ model, dataset, prompts }) =>
       prompts === '' ? [] : [`${model} on ${dataset}: texts SHA-256 ${prompts}`],
@@ -48,7 +49,6 @@ function versions({ entries }: Run): string[] {
 
 const unique = (values: readonly string[]): string[] => [...new Set(values)]
 const number = (value: number): string => value.toLocaleString('en-US')
-const many = (n: number, what: string): string => `${number(n)} ${what}${n === 1 ? '' : 's'}`
 
 const cite = (works: readonly Work[]): string =>
   works.length === 0 ? '' : ` \\cite{${unique(works.map(({ key }) => key)).join(',')}}`
@@ -64,7 +64,7 @@ function paragraph(run: Run, { measures, datasets, models: citedModels }: Biblio
   const modes = unique(identities.map(({ preprocessing }) => preprocessing))
   const named = [...datasets].map(([name, work]) => {
     const images = Math.max(...identities.filter(({ dataset }) => dataset === name).map(each => each.images))
-    return `${name} (${many(images, 'image')})${cite(work ? [work] : [])}`
+    return `${name} (${count(images, 'image')})${cite(work ? [work] : [])}`
   })
   const which = models.length > fewNames ? '' : ` (${models.join(', ')})`
   const how =
@@ -76,9 +76,9 @@ function paragraph(run: Run, { measures, datasets, models: citedModels }: Biblio
   const shot =
     zeroShot.length === 0
       ? ''
-      : ` ${many(zeroShot.length, 'model')} of them ${zeroShot.length === 1 ? 'was' : 'were'} used zero-shot, with the data set's own class names as texts.`
+      : ` ${count(zeroShot.length, 'model')} of them ${zeroShot.length === 1 ? 'was' : 'were'} used zero-shot, with the data set's own class names as texts.`
   return (
-    `We evaluated ${many(models.length, 'model')}${which}${cite([...citedModels.values()].flat())} on ${named.join(', ')} with ${tools.join(' and ')}, ${how}.${shot} ` +
+    `We evaluated ${count(models.length, 'model')}${which}${cite([...citedModels.values()].flat())} on ${named.join(', ')} with ${tools.join(' and ')}, ${how}.${shot} ` +
     `Accuracy is top-1, the mean over images, with 95 % Wilson score intervals; images that could not be read are in no accuracy. ` +
     `Geographic disparity is the largest difference of accuracy between groups of at least 30 images, and the progress rate is the slope of the least-squares line of a benchmark's accuracy on ImageNet accuracy, as defined by Richards et al.${cite([measures])}.`
   )
@@ -92,15 +92,16 @@ function limitations(run: Run): string[] {
   const [madeUp] = [...run.datasets.values()].flatMap(note => note.madeUp ?? [])
   if (madeUp !== undefined) found.push(madeUp)
   found.push(...excludedNotes(run.entries))
-  if (errors > 0) found.push(`${many(errors, 'prediction')} could not be made and count in no accuracy.`)
+  if (errors > 0) found.push(`${count(errors, 'prediction')} could not be made and count in no accuracy.`)
   if (unscored > 0)
     found.push(
-      `${many(unscored, 'prediction')} are of images whose class the model cannot name, and count in no accuracy.`,
+      `${count(unscored, 'prediction')} are of images whose class the model cannot name, and count in no accuracy.`,
     )
-  if (partial.length > 0) found.push(`${many(partial.length, 'evaluation')} is not complete.`.replace('s is', 's are'))
+  if (partial.length > 0)
+    found.push(`${count(partial.length, 'evaluation')} ${partial.length === 1 ? 'is' : 'are'} not complete.`)
   if (run.failures.length > 0)
     found.push(
-      `${many(run.failures.length, 'evaluation')} failed: ${unique(run.failures.map(each => each.model)).join(', ')}.`,
+      `${count(run.failures.length, 'evaluation')} failed: ${unique(run.failures.map(each => each.model)).join(', ')}.`,
     )
   for (const dataset of rolesOf(run).geographic) found.push(...geographic(run, dataset))
   if (run.columns.includes('household'))
@@ -126,7 +127,7 @@ function geographic(run: Run, dataset: string): string[] {
   const small = [...places].filter(([, n]) => n < 30)
   const sizes = [...places.values()]
   return [
-    `${dataset} has ${many(places.size, by === 'country' ? 'place' : 'region')}, of ${range(sizes)} images with an outcome.`,
+    `${dataset} has ${count(places.size, by === 'country' ? 'place' : 'region')}, of ${range(sizes)} images with an outcome.`,
     ...(small.length > 0
       ? [
           `On ${dataset} ${small.map(([name, n]) => `${name} (${n})`).join(', ')} had fewer than 30 images and no part in the disparity.`,
@@ -143,10 +144,11 @@ export function uncitedNotes(bibliography: Bibliography): string[] {
 
 /** As Markdown: paragraph, limitations, versions, BibTeX. */
 export function methodsText({ paragraph, limitations, bibliography, versions }: Methods): string {
+  const listed = (texts: readonly string[]): string[] => texts.map(text => `- ${printable(text)}`)
   return [
-    ...['## Methods', '', paragraph, '', '## Limitations of this run', '', ...limitations.map(text => `- ${text}`), ''],
-    ...['## Versions', '', ...versions.map(text => `- ${text}`), ''],
+    ...['## Methods', '', printable(paragraph), '', '## Limitations of this run', '', ...listed(limitations), ''],
+    ...['## Versions', '', ...listed(versions), ''],
     ...['## BibTeX', '', '```bibtex', bibtex(allWorks(bibliography)), '```', ''],
-    ...uncitedNotes(bibliography).flatMap(text => [text, '']),
+    ...uncitedNotes(bibliography).flatMap(text => [printable(text), '']),
   ].join('\n')
 }

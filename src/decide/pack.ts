@@ -2,7 +2,7 @@
  * A pack is one small file with everything that accuracies and disparities need: counts by model, data set, group and class,
  * how they were made, and under which terms. It holds no image and no prediction.
  */
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { z } from 'zod'
@@ -11,7 +11,7 @@ import { inputError } from '../errors.ts'
 import { type DatasetNote, datasetNote } from '../predictions/notes.ts'
 import { identity } from '../predictions/schema.ts'
 import { type Cell, type Entry } from '../predictions/store.ts'
-import { type Run, runOf } from '../run.ts'
+import { openRun, type Run, runOf, series } from '../run.ts'
 import { version } from '../version.ts'
 
 const format = 'geogap pack 1'
@@ -49,22 +49,24 @@ export async function writePack(run: Run): Promise<Buffer> {
   const pack: Pack = {
     ...{ format, geogap: version, created: new Date().toISOString(), terms: termsOf(run) },
     datasets: [...run.datasets.values()].map(withoutPaths),
-    evaluations: run.entries.map(entry => evaluation(entry, run.cells.filter(isOf(entry)))),
+    evaluations: run.entries.map(entry => evaluation(entry, cellsIn(run, entry))),
   }
   return promisify(gzip)(JSON.stringify(pack), { level: 9 })
 }
 
-/** Messages name files of the machine that evaluated; codes and ids say enough. */
+/** Messages, folders and options name files of the machine that evaluated; codes and ids say enough. */
 const withoutPaths = (note: DatasetNote): DatasetNote => ({
   ...note,
-  opened: undefined,
+  ...{ opened: undefined, imageFolders: undefined },
   problems: note.problems.map(({ id, code }) => ({ id, code, message: code })),
 })
 
-const isOf =
-  ({ identity }: Entry) =>
-  ({ model, dataset, preprocessing }: Cell): boolean =>
-    model === identity.model && dataset === identity.dataset && preprocessing === identity.preprocessing
+function cellsIn(run: Run, { identity: { model, dataset, preprocessing } }: Entry): readonly Cell[] {
+  const found = series(run).find(
+    one => one.model === model && one.dataset === dataset && one.preprocessing === preprocessing,
+  )
+  return found?.cells ?? []
+}
 
 function evaluation(entry: Entry, cells: readonly Cell[]): Pack['evaluations'][number] {
   const { identity, key, rows, created, shards } = entry
@@ -87,6 +89,15 @@ function termsOf(run: Run): Pack['terms'] {
     const known = benchmarks.find(({ name }) => name === dataset.split('/')[0])
     return { dataset, terms: known?.terms ?? 'not stated', source: known?.source ?? 'not stated' }
   })
+}
+
+/** Opens a folder of results, without the images that a slice lists, or a pack. Errors: no-images. */
+export async function openResults(path: string, exclude?: string): Promise<Run> {
+  const found = await stat(path).catch(() => undefined)
+  if (!found?.isFile()) return openRun(path, exclude)
+  if (exclude !== undefined)
+    throw inputError('no-images', `${path} is a pack: it has counts and no images, so none can be left out`)
+  return readPack(path)
 }
 
 /** Opens a pack as a run: every question that counts can answer. Errors: bad-pack, missing-file. */
@@ -117,29 +128,11 @@ export async function parsePack(bytes: Buffer, name: string): Promise<Pack> {
   }
 }
 
-function entryOf({
-  identity,
-  key,
-  rows,
-  errors,
-  seconds,
-  machine,
-  created,
-  columns,
-}: Pack['evaluations'][number]): Entry {
+function entryOf({ identity, key, rows, errors, created, columns, ...made }: Pack['evaluations'][number]): Entry {
+  const { seconds, machine } = made
   const shard = {
-    identity,
-    key,
-    start: 0,
-    end: rows,
-    rows,
-    errors,
-    file: '',
-    bytes: 0,
-    columns,
-    seconds,
-    machine,
-    created,
+    ...{ identity, key, start: 0, end: rows, rows, errors, file: '', bytes: 0, columns },
+    ...{ seconds, machine, created },
   }
   return { identity, key, folder: '', shards: [shard], rows, created }
 }
@@ -147,13 +140,7 @@ function entryOf({
 function cellsOf({ identity, by, counts }: Pack['evaluations'][number]): Cell[] {
   const { model, dataset, preprocessing } = identity
   return counts.map(row => {
-    const [n, top1, top5, errors, unscored] = row.slice(1 + by.length).map(Number) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-    ]
+    const [n = 0, top1 = 0, top5 = 0, errors = 0, unscored = 0] = row.slice(1 + by.length).map(Number)
     const groups = Object.fromEntries(by.map((column, i) => [column, row[1 + i] ?? null]))
     return { model, dataset, preprocessing, label: String(row[0]), groups, n, top1, top5, errors, unscored }
   })

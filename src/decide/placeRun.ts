@@ -2,7 +2,7 @@ import { inputError, unknownName } from '../errors.ts'
 import { place } from './place.ts'
 import { type Placed } from './placeText.ts'
 import { measuredModels, referenceOf } from './references.ts'
-import { openResults } from './results.ts'
+import { openResults } from './pack.ts'
 import { excludedNotes } from './sides.ts'
 
 export interface PlaceOptions {
@@ -18,23 +18,26 @@ export interface PlaceOptions {
 export async function placeRun(dir: string, { against, models, minN = 30, exclude }: PlaceOptions): Promise<Placed[]> {
   const run = await openResults(dir, exclude)
   const own = measuredModels(run, minN)
-  for (const name of models ?? []) {
-    const known = own.map(({ model }) => model)
-    if (!known.includes(name)) throw unknownName('model', name, known)
-  }
+  const known = own.map(({ model }) => model)
+  for (const name of models ?? []) if (!known.includes(name)) throw unknownName('model', name, known)
   const reference = await referenceOf(against, minN)
   const chosen = own.filter(({ model }) => models === undefined || models.includes(model))
   const ready = chosen.filter(({ values }) => values.has(reference.benchmark))
+  const lacking = chosen.flatMap(({ model, values }) => (values.has(reference.benchmark) ? [] : [model]))
   if (ready.length === 0)
     throw inputError(
       'no-reference',
       `no model of ${dir} was evaluated on ${reference.benchmark}, the x axis of ${against}; --against takes other results`,
     )
-  const madeUp = [...new Set([...run.datasets.values()].flatMap(note => note.madeUp ?? []))]
+  const notes = [
+    ...new Set([...run.datasets.values()].flatMap(note => note.madeUp ?? [])),
+    ...excludedNotes(run.entries),
+    ...(lacking.length === 0 ? [] : [`Not placed, for want of ${reference.benchmark}: ${lacking.join(', ')}.`]),
+  ]
   return ready.map(model => ({
     model,
     against: reference,
-    notes: [...madeUp, ...excludedNotes(run.entries)],
+    notes,
     placements: place(model, reference.models, reference.benchmark),
   }))
 }

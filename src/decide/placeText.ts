@@ -1,5 +1,6 @@
-import { type Column, field, fields, type Format, formatTable, share } from '../report/tables.ts'
-import { percent, percentRange, printable } from '../report/text.ts'
+import { type Column, field, fields, type Format, intervalColumns, share } from '../report/tables.ts'
+import { percent } from '../report/text.ts'
+import { answerText } from './answer.ts'
 import { pointsText } from './compareText.ts'
 import { type Measured, type Placement } from './place.ts'
 import { noPack, type Reference } from './references.ts'
@@ -40,13 +41,7 @@ const columns: Column<Placement & { model: string; against: Reference }>[] = [
     value: row => row.residual,
     show: row => (row.residual === null ? '–' : pointsText(row.residual)),
   },
-  {
-    name: 'low',
-    heading: '95 % prediction',
-    value: row => row.interval?.[0] ?? null,
-    show: row => percentRange(row.interval?.[0] ?? null, row.interval?.[1] ?? null),
-  },
-  { name: 'high', heading: '', value: row => row.interval?.[1] ?? null },
+  ...intervalColumns<Placement>(({ interval }) => interval ?? [null, null], '95 % prediction'),
   { name: 'percentile', heading: 'percentile', value: row => row.percentile, show: row => percent(row.percentile, 0) },
   field('models'),
   { name: 'r2', heading: 'R²', value: row => row.r2, show: row => row.r2?.toFixed(2) ?? '–' },
@@ -63,13 +58,6 @@ export function placedText(placed: readonly Placed[], format: Format): string {
   const rows = placed.flatMap(({ model, against, placements }) =>
     placements.map(row => ({ model: model.model, against, ...row })),
   )
-  const people = format === 'text' || format === 'markdown'
-  const table = formatTable(
-    format === 'csv' || format === 'json' ? columns : columns.filter(({ heading }) => heading !== ''),
-    rows,
-    format,
-  )
-  if (!people) return table
   const bullet = format === 'markdown' ? '- ' : ''
   const words = placed.flatMap(({ model, against, placements }) => [
     `${model.model} (${percent(model.values.get(against.benchmark) ?? null)} % on ${against.benchmark}) against ${against.title}:`,
@@ -83,6 +71,5 @@ export function placedText(placed: readonly Placed[], format: Format): string {
     ...(placed[0]?.against.notes ?? []),
     ...(placed[0]?.notes ?? []),
   ]
-  const gap = format === 'markdown' ? '\n\n' : '\n'
-  return `${words.map(printable).join('\n')}\n${table}\n${notes.join(gap)}\n`
+  return answerText(words.slice(0, -1), [columns, rows], notes, format)
 }

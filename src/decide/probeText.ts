@@ -1,6 +1,6 @@
 import { count } from '../figures/figure.ts'
 import { describeSteps, nativeSteps, type Recipe } from '../preprocessing/steps.ts'
-import { type Column, fields, type Format, formatTable, share } from '../report/tables.ts'
+import { type Column, fields, type Format, share } from '../report/tables.ts'
 import { percent } from '../report/text.ts'
 import { answerText } from './answer.ts'
 import { pNumber, pText } from './compareText.ts'
@@ -41,7 +41,6 @@ const columns: Column<Probed>[] = [
 
 /** Sentence, table and what the numbers are; the formats for programs have the table alone. */
 export function probeText(probe: Probe, format: Format): string {
-  if (format !== 'text' && format !== 'markdown') return formatTable(columns, probe.settings, format)
   const { model, dataset, images, leftOut, settings } = probe
   const best = bestOf(settings)
   const away =

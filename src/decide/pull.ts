@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { GeogapError, inputError } from '../errors.ts'
 import { count } from '../figures/figure.ts'
-import { bytesText } from '../report/text.ts'
+import { writeOutput } from '../files.ts'
+import { bytesText, printable } from '../report/text.ts'
 import { parsePack } from './pack.ts'
-import { writeBytes } from './writeBytes.ts'
 
 /** Largest pack that is taken from the network. */
 const mostBytes = 256 * 1024 * 1024
@@ -17,15 +17,16 @@ export async function pullPack(source: string, output?: string): Promise<string>
   const bytes = remote ? await download(source) : await readLocal(source)
   const { created, geogap, evaluations, terms } = await parsePack(bytes, source)
   const target = output ?? basename(remote ? new URL(source).pathname : source)
-  await writeBytes(target, bytes)
+  if (target === '') throw inputError('bad-option', `${source} names no file: give one with --output`)
+  await writeOutput(target, bytes)
   const models = new Set(evaluations.map(({ identity }) => identity.model)).size
   const hash = createHash('sha256').update(bytes).digest('hex')
-  return [
+  const lines = [
     `${target}: ${count(models, 'model')}, ${count(evaluations.length, 'evaluation')}, made ${created.slice(0, 10)} by geogap ${geogap}`,
     `${bytesText(bytes.length)}, SHA-256 ${hash}`,
     ...terms.map(({ dataset, terms }) => `${dataset}: ${terms}`),
-    '',
-  ].join('\n')
+  ]
+  return `${lines.map(printable).join('\n')}\n`
 }
 
 const readLocal = (file: string): Promise<Buffer> =>
@@ -40,16 +41,19 @@ const readLocal = (file: string): Promise<Buffer> =>
 
 async function download(url: string): Promise<Buffer> {
   const failed = (reason: string) => new GeogapError('network', 'not-downloaded', `cannot download ${url}: ${reason}`)
-  const response = await fetch(url, { signal: AbortSignal.timeout(300_000) }).catch((error: unknown) => {
-    throw failed(error instanceof Error ? error.message : String(error))
-  })
-  if (!response.ok || !response.body) throw failed(`status ${response.status}`)
   const parts: Uint8Array[] = []
   let size = 0
-  for await (const part of response.body as AsyncIterable<Uint8Array>) {
-    size += part.length
-    if (size > mostBytes) throw failed(`larger than ${bytesText(mostBytes)}`)
-    parts.push(part)
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(300_000) })
+    if (!response.ok || !response.body) throw failed(`status ${response.status}`)
+    for await (const part of response.body as AsyncIterable<Uint8Array>) {
+      size += part.length
+      if (size > mostBytes) throw failed(`larger than ${bytesText(mostBytes)}`)
+      parts.push(part)
+    }
+  } catch (error) {
+    if (error instanceof GeogapError) throw error
+    throw failed(error instanceof Error ? error.message : String(error))
   }
   return Buffer.concat(parts)
 }

@@ -5,7 +5,7 @@ import { referenceBenchmark } from '../metrics/progress.ts'
 import { publishedAccuracies, publishedSources } from '../published/accuracies.ts'
 import { type Run } from '../run.ts'
 import { type Kind, type Measured } from './place.ts'
-import { openResults } from './results.ts'
+import { openResults } from './pack.ts'
 
 export interface Reference {
   title: string

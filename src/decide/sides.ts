@@ -10,6 +10,8 @@ export interface Sides {
   preprocessing: string
   first: Entry
   second: Entry
+  /** What of either side has no counterpart, a sentence a side. */
+  alone: string[]
 }
 
 /** Newest evaluations below a folder. Errors: no-results. */
@@ -76,15 +78,30 @@ function chosen(
   throw inputError('choose-models', `choose with --models FIRST,SECOND; there are ${known}`)
 }
 
-/** Evaluations on the same data set with the same preprocessing mode. Errors: nothing-in-common. */
-export function matched(first: readonly Entry[], second: readonly Entry[], what: string): Sides[] {
+/** Evaluations on the same data set with the same preprocessing mode; `names` are the sides'. Errors: nothing-in-common. */
+export function matched(
+  first: readonly Entry[],
+  second: readonly Entry[],
+  what: string,
+  names: readonly [string, string] = ['on the first side', 'on the second side'],
+): Sides[] {
+  const alone = [...withoutCounterpart(first, second, names[0]), ...withoutCounterpart(second, first, names[1])]
   const pairs = first.flatMap(one => {
     const { dataset, preprocessing } = one.identity
-    const other = second.find(
-      ({ identity }) => identity.dataset === dataset && identity.preprocessing === preprocessing,
-    )
-    return other ? [{ dataset, preprocessing, first: one, second: other }] : []
+    const other = second.find(isLike(one))
+    return other ? [{ dataset, preprocessing, first: one, second: other, alone }] : []
   })
   if (pairs.length === 0) throw inputError('nothing-in-common', `no data set in common: ${what}`)
   return pairs
+}
+
+const isLike =
+  ({ identity: { dataset, preprocessing } }: Entry) =>
+  ({ identity }: Entry): boolean =>
+    identity.dataset === dataset && identity.preprocessing === preprocessing
+
+function withoutCounterpart(some: readonly Entry[], others: readonly Entry[], where: string): string[] {
+  const left = some.filter(one => !others.some(isLike(one)))
+  const texts = left.map(({ identity }) => `${identity.model} on ${identity.dataset} (${identity.preprocessing})`)
+  return texts.length === 0 ? [] : [`Only ${where} and not compared: ${texts.join(', ')}.`]
 }

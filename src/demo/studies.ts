@@ -10,8 +10,7 @@ import { retrainHead } from '../experiments/lastLayer.ts'
 import { retraining } from '../experiments/retraining.ts'
 import { study, type StudyRow } from '../experiments/study.ts'
 import { largestSize, westernSample } from '../experiments/westernShare.ts'
-import { tQuantile } from '../metrics/distributions.ts'
-import { mean } from '../metrics/numbers.ts'
+import { mean, meanInterval } from '../metrics/numbers.ts'
 import { loadHead } from '../models/head.ts'
 import { namedModel } from '../models/named.ts'
 import { recordStudy } from '../predictions/studies.ts'
@@ -72,7 +71,7 @@ async function westernLayers({
     const figures = await partFigures(evals[0]!, trained.head, minN)
     return { 'europe minus africa': figures[`${(evals[0] as Part).label} europe minus africa`] ?? null }
   }
-  return { rows: await study({ settings: shares, seeds: Array.from({ length: seeds }, (_, i) => i + 1), run }), size }
+  return { rows: await study({ settings: shares, seeds, run }), size }
 }
 
 const valuesOf = (rows: readonly StudyRow[], setting: number, metric: string): number[] =>
@@ -80,11 +79,8 @@ const valuesOf = (rows: readonly StudyRow[], setting: number, metric: string): n
 
 /** Whether values differ from 0 by more than their 95 % t-interval. */
 function direction(values: readonly number[]): 'rises' | 'falls' | 'does not change clearly' {
-  const center = mean(values)
-  const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0)
-  const half = tQuantile(0.975, values.length - 1) * Math.sqrt(squares / (values.length - 1) / values.length)
-  if (Math.abs(center) <= half) return 'does not change clearly'
-  return center > 0 ? 'rises' : 'falls'
+  const [low, high] = meanInterval(values) ?? [0, 0]
+  return low > 0 ? 'rises' : high < 0 ? 'falls' : 'does not change clearly'
 }
 
 const spread = (values: readonly number[]): string => {

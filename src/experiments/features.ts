@@ -11,7 +11,7 @@ import { z } from 'zod'
 import { type Dataset, type GroupValue } from '../datasets/dataset.ts'
 import { parseJson } from '../datasets/json.ts'
 import { GeogapError, inputError } from '../errors.ts'
-import { writeDurably } from '../files.ts'
+import { whereThere, writeDurably } from '../files.ts'
 import { type Device } from '../inference/devices.ts'
 import { type Outcomes } from '../inference/messages.ts'
 import { runShards } from '../inference/pool.ts'
@@ -19,7 +19,7 @@ import { type Features } from '../models/head.ts'
 import { widenHalf } from '../models/tensors.ts'
 import { type Job, plan, type Span, stepsFor } from '../plan.ts'
 import { writeJson } from '../predictions/notes.ts'
-import { gaps, slug } from '../predictions/store.ts'
+import { gaps, slug, spansOf } from '../predictions/store.ts'
 import { groupColumn } from '../predictions/write.ts'
 import { describeSteps, type Mode, type Step } from '../preprocessing/steps.ts'
 import { countedImages, type Prepared, type Progress } from '../runDataset.ts'
@@ -91,14 +91,9 @@ function describe({ spec, hashes }: Prepared, dataset: Dataset): Omit<KeptDescri
   const { name, hash, items, classes, labelSpace, choices, notes = [] } = dataset
   return {
     schema: 1,
-    model: spec.name,
-    weights: hashes,
-    dataset: name,
-    content: hash,
-    images: items.length,
+    ...{ model: spec.name, weights: hashes, dataset: name, content: hash, images: items.length, notes: [...notes] },
     classes: labelSpace === 'imagenet-1k' ? labelSpace : [...classes],
     choices: choices === 'all' ? choices : [...choices],
-    notes: [...notes],
   }
 }
 
@@ -147,15 +142,7 @@ async function writePart(
   )
 }
 
-async function parts(folder: string): Promise<Span[]> {
-  const names = await readdir(folder).catch(() => [])
-  return names
-    .flatMap(name => /^(\d{8})-(\d{8})\.parquet$/.exec(name) ?? [])
-    .filter(text => /^\d+$/.test(text))
-    .map(Number)
-    .flatMap((start, i, all) => (i % 2 === 0 ? { start, end: all[i + 1]! } : []))
-    .sort((a, b) => a.start - b.start)
-}
+const parts = async (folder: string): Promise<Span[]> => spansOf(await whereThere(readdir(folder), []), '.parquet')
 
 /** What is kept, before its values are read. */
 export interface Stored {

@@ -46,13 +46,13 @@ export interface FinetuneOptions {
   folder: string
   seed: number
   /** 30 as in the paper. */
-  epochs?: number
+  epochs?: number | undefined
   /** Images per update; the paper does not say, ours is 32. */
-  batch?: number
+  batch?: number | undefined
   /** Adam's learning rate, 1e-5 as in the paper; the optimizer is ours. */
-  rate?: number
+  rate?: number | undefined
   /** Images per pass; as many as half of the free memory holds by default. */
-  microBatch?: number
+  microBatch?: number | undefined
   onPlan?: (plan: FinetunePlan) => void
   onEpoch?: (epoch: number, loss: number) => void
 }
@@ -77,8 +77,8 @@ interface Run extends FinetuneOptions {
  * training diverges, which leaves the last good checkpoint.
  */
 export async function finetune(options: FinetuneOptions): Promise<Finetuned> {
-  const run: Run = { epochs: 30, batch: 32, rate: 1e-5, ...options }
-  const { network, labels, folder, epochs, batch } = run
+  const { network, labels, folder, epochs = 30, batch = 32, rate = 1e-5 } = options
+  const run: Run = { ...options, epochs, batch, rate }
   checkData(run)
   const settings = settingsOf(run)
   const saved = await loadCheckpoint(folder, settings)

@@ -20,13 +20,13 @@ export interface RetrainOptions {
   head: Head
   seed: number
   /** Passes over the data, 5 as in the paper. */
-  epochs?: number
+  epochs?: number | undefined
   /** Rows per step, 32 as in the paper; the last step of an epoch takes what is left. */
-  batch?: number
+  batch?: number | undefined
   /** Adam's learning rate, 1e-5 as in the paper. */
-  rate?: number
+  rate?: number | undefined
   /** Share of the rows to train on, drawn by the seed; a smaller share's rows are among a larger one's. */
-  fraction?: number
+  fraction?: number | undefined
 }
 
 export interface Retrained {

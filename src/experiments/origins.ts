@@ -48,7 +48,11 @@ export interface OriginOptions extends SearchOptions {
 export async function originsOf(options: OriginOptions): Promise<Origins> {
   const { references, regions, queries, onProgress } = options
   const ks = [...new Set(options.ks ?? paperKs)].sort((a, b) => a - b)
-  if (ks.length === 0) throw inputError('bad-k', 'no k given')
+  if (ks.length === 0)
+    throw inputError(
+      'bad-k',
+      `no number of neighbours (k) for ${references.count} references; the paper's begin with 3`,
+    )
   if (regions.length !== references.count)
     throw inputError('bad-regions', `${regions.length} regions for ${references.count} references`)
   const names = [...new Set(regions)].sort()

@@ -74,10 +74,7 @@ export async function openParts(names: PartNames, open: (from: string | Dataset)
     for (const note of kept.about.notes) notes.add(note)
     return cut(kept, side, names.split, note => notes.add(note))
   }
-  const wanted = wantedParts(names)
-  const train = await partOf(wanted.train)
-  const evals: Part[] = []
-  for (const one of wanted.evals) evals.push(await partOf(one))
+  const { train, evals } = await allParts(names, partOf)
   for (const part of [train, ...evals]) {
     requireSameClasses(train, part)
     if (part.failed > 0) notes.add(`${part.failed} images of ${part.dataset} could not be read and are left out`)
@@ -85,6 +82,15 @@ export async function openParts(names: PartNames, open: (from: string | Dataset)
   if (new Set(evals.map(({ label }) => label)).size < evals.length)
     throw inputError('bad-split', `the same data set twice: ${evals.map(({ dataset }) => dataset).join(', ')}`)
   return { train, evals, notes: withShared([...notes], train, evals) }
+}
+
+/** One part after the other. */
+async function allParts<T>(names: PartNames, partOf: (one: Wanted) => Promise<T>): Promise<{ train: T; evals: T[] }> {
+  const wanted = wantedParts(names)
+  const train = await partOf(wanted.train)
+  const evals: T[] = []
+  for (const one of wanted.evals) evals.push(await partOf(one))
+  return { train, evals }
 }
 
 /** Warns of households that are trained on and tested, where no split has. */
@@ -134,7 +140,7 @@ const benchmarkOf = (name: string): string | undefined => findBenchmark(name.rep
 function cut(kept: Kept, side: Side, protocol: SplitProtocol, onNote: (note: string) => void): Part {
   const { about, status, features, items } = kept
   const rows = items.map((item, row) => ({ ...item, row }))
-  const split = side === 'all' ? undefined : splitItems(rows, { protocol })
+  const split = side === 'all' ? undefined : splitItems(rows, protocol)
   for (const note of split?.notes ?? []) onNote(note)
   const asked = split ? split[side as 'train' | 'test'] : rows
   const chosen = asked.filter(({ row }) => status[row] === 'ok')
@@ -169,14 +175,11 @@ export async function openDatasets(
     const dataset = typeof from === 'string' ? await open(from) : from
     for (const note of dataset.notes ?? []) notes.add(note)
     if (side === 'all') return dataset
-    const split = splitItems(dataset.items, { protocol: names.split })
+    const split = splitItems(dataset.items, names.split)
     for (const note of split.notes) notes.add(note)
     return { ...dataset, name: `${dataset.name}:${side}`, items: split[side], hash: contentHash(split[side]) }
   }
-  const wanted = wantedParts(names)
-  const train = await partOf(wanted.train)
-  const evals: Dataset[] = []
-  for (const one of wanted.evals) evals.push(await partOf(one))
+  const { train, evals } = await allParts(names, partOf)
   return { train, evals, notes: withShared([...notes], train, evals) }
 }
 

@@ -54,24 +54,24 @@ export const tableNineFractions: readonly number[] = [0.05, 0.1, 0.25, 0.5, 0.75
  */
 export async function retraining(options: RetrainingOptions): Promise<Retraining> {
   const { out, split = 'household', fractions = tableNineFractions, seeds = 3, minN = 30 } = options
+  const { epochs, batch, rate } = options
   const source = options.features ? await keptSource(options.features, options) : await modelSource(options)
   const parts = await openParts({ train: options.train, evals: options.evals, split }, source.open)
   const training = trainable(parts)
   const first = await startingHead(source.model, training)
   const figuresOf = (head: Head) => allFigures(parts.evals, head, minN)
   const largest = Math.max(...fractions)
-  const seedList = Array.from({ length: seeds }, (_, i) => i + 1)
   const heads: string[] = []
   const run = async (fraction: number, seed: number) => {
-    const trained = await retrainHead({ ...training, head: first.head, seed, fraction, ...protocol(options) })
+    const trained = await retrainHead({ ...training, head: first.head, seed, fraction, epochs, batch, rate })
     options.onHead?.(fraction, seed, trained)
     const figures = await figuresOf(trained.head)
     const base = source.base ?? training.kept.about.model
     if (fraction === largest) heads.push(await keepHead(out, base, trained, { ...training, seed, fraction, split }))
     return figures
   }
-  const before = await study({ settings: [0], seeds: [1], run: () => figuresOf(first.head) })
-  const rows = [...before, ...(await study({ settings: fractions, seeds: seedList, run }))]
+  const before = await study({ settings: [0], seeds: 1, run: () => figuresOf(first.head) })
+  const rows = [...before, ...(await study({ settings: fractions, seeds, run }))]
   await recordStudy(out, 'last-layer', rows, training.kept.about.model)
   return { model: training.kept.about.model, rows, notes: [...parts.notes, ...first.notes], heads }
 }
@@ -166,12 +166,6 @@ async function allFigures(evals: readonly Part[], head: Head, minN: number): Pro
   for (const part of evals) Object.assign(figures, await partFigures(part, head, minN))
   return figures
 }
-
-const protocol = ({ epochs, batch, rate }: RetrainingOptions) => ({
-  ...(epochs !== undefined && { epochs }),
-  ...(batch !== undefined && { batch }),
-  ...(rate !== undefined && { rate }),
-})
 
 function keepHead(
   out: string,

@@ -19,12 +19,8 @@ export interface Split<T = Item> {
   notes: string[]
 }
 
-export interface SplitOptions {
-  protocol?: SplitProtocol
-  /** Least share of the images that are for testing, 0.2; not for `published`. */
-  testShare?: number
-  seed?: number
-}
+/** Least share of the images that are for testing, but as published, and the seed of the draw. */
+const [testShare, seed] = [0.2, 1]
 
 const text = (item: Labelled, column: string): string => {
   const value = item.groups[column] ?? null
@@ -42,17 +38,15 @@ const housed = <T extends Labelled>(item: T) => ({
  * Splits items into training and test parts. `household` (the default): no household is in both; `household-balanced`:
  * besides, each part has about as many images of every region, by leaving households out; `published`: by the group
  * column `split` (`train` or `test`), with a note that counts the households in both.
- * @throws GeogapError `unknown-split`, `bad-split` (a part is empty, no split column, no test share), `empty-region`.
+ * @throws GeogapError `unknown-split`, `bad-split` (a part is empty, no split column), `empty-region`.
  */
-export function splitItems<T extends Labelled>(items: readonly T[], options: SplitOptions = {}): Split<T> {
-  const { protocol = 'household', testShare = 0.2, seed = 1 } = options
+export function splitItems<T extends Labelled>(items: readonly T[], protocol: SplitProtocol = 'household'): Split<T> {
   if (!splitProtocols.includes(protocol)) throw unknownName('split', protocol, splitProtocols)
-  if (!(testShare > 0 && testShare < 1)) throw inputError('bad-split', `test share ${testShare} is not between 0 and 1`)
   const rows = items.map(item => housed(item))
   const parts = protocol === 'published' ? published(rows) : splitByHousehold(rows, testShare, seed)
   const { train, test } =
     protocol === 'household-balanced'
-      ? { train: balanced(parts.train, 'training', seed), test: balanced(parts.test, 'test', seed) }
+      ? { train: balanced(parts.train, 'training'), test: balanced(parts.test, 'test') }
       : parts
   for (const [name, part] of Object.entries({ training: train, test }))
     if (part.length === 0) throw inputError('bad-split', `the ${name} part of the ${protocol} split is empty`)
@@ -71,7 +65,7 @@ function published<T extends Labelled>(rows: readonly Row<T>[]): { train: Row<T>
   return { train, test }
 }
 
-function balanced<T extends Labelled>(rows: readonly Row<T>[], part: string, seed: number): Row<T>[] {
+function balanced<T extends Labelled>(rows: readonly Row<T>[], part: string): Row<T>[] {
   const homeless = rows.find(({ region }) => region === '')
   if (homeless) throw inputError('empty-region', `image ${homeless.item.id} of the ${part} part has no region`)
   return rows.length === 0 ? [] : balanceRegions(rows, seed)

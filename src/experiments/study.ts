@@ -1,5 +1,5 @@
 import { inputError } from '../errors.ts'
-import { mean } from '../metrics/numbers.ts'
+import { deviation, mean } from '../metrics/numbers.ts'
 
 /** One figure of an experiment over its seeds. */
 export interface StudyRow {
@@ -16,7 +16,8 @@ export interface StudyRow {
 
 export interface StudyOptions {
   settings: readonly number[]
-  seeds: readonly number[]
+  /** Seeds 1 … this. */
+  seeds: number
   /** Trains and evaluates one model and gives its figures by name. */
   run: (setting: number, seed: number) => Promise<Readonly<Record<string, number | null>>>
 }
@@ -26,11 +27,11 @@ export interface StudyOptions {
  * @throws GeogapError `bad-study` without settings or seeds, or when runs differ in the names of their figures.
  */
 export async function study({ settings, seeds, run }: StudyOptions): Promise<StudyRow[]> {
-  if (settings.length === 0 || seeds.length === 0) throw inputError('bad-study', 'no settings or no seeds to study')
+  if (settings.length === 0 || seeds < 1) throw inputError('bad-study', 'no settings or no seeds to study')
   const rows: StudyRow[] = []
   for (const setting of settings) {
     const figures: Readonly<Record<string, number | null>>[] = []
-    for (const seed of seeds) figures.push(await run(setting, seed))
+    for (let seed = 1; seed <= seeds; seed++) figures.push(await run(setting, seed))
     for (const metric of Object.keys(figures[0]!)) rows.push(rowOf(setting, metric, figures))
   }
   return rows
@@ -43,7 +44,5 @@ function rowOf(setting: number, metric: string, figures: readonly Readonly<Recor
   })
   const defined = values.filter(value => value !== null)
   const center = defined.length > 0 ? mean(defined) : null
-  const squares = defined.map(value => (value - center!) ** 2)
-  const deviation = defined.length > 1 ? Math.sqrt((mean(squares) * squares.length) / (squares.length - 1)) : null
-  return { setting, metric, values, mean: center, deviation }
+  return { setting, metric, values, mean: center, deviation: defined.length > 1 ? deviation(defined) : null }
 }

@@ -89,7 +89,7 @@ export async function westernTraining(options: WesternOptions): Promise<WesternT
     models.push(folder)
     return figuresOf(folder, opened.evals, out, minN, options.onProgress)
   }
-  const rows = await study({ settings: shares, seeds: Array.from({ length: seeds }, (_, i) => i + 1), run })
+  const rows = await study({ settings: shares, seeds, run })
   await recordStudy(out, 'western-share', rows, task.name)
   return { rows, notes: [...opened.notes, ...notes, ...task.notes], models, size }
 }
@@ -156,7 +156,7 @@ async function withNewHead({ model }: Prepared, steps: readonly Step[], classes:
 
 /** Fine-tunes on the chosen images and describes the last checkpoint as a model; gives its folder. */
 async function fineTuned(
-  { out, epochs = 30, batch, rate, microBatch, onPlan, onEpoch }: WesternOptions,
+  { out, epochs, batch, rate, microBatch, onPlan, onEpoch }: WesternOptions,
   task: Task,
   chosen: readonly Item[],
   run: WesternRun,
@@ -165,10 +165,8 @@ async function fineTuned(
   const name = `${task.name}.western_${Math.round(100 * run.share)}_seed_${run.seed}`
   const folder = join(out, 'finetuned', slug(name))
   const { file } = await finetune({
-    ...{ network: task.network, parameters: task.parameters, folder, seed: run.seed, epochs },
-    ...(batch !== undefined && { batch }),
-    ...(rate !== undefined && { rate }),
-    ...(microBatch !== undefined && { microBatch }),
+    ...{ network: task.network, parameters: task.parameters, folder, seed: run.seed },
+    ...{ epochs, batch, rate, microBatch },
     labels: chosen.map(({ labels }) => labels[0]!),
     data: sha256([task.content, ...chosen.map(({ id }) => id)].join('\n')),
     crops: async positions => {

@@ -19,34 +19,32 @@ export const classRegion: FigureKind = {
   make: (results, options) => perGeographic(results, options, figureOf),
 }
 
-function figureOf(results: Results, dataset: string, options: FigureOptions): Figure[] {
+function figureOf(results: Results, dataset: string, options: FigureOptions): Figure | null {
   const column = placeColumn(results.run, dataset)!
   const model = modelOn(results, dataset, options)
   const cells = model === undefined ? [] : results.pairs(dataset, model, ['label', column])
   const order = classesBySpread(cells)
   const places = placesByAccuracy(cells)
-  if (model === undefined || order.length === 0 || places.length < 2) return []
+  if (model === undefined || large(cells).length === 0 || places.length < 2) return null
   const [rows, columns] = [order.slice(0, mostClasses), places.slice(0, mostPlaces)]
   const shown = cells.filter(cell => rows.includes(cell.row) && columns.includes(cell.column))
   const [name, n] = [results.title(dataset), cells.reduce((sum, cell) => sum + cell.n, 0)]
-  return [
-    {
-      id: idOf('class-region', name),
-      title: `Accuracy per class and ${column} on ${name}`,
-      subtitle: `${model}, n = ${count(n, 'image')}`,
-      caption: captionOf(
-        results,
-        `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${column === 'region' ? 'regions' : 'countries'} first.`,
-        order.length > rows.length ? `Drawn: the first ${rows.length} of ${order.length} classes.` : null,
-        places.length > columns.length
-          ? `Drawn: the ${columns.length} of ${places.length} ${column === 'region' ? 'regions' : 'countries'} with the highest accuracy.`
-          : null,
-        `Cells of fewer than ${cellMinN} images are outlined only.`,
-      ),
-      rows: cells.map(cell => ({ model, class: cell.row, [column]: cell.column, n: cell.n, accuracy: cell.accuracy })),
-      spec: width => heatSpec(shown, { rows, columns, minN: cellMinN }, width),
-    },
-  ]
+  return {
+    id: idOf('class-region', name),
+    title: `Accuracy per class and ${column} on ${name}`,
+    subtitle: `${model}, n = ${count(n, 'image')}`,
+    caption: captionOf(
+      results,
+      `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${column === 'region' ? 'regions' : 'countries'} first.`,
+      order.length > rows.length ? `Drawn: the first ${rows.length} of ${order.length} classes.` : null,
+      places.length > columns.length
+        ? `Drawn: the ${columns.length} of ${places.length} ${column === 'region' ? 'regions' : 'countries'} with the highest accuracy.`
+        : null,
+      `Cells of fewer than ${cellMinN} images are outlined only.`,
+    ),
+    rows: cells.map(cell => ({ model, class: cell.row, [column]: cell.column, n: cell.n, accuracy: cell.accuracy })),
+    spec: width => heatSpec(shown, { rows, columns, minN: cellMinN }, width),
+  }
 }
 
 const large = (cells: readonly PairCell[]): PairCell[] => cells.filter(({ n }) => n >= cellMinN)

@@ -1,6 +1,7 @@
 import { type Line } from '../metrics/regression.ts'
 import { type DisparityRow } from '../run.ts'
-import { beside, captionOf, count, type Figure, type FigureKind, idOf, perGeographic } from './figure.ts'
+import { beside, captionOf, type Figure, type FigureKind, idOf } from './figure.ts'
+import { modelsAndImages, modelsIn, perGeographic } from './figure.ts'
 import { drawnLine, linePanels, lineThrough, type Panel, type PanelPoint } from './linePanel.ts'
 import { type Results } from './results.ts'
 import { geographicColor } from './theme.ts'
@@ -50,14 +51,7 @@ function panelOf(benchmark: string, all: readonly DisparityPoint[], measure: str
     difference: true,
     named: points.length <= namedModels,
     model,
-    series: [
-      {
-        label: [],
-        color: geographicColor,
-        points,
-        line: drawnLine(line),
-      },
-    ],
+    series: [{ label: [], color: geographicColor, points, line: drawnLine(line) }],
   }
 }
 
@@ -78,14 +72,15 @@ export const disparity: FigureKind = {
       const rows = results.disparities(dataset)
       const measured = measureOf(rows)
       const points = disparityPoints(results, measured)
-      return new Set(points.map(({ model }) => model)).size < 2
-        ? []
-        : figureOf(results, dataset, rows[0]!.by, measured, points, model)
+      return modelsIn(points) < 2 ? null : figureOf(results, dataset, rows[0]!.by, measured, points, model)
     }),
 }
 
 interface Measured {
   kind: 'pair' | 'maximum'
+  /** On an axis, and in a sentence: of which images of a data set. */
+  measure: string
+  says: string
   rows: readonly { model: string; value: number; low: number | null; high: number | null }[]
 }
 
@@ -94,6 +89,8 @@ export function measureOf(rows: readonly DisparityRow[]): Measured {
   if (rows.length > 0 && rows.every(row => row.europeMinusAfrica !== null)) {
     return {
       kind: 'pair',
+      measure: 'Europe − Africa',
+      says: 'top-1 accuracy on Europe’s minus that on Africa’s images',
       rows: rows.map(({ model, europeMinusAfrica, europeMinusAfricaInterval: interval }) => ({
         model,
         value: 100 * europeMinusAfrica!,
@@ -105,6 +102,8 @@ export function measureOf(rows: readonly DisparityRow[]): Measured {
   const known = rows.filter(row => row.disparity !== null)
   return {
     kind: 'maximum',
+    measure: 'largest difference',
+    says: 'largest difference of top-1 accuracy between places',
     rows: known.map(({ model, disparity }) => ({ model, value: 100 * disparity!, low: null, high: null })),
   }
 }
@@ -125,21 +124,20 @@ function figureOf(
   results: Results,
   dataset: string,
   by: string,
-  { kind }: Measured,
+  { kind, measure, says }: Measured,
   points: readonly DisparityPoint[],
   model?: string,
 ): Figure {
   const name = results.title(dataset)
-  const measure = kind === 'pair' ? 'Europe − Africa' : 'largest difference'
   const groups = by === 'region' ? 'regions' : 'countries'
   return {
     id: idOf('disparity', name),
     title: `Disparity on ${name} against accuracy on standard benchmarks`,
-    subtitle: `${count(new Set(points.map(point => point.model)).size, 'model')}, n = ${count(results.images(dataset), 'image')} of ${name}`,
+    subtitle: modelsAndImages(results, dataset, points),
     caption: captionOf(
       results,
       kind === 'pair'
-        ? `Each point is a model: its top-1 accuracy on Europe’s minus that on Africa’s images of ${name}, in percentage points, against its accuracy on a standard benchmark.`
+        ? `Each point is a model: its ${says} of ${name}, in percentage points, against its accuracy on a standard benchmark.`
         : `Each point is a model: the largest difference of its top-1 accuracy between two ${groups} of ${name} with at least ${results.minN} images, in percentage points, against its accuracy on a standard benchmark. A maximum is above 0 by chance alone.`,
       kind === 'pair' ? 'Vertical bars, where drawn, are 95 % Newcombe intervals.' : null,
       'Lines are least squares over the models; p tests a slope of 0.',

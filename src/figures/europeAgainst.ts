@@ -1,6 +1,6 @@
-import { beside, captionOf, count, type FigureKind, idOf, perGeographic } from './figure.ts'
-import { drawnLine, linePanels, lineThrough, type Panel, type PanelSeries } from './linePanel.ts'
-import { pointsOf, type RegionLineRow, regionLineRows } from './regionLines.ts'
+import { beside, captionOf, type FigureKind, idOf, modelsAndImages, modelsIn, perGeographic } from './figure.ts'
+import { linePanels, type Panel } from './linePanel.ts'
+import { type RegionLineRow, regionLineRows, seriesOf } from './regionLines.ts'
 import { bestFirst } from './regions.ts'
 import { color } from './theme.ts'
 import { signed } from './values.ts'
@@ -22,7 +22,7 @@ function europeAgainstSpec(
 }
 
 function panelOf(rows: readonly RegionLineRow[], region: string, reference: string): Panel {
-  const [first, second] = [seriesOf(rows, base, color(0)), seriesOf(rows, region, color(1))]
+  const [first, second] = [seriesOf(base, rows, color(0)), seriesOf(region, rows, color(1))]
   const difference = first.line && second.line ? first.line.slope - second.line.slope : null
   return {
     title: `${base} and ${region}`,
@@ -31,12 +31,6 @@ function panelOf(rows: readonly RegionLineRow[], region: string, reference: stri
     y: 'top-1 accuracy (%)',
     series: [first, second],
   }
-}
-
-function seriesOf(rows: readonly RegionLineRow[], region: string, color: string): PanelSeries {
-  const points = pointsOf(region, rows)
-  const line = drawnLine(lineThrough(points))
-  return { label: [region, ...(line ? [`rate ${line.slope.toFixed(2)}`] : [])], color, points, line }
 }
 
 export const europeAgainst: FigureKind = {
@@ -49,13 +43,12 @@ export const europeAgainst: FigureKind = {
       const rows = regionLineRows(results, dataset)
       const order = bestFirst(rows)
       const others = order.filter(region => region !== base)
-      const models = new Set(rows.map(row => row.model)).size
-      if (!order.includes(base) || others.length === 0 || models < 2) return []
+      if (!order.includes(base) || others.length === 0 || modelsIn(rows) < 2) return null
       const [name, reference] = [results.title(dataset), results.title(results.roles.reference!)]
       return {
         id: idOf('europe-against', name),
         title: `Europe against every other region of ${name}`,
-        subtitle: `${count(models, 'model')}, n = ${count(results.images(dataset), 'image')} of ${name}`,
+        subtitle: modelsAndImages(results, dataset, rows),
         caption: captionOf(
           results,
           `Each point is a model: top-1 accuracy on the images of Europe (blue) and of another region (orange) of ${name} against its accuracy on ${reference}, all in percent. Lines are least squares, a rate is a line’s slope.`,

@@ -20,7 +20,7 @@ export interface Figure {
 
 export interface FigureOptions {
   /** Only this data set's figure. */
-  dataset?: string
+  dataset?: string | undefined
   /** The model that is shown or marked. Default: the best. */
   model?: string
 }
@@ -44,12 +44,12 @@ export const narrow = 350
 export function perGeographic(
   results: Results,
   options: FigureOptions,
-  draw: (results: Results, dataset: string, options: FigureOptions) => Figure | Figure[],
+  draw: (results: Results, dataset: string, options: FigureOptions) => Figure | null,
 ): Figure[] {
   const { geographic } = results.roles
   const found = geographic.filter(name => [name, results.title(name)].includes(options.dataset ?? name))
   if (options.dataset !== undefined && found.length === 0) throw unknownName('data set', options.dataset, geographic)
-  return found.flatMap(dataset => draw(results, dataset, options))
+  return found.flatMap(dataset => draw(results, dataset, options) ?? [])
 }
 
 /** The model asked for, else the best, of those with an accuracy on the data set. */
@@ -62,21 +62,40 @@ export const beside = ({ fitted, models }: Results): string | null =>
     ? null
     : `Lines are fitted to the ${fitted.length} models that are not zero-shot; the others are hollow.`
 
+/** Letters and digits of any script with hyphens between. */
 export const idOf = (...parts: readonly string[]): string =>
   parts
     .map(part =>
       part
         .toLowerCase()
-        .replace(/[^a-z0-9]+/g, '-')
+        .replace(/[^\p{L}\p{M}\p{N}]+/gu, '-')
         .replace(/^-|-$/g, ''),
     )
     .join('-')
+
+/** The figures with a number behind an id that an earlier one has: `map-a`, `map-a-2`. */
+export function apart(figures: readonly Figure[]): Figure[] {
+  const taken = new Set<string>()
+  return figures.map(figure => {
+    let id = figure.id
+    for (let number = 2; taken.has(id); number++) id = `${figure.id}-${number}`
+    taken.add(id)
+    return { ...figure, id }
+  })
+}
 
 /** Sentences as one caption; a run on made-up data says so in every one. */
 export const captionOf = (results: Results, ...sentences: readonly (string | null)[]): string =>
   [...sentences, results.madeUp === null ? null : `Made-up data: ${results.madeUp}`]
     .filter(text => text !== null)
     .join(' ')
+
+/** Number of different models in some rows. */
+export const modelsIn = (rows: readonly { model: string }[]): number => new Set(rows.map(({ model }) => model)).size
+
+/** `98 models, n = 10,333 images of GeoDE`: whom the rows of a data set's figure are about. */
+export const modelsAndImages = (results: Results, dataset: string, rows: readonly { model: string }[]): string =>
+  `${count(modelsIn(rows), 'model')}, n = ${count(results.images(dataset), 'image')} of ${results.title(dataset)}`
 
 /** `1 model`, `98 models`, `10,333 images`. */
 export const count = (n: number, noun: string): string =>

@@ -1,7 +1,7 @@
 import { extname } from 'node:path'
 import { inputError } from '../errors.ts'
-import { storageError, writeAtomically } from '../files.ts'
-import { type Figure } from './figure.ts'
+import { writeOutput } from '../files.ts'
+import { apart, type Figure } from './figure.ts'
 import { titledSpec } from './index.ts'
 import { renderPdf } from './pdf.ts'
 import { print, renderPng, renderSvg } from './render.ts'
@@ -37,19 +37,10 @@ export async function writeFigures(figures: readonly Figure[], output: string, w
   const format = figureFormats.find(known => ending.toLowerCase() === `.${known}`)
   if (!format)
     throw inputError('bad-option', `a figure takes a file ending in .${figureFormats.join(', .')}, not ${output}`)
-  const drawn = figures.map(figure => ({
+  const drawn = apart(figures).map(figure => ({
     file: figures.length === 1 ? output : `${output.slice(0, -ending.length)}-${figure.id}${ending}`,
     figure,
   }))
-  for (const { file, figure } of drawn) await writeFigure(figure, file, format, width)
+  for (const { file, figure } of drawn) await writeOutput(file, await figureBytes(figure, format, width))
   return drawn
-}
-
-async function writeFigure(figure: Figure, file: string, format: FigureFormat, width: number): Promise<void> {
-  const bytes = await figureBytes(figure, format, width)
-  try {
-    await writeAtomically(file, handle => handle.writeFile(bytes))
-  } catch (error) {
-    throw storageError(file, error)
-  }
 }

@@ -1,6 +1,6 @@
 /** Accuracies as coloured cells with their numbers, rows × columns. */
 import { fitText, textWidth } from './fonts.ts'
-import { fontSize, ink, sequential } from './theme.ts'
+import { accuracyColor, colorDomain, fontSize, ink } from './theme.ts'
 import { type PairCell } from './results.ts'
 import { percentValue } from './values.ts'
 import { type PanelSpec, pixelText, type Position, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
@@ -31,10 +31,7 @@ export function heatSpec(cells: readonly PairCell[], layout: HeatLayout, width: 
     text: cell.accuracy === null ? '' : String(Math.round(cell.accuracy)),
   }))
   const known = values.flatMap(({ accuracy, shown }) => (accuracy !== null && shown ? accuracy : []))
-  const domain: [number, number] = [
-    10 * Math.floor(Math.min(90, ...known) / 10),
-    10 * Math.ceil(Math.max(10, ...known) / 10),
-  ]
+  const domain = colorDomain(known)
   const panel: PanelSpec = {
     width: cellWidth * columns.length,
     height: cellHeight * rows.length,
@@ -48,7 +45,7 @@ export function heatSpec(cells: readonly PairCell[], layout: HeatLayout, width: 
       ...heads,
     ],
   }
-  return { $schema: 'https://vega.github.io/schema/vega-lite/v6.json', ...panel }
+  return panel
 }
 
 /** Headings above the first row, in one line where they fit, else slanted; then the last one needs room at its right. */
@@ -77,20 +74,13 @@ function cellLayers(size: { columns: number; rows: number }, domain: [number, nu
     { calculate: 'datum.y + 1', as: 'y2' },
   ]
   const box = { ...place, x2: { field: 'x2' }, y2: { field: 'y2' }, description: { field: 'about' } }
-  const legend = {
-    title: 'top-1 accuracy (%)',
-    orient: 'bottom',
-    direction: 'horizontal',
-    gradientLength: Math.min(200, cellWidth * size.columns),
-    gradientThickness: 9,
-  } as const
   return [
     {
       transform: [{ filter: 'datum.shown' }, ...ends],
       mark: { type: 'rect', aria: true, ...inset(0.5) },
       encoding: {
         ...box,
-        color: { field: 'accuracy', type: 'quantitative', scale: { scheme: sequential, domain }, legend },
+        color: accuracyColor('accuracy', domain, Math.min(200, cellWidth * size.columns)),
       },
     },
     {

@@ -17,32 +17,30 @@ export const incomeRegion: FigureKind = {
   make: (results, options) => perGeographic(results, options, figureOf),
 }
 
-function figureOf(results: Results, dataset: string, options: FigureOptions): Figure[] {
+function figureOf(results: Results, dataset: string, options: FigureOptions): Figure | null {
   const column = placeColumn(results.run, dataset)!
   const model = modelOn(results, dataset, options)
-  if (model === undefined || column !== 'region') return []
+  if (model === undefined || column !== 'region') return null
   const found = incomeColumns.map(name => results.pairs(dataset, model, [name, column]))
   const cells = found.find(({ length }) => length > 0) ?? []
   const incomes = [...new Set(cells.map(({ row }) => row))].sort(byIncome)
   const places = placesByAccuracy(cells)
-  if (incomes.length < 2 || incomes.length > mostIncomes) return []
+  if (incomes.length < 2 || incomes.length > mostIncomes || cells.every(({ n }) => n < results.minN)) return null
   const name = results.title(dataset)
   const n = cells.reduce((sum, cell) => sum + cell.n, 0)
-  return [
-    {
-      id: idOf('income-region', name),
-      title: `Accuracy per income group and region on ${name}`,
-      subtitle: `${model}, n = ${count(n, 'image')}`,
-      caption: captionOf(
-        results,
-        `Top-1 accuracy of ${model} in percent on the images of each income group of households (rows) and region.`,
-        incomeNote(dataset, incomes),
-        `Cells of fewer than ${results.minN} images are outlined only.`,
-      ),
-      rows: cells.map(cell => ({ model, income: cell.row, region: cell.column, n: cell.n, accuracy: cell.accuracy })),
-      spec: width => heatSpec(cells, { rows: incomes, columns: places, minN: results.minN }, width),
-    },
-  ]
+  return {
+    id: idOf('income-region', name),
+    title: `Accuracy per income group and region on ${name}`,
+    subtitle: `${model}, n = ${count(n, 'image')}`,
+    caption: captionOf(
+      results,
+      `Top-1 accuracy of ${model} in percent on the images of each income group of households (rows) and region.`,
+      incomeNote(dataset, incomes),
+      `Cells of fewer than ${results.minN} images are outlined only.`,
+    ),
+    rows: cells.map(cell => ({ model, income: cell.row, region: cell.column, n: cell.n, accuracy: cell.accuracy })),
+    spec: width => heatSpec(cells, { rows: incomes, columns: places, minN: results.minN }, width),
+  }
 }
 
 /** More values are no groups. */

@@ -3,7 +3,7 @@ import { type Run } from '../run.ts'
 import { classRegion } from './classRegion.ts'
 import { disparity } from './disparity.ts'
 import { europeAgainst } from './europeAgainst.ts'
-import { type Figure, type FigureKind, type FigureOptions } from './figure.ts'
+import { apart, type Figure, type FigureKind, type FigureOptions } from './figure.ts'
 import { fitText, wrapText } from './fonts.ts'
 import { families } from './families.ts'
 import { incomeRegion } from './incomeRegion.ts'
@@ -62,7 +62,7 @@ function namedKinds(name: string): readonly FigureKind[] {
 
 /** The figures of one kind; in a run on made-up data each title says so. */
 export function figuresOf(kind: FigureKind, results: Results, options: FigureOptions = {}): Figure[] {
-  const figures = kind.make(results, options)
+  const figures = apart(kind.make(results, options))
   if (results.madeUp === null) return figures
   return figures.map(figure => ({ ...figure, title: `${figure.title} (made-up data)` }))
 }
@@ -79,16 +79,11 @@ export function makeFigures(run: Run, name: string, options: FigureOptions & Res
   if (model !== undefined && !results.models.includes(model)) throw unknownName('model', model, results.models)
   const about = results.roles.geographic.filter(dataset => dataset.split('/')[0] === paperDataset[name])
   const sets = options.dataset === undefined && about.length > 0 ? about : [options.dataset]
-  const figures = kinds.flatMap(kind =>
-    sets.flatMap(dataset => figuresOf(kind, results, withDataset(options, dataset))),
-  )
+  const figures = kinds.flatMap(kind => sets.flatMap(dataset => figuresOf(kind, results, { ...options, dataset })))
   const needs = kinds.map(kind => kind.needs).join('; ')
   if (figures.length === 0) throw inputError('no-figure', `no figure ${name} from these results: it needs ${needs}`)
   return figures
 }
-
-const withDataset = (options: FigureOptions, dataset: string | undefined): FigureOptions =>
-  dataset === undefined ? options : { ...options, dataset }
 
 const headingSize = 14
 

@@ -2,7 +2,7 @@
 import { fitText, textWidth } from './fonts.ts'
 import { roundBounds } from './linePanel.ts'
 import { fontSize, ink } from './theme.ts'
-import { type Layer, pixelText, type Position, type TopLevelSpec } from './vegaLite.ts'
+import { intervalMarks, type Layer, pixelText, type Position, type TopLevelSpec } from './vegaLite.ts'
 
 export interface IntervalRow {
   name: string
@@ -54,13 +54,15 @@ export function intervalRows(rows: readonly IntervalRow[], { title, unit, mark, 
       ...{ text, px, py: (i + 0.5) * rowHeight },
       ...(colored ? { color: rows[i]!.color } : {}),
     }))
+  const values = rows.map(({ value, low, high, color, about }, i) => ({
+    ...{ row: i + 0.5, value, low: low ?? value, high: high ?? value, color, about },
+  }))
   return {
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     width: inner,
     height: rowHeight * rows.length,
     layer: [
       ...markLayer(mark, position),
-      ...rowLayers(rows, position),
+      ...intervalMarks(values, position),
       pixelText(places(-8, labels, true), { align: 'right', fontSize }),
       pixelText(places(inner + 10, facts, false), { align: 'left', fontSize, color: ink }),
     ],
@@ -77,22 +79,3 @@ const markLayer = (mark: number | undefined, position: Position): Layer[] =>
           encoding: { x: position.x },
         },
       ]
-
-function rowLayers(rows: readonly IntervalRow[], position: Position): Layer[] {
-  const values = rows.map(({ value, low, high, color, about }, i) => ({
-    ...{ row: i + 0.5, value, low: low ?? value, high: high ?? value, color, about },
-  }))
-  const color = { field: 'color', type: 'nominal', scale: null } as const
-  return [
-    {
-      data: { values },
-      mark: { type: 'rule', strokeWidth: 2.5, opacity: 0.45 },
-      encoding: { ...position, x: { ...position.x, field: 'low' } as Position['x'], x2: { field: 'high' }, color },
-    },
-    {
-      data: { values },
-      mark: { type: 'circle', size: 60, opacity: 1, aria: true },
-      encoding: { ...position, color, description: { field: 'about' } },
-    },
-  ]
-}

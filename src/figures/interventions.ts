@@ -16,7 +16,7 @@ export interface InterventionRow {
 }
 
 /** Rows of table 3 and the testbed's names for them, the baseline first. */
-const interventions: Readonly<Record<string, string>> = {
+export const interventions: Readonly<Record<string, string>> = {
   baseline: 'resnet50cutmixbaseline',
   'deep AugMix': 'resnet50deepaugmix',
   'texture debiased': 'resnet50texture',
@@ -49,13 +49,13 @@ export const interventionsFigure: FigureKind = {
   needs: 'two of the ResNet-50 of table 3 and a data set with two regions or countries',
   make: (results, options) =>
     perGeographic(results, options, (_, dataset) => {
-      const { kind, rows: measured } = measureOf(results.disparities(dataset))
+      const { kind, measure, says, rows: measured } = measureOf(results.disparities(dataset))
       const rows = Object.entries(interventions).flatMap(([intervention, alias]): InterventionRow[] => {
         const model = testbed().find(row => row.name === alias)!.model
         const found = measured.find(row => row.model === model)
         return found ? [{ intervention, model, disparity: found.value, low: found.low, high: found.high }] : []
       })
-      if (rows.length < 2) return []
+      if (rows.length < 2) return null
       rows.sort((a, b) => a.disparity - b.disparity)
       const name = results.title(dataset)
       return {
@@ -64,13 +64,11 @@ export const interventionsFigure: FigureKind = {
         subtitle: `${count(rows.length, 'ResNet-50 model')}, n = ${count(results.images(dataset), 'image')} of ${name}`,
         caption: captionOf(
           results,
-          kind === 'pair'
-            ? `Top-1 accuracy on Europe’s minus that on Africa’s images of ${name}, in percentage points, with 95 % Newcombe intervals, smallest first.`
-            : `Largest difference of top-1 accuracy between places of ${name}, in percentage points, smallest first.`,
+          `Each model’s ${says} of ${name}, in percentage points${kind === 'pair' ? ', with 95 % Newcombe intervals' : ''}, smallest first.`,
           'Dashed: the baseline; at the right the change against it. All models see the same images, so changes are surer than the intervals suggest.',
         ),
         rows: rows.map(row => ({ ...row })),
-        spec: width => interventionsSpec(rows, kind === 'pair' ? 'Europe − Africa' : 'largest difference', width),
+        spec: width => interventionsSpec(rows, measure, width),
       }
     }),
 }

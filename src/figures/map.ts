@@ -2,7 +2,8 @@ import { countryNumber } from '../datasets/countries.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { captionOf, count, idOf, modelOn, perGeographic } from './figure.ts'
 import { type Results } from './results.ts'
-import { ink, sequential } from './theme.ts'
+import { accuracyColor, colorDomain, ink } from './theme.ts'
+import { shortList } from '../report/text.ts'
 import { percentValue, range95 } from './values.ts'
 import { type Layer, type TopLevelSpec } from './vegaLite.ts'
 import { hasOutline, middleOf, outlines } from './world.ts'
@@ -39,14 +40,13 @@ export interface Shape {
 export function worldSpec(
   shapes: readonly Shape[],
   width: number,
-  instead?: (color: ReturnType<typeof colored>) => readonly Layer[],
+  instead?: (color: ReturnType<typeof accuracyColor>) => readonly Layer[],
 ): TopLevelSpec {
   const facts = new Map(shapes.map(shape => [shape.id, { ...shape }]))
   const known = shapes.filter(({ large }) => large).map(({ accuracy }) => accuracy)
-  const domain = [10 * Math.floor(Math.min(90, ...known) / 10), 10 * Math.ceil(Math.max(10, ...known) / 10)]
+  const domain = colorDomain(known)
   const length = instead ? null : Math.min(200, 0.5 * width)
   return {
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     width,
     height: Math.round(0.46 * width),
     projection: { type: 'equalEarth' },
@@ -59,32 +59,16 @@ export function worldSpec(
       filled(domain, length),
       ...outlined(shapes),
       ...dots(shapes, domain, length),
-      ...(instead?.(colored('accuracy', domain, null)) ?? []),
+      ...(instead?.(accuracyColor('accuracy', domain, null)) ?? []),
     ],
   }
 }
 
-const colored = (field: string, domain: number[], length: number | null) => ({
-  field,
-  type: 'quantitative' as const,
-  scale: { scheme: sequential, domain } as const,
-  legend:
-    length === null
-      ? null
-      : ({
-          title: 'top-1 accuracy (%)',
-          orient: 'bottom',
-          direction: 'horizontal',
-          gradientLength: length,
-          gradientThickness: 9,
-        } as const),
-})
-
-const filled = (domain: number[], length: number | null): Layer => ({
+const filled = (domain: readonly [number, number], length: number | null): Layer => ({
   transform: [{ filter: 'datum.properties.large' }],
   mark: { type: 'geoshape', stroke: ink, strokeOpacity: 0.35, strokeWidth: 0.4, aria: true },
   encoding: {
-    color: colored('properties.accuracy', domain, length),
+    color: accuracyColor('properties.accuracy', domain, length),
     description: { field: 'properties.about' },
   },
 })
@@ -103,7 +87,7 @@ function outlined(shapes: readonly Shape[]): Layer[] {
 }
 
 /** Countries without an outline at this scale. */
-function dots(shapes: readonly Shape[], domain: number[], length: number | null): Layer[] {
+function dots(shapes: readonly Shape[], domain: readonly [number, number], length: number | null): Layer[] {
   const values = shapes.flatMap(shape => {
     const middle = hasOutline(shape.id) ? undefined : middleOf(shape.id)
     return middle ? { longitude: middle[0], latitude: middle[1], ...shape } : []
@@ -118,7 +102,7 @@ function dots(shapes: readonly Shape[], domain: number[], length: number | null)
     {
       data: { values: large! },
       mark: { type: 'circle', size: 40, stroke: ink, strokeWidth: 0.6, opacity: 1, aria: true },
-      encoding: { ...place, color: colored('accuracy', domain, length) },
+      encoding: { ...place, color: accuracyColor('accuracy', domain, length) },
     },
     { data: { values: small! }, mark: { type: 'point', size: 40, ...dashed }, encoding: place },
   ]
@@ -132,34 +116,32 @@ export const map: FigureKind = {
   make: (results, options) => perGeographic(results, options, figureOf),
 }
 
-function figureOf(results: Results, dataset: string, options: FigureOptions): Figure[] {
+function figureOf(results: Results, dataset: string, options: FigureOptions): Figure | null {
   const model = modelOn(results, dataset, options)
-  if (model === undefined) return []
+  if (model === undefined) return null
   const { rows, unknown } = countryRows(results, dataset, model)
   const small = rows.filter(({ n }) => n < results.minN)
-  if (rows.length === small.length) return []
+  if (rows.length === small.length) return null
   const name = results.title(dataset)
-  return [
-    {
-      id: idOf('map', name),
-      title: `Accuracy per country on ${name}`,
-      subtitle: `${model}, n = ${count(
-        rows.reduce((sum, { n }) => sum + n, 0),
-        'image',
-      )}, ${count(rows.length, 'country').replace('countrys', 'countries')}`,
-      caption: captionOf(
-        results,
-        `Top-1 accuracy of ${model} in percent on each country’s images. Pale: countries without images.`,
-        small.length > 0
-          ? `Outlined with dashes: countries of fewer than ${results.minN} images (${small.length}).`
-          : null,
-        unknown.length > 0 ? `Not on the map: ${unknown.slice(0, 8).join(', ')}.` : null,
-        'Equal Earth projection; outlines by Natural Earth.',
-      ),
-      rows: rows.map(row => ({ model, ...row })),
-      spec: width => mapSpec(rows, results.minN, width),
-    },
-  ]
+  return {
+    id: idOf('map', name),
+    title: `Accuracy per country on ${name}`,
+    subtitle: `${model}, n = ${count(
+      rows.reduce((sum, { n }) => sum + n, 0),
+      'image',
+    )}, ${rows.length} ${rows.length === 1 ? 'country' : 'countries'}`,
+    caption: captionOf(
+      results,
+      `Top-1 accuracy of ${model} in percent on each country’s images. Pale: countries without an image that was predicted.`,
+      small.length > 0
+        ? `Outlined with dashes: countries of fewer than ${results.minN} images (${small.length}).`
+        : null,
+      unknown.length > 0 ? `Not on the map: ${shortList(unknown, 8)}.` : null,
+      'Equal Earth projection; outlines by Natural Earth.',
+    ),
+    rows: rows.map(row => ({ model, ...row })),
+    spec: width => mapSpec(rows, results.minN, width),
+  }
 }
 
 function countryRows(results: Results, dataset: string, model: string): { rows: CountryRow[]; unknown: string[] } {

@@ -19,16 +19,19 @@ const west = 'west'
 function neighboursSpec(rows: readonly NeighbourRow[], width: number): TopLevelSpec {
   const groups = [...new Set(rows.map(({ group }) => group))].filter(group => group !== west)
   const regions = groups.sort((a, b) => meanShare(rows, b) - meanShare(rows, a))
-  const parts = [panelOf('West or not', [west], rows), panelOf('by region', regions, rows)]
   const ratio = ratioText(rows)
-  const second = { ...parts[1]!, ...(ratio === null ? {} : { subtitle: ratio }) }
-  return linePanels(regions.length === 0 ? [parts[0]!] : [{ ...parts[0]!, ...blankSubtitle(ratio) }, second], width)
+  const first = panelOf('West or not', [west], rows, ratio && 'majority of the neighbours')
+  return linePanels(regions.length === 0 ? [first] : [first, panelOf('by region', regions, rows, ratio)], width)
 }
 
-/** Keeps both panels' plots on one height. */
-const blankSubtitle = (ratio: string | null) => (ratio === null ? {} : { subtitle: 'majority of the neighbours' })
-
-const panelOf = (title: string, groups: readonly string[], rows: readonly NeighbourRow[]): Panel => ({
+/** Subtitles in both panels or in none, which keeps their plots on one height. */
+const panelOf = (
+  title: string,
+  groups: readonly string[],
+  rows: readonly NeighbourRow[],
+  subtitle: string | null,
+): Panel => ({
+  ...(subtitle === null ? {} : { subtitle }),
   ...{ title, x: 'nearest neighbours (k)', y: 'query images (%)', mostX: Infinity, difference: true },
   series: groups.map((group, i) => ({
     label: [group === west ? 'West' : group],

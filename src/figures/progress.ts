@@ -1,8 +1,9 @@
-import { beside, captionOf, count, type Figure, type FigureKind, idOf, perGeographic } from './figure.ts'
-import { linePanels, type Panel } from './linePanel.ts'
+import { beside, captionOf, type Figure, type FigureKind, idOf, modelsAndImages, perGeographic } from './figure.ts'
+import { linePanels, type Panel, type PanelSeries } from './linePanel.ts'
 import { type ProgressGap, oodBenchmarks, pointsOf, progressGap } from '../metrics/progress.ts'
 import { type Results } from './results.ts'
 import { geographicColor, standardColor } from './theme.ts'
+import { signed } from './values.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 
 /** One model on a standard benchmark, on the geographic data set, and on the reference; accuracies in percent. */
@@ -37,49 +38,33 @@ function progressSpec(parts: readonly ProgressPanel[], names: ProgressNames, wid
 }
 
 function panelOf({ title, rows, gap }: ProgressPanel, { reference, geographic, model }: ProgressNames): Panel {
-  const [standardLine, geographicLine] = [lineOf(gap.standard), lineOf(gap.geographic)]
+  const seriesOf = (of: 'standard' | 'geographic', name: string, color: string): PanelSeries => ({
+    label: [name, rateText(gap[of].slope)],
+    color,
+    points: rows.map(row => ({ model: row.model, x: row.reference, y: row[of], hollow: !row.fitted })),
+    line: lineOf(gap[of]),
+  })
+  const series = [seriesOf('standard', title, standardColor), seriesOf('geographic', geographic, geographicColor)]
+  const [standardLine, geographicLine] = series.map(({ line }) => line)
   return {
-    title,
-    subtitle: gapText(gap),
+    ...{ title, subtitle: gapText(gap), model, series },
     x: `${reference} top-1 accuracy (%)`,
     y: 'top-1 accuracy (%)',
-    model,
-    series: [
-      {
-        label: [title, rateText(gap.standard.slope)],
-        color: standardColor,
-        points: rows.map(({ model, reference, standard, fitted }) => ({
-          ...{ model, x: reference, y: standard, hollow: !fitted },
-        })),
-        line: standardLine,
-      },
-      {
-        label: [geographic, rateText(gap.geographic.slope)],
-        color: geographicColor,
-        points: rows.map(({ model, reference, geographic, fitted }) => ({
-          ...{ model, x: reference, y: geographic, hollow: !fitted },
-        })),
-        line: geographicLine,
-      },
-    ],
     gap: standardLine && geographicLine ? { from: standardLine.slope } : null,
   }
 }
 
 /** In percent on both axes, so the intercept is too. */
-function lineOf({ slope, intercept }: ProgressGap['standard']): { slope: number; intercept: number } | null {
-  return slope === null || intercept === null ? null : { slope, intercept: 100 * intercept }
-}
+const lineOf = ({ slope, intercept }: ProgressGap['standard']): PanelSeries['line'] =>
+  slope === null || intercept === null ? null : { slope, intercept: 100 * intercept }
 
 const rateText = (slope: number | null): string => (slope === null ? 'no line' : `rate ${slope.toFixed(2)}`)
 
 function gapText({ difference, ratio, standard, geographic }: ProgressGap): string {
   if (difference === null) return 'no gap: too few models'
   const times = ratio === null ? '' : ` (${ratio.toFixed(1)}×)`
-  return `gap ${signed(difference)}${times}, R² ${r2(standard.r2)} and ${r2(geographic.r2)}`
+  return `gap ${signed(difference, 2)}${times}, R² ${r2(standard.r2)} and ${r2(geographic.r2)}`
 }
-
-const signed = (value: number): string => value.toFixed(2).replace('-', '−')
 
 const r2 = (value: number | null): string => (value === null ? '–' : value.toFixed(2))
 
@@ -93,19 +78,19 @@ export const progress: FigureKind = {
   make: (results, options) =>
     perGeographic(results, options, (_, dataset, { model }) => {
       const parts = progressPanels(results, dataset)
-      return parts.length === 0 ? [] : figureOf(results, dataset, parts, model)
+      return parts.length === 0 ? null : figureOf(results, dataset, parts, model)
     }),
 }
 
 function figureOf(results: Results, dataset: string, parts: readonly ProgressPanel[], model?: string): Figure {
   const { reference } = results.roles
   const names = { reference: results.title(reference!), geographic: results.title(dataset), model }
-  const models = new Set(parts.flatMap(({ rows }) => rows.map(row => row.model))).size
+  const all = parts.flatMap(({ rows }) => rows)
   const single = parts.length === 1 && parts[0]!.title === names.reference
   return {
     id: idOf('progress', names.geographic),
     title: `Progress on standard benchmarks and on ${names.geographic}`,
-    subtitle: `${count(models, 'model')}, n = ${count(results.images(dataset), 'image')} of ${names.geographic}`,
+    subtitle: modelsAndImages(results, dataset, all),
     caption: captionOf(
       results,
       `Each point is a model: top-1 accuracy on a standard benchmark (blue) and on ${names.geographic} (orange) against its accuracy on ${names.reference}, all in percent and as means over images.`,
@@ -119,7 +104,7 @@ function figureOf(results: Results, dataset: string, parts: readonly ProgressPan
         ? `No other standard benchmark was evaluated, so ${names.reference} stands against itself with rate 1.`
         : null,
     ),
-    rows: parts.flatMap(({ rows }) => rows.map(row => ({ ...row, fitted: row.fitted ? 'yes' : 'no' }))),
+    rows: all.map(row => ({ ...row, fitted: row.fitted ? 'yes' : 'no' })),
     spec: width => progressSpec(parts, names, width),
   }
 }

@@ -1,5 +1,6 @@
-import { beside, captionOf, count, type Figure, type FigureKind, idOf, perGeographic } from './figure.ts'
-import { drawnLine, linePanels, lineThrough, type PanelPoint, type PanelSeries } from './linePanel.ts'
+import { beside, captionOf, type Figure, type FigureKind, idOf } from './figure.ts'
+import { modelsAndImages, modelsIn, perGeographic } from './figure.ts'
+import { drawnLine, linePanels, lineThrough, type PanelSeries } from './linePanel.ts'
 import { bestFirst, regionRows } from './regions.ts'
 import { type Results } from './results.ts'
 import { placeColumn } from './roles.ts'
@@ -26,30 +27,25 @@ function regionLinesSpec(
   model?: string,
 ): TopLevelSpec {
   const named = order.length <= namedRegions ? order : [order[0]!, order.at(-1)!]
-  const series = order.map(region => seriesOf(region, rows, named.indexOf(region)))
+  const series = order.map((region): PanelSeries => {
+    const rank = named.indexOf(region)
+    const drawn = seriesOf(region, rows, color(Math.max(0, rank)))
+    return rank < 0 ? { ...drawn, label: [], color: quiet.light, quiet: true } : drawn
+  })
   const axes = { x: `${reference} top-1 accuracy (%)`, y: 'top-1 accuracy (%)' }
   return linePanels([{ title: '', ...axes, model, series }], Math.min(width, 560))
 }
 
 const namedRegions = 8
 
-function seriesOf(region: string, all: readonly RegionLineRow[], rank: number): PanelSeries {
-  const points = pointsOf(region, all)
-  const line = drawnLine(lineThrough(points))
-  return {
-    label: rank < 0 ? [] : [region, ...(line ? [`rate ${line.slope.toFixed(2)}`] : [])],
-    color: rank < 0 ? quiet.light : color(rank),
-    quiet: rank < 0,
-    points,
-    line,
-  }
-}
-
-/** One region's models. */
-export const pointsOf = (region: string, rows: readonly RegionLineRow[]): PanelPoint[] =>
-  rows
+/** One region's models with their line, called by name and rate. */
+export function seriesOf(region: string, all: readonly RegionLineRow[], color: string): PanelSeries {
+  const points = all
     .filter(row => row.region === region)
     .map(({ model, reference, accuracy, fitted }) => ({ model, x: reference, y: accuracy, hollow: !fitted }))
+  const line = drawnLine(lineThrough(points))
+  return { label: [region, ...(line ? [`rate ${line.slope.toFixed(2)}`] : [])], color, points, line }
+}
 
 export const regionLines: FigureKind = {
   name: 'region-lines',
@@ -60,32 +56,30 @@ export const regionLines: FigureKind = {
     perGeographic(results, options, (_, dataset, { model }) => figureOf(results, dataset, model)),
 }
 
-function figureOf(results: Results, dataset: string, model?: string): Figure[] {
+function figureOf(results: Results, dataset: string, model?: string): Figure | null {
   const { reference } = results.roles
   const column = placeColumn(results.run, dataset)!
   const rows = regionLineRows(results, dataset)
   const order = bestFirst(rows)
-  if (reference === null || order.length < 2 || new Set(rows.map(row => row.model)).size < 2) return []
+  if (reference === null || order.length < 2 || modelsIn(rows) < 2) return null
   const [name, axis] = [results.title(dataset), results.title(reference)]
   const many = order.length > namedRegions
-  return [
-    {
-      id: idOf('region-lines', name),
-      title: `Accuracy per ${column} of ${name} against ${axis}`,
-      subtitle: `${count(new Set(rows.map(row => row.model)).size, 'model')}, n = ${count(results.images(dataset), 'image')} of ${name}`,
-      caption: captionOf(
-        results,
-        `Each point is a model: top-1 accuracy on the images of one ${column} of ${name} against its accuracy on ${axis}, both in percent; lines are least squares, a rate is a line’s slope.`,
-        many
-          ? `Coloured: the best and the worst of ${order.length} ${column === 'region' ? 'regions' : 'countries'} by mean accuracy over the models.`
-          : null,
-        beside(results),
-        `Only groups of at least ${results.minN} images are drawn.`,
-      ),
-      rows: rows.map(row => ({ ...row, fitted: row.fitted ? 'yes' : 'no' })),
-      spec: width => regionLinesSpec(rows, order, axis, width, model),
-    },
-  ]
+  return {
+    id: idOf('region-lines', name),
+    title: `Accuracy per ${column} of ${name} against ${axis}`,
+    subtitle: modelsAndImages(results, dataset, rows),
+    caption: captionOf(
+      results,
+      `Each point is a model: top-1 accuracy on the images of one ${column} of ${name} against its accuracy on ${axis}, both in percent; lines are least squares, a rate is a line’s slope.`,
+      many
+        ? `Coloured: the best and the worst of ${order.length} ${column === 'region' ? 'regions' : 'countries'} by mean accuracy over the models.`
+        : null,
+      beside(results),
+      `Only groups of at least ${results.minN} images are drawn.`,
+    ),
+    rows: rows.map(row => ({ ...row, fitted: row.fitted ? 'yes' : 'no' })),
+    spec: width => regionLinesSpec(rows, order, axis, width, model),
+  }
 }
 
 /** Groups of at least min-n images, for models that have the reference. */

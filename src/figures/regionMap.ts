@@ -1,5 +1,4 @@
 import { countryNumber } from '../datasets/countries.ts'
-import { pairDifference } from '../metrics/disparity.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { captionOf, count, idOf, modelOn, perGeographic } from './figure.ts'
 import { fitText, textWidth } from './fonts.ts'
@@ -51,37 +50,36 @@ export const regionMap: FigureKind = {
   make: (results, options) => perGeographic(results, options, figureOf),
 }
 
-function figureOf(results: Results, dataset: string, options: FigureOptions): Figure[] {
+function figureOf(results: Results, dataset: string, options: FigureOptions): Figure | null {
   const model = modelOn(results, dataset, options)
   const members = membersOf(results, dataset)
-  if (model === undefined || members.length === 0) return []
+  if (model === undefined || members.length === 0) return null
   const rows = regionRows(results, dataset, 'region').filter(row => row.model === model && row.n >= results.minN)
   const order = bestFirst(rows)
   rows.sort((a, b) => order.indexOf(a.region) - order.indexOf(b.region))
-  if (rows.length < 2) return []
+  if (rows.length < 2) return null
   const name = results.title(dataset)
-  const { value, interval } = pairDifference(results.places(dataset, model))
+  const found = results.disparities(dataset).find(row => row.model === model)
+  const [value, interval] = [found?.europeMinusAfrica ?? null, found?.europeMinusAfricaInterval]
   const difference =
     value === null || !interval
       ? `${rows[0]!.region} − ${rows.at(-1)!.region}: ${signed(rows[0]!.accuracy - rows.at(-1)!.accuracy, 1)} points`
       : `Europe − Africa: ${signed(100 * value, 1)} points (95 % interval ${signed(100 * interval[0], 1)} to ${signed(100 * interval[1], 1)})`
-  return [
-    {
-      id: idOf('region-map', name),
-      title: `Accuracy per region on ${name}`,
-      subtitle: `${model}, n = ${count(
-        rows.reduce((sum, { n }) => sum + n, 0),
-        'image',
-      )}; ${difference}`,
-      caption: captionOf(
-        results,
-        `Top-1 accuracy of ${model} in percent on each region’s images, with 95 % Wilson intervals. The countries of the data set have their region’s colour; pale ones have no images.`,
-        'Equal Earth projection; outlines by Natural Earth.',
-      ),
-      rows: rows.map(row => ({ ...row })),
-      spec: width => regionMapSpec(rows, members, width),
-    },
-  ]
+  return {
+    id: idOf('region-map', name),
+    title: `Accuracy per region on ${name}`,
+    subtitle: `${model}, n = ${count(
+      rows.reduce((sum, { n }) => sum + n, 0),
+      'image',
+    )}; ${difference}`,
+    caption: captionOf(
+      results,
+      `Top-1 accuracy of ${model} in percent on each region’s images, with 95 % Wilson intervals. The countries of the data set have their region’s colour; pale ones have no images.`,
+      'Equal Earth projection; outlines by Natural Earth.',
+    ),
+    rows: rows.map(row => ({ ...row })),
+    spec: width => regionMapSpec(rows, members, width),
+  }
 }
 
 /** Countries on the map, each with the region that its images carry. */

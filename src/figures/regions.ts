@@ -6,7 +6,15 @@ import { type Domain, roundBounds } from './linePanel.ts'
 import { type Results } from './results.ts'
 import { placeColumn } from './roles.ts'
 import { color, fontSize, ink, quiet, titleSize } from './theme.ts'
-import { type PanelSpec, panels, pixelText, type Position, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
+import {
+  intervalMarks,
+  type PanelSpec,
+  panels,
+  pixelText,
+  type Position,
+  type TopLevelSpec,
+  type UnitSpec,
+} from './vegaLite.ts'
 
 /** One model's accuracy on one region's images, in percent, with its 95 % interval. */
 export interface RegionRow {
@@ -72,12 +80,10 @@ const positions = ({ range, regions }: Layout, labelled: boolean): Position => (
   y: { field: 'row', type: 'quantitative', scale: { domain: [regions.length, 0], nice: false }, axis: null },
 })
 
-const valuesOf = (rows: readonly RegionRow[], { regions }: Layout) =>
+const valuesOf = (rows: readonly RegionRow[], { regions }: Layout, color: string) =>
   rows.map(row => ({
     row: regions.indexOf(row.region) + 0.5,
-    accuracy: row.accuracy,
-    low: row.low,
-    high: row.high,
+    ...{ accuracy: row.accuracy, low: row.low, high: row.high, color },
     about: `${row.model}, ${row.region}: ${percentValue(row.accuracy)}, 95 % interval ${range95(row)}, n = ${row.n}`,
   }))
 
@@ -89,29 +95,12 @@ const rowNames = ({ labels, rowHeight }: Layout): UnitSpec =>
 
 function alone(rows: readonly RegionRow[], layout: Layout, title: string | null, last: boolean): PanelSpec {
   const { inner, names, regions, rowHeight } = layout
-  const values = valuesOf(rows, layout)
   return {
     ...(title === null ? {} : { title: { text: fitText(title, inner + names, titleSize, true), offset: 2 } }),
     width: inner,
     height: regions.length * rowHeight,
-    layer: [
-      ...intervalLayers(positions(layout, last), color(0)).map(layer => ({ ...layer, data: { values } })),
-      rowNames(layout),
-    ],
+    layer: [...intervalMarks(valuesOf(rows, layout, color(0)), positions(layout, last)), rowNames(layout)],
   }
-}
-
-function intervalLayers(position: Position, color: string): UnitSpec[] {
-  return [
-    {
-      mark: { type: 'rule', color, strokeWidth: 2.5, opacity: 0.45 },
-      encoding: { ...position, x: { ...position.x, field: 'low' }, x2: { field: 'high' } },
-    },
-    {
-      mark: { type: 'circle', color, size: 60, opacity: 1, aria: true },
-      encoding: { ...position, description: { field: 'about' } },
-    },
-  ]
 }
 
 /** Every model as a tick; the best, the middle and the worst one as points with intervals. */
@@ -124,14 +113,13 @@ function together(rows: readonly RegionRow[], models: readonly string[], layout:
     height: layout.regions.length * layout.rowHeight,
     layer: [
       {
-        data: { values: valuesOf(rows, layout).map(({ row, accuracy }) => ({ row, accuracy })) },
+        data: { values: valuesOf(rows, layout, '').map(({ row, accuracy }) => ({ row, accuracy })) },
         mark: { type: 'tick', orient: 'vertical', color: quiet.light, opacity: 0.35, thickness: 1, size: 18 },
         encoding: position,
       },
       ...shown.flatMap((model, i) => {
         const own = rows.filter(row => row.model === model)
-        const values = valuesOf(own, layout)
-        return intervalLayers(position, colors[i]!).map(layer => ({ ...layer, data: { values } }))
+        return intervalMarks(valuesOf(own, layout, colors[i]!), position)
       }),
       rowNames(layout),
       namesAbove(rows, layout.regions[0]!, shown, colors, layout),
@@ -177,34 +165,31 @@ export const regions: FigureKind = {
   make: (results, options) => perGeographic(results, options, figureOf),
 }
 
-function figureOf(results: Results, dataset: string, { model }: FigureOptions): Figure[] {
+function figureOf(results: Results, dataset: string, { model }: FigureOptions): Figure | null {
   const column = placeColumn(results.run, dataset)!
   const all = regionRows(results, dataset, column).filter(row => row.model === (model ?? row.model))
   const large = all.filter(({ n }) => n >= results.minN)
-  if (large.length === 0) return []
+  if (large.length === 0) return null
   const order = bestFirst(large)
   const name = results.title(dataset)
-  const left = [...new Set(all.filter(({ n }) => n < results.minN).map(({ region }) => region))].filter(
-    region => !order.includes(region),
-  )
+  const groups = results.by(column).filter(row => row.dataset === dataset)
+  const left = [...new Set(groups.map(({ group }) => group))].filter(group => !order.includes(group))
   const models = new Set(large.map(row => row.model)).size
-  return [
-    {
-      id: idOf('regions', name),
-      title: `Accuracy per ${column} on ${name}`,
-      subtitle: `${count(models, 'model')}, n = ${count(results.images(dataset), 'image')}`,
-      caption: captionOf(
-        results,
-        `Top-1 accuracy on the images of each ${column} of ${name}, as means over images in percent, with 95 % Wilson intervals; ${column === 'region' ? 'regions' : 'countries'} with the highest mean over the models first.`,
-        models > modelsApart
-          ? 'Grey ticks are all models; the best, middle and worst by overall accuracy are marked.'
-          : null,
-        left.length > 0 ? `Left out for fewer than ${results.minN} images: ${left.join(', ')}.` : null,
-      ),
-      rows: large.map(row => ({ ...row })),
-      spec: width => regionsSpec(large, order, width),
-    },
-  ]
+  return {
+    id: idOf('regions', name),
+    title: `Accuracy per ${column} on ${name}`,
+    subtitle: `${count(models, 'model')}, n = ${count(results.images(dataset), 'image')}`,
+    caption: captionOf(
+      results,
+      `Top-1 accuracy on the images of each ${column} of ${name}, as means over images in percent, with 95 % Wilson intervals; ${column === 'region' ? 'regions' : 'countries'} with the highest mean over the models first.`,
+      models > modelsApart
+        ? 'Grey ticks are all models; the best, middle and worst by overall accuracy are marked.'
+        : null,
+      left.length > 0 ? `Left out for fewer than ${results.minN} images: ${left.join(', ')}.` : null,
+    ),
+    rows: large.map(row => ({ ...row })),
+    spec: width => regionsSpec(large, order, width),
+  }
 }
 
 /** Models in the order of their overall accuracy on the data set, best first. */

@@ -1,5 +1,4 @@
 /** Stored results as figures and reports ask for them: who is on which axis, which models in which order. */
-import { type GroupCounts, groupBy } from '../metrics/accuracy.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
 import { type AccuracyTable, accuracyTable } from '../metrics/progress.ts'
 import { type Cell } from '../predictions/store.ts'
@@ -39,8 +38,6 @@ export interface Results {
   by: (...columns: readonly string[]) => readonly AccuracyRow[]
   /** One model's accuracies on a data set by two columns; `label` is the class. */
   pairs: (dataset: string, model: string, columns: readonly [row: string, column: string]) => PairCell[]
-  /** Counts per region (or country) of one model on a geographic data set. */
-  places: (dataset: string, model: string) => readonly GroupCounts[]
   /** By the place column of each geographic data set. */
   disparities: (dataset: string) => readonly DisparityRow[]
   /** How a data set is called in text. */
@@ -76,7 +73,6 @@ export function resultsOf(run: Run, options: ResultsOptions = {}): Results {
     ...{ run, preprocessing, minN, roles, table, by, models },
     fitted: oneKind(run, models),
     pairs: (dataset, model, columns) => pairCells(cellsOf(dataset, model), columns),
-    places: (dataset, model) => groupBy(cellsOf(dataset, model), [placeColumn(run, dataset)!]).groups,
     disparities: dataset => disparity(placeColumn(run, dataset)!).filter(row => row.dataset === dataset),
     title: titles(run),
     images: dataset => Math.max(0, ...overall.filter(row => row.dataset === dataset).map(({ n }) => n)),

@@ -1,5 +1,5 @@
 import { benchmarks } from '../datasets/benchmarks.ts'
-import { type Run } from '../run.ts'
+import { type Run, series } from '../run.ts'
 
 /** What each data set of a run is used for. */
 export interface Roles {
@@ -26,12 +26,15 @@ export function rolesOf(run: Run): Roles {
 
 const isImageNet = (name: string): boolean => /^imagenet(-1k)?(\/|$)/i.test(name)
 
-/** The coarsest place that a data set's images carry. */
+/** The coarsest place that images of a data set carry; a column of nothing is none. */
 export function placeColumn(run: Run, dataset: string): 'region' | 'country' | null {
   const columns = run.entries
     .filter(({ identity }) => identity.dataset === dataset)
     .flatMap(({ shards }) => shards[0]!.columns)
-  return (['region', 'country'] as const).find(column => columns.includes(column)) ?? null
+  const held = series(run).filter(one => one.dataset === dataset)
+  const known = (column: string): boolean =>
+    held.length === 0 || held.some(({ cells }) => cells.some(({ groups }) => groups[column] != null))
+  return (['region', 'country'] as const).find(column => columns.includes(column) && known(column)) ?? null
 }
 
 /** `Dollar Street`, `ImageNet-C fog/3`; of a path its last part without the ending. */

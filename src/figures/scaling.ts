@@ -1,7 +1,7 @@
 import { type SizeGroup, sizeGroups } from '../metrics/scaling.ts'
 import { oneRow } from '../models/listing.ts'
 import { measureOf } from './disparity.ts'
-import { captionOf, count, type Figure, type FigureKind, idOf, perGeographic } from './figure.ts'
+import { captionOf, type Figure, type FigureKind, idOf, modelsAndImages, modelsIn, perGeographic } from './figure.ts'
 import { roundBounds } from './linePanel.ts'
 import { type Results } from './results.ts'
 import { fitText } from './fonts.ts'
@@ -20,9 +20,9 @@ export interface ScalingRow {
 
 interface Scale {
   size: ScalingRow['size']
-  /** Rising bounds between the groups, and how the groups are called. */
+  /** Rising bounds between the groups, and how the groups are called, in two lines. */
   edges: readonly number[]
-  names: readonly (readonly [string, string])[]
+  names: readonly string[]
 }
 
 /** The paper's figure 3 parts at 200 million images and 100 million parameters; here with one more step on each side. */
@@ -30,22 +30,12 @@ const scales: readonly Scale[] = [
   {
     size: 'training images',
     edges: [10e6, 200e6, 1e9],
-    names: [
-      ['under', '10 M'],
-      ['10 to', '200 M'],
-      ['200 M', 'to 1 G'],
-      ['from', '1 G'],
-    ],
+    names: ['under\n10 M', '10 to\n200 M', '200 M\nto 1 G', 'from\n1 G'],
   },
   {
     size: 'parameters',
     edges: [10e6, 30e6, 100e6],
-    names: [
-      ['under', '10 M'],
-      ['10 to', '30 M'],
-      ['30 to', '100 M'],
-      ['from', '100 M'],
-    ],
+    names: ['under\n10 M', '10 to\n30 M', '30 to\n100 M', 'from\n100 M'],
   },
 ]
 
@@ -103,7 +93,7 @@ function panelOf({ title, rows, scale: { size, edges, names }, groups }: Grouped
   }))
   const [inner, height] = [axis.space - 58, Math.round(0.55 * axis.space)]
   const position = positionOf(axis, groups.length)
-  const labels = names.map((name, i) => [...name, `n ${groups[i]!.n}`])
+  const labels = names.map((name, i) => [...name.split('\n'), `n ${groups[i]!.n}`])
   return {
     title: { text: fitText(title, inner, titleSize, true), frame: 'group' },
     width: inner,
@@ -158,32 +148,29 @@ export const scaling: FigureKind = {
   make: (results, options) => perGeographic(results, options, figureOf),
 }
 
-/** The catalogue models' sizes with their disparity on a data set. */
-export function scalingRows(results: Results, dataset: string): { kind: 'pair' | 'maximum'; sized: ScalingRow[] } {
-  const { kind, rows } = measureOf(results.disparities(dataset))
-  return { kind, sized: rows.flatMap(({ model, value }) => sizesOf(model, value)) }
+/** The catalogue models' sizes with their disparity on a data set, and what that is on an axis and in a caption. */
+export function scalingRows(results: Results, dataset: string): { measure: string; grey: string; sized: ScalingRow[] } {
+  const { measure, says, rows } = measureOf(results.disparities(dataset))
+  const grey = `Grey: each model’s ${says} of ${results.title(dataset)}, in percentage points. Orange: means of the models of each size, with 95 % t-intervals of three models or more; n counts models.`
+  return { measure, grey, sized: rows.flatMap(({ model, value }) => sizesOf(model, value)) }
 }
 
-function figureOf(results: Results, dataset: string): Figure[] {
-  const { kind, sized } = scalingRows(results, dataset)
-  const models = new Set(sized.map(row => row.model)).size
-  if (models < 2) return []
+function figureOf(results: Results, dataset: string): Figure | null {
+  const { measure, grey, sized } = scalingRows(results, dataset)
+  if (modelsIn(sized) < 2) return null
   const name = results.title(dataset)
-  const measure = kind === 'pair' ? 'Europe − Africa' : 'largest difference'
-  return [
-    {
-      id: idOf('scaling', name),
-      title: `Disparity on ${name} by training data and model size`,
-      subtitle: `${count(models, 'model')}, n = ${count(results.images(dataset), 'image')} of ${name}`,
-      caption: captionOf(
-        results,
-        `Grey: each model’s ${kind === 'pair' ? 'top-1 accuracy on Europe’s minus that on Africa’s images' : 'largest difference of top-1 accuracy between places'} of ${name}, in percentage points. Orange: means of the models of each size, with 95 % t-intervals of three models or more; n counts models.`,
-        'Training images are those that the weights saw first or only, as the data sets’ authors count them; parameters are counted in the graph. Sizes go with architecture and training, so a difference between groups is no effect of size alone.',
-      ),
-      rows: sized.map(row => ({ ...row })),
-      spec: width => scalingSpec(partsOf(sized), measure, width),
-    },
-  ]
+  return {
+    id: idOf('scaling', name),
+    title: `Disparity on ${name} by training data and model size`,
+    subtitle: modelsAndImages(results, dataset, sized),
+    caption: captionOf(
+      results,
+      grey,
+      'Training images are those that the weights saw first or only, as the data sets’ authors count them; parameters are counted in the graph. Sizes go with architecture and training, so a difference between groups is no effect of size alone.',
+    ),
+    rows: sized.map(row => ({ ...row })),
+    spec: width => scalingSpec(partsOf(sized), measure, width),
+  }
 }
 
 const partsOf = (rows: readonly ScalingRow[]): ScalingPart[] =>

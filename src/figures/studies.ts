@@ -1,6 +1,5 @@
 /** Figures of training experiments: means over seeds with 95 % t-intervals, by what was varied. */
-import { tQuantile } from '../metrics/distributions.ts'
-import { mean } from '../metrics/numbers.ts'
+import { mean, meanInterval } from '../metrics/numbers.ts'
 import { type StudyValues } from '../predictions/studies.ts'
 import { captionOf, count, type Figure, type FigureKind, type FigureOptions, idOf } from './figure.ts'
 import { linePanels, type Panel } from './linePanel.ts'
@@ -50,17 +49,9 @@ function studyRows(stored: readonly StudyValues[]): StudyRow[] {
   return stored.flatMap(({ setting, metric, values }) => {
     const known = values.filter(value => value !== null).map(value => 100 * value)
     if (known.length === 0) return []
-    const center = mean(known)
-    const half = halfWidth(known, center)
-    const ends = half === null ? { low: null, high: null } : { low: center - half, high: center + half }
-    return { setting: 100 * setting, metric, mean: center, ...ends, seeds: known.length }
+    const [low, high] = meanInterval(known) ?? [null, null]
+    return { setting: 100 * setting, metric, mean: mean(known), low, high, seeds: known.length }
   })
-}
-
-function halfWidth(values: readonly number[], center: number): number | null {
-  if (values.length < 2) return null
-  const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0)
-  return tQuantile(0.975, values.length - 1) * Math.sqrt(squares / (values.length - 1) / values.length)
 }
 
 interface Study {

@@ -29,8 +29,29 @@ export const geographicColor = color(1)
 /** What is shown beside the main thing: other models, other regions. */
 export const quiet = { light: '#6b7280', dark: '#9aa3b2' } as const
 
-/** Sequential colours for accuracies, readable with colour blindness and in grey (viridis). */
-export const sequential = 'viridis'
+/** The tens around accuracies in percent, at least ten points apart: the ends of their colours. */
+export function colorDomain(accuracies: readonly number[]): [low: number, high: number] {
+  if (accuracies.length === 0) return [0, 100]
+  const low = 10 * Math.floor(Math.min(90, ...accuracies) / 10)
+  return [low, Math.max(low + 10, 10 * Math.ceil(Math.max(...accuracies) / 10))]
+}
+
+/** Accuracies as colours that are readable with colour blindness and in grey, with a legend `length` pixels long or none. */
+export const accuracyColor = (field: string, domain: readonly [number, number], length: number | null) => ({
+  field,
+  type: 'quantitative' as const,
+  scale: { scheme: 'viridis', domain: [...domain] } as const,
+  legend:
+    length === null
+      ? null
+      : ({
+          title: 'top-1 accuracy (%)',
+          orient: 'bottom',
+          direction: 'horizontal',
+          gradientLength: length,
+          gradientThickness: 9,
+        } as const),
+})
 
 export const fontSize = 11
 export const titleSize = 12
@@ -84,4 +105,8 @@ const config: Config = {
 }
 
 /** The specification with the house's configuration, complete for any Vega-Lite renderer. */
-export const standalone = (spec: TopLevelSpec): TopLevelSpec => ({ ...spec, config: { ...config, ...spec.config } })
+export const standalone = (spec: TopLevelSpec): TopLevelSpec => ({
+  $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+  ...spec,
+  config: { ...config, ...spec.config },
+})

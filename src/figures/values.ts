@@ -7,8 +7,12 @@ export const percentValue = (value: number): string => `${value.toFixed(1)} %`
 export const range95 = ({ low, high }: { low: number; high: number }): string =>
   `${low.toFixed(1)} to ${high.toFixed(1)}`
 
-/** With a true minus sign. */
-export const signed = (value: number, digits: number): string => value.toFixed(digits).replace('-', '−')
+/** With a true minus sign, and without one for what rounds to 0. */
+export const signed = (value: number, digits: number): string =>
+  value
+    .toFixed(digits)
+    .replace(/^-(?=.*[1-9])/, '−')
+    .replace('-', '')
 
 /** `0.41 to 0.65`, or a dash without an interval. */
 export const range95Of = ({ low, high }: { low: number | null; high: number | null }, digits: number): string =>

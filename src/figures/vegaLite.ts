@@ -33,10 +33,30 @@ export function pixelText(
   }
 }
 
+/** A disc at each row's value with its interval `low` … `high` along x, in the row's colour, with `about` as its tooltip. */
+export function intervalMarks(
+  values: readonly { low: number; high: number; color: string; about: string }[],
+  position: Position,
+): UnitSpec[] {
+  const data = { values: values.map(value => ({ ...value })) }
+  const color = { field: 'color', type: 'nominal', scale: null } as const
+  return [
+    {
+      data,
+      mark: { type: 'rule', strokeWidth: 2.5, opacity: 0.45 },
+      encoding: { ...position, x: { ...position.x, field: 'low' }, x2: { field: 'high' }, color },
+    },
+    {
+      data,
+      mark: { type: 'circle', size: 60, opacity: 1, aria: true },
+      encoding: { ...position, color, description: { field: 'about' } },
+    },
+  ]
+}
+
 /** Panels in rows of `columns`, each a complete drawing with its own axes. */
 export function panels(panels: readonly PanelSpec[], columns: number): TopLevelSpec {
   return {
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     concat: [...panels],
     columns,
     resolve: { scale: { x: 'independent', y: 'independent', color: 'independent' } },

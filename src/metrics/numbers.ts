@@ -1,4 +1,5 @@
 import { inputError } from '../errors.ts'
+import { tQuantile } from './distributions.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
 
 /** Small sums and order statistics that the metrics share. Empty input gives NaN, so callers check first. */
@@ -9,6 +10,20 @@ export const sum = (values: ArrayLike<number>): number => {
 }
 
 export const mean = (values: ArrayLike<number>): number => sum(values) / values.length
+
+/** Sample standard deviation; NaN with fewer than two values. */
+export function deviation(values: readonly number[]): number {
+  const center = mean(values)
+  return Math.sqrt(sum(values.map(value => (value - center) ** 2)) / (values.length - 1))
+}
+
+/** t-interval of the mean of the population that the values are from; null with fewer than two. */
+export function meanInterval(values: readonly number[], confidence = 0.95): Interval | null {
+  const n = values.length
+  if (n < 2) return null
+  const half = (tQuantile((1 + confidence) / 2, n - 1) * deviation(values)) / Math.sqrt(n)
+  return [mean(values) - half, mean(values) + half]
+}
 
 /** Quantile of sorted numbers by linear interpolation (NumPy's default, Hyndman and Fan's type 7). */
 export function quantile(sorted: ArrayLike<number>, p: number): number {

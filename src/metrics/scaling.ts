@@ -1,7 +1,6 @@
 import { inputError } from '../errors.ts'
-import { tQuantile } from './distributions.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
-import { checkFinite, mean } from './numbers.ts'
+import { checkFinite, deviation, mean, meanInterval } from './numbers.ts'
 import { fitLine, type Line } from './regression.ts'
 
 /** One model: its size (training images or parameters) and a value such as its disparity; null where unknown. */
@@ -89,10 +88,9 @@ function meanWithErrors(values: readonly number[], confidence: number): Omit<Siz
   if (n === 0) return { ...none, reason: 'no models' }
   const center = mean(values)
   if (n === 1) return { ...none, mean: center, reason: 'one model: no error bar' }
-  const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - center) ** 2, 0) / (n - 1))
-  const standardError = deviation / Math.sqrt(n)
-  const half = tQuantile((1 + confidence) / 2, n - 1) * standardError
-  return { n, mean: center, deviation, standardError, interval: [center - half, center + half], reason: null }
+  const spread = deviation(values)
+  const errors = { standardError: spread / Math.sqrt(n), interval: meanInterval(values, confidence) }
+  return { n, mean: center, deviation: spread, ...errors, reason: null }
 }
 
 function knownPoints(points: readonly ScalingPoint[]): {

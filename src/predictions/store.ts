@@ -118,11 +118,11 @@ export const manifestName = (span: Span): string => `${spanName(span)}.json`
 export const filesOf = ({ file, kept }: Pick<ShardManifest, 'file' | 'kept'>): string[] =>
   kept ? [file, kept.file] : [file]
 
-/** What the manifests of a folder cover, by their names. */
-export const spansOf = (names: readonly string[]): Span[] =>
+/** What the manifests (or files of another ending) of a folder cover, by their names. */
+export const spansOf = (names: readonly string[], ending = '.json'): Span[] =>
   [...names].sort().flatMap(name => {
-    const [, start, end] = /^(\d{8,})-(\d{8,})\.json$/.exec(name) ?? []
-    return end === undefined ? [] : [{ start: Number(start), end: Number(end) }]
+    const [, start, end] = /^(\d{8,})-(\d{8,})(?=\.\w+$)/.exec(name) ?? []
+    return end === undefined || !name.endsWith(ending) ? [] : [{ start: Number(start), end: Number(end) }]
   })
 
 /** Positions in the data set's order, end excluded. */

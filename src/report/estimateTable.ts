@@ -1,7 +1,7 @@
 import { type EstimateRow } from '../predictions/estimates.ts'
 import { type Exported, exported } from './exported.ts'
-import { percent, percentRange } from './text.ts'
-import { field, fields, share } from './tables.ts'
+import { percent } from './text.ts'
+import { field, fields, intervalColumns, share } from './tables.ts'
 
 /** Answers before the end. */
 export const estimateExport = (rows: readonly EstimateRow[]): Exported =>
@@ -18,8 +18,7 @@ export const estimateExport = (rows: readonly EstimateRow[]): Exported =>
       { name: 'read', heading: 'read', value: row => row.read, show: row => `${row.read} of ${row.images}` },
       field('images', ''),
       share('estimate', 'top-1 %'),
-      { name: 'low', heading: '95 % interval', value: row => row.low, show: row => percentRange(row.low, row.high) },
-      field('high', ''),
+      ...intervalColumns<EstimateRow>(({ low, high }) => [low, high]),
       {
         name: 'explained',
         heading: 'explained',

@@ -69,12 +69,12 @@ export async function resultsText({ tables, claims, figures }: Experiment, dir: 
   const run = await openRun(dir)
   const parts: string[] = []
   for (const table of tables) parts.push(shown(await paperComparison(run, table)))
-  const said = new Set(paperClaims().flatMap(({ id, says }) => (claims.includes(id) ? says : [])))
-  const all = await paperComparison(run, 'claims')
-  const at = all.columns.findIndex(({ name }) => name === 'row')
-  const row = (line: string): boolean => [...said].some(says => line.includes(says))
-  const text = all.text('text').split('\n')
-  if (at >= 0 && said.size > 0) parts.push([all.title, '', ...text.slice(0, 2), ...text.slice(2).filter(row), ''].join('\n')) // prettier-ignore
+  if (claims.length > 0) {
+    const said = paperClaims().flatMap(({ id, says }) => (claims.includes(id) ? says : []))
+    const { title, text } = await paperComparison(run, 'claims')
+    const [head, rule, ...lines] = text('text').split('\n')
+    parts.push([title, '', head, rule, ...lines.filter(line => said.some(says => line.includes(says))), ''].join('\n'))
+  }
   const drawn = figures.map(figure => `geogap figure ${figure} ${dir} -o ${figure}.svg`)
   return `${parts.join('\n')}\nnext: ${drawn.join(', ')}\n`
 }

@@ -18,12 +18,11 @@ export function exported<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
 ): Exported {
-  const readable = columns.filter(({ heading }) => heading !== '')
   return {
     notes: [],
     ...about,
     columns: columns.map(({ name, heading }) => ({ name, heading: heading || name })),
     values: rows.map(row => columns.map(({ value }) => value(row))),
-    text: format => formatTable(format === 'csv' || format === 'json' ? columns : readable, rows, format),
+    text: format => formatTable(columns, rows, format),
   }
 }

@@ -4,9 +4,7 @@ import { measureOf } from '../figures/disparity.ts'
 import { type Results } from '../figures/results.ts'
 import { placeColumn } from '../figures/roles.ts'
 import { bootstrapGap, type GapIntervals } from '../metrics/bootstrapModels.ts'
-import { pairDifference } from '../metrics/disparity.ts'
 import { type DisparityTrend, disparityTrend } from '../metrics/disparityTrend.ts'
-import { type Estimate } from '../metrics/intervals.ts'
 import { oodBenchmarks, type ProgressGap, progressGap } from '../metrics/progress.ts'
 import { type AccuracyRow } from '../run.ts'
 import { type InferenceRow } from '../runInference.ts'
@@ -27,7 +25,6 @@ export interface DatasetFinding {
   best: AccuracyRow | null
   worst: AccuracyRow | null
   disparity: InferenceRow
-  europeMinusAfrica: Estimate
   /** Over all models. */
   models: number
   smallest: number | null
@@ -52,7 +49,6 @@ export async function datasetFinding(results: Results, dataset: string): Promise
     ...{ dataset, by, model, overall, disparity, models: all.length },
     best: row(disparity.best),
     worst: row(disparity.worst),
-    europeMinusAfrica: pairDifference(results.places(dataset, model).filter(({ n }) => n >= results.minN)),
     smallest: known.length > 0 ? Math.min(...known) : null,
     largest: known.length > 0 ? Math.max(...known) : null,
     worstPlace: mostOften(all.flatMap(({ worst }) => worst ?? [])),

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { methods } from '../decide/methods.ts'
 import { type Results, resultsOf } from '../figures/results.ts'
-import { storageError, writeAtomically } from '../files.ts'
+import { writeOutput } from '../files.ts'
 import { statusCounts } from '../predictions/store.ts'
 import { type Run } from '../run.ts'
 import { version } from '../version.ts'
@@ -21,12 +21,7 @@ import { summary } from './summary.ts'
 
 /** Writes a run's report as one self-contained HTML file. Errors: storage. */
 export async function writeReport(run: Run, file: string): Promise<void> {
-  const page = await reportPage(resultsOf(run), await statusCounts(run.entries))
-  try {
-    await writeAtomically(file, handle => handle.writeFile(page))
-  } catch (error) {
-    throw storageError(file, error)
-  }
+  await writeOutput(file, await reportPage(resultsOf(run), await statusCounts(run.entries)))
 }
 
 const titles = {
@@ -41,12 +36,13 @@ const titles = {
 /** The text of the page. */
 export async function reportPage(results: Results, statuses: readonly StatusRow[]): Promise<string> {
   const said = methods(results.run)
+  const empty = results.run.entries.length === 0 ? markup`<p>No evaluation is stored.</p>` : null
   const sections: Record<keyof typeof titles, Markup> = {
     summary: await summary(results),
     figures: await figuresSection(results),
-    tables: await tablesSection(results),
+    tables: empty ?? (await tablesSection(results)),
     problems: problemsSection(results, statuses),
-    record: recordSection(results, said),
+    record: empty ?? recordSection(results, said),
     citing: citations(said.bibliography),
   }
   const body = Object.entries(sections).map(

@@ -1,5 +1,5 @@
 import { markup, type Markup } from './markup.ts'
-import { type Column, formatTable, type Value } from './tables.ts'
+import { type Column, formatTable, shown as textOf, type Value } from './tables.ts'
 
 export interface HtmlTable<Row> {
   /** Name of the downloaded file, without ending. */
@@ -41,12 +41,11 @@ export function htmlTable<Row>({ name, caption, columns, rows, shown = rows }: H
   </div> `
 }
 
-function cell<Row>({ value, show }: Column<Row>, row: Row, numeric: boolean, first: boolean): Markup {
-  const plain = value(row)
-  const text = show ? show(row) : plain === null ? '–' : String(plain)
+function cell<Row>(column: Column<Row>, row: Row, numeric: boolean, first: boolean): Markup {
+  const text = textOf(column, row)
   if (first) return markup`<th scope="row">${text}</th>`
   if (!numeric) return text.length > longText ? markup`<td class="long">${text}</td>` : markup`<td>${text}</td>`
-  const exact = rounded(plain)
+  const exact = rounded(column.value(row))
   return String(exact) === text ? markup`<td data-v>${text}</td>` : markup`<td data-v="${exact}">${text}</td>`
 }
 
@@ -58,6 +57,9 @@ const rounded = (value: Value): Value => (typeof value === 'number' ? Number(val
 /** A link that saves the rows as CSV, numbers to seven digits, without a script. */
 export function download<Row>(name: string, columns: readonly Column<Row>[], rows: readonly Row[]): Markup {
   const short = columns.map(column => ({ ...column, value: (row: Row) => rounded(column.value(row)) }))
-  const data = encodeURI(formatTable(short, rows, 'csv')).replaceAll('#', '%23')
+  const data = encodeURI(wellFormed(formatTable(short, rows, 'csv'))).replaceAll('#', '%23')
   return markup`<a download="${name}.csv" href="data:text/csv;charset=utf-8,${data}">CSV of ${rows.length} rows</a>`
 }
+
+/** Halves of characters cannot be written into an address. */
+const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, '\ufffd')

@@ -2,11 +2,12 @@
 import { extname } from 'node:path'
 import { z } from 'zod'
 import { inputError } from '../errors.ts'
-import { storageError, writeAtomically, writeDurably } from '../files.ts'
+import { storageError, writeDurably, writeOutput } from '../files.ts'
 import { type Column, writeParquet } from '../sql.ts'
 import { version } from '../version.ts'
 import { type Exported } from './exported.ts'
 import { type Format, type Value } from './tables.ts'
+import { printable } from './text.ts'
 
 export type OutputFormat = Format | 'parquet'
 
@@ -66,12 +67,7 @@ export async function writeTables(
     )
   if (format === 'parquet') await writeParquetTable(tables[0]!, file!)
   else if (file === undefined) process.stdout.write(tablesText(tables, format))
-  else {
-    const text = tablesText(tables, format)
-    await writeAtomically(file, handle => handle.writeFile(text)).catch((error: unknown) => {
-      throw storageError(file, error)
-    })
-  }
+  else await writeOutput(file, tablesText(tables, format))
   if (file !== undefined) process.stdout.write(`${file}\n`)
 }
 
@@ -92,10 +88,11 @@ export const tablesJson = (tables: readonly Exported[]): ExportedJson => ({
 function headed({ title, notes, text }: Exported, format: Format): string {
   const body = text(format)
   if (format === 'csv') return body
-  if (format === 'latex') return [title, ...notes].map(line => `% ${line}\n`).join('') + body
+  const [head, ...lines] = [title, ...notes].map(printable)
+  if (format === 'latex') return [head, ...lines].map(line => `% ${line}\n`).join('') + body
   const ending =
-    notes.length === 0 ? '' : `\n${notes.map(note => `${format === 'markdown' ? '- ' : ''}${note}\n`).join('')}`
-  return `${format === 'markdown' ? `### ${title}\n` : title}\n${body}${ending}`
+    lines.length === 0 ? '' : `\n${lines.map(line => `${format === 'markdown' ? '- ' : ''}${line}\n`).join('')}`
+  return `${format === 'markdown' ? `### ${head!}\n` : head!}\n${body}${ending}`
 }
 
 async function writeParquetTable({ columns, values }: Exported, file: string): Promise<void> {

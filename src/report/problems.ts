@@ -15,12 +15,12 @@ export interface StatusRow {
   images: number
 }
 
-export function problemsSection({ run, title, by }: Results, statuses: readonly StatusRow[]): Markup {
+export function problemsSection({ run, title }: Results, statuses: readonly StatusRow[]): Markup {
   const problems = [...run.datasets.values()].flatMap(({ name, problems }) =>
     problems.map(problem => ({ dataset: title(name), ...problem })),
   )
   const warnings = [...mixedContents(run.entries), ...incomplete(run.entries)]
-  const errors = by().reduce((sum, row) => sum + row.errors, 0)
+  const errors = run.accuracy().reduce((sum, row) => sum + row.errors, 0)
   const nothing = run.failures.length + problems.length + statuses.length + warnings.length + errors === 0
   if (nothing)
     return markup`<p>No model failed, no row of a data set was refused, and every image gave a prediction.</p>`

@@ -1,7 +1,8 @@
 import { publishedSources } from '../published/accuracies.ts'
 import { publishedProgress, type PublishedProgress } from '../published/progress.ts'
 import { type Exported, exported } from './exported.ts'
-import { compare, type Comparison, comparisonColumns, printedIn } from './paper/comparison.ts'
+import { type Comparison, comparisonColumns, printedIn } from './paper/comparison.ts'
+import { gapComparisons, lineRows } from './paper/progressTable.ts'
 
 /** Progress rates and gaps by published accuracies alone, marked as such; nothing measured here is in it. */
 export function publishedTable(options: { seed: number; draws?: number }): Exported {
@@ -26,44 +27,17 @@ const subset = (name: string): string | null =>
 function rateRows({ kind, source, rates }: PublishedProgress): Comparison[] {
   const printed = kind === '1K' ? printedIn('2') : () => undefined
   return rates.flatMap(({ name, line, overModels }) => {
-    const about = { n: line.n, from: `published by ${source.id}`, note: line.reason ?? subset(name) }
-    const place = { table: 'published', set: kind, row: name }
-    return [
-      compare(
-        { ...place, quantity: 'progress rate', unit: '' },
-        { ...about, value: line.slope, interval: overModels.rate },
-        printed(name, 'progress rate'),
-      ),
-      compare(
-        { ...place, quantity: 'r2', unit: '' },
-        { ...about, value: line.r2, interval: overModels.r2 },
-        printed(name, 'r2'),
-      ),
-      compare(
-        { ...place, quantity: 'net improvement', unit: 'points' },
-        { ...about, value: line.netImprovement },
-        printed(name, 'net improvement'),
-      ),
-    ]
+    const about = { from: `published by ${source.id}`, note: () => line.reason ?? subset(name) }
+    return lineRows({ table: 'published', set: kind, row: name }, line, overModels, about, printed)
   })
 }
 
 /** Other models and subsets than the paper's, so its ratios do not stand beside them. */
 function gapRows({ kind, source, gaps }: PublishedProgress): Comparison[] {
   return gaps.flatMap(({ standard, geographic, gap, overModels }) => {
-    const about = { n: gap.standard.n, from: `published by ${source.id}`, note: gap.reason ?? subset(geographic) }
+    const about = { from: `published by ${source.id}`, note: () => gap.reason ?? subset(geographic) }
     const place = { table: 'published', set: kind, row: standard }
-    const one = (quantity: string, unit: string, of: 'ratio' | 'difference' | 'byImprovements') =>
-      compare(
-        { ...place, quantity: `${quantity} against ${geographic}`, unit },
-        { ...about, value: gap[of], interval: overModels[of] },
-        null,
-      )
-    return [
-      one('progress gap', 'ratio', 'ratio'),
-      one('progress gap as difference', '', 'difference'),
-      one('progress gap by improvements', '', 'byImprovements'),
-    ]
+    return gapComparisons(place, gap, overModels, about, ` against ${geographic}`)
   })
 }
 

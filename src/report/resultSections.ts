@@ -15,7 +15,9 @@ const longest = 1000
 /** Accuracy overall, by place and by income, and the disparities. */
 export async function tablesSection(results: Results): Promise<Markup> {
   const { run } = results
-  const held = ['region', 'country', 'income_group'].filter(column => run.cells.some(cell => column in cell.groups))
+  const held = ['region', 'country', 'income_group'].filter(column =>
+    run.cells.some(cell => cell.groups[column] != null),
+  )
   return markup`<h3>Accuracy</h3>
     ${accuracies(results, [])} ${await disparities(results)}
     ${held.map(

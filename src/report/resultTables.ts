@@ -3,8 +3,8 @@ import { type AccuracyRow, type DisparityRow, type Run } from '../run.ts'
 import { type InferenceRow } from '../runInference.ts'
 import { type Exported, exported } from './exported.ts'
 import { shownNumber } from './paper/comparison.ts'
-import { type Column, field, fields, type Format, formatTable, share } from './tables.ts'
-import { groupList, percent, percentRange } from './text.ts'
+import { type Column, field, fields, type Format, formatTable, intervalColumns, share } from './tables.ts'
+import { groupList, percent } from './text.ts'
 
 /** Columns of an accuracy table; `by` heads the group column. */
 export const accuracyColumns = (by: readonly string[]): Column<AccuracyRow>[] => [
@@ -17,8 +17,7 @@ export const accuracyColumns = (by: readonly string[]): Column<AccuracyRow>[] =>
     show: row => (row.of === null ? `${row.n}` : `${row.n} of ${row.of}`),
   },
   share('top1', 'top-1 %'),
-  { name: 'low', heading: '95 % interval', value: row => row.low, show: row => percentRange(row.low, row.high) },
-  field('high', ''),
+  ...intervalColumns<AccuracyRow>(({ low, high }) => [low, high]),
   share('top5', 'top-5 %'),
   {
     name: 'errors',
@@ -58,13 +57,7 @@ const leftOut = ({ leftOut }: DisparityRow): string => groupList(leftOut, 4)
 /** `disparityColumns` with what noise alone would show, what remains, and whether failures could have made it. */
 export const inferenceColumns: Column<InferenceRow>[] = [
   ...disparityColumns.slice(0, 5),
-  {
-    name: 'low',
-    heading: '95 % interval',
-    value: row => interval(row)[0],
-    show: row => percentRange(...interval(row)),
-  },
-  { name: 'high', heading: '', value: row => interval(row)[1] },
+  ...intervalColumns<InferenceRow>(({ interval }) => interval ?? [null, null]),
   share('expected', 'if equal'),
   { name: 'p', heading: 'p', value: row => row.p, show: row => shownNumber(row.p, 'p') },
   share('corrected', 'corrected'),
@@ -73,8 +66,6 @@ export const inferenceColumns: Column<InferenceRow>[] = [
   { name: 'failure_p', heading: '', value: row => row.failureP },
   { name: 'warning', heading: 'warning', value: row => warnings(row), show: row => warnings(row) ?? '' },
 ]
-
-const interval = (row: InferenceRow): readonly [number | null, number | null] => row.interval ?? [null, null]
 
 const warnings = ({ reason, warning }: InferenceRow): string | null =>
   [reason, warning].filter(text => text !== null).join('; ') || null
@@ -135,13 +126,6 @@ export function accuracyExport(run: Run, by: readonly string[]): Exported {
     rows,
   )
 }
-
-/** People see the interval in one column, machines get its two ends. */
-const forReading = (columns: readonly Column<AccuracyRow>[], format: Format) =>
-  format === 'csv' || format === 'json' ? columns : columns.filter(({ heading }) => heading !== '')
-
-export const accuracyTable = (run: Run, by: readonly string[], format: Format): string =>
-  formatTable(forReading(accuracyColumns(by), format), run.accuracy({ by }), format)
 
 export const disparityTable = (run: Run, by: string, minN: number, format: Format): string =>
   formatTable(disparityColumns, run.disparity({ by, minN }), format)

@@ -88,7 +88,8 @@ function chance({ disparity: { expected, p, unit, groups } }: DatasetFinding): s
   return `If the place did not matter, ${groups} groups of these sizes would still differ by ${points(expected)} points on average; a difference like the one seen would come up with probability ${p <= 0.001 ? 'at most 0.001' : p.toFixed(3)} (1,000 permutations of ${what}).`
 }
 
-function europeAfrica({ europeMinusAfrica: { value, interval } }: DatasetFinding): string {
+function europeAfrica({ disparity }: DatasetFinding): string {
+  const { europeMinusAfrica: value, europeMinusAfricaInterval: interval } = disparity
   if (value === null || !interval) return ''
   return `Europe minus Africa: ${signed(100 * value, 1)} points (95 % interval ${between(interval)}).`
 }

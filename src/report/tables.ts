@@ -1,8 +1,8 @@
-import { guarded, pad, percent, printable, textWidth } from './text.ts'
+import { guarded, pad, percent, percentRange, printable, textWidth } from './text.ts'
 
 export type Value = string | number | null
 
-/** A column: its name for machines, its heading for people, and how a value reads. */
+/** A column: its name for machines, its heading for people (without one they do not see it), and how a value reads. */
 export interface Column<Row> {
   name: string
   heading: string
@@ -31,51 +31,52 @@ export const share = <Name extends string>(
   ...{ name, heading, value: row => row[name], show: row => percent(row[name]) },
 })
 
+/** An interval of shares: one column for people, its two ends for machines. */
+export const intervalColumns = <Row>(
+  of: (row: Row) => readonly [low: number | null, high: number | null],
+  heading = '95 % interval',
+): Column<Row>[] => [
+  { name: 'low', heading, value: row => of(row)[0], show: row => percentRange(...of(row)) },
+  { name: 'high', heading: '', value: row => of(row)[1] },
+]
+
 export const formats = ['text', 'markdown', 'csv', 'json', 'latex'] as const
 export type Format = (typeof formats)[number]
 
-/** Rows in one of the formats; text, Markdown and LaTeX show what people see, CSV and JSON the values. */
+/** Rows in one of the formats: text, Markdown and LaTeX show what people see of the columns with a heading, CSV and JSON all values. */
 export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], format: Format): string {
-  if (format === 'json')
-    return `${JSON.stringify(
-      rows.map(row => record(columns, row)),
-      null,
-      2,
-    )}\n`
+  if (format === 'json') return `${JSON.stringify(records(columns, rows), null, 2)}\n`
   if (format === 'csv') return csv(columns, rows)
-  const heads = columns.map(({ heading }) => heading)
-  const cells = rows.map(row => columns.map(column => printable(shown(column, row))))
-  const numeric = columns.map(({ value }) => rows.some(row => typeof value(row) === 'number'))
-  if (format === 'latex') return latex(heads, cells, numeric)
-  return aligned(heads, cells, numeric, format === 'markdown')
+  const readable = columns.filter(({ heading }) => heading !== '')
+  const heads = readable.map(({ heading }) => heading)
+  const lines = [heads, ...rows.map(row => readable.map(column => shown(column, row)))].map(line => line.map(printable))
+  const numeric = readable.map(({ value }) => rows.some(row => typeof value(row) === 'number'))
+  return format === 'latex' ? latex(lines, numeric) : aligned(lines, numeric, format === 'markdown')
 }
 
-function record<Row>(columns: readonly Column<Row>[], row: Row): Record<string, Value> {
-  return Object.fromEntries(columns.map(({ name, value }) => [name, value(row)]))
-}
+const records = <Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Record<string, Value>[] =>
+  rows.map(row => Object.fromEntries(columns.map(({ name, value }) => [name, value(row)])))
 
-function shown<Row>({ value, show }: Column<Row>, row: Row): string {
+/** A value as people see it. */
+export function shown<Row>({ value, show }: Column<Row>, row: Row): string {
   if (show) return show(row)
   const plain = value(row)
   return plain === null ? '–' : String(plain)
 }
 
-function aligned(
-  heads: readonly string[],
-  cells: readonly string[][],
-  numeric: readonly boolean[],
-  markdown: boolean,
-): string {
+/** Lines of cells, the headings first. */
+function aligned(cells: readonly string[][], numeric: readonly boolean[], markdown: boolean): string {
   const escaped = markdown ? cells.map(row => row.map(cell => cell.replace(/[\\|<>*_`[\]]/g, '\\$&'))) : cells
-  const widths = heads.map((head, i) => Math.max(textWidth(head), ...escaped.map(row => textWidth(row[i]!)), 3))
-  const line = (row: readonly string[]): string =>
-    row.map((cell, i) => pad(cell, widths[i]!, numeric[i]!)).join(markdown ? ' | ' : '  ')
+  const widths = numeric.map((_, i) => escaped.reduce((most, row) => Math.max(most, textWidth(row[i]!)), 3))
+  const [head, ...lines] = escaped.map(row =>
+    row.map((cell, i) => pad(cell, widths[i]!, numeric[i]!)).join(markdown ? ' | ' : '  '),
+  )
   if (!markdown) {
     const rule = widths.map(width => '─'.repeat(width)).join('  ')
-    return `${[line(heads), rule, ...escaped.map(line)].map(text => text.trimEnd()).join('\n')}\n`
+    return `${[head!, rule, ...lines].map(text => text.trimEnd()).join('\n')}\n`
   }
   const rule = widths.map((width, i) => (numeric[i] ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width))).join(' | ')
-  return `${[line(heads), rule, ...escaped.map(line)].map(text => `| ${text} |`).join('\n')}\n`
+  return `${[head!, rule, ...lines].map(text => `| ${text} |`).join('\n')}\n`
 }
 
 function csv<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
@@ -102,17 +103,11 @@ const latexNames: Readonly<Record<string, string>> = {
 const latexText = (text: string): string =>
   text.replace(/[\\~^–−×&%$#_{}]/g, found => latexNames[found] ?? `\\${found}`)
 
-function latex(heads: readonly string[], cells: readonly string[][], numeric: readonly boolean[]): string {
-  const line = (row: readonly string[]): string => `${row.map(latexText).join(' & ')} \\\\`
+function latex(cells: readonly string[][], numeric: readonly boolean[]): string {
+  const [head, ...lines] = cells.map(row => `${row.map(latexText).join(' & ')} \\\\`)
   const spec = numeric.map(is => (is ? 'r' : 'l')).join('')
   return [
-    `\\begin{tabular}{${spec}}`,
-    '\\toprule',
-    line(heads),
-    '\\midrule',
-    ...cells.map(line),
-    '\\bottomrule',
-    '\\end{tabular}',
-    '',
+    ...[`\\begin{tabular}{${spec}}`, '\\toprule', head!, '\\midrule'],
+    ...[...lines, '\\bottomrule', '\\end{tabular}', ''],
   ].join('\n')
 }

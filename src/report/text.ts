@@ -1,8 +1,8 @@
 import stringWidth from 'string-width'
 
-/** Text without control characters, so that a name from a file cannot steer a terminal. */
+/** Text without control characters, so that a name from a file cannot steer a terminal, and without halves of characters. */
 export const printable = (text: string): string =>
-  text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
+  text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/gu, '\ufffd')
 
 /** 0.8054 as `80.5`; null as a dash. */
 export const percent = (share: number | null, digits = 1): string =>

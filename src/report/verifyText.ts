@@ -34,7 +34,7 @@ interface Place extends Made {
 }
 
 const places: Column<Place>[] = [
-  field('name', ''),
+  field('name', 'letter'),
   { name: 'shards', heading: 'shards', value: row => row.shards, show: row => String(row.shards ?? '') },
   field('machine'),
   { name: 'instructions', heading: 'instruction sets', value: row => row.instructions ?? null },

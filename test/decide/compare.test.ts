@@ -102,6 +102,16 @@ describe('compare', () => {
     await expect(compareSides(sides!, { by: ['planet'] })).rejects.toThrow(/unknown column: planet; nearest: /)
   })
 
+  it('names the data sets that one side lacks', async () => {
+    await store(join(folder, 'more'), before)
+    await store(join(folder, 'more'), before, { dataset: 'other' })
+    const [sides, ...others] = await chooseSides(join(folder, 'a'), join(folder, 'more'))
+    expect(others).toEqual([])
+    expect((await compareSides(sides!)).notes).toEqual([
+      'Only on the second side and not compared: first on other (native).',
+    ])
+  })
+
   it('tests households, not images, where the data set names them', async () => {
     const homes = (lost: boolean): Outcome[] =>
       Array.from({ length: 120 }, (_, i) => ({

@@ -130,6 +130,40 @@ describe('gate', () => {
     await expect(gate(join(folder, 'after'), { maxDrop: 0.1 })).rejects.toThrow('give --baseline')
   })
 
+  it('says what only one of the two runs has', async () => {
+    const [wide, narrow] = [join(folder, 'wide'), join(folder, 'narrow')]
+    for (const dataset of ['world', 'other']) await store(wide, outcomes(0), { dataset })
+    await store(wide, outcomes(0), { model: 'gone' })
+    await store(narrow, outcomes(0))
+    await store(narrow, outcomes(0), { model: 'new' })
+    const { notes, passed } = await gate(narrow, { baseline: wide, by: 'country' })
+    expect(passed).toBe(true)
+    expect(notes).toEqual([
+      'Not in the baseline and not judged against it: new.',
+      'Only in the baseline and not judged: gone.',
+      'Only in the baseline and not compared: first on other (native).',
+    ])
+  })
+
+  it('names evaluations and groups that a limit cannot speak of', async () => {
+    const dir = join(folder, 'mixed')
+    const failed = outcomes(0).map((one, i) => (i < 60 ? { ...one, correct: null } : one))
+    await store(dir, failed)
+    await store(dir, outcomes(0).map(one => ({ ...one, groups: {} })), { dataset: 'plain' }) // prettier-ignore
+    const { notes, leftOut, checks } = await gate(dir, { maxDisparity: 0.1, minWorst: 0.1, minN: 0 })
+    expect(checks.map(({ dataset, group }) => [dataset, group])).toEqual([['world', 'Large']])
+    expect(leftOut).toEqual([{ model: 'first', dataset: 'world', group: 'Small', n: 0 }])
+    expect(notes).toEqual([
+      'first on world has one group by region of at least 0 images with an outcome: no disparity of it is judged.',
+      'first on plain has no group by region of at least 0 images with an outcome: no accuracy or disparity of it is judged.',
+    ])
+    await expect(gate(dir, { maxDisparity: 0.1 })).rejects.toThrow('nothing to judge')
+    const few = outcomes(0).map((one, i) => (i < 40 ? { ...one, groups: { country: 'Togo' } } : one))
+    await store(join(folder, 'few'), few)
+    const { leftOut: small } = await gate(join(folder, 'few'), { maxDisparity: 0.5, by: 'country' })
+    expect(small).toEqual([{ model: 'first', dataset: 'world', group: 'Togo', n: 40 }])
+  })
+
   it('exits with 4 and writes a JUnit file', async () => {
     const file = join(folder, 'gate.xml')
     const { code, stdout } = await geogap([

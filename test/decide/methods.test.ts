@@ -80,3 +80,12 @@ it('says what was done, what limits it, with every hash and a key for every cita
   expect(markdown).toContain('- second on geode: texts SHA-256 abc\n')
   expect(markdown).toContain('- made by geogap 0.1.0 with onnxruntime-node 1.30.0, 20')
 })
+
+it('says nothing of empty places, and no name steers a terminal', async () => {
+  const dir = join(folder, 'blank')
+  const blank = outcomes.map(one => ({ ...one, groups: { region: null } }))
+  await store(dir, blank, { dataset: 'geode', model: 'evil\u001b[2J' })
+  const text = methodsText(methods(await openRun(dir)))
+  expect(text).not.toMatch(/Infinity|\u001b/)
+  expect(text).not.toContain('geode has')
+})

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readPack, writePack } from '../../src/decide/pack.ts'
 import { type Measured, place } from '../../src/decide/place.ts'
@@ -113,6 +114,25 @@ describe('runs and packs', () => {
     expect(bytes.length).toBeLessThan(20_000)
     await writeFile(join(folder, 'bad.pack'), bytes.subarray(0, 100))
     await expect(readPack(join(folder, 'bad.pack'))).rejects.toThrow(/^not a pack of this version .*bad\.pack$/)
+  })
+
+  it('a pack names no folder of the machine that evaluated', async () => {
+    const run = await openRun(folder)
+    const note = { name: 'homes', hash: '2'.repeat(64), images: 200, classes: [], columns: [], labelMap: 'own' }
+    const problems = [{ id: 'a', code: 'missing-file', message: 'no file /home/me/a.jpg' }]
+    const paths = { opened: { root: '/home/me' }, imageFolders: ['/home/me'], problems }
+    const bytes = await writePack({ ...run, datasets: new Map([[note.hash, { ...note, ...paths }]]) })
+    expect(gunzipSync(bytes).toString()).not.toContain('/home/me')
+  })
+
+  it('names the models that lack the benchmark of the x axis', async () => {
+    const dir = join(folder, 'lacking')
+    await store(dir, plain(70), { model: 'model 2', dataset: 'imagenet-1k' })
+    await store(dir, world(70, 60), { model: 'no reference', dataset: 'homes' })
+    const placed = await placeRun(dir, { against: folder })
+    expect(placed.map(({ model, notes }) => [model.model, notes])).toEqual([
+      ['model 2', ['Not placed, for want of imagenet-1k: no reference.']],
+    ])
   })
 
   it('places a model by region and disparity, by a folder and by its pack alike', async () => {

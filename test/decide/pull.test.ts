@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { writePack } from '../../src/decide/pack.ts'
 import { pullPack } from '../../src/decide/pull.ts'
@@ -22,6 +23,11 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 it('takes a pack by address or file, and says what it holds and under which terms', async () => {
   const server = createServer((request, response) => {
+    if (request.url === '/cut.pack') {
+      response.writeHead(200, { 'content-length': 1e6 }).write(bytes)
+      setTimeout(() => response.destroy(), 50)
+      return
+    }
     response.statusCode = request.url === '/testbed.pack' ? 200 : 404
     response.end(request.url === '/testbed.pack' ? bytes : 'no')
   })
@@ -33,6 +39,7 @@ it('takes a pack by address or file, and says what it holds and under which term
   expect(text).toMatch(/SHA-256 [0-9a-f]{64}\ngeode: .+/)
   expect(await readFile(target)).toEqual(bytes)
   await expect(pullPack(`${address}/other`, target)).rejects.toThrow('status 404')
+  await expect(pullPack(`${address}/cut.pack`, target)).rejects.toThrow(`cannot download ${address}/cut.pack: `)
   server.close()
   expect(await pullPack(target, join(folder, 'again.pack'))).toContain('again.pack: 1 model,')
 })
@@ -46,4 +53,12 @@ it('leaves nothing behind of a file that is no pack', async () => {
   await writeFile(bad, 'no pack')
   await expect(pullPack(bad, target)).rejects.toThrow('not a pack of this version')
   await expect(readFile(target)).rejects.toThrow()
+})
+
+it('shows the terms of a stranger as text', async () => {
+  const file = join(folder, 'evil.pack')
+  const pack = JSON.parse(gunzipSync(bytes).toString()) as object
+  const terms = [{ dataset: 'geode', terms: '\u001b[2Jfree', source: 'x' }]
+  await writeFile(file, gzipSync(JSON.stringify({ ...pack, terms })))
+  expect(await pullPack(file, join(folder, 'taken.pack'))).toContain('geode: \ufffd[2Jfree\n')
 })

@@ -118,7 +118,7 @@ describe('origins', () => {
     expect(found.votes[0]).toMatchObject({ k: 3, western: 0, westernShare: null, europeToAfrica: null })
     const short = { references: known, regions: regions.slice(1), queries: none }
     await expect(originsOf(short)).rejects.toThrow('149 regions for 150 references')
-    await expect(originsOf({ ...short, regions, ks: [] })).rejects.toThrow('no k given')
+    await expect(originsOf({ ...short, regions, ks: [] })).rejects.toThrow('no number of neighbours (k) for')
   })
 })
 

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { figureKinds, figuresOf, makeFigures, narrow, titledSpec, wide } from '../../src/figures/index.ts'
 import { renderSvg } from '../../src/figures/render.ts'
 import { resultsOf } from '../../src/figures/results.ts'
+import { colorDomain } from '../../src/figures/theme.ts'
+import { runOf } from '../../src/run.ts'
 import { overlaps, textBoxes } from './boxes.ts'
 import { madeUp, madeUpRun, worlds } from './world.ts'
 
@@ -66,6 +68,49 @@ describe('drawings', () => {
   })
 })
 
+describe('edges', () => {
+  it.each([[[]], [[50]], [[90, 90]], [[100]], [[0]], [[3, 97]]])('colours of %j rise', accuracies => {
+    const [low, high] = colorDomain(accuracies)
+    expect(high - low).toBeGreaterThanOrEqual(10)
+    for (const accuracy of accuracies) expect(accuracy >= low && accuracy <= high).toBe(true)
+  })
+
+  it('a map of colours needs a cell with enough images', () => {
+    const run = madeUpRun({ models: 1, countries: 4, classes: 1 })
+    const cells = run.cells.map(cell => ({ ...cell, n: 1, top1: 1, top5: 1 }))
+    const small = runOf({ ...run, cells })
+    for (const name of ['class-region', 'income-region'])
+      expect(() => makeFigures(small, name)).toThrow(`no figure ${name} from these results`)
+  })
+
+  it('a region whose images all failed is named with those that are too small', () => {
+    const run = worlds['few']!()
+    const cells = run.cells.map(cell => (cell.groups['region'] === 'Asia' ? { ...cell, n: 0, top1: 0, top5: 0, errors: 5 } : cell)) // prettier-ignore
+    const [figure] = makeFigures(runOf({ ...run, cells }), 'regions')
+    expect(figure!.caption).toContain('Left out for fewer than 30 images: Asia.')
+  })
+
+  it('a difference of regions is of those with enough images alone', () => {
+    const run = worlds['few']!()
+    const cells = run.cells.map(cell => (cell.groups['region'] === 'Africa' ? { ...cell, n: 0, top1: 0, top5: 0, errors: cell.label === 'stove' ? 1 : 0 } : cell)) // prettier-ignore
+    const one = cells.findIndex(cell => cell.groups['region'] === 'Africa')
+    cells[one] = { ...cells[one]!, n: 4, top1: 1, top5: 1 }
+    const [map] = makeFigures(runOf({ ...run, cells }), 'region-map')
+    expect(map!.subtitle).not.toContain('Europe − Africa')
+  })
+
+  it('a column that is empty makes no data set geographic', () => {
+    const run = madeUpRun({ models: 2, standard: ['imagenet-1k'], geographic: ['own'] })
+    const blank = run.cells.map(cell => ({ ...cell, groups: { ...cell.groups, region: null } }))
+    const results = resultsOf(runOf({ ...run, cells: blank }))
+    expect(makeFigures(results.run, 'regions').map(({ title }) => title)).toEqual([
+      'Accuracy per country on own (made-up data)',
+    ])
+    const bare = run.cells.map(cell => ({ ...cell, groups: {} }))
+    expect(resultsOf(runOf({ ...run, cells: bare })).roles.geographic).toEqual([])
+  })
+})
+
 describe('zero-shot models', () => {
   it('are drawn beside the others, without a part in the lines', () => {
     const mixed = results.get('mixed')!
@@ -118,6 +163,12 @@ describe('choices', () => {
     const [figure] = makeFigures(run, 'western-share')
     expect(figure!.caption).toMatch(/^The largest difference of top-1 accuracy between regions/)
     expect(figure!.subtitle).toBe('a, n = 2 seeds at each of 2 shares')
+  })
+
+  it('keep the figures of data sets apart whose names are in one script or another', () => {
+    const run = madeUpRun({ models: 2, geographic: ['写真', '図鑑', 'my set', 'my-set'] })
+    const ids = makeFigures(run, 'regions').map(({ id }) => id)
+    expect(ids).toEqual(['regions-写真', 'regions-図鑑', 'regions-my-set', 'regions-my-set-2'])
   })
 
   it.each([

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { resultsOf } from '../../src/figures/results.ts'
 import { reportPage, writeReport } from '../../src/report/html.ts'
-import { type Run } from '../../src/run.ts'
+import { type Run, runOf } from '../../src/run.ts'
 import { madeUp, madeUpRun, worlds } from '../figures/world.ts'
 
 const pageOf = (run: Run): Promise<string> => reportPage(resultsOf(run), [])
@@ -150,6 +150,20 @@ describe('what went wrong', () => {
     expect(page).toContain('photo &lt;1&gt;.jpg')
   })
 
+  it('counts what is missing with every preprocessing', async () => {
+    const run = madeUpRun({ models: 1, standard: ['imagenet-1k'], geographic: ['geode'] })
+    const cells = run.cells.map(cell => ({
+      ...cell,
+      preprocessing: 'paper' as const,
+      n: 1,
+      top1: 1,
+      top5: 1,
+      errors: 1,
+    }))
+    const both = runOf({ ...run, cells: [...run.cells.map(cell => ({ ...cell, errors: 0 })), ...cells] })
+    expect(await pageOf(both)).toContain(`${cells.length.toLocaleString('en-US')} missing predictions.`)
+  })
+
   it('warns of incomplete results and of a data set in two versions', async () => {
     const run = worlds['few']!()
     const [first, second, ...rest] = run.entries
@@ -168,6 +182,8 @@ describe('what went wrong', () => {
     const empty = await pageOf(worlds['empty']!())
     expect(empty).toContain('There are no results yet.')
     expect(empty).toContain('The results are too few for a figure.')
+    expect(empty.match(/No evaluation is stored\./g)).toHaveLength(2)
+    expect(empty).not.toMatch(/evaluated +UTC|We evaluated 0|CSV of 0 rows/)
   })
 })
 

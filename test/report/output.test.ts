@@ -1,8 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { schemas, writtenSchema } from '../../scripts/exportSchema.ts'
+import { writeOutput } from '../../src/files.ts'
 import { exportSchema } from '../../src/report/output.ts'
 import { query } from '../../src/sql.ts'
 import { geogap } from '../cli.ts'
@@ -50,6 +52,14 @@ describe('geogap table: formats and files', () => {
     expect(rows[0]).toMatchObject({ best: 'Europe' })
     await table('-o', join(out, 'accuracy.csv'))
     expect(await readFile(join(out, 'accuracy.csv'), 'utf8')).toMatch(/^model,dataset,.*\nm,d,paper,200,0\.65,/)
+  })
+
+  it.skipIf(process.platform === 'win32')('a pipe gets the table and stays a pipe', async () => {
+    const pipe = join(out, 'pipe.csv')
+    execFileSync('mkfifo', [pipe])
+    const [text] = await Promise.all([readFile(pipe, 'utf8'), writeOutput(pipe, 'a,b\n')])
+    expect(text).toBe('a,b\n')
+    expect((await stat(pipe)).isFIFO()).toBe(true)
   })
 
   it('published numbers say that they are, with their sources', async () => {

@@ -86,6 +86,15 @@ describe("the paper's tables from stored runs", () => {
     expect(row('cutmix', 'imagenet-1k')[at('note')]).toBe('no results of resnet50.cutmix on imagenet-1k')
   })
 
+  it('Europe minus Africa is of regions with enough images alone', async () => {
+    const { values, columns } = await paperComparison(run, '3', { ...options, minN: 101 })
+    const at = (name: string): number => columns.findIndex(column => column.name === name)
+    const row = values.find(
+      one => one[at('row')] === 'baseline' && one[at('quantity')] === 'dollarstreet europe minus africa',
+    )!
+    expect([row[at('ours')], row[at('note')]]).toEqual([null, 'no group Europe with at least 101 images'])
+  })
+
   it('table 8: the difference within each income group, and what is left of it', async () => {
     const { rows } = await tableEight(evidence)
     const differences = rows.filter(({ quantity }) => quantity === 'disparity')

@@ -1,7 +1,6 @@
 /** The numbers of the paper's text, each beside what the run says. */
-import { tQuantile } from '../../metrics/distributions.ts'
 import { disparityTrend } from '../../metrics/disparityTrend.ts'
-import { mean } from '../../metrics/numbers.ts'
+import { mean, meanInterval } from '../../metrics/numbers.ts'
 import { oodBenchmarks, progressGap, progressRate } from '../../metrics/progress.ts'
 import { bootstrapGap } from '../../metrics/bootstrapModels.ts'
 import { testbedRows } from '../../models/listing.ts'
@@ -87,11 +86,8 @@ function meanDifference(evidence: Evidence, benchmark: string, fits: (row: Testb
   const wanted = testbed().filter(fits)
   const values = wanted.flatMap(({ model }) => europeAfrica(evidence, benchmark, model).value ?? [])
   const note = `${values.length} of ${wanted.length} models have results on ${benchmark}`
-  if (values.length < 2) return { value: values[0] ?? null, n: values.length, note }
-  const center = mean(values)
-  const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0)
-  const half = tQuantile(0.975, values.length - 1) * Math.sqrt(squares / (values.length - 1) / values.length)
-  return { value: center, interval: [center - half, center + half], n: values.length, note }
+  const value = values.length === 0 ? null : mean(values)
+  return { value, interval: meanInterval(values), n: values.length, note }
 }
 
 /** The zero-shot CLIP model with the highest ImageNet accuracy. */

@@ -1,6 +1,6 @@
 import { type Interval } from '../../metrics/intervals.ts'
 import { paperTable } from '../../published/paper.ts'
-import { type Column } from '../tables.ts'
+import { type Column, fields } from '../tables.ts'
 
 /** One number of ours beside the paper's, both in the paper's unit. */
 export interface Comparison {
@@ -66,9 +66,7 @@ export function printedIn(table: string): (row: string, column: string) => (Prin
   return (row, column) => values.find(value => value.row === row && value.column === column)
 }
 
-function digits(unit: string): number {
-  return unit === 'percent' || unit === 'points' ? 1 : 2
-}
+const digits = (unit: string): number => (scaleOf(unit) === 100 ? 1 : 2)
 
 export function shownNumber(value: number | null, unit: string): string {
   if (value === null) return '–'
@@ -82,19 +80,11 @@ const signed = (value: number | null, unit: string): string =>
 const range = ({ low, high, unit }: Comparison): string =>
   low === null || high === null ? '–' : `${shownNumber(low, unit)} … ${shownNumber(high, unit)}`
 
-const plain = (name: 'set' | 'row' | 'quantity' | 'unit', heading: string): Column<Comparison> => ({
-  ...{ name, heading, value: one => one[name] },
-})
-
 export const comparisonColumns = (rowHeading: string, oursHeading = 'ours'): Column<Comparison>[] => [
-  plain('set', 'models'),
-  plain('row', rowHeading),
-  plain('quantity', 'quantity'),
-  plain('unit', 'unit'),
+  ...fields({ set: 'models', row: rowHeading, quantity: 'quantity', unit: 'unit' }),
   { name: 'ours', heading: oursHeading, value: one => one.ours, show: one => shownNumber(one.ours, one.unit) },
   { name: 'low', heading: '95 % interval', value: one => one.low, show: range },
-  { name: 'high', heading: '', value: one => one.high },
-  { name: 'n', heading: 'n', value: one => one.n },
+  ...fields({ high: '', n: 'n' }),
   {
     name: 'paper',
     heading: 'paper',

@@ -1,5 +1,5 @@
 import { type Interval, zOf } from '../../metrics/intervals.ts'
-import { pairDifference } from '../../metrics/disparity.ts'
+import { largeEnough, pairDifference } from '../../metrics/disparity.ts'
 import { inferenceRows } from '../../runInference.ts'
 import { testbed } from '../../models/testbed.ts'
 import { type Ours } from './comparison.ts'
@@ -21,12 +21,12 @@ export async function largestDisparity(evidence: Evidence, benchmark: string, mo
   return { value: row?.disparity ?? null, interval: row?.interval ?? null, n: 1, note: row?.reason ?? expected }
 }
 
-/** Europe minus Africa, as the paper's text and figures have it. */
+/** Europe minus Africa, as the paper's text and figures have it, where both have at least `minN` images. */
 export function europeAfrica(evidence: Evidence, benchmark: string, model: string): Ours {
   const groups = evidence.groups(benchmark, model, 'region')
   if (groups.length === 0) return { value: null, note: notRun(model, benchmark) }
-  const { value, interval, reason } = pairDifference(groups)
-  return { value, interval, n: 1, note: reason }
+  const { value, interval, reason } = pairDifference(largeEnough(groups, evidence.minN).kept)
+  return { value, interval, n: 1, note: reason && `${reason} with at least ${evidence.minN} images` }
 }
 
 /** A model's overall accuracy, or the mean over several benchmarks. */

@@ -1,6 +1,5 @@
 /** Table 1, the testbed and the class maps: no numbers to compare, but what the run has of them. */
-import { ownLabels } from '../../datasets/labelMap.ts'
-import { labelling } from '../../datasets/labelMap.ts'
+import { labelling, ownLabels } from '../../datasets/labelMap.ts'
 import { imagenetNames } from '../../datasets/imagenet.ts'
 import { plain } from '../../datasets/labels.ts'
 import { modelRow } from '../../models/listing.ts'
@@ -9,7 +8,7 @@ import { testbed } from '../../models/testbed.ts'
 import { type Entry, shardFiles } from '../../predictions/store.ts'
 import { query } from '../../sql.ts'
 import { type Exported, exported } from '../exported.ts'
-import { type Column, type Value } from '../tables.ts'
+import { type Column, field, fields, type Value } from '../tables.ts'
 import { type Evidence } from './evidence.ts'
 
 /** Kind of shift, whether natural, number of shifts, crowdsourced: as table 1 has them. */
@@ -25,13 +24,12 @@ const benchmarkFacts: Readonly<Record<string, readonly [string, string, string, 
   geode: ['geographic', 'yes', 'unlimited', 'yes'],
 }
 
-type Row = Readonly<Record<string, Value>>
-
-const column = (name: string, heading = name): Column<Row> => ({ name, heading, value: row => row[name]! })
+/** A label's classes in the paper's map and in the run. */
+type MapRow = Readonly<Record<'benchmark' | 'label' | 'paper' | 'ours' | 'images' | 'same', Value>>
 
 export function tableOne(evidence: Evidence): Exported {
   const { run, preprocessing } = evidence
-  const rows = Object.entries(benchmarkFacts).map(([benchmark, [shift, natural, shifts, crowdsourced]]): Row => {
+  const rows = Object.entries(benchmarkFacts).map(([benchmark, [shift, natural, shifts, crowdsourced]]) => {
     const dataset = evidence.dataset(benchmark)
     const entries = run.entries.filter(
       ({ identity }) => identity.dataset === dataset && identity.preprocessing === preprocessing,
@@ -39,15 +37,10 @@ export function tableOne(evidence: Evidence): Exported {
     const images = entries.length === 0 ? null : Math.max(...entries.map(({ identity }) => identity.images))
     return { benchmark, shift, natural, shifts, crowdsourced, images, models: entries.length }
   })
-  const columns = [
-    column('benchmark'),
-    column('shift', 'shift type'),
-    column('natural'),
-    column('shifts', 'shift types'),
-    column('crowdsourced'),
-    column('images', 'images here'),
-    column('models', 'models here'),
-  ]
+  const columns = fields({
+    ...{ benchmark: 'benchmark', shift: 'shift type', natural: 'natural', shifts: 'shift types' },
+    ...{ crowdsourced: 'crowdsourced', images: 'images here', models: 'models here' },
+  })
   return exported(
     { name: 'paper-1', title: 'Table 1: benchmarks and what they vary', notes: evidence.notes },
     columns,
@@ -57,38 +50,26 @@ export function tableOne(evidence: Evidence): Exported {
 
 export function testbedTable(evidence: Evidence): Exported {
   const { run, preprocessing } = evidence
-  const rows = testbed().map((listed): Row => {
+  const rows = testbed().map(listed => {
     const row = modelRow(resolveModel(listed.model), listed)
     const benchmarks = run.entries.filter(
       ({ identity }) => identity.model === listed.model && identity.preprocessing === preprocessing,
     )
     const failures = run.failures.filter(({ model }) => model === listed.model)
+    const { name, group, evaluation, listed: data, model, pretraining, reason } = listed
+    const { images, parameters } = row
     return {
-      name: listed.name,
-      group: listed.group,
-      evaluation: listed.evaluation,
-      listed: listed.listed,
-      model: listed.model,
-      pretraining: listed.pretraining,
-      images: row.images,
-      parameters: row.parameters,
-      benchmarks: benchmarks.length,
-      failed: failures.length,
-      note: listed.reason ?? failures[0]?.message ?? null,
+      ...{ name, group, evaluation, listed: data, model, pretraining, images, parameters },
+      ...{ benchmarks: benchmarks.length, failed: failures.length, note: reason ?? failures[0]?.message ?? null },
     }
   })
-  const columns: Column<Row>[] = [
-    column('name', 'in the paper'),
-    column('group'),
-    column('evaluation'),
-    column('listed', 'data, as listed'),
-    column('model'),
-    column('pretraining'),
-    column('images'),
-    column('parameters'),
-    column('benchmarks', 'benchmarks here'),
-    column('failed', 'failed here'),
-    { ...column('note'), show: row => String(row['note'] ?? '') },
+  const columns: Column<(typeof rows)[number]>[] = [
+    ...fields({
+      ...{ name: 'in the paper', group: 'group', evaluation: 'evaluation', listed: 'data, as listed', model: 'model' },
+      ...{ pretraining: 'pretraining', images: 'images', parameters: 'parameters' },
+      ...{ benchmarks: 'benchmarks here', failed: 'failed here' },
+    }),
+    { ...field('note'), show: ({ note }: { note: Value }) => String(note ?? '') },
   ]
   return exported(
     { name: 'paper-testbed', title: "The paper's testbed (appendix A)", notes: evidence.notes },
@@ -103,14 +84,10 @@ export async function classMapTable(evidence: Evidence): Promise<Exported> {
     ...(await mapRows(evidence, 'dollarstreet', 'dollarstreet-paper')),
     ...(await mapRows(evidence, 'geode', 'geode-paper')),
   ]
-  const columns = [
-    column('benchmark'),
-    column('label', 'class'),
-    column('paper', "the paper's ImageNet classes"),
-    column('ours', 'accepted here'),
-    column('images', 'images here'),
-    column('same'),
-  ]
+  const columns = fields({
+    ...{ benchmark: 'benchmark', label: 'class', paper: "the paper's ImageNet classes", ours: 'accepted here' },
+    ...{ images: 'images here', same: 'same' },
+  })
   const notes = [
     ...evidence.notes,
     'accepted here: the classes that results of a model with a 1,000-class head were scored with',
@@ -118,7 +95,7 @@ export async function classMapTable(evidence: Evidence): Promise<Exported> {
   return exported({ name: 'paper-classmaps', title: 'Class maps (appendix A)', notes }, columns, rows)
 }
 
-async function mapRows(evidence: Evidence, benchmark: string, file: string): Promise<Row[]> {
+async function mapRows(evidence: Evidence, benchmark: string, file: string): Promise<MapRow[]> {
   const { accepted } = await labelling(file)
   const entry = evidence.models('1K').flatMap(model => evidence.entry(benchmark, model) ?? [])[0]
   const stored = entry ? await storedLabels(entry) : new Map<string, { labels: number[]; images: number }>()

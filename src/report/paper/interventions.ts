@@ -1,24 +1,15 @@
 /** Table 3: robustness interventions on a ResNet-50. */
+import { interventions } from '../../figures/interventions.ts'
 import { oodBenchmarks } from '../../metrics/progress.ts'
 import { compare, type Comparison, type Ours, printedIn } from './comparison.ts'
 import { europeAfrica, largestDisparity, meanAccuracy, testbedModel } from './disparities.ts'
 import { type Evidence } from './evidence.ts'
 
-/** Rows of table 3 and the testbed's names for them. */
-const interventions: Readonly<Record<string, string>> = {
-  baseline: 'resnet50cutmixbaseline',
-  'deep augmix': 'resnet50deepaugmix',
-  'texture debiased': 'resnet50texture',
-  'anti-aliased': 'resnet50anti',
-  augmix: 'resnet50augmix',
-  cutmix: 'resnet50cutmix',
-}
-
 export async function tableThree(evidence: Evidence): Promise<Comparison[]> {
   const printed = printedIn('3')
   const rows: Comparison[] = []
-  for (const [row, name] of Object.entries(interventions)) {
-    const model = testbedModel(name)
+  for (const [name, alias] of Object.entries(interventions)) {
+    const [row, model] = [name.toLowerCase(), testbedModel(alias)]
     const one = (quantity: string, unit: string, ours: Ours, column = quantity): number =>
       rows.push(compare({ table: '3', set: model, row, quantity, unit }, ours, printed(row, column)))
     one('imagenet-1k', 'percent', meanAccuracy(evidence, ['imagenet-1k'], model))

@@ -1,7 +1,13 @@
 /** Table 2: net improvement, progress rate, gap and R² per benchmark. */
-import { bootstrapGap, bootstrapRate } from '../../metrics/bootstrapModels.ts'
+import { bootstrapGap, bootstrapRate, type GapIntervals, type RateIntervals } from '../../metrics/bootstrapModels.ts'
 import { type Interval } from '../../metrics/intervals.ts'
-import { oodBenchmarks, progressGap, progressRate } from '../../metrics/progress.ts'
+import {
+  oodBenchmarks,
+  type ProgressGap,
+  progressGap,
+  type ProgressRate,
+  progressRate,
+} from '../../metrics/progress.ts'
 import { compare, type Comparison, printedIn } from './comparison.ts'
 import { type Evidence, type Kind } from './evidence.ts'
 
@@ -43,18 +49,66 @@ function rowsOf(
   const drawn = bootstrapRate(evidence.table, benchmarks, options)
   const printed = set === '1K' ? printedIn('2') : () => undefined
   const lacking = missing(evidence, [...benchmarks, 'imagenet-1k'])
-  const from = evidence.from([...benchmarks, 'imagenet-1k'], line.models)
-  const one = (quantity: string, unit: string, value: number | null, interval: Interval | null, n = line.n) =>
+  const about = {
+    from: evidence.from([...benchmarks, 'imagenet-1k'], line.models),
+    note: (value: number | null) => (value === null ? (lacking ?? line.reason) : note),
+  }
+  return [
+    ...lineRows({ table: '2', set, row }, line.n < 2 ? { ...line, netImprovement: null } : line, drawn, about, printed),
+    ...gapRows(evidence, { set, note, models }, row, benchmarks),
+  ]
+}
+
+/** What is said beside the numbers of a line or gap. */
+interface About {
+  from: string
+  note: (value: number | null) => string | null
+}
+
+type RowPlace = Record<'table' | 'set' | 'row', string>
+
+/** A benchmark's net improvement, rate and R², with the intervals over draws of models. */
+export function lineRows(
+  place: RowPlace,
+  { n, netImprovement, slope, r2 }: ProgressRate,
+  drawn: RateIntervals,
+  { from, note }: About,
+  printed: ReturnType<typeof printedIn>,
+): Comparison[] {
+  const one = (quantity: string, unit: string, value: number | null, interval: Interval | null) =>
+    compare({ ...place, quantity, unit }, { value, interval, n, from, note: note(value) }, printed(place.row, quantity))
+  return [
+    one('net improvement', 'points', netImprovement, null),
+    one('progress rate', '', slope, drawn.rate),
+    one('r2', '', r2, drawn.r2),
+  ]
+}
+
+/** A gap as ratio, as difference (equation 1) and by improvements (equation 2); `against` ends their names. */
+export function gapComparisons(
+  place: RowPlace,
+  { ratio, difference, byImprovements, standard }: ProgressGap,
+  drawn: GapIntervals,
+  { from, note }: About,
+  against: string,
+  printedRatio: Parameters<typeof compare>[2] = null,
+): Comparison[] {
+  const one = (
+    quantity: string,
+    unit: string,
+    value: number | null,
+    interval: Interval | null,
+    printed: typeof printedRatio,
+  ) =>
     compare(
-      { table: '2', set, row, quantity, unit },
-      { value, interval, n, from, note: value === null ? (lacking ?? line.reason) : note },
-      printed(row, quantity),
+      { ...place, quantity: `${quantity}${against}`, unit },
+      { value, interval, n: standard.n, from, note: note(value) },
+      printed,
     )
   return [
-    one('net improvement', 'points', line.n < 2 ? null : line.netImprovement, null),
-    one('progress rate', '', line.slope, drawn.rate),
-    one('r2', '', line.r2, drawn.r2),
-    ...gapRows(evidence, { set, note, models }, row, benchmarks),
+    one('progress gap', 'ratio', ratio, drawn.ratio, printedRatio),
+    one('progress gap as difference', '', difference, drawn.difference, null),
+    one('progress gap by improvements', '', byImprovements, drawn.byImprovements, null),
   ]
 }
 
@@ -65,32 +119,24 @@ function gapRows(
   row: string,
   benchmarks: readonly string[],
 ): Comparison[] {
-  const printed = printedIn('2')(row, 'progress gap')
-  if (row === baseline) {
-    const place = { table: '2', set, row, quantity: 'progress gap', unit: 'ratio' }
-    return [compare(place, { value: 1, note: 'the baseline' }, set === '1K' ? printed : null)]
-  }
+  const printed = set === '1K' ? printedIn('2')(row, 'progress gap') : null
+  const place = { table: '2', set, row }
+  if (row === baseline)
+    return [compare({ ...place, quantity: 'progress gap', unit: 'ratio' }, { value: 1, note: 'the baseline' }, printed)]
   return geographic
     .filter(other => other !== row)
     .flatMap(other => {
-      const options = { models, seed: evidence.seed, draws: evidence.draws }
       const gap = progressGap(evidence.table, benchmarks, other, { models })
-      const drawn = bootstrapGap(evidence.table, benchmarks, other, options)
-      const used = gap.standard.models
+      const { seed, draws } = evidence
+      const drawn = bootstrapGap(evidence.table, benchmarks, other, { models, seed, draws })
       const all = [...benchmarks, other, 'imagenet-1k']
-      const reason = missing(evidence, all) ?? gap.reason
-      const against = other === baseline ? '' : ` against ${other}`
-      const one = (quantity: string, unit: string, value: number | null, interval: Interval | null) =>
-        compare(
-          { table: '2', set, row, quantity: `${quantity}${against}`, unit },
-          { value, interval, n: used.length, from: evidence.from(all, used), note: value === null ? reason : note },
-          set === '1K' && other === baseline && quantity === 'progress gap' ? printed : null,
-        )
-      return [
-        one('progress gap', 'ratio', gap.ratio, drawn.ratio),
-        one('progress gap as difference', '', gap.difference, drawn.difference),
-        one('progress gap by improvements', '', gap.byImprovements, drawn.byImprovements),
-      ]
+      const about = {
+        from: evidence.from(all, gap.standard.models),
+        note: (value: number | null) => (value === null ? (missing(evidence, all) ?? gap.reason) : note),
+      }
+      return other === baseline
+        ? gapComparisons(place, gap, drawn, about, '', printed)
+        : gapComparisons(place, gap, drawn, about, ` against ${other}`)
     })
 }
 

@@ -2,10 +2,9 @@
 import { overlapObjects } from '../../datasets/geode.ts'
 import { plain } from '../../datasets/labels.ts'
 import { groupBy, sumCounts } from '../../metrics/accuracy.ts'
-import { tQuantile } from '../../metrics/distributions.ts'
 import { disparity } from '../../metrics/disparity.ts'
 import { wilson } from '../../metrics/intervals.ts'
-import { mean } from '../../metrics/numbers.ts'
+import { mean, meanInterval } from '../../metrics/numbers.ts'
 import { readStudy, type StudyValues } from '../../predictions/studies.ts'
 import { compare, type Comparison, type Ours, printedIn } from './comparison.ts'
 import { largestDisparity, meanAccuracy, notRun, testbedModel } from './disparities.ts'
@@ -92,10 +91,7 @@ export function overSeeds(stored: readonly StudyValues[] | null, setting: number
   }
   const value = mean(values)
   if (values.length === 1) return { value, n: 1, note: 'one seed' }
-  const squares = values.reduce((sum, one) => sum + (one - value) ** 2, 0)
-  const error = Math.sqrt(squares / (values.length - 1) / values.length)
-  const half = tQuantile(0.975, values.length - 1) * error
-  return { value, interval: [value - half, value + half], n: values.length, note: `mean of ${values.length} seeds` }
+  return { value, interval: meanInterval(values), n: values.length, note: `mean of ${values.length} seeds` }
 }
 
 /** Table 4's GeoDE columns are on the objects that share ImageNet classes with DollarStreet (appendix E). */
