@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createGraph, type Graph, input, output, weights } from '../src/graph/graph.ts'
 import { multiplyAdds } from '../src/graph/cost.ts'
-import { similarity } from '../src/graph/blocks/similarity.ts'
+import { normalized, similarity } from '../src/graph/blocks/similarity.ts'
 import { encode } from '../src/graph/onnx.ts'
 import { createSession } from '../src/inference/session.ts'
 import { architectures } from '../src/models/architectures.ts'
@@ -70,7 +70,7 @@ export function graphOf(architecture: Architecture, size: number): Graph {
     const mask = input(graph, 'mask', 'int64', ['t', architecture.context])
     const imageEmbedding = output('image_embedding', architecture.image(w, image))
     const textEmbedding = output('text_embedding', architecture.text(w, tokens, mask))
-    output('zero_shot_logits', similarity(imageEmbedding, textEmbedding, architecture.scale))
+    output('zero_shot_logits', similarity(imageEmbedding, normalized(textEmbedding), architecture.scale))
   }
   return graph
 }

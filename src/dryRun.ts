@@ -1,4 +1,4 @@
-import { stat, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { type Dataset } from './datasets/dataset.ts'
@@ -74,16 +74,16 @@ function keptBytes({ classes }: ModelSpec, dataset: Dataset, keep: KeptOutput | 
 async function toDownload({ weights }: ModelSpec, bytes: number): Promise<number | null> {
   if (weights.from === 'hand') return null
   if (weights.from === 'files') return 0
-  const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isFile() ?? false
+  const { cachedFile, hubSettings, isFile } = await import('./models/hubCache.ts')
   if (weights.from === 'url') {
     const { urlPath } = await import('./models/download.ts')
     const here = await Promise.all(weights.files.map(({ url }) => isFile(urlPath(new URL(url)))))
     return here.every(Boolean) ? 0 : bytes
   }
-  const { cachedFile, hubSettings } = await import('./models/hubCache.ts')
-  const { repo, file, revision = 'main' } = weights
-  const cached = await cachedFile(hubSettings().cache, { repo, file, revision })
-  return cached !== undefined && (await isFile(cached.path)) ? 0 : bytes
+  const { repo, file, otherwise = file, revision = 'main' } = weights
+  const { cache } = hubSettings()
+  for (const one of [file, otherwise]) if (await cachedFile(cache, { repo, file: one, revision })) return 0
+  return bytes
 }
 
 /** Free bytes of the disk that holds a folder, which need not be there yet; null where nobody can say. */

@@ -1,4 +1,5 @@
 /** What an evaluation is about: the models that are meant, and the data sets as each of them sees it. */
+import { isDeepStrictEqual } from 'node:util'
 import { type Dataset } from './datasets/dataset.ts'
 import { type DatasetSpec, openDataset } from './datasets/open.ts'
 import { GeogapError, inputError } from './errors.ts'
@@ -67,14 +68,26 @@ export function checkClasses(spec: ModelSpec, dataset: Dataset): void {
   throw inputError('other-classes', `${spec.name} has ${model}, ${dataset.name} is labelled with ${data}`)
 }
 
-/** The models that are meant. Errors: `no-model`, `many-models`, `unknown-model`. */
+/** The models that are meant. Errors: `no-model`, `many-models`, `same-name`, `unknown-model`. */
 export async function modelsOf({ models, weights }: Wanted): Promise<ModelSpec[]> {
   if (models.length === 0) throw inputError('no-model', 'no model given')
   const specs: ModelSpec[] = []
   for (const model of models) specs.push(typeof model === 'string' ? await namedModel(model) : model)
-  if (weights === undefined) return specs
+  if (weights === undefined) return distinct(specs)
   if (specs.length > 1) throw inputError('many-models', `one weights file for ${specs.length} models: ${weights}`)
   return [{ ...specs[0]!, weights: { from: 'files', files: [weights] } }]
+}
+
+/** Each model once. Results go by names, so two models must not share one. Errors: `same-name`. */
+function distinct(specs: readonly ModelSpec[]): ModelSpec[] {
+  const named = new Map<string, ModelSpec>()
+  for (const spec of specs) {
+    const other = named.get(spec.name)
+    if (other && !isDeepStrictEqual(other, spec))
+      throw inputError('same-name', `two models are called ${spec.name}: rename a file, or name one in a model.json`)
+    named.set(spec.name, other ?? spec)
+  }
+  return [...named.values()]
 }
 
 /** Bytes of a model's weights that are here, of how many. */

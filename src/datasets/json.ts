@@ -1,7 +1,7 @@
-/** The value that JSON text holds, undefined when it is not JSON. */
+/** The value that JSON text holds, with or without a byte order mark; undefined when it is not JSON. */
 export function parseJson(content: string): unknown {
   try {
-    return JSON.parse(content)
+    return JSON.parse(content.replace(/^\ufeff/, ''))
   } catch {
     return undefined
   }

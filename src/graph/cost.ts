@@ -1,5 +1,5 @@
 import { type Graph, type Shape } from './graph.ts'
-import { volume } from './shapes.ts'
+import { volume, volumeAt } from './shapes.ts'
 
 /** Values that training would change: everything but running statistics and fixed kernels. */
 export function parameterCount(graph: Graph): number {
@@ -12,8 +12,7 @@ export function parameterCount(graph: Graph): number {
 
 /** Multiply-adds of the convolutions and matrix products for one image (every run-time size taken as 1). */
 export function multiplyAdds(graph: Graph): number {
-  const size = (shape: Shape): number =>
-    volume(shape.map(dim => (typeof dim === 'number' ? dim : Number(/\d+/.exec(dim)?.[0] ?? 1))))
+  const size = (shape: Shape): number => volumeAt(shape, 1)
   let total = 0
   for (const { op, inputs, outputs } of graph.nodes) {
     const [a, b] = inputs

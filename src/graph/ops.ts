@@ -14,7 +14,7 @@ import {
   shapeError,
   type Tensor,
 } from './graph.ts'
-import { axisOf, broadcast, elements, fixed, product } from './shapes.ts'
+import { axisOf, broadcast, fixed, product } from './shapes.ts'
 
 type Attributes = Readonly<Record<string, Attribute>>
 
@@ -104,7 +104,7 @@ export function gemm(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 
 /** At most one dim of `shape` may be known only at run time. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  if (elements(x.shape) !== elements(shape)) throw shapeError('Reshape', `[${String(x.shape)}] to [${String(shape)}]`)
+  if (product(x.shape) !== product(shape)) throw shapeError('Reshape', `[${String(x.shape)}] to [${String(shape)}]`)
   const sizes = shape.map(dim => (typeof dim === 'number' ? dim : -1))
   if (sizes.filter(size => size === -1).length > 1) throw shapeError('Reshape', `two open sizes in [${String(shape)}]`)
   return one('Reshape', [x, integers(x.graph, sizes)], shape)

@@ -20,7 +20,11 @@ export function product(dims: Shape): Dim {
   return size === 1 ? names.join('*') : [...names, size].join('*')
 }
 
-export const elements = (shape: Shape): Dim => product(shape)
+/** The number of values of a shape where every size that is known only at run time is `open`. */
+export function volumeAt(shape: Shape, open: number): number {
+  const { size, names } = factors(shape)
+  return size * open ** names.length
+}
 
 /** The number of values of a shape whose dims are all numbers. */
 export function volume(shape: Shape): number {

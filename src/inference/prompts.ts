@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { inputError, unknownName } from '../errors.ts'
+import { parseJson } from '../datasets/json.ts'
 import { type DualEncoder } from '../models/families/family.ts'
 
 /** Named template lists, each with its source. */
@@ -31,12 +32,14 @@ export async function promptTemplates(prompts: string, { prompt }: DualEncoder):
 const place = /\{c?\}/
 
 function parsed(file: string, text: string): string[] {
-  if (!text.trimStart().startsWith('[')) return text.split(/\r?\n/).filter(line => line.trim() !== '')
-  try {
-    return (JSON.parse(text) as unknown[]).map(String)
-  } catch {
-    throw inputError('bad-prompts', `cannot use the prompts ${file}: it starts like a JSON list but is not one`)
-  }
+  if (!text.trimStart().startsWith('['))
+    return text
+      .replace(/^\ufeff/, '')
+      .split(/\r?\n/)
+      .filter(line => line.trim() !== '')
+  const list = parseJson(text)
+  if (Array.isArray(list)) return list.map(String)
+  throw inputError('bad-prompts', `cannot use the prompts ${file}: it starts like a JSON list but is not one`)
 }
 
 /** The template with the class name in it. */

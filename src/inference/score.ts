@@ -28,7 +28,7 @@ export function firstOutcomes(outcomes: Outcomes, items: number): Outcomes {
 
 /**
  * Ranks one image's logits [classes] among the choices and writes row `at` of `outcomes`. Equal logits are ordered by
- * class index. A logit that is not a number makes the row `not-a-number`.
+ * class index. Where a logit is not a number or the largest is not finite, the row is `not-a-number`.
  */
 export function scoreRow(
   outcomes: Outcomes,
@@ -41,13 +41,10 @@ export function scoreRow(
   const count = candidates?.length ?? logits.length
   const classAt = (i: number): number => candidates?.[i] ?? i
   let largest = -Infinity
-  for (let i = 0; i < count; i++) {
-    const logit = logits[classAt(i)]!
-    if (Number.isNaN(logit)) {
-      outcomes.status[at] = 'not-a-number'
-      return
-    }
-    if (logit > largest) largest = logit
+  for (let i = 0; i < count; i++) largest = Math.max(largest, logits[classAt(i)]!)
+  if (!Number.isFinite(largest)) {
+    outcomes.status[at] = 'not-a-number'
+    return
   }
   let total = 0
   for (let i = 0; i < count; i++) total += Math.exp(logits[classAt(i)]! - largest)

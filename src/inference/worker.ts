@@ -106,7 +106,7 @@ async function infer(
     const outputs = await model.run(crops, kept.length)
     const { logits } = outputs
     const values = group.keep && outputs[group.keep]
-    if (values) keepRows(outcomes[m]!, values, kept)
+    if (values) keepRows(outcomes[m]!, values, kept, group.choices === 'none')
     if (logits && group.choices !== 'none') scoreRows(outcomes[m]!, logits, kept, items, group.choices)
     timings.infer[m]! += performance.now() - started
   }
@@ -124,8 +124,13 @@ function scoreRows(
     scoreRow(outcome, at, logits.subarray(row * width, (row + 1) * width), items[at]!.labels, choices)
 }
 
-function keepRows(outcome: Outcomes, values: Float32Array, kept: readonly number[]): void {
+/** Where no score says so, values that are no numbers are told of here. */
+function keepRows(outcome: Outcomes, values: Float32Array, kept: readonly number[], unscored: boolean): void {
   const width = values.length / kept.length
   outcome.kept ??= new Float32Array(outcome.rank.length * width)
-  for (const [row, at] of kept.entries()) outcome.kept.set(values.subarray(row * width, (row + 1) * width), at * width)
+  for (const [row, at] of kept.entries()) {
+    const part = values.subarray(row * width, (row + 1) * width)
+    if (unscored && !part.every(Number.isFinite)) outcome.status[at] = 'not-a-number'
+    else outcome.kept.set(part, at * width)
+  }
 }

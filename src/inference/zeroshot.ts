@@ -3,19 +3,19 @@
  * over image embeddings. The rows are computed once for the same weights, tokenizer, prompts and names, and kept.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, stat } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
 import { storageError } from '../files.ts'
 import { constant, createGraph, type Graph, input, output, type Tensor, type Weights, weights } from '../graph/graph.ts'
-import { normalized } from '../graph/blocks/similarity.ts'
+import { normalized, similarity } from '../graph/blocks/similarity.ts'
 import { encode } from '../graph/onnx.ts'
-import { matmul, mul, transpose } from '../graph/ops.ts'
 import { bindWeights } from '../models/bind.ts'
 import { type Classifier, type DualEncoder } from '../models/families/family.ts'
 import { readWeights } from '../models/readWeights.ts'
 import { readSafetensors, writeSafetensors } from '../models/safetensors.ts'
 import { readTensor } from '../models/tensors.ts'
+import { hashFile } from '../models/transfer/hash.ts'
 import { filled } from './prompts.ts'
 import { type Engine } from './devices.ts'
 import { createSession, type SessionOptions } from './session.ts'
@@ -37,12 +37,18 @@ export interface HeadOptions extends Omit<SessionOptions, 'folder'>, Engine {
   onBatch?: () => void
 }
 
-/** Where `folder` keeps the embeddings of these classes; `hashes` are the SHA-256 of the weight files. */
-export async function headFile(folder: string, hashes: readonly string[], task: ZeroShot): Promise<string> {
-  const tokenizer = createHash('sha256')
-    .update(await readFile(task.tokenizer))
-    .digest('hex')
-  const content = JSON.stringify([1, hashes, tokenizer, task.templates, task.classNames])
+/**
+ * Where `folder` keeps the embeddings of these classes. One file of weights may serve two architectures, with the plain
+ * and the quick GELU; `hashes` are the SHA-256 of the weight files.
+ */
+export async function headFile(
+  folder: string,
+  architecture: string,
+  hashes: readonly string[],
+  task: ZeroShot,
+): Promise<string> {
+  const tokenizer = await hashFile(task.tokenizer, 'sha256')
+  const content = JSON.stringify([2, architecture, hashes, tokenizer, task.templates, task.classNames])
   return join(folder, `${createHash('sha256').update(content).digest('hex')}.safetensors`)
 }
 
@@ -157,10 +163,6 @@ function toUnit(rows: Float32Array, width: number): void {
   }
 }
 
-/** features [n, embedding] and unit class embeddings [classes, embedding] -> logits [n, classes] */
-const similarities = (features: Tensor, rows: Tensor, { scale }: DualEncoder): Tensor =>
-  mul(matmul(normalized(features), transpose(rows, [1, 0])), scale)
-
 /** Scores kept features [n, embedding] against unit class embeddings [classes, embedding]: logits [n, classes]. */
 export async function featureScorer(
   encoder: DualEncoder,
@@ -169,7 +171,7 @@ export async function featureScorer(
   const graph = createGraph()
   const width = encoder.embedding
   const features = input(graph, 'features', 'float32', ['n', width])
-  output('logits', similarities(features, constant(graph, head, [head.length / width, width]), encoder))
+  output('logits', similarity(features, constant(graph, head, [head.length / width, width]), encoder.scale))
   const session = await createSession(encode(graph))
   const { Tensor } = await import('onnxruntime-node')
   return async values => {
@@ -187,7 +189,7 @@ export function zeroShotClassifier(encoder: DualEncoder, head?: Float32Array): C
     const features = encoder.image(w, image)
     declareText(encoder, w.graph)
     const rows = constant(w.graph, head ?? new Float32Array(classes * encoder.embedding), [classes, encoder.embedding])
-    return { features, logits: similarities(features, rows, encoder) }
+    return { features, logits: similarity(features, rows, encoder.scale) }
   }
   return { kind: 'classifier', family: encoder.family, ...(encoder.names && { names: encoder.names }), build }
 }

@@ -37,7 +37,6 @@ export const architectures: Readonly<Record<string, Architecture>> = {
 }
 
 export function architecture(name: string): Architecture {
-  const known = architectures[name]
-  if (!known) throw unknownName('model', name, Object.keys(architectures))
-  return known
+  if (!Object.hasOwn(architectures, name)) throw unknownName('model', name, Object.keys(architectures))
+  return architectures[name]!
 }

@@ -4,7 +4,7 @@ import { GeogapError } from '../errors.ts'
 import { type DType, type Graph, type Tensor } from '../graph/graph.ts'
 import { type Binding } from '../graph/onnx.ts'
 import { type NamedTensor } from './safetensors.ts'
-import { type Dtype, readTensor, shown, type TensorEntry, type TensorFile } from './tensors.ts'
+import { bytesOf, type Dtype, readTensor, shown, type TensorEntry, type TensorFile, unquoted } from './tensors.ts'
 
 /** How a checkpoint's names become the architecture's; rules are tried in order and the first that fits is used. */
 export interface NameTable {
@@ -138,7 +138,7 @@ function list(what: string, names: readonly string[]): string[] {
   return [
     `${names.length} ${what} (${names
       .slice(0, 5)
-      .map(name => shown(name, 120).slice(1, -1))
+      .map(name => unquoted(name, 120))
       .join(', ')}${more})`,
   ]
 }
@@ -152,5 +152,5 @@ function largest(files: readonly TensorFile[]): TensorFile {
 async function inlined(entry: TensorEntry): Promise<Binding> {
   const data = await readTensor(entry)
   const dtype = data instanceof Float32Array ? 'float32' : dtypes[entry.dtype]
-  return { dtype, values: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }
+  return { dtype, values: bytesOf(data) }
 }

@@ -64,6 +64,6 @@ function localModel(name: string, file: string): ModelSpec {
 
 /** A model of the architecture `name`, whichever tag: for `clip:ViT-B-32`, which no tag is the default of. */
 function architectureModel(name: string): ModelSpec | undefined {
-  if (!(name in architectures) || catalog().aliases.has(name)) return undefined
+  if (!Object.hasOwn(architectures, name) || catalog().aliases.has(name)) return undefined
   return [...catalog().models.values()].find(({ architecture }) => architecture === name)
 }

@@ -3,7 +3,8 @@ import { linear } from '../graph/blocks/linear.ts'
 import { createGraph, input, output, type Tensor, type Weights, weights } from '../graph/graph.ts'
 import { type Binding, encode } from '../graph/onnx.ts'
 import { createSession, type SessionOptions } from '../inference/session.ts'
-import { type NamedTensor, readSafetensors, readTensor, writeSafetensors } from './safetensors.ts'
+import { type NamedTensor, readSafetensors, writeSafetensors } from './safetensors.ts'
+import { bytesOf, readTensor } from './tensors.ts'
 
 /** What the classifier sees: one row of `width` values per image, one after the other. */
 export interface Features {
@@ -23,9 +24,9 @@ export interface Head {
 export const classify = (w: Weights, features: Tensor, head: Head): Tensor =>
   linear(w.at('head'), features, head.classes)
 
-export const headTensors = ({ classes, width, weight, bias }: Head, prefix = 'head'): NamedTensor[] => [
-  { name: `${prefix}.weight`, shape: [classes, width], data: weight },
-  { name: `${prefix}.bias`, shape: [classes], data: bias },
+export const headTensors = ({ classes, width, weight, bias }: Head): NamedTensor[] => [
+  { name: 'head.weight', shape: [classes, width], data: weight },
+  { name: 'head.bias', shape: [classes], data: bias },
 ]
 
 /** The number of rows. Throws GeogapError `bad-features` for features that do not fit the head. */
@@ -80,30 +81,19 @@ export async function* applyHead(
   }
 }
 
-const bytesOf = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-
-/** Writes a head as `<prefix>.weight` and `<prefix>.bias`, whole or not at all. */
-export const saveHead = (file: string, head: Head, prefix = 'head'): Promise<void> =>
-  writeSafetensors(file, headTensors(head, prefix))
+/** Writes a head as `head.weight` and `head.bias`, whole or not at all. */
+export const saveHead = (file: string, head: Head): Promise<void> => writeSafetensors(file, headTensors(head))
 
 /**
- * The classifier called `prefix` of a safetensors file, be it of a head alone or of a whole model.
- * @throws GeogapError `no-head` when the file has none of that name.
+ * The classifier `head` of a safetensors file, be it of a head alone or of a whole model.
+ * @throws GeogapError `no-head` when the file has none.
  */
-export async function loadHead(file: string, prefix = 'head'): Promise<Head> {
+export async function loadHead(file: string): Promise<Head> {
   const { tensors } = await readSafetensors(file)
-  const [weight, bias] = [tensors.get(`${prefix}.weight`), tensors.get(`${prefix}.bias`)]
+  const [weight, bias] = [tensors.get('head.weight'), tensors.get('head.bias')]
   const [classes, width, ...more] = weight?.shape ?? []
-  if (
-    !weight ||
-    !bias ||
-    classes === undefined ||
-    width === undefined ||
-    more.length > 0 ||
-    bias.shape[0] !== classes
-  ) {
-    throw inputError('no-head', `no classifier ${prefix}.weight [classes, width] with ${prefix}.bias in ${file}`)
-  }
+  if (!weight || !bias || !classes || !width || more.length > 0 || String(bias.shape) !== String([classes]))
+    throw inputError('no-head', `no classifier head.weight [classes, width] with head.bias in ${file}`)
   const [w, b] = [await readTensor(weight), await readTensor(bias)]
   return { classes, width, weight: Float32Array.from(w, Number), bias: Float32Array.from(b, Number) }
 }

@@ -10,7 +10,7 @@ import { splitSteps, type Step } from '../preprocessing/steps.ts'
 import { printable } from '../report/text.ts'
 import { type Head, saveHead } from './head.ts'
 import { isCatalogued, namedModel } from './named.ts'
-import { badModel, checked, common, descriptionName, fileName, namedClasses, recipeOf } from './ownModel.ts'
+import { checked, common, descriptionName, fileName, namedClasses, recipeOf } from './ownModel.ts'
 import { type ModelSpec } from './spec.ts'
 
 const description = z.strictObject({
@@ -31,8 +31,10 @@ const description = z.strictObject({
 export async function headModel(file: string, content: unknown): Promise<ModelSpec> {
   const found = checked(file, description, content)
   const folder = dirname(resolve(file))
-  const base = await namedModel(moved(found.base, path => resolve(folder, path)))
-  if (base.head) throw badModel(file, `base: ${found.base} is a retrained head itself`)
+  const base = await namedModel(
+    moved(found.base, path => resolve(folder, path)),
+    true,
+  )
   const { weights, licence } = found
   return {
     ...base,

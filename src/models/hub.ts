@@ -27,6 +27,9 @@ export interface HubOptions {
   progress?: Progress
 }
 
+/** A file of a repository; of the branch `main` where no revision is given. */
+export type HubSource = Omit<HubName, 'revision'> & { revision?: string }
+
 export interface HubFile {
   /** In the cache's snapshot folder, usually a link to the blob. */
   path: string
@@ -43,7 +46,7 @@ export interface HubFile {
  * @throws GeogapError `hub-offline`, `hub-forbidden`, `hub-not-found`, `hub-refused`, `download-failed`, `bad-download`
  */
 export async function hubFile(
-  { repo, file, revision = 'main' }: { repo: string; file: string; revision?: string },
+  { repo, file, revision = 'main' }: HubSource,
   { env, network: some, progress }: HubOptions = {},
 ): Promise<HubFile> {
   const name = { repo, file, revision }
@@ -62,6 +65,26 @@ export async function hubFile(
   if (!found) return { ...known!, cached: true }
   return obtain(name, found, settings, network, progress).catch((error: unknown) => {
     throw storageError(error, settings.cache)
+  })
+}
+
+/**
+ * The file `source`, or `other` where the repository has no such file. Where the hub may not or cannot be asked, whichever
+ * is in the cache.
+ */
+export async function eitherHubFile(
+  source: HubSource,
+  other: HubSource | undefined,
+  options: HubOptions = {},
+): Promise<HubFile> {
+  return hubFile(source, options).catch(async (error: unknown) => {
+    const code = error instanceof GeogapError ? error.code : ''
+    if (!other || !['hub-not-found', 'hub-offline', 'download-failed'].includes(code)) throw error
+    if (code === 'hub-not-found') return hubFile(other, options)
+    const env = { ...(options.env ?? process.env), HF_HUB_OFFLINE: '1' }
+    return hubFile(other, { ...options, env }).catch(() => {
+      throw error
+    })
   })
 }
 

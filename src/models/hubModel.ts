@@ -8,7 +8,7 @@ import { imagenetClasses } from '../datasets/imagenet.ts'
 import { parseJson } from '../datasets/json.ts'
 import { plain } from '../datasets/labels.ts'
 import { inputError } from '../errors.ts'
-import { hubFile, type HubOptions } from './hub.ts'
+import { hubFile, type HubFile, type HubOptions } from './hub.ts'
 import { hubRecipe } from './hubPreprocessing.ts'
 import { type GraphUse, type ModelSpec } from './spec.ts'
 import { shown } from './tensors.ts'
@@ -22,23 +22,25 @@ type Config = z.infer<typeof config>
 
 /** @throws GeogapError `bad-hub-name`, `bad-hub-model`, `bad-preprocessing`, and what `hubFile` throws */
 export async function hubModel(name: string, options: HubOptions = {}): Promise<ModelSpec> {
-  const { repo, revision, file } = parseName(name)
-  const read = async (part: string): Promise<unknown> => {
-    const { path } = await hubFile({ repo, file: part, revision }, options)
-    return parseJson(await readFile(path, 'utf8'))
-  }
-  const found = config.safeParse(await read('config.json'))
+  const { repo, revision: wanted, file } = parseName(name)
+  const asked = await hubFile({ repo, file: 'config.json', revision: wanted }, options)
+  // All files come from one commit, whatever happens to the branch meanwhile.
+  const revision = asked.commit
+  const preprocessing = await hubFile({ repo, file: 'preprocessor_config.json', revision }, options)
+  const found = config.safeParse(await readJson(asked))
   if (!found.success) throw inputError('bad-hub-model', `config.json of ${repo} is not as Transformers.js expects it`)
   return {
     name,
     architecture: 'onnx',
     graph: useOf(found.data, file),
     classes: isClassifier(found.data, file) ? classesOf(found.data, repo) : [],
-    recipe: hubRecipe(await read('preprocessor_config.json')),
+    recipe: hubRecipe(await readJson(preprocessing)),
     weights: { from: 'hub', repo, file, revision },
     source: repo,
   }
 }
+
+const readJson = async ({ path }: HubFile): Promise<unknown> => parseJson(await readFile(path, 'utf8'))
 
 /** @throws GeogapError `bad-hub-name` */
 export function parseName(name: string): { repo: string; revision: string; file: string } {

@@ -5,11 +5,11 @@
 import { z } from 'zod'
 import { type GeogapError, inputError } from '../errors.ts'
 import { type Interpolation, type Recipe, type Triple } from '../preprocessing/steps.ts'
-import { shown } from './tensors.ts'
+import { shown, unquoted } from './tensors.ts'
 
 const triple = z.tuple([z.number(), z.number(), z.number()])
 const side = z.int().min(1).max(8192)
-const sides = z.object({ shortest_edge: side.optional(), height: side.optional(), width: side.optional() })
+const sides = z.strictObject({ shortest_edge: side.optional(), height: side.optional(), width: side.optional() })
 const preprocessor = z.object({
   image_processor_type: z.string().optional(),
   feature_extractor_type: z.string().optional(),
@@ -28,7 +28,9 @@ const preprocessor = z.object({
   do_normalize: z.boolean().default(true),
   include_top: z.boolean().default(false),
   image_mean: triple.optional(),
-  image_std: triple.optional(),
+  image_std: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).optional(),
+  /** Changes nothing about images that are RGB already, as all are here. */
+  do_convert_rgb: z.boolean().nullish(),
 })
 type Preprocessor = z.infer<typeof preprocessor>
 
@@ -39,9 +41,13 @@ export function hubRecipe(content: unknown): Recipe {
   const result = preprocessor.safeParse(content)
   if (!result.success) {
     const { path, message } = result.error.issues[0]!
-    throw refused(shown(`${path.join('.')}: ${message}`, 200).slice(1, -1))
+    throw refused(unquoted(`${path.join('.')}: ${message}`, 200))
   }
   const config = result.data
+  const other = Object.entries(content as object).find(
+    ([key, value]) => key.startsWith('do_') && value === true && !(key in preprocessor.shape),
+  )
+  if (other) throw refused(`${shown(other[0])} is not known`)
   const geometry = geometryOf(config)
   if ((geometry.resize ?? 0) < geometry.size) throw refused(`a crop of ${geometry.size} from ${geometry.resize} pixels`)
   return { ...normalization(config), interpolation: interpolationOf(config), ...geometry }

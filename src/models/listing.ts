@@ -27,10 +27,11 @@ export interface ModelRow {
   note: string
 }
 
-const modelFields = [
-  ...['model', 'alias', 'group', 'evaluation', 'pretraining', 'images', 'parameters', 'multiplyAdds'],
-  ...['input', 'licence', 'source', 'weights', 'note'],
-] as (keyof ModelRow)[]
+const numberFields = ['images', 'parameters', 'multiplyAdds', 'input'] as const
+const modelFields: readonly (keyof ModelRow)[] = [
+  ...(['model', 'alias', 'group', 'evaluation', 'pretraining', 'licence', 'source', 'weights', 'note'] as const),
+  ...numberFields,
+]
 
 /** A condition on a row, as `group=ResNet`, `model=clip:*` or `parameters<5e6` writes it. */
 export interface Filter {
@@ -42,13 +43,18 @@ export interface Filter {
 export const testbedRows = (): ModelRow[] => testbed().map(row => modelRow(resolveModel(row.model), row))
 
 /** Rows of all models whose name or alias fits `pattern`. */
-export function matchingRows(pattern: string): ModelRow[] {
+export const matchingRows = (pattern: string): ModelRow[] =>
+  matchingNames(pattern).map(name => modelRow(resolveModel(name), testbedRow(name)))
+
+/** Full names of all models whose name or alias fits `pattern`. */
+export function matchingNames(pattern: string): string[] {
   const fits = matcher(pattern)
-  const rows = new Map(testbed().map(row => [row.model, row]))
-  const names = modelNames().filter(name => fits(name) || fits(rows.get(name)?.name ?? ''))
+  const names = modelNames().filter(name => fits(name) || fits(testbedRow(name)?.name ?? ''))
   if (names.length === 0) throw unknownName('model', pattern, [...modelNames(), ...testbed().map(({ name }) => name)])
-  return names.map(name => modelRow(resolveModel(name), rows.get(name)))
+  return names
 }
+
+const testbedRow = (model: string): TestbedRow | undefined => testbed().find(row => row.model === model)
 
 const rows = new Map<string, ModelRow | undefined>()
 
@@ -62,10 +68,7 @@ function findRow(name: string): ModelRow | undefined {
   const alias = testbed().find(row => row.name.toLowerCase() === name.toLowerCase())
   if (!alias && !modelNames().includes(name)) return undefined
   const spec = resolveModel(name)
-  return modelRow(
-    spec,
-    testbed().find(({ model }) => model === spec.name),
-  )
+  return modelRow(spec, testbedRow(spec.name))
 }
 
 export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow {
@@ -104,25 +107,22 @@ export function parseFilter(text: string): Filter {
   if (!name) throw inputError('bad-option', `--where takes field=value, field<number or field>number, not ${text}`)
   const field = modelFields.find(known => known.toLowerCase() === name.toLowerCase())
   if (!field) throw unknownName('field', name, modelFields)
-  return { field, test: operator === '=' ? equals(field, wanted!) : compares(field, operator!, wanted!) }
+  return { field, test: comparison(field, operator!, wanted!) }
 }
 
-function equals(field: keyof ModelRow, wanted: string): Filter['test'] {
-  const fits = matcher(wanted.includes('*') ? wanted : `*${wanted}*`)
-  return row => {
-    const value = row[field]
-    return typeof value === 'number' ? value === Number(wanted) : fits(value ?? '')
+function comparison(field: keyof ModelRow, operator: string, wanted: string): Filter['test'] {
+  const number = numberFields.find(known => known === field)
+  if (!number) {
+    if (operator !== '=') throw inputError('bad-option', `--where ${field}${operator}: ${field} is text, ask with =`)
+    const fits = matcher(wanted)
+    return row => fits(String(row[field]))
   }
-}
-
-function compares(field: keyof ModelRow, operator: string, wanted: string): Filter['test'] {
   const limit = Number(wanted)
   if (Number.isNaN(limit)) throw inputError('bad-option', `--where ${field}${operator} takes a number, not ${wanted}`)
-  return row => {
-    const value = row[field]
-    if (typeof value !== 'number') return false
+  return ({ [number]: value }) => {
+    if (value === null) return false
     if (value === limit) return operator.endsWith('=')
-    return operator.startsWith('<') ? value < limit : value > limit
+    return operator.startsWith('<') ? value < limit : operator.startsWith('>') && value > limit
   }
 }
 

@@ -8,17 +8,17 @@ import { type ModelSpec } from './spec.ts'
 
 /**
  * A model by any name that a person may give: one of the catalogue, `hf:owner/repo[@revision][:file]`, a model.json, or its
- * folder. The catalogue's names come first.
+ * folder. The catalogue's names come first. `isBase` refuses a retrained head.
  * @throws GeogapError `unknown-model`, and what the description's reader throws
  */
-export async function namedModel(name: string): Promise<ModelSpec> {
+export async function namedModel(name: string, isBase = false): Promise<ModelSpec> {
   if (name.startsWith('hf:')) return hubModel(name)
-  if (name.endsWith('.json')) return ownModel(name)
+  if (name.endsWith('.json')) return ownModel(name, isBase)
   if (/\.(safetensors|pth|pt|bin|ckpt)$/.test(name) && !name.includes('@'))
     throw inputError('not-described', `${name} does not say its architecture: name it, as in resnet50@${name}`)
   if (name.endsWith('.onnx'))
     throw inputError('not-described', `${name} is not described yet: geogap models describe ${name}`)
-  return !isCatalogued(name) && existsSync(join(name, descriptionName)) ? ownModel(name) : resolveModel(name)
+  return !isCatalogued(name) && existsSync(join(name, descriptionName)) ? ownModel(name, isBase) : resolveModel(name)
 }
 
 /** Whether the catalogue knows the name. */

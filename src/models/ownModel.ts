@@ -75,7 +75,7 @@ export type OwnOnnxModel = z.infer<typeof onnxModel>
  * The model that `path`, a model.json or its folder, describes.
  * @throws GeogapError `missing-file`, `bad-model-file`, `unknown-model` (its architecture)
  */
-export async function ownModel(path: string): Promise<ModelSpec> {
+export async function ownModel(path: string, isBase = false): Promise<ModelSpec> {
   const isFolder = await stat(path).then(
     found => found.isDirectory(),
     () => false,
@@ -86,6 +86,7 @@ export async function ownModel(path: string): Promise<ModelSpec> {
   })
   const content = parseJson(text)
   if (typeof content === 'object' && content !== null && 'base' in content) {
+    if (isBase) throw badModel(file, 'a retrained head itself, which no other can have as its base')
     const { headModel } = await import('./headModel.ts')
     return headModel(file, content)
   }
@@ -101,7 +102,7 @@ export async function ownModel(path: string): Promise<ModelSpec> {
   }
 }
 
-export const badModel = (file: string, what: string): GeogapError =>
+const badModel = (file: string, what: string): GeogapError =>
   inputError('bad-model-file', `bad model description ${shown(file, 300)}: ${what}`)
 
 function parseOwnModel(file: string, content: unknown): OwnModel {

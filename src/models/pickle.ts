@@ -71,8 +71,9 @@ function line(m: Machine): string {
 }
 
 function pop(m: Machine): unknown {
-  if (m.stack.length <= (m.marks.at(-1) ?? 0)) throw fault(m, 'nothing on the stack')
-  return m.stack.pop()
+  const value = top(m)
+  m.stack.pop()
+  return value
 }
 
 function popToMark(m: Machine): unknown[] {
@@ -104,8 +105,13 @@ function setItems(m: Machine, items: unknown[]): void {
   for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1])
 }
 
+function countContainers(m: Machine, more: number): void {
+  m.containers += more
+  if (m.containers > pickleLimits.containers) throw fault(m, `more than ${pickleLimits.containers} containers`)
+}
+
 function pushContainer(m: Machine, container: unknown[] | Map<unknown, unknown>): void {
-  if (++m.containers > pickleLimits.containers) throw fault(m, `more than ${pickleLimits.containers} containers`)
+  countContainers(m, 1)
   m.stack.push(container)
 }
 
@@ -138,9 +144,16 @@ function reduce(m: Machine): void {
   const args = pop(m)
   const callable = pop(m)
   if (typeof callable !== 'function' || !Array.isArray(args)) throw fault(m, 'a call of what is not a known name')
-  if (++m.containers > pickleLimits.containers) throw fault(m, `more than ${pickleLimits.containers} containers`)
+  // A dict is made of a list of pairs, and one list can be given to any number of calls.
+  const [first] = args as unknown[]
+  countContainers(m, Array.isArray(first) ? 1 + first.length : 1)
+  pushFrom(m, () => (callable as Callable)(args))
+}
+
+/** Pushes what the caller's function gives; its faults are told with the byte. */
+function pushFrom(m: Machine, make: () => unknown): void {
   try {
-    m.stack.push((callable as Callable)(args))
+    m.stack.push(make())
   } catch (error) {
     throw error instanceof PickleFault ? fault(m, error.message) : error
   }
@@ -154,11 +167,7 @@ function build(m: Machine): void {
 
 function persistent(m: Machine): void {
   const id = pop(m)
-  try {
-    m.stack.push(m.host.persistent(id))
-  } catch (error) {
-    throw error instanceof PickleFault ? fault(m, error.message) : error
-  }
+  pushFrom(m, () => m.host.persistent(id))
 }
 
 function long(m: Machine, length: number): number | bigint {

@@ -1,15 +1,14 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { imagenetNames } from '../datasets/imagenet.ts'
 import { GeogapError } from '../errors.ts'
 import { localFile } from '../places/cache.ts'
 import { downloadUrl } from './download.ts'
 import { loadHead } from './head.ts'
-import { hubFile, type HubOptions } from './hub.ts'
+import { eitherHubFile, type HubSource } from './hub.ts'
 import { hubGraph } from './onnx/hubGraph.ts'
 import { describeUse, readyGraph } from './onnx/use.ts'
 import { shown } from './tensors.ts'
+import { hashFile } from './transfer/hash.ts'
 import { type Progress } from './transfer/transfer.ts'
 import { type ModelSpec, type OwnHead, type ReadyModel, type WeightSource } from './spec.ts'
 
@@ -32,7 +31,7 @@ export async function readyModel(spec: ModelSpec, progress?: Progress): Promise<
     const found = await stat(file).catch(() => undefined)
     if (!found?.isFile()) throw new GeogapError('input', 'no-weights-file', `no such weights file: ${shown(file, 300)}`)
     bytes += found.size
-    hashes.push(await fileHash(file))
+    hashes.push(await hashFile(file, 'sha256'))
   }
   if (admitted) hashes.push(describeUse(admitted.graph))
   const { name, architecture, head } = spec
@@ -48,7 +47,7 @@ async function admitHead(spec: ModelSpec, { file, weights }: OwnHead, hashes: re
   if (weights && weights.join() !== hashes.join())
     throw new GeogapError('weights', 'other-weights', `${spec.name} was trained on features of other weights`)
   const found = (await loadHead(file)).classes
-  if (found === classCount(spec.classes)) return fileHash(file)
+  if (found === classCount(spec.classes)) return hashFile(file, 'sha256')
   const message = `the head of ${spec.name} has ${found} classes, ${classCount(spec.classes)} are named`
   throw new GeogapError('weights', 'weights-mismatch', message)
 }
@@ -65,7 +64,8 @@ async function weightFiles({ name, weights, graph }: ModelSpec, progress?: Progr
     case 'files':
       return Promise.all(weights.files.map(localFile))
     case 'hub':
-      return [await (graph ? hubGraph(weights, options) : fromHub(weights, options))]
+      if (graph) return [await hubGraph(weights, options)]
+      return [(await eitherHubFile(weights, otherFile(weights), options)).path]
     case 'url': {
       const files: string[] = []
       for (const { url, ...hash } of weights.files) {
@@ -82,19 +82,6 @@ async function weightFiles({ name, weights, graph }: ModelSpec, progress?: Progr
   }
 }
 
-/** The repository's file, or the one that older repositories have instead. */
-async function fromHub(source: Extract<WeightSource, { from: 'hub' }>, options: HubOptions): Promise<string> {
-  try {
-    return (await hubFile(source, options)).path
-  } catch (error) {
-    const absent = error instanceof GeogapError && error.code === 'hub-not-found'
-    if (!absent || source.otherwise === undefined) throw error
-    return (await hubFile({ ...source, file: source.otherwise }, options)).path
-  }
-}
-
-async function fileHash(file: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer)
-  return hash.digest('hex')
-}
+/** The file that older repositories have instead. */
+const otherFile = (source: Extract<WeightSource, { from: 'hub' }>): HubSource | undefined =>
+  source.otherwise === undefined ? undefined : { ...source, file: source.otherwise }

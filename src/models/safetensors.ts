@@ -4,6 +4,7 @@ import { inputError } from '../errors.ts'
 import { parseHeader, type Header, type HeaderTensor } from './safetensorsHeader.ts'
 import {
   badWeights,
+  bytesOf,
   dtypeBytes,
   openWeights,
   shown,
@@ -110,8 +111,7 @@ export async function writeSafetensors(file: string, tensors: readonly (NamedTen
   const header = encodeHeader(tensors)
   await writeAtomically(file, async handle => {
     await writeFully(handle, header)
-    for (const { data } of tensors)
-      await writeFully(handle, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    for (const { data } of tensors) await writeFully(handle, bytesOf(data))
   })
 }
 

@@ -43,5 +43,5 @@ export function clipModels(): ModelSpec[] {
       if (row.activation === 'gelu') return [spec(row.tower)]
       return [spec(`${row.tower}-quickgelu`), { ...spec(row.tower), note: plainActivation }]
     })
-    .filter(({ architecture }) => architecture in architectures)
+    .filter(({ architecture }) => Object.hasOwn(architectures, architecture))
 }

@@ -37,6 +37,13 @@ export function shown(name: string, limit = 80): string {
   return quoted.replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?')
 }
 
+/** The same without quotes. */
+export const unquoted = (name: string, limit: number): string => shown(name, limit).slice(1, -1)
+
+/** The bytes of values as they lie in memory. */
+export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
+
 /** Opens a weight file for reading; anything but a plain file is refused. */
 export async function openWeights(file: string): Promise<{ handle: FileHandle; size: number }> {
   const found = await stat(file).catch(() => undefined)
@@ -65,7 +72,7 @@ export async function readTensor(entry: TensorEntry): Promise<TensorData> {
   }
 }
 
-async function readBytes(handle: FileHandle, entry: TensorEntry): Promise<Uint8Array> {
+async function readBytes(handle: FileHandle, entry: TensorEntry): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(entry.length)
   const found = await readFully(handle, bytes, entry.offset)
   if (found === entry.length) return bytes
@@ -73,31 +80,17 @@ async function readBytes(handle: FileHandle, entry: TensorEntry): Promise<Uint8A
   throw badWeights('weights-truncated', entry.file, what)
 }
 
-/** `bytes` must start at the beginning of their buffer. */
-function typed(dtype: Dtype, bytes: Uint8Array): TensorData {
-  const { buffer, length } = bytes
-  switch (dtype) {
-    case 'F32':
-      return new Float32Array(buffer, 0, length / 4)
-    case 'F64':
-      return new Float64Array(buffer, 0, length / 8)
-    case 'F16':
-      return widenHalf(new Uint16Array(buffer, 0, length / 2))
-    case 'BF16':
-      return widenBrain(new Uint16Array(buffer, 0, length / 2))
-    case 'I64':
-      return new BigInt64Array(buffer, 0, length / 8)
-    case 'I32':
-      return new Int32Array(buffer, 0, length / 4)
-    case 'I16':
-      return new Int16Array(buffer, 0, length / 2)
-    case 'I8':
-      return new Int8Array(buffer, 0, length)
-    case 'U8':
-    case 'BOOL':
-      return bytes
-  }
+/** `bytes` must be all of their buffer. */
+function typed(dtype: Dtype, { buffer }: Uint8Array<ArrayBuffer>): TensorData {
+  if (dtype === 'F16') return widenHalf(new Uint16Array(buffer))
+  if (dtype === 'BF16') return widenBrain(new Uint16Array(buffer))
+  return new arrays[dtype](buffer)
 }
+
+const arrays = {
+  ...{ F64: Float64Array, F32: Float32Array, I64: BigInt64Array, I32: Int32Array, I16: Int16Array, I8: Int8Array },
+  ...{ U8: Uint8Array, BOOL: Uint8Array },
+} as const
 
 function widenBrain(halves: Uint16Array): Float32Array {
   const bits = new Uint32Array(halves.length)

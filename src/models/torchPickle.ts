@@ -25,22 +25,15 @@ export interface TorchPickle {
   storages: Map<string, Storage>
 }
 
-const storageDtypes: ReadonlyMap<string, Dtype> = new Map([
-  ['DoubleStorage', 'F64'],
-  ['FloatStorage', 'F32'],
-  ['HalfStorage', 'F16'],
-  ['BFloat16Storage', 'BF16'],
-  ['LongStorage', 'I64'],
-  ['IntStorage', 'I32'],
-  ['ShortStorage', 'I16'],
-  ['CharStorage', 'I8'],
-  ['ByteStorage', 'U8'],
-  ['BoolStorage', 'BOOL'],
-])
+/** The element types by the names that PyTorch's storages have without `Storage`. */
+const dtypes: Readonly<Record<string, Dtype>> = {
+  ...{ Double: 'F64', Float: 'F32', Half: 'F16', BFloat16: 'BF16', Long: 'I64', Int: 'I32', Short: 'I16', Char: 'I8' },
+  ...{ Byte: 'U8', Bool: 'BOOL' },
+}
 
 const storageTypes: ReadonlyMap<string, { kind: 'storage type'; dtype: Dtype }> = new Map(
-  [...storageDtypes].flatMap(([name, dtype]) =>
-    ['torch', 'torch.cuda'].map(module => [`${module}.${name}`, { kind: 'storage type', dtype }] as const),
+  Object.entries(dtypes).flatMap(([name, dtype]) =>
+    ['torch', 'torch.cuda'].map(module => [`${module}.${name}Storage`, { kind: 'storage type', dtype }] as const),
   ),
 )
 

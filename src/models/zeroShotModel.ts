@@ -4,7 +4,7 @@ import { GeogapError } from '../errors.ts'
 import { promptTemplates } from '../inference/prompts.ts'
 import { headFile } from '../inference/zeroshot.ts'
 import { architecture } from './architectures.ts'
-import { hubFile } from './hub.ts'
+import { eitherHubFile } from './hub.ts'
 import { type Readied } from './ready.ts'
 import { type ModelSpec, type ReadyModel } from './spec.ts'
 
@@ -26,7 +26,8 @@ export async function zeroShotModel(
   if (encoder.kind !== 'dual') throw new GeogapError('input', 'no-text-tower', `${spec.name} has no text tower`)
   const templates = await promptTemplates(prompts, encoder)
   const task = { tokenizer: await tokenizerFile(spec, model.files, encoder.texts), classNames, templates }
-  return { ...model, classes: classNames.length, zeroShot: { ...task, head: await headFile(heads, hashes, task) } }
+  const head = await headFile(heads, spec.architecture, hashes, task)
+  return { ...model, classes: classNames.length, zeroShot: { ...task, head } }
 }
 
 /** `tokenizer.json` beside local weights, or in the model's repository. */
@@ -37,14 +38,8 @@ async function tokenizerFile(
 ): Promise<string> {
   const file = 'tokenizer.json'
   if (weights.from === 'hub') {
-    try {
-      return (await hubFile({ repo: weights.repo, file, ...(weights.revision ? { revision: weights.revision } : {}) }))
-        .path
-    } catch (error) {
-      const absent = error instanceof GeogapError && error.code === 'hub-not-found'
-      if (!absent || texts !== 'clip') throw error
-      return (await hubFile({ repo: clipVocabulary, file })).path
-    }
+    const other = texts === 'clip' ? { repo: clipVocabulary, file } : undefined
+    return (await eitherHubFile({ ...weights, file }, other)).path
   }
   const beside = join(dirname(files[0]!), file)
   if (await stat(beside).catch(() => undefined)) return beside

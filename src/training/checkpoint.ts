@@ -7,32 +7,28 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { GeogapError, inputError } from '../errors.ts'
-import { writeAtomically, writeFully } from '../files.ts'
+import { whereThere, writeAtomically, writeFully } from '../files.ts'
 import { type NamedTensor, readSafetensors, readTensor, writeSafetensors } from '../models/safetensors.ts'
 
-/** What must be the same for a run to go on. */
-export type Settings = Readonly<Record<string, string | number>>
-
-export interface Checkpoint {
-  settings: Settings
+const progress = z.object({
+  settings: z.record(z.string(), z.union([z.string(), z.number()])).readonly(),
   /** Whole epochs done. */
-  epoch: number
+  epoch: z.number().int().positive(),
   /** Updates done. */
-  steps: number
+  steps: z.number().int().positive(),
   /** Mean loss of each epoch. */
-  losses: readonly number[]
+  losses: z.array(z.number()).readonly(),
+})
+/** Its file names the other two. */
+const manifest = progress.extend({ parameters: z.string(), slots: z.string() })
+
+/** What must be the same for a run to go on. */
+export type Settings = z.infer<typeof progress>['settings']
+
+export interface Checkpoint extends z.infer<typeof progress> {
   parameters: readonly NamedTensor[]
   slots: readonly NamedTensor[]
 }
-
-const manifest = z.object({
-  settings: z.record(z.string(), z.union([z.string(), z.number()])),
-  epoch: z.number().int().positive(),
-  steps: z.number().int().positive(),
-  losses: z.array(z.number()),
-  parameters: z.string(),
-  slots: z.string(),
-})
 
 const manifestName = 'checkpoint.json'
 /** The name of the parameters' file after an epoch. */
@@ -68,7 +64,7 @@ function requireFinite(parameters: readonly NamedTensor[], epoch: number): void 
  * @throws GeogapError `checkpoint-mismatch` when it is of a run with other settings, `bad-checkpoint` when it is broken.
  */
 export async function loadCheckpoint(folder: string, settings: Settings): Promise<Checkpoint | undefined> {
-  const text = await readFile(join(folder, manifestName), 'utf8').catch(() => undefined)
+  const text = await whereThere(readFile(join(folder, manifestName), 'utf8'), undefined)
   if (text === undefined) return undefined
   const found = parsed(folder, text)
   for (const [name, value] of Object.entries(settings)) {

@@ -1,12 +1,10 @@
 import { type Graph, neededNodes, type Tensor } from '../graph/graph.ts'
+import { volumeAt } from '../graph/shapes.ts'
 
 const bytesPerValue: Partial<Record<Tensor['dtype'], number>> = { float64: 8, int64: 8, uint8: 1, int8: 1, bool: 1 }
 
 /** Bytes of a tensor whose run-time sizes are all `rows`. */
-function bytesOf({ shape, dtype }: Tensor, rows: number): number {
-  const values = shape.flatMap(dim => String(dim).split('*')).map(size => (/^\d+$/.test(size) ? Number(size) : rows))
-  return values.reduce((a, b) => a * b, bytesPerValue[dtype] ?? 4)
-}
+const bytesOf = ({ shape, dtype }: Tensor, rows: number): number => volumeAt(shape, rows) * (bytesPerValue[dtype] ?? 4)
 
 /** Results that share their operand's memory. */
 const views = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Identity'])

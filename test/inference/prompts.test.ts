@@ -49,6 +49,8 @@ describe('prompts from a file', () => {
 
   it('reads a JSON list', async () => {
     expect(await templatesOf('["one {}", "two {}"]')).toEqual(['one {}', 'two {}'])
+    expect(await templatesOf('\ufeff["one {}"]')).toEqual(['one {}'])
+    expect(await templatesOf('\ufeffone {}')).toEqual(['one {}'])
   })
 
   it.each([

@@ -79,7 +79,7 @@ describe('class embeddings', () => {
 
   it('are kept, and read again without the weights', async () => {
     const { file, task } = await tinyModel()
-    const kept = { ...task, head: await headFile(join(folder, 'heads'), ['aa'], task) }
+    const kept = { ...task, head: await headFile(join(folder, 'heads'), 'tiny', ['aa'], task) }
     const first = await zeroShotHead(tiny, [file], kept)
     expect(await zeroShotHead(tiny, [join(folder, 'gone.safetensors')], kept)).toEqual(first)
   })
@@ -90,19 +90,20 @@ describe('class embeddings', () => {
     await expect(zeroShotHead(tiny, [file], { ...task, head })).rejects.toThrow(/^cannot write .*head.safetensors: /)
   })
 
-  it('are kept apart by weights, tokenizer, prompts and names', async () => {
+  it('are kept apart by architecture, weights, tokenizer, prompts and names', async () => {
     const { task } = await tinyModel()
     const other = join(folder, 'other.json')
     await writeFile(other, `${wordPieceJson} `)
     const files = await Promise.all([
-      headFile(folder, ['aa'], task),
-      headFile(folder, ['ab'], task),
-      headFile(folder, ['aa'], { ...task, tokenizer: other }),
-      headFile(folder, ['aa'], { ...task, templates: task.templates.toReversed() }),
-      headFile(folder, ['aa'], { ...task, classNames: ['stove', 'photo'] }),
+      headFile(folder, 'tiny', ['aa'], task),
+      headFile(folder, 'tiny', ['ab'], task),
+      headFile(folder, 'tiny-quickgelu', ['aa'], task),
+      headFile(folder, 'tiny', ['aa'], { ...task, tokenizer: other }),
+      headFile(folder, 'tiny', ['aa'], { ...task, templates: task.templates.toReversed() }),
+      headFile(folder, 'tiny', ['aa'], { ...task, classNames: ['stove', 'photo'] }),
     ])
     expect(new Set(files).size).toBe(files.length)
-    expect(await headFile(folder, ['aa'], { ...task })).toBe(files[0])
+    expect(await headFile(folder, 'tiny', ['aa'], { ...task })).toBe(files[0])
   })
 
   it('refuses weights that do not fit, the image tower included', async () => {

@@ -143,6 +143,16 @@ describe('readWeights of legacy checkpoints', () => {
 describe('hostile checkpoints', () => {
   const tooBig = { key: '0', size: 6, shape: [7], strides: [1] }
   const count = (n: number) => Buffer.from(BigUint64Array.of(BigInt(n)).buffer)
+  const manyDicts = (pairs: number, dicts: number) =>
+    ops(
+      ']q\0(',
+      ops(text('key'), 'N\x86').toString('latin1').repeat(pairs),
+      'e0',
+      'ccollections\nOrderedDict\nq\x01',
+      '0',
+      'h\x01h\0\x85R0'.repeat(dicts),
+      '}',
+    )
   const pickles: [string, Buffer, RegExp][] = [
     ['a call of os.system', ops('cposix\nsystem\n', tuple(text('touch PWNED')), 'R'), /asks for "posix.system"/],
     ['a name on the stack', ops(text('os'), text('system'), '\x93'), /asks for "os.system"/],
@@ -155,6 +165,7 @@ describe('hostile checkpoints', () => {
     ['marks', ops('('.repeat(5000)), /nested deeper than 1000/],
     ['a tower of lists', ops(']'.repeat(200_000)), /on the stack/],
     ['dicts without end', ops(']', '}a'.repeat(2_000_000)), /more than 150000 containers/],
+    ['one list of pairs for many dicts', manyDicts(1000, 1000), /more than 150000 containers/],
     ['opcodes without end', ops('N0'.repeat(3_000_000)), /more than 500000 opcodes/],
     ['text longer than the file', ops('X\xff\xff\xff\xff'), /ends too early/],
     ['bytes of 2^63', ops('\x8e', count(2 ** 63)), /ends too early/],

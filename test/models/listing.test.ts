@@ -24,6 +24,8 @@ describe('filters', () => {
   it('name what they do not understand', () => {
     expect(() => parseFilter('depth=3')).toThrow('unknown field: depth; nearest:')
     expect(() => parseFilter('parameters<few')).toThrow('takes a number, not few')
+    expect(() => parseFilter('parameters=few')).toThrow('takes a number, not few')
+    expect(() => parseFilter('licence<mit')).toThrow('licence is text, ask with =')
     expect(() => parseFilter('parameters')).toThrow('field=value')
   })
 })

@@ -1,16 +1,19 @@
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDataset } from '../../src/datasets/open.ts'
 import { dryRun, evaluate } from '../../src/evaluate.ts'
 import { extractFeatures } from '../../src/inference/features.ts'
+import { type ModelGroup, type Outcomes } from '../../src/inference/messages.ts'
+import { runShards } from '../../src/inference/pool.ts'
 import { freshWeights } from '../../src/models/fresh.ts'
 import { namedModel } from '../../src/models/named.ts'
 import { readyModel } from '../../src/models/ready.ts'
 import { writeSafetensors } from '../../src/models/safetensors.ts'
 import { stepsFor } from '../../src/plan.ts'
 import { readEntries } from '../../src/predictions/store.ts'
+import { modelsOf } from '../../src/targets.ts'
 import { classes, writeWorld } from '../world.ts'
 import { colourGraph, type Form, headBytes, writeForeign } from './foreignGraph.ts'
 
@@ -54,6 +57,21 @@ describe('a graph made elsewhere', () => {
     expect(features!.values[0]).toBeCloseTo(10 * ((220 / 255 - 0.5) / 0.5), 4)
     expect(features!.values[1]).toBeCloseTo(10 * ((20 / 255 - 0.5) / 0.5), 4)
     await expect(evaluate({ models: [file], datasets: [dataset()], out: folder })).rejects.toThrow(/no classes/)
+  })
+
+  it('whose embedding is not a number has features of no image', async () => {
+    const place = join(folder, 'nan')
+    const { model } = await ready(await writeForeign(place, { kind: 'embedding', external: 'head.bin' }))
+    await writeFile(join(place, 'head.bin'), headBytes().fill(0xff, 0, 4))
+    const { items } = await openDataset(dataset())
+    const steps = stepsFor((await namedModel(place)).recipe, 'native', undefined)
+    const group: ModelGroup = { models: [model], steps, choices: 'none', keep: 'features', batch: 4, threads: 1 }
+    const seen: Outcomes[] = []
+    await runShards(group, [{ items }], (_, { outcomes }) => Promise.resolve(void seen.push(...outcomes)), {
+      processes: 1,
+    })
+    expect(new Set(seen[0]!.status)).toEqual(new Set(['not-a-number']))
+    expect(seen[0]!.kept!.every(value => value === 0)).toBe(true)
   })
 
   it('is another model when its external data or its use changes', async () => {
@@ -174,6 +192,20 @@ describe('model.json', () => {
     expect(run.accuracy()[0]).toMatchObject({ model: 'mine', n: 12, errors: 0 })
   })
 
+  it('cannot share its name with another model of the same evaluation', async () => {
+    const files = [join(folder, 'a/same'), join(folder, 'b/same')]
+    for (const file of files) await writeForeign(file)
+    const wanted = { datasets: [dataset()], out: folder }
+    await expect(evaluate({ ...wanted, models: files })).rejects.toThrow(/^two models are called same: /)
+    expect(await modelsOf({ ...wanted, models: [files[0]!, files[0]!] })).toHaveLength(1)
+  })
+
+  it('may begin with a byte order mark', async () => {
+    const file = await writeForeign(join(folder, 'marked'))
+    await writeFile(file, `\ufeff${await readFile(file, 'utf8')}`)
+    expect((await namedModel(file)).name).toBe('marked')
+  })
+
   it('keeps the resize target as it is written', async () => {
     const file = await writeForeign(join(folder, 'target'))
     const [resize] = stepsFor((await namedModel(file)).recipe, 'native', undefined)
@@ -186,6 +218,14 @@ describe('model.json', () => {
       await expect(namedModel(file)).rejects.toThrow(message)
     }
     await refused({ colour: 1 }, /Unrecognized key: "colour"/)
+    await refused(
+      { onnx: undefined, architecture: 'constructor', weights: 'a', input: undefined, output: undefined },
+      /unknown model: constructor/,
+    )
+    await refused(
+      { onnx: undefined, base: '.', head: 'a', input: undefined, output: undefined },
+      /a retrained head itself/,
+    )
     await refused({ onnx: '../colours.onnx' }, /onnx: must name a file in the description's own folder/)
     await refused({ classes: 7 }, /classes: must be 'imagenet-1k', a list of names, or the name of a file/)
     await refused({ preprocessing: [] }, /preprocessing: must be a recipe, or the steps resize, centerCrop, normalize/)

@@ -30,6 +30,11 @@ it('takes the file that older repositories have where the usual one is absent', 
     expect(await readFile(model.files[0]!, 'utf8')).toBe('old weights')
     expect(bytes).toBe(11)
     await expect(readyModel(withWeights(source))).rejects.toThrow('model.safetensors')
+    const again = withWeights({ ...source, otherwise: 'pytorch_model.bin' })
+    vi.stubEnv('HF_HUB_OFFLINE', '1')
+    expect((await readyModel(again)).model).toEqual(model)
+    await rm(join(home, 'hub'), { recursive: true })
+    await expect(readyModel(again)).rejects.toThrow(/^HF_HUB_OFFLINE is set and model\.safetensors of/)
   } finally {
     await hub.close()
   }

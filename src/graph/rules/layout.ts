@@ -8,13 +8,8 @@ const sameValues: Rule = ({ x: [a], dy }) => [() => reshape(dy, a!.shape)]
 
 const transposed: Rule = ({ node, dy }) => {
   const order = node.attributes.perm as readonly number[]
-  return [
-    () =>
-      transpose(
-        dy,
-        order.map((_, axis) => order.indexOf(axis)),
-      ),
-  ]
+  const inverse = order.map((_, axis) => order.indexOf(axis))
+  return [() => transpose(dy, inverse)]
 }
 
 const concatenated: Rule = ({ node, x, dy }) => {
@@ -57,11 +52,8 @@ const gathered: Rule = ({ node, x: [x, indices], dy }) => {
     () => {
       const count = product(indices!.shape)
       const flat = reshape(dy, [...dy.shape.slice(0, axis), count, ...dy.shape.slice(axis + indices!.shape.length)])
-      const places = reshape(
-        indices!,
-        flat.shape.map((_, i) => (i === axis ? count : 1)),
-      )
-      const inputs = [zerosLike(x!), expandLike(places, flat), flat]
+      const alone = flat.shape.map((_, i) => (i === axis ? count : 1))
+      const inputs = [zerosLike(x!), expandLike(reshape(indices!, alone), flat), flat]
       const outputs = [{ dtype: dy.dtype, shape: x!.shape }]
       return append(dy.graph, 'ScatterElements', inputs, outputs, { axis, reduction: 'add' })[0]!
     },

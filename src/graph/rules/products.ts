@@ -1,8 +1,17 @@
-import { type Node, type Tensor } from '../graph.ts'
+import { append, type Node, shapeError, type Tensor } from '../graph.ts'
 import { matmul, reshape, sum, transpose } from '../ops.ts'
 import { fixed, product as sizeOf } from '../shapes.ts'
 import { type Rule, type Rules } from './rule.ts'
-import { integerAttribute, product } from './support.ts'
+import { integerAttribute } from './support.ts'
+
+/** A B with either one transposed first: [m, k] × [k, p] to [m, p]. */
+function product(a: Tensor, b: Tensor, { transA = false, transB = false } = {}): Tensor {
+  const [rows, inner] = transA ? a.shape.toReversed() : a.shape
+  const [depth, columns] = transB ? b.shape.toReversed() : b.shape
+  if (inner !== depth) throw shapeError('Gemm', `[${String(a.shape)}] × [${String(b.shape)}]`)
+  const attributes = { ...(transA ? { transA: 1 } : {}), ...(transB ? { transB: 1 } : {}) }
+  return append(a.graph, 'Gemm', [a, b], [{ dtype: a.dtype, shape: [rows!, columns!] }], attributes)[0]!
+}
 
 const swapLast = (x: Tensor): Tensor => {
   const rank = x.shape.length

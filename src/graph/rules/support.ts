@@ -1,5 +1,6 @@
 import { append, type Attribute, integers, type Node, scalar, type Shape, shapeError, type Tensor } from '../graph.ts'
 import { cast, expand, gather, reshape, shapeOf, sum } from '../ops.ts'
+import { product } from '../shapes.ts'
 
 /** Sums over the axes that broadcasting added or widened, so that the result has `shape`. */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
@@ -19,12 +20,8 @@ export const zerosLike = (like: Tensor): Tensor => expandLike(scalar(like.graph,
 
 /** The number of values along `axes` of `x`, as a float32 scalar. */
 export function countAlong(x: Tensor, axes: readonly number[]): Tensor {
-  const dims = axes.map(axis => x.shape[axis]!)
-  if (dims.every(dim => typeof dim === 'number'))
-    return scalar(
-      x.graph,
-      dims.reduce((a, b) => a * b, 1),
-    )
+  const count = product(axes.map(axis => x.shape[axis]!))
+  if (typeof count === 'number') return scalar(x.graph, count)
   const sizes = gather(shapeOf(x), integers(x.graph, axes))
   const outputs = [{ dtype: 'int64' as const, shape: [] }]
   return cast(append(x.graph, 'ReduceProd', [sizes], outputs, { keepdims: 0 })[0]!, 'float32')
@@ -41,13 +38,4 @@ export function constantIntegers(tensor: Tensor, op: string): number[] {
 export function integerAttribute(node: Node, name: string, missing: number): number {
   const value: Attribute | undefined = node.attributes[name]
   return typeof value === 'number' ? value : missing
-}
-
-/** A B with either one transposed first: [m, k] × [k, p] to [m, p]. */
-export function product(a: Tensor, b: Tensor, { transA = false, transB = false } = {}): Tensor {
-  const [rows, inner] = transA ? a.shape.toReversed() : a.shape
-  const [depth, columns] = transB ? b.shape.toReversed() : b.shape
-  if (inner !== depth) throw shapeError('Gemm', `[${String(a.shape)}] × [${String(b.shape)}]`)
-  const attributes = { ...(transA ? { transA: 1 } : {}), ...(transB ? { transB: 1 } : {}) }
-  return append(a.graph, 'Gemm', [a, b], [{ dtype: a.dtype, shape: [rows!, columns!] }], attributes)[0]!
 }

@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { GeogapError } from '../../errors.ts'
 import { imagenetMean, imagenetStd } from '../../preprocessing/steps.ts'
 import { type OwnOnnxModel } from '../ownModel.ts'
-import { shown } from '../tensors.ts'
+import { shown, unquoted } from '../tensors.ts'
 import { admitOnnx } from './admit.ts'
 import { type OnnxFacts, type OnnxValue } from './inspect.ts'
 
@@ -84,12 +84,10 @@ function outputOf(
   const width = best.shape.slice(1).find(size => typeof size === 'number' && size !== 1) as number | undefined
   if (best.operator === 'Softmax') return { output: { name: best.name, kind: 'probabilities' }, width }
   const kind = kindHints.find(([pattern]) => pattern.test(best.name))?.[1] ?? 'logits'
-  const from = best.operator === '' ? '' : ` of a node ${printableOperator(best.operator)}`
+  const from = best.operator === '' ? '' : ` of a node ${unquoted(best.operator, 40)}`
   guesses.set('output.kind', `by the name of output ${shown(best.name)}${from}`)
   return { output: { name: best.name, kind }, width }
 }
-
-const printableOperator = (operator: string): string => shown(operator, 40).slice(1, -1)
 
 function classesOf(width: number | undefined, guesses: Map<string, string>): OwnOnnxModel['classes'] {
   if (width === 1000) {
@@ -104,4 +102,4 @@ const dimText = (dim: number | string): string => (typeof dim === 'number' ? Str
 
 /** `pixels float32 [n, 3, 224, 224]`, fit for one line. */
 const valueText = ({ name, dtype, shape }: OnnxValue): string =>
-  shown(`${name} ${dtype} [${shape.map(dimText).join(', ')}]`, 120).slice(1, -1)
+  unquoted(`${name} ${dtype} [${shape.map(dimText).join(', ')}]`, 120)
