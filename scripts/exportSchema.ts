@@ -70,10 +70,10 @@ function sections(command: Command, path: string): [string, object][] {
 }
 
 function valueSchema(option: Option): object {
-  if (!option.required) return { type: 'boolean' }
+  if (!option.required && !option.optional) return { type: 'boolean' }
   const words = choicesOf(option)
   const one = words ? { enum: words } : { type: ['string', 'number'] }
-  return { anyOf: [one, { type: 'array', items: one }] }
+  return { anyOf: [one, { type: 'array', items: one }, ...(option.optional ? [{ type: 'boolean' }] : [])] }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -46,7 +46,7 @@ function machine(): Check {
   const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity)
   const found = `${availableParallelism()} cores, ${gigabytes(memory)} of memory, ${gigabytes(freemem())} free`
   if (memory >= leastMemory) return { name: 'machine', status: 'ok', found }
-  const mend = 'choose small models (geogap models --where parameters<3e7)'
+  const mend = "choose small models (geogap models --where 'parameters<3e7')"
   return { name: 'machine', status: 'note', found, mend }
 }
 

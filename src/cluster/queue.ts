@@ -83,7 +83,7 @@ export async function connectQueue(url: string): Promise<Redis> {
 }
 
 /** The address without what must not be shown. */
-const shownUrl = (url: string): string => url.replace(/\/\/[^@/]*@/, '//')
+const shownUrl = (url: string): string => url.replace(/\/\/.*@/, '//')
 
 /** A failed command or connection in one line; others pass. */
 export function queueError(error: unknown, url: string): unknown {

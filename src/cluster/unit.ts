@@ -1,3 +1,4 @@
+import { remember } from '../datasets/images.ts'
 import { inputError } from '../errors.ts'
 import { createCrew } from '../inference/pool.ts'
 import { headsFolder } from '../places/cache.ts'
@@ -8,10 +9,12 @@ import { openTarget, prepared } from '../targets.ts'
 import { type RunPlan } from './plan.ts'
 import { type DoUnit } from './work.ts'
 
+/** Opened groups and models that are kept for later units, the last ones used. */
+const kept = { groups: 16, models: 256 }
+
 /**
  * Evaluates a unit's models on its images, with what is opened and hashed once for all units, and models that stay loaded while units of
- * their group follow each other. What this machine would compute must be what
- * was planned. Errors: `other-identity`, and those of models and data sets.
+ * their group follow each other. What this machine would compute must be what was planned. Errors: `other-identity`, and those of models and data sets.
  */
 export function evaluator(): DoUnit {
   const groups = new Map<string, Promise<Work>>()
@@ -20,9 +23,7 @@ export function evaluator(): DoUnit {
   let last: string | undefined
   return async ({ plan, unit, place, signal }) => {
     const key = `${plan.id} ${unit.group}`
-    const opened = groups.get(key) ?? openGroup(plan, unit.group, models)
-    groups.set(key, opened)
-    opened.catch(() => groups.delete(key))
+    const opened = remember(groups, key, kept.groups, () => openGroup(plan, unit.group, models))
     // Before memory is measured for the next group.
     if (key !== last) crew.end()
     last = key
@@ -40,11 +41,7 @@ async function openGroup(plan: RunPlan, at: number, models: Map<string, Promise<
   const dataset = await openTarget(plan.request.targets[target]!, specs)
   const ready: Prepared[] = []
   for (const spec of specs) {
-    const key = JSON.stringify(spec)
-    const one = models.get(key) ?? prepared(spec)
-    models.set(key, one)
-    one.catch(() => models.delete(key))
-    ready.push(await one)
+    ready.push(await remember(models, JSON.stringify(spec), kept.models, () => prepared(spec)))
   }
   const work = await workOn(dataset, ready, plan.request, headsFolder(plan.place))
   for (const [i, { identity }] of work.models.entries()) checkIdentity(identities[i]!, identity)

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { GeogapError } from '../errors.ts'
 import { type Format } from '../report/tables.ts'
-import { excludeOption, type Excluding, format, several, wholeNumber } from './options.ts'
+import { excludeOption, type Excluding, format, given, several, wholeNumber } from './options.ts'
 import { note } from './progress.ts'
 
 interface Options extends Excluding {
@@ -42,7 +42,7 @@ async function run(first: string, second: string | undefined, options: Options):
   const comparisons = []
   for (const side of sides) {
     try {
-      comparisons.push(await compareSides(side, { minN, ...(by ? { by } : {}) }))
+      comparisons.push(await compareSides(side, { minN, ...given({ by }) }))
     } catch (error) {
       // A data set without the column is left out, unless it is the last that could have it.
       const left = error instanceof GeogapError && error.code === 'unknown-column'

@@ -1,5 +1,5 @@
 import { Command, type Option } from 'commander'
-import { overviewNames } from './index.ts'
+import { commands } from './index.ts'
 import { choicesOf, oneOf } from './options.ts'
 import { findLeaf } from './program.ts'
 
@@ -28,7 +28,7 @@ export async function candidates(words: readonly string[]): Promise<string[]> {
 }
 
 async function continuations(before: readonly string[], last: string): Promise<readonly string[]> {
-  if (before.length === 0) return overviewNames()
+  if (before.length === 0) return commands.map(({ name }) => name)
   const { program, entryOf } = await import('./program.ts')
   const { command, path, rest } = findLeaf(await program([entryOf(before[0]!)]), before)
   if (last.startsWith('-')) return command.options.flatMap(({ long }) => long ?? [])
@@ -36,7 +36,8 @@ async function continuations(before: readonly string[], last: string): Promise<r
   if (option) return choicesOf(option) ?? known[option.attributeName()]?.() ?? []
   const inner = rest.length === 0 ? command.commands.map(each => each.name()) : []
   const argument = command.registeredArguments[rest.length]
-  return [...inner, ...(argument ? (choicesOf(argument) ?? []) : []), ...((await known[path]?.()) ?? [])]
+  const choices = argument && choicesOf(argument)
+  return [...inner, ...(choices ?? (await known[path]?.()) ?? [])]
 }
 
 /** The option whose value comes next. */
@@ -58,6 +59,8 @@ const known: Partial<Record<string, () => Promise<readonly string[]>>> = {
   fetch: datasetNames,
   datasets: datasetNames,
   manifest: datasetNames,
+  power: datasetNames,
+  experiment: async () => (await import('../report/experiments.ts')).experimentNames(),
   figure: async () => (await import('../figures/index.ts')).figureKinds.map(({ name }) => name),
 }
 

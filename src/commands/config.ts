@@ -66,14 +66,22 @@ function optionOf(command: Command, key: string, where: string): Option {
   )
 }
 
+/** A short option's value may touch it, and `--json` is a word for `--format json`. */
 const wasGiven = ({ short, long }: Option, words: readonly string[]): boolean =>
-  words.some(word => word === short || word === long || word.startsWith(`${long ?? ''}=`))
+  words.some(
+    word =>
+      word === long ||
+      word.startsWith(`${long!}=`) ||
+      (short !== undefined && !word.startsWith('--') && word.startsWith(short)) ||
+      (long === '--format' && word === '--json'),
+  )
 
 function asWords(option: Option, value: ConfigValue, where: string): string[] {
   const flag = option.long!
   if (typeof value === 'boolean' && !option.required) return value ? [flag] : []
   if (Array.isArray(value) && option.variadic) return [flag, ...value.map(String)]
-  if (Array.isArray(value) && option.required) return [flag, value.join(',')]
-  if ((typeof value === 'string' || typeof value === 'number') && option.required) return [flag, String(value)]
+  const takesValue = option.required || option.optional
+  if (Array.isArray(value) && takesValue) return [flag, value.join(',')]
+  if ((typeof value === 'string' || typeof value === 'number') && takesValue) return [flag, String(value)]
   throw inputError('bad-config', `${where} is ${JSON.stringify(value)}; ${option.flags} is what the command takes`)
 }

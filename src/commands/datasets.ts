@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { inputError } from '../errors.ts'
 import { type Format } from '../report/tables.ts'
-import { format, oneOf } from './options.ts'
+import { format, given, oneOf } from './options.ts'
+import { progressPrinter } from './progress.ts'
 
 interface Options {
   data?: string
@@ -19,9 +20,12 @@ export function command(): Command {
     .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
     .addHelpText('after', '\nExample:\n  geogap datasets check geode --data data')
     .action(async (action: 'list' | 'show' | 'check', name: string | undefined, options: Options) => {
+      const { format } = options
       if (action === 'list') return list(options)
       if (name === undefined) throw inputError('bad-usage', `geogap datasets ${action} needs a name`)
-      return action === 'show' ? show(name) : check(name, options)
+      if (format !== 'text' && format !== 'json')
+        throw inputError('bad-option', `geogap datasets ${action} writes text or json, not ${format}`)
+      return action === 'show' ? show(name, options) : check(name, options)
     })
 }
 
@@ -30,22 +34,20 @@ async function list({ format }: Options): Promise<void> {
   process.stdout.write(datasetTable(format))
 }
 
-async function show(name: string): Promise<void> {
-  const { datasetSheet } = await import('../report/datasetTable.ts')
-  process.stdout.write(datasetSheet(name))
+async function show(name: string, { format }: Options): Promise<void> {
+  const { datasetFacts, datasetSheet } = await import('../report/datasetTable.ts')
+  process.stdout.write(format === 'json' ? `${JSON.stringify(datasetFacts(name), null, 2)}\n` : datasetSheet(name))
 }
 
 async function check(name: string, { data, files, format }: Options): Promise<void> {
   const { openDataset } = await import('../datasets/open.ts')
   const { checkDataset } = await import('../datasets/check.ts')
   const { checkText } = await import('../report/datasetTable.ts')
-  const dataset = await openDataset({ name, ...(data === undefined ? {} : { data }) })
-  const onProgress = (done: number, total: number): void => {
-    if (process.stderr.isTTY && (done % 100 === 0 || done === total))
-      process.stderr.write(`\r${done}/${total} images decoded\u001b[K`)
-  }
+  const dataset = await openDataset({ name, ...given({ data }) })
+  const show = progressPrinter()
+  const onProgress = (done: number, total: number): void =>
+    show({ models: ['check'], dataset: dataset.name, total, done })
   const result = await checkDataset(dataset, { decode: !files, onProgress })
-  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
   process.stdout.write(format === 'json' ? `${JSON.stringify(result, null, 2)}\n` : checkText(result))
   const wrong = result.missing.length + result.unreadable.length + result.problems.length + result.differences.length
   if (wrong > 0) process.exitCode = 3

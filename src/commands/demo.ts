@@ -1,6 +1,7 @@
 import { join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
+import { note, progressPrinter } from './progress.ts'
 
 export function command(): Command {
   return new Command('demo')
@@ -15,7 +16,6 @@ export function command(): Command {
 async function run(out: string): Promise<void> {
   const { demo } = await import('../demo/demo.ts')
   const { accuracyExport, disparityTable } = await import('../report/resultTables.ts')
-  const { note, progressPrinter } = await import('./progress.ts')
   const { run: result, studies } = await demo({ out, onStage: note, onProgress: progressPrinter() })
   const report = join(out, 'report.html')
   await result.report(report)

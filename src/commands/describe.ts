@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { Command } from 'commander'
 import { inputError } from '../errors.ts'
 import { type Draft } from '../models/onnx/describe.ts'
+import { printable } from '../report/text.ts'
 
 /** `geogap models describe`. */
 export function describeCommand(): Command {
@@ -26,7 +27,6 @@ async function run(file: string, force: boolean): Promise<void> {
       throw inputError('file-exists', `${target} is there already; --force overwrites it`)
     throw storageError(target, error)
   })
-  const { printable } = await import('../report/text.ts')
   for (const line of lines(target, draft)) process.stdout.write(`${printable(line)}\n`)
 }
 

@@ -9,6 +9,7 @@ import { type Run } from '../run.ts'
 import { type Share } from '../units.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
 import { given, machineShare, oneOf, several, type Tagging, tagOption, wholeNumber } from './options.ts'
+import { note, progressPrinter, queuePrinter, transferPrinter } from './progress.ts'
 
 interface Options extends DatasetOptions, Engine, Tagging {
   model: string[]
@@ -26,7 +27,6 @@ interface Options extends DatasetOptions, Engine, Tagging {
   profile?: boolean
   queue?: string | true
   priority?: number
-  quiet?: boolean
 }
 
 export function command(): Command {
@@ -61,7 +61,6 @@ export function command(): Command {
     .addOption(tagOption())
     .option('--dry-run', 'print the plan: images, downloads, time and disk')
     .option('--profile', 'show how models were run and where the time went, in milliseconds an image')
-    .option('--quiet', 'no progress, only the result')
     .addHelpText('after', '\nExample:\n  geogap evaluate --model resnet50 --dataset geode --data data --out results')
     .action(async (options: Options) => run(options))
 }
@@ -77,7 +76,6 @@ async function run(options: Options): Promise<void> {
     return
   }
   const { accuracyExport } = await import('../report/resultTables.ts')
-  const { note, progressPrinter, transferPrinter } = await import('./progress.ts')
   const { interruption } = await import('./interrupt.ts')
   const signal = interruption()
   const profiles: Profile[] = []
@@ -85,7 +83,8 @@ async function run(options: Options): Promise<void> {
     ...(await evaluateOptions(options)),
     signal,
     onProfile: (profile: Profile) => profiles.push(profile),
-    ...(options.quiet ? {} : { onProgress: progressPrinter(), onDownload: transferPrinter() }),
+    onProgress: progressPrinter(),
+    onDownload: transferPrinter(),
   }
   const work = options.queue === undefined ? evaluate(asked) : byQueue(asked, options)
   const result = await work.catch((error: unknown) => {
@@ -111,18 +110,15 @@ async function run(options: Options): Promise<void> {
       `${errors} of ${n + errors} images of ${dataset} gave ${model} no prediction; geogap datasets check lists them`,
     )
   if (result.failures.length > 0 || unread.some(({ n }) => n === 0)) process.exitCode = 3
-  else if (!options.quiet)
-    process.stderr.write(`next: geogap table ${options.out} --by region, geogap report ${options.out}\n`)
+  else note(`next: geogap table ${options.out} --by region, geogap report ${options.out}`)
 }
 
-async function byQueue(asked: EvaluateOptions & { out: string }, { queue, priority, quiet }: Options): Promise<Run> {
+async function byQueue(asked: EvaluateOptions & { out: string }, { queue, priority }: Options): Promise<Run> {
   const url = queue === true ? process.env['GEOGAP_QUEUE'] : queue
   if (url === undefined) throw inputError('no-queue', 'no queue given: --queue redis://host:port or GEOGAP_QUEUE')
   const { evaluateByQueue } = await import('../cluster/evaluate.ts')
-  const { queuePrinter } = await import('./progress.ts')
   const { run, driven } = await evaluateByQueue(asked, {
-    ...{ queue: url, ...given({ priority }) },
-    ...(!quiet && { onState: queuePrinter() }),
+    ...{ queue: url, ...given({ priority }), onState: queuePrinter() },
   })
   if (driven.outcome === 'cancelled') process.stderr.write('cancelled; what is stored stays\n')
   return run

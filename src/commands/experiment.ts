@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import { entryOf, program } from './program.ts'
+import { note } from './progress.ts'
 
 interface Options {
   data: string
@@ -43,11 +45,9 @@ async function run(name: string | undefined, options: Options): Promise<void> {
 
 /** Paths may hold spaces: they are put in after the line was cut. */
 const filled = (line: string, { data, out }: Options): string[] =>
-  line.split(' ').map(word => word.replace('{data}', data).replace('{out}', out))
+  line.split(' ').map(word => word.replace('{data}', () => data).replace('{out}', () => out))
 
-async function execute([, name, ...args]: readonly string[]): Promise<void> {
-  const { commands } = await import('./index.ts')
-  const found = commands.find(command => command.name === name)!
-  process.stderr.write(`\n$ geogap ${[name, ...args].join(' ')}\n`)
-  await (await found.load()).command().parseAsync(args, { from: 'user' })
+async function execute([, ...words]: readonly string[]): Promise<void> {
+  note(`$ geogap ${words.join(' ')}`)
+  await (await program([entryOf(words[0]!)])).parseAsync([...words], { from: 'user' })
 }

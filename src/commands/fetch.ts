@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { transferPrinter } from './progress.ts'
 
 export function command(): Command {
   return new Command('fetch')
@@ -13,7 +14,6 @@ export function command(): Command {
 
 async function run(names: readonly string[], data: string): Promise<void> {
   const { fetchBenchmark } = await import('../datasets/fetch.ts')
-  const { transferPrinter } = await import('./progress.ts')
   for (const name of names) {
     const fetched = await fetchBenchmark(name, data, { onProgress: transferPrinter() })
     for (const { file, cached } of fetched) process.stdout.write(`${file}${cached ? ' (was there)' : ''}\n`)

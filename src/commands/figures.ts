@@ -9,17 +9,11 @@ export function command(): Command {
     .addHelpText('after', '\nExample:\n  geogap figures')
     .action(async ({ format }: { format: Format }) => {
       const { figureKinds } = await import('../figures/index.ts')
-      const { formatTable } = await import('../report/tables.ts')
-      const columns = [
-        { name: 'name', heading: 'name', value: (kind: (typeof figureKinds)[number]) => kind.name },
-        { name: 'title', heading: 'what it shows', value: (kind: (typeof figureKinds)[number]) => kind.title },
-        {
-          name: 'paper',
-          heading: 'in the paper',
-          value: (kind: (typeof figureKinds)[number]) => kind.paper.join(', '),
-        },
-        { name: 'needs', heading: 'needs', value: (kind: (typeof figureKinds)[number]) => kind.needs },
-      ]
-      process.stdout.write(formatTable(columns, figureKinds, format))
+      const { fields, formatTable } = await import('../report/tables.ts')
+      const rows = figureKinds.map(({ paper, ...kind }) => ({ ...kind, paper: paper.join(', ') }))
+      const columns = fields<'name' | 'title' | 'paper' | 'needs'>({
+        ...{ name: 'name', title: 'what it shows', paper: 'in the paper', needs: 'needs' },
+      })
+      process.stdout.write(formatTable(columns, rows, format))
     })
 }

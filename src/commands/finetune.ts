@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { addExperimentOptions, addTrainingOptions, trainingOf, type TrainingOptions } from './experimentOptions.ts'
 import { given, wholeNumber } from './options.ts'
+import { note, progressPrinter, transferPrinter } from './progress.ts'
 
 interface Options extends TrainingOptions {
   model: string
@@ -37,8 +38,6 @@ async function run(options: Options): Promise<void> {
   const { westernTraining } = await import('../experiments/westernTraining.ts')
   const { studyTable } = await import('../report/studyTable.ts')
   const { durationText, percent } = await import('../report/text.ts')
-  const { progressPrinter, transferPrinter } = await import('./progress.ts')
-  const say = (text: string): void => void process.stderr.write(`${text}\n`)
   const done = await westernTraining({
     ...given({ shares, size, batch, microBatch }),
     ...{ model, ...trainingOf(options) },
@@ -46,14 +45,15 @@ async function run(options: Options): Promise<void> {
     onDownload: transferPrinter(),
     onPlan: ({ share, seed }, plan, total) => {
       const left = plan.done === 0 ? '' : `, ${plan.done} done`
-      say(
+      note(
         `${percent(share, 0)} % western, seed ${seed}: ${plan.images} images, ${plan.epochs} epochs${left} of ${plan.steps} updates, micro-batches of ${plan.microBatch}`,
       )
-      say(`about ${durationText(plan.seconds)} for this run, ${durationText(total)} for all that are left`)
+      note(`about ${durationText(plan.seconds)} for this run, ${durationText(total)} for all that are left`)
     },
-    onEpoch: ({ share }, epoch, loss) => say(`${percent(share, 0)} % western: epoch ${epoch}, loss ${loss.toFixed(3)}`),
+    onEpoch: ({ share }, epoch, loss) =>
+      note(`${percent(share, 0)} % western: epoch ${epoch}, loss ${loss.toFixed(3)}`),
   })
   process.stdout.write(studyTable(done.rows, 'western share', options.format))
-  for (const note of [`${done.size} training images of every share`, ...done.notes]) say(`note: ${note}`)
-  say(`next: geogap figure western-share ${out} -o western-share.svg`)
+  for (const text of [`${done.size} training images of every share`, ...done.notes]) note(`note: ${text}`)
+  note(`next: geogap figure western-share ${out} -o western-share.svg`)
 }

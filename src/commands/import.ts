@@ -4,7 +4,7 @@ import { inputError } from '../errors.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type Table } from '../datasets/tables.ts'
 import { type Mode } from '../preprocessing/steps.ts'
-import { oneOf, type Tagging, tagOption } from './options.ts'
+import { given, oneOf, type Tagging, tagOption } from './options.ts'
 
 interface Options extends Tagging {
   out?: string
@@ -78,9 +78,5 @@ async function importFile(file: string, table: Table, options: Options & { out: 
 async function opened({ dataset, data, labels }: Options): Promise<Dataset> {
   if (dataset === undefined) throw inputError('bad-usage', 'no --dataset to hold the ids against')
   const { openDataset } = await import('../datasets/open.ts')
-  return openDataset({
-    name: dataset,
-    ...(data === undefined ? {} : { data }),
-    ...(labels === undefined ? {} : { labels }),
-  })
+  return openDataset({ name: dataset, ...given({ data, labels }) })
 }

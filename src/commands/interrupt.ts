@@ -1,20 +1,23 @@
 const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
+let controller: AbortController | undefined
+
 /**
- * The first SIGINT (Ctrl-C), SIGTERM or SIGHUP (a closed terminal) aborts the signal that is given back and sets the exit
- * code, the second ends the process at once.
+ * The first SIGINT (Ctrl-C), SIGTERM or SIGHUP (a closed terminal) aborts the signal that is given back, the same for all
+ * evaluations of the process, and sets the exit code; the second ends the process at once.
  */
 export function interruption(): AbortSignal {
-  const controller = new AbortController()
+  if (controller) return controller.signal
+  const { signal } = (controller = new AbortController())
   for (const [name, code] of Object.entries(codes)) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(code)
+      if (signal.aborted) process.exit(code)
       process.exitCode = code
       process.stderr.write(
         '\nstopping after the running batch; what is done is kept, the same command goes on from there\n',
       )
-      controller.abort()
+      controller?.abort()
     })
   }
-  return controller.signal
+  return signal
 }

@@ -10,6 +10,7 @@ import {
   type ExperimentOptions,
 } from './experimentOptions.ts'
 import { given, several, wholeNumber } from './options.ts'
+import { note, progressPrinter, transferPrinter } from './progress.ts'
 
 interface Options extends ExperimentOptions, DeviceOption {
   model?: string
@@ -45,7 +46,6 @@ async function run(options: Options): Promise<void> {
   const { placement } = await import('../experiments/placement.ts')
   const { formatTable } = await import('../report/tables.ts')
   const { durationText } = await import('../report/text.ts')
-  const { progressPrinter, transferPrinter } = await import('./progress.ts')
   const onProgress = progressPrinter()
   const found = await placement({
     ...given({ model, encoder, ks: k, preprocessing, device }),
@@ -53,11 +53,10 @@ async function run(options: Options): Promise<void> {
     onSearch: (done, total) => onProgress({ models: ['search'], dataset: basename(reference), total, done }),
   })
   process.stdout.write(formatTable(await columns(found.votes), found.votes, options.format))
-  const say = (text: string): void => void process.stderr.write(`${text}\n`)
-  say(`${found.queries} queries among ${found.references} references in ${durationText(found.seconds)}`)
-  if (found.skipped > 0) say(`note: ${found.skipped} queries without an embedding are left out`)
-  for (const note of found.notes) say(`note: ${note}`)
-  say(`next: geogap figure neighbours ${out} -o neighbours.svg`)
+  note(`${found.queries} queries among ${found.references} references in ${durationText(found.seconds)}`)
+  if (found.skipped > 0) note(`note: ${found.skipped} queries without an embedding are left out`)
+  for (const text of found.notes) note(`note: ${text}`)
+  note(`next: geogap figure neighbours ${out} -o neighbours.svg`)
 }
 
 async function columns(votes: readonly Votes[]): Promise<Column<Votes>[]> {

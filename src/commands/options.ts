@@ -4,13 +4,16 @@ import { type Share } from '../units.ts'
 import { type OutputFormat } from '../report/output.ts'
 import { type Format, formats } from '../report/tables.ts'
 
-/** A whole number of at least `least`, from an option's text. */
+/** A whole number of at least `least` and at most `most`, from an option's text. */
 export const wholeNumber =
-  (option: string, least = 1) =>
+  (option: string, least = 1, most = Infinity) =>
   (text: string): number => {
-    const value = Number(text)
-    if (!Number.isInteger(value) || value < least)
-      throw inputError('bad-option', `${option} takes a whole number from ${least}, not ${text}`)
+    const value = text.trim() === '' ? NaN : Number(text)
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw inputError(
+        'bad-option',
+        `${option} takes a whole number from ${least}${most < Infinity ? ` to ${most}` : ''}, not ${text}`,
+      )
     return value
   }
 
@@ -111,11 +114,15 @@ export interface Tagging {
 export const tagOption = (): Option =>
   new Option('--tag <key=value>', 'name this run for geogap history; repeatable, part of no key').argParser(tagged)
 
+/** A comma begins another tag where a name and `=` follow it. */
 function tagged(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const [, name, value] = /^([\w.-]+)=(\S.*)$/.exec(text.trim()) ?? []
-  if (name === undefined || value === undefined)
-    throw inputError('bad-option', `--tag takes name=value, such as commit=3fa9c1, not ${text}`)
-  return { ...before, [name]: value }
+  const pairs = text.split(/,(?=[\w.-]+=)/).map((tag): [string, string] => {
+    const [, name, value] = /^([\w.-]+)=(\S.*)$/.exec(tag.trim()) ?? []
+    if (name === undefined || value === undefined)
+      throw inputError('bad-option', `--tag takes name=value, such as commit=3fa9c1, not ${tag}`)
+    return [name, value]
+  })
+  return { ...before, ...Object.fromEntries(pairs) }
 }
 
 /** Options of an analysis that leaves images out. */

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { inputError } from '../errors.ts'
 import { type Format } from '../report/tables.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
 import { format, several, shareOf } from './options.ts'
@@ -27,7 +28,6 @@ async function run(name: string, { by, format, ...options }: Options): Promise<v
   const { openDataset } = await import('../datasets/open.ts')
   const { powerRows } = await import('../decide/power.ts')
   const { powerText } = await import('../decide/powerText.ts')
-  const { inputError } = await import('../errors.ts')
   const dataset = await openDataset({ name, ...opening(options) })
   const columns = by.filter(column => dataset.columns.includes(column))
   if (columns.length === 0)

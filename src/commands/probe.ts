@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { type Format } from '../report/tables.ts'
 import { assignments, format, given, wholeNumber } from './options.ts'
+import { note } from './progress.ts'
 
 interface Options {
   dataset: string
@@ -38,7 +39,7 @@ async function run(model: string, options: Options): Promise<void> {
   const { probe } = await import('../decide/probeRun.ts')
   const { probeText } = await import('../decide/probeText.ts')
   const { dataset, limit, data, weights, labels, classes, map, prompts, format } = options
-  const onSetting = (done: number, total: number): void => void process.stderr.write(`setting ${done} of ${total}\n`)
+  const onSetting = (done: number, total: number): void => note(`setting ${done} of ${total}`)
   const found = await probe(
     model,
     { name: dataset, limit, ...given({ data, labels, classes, map }) },

@@ -32,22 +32,30 @@ function prepare(command: Command, path: string): void {
     command
       .option('--json', 'the same as --format json')
       .on('option:json', () => command.setOptionValueWithSource('format', 'json', 'cli'))
-  if (!has('--quiet')) command.option('--quiet', 'no progress and no notes, only the result and errors')
-  command.on('option:quiet', quieten)
+  command.option('--quiet', 'no progress and no notes, only the result and errors')
+  command.on('option:quiet', () => quieten())
   command.option('--config <file>', 'defaults of the options (default: geogap.config.* in this folder)')
   command.option('--debug', 'show the stack trace of an error')
   command.exitOverride(error => {
     if (error.exitCode === 0) process.exit(0)
-    throw inputError(
-      'bad-usage',
-      `${error.message
-        .replace(/^error: /, '')
-        .replaceAll('\n', ' ')
-        .replace(/\.$/, '')}; see ${path} --help`,
-    )
+    const message = error.message
+      .replace(/^error: /, '')
+      .replaceAll('\n', ' ')
+      .replace(/\.$/, '')
+    throw inputError('bad-usage', `${message}${error.code === missing ? swallowed(command) : ''}; see ${path} --help`)
   })
   command.configureOutput({ outputError: () => undefined })
   for (const inner of command.commands) prepare(inner, `${path} ${inner.name()}`)
+}
+
+const missing = 'commander.missingArgument'
+
+/** An option that takes several words also takes the arguments that follow it. */
+function swallowed(command: Command): string {
+  const greedy = command.options.find(
+    option => option.variadic && command.getOptionValueSource(option.attributeName()) === 'cli',
+  )
+  return greedy ? ` (${greedy.long!} takes every word that follows: put arguments before it)` : ''
 }
 
 /** The innermost command that `words` (without `geogap`) name, and the words after its name. */

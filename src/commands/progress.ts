@@ -1,75 +1,98 @@
 import { type DriveState } from '../cluster/drive.ts'
 import { type Progress } from '../runDataset.ts'
 import { runAs } from '../report/profileTable.ts'
-import { bytesText, durationText, printable } from '../report/text.ts'
+import { bytesText, durationText, printable, textWidth } from '../report/text.ts'
 
-const width = 24
 let quiet = false
 
-/** From now on no progress and no notes. */
-export const quieten = (): void => void (quiet = true)
+/** From now on no progress and no notes, or both again. */
+export const quieten = (on = true): void => void (quiet = on)
 
 /** A note on standard error: what comes next, or what was written where. */
 export function note(text: string): void {
-  if (!quiet) process.stderr.write(`${text}\n`)
+  if (!quiet) process.stderr.write(`${printable(text)}\n`)
+}
+
+/**
+ * Shows what something is at: on a terminal a line that is written over ten times a second, elsewhere one every five seconds.
+ * What is `fresh`, and the `last`, are shown at once.
+ */
+function ticker(stream: NodeJS.WriteStream) {
+  let printed = 0
+  return (parts: () => Parts, { fresh, last }: { fresh: boolean; last: boolean }): void => {
+    const now = performance.now()
+    if (quiet || (!fresh && !last && now - printed < (stream.isTTY ? 100 : 5000))) return
+    printed = now
+    if (stream.isTTY) stream.write(`\r${fitted(parts(), (stream.columns || 80) - 1)}\u001b[K${last ? '\n' : ''}`)
+    else stream.write(`${joined(parts())}\n`)
+  }
+}
+
+/** What is at work, a bar that may be missing, and how far it is. */
+interface Parts {
+  name: string
+  bar?: string
+  state: string
+}
+
+const joined = ({ name, bar, state }: Parts): string =>
+  printable([name, bar ?? '', state].filter(part => part !== '').join('  '))
+
+/** One line of a terminal of `width` columns: where it is narrow the bar goes first, then the end of the name. */
+export function fitted({ name, bar, state }: Parts, width: number): string {
+  const whole = joined({ name, ...(bar !== undefined && { bar }), state })
+  if (textWidth(whole) <= width) return whole
+  const letters = [...printable(name)]
+  let line = joined({ name, state })
+  while (textWidth(line) > width && letters.pop() !== undefined) line = joined({ name: `${letters.join('')}…`, state })
+  return line
 }
 
 /** Shows progress on standard error: a bar on a terminal, a line every few seconds elsewhere. */
 export function progressPrinter(stream: NodeJS.WriteStream = process.stderr): (progress: Progress) => void {
-  let started = 0
-  let current = ''
-  let printed = 0
-  return progress => {
-    if (quiet) return
-    const { models, dataset, total, done, way } = progress
+  const show = ticker(stream)
+  let [started, current] = [0, '']
+  return ({ models, dataset, total, done, way }) => {
     const name = `${models.length === 1 ? models[0]! : `${models.length} models`} on ${dataset}`
-    if (done === 0 && way) stream.write(`${printable(name)}: ${runAs(way)}\n`)
-    if (name !== current || done === 0) [current, started, printed] = [name, performance.now(), 0]
-    const now = performance.now()
-    const last = done === total
-    if (!last && done > 0 && now - printed < (stream.isTTY ? 100 : 5000)) return
-    printed = now
-    const line = printable(progressLine(name, total, done, (now - started) / 1000))
-    if (!stream.isTTY) stream.write(`${line}\n`)
-    else stream.write(`\r${line.slice(0, stream.columns - 1)}\u001b[K${last ? '\n' : ''}`)
+    if (done === 0 && way && !quiet) stream.write(`${printable(`${name}: ${runAs(way)}`)}\n`)
+    const fresh = name !== current || done === 0
+    if (fresh) [current, started] = [name, performance.now()]
+    const parts = (): Parts => ({ name, ...advance(total, done, (performance.now() - started) / 1000) })
+    show(parts, { fresh, last: done === total })
   }
 }
 
-function progressLine(name: string, total: number, done: number, seconds: number): string {
-  const share = total === 0 ? 1 : done / total
-  const full = Math.round(share * width)
-  const bar = '█'.repeat(full) + '░'.repeat(width - full)
+const width = 24
+
+function advance(total: number, done: number, seconds: number): Omit<Parts, 'name'> {
+  const full = Math.round((total === 0 ? 1 : done / total) * width)
   const rate = seconds > 0 ? done / seconds : 0
-  const left = rate > 0 && done < total ? `  ${durationText((total - done) / rate)} left` : ''
   const speed = rate > 0 ? `  ${rate < 10 ? rate.toFixed(1) : rate.toFixed(0)} images/s` : ''
-  return `${name}  ${bar}  ${done}/${total}${speed}${left}`
+  const left = rate > 0 && done < total ? `  ${durationText((total - done) / rate)} left` : ''
+  return { bar: '█'.repeat(full) + '░'.repeat(width - full), state: `${done}/${total}${speed}${left}` }
 }
 
 /** Shows units of a run at a queue as `progressPrinter` shows images; time left by estimated cost. */
 export function queuePrinter(stream: NodeJS.WriteStream = process.stderr) {
+  const show = ticker(stream)
   let first: { at: number; doneSeconds: number } | undefined
   let shown = ''
   return ({ units, done, seconds, doneSeconds, apart }: DriveState): void => {
     first ??= { at: performance.now(), doneSeconds }
     const rate = (doneSeconds - first.doneSeconds) / ((performance.now() - first.at) / 1000)
-    const left = rate > 0 ? `  ${durationText((seconds - doneSeconds) / rate)} left` : ''
-    const line = `${done}/${units} units${apart > 0 ? `, ${apart} set apart` : ''}`
-    if (line === shown && !stream.isTTY) return
-    shown = line
-    stream.write(stream.isTTY ? `\r${line}${left}\u001b[K${done === units ? '\n' : ''}` : `${line}${left}\n`)
+    const left = rate > 0 && done < units ? `${durationText((seconds - doneSeconds) / rate)} left` : ''
+    const name = `${done}/${units} units${apart > 0 ? `, ${apart} set apart` : ''}`
+    if (name === shown && !stream.isTTY) return
+    shown = name
+    show(() => ({ name, state: left }), { fresh: true, last: done === units })
   }
 }
 
 /** Shows a download on standard error, as `progressPrinter` shows images. */
 export function transferPrinter(stream: NodeJS.WriteStream = process.stderr) {
-  let printed = 0
+  const show = ticker(stream)
   return (name: string, done: number, total: number | undefined): void => {
-    if (quiet) return
-    const now = performance.now()
-    const last = done === total
-    if (!last && now - printed < (stream.isTTY ? 100 : 5000)) return
-    printed = now
-    const line = printable(`${name}  ${bytesText(done)}${total === undefined ? '' : ` of ${bytesText(total)}`}`)
-    stream.write(stream.isTTY ? `\r${line.slice(0, stream.columns - 1)}\u001b[K${last ? '\n' : ''}` : `${line}\n`)
+    const state = (): string => `${bytesText(done)}${total === undefined ? '' : ` of ${bytesText(total)}`}`
+    show(() => ({ name, state: state() }), { fresh: false, last: done === total })
   }
 }

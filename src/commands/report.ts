@@ -22,6 +22,7 @@ export function command(): Command {
 }
 
 async function run(dir: string, { output, bundle, images = false, exclude }: Options): Promise<void> {
+  if (images && !bundle) throw inputError('bad-option', '--images is of the bundle: give --bundle too')
   const target = output ?? join(dir, bundle ? 'bundle' : 'report.html')
   if (bundle) {
     if (exclude) throw inputError('bad-option', '--bundle takes all images; --exclude is of the report')

@@ -9,6 +9,7 @@ import {
   type TrainingOptions,
 } from './experimentOptions.ts'
 import { given } from './options.ts'
+import { note, progressPrinter, transferPrinter } from './progress.ts'
 
 interface Options extends TrainingOptions, DeviceOption {
   model?: string
@@ -38,7 +39,6 @@ async function run(options: Options): Promise<void> {
     throw inputError('bad-usage', 'give --model NAME, --features FOLDER, or both')
   const { retraining } = await import('../experiments/retraining.ts')
   const { studyTable } = await import('../report/studyTable.ts')
-  const { progressPrinter, transferPrinter } = await import('./progress.ts')
   const { durationText } = await import('../report/text.ts')
   const started = performance.now()
   const done = await retraining({
@@ -47,12 +47,12 @@ async function run(options: Options): Promise<void> {
     onProgress: progressPrinter(),
     onDownload: transferPrinter(),
     onHead: (fraction, seed, { images, losses }) =>
-      process.stderr.write(
-        `${Math.round(100 * fraction)} %, seed ${seed}: ${images} images, loss ${losses[0]!.toFixed(3)} to ${losses.at(-1)!.toFixed(3)}, after ${durationText((performance.now() - started) / 1000)}\n`,
+      note(
+        `${Math.round(100 * fraction)} %, seed ${seed}: ${images} images, loss ${losses[0]!.toFixed(3)} to ${losses.at(-1)!.toFixed(3)}, after ${durationText((performance.now() - started) / 1000)}`,
       ),
   })
   process.stdout.write(studyTable(done.rows, 'training images', options.format))
-  for (const note of done.notes) process.stderr.write(`note: ${note}\n`)
-  for (const head of done.heads) process.stderr.write(`head: ${head}\n`)
-  process.stderr.write(`next: geogap evaluate --model ${done.heads[0]!} …, geogap table ${out} --paper 4\n`)
+  for (const text of done.notes) note(`note: ${text}`)
+  for (const head of done.heads) note(`head: ${head}`)
+  note(`next: geogap evaluate --model ${done.heads[0]!} …, geogap table ${out} --paper 4`)
 }

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { given, several, wholeNumber } from './options.ts'
+import { note } from './progress.ts'
 import { queueOption } from './queueOption.ts'
 
 interface Options {
@@ -13,7 +14,7 @@ export function command(): Command {
   return new Command('serve')
     .description('Look at results in a browser: a dashboard on this machine, until Ctrl-C.')
     .argument('<dir>', 'folder of results')
-    .option('--port <n>', 'port (default: a free one)', wholeNumber('--port', 0), 0)
+    .option('--port <n>', 'port (default: a free one)', wholeNumber('--port', 0, 65_535), 0)
     .option('--host <address>', 'address of this machine to listen on', '127.0.0.1')
     .option('--images <folders>', 'read images from these folders only (default: where they were evaluated)', several)
     .addOption(queueOption(false))
@@ -31,6 +32,6 @@ function counted(): (done: number, of: number) => void {
   return (done, of) => {
     if (performance.now() - said < 2000) return
     said = performance.now()
-    process.stderr.write(`counting predictions: ${done} of ${of} evaluations\n`)
+    note(`counting predictions: ${done} of ${of} evaluations`)
   }
 }

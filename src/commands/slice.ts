@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { inputError, unknownName } from '../errors.ts'
+import { GeogapError, inputError, unknownName } from '../errors.ts'
 import { type Column } from '../report/tables.ts'
 import { type SliceRow } from '../predictions/slices.ts'
 import { assignments, given } from './options.ts'
@@ -39,34 +39,45 @@ const columns: Column<SliceRow>[] = (
   ['dataset', 'id', 'truth', 'prediction', 'region', 'country', 'model'] as const
 ).map(name => ({ name, heading: name, value: row => row[name] }))
 
-async function run(dir: string, options: Options): Promise<void> {
-  const { model, dataset, wrong, right, region, country, truth, output } = options
+async function run(dir: string, { model, dataset, wrong, right, output, ...options }: Options): Promise<void> {
   if (wrong && right) throw inputError('bad-option', 'give one of --wrong and --right')
-  const { storedEntries } = await import('../decide/sides.ts')
+  const { modelsOf, storedEntries } = await import('../decide/sides.ts')
   const { readDatasets } = await import('../predictions/notes.ts')
-  const { sliceOf } = await import('../predictions/slices.ts')
+  const { sliceOf, valuesOf } = await import('../predictions/slices.ts')
   const { formatTable } = await import('../report/tables.ts')
   const { writeOutput } = await import('../files.ts')
   const entries = await storedEntries(dir)
-  const [models, sets] = [names(entries.map(e => e.identity.model)), names(entries.map(e => e.identity.dataset))]
+  const [models, sets] = [modelsOf(entries), [...new Set(entries.map(({ identity }) => identity.dataset))]]
   const chosen = model ?? models[0]!
   if (!models.includes(chosen)) throw unknownName('model', chosen, models)
   if (model === undefined && models.length > 1)
     throw inputError('choose-models', `choose with --model; there are ${models.join(', ')}`)
   if (dataset !== undefined && !sets.includes(dataset)) throw unknownName('dataset', dataset, sets)
   const notes = await readDatasets(dir)
+  const { region, country, truth } = options
+  const where = { ...options.where, ...given({ region, country, truth }) }
+  const asked = entries.filter(
+    ({ identity }) => identity.model === chosen && identity.dataset === (dataset ?? identity.dataset),
+  )
   const rows: SliceRow[] = []
-  const query = {
-    where: { ...options.where, ...given({ region, country, truth }) },
-    ...((wrong ?? right) && { right: right === true }),
+  const without: GeogapError[] = []
+  for (const entry of asked) {
+    const found = await sliceOf(entry, notes.get(entry.identity.content), {
+      ...{ where, ...((wrong ?? right) && { right: right === true }) },
+    }).catch((error: unknown) => {
+      if (!(error instanceof GeogapError) || error.code !== 'unknown-column') throw error
+      without.push(error)
+      return []
+    })
+    rows.push(...found)
   }
-  for (const entry of entries) {
-    const { identity } = entry
-    if (identity.model !== chosen || identity.dataset !== (dataset ?? identity.dataset)) continue
-    rows.push(...(await sliceOf(entry, notes.get(identity.content), query)))
-  }
+  // A data set without a column has no image that fits, unless it is the only one that could.
+  if (without[0] && without.length === asked.length) throw without[0]
+  if (rows.length === 0)
+    for (const [column, value] of Object.entries(where)) {
+      const values = await valuesOf(asked, column)
+      if (!values.includes(value)) throw unknownName(column, value, values)
+    }
   await writeOutput(output, formatTable(columns, rows, 'csv'))
   process.stdout.write(`${rows.length} images in ${output}\n`)
 }
-
-const names = (all: readonly string[]): string[] => [...new Set(all)]

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { inputError } from '../errors.ts'
 import { given, oneOf, positive, several, wholeNumber } from './options.ts'
+import { progressPrinter } from './progress.ts'
 
 /** Exit code where stored results differ from their re-run. */
 export const disagreed = 5
@@ -43,7 +44,6 @@ function percentOf(text: string): number {
 async function run(dir: string, { format, model, weights, ...options }: Options): Promise<void> {
   const { agrees, verify } = await import('../verify.ts')
   const { verifySentence, verifyText } = await import('../report/verifyText.ts')
-  const { progressPrinter } = await import('./progress.ts')
   const verified = await verify(dir, {
     ...options,
     ...given({ models: await specsOf(model, weights) }),

@@ -1,13 +1,14 @@
 import { Command } from 'commander'
+import { printable } from '../report/text.ts'
+import { note } from './progress.ts'
 import { queueOption } from './queueOption.ts'
 
 export function command(): Command {
   return new Command('work')
     .description('Evaluate for the runs at a queue until stopped: units of work from any number of machines.')
     .addOption(queueOption())
-    .option('--quiet', 'no line for each unit')
     .addHelpText('after', '\nExample:\n  geogap work --queue redis://10.0.0.5:6379')
-    .action(async ({ queue, quiet }: { queue: string; quiet?: boolean }) => {
+    .action(async ({ queue }: { queue: string }) => {
       const { work } = await import('../cluster/work.ts')
       const { evaluator } = await import('../cluster/unit.ts')
       const stop = new AbortController()
@@ -19,10 +20,9 @@ export function command(): Command {
       await work({
         ...{ queue, doUnit: evaluator(), signal: stop.signal },
         onUnit: ({ run, unit, seconds, error }) => {
-          if (error || !quiet)
-            process.stderr.write(
-              `${run} ${unit}  ${seconds.toFixed(1)} s${error ? `  failed: ${error.message}` : ''}\n`,
-            )
+          const line = `${run} ${unit}  ${seconds.toFixed(1)} s`
+          if (error) process.stderr.write(`${printable(`${line}  failed: ${error.message}`)}\n`)
+          else note(line)
         },
       })
     })

@@ -66,18 +66,10 @@ export async function demo({ out, onStage = () => undefined, onProgress }: DemoO
   onStage('evaluating')
   await evaluate({ models, datasets, out: results, ...(onProgress ? { onProgress } : {}) })
   onStage('retraining a last layer on pictures by other households, and on more and more western ones')
-  const model = await described(join(out, 'models'), models.at(-1)!)
+  const model = join(out, 'models', `${models.at(-1)!.name}.json`)
   const { demoStudies } = await import('./studies.ts')
   const studies = await demoStudies({ model, training: others, households, out: results })
   return { run: await openRun(results), studies }
-}
-
-/** The path of a description by which the model can be named. */
-async function described(folder: string, { name, architecture, classes, recipe, weights }: ModelSpec): Promise<string> {
-  const file = join(folder, `${name}.json`)
-  const [path] = weights.from === 'files' ? weights.files : []
-  await writeJson(file, { name, architecture, classes, preprocessing: recipe, weights: basename(path!) })
-  return file
 }
 
 /** Renders the pictures, writes their manifest, and opens it as any manifest is opened. */
@@ -138,7 +130,7 @@ async function fittedModels(folder: string, training: Dataset): Promise<ModelSpe
       const described = { name, architecture: model.architecture, classes: objectNames }
       specs.push({ ...described, recipe, weights: { from: 'files', files: [file] } })
       const description = { ...described, weights: basename(file), preprocessing: recipe }
-      await writeFile(join(folder, `${name}.json`), `${JSON.stringify(description, null, 2)}\n`)
+      await writeJson(join(folder, `${name}.json`), description)
     }
   }
   return specs

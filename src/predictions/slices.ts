@@ -60,6 +60,19 @@ export async function sliceOf(
   }))
 }
 
+/** Every value of a grouping column, or of `truth`, of the evaluations that have it. */
+export async function valuesOf(entries: readonly Entry[], column: string): Promise<string[]> {
+  const name = column === 'truth' ? 'label' : column
+  const files = entries
+    .filter(({ shards }) => name === 'label' || shards[0]!.columns.includes(name))
+    .flatMap(shardFiles)
+  const found = await query<{ value: string | null }>(
+    `SELECT DISTINCT ${identifier(name)}::VARCHAR AS value FROM read_parquet($1) ORDER BY value`,
+    [files],
+  )
+  return found.flatMap(({ value }) => value ?? [])
+}
+
 /** Images to leave out, by data set, and what the record says of them. */
 export interface Exclusion {
   images: ReadonlyMap<string, readonly string[]>

@@ -15,11 +15,17 @@ const columns: Column<Benchmark>[] = [
 /** Every benchmark that is known by name. */
 export const datasetTable = (format: Format): string => formatTable(columns, benchmarks, format)
 
-/** One benchmark in full. */
-export function datasetSheet(name: string): string {
+/** What is known of one benchmark, as plain data. */
+export function datasetFacts(name: string) {
   const { benchmark, variant } = knownBenchmark(name)
   const { title, kind, source, terms, variants, get, places, downloads, expected } = benchmark
-  const { images, classes, regions } = expected(variant)
+  return { name, title, kind, ...expected(variant), variants, source, terms, get, places: places(variant), downloads }
+}
+
+/** One benchmark in full. */
+export function datasetSheet(name: string): string {
+  const { title, kind, source, terms, variants, get, places, downloads, ...expected } = datasetFacts(name)
+  const { images, classes, regions } = expected
   const rows = [
     ['kind', kind],
     ['images', images === null ? 'not stated' : String(images)],
@@ -32,7 +38,7 @@ export function datasetSheet(name: string): string {
     ['source', source],
     ['terms', terms],
     ['get', get],
-    ['looked for', places(variant).join(', ')],
+    ['looked for', places.join(', ')],
     ...downloads.map(({ url, bytes }) => ['download', bytes === undefined ? url : `${url} (${bytesText(bytes)})`]),
   ]
   return `${[title, ...rows.map(([key, value]) => `  ${key!.padEnd(11)}${value!}`)].join('\n')}\n`

@@ -31,21 +31,21 @@ export interface Experiment extends z.infer<typeof description> {
 
 const folder = new URL('../../experiments/', import.meta.url)
 
-async function names(): Promise<string[]> {
+export async function experimentNames(): Promise<string[]> {
   const files = await readdir(folder)
   return files.flatMap(file => /^(.+)\.json$/.exec(file)?.[1] ?? []).sort()
 }
 
 /** Errors: unknown-experiment. */
 export async function experimentNamed(name: string): Promise<Experiment> {
-  const known = await names()
+  const known = await experimentNames()
   if (!known.includes(name)) throw unknownName('experiment', name, known)
   const text = await readFile(new URL(`${name}.json`, folder), 'utf8')
   return { name, ...description.parse(JSON.parse(text)) }
 }
 
 export async function experimentList(): Promise<string> {
-  const all = await Promise.all((await names()).map(experimentNamed))
+  const all = await Promise.all((await experimentNames()).map(experimentNamed))
   return all.map(({ name, title }) => `${name.padEnd(16)}${title}\n`).join('')
 }
 

@@ -7,9 +7,10 @@ import { type z } from 'zod'
 import { remember } from '../datasets/images.ts'
 import { GeogapError, inputError } from '../errors.ts'
 import { type ClusterWatch } from './cluster.ts'
+import { filterOf } from './cube.ts'
 import { flipsPage, galleryPage, pairRows } from './gallery.ts'
 import { type Guard } from './guard.ts'
-import { filterOf, params, single } from './params.ts'
+import { params, single } from './params.ts'
 import { type Store } from './store.ts'
 import { thumbnails } from './thumbnails.ts'
 import { compareView, modelView, type PairRow, scatter } from './views.ts'
@@ -26,11 +27,9 @@ export async function clientFiles(folder: string): Promise<Map<string, Uint8Arra
 }
 
 const types: Readonly<Record<string, string>> = {
-  ...{
-    '.html': 'text/html; charset=utf-8',
-    '.js': 'text/javascript; charset=utf-8',
-    '.css': 'text/css; charset=utf-8',
-  },
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
 }
 
 /** Pairs of models whose paired counts are kept, and answers as text while what is stored is the same. */
@@ -77,14 +76,12 @@ export function dashboard({ store, guard, files, images, cluster, onLook }: AppO
     store.entry(query.dataset, query.model)
     return modelView(store.cube(query.dataset), query.model, filterOf(query))
   })
-  answer('gallery', params.gallery, query => galleryPage(store, { ...query, filter: filterOf(query) }))
+  answer('gallery', params.gallery, query => galleryPage(store, query))
   const pairsOf = ({ dataset, first, second }: Record<'dataset' | 'first' | 'second', string>) => {
     const state = [first, second].map(model => store.entry(dataset, model)).map(({ key, rows }) => [key, rows])
     return remember(pairs, JSON.stringify(state), kept.pairs, () => pairRows(store, dataset, first, second))
   }
-  answer('flips', params.flips, async query =>
-    flipsPage(store, { ...query, filter: filterOf(query) }, await pairsOf(query)),
-  )
+  answer('flips', params.flips, async query => flipsPage(store, query, await pairsOf(query)))
   answer('compare', params.compare, async query => compareView(await pairsOf(query), query.by, filterOf(query)))
   app.get('/thumb', async c => {
     const { content, id } = parse(params.thumb, c.req.queries())

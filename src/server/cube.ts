@@ -9,6 +9,10 @@ export const dimensions = ['region', 'country', 'income', 'label'] as const
 export type Dimension = (typeof dimensions)[number]
 export type Filter = Readonly<Partial<Record<Dimension, string>>>
 
+/** The dimensions that a query has values of. */
+export const filterOf = (query: Readonly<Partial<Record<Dimension, string | undefined>>>): Filter =>
+  Object.fromEntries(dimensions.flatMap(name => (query[name] ? [[name, query[name]]] : [])))
+
 /** Counts of one model, cell by cell. */
 export type ModelCounts = Readonly<Record<'n' | 'top1' | 'top5' | 'errors', ArrayLike<number>>>
 

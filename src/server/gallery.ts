@@ -5,7 +5,7 @@ import { type PairCounts } from '../metrics/pairedTests.ts'
 import { noAcceptedClass } from '../predictions/schema.ts'
 import { type Entry, shardFiles } from '../predictions/store.ts'
 import { type Bound, identifier, query } from '../sql.ts'
-import { cellsOf, type Dimension, dimensions, type Filter, total } from './cube.ts'
+import { cellsOf, type Dimension, dimensions, type Filter, filterOf, total } from './cube.ts'
 import { type GrowingCube, incomeName, textOf } from './load.ts'
 import { type Store } from './store.ts'
 import {
@@ -19,10 +19,8 @@ import {
   type PairRow,
 } from './views.ts'
 
-interface Place {
-  dataset: string
-  filter: Filter
-}
+/** Names of a data set and of the values that its images are filtered by. */
+type Place = Readonly<Partial<Record<Dimension, string | undefined>>> & { dataset: string }
 
 /** The stored column of a dimension; undefined where the data set has none. */
 function columnOf(cube: GrowingCube, entry: Entry, dimension: Dimension): string | undefined {
@@ -73,9 +71,9 @@ type GalleryQuery = Place & { model: string; outcome: Outcome; page: number }
 /** The most confident answers first. */
 export async function galleryPage(
   store: Store,
-  { dataset, filter, model, outcome, page }: GalleryQuery,
+  { dataset, model, outcome, page, ...rest }: GalleryQuery,
 ): Promise<GalleryPage> {
-  const [cube, entry] = [store.cube(dataset), store.entry(dataset, model)]
+  const [cube, entry, filter] = [store.cube(dataset), store.entry(dataset, model), filterOf(rest)]
   const { sql, bound } = conditions(cube, entry, filter, 2)
   const where = [outcomeSql[outcome], ...sql].join(' AND ')
   const from = `FROM read_parquet($1) a WHERE ${where}`
@@ -94,10 +92,10 @@ type FlipsQuery = Place & { first: string; second: string; change: Change; page:
 /** Images that one of two models has right and the other wrong; `pairs` are those of the two models. */
 export async function flipsPage(
   store: Store,
-  { dataset, filter, first, second, change, page }: FlipsQuery,
+  { dataset, first, second, change, page, ...rest }: FlipsQuery,
   pairs: readonly PairRow[],
 ): Promise<GalleryPage> {
-  const cube = store.cube(dataset)
+  const [cube, filter] = [store.cube(dataset), filterOf(rest)]
   const entries = [store.entry(dataset, first), store.entry(dataset, second)] as const
   const { sql, bound } = conditions(cube, entries[0], filter, 3)
   const flip = change === 'gained' ? 'b.correct1 AND NOT a.correct1' : 'a.correct1 AND NOT b.correct1'

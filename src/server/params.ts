@@ -1,6 +1,6 @@
 /** What each address of the dashboard takes; anything else is refused. */
 import { z } from 'zod'
-import { dimensions, type Filter } from './cube.ts'
+import { dimensions } from './cube.ts'
 import { changes, outcomes } from './views.ts'
 
 const text = z.string().max(1000)
@@ -28,7 +28,3 @@ export function single(queries: Record<string, string[]>): Record<string, unknow
     Object.entries(queries).map(([name, values]) => [name, values.length === 1 ? values[0] : values]),
   )
 }
-
-/** The dimensions of a parsed query. */
-export const filterOf = (query: { [name in (typeof dimensions)[number]]?: string | undefined }): Filter =>
-  Object.fromEntries(dimensions.flatMap(name => (query[name] === undefined ? [] : [[name, query[name]]])))

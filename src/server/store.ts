@@ -95,6 +95,8 @@ async function readState(
     await addEntry(cube, entry)
     onCount?.(i + 1, entries.length)
   }
+  for (const [name, { models }] of cubes)
+    for (const model of models.keys()) if (!byDataset.get(name)!.has(model)) models.delete(model)
   let overview: Overview | undefined
   return {
     ...{ cubes, notes, entries: byDataset, progress: await readProgress(dir, entries) },

@@ -4,7 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluateByQueue } from '../../src/cluster/evaluate.ts'
-import { connectQueue, clusterState, readRun, removeRun, steerRun, writeRun } from '../../src/cluster/queue.ts'
+import {
+  connectQueue,
+  clusterState,
+  queueError,
+  readRun,
+  removeRun,
+  steerRun,
+  writeRun,
+} from '../../src/cluster/queue.ts'
 import { drive } from '../../src/cluster/drive.ts'
 import { evaluator } from '../../src/cluster/unit.ts'
 import { work } from '../../src/cluster/work.ts'
@@ -110,6 +118,12 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     stop.abort()
     await working
     client.disconnect()
+  })
+
+  it('shows no part of a password, whatever is in it', () => {
+    const refused = { code: 'ECONNREFUSED', message: 'refused' }
+    const { message } = queueError(refused, 'redis://me:pa/ss@wd@host:6379') as Error
+    expect(message).toBe('the queue at redis://host:6379 cannot be reached (ECONNREFUSED)')
   })
 
   it('says what is wrong with the queue, and what is done stays done', async () => {

@@ -52,6 +52,16 @@ async function refused(run: ReturnType<typeof geogap>, message: RegExp): Promise
 describe('errors of the command line: one line, the value, what exists, exit code 2', () => {
   it('unknown command', () => refused(geogap(['evalute']), /unknown command: evalute; nearest: evaluate/))
   it('unknown option', () => refused(geogap(['table', '.', '--bye', 'x']), /unknown option '--bye'/))
+  it('an argument that an option took', () =>
+    refused(
+      geogap(['table', '--by', 'region', 'results']),
+      /missing required argument 'dir' \(--by takes every word that follows: put arguments before it\); see geogap table/,
+    ))
+  it('a port that there cannot be', () =>
+    refused(geogap(['serve', '.', '--port', '70000']), /--port takes a whole number from 0 to 65535, not 70000/))
+  it('pictures without a bundle', () => refused(geogap(['report', '.', '--images']), /--images is of the bundle/))
+  it('a format that a sheet does not have', () =>
+    refused(geogap(['datasets', 'show', 'geode', '--format', 'csv']), /datasets show writes text or json, not csv/))
   it('bad number', () => refused(evaluate(manifest, '--limit', 'ten'), /--limit takes a whole number from 1, not ten/))
   it('unknown model', () =>
     refused(

@@ -60,6 +60,17 @@ describe('a config file', () => {
     }
   })
 
+  it('fills in what an option may do without, and nothing that the command line says in another way', async () => {
+    await write('cfg.yaml', 'evaluate: { queue: redis://q, tag: [a=1, b=2] }\ntable: { output: b.csv, format: csv }\n')
+    const config = ['--config', join(folder, 'cfg.yaml')]
+    const [evaluate, table] = [
+      ['evaluate', ...config],
+      ['table', 'results', '-oa.csv', '--json', ...config],
+    ]
+    expect(await merged(...evaluate)).toEqual([...evaluate, '--queue', 'redis://q', '--tag', 'a=1,b=2'])
+    expect(await merged(...table)).toEqual(table)
+  })
+
   it.each([
     ['{ "table": { "minm": 50 } }', /unknown option of table in .*: minm; nearest: minN/],
     ['{ "table": { "minN": true } }', /table\.minN in .*cfg\.json is true; --min-n <n> is what the command takes/],
@@ -82,6 +93,10 @@ describe('completion', () => {
     [['evaluate', '--dataset', 'geo'], ['geode']],
     [['models', 'desc'], ['describe']],
     [['datasets', 'ch'], ['check']],
+    [['datasets', 'geo'], []],
+    [['datasets', 'show', 'geo'], ['geode']],
+    [['power', 'geo'], ['geode']],
+    [['experiment', 'retr'], ['retraining']],
     [['report', ''], []],
   ])('of %j is %j', async (words, expected) => expect(await candidates(words)).toEqual(expected))
 })

@@ -39,6 +39,8 @@ describe('slices', () => {
     expect(lines[1]).toBe("geode,image-10,'=soap,class 2,Africa,Kenya,one")
     expect((await geogap([...args, '--truth', 'stove', '-o', file])).stdout).toMatch(/^50 images/)
     expect((await geogap([...args, '--where', 'planet=Mars', '-o', file])).stderr).toMatch(/unknown column: planet/)
+    const typo = ['slice', dir, '--model', 'one', '--region', 'Afrika', '-o', join(dir, 'none.csv')]
+    expect((await geogap(typo)).stderr).toBe('geogap: unknown region: Afrika; nearest: Africa, Europe\n')
     expect((await geogap(['slice', dir, '-o', file])).stderr).toMatch(/choose with --model; there are one, two/)
   }, 60_000)
 

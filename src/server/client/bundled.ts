@@ -1,6 +1,6 @@
 /** Answers the views' questions from the files of a bundle, as the server does from its store. */
 import { type BundledAnswers, type BundledCube, type BundledImages } from '../bundle.ts'
-import { type Cube, type Dimension, dimensions, type Filter, type ModelCounts } from '../cube.ts'
+import { type Cube, type Dimension, dimensions, type Filter, filterOf, type ModelCounts } from '../cube.ts'
 import {
   type Answer,
   compareView,
@@ -17,7 +17,12 @@ import { type Query, type Views } from './data.ts'
 const loaded = new Map<string, Promise<unknown>>()
 
 function load<T>(name: string): Promise<T> {
-  const known = loaded.get(name) ?? fetch(`data/${name}.json`).then(response => response.json())
+  const known =
+    loaded.get(name) ??
+    fetch(`data/${name}.json`).then(
+      response => response.json(),
+      () => Promise.reject(new Error(`The file data/${name}.json cannot be read.`)),
+    )
   loaded.set(name, known)
   return known as Promise<T>
 }
@@ -56,9 +61,6 @@ const answers: { [V in keyof Views]: (query: Query) => Promise<Views[V]> } = {
 }
 
 export const fromFiles = <V extends keyof Views>(view: V, query: Query): Promise<Views[V]> => answers[view](query)
-
-const filterOf = (query: Query): Filter =>
-  Object.fromEntries(dimensions.flatMap(name => (query[name] === undefined ? [] : [[name, query[name]]])))
 
 async function positionOf(dataset: string | undefined, model?: string): Promise<[number, number]> {
   const { datasets } = await load<Overview>('overview')

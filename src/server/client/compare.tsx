@@ -1,16 +1,14 @@
 import { type ComponentChildren } from 'preact'
 import { type GroupChange, shownP } from '../../decide/compare.ts'
-import { type Dimension, dimensions } from '../cube.ts'
+import { type Dimension, dimensions, filterOf } from '../cube.ts'
 import { changes, type CompareView as Data, type DatasetFact, type Overview } from '../views.ts'
 import { useView } from './data.ts'
 import { Images } from './gallery.tsx'
 import {
   Answer,
-  change,
   datasetOf,
   DatasetSelect,
   dimensionNames,
-  filterOf,
   Filters,
   noFilter,
   percent,
@@ -24,6 +22,12 @@ interface Pair {
   dataset: DatasetFact
   first: string
   second: string
+}
+
+interface PairProps {
+  overview: Overview
+  route: Route
+  pair: Pair
 }
 
 /** The two models of a route: the ones it names, else the data set's first two. */
@@ -43,48 +47,25 @@ export function CompareView({ overview, route }: { overview: Overview; route: Ro
   const { dataset, first, second } = pair
   const present = dimensions.filter(dimension => dataset.values[dimension].length > 0)
   const by = present.find(dimension => dimension === route.query['by']) ?? present[0]!
-  const view = useView('compare', { dataset: dataset.name, first, second, by, ...filterOf(route) })
+  const view = useView('compare', { dataset: dataset.name, first, second, by, ...filterOf(route.query) })
   return (
     <>
       <h1 tabIndex={-1}>Two models on {dataset.title}</h1>
       <PairForm {...{ overview, route, pair }}>
-        <Select
-          name="by"
-          value={by}
-          options={present.map(name => [name, dimensionNames[name]])}
-          onChange={value => change(route, { by: value })}
-        />
+        <Select {...{ route, name: 'by', value: by, options: present.map(name => [name, dimensionNames[name]]) }} />
       </PairForm>
       <Answer of={view}>{data => <Changes {...{ data, by, route, pair }} />}</Answer>
     </>
   )
 }
 
-function PairForm({
-  overview,
-  route,
-  pair: { dataset, first, second },
-  children,
-}: {
-  overview: Overview
-  route: Route
-  pair: Pair
-  children: ComponentChildren
-}) {
+function PairForm({ overview, route, pair, children }: PairProps & { children: ComponentChildren }) {
+  const { dataset, first, second } = pair
+  const options = dataset.models
   return (
     <form class="filters">
-      <Select
-        name="first model"
-        value={first}
-        options={dataset.models}
-        onChange={value => change(route, { first: value, second })}
-      />
-      <Select
-        name="second model"
-        value={second}
-        options={dataset.models}
-        onChange={value => change(route, { first, second: value })}
-      />
+      <Select {...{ route, name: 'first', label: 'first model', value: first, options, reset: { second } }} />
+      <Select {...{ route, name: 'second', label: 'second model', value: second, options, reset: { first } }} />
       <DatasetSelect
         {...{ route, name: 'dataset', dataset, datasets: overview.datasets }}
         reset={{ ...noFilter, first: '', second: '', by: '' }}
@@ -95,17 +76,12 @@ function PairForm({
   )
 }
 
-function Changes({
-  data: { rows, tested, leftOut, minN, households },
-  by,
-  route,
-  pair,
-}: {
+interface ChangesProps extends Pick<PairProps, 'route' | 'pair'> {
   data: Data
   by: Dimension
-  route: Route
-  pair: Pair
-}) {
+}
+
+function Changes({ data: { rows, tested, leftOut, minN, households }, by, route, pair }: ChangesProps) {
   const { dataset, first, second } = pair
   const [overall] = rows
   if (!overall) return <p>No image has an outcome of both models.</p>
@@ -114,8 +90,7 @@ function Changes({
       dataset: dataset.name,
       first,
       second,
-      change,
-      ...filterOf(route),
+      ...filterOf(route.query),
       ...(row.by === 'overall' ? {} : { [by]: row.group }),
     })
   return (
@@ -159,20 +134,18 @@ export function FlipsView({ overview, route }: { overview: Overview; route: Rout
   const pair = pairOf(overview, route)
   const { dataset, first, second } = pair
   const { change: which = 'lost', page = '0' } = route.query
-  const view = useView('flips', { dataset: dataset.name, first, second, change: which, page, ...filterOf(route) })
+  const view = useView('flips', { dataset: dataset.name, first, second, change: which, page, ...filterOf(route.query) })
   return (
     <>
       <h1 tabIndex={-1}>Where two models differ on {dataset.title}</h1>
       <PairForm {...{ overview, route, pair }}>
         <Select
-          name="images"
-          value={which}
+          {...{ route, name: 'change', label: 'images', value: which }}
           options={changes.map(name => [name, changeNames[name]])}
-          onChange={value => change(route, { change: value })}
         />
       </PairForm>
       <p>
-        <a href={linkTo('compare', { dataset: dataset.name, first, second, ...filterOf(route) })}>
+        <a href={linkTo('compare', { dataset: dataset.name, first, second, ...filterOf(route.query) })}>
           Back to the comparison
         </a>
       </p>

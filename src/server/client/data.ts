@@ -28,10 +28,13 @@ export type Query = Readonly<Record<string, string>>
 type Ask = <V extends keyof Views>(view: V, query: Query) => Promise<Views[V]>
 
 const fromServer: Ask = async <V extends keyof Views>(view: V, query: Query) => {
-  const response = await fetch(`api/${view}?${new URLSearchParams(query).toString()}`)
-  const answer: unknown = await response.json().catch(() => ({ error: 'the server gave no answer that can be read' }))
-  if (!response.ok) throw new Error((answer as { error: string }).error)
-  return answer as Views[V]
+  const response = await fetch(`api/${view}?${new URLSearchParams(query).toString()}`).catch(() => {
+    throw new Error('The server does not answer: is geogap serve still running?')
+  })
+  const answer = await response.text()
+  if (response.ok) return JSON.parse(answer) as Views[V]
+  const isJson = response.headers.get('content-type')?.includes('json')
+  throw new Error(isJson ? (JSON.parse(answer) as { error: string }).error : answer)
 }
 
 /** Whether this page is a bundle of files without a server. */

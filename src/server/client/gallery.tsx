@@ -1,6 +1,7 @@
 import { type ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { formatTable } from '../../report/tables.ts'
+import { filterOf } from '../cube.ts'
 import {
   type Answer as ModelAnswer,
   type DatasetFact,
@@ -11,7 +12,7 @@ import {
   pageSize,
 } from '../views.ts'
 import { type Answered, useView } from './data.ts'
-import { Answer, change, datasetOf, DatasetSelect, filterOf, Filters, percent, Select, whole } from './parts.tsx'
+import { Answer, datasetOf, DatasetSelect, Filters, percent, Select, whole } from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
 
 /** Images of one cell with what a model said about them. */
@@ -19,33 +20,23 @@ export function GalleryView({ overview, route }: { overview: Overview; route: Ro
   const model = route.query['model'] ?? overview.models[0]!.name
   const dataset = datasetOf(overview, route.query['dataset'])
   const { outcome = 'wrong', page = '0' } = route.query
-  const view = useView('gallery', { model, dataset: dataset.name, outcome, page, ...filterOf(route) })
+  const view = useView('gallery', { model, dataset: dataset.name, outcome, page, ...filterOf(route.query) })
   return (
     <>
       <h1 tabIndex={-1}>
         Images of {dataset.title}, seen by {model}
       </h1>
       <form class="filters">
-        <Select
-          name="model"
-          value={model}
-          options={dataset.models}
-          onChange={value => change(route, { model: value })}
-        />
+        <Select {...{ route, name: 'model', value: model, options: dataset.models }} />
         <DatasetSelect
           {...{ route, name: 'dataset', dataset }}
           datasets={overview.datasets.filter(({ models }) => models.includes(model))}
         />
         <Filters route={route} dataset={dataset} />
-        <Select
-          name="answers"
-          value={outcome}
-          options={outcomes}
-          onChange={value => change(route, { outcome: value })}
-        />
+        <Select {...{ route, name: 'outcome', label: 'answers', value: outcome, options: outcomes }} />
       </form>
       <p>
-        <a href={linkTo('model', { model, dataset: dataset.name, ...filterOf(route) })}>
+        <a href={linkTo('model', { model, dataset: dataset.name, ...filterOf(route.query) })}>
           Back to the accuracy of {model}
         </a>
       </p>

@@ -1,16 +1,14 @@
 import { regionsSpec } from '../../figures/regions.ts'
-import { type Dimension, dimensions, type GroupRate } from '../cube.ts'
+import { type Dimension, dimensions, filterOf, type GroupRate } from '../cube.ts'
 import { type DatasetFact, type ModelView as Data, type Overview } from '../views.ts'
 import { useView } from './data.ts'
 import { Figure } from './figure.tsx'
 import { HeatTable } from './heat.tsx'
 import {
   Answer,
-  change,
   datasetOf,
   DatasetSelect,
   dimensionNames,
-  filterOf,
   Filters,
   noFilter,
   interval,
@@ -27,21 +25,16 @@ export function ModelView({ overview, route }: { overview: Overview; route: Rout
   const model = route.query['model'] ?? overview.models[0]!.name
   const own = overview.datasets.filter(({ models }) => models.includes(model))
   const dataset = datasetOf({ ...overview, datasets: own.length > 0 ? own : overview.datasets }, route.query['dataset'])
-  const view = useView('model', { model, dataset: dataset.name, ...filterOf(route) })
+  const view = useView('model', { model, dataset: dataset.name, ...filterOf(route.query) })
   const link = (more: Partial<Record<Dimension, string>>): string =>
-    linkTo('gallery', { model, dataset: dataset.name, ...filterOf(route), ...more })
+    linkTo('gallery', { model, dataset: dataset.name, ...filterOf(route.query), ...more })
   return (
     <>
       <h1 tabIndex={-1}>
         {model} on {dataset.title}
       </h1>
       <form class="filters">
-        <Select
-          name="model"
-          value={model}
-          options={overview.models.map(({ name }) => name)}
-          onChange={value => change(route, { model: value })}
-        />
+        <Select {...{ route, name: 'model', value: model, options: overview.models.map(({ name }) => name) }} />
         <DatasetSelect {...{ route, name: 'dataset', dataset, datasets: own, reset: { ...noFilter, by: '' } }} />
         <Filters route={route} dataset={dataset} />
       </form>

@@ -1,14 +1,13 @@
 import { drawnLine, linePanels, lineThrough, type PanelPoint } from '../../figures/linePanel.ts'
 import { color } from '../../figures/theme.ts'
+import { filterOf } from '../cube.ts'
 import { type DatasetFact, type Overview, type ScatterRow } from '../views.ts'
 import { useView } from './data.ts'
 import { Figure } from './figure.tsx'
 import {
   Answer,
-  change,
   datasetOf,
   DatasetSelect,
-  filterOf,
   Filters,
   interval,
   percent,
@@ -30,7 +29,7 @@ export function ModelsView({ overview, route }: { overview: Overview; route: Rou
     overview.datasets.find(({ name }) => name === route.query['x']) ??
     overview.datasets.find(({ reference }) => reference) ??
     y
-  const view = useView('scatter', { x: x.name, y: y.name, ...filterOf(route) })
+  const view = useView('scatter', { x: x.name, y: y.name, ...filterOf(route.query) })
   return (
     <>
       <h1 tabIndex={-1}>
@@ -49,12 +48,7 @@ function AxesForm({ overview, route, axes: { x, y } }: { overview: Overview; rou
     <form class="filters">
       <DatasetSelect {...{ route, name: 'x', label: 'x axis', dataset: x, datasets, reset: {} }} />
       <DatasetSelect {...{ route, name: 'y', label: 'y axis', dataset: y, datasets }} />
-      <Select
-        name="family"
-        value={route.query['family'] ?? ''}
-        options={[['', 'all'], ...families]}
-        onChange={value => change(route, { family: value })}
-      />
+      <Select {...{ route, name: 'family', value: route.query['family'] ?? '', options: [['', 'all'], ...families] }} />
       <Filters route={route} dataset={y} />
     </form>
   )
@@ -71,7 +65,7 @@ function Models({ data, overview, route, axes: { x, y } }: ModelsProps) {
   const { family = '' } = route.query
   const families = new Map(overview.models.map(model => [model.name, model.family]))
   const rows = data.filter(({ model }) => family === '' || families.get(model) === family)
-  const link = (model: string): string => linkTo('model', { model, dataset: y.name, ...filterOf(route) })
+  const link = (model: string): string => linkTo('model', { model, dataset: y.name, ...filterOf(route.query) })
   return (
     <div class="beside">
       <Scatter

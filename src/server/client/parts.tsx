@@ -21,18 +21,25 @@ export function Answer<T>({ of, children }: { of: Answered<T>; children: (data: 
 }
 
 interface SelectProps {
+  route: Route
+  /** Its key in the route, and what it is called. */
   name: string
+  label?: string
   value: string
   /** Values, with what is shown for them where that is something else. */
   options: readonly (string | readonly [string, string])[]
-  onChange: (value: string) => void
+  /** What another choice sets beside itself. */
+  reset?: Record<string, string>
 }
 
-export function Select({ name, value, options, onChange }: SelectProps) {
+/** A choice that goes to the same view with another value. */
+export function Select({ route: { view, query }, name, label = name, value, options, reset }: SelectProps) {
+  const choose = (chosen: string): void =>
+    void (location.hash = linkTo(view, { ...query, page: undefined, ...reset, [name]: chosen }))
   return (
     <label class="select">
-      <span>{name}</span>
-      <select value={value} onChange={event => onChange(event.currentTarget.value)}>
+      <span>{label}</span>
+      <select value={value} onChange={event => choose(event.currentTarget.value)}>
         {options
           .map(option => (typeof option === 'string' ? ([option, option] as const) : option))
           .map(([key, shown]) => (
@@ -45,38 +52,14 @@ export function Select({ name, value, options, onChange }: SelectProps) {
   )
 }
 
-/** Goes to the same view with other values. */
-export const change = ({ view, query }: Route, values: Record<string, string | undefined>): void =>
-  void (location.hash = linkTo(view, { ...query, page: undefined, ...values }))
-
-interface DatasetSelectProps {
-  route: Route
-  /** Its key in the route, and what it is called. */
-  name: string
-  label?: string
+interface DatasetSelectProps extends Pick<SelectProps, 'route' | 'name' | 'label' | 'reset'> {
   dataset: DatasetFact
   datasets: readonly DatasetFact[]
-  /** What another data set makes void beside the filters. */
-  reset?: Record<string, string>
 }
 
-export function DatasetSelect({
-  route,
-  name,
-  label = 'data set',
-  dataset,
-  datasets,
-  reset = noFilter,
-}: DatasetSelectProps) {
-  return (
-    <Select
-      name={label}
-      value={dataset.name}
-      options={datasets.map(({ name, title }) => [name, title] as const)}
-      onChange={value => change(route, { ...reset, [name]: value })}
-    />
-  )
-}
+export const DatasetSelect = ({ dataset, datasets, ...rest }: DatasetSelectProps) => (
+  <Select reset={noFilter} {...rest} value={dataset.name} options={datasets.map(({ name, title }) => [name, title])} />
+)
 
 /** Selects for what the data set can be filtered by. */
 export function Filters({ route, dataset }: { route: Route; dataset: DatasetFact }) {
@@ -87,10 +70,9 @@ export function Filters({ route, dataset }: { route: Route; dataset: DatasetFact
         .map(dimension => (
           <Select
             key={dimension}
-            name={dimensionNames[dimension]}
+            {...{ route, name: dimension, label: dimensionNames[dimension] }}
             value={route.query[dimension] ?? ''}
             options={[['', 'all'], ...dataset.values[dimension]]}
-            onChange={value => change(route, { [dimension]: value })}
           />
         ))}
     </>
@@ -99,10 +81,6 @@ export function Filters({ route, dataset }: { route: Route; dataset: DatasetFact
 
 /** Another data set has other regions and classes. */
 export const noFilter: Record<Dimension, string> = { region: '', country: '', income: '', label: '' }
-
-/** The filters of a route, for links and questions. */
-export const filterOf = ({ query }: Route): Record<string, string> =>
-  Object.fromEntries(dimensions.flatMap(name => (query[name] ? [[name, query[name]]] : [])))
 
 export interface Column<Row> {
   heading: string
