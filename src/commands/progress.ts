@@ -42,7 +42,7 @@ const joined = ({ name, bar, state }: Parts): string =>
 export function fitted({ name, bar, state }: Parts, width: number): string {
   const whole = joined({ name, ...(bar !== undefined && { bar }), state })
   if (textWidth(whole) <= width) return whole
-  const letters = [...printable(name)]
+  const letters = Array.from(printable(name))
   let line = joined({ name, state })
   while (textWidth(line) > width && letters.pop() !== undefined) line = joined({ name: `${letters.join('')}…`, state })
   return line

@@ -90,6 +90,7 @@ function Changes({ data: { rows, tested, leftOut, minN, households }, by, route,
       dataset: dataset.name,
       first,
       second,
+      change,
       ...filterOf(route.query),
       ...(row.by === 'overall' ? {} : { [by]: row.group }),
     })

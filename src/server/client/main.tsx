@@ -70,4 +70,6 @@ function App() {
   )
 }
 
-render(<App />, document.getElementById('app')!)
+const app = document.getElementById('app')!
+app.replaceChildren()
+render(<App />, app)
