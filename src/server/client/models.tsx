@@ -4,17 +4,7 @@ import { filterOf } from '../cube.ts'
 import { type DatasetFact, type Overview, type ScatterRow } from '../views.ts'
 import { useView } from './data.ts'
 import { Figure } from './figure.tsx'
-import {
-  Answer,
-  datasetOf,
-  DatasetSelect,
-  Filters,
-  interval,
-  percent,
-  Select,
-  Table,
-  whole,
-} from './parts.tsx'
+import { Answer, datasetOf, DatasetSelect, Filters, interval, percent, Select, Table, whole } from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
 
 interface Axes {
