@@ -20,6 +20,15 @@ export class GeogapError extends Error {
 /** A wrong argument, name or file content given by the caller. */
 export const inputError = (code: string, message: string): GeogapError => new GeogapError('input', code, message)
 
+/** A name that came from a file, fit for one line of an error. */
+export function shown(name: string, limit = 80): string {
+  const quoted = JSON.stringify(name.length > limit ? `${name.slice(0, limit)}…` : name)
+  return quoted.replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?')
+}
+
+/** The same without quotes. */
+export const unquoted = (name: string, limit: number): string => shown(name, limit).slice(1, -1)
+
 /** The names closest to `name` by edit distance, nearest first. */
 export function nearest(name: string, known: Iterable<string>, count = 3): string[] {
   const wanted = name.toLowerCase()

@@ -111,11 +111,12 @@ export async function readFully(handle: FileHandle, bytes: Uint8Array, position:
   return done
 }
 
-/** Writes all of `bytes` at the handle's own position. */
-export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+/** Writes all of `bytes`, from `position` on or at the handle's own. */
+export async function writeFully(handle: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
   let done = 0
   while (done < bytes.length) {
-    const { bytesWritten } = await handle.write(bytes, done, Math.min(chunk, bytes.length - done), null)
+    const at = position === undefined ? null : position + done
+    const { bytesWritten } = await handle.write(bytes, done, Math.min(chunk, bytes.length - done), at)
     done += bytesWritten
   }
 }

@@ -3,14 +3,14 @@
  * other reads its output. The graph's own file is loaded untouched.
  */
 import { type Tensor as OrtTensor } from 'onnxruntime-node'
-import { GeogapError } from '../errors.ts'
+import { GeogapError, shown } from '../errors.ts'
 import { createGraph, type Graph, input, output } from '../graph/graph.ts'
 import { encode } from '../graph/onnx.ts'
 import { cast, transpose } from '../graph/ops.ts'
 import { type LoadedModel, type Output } from '../models/load.ts'
 import { admitOnnx } from '../models/onnx/admit.ts'
 import { type ReadyModel } from '../models/spec.ts'
-import { shown, widenHalf } from '../models/tensors.ts'
+import { widenHalf } from '../models/tensors.ts'
 import { splitSteps, type Step } from '../preprocessing/steps.ts'
 import { normalizeGraph, orderedGraph } from '../preprocessing/toGraph.ts'
 import { createSession, type SessionOptions } from './session.ts'

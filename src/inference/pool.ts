@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { GeogapError } from '../errors.ts'
 import type { FromWorker, ModelGroup, Outcomes, ShardItem, Timings, ToWorker } from './messages.ts'
 import { addTimings, noTimings } from './messages.ts'
-import { emptyOutcomes, topCount } from './score.ts'
+import { emptyOutcomes } from './score.ts'
 
 export interface PoolOptions {
   processes: number
@@ -253,18 +253,15 @@ function failedOutcome(model: string, code: string): Outcomes {
 function joined(left: ShardResult, right: ShardResult): ShardResult {
   const outcomes = left.outcomes.map((a, m): Outcomes => {
     const b = right.outcomes[m]!
-    const rows = a.rank.length + b.rank.length
-    const both = emptyOutcomes(a.model, rows)
-    both.status = [...a.status, ...b.status]
-    both.top5.set(a.top5)
-    both.top5.set(b.top5, a.rank.length * topCount)
-    both.probabilities.set(a.probabilities)
-    both.probabilities.set(b.probabilities, a.rank.length * topCount)
-    both.rank.set(a.rank)
-    both.rank.set(b.rank, a.rank.length)
     const kept = joinedRows(a, b)
-    if (kept) both.kept = kept
-    return both
+    return {
+      model: a.model,
+      status: [...a.status, ...b.status],
+      top5: Int32Array.from([...a.top5, ...b.top5]),
+      probabilities: Float32Array.from([...a.probabilities, ...b.probabilities]),
+      rank: Int32Array.from([...a.rank, ...b.rank]),
+      ...(kept && { kept }),
+    }
   })
   return { outcomes, timings: addTimings(left.timings, right.timings) }
 }

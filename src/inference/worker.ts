@@ -31,11 +31,15 @@ process.on('message', (message: ToWorker) => {
     return
   }
   const work = message.type === 'load' ? load(message.group) : evaluate(message.items)
-  work.catch((error: unknown) => {
-    const code = error instanceof GeogapError ? error.code : 'internal'
-    send({ type: 'failed', code, message: error instanceof Error ? error.message : String(error) })
-  })
+  work.catch((error: unknown) => send(failure(error)))
 })
+
+const failure = (error: unknown) => ({
+  type: 'failed' as const,
+  code: error instanceof GeogapError ? error.code : 'internal',
+  message: error instanceof Error ? error.message : String(error),
+})
+
 /** The parent is gone. An orderly exit would wait for decoder threads, and one of them may hang. */
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
@@ -49,18 +53,10 @@ async function load(group: ModelGroup): Promise<void> {
     const spinning = group.threads > 1 && !group.device
     const onBatch = (): void => send({ type: 'progress', images: 0 })
     try {
-      models.push(
-        await loadModel(model, group.steps, wanted, {
-          threads: group.threads,
-          spinning,
-          onBatch,
-          ...unusual(group),
-        }),
-      )
+      const options = { threads: group.threads, spinning, onBatch, ...unusual(group) }
+      models.push(await loadModel(model, group.steps, wanted, options))
     } catch (error) {
-      const code = error instanceof GeogapError ? error.code : 'internal'
-      const text = error instanceof Error ? error.message : String(error)
-      send({ type: 'failed', code, message: text, model: model.name })
+      send({ ...failure(error), model: model.name })
       return
     }
   }

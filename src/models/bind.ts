@@ -1,10 +1,10 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { GeogapError } from '../errors.ts'
+import { GeogapError, shown, unquoted } from '../errors.ts'
 import { type DType, type Graph, type Tensor } from '../graph/graph.ts'
 import { type Binding } from '../graph/onnx.ts'
 import { type NamedTensor } from './safetensors.ts'
-import { bytesOf, type Dtype, readTensor, shown, type TensorEntry, type TensorFile, unquoted } from './tensors.ts'
+import { bytesOf, type Dtype, readTensor, type TensorEntry, type TensorFile } from './tensors.ts'
 
 /** How a checkpoint's names become the architecture's; rules are tried in order and the first that fits is used. */
 export interface NameTable {

@@ -5,13 +5,13 @@
  * a version, the machine's sizes, the object, the keys of the storages), then for each key its count and its bytes.
  */
 import type { FileHandle } from 'node:fs/promises'
-import { type GeogapError } from '../errors.ts'
+import { dataStart, readZip, type ZipMember, type ZipSource } from '../datasets/zip.ts'
+import { type GeogapError, shown } from '../errors.ts'
 import { readFully } from '../files.ts'
 import { PickleFault } from './pickle.ts'
 import { findStateDict } from './stateDict.ts'
-import { badWeights, dtypeBytes, openWeights, shown, sizeOf, type TensorEntry, type TensorFile } from './tensors.ts'
+import { badWeights, dtypeBytes, openWeights, sizeOf, type TensorEntry, type TensorFile } from './tensors.ts'
 import { extentOf, isContiguous, readTorchPickle, type Storage, type TensorView } from './torchPickle.ts'
-import { memberRange, readZip, type ZipFile } from './zip.ts'
 
 const pickleLimit = 16 << 20
 const magic = 0x1950a86a20f9469cfc6cn
@@ -20,6 +20,11 @@ interface Source {
   file: string
   handle: FileHandle
   size: number
+}
+
+/** Names are keys of a map and never paths. */
+interface Zip extends ZipSource {
+  members: Map<string, ZipMember>
 }
 
 interface Checkpoint {
@@ -52,7 +57,16 @@ export async function readCheckpoint(file: string): Promise<TensorFile> {
 export const isZip = (start: Uint8Array): boolean => Buffer.from(start).readUInt32LE(0) === 0x04034b50
 
 async function readZipCheckpoint({ file, handle, size }: Source): Promise<Checkpoint> {
-  const zip = await readZip(file, handle, size)
+  const refuse = (why: string): GeogapError => bad(file, why)
+  const read = async (offset: number, length: number): Promise<Buffer> => {
+    const bytes = Buffer.alloc(length)
+    return bytes.subarray(0, await readFully(handle, bytes, offset))
+  }
+  const zip: Zip = { size, read, refuse, members: new Map() }
+  for (const member of await readZip(zip)) {
+    if (zip.members.has(member.name)) throw refuse(`two members are named ${shown(member.name)}`)
+    zip.members.set(member.name, member)
+  }
   const names = [...zip.members.keys()].filter(name => /^[^/]+\/data\.pkl$/.test(name))
   if (names.length !== 1) throw bad(file, `a zip archive with ${names.length} members NAME/data.pkl instead of one`)
   const folder = names[0]!.slice(0, -'data.pkl'.length)
@@ -63,23 +77,26 @@ async function readZipCheckpoint({ file, handle, size }: Source): Promise<Checkp
   for (const storage of storages.values()) {
     const member = zip.members.get(`${folder}data/${storage.key}`)
     if (!member) throw bad(file, `storage ${shown(storage.key)} is missing`)
-    const { offset, length } = await memberRange(zip, member)
-    if (length < bytesOf(storage))
-      throw bad(file, `storage ${shown(storage.key)} has ${length} bytes instead of ${bytesOf(storage)}`)
-    offsets.set(storage.key, offset)
+    if (member.packed < bytesOf(storage))
+      throw bad(file, `storage ${shown(storage.key)} has ${member.packed} bytes instead of ${bytesOf(storage)}`)
+    offsets.set(storage.key, await storedStart(zip, member))
   }
   return { layout: 'zip', value, offsets }
 }
 
 /** Empty where there is no such member. */
-async function readMember(zip: ZipFile, name: string, limit: number): Promise<Buffer> {
+async function readMember(zip: Zip, name: string, limit: number): Promise<Buffer> {
   const member = zip.members.get(name)
   if (!member) return Buffer.alloc(0)
-  const { offset, length } = await memberRange(zip, member)
-  if (length > limit) throw bad(zip.file, `member ${shown(name)} of ${length} bytes is longer than ${limit}`)
-  const bytes = Buffer.alloc(length)
-  await readFully(zip.handle, bytes, offset)
-  return bytes
+  const { packed } = member
+  if (packed > limit) throw zip.refuse(`member ${shown(name)} of ${packed} bytes is longer than ${limit}`)
+  return zip.read(await storedStart(zip, member), packed)
+}
+
+/** Where the bytes of a member begin that is stored as it is, as PyTorch writes them: nothing is unpacked. */
+async function storedStart(zip: Zip, member: ZipMember): Promise<number> {
+  if (member.method !== 0) throw zip.refuse(`member ${shown(member.name)} is compressed`)
+  return dataStart(zip, member)
 }
 
 async function readLegacyCheckpoint({ file, handle, size }: Source): Promise<Checkpoint> {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { open, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { GeogapError, inputError } from '../errors.ts'
-import { readFully, writeAtomically, writeFully } from '../files.ts'
+import { GeogapError, inputError, shown } from '../errors.ts'
+import { writeAtomically, writeFully } from '../files.ts'
 import { geogapCache, type Environment, hubSettings, isFile } from './hubCache.ts'
-import { shown } from './tensors.ts'
-import { type Check, fetchFile, storageError } from './transfer/fetchFile.ts'
+import { beginsLikeMarkup, firstBytes } from './readWeights.ts'
+import { asStorageError, type Check, fetchFile } from './transfer/fetchFile.ts'
 import { hashFile } from './transfer/hash.ts'
 import { type Network, patientNetwork } from './transfer/http.ts'
 import { withLock } from './transfer/lock.ts'
@@ -50,7 +50,7 @@ export async function downloadUrl(address: string, options: UrlOptions = {}): Pr
   if (hubSettings(env).offline) throw byHand(url, options, 'HF_HUB_OFFLINE is set and it is not in the cache')
   return withLock(`${path}.lock`, async () => (await fromCache(target)) ?? fetched(target, options)).catch(
     (error: unknown) => {
-      throw storageError(error, path)
+      throw asStorageError(path, error)
     },
   )
 }
@@ -92,10 +92,15 @@ async function fromCache(target: Target): Promise<UrlFile | undefined> {
 async function fetched(target: Target, options: UrlOptions): Promise<UrlFile> {
   const { url, path } = target
   const expected = await expectedHash(target)
-  const wanted = { url, hashKnown: expected !== undefined, refusal: refusalFor(url, options) }
+  const refusal = ({ status }: { status: number }): GeogapError => byHand(url, options, `the server answered ${status}`)
+  const wanted = { url, hashKnown: expected !== undefined, refusal }
   const check = checkFor(expected, target)
   const network = { ...patientNetwork, ...options.network }
-  await fetchFile(path, wanted, check, network, options.progress).catch(explain(url, options))
+  await fetchFile(path, wanted, check, network, options.progress).catch((error: unknown) => {
+    // A link that nobody answers, or that answers with something else, is as dead as one answered with 404.
+    const isDead = error instanceof GeogapError && ['download-failed', 'bad-download'].includes(error.code)
+    throw isDead ? byHand(url, options, error.message, error.code) : error
+  })
   const sha256 = await hashFile(path, 'sha256')
   await writeAtomically(`${path}.sha256`, handle => writeFully(handle, Buffer.from(`${sha256}  ${basename(path)}\n`)))
   return { path, sha256, cached: false, trust: trustOf(target) }
@@ -109,35 +114,11 @@ const checkFor =
   async file => {
     const md5 = target.md5 === undefined ? undefined : await hashFile(file, 'md5')
     if (md5 !== target.md5) return `md5 ${md5} instead of ${target.md5}, published`
-    if (expected === undefined) return (await beginsLikeMarkup(file)) ? 'it is a web page' : undefined
+    if (expected === undefined) return beginsLikeMarkup(await firstBytes(file)) ? 'it is a web page' : undefined
     const found = await hashFile(file, 'sha256')
     if (found.startsWith(expected)) return undefined
     const source = target.published === undefined ? `of the first download, kept in ${target.path}.sha256` : 'published'
     return `sha256 ${found} instead of ${expected}, ${source}`
-  }
-
-async function beginsLikeMarkup(file: string): Promise<boolean> {
-  const handle = await open(file, 'r')
-  try {
-    const start = new Uint8Array(64)
-    await readFully(handle, start, 0)
-    return new TextDecoder().decode(start).trimStart().startsWith('<')
-  } finally {
-    await handle.close()
-  }
-}
-
-const refusalFor =
-  (url: URL, options: UrlOptions) =>
-  ({ status }: { status: number }): GeogapError =>
-    byHand(url, options, `the server answered ${status}`)
-
-/** A link that nobody answers, or that answers with something else, is as dead as one answered with 404. */
-const explain =
-  (url: URL, options: UrlOptions) =>
-  (error: unknown): never => {
-    const isDead = error instanceof GeogapError && ['download-failed', 'bad-download'].includes(error.code)
-    throw isDead ? byHand(url, options, error.message, error.code) : error
   }
 
 const byHand = (url: URL, { page, path }: UrlOptions, why: string, code = 'url-dead'): GeogapError =>

@@ -15,11 +15,11 @@ import {
   snapshotPath,
   writeRef,
 } from './hubCache.ts'
-import { fetchFile, storageError } from './transfer/fetchFile.ts'
+import { asStorageError, fetchFile } from './transfer/fetchFile.ts'
 import { hashFile } from './transfer/hash.ts'
-import { type Answer, type Network, NetworkFault, patientNetwork, request } from './transfer/http.ts'
+import { type Answer, type Network, patientNetwork, request } from './transfer/http.ts'
 import { withLock } from './transfer/lock.ts'
-import { failed, passing, type Progress } from './transfer/transfer.ts'
+import { checkBusy, type Progress, repeated } from './transfer/transfer.ts'
 
 export interface HubOptions {
   env?: Environment
@@ -64,7 +64,7 @@ export async function hubFile(
   )
   if (!found) return { ...known!, cached: true }
   return obtain(name, found, settings, network, progress).catch((error: unknown) => {
-    throw storageError(error, settings.cache)
+    throw asStorageError(settings.cache, error)
   })
 }
 
@@ -107,21 +107,12 @@ async function describe(name: HubName, settings: HubSettings, network: Network):
   const url = resolveUrl(name, settings)
   const ask = async (): Promise<Answer> => {
     const answer = await request(url, { method: 'HEAD', followAbroad: false, token: settings.token }, network)
-    if (answer.status === 429 || answer.status >= 500) throw new NetworkFault(`the server answered ${answer.status}`)
+    checkBusy(answer)
     return answer
   }
-  const answer = await repeated(ask, url, network)
+  const answer = await repeated(url, network, ask)
   if (answer.status >= 400) throw refusal(name, settings)(answer)
   return descriptionOf(answer, url)
-}
-
-async function repeated<T>(ask: () => Promise<T>, url: URL, network: Network): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    const result = await ask().then(value => ({ value }), passing)
-    if ('value' in result) return result.value
-    if (tries >= network.attempts) throw failed(url, result, tries)
-    await new Promise(done => setTimeout(done, network.backoffMs * 2 ** (tries - 1)))
-  }
 }
 
 function descriptionOf({ first, headers }: Answer, url: URL): Description {

@@ -10,9 +10,8 @@ import { randomBytes } from 'node:crypto'
 import { link, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
-import { inputError } from '../errors.ts'
+import { inputError, shown } from '../errors.ts'
 import { writeAtomically, writeFully } from '../files.ts'
-import { shown } from './tensors.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

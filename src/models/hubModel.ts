@@ -7,11 +7,10 @@ import { z } from 'zod'
 import { imagenetClasses } from '../datasets/imagenet.ts'
 import { parseJson } from '../datasets/json.ts'
 import { plain } from '../datasets/labels.ts'
-import { inputError } from '../errors.ts'
+import { inputError, shown } from '../errors.ts'
 import { hubFile, type HubFile, type HubOptions } from './hub.ts'
 import { hubRecipe } from './hubPreprocessing.ts'
 import { type GraphUse, type ModelSpec } from './spec.ts'
-import { shown } from './tensors.ts'
 
 const defaultFile = 'onnx/model.onnx'
 const config = z.object({

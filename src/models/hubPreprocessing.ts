@@ -3,9 +3,8 @@
  * normalization, or leaves open where libraries differ, is refused: a wrong guess would be a wrong accuracy.
  */
 import { z } from 'zod'
-import { type GeogapError, inputError } from '../errors.ts'
+import { type GeogapError, inputError, shown, unquoted } from '../errors.ts'
 import { type Interpolation, type Recipe, type Triple } from '../preprocessing/steps.ts'
-import { shown, unquoted } from './tensors.ts'
 
 const triple = z.tuple([z.number(), z.number(), z.number()])
 const side = z.int().min(1).max(8192)

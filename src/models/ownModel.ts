@@ -7,12 +7,11 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { parseJson } from '../datasets/json.ts'
 import { readClasses } from '../datasets/manifest.ts'
-import { type GeogapError, inputError } from '../errors.ts'
+import { type GeogapError, inputError, shown } from '../errors.ts'
 import { type Recipe } from '../preprocessing/steps.ts'
 import { printable } from '../report/text.ts'
 import { architecture } from './architectures.ts'
 import { type ModelSpec } from './spec.ts'
-import { shown } from './tensors.ts'
 
 /** The description's file name, found when only its folder is given. */
 export const descriptionName = 'model.json'

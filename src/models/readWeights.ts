@@ -14,7 +14,8 @@ export async function readWeights(file: string): Promise<TensorFile> {
   throw badWeights('unknown-weights', file, `${guess(start)}; known are safetensors and PyTorch checkpoints`)
 }
 
-async function firstBytes(file: string): Promise<Buffer> {
+/** The first bytes of a plain file, 64 at most; at least 9, zeros where it has fewer. */
+export async function firstBytes(file: string): Promise<Buffer> {
   const { handle } = await openWeights(file)
   try {
     const start = Buffer.alloc(64)
@@ -24,9 +25,11 @@ async function firstBytes(file: string): Promise<Buffer> {
   }
 }
 
+export const beginsLikeMarkup = (start: Buffer): boolean => start.toString('latin1').trimStart().startsWith('<')
+
 const guess = (start: Buffer): string => {
-  const text = start.toString('latin1').trimStart().toLowerCase()
-  if (text.startsWith('<')) return 'it is a web page, perhaps an error page saved in place of the file'
-  if (text.startsWith('version https://git-lfs')) return 'it is a git LFS pointer, not the file it points to'
+  if (beginsLikeMarkup(start)) return 'it is a web page, perhaps an error page saved in place of the file'
+  if (start.toString('latin1').startsWith('version https://git-lfs'))
+    return 'it is a git LFS pointer, not the file it points to'
   return 'its content is of no known kind'
 }

@@ -1,13 +1,12 @@
 import type { FileHandle } from 'node:fs/promises'
 import { readFully, writeAtomically, writeFully } from '../files.ts'
-import { inputError } from '../errors.ts'
+import { inputError, shown } from '../errors.ts'
 import { parseHeader, type Header, type HeaderTensor } from './safetensorsHeader.ts'
 import {
   badWeights,
   bytesOf,
   dtypeBytes,
   openWeights,
-  shown,
   sizeOf,
   type Dtype,
   type TensorEntry,

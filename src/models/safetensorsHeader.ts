@@ -2,8 +2,7 @@
  * The JSON of a safetensors header, read by hand: JSON.parse keeps the last of two equal keys in silence, turns
  * `1e3` into a length, and gives a 100 MB header to the heap as objects. A fault is a SyntaxError.
  */
-
-import { shown } from './tensors.ts'
+import { shown } from '../errors.ts'
 
 export interface HeaderTensor {
   dtype: string

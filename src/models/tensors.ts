@@ -1,5 +1,5 @@
 import { open, stat, type FileHandle } from 'node:fs/promises'
-import { GeogapError, inputError } from '../errors.ts'
+import { GeogapError, inputError, shown } from '../errors.ts'
 import { readFully } from '../files.ts'
 
 /** Bytes per value of every element type that a weight file may hold. */
@@ -30,15 +30,6 @@ export type TensorData = Float32Array | Float64Array | BigInt64Array | Int32Arra
 /** An error about the content of a weight file. Names from the file are shown quoted and cut. */
 export const badWeights = (code: string, file: string, what: string): GeogapError =>
   new GeogapError('weights', code, `cannot read weights ${shown(file, 300)}: ${what}`)
-
-/** A name that came from a file, fit for one line of an error. */
-export function shown(name: string, limit = 80): string {
-  const quoted = JSON.stringify(name.length > limit ? `${name.slice(0, limit)}…` : name)
-  return quoted.replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?')
-}
-
-/** The same without quotes. */
-export const unquoted = (name: string, limit: number): string => shown(name, limit).slice(1, -1)
 
 /** The bytes of values as they lie in memory. */
 export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>

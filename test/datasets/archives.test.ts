@@ -128,8 +128,8 @@ describe('zip', () => {
     ['a path that leaves the archive', [{ name: 'x/../../y', content: 'a' }], 'unsafe member path'],
     ['an absolute path', [{ name: '/etc/passwd', content: 'a' }], 'unsafe member path'],
     ['a Windows path', [{ name: 'C:\\y', content: 'a' }], 'unsafe member path'],
-    ['a link', [{ name: 'a', content: 'b', unixMode: 0o120777 }], 'member a is a link'],
-    ['an encrypted member', [{ name: 'a', content: 'b', flags: 1 }], 'member a is encrypted'],
+    ['a link', [{ name: 'a', content: 'b', unixMode: 0o120777 }], 'member "a" is a link'],
+    ['an encrypted member', [{ name: 'a', content: 'b', flags: 1 }], 'member "a" is encrypted'],
     ['another compression', [{ name: 'a', content: 'b', method: 12 }], 'compression method 12'],
     [
       'a member twice',
@@ -142,12 +142,12 @@ describe('zip', () => {
     [
       'a stored size that is not its own',
       [{ name: 'a', content: 'b', unpacked: 9 }],
-      'stored member a states two sizes',
+      'stored member "a" states two sizes',
     ],
     [
       'a size that reaches into the directory',
       [{ name: 'a', content: 'b', packed: 40, unpacked: 40 }],
-      'member a states 40 bytes',
+      'member "a" states 40 bytes',
     ],
   ]
   it.each(cases)('refuses %s', async (_, members, message) => {

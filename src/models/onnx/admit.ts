@@ -4,8 +4,7 @@
  */
 import { lstat, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { GeogapError } from '../../errors.ts'
-import { shown } from '../tensors.ts'
+import { GeogapError, shown } from '../../errors.ts'
 import { inspectOnnx, type OnnxFacts } from './inspect.ts'
 
 /** Names of operator domains that ONNX Runtime implements itself. */

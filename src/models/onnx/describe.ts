@@ -1,9 +1,8 @@
 /** Drafts a model.json from what an ONNX file says, and names what it does not say and had to be guessed. */
 import { basename } from 'node:path'
-import { GeogapError } from '../../errors.ts'
+import { GeogapError, shown, unquoted } from '../../errors.ts'
 import { imagenetMean, imagenetStd } from '../../preprocessing/steps.ts'
 import { type OwnOnnxModel } from '../ownModel.ts'
-import { shown, unquoted } from '../tensors.ts'
 import { admitOnnx } from './admit.ts'
 import { type OnnxFacts, type OnnxValue } from './inspect.ts'
 

@@ -1,10 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { copyFile, link, mkdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
-import { GeogapError } from '../../errors.ts'
+import { GeogapError, shown } from '../../errors.ts'
 import { hubFile, type HubOptions } from '../hub.ts'
 import { geogapCache } from '../hubCache.ts'
-import { shown } from '../tensors.ts'
 import { inspectOnnx } from './inspect.ts'
 
 /**

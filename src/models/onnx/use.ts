@@ -1,6 +1,5 @@
-import { GeogapError, nearest } from '../../errors.ts'
+import { GeogapError, nearest, shown } from '../../errors.ts'
 import { type GraphUse, type ModelSpec, type ReadyModel } from '../spec.ts'
-import { shown } from '../tensors.ts'
 import { type Admitted, admitOnnx } from './admit.ts'
 import { type OnnxFacts, type OnnxValue } from './inspect.ts'
 

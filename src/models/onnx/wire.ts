@@ -4,8 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import { GeogapError } from '../../errors.ts'
-import { shown } from '../tensors.ts'
+import { GeogapError, shown } from '../../errors.ts'
 
 export interface Span {
   start: number

@@ -3,7 +3,7 @@ import { constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promi
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { GeogapError } from '../../errors.ts'
-import { syncFolder } from '../../files.ts'
+import { storageError, syncFolder } from '../../files.ts'
 import { type Network } from './http.ts'
 import { isRunning } from '../../machine.ts'
 import { ContentFault, type Progress, transfer, type Wanted } from './transfer.ts'
@@ -32,7 +32,7 @@ export async function fetchFile(
     const again = await fetchOnce(target, undefined, wanted, check, network, progress)
     if (again !== undefined) throw badDownload(wanted.url, again)
   } catch (error) {
-    throw storageError(error, target)
+    throw asStorageError(target, error)
   }
 }
 
@@ -43,13 +43,9 @@ const badDownload = (url: URL, what: string): GeogapError =>
     `wrong content from ${url.origin}${url.pathname}: ${what}; twice, so nothing is kept`,
   )
 
-/** Errors of the file system, told apart from those that say enough already. */
-export function storageError(error: unknown, target: string): unknown {
-  if (error instanceof GeogapError || (error as NodeJS.ErrnoException).syscall === undefined) return error
-  return new GeogapError('storage', 'cannot-store', `cannot store ${target}: ${(error as Error).message}`, {
-    cause: error,
-  })
-}
+/** Errors of the file system in one line; others say enough already. */
+export const asStorageError = (target: string, error: unknown): unknown =>
+  (error as NodeJS.ErrnoException).syscall === undefined ? error : storageError(target, error)
 
 /** @returns what is wrong with the content, or undefined when the file is in its place */
 async function fetchOnce(

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GeogapError } from '../../errors.ts'
+import { writeFully } from '../../files.ts'
 import { type Answer, type Network, NetworkFault, request } from './http.ts'
 
 /** Bytes that are there, and bytes in all where that is known. */
@@ -41,24 +42,34 @@ export async function transfer(
   progress: Progress = () => undefined,
 ): Promise<void> {
   const state: State = { done: from, size: wanted.size, validator: undefined }
-  let best = from
+  const once = (): Promise<void> => attempt(file, state, wanted, network, progress)
+  await repeated(wanted.url, network, once, () => state.done)
+}
+
+/**
+ * `work` again after each fault that may pass, sooner or later as the server asks; attempts after which `done` has grown do
+ * not count.
+ * @throws GeogapError `download-failed` when attempts in a row bring nothing
+ */
+export async function repeated<T>(url: URL, network: Network, work: () => Promise<T>, done = () => 0): Promise<T> {
+  let best = done()
   for (let failures = 0; ;) {
-    const fault = await attempt(file, state, wanted, network, progress).catch(passing)
-    if (!fault) return
-    failures = state.done > best ? 0 : failures + 1
-    best = Math.max(best, state.done)
-    if (failures >= network.attempts) throw failed(wanted.url, fault, failures)
+    const result = await work().then(value => ({ value }), passing)
+    if ('value' in result) return result.value
+    failures = done() > best ? 0 : failures + 1
+    best = Math.max(best, done())
+    if (failures >= network.attempts) throw failed(url, result, failures)
     const pause = network.backoffMs * 2 ** Math.max(0, failures - 1) * (0.75 + Math.random() / 2)
-    await sleep(Math.min(longestPause, Math.max(pause, fault.waitMs)))
+    await sleep(Math.min(longestPause, Math.max(pause, result.waitMs)))
   }
 }
 
-export function passing(error: unknown): NetworkFault {
+function passing(error: unknown): NetworkFault {
   if (error instanceof NetworkFault) return error
   throw error
 }
 
-export const failed = (url: URL, fault: NetworkFault, attempts: number): GeogapError =>
+const failed = (url: URL, fault: NetworkFault, attempts: number): GeogapError =>
   new GeogapError(
     'network',
     'download-failed',
@@ -72,7 +83,7 @@ async function attempt(
   wanted: Wanted,
   network: Network,
   progress: Progress,
-): Promise<undefined> {
+): Promise<void> {
   if (state.done === state.size) return
   if (!wanted.hashKnown && !state.validator) state.done = 0
   const headers = rangeHeaders(state, wanted)
@@ -86,7 +97,7 @@ async function attempt(
   progress(state.done, state.size)
   for await (const chunk of answer.chunks()) {
     if (state.done + chunk.length > (state.size ?? Infinity)) throw new ContentFault(`more than ${state.size} bytes`)
-    await writeAt(file, chunk, state.done)
+    await writeFully(file, chunk, state.done)
     state.done += chunk.length
     progress(state.done, state.size)
   }
@@ -103,8 +114,7 @@ function rangeHeaders({ done, validator }: State, { hashKnown }: Wanted): Record
 /** Adjusts `state` to what the server is about to send. */
 async function checkAnswer(file: FileHandle, state: State, wanted: Wanted, answer: Answer): Promise<void> {
   const { status, headers } = answer
-  if (status === 408 || status === 429 || status >= 500)
-    throw new NetworkFault(`the server answered ${status}`, waitOf(headers))
+  checkBusy(answer)
   if (status === 416) throw new ContentFault(`the server has no byte ${state.done}`)
   if (status !== 200 && status !== 206) throw wanted.refusal(answer)
   const sent = status === 206 ? partOf(headers, state.done) : wholeOf(headers)
@@ -119,9 +129,11 @@ async function checkAnswer(file: FileHandle, state: State, wanted: Wanted, answe
   state.validator = etag?.startsWith('W/') ? undefined : (etag ?? undefined)
 }
 
-const waitOf = (headers: Headers): number => {
+/** @throws NetworkFault for an answer that may be another one later */
+export function checkBusy({ status, headers }: Answer): void {
+  if (status !== 408 && status !== 429 && status < 500) return
   const seconds = Number(headers.get('retry-after'))
-  return Number.isFinite(seconds) ? seconds * 1000 : 0
+  throw new NetworkFault(`the server answered ${status}`, Number.isFinite(seconds) ? seconds * 1000 : 0)
 }
 
 function wholeOf(headers: Headers): number | undefined {
@@ -134,12 +146,4 @@ function partOf(headers: Headers, done: number): number | undefined {
   const [, from, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '') ?? []
   if (from === undefined || Number(from) !== done) throw new ContentFault('a part that was not asked for')
   return total === '*' ? undefined : Number(total)
-}
-
-async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  let written = 0
-  while (written < bytes.length) {
-    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, position + written)
-    written += bytesWritten
-  }
 }
