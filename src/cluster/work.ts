@@ -106,8 +106,20 @@ async function take(hand: Hand, token: string): Promise<{ run: string; job: Job<
 
 function runsAt(hand: Hand): Promise<QueuedRun[]> {
   if (!hand.runs || performance.now() - hand.runs.at > hand.idle)
-    hand.runs = { at: performance.now(), list: readRuns(hand.redis) }
+    hand.runs = { at: performance.now(), list: readRuns(hand.redis).then(runs => releasing(hand, runs)) }
   return hand.runs.list
+}
+
+/** Lets go of runs that are no longer at the queue: each has a connection of its own, and a timer. */
+function releasing({ workers, plans }: Hand, runs: QueuedRun[]): QueuedRun[] {
+  const there = new Set(runs.map(({ id }) => id))
+  for (const [id, worker] of workers)
+    if (!there.has(id)) {
+      workers.delete(id)
+      plans.delete(id)
+      void worker.close(true).catch(() => undefined)
+    }
+  return runs
 }
 
 /** How often a unit may be found without its worker: workers die for reasons that are not the unit's. */

@@ -2,23 +2,30 @@ import { type Command } from 'commander'
 import { type DatasetSpec } from '../datasets/open.ts'
 import { assignments, given, oneOf, wholeNumber } from './options.ts'
 
-export interface DatasetOptions {
+export interface ManifestOptions {
   data?: string
-  limit?: number
   map?: Record<string, string>
   classes?: string
+}
+
+export interface DatasetOptions extends ManifestOptions {
+  limit?: number
   labels?: string
   choices?: 'all' | 'mapped'
   regions?: string
 }
 
-/** The options by which data sets are opened. */
-export const addDatasetOptions = (command: Command): Command =>
+/** The options that say where the images, columns and classes of a data set are. */
+export const addManifestOptions = (command: Command): Command =>
   command
     .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
-    .option('--limit <n>', 'at most this many images of each data set, evenly spaced', wholeNumber('--limit'))
     .option('--map <pairs>', "a manifest's other column names: image=photo,label=sku,country=cc", assignments('--map'))
     .option('--classes <file>', "the manifest's own class list, one name a line or a JSON list")
+
+/** The options by which data sets are opened. */
+export const addDatasetOptions = (command: Command): Command =>
+  addManifestOptions(command)
+    .option('--limit <n>', 'at most this many images of each data set, evenly spaced', wholeNumber('--limit'))
     .option('--labels <map>', 'label map: original, imagenet or a file')
     .option('--choices <which>', 'classes that compete: all or mapped', oneOf('--choices', ['all', 'mapped']))
     .option('--regions <scheme>', 'derive regions from countries: a shipped scheme (continents-1) or a file')

@@ -1,6 +1,7 @@
 import { join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
+import { shellWord } from '../report/text.ts'
 import { note, progressPrinter } from './progress.ts'
 
 export function command(): Command {
@@ -26,8 +27,9 @@ async function run(out: string): Promise<void> {
   process.stdout.write(`The real world, by accuracies that others published (geogap table published): progress rates\n`)
   process.stdout.write(`${publishedSummary({ seed: 1 })}\n`)
   process.stdout.write(`report: ${pathToFileURL(resolve(report)).href}\n`)
-  process.stdout.write(`dashboard: ${program(process.argv[1] ?? '')} serve ${join(out, 'results')}\n`)
+  process.stdout.write(`dashboard: ${program(process.argv[1] ?? '')} serve ${shellWord(join(out, 'results'))}\n`)
 }
 
 /** How this program was called. */
-const program = (script: string): string => (script.endsWith('.js') ? `node ${relative('', script)}` : 'geogap')
+const program = (script: string): string =>
+  script.endsWith('.js') ? `node ${shellWord(relative('', script))}` : 'geogap'

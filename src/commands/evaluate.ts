@@ -5,6 +5,7 @@ import { devices, type Engine, precisions } from '../inference/devices.ts'
 import { type KeptOutput, keptOutputs } from '../predictions/schema.ts'
 import { type Mode } from '../preprocessing/steps.ts'
 import { type Profile } from '../profile.ts'
+import { shellWord } from '../report/text.ts'
 import { type Run } from '../run.ts'
 import { type Share } from '../units.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
@@ -110,7 +111,10 @@ async function run(options: Options): Promise<void> {
       `${errors} of ${n + errors} images of ${dataset} gave ${model} no prediction; geogap datasets check lists them`,
     )
   if (result.failures.length > 0 || unread.some(({ n }) => n === 0)) process.exitCode = 3
-  else note(`next: geogap table ${options.out} --by region, geogap report ${options.out}`)
+  else {
+    const [out, by] = [shellWord(options.out), ['region', 'country'].find(name => result.columns.includes(name))]
+    note(`next: geogap table ${out} --by ${by ?? 'label'}, geogap report ${out}`)
+  }
 }
 
 async function byQueue(asked: EvaluateOptions & { out: string }, { queue, priority }: Options): Promise<Run> {

@@ -37,7 +37,7 @@ async function run(options: Options): Promise<void> {
   const { model, shares, size, batch, microBatch, out } = options
   const { westernTraining } = await import('../experiments/westernTraining.ts')
   const { studyTable } = await import('../report/studyTable.ts')
-  const { durationText, percent } = await import('../report/text.ts')
+  const { durationText, percent, shellWord } = await import('../report/text.ts')
   const done = await westernTraining({
     ...given({ shares, size, batch, microBatch }),
     ...{ model, ...trainingOf(options) },
@@ -55,5 +55,5 @@ async function run(options: Options): Promise<void> {
   })
   process.stdout.write(studyTable(done.rows, 'western share', options.format))
   for (const text of [`${done.size} training images of every share`, ...done.notes]) note(`note: ${text}`)
-  note(`next: geogap figure western-share ${out} -o western-share.svg`)
+  note(`next: geogap figure western-share ${shellWord(out)} -o western-share.svg`)
 }

@@ -45,7 +45,7 @@ async function run(options: Options): Promise<void> {
   const { model, encoder, reference, query, k, preprocessing, device, out } = options
   const { placement } = await import('../experiments/placement.ts')
   const { formatTable } = await import('../report/tables.ts')
-  const { durationText } = await import('../report/text.ts')
+  const { durationText, shellWord } = await import('../report/text.ts')
   const onProgress = progressPrinter()
   const found = await placement({
     ...given({ model, encoder, ks: k, preprocessing, device }),
@@ -56,7 +56,7 @@ async function run(options: Options): Promise<void> {
   note(`${found.queries} queries among ${found.references} references in ${durationText(found.seconds)}`)
   if (found.skipped > 0) note(`note: ${found.skipped} queries without an embedding are left out`)
   for (const text of found.notes) note(`note: ${text}`)
-  note(`next: geogap figure neighbours ${out} -o neighbours.svg`)
+  note(`next: geogap figure neighbours ${shellWord(out)} -o neighbours.svg`)
 }
 
 async function columns(votes: readonly Votes[]): Promise<Column<Votes>[]> {

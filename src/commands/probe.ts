@@ -1,34 +1,30 @@
 import { Command } from 'commander'
 import { type Format } from '../report/tables.ts'
-import { assignments, format, given, wholeNumber } from './options.ts'
+import { addManifestOptions, type ManifestOptions } from './datasetOptions.ts'
+import { format, given, wholeNumber } from './options.ts'
 import { note } from './progress.ts'
 
-interface Options {
+interface Options extends ManifestOptions {
   dataset: string
   limit: number
-  data?: string
   weights?: string
   labels?: string
-  classes?: string
-  map?: Record<string, string>
   prompts?: string
   format: Format
 }
 
 /** `geogap models probe`. */
 export function probeCommand(): Command {
-  return new Command('probe')
+  const probe = new Command('probe')
     .description(
       'Show images to a model in other channel orders, scales, normalizations, resizes and crops; say when one is far better than declared.',
     )
     .argument('<model>', 'a name, a model.json or its folder')
     .requiredOption('--dataset <name>', 'a benchmark, manifest, folder or archive with labels')
+  return addManifestOptions(probe)
     .option('--limit <n>', 'images, evenly spaced', wholeNumber('--limit', 20), 100)
-    .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
     .option('--weights <file>', "the model's weights")
     .option('--labels <map>', 'label map: original, imagenet or a file')
-    .option('--classes <file>', "the manifest's own class list")
-    .option('--map <pairs>', "a manifest's other column names: image=photo,label=sku", assignments('--map'))
     .option('--prompts <which>', 'of a zero-shot model: paper, openai, simple or a file')
     .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
     .addHelpText('after', '\nExample:\n  geogap models probe runs/model.json --dataset photos.csv')

@@ -39,7 +39,7 @@ async function run(options: Options): Promise<void> {
     throw inputError('bad-usage', 'give --model NAME, --features FOLDER, or both')
   const { retraining } = await import('../experiments/retraining.ts')
   const { studyTable } = await import('../report/studyTable.ts')
-  const { durationText } = await import('../report/text.ts')
+  const { durationText, shellWord } = await import('../report/text.ts')
   const started = performance.now()
   const done = await retraining({
     ...given({ model, features, fractions, device }),
@@ -54,5 +54,5 @@ async function run(options: Options): Promise<void> {
   process.stdout.write(studyTable(done.rows, 'training images', options.format))
   for (const text of done.notes) note(`note: ${text}`)
   for (const head of done.heads) note(`head: ${head}`)
-  note(`next: geogap evaluate --model ${done.heads[0]!} …, geogap table ${out} --paper 4`)
+  note(`next: geogap evaluate --model ${shellWord(done.heads[0]!)} …, geogap table ${shellWord(out)} --paper 4`)
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, extname, join } from 'node:path'
 import { GeogapError, inputError } from '../errors.ts'
@@ -26,9 +26,12 @@ export const manifestKinds: readonly string[] = Object.keys(readers)
 export async function readTable(file: string): Promise<Table> {
   const read = readers[extname(file).toLowerCase()]
   if (!read) throw inputError('unknown-format', `unknown manifest format: ${file}; known: ${manifestKinds.join(', ')}`)
-  return read(file).catch((error: unknown) => {
+  try {
+    await access(file)
+    return await read(file)
+  } catch (error) {
     throw unreadable(file, error)
-  })
+  }
 }
 
 /** Why a table's file could not be read, as one line that names it. */

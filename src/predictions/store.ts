@@ -50,7 +50,8 @@ export async function readEntries(dir: string): Promise<Entry[]> {
   if (!folders && !(await whereThere(stat(join(dir, 'imported')), undefined))) {
     const inner = join(dir, 'results')
     const hint = (await whereThere(stat(join(inner, 'predictions')), undefined)) ? `; ${inner} has some` : ''
-    throw inputError('no-results', `no results in ${dir}: there is no folder ${root}${hint}`)
+    const absent = (await whereThere(stat(dir), undefined)) ? root : dir
+    throw inputError('no-results', `no results in ${dir}: there is no folder ${absent}${hint}`)
   }
   const place = folderPlace(dir)
   const entries = await mapLimited(folders ?? [], 32, name => readEntry(place, `predictions/${name}`))

@@ -4,6 +4,10 @@ import stringWidth from 'string-width'
 export const printable = (text: string): string =>
   text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/gu, '\ufffd')
 
+/** A word as a shell takes it: in quotes where it holds anything but letters, digits and harmless signs. */
+export const shellWord = (text: string): string =>
+  /^[\p{L}\p{M}\p{N}@%+=:,./_-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+
 /** 0.8054 as `80.5`; null as a dash. */
 export const percent = (share: number | null, digits = 1): string =>
   share === null ? '–' : (100 * share).toFixed(digits)

@@ -70,6 +70,8 @@ describe('errors of the command line: one line, the value, what exists, exit cod
     ))
   it('unknown data set', () => refused(evaluate('geodo'), /unknown dataset: geodo; nearest: geode/))
   it('missing manifest', () => refused(evaluate(join(folder, 'absent.csv')), /missing file: .*absent\.csv/))
+  it('missing table', () =>
+    refused(geogap(['import', join(folder, 'absent.csv'), '--out', folder]), /: missing file: .*absent\.csv\n$/))
   it('missing weights', async () => {
     const file = await table('numbers.csv', ['id,image,label', 'a,images/0.png,3'])
     await refused(evaluate(file, '--weights', '/absent.safetensors'), /no such weights file: "\/absent\.safetensors"/)
@@ -95,6 +97,11 @@ describe('errors of the command line: one line, the value, what exists, exit cod
       evaluate(manifest, '--classes', classes),
       /mobilenetv3_small_050.* has ImageNet's 1000 classes, world is labelled with 3 classes of its own/,
     )
+  })
+
+  it('a table with classes of its own is checked as it is evaluated', async () => {
+    const checked = await geogap(['datasets', 'check', manifest, '--classes', join(folder, 'classes.txt'), '--json'])
+    expect([checked.code, JSON.parse(checked.stdout)]).toMatchObject([0, { images: 6, missing: [], unreadable: [] }])
   })
 
   it('an unreadable folder', async () => {
