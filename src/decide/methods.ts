@@ -1,6 +1,6 @@
 /** What a paper has to say about a run: how, with what, and what the numbers do not carry. */
 import { count } from '../figures/figure.ts'
-import { placeColumn, rolesOf } from '../figures/roles.ts'
+import { datasetTitle, placeColumn, rolesOf } from '../figures/roles.ts'
 import { type Run } from '../run.ts'
 import { printable, shortList } from '../report/text.ts'
 import { allWorks, type Bibliography, bibliography, bibtex, uncited, type Work } from './bibliography.ts'
@@ -73,6 +73,11 @@ function paragraph(run: Run, { measures, datasets, models: citedModels }: Biblio
       : modes[0] === 'native'
         ? "with each model's own preprocessing"
         : 'with one preprocessing for all models (resize to 256, center crop of 224)'
+  const { reference } = rolesOf(run)
+  const rate =
+    reference === null
+      ? ''
+      : `, and the progress rate is the slope of the least-squares line of a data set's accuracy on that on ${datasetTitle(reference)}`
   const shot =
     zeroShot.length === 0
       ? ''
@@ -80,7 +85,7 @@ function paragraph(run: Run, { measures, datasets, models: citedModels }: Biblio
   return (
     `We evaluated ${count(models.length, 'model')}${which}${cite([...citedModels.values()].flat())} on ${named.join(', ')} with ${tools.join(' and ')}, ${how}.${shot} ` +
     `Accuracy is top-1, the mean over images, with 95 % Wilson score intervals; images that could not be read are in no accuracy. ` +
-    `Geographic disparity is the largest difference of accuracy between groups of at least 30 images, and the progress rate is the slope of the least-squares line of a benchmark's accuracy on ImageNet accuracy, as defined by Richards et al.${cite([measures])}.`
+    `Geographic disparity is the largest difference of accuracy between groups of at least 30 images${rate}, as defined by Richards et al.${cite([measures])}.`
   )
 }
 

@@ -132,7 +132,8 @@ function domains(panel: Panel): [Domain, Domain] {
   const { series, difference = false, mostX = 100 } = panel
   const points = series.flatMap(({ points }) => points)
   const ys = [
-    ...points.flatMap(({ y, low, high }) => [y, low ?? y, high ?? y]),
+    ...points.map(({ y }) => y),
+    ...series.flatMap(drawnIntervals).flatMap(({ low, high }) => [low, high]),
     ...wedge(panel).map(({ high }) => high),
   ]
   const bounds = difference ? ([Math.min(0, ...ys), 100] as const) : ([0, 100] as const)
@@ -193,17 +194,21 @@ function discs({ points, color, quiet = false, label }: PanelSeries, hollow: boo
   ]
 }
 
-function intervalLayers({ series }: Panel, position: Position): UnitSpec[] {
-  return series.flatMap(({ points, color }) => {
-    const values = points.flatMap(({ x, low, high }) => (low == null || high == null ? [] : { x, y: low, high }))
-    if (values.length === 0 || values.length > 30) return []
-    return {
+/** The intervals of a series' points; too many would only cover each other. */
+function drawnIntervals({ points }: PanelSeries): { x: number; low: number; high: number }[] {
+  const known = points.flatMap(({ x, low, high }) => (low == null || high == null ? [] : { x, low, high }))
+  return known.length > 30 ? [] : known
+}
+
+const intervalLayers = ({ series }: Panel, position: Position): UnitSpec[] =>
+  series
+    .map(one => ({ color: one.color, values: drawnIntervals(one).map(({ x, low, high }) => ({ x, y: low, high })) }))
+    .filter(({ values }) => values.length > 0)
+    .map(({ color, values }) => ({
       data: { values },
       mark: { type: 'rule', color, opacity: 0.45 },
       encoding: { ...position, y2: { field: 'high' } },
-    }
-  })
-}
+    }))
 
 function lineLayers({ points, line, color, quiet = false, joined }: PanelSeries, position: Position): UnitSpec[] {
   if (joined) {
@@ -294,7 +299,8 @@ function pointNames({ series, named = false, model }: Panel, scale: Scale, { inn
 /** Pixels along the lines and intervals of a panel. */
 function strokes(series: readonly PanelSeries[], scale: Scale): { x: number; y: number }[] {
   const steps = Array.from({ length: 61 }, (_, i) => i / 60)
-  return series.flatMap(({ points, line }) => {
+  return series.flatMap(one => {
+    const { points, line } = one
     const [start, end] = ends(points)
     const onLine = line
       ? steps.map(t => {
@@ -302,8 +308,8 @@ function strokes(series: readonly PanelSeries[], scale: Scale): { x: number; y: 
           return { x: scale.x(x), y: scale.y(line.intercept + line.slope * x) }
         })
       : []
-    const onIntervals = points.flatMap(({ x, low, high }) =>
-      low == null || high == null ? [] : steps.map(t => ({ x: scale.x(x), y: scale.y(low + t * (high - low)) })),
+    const onIntervals = drawnIntervals(one).flatMap(({ x, low, high }) =>
+      steps.map(t => ({ x: scale.x(x), y: scale.y(low + t * (high - low)) })),
     )
     return [...onLine, ...onIntervals]
   })

@@ -89,3 +89,14 @@ it('says nothing of empty places, and no name steers a terminal', async () => {
   expect(text).not.toMatch(/Infinity|\u001b/)
   expect(text).not.toContain('geode has')
 })
+
+it('defines the progress rate by the benchmark that it is on, where there is one', async () => {
+  const dir = join(folder, 'plain')
+  await store(dir, outcomes, { dataset: 'geode' })
+  expect(methods(await openRun(dir)).paragraph).not.toContain('progress rate')
+  const plain = outcomes.map(one => ({ ...one, groups: {} }))
+  await store(dir, plain, { dataset: 'sketches', content: 'dd'.repeat(32) })
+  expect(methods(await openRun(dir)).paragraph).toContain(
+    "line of a data set's accuracy on that on sketches, as defined",
+  )
+})
