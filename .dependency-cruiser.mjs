@@ -29,7 +29,16 @@ export default {
     knows('inference', 'graph', 'preprocessing', 'datasets', 'models', 'predictions/schema'),
     knows('training', 'graph', 'models', 'inference'),
     knows('places', 'models/hubCache', 'datasets/files'),
-    knows('predictions', 'datasets', 'metrics', 'places', 'plan', 'inference/(messages|score)', 'models/safetensors'),
+    knows(
+      'predictions',
+      'preprocessing/steps',
+      'datasets',
+      'metrics',
+      'places',
+      'plan',
+      'inference/(messages|score)',
+      'models/safetensors',
+    ),
     knows(
       'experiments',
       '(evaluate|targets|runDataset|plan)',

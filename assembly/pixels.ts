@@ -4,10 +4,10 @@
  */
 import { unstuff } from './huffman'
 import { resizeColumns, resizeRows, separate } from './resize'
-import { chroma, pixelsOfPlanes, pixelsOfTriples } from './rows'
+import { chroma, meansOfSquares, pixelsOfPlanes, pixelsOfTriples } from './rows'
 import { components, grid, scan, setTable, spec, steps } from './scan'
 
-export { pixelsOfPlanes, pixelsOfTriples, resizeColumns, resizeRows, scan, separate, setTable, unstuff }
+export { meansOfSquares, pixelsOfPlanes, pixelsOfTriples, resizeColumns, resizeRows, scan, separate, setTable, unstuff }
 
 /** Addresses of the fields in the order steps, spec, components, grid, chroma, and of the first free byte. */
 export function place(which: i32): usize {

@@ -6,6 +6,8 @@ import { type KeptOutput } from './predictions/schema.ts'
 import {
   centerCrop,
   describeSteps,
+  draft,
+  isDraft,
   type Mode,
   nativeSteps,
   paperStepsFor,
@@ -49,11 +51,20 @@ export interface Job {
   processes: number
 }
 
+/** A model's own steps or the paper's, without what depends on the data set or on how images are decoded. */
+export const modelSteps = (recipe: Recipe, mode: Mode): readonly Step[] =>
+  mode.startsWith('paper') ? paperStepsFor(recipe) : nativeSteps(recipe)
+
+/** How many times the resize target a draft is, at least. */
+const draftGap = 2
+
 /** A model's steps on a data set: its own or the paper's, adapted to what the data set's images need. */
 export function stepsFor(recipe: Recipe, mode: Mode, prepare: Dataset['prepare']): readonly Step[] {
-  const steps = mode === 'paper' ? paperStepsFor(recipe) : nativeSteps(recipe)
-  const sized = prepare?.resize === false ? [centerCrop(splitSteps(steps).size), steps.at(-1)!] : steps
-  return prepare?.border ? [trim(prepare.border), ...sized] : sized
+  const steps = modelSteps(recipe, mode)
+  const isWhole = prepare?.resize === false
+  const sized = isWhole ? [centerCrop(splitSteps(steps).size), steps.at(-1)!] : steps
+  if (prepare?.border) return [trim(prepare.border), ...sized]
+  return isDraft(mode) && !isWhole ? [draft(draftGap), ...sized] : sized
 }
 
 const groupBytes = 300e6

@@ -75,15 +75,16 @@ describe('results', () => {
   it('of another preprocessing or limit stand beside, under names of their own', async () => {
     const out = join(folder, 'beside')
     await evaluated(out)
-    await evaluated(out, { preprocessing: 'paper' })
+    for (const preprocessing of ['paper', 'native-draft'] as const) await evaluated(out, { preprocessing })
     await evaluated(out, { limit: 3 })
     const rows = (await openRun(out)).accuracy().map(({ dataset, preprocessing, n }) => [preprocessing, n, dataset])
     expect(rows.map(([mode, n]) => [mode, n])).toEqual([
       ['native', count],
       ['paper', count],
+      ['native-draft', count],
       ['native', 3],
     ])
-    expect(new Set(rows.map(row => row.join())).size).toBe(3)
+    expect(new Set(rows.map(row => row.join())).size).toBe(4)
   })
 
   it('have a key that depends on every field of their identity', () => {

@@ -9,7 +9,16 @@ import { shellWord } from '../report/text.ts'
 import { type Run } from '../run.ts'
 import { type Share } from '../units.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
-import { given, machineShare, oneOf, several, type Tagging, tagOption, wholeNumber } from './options.ts'
+import {
+  given,
+  machineShare,
+  oneOf,
+  preprocessingOption,
+  several,
+  type Tagging,
+  tagOption,
+  wholeNumber,
+} from './options.ts'
 import { note, progressPrinter, queuePrinter, transferPrinter } from './progress.ts'
 
 interface Options extends DatasetOptions, Engine, Tagging {
@@ -37,11 +46,7 @@ export function command(): Command {
     .option('--dataset <name...>', 'benchmarks (geode), manifests (CSV, JSONL, Parquet), folders or archives')
     .option('--suite <name>', 'the benchmarks of a suite: paper, standard or geographic')
     .option('--weights <file>', "one model's weights: safetensors or a PyTorch checkpoint")
-    .option(
-      '--preprocessing <mode>',
-      'native or paper (default: native)',
-      oneOf<Mode>('--preprocessing', ['native', 'paper']),
-    )
+    .addOption(preprocessingOption('(default: native)'))
     .option('--batch <n>', 'images in a batch', wholeNumber('--batch'))
     .option('--device <name>', 'cpu, cuda or coreml (default: cpu)', oneOf('--device', devices))
     .option('--precision <type>', 'fp32 or fp16 (default: fp32)', oneOf('--precision', precisions))

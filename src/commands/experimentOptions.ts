@@ -4,7 +4,7 @@ import { type Device, devices } from '../inference/devices.ts'
 import { type Mode } from '../preprocessing/steps.ts'
 import { type Format } from '../report/tables.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
-import { format, given, oneOf, percents, positive, several, wholeNumber } from './options.ts'
+import { format, given, oneOf, percents, positive, preprocessingOption, several, wholeNumber } from './options.ts'
 
 export interface ExperimentOptions extends DatasetOptions {
   preprocessing?: Mode
@@ -14,13 +14,7 @@ export interface ExperimentOptions extends DatasetOptions {
 
 /** The options of every experiment; `kept` says what `--out` holds. */
 export const addExperimentOptions = (command: Command, kept: string, example: string): Command =>
-  addDatasetOptions(
-    command.option(
-      '--preprocessing <mode>',
-      'native or paper (default: native)',
-      oneOf('--preprocessing', ['native', 'paper']),
-    ),
-  )
+  addDatasetOptions(command.addOption(preprocessingOption('(default: native)')))
     .option('--out <dir>', `folder for ${kept} and results`, 'geogap-results')
     .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
     .addHelpText('after', `\n${example.includes('\n') ? 'Examples' : 'Example'}:\n${example}`)

@@ -1,13 +1,14 @@
 import { Command } from 'commander'
 import { inputError } from '../errors.ts'
-import { excludeOption, type Excluding, oneOf, wholeNumber } from './options.ts'
+import { type Mode } from '../preprocessing/steps.ts'
+import { excludeOption, type Excluding, preprocessingOption, wholeNumber } from './options.ts'
 
 interface Options extends Excluding {
   paper?: number
   output: string
   dataset?: string
   model?: string
-  preprocessing?: 'native' | 'paper'
+  preprocessing?: Mode
   minN: number
   width: number
 }
@@ -21,7 +22,7 @@ export function command(): Command {
     .requiredOption('-o, --output <file>', '.svg, .png, .pdf, or .json for the Vega-Lite specification')
     .option('--dataset <name>', 'only this data set; otherwise several data sets give several files')
     .option('--model <name>', 'the model to show or to mark (default: the best)')
-    .option('--preprocessing <mode>', 'native or paper', oneOf('--preprocessing', ['native', 'paper'] as const))
+    .addOption(preprocessingOption('(default: the commonest)'))
     .option('--min-n <n>', 'groups with fewer images are left out', wholeNumber('--min-n'), 30)
     .option('--width <pixels>', 'about how wide', wholeNumber('--width', 200), 720)
     .addOption(excludeOption())

@@ -4,7 +4,7 @@ import { inputError } from '../errors.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type Table } from '../datasets/tables.ts'
 import { type Mode } from '../preprocessing/steps.ts'
-import { given, oneOf, type Tagging, tagOption } from './options.ts'
+import { given, oneOf, preprocessingOption, type Tagging, tagOption } from './options.ts'
 
 interface Options extends Tagging {
   out?: string
@@ -29,7 +29,7 @@ export function command(): Command {
     .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
     .option('--labels <map>', 'label map: original, imagenet or a file')
     .option('--model <name>', 'of predictions: the model that made them')
-    .option('--preprocessing <mode>', 'of predictions', oneOf<Mode>('--preprocessing', ['native', 'paper']), 'native')
+    .addOption(preprocessingOption('of predictions').default('native'))
     .option('--partial', 'take predictions that miss some images; those count as failed', false)
     .addOption(tagOption())
     .option('--example <framework>', 'print a script that makes predictions: pytorch', oneOf('--example', ['pytorch']))

@@ -2,6 +2,7 @@ import { type Argument, Option } from 'commander'
 import { inputError } from '../errors.ts'
 import { type Share } from '../units.ts'
 import { type OutputFormat } from '../report/output.ts'
+import { modes } from '../preprocessing/steps.ts'
 import { type Format, formats } from '../report/tables.ts'
 
 /** A whole number of at least `least` and at most `most`, from an option's text. */
@@ -60,6 +61,9 @@ export const oneOf = <T extends string>(option: string, words: readonly T[]) => 
 /** The words that an option or argument takes, where `oneOf` reads it. */
 export const choicesOf = ({ parseArg }: Option | Argument): readonly string[] | undefined =>
   (parseArg as { words?: readonly string[] } | undefined)?.words
+
+export const preprocessingOption = (use: string): Option =>
+  new Option('--preprocessing <mode>', `${modes.join(', ')} ${use}`).argParser(oneOf('--preprocessing', modes))
 
 export const format = oneOf<Format>('--format', formats)
 

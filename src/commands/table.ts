@@ -3,7 +3,15 @@ import { inputError } from '../errors.ts'
 import { type Exported } from '../report/exported.ts'
 import { type OutputFormat } from '../report/output.ts'
 import { type Mode } from '../preprocessing/steps.ts'
-import { excludeOption, type Excluding, oneOf, outputFormat, several, wholeNumber } from './options.ts'
+import {
+  excludeOption,
+  type Excluding,
+  oneOf,
+  outputFormat,
+  preprocessingOption,
+  several,
+  wholeNumber,
+} from './options.ts'
 
 interface Options extends Excluding {
   by?: string[]
@@ -29,11 +37,7 @@ export function command(): Command {
     .option('--disparity', 'the disparity between groups alone (CSV, LaTeX and Parquet hold one table)', false)
     .option('--paper <table>', "a table of the paper's: 1, 2, 3, 4, 8, 9, testbed, classmaps or claims")
     .option('--plugin <file>', 'a module whose default export is {name, columns, rows(run)}')
-    .option(
-      '--preprocessing <mode>',
-      'native or paper, for --paper',
-      oneOf<Mode>('--preprocessing', ['native', 'paper']),
-    )
+    .addOption(preprocessingOption('for --paper'))
     .option('--format <format>', 'text, markdown, csv, json, latex or parquet (default: as -o ends)', outputFormat)
     .option('-o, --output <file>', 'write to a file')
     .option(

@@ -1,6 +1,7 @@
 /** What a paper has to say about a run: how, with what, and what the numbers do not carry. */
 import { count } from '../figures/figure.ts'
 import { datasetTitle, placeColumn, rolesOf } from '../figures/roles.ts'
+import { isDraft } from '../preprocessing/steps.ts'
 import { type Run } from '../run.ts'
 import { printable, shortList } from '../report/text.ts'
 import { allWorks, type Bibliography, bibliography, bibtex, uncited, type Work } from './bibliography.ts'
@@ -61,7 +62,10 @@ function paragraph(run: Run, { measures, datasets, models: citedModels }: Biblio
   const models = [...citedModels.keys()]
   const zeroShot = unique(identities.filter(({ prompts }) => prompts !== '').map(({ model }) => model))
   const tools = unique(identities.map(({ version, runtime }) => `geogap ${version} (${runtime})`))
-  const modes = unique(identities.map(({ preprocessing }) => preprocessing))
+  const modes = unique(identities.map(({ preprocessing }) => preprocessing.replace('-draft', '')))
+  const drafts = identities.some(({ preprocessing }) => isDraft(preprocessing))
+    ? '; results named draft had large images reduced to means of squares of at most 8 x 8 pixels before resizing'
+    : ''
   const named = [...datasets].map(([name, work]) => {
     const images = Math.max(...identities.filter(({ dataset }) => dataset === name).map(each => each.images))
     return `${name} (${count(images, 'image')})${cite(work ? [work] : [])}`
@@ -83,7 +87,7 @@ function paragraph(run: Run, { measures, datasets, models: citedModels }: Biblio
       ? ''
       : ` ${count(zeroShot.length, 'model')} of them ${zeroShot.length === 1 ? 'was' : 'were'} used zero-shot, with the data set's own class names as texts.`
   return (
-    `We evaluated ${count(models.length, 'model')}${which}${cite([...citedModels.values()].flat())} on ${named.join(', ')} with ${tools.join(' and ')}, ${how}.${shot} ` +
+    `We evaluated ${count(models.length, 'model')}${which}${cite([...citedModels.values()].flat())} on ${named.join(', ')} with ${tools.join(' and ')}, ${how}${drafts}.${shot} ` +
     `Accuracy is top-1, the mean over images, with 95 % Wilson score intervals; images that could not be read are in no accuracy. ` +
     `Geographic disparity is the largest difference of accuracy between groups of at least 30 images${rate}, as defined by Richards et al.${cite([measures])}.`
   )

@@ -17,7 +17,7 @@ import { type Outcomes } from '../inference/messages.ts'
 import { runShards } from '../inference/pool.ts'
 import { type Features } from '../models/head.ts'
 import { widenHalf } from '../models/tensors.ts'
-import { type Job, plan, type Span, stepsFor } from '../plan.ts'
+import { type Job, modelSteps, plan, type Span, stepsFor } from '../plan.ts'
 import { writeJson } from '../predictions/notes.ts'
 import { gaps, slug, spansOf } from '../predictions/store.ts'
 import { groupColumn } from '../predictions/write.ts'
@@ -33,7 +33,7 @@ const description = z.object({
   /** The model's name in results, and the SHA-256 of its weights. */
   model: z.string(),
   weights: z.array(z.string()),
-  /** What was done to these images, and the model's own steps, without what only these images need. */
+  /** What was done to these images, and the model's own steps, without what only these images need or drafts. */
   steps: z.array(z.custom<Step>()),
   recipe: z.array(z.custom<Step>()),
   dataset: z.string(),
@@ -74,7 +74,7 @@ export async function keepFeatures(model: Prepared, dataset: Dataset, options: K
   const about = {
     ...describe(model, dataset),
     steps: [...steps],
-    recipe: [...stepsFor(model.spec.recipe, preprocessing, undefined)],
+    recipe: [...modelSteps(model.spec.recipe, preprocessing)],
   }
   const folder = join(out, 'features', `${slug(about.model)}--${slug(about.dataset)}--${keyOf(about, device)}`)
   const missing = gaps({ shards: await parts(folder) }, dataset.items.length)

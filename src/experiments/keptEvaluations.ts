@@ -61,7 +61,7 @@ function aboutOf(identity: Identity, { classes }: DatasetNote): KeptDescription 
   return {
     schema: 1,
     ...{ model, weights, dataset, content, images, steps },
-    recipe: steps.filter(({ step }) => step !== 'trim'),
+    recipe: steps.filter(({ step }) => step !== 'trim' && step !== 'draft'),
     classes: String(classes) === String(imagenetNames) ? 'imagenet-1k' : classes,
     choices: choices === 'all' ? choices : choices.split(' ').map(Number),
     notes: [],

@@ -18,11 +18,11 @@ import { descriptionName } from '../models/ownModel.ts'
 import { readWeights } from '../models/readWeights.ts'
 import { type NamedTensor } from '../models/safetensors.ts'
 import { type ReadyModel } from '../models/spec.ts'
-import { stepsFor } from '../plan.ts'
+import { modelSteps, stepsFor } from '../plan.ts'
 import { writeJson } from '../predictions/notes.ts'
 import { slug } from '../predictions/store.ts'
 import { recordStudy } from '../predictions/studies.ts'
-import { type Mode, type Step } from '../preprocessing/steps.ts'
+import { isDraft, type Mode, type Step } from '../preprocessing/steps.ts'
 import { prepared } from '../targets.ts'
 import { type Prepared, type Progress } from '../runDataset.ts'
 import { finetune, type FinetuneOptions, type FinetunePlan } from './finetune.ts'
@@ -87,7 +87,7 @@ export async function westernTraining(options: WesternOptions): Promise<WesternT
     const chosen = samples(share, seed).map(position => items[position]!)
     const folder = await fineTuned(options, task, chosen, { share, seed }, runs - models.length)
     models.push(folder)
-    return figuresOf(folder, opened.evals, out, minN, options.onProgress)
+    return figuresOf(folder, opened.evals, minN, options)
   }
   const rows = await study({ settings: shares, seeds, run })
   await recordStudy(out, 'western-share', rows, task.name)
@@ -124,7 +124,7 @@ async function taskOf(
   if (spec.graph || spec.head)
     throw inputError('not-trainable', `${spec.name} is no architecture of the catalogue, which fine-tuning needs`)
   const ready = await prepared(spec, (done, total) => onDownload?.(spec.name, done, total))
-  const steps = stepsFor(spec.recipe, preprocessing, undefined)
+  const steps = modelSteps(spec.recipe, preprocessing)
   const classes = train.labelSpace === 'imagenet-1k' ? train.labelSpace : train.classes
   const network = networkOf({ ...ready.model, classes: train.classes.length }, steps)
   const own = String(spec.classes) === String(classes)
@@ -134,7 +134,7 @@ async function taskOf(
   return {
     ...{ name: spec.name, architecture: spec.architecture, network, parameters, steps, classes },
     preparer: await createPreparer(stepsFor(spec.recipe, preprocessing, train.prepare)),
-    content: train.hash,
+    content: isDraft(preprocessing) ? `${train.hash} draft` : train.hash,
     notes: own ? [] : [`${spec.name} has other classes than ${train.name}: its head starts from zeros`],
   }
 }
@@ -190,19 +190,23 @@ async function fineTuned(
 async function figuresOf(
   model: string,
   evals: readonly Dataset[],
-  out: string,
   minN: number,
-  onProgress?: (progress: Progress) => void,
+  { out, preprocessing = 'native', onProgress }: WesternOptions,
 ): Promise<Record<string, number | null>> {
-  const run = await evaluate({ models: [model], datasets: evals, out, ...(onProgress && { onProgress }) })
+  const mode = isDraft(preprocessing) ? 'native-draft' : 'native'
+  const run = await evaluate({
+    ...{ models: [model], datasets: evals, out, preprocessing: mode },
+    ...(onProgress && { onProgress }),
+  })
   const { name } = await namedModel(model)
   const figures: Record<string, number | null> = {}
   for (const [i, { name: dataset }] of evals.entries()) {
-    const mine = (row: { model: string; dataset: string }): boolean => row.model === name && row.dataset === dataset
+    const mine = (row: { model: string; dataset: string; preprocessing: string }): boolean =>
+      row.model === name && row.dataset === dataset && row.preprocessing === mode
     const found = run.disparity({ by: 'region', minN }).find(mine)
     const difference = found?.europeMinusAfrica ?? null
     if (i === 0) figures['europe minus africa'] = difference
-    figures[`${labelOf(dataset)} accuracy`] = run.accuracy({ model: name, dataset })[0]?.top1 ?? null
+    figures[`${labelOf(dataset)} accuracy`] = run.accuracy({ model: name, dataset }).find(mine)?.top1 ?? null
     figures[`${labelOf(dataset)} disparity`] = found?.disparity ?? null
     figures[`${labelOf(dataset)} europe minus africa`] = difference
   }

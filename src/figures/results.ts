@@ -104,10 +104,11 @@ function oneKind(run: Run, models: readonly string[]): readonly string[] {
   return others.length < 2 ? models : others
 }
 
+/** The commonest, native before paper. */
 function commonMode(run: Run): string {
-  const modes = run.entries.map(({ identity }) => identity.preprocessing)
-  const native = modes.filter(mode => mode === 'native').length
-  return native * 2 >= modes.length ? 'native' : 'paper'
+  const modes = run.entries.map(({ identity }) => identity.preprocessing).sort()
+  const count = (mode: string): number => modes.filter(one => one === mode).length
+  return modes.toSorted((a, b) => count(b) - count(a))[0] ?? 'native'
 }
 
 function ordered(overall: readonly AccuracyRow[], reference: string): string[] {

@@ -13,6 +13,7 @@ import { type Identity, schemaVersion } from '../predictions/schema.ts'
 import { folderPlace } from '../places/folder.ts'
 import { recorded, type Tags } from '../predictions/runs.ts'
 import { commitShard } from '../predictions/write.ts'
+import { type Mode } from '../preprocessing/steps.ts'
 import { version } from '../version.ts'
 
 export interface PredictionReport {
@@ -27,7 +28,7 @@ export interface PredictionReport {
 export interface PredictionOptions {
   file: string
   model: string
-  preprocessing: 'native' | 'paper'
+  preprocessing: Mode
   /** Take a file that misses some of the images; they are stored as errors. */
   partial: boolean
   /** What this run is called in `history`; part of no key. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { modes } from '../preprocessing/steps.ts'
 
 /** Version of the layout below; part of every result's key. */
 export const schemaVersion = 1
@@ -26,7 +27,7 @@ export const identity = z.object({
   runtime: z.string(),
   model: z.string(),
   weights: z.array(z.string()),
-  preprocessing: z.enum(['native', 'paper']),
+  preprocessing: z.enum(modes),
   steps: z.string(),
   dataset: z.string(),
   content: z.string(),

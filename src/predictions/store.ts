@@ -7,6 +7,7 @@ import { whereThere } from '../files.ts'
 import { type CubeCell } from '../metrics/accuracy.ts'
 import { folderPlace } from '../places/folder.ts'
 import { type Place } from '../places/place.ts'
+import { type Mode } from '../preprocessing/steps.ts'
 import { literalPath, query } from '../sql.ts'
 import { type Identity, type KeptOutput, type ShardManifest, shardManifest } from './schema.ts'
 
@@ -185,7 +186,7 @@ export async function removeReplaced(place: Place, folder: string, parts?: reado
 export interface Cell extends CubeCell {
   model: string
   dataset: string
-  preprocessing: 'native' | 'paper'
+  preprocessing: Mode
   label: string
   top5: number
   errors: number

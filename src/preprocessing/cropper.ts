@@ -1,12 +1,13 @@
 /*
  * Image bytes to a uint8 crop, exactly as Pillow and torchvision make it. Plain JPEG files go through the WebAssembly module
  * (sources in assembly/), which keeps only what the crop needs; whatever it does not know or finds out of order is decoded by
- * libvips, whose verdict counts. Both meet in the same resampling.
+ * libvips, whose verdict counts. Both meet in the same resampling. Of a draft, the module's cosine transform gives means of squares
+ * instead of samples; pixels of libvips are averaged.
  */
 import { readFile } from 'node:fs/promises'
 import { GeogapError } from '../errors.ts'
 import { decode, type Pixels } from './decode.ts'
-import { type Axis, type Geometry, geometryOf } from './geometry.ts'
+import { type Axis, type Geometry, geometryOf, type Reduction } from './geometry.ts'
 import { type JpegLayout, jpegLayout } from './jpeg.ts'
 import { type Step } from './steps.ts'
 
@@ -40,6 +41,12 @@ interface Module {
   scan: (components: number, data: number, ends: number, interval: number) => number
   pixelsOfPlanes: (...of: [count: number, first: number, end: number, top: number, width: number, ...To]) => void
   pixelsOfTriples: (from: number, stride: number, count: number, width: number, to: number) => void
+  meansOfSquares: (
+    pixels: number,
+    stride: number,
+    side: number,
+    ...of: [count: number, width: number, to: number]
+  ) => void
   resizeRows: (row: number, stride: number, count: number, ...by: [...AxisPlaces, n: number, to: number]) => void
   resizeColumns: (rows: number, ...by: [...AxisPlaces, n: number, m: number, to: number]) => void
   separate: (pixels: number, count: number, to: number) => void
@@ -88,30 +95,42 @@ function cropJpeg(module: Module, bytes: Uint8Array, layout: JpegLayout, geometr
   const { across, down } = geometry
   const { wide, tall } = components[0]!
   const [mcusAcross, mcusDown] = [Math.ceil(width / (8 * wide)), Math.ceil(height / (8 * tall))]
-  const columns = mcuRange(across, 8 * wide, mcusAcross)
-  const rows = mcuRange(down, 8 * tall, mcusDown)
+  const { luma, chroma } = blockSides(wide * tall, geometry.reduction)
+  const columns = mcuRange(across, luma * wide, mcusAcross)
+  const rows = mcuRange(down, luma * tall, mcusDown)
   const mcus = (columns.end - columns.first) * (rows.end - rows.first)
-  if (mcus * 64 * (wide * tall + 2) > mostSamples) return undefined
+  if (mcus * (luma ** 2 * wide * tall + 2 * chroma ** 2) > mostSamples) return undefined
   const arena = createArena(module)
   const { take } = arena
+  const lineOf = (samples: number): number => 8 * Math.ceil((samples * (columns.end - columns.first)) / 8)
   for (const [c, part] of components.entries()) {
-    const stride = 8 * part.wide * (columns.end - columns.first)
-    const plane = take(stride * 8 * part.tall * (rows.end - rows.first))
-    const fields = [part.wide, part.tall, part.quantization, part.dc, part.ac, plane, stride]
+    const side = c === 0 ? luma : chroma
+    const stride = lineOf(side * part.wide)
+    const plane = take(stride * side * part.tall * (rows.end - rows.first))
+    const fields = [part.wide, part.tall, part.quantization, part.dc, part.ac, plane, stride, side]
     ints(module, module.place(places.components) + 32 * c, fields)
   }
   ints(module, module.place(places.grid), [mcusAcross, mcusDown, columns.first, columns.end, rows.first, rows.end])
-  const chroma = [Math.ceil(width / wide), Math.ceil(height / tall), 8 * columns.first, 8 * rows.first]
-  ints(module, module.place(places.chroma), chroma)
+  ints(module, module.place(places.chroma), [
+    ...[Math.ceil((width * chroma) / (8 * wide)), Math.ceil((height * chroma) / (8 * tall))],
+    ...[chroma * columns.first, chroma * rows.first],
+    ...[(wide * luma) / chroma, (tall * luma) / chroma],
+  ])
   if (!scanned(module, bytes, layout, mcusAcross * mcusDown, arena)) return undefined
-  const left = 8 * wide * columns.first
-  const top = 8 * tall * rows.first
-  const line = 8 * wide * (columns.end - columns.first)
+  const left = luma * wide * columns.first
+  const top = luma * tall * rows.first
+  const line = lineOf(luma * wide)
   const pixels = take(4 * line * (down.end - down.first))
   const [first, end] = [down.first - top, down.end - top]
   module.pixelsOfPlanes(components.length, first, end, top, line, take(4 * line + 32), pixels)
   return resampled(module, geometry, pixels + 4 * (across.first - left), line, arena)
 }
+
+/** To how many samples a side blocks are transformed: chroma of a quarter of luma's samples is reduced by half as much. */
+const blockSides = (lumaBlocks: number, reduction: Reduction): { luma: number; chroma: number } => ({
+  luma: 8 / reduction,
+  chroma: lumaBlocks === 4 && reduction > 1 ? 16 / reduction : 8 / reduction,
+})
 
 /** MCUs with the samples of an axis and two neighbours on each side, which interpolated chroma needs. */
 const mcuRange = ({ first, end }: Axis, pixels: number, all: number): { first: number; end: number } => ({
@@ -144,13 +163,16 @@ function scanned(
 
 function cropPixels(module: Module, { data, width, height }: Pixels, steps: readonly Step[]): Uint8Array {
   const geometry = geometryOf(steps, height, width)
-  const { across, down } = geometry
-  const arena = createArena(module)
-  const from = arena.put(data.subarray(3 * width * down.first, 3 * width * down.end)) + 3 * across.first
+  const { across, down, reduction } = geometry
+  const { take, put } = createArena(module)
+  const [top, left] = [reduction * down.first, reduction * across.first]
+  const from = put(data.subarray(3 * width * top, 3 * width * reduction * down.end)) + 3 * left
   const [line, count] = [across.end - across.first, down.end - down.first]
-  const pixels = arena.take(4 * line * count)
-  module.pixelsOfTriples(from, 3 * width, count, line, pixels)
-  return resampled(module, geometry, pixels, line, arena)
+  const whole = take(4 * line * count * reduction ** 2)
+  module.pixelsOfTriples(from, 3 * width, reduction * count, reduction * line, whole)
+  const pixels = reduction === 1 ? whole : take(4 * line * count)
+  if (reduction > 1) module.meansOfSquares(whole, 4 * reduction * line, reduction, count, line, pixels)
+  return resampled(module, geometry, pixels, line, { take, put })
 }
 
 /** Resizes the rows that the crop needs; its first column is the first pixel, and the rows are `line` pixels apart. */

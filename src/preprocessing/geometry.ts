@@ -1,6 +1,7 @@
 /*
  * Which source pixels a crop needs and with which weights, as Pillow and torchvision compute it: the short side goes to the
- * target, the long one to trunc(target * long / short), a crop's offset is rounded half to even.
+ * target, the long one to trunc(target * long / short), a crop's offset is rounded half to even. Source pixels are those of the
+ * reduced image where a draft is made: its pixel `i` begins at `i * reduction`, and squares that the edges cut are left out.
  */
 import { imageError } from './decode.ts'
 import { type Interpolation, splitSteps, type Step } from './steps.ts'
@@ -23,10 +24,14 @@ export interface Geometry {
   /** Columns are resized before rows, which matters for the rounding in between. */
   columnsFirst: boolean
   size: number
+  /** Source positions are means of squares of this many pixels. */
+  reduction: Reduction
 }
 
+export type Reduction = 1 | 2 | 4 | 8
+
 interface Span {
-  /** Source positions that remain, counted from `from`. */
+  /** Source positions that remain, counted from `from`; of a reduced image the last one may be part of a square. */
   from: number
   length: number
   /** What `length` is resized to. */
@@ -40,6 +45,7 @@ export function geometryOf(steps: readonly Step[], height: number, width: number
   const { geometry, size } = splitSteps(steps)
   let [x, y] = [width, height].map((length): Span => ({ from: 0, length, target: length, at: 0 })) as [Span, Span]
   let interpolation: Interpolation = 'bilinear'
+  let gap = Infinity
   for (const step of geometry) {
     if (step.step === 'resize') {
       interpolation = step.interpolation
@@ -50,14 +56,24 @@ export function geometryOf(steps: readonly Step[], height: number, width: number
       ]
     } else if (step.step === 'centerCrop') [x, y] = [cropped(x, y, step.size), cropped(y, x, step.size)]
     else if (step.step === 'trim') [x, y] = [trimmed(x, y, step.pixels), trimmed(y, x, step.pixels)]
+    else if (step.step === 'draft') gap = step.gap
   }
+  const reduction = reductionOf(gap, [x, y])
+  ;[x, y] = [
+    { ...x, length: x.length / reduction },
+    { ...y, length: y.length / reduction },
+  ]
   return {
     across: axisOf(x, size, interpolation),
     down: axisOf(y, size, interpolation),
     columnsFirst: losesRows(x, y),
     size,
+    reduction,
   }
 }
+
+const reductionOf = (gap: number, spans: readonly Span[]): Reduction =>
+  ([8, 4, 2] as const).find(by => spans.every(({ length, target }) => length / by >= gap * target)) ?? 1
 
 function resized({ size, squash }: { size: number; squash?: boolean }, h: number, w: number): [number, number] {
   if (squash) return [size, size]
@@ -111,7 +127,7 @@ function axisOf({ from, length, target, at }: Span, count: number, interpolation
   for (let i = 0; i < count; i++) {
     const center = (at + i + 0.5) * scale
     const start = Math.max(0, Math.trunc(center - support + 0.5))
-    const taps = Math.min(length, Math.trunc(center + support + 0.5)) - start
+    const taps = Math.min(Math.floor(length), Math.trunc(center + support + 0.5)) - start
     let total = 0
     for (let k = 0; k < taps; k++) total += values[k] = filter((k + start - center + 0.5) * shrink)
     for (let k = 0; k < taps; k++) weights[i * room + k] = rounded(total === 0 ? values[k]! : values[k]! / total)

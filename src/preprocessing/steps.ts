@@ -7,6 +7,11 @@ export type Triple = readonly [number, number, number]
 export type Step =
   /** Cuts `pixels` off every side, as ObjectNet's red border needs. */
   | { step: 'trim'; pixels: number }
+  /**
+   * An image that stays at least `gap` times as large as the resize makes it is first reduced to the means of squares of 8, 4 or
+   * 2 pixels, the largest that do; JPEG files give them without decoding every pixel.
+   */
+  | { step: 'draft'; gap: number }
   /** The shorter side to `size`, antialiased as Pillow does it; `squash` forces both sides to `size`. */
   | { step: 'resize'; size: number; interpolation: Interpolation; squash?: boolean }
   | { step: 'centerCrop'; size: number }
@@ -15,8 +20,12 @@ export type Step =
 
 export type Normalization = Extract<Step, { step: 'normalize' }>
 
-export type Mode = 'native' | 'paper'
+/** How images are prepared: the model's own steps or the paper's, whole or from drafts of large images. */
+export const modes = ['native', 'paper', 'native-draft', 'paper-draft'] as const
+export type Mode = (typeof modes)[number]
+export const isDraft = (mode: string): boolean => mode.endsWith('-draft')
 
+export const draft = (gap: number): Step => ({ step: 'draft', gap })
 export const trim = (pixels: number): Step => ({ step: 'trim', pixels })
 export const resize = (size: number, interpolation: Interpolation): Step => ({ step: 'resize', size, interpolation })
 export const centerCrop = (size: number): Step => ({ step: 'centerCrop', size })
@@ -80,11 +89,11 @@ export function splitSteps(steps: readonly Step[]): {
   if (
     last?.step !== 'normalize' ||
     crop?.step !== 'centerCrop' ||
-    !/^(trim )*(resize )?centerCrop normalize$/.test(order)
+    !/^((trim )*(resize )?|draft resize )centerCrop normalize$/.test(order)
   )
     throw inputError(
       'bad-preprocessing',
-      `preprocessing is trim or none, resize or none, centerCrop, normalize, in this order: ${describeSteps(steps)}`,
+      `preprocessing is trim or none, resize or none (or draft, resize), centerCrop, normalize, in this order: ${describeSteps(steps)}`,
     )
   const resized = steps.findLast(step => step.step === 'resize')
   if (resized && resized.size < crop.size) {
@@ -102,6 +111,8 @@ function describeStep(step: Step): string {
   switch (step.step) {
     case 'trim':
       return `trim(${step.pixels})`
+    case 'draft':
+      return `draft(${step.gap})`
     case 'resize':
       return `resize(${step.size}, ${step.interpolation}${step.squash ? ', squash' : ''})`
     case 'centerCrop':
@@ -116,6 +127,7 @@ export function parseSteps(text: string): Step[] {
   return [...text.matchAll(/(\w+)\(([^)]*)\)/g)].map(([, name, inner]): Step => {
     const [first, second, third] = inner!.split(', ') as [string, string?, string?]
     if (name === 'trim') return trim(Number(first))
+    if (name === 'draft') return draft(Number(first))
     if (name === 'centerCrop') return centerCrop(Number(first))
     if (name === 'resize') return { ...resize(Number(first), second as Interpolation), ...(third && { squash: true }) }
     const triple = (words = ''): Triple => words.split(' ').slice(1).map(Number) as never

@@ -1,5 +1,6 @@
 import { type Results } from '../figures/results.ts'
 import { placeColumn } from '../figures/roles.ts'
+import { isDraft } from '../preprocessing/steps.ts'
 import { type AccuracyRow } from '../run.ts'
 import { type InferenceRow } from '../runInference.ts'
 import { seed } from './findings.ts'
@@ -46,15 +47,14 @@ function accuracies(results: Results, by: readonly string[]): Markup {
 const titled = <Row extends { dataset: string }>({ title }: Results, rows: readonly Row[]): Row[] =>
   rows.map(row => ({ ...row, dataset: title(row.dataset) }))
 
-/** Where all rows have one preprocessing, its column goes to the download alone. */
+/** Where all rows have one preprocessing, and no drafts, its column goes to the download alone. */
 function withoutSameMode<Row extends { preprocessing: string }>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
 ): Column<Row>[] {
-  const modes = new Set(rows.map(({ preprocessing }) => preprocessing))
-  return columns.map(column =>
-    column.name === 'preprocessing' && modes.size < 2 ? { ...column, heading: '' } : column,
-  )
+  const modes = [...new Set(rows.map(({ preprocessing }) => preprocessing))]
+  const isSame = modes.length < 2 && !modes.some(isDraft)
+  return columns.map(column => (column.name === 'preprocessing' && isSame ? { ...column, heading: '' } : column))
 }
 
 /** Permutations and intervals of more models × groups than this would take longer than a reader waits. */

@@ -7,6 +7,7 @@ import { pullResults } from '../places/cache.ts'
 import { type DatasetNote, readDatasets, readFailures } from '../predictions/notes.ts'
 import { readCurrent } from '../predictions/runs.ts'
 import { type Entry } from '../predictions/store.ts'
+import { isDraft } from '../preprocessing/steps.ts'
 import { runOf } from '../run.ts'
 import { runStatus } from '../status.ts'
 import { version } from '../version.ts'
@@ -111,10 +112,11 @@ async function orNone<T>(work: Promise<T>, none: T): Promise<T> {
   })
 }
 
-/** A data set's name, with the preprocessing where the run has both. */
+/** A data set's name, with the preprocessing where the run has several or drafts. */
 function shownNames(entries: readonly Entry[]): (entry: Entry) => string {
-  const both = new Set(entries.map(({ identity }) => identity.preprocessing)).size > 1
-  return ({ identity }) => (both ? `${identity.dataset} (${identity.preprocessing})` : identity.dataset)
+  const modes = [...new Set(entries.map(({ identity }) => identity.preprocessing))]
+  const named = modes.length > 1 || modes.some(isDraft)
+  return ({ identity }) => (named ? `${identity.dataset} (${identity.preprocessing})` : identity.dataset)
 }
 
 function overviewOf(

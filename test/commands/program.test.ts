@@ -88,7 +88,7 @@ describe('completion', () => {
     [['table', '--min'], ['--min-n']],
     [
       ['evaluate', '--preprocessing', ''],
-      ['native', 'paper'],
+      ['native', 'paper', 'native-draft', 'paper-draft'],
     ],
     [['evaluate', '--dataset', 'geo'], ['geode']],
     [['models', 'desc'], ['describe']],

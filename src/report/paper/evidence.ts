@@ -6,13 +6,14 @@ import { resolveModel } from '../../models/catalog.ts'
 import { testbed } from '../../models/testbed.ts'
 import { type Imported } from '../../predictions/imported.ts'
 import { type Cell, type Entry } from '../../predictions/store.ts'
+import { type Mode } from '../../preprocessing/steps.ts'
 import { type Run, series } from '../../run.ts'
 
 export type Kind = '1K' | 'zero-shot' | 'other'
 
 export interface PaperOptions {
   /** Default: `paper` where the run has it, as the paper evaluates all models alike, else `native`. */
-  preprocessing?: 'native' | 'paper'
+  preprocessing?: Mode
   /** Default 1. */
   seed?: number
   /** Default 1,000. */
@@ -23,7 +24,7 @@ export interface PaperOptions {
 /** What a run offers the paper's tables: one data set for each of its benchmarks, one preprocessing. */
 export interface Evidence {
   run: Run
-  preprocessing: 'native' | 'paper'
+  preprocessing: Mode
   seed: number
   draws: number
   minN: number
@@ -87,8 +88,9 @@ export function evidenceOf(run: Run, imported: readonly Imported[], options: Pap
   }
 }
 
-function usualMode(run: Run): 'native' | 'paper' {
-  return run.entries.some(({ identity }) => identity.preprocessing === 'paper') ? 'paper' : 'native'
+function usualMode(run: Run): Mode {
+  const there = new Set(run.entries.map(({ identity }) => identity.preprocessing))
+  return (['paper', 'native', 'paper-draft'] as const).find(mode => there.has(mode)) ?? 'native-draft'
 }
 
 /** Readings and parts of a benchmark that no table of the paper is about. */
