@@ -1,12 +1,13 @@
 /*
  * What building a graph and binding weights costs: the time from a weight file to a session by our path, next to the time
  * that ONNX Runtime alone takes to load the same graph from an ordinary ONNX file with external data, aligned as exporters
- * write it. Every measurement has a process of its own, the two take turns, and the least time of each counts.
+ * write it, and to that of reading the weight file. Every measurement has a process of its own, the three take turns, and the
+ * least time of each counts. `--cold` takes the files out of the system's memory before each.
  *
- *     node --import tsx bench/load.ts [--runs 5] [MODEL …]
+ *     node --import tsx bench/load.ts [--runs 5] [--cold] [MODEL …]
  */
 import { spawnSync } from 'node:child_process'
-import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -31,7 +32,11 @@ const usual = [
 ]
 const classes = 1000
 const { values, positionals } = parseArgs({
-  options: { runs: { type: 'string', default: '5' }, child: { type: 'string' } },
+  options: {
+    runs: { type: 'string', default: '5' },
+    cold: { type: 'boolean', default: false },
+    child: { type: 'string' },
+  },
   allowPositionals: true,
 })
 
@@ -42,12 +47,13 @@ async function compare(name: string): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'geogap-load-'))
   try {
     const bytes = await writeModel(folder, graphOf(name))
-    const times: Record<'ours' | 'alone', number[]> = { ours: [], alone: [] }
-    for (let run = 0; run < Number(values.runs); run++) {
-      for (const path of ['ours', 'alone'] as const) times[path].push(timed(path, name, folder))
-    }
-    const [ours, alone] = [Math.min(...times.ours), Math.min(...times.alone)]
-    const figures = `${ours.toFixed(0)} ms, ONNX Runtime alone ${alone.toFixed(0)} ms, ratio ${(ours / alone).toFixed(2)}`
+    const times = { ours: Infinity, alone: Infinity, read: Infinity }
+    for (let run = 0; run < Number(values.runs); run++)
+      for (const path of Object.keys(times) as (keyof typeof times)[])
+        times[path] = Math.min(times[path], timed(path, name, folder))
+    const [ours, alone, read] = [times.ours, times.alone, times.read]
+    const beside = (name: string, time: number): string => `${name} ${time.toFixed(0)} ms (${(ours / time).toFixed(2)})`
+    const figures = `${ours.toFixed(0)} ms; ${beside('ONNX Runtime alone', alone)}, ${beside('reading alone', read)}`
     process.stdout.write(`${name.padEnd(24)} ${(bytes / 1e6).toFixed(0).padStart(5)} MB  ${figures}\n`)
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -62,6 +68,9 @@ function graphOf(name: string): Graph {
 
 function timed(path: string, name: string, folder: string): number {
   const self = fileURLToPath(import.meta.url)
+  if (values.cold)
+    for (const file of ['model.safetensors', 'export/model.data'])
+      spawnSync('dd', [`if=${join(folder, file)}`, 'iflag=nocache', 'count=0', 'status=none'])
   const args = ['--import', 'tsx', self, '--child', path, name, folder]
   const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8' })
   if (status !== 0) throw new Error(`${name}, ${path}: ${stderr}`)
@@ -71,9 +80,10 @@ function timed(path: string, name: string, folder: string): number {
 async function measure(path: string, name: string, folder: string): Promise<void> {
   await import('onnxruntime-node')
   const started = performance.now()
-  const session = path === 'ours' ? await ours(name, folder) : await createSession(join(folder, 'export/model.onnx'))
+  if (path === 'read') await readFile(join(folder, 'model.safetensors'))
+  else if (path === 'ours') await ours(name, folder)
+  else await createSession(join(folder, 'export/model.onnx'))
   process.stdout.write(String(performance.now() - started))
-  await session.release()
 }
 
 /** What a worker does with a model. */
