@@ -137,8 +137,16 @@ async function openTargets(options: EvaluateOptions, specs: readonly ModelSpec[]
     if (dataset.items.length === 0) throw inputError('no-images', `no images in ${dataset.name}`)
     opened.push({ ...target, dataset, ...(spec && { opened: spec }) })
   }
+  const twice = opened.find((one, i) => opened.slice(0, i).some(other => hides(one, other, specs)))
+  if (twice) throw inputError('same-name', `two data sets are called ${twice.dataset.name}: rename a file`)
   return opened
 }
+
+/** Results go by names, so of two data sets of one name for the same models tables would show one. */
+const hides = (one: Opened, other: Opened, specs: readonly ModelSpec[]): boolean =>
+  one.dataset.name === other.dataset.name &&
+  (one.dataset.hash !== other.dataset.hash || one.dataset.labelMap.hash !== other.dataset.labelMap.hash) &&
+  specs.some(spec => isSuited(one, spec) && isSuited(other, spec))
 
 /** Models on a data set, or on a part of it. */
 interface Part extends Pick<Opened, 'dataset' | 'opened'> {

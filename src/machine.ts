@@ -9,19 +9,7 @@ export interface Machine {
   host: string
 }
 
-const telling = [
-  'avx',
-  'avx2',
-  'avx_vnni',
-  'avx512f',
-  'avx512_vnni',
-  'avx512_bf16',
-  'amx_tile',
-  'asimddp',
-  'i8mm',
-  'bf16',
-  'sve',
-]
+const telling = 'avx avx2 avx_vnni avx512f avx512_vnni avx512_bf16 amx_tile asimddp i8mm bf16 sve'.split(' ')
 
 let known: Machine | undefined
 

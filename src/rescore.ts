@@ -4,9 +4,11 @@
  */
 import { type Dataset, type Item } from './datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec, openDataset } from './datasets/open.ts'
+import { inVisitingOrder, strata } from './datasets/visit.ts'
 import { inputError, unknownName } from './errors.ts'
 import { type Outcomes } from './inference/messages.ts'
 import { emptyOutcomes, scoreRow } from './inference/score.ts'
+import { within } from './plan.ts'
 import { folderPlace } from './places/folder.ts'
 import { keptReader, type KeptRows } from './predictions/keptReader.ts'
 import { type DatasetNote, readDatasets, recordDataset } from './predictions/notes.ts'
@@ -45,11 +47,12 @@ export async function rescore(dir: string, options: RescoreOptions): Promise<Run
   for (const entry of await keptEntries(dir, options)) {
     const note = notes.get(entry.identity.content)
     const opened = await reopened(entry, note, change)
-    const texts = await keptTexts(entry, note!, opened.dataset, options, out)
+    const dataset = inVisitingOrder(opened.dataset)
+    const texts = await keptTexts(entry, note!, dataset, options, out)
     const prompts = texts?.hash ?? entry.identity.prompts
-    const identity = { ...entry.identity, ...datasetIdentity(opened.dataset), prompts }
-    await recordDataset(out, opened.dataset, opened.spec)
-    work.push({ entry, texts, identity, dataset: opened.dataset })
+    const identity = { ...entry.identity, ...datasetIdentity(dataset), prompts }
+    await recordDataset(out, dataset, opened.spec)
+    work.push({ entry, texts, identity, dataset })
   }
   const asked = work.map(({ identity }) => identity)
   await recorded(out, { asked, tags }, async () => {
@@ -102,7 +105,8 @@ async function scoreEntry(
   out: string,
 ): Promise<void> {
   const place = folderPlace(out)
-  for (const gap of gaps(await readEntry(place, entryName(identity)), dataset.items.length)) {
+  const missing = gaps(await readEntry(place, entryName(identity)), dataset.items.length)
+  for (const gap of within(missing, strata(dataset))) {
     for (let start = gap.start; start < gap.end; start += shardRows) {
       const end = Math.min(gap.end, start + shardRows)
       const items = dataset.items.slice(start, end)
@@ -110,7 +114,10 @@ async function scoreEntry(
       const outcomes = await scoreItems(items, kept, texts, dataset, identity.model)
       const seconds = (performance.now() - started) / 1000
       const shard = { identity, start, end }
-      await commitShard(place, shard, items, dataset.columns, outcomes, seconds, { rescored: kept.key })
+      await commitShard(place, shard, items, dataset.columns, outcomes, seconds, {
+        rescored: kept.key,
+        all: dataset.items,
+      })
     }
   }
 }

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { availableParallelism, freemem } from 'node:os'
+import { sha256 } from './datasets/build.ts'
 import { type Dataset } from './datasets/dataset.ts'
 import { type Engine, unusual } from './inference/devices.ts'
 import { inVisitingOrder, strata } from './datasets/visit.ts'
@@ -176,7 +176,10 @@ async function runJob(
           const done = { start: span.start, end: span.start + outcome.rank.length }
           const items = dataset.items.slice(done.start, done.end)
           const seconds = (timings.decode + timings.prepare + timings.infer[m]!) / 1000
-          await commitShard(place, { identity, ...done }, items, dataset.columns, outcome, seconds, job.group)
+          await commitShard(place, { identity, ...done }, items, dataset.columns, outcome, seconds, {
+            ...job.group,
+            all: dataset.items,
+          })
           stop?.take(outcome, done.start)
         }
         clock.wrote(performance.now() - returned)
@@ -243,10 +246,7 @@ const withTexts = (prepared: Prepared, dataset: Dataset, { prompts = 'paper' }: 
 
 /** Hash of prompts and class names, as an identity has it. */
 export const textsHash = ({ templates, classNames }: ZeroShot): string =>
-  createHash('sha256')
-    .update(JSON.stringify([templates, classNames]))
-    .digest('hex')
-    .slice(0, 16)
+  sha256(JSON.stringify([templates, classNames])).slice(0, 16)
 
 /** Whether class embeddings have to be computed first; one child does that, so that several need not. */
 async function lacksHead(models: readonly ReadyModel[]): Promise<boolean> {

@@ -5,7 +5,7 @@ import { type Place } from './places/place.ts'
 import { recordEstimates } from './predictions/estimates.ts'
 import { type Identity } from './predictions/schema.ts'
 import { type Entry, entryName, readEntries, readEntry } from './predictions/store.ts'
-import { literalPath, query } from './sql.ts'
+import { literalPath, parquetRows, query } from './sql.ts'
 import { parseUntil, stopping, type Stopping } from './until.ts'
 
 export interface EarlyStop extends Pick<Stopping, 'take' | 'wanted'> {
@@ -47,7 +47,7 @@ export async function earlyStop(
 
 async function replay({ identity, folder, shards }: Entry, take: Stopping['take']): Promise<void> {
   for (const { file, start } of shards) {
-    const rows = await query<{ rank: number | null; status: string }>('SELECT rank, status FROM read_parquet($1)', [
+    const rows = await query<{ rank: number | null; status: string }>(`SELECT rank, status FROM ${parquetRows()}`, [
       literalPath(join(folder, file)),
     ])
     const rank = Int32Array.from(rows, row => row.rank ?? 0)

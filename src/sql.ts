@@ -61,10 +61,27 @@ export function columnsOf(sql: string, params: readonly Bound[] = []): Promise<u
 /** A path as DuckDB's file readers take it: they expand `*`, `?` and `[`, which are plain characters in a file name. */
 export const literalPath = (path: string): string => path.replace(/[*?[]/g, '[$&]')
 
+/**
+ * The rows of the Parquet files that are bound to `$n`, with further options. Folders called `name=value` add no columns,
+ * which DuckDB would let hide the files' own.
+ */
+export const parquetRows = (n = 1, ...options: string[]): string =>
+  `read_parquet($${n}, ${['hive_partitioning = false', ...options].join(', ')})`
+
 export type Column =
   | { name: string; type: 'VARCHAR'; values: readonly (string | null)[] }
   | { name: string; type: 'DOUBLE' | 'INTEGER'; values: readonly (number | null)[] }
   | { name: string; type: 'BOOLEAN'; values: readonly (boolean | null)[] }
+
+/** A column of texts, one a row. */
+export const texts = <T>(name: string, rows: readonly T[], of: (row: T, i: number) => string | null): Column => ({
+  ...{ name, type: 'VARCHAR', values: rows.map(of) },
+})
+
+/** A column of numbers, one a row. */
+export const numbers = <T>(name: string, rows: readonly T[], of: (row: T, i: number) => number | null): Column => ({
+  ...{ name, type: 'DOUBLE', values: rows.map(of) },
+})
 
 const chunkRows = 2048
 

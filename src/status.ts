@@ -106,7 +106,7 @@ function difference(found: Identity, wanted: Identity): (keyof Identity)[] {
 
 /** The first file of an entry that is not as its manifest says. */
 async function damageOf({ folder, shards }: Entry): Promise<string | null> {
-  for (const { file, bytes } of shards) {
+  for (const { file, bytes } of shards.flatMap(({ kept, ...shard }) => [shard, ...(kept ? [kept] : [])])) {
     const size = (await whereThere(stat(join(folder, file)), undefined))?.size
     if (size === undefined) return `missing: ${join(folder, file)}`
     if (size !== bytes) return `${size} bytes in place of ${bytes}: ${join(folder, file)}`

@@ -24,7 +24,7 @@ import { permutation, random } from './random.ts'
 import { reopened } from './rescore.ts'
 import { promptsOf } from './rescoreTexts.ts'
 import { evaluateOn, type Prepared, type RunOptions, workOn } from './runDataset.ts'
-import { query } from './sql.ts'
+import { parquetRows, query } from './sql.ts'
 import { prepared } from './targets.ts'
 import { runtimeVersion, version } from './version.ts'
 
@@ -221,4 +221,4 @@ async function keptMoved(
 const columns = 'id, label, labels, top5, probabilities, rank, correct1, correct5, status'
 
 const rowsOf = (entry: Entry): Promise<ShardRow[]> =>
-  query<ShardRow>(`SELECT ${columns} FROM read_parquet($1)`, [shardFiles(entry)])
+  query<ShardRow>(`SELECT ${columns} FROM ${parquetRows()}`, [shardFiles(entry)])

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -27,6 +27,21 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 const dataset = () => ({ name: manifest, classes: join(folder, 'classes.txt') })
 
 describe('evaluate', () => {
+  it('refuses models and data sets that share a name: one would hide the other', async () => {
+    const out = join(folder, 'twice')
+    const other = { ...(await writeModel(join(folder, 'models'), 2)), name: model.name }
+    await expect(evaluate({ models: [model, other], datasets: [dataset()], out })).rejects.toThrow(
+      `two models are called ${model.name}`,
+    )
+    const shorter = join(folder, 'elsewhere/world.csv')
+    await mkdir(join(folder, 'elsewhere'))
+    await writeFile(shorter, (await readFile(manifest, 'utf8')).split('\n').slice(0, 9).join('\n'))
+    const datasets = [dataset(), { ...dataset(), name: shorter, data: folder }]
+    await expect(evaluate({ models: [model, model], datasets, out })).rejects.toThrow(
+      'two data sets are called world: rename a file',
+    )
+  })
+
   it('keeps one row per image, failures included, and counts them', async () => {
     const out = join(folder, 'first')
     const run = await evaluate({ models: [model], datasets: [dataset()], out })

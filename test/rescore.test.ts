@@ -52,6 +52,14 @@ async function same(rescored: string, fresh: string): Promise<number> {
   return Math.max(...away)
 }
 
+/** Ids as shards have them, one after another: what is left is done by `evaluate`, which goes by places. */
+async function inOrder(out: string): Promise<unknown[]> {
+  const ids: unknown[] = []
+  for (const file of (await readCurrent(out)).flatMap(shardFiles))
+    ids.push(...(await query<{ id: string }>('SELECT id FROM read_parquet($1)', [file])).map(({ id }) => id))
+  return ids
+}
+
 describe('rescore', () => {
   it('keeps errors, and says what it cannot do', async () => {
     const manifest = await writeWorld(folder, 40)
@@ -67,6 +75,7 @@ describe('rescore', () => {
     await rescore(out, { change, out: `${out}-mapped` })
     await evaluate({ models, datasets: [{ ...dataset, ...change }], out: `${fresh}-mapped` })
     expect(await same(`${out}-mapped`, `${fresh}-mapped`)).toBeLessThan(1e-3)
+    expect(await inOrder(`${out}-mapped`)).toEqual(await inOrder(`${fresh}-mapped`))
     await writeFile(join(folder, 'two.txt'), 'red\ngreen\nblue\nyellow\n')
     const run = (...args: string[]) => geogap(['rescore', out, ...args])
     expect((await run('--classes', join(folder, 'two.txt'))).stderr).toMatch(

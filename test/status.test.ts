@@ -76,6 +76,14 @@ describe('status', () => {
     })
     await rm(file!)
     expect((await runStatus(out)).results[0]!.message).toBe(`missing: ${file!}`)
+    const keeping = join(folder, 'keeping')
+    await evaluated(keeping, { keep: 'logits' })
+    const { folder: at, shards } = (await readEntries(keeping))[0]!
+    await rm(join(at, shards[0]!.kept!.file))
+    expect((await runStatus(keeping)).results[0]).toMatchObject({
+      state: 'damaged',
+      message: expect.stringMatching(/^missing: .*logits/) as string,
+    })
   })
 
   it('tells work under way from work that was left', async () => {

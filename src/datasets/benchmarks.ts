@@ -39,19 +39,10 @@ const aliases: Record<string, string> = {
 }
 
 /** Suites of the paper; ImageNet-C is in none of them for its size. */
+const standard = ['imagenet-1k', 'imagenet-v2', 'imagenet-sketch', 'imagenet-r', 'imagenet-a', 'objectnet']
+const geographic = ['dollarstreet', 'geode']
 export const suites: Readonly<Record<string, readonly string[]>> = {
-  standard: ['imagenet-1k', 'imagenet-v2', 'imagenet-sketch', 'imagenet-r', 'imagenet-a', 'objectnet'],
-  geographic: ['dollarstreet', 'geode'],
-  paper: [
-    'imagenet-1k',
-    'imagenet-v2',
-    'imagenet-sketch',
-    'imagenet-r',
-    'imagenet-a',
-    'objectnet',
-    'dollarstreet',
-    'geode',
-  ],
+  ...{ standard, geographic, paper: [...standard, ...geographic] },
 }
 
 /**

@@ -22,8 +22,12 @@ export interface Adjust {
 
 export function finish(draft: Draft, adjust: Adjust = {}): Dataset {
   refuseDuplicates(draft)
-  const items = adjust.limit === undefined ? draft.items : evenly(draft.items, adjust.limit)
-  const columns = draft.columns ?? [...new Set(items.flatMap(item => Object.keys(item.groups)))]
+  const kept = adjust.limit === undefined ? draft.items : evenly(draft.items, adjust.limit)
+  const { items, columns, notes } = namedColumns(
+    kept,
+    draft.columns ?? [...new Set(kept.flatMap(item => Object.keys(item.groups)))],
+    draft.notes ?? [],
+  )
   return {
     name: nameOf(draft, items.length, adjust),
     items,
@@ -36,7 +40,35 @@ export function finish(draft: Draft, adjust: Adjust = {}): Dataset {
     problems: draft.problems ?? [],
     ...(draft.prepare && { prepare: draft.prepare }),
     ...(draft.places && { places: draft.places }),
-    ...(draft.notes && { notes: draft.notes }),
+    ...(notes.length > 0 && { notes }),
+  }
+}
+
+/** What a table of predictions calls its own columns. */
+const taken = 'id label labels top5 probabilities rank correct1 correct5 status'.split(' ')
+
+/** Grouping columns whose names are taken, or differ from another one's in case alone, get a `_` at the end. */
+function namedColumns(
+  items: readonly Item[],
+  columns: readonly string[],
+  notes: readonly string[],
+): Pick<Dataset, 'items' | 'columns'> & { notes: readonly string[] } {
+  const names = new Map<string, string>()
+  const used = new Set(taken)
+  for (const column of columns) {
+    let name = column
+    while (used.has(name.toLowerCase())) name += '_'
+    used.add(name.toLowerCase())
+    names.set(column, name)
+  }
+  const changed = [...names].filter(([column, name]) => column !== name)
+  if (changed.length === 0) return { items, columns, notes }
+  const renamed = (groups: Item['groups']): Item['groups'] =>
+    Object.fromEntries(Object.entries(groups).map(([column, value]) => [names.get(column) ?? column, value]))
+  return {
+    items: items.map(item => ({ ...item, groups: renamed(item.groups) })),
+    columns: [...names.values()],
+    notes: [...notes, ...changed.map(([column, name]) => `its column ${column} is called ${name} here`)],
   }
 }
 
@@ -64,7 +96,7 @@ export const identityMap = (space: LabelSpace): LabelMap => ({
   hash: sha256(JSON.stringify(space.classes)),
 })
 
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+export const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex')
 
 function refuseDuplicates({ name, items }: Draft): void {
   const seen = new Set<string>()

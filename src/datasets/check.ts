@@ -25,6 +25,8 @@ export interface DatasetCheck {
   unreadable: readonly Problem[]
   /** Rows of the source that are no items. */
   problems: readonly Problem[]
+  /** Facts about the data set that results do not tell. */
+  notes: readonly string[]
   /** Where the counts differ from what the authors state, in words; empty for a data set without such a statement. */
   differences: readonly string[]
 }
@@ -53,6 +55,7 @@ export async function checkDataset(dataset: Dataset, options: CheckOptions = {})
     missing: dataset.items.filter(item => item.bytes === null).map(item => item.id),
     unreadable: found.flat(),
     problems: dataset.problems,
+    notes: dataset.notes ?? [],
     differences: differences(dataset, counts),
   }
 }

@@ -2,10 +2,10 @@ import { extname } from 'node:path'
 import type { Item, Problem } from './dataset.ts'
 import type { Entry } from './tree.ts'
 
-const imageEndings = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff', '.avif', '.ppm']
+const imageEnding = /^\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|ppm)$/i
 
-/** Whether a file name ends as an image does, in any case. */
-export const isImageName = (name: string): boolean => imageEndings.includes(extname(name).toLowerCase())
+/** Whether a file name ends as an image does, in any case; one of a kind that cannot be decoded is an error row, not absent. */
+export const isImageName = (name: string): boolean => imageEnding.test(extname(name))
 
 /** The folder that a file lies in, without what is above it. */
 export const parentName = (path: string): string => path.split('/').at(-2) ?? ''

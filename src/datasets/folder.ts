@@ -2,19 +2,22 @@ import { inputError } from '../errors.ts'
 import type { Draft } from './build.ts'
 import { classFolderItems, isImageName, parentName } from './classFolders.ts'
 import { labelRules, type ManifestOptions } from './manifest.ts'
-import type { Tree } from './tree.ts'
+import type { Entry, Tree } from './tree.ts'
 
 /**
  * `<class>/<file>` in a folder, zip or tar: a folder a class, named by wnid or by ImageNet name, or by the names of a
  * classes file; one folder around all of them is looked through. Ids are `<class>/<file>`. A class folder that no label
- * set knows is an error that names it.
+ * set knows is an error that names it; images above or below class folders are problems.
  */
 export async function readFolder(
   tree: Tree,
   options: Pick<ManifestOptions, 'classes' | 'labels'> = {},
 ): Promise<Draft> {
   const root = await unwrap(tree)
-  const images = (await root.list('')).filter(({ path }) => isImageName(path) && path.split('/').length === 2)
+  const all = (await root.list('')).filter(({ path }) => isImageName(path))
+  const [images, others] = [true, false].map(inClass =>
+    all.filter(({ path }) => inClass === (path.split('/').length === 2)),
+  ) as [Entry[], Entry[]]
   if (images.length === 0)
     throw inputError(
       'no-class-folders',
@@ -24,7 +27,8 @@ export async function readFolder(
   const rules = await labelRules(options, () => folders)
   const accepted = new Map(folders.map(folder => [folder, rules.space.resolve(folder)]))
   const { items } = classFolderItems(images, folder => accepted.get(folder))
-  return { name: tree.where, items, ...rules }
+  const problems = others.map(({ path }) => ({ id: path, code: 'no-class', message: `not in a class folder: ${path}` }))
+  return { name: tree.where, items, problems, ...rules }
 }
 
 /** Looks through a single folder that holds only folders. */

@@ -5,7 +5,7 @@ import { inflateRaw } from 'node:zlib'
 import { GeogapError } from '../errors.ts'
 import { readFully } from '../files.ts'
 import { isStore } from '../places/place.ts'
-import { literalPath, query } from '../sql.ts'
+import { identifier, literalPath, parquetRows, query } from '../sql.ts'
 import type { ImageSource } from './dataset.ts'
 
 const inflate = promisify(inflateRaw)
@@ -80,12 +80,8 @@ async function readRange(source: ImageSource & { kind: 'range' }): Promise<Uint8
   const stored = Buffer.allocUnsafe(length)
   const handle = await open(file)
   try {
-    let read = 0
-    while (read < length) {
-      const { bytesRead } = await handle.read(stored, read, length - read, offset + read)
-      if (bytesRead === 0) throw damaged(file, `the member at byte ${offset} ends ${length - read} bytes early`)
-      read += bytesRead
-    }
+    const read = await readFully(handle, stored, offset)
+    if (read < length) throw damaged(file, `the member at byte ${offset} ends ${length - read} bytes early`)
   } finally {
     await handle.close()
   }
@@ -149,9 +145,9 @@ async function readBlock(
   first: number,
   count: number,
 ): Promise<Map<number, Uint8Array | null>> {
-  const path = column.split('.').map(part => `"${part.replaceAll('"', '""')}"`)
+  const path = column.split('.').map(identifier)
   const rows = await query<{ row: bigint; bytes: Uint8Array | null }>(
-    `SELECT file_row_number AS row, ${path.join('.')} AS bytes FROM read_parquet($1, file_row_number = true)
+    `SELECT file_row_number AS row, ${path.join('.')} AS bytes FROM ${parquetRows(1, 'file_row_number = true')}
      WHERE file_row_number >= $2 AND file_row_number < $3`,
     [literalPath(file), first, first + count],
   )

@@ -1,3 +1,5 @@
+import { z } from 'zod'
+
 /** The value that JSON text holds, with or without a byte order mark; undefined when it is not JSON. */
 export function parseJson(content: string): unknown {
   try {
@@ -7,11 +9,5 @@ export function parseJson(content: string): unknown {
   }
 }
 
-/** Whether a value is an object of lists of names (or numbers), as label maps and region schemes are. */
-export const isListRecord = (value: unknown): value is Record<string, (string | number)[]> =>
-  typeof value === 'object' &&
-  value !== null &&
-  !Array.isArray(value) &&
-  Object.values(value).every(
-    list => Array.isArray(list) && list.every(entry => typeof entry === 'string' || typeof entry === 'number'),
-  )
+/** An object of lists of names (or numbers), as label maps and region schemes are. */
+export const lists = z.record(z.string(), z.array(z.union([z.string(), z.number()]).transform(String)))

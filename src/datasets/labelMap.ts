@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
 import { inputError } from '../errors.ts'
 import { sha256 } from './build.ts'
 import type { LabelMap } from './dataset.ts'
-import { isListRecord, parseJson } from './json.ts'
+import { lists, parseJson } from './json.ts'
 import { imagenetSpace, ownSpace, plain, type LabelSpace } from './labels.ts'
 
 /** How a benchmark's own labels become accepted class indices. */
@@ -73,16 +74,13 @@ async function readMapFile(file: string): Promise<MapFile> {
   const text = await readFile(file, 'utf8').catch(() => {
     throw inputError('missing-file', `no such label map: ${file}; known: original, imagenet, or a file`)
   })
-  const parsed = parseMap(text)
-  if (!parsed)
+  const { success, data } = mapFile.safeParse(parseJson(text))
+  if (!success)
     throw inputError('bad-label-map', `not a label map: ${file}; expected {"labels": {"label": ["class", …]}}`)
-  return { name: parsed.name ?? file, labels: parsed.labels }
+  return { name: data.name ?? file, labels: data.labels }
 }
 
-function parseMap(content: string): { name?: string; labels: MapFile['labels'] } | undefined {
-  const parsed = parseJson(content) as Partial<MapFile> | null | undefined
-  return isListRecord(parsed?.labels) ? (parsed as MapFile) : undefined
-}
+const mapFile = z.object({ name: z.string().optional(), labels: lists })
 
 /** Whether two lists accept the same classes, in any order. */
 export const sameIndices = (a: readonly number[], b: readonly number[]): boolean =>

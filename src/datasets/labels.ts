@@ -10,8 +10,9 @@ export interface LabelSpace {
   resolve: (written: string) => readonly number[]
 }
 
-/** Names compare without case, and with `_` as a space. */
-export const plain = (name: string): string => name.trim().toLowerCase().replaceAll('_', ' ').replace(/\s+/g, ' ')
+/** Names compare without case, with `_` as a space, and however their accents are written. */
+export const plain = (name: string): string =>
+  name.normalize('NFC').trim().toLowerCase().replaceAll('_', ' ').replace(/\s+/g, ' ')
 
 function index(entries: Iterable<readonly [string, number]>): Map<string, number[]> {
   const byName = new Map<string, number[]>()

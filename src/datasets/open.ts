@@ -7,7 +7,7 @@ import { finish, type Adjust, type Draft } from './build.ts'
 import type { Dataset } from './dataset.ts'
 import { readFolder } from './folder.ts'
 import { localFile } from '../places/cache.ts'
-import { isStore } from '../places/place.ts'
+import { absolutePath, isStore } from '../places/place.ts'
 import { isGeodeTable, readGeodeIndex } from './geode.ts'
 import { readManifest, type ManifestOptions } from './manifest.ts'
 import { imageColumn, parquetFiles, readParquetImages } from './parquetImages.ts'
@@ -44,8 +44,8 @@ export function absoluteSpec(spec: DatasetSpec): DatasetSpec {
   const isFile = labels !== undefined && labels !== 'original' && labels !== 'imagenet'
   return {
     ...spec,
-    name: known ? name : absolute(name),
-    ...((known || data !== undefined) && { data: absolute(data ?? 'data') }),
+    name: known ? name : absolutePath(name),
+    ...((known || data !== undefined) && { data: absolutePath(data ?? 'data') }),
     ...(classes !== undefined && { classes: resolve(classes) }),
     ...(isFile && { labels: resolve(labels) }),
     ...(regions !== undefined && existsSync(regions) && { regions: resolve(regions) }),
@@ -58,8 +58,6 @@ async function readGiven(spec: DatasetSpec): Promise<Draft> {
   const file = await localFile(spec.name)
   return named(await readPath({ data: spec.name.slice(0, spec.name.lastIndexOf('/')), ...spec, name: file }), file)
 }
-
-const absolute = (path: string): string => (isStore(path) ? path : resolve(path))
 
 /** A data set given by its path is called by its file's name. */
 const named = (draft: Draft, path: string): Draft =>

@@ -1,7 +1,8 @@
 import { basename, join } from 'node:path'
 import { inputError } from '../errors.ts'
-import { literalPath, query, select } from '../sql.ts'
+import { identifier, literalPath, parquetRows, query, select } from '../sql.ts'
 import type { Draft } from './build.ts'
+import { parseJson } from './json.ts'
 import { imagenetSpace, ownSpace, plain, type LabelSpace } from './labels.ts'
 import { imagenetClasses } from './imagenet.ts'
 import {
@@ -23,12 +24,10 @@ interface ImageColumn {
   path: string | null
 }
 
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
-
 /** The column with image bytes, undefined when the file has none (and is a manifest of paths). */
 export async function imageColumn(file: string): Promise<ImageColumn | undefined> {
   const columns = await query<{ column_name: string; column_type: string }>(
-    'SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet($1))',
+    `SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${parquetRows()})`,
     [literalPath(file)],
   ).catch((error: unknown) => {
     throw unreadable(file, error)
@@ -72,10 +71,10 @@ const withoutImage = (map: ManifestOptions['map'] = {}): Record<string, string> 
 async function readPart(file: string) {
   const column = await imageColumn(file)
   if (!column) throw inputError('no-image-column', `no column with image bytes in ${file}`)
-  const cell = (path: string): string => path.split('.').map(quoted).join('.')
+  const cell = (path: string): string => path.split('.').map(identifier).join('.')
   const { columns, rows } = await select(
-    `SELECT * EXCLUDE (${quoted(column.name)}), octet_length(${cell(column.bytes)}) AS "image bytes",
-     ${column.path === null ? 'NULL' : cell(column.path)} AS "image path" FROM read_parquet($1)`,
+    `SELECT * EXCLUDE (${identifier(column.name)}), octet_length(${cell(column.bytes)}) AS "image bytes",
+     ${column.path === null ? 'NULL' : cell(column.path)} AS "image path" FROM ${parquetRows()}`,
     [literalPath(file)],
   )
   const images = rows.map((row, i) => ({
@@ -98,8 +97,8 @@ async function statedSpace(file: string): Promise<LabelSpace> {
 }
 
 function statedNames(metadata: string): string[] | undefined {
-  const parsed = JSON.parse(metadata) as { info?: { features?: Record<string, { names?: unknown }> } }
-  const names = parsed.info?.features?.['label']?.names
+  const parsed = parseJson(metadata) as { info?: { features?: Record<string, { names?: unknown }> } } | undefined
+  const names = parsed?.info?.features?.['label']?.names
   return Array.isArray(names) && names.every(name => typeof name === 'string') ? names : undefined
 }
 

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
+import { z } from 'zod'
 import { inputError, nearest } from '../errors.ts'
 import { sha256, type Draft } from './build.ts'
 import { countryCode } from './countries.ts'
 import type { Item, Places } from './dataset.ts'
-import { isListRecord, parseJson } from './json.ts'
+import { lists, parseJson } from './json.ts'
 import { readTable, text } from './tables.ts'
 
 /** Which country belongs to which region, countries by any name or code. */
@@ -40,16 +41,13 @@ async function readScheme(file: string): Promise<RegionScheme> {
   const content = await readFile(file, 'utf8').catch(() => {
     throw inputError('missing-file', `missing file: ${file}`)
   })
-  const scheme = parseScheme(content)
-  if (!scheme)
+  const { success, data } = schemeFile.safeParse(parseJson(content))
+  if (!success)
     throw inputError('bad-regions', `not a region scheme: ${file}; expected {"regions": {"region": ["country", …]}}`)
-  return { name: scheme.name ?? file, regions: scheme.regions }
+  return { name: data.name ?? file, regions: data.regions }
 }
 
-function parseScheme(content: string): { name?: string; regions: RegionScheme['regions'] } | undefined {
-  const parsed = parseJson(content) as Partial<RegionScheme> | null | undefined
-  return isListRecord(parsed?.regions) ? (parsed as RegionScheme) : undefined
-}
+const schemeFile = z.object({ name: z.string().optional(), regions: lists })
 
 async function tableScheme(file: string): Promise<RegionScheme> {
   const { columns, rows } = await readTable(file)
@@ -81,8 +79,16 @@ export function regionFinder({ regions }: RegionScheme): (place: string) => stri
 
 const placeKey = (place: string): string => countryCode(place) ?? place.trim().toLowerCase()
 
-/** Sets the column `region` from `country` by a scheme; places that it does not know get no region and are counted. */
+/**
+ * Sets the column `region` from `country` by a scheme; places that it does not know get no region and are counted.
+ * Errors: no-country-column.
+ */
 export function applyRegions(draft: Draft, scheme: RegionScheme): Draft & { places: Places } {
+  if (draft.items.length > 0 && draft.items.every(({ groups }) => !('country' in groups)))
+    throw inputError(
+      'no-country-column',
+      `regions ${scheme.name} are made of countries, and ${draft.name} has no column country`,
+    )
   const find = regionFinder(scheme)
   const known = new Map<string, string | null>()
   const unmatched = new Map<string, number>()

@@ -2,7 +2,7 @@ import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, extname, join } from 'node:path'
 import { GeogapError, inputError } from '../errors.ts'
-import { literalPath, select } from '../sql.ts'
+import { literalPath, parquetRows, select } from '../sql.ts'
 import { parseJson } from './json.ts'
 import { readEntry, type Entry } from './tree.ts'
 
@@ -17,7 +17,7 @@ const readers: Record<string, (file: string) => Promise<Table>> = {
   '.tsv': file => readDelimited(file, '\t'),
   '.jsonl': readJsonLines,
   '.ndjson': readJsonLines,
-  '.parquet': file => select('SELECT * FROM read_parquet($1)', [literalPath(file)]),
+  '.parquet': file => select(`SELECT * FROM ${parquetRows()}`, [literalPath(file)]),
 }
 
 export const manifestKinds: readonly string[] = Object.keys(readers)
@@ -42,14 +42,22 @@ export function unreadable(file: string, error: unknown): GeogapError {
   return inputError('unreadable-file', `unreadable manifest: ${file}: ${reason}`)
 }
 
+/** What DuckDB would guess otherwise: that some lines are comments, or that the first ones are to be skipped. */
+const asWritten = `quote = '"', escape = '"', comment = '', skip = 0, header = true, all_varchar = true, nullstr = ''`
+
 const readDelimited = (file: string, separator: string): Promise<Table> =>
-  select(
-    `SELECT * FROM read_csv($1, delim = $2, quote = '"', escape = '"', header = true, all_varchar = true, nullstr = '')`,
-    [literalPath(file), separator],
-  ).catch(async (error: unknown) => {
-    const text = await readFile(file, 'utf8').catch(() => '')
-    const mixed = text.includes('\r\n') && /[^\r]\n/.test(text)
-    throw mixed ? new Error('some lines end in CR LF and some in LF; save it with one kind') : error
+  select(`SELECT * FROM read_csv($1, delim = $2, ${asWritten}, hive_partitioning = false)`, [
+    literalPath(file),
+    separator,
+  ]).catch(async (error: unknown) => {
+    const text = await readFile(file, 'utf8')
+    if (text.includes('\r\n') && /[^\r]\n/.test(text))
+      throw new Error('some lines end in CR LF and some in LF; save it with one kind')
+    const [first = '', ...reasons] = String((error as Error).cause).split('\n')
+    const line = /on Line: (\d+)/.exec(first)?.[1]
+    if (line === undefined)
+      throw new Error('some lines have another number of columns than the first one, or a quote is open')
+    throw new Error(`line ${line}: ${reasons.find(reason => /^(Expected|Invalid|Value)/.test(reason)) ?? first}`)
   })
 
 async function readJsonLines(file: string): Promise<Table> {
@@ -83,10 +91,12 @@ export function pythonList(text: string): string[] {
   return [...tokens].map(([, single, double, number]) => (single ?? double ?? number!).replace(/\\(.)/g, '$1'))
 }
 
-/** A cell as text, null when it is empty. */
+/** A cell as text, null when it is empty or no finite number. */
 export function text(cell: unknown): string | null {
   if (cell === null || cell === undefined || cell === '') return null
-  if (cell instanceof Date) return cell.toISOString()
+  if (typeof cell === 'number' && !Number.isFinite(cell)) return null
   if (typeof cell === 'string') return cell
-  return typeof cell === 'bigint' ? String(cell) : JSON.stringify(cell)
+  if (cell instanceof Date) return cell.toISOString()
+  if (typeof cell === 'bigint') return String(cell)
+  return JSON.stringify(cell, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value))
 }

@@ -1,7 +1,6 @@
 // WebDataset shards as CLIP_benchmark and DataComp publish them:
 //   classnames.txt, zeroshot_classification_templates.txt, test/nshards.txt, test/0.tar, test/1.tar, …
 // A sample is the members of one name: `s0000001.webp`, `s0000001.cls` (class index), and `.json` or `.npy` metadata.
-import { open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { GeogapError } from '../errors.ts'
 import { mapLimited } from './files.ts'
@@ -10,20 +9,16 @@ import { identityMap, type Draft } from './build.ts'
 import type { GroupValue, Item, LabelMap, Problem } from './dataset.ts'
 import { labelling, labellingByName, type LabelsOption } from './labelMap.ts'
 import { imagenetSpace, ownSpace, type LabelSpace } from './labels.ts'
+import { parseJson } from './json.ts'
 import { lines } from './manifest.ts'
 import { npyValues } from './npy.ts'
 import { spaceOf } from './parquetImages.ts'
+import { text } from './tables.ts'
 import { openTree, readEntry, type Entry, type Tree } from './tree.ts'
 
 /** Whether names below a folder or archive look like this layout. */
 export const isWebDataset = (names: readonly string[]): boolean =>
   names.includes('nshards.txt') || names.includes('classnames.txt') || names.some(name => name.endsWith('.cls'))
-
-/** Prompt templates that the shards' publisher gives, `{c}` standing for the class; empty when there are none. */
-export async function webdatasetTemplates(tree: Tree): Promise<string[]> {
-  const entry = await tree.find('zeroshot_classification_templates.txt')
-  return entry ? lines((await readEntry(entry)).toString('utf8')) : []
-}
 
 /**
  * Ids are `<shard>/<key>`. Without a choice of `labels`, classes are ImageNet's where `classnames.txt` is its list, else
@@ -60,7 +55,10 @@ async function shards(tree: Tree): Promise<Tree[]> {
   if (files.length !== count) {
     throw new GeogapError('data', 'missing-shards', `${tree.where} states ${count} shards and has ${files.length}`)
   }
-  const paths = files.sort(byNumber).flatMap(({ source }) => (source.kind === 'file' ? source.file : []))
+  const paths = files.sort(byNumber).map(({ path, source }) => {
+    if (source.kind === 'file') return source.file
+    throw new GeogapError('data', 'packed-shards', `shards inside of an archive: ${path} in ${tree.where}; unpack it`)
+  })
   return mapLimited(paths, 4, openTree)
 }
 
@@ -107,10 +105,8 @@ async function readShard(
     const members = samples.get(key) ?? new Map<string, Entry>()
     samples.set(key, members.set(ending.toLowerCase(), entry))
   }
-  const small = await readSmall(
-    shard,
-    [...samples.values()].flatMap(members => smallMembers(members)),
-  )
+  const read = [...samples.values()].flatMap(smallMembers)
+  const small = new Map(await mapLimited(read, 32, async entry => [entry.path, await readEntry(entry)] as const))
   const items: Item[] = []
   const problems: Problem[] = []
   for (const [key, members] of samples) {
@@ -118,70 +114,47 @@ async function readShard(
     const index = parseInt(small.get(members.get('cls')?.path ?? '')?.toString('utf8') ?? '')
     const image = [...members.values()].find(({ path }) => isImageName(path))
     const labels = rules.accepted(index)
+    const groups = metadata(members, small, fields)
     if (Number.isNaN(index)) problems.push({ id, code: 'no-label', message: `no class (.cls) of sample ${id}` })
     else if (!labels) problems.push(unknownClass(id, `class index ${index}`))
     else if (!image) problems.push({ id, code: 'no-image', message: `no image of sample ${id}` })
+    else if (!groups) problems.push({ id, code: 'bad-metadata', message: `metadata of sample ${id} is no JSON object` })
     else {
-      const groups = metadata(members, small, fields)
-      items.push({
-        id,
-        image: image.source,
-        labels,
-        label: rules.name(index) ?? String(index),
-        groups,
-        bytes: image.bytes,
-      })
+      const label = rules.name(index) ?? String(index)
+      items.push({ id, image: image.source, labels, label, groups, bytes: image.bytes })
     }
   }
   return { items, problems }
 }
 
-const smallMembers = (members: ReadonlyMap<string, Entry>): Entry[] =>
-  [...members].flatMap(([ending, entry]) => (/(^|\.)(cls|json|npy)$/.test(ending) ? entry : []))
-
-/** Labels and metadata of a shard, read through one open file. */
-async function readSmall(shard: Tree, entries: readonly Entry[]): Promise<Map<string, Buffer>> {
-  const read = new Map<string, Buffer>()
-  const handle = await open(shard.where)
-  try {
-    for (const { path, source } of entries) {
-      if (source.kind !== 'range' || source.length > maxSmall) continue
-      const { buffer } = await handle.read(Buffer.alloc(source.length), 0, source.length, source.offset)
-      read.set(path, buffer)
-    }
-  } finally {
-    await handle.close()
-  }
-  return read
-}
-
 const maxSmall = 1 << 20
 
-/** Flat values of `.json`, and the numbers of `.npy` under the names that the publisher gives them. */
+/** Labels and metadata. */
+const smallMembers = (members: ReadonlyMap<string, Entry>): Entry[] =>
+  [...members].flatMap(([ending, entry]) =>
+    /(^|\.)(cls|json|npy)$/.test(ending) && entry.bytes <= maxSmall ? entry : [],
+  )
+
+/** Flat values of `.json`, and the numbers of `.npy` under the names that the publisher gives them; undefined for broken JSON. */
 function metadata(
   members: ReadonlyMap<string, Entry>,
   small: ReadonlyMap<string, Buffer>,
   fields: readonly string[],
-): Record<string, GroupValue> {
+): Record<string, GroupValue> | undefined {
   const groups: Record<string, GroupValue> = {}
   for (const [ending, { path }] of members) {
     const content = small.get(path)
-    if (content && ending.endsWith('json')) Object.assign(groups, flatValues(content.toString('utf8')))
+    if (content && ending.endsWith('json')) {
+      const parsed = parseJson(content.toString('utf8'))
+      if (typeof parsed !== 'object' || parsed === null) return undefined
+      for (const [name, value] of Object.entries(parsed)) groups[name] = groupValue(value)
+    }
     if (content && ending.endsWith('npy')) {
-      npyValues(content).forEach((value, i) => (groups[fields[i] ?? `metadata_${i}`] = value))
+      for (const [i, value] of npyValues(content).entries()) groups[fields[i] ?? `metadata_${i}`] = groupValue(value)
     }
   }
   return groups
 }
 
-function flatValues(json: string): Record<string, GroupValue> {
-  const parsed: unknown = JSON.parse(json)
-  if (typeof parsed !== 'object' || parsed === null) return {}
-  const flat = Object.entries(parsed).map(([name, value]): [string, GroupValue] => [name, groupValue(value)])
-  return Object.fromEntries(flat)
-}
-
-const groupValue = (value: unknown): GroupValue => {
-  if (typeof value === 'number' || value === null) return value
-  return typeof value === 'string' ? value : JSON.stringify(value)
-}
+const groupValue = (value: unknown): GroupValue =>
+  typeof value === 'number' && Number.isFinite(value) ? value : text(value)

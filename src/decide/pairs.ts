@@ -3,7 +3,7 @@ import { type GroupValue } from '../datasets/dataset.ts'
 import { incomeQuartiles, mostIncomes, quartileNames } from '../metrics/incomeControlled.ts'
 import { imagesOf, type PairCounts } from '../metrics/pairedTests.ts'
 import { type Entry, shardFiles } from '../predictions/store.ts'
-import { identifier, query } from '../sql.ts'
+import { identifier, parquetRows, query } from '../sql.ts'
 
 /** Outcomes of the images of one group, class and household that both sides predicted. */
 export interface PairCell extends PairCounts {
@@ -24,7 +24,7 @@ export interface Coverage {
 }
 
 /** Both sides' rows, one for each image that both have. */
-export const joined = 'read_parquet($1) a JOIN read_parquet($2) b USING (id)'
+export const joined = `${parquetRows()} a JOIN ${parquetRows(2)} b USING (id)`
 const sides = (first: Entry, second: Entry) => [shardFiles(first), shardFiles(second)]
 
 /** How far the two sides speak of the same images. */
@@ -34,7 +34,7 @@ export async function coverage(first: Entry, second: Entry): Promise<Coverage> {
        count_if(b.id IS NULL)::DOUBLE AS "onlyFirst", count_if(a.id IS NULL)::DOUBLE AS "onlySecond",
        count_if(a.id IS NOT NULL AND a.correct1 IS NULL AND b.correct1 IS NOT NULL)::DOUBLE AS "unscoredFirst",
        count_if(b.id IS NOT NULL AND b.correct1 IS NULL AND a.correct1 IS NOT NULL)::DOUBLE AS "unscoredSecond"
-     FROM read_parquet($1) a FULL JOIN read_parquet($2) b ON a.id = b.id`,
+     FROM ${parquetRows()} a FULL JOIN ${parquetRows(2)} b ON a.id = b.id`,
     sides(first, second),
   )
   return row!

@@ -23,7 +23,7 @@ import { gaps, slug, spansOf } from '../predictions/store.ts'
 import { groupColumn } from '../predictions/write.ts'
 import { describeSteps, type Mode, type Step } from '../preprocessing/steps.ts'
 import { countedImages, type Prepared, type Progress } from '../runDataset.ts'
-import { literalPath, query, writeParquet } from '../sql.ts'
+import { literalPath, parquetRows, query, writeParquet } from '../sql.ts'
 import { runtimeVersion } from '../version.ts'
 import { openNpy, writeNpy } from './embeddings.ts'
 import { type Labelled } from './splits.ts'
@@ -212,7 +212,7 @@ const labelled = (row: StoredRow): Labelled => ({
 })
 
 async function readPart(file: string): Promise<KeptPart> {
-  const rows = await query<StoredRow>('SELECT * FROM read_parquet($1)', [literalPath(`${file}.parquet`)])
+  const rows = await query<StoredRow>(`SELECT * FROM ${parquetRows()}`, [literalPath(`${file}.parquet`)])
   const there = await stat(`${file}.npy`).catch(() => undefined)
   if (!there) return { rows, width: 0, data: new Float32Array(0) }
   const { width, data } = await readNpy(`${file}.npy`)

@@ -12,7 +12,7 @@ import { type DatasetNote, readDatasets } from '../predictions/notes.ts'
 import { type Identity, noAcceptedClass, type ShardManifest } from '../predictions/schema.ts'
 import { currentEntries, type Entry, readEntries, readEntry, spansOf } from '../predictions/store.ts'
 import { parseSteps } from '../preprocessing/steps.ts'
-import { identifier, literalPath, query } from '../sql.ts'
+import { identifier, literalPath, parquetRows, query } from '../sql.ts'
 import {
   descriptionName,
   type KeptDescription,
@@ -71,7 +71,7 @@ function aboutOf(identity: Identity, { classes }: DatasetNote): KeptDescription 
 async function readShard(folder: string, { file, kept, columns }: ShardManifest): Promise<KeptPart> {
   const status = `CASE status WHEN '${noAcceptedClass}' THEN 'ok' ELSE status END AS status`
   const wanted = ['id', 'label', `array_to_string(labels, ',') AS labels`, status, ...columns.map(identifier)]
-  const rows = await query<StoredRow>(`SELECT ${wanted.join(', ')} FROM read_parquet($1)`, [
+  const rows = await query<StoredRow>(`SELECT ${wanted.join(', ')} FROM ${parquetRows()}`, [
     literalPath(join(folder, file)),
   ])
   if (!kept) return { rows, width: 0, data: new Float32Array(0) }

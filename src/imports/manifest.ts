@@ -1,53 +1,34 @@
-import { type Dataset, type ImageSource } from '../datasets/dataset.ts'
+import { type Dataset, type Item } from '../datasets/dataset.ts'
+import { inputError } from '../errors.ts'
 import { storageError, writeDurably } from '../files.ts'
-import { type Column, writeParquet } from '../sql.ts'
+import { absolutePath } from '../places/place.ts'
+import { type Column, numbers, texts, writeParquet } from '../sql.ts'
 
 /**
  * Writes what another program needs to predict for a data set: id, label, accepted class indices (with `;` between), the image's
- * file, where it lies in it (both null for a file of its own), and the grouping columns.
+ * file, where it lies in it (both null for a file of its own), and the grouping columns. Errors: packed-images, where an
+ * image is no plain range of bytes.
  */
 export async function writeManifest(dataset: Dataset, file: string): Promise<void> {
+  const packed = dataset.items.find(({ image }) => image.kind === 'parquet' || isDeflated(image))
+  if (packed)
+    throw inputError('packed-images', `${packed.id} is packed in ${packed.image.file}: unpack it for other programs`)
   await writeDurably(file, temporary => writeParquet(temporary, manifestColumns(dataset))).catch((error: unknown) => {
     throw storageError(file, error)
   })
 }
 
+const isDeflated = (image: Item['image']): boolean => image.kind === 'range' && image.deflated !== undefined
+
 function manifestColumns({ items, columns }: Dataset): Column[] {
-  const texts = (name: string, values: (string | null)[]): Column => ({ name, type: 'VARCHAR', values })
-  const numbers = (name: string, values: (number | null)[]): Column => ({ name, type: 'DOUBLE', values })
+  const range = ({ image }: Item) => (image.kind === 'range' ? image : undefined)
   return [
-    texts(
-      'id',
-      items.map(({ id }) => id),
-    ),
-    texts(
-      'label',
-      items.map(({ label }) => label),
-    ),
-    texts(
-      'labels',
-      items.map(({ labels }) => labels.join(';')),
-    ),
-    texts(
-      'file',
-      items.map(({ image }) => image.file),
-    ),
-    numbers(
-      'offset',
-      items.map(({ image }) => plainRange(image)?.offset ?? null),
-    ),
-    numbers(
-      'length',
-      items.map(({ image }) => plainRange(image)?.length ?? null),
-    ),
-    ...columns.map(name =>
-      texts(
-        name,
-        items.map(({ groups }) => (groups[name] == null ? null : String(groups[name]))),
-      ),
-    ),
+    texts('id', items, ({ id }) => id),
+    texts('label', items, ({ label }) => label),
+    texts('labels', items, ({ labels }) => labels.join(';')),
+    texts('file', items, ({ image }) => absolutePath(image.file)),
+    numbers('offset', items, item => range(item)?.offset ?? null),
+    numbers('length', items, item => range(item)?.length ?? null),
+    ...columns.map(name => texts(name, items, ({ groups }) => (groups[name] == null ? null : String(groups[name])))),
   ]
 }
-
-const plainRange = (image: ImageSource): { offset: number; length: number } | undefined =>
-  image.kind === 'range' && image.deflated === undefined ? image : undefined

@@ -56,7 +56,8 @@ function coverage(dataset: Dataset, rows: readonly Row[]): PredictionReport & { 
 
 /**
  * Stores predictions as if they had been made here, marked as imported. A file that misses images or has others is refused,
- * unless `partial` takes missing ones. Errors: incomplete-predictions, unknown-class, few-classes, bad-logits.
+ * unless `partial` takes missing ones. Errors: incomplete-predictions, unknown-class, masked-class, ambiguous-class, few-classes,
+ * bad-logits.
  */
 export async function importPredictions(
   dataset: Dataset,
@@ -134,12 +135,33 @@ function listOf(cell: unknown): unknown[] {
   return writtenLabels(cell)
 }
 
-function classIndex(written: string, { classes, name }: Dataset, where: string): number {
+function classIndex(written: string, { classes, name, choices }: Dataset, where: string): number {
   const index = /^\d+$/.test(written) ? Number(written) : classes.indexOf(written)
-  if (index >= 0 && index < classes.length) return index
+  if (index >= 0 && index < classes.length) return checkedClass(index, written, { classes, choices }, where)
   if (index >= classes.length)
     throw inputError('unknown-class', `class index ${written} is out of range: ${name} has ${classes.length}: ${where}`)
   throw unknownName('class', written, classes)
+}
+
+/** Errors: masked-class, where the class does not compete; ambiguous-class, where a number is another class's name. */
+function checkedClass(
+  index: number,
+  written: string,
+  { classes, choices }: Pick<Dataset, 'classes' | 'choices'>,
+  where: string,
+): number {
+  const named = classes.indexOf(written)
+  if (named >= 0 && named !== index)
+    throw inputError(
+      'ambiguous-class',
+      `class ${written} is the name of class ${named} and the index of ${classes[index]!}: ${where}`,
+    )
+  if (choices !== 'all' && !choices.includes(index))
+    throw inputError(
+      'masked-class',
+      `class ${written} is none of the ${choices.length} that compete: mask the others before ranking: ${where}`,
+    )
+  return index
 }
 
 async function identityOf(dataset: Dataset, { file, model, preprocessing }: PredictionOptions): Promise<Identity> {

@@ -1,5 +1,6 @@
 import { inputError } from '../errors.ts'
 import { type Interval, newcombe, wilson } from './intervals.ts'
+import { mean } from './numbers.ts'
 
 /** What happened to the images of one cell (a group, a class, a cluster): whole numbers, or sums of weights. */
 export interface Counts {
@@ -60,7 +61,7 @@ export function macroAccuracy(classes: readonly Counts[]): {
 } {
   const shares = classes.map(c => accuracy(c).top1).filter(share => share !== null)
   if (shares.length === 0) return { value: null, classes: 0, reason: 'no class has images' }
-  return { value: shares.reduce((sum, share) => sum + share, 0) / shares.length, classes: shares.length, reason: null }
+  return { value: mean(shares), classes: shares.length, reason: null }
 }
 
 /** All cells added up; `top5` only where every non-empty cell has it. */

@@ -13,6 +13,7 @@
 import { inputError } from '../errors.ts'
 import { logGamma } from './distributions.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
+import { sum } from './numbers.ts'
 
 /**
  * Interval of the share of hits among `total` images, valid at any stopping time, from `hits` of the `n` images that were read so
@@ -227,12 +228,6 @@ function edge(rich: (mean: number) => boolean, [from, to]: Interval): number {
     else inside = middle
   }
   return outside
-}
-
-const sum = (values: ArrayLike<number>): number => {
-  let total = 0
-  for (let i = 0; i < values.length; i++) total += values[i]!
-  return total
 }
 
 const max = (values: ArrayLike<number>): number => {

@@ -1,6 +1,5 @@
 import { inputError } from '../errors.ts'
-import { type Interval } from './intervals.ts'
-import { percentileInterval } from './numbers.ts'
+import { spread } from './numbers.ts'
 import { checkDraws, poissonOne } from './random.ts'
 import { below, type Random, randomFrom } from '../random.ts'
 
@@ -48,7 +47,7 @@ export interface BootstrapDraws {
 /** Errors: bad-cells, bad-draws, bad-seed. */
 export function bootstrapAccuracies(table: CellTable, options: BootstrapOptions): BootstrapDraws {
   checkTable(table)
-  const { draws = 1000, weights = 'poisson', seed } = options
+  const { draws = 1000, weights: kind = 'poisson', seed } = options
   checkDraws(draws)
   const random = randomFrom(seed)
   const [models, groups] = [table.models.length, table.groups.length]
@@ -59,86 +58,45 @@ export function bootstrapAccuracies(table: CellTable, options: BootstrapOptions)
     overall: new Float64Array(models * draws),
     byGroup: new Float64Array(models * groups * draws),
   }
-  const sorted = byGroup(table)
-  const clusterWeights = [0, 1].map(() => new Uint16Array(table.clusters))
-  const cellWeights = [0, 1].map(() => new Float64Array(table.cluster.length))
-  const sums = [0, 1].map(() => new Float64Array(sorted.rows.length * table.groups.length))
-  for (let start = 0; start < draws; start += 2) {
-    for (const i of [0, 1]) {
-      fillWeights(clusterWeights[i]!, weights, random)
-      for (let c = 0; c < sorted.cluster.length; c++) cellWeights[i]![c] = clusterWeights[i]![sorted.cluster[c]!]!
-    }
-    for (let g = 0; g < table.groups.length; g++) {
-      for (let r = 0; r < sorted.rows.length; r += 4) weigh(sorted, cellWeights, sums, g, r)
-    }
-    keepDraw(result, sorted, sums[0]!, start)
-    if (start + 1 < draws) keepDraw(result, sorted, sums[1]!, start + 1)
+  const weights = new Uint16Array(table.clusters)
+  const sums = { n: new Float64Array(groups * models), hits: new Float64Array(groups * models) }
+  for (let draw = 0; draw < draws; draw++) {
+    fillWeights(weights, kind, random)
+    weigh(table, weights, sums)
+    keepDraw(result, sums, draw)
   }
   return result
 }
 
-/** The cells in the order of their groups, as rows over cells: hits of each model, then each different row of n. */
-interface SortedCells {
-  cluster: Int32Array
-  /** Cells of group g are `starts[g]` … `starts[g + 1] - 1`. */
-  starts: Int32Array
-  rows: Float64Array[]
-  /** Row of n that belongs to each model: one for all unless images failed. */
-  nRow: number[]
+/** Weighted sums over the cells of each group, row-major [group, model]. */
+interface Sums {
+  n: Float64Array
+  hits: Float64Array
 }
 
-function byGroup({ models, groups, cluster, group, n, hits }: CellTable): SortedCells {
-  const order = Int32Array.from(group.keys()).sort((a, b) => group[a]! - group[b]! || a - b)
-  const starts = new Int32Array(groups.length + 1)
-  for (const g of group) starts[g + 1]!++
-  for (let g = 0; g < groups.length; g++) starts[g + 1]! += starts[g]!
-  const rowOf = (values: Float64Array, model: number): Float64Array =>
-    Float64Array.from(order, cell => values[cell * models.length + model]!)
-  const rows = models.map((_, m) => rowOf(hits, m))
-  const nRow = models.map((_, m) => {
-    const row = rowOf(n, m)
-    const same = rows.findIndex((known, i) => i >= models.length && known.every((value, c) => value === row[c]))
-    return same >= 0 ? same : rows.push(row) - 1
-  })
-  while (rows.length % 4 !== 0) rows.push(new Float64Array(order.length))
-  return { cluster: Int32Array.from(order, cell => cluster[cell]!), starts, rows, nRow }
-}
-
-/** Weighted sums of four rows over the cells of a group, for two draws at once, which halves the traffic of memory. */
-function weigh(
-  { starts, rows }: SortedCells,
-  weights: readonly Float64Array[],
-  sums: readonly Float64Array[],
-  g: number,
-  r: number,
-): void {
-  const [v, w] = [weights[0]!, weights[1]!]
-  const [a, b, c, d] = [rows[r]!, rows[r + 1]!, rows[r + 2]!, rows[r + 3]!]
-  let [va, vb, vc, vd, wa, wb, wc, wd] = [0, 0, 0, 0, 0, 0, 0, 0]
-  for (let i = starts[g]!; i < starts[g + 1]!; i++) {
-    const [p, q] = [v[i]!, w[i]!]
-    va += p * a[i]!
-    vb += p * b[i]!
-    vc += p * c[i]!
-    vd += p * d[i]!
-    wa += q * a[i]!
-    wb += q * b[i]!
-    wc += q * c[i]!
-    wd += q * d[i]!
+function weigh({ models, cluster, group, n, hits }: CellTable, weights: Uint16Array, sums: Sums): void {
+  sums.n.fill(0)
+  sums.hits.fill(0)
+  for (let cell = 0; cell < cluster.length; cell++) {
+    const weight = weights[cluster[cell]!]!
+    if (weight === 0) continue
+    let [from, to] = [cell * models.length, group[cell]! * models.length]
+    for (const end = from + models.length; from < end; from++, to++) {
+      sums.n[to]! += weight * n[from]!
+      sums.hits[to]! += weight * hits[from]!
+    }
   }
-  sums[0]!.set([va, vb, vc, vd], g * rows.length + r)
-  sums[1]!.set([wa, wb, wc, wd], g * rows.length + r)
 }
 
-function keepDraw(result: BootstrapDraws, { rows, nRow }: SortedCells, sums: Float64Array, draw: number): void {
-  const groups = result.groups.length
-  for (let m = 0; m < result.models.length; m++) {
+function keepDraw(result: BootstrapDraws, { n, hits }: Sums, draw: number): void {
+  const [models, groups] = [result.models.length, result.groups.length]
+  for (let m = 0; m < models; m++) {
     let [total, right] = [0, 0]
     for (let g = 0; g < groups; g++) {
-      const [n, hits] = [sums[g * rows.length + nRow[m]!]!, sums[g * rows.length + m]!]
-      total += n
-      right += hits
-      result.byGroup[(m * groups + g) * result.draws + draw] = hits / n
+      const at = g * models + m
+      total += n[at]!
+      right += hits[at]!
+      result.byGroup[(m * groups + g) * result.draws + draw] = hits[at]! / n[at]!
     }
     result.overall[m * result.draws + draw] = right / total
   }
@@ -225,15 +183,8 @@ export const differenceOf = (a: Float64Array, b: Float64Array): Float64Array => 
  */
 export function disparityDraws(result: BootstrapDraws, model: string, groups = result.groups): Float64Array {
   const series = groups.map(group => drawsOf(result, model, group))
-  return Float64Array.from({ length: result.draws }, (_, draw) => {
-    const values = series.map(values => values[draw]!)
-    return Math.max(...values) - Math.min(...values)
-  })
+  return Float64Array.from({ length: result.draws }, (_, draw) => spread(series.map(values => values[draw]!)))
 }
-
-/** Percentile interval of a series of draws. */
-export const bootstrapInterval = (draws: Float64Array, confidence?: number): Interval | null =>
-  percentileInterval(draws, confidence)
 
 function indexOf(names: readonly string[], name: string, what: string): number {
   const found = names.indexOf(name)

@@ -1,5 +1,5 @@
 import { type Interval } from './intervals.ts'
-import { mean, percentileInterval } from './numbers.ts'
+import { mean, percentileInterval, spread } from './numbers.ts'
 import { type AccuracyTable, pointsOf, type RateOptions, scale } from './progress.ts'
 import { checkDraws } from './random.ts'
 import { below, randomFrom } from '../random.ts'
@@ -26,20 +26,18 @@ export function bootstrapRate(
   benchmark: string | readonly string[],
   options: ModelBootstrapOptions,
 ): RateIntervals {
-  const names = typeof benchmark === 'string' ? [benchmark] : benchmark
-  const { x, columns } = scaledColumns(table, names, options)
-  const pooled = x.map((_, i) => mean(columns.map(column => column[i]!)))
-  const { values, draws } = resample(x.length, options, picked => {
-    const at = (column: readonly number[]): number[] => Array.from(picked, i => column[i]!)
-    const px = at(x)
-    const slopes = columns.map(column => slopeAndR2(px, at(column)).slope)
-    return [meanOf(slopes), slopeAndR2(px, at(pooled)).r2]
-  })
-  const [rate, r2] = [column(values, 0), column(values, 1)]
+  const { axis = 'linear', confidence } = options
+  const { points } = pointsOf(table, [benchmark].flat(), options)
+  const x = points.map(point => scale(axis, point.x))
+  const y = points.map(point => mean(point.y.map(value => scale(axis, value))))
+  const [rate, r2] = resample(points.length, 2, options, pick => {
+    const line = slopeAndR2(pick(x), pick(y))
+    return [line.slope, line.r2]
+  }) as [Float64Array, Float64Array]
   return {
-    rate: percentileInterval(rate, options.confidence),
-    r2: percentileInterval(r2, options.confidence),
-    draws,
+    rate: percentileInterval(rate, confidence),
+    r2: percentileInterval(r2, confidence),
+    draws: rate.length,
     undefinedDraws: rate.filter(Number.isNaN).length,
   }
 }
@@ -58,59 +56,44 @@ export function bootstrapGap(
   geographic: string,
   options: ModelBootstrapOptions,
 ): GapIntervals {
-  const names = typeof standard === 'string' ? [standard] : standard
-  const { x, columns, raw } = scaledColumns(table, [...names, geographic], options)
-  const { values, draws } = resample(x.length, options, picked => {
-    const at = (values: readonly number[]): number[] => Array.from(picked, i => values[i]!)
-    const px = at(x)
-    const slopes = columns.map(values => slopeAndR2(px, at(values)).slope)
-    const rate = meanOf(slopes.slice(0, -1))
-    const other = slopes.at(-1) ?? null
-    if (rate === null || other === null) return [null, null, null]
-    const spans = raw.map(values => spread(at(values)))
-    const improvements = (mean(spans.slice(1, -1)) - spans.at(-1)!) / spans[0]!
-    return [rate - other, other > 0 ? rate / other : null, improvements]
+  const { axis = 'linear', confidence } = options
+  const names = [standard].flat()
+  const { points } = pointsOf(table, [...names, geographic], options)
+  const x = points.map(point => scale(axis, point.x))
+  const accuracies = [...names, geographic].map((_, i) => points.map(point => point.y[i]!))
+  const pooled = points.map(point => mean(point.y.slice(0, -1).map(value => scale(axis, value))))
+  const other = points.map(point => scale(axis, point.y.at(-1)!))
+  const reference = points.map(point => point.x)
+  const gaps = resample(points.length, 3, options, pick => {
+    const px = pick(x)
+    const [rate, slower] = [slopeAndR2(px, pick(pooled)).slope, slopeAndR2(px, pick(other)).slope]
+    if (rate === null || slower === null) return [null, null, null]
+    const spans = accuracies.map(values => spread(pick(values)))
+    const improvements = (mean(spans.slice(0, -1)) - spans.at(-1)!) / spread(pick(reference))
+    return [rate - slower, slower > 0 ? rate / slower : null, improvements]
   })
-  const [difference, ratio, byImprovements] = [0, 1, 2].map(i =>
-    percentileInterval(column(values, i), options.confidence),
-  ) as [Interval | null, Interval | null, Interval | null]
-  return { difference, ratio, byImprovements, draws }
+  const [difference, ratio, byImprovements] = gaps.map(values => percentileInterval(values, confidence)) as [
+    Interval | null,
+    Interval | null,
+    Interval | null,
+  ]
+  return { difference, ratio, byImprovements, draws: gaps[0]!.length }
 }
 
-function scaledColumns(
-  table: AccuracyTable,
-  names: readonly string[],
-  options: RateOptions,
-): { x: number[]; columns: number[][]; raw: number[][] } {
-  const { points } = pointsOf(table, names, options)
-  const raw = [points.map(point => point.x), ...names.map((_, i) => points.map(point => point.y[i]!))]
-  const [x, ...columns] = raw.map(values => values.map(value => scale(options.axis ?? 'linear', value)))
-  return { x: x!, columns, raw }
-}
-
-/** Values of a statistic over draws of `n` indices with replacement; NaN where the statistic is null. */
+/** `count` values of a statistic over draws of `n` models with replacement, [count][draws]; NaN where one is null. */
 function resample(
   n: number,
+  count: number,
   { seed, draws = 1000 }: { seed: number; draws?: number },
-  statistic: (picked: Int32Array) => readonly (number | null)[],
-): { values: (readonly (number | null)[])[]; draws: number } {
+  statistic: (pick: (values: readonly number[]) => number[]) => readonly (number | null)[],
+): Float64Array[] {
   checkDraws(draws)
   const random = randomFrom(seed)
-  const picked = new Int32Array(n)
-  const values: (readonly (number | null)[])[] = []
+  const results = Array.from({ length: count }, () => new Float64Array(draws))
   for (let draw = 0; draw < draws; draw++) {
-    for (let i = 0; i < n; i++) picked[i] = below(n, random)
-    values.push(statistic(picked))
+    const picked = Int32Array.from({ length: n }, () => below(n, random))
+    const values = statistic(all => Array.from(picked, i => all[i]!))
+    for (const [k, series] of results.entries()) series[draw] = values[k] ?? NaN
   }
-  return { values, draws }
-}
-
-const column = (values: readonly (readonly (number | null)[])[], i: number): Float64Array =>
-  Float64Array.from(values, row => row[i] ?? NaN)
-
-const spread = (values: readonly number[]): number => Math.max(...values) - Math.min(...values)
-
-const meanOf = (values: readonly (number | null)[]): number | null => {
-  const known = values.filter(value => value !== null)
-  return known.length === values.length && known.length > 0 ? mean(known) : null
+  return results
 }

@@ -45,19 +45,11 @@ export function calibration(
     bin.hits += Number(correct[i])
   }
   if (n === 0) return { n, ece: null, mce: null, overconfidence: null, bins: [], reason: 'no images' }
-  const filled = sums.flatMap((bin, i) =>
-    bin.n === 0
-      ? []
-      : [
-          {
-            low: i / bins,
-            high: (i + 1) / bins,
-            n: bin.n,
-            confidence: bin.confidence / bin.n,
-            accuracy: bin.hits / bin.n,
-          },
-        ],
-  )
+  const filled = sums
+    .map(({ n, confidence, hits }, i): CalibrationBin => {
+      return { low: i / bins, high: (i + 1) / bins, n, confidence: confidence / n, accuracy: hits / n }
+    })
+    .filter(bin => bin.n > 0)
   const gap = (bin: CalibrationBin): number => bin.confidence - bin.accuracy
   const weighted = (of: (bin: CalibrationBin) => number): number =>
     filled.reduce((sum, bin) => sum + (bin.n / n) * of(bin), 0)

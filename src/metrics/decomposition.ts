@@ -1,5 +1,6 @@
 import { inputError } from '../errors.ts'
 import { checkCounts, type Counts, type Difference, differenceOf } from './accuracy.ts'
+import { sum } from './numbers.ts'
 
 /** Counts of one class in one group. */
 export interface ClassGroupCounts extends Counts {
@@ -83,5 +84,3 @@ function contribution(name: string, sides: readonly [Side, Side], confidence: nu
   const [v, w] = [a.n / sides[0].n, b.n / sides[1].n]
   return { ...row, within: ((v + w) / 2) * (p - q), mix: (v - w) * ((p + q) / 2) }
 }
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

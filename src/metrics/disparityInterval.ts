@@ -1,6 +1,6 @@
 import { checkConfidence, type Interval } from './intervals.ts'
 import { posteriorMeans } from './mixture.ts'
-import { mean, quantile } from './numbers.ts'
+import { mean, quantile, spread, sum } from './numbers.ts'
 import { checkDraws, fillNormal } from './random.ts'
 import { randomFrom } from '../random.ts'
 
@@ -85,7 +85,7 @@ export function rangeInterval(groups: readonly GroupShare[], options: RangeOptio
 function settingOf(groups: readonly GroupShare[], seed: number, draws: number): Setting {
   const x = Float64Array.from(groups, group => group.share)
   const n = Float64Array.from(groups, group => group.n)
-  const total = n.reduce((a, b) => a + b, 0)
+  const total = sum(n)
   const pool = groups.reduce((sum, group) => sum + group.share * group.n, 0) / total
   const safePool = Math.min(Math.max(pool, 0.5 / total), 1 - 0.5 / total)
   const se = x.map((share, k) => {
@@ -95,8 +95,6 @@ function settingOf(groups: readonly GroupShare[], seed: number, draws: number): 
   const noise = fillNormal(new Float64Array(draws * x.length), randomFrom(seed))
   return { x, n, se, center: posteriorMeans(x, se), range: spread(x), noise, draws }
 }
-
-const spread = (values: Float64Array): number => Math.max(...values) - Math.min(...values)
 
 const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value))
 

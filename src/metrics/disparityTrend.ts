@@ -1,5 +1,4 @@
-import { checkFinite } from './numbers.ts'
-import { fitLine, type Line } from './regression.ts'
+import { fitLine, knownPoints, type Line } from './regression.ts'
 
 /** One model: accuracy on the reference benchmark and its disparity; null where there is none. */
 export interface DisparityPoint {
@@ -21,17 +20,11 @@ export interface DisparityTrend extends Line {
 }
 
 export function disparityTrend(points: readonly DisparityPoint[], confidence = 0.95): DisparityTrend {
-  const known: { model: string; x: number; y: number }[] = []
-  const leftOut: { model: string; reason: string }[] = []
-  for (const { model, accuracy, disparity } of points) {
-    if (accuracy === null) leftOut.push({ model, reason: 'no reference accuracy' })
-    else if (disparity === null) leftOut.push({ model, reason: 'no disparity' })
-    else {
-      checkFinite(accuracy, `accuracy of ${model}`)
-      checkFinite(disparity, `disparity of ${model}`)
-      known.push({ model, x: accuracy, y: disparity })
-    }
-  }
+  const { known, leftOut } = knownPoints(
+    points.map(({ model, accuracy, disparity }) => ({ model, x: accuracy, y: disparity })),
+    ['accuracy', 'disparity'],
+    ['no reference accuracy', 'no disparity'],
+  )
   const line = fitLine(
     known.map(point => point.x),
     known.map(point => point.y),

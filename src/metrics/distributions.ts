@@ -114,12 +114,6 @@ function gammaTails(a: number, x: number): readonly [number, number] {
   return [1 - upper, upper]
 }
 
-/** P(Z ≤ z) of the standard normal distribution. */
-export function normalCdf(z: number): number {
-  const [lower, upper] = gammaTails(0.5, (z * z) / 2)
-  return z < 0 ? upper / 2 : 0.5 + lower / 2
-}
-
 /** z with P(Z ≤ z) = p; ±Infinity at p = 0 and 1. Start: Abramowitz & Stegun 26.2.23, then Halley's steps. */
 export function normalQuantile(p: number): number {
   if (p === 0.5) return 0

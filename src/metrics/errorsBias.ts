@@ -1,6 +1,7 @@
 import { inputError } from '../errors.ts'
 import { chiSquareUpper } from './distributions.ts'
 import { type Interval, wilson } from './intervals.ts'
+import { sum } from './numbers.ts'
 import { checkDraws, hypergeometricSampler } from './random.ts'
 import { randomFrom } from '../random.ts'
 
@@ -34,7 +35,7 @@ export function failureBias(
       throw inputError('bad-counts', `impossible counts of ${group}: ${failed} of ${images} images failed`)
     }
   }
-  const [images, failed] = [total(groups, g => g.images), total(groups, g => g.failed)]
+  const [images, failed] = [sum(groups.map(group => group.images)), sum(groups.map(group => group.failed))]
   const rows = groups.map(group => ({
     ...group,
     rate: group.images === 0 ? null : group.failed / group.images,
@@ -57,11 +58,8 @@ export function failureBias(
   return { ...result, chiSquare: observed, p, method: exact ? 'permutation' : 'chi-square', reason: null }
 }
 
-const total = (groups: readonly FailureCounts[], of: (group: FailureCounts) => number): number =>
-  groups.reduce((sum, group) => sum + of(group), 0)
-
 const chiSquareOf = (sizes: readonly number[], failed: readonly number[], rate: number): number =>
-  sizes.reduce((sum, n, i) => sum + (failed[i]! - n * rate) ** 2 / (n * rate * (1 - rate)), 0)
+  sum(sizes.map((n, i) => (failed[i]! - n * rate) ** 2 / (n * rate * (1 - rate))))
 
 function permuted(
   sizes: readonly number[],
@@ -70,7 +68,7 @@ function permuted(
   { seed, draws = 10_000 }: { seed: number; draws?: number },
 ): number {
   checkDraws(draws)
-  const images = sizes.reduce((a, b) => a + b, 0)
+  const images = sum(sizes)
   const draw = hypergeometricSampler(images, randomFrom(seed))
   let count = 1
   for (let i = 0; i < draws; i++) {

@@ -1,6 +1,7 @@
-import { inputError } from '../errors.ts'
 import { checkCounts, type Counts, type Difference, differenceOf } from './accuracy.ts'
-import { type Estimate, zOf } from './intervals.ts'
+import { type Estimate, undefinedEstimate, zOf } from './intervals.ts'
+import { checkFinite, quantile } from './numbers.ts'
+import { inputError } from '../errors.ts'
 
 /** Income bounds of the quartiles: Q1 is the richest, as in the paper's code. */
 export interface IncomeQuartiles {
@@ -12,18 +13,10 @@ export interface IncomeQuartiles {
 
 /** Quartiles of the known incomes (pandas' `qcut`). Null where fewer than four differ. Errors: not-a-number. */
 export function incomeQuartiles(incomes: readonly (number | null)[]): IncomeQuartiles | null {
-  for (const income of incomes) {
-    if (income !== null && !Number.isFinite(income)) throw inputError('not-a-number', `income is ${income}`)
-  }
   const sorted = incomes.filter(income => income !== null).sort((a, b) => a - b)
+  for (const income of sorted) checkFinite(income, 'income')
   if (new Set(sorted).size < 4) return null
-  const at = (p: number): number => {
-    const position = p * (sorted.length - 1)
-    const low = Math.floor(position)
-    const next = sorted[low + 1] ?? sorted[low]!
-    return sorted[low]! + (position - low) * (next - sorted[low]!)
-  }
-  const bounds = [at(0.25), at(0.5), at(0.75)] as const
+  const bounds = [quantile(sorted, 0.25), quantile(sorted, 0.5), quantile(sorted, 0.75)] as const
   const name = (income: number): 'Q1' | 'Q2' | 'Q3' | 'Q4' => {
     if (income <= bounds[0]) return 'Q4'
     if (income <= bounds[1]) return 'Q3'
@@ -98,7 +91,7 @@ function incomeRow(
 /** Stratified difference; its variance adds the rows' with half a success added to both sides, so that no row is certain. */
 function controlledDifference(rows: readonly IncomeRow[], confidence: number): Estimate {
   const used = rows.filter(row => row.difference !== null)
-  if (used.length === 0) return { value: null, interval: null, reason: 'no income level has images of both groups' }
+  if (used.length === 0) return undefinedEstimate('no income level has images of both groups')
   const images = used.reduce((sum, row) => sum + row.n[0] + row.n[1], 0)
   let [value, variance] = [0, 0]
   for (const { n, accuracy, difference } of used) {

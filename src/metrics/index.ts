@@ -11,9 +11,9 @@ export {
 } from './accuracy.ts'
 export {
   bootstrapAccuracies,
-  bootstrapInterval,
   cellTable,
   differenceOf,
+  disparityDraws,
   drawsOf,
   type BootstrapOptions,
 } from './bootstrap.ts'
@@ -27,10 +27,11 @@ export { disparityTrend, type DisparityTrend } from './disparityTrend.ts'
 export { failureBias, type FailureBias } from './errorsBias.ts'
 export { incomeControlled, incomeQuartiles, type IncomeControlled } from './incomeControlled.ts'
 export { newcombe, wilson, type Estimate, type Interval } from './intervals.ts'
+export { percentileInterval } from './numbers.ts'
 export { benjaminiHochberg, mcnemar, pairCounts, pairedBootstrap, type McNemar } from './pairedTests.ts'
 export { equalityNull, type EqualityNull } from './permutation.ts'
 export { imagesNeeded, minimumDetectableDifference } from './power.ts'
-export { accuracyTable, netImprovement, oodBenchmarks, progressGap, progressRate, progressRates } from './progress.ts'
+export { accuracyTable, netImprovement, oodBenchmarks, progressGap, progressRate } from './progress.ts'
 export { type Axis, type ProgressGap, type ProgressRate, type RateOptions } from './progress.ts'
 export { classCounts, classScores, macroScores } from './recall.ts'
 export { fitLine, type Line } from './regression.ts'

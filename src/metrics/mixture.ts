@@ -13,10 +13,13 @@ export function posteriorMeans(x: Float64Array, se: Float64Array): Float64Array 
   const width = (Math.max(...x) - low) / (gridPoints - 1)
   const likelihood = new Float64Array(x.length * gridPoints)
   for (let k = 0; k < x.length; k++) {
-    for (let g = 0; g < gridPoints; g++) {
-      const z = (x[k]! - low - g * width) / se[k]!
-      likelihood[k * gridPoints + g] = Math.exp(-0.5 * z * z)
-    }
+    const distances = Float64Array.from({ length: gridPoints }, (_, g) => ((x[k]! - low - g * width) / se[k]!) ** 2)
+    // Relative to the nearest point: with millions of images the likelihood itself is too small for a number.
+    const least = Math.min(...distances)
+    likelihood.set(
+      distances.map(distance => Math.exp(-0.5 * (distance - least))),
+      k * gridPoints,
+    )
   }
   const weights = new Float64Array(gridPoints).fill(1 / gridPoints)
   for (let step = 0; step < steps; step++) emStep(likelihood, weights, x.length)

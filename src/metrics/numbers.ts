@@ -25,6 +25,9 @@ export function meanInterval(values: readonly number[], confidence = 0.95): Inte
   return [mean(values) - half, mean(values) + half]
 }
 
+/** Largest minus smallest. */
+export const spread = (values: readonly number[] | Float64Array): number => Math.max(...values) - Math.min(...values)
+
 /** Quantile of sorted numbers by linear interpolation (NumPy's default, Hyndman and Fan's type 7). */
 export function quantile(sorted: ArrayLike<number>, p: number): number {
   const position = p * (sorted.length - 1)

@@ -44,14 +44,14 @@ export interface McNemar {
 
 /** McNemar's exact test (statsmodels' `mcnemar(exact=True)`). Without discordant images p is 1. */
 export function mcnemar(counts: PairCounts): McNemar {
-  const { both, onlyFirst, onlySecond, neither } = counts
+  const { onlyFirst, onlySecond } = counts
   for (const [name, value] of Object.entries(counts) as [string, number][]) {
     if (!(Number.isSafeInteger(value) && value >= 0)) {
       throw inputError('bad-counts', `${name} is ${value}, not a count of images`)
     }
   }
   const discordant = onlyFirst + onlySecond
-  const n = both + neither + discordant
+  const n = imagesOf(counts)
   if (n === 0) return { difference: null, p: null, discordant, reason: 'no images in common' }
   const p = Math.min(1, 2 * binomialCdf(Math.min(onlyFirst, onlySecond), discordant, 0.5))
   return { difference: (onlyFirst - onlySecond) / n, p, discordant, reason: null }

@@ -1,6 +1,6 @@
 import { inputError } from '../errors.ts'
 import { type GroupCounts } from './accuracy.ts'
-import { mean } from './numbers.ts'
+import { mean, spread, sum } from './numbers.ts'
 import { checkDraws, hypergeometricSampler } from './random.ts'
 import { type Random, randomFrom, shuffle } from '../random.ts'
 
@@ -38,7 +38,7 @@ export function equalityNull(
   const { seed, draws = 1000 } = options
   checkDraws(draws)
   const shares = groups.map(counts => counts.top1 / counts.n)
-  const observed = Math.max(...shares) - Math.min(...shares)
+  const observed = spread(shares)
   const random = randomFrom(seed)
   const deal = clusters ? clusterDeal(groups, clusters, random) : imageDeal(groups, random)
   const ranges = Float64Array.from({ length: draws }, deal)
@@ -55,8 +55,7 @@ function imageDeal(groups: readonly GroupCounts[], random: Random): () => number
       )
     }
   }
-  const total = groups.reduce((sum, counts) => sum + counts.n, 0)
-  const hits = groups.reduce((sum, counts) => sum + counts.top1, 0)
+  const [total, hits] = [sum(groups.map(({ n }) => n)), sum(groups.map(({ top1 }) => top1))]
   const draw = hypergeometricSampler(total, random)
   return () => {
     let [images, good, low, high] = [total, hits, 1, 0]

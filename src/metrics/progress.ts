@@ -1,6 +1,6 @@
 import { inputError } from '../errors.ts'
 import { normalQuantile } from './distributions.ts'
-import { mean } from './numbers.ts'
+import { mean, spread } from './numbers.ts'
 import { fitLine, type Line } from './regression.ts'
 
 /** One accuracy (share, 0 … 1) of one model; null where it was not measured. */
@@ -61,36 +61,23 @@ export interface RateOptions {
 
 /**
  * Progress rate: slope of the least-squares line of `benchmark` on the reference (section 3.2). A list of benchmarks is
- * their mean: rate, intercept and net improvement are the means over the benchmarks, R², p-value, interval and
- * correlations those of each model's mean accuracy (the reading that gives table 2's OOD row).
+ * their mean: the line is that of each model's mean accuracy, whose slope and intercept are the means over the benchmarks
+ * as well; net improvement is the mean over the benchmarks (the reading that gives table 2's OOD row).
  */
 export function progressRate(
   table: AccuracyTable,
   benchmark: string | readonly string[],
   options: RateOptions = {},
 ): ProgressRate {
-  const names = typeof benchmark === 'string' ? [benchmark] : benchmark
+  const names = [benchmark].flat()
   const { axis = 'linear', confidence } = options
   const { points, leftOut } = pointsOf(table, names, options)
   const x = points.map(point => scale(axis, point.x))
-  const lines = names.map((_, i) =>
-    fitLine(
-      x,
-      points.map(point => scale(axis, point.y[i]!)),
-      confidence,
-    ),
-  )
-  const pooled = fitLine(
-    x,
-    points.map(point => mean(point.y.map(value => scale(axis, value)))),
-    confidence,
-  )
+  const y = points.map(point => mean(point.y.map(value => scale(axis, value))))
   return {
-    ...pooled,
-    slope: meanOrNull(lines.map(line => line.slope)),
-    intercept: meanOrNull(lines.map(line => line.intercept)),
+    ...fitLine(x, y, confidence),
     benchmark: names.join(' + '),
-    netImprovement: meanOrNull(names.map((_, i) => range(points.map(point => point.y[i]!)))),
+    netImprovement: points.length === 0 ? null : mean(names.map((_, i) => spread(points.map(point => point.y[i]!)))),
     models: points.map(point => point.model),
     leftOut,
   }
@@ -127,23 +114,6 @@ export function pointsOf(
 export function scale(axis: Axis, accuracy: number): number {
   if (axis === 'logit') return Math.log(accuracy / (1 - accuracy))
   return axis === 'probit' ? normalQuantile(accuracy) : accuracy
-}
-
-const range = (values: readonly number[]): number | null =>
-  values.length === 0 ? null : Math.max(...values) - Math.min(...values)
-
-const meanOrNull = (values: readonly (number | null)[]): number | null => {
-  const known = values.filter(value => value !== null)
-  return known.length === values.length && known.length > 0 ? mean(known) : null
-}
-
-/** One line per benchmark; with group accuracies in place of benchmarks, the rate per region. */
-export function progressRates(
-  table: AccuracyTable,
-  benchmarks: readonly (string | readonly string[])[],
-  options: RateOptions = {},
-): ProgressRate[] {
-  return benchmarks.map(benchmark => progressRate(table, benchmark, options))
 }
 
 /** Best minus worst accuracy of a stated set of models, with their names. */
@@ -185,14 +155,13 @@ export function progressGap(
   geographic: string,
   options: RateOptions = {},
 ): ProgressGap {
-  const names = typeof standard === 'string' ? [standard] : standard
-  const { points, leftOut } = pointsOf(table, [...names, geographic], options)
+  const { points, leftOut } = pointsOf(table, [standard, geographic].flat(), options)
   const models = points.map(point => point.model)
   const first = { ...progressRate(table, standard, { ...options, models }), leftOut }
   const second = { ...progressRate(table, geographic, { ...options, models }), leftOut }
   const gap = { standard: first, geographic: second, difference: null, ratio: null, byImprovements: null }
   if (first.slope === null || second.slope === null) return { ...gap, reason: first.reason ?? second.reason }
-  const reference = range(points.map(point => point.x))!
+  const reference = spread(points.map(point => point.x))
   return {
     ...gap,
     difference: first.slope - second.slope,

@@ -1,5 +1,6 @@
 import { inputError } from '../errors.ts'
 import { type Interval, wilson } from './intervals.ts'
+import { mean } from './numbers.ts'
 
 /** Counts of one class. */
 export interface ClassCounts {
@@ -53,9 +54,8 @@ export function macroScores(scores: readonly ClassScores[]): {
 } {
   const present = scores.filter(score => score.n > 0)
   if (present.length === 0) return { recall: null, f1: null, classes: 0, reason: 'no class has images' }
-  const meanOf = (of: (score: ClassScores) => number): number =>
-    present.reduce((sum, score) => sum + of(score), 0) / present.length
-  return { recall: meanOf(s => s.recall!), f1: meanOf(s => s.f1!), classes: present.length, reason: null }
+  const [recall, f1] = [mean(present.map(score => score.recall!)), mean(present.map(score => score.f1!))]
+  return { recall, f1, classes: present.length, reason: null }
 }
 
 /**

@@ -54,6 +54,29 @@ export function fitLine(x: readonly number[], y: readonly number[], confidence =
   return { ...line, standardError, p, interval: [slope - half, slope + half], reason: null }
 }
 
+/**
+ * The points of models with both values; the others with the reason, of those given for x and y. `names` say in an
+ * error what is no number. Errors: not-a-number.
+ */
+export function knownPoints(
+  points: readonly { model: string; x: number | null; y: number | null }[],
+  names: readonly [x: string, y: string],
+  lacking: readonly [x: string, y: string],
+): { known: { model: string; x: number; y: number }[]; leftOut: { model: string; reason: string }[] } {
+  const known: { model: string; x: number; y: number }[] = []
+  const leftOut: { model: string; reason: string }[] = []
+  for (const { model, x, y } of points) {
+    if (x === null || y === null) {
+      leftOut.push({ model, reason: lacking[x === null ? 0 : 1] })
+      continue
+    }
+    checkFinite(x, `${names[0]} of ${model}`)
+    checkFinite(y, `${names[1]} of ${model}`)
+    known.push({ model, x, y })
+  }
+  return { known, leftOut }
+}
+
 const noLine: Omit<Line, 'n'> = {
   slope: null,
   intercept: null,

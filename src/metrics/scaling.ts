@@ -1,7 +1,7 @@
 import { inputError } from '../errors.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
-import { checkFinite, deviation, mean, meanInterval } from './numbers.ts'
-import { fitLine, type Line } from './regression.ts'
+import { deviation, mean, meanInterval } from './numbers.ts'
+import { fitLine, knownPoints, type Line } from './regression.ts'
 
 /** One model: its size (training images or parameters) and a value such as its disparity; null where unknown. */
 export interface ScalingPoint {
@@ -22,17 +22,10 @@ export function scalingTrend(
   axis: 'log' | 'linear' = 'log',
   confidence = 0.95,
 ): ScalingTrend {
-  const { known, leftOut } = knownPoints(points)
-  const x = known.map(point => (axis === 'log' ? Math.log10(point.size) : point.size))
-  return {
-    ...fitLine(
-      x,
-      known.map(point => point.value),
-      confidence,
-    ),
-    axis,
-    leftOut,
-  }
+  const { known, leftOut } = sized(points)
+  const x = known.map(point => (axis === 'log' ? Math.log10(point.x) : point.x))
+  const y = known.map(point => point.y)
+  return { ...fitLine(x, y, confidence), axis, leftOut }
 }
 
 export interface SizeGroup {
@@ -64,20 +57,13 @@ export function sizeGroups(
   if (edges.some((edge, i) => !(edge > (edges[i - 1] ?? 0)))) {
     throw inputError('bad-edges', `group bounds ${edges.join(', ')} do not rise from above 0`)
   }
-  const { known, leftOut } = knownPoints(points)
+  const { known, leftOut } = sized(points)
   const bounds = [0, ...edges, Infinity]
   const groups = bounds.slice(0, -1).map((low, i) => {
     const high = bounds[i + 1]!
-    const members = known.filter(point => point.size >= low && point.size < high)
-    return {
-      low,
-      high,
-      models: members.map(point => point.model),
-      ...meanWithErrors(
-        members.map(p => p.value),
-        confidence,
-      ),
-    }
+    const members = known.filter(({ x }) => x >= low && x < high)
+    const values = members.map(({ y }) => y)
+    return { low, high, models: members.map(({ model }) => model), ...meanWithErrors(values, confidence) }
   })
   return { groups, leftOut }
 }
@@ -93,20 +79,12 @@ function meanWithErrors(values: readonly number[], confidence: number): Omit<Siz
   return { n, mean: center, deviation: spread, ...errors, reason: null }
 }
 
-function knownPoints(points: readonly ScalingPoint[]): {
-  known: { model: string; size: number; value: number }[]
-  leftOut: { model: string; reason: string }[]
-} {
-  const known: { model: string; size: number; value: number }[] = []
-  const leftOut: { model: string; reason: string }[] = []
-  for (const { model, size, value } of points) {
-    if (size === null || value === null) {
-      leftOut.push({ model, reason: size === null ? 'no size known' : 'no value' })
-      continue
-    }
-    checkFinite(value, `value of ${model}`)
-    if (!(size > 0 && size < Infinity)) throw inputError('bad-size', `size of ${model} is ${size}`)
-    known.push({ model, size, value })
-  }
-  return { known, leftOut }
+function sized(points: readonly ScalingPoint[]) {
+  const found = knownPoints(
+    points.map(({ model, size, value }) => ({ model, x: size, y: value })),
+    ['size', 'value'],
+    ['no size known', 'no value'],
+  )
+  for (const { model, x } of found.known) if (!(x > 0)) throw inputError('bad-size', `size of ${model} is ${x}`)
+  return found
 }

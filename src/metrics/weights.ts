@@ -31,19 +31,3 @@ export function weightedAccuracy({ weight, squares, hits }: WeightSums, confiden
   const effectiveN = (weight * weight) / squares
   return { value, effectiveN, interval: wilson(value * effectiveN, effectiveN, confidence), reason: null }
 }
-
-/** The sums of images' weights and outcomes. Errors: bad-weights, unequal-lengths. */
-export function weightSums(weights: ArrayLike<number>, correct: ArrayLike<number | boolean>): WeightSums {
-  if (weights.length !== correct.length) {
-    throw inputError('unequal-lengths', `${weights.length} weights but ${correct.length} outcomes`)
-  }
-  const sums = { weight: 0, squares: 0, hits: 0 }
-  for (let i = 0; i < weights.length; i++) {
-    const weight = weights[i]!
-    if (!(weight >= 0 && weight < Infinity)) throw inputError('bad-weights', `weight ${i + 1} is ${weight}`)
-    sums.weight += weight
-    sums.squares += weight * weight
-    sums.hits += weight * Number(correct[i])
-  }
-  return sums
-}

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path'
+
 /** Where results, images and weights lie: a folder, or a prefix of an S3-compatible store. Names use `/`. */
 export interface Place {
   /** As messages name it. */
@@ -14,6 +16,9 @@ export interface Place {
 }
 
 export const isStore = (url: string): boolean => url.startsWith('s3://')
+
+/** The same file or folder wherever the process works; an address of a store is one already. */
+export const absolutePath = (path: string): string => (isStore(path) ? path : resolve(path))
 
 /** A folder, or `s3://bucket/prefix` with the usual AWS variables and profiles (`AWS_ENDPOINT_URL` for other stores). */
 export const openPlace = async (url: string): Promise<Place> =>

@@ -5,7 +5,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { GetObjectCommandOutput, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
+import type { _Object, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
 import { mapLimited } from '../datasets/files.ts'
 import { GeogapError, inputError } from '../errors.ts'
 import { type Place } from './place.ts'
@@ -49,7 +49,7 @@ interface StoreFault {
   $metadata?: { httpStatusCode?: number }
 }
 
-const statusOf = (error: unknown): number | undefined => (error as StoreFault).$metadata?.httpStatusCode
+const statusOf = (error: unknown): number | undefined => (error as StoreFault | undefined)?.$metadata?.httpStatusCode
 
 const reasons: Record<number, [code: string, reason: string]> = {
   401: ['store-denied', 'the store refuses the credentials'],
@@ -72,6 +72,24 @@ function storeError(what: string, error: unknown): GeogapError {
   })
 }
 
+/** Does a request; an error names what was to be done. */
+async function sent<T>(what: string, request: (client: S3Client) => Promise<T>): Promise<T> {
+  try {
+    return await request(await connect())
+  } catch (error) {
+    throw storeError(what, error)
+  }
+}
+
+/** The same for an object that need not be there: then undefined. */
+const sentWhereThere = <T>(what: string, request: (client: S3Client) => Promise<T>): Promise<T | undefined> =>
+  sent(what, client =>
+    request(client).catch((error: unknown) => {
+      if (statusOf(error) === 404 && (error as StoreFault).name !== 'NoSuchBucket') return undefined
+      throw error
+    }),
+  )
+
 /** The bytes of an object, or a part of them; undefined where there is none. */
 export async function readObject(
   url: string,
@@ -79,43 +97,39 @@ export async function readObject(
 ): Promise<Uint8Array | undefined> {
   const { GetObjectCommand } = await import('@aws-sdk/client-s3')
   const Range = part && `bytes=${part.offset}-${part.offset + part.length - 1}`
-  try {
-    const found: GetObjectCommandOutput = await (
-      await connect()
-    ).send(new GetObjectCommand({ ...parseUrl(url), ...(Range && { Range }) }))
-    return await found.Body!.transformToByteArray()
-  } catch (error) {
-    if (statusOf(error) === 404 && (error as StoreFault).name !== 'NoSuchBucket') return undefined
-    throw storeError(`cannot read ${url}`, error)
-  }
+  return sentWhereThere(`cannot read ${url}`, async client => {
+    const found = await client.send(new GetObjectCommand({ ...parseUrl(url), ...(Range && { Range }) }))
+    return found.Body!.transformToByteArray()
+  })
 }
 
 /** Size and content tag of an object; undefined where there is none. */
 export async function headObject(url: string): Promise<{ bytes: number; tag: string } | undefined> {
   const { HeadObjectCommand } = await import('@aws-sdk/client-s3')
-  try {
-    const { ContentLength = 0, ETag = '' } = await (await connect()).send(new HeadObjectCommand(parseUrl(url)))
+  return sentWhereThere(`cannot read ${url}`, async client => {
+    const { ContentLength = 0, ETag = '' } = await client.send(new HeadObjectCommand(parseUrl(url)))
     return { bytes: ContentLength, tag: ETag }
-  } catch (error) {
-    if (statusOf(error) === 404) return undefined
-    throw storeError(`cannot read ${url}`, error)
-  }
+  })
 }
 
-/** Every object whose address starts with `url`, with its size. */
+/** What a store lists of a bucket below a prefix; with `Delimiter` nothing in deeper folders. */
+async function listed(url: string, query: { Prefix: string; Delimiter?: string }): Promise<_Object[]> {
+  const { paginateListObjectsV2 } = await import('@aws-sdk/client-s3')
+  const { Bucket } = parseUrl(url)
+  return sent(`cannot list ${url}`, async client => {
+    const found: _Object[] = []
+    for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket, ...query }))
+      found.push(...Contents)
+    return found
+  })
+}
+
+/** Every object whose address starts with `url`, with its size and content tag. */
 export async function listObjects(url: string): Promise<{ url: string; bytes: number; tag: string }[]> {
   const { Bucket, Key } = parseUrl(url)
   const Prefix = url.endsWith('/') && Key !== '' ? `${Key}/` : Key
-  const { paginateListObjectsV2 } = await import('@aws-sdk/client-s3')
-  const found: { url: string; bytes: number; tag: string }[] = []
-  try {
-    for await (const page of paginateListObjectsV2({ client: await connect() }, { Bucket, Prefix }))
-      for (const { Key, Size = 0, ETag = '' } of page.Contents ?? [])
-        found.push({ url: `s3://${Bucket}/${Key}`, bytes: Size, tag: ETag })
-  } catch (error) {
-    throw storeError(`cannot list ${url}`, error)
-  }
-  return found
+  const objects = await listed(url, { Prefix })
+  return objects.map(({ Key = '', Size = 0, ETag = '' }) => ({ url: `s3://${Bucket}/${Key}`, bytes: Size, tag: ETag }))
 }
 
 /** Sizes of the objects that exist: asked one by one, or listed where they are many. */
@@ -138,17 +152,8 @@ function commonStart(urls: readonly string[]): string {
 }
 
 async function listNames(url: string): Promise<string[]> {
-  const { Bucket, Key } = parseUrl(url)
-  const Prefix = `${Key}/`
-  const { paginateListObjectsV2 } = await import('@aws-sdk/client-s3')
-  const names: string[] = []
-  try {
-    for await (const page of paginateListObjectsV2({ client: await connect() }, { Bucket, Prefix, Delimiter: '/' }))
-      for (const { Key } of page.Contents ?? []) names.push(Key!.slice(Prefix.length))
-  } catch (error) {
-    throw storeError(`cannot list ${url}`, error)
-  }
-  return names
+  const Prefix = `${parseUrl(url).Key}/`
+  return (await listed(url, { Prefix, Delimiter: '/' })).map(({ Key = '' }) => Key.slice(Prefix.length))
 }
 
 async function putObject(
@@ -157,7 +162,7 @@ async function putObject(
   more: Partial<PutObjectCommandInput> = {},
 ): Promise<void> {
   const { PutObjectCommand } = await import('@aws-sdk/client-s3')
-  await (await connect()).send(new PutObjectCommand({ ...parseUrl(url), Body, ...more }))
+  await sent(`cannot write ${url}`, client => client.send(new PutObjectCommand({ ...parseUrl(url), Body, ...more })))
 }
 
 /** Below `s3://bucket/prefix`. */
@@ -169,16 +174,14 @@ export function s3Place(root: string): Place {
     read: name => readObject(at(name)),
     put: async (name, fill) => {
       const bytes = await filled(fill)
-      await putObject(at(name), bytes).catch((error: unknown) => {
-        throw storeError(`cannot write ${at(name)}`, error)
-      })
+      await putObject(at(name), bytes)
       return bytes.length
     },
     create: (name, text) => createObject(at(name), text),
     list: folder => listNames(at(folder)),
     remove: async name => {
       const { DeleteObjectCommand } = await import('@aws-sdk/client-s3')
-      await (await connect()).send(new DeleteObjectCommand(parseUrl(at(name))))
+      await sent(`cannot remove ${at(name)}`, client => client.send(new DeleteObjectCommand(parseUrl(at(name)))))
     },
   }
 }
@@ -202,8 +205,9 @@ async function createObject(url: string, text: string): Promise<boolean> {
       await putObject(url, text, { IfNoneMatch: '*' })
       return true
     } catch (error) {
-      if (statusOf(error) === 412) return false
-      if (statusOf(error) !== 409 || tries === conflictTries) throw storeError(`cannot write ${url}`, error)
+      const status = statusOf((error as GeogapError).cause)
+      if (status === 412) return false
+      if (status !== 409 || tries === conflictTries) throw error
     }
   }
 }

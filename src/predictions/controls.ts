@@ -1,5 +1,5 @@
 import { type Dataset } from '../datasets/dataset.ts'
-import { query } from '../sql.ts'
+import { parquetRows, query } from '../sql.ts'
 import { type Entry, shardFiles } from './store.ts'
 
 /** What models that are done tell about each image: bins of like images, and the models' names. */
@@ -33,7 +33,7 @@ export async function controlBins(
   const rows = await query<{ id: string; score: number }>(
     `SELECT id, avg(correct1::INTEGER + list_sum([CASE WHEN list_contains(labels, top5[i]) THEN probabilities[i] ELSE 0 END
        FOR i IN range(1, len(top5) + 1)]))::DOUBLE AS score
-     FROM read_parquet($1) WHERE correct1 IS NOT NULL GROUP BY id`,
+     FROM ${parquetRows()} WHERE correct1 IS NOT NULL GROUP BY id`,
     [done.flatMap(shardFiles)],
   )
   const scores = new Map(rows.map(({ id, score }) => [id, score]))

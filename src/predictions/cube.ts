@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { mostIncomes, quartileNames } from '../metrics/incomeControlled.ts'
-import { identifier, columnsOf, query } from '../sql.ts'
+import { columnsOf, identifier, parquetRows, query } from '../sql.ts'
 import { type Cell, type Entry, shardFiles } from './store.ts'
 
 /*
@@ -62,7 +62,7 @@ async function cubeColumns(entry: Entry): Promise<string[]> {
   const columns = entry.shards[0]!.columns
   if (columns.length === 0) return []
   const counts = columns.map((column, i) => `approx_count_distinct(${identifier(column)}) AS c${i}`)
-  const [row] = await query<Record<string, bigint>>(`SELECT ${counts.join(', ')} FROM read_parquet($1)`, [
+  const [row] = await query<Record<string, bigint>>(`SELECT ${counts.join(', ')} FROM ${parquetRows()}`, [
     shardFiles(entry),
   ])
   return columns.filter((_, i) => Number(row![`c${i}`]) <= cubeValues)
@@ -78,14 +78,14 @@ async function incomeGroups(entry: Entry): Promise<Computed[]> {
   const [found] = await query<{ type: string; n: number; bounds: number[] | null }>(
     `SELECT any_value(typeof(income)) AS type, count(DISTINCT income)::DOUBLE AS n,
        [CAST(b AS DOUBLE) FOR b IN quantile_cont(TRY_CAST(income AS DOUBLE), [0.25, 0.5, 0.75])] AS bounds
-     FROM read_parquet($1) WHERE income IS NOT NULL`,
+     FROM ${parquetRows()} WHERE income IS NOT NULL`,
     [shardFiles(entry)],
   )
   if (!found || found.type === 'VARCHAR' || found.n <= mostIncomes || !found.bounds) return []
   const bounds = found.bounds as [number, number, number]
   const names = quartileNames(bounds)
-  const cases = bounds.map((bound, i) => `WHEN income <= ${bound} THEN '${names[i]!}'`).join(' ')
-  return [{ name: 'income_group', sql: `CASE ${cases} WHEN income > ${bounds[2]} THEN '${names[3]!}' END` }]
+  const cases = bounds.map((bound, i) => `WHEN income <= '${bound}'::DOUBLE THEN '${names[i]!}'`).join(' ')
+  return [{ name: 'income_group', sql: `CASE ${cases} WHEN income > '${bounds[2]}'::DOUBLE THEN '${names[3]!}' END` }]
 }
 
 /** Counts of one entry by `columns` and class. */
@@ -108,10 +108,10 @@ async function countEntries(
     ...present.map(({ name, sql }) => `${sql} AS ${identifier(name)}`),
   ]
   const found = await columnsOf(
-    `SELECT regexp_extract(filename, '([^/\\\\]+)[/\\\\][^/\\\\]+$', 1) AS entry, ${selected.join(', ')},
+    `SELECT regexp_extract("read from", '([^/\\\\]+)[/\\\\][^/\\\\]+$', 1) AS entry, ${selected.join(', ')},
        count(correct1)::DOUBLE, count_if(correct1)::DOUBLE, count_if(correct5)::DOUBLE,
-       count_if(status NOT IN ('ok', 'no-accepted-class'))::DOUBLE, count_if(status = 'no-accepted-class')::DOUBLE
-     FROM read_parquet($1, filename = true) GROUP BY ALL ORDER BY ALL`,
+       count_if(len(labels) > 0 AND status <> 'ok')::DOUBLE, count_if(len(labels) = 0)::DOUBLE
+     FROM ${parquetRows(1, "filename = 'read from'")} GROUP BY ALL ORDER BY ALL`,
     [entries.flatMap(shardFiles)],
   )
   const [names, labels] = found as [string[], string[]]

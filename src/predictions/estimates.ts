@@ -1,8 +1,7 @@
 /** What evaluations that stopped early say about all images, below `estimates/`, one file an entry. */
-import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { writeJson } from './notes.ts'
+import { readRecords, writeJson } from './notes.ts'
 import { type Identity } from './schema.ts'
 import { type Entry, keyOf } from './store.ts'
 
@@ -57,15 +56,12 @@ export interface EstimateRow extends GroupEstimate {
 
 /** The estimates of entries that are as far as they were when estimated, and not complete. */
 export async function readEstimates(dir: string, entries: readonly Entry[]): Promise<EstimateRow[]> {
-  const names = new Set(await readdir(folderOf(dir)).catch(() => []))
-  const rows: EstimateRow[] = []
-  for (const entry of entries.filter(({ key }) => names.has(`${key}.json`))) {
-    const found = stored.parse(JSON.parse(await readFile(join(folderOf(dir), `${entry.key}.json`), 'utf8')))
-    if (found.rows !== entry.rows || entry.rows === entry.identity.images) continue
+  const records = await readRecords(folderOf(dir), 'an estimate', stored)
+  return entries.flatMap(entry => {
+    const found = records.get(`${entry.key}.json`)
+    if (found?.rows !== entry.rows || entry.rows === entry.identity.images) return []
     const { model, dataset, preprocessing } = entry.identity
-    const { until, by, controls } = found
-    for (const group of found.groups)
-      rows.push({ model, dataset, preprocessing, until, by, controls: controls.length, ...group })
-  }
-  return rows
+    const { until, by, controls, groups } = found
+    return groups.map(group => ({ model, dataset, preprocessing, until, by, controls: controls.length, ...group }))
+  })
 }

@@ -1,6 +1,6 @@
 import { type GroupValue } from '../datasets/dataset.ts'
 import { type ClusterCounts } from '../metrics/permutation.ts'
-import { identifier, query } from '../sql.ts'
+import { identifier, parquetRows, query } from '../sql.ts'
 import { type Entry, shardFiles } from './store.ts'
 
 const column = 'household'
@@ -16,7 +16,7 @@ export async function householdCounts(entry: Entry, by: string): Promise<Cluster
   const rows = await query<Omit<ClusterCounts, 'group'> & { group: GroupValue; known: boolean }>(
     `SELECT ${group} AS "group", coalesce(household::VARCHAR, 'image ' || id) AS cluster,
        bool_or(household IS NOT NULL) AS known, count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS top1
-     FROM read_parquet($1) WHERE ${group} IS NOT NULL GROUP BY 1, 2 HAVING n > 0 ORDER BY 1, 2`,
+     FROM ${parquetRows()} WHERE ${group} IS NOT NULL GROUP BY 1, 2 HAVING n > 0 ORDER BY 1, 2`,
     [shardFiles(entry)],
   )
   if (!rows.some(({ known }) => known)) return null

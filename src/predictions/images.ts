@@ -1,36 +1,25 @@
 /** Where the images of an evaluated data set lie, kept beside the predictions so that they can be looked at later. */
 import { mkdir } from 'node:fs/promises'
-import { dirname, join, resolve, sep } from 'node:path'
-import { type Dataset, type ImageSource } from '../datasets/dataset.ts'
+import { dirname, join, sep } from 'node:path'
+import { type Dataset, type ImageSource, type Item } from '../datasets/dataset.ts'
 import { storageError, writeDurably } from '../files.ts'
-import { type Column, literalPath, query, writeParquet } from '../sql.ts'
+import { absolutePath } from '../places/place.ts'
+import { literalPath, numbers, parquetRows, query, texts, writeParquet } from '../sql.ts'
 
 const fileOf = (dir: string, hash: string): string => join(dir, 'datasets', `${hash.slice(0, 16)}.images.parquet`)
 
 export async function writeImages(dir: string, { hash, items }: Dataset): Promise<void> {
   const file = fileOf(dir, hash)
-  const sources = items.map(({ image }) => image)
-  const texts = (name: string, values: (string | null)[]): Column => ({ name, type: 'VARCHAR', values })
-  const numbers = (name: string, value: (source: ImageSource) => number | null): Column => ({
-    ...{ name, type: 'DOUBLE', values: sources.map(value) },
-  })
+  const range = ({ image }: Item) => (image.kind === 'range' ? image : undefined)
+  const cell = ({ image }: Item) => (image.kind === 'parquet' ? image : undefined)
   const columns = [
-    texts(
-      'id',
-      items.map(({ id }) => id),
-    ),
-    texts(
-      'file',
-      sources.map(({ file }) => resolve(file)),
-    ),
-    numbers('offset', source => (source.kind === 'range' ? source.offset : null)),
-    numbers('length', source => (source.kind === 'range' ? source.length : null)),
-    numbers('unpacked', source => (source.kind === 'range' ? (source.deflated?.size ?? null) : null)),
-    texts(
-      'column',
-      sources.map(source => (source.kind === 'parquet' ? source.column : null)),
-    ),
-    numbers('row', source => (source.kind === 'parquet' ? source.row : null)),
+    texts('id', items, ({ id }) => id),
+    texts('file', items, ({ image }) => absolutePath(image.file)),
+    numbers('offset', items, item => range(item)?.offset ?? null),
+    numbers('length', items, item => range(item)?.length ?? null),
+    numbers('unpacked', items, item => range(item)?.deflated?.size ?? null),
+    texts('column', items, item => cell(item)?.column ?? null),
+    numbers('row', items, item => cell(item)?.row ?? null),
   ]
   try {
     await mkdir(dirname(file), { recursive: true })
@@ -52,7 +41,7 @@ interface Stored {
 /** Where an image lies; undefined where the data set has no image of that id, or no places are stored. */
 export async function findImage(dir: string, hash: string, id: string): Promise<ImageSource | undefined> {
   const [found] = await query<Stored>(
-    'SELECT file, "offset", length, unpacked, "column", row FROM read_parquet($1) WHERE id = $2 LIMIT 1',
+    `SELECT file, "offset", length, unpacked, "column", row FROM ${parquetRows()} WHERE id = $2 LIMIT 1`,
     [literalPath(fileOf(dir, hash)), id],
   ).catch(() => [])
   if (!found) return undefined
@@ -66,7 +55,7 @@ const mostFolders = 50
 
 /** The folders of a data set's files; where they are many, the folders above them. */
 export function imageFolders({ items }: Pick<Dataset, 'items'>): string[] {
-  let folders = outermost(items.map(({ image }) => dirname(resolve(image.file))))
+  let folders = outermost(items.map(({ image }) => dirname(absolutePath(image.file))))
   while (folders.length > mostFolders) folders = outermost(folders.map(dirname))
   return folders
 }

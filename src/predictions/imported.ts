@@ -1,10 +1,7 @@
 /** Accuracies that others published, kept apart from own measurements below `imported/`. */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { inputError } from '../errors.ts'
-import { jsonNames } from '../files.ts'
-import { writeJson } from './notes.ts'
+import { readRecords, writeJson } from './notes.ts'
 
 const row = z.object({
   model: z.string(),
@@ -40,11 +37,7 @@ export async function recordImported(dir: string, name: string, content: Importe
 /** All imported accuracies of a folder of results, file by file; of a model's second accuracy on a benchmark the later file's. */
 export async function readImported(dir: string): Promise<Imported[]> {
   const known = new Map<string, Imported>()
-  for (const name of await jsonNames(importedFolder(dir))) {
-    const file = join(importedFolder(dir), name)
-    const parsed = importedFile.safeParse(JSON.parse(await readFile(file, 'utf8')))
-    if (!parsed.success) throw inputError('bad-import', `not imported accuracies of this version: ${file}`)
-    for (const one of parsed.data.rows) known.set(JSON.stringify([one.model, one.benchmark]), one)
-  }
+  for (const { rows } of (await readRecords(importedFolder(dir), 'imported accuracies', importedFile)).values())
+    for (const one of rows) known.set(JSON.stringify([one.model, one.benchmark]), one)
   return [...known.values()]
 }

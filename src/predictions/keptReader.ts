@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { columnsOf, literalPath } from '../sql.ts'
+import { columnsOf, literalPath, parquetRows } from '../sql.ts'
 import { readKept } from './kept.ts'
 import { noAcceptedClass } from './schema.ts'
 import { type Entry } from './store.ts'
@@ -20,7 +20,7 @@ export async function keptReader({ key, folder, shards }: Entry): Promise<KeptRo
   const places = new Map<string, { shard: number; row: number; status: string }>()
   for (const [shard, { file }] of shards.entries()) {
     const path = literalPath(join(folder, file))
-    const [ids, status] = await columnsOf('SELECT id, status FROM read_parquet($1)', [path])
+    const [ids, status] = await columnsOf(`SELECT id, status FROM ${parquetRows()}`, [path])
     for (const [row, id] of ids!.entries()) places.set(String(id), { shard, row, status: String(status![row]) })
   }
   const read = new Map<number, ReturnType<typeof readKept>>()

@@ -1,11 +1,12 @@
 /** What is kept beside the predictions: the data sets that were evaluated, and the models that could not be. */
-import { createHash } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
+import { sha256 } from '../datasets/build.ts'
 import { type Dataset, type GroupValue, type Item } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
-import { jsonNames, storageError, writeAtomically } from '../files.ts'
+import { GeogapError } from '../errors.ts'
+import { jsonNames, storageError, whereThere, writeAtomically } from '../files.ts'
 import { imageFolders, writeImages } from './images.ts'
 
 const failure = z.object({ model: z.string(), dataset: z.string(), code: z.string(), message: z.string() })
@@ -25,6 +26,8 @@ export const datasetNote = z.object({
   places: z
     .object({ scheme: z.string(), unmatched: z.array(z.object({ place: z.string(), count: z.number() })) })
     .optional(),
+  /** Facts to show beside results. */
+  notes: z.array(z.string()).optional(),
   /** How it was opened, where a name or file was given: what `rescore` opens again. */
   opened: z.record(z.string(), z.unknown()).optional(),
   /** What says that the images are made up. */
@@ -42,22 +45,48 @@ const datasetsFolder = (dir: string): string => join(dir, 'datasets')
 
 export async function writeJson(file: string, value: unknown): Promise<void> {
   try {
-    await mkdir(join(file, '..'), { recursive: true })
+    await mkdir(dirname(file), { recursive: true })
     await writeAtomically(file, handle => handle.writeFile(`${JSON.stringify(value, null, 2)}\n`))
   } catch (error) {
     throw storageError(file, error)
   }
 }
 
+/** The text of a record, checked; `what` it should be, with its article. Errors: bad-record, which names the file. */
+export function parseRecord<T>(text: string, file: string, what: string, schema: z.ZodType<T>): T {
+  try {
+    return schema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new GeogapError('data', 'bad-record', `not ${what} of this version: ${file}`, { cause })
+  }
+}
+
+/** Undefined where there is no such file, or another process has just removed it. */
+export async function readRecord<T>(file: string, what: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const text = await whereThere(readFile(file, 'utf8'), undefined)
+  return text === undefined ? undefined : parseRecord(text, file, what, schema)
+}
+
+/** All records of a folder by the names of their files, in the order of these. */
+export async function readRecords<T>(folder: string, what: string, schema: z.ZodType<T>): Promise<Map<string, T>> {
+  const records = new Map<string, T>()
+  for (const name of await jsonNames(folder)) {
+    const record = await readRecord(join(folder, name), what, schema)
+    if (record !== undefined) records.set(name, record)
+  }
+  return records
+}
+
 export async function recordDataset(dir: string, dataset: Dataset, opened?: DatasetSpec): Promise<void> {
-  const { name, hash, items, classes, columns, labelMap, problems, places, madeUp } = dataset
+  const { name, hash, items, classes, columns, labelMap, problems, places, notes, madeUp } = dataset
   await writeImages(dir, dataset)
   const note: DatasetNote = {
     ...{ name, hash, images: items.length, classes: [...classes], columns: [...columns], labelMap: labelMap.name },
     sizes: sizesOf(dataset),
-    ...(places ? { places: { scheme: places.scheme, unmatched: [...places.unmatched] } } : {}),
+    ...(places && { places: { scheme: places.scheme, unmatched: [...places.unmatched] } }),
+    ...(notes && { notes: [...notes] }),
     ...(opened && { opened: { ...opened } }),
-    ...(madeUp === undefined ? {} : { madeUp }),
+    ...(madeUp !== undefined && { madeUp }),
     imageFolders: imageFolders(dataset),
     problems: [...problems],
   }
@@ -83,21 +112,14 @@ function sizesOf({ items, columns }: Dataset): Record<string, Record<string, num
 
 /** Data sets by content hash. */
 export async function readDatasets(dir: string): Promise<Map<string, DatasetNote>> {
-  const notes = new Map<string, DatasetNote>()
-  for (const name of await jsonNames(datasetsFolder(dir))) {
-    const note = datasetNote.parse(JSON.parse(await readFile(join(datasetsFolder(dir), name), 'utf8')))
-    notes.set(note.hash, note)
-  }
-  return notes
+  const notes = await readRecords(datasetsFolder(dir), 'a note of an evaluated data set', datasetNote)
+  return new Map([...notes.values()].map(note => [note.hash, note]))
 }
 
 export async function readFailures(dir: string): Promise<Failure[]> {
-  const failures = new Map<string, Failure>()
-  for (const name of await jsonNames(failuresFolder(dir))) {
-    const found = failure.nullable().parse(JSON.parse(await readFile(join(failuresFolder(dir), name), 'utf8')))
-    if (found) failures.set(JSON.stringify(found), found)
-  }
-  return [...failures.values()]
+  const notes = await readRecords(failuresFolder(dir), 'a note of a failure', failure.nullable())
+  const failures = [...notes.values()].filter(found => found !== null)
+  return [...new Map(failures.map(found => [JSON.stringify(found), found])).values()]
 }
 
 /**
@@ -123,9 +145,6 @@ export async function recordFailures(
 }
 
 const pairName = ({ model, dataset }: Pick<Failure, 'model' | 'dataset'>): string =>
-  createHash('sha256')
-    .update(JSON.stringify([model, dataset]))
-    .digest('hex')
-    .slice(0, 16)
+  sha256(JSON.stringify([model, dataset])).slice(0, 16)
 
 const failureName = (pair: Pick<Failure, 'model' | 'dataset'>, share = ''): string => `${pairName(pair)}${share}.json`

@@ -3,14 +3,13 @@
  * A running evaluation touches its record every few seconds; one that was killed leaves a record without an end.
  */
 import { randomBytes } from 'node:crypto'
-import { readFile, rm, stat, utimes } from 'node:fs/promises'
+import { rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { GeogapError } from '../errors.ts'
 import { jsonNames, whereThere } from '../files.ts'
 import { isRunning } from '../machine.ts'
-import { writeJson } from './notes.ts'
+import { readRecord, writeJson } from './notes.ts'
 import { identity, type Identity } from './schema.ts'
 import { currentEntries, type Entry, keyOf, readEntries, slotOf } from './store.ts'
 
@@ -106,18 +105,10 @@ export async function readRuns(dir: string): Promise<RecordedRun[]> {
 
 /** Undefined where another evaluation has just removed the record. */
 async function readRun(file: string): Promise<RecordedRun | undefined> {
-  const text = await whereThere(readFile(file, 'utf8'), undefined)
-  if (text === undefined) return undefined
-  const { outcome, ...record } = parseRecord(file, text)
+  const found = await readRecord(file, 'a record of an evaluation', runRecord)
+  if (!found) return undefined
+  const { outcome, ...record } = found
   return { ...record, state: outcome ?? ((await isAlive(file, record)) ? 'running' : 'killed') }
-}
-
-function parseRecord(file: string, text: string): RunRecord {
-  try {
-    return runRecord.parse(JSON.parse(text))
-  } catch (cause) {
-    throw new GeogapError('data', 'bad-record', `not a record of an evaluation by this version: ${file}`, { cause })
-  }
 }
 
 async function isAlive(file: string, { host, pid }: Pick<RunRecord, 'host' | 'pid'>): Promise<boolean> {

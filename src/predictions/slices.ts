@@ -2,15 +2,15 @@
  * A slice is a list of images, `slice.csv`: to be relabelled, looked at, or left out of an analysis. What leaves images out
  * works on filtered copies of the rows in a temporary folder, under a key of their own, so that every analysis takes them.
  */
-import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sha256 } from '../datasets/build.ts'
 import { readTable } from '../datasets/tables.ts'
 import { inputError, unknownName } from '../errors.ts'
 import { unguarded } from '../report/text.ts'
-import { copyRows, identifier, query } from '../sql.ts'
+import { copyRows, identifier, literalPath, parquetRows, query } from '../sql.ts'
 import { type DatasetNote } from './notes.ts'
 import { type Identity } from './schema.ts'
 import { type Entry, keyOf, shardFiles } from './store.ts'
@@ -50,7 +50,7 @@ export async function sliceOf(
   if (right !== undefined) conditions.push(right ? 'correct1' : 'NOT correct1')
   const found = await query<Omit<SliceRow, 'dataset' | 'prediction' | 'model'> & { first: number | null }>(
     `SELECT id, label AS truth, top5[1] AS first, ${place('region')} AS region, ${place('country')} AS country
-     FROM read_parquet($1) ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''} ORDER BY id`,
+     FROM ${parquetRows()} ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''} ORDER BY id`,
     [shardFiles(entry), ...Object.values(where)],
   )
   const { dataset, model } = entry.identity
@@ -93,10 +93,7 @@ export async function readExclusion(file: string): Promise<Exclusion> {
     images.set(name, ids)
     ids.push(unguarded(String(id)))
   }
-  const hash = createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex')
-  return { images, file, hash: hash.slice(0, 16) }
+  return { images, file, hash: sha256(await readFile(file)).slice(0, 16) }
 }
 
 /** The evaluations without the listed images. Errors: nothing-excluded, all-excluded. */
@@ -116,10 +113,10 @@ async function without(entry: Entry, exclusion: Exclusion, folder: string): Prom
   const file = 'rows.parquet'
   const target = join(folder, file)
   await mkdir(folder)
-  await copyRows(target, 'SELECT * FROM read_parquet($1) WHERE NOT list_contains($2, id)', [shardFiles(entry), ids])
+  await copyRows(target, `SELECT * FROM ${parquetRows()} WHERE NOT list_contains($2, id)`, [shardFiles(entry), ids])
   const [counts] = await query<{ rows: number; errors: number }>(
-    `SELECT count(*)::DOUBLE AS rows, count_if(status NOT IN ('ok', 'no-accepted-class'))::DOUBLE AS errors FROM read_parquet($1)`,
-    [[target]],
+    `SELECT count(*)::DOUBLE AS rows, count_if(status NOT IN ('ok', 'no-accepted-class'))::DOUBLE AS errors FROM ${parquetRows()}`,
+    [literalPath(target)],
   )
   const { rows, errors } = counts!
   const gone = entry.rows - rows

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { sha256 } from '../datasets/build.ts'
 import { mapLimited } from '../datasets/files.ts'
 import { inputError } from '../errors.ts'
 import { whereThere } from '../files.ts'
@@ -8,7 +8,8 @@ import { type CubeCell } from '../metrics/accuracy.ts'
 import { folderPlace } from '../places/folder.ts'
 import { type Place } from '../places/place.ts'
 import { type Mode } from '../preprocessing/steps.ts'
-import { literalPath, query } from '../sql.ts'
+import { literalPath, parquetRows, query } from '../sql.ts'
+import { parseRecord } from './notes.ts'
 import { type Identity, type KeptOutput, type ShardManifest, shardManifest } from './schema.ts'
 
 /** All shards of one identity: one model on one data set, made one way. */
@@ -24,9 +25,7 @@ export interface Entry {
 }
 
 /** The content key of an identity, and the name of its folder below `predictions/`. */
-export function keyOf(identity: Identity): string {
-  return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16)
-}
+export const keyOf = (identity: Identity): string => sha256(JSON.stringify(identity)).slice(0, 16)
 
 /** What two identities differ in. */
 export const differences = (a: Identity, b: Identity): (keyof Identity)[] =>
@@ -80,15 +79,7 @@ export async function readEntry(place: Place, folder: string): Promise<Entry | u
 /** Undefined where another process has just removed it. */
 async function readManifest(place: Place, name: string): Promise<ShardManifest | undefined> {
   const bytes = await place.read(name)
-  if (!bytes) return undefined
-  try {
-    return shardManifest.parse(JSON.parse(Buffer.from(bytes).toString()))
-  } catch (error) {
-    throw inputError(
-      'bad-manifest',
-      `not a shard manifest of this version: ${place.url}/${name} (${error instanceof Error ? error.message.split('\n')[0]! : String(error)})`,
-    )
-  }
+  return bytes && parseRecord(Buffer.from(bytes).toString(), `${place.url}/${name}`, 'a shard manifest', shardManifest)
 }
 
 /**
@@ -203,7 +194,7 @@ export async function statusCounts(
       .filter(({ shards }) => shards.some(({ errors }) => errors > 0))
       .map(async entry => {
         const counts = await query<{ status: string; images: number }>(
-          `SELECT status, count(*)::DOUBLE AS images FROM read_parquet($1) WHERE status <> 'ok' GROUP BY ALL ORDER BY ALL`,
+          `SELECT status, count(*)::DOUBLE AS images FROM ${parquetRows()} WHERE status NOT IN ('ok', 'no-accepted-class') GROUP BY ALL ORDER BY ALL`,
           [shardFiles(entry)],
         )
         return counts.map(row => ({ model: entry.identity.model, dataset: entry.identity.dataset, ...row }))

@@ -1,10 +1,7 @@
 /** Results of training experiments (tables 4 and 9) below `studies/`, one file a study. */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { inputError } from '../errors.ts'
-import { jsonNames, whereThere } from '../files.ts'
-import { writeJson } from './notes.ts'
+import { readRecord, readRecords, writeJson } from './notes.ts'
 
 const stored = z.object({
   schema: z.literal(1),
@@ -43,20 +40,14 @@ export async function recordStudy(
   await writeJson(fileOf(dir, study), { schema: 1, rows: [...others, ...mine] })
 }
 
+const what = 'a stored study'
+
 /** Null where no such study is stored. */
-export async function readStudy(dir: string, study: string): Promise<StudyValues[] | null> {
-  const file = fileOf(dir, study)
-  const text = await whereThere(readFile(file, 'utf8'), null)
-  if (text === null) return null
-  const parsed = stored.safeParse(JSON.parse(text))
-  if (!parsed.success) throw inputError('bad-study', `not a stored study of this version: ${file}`)
-  return parsed.data.rows
-}
+export const readStudy = async (dir: string, study: string): Promise<StudyValues[] | null> =>
+  (await readRecord(fileOf(dir, study), what, stored))?.rows ?? null
 
 /** All stored studies by name. */
 export async function readStudies(dir: string): Promise<Map<string, StudyValues[]>> {
-  const names = (await jsonNames(join(dir, 'studies'))).map(name => name.slice(0, -'.json'.length))
-  const studies = new Map<string, StudyValues[]>()
-  for (const name of names) studies.set(name, (await readStudy(dir, name)) ?? [])
-  return studies
+  const studies = await readRecords(join(dir, 'studies'), what, stored)
+  return new Map([...studies].map(([name, { rows }]) => [name.slice(0, -'.json'.length), rows]))
 }

@@ -10,7 +10,7 @@ import { machine } from '../machine.ts'
 import { type Place } from '../places/place.ts'
 import { type Outcomes } from '../inference/messages.ts'
 import { topCount } from '../inference/score.ts'
-import { type Column, identifier, writeParquet } from '../sql.ts'
+import { type Column, identifier, numbers, texts, writeParquet } from '../sql.ts'
 import { writeKept } from './kept.ts'
 import { type Identity, type KeptOutput, noAcceptedClass, type ShardManifest } from './schema.ts'
 import { entryName, filesOf, keyOf, manifestName, spanName } from './store.ts'
@@ -24,7 +24,7 @@ export interface Shard {
 
 /**
  * Makes one model's outcomes for a shard durable, with the output that is to be kept; undefined where another writer has
- * committed the shard before.
+ * committed the shard before. `all` are the data set's images, which say whether a grouping column holds numbers.
  */
 export async function commitShard(
   place: Place,
@@ -33,12 +33,12 @@ export async function commitShard(
   columns: readonly string[],
   outcomes: Outcomes,
   seconds: number,
-  { keep, rescored }: { keep?: KeptOutput; rescored?: string } = {},
+  { keep, rescored, all = items }: { keep?: KeptOutput; rescored?: string; all?: readonly Item[] } = {},
 ): Promise<ShardManifest | undefined> {
   const folder = entryName(shard.identity)
   const stem = `${spanName(shard)}-${contentHash(items, outcomes)}`
   const bytes = await place.put(`${folder}/${stem}.parquet`, temporary =>
-    writeParquet(temporary, flatColumns(items, columns, outcomes), projection(columns)),
+    writeParquet(temporary, flatColumns(items, columns, outcomes, numericColumns(all, columns)), projection(columns)),
   )
   const kept = keep && outcomes.kept && { output: keep, file: `${stem}.${keep}.safetensors`, values: outcomes.kept }
   const keptBytes =
@@ -80,60 +80,59 @@ function flatColumns(
   items: readonly Item[],
   columns: readonly string[],
   { status, top5, probabilities, rank }: Outcomes,
+  numeric: ReadonlySet<string>,
 ): Column[] {
   const scored = status.map((code, i) => code === 'ok' && items[i]!.labels.length > 0)
   const within = (k: number) => scored.map((is, i) => (is ? rank[i]! >= 1 && rank[i]! <= k : null))
-  const places = Array.from({ length: topCount }, (_, k) => k)
+  const statusOf = (code: string, i: number) =>
+    code === 'ok' && items[i]!.labels.length === 0 ? noAcceptedClass : code
   return [
-    { name: 'id', type: 'VARCHAR', values: items.map(item => item.id) },
-    { name: 'label', type: 'VARCHAR', values: items.map(item => item.label) },
-    { name: 'labels', type: 'VARCHAR', values: items.map(item => item.labels.join(',')) },
-    ...places.map((k): Column => ({
-      name: `t${k}`,
-      type: 'INTEGER',
-      values: status.map((_, i) => top5[i * topCount + k]!),
+    texts('id', items, item => item.id),
+    texts('label', items, item => item.label),
+    texts('labels', items, item => item.labels.join(',')),
+    ...firstFive.map((k): Column => ({
+      ...{ name: `class ${k}`, type: 'INTEGER', values: status.map((_, i) => top5[i * topCount + k]!) },
     })),
-    ...places.map((k): Column => ({
-      name: `p${k}`,
-      type: 'DOUBLE',
-      values: status.map((_, i) => probabilities[i * topCount + k]!),
-    })),
+    ...firstFive.map(k => numbers(`probability ${k}`, status, (_, i) => probabilities[i * topCount + k]!)),
     { name: 'rank', type: 'INTEGER', values: scored.map((is, i) => (is && rank[i]! > 0 ? rank[i]! : null)) },
     { name: 'correct1', type: 'BOOLEAN', values: within(1) },
     { name: 'correct5', type: 'BOOLEAN', values: within(topCount) },
-    {
-      name: 'status',
-      type: 'VARCHAR',
-      values: status.map((code, i) => (code === 'ok' && items[i]!.labels.length === 0 ? noAcceptedClass : code)),
-    },
-    ...columns.map(column =>
-      groupColumn(
-        column,
-        items.map(item => item.groups[column] ?? null),
-      ),
-    ),
+    texts('status', status, statusOf),
+    ...columns.map((name, i) => groupColumn(`group ${i}`, valuesOf(items, name), numeric.has(name))),
   ]
 }
 
-export function groupColumn(name: string, values: readonly GroupValue[]): Column {
-  const numeric =
-    values.every(value => value === null || typeof value === 'number') && values.some(value => value !== null)
-  if (numeric) return { name, type: 'DOUBLE', values: values }
-  return { name, type: 'VARCHAR', values: values.map(value => (value === null ? null : String(value))) }
+const valuesOf = (items: readonly Item[], name: string): GroupValue[] => items.map(({ groups }) => groups[name] ?? null)
+
+const known = new WeakMap<readonly Item[], ReadonlySet<string>>()
+
+/** Columns of numbers in the whole data set: were each shard to decide, one without any value would turn all into text. */
+function numericColumns(items: readonly Item[], columns: readonly string[]): ReadonlySet<string> {
+  const made = known.get(items) ?? new Set(columns.filter(name => areNumbers(valuesOf(items, name))))
+  known.set(items, made)
+  return made
 }
 
+const areNumbers = (values: readonly GroupValue[]): boolean =>
+  values.every(value => value === null || typeof value === 'number') && values.some(value => value !== null)
+
+export function groupColumn(name: string, values: readonly GroupValue[], numeric = areNumbers(values)): Column {
+  if (numeric) return { name, type: 'DOUBLE', values: values as readonly (number | null)[] }
+  return texts(name, values, value => (value === null ? null : String(value)))
+}
+
+const firstFive = Array.from({ length: topCount }, (_, k) => k)
+
 function projection(columns: readonly string[]): string {
-  const list = (prefix: string, type: string): string => {
-    const places = Array.from({ length: topCount }, (_, k) => `${prefix}${k}`).join(', ')
-    return `list_filter([${places}], (x, i) -> [${Array.from({ length: topCount }, (_, k) => `t${k}`).join(', ')}][i] >= 0)::${type}[]`
-  }
+  const listed = (what: string): string => `[${firstFive.map(k => identifier(`${what} ${k}`)).join(', ')}]`
+  const given = (what: string): string => `list_filter(${listed(what)}, (x, i) -> ${listed('class')}[i] >= 0)`
   return [
     'id',
     'label',
     `CASE labels WHEN '' THEN []::INTEGER[] ELSE string_split(labels, ',')::INTEGER[] END AS labels`,
-    `${list('t', 'INTEGER')} AS top5`,
-    `${list('p', 'FLOAT')} AS probabilities`,
+    `${given('class')}::INTEGER[] AS top5`,
+    `${given('probability')}::FLOAT[] AS probabilities`,
     ...['rank', 'correct1', 'correct5', 'status'],
-    ...columns.map(identifier),
+    ...columns.map((name, i) => `${identifier(`group ${i}`)} AS ${identifier(name)}`),
   ].join(', ')
 }

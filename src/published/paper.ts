@@ -52,17 +52,6 @@ export function paperTable(table: string): { table: string; title: string; value
   return { table, title: found.title, values }
 }
 
-/** One printed number. Errors: unknown-paper-table, unknown-paper-value. */
-export function paperValue(table: string, row: string, column: string): PaperValue {
-  const { values } = paperTable(table)
-  const found = values.find(value => value.row === row && value.column === column)
-  if (!found) {
-    const known = values.map(value => `${value.row} / ${value.column}`)
-    throw unknownName('paper value', `${row} / ${column}`, known)
-  }
-  return found
-}
-
 /** The numbers of the text, in the paper's order. */
 export const paperClaims = (): PaperClaim[] =>
   file().claims.map(claim => ({ relation: 'equal' as const, note: null, ...claim }))

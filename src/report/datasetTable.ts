@@ -71,5 +71,6 @@ export function checkText(check: DatasetCheck): string {
   )
   part('differences from what the authors state', check.differences)
   if (lines.length === 1 + Object.values(check.counts).filter(counts => counts.length > 0).length) lines.push('  whole')
+  lines.push(...check.notes.map(note => `  note: ${note}`))
   return `${lines.map(printable).join('\n')}\n`
 }

@@ -41,8 +41,7 @@ const failureTable = (rows: Results['run']['failures']): Markup =>
 const statusTable = (rows: readonly StatusRow[]): Markup =>
   htmlTable({
     name: 'images-without-prediction',
-    caption:
-      'Images without a prediction, by reason; they count in no accuracy. no-accepted-class: the model has no class for the image’s label.',
+    caption: 'Images without a prediction, by reason; they count in no accuracy.',
     columns: fields({ model: 'model', dataset: 'data set', status: 'reason', images: 'images' }),
     rows,
   })

@@ -43,6 +43,7 @@ const datasetTable = (rows: readonly DatasetNote[], title: (name: string) => str
       { name: 'columns', heading: 'columns', value: row => row.columns.join(', ') },
       { name: 'label_map', heading: 'label map', value: row => row.labelMap },
       { name: 'places', heading: 'regions by', value: row => row.places?.scheme ?? null },
+      { name: 'notes', heading: 'notes', value: row => row.notes?.join('; ') ?? null },
       { name: 'problems', heading: 'rows refused', value: row => row.problems.length },
       { name: 'content', heading: 'content (SHA-256)', value: row => row.hash, show: row => row.hash.slice(0, 16) },
     ],

@@ -10,7 +10,7 @@ import { inputError } from '../errors.ts'
 import { storageError } from '../files.ts'
 import { clusterSql } from '../decide/pairs.ts'
 import { type Entry, shardFiles } from '../predictions/store.ts'
-import { query } from '../sql.ts'
+import { parquetRows, query } from '../sql.ts'
 import { clientFiles } from './app.ts'
 import { type Cube, type Dimension, dimensions, type ModelCounts } from './cube.ts'
 import { dimensionSql } from './gallery.ts'
@@ -134,7 +134,7 @@ type ImageRow = Record<Dimension, GroupValue> & { id: string; labels: number[]; 
 async function imagesOf(store: Store, dataset: string, entry: Entry, pictures: boolean): Promise<BundledImages> {
   const cube = store.cube(dataset)
   const rows = await query<ImageRow>(
-    `SELECT id, labels, ${clusterSql(entry)} AS household, ${dimensionSql(cube, entry)} FROM read_parquet($1) a ORDER BY id`,
+    `SELECT id, labels, ${clusterSql(entry)} AS household, ${dimensionSql(cube, entry)} FROM ${parquetRows()} a ORDER BY id`,
     [shardFiles(entry)],
   )
   const note = store.notes().get(entry.identity.content)
@@ -153,7 +153,7 @@ async function imagesOf(store: Store, dataset: string, entry: Entry, pictures: b
 type AnswerRow = { id: string; correct1: boolean | null; status: string; top5: number[]; probabilities: number[] }
 
 async function answersOf(entry: Entry, ids: readonly string[]): Promise<Omit<BundledAnswers, 'images'>> {
-  const rows = await query<AnswerRow>('SELECT id, correct1, status, top5, probabilities FROM read_parquet($1)', [
+  const rows = await query<AnswerRow>(`SELECT id, correct1, status, top5, probabilities FROM ${parquetRows()}`, [
     shardFiles(entry),
   ])
   const byId = new Map(rows.map(row => [row.id, row]))

@@ -4,7 +4,7 @@ import { clusterSql, joined, outcomes as pairOutcomes } from '../decide/pairs.ts
 import { type PairCounts } from '../metrics/pairedTests.ts'
 import { noAcceptedClass } from '../predictions/schema.ts'
 import { type Entry, shardFiles } from '../predictions/store.ts'
-import { type Bound, identifier, query } from '../sql.ts'
+import { type Bound, identifier, parquetRows, query } from '../sql.ts'
 import { cellsOf, type Dimension, dimensions, type Filter, filterOf, total } from './cube.ts'
 import { type GrowingCube, incomeName, textOf } from './load.ts'
 import { type Store } from './store.ts'
@@ -76,7 +76,7 @@ export async function galleryPage(
   const [cube, entry, filter] = [store.cube(dataset), store.entry(dataset, model), filterOf(rest)]
   const { sql, bound } = conditions(cube, entry, filter, 2)
   const where = [outcomeSql[outcome], ...sql].join(' AND ')
-  const from = `FROM read_parquet($1) a WHERE ${where}`
+  const from = `FROM ${parquetRows()} a WHERE ${where}`
   const values = [shardFiles(entry), ...bound]
   const { n, top1, errors } = total(cube.models.get(model)!, cellsOf(cube, filter))
   const right = Math.round(n * (top1 ?? 0))

@@ -6,6 +6,7 @@ import { realpath } from 'node:fs/promises'
 import { sep } from 'node:path'
 import { readImage, remember } from '../datasets/images.ts'
 import { GeogapError } from '../errors.ts'
+import { isStore } from '../places/place.ts'
 import { findImage } from '../predictions/images.ts'
 import { decode } from '../preprocessing/decode.ts'
 import { type Store } from './store.ts'
@@ -43,6 +44,7 @@ async function thumbnail(store: Store, allowed: readonly string[], content: stri
 
 /** The file without links. Errors: no-image where it is missing or lies outside of all folders. */
 async function allowedFile(file: string, folders: readonly string[]): Promise<string> {
+  if (isStore(file) && folders.some(folder => file.startsWith(`${folder}/`))) return file
   const real = await realpath(file).catch(() => {
     throw absent('the image is not where it was when it was evaluated')
   })

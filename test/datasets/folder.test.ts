@@ -9,6 +9,8 @@ const folder = lay(temporaryFolder(), {
   'n01440764/c.jpeg': 'ccc',
   'n01440764/notes.txt': 'not an image',
   'n01440764/.hidden.jpg': 'no',
+  'n01440764/more/d.jpg': 'deeper',
+  'n01443537/phone.HEIC': 'phone',
 })
 
 it('reads <wnid>/<file>, sorted, images only', async () => {
@@ -17,8 +19,22 @@ it('reads <wnid>/<file>, sorted, images only', async () => {
     ['n01440764/c.jpeg', [0], 'n01440764', 3],
     ['n01443537/a.png', [1], 'n01443537', 1],
     ['n01443537/b.JPEG', [1], 'n01443537', 2],
+    ['n01443537/phone.HEIC', [1], 'n01443537', 5],
+  ])
+  expect(dataset.problems).toEqual([
+    { id: 'n01440764/more/d.jpg', code: 'no-class', message: 'not in a class folder: n01440764/more/d.jpg' },
   ])
   expect(Buffer.from(await readImage(dataset.items[0]!.image)).toString()).toBe('ccc')
+})
+
+it('knows a class by its name, however its accents are written', async () => {
+  const cafes = lay(temporaryFolder(), {
+    'photos/cafe\u0301/a.jpg': 'a',
+    'photos/th\u00e9/b.jpg': 'b',
+    'classes.txt': 'caf\u00e9\nthe\u0301\n',
+  })
+  const dataset = await openDataset({ name: `${cafes}/photos`, classes: `${cafes}/classes.txt` })
+  expect(dataset.items.map(({ labels }) => labels)).toEqual([[0], [1]])
 })
 
 it('says what it expects of a folder without class folders', async () => {

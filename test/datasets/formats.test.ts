@@ -3,11 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readImage } from '../../src/datasets/images.ts'
 import { openDataset } from '../../src/datasets/open.ts'
-import { openTree } from '../../src/datasets/tree.ts'
-import { webdatasetTemplates } from '../../src/datasets/webdataset.ts'
 import { imagenetNames } from '../../src/datasets/imagenet.ts'
 import { query } from '../../src/sql.ts'
-import { lay, makeTar, photo, temporaryFolder } from './fixtures.ts'
+import { lay, makeTar, makeZip, photo, temporaryFolder } from './fixtures.ts'
 
 const root = temporaryFolder()
 const photos = [photo(1), photo(2), photo(3), photo(4)]
@@ -85,7 +83,6 @@ describe('WebDataset shards', () => {
       ['0/s0000009', 'no-label'],
       ['1/s0000007', 'unknown-class'],
     ])
-    expect(await webdatasetTemplates(await openTree(name))).toEqual(['a photo of {c}.', 'a picture of {c}.'])
   })
 
   it("accept ImageNet's classes by the benchmark's map when asked", async () => {
@@ -106,6 +103,22 @@ describe('WebDataset shards', () => {
       labels: [5],
       groups: { region: 'Asia', income: 12, tags: '[1,2]' },
     })
+  })
+
+  it('report samples with broken metadata', async () => {
+    const path = join(root, 'broken.tar')
+    writeFileSync(path, makeTar({ 'a.jpg': 'x', 'a.cls': '5', 'a.json': '{"region"', 'b.jpg': 'x', 'b.cls': '5' }))
+    const dataset = await openDataset({ name: path })
+    expect(dataset.items.map(({ id }) => id)).toEqual(['broken/b'])
+    expect(dataset.problems.map(({ id, code }) => [id, code])).toEqual([['broken/a', 'bad-metadata']])
+  })
+
+  it('inside of an archive are refused, not passed over', async () => {
+    const path = join(root, 'packed.zip')
+    const shard = makeTar({ 'a.jpg': 'x', 'a.cls': '5' })
+    const members = { 'classnames.txt': 'a\n', 'test/nshards.txt': '1', 'test/0.tar': shard }
+    writeFileSync(path, makeZip(Object.entries(members).map(([name, content]) => ({ name, content }))))
+    await expect(openDataset({ name: path })).rejects.toThrow(/shards inside of an archive: 0\.tar in .*packed\.zip/)
   })
 
   it('say when shards are missing', async () => {

@@ -87,6 +87,23 @@ describe('a manifest', () => {
     expect(parquet!.hash).toBe(csv!.hash)
   })
 
+  it('takes no number for no value, and lists of numbers as text', async () => {
+    const rows = `SELECT 'a.jpg' AS image, 0 AS label, 'NaN'::DOUBLE AS income, [1::BIGINT] AS list
+      UNION ALL SELECT 'b.jpg', 1, 3.5, [2::BIGINT, 3]`
+    await query(`COPY (${rows}) TO '${at('nan.parquet')}'`)
+    const { items } = await openDataset({ name: at('nan.parquet') })
+    expect(items.map(({ groups }) => groups)).toEqual([
+      { income: null, list: '[1]' },
+      { income: 3.5, list: '[2,3]' },
+    ])
+  })
+
+  it('says the same in folders that look like columns', async () => {
+    const labelled = lay(temporaryFolder(), { 'label=1/region=all/m.csv': 'image,label,region\na.jpg,0,Asia\n' })
+    const { items } = await openDataset({ name: `${labelled}/label=1/region=all/m.csv` })
+    expect(items).toMatchObject([{ labels: [0], groups: { region: 'Asia' } }])
+  })
+
   it('limits evenly, masks to the mapped classes when asked, and hashes the content', async () => {
     const [all, two] = [
       await openDataset({ name: at('plain.csv') }),
@@ -111,6 +128,10 @@ describe('a manifest that cannot be used says why in one line', () => {
     'empty.csv': 'image,label\na.jpg,\n',
     'broken.jsonl': '{"image": "a.jpg", "label": 0}\n{"image"\n',
     'broken.parquet': 'not parquet',
+    'comment.csv': `image,label\n${'a.jpg,0\n'.repeat(20)}#b.jpg\n`,
+    'title.csv': 'all photographs\nimage,label\na.jpg,0\nb.jpg,1\n',
+    'open.csv': 'image,label\na.jpg,0\nb.jpg,"1\n',
+    'plain.csv': 'image,label\na.jpg,0\n',
     'odd.xlsx': 'x',
     'locked/n01440764/a.jpg': 'a',
     'strange/cats/a.jpg': 'a',
@@ -128,6 +149,14 @@ describe('a manifest that cannot be used says why in one line', () => {
     ['unknown column', { name: `${bad}/name.csv`, map: { label: 'sku' } }, 'unknown column: sku; nearest: '],
     ['column mapped onto another', { name: `${bad}/name.csv`, map: { image: 'label' } }, 'column image is both'],
     ['broken line', { name: `${bad}/broken.jsonl` }, 'broken.jsonl, line 2'],
+    ['a line that is no comment', { name: `${bad}/comment.csv` }, 'another number of columns than the first one'],
+    ['a line above the columns', { name: `${bad}/title.csv` }, 'another number of columns than the first one'],
+    [
+      'an open quote',
+      { name: `${bad}/open.csv` },
+      'open.csv: some lines have another number of columns than the first one, or a quote is open',
+    ],
+    ['regions without countries', { name: `${bad}/plain.csv`, regions: 'continents-1' }, 'has no column country'],
     ['broken Parquet', { name: `${bad}/broken.parquet` }, 'unreadable manifest'],
     ['unknown class folder', { name: `${bad}/strange` }, 'unknown class: cats'],
     ['missing classes file', { name: `${bad}/name.csv`, classes: `${bad}/none.txt` }, `missing file: ${bad}/none.txt`],

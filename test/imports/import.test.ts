@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Dataset } from '../../src/datasets/dataset.ts'
 import { openDataset } from '../../src/datasets/open.ts'
 import { readTable } from '../../src/datasets/tables.ts'
 import { readAccuracies } from '../../src/imports/accuracies.ts'
@@ -151,7 +152,7 @@ describe('per-image predictions', () => {
     expect(row).toMatchObject({ n: 10, errors: 2 })
   })
 
-  it.each([
+  it.each<[string, (lines: string[]) => string[], RegExp, Partial<Dataset>?]>([
     [
       'an unknown id',
       (lines: string[]) => [...lines, 'elsewhere,0;1;2'],
@@ -173,9 +174,32 @@ describe('per-image predictions', () => {
       (lines: string[]) => ['picture-0,1', ...lines.slice(1)],
       /1 classes where top-5 accuracy takes 3/,
     ],
+    [
+      'a class that does not compete',
+      (lines: string[]) => lines,
+      /class 2 is none of the 2 that compete: mask the others/,
+      { choices: [0, 1] },
+    ],
+    [
+      "a number that is another class's name",
+      (lines: string[]) => lines,
+      /class 1 is the name of class 2 and the index of green/,
+      { classes: ['red', 'green', '1'] },
+    ],
     ['a class twice', (lines: string[]) => ['picture-0,1;1;2', ...lines.slice(1)], /a class is given twice/],
-  ])('%s is refused', async (_, spoil, message) => {
-    await expect(load('bad.csv', ['id,top5', ...spoil(right())])).rejects.toThrow(message)
+  ])('%s is refused', async (_, spoil, message, change = {}) => {
+    const file = join(folder, 'bad.csv')
+    await writeFile(file, `${['id,top5', ...spoil(right())].join('\n')}\n`)
+    const importing = importPredictions({ ...dataset, ...change }, await readTable(file), options(file))
+    await expect(importing).rejects.toThrow(message)
+  })
+
+  it('a manifest of ids needs images as they are', async () => {
+    const image = { kind: 'range', file: 'photos.zip', offset: 40, length: 9, deflated: { size: 12 } } as const
+    const packed = { ...dataset, items: [...dataset.items, { ...dataset.items[0]!, id: 'packed', image }] }
+    await expect(writeManifest(packed, join(folder, 'no.parquet'))).rejects.toThrow(
+      'packed is packed in photos.zip: unpack it for other programs',
+    )
   })
 
   it('a manifest of ids leads to predictions that the command takes', async () => {

@@ -160,6 +160,11 @@ describe('designEffect', () => {
 })
 
 describe('posteriorMeans', () => {
+  it('are numbers for any number of images', () => {
+    const means = posteriorMeans(Float64Array.of(0.01, 0.5137, 0.99), new Float64Array(3).fill(1e-5))
+    for (const [i, x] of [0.01, 0.5137, 0.99].entries()) expect(Math.abs(means[i]! - x)).toBeLessThan(0.007)
+  })
+
   it('collapses equal groups and keeps camps apart', () => {
     const random = randomFrom(2)
     const noisy = (center: number) => center + 0.01 * (random() + random() + random() + random() - 2) * Math.sqrt(3)

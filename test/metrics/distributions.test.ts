@@ -1,13 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  binomialCdf,
-  chiSquareUpper,
-  normalCdf,
-  normalQuantile,
-  tQuantile,
-  tTwoSided,
-} from '../../src/metrics/distributions.ts'
+import { binomialCdf, chiSquareUpper, normalQuantile, tQuantile, tTwoSided } from '../../src/metrics/distributions.ts'
 
 /** Values of SciPy 1.17's norm, t, chi2, beta and binom. */
 const scipy: [name: string, ours: number, expected: number][] = [
@@ -17,11 +10,6 @@ const scipy: [name: string, ours: number, expected: number][] = [
   ['normalQuantile(0.025)', normalQuantile(0.025), -1.9599639845400545],
   ['normalQuantile(0.2)', normalQuantile(0.2), -0.8416212335729142],
   ['normalQuantile(0.975)', normalQuantile(0.975), 1.959963984540054],
-  ['normalCdf(-37)', normalCdf(-37), 5.7255712225239266e-300],
-  ['normalCdf(-8.5)', normalCdf(-8.5), 9.47953482220325e-18],
-  ['normalCdf(-1)', normalCdf(-1), 0.15865525393145707],
-  ['normalCdf(0.3)', normalCdf(0.3), 0.6179114221889526],
-  ['normalCdf(2)', normalCdf(2), 0.9772498680518208],
   ['tQuantile(1e-12, 5)', tQuantile(1e-12, 5), -393.95695957760375],
   ['tQuantile(0.025, 1)', tQuantile(0.025, 1), -12.706204736174705],
   ['tQuantile(0.975, 96)', tQuantile(0.975, 96), 1.984984311522457],
@@ -64,7 +52,6 @@ describe('distributions', () => {
   it('inverts itself', () => {
     const chance = fc.double({ min: 1e-9, max: 1 - 1e-9, noNaN: true })
     const shape = fc.double({ min: 1, max: 5000, noNaN: true })
-    fc.assert(fc.property(chance, p => Math.abs(normalCdf(normalQuantile(p)) - p) < 1e-13))
     fc.assert(
       fc.property(chance, shape, (p, df) => {
         const upper = tTwoSided(tQuantile(p, df), df) / 2

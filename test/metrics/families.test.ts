@@ -8,7 +8,7 @@ import { incomeControlled, incomeQuartiles } from '../../src/metrics/incomeContr
 import { imagesNeeded, minimumDetectableDifference } from '../../src/metrics/power.ts'
 import { classCounts, classScores, macroScores } from '../../src/metrics/recall.ts'
 import { scalingTrend, sizeGroups } from '../../src/metrics/scaling.ts'
-import { weightedAccuracy, weightSums } from '../../src/metrics/weights.ts'
+import { weightedAccuracy } from '../../src/metrics/weights.ts'
 
 describe('power', () => {
   it('is what the images needed give back', () => {
@@ -85,16 +85,20 @@ describe('class scores', () => {
 
 describe('weighted accuracy', () => {
   it('is the plain one for equal weights', () => {
-    const sums = weightSums([2, 2, 2, 2], [1, 0, 1, 1])
-    expect(weightedAccuracy(sums)).toMatchObject({ value: 0.75, effectiveN: 4, reason: null })
+    expect(weightedAccuracy({ weight: 8, squares: 16, hits: 6 })).toMatchObject({
+      value: 0.75,
+      effectiveN: 4,
+      reason: null,
+    })
   })
 
   it('loses effective images with unequal weights', () => {
-    expect(weightedAccuracy(weightSums([1, 1, 8], [1, 1, 0])).effectiveN).toBeCloseTo(100 / 66, 12)
-    expect(weightedAccuracy(weightSums([], []))).toMatchObject({ value: null, reason: 'no images with a weight' })
-    expect(weightedAccuracy(weightSums([0, 0], [1, 1])).value).toBeNull()
-    expect(() => weightSums([Number.NaN], [1])).toThrow('weight 1 is NaN')
-    expect(() => weightSums([1], [])).toThrow('1 weights but 0 outcomes')
+    expect(weightedAccuracy({ weight: 10, squares: 66, hits: 2 }).effectiveN).toBeCloseTo(100 / 66, 12)
+    expect(weightedAccuracy({ weight: 0, squares: 0, hits: 0 })).toMatchObject({
+      value: null,
+      reason: 'no images with a weight',
+    })
+    expect(() => weightedAccuracy({ weight: Number.NaN, squares: 1, hits: 1 })).toThrow('impossible weights: sum NaN')
     expect(() => weightedAccuracy({ weight: 1, squares: 1, hits: 2 })).toThrow('impossible weights')
   })
 })

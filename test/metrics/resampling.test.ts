@@ -1,13 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  bootstrapAccuracies,
-  bootstrapInterval,
-  cellTable,
-  differenceOf,
-  disparityDraws,
-  drawsOf,
-} from '../../src/metrics/bootstrap.ts'
+import { bootstrapAccuracies, cellTable, differenceOf, disparityDraws, drawsOf } from '../../src/metrics/bootstrap.ts'
 import { mean, percentileInterval, quantile } from '../../src/metrics/numbers.ts'
 import { benjaminiHochberg, mcnemar, pairCounts, pairedBootstrap } from '../../src/metrics/pairedTests.ts'
 import { fillNormal, hypergeometricSampler, poissonOne } from '../../src/metrics/random.ts'
@@ -126,7 +119,7 @@ describe('bootstrap of accuracies', () => {
   it('widens for clusters and not for independent images', () => {
     const draws = bootstrapAccuracies(table, { seed: 1, draws: 2000 })
     const width = (model: string) => {
-      const [low, high] = bootstrapInterval(drawsOf(draws, model))!
+      const [low, high] = percentileInterval(drawsOf(draws, model))!
       return high - low
     }
     const binomial = 2 * 1.96 * Math.sqrt((0.6 * 0.4) / 600)
@@ -136,7 +129,7 @@ describe('bootstrap of accuracies', () => {
 
   it('agrees between Poisson and multinomial weights, is seeded, and pairs models', () => {
     const [poisson, multinomial] = (['poisson', 'multinomial'] as const).map(weights =>
-      bootstrapInterval(drawsOf(bootstrapAccuracies(table, { seed: 2, draws: 4000, weights }), 'same', 'Europe'))!,
+      percentileInterval(drawsOf(bootstrapAccuracies(table, { seed: 2, draws: 4000, weights }), 'same', 'Europe'))!,
     )
     for (const end of [0, 1] as const) expect(Math.abs(poisson![end] - multinomial![end])).toBeLessThan(0.015)
     const once = bootstrapAccuracies(table, { seed: 2, draws: 30 })
@@ -163,7 +156,7 @@ describe('bootstrap of accuracies', () => {
     const known = drawsOf(draws, 'second').filter(value => !Number.isNaN(value))
     expect(known.length).toBeLessThan(40)
     expect(known.every(value => value === 1)).toBe(true)
-    expect(bootstrapInterval(drawsOf(draws, 'second'))).toEqual([1, 1])
+    expect(percentileInterval(drawsOf(draws, 'second'))).toEqual([1, 1])
   })
 
   it('refuses tables that do not fit and unknown names', () => {
@@ -209,7 +202,7 @@ describe.skipIf(!shared)('golden resampling', () => {
     let worst = 0
     for (const model of models) {
       const truth = expected.models[model]!.cluster_bootstrap95
-      const ours = [bootstrapInterval(drawsOf(draws, model))!, bootstrapInterval(disparityDraws(draws, model))!]
+      const ours = [percentileInterval(drawsOf(draws, model))!, percentileInterval(disparityDraws(draws, model))!]
       for (const [i, interval] of [truth.accuracy, truth.region_disparity].entries()) {
         for (const end of [0, 1] as const) worst = Math.max(worst, Math.abs(ours[i]![end] - interval[end]))
       }

@@ -6,7 +6,7 @@ import { modelRow } from '../../models/listing.ts'
 import { resolveModel } from '../../models/catalog.ts'
 import { testbed } from '../../models/testbed.ts'
 import { type Entry, shardFiles } from '../../predictions/store.ts'
-import { query } from '../../sql.ts'
+import { parquetRows, query } from '../../sql.ts'
 import { type Exported, exported } from '../exported.ts'
 import { type Column, field, fields, type Value } from '../tables.ts'
 import { type Evidence } from './evidence.ts'
@@ -121,7 +121,7 @@ const names = (indices: readonly number[]): string =>
 async function storedLabels(entry: Entry): Promise<Map<string, { labels: number[]; images: number }>> {
   const rows = await query<{ label: string; labels: string; images: number }>(
     `SELECT label, array_to_string(list_sort(list_distinct(flatten(list(labels)))), ',') AS labels, count(*)::DOUBLE AS images
-     FROM read_parquet($1) GROUP BY label`,
+     FROM ${parquetRows()} GROUP BY label`,
     [shardFiles(entry)],
   )
   return new Map(

@@ -4,7 +4,7 @@ import { groupBy } from '../../metrics/accuracy.ts'
 import { incomeControlled, type IncomeCounts, incomeQuartiles } from '../../metrics/incomeControlled.ts'
 import { wilson } from '../../metrics/intervals.ts'
 import { type Entry, shardFiles } from '../../predictions/store.ts'
-import { query } from '../../sql.ts'
+import { parquetRows, query } from '../../sql.ts'
 import { compare, type Comparison, type Ours, printedIn } from './comparison.ts'
 import { notRun, testbedModel } from './disparities.ts'
 import { type Evidence } from './evidence.ts'
@@ -62,7 +62,7 @@ async function quartileCounts(entry: Entry): Promise<{ counts: IncomeCounts[]; n
   const rows = await query<{ income: number; region: string; n: number; top1: number; images: number }>(
     `SELECT income::DOUBLE AS income, region, count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS top1,
        count(*)::DOUBLE AS images
-     FROM read_parquet($1) WHERE income IS NOT NULL AND region IS NOT NULL GROUP BY ALL ORDER BY ALL`,
+     FROM ${parquetRows()} WHERE income IS NOT NULL AND region IS NOT NULL GROUP BY ALL ORDER BY ALL`,
     [shardFiles(entry)],
   )
   const quartiles = incomeQuartiles(rows.flatMap(({ income, images }) => new Array<number>(images).fill(income)))

@@ -1,0 +1,120 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { finish } from '../../src/datasets/build.ts'
+import { type Dataset, type Item } from '../../src/datasets/dataset.ts'
+import { ownSpace } from '../../src/datasets/labels.ts'
+import { emptyOutcomes } from '../../src/inference/score.ts'
+import { folderPlace } from '../../src/places/folder.ts'
+import { findImage, imageFolders } from '../../src/predictions/images.ts'
+import { recordDataset } from '../../src/predictions/notes.ts'
+import { type Identity, schemaVersion } from '../../src/predictions/schema.ts'
+import { commitShard } from '../../src/predictions/write.ts'
+import { openRun } from '../../src/run.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-rows-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const photos = (
+  count: number,
+  groups: (i: number) => Item['groups'],
+  labels: (i: number) => number[] = () => [0],
+): Dataset => ({
+  ...finish({
+    name: 'photos',
+    items: Array.from({ length: count }, (_, i) => ({
+      ...{ id: `${i}`, image: { kind: 'file', file: `${i}.jpg` }, label: 'cup', labels: labels(i), groups: groups(i) },
+    })),
+    space: ownSpace(['cup', 'mug']),
+  }),
+  order: 'random',
+})
+
+/** Stores shards of a model that is always right; images in `failed` are unreadable. */
+async function store(
+  out: string,
+  dataset: Dataset,
+  spans: readonly [number, number][],
+  failed: readonly number[] = [],
+) {
+  const identity: Identity = {
+    ...{
+      schema: schemaVersion,
+      version: '0',
+      runtime: '0',
+      model: 'm',
+      weights: [],
+      preprocessing: 'native',
+      steps: '',
+    },
+    ...{ dataset: dataset.name, content: dataset.hash, images: dataset.items.length, labelMap: 'own', choices: 'all' },
+    ...{ prompts: '', order: 'random' },
+  }
+  await recordDataset(out, dataset)
+  for (const [start, end] of spans) {
+    const items = dataset.items.slice(start, end)
+    const outcomes = emptyOutcomes('m', items.length)
+    outcomes.rank.fill(1)
+    for (const [i, { id }] of items.entries()) if (failed.includes(Number(id))) outcomes.status[i] = 'corrupt'
+    const shard = { identity, start, end }
+    await commitShard(folderPlace(out), shard, items, dataset.columns, outcomes, 0, { all: dataset.items })
+  }
+  return openRun(out)
+}
+
+describe('grouping columns', () => {
+  it('of numbers stay numbers where the first shard has none', async () => {
+    const dataset = photos(40, i => ({ income: i < 20 ? null : 100 * (i % 2) }))
+    const run = await store(join(folder, 'income'), dataset, [
+      [0, 20],
+      [20, 40],
+    ])
+    expect(run.accuracy({ by: 'income' }).map(({ group, n }) => [group, n])).toEqual([
+      ['0', 10],
+      ['100', 10],
+    ])
+  })
+
+  it('may have any name, in folders of any name', async () => {
+    const names = ['filename', 'status', 'Rank', 'region', 'Region', 'class 0', 'entry', 't0', 'x"y']
+    const dataset = photos(4, i => Object.fromEntries(names.map(name => [name, `${name} ${i % 2}`])))
+    expect(dataset.columns).toEqual(['filename', 'status_', 'Rank_', 'region', 'Region_', ...names.slice(5)])
+    expect(dataset.notes).toContain('its column status is called status_ here')
+    const run = await store(join(folder, 'region=all'), dataset, [[0, 4]])
+    for (const column of dataset.columns) expect(run.accuracy({ by: column }).map(({ n }) => n)).toEqual([2, 2])
+    expect(run.accuracy({ by: 'region' })[0]!.group).toBe('region 0')
+  })
+})
+
+it('images that cannot be scored and failed are no part of an unfinished group', async () => {
+  const dataset = photos(10, i => ({ region: i < 5 ? 'Africa' : 'Asia' }), i => (i % 5 === 0 ? [] : [0])) // prettier-ignore
+  const run = await store(join(folder, 'unmapped'), dataset, [[0, 5]], [0, 1])
+  expect(run.accuracy({ by: 'region' })).toMatchObject([{ group: 'Africa', n: 3, errors: 1, of: 4, low: 1, high: 1 }])
+  expect(run.cells.reduce((sum, { unscored }) => sum + unscored, 0)).toBe(1)
+})
+
+it('images of a store are found again', async () => {
+  const image = { kind: 'file', file: 's3://bucket/photos/a.jpg' } as const
+  const [first] = photos(1, () => ({})).items
+  const dataset = { ...photos(1, () => ({})), items: [{ ...first!, image }] }
+  await recordDataset(join(folder, 'store'), dataset)
+  expect(await findImage(join(folder, 'store'), dataset.hash, '0')).toEqual(image)
+  expect(imageFolders(dataset)).toEqual(['s3://bucket/photos'])
+})
+
+it.each(['datasets', 'failures', 'studies', 'imported'])('a broken record in %s is named', async kind => {
+  const out = join(folder, `broken-${kind}`)
+  await store(out, photos(2, () => ({})), [[0, 2]]) // prettier-ignore
+  for (const text of ['{"half', '{"name": 1}']) {
+    await folderPlace(out).put(`${kind}/x.json`, temporary => writeFile(temporary, text))
+    const { readImported } = await import('../../src/predictions/imported.ts')
+    await expect(kind === 'imported' ? readImported(out) : openRun(out)).rejects.toMatchObject({
+      ...{ name: 'GeogapError', code: 'bad-record' },
+      message: expect.stringMatching(/^not .* of this version: .*x\.json$/) as string,
+    })
+  }
+})
