@@ -29,6 +29,7 @@ function helpOf(command: Command): string {
 it('every command stands once in the overview, and its help has examples that its own options take', async () => {
   const text = await overview()
   for (const { name } of commands) expect(text.match(new RegExp(`^  ${name} `, 'gm'))).toHaveLength(1)
+  for (const line of text.match(/^  .*$/gm)!) expect(line.length, line).toBeLessThanOrEqual(60)
   for (const command of root.commands.flatMap(leaves)) {
     const [, ...examples] = helpOf(command).split(/\nExamples?:\n/)
     const lines = examples.join('\n').match(/^ +geogap .*/gm) ?? []

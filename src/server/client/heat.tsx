@@ -20,7 +20,9 @@ export function HeatTable({
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Accuracy by class and region">
       <table class="heat">
-        <caption>Top-1 accuracy in percent by class and region, the largest difference between regions first</caption>
+        <caption>
+          <span>Top-1 accuracy in percent by class and region, the largest difference between regions first</span>
+        </caption>
         <thead>
           <tr>
             <th scope="col">class</th>

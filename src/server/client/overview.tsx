@@ -48,19 +48,15 @@ function Findings({ overview }: { overview: Overview }) {
       rows={found}
       columns={[
         { heading: 'data set', cell: ({ title }) => title },
-        {
-          heading: 'best model',
-          cell: ({ name, finding: { best } }) => <a href={linkTo('model', { model: best, dataset: name })}>{best}</a>,
-        },
         { heading: 'accuracy', numeric: true, cell: ({ finding: { rate } }) => percent(rate.top1) },
         { heading: '95 %', numeric: true, cell: ({ finding: { rate } }) => interval(rate) },
-        { heading: 'highest', cell: ({ finding: { regions } }) => regionText(regions, 0) },
-        { heading: 'lowest', cell: ({ finding: { regions } }) => regionText(regions, 1) },
         {
           heading: 'disparity',
           numeric: true,
           cell: ({ finding: { regions } }) => (regions ? percent(regions.accuracies[0] - regions.accuracies[1]) : '–'),
         },
+        { heading: 'highest', cell: ({ finding: { regions } }) => regionText(regions, 0) },
+        { heading: 'lowest', cell: ({ finding: { regions } }) => regionText(regions, 1) },
         ...(standard
           ? [
               {
@@ -70,6 +66,10 @@ function Findings({ overview }: { overview: Overview }) {
               },
             ]
           : []),
+        {
+          heading: 'best model',
+          cell: ({ name, finding: { best } }) => <a href={linkTo('model', { model: best, dataset: name })}>{best}</a>,
+        },
       ]}
     />
   )

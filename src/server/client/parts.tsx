@@ -58,7 +58,13 @@ interface DatasetSelectProps extends Pick<SelectProps, 'route' | 'name' | 'label
 }
 
 export const DatasetSelect = ({ dataset, datasets, ...rest }: DatasetSelectProps) => (
-  <Select reset={noFilter} {...rest} value={dataset.name} options={datasets.map(({ name, title }) => [name, title])} />
+  <Select
+    label="data set"
+    reset={noFilter}
+    {...rest}
+    value={dataset.name}
+    options={datasets.map(({ name, title }) => [name, title])}
+  />
 )
 
 /** Selects for what the data set can be filtered by. */
@@ -100,7 +106,9 @@ export function Table<Row>({
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={caption}>
       <table>
-        <caption>{caption}</caption>
+        <caption>
+          <span>{caption}</span>
+        </caption>
         <thead>
           <tr>
             {columns.map(({ heading, numeric = false }) => (

@@ -1,0 +1,19 @@
+import { rm } from 'node:fs/promises'
+import { expect, it } from 'vitest'
+import { openStore } from '../../src/server/store.ts'
+import { storeRun } from '../storedRun.ts'
+
+it('what is removed while it is looked at is shown no longer', async () => {
+  const correct = [true, false, true]
+  const dir = await storeRun(['one', 'two'].map(model => ({ model, dataset: 'geode', correct })))
+  try {
+    const store = await openStore(dir)
+    expect(store.overview().datasets[0]!.models).toEqual(['one', 'two'])
+    await rm(store.entry('geode', 'one').folder, { recursive: true })
+    await store.refresh()
+    expect(store.overview().datasets[0]!.models).toEqual(['two'])
+    expect(() => store.entry('geode', 'one')).toThrow(/unknown model: one; nearest: two/)
+  } finally {
+    await rm(dir, { recursive: true })
+  }
+})
