@@ -2,7 +2,6 @@
  * An encoder of images and texts as a classifier: the class names, put into prompts, become the rows of a linear layer
  * over image embeddings. The rows are computed once for the same weights, tokenizer, prompts and names, and kept.
  */
-import { createHash } from 'node:crypto'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
@@ -15,7 +14,7 @@ import { type Classifier, type DualEncoder } from '../models/families/family.ts'
 import { readWeights } from '../models/readWeights.ts'
 import { readSafetensors, writeSafetensors } from '../models/safetensors.ts'
 import { readTensor } from '../models/tensors.ts'
-import { hashFile } from '../models/transfer/hash.ts'
+import { hashFile, sha256Of } from '../models/transfer/hash.ts'
 import { filled } from './prompts.ts'
 import { type Engine } from './devices.ts'
 import { createSession, type SessionOptions } from './session.ts'
@@ -49,7 +48,7 @@ export async function headFile(
 ): Promise<string> {
   const tokenizer = await hashFile(task.tokenizer, 'sha256')
   const content = JSON.stringify([2, architecture, hashes, tokenizer, task.templates, task.classNames])
-  return join(folder, `${createHash('sha256').update(content).digest('hex')}.safetensors`)
+  return join(folder, `${sha256Of(content)}.safetensors`)
 }
 
 /**

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { GeogapError, inputError, shown } from '../errors.ts'
@@ -6,7 +5,7 @@ import { writeAtomically, writeFully } from '../files.ts'
 import { geogapCache, type Environment, hubSettings, isFile } from './hubCache.ts'
 import { beginsLikeMarkup, firstBytes } from './readWeights.ts'
 import { asStorageError, type Check, fetchFile } from './transfer/fetchFile.ts'
-import { hashFile } from './transfer/hash.ts'
+import { hashFile, sha256Of } from './transfer/hash.ts'
 import { type Network, patientNetwork } from './transfer/http.ts'
 import { withLock } from './transfer/lock.ts'
 import type { Progress } from './transfer/transfer.ts'
@@ -64,7 +63,7 @@ interface Target {
 
 /** Where the file of a web address is kept, whether it is there or not. */
 export function urlPath(url: URL, env: Environment = process.env): string {
-  const key = createHash('sha256').update(url.href).digest('hex').slice(0, 16)
+  const key = sha256Of(url.href).slice(0, 16)
   const name = basename(url.pathname)
     .replace(/[^\w.-]/g, '_')
     .replace(/^\.*$/, 'file')

@@ -1,5 +1,4 @@
-import { type Parameter } from '../graph/graph.ts'
-import { createGraph, input, weights } from '../graph/graph.ts'
+import { createGraph, input, type Parameter, weights } from '../graph/graph.ts'
 import { volume } from '../graph/shapes.ts'
 import { random } from '../random.ts'
 import { architecture } from './architectures.ts'

@@ -4,10 +4,9 @@
  */
 import { z } from 'zod'
 import { type GeogapError, inputError, shown, unquoted } from '../errors.ts'
+import { deviations, side, triple } from './ownModel.ts'
 import { type Interpolation, type Recipe, type Triple } from '../preprocessing/steps.ts'
 
-const triple = z.tuple([z.number(), z.number(), z.number()])
-const side = z.int().min(1).max(8192)
 const sides = z.strictObject({ shortest_edge: side.optional(), height: side.optional(), width: side.optional() })
 const preprocessor = z.object({
   image_processor_type: z.string().optional(),
@@ -27,7 +26,7 @@ const preprocessor = z.object({
   do_normalize: z.boolean().default(true),
   include_top: z.boolean().default(false),
   image_mean: triple.optional(),
-  image_std: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).optional(),
+  image_std: deviations.optional(),
   /** Changes nothing about images that are RGB already, as all are here. */
   do_convert_rgb: z.boolean().nullish(),
 })

@@ -22,9 +22,9 @@ export const fileName = z
   .refine(name => !/[\\:\p{Cc}]/u.test(name) && name.split('/').every(part => !['', '.', '..'].includes(part)), {
     message: "must name a file in the description's own folder",
   })
-const side = z.int().min(1).max(8192)
-const triple = z.tuple([z.number(), z.number(), z.number()]).readonly()
-const deviations = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).readonly()
+export const side = z.int().min(1).max(8192)
+export const triple = z.tuple([z.number(), z.number(), z.number()]).readonly()
+export const deviations = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).readonly()
 /** RGB where it is not said. */
 const channels = z.enum(['RGB', 'BGR']).optional()
 const interpolation = z.enum(['bilinear', 'bicubic'])

@@ -83,29 +83,13 @@ const squeezeInput = { of: 'input', activation: silu, gate: sigmoid } as const
 const squeezeExpanded = { of: 'expanded', activation: relu, gate: hardSigmoid } as const
 
 const lite = (width: number, depth: number): EfficientNetConfig => ({
-  ...{
-    stages: efficientNetStages(false),
-    width,
-    depth,
-    stem: 32,
-    head: 1280,
-    activation: relu6,
-    squeeze: squeezeInput,
-  },
-  ...{ poolFirst: false, tensorflow: true, fixedStem: true },
+  ...{ stages: efficientNetStages(false), width, depth, stem: 32, head: 1280, activation: relu6 },
+  ...{ squeeze: squeezeInput, poolFirst: false, tensorflow: true, fixedStem: true },
 })
 
 const mobileSmall = (width: number): EfficientNetConfig => ({
-  ...{
-    stages: mobileNetV3Small,
-    width,
-    depth: 1,
-    stem: 16,
-    head: 1024,
-    activation: hardSwish,
-    squeeze: squeezeExpanded,
-  },
-  ...{ poolFirst: true, fixedStem: width < 0.75 },
+  ...{ stages: mobileNetV3Small, width, depth: 1, stem: 16, head: 1024, activation: hardSwish },
+  ...{ squeeze: squeezeExpanded, poolFirst: true, fixedStem: width < 0.75 },
 })
 
 const lc = (width: number): EfficientNetConfig => ({

@@ -1,9 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { copyFile, link, mkdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
 import { GeogapError, shown } from '../../errors.ts'
 import { hubFile, type HubOptions } from '../hub.ts'
 import { geogapCache } from '../hubCache.ts'
+import { sha256Of } from '../transfer/hash.ts'
 import { inspectOnnx } from './inspect.ts'
 
 /**
@@ -28,10 +29,7 @@ export async function hubGraph(
 }
 
 async function assembled(parts: ReadonlyMap<string, string>, { env }: HubOptions): Promise<string> {
-  const key = createHash('sha256')
-    .update(JSON.stringify([...parts]))
-    .digest('hex')
-    .slice(0, 32)
+  const key = sha256Of(JSON.stringify([...parts])).slice(0, 32)
   const folder = join(geogapCache(env), 'graphs', key)
   if (await stat(folder).catch(() => undefined)) return join(folder, 'model.onnx')
   const temporary = `${folder}.${randomBytes(4).toString('hex')}.tmp`
