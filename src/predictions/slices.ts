@@ -67,7 +67,7 @@ export async function valuesOf(entries: readonly Entry[], column: string): Promi
     .filter(({ shards }) => name === 'label' || shards[0]!.columns.includes(name))
     .flatMap(shardFiles)
   const found = await query<{ value: string | null }>(
-    `SELECT DISTINCT ${identifier(name)}::VARCHAR AS value FROM read_parquet($1) ORDER BY value`,
+    `SELECT DISTINCT ${identifier(name)}::VARCHAR AS value FROM ${parquetRows()} ORDER BY value`,
     [files],
   )
   return found.flatMap(({ value }) => value ?? [])

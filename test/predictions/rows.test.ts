@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -88,6 +89,15 @@ describe('grouping columns', () => {
     for (const column of dataset.columns) expect(run.accuracy({ by: column }).map(({ n }) => n)).toEqual([2, 2])
     expect(run.accuracy({ by: 'region' })[0]!.group).toBe('region 0')
   })
+})
+
+it('Parquet files are read in one way, where no folder adds a column', () => {
+  const source = new URL('../../src/', import.meta.url)
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
+  const others = files.filter(name =>
+    /read_parquet\(\$|read_parquet\('/.test(readFileSync(new URL(name, source), 'utf8')),
+  )
+  expect(others).toEqual(['sql.ts'])
 })
 
 it('images that cannot be scored and failed are no part of an unfinished group', async () => {
