@@ -1,7 +1,9 @@
 import { statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
+import { knownCosts, secondsOf } from './costs.ts'
 import { type Dataset } from './datasets/dataset.ts'
+import { type Engine } from './inference/devices.ts'
 import { modelCost } from './models/cost.ts'
 import { type ModelSpec } from './models/spec.ts'
 import { type Span, within } from './plan.ts'
@@ -17,8 +19,9 @@ export interface Forecast {
   stored: number
   /** Bytes of weights to be had; 0 where they are here, null where a person has to get them. */
   download: number | null
-  /** Seconds of inference and preparation on this machine's CPU, within a factor of about two. */
+  /** Seconds of inference and preparation on this machine: as measured here, else on its CPU within a factor of about two. */
   seconds: number
+  measured: boolean
   /** Bytes of predictions and kept outputs. */
   disk: number
 }
@@ -32,18 +35,16 @@ export interface Planned {
   entry: Entry | undefined
 }
 
-/** Multiply-adds per second and core, and what an image costs besides: within a fifth of what docs/performance.md measured of six models. */
-const rate = 50e9
-const besides = 0.0035
-/** Seconds of one core for an image, within a factor of about two on other machines. */
-export const estimate = (multiplyAdds: number): number => multiplyAdds / rate + besides
-
 /** Bytes of a stored row, and of the features of an image of which a model gives about a thousand. */
 const rowBytes = 60
 const featureBytes = 4096
 
 /** One row per model and data set. */
-export async function forecast(planned: readonly Planned[], keep?: KeptOutput): Promise<Forecast[]> {
+export async function forecast(
+  planned: readonly Planned[],
+  { keep, ...engine }: Engine & { keep?: KeptOutput },
+): Promise<Forecast[]> {
+  const costOf = await knownCosts(engine)
   const costs = new Map(planned.map(({ spec }) => [spec, modelCost(spec)]))
   const cores = availableParallelism()
   const rows = new Map<string, Forecast>()
@@ -52,12 +53,14 @@ export async function forecast(planned: readonly Planned[], keep?: KeptOutput): 
     const all = part?.spans ?? [{ start: 0, end: dataset.items.length }]
     const images = lengthOf(within(unfinished(entry, dataset.items.length, keep), all))
     const key = JSON.stringify([spec.name, dataset.name])
+    const cost = costOf({ name: spec.name, multiplyAdds })
     const before = rows.get(key) ?? { images: 0, stored: 0, seconds: 0, disk: 0 }
     rows.set(key, {
       ...{ model: spec.name, dataset: dataset.name, images: before.images + images },
       stored: before.stored + lengthOf(all) - images,
       download: await toDownload(spec, 4 * parameters),
-      seconds: before.seconds + (images * estimate(multiplyAdds)) / cores,
+      seconds: before.seconds + (images * secondsOf(cost)) / cores,
+      measured: cost.measured,
       disk: before.disk + images * (rowBytes + keptBytes(spec, dataset, keep)),
     })
   }

@@ -114,7 +114,7 @@ export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
     const same = { ...wanted, preprocessing, version, runtime: runtimeVersion(options) }
     return specs.map(spec => ({ spec, dataset, part, entry: stored.find(fits({ ...same, model: spec.name })) }))
   })
-  return forecast(planned, options.keep)
+  return forecast(planned, options)
 }
 
 const storedIn = async (out: string): Promise<Entry[]> => (isStore(out) ? [] : readEntries(out).catch(() => []))

@@ -1,3 +1,4 @@
+import { type Cost, estimated, secondsOf, together } from './costs.ts'
 import { type Dataset } from './datasets/dataset.ts'
 import { type Engine, unusual } from './inference/devices.ts'
 import { type ModelGroup } from './inference/messages.ts'
@@ -20,9 +21,11 @@ import {
 /** One model on one data set, with the parts that no shard covers yet. */
 export interface Task {
   model: ReadyModel
-  /** Bytes of its weights and multiply-adds for one image: what grouping and shard sizes go by. */
+  /** Bytes of its weights and multiply-adds for one image: what grouping and batches go by. */
   bytes: number
   multiplyAdds: number
+  /** What shard sizes go by; reckoned from the multiply-adds where it is not given. */
+  cost?: Cost
   steps: readonly Step[]
   missing: readonly Span[]
 }
@@ -49,6 +52,7 @@ export interface Job {
   group: ModelGroup
   shards: Span[]
   processes: number
+  cost: Cost
 }
 
 /** A model's own steps or the paper's, without what depends on the data set or on how images are decoded. */
@@ -109,11 +113,13 @@ function job(
   { cores, batch, memory = Infinity, keep, size, atMost = Infinity, ...options }: PlanOptions,
 ): Job {
   const { steps, missing } = members[0]!
-  const cost = members.reduce((sum, member) => sum + member.multiplyAdds, 0)
+  const cost = together(members.map(({ cost, multiplyAdds }) => cost ?? estimated(multiplyAdds)))
+  const adds = members.reduce((sum, member) => sum + member.multiplyAdds, 0)
   const bytes = members.reduce((sum, member) => sum + member.bytes, 0)
   const engine = unusual(options)
-  const wanted = engine.device ? Math.min(cores, sharing) : bytes <= groupBytes ? cores : 1
-  const most = processesIn(memory, bytes, wanted)
+  const most = engine.device
+    ? processesIn(memory, bytes, Math.min(cores, sharing))
+    : sharingCores(cores, processesIn(memory, bytes, cores))
   const images = missing.reduce((sum, { start, end }) => sum + end - start, 0)
   const own = Math.min(atMost, shardSize(cost), Math.max(32, Math.ceil(images / (2 * most))))
   const shards = interleaved(missing, size ?? own)
@@ -122,12 +128,12 @@ function job(
     models: members.map(({ model }) => model),
     steps,
     choices,
-    batch: batch ?? batchSize(cost / members.length),
+    batch: batch ?? batchSize(adds / members.length),
     threads: Math.max(1, Math.floor(cores / processes)),
     ...engine,
     ...(keep && { keep }),
   }
-  return { group, shards, processes }
+  return { group, shards, processes, cost }
 }
 
 /** Processes that share a device: some read and crop while another one computes. */
@@ -136,6 +142,13 @@ const sharing = 4
 /** As many processes as memory has room for, each with weights of its own and half a gigabyte to work in, and at most `most`. */
 const processesIn = (memory: number, bytes: number, most: number): number =>
   Math.max(1, Math.min(most, Math.floor(memory / (2 * bytes + 5e8))))
+
+/** As many processes, at most `most`, as leave no more than a seventh of the cores without a thread. */
+function sharingCores(cores: number, most: number): number {
+  let processes = most
+  while (7 * processes * Math.floor(cores / processes) < 6 * cores) processes -= 1
+  return processes
+}
 
 /** Parts of `spans` that lie in one of `parts` each. */
 export const within = (spans: readonly Span[], parts: readonly Span[]): Span[] =>
@@ -156,9 +169,12 @@ function interleaved(spans: readonly Span[], size: number): Span[] {
 
 const batchSize = (multiplyAdds: number): number => (multiplyAdds > 8e9 ? 8 : 16)
 
-/** Images in a shard: about a minute of work, at least 64 and at most 1,024. */
-export const shardSize = (multiplyAdds: number): number =>
-  Math.min(1024, Math.max(64, Math.floor(2e12 / (multiplyAdds + 1e8))))
+/**
+ * Images in a shard: about 40 seconds of a core, at least 64 and at most 1,024; whole batches of any size that is picked here, so that
+ * what was measured changes none.
+ */
+export const shardSize = (cost: Cost): number =>
+  Math.min(1024, Math.max(64, 32 * Math.floor(40 / secondsOf(cost) / 32)))
 
 export function cut({ start, end }: Span, size: number): Span[] {
   const count = Math.ceil((end - start) / size)

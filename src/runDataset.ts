@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { availableParallelism, freemem } from 'node:os'
 import { sha256 } from './datasets/build.ts'
+import { keepCosts, knownCosts, secondsOf } from './costs.ts'
 import { type Dataset } from './datasets/dataset.ts'
 import { type Engine, unusual } from './inference/devices.ts'
 import { inVisitingOrder, strata } from './datasets/visit.ts'
@@ -27,8 +28,16 @@ export interface Progress {
   /** Images to do in this step, and done so far. */
   total: number
   done: number
-  /** How the planner has the models run. */
-  way?: { processes: number; threads: number; batch: number }
+  /** How the planner has the models run, and the seconds that this takes by figures measured here or estimated. */
+  way?: Way
+}
+
+export interface Way {
+  processes: number
+  threads: number
+  batch: number
+  seconds: number
+  measured: boolean
 }
 
 export interface RunOptions extends Engine {
@@ -91,10 +100,12 @@ export async function evaluateOn(
   place: Place,
 ): Promise<Failure[]> {
   const identities = new Map(models.map(({ model, identity }) => [model.name, identity]))
+  const costOf = await knownCosts(options)
+  const counted = models.map(({ model: { name }, multiplyAdds }) => ({ name, multiplyAdds }))
   const tasks: Task[] = []
-  for (const { identity, ...task } of models) {
+  for (const [i, { identity, ...task }] of models.entries()) {
     const missing = within(await missingOf(place, identity, options.keep), strata(dataset))
-    tasks.push({ ...task, missing: part ? within(missing, part.spans) : missing })
+    tasks.push({ ...task, cost: costOf(counted[i]!), missing: part ? within(missing, part.spans) : missing })
   }
   const jobs = plan(tasks, dataset.choices, {
     cores: availableParallelism(),
@@ -105,11 +116,16 @@ export async function evaluateOn(
     ...(part && { size: part.size }),
     ...(options.until !== undefined && { atMost: lookEvery(dataset) }),
   })
-  const failures: Failure[] = []
+  const [failures, profiles]: [Failure[], Profile[]] = [[], []]
+  const onProfile = (profile: Profile): void => {
+    profiles.push(profile)
+    options.onProfile?.(profile)
+  }
   for (const job of jobs) {
     if (options.signal?.aborted) break
-    failures.push(...(await runJob(job, dataset, identities, options, place)))
+    failures.push(...(await runJob(job, dataset, identities, { ...options, onProfile }, place)))
   }
+  await keepCosts(profiles, counted, options)
   if (options.keep)
     for (const identity of identities.values()) await removeReplaced(place, entryName(identity), part?.spans)
   return failures
@@ -128,15 +144,16 @@ const lookEvery = (dataset: Dataset): number =>
 
 /** Tells `onProgress` that the job begins, and by the function that it gives of every batch. */
 export function countedImages(
-  { group, shards, processes }: Job,
+  { group, shards, processes, cost }: Job,
   dataset: Dataset,
   onProgress: RunOptions['onProgress'],
 ): (images: number) => void {
   const { models, threads, batch } = group
+  const total = shards.reduce((sum, { start, end }) => sum + end - start, 0)
+  const seconds = (total * secondsOf(cost)) / (processes * threads)
   const progress: Progress = {
-    ...{ models: models.map(({ name }) => name), dataset: dataset.name, done: 0 },
-    way: { processes, threads, batch },
-    total: shards.reduce((sum, { start, end }) => sum + end - start, 0),
+    ...{ models: models.map(({ name }) => name), dataset: dataset.name, done: 0, total },
+    way: { processes, threads, batch, seconds, measured: cost.measured },
   }
   onProgress?.({ ...progress })
   return images => {

@@ -2,8 +2,8 @@
  * A run as units of work: a group of models that share crops × consecutive shards of a data set. Units depend on what is
  * asked for alone, not on the machine, on weights, or on what is done already, so every machine sees the same ones.
  */
+import { type Cost, estimated, secondsOf, together } from './costs.ts'
 import { type Dataset } from './datasets/dataset.ts'
-import { estimate } from './dryRun.ts'
 import { type ModelSpec } from './models/spec.ts'
 import { cut, grouped, type Span, shardSize, stepsFor } from './plan.ts'
 import { type Mode } from './preprocessing/steps.ts'
@@ -17,7 +17,7 @@ export interface Group {
   /** Images of a shard, which is committed whole, and of a unit. */
   shard: number
   unit: number
-  /** Estimated seconds of one core for an image. */
+  /** Seconds of one core for an image, measured or estimated. */
   seconds: number
 }
 
@@ -29,11 +29,12 @@ export interface Unit extends Span {
 /** Core seconds of a unit: one minute on eight cores, four on two. */
 const unitSeconds = 480
 
-/** Groups in the order of targets and models. Pure. */
+/** Groups in the order of targets and models; machines that cut by themselves give no `costOf`, for theirs differ. Pure. */
 export function groupsOf(
   targets: readonly (Pick<Target, 'suits'> & { dataset: Pick<Dataset, 'items' | 'prepare'> })[],
   specs: readonly ModelSpec[],
   mode: Mode,
+  costOf: (model: { name: string; multiplyAdds: number }) => Cost = ({ multiplyAdds }) => estimated(multiplyAdds),
 ): Group[] {
   const costs = new Map(specs.map(spec => [spec, guessedCost(spec)]))
   return targets.flatMap(({ dataset, suits }, target) => {
@@ -41,8 +42,8 @@ export function groupsOf(
       .filter(spec => isSuited({ suits }, spec))
       .map(spec => ({ spec, ...costs.get(spec)!, steps: stepsFor(spec.recipe, mode, dataset.prepare), missing: [] }))
     return grouped(tasks).map((members): Group => {
-      const cost = members.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, 0)
-      const [shard, seconds] = [shardSize(cost), estimate(cost)]
+      const cost = together(members.map(({ spec: { name }, multiplyAdds }) => costOf({ name, multiplyAdds })))
+      const [shard, seconds] = [shardSize(cost), secondsOf(cost)]
       const unit = shard * Math.max(1, Math.round(unitSeconds / (shard * seconds)))
       return {
         target,

@@ -33,6 +33,6 @@ it('says in one line what it takes, and what a person has to do', async () => {
   expect(text).toContain('1 model, 0 predictions to make: 0 B to download, about 0 s on this machine')
   expect(text).toContain(`(5.0 GB free for ${options.out})`)
   expect(text).toContain('by hand: no program can download the weights of lcnet_050.seed_1;')
-  expect(text).toContain("times are the CPU's: nothing is known here about cuda")
+  expect(text).toContain("estimated times are the CPU's: nothing is known here about cuda")
   expect(await freeDisk(join(folder, 'not', 'there'))).toBeGreaterThan(0)
 })

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { machineShare } from '../src/commands/options.ts'
 import { groupsOf, joinUnits, shareOf, unitsOf } from '../src/units.ts'
-import { estimate } from '../src/dryRun.ts'
+import { estimated } from '../src/costs.ts'
 import { resolveModel } from '../src/models/catalog.ts'
 
 const target = (images: number) => ({ suits: 'all' as const, dataset: { items: new Array<never>(images) } })
@@ -20,7 +20,7 @@ it('units take one to five minutes of four cores, but for the last of a group', 
     expect(minutes).toBeGreaterThan(1)
     expect(minutes).toBeLessThan(5)
   }
-  expect(estimate(4e9)).toBeGreaterThan(estimate(1e8))
+  expect(estimated(4e9).infer).toBeGreaterThan(estimated(1e8).infer)
 })
 
 it('shares are disjoint, cover everything, and cost about the same', () => {

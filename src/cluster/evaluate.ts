@@ -6,7 +6,7 @@ import { type Failure, recordDataset, recordFailures } from '../predictions/note
 import { recorded } from '../predictions/runs.ts'
 import { openRun, type Run } from '../run.ts'
 import { drive, type Driven, type DriveOptions } from './drive.ts'
-import { planName, planRun, type RunPlan } from './plan.ts'
+import { planName, planRun, readPlan, type RunPlan } from './plan.ts'
 
 /**
  * As `evaluate`, by the workers at a queue: plans, puts the units into the queue, follows them, and says what failed. Rejects with
@@ -18,11 +18,12 @@ export async function evaluateByQueue(
 ): Promise<{ run: Run; driven: Driven }> {
   const { out, signal, tags } = options
   const dir = await beginResults(out)
-  const { plan, failures } = await planRun(options, headsFolder(out))
-  for (const { dataset } of plan.request.targets)
+  const { plan: made, failures } = await planRun(options, headsFolder(out))
+  for (const { dataset } of made.request.targets)
     await recordDataset(dir, await openTarget({ dataset, suits: 'all' }, []), dataset)
-  const place = await openPlace(plan.place)
-  await place.create(planName(plan.id), JSON.stringify(plan))
+  const place = await openPlace(made.place)
+  // A run that is taken up again keeps its units, though models may have been measured since.
+  const plan = (await place.create(planName(made.id), JSON.stringify(made))) ? made : await readPlan(place, made.id)
   const asked = plan.groups.flatMap(({ identities }) => identities)
   const following = recorded(dir, { asked, tags, signal }, async () => {
     const driven = await drive(plan, place, { ...how, ...(signal && { signal }) })

@@ -1,5 +1,7 @@
 /** A run as plain data: what is asked for, the groups of models, and the identity of everything that will be stored. */
+import { hostname } from 'node:os'
 import { resolve } from 'node:path'
+import { knownCosts } from '../costs.ts'
 import { absoluteSpec, type DatasetSpec } from '../datasets/open.ts'
 import { GeogapError, inputError } from '../errors.ts'
 import { type EvaluateOptions } from '../evaluate.ts'
@@ -47,6 +49,14 @@ const groupKey = ({ identities }: PlannedGroup): string => contentName(identitie
 
 export const planName = (id: string): string => `plans/${id}.json`
 
+/** Errors: `no-plan`. */
+export async function readPlan(place: Place, id: string): Promise<RunPlan> {
+  const text = await place.read(planName(id))
+  if (!text)
+    throw inputError('no-plan', `no plan at ${place.url}: is the place shared with this machine (${hostname()})?`)
+  return JSON.parse(Buffer.from(text).toString()) as RunPlan
+}
+
 /** Plans and says which models could not be had. Errors: `opened-dataset` for a data set that has no description. */
 export async function planRun(
   options: EvaluateOptions & { out: string },
@@ -58,7 +68,8 @@ export async function planRun(
   const opened = []
   for (const target of request.targets) opened.push({ ...target, dataset: await openTarget(target, request.models) })
   const groups: PlannedGroup[] = []
-  for (const group of groupsOf(opened, request.models, request.preprocessing ?? 'native')) {
+  const costOf = await knownCosts(request)
+  for (const group of groupsOf(opened, request.models, request.preprocessing ?? 'native', costOf)) {
     const { dataset } = opened[group.target]!
     const models = kept.filter(({ spec }) => group.models.includes(spec.name))
     const work = await workOn(dataset, models, request, heads)

@@ -13,7 +13,7 @@ import { machine } from '../machine.ts'
 import { openPlace, type Place } from '../places/place.ts'
 import { type Unit } from '../units.ts'
 import { version } from '../version.ts'
-import { planName, type RunPlan } from './plan.ts'
+import { readPlan, type RunPlan } from './plan.ts'
 import { inputError } from '../errors.ts'
 import {
   connectQueue,
@@ -187,18 +187,15 @@ async function settle(hand: Hand, job: Job<Unit>, token: string, error: Error | 
 }
 
 function planOf(hand: Hand, run: string): Promise<{ plan: RunPlan; place: Place }> {
-  const known = hand.plans.get(run) ?? readPlan(hand.redis, run)
+  const known = hand.plans.get(run) ?? findPlan(hand.redis, run)
   hand.plans.set(run, known)
   known.catch(() => hand.plans.delete(run))
   return known
 }
 
-async function readPlan(redis: Redis, run: string): Promise<{ plan: RunPlan; place: Place }> {
+async function findPlan(redis: Redis, run: string): Promise<{ plan: RunPlan; place: Place }> {
   const record = await readRun(redis, run)
   if (!record) throw inputError('unknown-run', `no run ${run} at the queue`)
   const place = await openPlace(record.place)
-  const text = await place.read(planName(run))
-  if (!text)
-    throw inputError('no-plan', `no plan at ${record.place}: is the place shared with this machine (${hostname()})?`)
-  return { plan: JSON.parse(Buffer.from(text).toString()) as RunPlan, place }
+  return { plan: await readPlan(place, run), place }
 }

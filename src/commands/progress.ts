@@ -1,7 +1,7 @@
 import { type DriveState } from '../cluster/drive.ts'
 import { type Progress } from '../runDataset.ts'
 import { runAs } from '../report/profileTable.ts'
-import { bytesText, durationText, printable, textWidth } from '../report/text.ts'
+import { bytesText, durationText, printable, textWidth, timeText } from '../report/text.ts'
 
 let quiet = false
 
@@ -54,7 +54,7 @@ export function progressPrinter(stream: NodeJS.WriteStream = process.stderr): (p
   let [started, current] = [0, '']
   return ({ models, dataset, total, done, way }) => {
     const name = `${models.length === 1 ? models[0]! : `${models.length} models`} on ${dataset}`
-    if (done === 0 && way && !quiet) stream.write(`${printable(`${name}: ${runAs(way)}`)}\n`)
+    if (done === 0 && way && !quiet) stream.write(`${printable(`${name}: ${runAs(way)}, ${timeText(way)}`)}\n`)
     const fresh = name !== current || done === 0
     if (fresh) [current, started] = [name, performance.now()]
     const parts = (): Parts => ({ name, ...advance(total, done, (performance.now() - started) / 1000) })

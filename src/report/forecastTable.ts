@@ -12,6 +12,7 @@ const columns: Column<Forecast>[] = [
     show: ({ download }) => (download === null ? 'by hand' : download === 0 ? 'is here' : bytesText(download)),
   },
   { name: 'seconds', heading: 'time', value: row => row.seconds, show: row => durationText(row.seconds) },
+  { name: 'basis', heading: 'time is', value: row => (row.measured ? 'measured' : 'estimated') },
   { name: 'disk', heading: 'disk', value: row => row.disk, show: row => bytesText(row.disk) },
 ]
 
@@ -30,9 +31,10 @@ export function forecastTable(rows: readonly Forecast[], { out, free, device = '
   const images = sum(rows.map(row => row.images))
   const stored = sum(rows.map(row => row.stored))
   const seconds = sum(rows.map(row => row.seconds))
+  const measured = rows.every(row => row.measured)
   const byHand = [...downloads].flatMap(([model, bytes]) => (bytes === null ? [model] : []))
   const notes = [
-    `${count(downloads.size, 'model')}, ${count(images, 'prediction')} to make: ${bytesText(sum([...downloads.values()].map(bytes => bytes ?? 0)))} to download, about ${durationText(seconds)} on this machine's CPU (within a factor of two), ${bytesText(sum(rows.map(row => row.disk)))} of results${free === null ? '' : ` (${bytesText(free)} free for ${out})`}`,
+    `${count(downloads.size, 'model')}, ${count(images, 'prediction')} to make: ${bytesText(sum([...downloads.values()].map(bytes => bytes ?? 0)))} to download, about ${durationText(seconds)} on this machine (${measured ? 'as measured here' : 'estimates are within a factor of two'}), ${bytesText(sum(rows.map(row => row.disk)))} of results${free === null ? '' : ` (${bytesText(free)} free for ${out})`}`,
     ...(stored > 0
       ? [
           `stored: rows of these models, images, labels and settings; whether the weights are the same shows when it runs`,
@@ -43,7 +45,7 @@ export function forecastTable(rows: readonly Forecast[], { out, free, device = '
           `by hand: no program can download the weights of ${byHand.join(', ')}; evaluate says where a person finds them`,
         ]
       : []),
-    ...(device === 'cpu' ? [] : [`times are the CPU's: nothing is known here about ${device}`]),
+    ...(device === 'cpu' || measured ? [] : [`estimated times are the CPU's: nothing is known here about ${device}`]),
     ...(until === undefined ? [] : [`at most: it stops earlier where ${until} is reached`]),
   ]
   return `${formatTable(columns, rows, 'text')}\n${notes.join('\n')}\n`

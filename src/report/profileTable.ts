@@ -1,5 +1,5 @@
 import { type Profile } from '../profile.ts'
-import { type Progress } from '../runDataset.ts'
+import { type Way } from '../runDataset.ts'
 import { type Column, fields, formatTable } from './tables.ts'
 
 /** A model of a profile; what models share is on the first one's row. */
@@ -20,7 +20,7 @@ const perImage = (seconds: number, { images }: Pick<Row, 'images'>): number =>
   Math.round((1e5 * seconds) / Math.max(1, images)) / 100
 
 /** `2 processes × 1 thread, batch 16` */
-export const runAs = ({ processes, threads, batch }: NonNullable<Progress['way']>): string =>
+export const runAs = ({ processes, threads, batch }: Pick<Way, 'processes' | 'threads' | 'batch'>): string =>
   `${processes} process${processes === 1 ? '' : 'es'} × ${threads} thread${threads === 1 ? '' : 's'}, batch ${batch}`
 
 const columns: Column<Row>[] = [

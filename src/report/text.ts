@@ -42,6 +42,10 @@ export function durationText(seconds: number): string {
   return seconds < 172_800 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} days`
 }
 
+/** `about 12 min (measured)` */
+export const timeText = ({ seconds, measured }: { seconds: number; measured: boolean }): string =>
+  `about ${durationText(seconds)} (${measured ? 'measured' : 'estimated for a CPU'})`
+
 /** The first `most` names, and how many more there are. */
 export const shortList = (names: readonly string[], most: number): string =>
   [...names.slice(0, most), ...(names.length > most ? [`${names.length - most} more`] : [])].join(', ')

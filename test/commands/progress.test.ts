@@ -23,11 +23,19 @@ it('counts the columns that wide letters take', () => {
 it('is silent after --quiet', () => {
   const stream = new PassThrough() as unknown as NodeJS.WriteStream
   const show = progressPrinter(stream)
-  const progress = { models: ['m'], dataset: 'd', total: 2, done: 0, way: { processes: 1, threads: 1, batch: 8 } }
+  const progress = {
+    models: ['m'],
+    dataset: 'd',
+    total: 2,
+    done: 0,
+    way: { processes: 1, threads: 1, batch: 8, seconds: 100, measured: true },
+  }
   quieten()
   show(progress)
   expect(stream.read()).toBeNull()
   quieten(false)
   show(progress)
-  expect(String(stream.read())).toMatch(/^m on d: .*\nm on d {2}░{24} {2}0\/2\n$/)
+  expect(String(stream.read())).toMatch(
+    /^m on d: 1 process × 1 thread, batch 8, about 2 min \(measured\)\nm on d {2}░{24} {2}0\/2\n$/,
+  )
 })
