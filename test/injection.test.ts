@@ -109,15 +109,16 @@ describe('a name in a table', () => {
 })
 
 describe('hostile names of models, regions, classes and countries', () => {
+  const small = { models: 3, standard: ['imagenet-1k'], geographic: ['geode'] }
   let usual: number
   beforeAll(async () => {
-    usual = (await reportPage(resultsOf(madeUpRun({ models: 3 })), [])).split('<script>').length
+    usual = (await reportPage(resultsOf(madeUpRun(small)), [])).split('<script>').length
   })
 
   it.each([hostile[1]!, hostile[3]!, hostile[4]!, hostile[5]!, hostile[10]!, 'half \ud83d of one'])(
     '%j: are text in the report, in figures and on the terminal',
     async evil => {
-      const run = madeUpRun({ models: 3, rename: one => `${one}${evil}` })
+      const run = madeUpRun({ ...small, rename: one => `${one}${evil}` })
       const page = await reportPage(resultsOf(run), [])
       expectText(page, usual)
       for (const kind of ['regions', 'disparity']) {
