@@ -1,7 +1,8 @@
 import { join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
-import { shellWord } from '../report/text.ts'
+import { percent, shellWord } from '../report/text.ts'
+import { type Run } from '../run.ts'
 import { note, progressPrinter } from './progress.ts'
 
 export function command(): Command {
@@ -26,8 +27,24 @@ async function run(out: string): Promise<void> {
   const { publishedSummary } = await import('../report/publishedTable.ts')
   process.stdout.write(`The real world, by accuracies that others published (geogap table published): progress rates\n`)
   process.stdout.write(`${publishedSummary({ seed: 1 })}\n`)
+  process.stdout.write(`Back in the made-up world: ${await headline(result)}\n\n`)
   process.stdout.write(`report: ${pathToFileURL(resolve(report)).href}\n`)
   process.stdout.write(`dashboard: ${program(process.argv[1] ?? '')} serve ${shellWord(join(out, 'results'))}\n`)
+}
+
+/** What the run answers, in a sentence: the best model's accuracies by region, their disparity and how sure it is. */
+async function headline(run: Run): Promise<string> {
+  const dataset = 'households'
+  const models = run.accuracy({ dataset })
+  const best = models.reduce((a, b) => ((b.top1 ?? 0) > (a.top1 ?? 0) ? b : a))
+  const [found] = await run.inference({ dataset, model: best.model })
+  const { best: highest, worst, bestAccuracy, worstAccuracy, disparity, interval, expected } = found!
+  const [low, high] = interval ?? [null, null]
+  return (
+    `${best.model}, the best of ${models.length} models, recognizes ${percent(best.top1)} % of the households' things: ` +
+    `${percent(bestAccuracy)} % in ${highest!}, ${percent(worstAccuracy)} % in ${worst!}. That is a disparity of ` +
+    `${percent(disparity)} points (95 % interval ${percent(low)} to ${percent(high)}; ${percent(expected)} if the region did not matter).`
+  )
 }
 
 /** How this program was called. */
