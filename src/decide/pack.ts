@@ -8,6 +8,7 @@ import { gunzip, gzip } from 'node:zlib'
 import { z } from 'zod'
 import { benchmarks } from '../datasets/benchmarks.ts'
 import { inputError } from '../errors.ts'
+import { whereThere } from '../files.ts'
 import { type DatasetNote, datasetNote } from '../predictions/notes.ts'
 import { identity } from '../predictions/schema.ts'
 import { type Cell, type Entry } from '../predictions/store.ts'
@@ -93,7 +94,7 @@ function termsOf(run: Run): Pack['terms'] {
 
 /** Opens a folder of results, without the images that a slice lists, or a pack. Errors: no-images. */
 export async function openResults(path: string, exclude?: string): Promise<Run> {
-  const found = await stat(path).catch(() => undefined)
+  const found = await whereThere(stat(path), undefined)
   if (!found?.isFile()) return openRun(path, exclude)
   if (exclude !== undefined)
     throw inputError('no-images', `${path} is a pack: it has counts and no images, so none can be left out`)

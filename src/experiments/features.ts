@@ -213,7 +213,7 @@ const labelled = (row: StoredRow): Labelled => ({
 
 async function readPart(file: string): Promise<KeptPart> {
   const rows = await query<StoredRow>(`SELECT * FROM ${parquetRows()}`, [literalPath(`${file}.parquet`)])
-  const there = await stat(`${file}.npy`).catch(() => undefined)
+  const there = await whereThere(stat(`${file}.npy`), undefined)
   if (!there) return { rows, width: 0, data: new Float32Array(0) }
   const { width, data } = await readNpy(`${file}.npy`)
   return { rows, width, data }

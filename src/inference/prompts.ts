@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { inputError, unknownName } from '../errors.ts'
 import { parseJson } from '../datasets/json.ts'
+import { whereThere } from '../files.ts'
 import { type DualEncoder } from '../models/families/family.ts'
 
 /** Named template lists, each with its source. */
@@ -18,7 +19,7 @@ export const promptNames: readonly string[] = ['paper', ...Object.keys(named)]
 export async function promptTemplates(prompts: string, { prompt }: DualEncoder): Promise<readonly string[]> {
   if (prompts === 'paper') return [prompt]
   if (Object.hasOwn(named, prompts)) return named[prompts]!.templates
-  const text = await readFile(prompts, 'utf8').catch(() => undefined)
+  const text = await whereThere(readFile(prompts, 'utf8'), undefined)
   if (text === undefined) throw unknownName('prompts', prompts, promptNames)
   const templates = parsed(prompts, text)
   const without = templates.find(template => !place.test(template))

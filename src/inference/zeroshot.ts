@@ -5,7 +5,7 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
-import { storageError } from '../files.ts'
+import { storageError, whereThere } from '../files.ts'
 import { constant, createGraph, type Graph, input, output, type Tensor, type Weights, weights } from '../graph/graph.ts'
 import { normalized, similarity } from '../graph/blocks/similarity.ts'
 import { encode } from '../graph/onnx.ts'
@@ -61,7 +61,7 @@ export async function zeroShotHead(
   task: ZeroShot,
   options: HeadOptions = {},
 ): Promise<Float32Array> {
-  if (task.head !== undefined && (await stat(task.head).catch(() => undefined))) return readHead(task.head)
+  if (task.head !== undefined && (await whereThere(stat(task.head), undefined))) return readHead(task.head)
   const tokenize = await loadTokenizer(task.tokenizer, encoder)
   const prompts = task.classNames.flatMap((name, row) =>
     task.templates.map(template => ({ row, ids: tokenize(filled(template, name)) })),

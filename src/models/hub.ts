@@ -15,6 +15,7 @@ import {
   snapshotPath,
   writeRef,
 } from './hubCache.ts'
+import { whereThere } from '../files.ts'
 import { asStorageError, fetchFile } from './transfer/fetchFile.ts'
 import { hashFile } from './transfer/hash.ts'
 import { type Answer, type Network, patientNetwork, request } from './transfer/http.ts'
@@ -138,7 +139,7 @@ async function obtain(
   const { cache } = settings
   const blob = blobPath(cache, name.repo, etag)
   const isThere = async (): Promise<boolean> => {
-    const found = await stat(blob).catch(() => undefined)
+    const found = await whereThere(stat(blob), undefined)
     return found !== undefined && (size === undefined || found.size === size)
   }
   const fetchBlob = async (): Promise<boolean> => {

@@ -11,7 +11,7 @@ import { link, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promis
 import { homedir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { inputError, shown } from '../errors.ts'
-import { writeAtomically, writeFully } from '../files.ts'
+import { writeAtomically, writeFully, whereThere } from '../files.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -115,4 +115,4 @@ export async function linkSnapshot(path: string, blob: string): Promise<void> {
 }
 
 export const isFile = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => undefined))?.isFile() ?? false
+  (await whereThere(stat(path), undefined))?.isFile() ?? false

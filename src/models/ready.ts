@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { imagenetNames } from '../datasets/imagenet.ts'
 import { GeogapError, shown } from '../errors.ts'
+import { whereThere } from '../files.ts'
 import { localFile } from '../places/cache.ts'
 import { downloadUrl } from './download.ts'
 import { loadHead } from './head.ts'
@@ -27,7 +28,7 @@ export async function readyModel(spec: ModelSpec, progress?: Progress): Promise<
   const hashes: string[] = []
   let bytes = 0
   for (const file of files) {
-    const found = await stat(file).catch(() => undefined)
+    const found = await whereThere(stat(file), undefined)
     if (!found?.isFile()) throw new GeogapError('input', 'no-weights-file', `no such weights file: ${shown(file, 300)}`)
     bytes += found.size
     hashes.push(await hashFile(file, 'sha256'))

@@ -1,6 +1,6 @@
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { GeogapError, inputError, shown } from '../errors.ts'
-import { readFully } from '../files.ts'
+import { readFully, whereThere } from '../files.ts'
 
 /** Bytes per value of every element type that a weight file may hold. */
 export const dtypeBytes = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const
@@ -37,7 +37,7 @@ export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Ui
 
 /** Opens a weight file for reading; anything but a plain file is refused. */
 export async function openWeights(file: string): Promise<{ handle: FileHandle; size: number }> {
-  const found = await stat(file).catch(() => undefined)
+  const found = await whereThere(stat(file), undefined)
   if (!found) throw inputError('no-weights-file', `no such weights file: ${shown(file, 300)}`)
   if (!found.isFile()) throw inputError('no-weights-file', `not a plain file: ${shown(file, 300)}`)
   return { handle: await open(file, 'r'), size: found.size }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { GeogapError } from '../errors.ts'
+import { whereThere } from '../files.ts'
 import { promptTemplates } from '../inference/prompts.ts'
 import { headFile } from '../inference/zeroshot.ts'
 import { architecture } from './architectures.ts'
@@ -42,7 +43,7 @@ async function tokenizerFile(
     return (await eitherHubFile({ ...weights, file }, other)).path
   }
   const beside = join(dirname(files[0]!), file)
-  if (await stat(beside).catch(() => undefined)) return beside
+  if (await whereThere(stat(beside), undefined)) return beside
   throw new GeogapError(
     'input',
     'no-tokenizer',

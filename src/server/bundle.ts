@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { type GroupValue } from '../datasets/dataset.ts'
 import { mapLimited } from '../datasets/files.ts'
 import { inputError } from '../errors.ts'
-import { storageError } from '../files.ts'
+import { storageError, whereThere } from '../files.ts'
 import { clusterSql } from '../decide/pairs.ts'
 import { type Entry, shardFiles } from '../predictions/store.ts'
 import { parquetRows, query } from '../sql.ts'
@@ -92,7 +92,7 @@ export async function writeBundle(dir: string, out: string, options: BundleOptio
 /** An earlier bundle's data are removed; a folder that holds anything else is left alone. Errors: not-empty. */
 async function clear(out: string): Promise<void> {
   const there = await readdir(out).catch(() => [])
-  if (there.length > 0 && !(await stat(join(out, 'data', 'overview.json')).catch(() => undefined)))
+  if (there.length > 0 && !(await whereThere(stat(join(out, 'data', 'overview.json')), undefined)))
     throw inputError('not-empty', `the folder ${out} is not empty and no bundle`)
   await rm(join(out, 'data'), { recursive: true, force: true })
 }

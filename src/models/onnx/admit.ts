@@ -5,6 +5,7 @@
 import { lstat, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { GeogapError, shown } from '../../errors.ts'
+import { whereThere } from '../../files.ts'
 import { inspectOnnx, type OnnxFacts } from './inspect.ts'
 
 /** Names of operator domains that ONNX Runtime implements itself. */
@@ -54,7 +55,7 @@ async function externalFile(file: string, folder: string, location: string, byte
   let path = folder
   for (const [i, part] of parts.entries()) {
     path = join(path, part)
-    const found = await lstat(path).catch(() => undefined)
+    const found = await whereThere(lstat(path), undefined)
     if (!found) throw refuse('is missing')
     if (found.isSymbolicLink()) throw refuse('is a link')
     const last = i === parts.length - 1

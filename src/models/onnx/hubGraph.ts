@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { copyFile, link, mkdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
 import { GeogapError, shown } from '../../errors.ts'
+import { whereThere } from '../../files.ts'
 import { hubFile, type HubOptions } from '../hub.ts'
 import { geogapCache } from '../hubCache.ts'
 import { sha256Of } from '../transfer/hash.ts'
@@ -31,7 +32,7 @@ export async function hubGraph(
 async function assembled(parts: ReadonlyMap<string, string>, { env }: HubOptions): Promise<string> {
   const key = sha256Of(JSON.stringify([...parts])).slice(0, 32)
   const folder = join(geogapCache(env), 'graphs', key)
-  if (await stat(folder).catch(() => undefined)) return join(folder, 'model.onnx')
+  if (await whereThere(stat(folder), undefined)) return join(folder, 'model.onnx')
   const temporary = `${folder}.${randomBytes(4).toString('hex')}.tmp`
   await mkdir(temporary, { recursive: true })
   try {
@@ -39,7 +40,7 @@ async function assembled(parts: ReadonlyMap<string, string>, { env }: HubOptions
       await link(blob, join(temporary, name)).catch(() => copyFile(blob, join(temporary, name)))
     await mkdir(dirname(folder), { recursive: true })
     await rename(temporary, folder).catch(async (error: unknown) => {
-      if (!(await stat(folder).catch(() => undefined))) throw error
+      if (!(await whereThere(stat(folder), undefined))) throw error
     })
   } finally {
     await rm(temporary, { recursive: true, force: true })

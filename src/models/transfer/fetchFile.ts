@@ -3,7 +3,7 @@ import { constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promi
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { GeogapError } from '../../errors.ts'
-import { storageError, syncFolder } from '../../files.ts'
+import { storageError, syncFolder, whereThere } from '../../files.ts'
 import { type Network } from './http.ts'
 import { isRunning } from '../../machine.ts'
 import { ContentFault, type Progress, transfer, type Wanted } from './transfer.ts'
@@ -118,7 +118,7 @@ async function adoptLeftover(target: string): Promise<string | undefined> {
 /** Bytes of a file that nobody writes any more, else -1. */
 async function abandonedSize(file: string): Promise<number> {
   const [, itsHost, pid] = owner.exec(file) ?? []
-  const found = await stat(file).catch(() => undefined)
+  const found = await whereThere(stat(file), undefined)
   if (!found || pid === undefined) return -1
   const isHere = itsHost === host
   const isMine = isHere && Number(pid) === process.pid
