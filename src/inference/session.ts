@@ -11,11 +11,15 @@ export interface SessionOptions extends Pick<Engine, 'device'> {
   memoryPattern?: boolean
 }
 
-/** Loads an encoded graph, or the file of one, into ONNX Runtime. */
+/**
+ * Loads an encoded graph, or the file of one, into ONNX Runtime, which is told first to report nothing: by default it keeps a
+ * device identifier in the user's cache and sends events about sessions to its maker.
+ */
 export async function createSession(
   model: Uint8Array | string,
   options: SessionOptions = {},
 ): Promise<InferenceSession> {
+  process.env.ORT_DISABLE_TELEMETRY ??= '1'
   const ort = await import('onnxruntime-node')
   const { folder, threads = 0, spinning = true, memoryPattern = true, device = 'cpu' } = options
   const settings: InferenceSession.SessionOptions = {
