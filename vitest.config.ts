@@ -15,16 +15,32 @@ const built: Plugin = {
   },
 }
 
+/** Tests that replace modules, or look at the processes and the memory of their own one. The others share processes, which saves their start. */
+const alone = [
+  'neverMixed',
+  'ioFaults',
+  'workerFaults',
+  'signals',
+  'kill',
+  'longRun',
+  'manyModels',
+  'inference/pool',
+  'server/load',
+].map(name => `test/${name}.test.ts`)
+
 export default defineConfig({
   plugins: [built],
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: './scripts/built.ts',
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 3,
     pool: 'forks',
     server: { deps: { external: [/\/\.build\//] } },
+    projects: [
+      { extends: true, test: { name: 'alone', include: alone } },
+      { extends: true, test: { name: 'together', include: ['test/**/*.test.ts'], exclude: alone, isolate: false } },
+    ],
     reporters: ['default', './scripts/closingLine.ts'],
   },
 })

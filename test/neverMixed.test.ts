@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { builtPath } from '../scripts/built.ts'
 import { evaluate, type EvaluateOptions } from '../src/evaluate.ts'
 import { type ModelSpec } from '../src/models/spec.ts'
 import { identity as identitySchema, type Identity, schemaVersion } from '../src/predictions/schema.ts'
@@ -27,8 +28,8 @@ let text: string
 let model: ModelSpec
 let other: ModelSpec
 beforeAll(async () => {
-  // A replaced module needs the sources themselves, and their workers a loader.
-  vi.stubEnv('NODE_OPTIONS', '--import tsx')
+  // A replaced module needs the sources themselves; their workers need not.
+  vi.stubEnv('NODE_OPTIONS', `--import ${builtPath('test/builtSources.child.ts')}`)
   folder = await mkdtemp(join(tmpdir(), 'geogap-mixed-'))
   manifest = await writeWorld(folder, count)
   text = await readFile(manifest, 'utf8')

@@ -7,10 +7,11 @@ interface Decoding {
 type Decode = (this: Decoding, ...args: unknown[]) => unknown
 
 const prototype = sharp.prototype as unknown as { toBuffer: Decode }
+const stillness = new Int32Array(new SharedArrayBuffer(4))
 const whole = prototype.toBuffer
 prototype.toBuffer = function (...args) {
   const end = this.options.input.buffer?.subarray(-4).toString('latin1')
   if (end === 'die!') process.kill(process.pid, 'SIGSEGV')
-  while (end === 'hang');
+  while (end === 'hang') Atomics.wait(stillness, 0, 0)
   return whole.apply(this, args)
 }

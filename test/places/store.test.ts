@@ -4,7 +4,7 @@ import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { evaluate } from '../../src/evaluate.ts'
 import { beginResults, pullResults, pushRecords } from '../../src/places/cache.ts'
 import { openPlace, type Place } from '../../src/places/place.ts'
@@ -21,20 +21,19 @@ const real = process.env['GEOGAP_TEST_S3'] !== undefined
 let folder: string
 let store: TestStore
 let place: Place
-const before = { ...process.env }
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-store-'))
   store = await startStore()
   const own = { AWS_ENDPOINT_URL: store.url, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' }
-  if (!real) Object.assign(process.env, own)
-  process.env['GEOGAP_CACHE'] = join(folder, 'cache')
+  if (!real) for (const [name, value] of Object.entries(own)) vi.stubEnv(name, value)
+  vi.stubEnv('GEOGAP_CACHE', join(folder, 'cache'))
   place = await openPlace('s3://bucket/results')
 })
 beforeEach(() => {
   store.refuse = undefined
 })
 afterAll(async () => {
-  process.env = before
+  vi.unstubAllEnvs()
   await store.stop()
   await rm(folder, { recursive: true, force: true })
 })
@@ -124,7 +123,7 @@ it.skipIf(real)('says that it may not, and what is done stays done', async () =>
 it('of records machines put back what they wrote alone', async () => {
   const out = 's3://bucket/records'
   const on = async (machine: string, work: (dir: string) => Promise<void>, dir?: string): Promise<string> => {
-    process.env['GEOGAP_CACHE'] = join(folder, machine)
+    vi.stubEnv('GEOGAP_CACHE', join(folder, machine))
     const results = dir ?? (await beginResults(out))
     await mkdir(join(results, 'runs'), { recursive: true })
     await work(results)
@@ -150,7 +149,7 @@ it('of records machines put back what they wrote alone', async () => {
   await on('first', push, first)
   expect(await read('runs/first.json')).toEqual({ ended: 1 })
   expect((await keysOf(`${out}/`)).map(key => key.split('/').at(-1))).toEqual(['first.json', 'one.json'])
-  process.env['GEOGAP_CACHE'] = join(folder, 'cache')
+  vi.stubEnv('GEOGAP_CACHE', join(folder, 'cache'))
 })
 
 it('images, manifest, weights and results in a store give the rows of files', async () => {
