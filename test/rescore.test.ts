@@ -134,7 +134,7 @@ describe('rescore', () => {
     300_000,
   )
 
-  it.skipIf(!shared)(
+  it.skipIf(!shared || !long)(
     'equals a fresh zero-shot evaluation, which names the data set’s own labels: other prompts, other classes',
     async () => {
       const golden = JSON.parse(

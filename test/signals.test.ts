@@ -9,7 +9,7 @@ import { geogap, start } from './cli.ts'
 import { long } from './torture.ts'
 import { workersOf, ended, hasProc, isAlive, shardNames, smallEvaluation, storedRows, until } from './evaluation.ts'
 
-const count = 240
+const count = 480
 let folder: string
 let args: (out: string) => string[]
 let whole: string[]
@@ -95,7 +95,7 @@ describe.skipIf(!hasProc)('an evaluation', () => {
     expect(await storedRows(out)).toEqual(whole)
   })
 
-  it('goes on when nobody reads its progress any more', async () => {
+  it.skipIf(!long)('goes on when nobody reads its progress any more', async () => {
     const out = join(folder, 'closed')
     const child = start(args(out), { stdio: ['ignore', 'pipe', 'pipe'] })
     child.stderr!.once('data', () => child.stderr!.destroy())
@@ -104,7 +104,7 @@ describe.skipIf(!hasProc)('an evaluation', () => {
     expect(await storedRows(out)).toEqual(whole)
   })
 
-  it('loses nothing while its pipe is full, and ends when it is read', async () => {
+  it.skipIf(!long)('loses nothing while its pipe is full, and ends when it is read', async () => {
     const out = join(folder, 'full')
     const pipe = join(folder, 'pipe')
     execFileSync('mkfifo', [pipe])
