@@ -121,7 +121,7 @@ function job(
     ? processesIn(memory, bytes, Math.min(cores, sharing))
     : sharingCores(cores, processesIn(memory, bytes, cores))
   const images = missing.reduce((sum, { start, end }) => sum + end - start, 0)
-  const own = Math.min(atMost, shardSize(cost), Math.max(32, Math.ceil(images / (2 * most))))
+  const own = Math.min(atMost, shardSize(cost), evenSize(images, most))
   const shards = interleaved(missing, size ?? own)
   const processes = Math.min(most, shards.length)
   const group: ModelGroup = {
@@ -134,6 +134,12 @@ function job(
     ...(keep && { keep }),
   }
   return { group, shards, processes, cost }
+}
+
+/** Images in a shard where there are few: one or two for each process, so that all end together, of 32 or more. */
+const evenSize = (images: number, processes: number): number => {
+  const each = Math.min(2, Math.max(1, Math.floor(images / (32 * processes))))
+  return Math.max(32, Math.ceil(images / (each * processes)))
 }
 
 /** Processes that share a device: some read and crop while another one computes. */

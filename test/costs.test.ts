@@ -79,6 +79,14 @@ it('as many processes run as memory has room for, of models of any size, and the
   expect(found).toEqual([[2, 1], [1, 2], [2, 2], [6, 1], [8, 2], [1, 16]]) // prettier-ignore
 })
 
+it('a few images are cut so that all processes end together', () => {
+  const sizes = (end: number) =>
+    plan([{ ...task(), missing: [{ start: 0, end }] }], 'all', { cores: 2 })[0]!.shards.map(
+      ({ start, end }) => end - start,
+    )
+  expect([20, 64, 96, 128].map(sizes)).toEqual([[20], [32, 32], [48, 48], [32, 32, 32, 32]])
+})
+
 it('shards and units follow what was measured, batches do not', () => {
   const [guessed, fast, slow] = [undefined, 0.05, 0.5].map(seconds => plan([task(seconds)], 'all', { cores: 2 })[0]!)
   const sizes = [guessed!, fast!, slow!].map(({ shards }) => shards[0]!.end)
