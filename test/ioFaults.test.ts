@@ -48,7 +48,7 @@ let manifest: string
 let whole: string[]
 let outs = 0
 let shardSize = 0
-const count = 70
+const count = 128
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-faults-'))
   manifest = await writeWorld(folder, count)
