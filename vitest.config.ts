@@ -24,6 +24,11 @@ const alone = [
   'kill',
   'longRun',
   'manyModels',
+  'datasets/archives',
+  'preprocessing/cropper',
+  'preprocessing/golden',
+  'models/fuzz',
+  'models/hub',
   'inference/pool',
   'server/load',
 ].map(name => `test/${name}.test.ts`)

@@ -1,5 +1,4 @@
 /** Files that are no pictures, or not whole: a row each with the right code. 200 files with 20 bad ones; GEOGAP_TORTURE=1: 1,000 with 100. */
-import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +11,7 @@ import { openRun } from '../src/run.ts'
 import { query } from '../src/sql.ts'
 import { geogap, start } from './cli.ts'
 import { ended, hasProc, workersOf } from './evaluation.ts'
+import { peakMemory } from './memory.ts'
 import { measured, scaled } from './torture.ts'
 
 const count = scaled(200, 1000)
@@ -121,8 +121,7 @@ function watchMemory(pid: number): () => number {
   const timer = setInterval(() => {
     try {
       for (const one of [pid, ...workersOf(pid)]) {
-        const [, kilobytes] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${one}/status`, 'utf8')) ?? []
-        peak = Math.max(peak, 1024 * Number(kilobytes ?? 0))
+        peak = Math.max(peak, peakMemory(one))
       }
     } catch {
       if (peak > 0) clearInterval(timer)

@@ -11,6 +11,7 @@ import { GeogapError } from '../../src/errors.ts'
 import { readWeights } from '../../src/models/readWeights.ts'
 import { readSafetensors } from '../../src/models/safetensors.ts'
 import { readTensor, sizeOf, type TensorEntry, type TensorFile } from '../../src/models/tensors.ts'
+import { peakMemory } from '../memory.ts'
 import { measured, scaled } from '../torture.ts'
 import { bytesOf, dict, int, legacyCheckpoint, tensor, text, tuple, zipCheckpoint } from './torchFiles.ts'
 
@@ -27,7 +28,7 @@ let slowest = 0
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-fuzz-'))
   file = join(folder, 'case')
-  peakBefore = process.resourceUsage().maxRSS
+  peakBefore = peakMemory()
 })
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -56,7 +57,7 @@ async function expectSound(entry: TensorEntry, size: number): Promise<void> {
 }
 
 async function expectNoTrace(what: string): Promise<void> {
-  const grown = (process.resourceUsage().maxRSS - peakBefore) / 1024
+  const grown = (peakMemory() - peakBefore) / 2 ** 20
   measured(
     `${what}: ${accepted} read, the others refused; ${slowest.toFixed(0)} ms at most, ${grown.toFixed(0)} MB more`,
   )
