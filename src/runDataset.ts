@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises'
 import { availableParallelism, freemem } from 'node:os'
-import { sha256 } from './datasets/build.ts'
 import { keepCosts, knownCosts, secondsOf } from './costs.ts'
 import { type Dataset } from './datasets/dataset.ts'
 import { type Engine, unusual } from './inference/devices.ts'
@@ -20,6 +19,7 @@ import { commitShard } from './predictions/write.ts'
 import { describeSteps, type Mode } from './preprocessing/steps.ts'
 import { earlyStop } from './runUntil.ts'
 import { type Profile, profiler } from './profile.ts'
+import { sha256 } from './sha256.ts'
 import { runtimeVersion, version } from './version.ts'
 
 export interface Progress {
@@ -263,7 +263,7 @@ const withTexts = (prepared: Prepared, dataset: Dataset, { prompts = 'paper' }: 
 
 /** Hash of prompts and class names, as an identity has it. */
 export const textsHash = ({ templates, classNames }: ZeroShot): string =>
-  sha256(JSON.stringify([templates, classNames])).slice(0, 16)
+  sha256(JSON.stringify([templates, classNames]), 16)
 
 /** Whether class embeddings have to be computed first; one child does that, so that several need not. */
 async function lacksHead(models: readonly ReadyModel[]): Promise<boolean> {

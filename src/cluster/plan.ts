@@ -11,9 +11,9 @@ import { type Failure } from '../predictions/notes.ts'
 import { type Identity } from '../predictions/schema.ts'
 import { entryName, gaps, keyOf, spansOf } from '../predictions/store.ts'
 import { type RunOptions, workOn } from '../runDataset.ts'
+import { sha256 } from '../sha256.ts'
 import { isSuited, modelsOf, openTarget, prepareModel, type Target, targetsOf } from '../targets.ts'
 import { type Group, groupsOf, type Unit } from '../units.ts'
-import { contentName } from './queue.ts'
 
 /** What a worker has to know to compute as the planner would; all paths are absolute. */
 export interface Request extends Pick<
@@ -45,7 +45,7 @@ export function unitKeys({ groups }: Pick<RunPlan, 'groups'>): (unit: Unit) => s
   return ({ group, start, end }) => `${keys[group]!}-${start}-${end}`
 }
 
-const groupKey = ({ identities }: PlannedGroup): string => contentName(identities.map(keyOf).join(' '))
+const groupKey = ({ identities }: PlannedGroup): string => sha256(identities.map(keyOf).join(' '), 16)
 
 export const planName = (id: string): string => `plans/${id}.json`
 
@@ -76,7 +76,7 @@ export async function planRun(
     groups.push({ ...group, dataset: dataset.name, identities: work.models.map(({ identity }) => identity) })
   }
   const place = absolute(options.out)
-  const id = contentName(JSON.stringify([place, request, groups.map(groupKey)]))
+  const id = sha256(JSON.stringify([place, request, groups.map(groupKey)]), 16)
   const failures = opened.flatMap(target =>
     failed
       .filter(({ spec }) => isSuited(target, spec))

@@ -3,7 +3,6 @@
  * counting are its own too; beside it are a record of the run and one of each worker, which expires. Nothing here is needed
  * to know what is done: the place with the results says that.
  */
-import { createHash } from 'node:crypto'
 import type { Job, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { GeogapError, inputError, unknownName } from '../errors.ts'
@@ -253,6 +252,3 @@ export async function steerRun(redis: Redis, id: string, what: 'pause' | 'resume
 
 /** Milliseconds after which a process that followed a run is taken for gone. */
 const followerSilence = 60_000
-
-/** `text` as the hexadecimal name of something with this content. */
-export const contentName = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { inputError } from '../errors.ts'
+import { sha256 } from '../sha256.ts'
 import type { Choices, Dataset, Item, LabelMap } from './dataset.ts'
 import type { LabelSpace } from './labels.ts'
 
@@ -95,8 +96,6 @@ export const identityMap = (space: LabelSpace): LabelMap => ({
   name: space.kind === 'imagenet-1k' ? 'imagenet-1k' : 'own',
   hash: sha256(JSON.stringify(space.classes)),
 })
-
-export const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex')
 
 function refuseDuplicates({ name, items }: Draft): void {
   const seen = new Set<string>()

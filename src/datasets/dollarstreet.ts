@@ -1,6 +1,7 @@
 import { inputError } from '../errors.ts'
+import { sha256 } from '../sha256.ts'
 import type { Benchmark, ReadOptions } from './benchmark.ts'
-import { sha256, type Draft } from './build.ts'
+import { type Draft } from './build.ts'
 import { unknownClass } from './classFolders.ts'
 import type { GroupValue, ImageSource, Item, LabelMap, Problem } from './dataset.ts'
 import { mapLimited } from './files.ts'

@@ -1,6 +1,7 @@
 import { GeogapError } from '../errors.ts'
+import { sha256 } from '../sha256.ts'
 import type { Benchmark, ReadOptions } from './benchmark.ts'
-import { acceptedClasses, sha256, type Draft } from './build.ts'
+import { acceptedClasses, type Draft } from './build.ts'
 import { classFolderItems } from './classFolders.ts'
 import { originalLabels, type Labelling } from './labelMap.ts'
 import { imagenetSpace, plain } from './labels.ts'

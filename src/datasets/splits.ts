@@ -1,5 +1,4 @@
-import { sha256 } from './build.ts'
-
+import { sha256 } from '../sha256.ts'
 /** What a split needs to know of an image. */
 export interface Housed {
   household: string

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { GeogapError, inputError } from '../errors.ts'
 import { count } from '../figures/figure.ts'
 import { writeOutput } from '../files.ts'
 import { bytesText, printable } from '../report/text.ts'
+import { sha256 } from '../sha256.ts'
 import { parsePack } from './pack.ts'
 
 /** Largest pack that is taken from the network. */
@@ -20,10 +20,9 @@ export async function pullPack(source: string, output?: string): Promise<string>
   if (target === '') throw inputError('bad-option', `${source} names no file: give one with --output`)
   await writeOutput(target, bytes)
   const models = new Set(evaluations.map(({ identity }) => identity.model)).size
-  const hash = createHash('sha256').update(bytes).digest('hex')
   const lines = [
     `${target}: ${count(models, 'model')}, ${count(evaluations.length, 'evaluation')}, made ${created.slice(0, 10)} by geogap ${geogap}`,
-    `${bytesText(bytes.length)}, SHA-256 ${hash}`,
+    `${bytesText(bytes.length)}, SHA-256 ${sha256(bytes)}`,
     ...terms.map(({ dataset, terms }) => `${dataset}: ${terms}`),
   ]
   return `${lines.map(printable).join('\n')}\n`

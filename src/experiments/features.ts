@@ -3,7 +3,6 @@
  * are, and parts `START-END.npy` (float32 [rows, width]) with `START-END.parquet` beside them: id, label, accepted classes, status
  * and groups of each row. A part is there when its Parquet file is, so an interrupted run goes on with the missing ones.
  */
-import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -23,6 +22,7 @@ import { gaps, slug, spansOf } from '../predictions/store.ts'
 import { groupColumn } from '../predictions/write.ts'
 import { describeSteps, type Mode, type Step } from '../preprocessing/steps.ts'
 import { countedImages, type Prepared, type Progress } from '../runDataset.ts'
+import { sha256 } from '../sha256.ts'
 import { literalPath, parquetRows, query, writeParquet } from '../sql.ts'
 import { runtimeVersion } from '../version.ts'
 import { openNpy, writeNpy } from './embeddings.ts'
@@ -98,10 +98,7 @@ function describe({ spec, hashes }: Prepared, dataset: Dataset): Omit<KeptDescri
 }
 
 const keyOf = ({ weights, steps, content }: KeptDescription, device?: Device): string =>
-  createHash('sha256')
-    .update(JSON.stringify([1, weights, describeSteps(steps), content, runtimeVersion(device && { device })]))
-    .digest('hex')
-    .slice(0, 16)
+  sha256(JSON.stringify([1, weights, describeSteps(steps), content, runtimeVersion(device && { device })]), 16)
 
 async function compute(
   job: Job,

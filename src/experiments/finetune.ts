@@ -11,7 +11,9 @@ import { type Role } from '../graph/graph.ts'
 import { type Binding } from '../graph/onnx.ts'
 import { adam } from '../graph/optimizers.ts'
 import { type NamedTensor } from '../models/safetensors.ts'
+import { bytesOf } from '../models/tensors.ts'
 import { permutation, random } from '../random.ts'
+import { sha256 } from '../sha256.ts'
 import { type Feeds } from '../training/buffers.ts'
 import { loadCheckpoint, parametersFile, saveCheckpoint, type Settings } from '../training/checkpoint.ts'
 import { peakBytes } from '../training/memory.ts'
@@ -218,13 +220,18 @@ function checkData({ network, labels, batch, epochs, microBatch = 1 }: Run): voi
   if (bad !== undefined) throw inputError('bad-training-data', `label ${bad} is not a class of 0 … ${classes - 1}`)
 }
 
-const bytesOf = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-
 function settingsOf({ network, parameters, labels, data, seed, batch, rate }: Run): Settings {
   const weights = createHash('sha256')
   for (const { name, data: values } of parameters) weights.update(`${name}\n`).update(bytesOf(values))
-  const digest = createHash('sha256').update(JSON.stringify(labels)).digest('hex')
-  return { network: network.name, weights: weights.digest('hex'), data, labels: digest, seed, batch, rate }
+  return {
+    network: network.name,
+    weights: weights.digest('hex'),
+    data,
+    labels: sha256(JSON.stringify(labels)),
+    seed,
+    batch,
+    rate,
+  }
 }
 
 /** Says where a diverged run's last good checkpoint is. */

@@ -14,7 +14,8 @@ import { type Classifier, type DualEncoder } from '../models/families/family.ts'
 import { readWeights } from '../models/readWeights.ts'
 import { readSafetensors, writeSafetensors } from '../models/safetensors.ts'
 import { readTensor } from '../models/tensors.ts'
-import { hashFile, sha256Of } from '../models/transfer/hash.ts'
+import { hashFile } from '../models/transfer/hash.ts'
+import { sha256 } from '../sha256.ts'
 import { filled } from './prompts.ts'
 import { type Engine } from './devices.ts'
 import { createSession, type SessionOptions } from './session.ts'
@@ -48,7 +49,7 @@ export async function headFile(
 ): Promise<string> {
   const tokenizer = await hashFile(task.tokenizer, 'sha256')
   const content = JSON.stringify([2, architecture, hashes, tokenizer, task.templates, task.classNames])
-  return join(folder, `${sha256Of(content)}.safetensors`)
+  return join(folder, `${sha256(content)}.safetensors`)
 }
 
 /**

@@ -2,10 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { GeogapError, inputError, shown } from '../errors.ts'
 import { writeAtomically, writeFully } from '../files.ts'
+import { sha256 } from '../sha256.ts'
 import { geogapCache, type Environment, hubSettings, isFile } from './hubCache.ts'
 import { beginsLikeMarkup, firstBytes } from './readWeights.ts'
 import { asStorageError, type Check, fetchFile } from './transfer/fetchFile.ts'
-import { hashFile, sha256Of } from './transfer/hash.ts'
+import { hashFile } from './transfer/hash.ts'
 import { type Network, patientNetwork } from './transfer/http.ts'
 import { withLock } from './transfer/lock.ts'
 import type { Progress } from './transfer/transfer.ts'
@@ -63,7 +64,7 @@ interface Target {
 
 /** Where the file of a web address is kept, whether it is there or not. */
 export function urlPath(url: URL, env: Environment = process.env): string {
-  const key = sha256Of(url.href).slice(0, 16)
+  const key = sha256(url.href, 16)
   const name = basename(url.pathname)
     .replace(/[^\w.-]/g, '_')
     .replace(/^\.*$/, 'file')

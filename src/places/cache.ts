@@ -1,14 +1,12 @@
 /** Copies of objects on this machine, for everything that reads files. */
-import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { mapLimited } from '../datasets/files.ts'
 import { inputError } from '../errors.ts'
 import { storageError, whereThere, writeAtomically, writeDurably } from '../files.ts'
 import { geogapCache } from '../models/hubCache.ts'
+import { sha256 } from '../sha256.ts'
 import { isStore } from './place.ts'
-
-const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
 
 /** The path itself, or a copy of the object that it names; a changed object is copied anew. Errors: `missing-file`. */
 export async function localFile(path: string): Promise<string> {
@@ -16,7 +14,7 @@ export async function localFile(path: string): Promise<string> {
   const { headObject } = await import('./s3.ts')
   const found = await headObject(path)
   if (!found) throw inputError('missing-file', `missing file: ${path}`)
-  const file = join(geogapCache(), 'objects', digest(path + found.tag), basename(path))
+  const file = join(geogapCache(), 'objects', sha256(path + found.tag, 16), basename(path))
   if ((await sizeOf(file)) !== found.bytes) await copyObject(path, file)
   return file
 }
@@ -32,7 +30,7 @@ async function copyObject(url: string, file: string): Promise<void> {
 }
 
 /** The folder of results itself, or this machine's copy of a store's. */
-const resultsFolder = (out: string): string => (isStore(out) ? join(geogapCache(), 'results', digest(out)) : out)
+const resultsFolder = (out: string): string => (isStore(out) ? join(geogapCache(), 'results', sha256(out, 16)) : out)
 
 /** Where class embeddings are kept: beside results in a folder, in the cache for a store's. */
 export const headsFolder = (out: string): string => join(isStore(out) ? geogapCache() : out, 'heads')
@@ -101,7 +99,7 @@ export async function pushRecords(out: string, folder: string): Promise<void> {
   const records = (await filesIn(folder)).filter(name => !isShard(name))
   for (const name of records) {
     const bytes = await readFile(join(folder, name))
-    if (known.get(name)?.content === hashOf(bytes) || isRunning(name, bytes)) continue
+    if (known.get(name)?.content === sha256(bytes) || isRunning(name, bytes)) continue
     await place.put(name, temporary => writeFile(temporary, bytes))
   }
   const here = new Set(records)
@@ -119,8 +117,7 @@ async function filesIn(folder: string): Promise<string[]> {
     .map(entry => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
 }
 
-const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-const contentOf = async (file: string): Promise<string> => hashOf(await whereThere(readFile(file), new Uint8Array()))
+const contentOf = async (file: string): Promise<string> => sha256(await whereThere(readFile(file), new Uint8Array()))
 
 /** Records by name as they were pulled: the store's tag, and a hash of the content. */
 type Known = Map<string, { tag: string; content: string }>

@@ -2,11 +2,11 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
-import { sha256 } from '../datasets/build.ts'
 import { type Dataset, type GroupValue, type Item } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
 import { GeogapError } from '../errors.ts'
 import { jsonNames, storageError, whereThere, writeAtomically } from '../files.ts'
+import { sha256 } from '../sha256.ts'
 import { imageFolders, writeImages } from './images.ts'
 
 const failure = z.object({ model: z.string(), dataset: z.string(), code: z.string(), message: z.string() })
@@ -145,6 +145,6 @@ export async function recordFailures(
 }
 
 const pairName = ({ model, dataset }: Pick<Failure, 'model' | 'dataset'>): string =>
-  sha256(JSON.stringify([model, dataset])).slice(0, 16)
+  sha256(JSON.stringify([model, dataset]), 16)
 
 const failureName = (pair: Pick<Failure, 'model' | 'dataset'>, share = ''): string => `${pairName(pair)}${share}.json`

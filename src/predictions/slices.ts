@@ -6,10 +6,10 @@ import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { sha256 } from '../datasets/build.ts'
 import { readTable } from '../datasets/tables.ts'
 import { inputError, unknownName } from '../errors.ts'
 import { unguarded } from '../report/text.ts'
+import { sha256 } from '../sha256.ts'
 import { copyRows, identifier, literalPath, parquetRows, query } from '../sql.ts'
 import { type DatasetNote } from './notes.ts'
 import { type Identity } from './schema.ts'
@@ -93,7 +93,7 @@ export async function readExclusion(file: string): Promise<Exclusion> {
     images.set(name, ids)
     ids.push(unguarded(String(id)))
   }
-  return { images, file, hash: sha256(await readFile(file)).slice(0, 16) }
+  return { images, file, hash: sha256(await readFile(file), 16) }
 }
 
 /** The evaluations without the listed images. Errors: nothing-excluded, all-excluded. */

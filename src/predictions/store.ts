@@ -1,6 +1,5 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { sha256 } from '../datasets/build.ts'
 import { mapLimited } from '../datasets/files.ts'
 import { inputError } from '../errors.ts'
 import { whereThere } from '../files.ts'
@@ -8,6 +7,7 @@ import { type CubeCell } from '../metrics/accuracy.ts'
 import { folderPlace } from '../places/folder.ts'
 import { type Place } from '../places/place.ts'
 import { type Mode } from '../preprocessing/steps.ts'
+import { sha256 } from '../sha256.ts'
 import { literalPath, parquetRows, query } from '../sql.ts'
 import { parseRecord } from './notes.ts'
 import { type Identity, type KeptOutput, type ShardManifest, shardManifest } from './schema.ts'
@@ -25,7 +25,7 @@ export interface Entry {
 }
 
 /** The content key of an identity, and the name of its folder below `predictions/`. */
-export const keyOf = (identity: Identity): string => sha256(JSON.stringify(identity)).slice(0, 16)
+export const keyOf = (identity: Identity): string => sha256(JSON.stringify(identity), 16)
 
 /** What two identities differ in. */
 export const differences = (a: Identity, b: Identity): (keyof Identity)[] =>

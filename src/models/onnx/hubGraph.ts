@@ -3,9 +3,9 @@ import { copyFile, link, mkdir, realpath, rename, rm, stat } from 'node:fs/promi
 import { dirname, join, posix } from 'node:path'
 import { GeogapError, shown } from '../../errors.ts'
 import { whereThere } from '../../files.ts'
+import { sha256 } from '../../sha256.ts'
 import { hubFile, type HubOptions } from '../hub.ts'
 import { geogapCache } from '../hubCache.ts'
-import { sha256Of } from '../transfer/hash.ts'
 import { inspectOnnx } from './inspect.ts'
 
 /**
@@ -30,7 +30,7 @@ export async function hubGraph(
 }
 
 async function assembled(parts: ReadonlyMap<string, string>, { env }: HubOptions): Promise<string> {
-  const key = sha256Of(JSON.stringify([...parts])).slice(0, 32)
+  const key = sha256(JSON.stringify([...parts]), 32)
   const folder = join(geogapCache(env), 'graphs', key)
   if (await whereThere(stat(folder), undefined)) return join(folder, 'model.onnx')
   const temporary = `${folder}.${randomBytes(4).toString('hex')}.tmp`

@@ -3,9 +3,6 @@ import { open } from 'node:fs/promises'
 
 const chunk = 4 << 20
 
-/** SHA-256 of a text, as hex digits. */
-export const sha256Of = (text: string): string => createHash('sha256').update(text).digest('hex')
-
 /** SHA-256 or MD5 of a file, or the name git gives to its content (SHA-1 over its length and bytes), as hex digits. */
 export async function hashFile(file: string, kind: 'sha256' | 'md5' | 'git-sha1'): Promise<string> {
   const handle = await open(file, 'r')
