@@ -1,7 +1,9 @@
-/** Results of training experiments (tables 4 and 9) below `studies/`, one file a study. */
+/** Results of training experiments (tables 4 and 9) below `studies/`, one file for each study and model. */
 import { join } from 'node:path'
 import { z } from 'zod'
-import { readRecord, readRecords, writeJson } from './notes.ts'
+import { sha256 } from '../sha256.ts'
+import { readRecords, writeJson } from './notes.ts'
+import { slug } from './store.ts'
 
 const stored = z.object({
   schema: z.literal(1),
@@ -22,32 +24,41 @@ const stored = z.object({
 /** One figure of an experiment over its seeds. */
 export type StudyValues = z.infer<typeof stored>['rows'][number]
 
-const fileOf = (dir: string, study: string): string => join(dir, 'studies', `${study}.json`)
+/** `last-layer.json`, or `last-layer.MODEL-HASH.json`. */
+const fileOf = (dir: string, study: string, model?: string): string =>
+  join(dir, 'studies', `${model === undefined ? study : `${study}.${slug(model)}-${sha256(model, 8)}`}.json`)
 
 /**
- * Keeps a study's figures: `last-layer` for tables 4 and 9, `western-share` for figure 11, `neighbours` for appendix F. Those
- * of a named model replace its own alone.
+ * Keeps a study's figures: `last-layer` for tables 4 and 9, `western-share` for figure 11, `neighbours` for appendix F. Each named
+ * model has a file of its own, so that experiments that end at once lose none; figures without a model give way to those with one.
  */
-export async function recordStudy(
-  dir: string,
-  study: string,
-  rows: readonly StudyValues[],
-  model?: string,
-): Promise<void> {
-  const before = model === undefined ? [] : ((await readStudy(dir, study)) ?? [])
-  const others = before.filter(row => row.model !== undefined && row.model !== model)
-  const mine = rows.map(({ setting, metric, values }) => ({ ...(model !== undefined && { model }), setting, metric, values })) // prettier-ignore
-  await writeJson(fileOf(dir, study), { schema: 1, rows: [...others, ...mine] })
-}
-
-const what = 'a stored study'
+export const recordStudy = (dir: string, study: string, rows: readonly StudyValues[], model?: string): Promise<void> =>
+  writeJson(fileOf(dir, study, model), {
+    schema: 1,
+    rows: rows.map(({ setting, metric, values }) => ({
+      ...(model !== undefined && { model }),
+      setting,
+      metric,
+      values,
+    })),
+  })
 
 /** Null where no such study is stored. */
 export const readStudy = async (dir: string, study: string): Promise<StudyValues[] | null> =>
-  (await readRecord(fileOf(dir, study), what, stored))?.rows ?? null
+  (await readStudies(dir)).get(study) ?? null
 
-/** All stored studies by name. */
+/** All stored studies by name; a study's file of all models counts for those without one of their own. */
 export async function readStudies(dir: string): Promise<Map<string, StudyValues[]>> {
-  const studies = await readRecords(join(dir, 'studies'), what, stored)
-  return new Map([...studies].map(([name, { rows }]) => [name.slice(0, -'.json'.length), rows]))
+  const files = [...(await readRecords(join(dir, 'studies'), 'a stored study', stored))]
+  const studies = new Map<string, StudyValues[]>()
+  for (const ofAll of [false, true])
+    for (const [file, { rows }] of files) {
+      const study = file.split('.')[0]!
+      if ((file === `${study}.json`) !== ofAll) continue
+      const known = studies.get(study) ?? []
+      const own = new Set(known.map(({ model }) => model))
+      const others = rows.filter(({ model }) => own.size === 0 || (model !== undefined && !own.has(model)))
+      studies.set(study, [...known, ...others])
+    }
+  return studies
 }
