@@ -50,7 +50,7 @@ async function clustersOf(run: Run, row: DisparityRow, by: string) {
     ({ identity }) =>
       identity.model === row.model && identity.dataset === row.dataset && identity.preprocessing === row.preprocessing,
   )
-  return entry ? householdCounts(entry, by) : null
+  return entry ? householdCounts(entry, by, run.entries) : null
 }
 
 function failures(

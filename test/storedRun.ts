@@ -22,6 +22,7 @@ export interface StoredResult {
   image?: (i: number) => ImageSource
   zeroShot?: boolean
   preprocessing?: 'native' | 'paper'
+  content?: string
 }
 
 /** Stores outcomes as evaluation would, below a new temporary folder or `dir`. */
@@ -51,7 +52,7 @@ async function store(out: string, result: StoredResult): Promise<void> {
     preprocessing: result.preprocessing ?? 'paper',
     steps: '',
     dataset,
-    content: `${dataset}-${correct.length}`,
+    content: result.content ?? `${dataset}-${correct.length}`,
     images: correct.length,
     labelMap: 'test',
     choices: 'all',

@@ -26,10 +26,7 @@ const entriesAtOnce = 16
  */
 export async function loadCells(entries: readonly Entry[], by?: readonly string[]): Promise<Cell[]> {
   const alike = new Map<string, Entry[]>()
-  for (const entry of entries) {
-    const key = JSON.stringify([entry.identity.content, entry.shards[0]!.columns])
-    alike.set(key, [...(alike.get(key) ?? []), entry])
-  }
+  for (const entry of entries) alike.set(kindOf(entry), [...(alike.get(kindOf(entry)) ?? []), entry])
   const splits = new Map<Entry[], Split[]>()
   for (const members of alike.values()) splits.set(members, by?.length === 0 ? [] : await splitsOf(members[0]!))
   const held = new Set([...splits.values()].flatMap(split => split.map(nameOf)))
@@ -44,6 +41,16 @@ export async function loadCells(entries: readonly Entry[], by?: readonly string[
     }
   }
   return entries.flatMap(entry => cells.get(entry)!)
+}
+
+/** Entries of one kind are split alike: by the first of them. */
+const kindOf = ({ identity, shards }: Entry): string => JSON.stringify([identity.content, shards[0]!.columns])
+
+/** SQL of a grouping column, or of one that the cube of `entries` computes; undefined where the entry has neither. */
+export async function groupSql(entry: Entry, name: string, entries: readonly Entry[]): Promise<string | undefined> {
+  if (name === 'label' || entry.shards[0]!.columns.includes(name)) return identifier(name)
+  const first = entries.find(other => kindOf(other) === kindOf(entry)) ?? entry
+  return (await incomeGroups(first)).find(computed => computed.name === name)?.sql
 }
 
 /** What cells are split by: `label`, a grouping column, or a computed one. */

@@ -1,18 +1,24 @@
 import { type GroupValue } from '../datasets/dataset.ts'
 import { type ClusterCounts } from '../metrics/permutation.ts'
-import { identifier, parquetRows, query } from '../sql.ts'
+import { parquetRows, query } from '../sql.ts'
+import { groupSql } from './cube.ts'
 import { type Entry, shardFiles } from './store.ts'
 
 const column = 'household'
 
 /**
  * Counts per household and group of one entry, from its predictions (households are too many for the cube). An image
- * without a household is one of its own. Null where the data set names no household.
+ * without a household is one of its own. Null where the data set names no household. Computed groups are those of the cube of
+ * `entries`.
  */
-export async function householdCounts(entry: Entry, by: string): Promise<ClusterCounts[] | null> {
-  const { columns } = entry.shards[0]!
-  if (by === column || !columns.includes(column) || (by !== 'label' && !columns.includes(by))) return null
-  const group = identifier(by)
+export async function householdCounts(
+  entry: Entry,
+  by: string,
+  entries: readonly Entry[] = [entry],
+): Promise<ClusterCounts[] | null> {
+  if (by === column || !entry.shards[0]!.columns.includes(column)) return null
+  const group = await groupSql(entry, by, entries)
+  if (group === undefined) return null
   const rows = await query<Omit<ClusterCounts, 'group'> & { group: GroupValue; known: boolean }>(
     `SELECT ${group} AS "group", coalesce(household::VARCHAR, 'image ' || id) AS cluster,
        bool_or(household IS NOT NULL) AS known, count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS top1

@@ -52,6 +52,27 @@ describe('disparities of stored runs with inference', () => {
     await rm(dir, { recursive: true, force: true })
   })
 
+  it('quarters of incomes are counted by household, as groups that the data set names are', async () => {
+    const home = (i: number) => Math.floor(i / 10)
+    const income = (i: number) => 10 * home(i) + (home(i) % 2)
+    const groups = (i: number) => ({ income: income(i), household: `home ${home(i)}` })
+    const named = (i: number) => ({ ...groups(i), income_group: `group ${3 - Math.floor(i / 100)}` })
+    const correct = Array.from({ length: 400 }, (_, i) => (home(i) * 7) % 10 < (i < 200 ? 8 : 5))
+    const dir = await storeRun([
+      { model: 'a', dataset: 'own', correct, groups },
+      { model: 'a', dataset: 'stated', correct, groups: named },
+      { model: 'part', dataset: 'own', correct: correct.slice(0, 200), groups, content: 'own-400' },
+    ])
+    const run = await openRun(dir)
+    const [own, stated, part] = (await run.inference({ by: 'income_group', draws: 300 })).sort((a, b) =>
+      a.model + a.dataset < b.model + b.dataset ? -1 : 1,
+    )
+    expect(own).toMatchObject({ model: 'a', dataset: 'own', unit: 'clusters', clusterCorrelation: 1 })
+    expect([own!.p, own!.interval, own!.corrected]).toEqual([stated!.p, stated!.interval, stated!.corrected])
+    expect(part).toMatchObject({ model: 'part', unit: 'clusters' })
+    await rm(dir, { recursive: true, force: true })
+  })
+
   describe.skipIf(!shared)('on the golden outcomes', () => {
     it('regions, disparity and households are those of pandas', async () => {
       const { images, correct, expected } = outcomes()
