@@ -1,6 +1,6 @@
 import { groupsOf, joinUnits, type Share, shareOf, unitsOf } from './units.ts'
 import { type Dataset } from './datasets/dataset.ts'
-import { absoluteSpec, type DatasetSpec } from './datasets/open.ts'
+import { type DatasetSpec } from './datasets/open.ts'
 import { type Forecast } from './dryRun.ts'
 import { GeogapError, inputError } from './errors.ts'
 import { checkDevice, type Engine } from './inference/devices.ts'
@@ -15,7 +15,7 @@ import { type Mode } from './preprocessing/steps.ts'
 import { type Profile } from './profile.ts'
 import { openRun, type Run } from './run.ts'
 import { datasetIdentity, evaluateOn, type Prepared, type Progress, type Work, workOn } from './runDataset.ts'
-import { isSuited, modelsOf, openTarget, prepareModel, type Target, targetsOf } from './targets.ts'
+import { isSuited, modelsOf, type OpenedTarget, openTargets, prepareModel, targetsOf } from './targets.ts'
 import { parseUntil } from './until.ts'
 import { runtimeVersion, version } from './version.ts'
 
@@ -66,7 +66,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   if (options.device) await checkDevice(options.device)
   if (options.until !== undefined) checkUntil(options)
   const specs = await modelsOf(options)
-  const targets = await openTargets(options, specs)
+  const targets = await openTargets(targetsOf(options, specs), specs)
   const dir = await beginResults(out)
   const parts = options.shard ? partsOf(targets, specs, options, options.shard) : wholeOf(targets, specs)
   const failures: Failure[] = []
@@ -105,7 +105,7 @@ function checkUntil({ until = '', shard, out = defaultOut }: EvaluateOptions): v
 export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
   const specs = await modelsOf(options)
   const { forecast } = await import('./dryRun.ts')
-  const targets = await openTargets(options, specs)
+  const targets = await openTargets(targetsOf(options, specs), specs)
   const parts = options.shard ? partsOf(targets, specs, options, options.shard) : wholeOf(targets, specs)
   const stored = await storedIn(options.out ?? defaultOut)
   const planned = parts.flatMap(({ specs, dataset, part }) => {
@@ -124,41 +124,17 @@ const fits =
   ({ identity }: Entry): boolean =>
     Object.entries(wanted).every(([name, value]) => identity[name as keyof Identity] === value)
 
-interface Opened extends Target {
-  dataset: Dataset
-  opened?: DatasetSpec
-}
-
-async function openTargets(options: EvaluateOptions, specs: readonly ModelSpec[]): Promise<Opened[]> {
-  const opened: Opened[] = []
-  for (const target of targetsOf(options, specs)) {
-    const spec = 'items' in target.dataset ? undefined : absoluteSpec(target.dataset)
-    const dataset = await openTarget(target, specs)
-    if (dataset.items.length === 0) throw inputError('no-images', `no images in ${dataset.name}`)
-    opened.push({ ...target, dataset, ...(spec && { opened: spec }) })
-  }
-  const twice = opened.find((one, i) => opened.slice(0, i).some(other => hides(one, other, specs)))
-  if (twice) throw inputError('same-name', `two data sets are called ${twice.dataset.name}: rename a file`)
-  return opened
-}
-
-/** Results go by names, so of two data sets of one name for the same models tables would show one. */
-const hides = (one: Opened, other: Opened, specs: readonly ModelSpec[]): boolean =>
-  one.dataset.name === other.dataset.name &&
-  (one.dataset.hash !== other.dataset.hash || one.dataset.labelMap.hash !== other.dataset.labelMap.hash) &&
-  specs.some(spec => isSuited(one, spec) && isSuited(other, spec))
-
 /** Models on a data set, or on a part of it. */
-interface Part extends Pick<Opened, 'dataset' | 'opened'> {
+interface Part extends Pick<OpenedTarget, 'dataset' | 'opened'> {
   specs: readonly ModelSpec[]
   part?: Work['part']
 }
 
-const wholeOf = (targets: readonly Opened[], specs: readonly ModelSpec[]): Part[] =>
+const wholeOf = (targets: readonly OpenedTarget[], specs: readonly ModelSpec[]): Part[] =>
   targets.map(target => ({ ...target, specs: specs.filter(spec => isSuited(target, spec)) }))
 
 function partsOf(
-  targets: readonly Opened[],
+  targets: readonly OpenedTarget[],
   specs: readonly ModelSpec[],
   options: EvaluateOptions,
   share: Share,

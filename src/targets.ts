@@ -1,7 +1,7 @@
 /** What an evaluation is about: the models that are meant, and the data sets as each of them sees it. */
 import { isDeepStrictEqual } from 'node:util'
 import { type Dataset } from './datasets/dataset.ts'
-import { type DatasetSpec, openDataset } from './datasets/open.ts'
+import { absoluteSpec, type DatasetSpec, openDataset } from './datasets/open.ts'
 import { GeogapError, inputError } from './errors.ts'
 import { modelCost } from './models/cost.ts'
 import { namedModel } from './models/named.ts'
@@ -52,6 +52,32 @@ export async function openTarget(target: Target, specs: readonly ModelSpec[]): P
   for (const spec of specs) if (isSuited(target, spec)) checkClasses(spec, dataset)
   return dataset
 }
+
+/** A target with its data set, and how that can be opened again. */
+export interface OpenedTarget extends Target {
+  dataset: Dataset
+  opened?: DatasetSpec
+}
+
+/** All targets, opened. Errors: `no-images`, `same-name`, and those of `openTarget`. */
+export async function openTargets(targets: readonly Target[], specs: readonly ModelSpec[]): Promise<OpenedTarget[]> {
+  const all: OpenedTarget[] = []
+  for (const target of targets) {
+    const opened = 'items' in target.dataset ? undefined : absoluteSpec(target.dataset)
+    const dataset = await openTarget(target, specs)
+    if (dataset.items.length === 0) throw inputError('no-images', `no images in ${dataset.name}`)
+    all.push({ ...target, dataset, ...(opened && { opened }) })
+  }
+  const twice = all.find((one, i) => all.slice(0, i).some(other => hides(one, other, specs)))
+  if (twice) throw inputError('same-name', `two data sets are called ${twice.dataset.name}: rename a file`)
+  return all
+}
+
+/** Results go by names, so of two data sets of one name for the same models tables would show one. */
+const hides = (one: OpenedTarget, other: OpenedTarget, specs: readonly ModelSpec[]): boolean =>
+  one.dataset.name === other.dataset.name &&
+  (one.dataset.hash !== other.dataset.hash || one.dataset.labelMap.hash !== other.dataset.labelMap.hash) &&
+  specs.some(spec => isSuited(one, spec) && isSuited(other, spec))
 
 /** Errors: no-classes, other-classes, where the classes of the model are not those of the data set. */
 export function checkClasses(spec: ModelSpec, dataset: Dataset): void {

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { evaluate } from '../src/evaluate.ts'
+import { planRun } from '../src/cluster/plan.ts'
+import { evaluate, type EvaluateOptions } from '../src/evaluate.ts'
 import { type ModelSpec } from '../src/models/spec.ts'
 import { readEntries, shardFiles } from '../src/predictions/store.ts'
 import { query } from '../src/sql.ts'
@@ -37,9 +38,17 @@ describe('evaluate', () => {
     await mkdir(join(folder, 'elsewhere'))
     await writeFile(shorter, (await readFile(manifest, 'utf8')).split('\n').slice(0, 9).join('\n'))
     const datasets = [dataset(), { ...dataset(), name: shorter, data: folder }]
-    await expect(evaluate({ models: [model, model], datasets, out })).rejects.toThrow(
-      'two data sets are called world: rename a file',
-    )
+    const none = join(folder, 'none.csv')
+    await writeFile(none, 'id,image,label\n')
+    const planned = (options: EvaluateOptions & { out: string }) => planRun(options, join(out, 'heads'))
+    for (const begin of [evaluate, planned]) {
+      await expect(begin({ models: [model, model], datasets, out })).rejects.toThrow(
+        'two data sets are called world: rename a file',
+      )
+      await expect(begin({ models: [model], datasets: [{ ...dataset(), name: none }], out })).rejects.toThrow(
+        'no images in none',
+      )
+    }
   })
 
   it('keeps one row per image, failures included, and counts them', async () => {

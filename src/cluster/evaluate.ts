@@ -1,4 +1,3 @@
-import { openTarget } from '../targets.ts'
 import { type EvaluateOptions } from '../evaluate.ts'
 import { beginResults, headsFolder, pushRecords } from '../places/cache.ts'
 import { openPlace } from '../places/place.ts'
@@ -18,9 +17,8 @@ export async function evaluateByQueue(
 ): Promise<{ run: Run; driven: Driven }> {
   const { out, signal, tags } = options
   const dir = await beginResults(out)
-  const { plan: made, failures } = await planRun(options, headsFolder(out))
-  for (const { dataset } of made.request.targets)
-    await recordDataset(dir, await openTarget({ dataset, suits: 'all' }, []), dataset)
+  const { plan: made, opened, failures } = await planRun(options, headsFolder(out))
+  for (const target of opened) await recordDataset(dir, target.dataset, target.opened)
   const place = await openPlace(made.place)
   // A run that is taken up again keeps its units, though models may have been measured since.
   const plan = (await place.create(planName(made.id), JSON.stringify(made))) ? made : await readPlan(place, made.id)

@@ -12,7 +12,7 @@ import { type Identity } from '../predictions/schema.ts'
 import { entryName, gaps, keyOf, spansOf } from '../predictions/store.ts'
 import { type RunOptions, workOn } from '../runDataset.ts'
 import { sha256 } from '../sha256.ts'
-import { isSuited, modelsOf, openTarget, prepareModel, type Target, targetsOf } from '../targets.ts'
+import { isSuited, modelsOf, type OpenedTarget, openTargets, prepareModel, type Target, targetsOf } from '../targets.ts'
 import { type Group, groupsOf, type Unit } from '../units.ts'
 
 /** What a worker has to know to compute as the planner would; all paths are absolute. */
@@ -57,16 +57,18 @@ export async function readPlan(place: Place, id: string): Promise<RunPlan> {
   return JSON.parse(Buffer.from(text).toString()) as RunPlan
 }
 
-/** Plans and says which models could not be had. Errors: `opened-dataset` for a data set that has no description. */
+/**
+ * Plans and says which models could not be had. Errors: `opened-dataset` for a data set that has no description, and those of
+ * `openTargets`.
+ */
 export async function planRun(
   options: EvaluateOptions & { out: string },
   heads: string,
-): Promise<{ plan: RunPlan; failures: Failure[] }> {
+): Promise<{ plan: RunPlan; opened: OpenedTarget[]; failures: Failure[] }> {
   const asked = await requestOf(options)
+  const opened = await openTargets(asked.targets, asked.models)
   const { kept, failed } = await prepareAll(asked.models, options)
   const request = { ...asked, models: kept.map(({ spec }) => spec) }
-  const opened = []
-  for (const target of request.targets) opened.push({ ...target, dataset: await openTarget(target, request.models) })
   const groups: PlannedGroup[] = []
   const costOf = await knownCosts(request)
   for (const group of groupsOf(opened, request.models, request.preprocessing ?? 'native', costOf)) {
@@ -82,7 +84,7 @@ export async function planRun(
       .filter(({ spec }) => isSuited(target, spec))
       .map(({ spec, error: { code, message } }) => ({ model: spec.name, dataset: target.dataset.name, code, message })),
   )
-  return { plan: { schema: 1, id, place, request, groups }, failures }
+  return { plan: { schema: 1, id, place, request, groups }, opened, failures }
 }
 
 async function requestOf(options: EvaluateOptions): Promise<Request> {
