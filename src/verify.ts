@@ -2,8 +2,6 @@
  * Stored results against a re-run: a share of every evaluation's shards, drawn from a seed, is computed again on this machine
  * and compared image by image. What may differ is the machine and the versions; weights, images and settings have to be the same.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { agreement, keptDifference, type ShardRow } from './agreement.ts'
 import { type Dataset } from './datasets/dataset.ts'
@@ -24,6 +22,7 @@ import { permutation, random } from './random.ts'
 import { reopened } from './rescore.ts'
 import { promptsOf } from './rescoreTexts.ts'
 import { evaluateOn, type Prepared, type RunOptions, workOn } from './runDataset.ts'
+import { inScratch } from './scratch.ts'
 import { parquetRows, query } from './sql.ts'
 import { prepared } from './targets.ts'
 import { runtimeVersion, version } from './version.ts'
@@ -92,21 +91,21 @@ export async function verify(place: string, options: VerifyOptions = {}): Promis
   const models = new Map<string, Promise<Prepared>>()
   for (const entry of entries) {
     const { model, dataset } = entry.identity
-    const scratch = await mkdtemp(join(tmpdir(), 'geogap-verify-'))
     try {
       const spec = options.models?.find(({ name }) => name === model) ?? (await namedModel(model))
-      const ready = models.get(model) ?? prepared(spec)
-      models.set(model, ready)
+      const readying = models.get(model) ?? prepared(spec)
+      models.set(model, readying)
       const note = notes.get(entry.identity.content)
       const chosen = { ...entry, shards: drawn(entry, sample, seed) }
-      const again = await runAgain(chosen, await ready, note, scratch, options)
-      const rerun = { rows: new Map((await rowsOf(again)).map(row => [row.id, row])), kept: await keptReader(again) }
-      for (const shard of chosen.shards) verified.shards.push(await compareShard(chosen, shard, rerun, tolerance))
+      const ready = await readying
+      await inScratch(async scratch => {
+        const again = await runAgain(chosen, ready, note, scratch, options)
+        const rerun = { rows: new Map((await rowsOf(again)).map(row => [row.id, row])), kept: await keptReader(again) }
+        for (const shard of chosen.shards) verified.shards.push(await compareShard(chosen, shard, rerun, tolerance))
+      })
     } catch (error) {
       if (!(error instanceof GeogapError) || error.kind === 'internal') throw error
       verified.left.push({ model, dataset, reason: error.message })
-    } finally {
-      await rm(scratch, { recursive: true, force: true })
     }
   }
   return verified

@@ -1,7 +1,7 @@
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { access, readFile, writeFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { GeogapError, inputError } from '../errors.ts'
+import { inScratch } from '../scratch.ts'
 import { literalPath, parquetRows, select } from '../sql.ts'
 import { parseJson } from './json.ts'
 import { readEntry, type Entry } from './tree.ts'
@@ -75,14 +75,11 @@ function jsonRow(line: string, where: string): Record<string, unknown> {
 /** The table of an entry; a member of an archive is laid in a temporary file for the time of reading. */
 export async function readTableEntry(entry: Entry): Promise<Table> {
   if (entry.source.kind === 'file') return readTable(entry.source.file)
-  const folder = await mkdtemp(join(tmpdir(), 'geogap-table-'))
-  try {
+  return inScratch(async folder => {
     const file = join(folder, basename(entry.path))
     await writeFile(file, await readEntry(entry))
-    return await readTable(file)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+    return readTable(file)
+  })
 }
 
 /** A list as Python prints it (`['tv', "baby's bed"]`, `[851]`), as MLCommons' CSV files write their lists. */

@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { availableParallelism } from 'node:os'
 import { type Dataset, type Item } from '../datasets/dataset.ts'
 import { type DatasetSpec, openDataset } from '../datasets/open.ts'
 import { inputError } from '../errors.ts'
@@ -13,6 +11,7 @@ import { type ReadyModel } from '../models/spec.ts'
 import { zeroShotModel } from '../models/zeroShotModel.ts'
 import { stepsFor } from '../plan.ts'
 import { type Recipe } from '../preprocessing/steps.ts'
+import { inScratch } from '../scratch.ts'
 import { colourSettings, geometrySettings, judge, type Probed, type Scores, type Setting } from './probe.ts'
 
 export interface ProbeOptions {
@@ -65,18 +64,15 @@ export async function withProbing<T>(
   const dataset = await openDataset({ ...spec, ...(zeroShot && spec.labels === undefined && { labels: 'original' }) })
   checkClasses(model, dataset)
   const readied = await readyModel(model)
-  const heads = await mkdtemp(join(tmpdir(), 'geogap-probe-'))
-  try {
+  return inScratch(async heads => {
     const ready = zeroShot ? await zeroShotModel(model, readied, dataset.classes, prompts, heads) : readied.model
     const items = dataset.items.filter(({ labels }) => labels.length > 0)
-    return await work({
+    return work({
       ...{ model: model.name, dataset: dataset.name, declared: model.recipe, raw: model.graph?.dtype === 'uint8' },
       images: dataset.items.length,
       score: recipe => scoresOf(ready, recipe, dataset, items),
     })
-  } finally {
-    await rm(heads, { recursive: true, force: true })
-  }
+  })
 }
 
 /**

@@ -2,12 +2,12 @@
  * S3-compatible stores. An object appears whole or not at all, so an upload that is cut leaves nothing. The commit is a
  * PUT with If-None-Match: *, which a store refuses with 412 when the name is taken.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { _Object, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
 import { mapLimited } from '../datasets/files.ts'
 import { GeogapError, inputError } from '../errors.ts'
+import { inScratch } from '../scratch.ts'
 import { type Place } from './place.ts'
 
 interface Address {
@@ -186,15 +186,11 @@ export function s3Place(root: string): Place {
   }
 }
 
-async function filled(fill: (temporary: string) => Promise<void>): Promise<Uint8Array> {
-  const folder = await mkdtemp(join(tmpdir(), 'geogap-upload-'))
-  try {
+const filled = (fill: (temporary: string) => Promise<void>): Promise<Uint8Array> =>
+  inScratch(async folder => {
     await fill(join(folder, 'file'))
-    return await readFile(join(folder, 'file'))
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
+    return readFile(join(folder, 'file'))
+  })
 
 const conflictTries = 5
 

@@ -2,13 +2,12 @@
  * A slice is a list of images, `slice.csv`: to be relabelled, looked at, or left out of an analysis. What leaves images out
  * works on filtered copies of the rows in a temporary folder, under a key of their own, so that every analysis takes them.
  */
-import { rmSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readTable } from '../datasets/tables.ts'
 import { inputError, unknownName } from '../errors.ts'
 import { unguarded } from '../report/text.ts'
+import { scratchFolder } from '../scratch.ts'
 import { sha256 } from '../sha256.ts'
 import { copyRows, identifier, literalPath, parquetRows, query } from '../sql.ts'
 import { type DatasetNote } from './notes.ts'
@@ -98,8 +97,7 @@ export async function readExclusion(file: string): Promise<Exclusion> {
 
 /** The evaluations without the listed images. Errors: nothing-excluded, all-excluded. */
 export async function excluding(entries: readonly Entry[], exclusion: Exclusion): Promise<Entry[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'geogap-excluded-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const folder = scratchFolder()
   const left: Entry[] = []
   for (const [i, entry] of entries.entries()) left.push(await without(entry, exclusion, join(folder, String(i))))
   if (left.every((entry, i) => entry === entries[i]))
