@@ -15,6 +15,7 @@ import sharp from 'sharp'
 import { indexOfWnid } from '../src/datasets/imagenet.ts'
 import { encode } from '../src/graph/onnx.ts'
 import { createSession } from '../src/inference/session.ts'
+import { deviation, spread } from '../src/metrics/numbers.ts'
 import { fillNormal } from '../src/metrics/random.ts'
 import { bindWeights } from '../src/models/bind.ts'
 import { classifierGraph } from '../src/models/load.ts'
@@ -111,11 +112,6 @@ async function realModel(name: string, steps: readonly Step[], size: number): Pr
 
 const best = (values: Float32Array): number => values.indexOf(Math.max(...values))
 
-function deviation(values: Float32Array): number {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length)
-}
-
 /** Made-up regions, a fifth of the photographs each: where a photograph was taken is not known. */
 const regions = 5
 
@@ -133,7 +129,7 @@ const disparity = (right: readonly boolean[]): number => {
     const mine = right.filter((_, i) => i % regions === region)
     return (100 * mine.filter(Boolean).length) / mine.length
   })
-  return Math.max(...rates) - Math.min(...rates)
+  return spread(rates)
 }
 
 async function answers(kind = 'enlarged', every = '1', name = defaultModel): Promise<void> {
@@ -148,6 +144,7 @@ async function answers(kind = 'enlarged', every = '1', name = defaultModel): Pro
     const label = indexOfWnid(basename(file).split('_')[0]!)
     const crops = await Promise.all(croppers.map(crop => crop(bytes)))
     const whole = await logitsOf(crops[0]!)
+    const unit = deviation([...whole])
     for (const [i, crop] of crops.entries()) {
       const tally = tallies[i]!
       const logits = await logitsOf(crop)
@@ -158,7 +155,7 @@ async function answers(kind = 'enlarged', every = '1', name = defaultModel): Pro
       tally.most = Math.max(tally.most, largest)
       tally.right.push(best(logits) === label)
       tally.same += Number(best(logits) === best(whole))
-      tally.logit = Math.max(tally.logit, ...logits.map((value, k) => Math.abs(value - whole[k]!) / deviation(whole)))
+      tally.logit = Math.max(tally.logit, ...logits.map((value, k) => Math.abs(value - whole[k]!) / unit))
     }
   }
   const [exact] = tallies

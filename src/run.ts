@@ -12,10 +12,14 @@ import { readCurrent } from './predictions/runs.ts'
 import { type Cell, type Entry } from './predictions/store.ts'
 import { readStudies, type StudyValues } from './predictions/studies.ts'
 
-export interface AccuracyRow {
+/** One model on one data set with one preprocessing. */
+export interface Slot {
   model: string
   dataset: string
   preprocessing: string
+}
+
+export interface AccuracyRow extends Slot {
   /** The values of the grouping columns; `all` alone without any. */
   group: string
   n: number
@@ -29,10 +33,7 @@ export interface AccuracyRow {
   high: number | null
 }
 
-export interface DisparityRow extends Disparity {
-  model: string
-  dataset: string
-  preprocessing: string
+export interface DisparityRow extends Slot, Disparity {
   by: string
   /** Europe minus Africa, where the data set has both. */
   europeMinusAfrica: number | null
@@ -53,12 +54,12 @@ export interface Run {
   /** Grouping columns that some data set has. */
   columns: readonly string[]
   /**
-   * One row per model, data set and group; `by` names one column or several to intersect; `label` is the class. `model`
-   * and `dataset` ask for their rows alone.
+   * One row per model, data set and group; `by` names one column or several to intersect; `label` is the class. `model`,
+   * `dataset` and `preprocessing` ask for their rows alone.
    */
-  accuracy(options?: { by?: string | readonly string[]; model?: string; dataset?: string }): AccuracyRow[]
-  /** One row per model and data set: the largest difference between groups of at least `minN` images. */
-  disparity(options?: { by?: string; minN?: number }): DisparityRow[]
+  accuracy(options?: { by?: string | readonly string[] } & Partial<Slot>): AccuracyRow[]
+  /** One row per model and data set, or those asked for: the largest difference between groups of at least `minN` images. */
+  disparity(options?: { by?: string; minN?: number } & Partial<Slot>): DisparityRow[]
   /** `disparity` with permutation null, bias-corrected value, 95 % interval (by household where there are some) and failures. */
   inference(options?: InferenceOptions): Promise<InferenceRow[]>
   /** Writes a self-contained HTML report. */
@@ -89,7 +90,7 @@ export function runOf(
     ...stored,
     columns,
     accuracy: ({ by = [], ...only } = {}) => accuracyRows(run, typeof by === 'string' ? [by] : by, only),
-    disparity: ({ by = 'region', minN = 30 } = {}) => disparityRows(run, by, minN),
+    disparity: ({ by = 'region', minN = 30, ...only } = {}) => disparityRows(run, by, minN, only),
     inference: async options => (await import('./runInference.ts')).inferenceRows(run, options),
     report: async file => {
       const { writeReport } = await import('./report/html.ts')
@@ -100,10 +101,7 @@ export function runOf(
 }
 
 /** Everything that one model's results on a data set hold. */
-export interface Series {
-  model: string
-  dataset: string
-  preprocessing: string
+export interface Series extends Slot {
   cells: Cell[]
 }
 
@@ -115,6 +113,20 @@ export function series(run: Run): Series[] {
   known.set(run.cells, made)
   return made
 }
+
+/** Whether a row, an entry's identity or a series is of the slot; a part that is not given fits all. */
+export const isOf =
+  (slot: Partial<Slot>) =>
+  ({ model, dataset, preprocessing }: Slot): boolean =>
+    model === (slot.model ?? model) &&
+    dataset === (slot.dataset ?? dataset) &&
+    preprocessing === (slot.preprocessing ?? preprocessing)
+
+/** Empty where the run has no results of the slot. */
+export const cellsOf = (run: Run, slot: Slot): readonly Cell[] => series(run).find(isOf(slot))?.cells ?? []
+
+export const entriesOf = ({ entries }: Run, slot: Partial<Slot>): Entry[] =>
+  entries.filter(({ identity }) => isOf(slot)(identity))
 
 function splitCells(cells: readonly Cell[]): Series[] {
   const all = new Map<string, Series>()
@@ -131,52 +143,41 @@ function splitCells(cells: readonly Cell[]): Series[] {
   return [...all.values()]
 }
 
-function accuracyRows(run: Run, by: readonly string[], only: { model?: string; dataset?: string }): AccuracyRow[] {
+function accuracyRows(run: Run, by: readonly string[], only: Partial<Slot>): AccuracyRow[] {
   for (const column of by) checkColumn(run, column)
-  const asked = series(run).filter(
-    ({ model, dataset }) => model === (only.model ?? model) && dataset === (only.dataset ?? dataset),
-  )
-  return asked.flatMap(({ model, dataset, preprocessing, cells }) => {
-    const name = { model, dataset, preprocessing }
-    const sizes = sizesOfPartial(run, name)
-    if (by.length === 0) return [{ ...name, group: 'all', ...flat(sumCounts(cells), sizes?.['all']?.['all']) }]
-    if (!by.every(column => column === 'label' || cells.some(cell => cell.groups[column] != null))) return []
-    const sizesBy = by.length === 1 ? sizes?.[by[0]!] : undefined
-    return groupBy(cells, by).groups.map(({ group, ...counts }) => ({
-      ...{ ...name, group },
-      ...flat(counts, sizesBy?.[group]),
-    }))
-  })
+  return series(run)
+    .filter(isOf(only))
+    .flatMap(({ model, dataset, preprocessing, cells }) => {
+      const name = { model, dataset, preprocessing }
+      const sizes = sizesOfPartial(run, name)
+      if (by.length === 0) return [{ ...name, group: 'all', ...flat(sumCounts(cells), sizes?.['all']?.['all']) }]
+      if (!by.every(column => column === 'label' || cells.some(cell => cell.groups[column] != null))) return []
+      const sizesBy = by.length === 1 ? sizes?.[by[0]!] : undefined
+      return groupBy(cells, by).groups.map(({ group, ...counts }) => ({
+        ...{ ...name, group },
+        ...flat(counts, sizesBy?.[group]),
+      }))
+    })
 }
 
 /** Sizes of the groups of a data set whose evaluation is not complete and reads images in random order. */
-function sizesOfPartial(run: Run, { model, dataset, preprocessing }: Omit<Series, 'cells'>): DatasetNote['sizes'] {
-  const entry = run.entries.find(
-    ({ identity, rows }) =>
-      rows < identity.images &&
-      identity.order !== undefined &&
-      identity.model === model &&
-      identity.dataset === dataset &&
-      identity.preprocessing === preprocessing,
+function sizesOfPartial(run: Run, slot: Slot): DatasetNote['sizes'] {
+  const entry = entriesOf(run, slot).find(
+    ({ identity, rows }) => rows < identity.images && identity.order !== undefined,
   )
   return entry && run.datasets.get(entry.identity.content)?.sizes
 }
 
-function flat(counts: Counts, size?: number): Omit<AccuracyRow, 'model' | 'dataset' | 'preprocessing' | 'group'> {
+function flat(counts: Counts, size?: number): Omit<AccuracyRow, keyof Slot | 'group'> {
   const { n, errors, top1, top5, interval } = accuracy(counts)
   const [low, high] = (size === undefined ? interval : finiteInterval(counts.top1, n, size - errors)) ?? [null, null]
   return { n, errors, of: size ?? null, top1, top5, low, high }
 }
 
-export function disparityRows(
-  run: Run,
-  by: string,
-  minN: number,
-  fits: (one: Series) => boolean = () => true,
-): DisparityRow[] {
+function disparityRows(run: Run, by: string, minN: number, only: Partial<Slot>): DisparityRow[] {
   checkColumn(run, by)
   return series(run)
-    .filter(fits)
+    .filter(isOf(only))
     .flatMap(({ model, dataset, preprocessing, cells }) => {
       const { groups } = groupBy(cells, [by])
       if (groups.length === 0) return []

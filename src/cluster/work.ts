@@ -9,6 +9,7 @@ import { availableParallelism, hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Job, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { remember } from '../datasets/images.ts'
 import { machine } from '../machine.ts'
 import { openPlace, type Place } from '../places/place.ts'
 import { type Unit } from '../units.ts'
@@ -187,10 +188,7 @@ async function settle(hand: Hand, job: Job<Unit>, token: string, error: Error | 
 }
 
 function planOf(hand: Hand, run: string): Promise<{ plan: RunPlan; place: Place }> {
-  const known = hand.plans.get(run) ?? findPlan(hand.redis, run)
-  hand.plans.set(run, known)
-  known.catch(() => hand.plans.delete(run))
-  return known
+  return remember(hand.plans, run, Infinity, () => findPlan(hand.redis, run))
 }
 
 async function findPlan(redis: Redis, run: string): Promise<{ plan: RunPlan; place: Place }> {

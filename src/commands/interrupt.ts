@@ -1,14 +1,15 @@
 const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
-let controller: AbortController | undefined
+let made: AbortSignal | undefined
 
 /**
  * The first SIGINT (Ctrl-C), SIGTERM or SIGHUP (a closed terminal) aborts the signal that is given back, the same for all
  * evaluations of the process, and sets the exit code; the second ends the process at once.
  */
 export function interruption(): AbortSignal {
-  if (controller) return controller.signal
-  const { signal } = (controller = new AbortController())
+  if (made) return made
+  const controller = new AbortController()
+  const { signal } = controller
   for (const [name, code] of Object.entries(codes)) {
     process.on(name, () => {
       if (signal.aborted) process.exit(code)
@@ -16,8 +17,8 @@ export function interruption(): AbortSignal {
       process.stderr.write(
         '\nstopping after the running batch; what is done is kept, the same command goes on from there\n',
       )
-      controller?.abort()
+      controller.abort()
     })
   }
-  return signal
+  return (made = signal)
 }

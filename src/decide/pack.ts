@@ -12,7 +12,7 @@ import { whereThere } from '../files.ts'
 import { type DatasetNote, datasetNote } from '../predictions/notes.ts'
 import { identity } from '../predictions/schema.ts'
 import { type Cell, type Entry } from '../predictions/store.ts'
-import { openRun, type Run, runOf, series } from '../run.ts'
+import { cellsOf, openRun, type Run, runOf } from '../run.ts'
 import { version } from '../version.ts'
 
 const format = 'geogap pack 1'
@@ -50,7 +50,7 @@ export async function writePack(run: Run): Promise<Buffer> {
   const pack: Pack = {
     ...{ format, geogap: version, created: new Date().toISOString(), terms: termsOf(run) },
     datasets: [...run.datasets.values()].map(withoutPaths),
-    evaluations: run.entries.map(entry => evaluation(entry, cellsIn(run, entry))),
+    evaluations: run.entries.map(entry => evaluation(entry, cellsOf(run, entry.identity))),
   }
   return promisify(gzip)(JSON.stringify(pack), { level: 9 })
 }
@@ -61,13 +61,6 @@ const withoutPaths = (note: DatasetNote): DatasetNote => ({
   ...{ opened: undefined, imageFolders: undefined },
   problems: note.problems.map(({ id, code }) => ({ id, code, message: code })),
 })
-
-function cellsIn(run: Run, { identity: { model, dataset, preprocessing } }: Entry): readonly Cell[] {
-  const found = series(run).find(
-    one => one.model === model && one.dataset === dataset && one.preprocessing === preprocessing,
-  )
-  return found?.cells ?? []
-}
 
 function evaluation(entry: Entry, cells: readonly Cell[]): Pack['evaluations'][number] {
   const { identity, key, rows, created, shards } = entry
@@ -112,7 +105,7 @@ export async function readPack(file: string): Promise<Run> {
     entries: evaluations.map(entryOf),
     datasets: new Map(datasets.map(note => [note.hash, note])),
     failures: [],
-    cells: evaluations.flatMap(cellsOf),
+    cells: evaluations.flatMap(unpacked),
   })
 }
 
@@ -138,7 +131,7 @@ function entryOf({ identity, key, rows, errors, created, columns, ...made }: Pac
   return { identity, key, folder: '', shards: [shard], rows, created }
 }
 
-function cellsOf({ identity, by, counts }: Pack['evaluations'][number]): Cell[] {
+function unpacked({ identity, by, counts }: Pack['evaluations'][number]): Cell[] {
   const { model, dataset, preprocessing } = identity
   return counts.map(row => {
     const [n = 0, top1 = 0, top5 = 0, errors = 0, unscored = 0] = row.slice(1 + by.length).map(Number)

@@ -51,24 +51,22 @@ function publishedReference(): Reference {
 
 /** Accuracies, accuracies by place and disparities of every model of a run; preprocessing modes do not mix: native first. */
 export function measuredModels(run: Run, minN: number): Measured[] {
-  const modes = [...new Set(run.entries.map(({ identity }) => identity.preprocessing))].sort()
-  const mode = modes[0]
+  const [preprocessing = 'native'] = run.entries.map(({ identity }) => identity.preprocessing).sort()
   const kinds = new Map<string, Kind>()
   const values = new Map<string, Map<string, number>>()
   const set = (model: string, measure: string, value: number | null): void => {
     if (value !== null) values.set(model, (values.get(model) ?? new Map<string, number>()).set(measure, value))
   }
   for (const { identity } of run.entries) kinds.set(identity.model, identity.prompts === '' ? '1K' : 'zero-shot')
-  for (const row of run.accuracy()) if (row.preprocessing === mode) set(row.model, benchmarkName(row.dataset), row.top1)
+  for (const row of run.accuracy({ preprocessing })) set(row.model, benchmarkName(row.dataset), row.top1)
   for (const dataset of rolesOf(run).geographic) {
     const by = placeColumn(run, dataset)!
-    for (const row of run.accuracy({ by, dataset }))
-      if (row.preprocessing === mode && row.n >= minN) set(row.model, `${dataset}: ${row.group}`, row.top1)
-    for (const row of run.disparity({ by, minN }))
-      if (row.preprocessing === mode && row.dataset === dataset) {
-        set(row.model, `${dataset}: disparity by ${by}`, row.disparity)
-        set(row.model, `${dataset}: Europe − Africa`, row.europeMinusAfrica)
-      }
+    for (const row of run.accuracy({ by, dataset, preprocessing }))
+      if (row.n >= minN) set(row.model, `${dataset}: ${row.group}`, row.top1)
+    for (const row of run.disparity({ by, minN, dataset, preprocessing })) {
+      set(row.model, `${dataset}: disparity by ${by}`, row.disparity)
+      set(row.model, `${dataset}: Europe − Africa`, row.europeMinusAfrica)
+    }
   }
   return [...values].map(([model, measures]) => ({ model, kind: kinds.get(model)!, values: measures }))
 }

@@ -201,12 +201,11 @@ async function figuresOf(
   const { name } = await namedModel(model)
   const figures: Record<string, number | null> = {}
   for (const [i, { name: dataset }] of evals.entries()) {
-    const mine = (row: { model: string; dataset: string; preprocessing: string }): boolean =>
-      row.model === name && row.dataset === dataset && row.preprocessing === mode
-    const found = run.disparity({ by: 'region', minN }).find(mine)
+    const slot = { model: name, dataset, preprocessing: mode }
+    const [found] = run.disparity({ ...slot, minN })
     const difference = found?.europeMinusAfrica ?? null
     if (i === 0) figures['europe minus africa'] = difference
-    figures[`${labelOf(dataset)} accuracy`] = run.accuracy({ model: name, dataset }).find(mine)?.top1 ?? null
+    figures[`${labelOf(dataset)} accuracy`] = run.accuracy(slot)[0]?.top1 ?? null
     figures[`${labelOf(dataset)} disparity`] = found?.disparity ?? null
     figures[`${labelOf(dataset)} europe minus africa`] = difference
   }

@@ -1,5 +1,5 @@
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { captionOf, count, idOf, modelOn, perGeographic } from './figure.ts'
+import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
 import { heatSpec } from './heatMap.ts'
 import { type PairCell, type Results } from './results.ts'
 import { placeColumn } from './roles.ts'
@@ -28,11 +28,11 @@ function figureOf(results: Results, dataset: string, options: FigureOptions): Fi
   if (model === undefined || large(cells).length === 0 || places.length < 2) return null
   const [rows, columns] = [order.slice(0, mostClasses), places.slice(0, mostPlaces)]
   const shown = cells.filter(cell => rows.includes(cell.row) && columns.includes(cell.column))
-  const [name, n] = [results.title(dataset), cells.reduce((sum, cell) => sum + cell.n, 0)]
+  const name = results.title(dataset)
   return {
     id: idOf('class-region', name),
     title: `Accuracy per class and ${column} on ${name}`,
-    subtitle: `${model}, n = ${count(n, 'image')}`,
+    subtitle: modelAndImages(model, cells),
     caption: captionOf(
       results,
       `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${column === 'region' ? 'regions' : 'countries'} first.`,

@@ -1,7 +1,15 @@
 import { type Line } from '../metrics/regression.ts'
 import { type DisparityRow } from '../run.ts'
-import { beside, captionOf, type Figure, type FigureKind, idOf } from './figure.ts'
-import { modelsAndImages, modelsIn, perGeographic } from './figure.ts'
+import {
+  beside,
+  captionOf,
+  type Figure,
+  type FigureKind,
+  idOf,
+  modelsAndImages,
+  modelsIn,
+  perGeographic,
+} from './figure.ts'
 import { drawnLine, linePanels, lineThrough, type Panel, type PanelPoint } from './linePanel.ts'
 import { type Results } from './results.ts'
 import { geographicColor } from './theme.ts'

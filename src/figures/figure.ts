@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite'
 import { unknownName } from '../errors.ts'
+import { sum } from '../metrics/numbers.ts'
 import { type Value } from '../report/tables.ts'
 import { type Results } from './results.ts'
 
@@ -96,6 +97,10 @@ export const modelsIn = (rows: readonly { model: string }[]): number => new Set(
 /** `98 models, n = 10,333 images of GeoDE`: whom the rows of a data set's figure are about. */
 export const modelsAndImages = (results: Results, dataset: string, rows: readonly { model: string }[]): string =>
   `${count(modelsIn(rows), 'model')}, n = ${count(results.images(dataset), 'image')} of ${results.title(dataset)}`
+
+/** `resnet50, n = 10,333 images`: whose answers, on how many images. */
+export const modelAndImages = (model: string, counts: readonly { n: number }[]): string =>
+  `${model}, n = ${count(sum(counts.map(({ n }) => n)), 'image')}`
 
 /** `1 model`, `98 models`, `10,333 images`. */
 export const count = (n: number, noun: string): string =>

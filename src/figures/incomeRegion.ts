@@ -1,7 +1,7 @@
 import { incomeScheme } from '../datasets/incomes.ts'
 import { placesByAccuracy } from './classRegion.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { captionOf, count, idOf, modelOn, perGeographic } from './figure.ts'
+import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
 import { heatSpec } from './heatMap.ts'
 import { type Results } from './results.ts'
 import { placeColumn } from './roles.ts'
@@ -27,11 +27,10 @@ function figureOf(results: Results, dataset: string, options: FigureOptions): Fi
   const places = placesByAccuracy(cells)
   if (incomes.length < 2 || incomes.length > mostIncomes || cells.every(({ n }) => n < results.minN)) return null
   const name = results.title(dataset)
-  const n = cells.reduce((sum, cell) => sum + cell.n, 0)
   return {
     id: idOf('income-region', name),
     title: `Accuracy per income group and region on ${name}`,
-    subtitle: `${model}, n = ${count(n, 'image')}`,
+    subtitle: modelAndImages(model, cells),
     caption: captionOf(
       results,
       `Top-1 accuracy of ${model} in percent on the images of each income group of households (rows) and region.`,

@@ -1,6 +1,6 @@
 import { countryNumber } from '../datasets/countries.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { captionOf, count, idOf, modelOn, perGeographic } from './figure.ts'
+import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
 import { type Results } from './results.ts'
 import { accuracyColor, colorDomain, ink } from './theme.ts'
 import { shortList } from '../report/text.ts'
@@ -126,10 +126,7 @@ function figureOf(results: Results, dataset: string, options: FigureOptions): Fi
   return {
     id: idOf('map', name),
     title: `Accuracy per country on ${name}`,
-    subtitle: `${model}, n = ${count(
-      rows.reduce((sum, { n }) => sum + n, 0),
-      'image',
-    )}, ${rows.length} ${rows.length === 1 ? 'country' : 'countries'}`,
+    subtitle: `${modelAndImages(model, rows)}, ${rows.length} ${rows.length === 1 ? 'country' : 'countries'}`,
     caption: captionOf(
       results,
       `Top-1 accuracy of ${model} in percent on each country’s images. Pale: countries without an image that was predicted.`,

@@ -1,5 +1,13 @@
-import { beside, captionOf, type Figure, type FigureKind, idOf } from './figure.ts'
-import { modelsAndImages, modelsIn, perGeographic } from './figure.ts'
+import {
+  beside,
+  captionOf,
+  type Figure,
+  type FigureKind,
+  idOf,
+  modelsAndImages,
+  modelsIn,
+  perGeographic,
+} from './figure.ts'
 import { drawnLine, linePanels, lineThrough, type PanelSeries } from './linePanel.ts'
 import { bestFirst, regionRows } from './regions.ts'
 import { type Results } from './results.ts'

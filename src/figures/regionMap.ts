@@ -1,6 +1,6 @@
 import { countryNumber } from '../datasets/countries.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { captionOf, count, idOf, modelOn, perGeographic } from './figure.ts'
+import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
 import { fitText, textWidth } from './fonts.ts'
 import { type Shape, worldSpec } from './map.ts'
 import { bestFirst, type RegionRow, regionRows } from './regions.ts'
@@ -68,10 +68,7 @@ function figureOf(results: Results, dataset: string, options: FigureOptions): Fi
   return {
     id: idOf('region-map', name),
     title: `Accuracy per region on ${name}`,
-    subtitle: `${model}, n = ${count(
-      rows.reduce((sum, { n }) => sum + n, 0),
-      'image',
-    )}; ${difference}`,
+    subtitle: `${modelAndImages(model, rows)}; ${difference}`,
     caption: captionOf(
       results,
       `Top-1 accuracy of ${model} in percent on each region’s images, with 95 % Wilson intervals. The countries of the data set have their region’s colour; pale ones have no images.`,

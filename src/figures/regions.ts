@@ -1,5 +1,14 @@
 import { percentValue, range95 } from './values.ts'
-import { captionOf, count, type Figure, type FigureKind, type FigureOptions, idOf, perGeographic } from './figure.ts'
+import {
+  captionOf,
+  count,
+  type Figure,
+  type FigureKind,
+  type FigureOptions,
+  idOf,
+  modelsIn,
+  perGeographic,
+} from './figure.ts'
 import { fitText, textWidth } from './fonts.ts'
 import { spread } from './labels.ts'
 import { type Domain, roundBounds } from './linePanel.ts'
@@ -174,7 +183,7 @@ function figureOf(results: Results, dataset: string, { model }: FigureOptions): 
   const name = results.title(dataset)
   const groups = results.by(column).filter(row => row.dataset === dataset)
   const left = [...new Set(groups.map(({ group }) => group))].filter(group => !order.includes(group))
-  const models = new Set(large.map(row => row.model)).size
+  const models = modelsIn(large)
   return {
     id: idOf('regions', name),
     title: `Accuracy per ${column} on ${name}`,

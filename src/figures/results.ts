@@ -2,7 +2,7 @@
 import { defaultMinN } from '../metrics/disparity.ts'
 import { type AccuracyTable, accuracyTable } from '../metrics/progress.ts'
 import { type Cell } from '../predictions/store.ts'
-import { type AccuracyRow, type DisparityRow, type Run, series } from '../run.ts'
+import { type AccuracyRow, type DisparityRow, cellsOf, type Run } from '../run.ts'
 import { datasetTitle, placeColumn, type Roles, rolesOf } from './roles.ts'
 
 export type Mode = AccuracyRow['preprocessing']
@@ -52,17 +52,9 @@ export function resultsOf(run: Run, options: ResultsOptions = {}): Results {
   const preprocessing = options.preprocessing ?? commonMode(run)
   const minN = options.minN ?? defaultMinN
   const roles = rolesOf(run)
-  const rows = cached((key: string) => {
-    const by = JSON.parse(key) as string[]
-    return run.accuracy({ by }).filter(row => row.preprocessing === preprocessing)
-  })
+  const rows = cached((key: string) => run.accuracy({ by: JSON.parse(key) as string[], preprocessing }))
   const by = (...columns: readonly string[]): readonly AccuracyRow[] => rows(JSON.stringify(columns))
-  const disparity = cached((column: string) =>
-    run.disparity({ by: column, minN }).filter(row => row.preprocessing === preprocessing),
-  )
-  const cellsOf = (dataset: string, model: string): readonly Cell[] =>
-    series(run).find(one => one.dataset === dataset && one.model === model && one.preprocessing === preprocessing)
-      ?.cells ?? []
+  const disparity = cached((column: string) => run.disparity({ by: column, minN, preprocessing }))
   const overall = by()
   const table = accuracyTable(
     overall.map(({ model, dataset, top1 }) => ({ model, benchmark: dataset, accuracy: top1 })),
@@ -72,7 +64,7 @@ export function resultsOf(run: Run, options: ResultsOptions = {}): Results {
   return {
     ...{ run, preprocessing, minN, roles, table, by, models },
     fitted: oneKind(run, models),
-    pairs: (dataset, model, columns) => pairCells(cellsOf(dataset, model), columns),
+    pairs: (dataset, model, columns) => pairCells(cellsOf(run, { model, dataset, preprocessing }), columns),
     disparities: dataset => disparity(placeColumn(run, dataset)!).filter(row => row.dataset === dataset),
     title: titles(run),
     images: dataset => Math.max(0, ...overall.filter(row => row.dataset === dataset).map(({ n }) => n)),
@@ -106,9 +98,9 @@ function oneKind(run: Run, models: readonly string[]): readonly string[] {
 
 /** The commonest, native before paper. */
 function commonMode(run: Run): string {
-  const modes = run.entries.map(({ identity }) => identity.preprocessing).sort()
+  const modes = run.entries.map(({ identity }) => identity.preprocessing)
   const count = (mode: string): number => modes.filter(one => one === mode).length
-  return modes.toSorted((a, b) => count(b) - count(a))[0] ?? 'native'
+  return [...new Set(modes)].sort().sort((a, b) => count(b) - count(a))[0] ?? 'native'
 }
 
 function ordered(overall: readonly AccuracyRow[], reference: string): string[] {

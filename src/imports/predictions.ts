@@ -96,7 +96,7 @@ function outcomesOf(
   { model, file }: PredictionOptions,
 ): Outcomes {
   const outcomes = emptyOutcomes(model, dataset.items.length)
-  const fill = columns.includes('logits') ? fillLogits : fillClasses
+  const fill = columns.includes('logits') ? fillLogits : classFiller(dataset)
   for (const [i, { id }] of dataset.items.entries()) {
     const row = byId.get(id)
     if (row) fill(outcomes, i, row, dataset, `${id} in ${basename(file)}`)
@@ -113,17 +113,20 @@ function fillLogits(outcomes: Outcomes, i: number, row: Row, dataset: Dataset, w
 }
 
 /** `top5` as a list, most probable first: at least five, or as many as there are. */
-function fillClasses(outcomes: Outcomes, i: number, row: Row, dataset: Dataset, where: string): void {
-  const written = writtenLabels(listOf(row['top5']))
-  const needed = Math.min(topCount, dataset.choices === 'all' ? dataset.classes.length : dataset.choices.length)
-  if (written.length < needed)
-    throw inputError('few-classes', `${written.length} classes where top-5 accuracy takes ${needed}: ${where}`)
-  const indices = written.map(name => classIndex(name, dataset, where))
-  if (new Set(indices).size < indices.length) throw inputError('duplicate-class', `a class is given twice: ${where}`)
-  outcomes.top5.set(indices.slice(0, topCount), i * topCount)
-  const probabilities = listOf(row['probabilities']).map(Number)
-  outcomes.probabilities.set(probabilities.slice(0, topCount), i * topCount)
-  outcomes.rank[i] = indices.findIndex(index => dataset.items[i]!.labels.includes(index)) + 1
+function classFiller({ classes, choices, name, items }: Dataset): typeof fillLogits {
+  const find = classFinder(classes, choices, name)
+  const needed = Math.min(topCount, choices === 'all' ? classes.length : choices.length)
+  return (outcomes, i, row, _, where) => {
+    const written = writtenLabels(listOf(row['top5']))
+    if (written.length < needed)
+      throw inputError('few-classes', `${written.length} classes where top-5 accuracy takes ${needed}: ${where}`)
+    const indices = written.map(name => find(name, where))
+    if (new Set(indices).size < indices.length) throw inputError('duplicate-class', `a class is given twice: ${where}`)
+    outcomes.top5.set(indices.slice(0, topCount), i * topCount)
+    const probabilities = listOf(row['probabilities']).map(Number)
+    outcomes.probabilities.set(probabilities.slice(0, topCount), i * topCount)
+    outcomes.rank[i] = indices.findIndex(index => items[i]!.labels.includes(index)) + 1
+  }
 }
 
 /** A Parquet list, or a list as text. */
@@ -135,33 +138,34 @@ function listOf(cell: unknown): unknown[] {
   return writtenLabels(cell)
 }
 
-function classIndex(written: string, { classes, name, choices }: Dataset, where: string): number {
-  const index = /^\d+$/.test(written) ? Number(written) : classes.indexOf(written)
-  if (index >= 0 && index < classes.length) return checkedClass(index, written, { classes, choices }, where)
-  if (index >= classes.length)
-    throw inputError('unknown-class', `class index ${written} is out of range: ${name} has ${classes.length}: ${where}`)
-  throw unknownName('class', written, classes)
-}
-
-/** Errors: masked-class, where the class does not compete; ambiguous-class, where a number is another class's name. */
-function checkedClass(
-  index: number,
-  written: string,
-  { classes, choices }: Pick<Dataset, 'classes' | 'choices'>,
-  where: string,
-): number {
-  const named = classes.indexOf(written)
-  if (named >= 0 && named !== index)
-    throw inputError(
-      'ambiguous-class',
-      `class ${written} is the name of class ${named} and the index of ${classes[index]!}: ${where}`,
-    )
-  if (choices !== 'all' && !choices.includes(index))
-    throw inputError(
-      'masked-class',
-      `class ${written} is none of the ${choices.length} that compete: mask the others before ranking: ${where}`,
-    )
-  return index
+/**
+ * Finds a class by its name or number. Errors: unknown-class; masked-class, where the class does not compete; ambiguous-class,
+ * where a number is another class's name.
+ */
+function classFinder(classes: readonly string[], choices: Dataset['choices'], dataset: string) {
+  const byName = new Map([...classes.entries()].reverse().map(([index, name]) => [name, index]))
+  const competing = new Set(choices === 'all' ? classes.keys() : choices)
+  return (written: string, where: string): number => {
+    const named = byName.get(written)
+    const index = /^\d+$/.test(written) ? Number(written) : named
+    if (index === undefined) throw unknownName('class', written, classes)
+    if (index >= classes.length)
+      throw inputError(
+        'unknown-class',
+        `class index ${written} is out of range: ${dataset} has ${classes.length}: ${where}`,
+      )
+    if (named !== undefined && named !== index)
+      throw inputError(
+        'ambiguous-class',
+        `class ${written} is the name of class ${named} and the index of ${classes[index]!}: ${where}`,
+      )
+    if (!competing.has(index))
+      throw inputError(
+        'masked-class',
+        `class ${written} is none of the ${competing.size} that compete: mask the others before ranking: ${where}`,
+      )
+    return index
+  }
 }
 
 async function identityOf(dataset: Dataset, { file, model, preprocessing }: PredictionOptions): Promise<Identity> {

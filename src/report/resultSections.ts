@@ -75,7 +75,7 @@ async function disparities(results: Results): Promise<Markup | null> {
   const left: string[] = []
   for (const dataset of roles.geographic) {
     const by = placeColumn(run, dataset)!
-    const rows = run.disparity({ by, minN }).filter(row => row.dataset === dataset)
+    const rows = run.disparity({ by, minN, dataset })
     const work = rows.reduce((sum, { groups }) => sum + groups, 0)
     if (work <= mostInferred) inferred.push(...(await run.inference({ by, minN, seed, dataset })))
     else {

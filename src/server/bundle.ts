@@ -91,7 +91,7 @@ export async function writeBundle(dir: string, out: string, options: BundleOptio
 
 /** An earlier bundle's data are removed; a folder that holds anything else is left alone. Errors: not-empty. */
 async function clear(out: string): Promise<void> {
-  const there = await readdir(out).catch(() => [])
+  const there = await whereThere(readdir(out), [])
   if (there.length > 0 && !(await whereThere(stat(join(out, 'data', 'overview.json')), undefined)))
     throw inputError('not-empty', `the folder ${out} is not empty and no bundle`)
   await rm(join(out, 'data'), { recursive: true, force: true })

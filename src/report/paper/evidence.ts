@@ -7,7 +7,7 @@ import { testbed } from '../../models/testbed.ts'
 import { type Imported } from '../../predictions/imported.ts'
 import { type Cell, type Entry } from '../../predictions/store.ts'
 import { type Mode } from '../../preprocessing/steps.ts'
-import { type Run, series } from '../../run.ts'
+import { cellsOf, entriesOf, type Run, type Slot } from '../../run.ts'
 
 export type Kind = '1K' | 'zero-shot' | 'other'
 
@@ -46,15 +46,12 @@ export function evidenceOf(run: Run, imported: readonly Imported[], options: Pap
   const preprocessing = options.preprocessing ?? usualMode(run)
   const datasets = standIns(run, preprocessing)
   const kinds = kindsOf(run)
-  const find = (benchmark: string, model: string) =>
-    series(run).find(
-      one => one.dataset === datasets.get(benchmark) && one.model === model && one.preprocessing === preprocessing,
-    )
+  const slot = (benchmark: string, model: string): Slot => ({
+    ...{ model, dataset: datasets.get(benchmark) ?? '', preprocessing },
+  })
+  const cells = (benchmark: string, model: string) => cellsOf(run, slot(benchmark, model))
   const measured: Point[] = [...datasets].flatMap(([benchmark, dataset]) =>
-    run
-      .accuracy({ dataset })
-      .filter(row => row.preprocessing === preprocessing)
-      .map(({ model, top1 }) => ({ model, benchmark, accuracy: top1 })),
+    run.accuracy({ dataset, preprocessing }).map(({ model, top1 }) => ({ model, benchmark, accuracy: top1 })),
   )
   const key = (model: string, benchmark: string): string => JSON.stringify([model, benchmark])
   const known = new Set(measured.map(row => key(row.model, row.benchmark)))
@@ -70,15 +67,9 @@ export function evidenceOf(run: Run, imported: readonly Imported[], options: Pap
     ]),
     models: kind => [...kinds].filter(([, own]) => kind === undefined || own === kind).map(([model]) => model),
     dataset: benchmark => datasets.get(benchmark),
-    cells: (benchmark, model) => find(benchmark, model)?.cells ?? [],
-    groups: (benchmark, model, by) => groupBy(find(benchmark, model)?.cells ?? [], [by]).groups,
-    entry: (benchmark, model) =>
-      run.entries.find(
-        ({ identity }) =>
-          identity.dataset === datasets.get(benchmark) &&
-          identity.model === model &&
-          identity.preprocessing === preprocessing,
-      ),
+    cells,
+    groups: (benchmark, model, by) => groupBy(cells(benchmark, model), [by]).groups,
+    entry: (benchmark, model) => entriesOf(run, slot(benchmark, model))[0],
     from: (benchmarks, models) => {
       const all = models.flatMap(model => benchmarks.map(benchmark => key(model, benchmark)))
       const count = all.filter(one => foreign.has(one)).length

@@ -6,6 +6,7 @@ import { modelRow } from '../../models/listing.ts'
 import { resolveModel } from '../../models/catalog.ts'
 import { testbed } from '../../models/testbed.ts'
 import { type Entry, shardFiles } from '../../predictions/store.ts'
+import { entriesOf } from '../../run.ts'
 import { parquetRows, query } from '../../sql.ts'
 import { type Exported, exported } from '../exported.ts'
 import { type Column, field, fields, type Value } from '../tables.ts'
@@ -30,10 +31,8 @@ type MapRow = Readonly<Record<'benchmark' | 'label' | 'paper' | 'ours' | 'images
 export function tableOne(evidence: Evidence): Exported {
   const { run, preprocessing } = evidence
   const rows = Object.entries(benchmarkFacts).map(([benchmark, [shift, natural, shifts, crowdsourced]]) => {
-    const dataset = evidence.dataset(benchmark)
-    const entries = run.entries.filter(
-      ({ identity }) => identity.dataset === dataset && identity.preprocessing === preprocessing,
-    )
+    const dataset = evidence.dataset(benchmark) ?? ''
+    const entries = entriesOf(run, { dataset, preprocessing })
     const images = entries.length === 0 ? null : Math.max(...entries.map(({ identity }) => identity.images))
     return { benchmark, shift, natural, shifts, crowdsourced, images, models: entries.length }
   })
@@ -52,9 +51,7 @@ export function testbedTable(evidence: Evidence): Exported {
   const { run, preprocessing } = evidence
   const rows = testbed().map(listed => {
     const row = modelRow(resolveModel(listed.model), listed)
-    const benchmarks = run.entries.filter(
-      ({ identity }) => identity.model === listed.model && identity.preprocessing === preprocessing,
-    )
+    const benchmarks = entriesOf(run, { model: listed.model, preprocessing })
     const failures = run.failures.filter(({ model }) => model === listed.model)
     const { name, group, evaluation, listed: data, model, pretraining, reason } = listed
     const { images, parameters } = row
