@@ -1,11 +1,11 @@
 import { Command } from 'commander'
 import { inputError } from '../errors.ts'
 import { type Format } from '../report/tables.ts'
-import { addManifestOptions, type ManifestOptions } from './datasetOptions.ts'
-import { format, given, oneOf } from './options.ts'
+import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
+import { format, oneOf } from './options.ts'
 import { progressPrinter } from './progress.ts'
 
-interface Options extends ManifestOptions {
+interface Options extends DatasetOptions {
   files?: boolean
   format: Format
 }
@@ -15,7 +15,7 @@ export function command(): Command {
     .description('List the benchmarks, show one, or check that what is on this machine is whole.')
     .argument('[action]', 'list, show or check', oneOf('the action', ['list', 'show', 'check'] as const), 'list')
     .argument('[name]', 'a benchmark, manifest, folder or archive, for show and check')
-  return addManifestOptions(datasets)
+  return addDatasetOptions(datasets)
     .option('--files', 'check that files are there, without decoding every image')
     .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
     .addHelpText('after', '\nExample:\n  geogap datasets check geode --data data')
@@ -39,11 +39,11 @@ async function show(name: string, { format }: Options): Promise<void> {
   process.stdout.write(format === 'json' ? `${JSON.stringify(datasetFacts(name), null, 2)}\n` : datasetSheet(name))
 }
 
-async function check(name: string, { files, format, data, map, classes }: Options): Promise<void> {
+async function check(name: string, { files, format, ...options }: Options): Promise<void> {
   const { openDataset } = await import('../datasets/open.ts')
   const { checkDataset } = await import('../datasets/check.ts')
   const { checkText } = await import('../report/datasetTable.ts')
-  const dataset = await openDataset({ name, ...given({ data, map, classes }) })
+  const dataset = await openDataset({ name, ...opening(options) })
   const show = progressPrinter()
   const onProgress = (done: number, total: number): void =>
     show({ models: ['check'], dataset: dataset.name, total, done })

@@ -9,7 +9,7 @@ import type { ImageSource, Item, LabelMap, Problem } from './dataset.ts'
 import { fileSizes, isFolder } from './files.ts'
 import { labelling, sameIndices, type Labelling, type LabelsOption } from './labelMap.ts'
 import { plain, writtenLabels } from './labels.ts'
-import { groupColumns } from './manifest.ts'
+import { groupColumns } from './groupColumns.ts'
 import { readTableEntry, text, type Table } from './tables.ts'
 import type { Tree } from './tree.ts'
 

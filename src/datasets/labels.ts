@@ -52,8 +52,8 @@ function resolveImageNet(written: string): readonly number[] {
     const { code, message } = unknownName('class', written, imagenetNames)
     throw inputError(code, `${message}; class names of your own come from a file (--classes FILE)`)
   }
-  const wnids = found.map(i => imagenetClasses[i]!.wnid).join(', ')
-  throw inputError('ambiguous-class', `class name ${written} stands for several classes; use one of: ${wnids}`)
+  const which = found.map(i => `${imagenetClasses[i]!.wnid} (${imagenetClasses[i]!.synonyms.join(', ')})`).join(', ')
+  throw inputError('ambiguous-class', `class name ${written} stands for several classes; use one of: ${which}`)
 }
 
 /** ImageNet's 1,000 classes: labels are indices, wnids, names or synonyms. */

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { inputError, unknownName } from '../errors.ts'
+import { GeogapError, inputError, unknownName } from '../errors.ts'
 import type { Draft } from './build.ts'
-import type { GroupValue, ImageSource, Item, LabelMap } from './dataset.ts'
+import type { ImageSource, Item, LabelMap } from './dataset.ts'
 import { fileSizes } from './files.ts'
+import { groupColumns, nearlyNumbers } from './groupColumns.ts'
 import { isStore } from '../places/place.ts'
 import { parseJson } from './json.ts'
 import { fileLabelling, type LabelsOption } from './labelMap.ts'
@@ -60,14 +61,22 @@ export async function readManifest(file: string, table: Table, options: Manifest
   const rules = await labelRules(options, () => writtenIn({ columns, rows }))
   const base = options.data ?? dirname(file)
   const paths = rows.map((row, i) => requiredText(row['image'], `no image in row ${i + 1} of ${file}`))
-  const files = paths.map(path => (isStore(path) ? path : isStore(base) ? `${base}/${path}` : resolve(base, path)))
-  const bytes = await fileSizes(files)
-  const images = files.map((path, i): Located => ({
-    id: paths[i]!,
-    image: { kind: 'file', file: path },
-    bytes: bytes[i]!,
-  }))
-  return { name: file, ...rowItems({ columns, rows }, images, rules.space, file), ...rules }
+  const images = await locate(base, paths)
+  const found = rowItems({ columns, rows }, images, rules.space, file)
+  return { name: file, ...found, ...rules, notes: nearlyNumbers(rows, found.columns) }
+}
+
+/** Files and objects at paths; one that Windows wrote (`photos\1.jpg`) is looked for with slashes where it is not there as it is. */
+async function locate(base: string, paths: readonly string[]): Promise<Located[]> {
+  const full = (path: string): string =>
+    isStore(path) ? path : isStore(base) ? `${base}/${path}` : resolve(base, path)
+  const bytes = await fileSizes(paths.map(full))
+  const slashed = paths.map((path, i) => (bytes[i] === null ? path.replaceAll('\\', '/') : path))
+  const again = slashed.some((path, i) => path !== paths[i]) ? await fileSizes(slashed.map(full)) : bytes
+  return paths.map((path, i) => {
+    const file = full(again[i] === null ? path : slashed[i]!)
+    return { id: path, image: { kind: 'file', file }, bytes: again[i]! }
+  })
 }
 
 /** Every label that the rows' label column holds, once. */
@@ -109,7 +118,7 @@ export function rowItems(
 ): { items: Item[]; columns: string[] } {
   const kept = columns.filter(column => !reserved.includes(column))
   const groups = groupColumns(rows, kept)
-  const labelsOf = labelReader(space, columns)
+  const labelsOf = labelReader(space, { columns, rows })
   const items = rows.map((row, i): Item => ({
     ...images[i]!,
     id: text(row['id']) ?? images[i]!.id,
@@ -124,52 +133,50 @@ export function requireColumns(file: string, columns: readonly string[]): void {
   if (!columns.includes('label') && !columns.includes('labels')) {
     throw inputError(
       'no-label-column',
-      `manifest without a label column: ${file}; ${exist} (map one with label=COLUMN${/[;\t]/.test(exist) ? '; columns are separated by commas' : ''})`,
+      `manifest without a label column: ${file}; ${exist} (say which one it is: --map label=COLUMN)`,
     )
   }
   if (!columns.includes('image')) {
     throw inputError(
       'no-image-column',
-      `manifest without an image column: ${file}; ${exist} (map one with image=COLUMN)`,
+      `manifest without an image column: ${file}; ${exist} (say which one it is: --map image=COLUMN)`,
     )
   }
 }
 
-function labelReader(space: LabelSpace, columns: readonly string[]) {
+function labelReader(space: LabelSpace, { columns, rows }: Table) {
   const accepted = columns.includes('labels') ? 'labels' : 'label'
-  const known = new Map<string, readonly number[]>()
-  const one = (written: string): readonly number[] => {
-    const found = known.get(written) ?? space.resolve(written)
-    known.set(written, found)
-    return found
-  }
+  const known = resolveAll(space, writtenIn({ columns, rows }))
   return (row: Record<string, unknown>, where: string): { labels: number[]; label: string } => {
     const written = writtenLabels(row[accepted])
     if (written.length === 0) throw inputError('no-label', `no label in ${where}`)
-    const labels = [...new Set(written.flatMap(one))]
+    const labels = [...new Set(written.flatMap(name => known.get(name)!))]
     const shown = columns.includes('label') ? text(row['label']) : null
     return { labels, label: shown === null || /^\d+$/.test(shown) ? space.classes[labels[0]!]! : shown }
   }
 }
 
-/** One record of grouping values a row; a column is numeric when every value it has is written as a plain number. */
-export function groupColumns(
-  rows: readonly Record<string, unknown>[],
-  columns: readonly string[],
-): Record<string, GroupValue>[] {
-  const numeric = new Set(columns.filter(column => rows.every(row => isNumber(text(row[column])))))
-  return rows.map(row =>
-    Object.fromEntries(
-      columns.map(column => {
-        const value = text(row[column])
-        return [column, value !== null && numeric.has(column) ? Number(value) : value]
-      }),
-    ),
+/** Class indices of every label; the error of the first that has none names the others too. */
+function resolveAll(space: LabelSpace, written: readonly string[]): Map<string, readonly number[]> {
+  const known = new Map<string, readonly number[]>()
+  const refused = new Map<string, GeogapError>()
+  for (const name of written) {
+    try {
+      known.set(name, space.resolve(name))
+    } catch (error) {
+      if (!(error instanceof GeogapError)) throw error
+      refused.set(name, error)
+    }
+  }
+  const [first, ...others] = refused.keys()
+  if (first === undefined) return known
+  const { code, message } = refused.get(first)!
+  const rest = others.length > 8 ? [...others.slice(0, 8), `${others.length - 8} more`] : others
+  throw inputError(
+    code,
+    rest.length === 0 ? message : `${message}; neither known nor clear are also: ${rest.join(', ')}`,
   )
 }
-
-const isNumber = (value: string | null): boolean =>
-  value === null || (String(Number(value)) === value && value !== 'NaN')
 
 function requiredText(cell: unknown, message: string): string {
   const value = text(cell)

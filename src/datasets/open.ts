@@ -3,6 +3,8 @@ import { stat } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
 import { inputError, unknownName } from '../errors.ts'
 import { benchmarkNames, findBenchmark, readBenchmark } from './benchmarks.ts'
+import { countryCode } from './countries.ts'
+import { oneSpelling } from './groupColumns.ts'
 import { finish, type Adjust, type Draft } from './build.ts'
 import type { Dataset } from './dataset.ts'
 import { readFolder } from './folder.ts'
@@ -31,9 +33,11 @@ export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
   const found = findBenchmark(spec.name)
   if (found) refuseUnused(spec)
   const scheme = spec.regions === undefined ? undefined : await regionScheme(spec.regions)
-  const draft = found
+  const read = found
     ? await readBenchmark(found.benchmark, found.variant, spec.data ?? 'data', spec.labels)
     : await readGiven(spec)
+  const { items, notes } = oneSpelling(read.items, countryCode)
+  const draft = { ...read, items, notes: [...(read.notes ?? []), ...notes] }
   return finish(scheme ? applyRegions(draft, scheme) : draft, spec)
 }
 

@@ -101,14 +101,19 @@ export function applyRegions(draft: Draft, scheme: RegionScheme): Draft & { plac
     return { ...item, groups: { ...item.groups, region } }
   })
   const columns = draft.columns && (draft.columns.includes('region') ? draft.columns : ['region', ...draft.columns])
+  const left = [...unmatched].map(([place, count]) => ({ place, count })).sort((a, b) => b.count - a.count)
   return {
     ...draft,
     items,
     ...(columns && { columns }),
-    places: {
-      scheme: scheme.name,
-      hash: sha256(JSON.stringify(scheme.regions)),
-      unmatched: [...unmatched].map(([place, count]) => ({ place, count })).sort((a, b) => b.count - a.count),
-    },
+    places: { scheme: scheme.name, hash: sha256(JSON.stringify(scheme.regions)), unmatched: left },
+    notes: [...(draft.notes ?? []), ...withoutRegion(scheme.name, left)],
   }
+}
+
+function withoutRegion(scheme: string, left: Places['unmatched']): string[] {
+  if (left.length === 0) return []
+  const shown = left.slice(0, 12).map(({ place, count }) => `${place || '(no country)'} ${count}`)
+  const more = left.length > 12 ? `, … (${left.length} in all)` : ''
+  return [`images without a region, for ${scheme} does not know their country: ${shown.join(', ')}${more}`]
 }

@@ -1,6 +1,7 @@
-import { access, readFile, writeFile } from 'node:fs/promises'
+import { access, open, readFile, writeFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { GeogapError, inputError } from '../errors.ts'
+import { readFully } from '../files.ts'
 import { inScratch } from '../scratch.ts'
 import { literalPath, parquetRows, select } from '../sql.ts'
 import { parseJson } from './json.ts'
@@ -13,7 +14,7 @@ export interface Table {
 }
 
 const readers: Record<string, (file: string) => Promise<Table>> = {
-  '.csv': file => readDelimited(file, ','),
+  '.csv': async file => readDelimited(file, await separatorOf(file)),
   '.tsv': file => readDelimited(file, '\t'),
   '.jsonl': readJsonLines,
   '.ndjson': readJsonLines,
@@ -40,6 +41,19 @@ export function unreadable(file: string, error: unknown): GeogapError {
   if (error instanceof GeogapError && error.code !== 'query-failed') return error
   const reason = error instanceof Error ? error.message : String(error)
   return inputError('unreadable-file', `unreadable manifest: ${file}: ${reason}`)
+}
+
+/** A comma, or what the first line has in its place: spreadsheets write semicolons where the comma is for decimals. */
+async function separatorOf(file: string): Promise<string> {
+  const handle = await open(file)
+  const start = Buffer.alloc(65536)
+  const length = await readFully(handle, start, 0).finally(() => handle.close())
+  if (/^(\xff\xfe|\xfe\xff)/.test(start.toString('latin1'))) throw new Error('it is UTF-16; save it as UTF-8')
+  const [header = ''] = start
+    .toString('utf8', 0, length)
+    .replaceAll(/"[^"]*"/g, '')
+    .split('\n')
+  return [',', ';', '\t'].find(separator => header.includes(separator)) ?? ','
 }
 
 /** What DuckDB would guess otherwise: that some lines are comments, or that the first ones are to be skipped. */

@@ -1,5 +1,6 @@
 import { type Imported } from '../predictions/imported.ts'
-import { type AccuracyRow, type DisparityRow, type Run } from '../run.ts'
+import { groupBy } from '../metrics/accuracy.ts'
+import { type AccuracyRow, type DisparityRow, type Run, series } from '../run.ts'
 import { type InferenceRow } from '../runInference.ts'
 import { type Exported, exported } from './exported.ts'
 import { shownNumber } from './paper/comparison.ts'
@@ -62,10 +63,14 @@ export const inferenceColumns: Column<InferenceRow>[] = [
   { name: 'p', heading: 'p', value: row => row.p, show: row => shownNumber(row.p, 'p') },
   share('corrected', 'corrected'),
   ...disparityColumns.slice(5),
-  ...fields({ unit: 'drawn', failed: 'failed' }),
+  { name: 'unit', heading: 'drawn', value: row => row.unit, show: row => drawn(row) },
+  field('failed'),
   { name: 'failure_p', heading: '', value: row => row.failureP },
   { name: 'warning', heading: 'warning', value: row => warnings(row), show: row => warnings(row) ?? '' },
 ]
+
+/** What chance draws: images, or the clusters that a data set names its households. */
+export const drawn = ({ unit }: Pick<InferenceRow, 'unit'>): string => (unit === 'clusters' ? 'households' : 'images')
 
 const warnings = ({ reason, warning }: InferenceRow): string | null =>
   [reason, warning].filter(text => text !== null).join('; ') || null
@@ -114,13 +119,24 @@ const partialNotes = (rows: readonly AccuracyRow[]): string[] =>
       ]
     : []
 
+/** Images that are in no row because the data set does not say their group, for each data set that has some. */
+function ungroupedNotes(run: Run, by: readonly string[]): string[] {
+  const images = new Map<string, number>()
+  for (const { dataset, cells } of by.length === 0 ? [] : series(run)) {
+    const { groups, unknown } = groupBy(cells, by)
+    const left = unknown.n + (unknown.errors ?? 0)
+    if (groups.length > 0 && left > 0) images.set(dataset, Math.max(left, images.get(dataset) ?? 0))
+  }
+  return [...images].map(([dataset, n]) => `${n} images of ${dataset} have no ${by.join(' × ')} and are in no row`)
+}
+
 export function accuracyExport(run: Run, by: readonly string[]): Exported {
   const rows = run.accuracy({ by })
   return exported(
     {
       name: 'accuracy',
       title: by.length === 0 ? 'Accuracy' : `Accuracy by ${by.join(' × ')}`,
-      notes: [...importedNotes(run), ...partialNotes(rows)],
+      notes: [...importedNotes(run), ...partialNotes(rows), ...ungroupedNotes(run, by)],
     },
     accuracyColumns(by),
     rows,

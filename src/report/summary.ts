@@ -5,6 +5,7 @@ import { type Interval } from '../metrics/intervals.ts'
 import { isDraft } from '../preprocessing/steps.ts'
 import { type DatasetFinding, datasetFinding, type GapFinding, gapFindings, trendFinding } from './findings.ts'
 import { markup, type Markup } from './markup.ts'
+import { drawn } from './resultTables.ts'
 import { percent } from './text.ts'
 
 /** The main numbers, then in words; each sentence is written by a rule from the results. */
@@ -85,9 +86,10 @@ function disparitySentences(finding: DatasetFinding): (Markup | string)[] {
   return [first, chance(finding), failures, acrossModels(finding, by)].filter(text => text !== '')
 }
 
-function chance({ disparity: { expected, p, unit, groups } }: DatasetFinding): string {
+function chance({ disparity }: DatasetFinding): string {
+  const { expected, p, groups } = disparity
   if (expected === null || p === null) return ''
-  const what = unit === 'clusters' ? 'households' : 'images'
+  const what = drawn(disparity)
   return `If the place did not matter, ${groups} groups of these sizes would still differ by ${points(expected)} points on average; a difference like the one seen would come up with probability ${p <= 0.001 ? 'at most 0.001' : p.toFixed(3)} (1,000 permutations of ${what}).`
 }
 

@@ -30,7 +30,7 @@ describe("ImageNet's 1,000 classes", () => {
       'class index 1000 is out of range: there are 1000 classes, 0 to 999',
     )
     expect(() => imagenetSpace.resolve('tenches')).toThrow('unknown class: tenches; nearest: tench')
-    expect(() => imagenetSpace.resolve('crane')).toThrow('use one of: n02012849, n03126707')
+    expect(() => imagenetSpace.resolve('crane')).toThrow('use one of: n02012849 (crane), n03126707 (crane)')
   })
 
   it.skipIf(!shared)('name the shared sample photographs as their file names do', () => {

@@ -18,6 +18,11 @@ const folder = lay(temporaryFolder(), {
   'classes.json': '["red mug", "blue mug"]',
   'lists.jsonl':
     '{"image": "photos/a.jpg", "label": "drinkware", "labels": ["coffee mug", "cup"], "region": "Africa"}\n{"image": "photos/b.jpg", "label": "fish", "labels": "0;1"}\n',
+  'windows.csv':
+    '\ufeffimage;label;country;income;size\r\nphotos\\a.jpg;tench;Nigeria;120.0;1e+05\r\nphotos\\b.jpg;goldfish;NGA;NA;20\r\nphotos\\c.jpg;goldfish;Nigeria;85.50;3\r\nphotos\\d.jpg;goldfish;Mars;85,5;2.400\r\n',
+  'numbers-of-r.csv': 'image,label,income\nphotos/a.jpg,0,120.0\nphotos/b.jpg,1,NA\nphotos/c.jpg,1,1e+05\n',
+  'unclear.csv': 'image,label\nphotos/a.jpg,crane\nphotos/b.jpg,tensh\nphotos/c.jpg,goldfish\n',
+  'wide.csv': Buffer.from('\ufeffimage,label\nphotos/a.jpg,0\n', 'utf16le'),
   'numbers.csv': 'image,labels,zip\nphotos/a.jpg,"[0, 1]",01234\nphotos/b.jpg,n01440764|goldfish,99999\n',
 })
 const at = (name: string): string => join(folder, name)
@@ -46,6 +51,34 @@ describe('a manifest', () => {
       columns: ['country', 'income', 'note'],
       problems: [],
     })
+  })
+
+  it('from a spreadsheet: semicolons, backslashes, one country in two spellings, and what is nearly a number', async () => {
+    const dataset = await openDataset({ name: at('windows.csv'), regions: 'continents-1' })
+    expect(dataset.items.map(({ id, bytes, groups: { country } }) => [id, bytes, country])).toEqual([
+      ['photos\\a.jpg', 3, 'Nigeria'],
+      ['photos\\b.jpg', 2, 'Nigeria'],
+      ['photos\\c.jpg', null, 'Nigeria'],
+      ['photos\\d.jpg', null, 'Mars'],
+    ])
+    expect(dataset.notes).toEqual([
+      'its column income is taken as text, for 1 of 3 values are not plain numbers: 85,5',
+      'its column size is taken as text, for 1 of 4 values are not plain numbers: 2.400',
+      'countries under one name: Nigeria (NGA)',
+      'images without a region, for continents-1 does not know their country: Mars 1',
+    ])
+  })
+
+  it('takes numbers as pandas and R write them, their words for a missing one included', async () => {
+    const { items } = await openDataset({ name: at('numbers-of-r.csv') })
+    expect(items.map(({ groups }) => groups['income'])).toEqual([120, null, 100000])
+  })
+
+  it('names every label that it does not know, and the classes to choose from; says that a file is UTF-16', async () => {
+    await expect(openDataset({ name: at('unclear.csv') })).rejects.toThrow(
+      'class name crane stands for several classes; use one of: n02012849 (crane), n03126707 (crane); neither known nor clear are also: tensh',
+    )
+    await expect(openDataset({ name: at('wide.csv') })).rejects.toThrow('it is UTF-16; save it as UTF-8')
   })
 
   it('renames columns and takes an own label set from a text or JSON file', async () => {
@@ -140,7 +173,7 @@ describe('a manifest that cannot be used says why in one line', () => {
     ['unknown data set', { name: 'geod' }, 'unknown dataset: geod; nearest: geode'],
     ['missing file', { name: `${bad}/gone.csv` }, `missing file: ${bad}/gone.csv`],
     ['unknown format', { name: `${bad}/odd.xlsx` }, 'unknown data set format'],
-    ['no label', { name: `${bad}/nolabel.csv` }, 'columns: image, country (map one with label=COLUMN)'],
+    ['no label', { name: `${bad}/nolabel.csv` }, 'columns: image, country (say which one it is: --map label=COLUMN)'],
     ['no image', { name: `${bad}/noimage.csv` }, 'manifest without an image column'],
     ['duplicate id', { name: `${bad}/twice.csv` }, 'duplicate id in twice: 7'],
     ['unknown wnid', { name: `${bad}/wnid.csv` }, "unknown wnid: n12345678; not among ImageNet's 1,000"],

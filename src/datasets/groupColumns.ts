@@ -1,0 +1,85 @@
+import type { GroupValue, Item } from './dataset.ts'
+import { text } from './tables.ts'
+
+type Rows = readonly Record<string, unknown>[]
+
+/** What R, pandas and people write where a number is missing. */
+const missing = /^(na|n\/a|nan|null|none|-)$/i
+
+/**
+ * A number as programs write one: `120`, `120.50`, pandas' `120.0`, R's `1e+05`. `01234` is a code, and `2.400` may be German for
+ * 2,400: with three decimals the last is no zero.
+ */
+const isNumber = (value: string): boolean =>
+  (String(Number(value)) === value && value !== 'NaN') ||
+  (/^-?(0|[1-9]\d{0,14})\.\d*0$/.test(value) && !/\.\d\d0$/.test(value)) ||
+  /^-?\d(\.\d+)?e[+-]\d+$/i.test(value)
+
+/** The texts of a column that has some value, counted by what they are. */
+function kinds(rows: Rows, column: string): { numbers: number; others: string[] } {
+  const values = rows.flatMap(row => text(row[column]) ?? [])
+  const others = values.filter(value => !isNumber(value))
+  return { numbers: values.length - others.length, others: others.filter(value => !missing.test(value)) }
+}
+
+/**
+ * One record of grouping values a row. A column is numeric when it has numbers and nothing else but words for a missing one, which
+ * then are null.
+ */
+export function groupColumns(rows: Rows, columns: readonly string[]): Record<string, GroupValue>[] {
+  const numeric = new Set(
+    columns.filter(column => {
+      const { numbers, others } = kinds(rows, column)
+      return numbers > 0 && others.length === 0
+    }),
+  )
+  const valueOf = (column: string, value: string | null): GroupValue =>
+    value === null || !numeric.has(column) ? value : isNumber(value) ? Number(value) : null
+  return rows.map(row => Object.fromEntries(columns.map(column => [column, valueOf(column, text(row[column]))])))
+}
+
+/** Columns that would be numbers but for a few values, in words. */
+export const nearlyNumbers = (rows: Rows, columns: readonly string[]): string[] =>
+  columns.flatMap(column => {
+    const { numbers, others } = kinds(rows, column)
+    if (others.length === 0 || others.length > numbers) return []
+    const shown = [...new Set(others)].slice(0, 5).join('; ')
+    return `its column ${column} is taken as text, for ${others.length} of ${others.length + numbers} values are not plain numbers: ${shown}`
+  })
+
+/** Spellings of one country by their ISO code, the most frequent first. */
+function spellings(items: readonly Item[], codeOf: (place: string) => string | undefined): string[][] {
+  const images = new Map<string, number>()
+  for (const { groups } of items) {
+    const place = groups['country']
+    if (typeof place === 'string') images.set(place, (images.get(place) ?? 0) + 1)
+  }
+  const byCode = new Map<string, string[]>()
+  for (const place of images.size < 2 ? [] : images.keys()) {
+    const code = codeOf(place)
+    if (code !== undefined) byCode.set(code, [...(byCode.get(code) ?? []), place])
+  }
+  const order = (a: string, b: string): number =>
+    images.get(b)! - images.get(a)! || b.length - a.length || (a < b ? -1 : 1)
+  return [...byCode.values()].filter(names => names.length > 1).map(names => names.sort(order))
+}
+
+/** Countries that are written in several ways get their most frequent spelling (of equal ones the longest), and a note says so. */
+export function oneSpelling(
+  items: readonly Item[],
+  codeOf: (place: string) => string | undefined,
+): { items: readonly Item[]; notes: string[] } {
+  const found = spellings(items, codeOf)
+  if (found.length === 0) return { items, notes: [] }
+  const called = new Map(found.flatMap(([name, ...others]) => others.map(other => [other, name!] as const)))
+  const renamed = ({ country = null, ...others }: Item['groups']): Item['groups'] => ({
+    country: called.get(String(country)) ?? country,
+    ...others,
+  })
+  return {
+    items: items.map(item => ('country' in item.groups ? { ...item, groups: renamed(item.groups) } : item)),
+    notes: [
+      `countries under one name: ${found.map(([name, ...others]) => `${name} (${others.join(', ')})`).join(', ')}`,
+    ],
+  }
+}
