@@ -10,8 +10,8 @@ import { netImprovement, progressGap } from '../src/metrics/progress.ts'
 import { architectures } from '../src/models/architectures.ts'
 import { type NameTable, readParameters } from '../src/models/bind.ts'
 import { type TensorFile } from '../src/models/tensors.ts'
-import { plan, type Span, type Task } from '../src/plan.ts'
-import { gaps } from '../src/predictions/store.ts'
+import { cut, plan, type Span, type Task } from '../src/plan.ts'
+import { disjoint, gaps } from '../src/predictions/store.ts'
 import { centerCrop, resize } from '../src/preprocessing/steps.ts'
 import { made } from './experiments/items.ts'
 
@@ -197,10 +197,15 @@ describe('a plan', () => {
 
   it('asks for what no shard covers: together they are all images, each once', () => {
     const property = fc.property(spans, shards => {
-      const counted: Span[] = []
-      for (const shard of [...shards].sort((a, b) => a.start - b.start))
-        if (shard.start >= (counted.at(-1)?.end ?? 0)) counted.push(shard)
-      expect(new Set(coverage([...counted, ...gaps({ shards }, 2000)], 2000))).toEqual(new Set([1]))
+      expect(new Set(coverage([...disjoint(shards), ...gaps({ shards }, 2000)], 2000))).toEqual(new Set([1]))
+    })
+    fc.assert(property)
+  })
+
+  it('asks for nothing once one of several evaluations at once is whole, whatever the others have stored', () => {
+    const property = fc.property(spans, fc.integer({ min: 1, max: 2000 }), (others, size) => {
+      const shards = [...others, ...cut({ start: 0, end: 2000 }, size)]
+      for (const order of [shards, shards.toReversed()]) expect(gaps({ shards: order }, 2000)).toEqual([])
     })
     fc.assert(property)
   })

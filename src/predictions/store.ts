@@ -43,7 +43,7 @@ export const entryName = (identity: Identity): string =>
 
 export const slug = (name: string): string => name.replace(/[^\w.-]+/g, '_').slice(-60)
 
-/** Every entry below `dir`, oldest first; shards that overlap an earlier one do not count. */
+/** Every entry below `dir`, oldest first; of shards that overlap those count that hold most images. */
 export async function readEntries(dir: string): Promise<Entry[]> {
   const root = join(dir, 'predictions')
   const folders = await whereThere(readdir(root), undefined)
@@ -60,15 +60,12 @@ export async function readEntries(dir: string): Promise<Entry[]> {
 
 /** The entry in a folder of the place, or undefined where it has no committed shard. */
 export async function readEntry(place: Place, folder: string): Promise<Entry | undefined> {
-  const names = (await place.list(folder)).filter(name => name.endsWith('.json')).sort()
-  const shards: ShardManifest[] = []
-  let covered = 0
-  for (const name of names) {
+  const manifests: ShardManifest[] = []
+  for (const name of (await place.list(folder)).filter(name => name.endsWith('.json'))) {
     const manifest = await readManifest(place, `${folder}/${name}`)
-    if (!manifest || manifest.start < covered) continue
-    covered = manifest.end
-    shards.push(manifest)
+    if (manifest) manifests.push(manifest)
   }
+  const shards = disjoint(manifests)
   const first = shards[0]
   if (!first) return undefined
   const rows = shards.reduce((sum, shard) => sum + shard.rows, 0)
@@ -124,12 +121,38 @@ interface Span {
   end: number
 }
 
+/**
+ * The spans that cover most together without an overlap, in order. Evaluations at once may cut differently, and what one that was
+ * cut off has stored must not hide what another did whole.
+ */
+export function disjoint<T extends Span>(spans: readonly T[]): T[] {
+  const sorted = [...spans].sort((a, b) => a.end - b.end || a.start - b.start)
+  if (sorted.every(({ start }, i) => i === 0 || sorted[i - 1]!.end <= start)) return sorted
+  const [most, before] = [[0], [] as number[]]
+  for (const [i, { start, end }] of sorted.entries()) {
+    let [low, high] = [0, i]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (sorted[middle]!.end <= start) low = middle + 1
+      else high = middle
+    }
+    before.push(low)
+    most.push(Math.max(most[i]!, most[low]! + end - start))
+  }
+  const kept: T[] = []
+  for (let i = sorted.length; i > 0;)
+    if (most[i]! > most[i - 1]!) {
+      kept.push(sorted[i - 1]!)
+      i = before[i - 1]!
+    } else i -= 1
+  return kept.reverse()
+}
+
 /** Parts of the data set's order that no shard covers. */
 export function gaps(entry: { shards: readonly Span[] } | undefined, images: number): Span[] {
   const missing: Span[] = []
   let at = 0
-  for (const { start, end } of [...(entry?.shards ?? [])].sort((a, b) => a.start - b.start)) {
-    if (start < at) continue
+  for (const { start, end } of disjoint(entry?.shards ?? [])) {
     if (start > at) missing.push({ start: at, end: start })
     at = end
   }

@@ -100,6 +100,17 @@ it('Parquet files are read in one way, where no folder adds a column', () => {
   expect(others).toEqual(['sql.ts'])
 })
 
+it('what an evaluation that was cut off has stored hides nothing that another one did', async () => {
+  const spans = [[0, 3], [0, 5], [4, 8], [5, 10]] satisfies [number, number][] // prettier-ignore
+  const run = await store(
+    join(folder, 'at once'),
+    photos(10, () => ({})),
+    spans,
+  )
+  expect(run.accuracy()).toMatchObject([{ n: 10, of: null }])
+  expect(run.entries[0]!.shards.map(({ start, end }) => [start, end])).toEqual([[0, 5], [5, 10]]) // prettier-ignore
+})
+
 it('images that cannot be scored and failed are no part of an unfinished group', async () => {
   const dataset = photos(10, i => ({ region: i < 5 ? 'Africa' : 'Asia' }), i => (i % 5 === 0 ? [] : [0])) // prettier-ignore
   const run = await store(join(folder, 'unmapped'), dataset, [[0, 5]], [0, 1])
