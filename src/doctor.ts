@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { access, constants, mkdir, rm, statfs, writeFile } from 'node:fs/promises'
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
+import { firstLine } from './errors.ts'
 import { availableDevices, type Device, deviceMend, devices } from './inference/devices.ts'
 import { type Environment, geogapCache, hubSettings } from './models/hubCache.ts'
 import { runtimeVersion } from './version.ts'
@@ -57,8 +58,6 @@ async function attempt(name: string, work: () => Promise<string>, mend: string):
     return { name, status: 'missing', found: firstLine(error), mend }
   }
 }
-
-const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0]!
 
 async function runsGraph(): Promise<string> {
   const { createSession } = await import('./inference/session.ts')

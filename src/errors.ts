@@ -20,6 +20,12 @@ export class GeogapError extends Error {
 /** A wrong argument, name or file content given by the caller. */
 export const inputError = (code: string, message: string): GeogapError => new GeogapError('input', code, message)
 
+/** What an error of any kind says. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** The first line of it. */
+export const firstLine = (error: unknown): string => messageOf(error).split('\n')[0]!
+
 /** A name that came from a file, fit for one line of an error. */
 export function shown(name: string, limit = 80): string {
   const quoted = JSON.stringify(name.length > limit ? `${name.slice(0, limit)}…` : name)

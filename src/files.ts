@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { open, readdir, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { GeogapError } from './errors.ts'
+import { GeogapError, messageOf } from './errors.ts'
 
 const chunk = 1 << 28
 
@@ -62,7 +62,7 @@ const storageReasons: Partial<Record<string, string>> = {
 /** What could not be written, in one line: `cannot write FILE: no space left on the device`. */
 export function storageError(file: string, error: unknown): GeogapError {
   if (error instanceof GeogapError && error.kind === 'storage') return error
-  const text = error instanceof Error ? error.message : String(error)
+  const text = messageOf(error)
   const code = (error as NodeJS.ErrnoException).code ?? ''
   const full = code === 'ENOSPC' || /no space left/i.test(text)
   const unmade = (error as NodeJS.ErrnoException).syscall === 'mkdir' && code === 'ENOENT'

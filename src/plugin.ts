@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url'
-import { inputError } from './errors.ts'
+import { inputError, messageOf } from './errors.ts'
 import { type Exported, exported } from './report/exported.ts'
 import { type Value } from './report/tables.ts'
 import { type Run } from './run.ts'
@@ -43,10 +43,7 @@ function checkRow(row: unknown, columns: readonly string[], where: string): Row 
 
 async function loadPlugin(file: string): Promise<MetricPlugin> {
   const loaded: unknown = await import(pathToFileURL(file).href).catch((error: unknown) => {
-    throw inputError(
-      'bad-plugin',
-      `cannot load plug-in ${file}: ${error instanceof Error ? error.message : String(error)}`,
-    )
+    throw inputError('bad-plugin', `cannot load plug-in ${file}: ${messageOf(error)}`)
   })
   const plugin = (loaded as { default?: Partial<MetricPlugin> }).default
   const named = typeof plugin?.name === 'string' && Array.isArray(plugin.columns) && typeof plugin.rows === 'function'

@@ -9,15 +9,8 @@ import { type DatasetNote, type Failure, readDatasets, readFailures } from './pr
 import { type EstimateRow, readEstimates } from './predictions/estimates.ts'
 import { type InferenceOptions, type InferenceRow } from './runInference.ts'
 import { readCurrent } from './predictions/runs.ts'
-import { type Cell, type Entry } from './predictions/store.ts'
+import { type Cell, type Entry, type Slot, slotOf } from './predictions/store.ts'
 import { readStudies, type StudyValues } from './predictions/studies.ts'
-
-/** One model on one data set with one preprocessing. */
-export interface Slot {
-  model: string
-  dataset: string
-  preprocessing: string
-}
 
 export interface AccuracyRow extends Slot {
   /** The values of the grouping columns; `all` alone without any. */
@@ -115,7 +108,7 @@ export function series(run: Run): Series[] {
 }
 
 /** Whether a row, an entry's identity or a series is of the slot; a part that is not given fits all. */
-export const isOf =
+const isOf =
   (slot: Partial<Slot>) =>
   ({ model, dataset, preprocessing }: Slot): boolean =>
     model === (slot.model ?? model) &&
@@ -134,7 +127,7 @@ function splitCells(cells: readonly Cell[]): Series[] {
   for (const cell of cells) {
     const { model, dataset, preprocessing } = cell
     if (last?.model !== model || last.dataset !== dataset || last.preprocessing !== preprocessing) {
-      const key = JSON.stringify([model, dataset, preprocessing])
+      const key = slotOf(cell)
       last = all.get(key) ?? { model, dataset, preprocessing, cells: [] }
       all.set(key, last)
     }

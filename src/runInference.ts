@@ -3,7 +3,8 @@ import { defaultMinN } from './metrics/disparity.ts'
 import { inferDisparity, type InferredDisparity } from './metrics/disparityInference.ts'
 import { failureBias } from './metrics/errorsBias.ts'
 import { householdCounts } from './predictions/households.ts'
-import { cellsOf, type DisparityRow, entriesOf, type Run, type Slot } from './run.ts'
+import { type Slot } from './predictions/store.ts'
+import { cellsOf, type DisparityRow, entriesOf, type Run } from './run.ts'
 
 /** A disparity with its permutation null, corrected value and interval, and whether failures could have made it. */
 export interface InferenceRow extends DisparityRow, InferredDisparity {

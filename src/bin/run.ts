@@ -1,5 +1,5 @@
 import { overview } from '../commands/index.ts'
-import { GeogapError, inputError } from '../errors.ts'
+import { GeogapError, inputError, messageOf } from '../errors.ts'
 import { printable } from '../report/text.ts'
 
 /** Exit codes: 0 done, 1 a fault of geogap, 2 bad input or missing data, 3 done in part, 128 + n ended by signal n (130 for Ctrl-C). */
@@ -29,7 +29,7 @@ async function dispatch(argv: readonly string[]): Promise<void> {
 export async function run(argv: readonly string[]): Promise<void> {
   await dispatch(argv).catch((error: unknown) => {
     const ours = error instanceof GeogapError || isSystemError(error)
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     process.stderr.write(`geogap: ${printable(ours ? message : `internal error: ${message}`)}\n`)
     if (argv.includes('--debug') && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
     process.exitCode = error instanceof GeogapError ? exitCodes[error.kind] : ours ? exitCodes.storage : 1

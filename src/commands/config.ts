@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import { type Command, type Option } from 'commander'
 import { type Config, type ConfigValue } from '../config.ts'
-import { inputError, unknownName } from '../errors.ts'
+import { firstLine, inputError, unknownName } from '../errors.ts'
 import { findLeaf } from './program.ts'
 
 const names = ['ts', 'js', 'mjs', 'json', 'yaml', 'yml'].map(ending => `geogap.config.${ending}`)
@@ -37,7 +37,7 @@ function configFile(words: readonly string[], folder: string): string | undefine
 /** Errors: bad-config. */
 async function readConfig(file: string): Promise<Config> {
   const content = await contentOf(file).catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message.split('\n')[0]! : String(error)
+    const reason = firstLine(error)
     throw inputError('bad-config', `cannot read ${file}: ${reason}`)
   })
   const sections: unknown[] = isRecord(content) ? Object.values(content) : [content]

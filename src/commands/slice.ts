@@ -41,13 +41,14 @@ const columns: Column<SliceRow>[] = (
 
 async function run(dir: string, { model, dataset, wrong, right, output, ...options }: Options): Promise<void> {
   if (wrong && right) throw inputError('bad-option', 'give one of --wrong and --right')
-  const { modelsOf, storedEntries } = await import('../decide/sides.ts')
+  const { storedEntries } = await import('../decide/sides.ts')
   const { readDatasets } = await import('../predictions/notes.ts')
+  const { distinct } = await import('../predictions/store.ts')
   const { sliceOf, valuesOf } = await import('../predictions/slices.ts')
   const { formatTable } = await import('../report/tables.ts')
   const { writeOutput } = await import('../files.ts')
   const entries = await storedEntries(dir)
-  const [models, sets] = [modelsOf(entries), [...new Set(entries.map(({ identity }) => identity.dataset))]]
+  const [models, sets] = [distinct(entries, 'model'), distinct(entries, 'dataset')]
   const chosen = model ?? models[0]!
   if (!models.includes(chosen)) throw unknownName('model', chosen, models)
   if (model === undefined && models.length > 1)

@@ -20,6 +20,9 @@ export function incomeScheme(name: string): IncomeScheme {
   return scheme
 }
 
+/** Named groups of incomes: as a data set has them, or the quarters made of its numbers. */
+export const incomeColumns = ['income_group', 'income']
+
 /** The group of an income; null where the income is not known. */
 export function incomeGroup({ bounds, names }: IncomeScheme, income: number | null): string | null {
   if (income === null || !Number.isFinite(income)) return null

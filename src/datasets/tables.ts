@@ -1,6 +1,6 @@
 import { access, open, readFile, writeFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
-import { GeogapError, inputError } from '../errors.ts'
+import { GeogapError, inputError, messageOf } from '../errors.ts'
 import { readFully } from '../files.ts'
 import { inScratch } from '../scratch.ts'
 import { literalPath, parquetRows, select } from '../sql.ts'
@@ -39,7 +39,7 @@ export async function readTable(file: string): Promise<Table> {
 export function unreadable(file: string, error: unknown): GeogapError {
   if ((error as NodeJS.ErrnoException).code === 'ENOENT') return inputError('missing-file', `missing file: ${file}`)
   if (error instanceof GeogapError && error.code !== 'query-failed') return error
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = messageOf(error)
   return inputError('unreadable-file', `unreadable manifest: ${file}: ${reason}`)
 }
 

@@ -1,4 +1,5 @@
 /** What to cite: works.tsv says of which benchmark, model (by pattern) or source of weights each work is. */
+import { benchmarkOf } from '../figures/roles.ts'
 import { matcher, oneRow } from '../models/listing.ts'
 import { readTsv } from '../models/tsv.ts'
 
@@ -22,7 +23,7 @@ export function bibliography(datasets: readonly string[], models: readonly strin
   const about = (subject: string) => all.find(({ of }) => of.split(' ').includes(subject))
   return {
     measures: about('measures')!,
-    datasets: new Map(datasets.map(name => [name, about(`data:${name.split('/')[0]!}`)])),
+    datasets: new Map(datasets.map(name => [name, about(`data:${benchmarkOf(name)}`)])),
     models: new Map(models.map(name => [name, worksOf(name, all)])),
   }
 }

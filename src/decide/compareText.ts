@@ -1,6 +1,6 @@
 /** A comparison as a stranger reads it: one sentence, a table, and what the numbers are. */
 import { type Column, field, fields, type Format, formatTable, share } from '../report/tables.ts'
-import { groupList } from '../report/text.ts'
+import { groupList, pText } from '../report/text.ts'
 import { answerText } from './answer.ts'
 import { type Comparison, type GroupChange, shownP } from './compare.ts'
 
@@ -10,11 +10,11 @@ export const pointsText = (share: number): string => {
   return Number(text) > 0 ? `+${text}` : text.replace(/^-0\.0$/, '0.0')
 }
 
-/** 0.00012 as `< 0.001`. */
-export const pNumber = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(p < 0.1 ? 3 : 2))
+/** 0.00012 as `< 0.001`, 0.237 as `0.24`. */
+export const pNumber = (p: number): string => (p < 0.1 ? pText(p) : p.toFixed(2))
 
-/** 0.00012 as `p < 0.001`. */
-export const pText = (p: number): string => (p < 0.001 ? `p ${pNumber(p)}` : `p = ${pNumber(p)}`)
+/** 0.00012 as `p < 0.001`, 0.237 as `p = 0.24`. */
+export const pEquation = (p: number): string => (p < 0.001 ? `p ${pNumber(p)}` : `p = ${pNumber(p)}`)
 
 const sentenceGroups = 3
 
@@ -24,7 +24,7 @@ export function comparisonSentence({ rows, tested }: Comparison): string {
   if (!overall) return 'no images in common'
   const shown = rows.filter(({ by, adjusted }) => by !== 'overall' && adjusted < shownP)
   const [lost, gained] = [shown.filter(({ change }) => change < 0), shown.filter(({ change }) => change > 0)]
-  const start = `overall ${pointsText(overall.change)} points (${pText(overall.p)})`
+  const start = `overall ${pointsText(overall.change)} points (${pEquation(overall.p)})`
   if (shown.length === 0) return `${start}; no change beyond chance in any of ${tested} groups`
   const surest = (list: readonly GroupChange[]) =>
     [...list].sort((a, b) => a.adjusted - b.adjusted || a.p - b.p || Math.abs(b.change) - Math.abs(a.change))
@@ -37,7 +37,7 @@ export function comparisonSentence({ rows, tested }: Comparison): string {
 }
 
 const groupText = ({ group, change, adjusted, mostly }: GroupChange): string =>
-  `${group} ${pointsText(change)} (${pText(adjusted)})${mostly === null ? '' : `, mostly ${mostly}`}`
+  `${group} ${pointsText(change)} (${pEquation(adjusted)})${mostly === null ? '' : `, mostly ${mostly}`}`
 
 const columns: Column<GroupChange & { dataset: string; preprocessing: string }>[] = [
   ...fields({ dataset: 'data set', preprocessing: 'preprocessing' }),

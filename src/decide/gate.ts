@@ -3,7 +3,8 @@
  * any limit of a run fails without a change (or with every group at the limit, for accuracy and disparity) is at most
  * alpha: alpha is shared between the limits in use, and among a limit's groups by Holm's steps for exact tests.
  */
-import { type GroupCounts } from '../metrics/accuracy.ts'
+import { type GroupCounts, sumCounts } from '../metrics/accuracy.ts'
+import { largeEnough } from '../metrics/disparity.ts'
 import { inferDisparity } from '../metrics/disparityInference.ts'
 import { countTest, familywise, largest, lowerTail } from '../metrics/familywise.ts'
 import { type Interval, wilson } from '../metrics/intervals.ts'
@@ -121,7 +122,7 @@ export function judgeDisparities(
     const found = inferDisparity(groups, { seed, minN, confidence, ...(clusters && { clusters }) })
     if (found.disparity === null || found.interval === null) return []
     const [low, high] = found.interval
-    const n = groups.filter(each => each.n >= minN).reduce((sum, each) => sum + each.n, 0)
+    const { n } = sumCounts(largeEnough(groups, minN).kept)
     return {
       ...{ ...subject, group: `${found.best!} − ${found.worst!}`, rule: 'max-disparity' as const, n },
       ...{ value: found.disparity, bound: low, limit: maxDisparity },

@@ -6,11 +6,11 @@ import { imagesOf } from '../metrics/pairedTests.ts'
 import { joinOutcomes } from '../metrics/signFlip.ts'
 import { countCells } from '../predictions/cube.ts'
 import { householdCounts } from '../predictions/households.ts'
-import { type Entry } from '../predictions/store.ts'
+import { distinct, type Entry } from '../predictions/store.ts'
 import { grouped } from './compare.ts'
 import { type Check, falseAlarms, judgeDisparities, judgeDrops, judgeWorst, type Subject } from './gate.ts'
 import { coverage, pairCells, sharedColumns } from './pairs.ts'
-import { excludedNotes, matched, modelsOf, type Sides, storedEntries } from './sides.ts'
+import { excludedNotes, matched, type Sides, storedEntries } from './sides.ts'
 
 export interface GateOptions {
   /** Folder of the results to compare with. */
@@ -76,7 +76,7 @@ export async function gate(dir: string, options: GateOptions): Promise<Gate> {
 /** Data sets whose images are judged household by household. */
 function householdNotes(entries: readonly Entry[]): string[] {
   const named = entries.filter(({ shards }) => shards[0]!.columns.includes('household'))
-  const datasets = [...new Set(named.map(({ identity }) => identity.dataset))]
+  const datasets = distinct(named, 'dataset')
   return datasets.length === 0 ? [] : [`The images of one household are judged together on ${datasets.join(', ')}.`]
 }
 
@@ -116,7 +116,7 @@ async function drops(entries: readonly Entry[], before: readonly Entry[], found:
 
 /** Models by name, or the only one against the only one. */
 function baselineSides(before: readonly Entry[], after: readonly Entry[], { notes }: Gate): Sides[] {
-  const [old, now] = [modelsOf(before), modelsOf(after)]
+  const [old, now] = [distinct(before, 'model'), distinct(after, 'model')]
   const sides = (first: readonly Entry[], second: readonly Entry[], what: string): Sides[] => {
     const found = matched(first, second, what, ['in the baseline', 'here'])
     notes.push(...found[0]!.alone)

@@ -1,6 +1,7 @@
 /** What a paper has to say about a run: how, with what, and what the numbers do not carry. */
 import { count } from '../figures/figure.ts'
 import { datasetTitle, placeColumn, rolesOf } from '../figures/roles.ts'
+import { distinct } from '../predictions/store.ts'
 import { isDraft } from '../preprocessing/steps.ts'
 import { type Run } from '../run.ts'
 import { printable, shortList } from '../report/text.ts'
@@ -16,10 +17,7 @@ export interface Methods {
 }
 
 export function methods(run: Run): Methods {
-  const cited = bibliography(
-    unique(run.entries.map(({ identity }) => identity.dataset)),
-    unique(run.entries.map(({ identity }) => identity.model)),
-  )
+  const cited = bibliography(distinct(run.entries, 'dataset'), distinct(run.entries, 'model'))
   return {
     paragraph: paragraph(run, cited),
     limitations: limitations(run),

@@ -8,10 +8,11 @@ import { gunzip, gzip } from 'node:zlib'
 import { z } from 'zod'
 import { benchmarks } from '../datasets/benchmarks.ts'
 import { inputError } from '../errors.ts'
+import { benchmarkOf } from '../figures/roles.ts'
 import { whereThere } from '../files.ts'
 import { type DatasetNote, datasetNote } from '../predictions/notes.ts'
 import { identity } from '../predictions/schema.ts'
-import { type Cell, type Entry } from '../predictions/store.ts'
+import { type Cell, distinct, type Entry } from '../predictions/store.ts'
 import { cellsOf, openRun, type Run, runOf } from '../run.ts'
 import { version } from '../version.ts'
 
@@ -78,9 +79,8 @@ function evaluation(entry: Entry, cells: readonly Cell[]): Pack['evaluations'][n
 }
 
 function termsOf(run: Run): Pack['terms'] {
-  const names = [...new Set(run.entries.map(({ identity }) => identity.dataset))]
-  return names.map(dataset => {
-    const known = benchmarks.find(({ name }) => name === dataset.split('/')[0])
+  return distinct(run.entries, 'dataset').map(dataset => {
+    const known = benchmarks.find(({ name }) => name === benchmarkOf(dataset))
     return { dataset, terms: known?.terms ?? 'not stated', source: known?.source ?? 'not stated' }
   })
 }

@@ -3,7 +3,7 @@ import { describeSteps, nativeSteps, type Recipe } from '../preprocessing/steps.
 import { type Column, fields, type Format, share } from '../report/tables.ts'
 import { percent } from '../report/text.ts'
 import { answerText } from './answer.ts'
-import { pNumber, pText } from './compareText.ts'
+import { pEquation, pNumber } from './compareText.ts'
 import { bestOf, type Probed } from './probe.ts'
 import { type Probe } from './probeRun.ts'
 
@@ -15,7 +15,7 @@ export function probeSentence({ settings }: Probe): string {
   const { changes, accuracy, loss, adjusted } = best
   return (
     `far better than declared: ${changes.join(', ')}: accuracy ${percent(accuracy)} % against ${percent(declared!.accuracy)} %, ` +
-    `log loss ${loss.toFixed(2)} against ${declared!.loss.toFixed(2)} (${pText(adjusted!)})`
+    `log loss ${loss.toFixed(2)} against ${declared!.loss.toFixed(2)} (${pEquation(adjusted!)})`
   )
 }
 

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { GeogapError, inputError } from '../errors.ts'
+import { GeogapError, inputError, messageOf } from '../errors.ts'
 import { count } from '../figures/figure.ts'
 import { writeOutput } from '../files.ts'
+import { distinct } from '../predictions/store.ts'
 import { bytesText, printable } from '../report/text.ts'
 import { sha256 } from '../sha256.ts'
 import { parsePack } from './pack.ts'
@@ -19,7 +20,7 @@ export async function pullPack(source: string, output?: string): Promise<string>
   const target = output ?? basename(remote ? new URL(source).pathname : source)
   if (target === '') throw inputError('bad-option', `${source} names no file: give one with --output`)
   await writeOutput(target, bytes)
-  const models = new Set(evaluations.map(({ identity }) => identity.model)).size
+  const models = distinct(evaluations, 'model').length
   const lines = [
     `${target}: ${count(models, 'model')}, ${count(evaluations.length, 'evaluation')}, made ${created.slice(0, 10)} by geogap ${geogap}`,
     `${bytesText(bytes.length)}, SHA-256 ${sha256(bytes)}`,
@@ -52,7 +53,7 @@ async function download(url: string): Promise<Buffer> {
     }
   } catch (error) {
     if (error instanceof GeogapError) throw error
-    throw failed(error instanceof Error ? error.message : String(error))
+    throw failed(messageOf(error))
   }
   return Buffer.concat(parts)
 }

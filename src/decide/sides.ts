@@ -2,7 +2,7 @@
 import { inputError, unknownName } from '../errors.ts'
 import { pullResults } from '../places/cache.ts'
 import { readCurrent } from '../predictions/runs.ts'
-import { type Entry } from '../predictions/store.ts'
+import { distinct, type Entry } from '../predictions/store.ts'
 
 /** The same data set and preprocessing on both sides. */
 export interface Sides {
@@ -42,17 +42,13 @@ export async function chooseSides(
 ): Promise<Sides[]> {
   const first = await storedEntries(firstDir, exclude)
   const second = secondDir === firstDir ? first : await storedEntries(secondDir, exclude)
-  const [a, b] = chosen(modelsOf(first), modelsOf(second), models, secondDir === firstDir)
+  const [a, b] = chosen(distinct(first, 'model'), distinct(second, 'model'), models, secondDir === firstDir)
   return matched(
     first.filter(({ identity }) => identity.model === a),
     second.filter(({ identity }) => identity.model === b),
     `${a} and ${b}`,
   )
 }
-
-export const modelsOf = (entries: readonly Entry[]): string[] => [
-  ...new Set(entries.map(({ identity }) => identity.model)),
-]
 
 function chosen(
   first: readonly string[],

@@ -2,7 +2,7 @@ import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
 import { heatSpec } from './heatMap.ts'
 import { type PairCell, type Results } from './results.ts'
-import { placeColumn } from './roles.ts'
+import { placeColumn, placesText } from './roles.ts'
 
 /** More rows than this, or more columns, are not drawn. */
 const mostClasses = 40
@@ -35,10 +35,10 @@ function figureOf(results: Results, dataset: string, options: FigureOptions): Fi
     subtitle: modelAndImages(model, cells),
     caption: captionOf(
       results,
-      `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${column === 'region' ? 'regions' : 'countries'} first.`,
+      `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${placesText(column)} first.`,
       order.length > rows.length ? `Drawn: the first ${rows.length} of ${order.length} classes.` : null,
       places.length > columns.length
-        ? `Drawn: the ${columns.length} of ${places.length} ${column === 'region' ? 'regions' : 'countries'} with the highest accuracy.`
+        ? `Drawn: the ${columns.length} of ${places.length} ${placesText(column)} with the highest accuracy.`
         : null,
       `Cells of fewer than ${cellMinN} images are outlined only.`,
     ),

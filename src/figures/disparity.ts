@@ -1,4 +1,5 @@
 import { type Line } from '../metrics/regression.ts'
+import { pText } from '../report/text.ts'
 import { type DisparityRow } from '../run.ts'
 import {
   beside,
@@ -9,9 +10,11 @@ import {
   modelsAndImages,
   modelsIn,
   perGeographic,
+  saidFitted,
 } from './figure.ts'
 import { drawnLine, linePanels, lineThrough, type Panel, type PanelPoint } from './linePanel.ts'
 import { type Results } from './results.ts'
+import { placesText } from './roles.ts'
 import { geographicColor } from './theme.ts'
 import { signed } from './values.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
@@ -66,7 +69,7 @@ function panelOf(benchmark: string, all: readonly DisparityPoint[], measure: str
 function lineText({ slope, r2, p }: Line): string {
   if (slope === null) return 'too few models for a line'
   const fit = r2 === null ? '' : `, R² ${r2.toFixed(2)}`
-  const test = p === null ? '' : `, p ${p < 0.001 ? '< 0.001' : p.toFixed(3)}`
+  const test = p === null ? '' : `, p ${pText(p)}`
   return `slope ${signed(slope, 2)}${fit}${test}`
 }
 
@@ -137,7 +140,6 @@ function figureOf(
   model?: string,
 ): Figure {
   const name = results.title(dataset)
-  const groups = by === 'region' ? 'regions' : 'countries'
   return {
     id: idOf('disparity', name),
     title: `Disparity on ${name} against accuracy on standard benchmarks`,
@@ -146,12 +148,12 @@ function figureOf(
       results,
       kind === 'pair'
         ? `Each point is a model: its ${says} of ${name}, in percentage points, against its accuracy on a standard benchmark.`
-        : `Each point is a model: the largest difference of its top-1 accuracy between two ${groups} of ${name} with at least ${results.minN} images, in percentage points, against its accuracy on a standard benchmark. A maximum is above 0 by chance alone.`,
+        : `Each point is a model: the largest difference of its top-1 accuracy between two ${placesText(by)} of ${name} with at least ${results.minN} images, in percentage points, against its accuracy on a standard benchmark. A maximum is above 0 by chance alone.`,
       kind === 'pair' ? 'Vertical bars, where drawn, are 95 % Newcombe intervals.' : null,
       'Lines are least squares over the models; p tests a slope of 0.',
       beside(results),
     ),
-    rows: points.map(point => ({ ...point, fitted: point.fitted ? 'yes' : 'no' })),
+    rows: saidFitted(points),
     spec: width => disparitySpec(points, measure, width, model),
   }
 }

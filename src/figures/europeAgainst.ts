@@ -1,4 +1,13 @@
-import { beside, captionOf, type FigureKind, idOf, modelsAndImages, modelsIn, perGeographic } from './figure.ts'
+import {
+  beside,
+  captionOf,
+  type FigureKind,
+  idOf,
+  modelsAndImages,
+  modelsIn,
+  perGeographic,
+  saidFitted,
+} from './figure.ts'
 import { linePanels, type Panel } from './linePanel.ts'
 import { type RegionLineRow, regionLineRows, seriesOf } from './regionLines.ts'
 import { bestFirst } from './regions.ts'
@@ -54,7 +63,7 @@ export const europeAgainst: FigureKind = {
           `Each point is a model: top-1 accuracy on the images of Europe (blue) and of another region (orange) of ${name} against its accuracy on ${reference}, all in percent. Lines are least squares, a rate is a line’s slope.`,
           beside(results),
         ),
-        rows: rows.map(row => ({ ...row, fitted: row.fitted ? 'yes' : 'no' })),
+        rows: saidFitted(rows),
         spec: width => europeAgainstSpec(rows, others, reference, width),
       }
     }),

@@ -63,6 +63,10 @@ export const beside = ({ fitted, models }: Results): string | null =>
     ? null
     : `Lines are fitted to the ${fitted.length} models that are not zero-shot; the others are hollow.`
 
+/** A figure's rows with a word on whether the line is fitted to them. */
+export const saidFitted = <Row extends { fitted: boolean }>(rows: readonly Row[]) =>
+  rows.map(row => ({ ...row, fitted: row.fitted ? 'yes' : 'no' }))
+
 /** Letters and digits of any script with hyphens between. */
 export const idOf = (...parts: readonly string[]): string =>
   parts

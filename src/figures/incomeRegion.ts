@@ -1,13 +1,10 @@
-import { incomeScheme } from '../datasets/incomes.ts'
+import { incomeColumns, incomeScheme } from '../datasets/incomes.ts'
 import { placesByAccuracy } from './classRegion.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
 import { heatSpec } from './heatMap.ts'
 import { type Results } from './results.ts'
-import { placeColumn } from './roles.ts'
-
-/** Named groups of incomes: as the data set has them, or the quarters made of its numbers. */
-const incomeColumns = ['income_group', 'income']
+import { benchmarkOf, placeColumn } from './roles.ts'
 
 export const incomeRegion: FigureKind = {
   name: 'income-region',
@@ -55,7 +52,7 @@ function byIncome(a: string, b: string): number {
 
 /** What the groups' names stand for. */
 function incomeNote(dataset: string, incomes: readonly string[]): string {
-  if (dataset.split('/')[0] === 'dollarstreet') {
+  if (benchmarkOf(dataset) === 'dollarstreet') {
     const { direction, bounds, unit } = incomeScheme('dollarstreet-paper-1')
     return `${direction}; bounds ${bounds.join(', ')} ${unit}.`
   }

@@ -16,6 +16,7 @@ import { regionLines } from './regionLines.ts'
 import { regionMap } from './regionMap.ts'
 import { regions } from './regions.ts'
 import { type Results, resultsOf, type ResultsOptions } from './results.ts'
+import { benchmarkOf } from './roles.ts'
 import { scaling } from './scaling.ts'
 import { retraining, westernShare } from './studies.ts'
 import { fontSize } from './theme.ts'
@@ -77,7 +78,7 @@ export function makeFigures(run: Run, name: string, options: FigureOptions & Res
   const results = resultsOf(run, options)
   const { model } = options
   if (model !== undefined && !results.models.includes(model)) throw unknownName('model', model, results.models)
-  const about = results.roles.geographic.filter(dataset => dataset.split('/')[0] === paperDataset[name])
+  const about = results.roles.geographic.filter(dataset => benchmarkOf(dataset) === paperDataset[name])
   const sets = options.dataset === undefined && about.length > 0 ? about : [options.dataset]
   const figures = kinds.flatMap(kind => sets.flatMap(dataset => figuresOf(kind, results, { ...options, dataset })))
   const needs = kinds.map(kind => kind.needs).join('; ')

@@ -4,7 +4,7 @@ import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figur
 import { type Results } from './results.ts'
 import { accuracyColor, colorDomain, ink } from './theme.ts'
 import { shortList } from '../report/text.ts'
-import { percentValue, range95 } from './values.ts'
+import { inPercent, percentValue, range95 } from './values.ts'
 import { type Layer, type TopLevelSpec } from './vegaLite.ts'
 import { hasOutline, middleOf, outlines } from './world.ts'
 
@@ -153,7 +153,7 @@ function countryRows(results: Results, dataset: string, model: string): { rows: 
       unknown.push(row.group)
       return []
     }
-    return { country: row.group, id, n: row.n, accuracy: 100 * row.top1, low: 100 * row.low!, high: 100 * row.high! }
+    return { country: row.group, id, n: row.n, ...inPercent(row) }
   })
   return { rows, unknown }
 }

@@ -1,4 +1,5 @@
 import { isWestern } from '../experiments/westernShare.ts'
+import { mean } from '../metrics/numbers.ts'
 import { type StudyValues } from '../predictions/studies.ts'
 import { captionOf, count, type FigureKind, idOf } from './figure.ts'
 import { linePanels, type Panel } from './linePanel.ts'
@@ -44,10 +45,8 @@ const panelOf = (
   })),
 })
 
-function meanShare(rows: readonly NeighbourRow[], group: string): number {
-  const own = rows.filter(row => row.group === group)
-  return own.reduce((sum, { share }) => sum + share, 0) / own.length
-}
+const meanShare = (rows: readonly NeighbourRow[], group: string): number =>
+  mean(rows.filter(row => row.group === group).map(({ share }) => share))
 
 /** `Europe : Africa 2.1 to 2.4`, over all k. */
 function ratioText(rows: readonly NeighbourRow[]): string | null {

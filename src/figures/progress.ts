@@ -1,7 +1,18 @@
-import { beside, captionOf, type Figure, type FigureKind, idOf, modelsAndImages, perGeographic } from './figure.ts'
+import { mean } from '../metrics/numbers.ts'
+import {
+  beside,
+  captionOf,
+  type Figure,
+  type FigureKind,
+  idOf,
+  modelsAndImages,
+  perGeographic,
+  saidFitted,
+} from './figure.ts'
 import { linePanels, type Panel, type PanelSeries } from './linePanel.ts'
-import { type ProgressGap, oodBenchmarks, pointsOf, progressGap } from '../metrics/progress.ts'
+import { type ProgressGap, pointsOf, progressGap } from '../metrics/progress.ts'
 import { type Results } from './results.ts'
+import { oodSets } from './roles.ts'
 import { geographicColor, standardColor } from './theme.ts'
 import { signed } from './values.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
@@ -104,7 +115,7 @@ function figureOf(results: Results, dataset: string, parts: readonly ProgressPan
         ? `No other standard benchmark was evaluated, so ${names.reference} stands against itself with rate 1.`
         : null,
     ),
-    rows: all.map(row => ({ ...row, fitted: row.fitted ? 'yes' : 'no' })),
+    rows: saidFitted(all),
     spec: width => progressSpec(parts, names, width),
   }
 }
@@ -114,10 +125,10 @@ function progressPanels(results: Results, dataset: string): ProgressPanel[] {
   const { roles, table, title, fitted } = results
   const reference = roles.reference
   if (reference === null) return []
-  const ood = roles.standard.filter(name => oodBenchmarks.includes(name.split('/')[0]!))
+  const ood = oodSets(roles)
   const others: [string, string[]][] = roles.standard.map(name => [title(name), [name]])
   if (others.length === 0) others.push([title(reference), [reference]])
-  if (ood.length === oodBenchmarks.length) others.unshift([oodTitle, ood])
+  if (ood) others.unshift([oodTitle, ood])
   return others.flatMap(([panel, names]) => {
     const gap = progressGap(table, names, dataset, { reference, models: fitted })
     const { points } = pointsOf(table, [...names, dataset], { reference })
@@ -126,7 +137,7 @@ function progressPanels(results: Results, dataset: string): ProgressPanel[] {
       panel,
       model,
       reference: at(reference, model),
-      standard: names.reduce((sum, name) => sum + at(name, model), 0) / names.length,
+      standard: mean(names.map(name => at(name, model))),
       geographic: at(dataset, model),
       fitted: fitted.includes(model),
     }))

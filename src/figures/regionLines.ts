@@ -7,11 +7,12 @@ import {
   modelsAndImages,
   modelsIn,
   perGeographic,
+  saidFitted,
 } from './figure.ts'
 import { drawnLine, linePanels, lineThrough, type PanelSeries } from './linePanel.ts'
 import { bestFirst, regionRows } from './regions.ts'
 import { type Results } from './results.ts'
-import { placeColumn } from './roles.ts'
+import { placeColumn, placesText } from './roles.ts'
 import { color, quiet } from './theme.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 
@@ -80,12 +81,12 @@ function figureOf(results: Results, dataset: string, model?: string): Figure | n
       results,
       `Each point is a model: top-1 accuracy on the images of one ${column} of ${name} against its accuracy on ${axis}, both in percent; lines are least squares, a rate is a line’s slope.`,
       many
-        ? `Coloured: the best and the worst of ${order.length} ${column === 'region' ? 'regions' : 'countries'} by mean accuracy over the models.`
+        ? `Coloured: the best and the worst of ${order.length} ${placesText(column)} by mean accuracy over the models.`
         : null,
       beside(results),
       `Only groups of at least ${results.minN} images are drawn.`,
     ),
-    rows: rows.map(row => ({ ...row, fitted: row.fitted ? 'yes' : 'no' })),
+    rows: saidFitted(rows),
     spec: width => regionLinesSpec(rows, order, axis, width, model),
   }
 }

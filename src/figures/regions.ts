@@ -1,4 +1,4 @@
-import { percentValue, range95 } from './values.ts'
+import { inPercent, percentValue, range95 } from './values.ts'
 import {
   captionOf,
   count,
@@ -13,7 +13,7 @@ import { fitText, textWidth } from './fonts.ts'
 import { spread } from './labels.ts'
 import { type Domain, roundBounds } from './linePanel.ts'
 import { type Results } from './results.ts'
-import { placeColumn } from './roles.ts'
+import { placeColumn, placesText } from './roles.ts'
 import { color, fontSize, ink, quiet, titleSize } from './theme.ts'
 import {
   intervalMarks,
@@ -190,7 +190,7 @@ function figureOf(results: Results, dataset: string, { model }: FigureOptions): 
     subtitle: `${count(models, 'model')}, n = ${count(results.images(dataset), 'image')}`,
     caption: captionOf(
       results,
-      `Top-1 accuracy on the images of each ${column} of ${name}, as means over images in percent, with 95 % Wilson intervals; ${column === 'region' ? 'regions' : 'countries'} with the highest mean over the models first.`,
+      `Top-1 accuracy on the images of each ${column} of ${name}, as means over images in percent, with 95 % Wilson intervals; ${placesText(column)} with the highest mean over the models first.`,
       models > modelsApart
         ? 'Grey ticks are all models; the best, middle and worst by overall accuracy are marked.'
         : null,
@@ -206,11 +206,8 @@ export function regionRows(results: Results, dataset: string, column: string): R
   const overall = results.table.get(dataset) ?? new Map<string, number>()
   return results
     .by(column)
-    .flatMap(({ dataset: of, model, group, n, errors, top1, low, high }) =>
-      of !== dataset || top1 === null
-        ? []
-        : { model, region: group, n, errors, accuracy: 100 * top1, low: 100 * low!, high: 100 * high! },
-    )
+    .filter(row => row.dataset === dataset && row.top1 !== null)
+    .map(({ model, group, n, errors, ...row }) => ({ model, region: group, n, errors, ...inPercent(row) }))
     .sort(
       (a, b) => overall.get(b.model)! - overall.get(a.model)! || (a.model < b.model ? -1 : Number(a.model > b.model)),
     )

@@ -1,7 +1,7 @@
 /** Stored results as figures and reports ask for them: who is on which axis, which models in which order. */
 import { defaultMinN } from '../metrics/disparity.ts'
 import { type AccuracyTable, accuracyTable } from '../metrics/progress.ts'
-import { type Cell } from '../predictions/store.ts'
+import { type Cell, distinct } from '../predictions/store.ts'
 import { type AccuracyRow, type DisparityRow, cellsOf, type Run } from '../run.ts'
 import { datasetTitle, placeColumn, type Roles, rolesOf } from './roles.ts'
 
@@ -111,7 +111,7 @@ function ordered(overall: readonly AccuracyRow[], reference: string): string[] {
 
 /** Short titles where no two data sets share one. */
 function titles(run: Run): (dataset: string) => string {
-  const names = [...new Set(run.entries.map(({ identity }) => identity.dataset))]
+  const names = distinct(run.entries, 'dataset')
   const short = new Map(names.map(name => [name, datasetTitle(name)]))
   const shared = (title: string): boolean => [...short.values()].filter(other => other === title).length > 1
   return dataset => {

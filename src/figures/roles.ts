@@ -1,4 +1,6 @@
 import { benchmarks } from '../datasets/benchmarks.ts'
+import { oodBenchmarks } from '../metrics/progress.ts'
+import { distinct } from '../predictions/store.ts'
 import { type Run, series } from '../run.ts'
 
 /** What each data set of a run is used for. */
@@ -16,13 +18,22 @@ export interface Roles {
  * set under any of its names, else the first standard data set named imagenet…, else the first standard one.
  */
 export function rolesOf(run: Run): Roles {
-  const names = [...new Set(run.entries.map(({ identity }) => identity.dataset))]
+  const names = distinct(run.entries, 'dataset')
   const geographic = names.filter(name => placeColumn(run, name) !== null)
   const others = names.filter(name => !geographic.includes(name))
   const reference =
     others.find(isImageNet) ?? others.find(name => /^imagenet/i.test(datasetTitle(name))) ?? others[0] ?? null
   return { reference, standard: others.filter(name => name !== reference), geographic }
 }
+
+/** The data sets of the paper's OOD average, where all of them are there. */
+export function oodSets({ standard }: Roles): string[] | null {
+  const sets = standard.filter(name => oodBenchmarks.includes(benchmarkOf(name)))
+  return sets.length === oodBenchmarks.length ? sets : null
+}
+
+/** `imagenet-c` of `imagenet-c/fog/3`. */
+export const benchmarkOf = (dataset: string): string => dataset.split('/')[0]!
 
 const isImageNet = (name: string): boolean => /^imagenet(-1k)?(\/|$)/i.test(name)
 
@@ -36,6 +47,8 @@ export function placeColumn(run: Run, dataset: string): 'region' | 'country' | n
     held.length === 0 || held.some(({ cells }) => cells.some(({ groups }) => groups[column] != null))
   return (['region', 'country'] as const).find(column => columns.includes(column) && known(column)) ?? null
 }
+
+export const placesText = (column: string): string => (column === 'region' ? 'regions' : 'countries')
 
 /** `Dollar Street`, `ImageNet-C fog/3`; of a path its last part without the ending. */
 export function datasetTitle(name: string): string {

@@ -3,6 +3,11 @@
 /** `53.2 %` of a value in percent. */
 export const percentValue = (value: number): string => `${value.toFixed(1)} %`
 
+/** An accuracy that is known, with its interval, in percent. */
+export const inPercent = ({ top1, low, high }: Record<'top1' | 'low' | 'high', number | null>) => ({
+  ...{ accuracy: 100 * top1!, low: 100 * low!, high: 100 * high! },
+})
+
 /** `51.0 to 55.3` */
 export const range95 = ({ low, high }: { low: number; high: number }): string =>
   `${low.toFixed(1)} to ${high.toFixed(1)}`

@@ -1,6 +1,6 @@
 import { decodeHTML } from 'entities/decode'
 import { readFile } from 'node:fs/promises'
-import { inputError } from '../errors.ts'
+import { firstLine, inputError } from '../errors.ts'
 import { type DualEncoder } from '../models/families/family.ts'
 
 /** Ids of a text's tokens, the first and the last token included. */
@@ -30,17 +30,15 @@ interface Library {
 async function libraryEncoder(file: string): Promise<Tokenizer> {
   const { Tokenizer } = (await import('@huggingface/tokenizers')) as unknown as Library
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw inputError('bad-tokenizer', `cannot read the tokenizer ${file}: ${messageOf(error)}`)
+    throw inputError('bad-tokenizer', `cannot read the tokenizer ${file}: ${firstLine(error)}`)
   })
   try {
     const library = new Tokenizer(JSON.parse(text) as object, {})
     return cleaned => library.encode(cleaned).ids
   } catch (error) {
-    throw inputError('bad-tokenizer', `${file} is not a tokenizer.json: ${messageOf(error)}`)
+    throw inputError('bad-tokenizer', `${file} is not a tokenizer.json: ${firstLine(error)}`)
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0]!
 
 /** Rows of ids, padded with 0 to `length`, and the mask that is 0 on padding: both int64 [rows, length]. */
 export function padded(rows: readonly number[][], length: number): { tokens: BigInt64Array; mask: BigInt64Array } {

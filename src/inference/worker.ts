@@ -4,7 +4,7 @@
  * while a batch is inferred; plain JPEG files are cropped between batches, which costs as much as it would in a thread.
  */
 import { type Choices } from '../datasets/dataset.ts'
-import { GeogapError } from '../errors.ts'
+import { GeogapError, messageOf } from '../errors.ts'
 import { type LoadedModel, loadModel, type Output } from '../models/load.ts'
 import { unusual } from './devices.ts'
 import type { FromWorker, ModelGroup, Outcomes, ShardItem, Timings, ToWorker } from './messages.ts'
@@ -37,7 +37,7 @@ process.on('message', (message: ToWorker) => {
 const failure = (error: unknown) => ({
   type: 'failed' as const,
   code: error instanceof GeogapError ? error.code : 'internal',
-  message: error instanceof Error ? error.message : String(error),
+  message: messageOf(error),
 })
 
 /** The parent is gone. An orderly exit would wait for decoder threads, and one of them may hang. */

@@ -7,6 +7,7 @@ import { rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { messageOf } from '../errors.ts'
 import { jsonNames, whereThere } from '../files.ts'
 import { isRunning } from '../machine.ts'
 import { readRecord, writeJson } from './notes.ts'
@@ -72,7 +73,7 @@ export async function recorded<T>(
     await end('done')
     return result
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     await (error === signal?.reason ? end('interrupted') : end('failed', reason).catch(() => undefined))
     throw error
   } finally {

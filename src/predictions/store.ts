@@ -10,7 +10,7 @@ import { type Mode } from '../preprocessing/steps.ts'
 import { sha256 } from '../sha256.ts'
 import { literalPath, parquetRows, query } from '../sql.ts'
 import { parseRecord } from './notes.ts'
-import { type Identity, type KeptOutput, type ShardManifest, shardManifest } from './schema.ts'
+import { type Identity, type KeptOutput, noAcceptedClass, type ShardManifest, shardManifest } from './schema.ts'
 
 /** All shards of one identity: one model on one data set, made one way. */
 export interface Entry {
@@ -34,6 +34,11 @@ export const differences = (a: Identity, b: Identity): (keyof Identity)[] =>
 /** `steps "a", planned "b"; …` */
 export const differenceText = (keys: readonly (keyof Identity)[], a: Identity, b: Identity, ofB: string): string =>
   keys.map(key => `${key} ${JSON.stringify(a[key])}, ${ofB} ${JSON.stringify(b[key])}`).join('; ')
+
+/** The different models, data sets or modes of some entries, in their order. */
+export const distinct = (entries: readonly Pick<Entry, 'identity'>[], what: keyof Slot): string[] => [
+  ...new Set(entries.map(({ identity }) => identity[what])),
+]
 
 export const entryFolder = (dir: string, identity: Identity): string => join(dir, entryName(identity))
 
@@ -94,8 +99,14 @@ export function currentEntries(entries: readonly Entry[], asked: ReadonlyMap<str
   return [...newest.values()]
 }
 
-/** What results are found by: their identity may change, this stays. */
-export const slotOf = ({ model, dataset, preprocessing }: Identity): string =>
+/** One model on one data set with one preprocessing: what results are found by, whose identity may change. */
+export interface Slot {
+  model: string
+  dataset: string
+  preprocessing: string
+}
+
+export const slotOf = ({ model, dataset, preprocessing }: Slot): string =>
   JSON.stringify([model, dataset, preprocessing])
 
 /** `00000000-00001024` */
@@ -217,7 +228,7 @@ export async function statusCounts(
       .filter(({ shards }) => shards.some(({ errors }) => errors > 0))
       .map(async entry => {
         const counts = await query<{ status: string; images: number }>(
-          `SELECT status, count(*)::DOUBLE AS images FROM ${parquetRows()} WHERE status NOT IN ('ok', 'no-accepted-class') GROUP BY ALL ORDER BY ALL`,
+          `SELECT status, count(*)::DOUBLE AS images FROM ${parquetRows()} WHERE status NOT IN ('ok', '${noAcceptedClass}') GROUP BY ALL ORDER BY ALL`,
           [shardFiles(entry)],
         )
         return counts.map(row => ({ model: entry.identity.model, dataset: entry.identity.dataset, ...row }))

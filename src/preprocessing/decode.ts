@@ -2,7 +2,7 @@
  * Image bytes to RGB pixels as Pillow's `convert('RGB')` gives them: no rotation by EXIF, no colour profile, alpha
  * dropped, CMYK by the plain formula. What cannot be decoded whole is an error, never a half-gray picture.
  */
-import { GeogapError } from '../errors.ts'
+import { firstLine, GeogapError } from '../errors.ts'
 
 /** Decoded pixels: uint8 [height, width, 3]. */
 export interface Pixels {
@@ -85,7 +85,7 @@ async function libvips() {
 }
 
 function decodeError(cause: unknown): GeogapError {
-  const message = cause instanceof Error ? cause.message.split('\n')[0]! : String(cause)
+  const message = firstLine(cause)
   if (/pixel limit/i.test(message)) return imageError('too-large', `more than ${maxPixels} pixels`, cause)
   if (/unsupported image format/i.test(message))
     return imageError('unknown-format', 'not an image in a known format', cause)

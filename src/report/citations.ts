@@ -1,16 +1,17 @@
 import { benchmarks } from '../datasets/benchmarks.ts'
 import { allWorks, type Bibliography, bibtex, reference } from '../decide/bibliography.ts'
 import { uncitedNotes } from '../decide/methods.ts'
+import { benchmarkOf } from '../figures/roles.ts'
 import { markup, type Markup, trusted } from './markup.ts'
 
 /** What to cite: the paper whose measures these are, the benchmarks with their terms, the models. */
 export function citations(cited: Bibliography): Markup {
   const { measures, datasets, models } = cited
-  const known = [...new Set([...datasets].flatMap(([name, work]) => (work ? [name.split('/')[0]] : [])))]
+  const known = [...new Set([...datasets].flatMap(([name, work]) => (work ? [benchmarkOf(name)] : [])))]
   const items = benchmarks
     .filter(({ name }) => known.includes(name))
     .map(({ name, title, terms, source }) => {
-      const work = [...datasets].find(([dataset]) => dataset.split('/')[0] === name)![1]!
+      const work = [...datasets].find(([dataset]) => benchmarkOf(dataset) === name)![1]!
       return markup`<li><strong>${title}.</strong> ${reference(work)} Terms: ${terms}. ${source}</li> `
     })
   const ofModels = [...new Set([...models.values()].flat())]

@@ -2,10 +2,10 @@
 import { modelOn } from '../figures/figure.ts'
 import { measureOf } from '../figures/disparity.ts'
 import { type Results } from '../figures/results.ts'
-import { placeColumn } from '../figures/roles.ts'
+import { oodSets, placeColumn } from '../figures/roles.ts'
 import { bootstrapGap, type GapIntervals } from '../metrics/bootstrapModels.ts'
 import { type DisparityTrend, disparityTrend } from '../metrics/disparityTrend.ts'
-import { oodBenchmarks, type ProgressGap, progressGap } from '../metrics/progress.ts'
+import { type ProgressGap, progressGap } from '../metrics/progress.ts'
 import { type AccuracyRow } from '../run.ts'
 import { type InferenceRow } from '../runInference.ts'
 
@@ -73,11 +73,10 @@ export interface GapFinding {
 export function gapFindings(results: Results, geographic: string): GapFinding[] {
   const { roles, table, title, fitted } = results
   if (roles.reference === null) return []
-  const ood = roles.standard.filter(name => oodBenchmarks.includes(name.split('/')[0]!))
-  const sets: [string, readonly string[]][] =
-    ood.length === oodBenchmarks.length
-      ? [[`the mean of ${ood.map(title).join(', ')}`, ood]]
-      : roles.standard.map(name => [title(name), [name]])
+  const ood = oodSets(roles)
+  const sets: [string, readonly string[]][] = ood
+    ? [[`the mean of ${ood.map(title).join(', ')}`, ood]]
+    : roles.standard.map(name => [title(name), [name]])
   return sets.flatMap(([standard, names]) => {
     const reference = roles.reference!
     const gap = progressGap(table, names, geographic, { reference, models: fitted })

@@ -2,6 +2,7 @@ import { type Results } from '../figures/results.ts'
 import { count } from '../figures/figure.ts'
 import { signed } from '../figures/values.ts'
 import { type Interval } from '../metrics/intervals.ts'
+import { distinct } from '../predictions/store.ts'
 import { isDraft } from '../preprocessing/steps.ts'
 import { type DatasetFinding, datasetFinding, type GapFinding, gapFindings, trendFinding } from './findings.ts'
 import { markup, type Markup } from './markup.ts'
@@ -67,10 +68,10 @@ function scope({ roles, models, title, preprocessing, run }: Results): string {
       : '',
   ].filter(text => text !== '')
   if (models.length === 0) return 'There are no results yet.'
-  const modes = new Set(run.entries.map(({ identity }) => identity.preprocessing))
+  const modes = distinct(run.entries, 'preprocessing')
   const rest =
-    modes.size > 1 || isDraft(preprocessing)
-      ? ` The summary and the figures are about ${preprocessing} preprocessing${modes.size > 1 ? '; the tables have all' : ''}.`
+    modes.length > 1 || isDraft(preprocessing)
+      ? ` The summary and the figures are about ${preprocessing} preprocessing${modes.length > 1 ? '; the tables have all' : ''}.`
       : ''
   return `${count(models.length, 'model')} on ${sets.join(' and ')}. Accuracies are top-1, as means over images.${rest}`
 }

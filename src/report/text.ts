@@ -12,6 +12,9 @@ export const shellWord = (text: string): string =>
 export const percent = (share: number | null, digits = 1): string =>
   share === null ? '–' : (100 * share).toFixed(digits)
 
+/** 0.00012 as `< 0.001`. */
+export const pText = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(3))
+
 export const percentRange = (low: number | null, high: number | null): string =>
   low === null || high === null ? '–' : `${percent(low)} – ${percent(high)}`
 

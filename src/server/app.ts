@@ -5,7 +5,7 @@ import { Hono } from 'hono'
 import { type ContentfulStatusCode } from 'hono/utils/http-status'
 import { type z } from 'zod'
 import { remember } from '../datasets/images.ts'
-import { GeogapError, inputError } from '../errors.ts'
+import { GeogapError, inputError, messageOf } from '../errors.ts'
 import { type ClusterWatch } from './cluster.ts'
 import { filterOf } from './cube.ts'
 import { flipsPage, galleryPage, pairRows } from './gallery.ts'
@@ -100,7 +100,7 @@ export function dashboard({ store, guard, files, images, cluster, onLook }: AppO
   })
   app.onError((error, c) => {
     const known = error instanceof GeogapError && error.kind !== 'internal' && error.code !== 'query-failed'
-    if (!known) process.stderr.write(`geogap: ${error instanceof Error ? error.message : String(error)}\n`)
+    if (!known) process.stderr.write(`geogap: ${messageOf(error)}\n`)
     return c.json({ error: known ? error.message : 'internal error' }, known ? statusOf(error) : 500)
   })
   return app

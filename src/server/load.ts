@@ -1,5 +1,6 @@
 /** Makes the dashboard's cubes from stored predictions, and adds what an evaluation stores meanwhile. */
 import { type GroupValue } from '../datasets/dataset.ts'
+import { incomeColumns } from '../datasets/incomes.ts'
 import { quarters, type Quarter } from '../decide/pairs.ts'
 import { countCells } from '../predictions/cube.ts'
 import { type Cell, type Entry } from '../predictions/store.ts'
@@ -22,8 +23,6 @@ export const emptyCube = (): GrowingCube => ({
   income: null,
   positions: new Map(),
 })
-
-const incomeColumns = ['income_group', 'income']
 
 /** What of an entry a cube holds: changes when shards are added or made anew. */
 const stateOf = ({ key, rows, created }: Entry): string => `${key} ${rows} ${created}`

@@ -1,6 +1,6 @@
 import { type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { inputError } from '../errors.ts'
+import { inputError, messageOf } from '../errors.ts'
 import { clientFiles, dashboard } from './app.ts'
 import { watchCluster } from './cluster.ts'
 import { guard } from './guard.ts'
@@ -71,7 +71,7 @@ function rarely(work: () => Promise<void>): () => void {
       next = now + Math.max(rest.least, rest.times * (now - start))
     }
     work().then(end, (error: unknown) => {
-      process.stderr.write(`geogap: ${error instanceof Error ? error.message : String(error)}\n`)
+      process.stderr.write(`geogap: ${messageOf(error)}\n`)
       end()
     })
   }

@@ -6,14 +6,14 @@ import { testbed } from '../models/testbed.ts'
 import { pullResults } from '../places/cache.ts'
 import { type DatasetNote, readDatasets, readFailures } from '../predictions/notes.ts'
 import { readCurrent } from '../predictions/runs.ts'
-import { type Entry } from '../predictions/store.ts'
+import { distinct, type Entry } from '../predictions/store.ts'
 import { isDraft } from '../preprocessing/steps.ts'
 import { runOf } from '../run.ts'
 import { runStatus } from '../status.ts'
 import { version } from '../version.ts'
 import { finding } from './findings.ts'
 import { addEntry, emptyCube, type GrowingCube } from './load.ts'
-import { type DatasetFact, type ModelFact, type Overview, type Progress } from './views.ts'
+import { byName, type DatasetFact, type ModelFact, type Overview, type Progress } from './views.ts'
 
 export interface Store {
   dir: string
@@ -114,7 +114,7 @@ async function orNone<T>(work: Promise<T>, none: T): Promise<T> {
 
 /** A data set's name, with the preprocessing where the run has several or drafts. */
 function shownNames(entries: readonly Entry[]): (entry: Entry) => string {
-  const modes = [...new Set(entries.map(({ identity }) => identity.preprocessing))]
+  const modes = distinct(entries, 'preprocessing')
   const named = modes.length > 1 || modes.some(isDraft)
   return ({ identity }) => (named ? `${identity.dataset} (${identity.preprocessing})` : identity.dataset)
 }
@@ -160,7 +160,6 @@ function overviewOf(
 }
 
 const sorted = (values: readonly string[]): string[] => [...values].sort(byName)
-const byName = new Intl.Collator('en', { numeric: true }).compare
 
 function modelFacts(entries: readonly Entry[]): ModelFact[] {
   const groups = new Map(testbed().map(({ model, group }) => [model, group]))

@@ -98,7 +98,8 @@ export interface ModelView {
   cells: { label: string; region: string; n: number; top1: number | null }[]
 }
 
-const byName = new Intl.Collator('en', { numeric: true }).compare
+/** Numbers in names by their value. */
+export const byName = new Intl.Collator('en', { numeric: true }).compare
 
 export function modelView(cube: Cube, model: string, filter: Filter): ModelView {
   const counts = cube.models.get(model)!

@@ -1,6 +1,7 @@
 import { type Interval } from '../../metrics/intervals.ts'
 import { paperTable } from '../../published/paper.ts'
 import { type Column, fields } from '../tables.ts'
+import { pText } from '../text.ts'
 
 /** One number of ours beside the paper's, both in the paper's unit. */
 export interface Comparison {
@@ -70,7 +71,7 @@ const digits = (unit: string): number => (scaleOf(unit) === 100 ? 1 : 2)
 
 export function shownNumber(value: number | null, unit: string): string {
   if (value === null) return '–'
-  if (unit === 'p') return value < 0.001 ? '< 0.001' : value.toFixed(3)
+  if (unit === 'p') return pText(value)
   return value.toFixed(digits(unit))
 }
 

@@ -1,3 +1,4 @@
+import { sumCounts } from '../../metrics/accuracy.ts'
 import { type Interval, zOf } from '../../metrics/intervals.ts'
 import { largeEnough, pairDifference } from '../../metrics/disparity.ts'
 import { inferenceRows } from '../../runInference.ts'
@@ -48,10 +49,9 @@ function meanInterval(
 ): Interval | null {
   let variance = 0
   for (const benchmark of benchmarks) {
-    const cells = evidence.cells(benchmark, model)
-    const n = cells.reduce((sum, cell) => sum + cell.n, 0)
+    const { n, top1 } = sumCounts(evidence.cells(benchmark, model))
     if (n === 0) return null
-    const share = (cells.reduce((sum, cell) => sum + cell.top1, 0) + 2) / (n + 4)
+    const share = (top1 + 2) / (n + 4)
     variance += (share * (1 - share)) / (n + 4) / benchmarks.length ** 2
   }
   const half = zOf(0.95) * Math.sqrt(variance)

@@ -5,9 +5,9 @@ import { type AccuracyTable, accuracyTable, type AccuracyRow as Point } from '..
 import { resolveModel } from '../../models/catalog.ts'
 import { testbed } from '../../models/testbed.ts'
 import { type Imported } from '../../predictions/imported.ts'
-import { type Cell, type Entry } from '../../predictions/store.ts'
+import { type Cell, distinct, type Entry, type Slot } from '../../predictions/store.ts'
 import { type Mode } from '../../preprocessing/steps.ts'
-import { cellsOf, entriesOf, type Run, type Slot } from '../../run.ts'
+import { cellsOf, entriesOf, type Run } from '../../run.ts'
 
 export type Kind = '1K' | 'zero-shot' | 'other'
 
@@ -80,8 +80,8 @@ export function evidenceOf(run: Run, imported: readonly Imported[], options: Pap
 }
 
 function usualMode(run: Run): Mode {
-  const there = new Set(run.entries.map(({ identity }) => identity.preprocessing))
-  return (['paper', 'native', 'paper-draft'] as const).find(mode => there.has(mode)) ?? 'native-draft'
+  const there = distinct(run.entries, 'preprocessing')
+  return (['paper', 'native', 'paper-draft'] as const).find(mode => there.includes(mode)) ?? 'native-draft'
 }
 
 /** Readings and parts of a benchmark that no table of the paper is about. */
@@ -132,11 +132,11 @@ function kindByName(model: string): Kind {
 }
 
 function notesOf(run: Run, preprocessing: string, datasets: ReadonlyMap<string, string>, added: readonly Imported[]) {
-  const models = new Set(run.entries.map(({ identity }) => identity.model))
-  const ofPaper = testbed().filter(({ model }) => models.has(model)).length
+  const models = distinct(run.entries, 'model')
+  const ofPaper = testbed().filter(({ model }) => models.includes(model)).length
   const variants = [...datasets].filter(([name, dataset]) => name !== dataset).map(([, dataset]) => dataset)
   return [
-    `${models.size} models measured with ${preprocessing} preprocessing, ${ofPaper} of them among the paper's 98`,
+    `${models.length} models measured with ${preprocessing} preprocessing, ${ofPaper} of them among the paper's 98`,
     ...(variants.length > 0 ? [`data sets: ${variants.join(', ')}`] : []),
     ...(added.length > 0
       ? [`${added.length} imported accuracies, published elsewhere; rows that use some say so`]

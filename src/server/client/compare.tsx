@@ -1,21 +1,11 @@
 import { type ComponentChildren } from 'preact'
 import { type GroupChange, shownP } from '../../decide/compare.ts'
+import { pText, percent } from '../../report/text.ts'
 import { type Dimension, dimensions, filterOf } from '../cube.ts'
 import { changes, type CompareView as Data, type DatasetFact, type Overview } from '../views.ts'
 import { useView } from './data.ts'
 import { Images } from './gallery.tsx'
-import {
-  Answer,
-  datasetOf,
-  DatasetSelect,
-  dimensionNames,
-  Filters,
-  noFilter,
-  percent,
-  Select,
-  Table,
-  whole,
-} from './parts.tsx'
+import { Answer, datasetOf, DatasetSelect, dimensionNames, Filters, noFilter, Select, Table, whole } from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
 
 interface Pair {
@@ -39,7 +29,6 @@ function pairOf(overview: Overview, { query }: Route): Pair {
 }
 
 const points = (share: number): string => `${share > 0 ? '+' : ''}${(100 * share).toFixed(1)}`.replace('-', '−')
-const pText = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(3))
 
 /** Two models on the same images: who gained, who lost. */
 export function CompareView({ overview, route }: { overview: Overview; route: Route }) {

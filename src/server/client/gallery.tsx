@@ -1,6 +1,7 @@
 import { type ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { formatTable } from '../../report/tables.ts'
+import { percent } from '../../report/text.ts'
 import { filterOf } from '../cube.ts'
 import {
   type Answer as ModelAnswer,
@@ -12,7 +13,7 @@ import {
   pageSize,
 } from '../views.ts'
 import { type Answered, useView } from './data.ts'
-import { Answer, datasetOf, DatasetSelect, Filters, percent, Select, whole } from './parts.tsx'
+import { Answer, datasetOf, DatasetSelect, Filters, Select, whole } from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
 
 /** Images of one cell with what a model said about them. */

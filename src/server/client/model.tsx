@@ -1,4 +1,6 @@
 import { regionsSpec } from '../../figures/regions.ts'
+import { inPercent } from '../../figures/values.ts'
+import { percent } from '../../report/text.ts'
 import { type Dimension, dimensions, filterOf, type GroupRate } from '../cube.ts'
 import { type DatasetFact, type ModelView as Data, type Overview } from '../views.ts'
 import { useView } from './data.ts'
@@ -12,7 +14,6 @@ import {
   Filters,
   noFilter,
   interval,
-  percent,
   rateColumns,
   Select,
   Table,
@@ -110,11 +111,9 @@ interface DrawnProps {
 }
 
 function Intervals({ rows, model, by, id, pick }: DrawnProps & { model: string; by: Dimension }) {
-  const known = rows.flatMap(({ group, n, errors, top1, low, high }) =>
-    top1 === null
-      ? []
-      : [{ model, region: group, n, errors, accuracy: 100 * top1, low: 100 * low!, high: 100 * high! }],
-  )
+  const known = rows
+    .filter(({ top1 }) => top1 !== null)
+    .map(({ group, n, errors, ...row }) => ({ model, region: group, n, errors, ...inPercent(row) }))
   if (known.length === 0) return null
   const best = [...known].sort((a, b) => b.accuracy - a.accuracy).map(({ region }) => region)
   const order = by === 'income' ? known.map(({ region }) => region) : best
@@ -132,11 +131,9 @@ function Intervals({ rows, model, by, id, pick }: DrawnProps & { model: string; 
 const minN = 30
 
 function CountryMap({ rows, overview, id, pick }: DrawnProps & { overview: Overview }) {
-  const known = rows.flatMap(({ group, n, top1, low, high }) => {
-    const number = overview.countries[group]
-    return top1 === null || number === undefined
-      ? []
-      : [{ country: group, id: number, n, accuracy: 100 * top1, low: 100 * low!, high: 100 * high! }]
+  const known = rows.flatMap(row => {
+    const id = overview.countries[row.group]
+    return row.top1 === null || id === undefined ? [] : [{ country: row.group, id, n: row.n, ...inPercent(row) }]
   })
   if (!known.some(({ n }) => n >= minN)) return null
   return (

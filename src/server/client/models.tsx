@@ -1,10 +1,11 @@
 import { drawnLine, linePanels, lineThrough, type PanelPoint } from '../../figures/linePanel.ts'
 import { color } from '../../figures/theme.ts'
+import { percent } from '../../report/text.ts'
 import { filterOf } from '../cube.ts'
 import { type DatasetFact, type Overview, type ScatterRow } from '../views.ts'
 import { useView } from './data.ts'
 import { Figure } from './figure.tsx'
-import { Answer, datasetOf, DatasetSelect, Filters, interval, percent, Select, Table, whole } from './parts.tsx'
+import { Answer, datasetOf, DatasetSelect, Filters, interval, Select, Table, whole } from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
 
 interface Axes {

@@ -1,8 +1,8 @@
 import { type Finding } from '../findings.ts'
 import { type DatasetFact, type Overview, type Progress } from '../views.ts'
-import { durationText } from '../../report/text.ts'
+import { durationText, percent } from '../../report/text.ts'
 import { pollMs, useView } from './data.ts'
-import { Answer, interval, percent, Table, whole } from './parts.tsx'
+import { Answer, interval, Table, whole } from './parts.tsx'
 import { linkTo } from './route.ts'
 
 /** What there is, what is being made, and what failed. */

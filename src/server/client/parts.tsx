@@ -1,5 +1,6 @@
 /** What several views are built from. */
 import { type ComponentChildren } from 'preact'
+import { percent, percentRange } from '../../report/text.ts'
 import { type Dimension, dimensions, type Rate } from '../cube.ts'
 import { type DatasetFact, type Overview } from '../views.ts'
 import { type Answered } from './data.ts'
@@ -9,9 +10,7 @@ export const dimensionNames: Record<Dimension, string> = {
   ...{ region: 'region', country: 'country', income: 'income', label: 'class' },
 }
 
-export const percent = (share: number | null): string => (share === null ? '–' : (100 * share).toFixed(1))
-export const interval = ({ low, high }: Pick<Rate, 'low' | 'high'>): string =>
-  low === null ? '–' : `${percent(low)} – ${percent(high)}`
+export const interval = ({ low, high }: Pick<Rate, 'low' | 'high'>): string => percentRange(low, high)
 export const whole = (n: number): string => Math.round(n).toLocaleString('en-US')
 
 /** What a view shows once its data are there. */
