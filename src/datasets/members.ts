@@ -8,12 +8,13 @@ export const refused = (file: string, why: string): GeogapError =>
 /** A member's path in plain form; one that could point outside the archive, or hide, is refused. */
 export function memberPath(file: string, name: string): string {
   const path = name.replace(/^(\.\/)+/, '').replace(/\/+$/, '')
-  const tricky = path.includes('\\') || path.includes('\0') || path.startsWith('/') || /^[a-z]:/i.test(path)
-  if (tricky || path.split('/').some(part => part === '..' || part === '.' || (part === '' && path !== ''))) {
-    throw refused(file, `unsafe member path ${JSON.stringify(name)}`)
-  }
+  if (path !== '' && isUnsafe(path)) throw refused(file, `unsafe member path ${JSON.stringify(name)}`)
   return path
 }
+
+/** Whether a name from elsewhere could be taken for a file outside of the folder that it is meant for. */
+export const isUnsafe = (path: string): boolean =>
+  /[\\\0]|^[a-z]:/i.test(path) || path.split('/').some(part => ['', '.', '..'].includes(part))
 
 /** Members in archive order; one path given twice is refused, for it would depend on the reader which one counts. */
 export function refuseDuplicates(file: string, members: readonly Entry[]): readonly Entry[] {

@@ -2,7 +2,8 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { mapLimited } from '../datasets/files.ts'
-import { inputError } from '../errors.ts'
+import { isUnsafe } from '../datasets/members.ts'
+import { type GeogapError, inputError, shown } from '../errors.ts'
 import { storageError, whereThere, writeAtomically, writeDurably } from '../files.ts'
 import { geogapCache } from '../models/hubCache.ts'
 import { sha256 } from '../sha256.ts'
@@ -13,20 +14,24 @@ export async function localFile(path: string): Promise<string> {
   if (!isStore(path)) return path
   const { headObject } = await import('./s3.ts')
   const found = await headObject(path)
-  if (!found) throw inputError('missing-file', `missing file: ${path}`)
+  if (!found) throw missing(path)
   const file = join(geogapCache(), 'objects', sha256(path + found.tag, 16), basename(path))
-  if ((await sizeOf(file)) !== found.bytes) await copyObject(path, file)
+  if ((await sizeOf(file)) !== found.bytes && !(await copyObject(path, file))) throw missing(path)
   return file
 }
 
+const missing = (path: string): GeogapError => inputError('missing-file', `missing file: ${path}`)
+
 const sizeOf = async (file: string): Promise<number | undefined> => (await stat(file).catch(() => undefined))?.size
 
-async function copyObject(url: string, file: string): Promise<void> {
+/** False where the object is gone: another machine may have removed it since it was listed. */
+async function copyObject(url: string, file: string): Promise<boolean> {
   const { readObject } = await import('./s3.ts')
   const bytes = await readObject(url)
-  if (!bytes) throw inputError('missing-file', `missing file: ${url}`)
+  if (!bytes) return false
   await mkdir(dirname(file), { recursive: true })
   await writeDurably(file, temporary => writeFile(temporary, bytes))
+  return true
 }
 
 /** The folder of results itself, or this machine's copy of a store's. */
@@ -43,6 +48,8 @@ interface Stored {
 }
 
 const isShard = (name: string): boolean => name.startsWith('predictions/')
+/** What consoles of stores put where somebody made a folder. */
+const isMark = (name: string): boolean => name === '' || name.endsWith('/')
 const isManifest = ({ name }: Stored): boolean => name.endsWith('.json')
 
 /**
@@ -55,13 +62,17 @@ export async function pullResults(out: string): Promise<string> {
   const { listObjects } = await import('./s3.ts')
   const root = `${out.replace(/\/+$/, '')}/`
   const [before, known] = [await filesIn(folder), await readKnown(folder)]
-  const objects = (await listObjects(root)).map(object => ({ ...object, name: object.url.slice(root.length) }))
+  const objects = (await listObjects(root))
+    .map(object => ({ ...object, name: object.url.slice(root.length) }))
+    .filter(({ name }) => !isMark(name))
+  const stray = objects.find(({ name }) => isUnsafe(name))
+  if (stray) throw inputError('bad-results', `no name that results have: ${shown(stray.url)}`)
   const isHere = async ({ name, bytes, tag }: Stored): Promise<boolean> =>
     isShard(name) ? (await sizeOf(join(folder, name))) === bytes : tag !== '' && known.get(name)?.tag === tag
   const copy = async (object: Stored): Promise<void> => {
     if (await isHere(object)) return
     const file = join(folder, object.name)
-    await copyObject(object.url, file)
+    if (!(await copyObject(object.url, file))) return
     if (!isShard(object.name)) known.set(object.name, { tag: object.tag, content: await contentOf(file) })
   }
   await mapLimited(

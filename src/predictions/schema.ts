@@ -49,6 +49,9 @@ export type Identity = z.infer<typeof identity>
 export const keptOutputs = ['logits', 'features'] as const
 export type KeptOutput = (typeof keptOutputs)[number]
 
+/** The name of a file in the same folder: results may come from others. */
+const beside = z.string().regex(/^\w[\w.-]*$/)
+
 /** Written last, after its Parquet file is durable: a shard exists when its manifest does. */
 export const shardManifest = z.object({
   identity,
@@ -57,10 +60,10 @@ export const shardManifest = z.object({
   end: z.number().int(),
   rows: z.number().int(),
   errors: z.number().int(),
-  file: z.string(),
+  file: beside,
   bytes: z.number().int(),
   /** The model's output for every row, in a file beside this one. */
-  kept: z.object({ output: z.enum(keptOutputs), file: z.string(), bytes: z.number().int() }).optional(),
+  kept: z.object({ output: z.enum(keptOutputs), file: beside, bytes: z.number().int() }).optional(),
   /** Key of the evaluation whose kept outputs these rows were scored from. */
   rescored: z.string().optional(),
   columns: z.array(z.string()),

@@ -81,8 +81,12 @@ export async function readEntry(place: Place, folder: string): Promise<Entry | u
 /** Undefined where another process has just removed it. */
 async function readManifest(place: Place, name: string): Promise<ShardManifest | undefined> {
   const bytes = await place.read(name)
-  return bytes && parseRecord(Buffer.from(bytes).toString(), `${place.url}/${name}`, 'a shard manifest', shardManifest)
+  return bytes && parseManifest(bytes, `${place.url}/${name}`)
 }
+
+/** Errors: bad-record. */
+export const parseManifest = (bytes: Uint8Array, file: string): ShardManifest =>
+  parseRecord(Buffer.from(bytes).toString(), file, 'a shard manifest', shardManifest)
 
 /**
  * One entry for every model × data set × preprocessing, the others are stale: the one that was asked for last, by the

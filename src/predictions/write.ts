@@ -13,7 +13,7 @@ import { topCount } from '../inference/score.ts'
 import { type Column, identifier, numbers, texts, writeParquet } from '../sql.ts'
 import { writeKept } from './kept.ts'
 import { type Identity, type KeptOutput, noAcceptedClass, type ShardManifest } from './schema.ts'
-import { entryName, filesOf, keyOf, manifestName, spanName } from './store.ts'
+import { entryName, filesOf, keyOf, manifestName, parseManifest, spanName } from './store.ts'
 
 export interface Shard {
   identity: Identity
@@ -60,7 +60,7 @@ async function commit(place: Place, folder: string, name: string, manifest: Shar
   if (await place.create(name, json)) return true
   const present = await place.read(name)
   if (!present) return commit(place, folder, name, manifest)
-  const before = JSON.parse(Buffer.from(present).toString()) as ShardManifest
+  const before = parseManifest(present, `${place.url}/${name}`)
   const replaces = manifest.kept !== undefined && before.kept?.output !== manifest.kept.output
   if (replaces) await place.put(name, temporary => writeFile(temporary, json))
   const [loser, winner] = replaces ? [before, manifest] : [manifest, before]

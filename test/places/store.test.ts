@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -151,6 +151,39 @@ it('of records machines put back what they wrote alone', async () => {
   expect((await keysOf(`${out}/`)).map(key => key.split('/').at(-1))).toEqual(['first.json', 'one.json'])
   vi.stubEnv('GEOGAP_CACHE', join(folder, 'cache'))
 })
+
+it.skipIf(real)('a store of others writes nothing outside of its copy', async () => {
+  const names = ['../outside.json', 'runs/../../../outside.json', '/outside.json', 'a\\..\\b.json', 'runs/./x.json']
+  for (const [i, name] of names.entries()) {
+    const key = `bucket/hostile-${i}/${name}`
+    store.objects.set(key, Buffer.from('{}'))
+    await expect(pullResults(`s3://bucket/hostile-${i}`)).rejects.toMatchObject({
+      ...{ code: 'bad-results', message: expect.stringContaining(`hostile-${i}`) as string },
+    })
+  }
+  const files = await readdir(folder, { recursive: true })
+  expect(files.filter(file => file.includes('outside'))).toEqual([])
+})
+
+it.skipIf(real)(
+  'what a console made for a folder, and what another machine has just removed, is no error',
+  async () => {
+    for (const key of ['marked/', 'marked/runs/', 'marked/runs/one.json', 'marked/runs/two.json'])
+      store.objects.set(`bucket/${key}`, Buffer.from(key.endsWith('/') ? '' : '{}'))
+    const found = store.objects.get.bind(store.objects)
+    let listed = false
+    const get = vi.spyOn(store.objects, 'get').mockImplementation(key => {
+      const isGone = listed && key.endsWith('one.json')
+      listed ||= key.endsWith('one.json')
+      return isGone ? undefined : found(key)
+    })
+    const dir = await pullResults('s3://bucket/marked')
+    get.mockRestore()
+    expect(await readdir(join(dir, 'runs'))).toEqual(['two.json'])
+    await pullResults('s3://bucket/marked')
+    expect(await readdir(join(dir, 'runs'))).toEqual(['one.json', 'two.json'])
+  },
+)
 
 it('images, manifest, weights and results in a store give the rows of files', async () => {
   const manifest = await writeWorld(folder, 12)

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -125,6 +125,18 @@ it('images of a store are found again', async () => {
   await recordDataset(join(folder, 'store'), dataset)
   expect(await findImage(join(folder, 'store'), dataset.hash, '0')).toEqual(image)
   expect(imageFolders(dataset)).toEqual(['s3://bucket/photos'])
+})
+
+it('a manifest that names a file elsewhere is refused, and nothing there is read or removed', async () => {
+  const out = join(folder, 'hostile')
+  const run = await store(out, photos(2, () => ({})), [[0, 2]]) // prettier-ignore
+  const file = join(run.entries[0]!.folder, '00000000-00000002.json')
+  const manifest = await readFile(file, 'utf8')
+  for (const name of ['../../outside.parquet', '/etc/hosts', '..', '.hidden', 'a/b.parquet']) {
+    await writeFile(file, manifest.replace(/"file": "[^"]*"/, `"file": ${JSON.stringify(name)}`))
+    await expect(openRun(out)).rejects.toThrow('not a shard manifest of this version')
+    await expect(store(out, photos(2, () => ({})), [[0, 2]])).rejects.toThrow('not a shard manifest') // prettier-ignore
+  }
 })
 
 it.each(['datasets', 'failures', 'studies', 'imported'])('a broken record in %s is named', async kind => {
