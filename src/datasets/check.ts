@@ -1,5 +1,6 @@
 import { GeogapError } from '../errors.ts'
 import { decode } from '../preprocessing/decode.ts'
+import { tally } from '../tally.ts'
 import type { Expected } from './benchmark.ts'
 import { findBenchmark } from './benchmarks.ts'
 import type { Dataset, Item, Problem } from './dataset.ts'
@@ -79,11 +80,7 @@ function countAll({ items, columns }: Dataset): Record<string, readonly Counted[
 }
 
 function count(items: readonly Item[], value: (item: Item) => string | number | null): Counted[] {
-  const counts = new Map<string, number>()
-  for (const item of items) {
-    const key = String(value(item) ?? '(none)')
-    counts.set(key, (counts.get(key) ?? 0) + 1)
-  }
+  const counts = tally(items.map(item => String(value(item) ?? '(none)')))
   const rows = [...counts].map(([name, images]) => ({ value: name, images }))
   return rows.sort((a, b) => b.images - a.images || (a.value < b.value ? -1 : 1))
 }

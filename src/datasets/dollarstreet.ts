@@ -9,7 +9,7 @@ import { incomeGroup, incomeScheme } from './incomes.ts'
 import { labelling, sameIndices, type Labelling } from './labelMap.ts'
 import { balanceRegions, sharedHouseholds, splitByHousehold, type Part } from './splits.ts'
 import { pythonList, readTableEntry, text } from './tables.ts'
-import type { Tree } from './tree.ts'
+import { imageOf, type Tree } from './tree.ts'
 
 const csv = (part: Part): string => `images_v2_imagenet_${part}.csv`
 const regions: Record<string, string> = { af: 'Africa', am: 'Americas', as: 'Asia', eu: 'Europe' }
@@ -115,8 +115,7 @@ async function imageSources(tree: Tree, rows: readonly Row[]): Promise<{ image: 
   const files = new Map((await tree.list('assets').catch(() => [])).map(entry => [entry.path, entry]))
   return mapLimited(rows, 32, async ({ cells }) => {
     const path = (text(cells['imageRelPath']) ?? '').replace(/^\.?\//, '')
-    const entry = files.get(path) ?? (await tree.find(path))
-    return { image: entry?.source ?? { kind: 'file', file: `${tree.where}/${path}` }, bytes: entry?.bytes ?? null }
+    return imageOf(files.get(path) ?? (await tree.find(path)), `${tree.where}/${path}`)
   })
 }
 

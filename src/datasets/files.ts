@@ -1,6 +1,6 @@
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { inputError } from '../errors.ts'
+import { type GeogapError, inputError } from '../errors.ts'
 import { isStore } from '../places/place.ts'
 import { whereThere } from '../files.ts'
 
@@ -13,6 +13,20 @@ export async function mapLimited<T, R>(list: readonly T[], limit: number, work: 
   }
   await Promise.all(Array.from({ length: Math.min(limit, list.length) }, lane))
   return results
+}
+
+/** A text that the user names. Errors: missing-file, unreadable-file. */
+export const readText = (file: string): Promise<string> =>
+  readFile(file, 'utf8').catch((error: unknown) => {
+    throw notRead(file, error)
+  })
+
+/** Why a file that the user names could not be read. */
+export function notRead(file: string, error: unknown): GeogapError {
+  const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
+  return code === 'ENOENT' || code === 'ENOTDIR'
+    ? inputError('missing-file', `missing file: ${file}`)
+    : inputError('unreadable-file', `unreadable file: ${file} (${code})`)
 }
 
 /** Size in bytes of a regular file, null when there is none. */

@@ -11,7 +11,7 @@ import { labelling, sameIndices, type Labelling, type LabelsOption } from './lab
 import { plain, writtenLabels } from './labels.ts'
 import { groupColumns } from './groupColumns.ts'
 import { readTableEntry, text, type Table } from './tables.ts'
-import type { Tree } from './tree.ts'
+import { imageOf, type Tree } from './tree.ts'
 
 /** The official index, and the test part that the paper's repository holds. */
 const indexNames = ['index.csv', 'metadata_test_1k_final.csv', 'metadata_test_1k.csv']
@@ -69,11 +69,7 @@ async function readIndexed(tree: Tree, options: ReadOptions): Promise<Draft> {
     const files = new Map((await tree.list('')).map(entry => [entry.path, entry]))
     const found = table.rows.map((row): Found[number] => {
       const path = text(row['file_path']) ?? ''
-      const entry = files.get(`images/${path}`) ?? files.get(path)
-      return {
-        image: entry?.source ?? { kind: 'file', file: `${tree.where}/images/${path}` },
-        bytes: entry?.bytes ?? null,
-      }
+      return imageOf(files.get(`images/${path}`) ?? files.get(path), `${tree.where}/images/${path}`)
     })
     return geodeItems(table, found, options)
   }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readTsv } from './tsv.ts'
 
 /** One of ImageNet-1K's classes; its index is its position in wnid order. */
 export interface ImageNetClass {
@@ -9,18 +9,10 @@ export interface ImageNetClass {
   synonyms: readonly string[]
 }
 
-/** Tab-separated rows of a data file beside this module, without `#` lines and the header row. */
-export const tableRows = (file: string): string[][] =>
-  readFileSync(new URL(file, import.meta.url), 'utf8')
-    .split('\n')
-    .filter(line => line !== '' && !line.startsWith('#'))
-    .slice(1)
-    .map(line => line.split('\t'))
-
 /** The 1,000 classes in the order of class indices. */
-export const imagenetClasses: readonly ImageNetClass[] = tableRows('./labels/imagenet-1k.tsv').map(
-  ([wnid, name, synonyms]) => ({ wnid: wnid!, name: name!, synonyms: synonyms!.split(', ') }),
-)
+export const imagenetClasses: readonly ImageNetClass[] = readTsv<keyof ImageNetClass>(
+  new URL('./labels/imagenet-1k.tsv', import.meta.url),
+).map(row => ({ ...row, synonyms: row.synonyms.split(', ') }))
 
 /** Class names in the order of class indices, what `Dataset.classes` holds for ImageNet's label space. */
 export const imagenetNames: readonly string[] = imagenetClasses.map(c => c.name)

@@ -7,7 +7,7 @@ import type { Item, Problem } from './dataset.ts'
 import { indexOfWnid } from './imagenet.ts'
 import { imagenetSpace } from './labels.ts'
 import { matlabStructs } from './matlab.ts'
-import { openTree, readEntry, type Entry, type Tree } from './tree.ts'
+import { imageOf, openTree, readEntry, type Entry, type Tree } from './tree.ts'
 import { isWnid, readWnidFolders, refuseLabelMap } from './wnidFolders.ts'
 
 const valFolders = ['val', 'validation', 'ILSVRC/Data/CLS-LOC/val', 'Data/CLS-LOC/val']
@@ -83,11 +83,10 @@ function flatItems({ where }: Tree, entries: readonly Entry[], truth: Truth): { 
 
 const missing = (where: string, name: string, index: number, wnid: string): Item => ({
   id: name,
-  image: { kind: 'file', file: join(where, name) },
+  ...imageOf(undefined, join(where, name)),
   labels: [index],
   label: wnid,
   groups: {},
-  bytes: null,
 })
 
 const truthFolders = ['', 'devkit/data/', 'ILSVRC2012_devkit_t12/data/', 'ILSVRC/devkit/data/', 'ILSVRC/', 'val/']

@@ -1,7 +1,7 @@
 import type { Benchmark } from './benchmark.ts'
 import { isWnid, readWnidFolders, wnidList } from './wnidFolders.ts'
 
-const classes = wnidList('./labels/imagenet-a.tsv')
+const classes = wnidList('imagenet-a')
 
 /** Natural adversarial examples, 200 classes (Hendrycks et al. 2021). */
 export const imagenetA: Benchmark = {

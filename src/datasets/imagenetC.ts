@@ -2,10 +2,10 @@ import type { Benchmark, ReadOptions } from './benchmark.ts'
 import type { Draft } from './build.ts'
 import { classFolderItems } from './classFolders.ts'
 import type { Item, Problem } from './dataset.ts'
-import { indexOfWnid } from './imagenet.ts'
+import { remember } from './images.ts'
 import { imagenetSpace } from './labels.ts'
 import { openTree, type Tree } from './tree.ts'
-import { refuseLabelMap } from './wnidFolders.ts'
+import { labelsByWnid, refuseLabelMap } from './wnidFolders.ts'
 
 /** The four archives of the authors and the corruptions in each; `extra.tar` holds four more that do not count. */
 const families: Record<string, readonly string[]> = {
@@ -86,13 +86,11 @@ async function treeOf(tree: Tree, corruption: string): Promise<Tree | undefined>
   return (await inside.top()).some(({ name }) => name === corruption) ? inside : undefined
 }
 
-let opened: { file: string; tree: Promise<Tree> } | undefined
-
 /** The corruptions of a family follow each other, so one index is kept while they are read. */
-function openArchive(file: string): Promise<Tree> {
-  if (opened?.file !== file) opened = { file, tree: openTree(file) }
-  return opened.tree
-}
+const opened = new Map<string, Promise<Tree>>()
+const openArchive = (file: string): Promise<Tree> => remember(opened, file, 1, () => openTree(file))
+
+const accepted = labelsByWnid()
 
 async function readPart(
   root: Tree,
@@ -106,11 +104,7 @@ async function readPart(
     .catch(() => [])
   if (entries.length === 0) return { items: [], problems: [missingPart(id, root)] }
   const groups = { corruption, severity }
-  const labels = new Map<string, readonly number[] | undefined>()
-  const { items, problems } = classFolderItems(entries, folder => {
-    if (!labels.has(folder)) labels.set(folder, wnidLabels(folder))
-    return labels.get(folder)
-  })
+  const { items, problems } = classFolderItems(entries, folder => accepted.get(folder))
   const full = (path: string): string => `${id}/${path}`
   return {
     items: items.map(item => ({ ...item, id: full(item.id), groups })),
@@ -123,8 +117,3 @@ const missingPart = (id: string, { where }: Tree): Problem => ({
   code: 'missing-part',
   message: `no images of ${id} in ${where}`,
 })
-
-function wnidLabels(wnid: string): readonly number[] | undefined {
-  const index = indexOfWnid(wnid)
-  return index === undefined ? undefined : [index]
-}

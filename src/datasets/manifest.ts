@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { GeogapError, inputError, unknownName } from '../errors.ts'
 import type { Draft } from './build.ts'
 import type { ImageSource, Item, LabelMap } from './dataset.ts'
-import { fileSizes } from './files.ts'
+import { fileSizes, readText } from './files.ts'
 import { groupColumns, nearlyNumbers } from './groupColumns.ts'
 import { isStore } from '../places/place.ts'
 import { parseJson } from './json.ts'
@@ -24,9 +23,7 @@ export interface ManifestOptions {
 
 /** An own label set: a JSON list of names, or one name a line. */
 export async function readClasses(file: string): Promise<string[]> {
-  const content = await readFile(file, 'utf8').catch(() => {
-    throw inputError('missing-file', `missing file: ${file}`)
-  })
+  const content = await readText(file)
   const names = content.trimStart().startsWith('[') ? parseList(content) : lines(content)
   if (names) return names
   throw inputError('bad-classes', `not a list of class names: ${file}`)

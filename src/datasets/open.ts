@@ -4,6 +4,7 @@ import { basename, extname, resolve } from 'node:path'
 import { inputError, unknownName } from '../errors.ts'
 import { benchmarkNames, findBenchmark, readBenchmark } from './benchmarks.ts'
 import { countryCode } from './countries.ts'
+import { notRead } from './files.ts'
 import { oneSpelling } from './groupColumns.ts'
 import { finish, type Adjust, type Draft } from './build.ts'
 import type { Dataset } from './dataset.ts'
@@ -75,8 +76,9 @@ function refuseUnused({ name, map, classes }: DatasetSpec): void {
 
 async function readPath(spec: DatasetSpec): Promise<Draft> {
   const path = spec.name
-  const found = await stat(path).catch((error: unknown) => (error as NodeJS.ErrnoException).code ?? 'unknown')
-  if (typeof found === 'string') throw notFound(path, found)
+  const found = await stat(path).catch((error: unknown) => {
+    throw notFound(path, error)
+  })
   const kind = extname(path).toLowerCase()
   if (found.isDirectory() || archiveKinds.includes(kind)) return readTree(path, spec)
   if (!manifestKinds.includes(kind)) {
@@ -96,10 +98,9 @@ async function readTree(path: string, spec: DatasetSpec): Promise<Draft> {
   return parquet.length > 0 ? readParquetImages(parquet, spec) : readFolder(tree, spec)
 }
 
-function notFound(path: string, code: string): Error {
-  if (code !== 'ENOENT') return inputError('unreadable-file', `unreadable file: ${path} (${code})`)
-  const looksLikePath = path.includes('/') || path.includes('\\') || extname(path) !== ''
-  return looksLikePath
-    ? inputError('missing-file', `missing file: ${path}`)
-    : unknownName('dataset', path, benchmarkNames)
+/** A word that is no path is taken for a benchmark's name. */
+function notFound(path: string, error: unknown): Error {
+  const { code } = error as NodeJS.ErrnoException
+  const isPath = path.includes('/') || path.includes('\\') || extname(path) !== ''
+  return code === 'ENOENT' && !isPath ? unknownName('dataset', path, benchmarkNames) : notRead(path, error)
 }

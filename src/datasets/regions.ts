@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { z } from 'zod'
 import { inputError, nearest } from '../errors.ts'
 import { sha256 } from '../sha256.ts'
+import { tally } from '../tally.ts'
 import { type Draft } from './build.ts'
 import { countryCode } from './countries.ts'
 import type { Item, Places } from './dataset.ts'
+import { readText } from './files.ts'
 import { lists, parseJson } from './json.ts'
 import { readTable, text } from './tables.ts'
 
@@ -39,9 +40,7 @@ export async function regionScheme(nameOrFile: string): Promise<RegionScheme> {
 }
 
 async function readScheme(file: string): Promise<RegionScheme> {
-  const content = await readFile(file, 'utf8').catch(() => {
-    throw inputError('missing-file', `missing file: ${file}`)
-  })
+  const content = await readText(file)
   const { success, data } = schemeFile.safeParse(parseJson(content))
   if (!success)
     throw inputError('bad-regions', `not a region scheme: ${file}; expected {"regions": {"region": ["country", …]}}`)
@@ -92,14 +91,17 @@ export function applyRegions(draft: Draft, scheme: RegionScheme): Draft & { plac
     )
   const find = regionFinder(scheme)
   const known = new Map<string, string | null>()
-  const unmatched = new Map<string, number>()
-  const items = draft.items.map((item): Item => {
-    const place = String(item.groups['country'] ?? '')
-    const region = known.get(place) ?? find(place) ?? null
+  const regionOf = (place: string): string | null => {
+    const region = known.has(place) ? known.get(place)! : (find(place) ?? null)
     known.set(place, region)
-    if (region === null) unmatched.set(place, (unmatched.get(place) ?? 0) + 1)
-    return { ...item, groups: { ...item.groups, region } }
-  })
+    return region
+  }
+  const placeOf = ({ groups }: Item): string => String(groups['country'] ?? '')
+  const items = draft.items.map((item): Item => ({
+    ...item,
+    groups: { ...item.groups, region: regionOf(placeOf(item)) },
+  }))
+  const unmatched = tally(draft.items.map(placeOf).filter(place => regionOf(place) === null))
   const columns = draft.columns && (draft.columns.includes('region') ? draft.columns : ['region', ...draft.columns])
   const left = [...unmatched].map(([place, count]) => ({ place, count })).sort((a, b) => b.count - a.count)
   return {

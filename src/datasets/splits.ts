@@ -1,4 +1,5 @@
 import { sha256 } from '../sha256.ts'
+import { tally } from '../tally.ts'
 /** What a split needs to know of an image. */
 export interface Housed {
   household: string
@@ -14,12 +15,6 @@ const shuffled = (households: Iterable<string>, seed: number): string[] =>
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ household }) => household)
 
-const countBy = <T>(rows: readonly T[], key: (row: T) => string): Map<string, number> => {
-  const counts = new Map<string, number>()
-  for (const row of rows) counts.set(key(row), (counts.get(key(row)) ?? 0) + 1)
-  return counts
-}
-
 /**
  * Training and test images that share no household: households are drawn for the test part until it holds at least
  * `testShare` of the images.
@@ -29,7 +24,7 @@ export function splitByHousehold<T extends Housed>(
   testShare: number,
   seed: number,
 ): Record<Part, T[]> {
-  const sizes = countBy(rows, row => row.household)
+  const sizes = tally(rows.map(row => row.household))
   const test = new Set<string>()
   let images = 0
   for (const household of shuffled(sizes.keys(), seed)) {
@@ -45,11 +40,11 @@ export function splitByHousehold<T extends Housed>(
  * as many images as the smallest region.
  */
 export function balanceRegions<T extends Housed>(rows: readonly T[], seed: number): T[] {
-  const smallest = Math.min(...countBy(rows, row => row.region).values())
+  const smallest = Math.min(...tally(rows.map(row => row.region)).values())
   const kept = new Set<string>()
   for (const region of new Set(rows.map(row => row.region))) {
     const own = rows.filter(row => row.region === region)
-    const sizes = countBy(own, row => row.household)
+    const sizes = tally(own.map(row => row.household))
     let images = 0
     for (const household of shuffled(sizes.keys(), seed)) {
       if (images >= smallest) break

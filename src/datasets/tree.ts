@@ -2,7 +2,7 @@ import { open, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { inputError } from '../errors.ts'
 import type { ImageSource } from './dataset.ts'
-import { fileBytes, folderEntries, mapLimited } from './files.ts'
+import { fileBytes, folderEntries, mapLimited, notRead } from './files.ts'
 import { readImage } from './images.ts'
 import { refused } from './members.ts'
 import { tarMembers } from './tar.ts'
@@ -15,6 +15,12 @@ export interface Entry {
   bytes: number
   source: ImageSource
 }
+
+/** An entry's image, or where its file would be if it were there. */
+export const imageOf = (entry: Entry | undefined, file: string): { image: ImageSource; bytes: number | null } => ({
+  image: entry?.source ?? { kind: 'file', file },
+  bytes: entry?.bytes ?? null,
+})
 
 /** A folder, zip or tar read through one interface, so that a benchmark's layout is written down once. */
 export interface Tree {
@@ -36,9 +42,9 @@ export const archiveKinds: readonly string[] = ['.zip', '.tar']
 
 /** Opens a folder, `.zip` or `.tar`; archives are indexed once and then read in place. */
 export async function openTree(path: string): Promise<Tree> {
-  const found = await stat(path).catch((error: unknown) => (error as NodeJS.ErrnoException).code ?? 'unknown')
-  if (found === 'ENOENT') throw inputError('missing-file', `missing file: ${path}`)
-  if (typeof found === 'string') throw inputError('unreadable-file', `unreadable file: ${path} (${found})`)
+  const found = await stat(path).catch((error: unknown) => {
+    throw notRead(path, error)
+  })
   if (found.isDirectory()) return folderTree(path)
   const kind = extname(path).toLowerCase()
   const members = kind === '.zip' ? zipMembers : kind === '.tar' ? tarMembers : undefined

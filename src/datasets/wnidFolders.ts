@@ -2,14 +2,20 @@ import { inputError } from '../errors.ts'
 import type { ReadOptions } from './benchmark.ts'
 import type { Draft } from './build.ts'
 import { classFolderItems } from './classFolders.ts'
-import { imagenetWnids, indexOfWnid, tableRows } from './imagenet.ts'
+import { imagenetWnids, indexOfWnid } from './imagenet.ts'
 import { imagenetSpace } from './labels.ts'
 import type { Tree } from './tree.ts'
+import { readTsv } from './tsv.ts'
 
 export const isWnid = (name: string): boolean => /^n\d{8}$/.test(name)
 
 /** Class indices of a shipped list of wnids, in its order. */
-export const wnidList = (file: string): number[] => tableRows(file).map(([wnid]) => indexOfWnid(wnid!)!)
+export const wnidList = (file: 'imagenet-a' | 'imagenet-r'): number[] =>
+  readTsv<'wnid'>(new URL(`./labels/${file}.tsv`, import.meta.url)).map(({ wnid }) => indexOfWnid(wnid)!)
+
+/** What a folder of each of these classes, or of all, accepts. */
+export const labelsByWnid = (classes: Iterable<number> = imagenetWnids.keys()): ReadonlyMap<string, number[]> =>
+  new Map([...classes].map(index => [imagenetWnids[index]!, [index]]))
 
 /**
  * Reads `<wnid>/<file>`. With `classes`, a wnid outside them is unknown and only these classes compete: the logits of the
@@ -22,7 +28,7 @@ export async function readWnidFolders(
   classes?: readonly number[],
 ): Promise<Draft> {
   refuseLabelMap(name, options)
-  const known = new Map((classes ?? imagenetWnids.map((_, i) => i)).map(i => [imagenetWnids[i]!, [i]]))
+  const known = labelsByWnid(classes)
   const { items, problems } = classFolderItems(await tree.list(''), folder => known.get(folder))
   return { name, items, problems, space: imagenetSpace, columns: [], ...(classes && { choices: classes }) }
 }

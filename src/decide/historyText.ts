@@ -2,6 +2,7 @@ import { unknownName } from '../errors.ts'
 import { type Exported, exported } from '../report/exported.ts'
 import { type Column, field, intervalColumns, share } from '../report/tables.ts'
 import { percent } from '../report/text.ts'
+import { tally } from '../tally.ts'
 import { type HistoryRow } from './history.ts'
 import { excludedNotes } from './sides.ts'
 
@@ -28,11 +29,8 @@ export function historyTable(rows: readonly HistoryRow[], minN: number, name?: s
 }
 
 /** The tags in use, those of most rows first. */
-function tagNames(rows: readonly HistoryRow[]): string[] {
-  const counts = new Map<string, number>()
-  for (const { tags } of rows) for (const tag of Object.keys(tags)) counts.set(tag, (counts.get(tag) ?? 0) + 1)
-  return [...counts].sort((a, b) => b[1] - a[1]).map(([tag]) => tag)
-}
+const tagNames = (rows: readonly HistoryRow[]): string[] =>
+  [...tally(rows.flatMap(({ tags }) => Object.keys(tags)))].sort((a, b) => b[1] - a[1]).map(([tag]) => tag)
 
 const minutes = (time: string): string => time.slice(0, 16).replace('T', ' ')
 

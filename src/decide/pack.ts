@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { z } from 'zod'
 import { benchmarks } from '../datasets/benchmarks.ts'
+import { notRead } from '../datasets/files.ts'
 import { inputError } from '../errors.ts'
 import { benchmarkOf } from '../figures/roles.ts'
 import { whereThere } from '../files.ts'
@@ -96,8 +97,8 @@ export async function openResults(path: string, exclude?: string): Promise<Run> 
 
 /** Opens a pack as a run: every question that counts can answer. Errors: bad-pack, missing-file. */
 export async function readPack(file: string): Promise<Run> {
-  const bytes = await readFile(file).catch(() => {
-    throw inputError('missing-file', `missing file: ${file}`)
+  const bytes = await readFile(file).catch((error: unknown) => {
+    throw notRead(file, error)
   })
   const { datasets, evaluations } = await parsePack(bytes, file)
   return runOf({

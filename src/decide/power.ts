@@ -1,6 +1,7 @@
 /** What a data set could show before any model has seen it. */
 import { type Item } from '../datasets/dataset.ts'
 import { imagesNeeded, minimumDetectableDifference } from '../metrics/power.ts'
+import { tally } from '../tally.ts'
 
 export interface PowerRow {
   by: string
@@ -28,16 +29,11 @@ export function powerRows(
 ): PowerRow[] {
   const scored = items.filter(({ labels }) => labels.length > 0)
   return columns.flatMap(by => {
-    const counts = new Map<string, number>()
-    for (const { groups } of scored) {
-      const value = groups[by] ?? null
-      if (value !== null) counts.set(String(value), (counts.get(String(value)) ?? 0) + 1)
-    }
-    const total = [...counts.values()].reduce((sum, n) => sum + n, 0)
-    return [...counts]
+    const values = scored.flatMap(({ groups }) => (groups[by] == null ? [] : String(groups[by])))
+    return [...tally(values)]
       .sort((a, b) => b[1] - a[1])
       .map(([group, n]) => {
-        const others = total - n
+        const others = values.length - n
         const needed = others === 0 ? null : imagesNeeded(accuracy, difference, others).value
         const smallest = minimumDetectableDifference(accuracy, n, others).value
         return { by, group, n, others, smallest, more: needed === null ? null : Math.max(0, needed - n) }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { notRead } from '../datasets/files.ts'
 import { GeogapError, inputError, messageOf } from '../errors.ts'
 import { count } from '../figures/figure.ts'
 import { writeOutput } from '../files.ts'
@@ -30,13 +31,13 @@ export async function pullPack(source: string, output?: string): Promise<string>
 }
 
 const readLocal = (file: string): Promise<Buffer> =>
-  readFile(file).catch(() => {
+  readFile(file).catch((error: unknown) => {
     if (/^[\w-]+$/.test(file))
       throw inputError(
         'unknown-pack',
         `no pack goes by the name ${file}: none is published yet; give a file or an address`,
       )
-    throw inputError('missing-file', `missing file: ${file}`)
+    throw notRead(file, error)
   })
 
 async function download(url: string): Promise<Buffer> {

@@ -1,5 +1,5 @@
 import { inputError } from '../errors.ts'
-import { checkGroups, type GroupCounts } from './accuracy.ts'
+import { checkGroups, type GroupCounts, sumCounts } from './accuracy.ts'
 import { designEffect } from './designEffect.ts'
 import { defaultMinN, type Disparity, disparity, largeEnough } from './disparity.ts'
 import { rangeInterval } from './disparityInterval.ts'
@@ -55,9 +55,7 @@ export function inferDisparity(groups: readonly GroupCounts[], options: Inferenc
 
 function checkClusters(groups: readonly GroupCounts[], clusters: readonly ClusterCounts[]): void {
   for (const { group, n, top1 } of groups) {
-    const mine = clusters.filter(cluster => cluster.group === group)
-    const images = mine.reduce((sum, cluster) => sum + cluster.n, 0)
-    const hits = mine.reduce((sum, cluster) => sum + cluster.top1, 0)
+    const { n: images, top1: hits } = sumCounts(clusters.filter(cluster => cluster.group === group))
     if (images !== n || hits !== top1) {
       throw inputError(
         'bad-clusters',

@@ -2,9 +2,10 @@
  * model.json: a model that the catalogue does not know, described beside its weights. Paths in it are names of files in its
  * own folder.
  */
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
+import { readText } from '../datasets/files.ts'
 import { parseJson } from '../datasets/json.ts'
 import { readClasses } from '../datasets/manifest.ts'
 import { type GeogapError, inputError, shown } from '../errors.ts'
@@ -80,9 +81,7 @@ export async function ownModel(path: string, isBase = false): Promise<ModelSpec>
     () => false,
   )
   const file = isFolder ? join(path, descriptionName) : path
-  const text = await readFile(file, 'utf8').catch(() => {
-    throw inputError('missing-file', `missing file: ${file}`)
-  })
+  const text = await readText(file)
   const content = parseJson(text)
   if (typeof content === 'object' && content !== null && 'base' in content) {
     if (isBase) throw badModel(file, 'a retrained head itself, which no other can have as its base')

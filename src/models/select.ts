@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readText } from '../datasets/files.ts'
 import { inputError } from '../errors.ts'
 import { matchingNames } from './listing.ts'
 import { testbed } from './testbed.ts'
@@ -36,9 +36,7 @@ function family(name: string): string[] {
 }
 
 async function listed(file: string): Promise<string[]> {
-  const text = await readFile(file, 'utf8').catch(() => {
-    throw inputError('missing-file', `missing file: ${file}`)
-  })
+  const text = await readText(file)
   const names = text.split(/\r?\n/).map(line => line.replace(/(^|\s)#.*$/, '').trim())
   return names.filter(name => name !== '')
 }

@@ -8,6 +8,7 @@ import { type DisparityTrend, disparityTrend } from '../metrics/disparityTrend.t
 import { type ProgressGap, progressGap } from '../metrics/progress.ts'
 import { type AccuracyRow } from '../run.ts'
 import { type InferenceRow } from '../runInference.ts'
+import { tally } from '../tally.ts'
 
 /** Draws of permutations and bootstraps start here, so that a report is the same twice. */
 export const seed = 1
@@ -56,9 +57,7 @@ export async function datasetFinding(results: Results, dataset: string): Promise
 }
 
 function mostOften(places: readonly string[]): { place: string; models: number } | null {
-  const counts = new Map<string, number>()
-  for (const place of places) counts.set(place, (counts.get(place) ?? 0) + 1)
-  const [most] = [...counts].sort((a, b) => b[1] - a[1])
+  const [most] = [...tally(places)].sort((a, b) => b[1] - a[1])
   return most ? { place: most[0], models: most[1] } : null
 }
 
