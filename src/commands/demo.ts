@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
 import { percent, shellWord } from '../report/text.ts'
 import { type Run } from '../run.ts'
+import { folder } from './options.ts'
 import { note, progressPrinter } from './progress.ts'
 
 export function command(): Command {
@@ -10,7 +11,7 @@ export function command(): Command {
     .description(
       'Draw a small made-up world, fit models to it, evaluate them, and write the report. No network needed.',
     )
-    .option('--out <dir>', 'folder for pictures, models and results', 'demo')
+    .option('--out <dir>', 'folder for pictures, models and results', folder('--out'), 'demo')
     .addHelpText('after', '\nExample:\n  geogap demo')
     .action(async ({ out }: { out: string }) => run(out))
 }

@@ -4,7 +4,17 @@ import { type Device, devices } from '../inference/devices.ts'
 import { type Mode } from '../preprocessing/steps.ts'
 import { type Format } from '../report/tables.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
-import { format, given, oneOf, percents, positive, preprocessingOption, several, wholeNumber } from './options.ts'
+import {
+  folder,
+  format,
+  given,
+  oneOf,
+  percents,
+  positive,
+  preprocessingOption,
+  several,
+  wholeNumber,
+} from './options.ts'
 
 export interface ExperimentOptions extends DatasetOptions {
   preprocessing?: Mode
@@ -15,7 +25,7 @@ export interface ExperimentOptions extends DatasetOptions {
 /** The options of every experiment; `kept` says what `--out` holds. */
 export const addExperimentOptions = (command: Command, kept: string, example: string): Command =>
   addDatasetOptions(command.addOption(preprocessingOption('(default: native)')))
-    .option('--out <dir>', `folder for ${kept} and results`, 'geogap-results')
+    .option('--out <dir>', `folder for ${kept} and results`, folder('--out'), 'geogap-results')
     .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
     .addHelpText('after', `\n${example.includes('\n') ? 'Examples' : 'Example'}:\n${example}`)
 

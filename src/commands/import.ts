@@ -4,7 +4,7 @@ import { inputError } from '../errors.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type Table } from '../datasets/tables.ts'
 import { type Mode } from '../preprocessing/steps.ts'
-import { given, oneOf, preprocessingOption, type Tagging, tagOption } from './options.ts'
+import { folder, given, oneOf, preprocessingOption, type Tagging, tagOption } from './options.ts'
 
 interface Options extends Tagging {
   out?: string
@@ -24,7 +24,7 @@ export function command(): Command {
         'or per-image predictions (id with top5 or logits) that were made elsewhere.',
     )
     .argument('[files...]', 'CSV or Parquet files')
-    .option('--out <dir>', 'folder of results')
+    .option('--out <dir>', 'folder of results', folder('--out'))
     .option('--dataset <name>', 'of predictions: the data set that their ids are of')
     .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
     .option('--labels <map>', 'label map: original, imagenet or a file')

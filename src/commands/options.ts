@@ -1,5 +1,6 @@
 import { type Argument, Option } from 'commander'
 import { inputError } from '../errors.ts'
+import { isStore } from '../places/place.ts'
 import { type Share } from '../units.ts'
 import { type OutputFormat } from '../report/output.ts'
 import { modes } from '../preprocessing/steps.ts'
@@ -46,6 +47,14 @@ export const percents =
     const bad = values.find(value => !(value > 0 && value <= 100))
     if (bad !== undefined) throw inputError('bad-option', `${option} takes percents such as 5,10,100, not ${text}`)
     return [...new Set(values)].sort((a, b) => a - b).map(value => value / 100)
+  }
+
+/** A folder, for what writes to no store. */
+export const folder =
+  (option: string) =>
+  (text: string): string => {
+    if (isStore(text)) throw inputError('bad-option', `${option} takes a folder, not a store: ${text}`)
+    return text
   }
 
 /** One of a few words. */

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { inputError } from '../errors.ts'
-import { given, oneOf, several, type Tagging, tagOption } from './options.ts'
+import { folder, given, oneOf, several, type Tagging, tagOption } from './options.ts'
 
 interface Options extends Tagging {
   models?: string[]
@@ -32,7 +32,7 @@ export function command(): Command {
     .option('--source <path>', 'where the data set is now: its manifest, folder or archive')
     .option('--data <dir>', 'where the folder of benchmarks, or of the images, is now')
     .option('--weights <file>', 'weights of the model whose text tower embeds the prompts')
-    .option('--out <dir>', 'folder for the rows (default: the same)')
+    .option('--out <dir>', 'folder for the rows (default: the same)', folder('--out'))
     .addOption(tagOption())
     .addHelpText('after', '\nExample:\n  geogap rescore results --labels strict.json --out strict')
     .action(async (dir: string, options: Options) => run(dir, options))

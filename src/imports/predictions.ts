@@ -57,7 +57,7 @@ function coverage(dataset: Dataset, rows: readonly Row[]): PredictionReport & { 
 /**
  * Stores predictions as if they had been made here, marked as imported. A file that misses images or has others is refused,
  * unless `partial` takes missing ones. Errors: incomplete-predictions, unknown-class, masked-class, ambiguous-class, few-classes,
- * bad-logits.
+ * bad-logits, bad-probability.
  */
 export async function importPredictions(
   dataset: Dataset,
@@ -124,6 +124,8 @@ function classFiller({ classes, choices, name, items }: Dataset): typeof fillLog
     if (new Set(indices).size < indices.length) throw inputError('duplicate-class', `a class is given twice: ${where}`)
     outcomes.top5.set(indices.slice(0, topCount), i * topCount)
     const probabilities = listOf(row['probabilities']).map(Number)
+    const bad = probabilities.find(value => !(value >= 0 && value <= 1))
+    if (bad !== undefined) throw inputError('bad-probability', `probability ${bad} is not in 0 … 1: ${where}`)
     outcomes.probabilities.set(probabilities.slice(0, topCount), i * topCount)
     outcomes.rank[i] = indices.findIndex(index => items[i]!.labels.includes(index)) + 1
   }

@@ -59,6 +59,11 @@ describe('errors of the command line: one line, the value, what exists, exit cod
     ))
   it('a port that there cannot be', () =>
     refused(geogap(['serve', '.', '--port', '70000']), /--port takes a whole number from 0 to 65535, not 70000/))
+  it.each([['import', 'x.csv'], ['rescore', 'x'], ['neighbours'], ['retrain'], ['finetune'], ['demo']])(
+    'a store for what %s writes',
+    (...words) =>
+      refused(geogap([...words, '--out', 's3://bucket/x']), /--out takes a folder, not a store: s3:\/\/bucket\/x/),
+  )
   it('pictures without a bundle', () => refused(geogap(['report', '.', '--images']), /--images is of the bundle/))
   it('a format that a sheet does not have', () =>
     refused(geogap(['datasets', 'show', 'geode', '--format', 'csv']), /datasets show writes text or json, not csv/))

@@ -129,6 +129,13 @@ describe('per-image predictions', () => {
     expect(run.accuracy({ by: 'region' }).reduce((sum, { n }) => sum + n, 0)).toBe(12)
   })
 
+  it.each(['1e9;0;0', '-0.1;0;0', '0.5;NaN;0', '0.5;much;0'])('probabilities %j are refused', async probabilities => {
+    const rows = right().map(row => `${row},${probabilities}`)
+    await expect(load('bad.csv', ['id,top5,probabilities', ...rows])).rejects.toThrow(
+      /^probability \S+ is not in 0 … 1: picture-0 in bad\.csv$/,
+    )
+  })
+
   it('logits from Parquet give classes, ranks and probabilities', async () => {
     const file = join(folder, 'logits.parquet')
     const label = 'CASE label WHEN 0 THEN [2.0, 1.0, 0.0] WHEN 1 THEN [0.0, 2.0, 1.0] ELSE [2.0, 1.0, 0.0] END'
