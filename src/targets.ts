@@ -100,7 +100,11 @@ export async function modelsOf({ models, weights }: Wanted): Promise<ModelSpec[]
   const specs: ModelSpec[] = []
   for (const model of models) specs.push(typeof model === 'string' ? await namedModel(model) : model)
   if (weights === undefined) return distinct(specs)
-  if (specs.length > 1) throw inputError('many-models', `one weights file for ${specs.length} models: ${weights}`)
+  if (specs.length > 1)
+    throw inputError(
+      'many-models',
+      `one weights file for ${specs.length} models: ${weights}; NAME@FILE gives one of them its own`,
+    )
   return [{ ...specs[0]!, weights: { from: 'files', files: [weights] } }]
 }
 

@@ -2,7 +2,8 @@ import { unknownName } from '../errors.ts'
 import { count } from '../figures/figure.ts'
 import { type Comparison, comparedN, groupChanges } from './compare.ts'
 import { coverage, pairCells, type PairCell, sharedColumns } from './pairs.ts'
-import { excludedNotes, type Sides } from './sides.ts'
+import { excludedNotes } from '../predictions/slices.ts'
+import { type Sides } from './sides.ts'
 
 export interface CompareOptions {
   /** Columns to compare by. Default: region, country, income, as far as they are there, and `label`. */

@@ -10,7 +10,8 @@ import { distinct, type Entry } from '../predictions/store.ts'
 import { grouped } from './compare.ts'
 import { type Check, falseAlarms, judgeDisparities, judgeDrops, judgeWorst, type Subject } from './gate.ts'
 import { coverage, pairCells, sharedColumns } from './pairs.ts'
-import { excludedNotes, matched, type Sides, storedEntries } from './sides.ts'
+import { excludedNotes } from '../predictions/slices.ts'
+import { matched, type Sides, storedEntries } from './sides.ts'
 
 export interface GateOptions {
   /** Folder of the results to compare with. */

@@ -4,7 +4,7 @@ import { type Column, field, intervalColumns, share } from '../report/tables.ts'
 import { percent } from '../report/text.ts'
 import { tally } from '../tally.ts'
 import { type HistoryRow } from './history.ts'
-import { excludedNotes } from './sides.ts'
+import { excludedNotes } from '../predictions/slices.ts'
 
 /** The history as a table whose lines are named by the tag `name`, by default by the one that most have. Errors: unknown-tag. */
 export function historyTable(rows: readonly HistoryRow[], minN: number, name?: string): Exported {

@@ -6,7 +6,7 @@ import { isDraft } from '../preprocessing/steps.ts'
 import { type Run } from '../run.ts'
 import { printable, shortList } from '../report/text.ts'
 import { allWorks, type Bibliography, bibliography, bibtex, uncited, type Work } from './bibliography.ts'
-import { excludedNotes } from './sides.ts'
+import { excludedNotes } from '../predictions/slices.ts'
 
 export interface Methods {
   paragraph: string

@@ -21,15 +21,6 @@ export async function storedEntries(dir: string, exclude?: string): Promise<Entr
   return entries
 }
 
-/** What a reader has to know of images that were left out, a sentence a data set. */
-export const excludedNotes = (entries: readonly Entry[]): string[] => [
-  ...new Set(
-    entries.flatMap(({ identity: { dataset, excluded } }) =>
-      excluded === undefined ? [] : `Left out of ${dataset}: ${excluded}.`,
-    ),
-  ),
-]
-
 /**
  * Two models of one folder, or one model (or two) of two folders: `models` names the first and the second, or one for both.
  * Without it there must be no choice. Errors: unknown-model, choose-models, nothing-in-common.

@@ -15,7 +15,7 @@ export const classRegion: FigureKind = {
   name: 'class-region',
   paper: [],
   title: 'Accuracy per class and region',
-  needs: 'a data set with regions',
+  needs: `a data set with regions, ${cellMinN} images of a class in a region`,
   make: (results, options) => perGeographic(results, options, figureOf),
 }
 

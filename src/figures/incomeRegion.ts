@@ -10,7 +10,7 @@ export const incomeRegion: FigureKind = {
   name: 'income-region',
   paper: [],
   title: 'Accuracy per income and region',
-  needs: 'a data set with regions and incomes (a column income_group or income)',
+  needs: 'a data set with regions and incomes (a column income_group or income), --min-n images in a cell',
   make: (results, options) => perGeographic(results, options, figureOf),
 }
 

@@ -1,3 +1,4 @@
+import { sum } from '../metrics/numbers.ts'
 import { inPercent, percentValue, range95 } from './values.ts'
 import {
   captionOf,
@@ -72,10 +73,13 @@ interface Layout {
   rowHeight: number
 }
 
+/** Images of a region: those of the model that failed on fewest. */
+const most = (rows: readonly RegionRow[], region: string): number =>
+  Math.max(...rows.filter(row => row.region === region).map(({ n }) => n))
+
 /** `Europe (n 586)`; a long name is cut, the number is not. */
 function rowLabel(region: string, rows: readonly RegionRow[], width: number): string {
-  const counts = rows.filter(row => row.region === region).map(({ n }) => n)
-  const n = ` (n ${Math.max(...counts).toLocaleString('en-US')})`
+  const n = ` (n ${most(rows, region).toLocaleString('en-US')})`
   return `${fitText(region, width - textWidth(n, fontSize), fontSize)}${n}`
 }
 
@@ -184,10 +188,11 @@ function figureOf(results: Results, dataset: string, { model }: FigureOptions): 
   const groups = results.by(column).filter(row => row.dataset === dataset)
   const left = [...new Set(groups.map(({ group }) => group))].filter(group => !order.includes(group))
   const models = modelsIn(large)
+  const drawn = sum(order.map(region => most(large, region)))
   return {
     id: idOf('regions', name),
     title: `Accuracy per ${column} on ${name}`,
-    subtitle: `${count(models, 'model')}, n = ${count(results.images(dataset), 'image')}`,
+    subtitle: `${count(models, 'model')}, n = ${count(drawn, 'image')}`,
     caption: captionOf(
       results,
       `Top-1 accuracy on the images of each ${column} of ${name}, as means over images in percent, with 95 % Wilson intervals; ${placesText(column)} with the highest mean over the models first.`,

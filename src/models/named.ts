@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { statSync } from 'node:fs'
 import { GeogapError, inputError } from '../errors.ts'
 import { resolveModel } from './catalog.ts'
 import { hubModel } from './hubModel.ts'
-import { descriptionName, ownModel } from './ownModel.ts'
+import { ownModel } from './ownModel.ts'
 import { type ModelSpec } from './spec.ts'
 
 /**
@@ -18,7 +17,8 @@ export async function namedModel(name: string, isBase = false): Promise<ModelSpe
     throw inputError('not-described', `${name} does not say its architecture: name it, as in resnet50@${name}`)
   if (name.endsWith('.onnx'))
     throw inputError('not-described', `${name} is not described yet: geogap models describe ${name}`)
-  return !isCatalogued(name) && existsSync(join(name, descriptionName)) ? ownModel(name, isBase) : resolveModel(name)
+  const isFolder = statSync(name, { throwIfNoEntry: false })?.isDirectory()
+  return isFolder && !isCatalogued(name) ? ownModel(name, isBase) : resolveModel(name)
 }
 
 /** Whether the catalogue knows the name. */

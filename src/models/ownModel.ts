@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 /*
  * model.json: a model that the catalogue does not know, described beside its weights. Paths in it are names of files in its
  * own folder.
@@ -81,6 +82,8 @@ export async function ownModel(path: string, isBase = false): Promise<ModelSpec>
     () => false,
   )
   const file = isFolder ? join(path, descriptionName) : path
+  if (isFolder && !existsSync(file))
+    throw inputError('missing-file', `missing file: ${file}; geogap models describe FILE.onnx writes one`)
   const text = await readText(file)
   const content = parseJson(text)
   if (typeof content === 'object' && content !== null && 'base' in content) {

@@ -105,6 +105,15 @@ export async function excluding(entries: readonly Entry[], exclusion: Exclusion)
   return left
 }
 
+/** What a reader has to know of images that were left out, a sentence a data set. */
+export const excludedNotes = (entries: readonly Entry[]): string[] => [
+  ...new Set(
+    entries.flatMap(({ identity: { dataset, excluded } }) =>
+      excluded === undefined ? [] : `Left out of ${dataset}: ${excluded}.`,
+    ),
+  ),
+]
+
 async function without(entry: Entry, exclusion: Exclusion, folder: string): Promise<Entry> {
   const ids = exclusion.images.get(entry.identity.dataset)
   if (!ids) return entry
@@ -120,7 +129,8 @@ async function without(entry: Entry, exclusion: Exclusion, folder: string): Prom
   const gone = entry.rows - rows
   if (gone === 0) return entry
   if (rows === 0) throw inputError('all-excluded', `${exclusion.file} lists every image of ${entry.identity.dataset}`)
-  const excluded = `${gone} images of a slice, SHA-256 ${exclusion.hash}`
+  const listed = new Set(ids).size
+  const excluded = `${gone < listed ? `${gone} of ${listed}` : gone} images of a slice, SHA-256 ${exclusion.hash}`
   const identity: Identity = { ...entry.identity, images: entry.identity.images - gone, excluded }
   const shard = { ...entry.shards[0]!, identity, key: keyOf(identity), start: 0, end: rows, rows, errors, file }
   return { ...entry, identity, key: shard.key, folder, shards: [shard], rows }

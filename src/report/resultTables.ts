@@ -1,4 +1,5 @@
 import { type Imported } from '../predictions/imported.ts'
+import { excludedNotes } from '../predictions/slices.ts'
 import { groupBy } from '../metrics/accuracy.ts'
 import { type AccuracyRow, type DisparityRow, type Run, series } from '../run.ts'
 import { type InferenceRow } from '../runInference.ts'
@@ -136,7 +137,7 @@ export function accuracyExport(run: Run, by: readonly string[]): Exported {
     {
       name: 'accuracy',
       title: by.length === 0 ? 'Accuracy' : `Accuracy by ${by.join(' × ')}`,
-      notes: [...importedNotes(run), ...partialNotes(rows), ...ungroupedNotes(run, by)],
+      notes: [...importedNotes(run), ...partialNotes(rows), ...ungroupedNotes(run, by), ...excludedNotes(run.entries)],
     },
     accuracyColumns(by),
     rows,

@@ -234,6 +234,12 @@ describe('model.json', () => {
     await writeFile(join(folder, 'wrong/model.json'), '{')
     await expect(namedModel(join(folder, 'wrong'))).rejects.toThrow(/it is no JSON object/)
     await expect(namedModel(join(folder, 'none.json'))).rejects.toThrow(/missing file: .*none\.json/)
+    await expect(namedModel(folder)).rejects.toThrow(
+      /missing file: .*model\.json; geogap models describe FILE\.onnx writes/,
+    )
+    await expect(modelsOf({ models: ['resnet18', 'resnet50'], weights: 'a.pth' })).rejects.toThrow(
+      'NAME@FILE gives one',
+    )
     await expect(namedModel('some.onnx')).rejects.toThrow(/geogap models describe some\.onnx/)
     await rename(join(folder, 'wrong'), join(folder, 'resnet51'))
     await expect(namedModel('resnet51')).rejects.toThrow(/nearest: resnet50/)

@@ -67,6 +67,8 @@ describe('slices', () => {
     expect(await text('compare', dir, '--models', 'one,two')).toContain('Left out of geode: 150 images of a slice')
     expect(await text('methods', dir)).toContain('- Left out of geode: 150 images of a slice')
     expect(await text('table', dir, '--format', 'csv')).toContain('one,geode')
+    await writeFile(file, `${await readFile(file, 'utf8')}geode,no such image,,,,,\n`)
+    expect(await text('table', dir)).toContain('Left out of geode: 150 of 151 images of a slice')
   }, 60_000)
 
   it('find images whose names a spreadsheet would take for formulas', async () => {
