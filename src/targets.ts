@@ -89,6 +89,12 @@ export function checkClasses(spec: ModelSpec, dataset: Dataset): void {
     ? dataset.labelSpace === 'own' && own.join('\n') === dataset.classes.join('\n')
     : dataset.labelSpace === 'imagenet-1k'
   if (fits) return
+  const differs = own?.findIndex((name, i) => name !== dataset.classes[i]) ?? -1
+  if (own && dataset.labelSpace === 'own' && own.length === dataset.classes.length)
+    throw inputError(
+      'other-classes',
+      `${spec.name} and ${dataset.name} name their classes differently: class ${differs} is ${own[differs]!} and ${dataset.classes[differs]!}`,
+    )
   const model = own ? `${own.length} classes of its own` : "ImageNet's 1000 classes"
   const data = dataset.labelSpace === 'own' ? `${dataset.classes.length} classes of its own` : "ImageNet's classes"
   throw inputError('other-classes', `${spec.name} has ${model}, ${dataset.name} is labelled with ${data}`)

@@ -20,7 +20,7 @@ export const addManifestOptions = (command: Command): Command =>
   command
     .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
     .option('--map <pairs>', "a manifest's other column names: image=photo,label=sku,country=cc", assignments('--map'))
-    .option('--classes <file>', "the manifest's own class list, one name a line or a JSON list")
+    .option('--classes <file>', "the manifest's own class list, one name a line, or JSON")
 
 /** The options by which data sets are opened. */
 export const addDatasetOptions = (command: Command): Command =>

@@ -15,16 +15,16 @@ export interface ManifestOptions {
   data?: string
   /** Column of the file for each of our names: `{ image: 'photo', label: 'sku', country: 'cc' }`. */
   map?: Readonly<Record<string, string>>
-  /** File with an own label set: one name a line, or a JSON list. */
+  /** File with an own label set: one name a line, a JSON list, or a JSON object of names and indices. */
   classes?: string
   /** `original` (the labels that occur), `imagenet` (the default), or the path of a label map. */
   labels?: LabelsOption
 }
 
-/** An own label set: a JSON list of names, or one name a line. */
+/** An own label set: a JSON list of names, an object of names by index or of indices by name, or one name a line. */
 export async function readClasses(file: string): Promise<string[]> {
   const content = await readText(file)
-  const names = content.trimStart().startsWith('[') ? parseList(content) : lines(content)
+  const names = /^\s*[[{]/.test(content) ? parseNames(content) : lines(content)
   if (names) return names
   throw inputError('bad-classes', `not a list of class names: ${file}`)
 }
@@ -32,9 +32,16 @@ export async function readClasses(file: string): Promise<string[]> {
 /** Non-empty lines, trimmed. */
 export const lines = (content: string): string[] => content.split('\n').flatMap(line => line.trim() || [])
 
-function parseList(content: string): string[] | undefined {
-  const list = parseJson(content)
-  return Array.isArray(list) && list.every(name => typeof name === 'string') ? list : undefined
+function parseNames(content: string): string[] | undefined {
+  const parsed = parseJson(content)
+  if (typeof parsed !== 'object' || parsed === null) return undefined
+  const pairs = Object.entries(parsed) as [string, unknown][]
+  const byIndex = pairs.every(([, index]) => typeof index === 'number')
+    ? pairs.map(([name, index]) => [index, name] as const)
+    : pairs.map(([index, name]) => [Number(index), name] as const)
+  const names = new Map(byIndex as [number, unknown][])
+  const list = pairs.map((_, i) => names.get(i))
+  return list.every(name => typeof name === 'string') ? list : undefined
 }
 
 /** Renames columns as `map` says; a column that the file lacks, or a name taken twice, is an error. */

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs'
 /*
  * model.json: a model that the catalogue does not know, described beside its weights. Paths in it are names of files in its
  * own folder.
  */
+import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'

@@ -16,6 +16,9 @@ const folder = lay(temporaryFolder(), {
   'mixed.csv': 'id,image,label\r\n1,photos/a.jpg,n01440764\r\n2,photos/b.jpg,1\n',
   'classes.txt': 'red mug\nblue mug\n',
   'classes.json': '["red mug", "blue mug"]',
+  'id2label.json': '{"0": "red mug", "1": "blue mug"}',
+  'label2id.json': '{"blue mug": 1, "red mug": 0}',
+  'gaps.json': '{"0": "red mug", "2": "blue mug"}',
   'lists.jsonl':
     '{"image": "photos/a.jpg", "label": "drinkware", "labels": ["coffee mug", "cup"], "region": "Africa"}\n{"image": "photos/b.jpg", "label": "fish", "labels": "0;1"}\n',
   'windows.csv':
@@ -83,8 +86,8 @@ describe('a manifest', () => {
 
   it('renames columns and takes an own label set from a text or JSON file', async () => {
     const map = { id: 'key', image: 'photo', label: 'sku', country: 'cc' }
-    const [text, json] = await Promise.all(
-      ['classes.txt', 'classes.json'].map(classes =>
+    const [text, ...json] = await Promise.all(
+      ['classes.txt', 'classes.json', 'id2label.json', 'label2id.json'].map(classes =>
         openDataset({ name: at('renamed.tsv'), map, classes: at(classes) }),
       ),
     )
@@ -93,7 +96,9 @@ describe('a manifest', () => {
       { id: 'y', labels: [1], label: 'Blue Mug', groups: { country: 'FR' } },
     ])
     expect(text).toMatchObject({ labelSpace: 'own', classes: ['red mug', 'blue mug'] })
-    expect(json!.hash).toBe(text!.hash)
+    expect(json.map(({ classes, hash }) => [classes, hash])).toEqual(json.map(() => [text!.classes, text!.hash]))
+    const gaps = openDataset({ name: at('renamed.tsv'), map, classes: at('gaps.json') })
+    await expect(gaps).rejects.toThrow('not a list of class names')
   })
 
   it('takes lists of labels, as JSON or separated by ; or |, and keeps codes with leading zeros as text', async () => {

@@ -237,7 +237,7 @@ describe('model.json', () => {
     await expect(namedModel(folder)).rejects.toThrow(
       /missing file: .*model\.json; geogap models describe FILE\.onnx writes/,
     )
-    await expect(modelsOf({ models: ['resnet18', 'resnet50'], weights: 'a.pth' })).rejects.toThrow(
+    await expect(modelsOf({ models: ['resnet18', 'resnet50'], datasets: [], weights: 'a.pth' })).rejects.toThrow(
       'NAME@FILE gives one',
     )
     await expect(namedModel('some.onnx')).rejects.toThrow(/geogap models describe some\.onnx/)
