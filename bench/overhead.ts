@@ -78,7 +78,7 @@ async function ways(folder: string, name: string, batches: readonly string[]): P
 }
 
 const best = async (folder: string, name: string): Promise<Found> =>
-  (await ways(folder, name, ['8', '16'])).reduce((a, b) => (b.rate > a.rate ? b : a))
+  (await ways(folder, name, ['4', '8', '16'])).reduce((a, b) => (b.rate > a.rate ? b : a))
 
 /** What the planner's rules for batches, processes and threads are checked by. */
 async function allWays(names: readonly string[]): Promise<void> {
@@ -86,7 +86,7 @@ async function allWays(names: readonly string[]): Promise<void> {
   let head: string[] = []
   for (const name of names)
     await withPhotographs(async folder => {
-      const found = await ways(folder, name, ['4', '8', '16', '32'])
+      const found = await ways(folder, name, ['1', '2', '4', '8', '16', '32'])
       head = found.map(({ way }) => way)
       rows.push([name, ...found.map(({ rate }) => rate.toFixed(1))])
     })

@@ -124,12 +124,13 @@ function job(
   const own = Math.min(atMost, shardSize(cost), evenSize(images, most))
   const shards = interleaved(missing, size ?? own)
   const processes = Math.min(most, shards.length)
+  const threads = Math.max(1, Math.floor(cores / processes))
   const group: ModelGroup = {
     models: members.map(({ model }) => model),
     steps,
     choices,
-    batch: batch ?? batchSize(adds / members.length),
-    threads: Math.max(1, Math.floor(cores / processes)),
+    ...(batch === undefined ? batchSizes(adds / members.length, threads, engine) : { batch }),
+    threads,
     ...engine,
     ...(keep && { keep }),
   }
@@ -173,7 +174,15 @@ function interleaved(spans: readonly Span[], size: number): Span[] {
   return shards.sort((a, b) => a.at - b.at).map(({ piece }) => piece)
 }
 
-const batchSize = (multiplyAdds: number): number => (multiplyAdds > 8e9 ? 8 : 16)
+/**
+ * Images are read many at a time, as storage may be far away. A core infers few of them at once, whose values stay in its cache; a
+ * device has them all.
+ */
+function batchSizes(multiplyAdds: number, threads: number, { device }: Engine): Pick<ModelGroup, 'batch' | 'ahead'> {
+  const ahead = multiplyAdds > 8e9 ? 8 : 16
+  const batch = device ? ahead : Math.min(ahead, 4 * threads)
+  return batch < ahead ? { batch, ahead } : { batch }
+}
 
 /**
  * Images in a shard: about 40 seconds of a core, at least 64 and at most 1,024; whole batches of any size that is picked here, so that

@@ -91,8 +91,20 @@ it('shards and units follow what was measured, batches do not', () => {
   const [guessed, fast, slow] = [undefined, 0.05, 0.5].map(seconds => plan([task(seconds)], 'all', { cores: 2 })[0]!)
   const sizes = [guessed!, fast!, slow!].map(({ shards }) => shards[0]!.end)
   expect(sizes).toEqual([384, 800, 64])
-  expect(new Set([guessed!, fast!, slow!].map(({ group }) => group.batch))).toEqual(new Set([16]))
+  expect(new Set([guessed!, fast!, slow!].map(({ group }) => group.batch))).toEqual(new Set([4]))
   expect(sizes.filter(size => size % 16 > 0)).toEqual([])
+})
+
+it('few images are inferred at once by a thread, all that are read by a device', () => {
+  const sizes = (multiplyAdds: number, options: Partial<Parameters<typeof plan>[2]>) => {
+    const { threads, batch, ahead } = plan([{ ...task(), multiplyAdds }], 'all', { cores: 2, ...options })[0]!.group
+    return { threads, batch, ahead }
+  }
+  expect(sizes(1e9, {})).toEqual({ threads: 1, batch: 4, ahead: 16 })
+  expect(sizes(9e9, {})).toEqual({ threads: 1, batch: 4, ahead: 8 })
+  expect(sizes(9e9, { memory: 1e9 })).toEqual({ threads: 2, batch: 8, ahead: undefined })
+  expect(sizes(1e9, { device: 'cuda' })).toMatchObject({ batch: 16, ahead: undefined })
+  expect(sizes(1e9, { batch: 5 })).toMatchObject({ batch: 5, ahead: undefined })
 })
 
 it('a forecast and the units of a queue say and use what was measured; shares of machines go by the rule', async () => {

@@ -30,7 +30,7 @@ export async function extractFeatures(
     status: new Array<string>(items.length).fill('ok'),
   }))
   await runShards(
-    { models, steps, choices: 'all', batch: 16, threads: 1, keep: 'features' },
+    { models, steps, choices: 'all', batch: 4, ahead: 16, threads: 1, keep: 'features' },
     shards,
     ({ at }, { outcomes }) => {
       for (const [m, { kept, status }] of outcomes.entries()) {

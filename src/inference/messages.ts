@@ -10,7 +10,10 @@ export interface ModelGroup extends Engine {
   steps: readonly Step[]
   /** `none`: nothing is scored, the model needs no classes. */
   choices: Choices | 'none'
+  /** Images that a model infers at once. */
   batch: number
+  /** Images that are read and cropped together, where these are more than a batch. */
+  ahead?: number
   threads: number
   /** An output to keep beside the scores. */
   keep?: KeptOutput

@@ -69,19 +69,20 @@ async function evaluate(items: readonly ShardItem[]): Promise<void> {
   const outcomes = group.models.map(model => emptyOutcomes(model.name, items.length))
   const timings = noTimings(group.models.length)
   const resizedBefore = preparer.resizing()
-  const batchAt = (first: number) => preparer.begin(items.slice(first, first + group.batch), first)
+  const { ahead = group.batch } = group
+  const batchAt = (first: number) => preparer.begin(items.slice(first, first + ahead), first)
   let next = batchAt(0)
   let first = 0
-  for (; first < items.length && !stopping; first += group.batch) {
+  for (; first < items.length && !stopping; first += ahead) {
     const started = performance.now()
     const batch = await preparer.finish(next)
-    next = batchAt(first + group.batch)
+    next = batchAt(first + ahead)
     await next.handedOver
     const prepared = performance.now()
     for (const { at, code } of batch.failed) for (const outcome of outcomes) outcome.status[at] = code
     await infer(batch, items, outcomes, timings)
     timings.decode += prepared - started
-    send({ type: 'progress', images: Math.min(group.batch, items.length - first) })
+    send({ type: 'progress', images: Math.min(ahead, items.length - first) })
   }
   const done = Math.min(first, items.length)
   timings.prepare = preparer.resizing() - resizedBefore
@@ -95,15 +96,18 @@ async function infer(
   outcomes: readonly Outcomes[],
   timings: Timings,
 ): Promise<void> {
-  if (kept.length === 0) return
   const { group, models } = loaded!
+  const bytes = crops.length / kept.length
   for (const [m, model] of models.entries()) {
     const started = performance.now()
-    const outputs = await model.run(crops, kept.length)
-    const { logits } = outputs
-    const values = group.keep && outputs[group.keep]
-    if (values) keepRows(outcomes[m]!, values, kept, group.choices === 'none')
-    if (logits && group.choices !== 'none') scoreRows(outcomes[m]!, logits, kept, items, group.choices)
+    for (let first = 0; first < kept.length; first += group.batch) {
+      const some = kept.slice(first, first + group.batch)
+      const outputs = await model.run(crops.subarray(first * bytes, (first + some.length) * bytes), some.length)
+      const { logits } = outputs
+      const values = group.keep && outputs[group.keep]
+      if (values) keepRows(outcomes[m]!, values, some, group.choices === 'none')
+      if (logits && group.choices !== 'none') scoreRows(outcomes[m]!, logits, some, items, group.choices)
+    }
     timings.infer[m]! += performance.now() - started
   }
 }

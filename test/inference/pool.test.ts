@@ -25,10 +25,12 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-async function outcomesOf(options: Partial<PoolOptions & { items: ShardItem[] }> = {}): Promise<ShardResult[]> {
+async function outcomesOf(
+  options: Partial<PoolOptions & { items: ShardItem[]; group: ModelGroup }> = {},
+): Promise<ShardResult[]> {
   const results: ShardResult[] = []
   const keep = (_: unknown, result: ShardResult) => Promise.resolve(void results.push(result))
-  await runShards(group, [{ items: options.items ?? items }], keep, { processes: 1, ...options })
+  await runShards(options.group ?? group, [{ items: options.items ?? items }], keep, { processes: 1, ...options })
   return results
 }
 
@@ -50,6 +52,23 @@ describe('a pool', () => {
     const repeated = Array.from({ length: 20 }, () => topFives(whole!)).flat()
     expect(topFives(part!)).toEqual(repeated.slice(0, 5 * done))
     expect(await outcomesOf({ signal: AbortSignal.abort() })).toEqual([])
+  })
+
+  it('gives the same outcomes whether images are read as many at a time as are inferred, or more', async () => {
+    const lost = items.map((item, i) =>
+      i % 5 === 1 ? { ...item, image: { kind: 'file' as const, file: 'none' } } : item,
+    )
+    const [whole] = await outcomesOf({ items: lost })
+    const kept = { keep: 'logits' as const }
+    const [ahead] = await outcomesOf({ items: lost, group: { ...group, ...kept, batch: 3, ahead: 16 } })
+    const { kept: logits, ...rest } = ahead!.outcomes[0]!
+    expect(rest).toEqual(whole!.outcomes[0])
+    expect(rest.status.filter(status => status === 'missing-file')).toHaveLength(5)
+    const best = lost.map((_, i) => {
+      const row = logits!.subarray(3 * i, 3 * i + 3)
+      return row.indexOf(Math.max(...row))
+    })
+    expect(best).toEqual(rest.status.map((status, i) => (status === 'ok' ? rest.top5[5 * i] : 0)))
   })
 
   it.skipIf(!hasProc)('keeps the processes of a group for its next shards, and ends them for another', async () => {
