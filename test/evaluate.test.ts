@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { planRun } from '../src/cluster/plan.ts'
 import { evaluate, type EvaluateOptions } from '../src/evaluate.ts'
@@ -49,6 +49,16 @@ describe('evaluate', () => {
         'no images in none',
       )
     }
+  })
+
+  it('plans for workers in other folders: files of prompts by their absolute paths, lists by their names', async () => {
+    const asked = { models: [model], datasets: [dataset()], out: join(folder, 'planned') }
+    const promptsOf = async (prompts?: string) =>
+      (await planRun({ ...asked, ...(prompts !== undefined && { prompts }) }, join(folder, 'heads'))).plan.request
+        .prompts
+    expect([await promptsOf(), await promptsOf('openai'), await promptsOf('own.txt')]).toEqual([
+      ...[undefined, 'openai', resolve('own.txt')],
+    ])
   })
 
   it('keeps one row per image, failures included, and counts them', async () => {

@@ -5,6 +5,7 @@ import { knownCosts } from '../costs.ts'
 import { absoluteSpec, type DatasetSpec } from '../datasets/open.ts'
 import { GeogapError, inputError } from '../errors.ts'
 import { type EvaluateOptions } from '../evaluate.ts'
+import { promptNames } from '../inference/prompts.ts'
 import { type ModelSpec } from '../models/spec.ts'
 import { isStore, type Place } from '../places/place.ts'
 import { type Failure } from '../predictions/notes.ts'
@@ -94,7 +95,8 @@ async function requestOf(options: EvaluateOptions): Promise<Request> {
       throw inputError('opened-dataset', `${dataset.name} is known to this process alone: give its name or file`)
     return { dataset: absoluteSpec(dataset), suits }
   })
-  const { preprocessing, prompts, batch, device, precision, keep } = options
+  const { preprocessing, batch, device, precision, keep } = options
+  const prompts = promptNames.includes(options.prompts ?? 'paper') ? options.prompts : resolve(options.prompts!)
   const given = Object.entries({ preprocessing, prompts, batch, device, precision, keep }).filter(
     ([, value]) => value !== undefined,
   )

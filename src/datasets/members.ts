@@ -1,14 +1,19 @@
-import { GeogapError } from '../errors.ts'
+import { GeogapError, shown } from '../errors.ts'
 import type { Entry } from './tree.ts'
 
 /** An archive that is not read because of what a member is or claims; the whole archive is refused. */
 export const refused = (file: string, why: string): GeogapError =>
   new GeogapError('data', 'bad-archive', `archive refused: ${file}: ${why}`)
 
+/** Bytes of the longest path that systems take. */
+const longest = 4096
+
 /** A member's path in plain form; one that could point outside the archive, or hide, is refused. */
 export function memberPath(file: string, name: string): string {
-  const path = name.replace(/^(\.\/)+/, '').replace(/\/+$/, '')
-  if (path !== '' && isUnsafe(path)) throw refused(file, `unsafe member path ${JSON.stringify(name)}`)
+  if (name.length > longest) throw refused(file, `a member path of ${name.length} characters: ${shown(name)}`)
+  const path = name.replace(/^(\.\/)+/, '').replace(/(?<!\/)\/+$/, '')
+  if (path === '' ? !name.endsWith('/') : isUnsafe(path))
+    throw refused(file, `unsafe member path ${JSON.stringify(name)}`)
   return path
 }
 

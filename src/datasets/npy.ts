@@ -10,11 +10,14 @@ export function npyValues(file: Buffer): (number | string)[] {
   const header = file.toString('latin1', wide ? 12 : 10, start)
   const [, order = '', kind = '', size = ''] = /'descr':\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(header) ?? []
   const width = kind === 'U' ? Number(size) * 4 : Number(size)
-  if (order === '>' || !'iufbU'.includes(kind) || kind === '' || width === 0) return []
+  if (order === '>' || (kind === 'U' ? width === 0 : !widths[kind]?.includes(width))) return []
   const values: (number | string)[] = []
   for (let at = start; at + width <= file.length; at += width) values.push(value(file, kind, width, at))
   return values
 }
+
+/** Bytes of the numbers that are read. */
+const widths: Readonly<Record<string, readonly number[]>> = { i: [1, 2, 4, 8], u: [1, 2, 4, 8], f: [4, 8], b: [1] }
 
 function value(file: Buffer, kind: string, width: number, at: number): number | string {
   if (kind === 'U') return codePoints(file, at, width)
@@ -23,7 +26,9 @@ function value(file: Buffer, kind: string, width: number, at: number): number | 
   return kind === 'i' ? file.readIntLE(at, width) : file.readUIntLE(at, width)
 }
 
+const lastPoint = 0x10ffff
+
 function codePoints(file: Buffer, at: number, width: number): string {
   const points = Array.from({ length: width / 4 }, (_, i) => file.readUInt32LE(at + i * 4))
-  return String.fromCodePoint(...points.filter(point => point !== 0))
+  return points.map(point => (point === 0 ? '' : String.fromCodePoint(Math.min(point, lastPoint)))).join('')
 }

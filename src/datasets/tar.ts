@@ -70,7 +70,7 @@ function number(file: string, at: number, header: Buffer): number {
 }
 
 function extendedHeader(file: string, type: string, body: Buffer): Extended {
-  if (type === 'L') return { path: body.toString('utf8').replace(/\0+$/, '') }
+  if (type === 'L') return { path: string(body, 0, body.length) }
   return type === 'K' ? {} : paxRecords(file, body)
 }
 

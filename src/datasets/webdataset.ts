@@ -100,8 +100,9 @@ async function readShard(
 ): Promise<{ items: Item[]; problems: Problem[] }> {
   const samples = new Map<string, Map<string, Entry>>()
   for (const entry of await shard.list('')) {
-    const [, key, ending] = /^(.*?[^/]*?)\.([^/]*)$/.exec(entry.path) ?? []
-    if (key === undefined || ending === undefined) continue
+    const dot = entry.path.indexOf('.', entry.path.lastIndexOf('/') + 1)
+    if (dot === -1) continue
+    const [key, ending] = [entry.path.slice(0, dot), entry.path.slice(dot + 1)]
     const members = samples.get(key) ?? new Map<string, Entry>()
     samples.set(key, members.set(ending.toLowerCase(), entry))
   }

@@ -68,6 +68,13 @@ describe('tar', () => {
     expect((await Promise.all(entries.map(readEntry))).map(String)).toEqual(['gnu', 'pax'])
   })
 
+  /** A member after a header that names it. */
+  const named = (type: string, text: string): Buffer => {
+    const length = text.length + 8
+    const body = Buffer.from(type === 'x' ? `${length} ${text}\n` : text)
+    const padded = Buffer.concat([body, Buffer.alloc(512 - (body.length % 512))])
+    return Buffer.concat([tarHeader('header', body.length, type), padded, makeTar({ a: 'x' })])
+  }
   const lying = Buffer.concat([tarHeader('a.jpg', 1 << 20), Buffer.alloc(2048)])
   const broken = makeTar({ 'a.jpg': 'a' })
   broken.write('9', 0)
@@ -75,6 +82,9 @@ describe('tar', () => {
     ['a path that leaves the archive', makeTar({ '../../etc/passwd': 'x' }), 'unsafe member path "../../etc/passwd"'],
     ['an absolute path', makeTar({ '/etc/passwd': 'x' }), 'unsafe member path'],
     ['a Windows path', makeTar({ 'C:/y': 'x' }), 'unsafe member path'],
+    ['no path', makeTar({ '': 'x' }), 'unsafe member path ""'],
+    ['a path of a megabyte', named('x', `path=${'/'.repeat(1 << 19)}a`), 'a member path of 524289 characters: "///'],
+    ['a long name that begins with nothing', named('L', `${'\0'.repeat(1 << 19)}a`), 'unsafe member path ""'],
     ['a device', makeTar({ 'a.jpg': '' }, '3'), 'member a.jpg is a link or a device'],
     ['a symbolic link', makeTar({ 'a.jpg': '' }, '2'), 'member a.jpg is a link or a device'],
     ['a hard link', makeTar({ 'a.jpg': '' }, '1'), 'member a.jpg is a link or a device'],
@@ -126,6 +136,7 @@ describe('archives with damaged bytes', () => {
 describe('zip', () => {
   const cases: [string, ZipMember[], string][] = [
     ['a path that leaves the archive', [{ name: 'x/../../y', content: 'a' }], 'unsafe member path'],
+    ['a long path', [{ name: `${'/'.repeat(65_000)}a`, content: 'a' }], 'a member path of 65001 characters: "///'],
     ['an absolute path', [{ name: '/etc/passwd', content: 'a' }], 'unsafe member path'],
     ['a Windows path', [{ name: 'C:\\y', content: 'a' }], 'unsafe member path'],
     ['a link', [{ name: 'a', content: 'b', unixMode: 0o120777 }], 'member "a" is a link'],

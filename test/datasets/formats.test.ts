@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readImage } from '../../src/datasets/images.ts'
+import { npyValues } from '../../src/datasets/npy.ts'
 import { openDataset } from '../../src/datasets/open.ts'
 import { imagenetNames } from '../../src/datasets/imagenet.ts'
 import { query } from '../../src/sql.ts'
@@ -45,6 +46,17 @@ const wds = (name: string, classnames: string): string =>
     'test/0.tar': makeTar({ ...sample(0), ...sample(1), 's0000009.webp': 'no class', 's0000008.cls': '0' }),
     'test/1.tar': makeTar({ ...sample(2), ...sample(3), 's0000007.jpg': 'x', 's0000007.cls': '999999' }),
   })
+
+it.each([
+  ["'<f2'", []],
+  ["'<i16'", []],
+  ["'<u3'", []],
+  ["'<U1'", ['\u{10ffff}', '\u{10ffff}', '\u{10ffff}', '\u{10ffff}']],
+])('an array of %s is read or left, never a fault', (type, expected) => {
+  const header = `{'descr': ${type}, 'fortran_order': False, 'shape': (2,), }`.padEnd(117) + '\n'
+  const magic = Buffer.from('\x93NUMPY\x01\x00v\x00', 'latin1')
+  expect(npyValues(Buffer.concat([magic, Buffer.from(header), Buffer.alloc(16, 0xff)]))).toEqual(expected)
+})
 
 describe('the same images as class folders, WebDataset shards and Parquet', () => {
   it('have the same labels and bytes', async () => {
