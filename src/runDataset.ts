@@ -14,7 +14,7 @@ import { type Job, plan, type Span, stepsFor, type Task, within } from './plan.t
 import { type Failure } from './predictions/notes.ts'
 import { type Place } from './places/place.ts'
 import { type Identity, type KeptOutput, schemaVersion } from './predictions/schema.ts'
-import { entryName, gaps, readEntry, removeReplaced, spansOf, unfinished } from './predictions/store.ts'
+import { entryName, missingIn, readEntry, removeReplaced, unfinished } from './predictions/store.ts'
 import { commitShard } from './predictions/write.ts'
 import { describeSteps, type Mode } from './preprocessing/steps.ts'
 import { earlyStop } from './runUntil.ts'
@@ -133,9 +133,9 @@ export async function evaluateOn(
 
 /** Manifests' names say what is covered; what is kept beside the predictions is inside. */
 async function missingOf(place: Place, identity: Identity, keep: KeptOutput | undefined): Promise<Span[]> {
-  const name = entryName(identity)
-  if (keep) return unfinished(await readEntry(place, name), identity.images, keep)
-  return gaps({ shards: spansOf(await place.list(name)) }, identity.images)
+  return keep
+    ? unfinished(await readEntry(place, entryName(identity)), identity.images, keep)
+    : missingIn(place, identity)
 }
 
 /** Images between two looks at the intervals: a sixteenth of the smallest region, and 32 at least. */

@@ -1,8 +1,10 @@
 import { type EvaluateOptions } from '../evaluate.ts'
 import { beginResults, headsFolder, pushRecords } from '../places/cache.ts'
-import { openPlace } from '../places/place.ts'
+import { openPlace, type Place } from '../places/place.ts'
+import { within } from '../plan.ts'
 import { type Failure, recordDataset, recordFailures } from '../predictions/notes.ts'
 import { recorded } from '../predictions/runs.ts'
+import { missingIn } from '../predictions/store.ts'
 import { openRun, type Run } from '../run.ts'
 import { drive, type Driven, type DriveOptions } from './drive.ts'
 import { planName, planRun, readPlan, type RunPlan } from './plan.ts'
@@ -26,7 +28,7 @@ export async function evaluateByQueue(
   const following = recorded(dir, { asked, tags, signal }, async () => {
     const driven = await drive(plan, place, { ...how, ...(signal && { signal }) })
     if (driven.outcome !== 'left')
-      await recordFailures(dir, [...failures, ...failuresOf(plan, driven)], attempted(plan))
+      await recordFailures(dir, [...failures, ...(await failuresOf(plan, driven, place))], attempted(plan))
     return driven
   })
   const driven = await following.finally(() => pushRecords(out, dir))
@@ -36,10 +38,15 @@ export async function evaluateByQueue(
 const attempted = ({ groups }: RunPlan) =>
   groups.flatMap(({ models, dataset }) => models.map(model => ({ model, dataset })))
 
-/** A row for every model of a unit that was set apart. */
-const failuresOf = ({ groups }: RunPlan, { apart }: Driven): Failure[] =>
-  apart.flatMap(({ group, start, end, tries, error }) => {
-    const { models, dataset } = groups[group]!
+/** A row for every model of a unit that was set apart, but for those that are done there without the one that failed. */
+async function failuresOf({ groups }: RunPlan, { apart }: Driven, place: Place): Promise<Failure[]> {
+  const failures: Failure[] = []
+  for (const { group, start, end, tries, error } of apart) {
+    const { models, dataset, identities } = groups[group]!
     const message = `images ${start} to ${end} were set apart after ${tries} tries: ${error}`
-    return models.map(model => ({ model, dataset, code: 'set-apart', message }))
-  })
+    for (const [i, model] of models.entries())
+      if (within(await missingIn(place, identities[i]!), [{ start, end }]).length > 0)
+        failures.push({ model, dataset, code: 'set-apart', message })
+  }
+  return failures
+}

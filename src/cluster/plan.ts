@@ -10,7 +10,7 @@ import { type ModelSpec } from '../models/spec.ts'
 import { isStore, type Place } from '../places/place.ts'
 import { type Failure } from '../predictions/notes.ts'
 import { type Identity } from '../predictions/schema.ts'
-import { entryName, gaps, keyOf, spansOf } from '../predictions/store.ts'
+import { keyOf, missingIn } from '../predictions/store.ts'
 import { type RunOptions, workOn } from '../runDataset.ts'
 import { sha256 } from '../sha256.ts'
 import { isSuited, modelsOf, type OpenedTarget, openTargets, prepareModel, type Target, targetsOf } from '../targets.ts'
@@ -129,7 +129,7 @@ export async function missingUnits({ groups }: Pick<RunPlan, 'groups'>, place: P
   for (const [group, { identities, images, unit }] of groups.entries()) {
     const open = new Set<number>()
     for (const identity of identities)
-      for (const { start, end } of gaps({ shards: spansOf(await place.list(entryName(identity))) }, images))
+      for (const { start, end } of await missingIn(place, identity))
         for (let at = Math.floor(start / unit); at * unit < end; at++) open.add(at)
     for (const at of [...open].sort((a, b) => a - b))
       missing.push({ group, start: at * unit, end: Math.min(images, (at + 1) * unit) })

@@ -175,6 +175,10 @@ export function gaps(entry: { shards: readonly Span[] } | undefined, images: num
   return missing
 }
 
+/** The same by the names of what a place holds. */
+export const missingIn = async (place: Place, identity: Identity): Promise<Span[]> =>
+  gaps({ shards: spansOf(await place.list(entryName(identity))) }, identity.images)
+
 /**
  * What is to be computed: gaps, and shards that lack the output to `keep`. These stay whole, so that what replaces them
  * covers no other one.

@@ -66,6 +66,21 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     await working
   })
 
+  it('a model that cannot be loaded fails alone: those that share its units are done', async () => {
+    const good = await writeModel(join(folder, 'models'))
+    const bad = { ...(await writeModel(join(folder, 'models'), 2)), architecture: 'lcnet_075', name: 'wrong' }
+    const datasets = [{ name: join(folder, 'world.csv'), classes: join(folder, 'classes.txt') }]
+    const stop = new AbortController()
+    const working = work({ queue: redis!.url, doUnit: evaluator(), signal: stop.signal, idle: 50 })
+    const asked = { models: [good, bad], datasets, out: join(folder, 'alone') }
+    const { driven, run } = await evaluateByQueue(asked, { queue: redis!.url, poll: 200, tries: 1 })
+    expect(driven.apart).toHaveLength(1)
+    expect(run.failures).toMatchObject([{ model: 'wrong', code: 'set-apart' }])
+    expect(run.accuracy()).toMatchObject([{ model: good.name, n: 30 }])
+    stop.abort()
+    await working
+  })
+
   it('runs pause, go on, go by priority, and can be cancelled; workers and set-apart units are listed', async () => {
     const queue = redis!.url
     const client = await connectQueue(queue)
