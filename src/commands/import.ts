@@ -46,6 +46,9 @@ async function run(files: readonly string[], options: Options): Promise<void> {
   const { out } = options
   if (files.length === 0) throw inputError('bad-usage', 'no file to import; see geogap import --help')
   if (out === undefined) throw inputError('bad-usage', 'no --out to import into')
+  const twice = files.find((file, i) => files.slice(0, i).some(other => basename(other) === basename(file)))
+  if (twice !== undefined)
+    throw inputError('same-name', `two files are called ${basename(twice)}, and one would replace the other: rename it`)
   const { readTable } = await import('../datasets/tables.ts')
   for (const file of files)
     process.stdout.write(`${await importFile(file, await readTable(file), { ...options, out })}\n`)

@@ -64,6 +64,11 @@ describe('errors of the command line: one line, the value, what exists, exit cod
     (...words) =>
       refused(geogap([...words, '--out', 's3://bucket/x']), /--out takes a folder, not a store: s3:\/\/bucket\/x/),
   )
+  it('two files of one name to import', () =>
+    refused(
+      geogap(['import', 'a/x.csv', 'b/x.csv', '--out', 'o']),
+      /two files are called x\.csv, and one would replace/,
+    ))
   it('pictures without a bundle', () => refused(geogap(['report', '.', '--images']), /--images is of the bundle/))
   it('a format that a sheet does not have', () =>
     refused(geogap(['datasets', 'show', 'geode', '--format', 'csv']), /datasets show writes text or json, not csv/))
