@@ -1,7 +1,7 @@
 import { readImage } from '../datasets/images.ts'
 import { GeogapError } from '../errors.ts'
 import { createCropper, type Cropper } from '../preprocessing/cropper.ts'
-import { type Step } from '../preprocessing/steps.ts'
+import { splitSteps, type Step } from '../preprocessing/steps.ts'
 import { type ShardItem } from './messages.ts'
 
 /** Crops of a batch, uint8 [n, 3, size, size], for the items that could be decoded. */
@@ -18,7 +18,10 @@ export interface Preparing {
   first: number
   /** Resolves when all files are read and handed to the decoder. */
   handedOver: Promise<void>
-  crops: Promise<Uint8Array | string>[]
+  /** Room for a crop of each item. */
+  crops: Uint8Array
+  /** Each item's crop in its room, or the code of what went wrong. */
+  made: Promise<Uint8Array | string>[]
 }
 
 export interface Preparer {
@@ -32,19 +35,22 @@ export interface Preparer {
 export async function createPreparer(steps: readonly Step[]): Promise<Preparer> {
   const clock = { resizing: 0 }
   const crop = await createCropper(steps, clock)
-  return { begin: (items, first) => begin(crop, items, first), finish, resizing: () => clock.resizing }
+  const bytes = 3 * splitSteps(steps).size ** 2
+  return { begin: (items, first) => begin(crop, bytes, items, first), finish, resizing: () => clock.resizing }
 }
 
-function begin(crop: Cropper, items: readonly ShardItem[], first: number): Preparing {
+function begin(crop: Cropper, bytes: number, items: readonly ShardItem[], first: number): Preparing {
   const reads = items.map(item => readImage(item.image).catch(codeOf))
-  const crops = reads.map(async read => {
-    const bytes = await read
-    return typeof bytes === 'string' ? bytes : crop(bytes).catch(codeOf)
+  const crops = new Uint8Array(items.length * bytes)
+  const made = reads.map(async (read, i) => {
+    const encoded = await read
+    const place = crops.subarray(i * bytes, (i + 1) * bytes)
+    return typeof encoded === 'string' ? encoded : crop(encoded, place).catch(codeOf)
   })
   const handedOver = Promise.all(reads).then(() => new Promise<void>(resolve => setImmediate(resolve)))
   // Whoever waits for these hears of a fault; a batch that nobody waits for any more must not end the process.
-  for (const promise of [handedOver, ...crops]) promise.catch(() => undefined)
-  return { first, handedOver, crops }
+  for (const promise of [handedOver, ...made]) promise.catch(() => undefined)
+  return { first, handedOver, crops, made }
 }
 
 /** The code of a fault of the image; any other fault passes on. */
@@ -54,13 +60,18 @@ function codeOf(error: unknown): string {
   return error.code
 }
 
-async function finish({ first, crops }: Preparing): Promise<Batch> {
-  const made = await Promise.all(crops)
-  const batch: Batch = { crops: new Uint8Array(), kept: [], failed: [] }
-  for (const [i, crop] of made.entries()) {
-    if (typeof crop === 'string') batch.failed.push({ at: first + i, code: crop })
-    else batch.kept.push(first + i)
+async function finish({ first, crops, made }: Preparing): Promise<Batch> {
+  const kept: number[] = []
+  const failed: Batch['failed'] = []
+  let end = 0
+  for (const [i, crop] of (await Promise.all(made)).entries()) {
+    if (typeof crop === 'string') {
+      failed.push({ at: first + i, code: crop })
+      continue
+    }
+    if (failed.length > 0) crops.set(crop, end)
+    kept.push(first + i)
+    end += crop.length
   }
-  batch.crops = Buffer.concat(made.filter(crop => typeof crop !== 'string'))
-  return batch
+  return { crops: crops.subarray(0, end), kept, failed }
 }

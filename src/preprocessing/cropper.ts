@@ -9,18 +9,25 @@ import { GeogapError } from '../errors.ts'
 import { decode, type Pixels } from './decode.ts'
 import { type Axis, type Geometry, geometryOf, type Reduction } from './geometry.ts'
 import { type JpegLayout, jpegLayout } from './jpeg.ts'
-import { type Step } from './steps.ts'
+import { splitSteps, type Step } from './steps.ts'
 
-/** @throws GeogapError of kind `data` with an `ImageErrorCode` */
-export type Cropper = (bytes: Uint8Array) => Promise<Uint8Array>
+/**
+ * Encoded bytes to a crop uint8 [3, size, size], written to `to` where that is given.
+ * @throws GeogapError of kind `data` with an `ImageErrorCode`
+ */
+export type Cropper = (bytes: Uint8Array, to?: Uint8Array) => Promise<Uint8Array>
 
 /** Makes crops [3, size, size] by the steps before normalization; `clock` counts the milliseconds of resizing. */
 export async function createCropper(steps: readonly Step[], clock = { resizing: 0 }): Promise<Cropper> {
   const module = { ...(await loadModule()), clock }
-  return async bytes => plainCrop(module, bytes, steps) ?? cropPixels(module, await decode(bytes), steps)
+  const { size } = splitSteps(steps)
+  return async (bytes, to = new Uint8Array(3 * size * size)) => {
+    to.set(plainCrop(module, bytes, steps) ?? cropPixels(module, await decode(bytes), steps))
+    return to
+  }
 }
 
-/** Undefined when the file is not a plain JPEG in good order; then the general decoder says what is wrong. */
+/** A view of the module's memory, good until its next call. Undefined when the file is not a plain JPEG in good order; then the general decoder says what is wrong. */
 function plainCrop(module: Module, bytes: Uint8Array, steps: readonly Step[]): Uint8Array | undefined {
   const layout = jpegLayout(bytes)
   try {
@@ -175,7 +182,7 @@ function cropPixels(module: Module, { data, width, height }: Pixels, steps: read
   return resampled(module, geometry, pixels, line, { take, put })
 }
 
-/** Resizes the rows that the crop needs; its first column is the first pixel, and the rows are `line` pixels apart. */
+/** A view of the crop in the module's memory. Resizes the rows that the crop needs; its first column is the first pixel, and the rows are `line` pixels apart. */
 function resampled(
   module: Module,
   { across, down, columnsFirst, size }: Geometry,
@@ -199,5 +206,5 @@ function resampled(
   const to = take(3 * size * size)
   module.separate(crop, size * size, to)
   module.clock.resizing += performance.now() - started
-  return new Uint8Array(module.memory.buffer, to, 3 * size * size).slice()
+  return new Uint8Array(module.memory.buffer, to, 3 * size * size)
 }
