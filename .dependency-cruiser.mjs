@@ -37,7 +37,7 @@ export default {
       'places',
       'plan',
       'inference/(messages|score)',
-      'models/safetensors',
+      'models/(safetensors|tensors)',
     ),
     knows(
       'experiments',

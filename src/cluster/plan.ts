@@ -7,7 +7,7 @@ import { GeogapError, inputError } from '../errors.ts'
 import { type EvaluateOptions } from '../evaluate.ts'
 import { promptNames } from '../inference/prompts.ts'
 import { type ModelSpec } from '../models/spec.ts'
-import { isStore, type Place } from '../places/place.ts'
+import { absolutePath, type Place } from '../places/place.ts'
 import { type Failure } from '../predictions/notes.ts'
 import { type Identity } from '../predictions/schema.ts'
 import { keyOf, missingIn } from '../predictions/store.ts'
@@ -78,7 +78,7 @@ export async function planRun(
     const work = await workOn(dataset, models, request, heads)
     groups.push({ ...group, dataset: dataset.name, identities: work.models.map(({ identity }) => identity) })
   }
-  const place = absolute(options.out)
+  const place = absolutePath(options.out)
   const id = sha256(JSON.stringify([place, request, groups.map(groupKey)]), 16)
   const failures = opened.flatMap(target =>
     failed
@@ -103,11 +103,9 @@ async function requestOf(options: EvaluateOptions): Promise<Request> {
   return { models: specs.map(absoluteModel), targets, ...Object.fromEntries(given) }
 }
 
-const absolute = (path: string): string => (isStore(path) ? path : resolve(path))
-
 function absoluteModel(spec: ModelSpec): ModelSpec {
   if (spec.weights.from !== 'files') return spec
-  return { ...spec, weights: { from: 'files', files: spec.weights.files.map(absolute) } }
+  return { ...spec, weights: { from: 'files', files: spec.weights.files.map(absolutePath) } }
 }
 
 async function prepareAll(specs: readonly ModelSpec[], { onDownload }: EvaluateOptions) {

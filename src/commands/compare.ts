@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { GeogapError } from '../errors.ts'
 import { type Format } from '../report/tables.ts'
-import { excludeOption, type Excluding, format, given, several, wholeNumber } from './options.ts'
+import { jsonText } from '../report/text.ts'
+import { excludeOption, type Excluding, formatOption, given, several, wholeNumber } from './options.ts'
 import { note } from './progress.ts'
 
 interface Options extends Excluding {
@@ -22,7 +23,7 @@ export function command(): Command {
     .option('--by <columns>', 'default: region, country, income and label, as far as they are there', several)
     .option('--min-n <n>', 'groups with fewer images in common are not tested', wholeNumber('--min-n'), 30)
     .option('--flips <file>', 'write the images that one side has right and the other wrong, as CSV')
-    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .addOption(formatOption())
     .option('--json', 'everything as JSON: sentence, coverage, rows, notes')
     .addOption(excludeOption())
     .addHelpText(
@@ -56,7 +57,5 @@ async function run(first: string, second: string | undefined, options: Options):
     note(`${written} flipped images in ${options.flips}`)
   }
   const whole = comparisons.map(each => ({ sentence: comparisonSentence(each), ...each }))
-  process.stdout.write(
-    options.json ? `${JSON.stringify(whole, null, 2)}\n` : comparisonsText(comparisons, options.format),
-  )
+  process.stdout.write(options.json ? jsonText(whole) : comparisonsText(comparisons, options.format))
 }

@@ -1,6 +1,14 @@
 import { type Command } from 'commander'
 import { type DatasetSpec } from '../datasets/open.ts'
-import { assignments, given, oneOf, wholeNumber } from './options.ts'
+import {
+  assignments,
+  choicesOption,
+  classesOption,
+  given,
+  labelsOption,
+  regionsOption,
+  wholeNumber,
+} from './options.ts'
 
 export interface ManifestOptions {
   data?: string
@@ -20,15 +28,15 @@ export const addManifestOptions = (command: Command): Command =>
   command
     .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
     .option('--map <pairs>', "a manifest's other column names: image=photo,label=sku,country=cc", assignments('--map'))
-    .option('--classes <file>', "the manifest's own class list, one name a line, or JSON")
+    .addOption(classesOption())
 
 /** The options by which data sets are opened. */
 export const addDatasetOptions = (command: Command): Command =>
   addManifestOptions(command)
     .option('--limit <n>', 'at most this many images of each data set, evenly spaced', wholeNumber('--limit'))
-    .option('--labels <map>', 'label map: original, imagenet or a file')
-    .option('--choices <which>', 'classes that compete: all or mapped', oneOf('--choices', ['all', 'mapped']))
-    .option('--regions <scheme>', 'derive regions from countries: a shipped scheme (continents-1) or a file')
+    .addOption(labelsOption())
+    .addOption(choicesOption())
+    .addOption(regionsOption())
 
 export const opening = (options: DatasetOptions): Omit<DatasetSpec, 'name'> => {
   const { data, limit, map, classes, labels, choices, regions } = options

@@ -1,8 +1,9 @@
 import { Command } from 'commander'
 import { inputError } from '../errors.ts'
 import { type Format } from '../report/tables.ts'
+import { jsonText } from '../report/text.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
-import { format, oneOf } from './options.ts'
+import { formatOption, oneOf } from './options.ts'
 import { progressPrinter } from './progress.ts'
 
 interface Options extends DatasetOptions {
@@ -17,7 +18,7 @@ export function command(): Command {
     .argument('[name]', 'a benchmark, manifest, folder or archive, for show and check')
   return addDatasetOptions(datasets)
     .option('--files', 'check that files are there, without decoding every image')
-    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .addOption(formatOption())
     .addHelpText('after', '\nExample:\n  geogap datasets check geode --data data')
     .action(async (action: 'list' | 'show' | 'check', name: string | undefined, options: Options) => {
       const { format } = options
@@ -36,7 +37,7 @@ async function list({ format }: Options): Promise<void> {
 
 async function show(name: string, { format }: Options): Promise<void> {
   const { datasetFacts, datasetSheet } = await import('../report/datasetTable.ts')
-  process.stdout.write(format === 'json' ? `${JSON.stringify(datasetFacts(name), null, 2)}\n` : datasetSheet(name))
+  process.stdout.write(format === 'json' ? jsonText(datasetFacts(name)) : datasetSheet(name))
 }
 
 async function check(name: string, { files, format, ...options }: Options): Promise<void> {
@@ -48,7 +49,7 @@ async function check(name: string, { files, format, ...options }: Options): Prom
   const onProgress = (done: number, total: number): void =>
     show({ models: ['check'], dataset: dataset.name, total, done })
   const result = await checkDataset(dataset, { decode: !files, onProgress })
-  process.stdout.write(format === 'json' ? `${JSON.stringify(result, null, 2)}\n` : checkText(result))
+  process.stdout.write(format === 'json' ? jsonText(result) : checkText(result))
   const wrong = result.missing.length + result.unreadable.length + result.problems.length + result.differences.length
   if (wrong > 0) process.exitCode = 3
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { Command } from 'commander'
 import { inputError } from '../errors.ts'
 import { type Draft } from '../models/onnx/describe.ts'
-import { printable } from '../report/text.ts'
+import { jsonText, printable } from '../report/text.ts'
 
 /** `geogap models describe`. */
 export function describeCommand(): Command {
@@ -21,7 +21,7 @@ async function run(file: string, force: boolean): Promise<void> {
   const { storageError } = await import('../files.ts')
   const draft = await describeOnnx(file)
   const target = join(dirname(file), descriptionName)
-  const content = `${JSON.stringify(draft.description, undefined, 2)}\n`
+  const content = jsonText(draft.description)
   await writeFile(target, content, { flag: force ? 'w' : 'wx' }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST')
       throw inputError('file-exists', `${target} is there already; --force overwrites it`)

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { type Check } from '../doctor.ts'
-import { printable } from '../report/text.ts'
+import { jsonText, printable } from '../report/text.ts'
 
 export function command(): Command {
   return new Command('doctor')
@@ -13,7 +13,7 @@ export function command(): Command {
 async function run(json: boolean): Promise<void> {
   const { diagnose } = await import('../doctor.ts')
   const checks = await diagnose()
-  process.stdout.write(json ? `${JSON.stringify(checks, undefined, 2)}\n` : checks.map(lines).join(''))
+  process.stdout.write(json ? jsonText(checks) : checks.map(lines).join(''))
   if (checks.some(({ status }) => status === 'missing')) process.exitCode = 2
 }
 

@@ -6,7 +6,7 @@ import { type Format } from '../report/tables.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
 import {
   folder,
-  format,
+  formatOption,
   given,
   oneOf,
   percents,
@@ -26,7 +26,7 @@ export interface ExperimentOptions extends DatasetOptions {
 export const addExperimentOptions = (command: Command, kept: string, example: string): Command =>
   addDatasetOptions(command.addOption(preprocessingOption('(default: native)')))
     .option('--out <dir>', `folder for ${kept} and results`, folder('--out'), 'geogap-results')
-    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .addOption(formatOption())
     .addHelpText('after', `\n${example.includes('\n') ? 'Examples' : 'Example'}:\n${example}`)
 
 export interface DeviceOption {

@@ -1,11 +1,11 @@
 import { Command } from 'commander'
 import { type Format } from '../report/tables.ts'
-import { format } from './options.ts'
+import { formatOption } from './options.ts'
 
 export function command(): Command {
   return new Command('figures')
     .description('List the figures that can be drawn.')
-    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .addOption(formatOption())
     .addHelpText('after', '\nExample:\n  geogap figures')
     .action(async ({ format }: { format: Format }) => {
       const { figureKinds } = await import('../figures/index.ts')

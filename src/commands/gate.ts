@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { type GateOptions } from '../decide/gateRun.ts'
-import { excludeOption, oneOf, shareOf, wholeNumber } from './options.ts'
+import { jsonText } from '../report/text.ts'
+import { excludeOption, shareOf, textFormatOption, wholeNumber } from './options.ts'
 
 /** Exit code of a gate that failed. */
 export const gateFailed = 4
@@ -20,7 +21,7 @@ export function command(): Command {
     .option('--by <column>', 'groups: region, country, label or any column', 'region')
     .option('--min-n <n>', 'groups with fewer images are listed and not judged', wholeNumber('--min-n'), 100)
     .option('--junit <file>', 'write the checks as a JUnit file')
-    .option('--format <format>', 'text, markdown or json', oneOf('--format', ['text', 'markdown', 'json']), 'text')
+    .addOption(textFormatOption())
     .addOption(excludeOption())
     .addHelpText('after', '\nExample:\n  geogap gate results --baseline main-results --by country --junit gate.xml')
     .action(async (run: string, options: Options) => judge(run, options))
@@ -30,7 +31,7 @@ async function judge(dir: string, { junit, format, ...options }: Options): Promi
   const { gate } = await import('../decide/gateRun.ts')
   const { gateJunit, gateSentence, gateText } = await import('../decide/gateText.ts')
   const result = await gate(dir, options)
-  const json = (): string => `${JSON.stringify({ sentence: gateSentence(result), ...result }, null, 2)}\n`
+  const json = (): string => jsonText({ sentence: gateSentence(result), ...result })
   process.stdout.write(format === 'json' ? json() : gateText(result, format))
   if (junit !== undefined) {
     const { writeOutput } = await import('../files.ts')

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { type Format } from '../report/tables.ts'
-import { excludeOption, type Excluding, format, given, wholeNumber } from './options.ts'
+import { excludeOption, type Excluding, formatOption, given, wholeNumber } from './options.ts'
 
 interface Options extends Excluding {
   name?: string
@@ -16,7 +16,7 @@ export function command(): Command {
     .option('--name <tag>', 'the tag that names the lines (default: the one that most have)')
     .option('--by <column>', 'groups: region, country or any column (default: region, else country)')
     .option('--min-n <n>', 'groups with fewer images are left out', wholeNumber('--min-n'), 30)
-    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .addOption(formatOption())
     .addOption(excludeOption())
     .addHelpText(
       'after',

@@ -4,7 +4,7 @@ import { inputError } from '../errors.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type Table } from '../datasets/tables.ts'
 import { type Mode } from '../preprocessing/steps.ts'
-import { folder, given, oneOf, preprocessingOption, type Tagging, tagOption } from './options.ts'
+import { folder, given, labelsOption, oneOf, preprocessingOption, type Tagging, tagOption } from './options.ts'
 
 interface Options extends Tagging {
   out?: string
@@ -27,7 +27,7 @@ export function command(): Command {
     .option('--out <dir>', 'folder of results', folder('--out'))
     .option('--dataset <name>', 'of predictions: the data set that their ids are of')
     .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
-    .option('--labels <map>', 'label map: original, imagenet or a file')
+    .addOption(labelsOption())
     .option('--model <name>', 'of predictions: the model that made them')
     .addOption(preprocessingOption('of predictions').default('native'))
     .option('--partial', 'take predictions that miss some images; those count as failed', false)

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { type Format } from '../report/tables.ts'
 import { describeCommand } from './describe.ts'
-import { format } from './options.ts'
+import { formatOption } from './options.ts'
 import { probeCommand } from './probe.ts'
 
 interface Options {
@@ -18,7 +18,7 @@ export function command(): Command {
     .argument('[pattern]', "a name, a part of one, or a pattern with *: 'resnet*'")
     .option('--where <conditions...>', "field=value, field<number or field>number: 'group=ResNet' 'parameters<5e6'")
     .option('--all', 'every tag of timm and OpenCLIP that can be run, not the testbed alone', false)
-    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .addOption(formatOption())
     .addHelpText('after', "\nExample:\n  geogap models --where evaluation=zero-shot 'images>1e9'")
     .addCommand(describeCommand())
     .addCommand(probeCommand())

@@ -74,7 +74,29 @@ export const choicesOf = ({ parseArg }: Option | Argument): readonly string[] | 
 export const preprocessingOption = (use: string): Option =>
   new Option('--preprocessing <mode>', `${modes.join(', ')} ${use}`).argParser(oneOf('--preprocessing', modes))
 
-export const format = oneOf<Format>('--format', formats)
+export const formatOption = (): Option =>
+  new Option('--format <format>', 'text, markdown, csv, json or latex')
+    .argParser(oneOf<Format>('--format', formats))
+    .default('text')
+
+/** Of what is written with sentences: text, Markdown, or all of it as JSON. */
+export const textFormatOption = (): Option =>
+  new Option('--format <format>', 'text, markdown or json')
+    .argParser(oneOf('--format', ['text', 'markdown', 'json']))
+    .default('text')
+
+export const labelsOption = (): Option => new Option('--labels <map>', 'label map: original, imagenet or a file')
+
+export const choicesOption = (): Option =>
+  new Option('--choices <which>', 'classes that compete: all or mapped').argParser(
+    oneOf('--choices', ['all', 'mapped']),
+  )
+
+export const classesOption = (): Option =>
+  new Option('--classes <file>', "the manifest's own class list, one name a line, or JSON")
+
+export const regionsOption = (): Option =>
+  new Option('--regions <scheme>', 'derive regions from countries: a shipped scheme (continents-1) or a file')
 
 /** `image=photo,label=sku` as an object. */
 export function assignments(option: string) {

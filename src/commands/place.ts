@@ -3,7 +3,7 @@ import { inputError } from '../errors.ts'
 import { type Format } from '../report/tables.ts'
 import { type Placed } from '../decide/placeText.ts'
 import { wide } from '../figures/figure.ts'
-import { excludeOption, type Excluding, format, several, wholeNumber } from './options.ts'
+import { excludeOption, type Excluding, formatOption, several, wholeNumber } from './options.ts'
 import { note } from './progress.ts'
 
 interface Options extends Excluding {
@@ -22,7 +22,7 @@ export function command(): Command {
     .option('--models <names>', 'models to place (default: all)', several)
     .option('--min-n <n>', 'places with fewer images are left out', wholeNumber('--min-n'), 30)
     .option('--figure <file>', 'draw the model among them: a file ending in .svg, .png, .pdf or .json')
-    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .addOption(formatOption())
     .addOption(excludeOption())
     .addHelpText('after', '\nExample:\n  geogap place results --against published --figure place.svg')
     .action(async (run: string, { format, figure, ...options }: Options) => {

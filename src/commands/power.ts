@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { inputError } from '../errors.ts'
 import { type Format } from '../report/tables.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
-import { format, several, shareOf } from './options.ts'
+import { formatOption, several, shareOf } from './options.ts'
 
 interface Options extends DatasetOptions {
   by: string[]
@@ -19,7 +19,7 @@ export function command(): Command {
     .option('--accuracy <share>', 'accuracy of the other groups to reckon with', shareOf('--accuracy'), 0.7)
     .option('--difference <share>', 'difference to find', shareOf('--difference'), 0.05)
   return addDatasetOptions(power)
-    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .addOption(formatOption())
     .addHelpText('after', '\nExample:\n  geogap power geode --data data')
     .action(async (name: string, options: Options) => run(name, options))
 }

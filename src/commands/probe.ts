@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { type Format } from '../report/tables.ts'
 import { addManifestOptions, type ManifestOptions } from './datasetOptions.ts'
-import { format, given, wholeNumber } from './options.ts'
+import { formatOption, given, labelsOption, wholeNumber } from './options.ts'
 import { note } from './progress.ts'
 
 interface Options extends ManifestOptions {
@@ -24,9 +24,9 @@ export function probeCommand(): Command {
   return addManifestOptions(probe)
     .option('--limit <n>', 'images, evenly spaced', wholeNumber('--limit', 20), 100)
     .option('--weights <file>', "the model's weights")
-    .option('--labels <map>', 'label map: original, imagenet or a file')
+    .addOption(labelsOption())
     .option('--prompts <which>', 'of a zero-shot model: paper, openai, simple or a file')
-    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .addOption(formatOption())
     .addHelpText('after', '\nExample:\n  geogap models probe runs/model.json --dataset photos.csv')
     .action(async (model: string, options: Options) => run(model, options))
 }

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import type * as cluster from '../cluster/queue.ts'
+import { jsonText } from '../report/text.ts'
 import { queueOption } from './queueOption.ts'
 
 export function command(): Command {
@@ -14,7 +15,7 @@ export function command(): Command {
       const { clusterText } = await import('../cluster/text.ts')
       await atQueue(queue, async (redis, { clusterState }) => {
         const state = await clusterState(redis)
-        process.stdout.write(json ? `${JSON.stringify(state, null, 2)}\n` : clusterText(state))
+        process.stdout.write(json ? jsonText(state) : clusterText(state))
       })
     })
   const steer = {

@@ -1,6 +1,16 @@
 import { Command } from 'commander'
 import { inputError } from '../errors.ts'
-import { folder, given, oneOf, several, type Tagging, tagOption } from './options.ts'
+import {
+  choicesOption,
+  classesOption,
+  folder,
+  given,
+  labelsOption,
+  regionsOption,
+  several,
+  type Tagging,
+  tagOption,
+} from './options.ts'
 
 interface Options extends Tagging {
   models?: string[]
@@ -22,11 +32,11 @@ export function command(): Command {
       'Score kept outputs (evaluate --keep) with other labels, choices, classes or prompts, without running a model on images.',
     )
     .argument('<dir>', 'folder of results')
-    .option('--labels <map>', 'label map: original, imagenet or a file')
-    .option('--classes <file>', "the manifest's own class list, one name a line or a JSON list")
-    .option('--choices <which>', 'classes that compete: all or mapped', oneOf('--choices', ['all', 'mapped']))
+    .addOption(labelsOption())
+    .addOption(classesOption())
+    .addOption(choicesOption())
     .option('--prompts <which>', 'of zero-shot models whose features were kept: paper, openai, simple or a file')
-    .option('--regions <scheme>', 'derive regions from countries: a shipped scheme (continents-1) or a file')
+    .addOption(regionsOption())
     .option('--models <names>', 'only these models', several)
     .option('--dataset <name>', 'only this data set, by its name in the results')
     .option('--source <path>', 'where the data set is now: its manifest, folder or archive')

@@ -1,12 +1,12 @@
 import { Command } from 'commander'
 import { type Format } from '../report/tables.ts'
-import { format } from './options.ts'
+import { formatOption } from './options.ts'
 
 export function command(): Command {
   return new Command('status')
     .description('Say what is stored of what was asked for: complete, running, incomplete, failed, damaged or stale.')
     .argument('<dir>', 'folder of results')
-    .option('--format <format>', 'text, markdown, csv, json or latex', format, 'text')
+    .addOption(formatOption())
     .addHelpText('after', '\nExample:\n  geogap status results')
     .action(async (dir: string, options: { format: Format }) => {
       const { runStatus } = await import('../status.ts')

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { inputError } from '../errors.ts'
-import { given, oneOf, positive, several, wholeNumber } from './options.ts'
+import { jsonText } from '../report/text.ts'
+import { given, positive, several, textFormatOption, wholeNumber } from './options.ts'
 import { progressPrinter } from './progress.ts'
 
 /** Exit code where stored results differ from their re-run. */
@@ -28,7 +29,7 @@ export function command(): Command {
     .option('--model <name...>', 'only these, named as for evaluate (default: all, by their names in the results)')
     .option('--weights <file>', "one model's weights")
     .option('--data <dir>', 'where the folder of benchmarks, or of the images, is now')
-    .option('--format <format>', 'text, markdown or json', oneOf('--format', ['text', 'markdown', 'json']), 'text')
+    .addOption(textFormatOption())
     .addHelpText('after', '\nExample:\n  geogap verify results --sample 1%')
     .action(async (dir: string, options: Options) => run(dir, options))
 }
@@ -49,7 +50,7 @@ async function run(dir: string, { format, model, weights, ...options }: Options)
     ...given({ models: await specsOf(model, weights) }),
     onProgress: progressPrinter(),
   })
-  const json = (): string => `${JSON.stringify({ sentence: verifySentence(verified), ...verified }, null, 2)}\n`
+  const json = (): string => jsonText({ sentence: verifySentence(verified), ...verified })
   process.stdout.write(format === 'json' ? json() : verifyText(verified, format))
   if (verified.shards.some(shard => !agrees(shard, verified.tolerance))) process.exitCode = disagreed
   else if (verified.left.length > 0) process.exitCode = 3

@@ -1,18 +1,23 @@
+/** The text of a `.npy` file's header (NumPy's format 1 to 3) and where its values begin; undefined for another file. */
+export function npyHeader(head: Buffer): { text: string; end: number } | undefined {
+  if (head.length < 12 || head.toString('latin1', 0, 6) !== '\x93NUMPY') return undefined
+  const start = head[6]! >= 2 ? 12 : 10
+  const end = start + (start === 12 ? head.readUInt32LE(8) : head.readUInt16LE(8))
+  return { text: head.toString('latin1', start, end), end }
+}
+
 /**
- * The values of a small `.npy` array (NumPy's format 1 to 3) of integers, floats, booleans or text, flattened; empty for
+ * The values of a small `.npy` array of integers, floats, booleans or text, flattened; empty for
  * other types (pickled objects are never read).
  */
 export function npyValues(file: Buffer): (number | string)[] {
-  if (file.length < 12 || file.toString('latin1', 0, 6) !== '\x93NUMPY') return []
-  const wide = file[6]! >= 2
-  const headerLength = wide ? file.readUInt32LE(8) : file.readUInt16LE(8)
-  const start = (wide ? 12 : 10) + headerLength
-  const header = file.toString('latin1', wide ? 12 : 10, start)
-  const [, order = '', kind = '', size = ''] = /'descr':\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(header) ?? []
+  const header = npyHeader(file)
+  if (!header) return []
+  const [, order = '', kind = '', size = ''] = /'descr':\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(header.text) ?? []
   const width = kind === 'U' ? Number(size) * 4 : Number(size)
   if (order === '>' || (kind === 'U' ? width === 0 : !widths[kind]?.includes(width))) return []
   const values: (number | string)[] = []
-  for (let at = start; at + width <= file.length; at += width) values.push(value(file, kind, width, at))
+  for (let at = header.end; at + width <= file.length; at += width) values.push(value(file, kind, width, at))
   return values
 }
 

@@ -1,7 +1,8 @@
 /** The preprocessing detective: which ways of showing images to a model are tried, and which are far better. */
 import { binomialCdf } from '../metrics/distributions.ts'
 import { mean } from '../metrics/numbers.ts'
-import { describeSteps, imagenetMean, imagenetStd, nativeSteps, type Recipe, reversed } from '../preprocessing/steps.ts'
+import { normalizations } from '../models/recipes.ts'
+import { describeSteps, nativeSteps, type Recipe, reversed } from '../preprocessing/steps.ts'
 
 /** A way of preparing images, and what differs from the declared one. */
 export interface Setting {
@@ -29,19 +30,16 @@ export interface Probed extends Setting {
 
 type Colours = Pick<Recipe, 'mean' | 'std'>
 
-const all = (value: number) => [value, value, value] as const
+const levels = [1 / 255, 1 / 255, 1 / 255] as const
 
 /** Common normalizations, in the order R, G, B. */
-const normalizations: Readonly<Record<string, Colours>> = {
-  "ImageNet's mean and std": { mean: imagenetMean, std: imagenetStd },
-  'mean and std 0.5 (-1 to 1)': { mean: all(0.5), std: all(0.5) },
-  "CLIP's mean and std": {
-    mean: [0.48145466, 0.4578275, 0.40821073],
-    std: [0.26862954, 0.26130258, 0.27577711],
-  },
-  'no normalization (0 to 1)': { mean: all(0), std: all(1) },
-  'no normalization (0 to 255)': { mean: all(0), std: all(1 / 255) },
-  "ImageNet's mean off (0 to 255)": { mean: imagenetMean, std: all(1 / 255) },
+const usual: Readonly<Record<string, Colours>> = {
+  "ImageNet's mean and std": normalizations.imagenet,
+  'mean and std 0.5 (-1 to 1)': normalizations.half,
+  "CLIP's mean and std": normalizations.clip,
+  'no normalization (0 to 1)': normalizations.unit,
+  'no normalization (0 to 255)': { ...normalizations.unit, std: levels },
+  "ImageNet's mean off (0 to 255)": { ...normalizations.imagenet, std: levels },
 }
 
 /**
@@ -52,7 +50,7 @@ export function colourSettings(declared: Recipe, raw = false): Setting[] {
   const { channels = 'RGB', mean, std } = declared
   const inOrder = ({ mean, std }: Colours): Colours => ({ mean: reversed(mean), std: reversed(std) })
   const own = channels === 'BGR' ? inOrder({ mean, std }) : { mean, std }
-  const colours = [['', own] as const, ...(raw ? [] : Object.entries(normalizations))]
+  const colours = [['', own] as const, ...(raw ? [] : Object.entries(usual))]
   const tried = [channels, channels === 'RGB' ? 'BGR' : 'RGB'].flatMap(order =>
     colours.map(([name, values]): Setting => ({
       changes: [...(order === channels ? [] : [`${order} channels`]), ...(name === '' ? [] : [name])],

@@ -3,6 +3,7 @@
  * `.npy` files are read as LAION publishes them: two-dimensional, float16 or float32, row-major.
  */
 import { open } from 'node:fs/promises'
+import { npyHeader } from '../datasets/npy.ts'
 import { GeogapError, inputError } from '../errors.ts'
 import { readFully, writeAtomically, writeFully } from '../files.ts'
 
@@ -99,10 +100,9 @@ async function readHeader(file: string): Promise<{ offset: number; count: number
   try {
     const start = Buffer.alloc(1 << 16)
     const head = start.subarray(0, await readFully(handle, start, 0))
-    if (head.length < 12 || head.toString('latin1', 0, 6) !== '\x93NUMPY') throw badNpy(file, 'not a .npy file')
-    const wide = head[6]! >= 2
-    const offset = wide ? 12 + head.readUInt32LE(8) : 10 + head.readUInt16LE(8)
-    const header = head.toString('latin1', wide ? 12 : 10, offset)
+    const found = npyHeader(head)
+    if (!found) throw badNpy(file, 'not a .npy file')
+    const { text: header, end: offset } = found
     const descr = /'descr':\s*'([^']*)'/.exec(header)?.[1] ?? 'none'
     const bytes = { '<f2': 2 as const, '<f4': 4 as const }[descr]
     if (!bytes) throw badNpy(file, `its values are ${descr}, not <f2 or <f4`)

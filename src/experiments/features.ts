@@ -18,12 +18,12 @@ import { type Features } from '../models/head.ts'
 import { widenHalf } from '../models/tensors.ts'
 import { type Job, modelSteps, plan, type Span, stepsFor } from '../plan.ts'
 import { writeJson } from '../predictions/notes.ts'
-import { gaps, slug, spansOf } from '../predictions/store.ts'
+import { gaps, slug, spanName, spansOf } from '../predictions/store.ts'
 import { groupColumn } from '../predictions/write.ts'
 import { describeSteps, type Mode, type Step } from '../preprocessing/steps.ts'
 import { countedImages, type Prepared, type Progress } from '../runDataset.ts'
 import { sha256 } from '../sha256.ts'
-import { literalPath, parquetRows, query, writeParquet } from '../sql.ts'
+import { literalPath, parquetRows, query, texts, writeParquet } from '../sql.ts'
 import { runtimeVersion } from '../version.ts'
 import { openNpy, writeNpy } from './embeddings.ts'
 import { type Labelled } from './splits.ts'
@@ -114,9 +114,6 @@ async function compute(
   )
 }
 
-const partName = ({ start, end }: Span): string =>
-  [start, end].map(position => String(position).padStart(8, '0')).join('-')
-
 async function writePart(
   folder: string,
   span: Span,
@@ -125,15 +122,14 @@ async function writePart(
   { kept, status }: Outcomes,
 ): Promise<void> {
   await mkdir(folder, { recursive: true })
-  const file = join(folder, partName(span))
+  const file = join(folder, spanName(span))
   if (kept) await writeNpy(`${file}.npy`, kept, kept.length / items.length)
-  const text = (name: string, values: string[]) => ({ name, type: 'VARCHAR' as const, values })
   await writeDurably(`${file}.parquet`, temporary =>
     writeParquet(temporary, [
-      text('id', items.map(({ id }) => id)), // prettier-ignore
-      text('label', items.map(({ label }) => label)), // prettier-ignore
-      text('labels', items.map(({ labels }) => labels.join(','))), // prettier-ignore
-      text('status', status),
+      texts('id', items, ({ id }) => id),
+      texts('label', items, ({ label }) => label),
+      texts('labels', items, ({ labels }) => labels.join(',')),
+      texts('status', status, code => code),
       ...columns.map(column => groupColumn(column, items.map(({ groups }) => groups[column] ?? null))), // prettier-ignore
     ]),
   )
@@ -160,7 +156,7 @@ export async function storedFeatures(folder: string): Promise<Stored> {
   const read = async (): Promise<Kept> => {
     const spans = await parts(folder)
     requireWhole(folder, spans, parsed.data.images)
-    const read = await Promise.all(spans.map(span => readPart(join(folder, partName(span)))))
+    const read = await Promise.all(spans.map(span => readPart(join(folder, spanName(span)))))
     return { ...together(parsed.data, folder, read), head: join(folder, 'head.safetensors') }
   }
   return { about: parsed.data, read }

@@ -10,7 +10,7 @@ import { permutation, random } from '../random.ts'
 import { type Feeds } from '../training/buffers.ts'
 import { type Objective } from '../training/step.ts'
 import { createTrainer } from '../training/trainer.ts'
-import { classify, type Features, type Head, headTensors, rowsOf } from '../models/head.ts'
+import { classify, type Features, type Head, headTensors, picked, rowsOf } from '../models/head.ts'
 
 export interface RetrainOptions {
   features: Features
@@ -53,8 +53,8 @@ export async function retrainHead(options: RetrainOptions): Promise<Retrained> {
       const order = permutation(chosen.length, shuffling).map(i => chosen[i]!)
       let total = 0
       for (let at = 0; at < order.length; at += batch) {
-        const picked = order.subarray(at, at + batch)
-        total += (await trainer.step(await feedsOf(options, picked))) * picked.length
+        const some = order.subarray(at, at + batch)
+        total += (await trainer.step(await feedsOf(options, some))) * some.length
       }
       losses.push(total / order.length)
     }
@@ -87,15 +87,12 @@ const objectiveOf =
       input(graph, 'labels', 'int64', ['n']),
     )
 
-/** Copies of the picked rows. */
-async function feedsOf({ features, labels }: RetrainOptions, picked: Int32Array): Promise<Feeds> {
+/** Copies of the chosen rows. */
+async function feedsOf({ features, labels }: RetrainOptions, chosen: Int32Array): Promise<Feeds> {
   const { Tensor: Value } = await import('onnxruntime-node')
-  const { width, data } = features
-  const rows = new Float32Array(picked.length * width)
-  for (const [i, row] of picked.entries()) rows.set(data.subarray(row * width, (row + 1) * width), i * width)
-  const classes = BigInt64Array.from({ length: picked.length }, (_, i) => BigInt(labels[picked[i]!]!))
+  const classes = BigInt64Array.from({ length: chosen.length }, (_, i) => BigInt(labels[chosen[i]!]!))
   return {
-    features: new Value('float32', rows, [picked.length, width]),
-    labels: new Value('int64', classes, [picked.length]),
+    features: new Value('float32', picked(features, chosen).data, [chosen.length, features.width]),
+    labels: new Value('int64', classes, [chosen.length]),
   }
 }

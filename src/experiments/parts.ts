@@ -6,12 +6,11 @@ import { findBenchmark } from '../datasets/benchmarks.ts'
 import { contentHash } from '../datasets/build.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
-import { sharedHouseholds } from '../datasets/splits.ts'
 import { inputError } from '../errors.ts'
-import { type Features } from '../models/head.ts'
+import { type Features, picked } from '../models/head.ts'
 import { type OnDownload } from '../targets.ts'
 import { type Kept } from './features.ts'
-import { type Labelled, splitItems, type SplitProtocol } from './splits.ts'
+import { type Labelled, sharedNote, splitItems, type SplitProtocol } from './splits.ts'
 
 /** Rows of kept features whose images could be read. */
 export interface Part {
@@ -102,8 +101,7 @@ function withShared(
   if (notes.some(note => note.includes('households'))) return notes
   const housed = (some: readonly Labelled[]) =>
     some.flatMap(({ groups }) => (groups['household'] == null ? [] : { household: String(groups['household']) }))
-  const shared = sharedHouseholds(housed(items), housed(evals.flatMap(part => part.items)))
-  return shared === 0 ? notes : [...notes, `${shared} households have images in both the training and the test part`]
+  return [...notes, ...sharedNote(housed(items), housed(evals.flatMap(part => part.items)))]
 }
 
 export function wantedParts({ train, evals, split }: PartNames): { train: Wanted; evals: Wanted[] } {
@@ -157,13 +155,6 @@ function cut(kept: Kept, side: Side, protocol: SplitProtocol, onNote: (note: str
 /** How a data set's figures are called: `geode` for `geode/overlap`. */
 export const labelOf = (dataset: string): string =>
   benchmarkOf(dataset.replace(/:.*/, '')) ?? dataset.replace(/:(train|test)$/, '')
-
-/** Copies of the rows. */
-export function picked({ width, data }: Features, rows: readonly number[]): Features {
-  const some = new Float32Array(rows.length * width)
-  for (const [i, row] of rows.entries()) some.set(data.subarray(row * width, (row + 1) * width), i * width)
-  return { width, data: some }
-}
 
 /** The data sets themselves, for what needs their images; `:test` of a data set is one of its own. */
 export async function openDatasets(

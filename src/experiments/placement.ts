@@ -13,6 +13,7 @@ import { regionFinder, regionScheme } from '../datasets/regions.ts'
 import { readTable, text } from '../datasets/tables.ts'
 import { archiveKinds, openTree } from '../datasets/tree.ts'
 import { inputError } from '../errors.ts'
+import { picked } from '../models/head.ts'
 import { namedModel } from '../models/named.ts'
 import { recordStudy } from '../predictions/studies.ts'
 import { type Prepared } from '../runDataset.ts'
@@ -21,7 +22,6 @@ import { type Embeddings, embeddingsOf, joined, openNpy } from './embeddings.ts'
 import { type KeepOptions, keepFeatures, type Kept, readNpy } from './features.ts'
 import { featuresIn } from './keptEvaluations.ts'
 import { type Origins, originsOf, paperKs, storedVotes } from './origins.ts'
-import { picked } from './parts.ts'
 
 export interface PlacementOptions extends KeepOptions {
   /** Embeds images; not needed where all embeddings are stored. */

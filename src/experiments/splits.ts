@@ -71,11 +71,18 @@ function balanced<T extends Labelled>(rows: readonly Row<T>[], part: string): Ro
   return rows.length === 0 ? [] : balanceRegions(rows, seed)
 }
 
-function notesOn(train: readonly Row[], test: readonly Row[]): string[] {
+type Households = readonly { household: string }[]
+
+/** Warns of households that are trained on and tested. */
+export function sharedNote(train: Households, test: Households): string[] {
   const shared = sharedHouseholds(train, test)
+  return shared > 0 ? [`${shared} households have images in both the training and the test part`] : []
+}
+
+function notesOn(train: readonly Row[], test: readonly Row[]): string[] {
   const unknown = [...train, ...test].filter(({ item }) => text(item, 'household') === '').length
   return [
-    ...(shared > 0 ? [`${shared} households have images in both the training and the test part`] : []),
+    ...sharedNote(train, test),
     ...(unknown > 0 ? [`${unknown} images have no household; each counts as its own`] : []),
   ]
 }

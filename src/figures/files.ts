@@ -1,6 +1,7 @@
 import { extname } from 'node:path'
 import { inputError } from '../errors.ts'
 import { writeOutput } from '../files.ts'
+import { jsonText } from '../report/text.ts'
 import { apart, type Figure } from './figure.ts'
 import { titledSpec } from './index.ts'
 import { renderPdf } from './pdf.ts'
@@ -15,7 +16,7 @@ async function figureBytes(figure: Figure, format: FigureFormat, width: number):
   const spec = titledSpec(figure, width)
   if (format === 'json') {
     const described = { ...standalone(spec), description: figure.caption }
-    return Buffer.from(`${JSON.stringify(described, null, 2)}\n`)
+    return Buffer.from(jsonText(described))
   }
   const svg = await renderSvg(spec, print)
   if (format === 'png') return renderPng(svg)

@@ -1,4 +1,4 @@
-import { testbed } from '../models/testbed.ts'
+import { testbedModel } from '../models/testbed.ts'
 import { measureOf } from './disparity.ts'
 import { captionOf, count, type FigureKind, idOf, perGeographic } from './figure.ts'
 import { intervalRows } from './intervalRows.ts'
@@ -51,7 +51,7 @@ export const interventionsFigure: FigureKind = {
     perGeographic(results, options, (_, dataset) => {
       const { kind, measure, says, rows: measured } = measureOf(results.disparities(dataset))
       const rows = Object.entries(interventions).flatMap(([intervention, alias]): InterventionRow[] => {
-        const model = testbed().find(row => row.name === alias)!.model
+        const model = testbedModel(alias)
         const found = measured.find(row => row.model === model)
         return found ? [{ intervention, model, disparity: found.value, low: found.low, high: found.high }] : []
       })

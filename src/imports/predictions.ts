@@ -1,6 +1,4 @@
 /** Per-image predictions that another program made, checked against a data set image by image. */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { basename } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
 import { writtenLabels } from '../datasets/labels.ts'
@@ -8,6 +6,7 @@ import { type Table, text } from '../datasets/tables.ts'
 import { inputError, unknownName } from '../errors.ts'
 import { type Outcomes } from '../inference/messages.ts'
 import { emptyOutcomes, scoreRow, topCount } from '../inference/score.ts'
+import { hashFile } from '../models/transfer/hash.ts'
 import { recordDataset } from '../predictions/notes.ts'
 import { type Identity, schemaVersion } from '../predictions/schema.ts'
 import { folderPlace } from '../places/folder.ts'
@@ -171,8 +170,6 @@ function classFinder(classes: readonly string[], choices: Dataset['choices'], da
 }
 
 async function identityOf(dataset: Dataset, { file, model, preprocessing }: PredictionOptions): Promise<Identity> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer)
   return {
     schema: schemaVersion,
     version,
@@ -180,7 +177,7 @@ async function identityOf(dataset: Dataset, { file, model, preprocessing }: Pred
     model,
     weights: [],
     preprocessing,
-    steps: `imported from ${basename(file)}, SHA-256 ${hash.digest('hex')}`,
+    steps: `imported from ${basename(file)}, SHA-256 ${await hashFile(file, 'sha256')}`,
     dataset: dataset.name,
     content: dataset.hash,
     images: dataset.items.length,

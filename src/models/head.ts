@@ -12,6 +12,13 @@ export interface Features {
   data: Float32Array
 }
 
+/** Copies of the rows. */
+export function picked({ width, data }: Features, rows: readonly number[] | Int32Array): Features {
+  const some = new Float32Array(rows.length * width)
+  for (const [i, row] of rows.entries()) some.set(data.subarray(row * width, (row + 1) * width), i * width)
+  return { width, data: some }
+}
+
 /** A linear classifier: weight [classes, width] and bias [classes]. */
 export interface Head {
   classes: number

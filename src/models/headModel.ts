@@ -7,7 +7,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import { writeAtomically } from '../files.ts'
 import { splitSteps, type Step } from '../preprocessing/steps.ts'
-import { printable } from '../report/text.ts'
+import { jsonText, printable } from '../report/text.ts'
 import { type Head, saveHead } from './head.ts'
 import { isCatalogued, namedModel } from './named.ts'
 import { checked, common, descriptionName, fileName, namedClasses, recipeOf } from './ownModel.ts'
@@ -65,7 +65,7 @@ export async function saveHeadModel(folder: string, head: Head, about: HeadDescr
   await mkdir(folder, { recursive: true })
   await saveHead(join(folder, headName), head)
   const described = { ...rest, base: moved(base, path => relative(folder, path)), head: headName, preprocessing: steps }
-  const text = `${JSON.stringify(described, null, 2)}\n`
+  const text = jsonText(described)
   await writeAtomically(join(folder, descriptionName), handle => handle.writeFile(text))
   return folder
 }

@@ -3,7 +3,7 @@ import { normalizations } from './recipes.ts'
 import { type Recipe } from '../preprocessing/steps.ts'
 import { type ModelSpec, type WeightSource } from './spec.ts'
 
-const bilinear: Recipe = { ...normalizations.imagenet!, interpolation: 'bilinear', cropPct: 0.875, size: 224 }
+const bilinear: Recipe = { ...normalizations.imagenet, interpolation: 'bilinear', cropPct: 0.875, size: 224 }
 const bicubic: Recipe = { ...bilinear, interpolation: 'bicubic' }
 
 function row(
@@ -76,7 +76,7 @@ const seer = (size: number): ModelSpec =>
     ...{ licence: 'apache-2.0', source: 'transformers', recipe: bicubic },
   })
 
-const squashed: Recipe = { ...bicubic, ...normalizations.clip!, cropPct: 1, squash: true }
+const squashed: Recipe = { ...bicubic, ...normalizations.clip, cropPct: 1, squash: true }
 const augmix = { licence: 'apache-2.0', source: 'google-research/augmix' }
 const cutmix = { licence: 'mit', source: 'clovaai/CutMix-PyTorch' }
 const deepAugment = { licence: 'mit', source: 'hendrycks/imagenet-r' }

@@ -1,12 +1,12 @@
 import { imagenetMean, imagenetStd, type Recipe, type Triple } from '../preprocessing/steps.ts'
 
 /** Means and deviations under the names that the tag tables use. */
-export const normalizations: Readonly<Record<string, { mean: Triple; std: Triple }>> = {
+export const normalizations = {
   imagenet: { mean: imagenetMean, std: imagenetStd },
   half: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
   clip: { mean: [0.48145466, 0.4578275, 0.40821073], std: [0.26862954, 0.26130258, 0.27577711] },
   unit: { mean: [0, 0, 0], std: [1, 1, 1] },
-}
+} as const satisfies Readonly<Record<string, { mean: Triple; std: Triple }>>
 
 /** A row of a tag table as a recipe; `resize` is `short side` or `squash`. */
 export function recipeOf(row: {
@@ -16,7 +16,7 @@ export function recipeOf(row: {
   size: number
   resize?: string
 }): Recipe {
-  const { mean, std } = normalizations[row.normalization]!
+  const { mean, std } = normalizations[row.normalization as keyof typeof normalizations]
   const interpolation = row.interpolation === 'bilinear' ? 'bilinear' : 'bicubic'
   const recipe = { mean, std, interpolation, cropPct: row.cropPct, size: row.size } as const
   return row.resize === 'squash' ? { ...recipe, squash: true } : recipe

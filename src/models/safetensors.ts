@@ -13,8 +13,6 @@ import {
   type TensorFile,
 } from './tensors.ts'
 
-export { readTensor, type Dtype, type TensorData, type TensorEntry, type TensorFile } from './tensors.ts'
-
 const headerLimit = 100_000_000
 
 /**

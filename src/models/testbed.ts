@@ -47,3 +47,6 @@ export function testbed(): readonly TestbedRow[] {
     ...(reason !== '' && { reason }),
   })))
 }
+
+/** The catalogue's name of a row of the paper's testbed. */
+export const testbedModel = (name: string): string => testbed().find(row => row.name === name)!.model

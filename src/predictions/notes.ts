@@ -6,6 +6,7 @@ import { type Dataset, type GroupValue, type Item } from '../datasets/dataset.ts
 import { type DatasetSpec } from '../datasets/open.ts'
 import { GeogapError } from '../errors.ts'
 import { jsonNames, storageError, whereThere, writeAtomically } from '../files.ts'
+import { jsonText } from '../report/text.ts'
 import { sha256 } from '../sha256.ts'
 import { imageFolders, writeImages } from './images.ts'
 
@@ -46,7 +47,7 @@ const datasetsFolder = (dir: string): string => join(dir, 'datasets')
 export async function writeJson(file: string, value: unknown): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true })
-    await writeAtomically(file, handle => handle.writeFile(`${JSON.stringify(value, null, 2)}\n`))
+    await writeAtomically(file, handle => handle.writeFile(jsonText(value)))
   } catch (error) {
     throw storageError(file, error)
   }

@@ -20,6 +20,9 @@ export const schemaVersion = 1
 /** An image that no class of the model can get right is not an error and not part of any accuracy. */
 export const noAcceptedClass = 'no-accepted-class'
 
+/** SQL that finds rows of images without a prediction. */
+export const failedSql = `status NOT IN ('ok', '${noAcceptedClass}')`
+
 /** What makes two predictions comparable: when any of it changes, results go to another key. */
 export const identity = z.object({
   schema: z.literal(schemaVersion),

@@ -11,7 +11,7 @@ import { scratchFolder } from '../scratch.ts'
 import { sha256 } from '../sha256.ts'
 import { copyRows, identifier, literalPath, parquetRows, query } from '../sql.ts'
 import { type DatasetNote } from './notes.ts'
-import { type Identity } from './schema.ts'
+import { failedSql, type Identity } from './schema.ts'
 import { type Entry, keyOf, shardFiles } from './store.ts'
 
 /** A row of `slice.csv`; its columns, in this order. */
@@ -122,7 +122,7 @@ async function without(entry: Entry, exclusion: Exclusion, folder: string): Prom
   await mkdir(folder)
   await copyRows(target, `SELECT * FROM ${parquetRows()} WHERE NOT list_contains($2, id)`, [shardFiles(entry), ids])
   const [counts] = await query<{ rows: number; errors: number }>(
-    `SELECT count(*)::DOUBLE AS rows, count_if(status NOT IN ('ok', 'no-accepted-class'))::DOUBLE AS errors FROM ${parquetRows()}`,
+    `SELECT count(*)::DOUBLE AS rows, count_if(${failedSql})::DOUBLE AS errors FROM ${parquetRows()}`,
     [literalPath(target)],
   )
   const { rows, errors } = counts!

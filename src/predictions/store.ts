@@ -10,7 +10,7 @@ import { type Mode } from '../preprocessing/steps.ts'
 import { sha256 } from '../sha256.ts'
 import { literalPath, parquetRows, query } from '../sql.ts'
 import { parseRecord } from './notes.ts'
-import { type Identity, type KeptOutput, noAcceptedClass, type ShardManifest, shardManifest } from './schema.ts'
+import { failedSql, type Identity, type KeptOutput, type ShardManifest, shardManifest } from './schema.ts'
 
 /** All shards of one identity: one model on one data set, made one way. */
 export interface Entry {
@@ -236,7 +236,7 @@ export async function statusCounts(
       .filter(({ shards }) => shards.some(({ errors }) => errors > 0))
       .map(async entry => {
         const counts = await query<{ status: string; images: number }>(
-          `SELECT status, count(*)::DOUBLE AS images FROM ${parquetRows()} WHERE status NOT IN ('ok', '${noAcceptedClass}') GROUP BY ALL ORDER BY ALL`,
+          `SELECT status, count(*)::DOUBLE AS images FROM ${parquetRows()} WHERE ${failedSql} GROUP BY ALL ORDER BY ALL`,
           [shardFiles(entry)],
         )
         return counts.map(row => ({ model: entry.identity.model, dataset: entry.identity.dataset, ...row }))

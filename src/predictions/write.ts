@@ -10,6 +10,7 @@ import { machine } from '../machine.ts'
 import { type Place } from '../places/place.ts'
 import { type Outcomes } from '../inference/messages.ts'
 import { topCount } from '../inference/score.ts'
+import { jsonText } from '../report/text.ts'
 import { type Column, identifier, numbers, texts, writeParquet } from '../sql.ts'
 import { writeKept } from './kept.ts'
 import { type Identity, type KeptOutput, noAcceptedClass, type ShardManifest } from './schema.ts'
@@ -56,7 +57,7 @@ export async function commitShard(
 
 /** Creates the manifest, or replaces one that lacks what is to be kept; the files of the one that loses go. */
 async function commit(place: Place, folder: string, name: string, manifest: ShardManifest): Promise<boolean> {
-  const json = `${JSON.stringify(manifest, null, 2)}\n`
+  const json = jsonText(manifest)
   if (await place.create(name, json)) return true
   const present = await place.read(name)
   if (!present) return commit(place, folder, name, manifest)

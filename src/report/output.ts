@@ -7,7 +7,7 @@ import { type Column, writeParquet } from '../sql.ts'
 import { version } from '../version.ts'
 import { type Exported } from './exported.ts'
 import { type Format, type Value } from './tables.ts'
-import { printable } from './text.ts'
+import { jsonText, printable } from './text.ts'
 
 export type OutputFormat = Format | 'parquet'
 
@@ -72,7 +72,7 @@ export async function writeTables(
 }
 
 function tablesText(tables: readonly Exported[], format: Exclude<OutputFormat, 'parquet'>): string {
-  if (format === 'json') return `${JSON.stringify(tablesJson(tables), null, 2)}\n`
+  if (format === 'json') return jsonText(tablesJson(tables))
   return tables.map(table => headed(table, format)).join('\n')
 }
 

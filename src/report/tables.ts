@@ -1,4 +1,4 @@
-import { guarded, pad, percent, percentRange, printable, textWidth } from './text.ts'
+import { guarded, jsonText, pad, percent, percentRange, printable, textWidth } from './text.ts'
 
 export type Value = string | number | null
 
@@ -45,7 +45,7 @@ export type Format = (typeof formats)[number]
 
 /** Rows in one of the formats: text, Markdown and LaTeX show what people see of the columns with a heading, CSV and JSON all values. */
 export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], format: Format): string {
-  if (format === 'json') return `${JSON.stringify(records(columns, rows), null, 2)}\n`
+  if (format === 'json') return jsonText(records(columns, rows))
   if (format === 'csv') return csv(columns, rows)
   const readable = columns.filter(({ heading }) => heading !== '')
   const heads = readable.map(({ heading }) => heading)

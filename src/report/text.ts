@@ -4,6 +4,9 @@ import stringWidth from 'string-width'
 export const printable = (text: string): string =>
   text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/gu, '\ufffd')
 
+/** Indented JSON with a line end. */
+export const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+
 /** A word as a shell takes it: in quotes where it holds anything but letters, digits and harmless signs. */
 export const shellWord = (text: string): string =>
   /^[\p{L}\p{M}\p{N}@%+=:,./_-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`

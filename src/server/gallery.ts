@@ -2,7 +2,7 @@
 import { type GroupValue } from '../datasets/dataset.ts'
 import { clusterSql, joined, outcomes as pairOutcomes } from '../decide/pairs.ts'
 import { type PairCounts } from '../metrics/pairedTests.ts'
-import { noAcceptedClass } from '../predictions/schema.ts'
+import { failedSql } from '../predictions/schema.ts'
 import { type Entry, shardFiles } from '../predictions/store.ts'
 import { type Bound, identifier, parquetRows, query } from '../sql.ts'
 import { cellsOf, type Dimension, dimensions, type Filter, filterOf, total } from './cube.ts'
@@ -63,7 +63,7 @@ function conditions(cube: GrowingCube, entry: Entry, filter: Filter, first: numb
 
 const outcomeSql: Record<Outcome, string> = {
   ...{ wrong: 'NOT a.correct1', right: 'a.correct1', all: 'true' },
-  failed: `a.status NOT IN ('ok', '${noAcceptedClass}')`,
+  failed: `a.${failedSql}`,
 }
 
 type GalleryQuery = Place & { model: string; outcome: Outcome; page: number }

@@ -8,7 +8,9 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { GeogapError, inputError } from '../errors.ts'
 import { whereThere, writeAtomically, writeFully } from '../files.ts'
-import { type NamedTensor, readSafetensors, readTensor, writeSafetensors } from '../models/safetensors.ts'
+import { type NamedTensor, readSafetensors, writeSafetensors } from '../models/safetensors.ts'
+import { readTensor } from '../models/tensors.ts'
+import { jsonText } from '../report/text.ts'
 
 const progress = z.object({
   settings: z.record(z.string(), z.union([z.string(), z.number()])).readonly(),
@@ -44,7 +46,7 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   const files = { parameters: parametersFile(rest.epoch), slots: `epoch-${rest.epoch}.state.safetensors` }
   await writeSafetensors(join(folder, files.parameters), parameters)
   await writeSafetensors(join(folder, files.slots), slots)
-  const text = `${JSON.stringify({ ...rest, ...files }, null, 2)}\n`
+  const text = jsonText({ ...rest, ...files })
   await writeAtomically(join(folder, manifestName), handle => writeFully(handle, new TextEncoder().encode(text)))
   const kept = Object.values(files)
   for (const name of await readdir(folder))

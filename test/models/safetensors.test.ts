@@ -2,7 +2,8 @@ import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readSafetensors, readTensor, writeSafetensors } from '../../src/models/safetensors.ts'
+import { readSafetensors, writeSafetensors } from '../../src/models/safetensors.ts'
+import { readTensor } from '../../src/models/tensors.ts'
 import { shared, sharedPath } from '../shared.ts'
 
 let folder: string

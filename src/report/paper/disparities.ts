@@ -2,12 +2,8 @@ import { sumCounts } from '../../metrics/accuracy.ts'
 import { type Interval, zOf } from '../../metrics/intervals.ts'
 import { largeEnough, pairDifference } from '../../metrics/disparity.ts'
 import { inferenceRows } from '../../runInference.ts'
-import { testbed } from '../../models/testbed.ts'
 import { type Ours } from './comparison.ts'
 import { type Evidence } from './evidence.ts'
-
-/** The catalogue's name of a row of the paper's testbed. */
-export const testbedModel = (name: string): string => testbed().find(row => row.name === name)!.model
 
 export const notRun = (model: string, benchmark: string): string => `no results of ${model} on ${benchmark}`
 

@@ -1,8 +1,9 @@
 /** Table 3: robustness interventions on a ResNet-50. */
 import { interventions } from '../../figures/interventions.ts'
 import { oodBenchmarks } from '../../metrics/progress.ts'
+import { testbedModel } from '../../models/testbed.ts'
 import { compare, type Comparison, type Ours, printedIn } from './comparison.ts'
-import { europeAfrica, largestDisparity, meanAccuracy, testbedModel } from './disparities.ts'
+import { europeAfrica, largestDisparity, meanAccuracy } from './disparities.ts'
 import { type Evidence } from './evidence.ts'
 
 export async function tableThree(evidence: Evidence): Promise<Comparison[]> {
