@@ -76,6 +76,9 @@ describe('status', () => {
     })
     await rm(file!)
     expect((await runStatus(out)).results[0]!.message).toBe(`missing: ${file!}`)
+    await rm(file!.replace(/-[0-9a-f]{8}\.parquet$/, '.json'))
+    await evaluated(out)
+    expect((await runStatus(out)).results[0]!.state).toBe('complete')
     const keeping = join(folder, 'keeping')
     await evaluated(keeping, { keep: 'logits' })
     const { folder: at, shards } = (await readEntries(keeping))[0]!
