@@ -2,7 +2,7 @@ import { type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { inputError, messageOf } from '../errors.ts'
 import { clientFiles, dashboard } from './app.ts'
-import { watchCluster } from './cluster.ts'
+import { type ClusterWatch, watchCluster } from './cluster.ts'
 import { guard } from './guard.ts'
 import { openStore } from './store.ts'
 
@@ -33,9 +33,24 @@ const rest = { least: 5000, times: 20 }
 
 /** Serves the results below `dir`. Errors: no-results, no-client, cannot-listen, those of `connectQueue`. */
 export async function serve(dir: string, options: ServeOptions = {}): Promise<Served> {
-  const { host = '127.0.0.1', port = 0, images = [], queue, client = builtClient, onCount } = options
+  const { queue, client = builtClient } = options
   const files = await clientFiles(client)
   const cluster = queue === undefined ? undefined : await watchCluster(queue)
+  try {
+    return await serveFiles(dir, options, files, cluster)
+  } catch (error) {
+    // A connection that stays open would keep the process from ending.
+    cluster?.close()
+    throw error
+  }
+}
+
+async function serveFiles(
+  dir: string,
+  { host = '127.0.0.1', port = 0, images = [], onCount }: ServeOptions,
+  files: Awaited<ReturnType<typeof clientFiles>>,
+  cluster: ClusterWatch | undefined,
+): Promise<Served> {
   const store = await openStore(dir, onCount, cluster !== undefined)
   const door = guard(host)
   const onLook = rarely(() => store.refresh())

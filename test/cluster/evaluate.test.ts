@@ -19,6 +19,7 @@ import { work } from '../../src/cluster/work.ts'
 import { evaluate } from '../../src/evaluate.ts'
 import { openPlace } from '../../src/places/place.ts'
 import { readEntries, shardFiles } from '../../src/predictions/store.ts'
+import { serve } from '../../src/server/serve.ts'
 import { query } from '../../src/sql.ts'
 import { geogap } from '../cli.ts'
 import { writeModel, writeWorld } from '../world.ts'
@@ -140,6 +141,22 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     const refused = { code: 'ECONNREFUSED', message: 'refused' }
     const { message } = queueError(refused, 'redis://me:pa/ss@wd@host:6379') as Error
     expect(message).toBe('the queue at redis://host:6379 cannot be reached (ECONNREFUSED)')
+  })
+
+  it('a dashboard that cannot listen ends, and leaves no connection to the queue', async () => {
+    const client = await connectQueue(redis!.url)
+    const connections = async () => ((await client.client('LIST')) as string).trim().split('\n').length
+    const before = await connections()
+    const [taken, pages] = [createServer(), join(folder, 'pages')]
+    await mkdir(pages)
+    const port = await freePort()
+    await new Promise<void>(resolve => void taken.listen(port, '127.0.0.1', resolve))
+    const options = { port, queue: redis!.url, client: pages }
+    await expect(serve(join(folder, 'nothing'), options)).rejects.toMatchObject({ code: 'cannot-listen' })
+    taken.close()
+    for (let i = 0; i < 50 && (await connections()) > before; i++) await new Promise(resolve => setTimeout(resolve, 20))
+    expect(await connections()).toBe(before)
+    client.disconnect()
   })
 
   it('says what is wrong with the queue, and what is done stays done', async () => {
