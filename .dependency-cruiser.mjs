@@ -28,7 +28,7 @@ export default {
     knows('models', 'graph', 'preprocessing', 'datasets', 'inference', 'places'),
     knows('inference', 'graph', 'preprocessing', 'datasets', 'models', 'predictions/schema'),
     knows('training', 'graph', 'models', 'inference'),
-    knows('places', 'models/hubCache', 'datasets/files'),
+    knows('places', 'models/hubCache', 'datasets/(files|members)'),
     knows(
       'predictions',
       'preprocessing/steps',

@@ -6,7 +6,7 @@ import { type Dataset } from './datasets/dataset.ts'
 import { type Engine } from './inference/devices.ts'
 import { modelCost } from './models/cost.ts'
 import { type ModelSpec } from './models/spec.ts'
-import { type Span, within } from './plan.ts'
+import { lengthOf, type Span, within } from './plan.ts'
 import { type Entry, unfinished } from './predictions/store.ts'
 import { type KeptOutput } from './predictions/schema.ts'
 
@@ -66,8 +66,6 @@ export async function forecast(
   }
   return [...rows.values()]
 }
-
-const lengthOf = (spans: readonly Span[]): number => spans.reduce((sum, { start, end }) => sum + end - start, 0)
 
 function keptBytes({ classes }: ModelSpec, dataset: Dataset, keep: KeptOutput | undefined): number {
   if (keep !== 'logits') return keep === undefined ? 0 : featureBytes

@@ -7,14 +7,14 @@ import { checkDevice, type Engine } from './inference/devices.ts'
 import { type ModelSpec } from './models/spec.ts'
 import { beginResults, headsFolder, pushRecords } from './places/cache.ts'
 import { isStore, openPlace } from './places/place.ts'
-import { type Failure, recordDataset, recordFailures } from './predictions/notes.ts'
+import { type Failure, failureOf, recordDataset, recordFailures } from './predictions/notes.ts'
 import { recorded } from './predictions/runs.ts'
-import { type Identity, type KeptOutput } from './predictions/schema.ts'
+import { datasetIdentity, type Identity, type KeptOutput } from './predictions/schema.ts'
 import { type Entry, readEntries } from './predictions/store.ts'
 import { type Mode } from './preprocessing/steps.ts'
 import { type Profile } from './profile.ts'
 import { openRun, type Run } from './run.ts'
-import { datasetIdentity, evaluateOn, type Prepared, type Progress, type Work, workOn } from './runDataset.ts'
+import { evaluateOn, type Prepared, type Progress, type Work, workOn } from './runDataset.ts'
 import { isSuited, modelsOf, type OpenedTarget, openTargets, prepareModel, targetsOf } from './targets.ts'
 import { parseUntil } from './until.ts'
 import { runtimeVersion, version } from './version.ts'
@@ -165,13 +165,6 @@ async function prepareModels(
   }
   return models
 }
-
-const failureOf = ({ name }: ModelSpec, dataset: Dataset, { code, message }: GeogapError): Failure => ({
-  model: name,
-  dataset: dataset.name,
-  code,
-  message,
-})
 
 /** `work`, or at once the signal's reason: a download that was left goes on from its part the next time. */
 function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {

@@ -30,10 +30,14 @@ export interface Task {
   missing: readonly Span[]
 }
 
+/** Positions in the data set's order, end excluded. */
 export interface Span {
   start: number
   end: number
 }
+
+/** Images of some spans. */
+export const lengthOf = (spans: readonly Span[]): number => spans.reduce((sum, { start, end }) => sum + end - start, 0)
 
 interface PlanOptions extends Engine {
   cores: number
@@ -120,7 +124,7 @@ function job(
   const most = engine.device
     ? processesIn(memory, bytes, Math.min(cores, sharing))
     : sharingCores(cores, processesIn(memory, bytes, cores))
-  const images = missing.reduce((sum, { start, end }) => sum + end - start, 0)
+  const images = lengthOf(missing)
   const own = Math.min(atMost, shardSize(cost), evenSize(images, most))
   const shards = interleaved(missing, size ?? own)
   const processes = Math.min(most, shards.length)

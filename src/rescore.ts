@@ -13,11 +13,10 @@ import { folderPlace } from './places/folder.ts'
 import { keptReader, type KeptRows } from './predictions/keptReader.ts'
 import { type DatasetNote, readDatasets, recordDataset } from './predictions/notes.ts'
 import { recorded, type Tags } from './predictions/runs.ts'
-import { type Identity } from './predictions/schema.ts'
-import { currentEntries, type Entry, entryName, gaps, readEntries, readEntry } from './predictions/store.ts'
+import { datasetIdentity, type Identity } from './predictions/schema.ts'
+import { currentEntries, distinct, type Entry, entryName, gaps, readEntries, readEntry } from './predictions/store.ts'
 import { commitShard } from './predictions/write.ts'
 import { openRun, type Run } from './run.ts'
-import { datasetIdentity } from './runDataset.ts'
 import { keptTexts, type Texts } from './rescoreTexts.ts'
 
 export interface RescoreOptions {
@@ -66,9 +65,9 @@ async function keptEntries(dir: string, { models, dataset }: RescoreOptions): Pr
   const all = currentEntries((await readEntries(dir)).filter(({ shards }) => shards.some(({ kept }) => kept)))
   if (all.length === 0)
     throw inputError('nothing-kept', `no kept outputs in ${dir}: evaluate with --keep logits or --keep features`)
-  const known = [...new Set(all.map(({ identity }) => identity.model))]
+  const known = distinct(all, 'model')
   for (const name of models ?? []) if (!known.includes(name)) throw unknownName('model', name, known)
-  const sets = [...new Set(all.map(({ identity }) => identity.dataset))]
+  const sets = distinct(all, 'dataset')
   if (dataset !== undefined && !sets.includes(dataset)) throw unknownName('dataset', dataset, sets)
   return all.filter(
     ({ identity }) => (models?.includes(identity.model) ?? true) && identity.dataset === (dataset ?? identity.dataset),

@@ -7,6 +7,7 @@ import { architecture } from './models/architectures.ts'
 import { type DualEncoder } from './models/families/family.ts'
 import { namedModel } from './models/named.ts'
 import { readyModel } from './models/ready.ts'
+import { withWeights } from './models/spec.ts'
 import { zeroShotModel } from './models/zeroShotModel.ts'
 import { type DatasetNote } from './predictions/notes.ts'
 import { type Entry } from './predictions/store.ts'
@@ -43,8 +44,7 @@ export async function keptTexts(
   }
   if (identity.prompts === '')
     throw inputError('no-logits', `features of ${name} were kept, which need its own head: evaluate with --keep logits`)
-  const named = await namedModel(name)
-  const spec = weights === undefined ? named : { ...named, weights: { from: 'files' as const, files: [weights] } }
+  const spec = withWeights(await namedModel(name), weights)
   const readied = await readyModel(spec)
   if (readied.hashes.join() !== identity.weights.join())
     throw inputError(

@@ -10,10 +10,10 @@ import { type ZeroShot } from './inference/zeroshot.ts'
 import { type Readied } from './models/ready.ts'
 import { type ModelSpec, type ReadyModel } from './models/spec.ts'
 import { zeroShotModel } from './models/zeroShotModel.ts'
-import { type Job, plan, type Span, stepsFor, type Task, within } from './plan.ts'
+import { type Job, lengthOf, plan, type Span, stepsFor, type Task, within } from './plan.ts'
 import { type Failure } from './predictions/notes.ts'
 import { type Place } from './places/place.ts'
-import { type Identity, type KeptOutput, schemaVersion } from './predictions/schema.ts'
+import { datasetIdentity, type Identity, type KeptOutput, schemaVersion } from './predictions/schema.ts'
 import { entryName, missingIn, readEntry, removeReplaced, unfinished } from './predictions/store.ts'
 import { commitShard } from './predictions/write.ts'
 import { describeSteps, type Mode } from './preprocessing/steps.ts'
@@ -149,7 +149,7 @@ export function countedImages(
   onProgress: RunOptions['onProgress'],
 ): (images: number) => void {
   const { models, threads, batch } = group
-  const total = shards.reduce((sum, { start, end }) => sum + end - start, 0)
+  const total = lengthOf(shards)
   const seconds = (total * secondsOf(cost)) / (processes * threads)
   const progress: Progress = {
     ...{ models: models.map(({ name }) => name), dataset: dataset.name, done: 0, total },
@@ -247,15 +247,6 @@ function identityOf(
     ...(dataset.order !== undefined && { order: dataset.order }),
   }
 }
-
-/** What a data set adds to the identity of a model's results on it. */
-export const datasetIdentity = ({ name, hash, items, labelMap, choices }: Dataset) => ({
-  dataset: name,
-  content: hash,
-  images: items.length,
-  labelMap: `${labelMap.name} ${labelMap.hash}`,
-  choices: choices === 'all' ? 'all' : choices.join(' '),
-})
 
 /** A zero-shot model with the data set's class names as its texts; class embeddings are kept in `heads`. */
 const withTexts = (prepared: Prepared, dataset: Dataset, { prompts = 'paper' }: RunOptions, heads: string) =>

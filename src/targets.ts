@@ -6,7 +6,7 @@ import { GeogapError, inputError } from './errors.ts'
 import { modelCost } from './models/cost.ts'
 import { namedModel } from './models/named.ts'
 import { type Readied, readyModel } from './models/ready.ts'
-import { type ModelSpec } from './models/spec.ts'
+import { type ModelSpec, withWeights } from './models/spec.ts'
 import { type Progress as Transfer } from './models/transfer/transfer.ts'
 import { type Prepared } from './runDataset.ts'
 
@@ -111,7 +111,7 @@ export async function modelsOf({ models, weights }: Wanted): Promise<ModelSpec[]
       'many-models',
       `one weights file for ${specs.length} models: ${weights}; NAME@FILE gives one of them its own`,
     )
-  return [{ ...specs[0]!, weights: { from: 'files', files: [weights] } }]
+  return [withWeights(specs[0]!, weights)]
 }
 
 /** Each model once. Results go by names, so two models must not share one. Errors: `same-name`. */

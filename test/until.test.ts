@@ -2,12 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Dataset } from '../src/datasets/dataset.ts'
+import { type Dataset, type Item } from '../src/datasets/dataset.ts'
 import { evaluate } from '../src/evaluate.ts'
 import { randomFrom } from '../src/random.ts'
 import { estimateExport, savingLines } from '../src/report/estimateTable.ts'
 import { openRun } from '../src/run.ts'
 import { parseUntil, stopping } from '../src/until.ts'
+import { ownDataset } from './datasets/ownDataset.ts'
 import { writeModel, writeWorld } from './world.ts'
 
 describe('what until means', () => {
@@ -23,24 +24,16 @@ describe('what until means', () => {
 })
 
 /** Two regions of `size` images, in visiting order. */
-const halves = (size: number): Dataset => ({
-  name: 'made up',
-  items: Array.from({ length: 2 * size }, (_, i) => ({
+const halves = (size: number): Dataset => {
+  const items = Array.from({ length: 2 * size }, (_, i): Item => ({
     id: `${i}`,
     image: { kind: 'file', file: `${i}.jpg` },
     labels: [0],
     label: 'cup',
     groups: { region: i < size ? 'Africa' : 'Europe' },
-  })),
-  classes: ['cup'],
-  labelSpace: 'own',
-  labelMap: { name: 'own', hash: '' },
-  choices: 'all',
-  hash: 'content',
-  columns: ['region'],
-  problems: [],
-  order: 'random',
-})
+  }))
+  return ownDataset(items, ['region'], { order: 'random' })
+}
 
 /** Reads both regions in shards of 25 until nothing is wanted; `hit` decides each outcome, failures are read as such. */
 function readOn(size: number, hits: readonly (number | 'hung')[], until: string) {

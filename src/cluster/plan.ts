@@ -8,7 +8,7 @@ import { type EvaluateOptions } from '../evaluate.ts'
 import { promptNames } from '../inference/prompts.ts'
 import { type ModelSpec } from '../models/spec.ts'
 import { absolutePath, type Place } from '../places/place.ts'
-import { type Failure } from '../predictions/notes.ts'
+import { type Failure, failureOf } from '../predictions/notes.ts'
 import { type Identity } from '../predictions/schema.ts'
 import { keyOf, missingIn } from '../predictions/store.ts'
 import { type RunOptions, workOn } from '../runDataset.ts'
@@ -83,7 +83,7 @@ export async function planRun(
   const failures = opened.flatMap(target =>
     failed
       .filter(({ spec }) => isSuited(target, spec))
-      .map(({ spec, error: { code, message } }) => ({ model: spec.name, dataset: target.dataset.name, code, message })),
+      .map(({ spec, error }) => failureOf(spec, target.dataset, error)),
   )
   return { plan: { schema: 1, id, place, request, groups }, opened, failures }
 }

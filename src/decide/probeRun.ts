@@ -7,7 +7,7 @@ import { type Outcomes } from '../inference/messages.ts'
 import { runShards } from '../inference/pool.ts'
 import { namedModel } from '../models/named.ts'
 import { readyModel } from '../models/ready.ts'
-import { type ReadyModel } from '../models/spec.ts'
+import { type ReadyModel, withWeights } from '../models/spec.ts'
 import { zeroShotModel } from '../models/zeroShotModel.ts'
 import { stepsFor } from '../plan.ts'
 import { type Recipe } from '../preprocessing/steps.ts'
@@ -58,8 +58,7 @@ export async function withProbing<T>(
   { weights, prompts = 'paper' }: ProbeOptions,
   work: (probing: Probing) => Promise<T>,
 ): Promise<T> {
-  const named = await namedModel(name)
-  const model = weights === undefined ? named : { ...named, weights: { from: 'files' as const, files: [weights] } }
+  const model = withWeights(await namedModel(name), weights)
   const zeroShot = model.classes === 'zero-shot'
   const dataset = await openDataset({ ...spec, ...(zeroShot && spec.labels === undefined && { labels: 'original' }) })
   checkClasses(model, dataset)

@@ -232,7 +232,6 @@ export interface Window {
   stride?: number
   /** Same on all sides, or [top, left, bottom, right]. */
   padding?: number | readonly [number, number, number, number]
-  dilation?: number
 }
 
 function windowed(
@@ -241,22 +240,17 @@ function windowed(
   window: Window,
   ceil = false,
 ): { dims: Dim[]; attributes: Attributes } {
-  const { stride = 1, padding = 0, dilation = 1 } = window
+  const { stride = 1, padding = 0 } = window
   const pads = typeof padding === 'number' ? [padding, padding, padding, padding] : padding
   const dims = kernel.map((k, i) => {
     const size = fixed(x.shape[2 + i], 'spatial size')
-    const room = size + pads[i]! + pads[i + 2]! - dilation * (k - 1) - 1
+    const room = size + pads[i]! + pads[i + 2]! - k
     const steps = Math.floor(room / stride) + 1
     return ceil && (steps - 1) * stride < room && steps * stride < size + pads[i]! ? steps + 1 : steps
   })
   return {
     dims,
-    attributes: {
-      kernel_shape: kernel,
-      strides: [stride, stride],
-      pads,
-      ...(dilation > 1 ? { dilations: [dilation, dilation] } : {}),
-    },
+    attributes: { kernel_shape: kernel, strides: [stride, stride], pads },
   }
 }
 
@@ -277,14 +271,10 @@ export function maxPool(x: Tensor, kernel: number, window: Window & { ceil?: boo
   return one('MaxPool', [x], [x.shape[0]!, x.shape[1]!, ...dims], { ...attributes, ceil_mode: window.ceil ? 1 : 0 })
 }
 
-/** Padding counts as zeros only when `countPadding` says so. */
-export function avgPool(
-  x: Tensor,
-  kernel: number,
-  window: Window & { ceil?: boolean; countPadding?: boolean } = {},
-): Tensor {
+/** Padding does not count. */
+export function avgPool(x: Tensor, kernel: number, window: Window & { ceil?: boolean } = {}): Tensor {
   const { dims, attributes } = windowed(x, [kernel, kernel], window, window.ceil)
-  const flags = { ceil_mode: window.ceil ? 1 : 0, count_include_pad: window.countPadding ? 1 : 0 }
+  const flags = { ceil_mode: window.ceil ? 1 : 0, count_include_pad: 0 }
   return one('AveragePool', [x], [x.shape[0]!, x.shape[1]!, ...dims], { ...attributes, ...flags })
 }
 

@@ -8,7 +8,7 @@ import { type Outcomes } from '../inference/messages.ts'
 import { emptyOutcomes, scoreRow, topCount } from '../inference/score.ts'
 import { hashFile } from '../models/transfer/hash.ts'
 import { recordDataset } from '../predictions/notes.ts'
-import { type Identity, schemaVersion } from '../predictions/schema.ts'
+import { datasetIdentity, type Identity, schemaVersion } from '../predictions/schema.ts'
 import { folderPlace } from '../places/folder.ts'
 import { recorded, type Tags } from '../predictions/runs.ts'
 import { commitShard } from '../predictions/write.ts'
@@ -178,11 +178,7 @@ async function identityOf(dataset: Dataset, { file, model, preprocessing }: Pred
     weights: [],
     preprocessing,
     steps: `imported from ${basename(file)}, SHA-256 ${await hashFile(file, 'sha256')}`,
-    dataset: dataset.name,
-    content: dataset.hash,
-    images: dataset.items.length,
-    labelMap: `${dataset.labelMap.name} ${dataset.labelMap.hash}`,
-    choices: dataset.choices === 'all' ? 'all' : dataset.choices.join(' '),
+    ...datasetIdentity(dataset),
     prompts: dataset.labelSpace === 'own' ? 'imported' : '',
     source: 'imported',
   }

@@ -13,7 +13,7 @@
 import { inputError } from '../errors.ts'
 import { logGamma } from './distributions.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
-import { sum } from './numbers.ts'
+import { bisected, sum } from './numbers.ts'
 
 /**
  * Interval of the share of hits among `total` images, valid at any stopping time, from `hits` of the `n` images that were read so
@@ -219,16 +219,8 @@ function stake(distance: number, target?: number): number {
 }
 
 /** The point between `from` (where the bettor is rich) and `to` where that ends. */
-function edge(rich: (mean: number) => boolean, [from, to]: Interval): number {
-  if (!rich(from)) return from
-  let [inside, outside] = [to, from]
-  for (let step = 0; step < 30; step++) {
-    const middle = (inside + outside) / 2
-    if (rich(middle)) outside = middle
-    else inside = middle
-  }
-  return outside
-}
+const edge = (rich: (mean: number) => boolean, [from, to]: Interval): number =>
+  rich(from) ? bisected(rich, to, from, 30) : from
 
 const max = (values: ArrayLike<number>): number => {
   let most = 0

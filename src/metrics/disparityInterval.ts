@@ -1,6 +1,6 @@
 import { checkConfidence, type Interval } from './intervals.ts'
 import { posteriorMeans } from './mixture.ts'
-import { mean, quantile, spread, sum } from './numbers.ts'
+import { bisected, mean, quantile, spread, sum } from './numbers.ts'
 import { checkDraws, fillNormal } from './random.ts'
 import { randomFrom } from '../random.ts'
 
@@ -212,11 +212,4 @@ function windowStart(values: Float64Array, se: Float64Array, d: number): number 
 }
 
 /** Smallest d in [low, high] at which `holds` has become true, to 1e-4 of the width; `high` where it never does. */
-function firstTrue(holds: (d: number) => boolean, low: number, high: number): number {
-  for (let step = 0; step < 14; step++) {
-    const middle = (low + high) / 2
-    if (holds(middle)) high = middle
-    else low = middle
-  }
-  return high
-}
+const firstTrue = (holds: (d: number) => boolean, low: number, high: number): number => bisected(holds, low, high, 14)

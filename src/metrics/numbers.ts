@@ -61,6 +61,17 @@ export function ranks(values: readonly number[]): number[] {
   return result
 }
 
+/** The end on `high`'s side of where `holds` begins between `low`, where it does not, and `high`, after so many halvings. */
+export function bisected(holds: (value: number) => boolean, low: number, high: number, steps: number): number {
+  let [before, after] = [low, high]
+  for (let step = 0; step < steps; step++) {
+    const middle = (before + after) / 2
+    if (holds(middle)) after = middle
+    else before = middle
+  }
+  return after
+}
+
 export function checkFinite(value: number, what: string): void {
   if (!Number.isFinite(value)) throw inputError('not-a-number', `${what} is ${value}`)
 }

@@ -76,3 +76,7 @@ export interface ReadyModel {
   /** For an encoder of images and texts: what it tells apart. */
   zeroShot?: ZeroShot
 }
+
+/** The same model with the weights of `file`, where one is given. */
+export const withWeights = (spec: ModelSpec, file: string | undefined): ModelSpec =>
+  file === undefined ? spec : { ...spec, weights: { from: 'files', files: [file] } }

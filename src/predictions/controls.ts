@@ -1,6 +1,7 @@
 import { type Dataset } from '../datasets/dataset.ts'
 import { parquetRows, query } from '../sql.ts'
-import { type Entry, shardFiles } from './store.ts'
+import { datasetIdentity } from './schema.ts'
+import { distinct, type Entry, shardFiles } from './store.ts'
 
 /** What models that are done tell about each image: bins of like images, and the models' names. */
 export interface Controls {
@@ -20,10 +21,10 @@ export async function controlBins(
   entries: readonly Entry[],
   without: readonly string[],
 ): Promise<Controls> {
-  const labelMap = `${dataset.labelMap.name} ${dataset.labelMap.hash}`
+  const { content, labelMap } = datasetIdentity(dataset)
   const done = entries.filter(
     ({ identity, key, rows }) =>
-      identity.content === dataset.hash &&
+      identity.content === content &&
       identity.labelMap === labelMap &&
       rows === identity.images &&
       !without.includes(key),
@@ -46,5 +47,5 @@ export async function controlBins(
     const score = scores.get(id)
     bins[i] = score === undefined ? quantiles : edges.filter(edge => edge <= score).length
   })
-  return { bins, models: [...new Set(done.map(({ identity }) => identity.model))].sort() }
+  return { bins, models: distinct(done, 'model').sort() }
 }

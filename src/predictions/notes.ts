@@ -15,6 +15,11 @@ const failure = z.object({ model: z.string(), dataset: z.string(), code: z.strin
 /** A model that could not be evaluated on a data set, and why. */
 export type Failure = z.infer<typeof failure>
 
+type Named = Readonly<{ name: string }>
+export const failureOf = (model: Named, dataset: Named, { code, message }: GeogapError): Failure => ({
+  ...{ model: model.name, dataset: dataset.name, code, message },
+})
+
 export const datasetNote = z.object({
   name: z.string(),
   hash: z.string(),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type Dataset } from '../datasets/dataset.ts'
 import { modes } from '../preprocessing/steps.ts'
 
 /** Version of the layout below; part of every result's key. */
@@ -78,3 +79,12 @@ export const shardManifest = z.object({
   created: z.string(),
 })
 export type ShardManifest = z.infer<typeof shardManifest>
+
+/** What a data set adds to the identity of a model's results on it. */
+export const datasetIdentity = ({ name, hash, items, labelMap, choices }: Dataset) => ({
+  dataset: name,
+  content: hash,
+  images: items.length,
+  labelMap: `${labelMap.name} ${labelMap.hash}`,
+  choices: choices === 'all' ? 'all' : choices.join(' '),
+})

@@ -6,6 +6,7 @@ import { whereThere } from '../files.ts'
 import { type CubeCell } from '../metrics/accuracy.ts'
 import { folderPlace } from '../places/folder.ts'
 import { type Place } from '../places/place.ts'
+import { type Span } from '../plan.ts'
 import { type Mode } from '../preprocessing/steps.ts'
 import { sha256 } from '../sha256.ts'
 import { literalPath, parquetRows, query } from '../sql.ts'
@@ -130,12 +131,6 @@ export const spansOf = (names: readonly string[], ending = '.json'): Span[] =>
     return end === undefined || !name.endsWith(ending) ? [] : [{ start: Number(start), end: Number(end) }]
   })
 
-/** Positions in the data set's order, end excluded. */
-interface Span {
-  start: number
-  end: number
-}
-
 /**
  * The spans that cover most together without an overlap, in order. Evaluations at once may cut differently, and what one that was
  * cut off has stored must not hide what another did whole.
@@ -183,11 +178,7 @@ export const missingIn = async (place: Place, identity: Identity): Promise<Span[
  * What is to be computed: gaps, and shards that lack the output to `keep`. These stay whole, so that what replaces them
  * covers no other one.
  */
-export function unfinished(
-  entry: Entry | undefined,
-  images: number,
-  keep?: KeptOutput,
-): { start: number; end: number }[] {
+export function unfinished(entry: Entry | undefined, images: number, keep?: KeptOutput): Span[] {
   const lacking = (entry?.shards ?? []).filter(
     ({ kept, rows, errors }) => keep !== undefined && kept?.output !== keep && errors < rows,
   )

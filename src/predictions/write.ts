@@ -10,17 +10,15 @@ import { machine } from '../machine.ts'
 import { type Place } from '../places/place.ts'
 import { type Outcomes } from '../inference/messages.ts'
 import { topCount } from '../inference/score.ts'
+import { type Span } from '../plan.ts'
 import { jsonText } from '../report/text.ts'
 import { type Column, identifier, numbers, texts, writeParquet } from '../sql.ts'
 import { writeKept } from './kept.ts'
 import { type Identity, type KeptOutput, noAcceptedClass, type ShardManifest } from './schema.ts'
 import { entryName, filesOf, keyOf, manifestName, parseManifest, spanName } from './store.ts'
 
-export interface Shard {
+export interface Shard extends Span {
   identity: Identity
-  /** Positions in the data set's order, end excluded. */
-  start: number
-  end: number
 }
 
 /**

@@ -15,26 +15,12 @@ import {
   referenceBenchmark,
 } from '../metrics/progress.ts'
 import { publishedAccuracies, type PublishedRow, type PublishedSource, publishedSources } from './accuracies.ts'
-import { paperTable } from './paper.ts'
-
-/** What the paper's table 2 prints for a benchmark, and how far the published accuracies are from it. */
-export interface TableTwoComparison {
-  rate: number
-  r2: number
-  /** In points. */
-  netImprovement: number
-  /** Ours minus the paper's. */
-  rateDifference: number | null
-  r2Difference: number | null
-}
 
 export interface PublishedRate {
   name: string
   line: ProgressRate
   /** Over draws of models. */
   overModels: RateIntervals
-  /** Null where table 2 has no such row, or speaks of another kind of models. */
-  paper: TableTwoComparison | null
 }
 
 export interface PublishedGap {
@@ -60,7 +46,7 @@ const geographic = ['dollarstreet-datacomp', 'geode-datacomp']
 
 /**
  * Progress rates and gaps of the testbed's published accuracies, one entry a kind of models (a line through both kinds would mix
- * two relations), beside table 2, which the paper fitted on models with a 1,000-class head.
+ * two relations).
  */
 export function publishedProgress(options: Omit<ModelBootstrapOptions, 'reference' | 'models'>): PublishedProgress[] {
   return (['1K', 'zero-shot'] as const).map(kind => {
@@ -76,7 +62,6 @@ export function publishedProgress(options: Omit<ModelBootstrapOptions, 'referenc
       name,
       line: progressRate(table, benchmarks, options),
       overModels: bootstrapRate(table, benchmarks, options),
-      paper: null,
     }))
     const gaps = sets
       .filter(([name]) => !geographic.includes(name))
@@ -92,23 +77,9 @@ export function publishedProgress(options: Omit<ModelBootstrapOptions, 'referenc
       kind,
       models: table.get(referenceBenchmark)!.size,
       source: publishedSources[rows[0]!.source],
-      rates: kind === '1K' ? rates.map(rate => ({ ...rate, paper: tableTwo(rate.name, rate.line) })) : rates,
+      rates,
       gaps,
       reason: gaps.length > 0 ? null : 'no geographic accuracies are published for models with a 1,000-class head',
     }
   })
-}
-
-function tableTwo(benchmark: string, line: ProgressRate): TableTwoComparison | null {
-  const cells = paperTable('2').values.filter(value => value.row === benchmark)
-  if (cells.length === 0) return null
-  const at = (column: string): number => cells.find(cell => cell.column === column)!.value
-  const [rate, r2, netImprovement] = [at('progress rate'), at('r2'), at('net improvement')]
-  return {
-    rate,
-    r2,
-    netImprovement,
-    rateDifference: line.slope === null ? null : line.slope - rate,
-    r2Difference: line.r2 === null ? null : line.r2 - r2,
-  }
 }

@@ -135,7 +135,7 @@ export interface CompareView {
   households: number | null
 }
 
-const fits = (row: PairRow, filter: Filter): boolean =>
+export const fits = (row: Record<Dimension, string | null>, filter: Filter): boolean =>
   dimensions.every(dimension => filter[dimension] === undefined || row[dimension] === filter[dimension])
 
 /** Images of a filter that only the second (`gained`) or only the first model has right. */

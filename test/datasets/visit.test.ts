@@ -2,20 +2,12 @@ import { describe, expect, it } from 'vitest'
 import type { Dataset, ImageSource } from '../../src/datasets/dataset.ts'
 import { inVisitingOrder, strata } from '../../src/datasets/visit.ts'
 import { within } from '../../src/plan.ts'
+import { ownDataset } from './ownDataset.ts'
 
 function dataset(kind: ImageSource['kind'], regions: readonly (string | null)[]): Dataset {
   const image = { kind, file: 'x', column: 'image', row: 0, offset: 0, length: 1 } as ImageSource
-  return {
-    name: 'made up',
-    items: regions.map((region, i) => ({ id: `${i}.jpg`, image, labels: [0], label: 'cup', groups: { region } })),
-    classes: ['cup'],
-    labelSpace: 'own',
-    labelMap: { name: 'own', hash: '' },
-    choices: 'all',
-    hash: 'content',
-    columns: ['region'],
-    problems: [],
-  }
+  const items = regions.map((region, i) => ({ id: `${i}.jpg`, image, labels: [0], label: 'cup', groups: { region } }))
+  return ownDataset(items, ['region'])
 }
 
 const regions = Array.from({ length: 300 }, (_, i) => ['Europe', 'Africa', null][i % 3]!)

@@ -5,6 +5,7 @@ import { type Identity } from '../../src/predictions/schema.ts'
 import { folderPlace } from '../../src/places/folder.ts'
 import { recordStudy } from '../../src/predictions/studies.ts'
 import { commitShard } from '../../src/predictions/write.ts'
+import { ownDataset } from '../datasets/ownDataset.ts'
 
 const regions = ['Europe', 'Africa']
 export const skills = { small: 0.5, medium: 0.65, large: 0.8 }
@@ -36,17 +37,12 @@ function datasetOf(name: string, count: number): Dataset {
     label: ['stove', 'chair', 'house'][i % 3]!,
     groups: columns.length > 0 ? { region: regions[i % 2]! } : {},
   }))
-  return {
-    ...{
-      name,
-      items,
-      classes: ['stove', 'chair', 'house'],
-      labelSpace: 'own',
-      choices: 'all',
-      hash: `hash of ${name}`,
-    },
-    ...{ labelMap: { name: 'identity', hash: 'hash' }, columns, problems: [] },
-  }
+  return ownDataset(items, columns, {
+    name,
+    classes: ['stove', 'chair', 'house'],
+    hash: `hash of ${name}`,
+    labelMap: { name: 'identity', hash: 'hash' },
+  })
 }
 
 async function storeModel(

@@ -49,7 +49,7 @@ function cutsPatches({ inputs, attributes }: Node): boolean {
     !(name in attributes) || (attributes[name] as readonly number[]).every(entry => entry === expected)
   const [sh, sw] = attributes.strides as readonly number[]
   const whole = height! % kh! === 0 && width! % kw! === 0
-  return whole && sh === kh && sw === kw && all('pads', 0) && all('dilations', 1) && (attributes.group ?? 1) === 1
+  return whole && sh === kh && sw === kw && all('pads', 0) && (attributes.group ?? 1) === 1
 }
 
 /** x [n, in, h, w] cut into rows [n·gh·gw, in·kh·kw], one per patch. */

@@ -4,6 +4,7 @@ import { type Cube, type Dimension, dimensions, type Filter, filterOf, type Mode
 import {
   type Answer,
   compareView,
+  fits,
   type GalleryItem,
   type GalleryPage,
   modelView,
@@ -106,7 +107,7 @@ async function sidesOf({ dataset, first, second }: Query): Promise<[Side, Side]>
 }
 
 const rowsOf = (images: BundledImages, filter: Filter): number[] =>
-  images.id.flatMap((_, i) => (dimensions.every(d => filter[d] === undefined || images[d][i] === filter[d]) ? [i] : []))
+  images.id.flatMap((_, i) => (fits(groupsOf(images, i), filter) ? [i] : []))
 
 function pairRows([first, second]: [Side, Side]): PairRow[] {
   return first.images.id.flatMap((_, i): PairRow[] => {
