@@ -92,14 +92,14 @@ const missing = (where: string, name: string, index: number, wnid: string): Item
 const truthFolders = ['', 'devkit/data/', 'ILSVRC2012_devkit_t12/data/', 'ILSVRC/devkit/data/', 'ILSVRC/', 'val/']
 
 async function groundTruth(tree: Tree): Promise<Truth> {
-  const solution = await findText(tree, ['LOC_val_solution.csv'])
+  const solution = await findText(tree, 'LOC_val_solution.csv')
   if (solution)
     return new Map(
       solution.slice(1).map(line => [imageNumber(line.split(',')[0]!), line.split(',')[1]!.split(' ')[0]!]),
     )
-  const wnids = await findText(tree, ['imagenet_2012_validation_synset_labels.txt'])
+  const wnids = await findText(tree, 'imagenet_2012_validation_synset_labels.txt')
   if (wnids) return numbered(wnids)
-  const ids = await findText(tree, ['ILSVRC2012_validation_ground_truth.txt'])
+  const ids = await findText(tree, 'ILSVRC2012_validation_ground_truth.txt')
   if (!ids)
     throw inputError(
       'missing-file',
@@ -117,9 +117,9 @@ async function groundTruth(tree: Tree): Promise<Truth> {
 
 /** Wnids of the development kit's ids, from its `meta.mat` or the later kits' `map_clsloc.txt`. */
 async function synsetMapping(tree: Tree): Promise<ReadonlyMap<number, string> | undefined> {
-  const text = await findText(tree, ['map_clsloc.txt'])
+  const text = await findText(tree, 'map_clsloc.txt')
   if (text) return new Map(text.map(line => line.split(/\s+/)).map(([wnid, id]) => [Number(id), wnid!]))
-  const meta = await findFile(tree, ['meta.mat'])
+  const meta = await findFile(tree, 'meta.mat')
   const synsets = meta && matlabStructs(await readEntry(meta))
   return synsets && new Map(synsets.map(({ ILSVRC2012_ID: id, WNID: wnid }) => [Number(id), String(wnid)]))
 }
@@ -129,16 +129,16 @@ const expectedTruth =
 
 const numbered = (wnids: readonly string[]): Truth => new Map(wnids.map((wnid, i) => [i + 1, wnid.trim()]))
 
-async function findFile(tree: Tree, names: readonly string[]): Promise<Entry | undefined> {
-  for (const path of names.flatMap(name => truthFolders.map(folder => folder + name))) {
-    const entry = await tree.find(path)
+async function findFile(tree: Tree, name: string): Promise<Entry | undefined> {
+  for (const folder of truthFolders) {
+    const entry = await tree.find(folder + name)
     if (entry) return entry
   }
   return undefined
 }
 
-async function findText(tree: Tree, names: readonly string[]): Promise<string[] | undefined> {
-  const entry = await findFile(tree, names)
+async function findText(tree: Tree, name: string): Promise<string[] | undefined> {
+  const entry = await findFile(tree, name)
   const content = entry && (await readEntry(entry)).toString('utf8')
   return content?.split(/\r?\n/).filter(line => line.trim() !== '')
 }

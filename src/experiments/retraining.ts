@@ -46,7 +46,7 @@ export interface Retraining {
   heads: string[]
 }
 
-export const tableNineFractions: readonly number[] = [0.05, 0.1, 0.25, 0.5, 0.75, 1]
+const tableNineFractions: readonly number[] = [0.05, 0.1, 0.25, 0.5, 0.75, 1]
 
 /**
  * Retrains, scores, keeps heads below `out/heads` and records the study `last-layer` of `out`.

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { testbed } from '../../src/models/testbed.ts'
+import { testbedModel as named } from '../../src/models/testbed.ts'
 import { type Evidence, evidenceOf } from '../../src/report/paper/evidence.ts'
 import { tableEight } from '../../src/report/paper/income.ts'
 import { paperComparison, type PaperTable, paperTables } from '../../src/report/paper/index.ts'
@@ -11,7 +11,6 @@ import { openRun, type Run } from '../../src/run.ts'
 import { evenly, type StoredResult, storeRun } from '../storedRun.ts'
 
 const options = { seed: 3, draws: 100 }
-const named = (name: string): string => testbed().find(row => row.name === name)!.model
 
 const regions = ['Europe', 'Africa', 'Asia', 'Americas']
 
@@ -33,6 +32,21 @@ function results(): StoredResult[] {
     ]
   })
 }
+
+it('table 8 is by quartiles of the incomes where the data set has no groups of its own', async () => {
+  const groups = (i: number) => ({ region: regions[i % 2]!, income: 10 * i })
+  const result = { model: named('clip-vit32-openai'), dataset: 'dollarstreet/household', zeroShot: true, groups }
+  const dir = await storeRun([{ ...result, correct: Array.from({ length: 400 }, (_, i) => i < 300 || i % 2 === 0) }])
+  const { rows, notes } = await tableEight(evidenceOf(await openRun(dir), [], options))
+  await rm(dir, { recursive: true, force: true })
+  const ours = (income: string) =>
+    rows.filter(({ row, unit }) => row === income && unit === 'percent').map(row => row.ours)
+  expect([ours('Q1'), ours('Q4')]).toEqual([
+    [100, 0],
+    [100, 100],
+  ])
+  expect(notes[0]).toContain("quartiles of these images' incomes (bounds 998, 1995, 2993)")
+})
 
 describe("the paper's tables from stored runs", () => {
   let dir: string

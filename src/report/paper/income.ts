@@ -46,11 +46,11 @@ export async function tableEight(evidence: Evidence): Promise<{ rows: Comparison
 
 /** By the data set's own income groups where it has them (the paper's bounds), else by quartiles of its incomes. */
 async function incomeCounts(evidence: Evidence, model: string): Promise<{ counts: IncomeCounts[]; note: string }> {
-  const scheme = incomeScheme('dollarstreet-paper-1')
-  const cells = evidence.cells(benchmark, model)
-  const { groups } = groupBy(cells, ['income_group', 'region'])
   const entry = evidence.entry(benchmark, model)
-  if (groups.length === 0 && entry?.shards[0]!.columns.includes('income')) return quartileCounts(entry)
+  const stored = entry?.shards[0]!.columns ?? []
+  if (entry && stored.includes('income') && !stored.includes('income_group')) return quartileCounts(entry)
+  const scheme = incomeScheme('dollarstreet-paper-1')
+  const { groups } = groupBy(evidence.cells(benchmark, model), ['income_group', 'region'])
   const counts = groups.map(({ group, n, top1 }) => {
     const [income, region] = group.split(' × ') as [string, string]
     return { income, group: region, n, top1 }
