@@ -4,13 +4,12 @@ import { inputError } from '../errors.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type Table } from '../datasets/tables.ts'
 import { type Mode } from '../preprocessing/steps.ts'
-import { folder, given, labelsOption, oneOf, preprocessingOption, type Tagging, tagOption } from './options.ts'
+import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
+import { folder, oneOf, preprocessingOption, type Tagging, tagOption } from './options.ts'
 
-interface Options extends Tagging {
+interface Options extends DatasetOptions, Tagging {
   out?: string
   dataset?: string
-  data?: string
-  labels?: string
   model?: string
   preprocessing: Mode
   partial: boolean
@@ -18,7 +17,7 @@ interface Options extends Tagging {
 }
 
 export function command(): Command {
-  return new Command('import')
+  const command = new Command('import')
     .description(
       "Take in accuracies (timm's results-*.csv, OpenCLIP's openclip_results.csv, or model,benchmark,accuracy,n) " +
         'or per-image predictions (id with top5 or logits) that were made elsewhere.',
@@ -26,8 +25,7 @@ export function command(): Command {
     .argument('[files...]', 'CSV or Parquet files')
     .option('--out <dir>', 'folder of results', folder('--out'))
     .option('--dataset <name>', 'of predictions: the data set that their ids are of')
-    .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
-    .addOption(labelsOption())
+  return addDatasetOptions(command)
     .option('--model <name>', 'of predictions: the model that made them')
     .addOption(preprocessingOption('of predictions').default('native'))
     .option('--partial', 'take predictions that miss some images; those count as failed', false)
@@ -40,7 +38,7 @@ export function command(): Command {
 async function run(files: readonly string[], options: Options): Promise<void> {
   if (options.example !== undefined) {
     const { pytorchExample } = await import('../imports/example.ts')
-    process.stdout.write(pytorchExample(await opened(options)))
+    process.stdout.write(pytorchExample(await opened(options), options.dataset))
     return
   }
   const { out } = options
@@ -78,8 +76,8 @@ async function importFile(file: string, table: Table, options: Options & { out: 
   return `${file}: ${reportLine(report)}`
 }
 
-async function opened({ dataset, data, labels }: Options): Promise<Dataset> {
+async function opened({ dataset, ...options }: Options): Promise<Dataset> {
   if (dataset === undefined) throw inputError('bad-usage', 'no --dataset to hold the ids against')
   const { openDataset } = await import('../datasets/open.ts')
-  return openDataset({ name: dataset, ...given({ data, labels }) })
+  return openDataset({ name: dataset, ...opening(options) })
 }

@@ -14,7 +14,7 @@ export function command(): Command {
       const stop = new AbortController()
       for (const signal of ['SIGINT', 'SIGTERM'] as const)
         process.once(signal, () => {
-          process.stderr.write('stopping: the unit goes back to the queue\n')
+          process.stderr.write('stopping: a unit at work goes back to the queue\n')
           stop.abort(new Error('stopped'))
         })
       await work({

@@ -126,7 +126,10 @@ function baselineSides(before: readonly Entry[], after: readonly Entry[], { note
   if (old.length === 1 && now.length === 1) return sides(before, after, `${old[0]!} and ${now[0]!}`)
   const [missing, gone] = [now.filter(name => !old.includes(name)), old.filter(name => !now.includes(name))]
   if (missing.length === now.length)
-    throw inputError('choose-models', `no model in common: ${now.join(', ')} here, ${old.join(', ')} in the baseline`)
+    throw inputError(
+      'choose-models',
+      `no model in common: ${now.join(', ')} here, ${old.join(', ')} in the baseline; they are matched by name, or one with one`,
+    )
   if (missing.length > 0) notes.push(`Not in the baseline and not judged against it: ${missing.join(', ')}.`)
   if (gone.length > 0) notes.push(`Only in the baseline and not judged: ${gone.join(', ')}.`)
   const of = (entries: readonly Entry[], name: string) => entries.filter(({ identity }) => identity.model === name)

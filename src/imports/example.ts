@@ -1,14 +1,16 @@
 import { type Dataset } from '../datasets/dataset.ts'
+import { shellWord } from '../report/text.ts'
 
-/** A PyTorch script that predicts for a data set and writes what `geogap import` takes. */
-export function pytorchExample({ name, classes, labelSpace, choices }: Dataset): string {
+/** A PyTorch script that predicts for a data set, which is opened as `asked`, and writes what `geogap import` takes. */
+export function pytorchExample({ name, classes, labelSpace, choices }: Dataset, asked = name): string {
   const order =
     labelSpace === 'imagenet-1k'
       ? "# ImageNet's 1,000 classes in wnid order, as torchvision and timm have them.\nCLASSES = 1000"
       : `# The order of the model's outputs.\nCLASS_NAMES = ${pythonList(classes.map(one => JSON.stringify(one)))}\nCLASSES = len(CLASS_NAMES)`
   const masked = choices === 'all' ? 'None' : pythonList(choices.map(String))
-  return `# Predictions for ${name}. First: geogap manifest ${name} -o ids.parquet
-# Then:  geogap import predictions.parquet --dataset ${name} --model MODEL --out results
+  return `# Predictions for ${name}. First: geogap manifest ${shellWord(asked)} -o ids.parquet
+# Then:  geogap import predictions.parquet --dataset ${shellWord(asked)} --model MODEL --out results
+# Both with the options that open it (--data, --map, --classes …).
 import io
 import sys
 

@@ -7,9 +7,10 @@ import { type Column, numbers, texts, writeParquet } from '../sql.ts'
 /**
  * Writes what another program needs to predict for a data set: id, label, accepted class indices (with `;` between), the image's
  * file, where it lies in it (both null for a file of its own), and the grouping columns. Errors: packed-images, where an
- * image is no plain range of bytes.
+ * image is no plain range of bytes; bad-option, for another ending than `.parquet`.
  */
 export async function writeManifest(dataset: Dataset, file: string): Promise<void> {
+  if (!/\.parquet$/i.test(file)) throw inputError('bad-option', `a manifest is written as .parquet, not ${file}`)
   const packed = dataset.items.find(({ image }) => image.kind === 'parquet' || isDeflated(image))
   if (packed)
     throw inputError('packed-images', `${packed.id} is packed in ${packed.image.file}: unpack it for other programs`)

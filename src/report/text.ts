@@ -56,12 +56,9 @@ export const timeText = ({ seconds, measured }: { seconds: number; measured: boo
 export const shortList = (names: readonly string[], most: number): string =>
   [...names.slice(0, most), ...(names.length > most ? [`${names.length - most} more`] : [])].join(', ')
 
-/** `Kenya (12), Ghana (9), 3 more`: groups with their numbers of images. */
+/** `Kenya (12), Ghana (9), 3 more`: groups with their numbers of images, each once. */
 export const groupList = (groups: readonly { group: string; n: number }[], most: number): string =>
-  shortList(
-    groups.map(({ group, n }) => `${group} (${n})`),
-    most,
-  )
+  shortList([...new Set(groups.map(({ group, n }) => `${group} (${n})`))], most)
 
 const formula = /^'*(?:\s*[=+\-@＝＋－＠]|[\t\r])/
 

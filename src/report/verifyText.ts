@@ -5,10 +5,12 @@ import { printable } from './text.ts'
 /** `verified 3 of …: all agree`, or what does not. */
 export function verifySentence({ shards, left, tolerance }: Verified): string {
   const differing = shards.filter(shard => !agrees(shard, tolerance)).length
-  const rest = left.length === 0 ? '' : `; ${left.length} evaluations could not be run again`
+  const rest = left.length === 0 ? '' : `${left.length} evaluations could not be run again`
+  if (shards.length === 0 && rest !== '')
+    return `nothing was compared: ${rest}; --model names models as evaluate took them`
   const images = shards.reduce((sum, shard) => sum + shard.images, 0)
   const verdict = differing === 0 ? 'all agree' : `${differing} differ`
-  return `${shards.length} ${shards.length === 1 ? 'shard' : 'shards'} with ${images} predictions run again: ${verdict} within ${tolerance}${rest}`
+  return `${shards.length} ${shards.length === 1 ? 'shard' : 'shards'} with ${images} predictions run again: ${verdict} within ${tolerance}${rest && `; ${rest}`}`
 }
 
 const small = (value: number | null): string =>

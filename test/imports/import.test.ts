@@ -209,6 +209,10 @@ describe('per-image predictions', () => {
     )
   })
 
+  it('a manifest of ids is Parquet, and refuses another ending', async () => {
+    await expect(writeManifest(dataset, join(folder, 'ids.csv'))).rejects.toThrow('written as .parquet, not')
+  })
+
   it('a manifest of ids leads to predictions that the command takes', async () => {
     const ids = join(folder, 'ids.parquet')
     await writeManifest(dataset, ids)
