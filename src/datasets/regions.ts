@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 import { z } from 'zod'
+import { cached } from '../cached.ts'
 import { inputError, nearest } from '../errors.ts'
 import { sha256 } from '../sha256.ts'
 import { tally } from '../tally.ts'
@@ -90,12 +91,7 @@ export function applyRegions(draft: Draft, scheme: RegionScheme): Draft & { plac
       `regions ${scheme.name} are made of countries, and ${draft.name} has no column country`,
     )
   const find = regionFinder(scheme)
-  const known = new Map<string, string | null>()
-  const regionOf = (place: string): string | null => {
-    const region = known.has(place) ? known.get(place)! : (find(place) ?? null)
-    known.set(place, region)
-    return region
-  }
+  const regionOf = cached((place: string) => find(place) ?? null)
   const placeOf = ({ groups }: Item): string => String(groups['country'] ?? '')
   const items = draft.items.map((item): Item => ({
     ...item,

@@ -1,6 +1,7 @@
 /** The files of outlines of countries (Natural Earth, public domain, by world-atlas). */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { cached } from '../cached.ts'
 
 interface Geometry {
   type: string
@@ -17,15 +18,10 @@ export interface Topology {
 }
 
 const require = createRequire(import.meta.url)
-const loaded = new Map<string, Topology>()
 
 /** Outlines at 1:110m or 1:50m. */
-export function atlas(detail: '110m' | '50m'): Topology {
-  const known = loaded.get(detail)
-  if (known) return known
+export const atlas = cached((detail: '110m' | '50m'): Topology => {
   const file = require.resolve(`world-atlas/countries-${detail}.json`)
   const { type, arcs, transform, objects } = JSON.parse(readFileSync(file, 'utf8')) as Topology
-  const made: Topology = { type, arcs, transform, objects: { countries: objects.countries } }
-  loaded.set(detail, made)
-  return made
-}
+  return { type, arcs, transform, objects: { countries: objects.countries } }
+})

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { cached } from '../cached.ts'
 
 export const fontFamily = 'DejaVu Sans'
 
@@ -21,16 +22,7 @@ interface Face {
   glyph: (codePoint: number) => number
 }
 
-const faces = new Map<string, Face>()
-
-function face(bold: boolean): Face {
-  const name = bold ? 'DejaVuSans-Bold' : 'DejaVuSans'
-  const known = faces.get(name)
-  if (known) return known
-  const made = readFace(readFileSync(path(name)))
-  faces.set(name, made)
-  return made
-}
+const face = cached((bold: boolean) => readFace(readFileSync(path(bold ? 'DejaVuSans-Bold' : 'DejaVuSans'))))
 
 /** Width of one line of text in pixels at `size` pixels. */
 export function textWidth(text: string, size: number, bold = false): number {

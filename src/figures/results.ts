@@ -1,4 +1,5 @@
 /** Stored results as figures and reports ask for them: who is on which axis, which models in which order. */
+import { cached } from '../cached.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
 import { type AccuracyTable, accuracyTable } from '../metrics/progress.ts'
 import { type Cell, distinct } from '../predictions/store.ts'
@@ -117,13 +118,5 @@ function titles(run: Run): (dataset: string) => string {
   return dataset => {
     const title = short.get(dataset) ?? datasetTitle(dataset)
     return shared(title) ? dataset : title
-  }
-}
-
-function cached<T>(make: (key: string) => T): (key: string) => T {
-  const known = new Map<string, T>()
-  return key => {
-    if (!known.has(key)) known.set(key, make(key))
-    return known.get(key)!
   }
 }

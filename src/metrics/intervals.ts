@@ -1,3 +1,4 @@
+import { cached } from '../cached.ts'
 import { inputError } from '../errors.ts'
 import { normalQuantile } from './distributions.ts'
 
@@ -46,16 +47,11 @@ export function newcombe(
   return [Math.max(-1, p - q - below), Math.min(1, p - q + above)]
 }
 
-/** The two-sided standard normal quantile of a confidence level: 1.96 for 0.95. */
-export function zOf(confidence: number): number {
+/** The two-sided standard normal quantile of a confidence level, 1.96 for 0.95; tables ask for the same ones thousands of times. */
+export const zOf = cached((confidence: number): number => {
   checkConfidence(confidence)
-  const known = quantiles.get(confidence) ?? normalQuantile((1 + confidence) / 2)
-  quantiles.set(confidence, known)
-  return known
-}
-
-/** Tables ask for the same ones thousands of times. */
-const quantiles = new Map<number, number>()
+  return normalQuantile((1 + confidence) / 2)
+})
 
 export function checkConfidence(confidence: number): void {
   if (!(confidence > 0 && confidence < 1)) {

@@ -1,3 +1,4 @@
+import { cached } from '../cached.ts'
 import { inputError, unknownName } from '../errors.ts'
 import { architecture } from './architectures.ts'
 import { modelNames, resolveModel } from './catalog.ts'
@@ -56,20 +57,13 @@ export function matchingNames(pattern: string): string[] {
 
 const testbedRow = (model: string): TestbedRow | undefined => testbed().find(row => row.model === model)
 
-const rows = new Map<string, ModelRow | undefined>()
-
 /** The row of exactly one model, by any of its names. */
-export function oneRow(name: string): ModelRow | undefined {
-  if (!rows.has(name)) rows.set(name, findRow(name))
-  return rows.get(name)
-}
-
-function findRow(name: string): ModelRow | undefined {
+export const oneRow = cached((name: string): ModelRow | undefined => {
   const alias = testbed().find(row => row.name.toLowerCase() === name.toLowerCase())
   if (!alias && !modelNames().includes(name)) return undefined
   const spec = resolveModel(name)
   return modelRow(spec, testbedRow(spec.name))
-}
+})
 
 export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow {
   return {
