@@ -13,6 +13,10 @@ interface Axes {
   y: DatasetFact
 }
 
+/** Whether both axes show the same: one data set, all its images. */
+const isSame = ({ x, y }: Axes, route: Route): boolean =>
+  x.name === y.name && Object.keys(filterOf(route.query)).length === 0
+
 /** All models, one benchmark against another. */
 export function ModelsView({ overview, route }: { overview: Overview; route: Route }) {
   const y = datasetOf(overview, route.query['y'])
@@ -24,7 +28,7 @@ export function ModelsView({ overview, route }: { overview: Overview; route: Rou
   return (
     <>
       <h1 tabIndex={-1}>
-        Models: {y.title} against {x.title}
+        {isSame({ x, y }, route) ? `Models on ${y.title}` : `Models: ${y.title} against ${x.title}`}
       </h1>
       <AxesForm {...{ overview, route, axes: { x, y } }} />
       <Answer of={view}>{data => <Models {...{ data, overview, route, axes: { x, y } }} />}</Answer>
@@ -57,18 +61,21 @@ function Models({ data, overview, route, axes: { x, y } }: ModelsProps) {
   const families = new Map(overview.models.map(model => [model.name, model.family]))
   const rows = data.filter(({ model }) => family === '' || families.get(model) === family)
   const link = (model: string): string => linkTo('model', { model, dataset: y.name, ...filterOf(route.query) })
+  const same = isSame({ x, y }, route)
   return (
     <div class="beside">
-      <Scatter
-        {...{ rows, overview, link, axes: [x.title, y.title] }}
-        id={JSON.stringify([x.name, y.name, route.query])}
-      />
+      {!same && (
+        <Scatter
+          {...{ rows, overview, link, axes: [x.title, y.title] }}
+          id={JSON.stringify([x.name, y.name, route.query])}
+        />
+      )}
       <Table
         caption={`${rows.length} models, the best on ${y.title} first`}
         rows={rows}
         columns={[
           { heading: 'model', cell: ({ model }) => <a href={link(model)}>{model}</a> },
-          { heading: `${x.title} %`, numeric: true, cell: row => percent(row.x.top1) },
+          ...(same ? [] : [{ heading: `${x.title} %`, numeric: true, cell: (row: ScatterRow) => percent(row.x.top1) }]),
           { heading: `${y.title} %`, numeric: true, cell: row => percent(row.y.top1) },
           { heading: '95 % interval', numeric: true, cell: row => interval(row.y) },
           { heading: 'n', numeric: true, cell: row => whole(row.y.n) },
