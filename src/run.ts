@@ -93,6 +93,13 @@ export function runOf(
   return run
 }
 
+/** What a reader has to know of the data sets that the results are of, each with its name. */
+export const datasetNotes = ({ entries, datasets }: Pick<Run, 'entries' | 'datasets'>): string[] =>
+  [...new Set(entries.map(({ identity }) => identity.content))].flatMap(content => {
+    const { name, notes = [] } = datasets.get(content) ?? { name: '' }
+    return notes.map(text => `${name}: ${text}`)
+  })
+
 /** Everything that one model's results on a data set hold. */
 export interface Series extends Slot {
   cells: Cell[]

@@ -110,7 +110,8 @@ async function run(options: Options): Promise<void> {
   }
   for (const { model, dataset, message } of result.failures)
     process.stderr.write(`failed: ${model} on ${dataset}: ${message}\n`)
-  for (const { name, notes = [] } of result.datasets.values()) for (const text of notes) note(`${name}: ${text}`)
+  const { datasetNotes } = await import('../run.ts')
+  datasetNotes(result).forEach(note)
   const unread = result.accuracy().filter(({ errors }) => errors > 0)
   for (const { model, dataset, n, errors } of unread)
     note(

@@ -3,7 +3,7 @@ import { count } from '../figures/figure.ts'
 import { datasetTitle, placeColumn, rolesOf } from '../figures/roles.ts'
 import { distinct } from '../predictions/store.ts'
 import { isDraft } from '../preprocessing/steps.ts'
-import { type Run } from '../run.ts'
+import { datasetNotes, type Run } from '../run.ts'
 import { printable, shortList } from '../report/text.ts'
 import { allWorks, type Bibliography, bibliography, bibtex, uncited, type Work } from './bibliography.ts'
 import { excludedNotes } from '../predictions/slices.ts'
@@ -99,6 +99,7 @@ function limitations(run: Run): string[] {
   const [madeUp] = [...run.datasets.values()].flatMap(note => note.madeUp ?? [])
   if (madeUp !== undefined) found.push(madeUp)
   found.push(...excludedNotes(run.entries))
+  found.push(...datasetNotes(run).map(text => `${text}.`))
   if (errors > 0) found.push(`${count(errors, 'prediction')} could not be made and count in no accuracy.`)
   if (unscored > 0)
     found.push(

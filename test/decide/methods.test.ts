@@ -100,3 +100,15 @@ it('defines the progress rate by the benchmark that it is on, where there is one
     "line of a data set's accuracy on that on sketches, as defined",
   )
 })
+
+it('says what is to know of the data sets that the results are of, and of no other', async () => {
+  const run = await openRun(folder)
+  const about = { name: 'geode', hash: '', images: 130, classes: [], columns: [], labelMap: 'own', problems: [] }
+  const datasets = new Map([
+    [run.entries[0]!.identity.content, { ...about, notes: ['images without a region: Mars 3'] }],
+    ['before', { ...about, notes: ['its content of yesterday'] }],
+  ])
+  const text = methodsText(methods({ ...run, datasets }))
+  expect(text).toContain('- geode: images without a region: Mars 3.')
+  expect(text).not.toContain('yesterday')
+})
