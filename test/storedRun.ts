@@ -18,6 +18,7 @@ export interface StoredResult {
   /** Grouping values by image. */
   groups?: (i: number) => Groups
   label?: (i: number) => string
+  className?: (index: number) => string
   id?: (i: number) => string
   image?: (i: number) => ImageSource
   zeroShot?: boolean
@@ -34,7 +35,11 @@ export async function storeRun(results: readonly StoredResult[], dir?: string): 
 
 async function store(out: string, result: StoredResult): Promise<void> {
   const { model, dataset, correct, groups = () => ({}), label = () => 'stove', zeroShot = false } = result
-  const { id = i => `image-${i}`, image = i => ({ kind: 'file', file: `${i}.jpg` }) } = result
+  const {
+    className = index => `class ${index}`,
+    id = i => `image-${i}`,
+    image = i => ({ kind: 'file', file: `${i}.jpg` }),
+  } = result
   const items: Item[] = correct.map((_, i) => ({
     id: id(i),
     image: image(i),
@@ -66,7 +71,7 @@ async function store(out: string, result: StoredResult): Promise<void> {
   }
   const note: Dataset = {
     ...{ name: dataset, items, columns, choices: 'all', problems: [], hash: identity.content },
-    ...{ classes: Array.from({ length: 1000 }, (_, i) => `class ${i}`), labelSpace: 'imagenet-1k' },
+    ...{ classes: Array.from({ length: 1000 }, (_, i) => className(i)), labelSpace: 'imagenet-1k' },
     labelMap: { name: 'test', hash: 'test' },
   }
   await recordDataset(out, note)

@@ -67,7 +67,7 @@ function figureOf(results: Results, dataset: string, options: FigureOptions): Fi
       : `Europe − Africa: ${signed(100 * value, 1)} points (95 % interval ${signed(100 * interval[0], 1)} to ${signed(100 * interval[1], 1)})`
   return {
     id: idOf('region-map', name),
-    title: `Accuracy per region on ${name}`,
+    title: `Map of accuracy per region on ${name}`,
     subtitle: `${modelAndImages(model, rows)}; ${difference}`,
     caption: captionOf(
       results,

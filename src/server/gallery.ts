@@ -106,7 +106,7 @@ export async function flipsPage(
   }
 }
 
-type Row = Record<string, unknown> & { id: string; label: string; labels: number[]; status: string }
+type Row = Record<string, unknown> & { id: string; label: string; labels0: number[]; status: string }
 
 async function itemsOf(
   store: Store,
@@ -119,10 +119,10 @@ async function itemsOf(
   const [entry] = entries
   const answers = entries.map((_, i) => {
     const side = 'ab'[i]!
-    return `${side}.top5 AS top${i}, ${side}.probabilities AS p${i}, ${side}.correct1 AS correct${i}`
+    return ['top5', 'probabilities', 'correct1', 'labels'].map(name => `${side}.${name} AS ${name}${i}`).join(', ')
   })
   const rows = await query<Row>(
-    `SELECT a.id AS id, a.labels AS labels, a.status AS status, ${dimensionSql(cube, entry!)}, ${answers.join(', ')}
+    `SELECT a.id AS id, a.status AS status, ${dimensionSql(cube, entry!)}, ${answers.join(', ')}
      ${from} ORDER BY a.probabilities[1] DESC NULLS LAST, a.id LIMIT ${pageSize} OFFSET $${bound.length + 1}`,
     [...bound, page * pageSize],
   )
@@ -136,13 +136,15 @@ function itemOf(store: Store, cube: GrowingCube, entries: readonly Entry[], row:
   const address = new URLSearchParams({ content: entries[0]!.identity.content, id: row.id })
   return {
     ...{ id: row.id, label: row.label, status: row.status },
-    accepted: row.labels.map(index => className(index, 0)),
+    accepted: row.labels0.map(index => className(index, 0)),
     ...{ region: text('region'), country: text('country'), income: incomeName(cube, row['income'] as GroupValue) },
     image: notes[0]?.imageFolders ? `thumb?${address.toString()}` : null,
     answers: entries.map(({ identity }, side): Answer => {
-      const p = row[`p${side}`] as number[]
-      const top = (row[`top${side}`] as number[]).map((index, k) => ({ label: className(index, side), p: p[k] ?? 0 }))
-      return { model: identity.model, correct: row[`correct${side}`] as boolean | null, top }
+      const [p, labels] = [row[`probabilities${side}`] as number[], row[`labels${side}`] as number[]]
+      const top = (row[`top5${side}`] as number[]).map((index, k) => ({
+        ...{ label: className(index, side), p: p[k] ?? 0, accepted: labels.includes(index) },
+      }))
+      return { model: identity.model, correct: row[`correct1${side}`] as boolean | null, top }
     }),
   }
 }

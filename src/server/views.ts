@@ -161,7 +161,7 @@ export interface Answer {
   model: string
   /** Null where the image has no prediction or the model no class for it. */
   correct: boolean | null
-  top: { label: string; p: number }[]
+  top: { label: string; p: number; accepted: boolean }[]
 }
 
 /** An image with what one or two models said about it. */

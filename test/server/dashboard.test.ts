@@ -101,7 +101,12 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
     await page.locator('.drawing .mark-symbol path').first().click({ force: true })
     await page.waitForURL(/#\/gallery\?.*region=/)
     await ready(page)
-    expect(await page.locator('.gallery > li').first().innerText()).toMatch(/class 2/)
+    const answers = page.locator('.gallery > li').first().locator('.top > li')
+    const shown = await answers.evaluateAll(list => list.map(one => [one.className, one.textContent]))
+    expect(shown.slice(0, 2)).toEqual([
+      ['', expect.stringMatching(/^class 2 \d/)],
+      ['right', expect.stringMatching(/^class 2 ✓ \d/)],
+    ])
     expect(errors.filter(text => !/404/.test(text))).toEqual([])
     await page.close()
   })

@@ -47,6 +47,7 @@ export async function makeWorld(): Promise<World> {
       {
         ...{ model, dataset: 'street', correct: correct(m + 5, i => 0.75 + 0.08 * m - 0.12 * (i % 4)) },
         label: i => labels[Math.floor(i / 4) % 3]!,
+        className: index => `class ${index === 1 ? 2 : index}`,
         id: i => (i === 3 ? `${markup}/3.png` : `street/${i}.png`),
         image: i => ({ kind: 'file', file: join(data, `${i}.png`) }),
         groups: i => ({ region: places[i % 4]![0], country: places[i % 4]![1], income: 50 + 13 * (i % 80) }),

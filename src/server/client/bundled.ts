@@ -86,12 +86,15 @@ interface Side {
   model: string
   answers: BundledAnswers
   images: BundledImages
+  /** In the order of the answers; null where there is none. */
+  accepted: (number[] | null)[]
 }
 
 async function sideOf(dataset: string | undefined, model: string | undefined): Promise<Side> {
   const [d, m] = await positionOf(dataset, model ?? '')
   const answers = await load<BundledAnswers>(`${d}/${m}`)
-  return { model: model!, answers, images: await load<BundledImages>(answers.images) }
+  const images = await load<BundledImages>(answers.images)
+  return { model: model!, answers, images, accepted: images.accepted }
 }
 
 /** Two models, the second's answers in the order of the first's images. */
@@ -103,7 +106,7 @@ async function sidesOf({ dataset, first, second }: Query): Promise<[Side, Side]>
   const moved = <T>(list: readonly T[]): (T | null)[] => places.map(i => (i === undefined ? null : list[i]!))
   const { images, correct, status, top, p } = b.answers
   const answers = { images, correct: moved(correct), status: moved(status), top: moved(top), p: moved(p) }
-  return [a, { ...b, answers }]
+  return [a, { ...b, answers, accepted: moved(b.accepted) }]
 }
 
 const rowsOf = (images: BundledImages, filter: Filter): number[] =>
@@ -143,8 +146,11 @@ function pageOf(sides: readonly Side[], rows: readonly number[], query: Query): 
   return { total: rows.length, items }
 }
 
-const answerOf = ({ model, answers: { correct, top, p }, images: { classes } }: Side, i: number): Answer => ({
+const answerOf = ({ model, answers: { correct, top, p }, images: { classes }, accepted }: Side, i: number): Answer => ({
   model,
   correct: correct[i] ?? null,
-  top: (top[i] ?? []).map((index, k) => ({ label: classes[index] ?? `class ${index}`, p: (p[i]?.[k] ?? 0) / 1000 })),
+  top: (top[i] ?? []).map((index, k) => ({
+    ...{ label: classes[index] ?? `class ${index}`, p: (p[i]?.[k] ?? 0) / 1000 },
+    accepted: accepted[i]?.includes(index) ?? false,
+  })),
 })

@@ -112,7 +112,7 @@ function Image({
       {place !== '' && <p class="quiet">{place}</p>}
       {status !== 'ok' && <p class="wrong">{status}</p>}
       {answers.map(answer => (
-        <Top key={answer.model} answer={answer} named={answers.length > 1} accepted={accepted} />
+        <Top key={answer.model} answer={answer} named={answers.length > 1} />
       ))}
       <label class="check">
         <input type="checkbox" checked={selected} onChange={event => onSelect(event.currentTarget.checked)} />{' '}
@@ -131,15 +131,7 @@ function Picture({ address, label }: { address: string | null; label: string }) 
   )
 }
 
-function Top({
-  answer: { model, correct, top },
-  named,
-  accepted,
-}: {
-  answer: ModelAnswer
-  named: boolean
-  accepted: readonly string[]
-}) {
+function Top({ answer: { model, correct, top }, named }: { answer: ModelAnswer; named: boolean }) {
   const verdict = correct === null ? 'not judged' : correct ? 'right' : 'wrong'
   return (
     <>
@@ -149,11 +141,11 @@ function Top({
         </p>
       )}
       <ol class="top">
-        {top.map(({ label, p }, i) => (
-          <li key={i} class={accepted.includes(label) ? 'right' : ''}>
+        {top.map(({ label, p, accepted }, i) => (
+          <li key={i} class={accepted ? 'right' : ''}>
             <span>
               {label}
-              {accepted.includes(label) && <b aria-label="accepted"> ✓</b>}
+              {accepted && <b aria-label="accepted"> ✓</b>}
             </span>{' '}
             <span class="number">{percent(p)}</span>
           </li>
