@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { imagenetWnids } from '../src/datasets/imagenet.ts'
-import { mapLimited } from '../src/datasets/files.ts'
+import { mapLimited } from '../src/concurrency.ts'
 import { readImage } from '../src/datasets/images.ts'
 import { openDataset } from '../src/datasets/open.ts'
 import { decode } from '../src/preprocessing/decode.ts'

@@ -4,6 +4,7 @@
  *
  *   npx tsx bench/scale.ts [share of the images, default 1] [python with pandas]
  */
+import { inferDisparities } from '../src/runInference.ts'
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
@@ -48,7 +49,7 @@ async function tables(dir: string): Promise<void> {
   for (const by of [[], ['region'], ['country'], ['region', 'income_group'], ['label']])
     await timed(`accuracy by ${by.join(' × ') || 'nothing'}`, () => accuracyExport(run, by).text('csv'))
   for (const by of ['region', 'country'])
-    await timed(`disparity by ${by}`, async () => inferenceTable(await run.inference({ by }), by).text('csv'))
+    await timed(`disparity by ${by}`, async () => inferenceTable(await inferDisparities(run, { by }), by).text('csv'))
   for (const which of ['1', '2', '3', '4', '8', '9', 'testbed', 'classmaps', 'claims'] satisfies PaperTable[])
     await timed(`paper ${which}`, async () => (await paperComparison(run, which)).text('csv'))
 }

@@ -1,5 +1,5 @@
 /** The four lines of the README, on what `geogap demo` drew: with benchmarks of yours, `{ models: ['resnet50'], datasets: ['geode'] }`. */
-import { evaluate } from 'geogap'
+import { evaluate, writeReport } from 'geogap'
 
 const run = await evaluate({
   models: ['demo/models/lcnet_050.fitted_400.json'],
@@ -7,4 +7,4 @@ const run = await evaluate({
   out: 'results',
 })
 console.table(run.accuracy({ by: 'region' }))
-await run.report('report.html')
+await writeReport(run, 'report.html')

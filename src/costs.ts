@@ -7,11 +7,11 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { writeAtomically } from './files.ts'
-import { type Engine } from './inference/devices.ts'
+import { type Engine } from './inference/engine.ts'
 import { machine } from './machine.ts'
 import { geogapCache } from './models/hubCache.ts'
-import { type Profile } from './profile.ts'
-import { runtimeVersion } from './version.ts'
+import { type Profile } from './measurement.ts'
+import { runtimeVersion } from './inference/engine.ts'
 
 /** Seconds of one core for an image: inference, and reading and cropping it, which models that go together share. */
 export interface Cost {
@@ -45,6 +45,7 @@ const figure = z.object({
   infer: z.number().positive(),
   prepare: z.number().nonnegative(),
 })
+
 /** Newest last. */
 const stored = z.array(figure)
 type Figure = z.infer<typeof figure>

@@ -4,9 +4,11 @@ import { access, constants, mkdir, rm, statfs, writeFile } from 'node:fs/promise
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { firstLine } from './errors.ts'
-import { availableDevices, type Device, deviceMend, devices } from './inference/devices.ts'
+import { availableDevices, deviceMend } from './inference/devices.ts'
+import { type Device } from './inference/engine.ts'
+import { devices } from './inference/engine.ts'
 import { type Environment, geogapCache, hubSettings } from './models/hubCache.ts'
-import { runtimeVersion } from './version.ts'
+import { runtimeVersion } from './inference/engine.ts'
 
 export interface Check {
   name: string

@@ -1,6 +1,7 @@
 import { type Cost, estimated, secondsOf, together } from './costs.ts'
 import { type Dataset } from './datasets/dataset.ts'
-import { type Engine, unusual } from './inference/devices.ts'
+import { unusual } from './inference/engine.ts'
+import { type Engine } from './inference/engine.ts'
 import { type ModelGroup } from './inference/messages.ts'
 import { type ReadyModel } from './models/spec.ts'
 import { type KeptOutput } from './predictions/schema.ts'
@@ -17,6 +18,7 @@ import {
   type Step,
   trim,
 } from './preprocessing/steps.ts'
+import { cut, lengthOf, type Span } from './ranges.ts'
 
 /** One model on one data set, with the parts that no shard covers yet. */
 export interface Task {
@@ -29,15 +31,6 @@ export interface Task {
   steps: readonly Step[]
   missing: readonly Span[]
 }
-
-/** Positions in the data set's order, end excluded. */
-export interface Span {
-  start: number
-  end: number
-}
-
-/** Images of some spans. */
-export const lengthOf = (spans: readonly Span[]): number => spans.reduce((sum, { start, end }) => sum + end - start, 0)
 
 interface PlanOptions extends Engine {
   cores: number
@@ -161,14 +154,6 @@ function sharingCores(cores: number, most: number): number {
   return processes
 }
 
-/** Parts of `spans` that lie in one of `parts` each. */
-export const within = (spans: readonly Span[], parts: readonly Span[]): Span[] =>
-  spans.flatMap(span =>
-    parts
-      .map(({ start, end }) => ({ start: Math.max(start, span.start), end: Math.min(end, span.end) }))
-      .filter(({ start, end }) => start < end),
-  )
-
 /** Shards of at most `size` images, the first of every span, then the second and so on: all spans end together. */
 function interleaved(spans: readonly Span[], size: number): Span[] {
   const shards = spans.flatMap(span => {
@@ -194,11 +179,3 @@ function batchSizes(multiplyAdds: number, threads: number, { device }: Engine): 
  */
 export const shardSize = (cost: Cost): number =>
   Math.min(1024, Math.max(64, 32 * Math.floor(40 / secondsOf(cost) / 32)))
-
-export function cut({ start, end }: Span, size: number): Span[] {
-  const count = Math.ceil((end - start) / size)
-  return Array.from({ length: count }, (_, i) => ({
-    start: start + i * size,
-    end: Math.min(end, start + (i + 1) * size),
-  }))
-}

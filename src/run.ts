@@ -7,7 +7,6 @@ import { pullResults } from './places/cache.ts'
 import { loadCells } from './predictions/cube.ts'
 import { type DatasetNote, type Failure, readDatasets, readFailures } from './predictions/notes.ts'
 import { type EstimateRow, readEstimates } from './predictions/estimates.ts'
-import { type InferenceOptions, type InferenceRow } from './runInference.ts'
 import { readCurrent } from './predictions/runs.ts'
 import { type Cell, type Entry, type Slot, slotOf } from './predictions/store.ts'
 import { readStudies, type StudyValues } from './predictions/studies.ts'
@@ -53,10 +52,6 @@ export interface Run {
   accuracy(options?: { by?: string | readonly string[] } & Partial<Slot>): AccuracyRow[]
   /** One row per model and data set, or those asked for: the largest difference between groups of at least `minN` images. */
   disparity(options?: { by?: string; minN?: number } & Partial<Slot>): DisparityRow[]
-  /** `disparity` with permutation null, bias-corrected value, 95 % interval (by household where there are some) and failures. */
-  inference(options?: InferenceOptions): Promise<InferenceRow[]>
-  /** Writes a self-contained HTML report. */
-  report(file: string): Promise<void>
 }
 
 /**
@@ -84,11 +79,6 @@ export function runOf(
     columns,
     accuracy: ({ by = [], ...only } = {}) => accuracyRows(run, typeof by === 'string' ? [by] : by, only),
     disparity: ({ by = 'region', minN = 30, ...only } = {}) => disparityRows(run, by, minN, only),
-    inference: async options => (await import('./runInference.ts')).inferenceRows(run, options),
-    report: async file => {
-      const { writeReport } = await import('./report/html.ts')
-      await writeReport(run, file)
-    },
   }
   return run
 }

@@ -25,8 +25,11 @@ export interface InferenceOptions extends Partial<Slot> {
   draws?: number
 }
 
-/** One row per model and data set that has the column, as `run.disparity` gives them. */
-export async function inferenceRows(run: Run, options: InferenceOptions = {}): Promise<InferenceRow[]> {
+/**
+ * `run.disparity` with permutation null, bias-corrected value, 95 % interval (by household where there are some) and failures: one row
+ * per model and data set that has the column.
+ */
+export async function inferDisparities(run: Run, options: InferenceOptions = {}): Promise<InferenceRow[]> {
   const { by = 'region', minN = defaultMinN, seed = 1, draws = 1000, ...only } = options
   const rows: InferenceRow[] = []
   for (const row of run.disparity({ ...only, by, minN })) {

@@ -8,7 +8,8 @@ import { lastAsked, type RecordedRun, readRuns } from './predictions/runs.ts'
 import { type Identity } from './predictions/schema.ts'
 import { currentEntries, differences, type Entry, entryFolder, readEntries, slotOf } from './predictions/store.ts'
 import { type Mode } from './preprocessing/steps.ts'
-import { runtimeVersion, version } from './version.ts'
+import { version } from './version.ts'
+import { runtimeVersion } from './inference/engine.ts'
 
 /**
  * - `complete`: a row for every image.

@@ -5,7 +5,9 @@
 import { type Cost, estimated, secondsOf, together } from './costs.ts'
 import { type Dataset } from './datasets/dataset.ts'
 import { type ModelSpec } from './models/spec.ts'
-import { cut, grouped, type Span, shardSize, stepsFor } from './plan.ts'
+import { grouped, shardSize, stepsFor } from './plan.ts'
+import { cut } from './ranges.ts'
+import { type Span } from './ranges.ts'
 import { type Mode } from './preprocessing/steps.ts'
 import { guessedCost, isSuited, type Target } from './targets.ts'
 

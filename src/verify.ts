@@ -25,7 +25,8 @@ import { evaluateOn, type Prepared, type RunOptions, workOn } from './runDataset
 import { inScratch } from './scratch.ts'
 import { parquetRows, query } from './sql.ts'
 import { prepared } from './targets.ts'
-import { runtimeVersion, version } from './version.ts'
+import { version } from './version.ts'
+import { runtimeVersion } from './inference/engine.ts'
 
 export interface VerifyOptions extends Pick<RunOptions, 'signal' | 'onProgress'> {
   /** Share of the shards of each evaluation, 0 … 1 and at least one shard; default 0.01. */

@@ -1,4 +1,5 @@
 /** Files that are no pictures, or not whole: a row each with the right code. 200 files with 20 bad ones; GEOGAP_TORTURE=1: 1,000 with 100. */
+import { inferDisparities } from '../src/runInference.ts'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -103,7 +104,7 @@ it(
     }
     const run = await openRun(out)
     expect(run.accuracy()[0]).toMatchObject({ n: count - bad, errors: bad })
-    expect((await run.inference({ by: 'region' }))[0]!.warning).toMatch(/^failures differ between groups/)
+    expect((await inferDisparities(run, { by: 'region' }))[0]!.warning).toMatch(/^failures differ between groups/)
     const table = await geogap(['table', out, '--format', 'csv'])
     expect(table.stdout).toMatch(new RegExp(`errors,of,top1_with_errors\\n.*,${bad},,`))
     if (hasProc) expect(peak()).toBeLessThan(1e9)

@@ -6,7 +6,7 @@ import { estimated, keepCosts, knownCosts } from '../src/costs.ts'
 import { dryRun } from '../src/evaluate.ts'
 import { modelCost } from '../src/models/cost.ts'
 import { type Job, plan, type Task } from '../src/plan.ts'
-import { type Profile } from '../src/profile.ts'
+import { type Profile } from '../src/measurement.ts'
 import { groupsOf } from '../src/units.ts'
 import { writeModel, writeWorld } from './world.ts'
 

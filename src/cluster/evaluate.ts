@@ -1,7 +1,7 @@
 import { type EvaluateOptions } from '../evaluate.ts'
 import { beginResults, headsFolder, pushRecords } from '../places/cache.ts'
 import { openPlace, type Place } from '../places/place.ts'
-import { within } from '../plan.ts'
+import { within } from '../ranges.ts'
 import { type Failure, recordDataset, recordFailures } from '../predictions/notes.ts'
 import { recorded } from '../predictions/runs.ts'
 import { missingIn } from '../predictions/store.ts'

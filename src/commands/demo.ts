@@ -19,9 +19,10 @@ export function command(): Command {
 async function run(out: string): Promise<void> {
   const { demo } = await import('../demo/demo.ts')
   const { accuracyExport, disparityTable } = await import('../report/resultTables.ts')
+  const { writeReport } = await import('../report/html.ts')
   const { run: result, studies } = await demo({ out, onStage: note, onProgress: progressPrinter() })
   const report = join(out, 'report.html')
-  await result.report(report)
+  await writeReport(result, report)
   process.stdout.write('\nA made-up world: nothing below measures a real model or a real place.\n\n')
   process.stdout.write(`${accuracyExport(result, []).text('text')}\n${disparityTable(result, 'region', 30, 'text')}\n`)
   process.stdout.write(`${studies}\n`)
@@ -38,7 +39,8 @@ async function headline(run: Run): Promise<string> {
   const dataset = 'households'
   const models = run.accuracy({ dataset })
   const best = models.reduce((a, b) => ((b.top1 ?? 0) > (a.top1 ?? 0) ? b : a))
-  const [found] = await run.inference({ dataset, model: best.model })
+  const { inferDisparities } = await import('../runInference.ts')
+  const [found] = await inferDisparities(run, { dataset, model: best.model })
   const { best: highest, worst, bestAccuracy, worstAccuracy, disparity, interval, expected } = found!
   const [low, high] = interval ?? [null, null]
   return (

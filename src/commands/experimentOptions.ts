@@ -1,6 +1,7 @@
 import { type Command } from 'commander'
 import { type SplitProtocol, splitProtocols } from '../experiments/splits.ts'
-import { type Device, devices } from '../inference/devices.ts'
+import { type Device } from '../inference/engine.ts'
+import { devices } from '../inference/engine.ts'
 import { type Mode } from '../preprocessing/steps.ts'
 import { type Format } from '../report/tables.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'

@@ -30,7 +30,8 @@ async function run(dir: string, { output, bundle, images = false, exclude }: Opt
     await writeBundle(dir, target, { images })
   } else {
     const { openRun } = await import('../run.ts')
-    await (await openRun(dir, exclude)).report(target)
+    const { writeReport } = await import('../report/html.ts')
+    await writeReport(await openRun(dir, exclude), target)
   }
   process.stdout.write(`${target}\n`)
 }

@@ -87,7 +87,7 @@ async function tablesOf(dir: string, options: Options, one: boolean): Promise<Ex
   const imported = by.length === 0 && !one ? await readImported(dir) : []
   if (imported.length > 0) tables.push(importedExport(imported))
   if (!one && !disparity && stored.estimates.length > 0) tables.push(estimateExport(stored.estimates))
-  return wanted
-    ? [...tables, inferenceTable(await stored.inference({ by: by[0]!, minN, seed, draws }), by[0]!)]
-    : tables
+  if (!wanted) return tables
+  const { inferDisparities } = await import('../runInference.ts')
+  return [...tables, inferenceTable(await inferDisparities(stored, { by: by[0]!, minN, seed, draws }), by[0]!)]
 }

@@ -4,7 +4,7 @@ import { tally } from '../tally.ts'
 import type { Expected } from './benchmark.ts'
 import { findBenchmark } from './benchmarks.ts'
 import type { Dataset, Item, Problem } from './dataset.ts'
-import { mapLimited } from './files.ts'
+import { mapLimited } from '../concurrency.ts'
 import { readImage } from './images.ts'
 
 export interface Counted {

@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 import type { Item, Problem } from './dataset.ts'
-import type { Entry } from './tree.ts'
+import type { Entry } from './member.ts'
 
 const imageEnding = /^\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|ppm)$/i
 

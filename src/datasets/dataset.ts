@@ -1,10 +1,4 @@
-/** Where an image's bytes are: a file of its own, or a range inside an archive that is read in place. */
-export type ImageSource =
-  | { kind: 'file'; file: string }
-  /** `length` stored bytes at `offset` of an archive; `size` is the unpacked length of a deflated member. */
-  | { kind: 'range'; file: string; offset: number; length: number; deflated?: { size: number } }
-  /** One cell of a Parquet file with image bytes. */
-  | { kind: 'parquet'; file: string; column: string; row: number }
+import { type ImageSource } from './member.ts'
 
 /** A value of a grouping column; null where the data set does not say. */
 export type GroupValue = string | number | null

@@ -3,17 +3,7 @@ import { join } from 'node:path'
 import { type GeogapError, inputError } from '../errors.ts'
 import { isStore } from '../places/place.ts'
 import { whereThere } from '../files.ts'
-
-/** Runs `work` over `list` with a bounded number in flight, results in the list's order. */
-export async function mapLimited<T, R>(list: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
-  const results = new Array<R>(list.length)
-  let next = 0
-  const lane = async (): Promise<void> => {
-    for (let i = next++; i < list.length; i = next++) results[i] = await work(list[i]!)
-  }
-  await Promise.all(Array.from({ length: Math.min(limit, list.length) }, lane))
-  return results
-}
+import { mapLimited } from '../concurrency.ts'
 
 /** A text that the user names. Errors: missing-file, unreadable-file. */
 export const readText = (file: string): Promise<string> =>

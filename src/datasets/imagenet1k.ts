@@ -7,7 +7,8 @@ import type { Item, Problem } from './dataset.ts'
 import { indexOfWnid } from './imagenet.ts'
 import { imagenetSpace } from './labels.ts'
 import { matlabStructs } from './matlab.ts'
-import { imageOf, openTree, readEntry, type Entry, type Tree } from './tree.ts'
+import { imageOf, openTree, readEntry, type Tree } from './tree.ts'
+import { type Entry } from './member.ts'
 import { isWnid, readWnidFolders, refuseLabelMap } from './wnidFolders.ts'
 
 const valFolders = ['val', 'validation', 'ILSVRC/Data/CLS-LOC/val', 'Data/CLS-LOC/val']

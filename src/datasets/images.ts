@@ -6,7 +6,7 @@ import { GeogapError } from '../errors.ts'
 import { readFully } from '../files.ts'
 import { isStore } from '../places/place.ts'
 import { identifier, literalPath, parquetRows, query } from '../sql.ts'
-import type { ImageSource } from './dataset.ts'
+import type { ImageSource } from './member.ts'
 
 const inflate = promisify(inflateRaw)
 

@@ -1,5 +1,5 @@
 import { GeogapError, shown } from '../errors.ts'
-import type { Entry } from './tree.ts'
+import type { Entry } from './member.ts'
 
 /** An archive that is not read because of what a member is or claims; the whole archive is refused. */
 export const refused = (file: string, why: string): GeogapError =>

@@ -5,7 +5,8 @@ import { readFully } from '../files.ts'
 import { inScratch } from '../scratch.ts'
 import { literalPath, parquetRows, select } from '../sql.ts'
 import { parseJson } from './json.ts'
-import { readEntry, type Entry } from './tree.ts'
+import { readEntry } from './tree.ts'
+import { type Entry } from './member.ts'
 
 /** A table of any kind, cells as the file writes them (text from CSV and TSV, typed from JSONL and Parquet). */
 export interface Table {

@@ -1,7 +1,8 @@
 // Tar archives read in place: one pass over the headers gives each member's offset and size, then any member is one
 // read. POSIX ustar, pax (`x`, `g`) and GNU long names (`L`) are read; links and devices are refused.
 import { memberPath, refuseDuplicates, refused } from './members.ts'
-import type { Entry, ReadAt } from './tree.ts'
+import type { ReadAt } from './member.ts'
+import type { Entry } from './member.ts'
 
 const block = 512
 const maxHeaderText = 1 << 20

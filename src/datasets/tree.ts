@@ -1,20 +1,14 @@
 import { open, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { inputError } from '../errors.ts'
-import type { ImageSource } from './dataset.ts'
-import { fileBytes, folderEntries, mapLimited, notRead } from './files.ts'
+import type { ImageSource } from './member.ts'
+import { fileBytes, folderEntries, notRead } from './files.ts'
+import { mapLimited } from '../concurrency.ts'
 import { readImage } from './images.ts'
 import { refused } from './members.ts'
 import { tarMembers } from './tar.ts'
 import { zipMembers } from './zip.ts'
-
-/** A file of a folder or archive; `path` uses `/` and is relative to the tree's root. */
-export interface Entry {
-  path: string
-  /** Unpacked size. */
-  bytes: number
-  source: ImageSource
-}
+import { type Entry, type ReadAt } from './member.ts'
 
 /** An entry's image, or where its file would be if it were there. */
 export const imageOf = (entry: Entry | undefined, file: string): { image: ImageSource; bytes: number | null } => ({
@@ -54,9 +48,6 @@ export async function openTree(path: string): Promise<Tree> {
     : ''
   throw inputError('unknown-format', `not a folder, .zip or .tar: ${path}${compressed}`)
 }
-
-/** Reads `length` bytes at `offset`, fewer only at the end of the file. */
-export type ReadAt = (offset: number, length: number) => Promise<Buffer>
 
 async function withFile<T>(
   path: string,

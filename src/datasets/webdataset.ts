@@ -3,7 +3,7 @@
 // A sample is the members of one name: `s0000001.webp`, `s0000001.cls` (class index), and `.json` or `.npy` metadata.
 import { basename } from 'node:path'
 import { GeogapError } from '../errors.ts'
-import { mapLimited } from './files.ts'
+import { mapLimited } from '../concurrency.ts'
 import { isImageName, unknownClass } from './classFolders.ts'
 import { identityMap, type Draft } from './build.ts'
 import type { GroupValue, Item, LabelMap, Problem } from './dataset.ts'
@@ -14,7 +14,8 @@ import { lines } from './manifest.ts'
 import { npyValues } from './npy.ts'
 import { spaceOf } from './parquetImages.ts'
 import { text } from './tables.ts'
-import { openTree, readEntry, type Entry, type Tree } from './tree.ts'
+import { openTree, readEntry, type Tree } from './tree.ts'
+import { type Entry } from './member.ts'
 
 /** Whether names below a folder or archive look like this layout. */
 export const isWebDataset = (names: readonly string[]): boolean =>

@@ -3,12 +3,14 @@
 // overlap, and headers that contradict the directory are refused.
 import { shown } from '../errors.ts'
 import { memberPath, refuseDuplicates, refused } from './members.ts'
-import type { Entry, ReadAt } from './tree.ts'
+import type { ReadAt } from './member.ts'
+import type { Entry } from './member.ts'
 
 const localSize = 30
 const endSize = 22
 const longestComment = 65_535
 const maxDirectory = 1 << 28
+
 /** A 32-bit field whose value is in the zip64 part. */
 const full = 0xffffffff
 

@@ -1,5 +1,5 @@
 /** What a paper has to say about a run: how, with what, and what the numbers do not carry. */
-import { count } from '../figures/figure.ts'
+import { count } from '../report/text.ts'
 import { datasetTitle, placeColumn, rolesOf } from '../figures/roles.ts'
 import { distinct } from '../predictions/store.ts'
 import { isDraft } from '../preprocessing/steps.ts'

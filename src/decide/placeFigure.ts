@@ -1,4 +1,5 @@
-import { count, type Figure, idOf } from '../figures/figure.ts'
+import { type Figure, idOf } from '../figures/figure.ts'
+import { count } from '../report/text.ts'
 import { drawnLine, linePanels, lineThrough, type Panel, type PanelPoint } from '../figures/linePanel.ts'
 import { quiet, standardColor } from '../figures/theme.ts'
 import { percent } from '../report/text.ts'

@@ -1,4 +1,4 @@
-import { count } from '../figures/figure.ts'
+import { count } from '../report/text.ts'
 import { describeSteps, nativeSteps, type Recipe } from '../preprocessing/steps.ts'
 import { type Column, fields, type Format, share } from '../report/tables.ts'
 import { percent } from '../report/text.ts'

@@ -5,7 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
-import { mapLimited } from '../datasets/files.ts'
+import { mapLimited } from '../concurrency.ts'
 import { openDataset } from '../datasets/open.ts'
 import { evaluate } from '../evaluate.ts'
 import { storageError } from '../files.ts'

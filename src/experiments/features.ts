@@ -11,12 +11,13 @@ import { type Dataset, type GroupValue } from '../datasets/dataset.ts'
 import { parseJson } from '../datasets/json.ts'
 import { GeogapError, inputError } from '../errors.ts'
 import { whereThere, writeDurably } from '../files.ts'
-import { type Device } from '../inference/devices.ts'
-import { type Outcomes } from '../inference/messages.ts'
+import { type Device } from '../inference/engine.ts'
+import { type Outcomes } from '../predictions/predictions.ts'
 import { runShards } from '../inference/pool.ts'
 import { type Features } from '../models/head.ts'
 import { widenHalf } from '../models/tensors.ts'
-import { type Job, modelSteps, plan, type Span, stepsFor } from '../plan.ts'
+import { type Job, modelSteps, plan, stepsFor } from '../plan.ts'
+import { type Span } from '../ranges.ts'
 import { writeJson } from '../predictions/notes.ts'
 import { gaps, slug, spanName, spansOf } from '../predictions/store.ts'
 import { groupColumn } from '../predictions/write.ts'
@@ -24,7 +25,7 @@ import { describeSteps, type Mode, type Step } from '../preprocessing/steps.ts'
 import { countedImages, type Prepared, type Progress } from '../runDataset.ts'
 import { sha256 } from '../sha256.ts'
 import { literalPath, parquetRows, query, texts, writeParquet } from '../sql.ts'
-import { runtimeVersion } from '../version.ts'
+import { runtimeVersion } from '../inference/engine.ts'
 import { openNpy, writeNpy } from './embeddings.ts'
 import { type Labelled } from './splits.ts'
 
@@ -44,6 +45,7 @@ const description = z.object({
   choices: z.union([z.literal('all'), z.array(z.number().int())]),
   notes: z.array(z.string()),
 })
+
 export type KeptDescription = z.infer<typeof description>
 
 /** Features of a data set's images. */

@@ -2,13 +2,9 @@
  * Training sets of one size with more and more western images (appendix H). All of them come from one random order of the
  * western and one of the other images, so a set with a larger share keeps the western images of a smaller one.
  */
+import { isWestern } from '../datasets/western.ts'
 import { inputError } from '../errors.ts'
 import { permutation, random } from '../random.ts'
-
-/** The regions that count as western (appendix F). */
-const west: readonly string[] = ['Europe', 'Americas']
-
-export const isWestern = (region: string): boolean => west.includes(region)
 
 /** Shares from balanced to all western. */
 export const westernShares: readonly number[] = [0.5, 0.6, 0.7, 0.8, 0.9, 1]

@@ -3,6 +3,7 @@ import { unknownName } from '../errors.ts'
 import { sum } from '../metrics/numbers.ts'
 import { type Value } from '../report/tables.ts'
 import { type Results } from './results.ts'
+import { count } from '../report/text.ts'
 
 /** One drawing, ready for any renderer. */
 export interface Figure {
@@ -105,7 +106,3 @@ export const modelsAndImages = (results: Results, dataset: string, rows: readonl
 /** `resnet50, n = 10,333 images`: whose answers, on how many images. */
 export const modelAndImages = (model: string, counts: readonly { n: number }[]): string =>
   `${model}, n = ${count(sum(counts.map(({ n }) => n)), 'image')}`
-
-/** `1 model`, `98 models`, `10,333 images`. */
-export const count = (n: number, noun: string): string =>
-  `${Math.round(n).toLocaleString('en-US')} ${noun}${Math.round(n) === 1 ? '' : 's'}`

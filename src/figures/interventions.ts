@@ -1,10 +1,12 @@
 import { testbedModel } from '../models/testbed.ts'
 import { measureOf } from './disparity.ts'
-import { captionOf, count, type FigureKind, idOf, perGeographic } from './figure.ts'
+import { captionOf, type FigureKind, idOf, perGeographic } from './figure.ts'
+import { count } from '../report/text.ts'
 import { intervalRows } from './intervalRows.ts'
 import { color, quiet } from './theme.ts'
 import { range95Of, signed } from './values.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
+import { interventions } from '../report/paper/interventionModels.ts'
 
 /** A ResNet-50 trained with one intervention, and its disparity in percentage points. */
 export interface InterventionRow {
@@ -13,16 +15,6 @@ export interface InterventionRow {
   disparity: number
   low: number | null
   high: number | null
-}
-
-/** Rows of table 3 and the testbed's names for them, the baseline first. */
-export const interventions: Readonly<Record<string, string>> = {
-  baseline: 'resnet50cutmixbaseline',
-  'deep AugMix': 'resnet50deepaugmix',
-  'texture debiased': 'resnet50texture',
-  'anti-aliased': 'resnet50anti',
-  AugMix: 'resnet50augmix',
-  CutMix: 'resnet50cutmix',
 }
 
 /** Smallest disparity first; the dashed line is the baseline's. */

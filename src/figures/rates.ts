@@ -1,5 +1,6 @@
 import { type ProgressRate, progressRate } from '../metrics/progress.ts'
-import { captionOf, count, type FigureKind, idOf } from './figure.ts'
+import { captionOf, type FigureKind, idOf } from './figure.ts'
+import { count } from '../report/text.ts'
 import { intervalRows } from './intervalRows.ts'
 import { type Results } from './results.ts'
 import { geographicColor, standardColor } from './theme.ts'

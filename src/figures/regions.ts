@@ -1,15 +1,7 @@
 import { sum } from '../metrics/numbers.ts'
 import { inPercent, percentValue, range95 } from './values.ts'
-import {
-  captionOf,
-  count,
-  type Figure,
-  type FigureKind,
-  type FigureOptions,
-  idOf,
-  modelsIn,
-  perGeographic,
-} from './figure.ts'
+import { captionOf, type Figure, type FigureKind, type FigureOptions, idOf, modelsIn, perGeographic } from './figure.ts'
+import { count } from '../report/text.ts'
 import { fitText, textWidth } from './fonts.ts'
 import { spread } from './labels.ts'
 import { type Domain, roundBounds } from './linePanel.ts'

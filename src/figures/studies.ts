@@ -1,7 +1,8 @@
 /** Figures of training experiments: means over seeds with 95 % t-intervals, by what was varied. */
 import { mean, meanInterval } from '../metrics/numbers.ts'
 import { type StudyValues } from '../predictions/studies.ts'
-import { captionOf, count, type Figure, type FigureKind, type FigureOptions, idOf } from './figure.ts'
+import { captionOf, type Figure, type FigureKind, type FigureOptions, idOf } from './figure.ts'
+import { count } from '../report/text.ts'
 import { linePanels, type Panel } from './linePanel.ts'
 import { type Results } from './results.ts'
 import { color, geographicColor } from './theme.ts'

@@ -2,28 +2,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { inputError } from '../errors.ts'
-
-/** What models can run on, in ONNX Runtime's words. */
-export const devices = ['cpu', 'cuda', 'coreml'] as const
-export type Device = (typeof devices)[number]
-
-/** What models compute in. */
-export const precisions = ['fp32', 'fp16'] as const
-export type Precision = (typeof precisions)[number]
-
-/** How models are run; both are part of every result's key. */
-export interface Engine {
-  /** The CPU by default. */
-  device?: Device
-  /** `fp32` by default; `fp16` rounds weights and activations, which a GPU computes faster. */
-  precision?: Precision
-}
-
-/** What of it is not the CPU in fp32. */
-export const unusual = ({ device = 'cpu', precision = 'fp32' }: Engine): Engine => ({
-  ...(device !== 'cpu' && { device }),
-  ...(precision !== 'fp32' && { precision }),
-})
+import { type Device, devices } from './engine.ts'
 
 /** The devices whose code is installed here; a driver may still be missing. */
 export async function availableDevices(): Promise<Device[]> {

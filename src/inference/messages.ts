@@ -1,8 +1,9 @@
 import { type Choices, type Item } from '../datasets/dataset.ts'
 import { type ReadyModel } from '../models/spec.ts'
+import { type Outcomes } from '../predictions/predictions.ts'
 import { type KeptOutput } from '../predictions/schema.ts'
 import { type Step } from '../preprocessing/steps.ts'
-import { type Engine } from './devices.ts'
+import { type Engine } from './engine.ts'
 
 /** Models that see the same crops and fit into memory together: images are decoded and cropped once for all of them. */
 export interface ModelGroup extends Engine {
@@ -20,20 +21,6 @@ export interface ModelGroup extends Engine {
 }
 
 export type ShardItem = Pick<Item, 'id' | 'image' | 'labels'>
-
-/** One model's outcomes for the items of a shard, column by column; unused top-5 places are -1. */
-export interface Outcomes {
-  model: string
-  /** `ok`, or the code of the error that the image met. */
-  status: string[]
-  /** Class indices, [items × 5], most probable first. */
-  top5: Int32Array
-  probabilities: Float32Array
-  /** Position of the first accepted class, from 1; 0 where there is no prediction or no accepted class. */
-  rank: Int32Array
-  /** The kept output, float32 [items × width]; rows without a prediction are zero. */
-  kept?: Float32Array
-}
 
 /** Milliseconds that a worker spent on each part of a shard. */
 export interface Timings {

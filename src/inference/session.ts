@@ -1,5 +1,5 @@
 import { type InferenceSession } from 'onnxruntime-node'
-import { type Engine } from './devices.ts'
+import { type Engine } from './engine.ts'
 
 export interface SessionOptions extends Pick<Engine, 'device'> {
   /** Real path of the folder that external data is read from. */
@@ -37,4 +37,13 @@ export async function createSession(
   }
   if (typeof model === 'string') return ort.InferenceSession.create(model, settings)
   return ort.InferenceSession.create(model, settings)
+}
+
+export type Output = 'logits' | 'features'
+
+/** A model in ONNX Runtime. */
+export interface LoadedModel {
+  /** crops uint8 [n, 3, size, size] -> the wanted outputs that the model has, float32, n rows each */
+  run: (crops: Uint8Array, n: number) => Promise<Partial<Record<Output, Float32Array>>>
+  release: () => Promise<void>
 }

@@ -17,7 +17,7 @@ import { readTensor } from '../models/tensors.ts'
 import { hashFile } from '../models/transfer/hash.ts'
 import { sha256 } from '../sha256.ts'
 import { filled } from './prompts.ts'
-import { type Engine } from './devices.ts'
+import { type Engine } from './engine.ts'
 import { createSession, type SessionOptions } from './session.ts'
 import { loadTokenizer, padded } from './tokenizer.ts'
 

@@ -4,7 +4,7 @@ import { createGraph, type Graph, input, output, weights } from '../graph/graph.
 import { halved } from '../graph/half.ts'
 import { encode } from '../graph/onnx.ts'
 import { loadGraph } from '../inference/foreign.ts'
-import { createSession } from '../inference/session.ts'
+import { createSession, type LoadedModel, type Output } from '../inference/session.ts'
 import { type HeadOptions, zeroShotClassifier, zeroShotHead } from '../inference/zeroshot.ts'
 import { normalizeGraph } from '../preprocessing/toGraph.ts'
 import { splitSteps, type Step } from '../preprocessing/steps.ts'
@@ -32,15 +32,6 @@ export function classifierGraph(
   output('logits', outputs.logits)
   output('features', outputs.features)
   return graph
-}
-
-export type Output = 'logits' | 'features'
-
-/** A model in ONNX Runtime. */
-export interface LoadedModel {
-  /** crops uint8 [n, 3, size, size] -> the wanted outputs that the model has, float32, n rows each */
-  run: (crops: Uint8Array, n: number) => Promise<Partial<Record<Output, Float32Array>>>
-  release: () => Promise<void>
 }
 
 /** Loads what computes `wanted` outputs of a model from uint8 crops. */

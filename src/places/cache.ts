@@ -1,38 +1,14 @@
 /** Copies of objects on this machine, for everything that reads files. */
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { basename, dirname, join, relative, sep } from 'node:path'
-import { mapLimited } from '../datasets/files.ts'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
+import { mapLimited } from '../concurrency.ts'
 import { isUnsafe } from '../datasets/members.ts'
-import { type GeogapError, inputError, shown } from '../errors.ts'
-import { storageError, whereThere, writeAtomically, writeDurably } from '../files.ts'
+import { inputError, shown } from '../errors.ts'
+import { storageError, whereThere, writeAtomically } from '../files.ts'
 import { geogapCache } from '../models/hubCache.ts'
 import { sha256 } from '../sha256.ts'
 import { isStore } from './place.ts'
-
-/** The path itself, or a copy of the object that it names; a changed object is copied anew. Errors: `missing-file`. */
-export async function localFile(path: string): Promise<string> {
-  if (!isStore(path)) return path
-  const { headObject } = await import('./s3.ts')
-  const found = await headObject(path)
-  if (!found) throw missing(path)
-  const file = join(geogapCache(), 'objects', sha256(path + found.tag, 16), basename(path))
-  if ((await sizeOf(file)) !== found.bytes && !(await copyObject(path, file))) throw missing(path)
-  return file
-}
-
-const missing = (path: string): GeogapError => inputError('missing-file', `missing file: ${path}`)
-
-const sizeOf = async (file: string): Promise<number | undefined> => (await stat(file).catch(() => undefined))?.size
-
-/** False where the object is gone: another machine may have removed it since it was listed. */
-async function copyObject(url: string, file: string): Promise<boolean> {
-  const { readObject } = await import('./s3.ts')
-  const bytes = await readObject(url)
-  if (!bytes) return false
-  await mkdir(dirname(file), { recursive: true })
-  await writeDurably(file, temporary => writeFile(temporary, bytes))
-  return true
-}
+import { copyObject, sizeOf } from './localFile.ts'
 
 /** The folder of results itself, or this machine's copy of a store's. */
 const resultsFolder = (out: string): string => (isStore(out) ? join(geogapCache(), 'results', sha256(out, 16)) : out)
@@ -48,6 +24,7 @@ interface Stored {
 }
 
 const isShard = (name: string): boolean => name.startsWith('predictions/')
+
 /** What consoles of stores put where somebody made a folder. */
 const isMark = (name: string): boolean => name === '' || name.endsWith('/')
 const isManifest = ({ name }: Stored): boolean => name.endsWith('.json')

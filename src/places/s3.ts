@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { _Object, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
-import { mapLimited } from '../datasets/files.ts'
+import { mapLimited } from '../concurrency.ts'
 import { GeogapError, inputError } from '../errors.ts'
 import { inScratch } from '../scratch.ts'
 import { type Place } from './place.ts'

@@ -1,7 +1,8 @@
 /** Where the images of an evaluated data set lie, kept beside the predictions so that they can be looked at later. */
 import { mkdir } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
-import { type Dataset, type ImageSource, type Item } from '../datasets/dataset.ts'
+import { type Dataset, type Item } from '../datasets/dataset.ts'
+import { type ImageSource } from '../datasets/member.ts'
 import { storageError, writeDurably } from '../files.ts'
 import { absolutePath } from '../places/place.ts'
 import { literalPath, numbers, parquetRows, query, texts, writeParquet } from '../sql.ts'

@@ -1,4 +1,5 @@
 /** The numbers that a report begins with, before they become sentences. */
+import { inferDisparities } from '../runInference.ts'
 import { modelOn } from '../figures/figure.ts'
 import { measureOf } from '../figures/disparity.ts'
 import { type Results } from '../figures/results.ts'
@@ -40,7 +41,7 @@ export async function datasetFinding(results: Results, dataset: string): Promise
   const overall = results.by().find(row => row.dataset === dataset && row.model === model)
   if (model === undefined || by === null || overall === undefined) return null
   const { run, preprocessing, minN } = results
-  const [disparity] = await run.inference({ by, minN, seed, dataset, model, preprocessing })
+  const [disparity] = await inferDisparities(run, { by, minN, seed, dataset, model, preprocessing })
   if (!disparity) return null
   const row = (place: string | null): AccuracyRow | null =>
     results.by(by).find(row => row.dataset === dataset && row.model === model && row.group === place) ?? null

@@ -1,5 +1,5 @@
 import { type Forecast } from '../dryRun.ts'
-import { count } from '../figures/figure.ts'
+import { count } from './text.ts'
 import { type Column, fields, formatTable } from './tables.ts'
 import { bytesText, durationText } from './text.ts'
 

@@ -1,5 +1,5 @@
 /** What went wrong: failed models, images without a prediction, refused rows, results that do not compare. */
-import { count } from '../figures/figure.ts'
+import { count } from './text.ts'
 import { type Results } from '../figures/results.ts'
 import { type DatasetNote } from '../predictions/notes.ts'
 import { type Entry } from '../predictions/store.ts'

@@ -1,4 +1,4 @@
-import { type Profile } from '../profile.ts'
+import { type Profile } from '../measurement.ts'
 import { type Way } from '../runDataset.ts'
 import { type Column, fields, formatTable } from './tables.ts'
 

@@ -1,3 +1,4 @@
+import { inferDisparities } from '../runInference.ts'
 import { type Results } from '../figures/results.ts'
 import { placeColumn } from '../figures/roles.ts'
 import { isDraft } from '../preprocessing/steps.ts'
@@ -77,7 +78,7 @@ async function disparities(results: Results): Promise<Markup | null> {
     const by = placeColumn(run, dataset)!
     const rows = run.disparity({ by, minN, dataset })
     const work = rows.reduce((sum, { groups }) => sum + groups, 0)
-    if (work <= mostInferred) inferred.push(...(await run.inference({ by, minN, seed, dataset })))
+    if (work <= mostInferred) inferred.push(...(await inferDisparities(run, { by, minN, seed, dataset })))
     else {
       const reason = `not computed here: ${rows.length} models with up to ${Math.max(...rows.map(row => row.groups))} groups`
       inferred.push(...rows.map(row => ({ ...row, ...notInferred, reason, failed: 0, failureP: null, warning: null })))

@@ -1,5 +1,5 @@
 import { type Results } from '../figures/results.ts'
-import { count } from '../figures/figure.ts'
+import { count } from './text.ts'
 import { signed } from '../figures/values.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { distinct } from '../predictions/store.ts'

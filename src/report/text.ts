@@ -67,3 +67,7 @@ export const guarded = (text: string): string => (formula.test(text) ? `'${text}
 
 /** What `guarded` was given. */
 export const unguarded = (text: string): string => (text.startsWith("'") && formula.test(text) ? text.slice(1) : text)
+
+/** `1 model`, `98 models`, `10,333 images`. */
+export const count = (n: number, noun: string): string =>
+  `${Math.round(n).toLocaleString('en-US')} ${noun}${Math.round(n) === 1 ? '' : 's'}`

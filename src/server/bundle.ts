@@ -5,7 +5,7 @@
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type GroupValue } from '../datasets/dataset.ts'
-import { mapLimited } from '../datasets/files.ts'
+import { mapLimited } from '../concurrency.ts'
 import { inputError } from '../errors.ts'
 import { storageError, whereThere } from '../files.ts'
 import { clusterSql } from '../decide/pairs.ts'

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { Dataset, ImageSource } from '../../src/datasets/dataset.ts'
+import type { Dataset } from '../../src/datasets/dataset.ts'
+import type { ImageSource } from '../../src/datasets/member.ts'
 import { inVisitingOrder, strata } from '../../src/datasets/visit.ts'
-import { within } from '../../src/plan.ts'
+import { within } from '../../src/ranges.ts'
 import { ownDataset } from './ownDataset.ts'
 
 function dataset(kind: ImageSource['kind'], regions: readonly (string | null)[]): Dataset {

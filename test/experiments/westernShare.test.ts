@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isWestern, largestSize, westernSample, westernShares } from '../../src/experiments/westernShare.ts'
+import { largestSize, westernSample, westernShares } from '../../src/experiments/westernShare.ts'
+import { isWestern } from '../../src/datasets/western.ts'
 
 const regionsOf = (counts: Record<string, number>) =>
   Object.entries(counts).flatMap(([region, count]) => Array<string>(count).fill(region))

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createGraph, input, output, type Tensor, weights } from '../../src/graph/graph.ts'
 import { halved } from '../../src/graph/half.ts'
 import { add, cast, mul, resize, shapeOf } from '../../src/graph/ops.ts'
-import { unusual } from '../../src/inference/devices.ts'
+import { unusual } from '../../src/inference/engine.ts'
 import { loadModel } from '../../src/models/load.ts'
 import { nativeSteps } from '../../src/preprocessing/steps.ts'
-import { runtimeVersion } from '../../src/version.ts'
+import { runtimeVersion } from '../../src/inference/engine.ts'
 import { classes, writeModel } from '../world.ts'
 
 let folder: string

@@ -1,3 +1,4 @@
+import { inferDisparities } from '../../src/runInference.ts'
 import { rm } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { householdCounts } from '../../src/predictions/households.ts'
@@ -15,7 +16,7 @@ describe('disparities of stored runs with inference', () => {
       { model: 'b', dataset: 'd', correct: [...evenly(200, 0.7), ...evenly(200, 0.7)], groups: side },
     ])
     const run = await openRun(dir)
-    const [apart, equal] = await run.inference({ by: 'region', seed: 2, draws: 400 })
+    const [apart, equal] = await inferDisparities(run, { by: 'region', seed: 2, draws: 400 })
     expect(apart).toMatchObject({ unit: 'images', failed: 0, failureP: null, warning: null })
     expect(apart!.disparity).toBeCloseTo(0.2, 12)
     expect(apart!.p).toBeLessThan(0.01)
@@ -23,15 +24,15 @@ describe('disparities of stored runs with inference', () => {
     expect(apart!.corrected).toBeGreaterThan(0.15)
     expect(equal!.p).toBe(1)
     expect(equal!.interval![0]).toBe(0)
-    expect(await run.inference({ by: 'region', seed: 2, draws: 400 })).toEqual([apart, equal])
-    expect(await run.inference({ by: 'region', seed: 2, draws: 400, model: 'b' })).toEqual([equal])
+    expect(await inferDisparities(run, { by: 'region', seed: 2, draws: 400 })).toEqual([apart, equal])
+    expect(await inferDisparities(run, { by: 'region', seed: 2, draws: 400, model: 'b' })).toEqual([equal])
     await rm(dir, { recursive: true, force: true })
   })
 
   it('warns where failures differ between groups', async () => {
     const failing = Array.from({ length: 200 }, (_, i) => (i % 5 === 0 ? null : true))
     const dir = await storeRun([{ model: 'a', dataset: 'd', correct: [...evenly(200, 0.8), ...failing], groups: side }])
-    const [row] = await (await openRun(dir)).inference({ by: 'region', draws: 200 })
+    const [row] = await inferDisparities(await openRun(dir), { by: 'region', draws: 200 })
     expect(row!.failed).toBe(40)
     expect(row!.failureP).toBeLessThan(0.001)
     expect(row!.warning).toMatch(/^failures differ between groups \(40 images, p = /)
@@ -47,7 +48,7 @@ describe('disparities of stored runs with inference', () => {
     const counts = (await householdCounts(run.entries[0]!, 'region'))!
     expect(counts.filter(({ group }) => group === 'Europe')).toHaveLength(10 + 100)
     expect(counts.reduce((sum, { n }) => sum + n, 0)).toBe(400)
-    expect((await run.inference({ by: 'region', draws: 100 }))[0]!.unit).toBe('clusters')
+    expect((await inferDisparities(run, { by: 'region', draws: 100 }))[0]!.unit).toBe('clusters')
     expect(await householdCounts(run.entries[0]!, 'household')).toBeNull()
     await rm(dir, { recursive: true, force: true })
   })
@@ -64,7 +65,7 @@ describe('disparities of stored runs with inference', () => {
       { model: 'part', dataset: 'own', correct: correct.slice(0, 200), groups, content: 'own-400' },
     ])
     const run = await openRun(dir)
-    const [own, stated, part] = (await run.inference({ by: 'income_group', draws: 300 })).sort((a, b) =>
+    const [own, stated, part] = (await inferDisparities(run, { by: 'income_group', draws: 300 })).sort((a, b) =>
       a.model + a.dataset < b.model + b.dataset ? -1 : 1,
     )
     expect(own).toMatchObject({ model: 'a', dataset: 'own', unit: 'clusters', clusterCorrelation: 1 })
@@ -87,7 +88,7 @@ describe('disparities of stored runs with inference', () => {
         expect(low).toBeCloseTo(truth.region.wilson95[group]![0], 9)
         expect(high).toBeCloseTo(truth.region.wilson95[group]![1], 9)
       }
-      const [row] = await run.inference({ by: 'region' })
+      const [row] = await inferDisparities(run, { by: 'region' })
       expect(row!.disparity).toBeCloseTo(truth.region.disparity, 9)
       expect(row!.europeMinusAfrica).toBeCloseTo(truth.europe_minus_africa, 9)
       expect(row!.unit).toBe('clusters')

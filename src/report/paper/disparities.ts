@@ -1,7 +1,7 @@
 import { sumCounts } from '../../metrics/accuracy.ts'
 import { type Interval, zOf } from '../../metrics/intervals.ts'
 import { largeEnough, pairDifference } from '../../metrics/disparity.ts'
-import { inferenceRows } from '../../runInference.ts'
+import { inferDisparities } from '../../runInference.ts'
 import { type Ours } from './comparison.ts'
 import { type Evidence } from './evidence.ts'
 
@@ -13,7 +13,7 @@ export async function largestDisparity(evidence: Evidence, benchmark: string, mo
   const { run, preprocessing, minN, seed, draws } = evidence
   if (dataset === undefined || evidence.groups(benchmark, model, 'region').length === 0)
     return { value: null, note: notRun(model, benchmark) }
-  const [row] = await inferenceRows(run, { by: 'region', model, dataset, preprocessing, minN, seed, draws })
+  const [row] = await inferDisparities(run, { by: 'region', model, dataset, preprocessing, minN, seed, draws })
   const expected = row?.expected == null ? null : `${(100 * row.expected).toFixed(1)} expected under equality`
   return { value: row?.disparity ?? null, interval: row?.interval ?? null, n: 1, note: row?.reason ?? expected }
 }

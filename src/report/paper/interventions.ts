@@ -1,5 +1,5 @@
 /** Table 3: robustness interventions on a ResNet-50. */
-import { interventions } from '../../figures/interventions.ts'
+import { interventions } from './interventionModels.ts'
 import { oodBenchmarks } from '../../metrics/progress.ts'
 import { testbedModel } from '../../models/testbed.ts'
 import { compare, type Comparison, type Ours, printedIn } from './comparison.ts'

@@ -1,0 +1,18 @@
+/** Where an image's bytes are: a file of its own, or a range inside an archive that is read in place. */
+export type ImageSource =
+  | { kind: 'file'; file: string }
+  /** `length` stored bytes at `offset` of an archive; `size` is the unpacked length of a deflated member. */
+  | { kind: 'range'; file: string; offset: number; length: number; deflated?: { size: number } }
+  /** One cell of a Parquet file with image bytes. */
+  | { kind: 'parquet'; file: string; column: string; row: number }
+
+/** A file of a folder or archive; `path` uses `/` and is relative to the tree's root. */
+export interface Entry {
+  path: string
+  /** Unpacked size. */
+  bytes: number
+  source: ImageSource
+}
+
+/** Reads `length` bytes at `offset`, fewer only at the end of the file. */
+export type ReadAt = (offset: number, length: number) => Promise<Buffer>
