@@ -3,11 +3,11 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { imagenetWnids } from '../src/datasets/imagenet.ts'
-import { mapLimited } from '../src/concurrency.ts'
+import { mapLimited } from '../src/lib/concurrency.ts'
 import { readImage } from '../src/datasets/images.ts'
 import { openDataset } from '../src/datasets/open.ts'
-import { decode } from '../src/preprocessing/decode.ts'
-import { query } from '../src/sql.ts'
+import { decode } from '../src/lib/pixels/decode.ts'
+import { query } from '../src/lib/sql.ts'
 import { makeTar, makeZip } from '../test/datasets/fixtures.ts'
 
 const [source = '../shared/data/imagenet-samples', copies = '8'] = process.argv.slice(2)

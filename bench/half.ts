@@ -5,17 +5,17 @@
  *   npx tsx bench/half.ts [MODEL@FILE, default the shared one]
  */
 import { readFile } from 'node:fs/promises'
-import { append, createGraph, type Graph, output, type Tensor } from '../src/graph/graph.ts'
-import { encode } from '../src/graph/onnx.ts'
-import { mul, sub } from '../src/graph/ops.ts'
+import { append, createGraph, type Graph, output, type Tensor } from '../src/lib/onnx/graph.ts'
+import { encode } from '../src/lib/onnx/onnx.ts'
+import { mul, sub } from '../src/lib/onnx/ops.ts'
 import { createSession } from '../src/inference/session.ts'
-import { bindWeights } from '../src/models/bind.ts'
+import { bindWeights } from '../src/lib/tensors/bind.ts'
 import { classifierGraph } from '../src/models/load.ts'
 import { namedModel } from '../src/models/named.ts'
-import { readWeights } from '../src/models/readWeights.ts'
+import { readWeights } from '../src/lib/tensors/readWeights.ts'
 import { readyModel } from '../src/models/ready.ts'
-import { createCropper } from '../src/preprocessing/cropper.ts'
-import { nativeSteps } from '../src/preprocessing/steps.ts'
+import { createCropper } from '../src/lib/pixels/cropper.ts'
+import { nativeSteps } from '../src/lib/pixels/steps.ts'
 import { photographs, printTable } from './common.ts'
 
 const [name = 'tf_efficientnet_lite0@../shared/weights/tf_efficientnet_lite0/model.safetensors'] = process.argv.slice(2)

@@ -1,6 +1,6 @@
 /** Seconds of last-layer retraining: 5 epochs over 10,000 features of width 768. Run: npx tsx bench/lastLayer.ts [classes] */
 import { retrainHead } from '../src/experiments/lastLayer.ts'
-import { random } from '../src/random.ts'
+import { random } from '../src/lib/random.ts'
 
 const [rows, width] = [10_000, 768]
 const classes = Number(process.argv[2] ?? 60)

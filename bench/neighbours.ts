@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Embeddings, embeddingsOf } from '../src/experiments/embeddings.ts'
 import { originsOf } from '../src/experiments/origins.ts'
-import { random } from '../src/random.ts'
+import { random } from '../src/lib/random.ts'
 import { childOf, cores, inTurn, numbersBy, printTable } from './common.ts'
 
 const self = fileURLToPath(import.meta.url)

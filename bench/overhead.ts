@@ -12,7 +12,7 @@ import { modelCost } from '../src/models/cost.ts'
 import { loadModel } from '../src/models/load.ts'
 import { namedModel } from '../src/models/named.ts'
 import { readyModel } from '../src/models/ready.ts'
-import { paperSteps } from '../src/preprocessing/steps.ts'
+import { paperSteps } from '../src/lib/pixels/steps.ts'
 import {
   cores,
   endToEnd,

@@ -5,9 +5,9 @@
  */
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { createCropper } from '../src/preprocessing/cropper.ts'
-import { decode } from '../src/preprocessing/decode.ts'
-import { centerCrop, imagenetMean, imagenetStd, normalize, paperSteps, resize } from '../src/preprocessing/steps.ts'
+import { createCropper } from '../src/lib/pixels/cropper.ts'
+import { decode } from '../src/lib/pixels/decode.ts'
+import { centerCrop, imagenetMean, imagenetStd, normalize, paperSteps, resize } from '../src/lib/pixels/steps.ts'
 import { inChild, inTurn, photographs, printedBy, printTable } from './common.ts'
 
 const self = fileURLToPath(import.meta.url)

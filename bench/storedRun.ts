@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { testbed } from '../src/models/testbed.ts'
 import { type Identity, schemaVersion, type ShardManifest } from '../src/predictions/schema.ts'
 import { entryFolder, keyOf } from '../src/predictions/store.ts'
-import { query } from '../src/sql.ts'
+import { query } from '../src/lib/sql.ts'
 
 interface Layout {
   dataset: string

@@ -17,7 +17,7 @@ import { dirname, join } from 'node:path'
 const root = join(import.meta.dirname, '..')
 const target = join(root, '.build')
 
-/** Where the built form of a file is, given its path in the repository: `.build/src/sql.js` for `src/sql.ts`. */
+/** Where the built form of a file is, given its path in the repository: `.build/src/sql.js` for `src/lib/sql.ts`. */
 export const builtPath = (name: string): string => join(target, name.replace(/\.ts$/, '.js'))
 
 /** The product without what runs in browsers, what it reads beside itself, and the programs that tests start with their helpers. */

@@ -1,6 +1,6 @@
 /** The formula weights and images of the golden cases: exact in any language, so that no large file is needed. */
 import { open } from 'node:fs/promises'
-import { writeFully } from '../src/files.ts'
+import { writeFully } from '../src/lib/files.ts'
 
 export interface FormulaTensor {
   name: string

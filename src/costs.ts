@@ -6,12 +6,12 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { writeAtomically } from './files.ts'
-import { type Engine } from './inference/engine.ts'
-import { machine } from './machine.ts'
-import { geogapCache } from './models/hubCache.ts'
+import { writeAtomically } from './lib/files.ts'
+import { type Engine } from './lib/onnx/engine.ts'
+import { machine } from './lib/machine.ts'
+import { geogapCache } from './lib/hub/hubCache.ts'
 import { type Profile } from './measurement.ts'
-import { runtimeVersion } from './inference/engine.ts'
+import { runtimeVersion } from './lib/onnx/engine.ts'
 
 /** Seconds of one core for an image: inference, and reading and cropping it, which models that go together share. */
 export interface Cost {

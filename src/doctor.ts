@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { access, constants, mkdir, rm, statfs, writeFile } from 'node:fs/promises'
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
-import { firstLine } from './errors.ts'
+import { firstLine } from './lib/errors.ts'
 import { availableDevices, deviceMend } from './inference/devices.ts'
-import { type Device } from './inference/engine.ts'
-import { devices } from './inference/engine.ts'
-import { type Environment, geogapCache, hubSettings } from './models/hubCache.ts'
-import { runtimeVersion } from './inference/engine.ts'
+import { type Device } from './lib/onnx/engine.ts'
+import { devices } from './lib/onnx/engine.ts'
+import { type Environment, geogapCache, hubSettings } from './lib/hub/hubCache.ts'
+import { runtimeVersion } from './lib/onnx/engine.ts'
 
 export interface Check {
   name: string
@@ -63,9 +63,9 @@ async function attempt(name: string, work: () => Promise<string>, mend: string):
 
 async function runsGraph(): Promise<string> {
   const { createSession } = await import('./inference/session.ts')
-  const { createGraph, input, output } = await import('./graph/graph.ts')
-  const { encode } = await import('./graph/onnx.ts')
-  const { add } = await import('./graph/ops.ts')
+  const { createGraph, input, output } = await import('./lib/onnx/graph.ts')
+  const { encode } = await import('./lib/onnx/onnx.ts')
+  const { add } = await import('./lib/onnx/ops.ts')
   const { Tensor } = await import('onnxruntime-node')
   const graph = createGraph()
   output('sum', add(input(graph, 'x', 'float32', [1]), 1))
@@ -87,7 +87,7 @@ async function deviceCheck(device: Device): Promise<Check> {
 const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsGSU7QAAAABJRU5ErkJggg=='
 
 async function decodesImage(): Promise<string> {
-  const { decode } = await import('./preprocessing/decode.ts')
+  const { decode } = await import('./lib/pixels/decode.ts')
   const { data } = await decode(Buffer.from(pixel, 'base64'))
   if (data[0] !== 255) throw new Error('a white pixel came out another')
   const { default: sharp } = await import('sharp')
@@ -95,7 +95,7 @@ async function decodesImage(): Promise<string> {
 }
 
 async function queries(): Promise<string> {
-  const { query } = await import('./sql.ts')
+  const { query } = await import('./lib/sql.ts')
   const [row] = await query<{ version: string }>('SELECT version() AS version')
   return `DuckDB ${row!.version}`
 }

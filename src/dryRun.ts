@@ -3,12 +3,12 @@ import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { knownCosts, secondsOf } from './costs.ts'
 import { type Dataset } from './datasets/dataset.ts'
-import { type Engine } from './inference/engine.ts'
+import { type Engine } from './lib/onnx/engine.ts'
 import { modelCost } from './models/cost.ts'
 import { type ModelSpec } from './models/spec.ts'
-import { within } from './ranges.ts'
-import { lengthOf } from './ranges.ts'
-import { type Span } from './ranges.ts'
+import { within } from './lib/ranges.ts'
+import { lengthOf } from './lib/ranges.ts'
+import { type Span } from './lib/ranges.ts'
 import { type Entry, unfinished } from './predictions/store.ts'
 import { type KeptOutput } from './predictions/schema.ts'
 
@@ -77,9 +77,9 @@ function keptBytes({ classes }: ModelSpec, dataset: Dataset, keep: KeptOutput | 
 async function toDownload({ weights }: ModelSpec, bytes: number): Promise<number | null> {
   if (weights.from === 'hand') return null
   if (weights.from === 'files') return 0
-  const { cachedFile, hubSettings, isFile } = await import('./models/hubCache.ts')
+  const { cachedFile, hubSettings, isFile } = await import('./lib/hub/hubCache.ts')
   if (weights.from === 'url') {
-    const { urlPath } = await import('./models/download.ts')
+    const { urlPath } = await import('./lib/hub/download.ts')
     const here = await Promise.all(weights.files.map(({ url }) => isFile(urlPath(new URL(url)))))
     return here.every(Boolean) ? 0 : bytes
   }

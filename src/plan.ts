@@ -1,7 +1,7 @@
 import { type Cost, estimated, secondsOf, together } from './costs.ts'
 import { type Dataset } from './datasets/dataset.ts'
-import { unusual } from './inference/engine.ts'
-import { type Engine } from './inference/engine.ts'
+import { unusual } from './lib/onnx/engine.ts'
+import { type Engine } from './lib/onnx/engine.ts'
 import { type ModelGroup } from './inference/messages.ts'
 import { type ReadyModel } from './models/spec.ts'
 import { type KeptOutput } from './predictions/schema.ts'
@@ -17,8 +17,8 @@ import {
   splitSteps,
   type Step,
   trim,
-} from './preprocessing/steps.ts'
-import { cut, lengthOf, type Span } from './ranges.ts'
+} from './lib/pixels/steps.ts'
+import { cut, lengthOf, type Span } from './lib/ranges.ts'
 
 /** One model on one data set, with the parts that no shard covers yet. */
 export interface Task {

@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url'
-import { inputError, messageOf } from './errors.ts'
-import { type Exported, exported } from './report/exported.ts'
-import { type Value } from './report/tables.ts'
+import { inputError, messageOf } from './lib/errors.ts'
+import { type Exported, exported } from './lib/table/table.ts'
+import { type Value } from './lib/table/columns.ts'
 import { type Run } from './run.ts'
 
 /** An own metric: the default export of a module that `geogap table --plugin` takes. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Dataset } from './datasets/dataset.ts'
-import { inputError } from './errors.ts'
+import { inputError } from './lib/errors.ts'
 import { promptNames, promptTemplates } from './inference/prompts.ts'
 import { featureScorer, zeroShotHead } from './inference/zeroshot.ts'
 import { architecture } from './models/architectures.ts'

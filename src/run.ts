@@ -1,4 +1,4 @@
-import { inputError, nearest } from './errors.ts'
+import { inputError, nearest } from './lib/errors.ts'
 import { accuracy, type Counts, groupBy, sumCounts } from './metrics/accuracy.ts'
 import { finiteInterval } from './metrics/anytime.ts'
 import { disparity, type Disparity, pairDifference } from './metrics/disparity.ts'

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { type Dataset } from './datasets/dataset.ts'
 import { controlBins } from './predictions/controls.ts'
-import { type Place } from './places/place.ts'
+import { type Place } from './lib/storage/place.ts'
 import { recordEstimates } from './predictions/estimates.ts'
 import { type Identity } from './predictions/schema.ts'
 import { type Entry, entryName, readEntries, readEntry } from './predictions/store.ts'
-import { literalPath, parquetRows, query } from './sql.ts'
+import { literalPath, parquetRows, query } from './lib/sql.ts'
 import { parseUntil, stopping, type Stopping } from './until.ts'
 
 export interface EarlyStop extends Pick<Stopping, 'take' | 'wanted'> {

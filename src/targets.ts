@@ -2,12 +2,12 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Dataset } from './datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec, openDataset } from './datasets/open.ts'
-import { GeogapError, inputError } from './errors.ts'
+import { GeogapError, inputError } from './lib/errors.ts'
 import { modelCost } from './models/cost.ts'
 import { namedModel } from './models/named.ts'
 import { type Readied, readyModel } from './models/ready.ts'
 import { type ModelSpec, withWeights } from './models/spec.ts'
-import { type Progress as Transfer } from './models/transfer/transfer.ts'
+import { type Progress as Transfer } from './lib/hub/transfer.ts'
 import { type Prepared } from './runDataset.ts'
 
 export interface Wanted {

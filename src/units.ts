@@ -6,9 +6,9 @@ import { type Cost, estimated, secondsOf, together } from './costs.ts'
 import { type Dataset } from './datasets/dataset.ts'
 import { type ModelSpec } from './models/spec.ts'
 import { grouped, shardSize, stepsFor } from './plan.ts'
-import { cut } from './ranges.ts'
-import { type Span } from './ranges.ts'
-import { type Mode } from './preprocessing/steps.ts'
+import { cut } from './lib/ranges.ts'
+import { type Span } from './lib/ranges.ts'
+import { type Mode } from './lib/pixels/steps.ts'
 import { guessedCost, isSuited, type Target } from './targets.ts'
 
 export interface Group {

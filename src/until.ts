@@ -1,9 +1,9 @@
 import { type Dataset } from './datasets/dataset.ts'
 import { strata } from './datasets/visit.ts'
-import { inputError } from './errors.ts'
+import { inputError } from './lib/errors.ts'
 import { type Outcomes } from './predictions/predictions.ts'
 import { anytimeEstimate, anytimeInterval, varianceExplained, type Visited } from './metrics/anytime.ts'
-import { type Span } from './ranges.ts'
+import { type Span } from './lib/ranges.ts'
 import { type GroupEstimate } from './predictions/estimates.ts'
 
 /** When to stop: every group's interval at most this wide to either side. */

@@ -6,11 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Check, diagnose, node } from '../src/doctor.ts'
 import { evaluate } from '../src/evaluate.ts'
 import { availableDevices } from '../src/inference/devices.ts'
-import { devices } from '../src/inference/engine.ts'
+import { devices } from '../src/lib/onnx/engine.ts'
 import { plan, type Task } from '../src/plan.ts'
-import { runtimeVersion } from '../src/inference/engine.ts'
+import { runtimeVersion } from '../src/lib/onnx/engine.ts'
 import { geogap } from './cli.ts'
-import { listen, stop } from './models/fakeHub.ts'
+import { listen, stop } from './lib/hub/fakeHub.ts'
 
 let folder: string
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { planRun } from '../src/cluster/plan.ts'
 import { evaluate, type EvaluateOptions } from '../src/evaluate.ts'
 import { type ModelSpec } from '../src/models/spec.ts'
 import { readEntries, shardFiles } from '../src/predictions/store.ts'
-import { query } from '../src/sql.ts'
+import { query } from '../src/lib/sql.ts'
 import { writeModel, writeWorld } from './world.ts'
 
 let folder: string

@@ -14,7 +14,7 @@ import { runStatus } from '../src/status.ts'
 import { writeModel, writeWorld } from './world.ts'
 
 const installed = vi.hoisted(() => ({ version: '1.0.0', runtime: 'onnxruntime 1.0.0' }))
-vi.mock('../src/version.ts', () => ({
+vi.mock('../src/lib/version.ts', () => ({
   get version() {
     return installed.version
   },

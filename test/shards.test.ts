@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { evaluate } from '../src/evaluate.ts'
-import { folderPlace } from '../src/places/folder.ts'
+import { folderPlace } from '../src/lib/storage/folder.ts'
 import { readFailures, recordFailures } from '../src/predictions/notes.ts'
 import { readEntries, shardFiles } from '../src/predictions/store.ts'
-import { query } from '../src/sql.ts'
+import { query } from '../src/lib/sql.ts'
 import { writeModel, writeWorld } from './world.ts'
 
 let folder: string

@@ -7,7 +7,7 @@ import { evaluate } from '../src/evaluate.ts'
 import { type ModelSpec } from '../src/models/spec.ts'
 import { type Entry, manifestName, readEntries, shardFiles } from '../src/predictions/store.ts'
 import { verifyText } from '../src/report/verifyText.ts'
-import { copyRows } from '../src/sql.ts'
+import { copyRows } from '../src/lib/sql.ts'
 import { agrees, verify } from '../src/verify.ts'
 import { writeModel, writeWorld } from './world.ts'
 

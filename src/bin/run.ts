@@ -1,6 +1,6 @@
 import { overview } from '../commands/index.ts'
-import { GeogapError, inputError, messageOf } from '../errors.ts'
-import { printable } from '../report/text.ts'
+import { GeogapError, inputError, messageOf } from '../lib/errors.ts'
+import { printable } from '../lib/table/text.ts'
 
 /** Exit codes: 0 done, 1 a fault of geogap, 2 bad input or missing data, 3 done in part, 128 + n ended by signal n (130 for Ctrl-C). */
 export const exitCodes = { internal: 1, input: 2, data: 2, weights: 2, network: 2, storage: 2 } as const
@@ -13,7 +13,7 @@ async function dispatch(argv: readonly string[]): Promise<void> {
     return
   }
   if (name === '--version' || name === '-V' || name === '-v') {
-    const { version } = await import('../version.ts')
+    const { version } = await import('../lib/version.ts')
     process.stdout.write(`${version}\n`)
     return
   }

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { type Place } from '../places/place.ts'
+import { type Place } from '../lib/storage/place.ts'
 import { type Unit, unitsOf } from '../units.ts'
 import { missingUnits, type RunPlan, unitKeys } from './plan.ts'
 import {

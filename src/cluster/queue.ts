@@ -5,8 +5,8 @@
  */
 import type { Job, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { GeogapError, inputError, unknownName } from '../errors.ts'
-import { type Machine } from '../machine.ts'
+import { GeogapError, inputError, unknownName } from '../lib/errors.ts'
+import { type Machine } from '../lib/machine.ts'
 
 /** Prefix of every key. */
 export const prefix = 'geogap'

@@ -1,6 +1,6 @@
 import type { ClusterState, RunState, WorkerState } from './queue.ts'
-import { type Column, formatTable } from '../report/tables.ts'
-import { durationText, printable } from '../report/text.ts'
+import { type Column, formatTable } from '../lib/table/columns.ts'
+import { durationText, printable } from '../lib/table/text.ts'
 
 const runColumns: Column<RunState>[] = [
   { name: 'run', heading: 'run', value: ({ id }) => id },

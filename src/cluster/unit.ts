@@ -1,5 +1,5 @@
 import { remember } from '../datasets/images.ts'
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { createCrew } from '../inference/pool.ts'
 import { headsFolder } from '../places/cache.ts'
 import { type Identity } from '../predictions/schema.ts'

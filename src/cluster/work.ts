@@ -10,12 +10,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Job, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { remember } from '../datasets/images.ts'
-import { machine } from '../machine.ts'
-import { openPlace, type Place } from '../places/place.ts'
+import { machine } from '../lib/machine.ts'
+import { openPlace, type Place } from '../lib/storage/place.ts'
 import { type Unit } from '../units.ts'
-import { version } from '../version.ts'
+import { version } from '../lib/version.ts'
 import { readPlan, type RunPlan } from './plan.ts'
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import {
   connectQueue,
   prefix,

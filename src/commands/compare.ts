@@ -1,7 +1,7 @@
 import { Command } from 'commander'
-import { GeogapError } from '../errors.ts'
-import { type Format } from '../report/tables.ts'
-import { jsonText } from '../report/text.ts'
+import { GeogapError } from '../lib/errors.ts'
+import { type Format } from '../lib/table/columns.ts'
+import { jsonText } from '../lib/table/text.ts'
 import { excludeOption, type Excluding, formatOption, given, several, wholeNumber } from './options.ts'
 import { note } from './progress.ts'
 

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import { type Command, type Option } from 'commander'
-import { type Config, type ConfigValue } from '../config.ts'
-import { firstLine, inputError, unknownName } from '../errors.ts'
+import { type Config, type ConfigValue } from '../lib/config.ts'
+import { firstLine, inputError, unknownName } from '../lib/errors.ts'
 import { findLeaf } from './program.ts'
 
 const names = ['ts', 'js', 'mjs', 'json', 'yaml', 'yml'].map(ending => `geogap.config.${ending}`)

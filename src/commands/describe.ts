@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Command } from 'commander'
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { type Draft } from '../models/onnx/describe.ts'
-import { jsonText, printable } from '../report/text.ts'
+import { jsonText, printable } from '../lib/table/text.ts'
 
 /** `geogap models describe`. */
 export function describeCommand(): Command {
@@ -18,7 +18,7 @@ export function describeCommand(): Command {
 async function run(file: string, force: boolean): Promise<void> {
   const { describeOnnx } = await import('../models/onnx/describe.ts')
   const { descriptionName } = await import('../models/ownModel.ts')
-  const { storageError } = await import('../files.ts')
+  const { storageError } = await import('../lib/files.ts')
   const draft = await describeOnnx(file)
   const target = join(dirname(file), descriptionName)
   const content = jsonText(draft.description)

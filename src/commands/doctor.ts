@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { type Check } from '../doctor.ts'
-import { jsonText, printable } from '../report/text.ts'
+import { jsonText, printable } from '../lib/table/text.ts'
 
 export function command(): Command {
   return new Command('doctor')

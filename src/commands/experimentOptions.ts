@@ -1,9 +1,9 @@
 import { type Command } from 'commander'
 import { type SplitProtocol, splitProtocols } from '../experiments/splits.ts'
-import { type Device } from '../inference/engine.ts'
-import { devices } from '../inference/engine.ts'
-import { type Mode } from '../preprocessing/steps.ts'
-import { type Format } from '../report/tables.ts'
+import { type Device } from '../lib/onnx/engine.ts'
+import { devices } from '../lib/onnx/engine.ts'
+import { type Mode } from '../lib/pixels/steps.ts'
+import { type Format } from '../lib/table/columns.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
 import {
   folder,

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { inputError } from '../errors.ts'
-import { type Mode } from '../preprocessing/steps.ts'
+import { inputError } from '../lib/errors.ts'
+import { type Mode } from '../lib/pixels/steps.ts'
 import { excludeOption, type Excluding, preprocessingOption, wholeNumber } from './options.ts'
 
 interface Options extends Excluding {

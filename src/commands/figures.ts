@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type Format } from '../report/tables.ts'
+import { type Format } from '../lib/table/columns.ts'
 import { formatOption } from './options.ts'
 
 export function command(): Command {
@@ -9,7 +9,7 @@ export function command(): Command {
     .addHelpText('after', '\nExample:\n  geogap figures')
     .action(async ({ format }: { format: Format }) => {
       const { figureKinds } = await import('../figures/index.ts')
-      const { fields, formatTable } = await import('../report/tables.ts')
+      const { fields, formatTable } = await import('../lib/table/columns.ts')
       const rows = figureKinds.map(({ paper, ...kind }) => ({ ...kind, paper: paper.join(', ') }))
       const columns = fields<'name' | 'title' | 'paper' | 'needs'>({
         ...{ name: 'name', title: 'what it shows', paper: 'in the paper', needs: 'needs' },

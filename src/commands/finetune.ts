@@ -37,7 +37,7 @@ async function run(options: Options): Promise<void> {
   const { model, shares, size, batch, microBatch, out } = options
   const { westernTraining } = await import('../experiments/westernTraining.ts')
   const { studyTable } = await import('../report/studyTable.ts')
-  const { durationText, percent, shellWord } = await import('../report/text.ts')
+  const { durationText, percent, shellWord } = await import('../lib/table/text.ts')
   const done = await westernTraining({
     ...given({ shares, size, batch, microBatch }),
     ...{ model, ...trainingOf(options) },

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { type GateOptions } from '../decide/gateRun.ts'
-import { jsonText } from '../report/text.ts'
+import { jsonText } from '../lib/table/text.ts'
 import { excludeOption, shareOf, textFormatOption, wholeNumber } from './options.ts'
 
 /** Exit code of a gate that failed. */
@@ -34,7 +34,7 @@ async function judge(dir: string, { junit, format, ...options }: Options): Promi
   const json = (): string => jsonText({ sentence: gateSentence(result), ...result })
   process.stdout.write(format === 'json' ? json() : gateText(result, format))
   if (junit !== undefined) {
-    const { writeOutput } = await import('../files.ts')
+    const { writeOutput } = await import('../lib/files.ts')
     await writeOutput(junit, gateJunit(result))
   }
   if (!result.passed) process.exitCode = gateFailed

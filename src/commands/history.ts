@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type Format } from '../report/tables.ts'
+import { type Format } from '../lib/table/columns.ts'
 import { excludeOption, type Excluding, formatOption, given, wholeNumber } from './options.ts'
 
 interface Options extends Excluding {
@@ -25,7 +25,7 @@ export function command(): Command {
     .action(async (dirs: string[], { name, by, minN, format, exclude }: Options) => {
       const { history } = await import('../decide/history.ts')
       const { historyTable } = await import('../decide/historyText.ts')
-      const { writeTables } = await import('../report/output.ts')
+      const { writeTables } = await import('../lib/table/write.ts')
       const rows = await history(dirs, { minN, ...given({ by, exclude }) })
       await writeTables([historyTable(rows, minN, name)], format, undefined)
     })

@@ -1,9 +1,9 @@
 import { basename } from 'node:path'
 import { Command } from 'commander'
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type Table } from '../datasets/tables.ts'
-import { type Mode } from '../preprocessing/steps.ts'
+import { type Mode } from '../lib/pixels/steps.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
 import { folder, oneOf, preprocessingOption, type Tagging, tagOption } from './options.ts'
 

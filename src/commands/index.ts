@@ -62,7 +62,7 @@ export const commands: readonly CommandEntry[] = Object.values(groups)
 
 /** The text of `geogap --help`. */
 export async function overview(): Promise<string> {
-  const { version } = await import('../version.ts')
+  const { version } = await import('../lib/version.ts')
   const parts = Object.entries(groups).map(([title, rows]) =>
     [title, ...rows.map(([name, summary]) => `  ${name.padEnd(12)}${summary}`)].join('\n'),
   )

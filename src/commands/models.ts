@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type Format } from '../report/tables.ts'
+import { type Format } from '../lib/table/columns.ts'
 import { describeCommand } from './describe.ts'
 import { formatOption } from './options.ts'
 import { probeCommand } from './probe.ts'

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { Command } from 'commander'
 import { type Votes } from '../experiments/origins.ts'
-import { type Column, field } from '../report/tables.ts'
+import { type Column, field } from '../lib/table/columns.ts'
 import { opening } from './datasetOptions.ts'
 import {
   addDeviceOption,
@@ -44,8 +44,8 @@ export function command(): Command {
 async function run(options: Options): Promise<void> {
   const { model, encoder, reference, query, k, preprocessing, device, out } = options
   const { placement } = await import('../experiments/placement.ts')
-  const { formatTable } = await import('../report/tables.ts')
-  const { durationText, shellWord } = await import('../report/text.ts')
+  const { formatTable } = await import('../lib/table/columns.ts')
+  const { durationText, shellWord } = await import('../lib/table/text.ts')
   const onProgress = progressPrinter()
   const found = await placement({
     ...given({ model, encoder, ks: k, preprocessing, device }),
@@ -60,7 +60,7 @@ async function run(options: Options): Promise<void> {
 }
 
 async function columns(votes: readonly Votes[]): Promise<Column<Votes>[]> {
-  const { percent } = await import('../report/text.ts')
+  const { percent } = await import('../lib/table/text.ts')
   const queries = ({ regions }: Votes): number => Object.values(regions).reduce((sum, count) => sum + count, 0)
   return [
     field('k'),

@@ -1,10 +1,10 @@
 import { type Argument, Option } from 'commander'
-import { inputError } from '../errors.ts'
-import { isStore } from '../places/place.ts'
+import { inputError } from '../lib/errors.ts'
+import { isStore } from '../lib/storage/place.ts'
 import { type Share } from '../units.ts'
-import { type OutputFormat } from '../report/output.ts'
-import { modes } from '../preprocessing/steps.ts'
-import { type Format, formats } from '../report/tables.ts'
+import { type OutputFormat } from '../lib/table/write.ts'
+import { modes } from '../lib/pixels/steps.ts'
+import { type Format, formats } from '../lib/table/columns.ts'
 
 /** A whole number of at least `least` and at most `most`, from an option's text. */
 export const wholeNumber =

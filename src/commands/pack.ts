@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { excludeOption, type Excluding } from './options.ts'
-import { bytesText } from '../report/text.ts'
+import { bytesText } from '../lib/table/text.ts'
 
 export function command(): Command {
   return new Command('pack')
@@ -12,7 +12,7 @@ export function command(): Command {
     .action(async (dir: string, { output, exclude }: Excluding & { output: string }) => {
       const { openRun } = await import('../run.ts')
       const { writePack } = await import('../decide/pack.ts')
-      const { writeOutput } = await import('../files.ts')
+      const { writeOutput } = await import('../lib/files.ts')
       const bytes = await writePack(await openRun(dir, exclude))
       await writeOutput(output, bytes)
       process.stdout.write(`${output} (${bytesText(bytes.length)})\n`)

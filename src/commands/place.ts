@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { inputError } from '../errors.ts'
-import { type Format } from '../report/tables.ts'
+import { inputError } from '../lib/errors.ts'
+import { type Format } from '../lib/table/columns.ts'
 import { type Placed } from '../decide/placeText.ts'
 import { wide } from '../figures/figure.ts'
 import { excludeOption, type Excluding, formatOption, several, wholeNumber } from './options.ts'

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { inputError } from '../errors.ts'
-import { type Format } from '../report/tables.ts'
+import { inputError } from '../lib/errors.ts'
+import { type Format } from '../lib/table/columns.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
 import { formatOption, several, shareOf } from './options.ts'
 

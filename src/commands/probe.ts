@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type Format } from '../report/tables.ts'
+import { type Format } from '../lib/table/columns.ts'
 import { addManifestOptions, type ManifestOptions } from './datasetOptions.ts'
 import { formatOption, given, labelsOption, wholeNumber } from './options.ts'
 import { note } from './progress.ts'

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { inputError, unknownName } from '../errors.ts'
+import { inputError, unknownName } from '../lib/errors.ts'
 import { type CommandEntry, commands } from './index.ts'
 import { quieten } from './progress.ts'
 

@@ -1,7 +1,7 @@
 import { type DriveState } from '../cluster/drive.ts'
 import { type Progress } from '../runDataset.ts'
 import { runAs } from '../report/profileTable.ts'
-import { bytesText, durationText, printable, textWidth, timeText } from '../report/text.ts'
+import { bytesText, durationText, printable, textWidth, timeText } from '../lib/table/text.ts'
 
 let quiet = false
 

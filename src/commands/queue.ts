@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type * as cluster from '../cluster/queue.ts'
-import { jsonText } from '../report/text.ts'
+import { jsonText } from '../lib/table/text.ts'
 import { queueOption } from './queueOption.ts'
 
 export function command(): Command {

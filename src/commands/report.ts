@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { excludeOption, type Excluding } from './options.ts'
 
 interface Options extends Excluding {

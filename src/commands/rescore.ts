@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import {
   choicesOption,
   classesOption,

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import {
   addDeviceOption,
   addExperimentOptions,
@@ -39,7 +39,7 @@ async function run(options: Options): Promise<void> {
     throw inputError('bad-usage', 'give --model NAME, --features FOLDER, or both')
   const { retraining } = await import('../experiments/retraining.ts')
   const { studyTable } = await import('../report/studyTable.ts')
-  const { durationText, shellWord } = await import('../report/text.ts')
+  const { durationText, shellWord } = await import('../lib/table/text.ts')
   const started = performance.now()
   const done = await retraining({
     ...given({ model, features, fractions, device }),

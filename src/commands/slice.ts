@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { GeogapError, inputError, unknownName } from '../errors.ts'
-import { type Column } from '../report/tables.ts'
+import { GeogapError, inputError, unknownName } from '../lib/errors.ts'
+import { type Column } from '../lib/table/columns.ts'
 import { type SliceRow } from '../predictions/slices.ts'
 import { assignments, given } from './options.ts'
 
@@ -45,8 +45,8 @@ async function run(dir: string, { model, dataset, wrong, right, output, ...optio
   const { readDatasets } = await import('../predictions/notes.ts')
   const { distinct } = await import('../predictions/store.ts')
   const { sliceOf, valuesOf } = await import('../predictions/slices.ts')
-  const { formatTable } = await import('../report/tables.ts')
-  const { writeOutput } = await import('../files.ts')
+  const { formatTable } = await import('../lib/table/columns.ts')
+  const { writeOutput } = await import('../lib/files.ts')
   const entries = await storedEntries(dir)
   const [models, sets] = [distinct(entries, 'model'), distinct(entries, 'dataset')]
   const chosen = model ?? models[0]!

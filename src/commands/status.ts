@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type Format } from '../report/tables.ts'
+import { type Format } from '../lib/table/columns.ts'
 import { formatOption } from './options.ts'
 
 export function command(): Command {
@@ -11,7 +11,7 @@ export function command(): Command {
     .action(async (dir: string, options: { format: Format }) => {
       const { runStatus } = await import('../status.ts')
       const { statusTable } = await import('../report/statusText.ts')
-      const { writeTables } = await import('../report/output.ts')
+      const { writeTables } = await import('../lib/table/write.ts')
       await writeTables([statusTable(await runStatus(dir))], options.format, undefined)
     })
 }

@@ -1,8 +1,8 @@
 import { Command } from 'commander'
-import { inputError } from '../errors.ts'
-import { type Exported } from '../report/exported.ts'
-import { type OutputFormat } from '../report/output.ts'
-import { type Mode } from '../preprocessing/steps.ts'
+import { inputError } from '../lib/errors.ts'
+import { type Exported } from '../lib/table/table.ts'
+import { type OutputFormat } from '../lib/table/write.ts'
+import { type Mode } from '../lib/pixels/steps.ts'
 import {
   excludeOption,
   type Excluding,
@@ -54,7 +54,7 @@ export function command(): Command {
 }
 
 async function run(dir: string, options: Options): Promise<void> {
-  const { chosenFormat, single, writeTables } = await import('../report/output.ts')
+  const { chosenFormat, single, writeTables } = await import('../lib/table/write.ts')
   const format = chosenFormat(options.format, options.output)
   await writeTables(await tablesOf(dir, options, single(format)), format, options.output)
 }

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { inputError } from '../errors.ts'
-import { jsonText } from '../report/text.ts'
+import { inputError } from '../lib/errors.ts'
+import { jsonText } from '../lib/table/text.ts'
 import { given, positive, several, textFormatOption, wholeNumber } from './options.ts'
 import { progressPrinter } from './progress.ts'
 

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { printable } from '../report/text.ts'
+import { printable } from '../lib/table/text.ts'
 import { note } from './progress.ts'
 import { queueOption } from './queueOption.ts'
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { inputError, unknownName } from '../errors.ts'
+import { inputError, unknownName } from '../lib/errors.ts'
 import type { Benchmark } from './benchmark.ts'
 import type { Draft } from './build.ts'
 import { dollarstreet } from './dollarstreet.ts'

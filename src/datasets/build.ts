@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { inputError } from '../errors.ts'
-import { sha256 } from '../sha256.ts'
+import { inputError } from '../lib/errors.ts'
+import { sha256 } from '../lib/hash.ts'
 import type { Choices, Dataset, Item, LabelMap } from './dataset.ts'
 import type { LabelSpace } from './labels.ts'
 

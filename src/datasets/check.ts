@@ -1,10 +1,10 @@
-import { GeogapError } from '../errors.ts'
-import { decode } from '../preprocessing/decode.ts'
-import { tally } from '../tally.ts'
+import { GeogapError } from '../lib/errors.ts'
+import { decode } from '../lib/pixels/decode.ts'
+import { tally } from '../lib/tally.ts'
 import type { Expected } from './benchmark.ts'
 import { findBenchmark } from './benchmarks.ts'
 import type { Dataset, Item, Problem } from './dataset.ts'
-import { mapLimited } from '../concurrency.ts'
+import { mapLimited } from '../lib/concurrency.ts'
 import { readImage } from './images.ts'
 
 export interface Counted {

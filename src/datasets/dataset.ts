@@ -1,4 +1,4 @@
-import { type ImageSource } from './member.ts'
+import { type ImageSource } from '../lib/archive/member.ts'
 
 /** A value of a grouping column; null where the data set does not say. */
 export type GroupValue = string | number | null

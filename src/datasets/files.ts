@@ -1,9 +1,9 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type GeogapError, inputError } from '../errors.ts'
-import { isStore } from '../places/place.ts'
-import { whereThere } from '../files.ts'
-import { mapLimited } from '../concurrency.ts'
+import { type GeogapError, inputError } from '../lib/errors.ts'
+import { isStore } from '../lib/storage/place.ts'
+import { whereThere } from '../lib/files.ts'
+import { mapLimited } from '../lib/concurrency.ts'
 
 /** A text that the user names. Errors: missing-file, unreadable-file. */
 export const readText = (file: string): Promise<string> =>
@@ -28,7 +28,8 @@ export async function fileBytes(file: string): Promise<number | null> {
 /** Sizes of files and of objects of stores, null where there is none. */
 export async function fileSizes(files: readonly string[]): Promise<(number | null)[]> {
   const urls = files.filter(isStore)
-  const sizes = urls.length > 0 ? await (await import('../places/s3.ts')).objectSizes(urls) : new Map<string, number>()
+  const sizes =
+    urls.length > 0 ? await (await import('../lib/storage/s3.ts')).objectSizes(urls) : new Map<string, number>()
   return mapLimited(files, 32, async file => (isStore(file) ? (sizes.get(file) ?? null) : fileBytes(file)))
 }
 

@@ -1,9 +1,9 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import type { Draft } from './build.ts'
 import { classFolderItems, isImageName, parentName } from './classFolders.ts'
 import { labelRules, type ManifestOptions } from './manifest.ts'
 import type { Tree } from './tree.ts'
-import type { Entry } from './member.ts'
+import type { Entry } from '../lib/archive/member.ts'
 
 /**
  * `<class>/<file>` in a folder, zip or tar: a folder a class, named by wnid or by ImageNet name, or by the names of a

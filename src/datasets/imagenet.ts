@@ -1,4 +1,4 @@
-import { readTsv } from './tsv.ts'
+import { readTsv } from '../lib/archive/tsv.ts'
 
 /** One of ImageNet-1K's classes; its index is its position in wnid order. */
 export interface ImageNetClass {

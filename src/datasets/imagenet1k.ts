@@ -1,14 +1,14 @@
 import { join } from 'node:path'
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import type { Benchmark, ReadOptions } from './benchmark.ts'
 import type { Draft } from './build.ts'
 import { isImageName, toItem, unknownClass } from './classFolders.ts'
 import type { Item, Problem } from './dataset.ts'
 import { indexOfWnid } from './imagenet.ts'
 import { imagenetSpace } from './labels.ts'
-import { matlabStructs } from './matlab.ts'
+import { matlabStructs } from '../lib/archive/matlab.ts'
 import { imageOf, openTree, readEntry, type Tree } from './tree.ts'
-import { type Entry } from './member.ts'
+import { type Entry } from '../lib/archive/member.ts'
 import { isWnid, readWnidFolders, refuseLabelMap } from './wnidFolders.ts'
 
 const valFolders = ['val', 'validation', 'ILSVRC/Data/CLS-LOC/val', 'Data/CLS-LOC/val']

@@ -2,11 +2,11 @@ import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { inflateRaw } from 'node:zlib'
-import { GeogapError } from '../errors.ts'
-import { readFully } from '../files.ts'
-import { isStore } from '../places/place.ts'
-import { identifier, literalPath, parquetRows, query } from '../sql.ts'
-import type { ImageSource } from './member.ts'
+import { GeogapError } from '../lib/errors.ts'
+import { readFully } from '../lib/files.ts'
+import { isStore } from '../lib/storage/place.ts'
+import { identifier, literalPath, parquetRows, query } from '../lib/sql.ts'
+import type { ImageSource } from '../lib/archive/member.ts'
 
 const inflate = promisify(inflateRaw)
 
@@ -55,7 +55,7 @@ const ownFaults = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
 
 /** An object of a store, or a part of one; only that there is none is the image's fault. */
 async function readStored(source: Exclude<ImageSource, { kind: 'parquet' }>): Promise<Uint8Array> {
-  const { readObject } = await import('../places/s3.ts')
+  const { readObject } = await import('../lib/storage/s3.ts')
   const bytes = await readObject(source.file, source.kind === 'range' ? source : undefined)
   if (!bytes) throw new GeogapError('data', 'missing-file', `missing file: ${source.file}`)
   const packed = source.kind === 'range' && source.deflated

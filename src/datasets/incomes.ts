@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { unknownName } from '../errors.ts'
+import { unknownName } from '../lib/errors.ts'
 
 /** Income groups: `names[i]` holds incomes up to and including `bounds[i]`, the last name those above all bounds. */
 export interface IncomeScheme {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
-import { inputError } from '../errors.ts'
-import { sha256 } from '../sha256.ts'
+import { inputError } from '../lib/errors.ts'
+import { sha256 } from '../lib/hash.ts'
 import type { LabelMap } from './dataset.ts'
-import { lists, parseJson } from './json.ts'
+import { lists, parseJson } from '../lib/archive/json.ts'
 import { imagenetSpace, ownSpace, plain, type LabelSpace } from './labels.ts'
 
 /** How a benchmark's own labels become accepted class indices. */

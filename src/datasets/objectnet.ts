@@ -1,5 +1,5 @@
-import { GeogapError } from '../errors.ts'
-import { sha256 } from '../sha256.ts'
+import { GeogapError } from '../lib/errors.ts'
+import { sha256 } from '../lib/hash.ts'
 import type { Benchmark, ReadOptions } from './benchmark.ts'
 import { acceptedClasses, type Draft } from './build.ts'
 import { classFolderItems } from './classFolders.ts'

@@ -1,8 +1,8 @@
 import { basename, join } from 'node:path'
-import { inputError } from '../errors.ts'
-import { identifier, literalPath, parquetRows, query, select } from '../sql.ts'
+import { inputError } from '../lib/errors.ts'
+import { identifier, literalPath, parquetRows, query, select } from '../lib/sql.ts'
 import type { Draft } from './build.ts'
-import { parseJson } from './json.ts'
+import { parseJson } from '../lib/archive/json.ts'
 import { imagenetSpace, ownSpace, plain, type LabelSpace } from './labels.ts'
 import { imagenetClasses } from './imagenet.ts'
 import {

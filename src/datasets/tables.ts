@@ -1,12 +1,12 @@
 import { access, open, readFile, writeFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
-import { GeogapError, inputError, messageOf } from '../errors.ts'
-import { readFully } from '../files.ts'
-import { inScratch } from '../scratch.ts'
-import { literalPath, parquetRows, select } from '../sql.ts'
-import { parseJson } from './json.ts'
+import { GeogapError, inputError, messageOf } from '../lib/errors.ts'
+import { readFully } from '../lib/files.ts'
+import { inScratch } from '../lib/scratch.ts'
+import { literalPath, parquetRows, select } from '../lib/sql.ts'
+import { parseJson } from '../lib/archive/json.ts'
 import { readEntry } from './tree.ts'
-import { type Entry } from './member.ts'
+import { type Entry } from '../lib/archive/member.ts'
 
 /** A table of any kind, cells as the file writes them (text from CSV and TSV, typed from JSONL and Parquet). */
 export interface Table {

@@ -1,14 +1,14 @@
 import { open, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
-import { inputError } from '../errors.ts'
-import type { ImageSource } from './member.ts'
+import { inputError } from '../lib/errors.ts'
+import type { ImageSource } from '../lib/archive/member.ts'
 import { fileBytes, folderEntries, notRead } from './files.ts'
-import { mapLimited } from '../concurrency.ts'
+import { mapLimited } from '../lib/concurrency.ts'
 import { readImage } from './images.ts'
-import { refused } from './members.ts'
-import { tarMembers } from './tar.ts'
-import { zipMembers } from './zip.ts'
-import { type Entry, type ReadAt } from './member.ts'
+import { refused } from '../lib/archive/members.ts'
+import { tarMembers } from '../lib/archive/tar.ts'
+import { zipMembers } from '../lib/archive/zip.ts'
+import { type Entry, type ReadAt } from '../lib/archive/member.ts'
 
 /** An entry's image, or where its file would be if it were there. */
 export const imageOf = (entry: Entry | undefined, file: string): { image: ImageSource; bytes: number | null } => ({

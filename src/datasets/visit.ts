@@ -1,4 +1,4 @@
-import { permutation, random } from '../random.ts'
+import { permutation, random } from '../lib/random.ts'
 import type { Dataset, Item } from './dataset.ts'
 
 /** Positions of the images of one region, or of all, in the order in which a data set is visited. */

@@ -2,20 +2,20 @@
 //   classnames.txt, zeroshot_classification_templates.txt, test/nshards.txt, test/0.tar, test/1.tar, …
 // A sample is the members of one name: `s0000001.webp`, `s0000001.cls` (class index), and `.json` or `.npy` metadata.
 import { basename } from 'node:path'
-import { GeogapError } from '../errors.ts'
-import { mapLimited } from '../concurrency.ts'
+import { GeogapError } from '../lib/errors.ts'
+import { mapLimited } from '../lib/concurrency.ts'
 import { isImageName, unknownClass } from './classFolders.ts'
 import { identityMap, type Draft } from './build.ts'
 import type { GroupValue, Item, LabelMap, Problem } from './dataset.ts'
 import { labelling, labellingByName, type LabelsOption } from './labelMap.ts'
 import { imagenetSpace, ownSpace, type LabelSpace } from './labels.ts'
-import { parseJson } from './json.ts'
+import { parseJson } from '../lib/archive/json.ts'
 import { lines } from './manifest.ts'
-import { npyValues } from './npy.ts'
+import { npyValues } from '../lib/archive/npy.ts'
 import { spaceOf } from './parquetImages.ts'
 import { text } from './tables.ts'
 import { openTree, readEntry, type Tree } from './tree.ts'
-import { type Entry } from './member.ts'
+import { type Entry } from '../lib/archive/member.ts'
 
 /** Whether names below a folder or archive look like this layout. */
 export const isWebDataset = (names: readonly string[]): boolean =>

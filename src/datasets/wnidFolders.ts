@@ -1,11 +1,11 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import type { ReadOptions } from './benchmark.ts'
 import type { Draft } from './build.ts'
 import { classFolderItems } from './classFolders.ts'
 import { imagenetWnids, indexOfWnid } from './imagenet.ts'
 import { imagenetSpace } from './labels.ts'
 import type { Tree } from './tree.ts'
-import { readTsv } from './tsv.ts'
+import { readTsv } from '../lib/archive/tsv.ts'
 
 export const isWnid = (name: string): boolean => /^n\d{8}$/.test(name)
 

@@ -1,5 +1,5 @@
-import { type Column, type Format, formatTable } from '../report/tables.ts'
-import { printable } from '../report/text.ts'
+import { type Column, type Format, formatTable } from '../lib/table/columns.ts'
+import { printable } from '../lib/table/text.ts'
 
 /**
  * For people a sentence that stands out, or lines, then the columns that have a heading, and what the numbers are; for

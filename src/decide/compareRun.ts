@@ -1,5 +1,5 @@
-import { unknownName } from '../errors.ts'
-import { count } from '../report/text.ts'
+import { unknownName } from '../lib/errors.ts'
+import { count } from '../lib/table/text.ts'
 import { type Comparison, comparedN, groupChanges } from './compare.ts'
 import { coverage, pairCells, type PairCell, sharedColumns } from './pairs.ts'
 import { excludedNotes } from '../predictions/slices.ts'

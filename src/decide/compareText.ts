@@ -1,6 +1,6 @@
 /** A comparison as a stranger reads it: one sentence, a table, and what the numbers are. */
-import { type Column, field, fields, type Format, formatTable, share } from '../report/tables.ts'
-import { groupList, pText } from '../report/text.ts'
+import { type Column, field, fields, type Format, formatTable, share } from '../lib/table/columns.ts'
+import { groupList, pText } from '../lib/table/text.ts'
 import { answerText } from './answer.ts'
 import { type Comparison, type GroupChange, shownP } from './compare.ts'
 

@@ -1,4 +1,4 @@
-import { inputError, unknownName } from '../errors.ts'
+import { inputError, unknownName } from '../lib/errors.ts'
 import { groupBy } from '../metrics/accuracy.ts'
 import { designEffect } from '../metrics/designEffect.ts'
 import { largeEnough } from '../metrics/disparity.ts'

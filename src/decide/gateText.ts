@@ -1,6 +1,6 @@
 /** A gate's judgement for people (text, Markdown) and for continuous integration (JUnit). */
-import { type Column, fields, share } from '../report/tables.ts'
-import { groupList, percent, printable } from '../report/text.ts'
+import { type Column, fields, share } from '../lib/table/columns.ts'
+import { groupList, percent, printable } from '../lib/table/text.ts'
 import { answerText } from './answer.ts'
 import { type Check, type Limit } from './gate.ts'
 import { type Gate } from './gateRun.ts'

@@ -1,6 +1,6 @@
 /** Stored evaluations in the order of time, each under every name (`--tag`) that it was run by. */
 import { basename, resolve } from 'node:path'
-import { unknownName } from '../errors.ts'
+import { unknownName } from '../lib/errors.ts'
 import { accuracy, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { disparity } from '../metrics/disparity.ts'
 import { pullResults } from '../places/cache.ts'

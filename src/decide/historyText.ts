@@ -1,8 +1,8 @@
-import { unknownName } from '../errors.ts'
-import { type Exported, exported } from '../report/exported.ts'
-import { type Column, field, intervalColumns, share } from '../report/tables.ts'
-import { percent } from '../report/text.ts'
-import { tally } from '../tally.ts'
+import { unknownName } from '../lib/errors.ts'
+import { type Exported, exported } from '../lib/table/table.ts'
+import { type Column, field, intervalColumns, share } from '../lib/table/columns.ts'
+import { percent } from '../lib/table/text.ts'
+import { tally } from '../lib/tally.ts'
 import { type HistoryRow } from './history.ts'
 import { excludedNotes } from '../predictions/slices.ts'
 

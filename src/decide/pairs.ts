@@ -3,7 +3,7 @@ import { type GroupValue } from '../datasets/dataset.ts'
 import { incomeQuartiles, mostIncomes, quartileNames } from '../metrics/incomeControlled.ts'
 import { imagesOf, type PairCounts } from '../metrics/pairedTests.ts'
 import { type Entry, shardFiles } from '../predictions/store.ts'
-import { identifier, parquetRows, query } from '../sql.ts'
+import { identifier, parquetRows, query } from '../lib/sql.ts'
 
 /** Outcomes of the images of one group, class and household that both sides predicted. */
 export interface PairCell extends PairCounts {

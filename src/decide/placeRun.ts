@@ -1,4 +1,4 @@
-import { inputError, unknownName } from '../errors.ts'
+import { inputError, unknownName } from '../lib/errors.ts'
 import { place } from './place.ts'
 import { type Placed } from './placeText.ts'
 import { measuredModels, referenceOf } from './references.ts'

@@ -1,5 +1,5 @@
-import { type Column, field, fields, type Format, intervalColumns, share } from '../report/tables.ts'
-import { percent } from '../report/text.ts'
+import { type Column, field, fields, type Format, intervalColumns, share } from '../lib/table/columns.ts'
+import { percent } from '../lib/table/text.ts'
 import { answerText } from './answer.ts'
 import { pointsText } from './compareText.ts'
 import { type Measured, type Placement } from './place.ts'

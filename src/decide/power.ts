@@ -1,7 +1,7 @@
 /** What a data set could show before any model has seen it. */
 import { type Item } from '../datasets/dataset.ts'
 import { imagesNeeded, minimumDetectableDifference } from '../metrics/power.ts'
-import { tally } from '../tally.ts'
+import { tally } from '../lib/tally.ts'
 
 export interface PowerRow {
   by: string

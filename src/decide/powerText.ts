@@ -1,5 +1,5 @@
-import { type Column, fields, type Format } from '../report/tables.ts'
-import { percent } from '../report/text.ts'
+import { type Column, fields, type Format } from '../lib/table/columns.ts'
+import { percent } from '../lib/table/text.ts'
 import { answerText } from './answer.ts'
 import { type PowerOptions, type PowerRow } from './power.ts'
 

@@ -2,7 +2,7 @@
 import { binomialCdf } from '../metrics/distributions.ts'
 import { mean } from '../metrics/numbers.ts'
 import { normalizations } from '../models/recipes.ts'
-import { describeSteps, nativeSteps, type Recipe, reversed } from '../preprocessing/steps.ts'
+import { describeSteps, nativeSteps, type Recipe, reversed } from '../lib/pixels/steps.ts'
 
 /** A way of preparing images, and what differs from the declared one. */
 export interface Setting {

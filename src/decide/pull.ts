@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { notRead } from '../datasets/files.ts'
-import { GeogapError, inputError, messageOf } from '../errors.ts'
-import { count } from '../report/text.ts'
-import { writeOutput } from '../files.ts'
+import { GeogapError, inputError, messageOf } from '../lib/errors.ts'
+import { count } from '../lib/table/text.ts'
+import { writeOutput } from '../lib/files.ts'
 import { distinct } from '../predictions/store.ts'
-import { bytesText, printable } from '../report/text.ts'
-import { sha256 } from '../sha256.ts'
+import { bytesText, printable } from '../lib/table/text.ts'
+import { sha256 } from '../lib/hash.ts'
 import { parsePack } from './pack.ts'
 
 /** Largest pack that is taken from the network. */

@@ -1,5 +1,5 @@
 /** The models that one is placed beside: published facts, a folder of results, or a pack. */
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { placeColumn, rolesOf } from '../figures/roles.ts'
 import { referenceBenchmark } from '../metrics/progress.ts'
 import { publishedAccuracies, publishedSources } from '../published/accuracies.ts'

@@ -1,5 +1,5 @@
 /** Which evaluations a question about two sides is about. */
-import { inputError, unknownName } from '../errors.ts'
+import { inputError, unknownName } from '../lib/errors.ts'
 import { pullResults } from '../places/cache.ts'
 import { readCurrent } from '../predictions/runs.ts'
 import { distinct, type Entry } from '../predictions/store.ts'

@@ -1,6 +1,6 @@
-import { writeOutput } from '../files.ts'
+import { writeOutput } from '../lib/files.ts'
 import { type DatasetNote, readDatasets } from '../predictions/notes.ts'
-import { type Column, fields, formatTable, type Value } from '../report/tables.ts'
+import { type Column, fields, formatTable, type Value } from '../lib/table/columns.ts'
 import { type Flip, flips } from './pairs.ts'
 import { type Sides } from './sides.ts'
 

@@ -14,7 +14,7 @@ import { mean, meanInterval } from '../metrics/numbers.ts'
 import { loadHead, picked } from '../models/head.ts'
 import { namedModel } from '../models/named.ts'
 import { recordStudy } from '../predictions/studies.ts'
-import { percent } from '../report/text.ts'
+import { percent } from '../lib/table/text.ts'
 import { prepared } from '../targets.ts'
 
 export interface StudyWorld {

@@ -2,7 +2,7 @@
  * A made-up world: households in four regions photograph the same eight objects, but not the same forms of them. What
  * a benchmark shows follows from a few stated shares; no accuracy is written anywhere.
  */
-import { type Random, random } from '../random.ts'
+import { type Random, random } from '../lib/random.ts'
 import { type Ink, objectNames, objects } from './objects.ts'
 
 export interface Picture {

@@ -3,9 +3,9 @@
  * `.npy` files are read as LAION publishes them: two-dimensional, float16 or float32, row-major.
  */
 import { open } from 'node:fs/promises'
-import { npyHeader } from '../datasets/npy.ts'
-import { GeogapError, inputError } from '../errors.ts'
-import { readFully, writeAtomically, writeFully } from '../files.ts'
+import { npyHeader } from '../lib/archive/npy.ts'
+import { GeogapError, inputError } from '../lib/errors.ts'
+import { readFully, writeAtomically, writeFully } from '../lib/files.ts'
 
 export interface EmbeddingBlock {
   /** Position of the first row. */

@@ -5,14 +5,14 @@
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { imagenetNames } from '../datasets/imagenet.ts'
-import { inputError } from '../errors.ts'
-import { folderPlace } from '../places/folder.ts'
+import { inputError } from '../lib/errors.ts'
+import { folderPlace } from '../lib/storage/folder.ts'
 import { readKept } from '../predictions/kept.ts'
 import { type DatasetNote, readDatasets } from '../predictions/notes.ts'
 import { type Identity, noAcceptedClass, type ShardManifest } from '../predictions/schema.ts'
 import { currentEntries, type Entry, readEntries, readEntry, spansOf } from '../predictions/store.ts'
-import { parseSteps } from '../preprocessing/steps.ts'
-import { identifier, literalPath, parquetRows, query } from '../sql.ts'
+import { parseSteps } from '../lib/pixels/steps.ts'
+import { identifier, literalPath, parquetRows, query } from '../lib/sql.ts'
 import {
   descriptionName,
   type KeptDescription,

@@ -2,11 +2,11 @@
  * Last-layer retraining (section 6.3, appendix G): the features are computed once, the classifier alone is trained on them,
  * starting from the pretrained one. For a seed the result is the same to the last bit on one machine.
  */
-import { inputError } from '../errors.ts'
-import { crossEntropies } from '../graph/blocks/loss.ts'
-import { input } from '../graph/graph.ts'
-import { adam } from '../graph/optimizers.ts'
-import { permutation, random } from '../random.ts'
+import { inputError } from '../lib/errors.ts'
+import { crossEntropies } from '../lib/onnx/blocks/loss.ts'
+import { input } from '../lib/onnx/graph.ts'
+import { adam } from '../lib/onnx/optimizers.ts'
+import { permutation, random } from '../lib/random.ts'
 import { type Feeds } from '../training/buffers.ts'
 import { type Objective } from '../training/step.ts'
 import { createTrainer } from '../training/trainer.ts'

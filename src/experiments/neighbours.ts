@@ -2,11 +2,11 @@
  * Where do unlabelled images come from? Each is classified by its nearest labelled ones (appendix F). The search is exact: a
  * block of queries times all references, then the largest similarities of each row, in one graph.
  */
-import { GeogapError, inputError } from '../errors.ts'
-import { normalized } from '../graph/blocks/similarity.ts'
-import { createGraph, input, output } from '../graph/graph.ts'
-import { encode } from '../graph/onnx.ts'
-import { cast, div, gemm, norm, topK } from '../graph/ops.ts'
+import { GeogapError, inputError } from '../lib/errors.ts'
+import { normalized } from '../lib/onnx/blocks/similarity.ts'
+import { createGraph, input, output } from '../lib/onnx/graph.ts'
+import { encode } from '../lib/onnx/onnx.ts'
+import { cast, div, gemm, norm, topK } from '../lib/onnx/ops.ts'
 import { createSession } from '../inference/session.ts'
 import { type Embeddings, requireSameEncoder } from './embeddings.ts'
 

@@ -1,10 +1,10 @@
-import { GeogapError } from '../errors.ts'
-import { crossEntropies } from '../graph/blocks/loss.ts'
-import { createGraph, type Graph, input, output, type Tensor, type Weights, weights } from '../graph/graph.ts'
+import { GeogapError } from '../lib/errors.ts'
+import { crossEntropies } from '../lib/onnx/blocks/loss.ts'
+import { createGraph, type Graph, input, output, type Tensor, type Weights, weights } from '../lib/onnx/graph.ts'
 import { architecture } from '../models/architectures.ts'
 import { type ReadyModel } from '../models/spec.ts'
-import { normalizeGraph } from '../preprocessing/toGraph.ts'
-import { splitSteps, type Step } from '../preprocessing/steps.ts'
+import { normalizeGraph } from '../lib/pixels/toGraph.ts'
+import { splitSteps, type Step } from '../lib/pixels/steps.ts'
 import { type Objective } from '../training/step.ts'
 
 /** What is fine-tuned: a classifier behind its normalization. */

@@ -1,4 +1,4 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { type StudyValues } from '../predictions/studies.ts'
 import { type Embeddings } from './embeddings.ts'
 import { type Neighbours, nearestReferences, type SearchOptions } from './neighbours.ts'

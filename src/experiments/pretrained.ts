@@ -1,12 +1,12 @@
-import { GeogapError } from '../errors.ts'
-import { type Graph, type Tensor } from '../graph/graph.ts'
+import { GeogapError } from '../lib/errors.ts'
+import { type Graph, type Tensor } from '../lib/onnx/graph.ts'
 import { architecture } from '../models/architectures.ts'
-import { readParameters } from '../models/bind.ts'
+import { readParameters } from '../lib/tensors/bind.ts'
 import { type Head } from '../models/head.ts'
 import { classifierGraph } from '../models/load.ts'
-import { readWeights } from '../models/readWeights.ts'
+import { readWeights } from '../lib/tensors/readWeights.ts'
 import { type ReadyModel } from '../models/spec.ts'
-import { type Step } from '../preprocessing/steps.ts'
+import { type Step } from '../lib/pixels/steps.ts'
 
 /** The names of the parameters of a linear layer from `features` to `logits`; null where something else lies between. */
 export function headNames(graph: Graph): { weight: string; bias: string } | null {

@@ -4,7 +4,7 @@
  */
 import { type Item } from '../datasets/dataset.ts'
 import { balanceRegions, sharedHouseholds, splitByHousehold } from '../datasets/splits.ts'
-import { inputError, unknownName } from '../errors.ts'
+import { inputError, unknownName } from '../lib/errors.ts'
 
 export const splitProtocols = ['household', 'published', 'household-balanced'] as const
 export type SplitProtocol = (typeof splitProtocols)[number]

@@ -1,4 +1,4 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { deviation, mean } from '../metrics/numbers.ts'
 
 /** One figure of an experiment over its seeds. */

@@ -3,8 +3,8 @@
  * western and one of the other images, so a set with a larger share keeps the western images of a smaller one.
  */
 import { isWestern } from '../datasets/western.ts'
-import { inputError } from '../errors.ts'
-import { permutation, random } from '../random.ts'
+import { inputError } from '../lib/errors.ts'
+import { permutation, random } from '../lib/random.ts'
 
 /** Shares from balanced to all western. */
 export const westernShares: readonly number[] = [0.5, 0.6, 0.7, 0.8, 0.9, 1]

@@ -1,7 +1,7 @@
 /** The files of outlines of countries (Natural Earth, public domain, by world-atlas). */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { cached } from '../cached.ts'
+import { cached } from '../lib/memoize.ts'
 
 interface Geometry {
   type: string

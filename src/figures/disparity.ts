@@ -1,5 +1,5 @@
 import { type Line } from '../metrics/regression.ts'
-import { pText } from '../report/text.ts'
+import { pText } from '../lib/table/text.ts'
 import { type DisparityRow } from '../run.ts'
 import {
   beside,
@@ -16,7 +16,7 @@ import { drawnLine, linePanels, lineThrough, type Panel, type PanelPoint } from 
 import { type Results } from './results.ts'
 import { placesText } from './roles.ts'
 import { geographicColor } from './theme.ts'
-import { signed } from './values.ts'
+import { signed } from '../lib/table/values.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 
 /** One model's disparity in percentage points against its accuracy on a standard benchmark in percent. */

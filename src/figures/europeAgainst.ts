@@ -12,7 +12,7 @@ import { linePanels, type Panel } from './linePanel.ts'
 import { type RegionLineRow, regionLineRows, seriesOf } from './regionLines.ts'
 import { bestFirst } from './regions.ts'
 import { color } from './theme.ts'
-import { signed } from './values.ts'
+import { signed } from '../lib/table/values.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 
 const base = 'Europe'

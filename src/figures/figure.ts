@@ -1,9 +1,9 @@
 import type { TopLevelSpec } from 'vega-lite'
-import { unknownName } from '../errors.ts'
+import { unknownName } from '../lib/errors.ts'
 import { sum } from '../metrics/numbers.ts'
-import { type Value } from '../report/tables.ts'
+import { type Value } from '../lib/table/columns.ts'
 import { type Results } from './results.ts'
-import { count } from '../report/text.ts'
+import { count } from '../lib/table/text.ts'
 
 /** One drawing, ready for any renderer. */
 export interface Figure {

@@ -2,7 +2,7 @@
 import { fitText, textWidth } from './fonts.ts'
 import { accuracyColor, colorDomain, fontSize, ink } from './theme.ts'
 import { type PairCell } from './results.ts'
-import { percentValue } from './values.ts'
+import { percentValue } from '../lib/table/values.ts'
 import { type PanelSpec, pixelText, type Position, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
 
 export interface HeatLayout {

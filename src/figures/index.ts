@@ -1,4 +1,4 @@
-import { inputError, unknownName } from '../errors.ts'
+import { inputError, unknownName } from '../lib/errors.ts'
 import { type Run } from '../run.ts'
 import { classRegion } from './classRegion.ts'
 import { disparity } from './disparity.ts'

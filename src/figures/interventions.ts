@@ -1,10 +1,10 @@
 import { testbedModel } from '../models/testbed.ts'
 import { measureOf } from './disparity.ts'
 import { captionOf, type FigureKind, idOf, perGeographic } from './figure.ts'
-import { count } from '../report/text.ts'
+import { count } from '../lib/table/text.ts'
 import { intervalRows } from './intervalRows.ts'
 import { color, quiet } from './theme.ts'
-import { range95Of, signed } from './values.ts'
+import { range95Of, signed } from '../lib/table/values.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 import { interventions } from '../report/paper/interventionModels.ts'
 

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { cached } from '../cached.ts'
+import { cached } from '../lib/memoize.ts'
 
 export const fontFamily = 'DejaVu Sans'
 

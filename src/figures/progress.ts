@@ -14,7 +14,7 @@ import { type ProgressGap, pointsOf, progressGap } from '../metrics/progress.ts'
 import { type Results } from './results.ts'
 import { oodSets } from './roles.ts'
 import { geographicColor, standardColor } from './theme.ts'
-import { signed } from './values.ts'
+import { signed } from '../lib/table/values.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 
 /** One model on a standard benchmark, on the geographic data set, and on the reference; accuracies in percent. */

@@ -1,10 +1,10 @@
 import { type ProgressRate, progressRate } from '../metrics/progress.ts'
 import { captionOf, type FigureKind, idOf } from './figure.ts'
-import { count } from '../report/text.ts'
+import { count } from '../lib/table/text.ts'
 import { intervalRows } from './intervalRows.ts'
 import { type Results } from './results.ts'
 import { geographicColor, standardColor } from './theme.ts'
-import { range95Of, signed } from './values.ts'
+import { range95Of, signed } from '../lib/table/values.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 
 /** One benchmark's progress rate with its 95 % interval over the models. */

@@ -6,7 +6,7 @@ import { type Shape, worldSpec } from './map.ts'
 import { bestFirst, type RegionRow, regionRows } from './regions.ts'
 import { type Results } from './results.ts'
 import { fontSize, ink } from './theme.ts'
-import { percentValue, range95, signed } from './values.ts'
+import { percentValue, range95, signed } from '../lib/table/values.ts'
 import { pixelText, type TopLevelSpec } from './vegaLite.ts'
 
 /** A country of the data set and the region that it belongs to there. */

@@ -1,9 +1,9 @@
 /** From a Vega-Lite specification to SVG, PNG or PDF; Vega and its renderers are loaded when the first figure is drawn. */
 import type { TopLevelSpec } from 'vega-lite'
-import { GeogapError } from '../errors.ts'
+import { GeogapError } from '../lib/errors.ts'
 import { covers, fontFamily, fontFiles, textWidth } from './measure.ts'
 import { fontSize, standalone } from './theme.ts'
-import { printable } from '../report/text.ts'
+import { printable } from '../lib/table/text.ts'
 
 /** Text and axes as `currentColor` for a page, or in `ink` on `paper` for a file of its own. */
 export interface Colors {

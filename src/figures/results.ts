@@ -1,5 +1,5 @@
 /** Stored results as figures and reports ask for them: who is on which axis, which models in which order. */
-import { cached } from '../cached.ts'
+import { cached } from '../lib/memoize.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
 import { type AccuracyTable, accuracyTable } from '../metrics/progress.ts'
 import { type Cell, distinct } from '../predictions/store.ts'

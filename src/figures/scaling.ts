@@ -6,7 +6,7 @@ import { roundBounds } from './linePanel.ts'
 import { type Results } from './results.ts'
 import { fitText } from './fonts.ts'
 import { fontSize, geographicColor, ink, quiet, titleSize } from './theme.ts'
-import { signed } from './values.ts'
+import { signed } from '../lib/table/values.ts'
 import { type PanelSpec, panels, pixelText, type Position, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
 
 /** One model's size (training images or parameters) and disparity in percentage points. */

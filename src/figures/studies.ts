@@ -2,7 +2,7 @@
 import { mean, meanInterval } from '../metrics/numbers.ts'
 import { type StudyValues } from '../predictions/studies.ts'
 import { captionOf, type Figure, type FigureKind, type FigureOptions, idOf } from './figure.ts'
-import { count } from '../report/text.ts'
+import { count } from '../lib/table/text.ts'
 import { linePanels, type Panel } from './linePanel.ts'
 import { type Results } from './results.ts'
 import { color, geographicColor } from './theme.ts'

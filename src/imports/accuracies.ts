@@ -1,7 +1,7 @@
 /** Accuracies from other people's tables: timm's results files, OpenCLIP's results table, or `model,benchmark,accuracy,n`. */
 import { basename } from 'node:path'
 import { type Table, text } from '../datasets/tables.ts'
-import { inputError, unknownName } from '../errors.ts'
+import { inputError, unknownName } from '../lib/errors.ts'
 import { modelNames } from '../models/catalog.ts'
 import { type Imported } from '../predictions/imported.ts'
 

@@ -1,5 +1,5 @@
 import { type Dataset } from '../datasets/dataset.ts'
-import { shellWord } from '../report/text.ts'
+import { shellWord } from '../lib/table/text.ts'
 
 /** A PyTorch script that predicts for a data set, which is opened as `asked`, and writes what `geogap import` takes. */
 export function pytorchExample({ name, classes, labelSpace, choices }: Dataset, asked = name): string {

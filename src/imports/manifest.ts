@@ -1,8 +1,8 @@
 import { type Dataset, type Item } from '../datasets/dataset.ts'
-import { inputError } from '../errors.ts'
-import { storageError, writeDurably } from '../files.ts'
-import { absolutePath } from '../places/place.ts'
-import { type Column, numbers, texts, writeParquet } from '../sql.ts'
+import { inputError } from '../lib/errors.ts'
+import { storageError, writeDurably } from '../lib/files.ts'
+import { absolutePath } from '../lib/storage/place.ts'
+import { type Column, numbers, texts, writeParquet } from '../lib/sql.ts'
 
 /**
  * Writes what another program needs to predict for a data set: id, label, accepted class indices (with `;` between), the image's

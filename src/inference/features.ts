@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { type ReadyModel } from '../models/spec.ts'
-import { type Step } from '../preprocessing/steps.ts'
+import { type Step } from '../lib/pixels/steps.ts'
 import { type ShardItem } from './messages.ts'
 import { runShards } from './pool.ts'
 

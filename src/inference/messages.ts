@@ -2,8 +2,8 @@ import { type Choices, type Item } from '../datasets/dataset.ts'
 import { type ReadyModel } from '../models/spec.ts'
 import { type Outcomes } from '../predictions/predictions.ts'
 import { type KeptOutput } from '../predictions/schema.ts'
-import { type Step } from '../preprocessing/steps.ts'
-import { type Engine } from './engine.ts'
+import { type Step } from '../lib/pixels/steps.ts'
+import { type Engine } from '../lib/onnx/engine.ts'
 
 /** Models that see the same crops and fit into memory together: images are decoded and cropped once for all of them. */
 export interface ModelGroup extends Engine {

@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { GeogapError } from '../errors.ts'
+import { GeogapError } from '../lib/errors.ts'
 import type { FromWorker, ModelGroup, ShardItem, Timings, ToWorker } from './messages.ts'
 import type { Outcomes } from '../predictions/predictions.ts'
 import { addTimings, noTimings } from './messages.ts'

@@ -1,7 +1,7 @@
 import { readImage } from '../datasets/images.ts'
-import { GeogapError } from '../errors.ts'
-import { createCropper, type Cropper } from '../preprocessing/cropper.ts'
-import { splitSteps, type Step } from '../preprocessing/steps.ts'
+import { GeogapError } from '../lib/errors.ts'
+import { createCropper, type Cropper } from '../lib/pixels/cropper.ts'
+import { splitSteps, type Step } from '../lib/pixels/steps.ts'
 import { type ShardItem } from './messages.ts'
 
 /** Crops of a batch, uint8 [n, 3, size, size], for the items that could be decoded. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { inputError, unknownName } from '../errors.ts'
-import { parseJson } from '../datasets/json.ts'
-import { whereThere } from '../files.ts'
+import { inputError, unknownName } from '../lib/errors.ts'
+import { parseJson } from '../lib/archive/json.ts'
+import { whereThere } from '../lib/files.ts'
 import { type DualEncoder } from '../models/families/family.ts'
 
 /** Named template lists, each with its source. */

@@ -1,6 +1,6 @@
 import { decodeHTML } from 'entities/decode'
 import { readFile } from 'node:fs/promises'
-import { firstLine, inputError } from '../errors.ts'
+import { firstLine, inputError } from '../lib/errors.ts'
 import { type DualEncoder } from '../models/families/family.ts'
 
 /** Ids of a text's tokens, the first and the last token included. */

@@ -4,11 +4,11 @@
  * while a batch is inferred; plain JPEG files are cropped between batches, which costs as much as it would in a thread.
  */
 import { type Choices } from '../datasets/dataset.ts'
-import { GeogapError, messageOf } from '../errors.ts'
+import { GeogapError, messageOf } from '../lib/errors.ts'
 import { loadModel } from '../models/load.ts'
 import { type LoadedModel } from './session.ts'
 import { type Output } from './session.ts'
-import { unusual } from './engine.ts'
+import { unusual } from '../lib/onnx/engine.ts'
 import type { FromWorker, ModelGroup, ShardItem, Timings, ToWorker } from './messages.ts'
 import type { Outcomes } from '../predictions/predictions.ts'
 import { noTimings } from './messages.ts'

@@ -10,7 +10,7 @@
  * is on outcome minus prediction, whose expectation under m is known as well. Good predictions leave a small variance,
  * and with it a narrow interval; bad ones cost width, never validity.
  */
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { logGamma } from './distributions.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
 import { bisected, sum } from './numbers.ts'

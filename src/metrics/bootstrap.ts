@@ -1,7 +1,7 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { spread } from './numbers.ts'
 import { checkDraws, poissonOne } from './random.ts'
-import { below, type Random, randomFrom } from '../random.ts'
+import { below, type Random, randomFrom } from '../lib/random.ts'
 
 /*
  * Bootstrap of accuracies over clusters (households, or images where there are none). A draw gives every cluster one

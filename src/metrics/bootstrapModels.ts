@@ -2,7 +2,7 @@ import { type Interval } from './intervals.ts'
 import { mean, percentileInterval, spread } from './numbers.ts'
 import { type AccuracyTable, pointsOf, type RateOptions, scale } from './progress.ts'
 import { checkDraws } from './random.ts'
-import { below, randomFrom } from '../random.ts'
+import { below, randomFrom } from '../lib/random.ts'
 import { slopeAndR2 } from './regression.ts'
 
 export interface ModelBootstrapOptions extends RateOptions {

@@ -1,4 +1,4 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 
 export interface CalibrationBin {
   /** Confidences in (low, high]; the first bin includes 0. */

@@ -1,4 +1,4 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { checkCounts, type Counts, type Difference, differenceOf } from './accuracy.ts'
 import { sum } from './numbers.ts'
 

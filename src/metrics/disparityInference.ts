@@ -1,4 +1,4 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { checkGroups, type GroupCounts, sumCounts } from './accuracy.ts'
 import { designEffect } from './designEffect.ts'
 import { defaultMinN, type Disparity, disparity, largeEnough } from './disparity.ts'

@@ -2,7 +2,7 @@ import { checkConfidence, type Interval } from './intervals.ts'
 import { posteriorMeans } from './mixture.ts'
 import { bisected, mean, quantile, spread, sum } from './numbers.ts'
 import { checkDraws, fillNormal } from './random.ts'
-import { randomFrom } from '../random.ts'
+import { randomFrom } from '../lib/random.ts'
 
 /*
  * An interval for the true disparity D: the largest minus the smallest true accuracy of K groups.

@@ -1,9 +1,9 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { chiSquareUpper } from './distributions.ts'
 import { type Interval, wilson } from './intervals.ts'
 import { sum } from './numbers.ts'
 import { checkDraws, hypergeometricSampler } from './random.ts'
-import { randomFrom } from '../random.ts'
+import { randomFrom } from '../lib/random.ts'
 
 /** Images of a group: all of them, and those that failed. */
 export interface FailureCounts {

@@ -1,7 +1,7 @@
 import { checkCounts, type Counts, type Difference, differenceOf } from './accuracy.ts'
 import { type Estimate, undefinedEstimate, zOf } from './intervals.ts'
 import { checkFinite, quantile } from './numbers.ts'
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 
 /** Income bounds of the quartiles: Q1 is the richest, as in the paper's code. */
 export interface IncomeQuartiles {

@@ -1,5 +1,5 @@
-import { cached } from '../cached.ts'
-import { inputError } from '../errors.ts'
+import { cached } from '../lib/memoize.ts'
+import { inputError } from '../lib/errors.ts'
 import { normalQuantile } from './distributions.ts'
 
 /** Lower and upper end. */

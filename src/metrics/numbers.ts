@@ -1,4 +1,4 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { tQuantile } from './distributions.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
 

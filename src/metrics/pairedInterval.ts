@@ -1,4 +1,4 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { rootBetween } from './distributions.ts'
 import { type Interval, zOf } from './intervals.ts'
 import { imagesOf, type PairCounts } from './pairedTests.ts'

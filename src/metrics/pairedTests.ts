@@ -1,4 +1,4 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { type BootstrapDraws, differenceOf, drawsOf } from './bootstrap.ts'
 import { binomialCdf } from './distributions.ts'
 import { type Interval } from './intervals.ts'

@@ -1,8 +1,8 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { type GroupCounts } from './accuracy.ts'
 import { mean, spread, sum } from './numbers.ts'
 import { checkDraws, hypergeometricSampler } from './random.ts'
-import { type Random, randomFrom, shuffle } from '../random.ts'
+import { type Random, randomFrom, shuffle } from '../lib/random.ts'
 
 /** Counts of one cluster (a household) within one group. */
 export interface ClusterCounts extends GroupCounts {

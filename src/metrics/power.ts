@@ -1,4 +1,4 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { normalQuantile, rootBetween } from './distributions.ts'
 
 export interface PowerOptions {

@@ -1,4 +1,4 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { normalQuantile } from './distributions.ts'
 import { mean, spread } from './numbers.ts'
 import { fitLine, type Line } from './regression.ts'

@@ -1,5 +1,5 @@
-import { inputError } from '../errors.ts'
-import { type Random } from '../random.ts'
+import { inputError } from '../lib/errors.ts'
+import { type Random } from '../lib/random.ts'
 
 /** Errors: bad-draws. */
 export function checkDraws(draws: number): void {

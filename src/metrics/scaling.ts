@@ -1,4 +1,4 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
 import { deviation, mean, meanInterval } from './numbers.ts'
 import { fitLine, knownPoints, type Line } from './regression.ts'

@@ -1,4 +1,4 @@
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { type Interval, wilson } from './intervals.ts'
 
 /** Sums over the images of one cell. */

@@ -1,4 +1,4 @@
-import { unknownName } from '../errors.ts'
+import { unknownName } from '../lib/errors.ts'
 import { convNexts } from './families/convnext.ts'
 import { clips } from './families/clip.ts'
 import { dinos } from './families/dinov2.ts'

@@ -1,5 +1,5 @@
 import { basename, extname } from 'node:path'
-import { unknownName } from '../errors.ts'
+import { unknownName } from '../lib/errors.ts'
 import { architectures } from './architectures.ts'
 import { published } from './published.ts'
 import { type ModelSpec } from './spec.ts'

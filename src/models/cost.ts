@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
-import { multiplyAdds, parameterCount } from '../graph/cost.ts'
-import { createGraph, input, weights } from '../graph/graph.ts'
+import { multiplyAdds, parameterCount } from '../lib/onnx/cost.ts'
+import { createGraph, input, weights } from '../lib/onnx/graph.ts'
 import { architecture } from './architectures.ts'
 import { type ModelSpec } from './spec.ts'
 

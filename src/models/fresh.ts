@@ -1,8 +1,8 @@
-import { createGraph, input, type Parameter, weights } from '../graph/graph.ts'
-import { volume } from '../graph/shapes.ts'
-import { random } from '../random.ts'
+import { createGraph, input, type Parameter, weights } from '../lib/onnx/graph.ts'
+import { volume } from '../lib/onnx/shapes.ts'
+import { random } from '../lib/random.ts'
 import { architecture } from './architectures.ts'
-import { type NamedTensor } from './safetensors.ts'
+import { type NamedTensor } from '../lib/tensors/safetensors.ts'
 
 /** Untrained weights of an architecture: He's normal draws for weights, identity for normalization, zero biases. */
 export function freshWeights(name: string, classes: number, seed: number): NamedTensor[] {

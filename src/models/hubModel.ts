@@ -5,10 +5,10 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { imagenetClasses } from '../datasets/imagenet.ts'
-import { parseJson } from '../datasets/json.ts'
+import { parseJson } from '../lib/archive/json.ts'
 import { plain } from '../datasets/labels.ts'
-import { inputError, shown } from '../errors.ts'
-import { hubFile, type HubFile, type HubOptions } from './hub.ts'
+import { inputError, shown } from '../lib/errors.ts'
+import { hubFile, type HubFile, type HubOptions } from '../lib/hub/hub.ts'
 import { hubRecipe } from './hubPreprocessing.ts'
 import { type GraphUse, type ModelSpec } from './spec.ts'
 

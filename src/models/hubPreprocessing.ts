@@ -3,9 +3,9 @@
  * normalization, or leaves open where libraries differ, is refused: a wrong guess would be a wrong accuracy.
  */
 import { z } from 'zod'
-import { type GeogapError, inputError, shown, unquoted } from '../errors.ts'
+import { type GeogapError, inputError, shown, unquoted } from '../lib/errors.ts'
 import { deviations, side, triple } from './ownModel.ts'
-import { type Interpolation, type Recipe, type Triple } from '../preprocessing/steps.ts'
+import { type Interpolation, type Recipe, type Triple } from '../lib/pixels/steps.ts'
 
 const sides = z.strictObject({ shortest_edge: side.optional(), height: side.optional(), width: side.optional() })
 const preprocessor = z.object({

@@ -1,5 +1,5 @@
-import { cached } from '../cached.ts'
-import { inputError, unknownName } from '../errors.ts'
+import { cached } from '../lib/memoize.ts'
+import { inputError, unknownName } from '../lib/errors.ts'
 import { architecture } from './architectures.ts'
 import { modelNames, resolveModel } from './catalog.ts'
 import { modelCost } from './cost.ts'

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { GeogapError, inputError } from '../errors.ts'
+import { GeogapError, inputError } from '../lib/errors.ts'
 import { resolveModel } from './catalog.ts'
 import { hubModel } from './hubModel.ts'
 import { ownModel } from './ownModel.ts'

@@ -1,6 +1,6 @@
 /** Models that neither timm nor OpenCLIP lists: checkpoints of papers' authors, and transformers' on the hub. */
 import { normalizations } from './recipes.ts'
-import { type Recipe } from '../preprocessing/steps.ts'
+import { type Recipe } from '../lib/pixels/steps.ts'
 import { type ModelSpec, type WeightSource } from './spec.ts'
 
 const bilinear: Recipe = { ...normalizations.imagenet, interpolation: 'bilinear', cropPct: 0.875, size: 224 }

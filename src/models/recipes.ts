@@ -1,4 +1,4 @@
-import { imagenetMean, imagenetStd, type Recipe, type Triple } from '../preprocessing/steps.ts'
+import { imagenetMean, imagenetStd, type Recipe, type Triple } from '../lib/pixels/steps.ts'
 
 /** Means and deviations under the names that the tag tables use. */
 export const normalizations = {

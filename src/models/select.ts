@@ -1,5 +1,5 @@
 import { readText } from '../datasets/files.ts'
-import { inputError } from '../errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { matchingNames } from './listing.ts'
 import { testbed } from './testbed.ts'
 

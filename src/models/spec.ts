@@ -1,5 +1,5 @@
 import { type ZeroShot } from '../inference/zeroshot.ts'
-import { type Recipe } from '../preprocessing/steps.ts'
+import { type Recipe } from '../lib/pixels/steps.ts'
 
 /** Where a model's weights come from. */
 export type WeightSource =

@@ -2,7 +2,7 @@
 import { architectures } from './architectures.ts'
 import { recipeOf } from './recipes.ts'
 import { type ModelSpec } from './spec.ts'
-import { readTsv } from '../datasets/tsv.ts'
+import { readTsv } from '../lib/archive/tsv.ts'
 
 /** Tags with 1,000 classes, the default of an architecture before its others, as timm orders them. */
 export function timmModels(): ModelSpec[] {

@@ -1,4 +1,4 @@
-import { readTsv } from '../datasets/tsv.ts'
+import { readTsv } from '../lib/archive/tsv.ts'
 
 /** A row of the paper's testbed (appendix A) and the model that stands for it. */
 export interface TestbedRow {

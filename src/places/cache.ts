@@ -1,14 +1,14 @@
 /** Copies of objects on this machine, for everything that reads files. */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
-import { mapLimited } from '../concurrency.ts'
-import { isUnsafe } from '../datasets/members.ts'
-import { inputError, shown } from '../errors.ts'
-import { storageError, whereThere, writeAtomically } from '../files.ts'
-import { geogapCache } from '../models/hubCache.ts'
-import { sha256 } from '../sha256.ts'
-import { isStore } from './place.ts'
-import { copyObject, sizeOf } from './localFile.ts'
+import { mapLimited } from '../lib/concurrency.ts'
+import { isUnsafe } from '../lib/archive/members.ts'
+import { inputError, shown } from '../lib/errors.ts'
+import { storageError, whereThere, writeAtomically } from '../lib/files.ts'
+import { geogapCache } from '../lib/hub/hubCache.ts'
+import { sha256 } from '../lib/hash.ts'
+import { isStore } from '../lib/storage/place.ts'
+import { copyObject, sizeOf } from '../lib/storage/localFile.ts'
 
 /** The folder of results itself, or this machine's copy of a store's. */
 const resultsFolder = (out: string): string => (isStore(out) ? join(geogapCache(), 'results', sha256(out, 16)) : out)
@@ -36,7 +36,7 @@ const isManifest = ({ name }: Stored): boolean => name.endsWith('.json')
 export async function pullResults(out: string): Promise<string> {
   const folder = resultsFolder(out)
   if (!isStore(out)) return folder
-  const { listObjects } = await import('./s3.ts')
+  const { listObjects } = await import('../lib/storage/s3.ts')
   const root = `${out.replace(/\/+$/, '')}/`
   const [before, known] = [await filesIn(folder), await readKnown(folder)]
   const objects = (await listObjects(root))
@@ -82,7 +82,7 @@ export async function beginResults(out: string): Promise<string> {
  */
 export async function pushRecords(out: string, folder: string): Promise<void> {
   if (!isStore(out)) return
-  const { s3Place } = await import('./s3.ts')
+  const { s3Place } = await import('../lib/storage/s3.ts')
   const [place, known] = [s3Place(out), await readKnown(folder)]
   const records = (await filesIn(folder)).filter(name => !isShard(name))
   for (const name of records) {

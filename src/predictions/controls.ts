@@ -1,5 +1,5 @@
 import { type Dataset } from '../datasets/dataset.ts'
-import { parquetRows, query } from '../sql.ts'
+import { parquetRows, query } from '../lib/sql.ts'
 import { datasetIdentity } from './schema.ts'
 import { distinct, type Entry, shardFiles } from './store.ts'
 

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { mostIncomes, quartileNames } from '../metrics/incomeControlled.ts'
-import { columnsOf, identifier, parquetRows, query } from '../sql.ts'
+import { columnsOf, identifier, parquetRows, query } from '../lib/sql.ts'
 import { type Cell, type Entry, shardFiles } from './store.ts'
 
 /*

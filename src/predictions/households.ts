@@ -1,6 +1,6 @@
 import { type GroupValue } from '../datasets/dataset.ts'
 import { type ClusterCounts } from '../metrics/permutation.ts'
-import { parquetRows, query } from '../sql.ts'
+import { parquetRows, query } from '../lib/sql.ts'
 import { groupSql } from './cube.ts'
 import { type Entry, shardFiles } from './store.ts'
 

@@ -2,10 +2,10 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { type Dataset, type Item } from '../datasets/dataset.ts'
-import { type ImageSource } from '../datasets/member.ts'
-import { storageError, writeDurably } from '../files.ts'
-import { absolutePath } from '../places/place.ts'
-import { literalPath, numbers, parquetRows, query, texts, writeParquet } from '../sql.ts'
+import { type ImageSource } from '../lib/archive/member.ts'
+import { storageError, writeDurably } from '../lib/files.ts'
+import { absolutePath } from '../lib/storage/place.ts'
+import { literalPath, numbers, parquetRows, query, texts, writeParquet } from '../lib/sql.ts'
 
 const fileOf = (dir: string, hash: string): string => join(dir, 'datasets', `${hash.slice(0, 16)}.images.parquet`)
 

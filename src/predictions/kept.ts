@@ -4,8 +4,8 @@
  * rounding would make two different logits equal or swap them, the lower one takes the next lower float16, so that every
  * ranking of any classes is the one of the float32 logits.
  */
-import { readSafetensors, writeSafetensors } from '../models/safetensors.ts'
-import { readTensor } from '../models/tensors.ts'
+import { readSafetensors, writeSafetensors } from '../lib/tensors/safetensors.ts'
+import { readTensor } from '../lib/tensors/tensors.ts'
 import { type KeptOutput } from './schema.ts'
 
 /** `values` float32 [rows × width], rows of images without a prediction anything. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { columnsOf, literalPath, parquetRows } from '../sql.ts'
+import { columnsOf, literalPath, parquetRows } from '../lib/sql.ts'
 import { readKept } from './kept.ts'
 import { noAcceptedClass } from './schema.ts'
 import { type Entry } from './store.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Dataset } from '../datasets/dataset.ts'
-import { modes } from '../preprocessing/steps.ts'
+import { modes } from '../lib/pixels/steps.ts'
 
 /** Version of the layout below; part of every result's key. */
 export const schemaVersion = 1

@@ -1,7 +1,7 @@
 /** Results of training experiments (tables 4 and 9) below `studies/`, one file for each study and model. */
 import { join } from 'node:path'
 import { z } from 'zod'
-import { sha256 } from '../sha256.ts'
+import { sha256 } from '../lib/hash.ts'
 import { readRecords, writeJson } from './notes.ts'
 import { slug } from './store.ts'
 

@@ -1,8 +1,8 @@
 import { type Benchmark } from '../datasets/benchmark.ts'
 import { benchmarks, knownBenchmark } from '../datasets/benchmarks.ts'
 import { type DatasetCheck } from '../datasets/check.ts'
-import { type Column, fields, type Format, formatTable } from './tables.ts'
-import { bytesText, printable } from './text.ts'
+import { type Column, fields, type Format, formatTable } from '../lib/table/columns.ts'
+import { bytesText, printable } from '../lib/table/text.ts'
 
 const columns: Column<Benchmark>[] = [
   ...fields({ name: 'name', title: 'title', kind: 'kind' }),

@@ -1,7 +1,7 @@
 import { type EstimateRow } from '../predictions/estimates.ts'
-import { type Exported, exported } from './exported.ts'
-import { percent } from './text.ts'
-import { field, fields, intervalColumns, share } from './tables.ts'
+import { type Exported, exported } from '../lib/table/table.ts'
+import { percent } from '../lib/table/text.ts'
+import { field, fields, intervalColumns, share } from '../lib/table/columns.ts'
 
 /** Answers before the end. */
 export const estimateExport = (rows: readonly EstimateRow[]): Exported =>

@@ -1,16 +1,16 @@
 /** The paper's experiments as `experiments/` states them, beside stored and published results. */
 import { readdir, readFile } from 'node:fs/promises'
 import { z } from 'zod'
-import { unknownName } from '../errors.ts'
+import { unknownName } from '../lib/errors.ts'
 import { sizeGroups } from '../metrics/scaling.ts'
 import { testbedRows } from '../models/listing.ts'
 import { publishedAccuracies, publishedSources, unpublishedRows } from '../published/accuracies.ts'
 import { paperClaims } from '../published/paper.ts'
 import { openRun } from '../run.ts'
-import { type Exported } from './exported.ts'
+import { type Exported } from '../lib/table/table.ts'
 import { paperComparison, paperTables } from './paper/index.ts'
-import { type Column, fields, formatTable, share } from './tables.ts'
-import { percentRange } from './text.ts'
+import { type Column, fields, formatTable, share } from '../lib/table/columns.ts'
+import { percentRange } from '../lib/table/text.ts'
 
 const description = z.strictObject({
   title: z.string(),

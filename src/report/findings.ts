@@ -9,7 +9,7 @@ import { type DisparityTrend, disparityTrend } from '../metrics/disparityTrend.t
 import { type ProgressGap, progressGap } from '../metrics/progress.ts'
 import { type AccuracyRow } from '../run.ts'
 import { type InferenceRow } from '../runInference.ts'
-import { tally } from '../tally.ts'
+import { tally } from '../lib/tally.ts'
 
 /** Draws of permutations and bootstraps start here, so that a report is the same twice. */
 export const seed = 1

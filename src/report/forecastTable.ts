@@ -1,7 +1,7 @@
 import { type Forecast } from '../dryRun.ts'
-import { count } from './text.ts'
-import { type Column, fields, formatTable } from './tables.ts'
-import { bytesText, durationText } from './text.ts'
+import { count } from '../lib/table/text.ts'
+import { type Column, fields, formatTable } from '../lib/table/columns.ts'
+import { bytesText, durationText } from '../lib/table/text.ts'
 
 const columns: Column<Forecast>[] = [
   ...fields({ model: 'model', dataset: 'data set', images: 'images to do', stored: 'stored' }),

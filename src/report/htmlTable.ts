@@ -1,5 +1,5 @@
 import { markup, type Markup } from './markup.ts'
-import { type Column, formatTable, shown as textOf, type Value } from './tables.ts'
+import { type Column, formatTable, shown as textOf, type Value } from '../lib/table/columns.ts'
 
 export interface HtmlTable<Row> {
   /** Name of the downloaded file, without ending. */

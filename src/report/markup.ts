@@ -1,4 +1,4 @@
-import { printable } from './text.ts'
+import { printable } from '../lib/table/text.ts'
 
 /** Text that is known to be markup; everything else is escaped where it enters a template. */
 export interface Markup {

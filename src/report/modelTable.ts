@@ -1,5 +1,5 @@
 import { type ModelRow } from '../models/listing.ts'
-import { type Column, field, fields, type Format, formatTable } from './tables.ts'
+import { type Column, field, fields, type Format, formatTable } from '../lib/table/columns.ts'
 
 const millions = (value: number): string => (value / 1e6).toFixed(1)
 

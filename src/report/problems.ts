@@ -1,11 +1,11 @@
 /** What went wrong: failed models, images without a prediction, refused rows, results that do not compare. */
-import { count } from './text.ts'
+import { count } from '../lib/table/text.ts'
 import { type Results } from '../figures/results.ts'
 import { type DatasetNote } from '../predictions/notes.ts'
 import { type Entry } from '../predictions/store.ts'
 import { htmlTable } from './htmlTable.ts'
 import { markup, type Markup } from './markup.ts'
-import { fields } from './tables.ts'
+import { fields } from '../lib/table/columns.ts'
 
 /** Images of one model on one data set that have no prediction, by reason. */
 export interface StatusRow {

@@ -1,6 +1,6 @@
 import { type Profile } from '../measurement.ts'
 import { type Way } from '../runDataset.ts'
-import { type Column, fields, formatTable } from './tables.ts'
+import { type Column, fields, formatTable } from '../lib/table/columns.ts'
 
 /** A model of a profile; what models share is on the first one's row. */
 interface Row extends Omit<Profile, 'infer'> {

@@ -1,6 +1,6 @@
 import { publishedSources } from '../published/accuracies.ts'
 import { publishedProgress, type PublishedProgress } from '../published/progress.ts'
-import { type Exported, exported } from './exported.ts'
+import { type Exported, exported } from '../lib/table/table.ts'
 import { type Comparison, comparisonColumns, printedIn } from './paper/comparison.ts'
 import { gapComparisons, lineRows } from './paper/progressTable.ts'
 

@@ -7,7 +7,7 @@ import { type Entry } from '../predictions/store.ts'
 import { htmlTable } from './htmlTable.ts'
 import { markup, type Markup } from './markup.ts'
 import { modelDetails } from './modelTable.ts'
-import { type Column, fields } from './tables.ts'
+import { type Column, fields } from '../lib/table/columns.ts'
 
 export function recordSection({ run, title }: Results, { paragraph, limitations }: Methods): Markup {
   const shards = run.entries.flatMap(({ shards }) => shards)

@@ -1,15 +1,15 @@
 import { inferDisparities } from '../runInference.ts'
 import { type Results } from '../figures/results.ts'
 import { placeColumn } from '../figures/roles.ts'
-import { isDraft } from '../preprocessing/steps.ts'
+import { isDraft } from '../lib/pixels/steps.ts'
 import { type AccuracyRow } from '../run.ts'
 import { type InferenceRow } from '../runInference.ts'
 import { seed } from './findings.ts'
 import { htmlTable } from './htmlTable.ts'
 import { markup, type Markup } from './markup.ts'
 import { accuracyColumns, inferenceColumns } from './resultTables.ts'
-import { type Column } from './tables.ts'
-import { percent, percentRange } from './text.ts'
+import { type Column } from '../lib/table/columns.ts'
+import { percent, percentRange } from '../lib/table/text.ts'
 
 /** Longer tables show the rows of the best model alone; the download has all. */
 const longest = 1000

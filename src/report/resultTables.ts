@@ -3,10 +3,10 @@ import { excludedNotes } from '../predictions/slices.ts'
 import { groupBy } from '../metrics/accuracy.ts'
 import { type AccuracyRow, type DisparityRow, type Run, series } from '../run.ts'
 import { type InferenceRow } from '../runInference.ts'
-import { type Exported, exported } from './exported.ts'
+import { type Exported, exported } from '../lib/table/table.ts'
 import { shownNumber } from './paper/comparison.ts'
-import { type Column, field, fields, type Format, formatTable, intervalColumns, share } from './tables.ts'
-import { groupList, percent } from './text.ts'
+import { type Column, field, fields, type Format, formatTable, intervalColumns, share } from '../lib/table/columns.ts'
+import { groupList, percent } from '../lib/table/text.ts'
 
 /** Columns of an accuracy table; `by` heads the group column. */
 export const accuracyColumns = (by: readonly string[]): Column<AccuracyRow>[] => [

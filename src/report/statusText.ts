@@ -1,7 +1,7 @@
 import { type RecordedRun, tagsText } from '../predictions/runs.ts'
 import { type ResultStatus, type RunStatus } from '../status.ts'
-import { type Exported, exported } from './exported.ts'
-import { type Column, fields } from './tables.ts'
+import { type Exported, exported } from '../lib/table/table.ts'
+import { type Column, fields } from '../lib/table/columns.ts'
 
 const columns: Column<ResultStatus>[] = [
   ...fields({

@@ -1,6 +1,6 @@
 import { type StudyRow } from '../experiments/study.ts'
-import { type Column, field, type Format, formatTable, share } from './tables.ts'
-import { percent } from './text.ts'
+import { type Column, field, type Format, formatTable, share } from '../lib/table/columns.ts'
+import { percent } from '../lib/table/text.ts'
 
 /** Mean ± deviation over the seeds of every figure; percent and points for people, shares for machines. */
 export function studyTable(rows: readonly StudyRow[], setting: string, format: Format): string {

@@ -1,5 +1,5 @@
 import { palette, quiet } from '../figures/theme.ts'
-import { printable } from './text.ts'
+import { printable } from '../lib/table/text.ts'
 
 /** On a dark page each colour of the figures gives way to its lighter twin; printing is always light. */
 export const darkFigures = `@media screen and (prefers-color-scheme: dark) {

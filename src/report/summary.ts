@@ -1,13 +1,13 @@
 import { type Results } from '../figures/results.ts'
-import { count } from './text.ts'
-import { signed } from '../figures/values.ts'
+import { count } from '../lib/table/text.ts'
+import { signed } from '../lib/table/values.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { distinct } from '../predictions/store.ts'
-import { isDraft } from '../preprocessing/steps.ts'
+import { isDraft } from '../lib/pixels/steps.ts'
 import { type DatasetFinding, datasetFinding, type GapFinding, gapFindings, trendFinding } from './findings.ts'
 import { markup, type Markup } from './markup.ts'
 import { drawn } from './resultTables.ts'
-import { percent } from './text.ts'
+import { percent } from '../lib/table/text.ts'
 
 /** The main numbers, then in words; each sentence is written by a rule from the results. */
 export async function summary(results: Results): Promise<Markup> {

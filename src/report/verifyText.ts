@@ -1,6 +1,6 @@
 import { agrees, type Made, type Verified, type VerifiedShard } from '../verify.ts'
-import { type Column, field, fields, formatTable } from './tables.ts'
-import { printable } from './text.ts'
+import { type Column, field, fields, formatTable } from '../lib/table/columns.ts'
+import { printable } from '../lib/table/text.ts'
 
 /** `verified 3 of …: all agree`, or what does not. */
 export function verifySentence({ shards, left, tolerance }: Verified): string {

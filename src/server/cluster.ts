@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ClusterState, clusterState, connectQueue } from '../cluster/queue.ts'
-import { GeogapError } from '../errors.ts'
+import { GeogapError } from '../lib/errors.ts'
 
 export interface ClusterWatch {
   /** Errors: queue-silent. */

@@ -4,7 +4,7 @@ import { clusterSql, joined, outcomes as pairOutcomes } from '../decide/pairs.ts
 import { type PairCounts } from '../metrics/pairedTests.ts'
 import { failedSql } from '../predictions/schema.ts'
 import { type Entry, shardFiles } from '../predictions/store.ts'
-import { type Bound, identifier, parquetRows, query } from '../sql.ts'
+import { type Bound, identifier, parquetRows, query } from '../lib/sql.ts'
 import { cellsOf, type Dimension, dimensions, type Filter, filterOf, total } from './cube.ts'
 import { type GrowingCube, incomeName, textOf } from './load.ts'
 import { type Store } from './store.ts'

@@ -1,6 +1,6 @@
 import { type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { inputError, messageOf } from '../errors.ts'
+import { inputError, messageOf } from '../lib/errors.ts'
 import { clientFiles, dashboard } from './app.ts'
 import { type ClusterWatch, watchCluster } from './cluster.ts'
 import { guard } from './guard.ts'

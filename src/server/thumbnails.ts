@@ -5,10 +5,10 @@
 import { realpath } from 'node:fs/promises'
 import { sep } from 'node:path'
 import { readImage, remember } from '../datasets/images.ts'
-import { GeogapError } from '../errors.ts'
-import { isStore } from '../places/place.ts'
+import { GeogapError } from '../lib/errors.ts'
+import { isStore } from '../lib/storage/place.ts'
 import { findImage } from '../predictions/images.ts'
-import { decode } from '../preprocessing/decode.ts'
+import { decode } from '../lib/pixels/decode.ts'
 import { type Store } from './store.ts'
 
 const side = 224

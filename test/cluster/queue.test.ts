@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readEntries, shardFiles } from '../../src/predictions/store.ts'
-import { query } from '../../src/sql.ts'
+import { query } from '../../src/lib/sql.ts'
 import { hasRedis } from './redis.ts'
 import { type Torture, torture } from './torture.ts'
 

@@ -136,7 +136,7 @@ describe('errors of the command line: one line, the value, what exists, exit cod
     ])
     const imagenet = join(folder, 'imagenet.safetensors')
     const { freshWeights } = await import('../../src/models/fresh.ts')
-    const { writeSafetensors } = await import('../../src/models/safetensors.ts')
+    const { writeSafetensors } = await import('../../src/lib/tensors/safetensors.ts')
     await writeSafetensors(imagenet, freshWeights('mobilenetv3_small_050', 1000, 1))
     const command = [...cli, 'evaluate', '--quiet', '--model', 'mobilenetv3_small_050', '--weights', imagenet]
     const script = `mount -t tmpfs -o size=16k tmpfs ${place} && exec ${command.join(' ')} --dataset ${file} --out ${place}`

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { expect, it } from 'vitest'
 import { fitted, progressPrinter, quieten } from '../../src/commands/progress.ts'
-import { textWidth } from '../../src/report/text.ts'
+import { textWidth } from '../../src/lib/table/text.ts'
 
 const bar = '█'.repeat(24)
 const state = '512/1024  31 images/s  17 s left'

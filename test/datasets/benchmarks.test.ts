@@ -42,7 +42,9 @@ describe('ImageNet-1K', () => {
       'development kit with its meta.mat',
       {
         'imagenet/ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt': truth,
-        'imagenet/ILSVRC2012_devkit_t12/data/meta.mat': readFileSync(new URL('./meta.mat', import.meta.url)),
+        'imagenet/ILSVRC2012_devkit_t12/data/meta.mat': readFileSync(
+          new URL('../lib/archive/meta.mat', import.meta.url),
+        ),
         ...below('imagenet/val'),
       },
     ],

@@ -2,10 +2,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readImage } from '../../src/datasets/images.ts'
-import { npyValues } from '../../src/datasets/npy.ts'
+import { npyValues } from '../../src/lib/archive/npy.ts'
 import { openDataset } from '../../src/datasets/open.ts'
 import { imagenetNames } from '../../src/datasets/imagenet.ts'
-import { query } from '../../src/sql.ts'
+import { query } from '../../src/lib/sql.ts'
 import { lay, makeTar, makeZip, photo, temporaryFolder } from './fixtures.ts'
 
 const root = temporaryFolder()

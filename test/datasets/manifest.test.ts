@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { openDataset } from '../../src/datasets/open.ts'
-import { query } from '../../src/sql.ts'
+import { query } from '../../src/lib/sql.ts'
 import { lay, temporaryFolder } from './fixtures.ts'
 
 const folder = lay(temporaryFolder(), {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Dataset } from '../../src/datasets/dataset.ts'
-import type { ImageSource } from '../../src/datasets/member.ts'
+import type { ImageSource } from '../../src/lib/archive/member.ts'
 import { inVisitingOrder, strata } from '../../src/datasets/visit.ts'
-import { within } from '../../src/ranges.ts'
+import { within } from '../../src/lib/ranges.ts'
 import { ownDataset } from './ownDataset.ts'
 
 function dataset(kind: ImageSource['kind'], regions: readonly (string | null)[]): Dataset {

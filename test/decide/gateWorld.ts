@@ -1,6 +1,6 @@
 import { type PairCounts } from '../../src/metrics/pairedTests.ts'
 import { joinOutcomes, type PairedOutcomes } from '../../src/metrics/signFlip.ts'
-import { type Random } from '../../src/random.ts'
+import { type Random } from '../../src/lib/random.ts'
 
 /** Sizes of 60 countries, 100 to 1,000 images. */
 const countrySizes: readonly number[] = Array.from({ length: 60 }, (_, i) => 100 + ((i * 263) % 901))

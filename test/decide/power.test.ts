@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { powerRows } from '../../src/decide/power.ts'
 import { powerText } from '../../src/decide/powerText.ts'
-import { randomFrom } from '../../src/random.ts'
+import { randomFrom } from '../../src/lib/random.ts'
 
 const options = { accuracy: 0.7, difference: 0.05 }
 const items = [

@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { finetune, type FinetuneOptions, type FinetunePlan } from '../../src/experiments/finetune.ts'
 import { networkGraph, networkOf } from '../../src/experiments/network.ts'
-import { readParameters } from '../../src/models/bind.ts'
-import { readSafetensors } from '../../src/models/safetensors.ts'
-import { paperSteps } from '../../src/preprocessing/steps.ts'
+import { readParameters } from '../../src/lib/tensors/bind.ts'
+import { readSafetensors } from '../../src/lib/tensors/safetensors.ts'
+import { paperSteps } from '../../src/lib/pixels/steps.ts'
 import { crops, fittedOptions, images, network, optionsIn, parameters } from './patches.ts'
 
 const root = await mkdtemp(join(tmpdir(), 'geogap-finetune-'))

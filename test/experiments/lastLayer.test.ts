@@ -2,10 +2,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { writeSafetensors } from '../../src/models/safetensors.ts'
+import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { applyHead, type Features, type Head, loadHead, saveHead } from '../../src/models/head.ts'
 import { retrainHead } from '../../src/experiments/lastLayer.ts'
-import { random } from '../../src/random.ts'
+import { random } from '../../src/lib/random.ts'
 
 const [rows, width, classes] = [120, 16, 4]
 const folder = await mkdtemp(join(tmpdir(), 'geogap-head-'))

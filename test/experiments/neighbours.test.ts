@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { type Embeddings, embeddingsOf, joined, openNpy } from '../../src/experiments/embeddings.ts'
 import { nearestReferences } from '../../src/experiments/neighbours.ts'
 import { originsOf, paperKs } from '../../src/experiments/origins.ts'
-import { random } from '../../src/random.ts'
+import { random } from '../../src/lib/random.ts'
 import { halves, writeNpy } from './npyFiles.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'geogap-neighbours-'))

@@ -1,12 +1,12 @@
 /** A network small enough to be fine-tuned in a moment, and images that it can learn. */
 import { type FinetuneOptions } from '../../src/experiments/finetune.ts'
 import { type Network, networkGraph } from '../../src/experiments/network.ts'
-import { linear } from '../../src/graph/blocks/linear.ts'
-import { layerNorm } from '../../src/graph/blocks/norm.ts'
-import { patchEmbed } from '../../src/graph/blocks/tokens.ts'
-import { cast, mean, mul } from '../../src/graph/ops.ts'
-import { type NamedTensor } from '../../src/models/safetensors.ts'
-import { random } from '../../src/random.ts'
+import { linear } from '../../src/lib/onnx/blocks/linear.ts'
+import { layerNorm } from '../../src/lib/onnx/blocks/norm.ts'
+import { patchEmbed } from '../../src/lib/onnx/blocks/tokens.ts'
+import { cast, mean, mul } from '../../src/lib/onnx/ops.ts'
+import { type NamedTensor } from '../../src/lib/tensors/safetensors.ts'
+import { random } from '../../src/lib/random.ts'
 
 const [size, classes] = [8, 3]
 export const images = 20

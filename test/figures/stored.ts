@@ -2,7 +2,7 @@
 import { type Dataset, type Item } from '../../src/datasets/dataset.ts'
 import { recordDataset } from '../../src/predictions/notes.ts'
 import { type Identity } from '../../src/predictions/schema.ts'
-import { folderPlace } from '../../src/places/folder.ts'
+import { folderPlace } from '../../src/lib/storage/folder.ts'
 import { recordStudy } from '../../src/predictions/studies.ts'
 import { commitShard } from '../../src/predictions/write.ts'
 import { ownDataset } from '../datasets/ownDataset.ts'

@@ -4,7 +4,7 @@ import { testbed } from '../../src/models/testbed.ts'
 import { type DatasetNote, type Failure } from '../../src/predictions/notes.ts'
 import { type StudyValues } from '../../src/predictions/studies.ts'
 import { type Cell, type Entry } from '../../src/predictions/store.ts'
-import { random, type Random } from '../../src/random.ts'
+import { random, type Random } from '../../src/lib/random.ts'
 import { type Run, runOf } from '../../src/run.ts'
 
 export const madeUp = 'a test draws these results by rule.'

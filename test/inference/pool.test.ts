@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { type ModelGroup, type ShardItem } from '../../src/inference/messages.ts'
 import { createCrew, type PoolOptions, runShards, type ShardResult } from '../../src/inference/pool.ts'
-import { nativeSteps } from '../../src/preprocessing/steps.ts'
+import { nativeSteps } from '../../src/lib/pixels/steps.ts'
 import { workersOf, hasProc } from '../evaluation.ts'
 import { classes, writeModel, writeWorld } from '../world.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { anytimeEstimate, anytimeExcludes, anytimeInterval, finiteInterval } from '../../src/metrics/anytime.ts'
-import { type Random, randomFrom } from '../../src/random.ts'
+import { type Random, randomFrom } from '../../src/lib/random.ts'
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { inferDisparity } from '../../src/metrics/disparityInference.ts'
 import { rangeInterval } from '../../src/metrics/disparityInterval.ts'
 import { mean } from '../../src/metrics/numbers.ts'
-import { type Random, randomFrom } from '../../src/random.ts'
+import { type Random, randomFrom } from '../../src/lib/random.ts'
 
 /**
  * Simulated groups with a known gap. GEOGAP_COVERAGE sets the samples per setting: the default keeps the test short; with 1,000

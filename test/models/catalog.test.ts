@@ -4,7 +4,7 @@ import { architectures } from '../../src/models/architectures.ts'
 import { modelNames, resolveModel } from '../../src/models/catalog.ts'
 import { modelCost } from '../../src/models/cost.ts'
 import { testbed } from '../../src/models/testbed.ts'
-import { nativeSteps } from '../../src/preprocessing/steps.ts'
+import { nativeSteps } from '../../src/lib/pixels/steps.ts'
 import { shared, sharedPath } from '../shared.ts'
 
 describe('the testbed', () => {

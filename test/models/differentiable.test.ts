@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { gradients } from '../../src/graph/gradient.ts'
-import { createGraph, input, type Tensor, weights } from '../../src/graph/graph.ts'
-import { sum } from '../../src/graph/ops.ts'
+import { gradients } from '../../src/lib/onnx/gradient.ts'
+import { createGraph, input, type Tensor, weights } from '../../src/lib/onnx/graph.ts'
+import { sum } from '../../src/lib/onnx/ops.ts'
 import { type Architecture } from '../../src/models/families/family.ts'
 import { architectures } from '../../src/models/architectures.ts'
 

@@ -8,9 +8,9 @@ import { areImagenet, parseName } from '../../src/models/hubModel.ts'
 import { hubRecipe } from '../../src/models/hubPreprocessing.ts'
 import { namedModel } from '../../src/models/named.ts'
 import { readyModel } from '../../src/models/ready.ts'
-import { describeSteps, nativeSteps } from '../../src/preprocessing/steps.ts'
+import { describeSteps, nativeSteps } from '../../src/lib/pixels/steps.ts'
 import { writeWorld } from '../world.ts'
-import { type Content, repo, startHub, textContent } from './fakeHub.ts'
+import { type Content, repo, startHub, textContent } from '../lib/hub/fakeHub.ts'
 import { colourGraph, type Form, headBytes } from './foreignGraph.ts'
 
 let home: string

@@ -11,7 +11,7 @@ import { runShards } from '../../src/inference/pool.ts'
 import { freshWeights } from '../../src/models/fresh.ts'
 import { namedModel } from '../../src/models/named.ts'
 import { readyModel } from '../../src/models/ready.ts'
-import { writeSafetensors } from '../../src/models/safetensors.ts'
+import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { stepsFor } from '../../src/plan.ts'
 import { readEntries } from '../../src/predictions/store.ts'
 import { modelsOf } from '../../src/targets.ts'
@@ -152,8 +152,8 @@ describe('external data and operators that are refused', () => {
     const renamed = Buffer.from(colourGraph()).toString('latin1').replace('com.microsoft', 'com.acme.evil')
     await writeFile(target, renamed, 'latin1')
     await expect(ready(file)).resolves.toMatchObject({ hashes: [expect.any(String), expect.any(String)] })
-    const { append, createGraph, input, output } = await import('../../src/graph/graph.ts')
-    const { encode } = await import('../../src/graph/onnx.ts')
+    const { append, createGraph, input, output } = await import('../../src/lib/onnx/graph.ts')
+    const { encode } = await import('../../src/lib/onnx/onnx.ts')
     const graph = createGraph()
     const pixels = input(graph, 'pixels', 'float32', ['n', 3, 32, 32])
     output('logits', append(graph, 'MultiHeadAttention', [pixels], [{ dtype: 'float32', shape: ['n', 3] }])[0]!)

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { resolveModel } from '../../src/models/catalog.ts'
 import { readyModel } from '../../src/models/ready.ts'
 import { type WeightSource } from '../../src/models/spec.ts'
-import { listen, repo, startHub, stop, textContent } from './fakeHub.ts'
+import { listen, repo, startHub, stop, textContent } from '../lib/hub/fakeHub.ts'
 
 let home: string
 beforeEach(async () => {

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { drive } from '../../src/cluster/drive.ts'
 import { work } from '../../src/cluster/work.ts'
-import { openPlace } from '../../src/places/place.ts'
+import { openPlace } from '../../src/lib/storage/place.ts'
 import { startRedis, type TestRedis } from '../cluster/redis.ts'
 import { storePlan, waitingUnit } from '../cluster/run.ts'
 

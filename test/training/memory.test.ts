@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createGraph, input, output } from '../../src/graph/graph.ts'
-import { add, exp, mul, reshape } from '../../src/graph/ops.ts'
+import { createGraph, input, output } from '../../src/lib/onnx/graph.ts'
+import { add, exp, mul, reshape } from '../../src/lib/onnx/ops.ts'
 import { peakBytes } from '../../src/training/memory.ts'
 
 describe('peakBytes', () => {

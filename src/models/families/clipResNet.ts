@@ -1,11 +1,11 @@
 /** CLIP's ResNets (Radford et al. 2021), as OpenCLIP's modified_resnet.py computes them. */
-import { type Tensor, type Weights } from '../../graph/graph.ts'
-import { attend } from '../../graph/blocks/attention.ts'
-import { conv, linear } from '../../graph/blocks/linear.ts'
-import { batchNorm } from '../../graph/blocks/norm.ts'
-import { tokensOf } from '../../graph/blocks/tokens.ts'
-import { add, avgPool, concat, mean, relu, reshape, slice } from '../../graph/ops.ts'
-import { fixed } from '../../graph/shapes.ts'
+import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { attend } from '../../lib/onnx/blocks/attention.ts'
+import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
+import { tokensOf } from '../../lib/onnx/blocks/tokens.ts'
+import { add, avgPool, concat, mean, relu, reshape, slice } from '../../lib/onnx/ops.ts'
+import { fixed } from '../../lib/onnx/shapes.ts'
 
 export interface ClipResNetConfig {
   depths: readonly number[]

@@ -1,7 +1,7 @@
 /** ConvNeXt (Liu et al. 2022), as timm's convnext.py computes it. */
-import { type Tensor, type Weights } from '../../graph/graph.ts'
-import { convNextTrunk, type ConvNextConfig } from '../../graph/blocks/convnext.ts'
-import { linear } from '../../graph/blocks/linear.ts'
+import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { convNextTrunk, type ConvNextConfig } from '../../lib/onnx/blocks/convnext.ts'
+import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 
 export const convNextBase: ConvNextConfig = { depths: [3, 3, 27, 3], widths: [128, 256, 512, 1024] }

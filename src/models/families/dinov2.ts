@@ -2,13 +2,13 @@
  * DINOv2 (Oquab et al. 2023) with its linear classifier over the last four blocks, as the authors' hub code computes it.
  * Two published files hold one model: the backbone's and the linear head's.
  */
-import { type Tensor, type Weights } from '../../graph/graph.ts'
-import { linear } from '../../graph/blocks/linear.ts'
-import { layerNorm } from '../../graph/blocks/norm.ts'
-import { patchEmbed, prependToken, tokensOf } from '../../graph/blocks/tokens.ts'
-import { transformerBlock } from '../../graph/blocks/transformer.ts'
-import { add, concat, mean, pick, reshape, resize, slice, transpose } from '../../graph/ops.ts'
-import { fixed } from '../../graph/shapes.ts'
+import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { linear } from '../../lib/onnx/blocks/linear.ts'
+import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import { patchEmbed, prependToken, tokensOf } from '../../lib/onnx/blocks/tokens.ts'
+import { transformerBlock } from '../../lib/onnx/blocks/transformer.ts'
+import { add, concat, mean, pick, reshape, resize, slice, transpose } from '../../lib/onnx/ops.ts'
+import { fixed } from '../../lib/onnx/shapes.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 
 interface DinoConfig {

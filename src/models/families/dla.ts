@@ -1,9 +1,9 @@
 /** Deep Layer Aggregation (Yu et al. 2017), as timm's dla.py computes it. */
-import { type Tensor, type Weights } from '../../graph/graph.ts'
-import { convNorm } from '../../graph/blocks/convNorm.ts'
-import { conv } from '../../graph/blocks/linear.ts'
-import { add, concat, flatten, globalAvgPool, maxPool, relu } from '../../graph/ops.ts'
-import { type NameTable } from '../bind.ts'
+import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
+import { add, concat, flatten, globalAvgPool, maxPool, relu } from '../../lib/onnx/ops.ts'
+import { type NameTable } from '../../lib/tensors/bind.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 
 interface DlaConfig {

@@ -1,9 +1,9 @@
 /** EdgeNeXt (Maaz et al. 2022), as timm's edgenext.py computes it: ConvNeXt blocks and attention across channels. */
-import { constant, type Tensor, type Weights } from '../../graph/graph.ts'
-import { convNextBlock, halve, patchStem, scaledMlp } from '../../graph/blocks/convnext.ts'
-import { conv, linear } from '../../graph/blocks/linear.ts'
-import { layerNorm } from '../../graph/blocks/norm.ts'
-import { tokensOf } from '../../graph/blocks/tokens.ts'
+import { constant, type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { convNextBlock, halve, patchStem, scaledMlp } from '../../lib/onnx/blocks/convnext.ts'
+import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import { tokensOf } from '../../lib/onnx/blocks/tokens.ts'
 import {
   add,
   clip,
@@ -18,8 +18,8 @@ import {
   softmax,
   split,
   transpose,
-} from '../../graph/ops.ts'
-import { fixed } from '../../graph/shapes.ts'
+} from '../../lib/onnx/ops.ts'
+import { fixed } from '../../lib/onnx/shapes.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 
 interface EdgeNeXtConfig {

@@ -2,11 +2,22 @@
  * EfficientNet (Tan and Le 2019) and its relatives: EfficientNet-Lite, MobileNetV3 (Howard et al. 2019), LCNet (Cui et
  * al. 2021), TinyNet (Han et al. 2020), as timm's efficientnet.py and mobilenetv3.py compute them.
  */
-import { type Tensor, type Weights } from '../../graph/graph.ts'
-import { conv, linear } from '../../graph/blocks/linear.ts'
-import { batchNorm } from '../../graph/blocks/norm.ts'
-import { add, clip, flatten, globalAvgPool, hardSigmoid, hardSwish, mul, relu, sigmoid, silu } from '../../graph/ops.ts'
-import { fixed } from '../../graph/shapes.ts'
+import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
+import {
+  add,
+  clip,
+  flatten,
+  globalAvgPool,
+  hardSigmoid,
+  hardSwish,
+  mul,
+  relu,
+  sigmoid,
+  silu,
+} from '../../lib/onnx/ops.ts'
+import { fixed } from '../../lib/onnx/shapes.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 
 /** One line of a stage: `separable` has no expansion, `inverted` expands first, `plain` is a single convolution. */

@@ -1,12 +1,12 @@
 /** EVA (Fang et al. 2022), as timm's eva.py computes it. */
-import { constant, type Tensor, type Weights } from '../../graph/graph.ts'
-import { type Projection, thirds } from '../../graph/blocks/attention.ts'
-import { biased, linear } from '../../graph/blocks/linear.ts'
-import { layerNorm } from '../../graph/blocks/norm.ts'
-import { patchEmbed, prependToken } from '../../graph/blocks/tokens.ts'
-import { transformer } from '../../graph/blocks/transformer.ts'
-import { add, concat, mean, slice } from '../../graph/ops.ts'
-import { fixed } from '../../graph/shapes.ts'
+import { constant, type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { type Projection, thirds } from '../../lib/onnx/blocks/attention.ts'
+import { biased, linear } from '../../lib/onnx/blocks/linear.ts'
+import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
+import { transformer } from '../../lib/onnx/blocks/transformer.ts'
+import { add, concat, mean, slice } from '../../lib/onnx/ops.ts'
+import { fixed } from '../../lib/onnx/shapes.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 
 interface EvaConfig {

@@ -1,5 +1,5 @@
-import { type NameTable } from '../bind.ts'
-import { type Tensor, type Weights } from '../../graph/graph.ts'
+import { type NameTable } from '../../lib/tensors/bind.ts'
+import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
 
 /** One row per model: its name in the reference library and what its builder needs to know. */
 export type Rows<Config> = Readonly<Record<string, Config>>

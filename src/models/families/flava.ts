@@ -1,12 +1,12 @@
 /** FLAVA's image and text towers (Singh et al. 2021), as transformers' FlavaModel computes them. */
-import { type Tensor, type Weights } from '../../graph/graph.ts'
-import { separate } from '../../graph/blocks/attention.ts'
-import { linear } from '../../graph/blocks/linear.ts'
-import { layerNorm } from '../../graph/blocks/norm.ts'
-import { patchEmbed, prependToken } from '../../graph/blocks/tokens.ts'
-import { transformer } from '../../graph/blocks/transformer.ts'
-import { add, cast, gather, mul, pick, reshape, slice, sub } from '../../graph/ops.ts'
-import { fixed } from '../../graph/shapes.ts'
+import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { separate } from '../../lib/onnx/blocks/attention.ts'
+import { linear } from '../../lib/onnx/blocks/linear.ts'
+import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
+import { transformer } from '../../lib/onnx/blocks/transformer.ts'
+import { add, cast, gather, mul, pick, reshape, slice, sub } from '../../lib/onnx/ops.ts'
+import { fixed } from '../../lib/onnx/shapes.ts'
 import { type DualEncoder } from './family.ts'
 
 const width = 768

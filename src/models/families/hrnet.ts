@@ -1,10 +1,10 @@
 /** High-resolution network (Wang et al. 2019), as timm's hrnet.py computes it. */
-import { type Tensor, type Weights } from '../../graph/graph.ts'
-import { convNorm } from '../../graph/blocks/convNorm.ts'
-import { conv, linear } from '../../graph/blocks/linear.ts'
-import { batchNorm } from '../../graph/blocks/norm.ts'
-import { add, flatten, globalAvgPool, relu, resize } from '../../graph/ops.ts'
-import { fixed } from '../../graph/shapes.ts'
+import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
+import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
+import { add, flatten, globalAvgPool, relu, resize } from '../../lib/onnx/ops.ts'
+import { fixed } from '../../lib/onnx/shapes.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 import { basicBlock, bottleneckBlock } from './resnet.ts'
 

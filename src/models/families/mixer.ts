@@ -1,10 +1,10 @@
 /** MLP-Mixer (Tolstikhin et al. 2021), as timm's mlp_mixer.py computes it. */
-import { type Tensor, type Weights } from '../../graph/graph.ts'
-import { linear } from '../../graph/blocks/linear.ts'
-import { mlp } from '../../graph/blocks/mlp.ts'
-import { layerNorm } from '../../graph/blocks/norm.ts'
-import { patchEmbed } from '../../graph/blocks/tokens.ts'
-import { add, mean, transpose } from '../../graph/ops.ts'
+import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { linear } from '../../lib/onnx/blocks/linear.ts'
+import { mlp } from '../../lib/onnx/blocks/mlp.ts'
+import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import { patchEmbed } from '../../lib/onnx/blocks/tokens.ts'
+import { add, mean, transpose } from '../../lib/onnx/ops.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 
 interface MixerConfig {

@@ -2,12 +2,12 @@
  * RegNetX and RegNetY (Radosavovic et al. 2020), as timm's regnet.py computes them, and SEER (Goyal et al. 2022), the
  * same network under transformers' names.
  */
-import { type Tensor, type Weights } from '../../graph/graph.ts'
-import { convNorm, squeezeExcite } from '../../graph/blocks/convNorm.ts'
-import { linear } from '../../graph/blocks/linear.ts'
-import { add, flatten, globalAvgPool, relu } from '../../graph/ops.ts'
-import { fixed } from '../../graph/shapes.ts'
-import { type NameTable } from '../bind.ts'
+import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
+import { linear } from '../../lib/onnx/blocks/linear.ts'
+import { add, flatten, globalAvgPool, relu } from '../../lib/onnx/ops.ts'
+import { fixed } from '../../lib/onnx/shapes.ts'
+import { type NameTable } from '../../lib/tensors/bind.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 import { roundHalfEven } from './rounding.ts'
 

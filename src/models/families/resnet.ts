@@ -2,11 +2,11 @@
  * ResNet (He et al. 2015), as timm's resnet.py computes it, and the anti-aliased ResNet (Zhang 2019), as the package
  * antialiased_cnns computes it: where it subsamples, it blurs first.
  */
-import { type Tensor, type Weights } from '../../graph/graph.ts'
-import { conv, linear } from '../../graph/blocks/linear.ts'
-import { batchNorm } from '../../graph/blocks/norm.ts'
-import { add, conv2d, flatten, globalAvgPool, maxPool, pad2d, relu } from '../../graph/ops.ts'
-import { fixed } from '../../graph/shapes.ts'
+import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
+import { add, conv2d, flatten, globalAvgPool, maxPool, pad2d, relu } from '../../lib/onnx/ops.ts'
+import { fixed } from '../../lib/onnx/shapes.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 
 interface ResNetConfig {

@@ -1,9 +1,9 @@
 /** ReXNet (Han et al. 2020), as timm's rexnet.py computes it: channels grow in every block. */
-import { type Tensor, type Weights } from '../../graph/graph.ts'
-import { convNorm, squeezeExcite } from '../../graph/blocks/convNorm.ts'
-import { linear } from '../../graph/blocks/linear.ts'
-import { add, clip, concat, flatten, globalAvgPool, silu, slice } from '../../graph/ops.ts'
-import { fixed } from '../../graph/shapes.ts'
+import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
+import { linear } from '../../lib/onnx/blocks/linear.ts'
+import { add, clip, concat, flatten, globalAvgPool, silu, slice } from '../../lib/onnx/ops.ts'
+import { fixed } from '../../lib/onnx/shapes.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 import { roundHalfEven } from './rounding.ts'
 

@@ -1,7 +1,7 @@
 /** VGG (Simonyan and Zisserman 2014), as timm's vgg.py computes it: its first dense layers are convolutions. */
-import { type Tensor, type Weights } from '../../graph/graph.ts'
-import { conv, linear } from '../../graph/blocks/linear.ts'
-import { flatten, globalAvgPool, maxPool, relu } from '../../graph/ops.ts'
+import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { flatten, globalAvgPool, maxPool, relu } from '../../lib/onnx/ops.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 
 /** Convolutions of each of the five stages. */

@@ -1,11 +1,11 @@
 /** Vision Transformer (Dosovitskiy et al. 2020), as timm's vision_transformer.py computes it. */
-import { type Tensor, type Weights } from '../../graph/graph.ts'
-import { linear } from '../../graph/blocks/linear.ts'
-import { layerNorm } from '../../graph/blocks/norm.ts'
-import { patchEmbed, prependToken } from '../../graph/blocks/tokens.ts'
-import { transformer } from '../../graph/blocks/transformer.ts'
-import { add, pick } from '../../graph/ops.ts'
-import { fixed } from '../../graph/shapes.ts'
+import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { linear } from '../../lib/onnx/blocks/linear.ts'
+import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
+import { transformer } from '../../lib/onnx/blocks/transformer.ts'
+import { add, pick } from '../../lib/onnx/ops.ts'
+import { fixed } from '../../lib/onnx/shapes.ts'
 import { classifiers, type Outputs, type Rows } from './family.ts'
 
 interface ViTConfig {

@@ -4,8 +4,8 @@
  */
 import { lstat, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { GeogapError, shown } from '../../errors.ts'
-import { whereThere } from '../../files.ts'
+import { GeogapError, shown } from '../../lib/errors.ts'
+import { whereThere } from '../../lib/files.ts'
 import { inspectOnnx, type OnnxFacts } from './inspect.ts'
 
 /** Names of operator domains that ONNX Runtime implements itself. */

@@ -1,7 +1,7 @@
 /** Drafts a model.json from what an ONNX file says, and names what it does not say and had to be guessed. */
 import { basename } from 'node:path'
-import { GeogapError, shown, unquoted } from '../../errors.ts'
-import { imagenetMean, imagenetStd } from '../../preprocessing/steps.ts'
+import { GeogapError, shown, unquoted } from '../../lib/errors.ts'
+import { imagenetMean, imagenetStd } from '../../lib/pixels/steps.ts'
 import { type OwnOnnxModel } from '../ownModel.ts'
 import { admitOnnx } from './admit.ts'
 import { type OnnxFacts, type OnnxValue } from './inspect.ts'

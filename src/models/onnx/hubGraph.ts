@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { copyFile, link, mkdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
-import { GeogapError, shown } from '../../errors.ts'
-import { whereThere } from '../../files.ts'
-import { sha256 } from '../../sha256.ts'
-import { hubFile, type HubOptions } from '../hub.ts'
-import { geogapCache } from '../hubCache.ts'
+import { GeogapError, shown } from '../../lib/errors.ts'
+import { whereThere } from '../../lib/files.ts'
+import { sha256 } from '../../lib/hash.ts'
+import { hubFile, type HubOptions } from '../../lib/hub/hub.ts'
+import { geogapCache } from '../../lib/hub/hubCache.ts'
 import { inspectOnnx } from './inspect.ts'
 
 /**

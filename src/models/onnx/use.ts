@@ -1,4 +1,4 @@
-import { GeogapError, nearest, shown } from '../../errors.ts'
+import { GeogapError, nearest, shown } from '../../lib/errors.ts'
 import { type GraphUse, type ModelSpec, type ReadyModel } from '../spec.ts'
 import { type Admitted, admitOnnx } from './admit.ts'
 import { type OnnxFacts, type OnnxValue } from './inspect.ts'

@@ -4,7 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import { GeogapError, shown } from '../../errors.ts'
+import { GeogapError, shown } from '../../lib/errors.ts'
 
 export interface Span {
   start: number

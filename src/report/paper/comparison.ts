@@ -1,7 +1,7 @@
 import { type Interval } from '../../metrics/intervals.ts'
 import { paperTable } from '../../published/paper.ts'
-import { type Column, fields } from '../tables.ts'
-import { pText } from '../text.ts'
+import { type Column, fields } from '../../lib/table/columns.ts'
+import { pText } from '../../lib/table/text.ts'
 
 /** One number of ours beside the paper's, both in the paper's unit. */
 export interface Comparison {

@@ -6,7 +6,7 @@ import { resolveModel } from '../../models/catalog.ts'
 import { testbed } from '../../models/testbed.ts'
 import { type Imported } from '../../predictions/imported.ts'
 import { type Cell, distinct, type Entry, type Slot } from '../../predictions/store.ts'
-import { type Mode } from '../../preprocessing/steps.ts'
+import { type Mode } from '../../lib/pixels/steps.ts'
 import { cellsOf, entriesOf, type Run } from '../../run.ts'
 
 export type Kind = '1K' | 'zero-shot' | 'other'

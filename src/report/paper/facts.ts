@@ -7,9 +7,9 @@ import { resolveModel } from '../../models/catalog.ts'
 import { testbed } from '../../models/testbed.ts'
 import { type Entry, shardFiles } from '../../predictions/store.ts'
 import { entriesOf } from '../../run.ts'
-import { parquetRows, query } from '../../sql.ts'
-import { type Exported, exported } from '../exported.ts'
-import { type Column, field, fields, type Value } from '../tables.ts'
+import { parquetRows, query } from '../../lib/sql.ts'
+import { type Exported, exported } from '../../lib/table/table.ts'
+import { type Column, field, fields, type Value } from '../../lib/table/columns.ts'
 import { type Evidence } from './evidence.ts'
 
 /** Kind of shift, whether natural, number of shifts, crowdsourced: as table 1 has them. */

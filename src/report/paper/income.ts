@@ -5,7 +5,7 @@ import { incomeControlled, type IncomeCounts, incomeQuartiles } from '../../metr
 import { wilson } from '../../metrics/intervals.ts'
 import { testbedModel } from '../../models/testbed.ts'
 import { type Entry, shardFiles } from '../../predictions/store.ts'
-import { parquetRows, query } from '../../sql.ts'
+import { parquetRows, query } from '../../lib/sql.ts'
 import { compare, type Comparison, type Ours, printedIn } from './comparison.ts'
 import { notRun } from './disparities.ts'
 import { type Evidence } from './evidence.ts'

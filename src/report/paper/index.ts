@@ -1,7 +1,7 @@
 import { type Imported, readImported } from '../../predictions/imported.ts'
 import { paperTable } from '../../published/paper.ts'
 import { type Run } from '../../run.ts'
-import { type Exported, exported } from '../exported.ts'
+import { type Exported, exported } from '../../lib/table/table.ts'
 import { claims } from './claims.ts'
 import { type Comparison, comparisonColumns } from './comparison.ts'
 import { type Evidence, evidenceOf, type PaperOptions } from './evidence.ts'

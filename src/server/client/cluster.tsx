@@ -1,5 +1,5 @@
 import type { ClusterState, RunState } from '../../cluster/queue.ts'
-import { durationText } from '../../report/text.ts'
+import { durationText } from '../../lib/table/text.ts'
 import { pollMs, useView } from './data.ts'
 import { Answer, Table, whole } from './parts.tsx'
 

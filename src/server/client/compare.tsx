@@ -1,6 +1,6 @@
 import { type ComponentChildren } from 'preact'
 import { type GroupChange, shownP } from '../../decide/compare.ts'
-import { pText, percent } from '../../report/text.ts'
+import { pText, percent } from '../../lib/table/text.ts'
 import { type Dimension, dimensions, filterOf } from '../cube.ts'
 import { changes, type CompareView as Data, type DatasetFact, type Overview } from '../views.ts'
 import { useView } from './data.ts'

@@ -1,7 +1,7 @@
 import { type ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { formatTable } from '../../report/tables.ts'
-import { percent } from '../../report/text.ts'
+import { formatTable } from '../../lib/table/columns.ts'
+import { percent } from '../../lib/table/text.ts'
 import { filterOf } from '../cube.ts'
 import {
   type Answer as ModelAnswer,

@@ -1,6 +1,6 @@
 import { drawnLine, linePanels, lineThrough, type PanelPoint } from '../../figures/linePanel.ts'
 import { color } from '../../figures/theme.ts'
-import { percent } from '../../report/text.ts'
+import { percent } from '../../lib/table/text.ts'
 import { filterOf } from '../cube.ts'
 import { type DatasetFact, type Overview, type ScatterRow } from '../views.ts'
 import { useView } from './data.ts'

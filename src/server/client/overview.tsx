@@ -1,6 +1,6 @@
 import { type Finding } from '../findings.ts'
 import { type DatasetFact, type Overview, type Progress } from '../views.ts'
-import { durationText, percent } from '../../report/text.ts'
+import { durationText, percent } from '../../lib/table/text.ts'
 import { pollMs, useView } from './data.ts'
 import { Answer, interval, Table, whole } from './parts.tsx'
 import { linkTo } from './route.ts'

@@ -1,6 +1,6 @@
 /** What several views are built from. */
 import { type ComponentChildren } from 'preact'
-import { percent, percentRange } from '../../report/text.ts'
+import { percent, percentRange } from '../../lib/table/text.ts'
 import { type Dimension, dimensions, type Rate } from '../cube.ts'
 import { type DatasetFact, type Overview } from '../views.ts'
 import { type Answered } from './data.ts'

@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { GeogapError, inputError, shown } from '../errors.ts'
+import { writeAtomically, writeFully } from '../files.ts'
+import { sha256 } from '../hash.ts'
+import { geogapCache, type Environment, hubSettings, isFile } from './hubCache.ts'
+import { beginsLikeMarkup, firstBytes } from '../tensors/readWeights.ts'
+import { asStorageError, type Check, fetchFile } from './fetchFile.ts'
+import { hashFile } from './hash.ts'
+import { type Network, patientNetwork } from './http.ts'
+import { withLock } from './lock.ts'
+import type { Progress } from './transfer.ts'
+
+export interface UrlOptions {
+  /** Published SHA-256, or its first 8 or more digits as PyTorch's file names carry them. */
+  sha256?: string
+  /** Published MD5, where there is no SHA-256: it tells a damaged download, not a forged one. */
+  md5?: string
+  /** Where to keep the file; a place of its own in the cache by default. */
+  path?: string
+  /** Where a person finds the file when the link is dead. */
+  page?: string
+  env?: Environment
+  network?: Partial<Network>
+  progress?: Progress
+}
+
+export interface UrlFile {
+  path: string
+  sha256: string
+  cached: boolean
+  /** `published`, or `first-use` where the hash is that of the first download. */
+  trust: 'published' | 'first-use'
+}
+
+/**
+ * A file from a web address, kept in the cache. Its hash is compared on every call with the published one, or with
+ * that of the first download, which is kept beside the file as `NAME.sha256`. `HF_HUB_OFFLINE` forbids downloading.
+ * @throws GeogapError `url-dead` or `bad-download`, both with the place to get the file by hand
+ */
+export async function downloadUrl(address: string, options: UrlOptions = {}): Promise<UrlFile> {
+  const { sha256, env = process.env } = options
+  const url = webAddress(address)
+  if (sha256 !== undefined && !/^[0-9a-f]{8,64}$/.test(sha256))
+    throw inputError('bad-hash', `not 8 to 64 hex digits of a sha256: ${shown(sha256)}`)
+  const path = options.path ?? urlPath(url, env)
+  const target: Target = { url, path, published: sha256, md5: options.md5 }
+  const cached = await fromCache(target)
+  if (cached) return cached
+  if (hubSettings(env).offline) throw byHand(url, options, 'HF_HUB_OFFLINE is set and it is not in the cache')
+  return withLock(`${path}.lock`, async () => (await fromCache(target)) ?? fetched(target, options)).catch(
+    (error: unknown) => {
+      throw asStorageError(path, error)
+    },
+  )
+}
+
+interface Target {
+  url: URL
+  path: string
+  published: string | undefined
+  md5: string | undefined
+}
+
+/** Where the file of a web address is kept, whether it is there or not. */
+export function urlPath(url: URL, env: Environment = process.env): string {
+  const key = sha256(url.href, 16)
+  const name = basename(url.pathname)
+    .replace(/[^\w.-]/g, '_')
+    .replace(/^\.*$/, 'file')
+  return join(geogapCache(env), 'weights', key, name)
+}
+
+function webAddress(address: string): URL {
+  const url = URL.canParse(address) ? new URL(address) : undefined
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url
+  throw inputError('bad-url', `not a web address: ${shown(address, 300)}`)
+}
+
+const trustOf = ({ published }: Target): UrlFile['trust'] => (published === undefined ? 'first-use' : 'published')
+
+const expectedHash = async ({ published, path }: Target): Promise<string | undefined> =>
+  published ?? (await firstHash(path))
+
+async function fromCache(target: Target): Promise<UrlFile | undefined> {
+  const expected = await expectedHash(target)
+  if (expected === undefined || !(await isFile(target.path))) return undefined
+  const sha256 = await hashFile(target.path, 'sha256')
+  return sha256.startsWith(expected) ? { path: target.path, sha256, cached: true, trust: trustOf(target) } : undefined
+}
+
+async function fetched(target: Target, options: UrlOptions): Promise<UrlFile> {
+  const { url, path } = target
+  const expected = await expectedHash(target)
+  const refusal = ({ status }: { status: number }): GeogapError => byHand(url, options, `the server answered ${status}`)
+  const wanted = { url, hashKnown: expected !== undefined, refusal }
+  const check = checkFor(expected, target)
+  const network = { ...patientNetwork, ...options.network }
+  await fetchFile(path, wanted, check, network, options.progress).catch((error: unknown) => {
+    // A link that nobody answers, or that answers with something else, is as dead as one answered with 404.
+    const isDead = error instanceof GeogapError && ['download-failed', 'bad-download'].includes(error.code)
+    throw isDead ? byHand(url, options, error.message, error.code) : error
+  })
+  const sha256 = await hashFile(path, 'sha256')
+  await writeAtomically(`${path}.sha256`, handle => writeFully(handle, Buffer.from(`${sha256}  ${basename(path)}\n`)))
+  return { path, sha256, cached: false, trust: trustOf(target) }
+}
+
+const firstHash = async (path: string): Promise<string | undefined> =>
+  /^[0-9a-f]{64}/.exec(await readFile(`${path}.sha256`, 'utf8').catch(() => ''))?.[0]
+
+const checkFor =
+  (expected: string | undefined, target: Target): Check =>
+  async file => {
+    const md5 = target.md5 === undefined ? undefined : await hashFile(file, 'md5')
+    if (md5 !== target.md5) return `md5 ${md5} instead of ${target.md5}, published`
+    if (expected === undefined) return beginsLikeMarkup(await firstBytes(file)) ? 'it is a web page' : undefined
+    const found = await hashFile(file, 'sha256')
+    if (found.startsWith(expected)) return undefined
+    const source = target.published === undefined ? `of the first download, kept in ${target.path}.sha256` : 'published'
+    return `sha256 ${found} instead of ${expected}, ${source}`
+  }
+
+const byHand = (url: URL, { page, path }: UrlOptions, why: string, code = 'url-dead'): GeogapError =>
+  new GeogapError(
+    'network',
+    code === 'bad-download' ? 'bad-download' : 'url-dead',
+    `cannot get ${url.href}: ${why}; get the file by hand${page ? ` (${page})` : ''} ${path === undefined ? 'and pass --weights FILE' : `and keep it as ${path}`}`,
+  )

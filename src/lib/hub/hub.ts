@@ -1,0 +1,190 @@
+import { stat } from 'node:fs/promises'
+import { GeogapError, inputError } from '../errors.ts'
+import {
+  blobPath,
+  cachedFile,
+  checkHubName,
+  type Environment,
+  type HubName,
+  type HubSettings,
+  hubSettings,
+  isCommit,
+  isFile,
+  linkSnapshot,
+  lockPath,
+  snapshotPath,
+  writeRef,
+} from './hubCache.ts'
+import { whereThere } from '../files.ts'
+import { asStorageError, fetchFile } from './fetchFile.ts'
+import { hashFile } from './hash.ts'
+import { type Answer, type Network, patientNetwork, request } from './http.ts'
+import { withLock } from './lock.ts'
+import { checkBusy, type Progress, repeated } from './transfer.ts'
+
+export interface HubOptions {
+  env?: Environment
+  network?: Partial<Network>
+  progress?: Progress
+}
+
+/** A file of a repository; of the branch `main` where no revision is given. */
+export type HubSource = Omit<HubName, 'revision'> & { revision?: string }
+
+export interface HubFile {
+  /** In the cache's snapshot folder, usually a link to the blob. */
+  path: string
+  /** The commit that the revision pointed to. */
+  commit: string
+  /** Whether nothing had to be downloaded. */
+  cached: boolean
+}
+
+/**
+ * A file of a model repository, from the standard hub cache or downloaded into it, with its hash checked. A pinned
+ * commit that is cached needs no network; a branch is looked up, and where the hub cannot be reached its last known
+ * commit is used.
+ * @throws GeogapError `hub-offline`, `hub-forbidden`, `hub-not-found`, `hub-refused`, `download-failed`, `bad-download`
+ */
+export async function hubFile(
+  { repo, file, revision = 'main' }: HubSource,
+  { env, network: some, progress }: HubOptions = {},
+): Promise<HubFile> {
+  const name = { repo, file, revision }
+  const settings = hubSettings(env)
+  checkHubName(name)
+  const known = await cachedFile(settings.cache, name)
+  if (known && (isCommit(revision) || settings.offline)) return { ...known, cached: true }
+  if (settings.offline) throw offlineError(name, settings)
+  const network = { ...patientNetwork, ...some }
+  const found = await describe(name, settings, known ? { ...network, attempts: 1 } : network).catch(
+    (error: unknown) => {
+      if (known && error instanceof GeogapError && error.code === 'download-failed') return undefined
+      throw error
+    },
+  )
+  if (!found) return { ...known!, cached: true }
+  return obtain(name, found, settings, network, progress).catch((error: unknown) => {
+    throw asStorageError(settings.cache, error)
+  })
+}
+
+/**
+ * The file `source`, or `other` where the repository has no such file. Where the hub may not or cannot be asked, whichever
+ * is in the cache.
+ */
+export async function eitherHubFile(
+  source: HubSource,
+  other: HubSource | undefined,
+  options: HubOptions = {},
+): Promise<HubFile> {
+  return hubFile(source, options).catch(async (error: unknown) => {
+    const code = error instanceof GeogapError ? error.code : ''
+    if (!other || !['hub-not-found', 'hub-offline', 'download-failed'].includes(code)) throw error
+    if (code === 'hub-not-found') return hubFile(other, options)
+    const env = { ...(options.env ?? process.env), HF_HUB_OFFLINE: '1' }
+    return hubFile(other, { ...options, env }).catch(() => {
+      throw error
+    })
+  })
+}
+
+const offlineError = ({ repo, file, revision }: HubName, { cache }: HubSettings): GeogapError =>
+  inputError('hub-offline', `HF_HUB_OFFLINE is set and ${file} of ${repo} at ${revision} is not in ${cache}`)
+
+interface Description {
+  commit: string
+  etag: string
+  size: number | undefined
+}
+
+const resolveUrl = ({ repo, file, revision }: HubName, { endpoint }: HubSettings): URL =>
+  new URL(
+    `${endpoint}/${repo}/resolve/${encodeURIComponent(revision)}/${file.split('/').map(encodeURIComponent).join('/')}`,
+  )
+
+/** Commit, hash and length of a file as the hub's headers give them. */
+async function describe(name: HubName, settings: HubSettings, network: Network): Promise<Description> {
+  const url = resolveUrl(name, settings)
+  const ask = async (): Promise<Answer> => {
+    const answer = await request(url, { method: 'HEAD', followAbroad: false, token: settings.token }, network)
+    checkBusy(answer)
+    return answer
+  }
+  const answer = await repeated(url, network, ask)
+  if (answer.status >= 400) throw refusal(name, settings)(answer)
+  return descriptionOf(answer, url)
+}
+
+function descriptionOf({ first, headers }: Answer, url: URL): Description {
+  const commit = first('x-repo-commit') ?? ''
+  const etag = (first('x-linked-etag') ?? headers.get('etag') ?? '').replace(/^W\/|"/g, '').toLowerCase()
+  const length = first('x-linked-size') ?? (headers.has('location') ? undefined : headers.get('content-length'))
+  if (!isCommit(commit) || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag))
+    throw new GeogapError(
+      'network',
+      'hub-refused',
+      `no commit or hash in the answer of ${url.href}; is HF_ENDPOINT a model hub?`,
+    )
+  return { commit, etag, size: /^\d+$/.test(length ?? '') ? Number(length) : undefined }
+}
+
+async function obtain(
+  name: HubName,
+  { commit, etag, size }: Description,
+  settings: HubSettings,
+  network: Network,
+  progress?: Progress,
+): Promise<HubFile> {
+  const { cache } = settings
+  const blob = blobPath(cache, name.repo, etag)
+  const isThere = async (): Promise<boolean> => {
+    const found = await whereThere(stat(blob), undefined)
+    return found !== undefined && (size === undefined || found.size === size)
+  }
+  const fetchBlob = async (): Promise<boolean> => {
+    if (await isThere()) return true
+    const url = resolveUrl({ ...name, revision: commit }, settings)
+    const wanted = { url, token: settings.token, size, hashKnown: true, refusal: refusal(name, settings) }
+    await fetchFile(blob, wanted, checkFor(etag), network, progress)
+    return false
+  }
+  const cached = (await isThere()) || (await withLock(lockPath(cache, name.repo, etag), fetchBlob))
+  const path = snapshotPath(cache, name, commit)
+  if (!(await isFile(path))) await linkSnapshot(path, blob)
+  await writeRef(cache, name, commit)
+  return { path, commit, cached }
+}
+
+const checkFor =
+  (etag: string) =>
+  async (file: string): Promise<string | undefined> => {
+    const kind = etag.length === 64 ? 'sha256' : 'git-sha1'
+    const found = await hashFile(file, kind)
+    return found === etag ? undefined : `${kind} ${found} instead of ${etag}`
+  }
+
+const refusal =
+  ({ repo, file, revision }: HubName, { endpoint, token }: HubSettings) =>
+  ({ status, headers }: Answer): GeogapError => {
+    const code = headers.get('x-error-code')
+    if (status === 404 || code === 'RepoNotFound' || code === 'EntryNotFound' || code === 'RevisionNotFound')
+      return new GeogapError('input', 'hub-not-found', notFound(code, { repo, file, revision }, endpoint))
+    if (status !== 401 && status !== 403)
+      return new GeogapError(
+        'network',
+        'hub-refused',
+        `the hub answered ${status} for ${file} of ${repo} at ${revision}`,
+      )
+    const mend = token
+      ? 'HF_TOKEN is set, but its account has no access to it'
+      : 'and set HF_TOKEN to a token of your account'
+    const terms = `accept its terms at ${endpoint}/${repo}`
+    return new GeogapError('input', 'hub-forbidden', `${repo} is gated or private (${status}): ${terms}, ${mend}`)
+  }
+
+function notFound(code: string | null, { repo, file, revision }: HubName, endpoint: string): string {
+  if (code === 'RepoNotFound') return `no repository ${repo} at ${endpoint}; if it is private, set HF_TOKEN`
+  if (code === 'RevisionNotFound') return `repository ${repo} has no revision ${revision}`
+  return `no file ${file} in repository ${repo} at revision ${revision}`
+}

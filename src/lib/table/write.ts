@@ -1,0 +1,114 @@
+/** Tables on standard output or in a file, in any format. */
+import { extname } from 'node:path'
+import { z } from 'zod'
+import { inputError } from '../errors.ts'
+import { storageError, writeDurably, writeOutput } from '../files.ts'
+import { type Column, writeParquet } from '../sql.ts'
+import { version } from '../version.ts'
+import { type Exported } from './table.ts'
+import { type Format, type Value } from './columns.ts'
+import { jsonText, printable } from './text.ts'
+
+export type OutputFormat = Format | 'parquet'
+
+const value = z.union([z.string(), z.number(), z.null()])
+
+/** What `--format json` writes; docs/schema/tables-1.json is this as a JSON Schema. */
+export const exportSchema = z
+  .object({
+    schema: z.literal('geogap-tables-1'),
+    /** `geogap` with its version. */
+    generator: z.string(),
+    tables: z.array(
+      z.object({
+        name: z.string(),
+        title: z.string(),
+        notes: z.array(z.string()),
+        columns: z.array(z.object({ name: z.string(), heading: z.string() })),
+        rows: z.array(z.record(z.string(), value)),
+      }),
+    ),
+  })
+  .meta({
+    title: 'Tables exported by geogap',
+    description: 'Shares are 0 … 1 unless a row has its own unit; null is a value that could not be computed.',
+  })
+export type ExportedJson = z.infer<typeof exportSchema>
+
+const byEnding: Readonly<Record<string, OutputFormat>> = {
+  '.csv': 'csv',
+  '.json': 'json',
+  '.md': 'markdown',
+  '.tex': 'latex',
+  '.parquet': 'parquet',
+  '.txt': 'text',
+}
+
+/** The format asked for, else that of the file's ending, else text. Errors: bad-option where Parquet has no file. */
+export function chosenFormat(format: OutputFormat | undefined, file: string | undefined): OutputFormat {
+  const chosen = format ?? byEnding[extname(file ?? '').toLowerCase()] ?? 'text'
+  if (chosen === 'parquet' && file === undefined) throw inputError('bad-option', '--format parquet takes -o FILE')
+  return chosen
+}
+
+/** Formats that hold one table only. */
+export const single = (format: OutputFormat): boolean => ['csv', 'latex', 'parquet'].includes(format)
+
+/** Prints the tables, or writes them to `file` and prints its name. */
+export async function writeTables(
+  tables: readonly Exported[],
+  format: OutputFormat,
+  file: string | undefined,
+): Promise<void> {
+  if (single(format) && tables.length !== 1)
+    throw inputError(
+      'many-tables',
+      `${format} holds one table, not ${tables.length}: ${tables.map(t => t.name).join(', ')}`,
+    )
+  if (format === 'parquet') await writeParquetTable(tables[0]!, file!)
+  else if (file === undefined) process.stdout.write(tablesText(tables, format))
+  else await writeOutput(file, tablesText(tables, format))
+  if (file !== undefined) process.stdout.write(`${file}\n`)
+}
+
+function tablesText(tables: readonly Exported[], format: Exclude<OutputFormat, 'parquet'>): string {
+  if (format === 'json') return jsonText(tablesJson(tables))
+  return tables.map(table => headed(table, format)).join('\n')
+}
+
+export const tablesJson = (tables: readonly Exported[]): ExportedJson => ({
+  schema: 'geogap-tables-1',
+  generator: `geogap ${version}`,
+  tables: tables.map(({ name, title, notes, columns, values }) => ({
+    ...{ name, title, notes: [...notes], columns: columns.map(column => ({ ...column })) },
+    rows: values.map(row => Object.fromEntries(columns.map((column, i) => [column.name, row[i]!]))),
+  })),
+})
+
+function headed({ title, notes, text }: Exported, format: Format): string {
+  const body = text(format)
+  if (format === 'csv') return body
+  const [head, ...lines] = [title, ...notes].map(printable)
+  if (format === 'latex') return [head, ...lines].map(line => `% ${line}\n`).join('') + body
+  const ending =
+    lines.length === 0 ? '' : `\n${lines.map(line => `${format === 'markdown' ? '- ' : ''}${line}\n`).join('')}`
+  return `${format === 'markdown' ? `### ${head!}\n` : head!}\n${body}${ending}`
+}
+
+async function writeParquetTable({ columns, values }: Exported, file: string): Promise<void> {
+  const flat = columns.map(({ name }, i) =>
+    flatColumn(
+      name,
+      values.map(row => row[i]!),
+    ),
+  )
+  await writeDurably(file, temporary => writeParquet(temporary, flat)).catch((error: unknown) => {
+    throw storageError(file, error)
+  })
+}
+
+function flatColumn(name: string, values: readonly Value[]): Column {
+  const numeric = values.some(value => typeof value === 'number') && values.every(value => typeof value !== 'string')
+  if (numeric) return { name, type: 'DOUBLE', values }
+  return { name, type: 'VARCHAR', values: values.map(value => (value === null ? null : String(value))) }
+}

@@ -1,0 +1,156 @@
+import { realpath } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { GeogapError, shown, unquoted } from '../errors.ts'
+import { type DType, type Graph, type Tensor } from '../onnx/graph.ts'
+import { type Binding } from '../onnx/onnx.ts'
+import { type NamedTensor } from './safetensors.ts'
+import { bytesOf, type Dtype, readTensor, type TensorEntry, type TensorFile } from './tensors.ts'
+
+/** How a checkpoint's names become the architecture's; rules are tried in order and the first that fits is used. */
+export interface NameTable {
+  rename?: readonly (readonly [pattern: RegExp, replacement: string])[]
+  /** Tensors of the checkpoint that the architecture rightly does not use. */
+  ignore?: readonly RegExp[]
+}
+
+/** Parameters bound to byte ranges of the files in `folder`. */
+export interface BoundWeights {
+  /** Real path of the folder that holds the files named by external data. */
+  folder: string
+  bind: (name: string, tensor: Tensor) => Binding
+}
+
+const dtypes: Readonly<Record<Dtype, DType>> = {
+  F32: 'float32',
+  F64: 'float64',
+  F16: 'float16',
+  BF16: 'bfloat16',
+  I64: 'int64',
+  I32: 'int32',
+  I16: 'int16',
+  I8: 'int8',
+  U8: 'uint8',
+  BOOL: 'bool',
+}
+
+/** Counters that PyTorch keeps beside normalization statistics. */
+const counters = /(^|\.)num_batches_tracked$/
+
+/**
+ * Binds every parameter of `graph` to a tensor of `files`.
+ * @throws GeogapError `weights-mismatch` naming tensors that are missing, left over, given twice, or of another shape.
+ */
+export async function bindWeights(
+  graph: Graph,
+  files: readonly TensorFile[],
+  table: NameTable = {},
+): Promise<BoundWeights> {
+  const entries = fitting(graph, files, table)
+  const paths = new Map<string, string>()
+  for (const { file } of files) paths.set(file, await realpath(file))
+  const folder = dirname(paths.get(largest(files).file)!)
+  const inline = new Map<string, Binding>()
+  for (const [name, entry] of entries) {
+    if (entry.data || dirname(paths.get(entry.file)!) !== folder) inline.set(name, await inlined(entry))
+  }
+  return {
+    folder,
+    bind: name => {
+      const entry = entries.get(name)!
+      const values = inline.get(name)
+      if (values) return values
+      return {
+        dtype: dtypes[entry.dtype],
+        file: basename(paths.get(entry.file)!),
+        offset: entry.offset,
+        length: entry.length,
+      }
+    },
+  }
+}
+
+/**
+ * The values of every parameter of `graph`, or of those called `names`, as float32 under the graph's names.
+ * @throws GeogapError `weights-mismatch` naming tensors that are missing, left over, given twice, or of another shape.
+ */
+export async function readParameters(
+  graph: Graph,
+  files: readonly TensorFile[],
+  table: NameTable = {},
+  names: Iterable<string> = graph.parameters.keys(),
+): Promise<NamedTensor[]> {
+  const entries = fitting(graph, files, table)
+  const tensors: NamedTensor[] = []
+  for (const name of names) {
+    const entry = entries.get(name)!
+    const data = await readTensor(entry)
+    tensors.push({
+      name,
+      shape: entry.shape,
+      data: data instanceof Float32Array ? data : Float32Array.from(data, Number),
+    })
+  }
+  return tensors
+}
+
+/** The tensors under the graph's names. */
+function fitting(graph: Graph, files: readonly TensorFile[], { rename = [], ignore = [] }: NameTable) {
+  const entries = new Map<string, TensorEntry>()
+  const twice: string[] = []
+  for (const { tensors } of files) {
+    for (const [name, entry] of tensors) {
+      if (counters.test(name) || ignore.some(pattern => pattern.test(name))) continue
+      const rule = rename.find(([pattern]) => pattern.test(name))
+      const own = rule ? name.replace(rule[0], rule[1]) : name
+      if (entries.has(own)) twice.push(own)
+      entries.set(own, entry)
+    }
+  }
+  checkAgainst(graph, entries, twice, files)
+  return entries
+}
+
+function checkAgainst(
+  graph: Graph,
+  entries: ReadonlyMap<string, TensorEntry>,
+  twice: readonly string[],
+  files: readonly TensorFile[],
+): void {
+  const missing = [...graph.parameters.keys()].filter(name => !entries.has(name))
+  const unused = [...entries.keys()].filter(name => !graph.parameters.has(name))
+  const shapes = [...graph.parameters.values()].flatMap(({ tensor }) => {
+    const found = entries.get(tensor.name)
+    if (!found || String(found.shape) === String(tensor.shape)) return []
+    return [`${tensor.name} is [${String(found.shape)}], not [${String(tensor.shape)}]`]
+  })
+  const parts = [
+    ...[...list('missing', missing), ...list('not used', unused)],
+    ...[...list('given twice', twice), ...list('of another shape', shapes)],
+  ]
+  if (parts.length === 0) return
+  const where = files.map(({ file }) => shown(file, 200)).join(', ')
+  throw new GeogapError('weights', 'weights-mismatch', `weights do not fit the model: ${where}: ${parts.join('; ')}`)
+}
+
+function list(what: string, names: readonly string[]): string[] {
+  if (names.length === 0) return []
+  const more = names.length > 5 ? ` and ${names.length - 5} more` : ''
+  return [
+    `${names.length} ${what} (${names
+      .slice(0, 5)
+      .map(name => unquoted(name, 120))
+      .join(', ')}${more})`,
+  ]
+}
+
+function largest(files: readonly TensorFile[]): TensorFile {
+  const bytes = ({ tensors }: TensorFile): number => [...tensors.values()].reduce((sum, { length }) => sum + length, 0)
+  return files.reduce((best, file) => (bytes(file) > bytes(best) ? file : best))
+}
+
+/** The values themselves, for tensors that do not lie in the folder in row-major order; half precision is widened. */
+async function inlined(entry: TensorEntry): Promise<Binding> {
+  const data = await readTensor(entry)
+  const dtype = data instanceof Float32Array ? 'float32' : dtypes[entry.dtype]
+  return { dtype, values: bytesOf(data) }
+}
