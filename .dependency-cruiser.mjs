@@ -2,6 +2,7 @@
 export const rooms = {
   lib: [],
   metrics: ['lib'],
+  datasets: ['lib'],
 }
 
 export default {
@@ -18,7 +19,8 @@ export default {
       from: { path: '^src/server/client/' },
       to: {
         path: '^src/',
-        pathNot: '^src/(server|figures|metrics)/|^src/(report/(style|text|tables)|decide/compare)\\.ts$',
+        pathNot:
+          '^src/(server|figures|report/figures|dashboard|metrics)/|^src/(report/(page/)?style|lib/table/(text|columns|values)|decide/compare|analysis/compare)\\.ts$',
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { imagenetWnids } from '../src/datasets/imagenet.ts'
+import { imagenetWnids } from '../src/datasets/labels/imagenet.ts'
 import { mapLimited } from '../src/lib/concurrency.ts'
 import { readImage } from '../src/datasets/images.ts'
 import { openDataset } from '../src/datasets/open.ts'

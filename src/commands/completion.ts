@@ -48,14 +48,15 @@ function openOption(options: readonly Option[], rest: readonly string[]): Option
 }
 
 const modelNames = async (): Promise<string[]> => (await import('../models/catalog.ts')).modelNames()
-const datasetNames = async (): Promise<readonly string[]> => (await import('../datasets/benchmarks.ts')).benchmarkNames
+const datasetNames = async (): Promise<readonly string[]> =>
+  (await import('../datasets/benchmarks/benchmarks.ts')).benchmarkNames
 
 /** Names by an option's attribute, or by a command's path for its arguments. */
 const known: Partial<Record<string, () => Promise<readonly string[]>>> = {
   model: modelNames,
   models: modelNames,
   dataset: datasetNames,
-  suite: async () => Object.keys((await import('../datasets/benchmarks.ts')).suites),
+  suite: async () => Object.keys((await import('../datasets/benchmarks/benchmarks.ts')).suites),
   fetch: datasetNames,
   datasets: datasetNames,
   manifest: datasetNames,

@@ -156,7 +156,7 @@ async function datasetNames({ dataset = [], suite }: Options): Promise<string[]>
       throw inputError('no-dataset', 'no data set given: --dataset NAME|FILE|FOLDER or --suite paper')
     return dataset
   }
-  const { suites } = await import('../datasets/benchmarks.ts')
+  const { suites } = await import('../datasets/benchmarks/benchmarks.ts')
   const names = suites[suite]
   if (!names) throw unknownName('suite', suite, Object.keys(suites))
   return [...dataset, ...names]

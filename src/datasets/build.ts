@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { inputError } from '../lib/errors.ts'
 import { sha256 } from '../lib/hash.ts'
 import type { Choices, Dataset, Item, LabelMap } from './dataset.ts'
-import type { LabelSpace } from './labels.ts'
+import type { LabelSpace } from './labels/labels.ts'
 
 /** What a layout's reader finds; `finish` makes a data set of it. */
 export interface Draft extends Partial<

@@ -6,8 +6,8 @@ import { createGunzip } from 'node:zlib'
 import { inputError } from '../lib/errors.ts'
 import { writeDurably } from '../lib/files.ts'
 import { downloadUrl, type UrlOptions } from '../lib/hub/download.ts'
-import { type Download } from './benchmark.ts'
-import { knownBenchmark } from './benchmarks.ts'
+import { type Download } from './benchmarks/benchmark.ts'
+import { knownBenchmark } from './benchmarks/benchmarks.ts'
 import { fileBytes } from './files.ts'
 
 export interface FetchOptions extends Pick<UrlOptions, 'network' | 'env'> {

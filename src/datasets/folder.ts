@@ -1,6 +1,6 @@
 import { inputError } from '../lib/errors.ts'
 import type { Draft } from './build.ts'
-import { classFolderItems, isImageName, parentName } from './classFolders.ts'
+import { classFolderItems, isImageName, parentName } from './benchmarks/classFolders.ts'
 import { labelRules, type ManifestOptions } from './manifest.ts'
 import type { Tree } from './tree.ts'
 import type { Entry } from '../lib/archive/member.ts'

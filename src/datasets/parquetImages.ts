@@ -3,8 +3,8 @@ import { inputError } from '../lib/errors.ts'
 import { identifier, literalPath, parquetRows, query, select } from '../lib/sql.ts'
 import type { Draft } from './build.ts'
 import { parseJson } from '../lib/archive/json.ts'
-import { imagenetSpace, ownSpace, plain, type LabelSpace } from './labels.ts'
-import { imagenetClasses } from './imagenet.ts'
+import { imagenetSpace, ownSpace, plain, type LabelSpace } from './labels/labels.ts'
+import { imagenetClasses } from './labels/imagenet.ts'
 import {
   labelRules,
   renameColumns,

@@ -4,7 +4,7 @@
  */
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { imagenetNames } from '../datasets/imagenet.ts'
+import { imagenetNames } from '../datasets/labels/imagenet.ts'
 import { inputError } from '../lib/errors.ts'
 import { folderPlace } from '../lib/storage/folder.ts'
 import { readKept } from '../predictions/kept.ts'

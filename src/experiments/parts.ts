@@ -2,7 +2,7 @@
  * What is trained on and what is evaluated, by name: `dollarstreet:train`, `dollarstreet:test,geode`, `photos.csv`. A part
  * is rows of a data set whose features are kept.
  */
-import { findBenchmark } from '../datasets/benchmarks.ts'
+import { findBenchmark } from '../datasets/benchmarks/benchmarks.ts'
 import { contentHash } from '../datasets/build.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'

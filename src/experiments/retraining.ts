@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
-import { imagenetNames } from '../datasets/imagenet.ts'
+import { imagenetNames } from '../datasets/labels/imagenet.ts'
 import { openDataset } from '../datasets/open.ts'
 import { inputError, unknownName } from '../lib/errors.ts'
 import { prepared } from '../targets.ts'

@@ -3,7 +3,7 @@
  * same (`dollarstreet/household`, `…/published`, `…/household-balanced`); these are for the others and for made-up ones.
  */
 import { type Item } from '../datasets/dataset.ts'
-import { balanceRegions, sharedHouseholds, splitByHousehold } from '../datasets/splits.ts'
+import { balanceRegions, sharedHouseholds, splitByHousehold } from '../datasets/benchmarks/splits.ts'
 import { inputError, unknownName } from '../lib/errors.ts'
 
 export const splitProtocols = ['household', 'published', 'household-balanced'] as const

@@ -1,4 +1,4 @@
-import { incomeColumns, incomeScheme } from '../datasets/incomes.ts'
+import { incomeColumns, incomeScheme } from '../datasets/labels/incomes.ts'
 import { placesByAccuracy } from './classRegion.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'

@@ -1,4 +1,4 @@
-import { isWestern } from '../datasets/western.ts'
+import { isWestern } from '../datasets/labels/western.ts'
 import { mean } from '../metrics/numbers.ts'
 import { type StudyValues } from '../predictions/studies.ts'
 import { captionOf, type FigureKind, idOf } from './figure.ts'

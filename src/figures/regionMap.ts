@@ -1,4 +1,4 @@
-import { countryNumber } from '../datasets/countries.ts'
+import { countryNumber } from '../datasets/labels/countries.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
 import { fitText, textWidth } from './fonts.ts'

@@ -1,4 +1,4 @@
-import { benchmarks } from '../datasets/benchmarks.ts'
+import { benchmarks } from '../datasets/benchmarks/benchmarks.ts'
 import { oodBenchmarks } from '../metrics/progress.ts'
 import { distinct } from '../predictions/store.ts'
 import { type Run, series } from '../run.ts'

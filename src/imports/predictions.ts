@@ -1,7 +1,7 @@
 /** Per-image predictions that another program made, checked against a data set image by image. */
 import { basename } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
-import { writtenLabels } from '../datasets/labels.ts'
+import { writtenLabels } from '../datasets/labels/labels.ts'
 import { type Table, text } from '../datasets/tables.ts'
 import { inputError, unknownName } from '../lib/errors.ts'
 import { type Outcomes } from '../predictions/predictions.ts'

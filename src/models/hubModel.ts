@@ -4,9 +4,9 @@
  */
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
-import { imagenetClasses } from '../datasets/imagenet.ts'
+import { imagenetClasses } from '../datasets/labels/imagenet.ts'
 import { parseJson } from '../lib/archive/json.ts'
-import { plain } from '../datasets/labels.ts'
+import { plain } from '../datasets/labels/labels.ts'
 import { inputError, shown } from '../lib/errors.ts'
 import { hubFile, type HubFile, type HubOptions } from '../lib/hub/hub.ts'
 import { hubRecipe } from './hubPreprocessing.ts'

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { imagenetNames } from '../datasets/imagenet.ts'
+import { imagenetNames } from '../datasets/labels/imagenet.ts'
 import { GeogapError, shown } from '../lib/errors.ts'
 import { whereThere } from '../lib/files.ts'
 import { localFile } from '../lib/storage/localFile.ts'

@@ -1,4 +1,4 @@
-import { benchmarks } from '../datasets/benchmarks.ts'
+import { benchmarks } from '../datasets/benchmarks/benchmarks.ts'
 import { allWorks, type Bibliography, bibtex, reference } from '../decide/bibliography.ts'
 import { uncitedNotes } from '../decide/methods.ts'
 import { benchmarkOf } from '../figures/roles.ts'

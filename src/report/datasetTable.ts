@@ -1,5 +1,5 @@
-import { type Benchmark } from '../datasets/benchmark.ts'
-import { benchmarks, knownBenchmark } from '../datasets/benchmarks.ts'
+import { type Benchmark } from '../datasets/benchmarks/benchmark.ts'
+import { benchmarks, knownBenchmark } from '../datasets/benchmarks/benchmarks.ts'
 import { type DatasetCheck } from '../datasets/check.ts'
 import { type Column, fields, type Format, formatTable } from '../lib/table/columns.ts'
 import { bytesText, printable } from '../lib/table/text.ts'

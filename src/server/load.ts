@@ -1,6 +1,6 @@
 /** Makes the dashboard's cubes from stored predictions, and adds what an evaluation stores meanwhile. */
 import { type GroupValue } from '../datasets/dataset.ts'
-import { incomeColumns } from '../datasets/incomes.ts'
+import { incomeColumns } from '../datasets/labels/incomes.ts'
 import { quarters, type Quarter } from '../decide/pairs.ts'
 import { countCells } from '../predictions/cube.ts'
 import { type Cell, type Entry } from '../predictions/store.ts'

@@ -1,5 +1,5 @@
 /** The results below a folder as the dashboard keeps them in memory, and how far running evaluations are. */
-import { countryNumber } from '../datasets/countries.ts'
+import { countryNumber } from '../datasets/labels/countries.ts'
 import { type GeogapError, inputError, unknownName } from '../lib/errors.ts'
 import { rolesOf, datasetTitle } from '../figures/roles.ts'
 import { testbed } from '../models/testbed.ts'

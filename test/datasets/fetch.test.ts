@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Download } from '../../src/datasets/benchmark.ts'
-import { benchmarks } from '../../src/datasets/benchmarks.ts'
+import { type Download } from '../../src/datasets/benchmarks/benchmark.ts'
+import { benchmarks } from '../../src/datasets/benchmarks/benchmarks.ts'
 import { fetchBenchmark } from '../../src/datasets/fetch.ts'
 
 const content = Buffer.from('an archive')

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { readImage } from '../../src/datasets/images.ts'
 import { npyValues } from '../../src/lib/archive/npy.ts'
 import { openDataset } from '../../src/datasets/open.ts'
-import { imagenetNames } from '../../src/datasets/imagenet.ts'
+import { imagenetNames } from '../../src/datasets/labels/imagenet.ts'
 import { query } from '../../src/lib/sql.ts'
 import { lay, makeTar, makeZip, photo, temporaryFolder } from './fixtures.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { largestSize, westernSample, westernShares } from '../../src/experiments/westernShare.ts'
-import { isWestern } from '../../src/datasets/western.ts'
+import { isWestern } from '../../src/datasets/labels/western.ts'
 
 const regionsOf = (counts: Record<string, number>) =>
   Object.entries(counts).flatMap(([region, count]) => Array<string>(count).fill(region))

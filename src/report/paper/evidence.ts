@@ -1,4 +1,4 @@
-import { findBenchmark } from '../../datasets/benchmarks.ts'
+import { findBenchmark } from '../../datasets/benchmarks/benchmarks.ts'
 import { type GroupCounts, groupBy } from '../../metrics/accuracy.ts'
 import { defaultMinN } from '../../metrics/disparity.ts'
 import { type AccuracyTable, accuracyTable, type AccuracyRow as Point } from '../../metrics/progress.ts'

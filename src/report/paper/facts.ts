@@ -1,7 +1,7 @@
 /** Table 1, the testbed and the class maps: no numbers to compare, but what the run has of them. */
-import { labelling, ownLabels } from '../../datasets/labelMap.ts'
-import { imagenetNames } from '../../datasets/imagenet.ts'
-import { plain } from '../../datasets/labels.ts'
+import { labelling, ownLabels } from '../../datasets/labels/labelMap.ts'
+import { imagenetNames } from '../../datasets/labels/imagenet.ts'
+import { plain } from '../../datasets/labels/labels.ts'
 import { modelRow } from '../../models/listing.ts'
 import { resolveModel } from '../../models/catalog.ts'
 import { testbed } from '../../models/testbed.ts'

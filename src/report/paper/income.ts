@@ -1,5 +1,5 @@
 /** Table 8: Europe and Africa at equal income. */
-import { incomeScheme } from '../../datasets/incomes.ts'
+import { incomeScheme } from '../../datasets/labels/incomes.ts'
 import { groupBy } from '../../metrics/accuracy.ts'
 import { incomeControlled, type IncomeCounts, incomeQuartiles } from '../../metrics/incomeControlled.ts'
 import { wilson } from '../../metrics/intervals.ts'

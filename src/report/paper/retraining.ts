@@ -1,6 +1,6 @@
 /** Tables 4 and 9: retraining the last layer of a ViT on DollarStreet. */
-import { overlapObjects } from '../../datasets/geode.ts'
-import { plain } from '../../datasets/labels.ts'
+import { overlapObjects } from '../../datasets/benchmarks/geode.ts'
+import { plain } from '../../datasets/labels/labels.ts'
 import { groupBy, sumCounts } from '../../metrics/accuracy.ts'
 import { disparity } from '../../metrics/disparity.ts'
 import { wilson } from '../../metrics/intervals.ts'

@@ -32,7 +32,7 @@ function load(): NonNullable<typeof loaded> {
       for (const name of [known].flat().map(plain)) if (!names.has(name)) names.set(name, code)
     }
   }
-  const aliases = readFileSync(new URL('./labels/country-aliases.json', import.meta.url), 'utf8')
+  const aliases = readFileSync(new URL('./country-aliases.json', import.meta.url), 'utf8')
   for (const [name, code] of Object.entries(JSON.parse(aliases) as Record<string, string>)) names.set(name, code)
   return { countries, names }
 }

@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { inputError } from '../lib/errors.ts'
-import { sha256 } from '../lib/hash.ts'
+import { inputError } from '../../lib/errors.ts'
+import { sha256 } from '../../lib/hash.ts'
 import type { Benchmark, ReadOptions } from './benchmark.ts'
-import { type Draft } from './build.ts'
+import { type Draft } from '../build.ts'
 import { unknownClass } from './classFolders.ts'
-import type { Item, LabelMap, Problem } from './dataset.ts'
-import type { ImageSource } from '../lib/archive/member.ts'
-import { fileSizes, isFolder } from './files.ts'
-import { labelling, sameIndices, type Labelling, type LabelsOption } from './labelMap.ts'
-import { plain, writtenLabels } from './labels.ts'
-import { groupColumns } from './groupColumns.ts'
-import { readTableEntry, text, type Table } from './tables.ts'
-import { imageOf, type Tree } from './tree.ts'
+import type { Item, LabelMap, Problem } from '../dataset.ts'
+import type { ImageSource } from '../../lib/archive/member.ts'
+import { fileSizes, isFolder } from '../files.ts'
+import { labelling, sameIndices, type Labelling, type LabelsOption } from '../labels/labelMap.ts'
+import { plain, writtenLabels } from '../labels/labels.ts'
+import { groupColumns } from '../labels/groupColumns.ts'
+import { readTableEntry, text, type Table } from '../tables.ts'
+import { imageOf, type Tree } from '../tree.ts'
 
 /** The official index, and the test part that the paper's repository holds. */
 const indexNames = ['index.csv', 'metadata_test_1k_final.csv', 'metadata_test_1k.csv']
@@ -51,7 +51,7 @@ async function readGeode(tree: Tree, options: ReadOptions): Promise<Draft> {
 
 /** The 20 objects whose ImageNet classes Dollar Street's map also has (appendix E), for models trained on Dollar Street. */
 export const overlapObjects: readonly string[] = (
-  JSON.parse(readFileSync(new URL('./labels/geode-overlap-paper.json', import.meta.url), 'utf8')) as {
+  JSON.parse(readFileSync(new URL('../labels/geode-overlap-paper.json', import.meta.url), 'utf8')) as {
     objects: string[]
   }
 ).objects

@@ -1,11 +1,11 @@
-import { GeogapError } from '../lib/errors.ts'
-import { sha256 } from '../lib/hash.ts'
+import { GeogapError } from '../../lib/errors.ts'
+import { sha256 } from '../../lib/hash.ts'
 import type { Benchmark, ReadOptions } from './benchmark.ts'
-import { acceptedClasses, type Draft } from './build.ts'
+import { acceptedClasses, type Draft } from '../build.ts'
 import { classFolderItems } from './classFolders.ts'
-import { originalLabels, type Labelling } from './labelMap.ts'
-import { imagenetSpace, plain } from './labels.ts'
-import { readEntry, type Tree } from './tree.ts'
+import { originalLabels, type Labelling } from '../labels/labelMap.ts'
+import { imagenetSpace, plain } from '../labels/labels.ts'
+import { readEntry, type Tree } from '../tree.ts'
 import { refuseLabelMap } from './wnidFolders.ts'
 
 /** Pixels of the red frame that every image has; the terms ask to remove it. */

@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { benchmarks, findBenchmark, suites } from '../../src/datasets/benchmarks.ts'
-import type { Dataset } from '../../src/datasets/dataset.ts'
-import { imagenetWnids } from '../../src/datasets/imagenet.ts'
-import { corruptions } from '../../src/datasets/imagenetC.ts'
-import { readImage } from '../../src/datasets/images.ts'
-import { openDataset } from '../../src/datasets/open.ts'
-import { lay, makeTar, makeZip, photo, temporaryFolder } from './fixtures.ts'
+import { benchmarks, findBenchmark, suites } from '../../../src/datasets/benchmarks/benchmarks.ts'
+import type { Dataset } from '../../../src/datasets/dataset.ts'
+import { imagenetWnids } from '../../../src/datasets/labels/imagenet.ts'
+import { corruptions } from '../../../src/datasets/benchmarks/imagenetC.ts'
+import { readImage } from '../../../src/datasets/images.ts'
+import { openDataset } from '../../../src/datasets/open.ts'
+import { lay, makeTar, makeZip, photo, temporaryFolder } from '../fixtures.ts'
 
 const summary = (dataset: Dataset): unknown[] => dataset.items.map(({ id, labels, bytes }) => [id, labels, bytes])
 
@@ -43,7 +43,7 @@ describe('ImageNet-1K', () => {
       {
         'imagenet/ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt': truth,
         'imagenet/ILSVRC2012_devkit_t12/data/meta.mat': readFileSync(
-          new URL('../lib/archive/meta.mat', import.meta.url),
+          new URL('../../lib/archive/meta.mat', import.meta.url),
         ),
         ...below('imagenet/val'),
       },

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 import { z } from 'zod'
-import { cached } from '../lib/memoize.ts'
-import { inputError, nearest } from '../lib/errors.ts'
-import { sha256 } from '../lib/hash.ts'
-import { tally } from '../lib/tally.ts'
-import { type Draft } from './build.ts'
+import { cached } from '../../lib/memoize.ts'
+import { inputError, nearest } from '../../lib/errors.ts'
+import { sha256 } from '../../lib/hash.ts'
+import { tally } from '../../lib/tally.ts'
+import { type Draft } from '../build.ts'
 import { countryCode } from './countries.ts'
-import type { Item, Places } from './dataset.ts'
-import { readText } from './files.ts'
-import { lists, parseJson } from '../lib/archive/json.ts'
-import { readTable, text } from './tables.ts'
+import type { Item, Places } from '../dataset.ts'
+import { readText } from '../files.ts'
+import { lists, parseJson } from '../../lib/archive/json.ts'
+import { readTable, text } from '../tables.ts'
 
 /** Which country belongs to which region, countries by any name or code. */
 export interface RegionScheme {
@@ -21,7 +21,7 @@ export interface RegionScheme {
 
 type Shipped = Readonly<Record<string, Omit<RegionScheme, 'name'>>>
 
-const shipped = JSON.parse(readFileSync(new URL('./labels/regions.json', import.meta.url), 'utf8')) as Shipped
+const shipped = JSON.parse(readFileSync(new URL('./regions.json', import.meta.url), 'utf8')) as Shipped
 
 /** Names of the schemes that come with geogap; their content never changes under one name. */
 export const regionSchemes: readonly string[] = Object.keys(shipped)

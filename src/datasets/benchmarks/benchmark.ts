@@ -1,6 +1,6 @@
-import type { Draft } from './build.ts'
-import type { LabelsOption } from './labelMap.ts'
-import type { Tree } from './tree.ts'
+import type { Draft } from '../build.ts'
+import type { LabelsOption } from '../labels/labelMap.ts'
+import type { Tree } from '../tree.ts'
 
 /** A file that can be fetched without accepting terms by hand. */
 export interface Download {

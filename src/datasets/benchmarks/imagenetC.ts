@@ -1,10 +1,10 @@
 import type { Benchmark, ReadOptions } from './benchmark.ts'
-import type { Draft } from './build.ts'
+import type { Draft } from '../build.ts'
 import { classFolderItems } from './classFolders.ts'
-import type { Item, Problem } from './dataset.ts'
-import { remember } from './images.ts'
-import { imagenetSpace } from './labels.ts'
-import { openTree, type Tree } from './tree.ts'
+import type { Item, Problem } from '../dataset.ts'
+import { remember } from '../images.ts'
+import { imagenetSpace } from '../labels/labels.ts'
+import { openTree, type Tree } from '../tree.ts'
 import { labelsByWnid, refuseLabelMap } from './wnidFolders.ts'
 
 /** The four archives of the authors and the corruptions in each; `extra.tar` holds four more that do not count. */

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
-import { inputError } from '../lib/errors.ts'
-import { sha256 } from '../lib/hash.ts'
-import type { LabelMap } from './dataset.ts'
-import { lists, parseJson } from '../lib/archive/json.ts'
+import { inputError } from '../../lib/errors.ts'
+import { sha256 } from '../../lib/hash.ts'
+import type { LabelMap } from '../dataset.ts'
+import { lists, parseJson } from '../../lib/archive/json.ts'
 import { imagenetSpace, ownSpace, plain, type LabelSpace } from './labels.ts'
 
 /** How a benchmark's own labels become accepted class indices. */
@@ -24,7 +24,7 @@ interface MapFile {
 }
 
 const builtin = (file: string): MapFile =>
-  JSON.parse(readFileSync(new URL(`./labels/${file}.json`, import.meta.url), 'utf8')) as MapFile
+  JSON.parse(readFileSync(new URL(`./${file}.json`, import.meta.url), 'utf8')) as MapFile
 
 /** The own labels that a shipped map knows, sorted: the choices of zero-shot models on that benchmark. */
 export const ownLabels = (file: string): string[] => Object.keys(builtin(file).labels).sort()

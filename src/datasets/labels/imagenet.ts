@@ -1,4 +1,4 @@
-import { readTsv } from '../lib/archive/tsv.ts'
+import { readTsv } from '../../lib/archive/tsv.ts'
 
 /** One of ImageNet-1K's classes; its index is its position in wnid order. */
 export interface ImageNetClass {
@@ -11,7 +11,7 @@ export interface ImageNetClass {
 
 /** The 1,000 classes in the order of class indices. */
 export const imagenetClasses: readonly ImageNetClass[] = readTsv<keyof ImageNetClass>(
-  new URL('./labels/imagenet-1k.tsv', import.meta.url),
+  new URL('./imagenet-1k.tsv', import.meta.url),
 ).map(row => ({ ...row, synonyms: row.synonyms.split(', ') }))
 
 /** Class names in the order of class indices, what `Dataset.classes` holds for ImageNet's label space. */

@@ -1,8 +1,8 @@
 import type { Benchmark, ReadOptions } from './benchmark.ts'
-import type { Draft } from './build.ts'
+import type { Draft } from '../build.ts'
 import { classFolderItems } from './classFolders.ts'
-import { imagenetSpace } from './labels.ts'
-import type { Tree } from './tree.ts'
+import { imagenetSpace } from '../labels/labels.ts'
+import type { Tree } from '../tree.ts'
 import { refuseLabelMap } from './wnidFolders.ts'
 
 /** The authors' file names; the paper uses matched-frequency. */

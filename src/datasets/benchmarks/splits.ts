@@ -1,5 +1,5 @@
-import { sha256 } from '../lib/hash.ts'
-import { tally } from '../lib/tally.ts'
+import { sha256 } from '../../lib/hash.ts'
+import { tally } from '../../lib/tally.ts'
 /** What a split needs to know of an image. */
 export interface Housed {
   household: string

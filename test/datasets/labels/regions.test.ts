@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { countryCode } from '../../src/datasets/countries.ts'
-import { openDataset } from '../../src/datasets/open.ts'
-import { regionFinder, regionScheme, regionSchemes } from '../../src/datasets/regions.ts'
-import { shared } from '../shared.ts'
-import { lay, temporaryFolder } from './fixtures.ts'
+import { countryCode } from '../../../src/datasets/labels/countries.ts'
+import { openDataset } from '../../../src/datasets/open.ts'
+import { regionFinder, regionScheme, regionSchemes } from '../../../src/datasets/labels/regions.ts'
+import { shared } from '../../shared.ts'
+import { lay, temporaryFolder } from '../fixtures.ts'
 
 describe('countries', () => {
   it.each([

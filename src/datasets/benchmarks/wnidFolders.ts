@@ -1,17 +1,17 @@
-import { inputError } from '../lib/errors.ts'
+import { inputError } from '../../lib/errors.ts'
 import type { ReadOptions } from './benchmark.ts'
-import type { Draft } from './build.ts'
+import type { Draft } from '../build.ts'
 import { classFolderItems } from './classFolders.ts'
-import { imagenetWnids, indexOfWnid } from './imagenet.ts'
-import { imagenetSpace } from './labels.ts'
-import type { Tree } from './tree.ts'
-import { readTsv } from '../lib/archive/tsv.ts'
+import { imagenetWnids, indexOfWnid } from '../labels/imagenet.ts'
+import { imagenetSpace } from '../labels/labels.ts'
+import type { Tree } from '../tree.ts'
+import { readTsv } from '../../lib/archive/tsv.ts'
 
 export const isWnid = (name: string): boolean => /^n\d{8}$/.test(name)
 
 /** Class indices of a shipped list of wnids, in its order. */
 export const wnidList = (file: 'imagenet-a' | 'imagenet-r'): number[] =>
-  readTsv<'wnid'>(new URL(`./labels/${file}.tsv`, import.meta.url)).map(({ wnid }) => indexOfWnid(wnid)!)
+  readTsv<'wnid'>(new URL(`../labels/${file}.tsv`, import.meta.url)).map(({ wnid }) => indexOfWnid(wnid)!)
 
 /** What a folder of each of these classes, or of all, accepts. */
 export const labelsByWnid = (classes: Iterable<number> = imagenetWnids.keys()): ReadonlyMap<string, number[]> =>

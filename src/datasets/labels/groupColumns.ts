@@ -1,5 +1,5 @@
-import type { GroupValue, Item } from './dataset.ts'
-import { text } from './tables.ts'
+import type { GroupValue, Item } from '../dataset.ts'
+import { text } from '../tables.ts'
 
 type Rows = readonly Record<string, unknown>[]
 

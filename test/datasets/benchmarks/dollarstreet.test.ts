@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import fc from 'fast-check'
-import { incomeGroup, incomeScheme } from '../../src/datasets/incomes.ts'
-import { openDataset } from '../../src/datasets/open.ts'
-import { balanceRegions, sharedHouseholds, splitByHousehold, type Housed } from '../../src/datasets/splits.ts'
-import { pythonList } from '../../src/datasets/tables.ts'
-import { lay, makeZip, temporaryFolder } from './fixtures.ts'
+import { incomeGroup, incomeScheme } from '../../../src/datasets/labels/incomes.ts'
+import { openDataset } from '../../../src/datasets/open.ts'
+import {
+  balanceRegions,
+  sharedHouseholds,
+  splitByHousehold,
+  type Housed,
+} from '../../../src/datasets/benchmarks/splits.ts'
+import { pythonList } from '../../../src/datasets/tables.ts'
+import { lay, makeZip, temporaryFolder } from '../fixtures.ts'
 
 const header =
   'id,country.name,country.id,region.id,type,imageRelPath,topics,place,income,imagenet_synonyms,imagenet_sysnet_id'

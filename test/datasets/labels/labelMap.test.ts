@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { overlapObjects } from '../../src/datasets/geode.ts'
-import { labelling, ownLabels } from '../../src/datasets/labelMap.ts'
-import { openDataset } from '../../src/datasets/open.ts'
-import { lay, temporaryFolder } from './fixtures.ts'
+import { overlapObjects } from '../../../src/datasets/benchmarks/geode.ts'
+import { labelling, ownLabels } from '../../../src/datasets/labels/labelMap.ts'
+import { openDataset } from '../../../src/datasets/open.ts'
+import { lay, temporaryFolder } from '../fixtures.ts'
 
 describe('the shipped label maps', () => {
   it.each([

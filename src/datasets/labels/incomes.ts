@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { unknownName } from '../lib/errors.ts'
+import { unknownName } from '../../lib/errors.ts'
 
 /** Income groups: `names[i]` holds incomes up to and including `bounds[i]`, the last name those above all bounds. */
 export interface IncomeScheme {
@@ -10,7 +10,7 @@ export interface IncomeScheme {
   names: readonly string[]
 }
 
-const incomeSchemes = JSON.parse(readFileSync(new URL('./labels/incomes.json', import.meta.url), 'utf8')) as Readonly<
+const incomeSchemes = JSON.parse(readFileSync(new URL('./incomes.json', import.meta.url), 'utf8')) as Readonly<
   Record<string, IncomeScheme>
 >
 

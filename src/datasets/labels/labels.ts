@@ -1,5 +1,5 @@
-import { inputError, unknownName } from '../lib/errors.ts'
-import { parseJson } from '../lib/archive/json.ts'
+import { inputError, unknownName } from '../../lib/errors.ts'
+import { parseJson } from '../../lib/archive/json.ts'
 import { imagenetClasses, imagenetNames, indexOfWnid } from './imagenet.ts'
 
 /** The classes that labels index into, and how a written label becomes class indices. */

@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { imagenetClasses, imagenetNames, imagenetWnids, indexOfWnid } from '../../src/datasets/imagenet.ts'
-import { imagenetIndices, imagenetSpace } from '../../src/datasets/labels.ts'
-import { shared } from '../shared.ts'
+import { imagenetClasses, imagenetNames, imagenetWnids, indexOfWnid } from '../../../src/datasets/labels/imagenet.ts'
+import { imagenetIndices, imagenetSpace } from '../../../src/datasets/labels/labels.ts'
+import { shared } from '../../shared.ts'
 
 describe("ImageNet's 1,000 classes", () => {
   it('are in wnid order, each wnid once', () => {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { overlapObjects } from '../../src/datasets/geode.ts'
-import { openDataset } from '../../src/datasets/open.ts'
-import { shared } from '../shared.ts'
-import { lay, makeZip, temporaryFolder } from './fixtures.ts'
+import { overlapObjects } from '../../../src/datasets/benchmarks/geode.ts'
+import { openDataset } from '../../../src/datasets/open.ts'
+import { shared } from '../../shared.ts'
+import { lay, makeZip, temporaryFolder } from '../fixtures.ts'
 
 const data = lay(temporaryFolder(), {
   'geode/index.csv': [

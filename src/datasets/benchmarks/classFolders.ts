@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
-import type { Item, Problem } from './dataset.ts'
-import type { Entry } from '../lib/archive/member.ts'
+import type { Item, Problem } from '../dataset.ts'
+import type { Entry } from '../../lib/archive/member.ts'
 
 const imageEnding = /^\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|ppm)$/i
 
