@@ -3,6 +3,7 @@ export const rooms = {
   lib: [],
   metrics: ['lib'],
   datasets: ['lib'],
+  models: ['lib', 'datasets'],
 }
 
 export default {

@@ -9,9 +9,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { modelCost } from '../src/models/cost.ts'
-import { loadModel } from '../src/models/load.ts'
+import { loadModel } from '../src/models/runtime/load.ts'
 import { namedModel } from '../src/models/named.ts'
-import { readyModel } from '../src/models/ready.ts'
+import { readyModel } from '../src/models/runtime/ready.ts'
 import { paperSteps } from '../src/lib/pixels/steps.ts'
 import {
   cores,

@@ -4,7 +4,7 @@ import { createGraph, type Graph, input, output, weights } from '../src/lib/onnx
 import { multiplyAdds } from '../src/lib/onnx/cost.ts'
 import { normalized, similarity } from '../src/lib/onnx/blocks/similarity.ts'
 import { encode } from '../src/lib/onnx/onnx.ts'
-import { createSession } from '../src/inference/session.ts'
+import { createSession } from '../src/models/runtime/session.ts'
 import { architectures } from '../src/models/architectures.ts'
 import { bindWeights } from '../src/lib/tensors/bind.ts'
 import { type Architecture } from '../src/models/families/family.ts'

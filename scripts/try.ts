@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { program } from '../src/commands/program.ts'
-import { colourGraph } from '../test/models/foreignGraph.ts'
+import { colourGraph } from '../test/models/onnx/foreignGraph.ts'
 import { callsIn, commandsOf, pages, parseOnly, unknownOptions } from './commandLines.ts'
 
 const root = process.cwd()

@@ -4,7 +4,7 @@ import { access, constants, mkdir, rm, statfs, writeFile } from 'node:fs/promise
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { firstLine } from './lib/errors.ts'
-import { availableDevices, deviceMend } from './inference/devices.ts'
+import { availableDevices, deviceMend } from './models/runtime/devices.ts'
 import { type Device } from './lib/onnx/engine.ts'
 import { devices } from './lib/onnx/engine.ts'
 import { type Environment, geogapCache, hubSettings } from './lib/hub/hubCache.ts'
@@ -62,7 +62,7 @@ async function attempt(name: string, work: () => Promise<string>, mend: string):
 }
 
 async function runsGraph(): Promise<string> {
-  const { createSession } = await import('./inference/session.ts')
+  const { createSession } = await import('./models/runtime/session.ts')
   const { createGraph, input, output } = await import('./lib/onnx/graph.ts')
   const { encode } = await import('./lib/onnx/onnx.ts')
   const { add } = await import('./lib/onnx/ops.ts')

@@ -10,7 +10,7 @@ import { permutation, random } from '../lib/random.ts'
 import { type Feeds } from '../training/buffers.ts'
 import { type Objective } from '../training/step.ts'
 import { createTrainer } from '../training/trainer.ts'
-import { classify, type Features, type Head, headTensors, picked, rowsOf } from '../models/head.ts'
+import { classify, type Features, type Head, headTensors, picked, rowsOf } from '../models/runtime/head.ts'
 
 export interface RetrainOptions {
   features: Features

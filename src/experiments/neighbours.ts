@@ -7,7 +7,7 @@ import { normalized } from '../lib/onnx/blocks/similarity.ts'
 import { createGraph, input, output } from '../lib/onnx/graph.ts'
 import { encode } from '../lib/onnx/onnx.ts'
 import { cast, div, gemm, norm, topK } from '../lib/onnx/ops.ts'
-import { createSession } from '../inference/session.ts'
+import { createSession } from '../models/runtime/session.ts'
 import { type Embeddings, requireSameEncoder } from './embeddings.ts'
 
 export interface Neighbours {

@@ -1,7 +1,7 @@
 import { emptyOutcomes, scoreRow } from '../inference/score.ts'
 import { type CubeCell, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { disparity, pairDifference } from '../metrics/disparity.ts'
-import { applyHead, type Head } from '../models/head.ts'
+import { applyHead, type Head } from '../models/runtime/head.ts'
 import { type Part } from './parts.ts'
 
 /**

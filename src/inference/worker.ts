@@ -5,9 +5,9 @@
  */
 import { type Choices } from '../datasets/dataset.ts'
 import { GeogapError, messageOf } from '../lib/errors.ts'
-import { loadModel } from '../models/load.ts'
-import { type LoadedModel } from './session.ts'
-import { type Output } from './session.ts'
+import { loadModel } from '../models/runtime/load.ts'
+import { type LoadedModel } from '../models/runtime/session.ts'
+import { type Output } from '../models/runtime/session.ts'
 import { unusual } from '../lib/onnx/engine.ts'
 import type { FromWorker, ModelGroup, ShardItem, Timings, ToWorker } from './messages.ts'
 import type { Outcomes } from '../predictions/predictions.ts'

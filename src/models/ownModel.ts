@@ -88,7 +88,7 @@ export async function ownModel(path: string, isBase = false): Promise<ModelSpec>
   const content = parseJson(text)
   if (typeof content === 'object' && content !== null && 'base' in content) {
     if (isBase) throw badModel(file, 'a retrained head itself, which no other can have as its base')
-    const { headModel } = await import('./headModel.ts')
+    const { headModel } = await import('./runtime/headModel.ts')
     return headModel(file, content)
   }
   const model = parseOwnModel(file, content)

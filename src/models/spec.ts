@@ -1,4 +1,4 @@
-import { type ZeroShot } from '../inference/zeroshot.ts'
+import { type ZeroShot } from './runtime/zeroshot.ts'
 import { type Recipe } from '../lib/pixels/steps.ts'
 
 /** Where a model's weights come from. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeOnnx } from '../../src/models/onnx/describe.ts'
 import { geogap } from '../cli.ts'
-import { colourGraph, type Form } from '../models/foreignGraph.ts'
+import { colourGraph, type Form } from '../models/onnx/foreignGraph.ts'
 import { writeWorld } from '../world.ts'
 
 let folder: string

@@ -7,7 +7,7 @@ import { probe, type Probing, probeSettings, withProbing } from '../../src/decid
 import { probeSentence, probeText } from '../../src/decide/probeText.ts'
 import { describeSteps, nativeSteps, type Recipe } from '../../src/lib/pixels/steps.ts'
 import { geogap } from '../cli.ts'
-import { writeForeign } from '../models/foreignGraph.ts'
+import { writeForeign } from '../models/onnx/foreignGraph.ts'
 import { shared, sharedPath } from '../shared.ts'
 import { long } from '../torture.ts'
 import { writeWorld } from '../world.ts'

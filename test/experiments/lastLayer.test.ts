@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
-import { applyHead, type Features, type Head, loadHead, saveHead } from '../../src/models/head.ts'
+import { applyHead, type Features, type Head, loadHead, saveHead } from '../../src/models/runtime/head.ts'
 import { retrainHead } from '../../src/experiments/lastLayer.ts'
 import { random } from '../../src/lib/random.ts'
 

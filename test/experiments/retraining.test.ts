@@ -11,7 +11,7 @@ import { freshWeights } from '../../src/models/fresh.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { readStudy } from '../../src/predictions/studies.ts'
 import { geogap } from '../cli.ts'
-import { writeForeign } from '../models/foreignGraph.ts'
+import { writeForeign } from '../models/onnx/foreignGraph.ts'
 import { classes, writeWorld } from '../world.ts'
 
 let folder: string

@@ -7,11 +7,11 @@ import { evaluate } from '../../src/evaluate.ts'
 import { areImagenet, parseName } from '../../src/models/hubModel.ts'
 import { hubRecipe } from '../../src/models/hubPreprocessing.ts'
 import { namedModel } from '../../src/models/named.ts'
-import { readyModel } from '../../src/models/ready.ts'
+import { readyModel } from '../../src/models/runtime/ready.ts'
 import { describeSteps, nativeSteps } from '../../src/lib/pixels/steps.ts'
 import { writeWorld } from '../world.ts'
 import { type Content, repo, startHub, textContent } from '../lib/hub/fakeHub.ts'
-import { colourGraph, type Form, headBytes } from './foreignGraph.ts'
+import { colourGraph, type Form, headBytes } from './onnx/foreignGraph.ts'
 
 let home: string
 beforeEach(async () => {

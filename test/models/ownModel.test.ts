@@ -10,13 +10,13 @@ import { type Outcomes } from '../../src/predictions/predictions.ts'
 import { runShards } from '../../src/inference/pool.ts'
 import { freshWeights } from '../../src/models/fresh.ts'
 import { namedModel } from '../../src/models/named.ts'
-import { readyModel } from '../../src/models/ready.ts'
+import { readyModel } from '../../src/models/runtime/ready.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { stepsFor } from '../../src/plan.ts'
 import { readEntries } from '../../src/predictions/store.ts'
 import { modelsOf } from '../../src/targets.ts'
 import { classes, writeWorld } from '../world.ts'
-import { colourGraph, type Form, headBytes, writeForeign } from './foreignGraph.ts'
+import { colourGraph, type Form, headBytes, writeForeign } from './onnx/foreignGraph.ts'
 
 let folder: string
 let manifest: string

@@ -3,7 +3,7 @@ import { gradients } from '../../../src/lib/onnx/gradient.ts'
 import { createGraph, type Dim, type Graph, input, output, type Tensor } from '../../../src/lib/onnx/graph.ts'
 import { encode } from '../../../src/lib/onnx/onnx.ts'
 import { mul, sum } from '../../../src/lib/onnx/ops.ts'
-import { createSession } from '../../../src/inference/session.ts'
+import { createSession } from '../../../src/models/runtime/session.ts'
 import { random } from '../../../src/lib/random.ts'
 
 export interface Operand {

@@ -6,7 +6,7 @@ import { createGraph, input, output, type Tensor, weights } from '../../../src/l
 import { halved } from '../../../src/lib/onnx/half.ts'
 import { add, cast, mul, resize, shapeOf } from '../../../src/lib/onnx/ops.ts'
 import { unusual } from '../../../src/lib/onnx/engine.ts'
-import { loadModel } from '../../../src/models/load.ts'
+import { loadModel } from '../../../src/models/runtime/load.ts'
 import { nativeSteps } from '../../../src/lib/pixels/steps.ts'
 import { runtimeVersion } from '../../../src/lib/onnx/engine.ts'
 import { classes, writeModel } from '../../world.ts'

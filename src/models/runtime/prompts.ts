@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { inputError, unknownName } from '../lib/errors.ts'
-import { parseJson } from '../lib/archive/json.ts'
-import { whereThere } from '../lib/files.ts'
-import { type DualEncoder } from '../models/families/family.ts'
+import { inputError, unknownName } from '../../lib/errors.ts'
+import { parseJson } from '../../lib/archive/json.ts'
+import { whereThere } from '../../lib/files.ts'
+import { type DualEncoder } from '../families/family.ts'
 
 /** Named template lists, each with its source. */
 const named = JSON.parse(readFileSync(new URL('./templates.json', import.meta.url), 'utf8')) as Readonly<

@@ -1,7 +1,7 @@
 import { decodeHTML } from 'entities/decode'
 import { readFile } from 'node:fs/promises'
-import { firstLine, inputError } from '../lib/errors.ts'
-import { type DualEncoder } from '../models/families/family.ts'
+import { firstLine, inputError } from '../../lib/errors.ts'
+import { type DualEncoder } from '../families/family.ts'
 
 /** Ids of a text's tokens, the first and the last token included. */
 export type Tokenizer = (text: string) => number[]

@@ -5,13 +5,13 @@
 import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { z } from 'zod'
-import { writeAtomically } from '../lib/files.ts'
-import { splitSteps, type Step } from '../lib/pixels/steps.ts'
-import { jsonText, printable } from '../lib/table/text.ts'
+import { writeAtomically } from '../../lib/files.ts'
+import { splitSteps, type Step } from '../../lib/pixels/steps.ts'
+import { jsonText, printable } from '../../lib/table/text.ts'
 import { type Head, saveHead } from './head.ts'
-import { isCatalogued, namedModel } from './named.ts'
-import { checked, common, descriptionName, fileName, namedClasses, recipeOf } from './ownModel.ts'
-import { type ModelSpec } from './spec.ts'
+import { isCatalogued, namedModel } from '../named.ts'
+import { checked, common, descriptionName, fileName, namedClasses, recipeOf } from '../ownModel.ts'
+import { type ModelSpec } from '../spec.ts'
 
 const description = z.strictObject({
   name: common.name,

@@ -3,17 +3,17 @@
  * other reads its output. The graph's own file is loaded untouched.
  */
 import { type Tensor as OrtTensor } from 'onnxruntime-node'
-import { GeogapError, shown } from '../lib/errors.ts'
-import { createGraph, type Graph, input, output } from '../lib/onnx/graph.ts'
-import { encode } from '../lib/onnx/onnx.ts'
-import { cast, transpose } from '../lib/onnx/ops.ts'
+import { GeogapError, shown } from '../../lib/errors.ts'
+import { createGraph, type Graph, input, output } from '../../lib/onnx/graph.ts'
+import { encode } from '../../lib/onnx/onnx.ts'
+import { cast, transpose } from '../../lib/onnx/ops.ts'
 import { type LoadedModel } from './session.ts'
 import { type Output } from './session.ts'
-import { admitOnnx } from '../models/onnx/admit.ts'
-import { type ReadyModel } from '../models/spec.ts'
-import { widenHalf } from '../lib/tensors/tensors.ts'
-import { splitSteps, type Step } from '../lib/pixels/steps.ts'
-import { normalizeGraph, orderedGraph } from '../lib/pixels/toGraph.ts'
+import { admitOnnx } from '../onnx/admit.ts'
+import { type ReadyModel } from '../spec.ts'
+import { widenHalf } from '../../lib/tensors/tensors.ts'
+import { splitSteps, type Step } from '../../lib/pixels/steps.ts'
+import { normalizeGraph, orderedGraph } from '../../lib/pixels/toGraph.ts'
 import { createSession, type SessionOptions } from './session.ts'
 
 type ReadyUse = NonNullable<ReadyModel['graph']>

@@ -1,9 +1,9 @@
 /** Tiny ONNX files as others might have made them: the class of an image is its strongest colour channel. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { createGraph, input, output, weights } from '../../src/lib/onnx/graph.ts'
-import { type Binding, encode } from '../../src/lib/onnx/onnx.ts'
-import { cast, gemm, mean, mul, softmax } from '../../src/lib/onnx/ops.ts'
+import { createGraph, input, output, weights } from '../../../src/lib/onnx/graph.ts'
+import { type Binding, encode } from '../../../src/lib/onnx/onnx.ts'
+import { cast, gemm, mean, mul, softmax } from '../../../src/lib/onnx/ops.ts'
 
 export interface Form {
   input?: string

@@ -5,7 +5,7 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
-import { storageError, whereThere } from '../lib/files.ts'
+import { storageError, whereThere } from '../../lib/files.ts'
 import {
   constant,
   createGraph,
@@ -15,18 +15,18 @@ import {
   type Tensor,
   type Weights,
   weights,
-} from '../lib/onnx/graph.ts'
-import { normalized, similarity } from '../lib/onnx/blocks/similarity.ts'
-import { encode } from '../lib/onnx/onnx.ts'
-import { bindWeights } from '../lib/tensors/bind.ts'
-import { type Classifier, type DualEncoder } from '../models/families/family.ts'
-import { readWeights } from '../lib/tensors/readWeights.ts'
-import { readSafetensors, writeSafetensors } from '../lib/tensors/safetensors.ts'
-import { readTensor } from '../lib/tensors/tensors.ts'
-import { hashFile } from '../lib/hub/hash.ts'
-import { sha256 } from '../lib/hash.ts'
+} from '../../lib/onnx/graph.ts'
+import { normalized, similarity } from '../../lib/onnx/blocks/similarity.ts'
+import { encode } from '../../lib/onnx/onnx.ts'
+import { bindWeights } from '../../lib/tensors/bind.ts'
+import { type Classifier, type DualEncoder } from '../families/family.ts'
+import { readWeights } from '../../lib/tensors/readWeights.ts'
+import { readSafetensors, writeSafetensors } from '../../lib/tensors/safetensors.ts'
+import { readTensor } from '../../lib/tensors/tensors.ts'
+import { hashFile } from '../../lib/hub/hash.ts'
+import { sha256 } from '../../lib/hash.ts'
 import { filled } from './prompts.ts'
-import { type Engine } from '../lib/onnx/engine.ts'
+import { type Engine } from '../../lib/onnx/engine.ts'
 import { createSession, type SessionOptions } from './session.ts'
 import { loadTokenizer, padded } from './tokenizer.ts'
 

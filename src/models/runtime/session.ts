@@ -1,5 +1,5 @@
 import { type InferenceSession } from 'onnxruntime-node'
-import { type Engine } from '../lib/onnx/engine.ts'
+import { type Engine } from '../../lib/onnx/engine.ts'
 
 export interface SessionOptions extends Pick<Engine, 'device'> {
   /** Real path of the folder that external data is read from. */

@@ -3,10 +3,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { resolveModel } from '../../src/models/catalog.ts'
-import { readyModel } from '../../src/models/ready.ts'
-import { type WeightSource } from '../../src/models/spec.ts'
-import { listen, repo, startHub, stop, textContent } from '../lib/hub/fakeHub.ts'
+import { resolveModel } from '../../../src/models/catalog.ts'
+import { readyModel } from '../../../src/models/runtime/ready.ts'
+import { type WeightSource } from '../../../src/models/spec.ts'
+import { listen, repo, startHub, stop, textContent } from '../../lib/hub/fakeHub.ts'
 
 let home: string
 beforeEach(async () => {

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadTokenizer, padded, type Tokenizer } from '../../src/inference/tokenizer.ts'
-import { shared, sharedPath } from '../shared.ts'
+import { loadTokenizer, padded, type Tokenizer } from '../../../src/models/runtime/tokenizer.ts'
+import { shared, sharedPath } from '../../shared.ts'
 import { wordPieceJson } from './wordPiece.ts'
 
 const clip = { texts: 'clip', context: 77 } as const

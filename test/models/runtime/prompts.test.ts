@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { filled, promptTemplates } from '../../src/inference/prompts.ts'
-import { architecture } from '../../src/models/architectures.ts'
-import { type DualEncoder } from '../../src/models/families/family.ts'
+import { filled, promptTemplates } from '../../../src/models/runtime/prompts.ts'
+import { architecture } from '../../../src/models/architectures.ts'
+import { type DualEncoder } from '../../../src/models/families/family.ts'
 
 const clip = architecture('clip:ViT-B-32') as DualEncoder
 const flava = architecture('flava') as DualEncoder

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { inputError } from '../lib/errors.ts'
-import { type Device, devices } from '../lib/onnx/engine.ts'
+import { inputError } from '../../lib/errors.ts'
+import { type Device, devices } from '../../lib/onnx/engine.ts'
 
 /** The devices whose code is installed here; a driver may still be missing. */
 export async function availableDevices(): Promise<Device[]> {

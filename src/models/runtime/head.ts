@@ -1,10 +1,10 @@
-import { inputError } from '../lib/errors.ts'
-import { linear } from '../lib/onnx/blocks/linear.ts'
-import { createGraph, input, output, type Tensor, type Weights, weights } from '../lib/onnx/graph.ts'
-import { type Binding, encode } from '../lib/onnx/onnx.ts'
-import { createSession, type SessionOptions } from '../inference/session.ts'
-import { type NamedTensor, readSafetensors, writeSafetensors } from '../lib/tensors/safetensors.ts'
-import { bytesOf, readTensor } from '../lib/tensors/tensors.ts'
+import { inputError } from '../../lib/errors.ts'
+import { linear } from '../../lib/onnx/blocks/linear.ts'
+import { createGraph, input, output, type Tensor, type Weights, weights } from '../../lib/onnx/graph.ts'
+import { type Binding, encode } from '../../lib/onnx/onnx.ts'
+import { createSession, type SessionOptions } from './session.ts'
+import { type NamedTensor, readSafetensors, writeSafetensors } from '../../lib/tensors/safetensors.ts'
+import { bytesOf, readTensor } from '../../lib/tensors/tensors.ts'
 
 /** What the classifier sees: one row of `width` values per image, one after the other. */
 export interface Features {
