@@ -4,6 +4,7 @@ export const rooms = {
   metrics: ['lib'],
   datasets: ['lib'],
   models: ['lib', 'datasets'],
+  results: ['lib', 'metrics', 'datasets'],
 }
 
 export default {

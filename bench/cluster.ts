@@ -14,7 +14,7 @@ import { drive } from '../src/cluster/drive.ts'
 import { clusterState, connectQueue, removeWorker } from '../src/cluster/queue.ts'
 import { mapLimited } from '../src/lib/concurrency.ts'
 import { openPlace } from '../src/lib/storage/place.ts'
-import { entryFolder } from '../src/predictions/store.ts'
+import { entryFolder } from '../src/results/store.ts'
 import { startRedis, type TestRedis } from '../test/cluster/redis.ts'
 import { storePlan } from '../test/cluster/run.ts'
 

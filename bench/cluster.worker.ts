@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { work } from '../src/cluster/work.ts'
-import { entryName, manifestName } from '../src/predictions/store.ts'
+import { entryName, manifestName } from '../src/results/store.ts'
 
 /** Waits, then creates the manifest of the unit alone. */
 const { queue, wait, slots } = JSON.parse(process.argv[2]!) as Record<'queue', string> &

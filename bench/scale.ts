@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { paperComparison, type PaperTable } from '../src/report/paper/index.ts'
 import { accuracyExport, inferenceTable } from '../src/report/resultTables.ts'
-import { openRun } from '../src/run.ts'
+import { openRun } from '../src/results/run.ts'
 import { storeTestbed } from './storedRun.ts'
 
 const scale = Number(process.argv[2] ?? 1)

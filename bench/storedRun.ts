@@ -2,8 +2,8 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { testbed } from '../src/models/testbed.ts'
-import { type Identity, schemaVersion, type ShardManifest } from '../src/predictions/schema.ts'
-import { entryFolder, keyOf } from '../src/predictions/store.ts'
+import { type Identity, schemaVersion, type ShardManifest } from '../src/results/schema.ts'
+import { entryFolder, keyOf } from '../src/results/store.ts'
 import { query } from '../src/lib/sql.ts'
 
 interface Layout {

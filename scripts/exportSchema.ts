@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { choicesOf } from '../src/commands/options.ts'
 import { program } from '../src/commands/program.ts'
 import { packed } from '../src/decide/pack.ts'
-import { noAcceptedClass, shardManifest } from '../src/predictions/schema.ts'
+import { noAcceptedClass, shardManifest } from '../src/results/schema.ts'
 import { exportSchema } from '../src/lib/table/write.ts'
 
 const folder = new URL('../docs/schema/', import.meta.url)

@@ -2,7 +2,7 @@
  * Whether a stored row is what a re-run gives. Other processors and versions move logits by little; a logit that moves by t moves the
  * logarithm of a probability by 2t at most, so half of that difference is what logits have moved by at least.
  */
-import { type KeptOutput } from './predictions/schema.ts'
+import { type KeptOutput } from './results/schema.ts'
 
 /** A row of a shard, as far as it is compared. */
 export interface ShardRow {

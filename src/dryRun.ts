@@ -9,8 +9,8 @@ import { type ModelSpec } from './models/spec.ts'
 import { within } from './lib/ranges.ts'
 import { lengthOf } from './lib/ranges.ts'
 import { type Span } from './lib/ranges.ts'
-import { type Entry, unfinished } from './predictions/store.ts'
-import { type KeptOutput } from './predictions/schema.ts'
+import { type Entry, unfinished } from './results/store.ts'
+import { type KeptOutput } from './results/schema.ts'
 
 /** What an evaluation would take: an estimate before anything is downloaded or computed. */
 export interface Forecast {

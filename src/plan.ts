@@ -4,7 +4,7 @@ import { unusual } from './lib/onnx/engine.ts'
 import { type Engine } from './lib/onnx/engine.ts'
 import { type ModelGroup } from './inference/messages.ts'
 import { type ReadyModel } from './models/spec.ts'
-import { type KeptOutput } from './predictions/schema.ts'
+import { type KeptOutput } from './results/schema.ts'
 import {
   centerCrop,
   describeSteps,

@@ -9,8 +9,8 @@ import { namedModel } from './models/named.ts'
 import { readyModel } from './models/runtime/ready.ts'
 import { withWeights } from './models/spec.ts'
 import { zeroShotModel } from './models/runtime/zeroShotModel.ts'
-import { type DatasetNote } from './predictions/notes.ts'
-import { type Entry } from './predictions/store.ts'
+import { type DatasetNote } from './results/notes.ts'
+import { type Entry } from './results/store.ts'
 import { textsHash } from './runDataset.ts'
 
 /** Class names in prompts, as a head over kept features. */

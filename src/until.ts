@@ -1,10 +1,10 @@
 import { type Dataset } from './datasets/dataset.ts'
 import { strata } from './datasets/visit.ts'
 import { inputError } from './lib/errors.ts'
-import { type Outcomes } from './predictions/predictions.ts'
+import { type Outcomes } from './results/predictions.ts'
 import { anytimeEstimate, anytimeInterval, varianceExplained, type Visited } from './metrics/anytime.ts'
 import { type Span } from './lib/ranges.ts'
-import { type GroupEstimate } from './predictions/estimates.ts'
+import { type GroupEstimate } from './results/estimates.ts'
 
 /** When to stop: every group's interval at most this wide to either side. */
 export interface Until {

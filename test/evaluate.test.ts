@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { planRun } from '../src/cluster/plan.ts'
 import { evaluate, type EvaluateOptions } from '../src/evaluate.ts'
 import { type ModelSpec } from '../src/models/spec.ts'
-import { readEntries, shardFiles } from '../src/predictions/store.ts'
+import { readEntries, shardFiles } from '../src/results/store.ts'
 import { query } from '../src/lib/sql.ts'
 import { writeModel, writeWorld } from './world.ts'
 

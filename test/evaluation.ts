@@ -7,7 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import sharp from 'sharp'
 import { freshWeights } from '../src/models/fresh.ts'
 import { writeSafetensors } from '../src/lib/tensors/safetensors.ts'
-import { readEntries, shardFiles } from '../src/predictions/store.ts'
+import { readEntries, shardFiles } from '../src/results/store.ts'
 import { query } from '../src/lib/sql.ts'
 import { lay } from './datasets/fixtures.ts'
 

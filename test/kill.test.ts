@@ -9,10 +9,10 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { builtPath } from '../scripts/built.ts'
-import { openRun } from '../src/run.ts'
+import { openRun } from '../src/results/run.ts'
 import { randomFrom } from '../src/lib/random.ts'
 import { ended, hasProc, isAlive, smallWorld, storedRows, workersOf } from './evaluation.ts'
-import { readEntries } from '../src/predictions/store.ts'
+import { readEntries } from '../src/results/store.ts'
 import { measured, scaled, torture } from './torture.ts'
 
 const count = 240

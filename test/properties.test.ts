@@ -13,7 +13,7 @@ import { type TensorFile } from '../src/lib/tensors/tensors.ts'
 import { plan, type Task } from '../src/plan.ts'
 import { cut } from '../src/lib/ranges.ts'
 import { type Span } from '../src/lib/ranges.ts'
-import { disjoint, gaps } from '../src/predictions/store.ts'
+import { disjoint, gaps } from '../src/results/store.ts'
 import { centerCrop, resize } from '../src/lib/pixels/steps.ts'
 import { made } from './experiments/items.ts'
 

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Dataset, type Item } from '../src/datasets/dataset.ts'
 import { type ImageSource } from '../src/lib/archive/member.ts'
-import { emptyOutcomes } from '../src/inference/score.ts'
-import { recordDataset } from '../src/predictions/notes.ts'
-import { type Identity, schemaVersion } from '../src/predictions/schema.ts'
+import { emptyOutcomes } from '../src/results/score.ts'
+import { recordDataset } from '../src/results/notes.ts'
+import { type Identity, schemaVersion } from '../src/results/schema.ts'
 import { folderPlace } from '../src/lib/storage/folder.ts'
-import { commitShard } from '../src/predictions/write.ts'
+import { commitShard } from '../src/results/write.ts'
 
 export type Groups = Item['groups']
 

@@ -2,7 +2,7 @@ import { join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
 import { percent, shellWord } from '../lib/table/text.ts'
-import { type Run } from '../run.ts'
+import { type Run } from '../results/run.ts'
 import { folder } from './options.ts'
 import { note, progressPrinter } from './progress.ts'
 

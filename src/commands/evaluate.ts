@@ -4,11 +4,11 @@ import { type EvaluateOptions } from '../evaluate.ts'
 import { devices } from '../lib/onnx/engine.ts'
 import { precisions } from '../lib/onnx/engine.ts'
 import { type Engine } from '../lib/onnx/engine.ts'
-import { type KeptOutput, keptOutputs } from '../predictions/schema.ts'
+import { type KeptOutput, keptOutputs } from '../results/schema.ts'
 import { type Mode } from '../lib/pixels/steps.ts'
 import { type Profile } from '../measurement.ts'
 import { shellWord } from '../lib/table/text.ts'
-import { type Run } from '../run.ts'
+import { type Run } from '../results/run.ts'
 import { type Share } from '../units.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
 import {
@@ -112,7 +112,7 @@ async function run(options: Options): Promise<void> {
   }
   for (const { model, dataset, message } of result.failures)
     process.stderr.write(`failed: ${model} on ${dataset}: ${message}\n`)
-  const { datasetNotes } = await import('../run.ts')
+  const { datasetNotes } = await import('../results/run.ts')
   datasetNotes(result).forEach(note)
   const unread = result.accuracy().filter(({ errors }) => errors > 0)
   for (const { model, dataset, n, errors } of unread)

@@ -52,7 +52,7 @@ interface Asked {
 async function run({ name, dir }: Asked, { output, width, exclude, ...options }: Options): Promise<void> {
   const { writeFigures } = await import('../figures/files.ts')
   const { makeFigures } = await import('../figures/index.ts')
-  const { openRun } = await import('../run.ts')
+  const { openRun } = await import('../results/run.ts')
   const figures = makeFigures(await openRun(dir, exclude), name, options)
   for (const { file, figure } of await writeFigures(figures, output, width))
     process.stdout.write(`${file}\n${figure.title}. ${figure.caption}\n`)

@@ -57,7 +57,7 @@ async function importFile(file: string, table: Table, options: Options & { out: 
   const found = readAccuracies(file, table)
   if (found) {
     if (options.tag) throw inputError('bad-option', `--tag names a run of predictions; ${file} holds accuracies`)
-    const { recordImported } = await import('../predictions/imported.ts')
+    const { recordImported } = await import('../results/imported.ts')
     const { format, rows, repeated } = found
     const created = new Date().toISOString()
     await recordImported(options.out, basename(file), { schema: 1, format, source: basename(file), created, rows })

@@ -29,7 +29,7 @@ async function run(dir: string, { output, bundle, images = false, exclude }: Opt
     const { writeBundle } = await import('../server/bundle.ts')
     await writeBundle(dir, target, { images })
   } else {
-    const { openRun } = await import('../run.ts')
+    const { openRun } = await import('../results/run.ts')
     const { writeReport } = await import('../report/html.ts')
     await writeReport(await openRun(dir, exclude), target)
   }

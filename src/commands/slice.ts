@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { GeogapError, inputError, unknownName } from '../lib/errors.ts'
 import { type Column } from '../lib/table/columns.ts'
-import { type SliceRow } from '../predictions/slices.ts'
+import { type SliceRow } from '../results/slices.ts'
 import { assignments, given } from './options.ts'
 
 interface Options {
@@ -42,9 +42,9 @@ const columns: Column<SliceRow>[] = (
 async function run(dir: string, { model, dataset, wrong, right, output, ...options }: Options): Promise<void> {
   if (wrong && right) throw inputError('bad-option', 'give one of --wrong and --right')
   const { storedEntries } = await import('../decide/sides.ts')
-  const { readDatasets } = await import('../predictions/notes.ts')
-  const { distinct } = await import('../predictions/store.ts')
-  const { sliceOf, valuesOf } = await import('../predictions/slices.ts')
+  const { readDatasets } = await import('../results/notes.ts')
+  const { distinct } = await import('../results/store.ts')
+  const { sliceOf, valuesOf } = await import('../results/slices.ts')
   const { formatTable } = await import('../lib/table/columns.ts')
   const { writeOutput } = await import('../lib/files.ts')
   const entries = await storedEntries(dir)

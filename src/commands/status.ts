@@ -9,7 +9,7 @@ export function command(): Command {
     .addOption(formatOption())
     .addHelpText('after', '\nExample:\n  geogap status results')
     .action(async (dir: string, options: { format: Format }) => {
-      const { runStatus } = await import('../status.ts')
+      const { runStatus } = await import('../results/status.ts')
       const { statusTable } = await import('../report/statusText.ts')
       const { writeTables } = await import('../lib/table/write.ts')
       await writeTables([statusTable(await runStatus(dir))], options.format, undefined)

@@ -65,7 +65,7 @@ async function tablesOf(dir: string, options: Options, one: boolean): Promise<Ex
     const { publishedTable } = await import('../report/publishedTable.ts')
     return [publishedTable({ seed, draws })]
   }
-  const { openRun } = await import('../run.ts')
+  const { openRun } = await import('../results/run.ts')
   const { accuracyExport, importedExport, inferenceTable } = await import('../report/resultTables.ts')
   const { estimateExport } = await import('../report/estimateTable.ts')
   if (paper !== undefined) {
@@ -74,7 +74,7 @@ async function tablesOf(dir: string, options: Options, one: boolean): Promise<Ex
     const chosen = preprocessing === undefined ? {} : { preprocessing }
     return [await paperComparison(await openRun(dir, options.exclude), which, { minN, seed, draws, ...chosen })]
   }
-  const { readImported } = await import('../predictions/imported.ts')
+  const { readImported } = await import('../results/imported.ts')
   const stored = await openRun(dir, options.exclude, plugin === undefined ? by : undefined)
   if (plugin !== undefined) {
     const { pluginTable } = await import('../plugin.ts')

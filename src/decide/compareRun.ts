@@ -2,7 +2,7 @@ import { unknownName } from '../lib/errors.ts'
 import { count } from '../lib/table/text.ts'
 import { type Comparison, comparedN, groupChanges } from './compare.ts'
 import { coverage, pairCells, type PairCell, sharedColumns } from './pairs.ts'
-import { excludedNotes } from '../predictions/slices.ts'
+import { excludedNotes } from '../results/slices.ts'
 import { type Sides } from './sides.ts'
 
 export interface CompareOptions {

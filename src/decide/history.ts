@@ -3,10 +3,10 @@ import { basename, resolve } from 'node:path'
 import { unknownName } from '../lib/errors.ts'
 import { accuracy, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { disparity } from '../metrics/disparity.ts'
-import { pullResults } from '../places/cache.ts'
-import { countCells } from '../predictions/cube.ts'
-import { lastAsked, readRuns, type RecordedRun, type Tags, tagsText } from '../predictions/runs.ts'
-import { type Entry, readEntries } from '../predictions/store.ts'
+import { pullResults } from '../results/sync.ts'
+import { countCells } from '../results/cube.ts'
+import { lastAsked, readRuns, type RecordedRun, type Tags, tagsText } from '../results/runs.ts'
+import { type Entry, readEntries } from '../results/store.ts'
 
 export interface HistoryOptions {
   /** Column of the groups. Default: region, else country. */
@@ -56,7 +56,7 @@ export async function history(folders: readonly string[], options: HistoryOption
 async function entriesOf(dir: string, exclude: string | undefined): Promise<{ stored: Entry; left: Entry }[]> {
   const stored = await readEntries(dir)
   if (exclude === undefined) return stored.map(entry => ({ stored: entry, left: entry }))
-  const { excluding, readExclusion } = await import('../predictions/slices.ts')
+  const { excluding, readExclusion } = await import('../results/slices.ts')
   const left = await excluding(stored, await readExclusion(exclude))
   return stored.map((entry, i) => ({ stored: entry, left: left[i]! }))
 }

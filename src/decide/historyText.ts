@@ -4,7 +4,7 @@ import { type Column, field, intervalColumns, share } from '../lib/table/columns
 import { percent } from '../lib/table/text.ts'
 import { tally } from '../lib/tally.ts'
 import { type HistoryRow } from './history.ts'
-import { excludedNotes } from '../predictions/slices.ts'
+import { excludedNotes } from '../results/slices.ts'
 
 /** The history as a table whose lines are named by the tag `name`, by default by the one that most have. Errors: unknown-tag. */
 export function historyTable(rows: readonly HistoryRow[], minN: number, name?: string): Exported {

@@ -2,7 +2,7 @@
 import { type GroupValue } from '../datasets/dataset.ts'
 import { incomeQuartiles, mostIncomes, quartileNames } from '../metrics/incomeControlled.ts'
 import { imagesOf, type PairCounts } from '../metrics/pairedTests.ts'
-import { type Entry, shardFiles } from '../predictions/store.ts'
+import { type Entry, shardFiles } from '../results/store.ts'
 import { identifier, parquetRows, query } from '../lib/sql.ts'
 
 /** Outcomes of the images of one group, class and household that both sides predicted. */

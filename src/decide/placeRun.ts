@@ -3,7 +3,7 @@ import { place } from './place.ts'
 import { type Placed } from './placeText.ts'
 import { measuredModels, referenceOf } from './references.ts'
 import { openResults } from './pack.ts'
-import { excludedNotes } from '../predictions/slices.ts'
+import { excludedNotes } from '../results/slices.ts'
 
 export interface PlaceOptions {
   against: string

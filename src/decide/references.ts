@@ -3,7 +3,7 @@ import { inputError } from '../lib/errors.ts'
 import { placeColumn, rolesOf } from '../figures/roles.ts'
 import { referenceBenchmark } from '../metrics/progress.ts'
 import { publishedAccuracies, publishedSources } from '../published/accuracies.ts'
-import { type Run } from '../run.ts'
+import { type Run } from '../results/run.ts'
 import { type Kind, type Measured } from './place.ts'
 import { openResults } from './pack.ts'
 

@@ -1,8 +1,8 @@
 /** Which evaluations a question about two sides is about. */
 import { inputError, unknownName } from '../lib/errors.ts'
-import { pullResults } from '../places/cache.ts'
-import { readCurrent } from '../predictions/runs.ts'
-import { distinct, type Entry } from '../predictions/store.ts'
+import { pullResults } from '../results/sync.ts'
+import { readCurrent } from '../results/runs.ts'
+import { distinct, type Entry } from '../results/store.ts'
 
 /** The same data set and preprocessing on both sides. */
 export interface Sides {

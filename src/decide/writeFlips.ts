@@ -1,5 +1,5 @@
 import { writeOutput } from '../lib/files.ts'
-import { type DatasetNote, readDatasets } from '../predictions/notes.ts'
+import { type DatasetNote, readDatasets } from '../results/notes.ts'
 import { type Column, fields, formatTable, type Value } from '../lib/table/columns.ts'
 import { type Flip, flips } from './pairs.ts'
 import { type Sides } from './sides.ts'

@@ -13,7 +13,7 @@ import { largestSize, westernSample } from '../experiments/westernShare.ts'
 import { mean, meanInterval } from '../metrics/numbers.ts'
 import { loadHead, picked } from '../models/runtime/head.ts'
 import { namedModel } from '../models/named.ts'
-import { recordStudy } from '../predictions/studies.ts'
+import { recordStudy } from '../results/studies.ts'
 import { percent } from '../lib/table/text.ts'
 import { prepared } from '../targets.ts'
 

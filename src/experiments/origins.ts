@@ -1,5 +1,5 @@
 import { inputError } from '../lib/errors.ts'
-import { type StudyValues } from '../predictions/studies.ts'
+import { type StudyValues } from '../results/studies.ts'
 import { type Embeddings } from './embeddings.ts'
 import { type Neighbours, nearestReferences, type SearchOptions } from './neighbours.ts'
 import { isWestern } from '../datasets/labels/western.ts'

@@ -1,4 +1,4 @@
-import { emptyOutcomes, scoreRow } from '../inference/score.ts'
+import { emptyOutcomes, scoreRow } from '../results/score.ts'
 import { type CubeCell, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { disparity, pairDifference } from '../metrics/disparity.ts'
 import { applyHead, type Head } from '../models/runtime/head.ts'

@@ -1,6 +1,6 @@
 import { type Line } from '../metrics/regression.ts'
 import { pText } from '../lib/table/text.ts'
-import { type DisparityRow } from '../run.ts'
+import { type DisparityRow } from '../results/run.ts'
 import {
   beside,
   captionOf,

@@ -1,5 +1,5 @@
 import { inputError, unknownName } from '../lib/errors.ts'
-import { type Run } from '../run.ts'
+import { type Run } from '../results/run.ts'
 import { classRegion } from './classRegion.ts'
 import { disparity } from './disparity.ts'
 import { europeAgainst } from './europeAgainst.ts'

@@ -1,6 +1,6 @@
 import { isWestern } from '../datasets/labels/western.ts'
 import { mean } from '../metrics/numbers.ts'
-import { type StudyValues } from '../predictions/studies.ts'
+import { type StudyValues } from '../results/studies.ts'
 import { captionOf, type FigureKind, idOf } from './figure.ts'
 import { count } from '../lib/table/text.ts'
 import { linePanels, type Panel } from './linePanel.ts'

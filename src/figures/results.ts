@@ -2,8 +2,8 @@
 import { cached } from '../lib/memoize.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
 import { type AccuracyTable, accuracyTable } from '../metrics/progress.ts'
-import { type Cell, distinct } from '../predictions/store.ts'
-import { type AccuracyRow, type DisparityRow, cellsOf, type Run } from '../run.ts'
+import { type Cell, distinct } from '../results/store.ts'
+import { type AccuracyRow, type DisparityRow, cellsOf, type Run } from '../results/run.ts'
 import { datasetTitle, placeColumn, type Roles, rolesOf } from './roles.ts'
 
 export type Mode = AccuracyRow['preprocessing']

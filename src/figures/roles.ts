@@ -1,7 +1,7 @@
 import { benchmarks } from '../datasets/benchmarks/benchmarks.ts'
 import { oodBenchmarks } from '../metrics/progress.ts'
-import { distinct } from '../predictions/store.ts'
-import { type Run, series } from '../run.ts'
+import { distinct } from '../results/store.ts'
+import { type Run, series } from '../results/run.ts'
 
 /** What each data set of a run is used for. */
 export interface Roles {

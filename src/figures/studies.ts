@@ -1,6 +1,6 @@
 /** Figures of training experiments: means over seeds with 95 % t-intervals, by what was varied. */
 import { mean, meanInterval } from '../metrics/numbers.ts'
-import { type StudyValues } from '../predictions/studies.ts'
+import { type StudyValues } from '../results/studies.ts'
 import { captionOf, type Figure, type FigureKind, type FigureOptions, idOf } from './figure.ts'
 import { count } from '../lib/table/text.ts'
 import { linePanels, type Panel } from './linePanel.ts'

@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { type Table, text } from '../datasets/tables.ts'
 import { inputError, unknownName } from '../lib/errors.ts'
 import { modelNames } from '../models/catalog.ts'
-import { type Imported } from '../predictions/imported.ts'
+import { type Imported } from '../results/imported.ts'
 
 export interface ReadAccuracies {
   format: 'timm' | 'open_clip' | 'generic'

@@ -1,7 +1,7 @@
 import { type Choices, type Item } from '../datasets/dataset.ts'
 import { type ReadyModel } from '../models/spec.ts'
-import { type Outcomes } from '../predictions/predictions.ts'
-import { type KeptOutput } from '../predictions/schema.ts'
+import { type Outcomes } from '../results/predictions.ts'
+import { type KeptOutput } from '../results/schema.ts'
 import { type Step } from '../lib/pixels/steps.ts'
 import { type Engine } from '../lib/onnx/engine.ts'
 

@@ -7,9 +7,9 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { GeogapError } from '../lib/errors.ts'
 import type { FromWorker, ModelGroup, ShardItem, Timings, ToWorker } from './messages.ts'
-import type { Outcomes } from '../predictions/predictions.ts'
+import type { Outcomes } from '../results/predictions.ts'
 import { addTimings, noTimings } from './messages.ts'
-import { emptyOutcomes } from './score.ts'
+import { emptyOutcomes } from '../results/score.ts'
 
 export interface PoolOptions {
   processes: number

@@ -10,10 +10,10 @@ import { type LoadedModel } from '../models/runtime/session.ts'
 import { type Output } from '../models/runtime/session.ts'
 import { unusual } from '../lib/onnx/engine.ts'
 import type { FromWorker, ModelGroup, ShardItem, Timings, ToWorker } from './messages.ts'
-import type { Outcomes } from '../predictions/predictions.ts'
+import type { Outcomes } from '../results/predictions.ts'
 import { noTimings } from './messages.ts'
 import { type Batch, createPreparer, type Preparer } from './prepare.ts'
-import { emptyOutcomes, firstOutcomes, scoreRow } from './score.ts'
+import { emptyOutcomes, firstOutcomes, scoreRow } from '../results/score.ts'
 
 interface Loaded {
   group: ModelGroup

@@ -1,7 +1,7 @@
 import { type Dataset } from '../datasets/dataset.ts'
 import { parquetRows, query } from '../lib/sql.ts'
-import { datasetIdentity } from './schema.ts'
-import { distinct, type Entry, shardFiles } from './store.ts'
+import { datasetIdentity } from '../results/schema.ts'
+import { distinct, type Entry, shardFiles } from '../results/store.ts'
 
 /** What models that are done tell about each image: bins of like images, and the models' names. */
 export interface Controls {

@@ -1,4 +1,4 @@
-import { type EstimateRow } from '../predictions/estimates.ts'
+import { type EstimateRow } from '../results/estimates.ts'
 import { type Exported, exported } from '../lib/table/table.ts'
 import { percent } from '../lib/table/text.ts'
 import { field, fields, intervalColumns, share } from '../lib/table/columns.ts'

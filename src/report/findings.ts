@@ -7,7 +7,7 @@ import { oodSets, placeColumn } from '../figures/roles.ts'
 import { bootstrapGap, type GapIntervals } from '../metrics/bootstrapModels.ts'
 import { type DisparityTrend, disparityTrend } from '../metrics/disparityTrend.ts'
 import { type ProgressGap, progressGap } from '../metrics/progress.ts'
-import { type AccuracyRow } from '../run.ts'
+import { type AccuracyRow } from '../results/run.ts'
 import { type InferenceRow } from '../runInference.ts'
 import { tally } from '../lib/tally.ts'
 

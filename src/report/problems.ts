@@ -1,8 +1,8 @@
 /** What went wrong: failed models, images without a prediction, refused rows, results that do not compare. */
 import { count } from '../lib/table/text.ts'
 import { type Results } from '../figures/results.ts'
-import { type DatasetNote } from '../predictions/notes.ts'
-import { type Entry } from '../predictions/store.ts'
+import { type DatasetNote } from '../results/notes.ts'
+import { type Entry } from '../results/store.ts'
 import { htmlTable } from './htmlTable.ts'
 import { markup, type Markup } from './markup.ts'
 import { fields } from '../lib/table/columns.ts'

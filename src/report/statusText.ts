@@ -1,5 +1,5 @@
-import { type RecordedRun, tagsText } from '../predictions/runs.ts'
-import { type ResultStatus, type RunStatus } from '../status.ts'
+import { type RecordedRun, tagsText } from '../results/runs.ts'
+import { type ResultStatus, type RunStatus } from '../results/status.ts'
 import { type Exported, exported } from '../lib/table/table.ts'
 import { type Column, fields } from '../lib/table/columns.ts'
 

@@ -2,8 +2,8 @@
 import { type GroupValue } from '../datasets/dataset.ts'
 import { incomeColumns } from '../datasets/labels/incomes.ts'
 import { quarters, type Quarter } from '../decide/pairs.ts'
-import { countCells } from '../predictions/cube.ts'
-import { type Cell, type Entry } from '../predictions/store.ts'
+import { countCells } from '../results/cube.ts'
+import { type Cell, type Entry } from '../results/store.ts'
 import { type Cube, type Dimension, dimensions, type ModelCounts } from './cube.ts'
 
 /** A cube that grows: models come and go, cells are only added. */

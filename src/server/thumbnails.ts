@@ -7,7 +7,7 @@ import { sep } from 'node:path'
 import { readImage, remember } from '../datasets/images.ts'
 import { GeogapError } from '../lib/errors.ts'
 import { isStore } from '../lib/storage/place.ts'
-import { findImage } from '../predictions/images.ts'
+import { findImage } from '../results/images.ts'
 import { decode } from '../lib/pixels/decode.ts'
 import { type Store } from './store.ts'
 

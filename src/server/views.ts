@@ -2,7 +2,7 @@
 import { comparedN, groupChanges, type GroupChange } from '../decide/compare.ts'
 import { type PairCell } from '../decide/pairs.ts'
 import { type PairCounts } from '../metrics/pairedTests.ts'
-import { type Failure } from '../predictions/notes.ts'
+import { type Failure } from '../results/notes.ts'
 import {
   cellsOf,
   type Cube,

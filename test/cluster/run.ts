@@ -1,10 +1,10 @@
 import { type Dataset, type Item } from '../../src/datasets/dataset.ts'
 import { type PlannedGroup, planName, type RunPlan } from '../../src/cluster/plan.ts'
 import { type DoUnit } from '../../src/cluster/work.ts'
-import { emptyOutcomes } from '../../src/inference/score.ts'
+import { emptyOutcomes } from '../../src/results/score.ts'
 import { openPlace } from '../../src/lib/storage/place.ts'
-import { type Identity, schemaVersion } from '../../src/predictions/schema.ts'
-import { commitShard } from '../../src/predictions/write.ts'
+import { type Identity, schemaVersion } from '../../src/results/schema.ts'
+import { commitShard } from '../../src/results/write.ts'
 import { type Unit } from '../../src/units.ts'
 
 const columns: Dataset['columns'] = ['region']

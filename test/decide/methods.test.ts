@@ -6,7 +6,7 @@ import { benchmarks } from '../../src/datasets/benchmarks/benchmarks.ts'
 import { allWorks, bibliography, bibtex, reference, uncited } from '../../src/decide/bibliography.ts'
 import { testbed } from '../../src/models/testbed.ts'
 import { methods, methodsText } from '../../src/decide/methods.ts'
-import { openRun } from '../../src/run.ts'
+import { openRun } from '../../src/results/run.ts'
 import { type Outcome, store } from './stored.ts'
 
 let folder: string

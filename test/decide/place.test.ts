@@ -10,7 +10,7 @@ import { placeRun } from '../../src/decide/placeRun.ts'
 import { placedText } from '../../src/decide/placeText.ts'
 import { referenceOf } from '../../src/decide/references.ts'
 import { tQuantile } from '../../src/metrics/distributions.ts'
-import { openRun } from '../../src/run.ts'
+import { openRun } from '../../src/results/run.ts'
 import { geogap } from '../cli.ts'
 import { type Outcome, store } from './stored.ts'
 

@@ -7,7 +7,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { writePack } from '../../src/decide/pack.ts'
 import { pullPack } from '../../src/decide/pull.ts'
-import { openRun } from '../../src/run.ts'
+import { openRun } from '../../src/results/run.ts'
 import { store } from './stored.ts'
 
 let folder: string

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { type Item } from '../../src/datasets/dataset.ts'
-import { type Identity, schemaVersion } from '../../src/predictions/schema.ts'
+import { type Identity, schemaVersion } from '../../src/results/schema.ts'
 import { folderPlace } from '../../src/lib/storage/folder.ts'
-import { commitShard } from '../../src/predictions/write.ts'
+import { commitShard } from '../../src/results/write.ts'
 
 /** One image's outcome: right, wrong, or null where it could not be read. */
 export interface Outcome {

@@ -3,7 +3,7 @@ import { figureKinds, figuresOf, makeFigures, narrow, titledSpec, wide } from '.
 import { renderSvg } from '../../src/figures/render.ts'
 import { resultsOf } from '../../src/figures/results.ts'
 import { colorDomain } from '../../src/figures/theme.ts'
-import { runOf } from '../../src/run.ts'
+import { runOf } from '../../src/results/run.ts'
 import { long } from '../torture.ts'
 import { overlaps, textBoxes } from './boxes.ts'
 import { madeUp, madeUpRun, worlds } from './world.ts'

@@ -1,10 +1,10 @@
 /** A folder of stored results, written shard by shard as an evaluation does, without pictures or models. */
 import { type Dataset, type Item } from '../../src/datasets/dataset.ts'
-import { recordDataset } from '../../src/predictions/notes.ts'
-import { type Identity } from '../../src/predictions/schema.ts'
+import { recordDataset } from '../../src/results/notes.ts'
+import { type Identity } from '../../src/results/schema.ts'
 import { folderPlace } from '../../src/lib/storage/folder.ts'
-import { recordStudy } from '../../src/predictions/studies.ts'
-import { commitShard } from '../../src/predictions/write.ts'
+import { recordStudy } from '../../src/results/studies.ts'
+import { commitShard } from '../../src/results/write.ts'
 import { ownDataset } from '../datasets/ownDataset.ts'
 
 const regions = ['Europe', 'Africa']

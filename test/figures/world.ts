@@ -1,11 +1,11 @@
 /** Stored results of a made-up world, as `openRun` would give them, without pictures or models. */
 import { type GroupValue } from '../../src/datasets/dataset.ts'
 import { testbed } from '../../src/models/testbed.ts'
-import { type DatasetNote, type Failure } from '../../src/predictions/notes.ts'
-import { type StudyValues } from '../../src/predictions/studies.ts'
-import { type Cell, type Entry } from '../../src/predictions/store.ts'
+import { type DatasetNote, type Failure } from '../../src/results/notes.ts'
+import { type StudyValues } from '../../src/results/studies.ts'
+import { type Cell, type Entry } from '../../src/results/store.ts'
 import { random, type Random } from '../../src/lib/random.ts'
-import { type Run, runOf } from '../../src/run.ts'
+import { type Run, runOf } from '../../src/results/run.ts'
 
 export const madeUp = 'a test draws these results by rule.'
 

@@ -7,7 +7,7 @@ import { commands } from '../../src/commands/index.ts'
 import { figureKinds } from '../../src/figures/index.ts'
 import { paperClaims, paperTable } from '../../src/published/paper.ts'
 import { experimentNamed, experimentText, publishedText, resultsText } from '../../src/report/experiments.ts'
-import { recordStudy } from '../../src/predictions/studies.ts'
+import { recordStudy } from '../../src/results/studies.ts'
 import { geogap } from '../cli.ts'
 import { evenly, storeRun } from '../storedRun.ts'
 

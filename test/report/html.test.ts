@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { resultsOf } from '../../src/figures/results.ts'
 import { reportPage, writeReport } from '../../src/report/html.ts'
-import { type Run, runOf } from '../../src/run.ts'
+import { type Run, runOf } from '../../src/results/run.ts'
 import { madeUp, madeUpRun, worlds } from '../figures/world.ts'
 import { long } from '../torture.ts'
 

@@ -6,8 +6,8 @@ import { tableEight } from '../../src/report/paper/income.ts'
 import { paperComparison, type PaperTable, paperTables } from '../../src/report/paper/index.ts'
 import { tableTwo } from '../../src/report/paper/progressTable.ts'
 import { tableFour, tableNine } from '../../src/report/paper/retraining.ts'
-import { recordStudy } from '../../src/predictions/studies.ts'
-import { openRun, type Run } from '../../src/run.ts'
+import { recordStudy } from '../../src/results/studies.ts'
+import { openRun, type Run } from '../../src/results/run.ts'
 import { evenly, type StoredResult, storeRun } from '../storedRun.ts'
 
 const options = { seed: 3, draws: 100 }

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readDatasets } from '../../src/predictions/notes.ts'
+import { readDatasets } from '../../src/results/notes.ts'
 import { serve, type Served } from '../../src/server/serve.ts'
 import { makeWorld, secret, type World } from './world.ts'
 

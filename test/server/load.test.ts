@@ -13,7 +13,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { quantile } from '../../src/metrics/numbers.ts'
-import { readEntries } from '../../src/predictions/store.ts'
+import { readEntries } from '../../src/results/store.ts'
 import { ended, hasProc, shardNames, smallWorld, until } from '../evaluation.ts'
 import { long, measured, scaled, torture } from '../torture.ts'
 

@@ -5,7 +5,7 @@ import { oodBenchmarks, progressGap, progressRate } from '../../metrics/progress
 import { bootstrapGap } from '../../metrics/bootstrapModels.ts'
 import { testbedRows } from '../../models/listing.ts'
 import { testbed, testbedModel, type TestbedRow } from '../../models/testbed.ts'
-import { readStudy, type StudyValues } from '../../predictions/studies.ts'
+import { readStudy, type StudyValues } from '../../results/studies.ts'
 import { paperClaims } from '../../published/paper.ts'
 import { compare, type Comparison, type Ours } from './comparison.ts'
 import { europeAfrica, largestDisparity } from './disparities.ts'

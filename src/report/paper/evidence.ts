@@ -4,10 +4,10 @@ import { defaultMinN } from '../../metrics/disparity.ts'
 import { type AccuracyTable, accuracyTable, type AccuracyRow as Point } from '../../metrics/progress.ts'
 import { resolveModel } from '../../models/catalog.ts'
 import { testbed } from '../../models/testbed.ts'
-import { type Imported } from '../../predictions/imported.ts'
-import { type Cell, distinct, type Entry, type Slot } from '../../predictions/store.ts'
+import { type Imported } from '../../results/imported.ts'
+import { type Cell, distinct, type Entry, type Slot } from '../../results/store.ts'
 import { type Mode } from '../../lib/pixels/steps.ts'
-import { cellsOf, entriesOf, type Run } from '../../run.ts'
+import { cellsOf, entriesOf, type Run } from '../../results/run.ts'
 
 export type Kind = '1K' | 'zero-shot' | 'other'
 

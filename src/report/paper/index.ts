@@ -1,6 +1,6 @@
-import { type Imported, readImported } from '../../predictions/imported.ts'
+import { type Imported, readImported } from '../../results/imported.ts'
 import { paperTable } from '../../published/paper.ts'
-import { type Run } from '../../run.ts'
+import { type Run } from '../../results/run.ts'
 import { type Exported, exported } from '../../lib/table/table.ts'
 import { claims } from './claims.ts'
 import { type Comparison, comparisonColumns } from './comparison.ts'

@@ -6,17 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { evaluate } from '../../../src/evaluate.ts'
-import { beginResults, pullResults, pushRecords } from '../../../src/places/cache.ts'
+import { beginResults, pullResults, pushRecords } from '../../../src/results/sync.ts'
 import { openPlace, type Place } from '../../../src/lib/storage/place.ts'
 import { listObjects } from '../../../src/lib/storage/s3.ts'
-import {
-  entryName,
-  readEntries,
-  readEntry,
-  removeReplaced,
-  shardFiles,
-  spansOf,
-} from '../../../src/predictions/store.ts'
+import { entryName, readEntries, readEntry, removeReplaced, shardFiles, spansOf } from '../../../src/results/store.ts'
 import { query } from '../../../src/lib/sql.ts'
 import { storePlan, waitingUnit } from '../../cluster/run.ts'
 import { writeModel, writeWorld } from '../../world.ts'

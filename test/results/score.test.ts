@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Choices } from '../../src/datasets/dataset.ts'
-import { emptyOutcomes, scoreRow } from '../../src/inference/score.ts'
+import { emptyOutcomes, scoreRow } from '../../src/results/score.ts'
 
 function scored(logits: readonly number[], labels: readonly number[], choices: Choices = 'all') {
   const outcomes = emptyOutcomes('model', 1)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { gate } from '../../src/decide/gateRun.ts'
 import { readPack, writePack } from '../../src/decide/pack.ts'
-import { openRun } from '../../src/run.ts'
+import { openRun } from '../../src/results/run.ts'
 import { geogap } from '../cli.ts'
 import { storeRun } from '../storedRun.ts'
 

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { incomeRegion } from '../../src/figures/incomeRegion.ts'
 import { resultsOf } from '../../src/figures/results.ts'
-import { openRun } from '../../src/run.ts'
+import { openRun } from '../../src/results/run.ts'
 import { evenly, type Groups, storeRun } from '../storedRun.ts'
 
 let dir: string

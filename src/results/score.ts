@@ -1,5 +1,5 @@
 import { type Choices } from '../datasets/dataset.ts'
-import { type Outcomes } from '../predictions/predictions.ts'
+import { type Outcomes } from './predictions.ts'
 
 export const topCount = 5
 

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluate } from '../../src/evaluate.ts'
-import { readKept, writeKept } from '../../src/predictions/kept.ts'
-import { filesOf, manifestName, readEntries } from '../../src/predictions/store.ts'
+import { readKept, writeKept } from '../../src/results/kept.ts'
+import { filesOf, manifestName, readEntries } from '../../src/results/store.ts'
 import { writeModel, writeWorld } from '../world.ts'
 
 let folder: string

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { writeJson } from '../../src/predictions/notes.ts'
-import { readStudies, readStudy, recordStudy, type StudyValues } from '../../src/predictions/studies.ts'
+import { writeJson } from '../../src/results/notes.ts'
+import { readStudies, readStudy, recordStudy, type StudyValues } from '../../src/results/studies.ts'
 
 let folder: string
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'geogap-studies-'))))

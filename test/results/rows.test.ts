@@ -6,13 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { finish } from '../../src/datasets/build.ts'
 import { type Dataset, type Item } from '../../src/datasets/dataset.ts'
 import { ownSpace } from '../../src/datasets/labels/labels.ts'
-import { emptyOutcomes } from '../../src/inference/score.ts'
+import { emptyOutcomes } from '../../src/results/score.ts'
 import { folderPlace } from '../../src/lib/storage/folder.ts'
-import { findImage, imageFolders } from '../../src/predictions/images.ts'
-import { recordDataset } from '../../src/predictions/notes.ts'
-import { type Identity, schemaVersion } from '../../src/predictions/schema.ts'
-import { commitShard } from '../../src/predictions/write.ts'
-import { openRun } from '../../src/run.ts'
+import { findImage, imageFolders } from '../../src/results/images.ts'
+import { recordDataset } from '../../src/results/notes.ts'
+import { type Identity, schemaVersion } from '../../src/results/schema.ts'
+import { commitShard } from '../../src/results/write.ts'
+import { openRun } from '../../src/results/run.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -144,7 +144,7 @@ it.each(['datasets', 'failures', 'studies', 'imported'])('a broken record in %s 
   await store(out, photos(2, () => ({})), [[0, 2]]) // prettier-ignore
   for (const text of ['{"half', '{"name": 1}']) {
     await folderPlace(out).put(`${kind}/x.json`, temporary => writeFile(temporary, text))
-    const { readImported } = await import('../../src/predictions/imported.ts')
+    const { readImported } = await import('../../src/results/imported.ts')
     await expect(kind === 'imported' ? readImported(out) : openRun(out)).rejects.toMatchObject({
       ...{ name: 'GeogapError', code: 'bad-record' },
       message: expect.stringMatching(/^not .* of this version: .*x\.json$/) as string,

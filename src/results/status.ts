@@ -1,15 +1,15 @@
 /** What a folder of results holds of what was asked for. Reads records and manifests only, no data set and no model. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { whereThere } from './lib/files.ts'
-import { pullResults } from './places/cache.ts'
-import { type Failure, readFailures } from './predictions/notes.ts'
-import { lastAsked, type RecordedRun, readRuns } from './predictions/runs.ts'
-import { type Identity } from './predictions/schema.ts'
-import { currentEntries, differences, type Entry, entryFolder, readEntries, slotOf } from './predictions/store.ts'
-import { type Mode } from './lib/pixels/steps.ts'
-import { version } from './lib/version.ts'
-import { runtimeVersion } from './lib/onnx/engine.ts'
+import { whereThere } from '../lib/files.ts'
+import { pullResults } from './sync.ts'
+import { type Failure, readFailures } from './notes.ts'
+import { lastAsked, type RecordedRun, readRuns } from './runs.ts'
+import { type Identity } from './schema.ts'
+import { currentEntries, differences, type Entry, entryFolder, readEntries, slotOf } from './store.ts'
+import { type Mode } from '../lib/pixels/steps.ts'
+import { version } from '../lib/version.ts'
+import { runtimeVersion } from '../lib/onnx/engine.ts'
 
 /**
  * - `complete`: a row for every image.
