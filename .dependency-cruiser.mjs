@@ -5,6 +5,7 @@ export const rooms = {
   datasets: ['lib'],
   models: ['lib', 'datasets'],
   results: ['lib', 'metrics', 'datasets'],
+  evaluate: ['lib', 'metrics', 'datasets', 'models', 'results'],
 }
 
 export default {

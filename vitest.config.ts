@@ -17,19 +17,19 @@ const built: Plugin = {
 
 /** Tests that replace modules, or look at the processes and the memory of their own one. The others share processes, which saves their start. */
 const alone = [
-  'neverMixed',
-  'ioFaults',
-  'workerFaults',
+  'evaluate/neverMixed',
+  'evaluate/ioFaults',
+  'evaluate/workerFaults',
   'signals',
-  'kill',
-  'longRun',
-  'manyModels',
+  'evaluate/kill',
+  'evaluate/longRun',
+  'evaluate/manyModels',
   'lib/archive/archives',
   'lib/pixels/cropper',
   'lib/pixels/golden',
   'lib/tensors/fuzz',
   'lib/hub/hub',
-  'inference/pool',
+  'evaluate/workers/pool',
   'server/load',
 ].map(name => `test/${name}.test.ts`)
 

@@ -10,13 +10,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { drive } from '../src/cluster/drive.ts'
-import { clusterState, connectQueue, removeWorker } from '../src/cluster/queue.ts'
+import { drive } from '../src/evaluate/queue/drive.ts'
+import { clusterState, connectQueue, removeWorker } from '../src/evaluate/queue/queue.ts'
 import { mapLimited } from '../src/lib/concurrency.ts'
 import { openPlace } from '../src/lib/storage/place.ts'
 import { entryFolder } from '../src/results/store.ts'
-import { startRedis, type TestRedis } from '../test/cluster/redis.ts'
-import { storePlan } from '../test/cluster/run.ts'
+import { startRedis, type TestRedis } from '../test/evaluate/queue/redis.ts'
+import { storePlan } from '../test/evaluate/queue/run.ts'
 
 const worker = fileURLToPath(new URL('./cluster.worker.ts', import.meta.url))
 const [empty = 100_000, waits = 20] = process.argv.slice(2).map(Number)

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { work } from '../src/cluster/work.ts'
+import { work } from '../src/evaluate/queue/work.ts'
 import { entryName, manifestName } from '../src/results/store.ts'
 
 /** Waits, then creates the manifest of the unit alone. */

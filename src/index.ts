@@ -1,9 +1,9 @@
 /** Metrics as pure functions are in `geogap/metrics`. */
-export { dryRun, evaluate, type EvaluateOptions } from './evaluate.ts'
-export type { Progress } from './runDataset.ts'
+export { dryRun, evaluate, type EvaluateOptions } from './evaluate/evaluate.ts'
+export type { Progress } from './evaluate/evaluateDataset.ts'
 export { openRun, type AccuracyRow, type DisparityRow, type Run } from './results/run.ts'
 export { runStatus, type ResultStatus, type RunStatus, type State } from './results/status.ts'
-export { verify, type Verified, type VerifiedShard, type VerifyOptions } from './verify.ts'
+export { verify, type Verified, type VerifiedShard, type VerifyOptions } from './evaluate/verify.ts'
 export type { RecordedRun } from './results/runs.ts'
 export { inferDisparities, type InferenceOptions, type InferenceRow } from './runInference.ts'
 export { writeReport } from './report/html.ts'

@@ -1,15 +1,15 @@
 import { Command } from 'commander'
 import { inputError, unknownName } from '../lib/errors.ts'
-import { type EvaluateOptions } from '../evaluate.ts'
+import { type EvaluateOptions } from '../evaluate/evaluate.ts'
 import { devices } from '../lib/onnx/engine.ts'
 import { precisions } from '../lib/onnx/engine.ts'
 import { type Engine } from '../lib/onnx/engine.ts'
 import { type KeptOutput, keptOutputs } from '../results/schema.ts'
 import { type Mode } from '../lib/pixels/steps.ts'
-import { type Profile } from '../measurement.ts'
+import { type Profile } from '../evaluate/measurement.ts'
 import { shellWord } from '../lib/table/text.ts'
 import { type Run } from '../results/run.ts'
-import { type Share } from '../units.ts'
+import { type Share } from '../evaluate/units.ts'
 import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
 import {
   given,
@@ -74,10 +74,10 @@ export function command(): Command {
 }
 
 async function run(options: Options): Promise<void> {
-  const { dryRun, evaluate } = await import('../evaluate.ts')
+  const { dryRun, evaluate } = await import('../evaluate/evaluate.ts')
   if (options.dryRun) {
     const { forecastTable } = await import('../report/forecastTable.ts')
-    const { freeDisk } = await import('../dryRun.ts')
+    const { freeDisk } = await import('../evaluate/forecast.ts')
     const { out, device, until } = options
     const rows = await dryRun(await evaluateOptions(options))
     process.stdout.write(forecastTable(rows, { out, free: await freeDisk(out), device, until }))
@@ -129,7 +129,7 @@ async function run(options: Options): Promise<void> {
 async function byQueue(asked: EvaluateOptions & { out: string }, { queue, priority }: Options): Promise<Run> {
   const url = queue === true ? process.env['GEOGAP_QUEUE'] : queue
   if (url === undefined) throw inputError('no-queue', 'no queue given: --queue redis://host:port or GEOGAP_QUEUE')
-  const { evaluateByQueue } = await import('../cluster/evaluate.ts')
+  const { evaluateByQueue } = await import('../evaluate/queue/evaluate.ts')
   const { run, driven } = await evaluateByQueue(asked, {
     ...{ queue: url, ...given({ priority }), onState: queuePrinter() },
   })

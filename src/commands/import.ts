@@ -37,7 +37,7 @@ export function command(): Command {
 
 async function run(files: readonly string[], options: Options): Promise<void> {
   if (options.example !== undefined) {
-    const { pytorchExample } = await import('../imports/example.ts')
+    const { pytorchExample } = await import('../evaluate/import/example.ts')
     process.stdout.write(pytorchExample(await opened(options), options.dataset))
     return
   }
@@ -53,7 +53,7 @@ async function run(files: readonly string[], options: Options): Promise<void> {
 }
 
 async function importFile(file: string, table: Table, options: Options & { out: string }): Promise<string> {
-  const { readAccuracies } = await import('../imports/accuracies.ts')
+  const { readAccuracies } = await import('../evaluate/import/accuracies.ts')
   const found = readAccuracies(file, table)
   if (found) {
     if (options.tag) throw inputError('bad-option', `--tag names a run of predictions; ${file} holds accuracies`)
@@ -69,7 +69,7 @@ async function importFile(file: string, table: Table, options: Options & { out: 
       `unknown kind of table: ${file}; it needs model,benchmark,accuracy, or id with top5 or logits, not ${table.columns.join(', ')}`,
     )
   if (options.model === undefined) throw inputError('bad-usage', `${file} holds predictions: --model is needed`)
-  const { importPredictions, reportLine } = await import('../imports/predictions.ts')
+  const { importPredictions, reportLine } = await import('../evaluate/import/predictions.ts')
   const { out, model, preprocessing, partial, tag: tags } = options
   const asked = { file, model, preprocessing, partial, out, tags }
   const report = await importPredictions(await opened(options), table, asked)

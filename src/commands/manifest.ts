@@ -12,7 +12,7 @@ export function command(): Command {
     .addHelpText('after', '\nExample:\n  geogap manifest geode --data data -o ids.parquet')
     .action(async (name: string, { output, ...options }: Options) => {
       const { openDataset } = await import('../datasets/open.ts')
-      const { writeManifest } = await import('../imports/manifest.ts')
+      const { writeManifest } = await import('../evaluate/import/manifest.ts')
       const dataset = await openDataset({ name, ...opening(options) })
       await writeManifest(dataset, output)
       process.stdout.write(`${output}: ${dataset.items.length} images of ${dataset.classes.length} classes\n`)

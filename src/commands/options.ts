@@ -1,7 +1,7 @@
 import { type Argument, Option } from 'commander'
 import { inputError } from '../lib/errors.ts'
 import { isStore } from '../lib/storage/place.ts'
-import { type Share } from '../units.ts'
+import { type Share } from '../evaluate/units.ts'
 import { type OutputFormat } from '../lib/table/write.ts'
 import { modes } from '../lib/pixels/steps.ts'
 import { type Format, formats } from '../lib/table/columns.ts'

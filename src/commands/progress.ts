@@ -1,5 +1,5 @@
-import { type DriveState } from '../cluster/drive.ts'
-import { type Progress } from '../runDataset.ts'
+import { type DriveState } from '../evaluate/queue/drive.ts'
+import { type Progress } from '../evaluate/evaluateDataset.ts'
 import { runAs } from '../report/profileTable.ts'
 import { bytesText, durationText, printable, textWidth, timeText } from '../lib/table/text.ts'
 

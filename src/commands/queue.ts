@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type * as cluster from '../cluster/queue.ts'
+import type * as cluster from '../evaluate/queue/queue.ts'
 import { jsonText } from '../lib/table/text.ts'
 import { queueOption } from './queueOption.ts'
 
@@ -12,7 +12,7 @@ export function command(): Command {
     .option('--json', 'everything, as JSON')
     .addHelpText('after', '\nExample:\n  geogap queue list --queue redis://10.0.0.5:6379')
     .action(async ({ queue, json }: { queue: string; json?: boolean }) => {
-      const { clusterText } = await import('../cluster/text.ts')
+      const { clusterText } = await import('../evaluate/queue/text.ts')
       await atQueue(queue, async (redis, { clusterState }) => {
         const state = await clusterState(redis)
         process.stdout.write(json ? jsonText(state) : clusterText(state))
@@ -42,7 +42,7 @@ async function atQueue(
   url: string,
   work: (redis: Awaited<ReturnType<Cluster['connectQueue']>>, cluster: Cluster) => Promise<void>,
 ): Promise<void> {
-  const cluster = await import('../cluster/queue.ts')
+  const cluster = await import('../evaluate/queue/queue.ts')
   const redis = await cluster.connectQueue(url)
   try {
     await work(redis, cluster)

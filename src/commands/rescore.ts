@@ -49,7 +49,7 @@ export function command(): Command {
 }
 
 async function run(dir: string, options: Options): Promise<void> {
-  const { rescore } = await import('../rescore.ts')
+  const { rescore } = await import('../evaluate/rescore.ts')
   const { accuracyExport } = await import('../report/resultTables.ts')
   const { labels, classes, choices, prompts, regions, models, dataset, source, data, weights, out } = options
   const change = given({ labels, classes, choices, regions })

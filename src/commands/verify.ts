@@ -43,7 +43,7 @@ function percentOf(text: string): number {
 }
 
 async function run(dir: string, { format, model, weights, ...options }: Options): Promise<void> {
-  const { agrees, verify } = await import('../verify.ts')
+  const { agrees, verify } = await import('../evaluate/verify.ts')
   const { verifySentence, verifyText } = await import('../report/verifyText.ts')
   const verified = await verify(dir, {
     ...options,
@@ -62,7 +62,7 @@ async function specsOf(names: readonly string[] | undefined, weights: string | u
     return undefined
   }
   const { selectModels } = await import('../models/select.ts')
-  const { modelsOf } = await import('../targets.ts')
+  const { modelsOf } = await import('../evaluate/targets.ts')
   const models = await selectModels(names.flatMap(name => several(name)))
   return modelsOf({ models, datasets: [], ...given({ weights }) })
 }

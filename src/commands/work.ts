@@ -9,8 +9,8 @@ export function command(): Command {
     .addOption(queueOption())
     .addHelpText('after', '\nExample:\n  geogap work --queue redis://10.0.0.5:6379')
     .action(async ({ queue }: { queue: string }) => {
-      const { work } = await import('../cluster/work.ts')
-      const { evaluator } = await import('../cluster/unit.ts')
+      const { work } = await import('../evaluate/queue/work.ts')
+      const { evaluator } = await import('../evaluate/queue/unit.ts')
       const stop = new AbortController()
       for (const signal of ['SIGINT', 'SIGTERM'] as const)
         process.once(signal, () => {

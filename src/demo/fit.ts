@@ -1,4 +1,4 @@
-import { type Features } from '../inference/features.ts'
+import { type Features } from '../evaluate/workers/features.ts'
 
 export interface Head {
   /** [classes, width] */

@@ -15,7 +15,7 @@ import { loadHead, picked } from '../models/runtime/head.ts'
 import { namedModel } from '../models/named.ts'
 import { recordStudy } from '../results/studies.ts'
 import { percent } from '../lib/table/text.ts'
-import { prepared } from '../targets.ts'
+import { prepared } from '../evaluate/targets.ts'
 
 export interface StudyWorld {
   /** Path of the model's description. */

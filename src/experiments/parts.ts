@@ -8,7 +8,7 @@ import { type Dataset } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
 import { inputError } from '../lib/errors.ts'
 import { type Features, picked } from '../models/runtime/head.ts'
-import { type OnDownload } from '../targets.ts'
+import { type OnDownload } from '../evaluate/targets.ts'
 import { type Kept } from './features.ts'
 import { type Labelled, sharedNote, splitItems, type SplitProtocol } from './splits.ts'
 

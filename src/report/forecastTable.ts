@@ -1,4 +1,4 @@
-import { type Forecast } from '../dryRun.ts'
+import { type Forecast } from '../evaluate/forecast.ts'
 import { count } from '../lib/table/text.ts'
 import { type Column, fields, formatTable } from '../lib/table/columns.ts'
 import { bytesText, durationText } from '../lib/table/text.ts'

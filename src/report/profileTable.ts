@@ -1,5 +1,5 @@
-import { type Profile } from '../measurement.ts'
-import { type Way } from '../runDataset.ts'
+import { type Profile } from '../evaluate/measurement.ts'
+import { type Way } from '../evaluate/evaluateDataset.ts'
 import { type Column, fields, formatTable } from '../lib/table/columns.ts'
 
 /** A model of a profile; what models share is on the first one's row. */

@@ -1,4 +1,4 @@
-import { agrees, type Made, type Verified, type VerifiedShard } from '../verify.ts'
+import { agrees, type Made, type Verified, type VerifiedShard } from '../evaluate/verify.ts'
 import { type Column, field, fields, formatTable } from '../lib/table/columns.ts'
 import { printable } from '../lib/table/text.ts'
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type ClusterState, clusterState, connectQueue } from '../cluster/queue.ts'
+import { type ClusterState, clusterState, connectQueue } from '../evaluate/queue/queue.ts'
 import { GeogapError } from '../lib/errors.ts'
 
 export interface ClusterWatch {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, truncate, utimes, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { evaluate, type EvaluateOptions } from '../../src/evaluate.ts'
+import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { openRun } from '../../src/results/run.ts'
 import { readRuns, recorded } from '../../src/results/runs.ts'

@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ClusterState } from '../../src/cluster/queue.ts'
+import { type ClusterState } from '../../src/evaluate/queue/queue.ts'
 import { type Overview } from '../../src/server/views.ts'
 import { serve, type Served } from '../../src/server/serve.ts'
-import { freePort, hasRedis } from '../cluster/redis.ts'
+import { freePort, hasRedis } from '../evaluate/queue/redis.ts'
 import { startCluster, type TestCluster } from './cluster.ts'
 
 describe.skipIf(!hasRedis)('the dashboard of a queue (left out: no redis-server here)', () => {

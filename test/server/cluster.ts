@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { drive } from '../../src/cluster/drive.ts'
-import { work } from '../../src/cluster/work.ts'
+import { drive } from '../../src/evaluate/queue/drive.ts'
+import { work } from '../../src/evaluate/queue/work.ts'
 import { openPlace } from '../../src/lib/storage/place.ts'
-import { startRedis, type TestRedis } from '../cluster/redis.ts'
-import { storePlan, waitingUnit } from '../cluster/run.ts'
+import { startRedis, type TestRedis } from '../evaluate/queue/redis.ts'
+import { storePlan, waitingUnit } from '../evaluate/queue/run.ts'
 
 export interface TestCluster {
   queue: string

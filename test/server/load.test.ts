@@ -49,7 +49,7 @@ beforeAll(async () => {
   await writeFile(manifest, `id,image,label,region\n${rows.join('\n')}\n`)
   const out = join(folder, 'out')
   log = join(folder, 'log')
-  evaluation = forked('test/evaluate.child.ts', [weights, manifest, out, log])
+  evaluation = forked('test/evaluate/evaluate.child.ts', [weights, manifest, out, log])
   await until('a first shard', async () => (await shardNames(out)).length > 0, 600)
   const { dataset, model } = (await readEntries(out))[0]!.identity
   const [pair, one] = [`x=${dataset}&y=${dataset}`, `dataset=${dataset}&model=${model}`]

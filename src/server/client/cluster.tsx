@@ -1,4 +1,4 @@
-import type { ClusterState, RunState } from '../../cluster/queue.ts'
+import type { ClusterState, RunState } from '../../evaluate/queue/queue.ts'
 import { durationText } from '../../lib/table/text.ts'
 import { pollMs, useView } from './data.ts'
 import { Answer, Table, whole } from './parts.tsx'

@@ -1,6 +1,6 @@
 /** Where the views get their data: from the server, or in a bundle from files beside the page. */
 import { useEffect, useState } from 'preact/hooks'
-import type { ClusterState } from '../../cluster/queue.ts'
+import type { ClusterState } from '../../evaluate/queue/queue.ts'
 import {
   type CompareView,
   type GalleryPage,

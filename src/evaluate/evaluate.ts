@@ -1,0 +1,180 @@
+import { groupsOf, joinUnits, type Share, shareOf, unitsOf } from './units.ts'
+import { type Dataset } from '../datasets/dataset.ts'
+import { type DatasetSpec } from '../datasets/open.ts'
+import { type Forecast } from './forecast.ts'
+import { GeogapError, inputError } from '../lib/errors.ts'
+import { checkDevice } from '../models/runtime/devices.ts'
+import { type Engine } from '../lib/onnx/engine.ts'
+import { type ModelSpec } from '../models/spec.ts'
+import { beginResults, headsFolder, pushRecords } from '../results/sync.ts'
+import { isStore, openPlace } from '../lib/storage/place.ts'
+import { type Failure, failureOf, recordDataset, recordFailures } from '../results/notes.ts'
+import { recorded } from '../results/runs.ts'
+import { datasetIdentity, type Identity, type KeptOutput } from '../results/schema.ts'
+import { type Entry, readEntries } from '../results/store.ts'
+import { type Mode } from '../lib/pixels/steps.ts'
+import { type Profile } from './measurement.ts'
+import { openRun, type Run } from '../results/run.ts'
+import { evaluateOn, type Prepared, type Progress, type Work, workOn } from './evaluateDataset.ts'
+import { isSuited, modelsOf, type OpenedTarget, openTargets, prepareModel, targetsOf } from './targets.ts'
+import { parseUntil } from './stoppingRule.ts'
+import { version } from '../lib/version.ts'
+import { runtimeVersion } from '../lib/onnx/engine.ts'
+
+export interface EvaluateOptions extends Engine {
+  /** Catalogue names, `hf:owner/repo`, `model.json` files, or described models. */
+  models: readonly (string | ModelSpec)[]
+  /** Benchmark names, manifest files, folders, described or opened data sets. */
+  datasets: readonly (string | DatasetSpec | Dataset)[]
+  /** Folder that holds the benchmarks; `./data` by default. */
+  data?: string
+  /** Weights of the model, when there is only one. */
+  weights?: string
+  /** `native`: every model as it was trained (default); `paper`: one recipe for all, as the paper's tables use it. */
+  preprocessing?: Mode
+  /** Prompts of zero-shot models: `paper` (default), `openai`, `simple`, or a file of templates. */
+  prompts?: string
+  batch?: number
+  /** An output to keep for every image, so that `rescore` needs no model. */
+  keep?: KeptOutput
+  /** At most this many images of each data set, evenly spaced. */
+  limit?: number
+  /** Where results go; `./geogap-results` by default. */
+  out?: string
+  /** What this run is called in `history`, such as `{commit: '3fa9c1'}`; part of no key. */
+  tags?: Readonly<Record<string, string>>
+  /** Only this share of the work, for one of several machines that write to the same place. */
+  shard?: Share
+  /** Stops each model when the interval of every group is this narrow, in points: `region ±1`, `±0.5`. */
+  until?: string
+  /** Ends the evaluation after the running batches; what is done is kept. */
+  signal?: AbortSignal
+  onProgress?: (progress: Progress) => void
+  /** Where the time of models that went through the images together was spent. */
+  onProfile?: (profile: Profile) => void
+  /** Bytes of a model's weights that are here, of how many. */
+  onDownload?: (model: string, done: number, total: number | undefined) => void
+}
+
+const defaultOut = 'geogap-results'
+
+/**
+ * Evaluates every model on every data set and keeps one row per image. What is already stored for the same weights,
+ * images, labels and settings is not computed again; an interrupted run goes on where it was. Rejects with `signal`'s
+ * reason once it has come and what was done is stored.
+ */
+export async function evaluate(options: EvaluateOptions): Promise<Run> {
+  const out = options.out ?? defaultOut
+  if (options.device) await checkDevice(options.device)
+  if (options.until !== undefined) checkUntil(options)
+  const specs = await modelsOf(options)
+  const targets = await openTargets(targetsOf(options, specs), specs)
+  const dir = await beginResults(out)
+  const parts = options.shard ? partsOf(targets, specs, options, options.shard) : wholeOf(targets, specs)
+  const failures: Failure[] = []
+  const models = await prepareModels(parts, options, failures)
+  const [work, place] = [[] as Work[], await openPlace(out)]
+  for (const { dataset, opened, specs, part } of parts) {
+    const suited = models.filter(({ spec }) => specs.includes(spec))
+    if (suited.length === 0) continue
+    await recordDataset(dir, dataset, opened)
+    work.push({ ...(await workOn(dataset, suited, options, headsFolder(out))), ...(part && { part }) })
+  }
+  const asked = work.flatMap(({ models }) => models.map(({ identity }) => identity))
+  const evaluating = recorded(dir, { asked, tags: options.tags, signal: options.signal }, async () => {
+    for (const one of work) failures.push(...(await evaluateOn(one, options, place)))
+    const attempted = parts.flatMap(({ specs, dataset }) =>
+      specs.map(({ name }) => ({ model: name, dataset: dataset.name })),
+    )
+    await recordFailures(dir, failures, attempted, shareName(options.shard))
+  })
+  await evaluating.finally(() => pushRecords(out, dir))
+  return openRun(out)
+}
+
+const shareName = (share?: Share): string => (share ? `-${share.index}-of-${share.count}` : '')
+
+function checkUntil({ until = '', shard, out = defaultOut }: EvaluateOptions): void {
+  parseUntil(until)
+  if (isStore(out)) throw inputError('bad-option', `until ${until} looks at results in a folder, not at ${out}`)
+  if (shard) throw inputError('bad-option', `until ${until} looks at the whole run: it cannot be one share of several`)
+}
+
+/**
+ * What `evaluate` would do with the same options, without downloading or computing anything. Weights are not read: what is
+ * stored in a folder is found by the model's name.
+ */
+export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
+  const specs = await modelsOf(options)
+  const { forecast } = await import('./forecast.ts')
+  const targets = await openTargets(targetsOf(options, specs), specs)
+  const parts = options.shard ? partsOf(targets, specs, options, options.shard) : wholeOf(targets, specs)
+  const stored = await storedIn(options.out ?? defaultOut)
+  const planned = parts.flatMap(({ specs, dataset, part }) => {
+    const wanted = datasetIdentity(dataset)
+    const { preprocessing = 'native' } = options
+    const same = { ...wanted, preprocessing, version, runtime: runtimeVersion(options) }
+    return specs.map(spec => ({ spec, dataset, part, entry: stored.find(fits({ ...same, model: spec.name })) }))
+  })
+  return forecast(planned, options)
+}
+
+const storedIn = async (out: string): Promise<Entry[]> => (isStore(out) ? [] : readEntries(out).catch(() => []))
+
+const fits =
+  (wanted: Partial<Identity>) =>
+  ({ identity }: Entry): boolean =>
+    Object.entries(wanted).every(([name, value]) => identity[name as keyof Identity] === value)
+
+/** Models on a data set, or on a part of it. */
+interface Part extends Pick<OpenedTarget, 'dataset' | 'opened'> {
+  specs: readonly ModelSpec[]
+  part?: Work['part']
+}
+
+const wholeOf = (targets: readonly OpenedTarget[], specs: readonly ModelSpec[]): Part[] =>
+  targets.map(target => ({ ...target, specs: specs.filter(spec => isSuited(target, spec)) }))
+
+function partsOf(
+  targets: readonly OpenedTarget[],
+  specs: readonly ModelSpec[],
+  options: EvaluateOptions,
+  share: Share,
+): Part[] {
+  const groups = groupsOf(targets, specs, options.preprocessing ?? 'native')
+  return joinUnits(shareOf(unitsOf(groups), groups, share)).map(({ group, start, end }) => {
+    const { target, models, shard } = groups[group]!
+    const part = { spans: [{ start, end }], size: shard }
+    return { ...targets[target]!, specs: specs.filter(({ name }) => models.includes(name)), part }
+  })
+}
+
+/** The models that some part needs; those that cannot be had are failures, unless there is no other. */
+async function prepareModels(
+  parts: readonly Part[],
+  options: EvaluateOptions,
+  failures: Failure[],
+): Promise<Prepared[]> {
+  const specs = [...new Set(parts.flatMap(({ specs }) => specs))]
+  const models: Prepared[] = []
+  for (const spec of specs) {
+    const prepared = await unlessAborted(options.signal, prepareModel(spec, options.onDownload))
+    if (!(prepared instanceof GeogapError)) models.push(prepared)
+    else if (specs.length === 1) throw prepared
+    else
+      for (const { dataset } of parts.filter(({ specs }) => specs.includes(spec)))
+        failures.push(failureOf(spec, dataset, prepared))
+  }
+  return models
+}
+
+/** `work`, or at once the signal's reason: a download that was left goes on from its part the next time. */
+function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  if (!signal) return work
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason as Error)
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop)
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}

@@ -1,0 +1,98 @@
+import { statfs } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import { knownCosts, secondsOf } from './cost.ts'
+import { type Dataset } from '../datasets/dataset.ts'
+import { type Engine } from '../lib/onnx/engine.ts'
+import { modelCost } from '../models/cost.ts'
+import { type ModelSpec } from '../models/spec.ts'
+import { within } from '../lib/ranges.ts'
+import { lengthOf } from '../lib/ranges.ts'
+import { type Span } from '../lib/ranges.ts'
+import { type Entry, unfinished } from '../results/store.ts'
+import { type KeptOutput } from '../results/schema.ts'
+
+/** What an evaluation would take: an estimate before anything is downloaded or computed. */
+export interface Forecast {
+  model: string
+  dataset: string
+  /** Images to do, and those that have a stored row under this model's name, for these images, labels and settings. */
+  images: number
+  stored: number
+  /** Bytes of weights to be had; 0 where they are here, null where a person has to get them. */
+  download: number | null
+  /** Seconds of inference and preparation on this machine: as measured here, else on its CPU within a factor of about two. */
+  seconds: number
+  measured: boolean
+  /** Bytes of predictions and kept outputs. */
+  disk: number
+}
+
+/** A model on a data set, or on a part of it. */
+export interface Planned {
+  spec: ModelSpec
+  dataset: Dataset
+  part?: { spans: readonly Span[] } | undefined
+  /** What is stored of it. */
+  entry: Entry | undefined
+}
+
+/** Bytes of a stored row, and of the features of an image of which a model gives about a thousand. */
+const rowBytes = 60
+const featureBytes = 4096
+
+/** One row per model and data set. */
+export async function forecast(
+  planned: readonly Planned[],
+  { keep, ...engine }: Engine & { keep?: KeptOutput },
+): Promise<Forecast[]> {
+  const costOf = await knownCosts(engine)
+  const costs = new Map(planned.map(({ spec }) => [spec, modelCost(spec)]))
+  const cores = availableParallelism()
+  const rows = new Map<string, Forecast>()
+  for (const { spec, dataset, part, entry } of planned) {
+    const { parameters, multiplyAdds } = costs.get(spec)!
+    const all = part?.spans ?? [{ start: 0, end: dataset.items.length }]
+    const images = lengthOf(within(unfinished(entry, dataset.items.length, keep), all))
+    const key = JSON.stringify([spec.name, dataset.name])
+    const cost = costOf({ name: spec.name, multiplyAdds })
+    const before = rows.get(key) ?? { images: 0, stored: 0, seconds: 0, disk: 0 }
+    rows.set(key, {
+      ...{ model: spec.name, dataset: dataset.name, images: before.images + images },
+      stored: before.stored + lengthOf(all) - images,
+      download: await toDownload(spec, 4 * parameters),
+      seconds: before.seconds + (images * secondsOf(cost)) / cores,
+      measured: cost.measured,
+      disk: before.disk + images * (rowBytes + keptBytes(spec, dataset, keep)),
+    })
+  }
+  return [...rows.values()]
+}
+
+function keptBytes({ classes }: ModelSpec, dataset: Dataset, keep: KeptOutput | undefined): number {
+  if (keep !== 'logits') return keep === undefined ? 0 : featureBytes
+  return 2 * (Array.isArray(classes) ? classes.length : classes === 'zero-shot' ? dataset.classes.length : 1000)
+}
+
+async function toDownload({ weights }: ModelSpec, bytes: number): Promise<number | null> {
+  if (weights.from === 'hand') return null
+  if (weights.from === 'files') return 0
+  const { cachedFile, hubSettings, isFile } = await import('../lib/hub/hubCache.ts')
+  if (weights.from === 'url') {
+    const { urlPath } = await import('../lib/hub/download.ts')
+    const here = await Promise.all(weights.files.map(({ url }) => isFile(urlPath(new URL(url)))))
+    return here.every(Boolean) ? 0 : bytes
+  }
+  const { repo, file, otherwise = file, revision = 'main' } = weights
+  const { cache } = hubSettings()
+  for (const one of [file, otherwise]) if (await cachedFile(cache, { repo, file: one, revision })) return 0
+  return bytes
+}
+
+/** Free bytes of the disk that holds a folder, which need not be there yet; null where nobody can say. */
+export async function freeDisk(folder: string): Promise<number | null> {
+  const path = resolve(folder)
+  const found = await statfs(path).catch(() => undefined)
+  if (found) return found.bavail * found.bsize
+  return dirname(path) === path ? null : freeDisk(dirname(path))
+}

@@ -1,0 +1,112 @@
+/** Accuracies from other people's tables: timm's results files, OpenCLIP's results table, or `model,benchmark,accuracy,n`. */
+import { basename } from 'node:path'
+import { type Table, text } from '../../datasets/tables.ts'
+import { inputError, unknownName } from '../../lib/errors.ts'
+import { modelNames } from '../../models/catalog.ts'
+import { type Imported } from '../../results/imported.ts'
+
+export interface ReadAccuracies {
+  format: 'timm' | 'open_clip' | 'generic'
+  rows: Imported[]
+  /** Rows that repeat a model on a benchmark; the first one counts. */
+  repeated: number
+}
+
+/** Benchmarks by the ending of timm's file names. */
+const timmFiles: Readonly<Record<string, string>> = {
+  imagenet: 'imagenet-1k',
+  'imagenetv2-matched-frequency': 'imagenet-v2',
+  sketch: 'imagenet-sketch',
+  'imagenet-r': 'imagenet-r',
+  'imagenet-a': 'imagenet-a',
+}
+
+/** Benchmarks by OpenCLIP's column; the last two are on DataComp's subsets, which are other benchmarks than the full ones. */
+const openClipColumns: Readonly<Record<string, string>> = {
+  'ImageNet 1k': 'imagenet-1k',
+  'ImageNet v2': 'imagenet-v2',
+  'ImageNet Sketch': 'imagenet-sketch',
+  'ImageNet-R': 'imagenet-r',
+  'ImageNet-A': 'imagenet-a',
+  ObjectNet: 'objectnet',
+  'Dollar Street': 'dollarstreet-datacomp',
+  GeoDE: 'geode-datacomp',
+}
+
+const has = (columns: readonly string[], ...names: readonly string[]): boolean =>
+  names.every(name => columns.includes(name))
+
+/** Undefined where the table holds no accuracies. Errors: bad-accuracy, unknown-timm-file. */
+export function readAccuracies(file: string, { columns, rows }: Table): ReadAccuracies | undefined {
+  const source = basename(file)
+  if (has(columns, 'model', 'benchmark', 'accuracy'))
+    return distinct(
+      'generic',
+      rows.map((row, i) => genericRow(row, `${file}, row ${i + 1}`, source)),
+    )
+  if (has(columns, 'model', 'top1', 'img_size')) {
+    const benchmark = timmBenchmark(source)
+    const found = rows.map((row, i): Imported => {
+      const accuracy = share(row['top1'], 100, `${file}, row ${i + 1}`)
+      return { model: text(row['model']) ?? '', benchmark, accuracy, n: null, kind: '1K', source }
+    })
+    return distinct('timm', found)
+  }
+  if (has(columns, 'name', 'pretrained', 'ImageNet 1k')) return distinct('open_clip', rows.flatMap(openClipRow(file)))
+  return undefined
+}
+
+function timmBenchmark(name: string): string {
+  const part = /results-(.+)\.csv$/.exec(name)?.[1] ?? name
+  const benchmark = timmFiles[part]
+  if (benchmark === undefined)
+    throw unknownName(
+      'timm file',
+      name,
+      Object.keys(timmFiles).map(ending => `results-${ending}.csv`),
+    )
+  return benchmark
+}
+
+function genericRow(row: Record<string, unknown>, where: string, source: string): Imported {
+  const n = text(row['n'])
+  if (n !== null && !(Number.isInteger(Number(n)) && Number(n) > 0))
+    throw inputError('bad-accuracy', `n is ${n}, not a whole number from 1: ${where}`)
+  const [model, benchmark] = [text(row['model']), text(row['benchmark'])]
+  if (model === null || benchmark === null) throw inputError('bad-accuracy', `no model or no benchmark: ${where}`)
+  const accuracy = share(row['accuracy'], 1, where)
+  return { model, benchmark, accuracy, n: n === null ? null : Number(n), kind: null, source }
+}
+
+function openClipRow(file: string): (row: Record<string, unknown>, i: number) => Imported[] {
+  return (row, i) =>
+    Object.entries(openClipColumns).flatMap(([column, benchmark]) => {
+      if (text(row[column]) === null) return []
+      const accuracy = share(row[column], 1, `${file}, row ${i + 1}, ${column}`)
+      const model = openClipName(text(row['name']) ?? '', text(row['pretrained']) ?? '')
+      return [{ model, benchmark, accuracy, n: null, kind: 'zero-shot' as const, source: basename(file) }]
+    })
+}
+
+/** The catalogue's name. OpenCLIP runs OpenAI's weights with QuickGELU under either name. */
+function openClipName(name: string, tag: string): string {
+  const known = new Set(modelNames())
+  const [plain, quick] = [`clip:${name}/${tag}`, `clip:${name}-quickgelu/${tag}`]
+  return known.has(quick) && (tag === 'openai' || !known.has(plain)) ? quick : plain
+}
+
+function share(cell: unknown, scale: number, where: string): number {
+  const written = text(cell)
+  const value = written === null ? NaN : Number(written) / scale
+  if (value >= 0 && value <= 1) return value
+  throw inputError('bad-accuracy', `accuracy is ${written ?? 'empty'}, not in 0 … ${scale}: ${where}`)
+}
+
+function distinct(format: ReadAccuracies['format'], rows: readonly Imported[]): ReadAccuracies {
+  const known = new Map<string, Imported>()
+  for (const row of rows) {
+    const key = JSON.stringify([row.model, row.benchmark])
+    if (!known.has(key)) known.set(key, row)
+  }
+  return { format, rows: [...known.values()], repeated: rows.length - known.size }
+}

@@ -1,0 +1,80 @@
+import { type Dataset } from '../../datasets/dataset.ts'
+import { shellWord } from '../../lib/table/text.ts'
+
+/** A PyTorch script that predicts for a data set, which is opened as `asked`, and writes what `geogap import` takes. */
+export function pytorchExample({ name, classes, labelSpace, choices }: Dataset, asked = name): string {
+  const order =
+    labelSpace === 'imagenet-1k'
+      ? "# ImageNet's 1,000 classes in wnid order, as torchvision and timm have them.\nCLASSES = 1000"
+      : `# The order of the model's outputs.\nCLASS_NAMES = ${pythonList(classes.map(one => JSON.stringify(one)))}\nCLASSES = len(CLASS_NAMES)`
+  const masked = choices === 'all' ? 'None' : pythonList(choices.map(String))
+  return `# Predictions for ${name}. First: geogap manifest ${shellWord(asked)} -o ids.parquet
+# Then:  geogap import predictions.parquet --dataset ${shellWord(asked)} --model MODEL --out results
+# Both with the options that open it (--data, --map, --classes …).
+import io
+import sys
+
+import pandas as pd
+import timm
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+MODEL = sys.argv[1] if len(sys.argv) > 1 else "resnet50.a1_in1k"
+${order}
+# Classes that compete; None: all of them.
+CHOICES = ${masked}
+
+
+class Images(Dataset):
+    def __init__(self, rows, transform):
+        self.rows, self.transform = rows, transform
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, i):
+        row = self.rows.iloc[i]
+        with open(row["file"], "rb") as file:
+            if pd.notna(row["offset"]):
+                file.seek(int(row["offset"]))
+            data = file.read(int(row["length"]) if pd.notna(row["length"]) else -1)
+        return i, self.transform(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def main():
+    rows = pd.read_parquet("ids.parquet")
+    model = timm.create_model(MODEL, pretrained=True).eval()
+    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
+    top5, probabilities = [None] * len(rows), [None] * len(rows)
+    with torch.inference_mode():
+        for indices, images in DataLoader(Images(rows, transform), batch_size=32, num_workers=2):
+            logits = model(images).float()
+            assert logits.shape[1] == CLASSES, f"{logits.shape[1]} outputs, not {CLASSES}"
+            if CHOICES is not None:
+                mask = torch.full((CLASSES,), float("-inf"))
+                mask[CHOICES] = 0
+                logits = logits + mask
+            best = logits.softmax(1).topk(min(5, CLASSES))
+            for i, classes, shares in zip(indices.tolist(), best.indices.tolist(), best.values.tolist()):
+                top5[i], probabilities[i] = classes, shares
+    pd.DataFrame({"id": rows["id"], "top5": top5, "probabilities": probabilities}).to_parquet("predictions.parquet")
+
+
+if __name__ == "__main__":
+    main()
+`
+}
+
+function pythonList(values: readonly string[]): string {
+  const lines: string[] = []
+  let line = ''
+  for (const value of values) {
+    if (line.length + value.length > 96) {
+      lines.push(line)
+      line = ''
+    }
+    line += `${line === '' ? '    ' : ' '}${value},`
+  }
+  return `[\n${[...lines, line].join('\n')}\n]`
+}

@@ -1,0 +1,185 @@
+/** Per-image predictions that another program made, checked against a data set image by image. */
+import { basename } from 'node:path'
+import { type Dataset } from '../../datasets/dataset.ts'
+import { writtenLabels } from '../../datasets/labels/labels.ts'
+import { type Table, text } from '../../datasets/tables.ts'
+import { inputError, unknownName } from '../../lib/errors.ts'
+import { type Outcomes } from '../../results/predictions.ts'
+import { emptyOutcomes, scoreRow, topCount } from '../../results/score.ts'
+import { hashFile } from '../../lib/hub/hash.ts'
+import { recordDataset } from '../../results/notes.ts'
+import { datasetIdentity, type Identity, schemaVersion } from '../../results/schema.ts'
+import { folderPlace } from '../../lib/storage/folder.ts'
+import { recorded, type Tags } from '../../results/runs.ts'
+import { commitShard } from '../../results/write.ts'
+import { type Mode } from '../../lib/pixels/steps.ts'
+import { version } from '../../lib/version.ts'
+
+export interface PredictionReport {
+  images: number
+  /** Images of the data set that the file has. */
+  covered: number
+  /** Images without a prediction, and ids that the data set does not have. */
+  missing: string[]
+  unknown: string[]
+}
+
+export interface PredictionOptions {
+  file: string
+  model: string
+  preprocessing: Mode
+  /** Take a file that misses some of the images; they are stored as errors. */
+  partial: boolean
+  /** What this run is called in `history`; part of no key. */
+  tags?: Tags | undefined
+  out: string
+}
+
+const missingPrediction = 'missing-prediction'
+
+type Row = Record<string, unknown>
+
+/** Which ids of a file the data set has. Errors: duplicate-id. */
+function coverage(dataset: Dataset, rows: readonly Row[]): PredictionReport & { byId: Map<string, Row> } {
+  const byId = new Map<string, Row>()
+  for (const row of rows) {
+    const id = text(row['id']) ?? ''
+    if (byId.has(id)) throw inputError('duplicate-id', `duplicate id: ${id}`)
+    byId.set(id, row)
+  }
+  const ids = new Set(dataset.items.map(({ id }) => id))
+  const missing = dataset.items.flatMap(({ id }) => (byId.has(id) ? [] : [id]))
+  const unknown = [...byId.keys()].filter(id => !ids.has(id))
+  return { images: ids.size, covered: ids.size - missing.length, missing, unknown, byId }
+}
+
+/**
+ * Stores predictions as if they had been made here, marked as imported. A file that misses images or has others is refused,
+ * unless `partial` takes missing ones. Errors: incomplete-predictions, unknown-class, masked-class, ambiguous-class, few-classes,
+ * bad-logits, bad-probability.
+ */
+export async function importPredictions(
+  dataset: Dataset,
+  table: Table,
+  options: PredictionOptions,
+): Promise<PredictionReport> {
+  const { byId, ...report } = coverage(dataset, table.rows)
+  if (report.unknown.length > 0 || (report.missing.length > 0 && !options.partial))
+    throw inputError('incomplete-predictions', `${options.file}: ${reportLine(report)}; --partial takes missing ones`)
+  const outcomes = outcomesOf(dataset, table.columns, byId, options)
+  const identity = await identityOf(dataset, options)
+  const { items } = dataset
+  await recordDataset(options.out, dataset)
+  const shard = { identity, start: 0, end: items.length }
+  await recorded(options.out, { asked: [identity], tags: options.tags }, () =>
+    commitShard(folderPlace(options.out), shard, items, dataset.columns, outcomes, 0),
+  )
+  return report
+}
+
+const few = (ids: readonly string[]): string => `${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''}`
+
+/** `9998 of 10000 images covered, 2 missing (a, b), 1 unknown (c)` */
+export function reportLine({ images, covered, missing, unknown }: PredictionReport): string {
+  return [
+    `${covered} of ${images} images covered`,
+    `${missing.length} missing${missing.length > 0 ? ` (${few(missing)})` : ''}`,
+    `${unknown.length} unknown${unknown.length > 0 ? ` (${few(unknown)})` : ''}`,
+  ].join(', ')
+}
+
+function outcomesOf(
+  dataset: Dataset,
+  columns: readonly string[],
+  byId: ReadonlyMap<string, Row>,
+  { model, file }: PredictionOptions,
+): Outcomes {
+  const outcomes = emptyOutcomes(model, dataset.items.length)
+  const fill = columns.includes('logits') ? fillLogits : classFiller(dataset)
+  for (const [i, { id }] of dataset.items.entries()) {
+    const row = byId.get(id)
+    if (row) fill(outcomes, i, row, dataset, `${id} in ${basename(file)}`)
+    else outcomes.status[i] = missingPrediction
+  }
+  return outcomes
+}
+
+function fillLogits(outcomes: Outcomes, i: number, row: Row, dataset: Dataset, where: string): void {
+  const logits = Float32Array.from(listOf(row['logits']), Number)
+  if (logits.length !== dataset.classes.length)
+    throw inputError('bad-logits', `${logits.length} logits for ${dataset.classes.length} classes: ${where}`)
+  scoreRow(outcomes, i, logits, dataset.items[i]!.labels, dataset.choices)
+}
+
+/** `top5` as a list, most probable first: at least five, or as many as there are. */
+function classFiller({ classes, choices, name, items }: Dataset): typeof fillLogits {
+  const find = classFinder(classes, choices, name)
+  const needed = Math.min(topCount, choices === 'all' ? classes.length : choices.length)
+  return (outcomes, i, row, _, where) => {
+    const written = writtenLabels(listOf(row['top5']))
+    if (written.length < needed)
+      throw inputError('few-classes', `${written.length} classes where top-5 accuracy takes ${needed}: ${where}`)
+    const indices = written.map(name => find(name, where))
+    if (new Set(indices).size < indices.length) throw inputError('duplicate-class', `a class is given twice: ${where}`)
+    outcomes.top5.set(indices.slice(0, topCount), i * topCount)
+    const probabilities = listOf(row['probabilities']).map(Number)
+    const bad = probabilities.find(value => !(value >= 0 && value <= 1))
+    if (bad !== undefined) throw inputError('bad-probability', `probability ${bad} is not in 0 … 1: ${where}`)
+    outcomes.probabilities.set(probabilities.slice(0, topCount), i * topCount)
+    outcomes.rank[i] = indices.findIndex(index => items[i]!.labels.includes(index)) + 1
+  }
+}
+
+/** A Parquet list, or a list as text. */
+function listOf(cell: unknown): unknown[] {
+  if (cell === null || cell === undefined) return []
+  if (Array.isArray(cell)) return cell
+  if (ArrayBuffer.isView(cell)) return [...(cell as Float32Array)]
+  if (typeof cell === 'object' && 'items' in cell) return cell.items as unknown[]
+  return writtenLabels(cell)
+}
+
+/**
+ * Finds a class by its name or number. Errors: unknown-class; masked-class, where the class does not compete; ambiguous-class,
+ * where a number is another class's name.
+ */
+function classFinder(classes: readonly string[], choices: Dataset['choices'], dataset: string) {
+  const byName = new Map([...classes.entries()].reverse().map(([index, name]) => [name, index]))
+  const competing = new Set(choices === 'all' ? classes.keys() : choices)
+  return (written: string, where: string): number => {
+    const named = byName.get(written)
+    const index = /^\d+$/.test(written) ? Number(written) : named
+    if (index === undefined) throw unknownName('class', written, classes)
+    if (index >= classes.length)
+      throw inputError(
+        'unknown-class',
+        `class index ${written} is out of range: ${dataset} has ${classes.length}: ${where}`,
+      )
+    if (named !== undefined && named !== index)
+      throw inputError(
+        'ambiguous-class',
+        `class ${written} is the name of class ${named} and the index of ${classes[index]!}: ${where}`,
+      )
+    if (!competing.has(index))
+      throw inputError(
+        'masked-class',
+        `class ${written} is none of the ${competing.size} that compete: mask the others before ranking: ${where}`,
+      )
+    return index
+  }
+}
+
+async function identityOf(dataset: Dataset, { file, model, preprocessing }: PredictionOptions): Promise<Identity> {
+  return {
+    schema: schemaVersion,
+    version,
+    runtime: 'imported',
+    model,
+    weights: [],
+    preprocessing,
+    steps: `imported from ${basename(file)}, SHA-256 ${await hashFile(file, 'sha256')}`,
+    ...datasetIdentity(dataset),
+    prompts: dataset.labelSpace === 'own' ? 'imported' : '',
+    source: 'imported',
+  }
+}

@@ -1,0 +1,181 @@
+import { type Cost, estimated, secondsOf, together } from './cost.ts'
+import { type Dataset } from '../datasets/dataset.ts'
+import { unusual } from '../lib/onnx/engine.ts'
+import { type Engine } from '../lib/onnx/engine.ts'
+import { type ModelGroup } from './workers/messages.ts'
+import { type ReadyModel } from '../models/spec.ts'
+import { type KeptOutput } from '../results/schema.ts'
+import {
+  centerCrop,
+  describeSteps,
+  draft,
+  isDraft,
+  type Mode,
+  nativeSteps,
+  paperStepsFor,
+  type Recipe,
+  splitSteps,
+  type Step,
+  trim,
+} from '../lib/pixels/steps.ts'
+import { cut, lengthOf, type Span } from '../lib/ranges.ts'
+
+/** One model on one data set, with the parts that no shard covers yet. */
+export interface Task {
+  model: ReadyModel
+  /** Bytes of its weights and multiply-adds for one image: what grouping and batches go by. */
+  bytes: number
+  multiplyAdds: number
+  /** What shard sizes go by; reckoned from the multiply-adds where it is not given. */
+  cost?: Cost
+  steps: readonly Step[]
+  missing: readonly Span[]
+}
+
+interface PlanOptions extends Engine {
+  cores: number
+  batch?: number
+  keep?: KeptOutput
+  /** Bytes of memory that may be used. */
+  memory?: number
+  /** Images of a shard, where others have to cut alike. */
+  size?: number
+  /** Images in a shard, at most. */
+  atMost?: number
+}
+
+/** Shards that one set of child processes does: the models share crops, every shard lists who still needs it. */
+export interface Job {
+  group: ModelGroup
+  shards: Span[]
+  processes: number
+  cost: Cost
+}
+
+/** A model's own steps or the paper's, without what depends on the data set or on how images are decoded. */
+export const modelSteps = (recipe: Recipe, mode: Mode): readonly Step[] =>
+  mode.startsWith('paper') ? paperStepsFor(recipe) : nativeSteps(recipe)
+
+/** How many times the resize target a draft is, at least. */
+const draftGap = 2
+
+/** A model's steps on a data set: its own or the paper's, adapted to what the data set's images need. */
+export function stepsFor(recipe: Recipe, mode: Mode, prepare: Dataset['prepare']): readonly Step[] {
+  const steps = modelSteps(recipe, mode)
+  const isWhole = prepare?.resize === false
+  const sized = isWhole ? [centerCrop(splitSteps(steps).size), steps.at(-1)!] : steps
+  if (prepare?.border) return [trim(prepare.border), ...sized]
+  return isDraft(mode) && !isWhole ? [draft(draftGap), ...sized] : sized
+}
+
+const groupBytes = 300e6
+const groupModels = 16
+
+/**
+ * Tasks on one data set as jobs: models with the same steps and the same missing parts share one pass over the images as
+ * long as their weights fit together. Pure: the same tasks give the same jobs.
+ */
+export function plan(tasks: readonly Task[], choices: ModelGroup['choices'], options: PlanOptions): Job[] {
+  return grouped(tasks.filter(({ missing }) => missing.length > 0)).map(members => job(members, choices, options))
+}
+
+/** Tasks that share one pass over the images, in the order of their first. */
+export function grouped<T extends Grouping>(tasks: readonly T[]): T[][] {
+  const groups: T[][] = []
+  for (const task of tasks) {
+    const group = groups.find(members => fits(members, task))
+    if (group) group.push(task)
+    else groups.push([task])
+  }
+  return groups
+}
+
+type Grouping = Pick<Task, 'steps' | 'missing' | 'bytes'>
+
+function fits(members: readonly Grouping[], task: Grouping): boolean {
+  const first = members[0]!
+  const same =
+    describeSteps(first.steps) === describeSteps(task.steps) &&
+    JSON.stringify(first.missing) === JSON.stringify(task.missing)
+  return (
+    same &&
+    members.length < groupModels &&
+    members.reduce((sum, member) => sum + member.bytes, task.bytes) <= groupBytes
+  )
+}
+
+function job(
+  members: readonly Task[],
+  choices: ModelGroup['choices'],
+  { cores, batch, memory = Infinity, keep, size, atMost = Infinity, ...options }: PlanOptions,
+): Job {
+  const { steps, missing } = members[0]!
+  const cost = together(members.map(({ cost, multiplyAdds }) => cost ?? estimated(multiplyAdds)))
+  const adds = members.reduce((sum, member) => sum + member.multiplyAdds, 0)
+  const bytes = members.reduce((sum, member) => sum + member.bytes, 0)
+  const engine = unusual(options)
+  const most = engine.device
+    ? processesIn(memory, bytes, Math.min(cores, sharing))
+    : sharingCores(cores, processesIn(memory, bytes, cores))
+  const images = lengthOf(missing)
+  const own = Math.min(atMost, shardSize(cost), evenSize(images, most))
+  const shards = interleaved(missing, size ?? own)
+  const processes = Math.min(most, shards.length)
+  const threads = Math.max(1, Math.floor(cores / processes))
+  const group: ModelGroup = {
+    models: members.map(({ model }) => model),
+    steps,
+    choices,
+    ...(batch === undefined ? batchSizes(adds / members.length, threads, engine) : { batch }),
+    threads,
+    ...engine,
+    ...(keep && { keep }),
+  }
+  return { group, shards, processes, cost }
+}
+
+/** Images in a shard where there are few: one or two for each process, so that all end together, of 32 or more. */
+const evenSize = (images: number, processes: number): number => {
+  const each = Math.min(2, Math.max(1, Math.floor(images / (32 * processes))))
+  return Math.max(32, Math.ceil(images / (each * processes)))
+}
+
+/** Processes that share a device: some read and crop while another one computes. */
+const sharing = 4
+
+/** As many processes as memory has room for, each with weights of its own and half a gigabyte to work in, and at most `most`. */
+const processesIn = (memory: number, bytes: number, most: number): number =>
+  Math.max(1, Math.min(most, Math.floor(memory / (2 * bytes + 5e8))))
+
+/** As many processes, at most `most`, as leave no more than a seventh of the cores without a thread. */
+function sharingCores(cores: number, most: number): number {
+  let processes = most
+  while (7 * processes * Math.floor(cores / processes) < 6 * cores) processes -= 1
+  return processes
+}
+
+/** Shards of at most `size` images, the first of every span, then the second and so on: all spans end together. */
+function interleaved(spans: readonly Span[], size: number): Span[] {
+  const shards = spans.flatMap(span => {
+    const pieces = cut(span, size)
+    return pieces.map((piece, i) => ({ piece, at: (i + 0.5) / pieces.length }))
+  })
+  return shards.sort((a, b) => a.at - b.at).map(({ piece }) => piece)
+}
+
+/**
+ * Images are read many at a time, as storage may be far away. A core infers few of them at once, whose values stay in its cache; a
+ * device has them all.
+ */
+function batchSizes(multiplyAdds: number, threads: number, { device }: Engine): Pick<ModelGroup, 'batch' | 'ahead'> {
+  const ahead = multiplyAdds > 8e9 ? 8 : 16
+  const batch = device ? ahead : Math.min(ahead, 4 * threads)
+  return batch < ahead ? { batch, ahead } : { batch }
+}
+
+/**
+ * Images in a shard: about 40 seconds of a core, at least 64 and at most 1,024; whole batches of any size that is picked here, so that
+ * what was measured changes none.
+ */
+export const shardSize = (cost: Cost): number =>
+  Math.min(1024, Math.max(64, 32 * Math.floor(40 / secondsOf(cost) / 32)))

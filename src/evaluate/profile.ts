@@ -1,0 +1,36 @@
+import { addTimings, noTimings, type Timings } from './workers/messages.ts'
+import { type Profile } from './measurement.ts'
+import { type Job } from './plan.ts'
+
+/** Collects what a job's shards took. */
+export function profiler({ group, processes }: Job, dataset: string) {
+  const started = performance.now()
+  let timings: Timings = noTimings(group.models.length)
+  let [images, write] = [0, 0]
+  return {
+    shard: (more: Timings, count: number): void => {
+      timings = addTimings(timings, more)
+      images += count
+    },
+    wrote: (milliseconds: number): void => void (write += milliseconds),
+    profile: (): Profile => {
+      const wall = performance.now() - started
+      const { decode, prepare, infer } = timings
+      const idle = processes * wall - infer.reduce((sum, time) => sum + time, decode + prepare)
+      const seconds = { wall, decode, prepare, write, idle }
+      return {
+        dataset,
+        models: group.models.map(({ name }) => name),
+        images,
+        batch: group.batch,
+        threads: group.threads,
+        processes,
+        ...mapped(seconds, time => time / 1000),
+        infer: infer.map(time => time / 1000),
+      }
+    },
+  }
+}
+
+const mapped = <K extends string>(values: Record<K, number>, f: (value: number) => number): Record<K, number> =>
+  Object.fromEntries(Object.entries<number>(values).map(([key, value]) => [key, f(value)])) as Record<K, number>

@@ -1,0 +1,79 @@
+/** Evaluations that write to a disk that is full at some point; GEOGAP_TORTURE=1 tries 40 sizes of it. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, statSync } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readRuns } from '../../src/results/runs.ts'
+import { cli, geogap } from '../cli.ts'
+import { smallEvaluation, storedRows } from '../evaluation.ts'
+import { canMount, mounted } from '../namespace.ts'
+import { measured, scaled } from '../torture.ts'
+
+let folder: string
+let args: (out: string) => string[]
+let whole: string[]
+let kilobytes: number
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-full-'))
+  args = await smallEvaluation(folder, 120)
+  const out = join(folder, 'whole')
+  expect((await geogap(args(out))).code).toBe(0)
+  whole = await storedRows(out)
+  const files = await readdir(out, { recursive: true })
+  kilobytes = files.reduce((sum, name) => sum + 4 * Math.ceil(statSync(join(out, name)).size / 4096), 0)
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+/** Fills a disk of $1 KB, keeps what is there in $2, gives the disk room, does the same again, keeps that in $3. */
+const script = `
+  size=$1 first=$2 second=$3 disk=$4; shift 4
+  mkdir -p "$disk" && mount -t tmpfs -o size="$size"k tmpfs "$disk" || exit 99
+  "$@"; code=$?
+  cp -r "$disk/out" "$first"
+  mount -o remount,size=64m "$disk"
+  "$@" >/dev/null 2>&1 || exit 98
+  cp -r "$disk/out" "$second"
+  exit $code`
+
+describe.skipIf(!canMount)('a full disk (left out where mounting is not allowed)', () => {
+  it('is never called done, is named, and the same command completes when there is room', async () => {
+    const sizes = scaled(1, 40)
+    const codes: Record<string, number> = {}
+    for (let i = 0; i < sizes; i++) {
+      const size = 8 + Math.floor(((i + 0.5) * kilobytes) / sizes)
+      const [first, second, disk] = ['first', 'second', 'disk'].map(name => join(folder, `${name}-${i}`))
+      const ran = mounted(script, [String(size), first!, second!, disk!, ...cli, ...args(join(disk!, 'out'))])
+      codes[ran.status!] = (codes[ran.status!] ?? 0) + 1
+      expect([0, 2], ran.stderr).toContain(ran.status)
+      const kept = await storedRows(first!).catch(() => [])
+      if (ran.status === 0) expect(kept).toEqual(whole)
+      else {
+        expect(ran.stderr.trimEnd().split('\n').at(-1)).toMatch(
+          /^geogap: cannot write .*: no space left on the device$/,
+        )
+        expect((await readRuns(first!)).map(({ state }) => state)).not.toContain('done')
+      }
+      expect(kept.filter(row => !whole.includes(row))).toEqual([])
+      expect(await storedRows(second!)).toEqual(whole)
+    }
+    measured(
+      `${sizes} disks of up to ${kilobytes} KB: evaluations ended with ${JSON.stringify(codes)}, all completed later`,
+    )
+    expect(codes['2']).toBeGreaterThan(0)
+  }, 3_600_000)
+})
+
+describe.skipIf(process.platform === 'win32')('a limit on the size of files', () => {
+  it('fails what DuckDB writes, and the same command completes without it', async () => {
+    const out = join(folder, 'limited')
+    const words = ['-c', 'ulimit -f 1; exec "$@"', 'bash', ...cli, ...args(out)]
+    const ran = spawnSync('bash', words, { encoding: 'utf8' })
+    expect([ran.status, ran.stderr]).toEqual([2, expect.stringMatching(/geogap: cannot write .*parquet: .*\n$/)])
+    cpSync(out, `${out}-kept`, { recursive: true })
+    expect(await storedRows(`${out}-kept`)).toEqual([])
+    expect((await geogap(args(out))).code).toBe(0)
+    expect(await storedRows(out)).toEqual(whole)
+  })
+})

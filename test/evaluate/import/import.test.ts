@@ -1,0 +1,230 @@
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Dataset } from '../../../src/datasets/dataset.ts'
+import { openDataset } from '../../../src/datasets/open.ts'
+import { readTable } from '../../../src/datasets/tables.ts'
+import { readAccuracies } from '../../../src/evaluate/import/accuracies.ts'
+import { pytorchExample } from '../../../src/evaluate/import/example.ts'
+import { writeManifest } from '../../../src/evaluate/import/manifest.ts'
+import { importPredictions, type PredictionOptions } from '../../../src/evaluate/import/predictions.ts'
+import { testbed } from '../../../src/models/testbed.ts'
+import { readImported, recordImported } from '../../../src/results/imported.ts'
+import { paperComparison } from '../../../src/report/paper/index.ts'
+import { openRun } from '../../../src/results/run.ts'
+import { query } from '../../../src/lib/sql.ts'
+import { geogap } from '../../cli.ts'
+import { shared, sharedPath } from '../../shared.ts'
+import { classes, writeWorld } from '../../world.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-import-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+async function read(name: string, text: string) {
+  const file = join(folder, name)
+  await writeFile(file, text)
+  return readAccuracies(file, await readTable(file))
+}
+
+describe('accuracies from other tables', () => {
+  it("timm's file says its benchmark by its name; percent become shares", async () => {
+    const found = await read('results-sketch.csv', 'model,img_size,top1,top5\na.b,224,41.5,60\na.b,288,43,61\n')
+    expect(found).toMatchObject({ format: 'timm', repeated: 1 })
+    expect(found!.rows).toEqual([
+      {
+        model: 'a.b',
+        benchmark: 'imagenet-sketch',
+        accuracy: 0.415,
+        n: null,
+        kind: '1K',
+        source: 'results-sketch.csv',
+      },
+    ])
+    await expect(read('results-other.csv', 'model,img_size,top1\na,224,1\n')).rejects.toThrow(
+      /unknown timm file: results-other\.csv; nearest: /,
+    )
+  })
+
+  it("OpenCLIP's table: names of the catalogue, and DataComp's subsets as benchmarks of their own", async () => {
+    const head = 'name,pretrained,ImageNet 1k,ObjectNet,Dollar Street,GeoDE'
+    const found = await read('openclip_results.csv', `${head}\nViT-B-32,openai,0.633,,0.55,0.84\n`)
+    expect(found!.rows.map(({ model, benchmark }) => [model, benchmark])).toEqual([
+      ['clip:ViT-B-32-quickgelu/openai', 'imagenet-1k'],
+      ['clip:ViT-B-32-quickgelu/openai', 'dollarstreet-datacomp'],
+      ['clip:ViT-B-32-quickgelu/openai', 'geode-datacomp'],
+    ])
+  })
+
+  it.each([
+    ['81.3', '', /accuracy is 81\.3, not in 0 … 1: .*row 1/],
+    ['NaN', '', /accuracy is NaN, not in 0 … 1/],
+    ['', '', /accuracy is empty/],
+    ['0.5', '2.5', /n is 2\.5, not a whole number/],
+  ])('a generic file with accuracy %j and n %j is refused', async (accuracy, n, message) => {
+    await expect(read('own.csv', `model,benchmark,accuracy,n\nm,geode,${accuracy},${n}\n`)).rejects.toThrow(message)
+  })
+
+  it.skipIf(!shared)("timm's published files alone give table 2 of the paper, marked as imported", async () => {
+    const out = join(folder, 'timm')
+    const names = ['imagenet', 'imagenetv2-matched-frequency', 'sketch', 'imagenet-r', 'imagenet-a']
+    const models = new Set(testbed().map(({ model }) => model))
+    for (const name of names) {
+      const file = sharedPath(`data/published/timm-results-${name}.csv`)
+      const { format, rows } = readAccuracies(file, await readTable(file))!
+      const source = `timm-results-${name}.csv`
+      const ours = rows.filter(({ model }) => models.has(model))
+      await recordImported(out, source, { schema: 1, format, source, created: 'today', rows: ours })
+    }
+    expect((await readImported(out)).length).toBeGreaterThan(300)
+    const { values, columns } = await paperComparison(await openRun(out), '2', { seed: 1, draws: 100 })
+    const at = (name: string): number => columns.findIndex(column => column.name === name)
+    const rate = (row: string) =>
+      values.find(one => one[at('set')] === '1K' && one[at('row')] === row && one[at('quantity')] === 'progress rate')!
+    for (const [benchmark, paper] of [
+      ['imagenet-v2', 1.18],
+      ['imagenet-sketch', 1.37],
+      ['imagenet-r', 1.5],
+    ] as const) {
+      expect(rate(benchmark)[at('from')]).toBe('imported')
+      expect(rate(benchmark)[at('paper')]).toBe(paper)
+      expect(Math.abs(rate(benchmark)[at('difference')] as number)).toBeLessThan(0.02)
+    }
+  })
+})
+
+describe('per-image predictions', () => {
+  let dataset: Awaited<ReturnType<typeof openDataset>>
+  const options = (file: string): PredictionOptions => ({
+    ...{ file, model: 'theirs', preprocessing: 'native', partial: false },
+    out: join(folder, 'results'),
+  })
+  const load = async (name: string, lines: readonly string[], more: Partial<PredictionOptions> = {}) => {
+    const file = join(folder, name)
+    await writeFile(file, `${lines.join('\n')}\n`)
+    return importPredictions(dataset, await readTable(file), { ...options(file), ...more })
+  }
+
+  beforeAll(async () => {
+    const manifest = await writeWorld(folder, 12)
+    dataset = await openDataset({ name: manifest, classes: join(folder, 'classes.txt') })
+  })
+
+  /** The right class first but for the first three images. */
+  const right = () =>
+    dataset.items.map(({ id, labels: [label] }, i) => {
+      const first = i < 3 ? (label! + 1) % 3 : label!
+      return `${id},${[first, (first + 1) % 3, (first + 2) % 3].join(';')}`
+    })
+
+  it('become rows like our own, marked as imported', async () => {
+    expect(await load('top.csv', ['id,top5', ...right()])).toMatchObject({ images: 12, covered: 12, unknown: [] })
+    const run = await openRun(join(folder, 'results'))
+    expect(run.accuracy()[0]).toMatchObject({ model: 'theirs', n: 12, top1: 0.75, top5: 1, errors: 0 })
+    expect(run.entries[0]!.identity).toMatchObject({ source: 'imported', runtime: 'imported' })
+    expect(run.accuracy({ by: 'region' }).reduce((sum, { n }) => sum + n, 0)).toBe(12)
+  })
+
+  it.each(['1e9;0;0', '-0.1;0;0', '0.5;NaN;0', '0.5;much;0'])('probabilities %j are refused', async probabilities => {
+    const rows = right().map(row => `${row},${probabilities}`)
+    await expect(load('bad.csv', ['id,top5,probabilities', ...rows])).rejects.toThrow(
+      /^probability \S+ is not in 0 … 1: picture-0 in bad\.csv$/,
+    )
+  })
+
+  it('logits from Parquet give classes, ranks and probabilities', async () => {
+    const file = join(folder, 'logits.parquet')
+    const label = 'CASE label WHEN 0 THEN [2.0, 1.0, 0.0] WHEN 1 THEN [0.0, 2.0, 1.0] ELSE [2.0, 1.0, 0.0] END'
+    const rows = dataset.items.map(({ id, labels }) => `('${id}', ${labels[0]!})`).join(', ')
+    await query(
+      `COPY (SELECT id, (${label})::FLOAT[] AS logits FROM (VALUES ${rows}) AS t(id, label)) TO '${file}' (FORMAT parquet)`,
+    )
+    await importPredictions(dataset, await readTable(file), { ...options(file), model: 'logits' })
+    const run = await openRun(join(folder, 'results'))
+    expect(run.accuracy({ model: 'logits' })[0]).toMatchObject({ n: 12, top1: 8 / 12, top5: 1 })
+  })
+
+  it('missing images are refused, or stored as failed when asked', async () => {
+    const lines = ['id,top5', ...right().slice(0, 10)]
+    await expect(load('some.csv', lines)).rejects.toThrow(
+      /10 of 12 images covered, 2 missing \(picture-10, picture-11\), 0 unknown; --partial/,
+    )
+    const report = await load('some.csv', lines, { partial: true, model: 'partial' })
+    expect(report.missing).toEqual(['picture-10', 'picture-11'])
+    const [row] = (await openRun(join(folder, 'results'))).accuracy({ model: 'partial' })
+    expect(row).toMatchObject({ n: 10, errors: 2 })
+  })
+
+  it.each<[string, (lines: string[]) => string[], RegExp, Partial<Dataset>?]>([
+    [
+      'an unknown id',
+      (lines: string[]) => [...lines, 'elsewhere,0;1;2'],
+      /12 of 12 images covered, 0 missing, 1 unknown \(elsewhere\)/,
+    ],
+    ['an id twice', (lines: string[]) => [...lines, lines[0]!], /duplicate id: picture-0/],
+    [
+      'a class out of range',
+      (lines: string[]) => ['picture-0,7;1;2', ...lines.slice(1)],
+      /class index 7 is out of range/,
+    ],
+    [
+      'an unknown class',
+      (lines: string[]) => ['picture-0,mauve;1;2', ...lines.slice(1)],
+      /unknown class: mauve; nearest/,
+    ],
+    [
+      'too few classes',
+      (lines: string[]) => ['picture-0,1', ...lines.slice(1)],
+      /1 classes where top-5 accuracy takes 3/,
+    ],
+    [
+      'a class that does not compete',
+      (lines: string[]) => lines,
+      /class 2 is none of the 2 that compete: mask the others/,
+      { choices: [0, 1] },
+    ],
+    [
+      "a number that is another class's name",
+      (lines: string[]) => lines,
+      /class 1 is the name of class 2 and the index of green/,
+      { classes: ['red', 'green', '1'] },
+    ],
+    ['a class twice', (lines: string[]) => ['picture-0,1;1;2', ...lines.slice(1)], /a class is given twice/],
+  ])('%s is refused', async (_, spoil, message, change = {}) => {
+    const file = join(folder, 'bad.csv')
+    await writeFile(file, `${['id,top5', ...spoil(right())].join('\n')}\n`)
+    const importing = importPredictions({ ...dataset, ...change }, await readTable(file), options(file))
+    await expect(importing).rejects.toThrow(message)
+  })
+
+  it('a manifest of ids needs images as they are', async () => {
+    const image = { kind: 'range', file: 'photos.zip', offset: 40, length: 9, deflated: { size: 12 } } as const
+    const packed = { ...dataset, items: [...dataset.items, { ...dataset.items[0]!, id: 'packed', image }] }
+    await expect(writeManifest(packed, join(folder, 'no.parquet'))).rejects.toThrow(
+      'packed is packed in photos.zip: unpack it for other programs',
+    )
+  })
+
+  it('a manifest of ids is Parquet, and refuses another ending', async () => {
+    await expect(writeManifest(dataset, join(folder, 'ids.csv'))).rejects.toThrow('written as .parquet, not')
+  })
+
+  it('a manifest of ids leads to predictions that the command takes', async () => {
+    const ids = join(folder, 'ids.parquet')
+    await writeManifest(dataset, ids)
+    const rows = await query<Record<string, unknown>>('SELECT * FROM read_parquet($1)', [ids])
+    expect(rows[0]).toMatchObject({ id: 'picture-0', label: 'red', labels: '0', region: 'Europe', offset: null })
+    expect(readFileSync(rows[0]!['file'] as string).length).toBeGreaterThan(0)
+    const script = pytorchExample(dataset)
+    for (const name of classes) expect(script).toContain(JSON.stringify(name))
+    const file = join(folder, 'generic.csv')
+    await writeFile(file, 'model,benchmark,accuracy,n\nm,imagenet-1k,0.5,100\n')
+    const taken = await geogap(['import', file, '--out', join(folder, 'results')])
+    expect(taken.stdout).toBe(`${file}: 1 accuracies (generic)\n`)
+    expect((await geogap(['table', join(folder, 'results')])).stdout).toMatch(/Imported accuracies[^]*imagenet-1k/)
+  })
+})

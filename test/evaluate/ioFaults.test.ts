@@ -1,0 +1,130 @@
+/**
+ * A small evaluation whose n-th file operation fails or is the last one, for every n. Inference is replaced by a table, so
+ * that a run takes milliseconds; GEOGAP_TORTURE=1 takes every n for every error, otherwise a share of them.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { evaluate } from '../../src/evaluate/evaluate.ts'
+import { type ModelGroup, type ShardItem } from '../../src/evaluate/workers/messages.ts'
+import { emptyOutcomes } from '../../src/results/score.ts'
+import { type ModelSpec } from '../../src/models/spec.ts'
+import { readEntries } from '../../src/results/store.ts'
+import { runStatus } from '../../src/results/status.ts'
+import { storedRows } from '../evaluation.ts'
+import { type Fault, type Outcome, withFault } from '../faults.ts'
+import { measured, scaled } from '../torture.ts'
+import { writeModel, writeWorld } from '../world.ts'
+
+type Shard = { items: readonly ShardItem[] }
+let inferred = 0
+
+vi.mock('../../src/evaluate/workers/pool.ts', async original => ({
+  ...(await original<object>()),
+  runShards: async (
+    { models }: ModelGroup,
+    shards: readonly Shard[],
+    onResult: (shard: Shard, result: unknown) => Promise<void>,
+  ) => {
+    for (const shard of shards) {
+      const outcomes = models.map(({ name }) => {
+        const outcome = emptyOutcomes(name, shard.items.length)
+        for (const [i, { labels }] of shard.items.entries()) {
+          outcome.top5.set([0, 1, 2], i * 5)
+          outcome.rank[i] = 1 + labels[0]!
+        }
+        return outcome
+      })
+      inferred += models.length * shard.items.length
+      await onResult(shard, { outcomes, timings: { decode: 1, prepare: 1, infer: models.map(() => 1) } })
+    }
+  },
+}))
+
+let folder: string
+let models: ModelSpec[]
+let manifest: string
+let whole: string[]
+let outs = 0
+let shardSize = 0
+const count = 128
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-faults-'))
+  manifest = await writeWorld(folder, count)
+  models = [await writeModel(join(folder, 'models'), 1), await writeModel(join(folder, 'models'), 2)]
+  const out = join(folder, 'whole')
+  await evaluation(out)
+  whole = await storedRows(out)
+  expect(whole).toHaveLength(2 * count)
+  const shards = (await readEntries(out))[0]!.shards
+  expect(shards.length).toBeGreaterThan(2)
+  shardSize = shards[0]!.rows
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const evaluation = (out: string) =>
+  evaluate({ models, datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }], out })
+
+/** Runs with the fault in a new folder, checks what is there, runs again, and checks that nothing is missing; how many shards were done `again`. */
+async function faulty(at: number, fault: Fault): Promise<Outcome<unknown> & { again: number }> {
+  const out = join(folder, `out-${outs++}`)
+  inferred = 0
+  const outcome = await withFault(at, fault, () => evaluation(out))
+  await expectHonest(out, outcome)
+  await evaluation(out)
+  expect(await storedRows(out)).toEqual(whole)
+  const { results } = await runStatus(out)
+  expect(results.map(({ state }) => state)).toEqual(['complete', 'complete'])
+  await rm(out, { recursive: true })
+  return { ...outcome, again: (inferred - whole.length) / (models.length * shardSize) }
+}
+
+/** What is committed is right whatever happened, and what is not complete is not called done. */
+async function expectHonest(out: string, { value, error, crashed }: Outcome<unknown>): Promise<void> {
+  const entries = await readEntries(out).catch(() => [])
+  const stored = entries.length === 0 ? [] : await storedRows(out)
+  expect(new Set(stored).size).toBe(stored.length)
+  for (const row of stored) expect(whole).toContain(row)
+  if (value !== undefined) expect(stored).toEqual(whole)
+  else if (!crashed) expect((error as Error).message).toMatch(/^[^\n]*\S[^\n]*$/)
+  const { runs } = await runStatus(out).catch(() => ({ runs: [] }))
+  if (runs[0]?.state === 'done') expect(stored).toEqual(whole)
+}
+
+const operations = async (): Promise<number> => (await faulty(Infinity, { kind: 'error', code: 'EIO' })).operations
+
+describe('an evaluation whose n-th file operation is its last', () => {
+  it('is whole after the same command, for every n, with at most one shard done twice', async () => {
+    const total = await operations()
+    let most = 0
+    const points = sample(total, scaled(10, total))
+    for (const at of points) {
+      const outcome = await faulty(at, { kind: 'crash' })
+      expect(outcome.crashed).toBe(true)
+      most = Math.max(most, outcome.again)
+    }
+    measured(`crashes at ${points.length} of ${total} file operations: at most ${most} shards done twice in a crash`)
+    expect(most).toBeLessThanOrEqual(1)
+  })
+})
+
+describe.each(['ENOSPC', 'EIO', 'EMFILE', 'EACCES'])('an evaluation whose n-th file operation fails with %s', code => {
+  it('says so or does without, never claims to be done, and the next one completes', async () => {
+    const total = await operations()
+    const points = sample(total, scaled(6, total))
+    let failed = 0
+    for (const at of points) {
+      const outcome = await faulty(at, { kind: 'error', code })
+      expect(outcome.reached).toBe(true)
+      if (outcome.error !== undefined) failed++
+    }
+    measured(`${code} at ${points.length} of ${total} file operations: ${failed} evaluations failed, all said why`)
+    expect(failed).toBeGreaterThan(0)
+  })
+})
+
+/** `count` of the numbers 1 … total, evenly spaced. */
+const sample = (total: number, count: number): number[] => [
+  ...new Set(Array.from({ length: count }, (_, i) => 1 + Math.floor((i * total) / count))),
+]

@@ -1,0 +1,114 @@
+/** Results of different weights, settings, data or versions never meet, and status says which are stale and why. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { builtPath } from '../../scripts/built.ts'
+import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
+import { type ModelSpec } from '../../src/models/spec.ts'
+import { identity as identitySchema, type Identity, schemaVersion } from '../../src/results/schema.ts'
+import { keyOf, readEntries } from '../../src/results/store.ts'
+import { openRun } from '../../src/results/run.ts'
+import { textsHash } from '../../src/evaluate/evaluateDataset.ts'
+import { runStatus } from '../../src/results/status.ts'
+import { writeModel, writeWorld } from '../world.ts'
+
+const installed = vi.hoisted(() => ({ version: '1.0.0', runtime: 'onnxruntime 1.0.0' }))
+vi.mock('../../src/lib/version.ts', () => ({
+  get version() {
+    return installed.version
+  },
+  runtimeVersion: () => installed.runtime,
+}))
+
+const count = 6
+let folder: string
+let manifest: string
+let text: string
+let model: ModelSpec
+let other: ModelSpec
+beforeAll(async () => {
+  // A replaced module needs the sources themselves; their workers need not.
+  vi.stubEnv('NODE_OPTIONS', `--import ${builtPath('test/builtSources.child.ts')}`)
+  folder = await mkdtemp(join(tmpdir(), 'geogap-mixed-'))
+  manifest = await writeWorld(folder, count)
+  text = await readFile(manifest, 'utf8')
+  model = await writeModel(join(folder, 'models'))
+  other = { ...(await writeModel(join(folder, 'models'), 2)), name: model.name }
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const evaluated = (out: string, change: Partial<EvaluateOptions> = {}) =>
+  evaluate({ models: [model], datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }], out, ...change })
+
+const changes: readonly [string, string[], (out: string) => Promise<unknown>][] = [
+  ['the weights', ['weights'], out => evaluated(out, { models: [other] })],
+  ['an image’s label', ['content'], out => withText(text.replace('red', 'blue'), () => evaluated(out))],
+  ['an image’s region', ['content'], out => withText(text.replace('Africa', 'Asia'), () => evaluated(out))],
+  ['the product', ['version'], out => withInstalled({ version: '2.0.0' }, () => evaluated(out))],
+  ['the runtime', ['runtime'], out => withInstalled({ runtime: 'onnxruntime 2.0.0' }, () => evaluated(out))],
+]
+
+async function withText(changed: string, work: () => Promise<unknown>): Promise<void> {
+  await writeFile(manifest, changed)
+  await work().finally(() => writeFile(manifest, text))
+}
+
+async function withInstalled(changed: Partial<typeof installed>, work: () => Promise<unknown>): Promise<void> {
+  const before = { ...installed }
+  Object.assign(installed, changed)
+  await work().finally(() => Object.assign(installed, before))
+}
+
+describe('results', () => {
+  it.each(changes)('are not mixed when %s changes, and are shown as stale', async (what, differs, change) => {
+    const out = join(folder, what)
+    await evaluated(out)
+    await change(out)
+    expect((await readEntries(out)).map(({ rows }) => rows)).toEqual([count, count])
+    const { results } = await runStatus(out)
+    expect(results.map(one => one.state)).toContain('stale')
+    expect(results.flatMap(one => one.differs)).toEqual(expect.arrayContaining(differs))
+    const [row] = (await openRun(out)).accuracy()
+    expect(row!.n).toBe(count)
+  })
+
+  it('of another preprocessing or limit stand beside, under names of their own', async () => {
+    const out = join(folder, 'beside')
+    await evaluated(out)
+    for (const preprocessing of ['paper', 'native-draft'] as const) await evaluated(out, { preprocessing })
+    await evaluated(out, { limit: 3 })
+    const rows = (await openRun(out)).accuracy().map(({ dataset, preprocessing, n }) => [preprocessing, n, dataset])
+    expect(rows.map(([mode, n]) => [mode, n])).toEqual([
+      ['native', count],
+      ['paper', count],
+      ['native-draft', count],
+      ['native', 3],
+    ])
+    expect(new Set(rows.map(row => row.join())).size).toBe(4)
+  })
+
+  it('have a key that depends on every field of their identity', () => {
+    const base: Identity = {
+      ...{ schema: schemaVersion, version: '1', runtime: 'r', model: 'm', weights: ['w'], preprocessing: 'native' },
+      ...{ steps: 's', dataset: 'd', content: 'c', images: 1, labelMap: 'l', choices: 'all', prompts: 'p' },
+    }
+    const changed: Partial<Record<keyof Identity, unknown>> = {
+      ...{ weights: ['v'], preprocessing: 'paper', images: 2, schema: schemaVersion + 1, source: 'imported' },
+    }
+    const keys = Object.keys(identitySchema.shape).map(field =>
+      keyOf({ ...base, [field]: changed[field as keyof Identity] ?? 'other' }),
+    )
+    expect(new Set([keyOf(base), ...keys]).size).toBe(keys.length + 1)
+  })
+
+  it('of zero-shot models are known by templates, class names and their order', () => {
+    const hashes = [
+      [['{}'], ['stove', 'cup']],
+      [['a photo of {}'], ['stove', 'cup']],
+      [['{}'], ['cup', 'stove']],
+      [['{}'], ['stove', 'cups']],
+    ].map(([templates, classNames]) => textsHash({ tokenizer: '', templates: templates!, classNames: classNames! }))
+    expect(new Set(hashes).size).toBe(hashes.length)
+  })
+})

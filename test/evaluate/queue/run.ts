@@ -1,0 +1,68 @@
+import { type Dataset, type Item } from '../../../src/datasets/dataset.ts'
+import { type PlannedGroup, planName, type RunPlan } from '../../../src/evaluate/queue/plan.ts'
+import { type DoUnit } from '../../../src/evaluate/queue/work.ts'
+import { emptyOutcomes } from '../../../src/results/score.ts'
+import { openPlace } from '../../../src/lib/storage/place.ts'
+import { type Identity, schemaVersion } from '../../../src/results/schema.ts'
+import { commitShard } from '../../../src/results/write.ts'
+import { type Unit } from '../../../src/evaluate/units.ts'
+
+const columns: Dataset['columns'] = ['region']
+
+const identity = (images: number, model: string): Identity => ({
+  ...{ schema: schemaVersion, version: 'test', runtime: 'test', model, weights: ['w'], preprocessing: 'native' },
+  ...{ steps: 'none', dataset: 'made-up', content: `c${images}`, images, labelMap: 'm', choices: 'all', prompts: '' },
+})
+
+/** A plan of `units` units of `size` made-up images, stored at the place. */
+export async function storePlan(place: string, units: number, size = 4, id = 'test-run'): Promise<RunPlan> {
+  const images = units * size
+  const group: PlannedGroup = {
+    ...{ target: 0, dataset: 'made-up', models: [id], images, shard: size, unit: size, seconds: 1 },
+    identities: [identity(images, id)],
+  }
+  const plan: RunPlan = { schema: 1, id, place, request: { models: [], targets: [] }, groups: [group] }
+  await (await openPlace(place)).create(planName(id), JSON.stringify(plan))
+  return plan
+}
+
+const itemsOf = ({ start, end }: Pick<Unit, 'start' | 'end'>): Item[] =>
+  Array.from({ length: end - start }, (_, i) => ({
+    id: `image ${start + i}`,
+    image: { kind: 'file', file: 'none' },
+    labels: [(start + i) % 7],
+    label: `class ${(start + i) % 7}`,
+    groups: { region: (start + i) % 2 ? 'Africa' : 'Europe' },
+  }))
+
+/** The outcome that every worker gives for an image: its position tells the classes. */
+function outcomesOf(model: string, { start, end }: Pick<Unit, 'start' | 'end'>) {
+  const outcomes = emptyOutcomes(model, end - start)
+  for (let i = 0; i < end - start; i++) {
+    outcomes.top5.set(
+      [0, 1, 2, 3, 4].map(k => (start + i + k) % 7),
+      i * 5,
+    )
+    outcomes.probabilities.set([0.5, 0.2, 0.1, 0.1, 0.1], i * 5)
+    outcomes.rank[i] = 1
+  }
+  return outcomes
+}
+
+/** Waits instead of computing, then commits rows that depend on the images alone; a poison unit fails. */
+export const waitingUnit =
+  (milliseconds: number, poison = -1): DoUnit =>
+  async ({ plan, unit, place, signal }) => {
+    await new Promise(resolve => setTimeout(resolve, milliseconds))
+    signal.throwIfAborted()
+    if (unit.start === poison) throw new Error('this unit is poison')
+    const [identity] = plan.groups[unit.group]!.identities
+    await commitShard(
+      place,
+      { identity: identity!, ...unit },
+      itemsOf(unit),
+      columns,
+      outcomesOf(identity!.model, unit),
+      0,
+    )
+  }

@@ -1,0 +1,65 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { evaluate } from '../../src/evaluate/evaluate.ts'
+import { folderPlace } from '../../src/lib/storage/folder.ts'
+import { readFailures, recordFailures } from '../../src/results/notes.ts'
+import { readEntries, shardFiles } from '../../src/results/store.ts'
+import { query } from '../../src/lib/sql.ts'
+import { writeModel, writeWorld } from '../world.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-shards-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const rowsOf = async (out: string) =>
+  query('SELECT id, top5, probabilities, rank, status FROM read_parquet($1) ORDER BY ALL', [
+    (await readEntries(out)).flatMap(shardFiles),
+  ])
+
+it('three shares, one of them empty, give the rows of one evaluation', async () => {
+  const manifest = await writeWorld(folder, 40)
+  const first = await writeModel(join(folder, 'models'))
+  const second = await writeModel(join(folder, 'models'), 2)
+  const models = [first, { ...second, recipe: { ...second.recipe, cropPct: 0.9 } }]
+  const datasets = [{ name: manifest, classes: join(folder, 'classes.txt') }]
+  await evaluate({ models, datasets, out: join(folder, 'whole') })
+  const out = join(folder, 'parts')
+  for (const index of [3, 1, 2]) await evaluate({ models, datasets, out, shard: { index, count: 3 } })
+  expect(await rowsOf(out)).toEqual(await rowsOf(join(folder, 'whole')))
+  expect((await readEntries(out)).map(({ rows }) => rows)).toEqual([40, 40])
+})
+
+it('shares and runs side by side keep what each of them saw fail', async () => {
+  const out = join(folder, 'failing')
+  const note = (model: string, message = 'why') => ({ model, dataset: 'd', code: 'c', message })
+  const [a, b] = [note('a'), note('b')]
+  const both = [a, b].map(({ model }) => ({ model, dataset: 'd' }))
+  await Promise.all([
+    ...Array.from({ length: 20 }, (_, i) => recordFailures(out, [note(`${i}`)], [])),
+    recordFailures(out, [a], both, '-1-of-2'),
+    recordFailures(out, [b, a], both, '-2-of-2'),
+  ])
+  const failed = async () => (await readFailures(out)).map(({ model }) => model).filter(model => /[ab]/.test(model))
+  expect(await readFailures(out)).toHaveLength(22)
+  await recordFailures(out, [], both, '-2-of-2')
+  expect(await failed()).toEqual(['a'])
+  await recordFailures(out, [note('b', 'again')], both)
+  expect(await failed()).toEqual(['b'])
+  await recordFailures(out, [], both)
+  expect(await failed()).toEqual([])
+  expect(await readFailures(out)).toHaveLength(20)
+})
+
+it('of writers that create the same name at once one succeeds, and nothing temporary stays', async () => {
+  const place = folderPlace(join(folder, 'race'))
+  const wins = await Promise.all(Array.from({ length: 20 }, (_, i) => place.create('a/manifest.json', `${i}`)))
+  expect(wins.filter(won => won)).toHaveLength(1)
+  expect(Buffer.from((await place.read('a/manifest.json'))!).toString()).toBe(String(wins.indexOf(true)))
+  expect(await readdir(join(folder, 'race/a'))).toEqual(['manifest.json'])
+  expect(await place.list('nothing')).toEqual([])
+  expect(await place.read('nothing')).toBeUndefined()
+})
