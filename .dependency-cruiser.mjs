@@ -6,6 +6,7 @@ export const rooms = {
   models: ['lib', 'datasets'],
   results: ['lib', 'metrics', 'datasets'],
   evaluate: ['lib', 'metrics', 'datasets', 'models', 'results'],
+  analysis: ['lib', 'metrics', 'datasets', 'models', 'results'],
 }
 
 export default {

@@ -4,13 +4,13 @@
  *
  *   npx tsx bench/scale.ts [share of the images, default 1] [python with pandas]
  */
-import { inferDisparities } from '../src/runInference.ts'
+import { inferDisparities } from '../src/analysis/disparityInference.ts'
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { paperComparison, type PaperTable } from '../src/report/paper/index.ts'
+import { paperComparison, type PaperTable } from '../src/analysis/paper/index.ts'
 import { accuracyExport, inferenceTable } from '../src/report/resultTables.ts'
 import { openRun } from '../src/results/run.ts'
 import { storeTestbed } from './storedRun.ts'

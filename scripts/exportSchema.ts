@@ -6,7 +6,7 @@ import { type Command, type Option } from 'commander'
 import { z } from 'zod'
 import { choicesOf } from '../src/commands/options.ts'
 import { program } from '../src/commands/program.ts'
-import { packed } from '../src/decide/pack.ts'
+import { packed } from '../src/analysis/pack.ts'
 import { noAcceptedClass, shardManifest } from '../src/results/schema.ts'
 import { exportSchema } from '../src/lib/table/write.ts'
 

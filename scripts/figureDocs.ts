@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { figureKinds, figuresOf, titledSpec, wide } from '../src/figures/index.ts'
 import { print, renderPng, renderSvg } from '../src/figures/render.ts'
-import { resultsOf } from '../src/figures/results.ts'
+import { resultsOf } from '../src/analysis/view.ts'
 import { worlds } from '../test/figures/world.ts'
 
 export const folder = new URL('../docs/figures/', import.meta.url)

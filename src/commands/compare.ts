@@ -35,9 +35,9 @@ export function command(): Command {
 }
 
 async function run(first: string, second: string | undefined, options: Options): Promise<void> {
-  const { chooseSides } = await import('../decide/sides.ts')
-  const { compareSides } = await import('../decide/compareRun.ts')
-  const { comparisonSentence, comparisonsText } = await import('../decide/compareText.ts')
+  const { chooseSides } = await import('../analysis/sides.ts')
+  const { compareSides } = await import('../analysis/compareRun.ts')
+  const { comparisonSentence, comparisonsText } = await import('../analysis/compareText.ts')
   const { by, minN } = options
   const sides = await chooseSides(first, second, options.models, options.exclude)
   const comparisons = []
@@ -52,7 +52,7 @@ async function run(first: string, second: string | undefined, options: Options):
     }
   }
   if (options.flips !== undefined) {
-    const { writeFlips } = await import('../decide/writeFlips.ts')
+    const { writeFlips } = await import('../analysis/writeFlips.ts')
     const written = await writeFlips(options.flips, first, sides)
     note(`${written} flipped images in ${options.flips}`)
   }

@@ -26,7 +26,7 @@ async function run(out: string): Promise<void> {
   process.stdout.write('\nA made-up world: nothing below measures a real model or a real place.\n\n')
   process.stdout.write(`${accuracyExport(result, []).text('text')}\n${disparityTable(result, 'region', 30, 'text')}\n`)
   process.stdout.write(`${studies}\n`)
-  const { publishedSummary } = await import('../report/publishedTable.ts')
+  const { publishedSummary } = await import('../analysis/paper/publishedTable.ts')
   process.stdout.write(`The real world, by accuracies that others published (geogap table published): progress rates\n`)
   process.stdout.write(`${publishedSummary({ seed: 1 })}\n`)
   process.stdout.write(`Back in the made-up world: ${await headline(result)}\n\n`)
@@ -39,7 +39,7 @@ async function headline(run: Run): Promise<string> {
   const dataset = 'households'
   const models = run.accuracy({ dataset })
   const best = models.reduce((a, b) => ((b.top1 ?? 0) > (a.top1 ?? 0) ? b : a))
-  const { inferDisparities } = await import('../runInference.ts')
+  const { inferDisparities } = await import('../analysis/disparityInference.ts')
   const [found] = await inferDisparities(run, { dataset, model: best.model })
   const { best: highest, worst, bestAccuracy, worstAccuracy, disparity, interval, expected } = found!
   const [low, high] = interval ?? [null, null]

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type GateOptions } from '../decide/gateRun.ts'
+import { type GateOptions } from '../analysis/gateRun.ts'
 import { jsonText } from '../lib/table/text.ts'
 import { excludeOption, shareOf, textFormatOption, wholeNumber } from './options.ts'
 
@@ -28,8 +28,8 @@ export function command(): Command {
 }
 
 async function judge(dir: string, { junit, format, ...options }: Options): Promise<void> {
-  const { gate } = await import('../decide/gateRun.ts')
-  const { gateJunit, gateSentence, gateText } = await import('../decide/gateText.ts')
+  const { gate } = await import('../analysis/gateRun.ts')
+  const { gateJunit, gateSentence, gateText } = await import('../analysis/gateText.ts')
   const result = await gate(dir, options)
   const json = (): string => jsonText({ sentence: gateSentence(result), ...result })
   process.stdout.write(format === 'json' ? json() : gateText(result, format))

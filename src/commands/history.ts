@@ -23,8 +23,8 @@ export function command(): Command {
       '\nExamples:\n  geogap evaluate --model model.json --dataset geode --tag commit=3fa9c1 --out results\n  geogap history results',
     )
     .action(async (dirs: string[], { name, by, minN, format, exclude }: Options) => {
-      const { history } = await import('../decide/history.ts')
-      const { historyTable } = await import('../decide/historyText.ts')
+      const { history } = await import('../analysis/history.ts')
+      const { historyTable } = await import('../analysis/historyText.ts')
       const { writeTables } = await import('../lib/table/write.ts')
       const rows = await history(dirs, { minN, ...given({ by, exclude }) })
       await writeTables([historyTable(rows, minN, name)], format, undefined)

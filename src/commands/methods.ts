@@ -8,8 +8,8 @@ export function command(): Command {
     .addOption(excludeOption())
     .addHelpText('after', '\nExample:\n  geogap methods results > methods.md')
     .action(async (run: string, { exclude }: Excluding) => {
-      const { openResults } = await import('../decide/pack.ts')
-      const { methods, methodsText } = await import('../decide/methods.ts')
+      const { openResults } = await import('../analysis/pack.ts')
+      const { methods, methodsText } = await import('../analysis/citing/methods.ts')
       process.stdout.write(methodsText(methods(await openResults(run, exclude))))
     })
 }

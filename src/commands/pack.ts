@@ -11,7 +11,7 @@ export function command(): Command {
     .addHelpText('after', '\nExample:\n  geogap pack results -o testbed.pack')
     .action(async (dir: string, { output, exclude }: Excluding & { output: string }) => {
       const { openRun } = await import('../results/run.ts')
-      const { writePack } = await import('../decide/pack.ts')
+      const { writePack } = await import('../analysis/pack.ts')
       const { writeOutput } = await import('../lib/files.ts')
       const bytes = await writePack(await openRun(dir, exclude))
       await writeOutput(output, bytes)

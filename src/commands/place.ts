@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { inputError } from '../lib/errors.ts'
 import { type Format } from '../lib/table/columns.ts'
-import { type Placed } from '../decide/placeText.ts'
+import { type Placed } from '../analysis/placeText.ts'
 import { wide } from '../figures/figure.ts'
 import { excludeOption, type Excluding, formatOption, several, wholeNumber } from './options.ts'
 import { note } from './progress.ts'
@@ -26,8 +26,8 @@ export function command(): Command {
     .addOption(excludeOption())
     .addHelpText('after', '\nExample:\n  geogap place results --against published --figure place.svg')
     .action(async (run: string, { format, figure, ...options }: Options) => {
-      const { placeRun } = await import('../decide/placeRun.ts')
-      const { placedText } = await import('../decide/placeText.ts')
+      const { placeRun } = await import('../analysis/placeRun.ts')
+      const { placedText } = await import('../analysis/placeText.ts')
       const placed = await placeRun(run, options)
       process.stdout.write(placedText(placed, format))
       if (figure !== undefined) await draw(placed, figure)

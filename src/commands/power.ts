@@ -26,8 +26,8 @@ export function command(): Command {
 
 async function run(name: string, { by, format, ...options }: Options): Promise<void> {
   const { openDataset } = await import('../datasets/open.ts')
-  const { powerRows } = await import('../decide/power.ts')
-  const { powerText } = await import('../decide/powerText.ts')
+  const { powerRows } = await import('../analysis/power.ts')
+  const { powerText } = await import('../analysis/powerText.ts')
   const dataset = await openDataset({ name, ...opening(options) })
   const columns = by.filter(column => dataset.columns.includes(column))
   if (columns.length === 0)

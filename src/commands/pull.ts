@@ -7,7 +7,7 @@ export function command(): Command {
     .option('-o, --output <file>', "where it goes (default: the source's last part, here)")
     .addHelpText('after', '\nExample:\n  geogap pull https://example.org/testbed.pack')
     .action(async (source: string, options: { output?: string }) => {
-      const { pullPack } = await import('../decide/pull.ts')
+      const { pullPack } = await import('../analysis/pull.ts')
       process.stdout.write(await pullPack(source, options.output))
     })
 }

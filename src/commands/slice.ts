@@ -41,7 +41,7 @@ const columns: Column<SliceRow>[] = (
 
 async function run(dir: string, { model, dataset, wrong, right, output, ...options }: Options): Promise<void> {
   if (wrong && right) throw inputError('bad-option', 'give one of --wrong and --right')
-  const { storedEntries } = await import('../decide/sides.ts')
+  const { storedEntries } = await import('../analysis/sides.ts')
   const { readDatasets } = await import('../results/notes.ts')
   const { distinct } = await import('../results/store.ts')
   const { sliceOf, valuesOf } = await import('../results/slices.ts')

@@ -62,14 +62,14 @@ async function run(dir: string, options: Options): Promise<void> {
 async function tablesOf(dir: string, options: Options, one: boolean): Promise<Exported[]> {
   const { by = [], disparity, paper, plugin, minN, seed, draws, preprocessing } = options
   if (dir === 'published') {
-    const { publishedTable } = await import('../report/publishedTable.ts')
+    const { publishedTable } = await import('../analysis/paper/publishedTable.ts')
     return [publishedTable({ seed, draws })]
   }
   const { openRun } = await import('../results/run.ts')
   const { accuracyExport, importedExport, inferenceTable } = await import('../report/resultTables.ts')
   const { estimateExport } = await import('../report/estimateTable.ts')
   if (paper !== undefined) {
-    const { paperComparison, paperTables } = await import('../report/paper/index.ts')
+    const { paperComparison, paperTables } = await import('../analysis/paper/index.ts')
     const which = oneOf('--paper', paperTables)(paper)
     const chosen = preprocessing === undefined ? {} : { preprocessing }
     return [await paperComparison(await openRun(dir, options.exclude), which, { minN, seed, draws, ...chosen })]
@@ -77,7 +77,7 @@ async function tablesOf(dir: string, options: Options, one: boolean): Promise<Ex
   const { readImported } = await import('../results/imported.ts')
   const stored = await openRun(dir, options.exclude, plugin === undefined ? by : undefined)
   if (plugin !== undefined) {
-    const { pluginTable } = await import('../plugin.ts')
+    const { pluginTable } = await import('../analysis/plugin.ts')
     return [await pluginTable(plugin, stored)]
   }
   if (disparity && by.length !== 1)
@@ -88,6 +88,6 @@ async function tablesOf(dir: string, options: Options, one: boolean): Promise<Ex
   if (imported.length > 0) tables.push(importedExport(imported))
   if (!one && !disparity && stored.estimates.length > 0) tables.push(estimateExport(stored.estimates))
   if (!wanted) return tables
-  const { inferDisparities } = await import('../runInference.ts')
+  const { inferDisparities } = await import('../analysis/disparityInference.ts')
   return [...tables, inferenceTable(await inferDisparities(stored, { by: by[0]!, minN, seed, draws }), by[0]!)]
 }

@@ -3,10 +3,10 @@ import { count } from '../lib/table/text.ts'
 import { drawnLine, linePanels, lineThrough, type Panel, type PanelPoint } from '../figures/linePanel.ts'
 import { quiet, standardColor } from '../figures/theme.ts'
 import { percent } from '../lib/table/text.ts'
-import { pointsText } from './compareText.ts'
-import { comparableWith, type Placement } from './place.ts'
-import { isDifference, type Placed } from './placeText.ts'
-import { noPack } from './references.ts'
+import { pointsText } from '../analysis/compareText.ts'
+import { comparableWith, type Placement } from '../analysis/place.ts'
+import { isDifference, type Placed } from '../analysis/placeText.ts'
+import { noPack } from '../analysis/citing/references.ts'
 
 /** The model as a dot among comparable ones, a panel a measure, with the interval that one more of them is expected in. */
 export function placeFigure(placed: Placed): Figure {

@@ -1,8 +1,8 @@
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
 import { heatSpec } from './heatMap.ts'
-import { type PairCell, type Results } from './results.ts'
-import { placeColumn, placesText } from './roles.ts'
+import { type PairCell, type Results } from '../analysis/view.ts'
+import { placeColumn, placesText } from '../analysis/roles.ts'
 
 /** More rows than this, or more columns, are not drawn. */
 const mostClasses = 40

@@ -13,8 +13,8 @@ import {
   saidFitted,
 } from './figure.ts'
 import { drawnLine, linePanels, lineThrough, type Panel, type PanelPoint } from './linePanel.ts'
-import { type Results } from './results.ts'
-import { placesText } from './roles.ts'
+import { type Results } from '../analysis/view.ts'
+import { placesText } from '../analysis/roles.ts'
 import { geographicColor } from './theme.ts'
 import { signed } from '../lib/table/values.ts'
 import { type TopLevelSpec } from './vegaLite.ts'

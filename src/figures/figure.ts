@@ -2,7 +2,7 @@ import type { TopLevelSpec } from 'vega-lite'
 import { unknownName } from '../lib/errors.ts'
 import { sum } from '../metrics/numbers.ts'
 import { type Value } from '../lib/table/columns.ts'
-import { type Results } from './results.ts'
+import { type Results } from '../analysis/view.ts'
 import { count } from '../lib/table/text.ts'
 
 /** One drawing, ready for any renderer. */

@@ -1,7 +1,7 @@
 /** Accuracies as coloured cells with their numbers, rows × columns. */
 import { fitText, textWidth } from './fonts.ts'
 import { accuracyColor, colorDomain, fontSize, ink } from './theme.ts'
-import { type PairCell } from './results.ts'
+import { type PairCell } from '../analysis/view.ts'
 import { percentValue } from '../lib/table/values.ts'
 import { type PanelSpec, pixelText, type Position, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
 

@@ -3,8 +3,8 @@ import { placesByAccuracy } from './classRegion.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
 import { heatSpec } from './heatMap.ts'
-import { type Results } from './results.ts'
-import { benchmarkOf, placeColumn } from './roles.ts'
+import { type Results } from '../analysis/view.ts'
+import { benchmarkOf, placeColumn } from '../analysis/roles.ts'
 
 export const incomeRegion: FigureKind = {
   name: 'income-region',

@@ -6,7 +6,7 @@ import { intervalRows } from './intervalRows.ts'
 import { color, quiet } from './theme.ts'
 import { range95Of, signed } from '../lib/table/values.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
-import { interventions } from '../report/paper/interventionModels.ts'
+import { interventions } from '../analysis/paper/interventionModels.ts'
 
 /** A ResNet-50 trained with one intervention, and its disparity in percentage points. */
 export interface InterventionRow {

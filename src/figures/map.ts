@@ -1,7 +1,7 @@
 import { countryNumber } from '../datasets/labels/countries.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
-import { type Results } from './results.ts'
+import { type Results } from '../analysis/view.ts'
 import { accuracyColor, colorDomain, ink } from './theme.ts'
 import { shortList } from '../lib/table/text.ts'
 import { inPercent, percentValue, range95 } from '../lib/table/values.ts'

@@ -11,8 +11,8 @@ import {
 } from './figure.ts'
 import { drawnLine, linePanels, lineThrough, type PanelSeries } from './linePanel.ts'
 import { bestFirst, regionRows } from './regions.ts'
-import { type Results } from './results.ts'
-import { placeColumn, placesText } from './roles.ts'
+import { type Results } from '../analysis/view.ts'
+import { placeColumn, placesText } from '../analysis/roles.ts'
 import { color, quiet } from './theme.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 

@@ -4,7 +4,7 @@ import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figur
 import { fitText, textWidth } from './fonts.ts'
 import { type Shape, worldSpec } from './map.ts'
 import { bestFirst, type RegionRow, regionRows } from './regions.ts'
-import { type Results } from './results.ts'
+import { type Results } from '../analysis/view.ts'
 import { fontSize, ink } from './theme.ts'
 import { percentValue, range95, signed } from '../lib/table/values.ts'
 import { pixelText, type TopLevelSpec } from './vegaLite.ts'

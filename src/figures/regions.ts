@@ -5,8 +5,8 @@ import { count } from '../lib/table/text.ts'
 import { fitText, textWidth } from './fonts.ts'
 import { spread } from './labels.ts'
 import { type Domain, roundBounds } from './linePanel.ts'
-import { type Results } from './results.ts'
-import { placeColumn, placesText } from './roles.ts'
+import { type Results } from '../analysis/view.ts'
+import { placeColumn, placesText } from '../analysis/roles.ts'
 import { color, fontSize, ink, quiet, titleSize } from './theme.ts'
 import {
   intervalMarks,

@@ -4,7 +4,7 @@ import { type StudyValues } from '../results/studies.ts'
 import { captionOf, type Figure, type FigureKind, type FigureOptions, idOf } from './figure.ts'
 import { count } from '../lib/table/text.ts'
 import { linePanels, type Panel } from './linePanel.ts'
-import { type Results } from './results.ts'
+import { type Results } from '../analysis/view.ts'
 import { color, geographicColor } from './theme.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 

@@ -1,7 +1,7 @@
 import { benchmarks } from '../datasets/benchmarks/benchmarks.ts'
-import { allWorks, type Bibliography, bibtex, reference } from '../decide/bibliography.ts'
-import { uncitedNotes } from '../decide/methods.ts'
-import { benchmarkOf } from '../figures/roles.ts'
+import { allWorks, type Bibliography, bibtex, reference } from '../analysis/citing/bibliography.ts'
+import { uncitedNotes } from '../analysis/citing/methods.ts'
+import { benchmarkOf } from '../analysis/roles.ts'
 import { markup, type Markup, trusted } from './markup.ts'
 
 /** What to cite: the paper whose measures these are, the benchmarks with their terms, the models. */

@@ -1,7 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite'
 import { type Figure, figureKinds, figuresOf, narrow, wide } from '../figures/index.ts'
 import { renderSvg } from '../figures/render.ts'
-import { type Results } from '../figures/results.ts'
+import { type Results } from '../analysis/view.ts'
 import { download } from './htmlTable.ts'
 import { markup, type Markup, trusted } from './markup.ts'
 

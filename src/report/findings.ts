@@ -1,14 +1,14 @@
 /** The numbers that a report begins with, before they become sentences. */
-import { inferDisparities } from '../runInference.ts'
+import { inferDisparities } from '../analysis/disparityInference.ts'
 import { modelOn } from '../figures/figure.ts'
 import { measureOf } from '../figures/disparity.ts'
-import { type Results } from '../figures/results.ts'
-import { oodSets, placeColumn } from '../figures/roles.ts'
+import { type Results } from '../analysis/view.ts'
+import { oodSets, placeColumn } from '../analysis/roles.ts'
 import { bootstrapGap, type GapIntervals } from '../metrics/bootstrapModels.ts'
 import { type DisparityTrend, disparityTrend } from '../metrics/disparityTrend.ts'
 import { type ProgressGap, progressGap } from '../metrics/progress.ts'
 import { type AccuracyRow } from '../results/run.ts'
-import { type InferenceRow } from '../runInference.ts'
+import { type InferenceRow } from '../analysis/disparityInference.ts'
 import { tally } from '../lib/tally.ts'
 
 /** Draws of permutations and bootstraps start here, so that a report is the same twice. */

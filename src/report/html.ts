@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { methods } from '../decide/methods.ts'
-import { type Results, resultsOf } from '../figures/results.ts'
+import { methods } from '../analysis/citing/methods.ts'
+import { type Results, resultsOf } from '../analysis/view.ts'
 import { writeOutput } from '../lib/files.ts'
 import { statusCounts } from '../results/store.ts'
 import { type Run } from '../results/run.ts'

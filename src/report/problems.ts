@@ -1,6 +1,6 @@
 /** What went wrong: failed models, images without a prediction, refused rows, results that do not compare. */
 import { count } from '../lib/table/text.ts'
-import { type Results } from '../figures/results.ts'
+import { type Results } from '../analysis/view.ts'
 import { type DatasetNote } from '../results/notes.ts'
 import { type Entry } from '../results/store.ts'
 import { htmlTable } from './htmlTable.ts'

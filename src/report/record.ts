@@ -1,6 +1,6 @@
 /** What was run, from the manifests beside the predictions. */
-import { type Methods } from '../decide/methods.ts'
-import { type Results } from '../figures/results.ts'
+import { type Methods } from '../analysis/citing/methods.ts'
+import { type Results } from '../analysis/view.ts'
 import { type ModelRow, oneRow } from '../models/listing.ts'
 import { type DatasetNote } from '../results/notes.ts'
 import { type Entry } from '../results/store.ts'

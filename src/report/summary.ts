@@ -1,4 +1,4 @@
-import { type Results } from '../figures/results.ts'
+import { type Results } from '../analysis/view.ts'
 import { count } from '../lib/table/text.ts'
 import { signed } from '../lib/table/values.ts'
 import { type Interval } from '../metrics/intervals.ts'

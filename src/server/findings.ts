@@ -2,7 +2,7 @@
 import { disparity } from '../metrics/disparity.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { fitLine } from '../metrics/regression.ts'
-import { cellsOf, type Cube, grouped, type Rate, total } from './cube.ts'
+import { cellsOf, type Cube, grouped, type Rate, total } from '../analysis/counts.ts'
 import { scatter } from './views.ts'
 
 export interface Finding {

@@ -1,11 +1,11 @@
 /** Images with what models said about them, read page by page from the shards of one or two evaluations. */
 import { type GroupValue } from '../datasets/dataset.ts'
-import { clusterSql, joined, outcomes as pairOutcomes } from '../decide/pairs.ts'
+import { clusterSql, joined, outcomes as pairOutcomes } from '../analysis/pairs.ts'
 import { type PairCounts } from '../metrics/pairedTests.ts'
 import { failedSql } from '../results/schema.ts'
 import { type Entry, shardFiles } from '../results/store.ts'
 import { type Bound, identifier, parquetRows, query } from '../lib/sql.ts'
-import { cellsOf, type Dimension, dimensions, type Filter, filterOf, total } from './cube.ts'
+import { cellsOf, type Dimension, dimensions, type Filter, filterOf, total } from '../analysis/counts.ts'
 import { type GrowingCube, incomeName, textOf } from './load.ts'
 import { type Store } from './store.ts'
 import {

@@ -1,10 +1,10 @@
 /** Makes the dashboard's cubes from stored predictions, and adds what an evaluation stores meanwhile. */
 import { type GroupValue } from '../datasets/dataset.ts'
 import { incomeColumns } from '../datasets/labels/incomes.ts'
-import { quarters, type Quarter } from '../decide/pairs.ts'
+import { quarters, type Quarter } from '../analysis/pairs.ts'
 import { countCells } from '../results/cube.ts'
 import { type Cell, type Entry } from '../results/store.ts'
-import { type Cube, type Dimension, dimensions, type ModelCounts } from './cube.ts'
+import { type Cube, type Dimension, dimensions, type ModelCounts } from '../analysis/counts.ts'
 
 /** A cube that grows: models come and go, cells are only added. */
 export interface GrowingCube extends Cube {

@@ -1,6 +1,6 @@
 /** What each address of the dashboard takes; anything else is refused. */
 import { z } from 'zod'
-import { dimensions } from './cube.ts'
+import { dimensions } from '../analysis/counts.ts'
 import { changes, outcomes } from './views.ts'
 
 const text = z.string().max(1000)

@@ -1,7 +1,7 @@
 /** The results below a folder as the dashboard keeps them in memory, and how far running evaluations are. */
 import { countryNumber } from '../datasets/labels/countries.ts'
 import { type GeogapError, inputError, unknownName } from '../lib/errors.ts'
-import { rolesOf, datasetTitle } from '../figures/roles.ts'
+import { rolesOf, datasetTitle } from '../analysis/roles.ts'
 import { testbed } from '../models/testbed.ts'
 import { pullResults } from '../results/sync.ts'
 import { type DatasetNote, readDatasets, readFailures } from '../results/notes.ts'

@@ -1,6 +1,6 @@
 /** What each view of the dashboard shows, from counts alone. This module runs on the server and in browsers. */
-import { comparedN, groupChanges, type GroupChange } from '../decide/compare.ts'
-import { type PairCell } from '../decide/pairs.ts'
+import { comparedN, groupChanges, type GroupChange } from '../analysis/compare.ts'
+import { type PairCell } from '../analysis/pairs.ts'
 import { type PairCounts } from '../metrics/pairedTests.ts'
 import { type Failure } from '../results/notes.ts'
 import {
@@ -13,7 +13,7 @@ import {
   type GroupRate,
   type Rate,
   total,
-} from './cube.ts'
+} from '../analysis/counts.ts'
 import { type Finding } from './findings.ts'
 
 export interface ModelFact {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { figureKinds, figuresOf, makeFigures, narrow, titledSpec, wide } from '../../src/figures/index.ts'
 import { renderSvg } from '../../src/figures/render.ts'
-import { resultsOf } from '../../src/figures/results.ts'
+import { resultsOf } from '../../src/analysis/view.ts'
 import { colorDomain } from '../../src/figures/theme.ts'
 import { runOf } from '../../src/results/run.ts'
 import { long } from '../torture.ts'

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { figureKinds, titledSpec, wide } from '../../src/figures/index.ts'
 import { renderPdf } from '../../src/figures/pdf.ts'
 import { print, renderSvg } from '../../src/figures/render.ts'
-import { type Results, resultsOf } from '../../src/figures/results.ts'
+import { type Results, resultsOf } from '../../src/analysis/view.ts'
 import { worlds } from './world.ts'
 
 const [few, catalogue] = ['few', 'catalogue'].map(name => resultsOf(worlds[name]!())) as [Results, Results]

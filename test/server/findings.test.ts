@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Cube } from '../../src/server/cube.ts'
+import { type Cube } from '../../src/analysis/counts.ts'
 import { finding } from '../../src/server/findings.ts'
 
 /** Two regions of 100 images each; `right` has a model's images that are right in either. */

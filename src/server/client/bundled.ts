@@ -1,6 +1,13 @@
 /** Answers the views' questions from the files of a bundle, as the server does from its store. */
 import { type BundledAnswers, type BundledCube, type BundledImages } from '../bundle.ts'
-import { type Cube, type Dimension, dimensions, type Filter, filterOf, type ModelCounts } from '../cube.ts'
+import {
+  type Cube,
+  type Dimension,
+  dimensions,
+  type Filter,
+  filterOf,
+  type ModelCounts,
+} from '../../analysis/counts.ts'
 import {
   type Answer,
   compareView,

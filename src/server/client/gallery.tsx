@@ -2,7 +2,7 @@ import { type ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { formatTable } from '../../lib/table/columns.ts'
 import { percent } from '../../lib/table/text.ts'
-import { filterOf } from '../cube.ts'
+import { filterOf } from '../../analysis/counts.ts'
 import {
   type Answer as ModelAnswer,
   type DatasetFact,

@@ -1,4 +1,4 @@
-import { type Dimension } from '../cube.ts'
+import { type Dimension } from '../../analysis/counts.ts'
 import { type ModelView } from '../views.ts'
 import { whole } from './parts.tsx'
 

@@ -1,7 +1,7 @@
 import { regionsSpec } from '../../figures/regions.ts'
 import { inPercent } from '../../lib/table/values.ts'
 import { percent } from '../../lib/table/text.ts'
-import { type Dimension, dimensions, filterOf, type GroupRate } from '../cube.ts'
+import { type Dimension, dimensions, filterOf, type GroupRate } from '../../analysis/counts.ts'
 import { type DatasetFact, type ModelView as Data, type Overview } from '../views.ts'
 import { useView } from './data.ts'
 import { Figure } from './figure.tsx'

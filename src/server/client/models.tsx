@@ -1,7 +1,7 @@
 import { drawnLine, linePanels, lineThrough, type PanelPoint } from '../../figures/linePanel.ts'
 import { color } from '../../figures/theme.ts'
 import { percent } from '../../lib/table/text.ts'
-import { filterOf } from '../cube.ts'
+import { filterOf } from '../../analysis/counts.ts'
 import { type DatasetFact, type Overview, type ScatterRow } from '../views.ts'
 import { useView } from './data.ts'
 import { Figure } from './figure.tsx'

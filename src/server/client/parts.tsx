@@ -1,7 +1,7 @@
 /** What several views are built from. */
 import { type ComponentChildren } from 'preact'
 import { percent, percentRange } from '../../lib/table/text.ts'
-import { type Dimension, dimensions, type Rate } from '../cube.ts'
+import { type Dimension, dimensions, type Rate } from '../../analysis/counts.ts'
 import { type DatasetFact, type Overview } from '../views.ts'
 import { type Answered } from './data.ts'
 import { linkTo, type Route } from './route.ts'

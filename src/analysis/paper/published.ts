@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { unknownName } from '../lib/errors.ts'
+import { unknownName } from '../../lib/errors.ts'
 
 /** One printed number of the paper's tables. */
 export interface PaperValue {

@@ -3,7 +3,7 @@ import { percent } from '../lib/table/text.ts'
 import { answerText } from './answer.ts'
 import { pointsText } from './compareText.ts'
 import { type Measured, type Placement } from './place.ts'
-import { noPack, type Reference } from './references.ts'
+import { noPack, type Reference } from './citing/references.ts'
 
 export interface Placed {
   model: Measured

@@ -1,10 +1,10 @@
-import { type GroupCounts, groupBy } from './metrics/accuracy.ts'
-import { defaultMinN } from './metrics/disparity.ts'
-import { inferDisparity, type InferredDisparity } from './metrics/disparityInference.ts'
-import { failureBias } from './metrics/errorsBias.ts'
-import { householdCounts } from './results/households.ts'
-import { type Slot } from './results/store.ts'
-import { cellsOf, type DisparityRow, entriesOf, type Run } from './results/run.ts'
+import { type GroupCounts, groupBy } from '../metrics/accuracy.ts'
+import { defaultMinN } from '../metrics/disparity.ts'
+import { inferDisparity, type InferredDisparity } from '../metrics/disparityInference.ts'
+import { failureBias } from '../metrics/errorsBias.ts'
+import { householdCounts } from '../results/households.ts'
+import { type Slot } from '../results/store.ts'
+import { cellsOf, type DisparityRow, entriesOf, type Run } from '../results/run.ts'
 
 /** A disparity with its permutation null, corrected value and interval, and whether failures could have made it. */
 export interface InferenceRow extends DisparityRow, InferredDisparity {

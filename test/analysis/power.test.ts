@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { powerRows } from '../../src/decide/power.ts'
-import { powerText } from '../../src/decide/powerText.ts'
+import { powerRows } from '../../src/analysis/power.ts'
+import { powerText } from '../../src/analysis/powerText.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 
 const options = { accuracy: 0.7, difference: 0.05 }

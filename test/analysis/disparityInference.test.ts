@@ -1,4 +1,4 @@
-import { inferDisparities } from '../../src/runInference.ts'
+import { inferDisparities } from '../../src/analysis/disparityInference.ts'
 import { rm } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { householdCounts } from '../../src/results/households.ts'

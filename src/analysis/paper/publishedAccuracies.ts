@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type AccuracyRow } from '../metrics/progress.ts'
+import { type AccuracyRow } from '../../metrics/progress.ts'
 
 /** Who published a number, where and when; every view of published numbers names it. */
 export interface PublishedSource {

@@ -1,7 +1,7 @@
 import { inputError, unknownName } from '../lib/errors.ts'
 import { place } from './place.ts'
 import { type Placed } from './placeText.ts'
-import { measuredModels, referenceOf } from './references.ts'
+import { measuredModels, referenceOf } from './citing/references.ts'
 import { openResults } from './pack.ts'
 import { excludedNotes } from '../results/slices.ts'
 

@@ -1,7 +1,7 @@
 import { sumCounts } from '../../metrics/accuracy.ts'
 import { type Interval, zOf } from '../../metrics/intervals.ts'
 import { largeEnough, pairDifference } from '../../metrics/disparity.ts'
-import { inferDisparities } from '../../runInference.ts'
+import { inferDisparities } from '../disparityInference.ts'
 import { type Ours } from './comparison.ts'
 import { type Evidence } from './evidence.ts'
 

@@ -1,5 +1,5 @@
 import { type Interval } from '../../metrics/intervals.ts'
-import { paperTable } from '../../published/paper.ts'
+import { paperTable } from './published.ts'
 import { type Column, fields } from '../../lib/table/columns.ts'
 import { pText } from '../../lib/table/text.ts'
 

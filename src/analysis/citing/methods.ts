@@ -1,12 +1,12 @@
 /** What a paper has to say about a run: how, with what, and what the numbers do not carry. */
-import { count } from '../lib/table/text.ts'
-import { datasetTitle, placeColumn, rolesOf } from '../figures/roles.ts'
-import { distinct } from '../results/store.ts'
-import { isDraft } from '../lib/pixels/steps.ts'
-import { datasetNotes, type Run } from '../results/run.ts'
-import { printable, shortList } from '../lib/table/text.ts'
+import { count } from '../../lib/table/text.ts'
+import { datasetTitle, placeColumn, rolesOf } from '../roles.ts'
+import { distinct } from '../../results/store.ts'
+import { isDraft } from '../../lib/pixels/steps.ts'
+import { datasetNotes, type Run } from '../../results/run.ts'
+import { printable, shortList } from '../../lib/table/text.ts'
 import { allWorks, type Bibliography, bibliography, bibtex, uncited, type Work } from './bibliography.ts'
-import { excludedNotes } from '../results/slices.ts'
+import { excludedNotes } from '../../results/slices.ts'
 
 export interface Methods {
   paragraph: string

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { accuracyTable } from '../../src/metrics/progress.ts'
-import { publishedAccuracies, publishedSources, unpublishedRows } from '../../src/published/accuracies.ts'
-import { paperClaims, paperTable } from '../../src/published/paper.ts'
-import { publishedProgress } from '../../src/published/progress.ts'
+import { accuracyTable } from '../../../src/metrics/progress.ts'
+import {
+  publishedAccuracies,
+  publishedSources,
+  unpublishedRows,
+} from '../../../src/analysis/paper/publishedAccuracies.ts'
+import { paperClaims, paperTable } from '../../../src/analysis/paper/published.ts'
+import { publishedProgress } from '../../../src/analysis/paper/publishedProgress.ts'
 
 describe('published accuracies', () => {
   const rows = publishedAccuracies()

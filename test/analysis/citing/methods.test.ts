@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { benchmarks } from '../../src/datasets/benchmarks/benchmarks.ts'
-import { allWorks, bibliography, bibtex, reference, uncited } from '../../src/decide/bibliography.ts'
-import { testbed } from '../../src/models/testbed.ts'
-import { methods, methodsText } from '../../src/decide/methods.ts'
-import { openRun } from '../../src/results/run.ts'
-import { type Outcome, store } from './stored.ts'
+import { benchmarks } from '../../../src/datasets/benchmarks/benchmarks.ts'
+import { allWorks, bibliography, bibtex, reference, uncited } from '../../../src/analysis/citing/bibliography.ts'
+import { testbed } from '../../../src/models/testbed.ts'
+import { methods, methodsText } from '../../../src/analysis/citing/methods.ts'
+import { openRun } from '../../../src/results/run.ts'
+import { type Outcome, store } from '../stored.ts'
 
 let folder: string
 const outcomes: Outcome[] = Array.from({ length: 120 }, (_, i) => ({

@@ -1,14 +1,14 @@
 import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { testbedModel as named } from '../../src/models/testbed.ts'
-import { type Evidence, evidenceOf } from '../../src/report/paper/evidence.ts'
-import { tableEight } from '../../src/report/paper/income.ts'
-import { paperComparison, type PaperTable, paperTables } from '../../src/report/paper/index.ts'
-import { tableTwo } from '../../src/report/paper/progressTable.ts'
-import { tableFour, tableNine } from '../../src/report/paper/retraining.ts'
-import { recordStudy } from '../../src/results/studies.ts'
-import { openRun, type Run } from '../../src/results/run.ts'
-import { evenly, type StoredResult, storeRun } from '../storedRun.ts'
+import { testbedModel as named } from '../../../src/models/testbed.ts'
+import { type Evidence, evidenceOf } from '../../../src/analysis/paper/evidence.ts'
+import { tableEight } from '../../../src/analysis/paper/income.ts'
+import { paperComparison, type PaperTable, paperTables } from '../../../src/analysis/paper/index.ts'
+import { tableTwo } from '../../../src/analysis/paper/progressTable.ts'
+import { tableFour, tableNine } from '../../../src/analysis/paper/retraining.ts'
+import { recordStudy } from '../../../src/results/studies.ts'
+import { openRun, type Run } from '../../../src/results/run.ts'
+import { evenly, type StoredResult, storeRun } from '../../storedRun.ts'
 
 const options = { seed: 3, draws: 100 }
 

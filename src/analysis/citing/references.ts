@@ -1,11 +1,11 @@
 /** The models that one is placed beside: published facts, a folder of results, or a pack. */
-import { inputError } from '../lib/errors.ts'
-import { placeColumn, rolesOf } from '../figures/roles.ts'
-import { referenceBenchmark } from '../metrics/progress.ts'
-import { publishedAccuracies, publishedSources } from '../published/accuracies.ts'
-import { type Run } from '../results/run.ts'
-import { type Kind, type Measured } from './place.ts'
-import { openResults } from './pack.ts'
+import { inputError } from '../../lib/errors.ts'
+import { placeColumn, rolesOf } from '../roles.ts'
+import { referenceBenchmark } from '../../metrics/progress.ts'
+import { publishedAccuracies, publishedSources } from '../paper/publishedAccuracies.ts'
+import { type Run } from '../../results/run.ts'
+import { type Kind, type Measured } from '../place.ts'
+import { openResults } from '../pack.ts'
 
 export interface Reference {
   title: string

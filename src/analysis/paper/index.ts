@@ -1,5 +1,5 @@
 import { type Imported, readImported } from '../../results/imported.ts'
-import { paperTable } from '../../published/paper.ts'
+import { paperTable } from './published.ts'
 import { type Run } from '../../results/run.ts'
 import { type Exported, exported } from '../../lib/table/table.ts'
 import { claims } from './claims.ts'

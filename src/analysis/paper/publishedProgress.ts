@@ -4,7 +4,7 @@ import {
   type GapIntervals,
   type ModelBootstrapOptions,
   type RateIntervals,
-} from '../metrics/bootstrapModels.ts'
+} from '../../metrics/bootstrapModels.ts'
 import {
   accuracyTable,
   oodBenchmarks,
@@ -13,8 +13,13 @@ import {
   type ProgressRate,
   progressRate,
   referenceBenchmark,
-} from '../metrics/progress.ts'
-import { publishedAccuracies, type PublishedRow, type PublishedSource, publishedSources } from './accuracies.ts'
+} from '../../metrics/progress.ts'
+import {
+  publishedAccuracies,
+  type PublishedRow,
+  type PublishedSource,
+  publishedSources,
+} from './publishedAccuracies.ts'
 
 export interface PublishedRate {
   name: string

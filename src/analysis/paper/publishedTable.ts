@@ -1,8 +1,8 @@
-import { publishedSources } from '../published/accuracies.ts'
-import { publishedProgress, type PublishedProgress } from '../published/progress.ts'
-import { type Exported, exported } from '../lib/table/table.ts'
-import { type Comparison, comparisonColumns, printedIn } from './paper/comparison.ts'
-import { gapComparisons, lineRows } from './paper/progressTable.ts'
+import { publishedSources } from './publishedAccuracies.ts'
+import { publishedProgress, type PublishedProgress } from './publishedProgress.ts'
+import { type Exported, exported } from '../../lib/table/table.ts'
+import { type Comparison, comparisonColumns, printedIn } from './comparison.ts'
+import { gapComparisons, lineRows } from './progressTable.ts'
 
 /** Progress rates and gaps by published accuracies alone, marked as such; nothing measured here is in it. */
 export function publishedTable(options: { seed: number; draws?: number }): Exported {

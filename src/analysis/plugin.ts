@@ -1,8 +1,8 @@
 import { pathToFileURL } from 'node:url'
-import { inputError, messageOf } from './lib/errors.ts'
-import { type Exported, exported } from './lib/table/table.ts'
-import { type Value } from './lib/table/columns.ts'
-import { type Run } from './results/run.ts'
+import { inputError, messageOf } from '../lib/errors.ts'
+import { type Exported, exported } from '../lib/table/table.ts'
+import { type Value } from '../lib/table/columns.ts'
+import { type Run } from '../results/run.ts'
 
 /** An own metric: the default export of a module that `geogap table --plugin` takes. */
 export interface MetricPlugin {

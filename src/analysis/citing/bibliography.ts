@@ -1,7 +1,7 @@
 /** What to cite: works.tsv says of which benchmark, model (by pattern) or source of weights each work is. */
-import { benchmarkOf } from '../figures/roles.ts'
-import { matcher, oneRow } from '../models/listing.ts'
-import { readTsv } from '../lib/archive/tsv.ts'
+import { benchmarkOf } from '../roles.ts'
+import { matcher, oneRow } from '../../models/listing.ts'
+import { readTsv } from '../../lib/archive/tsv.ts'
 
 /** Authors as BibTeX writes them; `where` is the journal, the proceedings, or where a text or program is found. */
 export type Work = Record<'key' | 'of' | 'kind' | 'year' | 'where' | 'title' | 'authors', string>
