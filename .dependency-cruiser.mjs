@@ -7,6 +7,7 @@ export const rooms = {
   results: ['lib', 'metrics', 'datasets'],
   evaluate: ['lib', 'metrics', 'datasets', 'models', 'results'],
   analysis: ['lib', 'metrics', 'datasets', 'models', 'results'],
+  report: ['lib', 'metrics', 'datasets', 'models', 'results', 'analysis'],
 }
 
 export default {

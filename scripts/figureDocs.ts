@@ -6,10 +6,10 @@ import { createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
-import { figureKinds, figuresOf, titledSpec, wide } from '../src/figures/index.ts'
-import { print, renderPng, renderSvg } from '../src/figures/render.ts'
+import { figureKinds, figuresOf, titledSpec, wide } from '../src/report/figures/index.ts'
+import { print, renderPng, renderSvg } from '../src/report/figures/render.ts'
 import { resultsOf } from '../src/analysis/view.ts'
-import { worlds } from '../test/figures/world.ts'
+import { worlds } from '../test/report/figures/world.ts'
 
 export const folder = new URL('../docs/figures/', import.meta.url)
 

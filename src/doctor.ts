@@ -101,7 +101,7 @@ async function queries(): Promise<string> {
 }
 
 async function drawsText(): Promise<string> {
-  const { covers, fontFamily, textWidth } = await import('./figures/measure.ts')
+  const { covers, fontFamily, textWidth } = await import('./report/figures/measure.ts')
   if (!covers('Côte d’Ivoire') || textWidth('geogap', 10) <= 0) throw new Error(`${fontFamily} lacks characters`)
   await import('@resvg/resvg-js')
   return `${fontFamily}, shipped with geogap`

@@ -6,7 +6,7 @@ export { runStatus, type ResultStatus, type RunStatus, type State } from './resu
 export { verify, type Verified, type VerifiedShard, type VerifyOptions } from './evaluate/verify.ts'
 export type { RecordedRun } from './results/runs.ts'
 export { inferDisparities, type InferenceOptions, type InferenceRow } from './analysis/disparityInference.ts'
-export { writeReport } from './report/html.ts'
+export { writeReport } from './report/page/html.ts'
 export { openDataset, type DatasetSpec } from './datasets/open.ts'
 export type { Dataset, GroupValue, Item, Problem } from './datasets/dataset.ts'
 export type { ImageSource } from './lib/archive/member.ts'

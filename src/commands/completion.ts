@@ -61,8 +61,8 @@ const known: Partial<Record<string, () => Promise<readonly string[]>>> = {
   datasets: datasetNames,
   manifest: datasetNames,
   power: datasetNames,
-  experiment: async () => (await import('../report/experiments.ts')).experimentNames(),
-  figure: async () => (await import('../figures/index.ts')).figureKinds.map(({ name }) => name),
+  experiment: async () => (await import('../report/page/experiments.ts')).experimentNames(),
+  figure: async () => (await import('../report/figures/index.ts')).figureKinds.map(({ name }) => name),
 }
 
 const scripts: Record<(typeof shells)[number], string> = {

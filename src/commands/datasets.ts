@@ -31,19 +31,19 @@ export function command(): Command {
 }
 
 async function list({ format }: Options): Promise<void> {
-  const { datasetTable } = await import('../report/datasetTable.ts')
+  const { datasetTable } = await import('../report/page/datasetTable.ts')
   process.stdout.write(datasetTable(format))
 }
 
 async function show(name: string, { format }: Options): Promise<void> {
-  const { datasetFacts, datasetSheet } = await import('../report/datasetTable.ts')
+  const { datasetFacts, datasetSheet } = await import('../report/page/datasetTable.ts')
   process.stdout.write(format === 'json' ? jsonText(datasetFacts(name)) : datasetSheet(name))
 }
 
 async function check(name: string, { files, format, ...options }: Options): Promise<void> {
   const { openDataset } = await import('../datasets/open.ts')
   const { checkDataset } = await import('../datasets/check.ts')
-  const { checkText } = await import('../report/datasetTable.ts')
+  const { checkText } = await import('../report/page/datasetTable.ts')
   const dataset = await openDataset({ name, ...opening(options) })
   const show = progressPrinter()
   const onProgress = (done: number, total: number): void =>

@@ -18,8 +18,8 @@ export function command(): Command {
 
 async function run(out: string): Promise<void> {
   const { demo } = await import('../demo/demo.ts')
-  const { accuracyExport, disparityTable } = await import('../report/resultTables.ts')
-  const { writeReport } = await import('../report/html.ts')
+  const { accuracyExport, disparityTable } = await import('../report/page/resultTables.ts')
+  const { writeReport } = await import('../report/page/html.ts')
   const { run: result, studies } = await demo({ out, onStage: note, onProgress: progressPrinter() })
   const report = join(out, 'report.html')
   await writeReport(result, report)

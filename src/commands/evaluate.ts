@@ -83,7 +83,7 @@ async function run(options: Options): Promise<void> {
     process.stdout.write(forecastTable(rows, { out, free: await freeDisk(out), device, until }))
     return
   }
-  const { accuracyExport } = await import('../report/resultTables.ts')
+  const { accuracyExport } = await import('../report/page/resultTables.ts')
   const { interruption } = await import('./interrupt.ts')
   const signal = interruption()
   const profiles: Profile[] = []
@@ -101,7 +101,7 @@ async function run(options: Options): Promise<void> {
   })
   process.stdout.write(accuracyExport(result, []).text('text'))
   if (options.until !== undefined && result.estimates.length > 0) {
-    const { estimateExport, savingLines } = await import('../report/estimateTable.ts')
+    const { estimateExport, savingLines } = await import('../report/page/estimateTable.ts')
     process.stdout.write(
       `\n${estimateExport(result.estimates).text('text')}\n${savingLines(result.estimates).join('\n')}\n`,
     )

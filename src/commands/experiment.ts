@@ -25,7 +25,7 @@ export function command(): Command {
 
 async function run(name: string | undefined, options: Options): Promise<void> {
   const { experimentList, experimentNamed, experimentText, publishedText, resultsText } =
-    await import('../report/experiments.ts')
+    await import('../report/page/experiments.ts')
   const print = (text: string): void => void process.stdout.write(text)
   if (name === undefined) {
     print(await experimentList())

@@ -50,8 +50,8 @@ interface Asked {
 
 /** Prints each file and its caption. */
 async function run({ name, dir }: Asked, { output, width, exclude, ...options }: Options): Promise<void> {
-  const { writeFigures } = await import('../figures/files.ts')
-  const { makeFigures } = await import('../figures/index.ts')
+  const { writeFigures } = await import('../report/figures/files.ts')
+  const { makeFigures } = await import('../report/figures/index.ts')
   const { openRun } = await import('../results/run.ts')
   const figures = makeFigures(await openRun(dir, exclude), name, options)
   for (const { file, figure } of await writeFigures(figures, output, width))

@@ -8,7 +8,7 @@ export function command(): Command {
     .addOption(formatOption())
     .addHelpText('after', '\nExample:\n  geogap figures')
     .action(async ({ format }: { format: Format }) => {
-      const { figureKinds } = await import('../figures/index.ts')
+      const { figureKinds } = await import('../report/figures/index.ts')
       const { fields, formatTable } = await import('../lib/table/columns.ts')
       const rows = figureKinds.map(({ paper, ...kind }) => ({ ...kind, paper: paper.join(', ') }))
       const columns = fields<'name' | 'title' | 'paper' | 'needs'>({

@@ -27,7 +27,7 @@ export function command(): Command {
 
 async function run(pattern: string | undefined, { where = [], all, format }: Options): Promise<void> {
   const { matchingRows, oneRow, parseFilter, testbedRows } = await import('../models/listing.ts')
-  const { modelSheet, modelTable } = await import('../report/modelTable.ts')
+  const { modelSheet, modelTable } = await import('../report/page/modelTable.ts')
   const filters = where.map(parseFilter)
   const exact = pattern === undefined ? undefined : oneRow(pattern)
   if (exact && format === 'text') {

@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { inputError } from '../lib/errors.ts'
 import { type Format } from '../lib/table/columns.ts'
 import { type Placed } from '../analysis/placeText.ts'
-import { wide } from '../figures/figure.ts'
+import { wide } from '../report/figures/figure.ts'
 import { excludeOption, type Excluding, formatOption, several, wholeNumber } from './options.ts'
 import { note } from './progress.ts'
 
@@ -35,8 +35,8 @@ export function command(): Command {
 }
 
 async function draw(placed: readonly Placed[], file: string): Promise<void> {
-  const { placeFigure } = await import('../decide/placeFigure.ts')
-  const { writeFigures } = await import('../figures/files.ts')
+  const { placeFigure } = await import('../report/figures/placeFigure.ts')
+  const { writeFigures } = await import('../report/figures/files.ts')
   const figures = placed.map(placeFigure).filter(({ rows }) => rows.length > 0)
   if (figures.length === 0) throw inputError('no-figure', `no figure ${file}: no measure has enough comparable models`)
   for (const drawn of await writeFigures(figures, file, wide)) note(`${drawn.file}: ${drawn.figure.caption}`)

@@ -30,7 +30,7 @@ async function run(dir: string, { output, bundle, images = false, exclude }: Opt
     await writeBundle(dir, target, { images })
   } else {
     const { openRun } = await import('../results/run.ts')
-    const { writeReport } = await import('../report/html.ts')
+    const { writeReport } = await import('../report/page/html.ts')
     await writeReport(await openRun(dir, exclude), target)
   }
   process.stdout.write(`${target}\n`)

@@ -50,7 +50,7 @@ export function command(): Command {
 
 async function run(dir: string, options: Options): Promise<void> {
   const { rescore } = await import('../evaluate/rescore.ts')
-  const { accuracyExport } = await import('../report/resultTables.ts')
+  const { accuracyExport } = await import('../report/page/resultTables.ts')
   const { labels, classes, choices, prompts, regions, models, dataset, source, data, weights, out } = options
   const change = given({ labels, classes, choices, regions })
   if (Object.keys(change).length === 0 && prompts === undefined)

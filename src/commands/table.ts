@@ -66,8 +66,8 @@ async function tablesOf(dir: string, options: Options, one: boolean): Promise<Ex
     return [publishedTable({ seed, draws })]
   }
   const { openRun } = await import('../results/run.ts')
-  const { accuracyExport, importedExport, inferenceTable } = await import('../report/resultTables.ts')
-  const { estimateExport } = await import('../report/estimateTable.ts')
+  const { accuracyExport, importedExport, inferenceTable } = await import('../report/page/resultTables.ts')
+  const { estimateExport } = await import('../report/page/estimateTable.ts')
   if (paper !== undefined) {
     const { paperComparison, paperTables } = await import('../analysis/paper/index.ts')
     const which = oneOf('--paper', paperTables)(paper)

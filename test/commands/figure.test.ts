@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { statusCounts } from '../../src/results/store.ts'
 import { openRun } from '../../src/results/run.ts'
 import { geogap } from '../cli.ts'
-import { skills, storeResults } from '../figures/stored.ts'
+import { skills, storeResults } from '../report/figures/stored.ts'
 
 let folder: string
 let results: string

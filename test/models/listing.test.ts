@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { matchingRows, oneRow, parseFilter, testbedRows } from '../../src/models/listing.ts'
-import { modelSheet, modelTable } from '../../src/report/modelTable.ts'
+import { modelSheet, modelTable } from '../../src/report/page/modelTable.ts'
 
 const rows = testbedRows()
 const where = (text: string): string[] => {

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { afterEach, describe, expect, it } from 'vitest'
-import { incomeRegion } from '../../src/figures/incomeRegion.ts'
+import { incomeRegion } from '../../src/report/figures/incomeRegion.ts'
 import { resultsOf } from '../../src/analysis/view.ts'
 import { openRun } from '../../src/results/run.ts'
 import { evenly, type Groups, storeRun } from '../storedRun.ts'

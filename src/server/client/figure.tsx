@@ -1,8 +1,8 @@
 /** A figure of the report drawn in the page; Vega is loaded with the first one. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { standalone } from '../../figures/theme.ts'
-import { darkFigures } from '../../report/style.ts'
-import { type TopLevelSpec } from '../../figures/vegaLite.ts'
+import { standalone } from '../../report/figures/theme.ts'
+import { darkFigures } from '../../report/page/style.ts'
+import { type TopLevelSpec } from '../../report/figures/vegaLite.ts'
 
 interface Props {
   label: string

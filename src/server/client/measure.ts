@@ -1,4 +1,4 @@
-/** Stands in for src/figures/measure.ts in the browser, which measures text itself. */
+/** Stands in for src/report/figures/measure.ts in the browser, which measures text itself. */
 export const fontFamily = 'system-ui, sans-serif'
 
 const context = document.createElement('canvas').getContext('2d')

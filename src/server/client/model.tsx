@@ -1,4 +1,4 @@
-import { regionsSpec } from '../../figures/regions.ts'
+import { regionsSpec } from '../../report/figures/regions.ts'
 import { inPercent } from '../../lib/table/values.ts'
 import { percent } from '../../lib/table/text.ts'
 import { type Dimension, dimensions, filterOf, type GroupRate } from '../../analysis/counts.ts'
@@ -141,7 +141,7 @@ function CountryMap({ rows, overview, id, pick }: DrawnProps & { overview: Overv
       id={`map ${id}`}
       label="World map of accuracy by country; the table below has the numbers"
       caption={`Top-1 accuracy in percent on each country’s images; dashed outlines: fewer than ${minN} images; pale: none. Equal Earth projection; outlines by Natural Earth.`}
-      spec={async width => (await import('../../figures/map.ts')).mapSpec(known, minN, width)}
+      spec={async width => (await import('../../report/figures/map.ts')).mapSpec(known, minN, width)}
       onPick={pick}
     />
   )

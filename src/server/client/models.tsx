@@ -1,5 +1,5 @@
-import { drawnLine, linePanels, lineThrough, type PanelPoint } from '../../figures/linePanel.ts'
-import { color } from '../../figures/theme.ts'
+import { drawnLine, linePanels, lineThrough, type PanelPoint } from '../../report/figures/linePanel.ts'
+import { color } from '../../report/figures/theme.ts'
 import { percent } from '../../lib/table/text.ts'
 import { filterOf } from '../../analysis/counts.ts'
 import { type DatasetFact, type Overview, type ScatterRow } from '../views.ts'

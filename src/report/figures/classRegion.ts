@@ -1,0 +1,73 @@
+import type { Figure, FigureKind, FigureOptions } from './figure.ts'
+import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
+import { heatSpec } from './heatMap.ts'
+import { type PairCell, type Results } from '../../analysis/view.ts'
+import { placeColumn, placesText } from '../../analysis/roles.ts'
+
+/** More rows than this, or more columns, are not drawn. */
+const mostClasses = 40
+const mostPlaces = 12
+
+/** A class's cell needs few images: they say where to look, not how large a difference is. */
+const cellMinN = 10
+
+export const classRegion: FigureKind = {
+  name: 'class-region',
+  paper: [],
+  title: 'Accuracy per class and region',
+  needs: `a data set with regions, ${cellMinN} images of a class in a region`,
+  make: (results, options) => perGeographic(results, options, figureOf),
+}
+
+function figureOf(results: Results, dataset: string, options: FigureOptions): Figure | null {
+  const column = placeColumn(results.run, dataset)!
+  const model = modelOn(results, dataset, options)
+  const cells = model === undefined ? [] : results.pairs(dataset, model, ['label', column])
+  const order = classesBySpread(cells)
+  const places = placesByAccuracy(cells)
+  if (model === undefined || large(cells).length === 0 || places.length < 2) return null
+  const [rows, columns] = [order.slice(0, mostClasses), places.slice(0, mostPlaces)]
+  const shown = cells.filter(cell => rows.includes(cell.row) && columns.includes(cell.column))
+  const name = results.title(dataset)
+  return {
+    id: idOf('class-region', name),
+    title: `Accuracy per class and ${column} on ${name}`,
+    subtitle: modelAndImages(model, cells),
+    caption: captionOf(
+      results,
+      `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${placesText(column)} first.`,
+      order.length > rows.length ? `Drawn: the first ${rows.length} of ${order.length} classes.` : null,
+      places.length > columns.length
+        ? `Drawn: the ${columns.length} of ${places.length} ${placesText(column)} with the highest accuracy.`
+        : null,
+      `Cells of fewer than ${cellMinN} images are outlined only.`,
+    ),
+    rows: cells.map(cell => ({ model, class: cell.row, [column]: cell.column, n: cell.n, accuracy: cell.accuracy })),
+    spec: width => heatSpec(shown, { rows, columns, minN: cellMinN }, width),
+  }
+}
+
+const large = (cells: readonly PairCell[]): PairCell[] => cells.filter(({ n }) => n >= cellMinN)
+
+function classesBySpread(cells: readonly PairCell[]): string[] {
+  const byClass = new Map<string, number[]>()
+  for (const { row, accuracy } of large(cells)) {
+    if (accuracy !== null) byClass.set(row, [...(byClass.get(row) ?? []), accuracy])
+  }
+  const range = (name: string): number => {
+    const values = byClass.get(name) ?? []
+    return values.length < 2 ? -1 : Math.max(...values) - Math.min(...values)
+  }
+  const names = [...new Set(cells.map(({ row }) => row))]
+  return names.sort((a, b) => range(b) - range(a) || (a < b ? -1 : 1))
+}
+
+export function placesByAccuracy(cells: readonly PairCell[]): string[] {
+  const sums = new Map<string, [hits: number, n: number]>()
+  for (const { column, n, accuracy } of cells) {
+    const [hits, all] = sums.get(column) ?? [0, 0]
+    sums.set(column, [hits + n * (accuracy ?? 0), all + n])
+  }
+  const mean = (name: string): number => sums.get(name)![0] / Math.max(1, sums.get(name)![1])
+  return [...sums.keys()].sort((a, b) => mean(b) - mean(a))
+}

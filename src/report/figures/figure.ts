@@ -1,0 +1,108 @@
+import type { TopLevelSpec } from 'vega-lite'
+import { unknownName } from '../../lib/errors.ts'
+import { sum } from '../../metrics/numbers.ts'
+import { type Value } from '../../lib/table/columns.ts'
+import { type Results } from '../../analysis/view.ts'
+import { count } from '../../lib/table/text.ts'
+
+/** One drawing, ready for any renderer. */
+export interface Figure {
+  /** Unique among the figures of a run, usable in a file name. */
+  id: string
+  title: string
+  /** Number of models and images, and what else a reader needs at once. */
+  subtitle: string
+  /** What it shows and how it was computed. */
+  caption: string
+  /** The data behind it. */
+  rows: readonly Readonly<Record<string, Value>>[]
+  /** The Vega-Lite specification for a drawing of about `width` pixels. */
+  spec: (width: number) => TopLevelSpec
+}
+
+export interface FigureOptions {
+  /** Only this data set's figure. */
+  dataset?: string | undefined
+  /** The model that is shown or marked. Default: the best. */
+  model?: string
+}
+
+export interface FigureKind {
+  name: string
+  /** Numbers of the paper's figures that it redraws. */
+  paper: readonly string[]
+  title: string
+  /** What the results must hold. */
+  needs: string
+  /** One figure per data set, or none where the results lack what it needs. */
+  make: (results: Results, options: FigureOptions) => Figure[]
+}
+
+/** Widths in pixels: a page or a paper's full width, and a phone. */
+export const wide = 720
+export const narrow = 350
+
+/** Figures of each geographic data set, or of the one asked for. Errors: unknown-data-set. */
+export function perGeographic(
+  results: Results,
+  options: FigureOptions,
+  draw: (results: Results, dataset: string, options: FigureOptions) => Figure | null,
+): Figure[] {
+  const { geographic } = results.roles
+  const found = geographic.filter(name => [name, results.title(name)].includes(options.dataset ?? name))
+  if (options.dataset !== undefined && found.length === 0) throw unknownName('data set', options.dataset, geographic)
+  return found.flatMap(dataset => draw(results, dataset, options) ?? [])
+}
+
+/** The model asked for, else the best, of those with an accuracy on the data set. */
+export const modelOn = ({ table }: Results, dataset: string, { model }: FigureOptions = {}): string | undefined =>
+  [...(table.get(dataset) ?? [])].sort((a, b) => b[1] - a[1]).find(([name]) => name === (model ?? name))?.[0]
+
+/** What a caption says about the models that no line is fitted to; null where there are none. */
+export const beside = ({ fitted, models }: Results): string | null =>
+  fitted.length === models.length
+    ? null
+    : `Lines are fitted to the ${fitted.length} models that are not zero-shot; the others are hollow.`
+
+/** A figure's rows with a word on whether the line is fitted to them. */
+export const saidFitted = <Row extends { fitted: boolean }>(rows: readonly Row[]) =>
+  rows.map(row => ({ ...row, fitted: row.fitted ? 'yes' : 'no' }))
+
+/** Letters and digits of any script with hyphens between. */
+export const idOf = (...parts: readonly string[]): string =>
+  parts
+    .map(part =>
+      part
+        .toLowerCase()
+        .replace(/[^\p{L}\p{M}\p{N}]+/gu, '-')
+        .replace(/^-|-$/g, ''),
+    )
+    .join('-')
+
+/** The figures with a number behind an id that an earlier one has: `map-a`, `map-a-2`. */
+export function apart(figures: readonly Figure[]): Figure[] {
+  const taken = new Set<string>()
+  return figures.map(figure => {
+    let id = figure.id
+    for (let number = 2; taken.has(id); number++) id = `${figure.id}-${number}`
+    taken.add(id)
+    return { ...figure, id }
+  })
+}
+
+/** Sentences as one caption; a run on made-up data says so in every one. */
+export const captionOf = (results: Results, ...sentences: readonly (string | null)[]): string =>
+  [...sentences, results.madeUp === null ? null : `Made-up data: ${results.madeUp}`]
+    .filter(text => text !== null)
+    .join(' ')
+
+/** Number of different models in some rows. */
+export const modelsIn = (rows: readonly { model: string }[]): number => new Set(rows.map(({ model }) => model)).size
+
+/** `98 models, n = 10,333 images of GeoDE`: whom the rows of a data set's figure are about. */
+export const modelsAndImages = (results: Results, dataset: string, rows: readonly { model: string }[]): string =>
+  `${count(modelsIn(rows), 'model')}, n = ${count(results.images(dataset), 'image')} of ${results.title(dataset)}`
+
+/** `resnet50, n = 10,333 images`: whose answers, on how many images. */
+export const modelAndImages = (model: string, counts: readonly { n: number }[]): string =>
+  `${model}, n = ${count(sum(counts.map(({ n }) => n)), 'image')}`

@@ -1,0 +1,119 @@
+/** Accuracies as coloured cells with their numbers, rows × columns. */
+import { fitText, textWidth } from './fonts.ts'
+import { accuracyColor, colorDomain, fontSize, ink } from './theme.ts'
+import { type PairCell } from '../../analysis/view.ts'
+import { percentValue } from '../../lib/table/values.ts'
+import { type PanelSpec, pixelText, type Position, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
+
+export interface HeatLayout {
+  rows: readonly string[]
+  columns: readonly string[]
+  /** Cells with fewer images are outlined, without a colour. */
+  minN: number
+}
+
+const cellHeight = 19
+const most = 84
+
+/** Columns are headed on top; every cell shows its accuracy, a cell of fewer than `minN` images is only outlined. */
+export function heatSpec(cells: readonly PairCell[], layout: HeatLayout, width: number): TopLevelSpec {
+  const { rows, columns } = layout
+  const labels = rows.map(row => fitText(row, 0.34 * width, fontSize))
+  const names = Math.ceil(Math.max(...labels.map(label => textWidth(label, fontSize)))) + 10
+  const { cellWidth, heads } = headings(columns, width - names)
+  const values = cells.map(cell => ({
+    x: columns.indexOf(cell.column),
+    y: rows.indexOf(cell.row),
+    accuracy: cell.accuracy,
+    about: `${cell.row}, ${cell.column}: ${cell.accuracy === null ? 'no image' : percentValue(cell.accuracy)}, n = ${cell.n}`,
+    shown: cell.accuracy !== null && cell.n >= layout.minN,
+    few: cell.accuracy !== null && cell.n < layout.minN,
+    text: cell.accuracy === null ? '' : String(Math.round(cell.accuracy)),
+  }))
+  const known = values.flatMap(({ accuracy, shown }) => (accuracy !== null && shown ? accuracy : []))
+  const domain = colorDomain(known)
+  const panel: PanelSpec = {
+    width: cellWidth * columns.length,
+    height: cellHeight * rows.length,
+    data: { values },
+    layer: [
+      ...cellLayers({ columns: columns.length, rows: rows.length }, domain, cellWidth),
+      pixelText(
+        labels.map((text, i) => ({ text, px: -8, py: (i + 0.5) * cellHeight })),
+        { align: 'right', fontSize },
+      ),
+      ...heads,
+    ],
+  }
+  return panel
+}
+
+/** Headings above the first row, in one line where they fit, else slanted; then the last one needs room at its right. */
+function headings(columns: readonly string[], room: number): { cellWidth: number; heads: UnitSpec[] } {
+  const flatWidth = Math.min(most, Math.floor(room / columns.length))
+  const flat = columns.every(column => textWidth(column, fontSize) <= flatWidth - 4)
+  const texts = flat ? columns : columns.map(column => fitText(column, Math.min(150, 0.4 * room), fontSize))
+  const reach = flat ? 0 : Math.cos((slant * Math.PI) / 180) * Math.max(...texts.map(text => textWidth(text, fontSize)))
+  const cellWidth = Math.min(flatWidth, Math.floor((room - reach) / (columns.length - 0.5)))
+  const values = texts.map((text, i) => ({ text, px: (i + 0.5) * cellWidth, py: -9 }))
+  const heads = pixelText(values, { align: flat ? 'center' : 'left', fontSize })
+  if (flat) return { cellWidth: flatWidth, heads: [heads] }
+  return { cellWidth, heads: [{ ...heads, mark: { ...(heads.mark as object), type: 'text', angle: -slant } }] }
+}
+
+/** Degrees. */
+const slant = 40
+
+function cellLayers(size: { columns: number; rows: number }, domain: [number, number], cellWidth: number): UnitSpec[] {
+  const place: Position = {
+    x: { field: 'x', type: 'quantitative', scale: { domain: [0, size.columns], nice: false }, axis: null },
+    y: { field: 'y', type: 'quantitative', scale: { domain: [size.rows, 0], nice: false }, axis: null },
+  }
+  const ends = [
+    { calculate: 'datum.x + 1', as: 'x2' },
+    { calculate: 'datum.y + 1', as: 'y2' },
+  ]
+  const box = { ...place, x2: { field: 'x2' }, y2: { field: 'y2' }, description: { field: 'about' } }
+  return [
+    {
+      transform: [{ filter: 'datum.shown' }, ...ends],
+      mark: { type: 'rect', aria: true, ...inset(0.5) },
+      encoding: {
+        ...box,
+        color: accuracyColor('accuracy', domain, Math.min(200, cellWidth * size.columns)),
+      },
+    },
+    {
+      transform: [{ filter: 'datum.few' }, ...ends],
+      mark: {
+        type: 'rect',
+        aria: true,
+        filled: false,
+        stroke: ink,
+        strokeOpacity: 0.4,
+        strokeDash: [2, 2],
+        ...inset(1.5),
+      },
+      encoding: box,
+    },
+    ...numbers(domain[0] + darkShare * (domain[1] - domain[0]), place),
+  ]
+}
+
+const inset = (pixels: number) => ({ xOffset: pixels, yOffset: pixels, x2Offset: -pixels, y2Offset: -pixels })
+
+/** White numbers stand out on this share of the colours, from the low end. */
+const darkShare = 0.45
+
+function numbers(light: number, place: Position): UnitSpec[] {
+  const kinds = [
+    [`datum.shown && datum.accuracy < ${light}`, '#ffffff'],
+    [`datum.shown && datum.accuracy >= ${light}`, '#111111'],
+    ['datum.few', ink],
+  ] as const
+  return kinds.map(([filter, color]) => ({
+    transform: [{ filter }, { calculate: 'datum.x + 0.5', as: 'x' }, { calculate: 'datum.y + 0.5', as: 'y' }],
+    mark: { type: 'text', baseline: 'middle', color, fontSize: fontSize - 1 },
+    encoding: { ...place, text: { field: 'text' } },
+  }))
+}

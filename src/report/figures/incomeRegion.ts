@@ -1,0 +1,62 @@
+import { incomeColumns, incomeScheme } from '../../datasets/labels/incomes.ts'
+import { placesByAccuracy } from './classRegion.ts'
+import type { Figure, FigureKind, FigureOptions } from './figure.ts'
+import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
+import { heatSpec } from './heatMap.ts'
+import { type Results } from '../../analysis/view.ts'
+import { benchmarkOf, placeColumn } from '../../analysis/roles.ts'
+
+export const incomeRegion: FigureKind = {
+  name: 'income-region',
+  paper: [],
+  title: 'Accuracy per income and region',
+  needs: 'a data set with regions and incomes (a column income_group or income), --min-n images in a cell',
+  make: (results, options) => perGeographic(results, options, figureOf),
+}
+
+function figureOf(results: Results, dataset: string, options: FigureOptions): Figure | null {
+  const column = placeColumn(results.run, dataset)!
+  const model = modelOn(results, dataset, options)
+  if (model === undefined || column !== 'region') return null
+  const found = incomeColumns.map(name => results.pairs(dataset, model, [name, column]))
+  const cells = found.find(({ length }) => length > 0) ?? []
+  const incomes = [...new Set(cells.map(({ row }) => row))].sort(byIncome)
+  const places = placesByAccuracy(cells)
+  if (incomes.length < 2 || incomes.length > mostIncomes || cells.every(({ n }) => n < results.minN)) return null
+  const name = results.title(dataset)
+  return {
+    id: idOf('income-region', name),
+    title: `Accuracy per income group and region on ${name}`,
+    subtitle: modelAndImages(model, cells),
+    caption: captionOf(
+      results,
+      `Top-1 accuracy of ${model} in percent on the images of each income group of households (rows) and region.`,
+      incomeNote(dataset, incomes),
+      `Cells of fewer than ${results.minN} images are outlined only.`,
+    ),
+    rows: cells.map(cell => ({ model, income: cell.row, region: cell.column, n: cell.n, accuracy: cell.accuracy })),
+    spec: width => heatSpec(cells, { rows: incomes, columns: places, minN: results.minN }, width),
+  }
+}
+
+/** More values are no groups. */
+const mostIncomes = 12
+
+const rising = ['lowest', 'low', 'lower middle', 'middle', 'upper middle', 'high', 'highest']
+
+/** Usual words from low to high, anything else by its text. */
+function byIncome(a: string, b: string): number {
+  const [x, y] = [a, b].map(name => rising.indexOf(name.toLowerCase().replaceAll(/[-_ ]+/g, ' '))) as [number, number]
+  return x >= 0 && y >= 0 ? x - y : a.localeCompare(b, 'en', { numeric: true })
+}
+
+/** What the groups' names stand for. */
+function incomeNote(dataset: string, incomes: readonly string[]): string {
+  if (benchmarkOf(dataset) === 'dollarstreet') {
+    const { direction, bounds, unit } = incomeScheme('dollarstreet-paper-1')
+    return `${direction}; bounds ${bounds.join(', ')} ${unit}.`
+  }
+  if (incomes.every(name => /^Q[1-4] \(/.test(name)))
+    return 'Quarters of the images by the income that the data set states; Q1 is the highest.'
+  return 'Groups are the data set’s own.'
+}

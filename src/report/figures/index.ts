@@ -1,0 +1,106 @@
+import { inputError, unknownName } from '../../lib/errors.ts'
+import { type Run } from '../../results/run.ts'
+import { classRegion } from './classRegion.ts'
+import { disparity } from './disparity.ts'
+import { europeAgainst } from './europeAgainst.ts'
+import { apart, type Figure, type FigureKind, type FigureOptions } from './figure.ts'
+import { fitText, wrapText } from './fonts.ts'
+import { families } from './families.ts'
+import { incomeRegion } from './incomeRegion.ts'
+import { interventionsFigure } from './interventions.ts'
+import { map } from './map.ts'
+import { neighbours } from './neighbours.ts'
+import { progress } from './progress.ts'
+import { rates } from './rates.ts'
+import { regionLines } from './regionLines.ts'
+import { regionMap } from './regionMap.ts'
+import { regions } from './regions.ts'
+import { type Results, resultsOf, type ResultsOptions } from '../../analysis/view.ts'
+import { benchmarkOf } from '../../analysis/roles.ts'
+import { scaling } from './scaling.ts'
+import { retraining, westernShare } from './studies.ts'
+import { fontSize } from './theme.ts'
+import { type TopLevelSpec } from './vegaLite.ts'
+
+/** Every figure, in the order of a report. */
+export const figureKinds: readonly FigureKind[] = [
+  progress,
+  rates,
+  regions,
+  regionMap,
+  map,
+  disparity,
+  regionLines,
+  europeAgainst,
+  scaling,
+  families,
+  interventionsFigure,
+  incomeRegion,
+  classRegion,
+  retraining,
+  westernShare,
+  neighbours,
+]
+
+/** The data set that a figure of the paper is about; those that are not here are about both. */
+const paperDataset: Readonly<Record<string, string>> = {
+  ...{ 2: 'dollarstreet', 3: 'dollarstreet', 4: 'dollarstreet', 6: 'dollarstreet' },
+  ...{ 5: 'geode', 7: 'geode', 8: 'geode', 10: 'geode' },
+}
+
+/** Figures by name, or by the number of the paper's figure that they redraw. Errors: unknown-figure. */
+function namedKinds(name: string): readonly FigureKind[] {
+  const found = figureKinds.filter(
+    kind => kind.name === name || kind.paper.some(number => number === name || number.split(' ')[0] === name),
+  )
+  if (found.length > 0) return found
+  throw unknownName(
+    'figure',
+    name,
+    figureKinds.map(({ name }) => name),
+  )
+}
+
+/** The figures of one kind; in a run on made-up data each title says so. */
+export function figuresOf(kind: FigureKind, results: Results, options: FigureOptions = {}): Figure[] {
+  const figures = apart(kind.make(results, options))
+  if (results.madeUp === null) return figures
+  return figures.map(figure => ({ ...figure, title: `${figure.title} (made-up data)` }))
+}
+
+/**
+ * The figures of a name or paper number from stored results, one per data set where it shows one; by number that of the paper
+ * where it was evaluated. Errors: unknown-figure,
+ * unknown-data-set, unknown-model, no-figure.
+ */
+export function makeFigures(run: Run, name: string, options: FigureOptions & ResultsOptions = {}): Figure[] {
+  const kinds = namedKinds(name)
+  const results = resultsOf(run, options)
+  const { model } = options
+  if (model !== undefined && !results.models.includes(model)) throw unknownName('model', model, results.models)
+  const about = results.roles.geographic.filter(dataset => benchmarkOf(dataset) === paperDataset[name])
+  const sets = options.dataset === undefined && about.length > 0 ? about : [options.dataset]
+  const figures = kinds.flatMap(kind => sets.flatMap(dataset => figuresOf(kind, results, { ...options, dataset })))
+  const needs = kinds.map(kind => kind.needs).join('; ')
+  if (figures.length === 0) throw inputError('no-figure', `no figure ${name} from these results: it needs ${needs}`)
+  return figures
+}
+
+const headingSize = 14
+
+/** The specification with its title, facts and, where given, caption written into the drawing, for a file of its own. */
+export function titledSpec({ title, subtitle, spec }: Figure, width: number): TopLevelSpec {
+  return {
+    ...spec(width),
+    title: {
+      text: wrapText(title, width, headingSize, true),
+      subtitle: wrapText(subtitle, width, fontSize).map(line => fitText(line, width, fontSize)),
+      fontSize: headingSize,
+      anchor: 'start',
+      frame: 'bounds',
+      offset: 14,
+    },
+  }
+}
+
+export { narrow, wide, type Figure, type FigureKind } from './figure.ts'

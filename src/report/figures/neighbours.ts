@@ -1,0 +1,101 @@
+import { isWestern } from '../../datasets/labels/western.ts'
+import { mean } from '../../metrics/numbers.ts'
+import { type StudyValues } from '../../results/studies.ts'
+import { captionOf, type FigureKind, idOf } from './figure.ts'
+import { count } from '../../lib/table/text.ts'
+import { linePanels, type Panel } from './linePanel.ts'
+import { color } from './theme.ts'
+import { type TopLevelSpec } from './vegaLite.ts'
+
+/** Share in percent of the query images that their `k` nearest references place in a group: `west` or a region. */
+export interface NeighbourRow {
+  k: number
+  group: string
+  share: number
+  queries: number
+}
+
+const west = 'west'
+
+/** The western share and the shares of the regions by the number of neighbours. */
+function neighboursSpec(rows: readonly NeighbourRow[], width: number): TopLevelSpec {
+  const groups = [...new Set(rows.map(({ group }) => group))].filter(group => group !== west)
+  const regions = groups.sort((a, b) => meanShare(rows, b) - meanShare(rows, a))
+  const ratio = ratioText(rows)
+  const first = panelOf('West or not', [west], rows, ratio && 'majority of the neighbours')
+  return linePanels(regions.length === 0 ? [first] : [first, panelOf('by region', regions, rows, ratio)], width)
+}
+
+/** Subtitles in both panels or in none, which keeps their plots on one height. */
+const panelOf = (
+  title: string,
+  groups: readonly string[],
+  rows: readonly NeighbourRow[],
+  subtitle: string | null,
+): Panel => ({
+  ...(subtitle === null ? {} : { subtitle }),
+  ...{ title, x: 'nearest neighbours (k)', y: 'query images (%)', mostX: Infinity, difference: true },
+  series: groups.map((group, i) => ({
+    label: [group === west ? 'West' : group],
+    color: color(groups[0] === west ? 0 : i + 1),
+    line: null,
+    joined: true,
+    points: rows
+      .filter(row => row.group === group)
+      .map(({ k, share, queries }) => ({ model: `${queries.toLocaleString('en-US')} images`, x: k, y: share })),
+  })),
+})
+
+const meanShare = (rows: readonly NeighbourRow[], group: string): number =>
+  mean(rows.filter(row => row.group === group).map(({ share }) => share))
+
+/** `Europe : Africa 2.1 to 2.4`, over all k. */
+function ratioText(rows: readonly NeighbourRow[]): string | null {
+  const ratios = rows.flatMap(({ k, group, share }) => {
+    const africa = rows.find(row => row.k === k && row.group === 'Africa')
+    return group === 'Europe' && africa && africa.share > 0 ? share / africa.share : []
+  })
+  if (ratios.length === 0) return null
+  const [low, high] = [Math.min(...ratios).toFixed(2), Math.max(...ratios).toFixed(2)]
+  return `Europe : Africa ${low === high ? low : `${low} to ${high}`}`
+}
+
+/** Rows of a stored study `neighbours`, as `storedVotes` has them. */
+function neighbourRows(stored: readonly StudyValues[]): NeighbourRow[] {
+  const counts = ['queries', 'references']
+  const valueAt = (k: number, metric: string): number =>
+    stored.find(row => row.setting === k && row.metric === metric)?.values[0] ?? 0
+  return stored.flatMap(({ setting, metric, values: [share] }) =>
+    share == null || counts.includes(metric)
+      ? []
+      : { k: setting, group: metric, share: 100 * share, queries: valueAt(setting, 'queries') },
+  )
+}
+
+export const neighbours: FigureKind = {
+  name: 'neighbours',
+  paper: ['appendix F'],
+  title: 'Where unlabelled images come from, by their nearest labelled neighbours',
+  needs: 'a stored study neighbours',
+  make: results => {
+    const stored = results.run.studies.get('neighbours') ?? []
+    const rows = neighbourRows(stored)
+    if (!rows.some(({ group }) => group === west)) return []
+    const references = stored.find(({ metric }) => metric === 'references')?.values[0] ?? 0
+    const western = [...new Set(rows.map(({ group }) => group))].filter(isWestern)
+    return [
+      {
+        id: idOf('neighbours'),
+        title: 'Where unlabelled images come from, by their nearest neighbours',
+        subtitle: `n = ${count(rows[0]!.queries, 'query image')}, ${count(references, 'reference image')}`,
+        caption: captionOf(
+          results,
+          `Each unlabelled (query) image is placed by a majority of the k labelled reference images with the most similar embeddings: in the West${western.length > 0 ? ` (${western.join(', ')})` : ''} or not, and in a region; of regions with equally many neighbours the one with the nearest. Shares of all query images in percent.`,
+          'Where a region has more reference images than another, the shares lean towards it.',
+        ),
+        rows: rows.map(row => ({ ...row })),
+        spec: width => neighboursSpec(rows, width),
+      },
+    ]
+  },
+}

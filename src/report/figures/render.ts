@@ -1,0 +1,162 @@
+/** From a Vega-Lite specification to SVG, PNG or PDF; Vega and its renderers are loaded when the first figure is drawn. */
+import type { TopLevelSpec } from 'vega-lite'
+import { GeogapError } from '../../lib/errors.ts'
+import { covers, fontFamily, fontFiles, textWidth } from './measure.ts'
+import { fontSize, standalone } from './theme.ts'
+import { printable } from '../../lib/table/text.ts'
+
+/** Text and axes as `currentColor` for a page, or in `ink` on `paper` for a file of its own. */
+export interface Colors {
+  ink: string
+  paper: string
+}
+
+export const print: Colors = { ink: '#1f2328', paper: '#ffffff' }
+
+/**
+ * Draws a specification as SVG. Nothing is loaded and no function is compiled: Vega's expressions are interpreted.
+ * Descriptions of marks become tooltips (`<title>`). Errors: bad-figure.
+ */
+export async function renderSvg(spec: TopLevelSpec, colors?: Colors): Promise<string> {
+  const { vega, compile, expressionInterpreter } = await engine()
+  const { complaints, logger } = collector()
+  vega.resetSVGDefIds()
+  const { spec: compiled } = compile(standalone(spec), { logger })
+  const view = new vega.View(vega.parse(compiled, {}, { ast: true }), {
+    ...{ expr: expressionInterpreter, loader: closedLoader, renderer: 'none', logger },
+  })
+  try {
+    const svg = slim(await view.toSVG()).replace(/[^\n]+/g, printable)
+    if (complaints.length > 0) throw fault(complaints.join('; '))
+    return colors ? inColors(svg, colors) : svg
+  } finally {
+    view.finalize()
+  }
+}
+
+/** Draws SVG as PNG at `scale` times its size. Characters that the package's fonts lack are taken from the system's. */
+export async function renderPng(svg: string, scale = 2): Promise<Uint8Array> {
+  const { Resvg } = await import('@resvg/resvg-js')
+  const drawn = new Resvg(inColors(svg, print), {
+    fitTo: { mode: 'zoom', value: scale },
+    background: print.paper,
+    font: { loadSystemFonts: !covers(svg), fontFiles: fontFiles(), defaultFontFamily: fontFamily },
+  })
+  return drawn.render().asPng()
+}
+
+const inColors = (svg: string, { ink, paper }: Colors): string =>
+  svg
+    .replaceAll('currentColor', ink)
+    .replace(/<svg[^>]*>/, tag => `${tag}<rect width="100%" height="100%" fill="${paper}"/>`)
+
+const emptyParts = /<path class="(?:back|fore)ground"[^>]*? d="(?:M0,0h0v0h0Z)?"[^>]*>/g
+const idle =
+  / (?:aria-hidden|pointer-events|class|role|aria-roledescription)="[^"]*"| opacity="1"| transform="translate\(0,0\)"/g
+/** What most texts share is said once, on the root. */
+const common = ` font-family="${fontFamily}" font-size="${fontSize}px"`
+
+/** Vega draws a disc as a path of two arcs. */
+const disc =
+  /<path transform="translate\(([^,"]*),([^)"]*)\)" d="M([^,"]*),0A[^"]*" fill="([^"]*)" stroke-width="2"([^>/]*)(?:\/>|>(<title>[^<]*<\/title>)<\/path>)/g
+const guideLabel = /<g([^>]*) aria-label="[^"]*"/g
+/** Attributes whose numbers are pixels. */
+const geometry = / (?:d|transform|[xy][12]?|width|height|viewBox)="[^"]*"/g
+const longNumber = /-?\d+\.\d{2,}/g
+const label = / aria-label="([^"]*)"/
+const marked = /<(path|rect|text)( [^>]*?)(?:\/>|><\/\1>)/g
+
+/** Without the attributes that draw nothing, and with descriptions as tooltips. */
+const slim = (svg: string): string =>
+  svg
+    .replace(emptyParts, '')
+    .replace(marked, (whole, tag: string, attributes: string) => {
+      const text = label.exec(attributes)?.[1]
+      return text === undefined ? whole : `<${tag}${attributes.replace(label, '')}><title>${text}</title></${tag}>`
+    })
+    .replace(guideLabel, '<g$1')
+    .replace(/<[a-z][^>]*>/g, tag =>
+      tag.replace(idle, '').replace(geometry, part => part.replace(longNumber, number => String(round(number)))),
+    )
+    .replaceAll(` font-family="${fontFamily}"`, '')
+    .replaceAll(` font-size="${fontSize}px"`, '')
+    .replace('<svg', `<svg${common}`)
+    .replace(/ d="(M[^"]*)"/g, (_, path: string) => ` d="${relative(path)}"`)
+    .replace(disc, '<circle cx="$1" cy="$2" r="$3" fill="$4"$5>$6</circle>')
+    .replace(group, (_, children: string) => hoisted(children))
+
+/** A group of marks of one kind. */
+const group = /<g>((?:<(path|circle|line|rect|text)\b[^>]*(?:\/>|>[^<]*(?:<title>[^<]*<\/title>)?<\/\2>)){2,})<\/g>/g
+const inheritable =
+  / (?:fill|stroke|fill-opacity|stroke-opacity|stroke-width|text-anchor|font-size|font-weight)="[^"]*"/g
+
+/** Marks with what all of them share said once, on their group. */
+function hoisted(children: string): string {
+  const tags = [...children.matchAll(/<(?:path|circle|line|rect|text)\b[^>]*>/g)].map(([tag]) => tag)
+  const shared = (tags[0]!.match(inheritable) ?? []).filter(one => tags.every(tag => tag.includes(one)))
+  const bare = shared.reduce((text, one) => text.replaceAll(one, ''), children)
+  return `<g${shared.join('')}>${bare}</g>`
+}
+
+/** Points of an outline that are nearer to the one before than this, in tenths of a pixel along both axes, are left out. */
+const nearness = 6
+
+/** Long straight runs of a path, as outlines of countries are, as steps from point to point, which are shorter to write. */
+const relative = (path: string): string =>
+  path.replace(/M([-\d.]+),([-\d.]+)((?:L[-\d.]+,[-\d.]+){4,})/g, (_, x: string, y: string, rest: string) => {
+    let [atX, atY] = [tenths(x), tenths(y)]
+    const points = rest.slice(1).split('L')
+    const steps = points.flatMap((point, i) => {
+      const [toX = 0, toY = 0] = point.split(',').map(tenths)
+      const [dx, dy] = [toX - atX, toY - atY]
+      if (Math.abs(dx) + Math.abs(dy) < nearness && i < points.length - 1) return []
+      ;[atX, atY] = [toX, toY]
+      return `${dx / 10},${dy / 10}`
+    })
+    return `M${x},${y}l${steps.join(' ')}`
+  })
+
+const tenths = (number: string): number => Math.round(10 * Number(number))
+
+const round = (number: string): number => Math.round(10 * Number(number)) / 10
+
+const fault = (text: string): GeogapError =>
+  new GeogapError('internal', 'bad-figure', `figure cannot be drawn: ${text.replace(/\s+/g, ' ')}`)
+
+/** A warning is a fault of the figure too: something in it would not be drawn as meant. */
+function collector() {
+  const complaints: string[] = []
+  const complain = (...args: readonly unknown[]) => {
+    complaints.push(args.map(String).join(' '))
+    return logger
+  }
+  const ignore = () => logger
+  const logger = { level: ignore, warn: complain, error: complain, info: ignore, debug: ignore }
+  return { complaints, logger }
+}
+
+const refuse = (uri: string): Promise<never> =>
+  Promise.reject(new Error(`it asks for ${uri}, but figures carry their data`))
+const closedLoader = { load: refuse, sanitize: refuse, http: refuse, file: refuse }
+
+type Measured = Record<'fontSize' | 'fontWeight' | 'text' | 'limit', unknown>
+
+interface TextMetrics {
+  width: (item: Measured, text: unknown) => number
+}
+
+async function engine() {
+  const [vega, { compile }, { expressionInterpreter }] = await Promise.all([
+    import('vega'),
+    import('vega-lite'),
+    import('vega-interpreter'),
+  ])
+  const { textMetrics } = vega as unknown as { textMetrics: TextMetrics }
+  textMetrics.width = ({ fontSize = 11, fontWeight }, text) =>
+    text === null || text === undefined
+      ? 0
+      : textWidth(`${text as string | number}`, Number(fontSize), isBold(fontWeight))
+  return { vega, compile, expressionInterpreter }
+}
+
+const isBold = (weight: unknown): boolean => weight === 'bold' || Number(weight) >= 600

@@ -1,0 +1,201 @@
+import { type SizeGroup, sizeGroups } from '../../metrics/scaling.ts'
+import { oneRow } from '../../models/listing.ts'
+import { measureOf } from './disparity.ts'
+import { captionOf, type Figure, type FigureKind, idOf, modelsAndImages, modelsIn, perGeographic } from './figure.ts'
+import { roundBounds } from './linePanel.ts'
+import { type Results } from '../../analysis/view.ts'
+import { fitText } from './fonts.ts'
+import { fontSize, geographicColor, ink, quiet, titleSize } from './theme.ts'
+import { signed } from '../../lib/table/values.ts'
+import { type PanelSpec, panels, pixelText, type Position, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
+
+/** One model's size (training images or parameters) and disparity in percentage points. */
+export interface ScalingRow {
+  size: 'training images' | 'parameters'
+  model: string
+  group: string
+  value: number
+  disparity: number
+}
+
+interface Scale {
+  size: ScalingRow['size']
+  /** Rising bounds between the groups, and how the groups are called, in two lines. */
+  edges: readonly number[]
+  names: readonly string[]
+}
+
+/** The paper's figure 3 parts at 200 million images and 100 million parameters; here with one more step on each side. */
+const scales: readonly Scale[] = [
+  {
+    size: 'training images',
+    edges: [10e6, 200e6, 1e9],
+    names: ['under\n10 M', '10 to\n200 M', '200 M\nto 1 G', 'from\n1 G'],
+  },
+  {
+    size: 'parameters',
+    edges: [10e6, 30e6, 100e6],
+    names: ['under\n10 M', '10 to\n30 M', '30 to\n100 M', 'from\n100 M'],
+  },
+]
+
+/** Models of some kind, whose means by size one panel shows. */
+export interface ScalingPart {
+  title: string
+  rows: readonly ScalingRow[]
+}
+
+/** Means of groups of models by size with 95 % intervals, over a point for each model; one panel a part, all on one axis. */
+export function scalingSpec(parts: readonly ScalingPart[], measure: string, width: number, most = 2): TopLevelSpec {
+  const columns = width < 500 ? 1 : most
+  const space = Math.min(480, Math.floor((width - 24 * (columns - 1)) / columns))
+  const grouped = parts.map(({ title, rows }) => {
+    const scale = scales.find(({ size }) => size === rows[0]!.size)!
+    return { title, rows, scale, groups: groupsOf(scale, rows) }
+  })
+  const intervals = grouped.flatMap(({ groups }) => groups.flatMap(group => barOf(group) ?? []))
+  const disparities = parts.flatMap(({ rows }) => rows.map(row => row.disparity))
+  const { domain, values } = roundBounds([0, ...intervals, ...disparities], 0)
+  return panels(
+    grouped.map(part => panelOf(part, { measure, domain, values, space })),
+    columns,
+  )
+}
+
+const groupsOf = ({ edges }: Scale, rows: readonly ScalingRow[]): SizeGroup[] =>
+  sizeGroups(
+    rows.map(row => ({ model: row.model, size: row.value, value: row.disparity })),
+    edges,
+  ).groups
+
+/** Two models' interval says nothing and would fill the axis. */
+const barOf = ({ n, interval }: SizeGroup): SizeGroup['interval'] => (n < 3 ? null : interval)
+
+interface Axis {
+  measure: string
+  domain: [number, number]
+  values: number[]
+  space: number
+}
+
+type Grouped = ScalingPart & { scale: Scale; groups: readonly SizeGroup[] }
+
+function panelOf({ title, rows, scale: { size, edges, names }, groups }: Grouped, axis: Axis): PanelSpec {
+  const means = groups.flatMap((group, i) => {
+    const { mean } = group
+    const [low, high] = barOf(group) ?? [mean, mean]
+    return mean === null ? [] : { at: i + 0.5, mean, low: low!, high: high! }
+  })
+  const points = rows.map(row => ({
+    at: edges.filter(edge => row.value >= edge).length + 0.28,
+    disparity: row.disparity,
+    about: `${row.model}: ${signed(row.disparity, 1)} points, ${(row.value / 1e6).toPrecision(3)} M ${size}`,
+  }))
+  const [inner, height] = [axis.space - 58, Math.round(0.55 * axis.space)]
+  const position = positionOf(axis, groups.length)
+  const labels = names.map((name, i) => [...name.split('\n'), `n ${groups[i]!.n}`])
+  return {
+    title: { text: fitText(title, inner, titleSize, true), frame: 'group' },
+    width: inner,
+    height,
+    layer: [
+      {
+        data: { values: points },
+        mark: { type: 'circle', size: 16, color: quiet.light, opacity: 0.5, aria: true },
+        encoding: { ...position('disparity'), description: { field: 'about' } },
+      },
+      ...meanLayers(means, position),
+      groupNames(labels, inner, height),
+    ],
+  }
+}
+
+const positionOf =
+  ({ measure, domain, values }: Axis, groups: number) =>
+  (field: string): Position => ({
+    x: { field: 'at', type: 'quantitative', scale: { domain: [0, groups], nice: false }, axis: null },
+    y: { field, type: 'quantitative', scale: { domain, nice: false }, axis: { title: `${measure} (points)`, values } },
+  })
+
+function meanLayers(
+  values: { at: number; mean: number; low: number; high: number }[],
+  position: (field: string) => Position,
+): UnitSpec[] {
+  const color = geographicColor
+  return [
+    {
+      data: { values },
+      mark: { type: 'rule', color, strokeWidth: 2.5, opacity: 0.6 },
+      encoding: { ...position('low'), y2: { field: 'high' } },
+    },
+    { data: { values }, mark: { type: 'circle', color, size: 70, opacity: 1 }, encoding: position('mean') },
+  ]
+}
+
+function groupNames(groups: readonly (readonly string[])[], inner: number, height: number): UnitSpec {
+  const step = inner / groups.length
+  const values = groups.flatMap((lines, i) =>
+    lines.map((text, row) => ({ text, px: (i + 0.5) * step, py: height + 12 + 13 * row })),
+  )
+  return pixelText(values, { align: 'center', fontSize: fontSize - 1, color: ink })
+}
+
+export const scaling: FigureKind = {
+  name: 'scaling',
+  paper: ['3', '10'],
+  title: 'Disparity by training data and model size',
+  needs: 'two catalogue models of known size and a data set with two regions or countries',
+  make: (results, options) => perGeographic(results, options, figureOf),
+}
+
+/** The catalogue models' sizes with their disparity on a data set, and what that is on an axis and in a caption. */
+export function scalingRows(results: Results, dataset: string): { measure: string; grey: string; sized: ScalingRow[] } {
+  const { measure, says, rows } = measureOf(results.disparities(dataset))
+  const grey = `Grey: each model’s ${says} of ${results.title(dataset)}, in percentage points. Orange: means of the models of each size, with 95 % t-intervals of three models or more; n counts models.`
+  return { measure, grey, sized: rows.flatMap(({ model, value }) => sizesOf(model, value)) }
+}
+
+function figureOf(results: Results, dataset: string): Figure | null {
+  const { measure, grey, sized } = scalingRows(results, dataset)
+  if (modelsIn(sized) < 2) return null
+  const name = results.title(dataset)
+  return {
+    id: idOf('scaling', name),
+    title: `Disparity on ${name} by training data and model size`,
+    subtitle: modelsAndImages(results, dataset, sized),
+    caption: captionOf(
+      results,
+      grey,
+      'Training images are those that the weights saw first or only, as the data sets’ authors count them; parameters are counted in the graph. Sizes go with architecture and training, so a difference between groups is no effect of size alone.',
+    ),
+    rows: sized.map(row => ({ ...row })),
+    spec: width => scalingSpec(partsOf(sized), measure, width),
+  }
+}
+
+const partsOf = (rows: readonly ScalingRow[]): ScalingPart[] =>
+  scales
+    .map(({ size }) => ({ title: `by ${size}`, rows: rows.filter(row => row.size === size) }))
+    .filter(part => part.rows.length > 0)
+
+/** Panels of the architecture groups that have models of several sizes: all by parameters, then by training images. */
+export function architectureParts(rows: readonly ScalingRow[]): ScalingPart[] {
+  const groups = [...new Set(rows.map(({ group }) => group))].sort()
+  return scales.toReversed().flatMap(({ size, edges }) =>
+    groups.flatMap(group => {
+      const own = rows.filter(row => row.size === size && row.group === group)
+      const steps = new Set(own.map(({ value }) => edges.filter(edge => value >= edge).length))
+      return steps.size < 2 ? [] : [{ title: `${group}: ${size === 'parameters' ? size : 'data'}`, rows: own }]
+    }),
+  )
+}
+
+function sizesOf(model: string, disparity: number): ScalingRow[] {
+  const known = oneRow(model)
+  if (!known) return []
+  const row = { model, group: known.group, disparity }
+  return [
+    ...(known.images === null ? [] : [{ ...row, size: 'training images' as const, value: known.images }]),
+    { ...row, size: 'parameters', value: known.parameters },
+  ]
+}

@@ -1,0 +1,51 @@
+import { type EstimateRow } from '../../results/estimates.ts'
+import { type Exported, exported } from '../../lib/table/table.ts'
+import { percent } from '../../lib/table/text.ts'
+import { field, fields, intervalColumns, share } from '../../lib/table/columns.ts'
+
+/** Answers before the end. */
+export const estimateExport = (rows: readonly EstimateRow[]): Exported =>
+  exported(
+    {
+      name: 'estimates',
+      title: 'Stopped early: what all images would give',
+      notes: [
+        "accuracy and 95 % interval of all images of a group, valid at any stopping time; explained: share of the variance that other models' outcomes on the same images explain",
+      ],
+    },
+    [
+      ...fields({ model: 'model', dataset: 'data set', preprocessing: '', until: 'until', group: 'group' }),
+      { name: 'read', heading: 'read', value: row => row.read, show: row => `${row.read} of ${row.images}` },
+      field('images', ''),
+      share('estimate', 'top-1 %'),
+      ...intervalColumns<EstimateRow>(({ low, high }) => [low, high]),
+      {
+        name: 'explained',
+        heading: 'explained',
+        value: row => row.explained,
+        show: row => (row.controls === 0 ? '–' : `${percent(row.explained, 0)} by ${row.controls}`),
+      },
+      ...fields({ controls: '', failed: 'failed' }),
+    ],
+    rows,
+  )
+
+/** One line for each model and data set: how many images were enough, and how many other models' outcomes have spared. */
+export function savingLines(rows: readonly EstimateRow[]): string[] {
+  const names = [...new Set(rows.map(nameOf))]
+  return names.map(name => {
+    const groups = rows.filter(row => nameOf(row) === name)
+    const { until, controls } = groups[0]!
+    const sum = (of: (row: EstimateRow) => number): number => groups.reduce((total, row) => total + of(row), 0)
+    const [read, images] = [sum(row => row.read), sum(row => row.images)]
+    const alone = sum(withoutControls)
+    const spared = controls > 0 ? `; without the outcomes of ${controls} other models about ${Math.round(alone)}` : ''
+    return `${name}: ${until} with ${read} of ${images} images (${percent(read / images, 0)} %)${spared}`
+  })
+}
+
+const nameOf = ({ model, dataset, preprocessing }: EstimateRow): string => `${model} on ${dataset} (${preprocessing})`
+
+/** Images that the same interval would take alone: the variance of a mean without replacement is s² (1/n - 1/N). */
+const withoutControls = ({ read, images, explained }: EstimateRow): number =>
+  read === 0 ? 0 : 1 / (1 / images + (1 - explained) * (1 / read - 1 / images))

@@ -1,0 +1,65 @@
+import { markup, type Markup } from './markup.ts'
+import { type Column, formatTable, shown as textOf, type Value } from '../../lib/table/columns.ts'
+
+export interface HtmlTable<Row> {
+  /** Name of the downloaded file, without ending. */
+  name: string
+  caption: string
+  columns: readonly Column<Row>[]
+  rows: readonly Row[]
+  /** Rows that the page shows, where it does not show all; the download has all. */
+  shown?: readonly Row[]
+}
+
+/** A table with a caption, row and column headings, exact values for sorting, and all rows as a CSV download. */
+export function htmlTable<Row>({ name, caption, columns, rows, shown = rows }: HtmlTable<Row>): Markup {
+  const readable = columns.filter(({ heading }) => heading !== '')
+  const numeric = readable.map(({ value }) => rows.some(row => typeof value(row) === 'number'))
+  const head = readable.map(
+    ({ heading }, i) => markup`<th scope="col" ${numeric[i] && markup` class="number"`}>${heading}</th>`,
+  )
+  const body = shown.map(row => {
+    const cells = readable.map((column, i) => cell(column, row, numeric[i]!, i === 0))
+    return markup`<tr>${cells}</tr>`
+  })
+  const note = shown.length < rows.length ? ` Shown: ${shown.length} of ${rows.length} rows; the CSV file has all.` : ''
+  return markup`<div class="table">
+    <div class="tools">${download(name, columns, rows)}</div>
+    <div class="scroll" tabindex="0" role="region" aria-label="${caption}">
+      <table>
+        <caption><span>${caption}${note}</span></caption>
+        <thead>
+          <tr>
+            ${head}
+          </tr>
+        </thead>
+        <tbody>
+          ${body}
+        </tbody>
+      </table>
+    </div>
+  </div> `
+}
+
+function cell<Row>(column: Column<Row>, row: Row, numeric: boolean, first: boolean): Markup {
+  const text = textOf(column, row)
+  if (first) return markup`<th scope="row">${text}</th>`
+  if (!numeric) return text.length > longText ? markup`<td class="long">${text}</td>` : markup`<td>${text}</td>`
+  const exact = rounded(column.value(row))
+  return String(exact) === text ? markup`<td data-v>${text}</td>` : markup`<td data-v="${exact}">${text}</td>`
+}
+
+/** Longer texts get a wide column. */
+const longText = 40
+
+const rounded = (value: Value): Value => (typeof value === 'number' ? Number(value.toPrecision(7)) : value)
+
+/** A link that saves the rows as CSV, numbers to seven digits, without a script. */
+export function download<Row>(name: string, columns: readonly Column<Row>[], rows: readonly Row[]): Markup {
+  const short = columns.map(column => ({ ...column, value: (row: Row) => rounded(column.value(row)) }))
+  const data = encodeURI(wellFormed(formatTable(short, rows, 'csv'))).replaceAll('#', '%23')
+  return markup`<a download="${name}.csv" href="data:text/csv;charset=utf-8,${data}">CSV of ${rows.length} rows</a>`
+}
+
+/** Halves of characters cannot be written into an address. */
+const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, '\ufffd')

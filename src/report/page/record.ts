@@ -1,0 +1,126 @@
+/** What was run, from the manifests beside the predictions. */
+import { type Methods } from '../../analysis/citing/methods.ts'
+import { type Results } from '../../analysis/view.ts'
+import { type ModelRow, oneRow } from '../../models/listing.ts'
+import { type DatasetNote } from '../../results/notes.ts'
+import { type Entry } from '../../results/store.ts'
+import { htmlTable } from './htmlTable.ts'
+import { markup, type Markup } from './markup.ts'
+import { modelDetails } from './modelTable.ts'
+import { type Column, fields } from '../../lib/table/columns.ts'
+
+export function recordSection({ run, title }: Results, { paragraph, limitations }: Methods): Markup {
+  const shards = run.entries.flatMap(({ shards }) => shards)
+  const days = shards.map(({ created }) => created).sort()
+  const versions = [
+    ...new Set(run.entries.map(({ identity }) => `geogap ${identity.version} with ${identity.runtime}`)),
+  ]
+  const machines = [...new Set(shards.map(({ machine }) => machine))]
+  const [first = '', last = ''] = [days[0], days.at(-1)].map(day => day?.slice(0, 16).replace('T', ' '))
+  return markup`<p>
+      ${versions.join(', ')}; ${machines.join('; ')}; evaluated ${first === last ? first : `${first} to ${last}`} UTC.
+    </p>
+    <h3>In words</h3>
+    <p>${paragraph.replace(/ ?\\cite\{([^}]*)\}/g, ' [$1]')}</p>
+    <ul>
+      ${limitations.map(text => markup`<li>${text}</li>`)}
+    </ul>
+    <h3>Data sets</h3>
+    ${datasetTable([...run.datasets.values()], title)}
+    <h3>Models</h3>
+    ${modelsTable(run.entries)}
+    <h3>Evaluations</h3>
+    ${evaluationTable(run.entries)}`
+}
+
+const datasetTable = (rows: readonly DatasetNote[], title: (name: string) => string): Markup =>
+  htmlTable({
+    name: 'data-sets',
+    caption: 'Data sets as they were evaluated.',
+    columns: [
+      { name: 'dataset', heading: 'data set', value: row => title(row.name) },
+      ...fields({ name: 'name', images: 'images' }),
+      { name: 'columns', heading: 'columns', value: row => row.columns.join(', ') },
+      { name: 'label_map', heading: 'label map', value: row => row.labelMap },
+      { name: 'places', heading: 'regions by', value: row => row.places?.scheme ?? null },
+      { name: 'notes', heading: 'notes', value: row => row.notes?.join('; ') ?? null },
+      { name: 'problems', heading: 'rows refused', value: row => row.problems.length },
+      { name: 'content', heading: 'content (SHA-256)', value: row => row.hash, show: row => row.hash.slice(0, 16) },
+    ],
+    rows,
+  })
+
+interface UsedModel {
+  identity: Entry['identity']
+  known: ModelRow | undefined
+}
+
+/** Models as they were used: preprocessing and weights, and what the catalogue knows of them. */
+function modelsTable(entries: readonly Entry[]): Markup {
+  const used = new Map(
+    entries.map(({ identity }) => {
+      const { model, preprocessing, steps, weights } = identity
+      return [JSON.stringify([model, preprocessing, steps, weights]), { identity, known: oneRow(model) }]
+    }),
+  )
+  const rows = [...used.values()]
+  return htmlTable({
+    name: 'models',
+    caption: 'Models as they were used, with what the catalogue knows of those that are in it.',
+    columns: [
+      { name: 'model', heading: 'model', value: row => row.identity.model },
+      ...(rows.some(({ known }) => known) ? modelDetails.slice(1).map(fromCatalogue) : []),
+      { name: 'preprocessing', heading: 'preprocessing', value: row => row.identity.preprocessing },
+      { name: 'steps', heading: 'steps', value: row => row.identity.steps },
+      {
+        name: 'weights_sha256',
+        heading: 'weights (SHA-256)',
+        value: row => row.identity.weights.join(' '),
+        show: row => row.identity.weights.map(hash => hash.slice(0, 12)).join(' '),
+      },
+    ],
+    rows,
+  })
+}
+
+/** What no line has room for goes to the download alone. */
+const downloadOnly = ['source', 'weights', 'note']
+
+const fromCatalogue = ({ name, heading, value, show }: Column<ModelRow>): Column<UsedModel> => ({
+  ...{ name, heading: downloadOnly.includes(name) ? '' : heading },
+  value: ({ known }) => (known ? value(known) : null),
+  ...(show ? { show: ({ known }) => (known ? show(known) : '–') } : {}),
+})
+
+/** More evaluations are shown by their first data set only. */
+const longest = 200
+
+function evaluationTable(rows: readonly Entry[]): Markup {
+  const firsts = [...new Map(rows.toReversed().map(row => [row.identity.model, row])).values()].toReversed()
+  return htmlTable({
+    name: 'evaluations',
+    caption: 'Evaluations: every model on every data set.',
+    ...(rows.length > longest ? { shown: firsts } : {}),
+    columns: [
+      { name: 'model', heading: 'model', value: row => row.identity.model },
+      { name: 'dataset', heading: 'data set', value: row => row.identity.dataset },
+      { name: 'images', heading: 'images', value: row => row.rows },
+      { name: 'seconds', heading: 'seconds', value: seconds, show: row => seconds(row).toFixed(0) },
+      { name: 'preprocessing', heading: 'preprocessing', value: row => row.identity.preprocessing },
+      {
+        name: 'label_map',
+        heading: 'label map',
+        value: row => row.identity.labelMap,
+        show: row => shortHash(row.identity.labelMap),
+      },
+      { name: 'runtime', heading: 'runtime', value: row => row.identity.runtime },
+      { name: 'created', heading: 'done (UTC)', value: row => row.created.slice(0, 19).replace('T', ' ') },
+    ],
+    rows,
+  })
+}
+
+/** `own 14d319831a43` of a map that is known by its hash. */
+const shortHash = (text: string): string => text.replace(/\b[0-9a-f]{64}\b/, hash => hash.slice(0, 12))
+
+const seconds = ({ shards }: Entry): number => shards.reduce((sum, { seconds }) => sum + seconds, 0)

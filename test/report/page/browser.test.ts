@@ -1,0 +1,117 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type Browser, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { writeReport } from '../../../src/report/page/html.ts'
+import { axe, chromium, consoleErrors, openBrowser, overlaps } from '../../browser.ts'
+import { madeUpRun } from '../figures/world.ts'
+import { long } from '../../torture.ts'
+
+describe.skipIf(!chromium)('the report in a browser, from a file and without a network', () => {
+  let browser: Browser
+  let folder: string
+  let address: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'geogap-report-'))
+    const file = join(folder, 'report.html')
+    await writeReport(madeUpRun({ models: 4, problems: true }), file)
+    address = pathToFileURL(file).href
+    browser = await openBrowser()
+  })
+  afterAll(async () => {
+    await browser.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  async function opened(width = 1440, colorScheme: 'light' | 'dark' = 'light'): Promise<[Page, string[]]> {
+    const context = await browser.newContext({ viewport: { width, height: 850 }, colorScheme, offline: true })
+    const page = await context.newPage()
+    const errors = consoleErrors(page)
+    await page.goto(address)
+    return [page, errors]
+  }
+
+  it.each(
+    (
+      [
+        [390, 'light'],
+        [390, 'dark'],
+        [1440, 'light'],
+        [1440, 'dark'],
+      ] as const
+    ).filter(([width, scheme]) => long || (width === 390) === (scheme === 'dark')),
+  )('at %i pixels, %s: no error, no text on another or beyond the edge, open to all', async (width, scheme) => {
+    const [page, errors] = await opened(width, scheme)
+    expect(await overlaps(page)).toEqual([])
+    expect(await axe(page)).toEqual([])
+    expect(errors).toEqual([])
+    await page.context().close()
+  })
+
+  it('fits on paper', async () => {
+    const [page] = await opened(700)
+    await page.emulateMedia({ media: 'print' })
+    expect(await overlaps(page)).toEqual([])
+    await page.context().close()
+  })
+
+  const accuracies = (page: Page): Promise<number[]> =>
+    page
+      .locator('#tables table')
+      .first()
+      .locator('tbody tr:not([hidden]) td:nth-child(4)')
+      .allTextContents()
+      .then(texts => texts.map(Number))
+
+  it('sorts a table by keyboard and says so', async () => {
+    const [page] = await opened()
+    const heading = page.locator('#tables th', { hasText: 'top-1 %' }).first()
+    await heading.locator('button').focus()
+    await page.keyboard.press('Enter')
+    expect(await heading.getAttribute('aria-sort')).toBe('ascending')
+    const rising = await accuracies(page)
+    expect(rising).toEqual([...rising].sort((a, b) => a - b))
+    await page.keyboard.press('Space')
+    expect(await heading.getAttribute('aria-sort')).toBe('descending')
+    expect(await accuracies(page)).toEqual(rising.toReversed())
+    await page.context().close()
+  })
+
+  it('searches a table by keyboard and says how many rows are left', async () => {
+    const [page] = await opened()
+    await page.locator('#tables input[type=search]').first().focus()
+    await page.keyboard.type('resnet50 geode')
+    expect(await accuracies(page)).toHaveLength(1)
+    expect(await page.locator('#tables [role=status]').first().textContent()).toBe('1 of 20 rows')
+    await page.context().close()
+  })
+
+  it('skips to the main numbers with the first key', async () => {
+    const [page] = await opened()
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    expect(page.url()).toMatch(/#summary$/)
+    await page.context().close()
+  })
+
+  it('saves the data behind a figure', async () => {
+    const [page] = await opened()
+    const download = page.waitForEvent('download')
+    await page.locator('#progress-geode a[download]').click()
+    const text = await readFile(await (await download).path(), 'utf8')
+    expect(text.split('\n')[0]).toBe('panel,model,reference,standard,geographic,fitted')
+    await page.context().close()
+  })
+
+  it('runs no other script and asks for nothing', async () => {
+    const [page, errors] = await opened()
+    const script =
+      "const s = document.createElement('script'); s.textContent = 'window.ran = true'; document.body.append(s)"
+    await page.evaluate(`${script}; new Image().src = 'https://example.org/a.png'`)
+    expect(await page.evaluate('window.ran')).toBeUndefined()
+    expect(errors.filter(text => /Content Security Policy/.test(text)).length).toBeGreaterThanOrEqual(2)
+    await page.context().close()
+  })
+})
