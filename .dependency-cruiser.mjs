@@ -8,6 +8,7 @@ export const rooms = {
   evaluate: ['lib', 'metrics', 'datasets', 'models', 'results'],
   analysis: ['lib', 'metrics', 'datasets', 'models', 'results'],
   report: ['lib', 'metrics', 'datasets', 'models', 'results', 'analysis'],
+  experiments: ['lib', 'metrics', 'datasets', 'models', 'results', 'evaluate', 'analysis'],
 }
 
 export default {

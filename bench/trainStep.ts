@@ -13,8 +13,8 @@ import { adam } from '../src/lib/onnx/optimizers.ts'
 import { architecture } from '../src/models/architectures.ts'
 import { freshWeights } from '../src/models/fresh.ts'
 import { random } from '../src/lib/random.ts'
-import { type Objective } from '../src/training/step.ts'
-import { createTrainer } from '../src/training/trainer.ts'
+import { type Objective } from '../src/experiments/training/step.ts'
+import { createTrainer } from '../src/experiments/training/trainer.ts'
 import { cores, inChild, inTurn, median, printedBy, printTable } from './common.ts'
 
 const self = fileURLToPath(import.meta.url)

@@ -32,8 +32,8 @@ export function probeCommand(): Command {
 }
 
 async function run(model: string, options: Options): Promise<void> {
-  const { probe } = await import('../decide/probeRun.ts')
-  const { probeText } = await import('../decide/probeText.ts')
+  const { probe } = await import('../experiments/probe/probeRun.ts')
+  const { probeText } = await import('../experiments/probe/probeText.ts')
   const { dataset, limit, data, weights, labels, classes, map, prompts, format } = options
   const onSetting = (done: number, total: number): void => note(`setting ${done} of ${total}`)
   const found = await probe(

@@ -7,9 +7,9 @@ import { crossEntropies } from '../lib/onnx/blocks/loss.ts'
 import { input } from '../lib/onnx/graph.ts'
 import { adam } from '../lib/onnx/optimizers.ts'
 import { permutation, random } from '../lib/random.ts'
-import { type Feeds } from '../training/buffers.ts'
-import { type Objective } from '../training/step.ts'
-import { createTrainer } from '../training/trainer.ts'
+import { type Feeds } from './training/buffers.ts'
+import { type Objective } from './training/step.ts'
+import { createTrainer } from './training/trainer.ts'
 import { classify, type Features, type Head, headTensors, picked, rowsOf } from '../models/runtime/head.ts'
 
 export interface RetrainOptions {

@@ -5,7 +5,7 @@ import { architecture } from '../models/architectures.ts'
 import { type ReadyModel } from '../models/spec.ts'
 import { normalizeGraph } from '../lib/pixels/toGraph.ts'
 import { splitSteps, type Step } from '../lib/pixels/steps.ts'
-import { type Objective } from '../training/step.ts'
+import { type Objective } from './training/step.ts'
 
 /** What is fine-tuned: a classifier behind its normalization. */
 export interface Network {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { input } from '../../../src/lib/onnx/graph.ts'
 import { mul, sum } from '../../../src/lib/onnx/ops.ts'
 import { adam, adamW, type Optimizer, sgd } from '../../../src/lib/onnx/optimizers.ts'
-import { createTrainer } from '../../../src/training/trainer.ts'
+import { createTrainer } from '../../../src/experiments/training/trainer.ts'
 
 const { parameters: expected } = JSON.parse(
   readFileSync(new URL('./optimizers.expected.json', import.meta.url), 'utf8'),

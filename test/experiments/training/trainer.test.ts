@@ -1,14 +1,14 @@
 import { Tensor as Value } from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { linear } from '../../src/lib/onnx/blocks/linear.ts'
-import { crossEntropies } from '../../src/lib/onnx/blocks/loss.ts'
-import { input } from '../../src/lib/onnx/graph.ts'
-import { adam } from '../../src/lib/onnx/optimizers.ts'
-import { type NamedTensor } from '../../src/lib/tensors/safetensors.ts'
-import { random } from '../../src/lib/random.ts'
-import { type Feeds } from '../../src/training/buffers.ts'
-import { type Objective } from '../../src/training/step.ts'
-import { createAccumulatingTrainer, createTrainer, type Trainer } from '../../src/training/trainer.ts'
+import { linear } from '../../../src/lib/onnx/blocks/linear.ts'
+import { crossEntropies } from '../../../src/lib/onnx/blocks/loss.ts'
+import { input } from '../../../src/lib/onnx/graph.ts'
+import { adam } from '../../../src/lib/onnx/optimizers.ts'
+import { type NamedTensor } from '../../../src/lib/tensors/safetensors.ts'
+import { random } from '../../../src/lib/random.ts'
+import { type Feeds } from '../../../src/experiments/training/buffers.ts'
+import { type Objective } from '../../../src/experiments/training/step.ts'
+import { createAccumulatingTrainer, createTrainer, type Trainer } from '../../../src/experiments/training/trainer.ts'
 
 const [width, classes, rows] = [7, 3, 6]
 const draw = random(5, 'values')

@@ -6,11 +6,11 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { GeogapError, inputError } from '../lib/errors.ts'
-import { whereThere, writeAtomically, writeFully } from '../lib/files.ts'
-import { type NamedTensor, readSafetensors, writeSafetensors } from '../lib/tensors/safetensors.ts'
-import { readTensor } from '../lib/tensors/tensors.ts'
-import { jsonText } from '../lib/table/text.ts'
+import { GeogapError, inputError } from '../../lib/errors.ts'
+import { whereThere, writeAtomically, writeFully } from '../../lib/files.ts'
+import { type NamedTensor, readSafetensors, writeSafetensors } from '../../lib/tensors/safetensors.ts'
+import { readTensor } from '../../lib/tensors/tensors.ts'
+import { jsonText } from '../../lib/table/text.ts'
 
 const progress = z.object({
   settings: z.record(z.string(), z.union([z.string(), z.number()])).readonly(),

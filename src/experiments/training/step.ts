@@ -3,8 +3,8 @@
  * the loss and the new parameters and state. Where a batch does not fit the memory it takes two: one adds a micro-batch's
  * gradients to running sums, the other updates.
  */
-import { inputError } from '../lib/errors.ts'
-import { gradients } from '../lib/onnx/gradient.ts'
+import { inputError } from '../../lib/errors.ts'
+import { gradients } from '../../lib/onnx/gradient.ts'
 import {
   createGraph,
   type Graph,
@@ -14,9 +14,9 @@ import {
   type Tensor,
   type Weights,
   weights,
-} from '../lib/onnx/graph.ts'
-import { type Optimizer, type Update } from '../lib/onnx/optimizers.ts'
-import { add, mean, mul, sum } from '../lib/onnx/ops.ts'
+} from '../../lib/onnx/graph.ts'
+import { type Optimizer, type Update } from '../../lib/onnx/optimizers.ts'
+import { add, mean, mul, sum } from '../../lib/onnx/ops.ts'
 
 /** Declares the inputs of a batch and gives the loss of each of its rows, [n]. */
 export type Objective = (graph: Graph, w: Weights) => Tensor

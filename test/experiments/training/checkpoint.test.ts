@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { loadCheckpoint } from '../../src/training/checkpoint.ts'
+import { loadCheckpoint } from '../../../src/experiments/training/checkpoint.ts'
 
 it('a checkpoint that is there but cannot be read is not taken for none', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'geogap-checkpoint-'))

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { Tensor as Value } from 'onnxruntime-node'
-import { formulaImages, type FormulaTensor, formulaValues } from '../../scripts/formula.ts'
-import { crossEntropies } from '../../src/lib/onnx/blocks/loss.ts'
-import { input, type Tensor, type Weights } from '../../src/lib/onnx/graph.ts'
-import { type Binding } from '../../src/lib/onnx/onnx.ts'
-import { architecture } from '../../src/models/architectures.ts'
-import { type NamedTensor } from '../../src/lib/tensors/safetensors.ts'
-import { type Feeds } from '../../src/training/buffers.ts'
-import { type Objective } from '../../src/training/step.ts'
-import { sharedPath } from '../shared.ts'
+import { formulaImages, type FormulaTensor, formulaValues } from '../../../scripts/formula.ts'
+import { crossEntropies } from '../../../src/lib/onnx/blocks/loss.ts'
+import { input, type Tensor, type Weights } from '../../../src/lib/onnx/graph.ts'
+import { type Binding } from '../../../src/lib/onnx/onnx.ts'
+import { architecture } from '../../../src/models/architectures.ts'
+import { type NamedTensor } from '../../../src/lib/tensors/safetensors.ts'
+import { type Feeds } from '../../../src/experiments/training/buffers.ts'
+import { type Objective } from '../../../src/experiments/training/step.ts'
+import { sharedPath } from '../../shared.ts'
 
 interface Summary {
   norm: number

@@ -4,9 +4,9 @@
  * keep their buffer: each is read once, by the node that makes its new value.
  */
 import { type Tensor as Value } from 'onnxruntime-node'
-import { inputError } from '../lib/errors.ts'
-import { type Optimizer } from '../lib/onnx/optimizers.ts'
-import { type NamedTensor } from '../lib/tensors/safetensors.ts'
+import { inputError } from '../../lib/errors.ts'
+import { type Optimizer } from '../../lib/onnx/optimizers.ts'
+import { type NamedTensor } from '../../lib/tensors/safetensors.ts'
 import { next, slotName } from './step.ts'
 
 export type Feeds = Record<string, Value>

@@ -1,8 +1,8 @@
 /** The preprocessing detective: which ways of showing images to a model are tried, and which are far better. */
-import { binomialCdf } from '../metrics/distributions.ts'
-import { mean } from '../metrics/numbers.ts'
-import { normalizations } from '../models/recipes.ts'
-import { describeSteps, nativeSteps, type Recipe, reversed } from '../lib/pixels/steps.ts'
+import { binomialCdf } from '../../metrics/distributions.ts'
+import { mean } from '../../metrics/numbers.ts'
+import { normalizations } from '../../models/recipes.ts'
+import { describeSteps, nativeSteps, type Recipe, reversed } from '../../lib/pixels/steps.ts'
 
 /** A way of preparing images, and what differs from the declared one. */
 export interface Setting {

@@ -1,14 +1,14 @@
 import { Tensor as Value } from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { formulaImages } from '../../scripts/formula.ts'
-import { createGraph, input, output, weights } from '../../src/lib/onnx/graph.ts'
-import { encode } from '../../src/lib/onnx/onnx.ts'
-import { adam, sgd } from '../../src/lib/onnx/optimizers.ts'
-import { createSession } from '../../src/models/runtime/session.ts'
-import { type NamedTensor } from '../../src/lib/tensors/safetensors.ts'
-import { createTrainer } from '../../src/training/trainer.ts'
-import { shared } from '../shared.ts'
-import { long } from '../torture.ts'
+import { formulaImages } from '../../../scripts/formula.ts'
+import { createGraph, input, output, weights } from '../../../src/lib/onnx/graph.ts'
+import { encode } from '../../../src/lib/onnx/onnx.ts'
+import { adam, sgd } from '../../../src/lib/onnx/optimizers.ts'
+import { createSession } from '../../../src/models/runtime/session.ts'
+import { type NamedTensor } from '../../../src/lib/tensors/safetensors.ts'
+import { createTrainer } from '../../../src/experiments/training/trainer.ts'
+import { shared } from '../../shared.ts'
+import { long } from '../../torture.ts'
 import {
   batchOf,
   bindTo,

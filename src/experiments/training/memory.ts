@@ -1,5 +1,5 @@
-import { type Graph, neededNodes, type Tensor } from '../lib/onnx/graph.ts'
-import { volumeAt } from '../lib/onnx/shapes.ts'
+import { type Graph, neededNodes, type Tensor } from '../../lib/onnx/graph.ts'
+import { volumeAt } from '../../lib/onnx/shapes.ts'
 
 const bytesPerValue: Partial<Record<Tensor['dtype'], number>> = { float64: 8, int64: 8, uint8: 1, int8: 1, bool: 1 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { createGraph, input, output } from '../../src/lib/onnx/graph.ts'
-import { add, exp, mul, reshape } from '../../src/lib/onnx/ops.ts'
-import { peakBytes } from '../../src/training/memory.ts'
+import { createGraph, input, output } from '../../../src/lib/onnx/graph.ts'
+import { add, exp, mul, reshape } from '../../../src/lib/onnx/ops.ts'
+import { peakBytes } from '../../../src/experiments/training/memory.ts'
 
 describe('peakBytes', () => {
   it('frees what is used for the last time and takes views for free', () => {
