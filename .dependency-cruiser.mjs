@@ -9,6 +9,7 @@ export const rooms = {
   analysis: ['lib', 'metrics', 'datasets', 'models', 'results'],
   report: ['lib', 'metrics', 'datasets', 'models', 'results', 'analysis'],
   experiments: ['lib', 'metrics', 'datasets', 'models', 'results', 'evaluate', 'analysis'],
+  dashboard: ['lib', 'metrics', 'datasets', 'models', 'results', 'evaluate', 'analysis', 'report'],
 }
 
 export default {
@@ -22,11 +23,11 @@ export default {
     {
       name: 'client-is-browser-code',
       severity: 'error',
-      from: { path: '^src/server/client/' },
+      from: { path: '^src/dashboard/client/' },
       to: {
         path: '^src/',
         pathNot:
-          '^src/(server|figures|report/figures|dashboard|metrics)/|^src/(report/(page/)?style|lib/table/(text|columns|values)|decide/compare|analysis/compare)\\.ts$',
+          '^src/(dashboard|report/figures|metrics)/|^src/(report/page/style|lib/table/(text|columns|values)|analysis/(counts|compare))\\.ts$',
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -30,7 +30,7 @@ const alone = [
   'lib/tensors/fuzz',
   'lib/hub/hub',
   'evaluate/workers/pool',
-  'server/load',
+  'dashboard/load',
 ].map(name => `test/${name}.test.ts`)
 
 export default defineConfig({

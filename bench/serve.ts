@@ -10,7 +10,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { testbed } from '../src/models/testbed.ts'
-import { serve } from '../src/server/serve.ts'
+import { serve } from '../src/dashboard/serve.ts'
 import { storeTestbed } from './storedRun.ts'
 
 const [client = 'dist/client', share = '1', kept] = process.argv.slice(2)

@@ -7,7 +7,7 @@ rmSync('dist', { recursive: true, force: true })
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 cpSync('src', 'dist', {
   recursive: true,
-  filter: source => !source.endsWith('.ts') && !source.includes('server/client'),
+  filter: source => !source.endsWith('.ts') && !source.includes('dashboard/client'),
 })
 await buildClient('dist/client')
 chmodSync('dist/bin/geogap.js', 0o755)

@@ -21,7 +21,7 @@ const target = join(root, '.build')
 export const builtPath = (name: string): string => join(target, name.replace(/\.ts$/, '.js'))
 
 /** The product without what runs in browsers, what it reads beside itself, and the programs that tests start with their helpers. */
-const wanted = /^(package\.json|experiments\/.*|src\/(?!server\/client\/).*|test\/.*\.ts)$/
+const wanted = /^(package\.json|experiments\/.*|src\/(?!dashboard\/client\/).*|test\/.*\.ts)$/
 const unwanted = /\.(test|d)\.ts$/
 
 const filesOf = (folder: string, names: readonly string[]): string[] =>

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 
-const root = fileURLToPath(new URL('../src/server/client', import.meta.url))
+const root = fileURLToPath(new URL('../src/dashboard/client', import.meta.url))
 const forBrowsers = /^(preact|vega|vega-lite|vega-interpreter|world-atlas|string-width)(\/|$)/
 const forNode = /\/(datasets|models|places|predictions|published)\/|\/(roles|render|sql|run)\.ts$/
 

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 
 const checks = [
   ['typescript/bin/tsc', '--noEmit'],
-  ['typescript/bin/tsc', '--noEmit', '-p', 'src/server/client'],
+  ['typescript/bin/tsc', '--noEmit', '-p', 'src/dashboard/client'],
   ['dependency-cruiser/bin/dependency-cruise.mjs', 'src'],
   ['knip/bin/knip.js'],
   ['../scripts/sizes.mjs'],

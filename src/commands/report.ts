@@ -26,7 +26,7 @@ async function run(dir: string, { output, bundle, images = false, exclude }: Opt
   const target = output ?? join(dir, bundle ? 'bundle' : 'report.html')
   if (bundle) {
     if (exclude) throw inputError('bad-option', '--bundle takes all images; --exclude is of the report')
-    const { writeBundle } = await import('../server/bundle.ts')
+    const { writeBundle } = await import('../dashboard/bundle.ts')
     await writeBundle(dir, target, { images })
   } else {
     const { openRun } = await import('../results/run.ts')

@@ -20,7 +20,7 @@ export function command(): Command {
     .addOption(queueOption(false))
     .addHelpText('after', '\nExample:\n  geogap serve results')
     .action(async (dir: string, { port, host, images, queue }: Options) => {
-      const { serve } = await import('../server/serve.ts')
+      const { serve } = await import('../dashboard/serve.ts')
       const { url } = await serve(dir, { port, host, ...given({ images, queue }), onCount: counted() })
       process.stdout.write(`${url}\n`)
     })

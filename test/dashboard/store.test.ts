@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { expect, it } from 'vitest'
-import { openStore } from '../../src/server/store.ts'
+import { openStore } from '../../src/dashboard/store.ts'
 import { storeRun } from '../storedRun.ts'
 
 it('what is removed while it is looked at is shown no longer', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Cube } from '../../src/analysis/counts.ts'
-import { finding } from '../../src/server/findings.ts'
+import { finding } from '../../src/dashboard/findings.ts'
 
 /** Two regions of 100 images each; `right` has a model's images that are right in either. */
 const cubeOf = (right: Record<string, readonly [number, number]>, n = 100): Cube => ({

@@ -60,7 +60,7 @@ beforeAll(async () => {
   const client = join(folder, 'client')
   await mkdir(client)
   await writeFile(join(client, 'index.html'), '<!doctype html><title>geogap</title>')
-  server = forked('test/server/serve.child.ts', [out, client])
+  server = forked('test/dashboard/serve.child.ts', [out, client])
   const address = await new Promise<string>(resolve =>
     server.stdout!.once('data', data => resolve(String(data).trim())),
   )

@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readDatasets } from '../../src/results/notes.ts'
-import { serve, type Served } from '../../src/server/serve.ts'
+import { serve, type Served } from '../../src/dashboard/serve.ts'
 import { makeWorld, secret, type World } from './world.ts'
 
 let world: World
