@@ -10,6 +10,30 @@ export const rooms = {
   report: ['lib', 'metrics', 'datasets', 'models', 'results', 'analysis'],
   experiments: ['lib', 'metrics', 'datasets', 'models', 'results', 'evaluate', 'analysis'],
   dashboard: ['lib', 'metrics', 'datasets', 'models', 'results', 'evaluate', 'analysis', 'report'],
+  cli: [
+    'lib',
+    'metrics',
+    'datasets',
+    'models',
+    'results',
+    'evaluate',
+    'analysis',
+    'report',
+    'experiments',
+    'dashboard',
+  ],
+  'index.ts': [
+    'lib',
+    'metrics',
+    'datasets',
+    'models',
+    'results',
+    'evaluate',
+    'analysis',
+    'report',
+    'experiments',
+    'dashboard',
+  ],
 }
 
 export default {

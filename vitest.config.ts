@@ -20,7 +20,7 @@ const alone = [
   'evaluate/neverMixed',
   'evaluate/ioFaults',
   'evaluate/workerFaults',
-  'signals',
+  'cli/signals',
   'evaluate/kill',
   'evaluate/longRun',
   'evaluate/manyModels',

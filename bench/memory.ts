@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { freshModel, inTemporaryFolder, median, photographs, printTable, writeManifest } from './common.ts'
 
-const program = fileURLToPath(new URL('../dist/bin/geogap.js', import.meta.url))
+const program = fileURLToPath(new URL('../dist/cli/bin/geogap.js', import.meta.url))
 const usual = ['lcnet_050', 'resnet50', 'convnext_small', 'vit_base_patch16_224']
 const { values, positionals } = parseArgs({
   options: { images: { type: 'string', default: '2000' } },

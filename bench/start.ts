@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { inTemporaryFolder, median, printTable } from './common.ts'
 import { storeTestbed } from './storedRun.ts'
 
-const program = fileURLToPath(new URL('../dist/bin/geogap.js', import.meta.url))
+const program = fileURLToPath(new URL('../dist/cli/bin/geogap.js', import.meta.url))
 const [, , share = '0.02'] = process.argv
 
 /** Bash's `times`: the children's user and system time. */

@@ -10,4 +10,4 @@ cpSync('src', 'dist', {
   filter: source => !source.endsWith('.ts') && !source.includes('dashboard/client'),
 })
 await buildClient('dist/client')
-chmodSync('dist/bin/geogap.js', 0o755)
+chmodSync('dist/cli/bin/geogap.js', 0o755)

@@ -1,7 +1,7 @@
 /** Reads the commands in the pages, and checks them against the tree of commands that there is. */
 import { type Command } from 'commander'
 import { readdirSync, readFileSync } from 'node:fs'
-import { findLeaf } from '../src/commands/program.ts'
+import { findLeaf } from '../src/cli/commands/program.ts'
 
 export interface PageCommand {
   page: string

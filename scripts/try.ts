@@ -8,7 +8,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, write
 import { tmpdir } from 'node:os'
 import { delimiter, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { program } from '../src/commands/program.ts'
+import { program } from '../src/cli/commands/program.ts'
 import { colourGraph } from '../test/models/onnx/foreignGraph.ts'
 import { callsIn, commandsOf, pages, parseOnly, unknownOptions } from './commandLines.ts'
 
@@ -58,7 +58,7 @@ function run(command: string, args: readonly string[], seconds = 300): Ran {
 
 function prepare(): void {
   mkdirSync(join(folder, 'bin'))
-  symlinkSync(join(root, 'dist/bin/geogap.js'), join(folder, 'bin/geogap'))
+  symlinkSync(join(root, 'dist/cli/bin/geogap.js'), join(folder, 'bin/geogap'))
   const { status, text } = run('geogap', ['demo', '--out', 'demo', '--quiet'])
   if (status !== 0) throw new Error(`the demo failed: ${text}`)
   writeFileSync(join(folder, 'tiny.onnx'), colourGraph({ classes: 8 }))

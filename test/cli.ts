@@ -8,7 +8,7 @@ export interface Finished {
 }
 
 /** The words that start the command line. */
-export const cli = [process.execPath, builtPath('src/bin/geogap.ts')]
+export const cli = [process.execPath, builtPath('src/cli/bin/geogap.ts')]
 
 /** Starts the command line as a process. */
 export function start(args: readonly string[], options: SpawnOptions = {}) {
@@ -34,8 +34,8 @@ export const geogap = (args: readonly string[], options?: SpawnOptions): Promise
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 async function called(args: readonly string[]): Promise<Finished> {
-  const { run } = await import('../src/bin/run.ts')
-  const { quieten } = await import('../src/commands/progress.ts')
+  const { run } = await import('../src/cli/bin/run.ts')
+  const { quieten } = await import('../src/cli/commands/progress.ts')
   quieten(false)
   const written = { stdout: '', stderr: '' }
   const streams = ['stdout', 'stderr'] as const

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { callsIn, commandsOf, pages, parseOnly, unknownOptions } from '../scripts/commandLines.ts'
 import { modelPage, page } from '../scripts/modelDocs.ts'
-import { program } from '../src/commands/program.ts'
+import { program } from '../src/cli/commands/program.ts'
 import { benchmarks } from '../src/datasets/benchmarks/benchmarks.ts'
 
 const read = (file: string | URL): string => readFileSync(file, 'utf8')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { freeDisk } from '../../src/evaluate/forecast.ts'
 import { dryRun, evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
-import { forecastTable } from '../../src/report/forecastTable.ts'
+import { forecastTable } from '../../src/cli/print/forecast.ts'
 import { writeModel, writeWorld } from '../world.ts'
 
 let folder: string

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { machineShare } from '../../src/commands/options.ts'
+import { machineShare } from '../../src/cli/commands/options.ts'
 import { groupsOf, joinUnits, shareOf, unitsOf } from '../../src/evaluate/units.ts'
 import { estimated } from '../../src/evaluate/cost.ts'
 import { resolveModel } from '../../src/models/catalog.ts'

@@ -6,7 +6,7 @@ import { agreement, keptDifference, type ShardRow } from '../../src/evaluate/agr
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { type Entry, manifestName, readEntries, shardFiles } from '../../src/results/store.ts'
-import { verifyText } from '../../src/report/verifyText.ts'
+import { verifyText } from '../../src/cli/print/verify.ts'
 import { copyRows } from '../../src/lib/sql.ts'
 import { agrees, verify } from '../../src/evaluate/verify.ts'
 import { writeModel, writeWorld } from '../world.ts'

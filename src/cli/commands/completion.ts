@@ -1,0 +1,87 @@
+import { Command, type Option } from 'commander'
+import { commands } from './index.ts'
+import { choicesOf, oneOf } from './options.ts'
+import { findLeaf } from './program.ts'
+
+const shells = ['bash', 'zsh', 'fish'] as const
+
+export function command(): Command {
+  return new Command('completion')
+    .description('Print a script that lets a shell complete commands, options, models, benchmarks and figures.')
+    .argument('<shell>', 'bash, zsh or fish', oneOf('the shell', [...shells, 'words'] as const))
+    .argument('[words...]', 'for the scripts: the words so far, after --')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  geogap completion bash >> ~/.bashrc\n  geogap completion zsh >> ~/.zshrc\n' +
+        '  geogap completion fish > ~/.config/fish/completions/geogap.fish',
+    )
+    .action(async (shell: keyof typeof scripts | 'words', words: string[]) => {
+      const lines = shell === 'words' ? await candidates(words) : [scripts[shell]]
+      process.stdout.write(lines.map(line => `${line}\n`).join(''))
+    })
+}
+
+/** What the last of `words` may become; none where a file may stand. */
+export async function candidates(words: readonly string[]): Promise<string[]> {
+  const [before, last] = [words.slice(0, -1), words.at(-1) ?? '']
+  return (await continuations(before, last)).filter(word => word.startsWith(last))
+}
+
+async function continuations(before: readonly string[], last: string): Promise<readonly string[]> {
+  if (before.length === 0) return commands.map(({ name }) => name)
+  const { program, entryOf } = await import('./program.ts')
+  const { command, path, rest } = findLeaf(await program([entryOf(before[0]!)]), before)
+  if (last.startsWith('-')) return command.options.flatMap(({ long }) => long ?? [])
+  const option = openOption(command.options, rest)
+  if (option) return choicesOf(option) ?? known[option.attributeName()]?.() ?? []
+  const inner = rest.length === 0 ? command.commands.map(each => each.name()) : []
+  const argument = command.registeredArguments[rest.length]
+  const choices = argument && choicesOf(argument)
+  return [...inner, ...(choices ?? (await known[path]?.()) ?? [])]
+}
+
+/** The option whose value comes next. */
+function openOption(options: readonly Option[], rest: readonly string[]): Option | undefined {
+  const at = rest.findLastIndex(word => word.startsWith('-'))
+  const option = options.find(({ short, long }) => rest[at] !== undefined && (rest[at] === long || rest[at] === short))
+  return option?.required && (option.variadic || at === rest.length - 1) ? option : undefined
+}
+
+const modelNames = async (): Promise<string[]> => (await import('../../models/catalog.ts')).modelNames()
+const datasetNames = async (): Promise<readonly string[]> =>
+  (await import('../../datasets/benchmarks/benchmarks.ts')).benchmarkNames
+
+/** Names by an option's attribute, or by a command's path for its arguments. */
+const known: Partial<Record<string, () => Promise<readonly string[]>>> = {
+  model: modelNames,
+  models: modelNames,
+  dataset: datasetNames,
+  suite: async () => Object.keys((await import('../../datasets/benchmarks/benchmarks.ts')).suites),
+  fetch: datasetNames,
+  datasets: datasetNames,
+  manifest: datasetNames,
+  power: datasetNames,
+  experiment: async () => (await import('../../report/page/experiments.ts')).experimentNames(),
+  figure: async () => (await import('../../report/figures/index.ts')).figureKinds.map(({ name }) => name),
+}
+
+const scripts: Record<(typeof shells)[number], string> = {
+  bash: `_geogap() {
+  local IFS=$'\\n'
+  COMPREPLY=($(geogap completion words -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+}
+COMP_WORDBREAKS=\${COMP_WORDBREAKS//:}
+complete -o default -F _geogap geogap`,
+  zsh: `_geogap() {
+  local -a found
+  found=("\${(@f)$(geogap completion words -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  if [[ -n "\${found[1]}" ]]; then compadd -- "\${found[@]}"; else _files; fi
+}
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+compdef _geogap geogap`,
+  fish: `function __geogap
+  set -l words (commandline -opc) (commandline -ct)
+  geogap completion words -- $words[2..] 2>/dev/null
+end
+complete -c geogap -a '(__geogap)'`,
+}

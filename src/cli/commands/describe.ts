@@ -1,0 +1,43 @@
+import { writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Command } from 'commander'
+import { inputError } from '../../lib/errors.ts'
+import { type Draft } from '../../models/onnx/describe.ts'
+import { jsonText, printable } from '../../lib/table/text.ts'
+
+/** `geogap models describe`. */
+export function describeCommand(): Command {
+  return new Command('describe')
+    .description('Write the model.json that makes an ONNX file usable as a model, from what the file says of itself.')
+    .argument('<file>', 'an ONNX file of an image model')
+    .option('--force', 'overwrite a model.json that is there', false)
+    .addHelpText('after', '\nExample:\n  geogap models describe runs/best.onnx')
+    .action(async (file: string, { force }: { force: boolean }) => run(file, force))
+}
+
+async function run(file: string, force: boolean): Promise<void> {
+  const { describeOnnx } = await import('../../models/onnx/describe.ts')
+  const { descriptionName } = await import('../../models/ownModel.ts')
+  const { storageError } = await import('../../lib/files.ts')
+  const draft = await describeOnnx(file)
+  const target = join(dirname(file), descriptionName)
+  const content = jsonText(draft.description)
+  await writeFile(target, content, { flag: force ? 'w' : 'wx' }).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST')
+      throw inputError('file-exists', `${target} is there already; --force overwrites it`)
+    throw storageError(target, error)
+  })
+  for (const line of lines(target, draft)) process.stdout.write(`${printable(line)}\n`)
+}
+
+function lines(target: string, { facts, reasons }: Draft): string[] {
+  const files = new Set(facts.external.map(({ location }) => location))
+  const outside = files.size > 0 ? `, weights in ${[...files].slice(0, 5).join(', ')}` : ''
+  return [
+    `wrote ${target}`,
+    `${facts.nodes} nodes, opset ${facts.opset}, ${(facts.parameters / 1e6).toFixed(1)} M weights, by ${facts.producer || 'unknown'}${outside}`,
+    '',
+    'GUESSED, the file does not say it; check each in model.json, then take it out of its "guessed" list:',
+    ...reasons.map(reason => `  ${reason}`),
+  ]
+}

@@ -1,0 +1,41 @@
+import { Command } from 'commander'
+import { type GateOptions } from '../../analysis/gateRun.ts'
+import { jsonText } from '../../lib/table/text.ts'
+import { excludeOption, shareOf, textFormatOption, wholeNumber } from './options.ts'
+
+/** Exit code of a gate that failed. */
+export const gateFailed = 4
+
+type Options = GateOptions & { junit?: string; format: 'text' | 'markdown' | 'json' }
+
+export function command(): Command {
+  return new Command('gate')
+    .description(
+      `Judge a run against limits, by what the data show and not by the point estimate. Exit code ${gateFailed} when a limit is broken.`,
+    )
+    .argument('<run>', 'folder of results')
+    .option('--baseline <run>', 'folder of results to compare with, image by image')
+    .option('--max-drop <share>', 'largest drop of a group against the baseline (default: 0.02)', shareOf('--max-drop'))
+    .option('--min-worst <share>', 'least accuracy of every group', shareOf('--min-worst'))
+    .option('--max-disparity <share>', 'largest difference between two groups', shareOf('--max-disparity'))
+    .option('--by <column>', 'groups: region, country, label or any column', 'region')
+    .option('--min-n <n>', 'groups with fewer images are listed and not judged', wholeNumber('--min-n'), 100)
+    .option('--junit <file>', 'write the checks as a JUnit file')
+    .addOption(textFormatOption())
+    .addOption(excludeOption())
+    .addHelpText('after', '\nExample:\n  geogap gate results --baseline main-results --by country --junit gate.xml')
+    .action(async (run: string, options: Options) => judge(run, options))
+}
+
+async function judge(dir: string, { junit, format, ...options }: Options): Promise<void> {
+  const { gate } = await import('../../analysis/gateRun.ts')
+  const { gateJunit, gateSentence, gateText } = await import('../../analysis/gateText.ts')
+  const result = await gate(dir, options)
+  const json = (): string => jsonText({ sentence: gateSentence(result), ...result })
+  process.stdout.write(format === 'json' ? json() : gateText(result, format))
+  if (junit !== undefined) {
+    const { writeOutput } = await import('../../lib/files.ts')
+    await writeOutput(junit, gateJunit(result))
+  }
+  if (!result.passed) process.exitCode = gateFailed
+}

@@ -1,0 +1,32 @@
+import { Command } from 'commander'
+import { type Format } from '../../lib/table/columns.ts'
+import { excludeOption, type Excluding, formatOption, given, wholeNumber } from './options.ts'
+
+interface Options extends Excluding {
+  name?: string
+  by?: string
+  minN: number
+  format: Format
+}
+
+export function command(): Command {
+  return new Command('history')
+    .description('Accuracy, worst group and disparity of every stored evaluation in the order of time, by their tags.')
+    .argument('<dirs...>', 'folders of results')
+    .option('--name <tag>', 'the tag that names the lines (default: the one that most have)')
+    .option('--by <column>', 'groups: region, country or any column (default: region, else country)')
+    .option('--min-n <n>', 'groups with fewer images are left out', wholeNumber('--min-n'), 30)
+    .addOption(formatOption())
+    .addOption(excludeOption())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  geogap evaluate --model model.json --dataset geode --tag commit=3fa9c1 --out results\n  geogap history results',
+    )
+    .action(async (dirs: string[], { name, by, minN, format, exclude }: Options) => {
+      const { history } = await import('../../analysis/history.ts')
+      const { historyTable } = await import('../../analysis/historyText.ts')
+      const { writeTables } = await import('../../lib/table/write.ts')
+      const rows = await history(dirs, { minN, ...given({ by, exclude }) })
+      await writeTables([historyTable(rows, minN, name)], format, undefined)
+    })
+}

@@ -1,0 +1,20 @@
+import { Command } from 'commander'
+import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
+
+type Options = DatasetOptions & { output: string }
+
+export function command(): Command {
+  const manifest = new Command('manifest')
+    .description("Write a data set's ids, labels, groups and image files as Parquet, for predictions made elsewhere.")
+    .argument('<dataset>', 'a benchmark, manifest, folder or archive')
+  return addDatasetOptions(manifest)
+    .requiredOption('-o, --output <file>', 'the Parquet file')
+    .addHelpText('after', '\nExample:\n  geogap manifest geode --data data -o ids.parquet')
+    .action(async (name: string, { output, ...options }: Options) => {
+      const { openDataset } = await import('../../datasets/open.ts')
+      const { writeManifest } = await import('../../evaluate/import/manifest.ts')
+      const dataset = await openDataset({ name, ...opening(options) })
+      await writeManifest(dataset, output)
+      process.stdout.write(`${output}: ${dataset.items.length} images of ${dataset.classes.length} classes\n`)
+    })
+}

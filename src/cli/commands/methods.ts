@@ -1,0 +1,15 @@
+import { Command } from 'commander'
+import { excludeOption, type Excluding } from './options.ts'
+
+export function command(): Command {
+  return new Command('methods')
+    .description('The methods paragraph, the limitations of this run, versions and hashes, and BibTeX, as Markdown.')
+    .argument('<run>', 'folder of results, or a pack')
+    .addOption(excludeOption())
+    .addHelpText('after', '\nExample:\n  geogap methods results > methods.md')
+    .action(async (run: string, { exclude }: Excluding) => {
+      const { openResults } = await import('../../analysis/pack.ts')
+      const { methods, methodsText } = await import('../../analysis/citing/methods.ts')
+      process.stdout.write(methodsText(methods(await openResults(run, exclude))))
+    })
+}

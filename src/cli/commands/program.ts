@@ -1,0 +1,69 @@
+import { Command } from 'commander'
+import { inputError, unknownName } from '../../lib/errors.ts'
+import { type CommandEntry, commands } from './index.ts'
+import { quieten } from './progress.ts'
+
+/** Commander's tree of the given commands, as users meet it: common options, our errors, `geogap` before each name. */
+export async function program(entries: readonly CommandEntry[] = commands): Promise<Command> {
+  const root = new Command('geogap').helpCommand(false)
+  for (const { load } of entries) {
+    const command = (await load()).command()
+    root.addCommand(command)
+    prepare(command, `geogap ${command.name()}`)
+  }
+  return root
+}
+
+/** Errors: unknown-command. */
+export function entryOf(name: string): CommandEntry {
+  const found = commands.find(command => command.name === name)
+  if (found) return found
+  throw unknownName(
+    'command',
+    name,
+    commands.map(command => command.name),
+  )
+}
+
+/** Options that every command has, and errors like all others for commander's own complaints. */
+function prepare(command: Command, path: string): void {
+  const has = (option: string): boolean => command.options.some(({ long }) => long === option)
+  if (has('--format') && !has('--json'))
+    command
+      .option('--json', 'the same as --format json')
+      .on('option:json', () => command.setOptionValueWithSource('format', 'json', 'cli'))
+  command.option('--quiet', 'no progress and no notes, only the result and errors')
+  command.on('option:quiet', () => quieten())
+  command.option('--config <file>', 'defaults of the options (default: geogap.config.* in this folder)')
+  command.option('--debug', 'show the stack trace of an error')
+  command.exitOverride(error => {
+    if (error.exitCode === 0) process.exit(0)
+    const message = error.message
+      .replace(/^error: /, '')
+      .replaceAll('\n', ' ')
+      .replace(/\.$/, '')
+    throw inputError('bad-usage', `${message}${error.code === missing ? swallowed(command) : ''}; see ${path} --help`)
+  })
+  command.configureOutput({ outputError: () => undefined })
+  for (const inner of command.commands) prepare(inner, `${path} ${inner.name()}`)
+}
+
+const missing = 'commander.missingArgument'
+
+/** An option that takes several words also takes the arguments that follow it. */
+function swallowed(command: Command): string {
+  const greedy = command.options.find(
+    option => option.variadic && command.getOptionValueSource(option.attributeName()) === 'cli',
+  )
+  return greedy ? ` (${greedy.long!} takes every word that follows: put arguments before it)` : ''
+}
+
+/** The innermost command that `words` (without `geogap`) name, and the words after its name. */
+export function findLeaf(root: Command, words: readonly string[]): { command: Command; path: string; rest: string[] } {
+  let [command, path, rest] = [root, '', [...words]]
+  for (;;) {
+    const inner = command.commands.find(each => each.name() === rest[0])
+    if (!inner) return { command, path: path.trim(), rest }
+    ;[command, path, rest] = [inner, `${path} ${inner.name()}`, rest.slice(1)]
+  }
+}

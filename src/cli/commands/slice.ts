@@ -1,0 +1,84 @@
+import { Command } from 'commander'
+import { GeogapError, inputError, unknownName } from '../../lib/errors.ts'
+import { type Column } from '../../lib/table/columns.ts'
+import { type SliceRow } from '../../results/slices.ts'
+import { assignments, given } from './options.ts'
+
+interface Options {
+  model?: string
+  dataset?: string
+  wrong?: boolean
+  right?: boolean
+  region?: string
+  country?: string
+  truth?: string
+  where?: Record<string, string>
+  output: string
+}
+
+export function command(): Command {
+  return new Command('slice')
+    .description(
+      'Write a list of images, slice.csv, for relabelling or for --exclude: what a model got wrong, a region, a class.',
+    )
+    .argument('<dir>', 'folder of results')
+    .option('--model <name>', 'whose predictions (needed where there are several)')
+    .option('--dataset <name>', 'by its name in the results (default: all)')
+    .option('--wrong', 'images whose first class is wrong')
+    .option('--right', 'images whose first class is right')
+    .option('--region <name>', 'images of a region')
+    .option('--country <name>', 'images of a country')
+    .option('--truth <label>', 'images of a class')
+    .option('--where <pairs>', 'values of any columns: income_group=Q1,region=Asia', assignments('--where'))
+    .requiredOption('-o, --output <file>', 'the slice')
+    .addHelpText('after', '\nExample:\n  geogap slice results --wrong --region Africa -o slice.csv')
+    .action(async (dir: string, options: Options) => run(dir, options))
+}
+
+const columns: Column<SliceRow>[] = (
+  ['dataset', 'id', 'truth', 'prediction', 'region', 'country', 'model'] as const
+).map(name => ({ name, heading: name, value: row => row[name] }))
+
+async function run(dir: string, { model, dataset, wrong, right, output, ...options }: Options): Promise<void> {
+  if (wrong && right) throw inputError('bad-option', 'give one of --wrong and --right')
+  const { storedEntries } = await import('../../analysis/sides.ts')
+  const { readDatasets } = await import('../../results/notes.ts')
+  const { distinct } = await import('../../results/store.ts')
+  const { sliceOf, valuesOf } = await import('../../results/slices.ts')
+  const { formatTable } = await import('../../lib/table/columns.ts')
+  const { writeOutput } = await import('../../lib/files.ts')
+  const entries = await storedEntries(dir)
+  const [models, sets] = [distinct(entries, 'model'), distinct(entries, 'dataset')]
+  const chosen = model ?? models[0]!
+  if (!models.includes(chosen)) throw unknownName('model', chosen, models)
+  if (model === undefined && models.length > 1)
+    throw inputError('choose-models', `choose with --model; there are ${models.join(', ')}`)
+  if (dataset !== undefined && !sets.includes(dataset)) throw unknownName('dataset', dataset, sets)
+  const notes = await readDatasets(dir)
+  const { region, country, truth } = options
+  const where = { ...options.where, ...given({ region, country, truth }) }
+  const asked = entries.filter(
+    ({ identity }) => identity.model === chosen && identity.dataset === (dataset ?? identity.dataset),
+  )
+  const rows: SliceRow[] = []
+  const without: GeogapError[] = []
+  for (const entry of asked) {
+    const found = await sliceOf(entry, notes.get(entry.identity.content), {
+      ...{ where, ...((wrong ?? right) && { right: right === true }) },
+    }).catch((error: unknown) => {
+      if (!(error instanceof GeogapError) || error.code !== 'unknown-column') throw error
+      without.push(error)
+      return []
+    })
+    rows.push(...found)
+  }
+  // A data set without a column has no image that fits, unless it is the only one that could.
+  if (without[0] && without.length === asked.length) throw without[0]
+  if (rows.length === 0)
+    for (const [column, value] of Object.entries(where)) {
+      const values = await valuesOf(asked, column)
+      if (!values.includes(value)) throw unknownName(column, value, values)
+    }
+  await writeOutput(output, formatTable(columns, rows, 'csv'))
+  process.stdout.write(`${rows.length} images in ${output}\n`)
+}

@@ -1,0 +1,140 @@
+/*
+ * The whole main job without any download: a made-up world is drawn, the last layer of untrained catalogue architectures
+ * is fitted to growing numbers of its pictures, and the models are evaluated by the code that real ones take.
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { type Dataset } from '../../datasets/dataset.ts'
+import { mapLimited } from '../../lib/concurrency.ts'
+import { openDataset } from '../../datasets/open.ts'
+import { evaluate } from '../../evaluate/evaluate.ts'
+import { storageError } from '../../lib/files.ts'
+import { extractFeatures } from '../../evaluate/workers/features.ts'
+import { freshWeights } from '../../models/fresh.ts'
+import { writeSafetensors } from '../../lib/tensors/safetensors.ts'
+import { type ModelSpec } from '../../models/spec.ts'
+import { imagenetMean, imagenetStd, nativeSteps, type Recipe } from '../../lib/pixels/steps.ts'
+import { writeJson } from '../../results/notes.ts'
+import { openRun, type Run } from '../../results/run.ts'
+import { type Progress } from '../../evaluate/evaluateDataset.ts'
+import { fitHead } from './fit.ts'
+import { objectNames } from './objects.ts'
+import { householdPictures, type Picture, side, sketches, standardPictures } from './world.ts'
+
+const madeUp =
+  'A made-up world: drawings of eight objects by imagined households. Nothing here measures a real model or a real place.'
+
+const seed = 2023
+const recipe: Recipe = {
+  mean: imagenetMean,
+  std: imagenetStd,
+  interpolation: 'bicubic',
+  cropPct: 224 / side,
+  size: 224,
+}
+
+/** Architectures of growing size, each fitted to growing numbers of training pictures. */
+const architectures = ['mobilenetv3_small_050', 'lcnet_050', 'mobilenetv3_small_100', 'tinynet_e', 'lcnet_100']
+const trainingSizes = [40, 400]
+
+export interface DemoOptions {
+  out: string
+  onStage?: (stage: string) => void
+  onProgress?: (progress: Progress) => void
+}
+
+export interface Demo {
+  run: Run
+  /** What the small training experiments showed. */
+  studies: string
+}
+
+export async function demo({ out, onStage = () => undefined, onProgress }: DemoOptions): Promise<Demo> {
+  const world = join(out, 'world')
+  const results = join(out, 'results')
+  onStage('drawing the pictures of a made-up world')
+  const training = await dataset(world, 'training', standardPictures(Math.max(...trainingSizes), seed, 'training'))
+  const households = await dataset(world, 'households', householdPictures(18, 8, seed))
+  const others = await dataset(world, 'other-households', householdPictures(12, 8, seed, 'other-'))
+  const datasets = [
+    await dataset(world, 'standard', standardPictures(240, seed, 'standard')),
+    await dataset(world, 'sketch', sketches(240, seed)),
+    households,
+  ]
+  onStage('fitting the last layer of untrained architectures')
+  const models = await fittedModels(join(out, 'models'), training)
+  onStage('evaluating')
+  await evaluate({ models, datasets, out: results, ...(onProgress ? { onProgress } : {}) })
+  onStage('retraining a last layer on pictures by other households, and on more and more western ones')
+  const model = join(out, 'models', `${models.at(-1)!.name}.json`)
+  const { demoStudies } = await import('./studies.ts')
+  const studies = await demoStudies({ model, training: others, households, out: results })
+  return { run: await openRun(results), studies }
+}
+
+/** Renders the pictures, writes their manifest, and opens it as any manifest is opened. */
+async function dataset(world: string, name: string, pictures: readonly Picture[]): Promise<Dataset> {
+  const { default: sharp } = await import('sharp')
+  const folder = join(world, name)
+  await mkdir(folder, { recursive: true })
+  await mapLimited(pictures, 4, async ({ id, svg }) => {
+    await sharp(Buffer.from(svg))
+      .jpeg({ quality: 90 })
+      .toFile(join(folder, `${id}.jpg`))
+  }).catch((error: unknown) => {
+    throw storageError(folder, error)
+  })
+  const columns = Object.keys(pictures[0]!.groups)
+  const rows = pictures.map(({ id, label, groups }) =>
+    [id, join(name, `${id}.jpg`), label, ...columns.map(column => groups[column])].join(','),
+  )
+  const manifest = join(world, `${name}.csv`)
+  await writeFile(manifest, [['id', 'image', 'label', ...columns].join(','), ...rows, ''].join('\n'))
+  const classes = join(world, 'classes.txt')
+  await writeFile(classes, `${objectNames.join('\n')}\n`)
+  return { ...(await openDataset({ name: manifest, classes })), name, madeUp }
+}
+
+async function fittedModels(folder: string, training: Dataset): Promise<ModelSpec[]> {
+  await mkdir(folder, { recursive: true })
+  const steps = nativeSteps(recipe)
+  const bare = await Promise.all(
+    architectures.map(async architecture => {
+      const file = join(folder, `${architecture}.untrained.safetensors`)
+      const tensors = freshWeights(architecture, objectNames.length, seed)
+      await writeSafetensors(file, tensors)
+      return { tensors, model: { name: architecture, architecture, classes: objectNames.length, files: [file] } }
+    }),
+  )
+  const features = await extractFeatures(
+    bare.map(({ model }) => model),
+    steps,
+    training.items,
+  )
+  const specs: ModelSpec[] = []
+  for (const [m, { tensors, model }] of bare.entries()) {
+    for (const count of trainingSizes) {
+      const rows = training.items.slice(0, count).map((_, i) => i)
+      const head = fitHead(
+        features[m]!,
+        rows,
+        rows.map(row => training.items[row]!.labels[0]!),
+        objectNames.length,
+      )
+      const file = join(folder, `${model.architecture}.fitted_${count}.safetensors`)
+      await writeSafetensors(
+        file,
+        tensors.map(tensor => ({ ...tensor, data: fitted(tensor.name, head) ?? tensor.data })),
+      )
+      const name = `${model.architecture}.fitted_${count}`
+      const described = { name, architecture: model.architecture, classes: objectNames }
+      specs.push({ ...described, recipe, weights: { from: 'files', files: [file] } })
+      const description = { ...described, weights: basename(file), preprocessing: recipe }
+      await writeJson(join(folder, `${name}.json`), description)
+    }
+  }
+  return specs
+}
+
+const fitted = (name: string, head: { weight: Float32Array; bias: Float32Array }): Float32Array | undefined =>
+  name === 'classifier.weight' ? head.weight : name === 'classifier.bias' ? head.bias : undefined

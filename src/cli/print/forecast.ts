@@ -1,0 +1,52 @@
+import { type Forecast } from '../../evaluate/forecast.ts'
+import { count } from '../../lib/table/text.ts'
+import { type Column, fields, formatTable } from '../../lib/table/columns.ts'
+import { bytesText, durationText } from '../../lib/table/text.ts'
+
+const columns: Column<Forecast>[] = [
+  ...fields({ model: 'model', dataset: 'data set', images: 'images to do', stored: 'stored' }),
+  {
+    name: 'download',
+    heading: 'download',
+    value: row => row.download,
+    show: ({ download }) => (download === null ? 'by hand' : download === 0 ? 'is here' : bytesText(download)),
+  },
+  { name: 'seconds', heading: 'time', value: row => row.seconds, show: row => durationText(row.seconds) },
+  { name: 'basis', heading: 'time is', value: row => (row.measured ? 'measured' : 'estimated') },
+  { name: 'disk', heading: 'disk', value: row => row.disk, show: row => bytesText(row.disk) },
+]
+
+/** What the forecast is for: where results go, the free bytes there, the device, the rule to stop by. */
+export interface Planning {
+  out: string
+  free: number | null
+  device?: string | undefined
+  until?: string | undefined
+}
+
+/** The plan as a table with its totals; a model's weights are counted once. */
+export function forecastTable(rows: readonly Forecast[], { out, free, device = 'cpu', until }: Planning): string {
+  const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0)
+  const downloads = new Map(rows.map(({ model, download }) => [model, download]))
+  const images = sum(rows.map(row => row.images))
+  const stored = sum(rows.map(row => row.stored))
+  const seconds = sum(rows.map(row => row.seconds))
+  const measured = rows.every(row => row.measured)
+  const byHand = [...downloads].flatMap(([model, bytes]) => (bytes === null ? [model] : []))
+  const notes = [
+    `${count(downloads.size, 'model')}, ${count(images, 'prediction')} to make: ${bytesText(sum([...downloads.values()].map(bytes => bytes ?? 0)))} to download, about ${durationText(seconds)} on this machine (${measured ? 'as measured here' : 'estimates are within a factor of two'}), ${bytesText(sum(rows.map(row => row.disk)))} of results${free === null ? '' : ` (${bytesText(free)} free for ${out})`}`,
+    ...(stored > 0
+      ? [
+          `stored: rows of these models, images, labels and settings; whether the weights are the same shows when it runs`,
+        ]
+      : []),
+    ...(byHand.length > 0
+      ? [
+          `by hand: no program can download the weights of ${byHand.join(', ')}; evaluate says where a person finds them`,
+        ]
+      : []),
+    ...(device === 'cpu' || measured ? [] : [`estimated times are the CPU's: nothing is known here about ${device}`]),
+    ...(until === undefined ? [] : [`at most: it stops earlier where ${until} is reached`]),
+  ]
+  return `${formatTable(columns, rows, 'text')}\n${notes.join('\n')}\n`
+}

@@ -1,0 +1,38 @@
+import { type RecordedRun, tagsText } from '../../results/runs.ts'
+import { type ResultStatus, type RunStatus } from '../../results/status.ts'
+import { type Exported, exported } from '../../lib/table/table.ts'
+import { type Column, fields } from '../../lib/table/columns.ts'
+
+const columns: Column<ResultStatus>[] = [
+  ...fields({
+    model: 'model',
+    dataset: 'data set',
+    preprocessing: 'preprocessing',
+    state: 'state',
+    rows: 'rows',
+    images: 'images',
+    errors: 'errors',
+  }),
+  { name: 'why', heading: 'why', value: why, show: row => why(row) ?? '' },
+  ...fields({ key: '', written: '' }),
+]
+
+function why({ message, differs }: ResultStatus): string | null {
+  if (message !== null) return message
+  return differs.length === 0 ? null : `differs in ${differs.join(', ')}`
+}
+
+/** What is stored, with a line on every evaluation on record. */
+export function statusTable({ dir, results, runs }: RunStatus): Exported {
+  const counts = [...new Set(results.map(({ state }) => state))]
+    .map(state => `${results.filter(result => result.state === state).length} ${state}`)
+    .join(', ')
+  return exported({ name: 'status', title: `${dir}: ${counts}`, notes: runs.map(runLine) }, columns, results)
+}
+
+function runLine({ state, host, pid, started, ended, asked, message, tags }: RecordedRun): string {
+  const until = ended === undefined ? '' : ` until ${ended}`
+  const reason = message === undefined ? '' : `: ${message}`
+  const named = tags === undefined ? '' : ` (${tagsText(tags)})`
+  return `evaluation${named} of ${asked.length} results from ${started}${until} (process ${pid} on ${host}): ${state}${reason}`
+}
