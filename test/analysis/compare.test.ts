@@ -7,7 +7,7 @@ import { compareSides } from '../../src/analysis/compareRun.ts'
 import { comparisonSentence, comparisonsText } from '../../src/analysis/compareText.ts'
 import { chooseSides } from '../../src/analysis/sides.ts'
 import { benjaminiHochberg, mcnemar } from '../../src/metrics/pairedTests.ts'
-import { geogap } from '../cli.ts'
+import { geogap } from '../helpers/cli.ts'
 import { type Outcome, store } from './stored.ts'
 
 let folder: string

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { householdCounts } from '../../src/results/households.ts'
 import { openRun } from '../../src/results/run.ts'
 import { outcomes } from '../metrics/golden.ts'
-import { shared } from '../shared.ts'
-import { evenly, storeRun } from '../storedRun.ts'
+import { shared } from '../helpers/shared.ts'
+import { evenly, storeRun } from '../helpers/storedRun.ts'
 
 const side = (i: number) => ({ region: i < 200 ? 'Europe' : 'Africa' })
 

@@ -6,10 +6,10 @@ import { judgeDisparities, judgeDrops, judgeWorst } from '../../src/analysis/gat
 import { gate } from '../../src/analysis/gateRun.ts'
 import { gateJunit, gateSentence, gateText } from '../../src/analysis/gateText.ts'
 import { randomFrom } from '../../src/lib/random.ts'
-import { geogap } from '../cli.ts'
+import { geogap } from '../helpers/cli.ts'
 import { drawCountries, drawHouseholdCountries } from './gateWorld.ts'
 import { type Outcome, store } from './stored.ts'
-import { measured, scaled } from '../torture.ts'
+import { measured, scaled } from '../helpers/torture.ts'
 
 const runs = 1000
 

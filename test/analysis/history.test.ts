@@ -10,8 +10,8 @@ import { type ModelSpec } from '../../src/models/spec.ts'
 import { statusTable } from '../../src/cli/print/status.ts'
 import { openRun } from '../../src/results/run.ts'
 import { runStatus } from '../../src/results/status.ts'
-import { geogap } from '../cli.ts'
-import { writeModel, writeWorld } from '../world.ts'
+import { geogap } from '../helpers/cli.ts'
+import { writeModel, writeWorld } from '../helpers/world.ts'
 
 let folder: string
 let out: string

@@ -11,7 +11,7 @@ import { placedText } from '../../src/analysis/placeText.ts'
 import { referenceOf } from '../../src/analysis/citing/references.ts'
 import { tQuantile } from '../../src/metrics/distributions.ts'
 import { openRun } from '../../src/results/run.ts'
-import { geogap } from '../cli.ts'
+import { geogap } from '../helpers/cli.ts'
 import { type Outcome, store } from './stored.ts'
 
 /**

@@ -9,7 +9,7 @@ import { availableDevices } from '../../src/models/runtime/devices.ts'
 import { devices } from '../../src/lib/onnx/engine.ts'
 import { plan, type Task } from '../../src/evaluate/plan.ts'
 import { runtimeVersion } from '../../src/lib/onnx/engine.ts'
-import { geogap } from '../cli.ts'
+import { geogap } from '../helpers/cli.ts'
 import { listen, stop } from '../lib/hub/fakeHub.ts'
 
 let folder: string

@@ -5,9 +5,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { geogap, start } from '../cli.ts'
-import { long } from '../torture.ts'
-import { workersOf, ended, hasProc, isAlive, shardNames, smallEvaluation, storedRows, until } from '../evaluation.ts'
+import { geogap, start } from '../helpers/cli.ts'
+import { long } from '../helpers/torture.ts'
+import {
+  workersOf,
+  ended,
+  hasProc,
+  isAlive,
+  shardNames,
+  smallEvaluation,
+  storedRows,
+  until,
+} from '../helpers/evaluation.ts'
 
 const count = 480
 let folder: string

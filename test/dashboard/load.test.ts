@@ -14,8 +14,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { quantile } from '../../src/metrics/numbers.ts'
 import { readEntries } from '../../src/results/store.ts'
-import { ended, hasProc, shardNames, smallWorld, until } from '../evaluation.ts'
-import { long, measured, scaled, torture } from '../torture.ts'
+import { ended, hasProc, shardNames, smallWorld, until } from '../helpers/evaluation.ts'
+import { long, measured, scaled, torture } from '../helpers/torture.ts'
 
 const runs = hasProc && long
 const readers = 200

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { expect, it } from 'vitest'
 import { openStore } from '../../src/dashboard/store.ts'
-import { storeRun } from '../storedRun.ts'
+import { storeRun } from '../helpers/storedRun.ts'
 
 it('what is removed while it is looked at is shown no longer', async () => {
   const correct = [true, false, true]

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { storeRun } from '../storedRun.ts'
+import { storeRun } from '../helpers/storedRun.ts'
 
 export interface World {
   /** Temporary folder of everything; the test removes it. */

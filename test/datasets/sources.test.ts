@@ -16,7 +16,7 @@ import { readEntries, shardFiles } from '../../src/results/store.ts'
 import { nativeSteps } from '../../src/lib/pixels/steps.ts'
 import { query } from '../../src/lib/sql.ts'
 import { lay, makeTar, makeZip } from './fixtures.ts'
-import { shared, sharedPath } from '../shared.ts'
+import { shared, sharedPath } from '../helpers/shared.ts'
 
 let folder: string
 beforeAll(async () => {

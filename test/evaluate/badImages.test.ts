@@ -10,10 +10,10 @@ import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { readEntries, shardFiles } from '../../src/results/store.ts'
 import { openRun } from '../../src/results/run.ts'
 import { query } from '../../src/lib/sql.ts'
-import { geogap, start } from '../cli.ts'
-import { ended, hasProc, workersOf } from '../evaluation.ts'
-import { peakMemory } from '../memory.ts'
-import { measured, scaled } from '../torture.ts'
+import { geogap, start } from '../helpers/cli.ts'
+import { ended, hasProc, workersOf } from '../helpers/evaluation.ts'
+import { peakMemory } from '../helpers/memory.ts'
+import { measured, scaled } from '../helpers/torture.ts'
 
 const count = scaled(200, 1000)
 const bad = count / 10

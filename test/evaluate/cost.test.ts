@@ -8,7 +8,7 @@ import { modelCost } from '../../src/models/cost.ts'
 import { type Job, plan, type Task } from '../../src/evaluate/plan.ts'
 import { type Profile } from '../../src/evaluate/measurement.ts'
 import { groupsOf } from '../../src/evaluate/units.ts'
-import { writeModel, writeWorld } from '../world.ts'
+import { writeModel, writeWorld } from '../helpers/world.ts'
 
 let folder: string
 const before = process.env['GEOGAP_CACHE']

@@ -9,7 +9,7 @@ import { estimateExport, savingLines } from '../../src/report/page/estimateTable
 import { openRun } from '../../src/results/run.ts'
 import { parseUntil, stopping } from '../../src/evaluate/stoppingRule.ts'
 import { ownDataset } from '../datasets/ownDataset.ts'
-import { writeModel, writeWorld } from '../world.ts'
+import { writeModel, writeWorld } from '../helpers/world.ts'
 
 describe('what until means', () => {
   it.each([

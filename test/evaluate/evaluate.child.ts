@@ -4,7 +4,7 @@
  */
 import { appendFileSync } from 'node:fs'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
-import { withFault } from '../faults.ts'
+import { withFault } from '../helpers/faults.ts'
 
 const [weights, images, out, log, at] = process.argv.slice(2)
 let before = 0

@@ -7,7 +7,7 @@ import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { readEntries, shardFiles } from '../../src/results/store.ts'
 import { query } from '../../src/lib/sql.ts'
-import { writeModel, writeWorld } from '../world.ts'
+import { writeModel, writeWorld } from '../helpers/world.ts'
 
 let folder: string
 let manifest: string

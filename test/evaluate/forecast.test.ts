@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { freeDisk } from '../../src/evaluate/forecast.ts'
 import { dryRun, evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { forecastTable } from '../../src/cli/print/forecast.ts'
-import { writeModel, writeWorld } from '../world.ts'
+import { writeModel, writeWorld } from '../helpers/world.ts'
 
 let folder: string
 let options: EvaluateOptions & { out: string }

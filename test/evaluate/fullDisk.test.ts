@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readRuns } from '../../src/results/runs.ts'
-import { cli, geogap } from '../cli.ts'
-import { smallEvaluation, storedRows } from '../evaluation.ts'
-import { canMount, mounted } from '../namespace.ts'
-import { measured, scaled } from '../torture.ts'
+import { cli, geogap } from '../helpers/cli.ts'
+import { smallEvaluation, storedRows } from '../helpers/evaluation.ts'
+import { canMount, mounted } from '../helpers/namespace.ts'
+import { measured, scaled } from '../helpers/torture.ts'
 
 let folder: string
 let args: (out: string) => string[]

@@ -12,10 +12,10 @@ import { emptyOutcomes } from '../../src/results/score.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { readEntries } from '../../src/results/store.ts'
 import { runStatus } from '../../src/results/status.ts'
-import { storedRows } from '../evaluation.ts'
-import { type Fault, type Outcome, withFault } from '../faults.ts'
-import { measured, scaled } from '../torture.ts'
-import { writeModel, writeWorld } from '../world.ts'
+import { storedRows } from '../helpers/evaluation.ts'
+import { type Fault, type Outcome, withFault } from '../helpers/faults.ts'
+import { measured, scaled } from '../helpers/torture.ts'
+import { writeModel, writeWorld } from '../helpers/world.ts'
 
 type Shard = { items: readonly ShardItem[] }
 let inferred = 0

@@ -11,9 +11,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { openRun } from '../../src/results/run.ts'
 import { randomFrom } from '../../src/lib/random.ts'
-import { ended, hasProc, isAlive, smallWorld, storedRows, workersOf } from '../evaluation.ts'
+import { ended, hasProc, isAlive, smallWorld, storedRows, workersOf } from '../helpers/evaluation.ts'
 import { readEntries } from '../../src/results/store.ts'
-import { measured, scaled, torture } from '../torture.ts'
+import { measured, scaled, torture } from '../helpers/torture.ts'
 
 const count = 240
 const kills = scaled(3, 200)

@@ -15,9 +15,9 @@ import { type Identity, schemaVersion } from '../../src/results/schema.ts'
 import { entryName, readEntry } from '../../src/results/store.ts'
 import { commitShard } from '../../src/results/write.ts'
 import { nativeSteps } from '../../src/lib/pixels/steps.ts'
-import { hasProc, workersOf } from '../evaluation.ts'
-import { measured, scaled } from '../torture.ts'
-import { classes, writeModel } from '../world.ts'
+import { hasProc, workersOf } from '../helpers/evaluation.ts'
+import { measured, scaled } from '../helpers/torture.ts'
+import { classes, writeModel } from '../helpers/world.ts'
 
 let folder: string
 beforeAll(async () => {

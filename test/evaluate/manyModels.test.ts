@@ -9,8 +9,8 @@ import { modelCost } from '../../src/models/cost.ts'
 import { freshWeights } from '../../src/models/fresh.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
-import { long } from '../torture.ts'
-import { classes, writeWorld } from '../world.ts'
+import { long } from '../helpers/torture.ts'
+import { classes, writeWorld } from '../helpers/world.ts'
 
 /** Or as many as the full test takes: `GEOGAP_MANY_MODELS=30`. */
 const count = Number(process.env.GEOGAP_MANY_MODELS ?? (long ? 8 : 6))

@@ -11,7 +11,7 @@ import { keyOf, readEntries } from '../../src/results/store.ts'
 import { openRun } from '../../src/results/run.ts'
 import { textsHash } from '../../src/evaluate/evaluateDataset.ts'
 import { runStatus } from '../../src/results/status.ts'
-import { writeModel, writeWorld } from '../world.ts'
+import { writeModel, writeWorld } from '../helpers/world.ts'
 
 const installed = vi.hoisted(() => ({ version: '1.0.0', runtime: 'onnxruntime 1.0.0' }))
 vi.mock('../../src/lib/version.ts', () => ({
@@ -29,7 +29,7 @@ let model: ModelSpec
 let other: ModelSpec
 beforeAll(async () => {
   // A replaced module needs the sources themselves; their workers need not.
-  vi.stubEnv('NODE_OPTIONS', `--import ${builtPath('test/builtSources.child.ts')}`)
+  vi.stubEnv('NODE_OPTIONS', `--import ${builtPath('test/helpers/builtSources.child.ts')}`)
   folder = await mkdtemp(join(tmpdir(), 'geogap-mixed-'))
   manifest = await writeWorld(folder, count)
   text = await readFile(manifest, 'utf8')

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { resolveModel } from '../../src/models/catalog.ts'
-import { cli } from '../cli.ts'
+import { cli } from '../helpers/cli.ts'
 import { makeZip } from '../datasets/fixtures.ts'
-import { smallWorld, storedRows } from '../evaluation.ts'
-import { canMount, mounted } from '../namespace.ts'
+import { smallWorld, storedRows } from '../helpers/evaluation.ts'
+import { canMount, mounted } from '../helpers/namespace.ts'
 
 const count = 12
 let folder: string

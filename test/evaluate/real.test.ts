@@ -9,9 +9,9 @@ import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { readEntries, shardFiles } from '../../src/results/store.ts'
 import { query } from '../../src/lib/sql.ts'
 import { type ExportedJson } from '../../src/lib/table/write.ts'
-import { geogap, start } from '../cli.ts'
-import { shared, sharedPath } from '../shared.ts'
-import { long } from '../torture.ts'
+import { geogap, start } from '../helpers/cli.ts'
+import { shared, sharedPath } from '../helpers/shared.ts'
+import { long } from '../helpers/torture.ts'
 
 const model = 'tf_efficientnet_lite0'
 const weights = sharedPath(`weights/${model}/model.safetensors`)

@@ -12,10 +12,10 @@ import { readCurrent } from '../../src/results/runs.ts'
 import { shardFiles } from '../../src/results/store.ts'
 import { rescore } from '../../src/evaluate/rescore.ts'
 import { query } from '../../src/lib/sql.ts'
-import { geogap } from '../cli.ts'
-import { shared, sharedPath } from '../shared.ts'
-import { long } from '../torture.ts'
-import { writeModel, writeWorld } from '../world.ts'
+import { geogap } from '../helpers/cli.ts'
+import { shared, sharedPath } from '../helpers/shared.ts'
+import { long } from '../helpers/torture.ts'
+import { writeModel, writeWorld } from '../helpers/world.ts'
 
 let folder: string
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import { folderPlace } from '../../src/lib/storage/folder.ts'
 import { readFailures, recordFailures } from '../../src/results/notes.ts'
 import { readEntries, shardFiles } from '../../src/results/store.ts'
 import { query } from '../../src/lib/sql.ts'
-import { writeModel, writeWorld } from '../world.ts'
+import { writeModel, writeWorld } from '../helpers/world.ts'
 
 let folder: string
 beforeAll(async () => {

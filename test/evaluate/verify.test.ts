@@ -9,7 +9,7 @@ import { type Entry, manifestName, readEntries, shardFiles } from '../../src/res
 import { verifyText } from '../../src/cli/print/verify.ts'
 import { copyRows } from '../../src/lib/sql.ts'
 import { agrees, verify } from '../../src/evaluate/verify.ts'
-import { writeModel, writeWorld } from '../world.ts'
+import { writeModel, writeWorld } from '../helpers/world.ts'
 
 let folder: string
 let out: string

@@ -8,9 +8,9 @@ import { builtPath } from '../../scripts/built.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { runStatus } from '../../src/results/status.ts'
-import { storedRows } from '../evaluation.ts'
-import { long, measured, torture } from '../torture.ts'
-import { writeModel, writeWorld } from '../world.ts'
+import { storedRows } from '../helpers/evaluation.ts'
+import { long, measured, torture } from '../helpers/torture.ts'
+import { writeModel, writeWorld } from '../helpers/world.ts'
 
 let folder: string
 let model: ModelSpec

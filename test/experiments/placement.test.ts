@@ -6,10 +6,10 @@ import { placement, type PlacementOptions } from '../../src/experiments/placemen
 import { openRun } from '../../src/results/run.ts'
 import { makeFigures } from '../../src/report/figures/index.ts'
 import { writeParquet } from '../../src/lib/sql.ts'
-import { geogap } from '../cli.ts'
+import { geogap } from '../helpers/cli.ts'
 import { writeForeign } from '../models/onnx/foreignGraph.ts'
-import { storeRun } from '../storedRun.ts'
-import { writeWorld } from '../world.ts'
+import { storeRun } from '../helpers/storedRun.ts'
+import { writeWorld } from '../helpers/world.ts'
 import { writeNpy } from './npyFiles.ts'
 
 const width = 4

@@ -10,9 +10,9 @@ import { retraining, type RetrainingOptions } from '../../src/experiments/retrai
 import { freshWeights } from '../../src/models/fresh.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { readStudy } from '../../src/results/studies.ts'
-import { geogap } from '../cli.ts'
+import { geogap } from '../helpers/cli.ts'
 import { writeForeign } from '../models/onnx/foreignGraph.ts'
-import { classes, writeWorld } from '../world.ts'
+import { classes, writeWorld } from '../helpers/world.ts'
 
 let folder: string
 let model: string

@@ -8,8 +8,8 @@ import { freshWeights } from '../../src/models/fresh.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { readStudy } from '../../src/results/studies.ts'
 import { openRun } from '../../src/results/run.ts'
-import { geogap } from '../cli.ts'
-import { classes, writeModel, writeWorld } from '../world.ts'
+import { geogap } from '../helpers/cli.ts'
+import { classes, writeModel, writeWorld } from '../helpers/world.ts'
 
 let folder: string
 let manifest: string

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
-import { start } from '../cli.ts'
-import { evenly, storeRun } from '../storedRun.ts'
+import { start } from '../helpers/cli.ts'
+import { evenly, storeRun } from '../helpers/storedRun.ts'
 
 let folder: string
 let env: NodeJS.ProcessEnv

@@ -7,7 +7,7 @@ import { posteriorMeans } from '../../src/metrics/mixture.ts'
 import { mean } from '../../src/metrics/numbers.ts'
 import { equalityNull } from '../../src/metrics/permutation.ts'
 import { randomFrom } from '../../src/lib/random.ts'
-import { shared, sharedPath } from '../shared.ts'
+import { shared, sharedPath } from '../helpers/shared.ts'
 
 const group = (name: string, top1: number, n: number) => ({ group: name, top1, n })
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { shared } from '../shared.ts'
+import { shared } from '../helpers/shared.ts'
 
 const file = (name: string): string => readFileSync(`${shared ?? ''}/golden/analysis/${name}`, 'utf8')
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { accuracy, accuracyByGroup, groupBy, macroAccuracy } from '../../src/metrics/accuracy.ts'
 import { disparity, pairDifference } from '../../src/metrics/disparity.ts'
 import { newcombe, wilson } from '../../src/metrics/intervals.ts'
-import { shared } from '../shared.ts'
+import { shared } from '../helpers/shared.ts'
 import { type GroupTruth, outcomes } from './golden.ts'
 
 const groups = (...rows: [group: string, top1: number, n: number][]) =>

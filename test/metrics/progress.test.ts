@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { bootstrapGap, bootstrapRate } from '../../src/metrics/bootstrapModels.ts'
 import { accuracyTable, netImprovement, oodBenchmarks, progressGap, progressRate } from '../../src/metrics/progress.ts'
 import { fitLine } from '../../src/metrics/regression.ts'
-import { shared } from '../shared.ts'
+import { shared } from '../helpers/shared.ts'
 import { testbed } from './golden.ts'
 
 const table = (columns: Record<string, (number | null)[]>) =>

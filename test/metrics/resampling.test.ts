@@ -5,7 +5,7 @@ import { mean, percentileInterval, quantile } from '../../src/metrics/numbers.ts
 import { benjaminiHochberg, mcnemar, pairCounts, pairedBootstrap } from '../../src/metrics/pairedTests.ts'
 import { fillNormal, hypergeometricSampler, poissonOne } from '../../src/metrics/random.ts'
 import { randomFrom } from '../../src/lib/random.ts'
-import { shared } from '../shared.ts'
+import { shared } from '../helpers/shared.ts'
 import { outcomes } from './golden.ts'
 
 describe('random numbers', () => {

@@ -5,7 +5,7 @@ import { modelNames, resolveModel } from '../../src/models/catalog.ts'
 import { modelCost } from '../../src/models/cost.ts'
 import { testbed } from '../../src/models/testbed.ts'
 import { nativeSteps } from '../../src/lib/pixels/steps.ts'
-import { shared, sharedPath } from '../shared.ts'
+import { shared, sharedPath } from '../helpers/shared.ts'
 
 describe('the testbed', () => {
   it('has the 98 rows of the paper: 80 with 1,000 classes, 18 zero-shot, 16 groups', () => {

@@ -9,7 +9,7 @@ import { hubRecipe } from '../../src/models/hubPreprocessing.ts'
 import { namedModel } from '../../src/models/named.ts'
 import { readyModel } from '../../src/models/runtime/ready.ts'
 import { describeSteps, nativeSteps } from '../../src/lib/pixels/steps.ts'
-import { writeWorld } from '../world.ts'
+import { writeWorld } from '../helpers/world.ts'
 import { type Content, repo, startHub, textContent } from '../lib/hub/fakeHub.ts'
 import { colourGraph, type Form, headBytes } from './onnx/foreignGraph.ts'
 

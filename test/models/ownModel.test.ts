@@ -15,7 +15,7 @@ import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { stepsFor } from '../../src/evaluate/plan.ts'
 import { readEntries } from '../../src/results/store.ts'
 import { modelsOf } from '../../src/evaluate/targets.ts'
-import { classes, writeWorld } from '../world.ts'
+import { classes, writeWorld } from '../helpers/world.ts'
 import { colourGraph, type Form, headBytes, writeForeign } from './onnx/foreignGraph.ts'
 
 let folder: string

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { incomeRegion } from '../../src/report/figures/incomeRegion.ts'
 import { resultsOf } from '../../src/analysis/view.ts'
 import { openRun } from '../../src/results/run.ts'
-import { evenly, type Groups, storeRun } from '../storedRun.ts'
+import { evenly, type Groups, storeRun } from '../helpers/storedRun.ts'
 
 let dir: string
 afterEach(() => rm(dir, { recursive: true, force: true }))

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { readKept, writeKept } from '../../src/results/kept.ts'
 import { filesOf, manifestName, readEntries } from '../../src/results/store.ts'
-import { writeModel, writeWorld } from '../world.ts'
+import { writeModel, writeWorld } from '../helpers/world.ts'
 
 let folder: string
 beforeAll(async () => {

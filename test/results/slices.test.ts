@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { gate } from '../../src/analysis/gateRun.ts'
 import { readPack, writePack } from '../../src/analysis/pack.ts'
 import { openRun } from '../../src/results/run.ts'
-import { geogap } from '../cli.ts'
-import { storeRun } from '../storedRun.ts'
+import { geogap } from '../helpers/cli.ts'
+import { storeRun } from '../helpers/storedRun.ts'
 
 let dir: string
 const region = (i: number): string => (i % 2 === 0 ? 'Africa' : 'Europe')

@@ -10,9 +10,9 @@ import { readEntries, shardFiles } from '../../src/results/store.ts'
 import { type ResultStatus, runStatus } from '../../src/results/status.ts'
 import { version } from '../../src/lib/version.ts'
 import { runtimeVersion } from '../../src/lib/onnx/engine.ts'
-import { geogap } from '../cli.ts'
-import { evenly, storeRun } from '../storedRun.ts'
-import { writeModel, writeWorld } from '../world.ts'
+import { geogap } from '../helpers/cli.ts'
+import { evenly, storeRun } from '../helpers/storedRun.ts'
+import { writeModel, writeWorld } from '../helpers/world.ts'
 
 let folder: string
 let model: ModelSpec

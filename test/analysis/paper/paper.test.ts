@@ -8,7 +8,7 @@ import { tableTwo } from '../../../src/analysis/paper/progressTable.ts'
 import { tableFour, tableNine } from '../../../src/analysis/paper/retraining.ts'
 import { recordStudy } from '../../../src/results/studies.ts'
 import { openRun, type Run } from '../../../src/results/run.ts'
-import { evenly, type StoredResult, storeRun } from '../../storedRun.ts'
+import { evenly, type StoredResult, storeRun } from '../../helpers/storedRun.ts'
 
 const options = { seed: 3, draws: 100 }
 

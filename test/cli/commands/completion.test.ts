@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { cli } from '../../cli.ts'
+import { cli } from '../../helpers/cli.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'geogap-completion-'))
 const env = { ...process.env, HOME: folder, PATH: `${folder}/bin${delimiter}${process.env.PATH}` }

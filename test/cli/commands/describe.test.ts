@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeOnnx } from '../../../src/models/onnx/describe.ts'
-import { geogap } from '../../cli.ts'
+import { geogap } from '../../helpers/cli.ts'
 import { colourGraph, type Form } from '../../models/onnx/foreignGraph.ts'
-import { writeWorld } from '../../world.ts'
+import { writeWorld } from '../../helpers/world.ts'
 
 let folder: string
 beforeAll(async () => {

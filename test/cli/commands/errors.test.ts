@@ -3,8 +3,8 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { cli, geogap } from '../../cli.ts'
-import { writeModel, writeWorld } from '../../world.ts'
+import { cli, geogap } from '../../helpers/cli.ts'
+import { writeModel, writeWorld } from '../../helpers/world.ts'
 
 let folder: string
 let manifest: string

@@ -5,7 +5,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { statusCounts } from '../../../src/results/store.ts'
 import { openRun } from '../../../src/results/run.ts'
-import { geogap } from '../../cli.ts'
+import { geogap } from '../../helpers/cli.ts'
 import { skills, storeResults } from '../../report/figures/stored.ts'
 
 let folder: string

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { overlapObjects } from '../../../src/datasets/benchmarks/geode.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
-import { shared } from '../../shared.ts'
+import { shared } from '../../helpers/shared.ts'
 import { lay, makeZip, temporaryFolder } from '../fixtures.ts'
 
 const data = lay(temporaryFolder(), {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { imagenetClasses, imagenetNames, imagenetWnids, indexOfWnid } from '../../../src/datasets/labels/imagenet.ts'
 import { imagenetIndices, imagenetSpace } from '../../../src/datasets/labels/labels.ts'
-import { shared } from '../../shared.ts'
+import { shared } from '../../helpers/shared.ts'
 
 describe("ImageNet's 1,000 classes", () => {
   it('are in wnid order, each wnid once', () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { countryCode } from '../../../src/datasets/labels/countries.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
 import { regionFinder, regionScheme, regionSchemes } from '../../../src/datasets/labels/regions.ts'
-import { shared } from '../../shared.ts'
+import { shared } from '../../helpers/shared.ts'
 import { lay, temporaryFolder } from '../fixtures.ts'
 
 describe('countries', () => {

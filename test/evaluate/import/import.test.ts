@@ -15,9 +15,9 @@ import { readImported, recordImported } from '../../../src/results/imported.ts'
 import { paperComparison } from '../../../src/analysis/paper/index.ts'
 import { openRun } from '../../../src/results/run.ts'
 import { query } from '../../../src/lib/sql.ts'
-import { geogap } from '../../cli.ts'
-import { shared, sharedPath } from '../../shared.ts'
-import { classes, writeWorld } from '../../world.ts'
+import { geogap } from '../../helpers/cli.ts'
+import { shared, sharedPath } from '../../helpers/shared.ts'
+import { classes, writeWorld } from '../../helpers/world.ts'
 
 let folder: string
 beforeAll(async () => {

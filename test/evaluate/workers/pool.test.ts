@@ -6,8 +6,8 @@ import { builtPath } from '../../../scripts/built.ts'
 import { type ModelGroup, type ShardItem } from '../../../src/evaluate/workers/messages.ts'
 import { createCrew, type PoolOptions, runShards, type ShardResult } from '../../../src/evaluate/workers/pool.ts'
 import { nativeSteps } from '../../../src/lib/pixels/steps.ts'
-import { workersOf, hasProc } from '../../evaluation.ts'
-import { classes, writeModel, writeWorld } from '../../world.ts'
+import { workersOf, hasProc } from '../../helpers/evaluation.ts'
+import { classes, writeModel, writeWorld } from '../../helpers/world.ts'
 
 let folder: string
 let group: ModelGroup

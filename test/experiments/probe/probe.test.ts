@@ -6,11 +6,11 @@ import { bestOf, colourSettings, geometrySettings, judge } from '../../../src/ex
 import { probe, type Probing, probeSettings, withProbing } from '../../../src/experiments/probe/probeRun.ts'
 import { probeSentence, probeText } from '../../../src/experiments/probe/probeText.ts'
 import { describeSteps, nativeSteps, type Recipe } from '../../../src/lib/pixels/steps.ts'
-import { geogap } from '../../cli.ts'
+import { geogap } from '../../helpers/cli.ts'
 import { writeForeign } from '../../models/onnx/foreignGraph.ts'
-import { shared, sharedPath } from '../../shared.ts'
-import { long } from '../../torture.ts'
-import { writeWorld } from '../../world.ts'
+import { shared, sharedPath } from '../../helpers/shared.ts'
+import { long } from '../../helpers/torture.ts'
+import { writeWorld } from '../../helpers/world.ts'
 
 let folder: string
 beforeAll(async () => {

@@ -7,8 +7,8 @@ import { adam, sgd } from '../../../src/lib/onnx/optimizers.ts'
 import { createSession } from '../../../src/models/runtime/session.ts'
 import { type NamedTensor } from '../../../src/lib/tensors/safetensors.ts'
 import { createTrainer } from '../../../src/experiments/training/trainer.ts'
-import { shared } from '../../shared.ts'
-import { long } from '../../torture.ts'
+import { shared } from '../../helpers/shared.ts'
+import { long } from '../../helpers/torture.ts'
 import {
   batchOf,
   bindTo,

@@ -8,7 +8,7 @@ import { architecture } from '../../../src/models/architectures.ts'
 import { type NamedTensor } from '../../../src/lib/tensors/safetensors.ts'
 import { type Feeds } from '../../../src/experiments/training/buffers.ts'
 import { type Objective } from '../../../src/experiments/training/step.ts'
-import { sharedPath } from '../../shared.ts'
+import { sharedPath } from '../../helpers/shared.ts'
 
 interface Summary {
   norm: number

@@ -21,7 +21,7 @@ import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { builtPath } from '../../../scripts/built.ts'
 import { hubFile, type HubOptions } from '../../../src/lib/hub/hub.ts'
-import { peakMemory } from '../../memory.ts'
+import { peakMemory } from '../../helpers/memory.ts'
 import { commit, digest, type FakeHub, noiseContent, repo, startHub, textContent } from './fakeHub.ts'
 
 /** GEOGAP_LARGE_MB=500 sends a file of that size through the cuts. */

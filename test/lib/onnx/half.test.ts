@@ -9,7 +9,7 @@ import { unusual } from '../../../src/lib/onnx/engine.ts'
 import { loadModel } from '../../../src/models/runtime/load.ts'
 import { nativeSteps } from '../../../src/lib/pixels/steps.ts'
 import { runtimeVersion } from '../../../src/lib/onnx/engine.ts'
-import { classes, writeModel } from '../../world.ts'
+import { classes, writeModel } from '../../helpers/world.ts'
 
 let folder: string
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'geogap-half-'))))

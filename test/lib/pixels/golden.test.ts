@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { createCropper } from '../../../src/lib/pixels/cropper.ts'
 import { decode } from '../../../src/lib/pixels/decode.ts'
 import { centerCrop, imagenetMean, imagenetStd, normalize, resize, type Step } from '../../../src/lib/pixels/steps.ts'
-import { shared, sharedPath } from '../../shared.ts'
+import { shared, sharedPath } from '../../helpers/shared.ts'
 
 interface Case {
   file: string

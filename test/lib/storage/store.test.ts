@@ -12,7 +12,7 @@ import { listObjects } from '../../../src/lib/storage/s3.ts'
 import { entryName, readEntries, readEntry, removeReplaced, shardFiles, spansOf } from '../../../src/results/store.ts'
 import { query } from '../../../src/lib/sql.ts'
 import { storePlan, waitingUnit } from '../../evaluate/queue/run.ts'
-import { writeModel, writeWorld } from '../../world.ts'
+import { writeModel, writeWorld } from '../../helpers/world.ts'
 import { startStore, type TestStore } from './s3Server.ts'
 
 /** GEOGAP_TEST_S3=1 takes the store that AWS_ENDPOINT_URL names, with an empty bucket called `bucket`. */

@@ -7,8 +7,8 @@ import { schemas, writtenSchema } from '../../../scripts/exportSchema.ts'
 import { writeOutput } from '../../../src/lib/files.ts'
 import { exportSchema } from '../../../src/lib/table/write.ts'
 import { query } from '../../../src/lib/sql.ts'
-import { geogap } from '../../cli.ts'
-import { evenly, storeRun } from '../../storedRun.ts'
+import { geogap } from '../../helpers/cli.ts'
+import { evenly, storeRun } from '../../helpers/storedRun.ts'
 
 let dir: string
 let out: string

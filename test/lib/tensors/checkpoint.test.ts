@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readTensor, type TensorFile } from '../../../src/lib/tensors/tensors.ts'
 import { readWeights } from '../../../src/lib/tensors/readWeights.ts'
-import { shared, sharedPath } from '../../shared.ts'
+import { shared, sharedPath } from '../../helpers/shared.ts'
 import {
   bytesOf,
   dict,

@@ -11,8 +11,8 @@ import { GeogapError } from '../../../src/lib/errors.ts'
 import { readWeights } from '../../../src/lib/tensors/readWeights.ts'
 import { readSafetensors } from '../../../src/lib/tensors/safetensors.ts'
 import { readTensor, sizeOf, type TensorEntry, type TensorFile } from '../../../src/lib/tensors/tensors.ts'
-import { peakMemory } from '../../memory.ts'
-import { measured, scaled } from '../../torture.ts'
+import { peakMemory } from '../../helpers/memory.ts'
+import { measured, scaled } from '../../helpers/torture.ts'
 import { bytesOf, dict, int, legacyCheckpoint, tensor, text, tuple, zipCheckpoint } from './torchFiles.ts'
 
 const headers = scaled(1_200, 1_000_000)

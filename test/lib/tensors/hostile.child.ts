@@ -1,7 +1,7 @@
 /** Reads each file named on the command line; prints a line of JSON with its outcome, time, and the peak of memory
  * over what was resident before it (the peak of the whole process, so an upper bound). */
 import { readWeights } from '../../../src/lib/tensors/readWeights.ts'
-import { peakMemory } from '../../memory.ts'
+import { peakMemory } from '../../helpers/memory.ts'
 
 for (const file of process.argv.slice(2)) {
   const before = process.memoryUsage.rss()

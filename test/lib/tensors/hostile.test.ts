@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { builtPath } from '../../../scripts/built.ts'
-import { shared, sharedPath } from '../../shared.ts'
+import { shared, sharedPath } from '../../helpers/shared.ts'
 
 interface Outcome {
   file: string

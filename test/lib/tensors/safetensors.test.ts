@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readSafetensors, writeSafetensors } from '../../../src/lib/tensors/safetensors.ts'
 import { readTensor } from '../../../src/lib/tensors/tensors.ts'
-import { shared, sharedPath } from '../../shared.ts'
+import { shared, sharedPath } from '../../helpers/shared.ts'
 
 let folder: string
 beforeAll(async () => {

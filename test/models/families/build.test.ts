@@ -5,7 +5,7 @@ import { type FormulaTensor } from '../../../scripts/formula.ts'
 import { multiplyAdds, parameterCount } from '../../../src/lib/onnx/cost.ts'
 import { volume } from '../../../src/lib/onnx/shapes.ts'
 import { architectures } from '../../../src/models/architectures.ts'
-import { shared, sharedPath } from '../../shared.ts'
+import { shared, sharedPath } from '../../helpers/shared.ts'
 
 const names = Object.keys(architectures)
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { architectureOfCase, checkCase, type GoldenCase } from '../../../scripts/conformanceCase.ts'
-import { shared, sharedPath } from '../../shared.ts'
-import { long } from '../../torture.ts'
+import { shared, sharedPath } from '../../helpers/shared.ts'
+import { long } from '../../helpers/torture.ts'
 
 type Case = GoldenCase & { params: number }
 

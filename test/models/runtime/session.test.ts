@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { geogap } from '../../cli.ts'
+import { geogap } from '../../helpers/cli.ts'
 
 it('leaves no trace of ONNX Runtime reporting to its maker', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'geogap-session-'))

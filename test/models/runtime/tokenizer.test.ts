@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadTokenizer, padded, type Tokenizer } from '../../../src/models/runtime/tokenizer.ts'
-import { shared, sharedPath } from '../../shared.ts'
+import { shared, sharedPath } from '../../helpers/shared.ts'
 import { wordPieceJson } from './wordPiece.ts'
 
 const clip = { texts: 'clip', context: 77 } as const

@@ -18,7 +18,7 @@ import { type DualEncoder } from '../../../src/models/families/family.ts'
 import { classifierGraph, loadModel } from '../../../src/models/runtime/load.ts'
 import { readSafetensors, writeSafetensors } from '../../../src/lib/tensors/safetensors.ts'
 import { nativeSteps } from '../../../src/lib/pixels/steps.ts'
-import { shared, sharedPath } from '../../shared.ts'
+import { shared, sharedPath } from '../../helpers/shared.ts'
 import { wordPieceJson, wordPieces } from './wordPiece.ts'
 
 let folder: string

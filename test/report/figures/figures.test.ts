@@ -4,7 +4,7 @@ import { renderSvg } from '../../../src/report/figures/render.ts'
 import { resultsOf } from '../../../src/analysis/view.ts'
 import { colorDomain } from '../../../src/report/figures/theme.ts'
 import { runOf } from '../../../src/results/run.ts'
-import { long } from '../../torture.ts'
+import { long } from '../../helpers/torture.ts'
 import { overlaps, textBoxes } from './boxes.ts'
 import { madeUp, madeUpRun, worlds } from './world.ts'
 

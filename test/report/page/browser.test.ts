@@ -5,9 +5,9 @@ import { pathToFileURL } from 'node:url'
 import { type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeReport } from '../../../src/report/page/html.ts'
-import { axe, chromium, consoleErrors, openBrowser, overlaps } from '../../browser.ts'
+import { axe, chromium, consoleErrors, openBrowser, overlaps } from '../../helpers/browser.ts'
 import { madeUpRun } from '../figures/world.ts'
-import { long } from '../../torture.ts'
+import { long } from '../../helpers/torture.ts'
 
 describe.skipIf(!chromium)('the report in a browser, from a file and without a network', () => {
   let browser: Browser

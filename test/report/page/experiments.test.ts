@@ -8,8 +8,8 @@ import { figureKinds } from '../../../src/report/figures/index.ts'
 import { paperClaims, paperTable } from '../../../src/analysis/paper/published.ts'
 import { experimentNamed, experimentText, publishedText, resultsText } from '../../../src/report/page/experiments.ts'
 import { recordStudy } from '../../../src/results/studies.ts'
-import { geogap } from '../../cli.ts'
-import { evenly, storeRun } from '../../storedRun.ts'
+import { geogap } from '../../helpers/cli.ts'
+import { evenly, storeRun } from '../../helpers/storedRun.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'geogap-experiment-'))
 afterAll(() => rm(folder, { recursive: true, force: true }))

@@ -7,7 +7,7 @@ import { resultsOf } from '../../../src/analysis/view.ts'
 import { reportPage, writeReport } from '../../../src/report/page/html.ts'
 import { type Run, runOf } from '../../../src/results/run.ts'
 import { madeUp, madeUpRun, worlds } from '../figures/world.ts'
-import { long } from '../../torture.ts'
+import { long } from '../../helpers/torture.ts'
 
 const pageOf = (run: Run): Promise<string> => reportPage(resultsOf(run), [])
 

@@ -1,5 +1,5 @@
 import { spawn, type SpawnOptions } from 'node:child_process'
-import { builtPath } from '../scripts/built.ts'
+import { builtPath } from '../../scripts/built.ts'
 
 export interface Finished {
   code: number | null
@@ -34,8 +34,8 @@ export const geogap = (args: readonly string[], options?: SpawnOptions): Promise
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 async function called(args: readonly string[]): Promise<Finished> {
-  const { run } = await import('../src/cli/bin/run.ts')
-  const { quieten } = await import('../src/cli/commands/progress.ts')
+  const { run } = await import('../../src/cli/bin/run.ts')
+  const { quieten } = await import('../../src/cli/commands/progress.ts')
   quieten(false)
   const written = { stdout: '', stderr: '' }
   const streams = ['stdout', 'stderr'] as const

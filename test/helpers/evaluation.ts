@@ -5,11 +5,11 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import sharp from 'sharp'
-import { freshWeights } from '../src/models/fresh.ts'
-import { writeSafetensors } from '../src/lib/tensors/safetensors.ts'
-import { readEntries, shardFiles } from '../src/results/store.ts'
-import { query } from '../src/lib/sql.ts'
-import { lay } from './datasets/fixtures.ts'
+import { freshWeights } from '../../src/models/fresh.ts'
+import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
+import { readEntries, shardFiles } from '../../src/results/store.ts'
+import { query } from '../../src/lib/sql.ts'
+import { lay } from '../datasets/fixtures.ts'
 
 const wnids = ['n01440764', 'n01443537', 'n01484850']
 

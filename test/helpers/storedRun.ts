@@ -1,13 +1,13 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Dataset, type Item } from '../src/datasets/dataset.ts'
-import { type ImageSource } from '../src/lib/archive/member.ts'
-import { emptyOutcomes } from '../src/results/score.ts'
-import { recordDataset } from '../src/results/notes.ts'
-import { type Identity, schemaVersion } from '../src/results/schema.ts'
-import { folderPlace } from '../src/lib/storage/folder.ts'
-import { commitShard } from '../src/results/write.ts'
+import { type Dataset, type Item } from '../../src/datasets/dataset.ts'
+import { type ImageSource } from '../../src/lib/archive/member.ts'
+import { emptyOutcomes } from '../../src/results/score.ts'
+import { recordDataset } from '../../src/results/notes.ts'
+import { type Identity, schemaVersion } from '../../src/results/schema.ts'
+import { folderPlace } from '../../src/lib/storage/folder.ts'
+import { commitShard } from '../../src/results/write.ts'
 
 export type Groups = Item['groups']
 

@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { freshWeights } from '../src/models/fresh.ts'
-import { writeSafetensors } from '../src/lib/tensors/safetensors.ts'
-import { type ModelSpec } from '../src/models/spec.ts'
+import { freshWeights } from '../../src/models/fresh.ts'
+import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
+import { type ModelSpec } from '../../src/models/spec.ts'
 
 export const classes = ['red', 'green', 'blue']
 
