@@ -6,6 +6,7 @@ const checks = [
   ['typescript/bin/tsc', '--noEmit', '-p', 'src/dashboard/client'],
   ['dependency-cruiser/bin/dependency-cruise.mjs', 'src'],
   ['knip/bin/knip.js'],
+  ['../scripts/rooms.mjs'],
   ['../scripts/sizes.mjs'],
   ['prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
 ]
