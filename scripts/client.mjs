@@ -5,7 +5,7 @@ import { build } from 'vite'
 
 const root = fileURLToPath(new URL('../src/dashboard/client', import.meta.url))
 const forBrowsers = /^(preact|vega|vega-lite|vega-interpreter|world-atlas|string-width)(\/|$)/
-const forNode = /\/(datasets|models|places|predictions|published)\/|\/(roles|render|sql|run)\.ts$/
+const forNode = /\/(datasets|models|results|evaluate|paper|storage|hub|archive|onnx|pixels|tensors)\/|\/(roles|render|sql)\.ts$/
 
 const mark = 'only in Node: '
 
@@ -44,7 +44,7 @@ export async function buildClient(outDir) {
       modulePreload: { polyfill: false },
       rolldownOptions: {
         treeshake: {
-          moduleSideEffects: id => /node_modules\/(?!vega-lite)|src\/server\/client|vite\/|\.css$/.test(id),
+          moduleSideEffects: id => /node_modules\/(?!vega-lite)|src\/dashboard\/client|vite\/|\.css$/.test(id),
         },
       },
     },

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { type Command, type Option } from 'commander'
 import { z } from 'zod'
 import { choicesOf } from '../src/cli/commands/options.ts'
+import { commands } from '../src/cli/commands/index.ts'
 import { program } from '../src/cli/commands/program.ts'
 import { packed } from '../src/analysis/pack.ts'
 import { noAcceptedClass, shardManifest } from '../src/results/schema.ts'
@@ -77,7 +78,7 @@ function valueSchema(option: Option): object {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const config = `${JSON.stringify(configSchema(await program()))}\n`
+  const config = `${JSON.stringify(configSchema(await program(commands)))}\n`
   for (const [name, text] of Object.entries({ ...schemas(), 'config-1.json': config }))
     await writeFile(new URL(name, folder), text)
 }

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const all = [
-  ...['kill', 'ioFaults', 'workerFaults', 'fullDisk', 'badImages', 'longRun'],
-  ...['models/fuzz', 'server/load', 'decide/gate'],
+  ...['kill', 'ioFaults', 'workerFaults', 'fullDisk', 'badImages', 'longRun'].map(name => `evaluate/${name}`),
+  ...['lib/tensors/fuzz', 'dashboard/load', 'analysis/gate'],
 ].map(name => `test/${name}.test.ts`)
 const [share = '1', ...files] = process.argv.slice(2)
 const folder = mkdtempSync(join(tmpdir(), 'geogap-torture-'))

@@ -8,6 +8,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, write
 import { tmpdir } from 'node:os'
 import { delimiter, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { commands } from '../src/cli/commands/index.ts'
 import { program } from '../src/cli/commands/program.ts'
 import { colourGraph } from '../test/models/onnx/foreignGraph.ts'
 import { callsIn, commandsOf, pages, parseOnly, unknownOptions } from './commandLines.ts'
@@ -88,7 +89,7 @@ function examples(): void {
 }
 
 async function documented(): Promise<void> {
-  const tree = await program()
+  const tree = await program(commands)
   const count = { ran: 0, checked: 0, forms: 0 }
   for (const { page, text, synopsis } of pages().flatMap(commandsOf)) {
     if (synopsis) {

@@ -1,5 +1,5 @@
 import { basename, extname } from 'node:path'
-import { unknownName } from '../lib/errors.ts'
+import { GeogapError, unknownName } from '../lib/errors.ts'
 import { architectures } from './architectures.ts'
 import { published } from './published.ts'
 import { type ModelSpec } from './spec.ts'
@@ -66,4 +66,15 @@ function localModel(name: string, file: string): ModelSpec {
 function architectureModel(name: string): ModelSpec | undefined {
   if (!Object.hasOwn(architectures, name) || catalog().aliases.has(name)) return undefined
   return [...catalog().models.values()].find(({ architecture }) => architecture === name)
+}
+
+/** Whether the catalogue knows the name. */
+export function isCatalogued(name: string): boolean {
+  try {
+    resolveModel(name)
+    return true
+  } catch (error) {
+    if (error instanceof GeogapError) return false
+    throw error
+  }
 }

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
-import { GeogapError, inputError } from '../lib/errors.ts'
-import { resolveModel } from './catalog.ts'
+import { inputError } from '../lib/errors.ts'
+import { isCatalogued, resolveModel } from './catalog.ts'
 import { hubModel } from './hubModel.ts'
 import { ownModel } from './ownModel.ts'
 import { type ModelSpec } from './spec.ts'
@@ -11,23 +11,13 @@ import { type ModelSpec } from './spec.ts'
  * @throws GeogapError `unknown-model`, and what the description's reader throws
  */
 export async function namedModel(name: string, isBase = false): Promise<ModelSpec> {
+  const baseOf = isBase ? undefined : (base: string) => namedModel(base, true)
   if (name.startsWith('hf:')) return hubModel(name)
-  if (name.endsWith('.json')) return ownModel(name, isBase)
+  if (name.endsWith('.json')) return ownModel(name, baseOf)
   if (/\.(safetensors|pth|pt|bin|ckpt)$/.test(name) && !name.includes('@'))
     throw inputError('not-described', `${name} does not say its architecture: name it, as in resnet50@${name}`)
   if (name.endsWith('.onnx'))
     throw inputError('not-described', `${name} is not described yet: geogap models describe ${name}`)
   const isFolder = statSync(name, { throwIfNoEntry: false })?.isDirectory()
-  return isFolder && !isCatalogued(name) ? ownModel(name, isBase) : resolveModel(name)
-}
-
-/** Whether the catalogue knows the name. */
-export function isCatalogued(name: string): boolean {
-  try {
-    resolveModel(name)
-    return true
-  } catch (error) {
-    if (error instanceof GeogapError) return false
-    throw error
-  }
+  return isFolder && !isCatalogued(name) ? ownModel(name, baseOf) : resolveModel(name)
 }

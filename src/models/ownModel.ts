@@ -72,11 +72,14 @@ const onnxModel = z.strictObject({
 export type OwnModel = z.infer<typeof architectureModel> | z.infer<typeof onnxModel>
 export type OwnOnnxModel = z.infer<typeof onnxModel>
 
+/** Finds a model by a name that a person may give. */
+export type ModelFinder = (name: string) => Promise<ModelSpec>
+
 /**
- * The model that `path`, a model.json or its folder, describes.
+ * The model that `path`, a model.json or its folder, describes. `baseOf` finds the base of a retrained head; without it such a head is refused.
  * @throws GeogapError `missing-file`, `bad-model-file`, `unknown-model` (its architecture)
  */
-export async function ownModel(path: string, isBase = false): Promise<ModelSpec> {
+export async function ownModel(path: string, baseOf?: ModelFinder): Promise<ModelSpec> {
   const isFolder = await stat(path).then(
     found => found.isDirectory(),
     () => false,
@@ -87,9 +90,9 @@ export async function ownModel(path: string, isBase = false): Promise<ModelSpec>
   const text = await readText(file)
   const content = parseJson(text)
   if (typeof content === 'object' && content !== null && 'base' in content) {
-    if (isBase) throw badModel(file, 'a retrained head itself, which no other can have as its base')
+    if (!baseOf) throw badModel(file, 'a retrained head itself, which no other can have as its base')
     const { headModel } = await import('./runtime/headModel.ts')
-    return headModel(file, content)
+    return headModel(file, content, baseOf)
   }
   const model = parseOwnModel(file, content)
   const folder = dirname(resolve(file))

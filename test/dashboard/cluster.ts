@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { drive } from '../../src/evaluate/queue/drive.ts'
 import { work } from '../../src/evaluate/queue/work.ts'
-import { openPlace } from '../../src/lib/storage/place.ts'
+import { openPlace } from '../../src/lib/storage/open.ts'
 import { startRedis, type TestRedis } from '../evaluate/queue/redis.ts'
 import { storePlan, waitingUnit } from '../evaluate/queue/run.ts'
 

@@ -105,7 +105,7 @@ describe.skipIf(!shared)('against shared files (left out: they are not here)', (
   it.each(['imagenet-r', 'imagenet-a'])('%s ranks among its 200 classes only, as computed directly', async name => {
     const model = 'tf_efficientnet_lite0'
     const weights = sharedPath(`weights/${model}/model.safetensors`)
-    const classes = readFileSync(new URL(`../src/datasets/labels/${name}.tsv`, import.meta.url), 'utf8').match(
+    const classes = readFileSync(new URL(`../../src/datasets/labels/${name}.tsv`, import.meta.url), 'utf8').match(
       /n\d{8}/g,
     )!
     const photos = (await readdir(sharedPath('data/imagenet-samples'))).filter(file =>

@@ -18,6 +18,9 @@ vi.mock('../../src/lib/version.ts', () => ({
   get version() {
     return installed.version
   },
+}))
+vi.mock('../../src/lib/onnx/engine.ts', async original => ({
+  ...(await original<object>()),
   runtimeVersion: () => installed.runtime,
 }))
 

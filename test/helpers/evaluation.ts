@@ -82,7 +82,7 @@ export const hasProc = existsSync('/proc/self/task')
 export const workersOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
     .split(' ')
-    .filter(child => child !== '' && readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('inference/worker'))
+    .filter(child => child !== '' && readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('workers/worker'))
     .map(Number)
 
 /** A zombie counts as gone: it does nothing any more. */

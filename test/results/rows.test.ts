@@ -97,7 +97,7 @@ it('Parquet files are read in one way, where no folder adds a column', () => {
   const others = files.filter(name =>
     /read_parquet\(\$|read_parquet\('/.test(readFileSync(new URL(name, source), 'utf8')),
   )
-  expect(others).toEqual(['sql.ts'])
+  expect(others).toEqual(['lib/sql.ts'])
 })
 
 it('what an evaluation that was cut off has stored hides nothing that another one did', async () => {

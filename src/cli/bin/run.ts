@@ -1,4 +1,4 @@
-import { overview } from '../commands/index.ts'
+import { commands, overview } from '../commands/index.ts'
 import { GeogapError, inputError, messageOf } from '../../lib/errors.ts'
 import { printable } from '../../lib/table/text.ts'
 
@@ -19,9 +19,9 @@ async function dispatch(argv: readonly string[]): Promise<void> {
   }
   if (name.startsWith('-'))
     throw inputError('bad-usage', `unknown option '${name}'; a command comes first, see geogap --help`)
-  const { entryOf, program } = await import('../commands/program.ts')
+  const { program } = await import('../commands/program.ts')
   const { withConfig } = await import('../commands/config.ts')
-  const root = await program([entryOf(name)])
+  const root = await program(commands, name)
   await root.parseAsync(await withConfig(root, words), { from: 'user' })
 }
 

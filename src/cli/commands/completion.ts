@@ -1,11 +1,10 @@
 import { Command, type Option } from 'commander'
-import { commands } from './index.ts'
 import { choicesOf, oneOf } from './options.ts'
-import { findLeaf } from './program.ts'
+import { type CommandEntry, findLeaf, program } from './program.ts'
 
 const shells = ['bash', 'zsh', 'fish'] as const
 
-export function command(): Command {
+export function command(entries: readonly CommandEntry[]): Command {
   return new Command('completion')
     .description('Print a script that lets a shell complete commands, options, models, benchmarks and figures.')
     .argument('<shell>', 'bash, zsh or fish', oneOf('the shell', [...shells, 'words'] as const))
@@ -16,21 +15,24 @@ export function command(): Command {
         '  geogap completion fish > ~/.config/fish/completions/geogap.fish',
     )
     .action(async (shell: keyof typeof scripts | 'words', words: string[]) => {
-      const lines = shell === 'words' ? await candidates(words) : [scripts[shell]]
+      const lines = shell === 'words' ? await candidates(entries, words) : [scripts[shell]]
       process.stdout.write(lines.map(line => `${line}\n`).join(''))
     })
 }
 
 /** What the last of `words` may become; none where a file may stand. */
-export async function candidates(words: readonly string[]): Promise<string[]> {
+export async function candidates(entries: readonly CommandEntry[], words: readonly string[]): Promise<string[]> {
   const [before, last] = [words.slice(0, -1), words.at(-1) ?? '']
-  return (await continuations(before, last)).filter(word => word.startsWith(last))
+  return (await continuations(entries, before, last)).filter(word => word.startsWith(last))
 }
 
-async function continuations(before: readonly string[], last: string): Promise<readonly string[]> {
-  if (before.length === 0) return commands.map(({ name }) => name)
-  const { program, entryOf } = await import('./program.ts')
-  const { command, path, rest } = findLeaf(await program([entryOf(before[0]!)]), before)
+async function continuations(
+  entries: readonly CommandEntry[],
+  before: readonly string[],
+  last: string,
+): Promise<readonly string[]> {
+  if (before.length === 0) return entries.map(({ name }) => name)
+  const { command, path, rest } = findLeaf(await program(entries, before[0]), before)
   if (last.startsWith('-')) return command.options.flatMap(({ long }) => long ?? [])
   const option = openOption(command.options, rest)
   if (option) return choicesOf(option) ?? known[option.attributeName()]?.() ?? []

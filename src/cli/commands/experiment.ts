@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { entryOf, program } from './program.ts'
+import { type CommandEntry, program } from './program.ts'
 import { note } from './progress.ts'
 
 interface Options {
@@ -10,7 +10,7 @@ interface Options {
   dryRun?: boolean
 }
 
-export function command(): Command {
+export function command(entries: readonly CommandEntry[]): Command {
   return new Command('experiment')
     .description("Run one of the paper's experiments, or show its command, the paper's values and ours.")
     .argument('[name]', 'an experiment; without it they are listed')
@@ -20,10 +20,10 @@ export function command(): Command {
     .option('--data <dir>', 'folder that holds the benchmarks', 'data')
     .option('--out <dir>', 'folder for the results', 'geogap-results')
     .addHelpText('after', '\nExample:\n  geogap experiment retraining --dry-run')
-    .action(async (name: string | undefined, options: Options) => run(name, options))
+    .action(async (name: string | undefined, options: Options) => run(entries, name, options))
 }
 
-async function run(name: string | undefined, options: Options): Promise<void> {
+async function run(entries: readonly CommandEntry[], name: string | undefined, options: Options): Promise<void> {
   const { experimentList, experimentNamed, experimentText, publishedText, resultsText } =
     await import('../../report/page/experiments.ts')
   const print = (text: string): void => void process.stdout.write(text)
@@ -38,7 +38,7 @@ async function run(name: string | undefined, options: Options): Promise<void> {
   else {
     print(experimentText(experiment, commands))
     if (options.dryRun) return
-    for (const line of commands) await execute(line)
+    for (const line of commands) await execute(entries, line)
     print(`\n${await resultsText(experiment, options.out)}`)
   }
 }
@@ -47,7 +47,7 @@ async function run(name: string | undefined, options: Options): Promise<void> {
 const filled = (line: string, { data, out }: Options): string[] =>
   line.split(' ').map(word => word.replace('{data}', () => data).replace('{out}', () => out))
 
-async function execute([, ...words]: readonly string[]): Promise<void> {
+async function execute(entries: readonly CommandEntry[], [, ...words]: readonly string[]): Promise<void> {
   note(`$ geogap ${words.join(' ')}`)
-  await (await program([entryOf(words[0]!)])).parseAsync([...words], { from: 'user' })
+  await (await program(entries, words[0])).parseAsync([...words], { from: 'user' })
 }

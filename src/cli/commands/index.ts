@@ -1,10 +1,4 @@
-import { type Command } from 'commander'
-
-export interface CommandEntry {
-  name: string
-  summary: string
-  load: () => Promise<{ command: () => Command }>
-}
+import { type CommandEntry } from './program.ts'
 
 type Row = readonly [name: string, summary: string, load: CommandEntry['load']]
 

@@ -1,28 +1,32 @@
 import { Command } from 'commander'
 import { inputError, unknownName } from '../../lib/errors.ts'
-import { type CommandEntry, commands } from './index.ts'
 import { quieten } from './progress.ts'
 
-/** Commander's tree of the given commands, as users meet it: common options, our errors, `geogap` before each name. */
-export async function program(entries: readonly CommandEntry[] = commands): Promise<Command> {
+export interface CommandEntry {
+  name: string
+  summary: string
+  load: () => Promise<{ command: (entries: readonly CommandEntry[]) => Command }>
+}
+
+/**
+ * Commander's tree of the commands, or of the one called `name`, as users meet it: common options, our errors, `geogap` before each name.
+ * Errors: unknown-command.
+ */
+export async function program(entries: readonly CommandEntry[], name?: string): Promise<Command> {
   const root = new Command('geogap').helpCommand(false)
-  for (const { load } of entries) {
-    const command = (await load()).command()
+  for (const { load } of name === undefined ? entries : [entryOf(entries, name)]) {
+    const command = (await load()).command(entries)
     root.addCommand(command)
     prepare(command, `geogap ${command.name()}`)
   }
   return root
 }
 
-/** Errors: unknown-command. */
-export function entryOf(name: string): CommandEntry {
-  const found = commands.find(command => command.name === name)
-  if (found) return found
-  throw unknownName(
-    'command',
-    name,
-    commands.map(command => command.name),
-  )
+function entryOf(entries: readonly CommandEntry[], name: string): CommandEntry {
+  const names = entries.map(entry => entry.name)
+  const entry = entries[names.indexOf(name)]
+  if (entry) return entry
+  throw unknownName('command', name, names)
 }
 
 /** Options that every command has, and errors like all others for commander's own complaints. */

@@ -1,6 +1,7 @@
 import { type EvaluateOptions } from '../evaluate.ts'
 import { beginResults, headsFolder, pushRecords } from '../../results/sync.ts'
-import { openPlace, type Place } from '../../lib/storage/place.ts'
+import { type Place } from '../../lib/storage/place.ts'
+import { openPlace } from '../../lib/storage/open.ts'
 import { within } from '../../lib/ranges.ts'
 import { type Failure, recordDataset, recordFailures } from '../../results/notes.ts'
 import { recorded } from '../../results/runs.ts'

@@ -19,7 +19,3 @@ export const isStore = (url: string): boolean => url.startsWith('s3://')
 
 /** The same file or folder wherever the process works; an address of a store is one already. */
 export const absolutePath = (path: string): string => (isStore(path) ? path : resolve(path))
-
-/** A folder, or `s3://bucket/prefix` with the usual AWS variables and profiles (`AWS_ENDPOINT_URL` for other stores). */
-export const openPlace = async (url: string): Promise<Place> =>
-  isStore(url) ? (await import('./s3.ts')).s3Place(url) : (await import('./folder.ts')).folderPlace(url)

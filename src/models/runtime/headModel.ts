@@ -9,8 +9,8 @@ import { writeAtomically } from '../../lib/files.ts'
 import { splitSteps, type Step } from '../../lib/pixels/steps.ts'
 import { jsonText, printable } from '../../lib/table/text.ts'
 import { type Head, saveHead } from './head.ts'
-import { isCatalogued, namedModel } from '../named.ts'
-import { checked, common, descriptionName, fileName, namedClasses, recipeOf } from '../ownModel.ts'
+import { isCatalogued } from '../catalog.ts'
+import { checked, common, descriptionName, fileName, type ModelFinder, namedClasses, recipeOf } from '../ownModel.ts'
 import { type ModelSpec } from '../spec.ts'
 
 const description = z.strictObject({
@@ -28,13 +28,10 @@ const description = z.strictObject({
 })
 
 /** @throws GeogapError `bad-model-file`, and what naming the base throws */
-export async function headModel(file: string, content: unknown): Promise<ModelSpec> {
+export async function headModel(file: string, content: unknown, baseOf: ModelFinder): Promise<ModelSpec> {
   const found = checked(file, description, content)
   const folder = dirname(resolve(file))
-  const base = await namedModel(
-    moved(found.base, path => resolve(folder, path)),
-    true,
-  )
+  const base = await baseOf(moved(found.base, path => resolve(folder, path)))
   const { weights, licence } = found
   return {
     ...base,

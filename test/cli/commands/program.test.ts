@@ -12,7 +12,7 @@ import { program } from '../../../src/cli/commands/program.ts'
 let root: Command
 let folder: string
 beforeAll(async () => {
-  root = await program()
+  root = await program(commands)
   folder = await mkdtemp(join(tmpdir(), 'geogap-config-'))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -99,5 +99,5 @@ describe('completion', () => {
     [['power', 'geo'], ['geode']],
     [['experiment', 'retr'], ['retraining']],
     [['report', ''], []],
-  ])('of %j is %j', async (words, expected) => expect(await candidates(words)).toEqual(expected))
+  ])('of %j is %j', async (words, expected) => expect(await candidates(commands, words)).toEqual(expected))
 })

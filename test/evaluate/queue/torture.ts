@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { builtPath } from '../../../scripts/built.ts'
 import { drive, type Driven } from '../../../src/evaluate/queue/drive.ts'
-import { openPlace } from '../../../src/lib/storage/place.ts'
+import { openPlace } from '../../../src/lib/storage/open.ts'
 import { startRedis } from './redis.ts'
 import { storePlan } from './run.ts'
 

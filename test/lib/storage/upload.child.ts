@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { openPlace } from '../../../src/lib/storage/place.ts'
+import { openPlace } from '../../../src/lib/storage/open.ts'
 
 /** Uploads 256 MB as a shard's file; says when the bytes are there. */
 const place = await openPlace(process.argv[2]!)

@@ -32,7 +32,7 @@ describe.each(names)('experiment %s', name => {
     const { commands: lines, figures } = await experimentNamed(name)
     for (const line of lines) {
       const [program, command, ...words] = line.split(' ')
-      const options = (await commands.find(one => one.name === command)!.load()).command().options
+      const options = (await commands.find(one => one.name === command)!.load()).command(commands).options
       const known = options.flatMap(({ long }) => long ?? [])
       expect([program, words.filter(word => word.startsWith('--') && !known.includes(word))]).toEqual(['geogap', []])
     }
