@@ -6,7 +6,7 @@ import { imagenetWnids } from '../src/datasets/labels/imagenet.ts'
 import { mapLimited } from '../src/lib/concurrency.ts'
 import { readImage } from '../src/datasets/images.ts'
 import { openDataset } from '../src/datasets/open.ts'
-import { decode } from '../src/lib/pixels/decode.ts'
+import { decodeImage } from '../src/lib/pixels/decode.ts'
 import { query } from '../src/lib/sql.ts'
 import { makeTar, makeZip } from '../test/datasets/fixtures.ts'
 
@@ -38,9 +38,9 @@ const bytes = list.reduce((sum, { content }) => sum + content.length, 0)
 console.log(
   `${list.length} images, ${(bytes / 1e6).toFixed(0)} MB, 4 in flight; least of 3 runs, ms per image: wall clock (CPU)`,
 )
-for (const { kind, items } of opened) {
+for (const { kind, samples: items } of opened) {
   const read = await least(3, () => mapLimited(items, 4, item => readImage(item.image)))
-  const decoded = await least(3, () => mapLimited(items, 4, async item => decode(await readImage(item.image))))
+  const decoded = await least(3, () => mapLimited(items, 4, async item => decodeImage(await readImage(item.image))))
   const shown = ({ wall, cpu }: Cost): string =>
     `${(wall / items.length).toFixed(3)} (${(cpu / items.length).toFixed(3)})`
   console.log(`${kind.padEnd(16)} read ${shown(read)}  read and decode ${shown(decoded)}`)

@@ -10,11 +10,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { drive } from '../src/evaluate/queue/drive.ts'
-import { clusterState, connectQueue, removeWorker } from '../src/evaluate/queue/queue.ts'
+import { followRun } from '../src/evaluate/queue/followRun.ts'
+import { readClusterState, connectQueue, removeWorker } from '../src/evaluate/queue/queue.ts'
 import { mapLimited } from '../src/lib/concurrency.ts'
-import { openPlace } from '../src/lib/storage/open.ts'
-import { entryFolder } from '../src/results/store.ts'
+import { openStorage } from '../src/lib/storage/open.ts'
+import { evaluationFolder } from '../src/results/store.ts'
 import { startRedis, type TestRedis } from '../test/evaluate/queue/redis.ts'
 import { storePlan } from '../test/evaluate/queue/run.ts'
 
@@ -33,13 +33,16 @@ async function timed(redis: TestRedis, folder: string, units: number, workers: n
   const client = await connectQueue(redis.url)
   const children = hire(workers, redis.url, wait, slots)
   try {
-    await until(async () => (await clusterState(client)).workers.length >= workers)
+    await until(async () => (await readClusterState(client)).workers.length >= workers)
     const began = Date.now()
     const plan = await storePlan(join(folder, `${workers}-${units}`), units, 4, `bench-${workers}-${units}`)
-    const { outcome, apart } = await drive(plan, await openPlace(plan.place), { queue: redis.url, poll: 200 })
+    const { outcome, failedUnits: apart } = await followRun(plan, await openStorage(plan.place), {
+      queue: redis.url,
+      pollMs: 200,
+    })
     const all = Date.now() - began
     if (outcome !== 'done' || apart.length > 0) throw new Error(`${outcome}, ${apart.length} set apart`)
-    const entry = entryFolder(plan.place, plan.groups[0]!.identities[0]!)
+    const entry = evaluationFolder(plan.place, plan.groups[0]!.identities[0]!)
     const times = await mapLimited(await readdir(entry), 32, async name => (await stat(join(entry, name))).mtimeMs)
     const [first, last] = times.reduce(([low, high], at) => [Math.min(low, at), Math.max(high, at)], [Infinity, 0])
     const cpu = await Promise.all([...children, redis].map(({ pid }) => cpuSeconds(pid!)))
@@ -47,7 +50,7 @@ async function timed(redis: TestRedis, folder: string, units: number, workers: n
     return { all: all / 1000, working: (last - first + wait) / 1000, cpu: { workers: hands, redis: store } }
   } finally {
     for (const child of children) child.kill('SIGKILL')
-    for (const { id } of (await clusterState(client)).workers) await removeWorker(client, id)
+    for (const { id } of (await readClusterState(client)).workers) await removeWorker(client, id)
     client.disconnect()
   }
 }

@@ -5,13 +5,13 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { createGraph, input, output } from '../src/lib/onnx/graph.ts'
-import { encode } from '../src/lib/onnx/onnx.ts'
+import { createGraph, addInput, addOutput } from '../src/lib/onnx/graph.ts'
+import { encodeModel } from '../src/lib/onnx/encode.ts'
 import { matmul } from '../src/lib/onnx/ops.ts'
 import { evaluate } from '../src/evaluate/evaluate.ts'
 import { createSession } from '../src/models/runtime/session.ts'
-import { freshWeights } from '../src/models/fresh.ts'
-import { namedModel } from '../src/models/named.ts'
+import { initialWeights } from '../src/models/initialWeights.ts'
+import { loadModelSpec } from '../src/models/loadModelSpec.ts'
 import { writeSafetensors } from '../src/lib/tensors/safetensors.ts'
 import { type ModelSpec } from '../src/models/spec.ts'
 
@@ -33,9 +33,9 @@ export async function writeManifest(file: string, photos: readonly string[], cou
 
 /** The model with fresh weights in `folder`, where they are made once. */
 export async function freshModel(name: string, folder: string): Promise<ModelSpec> {
-  const spec = await namedModel(name)
+  const spec = await loadModelSpec(name)
   const file = join(folder, `${name}.safetensors`)
-  if (!existsSync(file)) await writeSafetensors(file, freshWeights(spec.architecture, 1000, 1))
+  if (!existsSync(file)) await writeSafetensors(file, initialWeights(spec.architecture, 1000, 1))
   return { ...spec, weights: { from: 'files', files: [file] } }
 }
 
@@ -101,10 +101,10 @@ export async function endToEnd(folder: string, names: readonly string[], images:
 export async function multiplyRate(): Promise<number> {
   const side = 1024
   const graph = createGraph()
-  const [a, b] = ['a', 'b'].map(name => input(graph, name, 'float32', [side, side]))
-  output('product', matmul(a!, b!))
+  const [a, b] = ['a', 'b'].map(name => addInput(graph, name, 'float32', [side, side]))
+  addOutput('product', matmul(a!, b!))
   const { Tensor } = await import('onnxruntime-node')
-  const session = await createSession(encode(graph), { threads: cores })
+  const session = await createSession(encodeModel(graph), { threads: cores })
   const tensor = new Tensor('float32', new Float32Array(side * side).fill(0.5), [side, side])
   const times: number[] = []
   for (let run = 0; run < 15; run++) {

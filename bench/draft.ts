@@ -13,17 +13,17 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { indexOfWnid } from '../src/datasets/labels/imagenet.ts'
-import { encode } from '../src/lib/onnx/onnx.ts'
+import { encodeModel } from '../src/lib/onnx/encode.ts'
 import { createSession } from '../src/models/runtime/session.ts'
-import { deviation, spread } from '../src/metrics/numbers.ts'
-import { fillNormal } from '../src/metrics/random.ts'
+import { standardDeviation, spread } from '../src/metrics/numbers.ts'
+import { fillNormal } from '../src/metrics/samplers.ts'
 import { bindWeights } from '../src/lib/tensors/bind.ts'
 import { classifierGraph } from '../src/models/runtime/load.ts'
-import { namedModel } from '../src/models/named.ts'
+import { loadModelSpec } from '../src/models/loadModelSpec.ts'
 import { readWeights } from '../src/lib/tensors/readWeights.ts'
-import { readyModel } from '../src/models/runtime/ready.ts'
+import { fetchModel } from '../src/models/runtime/fetchModel.ts'
 import { createCropper } from '../src/lib/pixels/cropper.ts'
-import { centerCrop, draft, paperSteps, resize, type Step } from '../src/lib/pixels/steps.ts'
+import { centerCrop, draft, paperSteps, resize, type PreprocessingStep } from '../src/lib/pixels/steps.ts'
 import { randomFrom } from '../src/lib/random.ts'
 import { inChild, inTemporaryFolder, inTurn, photographs, printTable } from './common.ts'
 
@@ -51,7 +51,7 @@ function addNoise(data: Buffer): void {
   for (let i = 0; i < data.length; i++) data[i] = Math.max(0, Math.min(255, data[i]! + noise[i % noise.length]!))
 }
 
-const ways: Readonly<Record<string, readonly Step[]>> = {
+const ways: Readonly<Record<string, readonly PreprocessingStep[]>> = {
   whole: paperSteps,
   ...Object.fromEntries(gaps.map(gap => [`draft${gap}`, [draft(gap), ...paperSteps]])),
 }
@@ -98,11 +98,11 @@ async function cost(folder: string): Promise<void> {
 
 type Logits = (crop: Uint8Array) => Promise<Float32Array>
 
-async function realModel(name: string, steps: readonly Step[], size: number): Promise<Logits> {
-  const { model } = await readyModel(await namedModel(name))
+async function realModel(name: string, steps: readonly PreprocessingStep[], size: number): Promise<Logits> {
+  const { model } = await fetchModel(await loadModelSpec(name))
   const graph = classifierGraph(model, steps)
   const { folder, bind } = await bindWeights(graph, await Promise.all(model.files.map(readWeights)))
-  const session = await createSession(encode(graph, { outputs: ['logits'], bind }), { folder })
+  const session = await createSession(encodeModel(graph, { outputs: ['logits'], bind }), { folder })
   const { Tensor } = await import('onnxruntime-node')
   return async crop => {
     const crops = new Tensor('uint8', crop, [1, 3, size, size])
@@ -144,7 +144,7 @@ async function answers(kind = 'enlarged', every = '1', name = defaultModel): Pro
     const label = indexOfWnid(basename(file).split('_')[0]!)
     const crops = await Promise.all(croppers.map(crop => crop(bytes)))
     const whole = await logitsOf(crops[0]!)
-    const unit = deviation([...whole])
+    const unit = standardDeviation([...whole])
     for (const [i, crop] of crops.entries()) {
       const tally = tallies[i]!
       const logits = await logitsOf(crop)

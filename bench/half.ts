@@ -5,15 +5,15 @@
  *   npx tsx bench/half.ts [MODEL@FILE, default the shared one]
  */
 import { readFile } from 'node:fs/promises'
-import { append, createGraph, type Graph, output, type Tensor } from '../src/lib/onnx/graph.ts'
-import { encode } from '../src/lib/onnx/onnx.ts'
+import { appendNode, createGraph, type Graph, addOutput, type Tensor } from '../src/lib/onnx/graph.ts'
+import { encodeModel } from '../src/lib/onnx/encode.ts'
 import { mul, sub } from '../src/lib/onnx/ops.ts'
 import { createSession } from '../src/models/runtime/session.ts'
 import { bindWeights } from '../src/lib/tensors/bind.ts'
 import { classifierGraph } from '../src/models/runtime/load.ts'
-import { namedModel } from '../src/models/named.ts'
+import { loadModelSpec } from '../src/models/loadModelSpec.ts'
 import { readWeights } from '../src/lib/tensors/readWeights.ts'
-import { readyModel } from '../src/models/runtime/ready.ts'
+import { fetchModel } from '../src/models/runtime/fetchModel.ts'
 import { createCropper } from '../src/lib/pixels/cropper.ts'
 import { nativeSteps } from '../src/lib/pixels/steps.ts'
 import { photographs, printTable } from './common.ts'
@@ -28,8 +28,8 @@ function rounded(x: Tensor): Tensor {
 
 /** The graph with everything rounded that a parameter takes part in. */
 function emulated(graph: Graph): Graph {
-  const { inputs, constants, parameters, count } = graph
-  const made: Graph = { ...createGraph(), inputs, constants, parameters, count }
+  const { inputs, constants, parameters, nameCount: count } = graph
+  const made: Graph = { ...createGraph(), inputs, constants, parameters, nameCount: count }
   const known = new Map<string, Tensor>()
   const half = new Set(parameters.keys())
   const own = (tensor: Tensor): Tensor => known.get(tensor.name) ?? { ...tensor, graph: made }
@@ -37,30 +37,30 @@ function emulated(graph: Graph): Graph {
   for (const { op, inputs, outputs, attributes } of graph.nodes) {
     const taken = inputs.map(tensor => tensor && own(tensor))
     const halves = inputs.some(tensor => tensor && half.has(tensor.name))
-    for (const [i, result] of append(made, op, taken, outputs, attributes).entries()) {
+    for (const [i, result] of appendNode(made, op, taken, outputs, attributes).entries()) {
       const { name, dtype } = outputs[i]!
       if (halves && dtype === 'float32') half.add(name)
       known.set(name, half.has(name) ? rounded(result) : result)
     }
   }
-  output('logits', own(graph.outputs.get('logits')!))
+  addOutput('logits', own(graph.outputs.get('logits')!))
   return made
 }
 
-const spec = await namedModel(name)
+const spec = await loadModelSpec(name)
 const steps = nativeSteps(spec.recipe)
-const { model } = await readyModel(spec)
+const { model } = await fetchModel(spec)
 const graph = classifierGraph(model, steps)
 const { folder, bind } = await bindWeights(graph, await Promise.all(model.files.map(readWeights)))
 const sessions = await Promise.all(
-  [graph, emulated(graph)].map(one => createSession(encode(one, { outputs: ['logits'], bind }), { folder })),
+  [graph, emulated(graph)].map(one => createSession(encodeModel(one, { outputs: ['logits'], bind }), { folder })),
 )
-const { Tensor: Values } = await import('onnxruntime-node')
+const { Tensor } = await import('onnxruntime-node')
 const crop = await createCropper(steps)
 const best = (values: Float32Array): number => values.indexOf(Math.max(...values))
 let [images, same, worst] = [0, 0, 0]
 for (const photo of await photographs()) {
-  const crops = new Values('uint8', await crop(await readFile(photo)), [1, 3, spec.recipe.size, spec.recipe.size])
+  const crops = new Tensor('uint8', await crop(await readFile(photo)), [1, 3, spec.recipe.size, spec.recipe.size])
   const [whole, half] = await Promise.all(
     sessions.map(async session => (await session.run({ crops })).logits!.data as Float32Array),
   )

@@ -1,10 +1,10 @@
 /** Seconds of last-layer retraining: 5 epochs over 10,000 features of width 768. Run: npx tsx bench/lastLayer.ts [classes] */
 import { retrainHead } from '../src/experiments/lastLayer.ts'
-import { random } from '../src/lib/random.ts'
+import { randomFor } from '../src/lib/random.ts'
 
 const [rows, width] = [10_000, 768]
 const classes = Number(process.argv[2] ?? 60)
-const draw = random(1, 'bench')
+const draw = randomFor(1, 'bench')
 const floats = (count: number): Float32Array => Float32Array.from({ length: count }, () => 2 * draw() - 1)
 
 const features = { width, data: floats(rows * width) }

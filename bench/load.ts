@@ -13,10 +13,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Graph } from '../src/lib/onnx/graph.ts'
-import { type Binding, encode } from '../src/lib/onnx/onnx.ts'
+import { type ParameterBinding, encodeModel } from '../src/lib/onnx/encode.ts'
 import { volume } from '../src/lib/onnx/shapes.ts'
 import { createSession } from '../src/models/runtime/session.ts'
-import { architecture } from '../src/models/architectures.ts'
+import { findArchitecture } from '../src/models/architectures.ts'
 import { bindWeights } from '../src/lib/tensors/bind.ts'
 import { classifierGraph } from '../src/models/runtime/load.ts'
 import { readWeights } from '../src/lib/tensors/readWeights.ts'
@@ -61,8 +61,8 @@ async function compare(name: string): Promise<void> {
 }
 
 function graphOf(name: string): Graph {
-  const known = architecture(name)
-  const head = known.kind === 'classifier' ? undefined : new Float32Array(classes * known.embedding).fill(0.01)
+  const known = findArchitecture(name)
+  const head = known.kind === 'classifier' ? undefined : new Float32Array(classes * known.embeddingWidth).fill(0.01)
   return classifierGraph({ architecture: name, classes }, paperSteps, head)
 }
 
@@ -90,7 +90,7 @@ async function measure(path: string, name: string, folder: string): Promise<void
 async function ours(name: string, folder: string) {
   const graph = graphOf(name)
   const { folder: place, bind } = await bindWeights(graph, [await readWeights(join(folder, 'model.safetensors'))])
-  return createSession(encode(graph, { outputs: ['logits'], bind }), { folder: place })
+  return createSession(encodeModel(graph, { outputs: ['logits'], bind }), { folder: place })
 }
 
 /** The graph's weights as safetensors, and the graph with the same weights as an exporter would have written it. */
@@ -113,10 +113,10 @@ async function writeModel(folder: string, graph: Graph): Promise<number> {
   await writeNoise(join(folder, 'model.safetensors'), at, Buffer.concat([start, text]))
   await mkdir(join(folder, 'export'))
   await writeNoise(join(folder, 'export/model.data'), place)
-  const bind = (name: string): Binding => ({
+  const bind = (name: string): ParameterBinding => ({
     ...{ dtype: 'float32', file: 'model.data', offset: aligned.get(name)!, length: sizes.get(name)! },
   })
-  await writeFile(join(folder, 'export/model.onnx'), encode(graph, { outputs: ['logits'], bind }))
+  await writeFile(join(folder, 'export/model.onnx'), encodeModel(graph, { outputs: ['logits'], bind }))
   return at
 }
 

@@ -8,8 +8,8 @@
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Embeddings, embeddingsOf } from '../src/experiments/embeddings.ts'
-import { originsOf } from '../src/experiments/origins.ts'
-import { random } from '../src/lib/random.ts'
+import { classifyOrigins } from '../src/experiments/origins.ts'
+import { randomFor } from '../src/lib/random.ts'
 import { childOf, cores, inTurn, numbersBy, printTable } from './common.ts'
 
 const self = fileURLToPath(import.meta.url)
@@ -47,14 +47,14 @@ function madeUp(asked: number, pool: Float32Array): Embeddings {
 
 /** Prints seconds and the most memory in MB. */
 async function ours(asked: number): Promise<void> {
-  const draw = random(1, 'bench')
+  const draw = randomFor(1, 'bench')
   const made = (rows: number): Float32Array =>
     Float32Array.from({ length: rows * width }, () => draw() + draw() + draw() - 1.5)
   const queries = madeUp(asked, made(10_000))
   const regions = Array.from({ length: count }, (_, i) => ['Africa', 'Americas', 'Asia', 'Europe'][i % 4]!)
   const references = embeddingsOf(made(count), width, 'made up')
   const started = performance.now()
-  await originsOf({ references, regions, queries })
+  await classifyOrigins({ references, regions, queries })
   process.stdout.write(`${(performance.now() - started) / 1000} ${process.resourceUsage().maxRSS / 1024}\n`)
 }
 

@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { modelCost } from '../src/models/cost.ts'
 import { loadModel } from '../src/models/runtime/load.ts'
-import { namedModel } from '../src/models/named.ts'
-import { readyModel } from '../src/models/runtime/ready.ts'
+import { loadModelSpec } from '../src/models/loadModelSpec.ts'
+import { fetchModel } from '../src/models/runtime/fetchModel.ts'
 import { paperSteps } from '../src/lib/pixels/steps.ts'
 import {
   cores,
@@ -43,7 +43,7 @@ const images = Number(values.images)
 
 /** Images a second of the graph alone, for about three seconds after the first batch. */
 async function alone(folder: string, name: string, batch: number, threads: number): Promise<void> {
-  const { model } = await readyModel(await freshModel(name, folder))
+  const { model } = await fetchModel(await freshModel(name, folder))
   const loaded = await loadModel(model, paperSteps, ['logits'], { threads, spinning: threads > 1 })
   const crops = new Uint8Array(batch * 3 * 224 * 224).map((_, i) => (i * 31) % 251)
   await loaded.run(crops, batch)
@@ -118,7 +118,7 @@ async function overhead(names: readonly string[]): Promise<void> {
         },
         whole: through(folder, [name]),
       })
-      const cost = (modelCost(await namedModel(name)).multiplyAdds / 1e9).toFixed(1)
+      const cost = (modelCost(await loadModelSpec(name)).multiplyAdds / 1e9).toFixed(1)
       const figures = [rates.graph, rates.whole, rates.graph / rates.whole].map(value => value.toFixed(2))
       rows.push([name, cost, way, ...figures])
     })

@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { createCropper } from '../src/lib/pixels/cropper.ts'
-import { decode } from '../src/lib/pixels/decode.ts'
+import { decodeImage } from '../src/lib/pixels/decode.ts'
 import { centerCrop, imagenetMean, imagenetStd, normalize, paperSteps, resize } from '../src/lib/pixels/steps.ts'
 import { inChild, inTurn, photographs, printedBy, printTable } from './common.ts'
 
@@ -36,7 +36,7 @@ type Way = (bytes: Uint8Array) => Promise<unknown>
 const ways: Readonly<Record<string, () => Promise<Way>>> = {
   crop: () => createCropper(paperSteps),
   clip: () => createCropper([resize(224, 'bicubic'), centerCrop(224), normalize(imagenetMean, imagenetStd)]),
-  libvips: () => Promise.resolve(decode),
+  libvips: () => Promise.resolve(decodeImage),
 }
 
 async function measure(way: string, files: readonly string[]): Promise<void> {

@@ -11,7 +11,7 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { paperComparison, type PaperTable } from '../src/analysis/paper/index.ts'
-import { accuracyExport, inferenceTable } from '../src/report/page/resultTables.ts'
+import { groupAccuracyTable, inferenceTable } from '../src/report/page/resultTables.ts'
 import { openRun } from '../src/results/run.ts'
 import { storeTestbed } from './storedRun.ts'
 
@@ -47,7 +47,7 @@ async function tables(dir: string): Promise<void> {
   const run = await timed('open', () => openRun(dir))
   console.log(`${run.cells.length.toLocaleString('en')} cells of ${run.entries.length} entries`)
   for (const by of [[], ['region'], ['country'], ['region', 'income_group'], ['label']])
-    await timed(`accuracy by ${by.join(' × ') || 'nothing'}`, () => accuracyExport(run, by).text('csv'))
+    await timed(`accuracy by ${by.join(' × ') || 'nothing'}`, () => groupAccuracyTable(run, by).text('csv'))
   for (const by of ['region', 'country'])
     await timed(`disparity by ${by}`, async () => inferenceTable(await inferDisparities(run, { by }), by).text('csv'))
   for (const which of ['1', '2', '3', '4', '8', '9', 'testbed', 'classmaps', 'claims'] satisfies PaperTable[])

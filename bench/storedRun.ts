@@ -2,8 +2,8 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { testbed } from '../src/models/testbed.ts'
-import { type Identity, schemaVersion, type ShardManifest } from '../src/results/schema.ts'
-import { entryFolder, keyOf } from '../src/results/store.ts'
+import { type ResultKey, schemaVersion, type ShardManifest } from '../src/results/schema.ts'
+import { evaluationFolder, hashResultKey } from '../src/results/store.ts'
 import { query } from '../src/lib/sql.ts'
 
 interface Layout {
@@ -55,12 +55,12 @@ export async function storeTestbed(out: string, share: number, sharded = 0): Pro
 async function store(out: string, model: string, at: number, layout: Layout, sharded: boolean): Promise<number> {
   const { dataset, images: rows, groups } = layout
   const zeroShot = testbed()[at]!.evaluation === 'zero-shot'
-  const identity: Identity = {
+  const identity: ResultKey = {
     ...{ schema: schemaVersion, version: 'bench', runtime: 'bench', model, weights: ['bench'], preprocessing: 'paper' },
     ...{ steps: 'none', dataset, content: `${dataset} ${rows}`, images: rows, labelMap: 'bench', choices: 'all' },
     prompts: zeroShot ? 'texts' : '',
   }
-  const folder = entryFolder(out, identity)
+  const folder = evaluationFolder(out, identity)
   await mkdir(folder, { recursive: true })
   const size = sharded ? 1024 : rows
   for (let start = 0; start < rows; start += size) {
@@ -70,7 +70,7 @@ async function store(out: string, model: string, at: number, layout: Layout, sha
     const manifest: ShardManifest = {
       ...{
         identity,
-        key: keyOf(identity),
+        key: hashResultKey(identity),
         start,
         end,
         rows: end - start,

@@ -8,11 +8,11 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Tensor as Value } from 'onnxruntime-node'
 import { crossEntropies } from '../src/lib/onnx/blocks/loss.ts'
-import { input } from '../src/lib/onnx/graph.ts'
+import { addInput } from '../src/lib/onnx/graph.ts'
 import { adam } from '../src/lib/onnx/optimizers.ts'
-import { architecture } from '../src/models/architectures.ts'
-import { freshWeights } from '../src/models/fresh.ts'
-import { random } from '../src/lib/random.ts'
+import { findArchitecture } from '../src/models/architectures.ts'
+import { initialWeights } from '../src/models/initialWeights.ts'
+import { randomFor } from '../src/lib/random.ts'
 import { type Objective } from '../src/experiments/training/step.ts'
 import { createTrainer } from '../src/experiments/training/trainer.ts'
 import { cores, inChild, inTurn, median, printedBy, printTable } from './common.ts'
@@ -26,22 +26,22 @@ const { values, positionals } = parseArgs({
 })
 
 const objective: Objective = (graph, w) => {
-  const known = architecture(model)
+  const known = findArchitecture(model)
   if (known.kind !== 'classifier') throw new Error(`${model} is not a classifier`)
-  const { logits } = known.build(w, input(graph, 'image', 'float32', ['n', 3, size, size]), 1000)
-  return crossEntropies(logits, input(graph, 'labels', 'int64', ['n']))
+  const { logits } = known.build(w, addInput(graph, 'image', 'float32', ['n', 3, size, size]), 1000)
+  return crossEntropies(logits, addInput(graph, 'labels', 'int64', ['n']))
 }
 
 /** Prints the median. */
 async function ours(): Promise<void> {
-  const draw = random(1, 'bench')
+  const draw = randomFor(1, 'bench')
   const image = Float32Array.from({ length: batch * 3 * size * size }, () => 4 * draw() - 2)
   const labels = BigInt64Array.from({ length: batch }, (_, i) => BigInt(i))
   const feeds = {
     image: new Value('float32', image, [batch, 3, size, size]),
     labels: new Value('int64', labels, [batch]),
   }
-  const task = { objective, optimizer: adam({ rate: 1e-4 }), parameters: freshWeights(model, 1000, 1) }
+  const task = { objective, optimizer: adam({ rate: 1e-4 }), parameters: initialWeights(model, 1000, 1) }
   const trainer = await createTrainer(task)
   const times: number[] = []
   for (let step = 0; step < Number(values.steps) + 2; step++) {

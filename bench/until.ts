@@ -6,7 +6,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { anytimeInterval } from '../src/metrics/anytime.ts'
-import { fillNormal } from '../src/metrics/random.ts'
+import { fillNormal } from '../src/metrics/samplers.ts'
 import { type Random, randomFrom } from '../src/lib/random.ts'
 
 const rows = 20

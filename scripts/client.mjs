@@ -5,7 +5,8 @@ import { build } from 'vite'
 
 const root = fileURLToPath(new URL('../src/dashboard/client', import.meta.url))
 const forBrowsers = /^(preact|vega|vega-lite|vega-interpreter|world-atlas|string-width)(\/|$)/
-const forNode = /\/(datasets|models|results|evaluate|paper|storage|hub|archive|onnx|pixels|tensors)\/|\/(roles|render|sql)\.ts$/
+const forNode =
+  /\/(datasets|models|results|evaluate|paper|storage|hub|archive|onnx|pixels|tensors)\/|\/(roles|render|sql)\.ts$/
 
 const mark = 'only in Node: '
 

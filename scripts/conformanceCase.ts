@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createGraph, type Graph, input, output, weights } from '../src/lib/onnx/graph.ts'
+import { createGraph, type Graph, addInput, addOutput, parameterScope } from '../src/lib/onnx/graph.ts'
 import { multiplyAdds } from '../src/lib/onnx/cost.ts'
-import { normalized, similarity } from '../src/lib/onnx/blocks/similarity.ts'
-import { encode } from '../src/lib/onnx/onnx.ts'
+import { normalizeRows, similarity } from '../src/lib/onnx/blocks/similarity.ts'
+import { encodeModel } from '../src/lib/onnx/encode.ts'
 import { createSession } from '../src/models/runtime/session.ts'
 import { architectures } from '../src/models/architectures.ts'
 import { bindWeights } from '../src/lib/tensors/bind.ts'
@@ -40,7 +40,7 @@ export async function checkCase(golden: GoldenCase, folder: string): Promise<Cas
     const { batch, size, name } = golden.input
     const graph = graphOf(architecture, size)
     const { folder: real, bind } = await bindWeights(graph, [await readSafetensors(file)], architecture.names)
-    const session = await createSession(encode(graph, { bind }), { folder: real })
+    const session = await createSession(encodeModel(graph, { bind }), { folder: real })
     const loaded = performance.now()
     const outputs = await session.run(await feeds(golden, formulaImages(name, size, batch)))
     const ours = Object.fromEntries(Object.entries(outputs).map(([key, { data }]) => [key, data as Float32Array]))
@@ -61,16 +61,16 @@ export async function checkCase(golden: GoldenCase, folder: string): Promise<Cas
 
 export function graphOf(architecture: Architecture, size: number): Graph {
   const graph = createGraph({ fused: true })
-  const image = input(graph, 'image', 'float32', ['n', 3, size, size])
-  const w = weights(graph)
+  const image = addInput(graph, 'image', 'float32', ['n', 3, size, size])
+  const w = parameterScope(graph)
   if (architecture.kind === 'classifier') {
-    output('logits', architecture.build(w, image, 1000).logits)
+    addOutput('logits', architecture.build(w, image, 1000).logits)
   } else {
-    const tokens = input(graph, 'tokens', 'int64', ['t', architecture.context])
-    const mask = input(graph, 'mask', 'int64', ['t', architecture.context])
-    const imageEmbedding = output('image_embedding', architecture.image(w, image))
-    const textEmbedding = output('text_embedding', architecture.text(w, tokens, mask))
-    output('zero_shot_logits', similarity(imageEmbedding, normalized(textEmbedding), architecture.scale))
+    const tokens = addInput(graph, 'tokens', 'int64', ['t', architecture.contextLength])
+    const mask = addInput(graph, 'mask', 'int64', ['t', architecture.contextLength])
+    const imageEmbedding = addOutput('image_embedding', architecture.encodeImage(w, image))
+    const textEmbedding = addOutput('text_embedding', architecture.encodeText(w, tokens, mask))
+    addOutput('zero_shot_logits', similarity(imageEmbedding, normalizeRows(textEmbedding), architecture.logitScale))
   }
   return graph
 }

@@ -6,10 +6,10 @@ import { type Command, type Option } from 'commander'
 import { z } from 'zod'
 import { choicesOf } from '../src/cli/commands/options.ts'
 import { commands } from '../src/cli/commands/index.ts'
-import { program } from '../src/cli/commands/program.ts'
-import { packed } from '../src/analysis/pack.ts'
+import { buildProgram } from '../src/cli/commands/program.ts'
+import { packSchema } from '../src/analysis/pack.ts'
 import { noAcceptedClass, shardManifest } from '../src/results/schema.ts'
-import { exportSchema } from '../src/lib/table/write.ts'
+import { tablesSchema } from '../src/lib/table/write.ts'
 
 const folder = new URL('../docs/schema/', import.meta.url)
 
@@ -34,10 +34,10 @@ const prediction = z
 /** File names and texts of all schemas. */
 export function schemas(): Record<string, string> {
   const all = {
-    'tables-1.json': z.toJSONSchema(exportSchema),
+    'tables-1.json': z.toJSONSchema(tablesSchema),
     'predictions-1.json': z.toJSONSchema(prediction),
     'manifest-1.json': z.toJSONSchema(shardManifest.meta({ title: 'The manifest of a shard of predictions' })),
-    'pack-1.json': z.toJSONSchema(packed.meta({ title: 'A pack, unzipped' })),
+    'pack-1.json': z.toJSONSchema(packSchema.meta({ title: 'A pack, unzipped' })),
   }
   return Object.fromEntries(Object.entries(all).map(([name, schema]) => [name, `${JSON.stringify(schema, null, 2)}\n`]))
 }
@@ -78,7 +78,7 @@ function valueSchema(option: Option): object {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const config = `${JSON.stringify(configSchema(await program(commands)))}\n`
+  const config = `${JSON.stringify(configSchema(await buildProgram(commands)))}\n`
   for (const [name, text] of Object.entries({ ...schemas(), 'config-1.json': config }))
     await writeFile(new URL(name, folder), text)
 }

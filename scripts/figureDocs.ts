@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
-import { figureKinds, figuresOf, titledSpec, wide } from '../src/report/figures/index.ts'
-import { print, renderPng, renderSvg } from '../src/report/figures/render.ts'
-import { resultsOf } from '../src/analysis/view.ts'
+import { figureKinds, drawFigures, titledSpec, wideWidthPx } from '../src/report/figures/index.ts'
+import { printColors, renderPng, renderSvg } from '../src/report/figures/render.ts'
+import { runView } from '../src/analysis/runView.ts'
 import { worlds } from '../test/report/figures/world.ts'
 
 export const folder = new URL('../docs/figures/', import.meta.url)
@@ -17,11 +17,11 @@ const thumbnailWidth = 400
 
 /** The first drawing of every kind, by name. */
 export async function drawings(): Promise<Map<string, string>> {
-  const results = resultsOf(worlds['catalogue']!())
+  const results = runView(worlds['catalogue']!())
   const drawn = new Map<string, string>()
   for (const kind of figureKinds) {
-    const [figure] = figuresOf(kind, results)
-    drawn.set(kind.name, await renderSvg(titledSpec(figure!, wide), print))
+    const [figure] = drawFigures(kind, results)
+    drawn.set(kind.name, await renderSvg(titledSpec(figure!, wideWidthPx), printColors))
   }
   return drawn
 }

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { commands } from '../src/cli/commands/index.ts'
-import { program } from '../src/cli/commands/program.ts'
+import { buildProgram } from '../src/cli/commands/program.ts'
 import { colourGraph } from '../test/models/onnx/foreignGraph.ts'
 import { callsIn, commandsOf, pages, parseOnly, unknownOptions } from './commandLines.ts'
 
@@ -89,7 +89,7 @@ function examples(): void {
 }
 
 async function documented(): Promise<void> {
-  const tree = await program(commands)
+  const tree = await buildProgram(commands)
   const count = { ran: 0, checked: 0, forms: 0 }
   for (const { page, text, synopsis } of pages().flatMap(commandsOf)) {
     if (synopsis) {

@@ -1,27 +1,34 @@
 /** Metrics as pure functions are in `geogap/metrics`. */
 export { dryRun, evaluate, type EvaluateOptions } from './evaluate/evaluate.ts'
-export type { Progress } from './evaluate/evaluateDataset.ts'
-export { openRun, type AccuracyRow, type DisparityRow, type Run } from './results/run.ts'
-export { runStatus, type ResultStatus, type RunStatus, type State } from './results/status.ts'
-export { verify, type Verified, type VerifiedShard, type VerifyOptions } from './evaluate/verify.ts'
-export type { RecordedRun } from './results/runs.ts'
-export { inferDisparities, type InferenceOptions, type InferenceRow } from './analysis/disparityInference.ts'
+export type { EvaluationProgress } from './evaluate/evaluateDataset.ts'
+export { openRun, type GroupAccuracyRow, type DisparityRow, type Run } from './results/run.ts'
+export { runStatus, type ResultStatus, type RunStatus, type ResultState } from './results/status.ts'
+export { verify, type Verification, type VerifiedShard, type VerifyOptions } from './evaluate/verify.ts'
+export type { RecordedRun } from './results/runRecords.ts'
+export { inferDisparities, type InferDisparitiesOptions, type InferenceRow } from './analysis/disparityInference.ts'
 export { writeReport } from './report/page/html.ts'
 export { openDataset, type DatasetSpec } from './datasets/open.ts'
-export type { Dataset, GroupValue, Item, Problem } from './datasets/dataset.ts'
+export type { Dataset, GroupValue, Sample, Problem } from './datasets/dataset.ts'
 export type { ImageSource } from './lib/archive/member.ts'
 export { checkDataset, type DatasetCheck } from './datasets/check.ts'
 export { fetchBenchmark } from './datasets/fetch.ts'
 export { modelNames, resolveModel } from './models/catalog.ts'
 export { selectModels } from './models/select.ts'
 export type { ModelSpec, WeightSource } from './models/spec.ts'
-export { centerCrop, normalize, resize, type Mode, type Recipe, type Step } from './lib/pixels/steps.ts'
+export {
+  centerCrop,
+  normalize,
+  resize,
+  type PreprocessingMode,
+  type PreprocessingConfig,
+  type PreprocessingStep,
+} from './lib/pixels/steps.ts'
 export { publishedAccuracies, publishedSources, type PublishedRow } from './analysis/paper/publishedAccuracies.ts'
 export { publishedProgress, type PublishedProgress } from './analysis/paper/publishedProgress.ts'
-export { paperClaims, paperTable, type PaperClaim, type PaperValue } from './analysis/paper/published.ts'
+export { paperClaims, paperTable, type PaperClaim, type PaperValue } from './analysis/paper/printedNumbers.ts'
 export { paperComparison, paperTables, type PaperTable } from './analysis/paper/index.ts'
-export type { Exported } from './lib/table/table.ts'
-export { type ExportedJson, tablesJson } from './lib/table/write.ts'
-export type { Config, ConfigValue } from './lib/config.ts'
+export type { Table } from './lib/table/table.ts'
+export { type TablesJson, tablesJson } from './lib/table/write.ts'
+export type { ConfigFile, ConfigValue } from './lib/config.ts'
 export type { MetricPlugin } from './analysis/plugin.ts'
 export { GeogapError, type ErrorKind } from './lib/errors.ts'

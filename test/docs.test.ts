@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { callsIn, commandsOf, pages, parseOnly, unknownOptions } from '../scripts/commandLines.ts'
 import { modelPage, page } from '../scripts/modelDocs.ts'
 import { commands } from '../src/cli/commands/index.ts'
-import { program } from '../src/cli/commands/program.ts'
+import { buildProgram } from '../src/cli/commands/program.ts'
 import { benchmarks } from '../src/datasets/benchmarks/benchmarks.ts'
 
 const read = (file: string | URL): string => readFileSync(file, 'utf8')
@@ -13,7 +13,7 @@ it('docs/models.md is what the catalogue says; npm run docs:models draws it anew
 })
 
 describe('commands of the pages', async () => {
-  const root = await program(commands)
+  const root = await buildProgram(commands)
 
   it.each(pages())('%s names commands and options that exist', async name => {
     for (const { text, synopsis } of commandsOf(name)) {

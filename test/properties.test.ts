@@ -1,19 +1,19 @@
 /** What holds for any input of the numeric core, beside the properties that stand with each module's other tests. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { splitItems } from '../src/experiments/splits.ts'
-import { createGraph, input, weights } from '../src/lib/onnx/graph.ts'
-import { accuracy, type CubeCell, groupBy, sumCounts } from '../src/metrics/accuracy.ts'
+import { splitSamples } from '../src/experiments/splits.ts'
+import { createGraph, addInput, parameterScope } from '../src/lib/onnx/graph.ts'
+import { accuracy, type CountsRow, groupBy, sumCounts } from '../src/metrics/accuracy.ts'
 import { disparity, pairDifference } from '../src/metrics/disparity.ts'
 import { newcombe, wilson } from '../src/metrics/intervals.ts'
 import { netImprovement, progressGap } from '../src/metrics/progress.ts'
 import { architectures } from '../src/models/architectures.ts'
 import { type NameTable, readParameters } from '../src/lib/tensors/bind.ts'
 import { type TensorFile } from '../src/lib/tensors/tensors.ts'
-import { plan, type Task } from '../src/evaluate/plan.ts'
-import { cut } from '../src/lib/ranges.ts'
-import { type Span } from '../src/lib/ranges.ts'
-import { disjoint, gaps } from '../src/results/store.ts'
+import { planJobs, type ModelTask } from '../src/evaluate/plan.ts'
+import { splitRange } from '../src/lib/ranges.ts'
+import { type IndexRange } from '../src/lib/ranges.ts'
+import { selectDisjoint, findGaps } from '../src/results/store.ts'
 import { centerCrop, resize } from '../src/lib/pixels/steps.ts'
 import { made } from './experiments/items.ts'
 
@@ -58,7 +58,7 @@ const cells = fc.array(
   fc
     .record({ region: fc.constantFrom('a', 'b', 'c', null), label: fc.constantFrom('x', 'y'), errors: fc.nat(9) })
     .chain(cell =>
-      fc.tuple(fc.nat(200), share, share).map(([n, p, q]): CubeCell => {
+      fc.tuple(fc.nat(200), share, share).map(([n, p, q]): CountsRow => {
         const top5 = Math.floor(p * n)
         return {
           groups: { region: cell.region },
@@ -133,22 +133,24 @@ it('splits put every image into one part, whole households, by the ids alone', (
   const rows = fc.array(fc.nat(25), { minLength: 8, maxLength: 80 }).filter(houses => new Set(houses).size > 5)
   const property = fc.property(rows, houses => {
     const items = houses.map((house, i) => made(`${i}`, 'stove', { household: `h${house}` }))
-    const { train, test } = splitItems(items)
+    const { train, test } = splitSamples(items)
     const ids = (part: typeof items) => part.map(({ id }) => id).sort()
     expect(ids([...train, ...test])).toEqual(ids(items))
     const held = new Set(test.map(({ groups }) => groups['household']))
     expect(train.filter(({ groups }) => held.has(groups['household']))).toEqual([])
-    expect(ids(splitItems(items.toReversed()).test)).toEqual(ids(test))
+    expect(ids(splitSamples(items.toReversed()).test)).toEqual(ids(test))
   })
   fc.assert(property)
 })
 
 const spans = fc
   .array(fc.tuple(fc.nat(2000), fc.integer({ min: 1, max: 300 })), { maxLength: 8 })
-  .map(all => all.map(([start, length]): Span => ({ start, end: start + length })).filter(({ end }) => end <= 2000))
+  .map(all =>
+    all.map(([start, length]): IndexRange => ({ start, end: start + length })).filter(({ end }) => end <= 2000),
+  )
 
 /** How often each image is covered. */
-function coverage(all: readonly Span[], images: number): number[] {
+function coverage(all: readonly IndexRange[], images: number): number[] {
   const times = new Array<number>(images).fill(0)
   for (const { start, end } of all) for (let i = start; i < end; i++) times[i]!++
   return times
@@ -172,12 +174,12 @@ describe('a plan', () => {
       fc.tuple(spans, spans),
       options,
       (asked, done, how) => {
-        const missing = done.map(shards => gaps({ shards }, 2000))
-        const tasks = asked.map(({ done, crop, ...cost }, i): Task => ({
+        const missing = done.map(shards => findGaps({ shards }, 2000))
+        const tasks = asked.map(({ done, crop, ...cost }, i): ModelTask => ({
           model: { name: `m${i}`, architecture: 'x', classes: 1, files: [] },
           ...{ ...cost, steps: [resize(256, 'bilinear'), centerCrop(crop)], missing: missing[done]! },
         }))
-        const jobs = plan(tasks, 'all', how)
+        const jobs = planJobs(tasks, 'all', how)
         for (const [i, { done }] of asked.entries()) {
           const own = jobs.filter(({ group }) => group.models.some(({ name }) => name === `m${i}`))
           expect(
@@ -199,15 +201,15 @@ describe('a plan', () => {
 
   it('asks for what no shard covers: together they are all images, each once', () => {
     const property = fc.property(spans, shards => {
-      expect(new Set(coverage([...disjoint(shards), ...gaps({ shards }, 2000)], 2000))).toEqual(new Set([1]))
+      expect(new Set(coverage([...selectDisjoint(shards), ...findGaps({ shards }, 2000)], 2000))).toEqual(new Set([1]))
     })
     fc.assert(property)
   })
 
   it('asks for nothing once one of several evaluations at once is whole, whatever the others have stored', () => {
     const property = fc.property(spans, fc.integer({ min: 1, max: 2000 }), (others, size) => {
-      const shards = [...others, ...cut({ start: 0, end: 2000 }, size)]
-      for (const order of [shards, shards.toReversed()]) expect(gaps({ shards: order }, 2000)).toEqual([])
+      const shards = [...others, ...splitRange({ start: 0, end: 2000 }, size)]
+      for (const order of [shards, shards.toReversed()]) expect(findGaps({ shards: order }, 2000)).toEqual([])
     })
     fc.assert(property)
   })
@@ -241,7 +243,7 @@ describe('renaming tables', () => {
   const wanted = ['block.0.a', 'block.1.a', 'block.1.b', 'w.x', 'plain']
   const graph = () => {
     const made = createGraph()
-    for (const name of wanted) weights(made).get(name, [1])
+    for (const name of wanted) parameterScope(made).get(name, [1])
     return made
   }
   const read = (parts: readonly (readonly string[])[]) => readParameters(graph(), filesOf(parts), table)
@@ -279,9 +281,9 @@ describe('renaming tables', () => {
     '%s: leave the names alone that the builder gives',
     (_, known) => {
       const made = createGraph()
-      const image = input(made, 'image', 'float32', ['n', 3, 224, 224])
-      if (known.kind === 'classifier') known.build(weights(made), image, 3)
-      else known.image(weights(made), image)
+      const image = addInput(made, 'image', 'float32', ['n', 3, 224, 224])
+      if (known.kind === 'classifier') known.build(parameterScope(made), image, 3)
+      else known.encodeImage(parameterScope(made), image)
       const { rename = [], ignore = [] } = known.names!
       const own = [...made.parameters.keys()]
       expect(own.length).toBeGreaterThan(10)

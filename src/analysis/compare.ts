@@ -1,9 +1,9 @@
 /** Who gained and who lost between two evaluations of the same images. */
 import { type Interval } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
-import { benjaminiHochberg, imagesOf } from '../metrics/pairedTests.ts'
+import { benjaminiHochberg, pairedImageCount } from '../metrics/pairedTests.ts'
 import { flipInflation, joinOutcomes, type PairedOutcomes, signFlipP } from '../metrics/signFlip.ts'
-import { type Coverage, type PairCell } from './pairs.ts'
+import { type PairCoverage, type PairedCounts } from './imagePairs.ts'
 
 /** One group's accuracy on both sides; shares in 0 … 1. */
 export interface GroupChange {
@@ -29,12 +29,12 @@ export interface GroupChange {
   mostly: string | null
 }
 
-export interface Comparison {
+export interface EvaluationComparison {
   dataset: string
   preprocessing: string
   firstModel: string
   secondModel: string
-  coverage: Coverage
+  coverage: PairCoverage
   /** Overall first, then the columns in the order asked for, each with its largest loss first. */
   rows: GroupChange[]
   /** Groups that were tested, and groups with fewer than `minN` images in common, which were not. */
@@ -48,32 +48,33 @@ export interface Comparison {
 }
 
 /** Groups smaller than this are listed and not tested. */
-export const comparedN = 30
+export const minComparedImages = 30
 
 /** A change counts as shown when its adjusted p-value is below this. */
-export const shownP = 0.05
+export const significanceLevel = 0.05
 
 /** The changes of every group of every column, tested together; `all` are the cells of the overall row. */
 export function groupChanges(
-  cells: ReadonlyMap<string, readonly PairCell[]>,
+  cells: ReadonlyMap<string, readonly PairedCounts[]>,
   minN: number,
-  all: readonly PairCell[],
-): Pick<Comparison, 'rows' | 'tested' | 'leftOut' | 'minN' | 'households'> {
-  const overall = all.length > 0 ? [changeOf('overall', 'all', all, joinOutcomes(all))] : []
+  overallCells: readonly PairedCounts[],
+): Pick<EvaluationComparison, 'rows' | 'tested' | 'leftOut' | 'minN' | 'households'> {
+  const overall =
+    overallCells.length > 0 ? [groupChange('overall', 'all', overallCells, joinOutcomes(overallCells))] : []
   const groups = [...cells].flatMap(([by, members]) =>
-    [...grouped(members)].map(([group, of]) => ({ by, group, of, counts: joinOutcomes(of) })),
+    [...pairedCountsByGroup(members)].map(([group, of]) => ({ by, group, of, counts: joinOutcomes(of) })),
   )
-  const kept = groups.filter(({ counts }) => imagesOf(counts) >= Math.max(1, minN))
-  const rows = kept.map(({ by, group, of, counts }) => changeOf(by, group, of, counts))
+  const testedGroups = groups.filter(({ counts }) => pairedImageCount(counts) >= Math.max(1, minN))
+  const rows = testedGroups.map(({ by, group, of, counts }) => groupChange(by, group, of, counts))
   const adjusted = benjaminiHochberg(rows.map(({ p }) => p))
   const columns = [...cells.keys()]
-  const households = new Set(all.flatMap(({ cluster }) => cluster ?? [])).size
+  const households = new Set(overallCells.flatMap(({ cluster }) => cluster ?? [])).size
   return {
     ...{ minN, households: households === 0 ? null : households },
     tested: rows.length,
     leftOut: groups
-      .filter(each => !kept.includes(each))
-      .map(({ by, group, counts }) => ({ by, group, n: imagesOf(counts) })),
+      .filter(each => !testedGroups.includes(each))
+      .map(({ by, group, counts }) => ({ by, group, n: pairedImageCount(counts) })),
     rows: [
       ...overall,
       ...rows
@@ -84,8 +85,8 @@ export function groupChanges(
 }
 
 /** The cells of each group. */
-export function grouped(cells: readonly PairCell[]): Map<string, PairCell[]> {
-  const groups = new Map<string, PairCell[]>()
+export function pairedCountsByGroup(cells: readonly PairedCounts[]): Map<string, PairedCounts[]> {
+  const groups = new Map<string, PairedCounts[]>()
   for (const cell of cells) {
     const members = groups.get(cell.group)
     if (members) members.push(cell)
@@ -94,8 +95,8 @@ export function grouped(cells: readonly PairCell[]): Map<string, PairCell[]> {
   return groups
 }
 
-function changeOf(by: string, group: string, cells: readonly PairCell[], counts: PairedOutcomes): GroupChange {
-  const n = imagesOf(counts)
+function groupChange(by: string, group: string, cells: readonly PairedCounts[], counts: PairedOutcomes): GroupChange {
+  const n = pairedImageCount(counts)
   const { onlySecond: gained, onlyFirst: lost } = counts
   const p = signFlipP(counts)
   return {
@@ -104,12 +105,12 @@ function changeOf(by: string, group: string, cells: readonly PairCell[], counts:
     second: (counts.both + gained) / n,
     change: (gained - lost) / n,
     interval: pairedInterval(counts, 0.95, flipInflation(counts))!,
-    mostly: by === 'label' ? null : mainClass(cells, gained - lost),
+    mostly: by === 'label' ? null : mainlyChangedClass(cells, gained - lost),
   }
 }
 
 /** The class with more than half of a net change of `net` images. */
-function mainClass(cells: readonly PairCell[], net: number): string | null {
+function mainlyChangedClass(cells: readonly PairedCounts[], net: number): string | null {
   const byClass = new Map<string, number>()
   for (const { label, onlyFirst, onlySecond } of cells)
     byClass.set(label, (byClass.get(label) ?? 0) + Math.sign(net) * (onlySecond - onlyFirst))

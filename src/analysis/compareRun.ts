@@ -1,44 +1,50 @@
-import { unknownName } from '../lib/errors.ts'
-import { count } from '../lib/table/text.ts'
-import { type Comparison, comparedN, groupChanges } from './compare.ts'
-import { coverage, pairCells, type PairCell, sharedColumns } from './pairs.ts'
-import { excludedNotes } from '../results/slices.ts'
-import { type Sides } from './sides.ts'
+import { unknownNameError } from '../lib/errors.ts'
+import { countText } from '../lib/table/text.ts'
+import { type EvaluationComparison, minComparedImages, groupChanges } from './compare.ts'
+import { pairCoverage, pairedCounts, type PairedCounts, sharedColumns } from './imagePairs.ts'
+import { exclusionNotes } from '../results/slices.ts'
+import { type EvaluationPair } from './evaluationPairs.ts'
 
-export interface CompareOptions {
+export interface EvaluationCompareOptions {
   /** Columns to compare by. Default: region, country, income, as far as they are there, and `label`. */
   by?: readonly string[]
   minN?: number
 }
 
-const usual = ['region', 'country', 'income']
+const defaultColumns = ['region', 'country', 'income']
 
 /** Compares two evaluations image by image. Errors: unknown-column. */
-export async function compareSides(sides: Sides, { by, minN = comparedN }: CompareOptions = {}): Promise<Comparison> {
-  const { first, second, dataset, preprocessing } = sides
+export async function compareEvaluations(
+  pair: EvaluationPair,
+  { by, minN = minComparedImages }: EvaluationCompareOptions = {},
+): Promise<EvaluationComparison> {
+  const { first, second, dataset, preprocessing } = pair
   const columns = sharedColumns(first, second)
   for (const column of by ?? []) {
-    if (column !== 'label' && !columns.includes(column)) throw unknownName('column', column, [...columns, 'label'])
+    if (column !== 'label' && !columns.includes(column)) throw unknownNameError('column', column, [...columns, 'label'])
   }
-  const asked = by ?? [...usual.filter(column => columns.includes(column)), 'label']
-  const cells = new Map<string, PairCell[]>()
-  for (const column of asked) cells.set(column, await pairCells(first, second, column))
-  const overall = cells.get('label') ?? (await pairCells(first, second, 'label'))
+  const comparedColumns = by ?? [...defaultColumns.filter(column => columns.includes(column)), 'label']
+  const cells = new Map<string, PairedCounts[]>()
+  for (const column of comparedColumns) cells.set(column, await pairedCounts(first, second, column))
+  const overall = cells.get('label') ?? (await pairedCounts(first, second, 'label'))
   const found = groupChanges(cells, minN, overall)
-  const covered = await coverage(first, second)
+  const covered = await pairCoverage(first, second)
   return {
     ...{ dataset, preprocessing, coverage: covered, ...found },
     firstModel: first.identity.model,
     secondModel: second.identity.model,
-    notes: notesOf(sides, covered),
+    notes: comparisonNotes(pair, covered),
   }
 }
 
-function notesOf({ first, second, alone }: Sides, covered: Comparison['coverage']): string[] {
-  const notes = [...excludedNotes([first]), ...alone]
+function comparisonNotes(
+  { first, second, unmatched: alone }: EvaluationPair,
+  covered: EvaluationComparison['coverage'],
+): string[] {
+  const notes = [...exclusionNotes([first]), ...alone]
   const [a, b] = [first.identity, second.identity]
   const { common, onlyFirst, onlySecond, unscoredFirst, unscoredSecond } = covered
-  const images = (n: number): string => count(n, 'image')
+  const images = (n: number): string => countText(n, 'image')
   if (onlyFirst + onlySecond > 0)
     notes.push(
       `${images(common)} in common; ${images(onlyFirst)} only on the first and ${images(onlySecond)} only on the second side are not compared.`,

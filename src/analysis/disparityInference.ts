@@ -1,10 +1,10 @@
 import { type GroupCounts, groupBy } from '../metrics/accuracy.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
 import { inferDisparity, type InferredDisparity } from '../metrics/disparityInference.ts'
-import { failureBias } from '../metrics/errorsBias.ts'
-import { householdCounts } from '../results/households.ts'
-import { type Slot } from '../results/store.ts'
-import { cellsOf, type DisparityRow, entriesOf, type Run } from '../results/run.ts'
+import { failureBias } from '../metrics/failureBias.ts'
+import { countByHousehold } from '../results/households.ts'
+import { type EvaluationId } from '../results/store.ts'
+import { countsOf, type DisparityRow, evaluationsOf, type Run } from '../results/run.ts'
 
 /** A disparity with its permutation null, corrected value and interval, and whether failures could have made it. */
 export interface InferenceRow extends DisparityRow, InferredDisparity {
@@ -16,7 +16,7 @@ export interface InferenceRow extends DisparityRow, InferredDisparity {
   warning: string | null
 }
 
-export interface InferenceOptions extends Partial<Slot> {
+export interface InferDisparitiesOptions extends Partial<EvaluationId> {
   by?: string
   minN?: number
   /** Default 1. */
@@ -29,20 +29,20 @@ export interface InferenceOptions extends Partial<Slot> {
  * `run.disparity` with permutation null, bias-corrected value, 95 % interval (by household where there are some) and failures: one row
  * per model and data set that has the column.
  */
-export async function inferDisparities(run: Run, options: InferenceOptions = {}): Promise<InferenceRow[]> {
+export async function inferDisparities(run: Run, options: InferDisparitiesOptions = {}): Promise<InferenceRow[]> {
   const { by = 'region', minN = defaultMinN, seed = 1, draws = 1000, ...only } = options
   const rows: InferenceRow[] = []
   for (const row of run.disparity({ ...only, by, minN })) {
-    const { groups } = groupBy(cellsOf(run, row), [by])
-    const [entry] = entriesOf(run, row)
-    const clusters = entry && (await householdCounts(entry, by, run.entries))
+    const { groups } = groupBy(countsOf(run, row), [by])
+    const [entry] = evaluationsOf(run, row)
+    const clusters = entry && (await countByHousehold(entry, by, run.entries))
     const inferred = inferDisparity(groups, { minN, seed, draws, ...(clusters && { clusters }) })
-    rows.push({ ...row, ...inferred, ...failures(groups, { seed, draws }) })
+    rows.push({ ...row, ...inferred, ...failureWarning(groups, { seed, draws }) })
   }
   return rows
 }
 
-function failures(
+function failureWarning(
   groups: readonly GroupCounts[],
   options: { seed: number; draws: number },
 ): Pick<InferenceRow, 'failed' | 'failureP' | 'warning'> {

@@ -4,29 +4,29 @@
  * alpha: alpha is shared between the limits in use, and among a limit's groups by Holm's steps for exact tests.
  */
 import { type GroupCounts, sumCounts } from '../metrics/accuracy.ts'
-import { largeEnough } from '../metrics/disparity.ts'
+import { splitBySize } from '../metrics/disparity.ts'
 import { inferDisparity } from '../metrics/disparityInference.ts'
-import { countTest, familywise, largest, lowerTail } from '../metrics/familywise.ts'
+import { countTest, rejectFamilywise, largestWhere, lowerTailTest } from '../metrics/familywise.ts'
 import { type Interval, wilson } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
-import { imagesOf } from '../metrics/pairedTests.ts'
+import { pairedImageCount } from '../metrics/pairedTests.ts'
 import { type ClusterCounts } from '../metrics/permutation.ts'
 import { flipInflation, type PairedOutcomes, signFlips } from '../metrics/signFlip.ts'
 
-export type Limit = 'max-drop' | 'min-worst' | 'max-disparity'
+export type GateLimit = 'max-drop' | 'min-worst' | 'max-disparity'
 
 /** Chance of any false alarm: low enough that of 1,000 runs without a change at most 5 % fail. */
-export const falseAlarms = 0.04
+export const defaultAlpha = 0.04
 
 /** What is judged: one group of one model on one data set. */
-export interface Subject {
+export interface GateSubject {
   model: string
   dataset: string
   group: string
 }
 
-export interface Check extends Subject {
-  rule: Limit
+export interface GateCheck extends GateSubject {
+  rule: GateLimit
   /** Images. */
   n: number
   /** Drop, accuracy or disparity as seen; share in 0 … 1. */
@@ -39,7 +39,7 @@ export interface Check extends Subject {
 }
 
 /** One-sided 95 % bounds are the ends of a 90 % interval. */
-const oneSided = 0.9
+const oneSidedConfidence = 0.9
 
 /**
  * Drops of accuracy against the baseline on the same images. Broken: the group got worse (exact one-sided sign-flip test,
@@ -47,20 +47,20 @@ const oneSided = 0.9
  * correction counts only outcomes whose bound is beyond it, for no other can fail a run.
  */
 export function judgeDrops(
-  groups: readonly (Subject & { counts: PairedOutcomes })[],
+  groups: readonly (GateSubject & { counts: PairedOutcomes })[],
   maxDrop: number,
-  alpha = falseAlarms,
-): Check[] {
-  const rejected = familywise(
+  alpha = defaultAlpha,
+): GateCheck[] {
+  const rejected = rejectFamilywise(
     groups.map(({ counts }) => {
       const { gained, total, atMost } = signFlips(counts)
       const beyond = (k: number): boolean => -changeBounds(counts, k - gained)[1] > maxDrop
-      return countTest(gained, maxDrop === 0 ? total : largest(total, beyond), atMost)
+      return countTest(gained, maxDrop === 0 ? total : largestWhere(total, beyond), atMost)
     }),
     alpha,
   )
   return groups.map(({ counts, ...subject }, i) => {
-    const n = imagesOf(counts)
+    const n = pairedImageCount(counts)
     const [low, high] = changeBounds(counts)
     return {
       ...subject,
@@ -72,9 +72,9 @@ export function judgeDrops(
 }
 
 /** One-sided 95 % bounds of a change of accuracy, had `more` of the images lost been gained. */
-function changeBounds(counts: PairedOutcomes, more = 0): Interval {
-  const moved = { ...counts, onlyFirst: counts.onlyFirst - more, onlySecond: counts.onlySecond + more }
-  return pairedInterval(moved, oneSided, flipInflation(counts))!
+function changeBounds(counts: PairedOutcomes, movedImages = 0): Interval {
+  const moved = { ...counts, onlyFirst: counts.onlyFirst - movedImages, onlySecond: counts.onlySecond + movedImages }
+  return pairedInterval(moved, oneSidedConfidence, flipInflation(counts))!
 }
 
 /**
@@ -82,21 +82,21 @@ function changeBounds(counts: PairedOutcomes, more = 0): Interval {
  * how much households inflate the variance: the test then takes that much fewer images.
  */
 export function judgeWorst(
-  groups: readonly (Subject & { counts: { n: number; top1: number }; inflation?: number })[],
+  groups: readonly (GateSubject & { counts: { n: number; top1: number }; inflation?: number })[],
   minWorst: number,
-  alpha = falseAlarms,
-): Check[] {
-  const judged = groups.map(({ counts: { n, top1 }, inflation = 1 }) => {
-    const worth = Math.floor(n / inflation)
-    return { worth, hits: Math.ceil((top1 * worth) / n) }
+  alpha = defaultAlpha,
+): GateCheck[] {
+  const effectiveHits = groups.map(({ counts: { n, top1 }, inflation = 1 }) => {
+    const effectiveN = Math.floor(n / inflation)
+    return { worth: effectiveN, hits: Math.ceil((top1 * effectiveN) / n) }
   })
-  const rejected = familywise(
-    judged.map(({ worth, hits }) => lowerTail(hits, worth, minWorst)),
+  const rejected = rejectFamilywise(
+    effectiveHits.map(({ worth, hits }) => lowerTailTest(hits, worth, minWorst)),
     alpha,
   )
   return groups.map(({ counts: { n, top1 }, model, dataset, group }, i) => {
-    const { worth, hits } = judged[i]!
-    const [low, high] = wilson(hits, worth, oneSided)!
+    const { worth, hits } = effectiveHits[i]!
+    const [low, high] = wilson(hits, worth, oneSidedConfidence)!
     return {
       ...{ model, dataset, group },
       ...{ rule: 'min-worst' as const, n, value: top1 / n, bound: high, limit: minWorst },
@@ -105,24 +105,24 @@ export function judgeWorst(
   })
 }
 
-const seed = 1
+const gateSeed = 1
 
 /**
  * Disparities between groups of at least `minN` images. Broken: the lower end of the disparity's interval, made wider for
  * the number of disparities judged, is beyond `maxDisparity`.
  */
 export function judgeDisparities(
-  runs: readonly (Subject & { groups: readonly GroupCounts[]; clusters?: readonly ClusterCounts[] | null })[],
+  runs: readonly (GateSubject & { groups: readonly GroupCounts[]; clusters?: readonly ClusterCounts[] | null })[],
   maxDisparity: number,
   minN: number,
-  alpha = falseAlarms,
-): Check[] {
+  alpha = defaultAlpha,
+): GateCheck[] {
   const confidence = 1 - (2 * alpha) / Math.max(1, runs.length)
   return runs.flatMap(({ groups, clusters, ...subject }) => {
-    const found = inferDisparity(groups, { seed, minN, confidence, ...(clusters && { clusters }) })
+    const found = inferDisparity(groups, { seed: gateSeed, minN, confidence, ...(clusters && { clusters }) })
     if (found.disparity === null || found.interval === null) return []
     const [low, high] = found.interval
-    const { n } = sumCounts(largeEnough(groups, minN).kept)
+    const { n } = sumCounts(splitBySize(groups, minN).kept)
     return {
       ...{ ...subject, group: `${found.best!} − ${found.worst!}`, rule: 'max-disparity' as const, n },
       ...{ value: found.disparity, bound: low, limit: maxDisparity },

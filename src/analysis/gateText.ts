@@ -1,11 +1,11 @@
 /** A gate's judgement for people (text, Markdown) and for continuous integration (JUnit). */
-import { type Column, fields, share } from '../lib/table/columns.ts'
-import { groupList, percent, printable } from '../lib/table/text.ts'
+import { type TableColumn, fieldColumns, shareColumn } from '../lib/table/columns.ts'
+import { groupList, percent, stripControlCharacters } from '../lib/table/text.ts'
 import { answerText } from './answer.ts'
-import { type Check, type Limit } from './gate.ts'
-import { type Gate } from './gateRun.ts'
+import { type GateCheck, type GateLimit } from './gate.ts'
+import { type GateResult } from './gateRun.ts'
 
-const rules: Readonly<Record<Limit, { title: string; says: (check: Check) => string }>> = {
+const limitTexts: Readonly<Record<GateLimit, { title: string; says: (check: GateCheck) => string }>> = {
   'max-drop': {
     title: 'drop against the baseline',
     says: ({ value, bound, limit }) =>
@@ -24,32 +24,34 @@ const rules: Readonly<Record<Limit, { title: string; says: (check: Check) => str
 }
 
 /** `gate failed: Nigeria (resnet50 on geode): drop of 5.2 points, at least …` */
-export function gateSentence({ passed, checks }: Gate): string {
-  const of = (verdict: Check['verdict']): number => checks.filter(check => check.verdict === verdict).length
+export function gateSentence({ passed, checks }: GateResult): string {
+  const of = (verdict: GateCheck['verdict']): number => checks.filter(check => check.verdict === verdict).length
   const broken = checks.filter(({ verdict }) => verdict === 'broken')
   const tail = `${checks.length} checks: ${of('broken')} broken, ${of('holds')} shown to hold, ${of('undecided')} undecided`
   if (passed) return `gate passed; ${tail}`
-  const named = broken.slice(0, 3).map(check => `${check.group} (${check.model} on ${check.dataset}): ${saying(check)}`)
+  const named = broken
+    .slice(0, 3)
+    .map(check => `${check.group} (${check.model} on ${check.dataset}): ${gateCheckText(check)}`)
   const more = broken.length > 3 ? `; ${broken.length - 3} more` : ''
   return `gate failed: ${named.join('; ')}${more}; ${tail}`
 }
 
-const saying = (check: Check): string => rules[check.rule].says(check)
+const gateCheckText = (check: GateCheck): string => limitTexts[check.rule].says(check)
 
-const columns: Column<Check>[] = [
-  ...fields({ verdict: 'verdict', rule: 'limit', model: 'model', dataset: 'data set', group: 'group', n: 'n' }),
-  share('value', 'seen'),
-  share('bound', '95 % bound'),
+const gateColumns: TableColumn<GateCheck>[] = [
+  ...fieldColumns({ verdict: 'verdict', rule: 'limit', model: 'model', dataset: 'data set', group: 'group', n: 'n' }),
+  shareColumn('value', 'seen'),
+  shareColumn('bound', '95 % bound'),
   { name: 'allowed', heading: 'allowed', value: row => row.limit, show: row => percent(row.limit) },
 ]
 
-const order: readonly Check['verdict'][] = ['broken', 'undecided', 'holds']
-const readRows = 40
+const verdictOrder: readonly GateCheck['verdict'][] = ['broken', 'undecided', 'holds']
+const maxShownChecks = 40
 
-export function gateText(gate: Gate, format: 'text' | 'markdown'): string {
-  const rows = [...gate.checks].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict))
+export function gateText(gate: GateResult, format: 'text' | 'markdown'): string {
+  const rows = [...gate.checks].sort((a, b) => verdictOrder.indexOf(a.verdict) - verdictOrder.indexOf(b.verdict))
   const broken = rows.filter(({ verdict }) => verdict === 'broken').length
-  const shown = rows.slice(0, Math.max(readRows, broken))
+  const shown = rows.slice(0, Math.max(maxShownChecks, broken))
   const notes = [
     `broken: the data show that the limit is passed (chance of a false alarm over everything judged: at most ${percent(gate.alpha, 0)} %). holds: the group's own 95 % bound is within the limit. undecided: the data cannot tell; it does not fail the gate.`,
     'Values in percent, drops and disparities in percentage points of top-1 accuracy. 95 % bound, of that check alone: what a drop or a disparity is at least, an accuracy at most. Drops are on the same images as the baseline.',
@@ -57,18 +59,19 @@ export function gateText(gate: Gate, format: 'text' | 'markdown'): string {
     ...(gate.leftOut.length > 0 ? [`Fewer than ${gate.minN} images, not judged: ${groupList(gate.leftOut, 8)}.`] : []),
     ...gate.notes,
   ]
-  return answerText(gateSentence(gate), [columns, shown], notes, format)
+  return answerText(gateSentence(gate), [gateColumns, shown], notes, format)
 }
 
-const xml = (text: string): string => printable(text).replace(/[&<>"']/g, found => `&#${found.charCodeAt(0)};`)
+const escapeXml = (text: string): string =>
+  stripControlCharacters(text).replace(/[&<>"']/g, found => `&#${found.charCodeAt(0)};`)
 
 /** JUnit's XML: one suite a limit, one case a group; an undecided case passes and says so. */
-export function gateJunit({ checks, passed }: Gate): string {
-  const broken = (list: readonly Check[]): number => list.filter(({ verdict }) => verdict === 'broken').length
-  const suites = (Object.keys(rules) as Limit[]).flatMap(rule => {
+export function gateJunit({ checks, passed }: GateResult): string {
+  const broken = (list: readonly GateCheck[]): number => list.filter(({ verdict }) => verdict === 'broken').length
+  const suites = (Object.keys(limitTexts) as GateLimit[]).flatMap(rule => {
     const mine = checks.filter(check => check.rule === rule)
     if (mine.length === 0) return []
-    const head = `  <testsuite name="geogap ${rule}: ${xml(rules[rule].title)}" tests="${mine.length}" failures="${broken(mine)}" errors="0">`
+    const head = `  <testsuite name="geogap ${rule}: ${escapeXml(limitTexts[rule].title)}" tests="${mine.length}" failures="${broken(mine)}" errors="0">`
     return [head, ...mine.map(junitCase), '  </testsuite>']
   })
   const totals = `tests="${checks.length}" failures="${passed ? 0 : broken(checks)}" errors="0"`
@@ -81,9 +84,9 @@ export function gateJunit({ checks, passed }: Gate): string {
   ].join('\n')
 }
 
-function junitCase(check: Check): string {
-  const head = `    <testcase classname="${xml(`${check.dataset} ${check.model}`)}" name="${xml(check.group)}">`
-  const text = xml(saying(check))
+function junitCase(check: GateCheck): string {
+  const head = `    <testcase classname="${escapeXml(`${check.dataset} ${check.model}`)}" name="${escapeXml(check.group)}">`
+  const text = escapeXml(gateCheckText(check))
   if (check.verdict === 'broken') return `${head}<failure message="${text}"/></testcase>`
   return `${head}<system-out>${check.verdict}: ${text}</system-out></testcase>`
 }

@@ -1,12 +1,12 @@
 /** Stored evaluations in the order of time, each under every name (`--tag`) that it was run by. */
 import { basename, resolve } from 'node:path'
-import { unknownName } from '../lib/errors.ts'
+import { unknownNameError } from '../lib/errors.ts'
 import { accuracy, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { disparity } from '../metrics/disparity.ts'
 import { pullResults } from '../results/sync.ts'
-import { countCells } from '../results/cube.ts'
-import { lastAsked, readRuns, type RecordedRun, type Tags, tagsText } from '../results/runs.ts'
-import { type Entry, readEntries } from '../results/store.ts'
+import { countByColumns } from '../results/counts.ts'
+import { lastAskedTimes, readRunRecords, type RecordedRun, type RunTags, tagsText } from '../results/runRecords.ts'
+import { type StoredEvaluation, readStoredEvaluations } from '../results/store.ts'
 
 export interface HistoryOptions {
   /** Column of the groups. Default: region, else country. */
@@ -22,8 +22,8 @@ export interface HistoryRow {
   /** When the run with these tags began; without tags, when the evaluation was last asked for. ISO. */
   time: string
   folder: string
-  tags: Tags
-  entry: Entry
+  tags: RunTags
+  entry: StoredEvaluation
   n: number
   top1: number | null
   /** 95 % Wilson interval of `top1`. */
@@ -36,46 +36,52 @@ export interface HistoryRow {
 }
 
 /** Every stored evaluation below the folders, also those that later ones replaced, oldest first. Errors: no-results, unknown-column. */
-export async function history(folders: readonly string[], options: HistoryOptions = {}): Promise<HistoryRow[]> {
+export async function readHistory(folders: readonly string[], options: HistoryOptions = {}): Promise<HistoryRow[]> {
   const rows: HistoryRow[] = []
   for (const place of folders) {
     const dir = await pullResults(place)
-    const runs = await readRuns(dir)
-    for (const entry of await entriesOf(dir, options.exclude)) {
-      const measured = await measure(entry.left, options)
-      for (const { tags, time } of occasions(entry.stored, runs))
+    const runs = await readRunRecords(dir)
+    for (const entry of await readHistoryEntries(dir, options.exclude)) {
+      const measured = await measureEvaluation(entry.left, options)
+      for (const { tags, time } of taggedRuns(entry.stored, runs))
         rows.push({ time, folder: basename(resolve(place)), tags, entry: entry.left, ...measured })
     }
   }
   const columns = [...new Set(rows.flatMap(({ entry }) => entry.shards[0]!.columns))]
-  if (options.by !== undefined && !columns.includes(options.by)) throw unknownName('column', options.by, columns)
+  if (options.by !== undefined && !columns.includes(options.by)) throw unknownNameError('column', options.by, columns)
   return rows.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
 }
 
 /** Entries as they are stored, which runs asked for, and as they are without the images of a slice. */
-async function entriesOf(dir: string, exclude: string | undefined): Promise<{ stored: Entry; left: Entry }[]> {
-  const stored = await readEntries(dir)
+async function readHistoryEntries(
+  dir: string,
+  exclude: string | undefined,
+): Promise<{ stored: StoredEvaluation; left: StoredEvaluation }[]> {
+  const stored = await readStoredEvaluations(dir)
   if (exclude === undefined) return stored.map(entry => ({ stored: entry, left: entry }))
-  const { excluding, readExclusion } = await import('../results/slices.ts')
-  const left = await excluding(stored, await readExclusion(exclude))
+  const { excludeImages, readExclusion } = await import('../results/slices.ts')
+  const left = await excludeImages(stored, await readExclusion(exclude))
   return stored.map((entry, i) => ({ stored: entry, left: left[i]! }))
 }
 
 /** When an evaluation was run, once for each different set of tags. */
-function occasions({ key, created }: Entry, runs: readonly RecordedRun[]): { tags: Tags; time: string }[] {
+function taggedRuns(
+  { key, created }: StoredEvaluation,
+  runs: readonly RecordedRun[],
+): { tags: RunTags; time: string }[] {
   const mine = runs.filter(({ asked }) => asked.some(each => each.key === key))
   const named = new Map(
     mine.flatMap(({ tags, started }) => (tags ? [[tagsText(tags), { tags, time: started }] as const] : [])),
   )
-  return named.size > 0 ? [...named.values()] : [{ tags: {}, time: lastAsked(mine).get(key) ?? created }]
+  return named.size > 0 ? [...named.values()] : [{ tags: {}, time: lastAskedTimes(mine).get(key) ?? created }]
 }
 
-type Measures = Omit<HistoryRow, 'time' | 'folder' | 'tags' | 'entry'>
+type HistoryMeasures = Omit<HistoryRow, 'time' | 'folder' | 'tags' | 'entry'>
 
-async function measure(entry: Entry, { by, minN = 30 }: HistoryOptions): Promise<Measures> {
+async function measureEvaluation(entry: StoredEvaluation, { by, minN = 30 }: HistoryOptions): Promise<HistoryMeasures> {
   const { columns } = entry.shards[0]!
   const column = (by === undefined ? ['region', 'country'] : [by]).find(name => columns.includes(name)) ?? null
-  const cells = await countCells(entry, column === null ? [] : [column])
+  const cells = await countByColumns(entry, column === null ? [] : [column])
   const { n, top1, interval } = accuracy(sumCounts(cells))
   const found = disparity(column === null ? [] : groupBy(cells, [column]).groups, minN)
   return {

@@ -7,30 +7,30 @@ import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { z } from 'zod'
 import { benchmarks } from '../datasets/benchmarks/benchmarks.ts'
-import { notRead } from '../datasets/files.ts'
+import { fileReadError } from '../datasets/files.ts'
 import { inputError } from '../lib/errors.ts'
-import { benchmarkOf } from './roles.ts'
-import { whereThere } from '../lib/files.ts'
-import { type DatasetNote, datasetNote } from '../results/notes.ts'
-import { identity } from '../results/schema.ts'
-import { type Cell, distinct, type Entry } from '../results/store.ts'
-import { cellsOf, openRun, type Run, runOf } from '../results/run.ts'
+import { benchmarkNameOf } from './datasetRoles.ts'
+import { orIfMissing } from '../lib/files.ts'
+import { type DatasetRecord, datasetRecord } from '../results/records.ts'
+import { resultKey } from '../results/schema.ts'
+import { type CountsCell, distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
+import { countsOf, openRun, type Run, createRun } from '../results/run.ts'
 import { version } from '../lib/version.ts'
 
-const format = 'geogap pack 1'
-const value = z.union([z.string(), z.number(), z.null()])
+const packFormat = 'geogap pack 1'
+const packValue = z.union([z.string(), z.number(), z.null()])
 
-export const packed = z.object({
-  format: z.literal(format),
+export const packSchema = z.object({
+  format: z.literal(packFormat),
   /** Version that wrote the file, and when. */
   geogap: z.string(),
   created: z.string(),
   /** Terms of the data sets that the counts are of. */
   terms: z.array(z.object({ dataset: z.string(), terms: z.string(), source: z.string() })),
-  datasets: z.array(datasetNote),
+  datasets: z.array(datasetRecord),
   evaluations: z.array(
     z.object({
-      identity,
+      identity: resultKey,
       key: z.string(),
       rows: z.number().int(),
       errors: z.number().int(),
@@ -41,30 +41,30 @@ export const packed = z.object({
       /** Grouping columns of the counts: label first, then these. */
       by: z.array(z.string()),
       /** One row a cell: label, group values, then n, top-1, top-5, errors, unscored. */
-      counts: z.array(z.array(value)),
+      counts: z.array(z.array(packValue)),
     }),
   ),
 })
-type Pack = z.infer<typeof packed>
+type Pack = z.infer<typeof packSchema>
 
 /** The counts of a run as the content of a pack file (gzipped JSON). */
 export async function writePack(run: Run): Promise<Buffer> {
   const pack: Pack = {
-    ...{ format, geogap: version, created: new Date().toISOString(), terms: termsOf(run) },
+    ...{ format: packFormat, geogap: version, created: new Date().toISOString(), terms: packTerms(run) },
     datasets: [...run.datasets.values()].map(withoutPaths),
-    evaluations: run.entries.map(entry => evaluation(entry, cellsOf(run, entry.identity))),
+    evaluations: run.entries.map(entry => packEvaluation(entry, countsOf(run, entry.identity))),
   }
   return promisify(gzip)(JSON.stringify(pack), { level: 9 })
 }
 
 /** Messages, folders and options name files of the machine that evaluated; codes and ids say enough. */
-const withoutPaths = (note: DatasetNote): DatasetNote => ({
+const withoutPaths = (note: DatasetRecord): DatasetRecord => ({
   ...note,
   ...{ opened: undefined, imageFolders: undefined },
   problems: note.problems.map(({ id, code }) => ({ id, code, message: code })),
 })
 
-function evaluation(entry: Entry, cells: readonly Cell[]): Pack['evaluations'][number] {
+function packEvaluation(entry: StoredEvaluation, cells: readonly CountsCell[]): Pack['evaluations'][number] {
   const { identity, key, rows, created, shards } = entry
   const by = Object.keys(cells[0]?.groups ?? {})
   const total = (of: 'errors' | 'seconds'): number => shards.reduce((sum, shard) => sum + shard[of], 0)
@@ -79,16 +79,16 @@ function evaluation(entry: Entry, cells: readonly Cell[]): Pack['evaluations'][n
   }
 }
 
-function termsOf(run: Run): Pack['terms'] {
-  return distinct(run.entries, 'dataset').map(dataset => {
-    const known = benchmarks.find(({ name }) => name === benchmarkOf(dataset))
+function packTerms(run: Run): Pack['terms'] {
+  return distinctFieldValues(run.entries, 'dataset').map(dataset => {
+    const known = benchmarks.find(({ name }) => name === benchmarkNameOf(dataset))
     return { dataset, terms: known?.terms ?? 'not stated', source: known?.source ?? 'not stated' }
   })
 }
 
 /** Opens a folder of results, without the images that a slice lists, or a pack. Errors: no-images. */
 export async function openResults(path: string, exclude?: string): Promise<Run> {
-  const found = await whereThere(stat(path), undefined)
+  const found = await orIfMissing(stat(path), undefined)
   if (!found?.isFile()) return openRun(path, exclude)
   if (exclude !== undefined)
     throw inputError('no-images', `${path} is a pack: it has counts and no images, so none can be left out`)
@@ -98,32 +98,40 @@ export async function openResults(path: string, exclude?: string): Promise<Run> 
 /** Opens a pack as a run: every question that counts can answer. Errors: bad-pack, missing-file. */
 export async function readPack(file: string): Promise<Run> {
   const bytes = await readFile(file).catch((error: unknown) => {
-    throw notRead(file, error)
+    throw fileReadError(file, error)
   })
   const { datasets, evaluations } = await parsePack(bytes, file)
-  return runOf({
+  return createRun({
     dir: file,
-    entries: evaluations.map(entryOf),
+    entries: evaluations.map(unpackEvaluation),
     datasets: new Map(datasets.map(note => [note.hash, note])),
     failures: [],
-    cells: evaluations.flatMap(unpacked),
+    cells: evaluations.flatMap(unpackCounts),
   })
 }
 
 /** Largest unpacked size; the counts of the whole testbed take a hundredth of it. */
-const mostBytes = 1 << 30
+const maxUnpackedBytes = 1 << 30
 
 /** Errors: bad-pack. */
 export async function parsePack(bytes: Buffer, name: string): Promise<Pack> {
   try {
-    const text = await promisify(gunzip)(bytes, { maxOutputLength: mostBytes })
-    return packed.parse(JSON.parse(text.toString('utf8')))
+    const text = await promisify(gunzip)(bytes, { maxOutputLength: maxUnpackedBytes })
+    return packSchema.parse(JSON.parse(text.toString('utf8')))
   } catch {
-    throw inputError('bad-pack', `not a pack of this version (${format}): ${name}`)
+    throw inputError('bad-pack', `not a pack of this version (${packFormat}): ${name}`)
   }
 }
 
-function entryOf({ identity, key, rows, errors, created, columns, ...made }: Pack['evaluations'][number]): Entry {
+function unpackEvaluation({
+  identity,
+  key,
+  rows,
+  errors,
+  created,
+  columns,
+  ...made
+}: Pack['evaluations'][number]): StoredEvaluation {
   const { seconds, machine } = made
   const shard = {
     ...{ identity, key, start: 0, end: rows, rows, errors, file: '', bytes: 0, columns },
@@ -132,7 +140,7 @@ function entryOf({ identity, key, rows, errors, created, columns, ...made }: Pac
   return { identity, key, folder: '', shards: [shard], rows, created }
 }
 
-function unpacked({ identity, by, counts }: Pack['evaluations'][number]): Cell[] {
+function unpackCounts({ identity, by, counts }: Pack['evaluations'][number]): CountsCell[] {
   const { model, dataset, preprocessing } = identity
   return counts.map(row => {
     const [n = 0, top1 = 0, top5 = 0, errors = 0, unscored = 0] = row.slice(1 + by.length).map(Number)

@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url'
 import { inputError, messageOf } from '../lib/errors.ts'
-import { type Exported, exported } from '../lib/table/table.ts'
-import { type Value } from '../lib/table/columns.ts'
+import { type Table, createTable } from '../lib/table/table.ts'
+import { type CellValue } from '../lib/table/columns.ts'
 import { type Run } from '../results/run.ts'
 
 /** An own metric: the default export of a module that `geogap table --plugin` takes. */
@@ -11,26 +11,28 @@ export interface MetricPlugin {
   title?: string
   /** Names of the columns; every row has a value, or null, for each. */
   columns: readonly string[]
-  rows: (run: Run) => readonly Readonly<Record<string, Value>>[] | Promise<readonly Readonly<Record<string, Value>>[]>
+  rows: (
+    run: Run,
+  ) => readonly Readonly<Record<string, CellValue>>[] | Promise<readonly Readonly<Record<string, CellValue>>[]>
 }
 
 /** The plug-in's table on a run. Errors: bad-plugin, which names the file and what it lacks. */
-export async function pluginTable(file: string, run: Run): Promise<Exported> {
+export async function readPluginTable(file: string, run: Run): Promise<Table> {
   const plugin = await loadPlugin(file)
   const rows: unknown = await plugin.rows(run)
   const { name, columns } = plugin
   if (!Array.isArray(rows)) throw inputError('bad-plugin', `rows of plug-in ${name} is not a list`)
-  const checked = (rows as unknown[]).map((row, i) => checkRow(row, columns, `row ${i + 1} of plug-in ${name}`))
-  return exported(
+  const checked = (rows as unknown[]).map((row, i) => checkPluginRow(row, columns, `row ${i + 1} of plug-in ${name}`))
+  return createTable(
     { name, title: plugin.title ?? name },
-    columns.map(column => ({ name: column, heading: column, value: (row: Row) => row[column]! })),
+    columns.map(column => ({ name: column, heading: column, value: (row: PluginRow) => row[column]! })),
     checked,
   )
 }
 
-type Row = Readonly<Record<string, Value>>
+type PluginRow = Readonly<Record<string, CellValue>>
 
-function checkRow(row: unknown, columns: readonly string[], where: string): Row {
+function checkPluginRow(row: unknown, columns: readonly string[], where: string): PluginRow {
   const found = (row ?? {}) as Record<string, unknown>
   for (const column of columns) {
     const value = found[column]
@@ -38,7 +40,7 @@ function checkRow(row: unknown, columns: readonly string[], where: string): Row 
     const shown = value === undefined ? 'absent' : typeof value === 'number' ? String(value) : JSON.stringify(value)
     if (!fits) throw inputError('bad-plugin', `${where}: ${column} is ${shown}, not a number, text or null`)
   }
-  return found as Row
+  return found as PluginRow
 }
 
 async function loadPlugin(file: string): Promise<MetricPlugin> {

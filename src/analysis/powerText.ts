@@ -1,27 +1,31 @@
-import { type Column, fields, type Format } from '../lib/table/columns.ts'
+import { type TableColumn, fieldColumns, type TableFormat } from '../lib/table/columns.ts'
 import { percent } from '../lib/table/text.ts'
 import { answerText } from './answer.ts'
-import { type PowerOptions, type PowerRow } from './power.ts'
+import { type DatasetPowerOptions, type DatasetPowerRow } from './power.ts'
 
-export function powerText(rows: readonly PowerRow[], { accuracy, difference }: PowerOptions, format: Format): string {
-  const columns: Column<PowerRow>[] = [
-    ...fields({ by: 'by', group: 'group', n: 'n' }),
+export function powerText(
+  rows: readonly DatasetPowerRow[],
+  { accuracy, difference }: DatasetPowerOptions,
+  format: TableFormat,
+): string {
+  const columns: TableColumn<DatasetPowerRow>[] = [
+    ...fieldColumns({ by: 'by', group: 'group', n: 'n' }),
     {
       name: 'smallest',
       heading: 'smallest drop shown (points)',
-      value: row => row.smallest,
-      show: row => (row.smallest === null ? 'none' : percent(row.smallest)),
+      value: row => row.smallestDrop,
+      show: row => (row.smallestDrop === null ? 'none' : percent(row.smallestDrop)),
     },
     {
       name: 'more',
       heading: `more images for ${percent(difference)} points`,
-      value: row => row.more,
-      show: row => (row.more === null ? 'others too few' : String(row.more)),
+      value: row => row.imagesToAdd,
+      show: row => (row.imagesToAdd === null ? 'others too few' : String(row.imagesToAdd)),
     },
   ]
-  const able = (by: string): string => {
+  const detectableSentence = (by: string): string => {
     const mine = rows.filter(row => row.by === by)
-    const enough = mine.filter(({ more }) => more === 0).length
+    const enough = mine.filter(({ imagesToAdd: more }) => more === 0).length
     return `A drop of ${percent(difference)} points below the other groups would be found, with a chance of 80 %, in ${enough} of ${mine.length} groups by ${by}.`
   }
   const notes = [
@@ -29,5 +33,5 @@ export function powerText(rows: readonly PowerRow[], { accuracy, difference }: P
     'others too few: all other groups together have too few images for that drop, however many this group gets.',
     'Testing many groups at once needs more images; so do images that come from the same households. Images whose class no model names are not counted.',
   ]
-  return answerText([...new Set(rows.map(({ by }) => by))].map(able), [columns, rows], notes, format)
+  return answerText([...new Set(rows.map(({ by }) => by))].map(detectableSentence), [columns, rows], notes, format)
 }

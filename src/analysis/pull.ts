@@ -1,46 +1,46 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { notRead } from '../datasets/files.ts'
+import { fileReadError } from '../datasets/files.ts'
 import { GeogapError, inputError, messageOf } from '../lib/errors.ts'
-import { count } from '../lib/table/text.ts'
+import { countText } from '../lib/table/text.ts'
 import { writeOutput } from '../lib/files.ts'
-import { distinct } from '../results/store.ts'
-import { bytesText, printable } from '../lib/table/text.ts'
+import { distinctFieldValues } from '../results/store.ts'
+import { bytesText, stripControlCharacters } from '../lib/table/text.ts'
 import { sha256 } from '../lib/hash.ts'
 import { parsePack } from './pack.ts'
 
 /** Largest pack that is taken from the network. */
-const mostBytes = 256 * 1024 * 1024
+const maxPackBytes = 256 * 1024 * 1024
 
 /** Copies a pack to `output` after checking it; gives what it holds. Errors: missing-file, unknown-pack, bad-pack,
  * not-downloaded. */
 export async function pullPack(source: string, output?: string): Promise<string> {
   const remote = /^https?:\/\//.test(source)
-  const bytes = remote ? await download(source) : await readLocal(source)
+  const bytes = remote ? await downloadPack(source) : await readLocalPack(source)
   const { created, geogap, evaluations, terms } = await parsePack(bytes, source)
   const target = output ?? basename(remote ? new URL(source).pathname : source)
   if (target === '') throw inputError('bad-option', `${source} names no file: give one with --output`)
   await writeOutput(target, bytes)
-  const models = distinct(evaluations, 'model').length
+  const models = distinctFieldValues(evaluations, 'model').length
   const lines = [
-    `${target}: ${count(models, 'model')}, ${count(evaluations.length, 'evaluation')}, made ${created.slice(0, 10)} by geogap ${geogap}`,
+    `${target}: ${countText(models, 'model')}, ${countText(evaluations.length, 'evaluation')}, made ${created.slice(0, 10)} by geogap ${geogap}`,
     `${bytesText(bytes.length)}, SHA-256 ${sha256(bytes)}`,
     ...terms.map(({ dataset, terms }) => `${dataset}: ${terms}`),
   ]
-  return `${lines.map(printable).join('\n')}\n`
+  return `${lines.map(stripControlCharacters).join('\n')}\n`
 }
 
-const readLocal = (file: string): Promise<Buffer> =>
+const readLocalPack = (file: string): Promise<Buffer> =>
   readFile(file).catch((error: unknown) => {
     if (/^[\w-]+$/.test(file))
       throw inputError(
         'unknown-pack',
         `no pack goes by the name ${file}: none is published yet; give a file or an address`,
       )
-    throw notRead(file, error)
+    throw fileReadError(file, error)
   })
 
-async function download(url: string): Promise<Buffer> {
+async function downloadPack(url: string): Promise<Buffer> {
   const failed = (reason: string) => new GeogapError('network', 'not-downloaded', `cannot download ${url}: ${reason}`)
   const parts: Uint8Array[] = []
   let size = 0
@@ -49,7 +49,7 @@ async function download(url: string): Promise<Buffer> {
     if (!response.ok || !response.body) throw failed(`status ${response.status}`)
     for await (const part of response.body as AsyncIterable<Uint8Array>) {
       size += part.length
-      if (size > mostBytes) throw failed(`larger than ${bytesText(mostBytes)}`)
+      if (size > maxPackBytes) throw failed(`larger than ${bytesText(maxPackBytes)}`)
       parts.push(part)
     }
   } catch (error) {

@@ -4,13 +4,13 @@ import { access, constants, mkdir, rm, statfs, writeFile } from 'node:fs/promise
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { firstLine } from '../lib/errors.ts'
-import { availableDevices, deviceMend } from '../models/runtime/devices.ts'
+import { availableDevices, deviceFix } from '../models/runtime/devices.ts'
 import { type Device } from '../lib/onnx/engine.ts'
 import { devices } from '../lib/onnx/engine.ts'
 import { type Environment, geogapCache, hubSettings } from '../lib/hub/hubCache.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
-export interface Check {
+export interface EnvironmentCheck {
   name: string
   /** `missing` keeps geogap from its work, `note` from a part of it or makes it slow. */
   status: 'ok' | 'note' | 'missing'
@@ -20,40 +20,40 @@ export interface Check {
 }
 
 /** All checks, in the order in which they are shown. */
-export async function diagnose(env: Environment = process.env): Promise<Check[]> {
+export async function diagnose(env: Environment = process.env): Promise<EnvironmentCheck[]> {
   const found = await Promise.all([
-    attempt('inference', runsGraph, 'ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node'),
-    ...devices.filter(device => device !== 'cpu').map(deviceCheck),
-    attempt('images', decodesImage, 'npm install --include=optional sharp'),
-    attempt('database', queries, 'npm install --include=optional @duckdb/node-api'),
-    attempt('fonts', drawsText, 'npm install dejavu-fonts-ttf @resvg/resvg-js'),
-    hubCheck(env),
-    place('hub cache', () => hubSettings(env).cache, 'HF_HUB_CACHE'),
-    place('own cache', () => geogapCache(env), 'GEOGAP_CACHE'),
+    checkWork('inference', runTestGraph, 'ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node'),
+    ...devices.filter(device => device !== 'cpu').map(checkDeviceInstalled),
+    checkWork('images', decodeTestImage, 'npm install --include=optional sharp'),
+    checkWork('database', runTestQuery, 'npm install --include=optional @duckdb/node-api'),
+    checkWork('fonts', measureTestText, 'npm install dejavu-fonts-ttf @resvg/resvg-js'),
+    checkHub(env),
+    checkFolder('hub cache', () => hubSettings(env).cache, 'HF_HUB_CACHE'),
+    checkFolder('own cache', () => geogapCache(env), 'GEOGAP_CACHE'),
   ])
-  return [node(process.versions.node), machine(), ...found]
+  return [checkNode(process.versions.node), checkMachine(), ...found]
 }
 
-const oldestNode = 20
+const minNodeVersion = 20
 
-export function node(version: string): Check {
+export function checkNode(version: string): EnvironmentCheck {
   const check = { name: 'node', found: `Node ${version}` }
-  if (Number.parseInt(version) >= oldestNode) return { ...check, status: 'ok' }
-  return { ...check, status: 'missing', mend: `install Node ${oldestNode} or later: https://nodejs.org` }
+  if (Number.parseInt(version) >= minNodeVersion) return { ...check, status: 'ok' }
+  return { ...check, status: 'missing', mend: `install Node ${minNodeVersion} or later: https://nodejs.org` }
 }
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
-const leastMemory = 4e9
+const minMemoryBytes = 4e9
 
-function machine(): Check {
+function checkMachine(): EnvironmentCheck {
   const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity)
   const found = `${availableParallelism()} cores, ${gigabytes(memory)} of memory, ${gigabytes(freemem())} free`
-  if (memory >= leastMemory) return { name: 'machine', status: 'ok', found }
+  if (memory >= minMemoryBytes) return { name: 'machine', status: 'ok', found }
   const mend = "choose small models (geogap models --where 'parameters<3e7')"
   return { name: 'machine', status: 'note', found, mend }
 }
 
-async function attempt(name: string, work: () => Promise<string>, mend: string): Promise<Check> {
+async function checkWork(name: string, work: () => Promise<string>, mend: string): Promise<EnvironmentCheck> {
   try {
     return { name, status: 'ok', found: await work() }
   } catch (error) {
@@ -61,15 +61,15 @@ async function attempt(name: string, work: () => Promise<string>, mend: string):
   }
 }
 
-async function runsGraph(): Promise<string> {
+async function runTestGraph(): Promise<string> {
   const { createSession } = await import('../models/runtime/session.ts')
-  const { createGraph, input, output } = await import('../lib/onnx/graph.ts')
-  const { encode } = await import('../lib/onnx/onnx.ts')
+  const { createGraph, addInput, addOutput } = await import('../lib/onnx/graph.ts')
+  const { encodeModel } = await import('../lib/onnx/encode.ts')
   const { add } = await import('../lib/onnx/ops.ts')
   const { Tensor } = await import('onnxruntime-node')
   const graph = createGraph()
-  output('sum', add(input(graph, 'x', 'float32', [1]), 1))
-  const bytes = encode(graph, { bind: () => ({ dtype: 'float32', values: new Uint8Array() }) })
+  addOutput('sum', add(addInput(graph, 'x', 'float32', [1]), 1))
+  const bytes = encodeModel(graph, { bind: () => ({ dtype: 'float32', values: new Uint8Array() }) })
   const session = await createSession(bytes, { threads: 1 })
   const { sum } = await session.run({ x: new Tensor('float32', [1], [1]) })
   await session.release()
@@ -77,45 +77,45 @@ async function runsGraph(): Promise<string> {
   return `${runtimeVersion()} on cpu`
 }
 
-async function deviceCheck(device: Device): Promise<Check> {
+async function checkDeviceInstalled(device: Device): Promise<EnvironmentCheck> {
   const here = await availableDevices().catch((): Device[] => [])
   if (here.includes(device)) return { name: device, status: 'ok', found: `installed: --device ${device}` }
-  return { name: device, status: 'note', found: 'not installed; models run on cpu', mend: deviceMend(device) }
+  return { name: device, status: 'note', found: 'not installed; models run on cpu', mend: deviceFix(device) }
 }
 
 /** A PNG of one white pixel. */
-const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsGSU7QAAAABJRU5ErkJggg=='
+const whitePixelPng = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsGSU7QAAAABJRU5ErkJggg=='
 
-async function decodesImage(): Promise<string> {
-  const { decode } = await import('../lib/pixels/decode.ts')
-  const { data } = await decode(Buffer.from(pixel, 'base64'))
+async function decodeTestImage(): Promise<string> {
+  const { decodeImage } = await import('../lib/pixels/decode.ts')
+  const { data } = await decodeImage(Buffer.from(whitePixelPng, 'base64'))
   if (data[0] !== 255) throw new Error('a white pixel came out another')
   const { default: sharp } = await import('sharp')
   return `libvips ${sharp.versions.vips} in sharp`
 }
 
-async function queries(): Promise<string> {
+async function runTestQuery(): Promise<string> {
   const { query } = await import('../lib/sql.ts')
   const [row] = await query<{ version: string }>('SELECT version() AS version')
   return `DuckDB ${row!.version}`
 }
 
-async function drawsText(): Promise<string> {
-  const { covers, fontFamily, textWidth } = await import('../report/figures/measure.ts')
-  if (!covers('Côte d’Ivoire') || textWidth('geogap', 10) <= 0) throw new Error(`${fontFamily} lacks characters`)
+async function measureTestText(): Promise<string> {
+  const { hasAllGlyphs, fontFamily, textWidth } = await import('../report/figures/measure.ts')
+  if (!hasAllGlyphs('Côte d’Ivoire') || textWidth('geogap', 10) <= 0) throw new Error(`${fontFamily} lacks characters`)
   await import('@resvg/resvg-js')
   return `${fontFamily}, shipped with geogap`
 }
 
-const patience = 5000
+const hubTimeoutMs = 5000
 
-async function hubCheck(env: Environment): Promise<Check> {
+async function checkHub(env: Environment): Promise<EnvironmentCheck> {
   const name = 'model hub'
   try {
     const { endpoint, offline, token } = hubSettings(env)
     if (offline)
       return { name, status: 'note', found: 'HF_HUB_OFFLINE is set: cached models only', mend: 'unset HF_HUB_OFFLINE' }
-    const { status } = await fetch(endpoint, { method: 'HEAD', signal: AbortSignal.timeout(patience) })
+    const { status } = await fetch(endpoint, { method: 'HEAD', signal: AbortSignal.timeout(hubTimeoutMs) })
     const found = `${endpoint} answers ${status}, ${token ? 'HF_TOKEN is set' : 'no HF_TOKEN'}`
     if (status < 500) return { name, status: 'ok', found }
     return { name, status: 'note', found, mend: 'try again later, or set HF_ENDPOINT to a mirror' }
@@ -126,16 +126,16 @@ async function hubCheck(env: Environment): Promise<Check> {
   }
 }
 
-const leastDisk = 5e9
+const minDiskBytes = 5e9
 
-async function place(name: string, folderOf: () => string, variable: string): Promise<Check> {
+async function checkFolder(name: string, folderOf: () => string, variable: string): Promise<EnvironmentCheck> {
   try {
     const folder = folderOf()
     const existing = await nearestFolder(folder)
-    await writable(existing)
+    await requireWritable(existing)
     const { bavail, bsize } = await statfs(existing)
     const found = `${folder}, ${gigabytes(bavail * bsize)} free`
-    if (bavail * bsize >= leastDisk) return { name, status: 'ok', found }
+    if (bavail * bsize >= minDiskBytes) return { name, status: 'ok', found }
     return { name, status: 'note', found, mend: `free some disk, or set ${variable} to a folder elsewhere` }
   } catch (error) {
     return { name, status: 'missing', found: firstLine(error), mend: `set ${variable} to a folder that can be written` }
@@ -152,7 +152,7 @@ async function nearestFolder(folder: string): Promise<string> {
 }
 
 /** Rights alone do not tell of a read-only file system. */
-async function writable(folder: string): Promise<void> {
+async function requireWritable(folder: string): Promise<void> {
   const probe = join(folder, `.geogap-${randomBytes(4).toString('hex')}`)
   await mkdir(probe)
   try {

@@ -7,22 +7,22 @@ import { dirname, join } from 'node:path'
 import { type GroupValue } from '../datasets/dataset.ts'
 import { mapLimited } from '../lib/concurrency.ts'
 import { inputError } from '../lib/errors.ts'
-import { storageError, whereThere } from '../lib/files.ts'
-import { clusterSql } from '../analysis/pairs.ts'
-import { type Entry, shardFiles } from '../results/store.ts'
+import { storageError, orIfMissing } from '../lib/files.ts'
+import { householdSql } from '../analysis/imagePairs.ts'
+import { type StoredEvaluation, shardPaths } from '../results/store.ts'
 import { parquetRows, query } from '../lib/sql.ts'
 import { clientFiles } from './app.ts'
-import { type Cube, type Dimension, dimensions, type ModelCounts } from '../analysis/counts.ts'
+import { type DatasetCounts, type Dimension, dimensions, type ModelCounts } from '../analysis/datasetCounts.ts'
 import { dimensionSql } from './gallery.ts'
-import { policy } from './guard.ts'
+import { contentPolicy } from './guard.ts'
 import { incomeName, textOf } from './load.ts'
 import { builtClient } from './serve.ts'
-import { openStore, type Store } from './store.ts'
-import { thumbnails } from './thumbnails.ts'
-import { type Progress } from './views.ts'
+import { openDashboardStore, type DashboardStore } from './store.ts'
+import { createThumbnails } from './thumbnails.ts'
+import { type DashboardProgress } from './views.ts'
 
 /** A data set's cells; models name their counts by position, for most share those of `n` and `errors`. */
-export interface BundledCube extends Pick<Cube, 'values' | 'codes'> {
+export interface BundledCounts extends Pick<DatasetCounts, 'values' | 'codes'> {
   counts: (readonly number[])[]
   models: Record<string, Record<keyof ModelCounts, number>>
 }
@@ -56,7 +56,7 @@ export interface BundleOptions {
 /** Writes the dashboard of the results below `dir` to the folder `out`. Errors: no-results, no-client, not-empty, storage. */
 export async function writeBundle(dir: string, out: string, options: BundleOptions = {}): Promise<void> {
   const files = await clientFiles(options.client ?? builtClient)
-  const store = await openStore(dir)
+  const store = await openDashboardStore(dir)
   const write = async (name: string, content: string | Uint8Array): Promise<void> => {
     try {
       await mkdir(dirname(join(out, name)), { recursive: true })
@@ -65,18 +65,18 @@ export async function writeBundle(dir: string, out: string, options: BundleOptio
       throw storageError(join(out, name), error)
     }
   }
-  await clear(out)
-  for (const [name, content] of files) await write(name, name === 'index.html' ? pageOf(content) : content)
+  await clearBundle(out)
+  for (const [name, content] of files) await write(name, name === 'index.html' ? bundledPage(content) : content)
   const json = (name: string, value: unknown) => write(`data/${name}.json`, JSON.stringify(value))
   await json('overview', store.overview())
   await json('progress', withoutPaths(store.progress()))
   for (const [d, { name, models }] of store.overview().datasets.entries()) {
-    await json(`${d}/cube`, bundledCube(store.cube(name)))
+    await json(`${d}/cube`, bundledCounts(store.counts(name)))
     const known = new Map<string, BundledImages>()
     for (const [m, model] of models.entries()) {
-      const entry = store.entry(name, model)
+      const entry = store.evaluation(name, model)
       const { content } = entry.identity
-      const images = known.get(content) ?? (await imagesOf(store, name, entry, options.images === true))
+      const images = known.get(content) ?? (await readBundledImages(store, name, entry, options.images === true))
       const file = `${d}/images-${[...known.keys(), content].indexOf(content)}`
       if (!known.has(content)) {
         await json(file, images)
@@ -84,36 +84,39 @@ export async function writeBundle(dir: string, out: string, options: BundleOptio
           await writePictures(store, content, images.id, (i, bytes) => write(`data/${file}/${i}.webp`, bytes))
       }
       known.set(content, images)
-      await json(`${d}/${m}`, { images: file, ...(await answersOf(entry, images.id)) } satisfies BundledAnswers)
+      await json(`${d}/${m}`, {
+        images: file,
+        ...(await readBundledAnswers(entry, images.id)),
+      } satisfies BundledAnswers)
     }
   }
 }
 
 /** An earlier bundle's data are removed; a folder that holds anything else is left alone. Errors: not-empty. */
-async function clear(out: string): Promise<void> {
-  const there = await whereThere(readdir(out), [])
-  if (there.length > 0 && !(await whereThere(stat(join(out, 'data', 'overview.json')), undefined)))
+async function clearBundle(out: string): Promise<void> {
+  const there = await orIfMissing(readdir(out), [])
+  if (there.length > 0 && !(await orIfMissing(stat(join(out, 'data', 'overview.json')), undefined)))
     throw inputError('not-empty', `the folder ${out} is not empty and no bundle`)
   await rm(join(out, 'data'), { recursive: true, force: true })
 }
 
 /** Reasons in words may name folders of this machine. */
-const withoutPaths = (progress: Progress): Progress => ({
+const withoutPaths = (progress: DashboardProgress): DashboardProgress => ({
   ...progress,
   failures: progress.failures.map(failure => ({ ...failure, message: failure.code })),
   unfinished: progress.unfinished.map(row => ({ ...row, message: null })),
 })
 
 /** The page says that its data are files; without a server it carries its content policy itself. */
-function pageOf(html: Uint8Array): string {
-  const inPage = policy.filter(part => !part.startsWith('frame-ancestors')).join('; ')
+function bundledPage(html: Uint8Array): string {
+  const inPage = contentPolicy.filter(part => !part.startsWith('frame-ancestors')).join('; ')
   return Buffer.from(html)
     .toString('utf8')
     .replace('<html lang="en">', '<html lang="en" data-source="files">')
     .replace('<head>', `<head>\n    <meta http-equiv="Content-Security-Policy" content="${inPage}" />`)
 }
 
-function bundledCube({ values, codes, models }: Cube): BundledCube {
+function bundledCounts({ values, codes, models }: DatasetCounts): BundledCounts {
   const counts: number[][] = []
   const known = new Map<string, number>()
   const place = (list: ArrayLike<number>): number => {
@@ -126,16 +129,21 @@ function bundledCube({ values, codes, models }: Cube): BundledCube {
     name,
     { n: place(n), top1: place(top1), top5: place(top5), errors: place(errors) },
   ])
-  return { values, codes, counts, models: Object.fromEntries(placed) as BundledCube['models'] }
+  return { values, codes, counts, models: Object.fromEntries(placed) as BundledCounts['models'] }
 }
 
-type ImageRow = Record<Dimension, GroupValue> & { id: string; labels: number[]; household: string | null }
+type BundledImageRow = Record<Dimension, GroupValue> & { id: string; labels: number[]; household: string | null }
 
-async function imagesOf(store: Store, dataset: string, entry: Entry, pictures: boolean): Promise<BundledImages> {
-  const cube = store.cube(dataset)
-  const rows = await query<ImageRow>(
-    `SELECT id, labels, ${clusterSql(entry)} AS household, ${dimensionSql(cube, entry)} FROM ${parquetRows()} a ORDER BY id`,
-    [shardFiles(entry)],
+async function readBundledImages(
+  store: DashboardStore,
+  dataset: string,
+  entry: StoredEvaluation,
+  pictures: boolean,
+): Promise<BundledImages> {
+  const cube = store.counts(dataset)
+  const rows = await query<BundledImageRow>(
+    `SELECT id, labels, ${householdSql(entry)} AS household, ${dimensionSql(cube, entry)} FROM ${parquetRows()} a ORDER BY id`,
+    [shardPaths(entry)],
   )
   const note = store.notes().get(entry.identity.content)
   const texts = (dimension: Dimension) =>
@@ -150,14 +158,23 @@ async function imagesOf(store: Store, dataset: string, entry: Entry, pictures: b
   }
 }
 
-type AnswerRow = { id: string; correct1: boolean | null; status: string; top5: number[]; probabilities: number[] }
+type BundledAnswerRow = {
+  id: string
+  correct1: boolean | null
+  status: string
+  top5: number[]
+  probabilities: number[]
+}
 
-async function answersOf(entry: Entry, ids: readonly string[]): Promise<Omit<BundledAnswers, 'images'>> {
-  const rows = await query<AnswerRow>(`SELECT id, correct1, status, top5, probabilities FROM ${parquetRows()}`, [
-    shardFiles(entry),
+async function readBundledAnswers(
+  entry: StoredEvaluation,
+  ids: readonly string[],
+): Promise<Omit<BundledAnswers, 'images'>> {
+  const rows = await query<BundledAnswerRow>(`SELECT id, correct1, status, top5, probabilities FROM ${parquetRows()}`, [
+    shardPaths(entry),
   ])
   const byId = new Map(rows.map(row => [row.id, row]))
-  const column = <T>(value: (row: AnswerRow) => T): (T | null)[] =>
+  const column = <T>(value: (row: BundledAnswerRow) => T): (T | null)[] =>
     ids.map(id => {
       const row = byId.get(id)
       return row ? value(row) : null
@@ -172,12 +189,12 @@ async function answersOf(entry: Entry, ids: readonly string[]): Promise<Omit<Bun
 
 /** Pictures that cannot be made are left out. */
 async function writePictures(
-  store: Store,
+  store: DashboardStore,
   content: string,
   ids: readonly string[],
   write: (i: number, bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  const thumb = thumbnails(store)
+  const thumb = createThumbnails(store)
   await mapLimited([...ids.entries()], 4, async ([i, id]) => {
     const bytes = await thumb(content, id).catch(() => undefined)
     if (bytes) await write(i, bytes)

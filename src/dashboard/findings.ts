@@ -2,13 +2,19 @@
 import { disparity } from '../metrics/disparity.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { fitLine } from '../metrics/regression.ts'
-import { cellsOf, type Cube, grouped, type Rate, total } from '../analysis/counts.ts'
-import { scatter } from './views.ts'
+import {
+  filterCells,
+  type DatasetCounts,
+  groupedAccuracies,
+  type AccuracyEstimate,
+  totalAccuracy,
+} from '../analysis/datasetCounts.ts'
+import { scatterRows } from './views.ts'
 
 export interface Finding {
   /** Of the models with the most images. */
   best: string
-  rate: Rate
+  rate: AccuracyEstimate
   /** The best model's regions of at least 30 images with the highest and lowest accuracy; null with fewer than two. */
   regions: { highest: string; lowest: string; accuracies: [number, number] } | null
   /** Points gained per point on the standard benchmark, with the 95 % interval of the slope. */
@@ -16,9 +22,9 @@ export interface Finding {
 }
 
 /** Null where no model has a prediction. */
-export function finding(cube: Cube, reference: Cube | undefined): Finding | null {
-  const cells = cellsOf(cube, {})
-  const rates = [...cube.models].map(([model, counts]) => ({ model, rate: total(counts, cells) }))
+export function findingOf(cube: DatasetCounts, reference: DatasetCounts | undefined): Finding | null {
+  const cells = filterCells(cube, {})
+  const rates = [...cube.models].map(([model, counts]) => ({ model, rate: totalAccuracy(counts, cells) }))
   const most = Math.max(...rates.map(({ rate }) => rate.n))
   if (!(most > 0)) return null
   const best = rates
@@ -32,16 +38,16 @@ export function finding(cube: Cube, reference: Cube | undefined): Finding | null
   }
 }
 
-function regionsOf(cube: Cube, model: string, cells: readonly number[]): Finding['regions'] {
-  const groups = grouped(cube, cube.models.get(model)!, cells, ['region']).map(
+function regionsOf(cube: DatasetCounts, model: string, cells: readonly number[]): Finding['regions'] {
+  const groups = groupedAccuracies(cube, cube.models.get(model)!, cells, ['region']).map(
     ({ values: [group = ''], rate: { n, top1 } }) => ({ group, n, top1: Math.round(n * (top1 ?? 0)) }),
   )
   const { best, worst, bestAccuracy, worstAccuracy } = disparity(groups)
   return best === null ? null : { highest: best, lowest: worst!, accuracies: [bestAccuracy!, worstAccuracy!] }
 }
 
-function gainOf(reference: Cube, cube: Cube): Finding['gain'] {
-  const points = scatter(reference, cube, {}).filter(({ x, y }) => x.top1 !== null && y.top1 !== null)
+function gainOf(reference: DatasetCounts, cube: DatasetCounts): Finding['gain'] {
+  const points = scatterRows(reference, cube, {}).filter(({ x, y }) => x.top1 !== null && y.top1 !== null)
   const { slope, interval, n } = fitLine(
     points.map(({ x }) => x.top1!),
     points.map(({ y }) => y.top1!),

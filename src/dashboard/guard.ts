@@ -8,14 +8,14 @@ import { type Context, type MiddlewareHandler } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
 
 /** What the pages may load. */
-export const policy = [
+export const contentPolicy = [
   "default-src 'none'",
   ...["script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'"],
   ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
 ]
 
-const headers = {
-  'Content-Security-Policy': policy.join('; '),
+const securityHeaders = {
+  'Content-Security-Policy': contentPolicy.join('; '),
   'X-Content-Type-Options': 'nosniff',
   'X-Frame-Options': 'DENY',
   'Referrer-Policy': 'no-referrer',
@@ -32,30 +32,30 @@ export interface Guard {
 }
 
 /** `host` is the address that the server listens on; loopback names are always its own. */
-export function guard(host: string): Guard {
-  const [token, session] = [secret(), secret()]
+export function createGuard(host: string): Guard {
+  const [token, session] = [randomSecret(), randomSecret()]
   const own = new Set(['127.0.0.1', 'localhost', '[::1]', host.includes(':') ? `[${host}]` : host.toLowerCase()])
   const check: MiddlewareHandler = async (c, next) => {
-    for (const [name, value] of Object.entries(headers)) c.header(name, value)
+    for (const [name, value] of Object.entries(securityHeaders)) c.header(name, value)
     c.header('Cache-Control', 'no-store')
     const asked = c.req.header('host') ?? ''
     if (!own.has(asked.replace(/:\d+$/, '').toLowerCase())) return c.text('unknown host', 403)
-    if (fromElsewhere(c, asked)) return c.text('not from this page', 403)
+    if (isFromElsewhere(c, asked)) return c.text('not from this page', 403)
     if (!['GET', 'HEAD'].includes(c.req.method)) return c.text('only GET', 405)
     const name = `geogap-${/:(\d+)$/.exec(asked)?.[1] ?? '80'}`
     const given = c.req.query('token')
-    if (c.req.path === '/' && given !== undefined && same(given, token)) {
+    if (c.req.path === '/' && given !== undefined && isSameSecret(given, token)) {
       setCookie(c, name, session, { httpOnly: true, sameSite: 'Strict', path: '/' })
       return c.redirect('/', 303)
     }
-    if (!same(getCookie(c, name) ?? '', session))
+    if (!isSameSecret(getCookie(c, name) ?? '', session))
       return c.text('open the address that geogap serve printed: it ends with ?token=…', 401)
     return next()
   }
   return { token, check }
 }
 
-function fromElsewhere(c: Context, host: string): boolean {
+function isFromElsewhere(c: Context, host: string): boolean {
   const origin = c.req.header('origin')
   const site = c.req.header('sec-fetch-site')
   return (
@@ -65,9 +65,9 @@ function fromElsewhere(c: Context, host: string): boolean {
   )
 }
 
-const secret = (): string => randomBytes(24).toString('base64url')
+const randomSecret = (): string => randomBytes(24).toString('base64url')
 
 /** Compares without telling by its time how much agrees. */
-const same = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b))
+const isSameSecret = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b))
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

@@ -1,22 +1,22 @@
 /** Makes the dashboard's cubes from stored predictions, and adds what an evaluation stores meanwhile. */
 import { type GroupValue } from '../datasets/dataset.ts'
 import { incomeColumns } from '../datasets/labels/incomes.ts'
-import { quarters, type Quarter } from '../analysis/pairs.ts'
-import { countCells } from '../results/cube.ts'
-import { type Cell, type Entry } from '../results/store.ts'
-import { type Cube, type Dimension, dimensions, type ModelCounts } from '../analysis/counts.ts'
+import { incomeQuarters, type IncomeQuarter } from '../analysis/imagePairs.ts'
+import { countByColumns } from '../results/counts.ts'
+import { type CountsCell, type StoredEvaluation } from '../results/store.ts'
+import { type DatasetCounts, type Dimension, dimensions, type ModelCounts } from '../analysis/datasetCounts.ts'
 
 /** A cube that grows: models come and go, cells are only added. */
-export interface GrowingCube extends Cube {
+export interface GrowingCounts extends DatasetCounts {
   values: Record<Dimension, string[]>
   codes: Record<Dimension, number[]>
   models: Map<string, ModelCounts & { state: string }>
   /** The stored column of the dimension `income`, and its quarters where it is a column of many numbers. */
-  income: { column: string; quarters: Quarter[] | null } | null
+  income: { column: string; quarters: IncomeQuarter[] | null } | null
   positions: Map<string, number>
 }
 
-export const emptyCube = (): GrowingCube => ({
+export const emptyGrowingCounts = (): GrowingCounts => ({
   values: { region: [], country: [], income: [], label: [] },
   codes: { region: [], country: [], income: [], label: [] },
   models: new Map(),
@@ -25,16 +25,16 @@ export const emptyCube = (): GrowingCube => ({
 })
 
 /** What of an entry a cube holds: changes when shards are added or made anew. */
-const stateOf = ({ key, rows, created }: Entry): string => `${key} ${rows} ${created}`
+const evaluationStateOf = ({ key, rows, created }: StoredEvaluation): string => `${key} ${rows} ${created}`
 
 /** Counts an entry's predictions unless the cube has them; true when it has changed. */
-export async function addEntry(cube: GrowingCube, entry: Entry): Promise<boolean> {
+export async function countEvaluation(cube: GrowingCounts, entry: StoredEvaluation): Promise<boolean> {
   const { model } = entry.identity
-  const state = stateOf(entry)
+  const state = evaluationStateOf(entry)
   if (cube.models.get(model)?.state === state) return false
   const { columns } = entry.shards[0]!
   const income = incomeColumns.find(column => columns.includes(column))
-  const cells = await countCells(entry, ['region', 'country', ...(income === undefined ? [] : [income])])
+  const cells = await countByColumns(entry, ['region', 'country', ...(income === undefined ? [] : [income])])
   if (income !== undefined) cube.income ??= { column: income, quarters: quartersOf(cells, income) }
   const positions = cells.map(cell => positionOf(cube, cell))
   const column = (name: keyof ModelCounts): Int32Array => {
@@ -52,8 +52,8 @@ export async function addEntry(cube: GrowingCube, entry: Entry): Promise<boolean
   return true
 }
 
-const quartersOf = (cells: readonly Cell[], column: string): Quarter[] | null =>
-  quarters(
+const quartersOf = (cells: readonly CountsCell[], column: string): IncomeQuarter[] | null =>
+  incomeQuarters(
     cells.flatMap(({ groups, n, errors, unscored }) => {
       const value = groups[column]
       return typeof value === 'number' ? new Array<number>(n + errors + unscored).fill(value) : []
@@ -61,12 +61,12 @@ const quartersOf = (cells: readonly Cell[], column: string): Quarter[] | null =>
   )
 
 /** The name of an income, or of the quarter that it is in; null where it is not known. */
-export function incomeName({ income }: GrowingCube, value: GroupValue): string | null {
+export function incomeName({ income }: GrowingCounts, value: GroupValue): string | null {
   if (value === null) return null
   return income?.quarters?.find(({ high }) => Number(value) <= high)?.name ?? String(value)
 }
 
-function positionOf(cube: GrowingCube, { groups, label }: Cell): number {
+function positionOf(cube: GrowingCounts, { groups, label }: CountsCell): number {
   const texts: Record<Dimension, string | null> = {
     region: textOf(groups['region']),
     country: textOf(groups['country']),

@@ -1,6 +1,6 @@
 /** What each address of the dashboard takes; anything else is refused. */
 import { z } from 'zod'
-import { dimensions } from '../analysis/counts.ts'
+import { dimensions } from '../analysis/datasetCounts.ts'
 import { changes, outcomes } from './views.ts'
 
 const text = z.string().max(1000)
@@ -23,7 +23,7 @@ export const params = {
 }
 
 /** The values of a query that are there once each. */
-export function single(queries: Record<string, string[]>): Record<string, unknown> {
+export function singleValues(queries: Record<string, string[]>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(queries).map(([name, values]) => [name, values.length === 1 ? values[0] : values]),
   )

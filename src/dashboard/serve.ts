@@ -1,10 +1,10 @@
 import { type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { inputError, messageOf } from '../lib/errors.ts'
-import { clientFiles, dashboard } from './app.ts'
+import { clientFiles, createApp } from './app.ts'
 import { type ClusterWatch, watchCluster } from './cluster.ts'
-import { guard } from './guard.ts'
-import { openStore } from './store.ts'
+import { createGuard } from './guard.ts'
+import { openDashboardStore } from './store.ts'
 
 export interface ServeOptions {
   /** Address of this machine to listen on, 127.0.0.1 by default. */
@@ -20,7 +20,7 @@ export interface ServeOptions {
   onCount?: (done: number, of: number) => void
 }
 
-export interface Served {
+export interface DashboardServer {
   /** Address with its token. */
   url: string
   close: () => Promise<void>
@@ -29,10 +29,10 @@ export interface Served {
 export const builtClient = fileURLToPath(new URL('../client', import.meta.url))
 
 /** Milliseconds between readings of what evaluations store, at least, and times that a reading took. */
-const rest = { least: 5000, times: 20 }
+const refreshRest = { least: 5000, times: 20 }
 
 /** Serves the results below `dir`. Errors: no-results, no-client, cannot-listen, those of `connectQueue`. */
-export async function serve(dir: string, options: ServeOptions = {}): Promise<Served> {
+export async function serve(dir: string, options: ServeOptions = {}): Promise<DashboardServer> {
   const { queue, client = builtClient } = options
   const files = await clientFiles(client)
   const cluster = queue === undefined ? undefined : await watchCluster(queue)
@@ -50,14 +50,14 @@ async function serveFiles(
   { host = '127.0.0.1', port = 0, images = [], onCount }: ServeOptions,
   files: Awaited<ReturnType<typeof clientFiles>>,
   cluster: ClusterWatch | undefined,
-): Promise<Served> {
-  const store = await openStore(dir, onCount, cluster !== undefined)
-  const door = guard(host)
-  const onLook = rarely(() => store.refresh())
-  const app = dashboard({ store, guard: door, files, images, onLook, ...(cluster && { cluster }) })
-  const { serve: listen } = await import('@hono/node-server')
-  const server = await new Promise<ReturnType<typeof listen>>((resolve, reject) => {
-    const made = listen({ fetch: app.fetch, hostname: host, port }, () => resolve(made))
+): Promise<DashboardServer> {
+  const store = await openDashboardStore(dir, onCount, cluster !== undefined)
+  const door = createGuard(host)
+  const onLook = throttle(() => store.refresh())
+  const app = createApp({ store, guard: door, files, images, onLook, ...(cluster && { cluster }) })
+  const { serve } = await import('@hono/node-server')
+  const server = await new Promise<ReturnType<typeof serve>>((resolve, reject) => {
+    const made = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(made))
     made.once('error', (error: NodeJS.ErrnoException) => {
       reject(inputError('cannot-listen', `cannot listen on ${host}:${port} (${error.code ?? error.message})`))
     })
@@ -75,7 +75,7 @@ async function serveFiles(
 }
 
 /** Does `work` when asked, unless it has rested for too short a time. */
-function rarely(work: () => Promise<void>): () => void {
+function throttle(work: () => Promise<void>): () => void {
   let next = 0
   return () => {
     if (performance.now() < next) return
@@ -83,7 +83,7 @@ function rarely(work: () => Promise<void>): () => void {
     const start = performance.now()
     const end = (): void => {
       const now = performance.now()
-      next = now + Math.max(rest.least, rest.times * (now - start))
+      next = now + Math.max(refreshRest.least, refreshRest.times * (now - start))
     }
     work().then(end, (error: unknown) => {
       process.stderr.write(`geogap: ${messageOf(error)}\n`)

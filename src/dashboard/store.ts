@@ -1,76 +1,76 @@
 /** The results below a folder as the dashboard keeps them in memory, and how far running evaluations are. */
-import { countryNumber } from '../datasets/labels/countries.ts'
-import { type GeogapError, inputError, unknownName } from '../lib/errors.ts'
-import { rolesOf, datasetTitle } from '../analysis/roles.ts'
+import { countryNumericCode } from '../datasets/labels/countries.ts'
+import { type GeogapError, inputError, unknownNameError } from '../lib/errors.ts'
+import { datasetRoles, datasetTitle } from '../analysis/datasetRoles.ts'
 import { testbed } from '../models/testbed.ts'
 import { pullResults } from '../results/sync.ts'
-import { type DatasetNote, readDatasets, readFailures } from '../results/notes.ts'
-import { readCurrent } from '../results/runs.ts'
-import { distinct, type Entry } from '../results/store.ts'
-import { isDraft } from '../lib/pixels/steps.ts'
-import { runOf } from '../results/run.ts'
+import { type DatasetRecord, readDatasetRecords, readFailures } from '../results/records.ts'
+import { readCurrentEvaluations } from '../results/runRecords.ts'
+import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
+import { isDraftMode } from '../lib/pixels/steps.ts'
+import { createRun } from '../results/run.ts'
 import { runStatus } from '../results/status.ts'
 import { version } from '../lib/version.ts'
-import { finding } from './findings.ts'
-import { addEntry, emptyCube, type GrowingCube } from './load.ts'
-import { byName, type DatasetFact, type ModelFact, type Overview, type Progress } from './views.ts'
+import { findingOf } from './findings.ts'
+import { countEvaluation, emptyGrowingCounts, type GrowingCounts } from './load.ts'
+import { compareNames, type DatasetFact, type ModelFact, type Overview, type DashboardProgress } from './views.ts'
 
-export interface Store {
+export interface DashboardStore {
   dir: string
   overview: () => Overview
-  progress: () => Progress
+  progress: () => DashboardProgress
   /** A data set's cube; errors: unknown-data-set. */
-  cube: (dataset: string) => GrowingCube
+  counts: (dataset: string) => GrowingCounts
   /** A model's predictions on a data set; errors: unknown-data-set, unknown-model. */
-  entry: (dataset: string, model: string) => Entry
-  notes: () => ReadonlyMap<string, DatasetNote>
+  evaluation: (dataset: string, model: string) => StoredEvaluation
+  notes: () => ReadonlyMap<string, DatasetRecord>
   /** Reads what evaluations have stored since. */
   refresh: () => Promise<void>
 }
 
-interface State {
-  cubes: ReadonlyMap<string, GrowingCube>
-  entries: ReadonlyMap<string, ReadonlyMap<string, Entry>>
-  notes: ReadonlyMap<string, DatasetNote>
+interface StoreState {
+  counts: ReadonlyMap<string, GrowingCounts>
+  evaluations: ReadonlyMap<string, ReadonlyMap<string, StoredEvaluation>>
+  notes: ReadonlyMap<string, DatasetRecord>
   /** Made when it is first asked for: it adds up every model. */
   overview: () => Overview
-  progress: Progress
+  progress: DashboardProgress
 }
 
 /**
  * Counts the predictions of a place; `onCount` hears how many of the evaluations are counted. Errors: no-results, unless there may
  * be none yet.
  */
-export async function openStore(
+export async function openDashboardStore(
   place: string,
   onCount?: (done: number, of: number) => void,
   mayBeEmpty = false,
-): Promise<Store> {
+): Promise<DashboardStore> {
   const dir = await pullResults(place)
   let state = await readState(dir, new Map(), mayBeEmpty, onCount)
   let refreshing: Promise<void> | undefined
   const known = (dataset: string): void => {
-    if (!state.cubes.has(dataset)) throw unknownName('data set', dataset, state.cubes.keys())
+    if (!state.counts.has(dataset)) throw unknownNameError('data set', dataset, state.counts.keys())
   }
   return {
     dir,
     overview: () => state.overview(),
     progress: () => state.progress,
     notes: () => state.notes,
-    cube: dataset => {
+    counts: dataset => {
       known(dataset)
-      return state.cubes.get(dataset)!
+      return state.counts.get(dataset)!
     },
-    entry: (dataset, model) => {
+    evaluation: (dataset, model) => {
       known(dataset)
-      const models = state.entries.get(dataset)!
+      const models = state.evaluations.get(dataset)!
       const entry = models.get(model)
-      if (!entry) throw unknownName('model', model, models.keys())
+      if (!entry) throw unknownNameError('model', model, models.keys())
       return entry
     },
     refresh: () =>
       (refreshing ??= pullResults(place)
-        .then(() => readState(dir, state.cubes, mayBeEmpty))
+        .then(() => readState(dir, state.counts, mayBeEmpty))
         .then(next => void (state = next))
         .finally(() => (refreshing = undefined))),
   }
@@ -78,34 +78,34 @@ export async function openStore(
 
 async function readState(
   dir: string,
-  before: ReadonlyMap<string, GrowingCube>,
+  before: ReadonlyMap<string, GrowingCounts>,
   mayBeEmpty: boolean,
   onCount?: (done: number, of: number) => void,
-): Promise<State> {
-  const entries = await (mayBeEmpty ? orNone(readCurrent(dir), []) : readCurrent(dir))
-  const notes = await readDatasets(dir)
+): Promise<StoreState> {
+  const entries = await (mayBeEmpty ? orIfNoResults(readCurrentEvaluations(dir), []) : readCurrentEvaluations(dir))
+  const notes = await readDatasetRecords(dir)
   if (entries.length === 0 && !mayBeEmpty) throw inputError('no-results', `no predictions in ${dir}`)
-  const nameOf = shownNames(entries)
-  const cubes = new Map<string, GrowingCube>()
-  const byDataset = new Map<string, Map<string, Entry>>()
+  const nameOf = createDatasetNamer(entries)
+  const cubes = new Map<string, GrowingCounts>()
+  const byDataset = new Map<string, Map<string, StoredEvaluation>>()
   for (const [i, entry] of entries.entries()) {
     const name = nameOf(entry)
-    const cube = before.get(name) ?? cubes.get(name) ?? emptyCube()
+    const cube = before.get(name) ?? cubes.get(name) ?? emptyGrowingCounts()
     cubes.set(name, cube)
-    byDataset.set(name, (byDataset.get(name) ?? new Map<string, Entry>()).set(entry.identity.model, entry))
-    await addEntry(cube, entry)
+    byDataset.set(name, (byDataset.get(name) ?? new Map<string, StoredEvaluation>()).set(entry.identity.model, entry))
+    await countEvaluation(cube, entry)
     onCount?.(i + 1, entries.length)
   }
   for (const [name, { models }] of cubes)
     for (const model of models.keys()) if (!byDataset.get(name)!.has(model)) models.delete(model)
   let overview: Overview | undefined
   return {
-    ...{ cubes, notes, entries: byDataset, progress: await readProgress(dir, entries) },
+    ...{ counts: cubes, notes, evaluations: byDataset, progress: await readProgress(dir, entries) },
     overview: () => (overview ??= overviewOf(entries, nameOf, cubes, notes)),
   }
 }
 
-async function orNone<T>(work: Promise<T>, none: T): Promise<T> {
+async function orIfNoResults<T>(work: Promise<T>, none: T): Promise<T> {
   return work.catch((error: unknown) => {
     if ((error as GeogapError).code === 'no-results') return none
     throw error
@@ -113,20 +113,20 @@ async function orNone<T>(work: Promise<T>, none: T): Promise<T> {
 }
 
 /** A data set's name, with the preprocessing where the run has several or drafts. */
-function shownNames(entries: readonly Entry[]): (entry: Entry) => string {
-  const modes = distinct(entries, 'preprocessing')
-  const named = modes.length > 1 || modes.some(isDraft)
+function createDatasetNamer(entries: readonly StoredEvaluation[]): (entry: StoredEvaluation) => string {
+  const modes = distinctFieldValues(entries, 'preprocessing')
+  const named = modes.length > 1 || modes.some(isDraftMode)
   return ({ identity }) => (named ? `${identity.dataset} (${identity.preprocessing})` : identity.dataset)
 }
 
 function overviewOf(
-  entries: readonly Entry[],
-  nameOf: (entry: Entry) => string,
-  cubes: ReadonlyMap<string, GrowingCube>,
-  notes: State['notes'],
+  entries: readonly StoredEvaluation[],
+  nameOf: (entry: StoredEvaluation) => string,
+  cubes: ReadonlyMap<string, GrowingCounts>,
+  notes: StoreState['notes'],
 ): Overview {
-  const run = runOf({ dir: '', entries, datasets: notes, failures: [], cells: [] })
-  const { reference, geographic } = rolesOf(run)
+  const run = createRun({ dir: '', entries, datasets: notes, failures: [], cells: [] })
+  const { reference, geographic } = datasetRoles(run)
   const identities = new Map(entries.map(entry => [nameOf(entry), entry.identity]))
   const datasets = [...cubes].map(([name, cube]): DatasetFact => {
     const { values, models } = cube
@@ -139,7 +139,7 @@ function overviewOf(
       title: name.replace(identity.dataset, () => datasetTitle(identity.dataset)),
       geographic: geographic.includes(identity.dataset),
       reference: identity.dataset === reference,
-      finding: finding(cube, standard === undefined ? undefined : cubes.get(standard)),
+      finding: findingOf(cube, standard === undefined ? undefined : cubes.get(standard)),
       values: {
         ...{ region: sorted(values.region), country: sorted(values.country) },
         ...{ income: sorted(values.income), label: sorted(values.label) },
@@ -152,33 +152,33 @@ function overviewOf(
     madeUp: [...notes.values()].find(({ madeUp }) => madeUp !== undefined)?.madeUp ?? null,
     countries: Object.fromEntries(
       [...countries].flatMap(country => {
-        const number = countryNumber(country)
+        const number = countryNumericCode(country)
         return number === undefined ? [] : [[country, number]]
       }),
     ),
   }
 }
 
-const sorted = (values: readonly string[]): string[] => [...values].sort(byName)
+const sorted = (values: readonly string[]): string[] => [...values].sort(compareNames)
 
-function modelFacts(entries: readonly Entry[]): ModelFact[] {
+function modelFacts(entries: readonly StoredEvaluation[]): ModelFact[] {
   const groups = new Map(testbed().map(({ model, group }) => [model, group]))
   const models = new Map<string, ModelFact>()
   for (const { identity } of entries) {
     const { model: name, prompts } = identity
     models.set(name, { name, family: groups.get(name) ?? firstWord(name), zeroShot: prompts !== '' })
   }
-  return [...models.values()].sort((a, b) => byName(a.name, b.name))
+  return [...models.values()].sort((a, b) => compareNames(a.name, b.name))
 }
 
 /** `resnet` of resnet50.own, `mobilenetv3` of mobilenetv3_small. */
 const firstWord = (name: string): string => /^[^\d_.:/-]+(?:(?<=v)\d+)?/.exec(name)?.[0].toLowerCase() ?? 'other'
 
-const recently = 5 * 60_000
-const shownUnfinished = 200
+const recentMs = 5 * 60_000
+const maxUnfinishedRows = 200
 
-async function readProgress(dir: string, entries: readonly Entry[]): Promise<Progress> {
-  const { results, runs } = await orNone(runStatus(dir), { dir, results: [], runs: [] })
+async function readProgress(dir: string, entries: readonly StoredEvaluation[]): Promise<DashboardProgress> {
+  const { results, runs } = await orIfNoResults(runStatus(dir), { dir, results: [], runs: [] })
   const current = results.filter(({ state }) => state !== 'stale')
   const unfinished = current
     .filter(({ state }) => state !== 'complete')
@@ -186,7 +186,7 @@ async function readProgress(dir: string, entries: readonly Entry[]): Promise<Pro
   const sum = (list: readonly (number | null)[]): number => list.reduce<number>((all, value) => all + (value ?? 0), 0)
   const left = sum(unfinished.map(({ state, rows, images }) => (state === 'running' ? (images ?? 0) - rows : 0)))
   const started = runs.filter(({ state }) => state === 'running').map(({ started }) => Date.parse(started))
-  const rate = rateOf(entries, Math.max(Date.now() - recently, Math.min(...started)))
+  const rate = rateOf(entries, Math.max(Date.now() - recentMs, Math.min(...started)))
   return {
     done: sum(current.map(({ rows }) => rows)),
     asked: sum(current.map(({ images }) => images)),
@@ -195,14 +195,14 @@ async function readProgress(dir: string, entries: readonly Entry[]): Promise<Pro
     errors: sum(current.map(({ errors }) => errors)),
     running: started.length === 0 ? null : { rate, left: rate > 0 ? left / rate : null },
     unfinished: unfinished
-      .slice(0, shownUnfinished)
+      .slice(0, maxUnfinishedRows)
       .map(({ model, dataset, state, rows, images, message }) => ({ model, dataset, state, rows, images, message })),
     failures: await readFailures(dir),
   }
 }
 
 /** Predictions stored a second since a time. */
-function rateOf(entries: readonly Entry[], since: number): number {
+function rateOf(entries: readonly StoredEvaluation[], since: number): number {
   let rows = 0
   for (const { shards } of entries) {
     for (const shard of shards) if (Date.parse(shard.created) > since) rows += shard.rows

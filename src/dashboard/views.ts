@@ -1,19 +1,19 @@
 /** What each view of the dashboard shows, from counts alone. This module runs on the server and in browsers. */
-import { comparedN, groupChanges, type GroupChange } from '../analysis/compare.ts'
-import { type PairCell } from '../analysis/pairs.ts'
+import { minComparedImages, groupChanges, type GroupChange } from '../analysis/compare.ts'
+import { type PairedCounts } from '../analysis/imagePairs.ts'
 import { type PairCounts } from '../metrics/pairedTests.ts'
-import { type Failure } from '../results/notes.ts'
+import { type Failure } from '../results/records.ts'
 import {
-  cellsOf,
-  type Cube,
+  filterCells,
+  type DatasetCounts,
   type Dimension,
   dimensions,
-  type Filter,
-  grouped,
-  type GroupRate,
-  type Rate,
-  total,
-} from '../analysis/counts.ts'
+  type GroupFilter,
+  groupedAccuracies,
+  type GroupAccuracyEstimate,
+  type AccuracyEstimate,
+  totalAccuracy,
+} from '../analysis/datasetCounts.ts'
 import { type Finding } from './findings.ts'
 
 export interface ModelFact {
@@ -51,7 +51,7 @@ export interface Overview {
 }
 
 /** How far evaluations are. */
-export interface Progress {
+export interface DashboardProgress {
   /** Rows stored and rows asked for, over all evaluations that are not stale. */
   done: number
   asked: number
@@ -75,45 +75,45 @@ export interface Progress {
 
 export interface ScatterRow {
   model: string
-  x: Rate
-  y: Rate
+  x: AccuracyEstimate
+  y: AccuracyEstimate
 }
 
 /** Every model that both data sets have; the filter is of `y`. */
-export function scatter(x: Cube, y: Cube, filter: Filter): ScatterRow[] {
-  const [allX, cells] = [cellsOf(x, {}), cellsOf(y, filter)]
+export function scatterRows(x: DatasetCounts, y: DatasetCounts, filter: GroupFilter): ScatterRow[] {
+  const [allX, cells] = [filterCells(x, {}), filterCells(y, filter)]
   return [...y.models]
     .flatMap(([model, counts]) => {
       const other = x.models.get(model)
-      return other ? [{ model, x: total(other, allX), y: total(counts, cells) }] : []
+      return other ? [{ model, x: totalAccuracy(other, allX), y: totalAccuracy(counts, cells) }] : []
     })
     .sort((a, b) => (b.y.top1 ?? -1) - (a.y.top1 ?? -1))
 }
 
 export interface ModelView {
-  overall: Rate
+  overall: AccuracyEstimate
   /** By name, for the dimensions that the data set has. */
-  groups: Partial<Record<Dimension, GroupRate[]>>
+  groups: Partial<Record<Dimension, GroupAccuracyEstimate[]>>
   /** Class × region. */
   cells: { label: string; region: string; n: number; top1: number | null }[]
 }
 
 /** Numbers in names by their value. */
-export const byName = new Intl.Collator('en', { numeric: true }).compare
+export const compareNames = new Intl.Collator('en', { numeric: true }).compare
 
-export function modelView(cube: Cube, model: string, filter: Filter): ModelView {
+export function modelView(cube: DatasetCounts, model: string, filter: GroupFilter): ModelView {
   const counts = cube.models.get(model)!
-  const cells = cellsOf(cube, filter)
-  const groups = (...by: Dimension[]) => grouped(cube, counts, cells, by)
+  const cells = filterCells(cube, filter)
+  const groups = (...by: Dimension[]) => groupedAccuracies(cube, counts, cells, by)
   const present = dimensions.filter(dimension => cube.values[dimension].length > 0)
   return {
-    overall: total(counts, cells),
+    overall: totalAccuracy(counts, cells),
     groups: Object.fromEntries(
       present.map(dimension => [
         dimension,
         groups(dimension)
           .map(({ values: [group = ''], rate }) => ({ group, ...rate }))
-          .sort((a, b) => byName(a.group, b.group)),
+          .sort((a, b) => compareNames(a.group, b.group)),
       ]),
     ),
     cells: present.includes('region')
@@ -135,29 +135,29 @@ export interface CompareView {
   households: number | null
 }
 
-export const fits = (row: Record<Dimension, string | null>, filter: Filter): boolean =>
+export const matchesFilter = (row: Record<Dimension, string | null>, filter: GroupFilter): boolean =>
   dimensions.every(dimension => filter[dimension] === undefined || row[dimension] === filter[dimension])
 
 /** Images of a filter that only the second (`gained`) or only the first model has right. */
-export const flipped = (pairs: readonly PairRow[], change: Change, filter: Filter): number =>
+export const countFlips = (pairs: readonly PairRow[], change: Change, filter: GroupFilter): number =>
   pairs.reduce(
-    (sum, row) => (fits(row, filter) ? sum + (change === 'gained' ? row.onlySecond : row.onlyFirst) : sum),
+    (sum, row) => (matchesFilter(row, filter) ? sum + (change === 'gained' ? row.onlySecond : row.onlyFirst) : sum),
     0,
   )
 
 /** Two models image by image, in the groups of one dimension. */
-export function compareView(pairs: readonly PairRow[], by: Dimension, filter: Filter): CompareView {
-  const kept = pairs.filter(row => fits(row, filter))
-  const cells = kept.flatMap((row): PairCell[] =>
+export function compareView(pairs: readonly PairRow[], by: Dimension, filter: GroupFilter): CompareView {
+  const kept = pairs.filter(row => matchesFilter(row, filter))
+  const cells = kept.flatMap((row): PairedCounts[] =>
     row[by] === null ? [] : [{ ...row, group: row[by], label: row.label ?? '' }],
   )
-  const all = kept.map((row): PairCell => ({ ...row, group: 'all', label: row.label ?? '' }))
-  const { leftOut, ...found } = groupChanges(new Map([[by, cells]]), comparedN, all)
+  const all = kept.map((row): PairedCounts => ({ ...row, group: 'all', label: row.label ?? '' }))
+  const { leftOut, ...found } = groupChanges(new Map([[by, cells]]), minComparedImages, all)
   return { ...found, leftOut: leftOut.length }
 }
 
 /** What a model said about an image, most probable class first. */
-export interface Answer {
+export interface ModelAnswer {
   model: string
   /** Null where the image has no prediction or the model no class for it. */
   correct: boolean | null
@@ -172,7 +172,7 @@ export interface GalleryItem extends Record<Exclude<Dimension, 'label'>, string 
   accepted: string[]
   /** `ok`, or why there is no prediction. */
   status: string
-  answers: Answer[]
+  answers: ModelAnswer[]
   /** Address of a small picture. */
   image: string | null
 }

@@ -1,13 +1,13 @@
 import { GeogapError } from '../lib/errors.ts'
-import { decode } from '../lib/pixels/decode.ts'
+import { decodeImage } from '../lib/pixels/decode.ts'
 import { tally } from '../lib/tally.ts'
-import type { Expected } from './benchmarks/benchmark.ts'
+import type { ExpectedCounts } from './benchmarks/benchmark.ts'
 import { findBenchmark } from './benchmarks/benchmarks.ts'
-import type { Dataset, Item, Problem } from './dataset.ts'
+import type { Dataset, Sample, Problem } from './dataset.ts'
 import { mapLimited } from '../lib/concurrency.ts'
 import { readImage } from './images.ts'
 
-export interface Counted {
+export interface ValueCount {
   value: string
   images: number
 }
@@ -17,7 +17,7 @@ export interface DatasetCheck {
   dataset: string
   images: number
   /** Images of each class and of each value of `region` and `country`, largest first. */
-  counts: Record<string, readonly Counted[]>
+  counts: Record<string, readonly ValueCount[]>
   /** Items that accept no class among the choices, so that they cannot be scored. */
   unmapped: number
   /** Ids whose file is missing. */
@@ -40,8 +40,8 @@ export interface CheckOptions {
 
 /** Counts a data set's images by class and place, and finds those that are missing or cannot be decoded. */
 export async function checkDataset(dataset: Dataset, options: CheckOptions = {}): Promise<DatasetCheck> {
-  const counts = countAll(dataset)
-  const there = dataset.items.filter(item => item.bytes !== null)
+  const counts = countGroups(dataset)
+  const there = dataset.samples.filter(item => item.bytes !== null)
   let done = 0
   const found = await mapLimited(options.decode === false ? [] : there, 4, async item => {
     const problem = await tryDecode(item)
@@ -50,20 +50,20 @@ export async function checkDataset(dataset: Dataset, options: CheckOptions = {})
   })
   return {
     dataset: dataset.name,
-    images: dataset.items.length,
+    images: dataset.samples.length,
     counts,
-    unmapped: dataset.items.filter(item => item.labels.length === 0).length,
-    missing: dataset.items.filter(item => item.bytes === null).map(item => item.id),
+    unmapped: dataset.samples.filter(item => item.labels.length === 0).length,
+    missing: dataset.samples.filter(item => item.bytes === null).map(item => item.id),
     unreadable: found.flat(),
     problems: dataset.problems,
     notes: dataset.notes ?? [],
-    differences: differences(dataset, counts),
+    differences: differencesFromExpected(dataset, counts),
   }
 }
 
-async function tryDecode({ id, image }: Item): Promise<Problem | undefined> {
+async function tryDecode({ id, image }: Sample): Promise<Problem | undefined> {
   try {
-    await decode(await readImage(image))
+    await decodeImage(await readImage(image))
     return undefined
   } catch (error) {
     if (error instanceof GeogapError) return { id, code: error.code, message: error.message }
@@ -71,36 +71,42 @@ async function tryDecode({ id, image }: Item): Promise<Problem | undefined> {
   }
 }
 
-const places = ['region', 'country']
+const placeColumns = ['region', 'country']
 
-function countAll({ items, columns }: Dataset): Record<string, readonly Counted[]> {
-  const kept = places.filter(column => columns.includes(column))
-  const byPlace = kept.map((column): [string, Counted[]] => [column, count(items, item => item.groups[column] ?? null)])
-  return { class: count(items, item => item.label), ...Object.fromEntries(byPlace) }
+function countGroups({ samples: items, columns }: Dataset): Record<string, readonly ValueCount[]> {
+  const kept = placeColumns.filter(column => columns.includes(column))
+  const byPlace = kept.map((column): [string, ValueCount[]] => [
+    column,
+    countColumnValues(items, item => item.groups[column] ?? null),
+  ])
+  return { class: countColumnValues(items, item => item.label), ...Object.fromEntries(byPlace) }
 }
 
-function count(items: readonly Item[], value: (item: Item) => string | number | null): Counted[] {
+function countColumnValues(items: readonly Sample[], value: (item: Sample) => string | number | null): ValueCount[] {
   const counts = tally(items.map(item => String(value(item) ?? '(none)')))
   const rows = [...counts].map(([name, images]) => ({ value: name, images }))
   return rows.sort((a, b) => b.images - a.images || (a.value < b.value ? -1 : 1))
 }
 
-function differences({ name, items }: Dataset, counts: Record<string, readonly Counted[]>): string[] {
+function differencesFromExpected(
+  { name, samples: items }: Dataset,
+  counts: Record<string, readonly ValueCount[]>,
+): string[] {
   const found = findBenchmark(name)
   if (!found) return []
-  const expected = found.benchmark.expected(found.variant)
+  const expected = found.benchmark.expectedCounts(found.variant)
   return [
-    ...differing('images', items.length, expected.images),
-    ...differing('classes', counts['class']!.length, expected.classes),
-    ...differing('regions', counts['region']?.length ?? 0, expected.regions ?? null),
+    ...countDifference('images', items.length, expected.images),
+    ...countDifference('classes', counts['class']!.length, expected.classes),
+    ...countDifference('regions', counts['region']?.length ?? 0, expected.regions ?? null),
     ...unevenClasses(counts['class']!, expected),
   ]
 }
 
-const differing = (what: string, found: number, expected: number | null): string[] =>
+const countDifference = (what: string, found: number, expected: number | null): string[] =>
   expected === null || found === expected ? [] : [`${found} ${what}, ${expected} expected`]
 
-function unevenClasses(classes: readonly Counted[], { perClass }: Expected): string[] {
+function unevenClasses(classes: readonly ValueCount[], { perClass }: ExpectedCounts): string[] {
   const uneven = perClass === undefined ? [] : classes.filter(({ images }) => images !== perClass)
   const shown = uneven.slice(0, 5).map(({ value, images }) => `${value} ${images}`)
   const more = uneven.length > shown.length ? ', …' : ''

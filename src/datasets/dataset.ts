@@ -4,7 +4,7 @@ import { type ImageSource } from '../lib/archive/member.ts'
 export type GroupValue = string | number | null
 
 /** One image of a data set, with everything that scoring and grouping need. */
-export interface Item {
+export interface Sample {
   /** Unique within the data set, stable between runs (usually the path below the data folder). */
   id: string
   image: ImageSource
@@ -29,7 +29,7 @@ export interface LabelMap {
 export type Choices = 'all' | readonly number[]
 
 /** What a benchmark's images need before, or instead of, a step of the model's own preprocessing. */
-export interface Prepare {
+export interface ImageFixes {
   /** Pixels to cut from each side before anything else (ObjectNet's red frame: 2). */
   border: number
   /** False when the images already have the network's input size and are not resized or cropped (ImageNet-C). */
@@ -37,7 +37,7 @@ export interface Prepare {
 }
 
 /** How countries were made regions, and the places that the scheme does not know. */
-export interface Places {
+export interface RegionMapping {
   scheme: string
   hash: string
   unmatched: readonly { place: string; count: number }[]
@@ -46,7 +46,7 @@ export interface Places {
 /** A data set made ready for evaluation: a plain list of items and what the result's key needs. */
 export interface Dataset {
   name: string
-  items: readonly Item[]
+  samples: readonly Sample[]
   /** Names of the label space that `labels` index into (ImageNet's 1,000 unless the data set has its own). */
   classes: readonly string[]
   /** `imagenet-1k` when `classes` is ImageNet's list in wnid order, else `own`. */
@@ -60,13 +60,13 @@ export interface Dataset {
   /** Rows that could not become items, each with its reason; reported, never silently dropped. */
   problems: readonly Problem[]
   /** Absent where the model's preprocessing applies as it is. */
-  prepare?: Prepare
+  imageFixes?: ImageFixes
   /** Facts to show beside results: images that the protocol leaves out, households that a split shares. */
   notes?: readonly string[]
   /** Present when the images are no photographs of the world: a sentence that every figure and report carries. */
-  madeUp?: string
+  synthetic?: string
   /** Present when regions were derived from countries. */
-  places?: Places
+  regionMapping?: RegionMapping
   /** How `items` are ordered, where that is not the files' order; part of every result's key. */
   order?: string
 }

@@ -6,16 +6,16 @@ import { createGunzip } from 'node:zlib'
 import { inputError } from '../lib/errors.ts'
 import { writeDurably } from '../lib/files.ts'
 import { downloadUrl, type UrlOptions } from '../lib/hub/download.ts'
-import { type Download } from './benchmarks/benchmark.ts'
-import { knownBenchmark } from './benchmarks/benchmarks.ts'
+import { type BenchmarkDownload } from './benchmarks/benchmark.ts'
+import { requireBenchmark } from './benchmarks/benchmarks.ts'
 import { fileBytes } from './files.ts'
 
-export interface FetchOptions extends Pick<UrlOptions, 'network' | 'env'> {
+export interface FetchBenchmarkOptions extends Pick<UrlOptions, 'network' | 'env'> {
   onProgress?: (file: string, done: number, total: number | undefined) => void
 }
 
 /** Files of a benchmark that are in place, and whether they had to be downloaded. */
-export interface Fetched {
+export interface FetchedFile {
   file: string
   cached: boolean
 }
@@ -24,22 +24,26 @@ export interface Fetched {
  * Downloads a benchmark's files below `data`, where `openDataset` finds them; what is there is not downloaded again.
  * @throws GeogapError `by-hand`, with what to do, for a benchmark whose terms a person has to accept
  */
-export async function fetchBenchmark(name: string, data: string, options: FetchOptions = {}): Promise<Fetched[]> {
-  const { downloads, get, source, terms } = knownBenchmark(name).benchmark
+export async function fetchBenchmark(
+  name: string,
+  data: string,
+  options: FetchBenchmarkOptions = {},
+): Promise<FetchedFile[]> {
+  const { downloads, howToGet: get, source, terms } = requireBenchmark(name).benchmark
   if (downloads.length === 0) {
     throw inputError('by-hand', `${name} has to be got by hand (${terms}): ${get}, below ${data}; from ${source}`)
   }
-  const fetched: Fetched[] = []
-  for (const download of downloads) fetched.push(await fetchOne(download, data, source, options))
+  const fetched: FetchedFile[] = []
+  for (const download of downloads) fetched.push(await fetchDownload(download, data, source, options))
   return fetched
 }
 
-async function fetchOne(
-  download: Download,
+async function fetchDownload(
+  download: BenchmarkDownload,
   data: string,
   page: string,
-  { onProgress, ...rest }: FetchOptions,
-): Promise<Fetched> {
+  { onProgress, ...rest }: FetchBenchmarkOptions,
+): Promise<FetchedFile> {
   const { url, sha256, md5, file, then } = download
   const target = join(data, file)
   if (then === 'gunzip' && (await fileBytes(target)) !== null) return { file: target, cached: true }

@@ -1,18 +1,18 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type GeogapError, inputError } from '../lib/errors.ts'
-import { isStore } from '../lib/storage/place.ts'
-import { whereThere } from '../lib/files.ts'
+import { isObjectStoreUrl } from '../lib/storage/storage.ts'
+import { orIfMissing } from '../lib/files.ts'
 import { mapLimited } from '../lib/concurrency.ts'
 
 /** A text that the user names. Errors: missing-file, unreadable-file. */
 export const readText = (file: string): Promise<string> =>
   readFile(file, 'utf8').catch((error: unknown) => {
-    throw notRead(file, error)
+    throw fileReadError(file, error)
   })
 
 /** Why a file that the user names could not be read. */
-export function notRead(file: string, error: unknown): GeogapError {
+export function fileReadError(file: string, error: unknown): GeogapError {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
   return code === 'ENOENT' || code === 'ENOTDIR'
     ? inputError('missing-file', `missing file: ${file}`)
@@ -21,16 +21,16 @@ export function notRead(file: string, error: unknown): GeogapError {
 
 /** Size in bytes of a regular file, null when there is none. */
 export async function fileBytes(file: string): Promise<number | null> {
-  const found = await whereThere(stat(file), undefined)
+  const found = await orIfMissing(stat(file), undefined)
   return found?.isFile() ? found.size : null
 }
 
 /** Sizes of files and of objects of stores, null where there is none. */
 export async function fileSizes(files: readonly string[]): Promise<(number | null)[]> {
-  const urls = files.filter(isStore)
+  const urls = files.filter(isObjectStoreUrl)
   const sizes =
     urls.length > 0 ? await (await import('../lib/storage/s3.ts')).objectSizes(urls) : new Map<string, number>()
-  return mapLimited(files, 32, async file => (isStore(file) ? (sizes.get(file) ?? null) : fileBytes(file)))
+  return mapLimited(files, 32, async file => (isObjectStoreUrl(file) ? (sizes.get(file) ?? null) : fileBytes(file)))
 }
 
 /** Names of the entries of a folder, sorted; a folder that is missing or cannot be read is an error that names it. */
@@ -49,4 +49,4 @@ export async function folderEntries(folder: string): Promise<{ name: string; isF
 }
 
 export const isFolder = async (path: string): Promise<boolean> =>
-  (await whereThere(stat(path), undefined))?.isDirectory() ?? false
+  (await orIfMissing(stat(path), undefined))?.isDirectory() ?? false

@@ -4,8 +4,8 @@ import { promisify } from 'node:util'
 import { inflateRaw } from 'node:zlib'
 import { GeogapError } from '../lib/errors.ts'
 import { readFully } from '../lib/files.ts'
-import { isStore } from '../lib/storage/place.ts'
-import { identifier, literalPath, parquetRows, query } from '../lib/sql.ts'
+import { isObjectStoreUrl } from '../lib/storage/storage.ts'
+import { quoteIdentifier, literalPath, parquetRows, query } from '../lib/sql.ts'
 import type { ImageSource } from '../lib/archive/member.ts'
 
 const inflate = promisify(inflateRaw)
@@ -17,28 +17,28 @@ const inflate = promisify(inflateRaw)
  */
 export async function readImage(source: ImageSource): Promise<Uint8Array> {
   try {
-    if (source.kind !== 'parquet' && isStore(source.file)) return await readStored(source)
-    if (source.kind === 'file') return await readPlain(source.file)
+    if (source.kind !== 'parquet' && isObjectStoreUrl(source.file)) return await readObjectImage(source)
+    if (source.kind === 'file') return await readLocalFile(source.file)
     return await (source.kind === 'range' ? readRange(source) : readCell(source))
   } catch (error) {
     if (error instanceof GeogapError) throw error
-    throw readFailure(source.file, error)
+    throw imageReadError(source.file, error)
   }
 }
 
 /** Of one image, packed or not: a batch of them has to fit into memory, whatever an archive states. */
-const mostBytes = 1 << 28
+const maxImageBytes = 1 << 28
 
 function checkSize(file: string, bytes: number): void {
-  if (bytes <= mostBytes) return
+  if (bytes <= maxImageBytes) return
   throw new GeogapError('data', 'too-large', `more than 256 MB in one piece: ${file} (${bytes} bytes)`)
 }
 
 /** A pipe is opened without waiting for its other end; nothing is added where there is no such flag (Windows). */
-const forReading = constants.O_RDONLY | constants.O_NONBLOCK
+const readFlags = constants.O_RDONLY | constants.O_NONBLOCK
 
-async function readPlain(file: string): Promise<Uint8Array> {
-  const handle = await open(file, forReading)
+async function readLocalFile(file: string): Promise<Uint8Array> {
+  const handle = await open(file, readFlags)
   try {
     const found = await handle.stat()
     if (!found.isFile()) throw new GeogapError('data', 'unreadable-file', `not a plain file: ${file}`)
@@ -51,10 +51,10 @@ async function readPlain(file: string): Promise<Uint8Array> {
 }
 
 /** Faults of this process, which say nothing about the image. */
-const ownFaults = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
+const processErrorCodes = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
 
 /** An object of a store, or a part of one; only that there is none is the image's fault. */
-async function readStored(source: Exclude<ImageSource, { kind: 'parquet' }>): Promise<Uint8Array> {
+async function readObjectImage(source: Exclude<ImageSource, { kind: 'parquet' }>): Promise<Uint8Array> {
   const { readObject } = await import('../lib/storage/s3.ts')
   const bytes = await readObject(source.file, source.kind === 'range' ? source : undefined)
   if (!bytes) throw new GeogapError('data', 'missing-file', `missing file: ${source.file}`)
@@ -62,16 +62,16 @@ async function readStored(source: Exclude<ImageSource, { kind: 'parquet' }>): Pr
   return packed ? unpack(source.file, bytes, source.offset, packed.size) : bytes
 }
 
-function readFailure(file: string, error: unknown): GeogapError {
+function imageReadError(file: string, error: unknown): GeogapError {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
-  if (ownFaults.has(code))
+  if (processErrorCodes.has(code))
     return new GeogapError('storage', 'no-handles', `cannot read ${file}: ${code}`, { cause: error })
   const missing = code === 'ENOENT' || code === 'ENOTDIR'
   const message = missing ? `missing file: ${file}` : `unreadable file: ${file} (${code})`
   return new GeogapError('data', missing ? 'missing-file' : 'unreadable-file', message, { cause: error })
 }
 
-const damaged = (file: string, what: string): GeogapError =>
+const damagedArchiveError = (file: string, what: string): GeogapError =>
   new GeogapError('data', 'damaged-archive', `damaged archive: ${file}: ${what}`)
 
 async function readRange(source: ImageSource & { kind: 'range' }): Promise<Uint8Array> {
@@ -81,7 +81,7 @@ async function readRange(source: ImageSource & { kind: 'range' }): Promise<Uint8
   const handle = await open(file)
   try {
     const read = await readFully(handle, stored, offset)
-    if (read < length) throw damaged(file, `the member at byte ${offset} ends ${length - read} bytes early`)
+    if (read < length) throw damagedArchiveError(file, `the member at byte ${offset} ends ${length - read} bytes early`)
   } finally {
     await handle.close()
   }
@@ -90,32 +90,32 @@ async function readRange(source: ImageSource & { kind: 'range' }): Promise<Uint8
 
 async function unpack(file: string, stored: Uint8Array, offset: number, size: number): Promise<Uint8Array> {
   const unpacked = await inflate(stored, { maxOutputLength: Math.max(size, 1) }).catch((error: unknown) => {
-    throw damaged(file, `the member at byte ${offset} does not unpack to ${size} bytes (${String(error)})`)
+    throw damagedArchiveError(file, `the member at byte ${offset} does not unpack to ${size} bytes (${String(error)})`)
   })
   if (unpacked.length !== size)
-    throw damaged(file, `the member at byte ${offset} unpacks to ${unpacked.length} bytes, not ${size}`)
+    throw damagedArchiveError(file, `the member at byte ${offset} unpacks to ${unpacked.length} bytes, not ${size}`)
   return unpacked
 }
 
 /** One query for a block of rows costs hardly more than one for a single row; a block holds about this many bytes. */
 const blockBytes = 1 << 24
 const maxBlockRows = 128
-const keptBlocks = 2
-const blocks = new Map<string, Promise<Map<number, Uint8Array | null>>>()
-const blockRows = new Map<string, Promise<number>>()
+const maxCachedBlocks = 2
+const blockCache = new Map<string, Promise<Map<number, Uint8Array | null>>>()
+const rowsPerBlockCache = new Map<string, Promise<number>>()
 
 async function readCell({ file, column, row }: ImageSource & { kind: 'parquet' }): Promise<Uint8Array> {
-  const rows = await remember(blockRows, file, 64, () => rowsInBlock(file))
+  const rows = await memoizeLru(rowsPerBlockCache, file, 64, () => countRowsPerBlock(file))
   const first = row - (row % rows)
   const key = JSON.stringify([file, column, first])
-  const block = await remember(blocks, key, keptBlocks, () => readBlock(file, column, first, rows))
+  const block = await memoizeLru(blockCache, key, maxCachedBlocks, () => readBlock(file, column, first, rows))
   const bytes = block.get(row)
   if (!bytes) throw new GeogapError('data', 'missing-file', `no image bytes in row ${row} of ${file}`)
   return bytes
 }
 
 /** The value of `key`, made once; the least recently used beyond `limit` are dropped. */
-export function remember<T>(
+export function memoizeLru<T>(
   cache: Map<string, Promise<T>>,
   key: string,
   limit: number,
@@ -130,7 +130,7 @@ export function remember<T>(
   return value
 }
 
-async function rowsInBlock(file: string): Promise<number> {
+async function countRowsPerBlock(file: string): Promise<number> {
   const { size } = await stat(file)
   const [metadata] = await query<{ rows: bigint }>('SELECT num_rows AS rows FROM parquet_file_metadata($1)', [
     literalPath(file),
@@ -145,7 +145,7 @@ async function readBlock(
   first: number,
   count: number,
 ): Promise<Map<number, Uint8Array | null>> {
-  const path = column.split('.').map(identifier)
+  const path = column.split('.').map(quoteIdentifier)
   const rows = await query<{ row: bigint; bytes: Uint8Array | null }>(
     `SELECT file_row_number AS row, ${path.join('.')} AS bytes FROM ${parquetRows(1, 'file_row_number = true')}
      WHERE file_row_number >= $2 AND file_row_number < $3`,

@@ -1,17 +1,17 @@
 import { dirname, resolve } from 'node:path'
-import { GeogapError, inputError, unknownName } from '../lib/errors.ts'
-import type { Draft } from './build.ts'
-import type { Item, LabelMap } from './dataset.ts'
+import { GeogapError, inputError, unknownNameError } from '../lib/errors.ts'
+import type { RawDataset } from './build.ts'
+import type { Sample, LabelMap } from './dataset.ts'
 import type { ImageSource } from '../lib/archive/member.ts'
 import { fileSizes, readText } from './files.ts'
-import { groupColumns, nearlyNumbers } from './labels/groupColumns.ts'
-import { isStore } from '../lib/storage/place.ts'
+import { groupColumns, nearlyNumericNotes } from './labels/groupColumns.ts'
+import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import { fileLabelling, type LabelsOption } from './labels/labelMap.ts'
-import { imagenetSpace, ownSpace, writtenLabels, type LabelSpace } from './labels/labels.ts'
-import { text, type Table } from './tables.ts'
+import { imagenetSpace, ownSpace, parseLabels, type LabelSpace } from './labels/labels.ts'
+import { rawCellText, type RawTable } from './tables.ts'
 
-export interface ManifestOptions {
+export interface ReadManifestOptions {
   /** Folder that relative image paths start from; the manifest's own by default. */
   data?: string
   /** Column of the file for each of our names: `{ image: 'photo', label: 'sku', country: 'cc' }`. */
@@ -25,13 +25,13 @@ export interface ManifestOptions {
 /** An own label set: a JSON list of names, an object of names by index or of indices by name, or one name a line. */
 export async function readClasses(file: string): Promise<string[]> {
   const content = await readText(file)
-  const names = /^\s*[[{]/.test(content) ? parseNames(content) : lines(content)
+  const names = /^\s*[[{]/.test(content) ? parseNames(content) : nonEmptyLines(content)
   if (names) return names
   throw inputError('bad-classes', `not a list of class names: ${file}`)
 }
 
 /** Non-empty lines, trimmed. */
-export const lines = (content: string): string[] => content.split('\n').flatMap(line => line.trim() || [])
+export const nonEmptyLines = (content: string): string[] => content.split('\n').flatMap(line => line.trim() || [])
 
 function parseNames(content: string): string[] | undefined {
   const parsed = parseJson(content)
@@ -46,9 +46,9 @@ function parseNames(content: string): string[] | undefined {
 }
 
 /** Renames columns as `map` says; a column that the file lacks, or a name taken twice, is an error. */
-export function renameColumns({ columns, rows }: Table, map: Readonly<Record<string, string>> = {}): Table {
+export function renameColumns({ columns, rows }: RawTable, map: Readonly<Record<string, string>> = {}): RawTable {
   for (const column of Object.values(map)) {
-    if (!columns.includes(column)) throw unknownName('column', column, columns)
+    if (!columns.includes(column)) throw unknownNameError('column', column, columns)
   }
   const ours = new Map(Object.entries(map).map(([name, column]) => [column, name]))
   const renamed = columns.map(column => ours.get(column) ?? column)
@@ -60,21 +60,25 @@ export function renameColumns({ columns, rows }: Table, map: Readonly<Record<str
 }
 
 /** A manifest's items; image paths are relative to `data` or to the manifest's folder. */
-export async function readManifest(file: string, table: Table, options: ManifestOptions = {}): Promise<Draft> {
+export async function readManifest(
+  file: string,
+  table: RawTable,
+  options: ReadManifestOptions = {},
+): Promise<RawDataset> {
   const { columns, rows } = renameColumns(table, options.map)
   requireColumns(file, columns)
-  const rules = await labelRules(options, () => writtenIn({ columns, rows }))
+  const rules = await labelRules(options, () => labelsInTable({ columns, rows }))
   const base = options.data ?? dirname(file)
   const paths = rows.map((row, i) => requiredText(row['image'], `no image in row ${i + 1} of ${file}`))
-  const images = await locate(base, paths)
-  const found = rowItems({ columns, rows }, images, rules.space, file)
-  return { name: file, ...found, ...rules, notes: nearlyNumbers(rows, found.columns) }
+  const images = await locateImages(base, paths)
+  const found = rowSamples({ columns, rows }, images, rules.space, file)
+  return { name: file, ...found, ...rules, notes: nearlyNumericNotes(rows, found.columns) }
 }
 
 /** Files and objects at paths; one that Windows wrote (`photos\1.jpg`) is looked for with slashes where it is not there as it is. */
-async function locate(base: string, paths: readonly string[]): Promise<Located[]> {
+async function locateImages(base: string, paths: readonly string[]): Promise<LocatedImage[]> {
   const full = (path: string): string =>
-    isStore(path) ? path : isStore(base) ? `${base}/${path}` : resolve(base, path)
+    isObjectStoreUrl(path) ? path : isObjectStoreUrl(base) ? `${base}/${path}` : resolve(base, path)
   const bytes = await fileSizes(paths.map(full))
   const slashed = paths.map((path, i) => (bytes[i] === null ? path.replaceAll('\\', '/') : path))
   const again = slashed.some((path, i) => path !== paths[i]) ? await fileSizes(slashed.map(full)) : bytes
@@ -85,52 +89,52 @@ async function locate(base: string, paths: readonly string[]): Promise<Located[]
 }
 
 /** Every label that the rows' label column holds, once. */
-export const writtenIn = ({ columns, rows }: Table): string[] => [
-  ...new Set(rows.flatMap(row => writtenLabels(row[columns.includes('labels') ? 'labels' : 'label']))),
+export const labelsInTable = ({ columns, rows }: RawTable): string[] => [
+  ...new Set(rows.flatMap(row => parseLabels(row[columns.includes('labels') ? 'labels' : 'label']))),
 ]
 
 /** What a manifest's or folder's labels index into: ImageNet's classes, a classes file's, its own, or through a map. */
 export async function labelRules(
-  { classes, labels = 'imagenet' }: Pick<ManifestOptions, 'classes' | 'labels'>,
+  { classes, labels = 'imagenet' }: Pick<ReadManifestOptions, 'classes' | 'labels'>,
   own: () => readonly string[],
 ): Promise<{ space: LabelSpace; labelMap?: LabelMap }> {
   if (classes !== undefined) return { space: ownSpace(await readClasses(classes)) }
   if (labels === 'imagenet') return { space: imagenetSpace }
   if (labels === 'original') return { space: ownSpace([...own()].sort()) }
-  const { space, map, accepted, known } = await fileLabelling(labels)
+  const { space, labelMap: map, accepted, knownLabels: known } = await fileLabelling(labels)
   const resolve = (written: string): readonly number[] => {
     const found = accepted(written)
-    if (!found) throw unknownName('label', written, known)
+    if (!found) throw unknownNameError('label', written, known)
     return found
   }
   return { space: { ...space, resolve }, labelMap: map }
 }
 
-export type Located = Pick<Item, 'id' | 'bytes'> & { image: ImageSource }
+export type LocatedImage = Pick<Sample, 'id' | 'bytes'> & { image: ImageSource }
 
-const reserved = ['id', 'image', 'label', 'labels']
+const reservedColumns = ['id', 'image', 'label', 'labels']
 
 /**
  * Items of rows whose images are located. `labels` holds the accepted classes and `label` the name shown; either may
  * stand for both. An `id` column replaces the images' own ids. Every further column is kept for grouping, as a number
  * where all its values are numbers.
  */
-export function rowItems(
-  { columns, rows }: Table,
-  images: readonly Located[],
+export function rowSamples(
+  { columns, rows }: RawTable,
+  images: readonly LocatedImage[],
   space: LabelSpace,
   where: string,
-): { items: Item[]; columns: string[] } {
-  const kept = columns.filter(column => !reserved.includes(column))
+): { samples: Sample[]; columns: string[] } {
+  const kept = columns.filter(column => !reservedColumns.includes(column))
   const groups = groupColumns(rows, kept)
   const labelsOf = labelReader(space, { columns, rows })
-  const items = rows.map((row, i): Item => ({
+  const items = rows.map((row, i): Sample => ({
     ...images[i]!,
-    id: text(row['id']) ?? images[i]!.id,
+    id: rawCellText(row['id']) ?? images[i]!.id,
     ...labelsOf(row, `row ${i + 1} of ${where}`),
     groups: groups[i]!,
   }))
-  return { items, columns: kept }
+  return { samples: items, columns: kept }
 }
 
 export function requireColumns(file: string, columns: readonly string[]): void {
@@ -149,20 +153,20 @@ export function requireColumns(file: string, columns: readonly string[]): void {
   }
 }
 
-function labelReader(space: LabelSpace, { columns, rows }: Table) {
+function labelReader(space: LabelSpace, { columns, rows }: RawTable) {
   const accepted = columns.includes('labels') ? 'labels' : 'label'
-  const known = resolveAll(space, writtenIn({ columns, rows }))
+  const known = resolveLabels(space, labelsInTable({ columns, rows }))
   return (row: Record<string, unknown>, where: string): { labels: number[]; label: string } => {
-    const written = writtenLabels(row[accepted])
+    const written = parseLabels(row[accepted])
     if (written.length === 0) throw inputError('no-label', `no label in ${where}`)
     const labels = [...new Set(written.flatMap(name => known.get(name)!))]
-    const shown = columns.includes('label') ? text(row['label']) : null
+    const shown = columns.includes('label') ? rawCellText(row['label']) : null
     return { labels, label: shown === null || /^\d+$/.test(shown) ? space.classes[labels[0]!]! : shown }
   }
 }
 
 /** Class indices of every label; the error of the first that has none names the others too. */
-function resolveAll(space: LabelSpace, written: readonly string[]): Map<string, readonly number[]> {
+function resolveLabels(space: LabelSpace, written: readonly string[]): Map<string, readonly number[]> {
   const known = new Map<string, readonly number[]>()
   const refused = new Map<string, GeogapError>()
   for (const name of written) {
@@ -184,7 +188,7 @@ function resolveAll(space: LabelSpace, written: readonly string[]): Map<string, 
 }
 
 function requiredText(cell: unknown, message: string): string {
-  const value = text(cell)
+  const value = rawCellText(cell)
   if (value === null) throw inputError('no-image', message)
   return value
 }

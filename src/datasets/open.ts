@@ -1,25 +1,25 @@
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
-import { inputError, unknownName } from '../lib/errors.ts'
+import { inputError, unknownNameError } from '../lib/errors.ts'
 import { benchmarkNames, findBenchmark, readBenchmark } from './benchmarks/benchmarks.ts'
 import { countryCode } from './labels/countries.ts'
-import { notRead } from './files.ts'
-import { oneSpelling } from './labels/groupColumns.ts'
-import { finish, type Adjust, type Draft } from './build.ts'
+import { fileReadError } from './files.ts'
+import { unifyCountrySpellings } from './labels/groupColumns.ts'
+import { buildDataset, type DatasetAdjustments, type RawDataset } from './build.ts'
 import type { Dataset } from './dataset.ts'
 import { readFolder } from './folder.ts'
 import { localFile } from '../lib/storage/localFile.ts'
-import { absolutePath, isStore } from '../lib/storage/place.ts'
+import { absolutePath, isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { isGeodeTable, readGeodeIndex } from './benchmarks/geode.ts'
-import { readManifest, type ManifestOptions } from './manifest.ts'
-import { imageColumn, parquetFiles, readParquetImages } from './parquetImages.ts'
-import { applyRegions, regionScheme } from './labels/regions.ts'
+import { readManifest, type ReadManifestOptions } from './manifest.ts'
+import { findImageColumn, findParquetFiles, readParquetImages } from './parquetImages.ts'
+import { applyRegions, readRegionScheme } from './labels/regions.ts'
 import { manifestKinds, readTable } from './tables.ts'
 import { archiveKinds, openTree } from './tree.ts'
 import { isWebDataset, readWebDataset } from './webdataset.ts'
 
-export interface DatasetSpec extends ManifestOptions, Adjust {
+export interface DatasetSpec extends ReadManifestOptions, DatasetAdjustments {
   /** A benchmark's name, with a variant where it has some (`imagenet-c/fog/3`), or the path of a manifest, folder or archive. */
   name: string
   /** Derives `region` from `country`: a shipped scheme (`continents-1`) or a file. Default: what the data set says. */
@@ -32,14 +32,14 @@ export interface DatasetSpec extends ManifestOptions, Adjust {
  */
 export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
   const found = findBenchmark(spec.name)
-  if (found) refuseUnused(spec)
-  const scheme = spec.regions === undefined ? undefined : await regionScheme(spec.regions)
+  if (found) refuseUnusedOptions(spec)
+  const scheme = spec.regions === undefined ? undefined : await readRegionScheme(spec.regions)
   const read = found
     ? await readBenchmark(found.benchmark, found.variant, spec.data ?? 'data', spec.labels)
-    : await readGiven(spec)
-  const { items, notes } = oneSpelling(read.items, countryCode)
+    : await readDatasetAt(spec)
+  const { items, notes } = unifyCountrySpellings(read.samples, countryCode)
   const draft = { ...read, items, notes: [...(read.notes ?? []), ...notes] }
-  return finish(scheme ? applyRegions(draft, scheme) : draft, spec)
+  return buildDataset(scheme ? applyRegions(draft, scheme) : draft, spec)
 }
 
 /** The same data set wherever the process works: every path made absolute. */
@@ -58,26 +58,29 @@ export function absoluteSpec(spec: DatasetSpec): DatasetSpec {
 }
 
 /** A manifest of a store is copied; its images stay there, below its own address unless `data` says where. */
-async function readGiven(spec: DatasetSpec): Promise<Draft> {
-  if (!isStore(spec.name)) return named(await readPath(spec), spec.name)
+async function readDatasetAt(spec: DatasetSpec): Promise<RawDataset> {
+  if (!isObjectStoreUrl(spec.name)) return nameAfterFile(await readPath(spec), spec.name)
   const file = await localFile(spec.name)
-  return named(await readPath({ data: spec.name.slice(0, spec.name.lastIndexOf('/')), ...spec, name: file }), file)
+  return nameAfterFile(
+    await readPath({ data: spec.name.slice(0, spec.name.lastIndexOf('/')), ...spec, name: file }),
+    file,
+  )
 }
 
 /** A data set given by its path is called by its file's name. */
-const named = (draft: Draft, path: string): Draft =>
+const nameAfterFile = (draft: RawDataset, path: string): RawDataset =>
   draft.name === path ? { ...draft, name: basename(path, extname(path)) } : draft
 
 /** A benchmark's layout is known, so these would silently do nothing. */
-function refuseUnused({ name, map, classes }: DatasetSpec): void {
+function refuseUnusedOptions({ name, map, classes }: DatasetSpec): void {
   const unused = map ? 'column map' : classes === undefined ? undefined : 'classes file'
   if (unused) throw inputError('unused-option', `${name} is a benchmark and takes no ${unused}; give a manifest's path`)
 }
 
-async function readPath(spec: DatasetSpec): Promise<Draft> {
+async function readPath(spec: DatasetSpec): Promise<RawDataset> {
   const path = spec.name
   const found = await stat(path).catch((error: unknown) => {
-    throw notFound(path, error)
+    throw datasetPathError(path, error)
   })
   const kind = extname(path).toLowerCase()
   if (found.isDirectory() || archiveKinds.includes(kind)) return readTree(path, spec)
@@ -85,22 +88,22 @@ async function readPath(spec: DatasetSpec): Promise<Draft> {
     const known = [...manifestKinds, ...archiveKinds].join(', ')
     throw inputError('unknown-format', `unknown data set format: ${path}; known: a folder, ${known}`)
   }
-  if (kind === '.parquet' && (await imageColumn(path))) return readParquetImages([path], spec)
+  if (kind === '.parquet' && (await findImageColumn(path))) return readParquetImages([path], spec)
   const table = await readTable(path)
   return isGeodeTable(table.columns) && !spec.map ? readGeodeIndex(path, table, spec) : readManifest(path, table, spec)
 }
 
 /** Folders and archives: WebDataset shards, a folder of Parquet files, or class folders. */
-async function readTree(path: string, spec: DatasetSpec): Promise<Draft> {
+async function readTree(path: string, spec: DatasetSpec): Promise<RawDataset> {
   const tree = await openTree(path)
-  if (isWebDataset((await tree.top()).map(({ name }) => name))) return readWebDataset(tree, spec)
-  const parquet = await parquetFiles(tree)
+  if (isWebDataset((await tree.topEntries()).map(({ name }) => name))) return readWebDataset(tree, spec)
+  const parquet = await findParquetFiles(tree)
   return parquet.length > 0 ? readParquetImages(parquet, spec) : readFolder(tree, spec)
 }
 
 /** A word that is no path is taken for a benchmark's name. */
-function notFound(path: string, error: unknown): Error {
+function datasetPathError(path: string, error: unknown): Error {
   const { code } = error as NodeJS.ErrnoException
   const isPath = path.includes('/') || path.includes('\\') || extname(path) !== ''
-  return code === 'ENOENT' && !isPath ? unknownName('dataset', path, benchmarkNames) : notRead(path, error)
+  return code === 'ENOENT' && !isPath ? unknownNameError('dataset', path, benchmarkNames) : fileReadError(path, error)
 }

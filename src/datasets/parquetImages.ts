@@ -1,21 +1,21 @@
 import { basename, join } from 'node:path'
 import { inputError } from '../lib/errors.ts'
-import { identifier, literalPath, parquetRows, query, select } from '../lib/sql.ts'
-import type { Draft } from './build.ts'
+import { quoteIdentifier, literalPath, parquetRows, query, select } from '../lib/sql.ts'
+import type { RawDataset } from './build.ts'
 import { parseJson } from '../lib/archive/json.ts'
-import { imagenetSpace, ownSpace, plain, type LabelSpace } from './labels/labels.ts'
+import { imagenetSpace, ownSpace, normalizeLabel, type LabelSpace } from './labels/labels.ts'
 import { imagenetClasses } from './labels/imagenet.ts'
 import {
   labelRules,
   renameColumns,
   requireColumns,
-  rowItems,
-  writtenIn,
-  type Located,
-  type ManifestOptions,
+  rowSamples,
+  labelsInTable,
+  type LocatedImage,
+  type ReadManifestOptions,
 } from './manifest.ts'
-import { unreadable } from './tables.ts'
-import type { Tree } from './tree.ts'
+import { tableReadError } from './tables.ts'
+import type { FileTree } from './tree.ts'
 
 /** `image.bytes` and `image.path`, where a Parquet file keeps its images as the hub does, or one column of bytes. */
 interface ImageColumn {
@@ -25,12 +25,12 @@ interface ImageColumn {
 }
 
 /** The column with image bytes, undefined when the file has none (and is a manifest of paths). */
-export async function imageColumn(file: string): Promise<ImageColumn | undefined> {
+export async function findImageColumn(file: string): Promise<ImageColumn | undefined> {
   const columns = await query<{ column_name: string; column_type: string }>(
     `SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${parquetRows()})`,
     [literalPath(file)],
   ).catch((error: unknown) => {
-    throw unreadable(file, error)
+    throw tableReadError(file, error)
   })
   const found = columns.find(({ column_type: type }) => type === 'BLOB' || /^STRUCT\(.*\bbytes"? BLOB/.test(type))
   if (!found) return undefined
@@ -46,34 +46,40 @@ export async function imageColumn(file: string): Promise<ImageColumn | undefined
  * class index whose names the file's own metadata may hold. An image's id is its path where all paths are given once,
  * else `<file>#<row>`; several files are read in the order of their names.
  */
-export async function readParquetImages(files: readonly string[], options: ManifestOptions = {}): Promise<Draft> {
+export async function readParquetImages(
+  files: readonly string[],
+  options: ReadManifestOptions = {},
+): Promise<RawDataset> {
   const [first] = files
   if (first === undefined) throw inputError('missing-file', 'no Parquet files')
-  const parts = await Promise.all(files.map(readPart))
+  const parts = await Promise.all(files.map(readParquetFile))
   const images = parts.flatMap(part => part.images)
   const columns = [...new Set(parts.flatMap(part => part.table.columns)), 'image']
-  const table = renameColumns({ columns, rows: parts.flatMap(part => part.table.rows) }, withoutImage(options.map))
+  const table = renameColumns(
+    { columns, rows: parts.flatMap(part => part.table.rows) },
+    withoutImageColumn(options.map),
+  )
   requireColumns(first, table.columns)
   const stated = options.classes === undefined && options.labels === undefined
-  const rules = stated ? { space: await statedSpace(first) } : await labelRules(options, () => writtenIn(table))
+  const rules = stated ? { space: await readLabelSpace(first) } : await labelRules(options, () => labelsInTable(table))
   const paths = new Set(images.map(image => image.path))
-  const located = images.map(({ path, ...image }): Located => ({
+  const located = images.map(({ path, ...image }): LocatedImage => ({
     ...image,
     id: path !== null && paths.size === images.length ? path : image.id,
   }))
-  return { name: first, ...rowItems(table, located, rules.space, first), ...rules }
+  return { name: first, ...rowSamples(table, located, rules.space, first), ...rules }
 }
 
 /** The image column is found by its type, whatever it is called. */
-const withoutImage = (map: ManifestOptions['map'] = {}): Record<string, string> =>
+const withoutImageColumn = (map: ReadManifestOptions['map'] = {}): Record<string, string> =>
   Object.fromEntries(Object.entries(map).filter(([name]) => name !== 'image'))
 
-async function readPart(file: string) {
-  const column = await imageColumn(file)
+async function readParquetFile(file: string) {
+  const column = await findImageColumn(file)
   if (!column) throw inputError('no-image-column', `no column with image bytes in ${file}`)
-  const cell = (path: string): string => path.split('.').map(identifier).join('.')
+  const cell = (path: string): string => path.split('.').map(quoteIdentifier).join('.')
   const { columns, rows } = await select(
-    `SELECT * EXCLUDE (${identifier(column.name)}), octet_length(${cell(column.bytes)}) AS "image bytes",
+    `SELECT * EXCLUDE (${quoteIdentifier(column.name)}), octet_length(${cell(column.bytes)}) AS "image bytes",
      ${column.path === null ? 'NULL' : cell(column.path)} AS "image path" FROM ${parquetRows()}`,
     [literalPath(file)],
   )
@@ -87,23 +93,23 @@ async function readPart(file: string) {
 }
 
 /** The class names that the hub's libraries write into the file's metadata; ImageNet's where there are none. */
-async function statedSpace(file: string): Promise<LabelSpace> {
+async function readLabelSpace(file: string): Promise<LabelSpace> {
   const [row] = await query<{ value: string }>(
     `SELECT decode(value) AS value FROM parquet_kv_metadata($1) WHERE decode(key) = 'huggingface'`,
     [literalPath(file)],
   )
-  const names = row && statedNames(row.value)
-  return names ? spaceOf(names) : imagenetSpace
+  const names = row && classNamesInMetadata(row.value)
+  return names ? labelSpaceOf(names) : imagenetSpace
 }
 
-function statedNames(metadata: string): string[] | undefined {
+function classNamesInMetadata(metadata: string): string[] | undefined {
   const parsed = parseJson(metadata) as { info?: { features?: Record<string, { names?: unknown }> } } | undefined
   const names = parsed?.info?.features?.['label']?.names
   return Array.isArray(names) && names.every(name => typeof name === 'string') ? names : undefined
 }
 
 /** ImageNet's own space when the names are its 1,000 (by their first name, in order), else a space of their own. */
-export function spaceOf(names: readonly string[]): LabelSpace {
+export function labelSpaceOf(names: readonly string[]): LabelSpace {
   const same = names.length === imagenetClasses.length && names.every((name, i) => isImageNetName(name, i))
   return same ? imagenetSpace : ownSpace(names)
 }
@@ -111,17 +117,19 @@ export function spaceOf(names: readonly string[]): LabelSpace {
 function isImageNetName(name: string, index: number): boolean {
   const { name: short, synonyms } = imagenetClasses[index]!
   const known = [short, ...synonyms]
-  return known.some(candidate => plain(candidate) === plain(name.split(',')[0]!))
+  return known.some(candidate => normalizeLabel(candidate) === normalizeLabel(name.split(',')[0]!))
 }
 
 /** Parquet files of a folder or its `data/`: those of a split, test before validation, or all where names tell none. */
-export async function parquetFiles(tree: Tree): Promise<string[]> {
-  const top = await tree.top()
-  const below = top.some(({ name, isFolder }) => isFolder && name === 'data') ? await tree.at('data').top() : []
+export async function findParquetFiles(tree: FileTree): Promise<string[]> {
+  const top = await tree.topEntries()
+  const below = top.some(({ name, isFolder }) => isFolder && name === 'data')
+    ? await tree.subtree('data').topEntries()
+    : []
   const names = [...top.map(({ name }) => name), ...below.map(({ name }) => `data/${name}`)]
   const files = names.filter(name => name.endsWith('.parquet'))
   const ofSplit = (split: string): string[] =>
     files.filter(name => new RegExp(`(^|[/_.-])${split}([/_.-]|$)`).test(name))
   const chosen = ['test', 'validation', 'val'].map(ofSplit).find(found => found.length > 0) ?? files
-  return chosen.map(name => join(tree.where, name))
+  return chosen.map(name => join(tree.location, name))
 }

@@ -2,42 +2,42 @@ import { access, open, readFile, writeFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { GeogapError, inputError, messageOf } from '../lib/errors.ts'
 import { readFully } from '../lib/files.ts'
-import { inScratch } from '../lib/scratch.ts'
+import { withTempDir } from '../lib/tempDir.ts'
 import { literalPath, parquetRows, select } from '../lib/sql.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import { readEntry } from './tree.ts'
-import { type Entry } from '../lib/archive/member.ts'
+import { type ArchiveMember } from '../lib/archive/member.ts'
 
 /** A table of any kind, cells as the file writes them (text from CSV and TSV, typed from JSONL and Parquet). */
-export interface Table {
+export interface RawTable {
   columns: string[]
   rows: Record<string, unknown>[]
 }
 
-const readers: Record<string, (file: string) => Promise<Table>> = {
-  '.csv': async file => readDelimited(file, await separatorOf(file)),
+const tableReaders: Record<string, (file: string) => Promise<RawTable>> = {
+  '.csv': async file => readDelimited(file, await detectSeparator(file)),
   '.tsv': file => readDelimited(file, '\t'),
   '.jsonl': readJsonLines,
   '.ndjson': readJsonLines,
   '.parquet': file => select(`SELECT * FROM ${parquetRows()}`, [literalPath(file)]),
 }
 
-export const manifestKinds: readonly string[] = Object.keys(readers)
+export const manifestKinds: readonly string[] = Object.keys(tableReaders)
 
 /** The rows of a CSV, TSV, JSONL or Parquet file; a file that cannot be read as its kind is an error that names it. */
-export async function readTable(file: string): Promise<Table> {
-  const read = readers[extname(file).toLowerCase()]
+export async function readTable(file: string): Promise<RawTable> {
+  const read = tableReaders[extname(file).toLowerCase()]
   if (!read) throw inputError('unknown-format', `unknown manifest format: ${file}; known: ${manifestKinds.join(', ')}`)
   try {
     await access(file)
     return await read(file)
   } catch (error) {
-    throw unreadable(file, error)
+    throw tableReadError(file, error)
   }
 }
 
 /** Why a table's file could not be read, as one line that names it. */
-export function unreadable(file: string, error: unknown): GeogapError {
+export function tableReadError(file: string, error: unknown): GeogapError {
   if ((error as NodeJS.ErrnoException).code === 'ENOENT') return inputError('missing-file', `missing file: ${file}`)
   if (error instanceof GeogapError && error.code !== 'query-failed') return error
   const reason = messageOf(error)
@@ -45,7 +45,7 @@ export function unreadable(file: string, error: unknown): GeogapError {
 }
 
 /** A comma, or what the first line has in its place: spreadsheets write semicolons where the comma is for decimals. */
-async function separatorOf(file: string): Promise<string> {
+async function detectSeparator(file: string): Promise<string> {
   const handle = await open(file)
   const start = Buffer.alloc(65536)
   const length = await readFully(handle, start, 0).finally(() => handle.close())
@@ -58,10 +58,10 @@ async function separatorOf(file: string): Promise<string> {
 }
 
 /** What DuckDB would guess otherwise: that some lines are comments, or that the first ones are to be skipped. */
-const asWritten = `quote = '"', escape = '"', comment = '', skip = 0, header = true, all_varchar = true, nullstr = ''`
+const csvOptions = `quote = '"', escape = '"', comment = '', skip = 0, header = true, all_varchar = true, nullstr = ''`
 
-const readDelimited = (file: string, separator: string): Promise<Table> =>
-  select(`SELECT * FROM read_csv($1, delim = $2, ${asWritten}, hive_partitioning = false)`, [
+const readDelimited = (file: string, separator: string): Promise<RawTable> =>
+  select(`SELECT * FROM read_csv($1, delim = $2, ${csvOptions}, hive_partitioning = false)`, [
     literalPath(file),
     separator,
   ]).catch(async (error: unknown) => {
@@ -75,22 +75,22 @@ const readDelimited = (file: string, separator: string): Promise<Table> =>
     throw new Error(`line ${line}: ${reasons.find(reason => /^(Expected|Invalid|Value)/.test(reason)) ?? first}`)
   })
 
-async function readJsonLines(file: string): Promise<Table> {
+async function readJsonLines(file: string): Promise<RawTable> {
   const lines = (await readFile(file, 'utf8')).split('\n')
-  const rows = lines.flatMap((line, i) => (line.trim() === '' ? [] : [jsonRow(line, `${file}, line ${i + 1}`)]))
+  const rows = lines.flatMap((line, i) => (line.trim() === '' ? [] : [parseJsonRow(line, `${file}, line ${i + 1}`)]))
   return { columns: [...new Set(rows.flatMap(row => Object.keys(row)))], rows }
 }
 
-function jsonRow(line: string, where: string): Record<string, unknown> {
+function parseJsonRow(line: string, where: string): Record<string, unknown> {
   const row = parseJson(line)
   if (typeof row === 'object' && row !== null && !Array.isArray(row)) return row as Record<string, unknown>
   throw inputError('bad-json', `not a JSON object: ${where}`)
 }
 
 /** The table of an entry; a member of an archive is laid in a temporary file for the time of reading. */
-export async function readTableEntry(entry: Entry): Promise<Table> {
+export async function readTableEntry(entry: ArchiveMember): Promise<RawTable> {
   if (entry.source.kind === 'file') return readTable(entry.source.file)
-  return inScratch(async folder => {
+  return withTempDir(async folder => {
     const file = join(folder, basename(entry.path))
     await writeFile(file, await readEntry(entry))
     return readTable(file)
@@ -98,13 +98,13 @@ export async function readTableEntry(entry: Entry): Promise<Table> {
 }
 
 /** A list as Python prints it (`['tv', "baby's bed"]`, `[851]`), as MLCommons' CSV files write their lists. */
-export function pythonList(text: string): string[] {
+export function parsePythonList(text: string): string[] {
   const tokens = text.matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|(-?\d+)/g)
   return [...tokens].map(([, single, double, number]) => (single ?? double ?? number!).replace(/\\(.)/g, '$1'))
 }
 
 /** A cell as text, null when it is empty or no finite number. */
-export function text(cell: unknown): string | null {
+export function rawCellText(cell: unknown): string | null {
   if (cell === null || cell === undefined || cell === '') return null
   if (typeof cell === 'number' && !Number.isFinite(cell)) return null
   if (typeof cell === 'string') return cell

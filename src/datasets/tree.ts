@@ -2,31 +2,34 @@ import { open, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { inputError } from '../lib/errors.ts'
 import type { ImageSource } from '../lib/archive/member.ts'
-import { fileBytes, folderEntries, notRead } from './files.ts'
+import { fileBytes, folderEntries, fileReadError } from './files.ts'
 import { mapLimited } from '../lib/concurrency.ts'
 import { readImage } from './images.ts'
-import { refused } from '../lib/archive/members.ts'
-import { tarMembers } from '../lib/archive/tar.ts'
-import { zipMembers } from '../lib/archive/zip.ts'
-import { type Entry, type ReadAt } from '../lib/archive/member.ts'
+import { archiveError } from '../lib/archive/memberPath.ts'
+import { readTarMembers } from '../lib/archive/tar.ts'
+import { readZipMembers } from '../lib/archive/zip.ts'
+import { type ArchiveMember, type ReadAt } from '../lib/archive/member.ts'
 
 /** An entry's image, or where its file would be if it were there. */
-export const imageOf = (entry: Entry | undefined, file: string): { image: ImageSource; bytes: number | null } => ({
+export const imageOf = (
+  entry: ArchiveMember | undefined,
+  file: string,
+): { image: ImageSource; bytes: number | null } => ({
   image: entry?.source ?? { kind: 'file', file },
   bytes: entry?.bytes ?? null,
 })
 
 /** A folder, zip or tar read through one interface, so that a benchmark's layout is written down once. */
-export interface Tree {
+export interface FileTree {
   /** The folder or archive, for messages. */
-  where: string
+  location: string
   /** Names directly below the root, sorted. */
-  top: () => Promise<{ name: string; isFolder: boolean }[]>
+  topEntries: () => Promise<{ name: string; isFolder: boolean }[]>
   /** Every file below a folder of the tree (`''`: all), sorted by path. */
-  list: (under: string) => Promise<Entry[]>
-  find: (path: string) => Promise<Entry | undefined>
+  list: (under: string) => Promise<ArchiveMember[]>
+  find: (path: string) => Promise<ArchiveMember | undefined>
   /** The part below one of its folders, with paths relative to it; empty or an error when read, if there is none. */
-  at: (folder: string) => Tree
+  subtree: (folder: string) => FileTree
 }
 
 /** Deeper than any layout; ends the walk through folders that link to themselves. */
@@ -35,13 +38,13 @@ const maxDepth = 8
 export const archiveKinds: readonly string[] = ['.zip', '.tar']
 
 /** Opens a folder, `.zip` or `.tar`; archives are indexed once and then read in place. */
-export async function openTree(path: string): Promise<Tree> {
+export async function openTree(path: string): Promise<FileTree> {
   const found = await stat(path).catch((error: unknown) => {
-    throw notRead(path, error)
+    throw fileReadError(path, error)
   })
   if (found.isDirectory()) return folderTree(path)
   const kind = extname(path).toLowerCase()
-  const members = kind === '.zip' ? zipMembers : kind === '.tar' ? tarMembers : undefined
+  const members = kind === '.zip' ? readZipMembers : kind === '.tar' ? readTarMembers : undefined
   if (members) return archiveTree(path, await withFile(path, found.size, members))
   const compressed = ['.gz', '.tgz', '.bz2', '.xz'].includes(kind)
     ? '; unpack the compression first, it allows no random access'
@@ -61,19 +64,19 @@ async function withFile<T>(
       return buffer.subarray(0, bytesRead)
     })
   } catch (error) {
-    throw error instanceof RangeError ? refused(path, 'a header points outside the file') : error
+    throw error instanceof RangeError ? archiveError(path, 'a header points outside the file') : error
   } finally {
     await handle.close()
   }
 }
 
-function folderTree(root: string): Tree {
-  const entry = async (path: string): Promise<Entry | undefined> => {
+function folderTree(root: string): FileTree {
+  const entry = async (path: string): Promise<ArchiveMember | undefined> => {
     const file = join(root, path)
     const bytes = await fileBytes(file)
     return bytes === null ? undefined : { path, bytes, source: { kind: 'file', file } }
   }
-  const list = async (under: string): Promise<Entry[]> => {
+  const list = async (under: string): Promise<ArchiveMember[]> => {
     const below = await folderEntries(join(root, under))
     const prefix = under === '' ? '' : `${under}/`
     const files = await mapLimited(
@@ -81,53 +84,53 @@ function folderTree(root: string): Tree {
       32,
       e => entry(prefix + e.name),
     )
-    const nested: Entry[][] = []
+    const nested: ArchiveMember[][] = []
     const folders = prefix.split('/').length > maxDepth ? [] : below.filter(e => e.isFolder)
     for (const folder of folders) nested.push(await list(prefix + folder.name))
-    return [...files.filter(e => e !== undefined), ...nested.flat()].sort(byPath)
+    return [...files.filter(e => e !== undefined), ...nested.flat()].sort(comparePaths)
   }
   return {
-    where: root,
-    top: () => folderEntries(root),
+    location: root,
+    topEntries: () => folderEntries(root),
     list,
     find: entry,
-    at: folder => folderTree(join(root, folder)),
+    subtree: folder => folderTree(join(root, folder)),
   }
 }
 
-function archiveTree(where: string, members: readonly Entry[]): Tree {
+function archiveTree(where: string, members: readonly ArchiveMember[]): FileTree {
   const visible = members.filter(
     ({ path }) => !path.split('/').some(part => part.startsWith('.') || part === '__MACOSX'),
   )
-  const sorted = [...visible].sort(byPath)
+  const sorted = [...visible].sort(comparePaths)
   const byName = new Map(members.map(member => [member.path, member]))
   const tops = new Map(sorted.map(({ path }) => [path.split('/')[0]!, path.includes('/')]))
   return {
-    where,
-    top: () => Promise.resolve([...tops].map(([name, isFolder]) => ({ name, isFolder }))),
+    location: where,
+    topEntries: () => Promise.resolve([...tops].map(([name, isFolder]) => ({ name, isFolder }))),
     list: under => Promise.resolve(under === '' ? sorted : sorted.filter(({ path }) => path.startsWith(`${under}/`))),
     find: path => Promise.resolve(byName.get(path)),
-    at: folder =>
-      folder === '' ? archiveTree(where, members) : archiveTree(`${where}/${folder}`, below(members, folder)),
+    subtree: folder =>
+      folder === '' ? archiveTree(where, members) : archiveTree(`${where}/${folder}`, membersBelow(members, folder)),
   }
 }
 
-const below = (members: readonly Entry[], folder: string): Entry[] =>
+const membersBelow = (members: readonly ArchiveMember[], folder: string): ArchiveMember[] =>
   members
     .filter(({ path }) => path.startsWith(`${folder}/`))
     .map(entry => ({ ...entry, path: entry.path.slice(folder.length + 1) }))
 
-const byPath = (a: Entry, b: Entry): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)
+const comparePaths = (a: ArchiveMember, b: ArchiveMember): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)
 
 /**
  * The tree at the folder that has one of `marks` (a file or folder) directly below it: the root, or the single folders
  * that archives often wrap their content in. Undefined when none has.
  */
-export async function rootWith(tree: Tree, marks: (name: string) => boolean): Promise<Tree | undefined> {
-  const top = await tree.top()
+export async function findRoot(tree: FileTree, marks: (name: string) => boolean): Promise<FileTree | undefined> {
+  const top = await tree.topEntries()
   if (top.some(({ name }) => marks(name))) return tree
   const [only, ...others] = top.filter(({ isFolder }) => isFolder)
-  return only && others.length === 0 ? rootWith(tree.at(only.name), marks) : undefined
+  return only && others.length === 0 ? findRoot(tree.subtree(only.name), marks) : undefined
 }
 
-export const readEntry = async (entry: Entry): Promise<Buffer> => Buffer.from(await readImage(entry.source))
+export const readEntry = async (entry: ArchiveMember): Promise<Buffer> => Buffer.from(await readImage(entry.source))

@@ -4,18 +4,18 @@
 import { basename } from 'node:path'
 import { GeogapError } from '../lib/errors.ts'
 import { mapLimited } from '../lib/concurrency.ts'
-import { isImageName, unknownClass } from './benchmarks/classFolders.ts'
-import { identityMap, type Draft } from './build.ts'
-import type { GroupValue, Item, LabelMap, Problem } from './dataset.ts'
+import { isImageName, unknownClassProblem } from './benchmarks/classFolders.ts'
+import { identityMap, type RawDataset } from './build.ts'
+import type { GroupValue, Sample, LabelMap, Problem } from './dataset.ts'
 import { labelling, labellingByName, type LabelsOption } from './labels/labelMap.ts'
 import { imagenetSpace, ownSpace, type LabelSpace } from './labels/labels.ts'
 import { parseJson } from '../lib/archive/json.ts'
-import { lines } from './manifest.ts'
+import { nonEmptyLines } from './manifest.ts'
 import { npyValues } from '../lib/archive/npy.ts'
-import { spaceOf } from './parquetImages.ts'
-import { text } from './tables.ts'
-import { openTree, readEntry, type Tree } from './tree.ts'
-import { type Entry } from '../lib/archive/member.ts'
+import { labelSpaceOf } from './parquetImages.ts'
+import { rawCellText } from './tables.ts'
+import { openTree, readEntry, type FileTree } from './tree.ts'
+import { type ArchiveMember } from '../lib/archive/member.ts'
 
 /** Whether names below a folder or archive look like this layout. */
 export const isWebDataset = (names: readonly string[]): boolean =>
@@ -25,121 +25,136 @@ export const isWebDataset = (names: readonly string[]): boolean =>
  * Ids are `<shard>/<key>`. Without a choice of `labels`, classes are ImageNet's where `classnames.txt` is its list, else
  * the shards' own; `imagenet` maps own names by the shipped map of that benchmark, or name by name.
  */
-export async function readWebDataset(tree: Tree, options: { labels?: LabelsOption } = {}): Promise<Draft> {
-  const names = await classNames(tree)
-  const rules = await rulesFor(tree.where, names, options.labels)
-  const fields = metadataFields(tree.where)
-  const items: Item[] = []
+export async function readWebDataset(tree: FileTree, options: { labels?: LabelsOption } = {}): Promise<RawDataset> {
+  const names = await readClassNames(tree)
+  const rules = await shardLabelling(tree.location, names, options.labels)
+  const fields = metadataFields(tree.location)
+  const items: Sample[] = []
   const problems: Problem[] = []
-  for (const shard of await shards(tree)) {
+  for (const shard of await openShards(tree)) {
     const found = await readShard(shard, rules, fields)
-    for (const item of found.items) items.push(item)
+    for (const item of found.samples) items.push(item)
     problems.push(...found.problems)
   }
-  return { name: tree.where, items, problems, space: rules.space, labelMap: rules.map }
+  return { name: tree.location, samples: items, problems, space: rules.space, labelMap: rules.labelMap }
 }
 
-async function classNames(tree: Tree): Promise<string[] | undefined> {
+async function readClassNames(tree: FileTree): Promise<string[] | undefined> {
   const entry = await tree.find('classnames.txt')
-  return entry && lines((await readEntry(entry)).toString('utf8'))
+  return entry && nonEmptyLines((await readEntry(entry)).toString('utf8'))
 }
 
 /** The shards of the test part, or the tree itself where it is one shard. */
-async function shards(tree: Tree): Promise<Tree[]> {
-  const top = (await tree.top()).map(({ name }) => name)
+async function openShards(tree: FileTree): Promise<FileTree[]> {
+  const top = (await tree.topEntries()).map(({ name }) => name)
   if (top.some(name => name.endsWith('.cls'))) return [tree]
   const part = top.includes('test') ? 'test' : top.includes('val') ? 'val' : ''
   const prefix = part === '' ? '' : `${part}/`
   const stated = await tree.find(`${prefix}nshards.txt`)
-  const files = (await tree.at(part).list('')).filter(({ path }) => /^[^/]+\.tar$/.test(path))
+  const files = (await tree.subtree(part).list('')).filter(({ path }) => /^[^/]+\.tar$/.test(path))
   const count = stated ? Number((await readEntry(stated)).toString('utf8')) : files.length
   if (files.length !== count) {
-    throw new GeogapError('data', 'missing-shards', `${tree.where} states ${count} shards and has ${files.length}`)
+    throw new GeogapError('data', 'missing-shards', `${tree.location} states ${count} shards and has ${files.length}`)
   }
-  const paths = files.sort(byNumber).map(({ path, source }) => {
+  const paths = files.sort(compareShardNumbers).map(({ path, source }) => {
     if (source.kind === 'file') return source.file
-    throw new GeogapError('data', 'packed-shards', `shards inside of an archive: ${path} in ${tree.where}; unpack it`)
+    throw new GeogapError(
+      'data',
+      'packed-shards',
+      `shards inside of an archive: ${path} in ${tree.location}; unpack it`,
+    )
   })
   return mapLimited(paths, 4, openTree)
 }
 
-const byNumber = (a: Entry, b: Entry): number => parseInt(a.path) - parseInt(b.path) || (a.path < b.path ? -1 : 1)
+const compareShardNumbers = (a: ArchiveMember, b: ArchiveMember): number =>
+  parseInt(a.path) - parseInt(b.path) || (a.path < b.path ? -1 : 1)
 
 /** What a class index of the shards accepts. */
-interface Rules {
+interface ShardLabelling {
   space: LabelSpace
-  map: LabelMap
-  name: (index: number) => string | undefined
+  labelMap: LabelMap
+  className: (index: number) => string | undefined
   accepted: (index: number) => readonly number[] | undefined
 }
 
-const maps: readonly [RegExp, string, readonly string[]][] = [
+const geographicSets: readonly [RegExp, string, readonly string[]][] = [
   [/geode/i, 'geode-paper', ['region', 'country']],
   [/dollar_?street/i, 'dollarstreet-paper', ['income_ds', 'income_meta', 'region']],
 ]
 
 /** Names of the metadata codes that DataComp writes for its two geographic sets. */
-const metadataFields = (where: string): readonly string[] => maps.find(([pattern]) => pattern.test(where))?.[2] ?? []
+const metadataFields = (where: string): readonly string[] =>
+  geographicSets.find(([pattern]) => pattern.test(where))?.[2] ?? []
 
-async function rulesFor(where: string, names: readonly string[] | undefined, labels?: LabelsOption): Promise<Rules> {
-  const own = names === undefined ? imagenetSpace : labels === 'original' ? ownSpace(names) : spaceOf(names)
+async function shardLabelling(
+  where: string,
+  names: readonly string[] | undefined,
+  labels?: LabelsOption,
+): Promise<ShardLabelling> {
+  const own = names === undefined ? imagenetSpace : labels === 'original' ? ownSpace(names) : labelSpaceOf(names)
   const name = (index: number): string | undefined => own.classes[index]
   if (labels === undefined || labels === 'original' || own === imagenetSpace) {
-    return { space: own, map: identityMap(own), name, accepted: index => (index in own.classes ? [index] : undefined) }
+    return {
+      space: own,
+      labelMap: identityMap(own),
+      className: name,
+      accepted: index => (index in own.classes ? [index] : undefined),
+    }
   }
-  const shipped = maps.find(([pattern]) => pattern.test(where))?.[1]
+  const shipped = geographicSets.find(([pattern]) => pattern.test(where))?.[1]
   const mapped =
     labels === 'imagenet' && !shipped ? labellingByName(own.classes) : await labelling(shipped ?? '', labels)
   const accepted = (index: number): readonly number[] | undefined => mapped.accepted(own.classes[index] ?? '')
-  return { space: mapped.space, map: mapped.map, name, accepted }
+  return { space: mapped.space, labelMap: mapped.labelMap, className: name, accepted }
 }
 
 async function readShard(
-  shard: Tree,
-  rules: Rules,
+  shard: FileTree,
+  rules: ShardLabelling,
   fields: readonly string[],
-): Promise<{ items: Item[]; problems: Problem[] }> {
-  const samples = new Map<string, Map<string, Entry>>()
+): Promise<{ samples: Sample[]; problems: Problem[] }> {
+  const samples = new Map<string, Map<string, ArchiveMember>>()
   for (const entry of await shard.list('')) {
     const dot = entry.path.indexOf('.', entry.path.lastIndexOf('/') + 1)
     if (dot === -1) continue
     const [key, ending] = [entry.path.slice(0, dot), entry.path.slice(dot + 1)]
-    const members = samples.get(key) ?? new Map<string, Entry>()
+    const members = samples.get(key) ?? new Map<string, ArchiveMember>()
     samples.set(key, members.set(ending.toLowerCase(), entry))
   }
-  const read = [...samples.values()].flatMap(smallMembers)
+  const read = [...samples.values()].flatMap(metadataMembers)
   const small = new Map(await mapLimited(read, 32, async entry => [entry.path, await readEntry(entry)] as const))
-  const items: Item[] = []
+  const items: Sample[] = []
   const problems: Problem[] = []
   for (const [key, members] of samples) {
-    const id = `${basename(shard.where, '.tar')}/${key}`
+    const id = `${basename(shard.location, '.tar')}/${key}`
     const index = parseInt(small.get(members.get('cls')?.path ?? '')?.toString('utf8') ?? '')
     const image = [...members.values()].find(({ path }) => isImageName(path))
     const labels = rules.accepted(index)
-    const groups = metadata(members, small, fields)
+    const groups = parseMetadata(members, small, fields)
     if (Number.isNaN(index)) problems.push({ id, code: 'no-label', message: `no class (.cls) of sample ${id}` })
-    else if (!labels) problems.push(unknownClass(id, `class index ${index}`))
+    else if (!labels) problems.push(unknownClassProblem(id, `class index ${index}`))
     else if (!image) problems.push({ id, code: 'no-image', message: `no image of sample ${id}` })
     else if (!groups) problems.push({ id, code: 'bad-metadata', message: `metadata of sample ${id} is no JSON object` })
     else {
-      const label = rules.name(index) ?? String(index)
+      const label = rules.className(index) ?? String(index)
       items.push({ id, image: image.source, labels, label, groups, bytes: image.bytes })
     }
   }
-  return { items, problems }
+  return { samples: items, problems }
 }
 
-const maxSmall = 1 << 20
+const maxMetadataBytes = 1 << 20
 
 /** Labels and metadata. */
-const smallMembers = (members: ReadonlyMap<string, Entry>): Entry[] =>
+const metadataMembers = (members: ReadonlyMap<string, ArchiveMember>): ArchiveMember[] =>
   [...members].flatMap(([ending, entry]) =>
-    /(^|\.)(cls|json|npy)$/.test(ending) && entry.bytes <= maxSmall ? entry : [],
+    /(^|\.)(cls|json|npy)$/.test(ending) && entry.bytes <= maxMetadataBytes ? entry : [],
   )
 
 /** Flat values of `.json`, and the numbers of `.npy` under the names that the publisher gives them; undefined for broken JSON. */
-function metadata(
-  members: ReadonlyMap<string, Entry>,
+function parseMetadata(
+  members: ReadonlyMap<string, ArchiveMember>,
   small: ReadonlyMap<string, Buffer>,
   fields: readonly string[],
 ): Record<string, GroupValue> | undefined {
@@ -149,14 +164,14 @@ function metadata(
     if (content && ending.endsWith('json')) {
       const parsed = parseJson(content.toString('utf8'))
       if (typeof parsed !== 'object' || parsed === null) return undefined
-      for (const [name, value] of Object.entries(parsed)) groups[name] = groupValue(value)
+      for (const [name, value] of Object.entries(parsed)) groups[name] = toGroupValue(value)
     }
     if (content && ending.endsWith('npy')) {
-      for (const [i, value] of npyValues(content).entries()) groups[fields[i] ?? `metadata_${i}`] = groupValue(value)
+      for (const [i, value] of npyValues(content).entries()) groups[fields[i] ?? `metadata_${i}`] = toGroupValue(value)
     }
   }
   return groups
 }
 
-const groupValue = (value: unknown): GroupValue =>
-  typeof value === 'number' && Number.isFinite(value) ? value : text(value)
+const toGroupValue = (value: unknown): GroupValue =>
+  typeof value === 'number' && Number.isFinite(value) ? value : rawCellText(value)

@@ -17,7 +17,7 @@ export interface ShardRow {
   status: string
 }
 
-export interface Agreement {
+export interface RowAgreement {
   /** Least movement of logits that explains the difference. */
   difference: number
   /** The first class is another one, of about the same score. */
@@ -27,14 +27,14 @@ export interface Agreement {
 }
 
 /** Compares the stored row with the other one. Pure. */
-export function agreement(stored: ShardRow, again: ShardRow | undefined, tolerance: number): Agreement {
-  const not = (fault: string, difference = 0): Agreement => ({ difference, tie: false, fault })
+export function compareRows(stored: ShardRow, again: ShardRow | undefined, tolerance: number): RowAgreement {
+  const not = (fault: string, difference = 0): RowAgreement => ({ difference, tie: false, fault })
   if (!again) return not('no such image')
   if (stored.label !== again.label || stored.labels.join() !== again.labels.join()) return not('label')
   if (stored.status !== again.status) return not(`${stored.status}, now ${again.status}`)
   if (!isConsistent(stored)) return not('rank or correctness against its own classes')
   if (stored.top5.length !== again.top5.length) return not('number of classes')
-  const difference = Math.max(scoresMoved(stored, again), scoresMoved(again, stored)) / 2
+  const difference = Math.max(scoreMovement(stored, again), scoreMovement(again, stored)) / 2
   const first = stored.top5[0] === again.top5[0]
   if (difference > tolerance) return not(first ? 'scores' : 'top-1', difference)
   return { difference, tie: !first }
@@ -49,11 +49,11 @@ function isConsistent({ labels, top5, rank, correct1, correct5, status }: ShardR
 }
 
 /** Logarithm; what a float32 hardly holds counts as its smallest. */
-const log = (probability: number): number => Math.log(Math.max(probability, 1e-30))
+const logProbability = (probability: number): number => Math.log(Math.max(probability, 1e-30))
 
 /** Rank by rank, and class by class: one that the other row lacks is below all that it has. */
-function scoresMoved(a: ShardRow, b: ShardRow): number {
-  const [mine, others] = [a.probabilities.map(log), b.probabilities.map(log)]
+function scoreMovement(a: ShardRow, b: ShardRow): number {
+  const [mine, others] = [a.probabilities.map(logProbability), b.probabilities.map(logProbability)]
   const moves = a.top5.map((at, k) => {
     const place = b.top5.indexOf(at)
     const own = place < 0 ? Math.max(0, mine[k]! - others.at(-1)!) : Math.abs(mine[k]! - others[place]!)
@@ -63,7 +63,7 @@ function scoresMoved(a: ShardRow, b: ShardRow): number {
 }
 
 /** Steps of a float16 by which packing may move a logit. */
-const packedSteps = 8
+const packingSteps = 8
 
 /** The same for kept outputs: logits, which are relative to a median, beyond their rounding; features in standard deviations. */
 export function keptDifference(output: KeptOutput, stored: Float32Array, again: Float32Array): number {
@@ -73,15 +73,15 @@ export function keptDifference(output: KeptOutput, stored: Float32Array, again: 
     const moved = Math.abs(value - again[i]!)
     if (Number.isNaN(moved)) largest = Object.is(value, again[i]) ? largest : Infinity
     else if (output === 'features') largest = Math.max(largest, moved)
-    else largest = Math.max(largest, (moved - packedSteps * halfStep(value)) / 2)
+    else largest = Math.max(largest, (moved - packingSteps * float16Spacing(value)) / 2)
   }
-  return output === 'features' ? largest / deviation(stored) : largest
+  return output === 'features' ? largest / featureDeviation(stored) : largest
 }
 
 /** Distance of neighbouring float16 numbers at `value`. */
-const halfStep = (value: number): number => 2 ** (Math.max(-14, Math.floor(Math.log2(Math.abs(value)))) - 10)
+const float16Spacing = (value: number): number => 2 ** (Math.max(-14, Math.floor(Math.log2(Math.abs(value)))) - 10)
 
-function deviation(values: Float32Array): number {
+function featureDeviation(values: Float32Array): number {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length) || 1
 }

@@ -1,43 +1,43 @@
 import { join } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
-import { controlBins } from './controls.ts'
-import { type Place } from '../lib/storage/place.ts'
+import { computeControlBins } from './controlVariates.ts'
+import { type Storage } from '../lib/storage/storage.ts'
 import { recordEstimates } from '../results/estimates.ts'
-import { type Identity } from '../results/schema.ts'
-import { type Entry, entryName, readEntries, readEntry } from '../results/store.ts'
+import { type ResultKey } from '../results/schema.ts'
+import { type StoredEvaluation, evaluationPath, readStoredEvaluations, readStoredEvaluation } from '../results/store.ts'
 import { literalPath, parquetRows, query } from '../lib/sql.ts'
-import { parseUntil, stopping, type Stopping } from './stoppingRule.ts'
+import { parseStoppingRule, createStoppingMonitor, type StoppingMonitor } from './stoppingRule.ts'
 
-export interface EarlyStop extends Pick<Stopping, 'take' | 'wanted'> {
+export interface EarlyStop extends Pick<StoppingMonitor, 'addPredictions' | 'isNeeded'> {
   /** Keeps what the outcomes so far say about all images. */
-  record(): Promise<void>
+  recordEstimates(): Promise<void>
 }
 
 /** The rule of `until` for models that are evaluated together, with what is stored of them already taken in. */
-export async function earlyStop(
+export async function startEarlyStop(
   dataset: Dataset,
-  identities: readonly Identity[],
+  identities: readonly ResultKey[],
   until: string,
-  place: Place,
+  place: Storage,
 ): Promise<EarlyStop> {
-  const rule = parseUntil(until)
-  const stored = await Promise.all(identities.map(identity => readEntry(place, entryName(identity))))
+  const rule = parseStoppingRule(until)
+  const stored = await Promise.all(identities.map(identity => readStoredEvaluation(place, evaluationPath(identity))))
   const own = stored.filter(entry => entry !== undefined)
-  const all = await readEntries(place.url).catch(() => [])
-  const { bins, models } = await controlBins(
+  const all = await readStoredEvaluations(place.url).catch(() => [])
+  const { bins, models } = await computeControlBins(
     dataset,
     all,
     own.map(({ key }) => key),
   )
   const names = identities.map(({ model }) => model)
-  const { take, wanted, estimates } = stopping(dataset, rule, names, bins)
-  for (const entry of own) await replay(entry, take)
+  const { addPredictions: take, isNeeded: wanted, estimates } = createStoppingMonitor(dataset, rule, names, bins)
+  for (const entry of own) await replayEvaluation(entry, take)
   return {
-    take,
-    wanted,
-    async record() {
+    addPredictions: take,
+    isNeeded: wanted,
+    async recordEstimates() {
       for (const identity of identities) {
-        const rows = (await readEntry(place, entryName(identity)))?.rows ?? 0
+        const rows = (await readStoredEvaluation(place, evaluationPath(identity)))?.rows ?? 0
         const found = { until, by: rule.by, controls: models, rows, groups: estimates(identity.model) }
         await recordEstimates(place.url, identity, found)
       }
@@ -45,7 +45,10 @@ export async function earlyStop(
   }
 }
 
-async function replay({ identity, folder, shards }: Entry, take: Stopping['take']): Promise<void> {
+async function replayEvaluation(
+  { identity, folder, shards }: StoredEvaluation,
+  take: StoppingMonitor['addPredictions'],
+): Promise<void> {
   for (const { file, start } of shards) {
     const rows = await query<{ rank: number | null; status: string }>(`SELECT rank, status FROM ${parquetRows()}`, [
       literalPath(join(folder, file)),

@@ -1,4 +1,4 @@
-import { groupsOf, joinUnits, type Share, shareOf, unitsOf } from './units.ts'
+import { planModelGroups, joinUnits, type WorkShare, takeShare, splitIntoUnits } from './units.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
 import { type Forecast } from './forecast.ts'
@@ -6,19 +6,25 @@ import { GeogapError, inputError } from '../lib/errors.ts'
 import { checkDevice } from '../models/runtime/devices.ts'
 import { type Engine } from '../lib/onnx/engine.ts'
 import { type ModelSpec } from '../models/spec.ts'
-import { beginResults, headsFolder, pushRecords } from '../results/sync.ts'
-import { isStore } from '../lib/storage/place.ts'
-import { openPlace } from '../lib/storage/open.ts'
-import { type Failure, failureOf, recordDataset, recordFailures } from '../results/notes.ts'
-import { recorded } from '../results/runs.ts'
-import { datasetIdentity, type Identity, type KeptOutput } from '../results/schema.ts'
-import { type Entry, readEntries } from '../results/store.ts'
-import { type Mode } from '../lib/pixels/steps.ts'
-import { type Profile } from './measurement.ts'
+import { openResultsFolder, headsFolder, pushRecords } from '../results/sync.ts'
+import { isObjectStoreUrl } from '../lib/storage/storage.ts'
+import { openStorage } from '../lib/storage/open.ts'
+import { type Failure, failureOf, recordDataset, recordFailures } from '../results/records.ts'
+import { withRunRecord } from '../results/runRecords.ts'
+import { datasetKeyFields, type ResultKey, type KeptOutput } from '../results/schema.ts'
+import { type StoredEvaluation, readStoredEvaluations } from '../results/store.ts'
+import { type PreprocessingMode } from '../lib/pixels/steps.ts'
+import { type InferenceProfile } from './inferenceProfile.ts'
 import { openRun, type Run } from '../results/run.ts'
-import { evaluateOn, type Prepared, type Progress, type Work, workOn } from './evaluateDataset.ts'
-import { isSuited, modelsOf, type OpenedTarget, openTargets, prepareModel, targetsOf } from './targets.ts'
-import { parseUntil } from './stoppingRule.ts'
+import {
+  runDatasetEvaluation,
+  type PreparedModel,
+  type EvaluationProgress,
+  type DatasetEvaluation,
+  planDatasetEvaluation,
+} from './evaluateDataset.ts'
+import { appliesTo, resolveModels, type OpenedTarget, openTargets, tryPrepareModel, planTargets } from './targets.ts'
+import { parseStoppingRule } from './stoppingRule.ts'
 import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
@@ -32,7 +38,7 @@ export interface EvaluateOptions extends Engine {
   /** Weights of the model, when there is only one. */
   weights?: string
   /** `native`: every model as it was trained (default); `paper`: one recipe for all, as the paper's tables use it. */
-  preprocessing?: Mode
+  preprocessing?: PreprocessingMode
   /** Prompts of zero-shot models: `paper` (default), `openai`, `simple`, or a file of templates. */
   prompts?: string
   batch?: number
@@ -45,14 +51,14 @@ export interface EvaluateOptions extends Engine {
   /** What this run is called in `history`, such as `{commit: '3fa9c1'}`; part of no key. */
   tags?: Readonly<Record<string, string>>
   /** Only this share of the work, for one of several machines that write to the same place. */
-  shard?: Share
+  shard?: WorkShare
   /** Stops each model when the interval of every group is this narrow, in points: `region ±1`, `±0.5`. */
   until?: string
   /** Ends the evaluation after the running batches; what is done is kept. */
   signal?: AbortSignal
-  onProgress?: (progress: Progress) => void
+  onProgress?: (progress: EvaluationProgress) => void
   /** Where the time of models that went through the images together was spent. */
-  onProfile?: (profile: Profile) => void
+  onProfile?: (profile: InferenceProfile) => void
   /** Bytes of a model's weights that are here, of how many. */
   onDownload?: (model: string, done: number, total: number | undefined) => void
 }
@@ -67,37 +73,38 @@ const defaultOut = 'geogap-results'
 export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const out = options.out ?? defaultOut
   if (options.device) await checkDevice(options.device)
-  if (options.until !== undefined) checkUntil(options)
-  const specs = await modelsOf(options)
-  const targets = await openTargets(targetsOf(options, specs), specs)
-  const dir = await beginResults(out)
-  const parts = options.shard ? partsOf(targets, specs, options, options.shard) : wholeOf(targets, specs)
+  if (options.until !== undefined) checkStoppingRule(options)
+  const specs = await resolveModels(options)
+  const targets = await openTargets(planTargets(options, specs), specs)
+  const dir = await openResultsFolder(out)
+  const parts = options.shard ? sharedParts(targets, specs, options, options.shard) : wholeParts(targets, specs)
   const failures: Failure[] = []
   const models = await prepareModels(parts, options, failures)
-  const [work, place] = [[] as Work[], await openPlace(out)]
+  const [work, place] = [[] as DatasetEvaluation[], await openStorage(out)]
   for (const { dataset, opened, specs, part } of parts) {
     const suited = models.filter(({ spec }) => specs.includes(spec))
     if (suited.length === 0) continue
     await recordDataset(dir, dataset, opened)
-    work.push({ ...(await workOn(dataset, suited, options, headsFolder(out))), ...(part && { part }) })
+    work.push({ ...(await planDatasetEvaluation(dataset, suited, options, headsFolder(out))), ...(part && { part }) })
   }
   const asked = work.flatMap(({ models }) => models.map(({ identity }) => identity))
-  const evaluating = recorded(dir, { asked, tags: options.tags, signal: options.signal }, async () => {
-    for (const one of work) failures.push(...(await evaluateOn(one, options, place)))
+  const evaluating = withRunRecord(dir, { asked, tags: options.tags, signal: options.signal }, async () => {
+    for (const one of work) failures.push(...(await runDatasetEvaluation(one, options, place)))
     const attempted = parts.flatMap(({ specs, dataset }) =>
       specs.map(({ name }) => ({ model: name, dataset: dataset.name })),
     )
-    await recordFailures(dir, failures, attempted, shareName(options.shard))
+    await recordFailures(dir, failures, attempted, shareSuffix(options.shard))
   })
   await evaluating.finally(() => pushRecords(out, dir))
   return openRun(out)
 }
 
-const shareName = (share?: Share): string => (share ? `-${share.index}-of-${share.count}` : '')
+const shareSuffix = (share?: WorkShare): string => (share ? `-${share.index}-of-${share.count}` : '')
 
-function checkUntil({ until = '', shard, out = defaultOut }: EvaluateOptions): void {
-  parseUntil(until)
-  if (isStore(out)) throw inputError('bad-option', `until ${until} looks at results in a folder, not at ${out}`)
+function checkStoppingRule({ until = '', shard, out = defaultOut }: EvaluateOptions): void {
+  parseStoppingRule(until)
+  if (isObjectStoreUrl(out))
+    throw inputError('bad-option', `until ${until} looks at results in a folder, not at ${out}`)
   if (shard) throw inputError('bad-option', `until ${until} looks at the whole run: it cannot be one share of several`)
 }
 
@@ -106,44 +113,45 @@ function checkUntil({ until = '', shard, out = defaultOut }: EvaluateOptions): v
  * stored in a folder is found by the model's name.
  */
 export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
-  const specs = await modelsOf(options)
+  const specs = await resolveModels(options)
   const { forecast } = await import('./forecast.ts')
-  const targets = await openTargets(targetsOf(options, specs), specs)
-  const parts = options.shard ? partsOf(targets, specs, options, options.shard) : wholeOf(targets, specs)
-  const stored = await storedIn(options.out ?? defaultOut)
+  const targets = await openTargets(planTargets(options, specs), specs)
+  const parts = options.shard ? sharedParts(targets, specs, options, options.shard) : wholeParts(targets, specs)
+  const stored = await readStoredLocally(options.out ?? defaultOut)
   const planned = parts.flatMap(({ specs, dataset, part }) => {
-    const wanted = datasetIdentity(dataset)
+    const wanted = datasetKeyFields(dataset)
     const { preprocessing = 'native' } = options
     const same = { ...wanted, preprocessing, version, runtime: runtimeVersion(options) }
-    return specs.map(spec => ({ spec, dataset, part, entry: stored.find(fits({ ...same, model: spec.name })) }))
+    return specs.map(spec => ({ spec, dataset, part, entry: stored.find(matchesKey({ ...same, model: spec.name })) }))
   })
   return forecast(planned, options)
 }
 
-const storedIn = async (out: string): Promise<Entry[]> => (isStore(out) ? [] : readEntries(out).catch(() => []))
+const readStoredLocally = async (out: string): Promise<StoredEvaluation[]> =>
+  isObjectStoreUrl(out) ? [] : readStoredEvaluations(out).catch(() => [])
 
-const fits =
-  (wanted: Partial<Identity>) =>
-  ({ identity }: Entry): boolean =>
-    Object.entries(wanted).every(([name, value]) => identity[name as keyof Identity] === value)
+const matchesKey =
+  (wanted: Partial<ResultKey>) =>
+  ({ identity }: StoredEvaluation): boolean =>
+    Object.entries(wanted).every(([name, value]) => identity[name as keyof ResultKey] === value)
 
 /** Models on a data set, or on a part of it. */
-interface Part extends Pick<OpenedTarget, 'dataset' | 'opened'> {
+interface EvaluationPart extends Pick<OpenedTarget, 'dataset' | 'opened'> {
   specs: readonly ModelSpec[]
-  part?: Work['part']
+  part?: DatasetEvaluation['part']
 }
 
-const wholeOf = (targets: readonly OpenedTarget[], specs: readonly ModelSpec[]): Part[] =>
-  targets.map(target => ({ ...target, specs: specs.filter(spec => isSuited(target, spec)) }))
+const wholeParts = (targets: readonly OpenedTarget[], specs: readonly ModelSpec[]): EvaluationPart[] =>
+  targets.map(target => ({ ...target, specs: specs.filter(spec => appliesTo(target, spec)) }))
 
-function partsOf(
+function sharedParts(
   targets: readonly OpenedTarget[],
   specs: readonly ModelSpec[],
   options: EvaluateOptions,
-  share: Share,
-): Part[] {
-  const groups = groupsOf(targets, specs, options.preprocessing ?? 'native')
-  return joinUnits(shareOf(unitsOf(groups), groups, share)).map(({ group, start, end }) => {
+  share: WorkShare,
+): EvaluationPart[] {
+  const groups = planModelGroups(targets, specs, options.preprocessing ?? 'native')
+  return joinUnits(takeShare(splitIntoUnits(groups), groups, share)).map(({ group, start, end }) => {
     const { target, models, shard } = groups[group]!
     const part = { spans: [{ start, end }], size: shard }
     return { ...targets[target]!, specs: specs.filter(({ name }) => models.includes(name)), part }
@@ -152,14 +160,14 @@ function partsOf(
 
 /** The models that some part needs; those that cannot be had are failures, unless there is no other. */
 async function prepareModels(
-  parts: readonly Part[],
+  parts: readonly EvaluationPart[],
   options: EvaluateOptions,
   failures: Failure[],
-): Promise<Prepared[]> {
+): Promise<PreparedModel[]> {
   const specs = [...new Set(parts.flatMap(({ specs }) => specs))]
-  const models: Prepared[] = []
+  const models: PreparedModel[] = []
   for (const spec of specs) {
-    const prepared = await unlessAborted(options.signal, prepareModel(spec, options.onDownload))
+    const prepared = await rejectOnAbort(options.signal, tryPrepareModel(spec, options.onDownload))
     if (!(prepared instanceof GeogapError)) models.push(prepared)
     else if (specs.length === 1) throw prepared
     else
@@ -170,7 +178,7 @@ async function prepareModels(
 }
 
 /** `work`, or at once the signal's reason: a download that was left goes on from its part the next time. */
-function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+function rejectOnAbort<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
   if (!signal) return work
   return new Promise((resolve, reject) => {
     const stop = (): void => reject(signal.reason as Error)

@@ -1,44 +1,50 @@
 import { stat } from 'node:fs/promises'
 import { availableParallelism, freemem } from 'node:os'
-import { keepCosts, knownCosts, secondsOf } from './cost.ts'
+import { recordCosts, loadCosts, secondsPerImage } from './cost.ts'
 import { type Dataset } from '../datasets/dataset.ts'
-import { unusual } from '../lib/onnx/engine.ts'
+import { nonDefaultEngine } from '../lib/onnx/engine.ts'
 import { type Engine } from '../lib/onnx/engine.ts'
-import { inVisitingOrder, strata } from '../datasets/visit.ts'
-import { whereThere } from '../lib/files.ts'
-import { type Crew, loadOnce, ModelFailure, type PoolOptions, runShards } from './workers/pool.ts'
-import { type ZeroShot } from '../models/runtime/zeroshot.ts'
-import { type Readied } from '../models/runtime/ready.ts'
-import { type ModelSpec, type ReadyModel } from '../models/spec.ts'
-import { zeroShotModel } from '../models/runtime/zeroShotModel.ts'
-import { type Job, plan, stepsFor, type Task } from './plan.ts'
-import { within } from '../lib/ranges.ts'
-import { lengthOf } from '../lib/ranges.ts'
-import { type Span } from '../lib/ranges.ts'
-import { type Failure } from '../results/notes.ts'
-import { type Place } from '../lib/storage/place.ts'
-import { datasetIdentity, type Identity, type KeptOutput, schemaVersion } from '../results/schema.ts'
-import { entryName, missingIn, readEntry, removeReplaced, unfinished } from '../results/store.ts'
+import { shuffleWithinRegions, regionRanges } from '../datasets/evaluationOrder.ts'
+import { orIfMissing } from '../lib/files.ts'
+import { type WorkerPool, loadOnce, ModelFailure, type WorkerPoolOptions, runShards } from './workers/pool.ts'
+import { type ZeroShotTask } from '../models/runtime/zeroShotHead.ts'
+import { type FetchedModel } from '../models/runtime/fetchModel.ts'
+import { type ModelSpec, type LocalModel } from '../models/spec.ts'
+import { toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
+import { type EvaluationJob, planJobs, stepsFor, type ModelTask } from './plan.ts'
+import { intersectRanges } from '../lib/ranges.ts'
+import { totalLength } from '../lib/ranges.ts'
+import { type IndexRange } from '../lib/ranges.ts'
+import { type Failure } from '../results/records.ts'
+import { type Storage } from '../lib/storage/storage.ts'
+import { datasetKeyFields, type ResultKey, type KeptOutput, schemaVersion } from '../results/schema.ts'
+import {
+  evaluationPath,
+  readMissingRanges,
+  readStoredEvaluation,
+  removeReplacedShards,
+  unfinishedRanges,
+} from '../results/store.ts'
 import { commitShard } from '../results/write.ts'
-import { describeSteps, type Mode } from '../lib/pixels/steps.ts'
-import { earlyStop } from './earlyStop.ts'
-import { profiler } from './profile.ts'
-import { type Profile } from './measurement.ts'
+import { describeSteps, type PreprocessingMode } from '../lib/pixels/steps.ts'
+import { startEarlyStop } from './earlyStop.ts'
+import { createProfiler } from './profile.ts'
+import { type InferenceProfile } from './inferenceProfile.ts'
 import { sha256 } from '../lib/hash.ts'
 import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
-export interface Progress {
+export interface EvaluationProgress {
   models: readonly string[]
   dataset: string
   /** Images to do in this step, and done so far. */
   total: number
   done: number
   /** How the planner has the models run, and the seconds that this takes by figures measured here or estimated. */
-  way?: Way
+  plan?: ExecutionPlan
 }
 
-export interface Way {
+export interface ExecutionPlan {
   processes: number
   threads: number
   batch: number
@@ -46,8 +52,8 @@ export interface Way {
   measured: boolean
 }
 
-export interface RunOptions extends Engine {
-  preprocessing?: Mode
+export interface EvaluationSettings extends Engine {
+  preprocessing?: PreprocessingMode
   prompts?: string
   batch?: number
   /** An output to keep beside the predictions; it is no part of any key. */
@@ -55,44 +61,45 @@ export interface RunOptions extends Engine {
   /** Stops when the interval of every group is this narrow: `region ±1`, in points. */
   until?: string
   signal?: AbortSignal
-  onProgress?: (progress: Progress) => void
+  onProgress?: (progress: EvaluationProgress) => void
   /** Keeps models loaded for the next call. */
-  crew?: Crew
+  pool?: WorkerPool
   /** Where the time of models that went through the images together was spent. */
-  onProfile?: (profile: Profile) => void
+  onProfile?: (profile: InferenceProfile) => void
 }
 
 /** A model on this machine, with what planning goes by. */
-export interface Prepared extends Readied {
+export interface PreparedModel extends FetchedModel {
   spec: ModelSpec
   multiplyAdds: number
 }
 
 /** Models on one data set, each with what its results are known by. */
-export interface Work {
+export interface DatasetEvaluation {
   dataset: Dataset
-  models: readonly (Omit<Task, 'missing'> & { identity: Identity })[]
+  models: readonly (Omit<ModelTask, 'missing'> & { identity: ResultKey })[]
   /** The part of the data set that is to be done, in shards of this size: a share of a run on many machines. */
-  part?: { spans: readonly Span[]; size: number }
+  part?: { spans: readonly IndexRange[]; size: number }
 }
 
 /** What is to be evaluated on a data set, before anything is computed; `heads` is the folder that keeps class embeddings. */
-export async function workOn(
+export async function planDatasetEvaluation(
   opened: Dataset,
-  models: readonly Prepared[],
-  options: RunOptions,
+  models: readonly PreparedModel[],
+  options: EvaluationSettings,
   heads: string,
-): Promise<Work> {
+): Promise<DatasetEvaluation> {
   const mode = options.preprocessing ?? 'native'
-  const dataset = inVisitingOrder(opened)
+  const dataset = shuffleWithinRegions(opened)
   return {
     dataset,
     models: await Promise.all(
       models.map(async prepared => {
         const { hashes, bytes, spec, multiplyAdds } = prepared
-        const model = spec.classes === 'zero-shot' ? await withTexts(prepared, dataset, options, heads) : prepared.model
-        const steps = stepsFor(spec.recipe, mode, dataset.prepare)
-        const identity = identityOf(model, hashes, dataset, mode, describeSteps(steps), options)
+        const model =
+          spec.classes === 'zero-shot' ? await zeroShotModelOn(prepared, dataset, options, heads) : prepared.model
+        const steps = stepsFor(spec.recipe, mode, dataset.imageFixes)
+        const identity = resultKeyOf(model, hashes, dataset, mode, describeSteps(steps), options)
         return { model, bytes, multiplyAdds, steps, identity }
       }),
     ),
@@ -100,30 +107,30 @@ export async function workOn(
 }
 
 /** Does the work as far as it is not done; gives the models that could not be loaded. */
-export async function evaluateOn(
-  { dataset, models, part }: Work,
-  options: RunOptions,
-  place: Place,
+export async function runDatasetEvaluation(
+  { dataset, models, part }: DatasetEvaluation,
+  options: EvaluationSettings,
+  place: Storage,
 ): Promise<Failure[]> {
   const identities = new Map(models.map(({ model, identity }) => [model.name, identity]))
-  const costOf = await knownCosts(options)
+  const costOf = await loadCosts(options)
   const counted = models.map(({ model: { name }, multiplyAdds }) => ({ name, multiplyAdds }))
-  const tasks: Task[] = []
+  const tasks: ModelTask[] = []
   for (const [i, { identity, ...task }] of models.entries()) {
-    const missing = within(await missingOf(place, identity, options.keep), strata(dataset))
-    tasks.push({ ...task, cost: costOf(counted[i]!), missing: part ? within(missing, part.spans) : missing })
+    const missing = intersectRanges(await readRangesToDo(place, identity, options.keep), regionRanges(dataset))
+    tasks.push({ ...task, cost: costOf(counted[i]!), missing: part ? intersectRanges(missing, part.spans) : missing })
   }
-  const jobs = plan(tasks, dataset.choices, {
+  const jobs = planJobs(tasks, dataset.choices, {
     cores: availableParallelism(),
-    memory: Math.min(freemem(), process.constrainedMemory() || Infinity),
-    ...unusual(options),
+    memoryBytes: Math.min(freemem(), process.constrainedMemory() || Infinity),
+    ...nonDefaultEngine(options),
     ...(options.batch === undefined ? {} : { batch: options.batch }),
     ...(options.keep && { keep: options.keep }),
-    ...(part && { size: part.size }),
-    ...(options.until !== undefined && { atMost: lookEvery(dataset) }),
+    ...(part && { shardSize: part.size }),
+    ...(options.until !== undefined && { maxShardSize: imagesPerLook(dataset) }),
   })
-  const [failures, profiles]: [Failure[], Profile[]] = [[], []]
-  const onProfile = (profile: Profile): void => {
+  const [failures, profiles]: [Failure[], InferenceProfile[]] = [[], []]
+  const onProfile = (profile: InferenceProfile): void => {
     profiles.push(profile)
     options.onProfile?.(profile)
   }
@@ -131,35 +138,39 @@ export async function evaluateOn(
     if (options.signal?.aborted) break
     failures.push(...(await runJob(job, dataset, identities, { ...options, onProfile }, place)))
   }
-  await keepCosts(profiles, counted, options)
+  await recordCosts(profiles, counted, options)
   if (options.keep)
-    for (const identity of identities.values()) await removeReplaced(place, entryName(identity), part?.spans)
+    for (const identity of identities.values()) await removeReplacedShards(place, evaluationPath(identity), part?.spans)
   return failures
 }
 
 /** Manifests' names say what is covered; what is kept beside the predictions is inside. */
-async function missingOf(place: Place, identity: Identity, keep: KeptOutput | undefined): Promise<Span[]> {
+async function readRangesToDo(
+  place: Storage,
+  identity: ResultKey,
+  keep: KeptOutput | undefined,
+): Promise<IndexRange[]> {
   return keep
-    ? unfinished(await readEntry(place, entryName(identity)), identity.images, keep)
-    : missingIn(place, identity)
+    ? unfinishedRanges(await readStoredEvaluation(place, evaluationPath(identity)), identity.images, keep)
+    : readMissingRanges(place, identity)
 }
 
 /** Images between two looks at the intervals: a sixteenth of the smallest region, and 32 at least. */
-const lookEvery = (dataset: Dataset): number =>
-  Math.max(32, Math.floor(Math.min(...strata(dataset).map(({ start, end }) => end - start)) / 16))
+const imagesPerLook = (dataset: Dataset): number =>
+  Math.max(32, Math.floor(Math.min(...regionRanges(dataset).map(({ start, end }) => end - start)) / 16))
 
 /** Tells `onProgress` that the job begins, and by the function that it gives of every batch. */
-export function countedImages(
-  { group, shards, processes, cost }: Job,
+export function startProgress(
+  { group, shards, processes, cost }: EvaluationJob,
   dataset: Dataset,
-  onProgress: RunOptions['onProgress'],
+  onProgress: EvaluationSettings['onProgress'],
 ): (images: number) => void {
   const { models, threads, batch } = group
-  const total = lengthOf(shards)
-  const seconds = (total * secondsOf(cost)) / (processes * threads)
-  const progress: Progress = {
+  const total = totalLength(shards)
+  const seconds = (total * secondsPerImage(cost)) / (processes * threads)
+  const progress: EvaluationProgress = {
     ...{ models: models.map(({ name }) => name), dataset: dataset.name, done: 0, total },
-    way: { processes, threads, batch, seconds, measured: cost.measured },
+    plan: { processes, threads, batch, seconds, measured: cost.measured },
   }
   onProgress?.({ ...progress })
   return images => {
@@ -170,59 +181,64 @@ export function countedImages(
 
 /** Runs a job; when one model of its group cannot be loaded, the others go on without it. */
 async function runJob(
-  job: Job,
+  job: EvaluationJob,
   dataset: Dataset,
-  identities: ReadonlyMap<string, Identity>,
-  options: RunOptions,
-  place: Place,
+  identities: ReadonlyMap<string, ResultKey>,
+  options: EvaluationSettings,
+  place: Storage,
 ): Promise<Failure[]> {
-  const onImages = countedImages(job, dataset, options.onProgress)
+  const onImages = startProgress(job, dataset, options.onProgress)
   const left = new Set(job.shards)
-  const shards = job.shards.map(span => ({ span, items: dataset.items.slice(span.start, span.end) }))
-  const { signal, until, crew } = options
+  const shards = job.shards.map(span => ({ span, items: dataset.samples.slice(span.start, span.end) }))
+  const { signal, until, pool: crew } = options
   const wanted = job.group.models.map(({ name }) => identities.get(name)!)
-  const stop = until === undefined ? undefined : await earlyStop(dataset, wanted, until, place)
-  const clock = profiler(job, dataset.name)
-  const pool: PoolOptions = { processes: job.processes, onImages, ...(signal && { signal }), ...(crew && { crew }) }
+  const stop = until === undefined ? undefined : await startEarlyStop(dataset, wanted, until, place)
+  const clock = createProfiler(job, dataset.name)
+  const poolOptions: WorkerPoolOptions = {
+    processes: job.processes,
+    onImages,
+    ...(signal && { signal }),
+    ...(crew && { pool: crew }),
+  }
   try {
-    if (await lacksHead(job.group.models)) await loadOnce(job.group, pool)
+    if (await isHeadMissing(job.group.models)) await loadOnce(job.group, poolOptions)
     await runShards(
       job.group,
       shards,
       async ({ span }, { outcomes, timings }) => {
         const returned = performance.now()
-        clock.shard(timings, outcomes[0]!.rank.length)
+        clock.addShard(timings, outcomes[0]!.rank.length)
         for (const [m, outcome] of outcomes.entries()) {
           const identity = identities.get(outcome.model)!
           // What is cut would hide the whole shard that it replaces.
           if (options.keep && outcome.rank.length < span.end - span.start) continue
           const done = { start: span.start, end: span.start + outcome.rank.length }
-          const items = dataset.items.slice(done.start, done.end)
+          const items = dataset.samples.slice(done.start, done.end)
           const seconds = (timings.decode + timings.prepare + timings.infer[m]!) / 1000
           await commitShard(place, { identity, ...done }, items, dataset.columns, outcome, seconds, {
             ...job.group,
-            all: dataset.items,
+            all: dataset.samples,
           })
-          stop?.take(outcome, done.start)
+          stop?.addPredictions(outcome, done.start)
         }
-        clock.wrote(performance.now() - returned)
+        clock.addWriteMs(performance.now() - returned)
         left.delete(span)
       },
-      { ...pool, ...(stop && { wanted: ({ span }) => stop.wanted(span) }) },
+      { ...poolOptions, ...(stop && { isNeeded: ({ span }) => stop.isNeeded(span) }) },
     )
   } catch (error) {
     if (!(error instanceof ModelFailure)) throw error
-    return withoutFailed(error, { ...job, shards: [...left] }, dataset, identities, options, place)
+    return runWithoutFailed(error, { ...job, shards: [...left] }, dataset, identities, options, place)
   }
-  await stop?.record()
+  await stop?.recordEstimates()
   options.onProfile?.(clock.profile())
   return []
 }
 
-async function withoutFailed(
+async function runWithoutFailed(
   error: ModelFailure,
-  job: Job,
-  ...rest: [Dataset, ReadonlyMap<string, Identity>, RunOptions, Place]
+  job: EvaluationJob,
+  ...rest: [Dataset, ReadonlyMap<string, ResultKey>, EvaluationSettings, Storage]
 ): Promise<Failure[]> {
   const [dataset] = rest
   const failed = error.model ?? job.group.models[0]!.name
@@ -232,14 +248,14 @@ async function withoutFailed(
   return [failure, ...(await runJob({ ...job, group: { ...job.group, models: others } }, ...rest))]
 }
 
-function identityOf(
-  model: ReadyModel,
+function resultKeyOf(
+  model: LocalModel,
   weights: string[],
   dataset: Dataset,
-  preprocessing: Mode,
+  preprocessing: PreprocessingMode,
   steps: string,
   engine: Engine,
-): Identity {
+): ResultKey {
   return {
     schema: schemaVersion,
     version,
@@ -248,24 +264,29 @@ function identityOf(
     weights,
     preprocessing,
     steps,
-    ...datasetIdentity(dataset),
-    prompts: model.zeroShot ? textsHash(model.zeroShot) : '',
+    ...datasetKeyFields(dataset),
+    prompts: model.zeroShot ? hashPrompts(model.zeroShot) : '',
     ...(dataset.order !== undefined && { order: dataset.order }),
   }
 }
 
 /** A zero-shot model with the data set's class names as its texts; class embeddings are kept in `heads`. */
-const withTexts = (prepared: Prepared, dataset: Dataset, { prompts = 'paper' }: RunOptions, heads: string) =>
-  zeroShotModel(prepared.spec, prepared, dataset.classes, prompts, heads)
+const zeroShotModelOn = (
+  model: PreparedModel,
+  dataset: Dataset,
+  { prompts = 'paper' }: EvaluationSettings,
+  heads: string,
+) => toZeroShotModel(model.spec, model, dataset.classes, prompts, heads)
 
 /** Hash of prompts and class names, as an identity has it. */
-export const textsHash = ({ templates, classNames }: ZeroShot): string =>
+export const hashPrompts = ({ templates, classNames }: ZeroShotTask): string =>
   sha256(JSON.stringify([templates, classNames]), 16)
 
 /** Whether class embeddings have to be computed first; one child does that, so that several need not. */
-async function lacksHead(models: readonly ReadyModel[]): Promise<boolean> {
+async function isHeadMissing(models: readonly LocalModel[]): Promise<boolean> {
   for (const { zeroShot } of models) {
-    if (zeroShot?.head !== undefined && !(await whereThere(stat(zeroShot.head), undefined))) return true
+    if (zeroShot?.embeddingsFile !== undefined && !(await orIfMissing(stat(zeroShot.embeddingsFile), undefined)))
+      return true
   }
   return false
 }

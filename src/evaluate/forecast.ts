@@ -1,15 +1,15 @@
 import { statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
-import { knownCosts, secondsOf } from './cost.ts'
+import { loadCosts, secondsPerImage } from './cost.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type Engine } from '../lib/onnx/engine.ts'
 import { modelCost } from '../models/cost.ts'
 import { type ModelSpec } from '../models/spec.ts'
-import { within } from '../lib/ranges.ts'
-import { lengthOf } from '../lib/ranges.ts'
-import { type Span } from '../lib/ranges.ts'
-import { type Entry, unfinished } from '../results/store.ts'
+import { intersectRanges } from '../lib/ranges.ts'
+import { totalLength } from '../lib/ranges.ts'
+import { type IndexRange } from '../lib/ranges.ts'
+import { type StoredEvaluation, unfinishedRanges } from '../results/store.ts'
 import { type KeptOutput } from '../results/schema.ts'
 
 /** What an evaluation would take: an estimate before anything is downloaded or computed. */
@@ -29,55 +29,55 @@ export interface Forecast {
 }
 
 /** A model on a data set, or on a part of it. */
-export interface Planned {
+export interface PlannedEvaluation {
   spec: ModelSpec
   dataset: Dataset
-  part?: { spans: readonly Span[] } | undefined
+  part?: { spans: readonly IndexRange[] } | undefined
   /** What is stored of it. */
-  entry: Entry | undefined
+  entry: StoredEvaluation | undefined
 }
 
 /** Bytes of a stored row, and of the features of an image of which a model gives about a thousand. */
-const rowBytes = 60
-const featureBytes = 4096
+const bytesPerRow = 60
+const bytesPerFeatures = 4096
 
 /** One row per model and data set. */
 export async function forecast(
-  planned: readonly Planned[],
+  planned: readonly PlannedEvaluation[],
   { keep, ...engine }: Engine & { keep?: KeptOutput },
 ): Promise<Forecast[]> {
-  const costOf = await knownCosts(engine)
+  const costOf = await loadCosts(engine)
   const costs = new Map(planned.map(({ spec }) => [spec, modelCost(spec)]))
   const cores = availableParallelism()
   const rows = new Map<string, Forecast>()
   for (const { spec, dataset, part, entry } of planned) {
     const { parameters, multiplyAdds } = costs.get(spec)!
-    const all = part?.spans ?? [{ start: 0, end: dataset.items.length }]
-    const images = lengthOf(within(unfinished(entry, dataset.items.length, keep), all))
+    const all = part?.spans ?? [{ start: 0, end: dataset.samples.length }]
+    const images = totalLength(intersectRanges(unfinishedRanges(entry, dataset.samples.length, keep), all))
     const key = JSON.stringify([spec.name, dataset.name])
     const cost = costOf({ name: spec.name, multiplyAdds })
     const before = rows.get(key) ?? { images: 0, stored: 0, seconds: 0, disk: 0 }
     rows.set(key, {
       ...{ model: spec.name, dataset: dataset.name, images: before.images + images },
-      stored: before.stored + lengthOf(all) - images,
-      download: await toDownload(spec, 4 * parameters),
-      seconds: before.seconds + (images * secondsOf(cost)) / cores,
+      stored: before.stored + totalLength(all) - images,
+      download: await bytesToDownload(spec, 4 * parameters),
+      seconds: before.seconds + (images * secondsPerImage(cost)) / cores,
       measured: cost.measured,
-      disk: before.disk + images * (rowBytes + keptBytes(spec, dataset, keep)),
+      disk: before.disk + images * (bytesPerRow + keptBytesPerImage(spec, dataset, keep)),
     })
   }
   return [...rows.values()]
 }
 
-function keptBytes({ classes }: ModelSpec, dataset: Dataset, keep: KeptOutput | undefined): number {
-  if (keep !== 'logits') return keep === undefined ? 0 : featureBytes
+function keptBytesPerImage({ classes }: ModelSpec, dataset: Dataset, keep: KeptOutput | undefined): number {
+  if (keep !== 'logits') return keep === undefined ? 0 : bytesPerFeatures
   return 2 * (Array.isArray(classes) ? classes.length : classes === 'zero-shot' ? dataset.classes.length : 1000)
 }
 
-async function toDownload({ weights }: ModelSpec, bytes: number): Promise<number | null> {
+async function bytesToDownload({ weights }: ModelSpec, bytes: number): Promise<number | null> {
   if (weights.from === 'hand') return null
   if (weights.from === 'files') return 0
-  const { cachedFile, hubSettings, isFile } = await import('../lib/hub/hubCache.ts')
+  const { findCachedFile, hubSettings, isFile } = await import('../lib/hub/hubCache.ts')
   if (weights.from === 'url') {
     const { urlPath } = await import('../lib/hub/download.ts')
     const here = await Promise.all(weights.files.map(({ url }) => isFile(urlPath(new URL(url)))))
@@ -85,14 +85,14 @@ async function toDownload({ weights }: ModelSpec, bytes: number): Promise<number
   }
   const { repo, file, otherwise = file, revision = 'main' } = weights
   const { cache } = hubSettings()
-  for (const one of [file, otherwise]) if (await cachedFile(cache, { repo, file: one, revision })) return 0
+  for (const one of [file, otherwise]) if (await findCachedFile(cache, { repo, file: one, revision })) return 0
   return bytes
 }
 
 /** Free bytes of the disk that holds a folder, which need not be there yet; null where nobody can say. */
-export async function freeDisk(folder: string): Promise<number | null> {
+export async function freeDiskBytes(folder: string): Promise<number | null> {
   const path = resolve(folder)
   const found = await statfs(path).catch(() => undefined)
   if (found) return found.bavail * found.bsize
-  return dirname(path) === path ? null : freeDisk(dirname(path))
+  return dirname(path) === path ? null : freeDiskBytes(dirname(path))
 }

@@ -1,128 +1,146 @@
-import { type Cost, estimated, secondsOf, together } from './cost.ts'
+import { type ImageCost, estimateCost, secondsPerImage, combineCosts } from './cost.ts'
 import { type Dataset } from '../datasets/dataset.ts'
-import { unusual } from '../lib/onnx/engine.ts'
+import { nonDefaultEngine } from '../lib/onnx/engine.ts'
 import { type Engine } from '../lib/onnx/engine.ts'
-import { type ModelGroup } from './workers/messages.ts'
-import { type ReadyModel } from '../models/spec.ts'
+import { type InferenceGroup } from './workers/messages.ts'
+import { type LocalModel } from '../models/spec.ts'
 import { type KeptOutput } from '../results/schema.ts'
 import {
   centerCrop,
   describeSteps,
   draft,
-  isDraft,
-  type Mode,
+  isDraftMode,
+  type PreprocessingMode,
   nativeSteps,
   paperStepsFor,
-  type Recipe,
+  type PreprocessingConfig,
   splitSteps,
-  type Step,
+  type PreprocessingStep,
   trim,
 } from '../lib/pixels/steps.ts'
-import { cut, lengthOf, type Span } from '../lib/ranges.ts'
+import { splitRange, totalLength, type IndexRange } from '../lib/ranges.ts'
 
 /** One model on one data set, with the parts that no shard covers yet. */
-export interface Task {
-  model: ReadyModel
+export interface ModelTask {
+  model: LocalModel
   /** Bytes of its weights and multiply-adds for one image: what grouping and batches go by. */
   bytes: number
   multiplyAdds: number
   /** What shard sizes go by; reckoned from the multiply-adds where it is not given. */
-  cost?: Cost
-  steps: readonly Step[]
-  missing: readonly Span[]
+  cost?: ImageCost
+  steps: readonly PreprocessingStep[]
+  missing: readonly IndexRange[]
 }
 
-interface PlanOptions extends Engine {
+interface JobPlanOptions extends Engine {
   cores: number
   batch?: number
   keep?: KeptOutput
   /** Bytes of memory that may be used. */
-  memory?: number
+  memoryBytes?: number
   /** Images of a shard, where others have to cut alike. */
-  size?: number
+  shardSize?: number
   /** Images in a shard, at most. */
-  atMost?: number
+  maxShardSize?: number
 }
 
 /** Shards that one set of child processes does: the models share crops, every shard lists who still needs it. */
-export interface Job {
-  group: ModelGroup
-  shards: Span[]
+export interface EvaluationJob {
+  group: InferenceGroup
+  shards: IndexRange[]
   processes: number
-  cost: Cost
+  cost: ImageCost
 }
 
 /** A model's own steps or the paper's, without what depends on the data set or on how images are decoded. */
-export const modelSteps = (recipe: Recipe, mode: Mode): readonly Step[] =>
+export const modelSteps = (recipe: PreprocessingConfig, mode: PreprocessingMode): readonly PreprocessingStep[] =>
   mode.startsWith('paper') ? paperStepsFor(recipe) : nativeSteps(recipe)
 
 /** How many times the resize target a draft is, at least. */
-const draftGap = 2
+const minDraftScale = 2
 
 /** A model's steps on a data set: its own or the paper's, adapted to what the data set's images need. */
-export function stepsFor(recipe: Recipe, mode: Mode, prepare: Dataset['prepare']): readonly Step[] {
+export function stepsFor(
+  recipe: PreprocessingConfig,
+  mode: PreprocessingMode,
+  prepare: Dataset['imageFixes'],
+): readonly PreprocessingStep[] {
   const steps = modelSteps(recipe, mode)
   const isWhole = prepare?.resize === false
   const sized = isWhole ? [centerCrop(splitSteps(steps).size), steps.at(-1)!] : steps
   if (prepare?.border) return [trim(prepare.border), ...sized]
-  return isDraft(mode) && !isWhole ? [draft(draftGap), ...sized] : sized
+  return isDraftMode(mode) && !isWhole ? [draft(minDraftScale), ...sized] : sized
 }
 
-const groupBytes = 300e6
-const groupModels = 16
+const maxGroupBytes = 300e6
+const maxGroupModels = 16
 
 /**
  * Tasks on one data set as jobs: models with the same steps and the same missing parts share one pass over the images as
  * long as their weights fit together. Pure: the same tasks give the same jobs.
  */
-export function plan(tasks: readonly Task[], choices: ModelGroup['choices'], options: PlanOptions): Job[] {
-  return grouped(tasks.filter(({ missing }) => missing.length > 0)).map(members => job(members, choices, options))
+export function planJobs(
+  tasks: readonly ModelTask[],
+  choices: InferenceGroup['choices'],
+  options: JobPlanOptions,
+): EvaluationJob[] {
+  return groupTasks(tasks.filter(({ missing }) => missing.length > 0)).map(members =>
+    planJob(members, choices, options),
+  )
 }
 
 /** Tasks that share one pass over the images, in the order of their first. */
-export function grouped<T extends Grouping>(tasks: readonly T[]): T[][] {
+export function groupTasks<T extends GroupableTask>(tasks: readonly T[]): T[][] {
   const groups: T[][] = []
   for (const task of tasks) {
-    const group = groups.find(members => fits(members, task))
+    const group = groups.find(members => canShareCrops(members, task))
     if (group) group.push(task)
     else groups.push([task])
   }
   return groups
 }
 
-type Grouping = Pick<Task, 'steps' | 'missing' | 'bytes'>
+type GroupableTask = Pick<ModelTask, 'steps' | 'missing' | 'bytes'>
 
-function fits(members: readonly Grouping[], task: Grouping): boolean {
+function canShareCrops(members: readonly GroupableTask[], task: GroupableTask): boolean {
   const first = members[0]!
   const same =
     describeSteps(first.steps) === describeSteps(task.steps) &&
     JSON.stringify(first.missing) === JSON.stringify(task.missing)
   return (
     same &&
-    members.length < groupModels &&
-    members.reduce((sum, member) => sum + member.bytes, task.bytes) <= groupBytes
+    members.length < maxGroupModels &&
+    members.reduce((sum, member) => sum + member.bytes, task.bytes) <= maxGroupBytes
   )
 }
 
-function job(
-  members: readonly Task[],
-  choices: ModelGroup['choices'],
-  { cores, batch, memory = Infinity, keep, size, atMost = Infinity, ...options }: PlanOptions,
-): Job {
+function planJob(
+  members: readonly ModelTask[],
+  choices: InferenceGroup['choices'],
+  {
+    cores,
+    batch,
+    memoryBytes: memory = Infinity,
+    keep,
+    shardSize: size,
+    maxShardSize: atMost = Infinity,
+    ...options
+  }: JobPlanOptions,
+): EvaluationJob {
   const { steps, missing } = members[0]!
-  const cost = together(members.map(({ cost, multiplyAdds }) => cost ?? estimated(multiplyAdds)))
+  const cost = combineCosts(members.map(({ cost, multiplyAdds }) => cost ?? estimateCost(multiplyAdds)))
   const adds = members.reduce((sum, member) => sum + member.multiplyAdds, 0)
   const bytes = members.reduce((sum, member) => sum + member.bytes, 0)
-  const engine = unusual(options)
+  const engine = nonDefaultEngine(options)
   const most = engine.device
-    ? processesIn(memory, bytes, Math.min(cores, sharing))
-    : sharingCores(cores, processesIn(memory, bytes, cores))
-  const images = lengthOf(missing)
-  const own = Math.min(atMost, shardSize(cost), evenSize(images, most))
-  const shards = interleaved(missing, size ?? own)
+    ? processesInMemory(memory, bytes, Math.min(cores, processesPerDevice))
+    : processesForCores(cores, processesInMemory(memory, bytes, cores))
+  const images = totalLength(missing)
+  const own = Math.min(atMost, shardSize(cost), evenShardSize(images, most))
+  const shards = interleaveShards(missing, size ?? own)
   const processes = Math.min(most, shards.length)
   const threads = Math.max(1, Math.floor(cores / processes))
-  const group: ModelGroup = {
+  const group: InferenceGroup = {
     models: members.map(({ model }) => model),
     steps,
     choices,
@@ -135,29 +153,29 @@ function job(
 }
 
 /** Images in a shard where there are few: one or two for each process, so that all end together, of 32 or more. */
-const evenSize = (images: number, processes: number): number => {
+const evenShardSize = (images: number, processes: number): number => {
   const each = Math.min(2, Math.max(1, Math.floor(images / (32 * processes))))
   return Math.max(32, Math.ceil(images / (each * processes)))
 }
 
 /** Processes that share a device: some read and crop while another one computes. */
-const sharing = 4
+const processesPerDevice = 4
 
 /** As many processes as memory has room for, each with weights of its own and half a gigabyte to work in, and at most `most`. */
-const processesIn = (memory: number, bytes: number, most: number): number =>
+const processesInMemory = (memory: number, bytes: number, most: number): number =>
   Math.max(1, Math.min(most, Math.floor(memory / (2 * bytes + 5e8))))
 
 /** As many processes, at most `most`, as leave no more than a seventh of the cores without a thread. */
-function sharingCores(cores: number, most: number): number {
+function processesForCores(cores: number, most: number): number {
   let processes = most
   while (7 * processes * Math.floor(cores / processes) < 6 * cores) processes -= 1
   return processes
 }
 
 /** Shards of at most `size` images, the first of every span, then the second and so on: all spans end together. */
-function interleaved(spans: readonly Span[], size: number): Span[] {
+function interleaveShards(spans: readonly IndexRange[], size: number): IndexRange[] {
   const shards = spans.flatMap(span => {
-    const pieces = cut(span, size)
+    const pieces = splitRange(span, size)
     return pieces.map((piece, i) => ({ piece, at: (i + 0.5) / pieces.length }))
   })
   return shards.sort((a, b) => a.at - b.at).map(({ piece }) => piece)
@@ -167,7 +185,11 @@ function interleaved(spans: readonly Span[], size: number): Span[] {
  * Images are read many at a time, as storage may be far away. A core infers few of them at once, whose values stay in its cache; a
  * device has them all.
  */
-function batchSizes(multiplyAdds: number, threads: number, { device }: Engine): Pick<ModelGroup, 'batch' | 'ahead'> {
+function batchSizes(
+  multiplyAdds: number,
+  threads: number,
+  { device }: Engine,
+): Pick<InferenceGroup, 'batch' | 'ahead'> {
   const ahead = multiplyAdds > 8e9 ? 8 : 16
   const batch = device ? ahead : Math.min(ahead, 4 * threads)
   return batch < ahead ? { batch, ahead } : { batch }
@@ -177,5 +199,5 @@ function batchSizes(multiplyAdds: number, threads: number, { device }: Engine): 
  * Images in a shard: about 40 seconds of a core, at least 64 and at most 1,024; whole batches of any size that is picked here, so that
  * what was measured changes none.
  */
-export const shardSize = (cost: Cost): number =>
-  Math.min(1024, Math.max(64, 32 * Math.floor(40 / secondsOf(cost) / 32)))
+export const shardSize = (cost: ImageCost): number =>
+  Math.min(1024, Math.max(64, 32 * Math.floor(40 / secondsPerImage(cost) / 32)))

@@ -1,19 +1,19 @@
-import { addTimings, noTimings, type Timings } from './workers/messages.ts'
-import { type Profile } from './measurement.ts'
-import { type Job } from './plan.ts'
+import { addTimings, zeroTimings, type Timings } from './workers/messages.ts'
+import { type InferenceProfile } from './inferenceProfile.ts'
+import { type EvaluationJob } from './plan.ts'
 
 /** Collects what a job's shards took. */
-export function profiler({ group, processes }: Job, dataset: string) {
+export function createProfiler({ group, processes }: EvaluationJob, dataset: string) {
   const started = performance.now()
-  let timings: Timings = noTimings(group.models.length)
+  let timings: Timings = zeroTimings(group.models.length)
   let [images, write] = [0, 0]
   return {
-    shard: (more: Timings, count: number): void => {
+    addShard: (more: Timings, count: number): void => {
       timings = addTimings(timings, more)
       images += count
     },
-    wrote: (milliseconds: number): void => void (write += milliseconds),
-    profile: (): Profile => {
+    addWriteMs: (milliseconds: number): void => void (write += milliseconds),
+    profile: (): InferenceProfile => {
       const wall = performance.now() - started
       const { decode, prepare, infer } = timings
       const idle = processes * wall - infer.reduce((sum, time) => sum + time, decode + prepare)
@@ -25,12 +25,12 @@ export function profiler({ group, processes }: Job, dataset: string) {
         batch: group.batch,
         threads: group.threads,
         processes,
-        ...mapped(seconds, time => time / 1000),
+        ...mapValues(seconds, time => time / 1000),
         infer: infer.map(time => time / 1000),
       }
     },
   }
 }
 
-const mapped = <K extends string>(values: Record<K, number>, f: (value: number) => number): Record<K, number> =>
+const mapValues = <K extends string>(values: Record<K, number>, f: (value: number) => number): Record<K, number> =>
   Object.fromEntries(Object.entries<number>(values).map(([key, value]) => [key, f(value)])) as Record<K, number>

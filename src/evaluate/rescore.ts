@@ -2,22 +2,30 @@
  * Kept outputs scored anew: other labels, choices, classes or prompts give the rows that a fresh evaluation would give, and
  * go to the place that it would give them, without reading an image or running a model on one.
  */
-import { type Dataset, type Item } from '../datasets/dataset.ts'
+import { type Dataset, type Sample } from '../datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec, openDataset } from '../datasets/open.ts'
-import { inVisitingOrder, strata } from '../datasets/visit.ts'
-import { inputError, unknownName } from '../lib/errors.ts'
-import { type Outcomes } from '../results/predictions.ts'
-import { emptyOutcomes, scoreRow } from '../results/score.ts'
-import { within } from '../lib/ranges.ts'
-import { folderPlace } from '../lib/storage/folder.ts'
-import { keptReader, type KeptRows } from '../results/keptReader.ts'
-import { type DatasetNote, readDatasets, recordDataset } from '../results/notes.ts'
-import { recorded, type Tags } from '../results/runs.ts'
-import { datasetIdentity, type Identity } from '../results/schema.ts'
-import { currentEntries, distinct, type Entry, entryName, gaps, readEntries, readEntry } from '../results/store.ts'
+import { shuffleWithinRegions, regionRanges } from '../datasets/evaluationOrder.ts'
+import { inputError, unknownNameError } from '../lib/errors.ts'
+import { type Predictions } from '../results/predictions.ts'
+import { emptyPredictions, scoreRow } from '../results/score.ts'
+import { intersectRanges } from '../lib/ranges.ts'
+import { folderStorage } from '../lib/storage/folder.ts'
+import { openKeptOutputs, type KeptOutputReader } from '../results/keptOutputReader.ts'
+import { type DatasetRecord, readDatasetRecords, recordDataset } from '../results/records.ts'
+import { withRunRecord, type RunTags } from '../results/runRecords.ts'
+import { datasetKeyFields, type ResultKey } from '../results/schema.ts'
+import {
+  currentEvaluations,
+  distinctFieldValues,
+  type StoredEvaluation,
+  evaluationPath,
+  findGaps,
+  readStoredEvaluations,
+  readStoredEvaluation,
+} from '../results/store.ts'
 import { commitShard } from '../results/write.ts'
 import { openRun, type Run } from '../results/run.ts'
-import { keptTexts, type Texts } from './rescoreHeads.ts'
+import { createRescoringHead, type RescoringHead } from './rescoringHead.ts'
 
 export interface RescoreOptions {
   /** Models and data sets by their names in the results; all that have kept outputs by default. */
@@ -30,7 +38,7 @@ export interface RescoreOptions {
   /** Weights of the text tower, where the model's own are not to be found by its name. */
   weights?: string
   /** What this run is called in `history`; part of no key. */
-  tags?: Tags
+  tags?: RunTags
   /** Where the rows go; the same folder by default. */
   out?: string
 }
@@ -41,43 +49,48 @@ export interface RescoreOptions {
  */
 export async function rescore(dir: string, options: RescoreOptions): Promise<Run> {
   const { change = {}, out = dir, tags } = options
-  const notes = await readDatasets(dir)
-  const work: { entry: Entry; dataset: Dataset; texts: Texts | null; identity: Identity }[] = []
-  for (const entry of await keptEntries(dir, options)) {
+  const notes = await readDatasetRecords(dir)
+  const work: { entry: StoredEvaluation; dataset: Dataset; texts: RescoringHead | null; identity: ResultKey }[] = []
+  for (const entry of await evaluationsWithKeptOutputs(dir, options)) {
     const note = notes.get(entry.identity.content)
-    const opened = await reopened(entry, note, change)
-    const dataset = inVisitingOrder(opened.dataset)
-    const texts = await keptTexts(entry, note!, dataset, options, out)
+    const opened = await reopenDataset(entry, note, change)
+    const dataset = shuffleWithinRegions(opened.dataset)
+    const texts = await createRescoringHead(entry, note!, dataset, options, out)
     const prompts = texts?.hash ?? entry.identity.prompts
-    const identity = { ...entry.identity, ...datasetIdentity(dataset), prompts }
+    const identity = { ...entry.identity, ...datasetKeyFields(dataset), prompts }
     await recordDataset(out, dataset, opened.spec)
     work.push({ entry, texts, identity, dataset })
   }
   const asked = work.map(({ identity }) => identity)
-  await recorded(out, { asked, tags }, async () => {
+  await withRunRecord(out, { asked, tags }, async () => {
     for (const { entry, texts, identity, dataset } of work)
-      await scoreEntry(await keptReader(entry), texts, identity, dataset, out)
+      await scoreEvaluation(await openKeptOutputs(entry), texts, identity, dataset, out)
   })
   return openRun(out)
 }
 
-async function keptEntries(dir: string, { models, dataset }: RescoreOptions): Promise<Entry[]> {
-  const all = currentEntries((await readEntries(dir)).filter(({ shards }) => shards.some(({ kept }) => kept)))
+async function evaluationsWithKeptOutputs(
+  dir: string,
+  { models, dataset }: RescoreOptions,
+): Promise<StoredEvaluation[]> {
+  const all = currentEvaluations(
+    (await readStoredEvaluations(dir)).filter(({ shards }) => shards.some(({ kept }) => kept)),
+  )
   if (all.length === 0)
     throw inputError('nothing-kept', `no kept outputs in ${dir}: evaluate with --keep logits or --keep features`)
-  const known = distinct(all, 'model')
-  for (const name of models ?? []) if (!known.includes(name)) throw unknownName('model', name, known)
-  const sets = distinct(all, 'dataset')
-  if (dataset !== undefined && !sets.includes(dataset)) throw unknownName('dataset', dataset, sets)
+  const known = distinctFieldValues(all, 'model')
+  for (const name of models ?? []) if (!known.includes(name)) throw unknownNameError('model', name, known)
+  const sets = distinctFieldValues(all, 'dataset')
+  if (dataset !== undefined && !sets.includes(dataset)) throw unknownNameError('dataset', dataset, sets)
   return all.filter(
     ({ identity }) => (models?.includes(identity.model) ?? true) && identity.dataset === (dataset ?? identity.dataset),
   )
 }
 
 /** The data set as it was evaluated, then with the change. */
-export async function reopened(
-  { identity }: Entry,
-  note: DatasetNote | undefined,
+export async function reopenDataset(
+  { identity }: StoredEvaluation,
+  note: DatasetRecord | undefined,
   { name, data, ...change }: Partial<DatasetSpec>,
 ): Promise<{ dataset: Dataset; spec: DatasetSpec }> {
   const opened = note?.opened as DatasetSpec | undefined
@@ -94,46 +107,46 @@ export async function reopened(
   return { dataset: await openDataset(spec), spec }
 }
 
-const shardRows = 4096
+const rowsPerShard = 4096
 
-async function scoreEntry(
-  kept: KeptRows,
-  texts: Texts | null,
-  identity: Identity,
+async function scoreEvaluation(
+  kept: KeptOutputReader,
+  texts: RescoringHead | null,
+  identity: ResultKey,
   dataset: Dataset,
   out: string,
 ): Promise<void> {
-  const place = folderPlace(out)
-  const missing = gaps(await readEntry(place, entryName(identity)), dataset.items.length)
-  for (const gap of within(missing, strata(dataset))) {
-    for (let start = gap.start; start < gap.end; start += shardRows) {
-      const end = Math.min(gap.end, start + shardRows)
-      const items = dataset.items.slice(start, end)
+  const place = folderStorage(out)
+  const missing = findGaps(await readStoredEvaluation(place, evaluationPath(identity)), dataset.samples.length)
+  for (const gap of intersectRanges(missing, regionRanges(dataset))) {
+    for (let start = gap.start; start < gap.end; start += rowsPerShard) {
+      const end = Math.min(gap.end, start + rowsPerShard)
+      const items = dataset.samples.slice(start, end)
       const started = performance.now()
-      const outcomes = await scoreItems(items, kept, texts, dataset, identity.model)
+      const outcomes = await scoreSamples(items, kept, texts, dataset, identity.model)
       const seconds = (performance.now() - started) / 1000
       const shard = { identity, start, end }
       await commitShard(place, shard, items, dataset.columns, outcomes, seconds, {
         rescored: kept.key,
-        all: dataset.items,
+        all: dataset.samples,
       })
     }
   }
 }
 
-const batch = 64
+const samplesPerBatch = 64
 
-async function scoreItems(
-  items: readonly Item[],
-  kept: KeptRows,
-  texts: Texts | null,
+async function scoreSamples(
+  items: readonly Sample[],
+  kept: KeptOutputReader,
+  texts: RescoringHead | null,
   { choices, name }: Dataset,
   model: string,
-): Promise<Outcomes> {
-  const outcomes = emptyOutcomes(model, items.length)
-  for (let first = 0; first < items.length; first += batch) {
+): Promise<Predictions> {
+  const outcomes = emptyPredictions(model, items.length)
+  for (let first = 0; first < items.length; first += samplesPerBatch) {
     const scored: { at: number; row: Float32Array }[] = []
-    for (const [i, { id }] of items.slice(first, first + batch).entries()) {
+    for (const [i, { id }] of items.slice(first, first + samplesPerBatch).entries()) {
       const found = await kept.row(id)
       if (!found) throw inputError('not-kept', `no kept output of ${model} for ${id} of ${name}`)
       if (typeof found === 'string') outcomes.status[first + i] = found

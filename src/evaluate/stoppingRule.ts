@@ -1,13 +1,13 @@
 import { type Dataset } from '../datasets/dataset.ts'
-import { strata } from '../datasets/visit.ts'
+import { regionRanges } from '../datasets/evaluationOrder.ts'
 import { inputError } from '../lib/errors.ts'
-import { type Outcomes } from '../results/predictions.ts'
-import { anytimeEstimate, anytimeInterval, varianceExplained, type Visited } from '../metrics/anytime.ts'
-import { type Span } from '../lib/ranges.ts'
+import { type Predictions } from '../results/predictions.ts'
+import { anytimeEstimate, anytimeInterval, varianceExplained, type VisitedOutcomes } from '../metrics/anytime.ts'
+import { type IndexRange } from '../lib/ranges.ts'
 import { type GroupEstimate } from '../results/estimates.ts'
 
 /** When to stop: every group's interval at most this wide to either side. */
-export interface Until {
+export interface StoppingRule {
   /** Grouping column, or null for all images together. */
   by: string | null
   /** A share. */
@@ -15,7 +15,7 @@ export interface Until {
 }
 
 /** Reads `region ±1`, `country +-2.5` or `±1`, in points. Errors: bad-until. */
-export function parseUntil(text: string): Until {
+export function parseStoppingRule(text: string): StoppingRule {
   const found = /^\s*(?:(\S+)\s+)?(?:±|\+-|\+\/-)\s*(\d+(?:\.\d+)?)\s*$/.exec(text)
   const points = Number(found?.[2])
   if (!found || !(points > 0 && points < 50)) {
@@ -25,101 +25,113 @@ export function parseUntil(text: string): Until {
 }
 
 /** Decides from the outcomes so far which shards are still needed. */
-export interface Stopping {
-  take: (outcomes: Pick<Outcomes, 'model' | 'rank' | 'status'>, start: number) => void
-  wanted: (shard: Span) => boolean
+export interface StoppingMonitor {
+  addPredictions: (outcomes: Pick<Predictions, 'model' | 'rank' | 'status'>, start: number) => void
+  isNeeded: (shard: IndexRange) => boolean
   estimates: (model: string) => GroupEstimate[]
 }
 
 /** Images of a group within one stratum, as positions in visiting order. */
-interface Piece {
+interface StratumPositions {
   stratum: number
-  places: number[]
+  positions: number[]
 }
 
-interface Group {
+interface EstimatedGroup {
   name: string
   images: number
-  pieces: Piece[]
+  strata: StratumPositions[]
 }
 
-const unread = -1
-const failed = 2
+const unreadOutcome = -1
+const failedOutcome = 2
 
 /**
  * `bins`: each image's class among the control variates. A data set without the column is one group. Errors: unordered, where
  * images are read in the order of Parquet files.
  */
-export function stopping(dataset: Dataset, until: Until, models: readonly string[], bins: ArrayLike<number>): Stopping {
+export function createStoppingMonitor(
+  dataset: Dataset,
+  until: StoppingRule,
+  models: readonly string[],
+  bins: ArrayLike<number>,
+): StoppingMonitor {
   if (dataset.order === undefined) {
     throw inputError(
       'unordered',
       `${dataset.name} is read in the order of its Parquet files: --until needs images in random order`,
     )
   }
-  const parts = strata(dataset)
-  const groups = groupsOf(dataset, parts, until.by)
-  const read = new Map(models.map(model => [model, new Int8Array(dataset.items.length).fill(unread)]))
+  const parts = regionRanges(dataset)
+  const groups = estimatedGroups(dataset, parts, until.by)
+  const read = new Map(models.map(model => [model, new Int8Array(dataset.samples.length).fill(unreadOutcome)]))
   const open = new Map(models.map(model => [model, new Set(groups)]))
-  const estimate = (model: string, group: Group): GroupEstimate => estimateOf(group, read.get(model)!, bins, until)
+  const estimate = (model: string, group: EstimatedGroup): GroupEstimate =>
+    estimateGroup(group, read.get(model)!, bins, until)
   return {
-    take(outcomes, start) {
+    addPredictions(outcomes, start) {
       const kept = read.get(outcomes.model)!
       outcomes.status.forEach((status, i) => {
-        kept[start + i] = status === 'ok' ? Number(outcomes.rank[i] === 1) : failed
+        kept[start + i] = status === 'ok' ? Number(outcomes.rank[i] === 1) : failedOutcome
       })
       const stratum = parts.findIndex(part => start < part.end)
       const left = open.get(outcomes.model)!
       for (const group of left) {
-        if (!group.pieces.some(piece => piece.stratum === stratum)) continue
+        if (!group.strata.some(piece => piece.stratum === stratum)) continue
         const { low, high } = estimate(outcomes.model, group)
         if (high - low <= 2 * until.halfWidth) left.delete(group)
       }
     },
-    wanted({ start }) {
+    isNeeded({ start }) {
       const stratum = parts.findIndex(part => start < part.end)
-      return [...open.values()].some(left => [...left].some(({ pieces }) => pieces.some(p => p.stratum === stratum)))
+      return [...open.values()].some(left =>
+        [...left].some(({ strata: pieces }) => pieces.some(p => p.stratum === stratum)),
+      )
     },
     estimates: model => groups.map(group => estimate(model, group)),
   }
 }
 
 /** Groups of the images that some class accepts, the others being in no accuracy. */
-function groupsOf({ items, columns }: Dataset, parts: readonly Span[], by: string | null): Group[] {
+function estimatedGroups(
+  { samples: items, columns }: Dataset,
+  parts: readonly IndexRange[],
+  by: string | null,
+): EstimatedGroup[] {
   const column = by !== null && (by === 'label' || columns.includes(by)) ? by : null
-  const groups = new Map<string, Group>()
+  const groups = new Map<string, EstimatedGroup>()
   for (const [stratum, { start, end }] of parts.entries()) {
     for (let place = start; place < end; place++) {
       const item = items[place]!
       const value = column === null ? 'all' : column === 'label' ? item.label : item.groups[column]
       if (item.labels.length === 0 || value == null) continue
       const name = String(value)
-      const group = groups.get(name) ?? { name, images: 0, pieces: [] }
+      const group = groups.get(name) ?? { name, images: 0, strata: [] }
       groups.set(name, group)
       group.images++
-      if (group.pieces.at(-1)?.stratum === stratum) group.pieces.at(-1)!.places.push(place)
-      else group.pieces.push({ stratum, places: [place] })
+      if (group.strata.at(-1)?.stratum === stratum) group.strata.at(-1)!.positions.push(place)
+      else group.strata.push({ stratum, positions: [place] })
     }
   }
   return [...groups.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 /** Pieces share the risk of being wrong; a failed image counts as a miss below and as a hit above. */
-function estimateOf(
-  { name, images, pieces }: Group,
+function estimateGroup(
+  { name, images, strata: pieces }: EstimatedGroup,
   read: Int8Array,
   bins: ArrayLike<number>,
-  until: Until,
+  until: StoppingRule,
 ): GroupEstimate {
   const sum = { group: name, images, read: 0, failed: 0, estimate: 0, low: 0, high: 0, explained: 0 }
   const options = { confidence: 1 - 0.05 / pieces.length, target: until.halfWidth }
-  for (const { places } of pieces) {
-    const first = places.findIndex(place => read[place] === unread)
+  for (const { positions: places } of pieces) {
+    const first = places.findIndex(place => read[place] === unreadOutcome)
     const seen = places.slice(0, first < 0 ? places.length : first).map(place => read[place]!)
-    const missing = seen.filter(outcome => outcome === failed).length
+    const missing = seen.filter(outcome => outcome === failedOutcome).length
     const known = places.map(place => bins[place]!)
-    const as = (value: number): Visited => ({
-      outcomes: missing === 0 ? seen : seen.map(outcome => (outcome === failed ? value : outcome)),
+    const as = (value: number): VisitedOutcomes => ({
+      outcomes: missing === 0 ? seen : seen.map(outcome => (outcome === failedOutcome ? value : outcome)),
       bins: known,
     })
     const [low, high] = anytimeInterval(as(0), options)

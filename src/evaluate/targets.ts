@@ -4,13 +4,13 @@ import { type Dataset } from '../datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec, openDataset } from '../datasets/open.ts'
 import { GeogapError, inputError } from '../lib/errors.ts'
 import { modelCost } from '../models/cost.ts'
-import { namedModel } from '../models/named.ts'
-import { type Readied, readyModel } from '../models/runtime/ready.ts'
+import { loadModelSpec } from '../models/loadModelSpec.ts'
+import { type FetchedModel, fetchModel } from '../models/runtime/fetchModel.ts'
 import { type ModelSpec, withWeights } from '../models/spec.ts'
-import { type Progress as Transfer } from '../lib/hub/transfer.ts'
-import { type Prepared } from './evaluateDataset.ts'
+import { type DownloadProgress as Transfer } from '../lib/hub/transfer.ts'
+import { type PreparedModel } from './evaluateDataset.ts'
 
-export interface Wanted {
+export interface EvaluationRequest {
   models: readonly (string | ModelSpec)[]
   datasets: readonly (string | DatasetSpec | Dataset)[]
   data?: string
@@ -19,65 +19,68 @@ export interface Wanted {
 }
 
 /** A data set as the models that it suits see it: classifiers need its map to ImageNet, zero-shot models its own labels. */
-export interface Target {
+export interface EvaluationTarget {
   dataset: DatasetSpec | Dataset
   suits: 'all' | 'classifiers' | 'zero-shot'
 }
 
 const isZeroShot = ({ classes }: ModelSpec): boolean => classes === 'zero-shot'
 
-export const isSuited = ({ suits }: Pick<Target, 'suits'>, spec: ModelSpec): boolean =>
+export const appliesTo = ({ suits }: Pick<EvaluationTarget, 'suits'>, spec: ModelSpec): boolean =>
   suits === 'all' || (suits === 'zero-shot') === isZeroShot(spec)
 
 /** Pure: nothing is opened. Errors: `no-dataset`. */
-export function targetsOf(wanted: Wanted, specs: readonly ModelSpec[]): Target[] {
+export function planTargets(wanted: EvaluationRequest, specs: readonly ModelSpec[]): EvaluationTarget[] {
   if (wanted.datasets.length === 0) throw inputError('no-dataset', 'no data set given')
-  return wanted.datasets.flatMap((given): Target[] => {
-    if (typeof given !== 'string' && 'items' in given) return [{ dataset: given, suits: 'all' }]
+  return wanted.datasets.flatMap((given): EvaluationTarget[] => {
+    if (typeof given !== 'string' && 'samples' in given) return [{ dataset: given, suits: 'all' }]
     const dataset = datasetSpec(given, wanted)
     if (dataset.labels !== undefined || !specs.some(isZeroShot)) return [{ dataset, suits: 'all' }]
-    const own: Target = { dataset: { ...dataset, labels: 'original' }, suits: 'zero-shot' }
+    const own: EvaluationTarget = { dataset: { ...dataset, labels: 'original' }, suits: 'zero-shot' }
     return specs.every(isZeroShot) ? [own] : [own, { dataset, suits: 'classifiers' }]
   })
 }
 
-function datasetSpec(dataset: string | DatasetSpec, { data, limit }: Wanted): DatasetSpec {
+function datasetSpec(dataset: string | DatasetSpec, { data, limit }: EvaluationRequest): DatasetSpec {
   const spec = typeof dataset === 'string' ? { name: dataset } : dataset
   return { ...(data === undefined ? {} : { data }), ...(limit === undefined ? {} : { limit }), ...spec }
 }
 
 /** The target's data set, fit for those of the models that it suits. Errors: `no-classes`, `other-classes`. */
-export async function openTarget(target: Target, specs: readonly ModelSpec[]): Promise<Dataset> {
-  const dataset = 'items' in target.dataset ? target.dataset : await openDataset(target.dataset)
-  for (const spec of specs) if (isSuited(target, spec)) checkClasses(spec, dataset)
+export async function openTarget(target: EvaluationTarget, specs: readonly ModelSpec[]): Promise<Dataset> {
+  const dataset = 'samples' in target.dataset ? target.dataset : await openDataset(target.dataset)
+  for (const spec of specs) if (appliesTo(target, spec)) checkClasses(spec, dataset)
   return dataset
 }
 
 /** A target with its data set, and how that can be opened again. */
-export interface OpenedTarget extends Target {
+export interface OpenedTarget extends EvaluationTarget {
   dataset: Dataset
   opened?: DatasetSpec
 }
 
 /** All targets, opened. Errors: `no-images`, `same-name`, and those of `openTarget`. */
-export async function openTargets(targets: readonly Target[], specs: readonly ModelSpec[]): Promise<OpenedTarget[]> {
+export async function openTargets(
+  targets: readonly EvaluationTarget[],
+  specs: readonly ModelSpec[],
+): Promise<OpenedTarget[]> {
   const all: OpenedTarget[] = []
   for (const target of targets) {
-    const opened = 'items' in target.dataset ? undefined : absoluteSpec(target.dataset)
+    const opened = 'samples' in target.dataset ? undefined : absoluteSpec(target.dataset)
     const dataset = await openTarget(target, specs)
-    if (dataset.items.length === 0) throw inputError('no-images', `no images in ${dataset.name}`)
+    if (dataset.samples.length === 0) throw inputError('no-images', `no images in ${dataset.name}`)
     all.push({ ...target, dataset, ...(opened && { opened }) })
   }
-  const twice = all.find((one, i) => all.slice(0, i).some(other => hides(one, other, specs)))
+  const twice = all.find((one, i) => all.slice(0, i).some(other => hasSameResults(one, other, specs)))
   if (twice) throw inputError('same-name', `two data sets are called ${twice.dataset.name}: rename a file`)
   return all
 }
 
 /** Results go by names, so of two data sets of one name for the same models tables would show one. */
-const hides = (one: OpenedTarget, other: OpenedTarget, specs: readonly ModelSpec[]): boolean =>
+const hasSameResults = (one: OpenedTarget, other: OpenedTarget, specs: readonly ModelSpec[]): boolean =>
   one.dataset.name === other.dataset.name &&
   (one.dataset.hash !== other.dataset.hash || one.dataset.labelMap.hash !== other.dataset.labelMap.hash) &&
-  specs.some(spec => isSuited(one, spec) && isSuited(other, spec))
+  specs.some(spec => appliesTo(one, spec) && appliesTo(other, spec))
 
 /** Errors: no-classes, other-classes, where the classes of the model are not those of the data set. */
 export function checkClasses(spec: ModelSpec, dataset: Dataset): void {
@@ -101,11 +104,11 @@ export function checkClasses(spec: ModelSpec, dataset: Dataset): void {
 }
 
 /** The models that are meant. Errors: `no-model`, `many-models`, `same-name`, `unknown-model`. */
-export async function modelsOf({ models, weights }: Wanted): Promise<ModelSpec[]> {
+export async function resolveModels({ models, weights }: EvaluationRequest): Promise<ModelSpec[]> {
   if (models.length === 0) throw inputError('no-model', 'no model given')
   const specs: ModelSpec[] = []
-  for (const model of models) specs.push(typeof model === 'string' ? await namedModel(model) : model)
-  if (weights === undefined) return distinct(specs)
+  for (const model of models) specs.push(typeof model === 'string' ? await loadModelSpec(model) : model)
+  if (weights === undefined) return uniqueModels(specs)
   if (specs.length > 1)
     throw inputError(
       'many-models',
@@ -115,7 +118,7 @@ export async function modelsOf({ models, weights }: Wanted): Promise<ModelSpec[]
 }
 
 /** Each model once. Results go by names, so two models must not share one. Errors: `same-name`. */
-function distinct(specs: readonly ModelSpec[]): ModelSpec[] {
+function uniqueModels(specs: readonly ModelSpec[]): ModelSpec[] {
   const named = new Map<string, ModelSpec>()
   for (const spec of specs) {
     const other = named.get(spec.name)
@@ -130,15 +133,15 @@ function distinct(specs: readonly ModelSpec[]): ModelSpec[] {
 export type OnDownload = (model: string, done: number, total: number | undefined) => void
 
 /** The model with its weights on this machine. */
-export async function prepared(spec: ModelSpec, progress?: Transfer): Promise<Prepared> {
-  const readied = await readyModel(spec, progress)
-  return { ...readied, spec, multiplyAdds: costOf(spec, readied) }
+export async function prepareModel(spec: ModelSpec, progress?: Transfer): Promise<PreparedModel> {
+  const readied = await fetchModel(spec, progress)
+  return { ...readied, spec, multiplyAdds: multiplyAddsOf(spec, readied) }
 }
 
 /** The same, or why they cannot be had. */
-export async function prepareModel(spec: ModelSpec, onDownload?: OnDownload): Promise<Prepared | GeogapError> {
+export async function tryPrepareModel(spec: ModelSpec, onDownload?: OnDownload): Promise<PreparedModel | GeogapError> {
   try {
-    return await prepared(spec, (done, total) => onDownload?.(spec.name, done, total))
+    return await prepareModel(spec, (done, total) => onDownload?.(spec.name, done, total))
   } catch (error) {
     if (error instanceof GeogapError && (error.kind === 'network' || error.kind === 'weights')) return error
     throw error
@@ -146,12 +149,12 @@ export async function prepareModel(spec: ModelSpec, onDownload?: OnDownload): Pr
 }
 
 /** Graphs made elsewhere are not counted but guessed: 200 multiply-adds for each float32 weight, as of a ResNet-50. */
-const costOf = (spec: ModelSpec, { bytes }: Pick<Readied, 'bytes'>): number =>
+const multiplyAddsOf = (spec: ModelSpec, { bytes }: Pick<FetchedModel, 'bytes'>): number =>
   spec.graph ? 50 * bytes : modelCost(spec).multiplyAdds
 
 /** Size and cost as far as they are known before any weight is here; a graph made elsewhere counts as a ResNet-50. */
-export function guessedCost(spec: ModelSpec): { bytes: number; multiplyAdds: number } {
-  if (spec.graph) return { bytes: 1e8, multiplyAdds: costOf(spec, { bytes: 1e8 }) }
+export function guessSizeAndCost(spec: ModelSpec): { bytes: number; multiplyAdds: number } {
+  if (spec.graph) return { bytes: 1e8, multiplyAdds: multiplyAddsOf(spec, { bytes: 1e8 }) }
   const { parameters, multiplyAdds } = modelCost(spec)
   return { bytes: 4 * parameters, multiplyAdds }
 }

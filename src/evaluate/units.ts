@@ -2,16 +2,16 @@
  * A run as units of work: a group of models that share crops × consecutive shards of a data set. Units depend on what is
  * asked for alone, not on the machine, on weights, or on what is done already, so every machine sees the same ones.
  */
-import { type Cost, estimated, secondsOf, together } from './cost.ts'
+import { type ImageCost, estimateCost, secondsPerImage, combineCosts } from './cost.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type ModelSpec } from '../models/spec.ts'
-import { grouped, shardSize, stepsFor } from './plan.ts'
-import { cut } from '../lib/ranges.ts'
-import { type Span } from '../lib/ranges.ts'
-import { type Mode } from '../lib/pixels/steps.ts'
-import { guessedCost, isSuited, type Target } from './targets.ts'
+import { groupTasks, shardSize, stepsFor } from './plan.ts'
+import { splitRange } from '../lib/ranges.ts'
+import { type IndexRange } from '../lib/ranges.ts'
+import { type PreprocessingMode } from '../lib/pixels/steps.ts'
+import { guessSizeAndCost, appliesTo, type EvaluationTarget } from './targets.ts'
 
-export interface Group {
+export interface ModelGroup {
   /** Position in the run's targets. */
   target: number
   models: string[]
@@ -23,34 +23,35 @@ export interface Group {
   seconds: number
 }
 
-export interface Unit extends Span {
+export interface WorkUnit extends IndexRange {
   /** Position in the run's groups. */
   group: number
 }
 
 /** Core seconds of a unit: one minute on eight cores, four on two. */
-const unitSeconds = 480
+const targetUnitSeconds = 480
 
 /** Groups in the order of targets and models; machines that cut by themselves give no `costOf`, for theirs differ. Pure. */
-export function groupsOf(
-  targets: readonly (Pick<Target, 'suits'> & { dataset: Pick<Dataset, 'items' | 'prepare'> })[],
+export function planModelGroups(
+  targets: readonly (Pick<EvaluationTarget, 'suits'> & { dataset: Pick<Dataset, 'samples' | 'imageFixes'> })[],
   specs: readonly ModelSpec[],
-  mode: Mode,
-  costOf: (model: { name: string; multiplyAdds: number }) => Cost = ({ multiplyAdds }) => estimated(multiplyAdds),
-): Group[] {
-  const costs = new Map(specs.map(spec => [spec, guessedCost(spec)]))
+  mode: PreprocessingMode,
+  costOf: (model: { name: string; multiplyAdds: number }) => ImageCost = ({ multiplyAdds }) =>
+    estimateCost(multiplyAdds),
+): ModelGroup[] {
+  const costs = new Map(specs.map(spec => [spec, guessSizeAndCost(spec)]))
   return targets.flatMap(({ dataset, suits }, target) => {
     const tasks = specs
-      .filter(spec => isSuited({ suits }, spec))
-      .map(spec => ({ spec, ...costs.get(spec)!, steps: stepsFor(spec.recipe, mode, dataset.prepare), missing: [] }))
-    return grouped(tasks).map((members): Group => {
-      const cost = together(members.map(({ spec: { name }, multiplyAdds }) => costOf({ name, multiplyAdds })))
-      const [shard, seconds] = [shardSize(cost), secondsOf(cost)]
-      const unit = shard * Math.max(1, Math.round(unitSeconds / (shard * seconds)))
+      .filter(spec => appliesTo({ suits }, spec))
+      .map(spec => ({ spec, ...costs.get(spec)!, steps: stepsFor(spec.recipe, mode, dataset.imageFixes), missing: [] }))
+    return groupTasks(tasks).map((members): ModelGroup => {
+      const cost = combineCosts(members.map(({ spec: { name }, multiplyAdds }) => costOf({ name, multiplyAdds })))
+      const [shard, seconds] = [shardSize(cost), secondsPerImage(cost)]
+      const unit = shard * Math.max(1, Math.round(targetUnitSeconds / (shard * seconds)))
       return {
         target,
         models: members.map(({ spec }) => spec.name),
-        images: dataset.items.length,
+        images: dataset.samples.length,
         shard,
         unit,
         seconds,
@@ -59,17 +60,23 @@ export function groupsOf(
   })
 }
 
-export const unitsOf = (groups: readonly Group[]): Unit[] =>
-  groups.flatMap(({ images, unit }, group) => cut({ start: 0, end: images }, unit).map(span => ({ group, ...span })))
+export const splitIntoUnits = (groups: readonly ModelGroup[]): WorkUnit[] =>
+  groups.flatMap(({ images, unit }, group) =>
+    splitRange({ start: 0, end: images }, unit).map(span => ({ group, ...span })),
+  )
 
 /** Which of how many machines, from 1. */
-export interface Share {
+export interface WorkShare {
   index: number
   count: number
 }
 
 /** One of `count` shares of about the same cost: consecutive units, so that a machine needs few models' weights. */
-export function shareOf(units: readonly Unit[], groups: readonly Group[], { index, count }: Share): Unit[] {
+export function takeShare(
+  units: readonly WorkUnit[],
+  groups: readonly ModelGroup[],
+  { index, count }: WorkShare,
+): WorkUnit[] {
   const costs = units.map(({ group, start, end }) => (end - start) * groups[group]!.seconds)
   const total = costs.reduce((sum, cost) => sum + cost, 0)
   let before = 0
@@ -81,8 +88,8 @@ export function shareOf(units: readonly Unit[], groups: readonly Group[], { inde
 }
 
 /** Consecutive units of a group as one span. */
-export function joinUnits(units: readonly Unit[]): Unit[] {
-  const joined: Unit[] = []
+export function joinUnits(units: readonly WorkUnit[]): WorkUnit[] {
+  const joined: WorkUnit[] = []
   for (const unit of units) {
     const last = joined.at(-1)
     if (last?.group === unit.group && last.end === unit.start) last.end = unit.end

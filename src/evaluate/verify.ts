@@ -3,32 +3,44 @@
  * and compared image by image. What may differ is the machine and the versions; weights, images and settings have to be the same.
  */
 import { join } from 'node:path'
-import { agreement, keptDifference, type ShardRow } from './agreement.ts'
+import { compareRows, keptDifference, type ShardRow } from './agreement.ts'
 import { type Dataset } from '../datasets/dataset.ts'
-import { GeogapError, inputError, unknownName } from '../lib/errors.ts'
+import { GeogapError, inputError, unknownNameError } from '../lib/errors.ts'
 import { type DualEncoder } from '../models/families/family.ts'
-import { architecture } from '../models/architectures.ts'
-import { namedModel } from '../models/named.ts'
+import { findArchitecture } from '../models/architectures.ts'
+import { loadModelSpec } from '../models/loadModelSpec.ts'
 import { type ModelSpec } from '../models/spec.ts'
-import { machine, type Machine } from '../lib/machine.ts'
+import { currentMachine, type Machine } from '../lib/machine.ts'
 import { pullResults } from '../results/sync.ts'
-import { folderPlace } from '../lib/storage/folder.ts'
-import { keptReader, type KeptRows } from '../results/keptReader.ts'
-import { type DatasetNote, readDatasets } from '../results/notes.ts'
-import { readCurrent } from '../results/runs.ts'
+import { folderStorage } from '../lib/storage/folder.ts'
+import { openKeptOutputs, type KeptOutputReader } from '../results/keptOutputReader.ts'
+import { type DatasetRecord, readDatasetRecords } from '../results/records.ts'
+import { readCurrentEvaluations } from '../results/runRecords.ts'
 import { type KeptOutput, type ShardManifest } from '../results/schema.ts'
-import { differences, differenceText, type Entry, entryName, readEntry, shardFiles } from '../results/store.ts'
-import { permutation, random } from '../lib/random.ts'
-import { reopened } from './rescore.ts'
-import { promptsOf } from './rescoreHeads.ts'
-import { evaluateOn, type Prepared, type RunOptions, workOn } from './evaluateDataset.ts'
-import { inScratch } from '../lib/scratch.ts'
+import {
+  differingFields,
+  differingFieldsText,
+  type StoredEvaluation,
+  evaluationPath,
+  readStoredEvaluation,
+  shardPaths,
+} from '../results/store.ts'
+import { randomPermutation, randomFor } from '../lib/random.ts'
+import { reopenDataset } from './rescore.ts'
+import { findPrompts } from './rescoringHead.ts'
+import {
+  runDatasetEvaluation,
+  type PreparedModel,
+  type EvaluationSettings,
+  planDatasetEvaluation,
+} from './evaluateDataset.ts'
+import { withTempDir } from '../lib/tempDir.ts'
 import { parquetRows, query } from '../lib/sql.ts'
-import { prepared } from './targets.ts'
+import { prepareModel } from './targets.ts'
 import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
-export interface VerifyOptions extends Pick<RunOptions, 'signal' | 'onProgress'> {
+export interface VerifyOptions extends Pick<EvaluationSettings, 'signal' | 'onProgress'> {
   /** Share of the shards of each evaluation, 0 … 1 and at least one shard; default 0.01. */
   sample?: number
   /** Of the draw; default 1. */
@@ -42,7 +54,7 @@ export interface VerifyOptions extends Pick<RunOptions, 'signal' | 'onProgress'>
 }
 
 /** What a shard was computed with. */
-export interface Made extends Pick<Machine, 'machine'>, Partial<Omit<Machine, 'machine'>> {
+export interface ComputeEnvironment extends Pick<Machine, 'machine'>, Partial<Omit<Machine, 'machine'>> {
   version: string
   runtime: string
 }
@@ -53,7 +65,7 @@ export interface VerifiedShard {
   dataset: string
   start: number
   end: number
-  stored: Made
+  stored: ComputeEnvironment
   created: string
   images: number
   /** Images whose first class is another one of about the same score. */
@@ -67,41 +79,44 @@ export interface VerifiedShard {
   kept: number | null
 }
 
-export interface Verified {
+export interface Verification {
   dir: string
   sample: number
   seed: number
   tolerance: number
-  here: Made
+  here: ComputeEnvironment
   shards: VerifiedShard[]
   /** Evaluations that could not be run again. */
   left: { model: string; dataset: string; reason: string }[]
 }
 
 /** Whether a shard and its re-run are the same within the tolerance. */
-export const agrees = ({ differing, kept }: VerifiedShard, tolerance: number): boolean =>
+export const isWithinTolerance = ({ differing, kept }: VerifiedShard, tolerance: number): boolean =>
   differing === 0 && (kept ?? 0) <= tolerance
 
 /** Runs stored shards of `place`, a folder or a store, again. Errors: `no-results`, `unknown-model`. */
-export async function verify(place: string, options: VerifyOptions = {}): Promise<Verified> {
+export async function verify(place: string, options: VerifyOptions = {}): Promise<Verification> {
   const { sample = 0.01, seed = 1, tolerance = 0.01 } = options
   const dir = await pullResults(place)
-  const [entries, notes] = [await entriesOf(dir, options.models), await readDatasets(dir)]
-  const here = { ...machine(), version, runtime: runtimeVersion() }
-  const verified: Verified = { dir: place, sample, seed, tolerance, here, shards: [], left: [] }
-  const models = new Map<string, Promise<Prepared>>()
+  const [entries, notes] = [await evaluationsToVerify(dir, options.models), await readDatasetRecords(dir)]
+  const here = { ...currentMachine(), version, runtime: runtimeVersion() }
+  const verified: Verification = { dir: place, sample, seed, tolerance, here, shards: [], left: [] }
+  const models = new Map<string, Promise<PreparedModel>>()
   for (const entry of entries) {
     const { model, dataset } = entry.identity
     try {
-      const spec = options.models?.find(({ name }) => name === model) ?? (await namedModel(model))
-      const readying = models.get(model) ?? prepared(spec)
+      const spec = options.models?.find(({ name }) => name === model) ?? (await loadModelSpec(model))
+      const readying = models.get(model) ?? prepareModel(spec)
       models.set(model, readying)
       const note = notes.get(entry.identity.content)
-      const chosen = { ...entry, shards: drawn(entry, sample, seed) }
+      const chosen = { ...entry, shards: drawShards(entry, sample, seed) }
       const ready = await readying
-      await inScratch(async scratch => {
-        const again = await runAgain(chosen, ready, note, scratch, options)
-        const rerun = { rows: new Map((await rowsOf(again)).map(row => [row.id, row])), kept: await keptReader(again) }
+      await withTempDir(async scratch => {
+        const again = await rerunShards(chosen, ready, note, scratch, options)
+        const rerun = {
+          rows: new Map((await readShardRows(again)).map(row => [row.id, row])),
+          kept: await openKeptOutputs(again),
+        }
         for (const shard of chosen.shards) verified.shards.push(await compareShard(chosen, shard, rerun, tolerance))
       })
     } catch (error) {
@@ -112,66 +127,69 @@ export async function verify(place: string, options: VerifyOptions = {}): Promis
   return verified
 }
 
-async function entriesOf(dir: string, models: readonly ModelSpec[] | undefined): Promise<Entry[]> {
-  const all = (await readCurrent(dir)).filter(({ identity }) => !identity.source)
+async function evaluationsToVerify(dir: string, models: readonly ModelSpec[] | undefined): Promise<StoredEvaluation[]> {
+  const all = (await readCurrentEvaluations(dir)).filter(({ identity }) => !identity.source)
   const known = new Set(all.map(({ identity }) => identity.model))
   const missing = models?.find(({ name }) => !known.has(name))
-  if (missing) throw unknownName('model', missing.name, known)
+  if (missing) throw unknownNameError('model', missing.name, known)
   return all.filter(({ identity }) => !models || models.some(({ name }) => name === identity.model))
 }
 
 /** A share of the shards, at least one; the same for the same seed. */
-function drawn({ key, shards }: Entry, sample: number, seed: number): ShardManifest[] {
+function drawShards({ key, shards }: StoredEvaluation, sample: number, seed: number): ShardManifest[] {
   const count = Math.max(1, Math.round(sample * shards.length))
-  const order = permutation(shards.length, random(seed, key))
+  const order = randomPermutation(shards.length, randomFor(seed, key))
   return [...order.subarray(0, count)].sort((a, b) => a - b).map(at => shards[at]!)
 }
 
 /** Evaluates the shards into `scratch`. Errors: `other-results`, those of data sets and models. */
-async function runAgain(
-  entry: Entry,
-  model: Prepared,
-  note: DatasetNote | undefined,
+async function rerunShards(
+  entry: StoredEvaluation,
+  model: PreparedModel,
+  note: DatasetRecord | undefined,
   scratch: string,
   { data, signal, onProgress }: VerifyOptions,
-): Promise<Entry> {
+): Promise<StoredEvaluation> {
   const { identity, shards } = entry
-  const { dataset } = await reopened(entry, note, data === undefined ? {} : { data })
+  const { dataset } = await reopenDataset(entry, note, data === undefined ? {} : { data })
   const keep = shards.find(({ kept }) => kept)?.kept?.output
-  const options: RunOptions = {
+  const options: EvaluationSettings = {
     preprocessing: identity.preprocessing,
     ...(keep && { keep }),
     ...(signal && { signal }),
     ...(onProgress && { onProgress }),
-    ...(identity.prompts !== '' && { prompts: await promptsUsed(entry, model.spec, dataset) }),
+    ...(identity.prompts !== '' && { prompts: await findPromptsUsed(entry, model.spec, dataset) }),
   }
-  const work = await workOn(dataset, [model], options, join(scratch, 'heads'))
+  const work = await planDatasetEvaluation(dataset, [model], options, join(scratch, 'heads'))
   const again = work.models[0]!.identity
-  const others = differences(identity, again).filter(key => key !== 'version' && key !== 'runtime')
+  const others = differingFields(identity, again).filter(key => key !== 'version' && key !== 'runtime')
   if (others.length > 0) {
     throw inputError(
       'other-results',
-      `it would be other results here: ${differenceText(others, again, identity, 'stored')}`,
+      `it would be other results here: ${differingFieldsText(others, again, identity, 'stored')}`,
     )
   }
   const size = Math.max(...shards.map(({ start, end }) => end - start))
-  const place = folderPlace(scratch)
-  const [failure] = await evaluateOn({ ...work, part: { spans: shards, size } }, options, place)
+  const place = folderStorage(scratch)
+  const [failure] = await runDatasetEvaluation({ ...work, part: { spans: shards, size } }, options, place)
   signal?.throwIfAborted()
   if (failure) throw inputError(failure.code, failure.message)
-  return (await readEntry(place, entryName(again)))!
+  return (await readStoredEvaluation(place, evaluationPath(again)))!
 }
 
-const promptsUsed = ({ identity }: Entry, { architecture: name }: ModelSpec, { classes }: Dataset): Promise<string> =>
-  promptsOf(architecture(name) as DualEncoder, identity.prompts, classes, identity.model)
+const findPromptsUsed = (
+  { identity }: StoredEvaluation,
+  { architecture: name }: ModelSpec,
+  { classes }: Dataset,
+): Promise<string> => findPrompts(findArchitecture(name) as DualEncoder, identity.prompts, classes, identity.model)
 
 interface Rerun {
   rows: ReadonlyMap<string, ShardRow>
-  kept: KeptRows
+  kept: KeptOutputReader
 }
 
 async function compareShard(
-  entry: Entry,
+  entry: StoredEvaluation,
   shard: ShardManifest,
   again: Rerun,
   tolerance: number,
@@ -185,27 +203,28 @@ async function compareShard(
     stored: { machine, version, runtime, ...(instructions && { instructions }), ...(host && { host }) },
   }
   try {
-    const stored = await rowsOf(own)
+    const stored = await readShardRows(own)
     if (stored.length !== shard.rows) faults.push({ id: shard.file, fault: `${stored.length} rows of ${shard.rows}` })
     for (const row of stored) {
-      const { difference, tie, fault } = agreement(row, again.rows.get(row.id), tolerance)
+      const { difference, tie, fault } = compareRows(row, again.rows.get(row.id), tolerance)
       found.difference = Math.max(found.difference, difference)
       if (tie) found.ties += 1
       if (fault !== undefined) faults.push({ id: row.id, fault })
     }
     found.images = stored.length
-    if (shard.kept) found.kept = await keptMoved(await keptReader(own), again.kept, shard.kept.output, stored)
+    if (shard.kept)
+      found.kept = await compareKeptOutputs(await openKeptOutputs(own), again.kept, shard.kept.output, stored)
   } catch (error) {
     faults.push({ id: shard.file, fault: `cannot be read: ${(error as Error).message}` })
   }
-  return { ...found, differing: faults.length, faults: faults.slice(0, shownFaults) }
+  return { ...found, differing: faults.length, faults: faults.slice(0, maxFaultsShown) }
 }
 
-const shownFaults = 5
+const maxFaultsShown = 5
 
-async function keptMoved(
-  stored: KeptRows,
-  again: KeptRows,
+async function compareKeptOutputs(
+  stored: KeptOutputReader,
+  again: KeptOutputReader,
   output: KeptOutput,
   rows: readonly ShardRow[],
 ): Promise<number> {
@@ -218,7 +237,7 @@ async function keptMoved(
   return largest
 }
 
-const columns = 'id, label, labels, top5, probabilities, rank, correct1, correct5, status'
+const shardRowColumns = 'id, label, labels, top5, probabilities, rank, correct1, correct5, status'
 
-const rowsOf = (entry: Entry): Promise<ShardRow[]> =>
-  query<ShardRow>(`SELECT ${columns} FROM ${parquetRows()}`, [shardFiles(entry)])
+const readShardRows = (entry: StoredEvaluation): Promise<ShardRow[]> =>
+  query<ShardRow>(`SELECT ${shardRowColumns} FROM ${parquetRows()}`, [shardPaths(entry)])

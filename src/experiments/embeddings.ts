@@ -50,7 +50,7 @@ export function embeddingsOf(data: Float32Array, width: number, encoder: string)
  * @throws GeogapError `bad-npy` for anything but a whole two-dimensional, row-major array of float16 or float32.
  */
 export async function openNpy(file: string, encoder: string): Promise<Embeddings> {
-  const { offset, count, width, bytes } = await readHeader(file)
+  const { offset, count, width, bytes } = await readNpyHeader(file)
   return {
     encoder,
     count,
@@ -93,7 +93,7 @@ export function writeNpy(file: string, data: Float32Array, width: number): Promi
 const badNpy = (file: string, what: string): GeogapError =>
   new GeogapError('data', 'bad-npy', `cannot read embeddings ${file}: ${what}`)
 
-async function readHeader(file: string): Promise<{ offset: number; count: number; width: number; bytes: 2 | 4 }> {
+async function readNpyHeader(file: string): Promise<{ offset: number; count: number; width: number; bytes: 2 | 4 }> {
   const handle = await open(file, 'r').catch(() => {
     throw inputError('no-embeddings', `no such file: ${file}`)
   })
@@ -123,7 +123,7 @@ async function readHeader(file: string): Promise<{ offset: number; count: number
  * Several files as one, in their order.
  * @throws GeogapError `different-encoder` when they differ in encoder, width or type.
  */
-export function joined(parts: readonly Embeddings[]): Embeddings {
+export function joinEmbeddings(parts: readonly Embeddings[]): Embeddings {
   const [first] = parts
   if (!first) throw inputError('no-embeddings', 'no embeddings given')
   for (const part of parts) {

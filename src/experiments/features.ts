@@ -10,33 +10,33 @@ import { z } from 'zod'
 import { type Dataset, type GroupValue } from '../datasets/dataset.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import { GeogapError, inputError } from '../lib/errors.ts'
-import { whereThere, writeDurably } from '../lib/files.ts'
+import { orIfMissing, writeDurably } from '../lib/files.ts'
 import { type Device } from '../lib/onnx/engine.ts'
-import { type Outcomes } from '../results/predictions.ts'
+import { type Predictions } from '../results/predictions.ts'
 import { runShards } from '../evaluate/workers/pool.ts'
-import { type Features } from '../models/runtime/head.ts'
+import { type FeatureMatrix } from '../models/runtime/head.ts'
 import { widenHalf } from '../lib/tensors/tensors.ts'
-import { type Job, modelSteps, plan, stepsFor } from '../evaluate/plan.ts'
-import { type Span } from '../lib/ranges.ts'
-import { writeJson } from '../results/notes.ts'
-import { gaps, slug, spanName, spansOf } from '../results/store.ts'
+import { type EvaluationJob, modelSteps, planJobs, stepsFor } from '../evaluate/plan.ts'
+import { type IndexRange } from '../lib/ranges.ts'
+import { writeJson } from '../results/records.ts'
+import { findGaps, slug, rangeName, rangesOfFileNames } from '../results/store.ts'
 import { groupColumn } from '../results/write.ts'
-import { describeSteps, type Mode, type Step } from '../lib/pixels/steps.ts'
-import { countedImages, type Prepared, type Progress } from '../evaluate/evaluateDataset.ts'
+import { describeSteps, type PreprocessingMode, type PreprocessingStep } from '../lib/pixels/steps.ts'
+import { startProgress, type PreparedModel, type EvaluationProgress } from '../evaluate/evaluateDataset.ts'
 import { sha256 } from '../lib/hash.ts'
-import { literalPath, parquetRows, query, texts, writeParquet } from '../lib/sql.ts'
+import { literalPath, parquetRows, query, textColumn, writeParquet } from '../lib/sql.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 import { openNpy, writeNpy } from './embeddings.ts'
-import { type Labelled } from './splits.ts'
+import { type LabelledSample } from './splits.ts'
 
-const description = z.object({
+const descriptionSchema = z.object({
   schema: z.literal(1),
   /** The model's name in results, and the SHA-256 of its weights. */
   model: z.string(),
   weights: z.array(z.string()),
   /** What was done to these images, and the model's own steps, without what only these images need or drafts. */
-  steps: z.array(z.custom<Step>()),
-  recipe: z.array(z.custom<Step>()),
+  steps: z.array(z.custom<PreprocessingStep>()),
+  recipe: z.array(z.custom<PreprocessingStep>()),
   dataset: z.string(),
   /** Hash of the data set's content. */
   content: z.string(),
@@ -46,51 +46,58 @@ const description = z.object({
   notes: z.array(z.string()),
 })
 
-export type KeptDescription = z.infer<typeof description>
+export type FeatureSetDescription = z.infer<typeof descriptionSchema>
 
 /** Features of a data set's images. */
-export interface Kept {
-  about: KeptDescription
+export interface FeatureSet {
+  description: FeatureSetDescription
   /** The file of the classifier that training starts from, where it can be kept beside the features. */
-  head?: string
-  items: Labelled[]
+  headFile?: string
+  samples: LabelledSample[]
   /** `ok`, or the code of the error that the image met; rows of others are zero. */
   status: string[]
-  features: Features
+  features: FeatureMatrix
 }
 
-export interface KeepOptions {
+export interface FeatureSetOptions {
   /** Features go below `out/features`. */
   out: string
-  preprocessing?: Mode
+  preprocessing?: PreprocessingMode
   device?: Device
-  onProgress?: (progress: Progress) => void
+  onProgress?: (progress: EvaluationProgress) => void
 }
 
-export const descriptionName = 'features.json'
+export const featureSetFileName = 'features.json'
 
 /** The features of a model on a data set: read where they are kept, else computed, part by part. */
-export async function keepFeatures(model: Prepared, dataset: Dataset, options: KeepOptions): Promise<Kept> {
+export async function loadOrComputeFeatures(
+  model: PreparedModel,
+  dataset: Dataset,
+  options: FeatureSetOptions,
+): Promise<FeatureSet> {
   const { out, preprocessing = 'native', device } = options
-  const steps = stepsFor(model.spec.recipe, preprocessing, dataset.prepare)
+  const steps = stepsFor(model.spec.recipe, preprocessing, dataset.imageFixes)
   const about = {
-    ...describe(model, dataset),
+    ...describeFeatureSet(model, dataset),
     steps: [...steps],
     recipe: [...modelSteps(model.spec.recipe, preprocessing)],
   }
-  const folder = join(out, 'features', `${slug(about.model)}--${slug(about.dataset)}--${keyOf(about, device)}`)
-  const missing = gaps({ shards: await parts(folder) }, dataset.items.length)
+  const folder = join(out, 'features', `${slug(about.model)}--${slug(about.dataset)}--${featureSetKey(about, device)}`)
+  const missing = findGaps({ shards: await storedRanges(folder) }, dataset.samples.length)
   const tasks = [{ ...model, steps, missing }]
   const machine = { keep: 'features' as const, cores: availableParallelism(), ...(device && { device }) }
-  for (const job of plan(tasks, 'none', machine)) {
-    await writeJson(join(folder, descriptionName), about)
-    await compute(job, dataset, folder, options.onProgress)
+  for (const job of planJobs(tasks, 'none', machine)) {
+    await writeJson(join(folder, featureSetFileName), about)
+    await computeJob(job, dataset, folder, options.onProgress)
   }
   return readFeatures(folder)
 }
 
-function describe({ spec, hashes }: Prepared, dataset: Dataset): Omit<KeptDescription, 'steps' | 'recipe'> {
-  const { name, hash, items, classes, labelSpace, choices, notes = [] } = dataset
+function describeFeatureSet(
+  { spec, hashes }: PreparedModel,
+  dataset: Dataset,
+): Omit<FeatureSetDescription, 'steps' | 'recipe'> {
+  const { name, hash, samples: items, classes, labelSpace, choices, notes = [] } = dataset
   return {
     schema: 1,
     ...{ model: spec.name, weights: hashes, dataset: name, content: hash, images: items.length, notes: [...notes] },
@@ -99,89 +106,94 @@ function describe({ spec, hashes }: Prepared, dataset: Dataset): Omit<KeptDescri
   }
 }
 
-const keyOf = ({ weights, steps, content }: KeptDescription, device?: Device): string =>
+const featureSetKey = ({ weights, steps, content }: FeatureSetDescription, device?: Device): string =>
   sha256(JSON.stringify([1, weights, describeSteps(steps), content, runtimeVersion(device && { device })]), 16)
 
-async function compute(
-  job: Job,
+async function computeJob(
+  job: EvaluationJob,
   dataset: Dataset,
   folder: string,
-  onProgress?: (progress: Progress) => void,
+  onProgress?: (progress: EvaluationProgress) => void,
 ): Promise<void> {
   await runShards(
     job.group,
-    job.shards.map(span => ({ span, items: dataset.items.slice(span.start, span.end) })),
-    ({ span, items }, { outcomes }) => writePart(folder, span, items, dataset.columns, outcomes[0]!),
-    { processes: job.processes, onImages: countedImages(job, dataset, onProgress) },
+    job.shards.map(span => ({ span, items: dataset.samples.slice(span.start, span.end) })),
+    ({ span, items }, { outcomes }) => writeFeaturePart(folder, span, items, dataset.columns, outcomes[0]!),
+    { processes: job.processes, onImages: startProgress(job, dataset, onProgress) },
   )
 }
 
-async function writePart(
+async function writeFeaturePart(
   folder: string,
-  span: Span,
-  items: readonly Labelled[],
+  span: IndexRange,
+  items: readonly LabelledSample[],
   columns: readonly string[],
-  { kept, status }: Outcomes,
+  { kept, status }: Predictions,
 ): Promise<void> {
   await mkdir(folder, { recursive: true })
-  const file = join(folder, spanName(span))
+  const file = join(folder, rangeName(span))
   if (kept) await writeNpy(`${file}.npy`, kept, kept.length / items.length)
   await writeDurably(`${file}.parquet`, temporary =>
     writeParquet(temporary, [
-      texts('id', items, ({ id }) => id),
-      texts('label', items, ({ label }) => label),
-      texts('labels', items, ({ labels }) => labels.join(',')),
-      texts('status', status, code => code),
+      textColumn('id', items, ({ id }) => id),
+      textColumn('label', items, ({ label }) => label),
+      textColumn('labels', items, ({ labels }) => labels.join(',')),
+      textColumn('status', status, code => code),
       ...columns.map(column => groupColumn(column, items.map(({ groups }) => groups[column] ?? null))), // prettier-ignore
     ]),
   )
 }
 
-const parts = async (folder: string): Promise<Span[]> => spansOf(await whereThere(readdir(folder), []), '.parquet')
+const storedRanges = async (folder: string): Promise<IndexRange[]> =>
+  rangesOfFileNames(await orIfMissing(readdir(folder), []), '.parquet')
 
 /** What is kept, before its values are read. */
-export interface Stored {
-  about: KeptDescription
-  read: () => Promise<Kept>
+export interface StoredFeatures {
+  description: FeatureSetDescription
+  read: () => Promise<FeatureSet>
 }
 
 /**
  * Features kept in `folder`.
  * @throws GeogapError `no-features` where there are none; from `read`, `bad-features` where parts are missing or no image has any.
  */
-export async function storedFeatures(folder: string): Promise<Stored> {
-  const text = await readFile(join(folder, descriptionName), 'utf8').catch(() => {
-    throw inputError('no-features', `no kept features in ${folder}: there is no ${descriptionName}`)
+export async function openStoredFeatures(folder: string): Promise<StoredFeatures> {
+  const text = await readFile(join(folder, featureSetFileName), 'utf8').catch(() => {
+    throw inputError('no-features', `no kept features in ${folder}: there is no ${featureSetFileName}`)
   })
-  const parsed = description.safeParse(parseJson(text))
-  if (!parsed.success) throw badFeatures(folder, `${descriptionName} is not of this version`)
-  const read = async (): Promise<Kept> => {
-    const spans = await parts(folder)
-    requireWhole(folder, spans, parsed.data.images)
-    const read = await Promise.all(spans.map(span => readPart(join(folder, spanName(span)))))
-    return { ...together(parsed.data, folder, read), head: join(folder, 'head.safetensors') }
+  const parsed = descriptionSchema.safeParse(parseJson(text))
+  if (!parsed.success) throw badFeatures(folder, `${featureSetFileName} is not of this version`)
+  const read = async (): Promise<FeatureSet> => {
+    const spans = await storedRanges(folder)
+    requireAllParts(folder, spans, parsed.data.images)
+    const read = await Promise.all(spans.map(span => readFeaturePart(join(folder, rangeName(span)))))
+    return { ...joinFeatureParts(parsed.data, folder, read), headFile: join(folder, 'head.safetensors') }
   }
-  return { about: parsed.data, read }
+  return { description: parsed.data, read }
 }
 
-export const readFeatures = async (folder: string): Promise<Kept> => (await storedFeatures(folder)).read()
+export const readFeatures = async (folder: string): Promise<FeatureSet> => (await openStoredFeatures(folder)).read()
 
 /** @throws GeogapError `bad-features` naming the first images that no part covers */
-export function requireWhole(folder: string, shards: readonly Span[], images: number): void {
-  const [gap] = gaps({ shards }, images)
+export function requireAllParts(folder: string, shards: readonly IndexRange[], images: number): void {
+  const [gap] = findGaps({ shards }, images)
   if (gap)
     throw badFeatures(folder, `images ${gap.start + 1} to ${gap.end} are missing; the command that made them goes on`)
 }
 
-export interface KeptPart {
-  rows: StoredRow[]
+export interface FeaturePart {
+  rows: StoredFeatureRow[]
   /** 0 where no image of the part could be read. */
   width: number
   data: Float32Array
 }
 
 /** The parts as one, by id, so that training sees one order wherever the features come from. Errors: bad-features. */
-export function together(about: KeptDescription, folder: string, read: readonly KeptPart[]): Kept {
+export function joinFeatureParts(
+  about: FeatureSetDescription,
+  folder: string,
+  read: readonly FeaturePart[],
+): FeatureSet {
   const width = read.find(part => part.width > 0)?.width ?? 0
   if (width === 0) throw badFeatures(folder, `no image of ${about.dataset} could be read`)
   const all = read.flatMap(part => part.rows.map((row, at) => ({ row, part, at })))
@@ -189,33 +201,38 @@ export function together(about: KeptDescription, folder: string, read: readonly 
   const data = new Float32Array(all.length * width)
   for (const [i, { part, at }] of all.entries()) data.set(part.data.subarray(at * width, (at + 1) * width), i * width)
   const status = all.map(({ row }) => row.status)
-  return { about, items: all.map(({ row }) => labelled(row)), status, features: { width, data } }
+  return { description: about, samples: all.map(({ row }) => sampleOf(row)), status, features: { width, data } }
 }
 
 const badFeatures = (folder: string, what: string): GeogapError =>
   new GeogapError('data', 'bad-features', `kept features in ${folder}: ${what}`)
 
 /** `labels` are class indices with commas between. */
-export type StoredRow = Record<string, GroupValue> & { id: string; label: string; labels: string; status: string }
+export type StoredFeatureRow = Record<string, GroupValue> & {
+  id: string
+  label: string
+  labels: string
+  status: string
+}
 
-const own = ['id', 'label', 'labels', 'status']
+const fixedColumns = ['id', 'label', 'labels', 'status']
 
-const labelled = (row: StoredRow): Labelled => ({
+const sampleOf = (row: StoredFeatureRow): LabelledSample => ({
   ...{ id: row.id, label: row.label },
   labels: row.labels === '' ? [] : row.labels.split(',').map(Number),
-  groups: Object.fromEntries(Object.entries(row).filter(([name]) => !own.includes(name))),
+  groups: Object.fromEntries(Object.entries(row).filter(([name]) => !fixedColumns.includes(name))),
 })
 
-async function readPart(file: string): Promise<KeptPart> {
-  const rows = await query<StoredRow>(`SELECT * FROM ${parquetRows()}`, [literalPath(`${file}.parquet`)])
-  const there = await whereThere(stat(`${file}.npy`), undefined)
-  if (!there) return { rows, width: 0, data: new Float32Array(0) }
+async function readFeaturePart(file: string): Promise<FeaturePart> {
+  const rows = await query<StoredFeatureRow>(`SELECT * FROM ${parquetRows()}`, [literalPath(`${file}.parquet`)])
+  const hasValues = await orIfMissing(stat(`${file}.npy`), undefined)
+  if (!hasValues) return { rows, width: 0, data: new Float32Array(0) }
   const { width, data } = await readNpy(`${file}.npy`)
   return { rows, width, data }
 }
 
 /** All rows of a `.npy` file as float32. Errors: bad-npy, no-embeddings. */
-export async function readNpy(file: string): Promise<Features> {
+export async function readNpy(file: string): Promise<FeatureMatrix> {
   const stored = await openNpy(file, '')
   const data = new Float32Array(stored.count * stored.width)
   for await (const block of stored.blocks(4096))

@@ -7,19 +7,19 @@ import { createHash } from 'node:crypto'
 import { freemem } from 'node:os'
 import { join } from 'node:path'
 import { GeogapError, inputError } from '../lib/errors.ts'
-import { type Role } from '../lib/onnx/graph.ts'
-import { type Binding } from '../lib/onnx/onnx.ts'
+import { type ParameterRole } from '../lib/onnx/graph.ts'
+import { type ParameterBinding } from '../lib/onnx/encode.ts'
 import { adam } from '../lib/onnx/optimizers.ts'
 import { type NamedTensor } from '../lib/tensors/safetensors.ts'
-import { bytesOf } from '../lib/tensors/tensors.ts'
-import { permutation, random } from '../lib/random.ts'
+import { asBytes } from '../lib/tensors/tensors.ts'
+import { randomPermutation, randomFor } from '../lib/random.ts'
 import { sha256 } from '../lib/hash.ts'
 import { type Feeds } from './training/buffers.ts'
-import { loadCheckpoint, parametersFile, saveCheckpoint, type Settings } from './training/checkpoint.ts'
+import { loadCheckpoint, parametersFile, saveCheckpoint, type TrainingSettings } from './training/checkpoint.ts'
 import { peakBytes } from './training/memory.ts'
 import { accumulationGraph } from './training/step.ts'
 import { type AccumulatingTrainer, createAccumulatingTrainer, type Trainer } from './training/trainer.ts'
-import { type Network, networkGraph, objectiveOf } from './network.ts'
+import { type TrainableNetwork, networkGraph, objectiveOf } from './network.ts'
 
 export interface FinetunePlan {
   images: number
@@ -35,7 +35,7 @@ export interface FinetunePlan {
 }
 
 export interface FinetuneOptions {
-  network: Network
+  network: TrainableNetwork
   /** Values of all parameters at the start. */
   parameters: readonly NamedTensor[]
   /** Crops uint8 [positions, 3, size, size] of training images, every one of them. */
@@ -59,7 +59,7 @@ export interface FinetuneOptions {
   onEpoch?: (epoch: number, loss: number) => void
 }
 
-export interface Finetuned {
+export interface FinetuneResult {
   /** The safetensors file with the parameters after the last epoch, under the architecture's own names. */
   file: string
   /** Mean loss of each epoch. */
@@ -67,7 +67,7 @@ export interface Finetuned {
   steps: number
 }
 
-interface Run extends FinetuneOptions {
+interface FinetuneRun extends FinetuneOptions {
   epochs: number
   batch: number
   rate: number
@@ -78,29 +78,36 @@ interface Run extends FinetuneOptions {
  * @throws GeogapError `bad-training-data`, `checkpoint-mismatch`, `bad-checkpoint`; `bad-loss` and `bad-parameters` when
  * training diverges, which leaves the last good checkpoint.
  */
-export async function finetune(options: FinetuneOptions): Promise<Finetuned> {
+export async function finetune(options: FinetuneOptions): Promise<FinetuneResult> {
   const { network, labels, folder, epochs = 30, batch = 32, rate = 1e-5 } = options
-  const run: Run = { ...options, epochs, batch, rate }
-  checkData(run)
-  const settings = settingsOf(run)
+  const run: FinetuneRun = { ...options, epochs, batch, rate }
+  requireValidData(run)
+  const settings = trainingSettingsOf(run)
   const saved = await loadCheckpoint(folder, settings)
-  const { trained, frozen } = parted(network, saved?.parameters ?? run.parameters)
+  const { trained, frozen } = splitParameters(network, saved?.parameters ?? run.parameters)
   const microBatch = saved
     ? Number(saved.settings['micro-batch'])
-    : (run.microBatch ?? fitting(network, trained, batch))
+    : (run.microBatch ?? largestMicroBatch(network, trained, batch))
   const start = saved ?? { epoch: 0, steps: 0, losses: [], parameters: [], slots: [] }
   if (start.epoch > epochs)
     throw inputError('checkpoint-mismatch', `${folder} has ${start.epoch} epochs, not ${epochs}`)
   const { epoch: done, steps, slots, losses: before } = start
   if (done === epochs) return { file: join(folder, parametersFile(epochs)), losses: before, steps }
   const trainer = await createAccumulatingTrainer(
-    { objective: objectiveOf(network), optimizer: adam(run), parameters: trained, slots, steps, frozen: bound(frozen) },
+    {
+      objective: objectiveOf(network),
+      optimizer: adam(run),
+      parameters: trained,
+      slots,
+      steps,
+      frozen: bindingOf(frozen),
+    },
     feeds => feeds['labels']!.dims[0]!,
   )
   const losses = [...before]
   try {
     const plan = { images: labels.length, epochs, done, steps: Math.ceil(labels.length / batch), microBatch }
-    run.onPlan?.({ ...plan, seconds: await estimate(run, trainer, plan) })
+    run.onPlan?.({ ...plan, seconds: await estimateSeconds(run, trainer, plan) })
     while (losses.length < epochs) {
       const epoch = losses.length + 1
       losses.push(await runEpoch(run, trainer, epoch, microBatch))
@@ -115,7 +122,7 @@ export async function finetune(options: FinetuneOptions): Promise<Finetuned> {
       run.onEpoch?.(epoch, losses.at(-1)!)
     }
   } catch (error) {
-    throw pointingTo(error, folder)
+    throw withCheckpointHint(error, folder)
   } finally {
     await trainer.release()
   }
@@ -123,8 +130,8 @@ export async function finetune(options: FinetuneOptions): Promise<Finetuned> {
 }
 
 /** One pass over the images in an order of its own; gives the mean loss. The next batch is prepared during a step. */
-async function runEpoch(run: Run, trainer: Trainer, epoch: number, microBatch: number): Promise<number> {
-  const order = [...permutation(run.labels.length, random(run.seed, `epoch ${epoch}`))]
+async function runEpoch(run: FinetuneRun, trainer: Trainer, epoch: number, microBatch: number): Promise<number> {
+  const order = [...randomPermutation(run.labels.length, randomFor(run.seed, `epoch ${epoch}`))]
   const batches = Array.from({ length: Math.ceil(order.length / run.batch) }, (_, i) =>
     order.slice(i * run.batch, (i + 1) * run.batch),
   )
@@ -140,7 +147,7 @@ async function runEpoch(run: Run, trainer: Trainer, epoch: number, microBatch: n
 }
 
 /** The batch in micro-batches. */
-async function feedsOf(run: Run, positions: readonly number[], microBatch: number): Promise<Feeds[]> {
+async function feedsOf(run: FinetuneRun, positions: readonly number[], microBatch: number): Promise<Feeds[]> {
   const { Tensor } = await import('onnxruntime-node')
   const { size } = run.network
   const parts: Feeds[] = []
@@ -162,7 +169,11 @@ async function feedsOf(run: Run, positions: readonly number[], microBatch: numbe
 }
 
 /** Seconds for the epochs to come, from the second of two passes over the first images. */
-async function estimate(run: Run, trainer: AccumulatingTrainer, plan: Omit<FinetunePlan, 'seconds'>): Promise<number> {
+async function estimateSeconds(
+  run: FinetuneRun,
+  trainer: AccumulatingTrainer,
+  plan: Omit<FinetunePlan, 'seconds'>,
+): Promise<number> {
   const first = Array.from({ length: Math.min(plan.microBatch, plan.images) }, (_, i) => i)
   let started = 0
   for (let pass = 0; pass < 2; pass++) {
@@ -175,10 +186,10 @@ async function estimate(run: Run, trainer: AccumulatingTrainer, plan: Omit<Finet
 }
 
 /** Parameters with these roles stay as they are. */
-const untrained = new Set<Role>(['mean', 'variance', 'fixed'])
+const frozenRoles = new Set<ParameterRole>(['mean', 'variance', 'fixed'])
 
-function parted(
-  network: Network,
+function splitParameters(
+  network: TrainableNetwork,
   parameters: readonly NamedTensor[],
 ): { trained: NamedTensor[]; frozen: NamedTensor[] } {
   const declared = networkGraph(network).parameters
@@ -190,17 +201,17 @@ function parted(
     return { tensor: tensor!, role }
   })
   const of = (wanted: boolean): NamedTensor[] =>
-    all.filter(({ role }) => untrained.has(role) !== wanted).map(({ tensor }) => tensor)
+    all.filter(({ role }) => frozenRoles.has(role) !== wanted).map(({ tensor }) => tensor)
   return { trained: of(true), frozen: of(false) }
 }
 
-function bound(frozen: readonly NamedTensor[]): { bind: (name: string) => Binding } {
-  const values = new Map(frozen.map(({ name, data }) => [name, bytesOf(data)]))
+function bindingOf(frozen: readonly NamedTensor[]): { bind: (name: string) => ParameterBinding } {
+  const values = new Map(frozen.map(({ name, data }) => [name, asBytes(data)]))
   return { bind: name => ({ dtype: 'float32', values: values.get(name)! }) }
 }
 
 /** The most images, a power of two up to `batch`, whose pass takes no more than half of the free memory. */
-function fitting(network: Network, trained: readonly NamedTensor[], batch: number): number {
+function largestMicroBatch(network: TrainableNetwork, trained: readonly NamedTensor[], batch: number): number {
   const names = trained.map(({ name }) => name)
   const graph = accumulationGraph(objectiveOf(network), names)
   const state = 8 * trained.reduce((bytes, { data }) => bytes + data.byteLength, 0)
@@ -209,7 +220,7 @@ function fitting(network: Network, trained: readonly NamedTensor[], batch: numbe
   return images
 }
 
-function checkData({ network, labels, batch, epochs, microBatch = 1 }: Run): void {
+function requireValidData({ network, labels, batch, epochs, microBatch = 1 }: FinetuneRun): void {
   const wrong = Object.entries({ batch, epochs, 'micro-batch': microBatch }).find(
     ([, n]) => !(Number.isInteger(n) && n > 0),
   )
@@ -220,9 +231,9 @@ function checkData({ network, labels, batch, epochs, microBatch = 1 }: Run): voi
   if (bad !== undefined) throw inputError('bad-training-data', `label ${bad} is not a class of 0 … ${classes - 1}`)
 }
 
-function settingsOf({ network, parameters, labels, data, seed, batch, rate }: Run): Settings {
+function trainingSettingsOf({ network, parameters, labels, data, seed, batch, rate }: FinetuneRun): TrainingSettings {
   const weights = createHash('sha256')
-  for (const { name, data: values } of parameters) weights.update(`${name}\n`).update(bytesOf(values))
+  for (const { name, data: values } of parameters) weights.update(`${name}\n`).update(asBytes(values))
   return {
     network: network.name,
     weights: weights.digest('hex'),
@@ -235,7 +246,7 @@ function settingsOf({ network, parameters, labels, data, seed, batch, rate }: Ru
 }
 
 /** Says where a diverged run's last good checkpoint is. */
-function pointingTo(error: unknown, folder: string): unknown {
+function withCheckpointHint(error: unknown, folder: string): unknown {
   if (!(error instanceof GeogapError) || !['bad-loss', 'bad-parameters'].includes(error.code)) return error
   const message = `${error.message}; the last good checkpoint stays in ${folder}`
   return new GeogapError(error.kind, error.code, message, { cause: error })

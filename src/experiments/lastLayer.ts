@@ -4,20 +4,27 @@
  */
 import { inputError } from '../lib/errors.ts'
 import { crossEntropies } from '../lib/onnx/blocks/loss.ts'
-import { input } from '../lib/onnx/graph.ts'
+import { addInput } from '../lib/onnx/graph.ts'
 import { adam } from '../lib/onnx/optimizers.ts'
-import { permutation, random } from '../lib/random.ts'
+import { randomPermutation, randomFor } from '../lib/random.ts'
 import { type Feeds } from './training/buffers.ts'
 import { type Objective } from './training/step.ts'
 import { createTrainer } from './training/trainer.ts'
-import { classify, type Features, type Head, headTensors, picked, rowsOf } from '../models/runtime/head.ts'
+import {
+  classify,
+  type FeatureMatrix,
+  type LinearHead,
+  headTensors,
+  selectRows,
+  countRows,
+} from '../models/runtime/head.ts'
 
 export interface RetrainOptions {
-  features: Features
+  features: FeatureMatrix
   /** The class of every row of `features`, 0 … classes - 1. */
   labels: ArrayLike<number>
   /** The head to start from; not changed. */
-  head: Head
+  head: LinearHead
   seed: number
   /** Passes over the data, 5 as in the paper. */
   epochs?: number | undefined
@@ -29,8 +36,8 @@ export interface RetrainOptions {
   fraction?: number | undefined
 }
 
-export interface Retrained {
-  head: Head
+export interface RetrainedHead {
+  head: LinearHead
   /** Mean loss of each epoch. */
   losses: number[]
   /** Rows trained on. */
@@ -41,16 +48,16 @@ export interface Retrained {
  * Trains a copy of `head` with Adam on cross-entropy.
  * @throws GeogapError `bad-features`, `bad-labels`, `bad-fraction`; `bad-loss` when a loss is not a finite number.
  */
-export async function retrainHead(options: RetrainOptions): Promise<Retrained> {
+export async function retrainHead(options: RetrainOptions): Promise<RetrainedHead> {
   const { head, seed, epochs = 5, batch = 32, rate = 1e-5 } = options
-  const chosen = chosenRows(options)
-  const shuffling = random(seed, 'order')
+  const chosen = drawRows(options)
+  const shuffling = randomFor(seed, 'order')
   const task = { objective: objectiveOf(head), optimizer: adam({ rate }), parameters: headTensors(head) }
   const trainer = await createTrainer({ ...task, threads: 1 })
   try {
     const losses: number[] = []
     for (let epoch = 0; epoch < epochs; epoch++) {
-      const order = permutation(chosen.length, shuffling).map(i => chosen[i]!)
+      const order = randomPermutation(chosen.length, shuffling).map(i => chosen[i]!)
       let total = 0
       for (let at = 0; at < order.length; at += batch) {
         const some = order.subarray(at, at + batch)
@@ -65,8 +72,8 @@ export async function retrainHead(options: RetrainOptions): Promise<Retrained> {
   }
 }
 
-function chosenRows({ features, labels, head, seed, fraction = 1 }: RetrainOptions): Int32Array {
-  const rows = rowsOf(features, head)
+function drawRows({ features, labels, head, seed, fraction = 1 }: RetrainOptions): Int32Array {
+  const rows = countRows(features, head)
   if (labels.length !== rows) throw inputError('bad-labels', `${labels.length} labels for ${rows} rows of features`)
   for (let i = 0; i < rows; i++) {
     const label = labels[i]!
@@ -76,23 +83,23 @@ function chosenRows({ features, labels, head, seed, fraction = 1 }: RetrainOptio
   const count = Math.round(fraction * rows)
   if (!(count >= 1 && count <= rows))
     throw inputError('bad-fraction', `fraction ${fraction} of ${rows} rows is not between 1 and ${rows} rows`)
-  return permutation(rows, random(seed, 'fraction')).subarray(0, count)
+  return randomPermutation(rows, randomFor(seed, 'fraction')).subarray(0, count)
 }
 
 const objectiveOf =
-  (head: Head): Objective =>
+  (head: LinearHead): Objective =>
   (graph, w) =>
     crossEntropies(
-      classify(w, input(graph, 'features', 'float32', ['n', head.width]), head),
-      input(graph, 'labels', 'int64', ['n']),
+      classify(w, addInput(graph, 'features', 'float32', ['n', head.width]), head),
+      addInput(graph, 'labels', 'int64', ['n']),
     )
 
 /** Copies of the chosen rows. */
 async function feedsOf({ features, labels }: RetrainOptions, chosen: Int32Array): Promise<Feeds> {
-  const { Tensor: Value } = await import('onnxruntime-node')
+  const { Tensor } = await import('onnxruntime-node')
   const classes = BigInt64Array.from({ length: chosen.length }, (_, i) => BigInt(labels[chosen[i]!]!))
   return {
-    features: new Value('float32', picked(features, chosen).data, [chosen.length, features.width]),
-    labels: new Value('int64', classes, [chosen.length]),
+    features: new Tensor('float32', selectRows(features, chosen).data, [chosen.length, features.width]),
+    labels: new Tensor('int64', classes, [chosen.length]),
   }
 }

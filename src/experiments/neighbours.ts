@@ -3,9 +3,9 @@
  * block of queries times all references, then the largest similarities of each row, in one graph.
  */
 import { GeogapError, inputError } from '../lib/errors.ts'
-import { normalized } from '../lib/onnx/blocks/similarity.ts'
-import { createGraph, input, output } from '../lib/onnx/graph.ts'
-import { encode } from '../lib/onnx/onnx.ts'
+import { normalizeRows } from '../lib/onnx/blocks/similarity.ts'
+import { createGraph, addInput, addOutput } from '../lib/onnx/graph.ts'
+import { encodeModel } from '../lib/onnx/encode.ts'
 import { cast, div, gemm, norm, topK } from '../lib/onnx/ops.ts'
 import { createSession } from '../models/runtime/session.ts'
 import { type Embeddings, requireSameEncoder } from './embeddings.ts'
@@ -24,11 +24,11 @@ export interface Neighbours {
 
 export interface SearchOptions {
   /** Bytes for a block of similarities, 128 MiB by default. */
-  memory?: number
+  memoryBytes?: number
   threads?: number
 }
 
-const unbound = (name: string): never => {
+const throwUnbound = (name: string): never => {
   throw new GeogapError('internal', 'graph-shape', `no parameter expected: ${name}`)
 }
 
@@ -41,19 +41,19 @@ export async function* nearestReferences(
   references: Embeddings,
   queries: Embeddings,
   k: number,
-  { memory = 2 ** 27, threads = 0 }: SearchOptions = {},
+  { memoryBytes: memory = 2 ** 27, threads = 0 }: SearchOptions = {},
 ): AsyncGenerator<Neighbours> {
   requireSameEncoder(references, queries)
   if (!(Number.isInteger(k) && k >= 1 && k <= references.count))
     throw inputError('bad-k', `k = ${k} is not between 1 and the ${references.count} references`)
-  const { Tensor: Value } = await import('onnxruntime-node')
+  const { Tensor } = await import('onnxruntime-node')
   const { width } = queries
-  const known = new Value('float32', await unitRows(references), [references.count, width])
+  const known = new Tensor('float32', await unitRows(references), [references.count, width])
   const session = await createSession(searchGraph(references.count, queries, k), { threads })
   try {
     const block = Math.max(1, Math.min(8192, Math.floor(memory / (4 * references.count))))
     for await (const { start, rows, data } of queries.blocks(block)) {
-      const found = await session.run({ references: known, queries: new Value(queries.dtype, data, [rows, width]) })
+      const found = await session.run({ references: known, queries: new Tensor(queries.dtype, data, [rows, width]) })
       yield {
         start,
         rows,
@@ -69,28 +69,28 @@ export async function* nearestReferences(
 
 function searchGraph(count: number, { width, dtype }: Embeddings, k: number): Uint8Array {
   const graph = createGraph()
-  const references = input(graph, 'references', 'float32', [count, width])
-  const stored = input(graph, 'queries', dtype, ['n', width])
+  const references = addInput(graph, 'references', 'float32', [count, width])
+  const stored = addInput(graph, 'queries', dtype, ['n', width])
   const queries = dtype === 'float32' ? stored : cast(stored, 'float32')
-  const lengths = output('lengths', norm(queries))
+  const lengths = addOutput('lengths', norm(queries))
   const { values, indices } = topK(gemm(queries, references), k)
-  output('similarities', div(values, lengths))
-  output('indices', cast(indices, 'int32'))
-  return encode(graph, { bind: unbound })
+  addOutput('similarities', div(values, lengths))
+  addOutput('indices', cast(indices, 'int32'))
+  return encodeModel(graph, { bind: throwUnbound })
 }
 
 /** All rows scaled to unit length. */
 async function unitRows(embeddings: Embeddings): Promise<Float32Array> {
-  const { Tensor: Value } = await import('onnxruntime-node')
+  const { Tensor } = await import('onnxruntime-node')
   const { count, width, dtype } = embeddings
   const graph = createGraph()
-  const stored = input(graph, 'rows', dtype, ['n', width])
-  output('unit', normalized(dtype === 'float32' ? stored : cast(stored, 'float32')))
-  const session = await createSession(encode(graph, { bind: unbound }))
+  const stored = addInput(graph, 'rows', dtype, ['n', width])
+  addOutput('unit', normalizeRows(dtype === 'float32' ? stored : cast(stored, 'float32')))
+  const session = await createSession(encodeModel(graph, { bind: throwUnbound }))
   const all = new Float32Array(count * width)
   try {
     for await (const { start, rows, data } of embeddings.blocks(4096)) {
-      const { unit } = await session.run({ rows: new Value(dtype, data, [rows, width]) })
+      const { unit } = await session.run({ rows: new Tensor(dtype, data, [rows, width]) })
       all.set(unit!.data as Float32Array, start * width)
     }
   } finally {

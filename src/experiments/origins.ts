@@ -45,7 +45,7 @@ export interface OriginOptions extends SearchOptions {
  * Classifies queries as western or not, and by region, by a majority of their nearest references (appendix F).
  * @throws GeogapError `different-encoder`, `bad-k`, `bad-regions`, `bad-embeddings`.
  */
-export async function originsOf(options: OriginOptions): Promise<Origins> {
+export async function classifyOrigins(options: OriginOptions): Promise<Origins> {
   const { references, regions, queries, onProgress } = options
   const ks = [...new Set(options.ks ?? paperKs)].sort((a, b) => a - b)
   if (ks.length === 0)
@@ -57,7 +57,7 @@ export async function originsOf(options: OriginOptions): Promise<Origins> {
     throw inputError('bad-regions', `${regions.length} regions for ${references.count} references`)
   const names = [...new Set(regions)].sort()
   const codes = Int32Array.from(regions, region => names.indexOf(region))
-  const tally = createTally(ks, codes, names)
+  const tally = createVoteTally(ks, codes, names)
   let done = 0
   for await (const found of nearestReferences(references, queries, ks.at(-1)!, options)) {
     tally.add(found)
@@ -71,7 +71,7 @@ export async function originsOf(options: OriginOptions): Promise<Origins> {
  * The votes as `recordStudy(dir, 'neighbours', …)` keeps them for the figure: by k (`setting`) the share of the queries that is
  * `west` and of every region, the number of `queries` and that of `references`.
  */
-export const storedVotes = ({ references, queries, votes }: Origins): StudyValues[] =>
+export const studyValuesOfVotes = ({ references, queries, votes }: Origins): StudyValues[] =>
   votes.flatMap(({ k, westernShare, regions }) => [
     { setting: k, metric: 'references', values: [references] },
     { setting: k, metric: 'queries', values: [queries] },
@@ -81,7 +81,7 @@ export const storedVotes = ({ references, queries, votes }: Origins): StudyValue
     })),
   ])
 
-function createTally(ks: readonly number[], codes: Int32Array, names: readonly string[]) {
+function createVoteTally(ks: readonly number[], codes: Int32Array, names: readonly string[]) {
   const most = ks.at(-1)!
   const isWest = names.map(isWestern)
   const western = new Float64Array(ks.length)

@@ -1,12 +1,12 @@
 import { GeogapError } from '../lib/errors.ts'
 import { type Graph, type Tensor } from '../lib/onnx/graph.ts'
-import { architecture } from '../models/architectures.ts'
+import { findArchitecture } from '../models/architectures.ts'
 import { readParameters } from '../lib/tensors/bind.ts'
-import { type Head } from '../models/runtime/head.ts'
+import { type LinearHead } from '../models/runtime/head.ts'
 import { classifierGraph } from '../models/runtime/load.ts'
 import { readWeights } from '../lib/tensors/readWeights.ts'
-import { type ReadyModel } from '../models/spec.ts'
-import { type Step } from '../lib/pixels/steps.ts'
+import { type LocalModel } from '../models/spec.ts'
+import { type PreprocessingStep } from '../lib/pixels/steps.ts'
 
 /** The names of the parameters of a linear layer from `features` to `logits`; null where something else lies between. */
 export function headNames(graph: Graph): { weight: string; bias: string } | null {
@@ -25,8 +25,11 @@ export function headNames(graph: Graph): { weight: string; bias: string } | null
 }
 
 /** The linear classifier that a model was published with; null for a model that has none. */
-export async function pretrainedHead(model: ReadyModel, steps: readonly Step[]): Promise<Head | null> {
-  const known = model.graph ? undefined : architecture(model.architecture)
+export async function pretrainedHead(
+  model: LocalModel,
+  steps: readonly PreprocessingStep[],
+): Promise<LinearHead | null> {
+  const known = model.graph ? undefined : findArchitecture(model.architecture)
   if (known?.kind !== 'classifier') return null
   const graph = classifierGraph(model, steps)
   const names = headNames(graph)
@@ -39,7 +42,7 @@ export async function pretrainedHead(model: ReadyModel, steps: readonly Step[]):
 }
 
 /** A head that knows nothing: all classes get the same score. */
-export const untrainedHead = (classes: number, width: number): Head => ({
+export const untrainedHead = (classes: number, width: number): LinearHead => ({
   ...{ classes, width },
   weight: new Float32Array(classes * width),
   bias: new Float32Array(classes),

@@ -7,26 +7,26 @@ import { join } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
 import { imagenetNames } from '../datasets/labels/imagenet.ts'
 import { openDataset } from '../datasets/open.ts'
-import { inputError, unknownName } from '../lib/errors.ts'
-import { prepared } from '../evaluate/targets.ts'
-import { type Head, loadHead, picked, saveHead } from '../models/runtime/head.ts'
+import { inputError, unknownNameError } from '../lib/errors.ts'
+import { prepareModel } from '../evaluate/targets.ts'
+import { type LinearHead, loadHead, selectRows, saveHead } from '../models/runtime/head.ts'
 import { saveHeadModel } from '../models/runtime/headModel.ts'
-import { namedModel } from '../models/named.ts'
+import { loadModelSpec } from '../models/loadModelSpec.ts'
 import { type ModelSpec } from '../models/spec.ts'
 import { recordStudy } from '../results/studies.ts'
 import { slug } from '../results/store.ts'
-import { type Prepared } from '../evaluate/evaluateDataset.ts'
-import { type KeepOptions, keepFeatures, type Kept } from './features.ts'
-import { featuresIn } from './keptEvaluations.ts'
-import { type Retrained, retrainHead, type RetrainOptions } from './lastLayer.ts'
-import { partFigures } from './partFigures.ts'
-import { openParts, type Part, type Parts, type TrainingOptions } from './parts.ts'
+import { type PreparedModel } from '../evaluate/evaluateDataset.ts'
+import { type FeatureSetOptions, loadOrComputeFeatures, type FeatureSet } from './features.ts'
+import { openFeaturesIn } from './evaluationFeatures.ts'
+import { type RetrainedHead, retrainHead, type RetrainOptions } from './lastLayer.ts'
+import { scorePart } from './scorePart.ts'
+import { openParts, type DatasetPart, type DatasetParts, type TrainingOptions } from './parts.ts'
 import { pretrainedHead, untrainedHead } from './pretrained.ts'
-import { requireEvaluated, type SplitProtocol } from './splits.ts'
-import { study, type StudyRow } from './study.ts'
+import { requireClassesEvaluated, type SplitProtocol } from './splits.ts'
+import { runStudy, type StudySummaryRow } from './study.ts'
 
 export interface RetrainingOptions
-  extends KeepOptions, TrainingOptions, Pick<RetrainOptions, 'epochs' | 'batch' | 'rate'> {
+  extends FeatureSetOptions, TrainingOptions, Pick<RetrainOptions, 'epochs' | 'batch' | 'rate'> {
   /** Any name that `evaluate` takes, or a described model; with `features`, whose head training starts from. */
   model?: string | ModelSpec
   /** Folders of kept features, or of results of `evaluate --keep features`, instead of images. */
@@ -34,68 +34,74 @@ export interface RetrainingOptions
   /** Shares of the training images, 5 to 100 % by default; of each, 3 seeds by default. */
   fractions?: readonly number[]
   /** Called after every head. */
-  onHead?: (fraction: number, seed: number, trained: Retrained) => void
+  onHead?: (fraction: number, seed: number, trained: RetrainedHead) => void
 }
 
-export interface Retraining {
+export interface RetrainingResult {
   model: string
   /** Figures by share of the training images; share 0 is the head that training started from. */
-  rows: StudyRow[]
+  rows: StudySummaryRow[]
   notes: string[]
   /** Folders of the heads that were trained on the largest share, one a seed; each can be given as a model. */
   heads: string[]
 }
 
-const tableNineFractions: readonly number[] = [0.05, 0.1, 0.25, 0.5, 0.75, 1]
+const paperFractions: readonly number[] = [0.05, 0.1, 0.25, 0.5, 0.75, 1]
 
 /**
  * Retrains, scores, keeps heads below `out/heads` and records the study `last-layer` of `out`.
  * @throws GeogapError `class-not-evaluated`, `bad-loss` (heads of earlier runs stay), and what opening and splitting throw
  */
-export async function retraining(options: RetrainingOptions): Promise<Retraining> {
-  const { out, split = 'household', fractions = tableNineFractions, seeds = 3, minN = 30 } = options
+export async function runRetraining(options: RetrainingOptions): Promise<RetrainingResult> {
+  const { out, split = 'household', fractions = paperFractions, seeds = 3, minN = 30 } = options
   const { epochs, batch, rate } = options
-  const source = options.features ? await keptSource(options.features, options) : await modelSource(options)
+  const source = options.features
+    ? await storedFeatureSource(options.features, options)
+    : await computedFeatureSource(options)
   const parts = await openParts({ train: options.train, evals: options.evals, split }, source.open)
-  const training = trainable(parts)
+  const training = trainingRowsOf(parts)
   const first = await startingHead(source.model, training)
-  const figuresOf = (head: Head) => allFigures(parts.evals, head, minN)
+  const figuresOf = (head: LinearHead) => scoreParts(parts.evals, head, minN)
   const largest = Math.max(...fractions)
   const heads: string[] = []
   const run = async (fraction: number, seed: number) => {
     const trained = await retrainHead({ ...training, head: first.head, seed, fraction, epochs, batch, rate })
     options.onHead?.(fraction, seed, trained)
     const figures = await figuresOf(trained.head)
-    const base = source.base ?? training.kept.about.model
-    if (fraction === largest) heads.push(await keepHead(out, base, trained, { ...training, seed, fraction, split }))
+    const base = source.base ?? training.featureSet.description.model
+    if (fraction === largest)
+      heads.push(await saveTrainedHead(out, base, trained, { ...training, seed, fraction, split }))
     return figures
   }
-  const before = await study({ settings: [0], seeds: 1, run: () => figuresOf(first.head) })
-  const rows = [...before, ...(await study({ settings: fractions, seeds, run }))]
-  await recordStudy(out, 'last-layer', rows, training.kept.about.model)
-  return { model: training.kept.about.model, rows, notes: [...parts.notes, ...first.notes], heads }
+  const before = await runStudy({ settings: [0], seeds: 1, run: () => figuresOf(first.head) })
+  const rows = [...before, ...(await runStudy({ settings: fractions, seeds, run }))]
+  await recordStudy(out, 'last-layer', rows, training.featureSet.description.model)
+  return { model: training.featureSet.description.model, rows, notes: [...parts.notes, ...first.notes], heads }
 }
 
-interface Source {
-  open: (from: string | Dataset) => Promise<Kept>
-  model?: Prepared
+interface FeatureSource {
+  open: (from: string | Dataset) => Promise<FeatureSet>
+  model?: PreparedModel
   /** How the model was named. */
   base?: string
 }
 
-async function loaded({ model, onDownload }: RetrainingOptions): Promise<Required<Omit<Source, 'open'>> | undefined> {
+async function loadModelToTrain({
+  model,
+  onDownload,
+}: RetrainingOptions): Promise<Required<Omit<FeatureSource, 'open'>> | undefined> {
   if (model === undefined) return undefined
-  const spec = typeof model === 'string' ? await namedModel(model) : model
+  const spec = typeof model === 'string' ? await loadModelSpec(model) : model
   if (spec.head) throw inputError('retrained-head', `${spec.name} is a retrained head; give the model that it is on`)
-  const ready = await prepared(spec, (done, total) => onDownload?.(spec.name, done, total))
+  const ready = await prepareModel(spec, (done, total) => onDownload?.(spec.name, done, total))
   return { model: ready, base: typeof model === 'string' ? model : spec.name }
 }
 
-async function modelSource(options: RetrainingOptions): Promise<Source> {
-  const found = await loaded(options)
+async function computedFeatureSource(options: RetrainingOptions): Promise<FeatureSource> {
+  const found = await loadModelToTrain(options)
   if (!found) throw inputError('no-model', 'no model given, and no kept features')
-  const open = async (from: string | Dataset): Promise<Kept> =>
-    keepFeatures(
+  const open = async (from: string | Dataset): Promise<FeatureSet> =>
+    loadOrComputeFeatures(
       found.model,
       typeof from === 'string' ? await openDataset({ ...options.open, name: from }) : from,
       options,
@@ -103,52 +109,60 @@ async function modelSource(options: RetrainingOptions): Promise<Source> {
   return { ...found, open }
 }
 
-async function keptSource(folders: readonly string[], options: RetrainingOptions): Promise<Source> {
-  const all = (await Promise.all(folders.map(featuresIn))).flat()
+async function storedFeatureSource(folders: readonly string[], options: RetrainingOptions): Promise<FeatureSource> {
+  const all = (await Promise.all(folders.map(openFeaturesIn))).flat()
   if (all.length === 0) throw inputError('no-features', `no kept features in ${folders.join(', ')}`)
-  const found = await loaded(options)
-  const weights = String(found?.model.hashes ?? all[0]!.about.weights)
-  const ofModel = all.filter(({ about }) => String(about.weights) === weights)
-  const models = [...new Set(all.map(({ about }) => about.model))].join(' and of ')
+  const found = await loadModelToTrain(options)
+  const weights = String(found?.model.hashes ?? all[0]!.description.weights)
+  const ofModel = all.filter(({ description: about }) => String(about.weights) === weights)
+  const models = [...new Set(all.map(({ description: about }) => about.model))].join(' and of ')
   if (ofModel.length === 0)
     throw inputError('different-encoder', `features of ${models}, none of ${found!.model.spec.name}`)
   if (!found && ofModel.length < all.length)
     throw inputError('different-encoder', `features of ${models}: --model NAME says which`)
-  const names = ofModel.map(({ about }) => about.dataset)
+  const names = ofModel.map(({ description: about }) => about.dataset)
   return {
     ...found,
     open: from => {
-      const [kept, other] = ofModel.filter(({ about }) => about.dataset === from)
-      if (!kept) throw unknownName('kept data set', typeof from === 'string' ? from : from.name, names)
+      const [kept, other] = ofModel.filter(({ description: about }) => about.dataset === from)
+      if (!kept) throw unknownNameError('kept data set', typeof from === 'string' ? from : from.name, names)
       if (other)
-        throw inputError('bad-features', `features of ${kept.about.dataset} are there twice: give the folder of one`)
+        throw inputError(
+          'bad-features',
+          `features of ${kept.description.dataset} are there twice: give the folder of one`,
+        )
       return kept.read()
     },
   }
 }
 
-interface Training extends Pick<RetrainOptions, 'features' | 'labels'> {
-  kept: Kept
+interface TrainingRows extends Pick<RetrainOptions, 'features' | 'labels'> {
+  featureSet: FeatureSet
   dataset: string
 }
 
 /** The training part's images that have a class, which is their first accepted one. */
-function trainable({ train, evals }: Parts): Training {
-  const { items, features, kept, dataset } = train
+function trainingRowsOf({ train, evals }: DatasetParts): TrainingRows {
+  const { samples: items, features, featureSet: kept, dataset } = train
   const rows = items.flatMap(({ labels }, row) => (labels.length > 0 ? row : []))
   if (rows.length === 0) throw inputError('bad-training-data', `no image of ${dataset} has a class to train`)
   const some = rows.map(row => items[row]!)
-  const tested = evals.flatMap(part => part.items)
-  requireEvaluated(some, tested)
-  return { features: picked(features, rows), labels: some.map(({ labels }) => labels[0]!), kept, dataset }
+  const tested = evals.flatMap(part => part.samples)
+  requireClassesEvaluated(some, tested)
+  return {
+    features: selectRows(features, rows),
+    labels: some.map(({ labels }) => labels[0]!),
+    featureSet: kept,
+    dataset,
+  }
 }
 
 /** The pretrained head where it has the data's classes, which is then kept beside the features; else one of zeros. */
 async function startingHead(
-  model: Prepared | undefined,
-  { kept, features }: Training,
-): Promise<{ head: Head; notes: string[] }> {
-  const { about, head: file } = kept
+  model: PreparedModel | undefined,
+  { featureSet: kept, features }: TrainingRows,
+): Promise<{ head: LinearHead; notes: string[] }> {
+  const { description: about, headFile: file } = kept
   const own = model && String(model.spec.classes) === String(about.classes)
   const found = own && (await pretrainedHead(model.model, about.steps))
   if (found && file !== undefined) await saveHead(file, found)
@@ -161,19 +175,29 @@ async function startingHead(
   return { head: untrainedHead(classes, features.width), notes: [note] }
 }
 
-async function allFigures(evals: readonly Part[], head: Head, minN: number): Promise<Record<string, number | null>> {
+async function scoreParts(
+  evals: readonly DatasetPart[],
+  head: LinearHead,
+  minN: number,
+): Promise<Record<string, number | null>> {
   const figures: Record<string, number | null> = {}
-  for (const part of evals) Object.assign(figures, await partFigures(part, head, minN))
+  for (const part of evals) Object.assign(figures, await scorePart(part, head, minN))
   return figures
 }
 
-function keepHead(
+function saveTrainedHead(
   out: string,
   base: string,
-  { head, images, losses }: Retrained,
-  { kept, dataset, seed, fraction, split }: Training & { seed: number; fraction: number; split: SplitProtocol },
+  { head, images, losses }: RetrainedHead,
+  {
+    featureSet: kept,
+    dataset,
+    seed,
+    fraction,
+    split,
+  }: TrainingRows & { seed: number; fraction: number; split: SplitProtocol },
 ): Promise<string> {
-  const { about } = kept
+  const { description: about } = kept
   const name = `${about.model}.retrained_${seed}`
   return saveHeadModel(join(out, 'heads', slug(name)), head, {
     ...{ name, base, weights: about.weights, steps: about.recipe, classes: about.classes },

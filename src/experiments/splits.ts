@@ -2,17 +2,17 @@
  * Training and test images of any data set whose items say their household and region. Dollar Street's own variants do the
  * same (`dollarstreet/household`, `…/published`, `…/household-balanced`); these are for the others and for made-up ones.
  */
-import { type Item } from '../datasets/dataset.ts'
-import { balanceRegions, sharedHouseholds, splitByHousehold } from '../datasets/benchmarks/splits.ts'
-import { inputError, unknownName } from '../lib/errors.ts'
+import { type Sample } from '../datasets/dataset.ts'
+import { balanceRegions, countSharedHouseholds, splitByHousehold } from '../datasets/benchmarks/splits.ts'
+import { inputError, unknownNameError } from '../lib/errors.ts'
 
 export const splitProtocols = ['household', 'published', 'household-balanced'] as const
 export type SplitProtocol = (typeof splitProtocols)[number]
 
 /** What training needs to know of an image beside its features. */
-export type Labelled = Pick<Item, 'id' | 'label' | 'labels' | 'groups'>
+export type LabelledSample = Pick<Sample, 'id' | 'label' | 'labels' | 'groups'>
 
-export interface Split<T = Item> {
+export interface TrainTestSplit<T = Sample> {
   train: T[]
   test: T[]
   /** What a reader of the result must know: shared households, images without one. */
@@ -22,16 +22,16 @@ export interface Split<T = Item> {
 /** Least share of the images that are for testing, but as published, and the seed of the draw. */
 const [testShare, seed] = [0.2, 1]
 
-const text = (item: Labelled, column: string): string => {
+const groupValueText = (item: LabelledSample, column: string): string => {
   const value = item.groups[column] ?? null
   return value === null ? '' : String(value)
 }
 
 /** An image whose household nobody knows is a household of its own. */
-const housed = <T extends Labelled>(item: T) => ({
+const withHousehold = <T extends LabelledSample>(item: T) => ({
   item,
-  household: text(item, 'household') || `image ${item.id}`,
-  region: text(item, 'region'),
+  household: groupValueText(item, 'household') || `image ${item.id}`,
+  region: groupValueText(item, 'region'),
 })
 
 /**
@@ -40,49 +40,57 @@ const housed = <T extends Labelled>(item: T) => ({
  * column `split` (`train` or `test`), with a note that counts the households in both.
  * @throws GeogapError `unknown-split`, `bad-split` (a part is empty, no split column), `empty-region`.
  */
-export function splitItems<T extends Labelled>(items: readonly T[], protocol: SplitProtocol = 'household'): Split<T> {
-  if (!splitProtocols.includes(protocol)) throw unknownName('split', protocol, splitProtocols)
-  const rows = items.map(item => housed(item))
-  const parts = protocol === 'published' ? published(rows) : splitByHousehold(rows, testShare, seed)
+export function splitSamples<T extends LabelledSample>(
+  items: readonly T[],
+  protocol: SplitProtocol = 'household',
+): TrainTestSplit<T> {
+  if (!splitProtocols.includes(protocol)) throw unknownNameError('split', protocol, splitProtocols)
+  const rows = items.map(item => withHousehold(item))
+  const parts = protocol === 'published' ? publishedSplit(rows) : splitByHousehold(rows, testShare, seed)
   const { train, test } =
     protocol === 'household-balanced'
-      ? { train: balanced(parts.train, 'training'), test: balanced(parts.test, 'test') }
+      ? { train: balancePart(parts.train, 'training'), test: balancePart(parts.test, 'test') }
       : parts
   for (const [name, part] of Object.entries({ training: train, test }))
     if (part.length === 0) throw inputError('bad-split', `the ${name} part of the ${protocol} split is empty`)
-  return { train: train.map(row => row.item), test: test.map(row => row.item), notes: notesOn(train, test) }
+  return { train: train.map(row => row.item), test: test.map(row => row.item), notes: splitNotes(train, test) }
 }
 
-type Row<T extends Labelled = Labelled> = ReturnType<typeof housed<T>>
+type HouseholdRow<T extends LabelledSample = LabelledSample> = ReturnType<typeof withHousehold<T>>
 
-function published<T extends Labelled>(rows: readonly Row<T>[]): { train: Row<T>[]; test: Row<T>[] } {
-  const of = (part: string): Row<T>[] => rows.filter(({ item }) => text(item, 'split') === part)
+function publishedSplit<T extends LabelledSample>(
+  rows: readonly HouseholdRow<T>[],
+): { train: HouseholdRow<T>[]; test: HouseholdRow<T>[] } {
+  const of = (part: string): HouseholdRow<T>[] => rows.filter(({ item }) => groupValueText(item, 'split') === part)
   const [train, test] = [of('train'), of('test')]
   if (train.length + test.length < rows.length) {
-    const other = rows.find(({ item }) => !['train', 'test'].includes(text(item, 'split')))!.item
-    throw inputError('bad-split', `image ${other.id} has split ${text(other, 'split') || 'none'}, not train or test`)
+    const other = rows.find(({ item }) => !['train', 'test'].includes(groupValueText(item, 'split')))!.item
+    throw inputError(
+      'bad-split',
+      `image ${other.id} has split ${groupValueText(other, 'split') || 'none'}, not train or test`,
+    )
   }
   return { train, test }
 }
 
-function balanced<T extends Labelled>(rows: readonly Row<T>[], part: string): Row<T>[] {
+function balancePart<T extends LabelledSample>(rows: readonly HouseholdRow<T>[], part: string): HouseholdRow<T>[] {
   const homeless = rows.find(({ region }) => region === '')
   if (homeless) throw inputError('empty-region', `image ${homeless.item.id} of the ${part} part has no region`)
   return rows.length === 0 ? [] : balanceRegions(rows, seed)
 }
 
-type Households = readonly { household: string }[]
+type HouseholdList = readonly { household: string }[]
 
 /** Warns of households that are trained on and tested. */
-export function sharedNote(train: Households, test: Households): string[] {
-  const shared = sharedHouseholds(train, test)
+export function sharedHouseholdNote(train: HouseholdList, test: HouseholdList): string[] {
+  const shared = countSharedHouseholds(train, test)
   return shared > 0 ? [`${shared} households have images in both the training and the test part`] : []
 }
 
-function notesOn(train: readonly Row[], test: readonly Row[]): string[] {
-  const unknown = [...train, ...test].filter(({ item }) => text(item, 'household') === '').length
+function splitNotes(train: readonly HouseholdRow[], test: readonly HouseholdRow[]): string[] {
+  const unknown = [...train, ...test].filter(({ item }) => groupValueText(item, 'household') === '').length
   return [
-    ...sharedNote(train, test),
+    ...sharedHouseholdNote(train, test),
     ...(unknown > 0 ? [`${unknown} images have no household; each counts as its own`] : []),
   ]
 }
@@ -91,7 +99,7 @@ function notesOn(train: readonly Row[], test: readonly Row[]): string[] {
  * Checks that every class trained on (the first accepted one of an image) is accepted by some image of the evaluation.
  * @throws GeogapError `class-not-evaluated` naming the classes that the evaluation lacks.
  */
-export function requireEvaluated(train: readonly Labelled[], test: readonly Labelled[]): void {
+export function requireClassesEvaluated(train: readonly LabelledSample[], test: readonly LabelledSample[]): void {
   const tested = new Set(test.flatMap(({ labels }) => labels))
   const lacking = [...new Set(train.filter(({ labels }) => !tested.has(labels[0]!)).map(({ label }) => label))]
   if (lacking.length === 0) return

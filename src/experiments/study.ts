@@ -1,8 +1,8 @@
 import { inputError } from '../lib/errors.ts'
-import { deviation, mean } from '../metrics/numbers.ts'
+import { standardDeviation, mean } from '../metrics/numbers.ts'
 
 /** One figure of an experiment over its seeds. */
-export interface StudyRow {
+export interface StudySummaryRow {
   /** What was varied: a fraction of the data, a western share. */
   setting: number
   metric: string
@@ -26,23 +26,27 @@ export interface StudyOptions {
  * Every setting with every seed, one after the other, as mean ± deviation (tables 4 and 9, figure 11).
  * @throws GeogapError `bad-study` without settings or seeds, or when runs differ in the names of their figures.
  */
-export async function study({ settings, seeds, run }: StudyOptions): Promise<StudyRow[]> {
+export async function runStudy({ settings, seeds, run }: StudyOptions): Promise<StudySummaryRow[]> {
   if (settings.length === 0 || seeds < 1) throw inputError('bad-study', 'no settings or no seeds to study')
-  const rows: StudyRow[] = []
+  const rows: StudySummaryRow[] = []
   for (const setting of settings) {
     const figures: Readonly<Record<string, number | null>>[] = []
     for (let seed = 1; seed <= seeds; seed++) figures.push(await run(setting, seed))
-    for (const metric of Object.keys(figures[0]!)) rows.push(rowOf(setting, metric, figures))
+    for (const metric of Object.keys(figures[0]!)) rows.push(summarizeFigure(setting, metric, figures))
   }
   return rows
 }
 
-function rowOf(setting: number, metric: string, figures: readonly Readonly<Record<string, number | null>>[]): StudyRow {
+function summarizeFigure(
+  setting: number,
+  metric: string,
+  figures: readonly Readonly<Record<string, number | null>>[],
+): StudySummaryRow {
   const values = figures.map(({ [metric]: value }) => {
     if (value === undefined) throw inputError('bad-study', `a run at ${setting} gave no ${metric}`)
     return value
   })
   const defined = values.filter(value => value !== null)
   const center = defined.length > 0 ? mean(defined) : null
-  return { setting, metric, values, mean: center, deviation: defined.length > 1 ? deviation(defined) : null }
+  return { setting, metric, values, mean: center, deviation: defined.length > 1 ? standardDeviation(defined) : null }
 }

@@ -4,12 +4,12 @@
  */
 import { isWestern } from '../datasets/labels/western.ts'
 import { inputError } from '../lib/errors.ts'
-import { permutation, random } from '../lib/random.ts'
+import { randomPermutation, randomFor } from '../lib/random.ts'
 
 /** Shares from balanced to all western. */
 export const westernShares: readonly number[] = [0.5, 0.6, 0.7, 0.8, 0.9, 1]
 
-export interface WesternSample {
+export interface WesternSampleOptions {
   /** Number of images. */
   size: number
   /** Share of them that are western, 0 … 1. */
@@ -17,12 +17,12 @@ export interface WesternSample {
   seed: number
 }
 
-interface Sides {
+interface WesternRows {
   western: number[]
   other: number[]
 }
 
-function sidesOf(regions: readonly (string | null)[]): Sides {
+function splitWestern(regions: readonly (string | null)[]): WesternRows {
   const unknown = regions.findIndex(region => region === null || region === '')
   if (unknown >= 0) throw inputError('empty-region', `image ${unknown + 1} of ${regions.length} has no region`)
   const indices = regions.map((_, i) => i)
@@ -35,10 +35,13 @@ function sidesOf(regions: readonly (string | null)[]): Sides {
  * @throws GeogapError `empty-region` for an image without a region or when a side that is wanted has no images,
  * `share-too-large` when there are fewer images of a side than wanted, `bad-share`.
  */
-export function westernSample(regions: readonly (string | null)[], { size, share, seed }: WesternSample): number[] {
+export function drawWesternSample(
+  regions: readonly (string | null)[],
+  { size, share, seed }: WesternSampleOptions,
+): number[] {
   if (!(share >= 0 && share <= 1)) throw inputError('bad-share', `western share ${share} is not between 0 and 1`)
   if (!(Number.isInteger(size) && size > 0)) throw inputError('bad-share', `size ${size} is not a number of images`)
-  const { western, other } = sidesOf(regions)
+  const { western, other } = splitWestern(regions)
   const wanted = Math.round(share * size)
   const sides = [
     { name: 'western', rows: western, part: share, count: wanted },
@@ -52,14 +55,14 @@ export function westernSample(regions: readonly (string | null)[], { size, share
     throw inputError('share-too-large', `${what}; the largest size is ${largestSize(regions, [share])}`)
   }
   const drawn = sides.flatMap(({ name, rows, count }) =>
-    Array.from(permutation(rows.length, random(seed, name)).subarray(0, count), i => rows[i]!),
+    Array.from(randomPermutation(rows.length, randomFor(seed, name)).subarray(0, count), i => rows[i]!),
   )
   return drawn.sort((a, b) => a - b)
 }
 
 /** The largest size for which every one of `shares` can be drawn. Errors: empty-region. */
 export function largestSize(regions: readonly (string | null)[], shares: readonly number[]): number {
-  const { western, other } = sidesOf(regions)
+  const { western, other } = splitWestern(regions)
   const fits = (size: number): boolean =>
     shares.every(share => {
       const wanted = Math.round(share * size)

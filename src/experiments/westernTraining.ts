@@ -4,49 +4,49 @@
  */
 import { join } from 'node:path'
 import { checkDataset } from '../datasets/check.ts'
-import { type Dataset, type Item } from '../datasets/dataset.ts'
+import { type Dataset, type Sample } from '../datasets/dataset.ts'
 import { openDataset } from '../datasets/open.ts'
 import { GeogapError, inputError } from '../lib/errors.ts'
 import { evaluate } from '../evaluate/evaluate.ts'
-import { createPreparer, type Preparer } from '../evaluate/workers/prepare.ts'
-import { architecture } from '../models/architectures.ts'
+import { createCropPreparer, type CropPreparer } from '../evaluate/workers/cropBatches.ts'
+import { findArchitecture } from '../models/architectures.ts'
 import { readParameters } from '../lib/tensors/bind.ts'
 import { classifierGraph } from '../models/runtime/load.ts'
-import { namedModel } from '../models/named.ts'
+import { loadModelSpec } from '../models/loadModelSpec.ts'
 import { descriptionName } from '../models/ownModel.ts'
 import { readWeights } from '../lib/tensors/readWeights.ts'
 import { type NamedTensor } from '../lib/tensors/safetensors.ts'
-import { type ReadyModel } from '../models/spec.ts'
+import { type LocalModel } from '../models/spec.ts'
 import { modelSteps, stepsFor } from '../evaluate/plan.ts'
-import { writeJson } from '../results/notes.ts'
+import { writeJson } from '../results/records.ts'
 import { slug } from '../results/store.ts'
 import { recordStudy } from '../results/studies.ts'
-import { isDraft, type Mode, type Step } from '../lib/pixels/steps.ts'
+import { isDraftMode, type PreprocessingMode, type PreprocessingStep } from '../lib/pixels/steps.ts'
 import { sha256 } from '../lib/hash.ts'
-import { prepared } from '../evaluate/targets.ts'
-import { type Prepared, type Progress } from '../evaluate/evaluateDataset.ts'
+import { prepareModel } from '../evaluate/targets.ts'
+import { type PreparedModel, type EvaluationProgress } from '../evaluate/evaluateDataset.ts'
 import { finetune, type FinetuneOptions, type FinetunePlan } from './finetune.ts'
-import { type Network, networkOf } from './network.ts'
-import { labelOf, openDatasets, type TrainingOptions } from './parts.ts'
+import { type TrainableNetwork, networkOf } from './network.ts'
+import { figureLabelOf, openDatasets, type TrainingOptions } from './parts.ts'
 import { headNames, untrainedHead } from './pretrained.ts'
-import { requireEvaluated } from './splits.ts'
-import { study, type StudyRow } from './study.ts'
-import { largestSize, westernSample, westernShares } from './westernShare.ts'
+import { requireClassesEvaluated } from './splits.ts'
+import { runStudy, type StudySummaryRow } from './study.ts'
+import { largestSize, drawWesternSample, westernShares } from './westernShare.ts'
 
 /** One seed by default, as in the paper. */
-export interface WesternOptions
+export interface WesternTrainingOptions
   extends TrainingOptions, Pick<FinetuneOptions, 'epochs' | 'batch' | 'rate' | 'microBatch'> {
   model: string
   /** Western shares, 0.5 … 1 by default. */
   shares?: readonly number[]
   /** Training images of every share; as many as all shares allow by default. */
   size?: number
-  preprocessing?: Mode
+  preprocessing?: PreprocessingMode
   out: string
   /** Called before each run with what it will take, and all of them together. */
   onPlan?: (run: WesternRun, plan: FinetunePlan, totalSeconds: number) => void
   onEpoch?: (run: WesternRun, epoch: number, loss: number) => void
-  onProgress?: (progress: Progress) => void
+  onProgress?: (progress: EvaluationProgress) => void
 }
 
 export interface WesternRun {
@@ -54,9 +54,9 @@ export interface WesternRun {
   seed: number
 }
 
-export interface WesternTraining {
+export interface WesternTrainingResult {
   /** Figures by western share; `europe minus africa` is that of the first evaluation. */
-  rows: StudyRow[]
+  rows: StudySummaryRow[]
   notes: string[]
   /** Folders of the fine-tuned models, each of which can be given as a model. */
   models: string[]
@@ -67,63 +67,63 @@ export interface WesternTraining {
  * Fine-tunes, evaluates, and records the study `western-share` of `out`. What an interrupted run has done is not done again.
  * @throws GeogapError `empty-region`, `share-too-large`, `class-not-evaluated`, and what `finetune` throws
  */
-export async function westernTraining(options: WesternOptions): Promise<WesternTraining> {
+export async function runWesternTraining(options: WesternTrainingOptions): Promise<WesternTrainingResult> {
   const { out, shares = westernShares, seeds = 1, minN = 30, split = 'household' } = options
   const opened = await openDatasets({ ...options, split }, name => openDataset({ ...options.open, name }))
-  const { items, notes } = await usable(opened.train)
-  requireEvaluated(
+  const { items, notes } = await usableSamples(opened.train)
+  requireClassesEvaluated(
     items,
-    opened.evals.flatMap(part => part.items),
+    opened.evals.flatMap(part => part.samples),
   )
   const regions = items.map(({ groups }) => (groups['region'] === null ? null : String(groups['region'] ?? '')))
   const size = options.size ?? largestSize(regions, shares)
   if (size === 0) throw inputError('empty-region', `no training images for western shares of ${shares.join(', ')}`)
-  const samples = (share: number, seed: number) => westernSample(regions, { size, share, seed })
+  const samples = (share: number, seed: number) => drawWesternSample(regions, { size, share, seed })
   for (const share of shares) samples(share, 1)
-  const task = await taskOf(options, opened.train)
+  const task = await prepareTask(options, opened.train)
   const runs = shares.length * seeds
   const models: string[] = []
   const run = async (share: number, seed: number) => {
     const chosen = samples(share, seed).map(position => items[position]!)
-    const folder = await fineTuned(options, task, chosen, { share, seed }, runs - models.length)
+    const folder = await finetuneModel(options, task, chosen, { share, seed }, runs - models.length)
     models.push(folder)
-    return figuresOf(folder, opened.evals, minN, options)
+    return evaluateModel(folder, opened.evals, minN, options)
   }
-  const rows = await study({ settings: shares, seeds, run })
+  const rows = await runStudy({ settings: shares, seeds, run })
   await recordStudy(out, 'western-share', rows, task.name)
   return { rows, notes: [...opened.notes, ...notes, ...task.notes], models, size }
 }
 
 /** Images that can be read and have a class. */
-async function usable(dataset: Dataset): Promise<{ items: Item[]; notes: string[] }> {
+async function usableSamples(dataset: Dataset): Promise<{ items: Sample[]; notes: string[] }> {
   const { missing, unreadable } = await checkDataset(dataset)
   const lost = new Set([...missing, ...unreadable.map(({ id }) => id)])
-  const items = dataset.items.filter(({ id, labels }) => labels.length > 0 && !lost.has(id))
+  const items = dataset.samples.filter(({ id, labels }) => labels.length > 0 && !lost.has(id))
   const notes = lost.size > 0 ? [`${lost.size} images of ${dataset.name} could not be read and are left out`] : []
   return { items, notes }
 }
 
-interface Task {
+interface FinetuneTask {
   name: string
   architecture: string
-  network: Network
+  network: TrainableNetwork
   parameters: NamedTensor[]
-  steps: readonly Step[]
+  steps: readonly PreprocessingStep[]
   /** Crops by `steps` and what only this data set needs. */
-  preparer: Preparer
+  preparer: CropPreparer
   classes: 'imagenet-1k' | readonly string[]
   content: string
   notes: string[]
 }
 
-async function taskOf(
-  { model: name, preprocessing = 'native', onDownload }: WesternOptions,
+async function prepareTask(
+  { model: name, preprocessing = 'native', onDownload }: WesternTrainingOptions,
   train: Dataset,
-): Promise<Task> {
-  const spec = await namedModel(name)
+): Promise<FinetuneTask> {
+  const spec = await loadModelSpec(name)
   if (spec.graph || spec.head)
     throw inputError('not-trainable', `${spec.name} is no architecture of the catalogue, which fine-tuning needs`)
-  const ready = await prepared(spec, (done, total) => onDownload?.(spec.name, done, total))
+  const ready = await prepareModel(spec, (done, total) => onDownload?.(spec.name, done, total))
   const steps = modelSteps(spec.recipe, preprocessing)
   const classes = train.labelSpace === 'imagenet-1k' ? train.labelSpace : train.classes
   const network = networkOf({ ...ready.model, classes: train.classes.length }, steps)
@@ -133,18 +133,22 @@ async function taskOf(
     : await withNewHead(ready, steps, train.classes.length)
   return {
     ...{ name: spec.name, architecture: spec.architecture, network, parameters, steps, classes },
-    preparer: await createPreparer(stepsFor(spec.recipe, preprocessing, train.prepare)),
-    content: isDraft(preprocessing) ? `${train.hash} draft` : train.hash,
+    preparer: await createCropPreparer(stepsFor(spec.recipe, preprocessing, train.imageFixes)),
+    content: isDraftMode(preprocessing) ? `${train.hash} draft` : train.hash,
     notes: own ? [] : [`${spec.name} has other classes than ${train.name}: its head starts from zeros`],
   }
 }
 
-async function startingValues(model: ReadyModel, steps: readonly Step[]): Promise<NamedTensor[]> {
+async function startingValues(model: LocalModel, steps: readonly PreprocessingStep[]): Promise<NamedTensor[]> {
   const files = await Promise.all(model.files.map(readWeights))
-  return readParameters(classifierGraph(model, steps), files, architecture(model.architecture).names)
+  return readParameters(classifierGraph(model, steps), files, findArchitecture(model.architecture).names)
 }
 
-async function withNewHead({ model }: Prepared, steps: readonly Step[], classes: number): Promise<NamedTensor[]> {
+async function withNewHead(
+  { model }: PreparedModel,
+  steps: readonly PreprocessingStep[],
+  classes: number,
+): Promise<NamedTensor[]> {
   const names = headNames(classifierGraph(model, steps))
   if (!names) throw inputError('no-head', `${model.architecture} has no linear head to replace`)
   return (await startingValues(model, steps)).map(tensor => {
@@ -155,10 +159,10 @@ async function withNewHead({ model }: Prepared, steps: readonly Step[], classes:
 }
 
 /** Fine-tunes on the chosen images and describes the last checkpoint as a model; gives its folder. */
-async function fineTuned(
-  { out, epochs, batch, rate, microBatch, onPlan, onEpoch }: WesternOptions,
-  task: Task,
-  chosen: readonly Item[],
+async function finetuneModel(
+  { out, epochs, batch, rate, microBatch, onPlan, onEpoch }: WesternTrainingOptions,
+  task: FinetuneTask,
+  chosen: readonly Sample[],
   run: WesternRun,
   runsLeft: number,
 ): Promise<string> {
@@ -187,27 +191,27 @@ async function fineTuned(
   return folder
 }
 
-async function figuresOf(
+async function evaluateModel(
   model: string,
   evals: readonly Dataset[],
   minN: number,
-  { out, preprocessing = 'native', onProgress }: WesternOptions,
+  { out, preprocessing = 'native', onProgress }: WesternTrainingOptions,
 ): Promise<Record<string, number | null>> {
-  const mode = isDraft(preprocessing) ? 'native-draft' : 'native'
+  const mode = isDraftMode(preprocessing) ? 'native-draft' : 'native'
   const run = await evaluate({
     ...{ models: [model], datasets: evals, out, preprocessing: mode },
     ...(onProgress && { onProgress }),
   })
-  const { name } = await namedModel(model)
+  const { name } = await loadModelSpec(model)
   const figures: Record<string, number | null> = {}
   for (const [i, { name: dataset }] of evals.entries()) {
     const slot = { model: name, dataset, preprocessing: mode }
     const [found] = run.disparity({ ...slot, minN })
     const difference = found?.europeMinusAfrica ?? null
     if (i === 0) figures['europe minus africa'] = difference
-    figures[`${labelOf(dataset)} accuracy`] = run.accuracy(slot)[0]?.top1 ?? null
-    figures[`${labelOf(dataset)} disparity`] = found?.disparity ?? null
-    figures[`${labelOf(dataset)} europe minus africa`] = difference
+    figures[`${figureLabelOf(dataset)} accuracy`] = run.accuracy(slot)[0]?.top1 ?? null
+    figures[`${figureLabelOf(dataset)} disparity`] = found?.disparity ?? null
+    figures[`${figureLabelOf(dataset)} europe minus africa`] = difference
   }
   return figures
 }

@@ -2,9 +2,9 @@
 export async function mapLimited<T, R>(list: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
   const results = new Array<R>(list.length)
   let next = 0
-  const lane = async (): Promise<void> => {
+  const worker = async (): Promise<void> => {
     for (let i = next++; i < list.length; i = next++) results[i] = await work(list[i]!)
   }
-  await Promise.all(Array.from({ length: Math.min(limit, list.length) }, lane))
+  await Promise.all(Array.from({ length: Math.min(limit, list.length) }, worker))
   return results
 }

@@ -5,4 +5,4 @@ export type ConfigValue = string | number | boolean | readonly (string | number)
  * A config file's content: for each command (`evaluate`, `models describe`) its options by their long names, in
  * camel case or as on the command line. Words on the command line come first.
  */
-export type Config = Readonly<Record<string, Readonly<Record<string, ConfigValue>>>>
+export type ConfigFile = Readonly<Record<string, Readonly<Record<string, ConfigValue>>>>

@@ -27,27 +27,27 @@ export const messageOf = (error: unknown): string => (error instanceof Error ? e
 export const firstLine = (error: unknown): string => messageOf(error).split('\n')[0]!
 
 /** A name that came from a file, fit for one line of an error. */
-export function shown(name: string, limit = 80): string {
+export function quoteForMessage(name: string, limit = 80): string {
   const quoted = JSON.stringify(name.length > limit ? `${name.slice(0, limit)}…` : name)
   return quoted.replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?')
 }
 
 /** The same without quotes. */
-export const unquoted = (name: string, limit: number): string => shown(name, limit).slice(1, -1)
+export const escapeForMessage = (name: string, limit: number): string => quoteForMessage(name, limit).slice(1, -1)
 
 /** The names closest to `name` by edit distance, nearest first. */
-export function nearest(name: string, known: Iterable<string>, count = 3): string[] {
-  const wanted = name.toLowerCase()
+export function nearestNames(name: string, known: Iterable<string>, count = 3): string[] {
+  const lowerCaseName = name.toLowerCase()
   return [...known]
-    .map(candidate => ({ candidate, distance: editDistance(wanted, candidate.toLowerCase()) }))
+    .map(candidate => ({ candidate, distance: editDistance(lowerCaseName, candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
     .slice(0, count)
     .map(({ candidate }) => candidate)
 }
 
 /** `unknown model: resnet51; nearest: resnet50, resnet50d` */
-export function unknownName(what: string, name: string, known: Iterable<string>): GeogapError {
-  const close = nearest(name, known)
+export function unknownNameError(what: string, name: string, known: Iterable<string>): GeogapError {
+  const close = nearestNames(name, known)
   const hint = close.length > 0 ? `; nearest: ${close.join(', ')}` : '; none exist'
   return inputError(`unknown-${what.replaceAll(' ', '-')}`, `unknown ${what}: ${name}${hint}`)
 }

@@ -3,7 +3,7 @@ import { open, readdir, rename, rm, stat, writeFile, type FileHandle } from 'nod
 import { dirname } from 'node:path'
 import { GeogapError, messageOf } from './errors.ts'
 
-const chunk = 1 << 28
+const chunkBytes = 1 << 28
 
 /**
  * Has `write` fill a temporary file, so that readers see nothing or all of `file`: fsync, rename, fsync of the folder.
@@ -39,8 +39,8 @@ export const writeAtomically = (file: string, write: (handle: FileHandle) => Pro
  */
 export async function writeOutput(file: string, content: string | Uint8Array): Promise<void> {
   try {
-    const there = await whereThere(stat(file), undefined)
-    if (there && !there.isFile() && !there.isDirectory()) await writeFile(file, content)
+    const existing = await orIfMissing(stat(file), undefined)
+    if (existing && !existing.isFile() && !existing.isDirectory()) await writeFile(file, content)
     else await writeAtomically(file, handle => handle.writeFile(content))
   } catch (error) {
     throw storageError(file, error)
@@ -50,7 +50,7 @@ export async function writeOutput(file: string, content: string | Uint8Array): P
 /** A name beside `file` that no other process or call uses. */
 export const temporaryName = (file: string): string => `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
 
-const storageReasons: Partial<Record<string, string>> = {
+const reasonByErrorCode: Partial<Record<string, string>> = {
   ENOENT: 'its folder does not exist',
   ENOTDIR: 'its folder is a file',
   EISDIR: 'it is a folder',
@@ -64,27 +64,29 @@ export function storageError(file: string, error: unknown): GeogapError {
   if (error instanceof GeogapError && error.kind === 'storage') return error
   const text = messageOf(error)
   const code = (error as NodeJS.ErrnoException).code ?? ''
-  const full = code === 'ENOSPC' || /no space left/i.test(text)
-  const unmade = (error as NodeJS.ErrnoException).syscall === 'mkdir' && code === 'ENOENT'
-  const known = unmade ? 'the folder cannot be made here (a read-only place?)' : storageReasons[code]
-  const reason = full ? 'no space left on the device' : (known ?? text.split('\n')[0]!)
-  return new GeogapError('storage', full ? 'disk-full' : 'write-failed', `cannot write ${file}: ${reason}`, {
+  const isDiskFull = code === 'ENOSPC' || /no space left/i.test(text)
+  const isFolderUnmakable = (error as NodeJS.ErrnoException).syscall === 'mkdir' && code === 'ENOENT'
+  const knownReason = isFolderUnmakable
+    ? 'the folder cannot be made here (a read-only place?)'
+    : reasonByErrorCode[code]
+  const reason = isDiskFull ? 'no space left on the device' : (knownReason ?? text.split('\n')[0]!)
+  return new GeogapError('storage', isDiskFull ? 'disk-full' : 'write-failed', `cannot write ${file}: ${reason}`, {
     cause: error,
   })
 }
 
-const absent = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
+const missingFileCodes = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
 
 /** What `read` gives, or `otherwise` where there is no such file or folder. Any other failure passes on: it is no answer. */
-export const whereThere = <T, U>(read: Promise<T>, otherwise: U): Promise<T | U> =>
+export const orIfMissing = <T, U>(read: Promise<T>, otherwise: U): Promise<T | U> =>
   read.catch((error: unknown) => {
-    if (absent.has((error as NodeJS.ErrnoException).code ?? '')) return otherwise
+    if (missingFileCodes.has((error as NodeJS.ErrnoException).code ?? '')) return otherwise
     throw error
   })
 
 /** Names of the JSON files in `folder`, sorted; none where there is no such folder. */
-export const jsonNames = async (folder: string): Promise<string[]> =>
-  (await whereThere(readdir(folder), [])).filter(name => name.endsWith('.json')).sort()
+export const jsonFileNames = async (folder: string): Promise<string[]> =>
+  (await orIfMissing(readdir(folder), [])).filter(name => name.endsWith('.json')).sort()
 
 /** Makes renames in `folder` durable; a no-op where folders cannot be opened (Windows). */
 export const syncFolder = async (folder: string): Promise<void> =>
@@ -103,7 +105,7 @@ async function sync(path: string, flags: string): Promise<void> {
 export async function readFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<number> {
   let done = 0
   while (done < bytes.length) {
-    const length = Math.min(chunk, bytes.length - done)
+    const length = Math.min(chunkBytes, bytes.length - done)
     const { bytesRead } = await handle.read(bytes, done, length, position + done)
     if (bytesRead === 0) break
     done += bytesRead
@@ -116,7 +118,7 @@ export async function writeFully(handle: FileHandle, bytes: Uint8Array, position
   let done = 0
   while (done < bytes.length) {
     const at = position === undefined ? null : position + done
-    const { bytesWritten } = await handle.write(bytes, done, Math.min(chunk, bytes.length - done), at)
+    const { bytesWritten } = await handle.write(bytes, done, Math.min(chunkBytes, bytes.length - done), at)
     done += bytesWritten
   }
 }

@@ -9,12 +9,14 @@ export interface Machine {
   host: string
 }
 
-const telling = 'avx avx2 avx_vnni avx512f avx512_vnni avx512_bf16 amx_tile asimddp i8mm bf16 sve'.split(' ')
+const relevantInstructions = 'avx avx2 avx_vnni avx512f avx512_vnni avx512_bf16 amx_tile asimddp i8mm bf16 sve'.split(
+  ' ',
+)
 
-let known: Machine | undefined
+let knownMachine: Machine | undefined
 
-export function machine(): Machine {
-  return (known ??= {
+export function currentMachine(): Machine {
+  return (knownMachine ??= {
     machine: `${process.platform} ${process.arch}, ${cpus()[0]?.model.trim() ?? 'unknown processor'}`,
     instructions: instructionSets(),
     host: hostname(),
@@ -25,14 +27,14 @@ function instructionSets(): string {
   try {
     const [, flags = ''] = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8')) ?? []
     const present = flags.split(' ')
-    return telling.filter(name => present.includes(name)).join(' ') || 'unknown'
+    return relevantInstructions.filter(name => present.includes(name)).join(' ') || 'unknown'
   } catch {
     return 'unknown'
   }
 }
 
 /** Whether a process of this machine runs; one that belongs to somebody else does. */
-export function isRunning(pid: number): boolean {
+export function isProcessRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

@@ -28,30 +28,31 @@ export function randomFrom(seed: number): Random {
 }
 
 /** A whole number in 0 … n - 1. */
-export const below = (n: number, random: Random): number => Math.floor(random() * n)
+export const randomBelow = (n: number, random: Random): number => Math.floor(random() * n)
 
 /** Fisher-Yates, in place. */
 export function shuffle(values: Int32Array, random: Random): void {
   for (let i = values.length - 1; i > 0; i--) {
-    const j = below(i + 1, random)
-    const kept = values[i]!
+    const j = randomBelow(i + 1, random)
+    const swapped = values[i]!
     values[i] = values[j]!
-    values[j] = kept
+    values[j] = swapped
   }
 }
 
 /** Draws that depend on `seed` and on `purpose`, so that two uses of one seed do not share their numbers. */
-export const random = (seed: number, purpose: string): Random => randomFrom(seed * 2 ** 16 + (hash(purpose) & 0xffff))
+export const randomFor = (seed: number, purpose: string): Random =>
+  randomFrom(seed * 2 ** 16 + (hash16(purpose) & 0xffff))
 
 /** FNV-1a over UTF-16 units, folded to 16 bits. */
-function hash(text: string): number {
+function hash16(text: string): number {
   let value = 0x811c9dc5
   for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193)
   return value ^ (value >>> 16)
 }
 
 /** The numbers 0 … count-1 in random order. */
-export function permutation(count: number, draw: Random): Int32Array {
+export function randomPermutation(count: number, draw: Random): Int32Array {
   const order = Int32Array.from({ length: count }, (_, i) => i)
   shuffle(order, draw)
   return order

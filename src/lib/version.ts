@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 
-const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+const packageJson = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
 
-export const version = own.version
+export const version = packageJson.version

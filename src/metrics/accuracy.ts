@@ -68,82 +68,82 @@ export function macroAccuracy(classes: readonly Counts[]): {
 export function sumCounts(cells: readonly Counts[]): Required<Omit<Counts, 'top5'>> & { top5?: number } {
   const sum = startSum()
   for (const cell of cells) addTo(sum, cell)
-  return finished(sum)
+  return finishSum(sum)
 }
 
-interface Sum {
+interface CountsSum {
   n: number
   top1: number
   errors: number
   top5: number | undefined
 }
 
-const startSum = (): Sum => ({ n: 0, top1: 0, errors: 0, top5: 0 })
+const startSum = (): CountsSum => ({ n: 0, top1: 0, errors: 0, top5: 0 })
 
-function addTo(sum: Sum, { n, top1, top5, errors = 0 }: Counts): void {
+function addTo(sum: CountsSum, { n, top1, top5, errors = 0 }: Counts): void {
   sum.n += n
   sum.top1 += top1
   sum.errors += errors
   if (n > 0) sum.top5 = top5 === undefined || sum.top5 === undefined ? undefined : sum.top5 + top5
 }
 
-const finished = ({ top5, ...sum }: Sum) => (top5 === undefined ? sum : { ...sum, top5 })
+const finishSum = ({ top5, ...sum }: CountsSum) => (top5 === undefined ? sum : { ...sum, top5 })
 
 /** A cell of a counts cube: grouping columns and counts. */
-export interface CubeCell extends Counts {
+export interface CountsRow extends Counts {
   groups: Readonly<Record<string, string | number | null>>
   /** The class, where cells are split by it. */
   label?: string
 }
 
-type GroupValues = CubeCell['groups']
+type GroupValues = CountsRow['groups']
 
-interface Grouped {
+interface GroupedCounts {
   groups: readonly GroupCounts[]
   unknown: Counts
 }
 
 /** Sums that were made already: tables, figures and tests of one report ask for the same. */
-const known = new WeakMap<readonly CubeCell[], Map<string, Grouped>>()
+const groupingCache = new WeakMap<readonly CountsRow[], Map<string, GroupedCounts>>()
 
 /**
  * The cube added up by one column or an intersection of columns; the group's name joins the values with ` × `. Cells
  * without a value in one of the columns are left out and counted in `unknown`. `label` as a column is that of the cells that have one.
  */
-export function groupBy(cells: readonly CubeCell[], columns: readonly string[]): Grouped {
-  const made = known.get(cells) ?? new Map<string, Grouped>()
-  known.set(cells, made)
+export function groupBy(cells: readonly CountsRow[], columns: readonly string[]): GroupedCounts {
+  const made = groupingCache.get(cells) ?? new Map<string, GroupedCounts>()
+  groupingCache.set(cells, made)
   const key = JSON.stringify(columns)
-  const grouped = made.get(key) ?? addedUp(cells, columns)
+  const grouped = made.get(key) ?? sumByGroup(cells, columns)
   made.set(key, grouped)
   return grouped
 }
 
-function startAt(sums: Map<string, Sum>, name: string): Sum {
+function addNamedSum(sums: Map<string, CountsSum>, name: string): CountsSum {
   const sum = startSum()
   sums.set(name, sum)
   return sum
 }
 
-function addedUp(cells: readonly CubeCell[], columns: readonly string[]): Grouped {
-  const sums = new Map<string, Sum>()
+function sumByGroup(cells: readonly CountsRow[], columns: readonly string[]): GroupedCounts {
+  const sums = new Map<string, CountsSum>()
   const unknown = startSum()
-  const nameOf = namer(columns)
+  const nameOf = groupNamer(columns)
   for (const cell of cells) {
     const name = nameOf(cell)
     const sum = name === null ? unknown : sums.get(name)
     if (sum) addTo(sum, cell)
-    else addTo(startAt(sums, name!), cell)
+    else addTo(addNamedSum(sums, name!), cell)
   }
-  const groups = [...sums].map(([group, sum]) => ({ group, ...finished(sum) }))
-  return { groups: groups.sort((a, b) => (a.group < b.group ? -1 : 1)), unknown: finished(unknown) }
+  const groups = [...sums].map(([group, sum]) => ({ group, ...finishSum(sum) }))
+  return { groups: groups.sort((a, b) => (a.group < b.group ? -1 : 1)), unknown: finishSum(unknown) }
 }
 
 /** Names are made once for cells that share their values; classes are too many to share. */
-function namer(columns: readonly string[]): (cell: CubeCell) => string | null {
+function groupNamer(columns: readonly string[]): (cell: CountsRow) => string | null {
   const byLabel = columns.includes('label')
   const known = new Map<GroupValues, string | null>()
-  const make = ({ groups, label }: CubeCell): string | null => {
+  const make = ({ groups, label }: CountsRow): string | null => {
     const values = columns.map(column => groups[column] ?? (column === 'label' ? label : null) ?? null)
     return values.includes(null) ? null : values.join(' × ')
   }
@@ -167,7 +167,7 @@ export interface Difference {
   interval: Interval | null
 }
 
-export function differenceOf(first: Counts, second: Counts, confidence: number): Difference {
+export function accuracyDifference(first: Counts, second: Counts, confidence: number): Difference {
   const [p, q] = [first, second].map(({ n, top1 }) => (n === 0 ? null : top1 / n)) as [number | null, number | null]
   const interval = newcombe({ hits: first.top1, n: first.n }, { hits: second.top1, n: second.n }, confidence)
   return { n: [first.n, second.n], accuracy: [p, q], difference: p === null || q === null ? null : p - q, interval }

@@ -13,7 +13,7 @@
 import { inputError } from '../lib/errors.ts'
 import { logGamma } from './distributions.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
-import { bisected, sum } from './numbers.ts'
+import { bisect, sum } from './numbers.ts'
 
 /**
  * Interval of the share of hits among `total` images, valid at any stopping time, from `hits` of the `n` images that were read so
@@ -57,7 +57,7 @@ export interface AnytimeOptions {
 }
 
 /** Outcomes of a finite list of images in their random order, as far as they are read. */
-export interface Visited {
+export interface VisitedOutcomes {
   /** 0 or 1 for each image read. */
   outcomes: ArrayLike<number>
   /**
@@ -68,8 +68,8 @@ export interface Visited {
 }
 
 /** The mean over all images of `bins`, with each image not read yet counted as predicted. */
-export function anytimeEstimate({ outcomes, bins }: Visited): number {
-  const predictions = predictor(1 + max(bins))
+export function anytimeEstimate({ outcomes, bins }: VisitedOutcomes): number {
+  const predictions = createPredictor(1 + max(bins))
   for (let i = 0; i < outcomes.length; i++) predictions.learn(bins[i]!, outcomes[i]!)
   let total = sum(outcomes)
   for (let i = outcomes.length; i < bins.length; i++) total += predictions.of(bins[i]!)
@@ -77,9 +77,9 @@ export function anytimeEstimate({ outcomes, bins }: Visited): number {
 }
 
 /** Share of the outcomes' variance that the predictions from the bins, each made before its image was read, have spared. */
-export function varianceExplained(visited: Visited): number {
-  const left = ({ bins, outcomes }: Visited): number => {
-    const { surprise } = rounds({ outcomes, bins })
+export function varianceExplained(visited: VisitedOutcomes): number {
+  const left = ({ bins, outcomes }: VisitedOutcomes): number => {
+    const { surprise } = playRounds({ outcomes, bins })
     return surprise.reduce((total, value) => total + value * value, 0)
   }
   const alone = left({ ...visited, bins: new Uint8Array(visited.bins.length) })
@@ -90,7 +90,7 @@ export function varianceExplained(visited: Visited): number {
  * Interval of the mean over all images of `bins`, valid at any stopping time, from the outcomes of those read so far. The whole
  * list read gives the mean itself. Errors: bad-outcomes, bad-confidence.
  */
-export function anytimeInterval(visited: Visited, options: AnytimeOptions = {}): Interval {
+export function anytimeInterval(visited: VisitedOutcomes, options: AnytimeOptions = {}): Interval {
   const { outcomes, bins } = visited
   checkConfidence(options.confidence ?? 0.95)
   if (outcomes.length > bins.length) {
@@ -100,27 +100,27 @@ export function anytimeInterval(visited: Visited, options: AnytimeOptions = {}):
   const hits = sum(outcomes)
   const possible: Interval = [hits / images, (hits + images - read) / images]
   if (read === 0 || read === images) return possible
-  const rich = bettors(visited, options)
-  return [edge(mean => rich(mean, 1), possible), edge(mean => rich(mean, -1), [possible[1], possible[0]])]
+  const rich = createBettors(visited, options)
+  return [findEdge(mean => rich(mean, 1), possible), findEdge(mean => rich(mean, -1), [possible[1], possible[0]])]
 }
 
 /** Whether the interval leaves out `mean`: one look instead of a search for both ends. */
-export function anytimeExcludes(visited: Visited, mean: number, options: AnytimeOptions = {}): boolean {
-  const rich = bettors(visited, options)
+export function anytimeExcludes(visited: VisitedOutcomes, mean: number, options: AnytimeOptions = {}): boolean {
+  const rich = createBettors(visited, options)
   return rich(mean, 1) || rich(mean, -1)
 }
 
-function bettors(visited: Visited, { confidence = 0.95, target }: AnytimeOptions) {
-  const game = rounds(visited)
+function createBettors(visited: VisitedOutcomes, { confidence = 0.95, target }: AnytimeOptions) {
+  const game = playRounds(visited)
   const limit = Math.log(2 / (1 - confidence))
   return (mean: number, sign: 1 | -1): boolean => logCapital(game, mean, sign, target) >= limit
 }
 
 /** Bets' tuning: distances between the true mean and the one bet against, as shares. */
-const distances = Array.from({ length: 8 }, (_, i) => 0.0025 * 2 ** i)
+const bettingDistances = Array.from({ length: 8 }, (_, i) => 0.0025 * 2 ** i)
 
 /** What the bettor knows before each image, and what it turned out to be. */
-interface Game {
+interface BettingGame {
   /** Outcome minus prediction, and the least and the largest value that it could have had. */
   surprise: Float64Array
   least: Float64Array
@@ -132,15 +132,15 @@ interface Game {
   variance: Float64Array
 }
 
-function rounds({ outcomes, bins }: Visited): Game {
+function playRounds({ outcomes, bins }: VisitedOutcomes): BettingGame {
   const [read, images] = [outcomes.length, bins.length]
   const game = Object.fromEntries(
     ['surprise', 'least', 'most', 'offset', 'slope', 'variance'].map(name => [name, new Float64Array(read)]),
-  ) as unknown as Game
+  ) as unknown as BettingGame
   const kinds = 1 + max(bins)
   const left = new Float64Array(kinds)
   for (let i = 0; i < images; i++) left[bins[i]!]!++
-  const predictions = predictor(kinds)
+  const predictions = createPredictor(kinds)
   let hits = 0
   let spread = prior.weight / 4
   for (let t = 0; t < read; t++) {
@@ -172,7 +172,7 @@ function rounds({ outcomes, bins }: Visited): Game {
 const prior = { weight: 4 }
 
 /** Share of hits in each bin so far, drawn towards the share over all bins. */
-function predictor(kinds: number) {
+function createPredictor(kinds: number) {
   const [hits, seen] = [new Float64Array(kinds), new Float64Array(kinds)]
   const all = { hits: 1, seen: 2 }
   return {
@@ -187,22 +187,25 @@ function predictor(kinds: number) {
 }
 
 /** A bet may lose at most this share of the capital. */
-const boldest = 0.9
+const maxBetShare = 0.9
 /** A mean that could just be is not taken for impossible. */
-const rounding = 1e-9
+const roundingTolerance = 1e-9
 
 /**
  * Logarithm of the capital of bettors who hold that the mean is above (`sign` 1) or below (-1) `mean`: one for each distance,
  * the stake shared among them. Falls with `mean` for 1, rises for -1.
  */
-function logCapital(game: Game, mean: number, sign: 1 | -1, target?: number): number {
-  const capitals = distances.map(distance => {
+function logCapital(game: BettingGame, mean: number, sign: 1 | -1, target?: number): number {
+  const capitals = bettingDistances.map(distance => {
     let capital = Math.log(stake(distance, target))
     for (let t = 0; t < game.surprise.length; t++) {
       const expected = game.offset[t]! + game.slope[t]! * mean
       const room = sign > 0 ? expected - game.least[t]! : game.most[t]! - expected
-      if (room < -rounding) return Infinity
-      const bet = Math.min((distance * game.slope[t]!) / game.variance[t]!, boldest / Math.max(room, rounding))
+      if (room < -roundingTolerance) return Infinity
+      const bet = Math.min(
+        (distance * game.slope[t]!) / game.variance[t]!,
+        maxBetShare / Math.max(room, roundingTolerance),
+      )
       capital += Math.log1p(sign * bet * (game.surprise[t]! - expected))
     }
     return capital
@@ -213,14 +216,16 @@ function logCapital(game: Game, mean: number, sign: 1 | -1, target?: number): nu
 }
 
 function stake(distance: number, target?: number): number {
-  if (target === undefined) return 1 / distances.length
-  const nearest = distances.reduce((a, b) => (Math.abs(Math.log(b / target)) < Math.abs(Math.log(a / target)) ? b : a))
-  return distance === nearest ? 0.65 : 0.35 / (distances.length - 1)
+  if (target === undefined) return 1 / bettingDistances.length
+  const nearest = bettingDistances.reduce((a, b) =>
+    Math.abs(Math.log(b / target)) < Math.abs(Math.log(a / target)) ? b : a,
+  )
+  return distance === nearest ? 0.65 : 0.35 / (bettingDistances.length - 1)
 }
 
 /** The point between `from` (where the bettor is rich) and `to` where that ends. */
-const edge = (rich: (mean: number) => boolean, [from, to]: Interval): number =>
-  rich(from) ? bisected(rich, to, from, 30) : from
+const findEdge = (rich: (mean: number) => boolean, [from, to]: Interval): number =>
+  rich(from) ? bisect(rich, to, from, 30) : from
 
 const max = (values: ArrayLike<number>): number => {
   let most = 0

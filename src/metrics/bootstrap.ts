@@ -1,7 +1,7 @@
 import { inputError } from '../lib/errors.ts'
 import { spread } from './numbers.ts'
-import { checkDraws, poissonOne } from './random.ts'
-import { below, type Random, randomFrom } from '../lib/random.ts'
+import { checkDraws, samplePoissonOne } from './samplers.ts'
+import { randomBelow, type Random, randomFrom } from '../lib/random.ts'
 
 /*
  * Bootstrap of accuracies over clusters (households, or images where there are none). A draw gives every cluster one
@@ -62,19 +62,19 @@ export function bootstrapAccuracies(table: CellTable, options: BootstrapOptions)
   const sums = { n: new Float64Array(groups * models), hits: new Float64Array(groups * models) }
   for (let draw = 0; draw < draws; draw++) {
     fillWeights(weights, kind, random)
-    weigh(table, weights, sums)
-    keepDraw(result, sums, draw)
+    sumWeighted(table, weights, sums)
+    storeDraw(result, sums, draw)
   }
   return result
 }
 
 /** Weighted sums over the cells of each group, row-major [group, model]. */
-interface Sums {
+interface CellSums {
   n: Float64Array
   hits: Float64Array
 }
 
-function weigh({ models, cluster, group, n, hits }: CellTable, weights: Uint16Array, sums: Sums): void {
+function sumWeighted({ models, cluster, group, n, hits }: CellTable, weights: Uint16Array, sums: CellSums): void {
   sums.n.fill(0)
   sums.hits.fill(0)
   for (let cell = 0; cell < cluster.length; cell++) {
@@ -88,7 +88,7 @@ function weigh({ models, cluster, group, n, hits }: CellTable, weights: Uint16Ar
   }
 }
 
-function keepDraw(result: BootstrapDraws, { n, hits }: Sums, draw: number): void {
+function storeDraw(result: BootstrapDraws, { n, hits }: CellSums, draw: number): void {
   const [models, groups] = [result.models.length, result.groups.length]
   for (let m = 0; m < models; m++) {
     let [total, right] = [0, 0]
@@ -104,11 +104,11 @@ function keepDraw(result: BootstrapDraws, { n, hits }: Sums, draw: number): void
 
 function fillWeights(weights: Uint16Array, kind: 'poisson' | 'multinomial', random: Random): void {
   if (kind === 'poisson') {
-    for (let i = 0; i < weights.length; i++) weights[i] = poissonOne(random)
+    for (let i = 0; i < weights.length; i++) weights[i] = samplePoissonOne(random)
     return
   }
   weights.fill(0)
-  for (let i = 0; i < weights.length; i++) weights[below(weights.length, random)]!++
+  for (let i = 0; i < weights.length; i++) weights[randomBelow(weights.length, random)]!++
 }
 
 function checkTable({ models, groups, clusters, cluster, group, n, hits }: CellTable): void {
@@ -135,8 +135,8 @@ export function cellTable(
   const groups = new Map<string, number>()
   const cells = new Map<string, number>()
   const cellOf = images.map(({ cluster, group }) => {
-    const [c, g] = [position(clusters, cluster), position(groups, group)]
-    return position(cells, `${c} ${g}`)
+    const [c, g] = [indexFor(clusters, cluster), indexFor(groups, group)]
+    return indexFor(cells, `${c} ${g}`)
   })
   const [n, hits] = [new Float64Array(cells.size * models.length), new Float64Array(cells.size * models.length)]
   for (const [i, { correct }] of images.entries()) {
@@ -159,11 +159,11 @@ export function cellTable(
   }
 }
 
-function position(known: Map<string, number>, name: string): number {
-  const found = known.get(name)
+function indexFor(indices: Map<string, number>, name: string): number {
+  const found = indices.get(name)
   if (found !== undefined) return found
-  known.set(name, known.size)
-  return known.size - 1
+  indices.set(name, indices.size)
+  return indices.size - 1
 }
 
 /** Draws of one model's accuracy, over all groups or in one group. */

@@ -1,8 +1,8 @@
 import { type Interval } from './intervals.ts'
 import { mean, percentileInterval, spread } from './numbers.ts'
 import { type AccuracyTable, pointsOf, type RateOptions, scale } from './progress.ts'
-import { checkDraws } from './random.ts'
-import { below, randomFrom } from '../lib/random.ts'
+import { checkDraws } from './samplers.ts'
+import { randomBelow, randomFrom } from '../lib/random.ts'
 import { slopeAndR2 } from './regression.ts'
 
 export interface ModelBootstrapOptions extends RateOptions {
@@ -91,7 +91,7 @@ function resample(
   const random = randomFrom(seed)
   const results = Array.from({ length: count }, () => new Float64Array(draws))
   for (let draw = 0; draw < draws; draw++) {
-    const picked = Int32Array.from({ length: n }, () => below(n, random))
+    const picked = Int32Array.from({ length: n }, () => randomBelow(n, random))
     const values = statistic(all => Array.from(picked, i => all[i]!))
     for (const [k, series] of results.entries()) series[draw] = values[k] ?? NaN
   }

@@ -1,5 +1,5 @@
 import { inputError } from '../lib/errors.ts'
-import { checkCounts, type Counts, type Difference, differenceOf } from './accuracy.ts'
+import { checkCounts, type Counts, type Difference, accuracyDifference } from './accuracy.ts'
 import { sum } from './numbers.ts'
 
 /** Counts of one class in one group. */
@@ -42,7 +42,7 @@ export function decomposeGap(
   second: string,
   confidence = 0.95,
 ): GapDecomposition {
-  const sides = [first, second].map(group => classesOf(cells, group)) as [Side, Side]
+  const sides = [first, second].map(group => classesOf(cells, group)) as [GroupClasses, GroupClasses]
   const empty = { gap: null, within: null, mix: null, unmatched: null, classes: [] }
   const missing = [first, second].find((_, i) => sides[i]!.n === 0)
   if (missing !== undefined) return { ...empty, reason: `no images in ${missing}` }
@@ -56,14 +56,14 @@ export function decomposeGap(
   return { gap, within, mix, unmatched: gap - within - mix, classes, reason }
 }
 
-interface Side {
+interface GroupClasses {
   n: number
   hits: number
   classes: Map<string, Counts>
 }
 
-function classesOf(cells: readonly ClassGroupCounts[], group: string): Side {
-  const side: Side = { n: 0, hits: 0, classes: new Map() }
+function classesOf(cells: readonly ClassGroupCounts[], group: string): GroupClasses {
+  const side: GroupClasses = { n: 0, hits: 0, classes: new Map() }
   for (const cell of cells) {
     if (cell.group !== group) continue
     checkCounts(cell, `${cell.class} in ${group}`)
@@ -76,9 +76,13 @@ function classesOf(cells: readonly ClassGroupCounts[], group: string): Side {
   return side
 }
 
-function contribution(name: string, sides: readonly [Side, Side], confidence: number): ClassContribution {
+function contribution(
+  name: string,
+  sides: readonly [GroupClasses, GroupClasses],
+  confidence: number,
+): ClassContribution {
   const [a, b] = sides.map(side => side.classes.get(name) ?? { n: 0, top1: 0 }) as [Counts, Counts]
-  const row = { class: name, ...differenceOf(a, b, confidence) }
+  const row = { class: name, ...accuracyDifference(a, b, confidence) }
   const [p, q] = row.accuracy
   if (p === null || q === null) return { ...row, within: 0, mix: 0 }
   const [v, w] = [a.n / sides[0].n, b.n / sides[1].n]

@@ -1,4 +1,4 @@
-import { checkGroups, differenceOf, type GroupCounts } from './accuracy.ts'
+import { checkGroups, accuracyDifference, type GroupCounts } from './accuracy.ts'
 import { type Estimate, undefinedEstimate } from './intervals.ts'
 
 /** Groups smaller than this are left out of a disparity and listed instead. */
@@ -26,7 +26,7 @@ export interface Disparity {
  * (section 3.2, equation 3). Ties go to the group that comes first. Errors: bad-counts, duplicate-group.
  */
 export function disparity(groups: readonly GroupCounts[], minN = defaultMinN): Disparity {
-  const { kept, leftOut } = largeEnough(groups, minN)
+  const { kept, leftOut } = splitBySize(groups, minN)
   const empty = { disparity: null, ratio: null, best: null, worst: null, bestAccuracy: null, worstAccuracy: null }
   if (kept.length < 2) return { ...empty, groups: kept.length, leftOut, reason: tooFew(kept.length, minN) }
   const share = (c: GroupCounts): number => c.top1 / c.n
@@ -47,7 +47,7 @@ export function disparity(groups: readonly GroupCounts[], minN = defaultMinN): D
 }
 
 /** The groups with at least `minN` (and at least one) images, and the others. */
-export function largeEnough(
+export function splitBySize(
   groups: readonly GroupCounts[],
   minN: number,
 ): { kept: GroupCounts[]; leftOut: { group: string; n: number }[] } {
@@ -76,7 +76,7 @@ export function pairDifference(
   const [first, second] = [a, b].map(name => groups.find(c => c.group === name))
   if (!first) return undefinedEstimate(`no group ${a}`)
   if (!second) return undefinedEstimate(`no group ${b}`)
-  const { difference, interval } = differenceOf(first, second, confidence)
+  const { difference, interval } = accuracyDifference(first, second, confidence)
   return interval
     ? { value: difference, interval, reason: null }
     : undefinedEstimate(`no images in ${first.n === 0 ? a : b}`)

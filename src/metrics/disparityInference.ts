@@ -1,12 +1,12 @@
 import { inputError } from '../lib/errors.ts'
 import { checkGroups, type GroupCounts, sumCounts } from './accuracy.ts'
 import { designEffect } from './designEffect.ts'
-import { defaultMinN, type Disparity, disparity, largeEnough } from './disparity.ts'
+import { defaultMinN, type Disparity, disparity, splitBySize } from './disparity.ts'
 import { rangeInterval } from './disparityInterval.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
 import { type ClusterCounts, equalityNull, type PermutationOptions } from './permutation.ts'
 
-export interface InferenceOptions extends PermutationOptions {
+export interface DisparityInferenceOptions extends PermutationOptions {
   /** Groups with fewer images are left out and listed. Default 30. */
   minN?: number
   confidence?: number
@@ -34,7 +34,7 @@ export interface InferredDisparity extends Disparity {
  * Disparity of one model on one benchmark with permutation null, bias-corrected value and interval.
  * Errors: bad-counts, duplicate-group, bad-clusters, bad-draws, bad-seed, bad-confidence.
  */
-export function inferDisparity(groups: readonly GroupCounts[], options: InferenceOptions): InferredDisparity {
+export function inferDisparity(groups: readonly GroupCounts[], options: DisparityInferenceOptions): InferredDisparity {
   const { minN = defaultMinN, clusters, confidence = 0.95, ...permutation } = options
   checkGroups(groups)
   checkConfidence(confidence)
@@ -42,7 +42,7 @@ export function inferDisparity(groups: readonly GroupCounts[], options: Inferenc
   const unit = clusters ? ('clusters' as const) : ('images' as const)
   const empty = { expected: null, p: null, corrected: null, interval: null, unit, clusterCorrelation: null }
   if (found.disparity === null) return { ...found, ...empty }
-  const { kept } = largeEnough(groups, minN)
+  const { kept } = splitBySize(groups, minN)
   const names = new Set(kept.map(counts => counts.group))
   const inside = clusters?.filter(cluster => names.has(cluster.group))
   if (inside) checkClusters(kept, inside)

@@ -1,7 +1,7 @@
 import { checkConfidence, type Interval } from './intervals.ts'
 import { posteriorMeans } from './mixture.ts'
-import { bisected, mean, quantile, spread, sum } from './numbers.ts'
-import { checkDraws, fillNormal } from './random.ts'
+import { bisect, mean, quantile, spread, sum } from './numbers.ts'
+import { checkDraws, fillNormal } from './samplers.ts'
 import { randomFrom } from '../lib/random.ts'
 
 /*
@@ -43,7 +43,7 @@ export interface RangeEstimate {
   corrected: number
 }
 
-interface Setting {
+interface RangeSimulation {
   x: Float64Array
   n: Float64Array
   se: Float64Array
@@ -62,27 +62,27 @@ export function rangeInterval(groups: readonly GroupShare[], options: RangeOptio
   const { seed, draws = 1000, confidence = 0.95 } = options
   checkDraws(draws)
   checkConfidence(confidence)
-  const setting = settingOf(groups, seed, draws)
+  const setting = createRangeSimulation(groups, seed, draws)
   const { range } = setting
   const alpha = 1 - confidence
-  const expected = mean(rangesOf(setting, stretched(setting, 0, setting.center)))
+  const expected = mean(rangesOf(setting, stretchTruth(setting, 0, setting.center)))
   const upperLevel = (d: number): number => alpha * (1 - lowerShare) * Math.min(1, d / expected)
   const notTooSmall = (d: number): boolean =>
-    chance(rangesOf(setting, crowded(setting, d / expected, d)), r => r >= range) > alpha - upperLevel(d)
+    shareWhere(rangesOf(setting, crowdTruth(setting, d / expected, d)), r => r >= range) > alpha - upperLevel(d)
   const notTooLarge = (d: number): boolean =>
-    chance(rangesOf(setting, pairPushed(setting, d)), r => r <= range) > upperLevel(d)
+    shareWhere(rangesOf(setting, pushPairApart(setting, d)), r => r <= range) > upperLevel(d)
   const low = notTooSmall(0) ? 0 : firstTrue(notTooSmall, 0, range)
   const high = Math.max(
     low,
     firstTrue(d => !notTooLarge(d), low, 1),
   )
   const belowMedian = (d: number): boolean =>
-    quantile(rangesOf(setting, stretched(setting, d, setting.center)).sort(), 0.5) < range
+    quantile(rangesOf(setting, stretchTruth(setting, d, setting.center)).sort(), 0.5) < range
   const corrected = belowMedian(0) ? firstTrue(d => !belowMedian(d), 0, range) : 0
   return { interval: [low, high], corrected: Math.min(high, Math.max(low, corrected)) }
 }
 
-function settingOf(groups: readonly GroupShare[], seed: number, draws: number): Setting {
+function createRangeSimulation(groups: readonly GroupShare[], seed: number, draws: number): RangeSimulation {
   const x = Float64Array.from(groups, group => group.share)
   const n = Float64Array.from(groups, group => group.n)
   const total = sum(n)
@@ -98,7 +98,7 @@ function settingOf(groups: readonly GroupShare[], seed: number, draws: number): 
 
 const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value))
 
-const chance = (values: Float64Array, holds: (value: number) => boolean): number => {
+const shareWhere = (values: Float64Array, holds: (value: number) => boolean): number => {
   let count = 1
   for (const value of values) if (holds(value)) count++
   return count / (values.length + 1)
@@ -108,7 +108,7 @@ const chance = (values: Float64Array, holds: (value: number) => boolean): number
  * Ranges that samples of groups with true shares `truth` would show. A share's arcsine root has the nearly constant standard error
  * 1 / (2 √n), which keeps samples inside 0 … 1 and skewed as binomials are.
  */
-function rangesOf({ n, noise, draws }: Setting, truth: Float64Array): Float64Array {
+function rangesOf({ n, noise, draws }: RangeSimulation, truth: Float64Array): Float64Array {
   const count = n.length
   const angle = truth.map(share => Math.asin(Math.sqrt(clamp(share, 0, 1))))
   const scale = n.map(size => 0.5 / Math.sqrt(size))
@@ -130,11 +130,11 @@ function rangesOf({ n, noise, draws }: Setting, truth: Float64Array): Float64Arr
  * Truth for the lower end. Where D is small against the range that noise alone shows (`ratio`), posterior means know little
  * of who is at the ends: they are mixed with the data, and groups up to one standard error from an end go to it, else half.
  */
-function crowded(setting: Setting, ratio: number, d: number): Float64Array {
+function crowdTruth(setting: RangeSimulation, ratio: number, d: number): Float64Array {
   const { x, se, center } = setting
   const own = clamp(1 - 2 * ratio, 0, 1)
   const ties = clamp(2 - 1.5 * ratio, 0.5, 1)
-  const truth = stretched(
+  const truth = stretchTruth(
     setting,
     d,
     center.map((value, k) => value + own * (x[k]! - value)),
@@ -148,10 +148,10 @@ function crowded(setting: Setting, ratio: number, d: number): Float64Array {
 }
 
 /** Shares of the given shape brought to range `d`: clipped where they are wider, stretched where they are narrower. */
-function stretched({ x, se, range }: Setting, d: number, wanted: Float64Array): Float64Array {
-  const flat = spread(wanted) < 0.1 * Math.min(...se)
-  const shape = flat ? x : wanted
-  const width = flat ? range : spread(wanted)
+function stretchTruth({ x, se, range }: RangeSimulation, d: number, shapeTarget: Float64Array): Float64Array {
+  const flat = spread(shapeTarget) < 0.1 * Math.min(...se)
+  const shape = flat ? x : shapeTarget
+  const width = flat ? range : spread(shapeTarget)
   if (width >= d) {
     const start = windowStart(shape, se, d)
     return shape.map(value => clamp(value, start, start + d))
@@ -161,7 +161,7 @@ function stretched({ x, se, range }: Setting, d: number, wanted: Float64Array): 
 }
 
 /** Posterior means with one low and one high group at the ends of a range `d`: the pair that fits the data best. */
-function pairPushed({ x, se, center, range }: Setting, d: number): Float64Array {
+function pushPairApart({ x, se, center, range }: RangeSimulation, d: number): Float64Array {
   if (d <= range) {
     const start = windowStart(x, se, d)
     const truth = center.map(value => clamp(value, start, start + d))
@@ -212,4 +212,4 @@ function windowStart(values: Float64Array, se: Float64Array, d: number): number 
 }
 
 /** Smallest d in [low, high] at which `holds` has become true, to 1e-4 of the width; `high` where it never does. */
-const firstTrue = (holds: (d: number) => boolean, low: number, high: number): number => bisected(holds, low, high, 14)
+const firstTrue = (holds: (d: number) => boolean, low: number, high: number): number => bisect(holds, low, high, 14)

@@ -1,7 +1,7 @@
 import { fitLine, knownPoints, type Line } from './regression.ts'
 
 /** One model: accuracy on the reference benchmark and its disparity; null where there is none. */
-export interface DisparityPoint {
+export interface ModelDisparity {
   model: string
   accuracy: number | null
   disparity: number | null
@@ -19,7 +19,7 @@ export interface DisparityTrend extends Line {
   leftOut: { model: string; reason: string }[]
 }
 
-export function disparityTrend(points: readonly DisparityPoint[], confidence = 0.95): DisparityTrend {
+export function disparityTrend(points: readonly ModelDisparity[], confidence = 0.95): DisparityTrend {
   const { known, leftOut } = knownPoints(
     points.map(({ model, accuracy, disparity }) => ({ model, x: accuracy, y: disparity })),
     ['accuracy', 'disparity'],

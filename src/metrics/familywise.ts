@@ -12,7 +12,7 @@ export interface ExactTest {
  * counts with the chance that it could reach the p-value at hand (Westfall and Wolfinger 1997, The American
  * Statistician 51). A group where two images flipped can show nothing, and so does not make it harder for the others.
  */
-export function familywise(family: readonly ExactTest[], alpha = 0.05): boolean[] {
+export function rejectFamilywise(family: readonly ExactTest[], alpha = 0.05): boolean[] {
   const rejected = family.map(() => false)
   let open = family.map((_, i) => i)
   for (;;) {
@@ -25,7 +25,7 @@ export function familywise(family: readonly ExactTest[], alpha = 0.05): boolean[
 }
 
 /** Lower-tail exact test of `hits` among `n` with chance `share`. */
-export const lowerTail = (hits: number, n: number, share: number): ExactTest =>
+export const lowerTailTest = (hits: number, n: number, share: number): ExactTest =>
   countTest(hits, n, k => binomialCdf(k, n, share))
 
 /**
@@ -33,12 +33,12 @@ export const lowerTail = (hits: number, n: number, share: number): ExactTest =>
  * p-value, and only they count for what the test can reach.
  */
 export function countTest(hits: number, most: number, atMost: (k: number) => number): ExactTest {
-  const attainable = (t: number): number => atMost(largest(most, k => atMost(k) <= t * (1 + 1e-9)))
+  const attainable = (t: number): number => atMost(largestWhere(most, k => atMost(k) <= t * (1 + 1e-9)))
   return { p: hits <= most ? atMost(hits) : 1, attainable }
 }
 
 /** The largest of 0 … `most` for which `holds`, which holds up to some number; -1 where it never does. */
-export function largest(most: number, holds: (k: number) => boolean): number {
+export function largestWhere(most: number, holds: (k: number) => boolean): number {
   let [low, high] = [-1, most]
   while (low < high) {
     const middle = Math.ceil((low + high) / 2)

@@ -1,4 +1,4 @@
-import { checkCounts, type Counts, type Difference, differenceOf } from './accuracy.ts'
+import { checkCounts, type Counts, type Difference, accuracyDifference } from './accuracy.ts'
 import { type Estimate, undefinedEstimate, zOf } from './intervals.ts'
 import { checkFinite, quantile } from './numbers.ts'
 import { inputError } from '../lib/errors.ts'
@@ -26,7 +26,7 @@ export function incomeQuartiles(incomes: readonly (number | null)[]): IncomeQuar
 }
 
 /** Numbers of more different values than this are cut into quartiles. */
-export const mostIncomes = 12
+export const maxIncomeLevels = 12
 
 /** Names of the quartiles with their bounds, the lowest incomes (Q4) first. */
 export function quartileNames(bounds: IncomeQuartiles['bounds']): string[] {
@@ -83,7 +83,7 @@ function incomeRow(
   const [a, b] = groups.map(
     group => cells.find(cell => cell.income === income && cell.group === group) ?? { n: 0, top1: 0 },
   ) as [Counts, Counts]
-  const row = differenceOf(a, b, confidence)
+  const row = accuracyDifference(a, b, confidence)
   const empty = groups.find((_, i) => row.accuracy[i] === null)
   return { income, ...row, reason: empty === undefined ? null : `no images in ${empty}` }
 }

@@ -7,7 +7,7 @@ export {
   sumCounts,
   type Accuracy,
   type Counts,
-  type CubeCell,
+  type CountsRow,
 } from './accuracy.ts'
 export {
   bootstrapAccuracies,
@@ -17,14 +17,14 @@ export {
   drawsOf,
   type BootstrapOptions,
 } from './bootstrap.ts'
-export { anytimeEstimate, anytimeInterval, finiteInterval, type Visited } from './anytime.ts'
+export { anytimeEstimate, anytimeInterval, finiteInterval, type VisitedOutcomes } from './anytime.ts'
 export { bootstrapGap, bootstrapRate, type ModelBootstrapOptions } from './bootstrapModels.ts'
 export { calibration, type Calibration } from './calibration.ts'
 export { decomposeGap, type GapDecomposition } from './decomposition.ts'
 export { disparity, pairDifference, type Disparity } from './disparity.ts'
-export { inferDisparity, type InferenceOptions, type InferredDisparity } from './disparityInference.ts'
+export { inferDisparity, type DisparityInferenceOptions, type InferredDisparity } from './disparityInference.ts'
 export { disparityTrend, type DisparityTrend } from './disparityTrend.ts'
-export { failureBias, type FailureBias } from './errorsBias.ts'
+export { failureBias, type FailureBias } from './failureBias.ts'
 export { incomeControlled, incomeQuartiles, type IncomeControlled } from './incomeControlled.ts'
 export { newcombe, wilson, type Estimate, type Interval } from './intervals.ts'
 export { percentileInterval } from './numbers.ts'
@@ -32,9 +32,9 @@ export { benjaminiHochberg, mcnemar, pairCounts, pairedBootstrap, type McNemar }
 export { equalityNull, type EqualityNull } from './permutation.ts'
 export { imagesNeeded, minimumDetectableDifference } from './power.ts'
 export { accuracyTable, netImprovement, oodBenchmarks, progressGap, progressRate } from './progress.ts'
-export { type Axis, type ProgressGap, type ProgressRate, type RateOptions } from './progress.ts'
+export { type AccuracyAxis, type ProgressGap, type ProgressRate, type RateOptions } from './progress.ts'
 export { classCounts, classScores, macroScores } from './recall.ts'
 export { fitLine, type Line } from './regression.ts'
 export { scalingTrend, sizeGroups } from './scaling.ts'
 export { signFlipP, type PairedOutcomes } from './signFlip.ts'
-export { weightedAccuracy } from './weights.ts'
+export { weightedAccuracy } from './weightedAccuracy.ts'

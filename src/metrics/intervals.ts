@@ -1,4 +1,4 @@
-import { cached } from '../lib/memoize.ts'
+import { memoize } from '../lib/memoize.ts'
 import { inputError } from '../lib/errors.ts'
 import { normalQuantile } from './distributions.ts'
 
@@ -48,7 +48,7 @@ export function newcombe(
 }
 
 /** The two-sided standard normal quantile of a confidence level, 1.96 for 0.95; tables ask for the same ones thousands of times. */
-export const zOf = cached((confidence: number): number => {
+export const zOf = memoize((confidence: number): number => {
   checkConfidence(confidence)
   return normalQuantile((1 + confidence) / 2)
 })

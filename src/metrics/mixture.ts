@@ -5,7 +5,7 @@
  */
 
 const gridPoints = 80
-const steps = 150
+const emIterations = 150
 
 /** Posterior means of the true values behind `x` with standard errors `se` (all > 0), in the same order. */
 export function posteriorMeans(x: Float64Array, se: Float64Array): Float64Array {
@@ -22,7 +22,7 @@ export function posteriorMeans(x: Float64Array, se: Float64Array): Float64Array 
     )
   }
   const weights = new Float64Array(gridPoints).fill(1 / gridPoints)
-  for (let step = 0; step < steps; step++) emStep(likelihood, weights, x.length)
+  for (let step = 0; step < emIterations; step++) emStep(likelihood, weights, x.length)
   return x.map((_, k) => {
     let [total, moment] = [0, 0]
     for (let g = 0; g < gridPoints; g++) {

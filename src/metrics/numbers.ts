@@ -12,7 +12,7 @@ export const sum = (values: ArrayLike<number>): number => {
 export const mean = (values: ArrayLike<number>): number => sum(values) / values.length
 
 /** Sample standard deviation; NaN with fewer than two values. */
-export function deviation(values: readonly number[]): number {
+export function standardDeviation(values: readonly number[]): number {
   const center = mean(values)
   return Math.sqrt(sum(values.map(value => (value - center) ** 2)) / (values.length - 1))
 }
@@ -21,7 +21,7 @@ export function deviation(values: readonly number[]): number {
 export function meanInterval(values: readonly number[], confidence = 0.95): Interval | null {
   const n = values.length
   if (n < 2) return null
-  const half = (tQuantile((1 + confidence) / 2, n - 1) * deviation(values)) / Math.sqrt(n)
+  const half = (tQuantile((1 + confidence) / 2, n - 1) * standardDeviation(values)) / Math.sqrt(n)
   return [mean(values) - half, mean(values) + half]
 }
 
@@ -62,7 +62,7 @@ export function ranks(values: readonly number[]): number[] {
 }
 
 /** The end on `high`'s side of where `holds` begins between `low`, where it does not, and `high`, after so many halvings. */
-export function bisected(holds: (value: number) => boolean, low: number, high: number, steps: number): number {
+export function bisect(holds: (value: number) => boolean, low: number, high: number, steps: number): number {
   let [before, after] = [low, high]
   for (let step = 0; step < steps; step++) {
     const middle = (before + after) / 2

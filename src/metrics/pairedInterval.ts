@@ -1,7 +1,7 @@
 import { inputError } from '../lib/errors.ts'
 import { rootBetween } from './distributions.ts'
 import { type Interval, zOf } from './intervals.ts'
-import { imagesOf, type PairCounts } from './pairedTests.ts'
+import { pairedImageCount, type PairCounts } from './pairedTests.ts'
 
 /**
  * Score interval of accuracy(second) - accuracy(first) on the same images (Tango 1998, Statistics in Medicine 17). Holds
@@ -10,7 +10,7 @@ import { imagesOf, type PairCounts } from './pairedTests.ts'
  */
 export function pairedInterval(counts: PairCounts, confidence = 0.95, inflation = 1): Interval | null {
   const z = zOf(confidence) * Math.sqrt(inflation)
-  const n = imagesOf(counts)
+  const n = pairedImageCount(counts)
   if (!(n >= 0 && n < Infinity)) throw inputError('bad-counts', `${n} images in common`)
   if (n === 0) return null
   const { onlySecond: gained, onlyFirst: lost } = counts

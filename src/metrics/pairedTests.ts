@@ -13,7 +13,7 @@ export interface PairCounts {
 }
 
 /** Images of a pair of outcomes. */
-export const imagesOf = ({ both, onlyFirst, onlySecond, neither }: PairCounts): number =>
+export const pairedImageCount = ({ both, onlyFirst, onlySecond, neither }: PairCounts): number =>
   both + onlyFirst + onlySecond + neither
 
 /** Outcomes of the images that both models have; null marks a failed image. Errors: unequal-lengths. */
@@ -51,7 +51,7 @@ export function mcnemar(counts: PairCounts): McNemar {
     }
   }
   const discordant = onlyFirst + onlySecond
-  const n = imagesOf(counts)
+  const n = pairedImageCount(counts)
   if (n === 0) return { difference: null, p: null, discordant, reason: 'no images in common' }
   const p = Math.min(1, 2 * binomialCdf(Math.min(onlyFirst, onlySecond), discordant, 0.5))
   return { difference: (onlyFirst - onlySecond) / n, p, discordant, reason: null }

@@ -1,7 +1,7 @@
 import { inputError } from '../lib/errors.ts'
 import { type GroupCounts } from './accuracy.ts'
 import { mean, spread, sum } from './numbers.ts'
-import { checkDraws, hypergeometricSampler } from './random.ts'
+import { checkDraws, hypergeometricSampler } from './samplers.ts'
 import { type Random, randomFrom, shuffle } from '../lib/random.ts'
 
 /** Counts of one cluster (a household) within one group. */

@@ -1,7 +1,7 @@
 import { inputError } from '../lib/errors.ts'
 import { normalQuantile, rootBetween } from './distributions.ts'
 
-export interface PowerOptions {
+export interface DetectionPowerOptions {
   /** Two-sided level of the test. Default 0.05. */
   alpha?: number
   /** Chance to find a difference that is there. Default 0.8. */
@@ -17,11 +17,11 @@ export function minimumDetectableDifference(
   baseline: number,
   n: number,
   otherN = Infinity,
-  options: PowerOptions = {},
+  options: DetectionPowerOptions = {},
 ): { value: number | null; reason: string | null } {
   checkInputs(baseline, [n, otherN], options)
   if (n === 0 || otherN === 0) return { value: null, reason: 'no images' }
-  const excess = (drop: number): number => drop - needed(baseline, drop, n, otherN, options)
+  const excess = (drop: number): number => drop - detectableDrop(baseline, drop, n, otherN, options)
   if (excess(baseline) < 0) return { value: null, reason: `${n} images cannot show a drop from ${baseline} to 0` }
   return { value: rootBetween(excess, 0, baseline), reason: null }
 }
@@ -31,28 +31,38 @@ export function imagesNeeded(
   baseline: number,
   difference: number,
   otherN = Infinity,
-  options: PowerOptions = {},
+  options: DetectionPowerOptions = {},
 ): { value: number | null; reason: string | null } {
   checkInputs(baseline, [otherN], options)
   if (!(difference > 0 && difference <= baseline)) {
     throw inputError('bad-difference', `difference ${difference} is not between 0 and the accuracy ${baseline}`)
   }
-  const z = quantiles(options)
+  const z = quantileSum(options)
   const share = baseline - difference
   const left = (difference / z) ** 2 - (baseline * (1 - baseline)) / otherN
   if (left <= 0) return { value: null, reason: `the other group's ${otherN} images are too few for any size` }
   return { value: Math.max(1, Math.ceil((share * (1 - share)) / left - 1e-9)), reason: null }
 }
 
-function needed(baseline: number, drop: number, n: number, otherN: number, options: PowerOptions): number {
+function detectableDrop(
+  baseline: number,
+  drop: number,
+  n: number,
+  otherN: number,
+  options: DetectionPowerOptions,
+): number {
   const share = baseline - drop
-  return quantiles(options) * Math.sqrt((share * (1 - share)) / n + (baseline * (1 - baseline)) / otherN)
+  return quantileSum(options) * Math.sqrt((share * (1 - share)) / n + (baseline * (1 - baseline)) / otherN)
 }
 
-const quantiles = ({ alpha = 0.05, power = 0.8 }: PowerOptions): number =>
+const quantileSum = ({ alpha = 0.05, power = 0.8 }: DetectionPowerOptions): number =>
   normalQuantile(1 - alpha / 2) + normalQuantile(power)
 
-function checkInputs(baseline: number, sizes: readonly number[], { alpha = 0.05, power = 0.8 }: PowerOptions): void {
+function checkInputs(
+  baseline: number,
+  sizes: readonly number[],
+  { alpha = 0.05, power = 0.8 }: DetectionPowerOptions,
+): void {
   if (!(baseline > 0 && baseline <= 1)) throw inputError('bad-accuracy', `accuracy ${baseline} is not in 0 … 1`)
   for (const n of sizes) if (!(n >= 0)) throw inputError('bad-counts', `${n} images`)
   if (!(alpha > 0 && alpha < 1 && power > 0 && power < 1)) {

@@ -4,14 +4,14 @@ import { mean, spread } from './numbers.ts'
 import { fitLine, type Line } from './regression.ts'
 
 /** One accuracy (share, 0 … 1) of one model; null where it was not measured. */
-export interface AccuracyRow {
+export interface BenchmarkAccuracy {
   model: string
   benchmark: string
   accuracy: number | null
 }
 
 /** Scale of both axes: accuracies as they are, ln(p / (1 - p)), or the normal quantile of p. */
-export type Axis = 'linear' | 'logit' | 'probit'
+export type AccuracyAxis = 'linear' | 'logit' | 'probit'
 
 /** Benchmark that the paper draws on the x axis. */
 export const referenceBenchmark = 'imagenet-1k'
@@ -23,7 +23,7 @@ export const oodBenchmarks: readonly string[] = ['imagenet-sketch', 'imagenet-r'
 export type AccuracyTable = ReadonlyMap<string, ReadonlyMap<string, number>>
 
 /** Errors: duplicate-row, bad-accuracy. Rows without an accuracy are dropped. */
-export function accuracyTable(rows: readonly AccuracyRow[]): AccuracyTable {
+export function accuracyTable(rows: readonly BenchmarkAccuracy[]): AccuracyTable {
   const table = new Map<string, Map<string, number>>()
   const seen = new Set<string>()
   for (const { model, benchmark, accuracy } of rows) {
@@ -55,7 +55,7 @@ export interface RateOptions {
   reference?: string
   /** Default: every model that has the reference or the benchmark. */
   models?: readonly string[]
-  axis?: Axis
+  axis?: AccuracyAxis
   confidence?: number
 }
 
@@ -83,7 +83,7 @@ export function progressRate(
   }
 }
 
-export interface Point {
+export interface ProgressPoint {
   model: string
   x: number
   y: number[]
@@ -94,10 +94,10 @@ export function pointsOf(
   table: AccuracyTable,
   names: readonly string[],
   { reference = referenceBenchmark, models, axis = 'linear' }: RateOptions,
-): { points: Point[]; leftOut: { model: string; reason: string }[] } {
+): { points: ProgressPoint[]; leftOut: { model: string; reason: string }[] } {
   const columns = [reference, ...names].map(name => table.get(name) ?? new Map<string, number>())
   const set = new Set(models ?? columns.flatMap(column => [...column.keys()]))
-  const points: Point[] = []
+  const points: ProgressPoint[] = []
   const leftOut: { model: string; reason: string }[] = []
   for (const model of set) {
     const values = columns.map(column => column.get(model))
@@ -111,7 +111,7 @@ export function pointsOf(
   return { points, leftOut }
 }
 
-export function scale(axis: Axis, accuracy: number): number {
+export function scale(axis: AccuracyAxis, accuracy: number): number {
   if (axis === 'logit') return Math.log(accuracy / (1 - accuracy))
   return axis === 'probit' ? normalQuantile(accuracy) : accuracy
 }

@@ -37,9 +37,9 @@ export function fitLine(x: readonly number[], y: readonly number[], confidence =
   const n = x.length
   if (n < 2) return { ...noLine, n, reason: n === 0 ? 'no models' : 'one model: a line needs two' }
   const { slope, intercept, sxx, syy, sse } = leastSquares(x, y)
-  if (!(sxx > tiny)) return { ...noLine, n, reason: 'all x values are equal' }
+  if (!(sxx > minVariation)) return { ...noLine, n, reason: 'all x values are equal' }
   const theilSen = medianLine(x, y)
-  if (!(syy > tiny)) {
+  if (!(syy > minVariation)) {
     return { ...noLine, n, slope: 0, intercept: y[0]!, theilSen, reason: 'all y values are equal: no correlation' }
   }
   const pearson = clampUnit((slope * sxx) / Math.sqrt(sxx * syy))
@@ -91,7 +91,7 @@ const noLine: Omit<Line, 'n'> = {
 }
 
 /** Below this a sum of squares is rounding (or underflow), not spread. */
-const tiny = 1e-28
+const minVariation = 1e-28
 
 const clampUnit = (value: number): number => Math.max(-1, Math.min(1, value))
 
@@ -117,8 +117,8 @@ function leastSquares(
 export function slopeAndR2(x: readonly number[], y: readonly number[]): { slope: number | null; r2: number | null } {
   if (x.length < 2) return { slope: null, r2: null }
   const { slope, sxx, syy, sse } = leastSquares(x, y)
-  if (!(sxx > tiny)) return { slope: null, r2: null }
-  return { slope, r2: x.length > 2 && syy > tiny ? Math.max(0, 1 - sse / syy) : null }
+  if (!(sxx > minVariation)) return { slope: null, r2: null }
+  return { slope, r2: x.length > 2 && syy > minVariation ? Math.max(0, 1 - sse / syy) : null }
 }
 
 /** Median of the slopes between all pairs of points with different x; median of the remainders as intercept. */

@@ -1,6 +1,6 @@
 import { inputError } from '../lib/errors.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
-import { deviation, mean, meanInterval } from './numbers.ts'
+import { standardDeviation, mean, meanInterval } from './numbers.ts'
 import { fitLine, knownPoints, type Line } from './regression.ts'
 
 /** One model: its size (training images or parameters) and a value such as its disparity; null where unknown. */
@@ -22,7 +22,7 @@ export function scalingTrend(
   axis: 'log' | 'linear' = 'log',
   confidence = 0.95,
 ): ScalingTrend {
-  const { known, leftOut } = sized(points)
+  const { known, leftOut } = sizedPoints(points)
   const x = known.map(point => (axis === 'log' ? Math.log10(point.x) : point.x))
   const y = known.map(point => point.y)
   return { ...fitLine(x, y, confidence), axis, leftOut }
@@ -57,7 +57,7 @@ export function sizeGroups(
   if (edges.some((edge, i) => !(edge > (edges[i - 1] ?? 0)))) {
     throw inputError('bad-edges', `group bounds ${edges.join(', ')} do not rise from above 0`)
   }
-  const { known, leftOut } = sized(points)
+  const { known, leftOut } = sizedPoints(points)
   const bounds = [0, ...edges, Infinity]
   const groups = bounds.slice(0, -1).map((low, i) => {
     const high = bounds[i + 1]!
@@ -74,12 +74,12 @@ function meanWithErrors(values: readonly number[], confidence: number): Omit<Siz
   if (n === 0) return { ...none, reason: 'no models' }
   const center = mean(values)
   if (n === 1) return { ...none, mean: center, reason: 'one model: no error bar' }
-  const spread = deviation(values)
+  const spread = standardDeviation(values)
   const errors = { standardError: spread / Math.sqrt(n), interval: meanInterval(values, confidence) }
   return { n, mean: center, deviation: spread, ...errors, reason: null }
 }
 
-function sized(points: readonly ScalingPoint[]) {
+function sizedPoints(points: readonly ScalingPoint[]) {
   const found = knownPoints(
     points.map(({ model, size, value }) => ({ model, x: size, y: value })),
     ['size', 'value'],

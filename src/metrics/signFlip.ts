@@ -23,7 +23,7 @@ export function signFlips({ onlyFirst, onlySecond, nets }: PairedOutcomes): Sign
     const total = onlyFirst + onlySecond
     return { gained: onlySecond, total, atMost: k => binomialCdf(k, total, 0.5) }
   }
-  const chances = sumChances(nets.map(Math.abs))
+  const chances = flipSumChances(nets.map(Math.abs))
   for (let k = 1; k < chances.length; k++) chances[k]! += chances[k - 1]!
   return {
     gained: nets.reduce((sum, net) => sum + Math.max(0, net), 0),
@@ -33,7 +33,7 @@ export function signFlips({ onlyFirst, onlySecond, nets }: PairedOutcomes): Sign
 }
 
 /** Chance of each sum of the sizes that a fair coin picks, [1 + sum of all]. */
-function sumChances(sizes: readonly number[]): Float64Array {
+function flipSumChances(sizes: readonly number[]): Float64Array {
   let chances = Float64Array.of(1)
   for (const size of [...sizes].sort((a, b) => a - b)) {
     const next = new Float64Array(chances.length + size)

@@ -1,4 +1,4 @@
-import { unknownName } from '../lib/errors.ts'
+import { unknownNameError } from '../lib/errors.ts'
 import { convNexts } from './families/convnext.ts'
 import { clips } from './families/clip.ts'
 import { dinos } from './families/dinov2.ts'
@@ -36,7 +36,7 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...flavas,
 }
 
-export function architecture(name: string): Architecture {
-  if (!Object.hasOwn(architectures, name)) throw unknownName('model', name, Object.keys(architectures))
+export function findArchitecture(name: string): Architecture {
+  if (!Object.hasOwn(architectures, name)) throw unknownNameError('model', name, Object.keys(architectures))
   return architectures[name]!
 }

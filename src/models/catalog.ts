@@ -1,7 +1,7 @@
 import { basename, extname } from 'node:path'
-import { GeogapError, unknownName } from '../lib/errors.ts'
+import { GeogapError, unknownNameError } from '../lib/errors.ts'
 import { architectures } from './architectures.ts'
-import { published } from './published.ts'
+import { publishedModels } from './published.ts'
 import { type ModelSpec } from './spec.ts'
 import { clipModels, timmModels } from './tags.ts'
 import { testbed } from './testbed.ts'
@@ -13,13 +13,13 @@ interface Catalog {
   aliases: ReadonlyMap<string, string>
 }
 
-let known: Catalog | undefined
+let cachedCatalog: Catalog | undefined
 
 function catalog(): Catalog {
-  return (known ??= build([...timmModels(), ...published, ...clipModels()]))
+  return (cachedCatalog ??= buildCatalog([...timmModels(), ...publishedModels, ...clipModels()]))
 }
 
-function build(all: readonly ModelSpec[]): Catalog {
+function buildCatalog(all: readonly ModelSpec[]): Catalog {
   const models = new Map(all.map(spec => [spec.name, spec]))
   const aliases = new Map(testbed().map(({ name, model }) => [name.toLowerCase(), model]))
   for (const { name, architecture, classes } of all) {
@@ -39,15 +39,15 @@ export const modelNames = (): string[] => [...catalog().models.keys()]
  */
 export function resolveModel(name: string): ModelSpec {
   const at = name.indexOf('@')
-  if (at > 0) return localModel(name.slice(0, at), name.slice(at + 1))
+  if (at > 0) return modelWithFile(name.slice(0, at), name.slice(at + 1))
   const { models, aliases } = catalog()
   const spec = models.get(name) ?? models.get(aliases.get(name.toLowerCase()) ?? '')
-  if (!spec) throw unknownName('model', name, nearNames(name))
+  if (!spec) throw unknownNameError('model', name, suggestNames(name))
   return spec
 }
 
 /** Tags of the architecture where the name has one, else every name and alias. */
-function nearNames(name: string): string[] {
+function suggestNames(name: string): string[] {
   const [architecture] = name.split(/[./]/, 1)
   const names = modelNames()
   const tags = names.filter(other => other.startsWith(`${architecture}.`) || other.startsWith(`${architecture}/`))
@@ -55,15 +55,15 @@ function nearNames(name: string): string[] {
 }
 
 /** The architecture and preprocessing of a model with the weights of `file`; its name carries the file's. */
-function localModel(name: string, file: string): ModelSpec {
-  const spec = architectureModel(name) ?? resolveModel(name)
+function modelWithFile(name: string, file: string): ModelSpec {
+  const spec = findByArchitecture(name) ?? resolveModel(name)
   const { architecture, classes, recipe } = spec
   const label = basename(file, extname(file))
   return { name: `${architecture}@${label}`, architecture, classes, recipe, weights: { from: 'files', files: [file] } }
 }
 
 /** A model of the architecture `name`, whichever tag: for `clip:ViT-B-32`, which no tag is the default of. */
-function architectureModel(name: string): ModelSpec | undefined {
+function findByArchitecture(name: string): ModelSpec | undefined {
   if (!Object.hasOwn(architectures, name) || catalog().aliases.has(name)) return undefined
   return [...catalog().models.values()].find(({ architecture }) => architecture === name)
 }

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { multiplyAdds, parameterCount } from '../lib/onnx/cost.ts'
-import { createGraph, input, weights } from '../lib/onnx/graph.ts'
-import { architecture } from './architectures.ts'
+import { createGraph, addInput, parameterScope } from '../lib/onnx/graph.ts'
+import { findArchitecture } from './architectures.ts'
 import { type ModelSpec } from './spec.ts'
 
 export interface ModelCost {
@@ -13,29 +13,29 @@ export interface ModelCost {
 
 /** Computed from the graph, without weights; guessed for a graph made elsewhere. */
 export function modelCost(spec: ModelSpec): ModelCost {
-  return spec.graph ? guessedCost(spec.weights) : countedCost(spec)
+  return spec.graph ? guessCost(spec.weights) : countCost(spec)
 }
 
 /** float32 weights in all of the file, or a ResNet-50's where it is not here, and 200 multiply-adds for each as there. */
-function guessedCost(weights: ModelSpec['weights']): ModelCost {
+function guessCost(weights: ModelSpec['weights']): ModelCost {
   const [file] = weights.from === 'files' ? weights.files : []
   const size = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })?.size
   const parameters = size === undefined ? 25e6 : Math.ceil(size / 4)
   return { parameters, multiplyAdds: 200 * parameters }
 }
 
-function countedCost({ architecture: name, recipe, classes }: ModelSpec): ModelCost {
+function countCost({ architecture: name, recipe, classes }: ModelSpec): ModelCost {
   const graph = createGraph()
-  const w = weights(graph)
-  const image = input(graph, 'image', 'float32', ['n', 3, recipe.size, recipe.size])
-  const known = architecture(name)
+  const w = parameterScope(graph)
+  const image = addInput(graph, 'image', 'float32', ['n', 3, recipe.size, recipe.size])
+  const known = findArchitecture(name)
   if (known.kind === 'classifier') {
     known.build(w, image, Array.isArray(classes) ? classes.length : 1000)
     return { parameters: parameterCount(graph), multiplyAdds: multiplyAdds(graph) }
   }
-  known.image(w, image)
+  known.encodeImage(w, image)
   const adds = multiplyAdds(graph)
-  const tokens = input(graph, 'tokens', 'int64', ['t', known.context])
-  known.text(w, tokens, input(graph, 'mask', 'int64', ['t', known.context]))
+  const tokens = addInput(graph, 'tokens', 'int64', ['t', known.contextLength])
+  known.encodeText(w, tokens, addInput(graph, 'mask', 'int64', ['t', known.contextLength]))
   return { parameters: parameterCount(graph), multiplyAdds: adds }
 }

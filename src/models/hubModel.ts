@@ -6,32 +6,32 @@ import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { imagenetClasses } from '../datasets/labels/imagenet.ts'
 import { parseJson } from '../lib/archive/json.ts'
-import { plain } from '../datasets/labels/labels.ts'
-import { inputError, shown } from '../lib/errors.ts'
+import { normalizeLabel } from '../datasets/labels/labels.ts'
+import { inputError, quoteForMessage } from '../lib/errors.ts'
 import { hubFile, type HubFile, type HubOptions } from '../lib/hub/hub.ts'
 import { hubRecipe } from './hubPreprocessing.ts'
 import { type GraphUse, type ModelSpec } from './spec.ts'
 
 const defaultFile = 'onnx/model.onnx'
-const config = z.object({
+const hubConfigSchema = z.object({
   architectures: z.array(z.string()).optional(),
   id2label: z.record(z.string(), z.string()).optional(),
 })
-type Config = z.infer<typeof config>
+type HubConfig = z.infer<typeof hubConfigSchema>
 
 /** @throws GeogapError `bad-hub-name`, `bad-hub-model`, `bad-preprocessing`, and what `hubFile` throws */
 export async function hubModel(name: string, options: HubOptions = {}): Promise<ModelSpec> {
-  const { repo, revision: wanted, file } = parseName(name)
+  const { repo, revision: wanted, file } = parseHubName(name)
   const asked = await hubFile({ repo, file: 'config.json', revision: wanted }, options)
   // All files come from one commit, whatever happens to the branch meanwhile.
   const revision = asked.commit
   const preprocessing = await hubFile({ repo, file: 'preprocessor_config.json', revision }, options)
-  const found = config.safeParse(await readJson(asked))
+  const found = hubConfigSchema.safeParse(await readJson(asked))
   if (!found.success) throw inputError('bad-hub-model', `config.json of ${repo} is not as Transformers.js expects it`)
   return {
     name,
     architecture: 'onnx',
-    graph: useOf(found.data, file),
+    graph: graphUseOf(found.data, file),
     classes: isClassifier(found.data, file) ? classesOf(found.data, repo) : [],
     recipe: hubRecipe(await readJson(preprocessing)),
     weights: { from: 'hub', repo, file, revision },
@@ -42,51 +42,52 @@ export async function hubModel(name: string, options: HubOptions = {}): Promise<
 const readJson = async ({ path }: HubFile): Promise<unknown> => parseJson(await readFile(path, 'utf8'))
 
 /** @throws GeogapError `bad-hub-name` */
-export function parseName(name: string): { repo: string; revision: string; file: string } {
+export function parseHubName(name: string): { repo: string; revision: string; file: string } {
   const [, repo, revision = 'main', file = defaultFile] = /^hf:([^@:]+)(?:@([^:]+))?(?::(.+\.onnx))?$/.exec(name) ?? []
-  if (!repo) throw inputError('bad-hub-name', `not hf:OWNER/REPO[@REVISION][:FILE.onnx]: ${shown(name)}`)
+  if (!repo) throw inputError('bad-hub-name', `not hf:OWNER/REPO[@REVISION][:FILE.onnx]: ${quoteForMessage(name)}`)
   return { repo, revision, file }
 }
 
-const isClassifier = ({ architectures = [] }: Config, file: string): boolean =>
+const isClassifier = ({ architectures = [] }: HubConfig, file: string): boolean =>
   !/vision_model/.test(file) && architectures.some(name => name.endsWith('ForImageClassification'))
 
 /** The names that Transformers.js feeds and reads; the element type is the file's own. */
-function useOf(found: Config, file: string): GraphUse {
+function graphUseOf(found: HubConfig, file: string): GraphUse {
   const feed = { input: 'pixel_values', layout: 'NCHW' } as const
   if (isClassifier(found, file)) return { ...feed, output: 'logits', kind: 'logits' }
   return { ...feed, output: /vision_model/.test(file) ? 'image_embeds' : 'pooler_output', kind: 'embedding' }
 }
 
-function classesOf({ id2label = {} }: Config, repo: string): ModelSpec['classes'] {
+function classesOf({ id2label = {} }: HubConfig, repo: string): ModelSpec['classes'] {
   const names = Array.from({ length: Object.keys(id2label).length }, (_, i) => id2label[String(i)])
   if (names.length < 2 || names.some(name => name === undefined))
     throw inputError('bad-hub-model', `id2label in config.json of ${repo} does not name classes 0, 1, 2 …`)
   const labels = names as string[]
-  return areImagenet(labels) ? 'imagenet-1k' : labels
+  return areImagenetLabels(labels) ? 'imagenet-1k' : labels
 }
 
 /** Class indices that a name or a synonym may stand for. */
-let known: Map<string, Set<number>> | undefined
+let cachedImagenetIndices: Map<string, Set<number>> | undefined
 
-function knownNames(): Map<string, Set<number>> {
-  if (known) return known
-  known = new Map()
+function imagenetIndicesByName(): Map<string, Set<number>> {
+  if (cachedImagenetIndices) return cachedImagenetIndices
+  cachedImagenetIndices = new Map()
   for (const [i, { wnid, name, synonyms }] of imagenetClasses.entries()) {
-    for (const text of [wnid, name, ...synonyms].map(plain)) known.set(text, (known.get(text) ?? new Set()).add(i))
+    for (const text of [wnid, name, ...synonyms].map(normalizeLabel))
+      cachedImagenetIndices.set(text, (cachedImagenetIndices.get(text) ?? new Set()).add(i))
   }
-  return known
+  return cachedImagenetIndices
 }
 
 /**
  * Whether labels are ImageNet's 1,000 in wnid order: nearly all are names or synonyms of their class, written as any
  * library writes them, and the few unknown ones are not the name of another class.
  */
-export function areImagenet(labels: readonly string[]): boolean {
+export function areImagenetLabels(labels: readonly string[]): boolean {
   if (labels.length !== imagenetClasses.length) return false
   let unknown = 0
   for (const [i, label] of labels.entries()) {
-    const found = [label, ...label.split(',')].flatMap(part => knownNames().get(plain(part)) ?? [])
+    const found = [label, ...label.split(',')].flatMap(part => imagenetIndicesByName().get(normalizeLabel(part)) ?? [])
     if (found.some(indices => indices.has(i))) continue
     if (found.length > 0) return false
     unknown += 1

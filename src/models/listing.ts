@@ -1,6 +1,6 @@
-import { cached } from '../lib/memoize.ts'
-import { inputError, unknownName } from '../lib/errors.ts'
-import { architecture } from './architectures.ts'
+import { memoize } from '../lib/memoize.ts'
+import { inputError, unknownNameError } from '../lib/errors.ts'
+import { findArchitecture } from './architectures.ts'
 import { modelNames, resolveModel } from './catalog.ts'
 import { modelCost } from './cost.ts'
 import { type ModelSpec, type WeightSource } from './spec.ts'
@@ -35,7 +35,7 @@ const modelFields: readonly (keyof ModelRow)[] = [
 ]
 
 /** A condition on a row, as `group=ResNet`, `model=clip:*` or `parameters<5e6` writes it. */
-export interface Filter {
+export interface ModelFilter {
   field: keyof ModelRow
   test: (row: ModelRow) => boolean
 }
@@ -45,31 +45,32 @@ export const testbedRows = (): ModelRow[] => testbed().map(row => modelRow(resol
 
 /** Rows of all models whose name or alias fits `pattern`. */
 export const matchingRows = (pattern: string): ModelRow[] =>
-  matchingNames(pattern).map(name => modelRow(resolveModel(name), testbedRow(name)))
+  matchingNames(pattern).map(name => modelRow(resolveModel(name), findTestbedRow(name)))
 
 /** Full names of all models whose name or alias fits `pattern`. */
 export function matchingNames(pattern: string): string[] {
-  const fits = matcher(pattern)
-  const names = modelNames().filter(name => fits(name) || fits(testbedRow(name)?.name ?? ''))
-  if (names.length === 0) throw unknownName('model', pattern, [...modelNames(), ...testbed().map(({ name }) => name)])
+  const fits = nameMatcher(pattern)
+  const names = modelNames().filter(name => fits(name) || fits(findTestbedRow(name)?.name ?? ''))
+  if (names.length === 0)
+    throw unknownNameError('model', pattern, [...modelNames(), ...testbed().map(({ name }) => name)])
   return names
 }
 
-const testbedRow = (model: string): TestbedRow | undefined => testbed().find(row => row.model === model)
+const findTestbedRow = (model: string): TestbedRow | undefined => testbed().find(row => row.model === model)
 
 /** The row of exactly one model, by any of its names. */
-export const oneRow = cached((name: string): ModelRow | undefined => {
+export const findModelRow = memoize((name: string): ModelRow | undefined => {
   const alias = testbed().find(row => row.name.toLowerCase() === name.toLowerCase())
   if (!alias && !modelNames().includes(name)) return undefined
   const spec = resolveModel(name)
-  return modelRow(spec, testbedRow(spec.name))
+  return modelRow(spec, findTestbedRow(spec.name))
 })
 
 export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow {
   return {
     model: spec.name,
     alias: row?.name ?? '',
-    group: row?.group ?? architecture(spec.architecture).family,
+    group: row?.group ?? findArchitecture(spec.architecture).family,
     evaluation: spec.classes === 'zero-shot' ? 'zero-shot' : '1K',
     pretraining: row?.pretraining ?? '',
     images: row?.images ?? null,
@@ -77,12 +78,12 @@ export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow
     input: spec.recipe.size,
     licence: spec.licence ?? '',
     source: spec.source ?? '',
-    weights: whereabouts(spec.weights),
+    weights: weightsText(spec.weights),
     note: [row?.reason, spec.note].filter(Boolean).join('; '),
   }
 }
 
-function whereabouts(weights: WeightSource): string {
+function weightsText(weights: WeightSource): string {
   switch (weights.from) {
     case 'files':
       return weights.files.join(', ')
@@ -96,19 +97,19 @@ function whereabouts(weights: WeightSource): string {
 }
 
 /** @throws GeogapError `bad-option`, `unknown-field` */
-export function parseFilter(text: string): Filter {
+export function parseFilter(text: string): ModelFilter {
   const [, name, operator, wanted] = /^\s*(\w+)\s*(<=|>=|=|<|>)\s*(.+?)\s*$/.exec(text) ?? []
   if (!name) throw inputError('bad-option', `--where takes field=value, field<number or field>number, not ${text}`)
   const field = modelFields.find(known => known.toLowerCase() === name.toLowerCase())
-  if (!field) throw unknownName('field', name, modelFields)
-  return { field, test: comparison(field, operator!, wanted!) }
+  if (!field) throw unknownNameError('field', name, modelFields)
+  return { field, test: parseComparison(field, operator!, wanted!) }
 }
 
-function comparison(field: keyof ModelRow, operator: string, wanted: string): Filter['test'] {
+function parseComparison(field: keyof ModelRow, operator: string, wanted: string): ModelFilter['test'] {
   const number = numberFields.find(known => known === field)
   if (!number) {
     if (operator !== '=') throw inputError('bad-option', `--where ${field}${operator}: ${field} is text, ask with =`)
-    const fits = matcher(wanted)
+    const fits = nameMatcher(wanted)
     return row => fits(String(row[field]))
   }
   const limit = Number(wanted)
@@ -121,7 +122,7 @@ function comparison(field: keyof ModelRow, operator: string, wanted: string): Fi
 }
 
 /** Whether a name fits: `*` stands for any characters; without one the pattern may be anywhere in the name. */
-export function matcher(pattern: string): (name: string) => boolean {
+export function nameMatcher(pattern: string): (name: string) => boolean {
   const parts = pattern.split('*').map(part => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
   const expression = new RegExp(parts.length > 1 ? `^${parts.join('.*')}$` : parts[0]!, 'i')
   return name => expression.test(name)

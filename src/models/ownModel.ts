@@ -9,57 +9,66 @@ import { z } from 'zod'
 import { readText } from '../datasets/files.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import { readClasses } from '../datasets/manifest.ts'
-import { type GeogapError, inputError, shown } from '../lib/errors.ts'
-import { type Recipe } from '../lib/pixels/steps.ts'
-import { printable } from '../lib/table/text.ts'
-import { architecture } from './architectures.ts'
+import { type GeogapError, inputError, quoteForMessage } from '../lib/errors.ts'
+import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
+import { stripControlCharacters } from '../lib/table/text.ts'
+import { findArchitecture } from './architectures.ts'
 import { type ModelSpec } from './spec.ts'
 
 /** The description's file name, found when only its folder is given. */
 export const descriptionName = 'model.json'
 
-export const fileName = z
+export const fileNameSchema = z
   .string()
   .max(255)
   .refine(name => !/[\\:\p{Cc}]/u.test(name) && name.split('/').every(part => !['', '.', '..'].includes(part)), {
     message: "must name a file in the description's own folder",
   })
-export const side = z.int().min(1).max(8192)
-export const triple = z.tuple([z.number(), z.number(), z.number()]).readonly()
-export const deviations = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).readonly()
+export const sideSchema = z.int().min(1).max(8192)
+export const tripleSchema = z.tuple([z.number(), z.number(), z.number()]).readonly()
+export const deviationsSchema = z
+  .tuple([z.number().positive(), z.number().positive(), z.number().positive()])
+  .readonly()
 /** RGB where it is not said. */
-const channels = z.enum(['RGB', 'BGR']).optional()
-const interpolation = z.enum(['bilinear', 'bicubic'])
-const recipe = z.strictObject({
-  mean: triple,
-  std: deviations,
-  channels,
-  interpolation,
+const channelsSchema = z.enum(['RGB', 'BGR']).optional()
+const interpolationSchema = z.enum(['bilinear', 'bicubic'])
+const recipeSchema = z.strictObject({
+  mean: tripleSchema,
+  std: deviationsSchema,
+  channels: channelsSchema,
+  interpolation: interpolationSchema,
   cropPct: z.number().positive().max(1),
-  size: side,
+  size: sideSchema,
   squash: z.boolean().optional(),
 })
-const steps = z.tuple([
-  z.strictObject({ step: z.literal('resize'), size: side, interpolation, squash: z.boolean().optional() }),
-  z.strictObject({ step: z.literal('centerCrop'), size: side }),
-  z.strictObject({ step: z.literal('normalize'), mean: triple, std: deviations, channels }),
+const stepsSchema = z.tuple([
+  z.strictObject({
+    step: z.literal('resize'),
+    size: sideSchema,
+    interpolation: interpolationSchema,
+    squash: z.boolean().optional(),
+  }),
+  z.strictObject({ step: z.literal('centerCrop'), size: sideSchema }),
+  z.strictObject({ step: z.literal('normalize'), mean: tripleSchema, std: deviationsSchema, channels: channelsSchema }),
 ])
-export const common = {
+export const commonFields = {
   /** Name in results; the folder's where none is given. */
   name: z.string().min(1).max(200).optional(),
-  preprocessing: z.union([recipe, steps], { error: 'must be a recipe, or the steps resize, centerCrop, normalize' }),
+  preprocessing: z.union([recipeSchema, stepsSchema], {
+    error: 'must be a recipe, or the steps resize, centerCrop, normalize',
+  }),
   /** ImageNet's 1,000 in wnid order, the names themselves, or a file of them. */
-  classes: z.union([z.array(z.string().min(1)).max(100_000), fileName], {
+  classes: z.union([z.array(z.string().min(1)).max(100_000), fileNameSchema], {
     error: "must be 'imagenet-1k', a list of names, or the name of a file beside it",
   }),
   licence: z.string().max(200).optional(),
   /** Keys that a program filled in without knowing. */
   guessed: z.array(z.string()).max(20).optional(),
 }
-const architectureModel = z.strictObject({ ...common, architecture: z.string(), weights: fileName })
-const onnxModel = z.strictObject({
-  ...common,
-  onnx: fileName,
+const architectureModelSchema = z.strictObject({ ...commonFields, architecture: z.string(), weights: fileNameSchema })
+const onnxModelSchema = z.strictObject({
+  ...commonFields,
+  onnx: fileNameSchema,
   input: z.strictObject({
     name: z.string(),
     layout: z.enum(['NCHW', 'NHWC']),
@@ -69,8 +78,8 @@ const onnxModel = z.strictObject({
 })
 
 /** What model.json holds: weights for an architecture of the catalogue, or an ONNX file. */
-export type OwnModel = z.infer<typeof architectureModel> | z.infer<typeof onnxModel>
-export type OwnOnnxModel = z.infer<typeof onnxModel>
+export type ModelDescription = z.infer<typeof architectureModelSchema> | z.infer<typeof onnxModelSchema>
+export type OnnxModelDescription = z.infer<typeof onnxModelSchema>
 
 /** Finds a model by a name that a person may give. */
 export type ModelFinder = (name: string) => Promise<ModelSpec>
@@ -79,7 +88,7 @@ export type ModelFinder = (name: string) => Promise<ModelSpec>
  * The model that `path`, a model.json or its folder, describes. `baseOf` finds the base of a retrained head; without it such a head is refused.
  * @throws GeogapError `missing-file`, `bad-model-file`, `unknown-model` (its architecture)
  */
-export async function ownModel(path: string, baseOf?: ModelFinder): Promise<ModelSpec> {
+export async function readOwnModel(path: string, baseOf?: ModelFinder): Promise<ModelSpec> {
   const isFolder = await stat(path).then(
     found => found.isDirectory(),
     () => false,
@@ -90,15 +99,15 @@ export async function ownModel(path: string, baseOf?: ModelFinder): Promise<Mode
   const text = await readText(file)
   const content = parseJson(text)
   if (typeof content === 'object' && content !== null && 'base' in content) {
-    if (!baseOf) throw badModel(file, 'a retrained head itself, which no other can have as its base')
-    const { headModel } = await import('./runtime/headModel.ts')
-    return headModel(file, content, baseOf)
+    if (!baseOf) throw descriptionError(file, 'a retrained head itself, which no other can have as its base')
+    const { readHeadModel } = await import('./runtime/headModel.ts')
+    return readHeadModel(file, content, baseOf)
   }
   const model = parseOwnModel(file, content)
   const folder = dirname(resolve(file))
   return {
-    name: printable(model.name ?? basename(folder)),
-    recipe: recipeOf(file, model.preprocessing),
+    name: stripControlCharacters(model.name ?? basename(folder)),
+    recipe: describedRecipe(file, model.preprocessing),
     ...(await classesOf(file, model)),
     ...weightsOf(folder, model),
     ...(model.licence !== undefined && { licence: model.licence }),
@@ -106,59 +115,64 @@ export async function ownModel(path: string, baseOf?: ModelFinder): Promise<Mode
   }
 }
 
-const badModel = (file: string, what: string): GeogapError =>
-  inputError('bad-model-file', `bad model description ${shown(file, 300)}: ${what}`)
+const descriptionError = (file: string, what: string): GeogapError =>
+  inputError('bad-model-file', `bad model description ${quoteForMessage(file, 300)}: ${what}`)
 
-function parseOwnModel(file: string, content: unknown): OwnModel {
-  if (typeof content !== 'object' || content === null) throw badModel(file, 'it is no JSON object')
+function parseOwnModel(file: string, content: unknown): ModelDescription {
+  if (typeof content !== 'object' || content === null) throw descriptionError(file, 'it is no JSON object')
   const kinds = ['architecture', 'onnx'].filter(key => key in content)
-  if (kinds.length !== 1) throw badModel(file, "one of 'architecture', 'onnx' and 'base' is needed")
-  return kinds[0] === 'onnx' ? checked(file, onnxModel, content) : checked(file, architectureModel, content)
+  if (kinds.length !== 1) throw descriptionError(file, "one of 'architecture', 'onnx' and 'base' is needed")
+  return kinds[0] === 'onnx'
+    ? parseDescription(file, onnxModelSchema, content)
+    : parseDescription(file, architectureModelSchema, content)
 }
 
 /** A description's content, or an error that names its first fault. */
-export function checked<T>(file: string, schema: z.ZodType<T>, content: unknown): T {
+export function parseDescription<T>(file: string, schema: z.ZodType<T>, content: unknown): T {
   const result = schema.safeParse(content)
   if (result.success) return result.data
   const [{ path, message }] = result.error.issues as [z.core.$ZodIssue]
-  throw badModel(file, printable(path.length === 0 ? message : `${path.join('.')}: ${message}`))
+  throw descriptionError(file, stripControlCharacters(path.length === 0 ? message : `${path.join('.')}: ${message}`))
 }
 
-export function recipeOf(file: string, preprocessing: OwnModel['preprocessing']): Recipe {
+export function describedRecipe(file: string, preprocessing: ModelDescription['preprocessing']): PreprocessingConfig {
   const found = plainRecipe(preprocessing)
   if ((found.resize ?? found.size) < found.size)
-    throw badModel(file, `preprocessing: the crop of ${found.size} is larger than the resized image, ${found.resize}`)
+    throw descriptionError(
+      file,
+      `preprocessing: the crop of ${found.size} is larger than the resized image, ${found.resize}`,
+    )
   return found
 }
 
-function plainRecipe(preprocessing: OwnModel['preprocessing']): Recipe {
+function plainRecipe(preprocessing: ModelDescription['preprocessing']): PreprocessingConfig {
   const { squash, channels, ...recipe } = 'mean' in preprocessing ? preprocessing : recipeOfSteps(preprocessing)
   return { ...recipe, ...(squash && { squash }), ...(channels === 'BGR' && { channels }) }
 }
 
-function recipeOfSteps([resize, { size }, { mean, std, channels }]: z.infer<typeof steps>) {
+function recipeOfSteps([resize, { size }, { mean, std, channels }]: z.infer<typeof stepsSchema>) {
   const { interpolation, squash } = resize
   return { mean, std, channels, interpolation, squash, cropPct: size / resize.size, size, resize: resize.size }
 }
 
-async function classesOf(file: string, model: OwnModel): Promise<Pick<ModelSpec, 'classes'>> {
+async function classesOf(file: string, model: ModelDescription): Promise<Pick<ModelSpec, 'classes'>> {
   const isEmbedding = 'output' in model && model.output.kind === 'embedding'
-  return isEmbedding ? { classes: [] } : namedClasses(file, model)
+  return isEmbedding ? { classes: [] } : describedClasses(file, model)
 }
 
-export async function namedClasses(
+export async function describedClasses(
   file: string,
-  { classes }: Pick<OwnModel, 'classes'>,
+  { classes }: Pick<ModelDescription, 'classes'>,
 ): Promise<Pick<ModelSpec, 'classes'>> {
   if (classes === 'imagenet-1k') return { classes }
   const names = typeof classes === 'string' ? await readClasses(join(dirname(file), classes)) : classes
-  if (names.length < 2) throw badModel(file, `classes: ${names.length} are too few`)
+  if (names.length < 2) throw descriptionError(file, `classes: ${names.length} are too few`)
   return { classes: names }
 }
 
-function weightsOf(folder: string, model: OwnModel): Pick<ModelSpec, 'architecture' | 'graph' | 'weights'> {
+function weightsOf(folder: string, model: ModelDescription): Pick<ModelSpec, 'architecture' | 'graph' | 'weights'> {
   if ('architecture' in model) {
-    architecture(model.architecture)
+    findArchitecture(model.architecture)
     return { architecture: model.architecture, weights: { from: 'files', files: [join(folder, model.weights)] } }
   }
   const { input, output } = model

@@ -1,45 +1,57 @@
 /** Models that neither timm nor OpenCLIP lists: checkpoints of papers' authors, and transformers' on the hub. */
 import { normalizations } from './recipes.ts'
-import { type Recipe } from '../lib/pixels/steps.ts'
+import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
 import { type ModelSpec, type WeightSource } from './spec.ts'
 
-const bilinear: Recipe = { ...normalizations.imagenet, interpolation: 'bilinear', cropPct: 0.875, size: 224 }
-const bicubic: Recipe = { ...bilinear, interpolation: 'bicubic' }
+const bilinearRecipe: PreprocessingConfig = {
+  ...normalizations.imagenet,
+  interpolation: 'bilinear',
+  cropPct: 0.875,
+  size: 224,
+}
+const bicubicRecipe: PreprocessingConfig = { ...bilinearRecipe, interpolation: 'bicubic' }
 
-function row(
+function publishedRow(
   name: string,
   weights: WeightSource,
-  facts: { licence: string; source: string; recipe?: Recipe; classes?: ModelSpec['classes'] },
+  facts: { licence: string; source: string; recipe?: PreprocessingConfig; classes?: ModelSpec['classes'] },
 ): ModelSpec {
-  return { name, architecture: name.split('.', 1)[0]!, classes: 'imagenet-1k', recipe: bilinear, weights, ...facts }
+  return {
+    name,
+    architecture: name.split('.', 1)[0]!,
+    classes: 'imagenet-1k',
+    recipe: bilinearRecipe,
+    weights,
+    ...facts,
+  }
 }
 
-const drive = (id: string, page: string): WeightSource => ({
+const driveWeights = (id: string, page: string): WeightSource => ({
   from: 'url',
   files: [{ url: `https://drive.usercontent.google.com/download?id=${id}&export=download&confirm=t` }],
   page,
 })
 
-const dropbox = (folder: string): WeightSource => ({
+const dropboxWeights = (folder: string): WeightSource => ({
   from: 'hand',
   file: 'model_best.pth.tar',
   page: `https://www.dropbox.com/sh/${folder}?dl=0`,
 })
 
-const bitbucket = 'https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw'
-const stylized: WeightSource = {
+const bitbucketUrl = 'https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw'
+const stylizedWeights: WeightSource = {
   from: 'url',
   files: [
     {
-      url: `${bitbucket}/60b770e128fffcbd8562a3ab3546c1a735432d03/resnet50_finetune_60_epochs_lr_decay_after_30_start_resnet50_train_45_epochs_combined_IN_SF-ca06340c.pth.tar`,
+      url: `${bitbucketUrl}/60b770e128fffcbd8562a3ab3546c1a735432d03/resnet50_finetune_60_epochs_lr_decay_after_30_start_resnet50_train_45_epochs_combined_IN_SF-ca06340c.pth.tar`,
       sha256: 'ca06340c',
     },
   ],
   page: 'https://github.com/rgeirhos/texture-vs-shape',
 }
 
-const antialiased = (depth: number, hash: string): ModelSpec =>
-  row(
+const antialiasedModel = (depth: number, hash: string): ModelSpec =>
+  publishedRow(
     `antialiased_resnet${depth}.lpf4_finetune`,
     {
       from: 'url',
@@ -54,52 +66,59 @@ const antialiased = (depth: number, hash: string): ModelSpec =>
     { licence: 'cc-by-nc-sa-4.0', source: 'antialiased_cnns 0.3' },
   )
 
-const dino = (size: 's' | 'b' | 'l'): ModelSpec => {
+const dinoModel = (size: 's' | 'b' | 'l'): ModelSpec => {
   const base = `https://dl.fbaipublicfiles.com/dinov2/dinov2_vit${size}14/dinov2_vit${size}14`
   const files = [{ url: `${base}_pretrain.pth` }, { url: `${base}_linear4_head.pth` }]
-  return row(
+  return publishedRow(
     `dinov2_vit${size}14_lc.lvd142m`,
     { from: 'url', files, page: 'https://github.com/facebookresearch/dinov2' },
-    { licence: 'apache-2.0', source: 'facebookresearch/dinov2', recipe: bicubic },
+    { licence: 'apache-2.0', source: 'facebookresearch/dinov2', recipe: bicubicRecipe },
   )
 }
 
-const hub = (repo: string): WeightSource => ({
+const hubWeights = (repo: string): WeightSource => ({
   from: 'hub',
   repo,
   file: 'model.safetensors',
   otherwise: 'pytorch_model.bin',
 })
 
-const seer = (size: number): ModelSpec =>
-  row(`seer${size}.in1k`, hub(`facebook/regnet-y-${size}-seer-in1k`), {
-    ...{ licence: 'apache-2.0', source: 'transformers', recipe: bicubic },
+const seerModel = (size: number): ModelSpec =>
+  publishedRow(`seer${size}.in1k`, hubWeights(`facebook/regnet-y-${size}-seer-in1k`), {
+    ...{ licence: 'apache-2.0', source: 'transformers', recipe: bicubicRecipe },
   })
 
-const squashed: Recipe = { ...bicubic, ...normalizations.clip, cropPct: 1, squash: true }
+const squashedRecipe: PreprocessingConfig = { ...bicubicRecipe, ...normalizations.clip, cropPct: 1, squash: true }
 const augmix = { licence: 'apache-2.0', source: 'google-research/augmix' }
 const cutmix = { licence: 'mit', source: 'clovaai/CutMix-PyTorch' }
 const deepAugment = { licence: 'mit', source: 'hendrycks/imagenet-r' }
 const deepAugmentPage = 'https://github.com/hendrycks/imagenet-r'
 
-export const published: readonly ModelSpec[] = [
-  row('resnet50.cutmix', dropbox('w8dvfgdc3eirivf/AABnGcTO9wao9xVGWwqsXRala'), cutmix),
-  row('resnet50.cutmix_baseline', dropbox('phwbbrtadrclpnx/AAA9QUW9G_xvBdI-mDiIzP_Ha'), cutmix),
-  row(
+export const publishedModels: readonly ModelSpec[] = [
+  publishedRow('resnet50.cutmix', dropboxWeights('w8dvfgdc3eirivf/AABnGcTO9wao9xVGWwqsXRala'), cutmix),
+  publishedRow('resnet50.cutmix_baseline', dropboxWeights('phwbbrtadrclpnx/AAA9QUW9G_xvBdI-mDiIzP_Ha'), cutmix),
+  publishedRow(
     'resnet50.augmix',
-    drive('1z-1V3rdFiwqSECz7Wkmn4VJVefJGJGiF', 'https://github.com/google-research/augmix'),
+    driveWeights('1z-1V3rdFiwqSECz7Wkmn4VJVefJGJGiF', 'https://github.com/google-research/augmix'),
     augmix,
   ),
-  row('resnet50.deepaugment', drive('1DPRElQnBG66nd7GUphVm1t-5NroL7t7k', deepAugmentPage), deepAugment),
-  row('resnet50.deepaugment_augmix', drive('1QKmc_p6-qDkh51WvsaS9HKFv8bX5jLnP', deepAugmentPage), deepAugment),
-  row('resnet50.stylized_finetune', stylized, { licence: 'unknown', source: 'rgeirhos/texture-vs-shape' }),
-  antialiased(18, '8cc58f59'),
-  antialiased(34, 'db622952'),
-  antialiased(50, 'cad66808'),
-  antialiased(101, '9280acb0'),
-  ...(['s', 'b', 'l'] as const).map(dino),
-  ...[320, 640, 1280].map(seer),
-  row('flava.full', hub('facebook/flava-full'), {
-    ...{ licence: 'bsd-3-clause', source: 'transformers', recipe: squashed, classes: 'zero-shot' },
+  publishedRow('resnet50.deepaugment', driveWeights('1DPRElQnBG66nd7GUphVm1t-5NroL7t7k', deepAugmentPage), deepAugment),
+  publishedRow(
+    'resnet50.deepaugment_augmix',
+    driveWeights('1QKmc_p6-qDkh51WvsaS9HKFv8bX5jLnP', deepAugmentPage),
+    deepAugment,
+  ),
+  publishedRow('resnet50.stylized_finetune', stylizedWeights, {
+    licence: 'unknown',
+    source: 'rgeirhos/texture-vs-shape',
+  }),
+  antialiasedModel(18, '8cc58f59'),
+  antialiasedModel(34, 'db622952'),
+  antialiasedModel(50, 'cad66808'),
+  antialiasedModel(101, '9280acb0'),
+  ...(['s', 'b', 'l'] as const).map(dinoModel),
+  ...[320, 640, 1280].map(seerModel),
+  publishedRow('flava.full', hubWeights('facebook/flava-full'), {
+    ...{ licence: 'bsd-3-clause', source: 'transformers', recipe: squashedRecipe, classes: 'zero-shot' },
   }),
 ]

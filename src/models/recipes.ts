@@ -1,4 +1,4 @@
-import { imagenetMean, imagenetStd, type Recipe, type Triple } from '../lib/pixels/steps.ts'
+import { imagenetMean, imagenetStd, type PreprocessingConfig, type Triple } from '../lib/pixels/steps.ts'
 
 /** Means and deviations under the names that the tag tables use. */
 export const normalizations = {
@@ -9,13 +9,13 @@ export const normalizations = {
 } as const satisfies Readonly<Record<string, { mean: Triple; std: Triple }>>
 
 /** A row of a tag table as a recipe; `resize` is `short side` or `squash`. */
-export function recipeOf(row: {
+export function tagRecipe(row: {
   normalization: string
   interpolation: string
   cropPct: number
   size: number
   resize?: string
-}): Recipe {
+}): PreprocessingConfig {
   const { mean, std } = normalizations[row.normalization as keyof typeof normalizations]
   const interpolation = row.interpolation === 'bilinear' ? 'bilinear' : 'bicubic'
   const recipe = { mean, std, interpolation, cropPct: row.cropPct, size: row.size } as const

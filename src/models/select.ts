@@ -8,18 +8,18 @@ import { testbed } from './testbed.ts'
  * pattern with `*` (of the testbed, else of all names), `@FILE` (a name a line), or plain names.
  */
 export async function selectModels(words: readonly string[]): Promise<string[]> {
-  const lists = await Promise.all(words.map(word => selected(word, [])))
+  const lists = await Promise.all(words.map(word => expandWord(word, [])))
   return [...new Set(lists.flat())]
 }
 
 /** `lists` are those that the word comes from. */
-async function selected(word: string, lists: readonly string[]): Promise<string[]> {
+async function expandWord(word: string, lists: readonly string[]): Promise<string[]> {
   if (word === 'testbed') return testbed().map(({ model }) => model)
-  if (word.startsWith('family:')) return family(word.slice('family:'.length))
+  if (word.startsWith('family:')) return familyModels(word.slice('family:'.length))
   if (word.startsWith('@')) {
     const file = word.slice(1)
     if (lists.includes(file)) throw inputError('bad-list', `the list ${file} names itself`)
-    const names = (await listed(file)).map(name => selected(name, [...lists, file]))
+    const names = (await readModelList(file)).map(name => expandWord(name, [...lists, file]))
     return (await Promise.all(names)).flat()
   }
   if (!word.includes('*')) return [word]
@@ -28,14 +28,14 @@ async function selected(word: string, lists: readonly string[]): Promise<string[
   return within.length > 0 ? within : names
 }
 
-function family(name: string): string[] {
+function familyModels(name: string): string[] {
   const found = testbed().filter(({ group }) => group.toLowerCase() === name.toLowerCase())
   if (found.length > 0) return found.map(({ model }) => model)
   const groups = [...new Set(testbed().map(({ group }) => group.toLowerCase()))].sort()
   throw inputError('unknown-family', `unknown family: ${name}; there are ${groups.join(', ')}`)
 }
 
-async function listed(file: string): Promise<string[]> {
+async function readModelList(file: string): Promise<string[]> {
   const text = await readText(file)
   const names = text.split(/\r?\n/).map(line => line.replace(/(^|\s)#.*$/, '').trim())
   return names.filter(name => name !== '')

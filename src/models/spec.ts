@@ -1,5 +1,5 @@
-import { type ZeroShot } from './runtime/zeroshot.ts'
-import { type Recipe } from '../lib/pixels/steps.ts'
+import { type ZeroShotTask } from './runtime/zeroShotHead.ts'
+import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
 
 /** Where a model's weights come from. */
 export type WeightSource =
@@ -30,7 +30,7 @@ export interface GraphUse {
 }
 
 /** A linear classifier that was trained on a model's features. */
-export interface OwnHead {
+export interface TrainedHead {
   /** Safetensors with `head.weight` [classes, width] and `head.bias` [classes]. */
   file: string
   /** The classes of the model that gives the features. */
@@ -50,9 +50,9 @@ export interface ModelSpec {
   /** ImageNet's 1,000 in wnid order, the model's own class names, or any names that the model is given as texts. */
   classes: 'imagenet-1k' | 'zero-shot' | readonly string[]
   /** Classifies in place of the model's own head, if it has one. */
-  head?: OwnHead
+  head?: TrainedHead
   /** Preprocessing that the weights were trained for. */
-  recipe: Recipe
+  recipe: PreprocessingConfig
   weights: WeightSource
   /** Terms of the weights, an SPDX identifier where there is one. */
   licence?: string
@@ -63,18 +63,18 @@ export interface ModelSpec {
 }
 
 /** A model whose weights lie on this machine; what a worker process is given. */
-export interface ReadyModel {
+export interface LocalModel {
   name: string
   architecture: string
   /** Safetensors of the linear classifier to put on its features. */
-  head?: string
+  headFile?: string
   /** Size of its own classifier; 0 for a model without one. */
   classes: number
   files: readonly string[]
   /** Of a graph made elsewhere, the first of `files`: its use, with the sizes that it is bound to. */
   graph?: Required<GraphUse> & { batch?: number; size?: number }
   /** For an encoder of images and texts: what it tells apart. */
-  zeroShot?: ZeroShot
+  zeroShot?: ZeroShotTask
 }
 
 /** The same model with the weights of `file`, where one is given. */

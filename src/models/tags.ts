@@ -1,6 +1,6 @@
 /** The pretrained weights that timm 1.0.31 and OpenCLIP 3.3.0 list for the architectures here, as model specs. */
 import { architectures } from './architectures.ts'
-import { recipeOf } from './recipes.ts'
+import { tagRecipe } from './recipes.ts'
 import { type ModelSpec } from './spec.ts'
 import { readTsv } from '../lib/archive/tsv.ts'
 
@@ -11,14 +11,14 @@ export function timmModels(): ModelSpec[] {
     name: row.model,
     architecture: row.model.split('.', 1)[0]!,
     classes: 'imagenet-1k',
-    recipe: recipeOf({ ...row, cropPct: Number(row.cropPct), size: Number(row.size) }),
+    recipe: tagRecipe({ ...row, cropPct: Number(row.cropPct), size: Number(row.size) }),
     weights: { from: 'hub', repo: `timm/${row.model}`, file: 'model.safetensors', otherwise: 'pytorch_model.bin' },
     licence: row.licence,
     source: 'timm',
   }))
 }
 
-const plainActivation = 'trained with QuickGELU, computed here with the plain GELU that the name asks for'
+const plainGeluNote = 'trained with QuickGELU, computed here with the plain GELU that the name asks for'
 
 /** `clip:TOWER/TAG`; weights trained with QuickGELU are there as `clip:TOWER-quickgelu/TAG` too. */
 export function clipModels(): ModelSpec[] {
@@ -30,7 +30,7 @@ export function clipModels(): ModelSpec[] {
         name: `clip:${tower}/${row.tag}`,
         architecture: `clip:${tower}`,
         classes: 'zero-shot',
-        recipe: recipeOf({ ...row, interpolation: 'bicubic', cropPct: 1, size }),
+        recipe: tagRecipe({ ...row, interpolation: 'bicubic', cropPct: 1, size }),
         weights: {
           from: 'hub',
           repo: row.repository,
@@ -41,7 +41,7 @@ export function clipModels(): ModelSpec[] {
         source: 'OpenCLIP',
       })
       if (row.activation === 'gelu') return [spec(row.tower)]
-      return [spec(`${row.tower}-quickgelu`), { ...spec(row.tower), note: plainActivation }]
+      return [spec(`${row.tower}-quickgelu`), { ...spec(row.tower), note: plainGeluNote }]
     })
     .filter(({ architecture }) => Object.hasOwn(architectures, architecture))
 }

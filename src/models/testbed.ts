@@ -34,11 +34,11 @@ export const trainingImages: Readonly<Record<string, number>> = {
   'LAION-2B': 2_320_000_000,
 }
 
-let rows: readonly TestbedRow[] | undefined
+let cachedRows: readonly TestbedRow[] | undefined
 
 /** The 98 models of the paper in its order. */
 export function testbed(): readonly TestbedRow[] {
-  return (rows ??= readTsv<'name' | 'model' | 'group' | 'evaluation' | 'listed' | 'pretraining' | 'reason'>(
+  return (cachedRows ??= readTsv<'name' | 'model' | 'group' | 'evaluation' | 'listed' | 'pretraining' | 'reason'>(
     new URL('./testbed.tsv', import.meta.url),
   ).map(({ evaluation, reason, ...row }) => ({
     ...row,

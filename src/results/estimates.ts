@@ -1,9 +1,9 @@
 /** What evaluations that stopped early say about all images, below `estimates/`, one file an entry. */
 import { join } from 'node:path'
 import { z } from 'zod'
-import { readRecords, writeJson } from './notes.ts'
-import { type Identity } from './schema.ts'
-import { type Entry, keyOf } from './store.ts'
+import { readRecords, writeJson } from './records.ts'
+import { type ResultKey } from './schema.ts'
+import { type StoredEvaluation, hashResultKey } from './store.ts'
 
 const groupEstimate = z.object({
   group: z.string(),
@@ -20,7 +20,7 @@ const groupEstimate = z.object({
 })
 export type GroupEstimate = z.infer<typeof groupEstimate>
 
-const stored = z.object({
+const estimatesRecord = z.object({
   schema: z.literal(1),
   key: z.string(),
   until: z.string(),
@@ -31,17 +31,21 @@ const stored = z.object({
   rows: z.number().int(),
   groups: z.array(groupEstimate),
 })
-type Estimates = z.infer<typeof stored>
+type Estimates = z.infer<typeof estimatesRecord>
 
-const folderOf = (dir: string): string => join(dir, 'estimates')
+const estimatesFolder = (dir: string): string => join(dir, 'estimates')
 
 /** Keeps what an evaluation that stopped early says. */
 export const recordEstimates = (
   dir: string,
-  identity: Identity,
+  identity: ResultKey,
   estimates: Omit<Estimates, 'schema' | 'key'>,
 ): Promise<void> =>
-  writeJson(join(folderOf(dir), `${keyOf(identity)}.json`), { schema: 1, key: keyOf(identity), ...estimates })
+  writeJson(join(estimatesFolder(dir), `${hashResultKey(identity)}.json`), {
+    schema: 1,
+    key: hashResultKey(identity),
+    ...estimates,
+  })
 
 /** One group of one model on one data set, as its evaluation stopped. */
 export interface EstimateRow extends GroupEstimate {
@@ -55,8 +59,8 @@ export interface EstimateRow extends GroupEstimate {
 }
 
 /** The estimates of entries that are as far as they were when estimated, and not complete. */
-export async function readEstimates(dir: string, entries: readonly Entry[]): Promise<EstimateRow[]> {
-  const records = await readRecords(folderOf(dir), 'an estimate', stored)
+export async function readEstimates(dir: string, entries: readonly StoredEvaluation[]): Promise<EstimateRow[]> {
+  const records = await readRecords(estimatesFolder(dir), 'an estimate', estimatesRecord)
   return entries.flatMap(entry => {
     const found = records.get(`${entry.key}.json`)
     if (found?.rows !== entry.rows || entry.rows === entry.identity.images) return []

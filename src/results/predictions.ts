@@ -1,5 +1,5 @@
 /** One model's outcomes for the items of a shard, column by column; unused top-5 places are -1. */
-export interface Outcomes {
+export interface Predictions {
   model: string
   /** `ok`, or the code of the error that the image met. */
   status: string[]

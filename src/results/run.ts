@@ -1,17 +1,17 @@
-import { inputError, nearest } from '../lib/errors.ts'
+import { inputError, nearestNames } from '../lib/errors.ts'
 import { accuracy, type Counts, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { finiteInterval } from '../metrics/anytime.ts'
 import { disparity, type Disparity, pairDifference } from '../metrics/disparity.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { pullResults } from './sync.ts'
-import { loadCells } from './cube.ts'
-import { type DatasetNote, type Failure, readDatasets, readFailures } from './notes.ts'
+import { readCounts } from './counts.ts'
+import { type DatasetRecord, type Failure, readDatasetRecords, readFailures } from './records.ts'
 import { type EstimateRow, readEstimates } from './estimates.ts'
-import { readCurrent } from './runs.ts'
-import { type Cell, type Entry, type Slot, slotOf } from './store.ts'
+import { readCurrentEvaluations } from './runRecords.ts'
+import { type CountsCell, type StoredEvaluation, type EvaluationId, evaluationIdText } from './store.ts'
 import { readStudies, type StudyValues } from './studies.ts'
 
-export interface AccuracyRow extends Slot {
+export interface GroupAccuracyRow extends EvaluationId {
   /** The values of the grouping columns; `all` alone without any. */
   group: string
   n: number
@@ -25,7 +25,7 @@ export interface AccuracyRow extends Slot {
   high: number | null
 }
 
-export interface DisparityRow extends Slot, Disparity {
+export interface DisparityRow extends EvaluationId, Disparity {
   by: string
   /** Europe minus Africa, where the data set has both. */
   europeMinusAfrica: number | null
@@ -35,10 +35,10 @@ export interface DisparityRow extends Slot, Disparity {
 /** Stored results, ready for questions. Every answer comes from the counts of the predictions, never from a model. */
 export interface Run {
   dir: string
-  entries: readonly Entry[]
-  datasets: ReadonlyMap<string, DatasetNote>
+  entries: readonly StoredEvaluation[]
+  datasets: ReadonlyMap<string, DatasetRecord>
   failures: readonly Failure[]
-  cells: readonly Cell[]
+  cells: readonly CountsCell[]
   /** What evaluations that stopped early say about all images. */
   estimates: readonly EstimateRow[]
   /** Figures of training experiments, by the study's name. */
@@ -49,9 +49,9 @@ export interface Run {
    * One row per model, data set and group; `by` names one column or several to intersect; `label` is the class. `model`,
    * `dataset` and `preprocessing` ask for their rows alone.
    */
-  accuracy(options?: { by?: string | readonly string[] } & Partial<Slot>): AccuracyRow[]
+  accuracy(options?: { by?: string | readonly string[] } & Partial<EvaluationId>): GroupAccuracyRow[]
   /** One row per model and data set, or those asked for: the largest difference between groups of at least `minN` images. */
-  disparity(options?: { by?: string; minN?: number } & Partial<Slot>): DisparityRow[]
+  disparity(options?: { by?: string; minN?: number } & Partial<EvaluationId>): DisparityRow[]
 }
 
 /**
@@ -60,14 +60,18 @@ export interface Run {
  */
 export async function openRun(place: string, exclude?: string, by?: readonly string[]): Promise<Run> {
   const dir = await pullResults(place)
-  const entries = await readCurrent(dir, exclude)
-  const [datasets, failures, cells] = [await readDatasets(dir), await readFailures(dir), await loadCells(entries, by)]
+  const entries = await readCurrentEvaluations(dir, exclude)
+  const [datasets, failures, cells] = [
+    await readDatasetRecords(dir),
+    await readFailures(dir),
+    await readCounts(entries, by),
+  ]
   const estimates = await readEstimates(dir, entries)
-  return runOf({ dir, entries, datasets, failures, cells, estimates, studies: await readStudies(dir) })
+  return createRun({ dir, entries, datasets, failures, cells, estimates, studies: await readStudies(dir) })
 }
 
 /** Answers from counts that are already in memory. */
-export function runOf(
+export function createRun(
   stored: Pick<Run, 'dir' | 'entries' | 'datasets' | 'failures' | 'cells'> &
     Partial<Pick<Run, 'studies' | 'estimates'>>,
 ): Run {
@@ -91,40 +95,41 @@ export const datasetNotes = ({ entries, datasets }: Pick<Run, 'entries' | 'datas
   })
 
 /** Everything that one model's results on a data set hold. */
-export interface Series extends Slot {
-  cells: Cell[]
+export interface EvaluationCounts extends EvaluationId {
+  cells: CountsCell[]
 }
 
-const known = new WeakMap<readonly Cell[], Series[]>()
+const countsCache = new WeakMap<readonly CountsCell[], EvaluationCounts[]>()
 
 /** The cells of each model on each data set, in the order of the entries. */
-export function series(run: Run): Series[] {
-  const made = known.get(run.cells) ?? splitCells(run.cells)
-  known.set(run.cells, made)
+export function countsByEvaluation(run: Run): EvaluationCounts[] {
+  const made = countsCache.get(run.cells) ?? splitCells(run.cells)
+  countsCache.set(run.cells, made)
   return made
 }
 
 /** Whether a row, an entry's identity or a series is of the slot; a part that is not given fits all. */
-const isOf =
-  (slot: Partial<Slot>) =>
-  ({ model, dataset, preprocessing }: Slot): boolean =>
+const isOfEvaluation =
+  (slot: Partial<EvaluationId>) =>
+  ({ model, dataset, preprocessing }: EvaluationId): boolean =>
     model === (slot.model ?? model) &&
     dataset === (slot.dataset ?? dataset) &&
     preprocessing === (slot.preprocessing ?? preprocessing)
 
 /** Empty where the run has no results of the slot. */
-export const cellsOf = (run: Run, slot: Slot): readonly Cell[] => series(run).find(isOf(slot))?.cells ?? []
+export const countsOf = (run: Run, slot: EvaluationId): readonly CountsCell[] =>
+  countsByEvaluation(run).find(isOfEvaluation(slot))?.cells ?? []
 
-export const entriesOf = ({ entries }: Run, slot: Partial<Slot>): Entry[] =>
-  entries.filter(({ identity }) => isOf(slot)(identity))
+export const evaluationsOf = ({ entries }: Run, slot: Partial<EvaluationId>): StoredEvaluation[] =>
+  entries.filter(({ identity }) => isOfEvaluation(slot)(identity))
 
-function splitCells(cells: readonly Cell[]): Series[] {
-  const all = new Map<string, Series>()
-  let last: Series | undefined
+function splitCells(cells: readonly CountsCell[]): EvaluationCounts[] {
+  const all = new Map<string, EvaluationCounts>()
+  let last: EvaluationCounts | undefined
   for (const cell of cells) {
     const { model, dataset, preprocessing } = cell
     if (last?.model !== model || last.dataset !== dataset || last.preprocessing !== preprocessing) {
-      const key = slotOf(cell)
+      const key = evaluationIdText(cell)
       last = all.get(key) ?? { model, dataset, preprocessing, cells: [] }
       all.set(key, last)
     }
@@ -133,41 +138,42 @@ function splitCells(cells: readonly Cell[]): Series[] {
   return [...all.values()]
 }
 
-function accuracyRows(run: Run, by: readonly string[], only: Partial<Slot>): AccuracyRow[] {
+function accuracyRows(run: Run, by: readonly string[], only: Partial<EvaluationId>): GroupAccuracyRow[] {
   for (const column of by) checkColumn(run, column)
-  return series(run)
-    .filter(isOf(only))
+  return countsByEvaluation(run)
+    .filter(isOfEvaluation(only))
     .flatMap(({ model, dataset, preprocessing, cells }) => {
       const name = { model, dataset, preprocessing }
-      const sizes = sizesOfPartial(run, name)
-      if (by.length === 0) return [{ ...name, group: 'all', ...flat(sumCounts(cells), sizes?.['all']?.['all']) }]
+      const sizes = partialGroupSizes(run, name)
+      if (by.length === 0)
+        return [{ ...name, group: 'all', ...accuracyValues(sumCounts(cells), sizes?.['all']?.['all']) }]
       if (!by.every(column => column === 'label' || cells.some(cell => cell.groups[column] != null))) return []
       const sizesBy = by.length === 1 ? sizes?.[by[0]!] : undefined
       return groupBy(cells, by).groups.map(({ group, ...counts }) => ({
         ...{ ...name, group },
-        ...flat(counts, sizesBy?.[group]),
+        ...accuracyValues(counts, sizesBy?.[group]),
       }))
     })
 }
 
 /** Sizes of the groups of a data set whose evaluation is not complete and reads images in random order. */
-function sizesOfPartial(run: Run, slot: Slot): DatasetNote['sizes'] {
-  const entry = entriesOf(run, slot).find(
+function partialGroupSizes(run: Run, slot: EvaluationId): DatasetRecord['sizes'] {
+  const entry = evaluationsOf(run, slot).find(
     ({ identity, rows }) => rows < identity.images && identity.order !== undefined,
   )
   return entry && run.datasets.get(entry.identity.content)?.sizes
 }
 
-function flat(counts: Counts, size?: number): Omit<AccuracyRow, keyof Slot | 'group'> {
+function accuracyValues(counts: Counts, size?: number): Omit<GroupAccuracyRow, keyof EvaluationId | 'group'> {
   const { n, errors, top1, top5, interval } = accuracy(counts)
   const [low, high] = (size === undefined ? interval : finiteInterval(counts.top1, n, size - errors)) ?? [null, null]
   return { n, errors, of: size ?? null, top1, top5, low, high }
 }
 
-function disparityRows(run: Run, by: string, minN: number, only: Partial<Slot>): DisparityRow[] {
+function disparityRows(run: Run, by: string, minN: number, only: Partial<EvaluationId>): DisparityRow[] {
   checkColumn(run, by)
-  return series(run)
-    .filter(isOf(only))
+  return countsByEvaluation(run)
+    .filter(isOfEvaluation(only))
     .flatMap(({ model, dataset, preprocessing, cells }) => {
       const { groups } = groupBy(cells, [by])
       if (groups.length === 0) return []
@@ -182,7 +188,7 @@ function disparityRows(run: Run, by: string, minN: number, only: Partial<Slot>):
 }
 
 function checkColumn(run: Run, column: string): void {
-  const held = [...new Set(series(run).flatMap(({ cells }) => Object.keys(cells[0]!.groups)))]
+  const held = [...new Set(countsByEvaluation(run).flatMap(({ cells }) => Object.keys(cells[0]!.groups)))]
   if (column === 'label' || held.includes(column)) return
   if (run.columns.includes(column)) {
     throw inputError(
@@ -190,6 +196,6 @@ function checkColumn(run: Run, column: string): void {
       `too many groups by ${column}: it is kept with the predictions; columns: ${held.join(', ')}, label`,
     )
   }
-  const close = nearest(column, [...held, 'label'], held.length + 1)
+  const close = nearestNames(column, [...held, 'label'], held.length + 1)
   throw inputError('unknown-column', `unknown column: ${column}; there are ${close.join(', ')}`)
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Dataset } from '../datasets/dataset.ts'
-import { modes } from '../lib/pixels/steps.ts'
+import { preprocessingModes } from '../lib/pixels/steps.ts'
 
 /** Version of the layout below; part of every result's key. */
 export const schemaVersion = 1
@@ -25,13 +25,13 @@ export const noAcceptedClass = 'no-accepted-class'
 export const failedSql = `status NOT IN ('ok', '${noAcceptedClass}')`
 
 /** What makes two predictions comparable: when any of it changes, results go to another key. */
-export const identity = z.object({
+export const resultKey = z.object({
   schema: z.literal(schemaVersion),
   version: z.string(),
   runtime: z.string(),
   model: z.string(),
   weights: z.array(z.string()),
-  preprocessing: z.enum(modes),
+  preprocessing: z.enum(preprocessingModes),
   steps: z.string(),
   dataset: z.string(),
   content: z.string(),
@@ -47,27 +47,27 @@ export const identity = z.object({
   /** Present where another program made the predictions. */
   source: z.literal('imported').optional(),
 })
-export type Identity = z.infer<typeof identity>
+export type ResultKey = z.infer<typeof resultKey>
 
 /** What a model gives for an image, as far as it can be kept beside the predictions. */
 export const keptOutputs = ['logits', 'features'] as const
 export type KeptOutput = (typeof keptOutputs)[number]
 
 /** The name of a file in the same folder: results may come from others. */
-const beside = z.string().regex(/^\w[\w.-]*$/)
+const siblingFile = z.string().regex(/^\w[\w.-]*$/)
 
 /** Written last, after its Parquet file is durable: a shard exists when its manifest does. */
 export const shardManifest = z.object({
-  identity,
+  identity: resultKey,
   key: z.string(),
   start: z.number().int(),
   end: z.number().int(),
   rows: z.number().int(),
   errors: z.number().int(),
-  file: beside,
+  file: siblingFile,
   bytes: z.number().int(),
   /** The model's output for every row, in a file beside this one. */
-  kept: z.object({ output: z.enum(keptOutputs), file: beside, bytes: z.number().int() }).optional(),
+  kept: z.object({ output: z.enum(keptOutputs), file: siblingFile, bytes: z.number().int() }).optional(),
   /** Key of the evaluation whose kept outputs these rows were scored from. */
   rescored: z.string().optional(),
   columns: z.array(z.string()),
@@ -81,7 +81,7 @@ export const shardManifest = z.object({
 export type ShardManifest = z.infer<typeof shardManifest>
 
 /** What a data set adds to the identity of a model's results on it. */
-export const datasetIdentity = ({ name, hash, items, labelMap, choices }: Dataset) => ({
+export const datasetKeyFields = ({ name, hash, samples: items, labelMap, choices }: Dataset) => ({
   dataset: name,
   content: hash,
   images: items.length,

@@ -1,9 +1,9 @@
 import { type Choices } from '../datasets/dataset.ts'
-import { type Outcomes } from './predictions.ts'
+import { type Predictions } from './predictions.ts'
 
 export const topCount = 5
 
-export function emptyOutcomes(model: string, items: number): Outcomes {
+export function emptyPredictions(model: string, items: number): Predictions {
   return {
     model,
     status: new Array<string>(items).fill('ok'),
@@ -14,7 +14,7 @@ export function emptyOutcomes(model: string, items: number): Outcomes {
 }
 
 /** The outcomes of the first `items` items. */
-export function firstOutcomes(outcomes: Outcomes, items: number): Outcomes {
+export function firstPredictions(outcomes: Predictions, items: number): Predictions {
   const { model, status, top5, probabilities, rank, kept } = outcomes
   return {
     model,
@@ -31,7 +31,7 @@ export function firstOutcomes(outcomes: Outcomes, items: number): Outcomes {
  * class index. Where a logit is not a number or the largest is not finite, the row is `not-a-number`.
  */
 export function scoreRow(
-  outcomes: Outcomes,
+  outcomes: Predictions,
   at: number,
   logits: Float32Array,
   labels: readonly number[],
@@ -48,7 +48,7 @@ export function scoreRow(
   }
   let total = 0
   for (let i = 0; i < count; i++) total += Math.exp(logits[classAt(i)]! - largest)
-  const best = largestOf(logits, count, classAt)
+  const best = topClasses(logits, count, classAt)
   for (const [k, index] of best.entries()) {
     outcomes.top5[at * topCount + k] = index
     outcomes.probabilities[at * topCount + k] = Math.exp(logits[index]! - largest) / total
@@ -57,7 +57,7 @@ export function scoreRow(
 }
 
 /** The classes of the `topCount` largest logits, in order. */
-function largestOf(logits: Float32Array, count: number, classAt: (i: number) => number): number[] {
+function topClasses(logits: Float32Array, count: number, classAt: (i: number) => number): number[] {
   const best: number[] = []
   for (let i = 0; i < count; i++) {
     const index = classAt(i)

@@ -5,14 +5,14 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readTable } from '../datasets/tables.ts'
-import { inputError, unknownName } from '../lib/errors.ts'
-import { unguarded } from '../lib/table/text.ts'
-import { scratchFolder } from '../lib/scratch.ts'
+import { inputError, unknownNameError } from '../lib/errors.ts'
+import { unescapeFormula } from '../lib/table/text.ts'
+import { tempDir } from '../lib/tempDir.ts'
 import { sha256 } from '../lib/hash.ts'
-import { copyRows, identifier, literalPath, parquetRows, query } from '../lib/sql.ts'
-import { type DatasetNote } from './notes.ts'
-import { failedSql, type Identity } from './schema.ts'
-import { type Entry, keyOf, shardFiles } from './store.ts'
+import { copyQueryToParquet, quoteIdentifier, literalPath, parquetRows, query } from '../lib/sql.ts'
+import { type DatasetRecord } from './records.ts'
+import { failedSql, type ResultKey } from './schema.ts'
+import { type StoredEvaluation, hashResultKey, shardPaths } from './store.ts'
 
 /** A row of `slice.csv`; its columns, in this order. */
 export interface SliceRow {
@@ -34,23 +34,24 @@ export interface SliceQuery {
 }
 
 /** The images of one evaluation that fit, by id. Errors: unknown-column. */
-export async function sliceOf(
-  entry: Entry,
-  note: DatasetNote | undefined,
+export async function selectSlice(
+  entry: StoredEvaluation,
+  note: DatasetRecord | undefined,
   { right, where = {} }: SliceQuery,
 ): Promise<SliceRow[]> {
   const { columns } = entry.shards[0]!
   for (const column of Object.keys(where))
-    if (column !== 'truth' && !columns.includes(column)) throw unknownName('column', column, ['truth', ...columns])
-  const place = (name: string): string => (columns.includes(name) ? `${identifier(name)}::VARCHAR` : 'NULL::VARCHAR')
+    if (column !== 'truth' && !columns.includes(column)) throw unknownNameError('column', column, ['truth', ...columns])
+  const place = (name: string): string =>
+    columns.includes(name) ? `${quoteIdentifier(name)}::VARCHAR` : 'NULL::VARCHAR'
   const conditions = Object.keys(where).map(
-    (column, i) => `${column === 'truth' ? 'label' : identifier(column)}::VARCHAR = $${i + 2}`,
+    (column, i) => `${column === 'truth' ? 'label' : quoteIdentifier(column)}::VARCHAR = $${i + 2}`,
   )
   if (right !== undefined) conditions.push(right ? 'correct1' : 'NOT correct1')
   const found = await query<Omit<SliceRow, 'dataset' | 'prediction' | 'model'> & { first: number | null }>(
     `SELECT id, label AS truth, top5[1] AS first, ${place('region')} AS region, ${place('country')} AS country
      FROM ${parquetRows()} ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''} ORDER BY id`,
-    [shardFiles(entry), ...Object.values(where)],
+    [shardPaths(entry), ...Object.values(where)],
   )
   const { dataset, model } = entry.identity
   return found.map(({ id, truth, first, region, country }) => ({
@@ -60,13 +61,13 @@ export async function sliceOf(
 }
 
 /** Every value of a grouping column, or of `truth`, of the evaluations that have it. */
-export async function valuesOf(entries: readonly Entry[], column: string): Promise<string[]> {
+export async function distinctColumnValues(entries: readonly StoredEvaluation[], column: string): Promise<string[]> {
   const name = column === 'truth' ? 'label' : column
   const files = entries
     .filter(({ shards }) => name === 'label' || shards[0]!.columns.includes(name))
-    .flatMap(shardFiles)
+    .flatMap(shardPaths)
   const found = await query<{ value: string | null }>(
-    `SELECT DISTINCT ${identifier(name)}::VARCHAR AS value FROM ${parquetRows()} ORDER BY value`,
+    `SELECT DISTINCT ${quoteIdentifier(name)}::VARCHAR AS value FROM ${parquetRows()} ORDER BY value`,
     [files],
   )
   return found.flatMap(({ value }) => value ?? [])
@@ -87,26 +88,30 @@ export async function readExclusion(file: string): Promise<Exclusion> {
     throw inputError('bad-slice', `not a slice: ${file} has no columns dataset and id but ${columns.join(', ')}`)
   const images = new Map<string, string[]>()
   for (const { dataset, id } of rows) {
-    const name = unguarded(String(dataset))
+    const name = unescapeFormula(String(dataset))
     const ids = images.get(name) ?? []
     images.set(name, ids)
-    ids.push(unguarded(String(id)))
+    ids.push(unescapeFormula(String(id)))
   }
   return { images, file, hash: sha256(await readFile(file), 16) }
 }
 
 /** The evaluations without the listed images. Errors: nothing-excluded, all-excluded. */
-export async function excluding(entries: readonly Entry[], exclusion: Exclusion): Promise<Entry[]> {
-  const folder = scratchFolder()
-  const left: Entry[] = []
-  for (const [i, entry] of entries.entries()) left.push(await without(entry, exclusion, join(folder, String(i))))
+export async function excludeImages(
+  entries: readonly StoredEvaluation[],
+  exclusion: Exclusion,
+): Promise<StoredEvaluation[]> {
+  const folder = tempDir()
+  const left: StoredEvaluation[] = []
+  for (const [i, entry] of entries.entries())
+    left.push(await excludeFromEvaluation(entry, exclusion, join(folder, String(i))))
   if (left.every((entry, i) => entry === entries[i]))
     throw inputError('nothing-excluded', `no image of ${exclusion.file} is among the results`)
   return left
 }
 
 /** What a reader has to know of images that were left out, a sentence a data set. */
-export const excludedNotes = (entries: readonly Entry[]): string[] => [
+export const exclusionNotes = (entries: readonly StoredEvaluation[]): string[] => [
   ...new Set(
     entries.flatMap(({ identity: { dataset, excluded } }) =>
       excluded === undefined ? [] : `Left out of ${dataset}: ${excluded}.`,
@@ -114,13 +119,20 @@ export const excludedNotes = (entries: readonly Entry[]): string[] => [
   ),
 ]
 
-async function without(entry: Entry, exclusion: Exclusion, folder: string): Promise<Entry> {
+async function excludeFromEvaluation(
+  entry: StoredEvaluation,
+  exclusion: Exclusion,
+  folder: string,
+): Promise<StoredEvaluation> {
   const ids = exclusion.images.get(entry.identity.dataset)
   if (!ids) return entry
   const file = 'rows.parquet'
   const target = join(folder, file)
   await mkdir(folder)
-  await copyRows(target, `SELECT * FROM ${parquetRows()} WHERE NOT list_contains($2, id)`, [shardFiles(entry), ids])
+  await copyQueryToParquet(target, `SELECT * FROM ${parquetRows()} WHERE NOT list_contains($2, id)`, [
+    shardPaths(entry),
+    ids,
+  ])
   const [counts] = await query<{ rows: number; errors: number }>(
     `SELECT count(*)::DOUBLE AS rows, count_if(${failedSql})::DOUBLE AS errors FROM ${parquetRows()}`,
     [literalPath(target)],
@@ -131,7 +143,7 @@ async function without(entry: Entry, exclusion: Exclusion, folder: string): Prom
   if (rows === 0) throw inputError('all-excluded', `${exclusion.file} lists every image of ${entry.identity.dataset}`)
   const listed = new Set(ids).size
   const excluded = `${gone < listed ? `${gone} of ${listed}` : gone} images of a slice, SHA-256 ${exclusion.hash}`
-  const identity: Identity = { ...entry.identity, images: entry.identity.images - gone, excluded }
-  const shard = { ...entry.shards[0]!, identity, key: keyOf(identity), start: 0, end: rows, rows, errors, file }
+  const identity: ResultKey = { ...entry.identity, images: entry.identity.images - gone, excluded }
+  const shard = { ...entry.shards[0]!, identity, key: hashResultKey(identity), start: 0, end: rows, rows, errors, file }
   return { ...entry, identity, key: shard.key, folder, shards: [shard], rows }
 }

@@ -1,13 +1,20 @@
 /** What a folder of results holds of what was asked for. Reads records and manifests only, no data set and no model. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { whereThere } from '../lib/files.ts'
+import { orIfMissing } from '../lib/files.ts'
 import { pullResults } from './sync.ts'
-import { type Failure, readFailures } from './notes.ts'
-import { lastAsked, type RecordedRun, readRuns } from './runs.ts'
-import { type Identity } from './schema.ts'
-import { currentEntries, differences, type Entry, entryFolder, readEntries, slotOf } from './store.ts'
-import { type Mode } from '../lib/pixels/steps.ts'
+import { type Failure, readFailures } from './records.ts'
+import { lastAskedTimes, type RecordedRun, readRunRecords } from './runRecords.ts'
+import { type ResultKey } from './schema.ts'
+import {
+  currentEvaluations,
+  differingFields,
+  type StoredEvaluation,
+  evaluationFolder,
+  readStoredEvaluations,
+  evaluationIdText,
+} from './store.ts'
+import { type PreprocessingMode } from '../lib/pixels/steps.ts'
 import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
@@ -19,24 +26,24 @@ import { runtimeVersion } from '../lib/onnx/engine.ts'
  * - `damaged`: a file that a manifest names is missing or has another size; `message` names it.
  * - `stale`: something of its identity is not what was asked for last, or not what this installation would use.
  */
-export type State = 'complete' | 'running' | 'incomplete' | 'failed' | 'damaged' | 'stale'
+export type ResultState = 'complete' | 'running' | 'incomplete' | 'failed' | 'damaged' | 'stale'
 
 /** One model on one data set, made one way. */
 export interface ResultStatus {
   model: string
   dataset: string
   /** Null, as `key`, where the model failed before anything could be planned. */
-  preprocessing: Mode | null
+  preprocessing: PreprocessingMode | null
   /** Content key of the results. */
   key: string | null
-  state: State
+  state: ResultState
   /** Images with a row, of `images`; null where that is not known. */
   rows: number
   images: number | null
   /** Rows without a prediction. */
   errors: number
   /** What makes results stale: `weights`, `content`, `version` … */
-  differs: (keyof Identity)[]
+  differs: (keyof ResultKey)[]
   message: string | null
   /** When it was last asked for and last written, ISO times. */
   asked: string | null
@@ -57,22 +64,22 @@ export interface RunStatus {
  */
 export async function runStatus(place: string): Promise<RunStatus> {
   const dir = await pullResults(place)
-  const [runs, failures] = [await readRuns(dir), await readFailures(dir)]
-  const entries = await readEntries(dir).catch((error: unknown) => {
+  const [runs, failures] = [await readRunRecords(dir), await readFailures(dir)]
+  const entries = await readStoredEvaluations(dir).catch((error: unknown) => {
     if (runs.length + failures.length === 0) throw error
     return []
   })
-  const all = [...entries, ...notBegun(dir, runs, entries)]
-  const asked = lastAsked(runs)
-  const current = new Map(currentEntries(all, asked).map(entry => [slotOf(entry.identity), entry]))
-  const shown = all.filter(entry => entry.rows > 0 || current.get(slotOf(entry.identity)) === entry)
+  const all = [...entries, ...evaluationsNotBegun(dir, runs, entries)]
+  const asked = lastAskedTimes(runs)
+  const current = new Map(currentEvaluations(all, asked).map(entry => [evaluationIdText(entry.identity), entry]))
+  const shown = all.filter(entry => entry.rows > 0 || current.get(evaluationIdText(entry.identity)) === entry)
   const busy = new Set(runs.filter(({ state }) => state === 'running').flatMap(run => run.asked.map(({ key }) => key)))
   const results = await Promise.all(
     shown.map(async entry => {
       const { identity, key, rows, shards, created } = entry
-      const differs = difference(identity, current.get(slotOf(identity))!.identity)
+      const differs = stalenessFields(identity, current.get(evaluationIdText(identity))!.identity)
       const failure = failures.find(({ model, dataset }) => model === identity.model && dataset === identity.dataset)
-      const damage = await damageOf(entry)
+      const damage = await findDamage(entry)
       const state = stateOf(entry, { differs, damage, busy: busy.has(key), failure })
       return {
         ...{ model: identity.model, dataset: identity.dataset, preprocessing: identity.preprocessing, key, state },
@@ -83,32 +90,36 @@ export async function runStatus(place: string): Promise<RunStatus> {
     }),
   )
   const failed = failures.filter(({ model, dataset }) => !results.some(r => r.model === model && r.dataset === dataset))
-  return { dir, results: [...results, ...failed.map(neverBegun)].sort(byName), runs }
+  return { dir, results: [...results, ...failed.map(failedStatus)].sort(compareByName), runs }
 }
 
 /** What was asked for and has no row yet. */
-function notBegun(dir: string, runs: readonly RecordedRun[], entries: readonly Entry[]): Entry[] {
+function evaluationsNotBegun(
+  dir: string,
+  runs: readonly RecordedRun[],
+  entries: readonly StoredEvaluation[],
+): StoredEvaluation[] {
   const stored = new Set(entries.map(({ key }) => key))
   const planned = new Map(runs.flatMap(({ asked }) => asked).map(({ key, identity }) => [key, identity]))
   return [...planned]
     .filter(([key]) => !stored.has(key))
     .map(([key, identity]) => ({
-      ...{ identity, key, folder: entryFolder(dir, identity), shards: [], rows: 0, created: '' },
+      ...{ identity, key, folder: evaluationFolder(dir, identity), shards: [], rows: 0, created: '' },
     }))
 }
 
 /** Fields that differ from what was asked for last and, but for imports, versions that differ from this installation's. */
-function difference(found: Identity, wanted: Identity): (keyof Identity)[] {
-  const differs = differences(found, wanted)
+function stalenessFields(found: ResultKey, wanted: ResultKey): (keyof ResultKey)[] {
+  const differs = differingFields(found, wanted)
   if (differs.length > 0 || found.source) return differs
   const sameRuntime = `${found.runtime} `.startsWith(`${runtimeVersion()} `)
   return [...(found.version === version ? [] : ['version' as const]), ...(sameRuntime ? [] : ['runtime' as const])]
 }
 
 /** The first file of an entry that is not as its manifest says. */
-async function damageOf({ folder, shards }: Entry): Promise<string | null> {
+async function findDamage({ folder, shards }: StoredEvaluation): Promise<string | null> {
   for (const { file, bytes } of shards.flatMap(({ kept, ...shard }) => [shard, ...(kept ? [kept] : [])])) {
-    const size = (await whereThere(stat(join(folder, file)), undefined))?.size
+    const size = (await orIfMissing(stat(join(folder, file)), undefined))?.size
     if (size === undefined) return `missing: ${join(folder, file)}`
     if (size !== bytes) return `${size} bytes in place of ${bytes}: ${join(folder, file)}`
   }
@@ -116,9 +127,9 @@ async function damageOf({ folder, shards }: Entry): Promise<string | null> {
 }
 
 function stateOf(
-  { rows, identity }: Entry,
+  { rows, identity }: StoredEvaluation,
   about: { differs: readonly string[]; damage: string | null; busy: boolean; failure: Failure | undefined },
-): State {
+): ResultState {
   if (about.differs.length > 0) return 'stale'
   if (about.damage !== null) return 'damaged'
   if (rows === identity.images) return 'complete'
@@ -126,12 +137,12 @@ function stateOf(
   return about.failure ? 'failed' : 'incomplete'
 }
 
-const neverBegun = ({ model, dataset, message }: Failure): ResultStatus => ({
+const failedStatus = ({ model, dataset, message }: Failure): ResultStatus => ({
   ...{ model, dataset, preprocessing: null, key: null, state: 'failed', rows: 0, images: null, errors: 0 },
   ...{ differs: [], message, asked: null, written: null },
 })
 
-function byName(a: ResultStatus, b: ResultStatus): number {
+function compareByName(a: ResultStatus, b: ResultStatus): number {
   const order = ({ model, dataset, preprocessing, state, written }: ResultStatus) =>
     [dataset, model, preprocessing ?? '', state === 'stale' ? '1' : '0', written ?? ''].join('\0')
   return order(a) < order(b) ? -1 : 1

@@ -2,20 +2,20 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mapLimited } from '../lib/concurrency.ts'
 import { inputError } from '../lib/errors.ts'
-import { whereThere } from '../lib/files.ts'
-import { type CubeCell } from '../metrics/accuracy.ts'
-import { folderPlace } from '../lib/storage/folder.ts'
-import { type Place } from '../lib/storage/place.ts'
-import { type Span } from '../lib/ranges.ts'
-import { type Mode } from '../lib/pixels/steps.ts'
+import { orIfMissing } from '../lib/files.ts'
+import { type CountsRow } from '../metrics/accuracy.ts'
+import { folderStorage } from '../lib/storage/folder.ts'
+import { type Storage } from '../lib/storage/storage.ts'
+import { type IndexRange } from '../lib/ranges.ts'
+import { type PreprocessingMode } from '../lib/pixels/steps.ts'
 import { sha256 } from '../lib/hash.ts'
 import { literalPath, parquetRows, query } from '../lib/sql.ts'
-import { parseRecord } from './notes.ts'
-import { failedSql, type Identity, type KeptOutput, type ShardManifest, shardManifest } from './schema.ts'
+import { parseRecord } from './records.ts'
+import { failedSql, type ResultKey, type KeptOutput, type ShardManifest, shardManifest } from './schema.ts'
 
 /** All shards of one identity: one model on one data set, made one way. */
-export interface Entry {
-  identity: Identity
+export interface StoredEvaluation {
+  identity: ResultKey
   key: string
   folder: string
   shards: ShardManifest[]
@@ -26,52 +26,57 @@ export interface Entry {
 }
 
 /** The content key of an identity, and the name of its folder below `predictions/`. */
-export const keyOf = (identity: Identity): string => sha256(JSON.stringify(identity), 16)
+export const hashResultKey = (identity: ResultKey): string => sha256(JSON.stringify(identity), 16)
 
 /** What two identities differ in. */
-export const differences = (a: Identity, b: Identity): (keyof Identity)[] =>
-  (Object.keys({ ...a, ...b }) as (keyof Identity)[]).filter(key => JSON.stringify(a[key]) !== JSON.stringify(b[key]))
+export const differingFields = (a: ResultKey, b: ResultKey): (keyof ResultKey)[] =>
+  (Object.keys({ ...a, ...b }) as (keyof ResultKey)[]).filter(key => JSON.stringify(a[key]) !== JSON.stringify(b[key]))
 
 /** `steps "a", planned "b"; …` */
-export const differenceText = (keys: readonly (keyof Identity)[], a: Identity, b: Identity, ofB: string): string =>
-  keys.map(key => `${key} ${JSON.stringify(a[key])}, ${ofB} ${JSON.stringify(b[key])}`).join('; ')
+export const differingFieldsText = (
+  keys: readonly (keyof ResultKey)[],
+  a: ResultKey,
+  b: ResultKey,
+  ofB: string,
+): string => keys.map(key => `${key} ${JSON.stringify(a[key])}, ${ofB} ${JSON.stringify(b[key])}`).join('; ')
 
 /** The different models, data sets or modes of some entries, in their order. */
-export const distinct = (entries: readonly Pick<Entry, 'identity'>[], what: keyof Slot): string[] => [
-  ...new Set(entries.map(({ identity }) => identity[what])),
-]
+export const distinctFieldValues = (
+  entries: readonly Pick<StoredEvaluation, 'identity'>[],
+  what: keyof EvaluationId,
+): string[] => [...new Set(entries.map(({ identity }) => identity[what]))]
 
-export const entryFolder = (dir: string, identity: Identity): string => join(dir, entryName(identity))
+export const evaluationFolder = (dir: string, identity: ResultKey): string => join(dir, evaluationPath(identity))
 
 /** `entryFolder` below the root of its place. */
-export const entryName = (identity: Identity): string =>
-  `predictions/${slug(identity.model)}--${slug(identity.dataset)}--${identity.preprocessing}--${keyOf(identity)}`
+export const evaluationPath = (identity: ResultKey): string =>
+  `predictions/${slug(identity.model)}--${slug(identity.dataset)}--${identity.preprocessing}--${hashResultKey(identity)}`
 
 export const slug = (name: string): string => name.replace(/[^\w.-]+/g, '_').slice(-60)
 
 /** Every entry below `dir`, oldest first; of shards that overlap those count that hold most images. */
-export async function readEntries(dir: string): Promise<Entry[]> {
+export async function readStoredEvaluations(dir: string): Promise<StoredEvaluation[]> {
   const root = join(dir, 'predictions')
-  const folders = await whereThere(readdir(root), undefined)
-  if (!folders && !(await whereThere(stat(join(dir, 'imported')), undefined))) {
+  const folders = await orIfMissing(readdir(root), undefined)
+  if (!folders && !(await orIfMissing(stat(join(dir, 'imported')), undefined))) {
     const inner = join(dir, 'results')
-    const hint = (await whereThere(stat(join(inner, 'predictions')), undefined)) ? `; ${inner} has some` : ''
-    const absent = (await whereThere(stat(dir), undefined)) ? root : dir
+    const hint = (await orIfMissing(stat(join(inner, 'predictions')), undefined)) ? `; ${inner} has some` : ''
+    const absent = (await orIfMissing(stat(dir), undefined)) ? root : dir
     throw inputError('no-results', `no results in ${dir}: there is no folder ${absent}${hint}`)
   }
-  const place = folderPlace(dir)
-  const entries = await mapLimited(folders ?? [], 32, name => readEntry(place, `predictions/${name}`))
+  const place = folderStorage(dir)
+  const entries = await mapLimited(folders ?? [], 32, name => readStoredEvaluation(place, `predictions/${name}`))
   return entries.filter(entry => entry !== undefined).sort((a, b) => (a.created < b.created ? -1 : 1))
 }
 
 /** The entry in a folder of the place, or undefined where it has no committed shard. */
-export async function readEntry(place: Place, folder: string): Promise<Entry | undefined> {
+export async function readStoredEvaluation(place: Storage, folder: string): Promise<StoredEvaluation | undefined> {
   const manifests: ShardManifest[] = []
   for (const name of (await place.list(folder)).filter(name => name.endsWith('.json'))) {
     const manifest = await readManifest(place, `${folder}/${name}`)
     if (manifest) manifests.push(manifest)
   }
-  const shards = disjoint(manifests)
+  const shards = selectDisjoint(manifests)
   const first = shards[0]
   if (!first) return undefined
   const rows = shards.reduce((sum, shard) => sum + shard.rows, 0)
@@ -80,7 +85,7 @@ export async function readEntry(place: Place, folder: string): Promise<Entry | u
 }
 
 /** Undefined where another process has just removed it. */
-async function readManifest(place: Place, name: string): Promise<ShardManifest | undefined> {
+async function readManifest(place: Storage, name: string): Promise<ShardManifest | undefined> {
   const bytes = await place.read(name)
   return bytes && parseManifest(bytes, `${place.url}/${name}`)
 }
@@ -93,11 +98,14 @@ export const parseManifest = (bytes: Uint8Array, file: string): ShardManifest =>
  * One entry for every model × data set × preprocessing, the others are stale: the one that was asked for last, by the
  * times in `asked`, else the newest.
  */
-export function currentEntries(entries: readonly Entry[], asked: ReadonlyMap<string, string> = new Map()): Entry[] {
-  const when = ({ key, created }: Entry): string => asked.get(key) ?? created
-  const newest = new Map<string, Entry>()
+export function currentEvaluations(
+  entries: readonly StoredEvaluation[],
+  asked: ReadonlyMap<string, string> = new Map(),
+): StoredEvaluation[] {
+  const when = ({ key, created }: StoredEvaluation): string => asked.get(key) ?? created
+  const newest = new Map<string, StoredEvaluation>()
   for (const entry of entries) {
-    const slot = slotOf(entry.identity)
+    const slot = evaluationIdText(entry.identity)
     const before = newest.get(slot)
     if (!before || when(entry) >= when(before)) newest.set(slot, entry)
   }
@@ -105,27 +113,27 @@ export function currentEntries(entries: readonly Entry[], asked: ReadonlyMap<str
 }
 
 /** One model on one data set with one preprocessing: what results are found by, whose identity may change. */
-export interface Slot {
+export interface EvaluationId {
   model: string
   dataset: string
   preprocessing: string
 }
 
-export const slotOf = ({ model, dataset, preprocessing }: Slot): string =>
+export const evaluationIdText = ({ model, dataset, preprocessing }: EvaluationId): string =>
   JSON.stringify([model, dataset, preprocessing])
 
 /** `00000000-00001024` */
-export const spanName = ({ start, end }: Span): string =>
+export const rangeName = ({ start, end }: IndexRange): string =>
   `${String(start).padStart(8, '0')}-${String(end).padStart(8, '0')}`
 
-export const manifestName = (span: Span): string => `${spanName(span)}.json`
+export const manifestName = (span: IndexRange): string => `${rangeName(span)}.json`
 
 /** The files that a manifest names. */
-export const filesOf = ({ file, kept }: Pick<ShardManifest, 'file' | 'kept'>): string[] =>
+export const shardFileNames = ({ file, kept }: Pick<ShardManifest, 'file' | 'kept'>): string[] =>
   kept ? [file, kept.file] : [file]
 
 /** What the manifests (or files of another ending) of a folder cover, by their names. */
-export const spansOf = (names: readonly string[], ending = '.json'): Span[] =>
+export const rangesOfFileNames = (names: readonly string[], ending = '.json'): IndexRange[] =>
   [...names].sort().flatMap(name => {
     const [, start, end] = /^(\d{8,})-(\d{8,})(?=\.\w+$)/.exec(name) ?? []
     return end === undefined || !name.endsWith(ending) ? [] : [{ start: Number(start), end: Number(end) }]
@@ -135,7 +143,7 @@ export const spansOf = (names: readonly string[], ending = '.json'): Span[] =>
  * The spans that cover most together without an overlap, in order. Evaluations at once may cut differently, and what one that was
  * cut off has stored must not hide what another did whole.
  */
-export function disjoint<T extends Span>(spans: readonly T[]): T[] {
+export function selectDisjoint<T extends IndexRange>(spans: readonly T[]): T[] {
   const sorted = [...spans].sort((a, b) => a.end - b.end || a.start - b.start)
   if (sorted.every(({ start }, i) => i === 0 || sorted[i - 1]!.end <= start)) return sorted
   const [most, before] = [[0], [] as number[]]
@@ -159,10 +167,10 @@ export function disjoint<T extends Span>(spans: readonly T[]): T[] {
 }
 
 /** Parts of the data set's order that no shard covers. */
-export function gaps(entry: { shards: readonly Span[] } | undefined, images: number): Span[] {
-  const missing: Span[] = []
+export function findGaps(entry: { shards: readonly IndexRange[] } | undefined, images: number): IndexRange[] {
+  const missing: IndexRange[] = []
   let at = 0
-  for (const { start, end } of disjoint(entry?.shards ?? [])) {
+  for (const { start, end } of selectDisjoint(entry?.shards ?? [])) {
     if (start > at) missing.push({ start: at, end: start })
     at = end
   }
@@ -171,35 +179,39 @@ export function gaps(entry: { shards: readonly Span[] } | undefined, images: num
 }
 
 /** The same by the names of what a place holds. */
-export const missingIn = async (place: Place, identity: Identity): Promise<Span[]> =>
-  gaps({ shards: spansOf(await place.list(entryName(identity))) }, identity.images)
+export const readMissingRanges = async (place: Storage, identity: ResultKey): Promise<IndexRange[]> =>
+  findGaps({ shards: rangesOfFileNames(await place.list(evaluationPath(identity))) }, identity.images)
 
 /**
  * What is to be computed: gaps, and shards that lack the output to `keep`. These stay whole, so that what replaces them
  * covers no other one.
  */
-export function unfinished(entry: Entry | undefined, images: number, keep?: KeptOutput): Span[] {
+export function unfinishedRanges(entry: StoredEvaluation | undefined, images: number, keep?: KeptOutput): IndexRange[] {
   const lacking = (entry?.shards ?? []).filter(
     ({ kept, rows, errors }) => keep !== undefined && kept?.output !== keep && errors < rows,
   )
-  return [...gaps(entry, images), ...lacking.map(({ start, end }) => ({ start, end }))].sort(
+  return [...findGaps(entry, images), ...lacking.map(({ start, end }) => ({ start, end }))].sort(
     (a, b) => a.start - b.start,
   )
 }
 
-const shardFile = /^(\d+)-(\d+)(-[0-9a-f]+)?\.(json|parquet|\w+\.safetensors)$/
+const shardFilePattern = /^(\d+)-(\d+)(-[0-9a-f]+)?\.(json|parquet|\w+\.safetensors)$/
 
 /**
  * Removes files of shards and kept outputs that others have replaced wholly; in `parts` alone where other machines do the rest:
  * what they are about to commit looks like it.
  */
-export async function removeReplaced(place: Place, folder: string, parts?: readonly Span[]): Promise<void> {
-  const entry = await readEntry(place, folder)
+export async function removeReplacedShards(
+  place: Storage,
+  folder: string,
+  parts?: readonly IndexRange[],
+): Promise<void> {
+  const entry = await readStoredEvaluation(place, folder)
   if (!entry) return
-  const used = new Set(entry.shards.flatMap(shard => [manifestName(shard), ...filesOf(shard)]))
-  const missing = gaps(entry, entry.identity.images)
+  const used = new Set(entry.shards.flatMap(shard => [manifestName(shard), ...shardFileNames(shard)]))
+  const missing = findGaps(entry, entry.identity.images)
   for (const name of await place.list(folder)) {
-    const [, start, end] = shardFile.exec(name) ?? []
+    const [, start, end] = shardFilePattern.exec(name) ?? []
     const open = missing.some(gap => gap.start < Number(end) && Number(start) < gap.end)
     const ours = parts?.some(part => part.start <= Number(start) && Number(end) <= part.end) ?? true
     if (start !== undefined && ours && !used.has(name) && !open) await place.remove(`${folder}/${name}`)
@@ -207,10 +219,10 @@ export async function removeReplaced(place: Place, folder: string, parts?: reado
 }
 
 /** A cell of the counts cube: one model and benchmark, one combination of group values, one class. */
-export interface Cell extends CubeCell {
+export interface CountsCell extends CountsRow {
   model: string
   dataset: string
-  preprocessing: Mode
+  preprocessing: PreprocessingMode
   label: string
   top5: number
   errors: number
@@ -219,8 +231,8 @@ export interface Cell extends CubeCell {
 }
 
 /** Images without a prediction by entry and status; reads only entries whose manifests count some. */
-export async function statusCounts(
-  entries: readonly Entry[],
+export async function countStatuses(
+  entries: readonly StoredEvaluation[],
 ): Promise<{ model: string; dataset: string; status: string; images: number }[]> {
   const rows = await Promise.all(
     entries
@@ -228,7 +240,7 @@ export async function statusCounts(
       .map(async entry => {
         const counts = await query<{ status: string; images: number }>(
           `SELECT status, count(*)::DOUBLE AS images FROM ${parquetRows()} WHERE ${failedSql} GROUP BY ALL ORDER BY ALL`,
-          [shardFiles(entry)],
+          [shardPaths(entry)],
         )
         return counts.map(row => ({ model: entry.identity.model, dataset: entry.identity.dataset, ...row }))
       }),
@@ -237,5 +249,5 @@ export async function statusCounts(
 }
 
 /** The Parquet files of an entry's shards, as a bound list. */
-export const shardFiles = (entry: Entry): string[] =>
+export const shardPaths = (entry: StoredEvaluation): string[] =>
   entry.shards.map(shard => literalPath(join(entry.folder, shard.file)))

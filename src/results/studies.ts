@@ -2,10 +2,10 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { sha256 } from '../lib/hash.ts'
-import { readRecords, writeJson } from './notes.ts'
+import { readRecords, writeJson } from './records.ts'
 import { slug } from './store.ts'
 
-const stored = z.object({
+const studyRecord = z.object({
   schema: z.literal(1),
   rows: z.array(
     z.object({
@@ -22,10 +22,10 @@ const stored = z.object({
 })
 
 /** One figure of an experiment over its seeds. */
-export type StudyValues = z.infer<typeof stored>['rows'][number]
+export type StudyValues = z.infer<typeof studyRecord>['rows'][number]
 
 /** `last-layer.json`, or `last-layer.MODEL-HASH.json`. */
-const fileOf = (dir: string, study: string, model?: string): string =>
+const studyFile = (dir: string, study: string, model?: string): string =>
   join(dir, 'studies', `${model === undefined ? study : `${study}.${slug(model)}-${sha256(model, 8)}`}.json`)
 
 /**
@@ -33,7 +33,7 @@ const fileOf = (dir: string, study: string, model?: string): string =>
  * model has a file of its own, so that experiments that end at once lose none; figures without a model give way to those with one.
  */
 export const recordStudy = (dir: string, study: string, rows: readonly StudyValues[], model?: string): Promise<void> =>
-  writeJson(fileOf(dir, study, model), {
+  writeJson(studyFile(dir, study, model), {
     schema: 1,
     rows: rows.map(({ setting, metric, values }) => ({
       ...(model !== undefined && { model }),
@@ -49,7 +49,7 @@ export const readStudy = async (dir: string, study: string): Promise<StudyValues
 
 /** All stored studies by name; a study's file of all models counts for those without one of their own. */
 export async function readStudies(dir: string): Promise<Map<string, StudyValues[]>> {
-  const files = [...(await readRecords(join(dir, 'studies'), 'a stored study', stored))]
+  const files = [...(await readRecords(join(dir, 'studies'), 'a stored study', studyRecord))]
   const studies = new Map<string, StudyValues[]>()
   for (const ofAll of [false, true])
     for (const [file, { rows }] of files) {

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { groupChanges } from '../../src/analysis/compare.ts'
-import { compareSides } from '../../src/analysis/compareRun.ts'
+import { compareEvaluations } from '../../src/analysis/compareRun.ts'
 import { comparisonSentence, comparisonsText } from '../../src/analysis/compareText.ts'
-import { chooseSides } from '../../src/analysis/sides.ts'
+import { chooseEvaluationPairs } from '../../src/analysis/evaluationPairs.ts'
 import { benjaminiHochberg, mcnemar } from '../../src/metrics/pairedTests.ts'
 import { geogap } from '../helpers/cli.ts'
 import { type Outcome, store } from './stored.ts'
@@ -57,8 +57,8 @@ function counted(of: (outcome: Outcome) => boolean): { gained: number; lost: num
 
 describe('compare', () => {
   it('counts flips per group as a plain loop over the images does, and tests them together', async () => {
-    const [sides] = await chooseSides(join(folder, 'a'), join(folder, 'b'))
-    const comparison = await compareSides(sides!, { minN: 1 })
+    const [sides] = await chooseEvaluationPairs(join(folder, 'a'), join(folder, 'b'))
+    const comparison = await compareEvaluations(sides!, { minN: 1 })
     const of = (by: string, group: string) => comparison.rows.find(row => row.by === by && row.group === group)!
     expect(of('overall', 'all')).toMatchObject(counted(() => true))
     expect(of('country', 'Ghana')).toMatchObject(counted(({ groups }) => groups.country === 'Ghana'))
@@ -79,35 +79,35 @@ describe('compare', () => {
   })
 
   it('says what changed in one sentence, and that nothing did', async () => {
-    const [sides] = await chooseSides(join(folder, 'a'), join(folder, 'b'))
-    const sentence = comparisonSentence(await compareSides(sides!))
+    const [sides] = await chooseEvaluationPairs(join(folder, 'a'), join(folder, 'b'))
+    const sentence = comparisonSentence(await compareEvaluations(sides!))
     expect(sentence).toMatch(
       /^overall -\d\.\d points \(p [=<] 0\.\d+\); Ghana -8\.0 \(p [=<] 0\.0\d+\), mostly stove; Africa/,
     )
-    const [same] = await chooseSides(join(folder, 'a'), join(folder, 'a'), ['first']).catch(() => [undefined])
+    const [same] = await chooseEvaluationPairs(join(folder, 'a'), join(folder, 'a'), ['first']).catch(() => [undefined])
     expect(same).toBeUndefined()
     const quiet = groupChanges(new Map([['label', quietCells]]), 30, quietCells)
-    expect(comparisonSentence({ ...(await compareSides(sides!)), ...quiet })).toBe(
+    expect(comparisonSentence({ ...(await compareEvaluations(sides!)), ...quiet })).toBe(
       'overall 0.0 points (p = 1.00); no change beyond chance in any of 1 groups',
     )
     expect(quiet.leftOut).toEqual([{ by: 'label', group: 'chair', n: 12 }])
   })
 
   it('compares two models on the images that both have, and says which those are', async () => {
-    const [sides] = await chooseSides(join(folder, 'both'))
-    const text = comparisonsText([await compareSides(sides!, { by: ['region'] })], 'markdown')
+    const [sides] = await chooseEvaluationPairs(join(folder, 'both'))
+    const text = comparisonsText([await compareEvaluations(sides!, { by: ['region'] })], 'markdown')
     expect(text).toMatch(/^\*\*overall -/)
     expect(text).toContain('360 images in common; 40 images only on the first and 0 images only on the second side')
     expect(text).toContain('first = first, second = second')
-    await expect(compareSides(sides!, { by: ['planet'] })).rejects.toThrow(/unknown column: planet; nearest: /)
+    await expect(compareEvaluations(sides!, { by: ['planet'] })).rejects.toThrow(/unknown column: planet; nearest: /)
   })
 
   it('names the data sets that one side lacks', async () => {
     await store(join(folder, 'more'), before)
     await store(join(folder, 'more'), before, { dataset: 'other' })
-    const [sides, ...others] = await chooseSides(join(folder, 'a'), join(folder, 'more'))
+    const [sides, ...others] = await chooseEvaluationPairs(join(folder, 'a'), join(folder, 'more'))
     expect(others).toEqual([])
-    expect((await compareSides(sides!)).notes).toEqual([
+    expect((await compareEvaluations(sides!)).notes).toEqual([
       'Only on the second side and not compared: first on other (native).',
     ])
   })
@@ -120,8 +120,8 @@ describe('compare', () => {
       }))
     await store(join(folder, 'home'), homes(false))
     await store(join(folder, 'moved'), homes(true))
-    const [sides] = await chooseSides(join(folder, 'home'), join(folder, 'moved'))
-    const comparison = await compareSides(sides!)
+    const [sides] = await chooseEvaluationPairs(join(folder, 'home'), join(folder, 'moved'))
+    const comparison = await compareEvaluations(sides!)
     expect(comparison.rows[0]).toMatchObject({ lost: 12, p: 0.5 })
     expect(comparison.households).toBe(110)
     expect(comparisonsText([comparison], 'text')).toContain(
@@ -130,8 +130,10 @@ describe('compare', () => {
   })
 
   it('refuses a choice that it would have to guess', async () => {
-    await expect(chooseSides(join(folder, 'a'))).rejects.toThrow('choose with --models FIRST,SECOND; there are first')
-    await expect(chooseSides(join(folder, 'both'), undefined, ['first', 'third'])).rejects.toThrow(
+    await expect(chooseEvaluationPairs(join(folder, 'a'))).rejects.toThrow(
+      'choose with --models FIRST,SECOND; there are first',
+    )
+    await expect(chooseEvaluationPairs(join(folder, 'both'), undefined, ['first', 'third'])).rejects.toThrow(
       'unknown model: third; nearest: ',
     )
   })

@@ -1,7 +1,7 @@
 import { inferDisparities } from '../../src/analysis/disparityInference.ts'
 import { rm } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { householdCounts } from '../../src/results/households.ts'
+import { countByHousehold } from '../../src/results/households.ts'
 import { openRun } from '../../src/results/run.ts'
 import { outcomes } from '../metrics/golden.ts'
 import { shared } from '../helpers/shared.ts'
@@ -45,11 +45,11 @@ describe('disparities of stored runs with inference', () => {
       { model: 'a', dataset: 'd', correct: [...evenly(200, 0.8), ...evenly(200, 0.6)], groups },
     ])
     const run = await openRun(dir)
-    const counts = (await householdCounts(run.entries[0]!, 'region'))!
+    const counts = (await countByHousehold(run.entries[0]!, 'region'))!
     expect(counts.filter(({ group }) => group === 'Europe')).toHaveLength(10 + 100)
     expect(counts.reduce((sum, { n }) => sum + n, 0)).toBe(400)
     expect((await inferDisparities(run, { by: 'region', draws: 100 }))[0]!.unit).toBe('clusters')
-    expect(await householdCounts(run.entries[0]!, 'household')).toBeNull()
+    expect(await countByHousehold(run.entries[0]!, 'household')).toBeNull()
     await rm(dir, { recursive: true, force: true })
   })
 

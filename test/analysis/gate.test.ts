@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { judgeDisparities, judgeDrops, judgeWorst } from '../../src/analysis/gate.ts'
-import { gate } from '../../src/analysis/gateRun.ts'
+import { judgeEvaluations } from '../../src/analysis/gateRun.ts'
 import { gateJunit, gateSentence, gateText } from '../../src/analysis/gateText.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 import { geogap } from '../helpers/cli.ts'
@@ -108,26 +108,34 @@ describe('gate', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
   it('finds the country that lost, and takes a limit that nothing breaks', async () => {
-    const found = await gate(join(folder, 'after'), { baseline: join(folder, 'before'), by: 'country' })
+    const found = await judgeEvaluations(join(folder, 'after'), { baseline: join(folder, 'before'), by: 'country' })
     expect(found.passed).toBe(false)
     expect(found.checks.filter(({ verdict }) => verdict === 'broken').map(({ group }) => group)).toEqual([
       'all images',
       'Spain',
     ])
     expect(gateSentence(found)).toMatch(/^gate failed: .*Spain \(first on world\): drop of 8\.8 points, at least 6\.\d/)
-    const same = await gate(join(folder, 'before'), { baseline: join(folder, 'before'), by: 'country', minWorst: 0.5 })
+    const same = await judgeEvaluations(join(folder, 'before'), {
+      baseline: join(folder, 'before'),
+      by: 'country',
+      minWorst: 0.5,
+    })
     expect(same.passed).toBe(true)
     expect(same.checks.every(({ verdict }) => verdict === 'holds')).toBe(true)
     expect(gateText(same, 'markdown')).toMatch(/^\*\*gate passed; 7 checks: 0 broken, 7 shown to hold, 0 undecided\*\*/)
   })
 
   it('lists groups that are too small, and judges nothing silently', async () => {
-    const found = await gate(join(folder, 'after'), { minWorst: 0.5 })
+    const found = await judgeEvaluations(join(folder, 'after'), { minWorst: 0.5 })
     expect(found.leftOut).toEqual([{ model: 'first', dataset: 'world', group: 'Small', n: 60 }])
-    await expect(gate(join(folder, 'after'), {})).rejects.toThrow('nothing to judge: give --baseline')
-    await expect(gate(join(folder, 'after'), { minWorst: 0.5, minN: 5000 })).rejects.toThrow('nothing to judge: no two')
-    await expect(gate(join(folder, 'after'), { minWorst: 0.5, by: 'planet' })).rejects.toThrow('unknown column: planet')
-    await expect(gate(join(folder, 'after'), { maxDrop: 0.1 })).rejects.toThrow('give --baseline')
+    await expect(judgeEvaluations(join(folder, 'after'), {})).rejects.toThrow('nothing to judge: give --baseline')
+    await expect(judgeEvaluations(join(folder, 'after'), { minWorst: 0.5, minN: 5000 })).rejects.toThrow(
+      'nothing to judge: no two',
+    )
+    await expect(judgeEvaluations(join(folder, 'after'), { minWorst: 0.5, by: 'planet' })).rejects.toThrow(
+      'unknown column: planet',
+    )
+    await expect(judgeEvaluations(join(folder, 'after'), { maxDrop: 0.1 })).rejects.toThrow('give --baseline')
   })
 
   it('says what only one of the two runs has', async () => {
@@ -136,7 +144,7 @@ describe('gate', () => {
     await store(wide, outcomes(0), { model: 'gone' })
     await store(narrow, outcomes(0))
     await store(narrow, outcomes(0), { model: 'new' })
-    const { notes, passed } = await gate(narrow, { baseline: wide, by: 'country' })
+    const { notes, passed } = await judgeEvaluations(narrow, { baseline: wide, by: 'country' })
     expect(passed).toBe(true)
     expect(notes).toEqual([
       'Not in the baseline and not judged against it: new.',
@@ -150,17 +158,17 @@ describe('gate', () => {
     const failed = outcomes(0).map((one, i) => (i < 60 ? { ...one, correct: null } : one))
     await store(dir, failed)
     await store(dir, outcomes(0).map(one => ({ ...one, groups: {} })), { dataset: 'plain' }) // prettier-ignore
-    const { notes, leftOut, checks } = await gate(dir, { maxDisparity: 0.1, minWorst: 0.1, minN: 0 })
+    const { notes, leftOut, checks } = await judgeEvaluations(dir, { maxDisparity: 0.1, minWorst: 0.1, minN: 0 })
     expect(checks.map(({ dataset, group }) => [dataset, group])).toEqual([['world', 'Large']])
     expect(leftOut).toEqual([{ model: 'first', dataset: 'world', group: 'Small', n: 0 }])
     expect(notes).toEqual([
       'first on world has one group by region of at least 0 images with an outcome: no disparity of it is judged.',
       'first on plain has no group by region of at least 0 images with an outcome: no accuracy or disparity of it is judged.',
     ])
-    await expect(gate(dir, { maxDisparity: 0.1 })).rejects.toThrow('nothing to judge')
+    await expect(judgeEvaluations(dir, { maxDisparity: 0.1 })).rejects.toThrow('nothing to judge')
     const few = outcomes(0).map((one, i) => (i < 40 ? { ...one, groups: { country: 'Togo' } } : one))
     await store(join(folder, 'few'), few)
-    const { leftOut: small } = await gate(join(folder, 'few'), { maxDisparity: 0.5, by: 'country' })
+    const { leftOut: small } = await judgeEvaluations(join(folder, 'few'), { maxDisparity: 0.5, by: 'country' })
     expect(small).toEqual([{ model: 'first', dataset: 'world', group: 'Togo', n: 40 }])
   })
 
@@ -172,7 +180,9 @@ describe('gate', () => {
     expect(code).toBe(4)
     expect(stdout).toMatch(/^gate failed: /)
     const xml = await readFile(file, 'utf8')
-    expect(xml).toBe(gateJunit(await gate(join(folder, 'after'), { baseline: join(folder, 'before'), by: 'country' })))
+    expect(xml).toBe(
+      gateJunit(await judgeEvaluations(join(folder, 'after'), { baseline: join(folder, 'before'), by: 'country' })),
+    )
     expect(xml).toContain('<testsuites name="geogap gate" tests="4" failures="2" errors="0">')
     expect(xml).toContain('name="Ghana &#38; &#34;Co&#34;"')
     expect((await geogap(['gate', join(folder, 'after'), '--min-worst', '60'])).stderr).toContain('0.02 is two points')

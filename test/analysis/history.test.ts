@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { tagOption } from '../../src/cli/commands/options.ts'
-import { history } from '../../src/analysis/history.ts'
+import { readHistory } from '../../src/analysis/history.ts'
 import { historyTable } from '../../src/analysis/historyText.ts'
 import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
@@ -46,7 +46,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 it('keeps every tag, in the order of time, and computes nothing for a tag', async () => {
   expect(computed).toEqual([12, 12, 0, 0, 0])
-  const rows = await history([out], { minN: 1 })
+  const rows = await readHistory([out], { minN: 1 })
   expect(rows.map(({ tags }) => tags)).toEqual([
     { commit: 'aaa', branch: 'main' },
     { commit: 'bbb' },
@@ -66,15 +66,15 @@ it('lists runs without tags by their folder, after leaving images out where aske
   const plain = join(folder, 'plain')
   await run(before, { out: plain })
   const slice = join(folder, 'slice.csv')
-  const [whole] = await history([plain])
+  const [whole] = await readHistory([plain])
   await writeFile(slice, `dataset,id\n${whole!.entry.identity.dataset},picture-0\n`)
-  const rows = await history([plain], { minN: 1, exclude: slice })
+  const rows = await readHistory([plain], { minN: 1, exclude: slice })
   expect(rows).toMatchObject([{ folder: 'plain', tags: {}, n: 11 }])
-  await expect(history([plain], { by: 'planet' })).rejects.toThrow('unknown column: planet; nearest: ')
+  await expect(readHistory([plain], { by: 'planet' })).rejects.toThrow('unknown column: planet; nearest: ')
 })
 
 it('names its lines by a tag', async () => {
-  const rows = await history([out], { minN: 1 })
+  const rows = await readHistory([out], { minN: 1 })
   const text = historyTable(rows, 1).text('text')
   expect(text).toMatch(/^commit +time \(UTC\) +branch +model/)
   expect(text.split('\n').map(line => line.split(/ +/)[0])).toEqual(expect.arrayContaining(['aaa', 'bbb', 'ccc']))

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { powerRows } from '../../src/analysis/power.ts'
+import { datasetPower } from '../../src/analysis/power.ts'
 import { powerText } from '../../src/analysis/powerText.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 
@@ -12,7 +12,9 @@ const items = [
 ]
 
 it('counts the images that can be scored', () => {
-  expect(powerRows(items, ['region'], options).map(({ group, n, others }) => [group, n, others])).toEqual([
+  expect(
+    datasetPower(items, ['region'], options).map(({ group, n, otherImages: others }) => [group, n, others]),
+  ).toEqual([
     ['Europe', 3000, 400],
     ['Africa', 400, 3000],
   ])
@@ -35,16 +37,16 @@ function found(n: number, others: number, drop: number): number {
 }
 
 it('a drop of the stated size, and of five points with the stated images, is found in about 80 % of simulated data sets', () => {
-  const africa = powerRows(items, ['region'], options)[1]!
-  expect(found(africa.n, africa.others, africa.smallest!)).toBeGreaterThan(0.76)
-  expect(found(africa.n, africa.others, africa.smallest!)).toBeLessThan(0.84)
-  const rate = found(africa.n + africa.more!, africa.others, 0.05)
+  const africa = datasetPower(items, ['region'], options)[1]!
+  expect(found(africa.n, africa.otherImages, africa.smallestDrop!)).toBeGreaterThan(0.76)
+  expect(found(africa.n, africa.otherImages, africa.smallestDrop!)).toBeLessThan(0.84)
+  const rate = found(africa.n + africa.imagesToAdd!, africa.otherImages, 0.05)
   expect(rate).toBeGreaterThan(0.76)
   expect(rate).toBeLessThan(0.84)
 }, 20_000)
 
 it('says in words how many groups are large enough', () => {
-  const text = powerText(powerRows(items, ['region'], options), options, 'text')
+  const text = powerText(datasetPower(items, ['region'], options), options, 'text')
   expect(text).toMatch(
     /^A drop of 5\.0 points below the other groups would be found, with a chance of 80 %, in \d of 2 groups by region\./,
   )

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readPack, writePack } from '../../src/analysis/pack.ts'
-import { type Measured, place } from '../../src/analysis/place.ts'
-import { placeFigure } from '../../src/report/figures/placeFigure.ts'
-import { placeRun } from '../../src/analysis/placeRun.ts'
-import { placedText } from '../../src/analysis/placeText.ts'
-import { referenceOf } from '../../src/analysis/citing/references.ts'
+import { type ModelMeasures, measureStandings } from '../../src/analysis/standing.ts'
+import { standingFigure } from '../../src/report/figures/standingFigure.ts'
+import { runStandings } from '../../src/analysis/standingRun.ts'
+import { standingsText } from '../../src/analysis/standingText.ts'
+import { readReference } from '../../src/analysis/standingReference.ts'
 import { tQuantile } from '../../src/metrics/distributions.ts'
 import { openRun } from '../../src/results/run.ts'
 import { geogap } from '../helpers/cli.ts'
@@ -33,12 +33,12 @@ function leftOut(points: readonly (readonly [x: number, y: number])[], i: number
 }
 
 describe('place', async () => {
-  const { models, benchmark } = await referenceOf('published', 30)
+  const { models, benchmark } = await readReference('published', 30)
   const ten = models.filter((_, i) => i % 9 === 2).slice(0, 10)
 
   it.each(ten.map(({ model }) => model))('%s is placed as a direct computation places it', name => {
     const own = models.find(({ model }) => model === name)!
-    const placements = place(own, models, benchmark)
+    const placements = measureStandings(own, models, benchmark)
     expect(placements.length).toBeGreaterThanOrEqual(4)
     for (const { measure, residual, interval, expected, models: count } of placements) {
       const others = models.filter(({ kind, values }) => kind === own.kind && values.has(measure))
@@ -57,7 +57,7 @@ describe('place', async () => {
   })
 
   it('says when there is nothing to compare with, and when the line is extended', () => {
-    const own: Measured = {
+    const own: ModelMeasures = {
       model: 'x',
       kind: '1K',
       values: new Map([
@@ -66,17 +66,17 @@ describe('place', async () => {
         ['w', 0.1],
       ]),
     }
-    const others = [0.5, 0.6, 0.7, 0.8, 0.9].map((x, i): Measured => ({
+    const others = [0.5, 0.6, 0.7, 0.8, 0.9].map((x, i): ModelMeasures => ({
       ...{ model: `m${i}`, kind: '1K' },
       values: new Map([
         ['i', x],
         ['v', x - 0.1 + 0.001 * (i % 2)],
       ]),
     }))
-    const [v, w] = place(own, others, 'i')
+    const [v, w] = measureStandings(own, others, 'i')
     expect(v).toMatchObject({ beyond: true, verdict: 'above', percentile: 1 })
     expect(w).toMatchObject({ expected: null, reason: '0 comparable models' })
-    expect(place({ ...own, kind: 'zero-shot' }, others, 'i')[0]).toMatchObject({ residual: null, models: 0 })
+    expect(measureStandings({ ...own, kind: 'zero-shot' }, others, 'i')[0]).toMatchObject({ residual: null, models: 0 })
   })
 })
 
@@ -129,7 +129,7 @@ describe('runs and packs', () => {
     const dir = join(folder, 'lacking')
     await store(dir, plain(70), { model: 'model 2', dataset: 'imagenet-1k' })
     await store(dir, world(70, 60), { model: 'no reference', dataset: 'homes' })
-    const placed = await placeRun(dir, { against: folder })
+    const placed = await runStandings(dir, { against: folder })
     expect(placed.map(({ model, notes }) => [model.model, notes])).toEqual([
       ['model 2', ['Not placed, for want of imagenet-1k: no reference.']],
     ])
@@ -137,39 +137,39 @@ describe('runs and packs', () => {
 
   it('places a model by region and disparity, by a folder and by its pack alike', async () => {
     await writeFile(join(folder, 'same.pack'), await writePack(await openRun(folder)))
-    const [placed] = await placeRun(folder, { against: folder, models: ['model 3'] })
-    const byPack = await placeRun(join(folder, 'same.pack'), {
+    const [placed] = await runStandings(folder, { against: folder, models: ['model 3'] })
+    const byPack = await runStandings(join(folder, 'same.pack'), {
       against: join(folder, 'same.pack'),
       models: ['model 3'],
     })
-    expect(placed!.placements.map(({ measure }) => measure)).toEqual([
+    expect(placed!.measureStandings.map(({ measure }) => measure)).toEqual([
       'homes',
       'homes: Africa',
       'homes: Europe',
       'homes: disparity by region',
       'homes: Europe − Africa',
     ])
-    expect(byPack[0]!.placements).toEqual(placed!.placements)
-    expect(placed!.placements.every(({ models }) => models === 5)).toBe(true)
-    const text = placedText([placed!], 'markdown')
+    expect(byPack[0]!.measureStandings).toEqual(placed!.measureStandings)
+    expect(placed!.measureStandings.every(({ models }) => models === 5)).toBe(true)
+    const text = standingsText([placed!], 'markdown')
     expect(text).toContain('- homes: Africa: 48.0 %, -1.1 points')
     expect(text).toContain(
       '- homes: disparity by region: 18.0 points, +1.1 points from the trend of 5 comparable models',
     )
-    await expect(placeRun(folder, { against: folder, models: ['nobody'] })).rejects.toThrow('unknown model: nobody')
+    await expect(runStandings(folder, { against: folder, models: ['nobody'] })).rejects.toThrow('unknown model: nobody')
   })
 
   it('draws the model as a dot with its prediction interval, and says what it stands among', async () => {
-    const [placed] = await placeRun(folder, { against: folder, models: ['model 3'] })
-    const figure = placeFigure(placed!)
+    const [placed] = await runStandings(folder, { against: folder, models: ['model 3'] })
+    const figure = standingFigure(placed!)
     expect(figure.subtitle).toBe(`5 models with a head of their own: ${folder}.`)
     expect(figure.rows.map(row => [row['measure'], row['low'], row['high']])).toEqual(
-      placed!.placements.map(({ measure, interval }) => [measure, ...interval!]),
+      placed!.measureStandings.map(({ measure, interval }) => [measure, ...interval!]),
     )
     const dots = JSON.stringify(figure.spec(720)).match(/model 3: 57\.0 at 70\.0/g)
     expect(dots).toHaveLength(1)
-    const [beside] = await placeRun(folder, { against: 'published', models: ['model 3'] })
-    expect(placeFigure(beside!).caption).toMatch(/No measured pack exists yet: published facts are shown instead\.$/)
+    const [beside] = await runStandings(folder, { against: 'published', models: ['model 3'] })
+    expect(standingFigure(beside!).caption).toMatch(/No measured pack exists yet: published facts are shown instead\.$/)
     const file = join(folder, 'place.svg')
     const { stderr } = await geogap(['place', folder, '--against', folder, '--models', 'model 3', '--figure', file])
     expect(stderr).toMatch(/place\.svg: Each point is a comparable model/)

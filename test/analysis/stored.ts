@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { type Item } from '../../src/datasets/dataset.ts'
-import { type Identity, schemaVersion } from '../../src/results/schema.ts'
-import { folderPlace } from '../../src/lib/storage/folder.ts'
+import { type Sample } from '../../src/datasets/dataset.ts'
+import { type ResultKey, schemaVersion } from '../../src/results/schema.ts'
+import { folderStorage } from '../../src/lib/storage/folder.ts'
 import { commitShard } from '../../src/results/write.ts'
 
 /** One image's outcome: right, wrong, or null where it could not be read. */
@@ -12,7 +12,7 @@ export interface Outcome {
   groups: Record<string, string | number | null>
 }
 
-const identityOf = (more: Partial<Identity> = {}): Identity => ({
+const identityOf = (more: Partial<ResultKey> = {}): ResultKey => ({
   schema: schemaVersion,
   version: '0.1.0',
   runtime: 'onnxruntime-node 1.30.0',
@@ -30,9 +30,9 @@ const identityOf = (more: Partial<Identity> = {}): Identity => ({
 })
 
 /** Stores outcomes as an evaluation would have; class 0 is right for every image, class 1 wrong. */
-export async function store(dir: string, outcomes: readonly Outcome[], more: Partial<Identity> = {}): Promise<void> {
+export async function store(dir: string, outcomes: readonly Outcome[], more: Partial<ResultKey> = {}): Promise<void> {
   const identity = identityOf({ images: outcomes.length, ...more })
-  const items = outcomes.map(({ id, label, groups }): Item => ({
+  const items = outcomes.map(({ id, label, groups }): Sample => ({
     id,
     label,
     groups,
@@ -41,7 +41,7 @@ export async function store(dir: string, outcomes: readonly Outcome[], more: Par
   }))
   const first = (flag: boolean | null): number => (flag === null ? -1 : flag ? 0 : 1)
   await commitShard(
-    folderPlace(dir),
+    folderStorage(dir),
     { identity, start: 0, end: items.length },
     items,
     Object.keys(outcomes[0]!.groups),

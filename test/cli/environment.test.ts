@@ -3,11 +3,11 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Check, diagnose, node } from '../../src/cli/environment.ts'
+import { type EnvironmentCheck, diagnose, checkNode } from '../../src/cli/environment.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { availableDevices } from '../../src/models/runtime/devices.ts'
 import { devices } from '../../src/lib/onnx/engine.ts'
-import { plan, type Task } from '../../src/evaluate/plan.ts'
+import { planJobs, type ModelTask } from '../../src/evaluate/plan.ts'
 import { runtimeVersion } from '../../src/lib/onnx/engine.ts'
 import { geogap } from '../helpers/cli.ts'
 import { listen, stop } from '../lib/hub/fakeHub.ts'
@@ -18,7 +18,8 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const one = (checks: readonly Check[], name: string): Check => checks.find(check => check.name === name)!
+const one = (checks: readonly EnvironmentCheck[], name: string): EnvironmentCheck =>
+  checks.find(check => check.name === name)!
 const settings = () => ({ HF_HOME: join(folder, 'hf'), GEOGAP_CACHE: join(folder, 'own'), HF_HUB_OFFLINE: '1' })
 
 describe('doctor', () => {
@@ -26,7 +27,7 @@ describe('doctor', () => {
     const env = { ...process.env, ...settings() }
     const [text, json] = await Promise.all([geogap(['doctor'], { env }), geogap(['doctor', '--json'], { env })])
     expect([text.code, json.code]).toEqual([0, 0])
-    const checks = JSON.parse(json.stdout) as Check[]
+    const checks = JSON.parse(json.stdout) as EnvironmentCheck[]
     for (const name of ['node', 'inference', 'images', 'database', 'fonts'])
       expect(one(checks, name)).toMatchObject({ status: 'ok', found: expect.stringMatching(/\d|DejaVu/) as string })
     for (const { name, status } of checks) expect(text.stdout).toMatch(new RegExp(`^${status} +${name} `, 'm'))
@@ -66,11 +67,11 @@ describe('doctor', () => {
     expect(one(await diagnose({ ...settings(), GEOGAP_CACHE: place }), 'own cache')).toMatchObject({
       ...{ status: 'missing', mend: 'set GEOGAP_CACHE to a folder that can be written' },
     })
-    expect(node('18.20.0')).toMatchObject({
+    expect(checkNode('18.20.0')).toMatchObject({
       status: 'missing',
       mend: expect.stringMatching(/Node 20 or later/) as string,
     })
-    expect(node('20.0.0').status).toBe('ok')
+    expect(checkNode('20.0.0').status).toBe('ok')
   })
 })
 
@@ -88,11 +89,13 @@ describe('--device', () => {
 
   it('reaches the workers, a few to share the device, and is part of the key', () => {
     const model = { name: 'm', architecture: 'resnet50', classes: 1000, files: [] }
-    const task: Task = { model, bytes: 1, multiplyAdds: 1, steps: [], missing: [{ start: 0, end: 1000 }] }
+    const task: ModelTask = { model, bytes: 1, multiplyAdds: 1, steps: [], missing: [{ start: 0, end: 1000 }] }
     const engine = { device: 'cuda', precision: 'fp16' } as const
-    expect(plan([task], 'all', { cores: 16, ...engine })[0]).toMatchObject({ processes: 4, group: engine })
-    expect(plan([{ ...task, bytes: 2e9 }], 'all', { cores: 16, memory: 1e10, ...engine })[0]!.processes).toBe(2)
-    expect(plan([task], 'all', { cores: 4, device: 'cpu' })[0]!.group).not.toHaveProperty('device')
+    expect(planJobs([task], 'all', { cores: 16, ...engine })[0]).toMatchObject({ processes: 4, group: engine })
+    expect(planJobs([{ ...task, bytes: 2e9 }], 'all', { cores: 16, memoryBytes: 1e10, ...engine })[0]!.processes).toBe(
+      2,
+    )
+    expect(planJobs([task], 'all', { cores: 4, device: 'cpu' })[0]!.group).not.toHaveProperty('device')
     expect(runtimeVersion({ device: 'cuda' })).toBe(`${runtimeVersion()} cuda`)
   })
 })

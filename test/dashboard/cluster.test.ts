@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ClusterState } from '../../src/evaluate/queue/queue.ts'
 import { type Overview } from '../../src/dashboard/views.ts'
-import { serve, type Served } from '../../src/dashboard/serve.ts'
+import { serve, type DashboardServer } from '../../src/dashboard/serve.ts'
 import { freePort, hasRedis } from '../evaluate/queue/redis.ts'
 import { startCluster, type TestCluster } from './cluster.ts'
 
@@ -12,7 +12,7 @@ describe.skipIf(!hasRedis)('the dashboard of a queue (left out: no redis-server 
   let folder: string
   let client: string
   let cluster: TestCluster
-  let served: Served
+  let served: DashboardServer
   let cookie: string
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'geogap-cluster-page-'))

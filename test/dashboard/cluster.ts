@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { drive } from '../../src/evaluate/queue/drive.ts'
-import { work } from '../../src/evaluate/queue/work.ts'
-import { openPlace } from '../../src/lib/storage/open.ts'
+import { followRun } from '../../src/evaluate/queue/followRun.ts'
+import { runQueueWorker } from '../../src/evaluate/queue/queueWorker.ts'
+import { openStorage } from '../../src/lib/storage/open.ts'
 import { startRedis, type TestRedis } from '../evaluate/queue/redis.ts'
 import { storePlan, waitingUnit } from '../evaluate/queue/run.ts'
 
@@ -21,8 +21,20 @@ export async function startCluster(folder: string): Promise<TestCluster> {
   const plan = await storePlan(place, 400, 4, '<i>shown</i>')
   const stop = new AbortController()
   const both = [
-    drive(plan, await openPlace(place), { queue: redis.url, poll: 200, backoff: 1, tries: 1, signal: stop.signal }),
-    work({ queue: redis.url, doUnit: waitingUnit(200, 0), signal: stop.signal, idle: 20, lock: 1000 }),
+    followRun(plan, await openStorage(place), {
+      queue: redis.url,
+      pollMs: 200,
+      backoffMs: 1,
+      maxTries: 1,
+      signal: stop.signal,
+    }),
+    runQueueWorker({
+      queue: redis.url,
+      evaluateUnit: waitingUnit(200, 0),
+      signal: stop.signal,
+      idleMs: 20,
+      lockMs: 1000,
+    }),
   ]
   const end = async (): Promise<void> => {
     stop.abort()

@@ -7,7 +7,7 @@ import { join, normalize } from 'node:path'
 import { type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeBundle } from '../../src/dashboard/bundle.ts'
-import { serve, type Served } from '../../src/dashboard/serve.ts'
+import { serve, type DashboardServer } from '../../src/dashboard/serve.ts'
 import { axe, chromium, consoleErrors, openBrowser, overlaps } from '../helpers/browser.ts'
 import { hasRedis } from '../evaluate/queue/redis.ts'
 import { long } from '../helpers/torture.ts'
@@ -35,7 +35,7 @@ const views: Record<string, string> = {
 describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium here)', () => {
   let world: World
   let client: string
-  let served: Served
+  let served: DashboardServer
   let files: Server
   let browser: Browser
   const origins: Record<string, string> = {}

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { type Cube } from '../../src/analysis/counts.ts'
-import { finding } from '../../src/dashboard/findings.ts'
+import { type DatasetCounts } from '../../src/analysis/datasetCounts.ts'
+import { findingOf } from '../../src/dashboard/findings.ts'
 
 /** Two regions of 100 images each; `right` has a model's images that are right in either. */
-const cubeOf = (right: Record<string, readonly [number, number]>, n = 100): Cube => ({
+const cubeOf = (right: Record<string, readonly [number, number]>, n = 100): DatasetCounts => ({
   values: { region: ['Europe', 'Africa'], country: [], income: [], label: ['cup'] },
   codes: { region: [0, 1], country: [-1, -1], income: [-1, -1], label: [0, 0] },
   models: new Map(
@@ -16,7 +16,7 @@ describe('what a data set shows', () => {
   const street = cubeOf({ a: [40, 30], b: [45, 35], c: [60, 30] })
 
   it('is its best model, the regions between which that differs most, and the gain per point', () => {
-    const found = finding(street, standard)!
+    const found = findingOf(street, standard)!
     expect(found).toMatchObject({ best: 'c', rate: { n: 200, top1: 0.45 } })
     expect(found.regions).toEqual({ highest: 'Europe', lowest: 'Africa', accuracies: [0.6, 0.3] })
     expect(found.gain).toMatchObject({ models: 3 })
@@ -25,17 +25,17 @@ describe('what a data set shows', () => {
   })
 
   it('has no gain against itself, and no regions where they are too small', () => {
-    expect(finding(standard, standard)!.gain).toBeNull()
-    expect(finding(cubeOf({ a: [9, 3] }, 10), undefined)).toMatchObject({ best: 'a', regions: null, gain: null })
+    expect(findingOf(standard, standard)!.gain).toBeNull()
+    expect(findingOf(cubeOf({ a: [9, 3] }, 10), undefined)).toMatchObject({ best: 'a', regions: null, gain: null })
   })
 
   it('does not take a model that is half done for the best', () => {
     const running = { n: [20, 0], top1: [20, 0], top5: [20, 0], errors: [0, 0] }
     const cube = { ...street, models: new Map([...street.models, ['d', running]]) }
-    expect(finding(cube, undefined)!.best).toBe('c')
+    expect(findingOf(cube, undefined)!.best).toBe('c')
   })
 
   it('is nothing without a prediction', () => {
-    expect(finding(cubeOf({}), undefined)).toBeNull()
+    expect(findingOf(cubeOf({}), undefined)).toBeNull()
   })
 })

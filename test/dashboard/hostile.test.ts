@@ -2,12 +2,12 @@ import { rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readDatasets } from '../../src/results/notes.ts'
-import { serve, type Served } from '../../src/dashboard/serve.ts'
+import { readDatasetRecords } from '../../src/results/records.ts'
+import { serve, type DashboardServer } from '../../src/dashboard/serve.ts'
 import { makeWorld, secret, type World } from './world.ts'
 
 let world: World
-let served: Served
+let served: DashboardServer
 let cookie: string
 let content: string
 
@@ -51,7 +51,7 @@ beforeAll(async () => {
   const [given = ''] = first.headers['set-cookie'] as string[]
   expect(given).toMatch(/; HttpOnly; SameSite=Strict$/)
   cookie = given.split(';')[0]!
-  content = [...(await readDatasets(world.results)).values()].find(({ name }) => name === 'street')!.hash
+  content = [...(await readDatasetRecords(world.results)).values()].find(({ name }) => name === 'street')!.hash
 })
 
 async function emptyClient(folder: string): Promise<string> {

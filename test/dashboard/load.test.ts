@@ -13,7 +13,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { quantile } from '../../src/metrics/numbers.ts'
-import { readEntries } from '../../src/results/store.ts'
+import { readStoredEvaluations } from '../../src/results/store.ts'
 import { ended, hasProc, shardNames, smallWorld, until } from '../helpers/evaluation.ts'
 import { long, measured, scaled, torture } from '../helpers/torture.ts'
 
@@ -51,7 +51,7 @@ beforeAll(async () => {
   log = join(folder, 'log')
   evaluation = forked('test/evaluate/evaluate.child.ts', [weights, manifest, out, log])
   await until('a first shard', async () => (await shardNames(out)).length > 0, 600)
-  const { dataset, model } = (await readEntries(out))[0]!.identity
+  const { dataset, model } = (await readStoredEvaluations(out))[0]!.identity
   const [pair, one] = [`x=${dataset}&y=${dataset}`, `dataset=${dataset}&model=${model}`]
   views = [
     ...['/', '/api/overview', `/api/scatter?${pair}`, `/api/scatter?${pair}&region=Africa`],

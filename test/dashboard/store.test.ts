@@ -1,18 +1,18 @@
 import { rm } from 'node:fs/promises'
 import { expect, it } from 'vitest'
-import { openStore } from '../../src/dashboard/store.ts'
+import { openDashboardStore } from '../../src/dashboard/store.ts'
 import { storeRun } from '../helpers/storedRun.ts'
 
 it('what is removed while it is looked at is shown no longer', async () => {
   const correct = [true, false, true]
   const dir = await storeRun(['one', 'two'].map(model => ({ model, dataset: 'geode', correct })))
   try {
-    const store = await openStore(dir)
+    const store = await openDashboardStore(dir)
     expect(store.overview().datasets[0]!.models).toEqual(['one', 'two'])
-    await rm(store.entry('geode', 'one').folder, { recursive: true })
+    await rm(store.evaluation('geode', 'one').folder, { recursive: true })
     await store.refresh()
     expect(store.overview().datasets[0]!.models).toEqual(['two'])
-    expect(() => store.entry('geode', 'one')).toThrow(/unknown model: one; nearest: two/)
+    expect(() => store.evaluation('geode', 'one')).toThrow(/unknown model: one; nearest: two/)
   } finally {
     await rm(dir, { recursive: true })
   }

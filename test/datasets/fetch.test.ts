@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Download } from '../../src/datasets/benchmarks/benchmark.ts'
+import { type BenchmarkDownload } from '../../src/datasets/benchmarks/benchmark.ts'
 import { benchmarks } from '../../src/datasets/benchmarks/benchmarks.ts'
 import { fetchBenchmark } from '../../src/datasets/fetch.ts'
 
@@ -33,10 +33,10 @@ afterAll(async () => {
 /** Has the benchmark's downloads come from the server for the time of `work`. */
 async function withDownloads(
   name: string,
-  downloads: (base: string) => Download[],
+  downloads: (base: string) => BenchmarkDownload[],
   work: () => Promise<void>,
 ): Promise<void> {
-  const benchmark = benchmarks.find(known => known.name === name)! as { downloads: readonly Download[] }
+  const benchmark = benchmarks.find(known => known.name === name)! as { downloads: readonly BenchmarkDownload[] }
   const before = benchmark.downloads
   benchmark.downloads = downloads(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
   await work().finally(() => (benchmark.downloads = before))
@@ -44,7 +44,7 @@ async function withDownloads(
 
 describe('fetchBenchmark', () => {
   it('brings files to where data sets are looked for, once', async () => {
-    const downloads = (base: string): Download[] => [
+    const downloads = (base: string): BenchmarkDownload[] => [
       { url: `${base}/plain`, file: 'imagenet-a.tar', md5 },
       { url: `${base}/packed`, file: 'sub/unpacked.tar', then: 'gunzip' },
     ]
@@ -60,7 +60,9 @@ describe('fetchBenchmark', () => {
   })
 
   it('keeps nothing of a file with another hash', async () => {
-    const downloads = (base: string): Download[] => [{ url: `${base}/wrong`, file: 'wrong.tar', md5: '0'.repeat(32) }]
+    const downloads = (base: string): BenchmarkDownload[] => [
+      { url: `${base}/wrong`, file: 'wrong.tar', md5: '0'.repeat(32) },
+    ]
     await withDownloads('imagenet-a', downloads, async () => {
       await expect(fetchBenchmark('imagenet-a', folder)).rejects.toThrow(/md5 .* instead of 0000/)
     })

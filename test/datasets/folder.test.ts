@@ -15,7 +15,7 @@ const folder = lay(temporaryFolder(), {
 
 it('reads <wnid>/<file>, sorted, images only', async () => {
   const dataset = await openDataset({ name: folder })
-  expect(dataset.items.map(({ id, labels, label, bytes }) => [id, labels, label, bytes])).toEqual([
+  expect(dataset.samples.map(({ id, labels, label, bytes }) => [id, labels, label, bytes])).toEqual([
     ['n01440764/c.jpeg', [0], 'n01440764', 3],
     ['n01443537/a.png', [1], 'n01443537', 1],
     ['n01443537/b.JPEG', [1], 'n01443537', 2],
@@ -24,7 +24,7 @@ it('reads <wnid>/<file>, sorted, images only', async () => {
   expect(dataset.problems).toEqual([
     { id: 'n01440764/more/d.jpg', code: 'no-class', message: 'not in a class folder: n01440764/more/d.jpg' },
   ])
-  expect(Buffer.from(await readImage(dataset.items[0]!.image)).toString()).toBe('ccc')
+  expect(Buffer.from(await readImage(dataset.samples[0]!.image)).toString()).toBe('ccc')
 })
 
 it('knows a class by its name, however its accents are written', async () => {
@@ -34,7 +34,7 @@ it('knows a class by its name, however its accents are written', async () => {
     'classes.txt': 'caf\u00e9\nthe\u0301\n',
   })
   const dataset = await openDataset({ name: `${cafes}/photos`, classes: `${cafes}/classes.txt` })
-  expect(dataset.items.map(({ labels }) => labels)).toEqual([[0], [1]])
+  expect(dataset.samples.map(({ labels }) => labels)).toEqual([[0], [1]])
 })
 
 it('says what it expects of a folder without class folders', async () => {

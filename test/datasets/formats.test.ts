@@ -72,8 +72,8 @@ describe('the same images as class folders, WebDataset shards and Parquet', () =
     )
     for (const dataset of opened) {
       expect(dataset.labelSpace).toBe('imagenet-1k')
-      expect(dataset.items.map(item => item.labels)).toEqual([[0], [0], [1], [1]])
-      const bytes = await Promise.all(dataset.items.map(item => readImage(item.image)))
+      expect(dataset.samples.map(item => item.labels)).toEqual([[0], [0], [1], [1]])
+      const bytes = await Promise.all(dataset.samples.map(item => readImage(item.image)))
       expect(bytes.map(b => Buffer.from(b))).toEqual(photos)
     }
   })
@@ -84,7 +84,7 @@ describe('WebDataset shards', () => {
     const name = wds('wds_geode_test', 'bag\nhand soap\n')
     const dataset = await openDataset({ name })
     expect(dataset).toMatchObject({ labelSpace: 'own', classes: ['bag', 'hand soap'], columns: ['region', 'country'] })
-    expect(dataset.items.map(({ id, label, groups }) => [id, label, groups])).toEqual([
+    expect(dataset.samples.map(({ id, label, groups }) => [id, label, groups])).toEqual([
       ['0/s0000000', 'bag', { region: 0, country: 10 }],
       ['0/s0000001', 'bag', { region: 1, country: 11 }],
       ['1/s0000002', 'hand soap', { region: 0, country: 12 }],
@@ -100,7 +100,7 @@ describe('WebDataset shards', () => {
   it("accept ImageNet's classes by the benchmark's map when asked", async () => {
     const dataset = await openDataset({ name: join(root, 'wds_geode_test'), labels: 'imagenet' })
     expect(dataset.labelMap.name).toBe('geode-paper-1')
-    expect(dataset.items[2]!.labels).toEqual([804, 631])
+    expect(dataset.samples[2]!.labels).toEqual([804, 631])
   })
 
   it('take JSON metadata, in a single shard', async () => {
@@ -110,7 +110,7 @@ describe('WebDataset shards', () => {
       makeTar({ 'a.jpg': 'x', 'a.cls': '5', 'a.json': '{"region": "Asia", "income": 12, "tags": [1, 2]}' }),
     )
     const dataset = await openDataset({ name: path })
-    expect(dataset.items[0]).toMatchObject({
+    expect(dataset.samples[0]).toMatchObject({
       id: 'one/a',
       labels: [5],
       groups: { region: 'Asia', income: 12, tags: '[1,2]' },
@@ -121,7 +121,7 @@ describe('WebDataset shards', () => {
     const path = join(root, 'broken.tar')
     writeFileSync(path, makeTar({ 'a.jpg': 'x', 'a.cls': '5', 'a.json': '{"region"', 'b.jpg': 'x', 'b.cls': '5' }))
     const dataset = await openDataset({ name: path })
-    expect(dataset.items.map(({ id }) => id)).toEqual(['broken/b'])
+    expect(dataset.samples.map(({ id }) => id)).toEqual(['broken/b'])
     expect(dataset.problems.map(({ id, code }) => [id, code])).toEqual([['broken/a', 'bad-metadata']])
   })
 
@@ -149,7 +149,7 @@ describe('Parquet with image bytes', () => {
     const file = await hubParquet('named.parquet', `, KV_METADATA {huggingface: '${info}'}`)
     const dataset = await openDataset({ name: file })
     expect(dataset).toMatchObject({ labelSpace: 'own', classes: ['mug', 'plate'], columns: ['income', 'region'] })
-    expect(dataset.items[3]).toMatchObject({
+    expect(dataset.samples[3]).toMatchObject({
       id: 'p3.jpg',
       label: 'plate',
       groups: { income: 7.5, region: 'R1' },
@@ -163,8 +163,8 @@ describe('Parquet with image bytes', () => {
       await hubParquet(`hub/data/${part}.parquet`)
     }
     const dataset = await openDataset({ name: folder })
-    expect(dataset.items).toHaveLength(8)
-    expect(dataset.items[5]!.id).toBe('test-00001-of-00002.parquet#1')
-    expect(Buffer.from(await readImage(dataset.items[5]!.image))).toEqual(photos[1])
+    expect(dataset.samples).toHaveLength(8)
+    expect(dataset.samples[5]!.id).toBe('test-00001-of-00002.parquet#1')
+    expect(Buffer.from(await readImage(dataset.samples[5]!.image))).toEqual(photos[1])
   })
 })

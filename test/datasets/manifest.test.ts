@@ -38,12 +38,12 @@ describe('a manifest', () => {
 
   it('gives items with labels by wnid, index or name, grouping columns typed, missing files kept', async () => {
     const dataset = await openDataset({ name: at('plain.csv') })
-    expect(dataset.items.map(({ id, labels, bytes }) => ({ id, labels, bytes }))).toEqual([
+    expect(dataset.samples.map(({ id, labels, bytes }) => ({ id, labels, bytes }))).toEqual([
       { id: '1', labels: [0], bytes: 3 },
       { id: '2', labels: [1], bytes: 2 },
       { id: '3', labels: [1], bytes: null },
     ])
-    expect(dataset.items.map(item => item.groups)).toEqual([
+    expect(dataset.samples.map(item => item.groups)).toEqual([
       { country: 'KE', income: 12.5, note: 'says "hi", twice' },
       { country: 'FR', income: 300, note: null },
       { country: null, income: null, note: 'x' },
@@ -58,7 +58,7 @@ describe('a manifest', () => {
 
   it('from a spreadsheet: semicolons, backslashes, one country in two spellings, and what is nearly a number', async () => {
     const dataset = await openDataset({ name: at('windows.csv'), regions: 'continents-1' })
-    expect(dataset.items.map(({ id, bytes, groups: { country } }) => [id, bytes, country])).toEqual([
+    expect(dataset.samples.map(({ id, bytes, groups: { country } }) => [id, bytes, country])).toEqual([
       ['photos\\a.jpg', 3, 'Nigeria'],
       ['photos\\b.jpg', 2, 'Nigeria'],
       ['photos\\c.jpg', null, 'Nigeria'],
@@ -73,7 +73,7 @@ describe('a manifest', () => {
   })
 
   it('takes numbers as pandas and R write them, their words for a missing one included', async () => {
-    const { items } = await openDataset({ name: at('numbers-of-r.csv') })
+    const { samples: items } = await openDataset({ name: at('numbers-of-r.csv') })
     expect(items.map(({ groups }) => groups['income'])).toEqual([120, null, 100000])
   })
 
@@ -91,7 +91,7 @@ describe('a manifest', () => {
         openDataset({ name: at('renamed.tsv'), map, classes: at(classes) }),
       ),
     )
-    expect(text!.items.map(({ id, labels, label, groups }) => ({ id, labels, label, groups }))).toEqual([
+    expect(text!.samples.map(({ id, labels, label, groups }) => ({ id, labels, label, groups }))).toEqual([
       { id: 'x', labels: [0], label: 'red mug', groups: { country: 'KE' } },
       { id: 'y', labels: [1], label: 'Blue Mug', groups: { country: 'FR' } },
     ])
@@ -103,12 +103,12 @@ describe('a manifest', () => {
 
   it('takes lists of labels, as JSON or separated by ; or |, and keeps codes with leading zeros as text', async () => {
     const lists = await openDataset({ name: at('lists.jsonl') })
-    expect(lists.items.map(({ labels, label }) => ({ labels, label }))).toEqual([
+    expect(lists.samples.map(({ labels, label }) => ({ labels, label }))).toEqual([
       { labels: [504, 968], label: 'drinkware' },
       { labels: [0, 1], label: 'fish' },
     ])
     const numbers = await openDataset({ name: at('numbers.csv') })
-    expect(numbers.items.map(item => [item.labels, item.groups['zip']])).toEqual([
+    expect(numbers.samples.map(item => [item.labels, item.groups['zip']])).toEqual([
       [[0, 1], '01234'],
       [[0, 1], '99999'],
     ])
@@ -121,7 +121,7 @@ describe('a manifest', () => {
     const [csv, parquet] = await Promise.all(
       ['plain.csv', 'plain.parquet'].map(name => openDataset({ name: at(name) })),
     )
-    expect(parquet!.items).toEqual(csv!.items)
+    expect(parquet!.samples).toEqual(csv!.samples)
     expect(parquet!.hash).toBe(csv!.hash)
   })
 
@@ -129,7 +129,7 @@ describe('a manifest', () => {
     const rows = `SELECT 'a.jpg' AS image, 0 AS label, 'NaN'::DOUBLE AS income, [1::BIGINT] AS list
       UNION ALL SELECT 'b.jpg', 1, 3.5, [2::BIGINT, 3]`
     await query(`COPY (${rows}) TO '${at('nan.parquet')}'`)
-    const { items } = await openDataset({ name: at('nan.parquet') })
+    const { samples: items } = await openDataset({ name: at('nan.parquet') })
     expect(items.map(({ groups }) => groups)).toEqual([
       { income: null, list: '[1]' },
       { income: 3.5, list: '[2,3]' },
@@ -138,7 +138,7 @@ describe('a manifest', () => {
 
   it('says the same in folders that look like columns', async () => {
     const labelled = lay(temporaryFolder(), { 'label=1/region=all/m.csv': 'image,label,region\na.jpg,0,Asia\n' })
-    const { items } = await openDataset({ name: `${labelled}/label=1/region=all/m.csv` })
+    const { samples: items } = await openDataset({ name: `${labelled}/label=1/region=all/m.csv` })
     expect(items).toMatchObject([{ labels: [0], groups: { region: 'Asia' } }])
   })
 
@@ -147,7 +147,7 @@ describe('a manifest', () => {
       await openDataset({ name: at('plain.csv') }),
       await openDataset({ name: at('plain.csv'), limit: 2, choices: 'mapped' }),
     ]
-    expect(two.items.map(item => item.id)).toEqual(['1', '2'])
+    expect(two.samples.map(item => item.id)).toEqual(['1', '2'])
     expect(two.choices).toEqual([0, 1])
     expect(two.hash).not.toBe(all.hash)
     await expect(openDataset({ name: at('plain.csv'), limit: 0 })).rejects.toThrow(

@@ -1,12 +1,12 @@
-import { type Dataset, type Item } from '../../src/datasets/dataset.ts'
+import { type Dataset, type Sample } from '../../src/datasets/dataset.ts'
 
 /** Items of one class as an opened data set. */
 export const ownDataset = (
-  items: readonly Item[],
+  items: readonly Sample[],
   columns: readonly string[],
   more: Partial<Dataset> = {},
 ): Dataset => ({
-  ...{ name: 'made up', items, columns, classes: ['cup'], labelSpace: 'own', choices: 'all', hash: 'content' },
+  ...{ name: 'made up', samples: items, columns, classes: ['cup'], labelSpace: 'own', choices: 'all', hash: 'content' },
   ...{ labelMap: { name: 'own', hash: '' }, problems: [] },
   ...more,
 })

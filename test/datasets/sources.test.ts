@@ -7,12 +7,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { imagenetWnids } from '../../src/datasets/labels/imagenet.ts'
 import { openDataset } from '../../src/datasets/open.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
-import { createPreparer } from '../../src/evaluate/workers/prepare.ts'
+import { createCropPreparer } from '../../src/evaluate/workers/cropBatches.ts'
 import { loadModel } from '../../src/models/runtime/load.ts'
-import { freshWeights } from '../../src/models/fresh.ts'
+import { initialWeights } from '../../src/models/initialWeights.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { resolveModel } from '../../src/models/catalog.ts'
-import { readEntries, shardFiles } from '../../src/results/store.ts'
+import { readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
 import { nativeSteps } from '../../src/lib/pixels/steps.ts'
 import { query } from '../../src/lib/sql.ts'
 import { lay, makeTar, makeZip } from './fixtures.ts'
@@ -35,7 +35,7 @@ interface Prediction {
 async function predictions(out: string): Promise<Prediction[]> {
   return query(
     `SELECT id, label, array_to_string(top5, ' ') AS top5, probabilities[1] AS p, rank FROM read_parquet($1) ORDER BY label, top5, p`,
-    [(await readEntries(out)).flatMap(shardFiles)],
+    [(await readStoredEvaluations(out)).flatMap(shardPaths)],
   )
 }
 
@@ -81,7 +81,7 @@ describe('the same images from a folder, a zip, a tar, WebDataset shards and Par
       `COPY (SELECT * FROM (VALUES ${rows.join(', ')}) t(image, label)) TO '${join(folder, 'hub.parquet')}' (FORMAT parquet)`,
     )
     const weights = join(folder, 'lcnet.safetensors')
-    await writeSafetensors(weights, freshWeights('lcnet_050', 1000, 5))
+    await writeSafetensors(weights, initialWeights('lcnet_050', 1000, 5))
     const sources = [
       lay(join(folder, 'folder'), files),
       ...['a.zip', 'deflated.zip', 'a.tar', 'hub.parquet'].map(name => join(folder, name)),
@@ -122,13 +122,13 @@ describe.skipIf(!shared)('against shared files (left out: they are not here)', (
     const got = new Map((await predictions(out)).map(({ id, top5 }) => [id.slice(-40), Number(top5.split(' ')[0])]))
     const dataset = await openDataset({ name, data })
     const steps = nativeSteps(resolveModel(model).recipe)
-    const preparer = await createPreparer(steps)
+    const preparer = await createCropPreparer(steps)
     const session = await loadModel({ name: model, architecture: model, classes: 1000, files: [weights] }, steps, [
       'logits',
     ])
     const allowed = new Set(classes.map(wnid => imagenetWnids.indexOf(wnid)))
     expect(allowed.size).toBe(200)
-    const { crops, kept } = await preparer.finish(preparer.begin(dataset.items, 0))
+    const { crops, positions: kept } = await preparer.finish(preparer.begin(dataset.samples, 0))
     const { logits } = await session.run(crops, kept.length)
     let unmaskedDiffers = 0
     for (const [row, at] of kept.entries()) {
@@ -137,7 +137,7 @@ describe.skipIf(!shared)('against shared files (left out: they are not here)', (
         (top, score, c) => (allowed.has(c) && score > (top === -1 ? -Infinity : scores[top]!) ? c : top),
         -1,
       )
-      expect(got.get(dataset.items[at]!.id.slice(-40))).toBe(best)
+      expect(got.get(dataset.samples[at]!.id.slice(-40))).toBe(best)
       if (scores.indexOf(Math.max(...scores)) !== best) unmaskedDiffers += 1
     }
     expect(unmaskedDiffers).toBeGreaterThan(0)

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { freshWeights } from '../../src/models/fresh.ts'
+import { initialWeights } from '../../src/models/initialWeights.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
-import { readEntries, shardFiles } from '../../src/results/store.ts'
+import { readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
 import { openRun } from '../../src/results/run.ts'
 import { query } from '../../src/lib/sql.ts'
 import { geogap, start } from '../helpers/cli.ts'
@@ -86,7 +86,7 @@ it(
     for (let i = 0; i < count; i++) await lay(i)
     await writeFile(join(folder, 'bad.csv'), `id,image,label,region\n${rows.join('\n')}\n`)
     const weights = join(folder, 'lcnet.safetensors')
-    await writeSafetensors(weights, freshWeights('lcnet_050', 1000, 5))
+    await writeSafetensors(weights, initialWeights('lcnet_050', 1000, 5))
     const out = join(folder, 'out')
     const args = ['--model', 'lcnet_050', '--weights', weights, '--dataset', join(folder, 'bad.csv'), '--out', out]
     const child = start(['evaluate', ...args], { stdio: 'ignore' })
@@ -94,7 +94,7 @@ it(
     expect(await ended(child)).toBe(0)
 
     const stored = await query<{ id: string; status: string }>('SELECT id, status FROM read_parquet($1)', [
-      (await readEntries(out)).flatMap(shardFiles),
+      (await readStoredEvaluations(out)).flatMap(shardPaths),
     ])
     expect(new Set(stored.map(({ id }) => id)).size).toBe(count)
     expect(stored).toHaveLength(count)

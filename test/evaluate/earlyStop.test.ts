@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Dataset, type Item } from '../../src/datasets/dataset.ts'
+import { type Dataset, type Sample } from '../../src/datasets/dataset.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { randomFrom } from '../../src/lib/random.ts'
-import { estimateExport, savingLines } from '../../src/report/page/estimateTable.ts'
+import { estimateTable, savingLines } from '../../src/report/page/estimateTable.ts'
 import { openRun } from '../../src/results/run.ts'
-import { parseUntil, stopping } from '../../src/evaluate/stoppingRule.ts'
+import { parseStoppingRule, createStoppingMonitor } from '../../src/evaluate/stoppingRule.ts'
 import { ownDataset } from '../datasets/ownDataset.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
@@ -16,16 +16,16 @@ describe('what until means', () => {
     ['region ±1', { by: 'region', halfWidth: 0.01 }],
     ['country +-2.5', { by: 'country', halfWidth: 0.025 }],
     [' ±0.5 ', { by: null, halfWidth: 0.005 }],
-  ])('%s', (text, rule) => expect(parseUntil(text)).toEqual(rule))
+  ])('%s', (text, rule) => expect(parseStoppingRule(text)).toEqual(rule))
 
   it.each(['region', 'region 1', 'region ±0', '±60', 'a b ±1'])('refuses %s', text =>
-    expect(() => parseUntil(text)).toThrow(`cannot read until: ${text}`),
+    expect(() => parseStoppingRule(text)).toThrow(`cannot read until: ${text}`),
   )
 })
 
 /** Two regions of `size` images, in visiting order. */
 const halves = (size: number): Dataset => {
-  const items = Array.from({ length: 2 * size }, (_, i): Item => ({
+  const items = Array.from({ length: 2 * size }, (_, i): Sample => ({
     id: `${i}`,
     image: { kind: 'file', file: `${i}.jpg` },
     labels: [0],
@@ -37,13 +37,13 @@ const halves = (size: number): Dataset => {
 
 /** Reads both regions in shards of 25 until nothing is wanted; `hit` decides each outcome, failures are read as such. */
 function readOn(size: number, hits: readonly (number | 'hung')[], until: string) {
-  const rule = stopping(halves(size), parseUntil(until), ['m'], new Uint8Array(2 * size))
+  const rule = createStoppingMonitor(halves(size), parseStoppingRule(until), ['m'], new Uint8Array(2 * size))
   for (let at = 0; at < size; at += 25) {
     for (const start of [at, size + at]) {
-      if (!rule.wanted({ start, end: start + 25 })) continue
+      if (!rule.isNeeded({ start, end: start + 25 })) continue
       const part = hits.slice(start, start + 25)
       const status = part.map(hit => (hit === 'hung' ? 'hung' : 'ok'))
-      rule.take({ model: 'm', status, rank: Int32Array.from(part, hit => (hit === 1 ? 1 : 7)) }, start)
+      rule.addPredictions({ model: 'm', status, rank: Int32Array.from(part, hit => (hit === 1 ? 1 : 7)) }, start)
     }
   }
   return rule.estimates('m')
@@ -88,7 +88,7 @@ describe('stopping', () => {
   it('refuses images in the order of Parquet files', () => {
     const files = halves(10)
     delete files.order
-    expect(() => stopping(files, parseUntil('±1'), ['m'], [])).toThrow(
+    expect(() => createStoppingMonitor(files, parseStoppingRule('±1'), ['m'], [])).toThrow(
       'made up is read in the order of its Parquet files',
     )
   })
@@ -121,7 +121,7 @@ describe('an evaluation until it knows enough', () => {
     expect(savingLines(early.estimates)[0]).toMatch(
       /region ±11 with \d+ of 320 images .*outcomes of 1 other models about \d+$/,
     )
-    expect(estimateExport(early.estimates).text('text')).toContain('Africa')
+    expect(estimateTable(early.estimates).text('text')).toContain('Africa')
 
     const whole = await evaluate({ ...options, models: [models[1]!] })
     expect(whole.estimates).toEqual([])

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { planRun } from '../../src/evaluate/queue/plan.ts'
 import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
-import { readEntries, shardFiles } from '../../src/results/store.ts'
+import { readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
 import { query } from '../../src/lib/sql.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
@@ -64,7 +64,7 @@ describe('evaluate', () => {
   it('keeps one row per image, failures included, and counts them', async () => {
     const out = join(folder, 'first')
     const run = await evaluate({ models: [model], datasets: [dataset()], out })
-    const files = (await readEntries(out)).flatMap(shardFiles)
+    const files = (await readStoredEvaluations(out)).flatMap(shardPaths)
     const rows = await query<{
       id: string
       status: string
@@ -112,7 +112,7 @@ describe('evaluate', () => {
     await evaluate({ ...options, preprocessing: 'paper' })
     const other = { ...(await writeModel(join(folder, 'models'), 2)), name: model.name }
     await evaluate({ ...options, models: [other] })
-    const entries = await readEntries(out)
+    const entries = await readStoredEvaluations(out)
     expect(entries.map(({ identity, rows }) => [identity.preprocessing, rows])).toEqual([
       ['native', count],
       ['paper', count],
@@ -124,7 +124,7 @@ describe('evaluate', () => {
   it('goes on where an interrupted run stopped', async () => {
     const out = join(folder, 'interrupted')
     await evaluate({ models: [model], datasets: [dataset()], out })
-    const [entry] = await readEntries(out)
+    const [entry] = await readStoredEvaluations(out)
     expect(entry!.shards.length).toBeGreaterThan(1)
     const [first] = entry!.shards
     await rm(join(entry!.folder, `${first!.file.slice(0, 17)}.json`))
@@ -134,7 +134,7 @@ describe('evaluate', () => {
     expect(total).toBe(first!.end - first!.start)
     const after = new Map(await times(out))
     for (const [name, time] of kept) expect(after.get(name)).toBe(time)
-    expect((await readEntries(out))[0]!.rows).toBe(count)
+    expect((await readStoredEvaluations(out))[0]!.rows).toBe(count)
   })
 
   it('goes on without a model that cannot be loaded, and says so', async () => {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { freeDisk } from '../../src/evaluate/forecast.ts'
+import { freeDiskBytes } from '../../src/evaluate/forecast.ts'
 import { dryRun, evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { forecastTable } from '../../src/cli/print/forecast.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
@@ -34,5 +34,5 @@ it('says in one line what it takes, and what a person has to do', async () => {
   expect(text).toContain(`(5.0 GB free for ${options.out})`)
   expect(text).toContain('by hand: no program can download the weights of lcnet_050.seed_1;')
   expect(text).toContain("estimated times are the CPU's: nothing is known here about cuda")
-  expect(await freeDisk(join(folder, 'not', 'there'))).toBeGreaterThan(0)
+  expect(await freeDiskBytes(join(folder, 'not', 'there'))).toBeGreaterThan(0)
 })

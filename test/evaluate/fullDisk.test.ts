@@ -5,7 +5,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readRuns } from '../../src/results/runs.ts'
+import { readRunRecords } from '../../src/results/runRecords.ts'
 import { cli, geogap } from '../helpers/cli.ts'
 import { smallEvaluation, storedRows } from '../helpers/evaluation.ts'
 import { canMount, mounted } from '../helpers/namespace.ts'
@@ -53,7 +53,7 @@ describe.skipIf(!canMount)('a full disk (left out where mounting is not allowed)
         expect(ran.stderr.trimEnd().split('\n').at(-1)).toMatch(
           /^geogap: cannot write .*: no space left on the device$/,
         )
-        expect((await readRuns(first!)).map(({ state }) => state)).not.toContain('done')
+        expect((await readRunRecords(first!)).map(({ state }) => state)).not.toContain('done')
       }
       expect(kept.filter(row => !whole.includes(row))).toEqual([])
       expect(await storedRows(second!)).toEqual(whole)

@@ -7,29 +7,29 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
-import { type ModelGroup, type ShardItem } from '../../src/evaluate/workers/messages.ts'
-import { emptyOutcomes } from '../../src/results/score.ts'
+import { type InferenceGroup, type ShardSample } from '../../src/evaluate/workers/messages.ts'
+import { emptyPredictions } from '../../src/results/score.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
-import { readEntries } from '../../src/results/store.ts'
+import { readStoredEvaluations } from '../../src/results/store.ts'
 import { runStatus } from '../../src/results/status.ts'
 import { storedRows } from '../helpers/evaluation.ts'
 import { type Fault, type Outcome, withFault } from '../helpers/faults.ts'
 import { measured, scaled } from '../helpers/torture.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
-type Shard = { items: readonly ShardItem[] }
+type Shard = { items: readonly ShardSample[] }
 let inferred = 0
 
 vi.mock('../../src/evaluate/workers/pool.ts', async original => ({
   ...(await original<object>()),
   runShards: async (
-    { models }: ModelGroup,
+    { models }: InferenceGroup,
     shards: readonly Shard[],
     onResult: (shard: Shard, result: unknown) => Promise<void>,
   ) => {
     for (const shard of shards) {
       const outcomes = models.map(({ name }) => {
-        const outcome = emptyOutcomes(name, shard.items.length)
+        const outcome = emptyPredictions(name, shard.items.length)
         for (const [i, { labels }] of shard.items.entries()) {
           outcome.top5.set([0, 1, 2], i * 5)
           outcome.rank[i] = 1 + labels[0]!
@@ -57,7 +57,7 @@ beforeAll(async () => {
   await evaluation(out)
   whole = await storedRows(out)
   expect(whole).toHaveLength(2 * count)
-  const shards = (await readEntries(out))[0]!.shards
+  const shards = (await readStoredEvaluations(out))[0]!.shards
   expect(shards.length).toBeGreaterThan(2)
   shardSize = shards[0]!.rows
 })
@@ -82,7 +82,7 @@ async function faulty(at: number, fault: Fault): Promise<Outcome<unknown> & { ag
 
 /** What is committed is right whatever happened, and what is not complete is not called done. */
 async function expectHonest(out: string, { value, error, crashed }: Outcome<unknown>): Promise<void> {
-  const entries = await readEntries(out).catch(() => [])
+  const entries = await readStoredEvaluations(out).catch(() => [])
   const stored = entries.length === 0 ? [] : await storedRows(out)
   expect(new Set(stored).size).toBe(stored.length)
   for (const row of stored) expect(whole).toContain(row)

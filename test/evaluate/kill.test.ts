@@ -12,7 +12,7 @@ import { builtPath } from '../../scripts/built.ts'
 import { openRun } from '../../src/results/run.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 import { ended, hasProc, isAlive, smallWorld, storedRows, workersOf } from '../helpers/evaluation.ts'
-import { readEntries } from '../../src/results/store.ts'
+import { readStoredEvaluations } from '../../src/results/store.ts'
 import { measured, scaled, torture } from '../helpers/torture.ts'
 
 const count = 240
@@ -35,7 +35,7 @@ beforeAll(async () => {
   seconds = (performance.now() - started) / 1000
   whole = await storedRows(out)
   table = (await openRun(out)).accuracy({ by: 'label' })
-  shardSize = (await readEntries(out))[0]!.shards[0]!.rows
+  shardSize = (await readStoredEvaluations(out))[0]!.shards[0]!.rows
   expect(whole).toHaveLength(count)
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))

@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Item } from '../../src/datasets/dataset.ts'
+import { type Sample } from '../../src/datasets/dataset.ts'
 import { runShards } from '../../src/evaluate/workers/pool.ts'
-import { folderPlace } from '../../src/lib/storage/folder.ts'
-import { type Identity, schemaVersion } from '../../src/results/schema.ts'
-import { entryName, readEntry } from '../../src/results/store.ts'
+import { folderStorage } from '../../src/lib/storage/folder.ts'
+import { type ResultKey, schemaVersion } from '../../src/results/schema.ts'
+import { evaluationPath, readStoredEvaluation } from '../../src/results/store.ts'
 import { commitShard } from '../../src/results/write.ts'
 import { nativeSteps } from '../../src/lib/pixels/steps.ts'
 import { hasProc, workersOf } from '../helpers/evaluation.ts'
@@ -25,7 +25,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const identityOf = (images: number): Identity => ({
+const identityOf = (images: number): ResultKey => ({
   ...{
     schema: schemaVersion,
     version: '0',
@@ -37,11 +37,11 @@ const identityOf = (images: number): Identity => ({
   },
   ...{ dataset: 'd', content: 'c', images, labelMap: 'l', choices: 'all', prompts: '' },
 })
-const itemOf = (file: string): Item => ({
+const itemOf = (file: string): Sample => ({
   ...{ id: file, image: { kind: 'file', file }, labels: [0], label: 'red', groups: {} },
 })
 
-async function pictures(folder: string): Promise<Item[]> {
+async function pictures(folder: string): Promise<Sample[]> {
   const background = { r: 200, g: 90, b: 30 }
   const bytes = await sharp({ create: { width: 400, height: 300, channels: 3, background } })
     .jpeg()
@@ -84,7 +84,7 @@ describe.skipIf(!hasProc)('a long run', () => {
         files: weights.from === 'files' ? weights.files : [],
       }
       const group = { models: [model], steps: nativeSteps(recipe), choices: 'all' as const, batch: 8, threads: 1 }
-      const place = folderPlace(join(folder, what))
+      const place = folderStorage(join(folder, what))
       const uses: Use[][] = []
       let done = 0
       await runShards(
@@ -104,7 +104,7 @@ describe.skipIf(!hasProc)('a long run', () => {
         expect(use.files).toBeLessThanOrEqual(early[i]!.files + 4)
         expect(use.megabytes).toBeLessThan(early[i]!.megabytes + 100)
       }
-      const entry = await readEntry(place, entryName(identity))
+      const entry = await readStoredEvaluation(place, evaluationPath(identity))
       expect([entry!.rows, entry!.shards.length]).toEqual([shards * items.length, shards])
     },
     8 * 3_600_000,

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { architectures } from '../../src/models/architectures.ts'
 import { modelCost } from '../../src/models/cost.ts'
-import { freshWeights } from '../../src/models/fresh.ts'
+import { initialWeights } from '../../src/models/initialWeights.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { long } from '../helpers/torture.ts'
@@ -43,7 +43,7 @@ it(`the memory of the parent stays flat over ${count} models in one run`, async 
     await mkdir(join(folder, 'weights'))
     const models = smallest(join(folder, 'weights'))
     for (const { architecture, weights } of models) {
-      if (weights.from === 'files') await writeSafetensors(weights.files[0]!, freshWeights(architecture, 3, 1))
+      if (weights.from === 'files') await writeSafetensors(weights.files[0]!, initialWeights(architecture, 3, 1))
     }
     const options = join(folder, 'options.json')
     const datasets = [{ name: manifest, classes: join(folder, 'classes.txt') }]

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
-import { identity as identitySchema, type Identity, schemaVersion } from '../../src/results/schema.ts'
-import { keyOf, readEntries } from '../../src/results/store.ts'
+import { resultKey as identitySchema, type ResultKey, schemaVersion } from '../../src/results/schema.ts'
+import { hashResultKey, readStoredEvaluations } from '../../src/results/store.ts'
 import { openRun } from '../../src/results/run.ts'
-import { textsHash } from '../../src/evaluate/evaluateDataset.ts'
+import { hashPrompts } from '../../src/evaluate/evaluateDataset.ts'
 import { runStatus } from '../../src/results/status.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
@@ -68,7 +68,7 @@ describe('results', () => {
     const out = join(folder, what)
     await evaluated(out)
     await change(out)
-    expect((await readEntries(out)).map(({ rows }) => rows)).toEqual([count, count])
+    expect((await readStoredEvaluations(out)).map(({ rows }) => rows)).toEqual([count, count])
     const { results } = await runStatus(out)
     expect(results.map(one => one.state)).toContain('stale')
     expect(results.flatMap(one => one.differs)).toEqual(expect.arrayContaining(differs))
@@ -92,17 +92,17 @@ describe('results', () => {
   })
 
   it('have a key that depends on every field of their identity', () => {
-    const base: Identity = {
+    const base: ResultKey = {
       ...{ schema: schemaVersion, version: '1', runtime: 'r', model: 'm', weights: ['w'], preprocessing: 'native' },
       ...{ steps: 's', dataset: 'd', content: 'c', images: 1, labelMap: 'l', choices: 'all', prompts: 'p' },
     }
-    const changed: Partial<Record<keyof Identity, unknown>> = {
+    const changed: Partial<Record<keyof ResultKey, unknown>> = {
       ...{ weights: ['v'], preprocessing: 'paper', images: 2, schema: schemaVersion + 1, source: 'imported' },
     }
     const keys = Object.keys(identitySchema.shape).map(field =>
-      keyOf({ ...base, [field]: changed[field as keyof Identity] ?? 'other' }),
+      hashResultKey({ ...base, [field]: changed[field as keyof ResultKey] ?? 'other' }),
     )
-    expect(new Set([keyOf(base), ...keys]).size).toBe(keys.length + 1)
+    expect(new Set([hashResultKey(base), ...keys]).size).toBe(keys.length + 1)
   })
 
   it('of zero-shot models are known by templates, class names and their order', () => {
@@ -111,7 +111,7 @@ describe('results', () => {
       [['a photo of {}'], ['stove', 'cup']],
       [['{}'], ['cup', 'stove']],
       [['{}'], ['stove', 'cups']],
-    ].map(([templates, classNames]) => textsHash({ tokenizer: '', templates: templates!, classNames: classNames! }))
+    ].map(([templates, classNames]) => hashPrompts({ tokenizer: '', templates: templates!, classNames: classNames! }))
     expect(new Set(hashes).size).toBe(hashes.length)
   })
 })

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { imagenetWnids } from '../../src/datasets/labels/imagenet.ts'
 import { openDataset } from '../../src/datasets/open.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
-import { readEntries, shardFiles } from '../../src/results/store.ts'
+import { readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
 import { query } from '../../src/lib/sql.ts'
-import { type ExportedJson } from '../../src/lib/table/write.ts'
+import { type TablesJson } from '../../src/lib/table/write.ts'
 import { geogap, start } from '../helpers/cli.ts'
 import { shared, sharedPath } from '../helpers/shared.ts'
 import { long } from '../helpers/torture.ts'
@@ -39,7 +39,7 @@ describe.skipIf(!shared)('a real model on real photographs (left out: the shared
     const run = await evaluate({ models: [model], weights, datasets: [join(folder, 'photos.csv')], preprocessing, out })
     const rows = await query<{ id: string; first: number; five: boolean }>(
       'SELECT id, top5[1] AS first, correct5 AS five FROM read_parquet($1)',
-      [(await readEntries(out)).flatMap(shardFiles)],
+      [(await readStoredEvaluations(out)).flatMap(shardPaths)],
     )
     const first = new Map(rows.map(row => [row.id, row.first]))
     const text = await readFile(sharedPath(`weights/${model}/expected_${preprocessing}.csv`), 'utf8')
@@ -94,19 +94,19 @@ describe.skipIf(!shared)('a real model on real photographs (left out: the shared
     const { code, stderr } = await geogap(command, {})
     expect(stderr).toBe('')
     expect(code).toBe(0)
-    const [entry] = await readEntries(out)
+    const [entry] = await readStoredEvaluations(out)
     const [counts] = await query<{ rows: number; ids: number; ok: number }>(
       "SELECT count(*)::INT AS rows, count(DISTINCT id)::INT AS ids, count_if(status = 'ok')::INT AS ok FROM read_parquet($1)",
-      [shardFiles(entry!)],
+      [shardPaths(entry!)],
     )
     expect(counts).toEqual({ rows: rows.length, ids: rows.length, ok: rows.length })
     const table = await geogap(['table', out, '--by', 'region,country', '--format', 'json'])
-    const [accuracy] = (JSON.parse(table.stdout) as ExportedJson).tables
+    const [accuracy] = (JSON.parse(table.stdout) as TablesJson).tables
     const groups = accuracy!.rows as { group: string; n: number }[]
     expect(groups.reduce((sum, { n }) => sum + n, 0)).toBe(rows.length)
     expect(groups).toHaveLength(pairs)
     const byRegion = await geogap(['table', out, '--by', 'region', '--format', 'json'])
-    const [regions, disparity] = (JSON.parse(byRegion.stdout) as ExportedJson).tables
+    const [regions, disparity] = (JSON.parse(byRegion.stdout) as TablesJson).tables
     expect(regions!.rows).toHaveLength(regionCount)
     expect(disparity!.rows).toHaveLength(1)
   }, 1_500_000)
@@ -115,13 +115,13 @@ describe.skipIf(!shared)('a real model on real photographs (left out: the shared
   async function standIn(geode: string): Promise<{ regions: number; pairs: number }> {
     const dataset = await openDataset({ name: join(geode, 'index.csv') })
     const byClass = new Map(photos.map(name => [imagenetWnids.indexOf(name.split('_')[0]!), name]))
-    for (const [i, { image, labels }] of dataset.items.entries()) {
+    for (const [i, { image, labels }] of dataset.samples.entries()) {
       const photo =
         labels.map(label => byClass.get(label)).find(name => name !== undefined) ?? photos[i % photos.length]!
       await mkdir(dirname(image.file), { recursive: true })
       await symlink(resolve(sharedPath('data/imagenet-samples'), photo), image.file)
     }
-    const places = dataset.items.map(({ groups }) => [groups['region'], groups['country']])
+    const places = dataset.samples.map(({ groups }) => [groups['region'], groups['country']])
     return {
       regions: new Set(places.map(([region]) => region)).size,
       pairs: new Set(places.map(place => place.join('\n'))).size,
@@ -131,6 +131,6 @@ describe.skipIf(!shared)('a real model on real photographs (left out: the shared
 
 /** Shards with a manifest so far. */
 async function committed(out: string): Promise<number> {
-  const entries = await readEntries(out).catch(() => [])
+  const entries = await readStoredEvaluations(out).catch(() => [])
   return entries.reduce((sum, { shards }) => sum + shards.length, 0)
 }

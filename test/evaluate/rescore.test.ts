@@ -8,8 +8,8 @@ import { writeFormulaWeights } from '../../scripts/formula.ts'
 import { imagenetNames } from '../../src/datasets/labels/imagenet.ts'
 import { type DatasetSpec } from '../../src/datasets/open.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
-import { readCurrent } from '../../src/results/runs.ts'
-import { shardFiles } from '../../src/results/store.ts'
+import { readCurrentEvaluations } from '../../src/results/runRecords.ts'
+import { shardPaths } from '../../src/results/store.ts'
 import { rescore } from '../../src/evaluate/rescore.ts'
 import { query } from '../../src/lib/sql.ts'
 import { geogap } from '../helpers/cli.ts'
@@ -25,8 +25,8 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 /** The newest rows of `out` by id, and their keys; probabilities apart. */
 async function rowsOf(out: string) {
-  const entries = await readCurrent(out)
-  const files = entries.flatMap(shardFiles)
+  const entries = await readCurrentEvaluations(out)
+  const files = entries.flatMap(shardPaths)
   const rows = await query(
     'SELECT * EXCLUDE (probabilities, labels, top5), to_json([labels, top5])::VARCHAR AS lists FROM read_parquet($1) ORDER BY id',
     [files],
@@ -55,7 +55,7 @@ async function same(rescored: string, fresh: string): Promise<number> {
 /** Ids as shards have them, one after another: what is left is done by `evaluate`, which goes by places. */
 async function inOrder(out: string): Promise<unknown[]> {
   const ids: unknown[] = []
-  for (const file of (await readCurrent(out)).flatMap(shardFiles))
+  for (const file of (await readCurrentEvaluations(out)).flatMap(shardPaths))
     ids.push(...(await query<{ id: string }>('SELECT id FROM read_parquet($1)', [file])).map(({ id }) => id))
   return ids
 }
@@ -156,7 +156,7 @@ describe('rescore', () => {
       const [first, other] = long ? ['openai', 'simple'] : ['simple', 'paper']
       const run = await evaluate({ ...options, datasets: [dataset], prompts: first, out, keep: 'features' })
       expect([run.failures, run.accuracy()]).toMatchObject([[], [{ n: 8, errors: 0 }]])
-      const files5 = run.entries.flatMap(shardFiles)
+      const files5 = run.entries.flatMap(shardPaths)
       const ranked = await query<{ classes: number[] }>(
         'SELECT DISTINCT list_sort(top5) AS classes FROM read_parquet($1)',
         [files5],

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
-import { folderPlace } from '../../src/lib/storage/folder.ts'
-import { readFailures, recordFailures } from '../../src/results/notes.ts'
-import { readEntries, shardFiles } from '../../src/results/store.ts'
+import { folderStorage } from '../../src/lib/storage/folder.ts'
+import { readFailures, recordFailures } from '../../src/results/records.ts'
+import { readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
 import { query } from '../../src/lib/sql.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
@@ -17,7 +17,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const rowsOf = async (out: string) =>
   query('SELECT id, top5, probabilities, rank, status FROM read_parquet($1) ORDER BY ALL', [
-    (await readEntries(out)).flatMap(shardFiles),
+    (await readStoredEvaluations(out)).flatMap(shardPaths),
   ])
 
 it('three shares, one of them empty, give the rows of one evaluation', async () => {
@@ -30,7 +30,7 @@ it('three shares, one of them empty, give the rows of one evaluation', async () 
   const out = join(folder, 'parts')
   for (const index of [3, 1, 2]) await evaluate({ models, datasets, out, shard: { index, count: 3 } })
   expect(await rowsOf(out)).toEqual(await rowsOf(join(folder, 'whole')))
-  expect((await readEntries(out)).map(({ rows }) => rows)).toEqual([40, 40])
+  expect((await readStoredEvaluations(out)).map(({ rows }) => rows)).toEqual([40, 40])
 })
 
 it('shares and runs side by side keep what each of them saw fail', async () => {
@@ -55,7 +55,7 @@ it('shares and runs side by side keep what each of them saw fail', async () => {
 })
 
 it('of writers that create the same name at once one succeeds, and nothing temporary stays', async () => {
-  const place = folderPlace(join(folder, 'race'))
+  const place = folderStorage(join(folder, 'race'))
   const wins = await Promise.all(Array.from({ length: 20 }, (_, i) => place.create('a/manifest.json', `${i}`)))
   expect(wins.filter(won => won)).toHaveLength(1)
   expect(Buffer.from((await place.read('a/manifest.json'))!).toString()).toBe(String(wins.indexOf(true)))

@@ -1,18 +1,18 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { machineShare } from '../../src/cli/commands/options.ts'
-import { groupsOf, joinUnits, shareOf, unitsOf } from '../../src/evaluate/units.ts'
-import { estimated } from '../../src/evaluate/cost.ts'
+import { parseShare } from '../../src/cli/commands/options.ts'
+import { planModelGroups, joinUnits, takeShare, splitIntoUnits } from '../../src/evaluate/units.ts'
+import { estimateCost } from '../../src/evaluate/cost.ts'
 import { resolveModel } from '../../src/models/catalog.ts'
 
-const target = (images: number) => ({ suits: 'all' as const, dataset: { items: new Array<never>(images) } })
+const target = (images: number) => ({ suits: 'all' as const, dataset: { samples: new Array<never>(images) } })
 const names = ['resnet18', 'resnet50', 'vit_base_patch16_224', 'mobilenetv3_small_100']
 const specs = names.map(name => resolveModel(name))
 
 it('units take one to five minutes of four cores, but for the last of a group', () => {
-  const groups = groupsOf([target(300_000)], specs, 'paper')
+  const groups = planModelGroups([target(300_000)], specs, 'paper')
   expect(groups.flatMap(({ models }) => models).sort()).toEqual(specs.map(({ name }) => name).sort())
-  for (const { group, start, end } of unitsOf(groups)) {
+  for (const { group, start, end } of splitIntoUnits(groups)) {
     const { seconds, unit, shard } = groups[group]!
     expect(unit % shard).toBe(0)
     if (end === 300_000) continue
@@ -20,17 +20,17 @@ it('units take one to five minutes of four cores, but for the last of a group', 
     expect(minutes).toBeGreaterThan(1)
     expect(minutes).toBeLessThan(5)
   }
-  expect(estimated(4e9).infer).toBeGreaterThan(estimated(1e8).infer)
+  expect(estimateCost(4e9).infer).toBeGreaterThan(estimateCost(1e8).infer)
 })
 
 it('shares are disjoint, cover everything, and cost about the same', () => {
-  const groups = groupsOf([target(30_000), target(1000), target(7)], specs, 'native')
-  const units = unitsOf(groups)
+  const groups = planModelGroups([target(30_000), target(1000), target(7)], specs, 'native')
+  const units = splitIntoUnits(groups)
   const cost = (list: typeof units) =>
     list.reduce((sum, { group, start, end }) => sum + (end - start) * groups[group]!.seconds, 0)
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 2 * units.length }), count => {
-      const shares = Array.from({ length: count }, (_, i) => shareOf(units, groups, { index: i + 1, count }))
+      const shares = Array.from({ length: count }, (_, i) => takeShare(units, groups, { index: i + 1, count }))
       expect(shares.flat()).toEqual(units)
       const largest = Math.max(...units.map(unit => cost([unit])))
       for (const share of shares) expect(cost(share)).toBeLessThanOrEqual(cost(units) / count + largest + 1e-9)
@@ -43,10 +43,10 @@ it('shares are disjoint, cover everything, and cost about the same', () => {
 })
 
 it('takes its share from an option, from Slurm or from Kubernetes', () => {
-  expect(machineShare('2/7', {})).toEqual({ index: 2, count: 7 })
+  expect(parseShare('2/7', {})).toEqual({ index: 2, count: 7 })
   const slurm = { SLURM_ARRAY_TASK_ID: '4', SLURM_ARRAY_TASK_COUNT: '8', SLURM_ARRAY_TASK_MIN: '1' }
-  expect(machineShare('auto', slurm)).toEqual({ index: 4, count: 8 })
-  expect(machineShare('auto', { JOB_COMPLETION_INDEX: '0', JOB_COMPLETIONS: '3' })).toEqual({ index: 1, count: 3 })
-  for (const wrong of ['0/3', '4/3', '1', 'x/y']) expect(() => machineShare(wrong, {})).toThrow(/--shard takes i\/n/)
-  expect(() => machineShare('auto', {})).toThrow(/SLURM_ARRAY_TASK_ID/)
+  expect(parseShare('auto', slurm)).toEqual({ index: 4, count: 8 })
+  expect(parseShare('auto', { JOB_COMPLETION_INDEX: '0', JOB_COMPLETIONS: '3' })).toEqual({ index: 1, count: 3 })
+  for (const wrong of ['0/3', '4/3', '1', 'x/y']) expect(() => parseShare(wrong, {})).toThrow(/--shard takes i\/n/)
+  expect(() => parseShare('auto', {})).toThrow(/SLURM_ARRAY_TASK_ID/)
 })

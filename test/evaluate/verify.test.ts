@@ -2,26 +2,26 @@ import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { agreement, keptDifference, type ShardRow } from '../../src/evaluate/agreement.ts'
+import { compareRows, keptDifference, type ShardRow } from '../../src/evaluate/agreement.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
-import { type Entry, manifestName, readEntries, shardFiles } from '../../src/results/store.ts'
+import { type StoredEvaluation, manifestName, readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
 import { verifyText } from '../../src/cli/print/verify.ts'
-import { copyRows } from '../../src/lib/sql.ts'
-import { agrees, verify } from '../../src/evaluate/verify.ts'
+import { copyQueryToParquet } from '../../src/lib/sql.ts'
+import { isWithinTolerance, verify } from '../../src/evaluate/verify.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
 let folder: string
 let out: string
 let model: ModelSpec
-let entry: Entry
+let entry: StoredEvaluation
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-verified-'))
   out = join(folder, 'results')
   model = await writeModel(join(folder, 'models'))
   const dataset = { name: await writeWorld(folder, 130), classes: join(folder, 'classes.txt') }
   await evaluate({ models: [model], datasets: [dataset], out, keep: 'logits' })
-  entry = (await readEntries(out))[0]!
+  entry = (await readStoredEvaluations(out))[0]!
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -42,13 +42,13 @@ it('tampered shards are found: other first classes, other probabilities, other c
     '* REPLACE ([0.9, 0.07, 0.03]::FLOAT[] AS probabilities)',
     '* REPLACE (true AS correct1)',
   ]
-  const files = shardFiles(entry)
+  const files = shardPaths(entry)
   for (const file of files) await rename(file, `${file}.kept`)
   for (const [i, select] of selects.entries())
-    await copyRows(files[i]!, `SELECT ${select} FROM read_parquet($1)`, [`${files[i]!}.kept`])
+    await copyQueryToParquet(files[i]!, `SELECT ${select} FROM read_parquet($1)`, [`${files[i]!}.kept`])
   const verified = await verify(out, { sample: 1, tolerance: 1e-6, models: [model] })
   for (const file of files) await rename(`${file}.kept`, file)
-  expect(verified.shards.map(shard => agrees(shard, 1e-6))).toEqual(files.map(() => false))
+  expect(verified.shards.map(shard => isWithinTolerance(shard, 1e-6))).toEqual(files.map(() => false))
   const faults = verified.shards.map(({ faults }) => faults[0]!.fault)
   expect(faults.slice(0, 4)).toEqual([
     'top-1',
@@ -84,12 +84,15 @@ const row = (top5: number[], probabilities: number[], more: Partial<ShardRow> = 
 
 it('a tie within the tolerance is no difference, one beyond it is', () => {
   const [stored, again] = [row([1, 2], [0.4001, 0.3999]), row([2, 1], [0.4001, 0.3999])]
-  expect(agreement(stored, again, 0.01)).toMatchObject({ tie: true, difference: expect.closeTo(0.00025, 5) as number })
-  expect(agreement(stored, again, 0.01).fault).toBeUndefined()
-  expect(agreement(stored, again, 0.0001).fault).toBe('top-1')
-  expect(agreement(row([1, 2], [0.6, 0.3]), row([1, 3], [0.6, 0.3]), 0.01).fault).toBeUndefined()
-  expect(agreement(row([1, 2], [0.6, 0.3]), row([3, 2], [0.6, 0.3]), 0.01).fault).toBe('top-1')
-  expect(agreement(row([1, 2], [0.6, 0.3]), undefined, 0.01).fault).toBe('no such image')
+  expect(compareRows(stored, again, 0.01)).toMatchObject({
+    tie: true,
+    difference: expect.closeTo(0.00025, 5) as number,
+  })
+  expect(compareRows(stored, again, 0.01).fault).toBeUndefined()
+  expect(compareRows(stored, again, 0.0001).fault).toBe('top-1')
+  expect(compareRows(row([1, 2], [0.6, 0.3]), row([1, 3], [0.6, 0.3]), 0.01).fault).toBeUndefined()
+  expect(compareRows(row([1, 2], [0.6, 0.3]), row([3, 2], [0.6, 0.3]), 0.01).fault).toBe('top-1')
+  expect(compareRows(row([1, 2], [0.6, 0.3]), undefined, 0.01).fault).toBe('no such image')
 })
 
 it('kept logits may be off by their rounding, features by a share of their deviation', () => {

@@ -3,17 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
-import { applyHead, type Features, type Head, loadHead, saveHead } from '../../src/models/runtime/head.ts'
+import { applyHead, type FeatureMatrix, type LinearHead, loadHead, saveHead } from '../../src/models/runtime/head.ts'
 import { retrainHead } from '../../src/experiments/lastLayer.ts'
-import { random } from '../../src/lib/random.ts'
+import { randomFor } from '../../src/lib/random.ts'
 
 const [rows, width, classes] = [120, 16, 4]
 const folder = await mkdtemp(join(tmpdir(), 'geogap-head-'))
 afterAll(() => rm(folder, { recursive: true }))
 
 /** Features whose class is the largest of their first values. */
-function world(seed: number): { features: Features; labels: number[] } {
-  const draw = random(seed, 'world')
+function world(seed: number): { features: FeatureMatrix; labels: number[] } {
+  const draw = randomFor(seed, 'world')
   const data = Float32Array.from({ length: rows * width }, () => 2 * draw() - 1)
   const labels = Array.from({ length: rows }, (_, i) => {
     const first = [...data.subarray(i * width, i * width + classes)]
@@ -23,10 +23,10 @@ function world(seed: number): { features: Features; labels: number[] } {
 }
 
 const { features, labels } = world(1)
-const head: Head = { classes, width, weight: new Float32Array(classes * width), bias: new Float32Array(classes) }
+const head: LinearHead = { classes, width, weight: new Float32Array(classes * width), bias: new Float32Array(classes) }
 const options = { features, labels, head, seed: 1, rate: 0.03, epochs: 30 }
 
-async function accuracy(trained: Head, of: { features: Features; labels: number[] }): Promise<number> {
+async function accuracy(trained: LinearHead, of: { features: FeatureMatrix; labels: number[] }): Promise<number> {
   let hits = 0
   for await (const block of applyHead(of.features, trained, 50)) {
     for (let row = 0; row < block.rows; row++) {

@@ -2,10 +2,10 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type Embeddings, embeddingsOf, joined, openNpy } from '../../src/experiments/embeddings.ts'
+import { type Embeddings, embeddingsOf, joinEmbeddings, openNpy } from '../../src/experiments/embeddings.ts'
 import { nearestReferences } from '../../src/experiments/neighbours.ts'
-import { originsOf, paperKs } from '../../src/experiments/origins.ts'
-import { random } from '../../src/lib/random.ts'
+import { classifyOrigins, paperKs } from '../../src/experiments/origins.ts'
+import { randomFor } from '../../src/lib/random.ts'
 import { halves, writeNpy } from './npyFiles.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'geogap-neighbours-'))
@@ -14,7 +14,7 @@ afterAll(() => rm(folder, { recursive: true }))
 const width = 8
 /** Random rows of eighths, which float16 holds exactly. */
 function rows(count: number, seed: number): Float32Array {
-  const draw = random(seed, 'rows')
+  const draw = randomFor(seed, 'rows')
   return Float32Array.from({ length: count * width }, () => Math.round(64 * draw() - 32) / 8 || 0.125)
 }
 const row = (data: Float32Array, i: number): Float32Array => data.subarray(i * width, (i + 1) * width)
@@ -33,7 +33,7 @@ function expected(query: Float32Array, k: number): { i: number; similarity: numb
 
 async function expectExact(stored: Embeddings): Promise<void> {
   let seen = 0
-  for await (const block of nearestReferences(known, stored, 10, { memory: 150 * 4 * 16 })) {
+  for await (const block of nearestReferences(known, stored, 10, { memoryBytes: 150 * 4 * 16 })) {
     expect(block.start).toBe(seen)
     expect(block.rows).toBeLessThanOrEqual(16)
     for (let i = 0; i < block.rows; i++, seen++) {
@@ -56,7 +56,7 @@ describe('nearest references', () => {
     await expectExact(await openNpy(whole!, 'clip'))
     await writeNpy(half!, [30, width], halves(queries.subarray(0, 30 * width)), { version: 2 })
     await writeNpy(rest!, [40, width], halves(queries.subarray(30 * width)))
-    await expectExact(joined([await openNpy(half!, 'clip'), await openNpy(rest!, 'clip')]))
+    await expectExact(joinEmbeddings([await openNpy(half!, 'clip'), await openNpy(rest!, 'clip')]))
   })
 
   it('refuse another encoder, another width, a k out of range and a reference without direction', async () => {
@@ -67,7 +67,7 @@ describe('nearest references', () => {
     await expect(first(known, known, 151)).rejects.toThrow('k = 151 is not between 1 and the 150 references')
     const empty = embeddingsOf(new Float32Array(2 * width), width, 'clip')
     await expect(first(empty, known, 1)).rejects.toThrow('reference 0 has no direction')
-    expect(() => joined([known, other])).toThrow('different encoders')
+    expect(() => joinEmbeddings([known, other])).toThrow('different encoders')
   })
 })
 
@@ -76,7 +76,12 @@ describe('origins', () => {
   const ks = [3, 7, 113]
 
   it('are majorities of the neighbours, for every k at once', async () => {
-    const found = await originsOf({ references: known, regions, queries: embeddingsOf(queries, width, 'clip'), ks })
+    const found = await classifyOrigins({
+      references: known,
+      regions,
+      queries: embeddingsOf(queries, width, 'clip'),
+      ks,
+    })
     expect(found).toMatchObject({ references: 150, queries: 70, skipped: 0 })
     for (const { k, western, westernShare, regions: counts, europeToAfrica } of found.votes) {
       const tally: Record<string, number> = { Africa: 0, Americas: 0, Asia: 0, Europe: 0 }
@@ -98,7 +103,7 @@ describe('origins', () => {
   it("use the paper's ks by default and report progress", async () => {
     const seen: number[] = []
     const onProgress = (done: number) => seen.push(done)
-    const found = await originsOf({ references: known, regions, queries: known, onProgress })
+    const found = await classifyOrigins({ references: known, regions, queries: known, onProgress })
     expect(found.votes.map(({ k }) => k)).toEqual(paperKs)
     expect([paperKs[0], paperKs.at(-1), paperKs.length]).toEqual([3, 113, 56])
     expect(seen).toEqual([150])
@@ -108,17 +113,17 @@ describe('origins', () => {
     const some = queries.slice(0, 3 * width)
     some.fill(0, 0, width)
     some[width] = NaN
-    const found = await originsOf({ references: known, regions, queries: embeddingsOf(some, width, 'clip'), ks })
+    const found = await classifyOrigins({ references: known, regions, queries: embeddingsOf(some, width, 'clip'), ks })
     expect(found).toMatchObject({ queries: 1, skipped: 2 })
   })
 
   it('have no share without queries, and refuse regions that do not fit', async () => {
     const none = embeddingsOf(new Float32Array(0), width, 'clip')
-    const found = await originsOf({ references: known, regions, queries: none, ks: [3] })
+    const found = await classifyOrigins({ references: known, regions, queries: none, ks: [3] })
     expect(found.votes[0]).toMatchObject({ k: 3, western: 0, westernShare: null, europeToAfrica: null })
     const short = { references: known, regions: regions.slice(1), queries: none }
-    await expect(originsOf(short)).rejects.toThrow('149 regions for 150 references')
-    await expect(originsOf({ ...short, regions, ks: [] })).rejects.toThrow('no number of neighbours (k) for')
+    await expect(classifyOrigins(short)).rejects.toThrow('149 regions for 150 references')
+    await expect(classifyOrigins({ ...short, regions, ks: [] })).rejects.toThrow('no number of neighbours (k) for')
   })
 })
 

@@ -1,16 +1,16 @@
 /** A network small enough to be fine-tuned in a moment, and images that it can learn. */
 import { type FinetuneOptions } from '../../src/experiments/finetune.ts'
-import { type Network, networkGraph } from '../../src/experiments/network.ts'
+import { type TrainableNetwork, networkGraph } from '../../src/experiments/network.ts'
 import { linear } from '../../src/lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../src/lib/onnx/blocks/norm.ts'
 import { patchEmbed } from '../../src/lib/onnx/blocks/tokens.ts'
 import { cast, mean, mul } from '../../src/lib/onnx/ops.ts'
 import { type NamedTensor } from '../../src/lib/tensors/safetensors.ts'
-import { random } from '../../src/lib/random.ts'
+import { randomFor } from '../../src/lib/random.ts'
 
 const [size, classes] = [8, 3]
 export const images = 20
-export const network: Network = {
+export const network: TrainableNetwork = {
   name: 'patches',
   size,
   logits: (w, crops) => {
@@ -20,7 +20,7 @@ export const network: Network = {
   },
 }
 
-const draw = random(4, 'finetune')
+const draw = randomFor(4, 'finetune')
 export const parameters: NamedTensor[] = Array.from(
   networkGraph(network).parameters.values(),
   ({ tensor: { name, shape } }) => {

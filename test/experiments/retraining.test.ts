@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { readFeatures } from '../../src/experiments/features.ts'
-import { wantedParts } from '../../src/experiments/parts.ts'
-import { splitItems } from '../../src/experiments/splits.ts'
-import { retraining, type RetrainingOptions } from '../../src/experiments/retraining.ts'
-import { freshWeights } from '../../src/models/fresh.ts'
+import { partRequests } from '../../src/experiments/parts.ts'
+import { splitSamples } from '../../src/experiments/splits.ts'
+import { runRetraining, type RetrainingOptions } from '../../src/experiments/retraining.ts'
+import { initialWeights } from '../../src/models/initialWeights.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { readStudy } from '../../src/results/studies.ts'
 import { geogap } from '../helpers/cli.ts'
@@ -33,7 +33,7 @@ beforeAll(async () => {
   await writeWorld(folder, count)
   await housed('homes.csv')
   await writeForeign(join(folder, 'embedding'), { kind: 'embedding' })
-  await writeSafetensors(join(folder, 'weights.safetensors'), freshWeights('lcnet_050', classes.length, 1))
+  await writeSafetensors(join(folder, 'weights.safetensors'), initialWeights('lcnet_050', classes.length, 1))
   const steps = { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25], interpolation: 'bilinear', cropPct: 0.95, size: 224 }
   const description = { architecture: 'lcnet_050', weights: 'weights.safetensors', preprocessing: steps, classes }
   await writeFile(join(folder, 'model.json'), JSON.stringify({ ...description, name: 'small' }))
@@ -61,7 +61,7 @@ const keptFolder = async (): Promise<string> => {
 
 describe('retraining from images', () => {
   it('learns, records the study, and its heads give the same accuracies through the images', async () => {
-    const { rows, heads, notes } = await retraining(options())
+    const { rows, heads, notes } = await runRetraining(options())
     expect(notes).toEqual([])
     expect(rows.map(({ setting }) => setting)).toEqual([0, 0, 0, 0.5, 0.5, 0.5, 1, 1, 1])
     const accuracies = rows.filter(({ metric }) => metric === 'homes accuracy')
@@ -83,18 +83,18 @@ describe('retraining from images', () => {
 
   /** The test part of the household split as a manifest of its own. */
   async function testPart(): Promise<string> {
-    const { items } = await readFeatures(await keptFolder())
-    const ids = new Set(splitItems(items).test.map(({ id }) => id))
+    const { samples: items } = await readFeatures(await keptFolder())
+    const ids = new Set(splitSamples(items).test.map(({ id }) => id))
     return housed('test-part.csv', lines => lines.filter(line => ids.has(line.split(',')[0]!)))
   }
 
   it('is the same to the last bit again, from kept features alone too', async () => {
-    const first = await retraining(options())
+    const first = await runRetraining(options())
     const bytes = await Promise.all(first.heads.map(head => readFile(join(head, 'head.safetensors'))))
     const rest = { ...options() }
     delete rest.model
     const alone = { train: 'homes', features: [await keptFolder()], out: join(folder, 'alone') }
-    const second = await retraining({ ...rest, ...alone })
+    const second = await runRetraining({ ...rest, ...alone })
     expect(second.rows).toEqual(first.rows)
     expect(await Promise.all(second.heads.map(head => readFile(join(head, 'head.safetensors'))))).toEqual(bytes)
   })
@@ -104,23 +104,23 @@ describe('retraining from images', () => {
     const dataset = { name: join(folder, 'homes.csv'), ...options().open }
     await evaluate({ models: [model], datasets: [dataset], keep: 'features', out: evaluated })
     const again = { ...options(), train: 'homes', features: [evaluated], fractions: [1], seeds: 1, out: evaluated }
-    const first = await retraining({ ...options(), fractions: [1], seeds: 1 })
-    const named = await retraining(again)
+    const first = await runRetraining({ ...options(), fractions: [1], seeds: 1 })
+    const named = await runRetraining(again)
     expect(named.notes).toEqual([])
     expect(named.rows).toEqual(first.rows)
     const alone = { ...again }
     delete alone.model
     const [name] = await readdir(join(evaluated, 'predictions'))
-    const { rows, notes } = await retraining({ ...alone, features: [join(evaluated, 'predictions', name!)] })
+    const { rows, notes } = await runRetraining({ ...alone, features: [join(evaluated, 'predictions', name!)] })
     expect(notes).toEqual([expect.stringMatching(/^no head of small is kept with the features: training starts from zeros/)]) // prettier-ignore
     expect(rows.filter(({ metric }) => metric === 'homes accuracy').at(-1)!.mean).toBeGreaterThan(0.6)
-    await expect(retraining({ ...alone, features: [folder] })).rejects.toThrow(`no kept features in ${folder}`)
-    await expect(retraining({ ...alone, train: 'houses' })).rejects.toThrow('unknown kept data set: houses; nearest: homes') // prettier-ignore
+    await expect(runRetraining({ ...alone, features: [folder] })).rejects.toThrow(`no kept features in ${folder}`)
+    await expect(runRetraining({ ...alone, train: 'houses' })).rejects.toThrow('unknown kept data set: houses; nearest: homes') // prettier-ignore
   })
 
   it('computes the missing parts of kept features only', async () => {
     const seen: number[] = []
-    const run = () => retraining({ ...options(), epochs: 1, onProgress: ({ total }) => seen.push(total) })
+    const run = () => runRetraining({ ...options(), epochs: 1, onProgress: ({ total }) => seen.push(total) })
     await run()
     expect(seen).toEqual([])
     const kept = await keptFolder()
@@ -134,7 +134,7 @@ describe('retraining from images', () => {
   })
 
   it('takes a graph made elsewhere that gives an embedding, and says that its head starts from zeros', async () => {
-    const { rows, notes } = await retraining({
+    const { rows, notes } = await runRetraining({
       ...options(),
       model: join(folder, 'embedding'),
       out: join(folder, 'foreign'),
@@ -144,22 +144,24 @@ describe('retraining from images', () => {
   })
 
   it('refuses what would mislead, and keeps the heads of the run before', async () => {
-    const { heads } = await retraining({ ...options(), fractions: [1], seeds: 1 })
+    const { heads } = await runRetraining({ ...options(), fractions: [1], seeds: 1 })
     const before = await readFile(join(heads[0]!, 'head.safetensors'))
-    const diverging = retraining({ ...options(), fractions: [1], seeds: 1, rate: 1e38 })
+    const diverging = runRetraining({ ...options(), fractions: [1], seeds: 1, rate: 1e38 })
     await expect(diverging).rejects.toThrow(/^the loss is/)
     expect(await readFile(join(heads[0]!, 'head.safetensors'))).toEqual(before)
     const twoClasses = await housed('two.csv', lines => lines.filter(line => !line.includes(',blue,')))
-    await expect(retraining({ ...options(), evals: [twoClasses] })).rejects.toThrow('that the evaluation lacks: blue')
-    await expect(retraining({ ...options(), model: heads[0]! })).rejects.toThrow(
+    await expect(runRetraining({ ...options(), evals: [twoClasses] })).rejects.toThrow(
+      'that the evaluation lacks: blue',
+    )
+    await expect(runRetraining({ ...options(), model: heads[0]! })).rejects.toThrow(
       'small.retrained_1 is a retrained head',
     )
     const other = { ...options().open, labels: 'imagenet' as const }
-    await expect(retraining({ ...options(), train: 'dollarstreet:train', open: other })).rejects.toThrow()
+    await expect(runRetraining({ ...options(), train: 'dollarstreet:train', open: other })).rejects.toThrow()
   })
 
   it('refuses a head on other weights', async () => {
-    const { heads } = await retraining({ ...options(), fractions: [1], seeds: 1, epochs: 1 })
+    const { heads } = await runRetraining({ ...options(), fractions: [1], seeds: 1, epochs: 1 })
     const file = join(heads[0]!, 'model.json')
     const described = JSON.parse(await readFile(file, 'utf8')) as object
     await writeFile(file, JSON.stringify({ ...described, weights: ['0'.repeat(64)] }))
@@ -195,8 +197,8 @@ describe('geogap retrain', () => {
 
 describe('names of parts', () => {
   const names = (train: string, evals: string[]) => {
-    const { train: first, evals: others } = wantedParts({ train, evals, split: 'published' })
-    return [first, ...others].map(({ from, side }) => `${typeof from === 'string' ? from : from.name} ${side}`)
+    const { train: first, evals: others } = partRequests({ train, evals, split: 'published' })
+    return [first, ...others].map(({ dataset: from, side }) => `${typeof from === 'string' ? from : from.name} ${side}`)
   }
 
   it("follow Dollar Street's own splits and GeoDE's overlapping classes", () => {

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { type Item } from '../../src/datasets/dataset.ts'
-import { requireEvaluated, splitItems, type SplitProtocol } from '../../src/experiments/splits.ts'
+import { type Sample } from '../../src/datasets/dataset.ts'
+import { requireClassesEvaluated, splitSamples, type SplitProtocol } from '../../src/experiments/splits.ts'
 import { households, made } from './items.ts'
 
 const items = [...households('Africa', 20, 4), ...households('Europe', 40, 4), ...households('Asia', 60, 4)]
-const householdsOf = (part: readonly Item[]) => new Set(part.map(item => item.groups.household))
-const countOf = (part: readonly Item[], region: string) => part.filter(item => item.groups.region === region).length
+const householdsOf = (part: readonly Sample[]) => new Set(part.map(item => item.groups.household))
+const countOf = (part: readonly Sample[], region: string) => part.filter(item => item.groups.region === region).length
 
 describe('splits', () => {
   it('share no household and hold the wanted share by default', () => {
-    const { train, test, notes } = splitItems(items)
+    const { train, test, notes } = splitSamples(items)
     expect(train.length + test.length).toBe(items.length)
     expect([...householdsOf(test)].filter(household => householdsOf(train).has(household))).toEqual([])
     expect(test.length / items.length).toBeGreaterThanOrEqual(0.2)
@@ -18,12 +18,12 @@ describe('splits', () => {
   })
 
   it('do not depend on the order of the images', () => {
-    const ids = (rows: readonly Item[]) => new Set(splitItems(rows).test.map(item => item.id))
+    const ids = (rows: readonly Sample[]) => new Set(splitSamples(rows).test.map(item => item.id))
     expect(ids(items.toReversed())).toEqual(ids(items))
   })
 
   it('balance regions in both parts', () => {
-    const { train, test } = splitItems(items, 'household-balanced')
+    const { train, test } = splitSamples(items, 'household-balanced')
     for (const part of [train, test]) {
       const counts = ['Africa', 'Europe', 'Asia'].map(region => countOf(part, region))
       expect(Math.max(...counts) - Math.min(...counts)).toBeLessThan(4)
@@ -38,7 +38,7 @@ describe('splits', () => {
       made('b', 'stove', { household: 'x', split: 'test' }),
       made('c', 'stove', { household: 'y', split: 'test' }),
     ]
-    const { train, test, notes } = splitItems(rows, 'published')
+    const { train, test, notes } = splitSamples(rows, 'published')
     expect(train.map(item => item.id)).toEqual(['a'])
     expect(test.map(item => item.id)).toEqual(['b', 'c'])
     expect(notes).toEqual(['1 households have images in both the training and the test part'])
@@ -46,25 +46,27 @@ describe('splits', () => {
 
   it('take an image without a household as its own and say so', () => {
     const rows = Array.from({ length: 10 }, (_, i) => made(`${i}`, 'stove', { household: null }))
-    const { test, notes } = splitItems(rows)
+    const { test, notes } = splitSamples(rows)
     expect(test.length).toBe(2)
     expect(notes).toEqual(['10 images have no household; each counts as its own'])
   })
 
   it('refuse what cannot be split', () => {
-    expect(() => splitItems(items, 'published')).toThrow('image Africa-0 has split none, not train or test')
-    expect(() => splitItems([made('a', 's', { split: 'train' })], 'published')).toThrow(
+    expect(() => splitSamples(items, 'published')).toThrow('image Africa-0 has split none, not train or test')
+    expect(() => splitSamples([made('a', 's', { split: 'train' })], 'published')).toThrow(
       'the test part of the published',
     )
-    expect(() => splitItems(items, 'pubished' as SplitProtocol)).toThrow('unknown split: pubished; nearest: published')
-    expect(() => splitItems([made('a', 's', {}), made('b', 's', {})], 'household-balanced')).toThrow(/has no region/)
+    expect(() => splitSamples(items, 'pubished' as SplitProtocol)).toThrow(
+      'unknown split: pubished; nearest: published',
+    )
+    expect(() => splitSamples([made('a', 's', {}), made('b', 's', {})], 'household-balanced')).toThrow(/has no region/)
   })
 })
 
 describe('requireEvaluated', () => {
   it('names the classes that the evaluation lacks', () => {
     const rows = ['stove', 'spoon', 'bed'].map(label => made(label, label, {}))
-    expect(() => requireEvaluated(rows.slice(0, 2), rows)).not.toThrow()
-    expect(() => requireEvaluated(rows, rows.slice(0, 1))).toThrow('that the evaluation lacks: spoon, bed')
+    expect(() => requireClassesEvaluated(rows.slice(0, 2), rows)).not.toThrow()
+    expect(() => requireClassesEvaluated(rows, rows.slice(0, 1))).toThrow('that the evaluation lacks: spoon, bed')
   })
 })

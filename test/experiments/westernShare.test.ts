@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { largestSize, westernSample, westernShares } from '../../src/experiments/westernShare.ts'
+import { largestSize, drawWesternSample, westernShares } from '../../src/experiments/westernShare.ts'
 import { isWestern } from '../../src/datasets/labels/western.ts'
 
 const regionsOf = (counts: Record<string, number>) =>
@@ -14,20 +14,20 @@ describe('western shares', () => {
     const size = largestSize(regions, westernShares)
     expect(size).toBe(70)
     for (const share of westernShares) {
-      const sample = westernSample(regions, { size, share, seed: 1 })
+      const sample = drawWesternSample(regions, { size, share, seed: 1 })
       expect(new Set(sample).size).toBe(size)
       expect(westernCount(sample)).toBe(Math.round(share * size))
     }
   })
 
   it('keep the western images of a smaller share and lose other ones', () => {
-    const [half, more] = [0.5, 0.8].map(share => new Set(westernSample(regions, { size: 60, share, seed: 5 })))
+    const [half, more] = [0.5, 0.8].map(share => new Set(drawWesternSample(regions, { size: 60, share, seed: 5 })))
     expect([...half!].filter(i => isWestern(regions[i]!)).every(i => more!.has(i))).toBe(true)
     expect([...more!].filter(i => !isWestern(regions[i]!)).every(i => half!.has(i))).toBe(true)
   })
 
   it('depend on the seed', () => {
-    const sample = (seed: number) => westernSample(regions, { size: 60, share: 0.5, seed })
+    const sample = (seed: number) => drawWesternSample(regions, { size: 60, share: 0.5, seed })
     expect(sample(1)).toEqual(sample(1))
     expect(sample(1)).not.toEqual(sample(2))
   })
@@ -37,7 +37,7 @@ describe('western shares', () => {
       fc.property(fc.nat(30), fc.nat(30), fc.constantFrom(0, 0.3, 0.5, 0.55, 0.9, 1), (western, other, share) => {
         const rows = regionsOf({ Europe: western, Asia: other })
         const size = largestSize(rows, [share])
-        const draw = (count: number) => westernSample(rows, { size: count, share, seed: 1 }).length
+        const draw = (count: number) => drawWesternSample(rows, { size: count, share, seed: 1 }).length
         if (size > 0) expect(draw(size)).toBe(size)
         expect(() => draw(size + 1)).toThrow(/needs|no (non-)?western images/)
       }),
@@ -48,7 +48,7 @@ describe('western shares', () => {
     const draw =
       (share: number, size = 60, rows: (string | null)[] = regions) =>
       () =>
-        westernSample(rows, { size, share, seed: 1 })
+        drawWesternSample(rows, { size, share, seed: 1 })
     expect(draw(0.9, 80)).toThrow(
       'a western share of 0.9 of 80 images needs 72 western ones, there are 70; the largest size is 78',
     )

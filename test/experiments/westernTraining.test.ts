@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type FinetunePlan } from '../../src/experiments/finetune.ts'
-import { westernTraining, type WesternOptions } from '../../src/experiments/westernTraining.ts'
-import { freshWeights } from '../../src/models/fresh.ts'
+import { runWesternTraining, type WesternTrainingOptions } from '../../src/experiments/westernTraining.ts'
+import { initialWeights } from '../../src/models/initialWeights.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { readStudy } from '../../src/results/studies.ts'
 import { openRun } from '../../src/results/run.ts'
@@ -19,7 +19,7 @@ beforeAll(async () => {
   manifest = await writeWorld(folder, 24)
   await writeFile(join(folder, 'images/5.png'), 'no picture')
   await copyFile(manifest, join(folder, 'all.csv'))
-  await writeSafetensors(join(folder, 'tiny.safetensors'), freshWeights('vit_tiny_patch16_224', 5, 1))
+  await writeSafetensors(join(folder, 'tiny.safetensors'), initialWeights('vit_tiny_patch16_224', 5, 1))
   const preprocessing = {
     mean: [0.5, 0.5, 0.5],
     std: [0.5, 0.5, 0.5],
@@ -33,7 +33,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const options = (): WesternOptions => ({
+const options = (): WesternTrainingOptions => ({
   model: join(folder, 'model.json'),
   train: `${manifest}:train`,
   evals: [join(folder, 'all.csv')],
@@ -54,8 +54,8 @@ describe('fine-tuning under western bias', () => {
     { timeout: 400_000 },
     async () => {
       const plans: { share: number; plan: FinetunePlan; total: number }[] = []
-      const onPlan: WesternOptions['onPlan'] = ({ share }, plan, total) => plans.push({ share, plan, total })
-      const { rows, models, notes, size } = await westernTraining({ ...options(), onPlan })
+      const onPlan: WesternTrainingOptions['onPlan'] = ({ share }, plan, total) => plans.push({ share, plan, total })
+      const { rows, models, notes, size } = await runWesternTraining({ ...options(), onPlan })
       expect(size).toBe(4)
       expect(notes).toEqual([
         '24 images have no household; each counts as its own',
@@ -71,7 +71,7 @@ describe('fine-tuning under western bias', () => {
       expect(run.disparity({ minN: 1 }).map(row => row.europeMinusAfrica)).toEqual(differences.map(({ mean }) => mean))
       expect(run.accuracy().map(({ model, n }) => [model, n])).toEqual([['tiny.western_50_seed_1', 23], ['tiny.western_100_seed_1', 23]]) // prettier-ignore
       const before = await readFile(join(models[0]!, 'epoch-1.safetensors'))
-      const again = await westernTraining({ ...options(), onPlan: () => expect.fail('nothing is left to do') })
+      const again = await runWesternTraining({ ...options(), onPlan: () => expect.fail('nothing is left to do') })
       expect(again.rows).toEqual(rows)
       expect(before.equals(await readFile(join(models[0]!, 'epoch-1.safetensors')))).toBe(true)
       expect(await readdir(models[0]!)).toContain('model.json')
@@ -79,7 +79,7 @@ describe('fine-tuning under western bias', () => {
   )
 
   it('refuses shares that the images do not allow, and what it cannot train', async () => {
-    const run = (change: Partial<WesternOptions>) => westernTraining({ ...options(), ...change })
+    const run = (change: Partial<WesternTrainingOptions>) => runWesternTraining({ ...options(), ...change })
     await expect(run({ size: 40 })).rejects.toThrow(
       /a western share of 0.5 of 40 images needs 20 western ones, there are/,
     )

@@ -35,8 +35,8 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 async function called(args: readonly string[]): Promise<Finished> {
   const { run } = await import('../../src/cli/bin/run.ts')
-  const { quieten } = await import('../../src/cli/commands/progress.ts')
-  quieten(false)
+  const { setQuiet } = await import('../../src/cli/commands/progress.ts')
+  setQuiet(false)
   const written = { stdout: '', stderr: '' }
   const streams = ['stdout', 'stderr'] as const
   const before = streams.map(name => process[name].write.bind(process[name]))

@@ -5,9 +5,9 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import sharp from 'sharp'
-import { freshWeights } from '../../src/models/fresh.ts'
+import { initialWeights } from '../../src/models/initialWeights.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
-import { readEntries, shardFiles } from '../../src/results/store.ts'
+import { readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
 import { query } from '../../src/lib/sql.ts'
 import { lay } from '../datasets/fixtures.ts'
 
@@ -29,7 +29,7 @@ export async function smallWorld(folder: string, count: number): Promise<{ image
   )
   const weights = join(folder, 'lcnet.safetensors')
   await mkdir(folder, { recursive: true })
-  await writeSafetensors(weights, freshWeights('lcnet_050', 1000, 5))
+  await writeSafetensors(weights, initialWeights('lcnet_050', 1000, 5))
   return { images, weights }
 }
 
@@ -45,10 +45,10 @@ export async function smallEvaluation(folder: string, count: number): Promise<(o
 /** Every stored row as text, by model and image: equal lists are equal results. */
 export async function storedRows(out: string): Promise<string[]> {
   const lists: string[][] = []
-  for (const entry of await readEntries(out)) {
+  for (const entry of await readStoredEvaluations(out)) {
     const rows = await query<{ row: string }>(
       'SELECT to_json(r)::VARCHAR AS row FROM read_parquet($1, filename = false) r ORDER BY id',
-      [shardFiles(entry)],
+      [shardPaths(entry)],
     )
     lists.push(rows.map(({ row }) => `${entry.identity.model} ${row}`))
   }

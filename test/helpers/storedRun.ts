@@ -1,15 +1,15 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Dataset, type Item } from '../../src/datasets/dataset.ts'
+import { type Dataset, type Sample } from '../../src/datasets/dataset.ts'
 import { type ImageSource } from '../../src/lib/archive/member.ts'
-import { emptyOutcomes } from '../../src/results/score.ts'
-import { recordDataset } from '../../src/results/notes.ts'
-import { type Identity, schemaVersion } from '../../src/results/schema.ts'
-import { folderPlace } from '../../src/lib/storage/folder.ts'
+import { emptyPredictions } from '../../src/results/score.ts'
+import { recordDataset } from '../../src/results/records.ts'
+import { type ResultKey, schemaVersion } from '../../src/results/schema.ts'
+import { folderStorage } from '../../src/lib/storage/folder.ts'
 import { commitShard } from '../../src/results/write.ts'
 
-export type Groups = Item['groups']
+export type Groups = Sample['groups']
 
 /** One model on one data set: an image per outcome, `null` where the image failed. */
 export interface StoredResult {
@@ -41,7 +41,7 @@ async function store(out: string, result: StoredResult): Promise<void> {
     id = i => `image-${i}`,
     image = i => ({ kind: 'file', file: `${i}.jpg` }),
   } = result
-  const items: Item[] = correct.map((_, i) => ({
+  const items: Sample[] = correct.map((_, i) => ({
     id: id(i),
     image: image(i),
     labels: [1],
@@ -49,7 +49,7 @@ async function store(out: string, result: StoredResult): Promise<void> {
     groups: groups(i),
   }))
   const columns = Object.keys(groups(0))
-  const identity: Identity = {
+  const identity: ResultKey = {
     schema: schemaVersion,
     version: '0',
     runtime: '0',
@@ -64,20 +64,20 @@ async function store(out: string, result: StoredResult): Promise<void> {
     choices: 'all',
     prompts: zeroShot ? 'texts' : '',
   }
-  const outcomes = emptyOutcomes(model, items.length)
+  const outcomes = emptyPredictions(model, items.length)
   for (const [i, hit] of correct.entries()) {
     if (hit === null) outcomes.status[i] = 'corrupt'
     else outcomes.top5.set([hit ? 1 : 2, hit ? 2 : 1], i * 5)
     outcomes.rank[i] = hit === null ? 0 : hit ? 1 : 2
   }
   const note: Dataset = {
-    ...{ name: dataset, items, columns, choices: 'all', problems: [], hash: identity.content },
+    ...{ name: dataset, samples: items, columns, choices: 'all', problems: [], hash: identity.content },
     ...{ classes: Array.from({ length: 1000 }, (_, i) => className(i)), labelSpace: 'imagenet-1k' },
     labelMap: { name: 'test', hash: 'test' },
   }
   await recordDataset(out, note)
   const shard = { identity, start: 0, end: items.length }
-  await commitShard(folderPlace(out), shard, items, columns, outcomes, 1)
+  await commitShard(folderStorage(out), shard, items, columns, outcomes, 1)
 }
 
 /** `n` outcomes of which the share `accuracy` is right, evenly spread. */

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { freshWeights } from '../../src/models/fresh.ts'
+import { initialWeights } from '../../src/models/initialWeights.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 
@@ -34,7 +34,7 @@ export async function writeWorld(folder: string, count: number): Promise<string>
 export async function writeModel(folder: string, seed = 1): Promise<ModelSpec> {
   await mkdir(folder, { recursive: true })
   const file = join(folder, `lcnet-${seed}.safetensors`)
-  await writeSafetensors(file, freshWeights('lcnet_050', classes.length, seed))
+  await writeSafetensors(file, initialWeights('lcnet_050', classes.length, seed))
   return {
     name: `lcnet_050.seed_${seed}`,
     architecture: 'lcnet_050',

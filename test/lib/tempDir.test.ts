@@ -21,7 +21,7 @@ const left = () => readdir(env['TMPDIR']!)
 
 /** A process with a folder that holds a file; it says when. */
 async function holding(more = '') {
-  const module = JSON.stringify(builtPath('src/lib/scratch.ts'))
+  const module = JSON.stringify(builtPath('src/lib/tempDir.ts'))
   const script = `import { scratchFolder } from ${module}
     import { writeFileSync } from 'node:fs'
     ${more}

@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { calibration } from '../../src/metrics/calibration.ts'
 import { decomposeGap } from '../../src/metrics/decomposition.ts'
 import { disparityTrend } from '../../src/metrics/disparityTrend.ts'
-import { failureBias } from '../../src/metrics/errorsBias.ts'
+import { failureBias } from '../../src/metrics/failureBias.ts'
 import { incomeControlled, incomeQuartiles } from '../../src/metrics/incomeControlled.ts'
 import { imagesNeeded, minimumDetectableDifference } from '../../src/metrics/power.ts'
 import { classCounts, classScores, macroScores } from '../../src/metrics/recall.ts'
 import { scalingTrend, sizeGroups } from '../../src/metrics/scaling.ts'
-import { weightedAccuracy } from '../../src/metrics/weights.ts'
+import { weightedAccuracy } from '../../src/metrics/weightedAccuracy.ts'
 
 describe('power', () => {
   it('is what the images needed give back', () => {

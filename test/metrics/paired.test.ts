@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type ExactTest, familywise, lowerTail } from '../../src/metrics/familywise.ts'
+import { type ExactTest, rejectFamilywise, lowerTailTest } from '../../src/metrics/familywise.ts'
 import { pairedInterval } from '../../src/metrics/pairedInterval.ts'
 import { mcnemar } from '../../src/metrics/pairedTests.ts'
 import { flipInflation, joinOutcomes, signFlipP, signFlips } from '../../src/metrics/signFlip.ts'
@@ -61,19 +61,19 @@ describe('familywise', () => {
   const sure = (p: number): ExactTest => ({ p, attainable: t => t })
 
   it("takes Holm's steps where p-values are continuous", () => {
-    expect(familywise([0.01, 0.04, 0.03, 0.005].map(sure))).toEqual([true, false, false, true])
-    expect(familywise([0.01, 0.0124, 0.06, 0.03].map(sure))).toEqual([true, true, false, false])
-    expect(familywise([])).toEqual([])
+    expect(rejectFamilywise([0.01, 0.04, 0.03, 0.005].map(sure))).toEqual([true, false, false, true])
+    expect(rejectFamilywise([0.01, 0.0124, 0.06, 0.03].map(sure))).toEqual([true, true, false, false])
+    expect(rejectFamilywise([])).toEqual([])
   })
 
   it('does not count tests that could not reach the p-value at hand', () => {
-    const weak = Array.from({ length: 9 }, () => lowerTail(1, 2, 0.5))
-    expect(familywise([lowerTail(0, 5, 0.5), ...weak])[0]).toBe(true)
-    expect(familywise([sure(0.03125), ...Array.from({ length: 9 }, () => sure(1))])[0]).toBe(false)
+    const weak = Array.from({ length: 9 }, () => lowerTailTest(1, 2, 0.5))
+    expect(rejectFamilywise([lowerTailTest(0, 5, 0.5), ...weak])[0]).toBe(true)
+    expect(rejectFamilywise([sure(0.03125), ...Array.from({ length: 9 }, () => sure(1))])[0]).toBe(false)
   })
 
   it('knows the p-values that a binomial test can give', () => {
-    const { p, attainable } = lowerTail(2, 10, 0.5)
+    const { p, attainable } = lowerTailTest(2, 10, 0.5)
     expect(p).toBeCloseTo(56 / 1024, 12)
     expect(attainable(0.05)).toBeCloseTo(11 / 1024, 12)
     expect(attainable(56 / 1024)).toBeCloseTo(56 / 1024, 12)

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { bootstrapAccuracies, cellTable, differenceOf, disparityDraws, drawsOf } from '../../src/metrics/bootstrap.ts'
 import { mean, percentileInterval, quantile } from '../../src/metrics/numbers.ts'
 import { benjaminiHochberg, mcnemar, pairCounts, pairedBootstrap } from '../../src/metrics/pairedTests.ts'
-import { fillNormal, hypergeometricSampler, poissonOne } from '../../src/metrics/random.ts'
+import { fillNormal, hypergeometricSampler, samplePoissonOne } from '../../src/metrics/samplers.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 import { shared } from '../helpers/shared.ts'
 import { outcomes } from './golden.ts'
@@ -19,7 +19,7 @@ describe('random numbers', () => {
     const uniform = moments(Array.from({ length: draws }, random))
     expect(uniform[0]).toBeCloseTo(0.5, 2)
     expect(uniform[1]).toBeCloseTo(1 / 12, 2)
-    const poisson = moments(Array.from({ length: draws }, () => poissonOne(random)))
+    const poisson = moments(Array.from({ length: draws }, () => samplePoissonOne(random)))
     expect(Math.abs(poisson[0] - 1)).toBeLessThan(0.02)
     expect(Math.abs(poisson[1] - 1)).toBeLessThan(0.04)
     const normal = moments([...fillNormal(new Float64Array(draws), random)])

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { gradients } from '../../src/lib/onnx/gradient.ts'
-import { createGraph, input, type Tensor, weights } from '../../src/lib/onnx/graph.ts'
+import { createGraph, addInput, type Tensor, parameterScope } from '../../src/lib/onnx/graph.ts'
 import { sum } from '../../src/lib/onnx/ops.ts'
 import { type Architecture } from '../../src/models/families/family.ts'
 import { architectures } from '../../src/models/architectures.ts'
@@ -9,9 +9,9 @@ const transformers = Object.entries(architectures).filter(([name]) => /vit|mixer
 
 function logitsOf(model: Architecture): { result: Tensor; parameters: Tensor[] } {
   const graph = createGraph()
-  const image = input(graph, 'image', 'float32', ['n', 3, 224, 224])
-  const w = weights(graph)
-  const result = model.kind === 'classifier' ? model.build(w, image, 10).logits : model.image(w, image)
+  const image = addInput(graph, 'image', 'float32', ['n', 3, 224, 224])
+  const w = parameterScope(graph)
+  const result = model.kind === 'classifier' ? model.build(w, image, 10).logits : model.encodeImage(w, image)
   return { result, parameters: Array.from(graph.parameters.values(), ({ tensor }) => tensor) }
 }
 

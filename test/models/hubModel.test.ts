@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { imagenetClasses } from '../../src/datasets/labels/imagenet.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
-import { areImagenet, parseName } from '../../src/models/hubModel.ts'
+import { areImagenetLabels, parseHubName } from '../../src/models/hubModel.ts'
 import { hubRecipe } from '../../src/models/hubPreprocessing.ts'
-import { namedModel } from '../../src/models/named.ts'
-import { readyModel } from '../../src/models/runtime/ready.ts'
+import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
+import { fetchModel } from '../../src/models/runtime/fetchModel.ts'
 import { describeSteps, nativeSteps } from '../../src/lib/pixels/steps.ts'
 import { writeWorld } from '../helpers/world.ts'
 import { type Content, repo, startHub, textContent } from '../lib/hub/fakeHub.ts'
@@ -65,45 +65,45 @@ describe('hf:owner/repo', () => {
 
   it('puts external data together once, and hashes it too', () =>
     withHub({ external: 'model.onnx_data' }, classifier, async () => {
-      const spec = await namedModel(`hf:${repo}@main`)
-      const { hashes, model } = await readyModel(spec)
+      const spec = await loadModelSpec(`hf:${repo}@main`)
+      const { hashes, model } = await fetchModel(spec)
       expect(hashes).toHaveLength(3)
       expect(model.files.map(file => file.split('/').at(-1))).toEqual(['model.onnx', 'model.onnx_data'])
-      expect((await readyModel(spec)).model).toEqual(model)
+      expect((await fetchModel(spec)).model).toEqual(model)
       expect(await readdir(join(home, 'own/graphs'))).toHaveLength(1)
     }))
 
   it('refuses external data that is not beside the graph in the repository', () =>
     withHub({ external: '../config.json' }, classifier, async () => {
-      const spec = await namedModel(`hf:${repo}`)
-      await expect(readyModel(spec)).rejects.toThrow(/refused ONNX file: external data "\.\.\/config\.json"/)
+      const spec = await loadModelSpec(`hf:${repo}`)
+      await expect(fetchModel(spec)).rejects.toThrow(/refused ONNX file: external data "\.\.\/config\.json"/)
     }))
 
   it('says which outputs there are where the expected one is not', () =>
     withHub({}, { architectures: ['Dinov2Model'] }, async () => {
-      const spec = await namedModel(`hf:${repo}`)
+      const spec = await loadModelSpec(`hf:${repo}`)
       expect(spec).toMatchObject({ classes: [], graph: { kind: 'embedding' } })
-      await expect(readyModel(spec)).rejects.toThrow(/no output "pooler_output"; there are "logits"/)
+      await expect(fetchModel(spec)).rejects.toThrow(/no output "pooler_output"; there are "logits"/)
     }))
 
   it('reads repository, revision and file from the name', () => {
-    expect(parseName('hf:a/b')).toEqual({ repo: 'a/b', revision: 'main', file: 'onnx/model.onnx' })
-    expect(parseName('hf:a/b@refs/pr/1:onnx/vision_model.onnx')).toEqual({
+    expect(parseHubName('hf:a/b')).toEqual({ repo: 'a/b', revision: 'main', file: 'onnx/model.onnx' })
+    expect(parseHubName('hf:a/b@refs/pr/1:onnx/vision_model.onnx')).toEqual({
       ...{ repo: 'a/b', revision: 'refs/pr/1', file: 'onnx/vision_model.onnx' },
     })
-    expect(() => parseName('hf:a/b:weights.bin')).toThrow(/not hf:OWNER\/REPO/)
+    expect(() => parseHubName('hf:a/b:weights.bin')).toThrow(/not hf:OWNER\/REPO/)
   })
 
   it('knows labels that are ImageNet in order, and only those', () => {
     const full = imagenetClasses.map(({ synonyms }) => synonyms.join(', '))
     const short = imagenetClasses.map(({ name }) => name.toUpperCase().replaceAll(' ', '_'))
     for (const labels of [full, short]) {
-      expect(areImagenet(labels)).toBe(true)
-      expect(areImagenet(labels.with(5, 'something else'))).toBe(true)
-      expect(areImagenet(labels.with(5, labels[6]!).with(6, labels[5]!))).toBe(false)
-      expect(areImagenet(labels.slice(1))).toBe(false)
+      expect(areImagenetLabels(labels)).toBe(true)
+      expect(areImagenetLabels(labels.with(5, 'something else'))).toBe(true)
+      expect(areImagenetLabels(labels.with(5, labels[6]!).with(6, labels[5]!))).toBe(false)
+      expect(areImagenetLabels(labels.slice(1))).toBe(false)
     }
-    expect(areImagenet(full.map((_, i) => `LABEL_${i}`))).toBe(false)
+    expect(areImagenetLabels(full.map((_, i) => `LABEL_${i}`))).toBe(false)
   })
 })
 

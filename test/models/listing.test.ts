@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { matchingRows, oneRow, parseFilter, testbedRows } from '../../src/models/listing.ts'
+import { matchingRows, findModelRow, parseFilter, testbedRows } from '../../src/models/listing.ts'
 import { modelSheet, modelTable } from '../../src/report/page/modelTable.ts'
 
 const rows = testbedRows()
@@ -38,12 +38,12 @@ describe('rows', () => {
   })
 
   it('show one model in full under any of its names', () => {
-    expect(oneRow('SEER320')).toEqual(oneRow('seer320.in1k'))
-    expect(oneRow('seer')).toBeUndefined()
-    const sheet = modelSheet(oneRow('resnet50anti')!)
+    expect(findModelRow('SEER320')).toEqual(findModelRow('seer320.in1k'))
+    expect(findModelRow('seer')).toBeUndefined()
+    const sheet = modelSheet(findModelRow('resnet50anti')!)
     expect(sheet).toContain('cad66808.pth')
     expect(sheet).toMatch(/^licence +cc-by-nc-sa-4\.0$/m)
-    expect(modelSheet(oneRow('resnet18.a1_in1k')!)).not.toContain('in the paper')
+    expect(modelSheet(findModelRow('resnet18.a1_in1k')!)).not.toContain('in the paper')
   })
 
   it('have every field in JSON', () => {

@@ -4,17 +4,17 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDataset } from '../../src/datasets/open.ts'
 import { dryRun, evaluate } from '../../src/evaluate/evaluate.ts'
-import { extractFeatures } from '../../src/evaluate/workers/features.ts'
-import { type ModelGroup } from '../../src/evaluate/workers/messages.ts'
-import { type Outcomes } from '../../src/results/predictions.ts'
+import { extractFeatures } from '../../src/evaluate/workers/extractFeatures.ts'
+import { type InferenceGroup } from '../../src/evaluate/workers/messages.ts'
+import { type Predictions } from '../../src/results/predictions.ts'
 import { runShards } from '../../src/evaluate/workers/pool.ts'
-import { freshWeights } from '../../src/models/fresh.ts'
-import { namedModel } from '../../src/models/named.ts'
-import { readyModel } from '../../src/models/runtime/ready.ts'
+import { initialWeights } from '../../src/models/initialWeights.ts'
+import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
+import { fetchModel } from '../../src/models/runtime/fetchModel.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { stepsFor } from '../../src/evaluate/plan.ts'
-import { readEntries } from '../../src/results/store.ts'
-import { modelsOf } from '../../src/evaluate/targets.ts'
+import { readStoredEvaluations } from '../../src/results/store.ts'
+import { resolveModels } from '../../src/evaluate/targets.ts'
 import { classes, writeWorld } from '../helpers/world.ts'
 import { colourGraph, type Form, headBytes, writeForeign } from './onnx/foreignGraph.ts'
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const dataset = () => ({ name: manifest, classes: join(folder, 'classes.txt') })
-const ready = async (path: string) => readyModel(await namedModel(path))
+const ready = async (path: string) => fetchModel(await loadModelSpec(path))
 
 describe('a graph made elsewhere', () => {
   const forms: Record<string, Form> = {
@@ -50,10 +50,10 @@ describe('a graph made elsewhere', () => {
 
   it('gives its embedding as features', async () => {
     const file = await writeForeign(join(folder, 'embedding'), { kind: 'embedding' })
-    const spec = await namedModel(file)
-    const { items } = await openDataset(dataset())
+    const spec = await loadModelSpec(file)
+    const { samples: items } = await openDataset(dataset())
     const steps = stepsFor(spec.recipe, 'native', undefined)
-    const [features] = await extractFeatures([(await readyModel(spec)).model], steps, items)
+    const [features] = await extractFeatures([(await fetchModel(spec)).model], steps, items)
     expect(features!.width).toBe(3)
     expect(features!.values[0]).toBeCloseTo(10 * ((220 / 255 - 0.5) / 0.5), 4)
     expect(features!.values[1]).toBeCloseTo(10 * ((20 / 255 - 0.5) / 0.5), 4)
@@ -64,10 +64,10 @@ describe('a graph made elsewhere', () => {
     const place = join(folder, 'nan')
     const { model } = await ready(await writeForeign(place, { kind: 'embedding', external: 'head.bin' }))
     await writeFile(join(place, 'head.bin'), headBytes().fill(0xff, 0, 4))
-    const { items } = await openDataset(dataset())
-    const steps = stepsFor((await namedModel(place)).recipe, 'native', undefined)
-    const group: ModelGroup = { models: [model], steps, choices: 'none', keep: 'features', batch: 4, threads: 1 }
-    const seen: Outcomes[] = []
+    const { samples: items } = await openDataset(dataset())
+    const steps = stepsFor((await loadModelSpec(place)).recipe, 'native', undefined)
+    const group: InferenceGroup = { models: [model], steps, choices: 'none', keep: 'features', batch: 4, threads: 1 }
+    const seen: Predictions[] = []
     await runShards(group, [{ items }], (_, { outcomes }) => Promise.resolve(void seen.push(...outcomes)), {
       processes: 1,
     })
@@ -84,7 +84,7 @@ describe('a graph made elsewhere', () => {
     await evaluate({ models: [file], datasets: [dataset()], out })
     await writeForeign(place, { external: 'head.bin' }, { output: { name: 'logits', kind: 'probabilities' } })
     await evaluate({ models: [file], datasets: [dataset()], out })
-    expect(new Set((await readEntries(out)).map(({ key }) => key)).size).toBe(3)
+    expect(new Set((await readStoredEvaluations(out)).map(({ key }) => key)).size).toBe(3)
   })
 
   it('has a place in a dry run', async () => {
@@ -152,12 +152,12 @@ describe('external data and operators that are refused', () => {
     const renamed = Buffer.from(colourGraph()).toString('latin1').replace('com.microsoft', 'com.acme.evil')
     await writeFile(target, renamed, 'latin1')
     await expect(ready(file)).resolves.toMatchObject({ hashes: [expect.any(String), expect.any(String)] })
-    const { append, createGraph, input, output } = await import('../../src/lib/onnx/graph.ts')
-    const { encode } = await import('../../src/lib/onnx/onnx.ts')
+    const { appendNode, createGraph, addInput, addOutput } = await import('../../src/lib/onnx/graph.ts')
+    const { encodeModel } = await import('../../src/lib/onnx/encode.ts')
     const graph = createGraph()
-    const pixels = input(graph, 'pixels', 'float32', ['n', 3, 32, 32])
-    output('logits', append(graph, 'MultiHeadAttention', [pixels], [{ dtype: 'float32', shape: ['n', 3] }])[0]!)
-    const bytes = encode(graph, { bind: () => ({ dtype: 'float32', values: headBytes() }) })
+    const pixels = addInput(graph, 'pixels', 'float32', ['n', 3, 32, 32])
+    addOutput('logits', appendNode(graph, 'MultiHeadAttention', [pixels], [{ dtype: 'float32', shape: ['n', 3] }])[0]!)
+    const bytes = encodeModel(graph, { bind: () => ({ dtype: 'float32', values: headBytes() }) })
     await writeFile(target, Buffer.from(bytes).toString('latin1').replace('com.microsoft', 'com.acme.evil'), 'latin1')
     await expect(ready(file)).rejects.toThrow(/operators of "com\.acme\.evil"; known domains are ai\.onnx/)
   })
@@ -183,7 +183,7 @@ describe('model.json', () => {
   it('gives weights of their own to an architecture of the catalogue', async () => {
     const place = join(folder, 'lcnet')
     await mkdir(place)
-    await writeSafetensors(join(place, 'best.safetensors'), freshWeights('lcnet_050', 3, 1))
+    await writeSafetensors(join(place, 'best.safetensors'), initialWeights('lcnet_050', 3, 1))
     await writeFile(join(place, 'names.txt'), classes.join('\n'))
     const preprocessing = { mean: [0, 0, 0], std: [1, 1, 1], interpolation: 'bilinear', cropPct: 0.9, size: 64 }
     const description = { name: 'mine', architecture: 'lcnet_050', weights: 'best.safetensors', classes: 'names.txt' }
@@ -198,25 +198,25 @@ describe('model.json', () => {
     for (const file of files) await writeForeign(file)
     const wanted = { datasets: [dataset()], out: folder }
     await expect(evaluate({ ...wanted, models: files })).rejects.toThrow(/^two models are called same: /)
-    expect(await modelsOf({ ...wanted, models: [files[0]!, files[0]!] })).toHaveLength(1)
+    expect(await resolveModels({ ...wanted, models: [files[0]!, files[0]!] })).toHaveLength(1)
   })
 
   it('may begin with a byte order mark', async () => {
     const file = await writeForeign(join(folder, 'marked'))
     await writeFile(file, `\ufeff${await readFile(file, 'utf8')}`)
-    expect((await namedModel(file)).name).toBe('marked')
+    expect((await loadModelSpec(file)).name).toBe('marked')
   })
 
   it('keeps the resize target as it is written', async () => {
     const file = await writeForeign(join(folder, 'target'))
-    const [resize] = stepsFor((await namedModel(file)).recipe, 'native', undefined)
+    const [resize] = stepsFor((await loadModelSpec(file)).recipe, 'native', undefined)
     expect(resize).toEqual({ step: 'resize', size: 36, interpolation: 'bilinear' })
   })
 
   it('says what is wrong with it', async () => {
     const refused = async (more: object, message: RegExp) => {
       const file = await writeForeign(join(folder, 'wrong'), {}, more)
-      await expect(namedModel(file)).rejects.toThrow(message)
+      await expect(loadModelSpec(file)).rejects.toThrow(message)
     }
     await refused({ colour: 1 }, /Unrecognized key: "colour"/)
     await refused(
@@ -233,16 +233,16 @@ describe('model.json', () => {
     await refused({ architecture: 'resnet50' }, /one of 'architecture', 'onnx' and 'base' is needed/)
     await refused({ output: { name: 'logits', kind: 'odds' } }, /output\.kind: .*"logits"\|"probabilities"/)
     await writeFile(join(folder, 'wrong/model.json'), '{')
-    await expect(namedModel(join(folder, 'wrong'))).rejects.toThrow(/it is no JSON object/)
-    await expect(namedModel(join(folder, 'none.json'))).rejects.toThrow(/missing file: .*none\.json/)
-    await expect(namedModel(folder)).rejects.toThrow(
+    await expect(loadModelSpec(join(folder, 'wrong'))).rejects.toThrow(/it is no JSON object/)
+    await expect(loadModelSpec(join(folder, 'none.json'))).rejects.toThrow(/missing file: .*none\.json/)
+    await expect(loadModelSpec(folder)).rejects.toThrow(
       /missing file: .*model\.json; geogap models describe FILE\.onnx writes/,
     )
-    await expect(modelsOf({ models: ['resnet18', 'resnet50'], datasets: [], weights: 'a.pth' })).rejects.toThrow(
+    await expect(resolveModels({ models: ['resnet18', 'resnet50'], datasets: [], weights: 'a.pth' })).rejects.toThrow(
       'NAME@FILE gives one',
     )
-    await expect(namedModel('some.onnx')).rejects.toThrow(/geogap models describe some\.onnx/)
+    await expect(loadModelSpec('some.onnx')).rejects.toThrow(/geogap models describe some\.onnx/)
     await rename(join(folder, 'wrong'), join(folder, 'resnet51'))
-    await expect(namedModel('resnet51')).rejects.toThrow(/nearest: resnet50/)
+    await expect(loadModelSpec('resnet51')).rejects.toThrow(/nearest: resnet50/)
   })
 })

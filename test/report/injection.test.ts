@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { makeFigures, wide } from '../../src/report/figures/index.ts'
+import { makeFigures, wideWidthPx } from '../../src/report/figures/index.ts'
 import { renderSvg } from '../../src/report/figures/render.ts'
-import { resultsOf } from '../../src/analysis/view.ts'
-import { exported } from '../../src/lib/table/table.ts'
+import { runView } from '../../src/analysis/runView.ts'
+import { createTable } from '../../src/lib/table/table.ts'
 import { reportPage } from '../../src/report/page/html.ts'
 import { writeTables } from '../../src/lib/table/write.ts'
-import { accuracyExport } from '../../src/report/page/resultTables.ts'
+import { groupAccuracyTable } from '../../src/report/page/resultTables.ts'
 import { formatTable } from '../../src/lib/table/columns.ts'
 import { madeUpRun } from './figures/world.ts'
 
@@ -59,7 +59,11 @@ describe('a name in a table', () => {
 
   it('cannot from its title, a note or a heading either', async () => {
     const evil = '\u001b[2Jred\n\\input{x}'
-    const table = exported({ name: 'a', title: evil, notes: [evil] }, [{ ...column[0]!, heading: evil }], [{ a: 'a' }])
+    const table = createTable(
+      { name: 'a', title: evil, notes: [evil] },
+      [{ ...column[0]!, heading: evil }],
+      [{ a: 'a' }],
+    )
     const file = join(await mkdtemp(join(tmpdir(), 'geogap-names-')), 'table')
     for (const format of ['text', 'markdown', 'latex'] as const) {
       await writeTables([table], format, file)
@@ -112,20 +116,20 @@ describe('hostile names of models, regions, classes and countries', () => {
   const small = { models: 3, standard: ['imagenet-1k'], geographic: ['geode'] }
   let usual: number
   beforeAll(async () => {
-    usual = (await reportPage(resultsOf(madeUpRun(small)), [])).split('<script>').length
+    usual = (await reportPage(runView(madeUpRun(small)), [])).split('<script>').length
   })
 
   it.each([hostile[1]!, hostile[3]!, hostile[4]!, hostile[5]!, hostile[10]!, 'half \ud83d of one'])(
     '%j: are text in the report, in figures and on the terminal',
     async evil => {
       const run = madeUpRun({ ...small, rename: one => `${one}${evil}` })
-      const page = await reportPage(resultsOf(run), [])
+      const page = await reportPage(runView(run), [])
       expectText(page, usual)
       for (const kind of ['regions', 'disparity']) {
         const [figure] = makeFigures(run, kind)
-        expectText(await renderSvg(figure!.spec(wide)), 1)
+        expectText(await renderSvg(figure!.spec(wideWidthPx)), 1)
       }
-      expect(accuracyExport(run, ['region']).text('text')).not.toMatch(control)
+      expect(groupAccuracyTable(run, ['region']).text('text')).not.toMatch(control)
     },
   )
 })

@@ -3,14 +3,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { finish } from '../../src/datasets/build.ts'
-import { type Dataset, type Item } from '../../src/datasets/dataset.ts'
+import { buildDataset } from '../../src/datasets/build.ts'
+import { type Dataset, type Sample } from '../../src/datasets/dataset.ts'
 import { ownSpace } from '../../src/datasets/labels/labels.ts'
-import { emptyOutcomes } from '../../src/results/score.ts'
-import { folderPlace } from '../../src/lib/storage/folder.ts'
-import { findImage, imageFolders } from '../../src/results/images.ts'
-import { recordDataset } from '../../src/results/notes.ts'
-import { type Identity, schemaVersion } from '../../src/results/schema.ts'
+import { emptyPredictions } from '../../src/results/score.ts'
+import { folderStorage } from '../../src/lib/storage/folder.ts'
+import { findImageSource, imageFolders } from '../../src/results/imageSources.ts'
+import { recordDataset } from '../../src/results/records.ts'
+import { type ResultKey, schemaVersion } from '../../src/results/schema.ts'
 import { commitShard } from '../../src/results/write.ts'
 import { openRun } from '../../src/results/run.ts'
 
@@ -22,12 +22,12 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const photos = (
   count: number,
-  groups: (i: number) => Item['groups'],
+  groups: (i: number) => Sample['groups'],
   labels: (i: number) => number[] = () => [0],
 ): Dataset => ({
-  ...finish({
+  ...buildDataset({
     name: 'photos',
-    items: Array.from({ length: count }, (_, i) => ({
+    samples: Array.from({ length: count }, (_, i) => ({
       ...{ id: `${i}`, image: { kind: 'file', file: `${i}.jpg` }, label: 'cup', labels: labels(i), groups: groups(i) },
     })),
     space: ownSpace(['cup', 'mug']),
@@ -42,7 +42,7 @@ async function store(
   spans: readonly [number, number][],
   failed: readonly number[] = [],
 ) {
-  const identity: Identity = {
+  const identity: ResultKey = {
     ...{
       schema: schemaVersion,
       version: '0',
@@ -52,17 +52,23 @@ async function store(
       preprocessing: 'native',
       steps: '',
     },
-    ...{ dataset: dataset.name, content: dataset.hash, images: dataset.items.length, labelMap: 'own', choices: 'all' },
+    ...{
+      dataset: dataset.name,
+      content: dataset.hash,
+      images: dataset.samples.length,
+      labelMap: 'own',
+      choices: 'all',
+    },
     ...{ prompts: '', order: 'random' },
   }
   await recordDataset(out, dataset)
   for (const [start, end] of spans) {
-    const items = dataset.items.slice(start, end)
-    const outcomes = emptyOutcomes('m', items.length)
+    const items = dataset.samples.slice(start, end)
+    const outcomes = emptyPredictions('m', items.length)
     outcomes.rank.fill(1)
     for (const [i, { id }] of items.entries()) if (failed.includes(Number(id))) outcomes.status[i] = 'corrupt'
     const shard = { identity, start, end }
-    await commitShard(folderPlace(out), shard, items, dataset.columns, outcomes, 0, { all: dataset.items })
+    await commitShard(folderStorage(out), shard, items, dataset.columns, outcomes, 0, { all: dataset.samples })
   }
   return openRun(out)
 }
@@ -120,10 +126,10 @@ it('images that cannot be scored and failed are no part of an unfinished group',
 
 it('images of a store are found again', async () => {
   const image = { kind: 'file', file: 's3://bucket/photos/a.jpg' } as const
-  const [first] = photos(1, () => ({})).items
+  const [first] = photos(1, () => ({})).samples
   const dataset = { ...photos(1, () => ({})), items: [{ ...first!, image }] }
   await recordDataset(join(folder, 'store'), dataset)
-  expect(await findImage(join(folder, 'store'), dataset.hash, '0')).toEqual(image)
+  expect(await findImageSource(join(folder, 'store'), dataset.hash, '0')).toEqual(image)
   expect(imageFolders(dataset)).toEqual(['s3://bucket/photos'])
 })
 
@@ -143,9 +149,9 @@ it.each(['datasets', 'failures', 'studies', 'imported'])('a broken record in %s 
   const out = join(folder, `broken-${kind}`)
   await store(out, photos(2, () => ({})), [[0, 2]]) // prettier-ignore
   for (const text of ['{"half', '{"name": 1}']) {
-    await folderPlace(out).put(`${kind}/x.json`, temporary => writeFile(temporary, text))
-    const { readImported } = await import('../../src/results/imported.ts')
-    await expect(kind === 'imported' ? readImported(out) : openRun(out)).rejects.toMatchObject({
+    await folderStorage(out).put(`${kind}/x.json`, temporary => writeFile(temporary, text))
+    const { readImportedAccuracies } = await import('../../src/results/importedAccuracies.ts')
+    await expect(kind === 'imported' ? readImportedAccuracies(out) : openRun(out)).rejects.toMatchObject({
       ...{ name: 'GeogapError', code: 'bad-record' },
       message: expect.stringMatching(/^not .* of this version: .*x\.json$/) as string,
     })

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { type Choices } from '../../src/datasets/dataset.ts'
-import { emptyOutcomes, scoreRow } from '../../src/results/score.ts'
+import { emptyPredictions, scoreRow } from '../../src/results/score.ts'
 
 function scored(logits: readonly number[], labels: readonly number[], choices: Choices = 'all') {
-  const outcomes = emptyOutcomes('model', 1)
+  const outcomes = emptyPredictions('model', 1)
   scoreRow(outcomes, 0, Float32Array.from(logits), labels, choices)
   return {
     status: outcomes.status[0],

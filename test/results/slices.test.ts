@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { gate } from '../../src/analysis/gateRun.ts'
+import { judgeEvaluations } from '../../src/analysis/gateRun.ts'
 import { readPack, writePack } from '../../src/analysis/pack.ts'
 import { openRun } from '../../src/results/run.ts'
 import { geogap } from '../helpers/cli.ts'
@@ -60,7 +60,7 @@ describe('slices', () => {
     const pack = join(dir, 'left.pack')
     await writeFile(pack, await writePack(run))
     expect((await readPack(pack)).entries[0]!.identity.excluded).toBe(identity!.excluded)
-    expect((await gate(dir, { minWorst: 0.9, exclude: file, minN: 30 })).notes.join()).toContain(
+    expect((await judgeEvaluations(dir, { minWorst: 0.9, exclude: file, minN: 30 })).notes.join()).toContain(
       'Left out of geode: 150',
     )
     const text = async (...args: string[]) => (await geogap([...args, '--exclude', file])).stdout

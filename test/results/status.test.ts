@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { openRun } from '../../src/results/run.ts'
-import { readRuns, recorded } from '../../src/results/runs.ts'
-import { readEntries, shardFiles } from '../../src/results/store.ts'
+import { readRunRecords, withRunRecord } from '../../src/results/runRecords.ts'
+import { readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
 import { type ResultStatus, runStatus } from '../../src/results/status.ts'
 import { version } from '../../src/lib/version.ts'
 import { runtimeVersion } from '../../src/lib/onnx/engine.ts'
@@ -69,7 +69,7 @@ describe('status', () => {
       { model: model.name, state: 'complete', message: null },
       { model: 'wrong', state: 'failed', message: expect.stringMatching(/of another shape/) as string },
     ])
-    const [file] = (await readEntries(out)).flatMap(shardFiles)
+    const [file] = (await readStoredEvaluations(out)).flatMap(shardPaths)
     await truncate(file!, 100)
     expect((await runStatus(out)).results[0]).toMatchObject({
       state: 'damaged',
@@ -82,7 +82,7 @@ describe('status', () => {
     expect((await runStatus(out)).results[0]!.state).toBe('complete')
     const keeping = join(folder, 'keeping')
     await evaluated(keeping, { keep: 'logits' })
-    const { folder: at, shards } = (await readEntries(keeping))[0]!
+    const { folder: at, shards } = (await readStoredEvaluations(keeping))[0]!
     await rm(join(at, shards[0]!.kept!.file))
     expect((await runStatus(keeping)).results[0]).toMatchObject({
       state: 'damaged',
@@ -92,10 +92,10 @@ describe('status', () => {
 
   it('tells work under way from work that was left', async () => {
     const out = await storeRun([{ model: 'stored', dataset: 'world', correct: evenly(20, 0.5) }], join(folder, 'work'))
-    const { identity } = (await readEntries(out))[0]!
+    const { identity } = (await readStoredEvaluations(out))[0]!
     const now = { version, runtime: runtimeVersion() }
     const asked = ['a', 'b'].map(model => ({ ...identity, ...now, model }))
-    const seen = await recorded(out, { asked }, () => runStatus(out))
+    const seen = await withRunRecord(out, { asked }, () => runStatus(out))
     expect(states(seen)).toEqual([
       ['running', 0, ''],
       ['running', 0, ''],
@@ -106,10 +106,12 @@ describe('status', () => {
       ['incomplete', 0, ''],
     ])
     const boom = () => Promise.reject(new Error('boom'))
-    await expect(recorded(out, { asked }, boom)).rejects.toThrow('boom')
-    const stopped = recorded(out, { asked: asked.slice(0, 1), signal: AbortSignal.abort() }, () => Promise.resolve())
+    await expect(withRunRecord(out, { asked }, boom)).rejects.toThrow('boom')
+    const stopped = withRunRecord(out, { asked: asked.slice(0, 1), signal: AbortSignal.abort() }, () =>
+      Promise.resolve(),
+    )
     await expect(stopped).rejects.toThrow('aborted')
-    expect((await readRuns(out)).map(({ state, message }) => [state, message])).toEqual([
+    expect((await readRunRecords(out)).map(({ state, message }) => [state, message])).toEqual([
       ['failed', 'boom'],
       ['interrupted', undefined],
     ])
@@ -118,14 +120,14 @@ describe('status', () => {
   it('takes a process that is gone for killed, and one elsewhere after a minute of silence', async () => {
     const out = join(folder, 'killed')
     await evaluated(out)
-    const { state, ended, ...run } = (await readRuns(out))[0]!
+    const { state, ended, ...run } = (await readRunRecords(out))[0]!
     expect([state, typeof ended]).toEqual(['done', 'string'])
     const file = join(out, 'runs', `${run.id}.json`)
     const stateOf = async (change: object, age = 0) => {
       await writeFile(file, JSON.stringify({ ...run, ...change }))
       const at = new Date(Date.now() - age)
       await utimes(file, at, at)
-      return (await readRuns(out))[0]!.state
+      return (await readRunRecords(out))[0]!.state
     }
     expect(await stateOf({})).toBe('running')
     expect(await stateOf({ pid: 2 ** 22 + 1 })).toBe('killed')

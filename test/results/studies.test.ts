@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { writeJson } from '../../src/results/notes.ts'
+import { writeJson } from '../../src/results/records.ts'
 import { readStudies, readStudy, recordStudy, type StudyValues } from '../../src/results/studies.ts'
 
 let folder: string

@@ -1,10 +1,10 @@
 import { type Interval } from '../../metrics/intervals.ts'
-import { paperTable } from './published.ts'
-import { type Column, fields } from '../../lib/table/columns.ts'
-import { pText } from '../../lib/table/text.ts'
+import { paperTable } from './printedNumbers.ts'
+import { type TableColumn, fieldColumns } from '../../lib/table/columns.ts'
+import { pValueText } from '../../lib/table/text.ts'
 
 /** One number of ours beside the paper's, both in the paper's unit. */
-export interface Comparison {
+export interface PaperComparison {
   table: string
   /** Models that the number speaks of. */
   set: string
@@ -29,7 +29,7 @@ export interface Comparison {
 }
 
 /** Our side of a comparison, as metrics give it: shares, not percent. */
-export interface Ours {
+export interface MeasuredValue {
   value: number | null
   interval?: Interval | null
   n?: number | null
@@ -37,13 +37,17 @@ export interface Ours {
   note?: string | null
 }
 
-type Place = Pick<Comparison, 'table' | 'set' | 'row' | 'quantity' | 'unit'>
-type Printed = { value: number; error?: number | null } | null | undefined
+type PaperCell = Pick<PaperComparison, 'table' | 'set' | 'row' | 'quantity' | 'unit'>
+type PrintedValue = { value: number; error?: number | null } | null | undefined
 
 /** Percent and points are 100 times the share that a metric gives. */
 const scaleOf = (unit: string): number => (unit === 'percent' || unit === 'points' ? 100 : 1)
 
-export function compare(place: Place, { value, interval, n, from, note }: Ours, printed: Printed): Comparison {
+export function compareWithPaper(
+  place: PaperCell,
+  { value, interval, n, from, note }: MeasuredValue,
+  printed: PrintedValue,
+): PaperComparison {
   const scale = scaleOf(place.unit)
   const ours = value === null ? null : value * scale
   const paper = printed?.value ?? null
@@ -62,30 +66,30 @@ export function compare(place: Place, { value, interval, n, from, note }: Ours, 
 }
 
 /** What a table of the paper prints, by row and column; undefined where it prints nothing. */
-export function printedIn(table: string): (row: string, column: string) => (Printed & object) | undefined {
+export function printedValues(table: string): (row: string, column: string) => (PrintedValue & object) | undefined {
   const { values } = paperTable(table)
   return (row, column) => values.find(value => value.row === row && value.column === column)
 }
 
-const digits = (unit: string): number => (scaleOf(unit) === 100 ? 1 : 2)
+const decimalsOf = (unit: string): number => (scaleOf(unit) === 100 ? 1 : 2)
 
-export function shownNumber(value: number | null, unit: string): string {
+export function paperNumberText(value: number | null, unit: string): string {
   if (value === null) return '–'
-  if (unit === 'p') return pText(value)
-  return value.toFixed(digits(unit))
+  if (unit === 'p') return pValueText(value)
+  return value.toFixed(decimalsOf(unit))
 }
 
-const signed = (value: number | null, unit: string): string =>
-  value === null || unit === 'p' ? '–' : `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits(unit))}`
+const signedDifference = (value: number | null, unit: string): string =>
+  value === null || unit === 'p' ? '–' : `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(decimalsOf(unit))}`
 
-const range = ({ low, high, unit }: Comparison): string =>
-  low === null || high === null ? '–' : `${shownNumber(low, unit)} … ${shownNumber(high, unit)}`
+const paperIntervalText = ({ low, high, unit }: PaperComparison): string =>
+  low === null || high === null ? '–' : `${paperNumberText(low, unit)} … ${paperNumberText(high, unit)}`
 
-export const comparisonColumns = (rowHeading: string, oursHeading = 'ours'): Column<Comparison>[] => [
-  ...fields({ set: 'models', row: rowHeading, quantity: 'quantity', unit: 'unit' }),
-  { name: 'ours', heading: oursHeading, value: one => one.ours, show: one => shownNumber(one.ours, one.unit) },
-  { name: 'low', heading: '95 % interval', value: one => one.low, show: range },
-  ...fields({ high: '', n: 'n' }),
+export const comparisonColumns = (rowHeading: string, oursHeading = 'ours'): TableColumn<PaperComparison>[] => [
+  ...fieldColumns({ set: 'models', row: rowHeading, quantity: 'quantity', unit: 'unit' }),
+  { name: 'ours', heading: oursHeading, value: one => one.ours, show: one => paperNumberText(one.ours, one.unit) },
+  { name: 'low', heading: '95 % interval', value: one => one.low, show: paperIntervalText },
+  ...fieldColumns({ high: '', n: 'n' }),
   {
     name: 'paper',
     heading: 'paper',
@@ -98,7 +102,7 @@ export const comparisonColumns = (rowHeading: string, oursHeading = 'ours'): Col
     name: 'difference',
     heading: 'difference',
     value: one => one.difference,
-    show: one => signed(one.difference, one.unit),
+    show: one => signedDifference(one.difference, one.unit),
   },
   { name: 'from', heading: 'from', value: one => one.from, show: one => one.from || '–' },
   { name: 'note', heading: 'note', value: one => one.note, show: one => one.note ?? '' },

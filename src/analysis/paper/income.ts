@@ -4,29 +4,33 @@ import { groupBy } from '../../metrics/accuracy.ts'
 import { incomeControlled, type IncomeCounts, incomeQuartiles } from '../../metrics/incomeControlled.ts'
 import { wilson } from '../../metrics/intervals.ts'
 import { testbedModel } from '../../models/testbed.ts'
-import { type Entry, shardFiles } from '../../results/store.ts'
+import { type StoredEvaluation, shardPaths } from '../../results/store.ts'
 import { parquetRows, query } from '../../lib/sql.ts'
-import { compare, type Comparison, type Ours, printedIn } from './comparison.ts'
-import { notRun } from './disparities.ts'
-import { type Evidence } from './evidence.ts'
+import { compareWithPaper, type PaperComparison, type MeasuredValue, printedValues } from './comparison.ts'
+import { noResultsText } from './disparities.ts'
+import { type PaperView } from './paperView.ts'
 
-const benchmark = 'dollarstreet'
+const incomeBenchmark = 'dollarstreet'
 
-export async function tableEight(evidence: Evidence): Promise<{ rows: Comparison[]; notes: string[] }> {
+export async function incomeRows(evidence: PaperView): Promise<{ rows: PaperComparison[]; notes: string[] }> {
   const model = testbedModel('clip-vit32-openai')
   const { counts, note } = await incomeCounts(evidence, model)
-  const printed = printedIn('8')
+  const printed = printedValues('8')
   const found = incomeControlled(counts)
   const levels = ['Q1', 'Q2', 'Q3', 'Q4'].map(
     income =>
       found.rows.find(row => row.income === income) ?? { income, accuracy: [null, null] as const, reason: null },
   )
-  const lacking = counts.length === 0 ? notRun(model, benchmark) : null
+  const lacking = counts.length === 0 ? noResultsText(model, incomeBenchmark) : null
   const rows = levels.flatMap(level => {
-    const one = (quantity: string, unit: string, ours: Ours) =>
-      compare({ table: '8', set: model, row: level.income, quantity, unit }, ours, printed(level.income, quantity))
+    const one = (quantity: string, unit: string, ours: MeasuredValue) =>
+      compareWithPaper(
+        { table: '8', set: model, row: level.income, quantity, unit },
+        ours,
+        printed(level.income, quantity),
+      )
     const reason = lacking ?? level.reason ?? (level.accuracy[0] === null ? `no images of ${level.income}` : null)
-    const share = (group: string, i: 0 | 1): Ours => {
+    const share = (group: string, i: 0 | 1): MeasuredValue => {
       const cell = counts.find(cell => cell.income === level.income && cell.group === group)
       const interval = cell ? wilson(cell.top1, cell.n) : null
       return { value: level.accuracy[i], interval, n: 1, note: level.accuracy[i] === null ? reason : null }
@@ -40,17 +44,17 @@ export async function tableEight(evidence: Evidence): Promise<{ rows: Comparison
     ]
   })
   const place = { table: '8', set: model, row: 'all', quantity: 'disparity at equal income', unit: 'points' }
-  rows.push(compare(place, { ...found.controlled, n: 1, note: lacking ?? found.controlled.reason }, null))
+  rows.push(compareWithPaper(place, { ...found.controlled, n: 1, note: lacking ?? found.controlled.reason }, null))
   return { rows, notes: [note] }
 }
 
 /** By the data set's own income groups where it has them (the paper's bounds), else by quartiles of its incomes. */
-async function incomeCounts(evidence: Evidence, model: string): Promise<{ counts: IncomeCounts[]; note: string }> {
-  const entry = evidence.entry(benchmark, model)
+async function incomeCounts(evidence: PaperView, model: string): Promise<{ counts: IncomeCounts[]; note: string }> {
+  const entry = evidence.evaluationOf(incomeBenchmark, model)
   const stored = entry?.shards[0]!.columns ?? []
   if (entry && stored.includes('income') && !stored.includes('income_group')) return quartileCounts(entry)
   const scheme = incomeScheme('dollarstreet-paper-1')
-  const { groups } = groupBy(evidence.cells(benchmark, model), ['income_group', 'region'])
+  const { groups } = groupBy(evidence.cellsOf(incomeBenchmark, model), ['income_group', 'region'])
   const counts = groups.map(({ group, n, top1 }) => {
     const [income, region] = group.split(' × ') as [string, string]
     return { income, group: region, n, top1 }
@@ -59,12 +63,12 @@ async function incomeCounts(evidence: Evidence, model: string): Promise<{ counts
   return { counts, note: `income groups as the paper's code has them: ${scheme.direction}; ${bounds}` }
 }
 
-async function quartileCounts(entry: Entry): Promise<{ counts: IncomeCounts[]; note: string }> {
+async function quartileCounts(entry: StoredEvaluation): Promise<{ counts: IncomeCounts[]; note: string }> {
   const rows = await query<{ income: number; region: string; n: number; top1: number; images: number }>(
     `SELECT income::DOUBLE AS income, region, count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS top1,
        count(*)::DOUBLE AS images
      FROM ${parquetRows()} WHERE income IS NOT NULL AND region IS NOT NULL GROUP BY ALL ORDER BY ALL`,
-    [shardFiles(entry)],
+    [shardPaths(entry)],
   )
   const quartiles = incomeQuartiles(rows.flatMap(({ income, images }) => new Array<number>(images).fill(income)))
   if (!quartiles) return { counts: [], note: 'fewer than four different incomes' }

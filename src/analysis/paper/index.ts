@@ -1,58 +1,58 @@
-import { type Imported, readImported } from '../../results/imported.ts'
-import { paperTable } from './published.ts'
+import { type ImportedAccuracy, readImportedAccuracies } from '../../results/importedAccuracies.ts'
+import { paperTable } from './printedNumbers.ts'
 import { type Run } from '../../results/run.ts'
-import { type Exported, exported } from '../../lib/table/table.ts'
-import { claims } from './claims.ts'
-import { type Comparison, comparisonColumns } from './comparison.ts'
-import { type Evidence, evidenceOf, type PaperOptions } from './evidence.ts'
-import { classMapTable, tableOne, testbedTable } from './facts.ts'
-import { tableEight } from './income.ts'
-import { tableThree } from './interventions.ts'
-import { tableTwo } from './progressTable.ts'
-import { tableFour, tableNine } from './retraining.ts'
+import { type Table, createTable } from '../../lib/table/table.ts'
+import { compareClaims } from './claims.ts'
+import { type PaperComparison, comparisonColumns } from './comparison.ts'
+import { type PaperView, paperView, type PaperViewOptions } from './paperView.ts'
+import { classMapTable, benchmarkTable, testbedTable } from './facts.ts'
+import { incomeRows } from './income.ts'
+import { interventionRows } from './interventions.ts'
+import { progressRows } from './progressTable.ts'
+import { retrainingRows, dataShareRows } from './retraining.ts'
 
 export const paperTables = ['1', '2', '3', '4', '8', '9', 'testbed', 'classmaps', 'claims'] as const
 export type PaperTable = (typeof paperTables)[number]
 
 /** One of the paper's tables from stored results: ours, the paper's value and the difference; null comes with its reason. */
-export async function paperComparison(run: Run, which: PaperTable, options: PaperOptions = {}): Promise<Exported> {
-  const imported: Imported[] = await readImported(run.dir)
-  const evidence = evidenceOf(run, imported, options)
+export async function paperComparison(run: Run, which: PaperTable, options: PaperViewOptions = {}): Promise<Table> {
+  const imported: ImportedAccuracy[] = await readImportedAccuracies(run.dir)
+  const evidence = paperView(run, imported, options)
   switch (which) {
     case '1':
-      return tableOne(evidence)
+      return benchmarkTable(evidence)
     case 'testbed':
       return testbedTable(evidence)
     case 'classmaps':
       return classMapTable(evidence)
     case '2':
-      return compared(evidence, which, 'benchmark', tableTwo(evidence), [
+      return comparisonTable(evidence, which, 'benchmark', progressRows(evidence), [
         'intervals over draws of models; net improvement hangs on two models and has none',
       ])
     case '3':
-      return compared(evidence, which, 'intervention', await tableThree(evidence), [
+      return comparisonTable(evidence, which, 'intervention', await interventionRows(evidence), [
         'disparity: the largest difference of any two regions; Europe minus Africa, the paper’s other reading, below it',
       ])
     case '4':
-      return compared(evidence, which, 'model', await tableFour(evidence))
+      return comparisonTable(evidence, which, 'model', await retrainingRows(evidence))
     case '8': {
-      const { rows, notes } = await tableEight(evidence)
-      return compared(evidence, which, 'income', rows, notes)
+      const { rows, notes } = await incomeRows(evidence)
+      return comparisonTable(evidence, which, 'income', rows, notes)
     }
     case '9':
-      return compared(evidence, which, '% of the training data', await tableNine(evidence))
+      return comparisonTable(evidence, which, '% of the training data', await dataShareRows(evidence))
     case 'claims':
-      return compared(evidence, which, 'what the paper says', await claims(evidence))
+      return comparisonTable(evidence, which, 'what the paper says', await compareClaims(evidence))
   }
 }
 
-function compared(
-  { notes }: Evidence,
+function comparisonTable(
+  { notes }: PaperView,
   which: PaperTable,
   heading: string,
-  rows: readonly Comparison[],
+  rows: readonly PaperComparison[],
   more: readonly string[] = [],
-): Exported {
+): Table {
   const title = which === 'claims' ? "Numbers of the paper's text" : `Table ${which}: ${paperTable(which).title}`
-  return exported({ name: `paper-${which}`, title, notes: [...notes, ...more] }, comparisonColumns(heading), rows)
+  return createTable({ name: `paper-${which}`, title, notes: [...notes, ...more] }, comparisonColumns(heading), rows)
 }

@@ -1,5 +1,5 @@
 /** Rows of table 3 and the testbed's names for them, the baseline first. */
-export const interventions: Readonly<Record<string, string>> = {
+export const interventionModels: Readonly<Record<string, string>> = {
   baseline: 'resnet50cutmixbaseline',
   'deep AugMix': 'resnet50deepaugmix',
   'texture debiased': 'resnet50texture',

@@ -1,18 +1,18 @@
 /** Table 3: robustness interventions on a ResNet-50. */
-import { interventions } from './interventionModels.ts'
+import { interventionModels } from './interventionModels.ts'
 import { oodBenchmarks } from '../../metrics/progress.ts'
 import { testbedModel } from '../../models/testbed.ts'
-import { compare, type Comparison, type Ours, printedIn } from './comparison.ts'
+import { compareWithPaper, type PaperComparison, type MeasuredValue, printedValues } from './comparison.ts'
 import { europeAfrica, largestDisparity, meanAccuracy } from './disparities.ts'
-import { type Evidence } from './evidence.ts'
+import { type PaperView } from './paperView.ts'
 
-export async function tableThree(evidence: Evidence): Promise<Comparison[]> {
-  const printed = printedIn('3')
-  const rows: Comparison[] = []
-  for (const [name, alias] of Object.entries(interventions)) {
+export async function interventionRows(evidence: PaperView): Promise<PaperComparison[]> {
+  const printed = printedValues('3')
+  const rows: PaperComparison[] = []
+  for (const [name, alias] of Object.entries(interventionModels)) {
     const [row, model] = [name.toLowerCase(), testbedModel(alias)]
-    const one = (quantity: string, unit: string, ours: Ours, column = quantity): number =>
-      rows.push(compare({ table: '3', set: model, row, quantity, unit }, ours, printed(row, column)))
+    const one = (quantity: string, unit: string, ours: MeasuredValue, column = quantity): number =>
+      rows.push(compareWithPaper({ table: '3', set: model, row, quantity, unit }, ours, printed(row, column)))
     one('imagenet-1k', 'percent', meanAccuracy(evidence, ['imagenet-1k'], model))
     one('ood average', 'percent', meanAccuracy(evidence, oodBenchmarks, model))
     for (const benchmark of ['geode', 'dollarstreet']) {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type AccuracyRow } from '../../metrics/progress.ts'
+import { type BenchmarkAccuracy } from '../../metrics/progress.ts'
 
 /** Who published a number, where and when; every view of published numbers names it. */
 export interface PublishedSource {
@@ -35,7 +35,7 @@ export const publishedSources: Readonly<Record<PublishedSource['id'], PublishedS
 }
 
 /** A published accuracy of one of the paper's testbed rows. */
-export interface PublishedRow extends AccuracyRow {
+export interface PublishedRow extends BenchmarkAccuracy {
   /** Row of the paper's testbed (appendix A), such as `clip-vit32-openai`. */
   row: string
   /** Name and weights as the publisher has them, such as `resnet50.a1_in1k`. */

@@ -46,8 +46,8 @@ export interface PublishedProgress {
   reason: string | null
 }
 
-const standard = ['imagenet-v2', ...oodBenchmarks, 'imagenet-a']
-const geographic = ['dollarstreet-datacomp', 'geode-datacomp']
+const standardBenchmarks = ['imagenet-v2', ...oodBenchmarks, 'imagenet-a']
+const datacompBenchmarks = ['dollarstreet-datacomp', 'geode-datacomp']
 
 /**
  * Progress rates and gaps of the testbed's published accuracies, one entry a kind of models (a line through both kinds would mix
@@ -59,7 +59,10 @@ export function publishedProgress(options: Omit<ModelBootstrapOptions, 'referenc
     const table = accuracyTable(rows)
     const known = (name: string): boolean => table.has(name)
     const ood = oodBenchmarks.filter(known)
-    const sets: [name: string, benchmarks: string | readonly string[]][] = [...standard, ...geographic]
+    const sets: [name: string, benchmarks: string | readonly string[]][] = [
+      ...standardBenchmarks,
+      ...datacompBenchmarks,
+    ]
       .filter(known)
       .map(name => [name, name])
     if (ood.length === oodBenchmarks.length) sets.push(['ood average', ood])
@@ -69,9 +72,9 @@ export function publishedProgress(options: Omit<ModelBootstrapOptions, 'referenc
       overModels: bootstrapRate(table, benchmarks, options),
     }))
     const gaps = sets
-      .filter(([name]) => !geographic.includes(name))
+      .filter(([name]) => !datacompBenchmarks.includes(name))
       .flatMap(([name, benchmarks]) =>
-        geographic.filter(known).map(other => ({
+        datacompBenchmarks.filter(known).map(other => ({
           standard: name,
           geographic: other,
           gap: progressGap(table, benchmarks, other, options),

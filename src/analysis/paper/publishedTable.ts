@@ -1,13 +1,13 @@
 import { publishedSources } from './publishedAccuracies.ts'
 import { publishedProgress, type PublishedProgress } from './publishedProgress.ts'
-import { type Exported, exported } from '../../lib/table/table.ts'
-import { type Comparison, comparisonColumns, printedIn } from './comparison.ts'
-import { gapComparisons, lineRows } from './progressTable.ts'
+import { type Table, createTable } from '../../lib/table/table.ts'
+import { type PaperComparison, comparisonColumns, printedValues } from './comparison.ts'
+import { progressGapRows, progressRateRows } from './progressTable.ts'
 
 /** Progress rates and gaps by published accuracies alone, marked as such; nothing measured here is in it. */
-export function publishedTable(options: { seed: number; draws?: number }): Exported {
+export function publishedTable(options: { seed: number; draws?: number }): Table {
   const found = publishedProgress(options)
-  const rows = found.flatMap(kind => [...rateRows(kind), ...gapRows(kind)])
+  const rows = found.flatMap(kind => [...publishedRateRows(kind), ...publishedGapRows(kind)])
   const sources = Object.values(publishedSources).map(
     ({ publisher, date, page, license, note }) => `${publisher}, ${date} (${page}, ${license}): ${note}`,
   )
@@ -18,26 +18,26 @@ export function publishedTable(options: { seed: number; draws?: number }): Expor
     ...found.flatMap(({ kind, reason }) => (reason === null ? [] : [`${kind}: ${reason}`])),
   ]
   const title = 'Progress by published accuracies, beside table 2 of the paper'
-  return exported({ name: 'published', title, notes }, comparisonColumns('benchmark', 'published'), rows)
+  return createTable({ name: 'published', title, notes }, comparisonColumns('benchmark', 'published'), rows)
 }
 
-const subset = (name: string): string | null =>
+const subsetNote = (name: string): string | null =>
   name.endsWith('-datacomp') ? "DataComp's subset; its metric may be the worst group's accuracy" : null
 
-function rateRows({ kind, source, rates }: PublishedProgress): Comparison[] {
-  const printed = kind === '1K' ? printedIn('2') : () => undefined
+function publishedRateRows({ kind, source, rates }: PublishedProgress): PaperComparison[] {
+  const printed = kind === '1K' ? printedValues('2') : () => undefined
   return rates.flatMap(({ name, line, overModels }) => {
-    const about = { from: `published by ${source.id}`, note: () => line.reason ?? subset(name) }
-    return lineRows({ table: 'published', set: kind, row: name }, line, overModels, about, printed)
+    const about = { from: `published by ${source.id}`, note: () => line.reason ?? subsetNote(name) }
+    return progressRateRows({ table: 'published', set: kind, row: name }, line, overModels, about, printed)
   })
 }
 
 /** Other models and subsets than the paper's, so its ratios do not stand beside them. */
-function gapRows({ kind, source, gaps }: PublishedProgress): Comparison[] {
+function publishedGapRows({ kind, source, gaps }: PublishedProgress): PaperComparison[] {
   return gaps.flatMap(({ standard, geographic, gap, overModels }) => {
-    const about = { from: `published by ${source.id}`, note: () => gap.reason ?? subset(geographic) }
+    const about = { from: `published by ${source.id}`, note: () => gap.reason ?? subsetNote(geographic) }
     const place = { table: 'published', set: kind, row: standard }
-    return gapComparisons(place, gap, overModels, about, ` against ${geographic}`)
+    return progressGapRows(place, gap, overModels, about, ` against ${geographic}`)
   })
 }
 

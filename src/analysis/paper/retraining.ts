@@ -1,24 +1,24 @@
 /** Tables 4 and 9: retraining the last layer of a ViT on DollarStreet. */
 import { overlapObjects } from '../../datasets/benchmarks/geode.ts'
-import { plain } from '../../datasets/labels/labels.ts'
+import { normalizeLabel } from '../../datasets/labels/labels.ts'
 import { groupBy, sumCounts } from '../../metrics/accuracy.ts'
 import { disparity } from '../../metrics/disparity.ts'
 import { wilson } from '../../metrics/intervals.ts'
 import { mean, meanInterval } from '../../metrics/numbers.ts'
 import { testbedModel } from '../../models/testbed.ts'
 import { readStudy, type StudyValues } from '../../results/studies.ts'
-import { compare, type Comparison, type Ours, printedIn } from './comparison.ts'
-import { largestDisparity, meanAccuracy, notRun } from './disparities.ts'
-import { type Evidence } from './evidence.ts'
+import { compareWithPaper, type PaperComparison, type MeasuredValue, printedValues } from './comparison.ts'
+import { largestDisparity, meanAccuracy, noResultsText } from './disparities.ts'
+import { type PaperView } from './paperView.ts'
 
-const study = 'last-layer'
-const settings = [0.05, 0.1, 0.25, 0.5, 0.75, 1]
-const quantities = ['dollarstreet accuracy', 'geode accuracy', 'dollarstreet disparity', 'geode disparity']
+const studyName = 'last-layer'
+const tableNineShares = [0.05, 0.1, 0.25, 0.5, 0.75, 1]
+const tableFourQuantities = ['dollarstreet accuracy', 'geode accuracy', 'dollarstreet disparity', 'geode disparity']
 
 const unitOf = (quantity: string): string => (quantity.endsWith(' accuracy') ? 'percent' : 'points')
 
 /** One retrained model: the paper's, whether it is stored or not, or another one. */
-interface Studied {
+interface RetrainedModel {
   model: string
   name: string
   stored: StudyValues[] | null
@@ -26,52 +26,56 @@ interface Studied {
 }
 
 /** The paper's model and its data sets come first, then what else is stored. */
-async function studied({ run }: Evidence): Promise<Studied[]> {
+async function retrainedModels({ run }: PaperView): Promise<RetrainedModel[]> {
   const paper = testbedModel('vit')
-  const all = await readStudy(run.dir, study)
+  const all = await readStudy(run.dir, studyName)
   const models = new Set([paper, ...(all ?? []).map(({ model = paper }) => model)])
   return [...models].map(model => {
     const stored = all && all.filter(row => (row.model ?? paper) === model)
     const own = (stored ?? []).map(({ metric }) => metric).filter(metric => /. (accuracy|disparity)$/.test(metric))
     const isPaper = model === paper
-    const known = new Set([...(isPaper ? quantities : []), ...own])
+    const known = new Set([...(isPaper ? tableFourQuantities : []), ...own])
     return { model, name: isPaper ? 'vit' : model, stored, quantities: [...known] }
   })
 }
 
-export async function tableFour(evidence: Evidence): Promise<Comparison[]> {
-  const printed = printedIn('4')
-  const vit = await pretrainedVit(evidence)
-  return (await studied(evidence)).flatMap(({ model, name, stored, quantities }) =>
+export async function retrainingRows(evidence: PaperView): Promise<PaperComparison[]> {
+  const printed = printedValues('4')
+  const vit = await pretrainedQuantities(evidence)
+  return (await retrainedModels(evidence)).flatMap(({ model, name, stored, quantities }) =>
     [name, `retrained ${name}`].flatMap((row, retrained) =>
       quantities.map(quantity => {
         const evaluated = name === 'vit' && retrained === 0 ? vit[quantity] : undefined
-        const ours = evaluated?.value == null ? overSeeds(stored, retrained, quantity) : evaluated
+        const ours = evaluated?.value == null ? meanOverSeeds(stored, retrained, quantity) : evaluated
         const shown = ours.value === null && evaluated ? evaluated : ours
-        return compare({ table: '4', set: model, row, quantity, unit: unitOf(quantity) }, shown, printed(row, quantity))
+        return compareWithPaper(
+          { table: '4', set: model, row, quantity, unit: unitOf(quantity) },
+          shown,
+          printed(row, quantity),
+        )
       }),
     ),
   )
 }
 
-export async function tableNine(evidence: Evidence): Promise<Comparison[]> {
-  const printed = printedIn('9')
-  return (await studied(evidence)).flatMap(({ model, name, stored, quantities }) => {
+export async function dataShareRows(evidence: PaperView): Promise<PaperComparison[]> {
+  const printed = printedValues('9')
+  return (await retrainedModels(evidence)).flatMap(({ model, name, stored, quantities }) => {
     const own = (stored ?? []).map(({ setting }) => setting).filter(setting => setting > 0)
-    const all = [...new Set([...(name === 'vit' ? settings : []), ...own])].sort((a, b) => a - b)
+    const all = [...new Set([...(name === 'vit' ? tableNineShares : []), ...own])].sort((a, b) => a - b)
     return all.flatMap(setting =>
       quantities.map(quantity => {
         const row = String(Math.round(1000 * setting) / 10)
-        const ours = overSeeds(stored, setting, quantity)
+        const ours = meanOverSeeds(stored, setting, quantity)
         const paper = name === 'vit' ? printed(row, quantity) : undefined
-        return compare({ table: '9', set: model, row, quantity, unit: unitOf(quantity) }, ours, paper)
+        return compareWithPaper({ table: '9', set: model, row, quantity, unit: unitOf(quantity) }, ours, paper)
       }),
     )
   })
 }
 
 /** The paper's model as it was evaluated, before training. */
-const pretrainedVit = async (evidence: Evidence): Promise<Record<string, Ours>> => {
+const pretrainedQuantities = async (evidence: PaperView): Promise<Record<string, MeasuredValue>> => {
   const model = testbedModel('vit')
   return {
     'dollarstreet accuracy': meanAccuracy(evidence, ['dollarstreet'], model),
@@ -81,7 +85,7 @@ const pretrainedVit = async (evidence: Evidence): Promise<Record<string, Ours>> 
 }
 
 /** Mean over the seeds with its t-interval; `n` counts seeds. */
-export function overSeeds(stored: readonly StudyValues[] | null, setting: number, metric: string): Ours {
+export function meanOverSeeds(stored: readonly StudyValues[] | null, setting: number, metric: string): MeasuredValue {
   if (!stored) return { value: null, note: 'no retraining results stored' }
   const row = stored.find(one => Math.abs(one.setting - setting) < 1e-9 && one.metric === metric)
   const values = row?.values.filter(value => value !== null) ?? []
@@ -96,11 +100,14 @@ export function overSeeds(stored: readonly StudyValues[] | null, setting: number
 }
 
 /** Table 4's GeoDE columns are on the objects that share ImageNet classes with DollarStreet (appendix E). */
-function overlapOnGeode(evidence: Evidence, model: string): Record<'geode accuracy' | 'geode disparity', Ours> {
+function overlapOnGeode(
+  evidence: PaperView,
+  model: string,
+): Record<'geode accuracy' | 'geode disparity', MeasuredValue> {
   const objects = new Set(overlapObjects)
-  const cells = evidence.cells('geode', model).filter(({ label }) => objects.has(plain(label)))
+  const cells = evidence.cellsOf('geode', model).filter(({ label }) => objects.has(normalizeLabel(label)))
   const { n, top1 } = sumCounts(cells)
-  const nothing = { value: null, note: notRun(model, 'geode') }
+  const nothing = { value: null, note: noResultsText(model, 'geode') }
   if (n === 0) return { 'geode accuracy': nothing, 'geode disparity': nothing }
   const found = disparity(groupBy(cells, ['region']).groups, evidence.minN)
   return {

@@ -1,6 +1,6 @@
-import { commands, overview } from '../commands/index.ts'
+import { commands, helpText } from '../commands/index.ts'
 import { GeogapError, inputError, messageOf } from '../../lib/errors.ts'
-import { printable } from '../../lib/table/text.ts'
+import { stripControlCharacters } from '../../lib/table/text.ts'
 
 /** Exit codes: 0 done, 1 a fault of geogap, 2 bad input or missing data, 3 done in part, 128 + n ended by signal n (130 for Ctrl-C). */
 export const exitCodes = { internal: 1, input: 2, data: 2, weights: 2, network: 2, storage: 2 } as const
@@ -9,7 +9,7 @@ async function dispatch(argv: readonly string[]): Promise<void> {
   const words = argv[0] === 'help' && argv.length > 1 ? [...argv.slice(1), '--help'] : argv
   const [name] = words
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(await overview())
+    process.stdout.write(await helpText())
     return
   }
   if (name === '--version' || name === '-V' || name === '-v') {
@@ -19,9 +19,9 @@ async function dispatch(argv: readonly string[]): Promise<void> {
   }
   if (name.startsWith('-'))
     throw inputError('bad-usage', `unknown option '${name}'; a command comes first, see geogap --help`)
-  const { program } = await import('../commands/program.ts')
+  const { buildProgram } = await import('../commands/program.ts')
   const { withConfig } = await import('../commands/config.ts')
-  const root = await program(commands, name)
+  const root = await buildProgram(commands, name)
   await root.parseAsync(await withConfig(root, words), { from: 'user' })
 }
 
@@ -30,7 +30,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   await dispatch(argv).catch((error: unknown) => {
     const ours = error instanceof GeogapError || isSystemError(error)
     const message = messageOf(error)
-    process.stderr.write(`geogap: ${printable(ours ? message : `internal error: ${message}`)}\n`)
+    process.stderr.write(`geogap: ${stripControlCharacters(ours ? message : `internal error: ${message}`)}\n`)
     if (argv.includes('--debug') && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
     process.exitCode = error instanceof GeogapError ? exitCodes[error.kind] : ours ? exitCodes.storage : 1
   })

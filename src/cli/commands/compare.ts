@@ -1,14 +1,21 @@
 import { Command } from 'commander'
 import { GeogapError } from '../../lib/errors.ts'
-import { type Format } from '../../lib/table/columns.ts'
+import { type TableFormat } from '../../lib/table/columns.ts'
 import { jsonText } from '../../lib/table/text.ts'
-import { excludeOption, type Excluding, formatOption, given, several, wholeNumber } from './options.ts'
-import { note } from './progress.ts'
+import {
+  excludeOption,
+  type ExcludeOptions,
+  formatOption,
+  withoutUndefined,
+  parseList,
+  wholeNumber,
+} from './options.ts'
+import { printNote } from './progress.ts'
 
-interface Options extends Excluding {
+interface CompareCommandOptions extends ExcludeOptions {
   models?: string[]
   by?: string[]
-  format: Format
+  format: TableFormat
   json?: boolean
   minN: number
   flips?: string
@@ -19,8 +26,8 @@ export function command(): Command {
     .description('Who gained and who lost between two models, or two runs of one, on the same images.')
     .argument('<first>', 'folder of results')
     .argument('[second]', 'folder of other results (default: the same folder, with --models first,second)')
-    .option('--models <names>', 'the two models, or one that both folders have', several)
-    .option('--by <columns>', 'default: region, country, income and label, as far as they are there', several)
+    .option('--models <names>', 'the two models, or one that both folders have', parseList)
+    .option('--by <columns>', 'default: region, country, income and label, as far as they are there', parseList)
     .option('--min-n <n>', 'groups with fewer images in common are not tested', wholeNumber('--min-n'), 30)
     .option('--flips <file>', 'write the images that one side has right and the other wrong, as CSV')
     .addOption(formatOption())
@@ -31,30 +38,32 @@ export function command(): Command {
       '\nExamples:\n  geogap compare results --models resnet50.a1_in1k,vit_base_patch16_224\n' +
         '  geogap compare before after --format markdown --flips flips.csv',
     )
-    .action(async (first: string, second: string | undefined, options: Options) => run(first, second, options))
+    .action(async (first: string, second: string | undefined, options: CompareCommandOptions) =>
+      run(first, second, options),
+    )
 }
 
-async function run(first: string, second: string | undefined, options: Options): Promise<void> {
-  const { chooseSides } = await import('../../analysis/sides.ts')
-  const { compareSides } = await import('../../analysis/compareRun.ts')
+async function run(first: string, second: string | undefined, options: CompareCommandOptions): Promise<void> {
+  const { chooseEvaluationPairs } = await import('../../analysis/evaluationPairs.ts')
+  const { compareEvaluations } = await import('../../analysis/compareRun.ts')
   const { comparisonSentence, comparisonsText } = await import('../../analysis/compareText.ts')
   const { by, minN } = options
-  const sides = await chooseSides(first, second, options.models, options.exclude)
+  const sides = await chooseEvaluationPairs(first, second, options.models, options.exclude)
   const comparisons = []
   for (const side of sides) {
     try {
-      comparisons.push(await compareSides(side, { minN, ...given({ by }) }))
+      comparisons.push(await compareEvaluations(side, { minN, ...withoutUndefined({ by }) }))
     } catch (error) {
       // A data set without the column is left out, unless it is the last that could have it.
       const left = error instanceof GeogapError && error.code === 'unknown-column'
       if (!left || (side === sides.at(-1) && comparisons.length === 0)) throw error
-      note(`${side.dataset} is left out: ${error.message}`)
+      printNote(`${side.dataset} is left out: ${error.message}`)
     }
   }
   if (options.flips !== undefined) {
-    const { writeFlips } = await import('../../analysis/writeFlips.ts')
-    const written = await writeFlips(options.flips, first, sides)
-    note(`${written} flipped images in ${options.flips}`)
+    const { writeFlippedImages } = await import('../../analysis/flippedImages.ts')
+    const written = await writeFlippedImages(options.flips, first, sides)
+    printNote(`${written} flipped images in ${options.flips}`)
   }
   const whole = comparisons.map(each => ({ sentence: comparisonSentence(each), ...each }))
   process.stdout.write(options.json ? jsonText(whole) : comparisonsText(comparisons, options.format))

@@ -1,6 +1,6 @@
 import { Command, type Option } from 'commander'
 import { choicesOf, oneOf } from './options.ts'
-import { type CommandEntry, findLeaf, program } from './program.ts'
+import { type CommandEntry, findLeaf, buildProgram } from './program.ts'
 
 const shells = ['bash', 'zsh', 'fish'] as const
 
@@ -14,14 +14,14 @@ export function command(entries: readonly CommandEntry[]): Command {
       '\nExamples:\n  geogap completion bash >> ~/.bashrc\n  geogap completion zsh >> ~/.zshrc\n' +
         '  geogap completion fish > ~/.config/fish/completions/geogap.fish',
     )
-    .action(async (shell: keyof typeof scripts | 'words', words: string[]) => {
-      const lines = shell === 'words' ? await candidates(entries, words) : [scripts[shell]]
+    .action(async (shell: keyof typeof completionScripts | 'words', words: string[]) => {
+      const lines = shell === 'words' ? await completionsOf(entries, words) : [completionScripts[shell]]
       process.stdout.write(lines.map(line => `${line}\n`).join(''))
     })
 }
 
 /** What the last of `words` may become; none where a file may stand. */
-export async function candidates(entries: readonly CommandEntry[], words: readonly string[]): Promise<string[]> {
+export async function completionsOf(entries: readonly CommandEntry[], words: readonly string[]): Promise<string[]> {
   const [before, last] = [words.slice(0, -1), words.at(-1) ?? '']
   return (await continuations(entries, before, last)).filter(word => word.startsWith(last))
 }
@@ -32,18 +32,18 @@ async function continuations(
   last: string,
 ): Promise<readonly string[]> {
   if (before.length === 0) return entries.map(({ name }) => name)
-  const { command, path, rest } = findLeaf(await program(entries, before[0]), before)
+  const { command, path, rest } = findLeaf(await buildProgram(entries, before[0]), before)
   if (last.startsWith('-')) return command.options.flatMap(({ long }) => long ?? [])
-  const option = openOption(command.options, rest)
-  if (option) return choicesOf(option) ?? known[option.attributeName()]?.() ?? []
+  const option = optionAwaitingValue(command.options, rest)
+  if (option) return choicesOf(option) ?? namesByOption[option.attributeName()]?.() ?? []
   const inner = rest.length === 0 ? command.commands.map(each => each.name()) : []
   const argument = command.registeredArguments[rest.length]
   const choices = argument && choicesOf(argument)
-  return [...inner, ...(choices ?? (await known[path]?.()) ?? [])]
+  return [...inner, ...(choices ?? (await namesByOption[path]?.()) ?? [])]
 }
 
 /** The option whose value comes next. */
-function openOption(options: readonly Option[], rest: readonly string[]): Option | undefined {
+function optionAwaitingValue(options: readonly Option[], rest: readonly string[]): Option | undefined {
   const at = rest.findLastIndex(word => word.startsWith('-'))
   const option = options.find(({ short, long }) => rest[at] !== undefined && (rest[at] === long || rest[at] === short))
   return option?.required && (option.variadic || at === rest.length - 1) ? option : undefined
@@ -54,7 +54,7 @@ const datasetNames = async (): Promise<readonly string[]> =>
   (await import('../../datasets/benchmarks/benchmarks.ts')).benchmarkNames
 
 /** Names by an option's attribute, or by a command's path for its arguments. */
-const known: Partial<Record<string, () => Promise<readonly string[]>>> = {
+const namesByOption: Partial<Record<string, () => Promise<readonly string[]>>> = {
   model: modelNames,
   models: modelNames,
   dataset: datasetNames,
@@ -63,11 +63,11 @@ const known: Partial<Record<string, () => Promise<readonly string[]>>> = {
   datasets: datasetNames,
   manifest: datasetNames,
   power: datasetNames,
-  experiment: async () => (await import('../../report/page/experiments.ts')).experimentNames(),
+  experiment: async () => (await import('../../report/page/experiments.ts')).listExperiments(),
   figure: async () => (await import('../../report/figures/index.ts')).figureKinds.map(({ name }) => name),
 }
 
-const scripts: Record<(typeof shells)[number], string> = {
+const completionScripts: Record<(typeof shells)[number], string> = {
   bash: `_geogap() {
   local IFS=$'\\n'
   COMPREPLY=($(geogap completion words -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))

@@ -4,19 +4,19 @@ import {
   assignments,
   choicesOption,
   classesOption,
-  given,
+  withoutUndefined,
   labelsOption,
   regionsOption,
   wholeNumber,
 } from './options.ts'
 
-export interface ManifestOptions {
+export interface ManifestSourceOptions {
   data?: string
   map?: Record<string, string>
   classes?: string
 }
 
-export interface DatasetOptions extends ManifestOptions {
+export interface DatasetSourceOptions extends ManifestSourceOptions {
   limit?: number
   labels?: string
   choices?: 'all' | 'mapped'
@@ -38,7 +38,7 @@ export const addDatasetOptions = (command: Command): Command =>
     .addOption(choicesOption())
     .addOption(regionsOption())
 
-export const opening = (options: DatasetOptions): Omit<DatasetSpec, 'name'> => {
+export const datasetSpecOf = (options: DatasetSourceOptions): Omit<DatasetSpec, 'name'> => {
   const { data, limit, map, classes, labels, choices, regions } = options
-  return given({ data, limit, map, classes, labels, choices, regions })
+  return withoutUndefined({ data, limit, map, classes, labels, choices, regions })
 }

@@ -1,14 +1,14 @@
 import { Command } from 'commander'
 import { inputError } from '../../lib/errors.ts'
-import { type Format } from '../../lib/table/columns.ts'
+import { type TableFormat } from '../../lib/table/columns.ts'
 import { jsonText } from '../../lib/table/text.ts'
-import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
+import { addDatasetOptions, type DatasetSourceOptions, datasetSpecOf } from './datasetOptions.ts'
 import { formatOption, oneOf } from './options.ts'
 import { progressPrinter } from './progress.ts'
 
-interface Options extends DatasetOptions {
+interface DatasetsCommandOptions extends DatasetSourceOptions {
   files?: boolean
-  format: Format
+  format: TableFormat
 }
 
 export function command(): Command {
@@ -20,7 +20,7 @@ export function command(): Command {
     .option('--files', 'check that files are there, without decoding every image')
     .addOption(formatOption())
     .addHelpText('after', '\nExample:\n  geogap datasets check geode --data data')
-    .action(async (action: 'list' | 'show' | 'check', name: string | undefined, options: Options) => {
+    .action(async (action: 'list' | 'show' | 'check', name: string | undefined, options: DatasetsCommandOptions) => {
       const { format } = options
       if (action === 'list') return list(options)
       if (name === undefined) throw inputError('bad-usage', `geogap datasets ${action} needs a name`)
@@ -30,26 +30,26 @@ export function command(): Command {
     })
 }
 
-async function list({ format }: Options): Promise<void> {
+async function list({ format }: DatasetsCommandOptions): Promise<void> {
   const { datasetTable } = await import('../../report/page/datasetTable.ts')
   process.stdout.write(datasetTable(format))
 }
 
-async function show(name: string, { format }: Options): Promise<void> {
+async function show(name: string, { format }: DatasetsCommandOptions): Promise<void> {
   const { datasetFacts, datasetSheet } = await import('../../report/page/datasetTable.ts')
   process.stdout.write(format === 'json' ? jsonText(datasetFacts(name)) : datasetSheet(name))
 }
 
-async function check(name: string, { files, format, ...options }: Options): Promise<void> {
+async function check(name: string, { files, format, ...options }: DatasetsCommandOptions): Promise<void> {
   const { openDataset } = await import('../../datasets/open.ts')
   const { checkDataset } = await import('../../datasets/check.ts')
-  const { checkText } = await import('../../report/page/datasetTable.ts')
-  const dataset = await openDataset({ name, ...opening(options) })
+  const { datasetCheckText } = await import('../../report/page/datasetTable.ts')
+  const dataset = await openDataset({ name, ...datasetSpecOf(options) })
   const show = progressPrinter()
   const onProgress = (done: number, total: number): void =>
     show({ models: ['check'], dataset: dataset.name, total, done })
   const result = await checkDataset(dataset, { decode: !files, onProgress })
-  process.stdout.write(format === 'json' ? jsonText(result) : checkText(result))
+  process.stdout.write(format === 'json' ? jsonText(result) : datasetCheckText(result))
   const wrong = result.missing.length + result.unreadable.length + result.problems.length + result.differences.length
   if (wrong > 0) process.exitCode = 3
 }

@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { percent, shellWord } from '../../lib/table/text.ts'
 import { type Run } from '../../results/run.ts'
 import { folder } from './options.ts'
-import { note, progressPrinter } from './progress.ts'
+import { printNote, progressPrinter } from './progress.ts'
 
 export function command(): Command {
   return new Command('demo')
@@ -17,25 +17,27 @@ export function command(): Command {
 }
 
 async function run(out: string): Promise<void> {
-  const { demo } = await import('../demo/demo.ts')
-  const { accuracyExport, disparityTable } = await import('../../report/page/resultTables.ts')
+  const { runDemo } = await import('../demo/demo.ts')
+  const { groupAccuracyTable, disparityTableText } = await import('../../report/page/resultTables.ts')
   const { writeReport } = await import('../../report/page/html.ts')
-  const { run: result, studies } = await demo({ out, onStage: note, onProgress: progressPrinter() })
+  const { run: result, studies } = await runDemo({ out, onStage: printNote, onProgress: progressPrinter() })
   const report = join(out, 'report.html')
   await writeReport(result, report)
   process.stdout.write('\nA made-up world: nothing below measures a real model or a real place.\n\n')
-  process.stdout.write(`${accuracyExport(result, []).text('text')}\n${disparityTable(result, 'region', 30, 'text')}\n`)
+  process.stdout.write(
+    `${groupAccuracyTable(result, []).text('text')}\n${disparityTableText(result, 'region', 30, 'text')}\n`,
+  )
   process.stdout.write(`${studies}\n`)
   const { publishedSummary } = await import('../../analysis/paper/publishedTable.ts')
   process.stdout.write(`The real world, by accuracies that others published (geogap table published): progress rates\n`)
   process.stdout.write(`${publishedSummary({ seed: 1 })}\n`)
-  process.stdout.write(`Back in the made-up world: ${await headline(result)}\n\n`)
+  process.stdout.write(`Back in the made-up world: ${await headlineOf(result)}\n\n`)
   process.stdout.write(`report: ${pathToFileURL(resolve(report)).href}\n`)
-  process.stdout.write(`dashboard: ${program(process.argv[1] ?? '')} serve ${shellWord(join(out, 'results'))}\n`)
+  process.stdout.write(`dashboard: ${programCall(process.argv[1] ?? '')} serve ${shellWord(join(out, 'results'))}\n`)
 }
 
 /** What the run answers, in a sentence: the best model's accuracies by region, their disparity and how sure it is. */
-async function headline(run: Run): Promise<string> {
+async function headlineOf(run: Run): Promise<string> {
   const dataset = 'households'
   const models = run.accuracy({ dataset })
   const best = models.reduce((a, b) => ((b.top1 ?? 0) > (a.top1 ?? 0) ? b : a))
@@ -51,5 +53,5 @@ async function headline(run: Run): Promise<string> {
 }
 
 /** How this program was called. */
-const program = (script: string): string =>
+const programCall = (script: string): string =>
   script.endsWith('.js') ? `node ${shellWord(relative('', script))}` : 'geogap'

@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Command } from 'commander'
 import { inputError } from '../../lib/errors.ts'
-import { type Draft } from '../../models/onnx/describe.ts'
-import { jsonText, printable } from '../../lib/table/text.ts'
+import { type DescribedOnnx } from '../../models/onnx/describe.ts'
+import { jsonText, stripControlCharacters } from '../../lib/table/text.ts'
 
 /** `geogap models describe`. */
 export function describeCommand(): Command {
@@ -27,10 +27,10 @@ async function run(file: string, force: boolean): Promise<void> {
       throw inputError('file-exists', `${target} is there already; --force overwrites it`)
     throw storageError(target, error)
   })
-  for (const line of lines(target, draft)) process.stdout.write(`${printable(line)}\n`)
+  for (const line of descriptionLines(target, draft)) process.stdout.write(`${stripControlCharacters(line)}\n`)
 }
 
-function lines(target: string, { facts, reasons }: Draft): string[] {
+function descriptionLines(target: string, { facts, reasons }: DescribedOnnx): string[] {
   const files = new Set(facts.external.map(({ location }) => location))
   const outside = files.size > 0 ? `, weights in ${[...files].slice(0, 5).join(', ')}` : ''
   return [

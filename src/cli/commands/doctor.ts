@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { type Check } from '../environment.ts'
-import { jsonText, printable } from '../../lib/table/text.ts'
+import { type EnvironmentCheck } from '../environment.ts'
+import { jsonText, stripControlCharacters } from '../../lib/table/text.ts'
 
 export function command(): Command {
   return new Command('doctor')
@@ -13,11 +13,11 @@ export function command(): Command {
 async function run(json: boolean): Promise<void> {
   const { diagnose } = await import('../environment.ts')
   const checks = await diagnose()
-  process.stdout.write(json ? jsonText(checks) : checks.map(lines).join(''))
+  process.stdout.write(json ? jsonText(checks) : checks.map(environmentCheckText).join(''))
   if (checks.some(({ status }) => status === 'missing')) process.exitCode = 2
 }
 
-function lines({ name, status, found, mend }: Check): string {
-  const head = `${status.padEnd(8)} ${name.padEnd(10)} ${printable(found)}\n`
-  return mend === undefined ? head : `${head}${' '.repeat(20)}mend: ${printable(mend)}\n`
+function environmentCheckText({ name, status, found, mend }: EnvironmentCheck): string {
+  const head = `${status.padEnd(8)} ${name.padEnd(10)} ${stripControlCharacters(found)}\n`
+  return mend === undefined ? head : `${head}${' '.repeat(20)}mend: ${stripControlCharacters(mend)}\n`
 }

@@ -1,40 +1,40 @@
 import { Command } from 'commander'
-import { inputError, unknownName } from '../../lib/errors.ts'
+import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { type EvaluateOptions } from '../../evaluate/evaluate.ts'
 import { devices } from '../../lib/onnx/engine.ts'
 import { precisions } from '../../lib/onnx/engine.ts'
 import { type Engine } from '../../lib/onnx/engine.ts'
 import { type KeptOutput, keptOutputs } from '../../results/schema.ts'
-import { type Mode } from '../../lib/pixels/steps.ts'
-import { type Profile } from '../../evaluate/measurement.ts'
+import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
+import { type InferenceProfile } from '../../evaluate/inferenceProfile.ts'
 import { shellWord } from '../../lib/table/text.ts'
 import { type Run } from '../../results/run.ts'
-import { type Share } from '../../evaluate/units.ts'
-import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
+import { type WorkShare } from '../../evaluate/units.ts'
+import { addDatasetOptions, type DatasetSourceOptions, datasetSpecOf } from './datasetOptions.ts'
 import {
-  given,
-  machineShare,
+  withoutUndefined,
+  parseShare,
   oneOf,
   preprocessingOption,
-  several,
-  type Tagging,
+  parseList,
+  type TagOptions,
   tagOption,
   wholeNumber,
 } from './options.ts'
-import { note, progressPrinter, queuePrinter, transferPrinter } from './progress.ts'
+import { printNote, progressPrinter, queuePrinter, transferPrinter } from './progress.ts'
 
-interface Options extends DatasetOptions, Engine, Tagging {
+interface EvaluateCommandOptions extends DatasetSourceOptions, Engine, TagOptions {
   model: string[]
   dataset?: string[]
   suite?: string
   dryRun?: boolean
   weights?: string
-  preprocessing?: Mode
+  preprocessing?: PreprocessingMode
   batch?: number
   keep?: KeptOutput
   out: string
   prompts?: string
-  shard?: Share
+  shard?: WorkShare
   until?: string
   profile?: boolean
   queue?: string | true
@@ -61,7 +61,7 @@ export function command(): Command {
   return addDatasetOptions(evaluate)
     .option('--out <dir>', 'folder for the results', 'geogap-results')
     .option('--shard <i/n>', 'only one of n shares, for n machines; `auto` takes it from Slurm or Kubernetes', text =>
-      machineShare(text),
+      parseShare(text),
     )
     .option('--until <rule>', "stop when every group's interval is narrow enough, in points: 'region ±1'")
     .option('--queue [url]', 'let the workers at a queue do it: redis://host:port, or GEOGAP_QUEUE')
@@ -70,40 +70,40 @@ export function command(): Command {
     .option('--dry-run', 'print the plan: images, downloads, time and disk')
     .option('--profile', 'show how models were run and where the time went, in milliseconds an image')
     .addHelpText('after', '\nExample:\n  geogap evaluate --model resnet50 --dataset geode --data data --out results')
-    .action(async (options: Options) => run(options))
+    .action(async (options: EvaluateCommandOptions) => run(options))
 }
 
-async function run(options: Options): Promise<void> {
+async function run(options: EvaluateCommandOptions): Promise<void> {
   const { dryRun, evaluate } = await import('../../evaluate/evaluate.ts')
   if (options.dryRun) {
     const { forecastTable } = await import('../print/forecast.ts')
-    const { freeDisk } = await import('../../evaluate/forecast.ts')
+    const { freeDiskBytes } = await import('../../evaluate/forecast.ts')
     const { out, device, until } = options
-    const rows = await dryRun(await evaluateOptions(options))
-    process.stdout.write(forecastTable(rows, { out, free: await freeDisk(out), device, until }))
+    const rows = await dryRun(await evaluateOptionsOf(options))
+    process.stdout.write(forecastTable(rows, { out, free: await freeDiskBytes(out), device, until }))
     return
   }
-  const { accuracyExport } = await import('../../report/page/resultTables.ts')
-  const { interruption } = await import('./interrupt.ts')
-  const signal = interruption()
-  const profiles: Profile[] = []
+  const { groupAccuracyTable } = await import('../../report/page/resultTables.ts')
+  const { interruptSignal } = await import('./interrupt.ts')
+  const signal = interruptSignal()
+  const profiles: InferenceProfile[] = []
   const asked = {
-    ...(await evaluateOptions(options)),
+    ...(await evaluateOptionsOf(options)),
     signal,
-    onProfile: (profile: Profile) => profiles.push(profile),
+    onProfile: (profile: InferenceProfile) => profiles.push(profile),
     onProgress: progressPrinter(),
     onDownload: transferPrinter(),
   }
-  const work = options.queue === undefined ? evaluate(asked) : byQueue(asked, options)
+  const work = options.queue === undefined ? evaluate(asked) : evaluateAtQueue(asked, options)
   const result = await work.catch((error: unknown) => {
     if (error === signal.reason) process.exit()
     throw error
   })
-  process.stdout.write(accuracyExport(result, []).text('text'))
+  process.stdout.write(groupAccuracyTable(result, []).text('text'))
   if (options.until !== undefined && result.estimates.length > 0) {
-    const { estimateExport, savingLines } = await import('../../report/page/estimateTable.ts')
+    const { estimateTable, savingLines } = await import('../../report/page/estimateTable.ts')
     process.stdout.write(
-      `\n${estimateExport(result.estimates).text('text')}\n${savingLines(result.estimates).join('\n')}\n`,
+      `\n${estimateTable(result.estimates).text('text')}\n${savingLines(result.estimates).join('\n')}\n`,
     )
   }
   if (options.profile) {
@@ -113,44 +113,47 @@ async function run(options: Options): Promise<void> {
   for (const { model, dataset, message } of result.failures)
     process.stderr.write(`failed: ${model} on ${dataset}: ${message}\n`)
   const { datasetNotes } = await import('../../results/run.ts')
-  datasetNotes(result).forEach(note)
+  datasetNotes(result).forEach(printNote)
   const unread = result.accuracy().filter(({ errors }) => errors > 0)
   for (const { model, dataset, n, errors } of unread)
-    note(
+    printNote(
       `${errors} of ${n + errors} images of ${dataset} gave ${model} no prediction; geogap datasets check lists them`,
     )
   if (result.failures.length > 0 || unread.some(({ n }) => n === 0)) process.exitCode = 3
   else {
     const [out, by] = [shellWord(options.out), ['region', 'country'].find(name => result.columns.includes(name))]
-    note(`next: geogap table ${out} --by ${by ?? 'label'}, geogap report ${out}`)
+    printNote(`next: geogap table ${out} --by ${by ?? 'label'}, geogap report ${out}`)
   }
 }
 
-async function byQueue(asked: EvaluateOptions & { out: string }, { queue, priority }: Options): Promise<Run> {
+async function evaluateAtQueue(
+  asked: EvaluateOptions & { out: string },
+  { queue, priority }: EvaluateCommandOptions,
+): Promise<Run> {
   const url = queue === true ? process.env['GEOGAP_QUEUE'] : queue
   if (url === undefined) throw inputError('no-queue', 'no queue given: --queue redis://host:port or GEOGAP_QUEUE')
   const { evaluateByQueue } = await import('../../evaluate/queue/evaluate.ts')
   const { run, driven } = await evaluateByQueue(asked, {
-    ...{ queue: url, ...given({ priority }), onState: queuePrinter() },
+    ...{ queue: url, ...withoutUndefined({ priority }), onState: queuePrinter() },
   })
   if (driven.outcome === 'cancelled') process.stderr.write('cancelled; what is stored stays\n')
   return run
 }
 
-async function evaluateOptions(options: Options): Promise<EvaluateOptions & { out: string }> {
+async function evaluateOptionsOf(options: EvaluateCommandOptions): Promise<EvaluateOptions & { out: string }> {
   const { selectModels } = await import('../../models/select.ts')
   const { weights, preprocessing, batch, device, precision, out, prompts, keep, until } = options
-  const adjust = opening(options)
+  const adjust = datasetSpecOf(options)
   return {
-    models: await selectModels(options.model.flatMap(name => several(name))),
+    models: await selectModels(options.model.flatMap(name => parseList(name))),
     datasets: (await datasetNames(options)).map(name => ({ name, ...adjust })),
-    ...given({ weights, preprocessing, batch, device, precision, prompts, keep, until }),
-    ...given({ shard: options.shard, tags: options.tag }),
+    ...withoutUndefined({ weights, preprocessing, batch, device, precision, prompts, keep, until }),
+    ...withoutUndefined({ shard: options.shard, tags: options.tag }),
     out,
   }
 }
 
-async function datasetNames({ dataset = [], suite }: Options): Promise<string[]> {
+async function datasetNames({ dataset = [], suite }: EvaluateCommandOptions): Promise<string[]> {
   if (suite === undefined) {
     if (dataset.length === 0)
       throw inputError('no-dataset', 'no data set given: --dataset NAME|FILE|FOLDER or --suite paper')
@@ -158,6 +161,6 @@ async function datasetNames({ dataset = [], suite }: Options): Promise<string[]>
   }
   const { suites } = await import('../../datasets/benchmarks/benchmarks.ts')
   const names = suites[suite]
-  if (!names) throw unknownName('suite', suite, Object.keys(suites))
+  if (!names) throw unknownNameError('suite', suite, Object.keys(suites))
   return [...dataset, ...names]
 }

@@ -1,8 +1,8 @@
 import { Command } from 'commander'
-import { type CommandEntry, program } from './program.ts'
-import { note } from './progress.ts'
+import { type CommandEntry, buildProgram } from './program.ts'
+import { printNote } from './progress.ts'
 
-interface Options {
+interface ExperimentCommandOptions {
   data: string
   out: string
   run?: string
@@ -20,34 +20,38 @@ export function command(entries: readonly CommandEntry[]): Command {
     .option('--data <dir>', 'folder that holds the benchmarks', 'data')
     .option('--out <dir>', 'folder for the results', 'geogap-results')
     .addHelpText('after', '\nExample:\n  geogap experiment retraining --dry-run')
-    .action(async (name: string | undefined, options: Options) => run(entries, name, options))
+    .action(async (name: string | undefined, options: ExperimentCommandOptions) => run(entries, name, options))
 }
 
-async function run(entries: readonly CommandEntry[], name: string | undefined, options: Options): Promise<void> {
-  const { experimentList, experimentNamed, experimentText, publishedText, resultsText } =
+async function run(
+  entries: readonly CommandEntry[],
+  name: string | undefined,
+  options: ExperimentCommandOptions,
+): Promise<void> {
+  const { experimentList, readExperiment, experimentText, publishedSizesText, experimentResultsText } =
     await import('../../report/page/experiments.ts')
   const print = (text: string): void => void process.stdout.write(text)
   if (name === undefined) {
     print(await experimentList())
     return
   }
-  const experiment = await experimentNamed(name)
-  const commands = experiment.commands.map(line => filled(line, options))
-  if (options.published) print(publishedText(experiment))
-  else if (options.run !== undefined) print(await resultsText(experiment, options.run))
+  const experiment = await readExperiment(name)
+  const commands = experiment.commands.map(line => fillPaths(line, options))
+  if (options.published) print(publishedSizesText(experiment))
+  else if (options.run !== undefined) print(await experimentResultsText(experiment, options.run))
   else {
     print(experimentText(experiment, commands))
     if (options.dryRun) return
-    for (const line of commands) await execute(entries, line)
-    print(`\n${await resultsText(experiment, options.out)}`)
+    for (const line of commands) await runCommandLine(entries, line)
+    print(`\n${await experimentResultsText(experiment, options.out)}`)
   }
 }
 
 /** Paths may hold spaces: they are put in after the line was cut. */
-const filled = (line: string, { data, out }: Options): string[] =>
+const fillPaths = (line: string, { data, out }: ExperimentCommandOptions): string[] =>
   line.split(' ').map(word => word.replace('{data}', () => data).replace('{out}', () => out))
 
-async function execute(entries: readonly CommandEntry[], [, ...words]: readonly string[]): Promise<void> {
-  note(`$ geogap ${words.join(' ')}`)
-  await (await program(entries, words[0])).parseAsync([...words], { from: 'user' })
+async function runCommandLine(entries: readonly CommandEntry[], [, ...words]: readonly string[]): Promise<void> {
+  printNote(`$ geogap ${words.join(' ')}`)
+  await (await buildProgram(entries, words[0])).parseAsync([...words], { from: 'user' })
 }

@@ -2,25 +2,25 @@ import { type Command } from 'commander'
 import { type SplitProtocol, splitProtocols } from '../../experiments/splits.ts'
 import { type Device } from '../../lib/onnx/engine.ts'
 import { devices } from '../../lib/onnx/engine.ts'
-import { type Mode } from '../../lib/pixels/steps.ts'
-import { type Format } from '../../lib/table/columns.ts'
-import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
+import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
+import { type TableFormat } from '../../lib/table/columns.ts'
+import { addDatasetOptions, type DatasetSourceOptions, datasetSpecOf } from './datasetOptions.ts'
 import {
   folder,
   formatOption,
-  given,
+  withoutUndefined,
   oneOf,
   percents,
   positive,
   preprocessingOption,
-  several,
+  parseList,
   wholeNumber,
 } from './options.ts'
 
-export interface ExperimentOptions extends DatasetOptions {
-  preprocessing?: Mode
+export interface ExperimentBaseOptions extends DatasetSourceOptions {
+  preprocessing?: PreprocessingMode
   out: string
-  format: Format
+  format: TableFormat
 }
 
 /** The options of every experiment; `kept` says what `--out` holds. */
@@ -30,14 +30,14 @@ export const addExperimentOptions = (command: Command, kept: string, example: st
     .addOption(formatOption())
     .addHelpText('after', `\n${example.includes('\n') ? 'Examples' : 'Example'}:\n${example}`)
 
-export interface DeviceOption {
+export interface DeviceOptions {
   device?: Device
 }
 
 export const addDeviceOption = (command: Command, use: string): Command =>
   command.option('--device <name>', `cpu, cuda or coreml, for the ${use} (default: cpu)`, oneOf('--device', devices))
 
-export interface TrainingOptions extends ExperimentOptions {
+export interface TrainingBaseOptions extends ExperimentBaseOptions {
   train: string
   eval?: string[]
   split: SplitProtocol
@@ -59,7 +59,7 @@ export const addTrainingOptions = (
 ): Command =>
   command
     .requiredOption('--train <name>', `${training}: dollarstreet:train, a manifest, a folder`)
-    .option('--eval <names>', 'evaluated on (default: the test part of the training data)', several)
+    .option('--eval <names>', 'evaluated on (default: the test part of the training data)', parseList)
     .option('--split <protocol>', splitProtocols.join(', '), oneOf('--split', splitProtocols), 'household')
     .option(`--${settings[0]} <percents>`, settings[1], percents(`--${settings[0]}`))
     .option('--seeds <n>', 'runs of each', wholeNumber('--seeds'), seeds)
@@ -68,10 +68,10 @@ export const addTrainingOptions = (
     .option('--min-n <n>', 'smallest region in a disparity', wholeNumber('--min-n'), 30)
 
 /** What the library is told of them. */
-export const trainingOf = (options: TrainingOptions) => {
+export const trainingOptionsOf = (options: TrainingBaseOptions) => {
   const { train, split, seeds, minN, out, epochs, rate, preprocessing } = options
   return {
-    ...{ train, evals: options.eval ?? [], split, open: opening(options), seeds, minN, out },
-    ...given({ epochs, rate, preprocessing }),
+    ...{ train, evals: options.eval ?? [], split, open: datasetSpecOf(options), seeds, minN, out },
+    ...withoutUndefined({ epochs, rate, preprocessing }),
   }
 }

@@ -1,14 +1,14 @@
 import { Command } from 'commander'
 import { inputError } from '../../lib/errors.ts'
-import { type Mode } from '../../lib/pixels/steps.ts'
-import { excludeOption, type Excluding, preprocessingOption, wholeNumber } from './options.ts'
+import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
+import { excludeOption, type ExcludeOptions, preprocessingOption, wholeNumber } from './options.ts'
 
-interface Options extends Excluding {
+interface FigureCommandOptions extends ExcludeOptions {
   paper?: number
   output: string
   dataset?: string
   model?: string
-  preprocessing?: Mode
+  preprocessing?: PreprocessingMode
   minN: number
   width: number
 }
@@ -30,26 +30,29 @@ export function command(): Command {
       'after',
       '\nExamples:\n  geogap figure progress results -o progress.svg\n  geogap figure --paper 1 results -o one.pdf',
     )
-    .action(async (name: string | undefined, dir: string | undefined, options: Options) =>
-      run(asked([name, dir], options.paper), options),
+    .action(async (name: string | undefined, dir: string | undefined, options: FigureCommandOptions) =>
+      run(figureRequestOf([name, dir], options.paper), options),
     )
 }
 
 /** The figure and the folder; with a number the only argument is the folder. */
-function asked([name, dir]: readonly (string | undefined)[], paper: number | undefined): Asked {
+function figureRequestOf([name, dir]: readonly (string | undefined)[], paper: number | undefined): FigureRequest {
   const [figure, folder, ...more] = paper === undefined ? [name, dir] : [String(paper), name, dir]
   if (figure === undefined || folder === undefined || more.some(extra => extra !== undefined))
     throw inputError('bad-option', 'figure takes NAME DIR, or --paper NUMBER DIR')
   return { name: figure, dir: folder }
 }
 
-interface Asked {
+interface FigureRequest {
   name: string
   dir: string
 }
 
 /** Prints each file and its caption. */
-async function run({ name, dir }: Asked, { output, width, exclude, ...options }: Options): Promise<void> {
+async function run(
+  { name, dir }: FigureRequest,
+  { output, width, exclude, ...options }: FigureCommandOptions,
+): Promise<void> {
   const { writeFigures } = await import('../../report/figures/files.ts')
   const { makeFigures } = await import('../../report/figures/index.ts')
   const { openRun } = await import('../../results/run.ts')

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type Format } from '../../lib/table/columns.ts'
+import { type TableFormat } from '../../lib/table/columns.ts'
 import { formatOption } from './options.ts'
 
 export function command(): Command {
@@ -7,11 +7,11 @@ export function command(): Command {
     .description('List the figures that can be drawn.')
     .addOption(formatOption())
     .addHelpText('after', '\nExample:\n  geogap figures')
-    .action(async ({ format }: { format: Format }) => {
+    .action(async ({ format }: { format: TableFormat }) => {
       const { figureKinds } = await import('../../report/figures/index.ts')
-      const { fields, formatTable } = await import('../../lib/table/columns.ts')
+      const { fieldColumns, formatTable } = await import('../../lib/table/columns.ts')
       const rows = figureKinds.map(({ paper, ...kind }) => ({ ...kind, paper: paper.join(', ') }))
-      const columns = fields<'name' | 'title' | 'paper' | 'needs'>({
+      const columns = fieldColumns<'name' | 'title' | 'paper' | 'needs'>({
         ...{ name: 'name', title: 'what it shows', paper: 'in the paper', needs: 'needs' },
       })
       process.stdout.write(formatTable(columns, rows, format))

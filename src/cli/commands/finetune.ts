@@ -1,9 +1,14 @@
 import { Command } from 'commander'
-import { addExperimentOptions, addTrainingOptions, trainingOf, type TrainingOptions } from './experimentOptions.ts'
-import { given, wholeNumber } from './options.ts'
-import { note, progressPrinter, transferPrinter } from './progress.ts'
+import {
+  addExperimentOptions,
+  addTrainingOptions,
+  trainingOptionsOf,
+  type TrainingBaseOptions,
+} from './experimentOptions.ts'
+import { withoutUndefined, wholeNumber } from './options.ts'
+import { printNote, progressPrinter, transferPrinter } from './progress.ts'
 
-interface Options extends TrainingOptions {
+interface FinetuneCommandOptions extends TrainingBaseOptions {
   model: string
   shares?: number[]
   size?: number
@@ -30,30 +35,30 @@ export function command(): Command {
     finetune,
     'checkpoints',
     '  geogap finetune --model vit_tiny_patch16_224 --train dollarstreet:train --eval dollarstreet:test --epochs 3',
-  ).action(async (options: Options) => run(options))
+  ).action(async (options: FinetuneCommandOptions) => run(options))
 }
 
-async function run(options: Options): Promise<void> {
+async function run(options: FinetuneCommandOptions): Promise<void> {
   const { model, shares, size, batch, microBatch, out } = options
-  const { westernTraining } = await import('../../experiments/westernTraining.ts')
+  const { runWesternTraining } = await import('../../experiments/westernTraining.ts')
   const { studyTable } = await import('../print/study.ts')
   const { durationText, percent, shellWord } = await import('../../lib/table/text.ts')
-  const done = await westernTraining({
-    ...given({ shares, size, batch, microBatch }),
-    ...{ model, ...trainingOf(options) },
+  const done = await runWesternTraining({
+    ...withoutUndefined({ shares, size, batch, microBatch }),
+    ...{ model, ...trainingOptionsOf(options) },
     onProgress: progressPrinter(),
     onDownload: transferPrinter(),
     onPlan: ({ share, seed }, plan, total) => {
       const left = plan.done === 0 ? '' : `, ${plan.done} done`
-      note(
+      printNote(
         `${percent(share, 0)} % western, seed ${seed}: ${plan.images} images, ${plan.epochs} epochs${left} of ${plan.steps} updates, micro-batches of ${plan.microBatch}`,
       )
-      note(`about ${durationText(plan.seconds)} for this run, ${durationText(total)} for all that are left`)
+      printNote(`about ${durationText(plan.seconds)} for this run, ${durationText(total)} for all that are left`)
     },
     onEpoch: ({ share }, epoch, loss) =>
-      note(`${percent(share, 0)} % western: epoch ${epoch}, loss ${loss.toFixed(3)}`),
+      printNote(`${percent(share, 0)} % western: epoch ${epoch}, loss ${loss.toFixed(3)}`),
   })
   process.stdout.write(studyTable(done.rows, 'western share', options.format))
-  for (const text of [`${done.size} training images of every share`, ...done.notes]) note(`note: ${text}`)
-  note(`next: geogap figure western-share ${shellWord(out)} -o western-share.svg`)
+  for (const text of [`${done.size} training images of every share`, ...done.notes]) printNote(`note: ${text}`)
+  printNote(`next: geogap figure western-share ${shellWord(out)} -o western-share.svg`)
 }

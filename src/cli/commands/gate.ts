@@ -4,14 +4,14 @@ import { jsonText } from '../../lib/table/text.ts'
 import { excludeOption, shareOf, textFormatOption, wholeNumber } from './options.ts'
 
 /** Exit code of a gate that failed. */
-export const gateFailed = 4
+export const gateFailedExitCode = 4
 
-type Options = GateOptions & { junit?: string; format: 'text' | 'markdown' | 'json' }
+type GateCommandOptions = GateOptions & { junit?: string; format: 'text' | 'markdown' | 'json' }
 
 export function command(): Command {
   return new Command('gate')
     .description(
-      `Judge a run against limits, by what the data show and not by the point estimate. Exit code ${gateFailed} when a limit is broken.`,
+      `Judge a run against limits, by what the data show and not by the point estimate. Exit code ${gateFailedExitCode} when a limit is broken.`,
     )
     .argument('<run>', 'folder of results')
     .option('--baseline <run>', 'folder of results to compare with, image by image')
@@ -24,18 +24,18 @@ export function command(): Command {
     .addOption(textFormatOption())
     .addOption(excludeOption())
     .addHelpText('after', '\nExample:\n  geogap gate results --baseline main-results --by country --junit gate.xml')
-    .action(async (run: string, options: Options) => judge(run, options))
+    .action(async (run: string, options: GateCommandOptions) => judge(run, options))
 }
 
-async function judge(dir: string, { junit, format, ...options }: Options): Promise<void> {
-  const { gate } = await import('../../analysis/gateRun.ts')
+async function judge(dir: string, { junit, format, ...options }: GateCommandOptions): Promise<void> {
+  const { judgeEvaluations } = await import('../../analysis/gateRun.ts')
   const { gateJunit, gateSentence, gateText } = await import('../../analysis/gateText.ts')
-  const result = await gate(dir, options)
+  const result = await judgeEvaluations(dir, options)
   const json = (): string => jsonText({ sentence: gateSentence(result), ...result })
   process.stdout.write(format === 'json' ? json() : gateText(result, format))
   if (junit !== undefined) {
     const { writeOutput } = await import('../../lib/files.ts')
     await writeOutput(junit, gateJunit(result))
   }
-  if (!result.passed) process.exitCode = gateFailed
+  if (!result.passed) process.exitCode = gateFailedExitCode
 }

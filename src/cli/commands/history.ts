@@ -1,12 +1,12 @@
 import { Command } from 'commander'
-import { type Format } from '../../lib/table/columns.ts'
-import { excludeOption, type Excluding, formatOption, given, wholeNumber } from './options.ts'
+import { type TableFormat } from '../../lib/table/columns.ts'
+import { excludeOption, type ExcludeOptions, formatOption, withoutUndefined, wholeNumber } from './options.ts'
 
-interface Options extends Excluding {
+interface HistoryCommandOptions extends ExcludeOptions {
   name?: string
   by?: string
   minN: number
-  format: Format
+  format: TableFormat
 }
 
 export function command(): Command {
@@ -22,11 +22,11 @@ export function command(): Command {
       'after',
       '\nExamples:\n  geogap evaluate --model model.json --dataset geode --tag commit=3fa9c1 --out results\n  geogap history results',
     )
-    .action(async (dirs: string[], { name, by, minN, format, exclude }: Options) => {
-      const { history } = await import('../../analysis/history.ts')
+    .action(async (dirs: string[], { name, by, minN, format, exclude }: HistoryCommandOptions) => {
+      const { readHistory } = await import('../../analysis/history.ts')
       const { historyTable } = await import('../../analysis/historyText.ts')
       const { writeTables } = await import('../../lib/table/write.ts')
-      const rows = await history(dirs, { minN, ...given({ by, exclude }) })
+      const rows = await readHistory(dirs, { minN, ...withoutUndefined({ by, exclude }) })
       await writeTables([historyTable(rows, minN, name)], format, undefined)
     })
 }

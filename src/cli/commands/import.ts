@@ -2,16 +2,16 @@ import { basename } from 'node:path'
 import { Command } from 'commander'
 import { inputError } from '../../lib/errors.ts'
 import { type Dataset } from '../../datasets/dataset.ts'
-import { type Table } from '../../datasets/tables.ts'
-import { type Mode } from '../../lib/pixels/steps.ts'
-import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
-import { folder, oneOf, preprocessingOption, type Tagging, tagOption } from './options.ts'
+import { type RawTable } from '../../datasets/tables.ts'
+import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
+import { addDatasetOptions, type DatasetSourceOptions, datasetSpecOf } from './datasetOptions.ts'
+import { folder, oneOf, preprocessingOption, type TagOptions, tagOption } from './options.ts'
 
-interface Options extends DatasetOptions, Tagging {
+interface ImportCommandOptions extends DatasetSourceOptions, TagOptions {
   out?: string
   dataset?: string
   model?: string
-  preprocessing: Mode
+  preprocessing: PreprocessingMode
   partial: boolean
   example?: 'pytorch'
 }
@@ -35,10 +35,10 @@ export function command(): Command {
     .action(run)
 }
 
-async function run(files: readonly string[], options: Options): Promise<void> {
+async function run(files: readonly string[], options: ImportCommandOptions): Promise<void> {
   if (options.example !== undefined) {
-    const { pytorchExample } = await import('../../evaluate/import/example.ts')
-    process.stdout.write(pytorchExample(await opened(options), options.dataset))
+    const { pytorchScript } = await import('../../evaluate/import/example.ts')
+    process.stdout.write(pytorchScript(await openIdDataset(options), options.dataset))
     return
   }
   const { out } = options
@@ -52,15 +52,25 @@ async function run(files: readonly string[], options: Options): Promise<void> {
     process.stdout.write(`${await importFile(file, await readTable(file), { ...options, out })}\n`)
 }
 
-async function importFile(file: string, table: Table, options: Options & { out: string }): Promise<string> {
+async function importFile(
+  file: string,
+  table: RawTable,
+  options: ImportCommandOptions & { out: string },
+): Promise<string> {
   const { readAccuracies } = await import('../../evaluate/import/accuracies.ts')
   const found = readAccuracies(file, table)
   if (found) {
     if (options.tag) throw inputError('bad-option', `--tag names a run of predictions; ${file} holds accuracies`)
-    const { recordImported } = await import('../../results/imported.ts')
+    const { recordImportedAccuracies } = await import('../../results/importedAccuracies.ts')
     const { format, rows, repeated } = found
     const created = new Date().toISOString()
-    await recordImported(options.out, basename(file), { schema: 1, format, source: basename(file), created, rows })
+    await recordImportedAccuracies(options.out, basename(file), {
+      schema: 1,
+      format,
+      source: basename(file),
+      created,
+      rows,
+    })
     return `${file}: ${rows.length} accuracies (${format})${repeated > 0 ? `, ${repeated} repeated rows left out` : ''}`
   }
   if (!table.columns.includes('id') || !['top5', 'logits'].some(name => table.columns.includes(name)))
@@ -69,15 +79,15 @@ async function importFile(file: string, table: Table, options: Options & { out: 
       `unknown kind of table: ${file}; it needs model,benchmark,accuracy, or id with top5 or logits, not ${table.columns.join(', ')}`,
     )
   if (options.model === undefined) throw inputError('bad-usage', `${file} holds predictions: --model is needed`)
-  const { importPredictions, reportLine } = await import('../../evaluate/import/predictions.ts')
+  const { importPredictions, coverageText } = await import('../../evaluate/import/predictions.ts')
   const { out, model, preprocessing, partial, tag: tags } = options
   const asked = { file, model, preprocessing, partial, out, tags }
-  const report = await importPredictions(await opened(options), table, asked)
-  return `${file}: ${reportLine(report)}`
+  const report = await importPredictions(await openIdDataset(options), table, asked)
+  return `${file}: ${coverageText(report)}`
 }
 
-async function opened({ dataset, ...options }: Options): Promise<Dataset> {
+async function openIdDataset({ dataset, ...options }: ImportCommandOptions): Promise<Dataset> {
   if (dataset === undefined) throw inputError('bad-usage', 'no --dataset to hold the ids against')
   const { openDataset } = await import('../../datasets/open.ts')
-  return openDataset({ name: dataset, ...opening(options) })
+  return openDataset({ name: dataset, ...datasetSpecOf(options) })
 }

@@ -1,9 +1,9 @@
 import { type CommandEntry } from './program.ts'
 
-type Row = readonly [name: string, summary: string, load: CommandEntry['load']]
+type CommandRow = readonly [name: string, summary: string, load: CommandEntry['load']]
 
 /** Every command by what a person may be doing, in the order of the overview; its module is imported only when it is used. */
-const groups: Readonly<Record<string, readonly Row[]>> = {
+const commandGroups: Readonly<Record<string, readonly CommandRow[]>> = {
   Get: [
     ['models', 'list the models that can be named', () => import('./models.ts')],
     ['datasets', 'list, show and check benchmarks', () => import('./datasets.ts')],
@@ -50,14 +50,14 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
   ],
 }
 
-export const commands: readonly CommandEntry[] = Object.values(groups)
+export const commands: readonly CommandEntry[] = Object.values(commandGroups)
   .flat()
   .map(([name, summary, load]) => ({ name, summary, load }))
 
 /** The text of `geogap --help`. */
-export async function overview(): Promise<string> {
+export async function helpText(): Promise<string> {
   const { version } = await import('../../lib/version.ts')
-  const parts = Object.entries(groups).map(([title, rows]) =>
+  const parts = Object.entries(commandGroups).map(([title, rows]) =>
     [title, ...rows.map(([name, summary]) => `  ${name.padEnd(12)}${summary}`)].join('\n'),
   )
   return `geogap ${version}: does progress on object-recognition benchmarks reach everyone?

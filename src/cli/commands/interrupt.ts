@@ -1,16 +1,16 @@
-const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+const signalExitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
-let made: AbortSignal | undefined
+let sharedSignal: AbortSignal | undefined
 
 /**
  * The first SIGINT (Ctrl-C), SIGTERM or SIGHUP (a closed terminal) aborts the signal that is given back, the same for all
  * evaluations of the process, and sets the exit code; the second ends the process at once.
  */
-export function interruption(): AbortSignal {
-  if (made) return made
+export function interruptSignal(): AbortSignal {
+  if (sharedSignal) return sharedSignal
   const controller = new AbortController()
   const { signal } = controller
-  for (const [name, code] of Object.entries(codes)) {
+  for (const [name, code] of Object.entries(signalExitCodes)) {
     process.on(name, () => {
       if (signal.aborted) process.exit(code)
       process.exitCode = code
@@ -20,5 +20,5 @@ export function interruption(): AbortSignal {
       controller.abort()
     })
   }
-  return (made = signal)
+  return (sharedSignal = signal)
 }

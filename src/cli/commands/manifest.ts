@@ -1,7 +1,7 @@
 import { Command } from 'commander'
-import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
+import { addDatasetOptions, type DatasetSourceOptions, datasetSpecOf } from './datasetOptions.ts'
 
-type Options = DatasetOptions & { output: string }
+type ManifestCommandOptions = DatasetSourceOptions & { output: string }
 
 export function command(): Command {
   const manifest = new Command('manifest')
@@ -10,11 +10,11 @@ export function command(): Command {
   return addDatasetOptions(manifest)
     .requiredOption('-o, --output <file>', 'the Parquet file')
     .addHelpText('after', '\nExample:\n  geogap manifest geode --data data -o ids.parquet')
-    .action(async (name: string, { output, ...options }: Options) => {
+    .action(async (name: string, { output, ...options }: ManifestCommandOptions) => {
       const { openDataset } = await import('../../datasets/open.ts')
       const { writeManifest } = await import('../../evaluate/import/manifest.ts')
-      const dataset = await openDataset({ name, ...opening(options) })
+      const dataset = await openDataset({ name, ...datasetSpecOf(options) })
       await writeManifest(dataset, output)
-      process.stdout.write(`${output}: ${dataset.items.length} images of ${dataset.classes.length} classes\n`)
+      process.stdout.write(`${output}: ${dataset.samples.length} images of ${dataset.classes.length} classes\n`)
     })
 }

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { excludeOption, type Excluding } from './options.ts'
+import { excludeOption, type ExcludeOptions } from './options.ts'
 
 export function command(): Command {
   return new Command('methods')
@@ -7,9 +7,9 @@ export function command(): Command {
     .argument('<run>', 'folder of results, or a pack')
     .addOption(excludeOption())
     .addHelpText('after', '\nExample:\n  geogap methods results > methods.md')
-    .action(async (run: string, { exclude }: Excluding) => {
+    .action(async (run: string, { exclude }: ExcludeOptions) => {
       const { openResults } = await import('../../analysis/pack.ts')
-      const { methods, methodsText } = await import('../../analysis/citing/methods.ts')
-      process.stdout.write(methodsText(methods(await openResults(run, exclude))))
+      const { describeMethods, methodsText } = await import('../../analysis/citing/methods.ts')
+      process.stdout.write(methodsText(describeMethods(await openResults(run, exclude))))
     })
 }

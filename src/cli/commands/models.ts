@@ -1,13 +1,13 @@
 import { Command } from 'commander'
-import { type Format } from '../../lib/table/columns.ts'
+import { type TableFormat } from '../../lib/table/columns.ts'
 import { describeCommand } from './describe.ts'
 import { formatOption } from './options.ts'
 import { probeCommand } from './probe.ts'
 
-interface Options {
+interface ModelsCommandOptions {
   where?: string[]
   all: boolean
-  format: Format
+  format: TableFormat
 }
 
 export function command(): Command {
@@ -22,14 +22,14 @@ export function command(): Command {
     .addHelpText('after', "\nExample:\n  geogap models --where evaluation=zero-shot 'images>1e9'")
     .addCommand(describeCommand())
     .addCommand(probeCommand())
-    .action(async (pattern: string | undefined, options: Options) => run(pattern, options))
+    .action(async (pattern: string | undefined, options: ModelsCommandOptions) => run(pattern, options))
 }
 
-async function run(pattern: string | undefined, { where = [], all, format }: Options): Promise<void> {
-  const { matchingRows, oneRow, parseFilter, testbedRows } = await import('../../models/listing.ts')
+async function run(pattern: string | undefined, { where = [], all, format }: ModelsCommandOptions): Promise<void> {
+  const { matchingRows, findModelRow, parseFilter, testbedRows } = await import('../../models/listing.ts')
   const { modelSheet, modelTable } = await import('../../report/page/modelTable.ts')
   const filters = where.map(parseFilter)
-  const exact = pattern === undefined ? undefined : oneRow(pattern)
+  const exact = pattern === undefined ? undefined : findModelRow(pattern)
   if (exact && format === 'text') {
     process.stdout.write(modelSheet(exact))
     return

@@ -1,10 +1,10 @@
 import { type Argument, Option } from 'commander'
 import { inputError } from '../../lib/errors.ts'
-import { isStore } from '../../lib/storage/place.ts'
-import { type Share } from '../../evaluate/units.ts'
+import { isObjectStoreUrl } from '../../lib/storage/storage.ts'
+import { type WorkShare } from '../../evaluate/units.ts'
 import { type OutputFormat } from '../../lib/table/write.ts'
-import { modes } from '../../lib/pixels/steps.ts'
-import { type Format, formats } from '../../lib/table/columns.ts'
+import { preprocessingModes } from '../../lib/pixels/steps.ts'
+import { type TableFormat, tableFormats } from '../../lib/table/columns.ts'
 
 /** A whole number of at least `least` and at most `most`, from an option's text. */
 export const wholeNumber =
@@ -53,7 +53,7 @@ export const percents =
 export const folder =
   (option: string) =>
   (text: string): string => {
-    if (isStore(text)) throw inputError('bad-option', `${option} takes a folder, not a store: ${text}`)
+    if (isObjectStoreUrl(text)) throw inputError('bad-option', `${option} takes a folder, not a store: ${text}`)
     return text
   }
 
@@ -72,11 +72,13 @@ export const choicesOf = ({ parseArg }: Option | Argument): readonly string[] | 
   (parseArg as { words?: readonly string[] } | undefined)?.words
 
 export const preprocessingOption = (use: string): Option =>
-  new Option('--preprocessing <mode>', `${modes.join(', ')} ${use}`).argParser(oneOf('--preprocessing', modes))
+  new Option('--preprocessing <mode>', `${preprocessingModes.join(', ')} ${use}`).argParser(
+    oneOf('--preprocessing', preprocessingModes),
+  )
 
 export const formatOption = (): Option =>
   new Option('--format <format>', 'text, markdown, csv, json or latex')
-    .argParser(oneOf<Format>('--format', formats))
+    .argParser(oneOf<TableFormat>('--format', tableFormats))
     .default('text')
 
 /** Of what is written with sentences: text, Markdown, or all of it as JSON. */
@@ -109,20 +111,20 @@ export function assignments(option: string) {
 }
 
 /** Collects a repeatable option that also takes lists with commas. */
-export const several = (text: string, before: readonly string[] = []): string[] => [
+export const parseList = (text: string, before: readonly string[] = []): string[] => [
   ...before,
   ...text.split(',').filter(part => part !== ''),
 ]
 
-export const outputFormat = oneOf<OutputFormat>('--format', [...formats, 'parquet'])
+export const parseOutputFormat = oneOf<OutputFormat>('--format', [...tableFormats, 'parquet'])
 
 /** Without the keys whose value is undefined. */
-export const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+export const withoutUndefined = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
 
 /** `3/8`; `auto` is the place in a Slurm array or in a Kubernetes Indexed Job, whose size comes from JOB_COMPLETIONS. */
-export function machineShare(text: string, env: NodeJS.ProcessEnv = process.env): Share {
-  const share = text === 'auto' ? shareFrom(env) : text
+export function parseShare(text: string, env: NodeJS.ProcessEnv = process.env): WorkShare {
+  const share = text === 'auto' ? shareFromEnvironment(env) : text
   const [, index, count] = /^(\d+)\/(\d+)$/.exec(share) ?? []
   const [i, n] = [Number(index), Number(count)]
   if (count === undefined || i < 1 || i > n)
@@ -130,7 +132,7 @@ export function machineShare(text: string, env: NodeJS.ProcessEnv = process.env)
   return { index: i, count: n }
 }
 
-function shareFrom(env: NodeJS.ProcessEnv): string {
+function shareFromEnvironment(env: NodeJS.ProcessEnv): string {
   const { SLURM_ARRAY_TASK_ID: task, SLURM_ARRAY_TASK_MIN = '0', SLURM_ARRAY_TASK_COUNT: tasks } = env
   if (task !== undefined && tasks !== undefined) return `${Number(task) - Number(SLURM_ARRAY_TASK_MIN) + 1}/${tasks}`
   const { JOB_COMPLETION_INDEX: pod, JOB_COMPLETIONS: pods } = env
@@ -142,15 +144,15 @@ function shareFrom(env: NodeJS.ProcessEnv): string {
 }
 
 /** Options of what writes results. */
-export interface Tagging {
+export interface TagOptions {
   tag?: Record<string, string>
 }
 
 export const tagOption = (): Option =>
-  new Option('--tag <key=value>', 'name this run for geogap history; repeatable, part of no key').argParser(tagged)
+  new Option('--tag <key=value>', 'name this run for geogap history; repeatable, part of no key').argParser(parseTags)
 
 /** A comma begins another tag where a name and `=` follow it. */
-function tagged(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+function parseTags(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const pairs = text.split(/,(?=[\w.-]+=)/).map((tag): [string, string] => {
     const [, name, value] = /^([\w.-]+)=(\S.*)$/.exec(tag.trim()) ?? []
     if (name === undefined || value === undefined)
@@ -161,7 +163,7 @@ function tagged(text: string, before: Readonly<Record<string, string>> = {}): Re
 }
 
 /** Options of an analysis that leaves images out. */
-export interface Excluding {
+export interface ExcludeOptions {
   exclude?: string
 }
 

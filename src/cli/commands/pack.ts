@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { excludeOption, type Excluding } from './options.ts'
+import { excludeOption, type ExcludeOptions } from './options.ts'
 import { bytesText } from '../../lib/table/text.ts'
 
 export function command(): Command {
@@ -9,7 +9,7 @@ export function command(): Command {
     .requiredOption('-o, --output <file>', 'the pack')
     .addOption(excludeOption())
     .addHelpText('after', '\nExample:\n  geogap pack results -o testbed.pack')
-    .action(async (dir: string, { output, exclude }: Excluding & { output: string }) => {
+    .action(async (dir: string, { output, exclude }: ExcludeOptions & { output: string }) => {
       const { openRun } = await import('../../results/run.ts')
       const { writePack } = await import('../../analysis/pack.ts')
       const { writeOutput } = await import('../../lib/files.ts')

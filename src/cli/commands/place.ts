@@ -1,17 +1,17 @@
 import { Command } from 'commander'
 import { inputError } from '../../lib/errors.ts'
-import { type Format } from '../../lib/table/columns.ts'
-import { type Placed } from '../../analysis/placeText.ts'
-import { wide } from '../../report/figures/figure.ts'
-import { excludeOption, type Excluding, formatOption, several, wholeNumber } from './options.ts'
-import { note } from './progress.ts'
+import { type TableFormat } from '../../lib/table/columns.ts'
+import { type Standing } from '../../analysis/standingText.ts'
+import { wideWidthPx } from '../../report/figures/figure.ts'
+import { excludeOption, type ExcludeOptions, formatOption, parseList, wholeNumber } from './options.ts'
+import { printNote } from './progress.ts'
 
-interface Options extends Excluding {
+interface PlaceCommandOptions extends ExcludeOptions {
   against: string
   models?: string[]
   minN: number
   figure?: string
-  format: Format
+  format: TableFormat
 }
 
 export function command(): Command {
@@ -19,25 +19,26 @@ export function command(): Command {
     .description('Where a model stands among comparable ones of its ImageNet accuracy.')
     .argument('<run>', 'folder of results, or a pack')
     .option('--against <what>', 'published, a folder of results, or a pack', 'published')
-    .option('--models <names>', 'models to place (default: all)', several)
+    .option('--models <names>', 'models to place (default: all)', parseList)
     .option('--min-n <n>', 'places with fewer images are left out', wholeNumber('--min-n'), 30)
     .option('--figure <file>', 'draw the model among them: a file ending in .svg, .png, .pdf or .json')
     .addOption(formatOption())
     .addOption(excludeOption())
     .addHelpText('after', '\nExample:\n  geogap place results --against published --figure place.svg')
-    .action(async (run: string, { format, figure, ...options }: Options) => {
-      const { placeRun } = await import('../../analysis/placeRun.ts')
-      const { placedText } = await import('../../analysis/placeText.ts')
-      const placed = await placeRun(run, options)
-      process.stdout.write(placedText(placed, format))
+    .action(async (run: string, { format, figure, ...options }: PlaceCommandOptions) => {
+      const { runStandings } = await import('../../analysis/standingRun.ts')
+      const { standingsText } = await import('../../analysis/standingText.ts')
+      const placed = await runStandings(run, options)
+      process.stdout.write(standingsText(placed, format))
       if (figure !== undefined) await draw(placed, figure)
     })
 }
 
-async function draw(placed: readonly Placed[], file: string): Promise<void> {
-  const { placeFigure } = await import('../../report/figures/placeFigure.ts')
+async function draw(placed: readonly Standing[], file: string): Promise<void> {
+  const { standingFigure } = await import('../../report/figures/standingFigure.ts')
   const { writeFigures } = await import('../../report/figures/files.ts')
-  const figures = placed.map(placeFigure).filter(({ rows }) => rows.length > 0)
+  const figures = placed.map(standingFigure).filter(({ rows }) => rows.length > 0)
   if (figures.length === 0) throw inputError('no-figure', `no figure ${file}: no measure has enough comparable models`)
-  for (const drawn of await writeFigures(figures, file, wide)) note(`${drawn.file}: ${drawn.figure.caption}`)
+  for (const drawn of await writeFigures(figures, file, wideWidthPx))
+    printNote(`${drawn.file}: ${drawn.figure.caption}`)
 }

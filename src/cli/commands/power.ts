@@ -1,34 +1,34 @@
 import { Command } from 'commander'
 import { inputError } from '../../lib/errors.ts'
-import { type Format } from '../../lib/table/columns.ts'
-import { addDatasetOptions, type DatasetOptions, opening } from './datasetOptions.ts'
-import { formatOption, several, shareOf } from './options.ts'
+import { type TableFormat } from '../../lib/table/columns.ts'
+import { addDatasetOptions, type DatasetSourceOptions, datasetSpecOf } from './datasetOptions.ts'
+import { formatOption, parseList, shareOf } from './options.ts'
 
-interface Options extends DatasetOptions {
+interface PowerCommandOptions extends DatasetSourceOptions {
   by: string[]
   accuracy: number
   difference: number
-  format: Format
+  format: TableFormat
 }
 
 export function command(): Command {
   const power = new Command('power')
     .description('Which differences each region and country of a data set could show, before any model is run.')
     .argument('<dataset>', 'benchmark, manifest, folder or archive')
-    .option('--by <columns>', 'groups', (text: string) => several(text), ['region', 'country'])
+    .option('--by <columns>', 'groups', (text: string) => parseList(text), ['region', 'country'])
     .option('--accuracy <share>', 'accuracy of the other groups to reckon with', shareOf('--accuracy'), 0.7)
     .option('--difference <share>', 'difference to find', shareOf('--difference'), 0.05)
   return addDatasetOptions(power)
     .addOption(formatOption())
     .addHelpText('after', '\nExample:\n  geogap power geode --data data')
-    .action(async (name: string, options: Options) => run(name, options))
+    .action(async (name: string, options: PowerCommandOptions) => run(name, options))
 }
 
-async function run(name: string, { by, format, ...options }: Options): Promise<void> {
+async function run(name: string, { by, format, ...options }: PowerCommandOptions): Promise<void> {
   const { openDataset } = await import('../../datasets/open.ts')
-  const { powerRows } = await import('../../analysis/power.ts')
+  const { datasetPower } = await import('../../analysis/power.ts')
   const { powerText } = await import('../../analysis/powerText.ts')
-  const dataset = await openDataset({ name, ...opening(options) })
+  const dataset = await openDataset({ name, ...datasetSpecOf(options) })
   const columns = by.filter(column => dataset.columns.includes(column))
   if (columns.length === 0)
     throw inputError(
@@ -40,5 +40,5 @@ async function run(name: string, { by, format, ...options }: Options): Promise<v
       'bad-option',
       `--difference ${options.difference} is not between 0 and --accuracy ${options.accuracy}`,
     )
-  process.stdout.write(powerText(powerRows(dataset.items, columns, options), options, format))
+  process.stdout.write(powerText(datasetPower(dataset.samples, columns, options), options, format))
 }

@@ -1,16 +1,16 @@
 import { Command } from 'commander'
-import { type Format } from '../../lib/table/columns.ts'
-import { addManifestOptions, type ManifestOptions } from './datasetOptions.ts'
-import { formatOption, given, labelsOption, wholeNumber } from './options.ts'
-import { note } from './progress.ts'
+import { type TableFormat } from '../../lib/table/columns.ts'
+import { addManifestOptions, type ManifestSourceOptions } from './datasetOptions.ts'
+import { formatOption, withoutUndefined, labelsOption, wholeNumber } from './options.ts'
+import { printNote } from './progress.ts'
 
-interface Options extends ManifestOptions {
+interface ProbeCommandOptions extends ManifestSourceOptions {
   dataset: string
   limit: number
   weights?: string
   labels?: string
   prompts?: string
-  format: Format
+  format: TableFormat
 }
 
 /** `geogap models probe`. */
@@ -28,18 +28,18 @@ export function probeCommand(): Command {
     .option('--prompts <which>', 'of a zero-shot model: paper, openai, simple or a file')
     .addOption(formatOption())
     .addHelpText('after', '\nExample:\n  geogap models probe runs/model.json --dataset photos.csv')
-    .action(async (model: string, options: Options) => run(model, options))
+    .action(async (model: string, options: ProbeCommandOptions) => run(model, options))
 }
 
-async function run(model: string, options: Options): Promise<void> {
-  const { probe } = await import('../../experiments/probe/probeRun.ts')
+async function run(model: string, options: ProbeCommandOptions): Promise<void> {
+  const { probeModel } = await import('../../experiments/probe/probeRun.ts')
   const { probeText } = await import('../../experiments/probe/probeText.ts')
   const { dataset, limit, data, weights, labels, classes, map, prompts, format } = options
-  const onSetting = (done: number, total: number): void => note(`setting ${done} of ${total}`)
-  const found = await probe(
+  const onSetting = (done: number, total: number): void => printNote(`setting ${done} of ${total}`)
+  const found = await probeModel(
     model,
-    { name: dataset, limit, ...given({ data, labels, classes, map }) },
-    { ...given({ weights, prompts }), ...(process.stderr.isTTY && { onSetting }) },
+    { name: dataset, limit, ...withoutUndefined({ data, labels, classes, map }) },
+    { ...withoutUndefined({ weights, prompts }), ...(process.stderr.isTTY && { onSetting }) },
   )
   process.stdout.write(probeText(found, format))
 }

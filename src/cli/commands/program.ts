@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { inputError, unknownName } from '../../lib/errors.ts'
-import { quieten } from './progress.ts'
+import { inputError, unknownNameError } from '../../lib/errors.ts'
+import { setQuiet } from './progress.ts'
 
 export interface CommandEntry {
   name: string
@@ -12,32 +12,32 @@ export interface CommandEntry {
  * Commander's tree of the commands, or of the one called `name`, as users meet it: common options, our errors, `geogap` before each name.
  * Errors: unknown-command.
  */
-export async function program(entries: readonly CommandEntry[], name?: string): Promise<Command> {
+export async function buildProgram(entries: readonly CommandEntry[], name?: string): Promise<Command> {
   const root = new Command('geogap').helpCommand(false)
-  for (const { load } of name === undefined ? entries : [entryOf(entries, name)]) {
+  for (const { load } of name === undefined ? entries : [findCommand(entries, name)]) {
     const command = (await load()).command(entries)
     root.addCommand(command)
-    prepare(command, `geogap ${command.name()}`)
+    addCommonOptions(command, `geogap ${command.name()}`)
   }
   return root
 }
 
-function entryOf(entries: readonly CommandEntry[], name: string): CommandEntry {
+function findCommand(entries: readonly CommandEntry[], name: string): CommandEntry {
   const names = entries.map(entry => entry.name)
   const entry = entries[names.indexOf(name)]
   if (entry) return entry
-  throw unknownName('command', name, names)
+  throw unknownNameError('command', name, names)
 }
 
 /** Options that every command has, and errors like all others for commander's own complaints. */
-function prepare(command: Command, path: string): void {
+function addCommonOptions(command: Command, path: string): void {
   const has = (option: string): boolean => command.options.some(({ long }) => long === option)
   if (has('--format') && !has('--json'))
     command
       .option('--json', 'the same as --format json')
       .on('option:json', () => command.setOptionValueWithSource('format', 'json', 'cli'))
   command.option('--quiet', 'no progress and no notes, only the result and errors')
-  command.on('option:quiet', () => quieten())
+  command.on('option:quiet', () => setQuiet())
   command.option('--config <file>', 'defaults of the options (default: geogap.config.* in this folder)')
   command.option('--debug', 'show the stack trace of an error')
   command.exitOverride(error => {
@@ -46,16 +46,19 @@ function prepare(command: Command, path: string): void {
       .replace(/^error: /, '')
       .replaceAll('\n', ' ')
       .replace(/\.$/, '')
-    throw inputError('bad-usage', `${message}${error.code === missing ? swallowed(command) : ''}; see ${path} --help`)
+    throw inputError(
+      'bad-usage',
+      `${message}${error.code === missingArgumentCode ? greedyOptionHint(command) : ''}; see ${path} --help`,
+    )
   })
   command.configureOutput({ outputError: () => undefined })
-  for (const inner of command.commands) prepare(inner, `${path} ${inner.name()}`)
+  for (const inner of command.commands) addCommonOptions(inner, `${path} ${inner.name()}`)
 }
 
-const missing = 'commander.missingArgument'
+const missingArgumentCode = 'commander.missingArgument'
 
 /** An option that takes several words also takes the arguments that follow it. */
-function swallowed(command: Command): string {
+function greedyOptionHint(command: Command): string {
   const greedy = command.options.find(
     option => option.variadic && command.getOptionValueSource(option.attributeName()) === 'cli',
   )

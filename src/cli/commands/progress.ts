@@ -1,83 +1,85 @@
-import { type DriveState } from '../../evaluate/queue/drive.ts'
-import { type Progress } from '../../evaluate/evaluateDataset.ts'
-import { runAs } from '../print/profile.ts'
-import { bytesText, durationText, printable, textWidth, timeText } from '../../lib/table/text.ts'
+import { type FollowState } from '../../evaluate/queue/followRun.ts'
+import { type EvaluationProgress } from '../../evaluate/evaluateDataset.ts'
+import { executionText } from '../print/profile.ts'
+import { bytesText, durationText, stripControlCharacters, textWidth, timeText } from '../../lib/table/text.ts'
 
 let quiet = false
 
 /** From now on no progress and no notes, or both again. */
-export const quieten = (on = true): void => void (quiet = on)
+export const setQuiet = (on = true): void => void (quiet = on)
 
 /** A note on standard error: what comes next, or what was written where. */
-export function note(text: string): void {
-  if (!quiet) process.stderr.write(`${printable(text)}\n`)
+export function printNote(text: string): void {
+  if (!quiet) process.stderr.write(`${stripControlCharacters(text)}\n`)
 }
 
 /**
  * Shows what something is at: on a terminal a line that is written over ten times a second, elsewhere one every five seconds.
  * What is `fresh`, and the `last`, are shown at once.
  */
-function ticker(stream: NodeJS.WriteStream) {
+function createTicker(stream: NodeJS.WriteStream) {
   let printed = 0
-  return (parts: () => Parts, { fresh, last }: { fresh: boolean; last: boolean }): void => {
+  return (parts: () => ProgressLine, { fresh, last }: { fresh: boolean; last: boolean }): void => {
     const now = performance.now()
     if (quiet || (!fresh && !last && now - printed < (stream.isTTY ? 100 : 5000))) return
     printed = now
-    if (stream.isTTY) stream.write(`\r${fitted(parts(), (stream.columns || 80) - 1)}\u001b[K${last ? '\n' : ''}`)
-    else stream.write(`${joined(parts())}\n`)
+    if (stream.isTTY) stream.write(`\r${fitToWidth(parts(), (stream.columns || 80) - 1)}\u001b[K${last ? '\n' : ''}`)
+    else stream.write(`${progressLineText(parts())}\n`)
   }
 }
 
 /** What is at work, a bar that may be missing, and how far it is. */
-interface Parts {
+interface ProgressLine {
   name: string
   bar?: string
   state: string
 }
 
-const joined = ({ name, bar, state }: Parts): string =>
-  printable([name, bar ?? '', state].filter(part => part !== '').join('  '))
+const progressLineText = ({ name, bar, state }: ProgressLine): string =>
+  stripControlCharacters([name, bar ?? '', state].filter(part => part !== '').join('  '))
 
 /** One line of a terminal of `width` columns: where it is narrow the bar goes first, then the end of the name. */
-export function fitted({ name, bar, state }: Parts, width: number): string {
-  const whole = joined({ name, ...(bar !== undefined && { bar }), state })
+export function fitToWidth({ name, bar, state }: ProgressLine, width: number): string {
+  const whole = progressLineText({ name, ...(bar !== undefined && { bar }), state })
   if (textWidth(whole) <= width) return whole
-  const letters = Array.from(printable(name))
-  let line = joined({ name, state })
-  while (textWidth(line) > width && letters.pop() !== undefined) line = joined({ name: `${letters.join('')}…`, state })
+  const letters = Array.from(stripControlCharacters(name))
+  let line = progressLineText({ name, state })
+  while (textWidth(line) > width && letters.pop() !== undefined)
+    line = progressLineText({ name: `${letters.join('')}…`, state })
   return line
 }
 
 /** Shows progress on standard error: a bar on a terminal, a line every few seconds elsewhere. */
-export function progressPrinter(stream: NodeJS.WriteStream = process.stderr): (progress: Progress) => void {
-  const show = ticker(stream)
+export function progressPrinter(stream: NodeJS.WriteStream = process.stderr): (progress: EvaluationProgress) => void {
+  const show = createTicker(stream)
   let [started, current] = [0, '']
-  return ({ models, dataset, total, done, way }) => {
+  return ({ models, dataset, total, done, plan: way }) => {
     const name = `${models.length === 1 ? models[0]! : `${models.length} models`} on ${dataset}`
-    if (done === 0 && way && !quiet) stream.write(`${printable(`${name}: ${runAs(way)}, ${timeText(way)}`)}\n`)
+    if (done === 0 && way && !quiet)
+      stream.write(`${stripControlCharacters(`${name}: ${executionText(way)}, ${timeText(way)}`)}\n`)
     const fresh = name !== current || done === 0
     if (fresh) [current, started] = [name, performance.now()]
-    const parts = (): Parts => ({ name, ...advance(total, done, (performance.now() - started) / 1000) })
+    const parts = (): ProgressLine => ({ name, ...progressOf(total, done, (performance.now() - started) / 1000) })
     show(parts, { fresh, last: done === total })
   }
 }
 
-const width = 24
+const barWidth = 24
 
-function advance(total: number, done: number, seconds: number): Omit<Parts, 'name'> {
-  const full = Math.round((total === 0 ? 1 : done / total) * width)
+function progressOf(total: number, done: number, seconds: number): Omit<ProgressLine, 'name'> {
+  const full = Math.round((total === 0 ? 1 : done / total) * barWidth)
   const rate = seconds > 0 ? done / seconds : 0
   const speed = rate > 0 ? `  ${rate < 10 ? rate.toFixed(1) : rate.toFixed(0)} images/s` : ''
   const left = rate > 0 && done < total ? `  ${durationText((total - done) / rate)} left` : ''
-  return { bar: '█'.repeat(full) + '░'.repeat(width - full), state: `${done}/${total}${speed}${left}` }
+  return { bar: '█'.repeat(full) + '░'.repeat(barWidth - full), state: `${done}/${total}${speed}${left}` }
 }
 
 /** Shows units of a run at a queue as `progressPrinter` shows images; time left by estimated cost. */
 export function queuePrinter(stream: NodeJS.WriteStream = process.stderr) {
-  const show = ticker(stream)
+  const show = createTicker(stream)
   let first: { at: number; doneSeconds: number } | undefined
   let shown = ''
-  return ({ units, done, seconds, doneSeconds, apart }: DriveState): void => {
+  return ({ units, done, seconds, doneSeconds, failedUnits: apart }: FollowState): void => {
     first ??= { at: performance.now(), doneSeconds }
     const rate = (doneSeconds - first.doneSeconds) / ((performance.now() - first.at) / 1000)
     const left = rate > 0 && done < units ? `${durationText((seconds - doneSeconds) / rate)} left` : ''
@@ -90,7 +92,7 @@ export function queuePrinter(stream: NodeJS.WriteStream = process.stderr) {
 
 /** Shows a download on standard error, as `progressPrinter` shows images. */
 export function transferPrinter(stream: NodeJS.WriteStream = process.stderr) {
-  const show = ticker(stream)
+  const show = createTicker(stream)
   return (name: string, done: number, total: number | undefined): void => {
     const state = (): string => `${bytesText(done)}${total === undefined ? '' : ` of ${bytesText(total)}`}`
     show(() => ({ name, state: state() }), { fresh: false, last: done === total })

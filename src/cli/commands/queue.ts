@@ -12,8 +12,8 @@ export function command(): Command {
     .option('--json', 'everything, as JSON')
     .addHelpText('after', '\nExample:\n  geogap queue list --queue redis://10.0.0.5:6379')
     .action(async ({ queue, json }: { queue: string; json?: boolean }) => {
-      const { clusterText } = await import('../../evaluate/queue/text.ts')
-      await atQueue(queue, async (redis, { clusterState }) => {
+      const { clusterText } = await import('../../evaluate/queue/clusterText.ts')
+      await atQueue(queue, async (redis, { readClusterState: clusterState }) => {
         const state = await clusterState(redis)
         process.stdout.write(json ? jsonText(state) : clusterText(state))
       })
@@ -36,11 +36,11 @@ export function command(): Command {
   return queue.addHelpText('after', '\nExample:\n  geogap queue list --queue redis://10.0.0.5:6379')
 }
 
-type Cluster = typeof cluster
+type QueueModule = typeof cluster
 
 async function atQueue(
   url: string,
-  work: (redis: Awaited<ReturnType<Cluster['connectQueue']>>, cluster: Cluster) => Promise<void>,
+  work: (redis: Awaited<ReturnType<QueueModule['connectQueue']>>, cluster: QueueModule) => Promise<void>,
 ): Promise<void> {
   const cluster = await import('../../evaluate/queue/queue.ts')
   const redis = await cluster.connectQueue(url)

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { inputError } from '../../lib/errors.ts'
-import { excludeOption, type Excluding } from './options.ts'
+import { excludeOption, type ExcludeOptions } from './options.ts'
 
-interface Options extends Excluding {
+interface ReportCommandOptions extends ExcludeOptions {
   output?: string
   bundle?: boolean
   images?: boolean
@@ -21,7 +21,7 @@ export function command(): Command {
     .action(run)
 }
 
-async function run(dir: string, { output, bundle, images = false, exclude }: Options): Promise<void> {
+async function run(dir: string, { output, bundle, images = false, exclude }: ReportCommandOptions): Promise<void> {
   if (images && !bundle) throw inputError('bad-option', '--images is of the bundle: give --bundle too')
   const target = output ?? join(dir, bundle ? 'bundle' : 'report.html')
   if (bundle) {

@@ -4,15 +4,15 @@ import {
   choicesOption,
   classesOption,
   folder,
-  given,
+  withoutUndefined,
   labelsOption,
   regionsOption,
-  several,
-  type Tagging,
+  parseList,
+  type TagOptions,
   tagOption,
 } from './options.ts'
 
-interface Options extends Tagging {
+interface RescoreCommandOptions extends TagOptions {
   models?: string[]
   dataset?: string
   labels?: string
@@ -37,7 +37,7 @@ export function command(): Command {
     .addOption(choicesOption())
     .option('--prompts <which>', 'of zero-shot models whose features were kept: paper, openai, simple or a file')
     .addOption(regionsOption())
-    .option('--models <names>', 'only these models', several)
+    .option('--models <names>', 'only these models', parseList)
     .option('--dataset <name>', 'only this data set, by its name in the results')
     .option('--source <path>', 'where the data set is now: its manifest, folder or archive')
     .option('--data <dir>', 'where the folder of benchmarks, or of the images, is now')
@@ -45,23 +45,23 @@ export function command(): Command {
     .option('--out <dir>', 'folder for the rows (default: the same)', folder('--out'))
     .addOption(tagOption())
     .addHelpText('after', '\nExample:\n  geogap rescore results --labels strict.json --out strict')
-    .action(async (dir: string, options: Options) => run(dir, options))
+    .action(async (dir: string, options: RescoreCommandOptions) => run(dir, options))
 }
 
-async function run(dir: string, options: Options): Promise<void> {
+async function run(dir: string, options: RescoreCommandOptions): Promise<void> {
   const { rescore } = await import('../../evaluate/rescore.ts')
-  const { accuracyExport } = await import('../../report/page/resultTables.ts')
+  const { groupAccuracyTable } = await import('../../report/page/resultTables.ts')
   const { labels, classes, choices, prompts, regions, models, dataset, source, data, weights, out } = options
-  const change = given({ labels, classes, choices, regions })
+  const change = withoutUndefined({ labels, classes, choices, regions })
   if (Object.keys(change).length === 0 && prompts === undefined)
     throw inputError(
       'nothing-to-change',
       'nothing to change: give --labels, --classes, --choices, --regions or --prompts',
     )
-  const place = given({ data, name: source })
+  const place = withoutUndefined({ data, name: source })
   const run = await rescore(dir, {
     change: { ...change, ...place },
-    ...given({ prompts, models, dataset, weights, out, tags: options.tag }),
+    ...withoutUndefined({ prompts, models, dataset, weights, out, tags: options.tag }),
   })
-  process.stdout.write(accuracyExport(run, []).text('text'))
+  process.stdout.write(groupAccuracyTable(run, []).text('text'))
 }

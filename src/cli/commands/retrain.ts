@@ -4,14 +4,14 @@ import {
   addDeviceOption,
   addExperimentOptions,
   addTrainingOptions,
-  type DeviceOption,
-  trainingOf,
-  type TrainingOptions,
+  type DeviceOptions,
+  trainingOptionsOf,
+  type TrainingBaseOptions,
 } from './experimentOptions.ts'
-import { given } from './options.ts'
-import { note, progressPrinter, transferPrinter } from './progress.ts'
+import { withoutUndefined } from './options.ts'
+import { printNote, progressPrinter, transferPrinter } from './progress.ts'
 
-interface Options extends TrainingOptions, DeviceOption {
+interface RetrainCommandOptions extends TrainingBaseOptions, DeviceOptions {
   model?: string
   features?: string[]
   fractions?: number[]
@@ -30,29 +30,29 @@ export function command(): Command {
     addDeviceOption(retrain, 'features'),
     'features, heads',
     '  geogap retrain --model vit_base_patch16_224 --train dollarstreet:train --eval dollarstreet:test,geode --seeds 3',
-  ).action(async (options: Options) => run(options))
+  ).action(async (options: RetrainCommandOptions) => run(options))
 }
 
-async function run(options: Options): Promise<void> {
+async function run(options: RetrainCommandOptions): Promise<void> {
   const { model, features, fractions, device, out } = options
   if (model === undefined && features === undefined)
     throw inputError('bad-usage', 'give --model NAME, --features FOLDER, or both')
-  const { retraining } = await import('../../experiments/retraining.ts')
+  const { runRetraining } = await import('../../experiments/retraining.ts')
   const { studyTable } = await import('../print/study.ts')
   const { durationText, shellWord } = await import('../../lib/table/text.ts')
   const started = performance.now()
-  const done = await retraining({
-    ...given({ model, features, fractions, device }),
-    ...trainingOf(options),
+  const done = await runRetraining({
+    ...withoutUndefined({ model, features, fractions, device }),
+    ...trainingOptionsOf(options),
     onProgress: progressPrinter(),
     onDownload: transferPrinter(),
     onHead: (fraction, seed, { images, losses }) =>
-      note(
+      printNote(
         `${Math.round(100 * fraction)} %, seed ${seed}: ${images} images, loss ${losses[0]!.toFixed(3)} to ${losses.at(-1)!.toFixed(3)}, after ${durationText((performance.now() - started) / 1000)}`,
       ),
   })
   process.stdout.write(studyTable(done.rows, 'training images', options.format))
-  for (const text of done.notes) note(`note: ${text}`)
-  for (const head of done.heads) note(`head: ${head}`)
-  note(`next: geogap evaluate --model ${shellWord(done.heads[0]!)} …, geogap table ${shellWord(out)} --paper 4`)
+  for (const text of done.notes) printNote(`note: ${text}`)
+  for (const head of done.heads) printNote(`head: ${head}`)
+  printNote(`next: geogap evaluate --model ${shellWord(done.heads[0]!)} …, geogap table ${shellWord(out)} --paper 4`)
 }

@@ -1,10 +1,10 @@
 import { Command } from 'commander'
-import { GeogapError, inputError, unknownName } from '../../lib/errors.ts'
-import { type Column } from '../../lib/table/columns.ts'
+import { GeogapError, inputError, unknownNameError } from '../../lib/errors.ts'
+import { type TableColumn } from '../../lib/table/columns.ts'
 import { type SliceRow } from '../../results/slices.ts'
-import { assignments, given } from './options.ts'
+import { assignments, withoutUndefined } from './options.ts'
 
-interface Options {
+interface SliceCommandOptions {
   model?: string
   dataset?: string
   wrong?: boolean
@@ -32,38 +32,41 @@ export function command(): Command {
     .option('--where <pairs>', 'values of any columns: income_group=Q1,region=Asia', assignments('--where'))
     .requiredOption('-o, --output <file>', 'the slice')
     .addHelpText('after', '\nExample:\n  geogap slice results --wrong --region Africa -o slice.csv')
-    .action(async (dir: string, options: Options) => run(dir, options))
+    .action(async (dir: string, options: SliceCommandOptions) => run(dir, options))
 }
 
-const columns: Column<SliceRow>[] = (
+const columns: TableColumn<SliceRow>[] = (
   ['dataset', 'id', 'truth', 'prediction', 'region', 'country', 'model'] as const
 ).map(name => ({ name, heading: name, value: row => row[name] }))
 
-async function run(dir: string, { model, dataset, wrong, right, output, ...options }: Options): Promise<void> {
+async function run(
+  dir: string,
+  { model, dataset, wrong, right, output, ...options }: SliceCommandOptions,
+): Promise<void> {
   if (wrong && right) throw inputError('bad-option', 'give one of --wrong and --right')
-  const { storedEntries } = await import('../../analysis/sides.ts')
-  const { readDatasets } = await import('../../results/notes.ts')
-  const { distinct } = await import('../../results/store.ts')
-  const { sliceOf, valuesOf } = await import('../../results/slices.ts')
+  const { newestEvaluations } = await import('../../analysis/evaluationPairs.ts')
+  const { readDatasetRecords } = await import('../../results/records.ts')
+  const { distinctFieldValues } = await import('../../results/store.ts')
+  const { selectSlice, distinctColumnValues } = await import('../../results/slices.ts')
   const { formatTable } = await import('../../lib/table/columns.ts')
   const { writeOutput } = await import('../../lib/files.ts')
-  const entries = await storedEntries(dir)
-  const [models, sets] = [distinct(entries, 'model'), distinct(entries, 'dataset')]
+  const entries = await newestEvaluations(dir)
+  const [models, sets] = [distinctFieldValues(entries, 'model'), distinctFieldValues(entries, 'dataset')]
   const chosen = model ?? models[0]!
-  if (!models.includes(chosen)) throw unknownName('model', chosen, models)
+  if (!models.includes(chosen)) throw unknownNameError('model', chosen, models)
   if (model === undefined && models.length > 1)
     throw inputError('choose-models', `choose with --model; there are ${models.join(', ')}`)
-  if (dataset !== undefined && !sets.includes(dataset)) throw unknownName('dataset', dataset, sets)
-  const notes = await readDatasets(dir)
+  if (dataset !== undefined && !sets.includes(dataset)) throw unknownNameError('dataset', dataset, sets)
+  const notes = await readDatasetRecords(dir)
   const { region, country, truth } = options
-  const where = { ...options.where, ...given({ region, country, truth }) }
+  const where = { ...options.where, ...withoutUndefined({ region, country, truth }) }
   const asked = entries.filter(
     ({ identity }) => identity.model === chosen && identity.dataset === (dataset ?? identity.dataset),
   )
   const rows: SliceRow[] = []
   const without: GeogapError[] = []
   for (const entry of asked) {
-    const found = await sliceOf(entry, notes.get(entry.identity.content), {
+    const found = await selectSlice(entry, notes.get(entry.identity.content), {
       ...{ where, ...((wrong ?? right) && { right: right === true }) },
     }).catch((error: unknown) => {
       if (!(error instanceof GeogapError) || error.code !== 'unknown-column') throw error
@@ -76,8 +79,8 @@ async function run(dir: string, { model, dataset, wrong, right, output, ...optio
   if (without[0] && without.length === asked.length) throw without[0]
   if (rows.length === 0)
     for (const [column, value] of Object.entries(where)) {
-      const values = await valuesOf(asked, column)
-      if (!values.includes(value)) throw unknownName(column, value, values)
+      const values = await distinctColumnValues(asked, column)
+      if (!values.includes(value)) throw unknownNameError(column, value, values)
     }
   await writeOutput(output, formatTable(columns, rows, 'csv'))
   process.stdout.write(`${rows.length} images in ${output}\n`)

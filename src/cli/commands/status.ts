@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type Format } from '../../lib/table/columns.ts'
+import { type TableFormat } from '../../lib/table/columns.ts'
 import { formatOption } from './options.ts'
 
 export function command(): Command {
@@ -8,7 +8,7 @@ export function command(): Command {
     .argument('<dir>', 'folder of results')
     .addOption(formatOption())
     .addHelpText('after', '\nExample:\n  geogap status results')
-    .action(async (dir: string, options: { format: Format }) => {
+    .action(async (dir: string, options: { format: TableFormat }) => {
       const { runStatus } = await import('../../results/status.ts')
       const { statusTable } = await import('../print/status.ts')
       const { writeTables } = await import('../../lib/table/write.ts')

@@ -1,13 +1,13 @@
 import { Command } from 'commander'
 import { inputError } from '../../lib/errors.ts'
 import { jsonText } from '../../lib/table/text.ts'
-import { given, positive, several, textFormatOption, wholeNumber } from './options.ts'
+import { withoutUndefined, positive, parseList, textFormatOption, wholeNumber } from './options.ts'
 import { progressPrinter } from './progress.ts'
 
 /** Exit code where stored results differ from their re-run. */
-export const disagreed = 5
+export const verifyFailedExitCode = 5
 
-interface Options {
+interface VerifyCommandOptions {
   sample: number
   seed: number
   tolerance: number
@@ -20,7 +20,7 @@ interface Options {
 export function command(): Command {
   return new Command('verify')
     .description(
-      `Compute a share of the stored shards again on this machine and compare. Exit code ${disagreed} where they differ.`,
+      `Compute a share of the stored shards again on this machine and compare. Exit code ${verifyFailedExitCode} where they differ.`,
     )
     .argument('<dir>', 'folder of results')
     .option('--sample <percent>', 'share of the shards of each evaluation, one at least', percentOf, 0.01)
@@ -31,7 +31,7 @@ export function command(): Command {
     .option('--data <dir>', 'where the folder of benchmarks, or of the images, is now')
     .addOption(textFormatOption())
     .addHelpText('after', '\nExample:\n  geogap verify results --sample 1%')
-    .action(async (dir: string, options: Options) => run(dir, options))
+    .action(async (dir: string, options: VerifyCommandOptions) => run(dir, options))
 }
 
 /** `1%` as 0.01. */
@@ -42,27 +42,28 @@ function percentOf(text: string): number {
   return share
 }
 
-async function run(dir: string, { format, model, weights, ...options }: Options): Promise<void> {
-  const { agrees, verify } = await import('../../evaluate/verify.ts')
+async function run(dir: string, { format, model, weights, ...options }: VerifyCommandOptions): Promise<void> {
+  const { isWithinTolerance, verify } = await import('../../evaluate/verify.ts')
   const { verifySentence, verifyText } = await import('../print/verify.ts')
   const verified = await verify(dir, {
     ...options,
-    ...given({ models: await specsOf(model, weights) }),
+    ...withoutUndefined({ models: await selectSpecs(model, weights) }),
     onProgress: progressPrinter(),
   })
   const json = (): string => jsonText({ sentence: verifySentence(verified), ...verified })
   process.stdout.write(format === 'json' ? json() : verifyText(verified, format))
-  if (verified.shards.some(shard => !agrees(shard, verified.tolerance))) process.exitCode = disagreed
+  if (verified.shards.some(shard => !isWithinTolerance(shard, verified.tolerance)))
+    process.exitCode = verifyFailedExitCode
   else if (verified.left.length > 0) process.exitCode = 3
 }
 
-async function specsOf(names: readonly string[] | undefined, weights: string | undefined) {
+async function selectSpecs(names: readonly string[] | undefined, weights: string | undefined) {
   if (!names) {
     if (weights !== undefined) throw inputError('bad-option', '--weights are those of one --model')
     return undefined
   }
   const { selectModels } = await import('../../models/select.ts')
-  const { modelsOf } = await import('../../evaluate/targets.ts')
-  const models = await selectModels(names.flatMap(name => several(name)))
-  return modelsOf({ models, datasets: [], ...given({ weights }) })
+  const { resolveModels } = await import('../../evaluate/targets.ts')
+  const models = await selectModels(names.flatMap(name => parseList(name)))
+  return resolveModels({ models, datasets: [], ...withoutUndefined({ weights }) })
 }

@@ -9,27 +9,27 @@ import { mapLimited } from '../../lib/concurrency.ts'
 import { openDataset } from '../../datasets/open.ts'
 import { evaluate } from '../../evaluate/evaluate.ts'
 import { storageError } from '../../lib/files.ts'
-import { extractFeatures } from '../../evaluate/workers/features.ts'
-import { freshWeights } from '../../models/fresh.ts'
+import { extractFeatures } from '../../evaluate/workers/extractFeatures.ts'
+import { initialWeights } from '../../models/initialWeights.ts'
 import { writeSafetensors } from '../../lib/tensors/safetensors.ts'
 import { type ModelSpec } from '../../models/spec.ts'
-import { imagenetMean, imagenetStd, nativeSteps, type Recipe } from '../../lib/pixels/steps.ts'
-import { writeJson } from '../../results/notes.ts'
+import { imagenetMean, imagenetStd, nativeSteps, type PreprocessingConfig } from '../../lib/pixels/steps.ts'
+import { writeJson } from '../../results/records.ts'
 import { openRun, type Run } from '../../results/run.ts'
-import { type Progress } from '../../evaluate/evaluateDataset.ts'
+import { type EvaluationProgress } from '../../evaluate/evaluateDataset.ts'
 import { fitHead } from './fit.ts'
 import { objectNames } from './objects.ts'
-import { householdPictures, type Picture, side, sketches, standardPictures } from './world.ts'
+import { householdPictures, type Picture, pictureSidePx, sketches, standardPictures } from './world.ts'
 
-const madeUp =
+const syntheticNote =
   'A made-up world: drawings of eight objects by imagined households. Nothing here measures a real model or a real place.'
 
 const seed = 2023
-const recipe: Recipe = {
+const recipe: PreprocessingConfig = {
   mean: imagenetMean,
   std: imagenetStd,
   interpolation: 'bicubic',
-  cropPct: 224 / side,
+  cropPct: 224 / pictureSidePx,
   size: 224,
 }
 
@@ -40,29 +40,33 @@ const trainingSizes = [40, 400]
 export interface DemoOptions {
   out: string
   onStage?: (stage: string) => void
-  onProgress?: (progress: Progress) => void
+  onProgress?: (progress: EvaluationProgress) => void
 }
 
-export interface Demo {
+export interface DemoResult {
   run: Run
   /** What the small training experiments showed. */
   studies: string
 }
 
-export async function demo({ out, onStage = () => undefined, onProgress }: DemoOptions): Promise<Demo> {
+export async function runDemo({ out, onStage = () => undefined, onProgress }: DemoOptions): Promise<DemoResult> {
   const world = join(out, 'world')
   const results = join(out, 'results')
   onStage('drawing the pictures of a made-up world')
-  const training = await dataset(world, 'training', standardPictures(Math.max(...trainingSizes), seed, 'training'))
-  const households = await dataset(world, 'households', householdPictures(18, 8, seed))
-  const others = await dataset(world, 'other-households', householdPictures(12, 8, seed, 'other-'))
+  const training = await createDataset(
+    world,
+    'training',
+    standardPictures(Math.max(...trainingSizes), seed, 'training'),
+  )
+  const households = await createDataset(world, 'households', householdPictures(18, 8, seed))
+  const others = await createDataset(world, 'other-households', householdPictures(12, 8, seed, 'other-'))
   const datasets = [
-    await dataset(world, 'standard', standardPictures(240, seed, 'standard')),
-    await dataset(world, 'sketch', sketches(240, seed)),
+    await createDataset(world, 'standard', standardPictures(240, seed, 'standard')),
+    await createDataset(world, 'sketch', sketches(240, seed)),
     households,
   ]
   onStage('fitting the last layer of untrained architectures')
-  const models = await fittedModels(join(out, 'models'), training)
+  const models = await fitModels(join(out, 'models'), training)
   onStage('evaluating')
   await evaluate({ models, datasets, out: results, ...(onProgress ? { onProgress } : {}) })
   onStage('retraining a last layer on pictures by other households, and on more and more western ones')
@@ -73,7 +77,7 @@ export async function demo({ out, onStage = () => undefined, onProgress }: DemoO
 }
 
 /** Renders the pictures, writes their manifest, and opens it as any manifest is opened. */
-async function dataset(world: string, name: string, pictures: readonly Picture[]): Promise<Dataset> {
+async function createDataset(world: string, name: string, pictures: readonly Picture[]): Promise<Dataset> {
   const { default: sharp } = await import('sharp')
   const folder = join(world, name)
   await mkdir(folder, { recursive: true })
@@ -92,16 +96,16 @@ async function dataset(world: string, name: string, pictures: readonly Picture[]
   await writeFile(manifest, [['id', 'image', 'label', ...columns].join(','), ...rows, ''].join('\n'))
   const classes = join(world, 'classes.txt')
   await writeFile(classes, `${objectNames.join('\n')}\n`)
-  return { ...(await openDataset({ name: manifest, classes })), name, madeUp }
+  return { ...(await openDataset({ name: manifest, classes })), name, synthetic: syntheticNote }
 }
 
-async function fittedModels(folder: string, training: Dataset): Promise<ModelSpec[]> {
+async function fitModels(folder: string, training: Dataset): Promise<ModelSpec[]> {
   await mkdir(folder, { recursive: true })
   const steps = nativeSteps(recipe)
   const bare = await Promise.all(
     architectures.map(async architecture => {
       const file = join(folder, `${architecture}.untrained.safetensors`)
-      const tensors = freshWeights(architecture, objectNames.length, seed)
+      const tensors = initialWeights(architecture, objectNames.length, seed)
       await writeSafetensors(file, tensors)
       return { tensors, model: { name: architecture, architecture, classes: objectNames.length, files: [file] } }
     }),
@@ -109,22 +113,22 @@ async function fittedModels(folder: string, training: Dataset): Promise<ModelSpe
   const features = await extractFeatures(
     bare.map(({ model }) => model),
     steps,
-    training.items,
+    training.samples,
   )
   const specs: ModelSpec[] = []
   for (const [m, { tensors, model }] of bare.entries()) {
     for (const count of trainingSizes) {
-      const rows = training.items.slice(0, count).map((_, i) => i)
+      const rows = training.samples.slice(0, count).map((_, i) => i)
       const head = fitHead(
         features[m]!,
         rows,
-        rows.map(row => training.items[row]!.labels[0]!),
+        rows.map(row => training.samples[row]!.labels[0]!),
         objectNames.length,
       )
       const file = join(folder, `${model.architecture}.fitted_${count}.safetensors`)
       await writeSafetensors(
         file,
-        tensors.map(tensor => ({ ...tensor, data: fitted(tensor.name, head) ?? tensor.data })),
+        tensors.map(tensor => ({ ...tensor, data: fittedTensor(tensor.name, head) ?? tensor.data })),
       )
       const name = `${model.architecture}.fitted_${count}`
       const described = { name, architecture: model.architecture, classes: objectNames }
@@ -136,5 +140,5 @@ async function fittedModels(folder: string, training: Dataset): Promise<ModelSpe
   return specs
 }
 
-const fitted = (name: string, head: { weight: Float32Array; bias: Float32Array }): Float32Array | undefined =>
+const fittedTensor = (name: string, head: { weight: Float32Array; bias: Float32Array }): Float32Array | undefined =>
   name === 'classifier.weight' ? head.weight : name === 'classifier.bias' ? head.bias : undefined

@@ -1,6 +1,6 @@
-import { type Features } from '../../evaluate/workers/features.ts'
+import { type ModelFeatures } from '../../evaluate/workers/extractFeatures.ts'
 
-export interface Head {
+export interface FittedHead {
   /** [classes, width] */
   weight: Float32Array
   /** [classes] */
@@ -15,11 +15,11 @@ const sharpness = 10
  * standardization folded into the head. `rows` are the positions of the training images.
  */
 export function fitHead(
-  { values, width }: Features,
+  { values, width }: ModelFeatures,
   rows: readonly number[],
   labels: readonly number[],
   classes: number,
-): Head {
+): FittedHead {
   const { centers, scales } = moments(values, width, rows)
   const n = rows.length
   const x = Float64Array.from({ length: n * width }, (_, at) => {

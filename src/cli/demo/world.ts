@@ -2,7 +2,7 @@
  * A made-up world: households in four regions photograph the same eight objects, but not the same forms of them. What
  * a benchmark shows follows from a few stated shares; no accuracy is written anywhere.
  */
-import { type Random, random } from '../../lib/random.ts'
+import { type Random, randomFor } from '../../lib/random.ts'
 import { type Ink, objectNames, objects } from './objects.ts'
 
 export interface Picture {
@@ -12,7 +12,7 @@ export interface Picture {
   groups: Record<string, string | number>
 }
 
-interface Region {
+interface DemoRegion {
   name: string
   countries: readonly string[]
   /** Shares of an object's three forms. */
@@ -21,26 +21,26 @@ interface Region {
   income: number
 }
 
-const regions: readonly Region[] = [
+const regions: readonly DemoRegion[] = [
   { name: 'Europe', countries: ['Avaland', 'Bergia'], forms: [0.9, 0.07, 0.03], income: 2400 },
   { name: 'Americas', countries: ['Cordovia', 'Dalmora'], forms: [0.75, 0.15, 0.1], income: 1500 },
   { name: 'Asia', countries: ['Esharan', 'Fenglu'], forms: [0.45, 0.45, 0.1], income: 900 },
   { name: 'Africa', countries: ['Gondara', 'Halwa'], forms: [0.35, 0.2, 0.45], income: 400 },
 ]
 
-export const side = 232
+export const pictureSidePx = 232
 
 /** Clean pictures as the standard benchmark has them: nearly all in the common form. */
 export function standardPictures(count: number, seed: number, purpose: string): Picture[] {
   return Array.from({ length: count }, (_, i) => {
-    const draw = random(seed, `${purpose} ${i}`)
+    const draw = randomFor(seed, `${purpose} ${i}`)
     const label = objectNames[i % objectNames.length]!
-    const form = drawn([0.92, 0.05, 0.03], draw)
+    const form = drawForm([0.92, 0.05, 0.03], draw)
     return {
       id: `${purpose}-${i}`,
       label,
       groups: {},
-      svg: scene(label, form, { ink: inkOf(draw), light: 0.95, clutter: 1, draw }),
+      svg: sceneSvg(label, form, { ink: inkOf(draw), light: 0.95, clutter: 1, draw }),
     }
   })
 }
@@ -60,23 +60,28 @@ export function sketches(count: number, seed: number): Picture[] {
 export function householdPictures(households: number, each: number, seed: number, kind = ''): Picture[] {
   return regions.flatMap(region =>
     Array.from({ length: households }, (_, h) => {
-      const home = random(seed, `${kind}${region.name} ${h}`)
+      const home = randomFor(seed, `${kind}${region.name} ${h}`)
       const income = Math.round(region.income * Math.exp(1.2 * (home() + home() + home() - 1.5)))
       const ink = inkOf(home)
       const household = `${kind}${region.name}-${h}`
       const place = { region: region.name, country: region.countries[h % 2]!, income, household }
       const wealth = Math.min(1, Math.log(income / 100) / Math.log(50))
       return Array.from({ length: each }, (_, i): Picture => {
-        const draw = random(seed, `${household} ${i}`)
+        const draw = randomFor(seed, `${household} ${i}`)
         const label = objectNames[(h * each + i) % objectNames.length]!
         const look = { ink, light: 0.55 + 0.4 * wealth, clutter: Math.round(5 - 3 * wealth), draw }
-        return { id: `${household}-${i}`, label, groups: place, svg: scene(label, drawn(region.forms, draw), look) }
+        return {
+          id: `${household}-${i}`,
+          label,
+          groups: place,
+          svg: sceneSvg(label, drawForm(region.forms, draw), look),
+        }
       })
     }).flat(),
   )
 }
 
-function drawn(shares: readonly [number, number, number], draw: Random): 0 | 1 | 2 {
+function drawForm(shares: readonly [number, number, number], draw: Random): 0 | 1 | 2 {
   const u = draw()
   return u < shares[0] ? 0 : u < shares[0] + shares[1] ? 1 : 2
 }
@@ -92,7 +97,7 @@ function inkOf(draw: Random): Ink {
   }
 }
 
-interface Look {
+interface SceneStyle {
   ink: Ink
   /** Brightness of the room, 0 … 1. */
   light: number
@@ -101,7 +106,7 @@ interface Look {
   draw: Random
 }
 
-function scene(label: string, form: 0 | 1 | 2, { ink, light, clutter, draw }: Look): string {
+function sceneSvg(label: string, form: 0 | 1 | 2, { ink, light, clutter, draw }: SceneStyle): string {
   const between = (low: number, high: number): number => Number((low + (high - low) * draw()).toFixed(2))
   const wall = `hsl(${between(0, 360)} ${between(5, 25)}% ${Math.round(88 * light)}%)`
   const floor = `hsl(${between(20, 60)} 20% ${Math.round(62 * light)}%)`
@@ -112,7 +117,7 @@ function scene(label: string, form: 0 | 1 | 2, { ink, light, clutter, draw }: Lo
   const place = `translate(${between(-14, 14)} ${between(-12, 12)}) rotate(${between(-14, 14)}) scale(${between(0.85, 1.25)} ${between(0.85, 1.25)})`
   const object = objects[label]![form](ink)
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-80 -80 160 160" width="${side}" height="${side}">` +
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-80 -80 160 160" width="${pictureSidePx}" height="${pictureSidePx}">` +
     `<rect x="-80" y="-80" width="160" height="160" fill="${wall}"/><rect x="-80" y="${between(20, 40)}" width="160" height="80" fill="${floor}"/>` +
     `${things.join('')}<g transform="${place}">${object}</g></svg>`
   )

@@ -1,10 +1,10 @@
 import { type Forecast } from '../../evaluate/forecast.ts'
-import { count } from '../../lib/table/text.ts'
-import { type Column, fields, formatTable } from '../../lib/table/columns.ts'
+import { countText } from '../../lib/table/text.ts'
+import { type TableColumn, fieldColumns, formatTable } from '../../lib/table/columns.ts'
 import { bytesText, durationText } from '../../lib/table/text.ts'
 
-const columns: Column<Forecast>[] = [
-  ...fields({ model: 'model', dataset: 'data set', images: 'images to do', stored: 'stored' }),
+const columns: TableColumn<Forecast>[] = [
+  ...fieldColumns({ model: 'model', dataset: 'data set', images: 'images to do', stored: 'stored' }),
   {
     name: 'download',
     heading: 'download',
@@ -17,7 +17,7 @@ const columns: Column<Forecast>[] = [
 ]
 
 /** What the forecast is for: where results go, the free bytes there, the device, the rule to stop by. */
-export interface Planning {
+export interface ForecastContext {
   out: string
   free: number | null
   device?: string | undefined
@@ -25,7 +25,10 @@ export interface Planning {
 }
 
 /** The plan as a table with its totals; a model's weights are counted once. */
-export function forecastTable(rows: readonly Forecast[], { out, free, device = 'cpu', until }: Planning): string {
+export function forecastTable(
+  rows: readonly Forecast[],
+  { out, free, device = 'cpu', until }: ForecastContext,
+): string {
   const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0)
   const downloads = new Map(rows.map(({ model, download }) => [model, download]))
   const images = sum(rows.map(row => row.images))
@@ -34,7 +37,7 @@ export function forecastTable(rows: readonly Forecast[], { out, free, device = '
   const measured = rows.every(row => row.measured)
   const byHand = [...downloads].flatMap(([model, bytes]) => (bytes === null ? [model] : []))
   const notes = [
-    `${count(downloads.size, 'model')}, ${count(images, 'prediction')} to make: ${bytesText(sum([...downloads.values()].map(bytes => bytes ?? 0)))} to download, about ${durationText(seconds)} on this machine (${measured ? 'as measured here' : 'estimates are within a factor of two'}), ${bytesText(sum(rows.map(row => row.disk)))} of results${free === null ? '' : ` (${bytesText(free)} free for ${out})`}`,
+    `${countText(downloads.size, 'model')}, ${countText(images, 'prediction')} to make: ${bytesText(sum([...downloads.values()].map(bytes => bytes ?? 0)))} to download, about ${durationText(seconds)} on this machine (${measured ? 'as measured here' : 'estimates are within a factor of two'}), ${bytesText(sum(rows.map(row => row.disk)))} of results${free === null ? '' : ` (${bytesText(free)} free for ${out})`}`,
     ...(stored > 0
       ? [
           `stored: rows of these models, images, labels and settings; whether the weights are the same shows when it runs`,

@@ -1,10 +1,10 @@
-import { type RecordedRun, tagsText } from '../../results/runs.ts'
+import { type RecordedRun, tagsText } from '../../results/runRecords.ts'
 import { type ResultStatus, type RunStatus } from '../../results/status.ts'
-import { type Exported, exported } from '../../lib/table/table.ts'
-import { type Column, fields } from '../../lib/table/columns.ts'
+import { type Table, createTable } from '../../lib/table/table.ts'
+import { type TableColumn, fieldColumns } from '../../lib/table/columns.ts'
 
-const columns: Column<ResultStatus>[] = [
-  ...fields({
+const columns: TableColumn<ResultStatus>[] = [
+  ...fieldColumns({
     model: 'model',
     dataset: 'data set',
     preprocessing: 'preprocessing',
@@ -13,21 +13,21 @@ const columns: Column<ResultStatus>[] = [
     images: 'images',
     errors: 'errors',
   }),
-  { name: 'why', heading: 'why', value: why, show: row => why(row) ?? '' },
-  ...fields({ key: '', written: '' }),
+  { name: 'why', heading: 'why', value: reasonOf, show: row => reasonOf(row) ?? '' },
+  ...fieldColumns({ key: '', written: '' }),
 ]
 
-function why({ message, differs }: ResultStatus): string | null {
+function reasonOf({ message, differs }: ResultStatus): string | null {
   if (message !== null) return message
   return differs.length === 0 ? null : `differs in ${differs.join(', ')}`
 }
 
 /** What is stored, with a line on every evaluation on record. */
-export function statusTable({ dir, results, runs }: RunStatus): Exported {
+export function statusTable({ dir, results, runs }: RunStatus): Table {
   const counts = [...new Set(results.map(({ state }) => state))]
     .map(state => `${results.filter(result => result.state === state).length} ${state}`)
     .join(', ')
-  return exported({ name: 'status', title: `${dir}: ${counts}`, notes: runs.map(runLine) }, columns, results)
+  return createTable({ name: 'status', title: `${dir}: ${counts}`, notes: runs.map(runLine) }, columns, results)
 }
 
 function runLine({ state, host, pid, started, ended, asked, message, tags }: RecordedRun): string {

@@ -1,10 +1,15 @@
-import { agrees, type Made, type Verified, type VerifiedShard } from '../../evaluate/verify.ts'
-import { type Column, field, fields, formatTable } from '../../lib/table/columns.ts'
-import { printable } from '../../lib/table/text.ts'
+import {
+  isWithinTolerance,
+  type ComputeEnvironment,
+  type Verification,
+  type VerifiedShard,
+} from '../../evaluate/verify.ts'
+import { type TableColumn, fieldColumn, fieldColumns, formatTable } from '../../lib/table/columns.ts'
+import { stripControlCharacters } from '../../lib/table/text.ts'
 
 /** `verified 3 of …: all agree`, or what does not. */
-export function verifySentence({ shards, left, tolerance }: Verified): string {
-  const differing = shards.filter(shard => !agrees(shard, tolerance)).length
+export function verifySentence({ shards, left, tolerance }: Verification): string {
+  const differing = shards.filter(shard => !isWithinTolerance(shard, tolerance)).length
   const rest = left.length === 0 ? '' : `${left.length} evaluations could not be run again`
   if (shards.length === 0 && rest !== '')
     return `nothing was compared: ${rest}; --model names models as evaluate took them`
@@ -13,50 +18,55 @@ export function verifySentence({ shards, left, tolerance }: Verified): string {
   return `${shards.length} ${shards.length === 1 ? 'shard' : 'shards'} with ${images} predictions run again: ${verdict} within ${tolerance}${rest && `; ${rest}`}`
 }
 
-const small = (value: number | null): string =>
+const smallNumberText = (value: number | null): string =>
   value === null ? '–' : value === 0 ? '0' : value < 1e-4 ? value.toExponential(0) : value.toPrecision(2)
 
-interface Row extends VerifiedShard {
+interface VerifyRow extends VerifiedShard {
   verdict: string
   on: string
 }
 
-const columns: Column<Row>[] = [
-  ...fields({ verdict: 'verdict', model: 'model', dataset: 'data set' }),
+const columns: TableColumn<VerifyRow>[] = [
+  ...fieldColumns({ verdict: 'verdict', model: 'model', dataset: 'data set' }),
   { name: 'shard', heading: 'shard', value: ({ start, end }) => `${start} – ${end}` },
-  ...fields({ images: 'images', differing: 'differing', ties: 'ties' }),
-  { name: 'difference', heading: 'logits by', value: row => row.difference, show: row => small(row.difference) },
-  { name: 'kept', heading: 'kept by', value: row => row.kept, show: row => small(row.kept) },
-  field('on', 'made on'),
+  ...fieldColumns({ images: 'images', differing: 'differing', ties: 'ties' }),
+  {
+    name: 'difference',
+    heading: 'logits by',
+    value: row => row.difference,
+    show: row => smallNumberText(row.difference),
+  },
+  { name: 'kept', heading: 'kept by', value: row => row.kept, show: row => smallNumberText(row.kept) },
+  fieldColumn('on', 'made on'),
 ]
 
-interface Place extends Made {
+interface MachineRow extends ComputeEnvironment {
   name: string
   shards: number | null
 }
 
-const places: Column<Place>[] = [
-  field('name', 'letter'),
+const machineColumns: TableColumn<MachineRow>[] = [
+  fieldColumn('name', 'letter'),
   { name: 'shards', heading: 'shards', value: row => row.shards, show: row => String(row.shards ?? '') },
-  field('machine'),
+  fieldColumn('machine'),
   { name: 'instructions', heading: 'instruction sets', value: row => row.instructions ?? null },
-  ...fields({ runtime: 'runtime', version: 'geogap' }),
+  ...fieldColumns({ runtime: 'runtime', version: 'geogap' }),
   { name: 'host', heading: 'host', value: row => row.host ?? null },
 ]
 
 /** Shard by shard, and the machines on both sides, of which stored shards name theirs by a letter. */
-export function verifyText(verified: Verified, format: 'text' | 'markdown'): string {
+export function verifyText(verified: Verification, format: 'text' | 'markdown'): string {
   const { shards, left, here, tolerance } = verified
   const made = [...new Set(shards.map(({ stored }) => JSON.stringify(stored)))]
   const letter = ({ stored }: VerifiedShard): string => String.fromCharCode(65 + made.indexOf(JSON.stringify(stored)))
-  const rows = shards.map((shard): Row => ({
+  const rows = shards.map((shard): VerifyRow => ({
     ...shard,
     on: letter(shard),
-    verdict: agrees(shard, tolerance) ? 'agrees' : 'differs',
+    verdict: isWithinTolerance(shard, tolerance) ? 'agrees' : 'differs',
   }))
-  const machines = made.map((text, i): Place => {
+  const machines = made.map((text, i): MachineRow => {
     const name = String.fromCharCode(65 + i)
-    return { ...(JSON.parse(text) as Made), name, shards: rows.filter(({ on }) => on === name).length }
+    return { ...(JSON.parse(text) as ComputeEnvironment), name, shards: rows.filter(({ on }) => on === name).length }
   })
   const faults = rows.flatMap(({ model, dataset, differing, faults }) => [
     ...faults.map(({ id, fault }) => `${model} on ${dataset}: ${id}: ${fault}`),
@@ -65,8 +75,8 @@ export function verifyText(verified: Verified, format: 'text' | 'markdown'): str
   const notes = [...faults, ...left.map(({ model, dataset, reason }) => `not run: ${model} on ${dataset}: ${reason}`)]
   const tables = [
     rows.length === 0 ? '' : `${formatTable(columns, rows, format)}\n`,
-    formatTable(places, [...machines, { ...here, name: 'here', shards: null }], format),
+    formatTable(machineColumns, [...machines, { ...here, name: 'here', shards: null }], format),
   ]
-  const listed = notes.map(note => `${format === 'markdown' ? '- ' : ''}${printable(note)}\n`).join('')
+  const listed = notes.map(note => `${format === 'markdown' ? '- ' : ''}${stripControlCharacters(note)}\n`).join('')
   return `${verifySentence(verified)}\n\n${tables.join('')}${listed && `\n${listed}`}`
 }

@@ -1,48 +1,48 @@
 /** Answers the views' questions from the files of a bundle, as the server does from its store. */
-import { type BundledAnswers, type BundledCube, type BundledImages } from '../bundle.ts'
+import { type BundledAnswers, type BundledCounts, type BundledImages } from '../bundle.ts'
 import {
-  type Cube,
+  type DatasetCounts,
   type Dimension,
   dimensions,
-  type Filter,
-  filterOf,
+  type GroupFilter,
+  groupFilter,
   type ModelCounts,
-} from '../../analysis/counts.ts'
+} from '../../analysis/datasetCounts.ts'
 import {
-  type Answer,
+  type ModelAnswer,
   compareView,
-  fits,
+  matchesFilter,
   type GalleryItem,
   type GalleryPage,
   modelView,
   type Overview,
   pageSize,
   type PairRow,
-  scatter,
+  scatterRows,
 } from '../views.ts'
-import { type Query, type Views } from './data.ts'
+import { type ViewQuery, type ViewData } from './data.ts'
 
-const loaded = new Map<string, Promise<unknown>>()
+const loadedFiles = new Map<string, Promise<unknown>>()
 
-function load<T>(name: string): Promise<T> {
+function loadJson<T>(name: string): Promise<T> {
   const known =
-    loaded.get(name) ??
+    loadedFiles.get(name) ??
     fetch(`data/${name}.json`).then(
       response => response.json(),
       () => Promise.reject(new Error(`The file data/${name}.json cannot be read.`)),
     )
-  loaded.set(name, known)
+  loadedFiles.set(name, known)
   return known as Promise<T>
 }
 
-const answers: { [V in keyof Views]: (query: Query) => Promise<Views[V]> } = {
-  overview: () => load('overview'),
-  progress: () => load('progress'),
+const viewLoaders: { [V in keyof ViewData]: (query: ViewQuery) => Promise<ViewData[V]> } = {
+  overview: () => loadJson('overview'),
+  progress: () => loadJson('progress'),
   cluster: () => Promise.reject(new Error('a bundle knows no queue')),
-  scatter: async query => scatter(await cubeOf(query['x']), await cubeOf(query['y']), filterOf(query)),
-  model: async query => modelView(await cubeOf(query['dataset']), query['model']!, filterOf(query)),
+  scatter: async query => scatterRows(await loadCounts(query['x']), await loadCounts(query['y']), groupFilter(query)),
+  model: async query => modelView(await loadCounts(query['dataset']), query['model']!, groupFilter(query)),
   gallery: async query => {
-    const side = await sideOf(query['dataset'], query['model'])
+    const side = await loadSide(query['dataset'], query['model'])
     const { correct, status } = side.answers
     const kept: Record<string, (i: number) => boolean> = {
       all: () => true,
@@ -50,28 +50,29 @@ const answers: { [V in keyof Views]: (query: Query) => Promise<Views[V]> } = {
       wrong: i => correct[i] === false,
       failed: i => !['ok', 'no-accepted-class', null].includes(status[i]!),
     }
-    return pageOf([side], rowsOf(side.images, filterOf(query)).filter(kept[query['outcome'] ?? 'wrong']!), query)
+    return pageOf([side], rowsOf(side.images, groupFilter(query)).filter(kept[query['outcome'] ?? 'wrong']!), query)
   },
   flips: async query => {
-    const sides = await sidesOf(query)
+    const sides = await loadSides(query)
     const right = query['change'] === 'gained' ? 1 : 0
-    const rows = rowsOf(sides[0].images, filterOf(query)).filter(
+    const rows = rowsOf(sides[0].images, groupFilter(query)).filter(
       i => sides[right].answers.correct[i] === true && sides[1 - right]!.answers.correct[i] === false,
     )
     return pageOf(sides, rows, query)
   },
   compare: async query =>
     compareView(
-      pairRows(await sidesOf(query)),
+      pairRows(await loadSides(query)),
       dimensions.find(name => name === query['by']) ?? 'region',
-      filterOf(query),
+      groupFilter(query),
     ),
 }
 
-export const fromFiles = <V extends keyof Views>(view: V, query: Query): Promise<Views[V]> => answers[view](query)
+export const loadFromFiles = <V extends keyof ViewData>(view: V, query: ViewQuery): Promise<ViewData[V]> =>
+  viewLoaders[view](query)
 
-async function positionOf(dataset: string | undefined, model?: string): Promise<[number, number]> {
-  const { datasets } = await load<Overview>('overview')
+async function findPosition(dataset: string | undefined, model?: string): Promise<[number, number]> {
+  const { datasets } = await loadJson<Overview>('overview')
   const d = datasets.findIndex(({ name }) => name === dataset)
   if (d < 0) throw new Error(`unknown data set: ${dataset ?? ''}`)
   const m = model === undefined ? 0 : datasets[d]!.models.indexOf(model)
@@ -79,9 +80,9 @@ async function positionOf(dataset: string | undefined, model?: string): Promise<
   return [d, m]
 }
 
-async function cubeOf(dataset: string | undefined): Promise<Cube> {
-  const [d] = await positionOf(dataset)
-  const { values, codes, counts, models } = await load<BundledCube>(`${d}/cube`)
+async function loadCounts(dataset: string | undefined): Promise<DatasetCounts> {
+  const [d] = await findPosition(dataset)
+  const { values, codes, counts, models } = await loadJson<BundledCounts>(`${d}/cube`)
   const full = ({ n, top1, top5, errors }: Record<keyof ModelCounts, number>): ModelCounts => ({
     ...{ n: counts[n]!, top1: counts[top1]!, top5: counts[top5]!, errors: counts[errors]! },
   })
@@ -89,7 +90,7 @@ async function cubeOf(dataset: string | undefined): Promise<Cube> {
 }
 
 /** One model's answers with the images that they are about. */
-interface Side {
+interface ModelSide {
   model: string
   answers: BundledAnswers
   images: BundledImages
@@ -97,16 +98,16 @@ interface Side {
   accepted: (number[] | null)[]
 }
 
-async function sideOf(dataset: string | undefined, model: string | undefined): Promise<Side> {
-  const [d, m] = await positionOf(dataset, model ?? '')
-  const answers = await load<BundledAnswers>(`${d}/${m}`)
-  const images = await load<BundledImages>(answers.images)
+async function loadSide(dataset: string | undefined, model: string | undefined): Promise<ModelSide> {
+  const [d, m] = await findPosition(dataset, model ?? '')
+  const answers = await loadJson<BundledAnswers>(`${d}/${m}`)
+  const images = await loadJson<BundledImages>(answers.images)
   return { model: model!, answers, images, accepted: images.accepted }
 }
 
 /** Two models, the second's answers in the order of the first's images. */
-async function sidesOf({ dataset, first, second }: Query): Promise<[Side, Side]> {
-  const [a, b] = [await sideOf(dataset, first), await sideOf(dataset, second)]
+async function loadSides({ dataset, first, second }: ViewQuery): Promise<[ModelSide, ModelSide]> {
+  const [a, b] = [await loadSide(dataset, first), await loadSide(dataset, second)]
   if (a.images === b.images) return [a, b]
   const at = new Map(b.images.id.map((id, i) => [id, i]))
   const places = a.images.id.map(id => at.get(id))
@@ -116,10 +117,10 @@ async function sidesOf({ dataset, first, second }: Query): Promise<[Side, Side]>
   return [a, { ...b, answers, accepted: moved(b.accepted) }]
 }
 
-const rowsOf = (images: BundledImages, filter: Filter): number[] =>
-  images.id.flatMap((_, i) => (fits(groupsOf(images, i), filter) ? [i] : []))
+const rowsOf = (images: BundledImages, filter: GroupFilter): number[] =>
+  images.id.flatMap((_, i) => (matchesFilter(groupsOf(images, i), filter) ? [i] : []))
 
-function pairRows([first, second]: [Side, Side]): PairRow[] {
+function pairRows([first, second]: [ModelSide, ModelSide]): PairRow[] {
   return first.images.id.flatMap((_, i): PairRow[] => {
     const [a, b] = [first.answers.correct[i], second.answers.correct[i]]
     if (typeof a !== 'boolean' || typeof b !== 'boolean') return []
@@ -138,7 +139,7 @@ const groupsOf = (images: BundledImages, i: number): Record<Dimension, string | 
 })
 
 /** The most confident answers of the first model first. */
-function pageOf(sides: readonly Side[], rows: readonly number[], query: Query): GalleryPage {
+function pageOf(sides: readonly ModelSide[], rows: readonly number[], query: ViewQuery): GalleryPage {
   const { answers, images } = sides[0]!
   const confidence = (i: number): number => answers.p[i]?.[0] ?? -1
   const sorted = rows.toSorted((a, b) => confidence(b) - confidence(a) || a - b)
@@ -153,7 +154,10 @@ function pageOf(sides: readonly Side[], rows: readonly number[], query: Query): 
   return { total: rows.length, items }
 }
 
-const answerOf = ({ model, answers: { correct, top, p }, images: { classes }, accepted }: Side, i: number): Answer => ({
+const answerOf = (
+  { model, answers: { correct, top, p }, images: { classes }, accepted }: ModelSide,
+  i: number,
+): ModelAnswer => ({
   model,
   correct: correct[i] ?? null,
   top: (top[i] ?? []).map((index, k) => ({

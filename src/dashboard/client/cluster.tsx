@@ -1,9 +1,9 @@
 import type { ClusterState, RunState } from '../../evaluate/queue/queue.ts'
 import { durationText } from '../../lib/table/text.ts'
 import { pollMs, useView } from './data.ts'
-import { Answer, Table, whole } from './parts.tsx'
+import { WhenLoaded, DataTable, wholeNumberText } from './parts.tsx'
 
-const shownApart = 200
+const maxApartRows = 200
 
 /** The runs and workers at a queue. */
 export function ClusterView() {
@@ -11,48 +11,48 @@ export function ClusterView() {
   return (
     <>
       <h1 tabIndex={-1}>Cluster</h1>
-      <Answer of={cluster}>{data => <Cluster cluster={data} />}</Answer>
+      <WhenLoaded of={cluster}>{data => <ClusterSection cluster={data} />}</WhenLoaded>
     </>
   )
 }
 
-function Cluster({ cluster: { runs, workers } }: { cluster: ClusterState }) {
+function ClusterSection({ cluster: { runs, workers } }: { cluster: ClusterState }) {
   const busy = workers.filter(({ unit }) => unit !== undefined)
   const rate = busy.reduce((sum, worker) => sum + (worker.rate ?? 0), 0)
   const apart = runs.flatMap(({ id, apart }) => apart.map(one => ({ run: id, ...one })))
   return (
     <>
       <p role="status">
-        {whole(busy.length)} of {whole(workers.length)} workers are at work
+        {wholeNumberText(busy.length)} of {wholeNumberText(workers.length)} workers are at work
         {rate > 0 && `, ${rate.toFixed(1)} images a second together`}.
       </p>
       {runs.length === 0 && <p class="quiet">No run is at the queue.</p>}
       {runs.map(run => (
-        <Run key={run.id} run={run} />
+        <RunSection key={run.id} run={run} />
       ))}
       {workers.length > 0 && (
-        <Table
+        <DataTable
           caption="Workers"
           rows={workers}
           columns={[
             { heading: 'host', cell: ({ host, pid }) => `${host}, process ${pid}` },
             { heading: 'at work on', cell: ({ run, unit }) => (unit === undefined ? '–' : `${run ?? ''} ${unit}`) },
-            { heading: 'units', numeric: true, cell: ({ done }) => whole(done) },
+            { heading: 'units', numeric: true, cell: ({ done }) => wholeNumberText(done) },
             { heading: 'images/s', numeric: true, cell: ({ rate }) => rate?.toFixed(1) ?? '–' },
-            { heading: 'cores', numeric: true, cell: ({ cores }) => whole(cores) },
+            { heading: 'cores', numeric: true, cell: ({ cores }) => wholeNumberText(cores) },
             { heading: 'machine', cell: ({ machine, instructions }) => `${machine} (${instructions})` },
             { heading: 'geogap', cell: ({ version }) => version },
           ]}
         />
       )}
       {apart.length > 0 && (
-        <Table
-          caption={`Units set apart${apart.length > shownApart ? `, the first ${shownApart} of ${whole(apart.length)}` : ''}`}
-          rows={apart.slice(0, shownApart)}
+        <DataTable
+          caption={`Units set apart${apart.length > maxApartRows ? `, the first ${maxApartRows} of ${wholeNumberText(apart.length)}` : ''}`}
+          rows={apart.slice(0, maxApartRows)}
           columns={[
             { heading: 'run', cell: ({ run }) => run },
             { heading: 'unit', cell: ({ unit }) => unit },
-            { heading: 'tries', numeric: true, cell: ({ tries }) => whole(tries) },
+            { heading: 'tries', numeric: true, cell: ({ tries }) => wholeNumberText(tries) },
             { heading: 'error', cell: ({ error }) => error },
           ]}
         />
@@ -62,7 +62,7 @@ function Cluster({ cluster: { runs, workers } }: { cluster: ClusterState }) {
 }
 
 /** What becomes of units: how many, in words, and the class of their part of the bar. */
-const parts: { name: string; of: (run: RunState) => number }[] = [
+const unitStates: { name: string; of: (run: RunState) => number }[] = [
   { name: 'done', of: ({ done }) => done },
   { name: 'at work', of: ({ active }) => active },
   { name: 'to be tried again', of: ({ delayed }) => delayed },
@@ -70,10 +70,10 @@ const parts: { name: string; of: (run: RunState) => number }[] = [
   { name: 'waiting', of: ({ waiting }) => waiting },
 ]
 
-function Run({ run }: { run: RunState }) {
+function RunSection({ run }: { run: RunState }) {
   const { id, place, state, units, left } = run
-  const shares = parts.map(({ name, of }) => ({ name, count: of(run) })).filter(({ count }) => count > 0)
-  const words = shares.map(({ name, count }) => `${whole(count)} ${name}`).join(', ')
+  const shares = unitStates.map(({ name, of }) => ({ name, count: of(run) })).filter(({ count }) => count > 0)
+  const words = shares.map(({ name, count }) => `${wholeNumberText(count)} ${name}`).join(', ')
   return (
     <section aria-label={`Run ${id}`}>
       <h2>
@@ -98,10 +98,10 @@ function Run({ run }: { run: RunState }) {
         ))}
       </svg>
       <p>
-        Of {whole(units)} units:{' '}
+        Of {wholeNumberText(units)} units:{' '}
         {shares.map(({ name, count }) => (
           <span key={name} class={`key ${name.replaceAll(' ', '-')}`}>
-            {whole(count)} {name}
+            {wholeNumberText(count)} {name}
           </span>
         ))}
       </p>

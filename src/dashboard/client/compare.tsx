@@ -1,14 +1,24 @@
 import { type ComponentChildren } from 'preact'
-import { type GroupChange, shownP } from '../../analysis/compare.ts'
-import { pText, percent } from '../../lib/table/text.ts'
-import { type Dimension, dimensions, filterOf } from '../../analysis/counts.ts'
+import { type GroupChange, significanceLevel } from '../../analysis/compare.ts'
+import { pValueText, percent } from '../../lib/table/text.ts'
+import { type Dimension, dimensions, groupFilter } from '../../analysis/datasetCounts.ts'
 import { changes, type CompareView as Data, type DatasetFact, type Overview } from '../views.ts'
 import { useView } from './data.ts'
-import { Images } from './gallery.tsx'
-import { Answer, datasetOf, DatasetSelect, dimensionNames, Filters, noFilter, Select, Table, whole } from './parts.tsx'
+import { ImageGrid } from './gallery.tsx'
+import {
+  WhenLoaded,
+  datasetOf,
+  DatasetSelect,
+  dimensionNames,
+  Filters,
+  emptyFilter,
+  Select,
+  DataTable,
+  wholeNumberText,
+} from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
 
-interface Pair {
+interface ModelPair {
   dataset: DatasetFact
   first: string
   second: string
@@ -17,18 +27,19 @@ interface Pair {
 interface PairProps {
   overview: Overview
   route: Route
-  pair: Pair
+  pair: ModelPair
 }
 
 /** The two models of a route: the ones it names, else the data set's first two. */
-function pairOf(overview: Overview, { query }: Route): Pair {
+function pairOf(overview: Overview, { query }: Route): ModelPair {
   const dataset = datasetOf(overview, query['dataset'])
   const first = query['first'] ?? dataset.models[0]!
   const second = query['second'] ?? dataset.models.find(model => model !== first) ?? first
   return { dataset, first, second }
 }
 
-const points = (share: number): string => `${share > 0 ? '+' : ''}${(100 * share).toFixed(1)}`.replace('-', '−')
+const signedPointsText = (share: number): string =>
+  `${share > 0 ? '+' : ''}${(100 * share).toFixed(1)}`.replace('-', '−')
 
 /** Two models on the same images: who gained, who lost. */
 export function CompareView({ overview, route }: { overview: Overview; route: Route }) {
@@ -36,19 +47,19 @@ export function CompareView({ overview, route }: { overview: Overview; route: Ro
   const { dataset, first, second } = pair
   const present = dimensions.filter(dimension => dataset.values[dimension].length > 0)
   const by = present.find(dimension => dimension === route.query['by']) ?? present[0]!
-  const view = useView('compare', { dataset: dataset.name, first, second, by, ...filterOf(route.query) })
+  const view = useView('compare', { dataset: dataset.name, first, second, by, ...groupFilter(route.query) })
   return (
     <>
       <h1 tabIndex={-1}>Two models on {dataset.title}</h1>
-      <PairForm {...{ overview, route, pair }}>
+      <ModelPairForm {...{ overview, route, pair }}>
         <Select {...{ route, name: 'by', value: by, options: present.map(name => [name, dimensionNames[name]]) }} />
-      </PairForm>
-      <Answer of={view}>{data => <Changes {...{ data, by, route, pair }} />}</Answer>
+      </ModelPairForm>
+      <WhenLoaded of={view}>{data => <Changes {...{ data, by, route, pair }} />}</WhenLoaded>
     </>
   )
 }
 
-function PairForm({ overview, route, pair, children }: PairProps & { children: ComponentChildren }) {
+function ModelPairForm({ overview, route, pair, children }: PairProps & { children: ComponentChildren }) {
   const { dataset, first, second } = pair
   const options = dataset.models
   return (
@@ -57,7 +68,7 @@ function PairForm({ overview, route, pair, children }: PairProps & { children: C
       <Select {...{ route, name: 'second', label: 'second model', value: second, options, reset: { first } }} />
       <DatasetSelect
         {...{ route, name: 'dataset', dataset, datasets: overview.datasets }}
-        reset={{ ...noFilter, first: '', second: '', by: '' }}
+        reset={{ ...emptyFilter, first: '', second: '', by: '' }}
       />
       <Filters route={route} dataset={dataset} />
       {children}
@@ -80,37 +91,45 @@ function Changes({ data: { rows, tested, leftOut, minN, households }, by, route,
       first,
       second,
       change,
-      ...filterOf(route.query),
+      ...groupFilter(route.query),
       ...(row.by === 'overall' ? {} : { [by]: row.group }),
     })
   return (
     <>
       <p>
-        With {second} in place of {first}, accuracy changes by <strong>{points(overall.change)} points</strong> (95 %
-        interval {points(overall.interval[0])} to {points(overall.interval[1])}, p {pText(overall.p)}):{' '}
-        {whole(overall.gained)} images gained, {whole(overall.lost)} lost, of {whole(overall.n)}.
+        With {second} in place of {first}, accuracy changes by{' '}
+        <strong>{signedPointsText(overall.change)} points</strong> (95 % interval{' '}
+        {signedPointsText(overall.interval[0])} to {signedPointsText(overall.interval[1])}, p {pValueText(overall.p)}):{' '}
+        {wholeNumberText(overall.gained)} images gained, {wholeNumberText(overall.lost)} lost, of{' '}
+        {wholeNumberText(overall.n)}.
       </p>
-      <Table
+      <DataTable
         caption={`By ${dimensionNames[by]}, the largest loss first; p from ${households === null ? 'McNemar’s exact test' : 'an exact test in which the images of one household change together'}, adjusted over ${tested} groups${leftOut > 0 ? `; ${leftOut} groups of fewer than ${minN} images are left out` : ''}`}
         rows={rows}
         columns={[
           { heading: dimensionNames[by], cell: row => (row.by === 'overall' ? 'all images' : row.group) },
           { heading: 'first %', numeric: true, cell: row => percent(row.first) },
           { heading: 'second %', numeric: true, cell: row => percent(row.second) },
-          { heading: 'change', numeric: true, cell: row => points(row.change) },
+          { heading: 'change', numeric: true, cell: row => signedPointsText(row.change) },
           {
             heading: '95 % interval',
             numeric: true,
-            cell: row => `${points(row.interval[0])} to ${points(row.interval[1])}`,
+            cell: row => `${signedPointsText(row.interval[0])} to ${signedPointsText(row.interval[1])}`,
           },
           {
             heading: 'adjusted p',
             numeric: true,
-            cell: row => <span class={row.adjusted < shownP ? 'shown' : ''}>{pText(row.adjusted)}</span>,
+            cell: row => (
+              <span class={row.adjusted < significanceLevel ? 'shown' : ''}>{pValueText(row.adjusted)}</span>
+            ),
           },
-          { heading: 'gained', numeric: true, cell: row => <a href={link(row, 'gained')}>{whole(row.gained)}</a> },
-          { heading: 'lost', numeric: true, cell: row => <a href={link(row, 'lost')}>{whole(row.lost)}</a> },
-          { heading: 'n', numeric: true, cell: row => whole(row.n) },
+          {
+            heading: 'gained',
+            numeric: true,
+            cell: row => <a href={link(row, 'gained')}>{wholeNumberText(row.gained)}</a>,
+          },
+          { heading: 'lost', numeric: true, cell: row => <a href={link(row, 'lost')}>{wholeNumberText(row.lost)}</a> },
+          { heading: 'n', numeric: true, cell: row => wholeNumberText(row.n) },
         ]}
       />
     </>
@@ -124,22 +143,29 @@ export function FlipsView({ overview, route }: { overview: Overview; route: Rout
   const pair = pairOf(overview, route)
   const { dataset, first, second } = pair
   const { change: which = 'lost', page = '0' } = route.query
-  const view = useView('flips', { dataset: dataset.name, first, second, change: which, page, ...filterOf(route.query) })
+  const view = useView('flips', {
+    dataset: dataset.name,
+    first,
+    second,
+    change: which,
+    page,
+    ...groupFilter(route.query),
+  })
   return (
     <>
       <h1 tabIndex={-1}>Where two models differ on {dataset.title}</h1>
-      <PairForm {...{ overview, route, pair }}>
+      <ModelPairForm {...{ overview, route, pair }}>
         <Select
           {...{ route, name: 'change', label: 'images', value: which }}
           options={changes.map(name => [name, changeNames[name]])}
         />
-      </PairForm>
+      </ModelPairForm>
       <p>
-        <a href={linkTo('compare', { dataset: dataset.name, first, second, ...filterOf(route.query) })}>
+        <a href={linkTo('compare', { dataset: dataset.name, first, second, ...groupFilter(route.query) })}>
           Back to the comparison
         </a>
       </p>
-      <Images view={view} route={route} dataset={dataset} />
+      <ImageGrid view={view} route={route} dataset={dataset} />
     </>
   )
 }

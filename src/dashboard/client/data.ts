@@ -6,13 +6,13 @@ import {
   type GalleryPage,
   type ModelView,
   type Overview,
-  type Progress,
+  type DashboardProgress,
   type ScatterRow,
 } from '../views.ts'
 
-export interface Views {
+export interface ViewData {
   overview: Overview
-  progress: Progress
+  progress: DashboardProgress
   cluster: ClusterState
   scatter: ScatterRow[]
   model: ModelView
@@ -24,15 +24,15 @@ export interface Views {
 /** Milliseconds between questions of a page that shows what is at work. */
 export const pollMs = 5000
 
-export type Query = Readonly<Record<string, string>>
-type Ask = <V extends keyof Views>(view: V, query: Query) => Promise<Views[V]>
+export type ViewQuery = Readonly<Record<string, string>>
+type ViewLoader = <V extends keyof ViewData>(view: V, query: ViewQuery) => Promise<ViewData[V]>
 
-const fromServer: Ask = async <V extends keyof Views>(view: V, query: Query) => {
+const loadFromServer: ViewLoader = async <V extends keyof ViewData>(view: V, query: ViewQuery) => {
   const response = await fetch(`api/${view}?${new URLSearchParams(query).toString()}`).catch(() => {
     throw new Error('The server does not answer: is geogap serve still running?')
   })
   const answer = await response.text()
-  if (response.ok) return JSON.parse(answer) as Views[V]
+  if (response.ok) return JSON.parse(answer) as ViewData[V]
   const isJson = response.headers.get('content-type')?.includes('json')
   throw new Error(isJson ? (JSON.parse(answer) as { error: string }).error : answer)
 }
@@ -40,14 +40,14 @@ const fromServer: Ask = async <V extends keyof Views>(view: V, query: Query) => 
 /** Whether this page is a bundle of files without a server. */
 const isBundle = document.documentElement.dataset['source'] === 'files'
 
-const ask: Ask = async (view, query) =>
-  isBundle ? (await import('./bundled.ts')).fromFiles(view, query) : fromServer(view, query)
+const loadView: ViewLoader = async (view, query) =>
+  isBundle ? (await import('./bundled.ts')).loadFromFiles(view, query) : loadFromServer(view, query)
 
-export type Answered<T> = { data: T | undefined; error: string | undefined }
+export type ViewState<T> = { data: T | undefined; error: string | undefined }
 
 /** A view's data; while other data are on their way the old stay. `every` asks again after so many milliseconds. */
-export function useView<V extends keyof Views>(view: V, query: Query, every?: number): Answered<Views[V]> {
-  const [answered, setAnswered] = useState<Answered<Views[V]>>({ data: undefined, error: undefined })
+export function useView<V extends keyof ViewData>(view: V, query: ViewQuery, every?: number): ViewState<ViewData[V]> {
+  const [answered, setAnswered] = useState<ViewState<ViewData[V]>>({ data: undefined, error: undefined })
   const key = JSON.stringify(query)
   useEffect(() => {
     let wanted = true
@@ -56,7 +56,7 @@ export function useView<V extends keyof Views>(view: V, query: Query, every?: nu
       if (wanted && every !== undefined && !isBundle) timer = window.setTimeout(load, every)
     }
     const load = (): void => {
-      ask(view, query)
+      loadView(view, query)
         .then(
           data => wanted && setAnswered({ data, error: undefined }),
           (error: unknown) => wanted && setAnswered({ data: undefined, error: (error as Error).message }),

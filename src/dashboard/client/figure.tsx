@@ -1,10 +1,10 @@
 /** A figure of the report drawn in the page; Vega is loaded with the first one. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { standalone } from '../../report/figures/theme.ts'
-import { darkFigures } from '../../report/page/style.ts'
+import { withThemeConfig } from '../../report/figures/theme.ts'
+import { darkFiguresCss } from '../../report/page/style.ts'
 import { type TopLevelSpec } from '../../report/figures/vegaLite.ts'
 
-interface Props {
+interface FigureProps {
   label: string
   caption: string
   /** What is drawn; another `id` is another drawing. */
@@ -14,13 +14,13 @@ interface Props {
   onPick?: (about: string) => void
 }
 
-const steps = 40
+const widthStepPx = 40
 
-const dark = new CSSStyleSheet()
-dark.replaceSync(darkFigures)
-document.adoptedStyleSheets.push(dark)
+const darkStyleSheet = new CSSStyleSheet()
+darkStyleSheet.replaceSync(darkFiguresCss)
+document.adoptedStyleSheets.push(darkStyleSheet)
 
-export function Figure({ label, caption, id, spec, onPick }: Props) {
+export function Figure({ label, caption, id, spec, onPick }: FigureProps) {
   const place = useRef<HTMLDivElement>(null)
   const width = useWidth(place)
   const pick = useRef(onPick)
@@ -49,7 +49,7 @@ function useWidth(place: { current: HTMLElement | null }): number {
   const [width, setWidth] = useState(0)
   useEffect(() => {
     const observer = new ResizeObserver(([entry]) =>
-      setWidth(Math.min(920, steps * Math.floor((entry?.contentRect.width ?? 0) / steps))),
+      setWidth(Math.min(920, widthStepPx * Math.floor((entry?.contentRect.width ?? 0) / widthStepPx))),
     )
     observer.observe(place.current!)
     return () => observer.disconnect()
@@ -68,7 +68,7 @@ async function draw(
     import('vega-interpreter'),
   ])
   const refuse = (): Promise<never> => Promise.reject(new Error('figures load nothing'))
-  const view = new View(parse(compile(standalone(await spec())).spec, {}, { ast: true }), {
+  const view = new View(parse(compile(withThemeConfig(await spec())).spec, {}, { ast: true }), {
     ...{ expr: expressionInterpreter, renderer: 'svg', container: place, hover: false },
     loader: { load: refuse, sanitize: refuse, http: refuse, file: refuse },
   })
@@ -77,12 +77,12 @@ async function draw(
     if (about !== undefined) onPick(about)
   })
   await view.runAsync()
-  for (const part of place.querySelectorAll('svg, svg [role], svg [aria-label]')) titled(part)
+  for (const part of place.querySelectorAll('svg, svg [role], svg [aria-label]')) moveLabelToTitle(part)
   return () => view.finalize()
 }
 
 /** The figure is one picture for a screen reader; what its marks say about themselves becomes their tooltip. */
-function titled(part: Element): void {
+function moveLabelToTitle(part: Element): void {
   const about = part.getAttribute('aria-label')
   if (about !== null && part.localName === 'path') {
     part.append(Object.assign(document.createElementNS('http://www.w3.org/2000/svg', 'title'), { textContent: about }))

@@ -2,9 +2,9 @@ import { type ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { formatTable } from '../../lib/table/columns.ts'
 import { percent } from '../../lib/table/text.ts'
-import { filterOf } from '../../analysis/counts.ts'
+import { groupFilter } from '../../analysis/datasetCounts.ts'
 import {
-  type Answer as ModelAnswer,
+  type ModelAnswer,
   type DatasetFact,
   type GalleryItem,
   type GalleryPage,
@@ -12,8 +12,8 @@ import {
   type Overview,
   pageSize,
 } from '../views.ts'
-import { type Answered, useView } from './data.ts'
-import { Answer, datasetOf, DatasetSelect, Filters, Select, whole } from './parts.tsx'
+import { type ViewState, useView } from './data.ts'
+import { WhenLoaded, datasetOf, DatasetSelect, Filters, Select, wholeNumberText } from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
 
 /** Images of one cell with what a model said about them. */
@@ -21,7 +21,7 @@ export function GalleryView({ overview, route }: { overview: Overview; route: Ro
   const model = route.query['model'] ?? overview.models[0]!.name
   const dataset = datasetOf(overview, route.query['dataset'])
   const { outcome = 'wrong', page = '0' } = route.query
-  const view = useView('gallery', { model, dataset: dataset.name, outcome, page, ...filterOf(route.query) })
+  const view = useView('gallery', { model, dataset: dataset.name, outcome, page, ...groupFilter(route.query) })
   return (
     <>
       <h1 tabIndex={-1}>
@@ -37,17 +37,25 @@ export function GalleryView({ overview, route }: { overview: Overview; route: Ro
         <Select {...{ route, name: 'outcome', label: 'answers', value: outcome, options: outcomes }} />
       </form>
       <p>
-        <a href={linkTo('model', { model, dataset: dataset.name, ...filterOf(route.query) })}>
+        <a href={linkTo('model', { model, dataset: dataset.name, ...groupFilter(route.query) })}>
           Back to the accuracy of {model}
         </a>
       </p>
-      <Images view={view} route={route} dataset={dataset} />
+      <ImageGrid view={view} route={route} dataset={dataset} />
     </>
   )
 }
 
 /** A page of images that can be selected and saved, the most confident answers first. */
-export function Images({ view, route, dataset }: { view: Answered<GalleryPage>; route: Route; dataset: DatasetFact }) {
+export function ImageGrid({
+  view,
+  route,
+  dataset,
+}: {
+  view: ViewState<GalleryPage>
+  route: Route
+  dataset: DatasetFact
+}) {
   const [selected, setSelected] = useState<ReadonlyMap<string, GalleryItem>>(new Map())
   const cell = JSON.stringify({ ...route.query, page: '' })
   useEffect(() => setSelected(new Map()), [cell])
@@ -60,11 +68,11 @@ export function Images({ view, route, dataset }: { view: Answered<GalleryPage>; 
     setSelected(next)
   }
   return (
-    <Answer of={view}>
+    <WhenLoaded of={view}>
       {({ total, items }) => (
         <>
           <p role="status">
-            {whole(total)} images{total > 0 && ', the most confident answers first'}.
+            {wholeNumberText(total)} images{total > 0 && ', the most confident answers first'}.
           </p>
           <p class="tools">
             <button
@@ -74,23 +82,32 @@ export function Images({ view, route, dataset }: { view: Answered<GalleryPage>; 
             >
               Select this page
             </button>
-            <button type="button" disabled={selected.size === 0} onClick={() => save(dataset, [...selected.values()])}>
+            <button
+              type="button"
+              disabled={selected.size === 0}
+              onClick={() => saveSlice(dataset, [...selected.values()])}
+            >
               Save {selected.size} selected as slice.csv
             </button>
           </p>
           <ul class="gallery">
             {items.map(item => (
-              <Image key={item.id} item={item} selected={selected.has(item.id)} onSelect={on => select([item], on)} />
+              <GalleryImage
+                key={item.id}
+                item={item}
+                selected={selected.has(item.id)}
+                onSelect={on => select([item], on)}
+              />
             ))}
           </ul>
-          <Pages route={route} total={total} />
+          <Pagination route={route} total={total} />
         </>
       )}
-    </Answer>
+    </WhenLoaded>
   )
 }
 
-function Image({
+function GalleryImage({
   item,
   selected,
   onSelect,
@@ -112,7 +129,7 @@ function Image({
       {place !== '' && <p class="quiet">{place}</p>}
       {status !== 'ok' && <p class="wrong">{status}</p>}
       {answers.map(answer => (
-        <Top key={answer.model} answer={answer} named={answers.length > 1} />
+        <TopClasses key={answer.model} answer={answer} named={answers.length > 1} />
       ))}
       <label class="check">
         <input type="checkbox" checked={selected} onChange={event => onSelect(event.currentTarget.checked)} />{' '}
@@ -131,7 +148,7 @@ function Picture({ address, label }: { address: string | null; label: string }) 
   )
 }
 
-function Top({ answer: { model, correct, top }, named }: { answer: ModelAnswer; named: boolean }) {
+function TopClasses({ answer: { model, correct, top }, named }: { answer: ModelAnswer; named: boolean }) {
   const verdict = correct === null ? 'not judged' : correct ? 'right' : 'wrong'
   return (
     <>
@@ -155,7 +172,7 @@ function Top({ answer: { model, correct, top }, named }: { answer: ModelAnswer; 
   )
 }
 
-function Pages({ route, total }: { route: Route; total: number }) {
+function Pagination({ route, total }: { route: Route; total: number }) {
   const page = Number(route.query['page'] ?? 0)
   const last = Math.max(0, Math.ceil(total / pageSize) - 1)
   const to = (at: number, text: string): ComponentChildren =>
@@ -169,7 +186,7 @@ function Pages({ route, total }: { route: Route; total: number }) {
     <nav class="pages" aria-label="Pages">
       {to(page - 1, 'previous')}{' '}
       <span>
-        page {whole(page + 1)} of {whole(last + 1)}
+        page {wholeNumberText(page + 1)} of {wholeNumberText(last + 1)}
       </span>{' '}
       {to(page + 1, 'next')}
     </nav>
@@ -177,7 +194,7 @@ function Pages({ route, total }: { route: Route; total: number }) {
 }
 
 /** The selected images as a file; `dataset` and `id` name them. */
-function save({ dataset }: DatasetFact, items: readonly GalleryItem[]): void {
+function saveSlice({ dataset }: DatasetFact, items: readonly GalleryItem[]): void {
   const column = (name: string, value: (item: GalleryItem) => string | null) => ({ name, heading: name, value })
   const columns = [
     column('dataset', () => dataset),

@@ -1,21 +1,21 @@
-import { type Dimension } from '../../analysis/counts.ts'
+import { type Dimension } from '../../analysis/datasetCounts.ts'
 import { type ModelView } from '../views.ts'
-import { whole } from './parts.tsx'
+import { wholeNumberText } from './parts.tsx'
 
-type Cell = ModelView['cells'][number]
+type ClassRegionCell = ModelView['cells'][number]
 
 /** Classes in rows, regions in columns, the largest difference between regions first; each cell leads to its images. */
 export function HeatTable({
   cells,
   link,
 }: {
-  cells: readonly Cell[]
+  cells: readonly ClassRegionCell[]
   link: (more: Partial<Record<Dimension, string>>) => string
 }) {
   const regions = [...new Set(cells.map(({ region }) => region))].sort()
-  const classes = new Map<string, Map<string, Cell>>()
+  const classes = new Map<string, Map<string, ClassRegionCell>>()
   for (const cell of cells)
-    classes.set(cell.label, (classes.get(cell.label) ?? new Map<string, Cell>()).set(cell.region, cell))
+    classes.set(cell.label, (classes.get(cell.label) ?? new Map<string, ClassRegionCell>()).set(cell.region, cell))
   const rows = [...classes].sort((a, b) => spreadOf(b[1]) - spreadOf(a[1]))
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Accuracy by class and region">
@@ -48,14 +48,14 @@ export function HeatTable({
   )
 }
 
-function HeatCell({ cell, href }: { cell: Cell | undefined; href: string }) {
+function HeatCell({ cell, href }: { cell: ClassRegionCell | undefined; href: string }) {
   if (!cell || cell.top1 === null) return <td class="number quiet">–</td>
   const text = (100 * cell.top1).toFixed(0)
   return (
     <td class={`number heat-${Math.min(4, Math.floor(5 * cell.top1))}`}>
       <a
         href={href}
-        title={`n = ${whole(cell.n)}`}
+        title={`n = ${wholeNumberText(cell.n)}`}
         aria-label={`${cell.label}, ${cell.region}: ${text} percent of ${cell.n}`}
       >
         {text}
@@ -64,7 +64,7 @@ function HeatCell({ cell, href }: { cell: Cell | undefined; href: string }) {
   )
 }
 
-function spreadOf(byRegion: ReadonlyMap<string, Cell>): number {
+function spreadOf(byRegion: ReadonlyMap<string, ClassRegionCell>): number {
   const known = [...byRegion.values()].flatMap(({ top1 }) => top1 ?? [])
   return Math.max(...known) - Math.min(...known)
 }

@@ -8,13 +8,13 @@ import { GalleryView } from './gallery.tsx'
 import { ModelView } from './model.tsx'
 import { ModelsView } from './models.tsx'
 import { OverviewView } from './overview.tsx'
-import { Answer } from './parts.tsx'
+import { WhenLoaded } from './parts.tsx'
 import { linkTo, type Route, useRoute } from './route.ts'
 import './style.css'
 
-type View = FunctionComponent<{ overview: Overview; route: Route }>
+type ViewComponent = FunctionComponent<{ overview: Overview; route: Route }>
 
-const views: Readonly<Record<string, View>> = {
+const views: Readonly<Record<string, ViewComponent>> = {
   '': OverviewView,
   models: ModelsView,
   model: ModelView,
@@ -57,14 +57,14 @@ function App() {
         {overview.data?.madeUp && <p class="banner">Made-up data. {overview.data.madeUp}</p>}
       </header>
       <main ref={main}>
-        <Answer of={overview}>
+        <WhenLoaded of={overview}>
           {data => {
             if (!View) return <p role="alert">There is no view {route.view}.</p>
             if (data.datasets.length === 0 && !['', 'cluster'].includes(route.view))
               return <p role="alert">There are no results yet.</p>
             return <View overview={data} route={route} />
           }}
-        </Answer>
+        </WhenLoaded>
       </main>
     </>
   )

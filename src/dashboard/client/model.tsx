@@ -1,23 +1,23 @@
 import { regionsSpec } from '../../report/figures/regions.ts'
-import { inPercent } from '../../lib/table/values.ts'
+import { accuracyPercent } from '../../lib/table/values.ts'
 import { percent } from '../../lib/table/text.ts'
-import { type Dimension, dimensions, filterOf, type GroupRate } from '../../analysis/counts.ts'
+import { type Dimension, dimensions, groupFilter, type GroupAccuracyEstimate } from '../../analysis/datasetCounts.ts'
 import { type DatasetFact, type ModelView as Data, type Overview } from '../views.ts'
 import { useView } from './data.ts'
 import { Figure } from './figure.tsx'
 import { HeatTable } from './heat.tsx'
 import {
-  Answer,
+  WhenLoaded,
   datasetOf,
   DatasetSelect,
   dimensionNames,
   Filters,
-  noFilter,
-  interval,
+  emptyFilter,
+  rateIntervalText,
   rateColumns,
   Select,
-  Table,
-  whole,
+  DataTable,
+  wholeNumberText,
 } from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
 
@@ -26,9 +26,9 @@ export function ModelView({ overview, route }: { overview: Overview; route: Rout
   const model = route.query['model'] ?? overview.models[0]!.name
   const own = overview.datasets.filter(({ models }) => models.includes(model))
   const dataset = datasetOf({ ...overview, datasets: own.length > 0 ? own : overview.datasets }, route.query['dataset'])
-  const view = useView('model', { model, dataset: dataset.name, ...filterOf(route.query) })
+  const view = useView('model', { model, dataset: dataset.name, ...groupFilter(route.query) })
   const link = (more: Partial<Record<Dimension, string>>): string =>
-    linkTo('gallery', { model, dataset: dataset.name, ...filterOf(route.query), ...more })
+    linkTo('gallery', { model, dataset: dataset.name, ...groupFilter(route.query), ...more })
   return (
     <>
       <h1 tabIndex={-1}>
@@ -36,23 +36,24 @@ export function ModelView({ overview, route }: { overview: Overview; route: Rout
       </h1>
       <form class="filters">
         <Select {...{ route, name: 'model', value: model, options: overview.models.map(({ name }) => name) }} />
-        <DatasetSelect {...{ route, name: 'dataset', dataset, datasets: own, reset: { ...noFilter, by: '' } }} />
+        <DatasetSelect {...{ route, name: 'dataset', dataset, datasets: own, reset: { ...emptyFilter, by: '' } }} />
         <Filters route={route} dataset={dataset} />
       </form>
-      <Answer of={view}>
+      <WhenLoaded of={view}>
         {data => (
           <>
             <p>
-              Top-1 accuracy <strong>{percent(data.overall.top1)} %</strong> (95 % interval {interval(data.overall)}),
-              top-5 {percent(data.overall.top5)} %, n = {whole(data.overall.n)}
-              {data.overall.errors > 0 && `, ${whole(data.overall.errors)} images failed`}.{' '}
+              Top-1 accuracy <strong>{percent(data.overall.top1)} %</strong> (95 % interval{' '}
+              {rateIntervalText(data.overall)}), top-5 {percent(data.overall.top5)} %, n ={' '}
+              {wholeNumberText(data.overall.n)}
+              {data.overall.errors > 0 && `, ${wholeNumberText(data.overall.errors)} images failed`}.{' '}
               <a href={link({})}>See its images</a>, or{' '}
               <a href={linkTo('compare', { first: model, dataset: dataset.name })}>compare it with another model</a>.
             </p>
-            <Groups {...{ data, route, link, dataset, overview, model }} />
+            <GroupsSection {...{ data, route, link, dataset, overview, model }} />
           </>
         )}
-      </Answer>
+      </WhenLoaded>
     </>
   )
 }
@@ -66,7 +67,7 @@ interface GroupsProps {
   model: string
 }
 
-function Groups({ data, route, link, dataset, overview, model }: GroupsProps) {
+function GroupsSection({ data, route, link, dataset, overview, model }: GroupsProps) {
   const present = dimensions.filter(dimension => data.groups[dimension] !== undefined)
   const by = present.find(dimension => dimension === route.query['by']) ?? present[0]!
   const rows = data.groups[by]!
@@ -88,32 +89,32 @@ function Groups({ data, route, link, dataset, overview, model }: GroupsProps) {
           </a>
         ))}
       </nav>
-      {by === 'country' && <CountryMap {...{ rows, overview, id, pick }} />}
-      {by !== 'label' && <Intervals {...{ rows, model, by, id, pick }} />}
+      {by === 'country' && <CountryMapFigure {...{ rows, overview, id, pick }} />}
+      {by !== 'label' && <IntervalFigure {...{ rows, model, by, id, pick }} />}
       {by === 'label' && data.cells.length > 0 && <HeatTable cells={data.cells} link={link} />}
-      <Table
+      <DataTable
         caption={`Accuracy by ${dimensionNames[by]}; each leads to its images`}
         rows={by === 'label' ? [...rows].sort((a, b) => (a.top1 ?? 2) - (b.top1 ?? 2)) : rows}
         columns={[
           { heading: dimensionNames[by], cell: ({ group }) => <a href={link({ [by]: group })}>{group}</a> },
-          ...rateColumns<GroupRate>(),
-          { heading: 'failed', numeric: true, cell: ({ errors }) => whole(errors) },
+          ...rateColumns<GroupAccuracyEstimate>(),
+          { heading: 'failed', numeric: true, cell: ({ errors }) => wholeNumberText(errors) },
         ]}
       />
     </>
   )
 }
 
-interface DrawnProps {
-  rows: readonly GroupRate[]
+interface GroupFigureProps {
+  rows: readonly GroupAccuracyEstimate[]
   id: string
   pick: (about: string) => void
 }
 
-function Intervals({ rows, model, by, id, pick }: DrawnProps & { model: string; by: Dimension }) {
+function IntervalFigure({ rows, model, by, id, pick }: GroupFigureProps & { model: string; by: Dimension }) {
   const known = rows
     .filter(({ top1 }) => top1 !== null)
-    .map(({ group, n, errors, ...row }) => ({ model, region: group, n, errors, ...inPercent(row) }))
+    .map(({ group, n, errors, ...row }) => ({ model, region: group, n, errors, ...accuracyPercent(row) }))
   if (known.length === 0) return null
   const best = [...known].sort((a, b) => b.accuracy - a.accuracy).map(({ region }) => region)
   const order = by === 'income' ? known.map(({ region }) => region) : best
@@ -130,10 +131,10 @@ function Intervals({ rows, model, by, id, pick }: DrawnProps & { model: string; 
 
 const minN = 30
 
-function CountryMap({ rows, overview, id, pick }: DrawnProps & { overview: Overview }) {
+function CountryMapFigure({ rows, overview, id, pick }: GroupFigureProps & { overview: Overview }) {
   const known = rows.flatMap(row => {
     const id = overview.countries[row.group]
-    return row.top1 === null || id === undefined ? [] : [{ country: row.group, id, n: row.n, ...inPercent(row) }]
+    return row.top1 === null || id === undefined ? [] : [{ country: row.group, id, n: row.n, ...accuracyPercent(row) }]
   })
   if (!known.some(({ n }) => n >= minN)) return null
   return (
@@ -141,7 +142,7 @@ function CountryMap({ rows, overview, id, pick }: DrawnProps & { overview: Overv
       id={`map ${id}`}
       label="World map of accuracy by country; the table below has the numbers"
       caption={`Top-1 accuracy in percent on each country’s images; dashed outlines: fewer than ${minN} images; pale: none. Equal Earth projection; outlines by Natural Earth.`}
-      spec={async width => (await import('../../report/figures/map.ts')).mapSpec(known, minN, width)}
+      spec={async width => (await import('../../report/figures/map.ts')).countryMapSpec(known, minN, width)}
       onPick={pick}
     />
   )

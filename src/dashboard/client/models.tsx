@@ -1,21 +1,30 @@
-import { drawnLine, linePanels, lineThrough, type PanelPoint } from '../../report/figures/linePanel.ts'
-import { color } from '../../report/figures/theme.ts'
+import { panelLine, linePanelsSpec, fitPanelLine, type PanelPoint } from '../../report/figures/linePanel.ts'
+import { seriesColor } from '../../report/figures/theme.ts'
 import { percent } from '../../lib/table/text.ts'
-import { filterOf } from '../../analysis/counts.ts'
+import { groupFilter } from '../../analysis/datasetCounts.ts'
 import { type DatasetFact, type Overview, type ScatterRow } from '../views.ts'
 import { useView } from './data.ts'
 import { Figure } from './figure.tsx'
-import { Answer, datasetOf, DatasetSelect, Filters, interval, Select, Table, whole } from './parts.tsx'
+import {
+  WhenLoaded,
+  datasetOf,
+  DatasetSelect,
+  Filters,
+  rateIntervalText,
+  Select,
+  DataTable,
+  wholeNumberText,
+} from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
 
-interface Axes {
+interface DatasetAxes {
   x: DatasetFact
   y: DatasetFact
 }
 
 /** Whether both axes show the same: one data set, all its images. */
-const isSame = ({ x, y }: Axes, route: Route): boolean =>
-  x.name === y.name && Object.keys(filterOf(route.query)).length === 0
+const isSameAxis = ({ x, y }: DatasetAxes, route: Route): boolean =>
+  x.name === y.name && Object.keys(groupFilter(route.query)).length === 0
 
 /** All models, one benchmark against another. */
 export function ModelsView({ overview, route }: { overview: Overview; route: Route }) {
@@ -24,19 +33,19 @@ export function ModelsView({ overview, route }: { overview: Overview; route: Rou
     overview.datasets.find(({ name }) => name === route.query['x']) ??
     overview.datasets.find(({ reference }) => reference) ??
     y
-  const view = useView('scatter', { x: x.name, y: y.name, ...filterOf(route.query) })
+  const view = useView('scatter', { x: x.name, y: y.name, ...groupFilter(route.query) })
   return (
     <>
       <h1 tabIndex={-1}>
-        {isSame({ x, y }, route) ? `Models on ${y.title}` : `Models: ${y.title} against ${x.title}`}
+        {isSameAxis({ x, y }, route) ? `Models on ${y.title}` : `Models: ${y.title} against ${x.title}`}
       </h1>
       <AxesForm {...{ overview, route, axes: { x, y } }} />
-      <Answer of={view}>{data => <Models {...{ data, overview, route, axes: { x, y } }} />}</Answer>
+      <WhenLoaded of={view}>{data => <ModelsSection {...{ data, overview, route, axes: { x, y } }} />}</WhenLoaded>
     </>
   )
 }
 
-function AxesForm({ overview, route, axes: { x, y } }: { overview: Overview; route: Route; axes: Axes }) {
+function AxesForm({ overview, route, axes: { x, y } }: { overview: Overview; route: Route; axes: DatasetAxes }) {
   const families = [...new Set(overview.models.map(({ family }) => family))].sort()
   const { datasets } = overview
   return (
@@ -53,32 +62,32 @@ interface ModelsProps {
   data: readonly ScatterRow[]
   overview: Overview
   route: Route
-  axes: Axes
+  axes: DatasetAxes
 }
 
-function Models({ data, overview, route, axes: { x, y } }: ModelsProps) {
+function ModelsSection({ data, overview, route, axes: { x, y } }: ModelsProps) {
   const { family = '' } = route.query
   const families = new Map(overview.models.map(model => [model.name, model.family]))
   const rows = data.filter(({ model }) => family === '' || families.get(model) === family)
-  const link = (model: string): string => linkTo('model', { model, dataset: y.name, ...filterOf(route.query) })
-  const same = isSame({ x, y }, route)
+  const link = (model: string): string => linkTo('model', { model, dataset: y.name, ...groupFilter(route.query) })
+  const same = isSameAxis({ x, y }, route)
   return (
     <div class="beside">
       {!same && (
-        <Scatter
+        <ScatterFigure
           {...{ rows, overview, link, axes: [x.title, y.title] }}
           id={JSON.stringify([x.name, y.name, route.query])}
         />
       )}
-      <Table
+      <DataTable
         caption={`${rows.length} models, the best on ${y.title} first`}
         rows={rows}
         columns={[
           { heading: 'model', cell: ({ model }) => <a href={link(model)}>{model}</a> },
           ...(same ? [] : [{ heading: `${x.title} %`, numeric: true, cell: (row: ScatterRow) => percent(row.x.top1) }]),
           { heading: `${y.title} %`, numeric: true, cell: row => percent(row.y.top1) },
-          { heading: '95 % interval', numeric: true, cell: row => interval(row.y) },
-          { heading: 'n', numeric: true, cell: row => whole(row.y.n) },
+          { heading: '95 % interval', numeric: true, cell: row => rateIntervalText(row.y) },
+          { heading: 'n', numeric: true, cell: row => wholeNumberText(row.y.n) },
         ]}
       />
     </div>
@@ -93,9 +102,9 @@ interface ScatterProps {
   link: (model: string) => string
 }
 
-const namedModels = 12
+const maxPointLabels = 12
 
-function Scatter({ rows, overview, axes, id, link }: ScatterProps) {
+function ScatterFigure({ rows, overview, axes, id, link }: ScatterProps) {
   const zeroShot = new Set(overview.models.filter(model => model.zeroShot).map(({ name }) => name))
   const both = rows.some(({ model }) => !zeroShot.has(model))
   const points = rows.flatMap(({ model, x, y }): PanelPoint[] =>
@@ -104,7 +113,7 @@ function Scatter({ rows, overview, axes, id, link }: ScatterProps) {
       : [{ model, x: 100 * x.top1, y: 100 * y.top1, hollow: both && zeroShot.has(model) }],
   )
   if (points.length === 0) return <p>No model has images of this choice on both.</p>
-  const line = lineThrough(points)
+  const line = fitPanelLine(points)
   const hollow = points.some(point => point.hollow)
   return (
     <Figure
@@ -116,12 +125,12 @@ function Scatter({ rows, overview, axes, id, link }: ScatterProps) {
           : `The line is least squares over the models${hollow ? ' that are not hollow' : ''} (slope ${line.slope.toFixed(2)}). `
       }${hollow ? 'Hollow: zero-shot. ' : ''}A click opens the model.`}
       spec={width =>
-        linePanels(
+        linePanelsSpec(
           [
             {
               ...{ title: '', x: `${axes[0]} top-1 accuracy (%)`, y: `${axes[1]} top-1 accuracy (%)` },
-              named: points.length <= namedModels,
-              series: [{ label: [], color: color(1), points, line: drawnLine(line) }],
+              namesPoints: points.length <= maxPointLabels,
+              series: [{ label: [], color: seriesColor(1), points, line: panelLine(line) }],
             },
           ],
           width,

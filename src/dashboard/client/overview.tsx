@@ -1,8 +1,8 @@
 import { type Finding } from '../findings.ts'
-import { type DatasetFact, type Overview, type Progress } from '../views.ts'
+import { type DatasetFact, type Overview, type DashboardProgress } from '../views.ts'
 import { durationText, percent } from '../../lib/table/text.ts'
 import { pollMs, useView } from './data.ts'
-import { Answer, interval, Table, whole } from './parts.tsx'
+import { WhenLoaded, rateIntervalText, DataTable, wholeNumberText } from './parts.tsx'
 import { linkTo } from './route.ts'
 
 /** What there is, what is being made, and what failed. */
@@ -11,9 +11,9 @@ export function OverviewView({ overview }: { overview: Overview }) {
   return (
     <>
       <h1 tabIndex={-1}>Overview</h1>
-      <Answer of={progress}>{data => <Running progress={data} />}</Answer>
-      <Findings overview={overview} />
-      <Table
+      <WhenLoaded of={progress}>{data => <ProgressSection progress={data} />}</WhenLoaded>
+      <FindingsTable overview={overview} />
+      <DataTable
         caption="Data sets"
         rows={overview.datasets}
         columns={[
@@ -22,34 +22,35 @@ export function OverviewView({ overview }: { overview: Overview }) {
             cell: ({ name, title, reference }) =>
               reference ? title : <a href={linkTo('models', { y: name })}>{title}</a>,
           },
-          { heading: 'images', numeric: true, cell: ({ images }) => whole(images) },
-          { heading: 'models', numeric: true, cell: ({ models }) => whole(models.length) },
-          { heading: 'regions', numeric: true, cell: ({ values }) => someOf(values.region) },
-          { heading: 'countries', numeric: true, cell: ({ values }) => someOf(values.country) },
-          { heading: 'classes', numeric: true, cell: ({ values }) => someOf(values.label) },
+          { heading: 'images', numeric: true, cell: ({ images }) => wholeNumberText(images) },
+          { heading: 'models', numeric: true, cell: ({ models }) => wholeNumberText(models.length) },
+          { heading: 'regions', numeric: true, cell: ({ values }) => valueCountText(values.region) },
+          { heading: 'countries', numeric: true, cell: ({ values }) => valueCountText(values.country) },
+          { heading: 'classes', numeric: true, cell: ({ values }) => valueCountText(values.label) },
         ]}
       />
-      <Answer of={progress}>{data => <Problems progress={data} />}</Answer>
+      <WhenLoaded of={progress}>{data => <ProblemTables progress={data} />}</WhenLoaded>
     </>
   )
 }
 
-const someOf = (values: readonly string[]): string => (values.length === 0 ? '–' : whole(values.length))
+const valueCountText = (values: readonly string[]): string =>
+  values.length === 0 ? '–' : wholeNumberText(values.length)
 
-type Found = DatasetFact & { finding: Finding }
+type DatasetWithFinding = DatasetFact & { finding: Finding }
 
 /** The answer that the stored predictions give so far, before any click. */
-function Findings({ overview }: { overview: Overview }) {
-  const found = overview.datasets.filter((dataset): dataset is Found => dataset.finding !== null)
+function FindingsTable({ overview }: { overview: Overview }) {
+  const found = overview.datasets.filter((dataset): dataset is DatasetWithFinding => dataset.finding !== null)
   const standard = overview.datasets.find(({ reference }) => reference)
   return (
-    <Table
+    <DataTable
       caption="What the best model of each data set reaches: top-1 accuracy in percent with its 95 % interval, and the disparity between its regions of at least 30 images in points"
       rows={found}
       columns={[
         { heading: 'data set', cell: ({ title }) => title },
         { heading: 'accuracy', numeric: true, cell: ({ finding: { rate } }) => percent(rate.top1) },
-        { heading: '95 %', numeric: true, cell: ({ finding: { rate } }) => interval(rate) },
+        { heading: '95 %', numeric: true, cell: ({ finding: { rate } }) => rateIntervalText(rate) },
         {
           heading: 'disparity',
           numeric: true,
@@ -62,7 +63,7 @@ function Findings({ overview }: { overview: Overview }) {
               {
                 heading: `gained per point on ${standard.title}`,
                 numeric: true,
-                cell: ({ finding: { gain } }: Found) => gainText(gain),
+                cell: ({ finding: { gain } }: DatasetWithFinding) => gainText(gain),
               },
             ]
           : []),
@@ -84,12 +85,17 @@ const gainText = (gain: Finding['gain']): string => {
   return ends.length === 2 ? `${slope} (${ends.join(' – ')})` : slope!
 }
 
-function Running({ progress: { done, asked, complete, evaluations, errors, running } }: { progress: Progress }) {
+function ProgressSection({
+  progress: { done, asked, complete, evaluations, errors, running },
+}: {
+  progress: DashboardProgress
+}) {
   return (
     <section aria-label="Progress">
       <p>
-        {whole(complete)} of {whole(evaluations)} evaluations are complete: {whole(done)} of {whole(asked)} predictions
-        {errors > 0 && `, ${whole(errors)} of them failed images`}.
+        {wholeNumberText(complete)} of {wholeNumberText(evaluations)} evaluations are complete: {wholeNumberText(done)}{' '}
+        of {wholeNumberText(asked)} predictions
+        {errors > 0 && `, ${wholeNumberText(errors)} of them failed images`}.
       </p>
       {done < asked && <progress max={asked} value={done} aria-label="Predictions stored" />}
       {running && (
@@ -102,32 +108,32 @@ function Running({ progress: { done, asked, complete, evaluations, errors, runni
   )
 }
 
-const named = [
+const evaluationColumns = [
   { heading: 'model', cell: (row: { model: string }) => row.model },
   { heading: 'data set', cell: (row: { dataset: string }) => row.dataset },
 ]
 
-function Problems({ progress: { unfinished, failures } }: { progress: Progress }) {
+function ProblemTables({ progress: { unfinished, failures } }: { progress: DashboardProgress }) {
   return (
     <>
       {unfinished.length > 0 && (
-        <Table
+        <DataTable
           caption="Evaluations that are not complete"
           rows={unfinished}
           columns={[
-            ...named,
+            ...evaluationColumns,
             { heading: 'state', cell: row => row.state },
-            { heading: 'predictions', numeric: true, cell: row => whole(row.rows) },
-            { heading: 'of', numeric: true, cell: row => (row.images === null ? '–' : whole(row.images)) },
+            { heading: 'predictions', numeric: true, cell: row => wholeNumberText(row.rows) },
+            { heading: 'of', numeric: true, cell: row => (row.images === null ? '–' : wholeNumberText(row.images)) },
             { heading: 'reason', cell: row => row.message ?? '' },
           ]}
         />
       )}
       {failures.length > 0 && (
-        <Table
+        <DataTable
           caption="Models that could not be evaluated"
           rows={failures}
-          columns={[...named, { heading: 'reason', cell: row => row.message }]}
+          columns={[...evaluationColumns, { heading: 'reason', cell: row => row.message }]}
         />
       )}
     </>

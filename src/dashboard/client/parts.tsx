@@ -1,20 +1,21 @@
 /** What several views are built from. */
 import { type ComponentChildren } from 'preact'
 import { percent, percentRange } from '../../lib/table/text.ts'
-import { type Dimension, dimensions, type Rate } from '../../analysis/counts.ts'
+import { type Dimension, dimensions, type AccuracyEstimate } from '../../analysis/datasetCounts.ts'
 import { type DatasetFact, type Overview } from '../views.ts'
-import { type Answered } from './data.ts'
+import { type ViewState } from './data.ts'
 import { linkTo, type Route } from './route.ts'
 
 export const dimensionNames: Record<Dimension, string> = {
   ...{ region: 'region', country: 'country', income: 'income', label: 'class' },
 }
 
-export const interval = ({ low, high }: Pick<Rate, 'low' | 'high'>): string => percentRange(low, high)
-export const whole = (n: number): string => Math.round(n).toLocaleString('en-US')
+export const rateIntervalText = ({ low, high }: Pick<AccuracyEstimate, 'low' | 'high'>): string =>
+  percentRange(low, high)
+export const wholeNumberText = (n: number): string => Math.round(n).toLocaleString('en-US')
 
 /** What a view shows once its data are there. */
-export function Answer<T>({ of, children }: { of: Answered<T>; children: (data: T) => ComponentChildren }) {
+export function WhenLoaded<T>({ of, children }: { of: ViewState<T>; children: (data: T) => ComponentChildren }) {
   if (of.error !== undefined) return <p role="alert">{of.error}</p>
   return of.data === undefined ? <p class="quiet">…</p> : <>{children(of.data)}</>
 }
@@ -59,7 +60,7 @@ interface DatasetSelectProps extends Pick<SelectProps, 'route' | 'name' | 'label
 export const DatasetSelect = ({ dataset, datasets, ...rest }: DatasetSelectProps) => (
   <Select
     label="data set"
-    reset={noFilter}
+    reset={emptyFilter}
     {...rest}
     value={dataset.name}
     options={datasets.map(({ name, title }) => [name, title])}
@@ -85,21 +86,21 @@ export function Filters({ route, dataset }: { route: Route; dataset: DatasetFact
 }
 
 /** Another data set has other regions and classes. */
-export const noFilter: Record<Dimension, string> = { region: '', country: '', income: '', label: '' }
+export const emptyFilter: Record<Dimension, string> = { region: '', country: '', income: '', label: '' }
 
-export interface Column<Row> {
+export interface ViewColumn<Row> {
   heading: string
   cell: (row: Row) => ComponentChildren
   numeric?: boolean
 }
 
-export function Table<Row>({
+export function DataTable<Row>({
   caption,
   columns,
   rows,
 }: {
   caption: string
-  columns: readonly Column<Row>[]
+  columns: readonly ViewColumn<Row>[]
   rows: readonly Row[]
 }) {
   return (
@@ -140,8 +141,8 @@ export const datasetOf = (overview: Overview, name: string | undefined): Dataset
   overview.datasets[0]!
 
 /** Columns of a table of accuracies. */
-export const rateColumns = <Row extends Rate>(): Column<Row>[] => [
+export const rateColumns = <Row extends AccuracyEstimate>(): ViewColumn<Row>[] => [
   { heading: 'top-1 %', numeric: true, cell: row => percent(row.top1) },
-  { heading: '95 % interval', numeric: true, cell: row => interval(row) },
-  { heading: 'n', numeric: true, cell: row => whole(row.n) },
+  { heading: '95 % interval', numeric: true, cell: row => rateIntervalText(row) },
+  { heading: 'n', numeric: true, cell: row => wholeNumberText(row.n) },
 ]

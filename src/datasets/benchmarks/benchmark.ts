@@ -1,9 +1,9 @@
-import type { Draft } from '../build.ts'
+import type { RawDataset } from '../build.ts'
 import type { LabelsOption } from '../labels/labelMap.ts'
-import type { Tree } from '../tree.ts'
+import type { FileTree } from '../tree.ts'
 
 /** A file that can be fetched without accepting terms by hand. */
-export interface Download {
+export interface BenchmarkDownload {
   url: string
   bytes?: number
   sha256?: string
@@ -16,7 +16,7 @@ export interface Download {
 }
 
 /** What the authors state about a variant; null where they state nothing. */
-export interface Expected {
+export interface ExpectedCounts {
   images: number | null
   classes: number
   /** Images of every class, where all have equally many. */
@@ -24,7 +24,7 @@ export interface Expected {
   regions?: number
 }
 
-export interface ReadOptions {
+export interface ReadBenchmarkOptions {
   variant: string
   labels?: LabelsOption
 }
@@ -36,15 +36,15 @@ export interface Benchmark {
   kind: 'standard' | 'geographic'
   terms: string
   source: string
-  expected: (variant: string) => Expected
+  expectedCounts: (variant: string) => ExpectedCounts
   /** Named readings or parts of it, the default first; asked for as `name/variant`. */
   variants: readonly string[]
   /** How to get the files, and where to put them. */
-  get: string
-  downloads: readonly Download[]
+  howToGet: string
+  downloads: readonly BenchmarkDownload[]
   /** Folders and archives below the data folder that may hold it, tried in order. */
-  places: (variant: string) => readonly string[]
+  candidatePaths: (variant: string) => readonly string[]
   /** Whether a name directly below a folder marks it as this benchmark's root. */
-  marks: (name: string) => boolean
-  read: (tree: Tree, options: ReadOptions) => Promise<Draft>
+  isRootEntry: (name: string) => boolean
+  read: (tree: FileTree, options: ReadBenchmarkOptions) => Promise<RawDataset>
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { inputError, unknownName } from '../../lib/errors.ts'
+import { inputError, unknownNameError } from '../../lib/errors.ts'
 import type { Benchmark } from './benchmark.ts'
-import type { Draft } from '../build.ts'
+import type { RawDataset } from '../build.ts'
 import { dollarstreet } from './dollarstreet.ts'
 import { fileBytes, isFolder } from '../files.ts'
 import { geode } from './geode.ts'
@@ -13,7 +13,7 @@ import { imagenetSketch } from './imagenetSketch.ts'
 import { imagenetV2 } from './imagenetV2.ts'
 import type { LabelsOption } from '../labels/labelMap.ts'
 import { objectnet } from './objectnet.ts'
-import { openTree, rootWith } from '../tree.ts'
+import { openTree, findRoot } from '../tree.ts'
 
 /** Every benchmark that geogap knows by name. */
 export const benchmarks: readonly Benchmark[] = [
@@ -31,7 +31,7 @@ export const benchmarks: readonly Benchmark[] = [
 /** Without variants. */
 export const benchmarkNames: readonly string[] = benchmarks.map(({ name }) => name)
 
-const aliases: Record<string, string> = {
+const benchmarkAliases: Record<string, string> = {
   imagenet: 'imagenet-1k',
   imagenetv2: 'imagenet-v2',
   sketch: 'imagenet-sketch',
@@ -39,10 +39,10 @@ const aliases: Record<string, string> = {
 }
 
 /** Suites of the paper; ImageNet-C is in none of them for its size. */
-const standard = ['imagenet-1k', 'imagenet-v2', 'imagenet-sketch', 'imagenet-r', 'imagenet-a', 'objectnet']
-const geographic = ['dollarstreet', 'geode']
+const standardSuite = ['imagenet-1k', 'imagenet-v2', 'imagenet-sketch', 'imagenet-r', 'imagenet-a', 'objectnet']
+const geographicSuite = ['dollarstreet', 'geode']
 export const suites: Readonly<Record<string, readonly string[]>> = {
-  ...{ standard, geographic, paper: [...standard, ...geographic] },
+  ...{ standard: standardSuite, geographic: geographicSuite, paper: [...standardSuite, ...geographicSuite] },
 }
 
 /**
@@ -51,19 +51,19 @@ export const suites: Readonly<Record<string, readonly string[]>> = {
  */
 export function findBenchmark(name: string): { benchmark: Benchmark; variant: string } | undefined {
   const [first = '', ...rest] = name.toLowerCase().split('/')
-  const benchmark = benchmarks.find(b => b.name === (aliases[first] ?? first))
+  const benchmark = benchmarks.find(b => b.name === (benchmarkAliases[first] ?? first))
   if (!benchmark) return undefined
   const variant = rest.join('/') || benchmark.variants[0]!
   if (!benchmark.variants.includes(variant))
-    throw unknownName(`variant of ${benchmark.name}`, variant, benchmark.variants)
+    throw unknownNameError(`variant of ${benchmark.name}`, variant, benchmark.variants)
   return { benchmark, variant }
 }
 
 /** The same; an unknown name is an error too. */
-export function knownBenchmark(name: string): { benchmark: Benchmark; variant: string } {
+export function requireBenchmark(name: string): { benchmark: Benchmark; variant: string } {
   const found = findBenchmark(name)
   if (found) return found
-  throw unknownName('dataset', name, benchmarkNames)
+  throw unknownNameError('dataset', name, benchmarkNames)
 }
 
 /**
@@ -75,16 +75,16 @@ export async function readBenchmark(
   variant: string,
   data: string,
   labels?: LabelsOption,
-): Promise<Draft> {
+): Promise<RawDataset> {
   const options = { variant, ...(labels !== undefined && { labels }) }
-  const places = benchmark.places(variant)
+  const places = benchmark.candidatePaths(variant)
   for (const place of [...places.map(name => join(data, name)), data]) {
     if (!(await isFolder(place)) && (await fileBytes(place)) === null) continue
-    const root = await rootWith(await openTree(place), benchmark.marks)
+    const root = await findRoot(await openTree(place), benchmark.isRootEntry)
     if (root) return benchmark.read(root, options)
   }
   throw inputError(
     'missing-dataset',
-    `no ${benchmark.name} in ${data}: expected ${places.join(', ')}; to get it: ${benchmark.get}`,
+    `no ${benchmark.name} in ${data}: expected ${places.join(', ')}; to get it: ${benchmark.howToGet}`,
   )
 }

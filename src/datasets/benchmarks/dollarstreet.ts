@@ -1,19 +1,19 @@
 import { inputError } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
-import type { Benchmark, ReadOptions } from './benchmark.ts'
-import { type Draft } from '../build.ts'
-import { unknownClass } from './classFolders.ts'
-import type { GroupValue, Item, LabelMap, Problem } from '../dataset.ts'
+import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
+import { type RawDataset } from '../build.ts'
+import { unknownClassProblem } from './classFolders.ts'
+import type { GroupValue, Sample, LabelMap, Problem } from '../dataset.ts'
 import type { ImageSource } from '../../lib/archive/member.ts'
 import { mapLimited } from '../../lib/concurrency.ts'
 import { incomeGroup, incomeScheme } from '../labels/incomes.ts'
-import { labelling, sameIndices, type Labelling } from '../labels/labelMap.ts'
-import { balanceRegions, sharedHouseholds, splitByHousehold, type Part } from './splits.ts'
-import { pythonList, readTableEntry, text } from '../tables.ts'
-import { imageOf, type Tree } from '../tree.ts'
+import { labelling, hasSameIndices, type Labelling } from '../labels/labelMap.ts'
+import { balanceRegions, countSharedHouseholds, splitByHousehold, type SplitPart } from './splits.ts'
+import { parsePythonList, readTableEntry, rawCellText } from '../tables.ts'
+import { imageOf, type FileTree } from '../tree.ts'
 
-const csv = (part: Part): string => `images_v2_imagenet_${part}.csv`
-const regions: Record<string, string> = { af: 'Africa', am: 'Americas', as: 'Asia', eu: 'Europe' }
+const csvName = (part: SplitPart): string => `images_v2_imagenet_${part}.csv`
+const regionNames: Record<string, string> = { af: 'Africa', am: 'Americas', as: 'Asia', eu: 'Europe' }
 const quartiles = incomeScheme('dollarstreet-paper-1')
 const splitSeed = 1
 const testShare = 0.2
@@ -30,59 +30,60 @@ export const dollarstreet: Benchmark = {
   kind: 'geographic',
   terms: 'Creative Commons, as the source page says',
   source: 'https://mlcommons.org/datasets/dollar-street/',
-  expected: variant => ({ images: variant === 'published' ? 4308 : null, classes: 96, regions: 4 }),
+  expectedCounts: variant => ({ images: variant === 'published' ? 4308 : null, classes: 96, regions: 4 }),
   variants: ['household', 'published', 'household-balanced'].flatMap(split => [split, `${split}/train`]),
-  get: 'the archive that MLCommons publishes, as dollarstreet/ (or .zip, .tar) with images_v2_imagenet_{train,test}.csv and assets/',
+  howToGet:
+    'the archive that MLCommons publishes, as dollarstreet/ (or .zip, .tar) with images_v2_imagenet_{train,test}.csv and assets/',
   downloads: [],
-  places: () => [
+  candidatePaths: () => [
     'dollarstreet',
     'dataset_dollarstreet',
     'dollarstreet.zip',
     'dataset_dollarstreet.zip',
     'dollarstreet.tar',
   ],
-  marks: name => name === csv('test'),
+  isRootEntry: name => name === csvName('test'),
   read: readDollarStreet,
 }
 
-interface Row {
+interface DollarStreetRow {
   household: string
   region: string
   cells: Record<string, unknown>
 }
 
-async function readDollarStreet(tree: Tree, options: ReadOptions): Promise<Draft> {
-  const [split, part = 'test'] = options.variant.split('/') as [string, Part?]
+async function readDollarStreet(tree: FileTree, options: ReadBenchmarkOptions): Promise<RawDataset> {
+  const [split, part = 'test'] = options.variant.split('/') as [string, SplitPart?]
   const [train, test] = [await readRows(tree, 'train'), await readRows(tree, 'test')]
   const rules = await labelling('dollarstreet-paper', options.labels)
-  const rows = { household: byHousehold, 'household-balanced': balanced, published: asPublished }[split]!(train, test)[
-    part
-  ]
-  const images = await imageSources(tree, rows)
+  const rows = { household: splitRowsByHousehold, 'household-balanced': splitBalanced, published: splitAsPublished }[
+    split
+  ]!(train, test)[part]
+  const images = await locateRowImages(tree, rows)
   const stated = rules.space.kind === 'imagenet-1k' && options.labels === undefined
-  const items: Item[] = []
+  const items: Sample[] = []
   const problems: Problem[] = []
   let asMapped = true
   for (const [i, row] of rows.entries()) {
-    const topics = pythonList(text(row.cells['topics']) ?? '')
+    const topics = parsePythonList(rawCellText(row.cells['topics']) ?? '')
     const label = topics.find(topic => rules.accepted(topic))
-    const id = text(row.cells['id'])
+    const id = rawCellText(row.cells['id'])
     if (id === null) problems.push({ id: `row ${i + 1}`, code: 'no-id', message: `no id in row ${i + 1} of ${split}` })
-    else if (label === undefined) problems.push(unknownClass(id, `topics ${topics.join(', ') || '(none)'}`))
+    else if (label === undefined) problems.push(unknownClassProblem(id, `topics ${topics.join(', ') || '(none)'}`))
     else {
       const mapped = [...new Set(topics.flatMap(topic => rules.accepted(topic) ?? []))]
       const labels = stated ? (statedIndices(row, rules) ?? mapped) : mapped
-      asMapped &&= sameIndices(labels, mapped)
+      asMapped &&= hasSameIndices(labels, mapped)
       items.push({ id, ...images[i]!, labels, label, groups: groupsOf(row) })
     }
   }
-  const shared = sharedHouseholds(asPublished(train, test).train, asPublished(train, test).test)
+  const shared = countSharedHouseholds(splitAsPublished(train, test).train, splitAsPublished(train, test).test)
   return {
     name: `dollarstreet/${options.variant}`,
-    items,
+    samples: items,
     problems,
     space: rules.space,
-    labelMap: asMapped ? rules.map : statedMap(items),
+    labelMap: asMapped ? rules.labelMap : statedLabelMap(items),
     columns: Object.keys(groupsOf({ household: '', region: '', cells: {} })),
     ...(split === 'published' && {
       notes: [`the published split shares ${shared} households between training and test`],
@@ -90,41 +91,53 @@ async function readDollarStreet(tree: Tree, options: ReadOptions): Promise<Draft
   }
 }
 
-const byHousehold = (train: Row[], test: Row[]): Record<Part, Row[]> =>
-  splitByHousehold([...train, ...test], testShare, splitSeed)
+const splitRowsByHousehold = (
+  train: DollarStreetRow[],
+  test: DollarStreetRow[],
+): Record<SplitPart, DollarStreetRow[]> => splitByHousehold([...train, ...test], testShare, splitSeed)
 
-const asPublished = (train: Row[], test: Row[]): Record<Part, Row[]> => ({ train, test })
+const splitAsPublished = (train: DollarStreetRow[], test: DollarStreetRow[]): Record<SplitPart, DollarStreetRow[]> => ({
+  train,
+  test,
+})
 
-function balanced(train: Row[], test: Row[]): Record<Part, Row[]> {
-  const split = byHousehold(train, test)
+function splitBalanced(train: DollarStreetRow[], test: DollarStreetRow[]): Record<SplitPart, DollarStreetRow[]> {
+  const split = splitRowsByHousehold(train, test)
   return { train: balanceRegions(split.train, splitSeed), test: balanceRegions(split.test, splitSeed) }
 }
 
-const needed = ['id', 'topics', 'place', 'imageRelPath', 'region.id', 'country.name', 'income']
+const requiredColumns = ['id', 'topics', 'place', 'imageRelPath', 'region.id', 'country.name', 'income']
 
-async function readRows(tree: Tree, part: Part): Promise<Row[]> {
-  const entry = await tree.find(csv(part))
-  if (!entry) throw inputError('missing-file', `no ${csv(part)} in ${tree.where}`)
+async function readRows(tree: FileTree, part: SplitPart): Promise<DollarStreetRow[]> {
+  const entry = await tree.find(csvName(part))
+  if (!entry) throw inputError('missing-file', `no ${csvName(part)} in ${tree.location}`)
   const { columns, rows } = await readTableEntry(entry)
-  const lacking = needed.find(column => !columns.includes(column))
+  const lacking = requiredColumns.find(column => !columns.includes(column))
   if (lacking)
-    throw inputError('unknown-column', `no column ${lacking} in ${csv(part)}; columns: ${columns.join(', ')}`)
-  return rows.map(cells => ({ household: text(cells['place']) ?? '', region: text(cells['region.id']) ?? '', cells }))
+    throw inputError('unknown-column', `no column ${lacking} in ${csvName(part)}; columns: ${columns.join(', ')}`)
+  return rows.map(cells => ({
+    household: rawCellText(cells['place']) ?? '',
+    region: rawCellText(cells['region.id']) ?? '',
+    cells,
+  }))
 }
 
-async function imageSources(tree: Tree, rows: readonly Row[]): Promise<{ image: ImageSource; bytes: number | null }[]> {
+async function locateRowImages(
+  tree: FileTree,
+  rows: readonly DollarStreetRow[],
+): Promise<{ image: ImageSource; bytes: number | null }[]> {
   const files = new Map((await tree.list('assets').catch(() => [])).map(entry => [entry.path, entry]))
   return mapLimited(rows, 32, async ({ cells }) => {
-    const path = (text(cells['imageRelPath']) ?? '').replace(/^\.?\//, '')
-    return imageOf(files.get(path) ?? (await tree.find(path)), `${tree.where}/${path}`)
+    const path = (rawCellText(cells['imageRelPath']) ?? '').replace(/^\.?\//, '')
+    return imageOf(files.get(path) ?? (await tree.find(path)), `${tree.location}/${path}`)
   })
 }
 
-function groupsOf({ household, region, cells }: Row): Record<string, GroupValue> {
-  const income = text(cells['income']) === null ? null : Number(cells['income'])
+function groupsOf({ household, region, cells }: DollarStreetRow): Record<string, GroupValue> {
+  const income = rawCellText(cells['income']) === null ? null : Number(cells['income'])
   return {
-    region: regions[region] ?? null,
-    country: text(cells['country.name']),
+    region: regionNames[region] ?? null,
+    country: rawCellText(cells['country.name']),
     income,
     income_group: incomeGroup(quartiles, income),
     household: household === '' ? null : household,
@@ -132,12 +145,12 @@ function groupsOf({ household, region, cells }: Row): Record<string, GroupValue>
 }
 
 /** The file's own class indices, which are the released map; the paper prints that map by topic. */
-function statedIndices({ cells }: Row, { space }: Labelling): readonly number[] | undefined {
-  const indices = pythonList(text(cells['imagenet_sysnet_id']) ?? '')
+function statedIndices({ cells }: DollarStreetRow, { space }: Labelling): readonly number[] | undefined {
+  const indices = parsePythonList(rawCellText(cells['imagenet_sysnet_id']) ?? '')
   return indices.length > 0 ? [...new Set(indices.flatMap(space.resolve))] : undefined
 }
 
-function statedMap(items: readonly Item[]): LabelMap {
+function statedLabelMap(items: readonly Sample[]): LabelMap {
   const pairs = new Set(items.map(({ label, labels }) => JSON.stringify([label, [...labels].sort()])))
   return { name: 'dollarstreet-stated', hash: sha256(JSON.stringify([...pairs].sort())) }
 }

@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
-import type { Benchmark, ReadOptions } from './benchmark.ts'
-import type { Draft } from '../build.ts'
-import { isImageName, toItem, unknownClass } from './classFolders.ts'
-import type { Item, Problem } from '../dataset.ts'
+import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
+import type { RawDataset } from '../build.ts'
+import { isImageName, toSample, unknownClassProblem } from './classFolders.ts'
+import type { Sample, Problem } from '../dataset.ts'
 import { indexOfWnid } from '../labels/imagenet.ts'
 import { imagenetSpace } from '../labels/labels.ts'
 import { matlabStructs } from '../../lib/archive/matlab.ts'
-import { imageOf, openTree, readEntry, type Tree } from '../tree.ts'
-import { type Entry } from '../../lib/archive/member.ts'
+import { imageOf, openTree, readEntry, type FileTree } from '../tree.ts'
+import { type ArchiveMember } from '../../lib/archive/member.ts'
 import { isWnid, readWnidFolders, refuseLabelMap } from './wnidFolders.ts'
 
 const valFolders = ['val', 'validation', 'ILSVRC/Data/CLS-LOC/val', 'Data/CLS-LOC/val']
@@ -26,32 +26,37 @@ export const imagenet1k: Benchmark = {
   kind: 'standard',
   terms: 'research and education only; terms are accepted on the source page',
   source: 'https://image-net.org/challenges/LSVRC/2012/',
-  expected: () => ({ images: 50_000, classes: 1000, perClass: 50 }),
+  expectedCounts: () => ({ images: 50_000, classes: 1000, perClass: 50 }),
   variants: ['val'],
-  get:
+  howToGet:
     'accept the terms on the source page, then put the validation images into imagenet/val/<wnid>/, or ILSVRC2012_img_val.tar ' +
     'into imagenet/ beside LOC_val_solution.csv, or the development kit unpacked there',
   downloads: [],
-  places: () => ['imagenet-1k', 'imagenet', 'ImageNet', 'ILSVRC2012', 'val'],
-  marks: name =>
+  candidatePaths: () => ['imagenet-1k', 'imagenet', 'ImageNet', 'ILSVRC2012', 'val'],
+  isRootEntry: name =>
     isWnid(name) || isValName(name) || name === valTar || ['val', 'validation', 'ILSVRC', 'Data'].includes(name),
   read: readImageNet,
 }
 
-async function readImageNet(tree: Tree, options: ReadOptions): Promise<Draft> {
+async function readImageNet(tree: FileTree, options: ReadBenchmarkOptions): Promise<RawDataset> {
   refuseLabelMap('imagenet-1k', options)
   const images = await validationTree(tree)
-  if ((await images.top()).some(({ name, isFolder }) => isFolder && isWnid(name))) {
+  if ((await images.topEntries()).some(({ name, isFolder }) => isFolder && isWnid(name))) {
     return readWnidFolders('imagenet-1k', images, options)
   }
-  const truth = await groundTruth(tree)
-  return { name: 'imagenet-1k', ...flatItems(images, await images.list(''), truth), space: imagenetSpace, columns: [] }
+  const truth = await readGroundTruth(tree)
+  return {
+    name: 'imagenet-1k',
+    ...flatFolderSamples(images, await images.list(''), truth),
+    space: imagenetSpace,
+    columns: [],
+  }
 }
 
-async function validationTree(tree: Tree): Promise<Tree> {
+async function validationTree(tree: FileTree): Promise<FileTree> {
   for (const folder of valFolders) {
-    const below = tree.at(folder)
-    const found = await below.top().catch(() => [])
+    const below = tree.subtree(folder)
+    const found = await below.topEntries().catch(() => [])
     if (found.length > 0) return below
   }
   const archive = await tree.find(valTar)
@@ -59,13 +64,17 @@ async function validationTree(tree: Tree): Promise<Tree> {
 }
 
 /** Wnids by image number, from 1. */
-type Truth = ReadonlyMap<number, string>
+type GroundTruth = ReadonlyMap<number, string>
 
 const imageNumber = (path: string): number => Number(/(\d{8})(?:\.\w+)?$/.exec(path)?.[1] ?? NaN)
 
 /** Every image that the ground truth names is an item, also where its file is missing. */
-function flatItems({ where }: Tree, entries: readonly Entry[], truth: Truth): { items: Item[]; problems: Problem[] } {
-  const items: Item[] = []
+function flatFolderSamples(
+  { location: where }: FileTree,
+  entries: readonly ArchiveMember[],
+  truth: GroundTruth,
+): { samples: Sample[]; problems: Problem[] } {
+  const items: Sample[] = []
   const problems: Problem[] = []
   const files = entries.filter(({ path }) => isImageName(path))
   const byNumber = new Map(files.map(entry => [imageNumber(entry.path), entry]))
@@ -76,13 +85,13 @@ function flatItems({ where }: Tree, entries: readonly Entry[], truth: Truth): { 
     const name = `ILSVRC2012_val_${String(number).padStart(8, '0')}.JPEG`
     const entry = byNumber.get(number)
     const index = indexOfWnid(wnid)
-    if (index === undefined) problems.push(unknownClass(entry?.path ?? name, wnid))
-    else items.push(entry ? toItem(entry, [index], wnid) : missing(where, name, index, wnid))
+    if (index === undefined) problems.push(unknownClassProblem(entry?.path ?? name, wnid))
+    else items.push(entry ? toSample(entry, [index], wnid) : missingSample(where, name, index, wnid))
   }
-  return { items, problems }
+  return { samples: items, problems }
 }
 
-const missing = (where: string, name: string, index: number, wnid: string): Item => ({
+const missingSample = (where: string, name: string, index: number, wnid: string): Sample => ({
   id: name,
   ...imageOf(undefined, join(where, name)),
   labels: [index],
@@ -92,33 +101,33 @@ const missing = (where: string, name: string, index: number, wnid: string): Item
 
 const truthFolders = ['', 'devkit/data/', 'ILSVRC2012_devkit_t12/data/', 'ILSVRC/devkit/data/', 'ILSVRC/', 'val/']
 
-async function groundTruth(tree: Tree): Promise<Truth> {
-  const solution = await findText(tree, 'LOC_val_solution.csv')
+async function readGroundTruth(tree: FileTree): Promise<GroundTruth> {
+  const solution = await readLines(tree, 'LOC_val_solution.csv')
   if (solution)
     return new Map(
       solution.slice(1).map(line => [imageNumber(line.split(',')[0]!), line.split(',')[1]!.split(' ')[0]!]),
     )
-  const wnids = await findText(tree, 'imagenet_2012_validation_synset_labels.txt')
-  if (wnids) return numbered(wnids)
-  const ids = await findText(tree, 'ILSVRC2012_validation_ground_truth.txt')
+  const wnids = await readLines(tree, 'imagenet_2012_validation_synset_labels.txt')
+  if (wnids) return numberWnids(wnids)
+  const ids = await readLines(tree, 'ILSVRC2012_validation_ground_truth.txt')
   if (!ids)
     throw inputError(
       'missing-file',
-      `no ground truth for flat validation images in ${tree.where}: expected ${expectedTruth}`,
+      `no ground truth for flat validation images in ${tree.location}: expected ${expectedTruth}`,
     )
-  const wnidById = await synsetMapping(tree)
+  const wnidById = await readSynsetMapping(tree)
   if (!wnidById) {
     throw inputError(
       'missing-file',
-      `no synset mapping in ${tree.where}: ground truth ids need meta.mat or map_clsloc.txt`,
+      `no synset mapping in ${tree.location}: ground truth ids need meta.mat or map_clsloc.txt`,
     )
   }
-  return numbered(ids.map(id => wnidById.get(Number(id)) ?? `id ${id.trim()}`))
+  return numberWnids(ids.map(id => wnidById.get(Number(id)) ?? `id ${id.trim()}`))
 }
 
 /** Wnids of the development kit's ids, from its `meta.mat` or the later kits' `map_clsloc.txt`. */
-async function synsetMapping(tree: Tree): Promise<ReadonlyMap<number, string> | undefined> {
-  const text = await findText(tree, 'map_clsloc.txt')
+async function readSynsetMapping(tree: FileTree): Promise<ReadonlyMap<number, string> | undefined> {
+  const text = await readLines(tree, 'map_clsloc.txt')
   if (text) return new Map(text.map(line => line.split(/\s+/)).map(([wnid, id]) => [Number(id), wnid!]))
   const meta = await findFile(tree, 'meta.mat')
   const synsets = meta && matlabStructs(await readEntry(meta))
@@ -128,9 +137,9 @@ async function synsetMapping(tree: Tree): Promise<ReadonlyMap<number, string> | 
 const expectedTruth =
   'LOC_val_solution.csv, imagenet_2012_validation_synset_labels.txt, or ILSVRC2012_validation_ground_truth.txt with meta.mat'
 
-const numbered = (wnids: readonly string[]): Truth => new Map(wnids.map((wnid, i) => [i + 1, wnid.trim()]))
+const numberWnids = (wnids: readonly string[]): GroundTruth => new Map(wnids.map((wnid, i) => [i + 1, wnid.trim()]))
 
-async function findFile(tree: Tree, name: string): Promise<Entry | undefined> {
+async function findFile(tree: FileTree, name: string): Promise<ArchiveMember | undefined> {
   for (const folder of truthFolders) {
     const entry = await tree.find(folder + name)
     if (entry) return entry
@@ -138,7 +147,7 @@ async function findFile(tree: Tree, name: string): Promise<Entry | undefined> {
   return undefined
 }
 
-async function findText(tree: Tree, name: string): Promise<string[] | undefined> {
+async function readLines(tree: FileTree, name: string): Promise<string[] | undefined> {
   const entry = await findFile(tree, name)
   const content = entry && (await readEntry(entry)).toString('utf8')
   return content?.split(/\r?\n/).filter(line => line.trim() !== '')

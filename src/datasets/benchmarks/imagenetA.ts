@@ -1,7 +1,7 @@
 import type { Benchmark } from './benchmark.ts'
-import { isWnid, readWnidFolders, wnidList } from './wnidFolders.ts'
+import { isWnid, readWnidFolders, readWnidClasses } from './wnidFolders.ts'
 
-const classes = wnidList('imagenet-a')
+const classes = readWnidClasses('imagenet-a')
 
 /** Natural adversarial examples, 200 classes (Hendrycks et al. 2021). */
 export const imagenetA: Benchmark = {
@@ -10,11 +10,11 @@ export const imagenetA: Benchmark = {
   kind: 'standard',
   terms: 'MIT (code and list); images belong to their photographers',
   source: 'https://github.com/hendrycks/natural-adv-examples',
-  expected: () => ({ images: 7500, classes: 200 }),
+  expectedCounts: () => ({ images: 7500, classes: 200 }),
   variants: ['masked'],
-  get: 'imagenet-a.tar from the source page, as imagenet-a.tar or unpacked as imagenet-a/<wnid>/',
+  howToGet: 'imagenet-a.tar from the source page, as imagenet-a.tar or unpacked as imagenet-a/<wnid>/',
   downloads: [{ url: 'https://people.eecs.berkeley.edu/~hendrycks/imagenet-a.tar', file: 'imagenet-a.tar' }],
-  places: () => ['imagenet-a', 'ImageNet-A', 'imagenet-a.tar', 'imagenet-a.zip'],
-  marks: isWnid,
+  candidatePaths: () => ['imagenet-a', 'ImageNet-A', 'imagenet-a.tar', 'imagenet-a.zip'],
+  isRootEntry: isWnid,
   read: (tree, options) => readWnidFolders('imagenet-a', tree, options, classes),
 }

@@ -1,7 +1,7 @@
 import type { Benchmark } from './benchmark.ts'
-import { isWnid, readWnidFolders, wnidList } from './wnidFolders.ts'
+import { isWnid, readWnidFolders, readWnidClasses } from './wnidFolders.ts'
 
-const classes = wnidList('imagenet-r')
+const classes = readWnidClasses('imagenet-r')
 
 /** Renditions of 200 classes (Hendrycks et al. 2021). */
 export const imagenetR: Benchmark = {
@@ -10,11 +10,11 @@ export const imagenetR: Benchmark = {
   kind: 'standard',
   terms: 'MIT (code and list); images belong to their makers',
   source: 'https://github.com/hendrycks/imagenet-r',
-  expected: () => ({ images: 30_000, classes: 200 }),
+  expectedCounts: () => ({ images: 30_000, classes: 200 }),
   variants: ['masked'],
-  get: 'imagenet-r.tar from the source page, as imagenet-r.tar or unpacked as imagenet-r/<wnid>/',
+  howToGet: 'imagenet-r.tar from the source page, as imagenet-r.tar or unpacked as imagenet-r/<wnid>/',
   downloads: [{ url: 'https://people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar', file: 'imagenet-r.tar' }],
-  places: () => ['imagenet-r', 'ImageNet-R', 'imagenet-r.tar', 'imagenet-r.zip'],
-  marks: isWnid,
+  candidatePaths: () => ['imagenet-r', 'ImageNet-R', 'imagenet-r.tar', 'imagenet-r.zip'],
+  isRootEntry: isWnid,
   read: (tree, options) => readWnidFolders('imagenet-r', tree, options, classes),
 }

@@ -8,11 +8,12 @@ export const imagenetSketch: Benchmark = {
   kind: 'standard',
   terms: 'research use; images belong to their makers',
   source: 'https://github.com/HaohanWang/ImageNet-Sketch',
-  expected: () => ({ images: 50_889, classes: 1000 }),
+  expectedCounts: () => ({ images: 50_889, classes: 1000 }),
   variants: ['all'],
-  get: 'ImageNet-Sketch.zip through the link on the source page, as ImageNet-Sketch.zip or unpacked as sketch/<wnid>/',
+  howToGet:
+    'ImageNet-Sketch.zip through the link on the source page, as ImageNet-Sketch.zip or unpacked as sketch/<wnid>/',
   downloads: [],
-  places: () => [
+  candidatePaths: () => [
     'imagenet-sketch',
     'ImageNet-Sketch',
     'sketch',
@@ -20,6 +21,6 @@ export const imagenetSketch: Benchmark = {
     'imagenet-sketch.zip',
     'imagenet-sketch.tar',
   ],
-  marks: isWnid,
+  isRootEntry: isWnid,
   read: (tree, options) => readWnidFolders('imagenet-sketch', tree, options),
 }

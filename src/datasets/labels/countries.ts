@@ -4,10 +4,10 @@ import { createRequire } from 'node:module'
 import type * as Countries from 'i18n-iso-countries'
 
 const require = createRequire(import.meta.url)
-let loaded: { countries: typeof Countries; names: Map<string, string> } | undefined
+let countryTables: { countries: typeof Countries; names: Map<string, string> } | undefined
 
 /** Case, accents, underscores, a leading article and typographic apostrophes do not tell countries apart. */
-const plain = (name: string): string =>
+const normalizeCountry = (name: string): string =>
   name
     .normalize('NFD')
     .replace(/\p{M}/gu, '')
@@ -20,7 +20,7 @@ const plain = (name: string): string =>
     .trim()
 
 /** Names in all of the library's languages, English first, then a few that it lacks. */
-function load(): NonNullable<typeof loaded> {
+function loadCountryTables(): NonNullable<typeof countryTables> {
   const countries = require('i18n-iso-countries') as typeof Countries
   const names = new Map<string, string>()
   const languages = ['en', ...countries.getSupportedLanguages().filter(language => language !== 'en')]
@@ -29,7 +29,7 @@ function load(): NonNullable<typeof loaded> {
       countries: Record<string, string | string[]>
     }
     for (const [code, known] of Object.entries(data.countries)) {
-      for (const name of [known].flat().map(plain)) if (!names.has(name)) names.set(name, code)
+      for (const name of [known].flat().map(normalizeCountry)) if (!names.has(name)) names.set(name, code)
     }
   }
   const aliases = readFileSync(new URL('./country-aliases.json', import.meta.url), 'utf8')
@@ -39,17 +39,17 @@ function load(): NonNullable<typeof loaded> {
 
 /** ISO 3166-1 alpha-2 code of a country given by name (in many languages) or by any ISO code; undefined for others. */
 export function countryCode(place: string): string | undefined {
-  loaded ??= load()
-  const { countries, names } = loaded
+  countryTables ??= loadCountryTables()
+  const { countries, names } = countryTables
   const code = place.trim().toUpperCase()
   if (/^[A-Z]{2}$/.test(code) && code in countries.getAlpha2Codes()) return code
   if (/^[A-Z]{3}$/.test(code) && code in countries.getAlpha3Codes()) return countries.alpha3ToAlpha2(code)
   if (/^\d{1,3}$/.test(code)) return countries.numericToAlpha2(code.padStart(3, '0'))
-  return names.get(plain(place))
+  return names.get(normalizeCountry(place))
 }
 
 /** ISO 3166-1 numeric code, three digits; undefined for a name that is no country's. */
-export function countryNumber(place: string): string | undefined {
+export function countryNumericCode(place: string): string | undefined {
   const code = countryCode(place)
-  return code === undefined ? undefined : loaded!.countries.alpha2ToNumeric(code)
+  return code === undefined ? undefined : countryTables!.countries.alpha2ToNumeric(code)
 }

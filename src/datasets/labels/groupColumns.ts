@@ -1,10 +1,10 @@
-import type { GroupValue, Item } from '../dataset.ts'
-import { text } from '../tables.ts'
+import type { GroupValue, Sample } from '../dataset.ts'
+import { rawCellText } from '../tables.ts'
 
-type Rows = readonly Record<string, unknown>[]
+type TableRows = readonly Record<string, unknown>[]
 
 /** What R, pandas and people write where a number is missing. */
-const missing = /^(na|n\/a|nan|null|none|-)$/i
+const missingPattern = /^(na|n\/a|nan|null|none|-)$/i
 
 /**
  * A number as programs write one: `120`, `120.50`, pandas' `120.0`, R's `1e+05`. `01234` is a code, and `2.400` may be German for
@@ -16,39 +16,39 @@ const isNumber = (value: string): boolean =>
   /^-?\d(\.\d+)?e[+-]\d+$/i.test(value)
 
 /** The texts of a column that has some value, counted by what they are. */
-function kinds(rows: Rows, column: string): { numbers: number; others: string[] } {
-  const values = rows.flatMap(row => text(row[column]) ?? [])
+function classifyCells(rows: TableRows, column: string): { numbers: number; others: string[] } {
+  const values = rows.flatMap(row => rawCellText(row[column]) ?? [])
   const others = values.filter(value => !isNumber(value))
-  return { numbers: values.length - others.length, others: others.filter(value => !missing.test(value)) }
+  return { numbers: values.length - others.length, others: others.filter(value => !missingPattern.test(value)) }
 }
 
 /**
  * One record of grouping values a row. A column is numeric when it has numbers and nothing else but words for a missing one, which
  * then are null.
  */
-export function groupColumns(rows: Rows, columns: readonly string[]): Record<string, GroupValue>[] {
+export function groupColumns(rows: TableRows, columns: readonly string[]): Record<string, GroupValue>[] {
   const numeric = new Set(
     columns.filter(column => {
-      const { numbers, others } = kinds(rows, column)
+      const { numbers, others } = classifyCells(rows, column)
       return numbers > 0 && others.length === 0
     }),
   )
   const valueOf = (column: string, value: string | null): GroupValue =>
     value === null || !numeric.has(column) ? value : isNumber(value) ? Number(value) : null
-  return rows.map(row => Object.fromEntries(columns.map(column => [column, valueOf(column, text(row[column]))])))
+  return rows.map(row => Object.fromEntries(columns.map(column => [column, valueOf(column, rawCellText(row[column]))])))
 }
 
 /** Columns that would be numbers but for a few values, in words. */
-export const nearlyNumbers = (rows: Rows, columns: readonly string[]): string[] =>
+export const nearlyNumericNotes = (rows: TableRows, columns: readonly string[]): string[] =>
   columns.flatMap(column => {
-    const { numbers, others } = kinds(rows, column)
+    const { numbers, others } = classifyCells(rows, column)
     if (others.length === 0 || others.length > numbers) return []
     const shown = [...new Set(others)].slice(0, 5).join('; ')
     return `its column ${column} is taken as text, for ${others.length} of ${others.length + numbers} values are not plain numbers: ${shown}`
   })
 
 /** Spellings of one country by their ISO code, the most frequent first. */
-function spellings(items: readonly Item[], codeOf: (place: string) => string | undefined): string[][] {
+function countrySpellings(items: readonly Sample[], codeOf: (place: string) => string | undefined): string[][] {
   const images = new Map<string, number>()
   for (const { groups } of items) {
     const place = groups['country']
@@ -65,19 +65,19 @@ function spellings(items: readonly Item[], codeOf: (place: string) => string | u
 }
 
 /** Countries that are written in several ways get their most frequent spelling (of equal ones the longest), and a note says so. */
-export function oneSpelling(
-  items: readonly Item[],
+export function unifyCountrySpellings(
+  samples: readonly Sample[],
   codeOf: (place: string) => string | undefined,
-): { items: readonly Item[]; notes: string[] } {
-  const found = spellings(items, codeOf)
-  if (found.length === 0) return { items, notes: [] }
+): { items: readonly Sample[]; notes: string[] } {
+  const found = countrySpellings(samples, codeOf)
+  if (found.length === 0) return { items: samples, notes: [] }
   const called = new Map(found.flatMap(([name, ...others]) => others.map(other => [other, name!] as const)))
-  const renamed = ({ country = null, ...others }: Item['groups']): Item['groups'] => ({
+  const renamed = ({ country = null, ...others }: Sample['groups']): Sample['groups'] => ({
     country: called.get(String(country)) ?? country,
     ...others,
   })
   return {
-    items: items.map(item => ('country' in item.groups ? { ...item, groups: renamed(item.groups) } : item)),
+    items: samples.map(item => ('country' in item.groups ? { ...item, groups: renamed(item.groups) } : item)),
     notes: [
       `countries under one name: ${found.map(([name, ...others]) => `${name} (${others.join(', ')})`).join(', ')}`,
     ],

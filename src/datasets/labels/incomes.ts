@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { unknownName } from '../../lib/errors.ts'
+import { unknownNameError } from '../../lib/errors.ts'
 
 /** Income groups: `names[i]` holds incomes up to and including `bounds[i]`, the last name those above all bounds. */
 export interface IncomeScheme {
@@ -16,7 +16,7 @@ const incomeSchemes = JSON.parse(readFileSync(new URL('./incomes.json', import.m
 
 export function incomeScheme(name: string): IncomeScheme {
   const scheme = incomeSchemes[name]
-  if (!scheme) throw unknownName('income scheme', name, Object.keys(incomeSchemes))
+  if (!scheme) throw unknownNameError('income scheme', name, Object.keys(incomeSchemes))
   return scheme
 }
 

@@ -4,13 +4,13 @@ import { z } from 'zod'
 import { inputError } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
 import type { LabelMap } from '../dataset.ts'
-import { lists, parseJson } from '../../lib/archive/json.ts'
-import { imagenetSpace, ownSpace, plain, type LabelSpace } from './labels.ts'
+import { nameListsSchema, parseJson } from '../../lib/archive/json.ts'
+import { imagenetSpace, ownSpace, normalizeLabel, type LabelSpace } from './labels.ts'
 
 /** How a benchmark's own labels become accepted class indices. */
 export interface Labelling {
   space: LabelSpace
-  map: LabelMap
+  labelMap: LabelMap
   /** Accepted class indices; empty for a label that has none among the classes, undefined for one that is not known. */
   accepted: (label: string) => readonly number[] | undefined
 }
@@ -18,70 +18,70 @@ export interface Labelling {
 /** `original`: the data set's own labels; `imagenet`: the benchmark's own map; else a label map file. */
 export type LabelsOption = string
 
-interface MapFile {
+interface LabelMapFile {
   name: string
   labels: Readonly<Record<string, readonly (string | number)[]>>
 }
 
-const builtin = (file: string): MapFile =>
-  JSON.parse(readFileSync(new URL(`./${file}.json`, import.meta.url), 'utf8')) as MapFile
+const readShippedMap = (file: string): LabelMapFile =>
+  JSON.parse(readFileSync(new URL(`./${file}.json`, import.meta.url), 'utf8')) as LabelMapFile
 
 /** The own labels that a shipped map knows, sorted: the choices of zero-shot models on that benchmark. */
-export const ownLabels = (file: string): string[] => Object.keys(builtin(file).labels).sort()
+export const ownLabels = (file: string): string[] => Object.keys(readShippedMap(file).labels).sort()
 
 /** The labelling that `labels` asks for, `file` being the benchmark's shipped map (`geode-paper`). */
 export async function labelling(file: string, labels: LabelsOption = 'imagenet'): Promise<Labelling> {
-  if (labels === 'original') return originalLabels(ownLabels(file))
-  return labels === 'imagenet' ? mapped(builtin(file)) : mapped(await readMapFile(labels))
+  if (labels === 'original') return originalLabelling(ownLabels(file))
+  return labels === 'imagenet' ? toLabelling(readShippedMap(file)) : toLabelling(await readMapFile(labels))
 }
 
 /** A label map file alone, with the labels that it knows. */
-export async function fileLabelling(file: string): Promise<Labelling & { known: readonly string[] }> {
+export async function fileLabelling(file: string): Promise<Labelling & { knownLabels: readonly string[] }> {
   const read = await readMapFile(file)
-  return { ...mapped(read), known: Object.keys(read.labels) }
+  return { ...toLabelling(read), knownLabels: Object.keys(read.labels) }
 }
 
 /** Each own label accepts itself, in the order given. */
-export function originalLabels(labels: readonly string[]): Labelling {
+export function originalLabelling(labels: readonly string[]): Labelling {
   const space = ownSpace(labels)
-  const byName = new Map(labels.map((label, i) => [plain(label), [i]]))
+  const byName = new Map(labels.map((label, i) => [normalizeLabel(label), [i]]))
   return {
     space,
-    map: { name: 'original', hash: sha256(JSON.stringify(labels)) },
-    accepted: label => byName.get(plain(label)),
+    labelMap: { name: 'original', hash: sha256(JSON.stringify(labels)) },
+    accepted: label => byName.get(normalizeLabel(label)),
   }
 }
 
 /** Own labels that are names of ImageNet's classes themselves. */
 export const labellingByName = (names: readonly string[]): Labelling =>
-  mapped({ name: 'by-name', labels: Object.fromEntries(names.map(name => [name, [name]])) })
+  toLabelling({ name: 'by-name', labels: Object.fromEntries(names.map(name => [name, [name]])) })
 
-function mapped({ name, labels }: MapFile): Labelling {
+function toLabelling({ name, labels }: LabelMapFile): Labelling {
   const resolved = Object.entries(labels).map(([label, classes]): [string, number[]] => [
-    plain(label),
+    normalizeLabel(label),
     classes.flatMap(c => imagenetSpace.resolve(String(c))),
   ])
   const byName = new Map(resolved)
   return {
     space: imagenetSpace,
-    map: { name, hash: sha256(JSON.stringify([...resolved].sort(([a], [b]) => (a < b ? -1 : 1)))) },
-    accepted: label => byName.get(plain(label)),
+    labelMap: { name, hash: sha256(JSON.stringify([...resolved].sort(([a], [b]) => (a < b ? -1 : 1)))) },
+    accepted: label => byName.get(normalizeLabel(label)),
   }
 }
 
 /** A label map file: `{"name": …, "labels": {"own label": ["class name, wnid or index", …]}}`. */
-async function readMapFile(file: string): Promise<MapFile> {
+async function readMapFile(file: string): Promise<LabelMapFile> {
   const text = await readFile(file, 'utf8').catch(() => {
     throw inputError('missing-file', `no such label map: ${file}; known: original, imagenet, or a file`)
   })
-  const { success, data } = mapFile.safeParse(parseJson(text))
+  const { success, data } = labelMapFileSchema.safeParse(parseJson(text))
   if (!success)
     throw inputError('bad-label-map', `not a label map: ${file}; expected {"labels": {"label": ["class", …]}}`)
   return { name: data.name ?? file, labels: data.labels }
 }
 
-const mapFile = z.object({ name: z.string().optional(), labels: lists })
+const labelMapFileSchema = z.object({ name: z.string().optional(), labels: nameListsSchema })
 
 /** Whether two lists accept the same classes, in any order. */
-export const sameIndices = (a: readonly number[], b: readonly number[]): boolean =>
+export const hasSameIndices = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every(index => b.includes(index))

@@ -1,4 +1,4 @@
-import { inputError, unknownName } from '../../lib/errors.ts'
+import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { parseJson } from '../../lib/archive/json.ts'
 import { imagenetClasses, imagenetNames, indexOfWnid } from './imagenet.ts'
 
@@ -11,10 +11,10 @@ export interface LabelSpace {
 }
 
 /** Names compare without case, with `_` as a space, and however their accents are written. */
-export const plain = (name: string): string =>
+export const normalizeLabel = (name: string): string =>
   name.normalize('NFC').trim().toLowerCase().replaceAll('_', ' ').replace(/\s+/g, ' ')
 
-function index(entries: Iterable<readonly [string, number]>): Map<string, number[]> {
+function indexByName(entries: Iterable<readonly [string, number]>): Map<string, number[]> {
   const byName = new Map<string, number[]>()
   for (const [name, position] of entries) {
     const known = byName.get(name)
@@ -25,8 +25,12 @@ function index(entries: Iterable<readonly [string, number]>): Map<string, number
 }
 
 const shortNames = imagenetClasses.flatMap(({ name, synonyms }, i) => [name, synonyms[0]!].map(n => [n, i] as const))
-const synonyms = imagenetClasses.flatMap((c, i) => c.synonyms.map(s => [plain(s), i] as const))
-const lookups = [index(shortNames), index(shortNames.map(([name, i]) => [plain(name), i])), index(synonyms)]
+const synonyms = imagenetClasses.flatMap((c, i) => c.synonyms.map(s => [normalizeLabel(s), i] as const))
+const lookups = [
+  indexByName(shortNames),
+  indexByName(shortNames.map(([name, i]) => [normalizeLabel(name), i])),
+  indexByName(synonyms),
+]
 
 /**
  * Class indices of an ImageNet name. Short names come first, as written (`Cardigan` is a dog, `cardigan` a garment) and
@@ -35,7 +39,7 @@ const lookups = [index(shortNames), index(shortNames.map(([name, i]) => [plain(n
  */
 export function imagenetIndices(name: string): readonly number[] {
   const [exact, loose, further] = lookups
-  return exact!.get(name) ?? loose!.get(plain(name)) ?? further!.get(plain(name)) ?? []
+  return exact!.get(name) ?? loose!.get(normalizeLabel(name)) ?? further!.get(normalizeLabel(name)) ?? []
 }
 
 function resolveImageNet(written: string): readonly number[] {
@@ -44,12 +48,12 @@ function resolveImageNet(written: string): readonly number[] {
     if (position === undefined) throw inputError('unknown-wnid', `unknown wnid: ${written}; not among ImageNet's 1,000`)
     return [position]
   }
-  const asIndex = classIndex(written, imagenetNames.length)
+  const asIndex = parseClassIndex(written, imagenetNames.length)
   if (asIndex !== undefined) return [asIndex]
   const found = imagenetIndices(written)
   if (found.length === 1) return found
   if (found.length === 0) {
-    const { code, message } = unknownName('class', written, imagenetNames)
+    const { code, message } = unknownNameError('class', written, imagenetNames)
     throw inputError(code, `${message}; class names of your own come from a file (--classes FILE)`)
   }
   const which = found.map(i => `${imagenetClasses[i]!.wnid} (${imagenetClasses[i]!.synonyms.join(', ')})`).join(', ')
@@ -61,21 +65,21 @@ export const imagenetSpace: LabelSpace = { kind: 'imagenet-1k', classes: imagene
 
 /** A label set of any size: labels are names (exact, else without regard to case) or indices. */
 export function ownSpace(classes: readonly string[]): LabelSpace {
-  const exact = index(classes.map((name, i) => [name, i]))
-  const loose = index(classes.map((name, i) => [plain(name), i]))
+  const exact = indexByName(classes.map((name, i) => [name, i]))
+  const loose = indexByName(classes.map((name, i) => [normalizeLabel(name), i]))
   const [repeated] = [...exact].find(([, positions]) => positions.length > 1) ?? []
   if (repeated !== undefined) throw inputError('duplicate-class', `class name given twice: ${repeated}`)
   const resolve = (written: string): readonly number[] => {
-    const found = exact.get(written) ?? loose.get(plain(written))
+    const found = exact.get(written) ?? loose.get(normalizeLabel(written))
     if (found?.length === 1) return found
-    const asIndex = classIndex(written, classes.length)
-    if (asIndex === undefined) throw unknownName('class', written, classes)
+    const asIndex = parseClassIndex(written, classes.length)
+    if (asIndex === undefined) throw unknownNameError('class', written, classes)
     return [asIndex]
   }
   return { kind: 'own', classes, resolve }
 }
 
-function classIndex(written: string, count: number): number | undefined {
+function parseClassIndex(written: string, count: number): number | undefined {
   if (!/^\d+$/.test(written)) return undefined
   const position = Number(written)
   if (position >= count) {
@@ -91,7 +95,7 @@ function classIndex(written: string, count: number): number | undefined {
  * The labels written in one cell: a JSON list, a list separated by `;` or `|`, or a single label (class names may
  * contain commas, so a comma does not separate).
  */
-export function writtenLabels(cell: unknown): string[] {
+export function parseLabels(cell: unknown): string[] {
   if (Array.isArray(cell)) return cell.map(String)
   if (typeof cell === 'number' || typeof cell === 'bigint') return [String(cell)]
   if (typeof cell !== 'string') return []

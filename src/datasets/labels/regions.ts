@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 import { z } from 'zod'
-import { cached } from '../../lib/memoize.ts'
-import { inputError, nearest } from '../../lib/errors.ts'
+import { memoize } from '../../lib/memoize.ts'
+import { inputError, nearestNames } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
 import { tally } from '../../lib/tally.ts'
-import { type Draft } from '../build.ts'
+import { type RawDataset } from '../build.ts'
 import { countryCode } from './countries.ts'
-import type { Item, Places } from '../dataset.ts'
+import type { Sample, RegionMapping } from '../dataset.ts'
 import { readText } from '../files.ts'
-import { lists, parseJson } from '../../lib/archive/json.ts'
-import { readTable, text } from '../tables.ts'
+import { nameListsSchema, parseJson } from '../../lib/archive/json.ts'
+import { readTable, rawCellText } from '../tables.ts'
 
 /** Which country belongs to which region, countries by any name or code. */
 export interface RegionScheme {
@@ -19,44 +19,44 @@ export interface RegionScheme {
   regions: Readonly<Record<string, readonly string[]>>
 }
 
-type Shipped = Readonly<Record<string, Omit<RegionScheme, 'name'>>>
+type ShippedSchemes = Readonly<Record<string, Omit<RegionScheme, 'name'>>>
 
-const shipped = JSON.parse(readFileSync(new URL('./regions.json', import.meta.url), 'utf8')) as Shipped
+const shippedSchemes = JSON.parse(readFileSync(new URL('./regions.json', import.meta.url), 'utf8')) as ShippedSchemes
 
 /** Names of the schemes that come with geogap; their content never changes under one name. */
-export const regionSchemes: readonly string[] = Object.keys(shipped)
+export const regionSchemes: readonly string[] = Object.keys(shippedSchemes)
 
 /** A shipped scheme by name, or one from a file: `{"regions": {"North": ["KE", …]}}`, or a table of `country, region`. */
-export async function regionScheme(nameOrFile: string): Promise<RegionScheme> {
-  const known = shipped[nameOrFile]
+export async function readRegionScheme(nameOrFile: string): Promise<RegionScheme> {
+  const known = shippedSchemes[nameOrFile]
   if (known) return { name: nameOrFile, ...known }
   const kind = extname(nameOrFile).toLowerCase()
-  if (kind === '.json') return readScheme(nameOrFile)
-  if (kind === '.csv' || kind === '.tsv') return tableScheme(nameOrFile)
-  const close = nearest(nameOrFile, regionSchemes).join(', ')
+  if (kind === '.json') return readJsonScheme(nameOrFile)
+  if (kind === '.csv' || kind === '.tsv') return readTableScheme(nameOrFile)
+  const close = nearestNames(nameOrFile, regionSchemes).join(', ')
   throw inputError(
     'unknown-region-scheme',
     `unknown region scheme: ${nameOrFile}; known: ${close}, or a .json, .csv or .tsv file`,
   )
 }
 
-async function readScheme(file: string): Promise<RegionScheme> {
+async function readJsonScheme(file: string): Promise<RegionScheme> {
   const content = await readText(file)
-  const { success, data } = schemeFile.safeParse(parseJson(content))
+  const { success, data } = schemeFileSchema.safeParse(parseJson(content))
   if (!success)
     throw inputError('bad-regions', `not a region scheme: ${file}; expected {"regions": {"region": ["country", …]}}`)
   return { name: data.name ?? file, regions: data.regions }
 }
 
-const schemeFile = z.object({ name: z.string().optional(), regions: lists })
+const schemeFileSchema = z.object({ name: z.string().optional(), regions: nameListsSchema })
 
-async function tableScheme(file: string): Promise<RegionScheme> {
+async function readTableScheme(file: string): Promise<RegionScheme> {
   const { columns, rows } = await readTable(file)
   const lacking = ['country', 'region'].find(column => !columns.includes(column))
   if (lacking) throw inputError('unknown-column', `no column ${lacking} in ${file}; columns: ${columns.join(', ')}`)
   const regions: Record<string, string[]> = {}
   for (const row of rows) {
-    const [country, region] = [text(row['country']), text(row['region'])]
+    const [country, region] = [rawCellText(row['country']), rawCellText(row['region'])]
     if (country !== null && region !== null) (regions[region] ??= []).push(country)
   }
   return { name: file, regions }
@@ -84,32 +84,32 @@ const placeKey = (place: string): string => countryCode(place) ?? place.trim().t
  * Sets the column `region` from `country` by a scheme; places that it does not know get no region and are counted.
  * Errors: no-country-column.
  */
-export function applyRegions(draft: Draft, scheme: RegionScheme): Draft & { places: Places } {
-  if (draft.items.length > 0 && draft.items.every(({ groups }) => !('country' in groups)))
+export function applyRegions(draft: RawDataset, scheme: RegionScheme): RawDataset & { regionMapping: RegionMapping } {
+  if (draft.samples.length > 0 && draft.samples.every(({ groups }) => !('country' in groups)))
     throw inputError(
       'no-country-column',
       `regions ${scheme.name} are made of countries, and ${draft.name} has no column country`,
     )
   const find = regionFinder(scheme)
-  const regionOf = cached((place: string) => find(place) ?? null)
-  const placeOf = ({ groups }: Item): string => String(groups['country'] ?? '')
-  const items = draft.items.map((item): Item => ({
+  const regionOf = memoize((place: string) => find(place) ?? null)
+  const placeOf = ({ groups }: Sample): string => String(groups['country'] ?? '')
+  const items = draft.samples.map((item): Sample => ({
     ...item,
     groups: { ...item.groups, region: regionOf(placeOf(item)) },
   }))
-  const unmatched = tally(draft.items.map(placeOf).filter(place => regionOf(place) === null))
+  const unmatched = tally(draft.samples.map(placeOf).filter(place => regionOf(place) === null))
   const columns = draft.columns && (draft.columns.includes('region') ? draft.columns : ['region', ...draft.columns])
   const left = [...unmatched].map(([place, count]) => ({ place, count })).sort((a, b) => b.count - a.count)
   return {
     ...draft,
-    items,
+    samples: items,
     ...(columns && { columns }),
-    places: { scheme: scheme.name, hash: sha256(JSON.stringify(scheme.regions)), unmatched: left },
-    notes: [...(draft.notes ?? []), ...withoutRegion(scheme.name, left)],
+    regionMapping: { scheme: scheme.name, hash: sha256(JSON.stringify(scheme.regions)), unmatched: left },
+    notes: [...(draft.notes ?? []), ...unmatchedPlaceNotes(scheme.name, left)],
   }
 }
 
-function withoutRegion(scheme: string, left: Places['unmatched']): string[] {
+function unmatchedPlaceNotes(scheme: string, left: RegionMapping['unmatched']): string[] {
   if (left.length === 0) return []
   const shown = left.slice(0, 12).map(({ place, count }) => `${place || '(no country)'} ${count}`)
   const more = left.length > 12 ? `, … (${left.length} in all)` : ''

@@ -1,3 +1,3 @@
 /** The regions that count as western (appendix F). */
-const west: readonly string[] = ['Europe', 'Americas']
-export const isWestern = (region: string): boolean => west.includes(region)
+const westernRegions: readonly string[] = ['Europe', 'Americas']
+export const isWestern = (region: string): boolean => westernRegions.includes(region)

@@ -1,19 +1,19 @@
 /** Accuracies from other people's tables: timm's results files, OpenCLIP's results table, or `model,benchmark,accuracy,n`. */
 import { basename } from 'node:path'
-import { type Table, text } from '../../datasets/tables.ts'
-import { inputError, unknownName } from '../../lib/errors.ts'
+import { type RawTable, rawCellText } from '../../datasets/tables.ts'
+import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { modelNames } from '../../models/catalog.ts'
-import { type Imported } from '../../results/imported.ts'
+import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
 
-export interface ReadAccuracies {
+export interface AccuracyImport {
   format: 'timm' | 'open_clip' | 'generic'
-  rows: Imported[]
+  rows: ImportedAccuracy[]
   /** Rows that repeat a model on a benchmark; the first one counts. */
   repeated: number
 }
 
 /** Benchmarks by the ending of timm's file names. */
-const timmFiles: Readonly<Record<string, string>> = {
+const timmBenchmarks: Readonly<Record<string, string>> = {
   imagenet: 'imagenet-1k',
   'imagenetv2-matched-frequency': 'imagenet-v2',
   sketch: 'imagenet-sketch',
@@ -22,7 +22,7 @@ const timmFiles: Readonly<Record<string, string>> = {
 }
 
 /** Benchmarks by OpenCLIP's column; the last two are on DataComp's subsets, which are other benchmarks than the full ones. */
-const openClipColumns: Readonly<Record<string, string>> = {
+const openClipBenchmarks: Readonly<Record<string, string>> = {
   'ImageNet 1k': 'imagenet-1k',
   'ImageNet v2': 'imagenet-v2',
   'ImageNet Sketch': 'imagenet-sketch',
@@ -33,57 +33,58 @@ const openClipColumns: Readonly<Record<string, string>> = {
   GeoDE: 'geode-datacomp',
 }
 
-const has = (columns: readonly string[], ...names: readonly string[]): boolean =>
+const hasColumns = (columns: readonly string[], ...names: readonly string[]): boolean =>
   names.every(name => columns.includes(name))
 
 /** Undefined where the table holds no accuracies. Errors: bad-accuracy, unknown-timm-file. */
-export function readAccuracies(file: string, { columns, rows }: Table): ReadAccuracies | undefined {
+export function readAccuracies(file: string, { columns, rows }: RawTable): AccuracyImport | undefined {
   const source = basename(file)
-  if (has(columns, 'model', 'benchmark', 'accuracy'))
-    return distinct(
+  if (hasColumns(columns, 'model', 'benchmark', 'accuracy'))
+    return withoutRepeats(
       'generic',
       rows.map((row, i) => genericRow(row, `${file}, row ${i + 1}`, source)),
     )
-  if (has(columns, 'model', 'top1', 'img_size')) {
+  if (hasColumns(columns, 'model', 'top1', 'img_size')) {
     const benchmark = timmBenchmark(source)
-    const found = rows.map((row, i): Imported => {
-      const accuracy = share(row['top1'], 100, `${file}, row ${i + 1}`)
-      return { model: text(row['model']) ?? '', benchmark, accuracy, n: null, kind: '1K', source }
+    const found = rows.map((row, i): ImportedAccuracy => {
+      const accuracy = parseAccuracy(row['top1'], 100, `${file}, row ${i + 1}`)
+      return { model: rawCellText(row['model']) ?? '', benchmark, accuracy, n: null, kind: '1K', source }
     })
-    return distinct('timm', found)
+    return withoutRepeats('timm', found)
   }
-  if (has(columns, 'name', 'pretrained', 'ImageNet 1k')) return distinct('open_clip', rows.flatMap(openClipRow(file)))
+  if (hasColumns(columns, 'name', 'pretrained', 'ImageNet 1k'))
+    return withoutRepeats('open_clip', rows.flatMap(openClipRow(file)))
   return undefined
 }
 
 function timmBenchmark(name: string): string {
   const part = /results-(.+)\.csv$/.exec(name)?.[1] ?? name
-  const benchmark = timmFiles[part]
+  const benchmark = timmBenchmarks[part]
   if (benchmark === undefined)
-    throw unknownName(
+    throw unknownNameError(
       'timm file',
       name,
-      Object.keys(timmFiles).map(ending => `results-${ending}.csv`),
+      Object.keys(timmBenchmarks).map(ending => `results-${ending}.csv`),
     )
   return benchmark
 }
 
-function genericRow(row: Record<string, unknown>, where: string, source: string): Imported {
-  const n = text(row['n'])
+function genericRow(row: Record<string, unknown>, where: string, source: string): ImportedAccuracy {
+  const n = rawCellText(row['n'])
   if (n !== null && !(Number.isInteger(Number(n)) && Number(n) > 0))
     throw inputError('bad-accuracy', `n is ${n}, not a whole number from 1: ${where}`)
-  const [model, benchmark] = [text(row['model']), text(row['benchmark'])]
+  const [model, benchmark] = [rawCellText(row['model']), rawCellText(row['benchmark'])]
   if (model === null || benchmark === null) throw inputError('bad-accuracy', `no model or no benchmark: ${where}`)
-  const accuracy = share(row['accuracy'], 1, where)
+  const accuracy = parseAccuracy(row['accuracy'], 1, where)
   return { model, benchmark, accuracy, n: n === null ? null : Number(n), kind: null, source }
 }
 
-function openClipRow(file: string): (row: Record<string, unknown>, i: number) => Imported[] {
+function openClipRow(file: string): (row: Record<string, unknown>, i: number) => ImportedAccuracy[] {
   return (row, i) =>
-    Object.entries(openClipColumns).flatMap(([column, benchmark]) => {
-      if (text(row[column]) === null) return []
-      const accuracy = share(row[column], 1, `${file}, row ${i + 1}, ${column}`)
-      const model = openClipName(text(row['name']) ?? '', text(row['pretrained']) ?? '')
+    Object.entries(openClipBenchmarks).flatMap(([column, benchmark]) => {
+      if (rawCellText(row[column]) === null) return []
+      const accuracy = parseAccuracy(row[column], 1, `${file}, row ${i + 1}, ${column}`)
+      const model = openClipName(rawCellText(row['name']) ?? '', rawCellText(row['pretrained']) ?? '')
       return [{ model, benchmark, accuracy, n: null, kind: 'zero-shot' as const, source: basename(file) }]
     })
 }
@@ -95,15 +96,15 @@ function openClipName(name: string, tag: string): string {
   return known.has(quick) && (tag === 'openai' || !known.has(plain)) ? quick : plain
 }
 
-function share(cell: unknown, scale: number, where: string): number {
-  const written = text(cell)
+function parseAccuracy(cell: unknown, scale: number, where: string): number {
+  const written = rawCellText(cell)
   const value = written === null ? NaN : Number(written) / scale
   if (value >= 0 && value <= 1) return value
   throw inputError('bad-accuracy', `accuracy is ${written ?? 'empty'}, not in 0 … ${scale}: ${where}`)
 }
 
-function distinct(format: ReadAccuracies['format'], rows: readonly Imported[]): ReadAccuracies {
-  const known = new Map<string, Imported>()
+function withoutRepeats(format: AccuracyImport['format'], rows: readonly ImportedAccuracy[]): AccuracyImport {
+  const known = new Map<string, ImportedAccuracy>()
   for (const row of rows) {
     const key = JSON.stringify([row.model, row.benchmark])
     if (!known.has(key)) known.set(key, row)

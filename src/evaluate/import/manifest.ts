@@ -1,8 +1,8 @@
-import { type Dataset, type Item } from '../../datasets/dataset.ts'
+import { type Dataset, type Sample } from '../../datasets/dataset.ts'
 import { inputError } from '../../lib/errors.ts'
 import { storageError, writeDurably } from '../../lib/files.ts'
-import { absolutePath } from '../../lib/storage/place.ts'
-import { type Column, numbers, texts, writeParquet } from '../../lib/sql.ts'
+import { absolutePath } from '../../lib/storage/storage.ts'
+import { type ParquetColumn, numberColumn, textColumn, writeParquet } from '../../lib/sql.ts'
 
 /**
  * Writes what another program needs to predict for a data set: id, label, accepted class indices (with `;` between), the image's
@@ -11,7 +11,7 @@ import { type Column, numbers, texts, writeParquet } from '../../lib/sql.ts'
  */
 export async function writeManifest(dataset: Dataset, file: string): Promise<void> {
   if (!/\.parquet$/i.test(file)) throw inputError('bad-option', `a manifest is written as .parquet, not ${file}`)
-  const packed = dataset.items.find(({ image }) => image.kind === 'parquet' || isDeflated(image))
+  const packed = dataset.samples.find(({ image }) => image.kind === 'parquet' || isDeflated(image))
   if (packed)
     throw inputError('packed-images', `${packed.id} is packed in ${packed.image.file}: unpack it for other programs`)
   await writeDurably(file, temporary => writeParquet(temporary, manifestColumns(dataset))).catch((error: unknown) => {
@@ -19,17 +19,19 @@ export async function writeManifest(dataset: Dataset, file: string): Promise<voi
   })
 }
 
-const isDeflated = (image: Item['image']): boolean => image.kind === 'range' && image.deflated !== undefined
+const isDeflated = (image: Sample['image']): boolean => image.kind === 'range' && image.deflated !== undefined
 
-function manifestColumns({ items, columns }: Dataset): Column[] {
-  const range = ({ image }: Item) => (image.kind === 'range' ? image : undefined)
+function manifestColumns({ samples: items, columns }: Dataset): ParquetColumn[] {
+  const range = ({ image }: Sample) => (image.kind === 'range' ? image : undefined)
   return [
-    texts('id', items, ({ id }) => id),
-    texts('label', items, ({ label }) => label),
-    texts('labels', items, ({ labels }) => labels.join(';')),
-    texts('file', items, ({ image }) => absolutePath(image.file)),
-    numbers('offset', items, item => range(item)?.offset ?? null),
-    numbers('length', items, item => range(item)?.length ?? null),
-    ...columns.map(name => texts(name, items, ({ groups }) => (groups[name] == null ? null : String(groups[name])))),
+    textColumn('id', items, ({ id }) => id),
+    textColumn('label', items, ({ label }) => label),
+    textColumn('labels', items, ({ labels }) => labels.join(';')),
+    textColumn('file', items, ({ image }) => absolutePath(image.file)),
+    numberColumn('offset', items, item => range(item)?.offset ?? null),
+    numberColumn('length', items, item => range(item)?.length ?? null),
+    ...columns.map(name =>
+      textColumn(name, items, ({ groups }) => (groups[name] == null ? null : String(groups[name]))),
+    ),
   ]
 }

@@ -1,21 +1,21 @@
 /** Per-image predictions that another program made, checked against a data set image by image. */
 import { basename } from 'node:path'
 import { type Dataset } from '../../datasets/dataset.ts'
-import { writtenLabels } from '../../datasets/labels/labels.ts'
-import { type Table, text } from '../../datasets/tables.ts'
-import { inputError, unknownName } from '../../lib/errors.ts'
-import { type Outcomes } from '../../results/predictions.ts'
-import { emptyOutcomes, scoreRow, topCount } from '../../results/score.ts'
-import { hashFile } from '../../lib/hub/hash.ts'
-import { recordDataset } from '../../results/notes.ts'
-import { datasetIdentity, type Identity, schemaVersion } from '../../results/schema.ts'
-import { folderPlace } from '../../lib/storage/folder.ts'
-import { recorded, type Tags } from '../../results/runs.ts'
+import { parseLabels } from '../../datasets/labels/labels.ts'
+import { type RawTable, rawCellText } from '../../datasets/tables.ts'
+import { inputError, unknownNameError } from '../../lib/errors.ts'
+import { type Predictions } from '../../results/predictions.ts'
+import { emptyPredictions, scoreRow, topCount } from '../../results/score.ts'
+import { hashFile } from '../../lib/hub/hashFile.ts'
+import { recordDataset } from '../../results/records.ts'
+import { datasetKeyFields, type ResultKey, schemaVersion } from '../../results/schema.ts'
+import { folderStorage } from '../../lib/storage/folder.ts'
+import { withRunRecord, type RunTags } from '../../results/runRecords.ts'
 import { commitShard } from '../../results/write.ts'
-import { type Mode } from '../../lib/pixels/steps.ts'
+import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
 import { version } from '../../lib/version.ts'
 
-export interface PredictionReport {
+export interface CoverageReport {
   images: number
   /** Images of the data set that the file has. */
   covered: number
@@ -24,31 +24,34 @@ export interface PredictionReport {
   unknown: string[]
 }
 
-export interface PredictionOptions {
+export interface PredictionImportOptions {
   file: string
   model: string
-  preprocessing: Mode
+  preprocessing: PreprocessingMode
   /** Take a file that misses some of the images; they are stored as errors. */
   partial: boolean
   /** What this run is called in `history`; part of no key. */
-  tags?: Tags | undefined
+  tags?: RunTags | undefined
   out: string
 }
 
 const missingPrediction = 'missing-prediction'
 
-type Row = Record<string, unknown>
+type PredictionRow = Record<string, unknown>
 
 /** Which ids of a file the data set has. Errors: duplicate-id. */
-function coverage(dataset: Dataset, rows: readonly Row[]): PredictionReport & { byId: Map<string, Row> } {
-  const byId = new Map<string, Row>()
+function checkCoverage(
+  dataset: Dataset,
+  rows: readonly PredictionRow[],
+): CoverageReport & { byId: Map<string, PredictionRow> } {
+  const byId = new Map<string, PredictionRow>()
   for (const row of rows) {
-    const id = text(row['id']) ?? ''
+    const id = rawCellText(row['id']) ?? ''
     if (byId.has(id)) throw inputError('duplicate-id', `duplicate id: ${id}`)
     byId.set(id, row)
   }
-  const ids = new Set(dataset.items.map(({ id }) => id))
-  const missing = dataset.items.flatMap(({ id }) => (byId.has(id) ? [] : [id]))
+  const ids = new Set(dataset.samples.map(({ id }) => id))
+  const missing = dataset.samples.flatMap(({ id }) => (byId.has(id) ? [] : [id]))
   const unknown = [...byId.keys()].filter(id => !ids.has(id))
   return { images: ids.size, covered: ids.size - missing.length, missing, unknown, byId }
 }
@@ -60,43 +63,43 @@ function coverage(dataset: Dataset, rows: readonly Row[]): PredictionReport & { 
  */
 export async function importPredictions(
   dataset: Dataset,
-  table: Table,
-  options: PredictionOptions,
-): Promise<PredictionReport> {
-  const { byId, ...report } = coverage(dataset, table.rows)
+  table: RawTable,
+  options: PredictionImportOptions,
+): Promise<CoverageReport> {
+  const { byId, ...report } = checkCoverage(dataset, table.rows)
   if (report.unknown.length > 0 || (report.missing.length > 0 && !options.partial))
-    throw inputError('incomplete-predictions', `${options.file}: ${reportLine(report)}; --partial takes missing ones`)
-  const outcomes = outcomesOf(dataset, table.columns, byId, options)
-  const identity = await identityOf(dataset, options)
-  const { items } = dataset
+    throw inputError('incomplete-predictions', `${options.file}: ${coverageText(report)}; --partial takes missing ones`)
+  const outcomes = readPredictions(dataset, table.columns, byId, options)
+  const identity = await importedResultKey(dataset, options)
+  const { samples: items } = dataset
   await recordDataset(options.out, dataset)
   const shard = { identity, start: 0, end: items.length }
-  await recorded(options.out, { asked: [identity], tags: options.tags }, () =>
-    commitShard(folderPlace(options.out), shard, items, dataset.columns, outcomes, 0),
+  await withRunRecord(options.out, { asked: [identity], tags: options.tags }, () =>
+    commitShard(folderStorage(options.out), shard, items, dataset.columns, outcomes, 0),
   )
   return report
 }
 
-const few = (ids: readonly string[]): string => `${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''}`
+const firstIds = (ids: readonly string[]): string => `${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''}`
 
 /** `9998 of 10000 images covered, 2 missing (a, b), 1 unknown (c)` */
-export function reportLine({ images, covered, missing, unknown }: PredictionReport): string {
+export function coverageText({ images, covered, missing, unknown }: CoverageReport): string {
   return [
     `${covered} of ${images} images covered`,
-    `${missing.length} missing${missing.length > 0 ? ` (${few(missing)})` : ''}`,
-    `${unknown.length} unknown${unknown.length > 0 ? ` (${few(unknown)})` : ''}`,
+    `${missing.length} missing${missing.length > 0 ? ` (${firstIds(missing)})` : ''}`,
+    `${unknown.length} unknown${unknown.length > 0 ? ` (${firstIds(unknown)})` : ''}`,
   ].join(', ')
 }
 
-function outcomesOf(
+function readPredictions(
   dataset: Dataset,
   columns: readonly string[],
-  byId: ReadonlyMap<string, Row>,
-  { model, file }: PredictionOptions,
-): Outcomes {
-  const outcomes = emptyOutcomes(model, dataset.items.length)
+  byId: ReadonlyMap<string, PredictionRow>,
+  { model, file }: PredictionImportOptions,
+): Predictions {
+  const outcomes = emptyPredictions(model, dataset.samples.length)
   const fill = columns.includes('logits') ? fillLogits : classFiller(dataset)
-  for (const [i, { id }] of dataset.items.entries()) {
+  for (const [i, { id }] of dataset.samples.entries()) {
     const row = byId.get(id)
     if (row) fill(outcomes, i, row, dataset, `${id} in ${basename(file)}`)
     else outcomes.status[i] = missingPrediction
@@ -104,25 +107,25 @@ function outcomesOf(
   return outcomes
 }
 
-function fillLogits(outcomes: Outcomes, i: number, row: Row, dataset: Dataset, where: string): void {
-  const logits = Float32Array.from(listOf(row['logits']), Number)
+function fillLogits(outcomes: Predictions, i: number, row: PredictionRow, dataset: Dataset, where: string): void {
+  const logits = Float32Array.from(parseListCell(row['logits']), Number)
   if (logits.length !== dataset.classes.length)
     throw inputError('bad-logits', `${logits.length} logits for ${dataset.classes.length} classes: ${where}`)
-  scoreRow(outcomes, i, logits, dataset.items[i]!.labels, dataset.choices)
+  scoreRow(outcomes, i, logits, dataset.samples[i]!.labels, dataset.choices)
 }
 
 /** `top5` as a list, most probable first: at least five, or as many as there are. */
-function classFiller({ classes, choices, name, items }: Dataset): typeof fillLogits {
+function classFiller({ classes, choices, name, samples: items }: Dataset): typeof fillLogits {
   const find = classFinder(classes, choices, name)
   const needed = Math.min(topCount, choices === 'all' ? classes.length : choices.length)
   return (outcomes, i, row, _, where) => {
-    const written = writtenLabels(listOf(row['top5']))
+    const written = parseLabels(parseListCell(row['top5']))
     if (written.length < needed)
       throw inputError('few-classes', `${written.length} classes where top-5 accuracy takes ${needed}: ${where}`)
     const indices = written.map(name => find(name, where))
     if (new Set(indices).size < indices.length) throw inputError('duplicate-class', `a class is given twice: ${where}`)
     outcomes.top5.set(indices.slice(0, topCount), i * topCount)
-    const probabilities = listOf(row['probabilities']).map(Number)
+    const probabilities = parseListCell(row['probabilities']).map(Number)
     const bad = probabilities.find(value => !(value >= 0 && value <= 1))
     if (bad !== undefined) throw inputError('bad-probability', `probability ${bad} is not in 0 … 1: ${where}`)
     outcomes.probabilities.set(probabilities.slice(0, topCount), i * topCount)
@@ -131,12 +134,12 @@ function classFiller({ classes, choices, name, items }: Dataset): typeof fillLog
 }
 
 /** A Parquet list, or a list as text. */
-function listOf(cell: unknown): unknown[] {
+function parseListCell(cell: unknown): unknown[] {
   if (cell === null || cell === undefined) return []
   if (Array.isArray(cell)) return cell
   if (ArrayBuffer.isView(cell)) return [...(cell as Float32Array)]
   if (typeof cell === 'object' && 'items' in cell) return cell.items as unknown[]
-  return writtenLabels(cell)
+  return parseLabels(cell)
 }
 
 /**
@@ -149,7 +152,7 @@ function classFinder(classes: readonly string[], choices: Dataset['choices'], da
   return (written: string, where: string): number => {
     const named = byName.get(written)
     const index = /^\d+$/.test(written) ? Number(written) : named
-    if (index === undefined) throw unknownName('class', written, classes)
+    if (index === undefined) throw unknownNameError('class', written, classes)
     if (index >= classes.length)
       throw inputError(
         'unknown-class',
@@ -169,7 +172,10 @@ function classFinder(classes: readonly string[], choices: Dataset['choices'], da
   }
 }
 
-async function identityOf(dataset: Dataset, { file, model, preprocessing }: PredictionOptions): Promise<Identity> {
+async function importedResultKey(
+  dataset: Dataset,
+  { file, model, preprocessing }: PredictionImportOptions,
+): Promise<ResultKey> {
   return {
     schema: schemaVersion,
     version,
@@ -178,7 +184,7 @@ async function identityOf(dataset: Dataset, { file, model, preprocessing }: Pred
     weights: [],
     preprocessing,
     steps: `imported from ${basename(file)}, SHA-256 ${await hashFile(file, 'sha256')}`,
-    ...datasetIdentity(dataset),
+    ...datasetKeyFields(dataset),
     prompts: dataset.labelSpace === 'own' ? 'imported' : '',
     source: 'imported',
   }

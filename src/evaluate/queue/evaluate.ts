@@ -1,14 +1,14 @@
 import { type EvaluateOptions } from '../evaluate.ts'
-import { beginResults, headsFolder, pushRecords } from '../../results/sync.ts'
-import { type Place } from '../../lib/storage/place.ts'
-import { openPlace } from '../../lib/storage/open.ts'
-import { within } from '../../lib/ranges.ts'
-import { type Failure, recordDataset, recordFailures } from '../../results/notes.ts'
-import { recorded } from '../../results/runs.ts'
-import { missingIn } from '../../results/store.ts'
+import { openResultsFolder, headsFolder, pushRecords } from '../../results/sync.ts'
+import { type Storage } from '../../lib/storage/storage.ts'
+import { openStorage } from '../../lib/storage/open.ts'
+import { intersectRanges } from '../../lib/ranges.ts'
+import { type Failure, recordDataset, recordFailures } from '../../results/records.ts'
+import { withRunRecord } from '../../results/runRecords.ts'
+import { readMissingRanges } from '../../results/store.ts'
 import { openRun, type Run } from '../../results/run.ts'
-import { drive, type Driven, type DriveOptions } from './drive.ts'
-import { planName, planRun, readPlan, type RunPlan } from './plan.ts'
+import { followRun, type FollowedRun, type FollowOptions } from './followRun.ts'
+import { planPath, planRun, readPlan, type RunPlan } from './plan.ts'
 
 /**
  * As `evaluate`, by the workers at a queue: plans, puts the units into the queue, follows them, and says what failed. Rejects with
@@ -16,37 +16,41 @@ import { planName, planRun, readPlan, type RunPlan } from './plan.ts'
  */
 export async function evaluateByQueue(
   options: EvaluateOptions & { out: string },
-  how: Omit<DriveOptions, 'signal'>,
-): Promise<{ run: Run; driven: Driven }> {
+  how: Omit<FollowOptions, 'signal'>,
+): Promise<{ run: Run; driven: FollowedRun }> {
   const { out, signal, tags } = options
-  const dir = await beginResults(out)
+  const dir = await openResultsFolder(out)
   const { plan: made, opened, failures } = await planRun(options, headsFolder(out))
   for (const target of opened) await recordDataset(dir, target.dataset, target.opened)
-  const place = await openPlace(made.place)
+  const place = await openStorage(made.place)
   // A run that is taken up again keeps its units, though models may have been measured since.
-  const plan = (await place.create(planName(made.id), JSON.stringify(made))) ? made : await readPlan(place, made.id)
+  const plan = (await place.create(planPath(made.id), JSON.stringify(made))) ? made : await readPlan(place, made.id)
   const asked = plan.groups.flatMap(({ identities }) => identities)
-  const following = recorded(dir, { asked, tags, signal }, async () => {
-    const driven = await drive(plan, place, { ...how, ...(signal && { signal }) })
+  const following = withRunRecord(dir, { asked, tags, signal }, async () => {
+    const driven = await followRun(plan, place, { ...how, ...(signal && { signal }) })
     if (driven.outcome !== 'left')
-      await recordFailures(dir, [...failures, ...(await failuresOf(plan, driven, place))], attempted(plan))
+      await recordFailures(dir, [...failures, ...(await failuresOf(plan, driven, place))], attemptedPairs(plan))
     return driven
   })
   const driven = await following.finally(() => pushRecords(out, dir))
   return { run: await openRun(out), driven }
 }
 
-const attempted = ({ groups }: RunPlan) =>
+const attemptedPairs = ({ groups }: RunPlan) =>
   groups.flatMap(({ models, dataset }) => models.map(model => ({ model, dataset })))
 
 /** A row for every model of a unit that was set apart, but for those that are done there without the one that failed. */
-async function failuresOf({ groups }: RunPlan, { apart }: Driven, place: Place): Promise<Failure[]> {
+async function failuresOf(
+  { groups }: RunPlan,
+  { failedUnits: apart }: FollowedRun,
+  place: Storage,
+): Promise<Failure[]> {
   const failures: Failure[] = []
   for (const { group, start, end, tries, error } of apart) {
     const { models, dataset, identities } = groups[group]!
     const message = `images ${start} to ${end} were set apart after ${tries} tries: ${error}`
     for (const [i, model] of models.entries())
-      if (within(await missingIn(place, identities[i]!), [{ start, end }]).length > 0)
+      if (intersectRanges(await readMissingRanges(place, identities[i]!), [{ start, end }]).length > 0)
         failures.push({ model, dataset, code: 'set-apart', message })
   }
   return failures

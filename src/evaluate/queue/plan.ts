@@ -1,34 +1,42 @@
 /** A run as plain data: what is asked for, the groups of models, and the identity of everything that will be stored. */
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
-import { knownCosts } from '../cost.ts'
+import { loadCosts } from '../cost.ts'
 import { absoluteSpec, type DatasetSpec } from '../../datasets/open.ts'
 import { GeogapError, inputError } from '../../lib/errors.ts'
 import { type EvaluateOptions } from '../evaluate.ts'
 import { promptNames } from '../../models/runtime/prompts.ts'
 import { type ModelSpec } from '../../models/spec.ts'
-import { absolutePath, type Place } from '../../lib/storage/place.ts'
-import { type Failure, failureOf } from '../../results/notes.ts'
-import { type Identity } from '../../results/schema.ts'
-import { keyOf, missingIn } from '../../results/store.ts'
-import { type RunOptions, workOn } from '../evaluateDataset.ts'
+import { absolutePath, type Storage } from '../../lib/storage/storage.ts'
+import { type Failure, failureOf } from '../../results/records.ts'
+import { type ResultKey } from '../../results/schema.ts'
+import { hashResultKey, readMissingRanges } from '../../results/store.ts'
+import { type EvaluationSettings, planDatasetEvaluation } from '../evaluateDataset.ts'
 import { sha256 } from '../../lib/hash.ts'
-import { isSuited, modelsOf, type OpenedTarget, openTargets, prepareModel, type Target, targetsOf } from '../targets.ts'
-import { type Group, groupsOf, type Unit } from '../units.ts'
+import {
+  appliesTo,
+  resolveModels,
+  type OpenedTarget,
+  openTargets,
+  tryPrepareModel,
+  type EvaluationTarget,
+  planTargets,
+} from '../targets.ts'
+import { type ModelGroup, planModelGroups, type WorkUnit } from '../units.ts'
 
 /** What a worker has to know to compute as the planner would; all paths are absolute. */
-export interface Request extends Pick<
-  RunOptions,
+export interface RunPlanRequest extends Pick<
+  EvaluationSettings,
   'preprocessing' | 'prompts' | 'batch' | 'device' | 'precision' | 'keep'
 > {
   models: ModelSpec[]
-  targets: { dataset: DatasetSpec; suits: Target['suits'] }[]
+  targets: { dataset: DatasetSpec; suits: EvaluationTarget['suits'] }[]
 }
 
-export interface PlannedGroup extends Group {
+export interface PlannedModelGroup extends ModelGroup {
   dataset: string
   /** One for each model. */
-  identities: Identity[]
+  identities: ResultKey[]
 }
 
 export interface RunPlan {
@@ -36,23 +44,23 @@ export interface RunPlan {
   id: string
   /** Absolute path or address of the place that holds this plan and the results. */
   place: string
-  request: Request
-  groups: PlannedGroup[]
+  request: RunPlanRequest
+  groups: PlannedModelGroup[]
 }
 
 /** Gives units their content keys: the identities that they store and the images. */
-export function unitKeys({ groups }: Pick<RunPlan, 'groups'>): (unit: Unit) => string {
+export function unitKeysOf({ groups }: Pick<RunPlan, 'groups'>): (unit: WorkUnit) => string {
   const keys = groups.map(groupKey)
   return ({ group, start, end }) => `${keys[group]!}-${start}-${end}`
 }
 
-const groupKey = ({ identities }: PlannedGroup): string => sha256(identities.map(keyOf).join(' '), 16)
+const groupKey = ({ identities }: PlannedModelGroup): string => sha256(identities.map(hashResultKey).join(' '), 16)
 
-export const planName = (id: string): string => `plans/${id}.json`
+export const planPath = (id: string): string => `plans/${id}.json`
 
 /** Errors: `no-plan`. */
-export async function readPlan(place: Place, id: string): Promise<RunPlan> {
-  const text = await place.read(planName(id))
+export async function readPlan(place: Storage, id: string): Promise<RunPlan> {
+  const text = await place.read(planPath(id))
   if (!text)
     throw inputError('no-plan', `no plan at ${place.url}: is the place shared with this machine (${hostname()})?`)
   return JSON.parse(Buffer.from(text).toString()) as RunPlan
@@ -68,30 +76,30 @@ export async function planRun(
 ): Promise<{ plan: RunPlan; opened: OpenedTarget[]; failures: Failure[] }> {
   const asked = await requestOf(options)
   const opened = await openTargets(asked.targets, asked.models)
-  const { kept, failed } = await prepareAll(asked.models, options)
+  const { kept, failed } = await prepareModels(asked.models, options)
   const request = { ...asked, models: kept.map(({ spec }) => spec) }
-  const groups: PlannedGroup[] = []
-  const costOf = await knownCosts(request)
-  for (const group of groupsOf(opened, request.models, request.preprocessing ?? 'native', costOf)) {
+  const groups: PlannedModelGroup[] = []
+  const costOf = await loadCosts(request)
+  for (const group of planModelGroups(opened, request.models, request.preprocessing ?? 'native', costOf)) {
     const { dataset } = opened[group.target]!
     const models = kept.filter(({ spec }) => group.models.includes(spec.name))
-    const work = await workOn(dataset, models, request, heads)
+    const work = await planDatasetEvaluation(dataset, models, request, heads)
     groups.push({ ...group, dataset: dataset.name, identities: work.models.map(({ identity }) => identity) })
   }
   const place = absolutePath(options.out)
   const id = sha256(JSON.stringify([place, request, groups.map(groupKey)]), 16)
   const failures = opened.flatMap(target =>
     failed
-      .filter(({ spec }) => isSuited(target, spec))
+      .filter(({ spec }) => appliesTo(target, spec))
       .map(({ spec, error }) => failureOf(spec, target.dataset, error)),
   )
   return { plan: { schema: 1, id, place, request, groups }, opened, failures }
 }
 
-async function requestOf(options: EvaluateOptions): Promise<Request> {
-  const specs = await modelsOf(options)
-  const targets = targetsOf(options, specs).map(({ dataset, suits }) => {
-    if ('items' in dataset)
+async function requestOf(options: EvaluateOptions): Promise<RunPlanRequest> {
+  const specs = await resolveModels(options)
+  const targets = planTargets(options, specs).map(({ dataset, suits }) => {
+    if ('samples' in dataset)
       throw inputError('opened-dataset', `${dataset.name} is known to this process alone: give its name or file`)
     return { dataset: absoluteSpec(dataset), suits }
   })
@@ -108,11 +116,11 @@ function absoluteModel(spec: ModelSpec): ModelSpec {
   return { ...spec, weights: { from: 'files', files: spec.weights.files.map(absolutePath) } }
 }
 
-async function prepareAll(specs: readonly ModelSpec[], { onDownload }: EvaluateOptions) {
+async function prepareModels(specs: readonly ModelSpec[], { onDownload }: EvaluateOptions) {
   const kept = []
   const failed: { spec: ModelSpec; error: GeogapError }[] = []
   for (const spec of specs) {
-    const prepared = await prepareModel(spec, onDownload)
+    const prepared = await tryPrepareModel(spec, onDownload)
     if (prepared instanceof GeogapError) failed.push({ spec, error: prepared })
     else kept.push(prepared)
   }
@@ -122,12 +130,12 @@ async function prepareAll(specs: readonly ModelSpec[], { onDownload }: EvaluateO
 }
 
 /** Units of which some model lacks some image, by what the place holds. */
-export async function missingUnits({ groups }: Pick<RunPlan, 'groups'>, place: Place): Promise<Unit[]> {
-  const missing: Unit[] = []
+export async function readMissingUnits({ groups }: Pick<RunPlan, 'groups'>, place: Storage): Promise<WorkUnit[]> {
+  const missing: WorkUnit[] = []
   for (const [group, { identities, images, unit }] of groups.entries()) {
     const open = new Set<number>()
     for (const identity of identities)
-      for (const { start, end } of await missingIn(place, identity))
+      for (const { start, end } of await readMissingRanges(place, identity))
         for (let at = Math.floor(start / unit); at * unit < end; at++) open.add(at)
     for (const at of [...open].sort((a, b) => a - b))
       missing.push({ group, start: at * unit, end: Math.min(images, (at + 1) * unit) })

@@ -5,18 +5,18 @@
  */
 import type { Job, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { GeogapError, inputError, unknownName } from '../../lib/errors.ts'
+import { GeogapError, inputError, unknownNameError } from '../../lib/errors.ts'
 import { type Machine } from '../../lib/machine.ts'
 
 /** Prefix of every key. */
-export const prefix = 'geogap'
-const runsKey = `${prefix}:runs`
+export const keyPrefix = 'geogap'
+const runsKey = `${keyPrefix}:runs`
 /** Names of cancelled runs: apart from their records, which followers write again and again. */
-const cancelledKey = `${prefix}:cancelled`
-const workerKey = (id: string): string => `${prefix}:worker:${id}`
+const cancelledKey = `${keyPrefix}:cancelled`
+const workerKey = (id: string): string => `${keyPrefix}:worker:${id}`
 
 /** A run as the queue knows it. */
-export interface RunRecord {
+export interface QueuedRunRecord {
   id: string
   /** Where its plan and its results are. */
   place: string
@@ -35,7 +35,7 @@ export interface RunRecord {
   seen: string
 }
 
-export interface QueuedRun extends RunRecord {
+export interface QueuedRun extends QueuedRunRecord {
   cancelled: boolean
 }
 
@@ -117,41 +117,41 @@ function checkServer(info: string): void {
 }
 
 /** The BullMQ queue of a run; errors of its connection are waited out. */
-export async function runQueue(redis: Redis, run: string): Promise<Queue> {
+export async function openRunQueue(redis: Redis, run: string): Promise<Queue> {
   const { Queue } = await import('bullmq')
-  const queue = new Queue(run, { connection: redis, prefix })
+  const queue = new Queue(run, { connection: redis, prefix: keyPrefix })
   queue.on('error', () => undefined)
   return queue
 }
 
-export async function writeRun(redis: Redis, run: RunRecord): Promise<void> {
+export async function writeQueuedRun(redis: Redis, run: QueuedRunRecord): Promise<void> {
   await redis.hset(runsKey, run.id, JSON.stringify(run))
 }
 
-export async function readRun(redis: Redis, id: string): Promise<QueuedRun | undefined> {
+export async function readQueuedRun(redis: Redis, id: string): Promise<QueuedRun | undefined> {
   const [text, cancelled] = await Promise.all([redis.hget(runsKey, id), redis.sismember(cancelledKey, id)])
-  return text === null ? undefined : { ...(JSON.parse(text) as RunRecord), cancelled: cancelled === 1 }
+  return text === null ? undefined : { ...(JSON.parse(text) as QueuedRunRecord), cancelled: cancelled === 1 }
 }
 
 /** Runs in the order in which they are served. */
-export async function readRuns(redis: Redis): Promise<QueuedRun[]> {
+export async function readQueuedRuns(redis: Redis): Promise<QueuedRun[]> {
   const [texts, cancelled] = await Promise.all([redis.hgetall(runsKey), redis.smembers(cancelledKey)])
-  const runs = Object.values(texts).map(text => JSON.parse(text) as RunRecord)
+  const runs = Object.values(texts).map(text => JSON.parse(text) as QueuedRunRecord)
   return runs
     .map(run => ({ ...run, cancelled: cancelled.includes(run.id) }))
     .sort((a, b) => b.priority - a.priority || (a.began < b.began ? -1 : 1))
 }
 
 /** Lets a cancelled run go on. */
-export const takeUpRun = (redis: Redis, id: string): Promise<number> => redis.srem(cancelledKey, id)
+export const uncancelRun = (redis: Redis, id: string): Promise<number> => redis.srem(cancelledKey, id)
 
 /** Forgets a run: its queue and its record. */
-export async function removeRun(redis: Redis, id: string): Promise<void> {
-  const queue = await runQueue(redis, id)
+export async function removeQueuedRun(redis: Redis, id: string): Promise<void> {
+  const queue = await openRunQueue(redis, id)
   await queue.obliterate({ force: true })
   await queue.close()
   await redis.hdel(runsKey, id)
-  await takeUpRun(redis, id)
+  await uncancelRun(redis, id)
 }
 
 export async function writeWorker(redis: Redis, worker: WorkerRecord, milliseconds: number): Promise<void> {
@@ -170,13 +170,13 @@ async function readWorkers(redis: Redis): Promise<WorkerRecord[]> {
 }
 
 /** A unit that failed as often as it may, and is set apart. */
-export interface SetApart {
+export interface FailedUnit {
   unit: string
   tries: number
   error: string
 }
 
-export async function setApart(queue: Queue): Promise<SetApart[]> {
+export async function readFailedUnits(queue: Queue): Promise<FailedUnit[]> {
   const jobs = (await queue.getFailed()) as Job[]
   return jobs.map(({ id, attemptsMade, failedReason }) => ({
     unit: id!,
@@ -193,7 +193,7 @@ export interface RunState extends QueuedRun {
   active: number
   /** Units that wait to be tried again. */
   delayed: number
-  apart: SetApart[]
+  apart: FailedUnit[]
 }
 
 export interface WorkerState extends WorkerRecord {
@@ -207,16 +207,16 @@ export interface ClusterState {
 }
 
 /** Everything that a person wants to know of the machines and runs at a queue. */
-export async function clusterState(redis: Redis): Promise<ClusterState> {
+export async function readClusterState(redis: Redis): Promise<ClusterState> {
   const runs: RunState[] = []
-  for (const run of await readRuns(redis)) {
-    const queue = await runQueue(redis, run.id)
+  for (const run of await readQueuedRuns(redis)) {
+    const queue = await openRunQueue(redis, run.id)
     const counts = await queue.getJobCounts('waiting', 'active', 'delayed')
     const state = run.cancelled ? 'cancelled' : (await queue.isPaused()) ? 'paused' : 'running'
     runs.push({
       ...{ ...run, state, left: state === 'running' ? secondsLeft(run) : null },
       ...{ waiting: counts['waiting'] ?? 0, active: counts['active'] ?? 0, delayed: counts['delayed'] ?? 0 },
-      apart: await setApart(queue),
+      apart: await readFailedUnits(queue),
     })
     await queue.close()
   }
@@ -227,28 +227,28 @@ export async function clusterState(redis: Redis): Promise<ClusterState> {
   return { runs, workers }
 }
 
-function secondsLeft({ seconds, doneSeconds, before, began, seen }: RunRecord): number | null {
+function secondsLeft({ seconds, doneSeconds, before, began, seen }: QueuedRunRecord): number | null {
   const gained = doneSeconds - before
   return gained > 0 ? ((seconds - doneSeconds) * (Date.parse(seen) - Date.parse(began))) / 1000 / gained : null
 }
 
 /** What `geogap queue` does to a run. Errors: `unknown-run`. */
 export async function steerRun(redis: Redis, id: string, what: 'pause' | 'resume' | 'cancel'): Promise<void> {
-  const run = await readRun(redis, id)
+  const run = await readQueuedRun(redis, id)
   if (!run)
-    throw unknownName(
+    throw unknownNameError(
       'run',
       id,
-      (await readRuns(redis)).map(({ id }) => id),
+      (await readQueuedRuns(redis)).map(({ id }) => id),
     )
-  const queue = await runQueue(redis, id)
+  const queue = await openRunQueue(redis, id)
   if (what === 'cancel') {
     await redis.sadd(cancelledKey, id)
-    if (Date.now() - Date.parse(run.seen) > followerSilence) await removeRun(redis, id)
+    if (Date.now() - Date.parse(run.seen) > followerGoneAfterMs) await removeQueuedRun(redis, id)
     else await queue.obliterate({ force: true })
   } else await queue[what]()
   await queue.close()
 }
 
 /** Milliseconds after which a process that followed a run is taken for gone. */
-const followerSilence = 60_000
+const followerGoneAfterMs = 60_000

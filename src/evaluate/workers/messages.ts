@@ -1,14 +1,14 @@
-import { type Choices, type Item } from '../../datasets/dataset.ts'
-import { type ReadyModel } from '../../models/spec.ts'
-import { type Outcomes } from '../../results/predictions.ts'
+import { type Choices, type Sample } from '../../datasets/dataset.ts'
+import { type LocalModel } from '../../models/spec.ts'
+import { type Predictions } from '../../results/predictions.ts'
 import { type KeptOutput } from '../../results/schema.ts'
-import { type Step } from '../../lib/pixels/steps.ts'
+import { type PreprocessingStep } from '../../lib/pixels/steps.ts'
 import { type Engine } from '../../lib/onnx/engine.ts'
 
 /** Models that see the same crops and fit into memory together: images are decoded and cropped once for all of them. */
-export interface ModelGroup extends Engine {
-  models: readonly ReadyModel[]
-  steps: readonly Step[]
+export interface InferenceGroup extends Engine {
+  models: readonly LocalModel[]
+  steps: readonly PreprocessingStep[]
   /** `none`: nothing is scored, the model needs no classes. */
   choices: Choices | 'none'
   /** Images that a model infers at once. */
@@ -20,7 +20,7 @@ export interface ModelGroup extends Engine {
   keep?: KeptOutput
 }
 
-export type ShardItem = Pick<Item, 'id' | 'image' | 'labels'>
+export type ShardSample = Pick<Sample, 'id' | 'image' | 'labels'>
 
 /** Milliseconds that a worker spent on each part of a shard. */
 export interface Timings {
@@ -32,7 +32,7 @@ export interface Timings {
   infer: number[]
 }
 
-export const noTimings = (models: number): Timings => ({
+export const zeroTimings = (models: number): Timings => ({
   decode: 0,
   prepare: 0,
   infer: new Array<number>(models).fill(0),
@@ -46,10 +46,10 @@ export const addTimings = (a: Timings, b: Timings): Timings => ({
 
 /** `stop` asks for the answer after the running batch: the outcomes of as many items as are done then. */
 export type ToWorker =
-  { type: 'load'; group: ModelGroup } | { type: 'shard'; items: readonly ShardItem[] } | { type: 'stop' }
+  { type: 'load'; group: InferenceGroup } | { type: 'shard'; items: readonly ShardSample[] } | { type: 'stop' }
 
 export type FromWorker =
   | { type: 'ready' }
   | { type: 'failed'; code: string; message: string; model?: string }
   | { type: 'progress'; images: number }
-  | { type: 'outcomes'; outcomes: Outcomes[]; timings: Timings }
+  | { type: 'outcomes'; outcomes: Predictions[]; timings: Timings }

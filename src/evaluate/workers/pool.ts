@@ -6,25 +6,25 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { GeogapError } from '../../lib/errors.ts'
-import type { FromWorker, ModelGroup, ShardItem, Timings, ToWorker } from './messages.ts'
-import type { Outcomes } from '../../results/predictions.ts'
-import { addTimings, noTimings } from './messages.ts'
-import { emptyOutcomes } from '../../results/score.ts'
+import type { FromWorker, InferenceGroup, ShardSample, Timings, ToWorker } from './messages.ts'
+import type { Predictions } from '../../results/predictions.ts'
+import { addTimings, zeroTimings } from './messages.ts'
+import { emptyPredictions } from '../../results/score.ts'
 
-export interface PoolOptions {
+export interface WorkerPoolOptions {
   processes: number
   /** Milliseconds without a sign of life after which a child is taken for hung. */
-  silence?: number
+  hungAfterMs?: number
   /** Ends the run after the running batches; shards that are not begun are left out. */
   signal?: AbortSignal
   onImages?: (count: number) => void
   /** Keeps the processes for the next shards. */
-  crew?: Crew
+  pool?: WorkerPool
 }
 
 /** Outcomes of a shard's items, or of the first of them where the run was aborted. */
 export interface ShardResult {
-  outcomes: Outcomes[]
+  outcomes: Predictions[]
   timings: Timings
 }
 
@@ -37,107 +37,107 @@ export class ModelFailure extends GeogapError {
   }
 }
 
-const defaultSilence = 180_000
-const tick = 1_000
+const defaultHungAfterMs = 180_000
+const tickMs = 1_000
 
 /** Evaluates every shard and hands each result over as it comes. */
-export async function runShards<Shard extends { items: readonly ShardItem[] }>(
-  group: ModelGroup,
+export async function runShards<Shard extends { items: readonly ShardSample[] }>(
+  group: InferenceGroup,
   shards: readonly Shard[],
   onResult: (shard: Shard, result: ShardResult) => Promise<void>,
-  options: PoolOptions & { wanted?: (shard: Shard) => boolean },
+  options: WorkerPoolOptions & { isNeeded?: (shard: Shard) => boolean },
 ): Promise<void> {
   const queue = [...shards]
   const next = (): Shard | undefined => {
-    for (let shard = queue.shift(); shard; shard = queue.shift()) if (options.wanted?.(shard) ?? true) return shard
+    for (let shard = queue.shift(); shard; shard = queue.shift()) if (options.isNeeded?.(shard) ?? true) return shard
     return undefined
   }
-  const idle = options.crew?.take(group) ?? []
+  const idle = options.pool?.take(group) ?? []
   const processes = Math.min(idle.length || options.processes, shards.length)
-  const lanes = Array.from({ length: processes }, (_, i) => idle[i] ?? createLane(group))
-  const runs = lanes.map(async lane => {
+  const workers = Array.from({ length: processes }, (_, i) => idle[i] ?? createWorker(group))
+  const runs = workers.map(async worker => {
     try {
       for (let shard = next(); shard && !options.signal?.aborted; shard = next()) {
-        const result = await lane.run(shard.items, options)
+        const result = await worker.run(shard.items, options)
         if (result && result.outcomes[0]!.rank.length > 0) await onResult(shard, result)
       }
-      if (!options.crew) lane.stop()
+      if (!options.pool) worker.stop()
     } catch (error) {
       queue.length = 0
       throw error
     }
   })
   const settled = await Promise.allSettled(runs)
-  const failed = settled.find(lane => lane.status === 'rejected')
-  const all = [...lanes, ...idle.slice(processes)]
-  if (options.crew && !failed && !options.signal?.aborted) options.crew.give(group, all)
-  else for (const lane of all) lane.stop()
+  const failed = settled.find(result => result.status === 'rejected')
+  const all = [...workers, ...idle.slice(processes)]
+  if (options.pool && !failed && !options.signal?.aborted) options.pool.give(group, all)
+  else for (const worker of all) worker.stop()
   if (failed) throw failed.reason
 }
 
 /** Loads a group in one child and ends it: what loading keeps on disk is there for those that come. */
-export async function loadOnce(group: ModelGroup, options: PoolOptions): Promise<void> {
-  const lane = createLane(group)
+export async function loadOnce(group: InferenceGroup, options: WorkerPoolOptions): Promise<void> {
+  const worker = createWorker(group)
   try {
-    await lane.run([], options)
+    await worker.run([], options)
   } finally {
-    lane.stop()
+    worker.stop()
   }
 }
 
 /** Processes between two runs of shards: those of the last group, with its models loaded. */
-export interface Crew {
+export interface WorkerPool {
   /** The processes of this group; those of another end. */
-  take(group: ModelGroup): Lane[]
-  give(group: ModelGroup, lanes: Lane[]): void
+  take(group: InferenceGroup): Worker[]
+  give(group: InferenceGroup, workers: Worker[]): void
   /** Ends the processes that are not taken. */
   end(): void
 }
 
 /** Milliseconds after which processes without work end. */
-const patience = 60_000
+const idleTimeoutMs = 60_000
 
-export function createCrew(): Crew {
-  let kept: { key: string; lanes: Lane[] } | undefined
+export function createWorkerPool(): WorkerPool {
+  let idleWorkers: { key: string; workers: Worker[] } | undefined
   let timer: NodeJS.Timeout | undefined
   // A group that is loaded keeps the threads that it was planned with.
-  const keyOf = (group: ModelGroup): string => JSON.stringify({ ...group, threads: 0 })
+  const keyOf = (group: InferenceGroup): string => JSON.stringify({ ...group, threads: 0 })
   const end = (): void => {
     clearTimeout(timer)
-    for (const lane of kept?.lanes ?? []) lane.stop()
-    kept = undefined
+    for (const lane of idleWorkers?.workers ?? []) lane.stop()
+    idleWorkers = undefined
   }
   return {
     take: group => {
-      if (kept?.key !== keyOf(group)) end()
+      if (idleWorkers?.key !== keyOf(group)) end()
       clearTimeout(timer)
-      const lanes = kept?.lanes ?? []
-      kept = undefined
+      const lanes = idleWorkers?.workers ?? []
+      idleWorkers = undefined
       return lanes
     },
     give: (group, lanes) => {
       end()
-      for (const lane of lanes) lane.rest()
-      kept = { key: keyOf(group), lanes }
-      timer = setTimeout(end, patience).unref()
+      for (const lane of lanes) lane.unref()
+      idleWorkers = { key: keyOf(group), workers: lanes }
+      timer = setTimeout(end, idleTimeoutMs).unref()
     },
     end,
   }
 }
 
-export interface Lane {
+export interface Worker {
   /** Undefined when the run was aborted before the first batch was done. */
-  run(items: readonly ShardItem[], options: PoolOptions): Promise<ShardResult | undefined>
+  run(items: readonly ShardSample[], options: WorkerPoolOptions): Promise<ShardResult | undefined>
   /** From now on the child does not keep this process from ending. */
-  rest(): void
+  unref(): void
   stop(): void
 }
 
-function createLane(group: ModelGroup): Lane {
+function createWorker(group: InferenceGroup): Worker {
   let child: ChildProcess | undefined
-  const load = (options: PoolOptions): Promise<Answer> =>
-    request((child = startChild()), { type: 'load', group }, options)
-  const alive = async (options: PoolOptions): Promise<ChildProcess | undefined> => {
+  const load = (options: WorkerPoolOptions): Promise<WorkerAnswer> =>
+    askWorker((child = startChild()), { type: 'load', group }, options)
+  const alive = async (options: WorkerPoolOptions): Promise<ChildProcess | undefined> => {
     if (child?.connected) return child
     let ready = await load(options)
     // Once may be the doing of others: a full memory, a person.
@@ -147,14 +147,14 @@ function createLane(group: ModelGroup): Lane {
     if (ready.type === 'failed') throw new ModelFailure(ready.code, ready.message, ready.model)
     throw new ModelFailure(
       'model-crash',
-      `the process died while it loaded ${names(group)} (${describeEnd(ready)})`,
+      `the process died while it loaded ${modelNamesOf(group)} (${describeEnd(ready)})`,
       group.models[0]?.name,
     )
   }
-  const attempt: Lane['run'] = async (items, options) => {
+  const attempt: Worker['run'] = async (items, options) => {
     const ready = await alive(options)
     if (!ready) return undefined
-    const answer = await request(ready, { type: 'shard', items }, options)
+    const answer = await askWorker(ready, { type: 'shard', items }, options)
     if (answer.type === 'outcomes') return answer
     if (answer.type === 'failed') throw new ModelFailure(answer.code, answer.message, group.models[0]?.name)
     child?.kill('SIGKILL')
@@ -162,25 +162,25 @@ function createLane(group: ModelGroup): Lane {
     if (options.signal?.aborted) return undefined
     return split(items, answer.type === 'silent' ? 'hung' : 'crashed', options)
   }
-  const split = async (items: readonly ShardItem[], code: string, options: PoolOptions) => {
+  const split = async (items: readonly ShardSample[], code: string, options: WorkerPoolOptions) => {
     if (items.length === 1)
       return {
-        outcomes: group.models.map(({ name }) => failedOutcome(name, code)),
-        timings: noTimings(group.models.length),
+        outcomes: group.models.map(({ name }) => failedPrediction(name, code)),
+        timings: zeroTimings(group.models.length),
       }
     const middle = items.length >> 1
     const left = await attempt(items.slice(0, middle), options)
     const right = left && !options.signal?.aborted ? await attempt(items.slice(middle), options) : undefined
-    return left && right ? joined(left, right) : left
+    return left && right ? joinResults(left, right) : left
   }
   const rest = (): void => {
     child?.unref()
     child?.channel?.unref()
   }
-  return { run: attempt, rest, stop: () => child?.kill('SIGKILL') }
+  return { run: attempt, unref: rest, stop: () => child?.kill('SIGKILL') }
 }
 
-const names = (group: ModelGroup): string => group.models.map(({ name }) => name).join(', ')
+const modelNamesOf = (group: InferenceGroup): string => group.models.map(({ name }) => name).join(', ')
 
 /** The worker beside this module, in the form that this module has. */
 function startChild(): ChildProcess {
@@ -205,22 +205,22 @@ function killAll(): void {
   for (const child of children) child.kill('SIGKILL')
 }
 
-type Ended = { type: 'ended'; code: number | null; signal: NodeJS.Signals | null } | { type: 'silent' }
-type Answer = Exclude<FromWorker, { type: 'progress' }> | Ended
+type WorkerEnd = { type: 'ended'; code: number | null; signal: NodeJS.Signals | null } | { type: 'silent' }
+type WorkerAnswer = Exclude<FromWorker, { type: 'progress' }> | WorkerEnd
 
-const describeEnd = (end: Answer): string =>
+const describeEnd = (end: WorkerAnswer): string =>
   end.type === 'ended' ? (end.signal ?? `exit code ${end.code ?? 'unknown'}`) : 'no sign of life'
 
 /**
  * Sends a message and waits for its answer, for the child's end, or for `silence`. Silence is counted in ticks of this
  * process: while it is stopped or its terminal is full, messages wait and no tick passes.
  */
-function request(child: ChildProcess, message: ToWorker, options: PoolOptions): Promise<Answer> {
+function askWorker(child: ChildProcess, message: ToWorker, options: WorkerPoolOptions): Promise<WorkerAnswer> {
   return new Promise(resolve => {
     let quiet = 0
     const timer = setInterval(() => {
-      if (++quiet * tick >= (options.silence ?? defaultSilence)) finish({ type: 'silent' })
-    }, tick)
+      if (++quiet * tickMs >= (options.hungAfterMs ?? defaultHungAfterMs)) finish({ type: 'silent' })
+    }, tickMs)
     const onMessage = (answer: FromWorker): void => {
       quiet = 0
       if (answer.type === 'progress') options.onImages?.(answer.images)
@@ -232,7 +232,7 @@ function request(child: ChildProcess, message: ToWorker, options: PoolOptions): 
       if (message.type === 'shard') child.send({ type: 'stop' } satisfies ToWorker, () => undefined)
       else child.kill('SIGKILL')
     }
-    const finish = (answer: Answer): void => {
+    const finish = (answer: WorkerAnswer): void => {
       clearInterval(timer)
       child.off('message', onMessage).off('exit', onExit).off('error', onError)
       options.signal?.removeEventListener('abort', onAbort)
@@ -245,16 +245,16 @@ function request(child: ChildProcess, message: ToWorker, options: PoolOptions): 
   })
 }
 
-function failedOutcome(model: string, code: string): Outcomes {
-  const outcome = emptyOutcomes(model, 1)
+function failedPrediction(model: string, code: string): Predictions {
+  const outcome = emptyPredictions(model, 1)
   outcome.status[0] = code
   return outcome
 }
 
-function joined(left: ShardResult, right: ShardResult): ShardResult {
-  const outcomes = left.outcomes.map((a, m): Outcomes => {
+function joinResults(left: ShardResult, right: ShardResult): ShardResult {
+  const outcomes = left.outcomes.map((a, m): Predictions => {
     const b = right.outcomes[m]!
-    const kept = joinedRows(a, b)
+    const kept = joinKeptRows(a, b)
     return {
       model: a.model,
       status: [...a.status, ...b.status],
@@ -268,7 +268,7 @@ function joined(left: ShardResult, right: ShardResult): ShardResult {
 }
 
 /** Kept rows of both halves; a half whose images all failed has none, and zeros stand for it. */
-function joinedRows(a: Outcomes, b: Outcomes): Float32Array | undefined {
+function joinKeptRows(a: Predictions, b: Predictions): Float32Array | undefined {
   const known = a.kept ? a : b.kept ? b : undefined
   if (!known?.kept) return undefined
   const width = known.kept.length / known.rank.length

@@ -6,22 +6,22 @@
 import { type Choices } from '../../datasets/dataset.ts'
 import { GeogapError, messageOf } from '../../lib/errors.ts'
 import { loadModel } from '../../models/runtime/load.ts'
-import { type LoadedModel } from '../../models/runtime/session.ts'
-import { type Output } from '../../models/runtime/session.ts'
-import { unusual } from '../../lib/onnx/engine.ts'
-import type { FromWorker, ModelGroup, ShardItem, Timings, ToWorker } from './messages.ts'
-import type { Outcomes } from '../../results/predictions.ts'
-import { noTimings } from './messages.ts'
-import { type Batch, createPreparer, type Preparer } from './prepare.ts'
-import { emptyOutcomes, firstOutcomes, scoreRow } from '../../results/score.ts'
+import { type ModelSession } from '../../models/runtime/session.ts'
+import { type OutputName } from '../../models/runtime/session.ts'
+import { nonDefaultEngine } from '../../lib/onnx/engine.ts'
+import type { FromWorker, InferenceGroup, ShardSample, Timings, ToWorker } from './messages.ts'
+import type { Predictions } from '../../results/predictions.ts'
+import { zeroTimings } from './messages.ts'
+import { type CropBatch, createCropPreparer, type CropPreparer } from './cropBatches.ts'
+import { emptyPredictions, firstPredictions, scoreRow } from '../../results/score.ts'
 
-interface Loaded {
-  group: ModelGroup
-  models: LoadedModel[]
-  preparer: Preparer
+interface LoadedGroup {
+  group: InferenceGroup
+  models: ModelSession[]
+  preparer: CropPreparer
 }
 
-let loaded: Loaded | undefined
+let loaded: LoadedGroup | undefined
 
 /** Where the parent is gone nobody hears it, and the end of the channel ends this process. */
 const send = (message: FromWorker): void => void process.send?.(message, undefined, undefined, () => undefined)
@@ -34,10 +34,10 @@ process.on('message', (message: ToWorker) => {
     return
   }
   const work = message.type === 'load' ? load(message.group) : evaluate(message.items)
-  work.catch((error: unknown) => send(failure(error)))
+  work.catch((error: unknown) => send(failureMessage(error)))
 })
 
-const failure = (error: unknown) => ({
+const failureMessage = (error: unknown) => ({
   type: 'failed' as const,
   code: error instanceof GeogapError ? error.code : 'internal',
   message: messageOf(error),
@@ -47,19 +47,19 @@ const failure = (error: unknown) => ({
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
-async function load(group: ModelGroup): Promise<void> {
-  const preparer = await createPreparer(group.steps)
-  const models: LoadedModel[] = []
-  const scored: Output[] = group.choices === 'none' ? [] : ['logits']
-  const wanted: Output[] = group.keep === 'features' ? [...scored, 'features'] : scored
+async function load(group: InferenceGroup): Promise<void> {
+  const preparer = await createCropPreparer(group.steps)
+  const models: ModelSession[] = []
+  const scored: OutputName[] = group.choices === 'none' ? [] : ['logits']
+  const wanted: OutputName[] = group.keep === 'features' ? [...scored, 'features'] : scored
   for (const model of group.models) {
     const spinning = group.threads > 1 && !group.device
     const onBatch = (): void => send({ type: 'progress', images: 0 })
     try {
-      const options = { threads: group.threads, spinning, onBatch, ...unusual(group) }
+      const options = { threads: group.threads, spinning, onBatch, ...nonDefaultEngine(group) }
       models.push(await loadModel(model, group.steps, wanted, options))
     } catch (error) {
-      send({ ...failure(error), model: model.name })
+      send({ ...failureMessage(error), model: model.name })
       return
     }
   }
@@ -67,11 +67,11 @@ async function load(group: ModelGroup): Promise<void> {
   send({ type: 'ready' })
 }
 
-async function evaluate(items: readonly ShardItem[]): Promise<void> {
+async function evaluate(items: readonly ShardSample[]): Promise<void> {
   const { group, preparer } = loaded!
-  const outcomes = group.models.map(model => emptyOutcomes(model.name, items.length))
-  const timings = noTimings(group.models.length)
-  const resizedBefore = preparer.resizing()
+  const outcomes = group.models.map(model => emptyPredictions(model.name, items.length))
+  const timings = zeroTimings(group.models.length)
+  const resizedBefore = preparer.resizingMs()
   const { ahead = group.batch } = group
   const batchAt = (first: number) => preparer.begin(items.slice(first, first + ahead), first)
   let next = batchAt(0)
@@ -88,15 +88,15 @@ async function evaluate(items: readonly ShardItem[]): Promise<void> {
     send({ type: 'progress', images: Math.min(ahead, items.length - first) })
   }
   const done = Math.min(first, items.length)
-  timings.prepare = preparer.resizing() - resizedBefore
+  timings.prepare = preparer.resizingMs() - resizedBefore
   timings.decode -= timings.prepare
-  send({ type: 'outcomes', outcomes: outcomes.map(outcome => firstOutcomes(outcome, done)), timings })
+  send({ type: 'outcomes', outcomes: outcomes.map(outcome => firstPredictions(outcome, done)), timings })
 }
 
 async function infer(
-  { crops, kept }: Batch,
-  items: readonly ShardItem[],
-  outcomes: readonly Outcomes[],
+  { crops, positions: kept }: CropBatch,
+  items: readonly ShardSample[],
+  outcomes: readonly Predictions[],
   timings: Timings,
 ): Promise<void> {
   const { group, models } = loaded!
@@ -116,10 +116,10 @@ async function infer(
 }
 
 function scoreRows(
-  outcome: Outcomes,
+  outcome: Predictions,
   logits: Float32Array,
   kept: readonly number[],
-  items: readonly ShardItem[],
+  items: readonly ShardSample[],
   choices: Choices,
 ): void {
   const width = logits.length / kept.length
@@ -128,7 +128,7 @@ function scoreRows(
 }
 
 /** Where no score says so, values that are no numbers are told of here. */
-function keepRows(outcome: Outcomes, values: Float32Array, kept: readonly number[], unscored: boolean): void {
+function keepRows(outcome: Predictions, values: Float32Array, kept: readonly number[], unscored: boolean): void {
   const width = values.length / kept.length
   outcome.kept ??= new Float32Array(outcome.rank.length * width)
   for (const [row, at] of kept.entries()) {

@@ -2,21 +2,21 @@
 import { binomialCdf } from '../../metrics/distributions.ts'
 import { mean } from '../../metrics/numbers.ts'
 import { normalizations } from '../../models/recipes.ts'
-import { describeSteps, nativeSteps, type Recipe, reversed } from '../../lib/pixels/steps.ts'
+import { describeSteps, nativeSteps, type PreprocessingConfig, reverseChannels } from '../../lib/pixels/steps.ts'
 
 /** A way of preparing images, and what differs from the declared one. */
-export interface Setting {
+export interface ProbeSetting {
   changes: readonly string[]
-  recipe: Recipe
+  recipe: PreprocessingConfig
 }
 
 /** What one setting gave for every image: whether the first class was right, and minus the log-probability of the accepted ones. */
-export interface Scores {
+export interface ProbeScores {
   right: readonly boolean[]
   loss: readonly number[]
 }
 
-export interface Probed extends Setting {
+export interface ProbedSetting extends ProbeSetting {
   accuracy: number
   /** Mean of minus the natural logarithm of the probability that the accepted classes got. */
   loss: number
@@ -28,31 +28,34 @@ export interface Probed extends Setting {
   farBetter: boolean
 }
 
-type Colours = Pick<Recipe, 'mean' | 'std'>
+type ChannelNormalization = Pick<PreprocessingConfig, 'mean' | 'std'>
 
-const levels = [1 / 255, 1 / 255, 1 / 255] as const
+const pixelLevelStd = [1 / 255, 1 / 255, 1 / 255] as const
 
 /** Common normalizations, in the order R, G, B. */
-const usual: Readonly<Record<string, Colours>> = {
+const commonNormalizations: Readonly<Record<string, ChannelNormalization>> = {
   "ImageNet's mean and std": normalizations.imagenet,
   'mean and std 0.5 (-1 to 1)': normalizations.half,
   "CLIP's mean and std": normalizations.clip,
   'no normalization (0 to 1)': normalizations.unit,
-  'no normalization (0 to 255)': { ...normalizations.unit, std: levels },
-  "ImageNet's mean off (0 to 255)": { ...normalizations.imagenet, std: levels },
+  'no normalization (0 to 255)': { ...normalizations.unit, std: pixelLevelStd },
+  "ImageNet's mean off (0 to 255)": { ...normalizations.imagenet, std: pixelLevelStd },
 }
 
 /**
  * Both orders of channels with the declared and the common normalizations, resize and crop as declared. A model that
  * takes pixels as they are (`raw`) is tried in both orders alone.
  */
-export function colourSettings(declared: Recipe, raw = false): Setting[] {
+export function colourSettings(declared: PreprocessingConfig, raw = false): ProbeSetting[] {
   const { channels = 'RGB', mean, std } = declared
-  const inOrder = ({ mean, std }: Colours): Colours => ({ mean: reversed(mean), std: reversed(std) })
+  const inOrder = ({ mean, std }: ChannelNormalization): ChannelNormalization => ({
+    mean: reverseChannels(mean),
+    std: reverseChannels(std),
+  })
   const own = channels === 'BGR' ? inOrder({ mean, std }) : { mean, std }
-  const colours = [['', own] as const, ...(raw ? [] : Object.entries(usual))]
+  const colours = [['', own] as const, ...(raw ? [] : Object.entries(commonNormalizations))]
   const tried = [channels, channels === 'RGB' ? 'BGR' : 'RGB'].flatMap(order =>
-    colours.map(([name, values]): Setting => ({
+    colours.map(([name, values]): ProbeSetting => ({
       changes: [...(order === channels ? [] : [`${order} channels`]), ...(name === '' ? [] : [name])],
       recipe: {
         ...geometryOf(declared),
@@ -60,57 +63,60 @@ export function colourSettings(declared: Recipe, raw = false): Setting[] {
       },
     })),
   )
-  return distinct(tried, declared)
+  return distinctSettings(tried, declared)
 }
 
-const geometryOf = ({ interpolation, cropPct, size, resize, squash }: Recipe) => ({
+const geometryOf = ({ interpolation, cropPct, size, resize, squash }: PreprocessingConfig) => ({
   ...{ interpolation, cropPct, size },
   ...(resize !== undefined && { resize }),
   ...(squash && { squash }),
 })
 
 /** Other resizes and crops to the same size, colours as in `from`. */
-export function geometrySettings({ changes, recipe }: Setting): Setting[] {
+export function geometrySettings({ changes, recipe }: ProbeSetting): ProbeSetting[] {
   const { mean, std, channels, size, interpolation } = recipe
   const plain = { mean, std, ...(channels && { channels }), interpolation, size }
   const other = interpolation === 'bicubic' ? ('bilinear' as const) : ('bicubic' as const)
-  const variants: [string, Recipe][] = [
+  const variants: [string, PreprocessingConfig][] = [
     [`${other} resize`, { ...recipe, interpolation: other }],
     [`short side to ${size}, none of it cropped`, { ...plain, cropPct: 1 }],
-    ...[0.95, 0.875].map((cropPct): [string, Recipe] => [
+    ...[0.95, 0.875].map((cropPct): [string, PreprocessingConfig] => [
       `short side to ${Math.floor(size / cropPct)}, crop of ${size}`,
       { ...plain, cropPct },
     ]),
     [`both sides forced to ${size}`, { ...plain, cropPct: 1, squash: true }],
   ]
   const named = variants.map(([name, recipe]) => ({ changes: [...changes, name], recipe }))
-  return distinct(named, recipe)
+  return distinctSettings(named, recipe)
 }
 
-const stepsOf = (recipe: Recipe): string => describeSteps(nativeSteps(recipe))
+const stepsTextOf = (recipe: PreprocessingConfig): string => describeSteps(nativeSteps(recipe))
 
 /** The first of those that do the same, without what `declared` does. */
-function distinct(settings: readonly Setting[], declared: Recipe): Setting[] {
-  const seen = new Set([stepsOf(declared)])
+function distinctSettings(settings: readonly ProbeSetting[], declared: PreprocessingConfig): ProbeSetting[] {
+  const seen = new Set([stepsTextOf(declared)])
   return settings.filter(({ recipe }) => {
-    const steps = stepsOf(recipe)
+    const steps = stepsTextOf(recipe)
     return !seen.has(steps) && seen.add(steps)
   })
 }
 
 /** A setting is far better when it lowers the mean loss by this share, and not by chance. */
-const leastGain = 0.15
-const level = 0.05
+const minGain = 0.15
+const farBetterLevel = 0.05
 
 /** The declared setting first, then the others, least loss first. */
-export function judge(declared: Setting & Scores, others: readonly (Setting & Scores)[]): Probed[] {
+export function judgeSettings(
+  declared: ProbeSetting & ProbeScores,
+  others: readonly (ProbeSetting & ProbeScores)[],
+): ProbedSetting[] {
   const own = mean(declared.loss)
-  const probed = others.map(({ changes, recipe, right, loss }): Probed => {
+  const probed = others.map(({ changes, recipe, right, loss }): ProbedSetting => {
     const better = loss.filter((value, i) => value < declared.loss[i]!).length
     const worse = loss.filter((value, i) => value > declared.loss[i]!).length
     const p = Math.min(1, 2 * binomialCdf(Math.min(better, worse), better + worse, 0.5))
     const adjusted = Math.min(1, p * others.length)
-    const farBetter = adjusted < level && better > worse && mean(loss) <= (1 - leastGain) * own
+    const farBetter = adjusted < farBetterLevel && better > worse && mean(loss) <= (1 - minGain) * own
     return { changes, recipe, accuracy: shareOf(right), loss: mean(loss), better, worse, adjusted, farBetter }
   })
   const { changes, recipe } = declared
@@ -121,9 +127,9 @@ export function judge(declared: Setting & Scores, others: readonly (Setting & Sc
 const shareOf = (right: readonly boolean[]): number => mean(right.map(Number))
 
 /** The far better setting with the fewest changes among those that come close to the least loss; undefined where none is. */
-export function bestOf(probed: readonly Probed[]): Probed | undefined {
+export function bestSetting(probed: readonly ProbedSetting[]): ProbedSetting | undefined {
   const good = probed.filter(({ farBetter }) => farBetter)
   const least = Math.min(...good.map(({ loss }) => loss))
-  const close = good.filter(({ loss }) => loss * (1 - leastGain) <= least)
+  const close = good.filter(({ loss }) => loss * (1 - minGain) <= least)
   return close.toSorted((a, b) => a.changes.length - b.changes.length || a.loss - b.loss)[0]
 }

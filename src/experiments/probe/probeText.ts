@@ -1,16 +1,16 @@
-import { count } from '../../lib/table/text.ts'
-import { describeSteps, nativeSteps, type Recipe } from '../../lib/pixels/steps.ts'
-import { type Column, fields, type Format, share } from '../../lib/table/columns.ts'
+import { countText } from '../../lib/table/text.ts'
+import { describeSteps, nativeSteps, type PreprocessingConfig } from '../../lib/pixels/steps.ts'
+import { type TableColumn, fieldColumns, type TableFormat, shareColumn } from '../../lib/table/columns.ts'
 import { percent } from '../../lib/table/text.ts'
 import { answerText } from '../../analysis/answer.ts'
 import { pEquation, pNumber } from '../../analysis/compareText.ts'
-import { bestOf, type Probed } from './probe.ts'
-import { type Probe } from './probeRun.ts'
+import { bestSetting, type ProbedSetting } from './probe.ts'
+import { type ProbeResult } from './probeRun.ts'
 
 /** `no setting tried is far better than the declared one`, or which one is, and by how much. */
-export function probeSentence({ settings }: Probe): string {
+export function probeSentence({ settings }: ProbeResult): string {
   const [declared, ...others] = settings
-  const best = bestOf(settings)
+  const best = bestSetting(settings)
   if (!best) return `none of ${others.length} other settings is far better than the declared one`
   const { changes, accuracy, loss, adjusted } = best
   return (
@@ -19,11 +19,11 @@ export function probeSentence({ settings }: Probe): string {
   )
 }
 
-const columns: Column<Probed>[] = [
+const columns: TableColumn<ProbedSetting>[] = [
   { name: 'setting', heading: 'setting', value: row => row.changes.join(', ') || 'as declared' },
-  share('accuracy', 'accuracy %'),
+  shareColumn('accuracy', 'accuracy %'),
   { name: 'loss', heading: 'log loss', value: row => row.loss, show: row => row.loss.toFixed(2) },
-  ...fields({ better: 'better on', worse: 'worse on' }),
+  ...fieldColumns({ better: 'better on', worse: 'worse on' }),
   {
     name: 'adjusted',
     heading: 'adjusted p',
@@ -40,15 +40,15 @@ const columns: Column<Probed>[] = [
 ]
 
 /** Sentence, table and what the numbers are; the formats for programs have the table alone. */
-export function probeText(probe: Probe, format: Format): string {
+export function probeText(probe: ProbeResult, format: TableFormat): string {
   const { model, dataset, images, leftOut, settings } = probe
-  const best = bestOf(settings)
+  const best = bestSetting(settings)
   const away =
     leftOut === 0
       ? ''
-      : `; ${count(leftOut, 'image')} left out (unreadable, too small for a setting, or of no accepted class)`
+      : `; ${countText(leftOut, 'image')} left out (unreadable, too small for a setting, or of no accepted class)`
   const notes = [
-    `${model} on ${dataset}: ${count(images, 'image')} in every setting${away}. Declared: ${describeSteps(nativeSteps(settings[0]!.recipe))}.`,
+    `${model} on ${dataset}: ${countText(images, 'image')} in every setting${away}. Declared: ${describeSteps(nativeSteps(settings[0]!.recipe))}.`,
     'Log loss: mean of minus the natural logarithm of the probability that the accepted classes get; lower is better. better on, worse on: images whose accepted classes get a higher or lower probability than as declared.',
     `p: exact two-sided sign test of better against worse, times the ${settings.length - 1} settings tried. Far better: p below 0.05 and log loss lower by 15 % or more.`,
     ...(best ? [`To use it, describe the model with: ${recipeJson(best.recipe)}`] : []),
@@ -57,7 +57,7 @@ export function probeText(probe: Probe, format: Format): string {
 }
 
 /** As `preprocessing` of a model.json takes it. */
-const recipeJson = (recipe: Recipe): string => {
+const recipeJson = (recipe: PreprocessingConfig): string => {
   const { resize = Math.floor(recipe.size / recipe.cropPct), interpolation, squash, size, mean, std, channels } = recipe
   const steps = [
     { step: 'resize', size: resize, interpolation, ...(squash && { squash }) },

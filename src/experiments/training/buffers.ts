@@ -7,11 +7,11 @@ import { type Tensor as Value } from 'onnxruntime-node'
 import { inputError } from '../../lib/errors.ts'
 import { type Optimizer } from '../../lib/onnx/optimizers.ts'
 import { type NamedTensor } from '../../lib/tensors/safetensors.ts'
-import { next, slotName } from './step.ts'
+import { nextName, slotName } from './step.ts'
 
 export type Feeds = Record<string, Value>
 
-export interface Buffers {
+export interface TrainingBuffers {
   /** What an update reads: `step`, parameters, slots. */
   feeds(): Feeds
   /** Where it writes. */
@@ -29,10 +29,10 @@ export async function createBuffers(
   optimizer: Optimizer,
   slots: readonly NamedTensor[] = [],
   steps = 0,
-): Promise<Buffers> {
-  let current = await share(parameters.map(copied))
-  let spare = await share(parameters.map(zeros))
-  const kept = await share(startingSlots(parameters, optimizer, slots))
+): Promise<TrainingBuffers> {
+  let current = await shareMemory(parameters.map(cloneTensor))
+  let spare = await shareMemory(parameters.map(zeroTensor))
+  const kept = await shareMemory(startingSlots(parameters, optimizer, slots))
   const step = BigInt64Array.of(BigInt(steps))
   const { Tensor } = await import('onnxruntime-node')
   const stepValue = new Tensor('int64', step, [])
@@ -41,7 +41,7 @@ export async function createBuffers(
       step[0] = BigInt(steps + 1)
       return { ...current.values, ...kept.values, step: stepValue }
     },
-    fetches: () => ({ ...written(spare.values), ...written(kept.values) }),
+    fetches: () => ({ ...outputFeeds(spare.values), ...outputFeeds(kept.values) }),
     commit: () => {
       steps += 1
       ;[current, spare] = [spare, current]
@@ -53,23 +53,23 @@ export async function createBuffers(
 }
 
 /** The same buffers under the names of the outputs that write them. */
-export const written = (values: Feeds): Feeds =>
-  Object.fromEntries(Object.entries(values).map(([name, value]) => [next(name), value]))
+export const outputFeeds = (values: Feeds): Feeds =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [nextName(name), value]))
 
 /** Tensors of ONNX Runtime over the same memory. */
-export async function share(tensors: NamedTensor[]): Promise<{ tensors: NamedTensor[]; values: Feeds }> {
+export async function shareMemory(tensors: NamedTensor[]): Promise<{ tensors: NamedTensor[]; values: Feeds }> {
   const { Tensor } = await import('onnxruntime-node')
   const values = tensors.map(({ name, shape, data }) => [name, new Tensor('float32', data, [...shape])] as const)
   return { tensors, values: Object.fromEntries(values) }
 }
 
-export const zeros = ({ name, shape, data }: NamedTensor): NamedTensor => ({
+export const zeroTensor = ({ name, shape, data }: NamedTensor): NamedTensor => ({
   name,
   shape,
   data: new Float32Array(data.length),
 })
 
-const copied = (tensor: NamedTensor): NamedTensor => ({ ...tensor, data: tensor.data.slice() })
+const cloneTensor = (tensor: NamedTensor): NamedTensor => ({ ...tensor, data: tensor.data.slice() })
 
 function startingSlots(
   parameters: readonly NamedTensor[],
@@ -78,12 +78,12 @@ function startingSlots(
 ): NamedTensor[] {
   const known = new Map(given.map(tensor => [tensor.name, tensor]))
   const needed = optimizer.slots.flatMap(slot =>
-    parameters.map(parameter => zeros({ ...parameter, name: slotName(slot, parameter.name) })),
+    parameters.map(parameter => zeroTensor({ ...parameter, name: slotName(slot, parameter.name) })),
   )
   if (known.size === 0) return needed
   return needed.map(({ name, shape }) => {
     const found = known.get(name)
     if (String(found?.shape) !== String(shape)) throw inputError('bad-state', `no state ${name} [${String(shape)}]`)
-    return copied(found!)
+    return cloneTensor(found!)
   })
 }

@@ -7,12 +7,12 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { GeogapError, inputError } from '../../lib/errors.ts'
-import { whereThere, writeAtomically, writeFully } from '../../lib/files.ts'
+import { orIfMissing, writeAtomically, writeFully } from '../../lib/files.ts'
 import { type NamedTensor, readSafetensors, writeSafetensors } from '../../lib/tensors/safetensors.ts'
 import { readTensor } from '../../lib/tensors/tensors.ts'
 import { jsonText } from '../../lib/table/text.ts'
 
-const progress = z.object({
+const progressSchema = z.object({
   settings: z.record(z.string(), z.union([z.string(), z.number()])).readonly(),
   /** Whole epochs done. */
   epoch: z.number().int().positive(),
@@ -22,12 +22,12 @@ const progress = z.object({
   losses: z.array(z.number()).readonly(),
 })
 /** Its file names the other two. */
-const manifest = progress.extend({ parameters: z.string(), slots: z.string() })
+const manifestSchema = progressSchema.extend({ parameters: z.string(), slots: z.string() })
 
 /** What must be the same for a run to go on. */
-export type Settings = z.infer<typeof progress>['settings']
+export type TrainingSettings = z.infer<typeof progressSchema>['settings']
 
-export interface Checkpoint extends z.infer<typeof progress> {
+export interface TrainingCheckpoint extends z.infer<typeof progressSchema> {
   parameters: readonly NamedTensor[]
   slots: readonly NamedTensor[]
 }
@@ -36,10 +36,10 @@ const manifestName = 'checkpoint.json'
 /** The name of the parameters' file after an epoch. */
 export const parametersFile = (epoch: number): string => `epoch-${epoch}.safetensors`
 
-const ours = /^epoch-\d+(\.state)?\.safetensors$/
+const checkpointFilePattern = /^epoch-\d+(\.state)?\.safetensors$/
 
 /** Makes `checkpoint` the folder's only one and gives the file of its parameters. Errors: bad-parameters. */
-export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<string> {
+export async function saveCheckpoint(folder: string, checkpoint: TrainingCheckpoint): Promise<string> {
   const { parameters, slots, ...rest } = checkpoint
   requireFinite(parameters, checkpoint.epoch)
   await mkdir(folder, { recursive: true })
@@ -50,7 +50,7 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   await writeAtomically(join(folder, manifestName), handle => writeFully(handle, new TextEncoder().encode(text)))
   const kept = Object.values(files)
   for (const name of await readdir(folder))
-    if (ours.test(name) && !kept.includes(name)) await rm(join(folder, name), { force: true })
+    if (checkpointFilePattern.test(name) && !kept.includes(name)) await rm(join(folder, name), { force: true })
   return join(folder, files.parameters)
 }
 
@@ -65,10 +65,13 @@ function requireFinite(parameters: readonly NamedTensor[], epoch: number): void 
  * The folder's checkpoint; undefined where there is none.
  * @throws GeogapError `checkpoint-mismatch` when it is of a run with other settings, `bad-checkpoint` when it is broken.
  */
-export async function loadCheckpoint(folder: string, settings: Settings): Promise<Checkpoint | undefined> {
-  const text = await whereThere(readFile(join(folder, manifestName), 'utf8'), undefined)
+export async function loadCheckpoint(
+  folder: string,
+  settings: TrainingSettings,
+): Promise<TrainingCheckpoint | undefined> {
+  const text = await orIfMissing(readFile(join(folder, manifestName), 'utf8'), undefined)
   if (text === undefined) return undefined
-  const found = parsed(folder, text)
+  const found = parseCheckpointManifest(folder, text)
   for (const [name, value] of Object.entries(settings)) {
     const other = found.settings[name]
     if (other !== value)
@@ -84,9 +87,9 @@ export async function loadCheckpoint(folder: string, settings: Settings): Promis
   return { ...found, parameters: await read(found.parameters), slots: await read(found.slots) }
 }
 
-function parsed(folder: string, text: string): z.infer<typeof manifest> {
+function parseCheckpointManifest(folder: string, text: string): z.infer<typeof manifestSchema> {
   try {
-    return manifest.parse(JSON.parse(text))
+    return manifestSchema.parse(JSON.parse(text))
   } catch (cause) {
     const message = `cannot read ${join(folder, manifestName)}: it is not a checkpoint; remove the folder to start anew`
     throw new GeogapError('data', 'bad-checkpoint', message, { cause })

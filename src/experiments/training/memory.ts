@@ -4,10 +4,11 @@ import { volumeAt } from '../../lib/onnx/shapes.ts'
 const bytesPerValue: Partial<Record<Tensor['dtype'], number>> = { float64: 8, int64: 8, uint8: 1, int8: 1, bool: 1 }
 
 /** Bytes of a tensor whose run-time sizes are all `rows`. */
-const bytesOf = ({ shape, dtype }: Tensor, rows: number): number => volumeAt(shape, rows) * (bytesPerValue[dtype] ?? 4)
+const tensorBytes = ({ shape, dtype }: Tensor, rows: number): number =>
+  volumeAt(shape, rows) * (bytesPerValue[dtype] ?? 4)
 
 /** Results that share their operand's memory. */
-const views = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Identity'])
+const viewOps = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Identity'])
 
 /**
  * An estimate of the most bytes that intermediates take at once when a graph runs on `rows` rows, by the order of its nodes
@@ -19,7 +20,7 @@ export function peakBytes(graph: Graph, rows: number): number {
   const ownerOf = (name: string): string => owners.get(name) ?? name
   const lastUse = new Map<string, number>()
   for (const [i, { op, inputs, outputs }] of nodes.entries()) {
-    if (views.has(op)) owners.set(outputs[0]!.name, ownerOf(inputs[0]!.name))
+    if (viewOps.has(op)) owners.set(outputs[0]!.name, ownerOf(inputs[0]!.name))
     for (const tensor of [...inputs, ...outputs]) if (tensor) lastUse.set(ownerOf(tensor.name), i)
   }
   const alive = new Map<string, number>()
@@ -27,8 +28,8 @@ export function peakBytes(graph: Graph, rows: number): number {
   for (const [i, { inputs, outputs }] of nodes.entries()) {
     for (const tensor of outputs) {
       if (owners.has(tensor.name)) continue
-      alive.set(tensor.name, bytesOf(tensor, rows))
-      now += bytesOf(tensor, rows)
+      alive.set(tensor.name, tensorBytes(tensor, rows))
+      now += tensorBytes(tensor, rows)
     }
     most = Math.max(most, now)
     for (const tensor of [...inputs, ...outputs]) {

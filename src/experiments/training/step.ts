@@ -8,21 +8,21 @@ import { gradients } from '../../lib/onnx/gradient.ts'
 import {
   createGraph,
   type Graph,
-  input,
-  output,
-  type Shape,
+  addInput,
+  addOutput,
+  type TensorShape,
   type Tensor,
-  type Weights,
-  weights,
+  type ParameterScope,
+  parameterScope,
 } from '../../lib/onnx/graph.ts'
-import { type Optimizer, type Update } from '../../lib/onnx/optimizers.ts'
+import { type Optimizer, type ParameterUpdate } from '../../lib/onnx/optimizers.ts'
 import { add, mean, mul, sum } from '../../lib/onnx/ops.ts'
 
 /** Declares the inputs of a batch and gives the loss of each of its rows, [n]. */
-export type Objective = (graph: Graph, w: Weights) => Tensor
+export type Objective = (graph: Graph, w: ParameterScope) => Tensor
 
 /** `next(name)` is the output that holds the new value of the input `name`. */
-export const next = (name: string): string => `next:${name}`
+export const nextName = (name: string): string => `next:${name}`
 
 /** The name of an optimizer's slot for a parameter. */
 export const slotName = (slot: string, parameter: string): string => `${slot}:${parameter}`
@@ -34,8 +34,8 @@ const sumName = (parameter: string): string => slotName('gradient', parameter)
  * and their slots; outputs: `loss` and `next(…)` of each.
  */
 export function stepGraph(objective: Objective, trained: readonly string[], optimizer: Optimizer): Graph {
-  const { graph, losses, parameters } = opened(objective, trained)
-  const loss = output('loss', mean(losses, [0]))
+  const { graph, losses, parameters } = openTrainingGraph(objective, trained)
+  const loss = addOutput('loss', mean(losses, [0]))
   const slopes = gradients(loss, parameters)
   updateAll(graph, parameters, slopes, optimizer)
   return graph
@@ -46,28 +46,28 @@ export function stepGraph(objective: Objective, trained: readonly string[], opti
  * parameters and `gradient:<name>`; outputs: `loss` (the micro-batch's share of the mean) and `next(gradient:<name>)`.
  */
 export function accumulationGraph(objective: Objective, trained: readonly string[]): Graph {
-  const { graph, losses, parameters } = opened(objective, trained)
-  const loss = output('loss', mul(sum(losses, [0]), input(graph, 'scale', 'float32', [])))
+  const { graph, losses, parameters } = openTrainingGraph(objective, trained)
+  const loss = addOutput('loss', mul(sum(losses, [0]), addInput(graph, 'scale', 'float32', [])))
   for (const [i, slope] of gradients(loss, parameters).entries()) {
     const { name, shape } = parameters[i]!
-    output(next(sumName(name)), add(input(graph, sumName(name), 'float32', shape), slope))
+    addOutput(nextName(sumName(name)), add(addInput(graph, sumName(name), 'float32', shape), slope))
   }
   return graph
 }
 
 /** The update alone. Inputs: `step`, the parameters, `gradient:<name>` and slots; outputs: `next(…)` of all but gradients. */
-export function updateGraph(shapes: ReadonlyMap<string, Shape>, optimizer: Optimizer): Graph {
+export function updateGraph(shapes: ReadonlyMap<string, TensorShape>, optimizer: Optimizer): Graph {
   const graph = createGraph()
-  const parameters = Array.from(shapes, ([name, shape]) => input(graph, name, 'float32', shape))
-  const slopes = parameters.map(({ name, shape }) => input(graph, sumName(name), 'float32', shape))
+  const parameters = Array.from(shapes, ([name, shape]) => addInput(graph, name, 'float32', shape))
+  const slopes = parameters.map(({ name, shape }) => addInput(graph, sumName(name), 'float32', shape))
   updateAll(graph, parameters, slopes, optimizer)
   return graph
 }
 
 /** The objective with the trained parameters made inputs. */
-function opened(objective: Objective, trained: readonly string[]) {
+function openTrainingGraph(objective: Objective, trained: readonly string[]) {
   const graph = createGraph()
-  const losses = objective(graph, weights(graph))
+  const losses = objective(graph, parameterScope(graph))
   const parameters = trained.map(name => {
     const known = graph.parameters.get(name)
     if (!known) throw inputError('unknown-parameter', `no parameter ${name} to train in this model`)
@@ -79,12 +79,12 @@ function opened(objective: Objective, trained: readonly string[]) {
 }
 
 function updateAll(graph: Graph, parameters: readonly Tensor[], slopes: readonly Tensor[], optimizer: Optimizer): void {
-  const update: Update = optimizer.begin(input(graph, 'step', 'int64', []))
+  const update: ParameterUpdate = optimizer.begin(addInput(graph, 'step', 'int64', []))
   for (const [i, parameter] of parameters.entries()) {
     const names = optimizer.slots.map(slot => slotName(slot, parameter.name))
-    const state = names.map(name => input(graph, name, 'float32', parameter.shape))
+    const state = names.map(name => addInput(graph, name, 'float32', parameter.shape))
     const updated = update(parameter, slopes[i]!, state)
-    output(next(parameter.name), updated.parameter)
-    for (const [at, name] of names.entries()) output(next(name), updated.state[at]!)
+    addOutput(nextName(parameter.name), updated.parameter)
+    for (const [at, name] of names.entries()) addOutput(nextName(name), updated.state[at]!)
   }
 }

@@ -1,11 +1,11 @@
 import { type InferenceSession, type Tensor as Value } from 'onnxruntime-node'
 import { GeogapError } from '../../lib/errors.ts'
 import { type Graph, shapeError } from '../../lib/onnx/graph.ts'
-import { type Binding, encode } from '../../lib/onnx/onnx.ts'
+import { type ParameterBinding, encodeModel } from '../../lib/onnx/encode.ts'
 import { type Optimizer } from '../../lib/onnx/optimizers.ts'
 import { createSession } from '../../models/runtime/session.ts'
 import { type NamedTensor } from '../../lib/tensors/safetensors.ts'
-import { createBuffers, type Feeds, share, written, zeros } from './buffers.ts'
+import { createBuffers, type Feeds, shareMemory, outputFeeds, zeroTensor } from './buffers.ts'
 import { accumulationGraph, type Objective, slotName, stepGraph, updateGraph } from './step.ts'
 
 export interface TrainerOptions {
@@ -18,7 +18,7 @@ export interface TrainerOptions {
   /** Updates already done. */
   steps?: number
   /** Where the parameters that are not trained come from. */
-  frozen?: { bind: (name: string) => Binding; folder?: string }
+  frozen?: { bind: (name: string) => ParameterBinding; folder?: string }
   threads?: number
 }
 
@@ -42,12 +42,12 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { objective, optimizer, parameters } = options
   const names = parameters.map(({ name }) => name)
   const buffers = await createBuffers(parameters, optimizer, options.slots, options.steps)
-  const session = await load(stepGraph(objective, names, optimizer), options)
+  const session = await createTrainingSession(stepGraph(objective, names, optimizer), options)
   return {
     ...buffers,
     step: async batch => {
       const found = await session.run({ ...batch, ...buffers.feeds() }, { loss: null, ...buffers.fetches() })
-      const loss = finite(found.loss!, buffers.steps() + 1)
+      const loss = requireFiniteLoss(found.loss!, buffers.steps() + 1)
       buffers.commit()
       return loss
     },
@@ -69,14 +69,16 @@ export async function createAccumulatingTrainer(
   const { Tensor } = await import('onnxruntime-node')
   const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
   const buffers = await createBuffers(parameters, optimizer, options.slots, options.steps)
-  const add = await load(accumulationGraph(objective, [...shapes.keys()]), options)
-  const update = await load(updateGraph(shapes, optimizer), options)
-  const sums = await share(parameters.map(tensor => zeros({ ...tensor, name: slotName('gradient', tensor.name) })))
+  const add = await createTrainingSession(accumulationGraph(objective, [...shapes.keys()]), options)
+  const update = await createTrainingSession(updateGraph(shapes, optimizer), options)
+  const sums = await shareMemory(
+    parameters.map(tensor => zeroTensor({ ...tensor, name: slotName('gradient', tensor.name) })),
+  )
   const accumulate = async (part: Feeds, total: number): Promise<number> => {
     const scale = new Tensor('float32', Float32Array.of(1 / total), [])
-    const feeds = { ...part, ...only(buffers.feeds(), add.inputNames), ...sums.values, scale }
-    const found = await add.run(feeds, { loss: null, ...written(sums.values) })
-    return finite(found.loss!, buffers.steps() + 1)
+    const feeds = { ...part, ...pickFeeds(buffers.feeds(), add.inputNames), ...sums.values, scale }
+    const found = await add.run(feeds, { loss: null, ...outputFeeds(sums.values) })
+    return requireFiniteLoss(found.loss!, buffers.steps() + 1)
   }
   return {
     ...buffers,
@@ -99,23 +101,23 @@ export async function createAccumulatingTrainer(
   }
 }
 
-const only = (feeds: Feeds, names: readonly string[]): Feeds =>
+const pickFeeds = (feeds: Feeds, names: readonly string[]): Feeds =>
   Object.fromEntries(Object.entries(feeds).filter(([name]) => names.includes(name)))
 
-function load(graph: Graph, { frozen, threads }: TrainerOptions): Promise<InferenceSession> {
-  const bind = (name: string): Binding => {
+function createTrainingSession(graph: Graph, { frozen, threads }: TrainerOptions): Promise<InferenceSession> {
+  const bind = (name: string): ParameterBinding => {
     if (!frozen) throw shapeError('train', `parameter ${name} is neither trained nor bound`)
     return frozen.bind(name)
   }
   const folder = frozen?.folder
-  return createSession(encode(graph, { bind }), {
+  return createSession(encodeModel(graph, { bind }), {
     memoryPattern: false,
     ...(folder === undefined ? {} : { folder }),
     ...(threads === undefined ? {} : { threads }),
   })
 }
 
-function finite(loss: Value, step: number): number {
+function requireFiniteLoss(loss: Value, step: number): number {
   const value = (loss.data as Float32Array)[0]!
   if (Number.isFinite(value)) return value
   throw new GeogapError('data', 'bad-loss', `the loss is ${value} at step ${step}: the learning rate may be too large`)

@@ -10,4 +10,4 @@ export function parseJson(content: string): unknown {
 }
 
 /** An object of lists of names (or numbers), as label maps and region schemes are. */
-export const lists = z.record(z.string(), z.array(z.union([z.string(), z.number()]).transform(String)))
+export const nameListsSchema = z.record(z.string(), z.array(z.union([z.string(), z.number()]).transform(String)))

@@ -3,64 +3,64 @@
 import { inflateSync } from 'node:zlib'
 import { GeogapError } from '../errors.ts'
 
-const compressed = 15
-const matrix = 14
-const classes = { struct: 2, char: 4 }
+const compressedType = 15
+const matrixType = 14
+const matrixClasses = { struct: 2, char: 4 }
 const maxUnpacked = 1 << 26
 
-interface Element {
+interface MatlabElement {
   type: number
   data: Buffer
   next: number
 }
 
-type Field = number | string | null
+type MatlabValue = number | string | null
 
 /** The structs of the first struct array in a file, a record each; nested arrays are null. */
-export function matlabStructs(file: Buffer): Record<string, Field>[] {
-  if (file.toString('latin1', 126, 128) !== 'IM') throw broken('not a little-endian MATLAB 5 file')
+export function matlabStructs(file: Buffer): Record<string, MatlabValue>[] {
+  if (file.toString('latin1', 126, 128) !== 'IM') throw matlabError('not a little-endian MATLAB 5 file')
   try {
     for (let at = 128; at < file.length;) {
-      const { type, data, next } = element(file, at)
+      const { type, data, next } = readElement(file, at)
       const inner =
-        type === compressed ? element(inflateSync(data, { maxOutputLength: maxUnpacked }), 0) : { type, data }
-      const structs = inner.type === matrix ? structArray(inner.data) : undefined
+        type === compressedType ? readElement(inflateSync(data, { maxOutputLength: maxUnpacked }), 0) : { type, data }
+      const structs = inner.type === matrixType ? readStructArray(inner.data) : undefined
       if (structs) return structs
-      at = type === compressed ? at + 8 + data.length : next
+      at = type === compressedType ? at + 8 + data.length : next
     }
   } catch (error) {
-    throw error instanceof GeogapError ? error : broken(String(error))
+    throw error instanceof GeogapError ? error : matlabError(String(error))
   }
-  throw broken('no array of structs')
+  throw matlabError('no array of structs')
 }
 
-const broken = (why: string): GeogapError =>
+const matlabError = (why: string): GeogapError =>
   new GeogapError('data', 'unreadable-file', `unreadable MATLAB file: ${why}`)
 
-function element(buffer: Buffer, at: number): Element {
+function readElement(buffer: Buffer, at: number): MatlabElement {
   const first = buffer.readUInt32LE(at)
   const small = first >>> 16
   const length = small === 0 ? buffer.readUInt32LE(at + 4) : small
   const start = small === 0 ? at + 8 : at + 4
-  if (start + length > buffer.length) throw broken('an element is cut off')
+  if (start + length > buffer.length) throw matlabError('an element is cut off')
   const next = small === 0 ? start + Math.ceil(length / 8) * 8 : at + 8
   return { type: small === 0 ? first : first & 0xffff, data: buffer.subarray(start, start + length), next }
 }
 
 /** Elements of a matrix in their order: flags, dimensions, name, and what its class has. */
-function* elements(data: Buffer): Generator<Element> {
+function* readElements(data: Buffer): Generator<MatlabElement> {
   for (let at = 0; at + 8 <= data.length;) {
-    const found = element(data, at)
+    const found = readElement(data, at)
     yield found
     at = found.next
   }
 }
 
-const matrixClass = (flags: Element): number => flags.data[0]!
+const matrixClass = (flags: MatlabElement): number => flags.data[0]!
 
-function structArray(data: Buffer): Record<string, Field>[] | undefined {
-  const [flags, dimensions, , width, names, ...fields] = elements(data)
-  if (!flags || matrixClass(flags) !== classes.struct || !dimensions || !width || !names) return undefined
+function readStructArray(data: Buffer): Record<string, MatlabValue>[] | undefined {
+  const [flags, dimensions, , width, names, ...fields] = readElements(data)
+  if (!flags || matrixClass(flags) !== matrixClasses.struct || !dimensions || !width || !names) return undefined
   const size = width.data.readInt32LE(0)
   const keys = Array.from({ length: names.data.length / size }, (_, i) =>
     names.data.toString('latin1', i * size, (i + 1) * size).replace(/\0.*$/s, ''),
@@ -71,17 +71,18 @@ function structArray(data: Buffer): Record<string, Field>[] | undefined {
   )
 }
 
-function fieldValue({ type, data }: Element): Field {
-  if (type !== matrix) return null
-  const [flags, , , values] = elements(data)
+function fieldValue({ type, data }: MatlabElement): MatlabValue {
+  if (type !== matrixType) return null
+  const [flags, , , values] = readElements(data)
   if (!flags || !values) return null
-  return matrixClass(flags) === classes.char ? characters(values) : number(values)
+  return matrixClass(flags) === matrixClasses.char ? decodeCharacters(values) : readNumber(values)
 }
 
-const characters = ({ type, data }: Element): string => data.toString(type === 4 || type === 17 ? 'utf16le' : 'utf8')
+const decodeCharacters = ({ type, data }: MatlabElement): string =>
+  data.toString(type === 4 || type === 17 ? 'utf16le' : 'utf8')
 
 /** The first number; MATLAB stores whole doubles in the smallest integer type that holds them. */
-function number({ type, data }: Element): Field {
+function readNumber({ type, data }: MatlabElement): MatlabValue {
   const readers: Record<number, () => number> = {
     1: () => data.readInt8(),
     2: () => data.readUInt8(),

@@ -7,7 +7,7 @@ export type ImageSource =
   | { kind: 'parquet'; file: string; column: string; row: number }
 
 /** A file of a folder or archive; `path` uses `/` and is relative to the tree's root. */
-export interface Entry {
+export interface ArchiveMember {
   path: string
   /** Unpacked size. */
   bytes: number

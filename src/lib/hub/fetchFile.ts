@@ -3,13 +3,13 @@ import { constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promi
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { GeogapError } from '../errors.ts'
-import { storageError, syncFolder, whereThere } from '../files.ts'
-import { type Network } from './http.ts'
-import { isRunning } from '../machine.ts'
-import { ContentFault, type Progress, transfer, type Wanted } from './transfer.ts'
+import { storageError, syncFolder, orIfMissing } from '../files.ts'
+import { type NetworkSettings } from './http.ts'
+import { isProcessRunning } from '../machine.ts'
+import { ContentFault, type DownloadProgress, transfer, type DownloadRequest } from './transfer.ts'
 
 /** Says what is wrong with the content of a file, or nothing. */
-export type Check = (file: string) => Promise<string | undefined>
+export type ContentCheck = (file: string) => Promise<string | undefined>
 
 /**
  * Downloads to `target`: into a file of this process's own beside it, checked, synced, then renamed. What a process
@@ -19,18 +19,18 @@ export type Check = (file: string) => Promise<string | undefined>
  */
 export async function fetchFile(
   target: string,
-  wanted: Wanted,
-  check: Check,
-  network: Network,
-  progress?: Progress,
+  download: DownloadRequest,
+  check: ContentCheck,
+  network: NetworkSettings,
+  progress?: DownloadProgress,
 ): Promise<void> {
   try {
     await mkdir(dirname(target), { recursive: true })
-    const left = wanted.hashKnown ? await adoptLeftover(target) : undefined
-    const wrong = await fetchOnce(target, left, wanted, check, network, progress)
+    const leftover = download.hashKnown ? await adoptLeftover(target) : undefined
+    const wrong = await fetchOnce(target, leftover, download, check, network, progress)
     if (wrong === undefined) return
-    const again = await fetchOnce(target, undefined, wanted, check, network, progress)
-    if (again !== undefined) throw badDownload(wanted.url, again)
+    const again = await fetchOnce(target, undefined, download, check, network, progress)
+    if (again !== undefined) throw badDownload(download.url, again)
   } catch (error) {
     throw asStorageError(target, error)
   }
@@ -50,15 +50,15 @@ export const asStorageError = (target: string, error: unknown): unknown =>
 /** @returns what is wrong with the content, or undefined when the file is in its place */
 async function fetchOnce(
   target: string,
-  left: string | undefined,
-  wanted: Wanted,
-  check: Check,
-  network: Network,
-  progress?: Progress,
+  leftover: string | undefined,
+  download: DownloadRequest,
+  check: ContentCheck,
+  network: NetworkSettings,
+  progress?: DownloadProgress,
 ): Promise<string | undefined> {
-  const temporary = left ?? temporaryOf(target)
+  const temporary = leftover ?? temporaryOf(target)
   try {
-    await receive(temporary, wanted, network, progress)
+    await receiveInto(temporary, download, network, progress)
     const wrong = await check(temporary)
     if (wrong === undefined) {
       await rename(temporary, target)
@@ -68,7 +68,7 @@ async function fetchOnce(
     await rm(temporary, { force: true })
     return wrong
   } catch (error) {
-    if (!isUnfinished(error) || !wanted.hashKnown) await rm(temporary, { force: true })
+    if (!isUnfinished(error) || !download.hashKnown) await rm(temporary, { force: true })
     if (error instanceof ContentFault) return error.message
     throw error
   }
@@ -77,32 +77,39 @@ async function fetchOnce(
 /** Only a broken connection leaves bytes that are worth continuing. */
 const isUnfinished = (error: unknown): boolean => error instanceof GeogapError && error.code === 'download-failed'
 
-async function receive(temporary: string, wanted: Wanted, network: Network, progress?: Progress): Promise<void> {
+async function receiveInto(
+  temporary: string,
+  download: DownloadRequest,
+  network: NetworkSettings,
+  progress?: DownloadProgress,
+): Promise<void> {
   const handle = await open(temporary, constants.O_RDWR | constants.O_CREAT)
   try {
     const { size } = await handle.stat()
-    const from = size <= (wanted.size ?? Infinity) ? size : 0
+    const from = size <= (download.size ?? Infinity) ? size : 0
     await handle.truncate(from)
-    await transfer(handle, from, wanted, network, progress)
+    await transfer(handle, from, download, network, progress)
     await handle.sync()
   } finally {
     await handle.close()
   }
 }
 
-const ending = '.incomplete'
-const owner = /\.([^.]*)-(\d+)-[0-9a-f]{8}\.incomplete$/
-const host = hostname().replace(/[^\w-]/g, '_')
+const incompleteSuffix = '.incomplete'
+const ownerPattern = /\.([^.]*)-(\d+)-[0-9a-f]{8}\.incomplete$/
+const safeHostname = hostname().replace(/[^\w-]/g, '_')
 
 const temporaryOf = (target: string): string =>
-  `${target}.${host}-${process.pid}-${randomBytes(4).toString('hex')}${ending}`
+  `${target}.${safeHostname}-${process.pid}-${randomBytes(4).toString('hex')}${incompleteSuffix}`
 
-const abandonedMs = 3_600_000
+const abandonedAfterMs = 3_600_000
 
 /** Makes the longest unfinished file of a process that is gone this process's own, and removes the others. */
 async function adoptLeftover(target: string): Promise<string | undefined> {
   const folder = dirname(target)
-  const names = (await readdir(folder)).filter(name => name.startsWith(`${basename(target)}.`) && name.endsWith(ending))
+  const names = (await readdir(folder)).filter(
+    name => name.startsWith(`${basename(target)}.`) && name.endsWith(incompleteSuffix),
+  )
   const sizes = await Promise.all(names.map(name => abandonedSize(join(folder, name))))
   const left = names.map((name, i) => ({ file: join(folder, name), size: sizes[i]! })).filter(({ size }) => size >= 0)
   const [longest, ...others] = left.sort((a, b) => b.size - a.size)
@@ -117,11 +124,11 @@ async function adoptLeftover(target: string): Promise<string | undefined> {
 
 /** Bytes of a file that nobody writes any more, else -1. */
 async function abandonedSize(file: string): Promise<number> {
-  const [, itsHost, pid] = owner.exec(file) ?? []
-  const found = await whereThere(stat(file), undefined)
+  const [, itsHost, pid] = ownerPattern.exec(file) ?? []
+  const found = await orIfMissing(stat(file), undefined)
   if (!found || pid === undefined) return -1
-  const isHere = itsHost === host
+  const isHere = itsHost === safeHostname
   const isMine = isHere && Number(pid) === process.pid
-  const isOver = isMine || (isHere && !isRunning(Number(pid))) || Date.now() - found.mtimeMs > abandonedMs
+  const isOver = isMine || (isHere && !isProcessRunning(Number(pid))) || Date.now() - found.mtimeMs > abandonedAfterMs
   return isOver ? found.size : -1
 }

@@ -1,6 +1,6 @@
 /** One request with redirects followed by hand, so that a token goes to the host it is for and to no other. */
 
-export interface Network {
+export interface NetworkSettings {
   /** Without a byte for so long, the connection is given up and made anew. */
   stallMs: number
   /** The pause before the second attempt; it doubles with each further one. */
@@ -9,7 +9,7 @@ export interface Network {
   attempts: number
 }
 
-export const patientNetwork: Network = { stallMs: 30_000, backoffMs: 500, attempts: 6 }
+export const defaultNetworkSettings: NetworkSettings = { stallMs: 30_000, backoffMs: 500, attempts: 6 }
 
 /** A fault of the connection or the server that may pass. */
 export class NetworkFault extends Error {
@@ -22,59 +22,59 @@ export class NetworkFault extends Error {
   }
 }
 
-export interface Request {
+export interface HttpRequest {
   method: 'GET' | 'HEAD'
   headers?: Record<string, string>
   /** Bearer token for the first URL's origin only. */
   token?: string | undefined
   /** Whether redirects to another origin are followed; if not, the redirect itself is the answer. */
-  followAbroad: boolean
+  followsOtherOrigins: boolean
 }
 
-export interface Answer {
+export interface HttpAnswer {
   status: number
   /** Of the last response. */
   headers: Headers
   /** The first value among the responses on the way. */
-  first: (name: string) => string | undefined
+  firstHeader: (name: string) => string | undefined
   chunks: () => AsyncGenerator<Uint8Array, void>
   discard: () => Promise<void>
 }
 
-const redirects = new Set([301, 302, 303, 307, 308])
-const mostRedirects = 10
+const redirectStatuses = new Set([301, 302, 303, 307, 308])
+const maxRedirects = 10
 
 /** @throws NetworkFault when the connection fails, stalls, or is redirected without end */
-export async function request(start: URL, wanted: Request, network: Network): Promise<Answer> {
+export async function request(start: URL, options: HttpRequest, network: NetworkSettings): Promise<HttpAnswer> {
   const passed: Headers[] = []
   let url = start
-  while (passed.length <= mostRedirects) {
+  while (passed.length <= maxRedirects) {
     const controller = new AbortController()
-    const response = await send(url, wanted, start, controller, network)
+    const response = await sendOnce(url, options, start, controller, network)
     passed.push(response.headers)
-    const next = nextUrl(response, url)
-    if (!next || (!wanted.followAbroad && next.origin !== start.origin))
+    const next = redirectUrl(response, url)
+    if (!next || (!options.followsOtherOrigins && next.origin !== start.origin))
       return answerOf(response, passed, controller, network)
     await response.body?.cancel()
     url = next
   }
-  throw new NetworkFault(`more than ${mostRedirects} redirects`)
+  throw new NetworkFault(`more than ${maxRedirects} redirects`)
 }
 
-function nextUrl(response: Response, url: URL): URL | undefined {
+function redirectUrl(response: Response, url: URL): URL | undefined {
   const location = response.headers.get('location')
-  if (!redirects.has(response.status) || location === null) return undefined
+  if (!redirectStatuses.has(response.status) || location === null) return undefined
   const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined
   if (next?.protocol !== 'https:' && next?.protocol !== 'http:') throw new NetworkFault('a redirect to no web address')
   return next
 }
 
-async function send(
+async function sendOnce(
   url: URL,
-  { method, headers, token }: Request,
+  { method, headers, token }: HttpRequest,
   start: URL,
   controller: AbortController,
-  network: Network,
+  network: NetworkSettings,
 ): Promise<Response> {
   const authorization = token && url.origin === start.origin ? { authorization: `Bearer ${token}` } : {}
   const stop = stallTimer(controller, network)
@@ -86,13 +86,13 @@ async function send(
       headers: { 'user-agent': 'geogap', 'accept-encoding': 'identity', ...headers, ...authorization },
     })
   } catch (error) {
-    throw faultOf(error)
+    throw networkFaultOf(error)
   } finally {
     clearTimeout(stop)
   }
 }
 
-const stallTimer = (controller: AbortController, { stallMs }: Network): NodeJS.Timeout =>
+const stallTimer = (controller: AbortController, { stallMs }: NetworkSettings): NodeJS.Timeout =>
   setTimeout(() => {
     controller.abort(new NetworkFault(`no byte for ${stallMs / 1000} s`))
   }, stallMs)
@@ -105,17 +105,22 @@ function proxyHint({ env } = process): string {
 }
 
 /** fetch says `fetch failed` and keeps the reason in `cause`. */
-function faultOf(error: unknown): NetworkFault {
+function networkFaultOf(error: unknown): NetworkFault {
   if (error instanceof NetworkFault) return error
   const { message, cause } = error as Error
   const reason = cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message
   return new NetworkFault(reason.replace(/\s+/g, ' ') + proxyHint(), 0, { cause: error })
 }
 
-const answerOf = (response: Response, passed: Headers[], controller: AbortController, network: Network): Answer => ({
+const answerOf = (
+  response: Response,
+  passed: Headers[],
+  controller: AbortController,
+  network: NetworkSettings,
+): HttpAnswer => ({
   status: response.status,
   headers: response.headers,
-  first: name => passed.map(headers => headers.get(name)).find(value => value !== null) ?? undefined,
+  firstHeader: name => passed.map(headers => headers.get(name)).find(value => value !== null) ?? undefined,
   chunks: () => readChunks(response, controller, network),
   discard: async () => {
     await response.body?.cancel()
@@ -125,14 +130,14 @@ const answerOf = (response: Response, passed: Headers[], controller: AbortContro
 async function* readChunks(
   { body }: Response,
   controller: AbortController,
-  network: Network,
+  network: NetworkSettings,
 ): AsyncGenerator<Uint8Array, void> {
   if (!body) return
   const stop = stallTimer(controller, network)
   const reader = (body as ReadableStream<Uint8Array>).getReader()
   try {
     for (;;) {
-      const { done, value } = await reader.read().catch((error: unknown) => Promise.reject(faultOf(error)))
+      const { done, value } = await reader.read().catch((error: unknown) => Promise.reject(networkFaultOf(error)))
       if (done) return
       stop.refresh()
       yield value

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { GeogapError, inputError } from '../errors.ts'
 import {
   blobPath,
-  cachedFile,
+  findCachedFile,
   checkHubName,
   type Environment,
   type HubName,
@@ -15,17 +15,17 @@ import {
   snapshotPath,
   writeRef,
 } from './hubCache.ts'
-import { whereThere } from '../files.ts'
+import { orIfMissing } from '../files.ts'
 import { asStorageError, fetchFile } from './fetchFile.ts'
-import { hashFile } from './hash.ts'
-import { type Answer, type Network, patientNetwork, request } from './http.ts'
+import { hashFile } from './hashFile.ts'
+import { type HttpAnswer, type NetworkSettings, defaultNetworkSettings, request } from './http.ts'
 import { withLock } from './lock.ts'
-import { checkBusy, type Progress, repeated } from './transfer.ts'
+import { checkBusy, type DownloadProgress, retryTransient } from './transfer.ts'
 
 export interface HubOptions {
   env?: Environment
-  network?: Partial<Network>
-  progress?: Progress
+  network?: Partial<NetworkSettings>
+  progress?: DownloadProgress
 }
 
 /** A file of a repository; of the branch `main` where no revision is given. */
@@ -53,18 +53,18 @@ export async function hubFile(
   const name = { repo, file, revision }
   const settings = hubSettings(env)
   checkHubName(name)
-  const known = await cachedFile(settings.cache, name)
+  const known = await findCachedFile(settings.cache, name)
   if (known && (isCommit(revision) || settings.offline)) return { ...known, cached: true }
   if (settings.offline) throw offlineError(name, settings)
-  const network = { ...patientNetwork, ...some }
-  const found = await describe(name, settings, known ? { ...network, attempts: 1 } : network).catch(
+  const network = { ...defaultNetworkSettings, ...some }
+  const found = await describeHubFile(name, settings, known ? { ...network, attempts: 1 } : network).catch(
     (error: unknown) => {
       if (known && error instanceof GeogapError && error.code === 'download-failed') return undefined
       throw error
     },
   )
   if (!found) return { ...known!, cached: true }
-  return obtain(name, found, settings, network, progress).catch((error: unknown) => {
+  return downloadToCache(name, found, settings, network, progress).catch((error: unknown) => {
     throw asStorageError(settings.cache, error)
   })
 }
@@ -92,7 +92,7 @@ export async function eitherHubFile(
 const offlineError = ({ repo, file, revision }: HubName, { cache }: HubSettings): GeogapError =>
   inputError('hub-offline', `HF_HUB_OFFLINE is set and ${file} of ${repo} at ${revision} is not in ${cache}`)
 
-interface Description {
+interface HubFileDescription {
   commit: string
   etag: string
   size: number | undefined
@@ -104,22 +104,26 @@ const resolveUrl = ({ repo, file, revision }: HubName, { endpoint }: HubSettings
   )
 
 /** Commit, hash and length of a file as the hub's headers give them. */
-async function describe(name: HubName, settings: HubSettings, network: Network): Promise<Description> {
+async function describeHubFile(
+  name: HubName,
+  settings: HubSettings,
+  network: NetworkSettings,
+): Promise<HubFileDescription> {
   const url = resolveUrl(name, settings)
-  const ask = async (): Promise<Answer> => {
-    const answer = await request(url, { method: 'HEAD', followAbroad: false, token: settings.token }, network)
+  const ask = async (): Promise<HttpAnswer> => {
+    const answer = await request(url, { method: 'HEAD', followsOtherOrigins: false, token: settings.token }, network)
     checkBusy(answer)
     return answer
   }
-  const answer = await repeated(url, network, ask)
-  if (answer.status >= 400) throw refusal(name, settings)(answer)
+  const answer = await retryTransient(url, network, ask)
+  if (answer.status >= 400) throw refusalError(name, settings)(answer)
   return descriptionOf(answer, url)
 }
 
-function descriptionOf({ first, headers }: Answer, url: URL): Description {
-  const commit = first('x-repo-commit') ?? ''
-  const etag = (first('x-linked-etag') ?? headers.get('etag') ?? '').replace(/^W\/|"/g, '').toLowerCase()
-  const length = first('x-linked-size') ?? (headers.has('location') ? undefined : headers.get('content-length'))
+function descriptionOf({ firstHeader, headers }: HttpAnswer, url: URL): HubFileDescription {
+  const commit = firstHeader('x-repo-commit') ?? ''
+  const etag = (firstHeader('x-linked-etag') ?? headers.get('etag') ?? '').replace(/^W\/|"/g, '').toLowerCase()
+  const length = firstHeader('x-linked-size') ?? (headers.has('location') ? undefined : headers.get('content-length'))
   if (!isCommit(commit) || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag))
     throw new GeogapError(
       'network',
@@ -129,24 +133,24 @@ function descriptionOf({ first, headers }: Answer, url: URL): Description {
   return { commit, etag, size: /^\d+$/.test(length ?? '') ? Number(length) : undefined }
 }
 
-async function obtain(
+async function downloadToCache(
   name: HubName,
-  { commit, etag, size }: Description,
+  { commit, etag, size }: HubFileDescription,
   settings: HubSettings,
-  network: Network,
-  progress?: Progress,
+  network: NetworkSettings,
+  progress?: DownloadProgress,
 ): Promise<HubFile> {
   const { cache } = settings
   const blob = blobPath(cache, name.repo, etag)
   const isThere = async (): Promise<boolean> => {
-    const found = await whereThere(stat(blob), undefined)
+    const found = await orIfMissing(stat(blob), undefined)
     return found !== undefined && (size === undefined || found.size === size)
   }
   const fetchBlob = async (): Promise<boolean> => {
     if (await isThere()) return true
     const url = resolveUrl({ ...name, revision: commit }, settings)
-    const wanted = { url, token: settings.token, size, hashKnown: true, refusal: refusal(name, settings) }
-    await fetchFile(blob, wanted, checkFor(etag), network, progress)
+    const wanted = { url, token: settings.token, size, hashKnown: true, refusal: refusalError(name, settings) }
+    await fetchFile(blob, wanted, hashCheckFor(etag), network, progress)
     return false
   }
   const cached = (await isThere()) || (await withLock(lockPath(cache, name.repo, etag), fetchBlob))
@@ -156,7 +160,7 @@ async function obtain(
   return { path, commit, cached }
 }
 
-const checkFor =
+const hashCheckFor =
   (etag: string) =>
   async (file: string): Promise<string | undefined> => {
     const kind = etag.length === 64 ? 'sha256' : 'git-sha1'
@@ -164,26 +168,26 @@ const checkFor =
     return found === etag ? undefined : `${kind} ${found} instead of ${etag}`
   }
 
-const refusal =
+const refusalError =
   ({ repo, file, revision }: HubName, { endpoint, token }: HubSettings) =>
-  ({ status, headers }: Answer): GeogapError => {
+  ({ status, headers }: HttpAnswer): GeogapError => {
     const code = headers.get('x-error-code')
     if (status === 404 || code === 'RepoNotFound' || code === 'EntryNotFound' || code === 'RevisionNotFound')
-      return new GeogapError('input', 'hub-not-found', notFound(code, { repo, file, revision }, endpoint))
+      return new GeogapError('input', 'hub-not-found', notFoundMessage(code, { repo, file, revision }, endpoint))
     if (status !== 401 && status !== 403)
       return new GeogapError(
         'network',
         'hub-refused',
         `the hub answered ${status} for ${file} of ${repo} at ${revision}`,
       )
-    const mend = token
+    const fix = token
       ? 'HF_TOKEN is set, but its account has no access to it'
       : 'and set HF_TOKEN to a token of your account'
     const terms = `accept its terms at ${endpoint}/${repo}`
-    return new GeogapError('input', 'hub-forbidden', `${repo} is gated or private (${status}): ${terms}, ${mend}`)
+    return new GeogapError('input', 'hub-forbidden', `${repo} is gated or private (${status}): ${terms}, ${fix}`)
   }
 
-function notFound(code: string | null, { repo, file, revision }: HubName, endpoint: string): string {
+function notFoundMessage(code: string | null, { repo, file, revision }: HubName, endpoint: string): string {
   if (code === 'RepoNotFound') return `no repository ${repo} at ${endpoint}; if it is private, set HF_TOKEN`
   if (code === 'RevisionNotFound') return `repository ${repo} has no revision ${revision}`
   return `no file ${file} in repository ${repo} at revision ${revision}`

@@ -10,8 +10,8 @@ import { randomBytes } from 'node:crypto'
 import { link, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
-import { inputError, shown } from '../errors.ts'
-import { writeAtomically, writeFully, whereThere } from '../files.ts'
+import { inputError, quoteForMessage } from '../errors.ts'
+import { writeAtomically, writeFully, orIfMissing } from '../files.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -27,10 +27,10 @@ export function hubSettings(env: Environment = process.env): HubSettings {
   const home = env.HF_HOME || join(cacheHome(env), 'huggingface')
   const endpoint = (env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '')
   if (!/^https?:$/.test(URL.canParse(endpoint) ? new URL(endpoint).protocol : ''))
-    throw inputError('bad-endpoint', `HF_ENDPOINT is not a web address: ${shown(endpoint)}`)
+    throw inputError('bad-endpoint', `HF_ENDPOINT is not a web address: ${quoteForMessage(endpoint)}`)
   return {
     endpoint,
-    cache: expanded(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, 'hub')),
+    cache: expandHome(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, 'hub')),
     token: env.HF_TOKEN?.trim() || undefined,
     offline: /^(1|true|yes|on)$/i.test(env.HF_HUB_OFFLINE ?? ''),
   }
@@ -43,7 +43,7 @@ const cacheHome = (env: Environment): string => env.XDG_CACHE_HOME || join(homed
 export const geogapCache = (env: Environment = process.env): string =>
   env.GEOGAP_CACHE || join(cacheHome(env), 'geogap')
 
-const expanded = (path: string): string => path.replace(/^~(?=\/|$)/, homedir())
+const expandHome = (path: string): string => path.replace(/^~(?=\/|$)/, homedir())
 
 /** A file of a model repository; the revision is a commit, branch or tag. */
 export interface HubName {
@@ -52,15 +52,15 @@ export interface HubName {
   revision: string
 }
 
-const isPath = (text: string): boolean =>
+const isSafePath = (text: string): boolean =>
   !/[\\\p{Cc}]/u.test(text) && text.split('/').every(part => part !== '' && part !== '.' && part !== '..')
 
 /** @throws GeogapError `bad-hub-name` for names that no repository has or that would leave the cache */
 export function checkHubName({ repo, file, revision }: HubName): void {
-  if (!/^[\w.-]+(\/[\w.-]+)?$/.test(repo) || !isPath(repo) || repo.includes('--'))
-    throw inputError('bad-hub-name', `not a repository name OWNER/NAME: ${shown(repo)}`)
-  if (!isPath(file)) throw inputError('bad-hub-name', `not a file of a repository: ${shown(file)}`)
-  if (!isPath(revision)) throw inputError('bad-hub-name', `not a revision: ${shown(revision)}`)
+  if (!/^[\w.-]+(\/[\w.-]+)?$/.test(repo) || !isSafePath(repo) || repo.includes('--'))
+    throw inputError('bad-hub-name', `not a repository name OWNER/NAME: ${quoteForMessage(repo)}`)
+  if (!isSafePath(file)) throw inputError('bad-hub-name', `not a file of a repository: ${quoteForMessage(file)}`)
+  if (!isSafePath(revision)) throw inputError('bad-hub-name', `not a revision: ${quoteForMessage(revision)}`)
 }
 
 export const isCommit = (revision: string): boolean => /^[0-9a-f]{40}$/.test(revision)
@@ -77,7 +77,10 @@ export const snapshotPath = (cache: string, { repo, file }: HubName, commit: str
   join(repoFolder(cache, repo), 'snapshots', commit, ...file.split('/'))
 
 /** The cached snapshot file and its commit, if both are there. */
-export async function cachedFile(cache: string, name: HubName): Promise<{ path: string; commit: string } | undefined> {
+export async function findCachedFile(
+  cache: string,
+  name: HubName,
+): Promise<{ path: string; commit: string } | undefined> {
   const commit = isCommit(name.revision) ? name.revision : await readRef(cache, name)
   if (commit === undefined) return undefined
   const path = snapshotPath(cache, name, commit)
@@ -115,4 +118,4 @@ export async function linkSnapshot(path: string, blob: string): Promise<void> {
 }
 
 export const isFile = async (path: string): Promise<boolean> =>
-  (await whereThere(stat(path), undefined))?.isFile() ?? false
+  (await orIfMissing(stat(path), undefined))?.isFile() ?? false

@@ -8,11 +8,11 @@ import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/pr
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isRunning } from '../machine.ts'
+import { isProcessRunning } from '../machine.ts'
 
 const pollMs = 150
-const beatMs = 10_000
-const staleMs = 60_000
+const heartbeatMs = 10_000
+const staleAfterMs = 60_000
 const processToken = randomUUID()
 
 /** Waits for the lock file, works, removes it. */
@@ -23,14 +23,14 @@ export async function withLock<T>(lock: string, work: () => Promise<T>): Promise
     await removeStale(lock)
     await sleep(pollMs * (0.5 + Math.random()))
   }
-  const beat = setInterval(() => {
+  const heartbeat = setInterval(() => {
     const now = new Date()
     utimes(lock, now, now).catch(() => undefined)
-  }, beatMs)
+  }, heartbeatMs)
   try {
     return await work()
   } finally {
-    clearInterval(beat)
+    clearInterval(heartbeat)
     if ((await contentOf(lock)) === mine) await rm(lock, { force: true })
   }
 }
@@ -49,16 +49,16 @@ async function removeStale(lock: string): Promise<void> {
   const [found, content] = await Promise.all([stat(lock).catch(() => undefined), contentOf(lock)])
   if (!found) return
   const [host, pid, token] = content.split(' ')
-  const isOld = Date.now() - found.mtimeMs > staleMs
-  if (!isOld && !(host === hostname() && isGone(Number(pid), token))) return
+  const isOld = Date.now() - found.mtimeMs > staleAfterMs
+  if (!isOld && !(host === hostname() && isOwnerGone(Number(pid), token))) return
   const aside = `${lock}.${randomUUID()}`
   await rename(lock, aside).catch(() => undefined)
   await rm(aside, { force: true })
 }
 
 /** A number used again by this very process does not count as alive. */
-function isGone(pid: number, token: string | undefined): boolean {
-  return pid === process.pid ? token !== processToken : !isRunning(pid)
+function isOwnerGone(pid: number, token: string | undefined): boolean {
+  return pid === process.pid ? token !== processToken : !isProcessRunning(pid)
 }
 
 const contentOf = (lock: string): Promise<string> => readFile(lock, 'utf8').catch(() => '')

@@ -1,4 +1,4 @@
-import { type Graph, type Shape } from './graph.ts'
+import { type Graph, type TensorShape } from './graph.ts'
 import { volume, volumeAt } from './shapes.ts'
 
 /** Values that training would change: everything but running statistics and fixed kernels. */
@@ -12,7 +12,7 @@ export function parameterCount(graph: Graph): number {
 
 /** Multiply-adds of the convolutions and matrix products for one image (every run-time size taken as 1). */
 export function multiplyAdds(graph: Graph): number {
-  const size = (shape: Shape): number => volumeAt(shape, 1)
+  const size = (shape: TensorShape): number => volumeAt(shape, 1)
   let total = 0
   for (const { op, inputs, outputs } of graph.nodes) {
     const [a, b] = inputs

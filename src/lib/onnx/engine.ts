@@ -17,7 +17,7 @@ export interface Engine {
 }
 
 /** What of it is not the CPU in fp32. */
-export const unusual = ({ device = 'cpu', precision = 'fp32' }: Engine): Engine => ({
+export const nonDefaultEngine = ({ device = 'cpu', precision = 'fp32' }: Engine): Engine => ({
   ...(device !== 'cpu' && { device }),
   ...(precision !== 'fp32' && { precision }),
 })
@@ -25,6 +25,6 @@ export const unusual = ({ device = 'cpu', precision = 'fp32' }: Engine): Engine 
 /** The installed version of ONNX Runtime, and device and precision where they are not CPU and fp32: part of every result's key. */
 export function runtimeVersion(engine: Engine = {}): string {
   const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
-  const { device, precision } = unusual(engine)
+  const { device, precision } = nonDefaultEngine(engine)
   return [`onnxruntime ${version}`, device, precision].filter(word => word !== undefined).join(' ')
 }

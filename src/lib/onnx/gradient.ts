@@ -5,7 +5,7 @@
  * forward is summed here on the way back, so that elementwise rules need not know of it.
  */
 import { GeogapError } from '../errors.ts'
-import { neededNodes, type Node, scalar, type Tensor } from './graph.ts'
+import { neededNodes, type GraphNode, scalar, type Tensor } from './graph.ts'
 import { add } from './ops.ts'
 import { elementwiseRules } from './rules/elementwise.ts'
 import { layoutRules } from './rules/layout.ts'
@@ -13,11 +13,11 @@ import { normalizationRules } from './rules/normalization.ts'
 import { productRules } from './rules/products.ts'
 import { reductionRules } from './rules/reductions.ts'
 import { resizeRules } from './rules/resize.ts'
-import { type Rules } from './rules/rule.ts'
+import { type GradientRules } from './rules/rule.ts'
 import { sumTo } from './rules/support.ts'
 
 /** Gradient rules by operator. */
-export const rules: Rules = {
+export const gradientRules: GradientRules = {
   ...elementwiseRules,
   ...layoutRules,
   ...normalizationRules,
@@ -35,16 +35,16 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   if (loss.shape.length > 0) throw noGradient(`the loss must be a scalar, not [${String(loss.shape)}]`)
   const nodes = neededNodes(graph, [loss])
   const active = dependents(nodes, wrt)
-  const found = new Map([[loss.name, scalar(graph, 1)]])
+  const gradientByName = new Map([[loss.name, scalar(graph, 1)]])
   for (const node of nodes.toReversed()) {
     if (!node.inputs.some(tensor => tensor && active.has(tensor.name))) continue
-    for (const [tensor, part] of backward(node, active, found)) {
-      const known = found.get(tensor.name)
-      found.set(tensor.name, known ? add(known, part) : part)
+    for (const [tensor, part] of propagateBack(node, active, gradientByName)) {
+      const known = gradientByName.get(tensor.name)
+      gradientByName.set(tensor.name, known ? add(known, part) : part)
     }
   }
   return wrt.map(tensor => {
-    const gradient = active.has(loss.name) ? found.get(tensor.name) : undefined
+    const gradient = active.has(loss.name) ? gradientByName.get(tensor.name) : undefined
     if (!gradient) throw noGradient(`the loss does not depend on ${tensor.name}`)
     return gradient
   })
@@ -53,7 +53,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
 const noGradient = (message: string): GeogapError => new GeogapError('internal', 'no-gradient', message)
 
 /** Names of all float tensors that some of `sources` have an influence on. */
-function dependents(nodes: readonly Node[], sources: readonly Tensor[]): Set<string> {
+function dependents(nodes: readonly GraphNode[], sources: readonly Tensor[]): Set<string> {
   const active = new Set(sources.map(tensor => tensor.name))
   for (const node of nodes) {
     if (!node.inputs.some(tensor => tensor && active.has(tensor.name))) continue
@@ -63,13 +63,17 @@ function dependents(nodes: readonly Node[], sources: readonly Tensor[]): Set<str
 }
 
 /** What a node passes back to its inputs, one entry per use. */
-function backward(node: Node, active: Set<string>, found: Map<string, Tensor>): (readonly [Tensor, Tensor])[] {
-  const arriving = node.outputs.map(tensor => found.get(tensor.name))
-  if (arriving.every(tensor => !tensor)) return []
-  const rule = rules[node.op]
+function propagateBack(
+  node: GraphNode,
+  active: Set<string>,
+  gradientByName: Map<string, Tensor>,
+): (readonly [Tensor, Tensor])[] {
+  const outputGradients = node.outputs.map(tensor => gradientByName.get(tensor.name))
+  if (outputGradients.every(tensor => !tensor)) return []
+  const rule = gradientRules[node.op]
   if (!rule) throw noGradient(`no gradient rule for ${node.op} (at ${node.outputs[0]!.name})`)
   const inputs = node.inputs as readonly Tensor[]
-  const parts = rule({ node, x: inputs, y: node.outputs[0]!, dy: arriving[0]!, arriving })
+  const parts = rule({ node, x: inputs, y: node.outputs[0]!, dy: outputGradients[0]!, outputGradients })
   return inputs.flatMap((tensor: Tensor | undefined, i) => {
     if (!tensor || !active.has(tensor.name)) return []
     const part = parts[i]

@@ -11,31 +11,31 @@ export type DType =
 
 /** A size, or the name of one known only at run time; `n*197` is a product of both. */
 export type Dim = number | string
-export type Shape = readonly Dim[]
+export type TensorShape = readonly Dim[]
 
 export interface Tensor {
   readonly graph: Graph
   readonly name: string
   readonly dtype: DType
-  readonly shape: Shape
+  readonly shape: TensorShape
 }
 
 /** Integers and integer lists are written plainly; floats are marked, for ONNX tells them apart. */
-export type Attribute = number | readonly number[] | string | { float: number }
+export type NodeAttribute = number | readonly number[] | string | { float: number }
 
-export interface Node {
+export interface GraphNode {
   readonly op: string
   readonly inputs: readonly (Tensor | undefined)[]
   readonly outputs: readonly Tensor[]
-  readonly attributes: Readonly<Record<string, Attribute>>
+  readonly attributes: Readonly<Record<string, NodeAttribute>>
 }
 
 /** What a parameter is for: decides how fresh ones are drawn and which ones count as trained. */
-export type Role = 'weight' | 'bias' | 'scale' | 'mean' | 'variance' | 'fixed'
+export type ParameterRole = 'weight' | 'bias' | 'scale' | 'mean' | 'variance' | 'fixed'
 
 export interface Parameter {
   readonly tensor: Tensor
-  readonly role: Role
+  readonly role: ParameterRole
 }
 
 export interface Constant {
@@ -45,44 +45,52 @@ export interface Constant {
 
 export interface Graph {
   readonly inputs: Tensor[]
-  readonly nodes: Node[]
+  readonly nodes: GraphNode[]
   readonly parameters: Map<string, Parameter>
   readonly constants: Map<string, Constant>
   /** Intermediates and results under the names that users know: `features`, `logits`. */
   readonly outputs: Map<string, Tensor>
-  count: number
+  nameCount: number
   /** Inference alone: one operator may stand for several, for which there is no gradient. */
-  readonly fused: boolean
+  readonly usesFusedOps: boolean
 }
 
 /** A scope of parameter names; `at('blocks').at('0').get('weight', [3])` declares `blocks.0.weight`. */
-export interface Weights {
+export interface ParameterScope {
   readonly graph: Graph
   readonly path: string
-  at(name: string | number): Weights
+  at(name: string | number): ParameterScope
   /** The scopes `name.0` … `name.(count-1)`. */
-  each(name: string, count: number): Weights[]
-  get(name: string, shape: readonly number[], role?: Role): Tensor
+  each(name: string, count: number): ParameterScope[]
+  get(name: string, shape: readonly number[], role?: ParameterRole): Tensor
 }
 
 export function createGraph({ fused = false } = {}): Graph {
-  return { inputs: [], nodes: [], parameters: new Map(), constants: new Map(), outputs: new Map(), count: 0, fused }
+  return {
+    inputs: [],
+    nodes: [],
+    parameters: new Map(),
+    constants: new Map(),
+    outputs: new Map(),
+    nameCount: 0,
+    usesFusedOps: fused,
+  }
 }
 
-export function input(graph: Graph, name: string, dtype: DType, shape: Shape): Tensor {
+export function addInput(graph: Graph, name: string, dtype: DType, shape: TensorShape): Tensor {
   const tensor = { graph, name, dtype, shape }
   graph.inputs.push(tensor)
   return tensor
 }
 
-export function output(name: string, tensor: Tensor): Tensor {
+export function addOutput(name: string, tensor: Tensor): Tensor {
   tensor.graph.outputs.set(name, tensor)
   return tensor
 }
 
 /** An inline constant of a few values; weights belong in parameters. */
 export function constant(graph: Graph, data: Constant['data'], shape: readonly number[]): Tensor {
-  const tensor: Tensor = { graph, name: `constant_${graph.count++}`, dtype: dtypeOf(data), shape }
+  const tensor: Tensor = { graph, name: `constant_${graph.nameCount++}`, dtype: dtypeOf(data), shape }
   graph.constants.set(tensor.name, { tensor, data })
   return tensor
 }
@@ -99,33 +107,33 @@ export const integers = (graph: Graph, values: readonly number[]): Tensor =>
   constant(graph, BigInt64Array.from(values, BigInt), [values.length])
 
 /** Appends a node with freshly named outputs of the given types and shapes. */
-export function append(
+export function appendNode(
   graph: Graph,
   op: string,
   inputs: readonly (Tensor | undefined)[],
-  outputs: readonly { dtype: DType; shape: Shape }[],
-  attributes: Node['attributes'] = {},
+  outputs: readonly { dtype: DType; shape: TensorShape }[],
+  attributes: GraphNode['attributes'] = {},
 ): Tensor[] {
   for (const tensor of inputs) {
     if (tensor && tensor.graph !== graph) throw shapeError(op, `${tensor.name} belongs to another graph`)
   }
-  const made = outputs.map(({ dtype, shape }) => ({ graph, name: `${op}_${graph.count++}`, dtype, shape }))
-  graph.nodes.push({ op, inputs, outputs: made, attributes })
-  return made
+  const tensors = outputs.map(({ dtype, shape }) => ({ graph, name: `${op}_${graph.nameCount++}`, dtype, shape }))
+  graph.nodes.push({ op, inputs, outputs: tensors, attributes })
+  return tensors
 }
 
-export function weights(graph: Graph, path = ''): Weights {
+export function parameterScope(graph: Graph, path = ''): ParameterScope {
   const full = (name: string | number): string => (path === '' ? String(name) : `${path}.${name}`)
   return {
     graph,
     path,
-    at: name => weights(graph, full(name)),
-    each: (name, count) => Array.from({ length: count }, (_, i) => weights(graph, `${full(name)}.${i}`)),
-    get: (name, shape, role = 'weight') => declare(graph, full(name), shape, role),
+    at: name => parameterScope(graph, full(name)),
+    each: (name, count) => Array.from({ length: count }, (_, i) => parameterScope(graph, `${full(name)}.${i}`)),
+    get: (name, shape, role = 'weight') => declareParameter(graph, full(name), shape, role),
   }
 }
 
-function declare(graph: Graph, name: string, shape: readonly number[], role: Role): Tensor {
+function declareParameter(graph: Graph, name: string, shape: readonly number[], role: ParameterRole): Tensor {
   const known = graph.parameters.get(name)
   if (known) {
     if (String(known.tensor.shape) !== String(shape)) {
@@ -142,13 +150,13 @@ export const shapeError = (op: string, message: string): GeogapError =>
   new GeogapError('internal', 'graph-shape', `${op}: ${message}`)
 
 /** The graph's nodes that `wanted` outputs need, in order. */
-export function neededNodes(graph: Graph, wanted: readonly Tensor[]): Node[] {
-  const needed = new Set(wanted.map(tensor => tensor.name))
-  const kept: Node[] = []
+export function neededNodes(graph: Graph, outputs: readonly Tensor[]): GraphNode[] {
+  const needed = new Set(outputs.map(tensor => tensor.name))
+  const nodes: GraphNode[] = []
   for (const node of graph.nodes.toReversed()) {
     if (!node.outputs.some(tensor => needed.has(tensor.name))) continue
-    kept.push(node)
+    nodes.push(node)
     for (const tensor of node.inputs) if (tensor) needed.add(tensor.name)
   }
-  return kept.reverse()
+  return nodes.reverse()
 }

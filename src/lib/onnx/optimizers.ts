@@ -6,7 +6,7 @@ import { constant, type Tensor } from './graph.ts'
 import { add, cast, div, mul, pow, sqrt, sub } from './ops.ts'
 
 /** One parameter's update; `state` has a tensor of the parameter's shape for every slot, zeros at the start. */
-export type Update = (
+export type ParameterUpdate = (
   parameter: Tensor,
   gradient: Tensor,
   state: readonly Tensor[],
@@ -17,7 +17,7 @@ export interface Optimizer {
   /** Names of what is kept per parameter. */
   slots: readonly string[]
   /** `step` is the int64 number [] of the update, 1 for the first. */
-  begin(step: Tensor): Update
+  begin(step: Tensor): ParameterUpdate
 }
 
 export interface AdamOptions {
@@ -30,16 +30,16 @@ export interface AdamOptions {
 }
 
 /** Adam (Kingma and Ba 2015) as torch.optim.Adam computes it. */
-export const adam = (options: AdamOptions): Optimizer => adaptive('adam', options, false)
+export const adam = (options: AdamOptions): Optimizer => createAdam('adam', options, false)
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter 2019) as torch.optim.AdamW computes it; decay 0.01. */
-export const adamW = (options: AdamOptions): Optimizer => adaptive('adamw', { decay: 0.01, ...options }, true)
+export const adamW = (options: AdamOptions): Optimizer => createAdam('adamw', { decay: 0.01, ...options }, true)
 
-function adaptive(name: string, options: AdamOptions, decoupled: boolean): Optimizer {
+function createAdam(name: string, options: AdamOptions, decoupled: boolean): Optimizer {
   const { rate, betas = [0.9, 0.999], epsilon = 1e-8, decay = 0 } = options
   const [first, second] = betas
-  const moved = (step: Tensor): Update => {
-    const { size, floor } = corrected(step, { rate, betas, epsilon })
+  const moved = (step: Tensor): ParameterUpdate => {
+    const { size, floor } = correctBias(step, { rate, betas, epsilon })
     return (parameter, gradient, [m, v]) => {
       const shrunk = decoupled && decay > 0 ? mul(parameter, 1 - rate * decay) : parameter
       const slope = decoupled || decay === 0 ? gradient : add(gradient, mul(parameter, decay))
@@ -52,7 +52,7 @@ function adaptive(name: string, options: AdamOptions, decoupled: boolean): Optim
 }
 
 /** With c = √(1 - β₂^step): the step size, rate · c / (1 - β₁^step), and what is added to the root, epsilon · c. */
-function corrected(step: Tensor, { rate, betas, epsilon }: Required<Omit<AdamOptions, 'decay'>>) {
+function correctBias(step: Tensor, { rate, betas, epsilon }: Required<Omit<AdamOptions, 'decay'>>) {
   const exact = (value: number): Tensor => constant(step.graph, Float64Array.of(value), [])
   const missing = (beta: number): Tensor => sub(exact(1), pow(exact(beta), cast(step, 'float64')))
   const root = sqrt(missing(betas[1]))

@@ -1,7 +1,7 @@
-import { type Dim, type Shape, shapeError } from './graph.ts'
+import { type Dim, type TensorShape, shapeError } from './graph.ts'
 
 /** A size as a number times run-time names: `n*197` is 197 and ['n']. */
-function factors(dims: Shape): { size: number; names: string[] } {
+function factorDims(dims: TensorShape): { size: number; names: string[] } {
   let size = 1
   const names: string[] = []
   for (const dim of dims) {
@@ -14,33 +14,33 @@ function factors(dims: Shape): { size: number; names: string[] } {
 }
 
 /** The product of dims: a number where all are numbers, else `n*197`. */
-export function product(dims: Shape): Dim {
-  const { size, names } = factors(dims)
+export function product(dims: TensorShape): Dim {
+  const { size, names } = factorDims(dims)
   if (names.length === 0) return size
   return size === 1 ? names.join('*') : [...names, size].join('*')
 }
 
 /** The number of values of a shape where every size that is known only at run time is `open`. */
-export function volumeAt(shape: Shape, open: number): number {
-  const { size, names } = factors(shape)
+export function volumeAt(shape: TensorShape, open: number): number {
+  const { size, names } = factorDims(shape)
   return size * open ** names.length
 }
 
 /** The number of values of a shape whose dims are all numbers. */
-export function volume(shape: Shape): number {
+export function volume(shape: TensorShape): number {
   const size = product(shape)
   if (typeof size === 'string') throw shapeError('volume', `[${String(shape)}] is not known before run time`)
   return size
 }
 
 /** The dim as a number; an error where it is known only at run time. */
-export function fixed(dim: Dim | undefined, what: string): number {
+export function fixedSize(dim: Dim | undefined, what: string): number {
   if (typeof dim !== 'number') throw shapeError(what, `needs a fixed size, not ${String(dim)}`)
   return dim
 }
 
 /** The shape of `a` and `b` broadcast together, as NumPy and ONNX do it. */
-export function broadcast(op: string, a: Shape, b: Shape): Shape {
+export function broadcast(op: string, a: TensorShape, b: TensorShape): TensorShape {
   const rank = Math.max(a.length, b.length)
   return Array.from({ length: rank }, (_, i) => {
     const left = a[a.length - rank + i] ?? 1
@@ -52,7 +52,7 @@ export function broadcast(op: string, a: Shape, b: Shape): Shape {
 }
 
 /** `axis` counted from the front. */
-export function axisOf(axis: number, rank: number): number {
+export function normalizeAxis(axis: number, rank: number): number {
   const index = axis < 0 ? axis + rank : axis
   if (index < 0 || index >= rank) throw shapeError('axis', `${axis} is outside rank ${rank}`)
   return index

@@ -6,10 +6,10 @@
  */
 import { readFile } from 'node:fs/promises'
 import { GeogapError } from '../errors.ts'
-import { decode, type Pixels } from './decode.ts'
-import { type Axis, type Geometry, geometryOf, type Reduction } from './geometry.ts'
-import { type JpegLayout, jpegLayout } from './jpeg.ts'
-import { splitSteps, type Step } from './steps.ts'
+import { decodeImage, type Pixels } from './decode.ts'
+import { type ResampleAxis, type CropGeometry, cropGeometryOf, type Reduction } from './geometry.ts'
+import { type JpegLayout, parseJpegLayout } from './jpeg.ts'
+import { splitSteps, type PreprocessingStep } from './steps.ts'
 
 /**
  * Encoded bytes to a crop uint8 [3, size, size], written to `to` where that is given.
@@ -18,20 +18,24 @@ import { splitSteps, type Step } from './steps.ts'
 export type Cropper = (bytes: Uint8Array, to?: Uint8Array) => Promise<Uint8Array>
 
 /** Makes crops [3, size, size] by the steps before normalization; `clock` counts the milliseconds of resizing. */
-export async function createCropper(steps: readonly Step[], clock = { resizing: 0 }): Promise<Cropper> {
+export async function createCropper(steps: readonly PreprocessingStep[], clock = { resizing: 0 }): Promise<Cropper> {
   const module = { ...(await loadModule()), clock }
   const { size } = splitSteps(steps)
   return async (bytes, to = new Uint8Array(3 * size * size)) => {
-    to.set(plainCrop(module, bytes, steps) ?? cropPixels(module, await decode(bytes), steps))
+    to.set(cropPlainJpeg(module, bytes, steps) ?? cropPixels(module, await decodeImage(bytes), steps))
     return to
   }
 }
 
 /** A view of the module's memory, good until its next call. Undefined when the file is not a plain JPEG in good order; then the general decoder says what is wrong. */
-function plainCrop(module: Module, bytes: Uint8Array, steps: readonly Step[]): Uint8Array | undefined {
-  const layout = jpegLayout(bytes)
+function cropPlainJpeg(
+  module: PixelModule,
+  bytes: Uint8Array,
+  steps: readonly PreprocessingStep[],
+): Uint8Array | undefined {
+  const layout = parseJpegLayout(bytes)
   try {
-    return layout && cropJpeg(module, bytes, layout, geometryOf(steps, layout.height, layout.width))
+    return layout && cropJpeg(module, bytes, layout, cropGeometryOf(steps, layout.height, layout.width))
   } catch (error) {
     if (error instanceof GeogapError || error instanceof WebAssembly.RuntimeError || error instanceof RangeError) return
     throw error
@@ -39,14 +43,16 @@ function plainCrop(module: Module, bytes: Uint8Array, steps: readonly Step[]): U
 }
 
 /** What the module exports; places are addresses in its memory. */
-interface Module {
+interface PixelModule {
   clock: { resizing: number }
   memory: WebAssembly.Memory
   place: (which: number) => number
   unstuff: (from: number, length: number, to: number, ends: number, intervals: number) => number
   setTable: (index: number) => number
   scan: (components: number, data: number, ends: number, interval: number) => number
-  pixelsOfPlanes: (...of: [count: number, first: number, end: number, top: number, width: number, ...To]) => void
+  pixelsOfPlanes: (
+    ...of: [count: number, first: number, end: number, top: number, width: number, ...ScratchAndTarget]
+  ) => void
   pixelsOfTriples: (from: number, stride: number, count: number, width: number, to: number) => void
   meansOfSquares: (
     pixels: number,
@@ -54,22 +60,22 @@ interface Module {
     side: number,
     ...of: [count: number, width: number, to: number]
   ) => void
-  resizeRows: (row: number, stride: number, count: number, ...by: [...AxisPlaces, n: number, to: number]) => void
-  resizeColumns: (rows: number, ...by: [...AxisPlaces, n: number, m: number, to: number]) => void
+  resizeRows: (row: number, stride: number, count: number, ...by: [...AxisAddresses, n: number, to: number]) => void
+  resizeColumns: (rows: number, ...by: [...AxisAddresses, n: number, m: number, to: number]) => void
   separate: (pixels: number, count: number, to: number) => void
 }
-type To = [scratch: number, to: number]
-type AxisPlaces = [bounds: number, weights: number, room: number]
+type ScratchAndTarget = [scratch: number, to: number]
+type AxisAddresses = [bounds: number, weights: number, room: number]
 
-async function loadModule(): Promise<Omit<Module, 'clock'>> {
+async function loadModule(): Promise<Omit<PixelModule, 'clock'>> {
   const bytes = await readFile(new URL('./pixels.wasm', import.meta.url))
   const { instance } = await WebAssembly.instantiate(bytes)
-  return instance.exports as Module
+  return instance.exports as PixelModule
 }
-const places = { steps: 0, spec: 1, components: 2, grid: 3, chroma: 4, free: 5 } as const
+const memoryRegions = { steps: 0, spec: 1, components: 2, grid: 3, chroma: 4, free: 5 } as const
 
 /** Larger pictures would take the module's memory beyond what it should keep. */
-const mostSamples = 1 << 26
+const maxSamples = 1 << 26
 
 /** Hands out the module's memory from its free part on, 16 bytes apart from what vector loads may touch. */
 interface Arena {
@@ -77,8 +83,8 @@ interface Arena {
   put: (values: Uint8Array | Int32Array) => number
 }
 
-function createArena(module: Module): Arena {
-  let next = module.place(places.free)
+function createArena(module: PixelModule): Arena {
+  let next = module.place(memoryRegions.free)
   const take = (bytes: number): number => {
     const at = Math.ceil(next / 16) * 16
     next = at + bytes + 64
@@ -94,10 +100,15 @@ function createArena(module: Module): Arena {
   return { take, put }
 }
 
-const ints = ({ memory }: Module, at: number, values: readonly number[]): void =>
+const writeInts = ({ memory }: PixelModule, at: number, values: readonly number[]): void =>
   new Int32Array(memory.buffer, at, values.length).set(values)
 
-function cropJpeg(module: Module, bytes: Uint8Array, layout: JpegLayout, geometry: Geometry): Uint8Array | undefined {
+function cropJpeg(
+  module: PixelModule,
+  bytes: Uint8Array,
+  layout: JpegLayout,
+  geometry: CropGeometry,
+): Uint8Array | undefined {
   const { components, width, height } = layout
   const { across, down } = geometry
   const { wide, tall } = components[0]!
@@ -106,7 +117,7 @@ function cropJpeg(module: Module, bytes: Uint8Array, layout: JpegLayout, geometr
   const columns = mcuRange(across, luma * wide, mcusAcross)
   const rows = mcuRange(down, luma * tall, mcusDown)
   const mcus = (columns.end - columns.first) * (rows.end - rows.first)
-  if (mcus * (luma ** 2 * wide * tall + 2 * chroma ** 2) > mostSamples) return undefined
+  if (mcus * (luma ** 2 * wide * tall + 2 * chroma ** 2) > maxSamples) return undefined
   const arena = createArena(module)
   const { take } = arena
   const lineOf = (samples: number): number => 8 * Math.ceil((samples * (columns.end - columns.first)) / 8)
@@ -115,22 +126,29 @@ function cropJpeg(module: Module, bytes: Uint8Array, layout: JpegLayout, geometr
     const stride = lineOf(side * part.wide)
     const plane = take(stride * side * part.tall * (rows.end - rows.first))
     const fields = [part.wide, part.tall, part.quantization, part.dc, part.ac, plane, stride, side]
-    ints(module, module.place(places.components) + 32 * c, fields)
+    writeInts(module, module.place(memoryRegions.components) + 32 * c, fields)
   }
-  ints(module, module.place(places.grid), [mcusAcross, mcusDown, columns.first, columns.end, rows.first, rows.end])
-  ints(module, module.place(places.chroma), [
+  writeInts(module, module.place(memoryRegions.grid), [
+    mcusAcross,
+    mcusDown,
+    columns.first,
+    columns.end,
+    rows.first,
+    rows.end,
+  ])
+  writeInts(module, module.place(memoryRegions.chroma), [
     ...[Math.ceil((width * chroma) / (8 * wide)), Math.ceil((height * chroma) / (8 * tall))],
     ...[chroma * columns.first, chroma * rows.first],
     ...[(wide * luma) / chroma, (tall * luma) / chroma],
   ])
-  if (!scanned(module, bytes, layout, mcusAcross * mcusDown, arena)) return undefined
+  if (!decodeScan(module, bytes, layout, mcusAcross * mcusDown, arena)) return undefined
   const left = luma * wide * columns.first
   const top = luma * tall * rows.first
   const line = lineOf(luma * wide)
   const pixels = take(4 * line * (down.end - down.first))
   const [first, end] = [down.first - top, down.end - top]
   module.pixelsOfPlanes(components.length, first, end, top, line, take(4 * line + 32), pixels)
-  return resampled(module, geometry, pixels + 4 * (across.first - left), line, arena)
+  return resampleCrop(module, geometry, pixels + 4 * (across.first - left), line, arena)
 }
 
 /** To how many samples a side blocks are transformed: chroma of a quarter of luma's samples is reduced by half as much. */
@@ -140,13 +158,13 @@ const blockSides = (lumaBlocks: number, reduction: Reduction): { luma: number; c
 })
 
 /** MCUs with the samples of an axis and two neighbours on each side, which interpolated chroma needs. */
-const mcuRange = ({ first, end }: Axis, pixels: number, all: number): { first: number; end: number } => ({
+const mcuRange = ({ first, end }: ResampleAxis, pixels: number, all: number): { first: number; end: number } => ({
   first: Math.max(0, Math.floor((first - 2) / pixels)),
   end: Math.min(all, Math.ceil((end + 2) / pixels)),
 })
 
-function scanned(
-  module: Module,
+function decodeScan(
+  module: PixelModule,
   bytes: Uint8Array,
   { components, quantization, huffman, restart, data }: JpegLayout,
   mcus: number,
@@ -154,9 +172,9 @@ function scanned(
 ): boolean {
   const memory = new Uint8Array(module.memory.buffer)
   for (const [index, steps] of quantization)
-    memory.set(new Uint8Array(steps.buffer), module.place(places.steps) + 128 * index)
+    memory.set(new Uint8Array(steps.buffer), module.place(memoryRegions.steps) + 128 * index)
   for (const [index, spec] of huffman) {
-    memory.set(spec, module.place(places.spec))
+    memory.set(spec, module.place(memoryRegions.spec))
     if (!module.setTable(index)) return false
   }
   const interval = restart === 0 ? mcus : restart
@@ -168,8 +186,12 @@ function scanned(
   return Boolean(module.scan(components.length, to, ends, interval))
 }
 
-function cropPixels(module: Module, { data, width, height }: Pixels, steps: readonly Step[]): Uint8Array {
-  const geometry = geometryOf(steps, height, width)
+function cropPixels(
+  module: PixelModule,
+  { data, width, height }: Pixels,
+  steps: readonly PreprocessingStep[],
+): Uint8Array {
+  const geometry = cropGeometryOf(steps, height, width)
   const { across, down, reduction } = geometry
   const { take, put } = createArena(module)
   const [top, left] = [reduction * down.first, reduction * across.first]
@@ -179,18 +201,18 @@ function cropPixels(module: Module, { data, width, height }: Pixels, steps: read
   module.pixelsOfTriples(from, 3 * width, reduction * count, reduction * line, whole)
   const pixels = reduction === 1 ? whole : take(4 * line * count)
   if (reduction > 1) module.meansOfSquares(whole, 4 * reduction * line, reduction, count, line, pixels)
-  return resampled(module, geometry, pixels, line, { take, put })
+  return resampleCrop(module, geometry, pixels, line, { take, put })
 }
 
 /** A view of the crop in the module's memory. Resizes the rows that the crop needs; its first column is the first pixel, and the rows are `line` pixels apart. */
-function resampled(
-  module: Module,
-  { across, down, columnsFirst, size }: Geometry,
+function resampleCrop(
+  module: PixelModule,
+  { across, down, columnsFirst, size }: CropGeometry,
   pixels: number,
   line: number,
   { take, put }: Arena,
 ): Uint8Array {
-  const places = ({ bounds, weights, room }: Axis): AxisPlaces => [put(bounds), put(weights), room]
+  const places = ({ bounds, weights, maxTaps: room }: ResampleAxis): AxisAddresses => [put(bounds), put(weights), room]
   const started = performance.now()
   const crop = take(4 * size * size)
   if (columnsFirst) {

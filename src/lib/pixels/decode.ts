@@ -28,11 +28,11 @@ export const imageError = (code: ImageErrorCode, message: string, cause?: unknow
 /** Twice Pillow's warning limit, where Pillow refuses. */
 const maxPixels = 178_956_970
 
-export async function decode(bytes: Uint8Array): Promise<Pixels> {
+export async function decodeImage(bytes: Uint8Array): Promise<Pixels> {
   if (bytes.length === 0) throw imageError('empty-file', 'the file is empty')
   const sharp = await libvips()
   if (isVector(bytes)) throw imageError('unknown-format', 'not a raster image')
-  const cmyk = jpegComponents(bytes) === 4
+  const cmyk = countJpegComponents(bytes) === 4
   const read = async (): Promise<Pixels> => {
     const image = sharp(bytes, {
       failOn: 'truncated',
@@ -46,8 +46,8 @@ export async function decode(bytes: Uint8Array): Promise<Pixels> {
     const { data, info } = await pixels.raw().toBuffer({ resolveWithObject: true })
     return { width: info.width, height: info.height, data: cmyk ? rgbOfCmyk(data) : data }
   }
-  return besideOthers(read).catch(() =>
-    alone(read).catch((error: unknown) => {
+  return runShared(read).catch(() =>
+    runAlone(read).catch((error: unknown) => {
       throw decodeError(error)
     }),
   )
@@ -57,22 +57,22 @@ export async function decode(bytes: Uint8Array): Promise<Pixels> {
  * libvips has one text of errors for all threads, so of images that fail side by side one may get the other's reason. One that
  * fails is therefore decoded once more while no other one is.
  */
-const decoding = new Set<Promise<unknown>>()
-let lastAlone: Promise<unknown> = Promise.resolve()
+const sharedRuns = new Set<Promise<unknown>>()
+let lastAloneRun: Promise<unknown> = Promise.resolve()
 
-function besideOthers<T>(work: () => Promise<T>): Promise<T> {
-  const run = lastAlone.then(work)
+function runShared<T>(work: () => Promise<T>): Promise<T> {
+  const run = lastAloneRun.then(work)
   const settled: Promise<unknown> = run.then(
-    () => decoding.delete(settled),
-    () => decoding.delete(settled),
+    () => sharedRuns.delete(settled),
+    () => sharedRuns.delete(settled),
   )
-  decoding.add(settled)
+  sharedRuns.add(settled)
   return run
 }
 
-function alone<T>(work: () => Promise<T>): Promise<T> {
-  const run = Promise.all([lastAlone, ...decoding]).then(work)
-  lastAlone = run.catch(() => undefined)
+function runAlone<T>(work: () => Promise<T>): Promise<T> {
+  const run = Promise.all([lastAloneRun, ...sharedRuns]).then(work)
+  lastAloneRun = run.catch(() => undefined)
   return run
 }
 
@@ -98,7 +98,7 @@ const isVector = (bytes: Uint8Array): boolean =>
   /^\s*(<\?xml|<svg|<!)/i.test(Buffer.from(bytes.subarray(0, 64)).toString('latin1'))
 
 /** Colour components that a JPEG's frame header declares, or undefined when it is no JPEG. */
-function jpegComponents(bytes: Uint8Array): number | undefined {
+function countJpegComponents(bytes: Uint8Array): number | undefined {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined
   let at = 2
   while (at + 9 < bytes.length && bytes[at] === 0xff) {

@@ -4,23 +4,23 @@
  * reduced image where a draft is made: its pixel `i` begins at `i * reduction`, and squares that the edges cut are left out.
  */
 import { imageError } from './decode.ts'
-import { type Interpolation, splitSteps, type Step } from './steps.ts'
+import { type Interpolation, splitSteps, type PreprocessingStep } from './steps.ts'
 
 /** Along one axis: results `0` … `count - 1` of the crop as weighted sums of source positions. */
-export interface Axis {
+export interface ResampleAxis {
   /** int32 [count, 2]: first source position, counted from `first`, and number of weights. */
   bounds: Int32Array
   /** int32 [count, room], 22 bits after the point. */
   weights: Int32Array
-  room: number
+  maxTaps: number
   /** The source positions in use: `first` … `end - 1`. */
   first: number
   end: number
 }
 
-export interface Geometry {
-  across: Axis
-  down: Axis
+export interface CropGeometry {
+  across: ResampleAxis
+  down: ResampleAxis
   /** Columns are resized before rows, which matters for the rounding in between. */
   columnsFirst: boolean
   size: number
@@ -30,7 +30,7 @@ export interface Geometry {
 
 export type Reduction = 1 | 2 | 4 | 8
 
-interface Span {
+interface SourceSpan {
   /** Source positions that remain, counted from `from`; of a reduced image the last one may be part of a square. */
   from: number
   length: number
@@ -41,21 +41,24 @@ interface Span {
 }
 
 /** @throws GeogapError `too-small` when the image has fewer pixels than a border or a crop takes */
-export function geometryOf(steps: readonly Step[], height: number, width: number): Geometry {
+export function cropGeometryOf(steps: readonly PreprocessingStep[], height: number, width: number): CropGeometry {
   const { geometry, size } = splitSteps(steps)
-  let [x, y] = [width, height].map((length): Span => ({ from: 0, length, target: length, at: 0 })) as [Span, Span]
+  let [x, y] = [width, height].map((length): SourceSpan => ({ from: 0, length, target: length, at: 0 })) as [
+    SourceSpan,
+    SourceSpan,
+  ]
   let interpolation: Interpolation = 'bilinear'
   let gap = Infinity
   for (const step of geometry) {
     if (step.step === 'resize') {
       interpolation = step.interpolation
-      const [h, w] = resized(step, y.length, x.length)
+      const [h, w] = resizedSides(step, y.length, x.length)
       ;[x, y] = [
         { ...x, target: w },
         { ...y, target: h },
       ]
-    } else if (step.step === 'centerCrop') [x, y] = [cropped(x, y, step.size), cropped(y, x, step.size)]
-    else if (step.step === 'trim') [x, y] = [trimmed(x, y, step.pixels), trimmed(y, x, step.pixels)]
+    } else if (step.step === 'centerCrop') [x, y] = [cropSpan(x, y, step.size), cropSpan(y, x, step.size)]
+    else if (step.step === 'trim') [x, y] = [trimSpan(x, y, step.pixels), trimSpan(y, x, step.pixels)]
     else if (step.step === 'draft') gap = step.gap
   }
   const reduction = reductionOf(gap, [x, y])
@@ -64,29 +67,29 @@ export function geometryOf(steps: readonly Step[], height: number, width: number
     { ...y, length: y.length / reduction },
   ]
   return {
-    across: axisOf(x, size, interpolation),
-    down: axisOf(y, size, interpolation),
-    columnsFirst: losesRows(x, y),
+    across: resampleAxis(x, size, interpolation),
+    down: resampleAxis(y, size, interpolation),
+    columnsFirst: isColumnsFirst(x, y),
     size,
     reduction,
   }
 }
 
-const reductionOf = (gap: number, spans: readonly Span[]): Reduction =>
+const reductionOf = (gap: number, spans: readonly SourceSpan[]): Reduction =>
   ([8, 4, 2] as const).find(by => spans.every(({ length, target }) => length / by >= gap * target)) ?? 1
 
-function resized({ size, squash }: { size: number; squash?: boolean }, h: number, w: number): [number, number] {
+function resizedSides({ size, squash }: { size: number; squash?: boolean }, h: number, w: number): [number, number] {
   if (squash) return [size, size]
   return h <= w ? [size, Math.trunc((size * w) / h)] : [Math.trunc((size * h) / w), size]
 }
 
-function cropped(span: Span, other: Span, size: number): Span {
+function cropSpan(span: SourceSpan, other: SourceSpan, size: number): SourceSpan {
   if (Math.min(span.target, other.target) < size)
     throw imageError('too-small', `${span.target} x ${other.target} pixels, the crop needs ${size}`)
   return { ...span, at: roundHalfToEven((span.target - size) / 2) }
 }
 
-function trimmed(span: Span, other: Span, pixels: number): Span {
+function trimSpan(span: SourceSpan, other: SourceSpan, pixels: number): SourceSpan {
   const length = span.length - 2 * pixels
   if (Math.min(length, other.length - 2 * pixels) <= 0)
     throw imageError('too-small', `${span.length} x ${other.length} pixels, the border takes ${2 * pixels}`)
@@ -94,7 +97,8 @@ function trimmed(span: Span, other: Span, pixels: number): Span {
 }
 
 /** When Pillow 13 takes columns first; found by trying sizes. */
-const losesRows = (x: Span, y: Span): boolean => y.length > y.target && y.length - y.target > 2 * (x.length - x.target)
+const isColumnsFirst = (x: SourceSpan, y: SourceSpan): boolean =>
+  y.length > y.target && y.length - y.target > 2 * (x.length - x.target)
 
 function roundHalfToEven(value: number): number {
   const floor = Math.floor(value)
@@ -102,20 +106,24 @@ function roundHalfToEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1
 }
 
-const linear = (x: number): number => Math.max(0, 1 - Math.abs(x))
+const linearFilter = (x: number): number => Math.max(0, 1 - Math.abs(x))
 
 /** With a = -0.5. */
-function cubic(signed: number): number {
+function cubicFilter(signed: number): number {
   const x = Math.abs(signed)
   if (x < 1) return (1.5 * x - 2.5) * x * x + 1
   return x < 2 ? -0.5 * (((x - 5) * x + 8) * x - 4) : 0
 }
 
 /** Each filter and half its width. */
-const filters = { bilinear: { filter: linear, half: 1 }, bicubic: { filter: cubic, half: 2 } }
+const filters = { bilinear: { filter: linearFilter, half: 1 }, bicubic: { filter: cubicFilter, half: 2 } }
 
 /** Pillow's `precompute_coeffs`, for the results of the crop alone. */
-function axisOf({ from, length, target, at }: Span, count: number, interpolation: Interpolation): Axis {
+function resampleAxis(
+  { from, length, target, at }: SourceSpan,
+  count: number,
+  interpolation: Interpolation,
+): ResampleAxis {
   const { filter, half } = filters[interpolation]
   const scale = length / target
   const shrink = 1 / Math.max(1, scale)
@@ -130,15 +138,15 @@ function axisOf({ from, length, target, at }: Span, count: number, interpolation
     const taps = Math.min(Math.floor(length), Math.trunc(center + support + 0.5)) - start
     let total = 0
     for (let k = 0; k < taps; k++) total += values[k] = filter((k + start - center + 0.5) * shrink)
-    for (let k = 0; k < taps; k++) weights[i * room + k] = rounded(total === 0 ? values[k]! : values[k]! / total)
+    for (let k = 0; k < taps; k++) weights[i * room + k] = toFixedPoint(total === 0 ? values[k]! : values[k]! / total)
     bounds[2 * i] = start
     bounds[2 * i + 1] = taps
   }
   const first = bounds[0]!
   const end = bounds[2 * count - 2]! + bounds[2 * count - 1]!
   for (let i = 0; i < count; i++) bounds[2 * i]! -= first
-  return { bounds, weights, room, first: from + first, end: from + end }
+  return { bounds, weights, maxTaps: room, first: from + first, end: from + end }
 }
 
 /** 22 bits after the point, halves away from zero. */
-const rounded = (weight: number): number => Math.trunc(weight * (1 << 22) + (weight < 0 ? -0.5 : 0.5))
+const toFixedPoint = (weight: number): number => Math.trunc(weight * (1 << 22) + (weight < 0 ? -0.5 : 0.5))

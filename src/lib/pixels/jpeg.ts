@@ -26,18 +26,18 @@ export interface JpegLayout {
   data: number
 }
 
-interface Headers extends Omit<JpegLayout, 'data'> {
+interface JpegHeaders extends Omit<JpegLayout, 'data'> {
   ids: number[]
   /** Said to be YCbCr, or said not to be. */
   isYcc?: boolean
 }
 
-type Reader = (headers: Headers, part: Uint8Array) => boolean
+type SegmentReader = (headers: JpegHeaders, part: Uint8Array) => boolean
 
 /** The layout of a file that `scan` can decode, or undefined. */
-export function jpegLayout(bytes: Uint8Array): JpegLayout | undefined {
+export function parseJpegLayout(bytes: Uint8Array): JpegLayout | undefined {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined
-  const headers: Headers = {
+  const headers: JpegHeaders = {
     ...{ width: 0, height: 0, components: [], ids: [], restart: 0 },
     ...{ quantization: new Map(), huffman: new Map() },
   }
@@ -50,19 +50,19 @@ export function jpegLayout(bytes: Uint8Array): JpegLayout | undefined {
     }
     const end = at + 2 + ((bytes[at + 2]! << 8) | bytes[at + 3]!)
     if (end > bytes.length || end < at + 4) return undefined
-    const read = readers[marker] ?? (isPlain(marker) ? skip : undefined)
+    const read = segmentReaders[marker] ?? (isMetadataMarker(marker) ? skipSegment : undefined)
     if (!read?.(headers, bytes.subarray(at + 4, end))) return undefined
     at = end
-    if (marker === 0xda) return isWhole(headers) ? { ...headers, data: at } : undefined
+    if (marker === 0xda) return isDecodable(headers) ? { ...headers, data: at } : undefined
   }
   return undefined
 }
 
 /** Application data and comments. */
-const isPlain = (marker: number): boolean => (marker >= 0xe0 && marker <= 0xef) || marker === 0xfe
-const skip: Reader = () => true
+const isMetadataMarker = (marker: number): boolean => (marker >= 0xe0 && marker <= 0xef) || marker === 0xfe
+const skipSegment: SegmentReader = () => true
 
-const readers: Readonly<Record<number, Reader>> = {
+const segmentReaders: Readonly<Record<number, SegmentReader>> = {
   0xc0: readFrame,
   0xc1: readFrame,
   0xc4: readHuffman,
@@ -85,7 +85,7 @@ const readers: Readonly<Record<number, Reader>> = {
 const startsWith = (part: Uint8Array, text: string): boolean =>
   Buffer.from(part.subarray(0, text.length)).toString('latin1') === text
 
-function readFrame(headers: Headers, part: Uint8Array): boolean {
+function readFrame(headers: JpegHeaders, part: Uint8Array): boolean {
   const count = part[5]!
   if (part[0] !== 8 || headers.components.length > 0 || part.length !== 6 + 3 * count) return false
   headers.height = (part[1]! << 8) | part[2]!
@@ -99,7 +99,7 @@ function readFrame(headers: Headers, part: Uint8Array): boolean {
   return true
 }
 
-function readHuffman({ huffman }: Headers, part: Uint8Array): boolean {
+function readHuffman({ huffman }: JpegHeaders, part: Uint8Array): boolean {
   let at = 0
   while (at + 17 <= part.length) {
     const [kind, index] = [part[at]! >> 4, part[at]! & 15]
@@ -113,24 +113,24 @@ function readHuffman({ huffman }: Headers, part: Uint8Array): boolean {
 }
 
 // prettier-ignore
-const natural = [
+const zigzagOrder = [
   0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
   35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 ]
 
-function readQuantization({ quantization }: Headers, part: Uint8Array): boolean {
+function readQuantization({ quantization }: JpegHeaders, part: Uint8Array): boolean {
   if (part.length % 65 !== 0) return false
   for (let at = 0; at < part.length; at += 65) {
     if (part[at]! > 3) return false
     const steps = new Int16Array(64)
-    for (const [k, place] of natural.entries()) steps[place] = part[at + 1 + k]!
+    for (const [k, place] of zigzagOrder.entries()) steps[place] = part[at + 1 + k]!
     quantization.set(part[at]!, steps)
   }
   return true
 }
 
 /** One scan of all components in the frame's order, all coefficients at once. */
-function readScan({ components, ids }: Headers, part: Uint8Array): boolean {
+function readScan({ components, ids }: JpegHeaders, part: Uint8Array): boolean {
   const count = part[0]!
   if (count !== components.length || part.length !== 4 + 2 * count) return false
   for (const [i, component] of components.entries()) {
@@ -141,7 +141,7 @@ function readScan({ components, ids }: Headers, part: Uint8Array): boolean {
   return part[1 + 2 * count] === 0 && part[2 + 2 * count] === 63 && part[3 + 2 * count] === 0
 }
 
-function isWhole({ width, height, components, quantization, huffman, ids, isYcc }: Headers): boolean {
+function isDecodable({ width, height, components, quantization, huffman, ids, isYcc }: JpegHeaders): boolean {
   const [luma, ...chroma] = components
   if (!luma || Math.min(width, height) < 16 || (chroma.length !== 0 && chroma.length !== 2)) return false
   if (chroma.length === 2 && !(isYcc ?? ids.join() === '1,2,3')) return false

@@ -4,7 +4,7 @@ export type Interpolation = 'bilinear' | 'bicubic'
 export type Triple = readonly [number, number, number]
 
 /** One visible step from decoded pixels to the backbone's input. */
-export type Step =
+export type PreprocessingStep =
   /** Cuts `pixels` off every side, as ObjectNet's red border needs. */
   | { step: 'trim'; pixels: number }
   /**
@@ -18,40 +18,47 @@ export type Step =
   /** (x / 255 - mean) / std per channel; `BGR` turns the channels round first, mean and std being in that order. */
   | { step: 'normalize'; mean: Triple; std: Triple; channels?: 'BGR' }
 
-export type Normalization = Extract<Step, { step: 'normalize' }>
+export type Normalization = Extract<PreprocessingStep, { step: 'normalize' }>
 
 /** How images are prepared: the model's own steps or the paper's, whole or from drafts of large images. */
-export const modes = ['native', 'paper', 'native-draft', 'paper-draft'] as const
-export type Mode = (typeof modes)[number]
-export const isDraft = (mode: string): boolean => mode.endsWith('-draft')
+export const preprocessingModes = ['native', 'paper', 'native-draft', 'paper-draft'] as const
+export type PreprocessingMode = (typeof preprocessingModes)[number]
+export const isDraftMode = (mode: string): boolean => mode.endsWith('-draft')
 
-export const draft = (gap: number): Step => ({ step: 'draft', gap })
-export const trim = (pixels: number): Step => ({ step: 'trim', pixels })
-export const resize = (size: number, interpolation: Interpolation): Step => ({ step: 'resize', size, interpolation })
-export const centerCrop = (size: number): Step => ({ step: 'centerCrop', size })
+export const draft = (gap: number): PreprocessingStep => ({ step: 'draft', gap })
+export const trim = (pixels: number): PreprocessingStep => ({ step: 'trim', pixels })
+export const resize = (size: number, interpolation: Interpolation): PreprocessingStep => ({
+  step: 'resize',
+  size,
+  interpolation,
+})
+export const centerCrop = (size: number): PreprocessingStep => ({ step: 'centerCrop', size })
 export const normalize = (mean: Triple, std: Triple): Normalization => ({ step: 'normalize', mean, std })
 
 export const imagenetMean: Triple = [0.485, 0.456, 0.406]
 export const imagenetStd: Triple = [0.229, 0.224, 0.225]
 
 /** The paper's steps for every model (appendix A). */
-export const paperSteps: readonly Step[] = [
+export const paperSteps: readonly PreprocessingStep[] = [
   resize(256, 'bilinear'),
   centerCrop(224),
   normalize(imagenetMean, imagenetStd),
 ]
 
 /** The paper's steps in the order of the model's channels. */
-export const paperStepsFor = ({ channels }: Pick<Recipe, 'channels'>): readonly Step[] =>
+export const paperStepsFor = ({ channels }: Pick<PreprocessingConfig, 'channels'>): readonly PreprocessingStep[] =>
   channels
-    ? [...paperSteps.slice(0, -1), { ...normalize(reversed(imagenetMean), reversed(imagenetStd)), channels }]
+    ? [
+        ...paperSteps.slice(0, -1),
+        { ...normalize(reverseChannels(imagenetMean), reverseChannels(imagenetStd)), channels },
+      ]
     : paperSteps
 
 /** A triple in the other order of channels. */
-export const reversed = ([a, b, c]: Triple): Triple => [c, b, a]
+export const reverseChannels = ([a, b, c]: Triple): Triple => [c, b, a]
 
 /** How a model was trained to see images, in timm's words. */
-export interface Recipe {
+export interface PreprocessingConfig {
   mean: Triple
   std: Triple
   /** The order of the channels, mean and std included, where it is not RGB. */
@@ -67,7 +74,7 @@ export interface Recipe {
 }
 
 /** The model's own steps; the resize target is floor(size / cropPct) as timm computes it. */
-export const nativeSteps = (recipe: Recipe): readonly Step[] => {
+export const nativeSteps = (recipe: PreprocessingConfig): readonly PreprocessingStep[] => {
   const { mean, std, channels, interpolation, cropPct, size, squash } = recipe
   const target = recipe.resize ?? Math.floor(size / cropPct)
   return [
@@ -78,8 +85,8 @@ export const nativeSteps = (recipe: Recipe): readonly Step[] => {
 }
 
 /** Steps on pixels, which depend on the image's size, and the normalization that follows them. */
-export function splitSteps(steps: readonly Step[]): {
-  geometry: readonly Step[]
+export function splitSteps(steps: readonly PreprocessingStep[]): {
+  geometry: readonly PreprocessingStep[]
   normalization: Normalization
   size: number
 } {
@@ -103,11 +110,11 @@ export function splitSteps(steps: readonly Step[]): {
 }
 
 /** `resize(256, bilinear) centerCrop(224) normalize(…)`: one line, also the steps' part of a result's key. */
-export function describeSteps(steps: readonly Step[]): string {
+export function describeSteps(steps: readonly PreprocessingStep[]): string {
   return steps.map(describeStep).join(' ')
 }
 
-function describeStep(step: Step): string {
+function describeStep(step: PreprocessingStep): string {
   switch (step.step) {
     case 'trim':
       return `trim(${step.pixels})`
@@ -123,8 +130,8 @@ function describeStep(step: Step): string {
 }
 
 /** The steps that `describeSteps` wrote. */
-export function parseSteps(text: string): Step[] {
-  return [...text.matchAll(/(\w+)\(([^)]*)\)/g)].map(([, name, inner]): Step => {
+export function parseSteps(text: string): PreprocessingStep[] {
+  return [...text.matchAll(/(\w+)\(([^)]*)\)/g)].map(([, name, inner]): PreprocessingStep => {
     const [first, second, third] = inner!.split(', ') as [string, string?, string?]
     if (name === 'trim') return trim(Number(first))
     if (name === 'draft') return draft(Number(first))

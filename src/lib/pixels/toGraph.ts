@@ -3,13 +3,13 @@ import { add, cast, concat, mul, split } from '../onnx/ops.ts'
 import { type Normalization } from './steps.ts'
 
 /** uint8 [n, 3, h, w] -> the same in the order of the model's channels */
-export const orderedGraph = (crops: Tensor, { channels }: Normalization): Tensor =>
+export const orderChannels = (crops: Tensor, { channels }: Normalization): Tensor =>
   channels === 'BGR' ? concat(split(crops, [1, 1, 1], 1).toReversed(), 1) : crops
 
 /** uint8 [n, 3, h, w] -> float32 (x / 255 - mean) / std in the order of the model's channels */
-export function normalizeGraph(crops: Tensor, normalization: Normalization): Tensor {
+export function normalizeCrops(crops: Tensor, normalization: Normalization): Tensor {
   const { mean, std } = normalization
   const channels = (values: readonly number[]): Tensor => constant(crops.graph, Float32Array.from(values), [1, 3, 1, 1])
-  const scaled = mul(cast(orderedGraph(crops, normalization), 'float32'), channels(std.map(s => 1 / (255 * s))))
+  const scaled = mul(cast(orderChannels(crops, normalization), 'float32'), channels(std.map(s => 1 / (255 * s))))
   return add(scaled, channels(mean.map((m, i) => -m / std[i]!)))
 }

@@ -1,10 +1,10 @@
 import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { storageError, syncFolder, temporaryName, whereThere, writeDurably } from '../files.ts'
-import { type Place } from './place.ts'
+import { storageError, syncFolder, temporaryName, orIfMissing, writeDurably } from '../files.ts'
+import { type Storage } from './storage.ts'
 
 /** A folder of this machine, or of a file system that several machines share. */
-export function folderPlace(root: string): Place {
+export function folderStorage(root: string): Storage {
   const storing = async <T>(name: string, work: (file: string) => Promise<T>): Promise<T> => {
     const file = join(root, name)
     try {
@@ -15,7 +15,7 @@ export function folderPlace(root: string): Place {
   }
   return {
     url: root,
-    read: name => whereThere(readFile(join(root, name)), undefined),
+    read: name => orIfMissing(readFile(join(root, name)), undefined),
     put: (name, fill) =>
       storing(name, async file => {
         await mkdir(dirname(file), { recursive: true })
@@ -30,7 +30,7 @@ export function folderPlace(root: string): Place {
           return createFile(file, text)
         }),
       ),
-    list: folder => whereThere(readdir(join(root, folder)), []),
+    list: folder => orIfMissing(readdir(join(root, folder)), []),
     remove: name => rm(join(root, name), { force: true }),
   }
 }
@@ -44,18 +44,18 @@ async function createFile(file: string, text: string): Promise<boolean> {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? ''
     if (code === 'EEXIST') return false
-    if (!withoutLinks.includes(code)) throw error
-    if (await whereThere(stat(file), undefined)) return false
+    if (!noHardLinkCodes.includes(code)) throw error
+    if (await orIfMissing(stat(file), undefined)) return false
     await rename(temporary, file)
   } finally {
-    await whereThere(unlink(temporary), undefined)
+    await orIfMissing(unlink(temporary), undefined)
   }
   await syncFolder(dirname(file))
   return true
 }
 
 /** What file systems without hard links say: there two machines at once are not told apart. */
-const withoutLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
+const noHardLinkCodes = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 
 async function writeSynced(file: string, text: string): Promise<void> {
   const handle = await open(file, 'wx')

@@ -1,24 +1,24 @@
 import { join, basename, dirname } from 'node:path'
 import { geogapCache } from '../hub/hubCache.ts'
 import { sha256 } from '../hash.ts'
-import { isStore } from './place.ts'
+import { isObjectStoreUrl } from './storage.ts'
 import { type GeogapError, inputError } from '../errors.ts'
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { writeDurably } from '../files.ts'
 
 /** The path itself, or a copy of the object that it names; a changed object is copied anew. Errors: `missing-file`. */
 export async function localFile(path: string): Promise<string> {
-  if (!isStore(path)) return path
+  if (!isObjectStoreUrl(path)) return path
   const { headObject } = await import('./s3.ts')
   const found = await headObject(path)
-  if (!found) throw missing(path)
+  if (!found) throw missingFileError(path)
   const file = join(geogapCache(), 'objects', sha256(path + found.tag, 16), basename(path))
-  if ((await sizeOf(file)) !== found.bytes && !(await copyObject(path, file))) throw missing(path)
+  if ((await fileSize(file)) !== found.bytes && !(await copyObject(path, file))) throw missingFileError(path)
   return file
 }
 
-const missing = (path: string): GeogapError => inputError('missing-file', `missing file: ${path}`)
-export const sizeOf = async (file: string): Promise<number | undefined> =>
+const missingFileError = (path: string): GeogapError => inputError('missing-file', `missing file: ${path}`)
+export const fileSize = async (file: string): Promise<number | undefined> =>
   (await stat(file).catch(() => undefined))?.size
 
 /** False where the object is gone: another machine may have removed it since it was listed. */

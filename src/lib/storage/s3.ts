@@ -7,25 +7,25 @@ import { join } from 'node:path'
 import type { _Object, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
 import { mapLimited } from '../concurrency.ts'
 import { GeogapError, inputError } from '../errors.ts'
-import { inScratch } from '../scratch.ts'
-import { type Place } from './place.ts'
+import { withTempDir } from '../tempDir.ts'
+import { type Storage } from './storage.ts'
 
-interface Address {
+interface S3Address {
   Bucket: string
   Key: string
 }
 
 /** @throws GeogapError `bad-store-url` */
-function parseUrl(url: string): Address {
+function parseUrl(url: string): S3Address {
   const [, Bucket, Key = ''] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(url) ?? []
   if (Bucket === undefined)
     throw inputError('bad-store-url', `not an address of an object store: ${url}; s3://bucket/name`)
   return { Bucket, Key: Key.replace(/\/+$/, '') }
 }
 
-let shared: Promise<S3Client> | undefined
+let sharedClient: Promise<S3Client> | undefined
 
-const connect = (): Promise<S3Client> => (shared ??= createClient())
+const connect = (): Promise<S3Client> => (sharedClient ??= createClient())
 
 async function createClient(): Promise<S3Client> {
   // A warning about Node 20 is for those who choose the client's version.
@@ -51,7 +51,7 @@ interface StoreFault {
 
 const statusOf = (error: unknown): number | undefined => (error as StoreFault | undefined)?.$metadata?.httpStatusCode
 
-const reasons: Record<number, [code: string, reason: string]> = {
+const reasonByStatus: Record<number, [code: string, reason: string]> = {
   401: ['store-denied', 'the store refuses the credentials'],
   403: ['store-denied', 'the store denies access'],
   404: ['no-bucket', 'there is no such bucket'],
@@ -62,7 +62,7 @@ const reasons: Record<number, [code: string, reason: string]> = {
 function storeError(what: string, error: unknown): GeogapError {
   if (error instanceof GeogapError) return error
   const { name = '', code, message = '' } = error as StoreFault
-  const known = reasons[statusOf(error) ?? 0]
+  const known = reasonByStatus[statusOf(error) ?? 0]
   if (known) return new GeogapError('storage', known[0], `${what}: ${known[1]} (${name})`, { cause: error })
   if (name === 'CredentialsProviderError')
     return new GeogapError('storage', 'no-credentials', `${what}: no credentials for the store`, { cause: error })
@@ -73,7 +73,7 @@ function storeError(what: string, error: unknown): GeogapError {
 }
 
 /** Does a request; an error names what was to be done. */
-async function sent<T>(what: string, request: (client: S3Client) => Promise<T>): Promise<T> {
+async function sendRequest<T>(what: string, request: (client: S3Client) => Promise<T>): Promise<T> {
   try {
     return await request(await connect())
   } catch (error) {
@@ -82,8 +82,8 @@ async function sent<T>(what: string, request: (client: S3Client) => Promise<T>):
 }
 
 /** The same for an object that need not be there: then undefined. */
-const sentWhereThere = <T>(what: string, request: (client: S3Client) => Promise<T>): Promise<T | undefined> =>
-  sent(what, client =>
+const sendOrIfMissing = <T>(what: string, request: (client: S3Client) => Promise<T>): Promise<T | undefined> =>
+  sendRequest(what, client =>
     request(client).catch((error: unknown) => {
       if (statusOf(error) === 404 && (error as StoreFault).name !== 'NoSuchBucket') return undefined
       throw error
@@ -97,7 +97,7 @@ export async function readObject(
 ): Promise<Uint8Array | undefined> {
   const { GetObjectCommand } = await import('@aws-sdk/client-s3')
   const Range = part && `bytes=${part.offset}-${part.offset + part.length - 1}`
-  return sentWhereThere(`cannot read ${url}`, async client => {
+  return sendOrIfMissing(`cannot read ${url}`, async client => {
     const found = await client.send(new GetObjectCommand({ ...parseUrl(url), ...(Range && { Range }) }))
     return found.Body!.transformToByteArray()
   })
@@ -106,17 +106,17 @@ export async function readObject(
 /** Size and content tag of an object; undefined where there is none. */
 export async function headObject(url: string): Promise<{ bytes: number; tag: string } | undefined> {
   const { HeadObjectCommand } = await import('@aws-sdk/client-s3')
-  return sentWhereThere(`cannot read ${url}`, async client => {
+  return sendOrIfMissing(`cannot read ${url}`, async client => {
     const { ContentLength = 0, ETag = '' } = await client.send(new HeadObjectCommand(parseUrl(url)))
     return { bytes: ContentLength, tag: ETag }
   })
 }
 
 /** What a store lists of a bucket below a prefix; with `Delimiter` nothing in deeper folders. */
-async function listed(url: string, query: { Prefix: string; Delimiter?: string }): Promise<_Object[]> {
+async function listContents(url: string, query: { Prefix: string; Delimiter?: string }): Promise<_Object[]> {
   const { paginateListObjectsV2 } = await import('@aws-sdk/client-s3')
   const { Bucket } = parseUrl(url)
-  return sent(`cannot list ${url}`, async client => {
+  return sendRequest(`cannot list ${url}`, async client => {
     const found: _Object[] = []
     for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket, ...query }))
       found.push(...Contents)
@@ -128,7 +128,7 @@ async function listed(url: string, query: { Prefix: string; Delimiter?: string }
 export async function listObjects(url: string): Promise<{ url: string; bytes: number; tag: string }[]> {
   const { Bucket, Key } = parseUrl(url)
   const Prefix = url.endsWith('/') && Key !== '' ? `${Key}/` : Key
-  const objects = await listed(url, { Prefix })
+  const objects = await listContents(url, { Prefix })
   return objects.map(({ Key = '', Size = 0, ETag = '' }) => ({ url: `s3://${Bucket}/${Key}`, bytes: Size, tag: ETag }))
 }
 
@@ -153,7 +153,7 @@ function commonStart(urls: readonly string[]): string {
 
 async function listNames(url: string): Promise<string[]> {
   const Prefix = `${parseUrl(url).Key}/`
-  return (await listed(url, { Prefix, Delimiter: '/' })).map(({ Key = '' }) => Key.slice(Prefix.length))
+  return (await listContents(url, { Prefix, Delimiter: '/' })).map(({ Key = '' }) => Key.slice(Prefix.length))
 }
 
 async function putObject(
@@ -162,18 +162,20 @@ async function putObject(
   more: Partial<PutObjectCommandInput> = {},
 ): Promise<void> {
   const { PutObjectCommand } = await import('@aws-sdk/client-s3')
-  await sent(`cannot write ${url}`, client => client.send(new PutObjectCommand({ ...parseUrl(url), Body, ...more })))
+  await sendRequest(`cannot write ${url}`, client =>
+    client.send(new PutObjectCommand({ ...parseUrl(url), Body, ...more })),
+  )
 }
 
 /** Below `s3://bucket/prefix`. */
-export function s3Place(root: string): Place {
+export function s3Storage(root: string): Storage {
   parseUrl(root)
   const at = (name: string): string => `${root.replace(/\/+$/, '')}/${name}`
   return {
     url: root,
     read: name => readObject(at(name)),
     put: async (name, fill) => {
-      const bytes = await filled(fill)
+      const bytes = await fillBytes(fill)
       await putObject(at(name), bytes)
       return bytes.length
     },
@@ -181,18 +183,18 @@ export function s3Place(root: string): Place {
     list: folder => listNames(at(folder)),
     remove: async name => {
       const { DeleteObjectCommand } = await import('@aws-sdk/client-s3')
-      await sent(`cannot remove ${at(name)}`, client => client.send(new DeleteObjectCommand(parseUrl(at(name)))))
+      await sendRequest(`cannot remove ${at(name)}`, client => client.send(new DeleteObjectCommand(parseUrl(at(name)))))
     },
   }
 }
 
-const filled = (fill: (temporary: string) => Promise<void>): Promise<Uint8Array> =>
-  inScratch(async folder => {
+const fillBytes = (fill: (temporary: string) => Promise<void>): Promise<Uint8Array> =>
+  withTempDir(async folder => {
     await fill(join(folder, 'file'))
     return readFile(join(folder, 'file'))
   })
 
-const conflictTries = 5
+const maxConflictTries = 5
 
 /** A store says 409 while another upload of the name is under way: then it is asked again who came first. */
 async function createObject(url: string, text: string): Promise<boolean> {
@@ -203,7 +205,7 @@ async function createObject(url: string, text: string): Promise<boolean> {
     } catch (error) {
       const status = statusOf((error as GeogapError).cause)
       if (status === 412) return false
-      if (status !== 409 || tries === conflictTries) throw error
+      if (status !== 409 || tries === maxConflictTries) throw error
     }
   }
 }

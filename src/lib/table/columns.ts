@@ -1,33 +1,33 @@
-import { guarded, jsonText, pad, percent, percentRange, printable, textWidth } from './text.ts'
+import { escapeFormula, jsonText, padText, percent, percentRange, stripControlCharacters, textWidth } from './text.ts'
 
-export type Value = string | number | null
+export type CellValue = string | number | null
 
 /** A column: its name for machines, its heading for people (without one they do not see it), and how a value reads. */
-export interface Column<Row> {
+export interface TableColumn<Row> {
   name: string
   heading: string
-  value: (row: Row) => Value
+  value: (row: Row) => CellValue
   /** What people see; the value itself by default. */
   show?: (row: Row) => string
 }
 
 /** A column of a field of the rows. */
-export const field = <Name extends string>(
+export const fieldColumn = <Name extends string>(
   name: Name,
   heading: string = name,
-): Column<Readonly<Record<Name, Value>>> => ({ name, heading, value: row => row[name] })
+): TableColumn<Readonly<Record<Name, CellValue>>> => ({ name, heading, value: row => row[name] })
 
 /** Columns of several fields by their headings. */
-export const fields = <Name extends string>(
+export const fieldColumns = <Name extends string>(
   headings: Readonly<Record<Name, string>>,
-): Column<Readonly<Record<Name, Value>>>[] =>
-  (Object.entries(headings) as [Name, string][]).map(([name, heading]) => field(name, heading))
+): TableColumn<Readonly<Record<Name, CellValue>>>[] =>
+  (Object.entries(headings) as [Name, string][]).map(([name, heading]) => fieldColumn(name, heading))
 
 /** A field that is a share and reads as percent. */
-export const share = <Name extends string>(
+export const shareColumn = <Name extends string>(
   name: Name,
   heading: string,
-): Column<Readonly<Record<Name, number | null>>> => ({
+): TableColumn<Readonly<Record<Name, number | null>>> => ({
   ...{ name, heading, value: row => row[name], show: row => percent(row[name]) },
 })
 
@@ -35,41 +35,47 @@ export const share = <Name extends string>(
 export const intervalColumns = <Row>(
   of: (row: Row) => readonly [low: number | null, high: number | null],
   heading = '95 % interval',
-): Column<Row>[] => [
+): TableColumn<Row>[] => [
   { name: 'low', heading, value: row => of(row)[0], show: row => percentRange(...of(row)) },
   { name: 'high', heading: '', value: row => of(row)[1] },
 ]
 
-export const formats = ['text', 'markdown', 'csv', 'json', 'latex'] as const
-export type Format = (typeof formats)[number]
+export const tableFormats = ['text', 'markdown', 'csv', 'json', 'latex'] as const
+export type TableFormat = (typeof tableFormats)[number]
 
 /** Rows in one of the formats: text, Markdown and LaTeX show what people see of the columns with a heading, CSV and JSON all values. */
-export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], format: Format): string {
+export function formatTable<Row>(
+  columns: readonly TableColumn<Row>[],
+  rows: readonly Row[],
+  format: TableFormat,
+): string {
   if (format === 'json') return jsonText(records(columns, rows))
   if (format === 'csv') return csv(columns, rows)
   const readable = columns.filter(({ heading }) => heading !== '')
   const heads = readable.map(({ heading }) => heading)
-  const lines = [heads, ...rows.map(row => readable.map(column => shown(column, row)))].map(line => line.map(printable))
+  const lines = [heads, ...rows.map(row => readable.map(column => cellText(column, row)))].map(line =>
+    line.map(stripControlCharacters),
+  )
   const numeric = readable.map(({ value }) => rows.some(row => typeof value(row) === 'number'))
-  return format === 'latex' ? latex(lines, numeric) : aligned(lines, numeric, format === 'markdown')
+  return format === 'latex' ? latex(lines, numeric) : alignColumns(lines, numeric, format === 'markdown')
 }
 
-const records = <Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Record<string, Value>[] =>
+const records = <Row>(columns: readonly TableColumn<Row>[], rows: readonly Row[]): Record<string, CellValue>[] =>
   rows.map(row => Object.fromEntries(columns.map(({ name, value }) => [name, value(row)])))
 
 /** A value as people see it. */
-export function shown<Row>({ value, show }: Column<Row>, row: Row): string {
+export function cellText<Row>({ value, show }: TableColumn<Row>, row: Row): string {
   if (show) return show(row)
   const plain = value(row)
   return plain === null ? '–' : String(plain)
 }
 
 /** Lines of cells, the headings first. */
-function aligned(cells: readonly string[][], numeric: readonly boolean[], markdown: boolean): string {
+function alignColumns(cells: readonly string[][], numeric: readonly boolean[], markdown: boolean): string {
   const escaped = markdown ? cells.map(row => row.map(cell => cell.replace(/[\\|<>*_`[\]]/g, '\\$&'))) : cells
   const widths = numeric.map((_, i) => escaped.reduce((most, row) => Math.max(most, textWidth(row[i]!)), 3))
   const [head, ...lines] = escaped.map(row =>
-    row.map((cell, i) => pad(cell, widths[i]!, numeric[i]!)).join(markdown ? ' | ' : '  '),
+    row.map((cell, i) => padText(cell, widths[i]!, numeric[i]!)).join(markdown ? ' | ' : '  '),
   )
   if (!markdown) {
     const rule = widths.map(width => '─'.repeat(width)).join('  ')
@@ -79,15 +85,15 @@ function aligned(cells: readonly string[][], numeric: readonly boolean[], markdo
   return `${[head!, rule, ...lines].map(text => `| ${text} |`).join('\n')}\n`
 }
 
-function csv<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
+function csv<Row>(columns: readonly TableColumn<Row>[], rows: readonly Row[]): string {
   const lines = rows.map(row => columns.map(({ value }) => csvCell(value(row))).join(','))
   return `${[columns.map(({ name }) => csvCell(name)).join(','), ...lines].join('\n')}\n`
 }
 
-function csvCell(value: Value): string {
+function csvCell(value: CellValue): string {
   if (value === null) return ''
   if (typeof value === 'number') return String(value)
-  const safe = guarded(value)
+  const safe = escapeFormula(value)
   return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 

@@ -1,7 +1,7 @@
-import { type Column, type Format, formatTable, type Value } from './columns.ts'
+import { type TableColumn, type TableFormat, formatTable, type CellValue } from './columns.ts'
 
 /** A table ready for any format, its rows' type forgotten. */
-export interface Exported {
+export interface Table {
   /** For machines: `accuracy`, `paper-2`. */
   name: string
   title: string
@@ -9,15 +9,15 @@ export interface Exported {
   notes: readonly string[]
   columns: readonly { name: string; heading: string }[]
   /** Row by row in the order of `columns`. */
-  values: readonly (readonly Value[])[]
-  text: (format: Format) => string
+  values: readonly (readonly CellValue[])[]
+  text: (format: TableFormat) => string
 }
 
-export function exported<Row>(
-  about: Pick<Exported, 'name' | 'title'> & Partial<Pick<Exported, 'notes'>>,
-  columns: readonly Column<Row>[],
+export function createTable<Row>(
+  about: Pick<Table, 'name' | 'title'> & Partial<Pick<Table, 'notes'>>,
+  columns: readonly TableColumn<Row>[],
   rows: readonly Row[],
-): Exported {
+): Table {
   return {
     notes: [],
     ...about,

@@ -1,7 +1,7 @@
 import stringWidth from 'string-width'
 
 /** Text without control characters, so that a name from a file cannot steer a terminal, and without halves of characters. */
-export const printable = (text: string): string =>
+export const stripControlCharacters = (text: string): string =>
   text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/gu, '\ufffd')
 
 /** Indented JSON with a line end. */
@@ -16,7 +16,7 @@ export const percent = (share: number | null, digits = 1): string =>
   share === null ? '–' : (100 * share).toFixed(digits)
 
 /** 0.00012 as `< 0.001`. */
-export const pText = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(3))
+export const pValueText = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(3))
 
 export const percentRange = (low: number | null, high: number | null): string =>
   low === null || high === null ? '–' : `${percent(low)} – ${percent(high)}`
@@ -25,7 +25,7 @@ export const percentRange = (low: number | null, high: number | null): string =>
 export const textWidth = (text: string): number => (/^[ -~–]*$/.test(text) ? text.length : stringWidth(text))
 
 /** Fills up with spaces to `width` columns of a terminal. */
-export function pad(text: string, width: number, right: boolean): string {
+export function padText(text: string, width: number, right: boolean): string {
   const fill = ' '.repeat(Math.max(0, width - textWidth(text)))
   return right ? fill + text : text + fill
 }
@@ -60,14 +60,15 @@ export const shortList = (names: readonly string[], most: number): string =>
 export const groupList = (groups: readonly { group: string; n: number }[], most: number): string =>
   shortList([...new Set(groups.map(({ group, n }) => `${group} (${n})`))], most)
 
-const formula = /^'*(?:\s*[=+\-@＝＋－＠]|[\t\r])/
+const formulaPattern = /^'*(?:\s*[=+\-@＝＋－＠]|[\t\r])/
 
 /** A text that a spreadsheet would take for a formula gets an apostrophe in front. */
-export const guarded = (text: string): string => (formula.test(text) ? `'${text}` : text)
+export const escapeFormula = (text: string): string => (formulaPattern.test(text) ? `'${text}` : text)
 
 /** What `guarded` was given. */
-export const unguarded = (text: string): string => (text.startsWith("'") && formula.test(text) ? text.slice(1) : text)
+export const unescapeFormula = (text: string): string =>
+  text.startsWith("'") && formulaPattern.test(text) ? text.slice(1) : text
 
 /** `1 model`, `98 models`, `10,333 images`. */
-export const count = (n: number, noun: string): string =>
+export const countText = (n: number, noun: string): string =>
   `${Math.round(n).toLocaleString('en-US')} ${noun}${Math.round(n) === 1 ? '' : 's'}`

@@ -4,7 +4,7 @@
 export const percentValue = (value: number): string => `${value.toFixed(1)} %`
 
 /** An accuracy that is known, with its interval, in percent. */
-export const inPercent = ({ top1, low, high }: Record<'top1' | 'low' | 'high', number | null>) => ({
+export const accuracyPercent = ({ top1, low, high }: Record<'top1' | 'low' | 'high', number | null>) => ({
   ...{ accuracy: 100 * top1!, low: 100 * low!, high: 100 * high! },
 })
 
@@ -13,12 +13,12 @@ export const range95 = ({ low, high }: { low: number; high: number }): string =>
   `${low.toFixed(1)} to ${high.toFixed(1)}`
 
 /** With a true minus sign, and without one for what rounds to 0. */
-export const signed = (value: number, digits: number): string =>
+export const signedText = (value: number, digits: number): string =>
   value
     .toFixed(digits)
     .replace(/^-(?=.*[1-9])/, '−')
     .replace('-', '')
 
 /** `0.41 to 0.65`, or a dash without an interval. */
-export const range95Of = ({ low, high }: { low: number | null; high: number | null }, digits: number): string =>
-  low === null || high === null ? '–' : `${signed(low, digits)} to ${signed(high, digits)}`
+export const intervalText = ({ low, high }: { low: number | null; high: number | null }, digits: number): string =>
+  low === null || high === null ? '–' : `${signedText(low, digits)} to ${signedText(high, digits)}`

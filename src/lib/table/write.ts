@@ -3,18 +3,18 @@ import { extname } from 'node:path'
 import { z } from 'zod'
 import { inputError } from '../errors.ts'
 import { storageError, writeDurably, writeOutput } from '../files.ts'
-import { type Column, writeParquet } from '../sql.ts'
+import { type ParquetColumn, writeParquet } from '../sql.ts'
 import { version } from '../version.ts'
-import { type Exported } from './table.ts'
-import { type Format, type Value } from './columns.ts'
-import { jsonText, printable } from './text.ts'
+import { type Table } from './table.ts'
+import { type TableFormat, type CellValue } from './columns.ts'
+import { jsonText, stripControlCharacters } from './text.ts'
 
-export type OutputFormat = Format | 'parquet'
+export type OutputFormat = TableFormat | 'parquet'
 
-const value = z.union([z.string(), z.number(), z.null()])
+const cellSchema = z.union([z.string(), z.number(), z.null()])
 
 /** What `--format json` writes; docs/schema/tables-1.json is this as a JSON Schema. */
-export const exportSchema = z
+export const tablesSchema = z
   .object({
     schema: z.literal('geogap-tables-1'),
     /** `geogap` with its version. */
@@ -25,7 +25,7 @@ export const exportSchema = z
         title: z.string(),
         notes: z.array(z.string()),
         columns: z.array(z.object({ name: z.string(), heading: z.string() })),
-        rows: z.array(z.record(z.string(), value)),
+        rows: z.array(z.record(z.string(), cellSchema)),
       }),
     ),
   })
@@ -33,9 +33,9 @@ export const exportSchema = z
     title: 'Tables exported by geogap',
     description: 'Shares are 0 … 1 unless a row has its own unit; null is a value that could not be computed.',
   })
-export type ExportedJson = z.infer<typeof exportSchema>
+export type TablesJson = z.infer<typeof tablesSchema>
 
-const byEnding: Readonly<Record<string, OutputFormat>> = {
+const formatByExtension: Readonly<Record<string, OutputFormat>> = {
   '.csv': 'csv',
   '.json': 'json',
   '.md': 'markdown',
@@ -45,22 +45,22 @@ const byEnding: Readonly<Record<string, OutputFormat>> = {
 }
 
 /** The format asked for, else that of the file's ending, else text. Errors: bad-option where Parquet has no file. */
-export function chosenFormat(format: OutputFormat | undefined, file: string | undefined): OutputFormat {
-  const chosen = format ?? byEnding[extname(file ?? '').toLowerCase()] ?? 'text'
+export function chooseFormat(format: OutputFormat | undefined, file: string | undefined): OutputFormat {
+  const chosen = format ?? formatByExtension[extname(file ?? '').toLowerCase()] ?? 'text'
   if (chosen === 'parquet' && file === undefined) throw inputError('bad-option', '--format parquet takes -o FILE')
   return chosen
 }
 
 /** Formats that hold one table only. */
-export const single = (format: OutputFormat): boolean => ['csv', 'latex', 'parquet'].includes(format)
+export const isSingleTableFormat = (format: OutputFormat): boolean => ['csv', 'latex', 'parquet'].includes(format)
 
 /** Prints the tables, or writes them to `file` and prints its name. */
 export async function writeTables(
-  tables: readonly Exported[],
+  tables: readonly Table[],
   format: OutputFormat,
   file: string | undefined,
 ): Promise<void> {
-  if (single(format) && tables.length !== 1)
+  if (isSingleTableFormat(format) && tables.length !== 1)
     throw inputError(
       'many-tables',
       `${format} holds one table, not ${tables.length}: ${tables.map(t => t.name).join(', ')}`,
@@ -71,12 +71,12 @@ export async function writeTables(
   if (file !== undefined) process.stdout.write(`${file}\n`)
 }
 
-function tablesText(tables: readonly Exported[], format: Exclude<OutputFormat, 'parquet'>): string {
+function tablesText(tables: readonly Table[], format: Exclude<OutputFormat, 'parquet'>): string {
   if (format === 'json') return jsonText(tablesJson(tables))
-  return tables.map(table => headed(table, format)).join('\n')
+  return tables.map(table => tableText(table, format)).join('\n')
 }
 
-export const tablesJson = (tables: readonly Exported[]): ExportedJson => ({
+export const tablesJson = (tables: readonly Table[]): TablesJson => ({
   schema: 'geogap-tables-1',
   generator: `geogap ${version}`,
   tables: tables.map(({ name, title, notes, columns, values }) => ({
@@ -85,19 +85,19 @@ export const tablesJson = (tables: readonly Exported[]): ExportedJson => ({
   })),
 })
 
-function headed({ title, notes, text }: Exported, format: Format): string {
+function tableText({ title, notes, text }: Table, format: TableFormat): string {
   const body = text(format)
   if (format === 'csv') return body
-  const [head, ...lines] = [title, ...notes].map(printable)
+  const [head, ...lines] = [title, ...notes].map(stripControlCharacters)
   if (format === 'latex') return [head, ...lines].map(line => `% ${line}\n`).join('') + body
   const ending =
     lines.length === 0 ? '' : `\n${lines.map(line => `${format === 'markdown' ? '- ' : ''}${line}\n`).join('')}`
   return `${format === 'markdown' ? `### ${head!}\n` : head!}\n${body}${ending}`
 }
 
-async function writeParquetTable({ columns, values }: Exported, file: string): Promise<void> {
+async function writeParquetTable({ columns, values }: Table, file: string): Promise<void> {
   const flat = columns.map(({ name }, i) =>
-    flatColumn(
+    parquetColumn(
       name,
       values.map(row => row[i]!),
     ),
@@ -107,7 +107,7 @@ async function writeParquetTable({ columns, values }: Exported, file: string): P
   })
 }
 
-function flatColumn(name: string, values: readonly Value[]): Column {
+function parquetColumn(name: string, values: readonly CellValue[]): ParquetColumn {
   const numeric = values.some(value => typeof value === 'number') && values.every(value => typeof value !== 'string')
   if (numeric) return { name, type: 'DOUBLE', values }
   return { name, type: 'VARCHAR', values: values.map(value => (value === null ? null : String(value))) }

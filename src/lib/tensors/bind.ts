@@ -1,10 +1,10 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { GeogapError, shown, unquoted } from '../errors.ts'
+import { GeogapError, quoteForMessage, escapeForMessage } from '../errors.ts'
 import { type DType, type Graph, type Tensor } from '../onnx/graph.ts'
-import { type Binding } from '../onnx/onnx.ts'
+import { type ParameterBinding } from '../onnx/encode.ts'
 import { type NamedTensor } from './safetensors.ts'
-import { bytesOf, type Dtype, readTensor, type TensorEntry, type TensorFile } from './tensors.ts'
+import { asBytes, type WeightDtype, readTensor, type TensorEntry, type TensorFile } from './tensors.ts'
 
 /** How a checkpoint's names become the architecture's; rules are tried in order and the first that fits is used. */
 export interface NameTable {
@@ -17,10 +17,10 @@ export interface NameTable {
 export interface BoundWeights {
   /** Real path of the folder that holds the files named by external data. */
   folder: string
-  bind: (name: string, tensor: Tensor) => Binding
+  bind: (name: string, tensor: Tensor) => ParameterBinding
 }
 
-const dtypes: Readonly<Record<Dtype, DType>> = {
+const onnxDtypes: Readonly<Record<WeightDtype, DType>> = {
   F32: 'float32',
   F64: 'float64',
   F16: 'float16',
@@ -34,7 +34,7 @@ const dtypes: Readonly<Record<Dtype, DType>> = {
 }
 
 /** Counters that PyTorch keeps beside normalization statistics. */
-const counters = /(^|\.)num_batches_tracked$/
+const counterPattern = /(^|\.)num_batches_tracked$/
 
 /**
  * Binds every parameter of `graph` to a tensor of `files`.
@@ -45,13 +45,13 @@ export async function bindWeights(
   files: readonly TensorFile[],
   table: NameTable = {},
 ): Promise<BoundWeights> {
-  const entries = fitting(graph, files, table)
+  const entries = matchTensors(graph, files, table)
   const paths = new Map<string, string>()
   for (const { file } of files) paths.set(file, await realpath(file))
-  const folder = dirname(paths.get(largest(files).file)!)
-  const inline = new Map<string, Binding>()
+  const folder = dirname(paths.get(largestFile(files).file)!)
+  const inline = new Map<string, ParameterBinding>()
   for (const [name, entry] of entries) {
-    if (entry.data || dirname(paths.get(entry.file)!) !== folder) inline.set(name, await inlined(entry))
+    if (entry.data || dirname(paths.get(entry.file)!) !== folder) inline.set(name, await inlineBinding(entry))
   }
   return {
     folder,
@@ -60,7 +60,7 @@ export async function bindWeights(
       const values = inline.get(name)
       if (values) return values
       return {
-        dtype: dtypes[entry.dtype],
+        dtype: onnxDtypes[entry.dtype],
         file: basename(paths.get(entry.file)!),
         offset: entry.offset,
         length: entry.length,
@@ -79,7 +79,7 @@ export async function readParameters(
   table: NameTable = {},
   names: Iterable<string> = graph.parameters.keys(),
 ): Promise<NamedTensor[]> {
-  const entries = fitting(graph, files, table)
+  const entries = matchTensors(graph, files, table)
   const tensors: NamedTensor[] = []
   for (const name of names) {
     const entry = entries.get(name)!
@@ -94,23 +94,23 @@ export async function readParameters(
 }
 
 /** The tensors under the graph's names. */
-function fitting(graph: Graph, files: readonly TensorFile[], { rename = [], ignore = [] }: NameTable) {
+function matchTensors(graph: Graph, files: readonly TensorFile[], { rename = [], ignore = [] }: NameTable) {
   const entries = new Map<string, TensorEntry>()
   const twice: string[] = []
   for (const { tensors } of files) {
     for (const [name, entry] of tensors) {
-      if (counters.test(name) || ignore.some(pattern => pattern.test(name))) continue
+      if (counterPattern.test(name) || ignore.some(pattern => pattern.test(name))) continue
       const rule = rename.find(([pattern]) => pattern.test(name))
       const own = rule ? name.replace(rule[0], rule[1]) : name
       if (entries.has(own)) twice.push(own)
       entries.set(own, entry)
     }
   }
-  checkAgainst(graph, entries, twice, files)
+  checkTensorNames(graph, entries, twice, files)
   return entries
 }
 
-function checkAgainst(
+function checkTensorNames(
   graph: Graph,
   entries: ReadonlyMap<string, TensorEntry>,
   twice: readonly string[],
@@ -128,7 +128,7 @@ function checkAgainst(
     ...[...list('given twice', twice), ...list('of another shape', shapes)],
   ]
   if (parts.length === 0) return
-  const where = files.map(({ file }) => shown(file, 200)).join(', ')
+  const where = files.map(({ file }) => quoteForMessage(file, 200)).join(', ')
   throw new GeogapError('weights', 'weights-mismatch', `weights do not fit the model: ${where}: ${parts.join('; ')}`)
 }
 
@@ -138,19 +138,19 @@ function list(what: string, names: readonly string[]): string[] {
   return [
     `${names.length} ${what} (${names
       .slice(0, 5)
-      .map(name => unquoted(name, 120))
+      .map(name => escapeForMessage(name, 120))
       .join(', ')}${more})`,
   ]
 }
 
-function largest(files: readonly TensorFile[]): TensorFile {
+function largestFile(files: readonly TensorFile[]): TensorFile {
   const bytes = ({ tensors }: TensorFile): number => [...tensors.values()].reduce((sum, { length }) => sum + length, 0)
   return files.reduce((best, file) => (bytes(file) > bytes(best) ? file : best))
 }
 
 /** The values themselves, for tensors that do not lie in the folder in row-major order; half precision is widened. */
-async function inlined(entry: TensorEntry): Promise<Binding> {
+async function inlineBinding(entry: TensorEntry): Promise<ParameterBinding> {
   const data = await readTensor(entry)
-  const dtype = data instanceof Float32Array ? 'float32' : dtypes[entry.dtype]
-  return { dtype, values: bytesOf(data) }
+  const dtype = data instanceof Float32Array ? 'float32' : onnxDtypes[entry.dtype]
+  return { dtype, values: asBytes(data) }
 }

@@ -5,29 +5,29 @@
  * a version, the machine's sizes, the object, the keys of the storages), then for each key its count and its bytes.
  */
 import type { FileHandle } from 'node:fs/promises'
-import { dataStart, readZip, type ZipMember, type ZipSource } from '../archive/zip.ts'
-import { type GeogapError, shown } from '../errors.ts'
+import { findDataStart, readZipDirectory, type ZipMember, type ZipSource } from '../archive/zip.ts'
+import { type GeogapError, quoteForMessage } from '../errors.ts'
 import { readFully } from '../files.ts'
 import { PickleFault } from './pickle.ts'
 import { findStateDict } from './stateDict.ts'
-import { badWeights, dtypeBytes, openWeights, sizeOf, type TensorEntry, type TensorFile } from './tensors.ts'
-import { extentOf, isContiguous, readTorchPickle, type Storage, type TensorView } from './torchPickle.ts'
+import { weightsError, dtypeBytes, openWeights, elementCount, type TensorEntry, type TensorFile } from './tensors.ts'
+import { extentOf, isContiguous, readTorchPickle, type TorchStorage, type TensorView } from './torchPickle.ts'
 
-const pickleLimit = 16 << 20
-const magic = 0x1950a86a20f9469cfc6cn
+const maxPickleBytes = 16 << 20
+const legacyMagic = 0x1950a86a20f9469cfc6cn
 
-interface Source {
+interface CheckpointSource {
   file: string
   handle: FileHandle
   size: number
 }
 
 /** Names are keys of a map and never paths. */
-interface Zip extends ZipSource {
+interface CheckpointZip extends ZipSource {
   members: Map<string, ZipMember>
 }
 
-interface Checkpoint {
+interface ParsedCheckpoint {
   layout: 'zip' | 'legacy'
   value: unknown
   /** Absolute byte offset of each storage, by its key. */
@@ -46,9 +46,9 @@ export async function readCheckpoint(file: string): Promise<TensorFile> {
     const start = Buffer.alloc(4)
     await readFully(handle, start, 0)
     const checkpoint = isZip(start) ? await readZipCheckpoint(source) : await readLegacyCheckpoint(source)
-    return await tensorFile(source, checkpoint)
+    return await buildTensorFile(source, checkpoint)
   } catch (error) {
-    throw error instanceof PickleFault ? bad(file, error.message) : error
+    throw error instanceof PickleFault ? checkpointError(file, error.message) : error
   } finally {
     await handle.close()
   }
@@ -56,58 +56,64 @@ export async function readCheckpoint(file: string): Promise<TensorFile> {
 
 export const isZip = (start: Uint8Array): boolean => Buffer.from(start).readUInt32LE(0) === 0x04034b50
 
-async function readZipCheckpoint({ file, handle, size }: Source): Promise<Checkpoint> {
-  const refuse = (why: string): GeogapError => bad(file, why)
+async function readZipCheckpoint({ file, handle, size }: CheckpointSource): Promise<ParsedCheckpoint> {
+  const refuse = (why: string): GeogapError => checkpointError(file, why)
   const read = async (offset: number, length: number): Promise<Buffer> => {
     const bytes = Buffer.alloc(length)
     return bytes.subarray(0, await readFully(handle, bytes, offset))
   }
-  const zip: Zip = { size, read, refuse, members: new Map() }
-  for (const member of await readZip(zip)) {
-    if (zip.members.has(member.name)) throw refuse(`two members are named ${shown(member.name)}`)
+  const zip: CheckpointZip = { size, read, refuse, members: new Map() }
+  for (const member of await readZipDirectory(zip)) {
+    if (zip.members.has(member.name)) throw refuse(`two members are named ${quoteForMessage(member.name)}`)
     zip.members.set(member.name, member)
   }
   const names = [...zip.members.keys()].filter(name => /^[^/]+\/data\.pkl$/.test(name))
-  if (names.length !== 1) throw bad(file, `a zip archive with ${names.length} members NAME/data.pkl instead of one`)
+  if (names.length !== 1)
+    throw checkpointError(file, `a zip archive with ${names.length} members NAME/data.pkl instead of one`)
   const folder = names[0]!.slice(0, -'data.pkl'.length)
-  if (zip.members.has(`${folder}constants.pkl`)) throw bad(file, 'a TorchScript program, not a checkpoint')
-  if ((await readMember(zip, `${folder}byteorder`, 16)).toString() === 'big') throw bad(file, 'big-endian values')
-  const { value, storages } = readTorchPickle(await readMember(zip, names[0]!, pickleLimit))
+  if (zip.members.has(`${folder}constants.pkl`)) throw checkpointError(file, 'a TorchScript program, not a checkpoint')
+  if ((await readMember(zip, `${folder}byteorder`, 16)).toString() === 'big')
+    throw checkpointError(file, 'big-endian values')
+  const { value, storages } = readTorchPickle(await readMember(zip, names[0]!, maxPickleBytes))
   const offsets = new Map<string, number>()
   for (const storage of storages.values()) {
     const member = zip.members.get(`${folder}data/${storage.key}`)
-    if (!member) throw bad(file, `storage ${shown(storage.key)} is missing`)
-    if (member.packed < bytesOf(storage))
-      throw bad(file, `storage ${shown(storage.key)} has ${member.packed} bytes instead of ${bytesOf(storage)}`)
+    if (!member) throw checkpointError(file, `storage ${quoteForMessage(storage.key)} is missing`)
+    if (member.packedSize < storageBytes(storage))
+      throw checkpointError(
+        file,
+        `storage ${quoteForMessage(storage.key)} has ${member.packedSize} bytes instead of ${storageBytes(storage)}`,
+      )
     offsets.set(storage.key, await storedStart(zip, member))
   }
   return { layout: 'zip', value, offsets }
 }
 
 /** Empty where there is no such member. */
-async function readMember(zip: Zip, name: string, limit: number): Promise<Buffer> {
+async function readMember(zip: CheckpointZip, name: string, limit: number): Promise<Buffer> {
   const member = zip.members.get(name)
   if (!member) return Buffer.alloc(0)
-  const { packed } = member
-  if (packed > limit) throw zip.refuse(`member ${shown(name)} of ${packed} bytes is longer than ${limit}`)
+  const { packedSize: packed } = member
+  if (packed > limit) throw zip.refuse(`member ${quoteForMessage(name)} of ${packed} bytes is longer than ${limit}`)
   return zip.read(await storedStart(zip, member), packed)
 }
 
 /** Where the bytes of a member begin that is stored as it is, as PyTorch writes them: nothing is unpacked. */
-async function storedStart(zip: Zip, member: ZipMember): Promise<number> {
-  if (member.method !== 0) throw zip.refuse(`member ${shown(member.name)} is compressed`)
-  return dataStart(zip, member)
+async function storedStart(zip: CheckpointZip, member: ZipMember): Promise<number> {
+  if (member.method !== 0) throw zip.refuse(`member ${quoteForMessage(member.name)} is compressed`)
+  return findDataStart(zip, member)
 }
 
-async function readLegacyCheckpoint({ file, handle, size }: Source): Promise<Checkpoint> {
-  const bytes = Buffer.alloc(Math.min(size, pickleLimit))
+async function readLegacyCheckpoint({ file, handle, size }: CheckpointSource): Promise<ParsedCheckpoint> {
+  const bytes = Buffer.alloc(Math.min(size, maxPickleBytes))
   await readFully(handle, bytes, 0)
   const first = readTorchPickle(bytes)
-  if (first.value !== magic) throw bad(file, 'a pickle without the magic number of PyTorch')
+  if (first.value !== legacyMagic) throw checkpointError(file, 'a pickle without the magic number of PyTorch')
   const version = readTorchPickle(bytes, first.end)
   const machine = readTorchPickle(bytes, version.end)
-  if (version.value !== 1001) throw bad(file, 'an unknown version of the legacy layout')
-  if (machine.value instanceof Map && machine.value.get('little_endian') === false) throw bad(file, 'big-endian values')
+  if (version.value !== 1001) throw checkpointError(file, 'an unknown version of the legacy layout')
+  if (machine.value instanceof Map && machine.value.get('little_endian') === false)
+    throw checkpointError(file, 'big-endian values')
   const { value, storages, end } = readTorchPickle(bytes, machine.end)
   const keys = readTorchPickle(bytes, end)
   const offsets = await legacyOffsets({ file, handle, size }, keys.value, keys.end, storages)
@@ -115,33 +121,41 @@ async function readLegacyCheckpoint({ file, handle, size }: Source): Promise<Che
 }
 
 async function legacyOffsets(
-  { file, handle, size }: Source,
+  { file, handle, size }: CheckpointSource,
   keys: unknown,
   from: number,
-  storages: Map<string, Storage>,
+  storages: Map<string, TorchStorage>,
 ): Promise<Map<string, number>> {
   const offsets = new Map<string, number>()
   let at = from
   for (const key of Array.isArray(keys) ? (keys as unknown[]) : []) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined
-    if (!storage || offsets.has(storage.key)) throw bad(file, 'its list of storages is not that of its tensors')
+    if (!storage || offsets.has(storage.key))
+      throw checkpointError(file, 'its list of storages is not that of its tensors')
     const count = Buffer.alloc(8)
     await readFully(handle, count, at)
-    if (count.readBigInt64LE() !== BigInt(storage.size) || at + 8 + bytesOf(storage) > size)
-      throw bad(file, `storage ${shown(storage.key)} does not have its ${storage.size} values, the file may be cut off`)
+    if (count.readBigInt64LE() !== BigInt(storage.size) || at + 8 + storageBytes(storage) > size)
+      throw checkpointError(
+        file,
+        `storage ${quoteForMessage(storage.key)} does not have its ${storage.size} values, the file may be cut off`,
+      )
     offsets.set(storage.key, at + 8)
-    at += 8 + bytesOf(storage)
+    at += 8 + storageBytes(storage)
   }
-  if (offsets.size !== storages.size) throw bad(file, `${storages.size - offsets.size} storages are missing`)
+  if (offsets.size !== storages.size)
+    throw checkpointError(file, `${storages.size - offsets.size} storages are missing`)
   return offsets
 }
 
-const bytesOf = ({ size, dtype }: Storage): number => size * dtypeBytes[dtype]
+const storageBytes = ({ size, dtype }: TorchStorage): number => size * dtypeBytes[dtype]
 
-async function tensorFile(source: Source, { layout, value, offsets }: Checkpoint): Promise<TensorFile> {
+async function buildTensorFile(
+  source: CheckpointSource,
+  { layout, value, offsets }: ParsedCheckpoint,
+): Promise<TensorFile> {
   const { file, size } = source
   const stateDict = findStateDict(value)
-  if (!stateDict) throw bad(file, 'no tensors in it')
+  if (!stateDict) throw checkpointError(file, 'no tensors in it')
   const tensors = new Map<string, TensorEntry>()
   let gathered = 0
   for (const [name, view] of stateDict.tensors) {
@@ -151,21 +165,22 @@ async function tensorFile(source: Source, { layout, value, offsets }: Checkpoint
       continue
     }
     gathered += entry.length
-    if (gathered > size) throw bad(file, `tensor ${shown(name)} repeats values: more bytes than the file has`)
-    tensors.set(name, { ...entry, data: await gather(source, view, entry) })
+    if (gathered > size)
+      throw checkpointError(file, `tensor ${quoteForMessage(name)} repeats values: more bytes than the file has`)
+    tensors.set(name, { ...entry, data: await gatherStrided(source, view, entry) })
   }
   return { file, tensors, metadata: { layout, stateDict: stateDict.path } }
 }
 
 function entryOf(name: string, { storage, shape, offset }: TensorView, file: string, start: number): TensorEntry {
   const width = dtypeBytes[storage.dtype]
-  const length = sizeOf(shape)! * width
+  const length = elementCount(shape)! * width
   return { name, dtype: storage.dtype, shape, file, offset: start + offset * width, length }
 }
 
 /** The values of a strided view in row-major order. */
-async function gather(
-  { file, handle }: Source,
+async function gatherStrided(
+  { file, handle }: CheckpointSource,
   view: TensorView,
   { offset, length }: TensorEntry,
 ): Promise<Uint8Array> {
@@ -173,7 +188,7 @@ async function gather(
   const source = new words(extentOf(view) ?? 0)
   const target = new words(length / words.BYTES_PER_ELEMENT)
   const bytes = new Uint8Array(source.buffer)
-  if ((await readFully(handle, bytes, offset)) < bytes.length) throw bad(file, 'the file became shorter')
+  if ((await readFully(handle, bytes, offset)) < bytes.length) throw checkpointError(file, 'the file became shorter')
   const index = view.shape.map(() => 0)
   for (let to = 0, from = 0; to < target.length; to++) {
     target[to] = source[from]!
@@ -195,4 +210,4 @@ function advance(index: number[], { shape, strides }: TensorView, from: number):
   return position
 }
 
-const bad = (file: string, what: string): GeogapError => badWeights('bad-checkpoint', file, what)
+const checkpointError = (file: string, what: string): GeogapError => weightsError('bad-checkpoint', file, what)

@@ -1,21 +1,21 @@
 import { readFully } from '../files.ts'
 import { isZip, readCheckpoint } from './checkpoint.ts'
 import { readSafetensors } from './safetensors.ts'
-import { badWeights, openWeights, type TensorFile } from './tensors.ts'
+import { weightsError, openWeights, type TensorFile } from './tensors.ts'
 
 /**
  * The tensors of a weight file: safetensors or a PyTorch checkpoint, told apart by content, whatever the name is.
  * @throws GeogapError `bad-safetensors`, `bad-checkpoint`, or `unknown-weights` for another kind of file.
  */
 export async function readWeights(file: string): Promise<TensorFile> {
-  const start = await firstBytes(file)
+  const start = await readFirstBytes(file)
   if (start[8] === 0x7b) return readSafetensors(file)
   if (start[0] === 0x80 || isZip(start)) return readCheckpoint(file)
-  throw badWeights('unknown-weights', file, `${guess(start)}; known are safetensors and PyTorch checkpoints`)
+  throw weightsError('unknown-weights', file, `${guessKind(start)}; known are safetensors and PyTorch checkpoints`)
 }
 
 /** The first bytes of a plain file, 64 at most; at least 9, zeros where it has fewer. */
-export async function firstBytes(file: string): Promise<Buffer> {
+export async function readFirstBytes(file: string): Promise<Buffer> {
   const { handle } = await openWeights(file)
   try {
     const start = Buffer.alloc(64)
@@ -25,10 +25,10 @@ export async function firstBytes(file: string): Promise<Buffer> {
   }
 }
 
-export const beginsLikeMarkup = (start: Buffer): boolean => start.toString('latin1').trimStart().startsWith('<')
+export const isLikelyMarkup = (start: Buffer): boolean => start.toString('latin1').trimStart().startsWith('<')
 
-const guess = (start: Buffer): string => {
-  if (beginsLikeMarkup(start)) return 'it is a web page, perhaps an error page saved in place of the file'
+const guessKind = (start: Buffer): string => {
+  if (isLikelyMarkup(start)) return 'it is a web page, perhaps an error page saved in place of the file'
   if (start.toString('latin1').startsWith('version https://git-lfs'))
     return 'it is a git LFS pointer, not the file it points to'
   return 'its content is of no known kind'

@@ -1,19 +1,19 @@
 import type { FileHandle } from 'node:fs/promises'
 import { readFully, writeAtomically, writeFully } from '../files.ts'
-import { inputError, shown } from '../errors.ts'
-import { parseHeader, type Header, type HeaderTensor } from './safetensorsHeader.ts'
+import { inputError, quoteForMessage } from '../errors.ts'
+import { parseHeader, type SafetensorsHeader, type HeaderTensor } from './safetensorsHeader.ts'
 import {
-  badWeights,
-  bytesOf,
+  weightsError,
+  asBytes,
   dtypeBytes,
   openWeights,
-  sizeOf,
-  type Dtype,
+  elementCount,
+  type WeightDtype,
   type TensorEntry,
   type TensorFile,
 } from './tensors.ts'
 
-const headerLimit = 100_000_000
+const maxHeaderBytes = 100_000_000
 
 /**
  * The tensors of a safetensors file, by the rules of the format's reference reader: header of at most 100 MB, data
@@ -26,7 +26,7 @@ export async function readSafetensors(file: string): Promise<TensorFile> {
     const { header, dataStart } = await readHeader(handle, file, size)
     return {
       file,
-      tensors: checkedEntries(header, file, dataStart, size),
+      tensors: checkEntries(header, file, dataStart, size),
       metadata: Object.fromEntries(header.metadata),
     }
   } finally {
@@ -38,57 +38,73 @@ async function readHeader(
   handle: FileHandle,
   file: string,
   size: number,
-): Promise<{ header: Header; dataStart: number }> {
+): Promise<{ header: SafetensorsHeader; dataStart: number }> {
   const prefix = new Uint8Array(8)
-  if ((await readFully(handle, prefix, 0)) < 8) throw bad(file, `${size} bytes are too few for a header`)
+  if ((await readFully(handle, prefix, 0)) < 8) throw safetensorsError(file, `${size} bytes are too few for a header`)
   const length = new DataView(prefix.buffer).getBigUint64(0, true)
-  if (length > headerLimit) throw bad(file, `its header claims ${length} bytes, more than ${headerLimit}`)
+  if (length > maxHeaderBytes)
+    throw safetensorsError(file, `its header claims ${length} bytes, more than ${maxHeaderBytes}`)
   const bytes = new Uint8Array(Math.min(Number(length), Math.max(0, size - 8)))
   if (bytes.length < length || (await readFully(handle, bytes, 8)) < length)
-    throw bad(file, `its header claims ${length} bytes, more than the file has`)
+    throw safetensorsError(file, `its header claims ${length} bytes, more than the file has`)
   try {
     const header = parseHeader(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
     return { header, dataStart: 8 + bytes.length }
   } catch (error) {
-    throw bad(file, `its header is not valid: ${headerFault(error)}`)
+    throw safetensorsError(file, `its header is not valid: ${headerFault(error)}`)
   }
 }
 
 const headerFault = (error: unknown): string => (error instanceof SyntaxError ? error.message : 'it is not UTF-8')
 
-function checkedEntries(header: Header, file: string, dataStart: number, size: number): Map<string, TensorEntry> {
+function checkEntries(
+  header: SafetensorsHeader,
+  file: string,
+  dataStart: number,
+  size: number,
+): Map<string, TensorEntry> {
   const byOffset = [...header.tensors].sort(([, a], [, b]) => a.start - b.start || a.end - b.end)
   let end = 0
   for (const [name, tensor] of byOffset) {
     if (tensor.start !== end || tensor.end < tensor.start)
-      throw bad(file, `tensor ${shown(name)} lies at ${tensor.start} to ${tensor.end}, not from ${end} on`)
+      throw safetensorsError(
+        file,
+        `tensor ${quoteForMessage(name)} lies at ${tensor.start} to ${tensor.end}, not from ${end} on`,
+      )
     checkLength(file, name, tensor)
     end = tensor.end
   }
-  if (dataStart + end !== size) throw bad(file, `its tensors end at byte ${dataStart + end}, the file at ${size}`)
+  if (dataStart + end !== size)
+    throw safetensorsError(file, `its tensors end at byte ${dataStart + end}, the file at ${size}`)
   return new Map([...header.tensors].map(([name, tensor]) => [name, entryOf(name, tensor, file, dataStart)]))
 }
 
 function checkLength(file: string, name: string, { dtype, shape, start, end }: HeaderTensor): void {
   if (!isDtype(dtype))
-    throw bad(file, `tensor ${shown(name)} has dtype ${shown(dtype)}; known: ${Object.keys(dtypeBytes).join(', ')}`)
-  const count = sizeOf(shape)
+    throw safetensorsError(
+      file,
+      `tensor ${quoteForMessage(name)} has dtype ${quoteForMessage(dtype)}; known: ${Object.keys(dtypeBytes).join(', ')}`,
+    )
+  const count = elementCount(shape)
   if (count === undefined || count * dtypeBytes[dtype] !== end - start)
-    throw bad(file, `tensor ${shown(name)} of shape ${shape.join('×')} and dtype ${dtype} has ${end - start} bytes`)
+    throw safetensorsError(
+      file,
+      `tensor ${quoteForMessage(name)} of shape ${shape.join('×')} and dtype ${dtype} has ${end - start} bytes`,
+    )
 }
 
-const isDtype = (dtype: string): dtype is Dtype => Object.hasOwn(dtypeBytes, dtype)
+const isDtype = (dtype: string): dtype is WeightDtype => Object.hasOwn(dtypeBytes, dtype)
 
 const entryOf = (name: string, tensor: HeaderTensor, file: string, dataStart: number): TensorEntry => ({
   name,
-  dtype: tensor.dtype as Dtype,
+  dtype: tensor.dtype as WeightDtype,
   shape: tensor.shape,
   file,
   offset: dataStart + tensor.start,
   length: tensor.end - tensor.start,
 })
 
-const bad = (file: string, what: string) => badWeights('bad-safetensors', file, what)
+const safetensorsError = (file: string, what: string) => weightsError('bad-safetensors', file, what)
 
 /** A float32 tensor to be written; `data` is row-major. */
 export interface NamedTensor {
@@ -108,7 +124,7 @@ export async function writeSafetensors(file: string, tensors: readonly (NamedTen
   const header = encodeHeader(tensors)
   await writeAtomically(file, async handle => {
     await writeFully(handle, header)
-    for (const { data } of tensors) await writeFully(handle, bytesOf(data))
+    for (const { data } of tensors) await writeFully(handle, asBytes(data))
   })
 }
 
@@ -116,9 +132,12 @@ function encodeHeader(tensors: readonly (NamedTensor | HalfTensor)[]): Uint8Arra
   const fields = new Map<string, unknown>([['__metadata__', { format: 'pt' }]])
   let end = 0
   for (const { name, shape, data } of tensors) {
-    if (fields.has(name)) throw inputError('bad-tensors', `tensor name twice or reserved: ${shown(name)}`)
-    if (sizeOf(shape) !== data.length)
-      throw inputError('bad-tensors', `tensor ${shown(name)} of shape ${shape.join('×')} has ${data.length} values`)
+    if (fields.has(name)) throw inputError('bad-tensors', `tensor name twice or reserved: ${quoteForMessage(name)}`)
+    if (elementCount(shape) !== data.length)
+      throw inputError(
+        'bad-tensors',
+        `tensor ${quoteForMessage(name)} of shape ${shape.join('×')} has ${data.length} values`,
+      )
     fields.set(name, {
       dtype: data instanceof Uint16Array ? 'F16' : 'F32',
       shape,

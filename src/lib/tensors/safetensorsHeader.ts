@@ -2,7 +2,7 @@
  * The JSON of a safetensors header, read by hand: JSON.parse keeps the last of two equal keys in silence, turns
  * `1e3` into a length, and gives a 100 MB header to the heap as objects. A fault is a SyntaxError.
  */
-import { shown } from '../errors.ts'
+import { quoteForMessage } from '../errors.ts'
 
 export interface HeaderTensor {
   dtype: string
@@ -11,7 +11,7 @@ export interface HeaderTensor {
   end: number
 }
 
-export interface Header {
+export interface SafetensorsHeader {
   tensors: Map<string, HeaderTensor>
   metadata: Map<string, string>
 }
@@ -25,9 +25,9 @@ const maxDepth = 32
 const maxDimensions = 32
 const maxKeys = 100_000
 
-export function parseHeader(text: string): Header {
+export function parseHeader(text: string): SafetensorsHeader {
   const c: Cursor = { text, at: 0 }
-  const header: Header = { tensors: new Map(), metadata: new Map() }
+  const header: SafetensorsHeader = { tensors: new Map(), metadata: new Map() }
   if (text[0] !== '{') throw fault(c, 'it does not begin with {')
   readObject(c, 'name', key => {
     if (key === '__metadata__') readObject(c, 'metadata key', name => header.metadata.set(name, readString(c)))
@@ -57,7 +57,7 @@ function readObject(c: Cursor, what: string, readMember: (key: string) => void):
   const seen = new Set<string>()
   readItems(c, '{', '}', () => {
     const key = readString(c)
-    if (seen.has(key)) throw fault(c, `duplicate ${what} ${shown(key)}`)
+    if (seen.has(key)) throw fault(c, `duplicate ${what} ${quoteForMessage(key)}`)
     if (seen.size === maxKeys) throw fault(c, `more than ${maxKeys} keys`)
     seen.add(key)
     expect(c, ':')

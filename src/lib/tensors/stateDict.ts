@@ -1,5 +1,5 @@
 import { isTensor, type TensorView } from './torchPickle.ts'
-import { sizeOf } from './tensors.ts'
+import { elementCount } from './tensors.ts'
 
 export interface StateDict {
   /** Keys that lead to it, `''` for the top level. */
@@ -7,9 +7,9 @@ export interface StateDict {
   tensors: Map<string, TensorView>
 }
 
-const preferred = ['', 'state_dict', 'model', 'model_state_dict', 'net', 'network']
-const deepest = 4
-const mostDicts = 10_000
+const preferredPaths = ['', 'state_dict', 'model', 'model_state_dict', 'net', 'network']
+const maxDictDepth = 4
+const maxDicts = 10_000
 
 /**
  * The dict of named tensors with the most values, at the top level or inside other dicts (an optimizer's moments lie
@@ -17,36 +17,37 @@ const mostDicts = 10_000
  * `module.` that all names have, as PyTorch's parallel wrappers leave it, is stripped.
  */
 export function findStateDict(value: unknown): StateDict | undefined {
-  const found = dictsIn(value).flatMap(({ path, dict }) => {
+  const found = findDicts(value).flatMap(({ path, dict }) => {
     const tensors = new Map<string, TensorView>()
     for (const [name, item] of dict) if (typeof name === 'string' && isTensor(item)) tensors.set(name, item)
     return tensors.size > 0 ? [{ path, tensors, values: countValues(tensors) }] : []
   })
-  const [best] = found.sort((a, b) => b.values - a.values || rank(a.path) - rank(b.path))
+  const [best] = found.sort((a, b) => b.values - a.values || pathRank(a.path) - pathRank(b.path))
   return best && { path: best.path, tensors: withoutModulePrefix(best.tensors) }
 }
 
-const rank = (path: string): number => (preferred.includes(path) ? preferred.indexOf(path) : preferred.length)
+const pathRank = (path: string): number =>
+  preferredPaths.includes(path) ? preferredPaths.indexOf(path) : preferredPaths.length
 
 const countValues = (tensors: Map<string, TensorView>): number =>
-  [...tensors.values()].reduce((sum, { shape }) => sum + (sizeOf(shape) ?? 0), 0)
+  [...tensors.values()].reduce((sum, { shape }) => sum + (elementCount(shape) ?? 0), 0)
 
-interface Found {
+interface NestedDict {
   path: string
   depth: number
   dict: Map<unknown, unknown>
 }
 
 /** Breadth first; a dict that is met again is not entered again. */
-function dictsIn(value: unknown): Found[] {
+function findDicts(value: unknown): NestedDict[] {
   if (!(value instanceof Map)) return []
-  const found: Found[] = [{ path: '', depth: 0, dict: value }]
+  const found: NestedDict[] = [{ path: '', depth: 0, dict: value }]
   const seen = new Set<unknown>([value])
   for (const { path, depth, dict } of found) {
-    if (depth === deepest) continue
+    if (depth === maxDictDepth) continue
     for (const [key, item] of dict) {
       if (typeof key !== 'string' || !(item instanceof Map) || seen.has(item)) continue
-      if (found.length === mostDicts) return found
+      if (found.length === maxDicts) return found
       seen.add(item)
       found.push({ path: path === '' ? key : `${path}.${key}`, depth: depth + 1, dict: item })
     }

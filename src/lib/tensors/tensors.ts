@@ -1,16 +1,16 @@
 import { open, stat, type FileHandle } from 'node:fs/promises'
-import { GeogapError, inputError, shown } from '../errors.ts'
-import { readFully, whereThere } from '../files.ts'
+import { GeogapError, inputError, quoteForMessage } from '../errors.ts'
+import { readFully, orIfMissing } from '../files.ts'
 
 /** Bytes per value of every element type that a weight file may hold. */
 export const dtypeBytes = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const
 
-export type Dtype = keyof typeof dtypeBytes
+export type WeightDtype = keyof typeof dtypeBytes
 
 /** Where a tensor's values lie: little-endian, row-major, `length` bytes from the absolute byte `offset` of `file`. */
 export interface TensorEntry {
   name: string
-  dtype: Dtype
+  dtype: WeightDtype
   shape: readonly number[]
   file: string
   offset: number
@@ -28,23 +28,23 @@ export interface TensorFile {
 export type TensorData = Float32Array | Float64Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array
 
 /** An error about the content of a weight file. Names from the file are shown quoted and cut. */
-export const badWeights = (code: string, file: string, what: string): GeogapError =>
-  new GeogapError('weights', code, `cannot read weights ${shown(file, 300)}: ${what}`)
+export const weightsError = (code: string, file: string, what: string): GeogapError =>
+  new GeogapError('weights', code, `cannot read weights ${quoteForMessage(file, 300)}: ${what}`)
 
 /** The bytes of values as they lie in memory. */
-export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+export const asBytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength)
 
 /** Opens a weight file for reading; anything but a plain file is refused. */
 export async function openWeights(file: string): Promise<{ handle: FileHandle; size: number }> {
-  const found = await whereThere(stat(file), undefined)
-  if (!found) throw inputError('no-weights-file', `no such weights file: ${shown(file, 300)}`)
-  if (!found.isFile()) throw inputError('no-weights-file', `not a plain file: ${shown(file, 300)}`)
+  const found = await orIfMissing(stat(file), undefined)
+  if (!found) throw inputError('no-weights-file', `no such weights file: ${quoteForMessage(file, 300)}`)
+  if (!found.isFile()) throw inputError('no-weights-file', `not a plain file: ${quoteForMessage(file, 300)}`)
   return { handle: await open(file, 'r'), size: found.size }
 }
 
 /** Number of values, or undefined when it cannot be counted exactly. */
-export function sizeOf(shape: readonly number[]): number | undefined {
+export function elementCount(shape: readonly number[]): number | undefined {
   const size = shape.reduce((product, length) => product * length, 1)
   return Number.isSafeInteger(size) ? size : undefined
 }
@@ -54,10 +54,10 @@ export function sizeOf(shape: readonly number[]): number | undefined {
  * @throws GeogapError `weights-truncated` when the file became shorter since its entries were read.
  */
 export async function readTensor(entry: TensorEntry): Promise<TensorData> {
-  if (entry.data) return typed(entry.dtype, new Uint8Array(entry.data))
+  if (entry.data) return typedValues(entry.dtype, new Uint8Array(entry.data))
   const handle = await open(entry.file, 'r')
   try {
-    return typed(entry.dtype, await readBytes(handle, entry))
+    return typedValues(entry.dtype, await readBytes(handle, entry))
   } finally {
     await handle.close()
   }
@@ -67,23 +67,23 @@ async function readBytes(handle: FileHandle, entry: TensorEntry): Promise<Uint8A
   const bytes = new Uint8Array(entry.length)
   const found = await readFully(handle, bytes, entry.offset)
   if (found === entry.length) return bytes
-  const what = `tensor ${shown(entry.name)} needs ${entry.length} bytes at ${entry.offset}, the file has ${found}`
-  throw badWeights('weights-truncated', entry.file, what)
+  const what = `tensor ${quoteForMessage(entry.name)} needs ${entry.length} bytes at ${entry.offset}, the file has ${found}`
+  throw weightsError('weights-truncated', entry.file, what)
 }
 
 /** `bytes` must be all of their buffer. */
-function typed(dtype: Dtype, { buffer }: Uint8Array<ArrayBuffer>): TensorData {
+function typedValues(dtype: WeightDtype, { buffer }: Uint8Array<ArrayBuffer>): TensorData {
   if (dtype === 'F16') return widenHalf(new Uint16Array(buffer))
-  if (dtype === 'BF16') return widenBrain(new Uint16Array(buffer))
-  return new arrays[dtype](buffer)
+  if (dtype === 'BF16') return widenBfloat16(new Uint16Array(buffer))
+  return new arrayTypes[dtype](buffer)
 }
 
-const arrays = {
+const arrayTypes = {
   ...{ F64: Float64Array, F32: Float32Array, I64: BigInt64Array, I32: Int32Array, I16: Int16Array, I8: Int8Array },
   ...{ U8: Uint8Array, BOOL: Uint8Array },
 } as const
 
-function widenBrain(halves: Uint16Array): Float32Array {
+function widenBfloat16(halves: Uint16Array): Float32Array {
   const bits = new Uint32Array(halves.length)
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16
   return new Float32Array(bits.buffer)

@@ -1,11 +1,11 @@
 import { type Callable, PickleFault, type PickleHost, unpickle } from './pickle.ts'
-import { type Dtype, dtypeBytes, sizeOf } from './tensors.ts'
+import { type WeightDtype, dtypeBytes, elementCount } from './tensors.ts'
 
 /** A run of values that tensors look into. */
-export interface Storage {
+export interface TorchStorage {
   kind: 'storage'
   key: string
-  dtype: Dtype
+  dtype: WeightDtype
   /** values */
   size: number
 }
@@ -13,7 +13,7 @@ export interface Storage {
 /** A tensor as PyTorch rebuilds it; offset and strides count values of the storage. */
 export interface TensorView {
   kind: 'tensor'
-  storage: Storage
+  storage: TorchStorage
   offset: number
   shape: number[]
   strides: number[]
@@ -22,30 +22,30 @@ export interface TensorView {
 export interface TorchPickle {
   value: unknown
   end: number
-  storages: Map<string, Storage>
+  storages: Map<string, TorchStorage>
 }
 
 /** The element types by the names that PyTorch's storages have without `Storage`. */
-const dtypes: Readonly<Record<string, Dtype>> = {
+const dtypeByStorageName: Readonly<Record<string, WeightDtype>> = {
   ...{ Double: 'F64', Float: 'F32', Half: 'F16', BFloat16: 'BF16', Long: 'I64', Int: 'I32', Short: 'I16', Char: 'I8' },
   ...{ Byte: 'U8', Bool: 'BOOL' },
 }
 
-const storageTypes: ReadonlyMap<string, { kind: 'storage type'; dtype: Dtype }> = new Map(
-  Object.entries(dtypes).flatMap(([name, dtype]) =>
+const storageTypes: ReadonlyMap<string, { kind: 'storage type'; dtype: WeightDtype }> = new Map(
+  Object.entries(dtypeByStorageName).flatMap(([name, dtype]) =>
     ['torch', 'torch.cuda'].map(module => [`${module}.${name}Storage`, { kind: 'storage type', dtype }] as const),
   ),
 )
 
 /** All that a checkpoint may name. `__builtin__` is what Python 2's protocol calls `builtins`. */
-const functions: ReadonlyMap<string, Callable> = new Map([
+const allowedFunctions: ReadonlyMap<string, Callable> = new Map([
   ['collections.OrderedDict', orderedDict],
   ['torch._utils._rebuild_tensor', rebuildTensor],
   ['torch._utils._rebuild_tensor_v2', rebuildTensor],
-  ['torch._utils._rebuild_parameter', first],
-  ['torch.Size', first],
-  ['__builtin__.set', first],
-  ['builtins.set', first],
+  ['torch._utils._rebuild_parameter', firstArgument],
+  ['torch.Size', firstArgument],
+  ['__builtin__.set', firstArgument],
+  ['builtins.set', firstArgument],
 ])
 
 /**
@@ -53,10 +53,10 @@ const functions: ReadonlyMap<string, Callable> = new Map([
  * @throws PickleFault
  */
 export function readTorchPickle(bytes: Buffer, from = 0): TorchPickle {
-  const storages = new Map<string, Storage>()
+  const storages = new Map<string, TorchStorage>()
   const host: PickleHost = {
-    find: (module, name) => functions.get(`${module}.${name}`) ?? storageTypes.get(`${module}.${name}`),
-    persistent: id => storageOf(id, storages),
+    findNamed: (module, name) => allowedFunctions.get(`${module}.${name}`) ?? storageTypes.get(`${module}.${name}`),
+    loadPersistent: id => storageOf(id, storages),
   }
   return { ...unpickle(bytes, from, host), storages }
 }
@@ -69,16 +69,16 @@ const kindOf = (value: unknown): unknown =>
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
 /** ('storage', type, key, device, number of values[, view]) */
-function storageOf(id: unknown, storages: Map<string, Storage>): Storage {
+function storageOf(id: unknown, storages: Map<string, TorchStorage>): TorchStorage {
   const [tag, type, key, , size, view] = Array.isArray(id) ? (id as unknown[]) : []
   if (tag !== 'storage' || kindOf(type) !== 'storage type' || typeof key !== 'string' || !isCount(size))
     throw new PickleFault('a persistent id that is not a storage')
   if (view !== undefined && view !== null) throw new PickleFault('a view of a storage, as PyTorch before 0.4 wrote')
-  const { dtype } = type as { dtype: Dtype }
+  const { dtype } = type as { dtype: WeightDtype }
   if (!Number.isSafeInteger(size * dtypeBytes[dtype])) throw new PickleFault(`a storage of ${size} values`)
   const known = storages.get(key)
   if (known && (known.dtype !== dtype || known.size !== size)) throw new PickleFault('one storage of two kinds')
-  const storage: Storage = known ?? { kind: 'storage', key, dtype, size }
+  const storage: TorchStorage = known ?? { kind: 'storage', key, dtype, size }
   storages.set(key, storage)
   return storage
 }
@@ -88,7 +88,7 @@ function rebuildTensor(args: unknown[]): TensorView {
   const [storage, offset, shape, strides] = args
   if (kindOf(storage) !== 'storage' || !isCount(offset) || !areCounts(shape) || !areCounts(strides))
     throw new PickleFault('a tensor that is not described by a storage, offset, shape and strides')
-  const tensor: TensorView = { kind: 'tensor', storage: storage as Storage, offset, shape, strides }
+  const tensor: TensorView = { kind: 'tensor', storage: storage as TorchStorage, offset, shape, strides }
   const needed = extentOf(tensor)
   if (shape.length !== strides.length || needed === undefined) throw new PickleFault('a tensor without a size')
   if (offset + needed > tensor.storage.size)
@@ -101,7 +101,7 @@ const areCounts = (value: unknown): value is number[] =>
 
 /** How many values of the storage lie between a tensor's first and last, both included. */
 export function extentOf({ shape, strides }: TensorView): number | undefined {
-  const size = sizeOf(shape)
+  const size = elementCount(shape)
   if (size === undefined || size === 0) return size
   const extent = shape.reduce((sum, length, i) => sum + (length - 1) * (strides[i] ?? 0), 1)
   return Number.isSafeInteger(extent) ? extent : undefined
@@ -124,7 +124,7 @@ function orderedDict(args: unknown[]): Map<unknown, unknown> {
   return new Map(pairs as [unknown, unknown][])
 }
 
-function first(args: unknown[]): unknown {
+function firstArgument(args: unknown[]): unknown {
   if (args.length === 0) throw new PickleFault('a call without its argument')
   return args[0]
 }

@@ -1,5 +1,5 @@
 /** CLIP (Radford et al. 2021) and OpenCLIP (Ilharco et al. 2021), as OpenCLIP's model.py computes them. */
-import { constant, type Graph, type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { constant, type Graph, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNextTrunk, type ConvNextConfig } from '../../lib/onnx/blocks/convnext.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
@@ -7,12 +7,12 @@ import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
 import { add, gather, gatherPerRow, gelu, matmul, pick, quickGelu, reshape, slice, topK } from '../../lib/onnx/ops.ts'
-import { fixed } from '../../lib/onnx/shapes.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { clipResNet, type ClipResNetConfig } from './clipResNet.ts'
 import { convNextBase, convNextLarge } from './convnext.ts'
-import { type DualEncoder, type Rows } from './family.ts'
+import { type DualEncoder, type ArchitectureRows } from './family.ts'
 
-interface ViTConfig {
+interface ClipViTConfig {
   patch: number
   width: number
   blocks: number
@@ -24,35 +24,43 @@ interface ViTConfig {
 interface ClipConfig {
   embedding: number
   resnet?: ClipResNetConfig
-  vit?: ViTConfig
+  vit?: ClipViTConfig
   convnext?: ConvNextConfig & { head: 'linear' | 'mlp' }
   text: { width: number; heads: number; blocks: number }
   activation: (x: Tensor) => Tensor
 }
 
-const context = 77
+const contextLength = 77
 const vocabulary = 49408
 const epsilon = 1e-5
 
 /** The model with the exact GELU and, as `NAME-quickgelu`, with OpenAI's approximation. */
-const both = (name: string, config: Omit<ClipConfig, 'activation'>): Rows<ClipConfig> => ({
+const withBothActivations = (name: string, config: Omit<ClipConfig, 'activation'>): ArchitectureRows<ClipConfig> => ({
   [`clip:${name}`]: { ...config, activation: gelu },
   [`clip:${name}-quickgelu`]: { ...config, activation: quickGelu },
 })
 
 const smallText = { width: 512, heads: 8, blocks: 12 }
 
-const rows: Rows<ClipConfig> = {
-  ...both('RN50', { embedding: 1024, resnet: { depths: [3, 4, 6, 3], width: 64 }, text: smallText }),
-  ...both('RN101', { embedding: 512, resnet: { depths: [3, 4, 23, 3], width: 64 }, text: smallText }),
-  ...both('ViT-B-32', { embedding: 512, vit: { patch: 32, width: 768, blocks: 12, heads: 12 }, text: smallText }),
-  ...both('ViT-B-16', { embedding: 512, vit: { patch: 16, width: 768, blocks: 12, heads: 12 }, text: smallText }),
-  ...both('ViT-L-14', {
+const rows: ArchitectureRows<ClipConfig> = {
+  ...withBothActivations('RN50', { embedding: 1024, resnet: { depths: [3, 4, 6, 3], width: 64 }, text: smallText }),
+  ...withBothActivations('RN101', { embedding: 512, resnet: { depths: [3, 4, 23, 3], width: 64 }, text: smallText }),
+  ...withBothActivations('ViT-B-32', {
+    embedding: 512,
+    vit: { patch: 32, width: 768, blocks: 12, heads: 12 },
+    text: smallText,
+  }),
+  ...withBothActivations('ViT-B-16', {
+    embedding: 512,
+    vit: { patch: 16, width: 768, blocks: 12, heads: 12 },
+    text: smallText,
+  }),
+  ...withBothActivations('ViT-L-14', {
     embedding: 768,
     vit: { patch: 14, width: 1024, blocks: 24, heads: 16 },
     text: { width: 768, heads: 12, blocks: 12 },
   }),
-  ...both('ViT-H-14', {
+  ...withBothActivations('ViT-H-14', {
     embedding: 1024,
     vit: { patch: 14, width: 1280, blocks: 32, heads: 16 },
     text: { width: 1024, heads: 16, blocks: 24 },
@@ -84,7 +92,7 @@ const rows: Rows<ClipConfig> = {
 }
 
 /** image [n, 3, h, w] -> [n, embedding] */
-function imageTower(w: Weights, image: Tensor, c: ClipConfig): Tensor {
+function imageTower(w: ParameterScope, image: Tensor, c: ClipConfig): Tensor {
   if (c.resnet) return clipResNet(w, image, c.resnet, c.embedding)
   if (c.vit) return vit(w, image, c.vit, c)
   const features = convNextTrunk(w.at('trunk'), image, c.convnext!)
@@ -92,10 +100,10 @@ function imageTower(w: Weights, image: Tensor, c: ClipConfig): Tensor {
   return mlp(w.at('head.mlp'), features, 2 * c.embedding, gelu, { out: c.embedding, outBias: false })
 }
 
-function vit(w: Weights, image: Tensor, v: ViTConfig, { activation, embedding }: ClipConfig): Tensor {
+function vit(w: ParameterScope, image: Tensor, v: ClipViTConfig, { activation, embedding }: ClipConfig): Tensor {
   const token = reshape(w.get('class_embedding', [v.width]), [1, 1, v.width])
   const x = prependToken(token, patchEmbed(w.at('conv1'), image, v.patch, v.width, false))
-  const placed = add(x, w.get('positional_embedding', [fixed(x.shape[1], 'vit'), v.width]))
+  const placed = add(x, w.get('positional_embedding', [fixedSize(x.shape[1], 'vit'), v.width]))
   const { heads, hidden } = v
   const block = { heads, activation, epsilon, ...(hidden && { hidden }) }
   const y = transformer(w, 'transformer.resblocks', v.blocks, layerNorm(w.at('ln_pre'), placed, epsilon), block)
@@ -103,12 +111,12 @@ function vit(w: Weights, image: Tensor, v: ViTConfig, { activation, embedding }:
 }
 
 /** tokens int64 [n, length], at most 77 -> [n, embedding], read at each text's end token, the one of highest number. */
-function textTower(w: Weights, tokens: Tensor, { text, activation, embedding }: ClipConfig): Tensor {
+function textTower(w: ParameterScope, tokens: Tensor, { text, activation, embedding }: ClipConfig): Tensor {
   const { width, heads, blocks } = text
-  const length = fixed(tokens.shape[1], 'textTower')
+  const length = fixedSize(tokens.shape[1], 'textTower')
   w.get('logit_scale', [], 'scale') // counted as the model's, though nothing here computes with it
   const words = gather(w.at('token_embedding').get('weight', [vocabulary, width]), tokens)
-  const x = add(words, slice(w.get('positional_embedding', [context, width]), 0, 0, length))
+  const x = add(words, slice(w.get('positional_embedding', [contextLength, width]), 0, 0, length))
   const block = { heads, activation, epsilon, mask: causalMask(w.graph, length) }
   const y = transformer(w, 'transformer.resblocks', blocks, x, block)
   const atEnd = gatherPerRow(y, topK(tokens, 1).indices)
@@ -141,13 +149,13 @@ export const clips: Record<string, DualEncoder> = Object.fromEntries(
       kind: 'dual',
       family: 'clip',
       names,
-      embedding: c.embedding,
-      context,
-      texts: 'clip',
+      embeddingWidth: c.embedding,
+      contextLength,
+      textCleaning: 'clip',
       prompt: 'This is a photo of a {}',
-      image: (w, image) => imageTower(w.at('visual'), image, c),
-      text: (w, tokens) => textTower(w, tokens, c),
-      scale: 100,
+      encodeImage: (w, image) => imageTower(w.at('visual'), image, c),
+      encodeText: (w, tokens) => textTower(w, tokens, c),
+      logitScale: 100,
     },
   ]),
 )

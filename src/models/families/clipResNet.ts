@@ -1,11 +1,11 @@
 /** CLIP's ResNets (Radford et al. 2021), as OpenCLIP's modified_resnet.py computes them. */
-import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attend } from '../../lib/onnx/blocks/attention.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
-import { tokensOf } from '../../lib/onnx/blocks/tokens.ts'
+import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { add, avgPool, concat, mean, relu, reshape, slice } from '../../lib/onnx/ops.ts'
-import { fixed } from '../../lib/onnx/shapes.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
 
 export interface ClipResNetConfig {
   depths: readonly number[]
@@ -13,7 +13,12 @@ export interface ClipResNetConfig {
 }
 
 /** image [n, 3, h, w] -> [n, embedding] */
-export function clipResNet(w: Weights, image: Tensor, { depths, width }: ClipResNetConfig, embedding: number): Tensor {
+export function clipResNet(
+  w: ParameterScope,
+  image: Tensor,
+  { depths, width }: ClipResNetConfig,
+  embedding: number,
+): Tensor {
   let x = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), image, width / 2, 3, { stride: 2, padding: 1 })))
   x = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), x, width / 2, 3, { padding: 1 })))
   x = avgPool(relu(batchNorm(w.at('bn3'), conv(w.at('conv3'), x, width, 3, { padding: 1 }))), 2, { stride: 2 })
@@ -26,7 +31,7 @@ export function clipResNet(w: Weights, image: Tensor, { depths, width }: ClipRes
 }
 
 /** Every convolution has stride 1; an average pool shrinks the image instead. */
-function bottleneck(w: Weights, x: Tensor, width: number, stride: number): Tensor {
+function bottleneck(w: ParameterScope, x: Tensor, width: number, stride: number): Tensor {
   const shrink = (y: Tensor): Tensor => (stride === 1 ? y : avgPool(y, stride, { stride }))
   let y = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 1)))
   y = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), y, width, 3, { padding: 1 })))
@@ -36,11 +41,11 @@ function bottleneck(w: Weights, x: Tensor, width: number, stride: number): Tenso
 }
 
 /** The mean of all positions asks every position and itself: [n, c, h, w] to [n, embedding]. */
-function attentionPool(w: Weights, x: Tensor, heads: number, embedding: number): Tensor {
-  const width = fixed(x.shape[1], 'attentionPool')
-  const patches = tokensOf(x)
+function attentionPool(w: ParameterScope, x: Tensor, heads: number, embedding: number): Tensor {
+  const width = fixedSize(x.shape[1], 'attentionPool')
+  const patches = flattenToTokens(x)
   const placed = concat([mean(patches, [1], true), patches], 1)
-  const tokens = add(placed, w.get('positional_embedding', [fixed(placed.shape[1], 'attentionPool'), width]))
+  const tokens = add(placed, w.get('positional_embedding', [fixedSize(placed.shape[1], 'attentionPool'), width]))
   const [q, k, v] = [slice(tokens, 1, 0, 1), tokens, tokens].map((y, i) => linear(w.at(projections[i]!), y, width))
   const pooled = attend(q!, k!, v!, heads)
   return linear(w.at('c_proj'), reshape(pooled, [x.shape[0]!, width]), embedding)

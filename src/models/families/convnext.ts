@@ -1,13 +1,13 @@
 /** ConvNeXt (Liu et al. 2022), as timm's convnext.py computes it. */
-import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNextTrunk, type ConvNextConfig } from '../../lib/onnx/blocks/convnext.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
-import { classifiers, type Outputs, type Rows } from './family.ts'
+import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
 
 export const convNextBase: ConvNextConfig = { depths: [3, 3, 27, 3], widths: [128, 256, 512, 1024] }
 export const convNextLarge: ConvNextConfig = { depths: [3, 3, 27, 3], widths: [192, 384, 768, 1536] }
 
-const rows: Rows<ConvNextConfig> = {
+const rows: ArchitectureRows<ConvNextConfig> = {
   convnext_tiny: { depths: [3, 3, 9, 3], widths: [96, 192, 384, 768] },
   convnext_small: { depths: [3, 3, 27, 3], widths: [96, 192, 384, 768] },
   convnext_base: convNextBase,
@@ -15,7 +15,7 @@ const rows: Rows<ConvNextConfig> = {
 }
 
 /** image [n, 3, h, w] -> features [n, last width], logits [n, classes] */
-function convNext(w: Weights, image: Tensor, c: ConvNextConfig, classes: number): Outputs {
+function convNext(w: ParameterScope, image: Tensor, c: ConvNextConfig, classes: number): OutputTensors {
   const features = convNextTrunk(w, image, c)
   return { features, logits: linear(w.at('head.fc'), features, classes) }
 }

@@ -2,14 +2,14 @@
  * DINOv2 (Oquab et al. 2023) with its linear classifier over the last four blocks, as the authors' hub code computes it.
  * Two published files hold one model: the backbone's and the linear head's.
  */
-import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import { patchEmbed, prependToken, tokensOf } from '../../lib/onnx/blocks/tokens.ts'
+import { patchEmbed, prependToken, flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { transformerBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { add, concat, mean, pick, reshape, resize, slice, transpose } from '../../lib/onnx/ops.ts'
-import { fixed } from '../../lib/onnx/shapes.ts'
-import { classifiers, type Outputs, type Rows } from './family.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
 
 interface DinoConfig {
   patch: number
@@ -22,17 +22,17 @@ interface DinoConfig {
   last: number
 }
 
-const rows: Rows<DinoConfig> = {
+const rows: ArchitectureRows<DinoConfig> = {
   dinov2_vits14_lc: { patch: 14, dim: 384, blocks: 12, heads: 6, positions: 37, last: 4 },
   dinov2_vitb14_lc: { patch: 14, dim: 768, blocks: 12, heads: 12, positions: 37, last: 4 },
   dinov2_vitl14_lc: { patch: 14, dim: 1024, blocks: 24, heads: 16, positions: 37, last: 4 },
 }
 
 /** image [n, 3, h, w] -> features [n, (last + 1)·dim]: class tokens, then the mean patch; logits [n, classes] */
-function dino(w: Weights, image: Tensor, c: DinoConfig, classes: number): Outputs {
+function dino(w: ParameterScope, image: Tensor, c: DinoConfig, classes: number): OutputTensors {
   const backbone = w.at('backbone')
   const patches = patchEmbed(backbone.at('patch_embed.proj'), image, c.patch, c.dim)
-  const side = fixed(image.shape[2], 'dino') / c.patch
+  const side = fixedSize(image.shape[2], 'dino') / c.patch
   let x = add(prependToken(backbone.get('cls_token', [1, 1, c.dim]), patches), positions(backbone, side, c))
   const seen: Tensor[] = []
   for (const [i, block] of backbone.each('blocks', c.blocks).entries()) {
@@ -48,7 +48,7 @@ function dino(w: Weights, image: Tensor, c: DinoConfig, classes: number): Output
  * The positions [1, side² + 1, dim], resized from the trained ones. The hub code asks for a scale of
  * (side + 0.1) / trained, so the sampled points lie a little closer together than the sizes would put them.
  */
-function positions(w: Weights, side: number, c: DinoConfig): Tensor {
+function positions(w: ParameterScope, side: number, c: DinoConfig): Tensor {
   const trained = w.get('pos_embed', [1, c.positions ** 2 + 1, c.dim])
   if (side === c.positions) return trained
   const grid = reshape(slice(trained, 1, 1, c.positions ** 2 + 1), [1, c.positions, c.positions, c.dim])
@@ -57,7 +57,7 @@ function positions(w: Weights, side: number, c: DinoConfig): Tensor {
     mode: 'cubic',
     scales: [1, 1, scale, scale],
   })
-  return concat([slice(trained, 1, 0, 1), tokensOf(resized)], 1)
+  return concat([slice(trained, 1, 0, 1), flattenToTokens(resized)], 1)
 }
 
 export const dinos = classifiers('dinov2', rows, dino, {

@@ -1,10 +1,10 @@
 /** Deep Layer Aggregation (Yu et al. 2017), as timm's dla.py computes it. */
-import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { add, concat, flatten, globalAvgPool, maxPool, relu } from '../../lib/onnx/ops.ts'
 import { type NameTable } from '../../lib/tensors/bind.ts'
-import { classifiers, type Outputs, type Rows } from './family.ts'
+import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
 
 interface DlaConfig {
   /** Depths of the trees at strides 4, 8, 16 and 32. */
@@ -20,7 +20,7 @@ interface DlaConfig {
 const compact = [64, 64, 128, 256] as const
 const wide = [128, 256, 512, 1024] as const
 
-const rows: Rows<DlaConfig> = {
+const rows: ArchitectureRows<DlaConfig> = {
   dla34: { levels: [1, 2, 2, 1], widths: [64, 128, 256, 512], block: 'basic' },
   dla46_c: { levels: [1, 2, 2, 1], widths: compact, block: 'bottleneck' },
   dla46x_c: { levels: [1, 2, 2, 1], widths: compact, block: 'bottleneck', grouped: true },
@@ -35,7 +35,7 @@ const rows: Rows<DlaConfig> = {
 const pair = ['0', '1'] as const
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
-function dla(w: Weights, image: Tensor, c: DlaConfig, classes: number): Outputs {
+function dla(w: ParameterScope, image: Tensor, c: DlaConfig, classes: number): OutputTensors {
   let x = relu(convNorm(w.at('base_layer'), image, 16, 7, { names: pair }))
   x = relu(convNorm(w.at('level0'), x, 16, 3, { names: pair }))
   x = relu(convNorm(w.at('level1'), x, 32, 3, { stride: 2, names: pair }))
@@ -47,14 +47,14 @@ function dla(w: Weights, image: Tensor, c: DlaConfig, classes: number): Outputs 
   return { features: flatten(pooled), logits: flatten(conv(w.at('fc'), pooled, classes, 1, { bias: true })) }
 }
 
-interface Tree {
+interface DlaTree {
   levels: number
   out: number
   stride: number
 }
 
 /** Two subtrees in a row; the last root aggregates its blocks and all `children` from further up. */
-function tree(w: Weights, x: Tensor, t: Tree, children: readonly Tensor[], c: DlaConfig): Tensor {
+function tree(w: ParameterScope, x: Tensor, t: DlaTree, children: readonly Tensor[], c: DlaConfig): Tensor {
   if (t.levels > 1) {
     const inner = { ...t, levels: t.levels - 1 }
     const first = tree(w.at('tree1'), x, inner, [], c)
@@ -70,12 +70,12 @@ function tree(w: Weights, x: Tensor, t: Tree, children: readonly Tensor[], c: Dl
 
 const blocks = { basic, bottleneck }
 
-function basic(w: Weights, x: Tensor, shortcut: Tensor, out: number, stride: number): Tensor {
+function basic(w: ParameterScope, x: Tensor, shortcut: Tensor, out: number, stride: number): Tensor {
   const y = relu(convNorm(w, x, out, 3, { stride, names: ['conv1', 'bn1'] }))
   return relu(add(convNorm(w, y, out, 3, { names: ['conv2', 'bn2'] }), shortcut))
 }
 
-function bottleneck(w: Weights, x: Tensor, shortcut: Tensor, out: number, stride: number, c: DlaConfig): Tensor {
+function bottleneck(w: ParameterScope, x: Tensor, shortcut: Tensor, out: number, stride: number, c: DlaConfig): Tensor {
   const groups = c.grouped ? 32 : 1
   const inner = c.grouped ? (Math.floor(out / 16) * groups) / 2 : out / 2
   let y = relu(convNorm(w, x, inner, 1, { names: ['conv1', 'bn1'] }))

@@ -1,9 +1,9 @@
 /** EdgeNeXt (Maaz et al. 2022), as timm's edgenext.py computes it: ConvNeXt blocks and attention across channels. */
-import { constant, type Tensor, type Weights } from '../../lib/onnx/graph.ts'
-import { convNextBlock, halve, patchStem, scaledMlp } from '../../lib/onnx/blocks/convnext.ts'
+import { constant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { convNextBlock, downsample, patchStem, scaledMlp } from '../../lib/onnx/blocks/convnext.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import { tokensOf } from '../../lib/onnx/blocks/tokens.ts'
+import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import {
   add,
   clip,
@@ -19,8 +19,8 @@ import {
   split,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixed } from '../../lib/onnx/shapes.ts'
-import { classifiers, type Outputs, type Rows } from './family.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
 
 interface EdgeNeXtConfig {
   depths: readonly [number, number, number, number]
@@ -28,7 +28,7 @@ interface EdgeNeXtConfig {
   heads: number
 }
 
-const rows: Rows<EdgeNeXtConfig> = {
+const rows: ArchitectureRows<EdgeNeXtConfig> = {
   edgenext_xx_small: { depths: [2, 2, 6, 2], widths: [24, 48, 88, 168], heads: 4 },
   edgenext_x_small: { depths: [3, 3, 9, 3], widths: [32, 64, 100, 192], heads: 4 },
   edgenext_small: { depths: [3, 3, 9, 3], widths: [48, 96, 160, 304], heads: 8 },
@@ -44,12 +44,12 @@ const stages = [
 ]
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
-function edgeNeXt(w: Weights, image: Tensor, c: EdgeNeXtConfig, classes: number): Outputs {
+function edgeNeXt(w: ParameterScope, image: Tensor, c: EdgeNeXtConfig, classes: number): OutputTensors {
   let x = patchStem(w.at('stem'), image, c.widths[0])
   for (const [i, { kernel, scales, positions }] of stages.entries()) {
     const stage = w.at(`stages.${i}`)
     const width = c.widths[i]!
-    if (i > 0) x = halve(stage.at('downsample'), x, width)
+    if (i > 0) x = downsample(stage.at('downsample'), x, width)
     for (const [j, block] of stage.each('blocks', c.depths[i]!).entries()) {
       const attends = scales > 0 && j === c.depths[i]! - 1
       x = attends ? attentionBlock(block, x, scales, positions, c.heads) : convNextBlock(block, x, kernel)
@@ -59,10 +59,10 @@ function edgeNeXt(w: Weights, image: Tensor, c: EdgeNeXtConfig, classes: number)
   return { features, logits: linear(w.at('head.fc'), features, classes) }
 }
 
-function attentionBlock(w: Weights, x: Tensor, scales: number, positions: boolean, heads: number): Tensor {
+function attentionBlock(w: ParameterScope, x: Tensor, scales: number, positions: boolean, heads: number): Tensor {
   const [n, c, height, across] = x.shape
-  const width = fixed(c, 'attentionBlock')
-  let tokens = tokensOf(multiScale(w, x, width, scales))
+  const width = fixedSize(c, 'attentionBlock')
+  let tokens = flattenToTokens(multiScale(w, x, width, scales))
   if (positions) tokens = add(tokens, positionEncoding(w.at('pos_embd'), x))
   const attended = crossCovariance(w.at('xca'), layerNorm(w.at('norm_xca'), tokens), heads)
   tokens = add(tokens, mul(w.get('gamma_xca', [width], 'scale'), attended))
@@ -70,7 +70,7 @@ function attentionBlock(w: Weights, x: Tensor, scales: number, positions: boolea
 }
 
 /** Channel groups in a row: each is convolved together with the previous result; the last stays as it is. */
-function multiScale(w: Weights, x: Tensor, width: number, scales: number): Tensor {
+function multiScale(w: ParameterScope, x: Tensor, width: number, scales: number): Tensor {
   const size = Math.ceil(width / scales)
   const sizes = Array.from({ length: scales }, (_, i) => Math.min(size, width - i * size))
   const parts = split(x, sizes, 1)
@@ -83,9 +83,9 @@ function multiScale(w: Weights, x: Tensor, width: number, scales: number): Tenso
 }
 
 /** Attention of channels over channels (El-Nouby et al. 2021): x [n, length, width] to the same shape. */
-function crossCovariance(w: Weights, x: Tensor, heads: number): Tensor {
+function crossCovariance(w: ParameterScope, x: Tensor, heads: number): Tensor {
   const [n, length, dim] = x.shape
-  const width = fixed(dim, 'crossCovariance')
+  const width = fixedSize(dim, 'crossCovariance')
   const channels = transpose(linear(w.at('qkv'), x, 3 * width), [0, 2, 1])
   const [q, k, v] = split(channels, [width, width, width], 1).map(part =>
     reshape(part, [n!, heads, width / heads, length!]),
@@ -99,9 +99,9 @@ function crossCovariance(w: Weights, x: Tensor, heads: number): Tensor {
 const unit = (x: Tensor): Tensor => div(x, clip(norm(x), 1e-12, 1e30))
 
 /** Sines and cosines of the rows' and columns' places, projected: [1, h·w, width] for x [n, width, h, w]. */
-function positionEncoding(w: Weights, x: Tensor): Tensor {
+function positionEncoding(w: ParameterScope, x: Tensor): Tensor {
   const [, c, height, across] = x.shape
-  const [rows, columns] = [fixed(height, 'positions'), fixed(across, 'positions')]
+  const [rows, columns] = [fixedSize(height, 'positions'), fixedSize(across, 'positions')]
   const waves = new Float32Array(2 * waveCount * rows * columns)
   let at = 0
   for (let i = 0; i < 2 * waveCount; i++) {
@@ -112,7 +112,7 @@ function positionEncoding(w: Weights, x: Tensor): Tensor {
     }
   }
   const encoding = constant(x.graph, waves, [1, 2 * waveCount, rows, columns])
-  return tokensOf(conv(w.at('token_projection'), encoding, fixed(c, 'positions'), 1, { bias: true }))
+  return flattenToTokens(conv(w.at('token_projection'), encoding, fixedSize(c, 'positions'), 1, { bias: true }))
 }
 
 const waveCount = 32

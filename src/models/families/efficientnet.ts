@@ -2,7 +2,7 @@
  * EfficientNet (Tan and Le 2019) and its relatives: EfficientNet-Lite, MobileNetV3 (Howard et al. 2019), LCNet (Cui et
  * al. 2021), TinyNet (Han et al. 2020), as timm's efficientnet.py and mobilenetv3.py compute them.
  */
-import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
@@ -17,11 +17,11 @@ import {
   sigmoid,
   silu,
 } from '../../lib/onnx/ops.ts'
-import { fixed } from '../../lib/onnx/shapes.ts'
-import { classifiers, type Outputs, type Rows } from './family.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
 
 /** One line of a stage: `separable` has no expansion, `inverted` expands first, `plain` is a single convolution. */
-interface Stage {
+interface EfficientNetStage {
   type: 'separable' | 'inverted' | 'plain'
   out: number
   kernel: number
@@ -33,7 +33,7 @@ interface Stage {
 }
 
 interface EfficientNetConfig {
-  stages: readonly (readonly Stage[])[]
+  stages: readonly (readonly EfficientNetStage[])[]
   width: number
   depth: number
   stem: number
@@ -53,7 +53,7 @@ interface EfficientNetConfig {
 
 const relu6 = (x: Tensor): Tensor => clip(x, 0, 6)
 
-const efficientNetStages = (se: boolean): Stage[][] => [
+const efficientNetStages = (se: boolean): EfficientNetStage[][] => [
   [{ type: 'separable', out: 16, kernel: 3, stride: 1, se }],
   [{ type: 'inverted', out: 24, kernel: 3, stride: 2, expand: 6, repeat: 2, se }],
   [{ type: 'inverted', out: 40, kernel: 5, stride: 2, expand: 6, repeat: 2, se }],
@@ -63,7 +63,7 @@ const efficientNetStages = (se: boolean): Stage[][] => [
   [{ type: 'inverted', out: 320, kernel: 3, stride: 1, expand: 6, se }],
 ]
 
-const mobileNetV3Small: Stage[][] = [
+const mobileNetV3Small: EfficientNetStage[][] = [
   [{ type: 'separable', out: 16, kernel: 3, stride: 2, se: true, relu: true }],
   [
     { type: 'inverted', out: 24, kernel: 3, stride: 2, expand: 4.5, relu: true },
@@ -78,7 +78,7 @@ const mobileNetV3Small: Stage[][] = [
   [{ type: 'plain', out: 576, kernel: 1, stride: 1 }],
 ]
 
-const lcNet: Stage[][] = [
+const lcNet: EfficientNetStage[][] = [
   [{ type: 'separable', out: 32, kernel: 3, stride: 1 }],
   [{ type: 'separable', out: 64, kernel: 3, stride: 2, repeat: 2 }],
   [{ type: 'separable', out: 128, kernel: 3, stride: 2, repeat: 2 }],
@@ -113,7 +113,7 @@ const tiny = (width: number, depth: number): EfficientNetConfig => ({
   ...{ poolFirst: false, fixedStem: true },
 })
 
-const rows: Rows<EfficientNetConfig> = {
+const rows: ArchitectureRows<EfficientNetConfig> = {
   tf_efficientnet_lite0: lite(1, 1),
   mobilenetv3_small_050: mobileSmall(0.5),
   mobilenetv3_small_075: mobileSmall(0.75),
@@ -129,11 +129,11 @@ const rows: Rows<EfficientNetConfig> = {
 }
 
 /** image [n, 3, h, w] -> features [n, head], logits [n, classes] */
-function efficientNet(w: Weights, image: Tensor, c: EfficientNetConfig, classes: number): Outputs {
+function efficientNet(w: ParameterScope, image: Tensor, c: EfficientNetConfig, classes: number): OutputTensors {
   const stem = c.fixedStem ? c.stem : round(c.stem * c.width)
   let x = c.activation(norm(w.at('bn1'), padded(w.at('conv_stem'), image, stem, 3, 2, 1, c), c))
   for (const [i, lines] of c.stages.entries()) {
-    const stage = lines.flatMap(line => repeated(line, c.depth))
+    const stage = lines.flatMap(line => repeatStage(line, c.depth))
     for (const [j, line] of stage.entries()) x = blocks[line.type](w.at(`blocks.${i}.${j}`), x, line, c)
   }
   if (c.poolFirst) x = c.activation(conv(w.at('conv_head'), globalAvgPool(x), c.head, 1, { bias: true }))
@@ -144,9 +144,9 @@ function efficientNet(w: Weights, image: Tensor, c: EfficientNetConfig, classes:
 
 const blocks = { separable, inverted, plain }
 
-function separable(w: Weights, x: Tensor, line: Stage, c: EfficientNetConfig): Tensor {
+function separable(w: ParameterScope, x: Tensor, line: EfficientNetStage, c: EfficientNetConfig): Tensor {
   const activation = line.relu ? relu : c.activation
-  const width = fixed(x.shape[1], 'separable')
+  const width = fixedSize(x.shape[1], 'separable')
   const out = round(line.out * c.width)
   let y = activation(norm(w.at('bn1'), padded(w.at('conv_dw'), x, width, line.kernel, line.stride, width, c), c))
   if (line.se) y = squeezeExcite(w.at('se'), y, width, c)
@@ -155,9 +155,9 @@ function separable(w: Weights, x: Tensor, line: Stage, c: EfficientNetConfig): T
   return line.stride === 1 && width === out ? add(y, x) : y
 }
 
-function inverted(w: Weights, x: Tensor, line: Stage, c: EfficientNetConfig): Tensor {
+function inverted(w: ParameterScope, x: Tensor, line: EfficientNetStage, c: EfficientNetConfig): Tensor {
   const activation = line.relu ? relu : c.activation
-  const width = fixed(x.shape[1], 'inverted')
+  const width = fixedSize(x.shape[1], 'inverted')
   const inner = round(width * line.expand!)
   const out = round(line.out * c.width)
   let y = activation(norm(w.at('bn1'), conv(w.at('conv_pw'), x, inner, 1), c))
@@ -167,22 +167,23 @@ function inverted(w: Weights, x: Tensor, line: Stage, c: EfficientNetConfig): Te
   return line.stride === 1 && width === out ? add(y, x) : y
 }
 
-function plain(w: Weights, x: Tensor, line: Stage, c: EfficientNetConfig): Tensor {
+function plain(w: ParameterScope, x: Tensor, line: EfficientNetStage, c: EfficientNetConfig): Tensor {
   return c.activation(norm(w.at('bn1'), conv(w.at('conv'), x, round(line.out * c.width), line.kernel), c))
 }
 
-function squeezeExcite(w: Weights, x: Tensor, blockInput: number, { squeeze }: EfficientNetConfig): Tensor {
-  const width = fixed(x.shape[1], 'squeezeExcite')
+function squeezeExcite(w: ParameterScope, x: Tensor, blockInput: number, { squeeze }: EfficientNetConfig): Tensor {
+  const width = fixedSize(x.shape[1], 'squeezeExcite')
   const inner = squeeze.of === 'input' ? Math.round(blockInput / 4) : round(width / 4)
   const reduced = squeeze.activation(conv(w.at('conv_reduce'), globalAvgPool(x), inner, 1, { bias: true }))
   return mul(x, squeeze.gate(conv(w.at('conv_expand'), reduced, width, 1, { bias: true })))
 }
 
-const norm = (w: Weights, x: Tensor, c: EfficientNetConfig): Tensor => batchNorm(w, x, c.tensorflow ? 1e-3 : 1e-5)
+const norm = (w: ParameterScope, x: Tensor, c: EfficientNetConfig): Tensor =>
+  batchNorm(w, x, c.tensorflow ? 1e-3 : 1e-5)
 
 /** A convolution whose output is its input's size over the stride; TensorFlow puts the odd pixel at the end. */
 function padded(
-  w: Weights,
+  w: ParameterScope,
   x: Tensor,
   out: number,
   kernel: number,
@@ -191,7 +192,7 @@ function padded(
   c: EfficientNetConfig,
 ): Tensor {
   if (!c.tensorflow) return conv(w, x, out, kernel, { stride, groups, padding: (kernel - 1) / 2 })
-  const size = fixed(x.shape[2], 'padded')
+  const size = fixedSize(x.shape[2], 'padded')
   const total = Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0)
   const before = Math.floor(total / 2)
   const after = total - before
@@ -205,7 +206,7 @@ function round(channels: number): number {
 }
 
 /** A line's blocks: the first has its stride, the others stride 1. */
-function repeated(line: Stage, depth: number): Stage[] {
+function repeatStage(line: EfficientNetStage, depth: number): EfficientNetStage[] {
   const count = Math.max(1, Math.round((line.repeat ?? 1) * depth))
   return Array.from({ length: count }, (_, i) => (i === 0 ? line : { ...line, stride: 1 }))
 }

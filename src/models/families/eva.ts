@@ -1,13 +1,13 @@
 /** EVA (Fang et al. 2022), as timm's eva.py computes it. */
-import { constant, type Tensor, type Weights } from '../../lib/onnx/graph.ts'
-import { type Projection, thirds } from '../../lib/onnx/blocks/attention.ts'
-import { biased, linear } from '../../lib/onnx/blocks/linear.ts'
+import { constant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Projection, splitQkv } from '../../lib/onnx/blocks/attention.ts'
+import { affine, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
 import { add, concat, mean, slice } from '../../lib/onnx/ops.ts'
-import { fixed } from '../../lib/onnx/shapes.ts'
-import { classifiers, type Outputs, type Rows } from './family.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
 
 interface EvaConfig {
   patch: number
@@ -17,14 +17,19 @@ interface EvaConfig {
   hidden: number
 }
 
-const rows: Rows<EvaConfig> = {
+const rows: ArchitectureRows<EvaConfig> = {
   eva_giant_patch14_224: { patch: 14, dim: 1408, blocks: 40, heads: 16, hidden: 6144 },
 }
 
 /** image [n, 3, h, w] -> features [n, dim], the mean of the patches' tokens; logits [n, classes] */
-function eva(w: Weights, image: Tensor, { patch, dim, blocks, ...block }: EvaConfig, classes: number): Outputs {
+function eva(
+  w: ParameterScope,
+  image: Tensor,
+  { patch, dim, blocks, ...block }: EvaConfig,
+  classes: number,
+): OutputTensors {
   let x = prependToken(w.get('cls_token', [1, 1, dim]), patchEmbed(w.at('patch_embed.proj'), image, patch, dim))
-  const length = fixed(x.shape[1], 'eva')
+  const length = fixedSize(x.shape[1], 'eva')
   x = add(x, w.get('pos_embed', [1, length, dim]))
   x = transformer(w, 'blocks', blocks, x, { ...block, project: keysUnbiased })
   const features = layerNorm(w.at('fc_norm'), mean(slice(x, 1, 1, length), [1]))
@@ -32,10 +37,10 @@ function eva(w: Weights, image: Tensor, { patch, dim, blocks, ...block }: EvaCon
 }
 
 const keysUnbiased: Projection = (w, x) => {
-  const width = fixed(x.shape.at(-1), 'keysUnbiased')
+  const width = fixedSize(x.shape.at(-1), 'keysUnbiased')
   const none = constant(w.graph, new Float32Array(width), [width])
   const bias = concat([w.get('q_bias', [width], 'bias'), none, w.get('v_bias', [width], 'bias')], 0)
-  return thirds(biased(x, w.at('qkv').get('weight', [3 * width, width]), bias))
+  return splitQkv(affine(x, w.at('qkv').get('weight', [3 * width, width]), bias))
 }
 
 export const evas = classifiers('eva', rows, eva)

@@ -1,11 +1,11 @@
 import { type NameTable } from '../../lib/tensors/bind.ts'
-import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 
 /** One row per model: its name in the reference library and what its builder needs to know. */
-export type Rows<Config> = Readonly<Record<string, Config>>
+export type ArchitectureRows<Config> = Readonly<Record<string, Config>>
 
 /** `features` [n, width], what the classifier sees; `logits` [n, classes]. */
-export interface Outputs {
+export interface OutputTensors {
   features: Tensor
   logits: Tensor
 }
@@ -17,7 +17,7 @@ export interface Classifier {
   /** From the reference library's checkpoint names to the builder's, where they differ. */
   names?: NameTable
   /** image [n, 3, h, w], normalized. */
-  build(w: Weights, image: Tensor, classes: number): Outputs
+  build(w: ParameterScope, image: Tensor, classes: number): OutputTensors
 }
 
 /** A model that embeds images and texts into one space. */
@@ -26,25 +26,25 @@ export interface DualEncoder {
   family: string
   names?: NameTable
   /** Width of the shared space. */
-  embedding: number
+  embeddingWidth: number
   /** Most tokens of a text. */
-  context: number
+  contextLength: number
   /** How texts become tokens: `clip` cleans them first as OpenCLIP does, `bert` takes them as they are. */
-  texts: 'clip' | 'bert'
+  textCleaning: 'clip' | 'bert'
   /** The prompt of the paper's evaluation; `{}` stands for the class name. */
   prompt: string
   /** image [n, 3, h, w], normalized, to [n, embedding]; not yet of unit length. */
-  image(w: Weights, image: Tensor): Tensor
+  encodeImage(w: ParameterScope, image: Tensor): Tensor
   /**
    * tokens int64 [n, length] and, where the model wants one, mask int64 [n, length], to [n, embedding]. Padding may be
    * cut off: a length below the context gives the same embedding.
    */
-  text(w: Weights, tokens: Tensor, mask: Tensor): Tensor
+  encodeText(w: ParameterScope, tokens: Tensor, mask: Tensor): Tensor
   /**
    * Logits are this times the cosine similarity: the paper's own evaluation takes 100 for CLIP and 1 for FLAVA whatever
    * the checkpoint's `logit_scale` says (Geographic_Generalization, models/clip/clip.py and models/flava/flava.py).
    */
-  scale: number
+  logitScale: number
 }
 
 export type Architecture = Classifier | DualEncoder
@@ -52,8 +52,8 @@ export type Architecture = Classifier | DualEncoder
 /** The rows of a family of classifiers as architectures. */
 export function classifiers<Config>(
   family: string,
-  rows: Rows<Config>,
-  build: (w: Weights, image: Tensor, config: Config, classes: number) => Outputs,
+  rows: ArchitectureRows<Config>,
+  build: (w: ParameterScope, image: Tensor, config: Config, classes: number) => OutputTensors,
   names?: NameTable | ((config: Config) => NameTable),
 ): Record<string, Classifier> {
   return Object.fromEntries(

@@ -1,45 +1,45 @@
 /** FLAVA's image and text towers (Singh et al. 2021), as transformers' FlavaModel computes them. */
-import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
-import { separate } from '../../lib/onnx/blocks/attention.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { separateProjection } from '../../lib/onnx/blocks/attention.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
 import { add, cast, gather, mul, pick, reshape, slice, sub } from '../../lib/onnx/ops.ts'
-import { fixed } from '../../lib/onnx/shapes.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type DualEncoder } from './family.ts'
 
 const width = 768
 const vocabulary = 30522
 const positions = 512
 const epsilon = 1e-12
-const block = { heads: 12, epsilon, project: separate }
+const blockOptions = { heads: 12, epsilon, project: separateProjection }
 
 /** image [n, 3, h, w] -> the projected class token [n, 768] */
-function imageTower(w: Weights, image: Tensor): Tensor {
+function imageTower(w: ParameterScope, image: Tensor): Tensor {
   const tower = w.at('image_model')
   const embeddings = tower.at('embeddings')
   const patches = patchEmbed(embeddings.at('patch_embeddings.projection'), image, 16, width)
   const x = prependToken(embeddings.get('cls_token', [1, 1, width]), patches)
-  const placed = add(x, embeddings.get('position_embeddings', [1, fixed(x.shape[1], 'flava'), width]))
-  return projectedToken(w.at('image_projection'), tower, transformer(tower, 'encoder.layer', 12, placed, block))
+  const placed = add(x, embeddings.get('position_embeddings', [1, fixedSize(x.shape[1], 'flava'), width]))
+  return projectedToken(w.at('image_projection'), tower, transformer(tower, 'encoder.layer', 12, placed, blockOptions))
 }
 
 /** tokens int64 [n, length] and mask int64 [n, length], 0 on padding -> the projected class token [n, 768] */
-function textTower(w: Weights, tokens: Tensor, mask: Tensor): Tensor {
+function textTower(w: ParameterScope, tokens: Tensor, mask: Tensor): Tensor {
   const tower = w.at('text_model')
   const embeddings = tower.at('embeddings')
   const table = (name: string, rows: number): Tensor => embeddings.at(name).get('weight', [rows, width])
-  const length = fixed(tokens.shape[1], 'flava')
+  const length = fixedSize(tokens.shape[1], 'flava')
   const firstType = slice(table('token_type_embeddings', 2), 0, 0, 1)
   const places = slice(table('position_embeddings', positions), 0, 0, length)
   const words = gather(table('word_embeddings', vocabulary), tokens)
   const x = layerNorm(embeddings.at('LayerNorm'), add(add(words, firstType), places), epsilon)
-  const y = transformer(tower, 'encoder.layer', 12, x, { ...block, mask: withoutPadding(mask) })
+  const y = transformer(tower, 'encoder.layer', 12, x, { ...blockOptions, mask: withoutPadding(mask) })
   return projectedToken(w.at('text_projection'), tower, y)
 }
 
-function projectedToken(w: Weights, tower: Weights, x: Tensor): Tensor {
+function projectedToken(w: ParameterScope, tower: ParameterScope, x: Tensor): Tensor {
   return linear(w, layerNorm(tower.at('layernorm'), pick(x, 1, 0), epsilon), width)
 }
 
@@ -74,12 +74,12 @@ export const flavas: Record<string, DualEncoder> = {
     kind: 'dual',
     family: 'flava',
     names,
-    embedding: width,
-    context: 77,
-    texts: 'bert',
+    embeddingWidth: width,
+    contextLength: 77,
+    textCleaning: 'bert',
     prompt: 'a photo of a {}',
-    image: imageTower,
-    text: textTower,
-    scale: 1,
+    encodeImage: imageTower,
+    encodeText: textTower,
+    logitScale: 1,
   },
 }

@@ -1,11 +1,11 @@
 /** High-resolution network (Wang et al. 2019), as timm's hrnet.py computes it. */
-import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, flatten, globalAvgPool, relu, resize } from '../../lib/onnx/ops.ts'
-import { fixed } from '../../lib/onnx/shapes.ts'
-import { classifiers, type Outputs, type Rows } from './family.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
 import { basicBlock, bottleneckBlock } from './resnet.ts'
 
 interface HrNetConfig {
@@ -19,29 +19,29 @@ interface HrNetConfig {
   blocks: number
 }
 
-const full = (width: number): HrNetConfig => ({
+const hrnetConfig = (width: number): HrNetConfig => ({
   width,
   first: { blocks: 4, width: 64 },
   modules: [1, 4, 3],
   blocks: 4,
 })
 
-const rows: Rows<HrNetConfig> = {
+const rows: ArchitectureRows<HrNetConfig> = {
   hrnet_w18_small: { width: 16, first: { blocks: 1, width: 32 }, modules: [1, 1, 1], blocks: 2 },
   hrnet_w18_small_v2: { width: 18, first: { blocks: 2, width: 64 }, modules: [1, 3, 2], blocks: 2 },
-  hrnet_w18: full(18),
-  hrnet_w30: full(30),
-  hrnet_w32: full(32),
-  hrnet_w40: full(40),
-  hrnet_w44: full(44),
-  hrnet_w48: full(48),
-  hrnet_w64: full(64),
+  hrnet_w18: hrnetConfig(18),
+  hrnet_w30: hrnetConfig(30),
+  hrnet_w32: hrnetConfig(32),
+  hrnet_w40: hrnetConfig(40),
+  hrnet_w44: hrnetConfig(44),
+  hrnet_w48: hrnetConfig(48),
+  hrnet_w64: hrnetConfig(64),
 }
 
 const pair = ['0', '1'] as const
 
 /** image [n, 3, h, w] with h, w multiples of 32 -> features [n, 2048], logits [n, classes] */
-function hrnet(w: Weights, image: Tensor, c: HrNetConfig, classes: number): Outputs {
+function hrnet(w: ParameterScope, image: Tensor, c: HrNetConfig, classes: number): OutputTensors {
   let x = relu(convNorm(w, image, 64, 3, { stride: 2, names: ['conv1', 'bn1'] }))
   x = relu(convNorm(w, x, 64, 3, { stride: 2, names: ['conv2', 'bn2'] }))
   for (const block of w.each('layer1', c.first.blocks)) x = bottleneckBlock(block, x, c.first.width, 1)
@@ -57,12 +57,14 @@ function hrnet(w: Weights, image: Tensor, c: HrNetConfig, classes: number): Outp
 }
 
 /** Residual blocks on every branch, then each branch gets the sum of all, brought to its size and width. */
-function exchange(w: Weights, inputs: readonly Tensor[], blocks: number): Tensor[] {
+function exchange(w: ParameterScope, inputs: readonly Tensor[], blocks: number): Tensor[] {
   const branches = inputs.map((input, i) =>
-    w.each(`branches.${i}`, blocks).reduce((x, block) => basicBlock(block, x, fixed(x.shape[1], 'exchange'), 1), input),
+    w
+      .each(`branches.${i}`, blocks)
+      .reduce((x, block) => basicBlock(block, x, fixedSize(x.shape[1], 'exchange'), 1), input),
   )
   return branches.map((own, i) => {
-    const width = fixed(own.shape[1], 'exchange')
+    const width = fixedSize(own.shape[1], 'exchange')
     const parts = branches.map((x, j) => {
       const scope = w.at(`fuse_layers.${i}.${j}`)
       if (j === i) return x
@@ -72,26 +74,26 @@ function exchange(w: Weights, inputs: readonly Tensor[], blocks: number): Tensor
   })
 }
 
-function enlarged(w: Weights, x: Tensor, width: number, factor: number): Tensor {
+function enlarged(w: ParameterScope, x: Tensor, width: number, factor: number): Tensor {
   const y = convNorm(w, x, width, 1, { names: pair })
   const [n, , height, across] = y.shape
-  const shape = [n!, width, fixed(height, 'enlarged') * factor, fixed(across, 'enlarged') * factor]
+  const shape = [n!, width, fixedSize(height, 'enlarged') * factor, fixedSize(across, 'enlarged') * factor]
   return resize(y, shape, { mode: 'nearest', coordinates: 'asymmetric', scales: [1, 1, factor, factor] })
 }
 
 /** Halved `times` times; only the last convolution changes the width and has no activation. */
-function reduced(w: Weights, x: Tensor, width: number, times: number): Tensor {
+function reduced(w: ParameterScope, x: Tensor, width: number, times: number): Tensor {
   let y = x
   for (let i = 0; i < times - 1; i++) {
-    y = relu(convNorm(w.at(i), y, fixed(x.shape[1], 'reduced'), 3, { stride: 2, names: pair }))
+    y = relu(convNorm(w.at(i), y, fixedSize(x.shape[1], 'reduced'), 3, { stride: 2, names: pair }))
   }
   return convNorm(w.at(times - 1), y, width, 3, { stride: 2, names: pair })
 }
 
 /** From the largest branch down, each is widened and added to the reduced sum so far: [n, 2048, h/32, w/32]. */
-function head(w: Weights, branches: readonly Tensor[]): Tensor {
+function head(w: ParameterScope, branches: readonly Tensor[]): Tensor {
   const wider = branches.map((x, i) => bottleneckBlock(w.at(`incre_modules.${i}.0`), x, 32 * 2 ** i, 1))
-  const down = (scope: Weights, x: Tensor, out: number, kernel: number, stride: number): Tensor => {
+  const down = (scope: ParameterScope, x: Tensor, out: number, kernel: number, stride: number): Tensor => {
     const y = conv(scope.at('0'), x, out, kernel, { stride, padding: (kernel - 1) / 2, bias: true })
     return relu(batchNorm(scope.at('1'), y))
   }

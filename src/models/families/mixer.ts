@@ -1,11 +1,11 @@
 /** MLP-Mixer (Tolstikhin et al. 2021), as timm's mlp_mixer.py computes it. */
-import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed } from '../../lib/onnx/blocks/tokens.ts'
 import { add, mean, transpose } from '../../lib/onnx/ops.ts'
-import { classifiers, type Outputs, type Rows } from './family.ts'
+import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
 
 interface MixerConfig {
   patch: number
@@ -16,20 +16,20 @@ interface MixerConfig {
   channels: number
 }
 
-const rows: Rows<MixerConfig> = {
+const rows: ArchitectureRows<MixerConfig> = {
   mixer_b16_224: { patch: 16, dim: 768, blocks: 12, tokens: 384, channels: 3072 },
   mixer_l16_224: { patch: 16, dim: 1024, blocks: 24, tokens: 512, channels: 4096 },
 }
 
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
-function mixer(w: Weights, image: Tensor, c: MixerConfig, classes: number): Outputs {
+function mixer(w: ParameterScope, image: Tensor, c: MixerConfig, classes: number): OutputTensors {
   let x = patchEmbed(w.at('stem.proj'), image, c.patch, c.dim)
   for (const block of w.each('blocks', c.blocks)) x = mixerBlock(block, x, c)
   const features = mean(layerNorm(w.at('norm'), x), [1])
   return { features, logits: linear(w.at('head'), features, classes) }
 }
 
-function mixerBlock(w: Weights, x: Tensor, c: MixerConfig): Tensor {
+function mixerBlock(w: ParameterScope, x: Tensor, c: MixerConfig): Tensor {
   const across = mlp(w.at('mlp_tokens'), transpose(layerNorm(w.at('norm1'), x), [0, 2, 1]), c.tokens)
   const y = add(x, transpose(across, [0, 2, 1]))
   return add(y, mlp(w.at('mlp_channels'), layerNorm(w.at('norm2'), y), c.channels))

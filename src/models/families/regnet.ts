@@ -2,13 +2,13 @@
  * RegNetX and RegNetY (Radosavovic et al. 2020), as timm's regnet.py computes them, and SEER (Goyal et al. 2022), the
  * same network under transformers' names.
  */
-import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { add, flatten, globalAvgPool, relu } from '../../lib/onnx/ops.ts'
-import { fixed } from '../../lib/onnx/shapes.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type NameTable } from '../../lib/tensors/bind.ts'
-import { classifiers, type Outputs, type Rows } from './family.ts'
+import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
 import { roundHalfEven } from './rounding.ts'
 
 /** Block widths follow `initial` + `slope` · i, quantized to powers of `ratio` and multiples of 8 and of `group`. */
@@ -22,45 +22,52 @@ interface RegNetConfig {
   squeeze: boolean
 }
 
-type Numbers = readonly [initial: number, slope: number, ratio: number, depth: number, group: number]
+type RegNetNumbers = readonly [initial: number, slope: number, ratio: number, depth: number, group: number]
 
 const row =
   (squeeze: boolean) =>
-  ([initial, slope, ratio, depth, group]: Numbers): RegNetConfig => ({ initial, slope, ratio, depth, group, squeeze })
-const x = row(false)
-const y = row(true)
+  ([initial, slope, ratio, depth, group]: RegNetNumbers): RegNetConfig => ({
+    initial,
+    slope,
+    ratio,
+    depth,
+    group,
+    squeeze,
+  })
+const regnetX = row(false)
+const regnetY = row(true)
 
-const rows: Rows<RegNetConfig> = {
-  regnetx_002: x([24, 36.44, 2.49, 13, 8]),
-  regnetx_004: x([24, 24.48, 2.54, 22, 16]),
-  regnetx_006: x([48, 36.97, 2.24, 16, 24]),
-  regnetx_008: x([56, 35.73, 2.28, 16, 16]),
-  regnetx_016: x([80, 34.01, 2.25, 18, 24]),
-  regnetx_032: x([88, 26.31, 2.25, 25, 48]),
-  regnetx_040: x([96, 38.65, 2.43, 23, 40]),
-  regnetx_064: x([184, 60.83, 2.07, 17, 56]),
-  regnetx_080: x([80, 49.56, 2.88, 23, 120]),
-  regnetx_120: x([168, 73.36, 2.37, 19, 112]),
-  regnetx_160: x([216, 55.59, 2.1, 22, 128]),
-  regnetx_320: x([320, 69.86, 2.0, 23, 168]),
-  regnety_002: y([24, 36.44, 2.49, 13, 8]),
-  regnety_004: y([48, 27.89, 2.09, 16, 8]),
-  regnety_006: y([48, 32.54, 2.32, 15, 16]),
-  regnety_008: y([56, 38.84, 2.4, 14, 16]),
-  regnety_016: y([48, 20.71, 2.65, 27, 24]),
-  regnety_032: y([80, 42.63, 2.66, 21, 24]),
-  regnety_040: y([96, 31.41, 2.24, 22, 64]),
-  regnety_064: y([112, 33.22, 2.27, 25, 72]),
-  regnety_080: y([192, 76.82, 2.19, 17, 56]),
-  regnety_120: y([168, 73.36, 2.37, 19, 112]),
-  regnety_160: y([200, 106.23, 2.48, 18, 112]),
-  regnety_320: y([232, 115.89, 2.53, 20, 232]),
+const rows: ArchitectureRows<RegNetConfig> = {
+  regnetx_002: regnetX([24, 36.44, 2.49, 13, 8]),
+  regnetx_004: regnetX([24, 24.48, 2.54, 22, 16]),
+  regnetx_006: regnetX([48, 36.97, 2.24, 16, 24]),
+  regnetx_008: regnetX([56, 35.73, 2.28, 16, 16]),
+  regnetx_016: regnetX([80, 34.01, 2.25, 18, 24]),
+  regnetx_032: regnetX([88, 26.31, 2.25, 25, 48]),
+  regnetx_040: regnetX([96, 38.65, 2.43, 23, 40]),
+  regnetx_064: regnetX([184, 60.83, 2.07, 17, 56]),
+  regnetx_080: regnetX([80, 49.56, 2.88, 23, 120]),
+  regnetx_120: regnetX([168, 73.36, 2.37, 19, 112]),
+  regnetx_160: regnetX([216, 55.59, 2.1, 22, 128]),
+  regnetx_320: regnetX([320, 69.86, 2.0, 23, 168]),
+  regnety_002: regnetY([24, 36.44, 2.49, 13, 8]),
+  regnety_004: regnetY([48, 27.89, 2.09, 16, 8]),
+  regnety_006: regnetY([48, 32.54, 2.32, 15, 16]),
+  regnety_008: regnetY([56, 38.84, 2.4, 14, 16]),
+  regnety_016: regnetY([48, 20.71, 2.65, 27, 24]),
+  regnety_032: regnetY([80, 42.63, 2.66, 21, 24]),
+  regnety_040: regnetY([96, 31.41, 2.24, 22, 64]),
+  regnety_064: regnetY([112, 33.22, 2.27, 25, 72]),
+  regnety_080: regnetY([192, 76.82, 2.19, 17, 56]),
+  regnety_120: regnetY([168, 73.36, 2.37, 19, 112]),
+  regnety_160: regnetY([200, 106.23, 2.48, 18, 112]),
+  regnety_320: regnetY([232, 115.89, 2.53, 20, 232]),
 }
 
-const seerRows: Rows<RegNetConfig> = {
+const seerRows: ArchitectureRows<RegNetConfig> = {
   seer320: rows.regnety_320!,
-  seer640: y([352, 147.48, 2.4, 20, 328]),
-  seer1280: y([456, 160.83, 2.52, 27, 264]),
+  seer640: regnetY([352, 147.48, 2.4, 20, 328]),
+  seer1280: regnetY([456, 160.83, 2.52, 27, 264]),
 }
 
 /** Depth, width and group size of each stage. */
@@ -83,7 +90,7 @@ function stagesOf({
 }
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
-function regnet(w: Weights, image: Tensor, c: RegNetConfig, classes: number): Outputs {
+function regnet(w: ParameterScope, image: Tensor, c: RegNetConfig, classes: number): OutputTensors {
   let x = relu(convNorm(w.at('stem'), image, 32, 3, { stride: 2 }))
   for (const [stage, { depth, out, group }] of stagesOf(c).entries()) {
     for (let i = 0; i < depth; i++) {
@@ -95,8 +102,15 @@ function regnet(w: Weights, image: Tensor, c: RegNetConfig, classes: number): Ou
   return { features, logits: linear(w.at('head.fc'), features, classes) }
 }
 
-function bottleneck(w: Weights, x: Tensor, out: number, stride: number, groups: number, squeeze: boolean): Tensor {
-  const width = fixed(x.shape[1], 'bottleneck')
+function bottleneck(
+  w: ParameterScope,
+  x: Tensor,
+  out: number,
+  stride: number,
+  groups: number,
+  squeeze: boolean,
+): Tensor {
+  const width = fixedSize(x.shape[1], 'bottleneck')
   let y = relu(convNorm(w.at('conv1'), x, out, 1))
   y = relu(convNorm(w.at('conv2'), y, out, 3, { stride, groups }))
   if (squeeze) y = squeezeExcite(w.at('se'), y, roundHalfEven(width / 4))

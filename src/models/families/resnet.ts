@@ -2,12 +2,12 @@
  * ResNet (He et al. 2015), as timm's resnet.py computes it, and the anti-aliased ResNet (Zhang 2019), as the package
  * antialiased_cnns computes it: where it subsamples, it blurs first.
  */
-import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, conv2d, flatten, globalAvgPool, maxPool, pad2d, relu } from '../../lib/onnx/ops.ts'
-import { fixed } from '../../lib/onnx/shapes.ts'
-import { classifiers, type Outputs, type Rows } from './family.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
 
 interface ResNetConfig {
   block: 'basic' | 'bottleneck'
@@ -15,7 +15,7 @@ interface ResNetConfig {
   blur?: boolean
 }
 
-const rows: Rows<ResNetConfig> = {
+const rows: ArchitectureRows<ResNetConfig> = {
   resnet18: { block: 'basic', depths: [2, 2, 2, 2] },
   resnet34: { block: 'basic', depths: [3, 4, 6, 3] },
   resnet50: { block: 'bottleneck', depths: [3, 4, 6, 3] },
@@ -28,7 +28,12 @@ const rows: Rows<ResNetConfig> = {
 }
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
-function resnet(w: Weights, image: Tensor, { block, depths, blur }: ResNetConfig, classes: number): Outputs {
+function resnet(
+  w: ParameterScope,
+  image: Tensor,
+  { block, depths, blur }: ResNetConfig,
+  classes: number,
+): OutputTensors {
   let x = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), image, 64, 7, { stride: 2, padding: 3 })))
   x = blur ? blurred(w.at('maxpool.1'), maxPool(x, 2)) : maxPool(x, 3, { stride: 2, padding: 1 })
   for (const [stage, depth] of depths.entries()) {
@@ -42,14 +47,14 @@ function resnet(w: Weights, image: Tensor, { block, depths, blur }: ResNetConfig
 
 const blocks = { basic: basicBlock, bottleneck: bottleneckBlock }
 
-export function basicBlock(w: Weights, x: Tensor, width: number, stride: number, blur = false): Tensor {
+export function basicBlock(w: ParameterScope, x: Tensor, width: number, stride: number, blur = false): Tensor {
   const step = blur ? 1 : stride
   const inner = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 3, { stride: step, padding: 1 })))
   const outer = batchNorm(w.at('bn2'), afterBlur(w.at('conv2'), inner, width, 3, stride / step))
   return relu(add(outer, shortcut(w.at('downsample'), x, width, stride, blur)))
 }
 
-export function bottleneckBlock(w: Weights, x: Tensor, width: number, stride: number, blur = false): Tensor {
+export function bottleneckBlock(w: ParameterScope, x: Tensor, width: number, stride: number, blur = false): Tensor {
   const step = blur ? 1 : stride
   let y = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 1)))
   y = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), y, width, 3, { stride: step, padding: 1 })))
@@ -57,14 +62,14 @@ export function bottleneckBlock(w: Weights, x: Tensor, width: number, stride: nu
   return relu(add(y, shortcut(w.at('downsample'), x, 4 * width, stride, blur)))
 }
 
-function shortcut(w: Weights, x: Tensor, width: number, stride: number, blur: boolean): Tensor {
+function shortcut(w: ParameterScope, x: Tensor, width: number, stride: number, blur: boolean): Tensor {
   if (stride === 1 && x.shape[1] === width) return x
   if (blur && stride > 1) return batchNorm(w.at('2'), conv(w.at('1'), blurred(w.at('0'), x), width, 1))
   return batchNorm(w.at('1'), conv(w.at('0'), x, width, 1, { stride }))
 }
 
 /** A convolution, behind a blur that halves the size if `step` is 2. */
-function afterBlur(w: Weights, x: Tensor, out: number, kernel: number, step: number): Tensor {
+function afterBlur(w: ParameterScope, x: Tensor, out: number, kernel: number, step: number): Tensor {
   const padding = (kernel - 1) / 2
   return step === 1
     ? conv(w, x, out, kernel, { padding })
@@ -72,8 +77,8 @@ function afterBlur(w: Weights, x: Tensor, out: number, kernel: number, step: num
 }
 
 /** Every second value of x under the checkpoint's fixed 4 × 4 kernel, borders reflected. */
-function blurred(w: Weights, x: Tensor): Tensor {
-  const width = fixed(x.shape[1], 'blurred')
+function blurred(w: ParameterScope, x: Tensor): Tensor {
+  const width = fixedSize(x.shape[1], 'blurred')
   return conv2d(pad2d(x, [1, 1, 2, 2], 'reflect'), w.get('filt', [width, 1, 4, 4], 'fixed'), undefined, {
     stride: 2,
     groups: width,

@@ -1,18 +1,24 @@
 /** ReXNet (Han et al. 2020), as timm's rexnet.py computes it: channels grow in every block. */
-import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { add, clip, concat, flatten, globalAvgPool, silu, slice } from '../../lib/onnx/ops.ts'
-import { fixed } from '../../lib/onnx/shapes.ts'
-import { classifiers, type Outputs, type Rows } from './family.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
 import { roundHalfEven } from './rounding.ts'
 
 /** The factor on all widths. */
 type RexNetConfig = number
 
-const rows: Rows<RexNetConfig> = { rexnet_100: 1, rexnet_130: 1.3, rexnet_150: 1.5, rexnet_200: 2, rexnet_300: 3 }
+const rows: ArchitectureRows<RexNetConfig> = {
+  rexnet_100: 1,
+  rexnet_130: 1.3,
+  rexnet_150: 1.5,
+  rexnet_200: 2,
+  rexnet_300: 3,
+}
 
-interface Block {
+interface RexNetBlock {
   out: number
   stride: number
   expand: number
@@ -29,7 +35,7 @@ const stages = [
 ]
 
 /** Widths rise by equal steps from 16 to 16 + 180 (15/16), times the factor. */
-function blocksOf(factor: number): Block[] {
+function blocksOf(factor: number): RexNetBlock[] {
   const places = stages.flatMap(({ depth, stride }, stage) =>
     Array.from({ length: depth }, (_, i) => ({ stage, stride: i === 0 ? stride : 1 })),
   )
@@ -42,7 +48,7 @@ function blocksOf(factor: number): Block[] {
 }
 
 /** image [n, 3, h, w] -> features [n, 1280 · factor], logits [n, classes] */
-function rexnet(w: Weights, image: Tensor, factor: RexNetConfig, classes: number): Outputs {
+function rexnet(w: ParameterScope, image: Tensor, factor: RexNetConfig, classes: number): OutputTensors {
   let x = silu(convNorm(w.at('stem'), image, roundHalfEven(32 * factor), 3, { stride: 2 }))
   const blocks = blocksOf(factor)
   for (const [i, block] of blocks.entries()) x = linearBottleneck(w.at(`features.${i}`), x, block)
@@ -51,8 +57,8 @@ function rexnet(w: Weights, image: Tensor, factor: RexNetConfig, classes: number
   return { features, logits: linear(w.at('head.fc'), features, classes) }
 }
 
-function linearBottleneck(w: Weights, x: Tensor, { out, stride, expand, squeeze }: Block): Tensor {
-  const width = fixed(x.shape[1], 'linearBottleneck')
+function linearBottleneck(w: ParameterScope, x: Tensor, { out, stride, expand, squeeze }: RexNetBlock): Tensor {
+  const width = fixedSize(x.shape[1], 'linearBottleneck')
   const inner = width * expand
   let y = expand === 1 ? x : silu(convNorm(w.at('conv_exp'), x, inner, 1))
   y = convNorm(w.at('conv_dw'), y, inner, 3, { stride, groups: inner })
@@ -63,9 +69,9 @@ function linearBottleneck(w: Weights, x: Tensor, { out, stride, expand, squeeze 
 
 /** Adds x to as many of y's channels as x has. */
 function addToFirst(y: Tensor, x: Tensor): Tensor {
-  const width = fixed(x.shape[1], 'addToFirst')
+  const width = fixedSize(x.shape[1], 'addToFirst')
   if (y.shape[1] === width) return add(y, x)
-  const rest = slice(y, 1, width, fixed(y.shape[1], 'addToFirst'))
+  const rest = slice(y, 1, width, fixedSize(y.shape[1], 'addToFirst'))
   return concat([add(slice(y, 1, 0, width), x), rest], 1)
 }
 

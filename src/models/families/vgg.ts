@@ -1,13 +1,13 @@
 /** VGG (Simonyan and Zisserman 2014), as timm's vgg.py computes it: its first dense layers are convolutions. */
-import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { flatten, globalAvgPool, maxPool, relu } from '../../lib/onnx/ops.ts'
-import { classifiers, type Outputs, type Rows } from './family.ts'
+import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
 
 /** Convolutions of each of the five stages. */
 type VggConfig = readonly number[]
 
-const rows: Rows<VggConfig> = {
+const rows: ArchitectureRows<VggConfig> = {
   vgg11: [1, 1, 2, 2, 2],
   vgg13: [2, 2, 2, 2, 2],
   vgg16: [2, 2, 3, 3, 3],
@@ -17,7 +17,7 @@ const rows: Rows<VggConfig> = {
 const widths = [64, 128, 256, 512, 512]
 
 /** image [n, 3, h, w] with h, w of at least 224 -> features [n, 4096], logits [n, classes] */
-function vgg(w: Weights, image: Tensor, depths: VggConfig, classes: number): Outputs {
+function vgg(w: ParameterScope, image: Tensor, depths: VggConfig, classes: number): OutputTensors {
   let x = image
   let layer = 0
   for (const [stage, depth] of depths.entries()) {

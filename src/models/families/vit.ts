@@ -1,12 +1,12 @@
 /** Vision Transformer (Dosovitskiy et al. 2020), as timm's vision_transformer.py computes it. */
-import { type Tensor, type Weights } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
 import { add, pick } from '../../lib/onnx/ops.ts'
-import { fixed } from '../../lib/onnx/shapes.ts'
-import { classifiers, type Outputs, type Rows } from './family.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
 
 interface ViTConfig {
   patch: number
@@ -15,16 +15,21 @@ interface ViTConfig {
   heads: number
 }
 
-const rows: Rows<ViTConfig> = {
+const rows: ArchitectureRows<ViTConfig> = {
   vit_tiny_patch16_224: { patch: 16, dim: 192, blocks: 12, heads: 3 },
   vit_base_patch16_224: { patch: 16, dim: 768, blocks: 12, heads: 12 },
   vit_large_patch16_224: { patch: 16, dim: 1024, blocks: 24, heads: 16 },
 }
 
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
-function vit(w: Weights, image: Tensor, { patch, dim, blocks, heads }: ViTConfig, classes: number): Outputs {
+function vit(
+  w: ParameterScope,
+  image: Tensor,
+  { patch, dim, blocks, heads }: ViTConfig,
+  classes: number,
+): OutputTensors {
   let x = prependToken(w.get('cls_token', [1, 1, dim]), patchEmbed(w.at('patch_embed.proj'), image, patch, dim))
-  x = add(x, w.get('pos_embed', [1, fixed(x.shape[1], 'vit'), dim]))
+  x = add(x, w.get('pos_embed', [1, fixedSize(x.shape[1], 'vit'), dim]))
   const features = pick(layerNorm(w.at('norm'), transformer(w, 'blocks', blocks, x, { heads })), 1, 0)
   return { features, logits: linear(w.at('head'), features, classes) }
 }

@@ -4,14 +4,14 @@
  */
 import { lstat, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { GeogapError, shown } from '../../lib/errors.ts'
-import { whereThere } from '../../lib/files.ts'
+import { GeogapError, quoteForMessage } from '../../lib/errors.ts'
+import { orIfMissing } from '../../lib/files.ts'
 import { inspectOnnx, type OnnxFacts } from './inspect.ts'
 
 /** Names of operator domains that ONNX Runtime implements itself. */
-const domains: readonly string[] = ['', 'ai.onnx', 'ai.onnx.ml', 'com.microsoft']
+const knownDomains: readonly string[] = ['', 'ai.onnx', 'ai.onnx.ml', 'com.microsoft']
 
-export interface Admitted extends OnnxFacts {
+export interface AdmittedOnnx extends OnnxFacts {
   /** The graph's real path, then the real paths of the files that hold its external data. */
   files: string[]
 }
@@ -21,41 +21,46 @@ export interface Admitted extends OnnxFacts {
  * graph's own folder.
  * @throws GeogapError `bad-onnx`, `custom-operators`, `external-data`
  */
-export async function admitOnnx(file: string): Promise<Admitted> {
+export async function admitOnnx(file: string): Promise<AdmittedOnnx> {
   const facts = inspectOnnx(file)
-  const custom = facts.domains.filter(domain => !domains.includes(domain))
+  const custom = facts.domains.filter(domain => !knownDomains.includes(domain))
   if (custom.length > 0)
-    throw refusal(
+    throw refusedOnnxError(
       'custom-operators',
       file,
-      `operators of ${custom.map(name => shown(name)).join(', ')}; known domains are ai.onnx, ai.onnx.ml and com.microsoft`,
+      `operators of ${custom.map(name => quoteForMessage(name)).join(', ')}; known domains are ai.onnx, ai.onnx.ml and com.microsoft`,
     )
   const real = await realpath(file)
   const needed = new Map<string, number>()
   for (const { location, offset, length } of facts.external) {
     const end = offset + length
     if (!Number.isSafeInteger(end) || offset < 0 || length < 0)
-      throw refusal('external-data', file, `external data ${shown(location)} at bytes ${offset} to ${end}`)
+      throw refusedOnnxError(
+        'external-data',
+        file,
+        `external data ${quoteForMessage(location)} at bytes ${offset} to ${end}`,
+      )
     needed.set(location, Math.max(end, needed.get(location) ?? 0))
   }
   const files = [real]
-  for (const [location, bytes] of needed) files.push(await externalFile(file, dirname(real), location, bytes))
+  for (const [location, bytes] of needed) files.push(await findExternalFile(file, dirname(real), location, bytes))
   return { ...facts, files }
 }
 
-const refusal = (code: string, file: string, what: string): GeogapError =>
-  new GeogapError('weights', code, `refused ONNX file ${shown(file, 300)}: ${what}`)
+const refusedOnnxError = (code: string, file: string, what: string): GeogapError =>
+  new GeogapError('weights', code, `refused ONNX file ${quoteForMessage(file, 300)}: ${what}`)
 
 /** Follows a location below `folder`, part by part, for a link anywhere in it may lead elsewhere. */
-async function externalFile(file: string, folder: string, location: string, bytes: number): Promise<string> {
-  const refuse = (why: string): GeogapError => refusal('external-data', file, `external data ${shown(location)} ${why}`)
+async function findExternalFile(file: string, folder: string, location: string, bytes: number): Promise<string> {
+  const refuse = (why: string): GeogapError =>
+    refusedOnnxError('external-data', file, `external data ${quoteForMessage(location)} ${why}`)
   const parts = location.split('/')
   if (parts.some(part => part === '' || part === '.' || part === '..' || /[\\:*\p{Cc}]/u.test(part)))
     throw refuse("is not the name of a file in the graph's folder")
   let path = folder
   for (const [i, part] of parts.entries()) {
     path = join(path, part)
-    const found = await whereThere(lstat(path), undefined)
+    const found = await orIfMissing(lstat(path), undefined)
     if (!found) throw refuse('is missing')
     if (found.isSymbolicLink()) throw refuse('is a link')
     const last = i === parts.length - 1

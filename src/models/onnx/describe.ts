@@ -1,16 +1,16 @@
 /** Drafts a model.json from what an ONNX file says, and names what it does not say and had to be guessed. */
 import { basename } from 'node:path'
-import { GeogapError, shown, unquoted } from '../../lib/errors.ts'
+import { GeogapError, quoteForMessage, escapeForMessage } from '../../lib/errors.ts'
 import { imagenetMean, imagenetStd } from '../../lib/pixels/steps.ts'
-import { type OwnOnnxModel } from '../ownModel.ts'
+import { type OnnxModelDescription } from '../ownModel.ts'
 import { admitOnnx } from './admit.ts'
 import { type OnnxFacts, type OnnxValue } from './inspect.ts'
 
-type Layout = OwnOnnxModel['input']['layout']
+type TensorLayout = OnnxModelDescription['input']['layout']
 
-export interface Draft {
+export interface DescribedOnnx {
   facts: OnnxFacts
-  description: OwnOnnxModel
+  description: OnnxModelDescription
   /** Why each guessed key was filled in as it is. */
   reasons: string[]
 }
@@ -19,7 +19,7 @@ export interface Draft {
  * @throws GeogapError `not-an-image-model` where no input can be an image or no output a row for it, and what `admitOnnx`
  * throws
  */
-export async function describeOnnx(file: string): Promise<Draft> {
+export async function describeOnnx(file: string): Promise<DescribedOnnx> {
   const facts = await admitOnnx(file)
   const guesses = new Map<string, string>()
   const { input, size } = inputOf(facts, guesses)
@@ -27,7 +27,7 @@ export async function describeOnnx(file: string): Promise<Draft> {
   const classes = output.kind === 'embedding' ? [] : classesOf(width, guesses)
   const resized = Math.floor(size / 0.875)
   guesses.set('preprocessing', `the file does not say; ImageNet's usual steps for ${size} pixels`)
-  const description: OwnOnnxModel = {
+  const description: OnnxModelDescription = {
     onnx: basename(file),
     input,
     preprocessing: [
@@ -42,23 +42,30 @@ export async function describeOnnx(file: string): Promise<Draft> {
   return { facts, description, reasons: [...guesses].map(([key, reason]) => `${key}: ${reason}`) }
 }
 
-const unfit = (file: string, what: string): GeogapError =>
-  new GeogapError('weights', 'not-an-image-model', `cannot use ${shown(file, 300)} as an image model: ${what}`)
+const notImageModelError = (file: string, what: string): GeogapError =>
+  new GeogapError(
+    'weights',
+    'not-an-image-model',
+    `cannot use ${quoteForMessage(file, 300)} as an image model: ${what}`,
+  )
 
-function inputOf(facts: OnnxFacts, guesses: Map<string, string>): { input: OwnOnnxModel['input']; size: number } {
+function inputOf(
+  facts: OnnxFacts,
+  guesses: Map<string, string>,
+): { input: OnnxModelDescription['input']; size: number } {
   const list = facts.inputs.map(valueText).join(', ')
-  if (facts.inputs.length !== 1) throw unfit(facts.file, `it needs ${facts.inputs.length} inputs: ${list}`)
+  if (facts.inputs.length !== 1) throw notImageModelError(facts.file, `it needs ${facts.inputs.length} inputs: ${list}`)
   const [found] = facts.inputs as [OnnxValue]
   const { name, dtype, shape } = found
   if (shape.length !== 4 || !(dtype === 'float32' || dtype === 'float16' || dtype === 'uint8'))
-    throw unfit(facts.file, `its input is no batch of images: ${list}`)
+    throw notImageModelError(facts.file, `its input is no batch of images: ${list}`)
   const layout = layoutOf(shape, guesses)
   const side = (layout === 'NCHW' ? shape.slice(2) : shape.slice(1, 3)).find(dim => typeof dim === 'number')
   if (side === undefined) guesses.set('preprocessing.1.size', 'any size is taken; 224 is the commonest')
   return { input: { name, layout, dtype }, size: typeof side === 'number' ? side : 224 }
 }
 
-function layoutOf(shape: OnnxValue['shape'], guesses: Map<string, string>): Layout {
+function layoutOf(shape: OnnxValue['shape'], guesses: Map<string, string>): TensorLayout {
   if (shape[1] === 3) return 'NCHW'
   if (shape[3] === 3) return 'NHWC'
   const layout = typeof shape[1] === 'number' && shape[1] > 4 ? 'NHWC' : 'NCHW'
@@ -66,7 +73,7 @@ function layoutOf(shape: OnnxValue['shape'], guesses: Map<string, string>): Layo
   return layout
 }
 
-const kindHints: readonly (readonly [RegExp, OwnOnnxModel['output']['kind']])[] = [
+const kindHints: readonly (readonly [RegExp, OnnxModelDescription['output']['kind']])[] = [
   [/prob|softmax/i, 'probabilities'],
   [/embed|feature|pool|hidden/i, 'embedding'],
 ]
@@ -74,21 +81,21 @@ const kindHints: readonly (readonly [RegExp, OwnOnnxModel['output']['kind']])[] 
 function outputOf(
   facts: OnnxFacts,
   guesses: Map<string, string>,
-): { output: OwnOnnxModel['output']; width: number | undefined } {
+): { output: OnnxModelDescription['output']; width: number | undefined } {
   const list = facts.outputs.map(valueText).join(', ')
   const rows = facts.outputs.filter(({ shape }) => shape.slice(1).filter(size => size !== 1).length <= 1)
   const best = rows.find(({ name }) => /logit|prob|class/i.test(name)) ?? rows[0]
-  if (!best) throw unfit(facts.file, `no output has one row for each image: ${list || 'none'}`)
+  if (!best) throw notImageModelError(facts.file, `no output has one row for each image: ${list || 'none'}`)
   if (rows.length > 1) guesses.set('output.name', `one of ${rows.map(valueText).join(', ')}`)
   const width = best.shape.slice(1).find(size => typeof size === 'number' && size !== 1) as number | undefined
   if (best.operator === 'Softmax') return { output: { name: best.name, kind: 'probabilities' }, width }
   const kind = kindHints.find(([pattern]) => pattern.test(best.name))?.[1] ?? 'logits'
-  const from = best.operator === '' ? '' : ` of a node ${unquoted(best.operator, 40)}`
-  guesses.set('output.kind', `by the name of output ${shown(best.name)}${from}`)
+  const from = best.operator === '' ? '' : ` of a node ${escapeForMessage(best.operator, 40)}`
+  guesses.set('output.kind', `by the name of output ${quoteForMessage(best.name)}${from}`)
   return { output: { name: best.name, kind }, width }
 }
 
-function classesOf(width: number | undefined, guesses: Map<string, string>): OwnOnnxModel['classes'] {
+function classesOf(width: number | undefined, guesses: Map<string, string>): OnnxModelDescription['classes'] {
   if (width === 1000) {
     guesses.set('classes', "1,000 columns, taken for ImageNet's classes in wnid order")
     return 'imagenet-1k'
@@ -101,4 +108,4 @@ const dimText = (dim: number | string): string => (typeof dim === 'number' ? Str
 
 /** `pixels float32 [n, 3, 224, 224]`, fit for one line. */
 const valueText = ({ name, dtype, shape }: OnnxValue): string =>
-  unquoted(`${name} ${dtype} [${shape.map(dimText).join(', ')}]`, 120)
+  escapeForMessage(`${name} ${dtype} [${shape.map(dimText).join(', ')}]`, 120)

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { copyFile, link, mkdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
-import { GeogapError, shown } from '../../lib/errors.ts'
-import { whereThere } from '../../lib/files.ts'
+import { GeogapError, quoteForMessage } from '../../lib/errors.ts'
+import { orIfMissing } from '../../lib/files.ts'
 import { sha256 } from '../../lib/hash.ts'
 import { hubFile, type HubOptions } from '../../lib/hub/hub.ts'
 import { geogapCache } from '../../lib/hub/hubCache.ts'
@@ -12,7 +12,7 @@ import { inspectOnnx } from './inspect.ts'
  * A repository's graph on this machine. Where it has external data, the files are put together in a folder of their own, by
  * hard links into the hub cache where the file system allows it: the cache itself names contents by their hashes.
  */
-export async function hubGraph(
+export async function fetchHubGraph(
   source: { repo: string; file: string; revision?: string },
   options: HubOptions,
 ): Promise<string> {
@@ -22,17 +22,17 @@ export async function hubGraph(
   const parts = new Map([['model.onnx', await realpath(path)]])
   for (const location of locations) {
     if (parts.size > 1000 || location === 'model.onnx' || !/^[\w.-]+$/.test(location) || /^\.+$/.test(location))
-      throw new GeogapError('weights', 'external-data', `refused ONNX file: external data ${shown(location)}`)
+      throw new GeogapError('weights', 'external-data', `refused ONNX file: external data ${quoteForMessage(location)}`)
     const file = posix.join(posix.dirname(source.file), location)
     parts.set(location, await realpath((await hubFile({ ...source, revision: commit, file }, options)).path))
   }
-  return assembled(parts, options)
+  return assembleFiles(parts, options)
 }
 
-async function assembled(parts: ReadonlyMap<string, string>, { env }: HubOptions): Promise<string> {
+async function assembleFiles(parts: ReadonlyMap<string, string>, { env }: HubOptions): Promise<string> {
   const key = sha256(JSON.stringify([...parts]), 32)
   const folder = join(geogapCache(env), 'graphs', key)
-  if (await whereThere(stat(folder), undefined)) return join(folder, 'model.onnx')
+  if (await orIfMissing(stat(folder), undefined)) return join(folder, 'model.onnx')
   const temporary = `${folder}.${randomBytes(4).toString('hex')}.tmp`
   await mkdir(temporary, { recursive: true })
   try {
@@ -40,7 +40,7 @@ async function assembled(parts: ReadonlyMap<string, string>, { env }: HubOptions
       await link(blob, join(temporary, name)).catch(() => copyFile(blob, join(temporary, name)))
     await mkdir(dirname(folder), { recursive: true })
     await rename(temporary, folder).catch(async (error: unknown) => {
-      if (!(await whereThere(stat(folder), undefined))) throw error
+      if (!(await orIfMissing(stat(folder), undefined))) throw error
     })
   } finally {
     await rm(temporary, { recursive: true, force: true })

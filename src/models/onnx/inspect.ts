@@ -2,7 +2,15 @@
  * What an ONNX file says of itself (onnx.proto): inputs and outputs, versions, operator domains, and which other files it
  * takes weights from, subgraphs and constants inside of nodes included.
  */
-import { badOnnx, type Field, integersOf, type ProtoFile, readProto, type Span, textOf } from './wire.ts'
+import {
+  badOnnxError,
+  type ProtoField,
+  fieldIntegers,
+  type ProtoFile,
+  readProto,
+  type ByteSpan,
+  fieldText,
+} from './wire.ts'
 
 export interface OnnxValue {
   name: string
@@ -36,38 +44,38 @@ export interface OnnxFacts {
   external: ExternalRange[]
 }
 
-const dtypes: Readonly<Record<number, string>> = {
+const dtypeNames: Readonly<Record<number, string>> = {
   ...{ 1: 'float32', 2: 'uint8', 3: 'int8', 4: 'uint16', 5: 'int16', 6: 'int32', 7: 'int64', 8: 'string', 9: 'bool' },
   ...{ 10: 'float16', 11: 'float64', 12: 'uint32', 13: 'uint64', 16: 'bfloat16' },
 }
 
 const maxDepth = 12
-const maxExternal = 100_000
+const maxExternalTensors = 100_000
 
 /** What a graph contributes, gathered over all of its parts. */
-interface Gathered {
+interface GraphContents {
   domains: Set<string>
   external: ExternalRange[]
   nodes: number
 }
 
 /** @throws GeogapError `bad-onnx`, `no-weights-file` */
-export const inspectOnnx = (file: string): OnnxFacts => readProto(file, model)
+export const inspectOnnx = (file: string): OnnxFacts => readProto(file, readModel)
 
-function model(proto: ProtoFile): OnnxFacts {
-  const gathered: Gathered = { domains: new Set(), external: [], nodes: 0 }
-  const graphs: Field[] = []
+function readModel(proto: ProtoFile): OnnxFacts {
+  const gathered: GraphContents = { domains: new Set(), external: [], nodes: 0 }
+  const graphs: ProtoField[] = []
   const opsets: { domain: string; version: number }[] = []
   let [producer, version] = ['', '']
   for (const field of proto.fields(proto)) {
-    if (field.number === 2) producer = textOf(proto, field)
-    else if (field.number === 3) version = textOf(proto, field)
+    if (field.number === 2) producer = fieldText(proto, field)
+    else if (field.number === 3) version = fieldText(proto, field)
     else if (field.number === 7) graphs.push(field)
-    else if (field.number === 8) opsets.push(opset(proto, field))
-    else if (field.number === 25) functionBody(proto, field, gathered)
+    else if (field.number === 8) opsets.push(readOpset(proto, field))
+    else if (field.number === 25) readFunction(proto, field, gathered)
   }
-  if (graphs.length !== 1) throw badOnnx(proto.file, `${graphs.length} graphs instead of one`)
-  const main = mainGraph(proto, graphs[0]!, gathered)
+  if (graphs.length !== 1) throw badOnnxError(proto.file, `${graphs.length} graphs instead of one`)
+  const main = readMainGraph(proto, graphs[0]!, gathered)
   return {
     file: proto.file,
     bytes: proto.end,
@@ -80,146 +88,153 @@ function model(proto: ProtoFile): OnnxFacts {
   }
 }
 
-function opset(proto: ProtoFile, span: Span): { domain: string; version: number } {
+function readOpset(proto: ProtoFile, span: ByteSpan): { domain: string; version: number } {
   const found = { domain: '', version: 0 }
   for (const field of proto.fields(span)) {
-    if (field.number === 1) found.domain = textOf(proto, field)
+    if (field.number === 1) found.domain = fieldText(proto, field)
     else if (field.number === 2) found.version = field.value
   }
   return found
 }
 
-function functionBody(proto: ProtoFile, span: Span, gathered: Gathered): void {
-  for (const field of proto.fields(span)) if (field.number === 7) node(proto, field, gathered, 1)
+function readFunction(proto: ProtoFile, span: ByteSpan, gathered: GraphContents): void {
+  for (const field of proto.fields(span)) if (field.number === 7) readNode(proto, field, gathered, 1)
 }
 
-function mainGraph(
+function readMainGraph(
   proto: ProtoFile,
-  span: Span,
-  gathered: Gathered,
+  span: ByteSpan,
+  gathered: GraphContents,
 ): Pick<OnnxFacts, 'inputs' | 'outputs' | 'parameters'> {
   const [inputs, outputs]: OnnxValue[][] = [[], []]
   const weights = new Set<string>()
-  const operators = new Map<string, Origin>()
+  const operators = new Map<string, ValueOrigin>()
   let parameters = 0
   for (const field of proto.fields(span)) {
     if (field.number === 1) {
-      const { operator, source, results } = node(proto, field, gathered, 0)
+      const { operator, source, results } = readNode(proto, field, gathered, 0)
       for (const name of results) operators.set(name, { operator, source })
     } else if (field.number === 5) {
-      const { name, values } = tensor(proto, field, gathered)
+      const { name, values } = readInitializer(proto, field, gathered)
       weights.add(name)
       parameters += values
-    } else if (field.number === 11) inputs!.push(value(proto, field))
-    else if (field.number === 12) outputs!.push(value(proto, field))
-    else if (field.number === 15) sparseTensor(proto, field, gathered)
+    } else if (field.number === 11) inputs!.push(readValueInfo(proto, field))
+    else if (field.number === 12) outputs!.push(readValueInfo(proto, field))
+    else if (field.number === 15) readSparseTensor(proto, field, gathered)
   }
   return {
     inputs: inputs!.filter(({ name }) => !weights.has(name)),
-    outputs: outputs!.map(output => ({ ...output, operator: originOf(output.name, operators) })),
+    outputs: outputs!.map(output => ({ ...output, operator: sourceOperator(output.name, operators) })),
     parameters,
   }
 }
 
 /** The operator that a value comes from, and the node's first input. */
-interface Origin {
+interface ValueOrigin {
   operator: string
   source: string
 }
 
 /** The operator that computes the value, seen through those that only hand values on. */
-function originOf(name: string, operators: ReadonlyMap<string, Origin>): string {
+function sourceOperator(name: string, operators: ReadonlyMap<string, ValueOrigin>): string {
   let found = operators.get(name)
   for (let steps = 0; steps < 8 && found && /^(Identity|Cast|Flatten|Squeeze|Reshape)$/.test(found.operator); steps++)
     found = operators.get(found.source) ?? found
   return found?.operator ?? ''
 }
 
-function subgraph(proto: ProtoFile, span: Span, gathered: Gathered, depth: number): void {
-  if (depth > maxDepth) throw badOnnx(proto.file, `graphs nested deeper than ${maxDepth}`)
+function readSubgraph(proto: ProtoFile, span: ByteSpan, gathered: GraphContents, depth: number): void {
+  if (depth > maxDepth) throw badOnnxError(proto.file, `graphs nested deeper than ${maxDepth}`)
   for (const field of proto.fields(span)) {
-    if (field.number === 1) node(proto, field, gathered, depth)
-    else if (field.number === 5) tensor(proto, field, gathered)
-    else if (field.number === 15) sparseTensor(proto, field, gathered)
+    if (field.number === 1) readNode(proto, field, gathered, depth)
+    else if (field.number === 5) readInitializer(proto, field, gathered)
+    else if (field.number === 15) readSparseTensor(proto, field, gathered)
   }
 }
 
-function node(proto: ProtoFile, span: Span, gathered: Gathered, depth: number): Origin & { results: string[] } {
+function readNode(
+  proto: ProtoFile,
+  span: ByteSpan,
+  gathered: GraphContents,
+  depth: number,
+): ValueOrigin & { results: string[] } {
   let [operator, domain] = ['', '']
   let source: string | undefined
   const results: string[] = []
   for (const field of proto.fields(span)) {
-    if (field.number === 1) source ??= textOf(proto, field)
-    else if (field.number === 2) results.push(textOf(proto, field))
-    else if (field.number === 4) operator = textOf(proto, field)
-    else if (field.number === 7) domain = textOf(proto, field)
-    else if (field.number === 5) attribute(proto, field, gathered, depth)
+    if (field.number === 1) source ??= fieldText(proto, field)
+    else if (field.number === 2) results.push(fieldText(proto, field))
+    else if (field.number === 4) operator = fieldText(proto, field)
+    else if (field.number === 7) domain = fieldText(proto, field)
+    else if (field.number === 5) readAttribute(proto, field, gathered, depth)
   }
   gathered.nodes += 1
   gathered.domains.add(domain)
   return { operator, source: source ?? '', results }
 }
 
-function attribute(proto: ProtoFile, span: Span, gathered: Gathered, depth: number): void {
+function readAttribute(proto: ProtoFile, span: ByteSpan, gathered: GraphContents, depth: number): void {
   for (const field of proto.fields(span)) {
-    if (field.number === 5 || field.number === 10) tensor(proto, field, gathered)
-    else if (field.number === 6 || field.number === 11) subgraph(proto, field, gathered, depth + 1)
-    else if (field.number === 22 || field.number === 23) sparseTensor(proto, field, gathered)
+    if (field.number === 5 || field.number === 10) readInitializer(proto, field, gathered)
+    else if (field.number === 6 || field.number === 11) readSubgraph(proto, field, gathered, depth + 1)
+    else if (field.number === 22 || field.number === 23) readSparseTensor(proto, field, gathered)
   }
 }
 
-function sparseTensor(proto: ProtoFile, span: Span, gathered: Gathered): void {
-  for (const field of proto.fields(span)) if (field.number === 1 || field.number === 2) tensor(proto, field, gathered)
+function readSparseTensor(proto: ProtoFile, span: ByteSpan, gathered: GraphContents): void {
+  for (const field of proto.fields(span))
+    if (field.number === 1 || field.number === 2) readInitializer(proto, field, gathered)
 }
 
-function tensor(proto: ProtoFile, span: Span, gathered: Gathered): { name: string; values: number } {
+function readInitializer(proto: ProtoFile, span: ByteSpan, gathered: GraphContents): { name: string; values: number } {
   const entries = new Map<string, string>()
   let [name, values, outside] = ['', 1, false]
   for (const field of proto.fields(span)) {
-    if (field.number === 1) values *= integersOf(proto, field).reduce((product, size) => product * size, 1)
-    else if (field.number === 8) name = textOf(proto, field)
-    else if (field.number === 13) entries.set(...pair(proto, field))
+    if (field.number === 1) values *= fieldIntegers(proto, field).reduce((product, size) => product * size, 1)
+    else if (field.number === 8) name = fieldText(proto, field)
+    else if (field.number === 13) entries.set(...readStringPair(proto, field))
     else if (field.number === 14) outside = field.value === 1
   }
   if (outside || entries.size > 0) {
-    if (gathered.external.length === maxExternal) throw badOnnx(proto.file, `more than ${maxExternal} external tensors`)
+    if (gathered.external.length === maxExternalTensors)
+      throw badOnnxError(proto.file, `more than ${maxExternalTensors} external tensors`)
     const [offset, length] = ['offset', 'length'].map(key => Number(entries.get(key) ?? 0))
     gathered.external.push({ location: entries.get('location') ?? '', offset: offset!, length: length! })
   }
   return { name, values }
 }
 
-function pair(proto: ProtoFile, span: Span): [string, string] {
+function readStringPair(proto: ProtoFile, span: ByteSpan): [string, string] {
   let [key, text] = ['', '']
   for (const field of proto.fields(span)) {
-    if (field.number === 1) key = textOf(proto, field)
-    else if (field.number === 2) text = textOf(proto, field)
+    if (field.number === 1) key = fieldText(proto, field)
+    else if (field.number === 2) text = fieldText(proto, field)
   }
   return [key, text]
 }
 
-function value(proto: ProtoFile, span: Span): OnnxValue {
+function readValueInfo(proto: ProtoFile, span: ByteSpan): OnnxValue {
   const found: OnnxValue = { name: '', dtype: '', shape: [] }
   for (const field of proto.fields(span)) {
-    if (field.number === 1) found.name = textOf(proto, field)
+    if (field.number === 1) found.name = fieldText(proto, field)
     else if (field.number === 2)
-      for (const type of proto.fields(field)) if (type.number === 1) tensorType(proto, type, found)
+      for (const type of proto.fields(field)) if (type.number === 1) readTensorType(proto, type, found)
   }
   return found
 }
 
-function tensorType(proto: ProtoFile, span: Span, found: OnnxValue): void {
+function readTensorType(proto: ProtoFile, span: ByteSpan, found: OnnxValue): void {
   for (const field of proto.fields(span)) {
-    if (field.number === 1) found.dtype = dtypes[field.value] ?? ''
+    if (field.number === 1) found.dtype = dtypeNames[field.value] ?? ''
     else if (field.number === 2)
-      for (const dim of proto.fields(field)) if (dim.number === 1) found.shape.push(dimension(proto, dim))
+      for (const dim of proto.fields(field)) if (dim.number === 1) found.shape.push(readDimension(proto, dim))
   }
 }
 
-function dimension(proto: ProtoFile, span: Span): number | string {
+function readDimension(proto: ProtoFile, span: ByteSpan): number | string {
   for (const field of proto.fields(span)) {
     if (field.number === 1) return field.value > 0 ? field.value : ''
-    if (field.number === 2) return textOf(proto, field)
+    if (field.number === 2) return fieldText(proto, field)
   }
   return ''
 }

@@ -4,26 +4,26 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import { GeogapError, shown } from '../../lib/errors.ts'
+import { GeogapError, quoteForMessage } from '../../lib/errors.ts'
 
-export interface Span {
+export interface ByteSpan {
   start: number
   end: number
 }
 
 /** A field of a message: its number, the value of a varint, and where the bytes of any other content lie. */
-export interface Field extends Span {
+export interface ProtoField extends ByteSpan {
   number: number
   type: WireType
   value: number
 }
 
-export interface ProtoFile extends Span {
+export interface ProtoFile extends ByteSpan {
   file: string
   /** The fields of the message that lies at `span`. */
-  fields: (span: Span) => Generator<Field>
+  fields: (span: ByteSpan) => Generator<ProtoField>
   /** The bytes of a short field. */
-  bytes: (span: Span) => Uint8Array
+  bytes: (span: ByteSpan) => Uint8Array
 }
 
 const windowBytes = 1 << 16
@@ -33,8 +33,8 @@ const headBytes = 20
 const maxBytes = 2 ** 31
 const maxFields = 5_000_000
 
-export const badOnnx = (file: string, what: string): GeogapError =>
-  new GeogapError('weights', 'bad-onnx', `cannot read ONNX file ${shown(file, 300)}: ${what}`)
+export const badOnnxError = (file: string, what: string): GeogapError =>
+  new GeogapError('weights', 'bad-onnx', `cannot read ONNX file ${quoteForMessage(file, 300)}: ${what}`)
 
 /**
  * Opens `file`, hands it to `work` and closes it.
@@ -45,16 +45,16 @@ export function readProto<T>(file: string, work: (proto: ProtoFile) => T): T {
   try {
     handle = openSync(file, 'r')
   } catch {
-    throw new GeogapError('input', 'no-weights-file', `no such ONNX file: ${shown(file, 300)}`)
+    throw new GeogapError('input', 'no-weights-file', `no such ONNX file: ${quoteForMessage(file, 300)}`)
   }
   try {
     const found = fstatSync(handle)
-    if (!found.isFile()) throw badOnnx(file, 'it is not a plain file')
-    if (found.size > maxBytes) throw badOnnx(file, `${found.size} bytes, more than the 2 GB that protobuf allows`)
+    if (!found.isFile()) throw badOnnxError(file, 'it is not a plain file')
+    if (found.size > maxBytes) throw badOnnxError(file, `${found.size} bytes, more than the 2 GB that protobuf allows`)
     return work(openProto(file, handle, found.size))
   } catch (error) {
     if (error instanceof GeogapError) throw error
-    throw badOnnx(file, 'its content is not what an ONNX file holds')
+    throw badOnnxError(file, 'its content is not what an ONNX file holds')
   } finally {
     closeSync(handle)
   }
@@ -62,20 +62,20 @@ export function readProto<T>(file: string, work: (proto: ProtoFile) => T): T {
 
 function openProto(file: string, handle: number, size: number): ProtoFile {
   const window = Buffer.alloc(windowBytes)
-  let held: Span = { start: 0, end: 0 }
+  let held: ByteSpan = { start: 0, end: 0 }
   let left = maxFields
-  const bytes = ({ start, end }: Span): Uint8Array => {
-    if (end - start > windowBytes) throw badOnnx(file, `a name or list of ${end - start} bytes at byte ${start}`)
+  const bytes = ({ start, end }: ByteSpan): Uint8Array => {
+    if (end - start > windowBytes) throw badOnnxError(file, `a name or list of ${end - start} bytes at byte ${start}`)
     if (start < held.start || end > held.end) {
       held = { start, end: start + readSync(handle, window, 0, windowBytes, start) }
     }
     return window.subarray(start - held.start, Math.min(end, held.end) - held.start)
   }
-  const fields = function* ({ start, end }: Span): Generator<Field> {
+  const fields = function* ({ start, end }: ByteSpan): Generator<ProtoField> {
     for (let at = start; at < end;) {
-      if (left-- === 0) throw badOnnx(file, `more than ${maxFields} fields`)
-      const field = fieldAt(bytes({ start: at, end: Math.min(end, at + headBytes) }), at)
-      if (field.end > end) throw badOnnx(file, `field ${field.number} at byte ${at} ends outside its message`)
+      if (left-- === 0) throw badOnnxError(file, `more than ${maxFields} fields`)
+      const field = parseField(bytes({ start: at, end: Math.min(end, at + headBytes) }), at)
+      if (field.end > end) throw badOnnxError(file, `field ${field.number} at byte ${at} ends outside its message`)
       yield field
       at = field.end
     }
@@ -83,10 +83,10 @@ function openProto(file: string, handle: number, size: number): ProtoFile {
   return { file, start: 0, end: size, fields, bytes }
 }
 
-export const textOf = (proto: ProtoFile, span: Span): string => Buffer.from(proto.bytes(span)).toString('utf8')
+export const fieldText = (proto: ProtoFile, span: ByteSpan): string => Buffer.from(proto.bytes(span)).toString('utf8')
 
 /** The integers of a repeated field, one of them or packed together. */
-export function integersOf(proto: ProtoFile, field: Field): number[] {
+export function fieldIntegers(proto: ProtoFile, field: ProtoField): number[] {
   if (field.type === WireType.Varint) return [field.value]
   const reader = new BinaryReader(proto.bytes(field))
   const values: number[] = []
@@ -95,7 +95,7 @@ export function integersOf(proto: ProtoFile, field: Field): number[] {
 }
 
 /** @throws where the bytes are no field; `readProto` tells of it */
-function fieldAt(head: Uint8Array, at: number): Field {
+function parseField(head: Uint8Array, at: number): ProtoField {
   const reader = new BinaryReader(head)
   const [number, type] = reader.tag()
   switch (type) {

@@ -21,7 +21,7 @@ function providerFile(device: Device): string {
 }
 
 /** How the device can be had on this machine. */
-export function deviceMend(device: Device): string {
+export function deviceFix(device: Device): string {
   if (device === 'coreml') return 'CoreML is part of macOS'
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'CUDA is there for Linux on x64'
   return 'ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node (with an NVIDIA driver, CUDA 12 and cuDNN 9)'
@@ -31,5 +31,5 @@ export function deviceMend(device: Device): string {
 export async function checkDevice(device: Device): Promise<void> {
   const here = await availableDevices()
   if (!here.includes(device))
-    throw inputError('no-device', `no device ${device} here; there are ${here.join(', ')}; ${deviceMend(device)}`)
+    throw inputError('no-device', `no device ${device} here; there are ${here.join(', ')}; ${deviceFix(device)}`)
 }

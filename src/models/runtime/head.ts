@@ -1,26 +1,33 @@
 import { inputError } from '../../lib/errors.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
-import { createGraph, input, output, type Tensor, type Weights, weights } from '../../lib/onnx/graph.ts'
-import { type Binding, encode } from '../../lib/onnx/onnx.ts'
+import {
+  createGraph,
+  addInput,
+  addOutput,
+  type Tensor,
+  type ParameterScope,
+  parameterScope,
+} from '../../lib/onnx/graph.ts'
+import { type ParameterBinding, encodeModel } from '../../lib/onnx/encode.ts'
 import { createSession, type SessionOptions } from './session.ts'
 import { type NamedTensor, readSafetensors, writeSafetensors } from '../../lib/tensors/safetensors.ts'
-import { bytesOf, readTensor } from '../../lib/tensors/tensors.ts'
+import { asBytes, readTensor } from '../../lib/tensors/tensors.ts'
 
 /** What the classifier sees: one row of `width` values per image, one after the other. */
-export interface Features {
+export interface FeatureMatrix {
   width: number
   data: Float32Array
 }
 
 /** Copies of the rows. */
-export function picked({ width, data }: Features, rows: readonly number[] | Int32Array): Features {
+export function selectRows({ width, data }: FeatureMatrix, rows: readonly number[] | Int32Array): FeatureMatrix {
   const some = new Float32Array(rows.length * width)
   for (const [i, row] of rows.entries()) some.set(data.subarray(row * width, (row + 1) * width), i * width)
   return { width, data: some }
 }
 
 /** A linear classifier: weight [classes, width] and bias [classes]. */
-export interface Head {
+export interface LinearHead {
   classes: number
   width: number
   weight: Float32Array
@@ -28,16 +35,16 @@ export interface Head {
 }
 
 /** features [n, width] to logits [n, classes]. */
-export const classify = (w: Weights, features: Tensor, head: Head): Tensor =>
+export const classify = (w: ParameterScope, features: Tensor, head: LinearHead): Tensor =>
   linear(w.at('head'), features, head.classes)
 
-export const headTensors = ({ classes, width, weight, bias }: Head): NamedTensor[] => [
+export const headTensors = ({ classes, width, weight, bias }: LinearHead): NamedTensor[] => [
   { name: 'head.weight', shape: [classes, width], data: weight },
   { name: 'head.bias', shape: [classes], data: bias },
 ]
 
 /** The number of rows. Throws GeogapError `bad-features` for features that do not fit the head. */
-export function rowsOf({ width, data }: Features, head: Head): number {
+export function countRows({ width, data }: FeatureMatrix, head: LinearHead): number {
   if (width !== head.width)
     throw inputError('bad-features', `features of width ${width}, a head of width ${head.width}`)
   if (data.length === 0 || data.length % width !== 0)
@@ -45,24 +52,24 @@ export function rowsOf({ width, data }: Features, head: Head): number {
   return data.length / width
 }
 
-export interface Classifier {
+export interface HeadSession {
   /** features [n, width] to logits [n, classes]. Errors: bad-features. */
   run(features: Float32Array): Promise<Float32Array>
   release(): Promise<void>
 }
 
 /** A head in ONNX Runtime. */
-export async function createClassifier(head: Head, options: SessionOptions = {}): Promise<Classifier> {
-  const { Tensor: Value } = await import('onnxruntime-node')
+export async function createHeadSession(head: LinearHead, options: SessionOptions = {}): Promise<HeadSession> {
+  const { Tensor } = await import('onnxruntime-node')
   const graph = createGraph()
-  output('logits', classify(weights(graph), input(graph, 'features', 'float32', ['n', head.width]), head))
-  const values = new Map(headTensors(head).map(({ name, data }) => [name, bytesOf(data)]))
-  const bind = (name: string): Binding => ({ dtype: 'float32', values: values.get(name)! })
-  const session = await createSession(encode(graph, { bind }), options)
+  addOutput('logits', classify(parameterScope(graph), addInput(graph, 'features', 'float32', ['n', head.width]), head))
+  const values = new Map(headTensors(head).map(({ name, data }) => [name, asBytes(data)]))
+  const bind = (name: string): ParameterBinding => ({ dtype: 'float32', values: values.get(name)! })
+  const session = await createSession(encodeModel(graph, { bind }), options)
   return {
     run: async data => {
-      const rows = rowsOf({ width: head.width, data }, head)
-      const { logits } = await session.run({ features: new Value('float32', data, [rows, head.width]) })
+      const rows = countRows({ width: head.width, data }, head)
+      const { logits } = await session.run({ features: new Tensor('float32', data, [rows, head.width]) })
       return logits!.data as Float32Array
     },
     release: () => session.release(),
@@ -71,12 +78,12 @@ export async function createClassifier(head: Head, options: SessionOptions = {})
 
 /** Logits [rows, classes] of a head, in blocks of rows from first to last. Errors: bad-features. */
 export async function* applyHead(
-  features: Features,
-  head: Head,
+  features: FeatureMatrix,
+  head: LinearHead,
   block = 4096,
 ): AsyncGenerator<{ start: number; rows: number; logits: Float32Array }> {
-  const count = rowsOf(features, head)
-  const classifier = await createClassifier(head)
+  const count = countRows(features, head)
+  const classifier = await createHeadSession(head)
   try {
     for (let start = 0; start < count; start += block) {
       const rows = Math.min(block, count - start)
@@ -89,13 +96,13 @@ export async function* applyHead(
 }
 
 /** Writes a head as `head.weight` and `head.bias`, whole or not at all. */
-export const saveHead = (file: string, head: Head): Promise<void> => writeSafetensors(file, headTensors(head))
+export const saveHead = (file: string, head: LinearHead): Promise<void> => writeSafetensors(file, headTensors(head))
 
 /**
  * The classifier `head` of a safetensors file, be it of a head alone or of a whole model.
  * @throws GeogapError `no-head` when the file has none.
  */
-export async function loadHead(file: string): Promise<Head> {
+export async function loadHead(file: string): Promise<LinearHead> {
   const { tensors } = await readSafetensors(file)
   const [weight, bias] = [tensors.get('head.weight'), tensors.get('head.bias')]
   const [classes, width, ...more] = weight?.shape ?? []

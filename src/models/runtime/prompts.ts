@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { inputError, unknownName } from '../../lib/errors.ts'
+import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { parseJson } from '../../lib/archive/json.ts'
-import { whereThere } from '../../lib/files.ts'
+import { orIfMissing } from '../../lib/files.ts'
 import { type DualEncoder } from '../families/family.ts'
 
 /** Named template lists, each with its source. */
-const named = JSON.parse(readFileSync(new URL('./templates.json', import.meta.url), 'utf8')) as Readonly<
+const templateLists = JSON.parse(readFileSync(new URL('./templates.json', import.meta.url), 'utf8')) as Readonly<
   Record<string, { source: string; templates: readonly string[] }>
 >
 
-export const promptNames: readonly string[] = ['paper', ...Object.keys(named)]
+export const promptNames: readonly string[] = ['paper', ...Object.keys(templateLists)]
 
 /**
  * The templates of `paper` (the model's own one of the paper's evaluation), of `openai`, of `simple`, or of a file: a JSON
@@ -18,11 +18,11 @@ export const promptNames: readonly string[] = ['paper', ...Object.keys(named)]
  */
 export async function promptTemplates(prompts: string, { prompt }: DualEncoder): Promise<readonly string[]> {
   if (prompts === 'paper') return [prompt]
-  if (Object.hasOwn(named, prompts)) return named[prompts]!.templates
-  const text = await whereThere(readFile(prompts, 'utf8'), undefined)
-  if (text === undefined) throw unknownName('prompts', prompts, promptNames)
-  const templates = parsed(prompts, text)
-  const without = templates.find(template => !place.test(template))
+  if (Object.hasOwn(templateLists, prompts)) return templateLists[prompts]!.templates
+  const text = await orIfMissing(readFile(prompts, 'utf8'), undefined)
+  if (text === undefined) throw unknownNameError('prompts', prompts, promptNames)
+  const templates = parseTemplates(prompts, text)
+  const without = templates.find(template => !classPlaceholder.test(template))
   if (templates.length === 0 || without !== undefined) {
     const what = without === undefined ? 'it has no templates' : `no {} in the template ${JSON.stringify(without)}`
     throw inputError('bad-prompts', `cannot use the prompts ${prompts}: ${what}`)
@@ -30,9 +30,9 @@ export async function promptTemplates(prompts: string, { prompt }: DualEncoder):
   return templates
 }
 
-const place = /\{c?\}/
+const classPlaceholder = /\{c?\}/
 
-function parsed(file: string, text: string): string[] {
+function parseTemplates(file: string, text: string): string[] {
   if (!text.trimStart().startsWith('['))
     return text
       .replace(/^\ufeff/, '')
@@ -44,4 +44,4 @@ function parsed(file: string, text: string): string[] {
 }
 
 /** The template with the class name in it. */
-export const filled = (template: string, name: string): string => template.replaceAll(/\{c?\}/g, () => name)
+export const fillTemplate = (template: string, name: string): string => template.replaceAll(/\{c?\}/g, () => name)

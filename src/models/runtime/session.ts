@@ -39,11 +39,11 @@ export async function createSession(
   return ort.InferenceSession.create(model, settings)
 }
 
-export type Output = 'logits' | 'features'
+export type OutputName = 'logits' | 'features'
 
 /** A model in ONNX Runtime. */
-export interface LoadedModel {
+export interface ModelSession {
   /** crops uint8 [n, 3, size, size] -> the wanted outputs that the model has, float32, n rows each */
-  run: (crops: Uint8Array, n: number) => Promise<Partial<Record<Output, Float32Array>>>
+  run: (crops: Uint8Array, n: number) => Promise<Partial<Record<OutputName, Float32Array>>>
   release: () => Promise<void>
 }

@@ -12,10 +12,10 @@ export type Tokenizer = (text: string) => number[]
  */
 export async function loadTokenizer(
   file: string,
-  { texts, context }: Pick<DualEncoder, 'texts' | 'context'>,
+  { textCleaning: texts, contextLength: context }: Pick<DualEncoder, 'textCleaning' | 'contextLength'>,
 ): Promise<Tokenizer> {
-  const encode = await libraryEncoder(file)
-  const clean = cleaning[texts]
+  const encode = await loadLibraryTokenizer(file)
+  const clean = textCleaners[texts]
   return text => {
     const ids = encode(clean(text))
     return ids.length > context ? [...ids.slice(0, context - 1), ids.at(-1)!] : ids
@@ -23,12 +23,12 @@ export async function loadTokenizer(
 }
 
 /** What is used of the library, whose own types do not resolve under Node's module rules. */
-interface Library {
+interface TokenizerLibrary {
   Tokenizer: new (tokenizer: object, config: object) => { encode(text: string): { ids: number[] } }
 }
 
-async function libraryEncoder(file: string): Promise<Tokenizer> {
-  const { Tokenizer } = (await import('@huggingface/tokenizers')) as unknown as Library
+async function loadLibraryTokenizer(file: string): Promise<Tokenizer> {
+  const { Tokenizer } = (await import('@huggingface/tokenizers')) as unknown as TokenizerLibrary
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw inputError('bad-tokenizer', `cannot read the tokenizer ${file}: ${firstLine(error)}`)
   })
@@ -41,7 +41,7 @@ async function libraryEncoder(file: string): Promise<Tokenizer> {
 }
 
 /** Rows of ids, padded with 0 to `length`, and the mask that is 0 on padding: both int64 [rows, length]. */
-export function padded(rows: readonly number[][], length: number): { tokens: BigInt64Array; mask: BigInt64Array } {
+export function padTokens(rows: readonly number[][], length: number): { tokens: BigInt64Array; mask: BigInt64Array } {
   const tokens = new BigInt64Array(rows.length * length)
   const mask = new BigInt64Array(rows.length * length)
   for (const [i, ids] of rows.entries()) {
@@ -56,7 +56,9 @@ export function padded(rows: readonly number[][], length: number): { tokens: Big
  * repair of text decoded with a wrong encoding is left out.
  */
 function cleanForClip(text: string): string {
-  const unescaped = decodeHTML(decodeHTML(repairs.reduce((mended, [pattern, by]) => mended.replace(pattern, by), text)))
+  const unescaped = decodeHTML(
+    decodeHTML(characterRepairs.reduce((mended, [pattern, by]) => mended.replace(pattern, by), text)),
+  )
   return unescaped
     .split(/[\s\x85]+/)
     .filter(word => word !== '')
@@ -64,17 +66,17 @@ function cleanForClip(text: string): string {
     .toLowerCase()
 }
 
-const compatible = (character: string): string => character.normalize('NFKC')
+const toCompatible = (character: string): string => character.normalize('NFKC')
 
-const repairs: readonly (readonly [RegExp, (found: string) => string])[] = [
-  [/[ĲĳŉǄ-ǌǱ-ǳ\ufb00-\ufb06]/g, compatible],
-  [/[\u3000\uff01-\uffef]/g, compatible],
+const characterRepairs: readonly (readonly [RegExp, (found: string) => string])[] = [
+  [/[ĲĳŉǄ-ǌǱ-ǳ\ufb00-\ufb06]/g, toCompatible],
+  [/[\u3000\uff01-\uffef]/g, toCompatible],
   [/[\u02bc\u2018-\u201b]/g, () => "'"],
   [/[\u201c-\u201f]/g, () => '"'],
   [/[\0-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]/g, () => ''],
 ]
 
-const cleaning: Readonly<Record<DualEncoder['texts'], (text: string) => string>> = {
+const textCleaners: Readonly<Record<DualEncoder['textCleaning'], (text: string) => string>> = {
   clip: cleanForClip,
   bert: text => text,
 }

@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { GeogapError } from '../../lib/errors.ts'
-import { whereThere } from '../../lib/files.ts'
+import { orIfMissing } from '../../lib/files.ts'
 import { promptTemplates } from './prompts.ts'
-import { headFile } from './zeroshot.ts'
-import { architecture } from '../architectures.ts'
+import { classEmbeddingsFile } from './zeroShotHead.ts'
+import { findArchitecture } from '../architectures.ts'
 import { eitherHubFile } from '../../lib/hub/hub.ts'
-import { type Readied } from './ready.ts'
-import { type ModelSpec, type ReadyModel } from '../spec.ts'
+import { type FetchedModel } from './fetchModel.ts'
+import { type ModelSpec, type LocalModel } from '../spec.ts'
 
 /** A hub repository with CLIP's own vocabulary, for repositories that have none. */
 const clipVocabulary = 'openai/clip-vit-base-patch32'
@@ -16,19 +16,19 @@ const clipVocabulary = 'openai/clip-vit-base-patch32'
  * An encoder of images and texts with the class names that it is to tell apart. `heads` is the folder that keeps class
  * embeddings.
  */
-export async function zeroShotModel(
+export async function toZeroShotModel(
   spec: ModelSpec,
-  { model, hashes }: Readied,
+  { model, hashes }: FetchedModel,
   classNames: readonly string[],
   prompts: string,
   heads: string,
-): Promise<ReadyModel> {
-  const encoder = architecture(spec.architecture)
+): Promise<LocalModel> {
+  const encoder = findArchitecture(spec.architecture)
   if (encoder.kind !== 'dual') throw new GeogapError('input', 'no-text-tower', `${spec.name} has no text tower`)
   const templates = await promptTemplates(prompts, encoder)
-  const task = { tokenizer: await tokenizerFile(spec, model.files, encoder.texts), classNames, templates }
-  const head = await headFile(heads, spec.architecture, hashes, task)
-  return { ...model, classes: classNames.length, zeroShot: { ...task, head } }
+  const task = { tokenizer: await tokenizerFile(spec, model.files, encoder.textCleaning), classNames, templates }
+  const head = await classEmbeddingsFile(heads, spec.architecture, hashes, task)
+  return { ...model, classes: classNames.length, zeroShot: { ...task, embeddingsFile: head } }
 }
 
 /** `tokenizer.json` beside local weights, or in the model's repository. */
@@ -43,7 +43,7 @@ async function tokenizerFile(
     return (await eitherHubFile({ ...weights, file }, other)).path
   }
   const beside = join(dirname(files[0]!), file)
-  if (await whereThere(stat(beside), undefined)) return beside
+  if (await orIfMissing(stat(beside), undefined)) return beside
   throw new GeogapError(
     'input',
     'no-tokenizer',

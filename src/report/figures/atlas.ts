@@ -1,9 +1,9 @@
 /** The files of outlines of countries (Natural Earth, public domain, by world-atlas). */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { cached } from '../../lib/memoize.ts'
+import { memoize } from '../../lib/memoize.ts'
 
-interface Geometry {
+interface CountryGeometry {
   type: string
   id?: string
   arcs: number[][] | number[][][]
@@ -14,13 +14,13 @@ export interface Topology {
   type: 'Topology'
   arcs: [number, number][][]
   transform: { scale: [number, number]; translate: [number, number] }
-  objects: { countries: { type: 'GeometryCollection'; geometries: Geometry[] } }
+  objects: { countries: { type: 'GeometryCollection'; geometries: CountryGeometry[] } }
 }
 
 const require = createRequire(import.meta.url)
 
 /** Outlines at 1:110m or 1:50m. */
-export const atlas = cached((detail: '110m' | '50m'): Topology => {
+export const atlas = memoize((detail: '110m' | '50m'): Topology => {
   const file = require.resolve(`world-atlas/countries-${detail}.json`)
   const { type, arcs, transform, objects } = JSON.parse(readFileSync(file, 'utf8')) as Topology
   return { type, arcs, transform, objects: { countries: objects.countries } }

@@ -1,12 +1,12 @@
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
+import { figureCaption, figureId, modelAndImagesText, modelToShow, drawPerGeographicDataset } from './figure.ts'
 import { heatSpec } from './heatMap.ts'
-import { type PairCell, type Results } from '../../analysis/view.ts'
-import { placeColumn, placesText } from '../../analysis/roles.ts'
+import { type GroupPairAccuracy, type RunView } from '../../analysis/runView.ts'
+import { placeColumn, pluralOfPlace } from '../../analysis/datasetRoles.ts'
 
 /** More rows than this, or more columns, are not drawn. */
-const mostClasses = 40
-const mostPlaces = 12
+const maxClasses = 40
+const maxPlaces = 12
 
 /** A class's cell needs few images: they say where to look, not how large a difference is. */
 const cellMinN = 10
@@ -16,29 +16,29 @@ export const classRegion: FigureKind = {
   paper: [],
   title: 'Accuracy per class and region',
   needs: `a data set with regions, ${cellMinN} images of a class in a region`,
-  make: (results, options) => perGeographic(results, options, figureOf),
+  make: (results, options) => drawPerGeographicDataset(results, options, figureOf),
 }
 
-function figureOf(results: Results, dataset: string, options: FigureOptions): Figure | null {
+function figureOf(results: RunView, dataset: string, options: FigureOptions): Figure | null {
   const column = placeColumn(results.run, dataset)!
-  const model = modelOn(results, dataset, options)
-  const cells = model === undefined ? [] : results.pairs(dataset, model, ['label', column])
+  const model = modelToShow(results, dataset, options)
+  const cells = model === undefined ? [] : results.pairAccuracies(dataset, model, ['label', column])
   const order = classesBySpread(cells)
   const places = placesByAccuracy(cells)
-  if (model === undefined || large(cells).length === 0 || places.length < 2) return null
-  const [rows, columns] = [order.slice(0, mostClasses), places.slice(0, mostPlaces)]
+  if (model === undefined || largeCells(cells).length === 0 || places.length < 2) return null
+  const [rows, columns] = [order.slice(0, maxClasses), places.slice(0, maxPlaces)]
   const shown = cells.filter(cell => rows.includes(cell.row) && columns.includes(cell.column))
-  const name = results.title(dataset)
+  const name = results.titleOf(dataset)
   return {
-    id: idOf('class-region', name),
+    id: figureId('class-region', name),
     title: `Accuracy per class and ${column} on ${name}`,
-    subtitle: modelAndImages(model, cells),
-    caption: captionOf(
+    subtitle: modelAndImagesText(model, cells),
+    caption: figureCaption(
       results,
-      `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${placesText(column)} first.`,
+      `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${pluralOfPlace(column)} first.`,
       order.length > rows.length ? `Drawn: the first ${rows.length} of ${order.length} classes.` : null,
       places.length > columns.length
-        ? `Drawn: the ${columns.length} of ${places.length} ${placesText(column)} with the highest accuracy.`
+        ? `Drawn: the ${columns.length} of ${places.length} ${pluralOfPlace(column)} with the highest accuracy.`
         : null,
       `Cells of fewer than ${cellMinN} images are outlined only.`,
     ),
@@ -47,11 +47,11 @@ function figureOf(results: Results, dataset: string, options: FigureOptions): Fi
   }
 }
 
-const large = (cells: readonly PairCell[]): PairCell[] => cells.filter(({ n }) => n >= cellMinN)
+const largeCells = (cells: readonly GroupPairAccuracy[]): GroupPairAccuracy[] => cells.filter(({ n }) => n >= cellMinN)
 
-function classesBySpread(cells: readonly PairCell[]): string[] {
+function classesBySpread(cells: readonly GroupPairAccuracy[]): string[] {
   const byClass = new Map<string, number[]>()
-  for (const { row, accuracy } of large(cells)) {
+  for (const { row, accuracy } of largeCells(cells)) {
     if (accuracy !== null) byClass.set(row, [...(byClass.get(row) ?? []), accuracy])
   }
   const range = (name: string): number => {
@@ -62,7 +62,7 @@ function classesBySpread(cells: readonly PairCell[]): string[] {
   return names.sort((a, b) => range(b) - range(a) || (a < b ? -1 : 1))
 }
 
-export function placesByAccuracy(cells: readonly PairCell[]): string[] {
+export function placesByAccuracy(cells: readonly GroupPairAccuracy[]): string[] {
   const sums = new Map<string, [hits: number, n: number]>()
   for (const { column, n, accuracy } of cells) {
     const [hits, all] = sums.get(column) ?? [0, 0]

@@ -1,26 +1,26 @@
 import { type Line } from '../../metrics/regression.ts'
-import { pText } from '../../lib/table/text.ts'
+import { pValueText } from '../../lib/table/text.ts'
 import { type DisparityRow } from '../../results/run.ts'
 import {
-  beside,
-  captionOf,
+  fittedModelsNote,
+  figureCaption,
   type Figure,
   type FigureKind,
-  idOf,
-  modelsAndImages,
-  modelsIn,
-  perGeographic,
-  saidFitted,
+  figureId,
+  modelsAndImagesText,
+  countModels,
+  drawPerGeographicDataset,
+  withFittedLabel,
 } from './figure.ts'
-import { drawnLine, linePanels, lineThrough, type Panel, type PanelPoint } from './linePanel.ts'
-import { type Results } from '../../analysis/view.ts'
-import { placesText } from '../../analysis/roles.ts'
+import { panelLine, linePanelsSpec, fitPanelLine, type LinePanel, type PanelPoint } from './linePanel.ts'
+import { type RunView } from '../../analysis/runView.ts'
+import { pluralOfPlace } from '../../analysis/datasetRoles.ts'
 import { geographicColor } from './theme.ts'
-import { signed } from '../../lib/table/values.ts'
+import { signedText } from '../../lib/table/values.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 
 /** One model's disparity in percentage points against its accuracy on a standard benchmark in percent. */
-export interface DisparityPoint {
+export interface ModelDisparityPoint {
   benchmark: string
   model: string
   accuracy: number
@@ -32,45 +32,45 @@ export interface DisparityPoint {
 }
 
 /** One panel per standard benchmark; more than this many models are not named. */
-const namedModels = 6
+const maxNamedModels = 6
 
 function disparitySpec(
-  points: readonly DisparityPoint[],
+  points: readonly ModelDisparityPoint[],
   measure: string,
   width: number,
   model?: string,
 ): TopLevelSpec {
   const benchmarks = [...new Set(points.map(({ benchmark }) => benchmark))]
-  return linePanels(
+  return linePanelsSpec(
     benchmarks.map(benchmark => panelOf(benchmark, points, measure, model)),
     width,
   )
 }
 
-function panelOf(benchmark: string, all: readonly DisparityPoint[], measure: string, model?: string): Panel {
+function panelOf(benchmark: string, all: readonly ModelDisparityPoint[], measure: string, model?: string): LinePanel {
   const points: PanelPoint[] = all
     .filter(point => point.benchmark === benchmark)
     .map(({ model, accuracy, disparity, low, high, fitted }) => ({
       ...{ model, x: accuracy, y: disparity, low, high, hollow: !fitted },
     }))
-  const line = lineThrough(points)
+  const line = fitPanelLine(points)
   return {
     title: benchmark,
-    subtitle: lineText(line),
+    subtitle: disparityLineText(line),
     x: `${benchmark} top-1 accuracy (%)`,
     y: `${measure} (points)`,
-    difference: true,
-    named: points.length <= namedModels,
+    startsAtZero: true,
+    namesPoints: points.length <= maxNamedModels,
     model,
-    series: [{ label: [], color: geographicColor, points, line: drawnLine(line) }],
+    series: [{ label: [], color: geographicColor, points, line: panelLine(line) }],
   }
 }
 
-function lineText({ slope, r2, p }: Line): string {
+function disparityLineText({ slope, r2, p }: Line): string {
   if (slope === null) return 'too few models for a line'
   const fit = r2 === null ? '' : `, R² ${r2.toFixed(2)}`
-  const test = p === null ? '' : `, p ${pText(p)}`
-  return `slope ${signed(slope, 2)}${fit}${test}`
+  const test = p === null ? '' : `, p ${pValueText(p)}`
+  return `slope ${signedText(slope, 2)}${fit}${test}`
 }
 
 export const disparity: FigureKind = {
@@ -79,29 +79,29 @@ export const disparity: FigureKind = {
   title: 'Geographic disparity against progress on standard benchmarks',
   needs: 'two models with a standard benchmark and a data set with two regions or countries',
   make: (results, options) =>
-    perGeographic(results, options, (_, dataset, { model }) => {
-      const rows = results.disparities(dataset)
-      const measured = measureOf(rows)
+    drawPerGeographicDataset(results, options, (_, dataset, { model }) => {
+      const rows = results.disparitiesOn(dataset)
+      const measured = disparityMeasure(rows)
       const points = disparityPoints(results, measured)
-      return modelsIn(points) < 2 ? null : figureOf(results, dataset, rows[0]!.by, measured, points, model)
+      return countModels(points) < 2 ? null : figureOf(results, dataset, rows[0]!.by, measured, points, model)
     }),
 }
 
-interface Measured {
+interface DisparityMeasure {
   kind: 'pair' | 'maximum'
   /** On an axis, and in a sentence: of which images of a data set. */
   measure: string
-  says: string
+  description: string
   rows: readonly { model: string; value: number; low: number | null; high: number | null }[]
 }
 
 /** Europe minus Africa, as the paper's figures have it, where every model has both; else the largest difference. */
-export function measureOf(rows: readonly DisparityRow[]): Measured {
+export function disparityMeasure(rows: readonly DisparityRow[]): DisparityMeasure {
   if (rows.length > 0 && rows.every(row => row.europeMinusAfrica !== null)) {
     return {
       kind: 'pair',
       measure: 'Europe − Africa',
-      says: 'top-1 accuracy on Europe’s minus that on Africa’s images',
+      description: 'top-1 accuracy on Europe’s minus that on Africa’s images',
       rows: rows.map(({ model, europeMinusAfrica, europeMinusAfricaInterval: interval }) => ({
         model,
         value: 100 * europeMinusAfrica!,
@@ -114,12 +114,15 @@ export function measureOf(rows: readonly DisparityRow[]): Measured {
   return {
     kind: 'maximum',
     measure: 'largest difference',
-    says: 'largest difference of top-1 accuracy between places',
+    description: 'largest difference of top-1 accuracy between places',
     rows: known.map(({ model, disparity }) => ({ model, value: 100 * disparity!, low: null, high: null })),
   }
 }
 
-function disparityPoints({ roles, table, title, fitted }: Results, { rows }: Measured): DisparityPoint[] {
+function disparityPoints(
+  { roles, accuracies: table, titleOf: title, fittedModels: fitted }: RunView,
+  { rows }: DisparityMeasure,
+): ModelDisparityPoint[] {
   const benchmarks = [roles.reference, ...roles.standard].filter(name => name !== null)
   return benchmarks.flatMap(benchmark =>
     rows.flatMap(({ model, value, low, high }) => {
@@ -132,28 +135,28 @@ function disparityPoints({ roles, table, title, fitted }: Results, { rows }: Mea
 }
 
 function figureOf(
-  results: Results,
+  results: RunView,
   dataset: string,
   by: string,
-  { kind, measure, says }: Measured,
-  points: readonly DisparityPoint[],
+  { kind, measure, description: says }: DisparityMeasure,
+  points: readonly ModelDisparityPoint[],
   model?: string,
 ): Figure {
-  const name = results.title(dataset)
+  const name = results.titleOf(dataset)
   return {
-    id: idOf('disparity', name),
+    id: figureId('disparity', name),
     title: `Disparity on ${name} against accuracy on standard benchmarks`,
-    subtitle: modelsAndImages(results, dataset, points),
-    caption: captionOf(
+    subtitle: modelsAndImagesText(results, dataset, points),
+    caption: figureCaption(
       results,
       kind === 'pair'
         ? `Each point is a model: its ${says} of ${name}, in percentage points, against its accuracy on a standard benchmark.`
-        : `Each point is a model: the largest difference of its top-1 accuracy between two ${placesText(by)} of ${name} with at least ${results.minN} images, in percentage points, against its accuracy on a standard benchmark. A maximum is above 0 by chance alone.`,
+        : `Each point is a model: the largest difference of its top-1 accuracy between two ${pluralOfPlace(by)} of ${name} with at least ${results.minN} images, in percentage points, against its accuracy on a standard benchmark. A maximum is above 0 by chance alone.`,
       kind === 'pair' ? 'Vertical bars, where drawn, are 95 % Newcombe intervals.' : null,
       'Lines are least squares over the models; p tests a slope of 0.',
-      beside(results),
+      fittedModelsNote(results),
     ),
-    rows: saidFitted(points),
+    rows: withFittedLabel(points),
     spec: width => disparitySpec(points, measure, width, model),
   }
 }

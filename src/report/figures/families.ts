@@ -1,4 +1,4 @@
-import { captionOf, type FigureKind, idOf, modelsAndImages, perGeographic } from './figure.ts'
+import { figureCaption, type FigureKind, figureId, modelsAndImagesText, drawPerGeographicDataset } from './figure.ts'
 import { architectureParts, scalingRows, scalingSpec } from './scaling.ts'
 
 export const families: FigureKind = {
@@ -7,17 +7,17 @@ export const families: FigureKind = {
   title: 'Disparity by model size and training data within each architecture',
   needs: 'catalogue models of one architecture group and different sizes, and a data set with two regions or countries',
   make: (results, options) =>
-    perGeographic(results, options, (_, dataset) => {
+    drawPerGeographicDataset(results, options, (_, dataset) => {
       const { measure, grey, sized } = scalingRows(results, dataset)
       const parts = architectureParts(sized)
       if (parts.length === 0) return null
-      const name = results.title(dataset)
+      const name = results.titleOf(dataset)
       const rows = parts.flatMap(part => part.rows)
       return {
-        id: idOf('families', name),
+        id: figureId('families', name),
         title: `Disparity on ${name} by size within each architecture`,
-        subtitle: modelsAndImages(results, dataset, rows),
-        caption: captionOf(
+        subtitle: modelsAndImagesText(results, dataset, rows),
+        caption: figureCaption(
           results,
           'A panel for each architecture group with models of several sizes, by parameters and by training images (data).',
           grey,

@@ -1,9 +1,9 @@
 import type { TopLevelSpec } from 'vega-lite'
-import { unknownName } from '../../lib/errors.ts'
+import { unknownNameError } from '../../lib/errors.ts'
 import { sum } from '../../metrics/numbers.ts'
-import { type Value } from '../../lib/table/columns.ts'
-import { type Results } from '../../analysis/view.ts'
-import { count } from '../../lib/table/text.ts'
+import { type CellValue } from '../../lib/table/columns.ts'
+import { type RunView } from '../../analysis/runView.ts'
+import { countText } from '../../lib/table/text.ts'
 
 /** One drawing, ready for any renderer. */
 export interface Figure {
@@ -15,7 +15,7 @@ export interface Figure {
   /** What it shows and how it was computed. */
   caption: string
   /** The data behind it. */
-  rows: readonly Readonly<Record<string, Value>>[]
+  rows: readonly Readonly<Record<string, CellValue>>[]
   /** The Vega-Lite specification for a drawing of about `width` pixels. */
   spec: (width: number) => TopLevelSpec
 }
@@ -35,41 +35,46 @@ export interface FigureKind {
   /** What the results must hold. */
   needs: string
   /** One figure per data set, or none where the results lack what it needs. */
-  make: (results: Results, options: FigureOptions) => Figure[]
+  make: (results: RunView, options: FigureOptions) => Figure[]
 }
 
 /** Widths in pixels: a page or a paper's full width, and a phone. */
-export const wide = 720
-export const narrow = 350
+export const wideWidthPx = 720
+export const narrowWidthPx = 350
 
 /** Figures of each geographic data set, or of the one asked for. Errors: unknown-data-set. */
-export function perGeographic(
-  results: Results,
+export function drawPerGeographicDataset(
+  results: RunView,
   options: FigureOptions,
-  draw: (results: Results, dataset: string, options: FigureOptions) => Figure | null,
+  draw: (results: RunView, dataset: string, options: FigureOptions) => Figure | null,
 ): Figure[] {
   const { geographic } = results.roles
-  const found = geographic.filter(name => [name, results.title(name)].includes(options.dataset ?? name))
-  if (options.dataset !== undefined && found.length === 0) throw unknownName('data set', options.dataset, geographic)
-  return found.flatMap(dataset => draw(results, dataset, options) ?? [])
+  const datasets = geographic.filter(name => [name, results.titleOf(name)].includes(options.dataset ?? name))
+  if (options.dataset !== undefined && datasets.length === 0)
+    throw unknownNameError('data set', options.dataset, geographic)
+  return datasets.flatMap(dataset => draw(results, dataset, options) ?? [])
 }
 
 /** The model asked for, else the best, of those with an accuracy on the data set. */
-export const modelOn = ({ table }: Results, dataset: string, { model }: FigureOptions = {}): string | undefined =>
+export const modelToShow = (
+  { accuracies: table }: RunView,
+  dataset: string,
+  { model }: FigureOptions = {},
+): string | undefined =>
   [...(table.get(dataset) ?? [])].sort((a, b) => b[1] - a[1]).find(([name]) => name === (model ?? name))?.[0]
 
 /** What a caption says about the models that no line is fitted to; null where there are none. */
-export const beside = ({ fitted, models }: Results): string | null =>
+export const fittedModelsNote = ({ fittedModels: fitted, models }: RunView): string | null =>
   fitted.length === models.length
     ? null
     : `Lines are fitted to the ${fitted.length} models that are not zero-shot; the others are hollow.`
 
 /** A figure's rows with a word on whether the line is fitted to them. */
-export const saidFitted = <Row extends { fitted: boolean }>(rows: readonly Row[]) =>
+export const withFittedLabel = <Row extends { fitted: boolean }>(rows: readonly Row[]) =>
   rows.map(row => ({ ...row, fitted: row.fitted ? 'yes' : 'no' }))
 
 /** Letters and digits of any script with hyphens between. */
-export const idOf = (...parts: readonly string[]): string =>
+export const figureId = (...parts: readonly string[]): string =>
   parts
     .map(part =>
       part
@@ -80,7 +85,7 @@ export const idOf = (...parts: readonly string[]): string =>
     .join('-')
 
 /** The figures with a number behind an id that an earlier one has: `map-a`, `map-a-2`. */
-export function apart(figures: readonly Figure[]): Figure[] {
+export function withUniqueIds(figures: readonly Figure[]): Figure[] {
   const taken = new Set<string>()
   return figures.map(figure => {
     let id = figure.id
@@ -91,18 +96,18 @@ export function apart(figures: readonly Figure[]): Figure[] {
 }
 
 /** Sentences as one caption; a run on made-up data says so in every one. */
-export const captionOf = (results: Results, ...sentences: readonly (string | null)[]): string =>
-  [...sentences, results.madeUp === null ? null : `Made-up data: ${results.madeUp}`]
+export const figureCaption = (results: RunView, ...sentences: readonly (string | null)[]): string =>
+  [...sentences, results.syntheticNote === null ? null : `Made-up data: ${results.syntheticNote}`]
     .filter(text => text !== null)
     .join(' ')
 
 /** Number of different models in some rows. */
-export const modelsIn = (rows: readonly { model: string }[]): number => new Set(rows.map(({ model }) => model)).size
+export const countModels = (rows: readonly { model: string }[]): number => new Set(rows.map(({ model }) => model)).size
 
 /** `98 models, n = 10,333 images of GeoDE`: whom the rows of a data set's figure are about. */
-export const modelsAndImages = (results: Results, dataset: string, rows: readonly { model: string }[]): string =>
-  `${count(modelsIn(rows), 'model')}, n = ${count(results.images(dataset), 'image')} of ${results.title(dataset)}`
+export const modelsAndImagesText = (results: RunView, dataset: string, rows: readonly { model: string }[]): string =>
+  `${countText(countModels(rows), 'model')}, n = ${countText(results.imageCount(dataset), 'image')} of ${results.titleOf(dataset)}`
 
 /** `resnet50, n = 10,333 images`: whose answers, on how many images. */
-export const modelAndImages = (model: string, counts: readonly { n: number }[]): string =>
-  `${model}, n = ${count(sum(counts.map(({ n }) => n)), 'image')}`
+export const modelAndImagesText = (model: string, counts: readonly { n: number }[]): string =>
+  `${model}, n = ${countText(sum(counts.map(({ n }) => n)), 'image')}`

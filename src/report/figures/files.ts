@@ -2,11 +2,11 @@ import { extname } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
 import { writeOutput } from '../../lib/files.ts'
 import { jsonText } from '../../lib/table/text.ts'
-import { apart, type Figure } from './figure.ts'
+import { withUniqueIds, type Figure } from './figure.ts'
 import { titledSpec } from './index.ts'
 import { renderPdf } from './pdf.ts'
-import { print, renderPng, renderSvg } from './render.ts'
-import { standalone } from './theme.ts'
+import { printColors, renderPng, renderSvg } from './render.ts'
+import { withThemeConfig } from './theme.ts'
 
 const figureFormats = ['svg', 'png', 'pdf', 'json'] as const
 type FigureFormat = (typeof figureFormats)[number]
@@ -15,10 +15,10 @@ type FigureFormat = (typeof figureFormats)[number]
 async function figureBytes(figure: Figure, format: FigureFormat, width: number): Promise<Uint8Array> {
   const spec = titledSpec(figure, width)
   if (format === 'json') {
-    const described = { ...standalone(spec), description: figure.caption }
+    const described = { ...withThemeConfig(spec), description: figure.caption }
     return Buffer.from(jsonText(described))
   }
-  const svg = await renderSvg(spec, print)
+  const svg = await renderSvg(spec, printColors)
   if (format === 'png') return renderPng(svg)
   return format === 'pdf' ? renderPdf(svg, figure.title) : Buffer.from(svg)
 }
@@ -38,7 +38,7 @@ export async function writeFigures(figures: readonly Figure[], output: string, w
   const format = figureFormats.find(known => ending.toLowerCase() === `.${known}`)
   if (!format)
     throw inputError('bad-option', `a figure takes a file ending in .${figureFormats.join(', .')}, not ${output}`)
-  const drawn = apart(figures).map(figure => ({
+  const drawn = withUniqueIds(figures).map(figure => ({
     file: figures.length === 1 ? output : `${output.slice(0, -ending.length)}-${figure.id}${ending}`,
     figure,
   }))

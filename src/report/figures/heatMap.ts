@@ -1,9 +1,9 @@
 /** Accuracies as coloured cells with their numbers, rows × columns. */
 import { fitText, textWidth } from './fonts.ts'
-import { accuracyColor, colorDomain, fontSize, ink } from './theme.ts'
-import { type PairCell } from '../../analysis/view.ts'
+import { accuracyColor, colorDomain, fontSizePx, ink } from './theme.ts'
+import { type GroupPairAccuracy } from '../../analysis/runView.ts'
 import { percentValue } from '../../lib/table/values.ts'
-import { type PanelSpec, pixelText, type Position, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
+import { type PanelSpec, pixelText, type PositionEncoding, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
 
 export interface HeatLayout {
   rows: readonly string[]
@@ -12,15 +12,15 @@ export interface HeatLayout {
   minN: number
 }
 
-const cellHeight = 19
-const most = 84
+const cellHeightPx = 19
+const maxCellWidthPx = 84
 
 /** Columns are headed on top; every cell shows its accuracy, a cell of fewer than `minN` images is only outlined. */
-export function heatSpec(cells: readonly PairCell[], layout: HeatLayout, width: number): TopLevelSpec {
+export function heatSpec(cells: readonly GroupPairAccuracy[], layout: HeatLayout, width: number): TopLevelSpec {
   const { rows, columns } = layout
-  const labels = rows.map(row => fitText(row, 0.34 * width, fontSize))
-  const names = Math.ceil(Math.max(...labels.map(label => textWidth(label, fontSize)))) + 10
-  const { cellWidth, heads } = headings(columns, width - names)
+  const labels = rows.map(row => fitText(row, 0.34 * width, fontSizePx))
+  const names = Math.ceil(Math.max(...labels.map(label => textWidth(label, fontSizePx)))) + 10
+  const { cellWidth, heads } = columnHeadings(columns, width - names)
   const values = cells.map(cell => ({
     x: columns.indexOf(cell.column),
     y: rows.indexOf(cell.row),
@@ -34,13 +34,13 @@ export function heatSpec(cells: readonly PairCell[], layout: HeatLayout, width: 
   const domain = colorDomain(known)
   const panel: PanelSpec = {
     width: cellWidth * columns.length,
-    height: cellHeight * rows.length,
+    height: cellHeightPx * rows.length,
     data: { values },
     layer: [
       ...cellLayers({ columns: columns.length, rows: rows.length }, domain, cellWidth),
       pixelText(
-        labels.map((text, i) => ({ text, px: -8, py: (i + 0.5) * cellHeight })),
-        { align: 'right', fontSize },
+        labels.map((text, i) => ({ text, px: -8, py: (i + 0.5) * cellHeightPx })),
+        { align: 'right', fontSize: fontSizePx },
       ),
       ...heads,
     ],
@@ -49,23 +49,25 @@ export function heatSpec(cells: readonly PairCell[], layout: HeatLayout, width: 
 }
 
 /** Headings above the first row, in one line where they fit, else slanted; then the last one needs room at its right. */
-function headings(columns: readonly string[], room: number): { cellWidth: number; heads: UnitSpec[] } {
-  const flatWidth = Math.min(most, Math.floor(room / columns.length))
-  const flat = columns.every(column => textWidth(column, fontSize) <= flatWidth - 4)
-  const texts = flat ? columns : columns.map(column => fitText(column, Math.min(150, 0.4 * room), fontSize))
-  const reach = flat ? 0 : Math.cos((slant * Math.PI) / 180) * Math.max(...texts.map(text => textWidth(text, fontSize)))
+function columnHeadings(columns: readonly string[], room: number): { cellWidth: number; heads: UnitSpec[] } {
+  const flatWidth = Math.min(maxCellWidthPx, Math.floor(room / columns.length))
+  const flat = columns.every(column => textWidth(column, fontSizePx) <= flatWidth - 4)
+  const texts = flat ? columns : columns.map(column => fitText(column, Math.min(150, 0.4 * room), fontSizePx))
+  const reach = flat
+    ? 0
+    : Math.cos((slantDegrees * Math.PI) / 180) * Math.max(...texts.map(text => textWidth(text, fontSizePx)))
   const cellWidth = Math.min(flatWidth, Math.floor((room - reach) / (columns.length - 0.5)))
   const values = texts.map((text, i) => ({ text, px: (i + 0.5) * cellWidth, py: -9 }))
-  const heads = pixelText(values, { align: flat ? 'center' : 'left', fontSize })
+  const heads = pixelText(values, { align: flat ? 'center' : 'left', fontSize: fontSizePx })
   if (flat) return { cellWidth: flatWidth, heads: [heads] }
-  return { cellWidth, heads: [{ ...heads, mark: { ...(heads.mark as object), type: 'text', angle: -slant } }] }
+  return { cellWidth, heads: [{ ...heads, mark: { ...(heads.mark as object), type: 'text', angle: -slantDegrees } }] }
 }
 
 /** Degrees. */
-const slant = 40
+const slantDegrees = 40
 
 function cellLayers(size: { columns: number; rows: number }, domain: [number, number], cellWidth: number): UnitSpec[] {
-  const place: Position = {
+  const place: PositionEncoding = {
     x: { field: 'x', type: 'quantitative', scale: { domain: [0, size.columns], nice: false }, axis: null },
     y: { field: 'y', type: 'quantitative', scale: { domain: [size.rows, 0], nice: false }, axis: null },
   }
@@ -96,7 +98,7 @@ function cellLayers(size: { columns: number; rows: number }, domain: [number, nu
       },
       encoding: box,
     },
-    ...numbers(domain[0] + darkShare * (domain[1] - domain[0]), place),
+    ...cellNumbers(domain[0] + darkShare * (domain[1] - domain[0]), place),
   ]
 }
 
@@ -105,7 +107,7 @@ const inset = (pixels: number) => ({ xOffset: pixels, yOffset: pixels, x2Offset:
 /** White numbers stand out on this share of the colours, from the low end. */
 const darkShare = 0.45
 
-function numbers(light: number, place: Position): UnitSpec[] {
+function cellNumbers(light: number, place: PositionEncoding): UnitSpec[] {
   const kinds = [
     [`datum.shown && datum.accuracy < ${light}`, '#ffffff'],
     [`datum.shown && datum.accuracy >= ${light}`, '#111111'],
@@ -113,7 +115,7 @@ function numbers(light: number, place: Position): UnitSpec[] {
   ] as const
   return kinds.map(([filter, color]) => ({
     transform: [{ filter }, { calculate: 'datum.x + 0.5', as: 'x' }, { calculate: 'datum.y + 0.5', as: 'y' }],
-    mark: { type: 'text', baseline: 'middle', color, fontSize: fontSize - 1 },
+    mark: { type: 'text', baseline: 'middle', color, fontSize: fontSizePx - 1 },
     encoding: { ...place, text: { field: 'text' } },
   }))
 }

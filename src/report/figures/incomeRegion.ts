@@ -1,37 +1,37 @@
 import { incomeColumns, incomeScheme } from '../../datasets/labels/incomes.ts'
 import { placesByAccuracy } from './classRegion.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
+import { figureCaption, figureId, modelAndImagesText, modelToShow, drawPerGeographicDataset } from './figure.ts'
 import { heatSpec } from './heatMap.ts'
-import { type Results } from '../../analysis/view.ts'
-import { benchmarkOf, placeColumn } from '../../analysis/roles.ts'
+import { type RunView } from '../../analysis/runView.ts'
+import { benchmarkNameOf, placeColumn } from '../../analysis/datasetRoles.ts'
 
 export const incomeRegion: FigureKind = {
   name: 'income-region',
   paper: [],
   title: 'Accuracy per income and region',
   needs: 'a data set with regions and incomes (a column income_group or income), --min-n images in a cell',
-  make: (results, options) => perGeographic(results, options, figureOf),
+  make: (results, options) => drawPerGeographicDataset(results, options, figureOf),
 }
 
-function figureOf(results: Results, dataset: string, options: FigureOptions): Figure | null {
+function figureOf(results: RunView, dataset: string, options: FigureOptions): Figure | null {
   const column = placeColumn(results.run, dataset)!
-  const model = modelOn(results, dataset, options)
+  const model = modelToShow(results, dataset, options)
   if (model === undefined || column !== 'region') return null
-  const found = incomeColumns.map(name => results.pairs(dataset, model, [name, column]))
+  const found = incomeColumns.map(name => results.pairAccuracies(dataset, model, [name, column]))
   const cells = found.find(({ length }) => length > 0) ?? []
-  const incomes = [...new Set(cells.map(({ row }) => row))].sort(byIncome)
+  const incomes = [...new Set(cells.map(({ row }) => row))].sort(compareIncomes)
   const places = placesByAccuracy(cells)
-  if (incomes.length < 2 || incomes.length > mostIncomes || cells.every(({ n }) => n < results.minN)) return null
-  const name = results.title(dataset)
+  if (incomes.length < 2 || incomes.length > maxIncomeGroups || cells.every(({ n }) => n < results.minN)) return null
+  const name = results.titleOf(dataset)
   return {
-    id: idOf('income-region', name),
+    id: figureId('income-region', name),
     title: `Accuracy per income group and region on ${name}`,
-    subtitle: modelAndImages(model, cells),
-    caption: captionOf(
+    subtitle: modelAndImagesText(model, cells),
+    caption: figureCaption(
       results,
       `Top-1 accuracy of ${model} in percent on the images of each income group of households (rows) and region.`,
-      incomeNote(dataset, incomes),
+      incomeGroupsNote(dataset, incomes),
       `Cells of fewer than ${results.minN} images are outlined only.`,
     ),
     rows: cells.map(cell => ({ model, income: cell.row, region: cell.column, n: cell.n, accuracy: cell.accuracy })),
@@ -40,19 +40,22 @@ function figureOf(results: Results, dataset: string, options: FigureOptions): Fi
 }
 
 /** More values are no groups. */
-const mostIncomes = 12
+const maxIncomeGroups = 12
 
-const rising = ['lowest', 'low', 'lower middle', 'middle', 'upper middle', 'high', 'highest']
+const incomeWords = ['lowest', 'low', 'lower middle', 'middle', 'upper middle', 'high', 'highest']
 
 /** Usual words from low to high, anything else by its text. */
-function byIncome(a: string, b: string): number {
-  const [x, y] = [a, b].map(name => rising.indexOf(name.toLowerCase().replaceAll(/[-_ ]+/g, ' '))) as [number, number]
+function compareIncomes(a: string, b: string): number {
+  const [x, y] = [a, b].map(name => incomeWords.indexOf(name.toLowerCase().replaceAll(/[-_ ]+/g, ' '))) as [
+    number,
+    number,
+  ]
   return x >= 0 && y >= 0 ? x - y : a.localeCompare(b, 'en', { numeric: true })
 }
 
 /** What the groups' names stand for. */
-function incomeNote(dataset: string, incomes: readonly string[]): string {
-  if (benchmarkOf(dataset) === 'dollarstreet') {
+function incomeGroupsNote(dataset: string, incomes: readonly string[]): string {
+  if (benchmarkNameOf(dataset) === 'dollarstreet') {
     const { direction, bounds, unit } = incomeScheme('dollarstreet-paper-1')
     return `${direction}; bounds ${bounds.join(', ')} ${unit}.`
   }

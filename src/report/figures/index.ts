@@ -1,9 +1,9 @@
-import { inputError, unknownName } from '../../lib/errors.ts'
+import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { type Run } from '../../results/run.ts'
 import { classRegion } from './classRegion.ts'
 import { disparity } from './disparity.ts'
 import { europeAgainst } from './europeAgainst.ts'
-import { apart, type Figure, type FigureKind, type FigureOptions } from './figure.ts'
+import { withUniqueIds, type Figure, type FigureKind, type FigureOptions } from './figure.ts'
 import { fitText, wrapText } from './fonts.ts'
 import { families } from './families.ts'
 import { incomeRegion } from './incomeRegion.ts'
@@ -15,11 +15,11 @@ import { rates } from './rates.ts'
 import { regionLines } from './regionLines.ts'
 import { regionMap } from './regionMap.ts'
 import { regions } from './regions.ts'
-import { type Results, resultsOf, type ResultsOptions } from '../../analysis/view.ts'
-import { benchmarkOf } from '../../analysis/roles.ts'
+import { type RunView, runView, type RunViewOptions } from '../../analysis/runView.ts'
+import { benchmarkNameOf } from '../../analysis/datasetRoles.ts'
 import { scaling } from './scaling.ts'
 import { retraining, westernShare } from './studies.ts'
-import { fontSize } from './theme.ts'
+import { fontSizePx } from './theme.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 
 /** Every figure, in the order of a report. */
@@ -49,12 +49,12 @@ const paperDataset: Readonly<Record<string, string>> = {
 }
 
 /** Figures by name, or by the number of the paper's figure that they redraw. Errors: unknown-figure. */
-function namedKinds(name: string): readonly FigureKind[] {
+function figureKindsNamed(name: string): readonly FigureKind[] {
   const found = figureKinds.filter(
     kind => kind.name === name || kind.paper.some(number => number === name || number.split(' ')[0] === name),
   )
   if (found.length > 0) return found
-  throw unknownName(
+  throw unknownNameError(
     'figure',
     name,
     figureKinds.map(({ name }) => name),
@@ -62,9 +62,9 @@ function namedKinds(name: string): readonly FigureKind[] {
 }
 
 /** The figures of one kind; in a run on made-up data each title says so. */
-export function figuresOf(kind: FigureKind, results: Results, options: FigureOptions = {}): Figure[] {
-  const figures = apart(kind.make(results, options))
-  if (results.madeUp === null) return figures
+export function drawFigures(kind: FigureKind, results: RunView, options: FigureOptions = {}): Figure[] {
+  const figures = withUniqueIds(kind.make(results, options))
+  if (results.syntheticNote === null) return figures
   return figures.map(figure => ({ ...figure, title: `${figure.title} (made-up data)` }))
 }
 
@@ -73,29 +73,29 @@ export function figuresOf(kind: FigureKind, results: Results, options: FigureOpt
  * where it was evaluated. Errors: unknown-figure,
  * unknown-data-set, unknown-model, no-figure.
  */
-export function makeFigures(run: Run, name: string, options: FigureOptions & ResultsOptions = {}): Figure[] {
-  const kinds = namedKinds(name)
-  const results = resultsOf(run, options)
+export function makeFigures(run: Run, name: string, options: FigureOptions & RunViewOptions = {}): Figure[] {
+  const kinds = figureKindsNamed(name)
+  const results = runView(run, options)
   const { model } = options
-  if (model !== undefined && !results.models.includes(model)) throw unknownName('model', model, results.models)
-  const about = results.roles.geographic.filter(dataset => benchmarkOf(dataset) === paperDataset[name])
+  if (model !== undefined && !results.models.includes(model)) throw unknownNameError('model', model, results.models)
+  const about = results.roles.geographic.filter(dataset => benchmarkNameOf(dataset) === paperDataset[name])
   const sets = options.dataset === undefined && about.length > 0 ? about : [options.dataset]
-  const figures = kinds.flatMap(kind => sets.flatMap(dataset => figuresOf(kind, results, { ...options, dataset })))
+  const figures = kinds.flatMap(kind => sets.flatMap(dataset => drawFigures(kind, results, { ...options, dataset })))
   const needs = kinds.map(kind => kind.needs).join('; ')
   if (figures.length === 0) throw inputError('no-figure', `no figure ${name} from these results: it needs ${needs}`)
   return figures
 }
 
-const headingSize = 14
+const headingSizePx = 14
 
 /** The specification with its title, facts and, where given, caption written into the drawing, for a file of its own. */
 export function titledSpec({ title, subtitle, spec }: Figure, width: number): TopLevelSpec {
   return {
     ...spec(width),
     title: {
-      text: wrapText(title, width, headingSize, true),
-      subtitle: wrapText(subtitle, width, fontSize).map(line => fitText(line, width, fontSize)),
-      fontSize: headingSize,
+      text: wrapText(title, width, headingSizePx, true),
+      subtitle: wrapText(subtitle, width, fontSizePx).map(line => fitText(line, width, fontSizePx)),
+      fontSize: headingSizePx,
       anchor: 'start',
       frame: 'bounds',
       offset: 14,
@@ -103,4 +103,4 @@ export function titledSpec({ title, subtitle, spec }: Figure, width: number): To
   }
 }
 
-export { narrow, wide, type Figure, type FigureKind } from './figure.ts'
+export { narrowWidthPx, wideWidthPx, type Figure, type FigureKind } from './figure.ts'

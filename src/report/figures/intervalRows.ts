@@ -1,8 +1,8 @@
 /** One row per thing: its name at the left, a point with an interval on a shared axis, and facts at the right. */
 import { fitText, textWidth } from './fonts.ts'
-import { roundBounds } from './linePanel.ts'
-import { fontSize, ink } from './theme.ts'
-import { intervalMarks, type Layer, pixelText, type Position, type TopLevelSpec } from './vegaLite.ts'
+import { roundDomain } from './linePanel.ts'
+import { fontSizePx, ink } from './theme.ts'
+import { intervalMarks, type Layer, pixelText, type PositionEncoding, type TopLevelSpec } from './vegaLite.ts'
 
 export interface IntervalRow {
   name: string
@@ -15,7 +15,7 @@ export interface IntervalRow {
   about: string
 }
 
-export interface RowsAxis {
+export interface IntervalAxis {
   title: string
   /** Ticks are whole multiples of this: 0.1 for rates, 1 for points. */
   unit: number
@@ -24,23 +24,26 @@ export interface RowsAxis {
   width: number
 }
 
-const rowHeight = 24
+const rowHeightPx = 24
 
-export function intervalRows(rows: readonly IntervalRow[], { title, unit, mark, width }: RowsAxis): TopLevelSpec {
-  const labels = rows.map(({ name }) => fitText(name, 0.3 * width, fontSize))
+export function intervalRowsSpec(
+  rows: readonly IntervalRow[],
+  { title, unit, mark, width }: IntervalAxis,
+): TopLevelSpec {
+  const labels = rows.map(({ name }) => fitText(name, 0.3 * width, fontSizePx))
   const facts = rows.map(({ fact }) => fact)
   const room = (texts: readonly string[]): number =>
-    Math.ceil(Math.max(...texts.map(text => textWidth(text, fontSize)))) + 12
+    Math.ceil(Math.max(...texts.map(text => textWidth(text, fontSizePx)))) + 12
   const inner = Math.floor(width - room(labels) - room(facts) - 8)
   const ends = [0, ...rows.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value])]
-  const { domain, values: ticks } = roundBounds(
+  const { domain, values: ticks } = roundDomain(
     ends.map(value => value / unit),
     0,
     Infinity,
     inner < 220 ? 3 : 6,
   )
   const scaled = (value: number): number => Number((value * unit).toPrecision(12))
-  const position: Position = {
+  const position: PositionEncoding = {
     x: {
       field: 'value',
       type: 'quantitative',
@@ -51,7 +54,7 @@ export function intervalRows(rows: readonly IntervalRow[], { title, unit, mark, 
   }
   const places = (px: number, texts: readonly string[], colored: boolean) =>
     texts.map((text, i) => ({
-      ...{ text, px, py: (i + 0.5) * rowHeight },
+      ...{ text, px, py: (i + 0.5) * rowHeightPx },
       ...(colored ? { color: rows[i]!.color } : {}),
     }))
   const values = rows.map(({ value, low, high, color, about }, i) => ({
@@ -59,17 +62,17 @@ export function intervalRows(rows: readonly IntervalRow[], { title, unit, mark, 
   }))
   return {
     width: inner,
-    height: rowHeight * rows.length,
+    height: rowHeightPx * rows.length,
     layer: [
-      ...markLayer(mark, position),
+      ...referenceLineLayer(mark, position),
       ...intervalMarks(values, position),
-      pixelText(places(-8, labels, true), { align: 'right', fontSize }),
-      pixelText(places(inner + 10, facts, false), { align: 'left', fontSize, color: ink }),
+      pixelText(places(-8, labels, true), { align: 'right', fontSize: fontSizePx }),
+      pixelText(places(inner + 10, facts, false), { align: 'left', fontSize: fontSizePx, color: ink }),
     ],
   }
 }
 
-const markLayer = (mark: number | undefined, position: Position): Layer[] =>
+const referenceLineLayer = (mark: number | undefined, position: PositionEncoding): Layer[] =>
   mark === undefined
     ? []
     : [

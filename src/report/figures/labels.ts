@@ -5,14 +5,19 @@ import { textWidth } from './fonts.ts'
  * Positions for labels that want to be at `wanted`, each `height` tall (its middle is the position), within `low` … `high`:
  * as near as the others allow, in the wanted order.
  */
-export function spread(wanted: readonly number[], heights: readonly number[], low: number, high: number): number[] {
-  const order = wanted.map((_, i) => i).sort((a, b) => wanted[a]! - wanted[b]! || a - b)
-  const placed = new Array<number>(wanted.length).fill(0)
+export function spreadPositions(
+  preferred: readonly number[],
+  heights: readonly number[],
+  low: number,
+  high: number,
+): number[] {
+  const order = preferred.map((_, i) => i).sort((a, b) => preferred[a]! - preferred[b]! || a - b)
+  const placed = new Array<number>(preferred.length).fill(0)
   const gap = (a: number, b: number): number => (heights[a]! + heights[b]!) / 2
   for (const [rank, i] of order.entries()) {
     const before = order[rank - 1]
     const least = before === undefined ? low + heights[i]! / 2 : placed[before]! + gap(before, i)
-    placed[i] = Math.max(wanted[i]!, least)
+    placed[i] = Math.max(preferred[i]!, least)
   }
   for (let rank = order.length - 1; rank >= 0; rank--) {
     const i = order[rank]!
@@ -23,46 +28,50 @@ export function spread(wanted: readonly number[], heights: readonly number[], lo
   return placed
 }
 
-export interface Spot {
+export interface LabelledPoint {
   x: number
   y: number
   text: string
 }
 
-export interface PlacedLabel extends Spot {
+export interface PlacedLabel extends LabelledPoint {
   align: 'left' | 'right' | 'center'
 }
 
-interface Box {
+interface LabelBox {
   left: number
   right: number
   top: number
   bottom: number
 }
 
-const touch = (a: Box, b: Box): boolean => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+const isOverlapping = (a: LabelBox, b: LabelBox): boolean =>
+  a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
 
 /**
  * A label beside each point where one fits: right, left, above or below it, inside `width` × `height`, clear of all
  * points (radius `radius`) and of the labels already placed. Points that come first are served first; a point without
  * room gets no label. `obstacles` are further pixels to keep clear of, such as samples along a line.
  */
-export function besidePoints(
-  points: readonly Spot[],
+export function placeLabels(
+  points: readonly LabelledPoint[],
   { width, height, size, radius }: { width: number; height: number; size: number; radius: number },
   obstacles: readonly { x: number; y: number }[] = [],
 ): PlacedLabel[] {
-  const taken = [...points.map(({ x, y }) => around(x, y, radius)), ...obstacles.map(({ x, y }) => around(x, y, 2))]
+  const taken = [
+    ...points.map(({ x, y }) => boxAround(x, y, radius)),
+    ...obstacles.map(({ x, y }) => boxAround(x, y, 2)),
+  ]
   const placed: PlacedLabel[] = []
   for (const { x, y, text } of points) {
     if (text === '') continue
     const reach = radius + 4
     const w = textWidth(text, size)
-    const options: { label: PlacedLabel; box: Box }[] = [
-      { label: { x: x + reach, y, text, align: 'left' }, box: line(x + reach, y, w, size) },
-      { label: { x: x - reach, y, text, align: 'right' }, box: line(x - reach - w, y, w, size) },
-      { label: { x, y: y - size, text, align: 'center' }, box: line(x - w / 2, y - size, w, size) },
-      { label: { x, y: y + size, text, align: 'center' }, box: line(x - w / 2, y + size, w, size) },
+    const options: { label: PlacedLabel; box: LabelBox }[] = [
+      { label: { x: x + reach, y, text, align: 'left' }, box: textBox(x + reach, y, w, size) },
+      { label: { x: x - reach, y, text, align: 'right' }, box: textBox(x - reach - w, y, w, size) },
+      { label: { x, y: y - size, text, align: 'center' }, box: textBox(x - w / 2, y - size, w, size) },
+      { label: { x, y: y + size, text, align: 'center' }, box: textBox(x - w / 2, y + size, w, size) },
     ]
     const free = options.find(
       ({ box }) =>
@@ -70,7 +79,7 @@ export function besidePoints(
         box.right <= width &&
         box.top >= 0 &&
         box.bottom <= height &&
-        !taken.some(other => touch(box, other)),
+        !taken.some(other => isOverlapping(box, other)),
     )
     if (!free) continue
     placed.push(free.label)
@@ -79,9 +88,14 @@ export function besidePoints(
   return placed
 }
 
-const around = (x: number, y: number, r: number): Box => ({ left: x - r, right: x + r, top: y - r, bottom: y + r })
+const boxAround = (x: number, y: number, r: number): LabelBox => ({
+  left: x - r,
+  right: x + r,
+  top: y - r,
+  bottom: y + r,
+})
 
-const line = (x: number, y: number, width: number, size: number): Box => ({
+const textBox = (x: number, y: number, width: number, size: number): LabelBox => ({
   left: x,
   right: x + width,
   top: y - 0.55 * size,

@@ -1,12 +1,12 @@
-import { countryNumber } from '../../datasets/labels/countries.ts'
+import { countryNumericCode } from '../../datasets/labels/countries.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
-import { type Results } from '../../analysis/view.ts'
+import { figureCaption, figureId, modelAndImagesText, modelToShow, drawPerGeographicDataset } from './figure.ts'
+import { type RunView } from '../../analysis/runView.ts'
 import { accuracyColor, colorDomain, ink } from './theme.ts'
 import { shortList } from '../../lib/table/text.ts'
-import { inPercent, percentValue, range95 } from '../../lib/table/values.ts'
+import { accuracyPercent, percentValue, range95 } from '../../lib/table/values.ts'
 import { type Layer, type TopLevelSpec } from './vegaLite.ts'
-import { hasOutline, middleOf, outlines } from './world.ts'
+import { hasOutline, countryMiddle, countryOutlines } from './world.ts'
 
 /** One country's accuracy in percent; `id` is its ISO 3166-1 numeric code. */
 export interface CountryRow {
@@ -19,7 +19,7 @@ export interface CountryRow {
 }
 
 /** Countries coloured by accuracy; those of fewer than `minN` images are outlined, those without images pale. */
-export const mapSpec = (rows: readonly CountryRow[], minN: number, width: number): TopLevelSpec =>
+export const countryMapSpec = (rows: readonly CountryRow[], minN: number, width: number): TopLevelSpec =>
   worldSpec(
     rows.map(row => ({
       ...{ id: row.id, accuracy: row.accuracy, large: row.n >= minN },
@@ -29,7 +29,7 @@ export const mapSpec = (rows: readonly CountryRow[], minN: number, width: number
   )
 
 /** A country's colour and tooltip; one that is not `large` is only outlined. */
-export interface Shape {
+export interface MapShape {
   id: string
   accuracy: number
   large: boolean
@@ -38,33 +38,33 @@ export interface Shape {
 
 /** With a legend, or with `instead` of it. */
 export function worldSpec(
-  shapes: readonly Shape[],
+  shapes: readonly MapShape[],
   width: number,
-  instead?: (color: ReturnType<typeof accuracyColor>) => readonly Layer[],
+  legendLayers?: (color: ReturnType<typeof accuracyColor>) => readonly Layer[],
 ): TopLevelSpec {
   const facts = new Map(shapes.map(shape => [shape.id, { ...shape }]))
   const known = shapes.filter(({ large }) => large).map(({ accuracy }) => accuracy)
   const domain = colorDomain(known)
-  const length = instead ? null : Math.min(200, 0.5 * width)
+  const length = legendLayers ? null : Math.min(200, 0.5 * width)
   return {
     width,
     height: Math.round(0.46 * width),
     projection: { type: 'equalEarth' },
-    data: { values: outlines(facts), format: { type: 'topojson', feature: 'countries' } },
+    data: { values: countryOutlines(facts), format: { type: 'topojson', feature: 'countries' } },
     layer: [
       {
         transform: [{ filter: 'datum.properties.large !== true' }],
         mark: { type: 'geoshape', fill: ink, fillOpacity: 0.07, stroke: ink, strokeOpacity: 0.25, strokeWidth: 0.4 },
       },
-      filled(domain, length),
-      ...outlined(shapes),
-      ...dots(shapes, domain, length),
-      ...(instead?.(accuracyColor('accuracy', domain, null)) ?? []),
+      filledCountries(domain, length),
+      ...outlinedCountries(shapes),
+      ...countryDots(shapes, domain, length),
+      ...(legendLayers?.(accuracyColor('accuracy', domain, null)) ?? []),
     ],
   }
 }
 
-const filled = (domain: readonly [number, number], length: number | null): Layer => ({
+const filledCountries = (domain: readonly [number, number], length: number | null): Layer => ({
   transform: [{ filter: 'datum.properties.large' }],
   mark: { type: 'geoshape', stroke: ink, strokeOpacity: 0.35, strokeWidth: 0.4, aria: true },
   encoding: {
@@ -73,23 +73,30 @@ const filled = (domain: readonly [number, number], length: number | null): Layer
   },
 })
 
-const dashed = { filled: false, stroke: ink, strokeWidth: 1, strokeDash: [2, 1.5], strokeOpacity: 0.9, aria: true }
+const dashedOutline = {
+  filled: false,
+  stroke: ink,
+  strokeWidth: 1,
+  strokeDash: [2, 1.5],
+  strokeOpacity: 0.9,
+  aria: true,
+}
 
-function outlined(shapes: readonly Shape[]): Layer[] {
+function outlinedCountries(shapes: readonly MapShape[]): Layer[] {
   if (!shapes.some(({ id, large }) => !large && hasOutline(id))) return []
   return [
     {
       transform: [{ filter: 'datum.properties.large === false' }],
-      mark: { type: 'geoshape', ...dashed },
+      mark: { type: 'geoshape', ...dashedOutline },
       encoding: { description: { field: 'properties.about' } },
     },
   ]
 }
 
 /** Countries without an outline at this scale. */
-function dots(shapes: readonly Shape[], domain: readonly [number, number], length: number | null): Layer[] {
+function countryDots(shapes: readonly MapShape[], domain: readonly [number, number], length: number | null): Layer[] {
   const values = shapes.flatMap(shape => {
-    const middle = hasOutline(shape.id) ? undefined : middleOf(shape.id)
+    const middle = hasOutline(shape.id) ? undefined : countryMiddle(shape.id)
     return middle ? { longitude: middle[0], latitude: middle[1], ...shape } : []
   })
   const place = {
@@ -104,7 +111,7 @@ function dots(shapes: readonly Shape[], domain: readonly [number, number], lengt
       mark: { type: 'circle', size: 40, stroke: ink, strokeWidth: 0.6, opacity: 1, aria: true },
       encoding: { ...place, color: accuracyColor('accuracy', domain, length) },
     },
-    { data: { values: small! }, mark: { type: 'point', size: 40, ...dashed }, encoding: place },
+    { data: { values: small! }, mark: { type: 'point', size: 40, ...dashedOutline }, encoding: place },
   ]
 }
 
@@ -113,21 +120,21 @@ export const map: FigureKind = {
   paper: [],
   title: 'World map of accuracy per country',
   needs: 'a data set with countries',
-  make: (results, options) => perGeographic(results, options, figureOf),
+  make: (results, options) => drawPerGeographicDataset(results, options, figureOf),
 }
 
-function figureOf(results: Results, dataset: string, options: FigureOptions): Figure | null {
-  const model = modelOn(results, dataset, options)
+function figureOf(results: RunView, dataset: string, options: FigureOptions): Figure | null {
+  const model = modelToShow(results, dataset, options)
   if (model === undefined) return null
   const { rows, unknown } = countryRows(results, dataset, model)
   const small = rows.filter(({ n }) => n < results.minN)
   if (rows.length === small.length) return null
-  const name = results.title(dataset)
+  const name = results.titleOf(dataset)
   return {
-    id: idOf('map', name),
+    id: figureId('map', name),
     title: `Accuracy per country on ${name}`,
-    subtitle: `${modelAndImages(model, rows)}, ${rows.length} ${rows.length === 1 ? 'country' : 'countries'}`,
-    caption: captionOf(
+    subtitle: `${modelAndImagesText(model, rows)}, ${rows.length} ${rows.length === 1 ? 'country' : 'countries'}`,
+    caption: figureCaption(
       results,
       `Top-1 accuracy of ${model} in percent on each country’s images. Pale: countries without an image that was predicted.`,
       small.length > 0
@@ -137,23 +144,23 @@ function figureOf(results: Results, dataset: string, options: FigureOptions): Fi
       'Equal Earth projection; outlines by Natural Earth.',
     ),
     rows: rows.map(row => ({ model, ...row })),
-    spec: width => mapSpec(rows, results.minN, width),
+    spec: width => countryMapSpec(rows, results.minN, width),
   }
 }
 
-function countryRows(results: Results, dataset: string, model: string): { rows: CountryRow[]; unknown: string[] } {
+function countryRows(results: RunView, dataset: string, model: string): { rows: CountryRow[]; unknown: string[] } {
   if (!results.run.cells.some(cell => cell.dataset === dataset && cell.groups['country'] != null)) {
     return { rows: [], unknown: [] }
   }
   const unknown: string[] = []
-  const rows = results.by('country').flatMap(row => {
+  const rows = results.accuracyBy('country').flatMap(row => {
     if (row.dataset !== dataset || row.model !== model || row.top1 === null) return []
-    const id = countryNumber(row.group)
+    const id = countryNumericCode(row.group)
     if (id === undefined) {
       unknown.push(row.group)
       return []
     }
-    return { country: row.group, id, n: row.n, ...inPercent(row) }
+    return { country: row.group, id, n: row.n, ...accuracyPercent(row) }
   })
   return { rows, unknown }
 }

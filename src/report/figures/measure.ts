@@ -5,16 +5,16 @@
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { cached } from '../../lib/memoize.ts'
+import { memoize } from '../../lib/memoize.ts'
 
 export const fontFamily = 'DejaVu Sans'
 
-const path = (name: string): string => createRequire(import.meta.url).resolve(`dejavu-fonts-ttf/ttf/${name}.ttf`)
+const fontPath = (name: string): string => createRequire(import.meta.url).resolve(`dejavu-fonts-ttf/ttf/${name}.ttf`)
 
 /** TrueType files of the family, for renderers that load fonts. */
-export const fontFiles = (): string[] => [path('DejaVuSans'), path('DejaVuSans-Bold')]
+export const fontFiles = (): string[] => [fontPath('DejaVuSans'), fontPath('DejaVuSans-Bold')]
 
-interface Face {
+interface FontFace {
   unitsPerEm: number
   /** Advance width of a glyph in font units. */
   advance: (glyph: number) => number
@@ -22,23 +22,25 @@ interface Face {
   glyph: (codePoint: number) => number
 }
 
-const face = cached((bold: boolean) => readFace(readFileSync(path(bold ? 'DejaVuSans-Bold' : 'DejaVuSans'))))
+const fontFace = memoize((bold: boolean) =>
+  readFontFace(readFileSync(fontPath(bold ? 'DejaVuSans-Bold' : 'DejaVuSans'))),
+)
 
 /** Width of one line of text in pixels at `size` pixels. */
 export function textWidth(text: string, size: number, bold = false): number {
-  const { unitsPerEm, advance, glyph } = face(bold)
+  const { unitsPerEm, advance, glyph } = fontFace(bold)
   let units = 0
   for (const character of text) units += advance(glyph(character.codePointAt(0)!))
   return (units * size) / unitsPerEm
 }
 
 /** Whether the fonts have every character of `text`. */
-export function covers(text: string): boolean {
-  const { glyph } = face(false)
+export function hasAllGlyphs(text: string): boolean {
+  const { glyph } = fontFace(false)
   return Array.from(text).every(character => character < ' ' || glyph(character.codePointAt(0)!) !== 0)
 }
 
-function readFace(file: Buffer): Face {
+function readFontFace(file: Buffer): FontFace {
   const tables = new Map<string, number>()
   for (let i = 0; i < file.readUInt16BE(4); i++) {
     const entry = 12 + 16 * i
@@ -49,12 +51,12 @@ function readFace(file: Buffer): Face {
   return {
     unitsPerEm: file.readUInt16BE(head + 18),
     advance: glyph => file.readUInt16BE(hmtx + 4 * Math.min(glyph, widths - 1)),
-    glyph: glyphs(file, tables.get('cmap')!),
+    glyph: glyphLookup(file, tables.get('cmap')!),
   }
 }
 
 /** Looks a code point up in the groups of the first format 12 subtable. */
-function glyphs(file: Buffer, cmap: number): (codePoint: number) => number {
+function glyphLookup(file: Buffer, cmap: number): (codePoint: number) => number {
   const subtables = Array.from(
     { length: file.readUInt16BE(cmap + 2) },
     (_, i) => cmap + file.readUInt32BE(cmap + 8 + 8 * i),

@@ -1,10 +1,10 @@
 import { isWestern } from '../../datasets/labels/western.ts'
 import { mean } from '../../metrics/numbers.ts'
 import { type StudyValues } from '../../results/studies.ts'
-import { captionOf, type FigureKind, idOf } from './figure.ts'
-import { count } from '../../lib/table/text.ts'
-import { linePanels, type Panel } from './linePanel.ts'
-import { color } from './theme.ts'
+import { figureCaption, type FigureKind, figureId } from './figure.ts'
+import { countText } from '../../lib/table/text.ts'
+import { linePanelsSpec, type LinePanel } from './linePanel.ts'
+import { seriesColor } from './theme.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 
 /** Share in percent of the query images that their `k` nearest references place in a group: `west` or a region. */
@@ -15,15 +15,15 @@ export interface NeighbourRow {
   queries: number
 }
 
-const west = 'west'
+const westGroup = 'west'
 
 /** The western share and the shares of the regions by the number of neighbours. */
 function neighboursSpec(rows: readonly NeighbourRow[], width: number): TopLevelSpec {
-  const groups = [...new Set(rows.map(({ group }) => group))].filter(group => group !== west)
+  const groups = [...new Set(rows.map(({ group }) => group))].filter(group => group !== westGroup)
   const regions = groups.sort((a, b) => meanShare(rows, b) - meanShare(rows, a))
   const ratio = ratioText(rows)
-  const first = panelOf('West or not', [west], rows, ratio && 'majority of the neighbours')
-  return linePanels(regions.length === 0 ? [first] : [first, panelOf('by region', regions, rows, ratio)], width)
+  const first = panelOf('West or not', [westGroup], rows, ratio && 'majority of the neighbours')
+  return linePanelsSpec(regions.length === 0 ? [first] : [first, panelOf('by region', regions, rows, ratio)], width)
 }
 
 /** Subtitles in both panels or in none, which keeps their plots on one height. */
@@ -32,12 +32,12 @@ const panelOf = (
   groups: readonly string[],
   rows: readonly NeighbourRow[],
   subtitle: string | null,
-): Panel => ({
+): LinePanel => ({
   ...(subtitle === null ? {} : { subtitle }),
-  ...{ title, x: 'nearest neighbours (k)', y: 'query images (%)', mostX: Infinity, difference: true },
+  ...{ title, x: 'nearest neighbours (k)', y: 'query images (%)', maxX: Infinity, startsAtZero: true },
   series: groups.map((group, i) => ({
-    label: [group === west ? 'West' : group],
-    color: color(groups[0] === west ? 0 : i + 1),
+    label: [group === westGroup ? 'West' : group],
+    color: seriesColor(groups[0] === westGroup ? 0 : i + 1),
     line: null,
     joined: true,
     points: rows
@@ -80,15 +80,15 @@ export const neighbours: FigureKind = {
   make: results => {
     const stored = results.run.studies.get('neighbours') ?? []
     const rows = neighbourRows(stored)
-    if (!rows.some(({ group }) => group === west)) return []
+    if (!rows.some(({ group }) => group === westGroup)) return []
     const references = stored.find(({ metric }) => metric === 'references')?.values[0] ?? 0
     const western = [...new Set(rows.map(({ group }) => group))].filter(isWestern)
     return [
       {
-        id: idOf('neighbours'),
+        id: figureId('neighbours'),
         title: 'Where unlabelled images come from, by their nearest neighbours',
-        subtitle: `n = ${count(rows[0]!.queries, 'query image')}, ${count(references, 'reference image')}`,
-        caption: captionOf(
+        subtitle: `n = ${countText(rows[0]!.queries, 'query image')}, ${countText(references, 'reference image')}`,
+        caption: figureCaption(
           results,
           `Each unlabelled (query) image is placed by a majority of the k labelled reference images with the most similar embeddings: in the West${western.length > 0 ? ` (${western.join(', ')})` : ''} or not, and in a region; of regions with equally many neighbours the one with the nearest. Shares of all query images in percent.`,
           'Where a region has more reference images than another, the shares lean towards it.',

@@ -1,20 +1,20 @@
 import { mean } from '../../metrics/numbers.ts'
 import {
-  beside,
-  captionOf,
+  fittedModelsNote,
+  figureCaption,
   type Figure,
   type FigureKind,
-  idOf,
-  modelsAndImages,
-  perGeographic,
-  saidFitted,
+  figureId,
+  modelsAndImagesText,
+  drawPerGeographicDataset,
+  withFittedLabel,
 } from './figure.ts'
-import { linePanels, type Panel, type PanelSeries } from './linePanel.ts'
+import { linePanelsSpec, type LinePanel, type PanelSeries } from './linePanel.ts'
 import { type ProgressGap, pointsOf, progressGap } from '../../metrics/progress.ts'
-import { type Results } from '../../analysis/view.ts'
-import { oodSets } from '../../analysis/roles.ts'
+import { type RunView } from '../../analysis/runView.ts'
+import { oodDatasets } from '../../analysis/datasetRoles.ts'
 import { geographicColor, standardColor } from './theme.ts'
-import { signed } from '../../lib/table/values.ts'
+import { signedText } from '../../lib/table/values.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 
 /** One model on a standard benchmark, on the geographic data set, and on the reference; accuracies in percent. */
@@ -42,18 +42,18 @@ export interface ProgressNames {
 
 /** Standard and geographic accuracy against the reference's, with lines; one panel per standard benchmark. */
 function progressSpec(parts: readonly ProgressPanel[], names: ProgressNames, width: number): TopLevelSpec {
-  return linePanels(
+  return linePanelsSpec(
     parts.map(part => panelOf(part, names)),
     width,
   )
 }
 
-function panelOf({ title, rows, gap }: ProgressPanel, { reference, geographic, model }: ProgressNames): Panel {
+function panelOf({ title, rows, gap }: ProgressPanel, { reference, geographic, model }: ProgressNames): LinePanel {
   const seriesOf = (of: 'standard' | 'geographic', name: string, color: string): PanelSeries => ({
     label: [name, rateText(gap[of].slope)],
     color,
     points: rows.map(row => ({ model: row.model, x: row.reference, y: row[of], hollow: !row.fitted })),
-    line: lineOf(gap[of]),
+    line: percentLine(gap[of]),
   })
   const series = [seriesOf('standard', title, standardColor), seriesOf('geographic', geographic, geographicColor)]
   const [standardLine, geographicLine] = series.map(({ line }) => line)
@@ -66,7 +66,7 @@ function panelOf({ title, rows, gap }: ProgressPanel, { reference, geographic, m
 }
 
 /** In percent on both axes, so the intercept is too. */
-const lineOf = ({ slope, intercept }: ProgressGap['standard']): PanelSeries['line'] =>
+const percentLine = ({ slope, intercept }: ProgressGap['standard']): PanelSeries['line'] =>
   slope === null || intercept === null ? null : { slope, intercept: 100 * intercept }
 
 const rateText = (slope: number | null): string => (slope === null ? 'no line' : `rate ${slope.toFixed(2)}`)
@@ -74,10 +74,10 @@ const rateText = (slope: number | null): string => (slope === null ? 'no line' :
 function gapText({ difference, ratio, standard, geographic }: ProgressGap): string {
   if (difference === null) return 'no gap: too few models'
   const times = ratio === null ? '' : ` (${ratio.toFixed(1)}×)`
-  return `gap ${signed(difference, 2)}${times}, R² ${r2(standard.r2)} and ${r2(geographic.r2)}`
+  return `gap ${signedText(difference, 2)}${times}, R² ${r2Text(standard.r2)} and ${r2Text(geographic.r2)}`
 }
 
-const r2 = (value: number | null): string => (value === null ? '–' : value.toFixed(2))
+const r2Text = (value: number | null): string => (value === null ? '–' : value.toFixed(2))
 
 const oodTitle = 'OOD average'
 
@@ -87,26 +87,26 @@ export const progress: FigureKind = {
   title: 'Progress on standard benchmarks and on geographic data',
   needs: 'two models with a standard benchmark and a data set that has regions or countries',
   make: (results, options) =>
-    perGeographic(results, options, (_, dataset, { model }) => {
+    drawPerGeographicDataset(results, options, (_, dataset, { model }) => {
       const parts = progressPanels(results, dataset)
       return parts.length === 0 ? null : figureOf(results, dataset, parts, model)
     }),
 }
 
-function figureOf(results: Results, dataset: string, parts: readonly ProgressPanel[], model?: string): Figure {
+function figureOf(results: RunView, dataset: string, parts: readonly ProgressPanel[], model?: string): Figure {
   const { reference } = results.roles
-  const names = { reference: results.title(reference!), geographic: results.title(dataset), model }
+  const names = { reference: results.titleOf(reference!), geographic: results.titleOf(dataset), model }
   const all = parts.flatMap(({ rows }) => rows)
   const single = parts.length === 1 && parts[0]!.title === names.reference
   return {
-    id: idOf('progress', names.geographic),
+    id: figureId('progress', names.geographic),
     title: `Progress on standard benchmarks and on ${names.geographic}`,
-    subtitle: modelsAndImages(results, dataset, all),
-    caption: captionOf(
+    subtitle: modelsAndImagesText(results, dataset, all),
+    caption: figureCaption(
       results,
       `Each point is a model: top-1 accuracy on a standard benchmark (blue) and on ${names.geographic} (orange) against its accuracy on ${names.reference}, all in percent and as means over images.`,
       'Lines are least squares over the models that have all three; the progress rate is a line’s slope, the progress gap the difference of both slopes (their ratio in brackets).',
-      beside(results),
+      fittedModelsNote(results),
       'The shaded wedge is the gap: it ends where the geographic line would be at the standard rate (dashed).',
       parts.some(({ title }) => title === oodTitle)
         ? `The ${oodTitle} is the mean of ImageNet-Sketch, ImageNet-R and ObjectNet.`
@@ -115,17 +115,17 @@ function figureOf(results: Results, dataset: string, parts: readonly ProgressPan
         ? `No other standard benchmark was evaluated, so ${names.reference} stands against itself with rate 1.`
         : null,
     ),
-    rows: saidFitted(all),
+    rows: withFittedLabel(all),
     spec: width => progressSpec(parts, names, width),
   }
 }
 
 /** A panel per standard benchmark and one for the mean of those that make the paper's OOD average, where all are there. */
-function progressPanels(results: Results, dataset: string): ProgressPanel[] {
-  const { roles, table, title, fitted } = results
+function progressPanels(results: RunView, dataset: string): ProgressPanel[] {
+  const { roles, accuracies: table, titleOf: title, fittedModels: fitted } = results
   const reference = roles.reference
   if (reference === null) return []
-  const ood = oodSets(roles)
+  const ood = oodDatasets(roles)
   const others: [string, string[]][] = roles.standard.map(name => [title(name), [name]])
   if (others.length === 0) others.push([title(reference), [reference]])
   if (ood) others.unshift([oodTitle, ood])

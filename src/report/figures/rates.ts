@@ -1,10 +1,10 @@
 import { type ProgressRate, progressRate } from '../../metrics/progress.ts'
-import { captionOf, type FigureKind, idOf } from './figure.ts'
-import { count } from '../../lib/table/text.ts'
-import { intervalRows } from './intervalRows.ts'
-import { type Results } from '../../analysis/view.ts'
+import { figureCaption, type FigureKind, figureId } from './figure.ts'
+import { countText } from '../../lib/table/text.ts'
+import { intervalRowsSpec } from './intervalRows.ts'
+import { type RunView } from '../../analysis/runView.ts'
 import { geographicColor, standardColor } from './theme.ts'
-import { range95Of, signed } from '../../lib/table/values.ts'
+import { intervalText, signedText } from '../../lib/table/values.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 
 /** One benchmark's progress rate with its 95 % interval over the models. */
@@ -20,13 +20,13 @@ export interface RateRow {
 
 /** Rates as points with intervals, in the order of the rows; R² and n stand at the right. */
 function ratesSpec(rows: readonly RateRow[], reference: string, width: number): TopLevelSpec {
-  return intervalRows(
+  return intervalRowsSpec(
     rows.map(row => {
       const fact = `R² ${row.r2 === null ? '–' : row.r2.toFixed(2)}, n ${row.models}`
       return {
         ...{ name: row.benchmark, value: row.rate, low: row.low, high: row.high, fact },
         color: row.geographic ? geographicColor : standardColor,
-        about: `${row.benchmark}: rate ${signed(row.rate, 2)}, 95 % interval ${range95Of(row, 2)}, ${fact}`,
+        about: `${row.benchmark}: rate ${signedText(row.rate, 2)}, 95 % interval ${intervalText(row, 2)}, ${fact}`,
       }
     }),
     { title: `progress rate (points per point of ${reference})`, unit: 0.1, width },
@@ -41,17 +41,17 @@ export const rates: FigureKind = {
   make: results => {
     const rows = rateRows(results)
     if (rows.length === 0) return []
-    const reference = results.title(results.roles.reference!)
+    const reference = results.titleOf(results.roles.reference!)
     const models = Math.max(...rows.map(row => row.models))
     return [
       {
-        id: idOf('rates'),
+        id: figureId('rates'),
         title: `Progress rates against ${reference}`,
-        subtitle: count(models, 'model'),
-        caption: captionOf(
+        subtitle: countText(models, 'model'),
+        caption: figureCaption(
           results,
           `Progress rate: how many points of accuracy a data set gains per point of ${reference}, the slope of the least-squares line over the models, with its 95 % t-interval; fastest first. Geographic data sets are orange, standard benchmarks blue; n counts models.`,
-          results.fitted.length < results.models.length ? 'Zero-shot models are left out.' : null,
+          results.fittedModels.length < results.models.length ? 'Zero-shot models are left out.' : null,
         ),
         rows: rows.map(row => ({ ...row, geographic: row.geographic ? 'yes' : 'no' })),
         spec: width => ratesSpec(rows, reference, width),
@@ -60,7 +60,7 @@ export const rates: FigureKind = {
   },
 }
 
-function rateRows({ roles, table, title, fitted }: Results): RateRow[] {
+function rateRows({ roles, accuracies: table, titleOf: title, fittedModels: fitted }: RunView): RateRow[] {
   const { reference } = roles
   if (reference === null) return []
   const rows = [...roles.standard, ...roles.geographic].map(name => ({

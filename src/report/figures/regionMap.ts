@@ -1,45 +1,49 @@
-import { countryNumber } from '../../datasets/labels/countries.ts'
+import { countryNumericCode } from '../../datasets/labels/countries.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { captionOf, idOf, modelAndImages, modelOn, perGeographic } from './figure.ts'
+import { figureCaption, figureId, modelAndImagesText, modelToShow, drawPerGeographicDataset } from './figure.ts'
 import { fitText, textWidth } from './fonts.ts'
-import { type Shape, worldSpec } from './map.ts'
-import { bestFirst, type RegionRow, regionRows } from './regions.ts'
-import { type Results } from '../../analysis/view.ts'
-import { fontSize, ink } from './theme.ts'
-import { percentValue, range95, signed } from '../../lib/table/values.ts'
+import { type MapShape, worldSpec } from './map.ts'
+import { regionsByAccuracy, type RegionRow, regionRows } from './regions.ts'
+import { type RunView } from '../../analysis/runView.ts'
+import { fontSizePx, ink } from './theme.ts'
+import { percentValue, range95, signedText } from '../../lib/table/values.ts'
 import { pixelText, type TopLevelSpec } from './vegaLite.ts'
 
 /** A country of the data set and the region that it belongs to there. */
-export interface Member {
+export interface RegionCountry {
   id: string
   country: string
   region: string
 }
 
-const lineHeight = 15
+const legendLineHeightPx = 15
 
 /** Every country in the colour of its region's accuracy, and below the map each region's colour and numbers. */
-function regionMapSpec(rows: readonly RegionRow[], members: readonly Member[], width: number): TopLevelSpec {
-  const shapes = members.flatMap(({ id, country, region }): Shape[] => {
+function regionMapSpec(rows: readonly RegionRow[], members: readonly RegionCountry[], width: number): TopLevelSpec {
+  const shapes = members.flatMap(({ id, country, region }): MapShape[] => {
     const row = rows.find(row => row.region === region)
-    return row ? [{ id, accuracy: row.accuracy, large: true, about: `${country}, ${textOf(row)}` }] : []
+    return row ? [{ id, accuracy: row.accuracy, large: true, about: `${country}, ${regionLegendText(row)}` }] : []
   })
   const top = Math.round(0.46 * width) + 14
-  const lines = rows.map((row, i) => ({ text: textOf(row, width - 16), px: 16, py: top + i * lineHeight }))
+  const lines = rows.map((row, i) => ({
+    text: regionLegendText(row, width - 16),
+    px: 16,
+    py: top + i * legendLineHeightPx,
+  }))
   return worldSpec(shapes, width, color => [
     {
-      data: { values: rows.map(({ accuracy }, i) => ({ accuracy, py: top + i * lineHeight })) },
+      data: { values: rows.map(({ accuracy }, i) => ({ accuracy, py: top + i * legendLineHeightPx })) },
       mark: { type: 'square', size: 110, opacity: 1, x: 6, y: { expr: 'datum.py' } },
       encoding: { color },
     },
-    pixelText(lines, { align: 'left', fontSize, color: ink }),
+    pixelText(lines, { align: 'left', fontSize: fontSizePx, color: ink }),
   ])
 }
 
 /** `Europe: 89.9 % (89.2 to 90.6, n 7,476)`; a long name is cut, the numbers are not. */
-function textOf(row: RegionRow, room = Infinity): string {
+function regionLegendText(row: RegionRow, room = Infinity): string {
   const numbers = `: ${percentValue(row.accuracy)} (${range95(row)}, n ${row.n.toLocaleString('en-US')})`
-  return `${fitText(row.region, room - textWidth(numbers, fontSize), fontSize)}${numbers}`
+  return `${fitText(row.region, room - textWidth(numbers, fontSizePx), fontSizePx)}${numbers}`
 }
 
 export const regionMap: FigureKind = {
@@ -47,29 +51,29 @@ export const regionMap: FigureKind = {
   paper: ['1 map'],
   title: 'World map of accuracy per region',
   needs: 'a data set with regions and countries',
-  make: (results, options) => perGeographic(results, options, figureOf),
+  make: (results, options) => drawPerGeographicDataset(results, options, figureOf),
 }
 
-function figureOf(results: Results, dataset: string, options: FigureOptions): Figure | null {
-  const model = modelOn(results, dataset, options)
-  const members = membersOf(results, dataset)
+function figureOf(results: RunView, dataset: string, options: FigureOptions): Figure | null {
+  const model = modelToShow(results, dataset, options)
+  const members = regionCountries(results, dataset)
   if (model === undefined || members.length === 0) return null
   const rows = regionRows(results, dataset, 'region').filter(row => row.model === model && row.n >= results.minN)
-  const order = bestFirst(rows)
+  const order = regionsByAccuracy(rows)
   rows.sort((a, b) => order.indexOf(a.region) - order.indexOf(b.region))
   if (rows.length < 2) return null
-  const name = results.title(dataset)
-  const found = results.disparities(dataset).find(row => row.model === model)
+  const name = results.titleOf(dataset)
+  const found = results.disparitiesOn(dataset).find(row => row.model === model)
   const [value, interval] = [found?.europeMinusAfrica ?? null, found?.europeMinusAfricaInterval]
   const difference =
     value === null || !interval
-      ? `${rows[0]!.region} − ${rows.at(-1)!.region}: ${signed(rows[0]!.accuracy - rows.at(-1)!.accuracy, 1)} points`
-      : `Europe − Africa: ${signed(100 * value, 1)} points (95 % interval ${signed(100 * interval[0], 1)} to ${signed(100 * interval[1], 1)})`
+      ? `${rows[0]!.region} − ${rows.at(-1)!.region}: ${signedText(rows[0]!.accuracy - rows.at(-1)!.accuracy, 1)} points`
+      : `Europe − Africa: ${signedText(100 * value, 1)} points (95 % interval ${signedText(100 * interval[0], 1)} to ${signedText(100 * interval[1], 1)})`
   return {
-    id: idOf('region-map', name),
+    id: figureId('region-map', name),
     title: `Map of accuracy per region on ${name}`,
-    subtitle: `${modelAndImages(model, rows)}; ${difference}`,
-    caption: captionOf(
+    subtitle: `${modelAndImagesText(model, rows)}; ${difference}`,
+    caption: figureCaption(
       results,
       `Top-1 accuracy of ${model} in percent on each region’s images, with 95 % Wilson intervals. The countries of the data set have their region’s colour; pale ones have no images.`,
       'Equal Earth projection; outlines by Natural Earth.',
@@ -80,14 +84,14 @@ function figureOf(results: Results, dataset: string, options: FigureOptions): Fi
 }
 
 /** Countries on the map, each with the region that its images carry. */
-function membersOf({ run }: Results, dataset: string): Member[] {
+function regionCountries({ run }: RunView, dataset: string): RegionCountry[] {
   const regions = new Map<string, string>()
   for (const cell of run.cells) {
     const { country, region } = cell.groups
     if (cell.dataset === dataset && country != null && region != null) regions.set(String(country), String(region))
   }
   return [...regions].flatMap(([country, region]) => {
-    const id = countryNumber(country)
+    const id = countryNumericCode(country)
     return id === undefined ? [] : { id, country, region }
   })
 }

@@ -1,34 +1,34 @@
 /** From a Vega-Lite specification to SVG, PNG or PDF; Vega and its renderers are loaded when the first figure is drawn. */
 import type { TopLevelSpec } from 'vega-lite'
 import { GeogapError } from '../../lib/errors.ts'
-import { covers, fontFamily, fontFiles, textWidth } from './measure.ts'
-import { fontSize, standalone } from './theme.ts'
-import { printable } from '../../lib/table/text.ts'
+import { hasAllGlyphs, fontFamily, fontFiles, textWidth } from './measure.ts'
+import { fontSizePx, withThemeConfig } from './theme.ts'
+import { stripControlCharacters } from '../../lib/table/text.ts'
 
 /** Text and axes as `currentColor` for a page, or in `ink` on `paper` for a file of its own. */
-export interface Colors {
+export interface FigureColors {
   ink: string
   paper: string
 }
 
-export const print: Colors = { ink: '#1f2328', paper: '#ffffff' }
+export const printColors: FigureColors = { ink: '#1f2328', paper: '#ffffff' }
 
 /**
  * Draws a specification as SVG. Nothing is loaded and no function is compiled: Vega's expressions are interpreted.
  * Descriptions of marks become tooltips (`<title>`). Errors: bad-figure.
  */
-export async function renderSvg(spec: TopLevelSpec, colors?: Colors): Promise<string> {
-  const { vega, compile, expressionInterpreter } = await engine()
-  const { complaints, logger } = collector()
+export async function renderSvg(spec: TopLevelSpec, colors?: FigureColors): Promise<string> {
+  const { vega, compile, expressionInterpreter } = await loadVega()
+  const { complaints, logger } = collectComplaints()
   vega.resetSVGDefIds()
-  const { spec: compiled } = compile(standalone(spec), { logger })
+  const { spec: compiled } = compile(withThemeConfig(spec), { logger })
   const view = new vega.View(vega.parse(compiled, {}, { ast: true }), {
     ...{ expr: expressionInterpreter, loader: closedLoader, renderer: 'none', logger },
   })
   try {
-    const svg = slim(await view.toSVG()).replace(/[^\n]+/g, printable)
-    if (complaints.length > 0) throw fault(complaints.join('; '))
-    return colors ? inColors(svg, colors) : svg
+    const svg = slimSvg(await view.toSVG()).replace(/[^\n]+/g, stripControlCharacters)
+    if (complaints.length > 0) throw figureError(complaints.join('; '))
+    return colors ? withColors(svg, colors) : svg
   } finally {
     view.finalize()
   }
@@ -37,94 +37,97 @@ export async function renderSvg(spec: TopLevelSpec, colors?: Colors): Promise<st
 /** Draws SVG as PNG at `scale` times its size. Characters that the package's fonts lack are taken from the system's. */
 export async function renderPng(svg: string, scale = 2): Promise<Uint8Array> {
   const { Resvg } = await import('@resvg/resvg-js')
-  const drawn = new Resvg(inColors(svg, print), {
+  const drawn = new Resvg(withColors(svg, printColors), {
     fitTo: { mode: 'zoom', value: scale },
-    background: print.paper,
-    font: { loadSystemFonts: !covers(svg), fontFiles: fontFiles(), defaultFontFamily: fontFamily },
+    background: printColors.paper,
+    font: { loadSystemFonts: !hasAllGlyphs(svg), fontFiles: fontFiles(), defaultFontFamily: fontFamily },
   })
   return drawn.render().asPng()
 }
 
-const inColors = (svg: string, { ink, paper }: Colors): string =>
+const withColors = (svg: string, { ink, paper }: FigureColors): string =>
   svg
     .replaceAll('currentColor', ink)
     .replace(/<svg[^>]*>/, tag => `${tag}<rect width="100%" height="100%" fill="${paper}"/>`)
 
 const emptyParts = /<path class="(?:back|fore)ground"[^>]*? d="(?:M0,0h0v0h0Z)?"[^>]*>/g
-const idle =
+const idleAttributes =
   / (?:aria-hidden|pointer-events|class|role|aria-roledescription)="[^"]*"| opacity="1"| transform="translate\(0,0\)"/g
 /** What most texts share is said once, on the root. */
-const common = ` font-family="${fontFamily}" font-size="${fontSize}px"`
+const commonAttributes = ` font-family="${fontFamily}" font-size="${fontSizePx}px"`
 
 /** Vega draws a disc as a path of two arcs. */
-const disc =
+const discPath =
   /<path transform="translate\(([^,"]*),([^)"]*)\)" d="M([^,"]*),0A[^"]*" fill="([^"]*)" stroke-width="2"([^>/]*)(?:\/>|>(<title>[^<]*<\/title>)<\/path>)/g
 const guideLabel = /<g([^>]*) aria-label="[^"]*"/g
 /** Attributes whose numbers are pixels. */
-const geometry = / (?:d|transform|[xy][12]?|width|height|viewBox)="[^"]*"/g
+const pixelAttributes = / (?:d|transform|[xy][12]?|width|height|viewBox)="[^"]*"/g
 const longNumber = /-?\d+\.\d{2,}/g
-const label = / aria-label="([^"]*)"/
-const marked = /<(path|rect|text)( [^>]*?)(?:\/>|><\/\1>)/g
+const ariaLabel = / aria-label="([^"]*)"/
+const describedMark = /<(path|rect|text)( [^>]*?)(?:\/>|><\/\1>)/g
 
 /** Without the attributes that draw nothing, and with descriptions as tooltips. */
-const slim = (svg: string): string =>
+const slimSvg = (svg: string): string =>
   svg
     .replace(emptyParts, '')
-    .replace(marked, (whole, tag: string, attributes: string) => {
-      const text = label.exec(attributes)?.[1]
-      return text === undefined ? whole : `<${tag}${attributes.replace(label, '')}><title>${text}</title></${tag}>`
+    .replace(describedMark, (whole, tag: string, attributes: string) => {
+      const text = ariaLabel.exec(attributes)?.[1]
+      return text === undefined ? whole : `<${tag}${attributes.replace(ariaLabel, '')}><title>${text}</title></${tag}>`
     })
     .replace(guideLabel, '<g$1')
     .replace(/<[a-z][^>]*>/g, tag =>
-      tag.replace(idle, '').replace(geometry, part => part.replace(longNumber, number => String(round(number)))),
+      tag
+        .replace(idleAttributes, '')
+        .replace(pixelAttributes, part => part.replace(longNumber, number => String(roundToTenths(number)))),
     )
     .replaceAll(` font-family="${fontFamily}"`, '')
-    .replaceAll(` font-size="${fontSize}px"`, '')
-    .replace('<svg', `<svg${common}`)
-    .replace(/ d="(M[^"]*)"/g, (_, path: string) => ` d="${relative(path)}"`)
-    .replace(disc, '<circle cx="$1" cy="$2" r="$3" fill="$4"$5>$6</circle>')
-    .replace(group, (_, children: string) => hoisted(children))
+    .replaceAll(` font-size="${fontSizePx}px"`, '')
+    .replace('<svg', `<svg${commonAttributes}`)
+    .replace(/ d="(M[^"]*)"/g, (_, path: string) => ` d="${relativePath(path)}"`)
+    .replace(discPath, '<circle cx="$1" cy="$2" r="$3" fill="$4"$5>$6</circle>')
+    .replace(markGroup, (_, children: string) => hoistAttributes(children))
 
 /** A group of marks of one kind. */
-const group = /<g>((?:<(path|circle|line|rect|text)\b[^>]*(?:\/>|>[^<]*(?:<title>[^<]*<\/title>)?<\/\2>)){2,})<\/g>/g
-const inheritable =
+const markGroup =
+  /<g>((?:<(path|circle|line|rect|text)\b[^>]*(?:\/>|>[^<]*(?:<title>[^<]*<\/title>)?<\/\2>)){2,})<\/g>/g
+const inheritableAttributes =
   / (?:fill|stroke|fill-opacity|stroke-opacity|stroke-width|text-anchor|font-size|font-weight)="[^"]*"/g
 
 /** Marks with what all of them share said once, on their group. */
-function hoisted(children: string): string {
+function hoistAttributes(children: string): string {
   const tags = [...children.matchAll(/<(?:path|circle|line|rect|text)\b[^>]*>/g)].map(([tag]) => tag)
-  const shared = (tags[0]!.match(inheritable) ?? []).filter(one => tags.every(tag => tag.includes(one)))
+  const shared = (tags[0]!.match(inheritableAttributes) ?? []).filter(one => tags.every(tag => tag.includes(one)))
   const bare = shared.reduce((text, one) => text.replaceAll(one, ''), children)
   return `<g${shared.join('')}>${bare}</g>`
 }
 
 /** Points of an outline that are nearer to the one before than this, in tenths of a pixel along both axes, are left out. */
-const nearness = 6
+const minStepTenthsPx = 6
 
 /** Long straight runs of a path, as outlines of countries are, as steps from point to point, which are shorter to write. */
-const relative = (path: string): string =>
+const relativePath = (path: string): string =>
   path.replace(/M([-\d.]+),([-\d.]+)((?:L[-\d.]+,[-\d.]+){4,})/g, (_, x: string, y: string, rest: string) => {
-    let [atX, atY] = [tenths(x), tenths(y)]
+    let [atX, atY] = [toTenths(x), toTenths(y)]
     const points = rest.slice(1).split('L')
     const steps = points.flatMap((point, i) => {
-      const [toX = 0, toY = 0] = point.split(',').map(tenths)
+      const [toX = 0, toY = 0] = point.split(',').map(toTenths)
       const [dx, dy] = [toX - atX, toY - atY]
-      if (Math.abs(dx) + Math.abs(dy) < nearness && i < points.length - 1) return []
+      if (Math.abs(dx) + Math.abs(dy) < minStepTenthsPx && i < points.length - 1) return []
       ;[atX, atY] = [toX, toY]
       return `${dx / 10},${dy / 10}`
     })
     return `M${x},${y}l${steps.join(' ')}`
   })
 
-const tenths = (number: string): number => Math.round(10 * Number(number))
+const toTenths = (number: string): number => Math.round(10 * Number(number))
 
-const round = (number: string): number => Math.round(10 * Number(number)) / 10
+const roundToTenths = (number: string): number => Math.round(10 * Number(number)) / 10
 
-const fault = (text: string): GeogapError =>
+const figureError = (text: string): GeogapError =>
   new GeogapError('internal', 'bad-figure', `figure cannot be drawn: ${text.replace(/\s+/g, ' ')}`)
 
 /** A warning is a fault of the figure too: something in it would not be drawn as meant. */
-function collector() {
+function collectComplaints() {
   const complaints: string[] = []
   const complain = (...args: readonly unknown[]) => {
     complaints.push(args.map(String).join(' '))
@@ -135,17 +138,17 @@ function collector() {
   return { complaints, logger }
 }
 
-const refuse = (uri: string): Promise<never> =>
+const refuseLoading = (uri: string): Promise<never> =>
   Promise.reject(new Error(`it asks for ${uri}, but figures carry their data`))
-const closedLoader = { load: refuse, sanitize: refuse, http: refuse, file: refuse }
+const closedLoader = { load: refuseLoading, sanitize: refuseLoading, http: refuseLoading, file: refuseLoading }
 
-type Measured = Record<'fontSize' | 'fontWeight' | 'text' | 'limit', unknown>
+type VegaTextItem = Record<'fontSize' | 'fontWeight' | 'text' | 'limit', unknown>
 
 interface TextMetrics {
-  width: (item: Measured, text: unknown) => number
+  width: (item: VegaTextItem, text: unknown) => number
 }
 
-async function engine() {
+async function loadVega() {
   const [vega, { compile }, { expressionInterpreter }] = await Promise.all([
     import('vega'),
     import('vega-lite'),

@@ -1,13 +1,28 @@
 import { type SizeGroup, sizeGroups } from '../../metrics/scaling.ts'
-import { oneRow } from '../../models/listing.ts'
-import { measureOf } from './disparity.ts'
-import { captionOf, type Figure, type FigureKind, idOf, modelsAndImages, modelsIn, perGeographic } from './figure.ts'
-import { roundBounds } from './linePanel.ts'
-import { type Results } from '../../analysis/view.ts'
+import { findModelRow } from '../../models/listing.ts'
+import { disparityMeasure } from './disparity.ts'
+import {
+  figureCaption,
+  type Figure,
+  type FigureKind,
+  figureId,
+  modelsAndImagesText,
+  countModels,
+  drawPerGeographicDataset,
+} from './figure.ts'
+import { roundDomain } from './linePanel.ts'
+import { type RunView } from '../../analysis/runView.ts'
 import { fitText } from './fonts.ts'
-import { fontSize, geographicColor, ink, quiet, titleSize } from './theme.ts'
-import { signed } from '../../lib/table/values.ts'
-import { type PanelSpec, panels, pixelText, type Position, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
+import { fontSizePx, geographicColor, ink, mutedColor, titleSizePx } from './theme.ts'
+import { signedText } from '../../lib/table/values.ts'
+import {
+  type PanelSpec,
+  concatPanels,
+  pixelText,
+  type PositionEncoding,
+  type TopLevelSpec,
+  type UnitSpec,
+} from './vegaLite.ts'
 
 /** One model's size (training images or parameters) and disparity in percentage points. */
 export interface ScalingRow {
@@ -18,7 +33,7 @@ export interface ScalingRow {
   disparity: number
 }
 
-interface Scale {
+interface SizeScale {
   size: ScalingRow['size']
   /** Rising bounds between the groups, and how the groups are called, in two lines. */
   edges: readonly number[]
@@ -26,7 +41,7 @@ interface Scale {
 }
 
 /** The paper's figure 3 parts at 200 million images and 100 million parameters; here with one more step on each side. */
-const scales: readonly Scale[] = [
+const sizeScales: readonly SizeScale[] = [
   {
     size: 'training images',
     edges: [10e6, 200e6, 1e9],
@@ -50,58 +65,61 @@ export function scalingSpec(parts: readonly ScalingPart[], measure: string, widt
   const columns = width < 500 ? 1 : most
   const space = Math.min(480, Math.floor((width - 24 * (columns - 1)) / columns))
   const grouped = parts.map(({ title, rows }) => {
-    const scale = scales.find(({ size }) => size === rows[0]!.size)!
-    return { title, rows, scale, groups: groupsOf(scale, rows) }
+    const scale = sizeScales.find(({ size }) => size === rows[0]!.size)!
+    return { title, rows, scale, groups: sizeGroupsOf(scale, rows) }
   })
-  const intervals = grouped.flatMap(({ groups }) => groups.flatMap(group => barOf(group) ?? []))
+  const intervals = grouped.flatMap(({ groups }) => groups.flatMap(group => intervalOf(group) ?? []))
   const disparities = parts.flatMap(({ rows }) => rows.map(row => row.disparity))
-  const { domain, values } = roundBounds([0, ...intervals, ...disparities], 0)
-  return panels(
+  const { domain, values } = roundDomain([0, ...intervals, ...disparities], 0)
+  return concatPanels(
     grouped.map(part => panelOf(part, { measure, domain, values, space })),
     columns,
   )
 }
 
-const groupsOf = ({ edges }: Scale, rows: readonly ScalingRow[]): SizeGroup[] =>
+const sizeGroupsOf = ({ edges }: SizeScale, rows: readonly ScalingRow[]): SizeGroup[] =>
   sizeGroups(
     rows.map(row => ({ model: row.model, size: row.value, value: row.disparity })),
     edges,
   ).groups
 
 /** Two models' interval says nothing and would fill the axis. */
-const barOf = ({ n, interval }: SizeGroup): SizeGroup['interval'] => (n < 3 ? null : interval)
+const intervalOf = ({ n, interval }: SizeGroup): SizeGroup['interval'] => (n < 3 ? null : interval)
 
-interface Axis {
+interface ScalingAxis {
   measure: string
   domain: [number, number]
   values: number[]
   space: number
 }
 
-type Grouped = ScalingPart & { scale: Scale; groups: readonly SizeGroup[] }
+type GroupedScalingPart = ScalingPart & { scale: SizeScale; groups: readonly SizeGroup[] }
 
-function panelOf({ title, rows, scale: { size, edges, names }, groups }: Grouped, axis: Axis): PanelSpec {
+function panelOf(
+  { title, rows, scale: { size, edges, names }, groups }: GroupedScalingPart,
+  axis: ScalingAxis,
+): PanelSpec {
   const means = groups.flatMap((group, i) => {
     const { mean } = group
-    const [low, high] = barOf(group) ?? [mean, mean]
+    const [low, high] = intervalOf(group) ?? [mean, mean]
     return mean === null ? [] : { at: i + 0.5, mean, low: low!, high: high! }
   })
   const points = rows.map(row => ({
     at: edges.filter(edge => row.value >= edge).length + 0.28,
     disparity: row.disparity,
-    about: `${row.model}: ${signed(row.disparity, 1)} points, ${(row.value / 1e6).toPrecision(3)} M ${size}`,
+    about: `${row.model}: ${signedText(row.disparity, 1)} points, ${(row.value / 1e6).toPrecision(3)} M ${size}`,
   }))
   const [inner, height] = [axis.space - 58, Math.round(0.55 * axis.space)]
   const position = positionOf(axis, groups.length)
   const labels = names.map((name, i) => [...name.split('\n'), `n ${groups[i]!.n}`])
   return {
-    title: { text: fitText(title, inner, titleSize, true), frame: 'group' },
+    title: { text: fitText(title, inner, titleSizePx, true), frame: 'group' },
     width: inner,
     height,
     layer: [
       {
         data: { values: points },
-        mark: { type: 'circle', size: 16, color: quiet.light, opacity: 0.5, aria: true },
+        mark: { type: 'circle', size: 16, color: mutedColor.light, opacity: 0.5, aria: true },
         encoding: { ...position('disparity'), description: { field: 'about' } },
       },
       ...meanLayers(means, position),
@@ -111,15 +129,15 @@ function panelOf({ title, rows, scale: { size, edges, names }, groups }: Grouped
 }
 
 const positionOf =
-  ({ measure, domain, values }: Axis, groups: number) =>
-  (field: string): Position => ({
+  ({ measure, domain, values }: ScalingAxis, groups: number) =>
+  (field: string): PositionEncoding => ({
     x: { field: 'at', type: 'quantitative', scale: { domain: [0, groups], nice: false }, axis: null },
     y: { field, type: 'quantitative', scale: { domain, nice: false }, axis: { title: `${measure} (points)`, values } },
   })
 
 function meanLayers(
   values: { at: number; mean: number; low: number; high: number }[],
-  position: (field: string) => Position,
+  position: (field: string) => PositionEncoding,
 ): UnitSpec[] {
   const color = geographicColor
   return [
@@ -137,7 +155,7 @@ function groupNames(groups: readonly (readonly string[])[], inner: number, heigh
   const values = groups.flatMap((lines, i) =>
     lines.map((text, row) => ({ text, px: (i + 0.5) * step, py: height + 12 + 13 * row })),
   )
-  return pixelText(values, { align: 'center', fontSize: fontSize - 1, color: ink })
+  return pixelText(values, { align: 'center', fontSize: fontSizePx - 1, color: ink })
 }
 
 export const scaling: FigureKind = {
@@ -145,43 +163,43 @@ export const scaling: FigureKind = {
   paper: ['3', '10'],
   title: 'Disparity by training data and model size',
   needs: 'two catalogue models of known size and a data set with two regions or countries',
-  make: (results, options) => perGeographic(results, options, figureOf),
+  make: (results, options) => drawPerGeographicDataset(results, options, figureOf),
 }
 
 /** The catalogue models' sizes with their disparity on a data set, and what that is on an axis and in a caption. */
-export function scalingRows(results: Results, dataset: string): { measure: string; grey: string; sized: ScalingRow[] } {
-  const { measure, says, rows } = measureOf(results.disparities(dataset))
-  const grey = `Grey: each model’s ${says} of ${results.title(dataset)}, in percentage points. Orange: means of the models of each size, with 95 % t-intervals of three models or more; n counts models.`
+export function scalingRows(results: RunView, dataset: string): { measure: string; grey: string; sized: ScalingRow[] } {
+  const { measure, description: says, rows } = disparityMeasure(results.disparitiesOn(dataset))
+  const grey = `Grey: each model’s ${says} of ${results.titleOf(dataset)}, in percentage points. Orange: means of the models of each size, with 95 % t-intervals of three models or more; n counts models.`
   return { measure, grey, sized: rows.flatMap(({ model, value }) => sizesOf(model, value)) }
 }
 
-function figureOf(results: Results, dataset: string): Figure | null {
+function figureOf(results: RunView, dataset: string): Figure | null {
   const { measure, grey, sized } = scalingRows(results, dataset)
-  if (modelsIn(sized) < 2) return null
-  const name = results.title(dataset)
+  if (countModels(sized) < 2) return null
+  const name = results.titleOf(dataset)
   return {
-    id: idOf('scaling', name),
+    id: figureId('scaling', name),
     title: `Disparity on ${name} by training data and model size`,
-    subtitle: modelsAndImages(results, dataset, sized),
-    caption: captionOf(
+    subtitle: modelsAndImagesText(results, dataset, sized),
+    caption: figureCaption(
       results,
       grey,
       'Training images are those that the weights saw first or only, as the data sets’ authors count them; parameters are counted in the graph. Sizes go with architecture and training, so a difference between groups is no effect of size alone.',
     ),
     rows: sized.map(row => ({ ...row })),
-    spec: width => scalingSpec(partsOf(sized), measure, width),
+    spec: width => scalingSpec(partsBySize(sized), measure, width),
   }
 }
 
-const partsOf = (rows: readonly ScalingRow[]): ScalingPart[] =>
-  scales
+const partsBySize = (rows: readonly ScalingRow[]): ScalingPart[] =>
+  sizeScales
     .map(({ size }) => ({ title: `by ${size}`, rows: rows.filter(row => row.size === size) }))
     .filter(part => part.rows.length > 0)
 
 /** Panels of the architecture groups that have models of several sizes: all by parameters, then by training images. */
 export function architectureParts(rows: readonly ScalingRow[]): ScalingPart[] {
   const groups = [...new Set(rows.map(({ group }) => group))].sort()
-  return scales.toReversed().flatMap(({ size, edges }) =>
+  return sizeScales.toReversed().flatMap(({ size, edges }) =>
     groups.flatMap(group => {
       const own = rows.filter(row => row.size === size && row.group === group)
       const steps = new Set(own.map(({ value }) => edges.filter(edge => value >= edge).length))
@@ -191,7 +209,7 @@ export function architectureParts(rows: readonly ScalingRow[]): ScalingPart[] {
 }
 
 function sizesOf(model: string, disparity: number): ScalingRow[] {
-  const known = oneRow(model)
+  const known = findModelRow(model)
   if (!known) return []
   const row = { model, group: known.group, disparity }
   return [

@@ -20,14 +20,14 @@ export const palette = [
 ] as const
 
 /** The colour of the `i`-th series; colours repeat after the last. */
-export const color = (i: number): string => palette[i % palette.length]!.light
+export const seriesColor = (i: number): string => palette[i % palette.length]!.light
 
 /** Standard benchmarks are blue and geographic ones orange, as in the paper. */
-export const standardColor = color(0)
-export const geographicColor = color(1)
+export const standardColor = seriesColor(0)
+export const geographicColor = seriesColor(1)
 
 /** What is shown beside the main thing: other models, other regions. */
-export const quiet = { light: '#6b7280', dark: '#9aa3b2' } as const
+export const mutedColor = { light: '#6b7280', dark: '#9aa3b2' } as const
 
 /** The tens around accuracies in percent, at least ten points apart: the ends of their colours. */
 export function colorDomain(accuracies: readonly number[]): [low: number, high: number] {
@@ -53,8 +53,8 @@ export const accuracyColor = (field: string, domain: readonly [number, number], 
         } as const),
 })
 
-export const fontSize = 11
-export const titleSize = 12
+export const fontSizePx = 11
+export const titleSizePx = 12
 
 /** Applied to every figure. */
 const config: Config = {
@@ -66,8 +66,8 @@ const config: Config = {
   axis: {
     labelColor: ink,
     titleColor: ink,
-    labelFontSize: fontSize,
-    titleFontSize: fontSize,
+    labelFontSize: fontSizePx,
+    titleFontSize: fontSizePx,
     titleFontWeight: 'normal',
     labelLimit: 0,
     titleLimit: 0,
@@ -83,8 +83,8 @@ const config: Config = {
   title: {
     color: ink,
     subtitleColor: ink,
-    fontSize: titleSize,
-    subtitleFontSize: fontSize,
+    fontSize: titleSizePx,
+    subtitleFontSize: fontSizePx,
     fontWeight: 'bold',
     anchor: 'start',
     limit: 0,
@@ -94,18 +94,18 @@ const config: Config = {
   legend: {
     labelColor: ink,
     titleColor: ink,
-    labelFontSize: fontSize,
-    titleFontSize: fontSize,
+    labelFontSize: fontSizePx,
+    titleFontSize: fontSizePx,
     titleFontWeight: 'normal',
     titleLimit: 0,
     labelLimit: 0,
   },
-  text: { color: ink, fontSize },
+  text: { color: ink, fontSize: fontSizePx },
   concat: { spacing: 28 },
 }
 
 /** The specification with the house's configuration, complete for any Vega-Lite renderer. */
-export const standalone = (spec: TopLevelSpec): TopLevelSpec => ({
+export const withThemeConfig = (spec: TopLevelSpec): TopLevelSpec => ({
   $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
   ...spec,
   config: { ...config, ...spec.config },

@@ -12,7 +12,7 @@ export type PanelSpec = Concatenated['concat'][number]
 
 type Encoding = NonNullable<UnitSpec['encoding']>
 /** Both axes of a layer. */
-export interface Position {
+export interface PositionEncoding {
   x: NonNullable<Encoding['x']>
   y: NonNullable<Encoding['y']>
 }
@@ -36,7 +36,7 @@ export function pixelText(
 /** A disc at each row's value with its interval `low` … `high` along x, in the row's colour, with `about` as its tooltip. */
 export function intervalMarks(
   values: readonly { low: number; high: number; color: string; about: string }[],
-  position: Position,
+  position: PositionEncoding,
 ): UnitSpec[] {
   const data = { values: values.map(value => ({ ...value })) }
   const color = { field: 'color', type: 'nominal', scale: null } as const
@@ -55,7 +55,7 @@ export function intervalMarks(
 }
 
 /** Panels in rows of `columns`, each a complete drawing with its own axes. */
-export function panels(panels: readonly PanelSpec[], columns: number): TopLevelSpec {
+export function concatPanels(panels: readonly PanelSpec[], columns: number): TopLevelSpec {
   return {
     concat: [...panels],
     columns,

@@ -1,24 +1,34 @@
 import { type Benchmark } from '../../datasets/benchmarks/benchmark.ts'
-import { benchmarks, knownBenchmark } from '../../datasets/benchmarks/benchmarks.ts'
+import { benchmarks, requireBenchmark } from '../../datasets/benchmarks/benchmarks.ts'
 import { type DatasetCheck } from '../../datasets/check.ts'
-import { type Column, fields, type Format, formatTable } from '../../lib/table/columns.ts'
-import { bytesText, printable } from '../../lib/table/text.ts'
+import { type TableColumn, fieldColumns, type TableFormat, formatTable } from '../../lib/table/columns.ts'
+import { bytesText, stripControlCharacters } from '../../lib/table/text.ts'
 
-const columns: Column<Benchmark>[] = [
-  ...fields({ name: 'name', title: 'title', kind: 'kind' }),
-  { name: 'images', heading: 'images', value: row => row.expected(row.variants[0]!).images },
-  { name: 'classes', heading: 'classes', value: row => row.expected(row.variants[0]!).classes },
-  { name: 'regions', heading: 'regions', value: row => row.expected(row.variants[0]!).regions ?? null },
+const datasetColumns: TableColumn<Benchmark>[] = [
+  ...fieldColumns({ name: 'name', title: 'title', kind: 'kind' }),
+  { name: 'images', heading: 'images', value: row => row.expectedCounts(row.variants[0]!).images },
+  { name: 'classes', heading: 'classes', value: row => row.expectedCounts(row.variants[0]!).classes },
+  { name: 'regions', heading: 'regions', value: row => row.expectedCounts(row.variants[0]!).regions ?? null },
   { name: 'fetch', heading: 'geogap fetch', value: row => (row.downloads.length > 0 ? 'yes' : 'by hand') },
 ]
 
 /** Every benchmark that is known by name. */
-export const datasetTable = (format: Format): string => formatTable(columns, benchmarks, format)
+export const datasetTable = (format: TableFormat): string => formatTable(datasetColumns, benchmarks, format)
 
 /** What is known of one benchmark, as plain data. */
 export function datasetFacts(name: string) {
-  const { benchmark, variant } = knownBenchmark(name)
-  const { title, kind, source, terms, variants, get, places, downloads, expected } = benchmark
+  const { benchmark, variant } = requireBenchmark(name)
+  const {
+    title,
+    kind,
+    source,
+    terms,
+    variants,
+    howToGet: get,
+    candidatePaths: places,
+    downloads,
+    expectedCounts: expected,
+  } = benchmark
   return { name, title, kind, ...expected(variant), variants, source, terms, get, places: places(variant), downloads }
 }
 
@@ -44,20 +54,20 @@ export function datasetSheet(name: string): string {
   return `${[title, ...rows.map(([key, value]) => `  ${key!.padEnd(11)}${value!}`)].join('\n')}\n`
 }
 
-const shownCount = 12
+const maxShownItems = 12
 
 /** What a check found, for people. */
-export function checkText(check: DatasetCheck): string {
+export function datasetCheckText(check: DatasetCheck): string {
   const lines = [`${check.dataset}: ${check.images} images`]
   for (const [column, counts] of Object.entries(check.counts)) {
-    const shown = counts.slice(0, shownCount).map(({ value, images }) => `${value} ${images}`)
-    const more = counts.length > shownCount ? `, … (${counts.length} in all)` : ''
+    const shown = counts.slice(0, maxShownItems).map(({ value, images }) => `${value} ${images}`)
+    const more = counts.length > maxShownItems ? `, … (${counts.length} in all)` : ''
     if (counts.length > 0) lines.push(`  by ${column}: ${shown.join(', ')}${more}`)
   }
   const part = (what: string, items: readonly string[]): void => {
     if (items.length === 0) return
-    lines.push(`  ${items.length} ${what}:`, ...items.slice(0, shownCount).map(item => `    ${item}`))
-    if (items.length > shownCount) lines.push(`    … and ${items.length - shownCount} more`)
+    lines.push(`  ${items.length} ${what}:`, ...items.slice(0, maxShownItems).map(item => `    ${item}`))
+    if (items.length > maxShownItems) lines.push(`    … and ${items.length - maxShownItems} more`)
   }
   if (check.unmapped > 0) lines.push(`  ${check.unmapped} images of classes that no choice stands for, not scored`)
   part('missing files', check.missing)
@@ -72,5 +82,5 @@ export function checkText(check: DatasetCheck): string {
   part('differences from what the authors state', check.differences)
   if (lines.length === 1 + Object.values(check.counts).filter(counts => counts.length > 0).length) lines.push('  whole')
   lines.push(...check.notes.map(note => `  note: ${note}`))
-  return `${lines.map(printable).join('\n')}\n`
+  return `${lines.map(stripControlCharacters).join('\n')}\n`
 }

@@ -1,11 +1,11 @@
 import { type EstimateRow } from '../../results/estimates.ts'
-import { type Exported, exported } from '../../lib/table/table.ts'
+import { type Table, createTable } from '../../lib/table/table.ts'
 import { percent } from '../../lib/table/text.ts'
-import { field, fields, intervalColumns, share } from '../../lib/table/columns.ts'
+import { fieldColumn, fieldColumns, intervalColumns, shareColumn } from '../../lib/table/columns.ts'
 
 /** Answers before the end. */
-export const estimateExport = (rows: readonly EstimateRow[]): Exported =>
-  exported(
+export const estimateTable = (rows: readonly EstimateRow[]): Table =>
+  createTable(
     {
       name: 'estimates',
       title: 'Stopped early: what all images would give',
@@ -14,10 +14,10 @@ export const estimateExport = (rows: readonly EstimateRow[]): Exported =>
       ],
     },
     [
-      ...fields({ model: 'model', dataset: 'data set', preprocessing: '', until: 'until', group: 'group' }),
+      ...fieldColumns({ model: 'model', dataset: 'data set', preprocessing: '', until: 'until', group: 'group' }),
       { name: 'read', heading: 'read', value: row => row.read, show: row => `${row.read} of ${row.images}` },
-      field('images', ''),
-      share('estimate', 'top-1 %'),
+      fieldColumn('images', ''),
+      shareColumn('estimate', 'top-1 %'),
       ...intervalColumns<EstimateRow>(({ low, high }) => [low, high]),
       {
         name: 'explained',
@@ -25,27 +25,28 @@ export const estimateExport = (rows: readonly EstimateRow[]): Exported =>
         value: row => row.explained,
         show: row => (row.controls === 0 ? '–' : `${percent(row.explained, 0)} by ${row.controls}`),
       },
-      ...fields({ controls: '', failed: 'failed' }),
+      ...fieldColumns({ controls: '', failed: 'failed' }),
     ],
     rows,
   )
 
 /** One line for each model and data set: how many images were enough, and how many other models' outcomes have spared. */
 export function savingLines(rows: readonly EstimateRow[]): string[] {
-  const names = [...new Set(rows.map(nameOf))]
+  const names = [...new Set(rows.map(evaluationName))]
   return names.map(name => {
-    const groups = rows.filter(row => nameOf(row) === name)
+    const groups = rows.filter(row => evaluationName(row) === name)
     const { until, controls } = groups[0]!
     const sum = (of: (row: EstimateRow) => number): number => groups.reduce((total, row) => total + of(row), 0)
     const [read, images] = [sum(row => row.read), sum(row => row.images)]
-    const alone = sum(withoutControls)
+    const alone = sum(imagesWithoutControls)
     const spared = controls > 0 ? `; without the outcomes of ${controls} other models about ${Math.round(alone)}` : ''
     return `${name}: ${until} with ${read} of ${images} images (${percent(read / images, 0)} %)${spared}`
   })
 }
 
-const nameOf = ({ model, dataset, preprocessing }: EstimateRow): string => `${model} on ${dataset} (${preprocessing})`
+const evaluationName = ({ model, dataset, preprocessing }: EstimateRow): string =>
+  `${model} on ${dataset} (${preprocessing})`
 
 /** Images that the same interval would take alone: the variance of a mean without replacement is s² (1/n - 1/N). */
-const withoutControls = ({ read, images, explained }: EstimateRow): number =>
+const imagesWithoutControls = ({ read, images, explained }: EstimateRow): number =>
   read === 0 ? 0 : 1 / (1 / images + (1 - explained) * (1 / read - 1 / images))

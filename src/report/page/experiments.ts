@@ -1,18 +1,18 @@
 /** The paper's experiments as `experiments/` states them, beside stored and published results. */
 import { readdir, readFile } from 'node:fs/promises'
 import { z } from 'zod'
-import { unknownName } from '../../lib/errors.ts'
+import { unknownNameError } from '../../lib/errors.ts'
 import { sizeGroups } from '../../metrics/scaling.ts'
 import { testbedRows } from '../../models/listing.ts'
 import { publishedAccuracies, publishedSources, unpublishedRows } from '../../analysis/paper/publishedAccuracies.ts'
-import { paperClaims } from '../../analysis/paper/published.ts'
+import { paperClaims } from '../../analysis/paper/printedNumbers.ts'
 import { openRun } from '../../results/run.ts'
-import { type Exported } from '../../lib/table/table.ts'
+import { type Table } from '../../lib/table/table.ts'
 import { paperComparison, paperTables } from '../../analysis/paper/index.ts'
-import { type Column, fields, formatTable, share } from '../../lib/table/columns.ts'
+import { type TableColumn, fieldColumns, formatTable, shareColumn } from '../../lib/table/columns.ts'
 import { percentRange } from '../../lib/table/text.ts'
 
-const description = z.strictObject({
+const experimentSchema = z.strictObject({
   title: z.string(),
   /** Command lines; `{data}` and `{out}` stand for folders. */
   commands: z.array(z.string()),
@@ -25,32 +25,35 @@ const description = z.strictObject({
   here: z.string(),
 })
 
-export interface Experiment extends z.infer<typeof description> {
+export interface PaperExperiment extends z.infer<typeof experimentSchema> {
   name: string
 }
 
-const folder = new URL('../../../experiments/', import.meta.url)
+const experimentsFolder = new URL('../../../experiments/', import.meta.url)
 
-export async function experimentNames(): Promise<string[]> {
-  const files = await readdir(folder)
+export async function listExperiments(): Promise<string[]> {
+  const files = await readdir(experimentsFolder)
   return files.flatMap(file => /^(.+)\.json$/.exec(file)?.[1] ?? []).sort()
 }
 
 /** Errors: unknown-experiment. */
-export async function experimentNamed(name: string): Promise<Experiment> {
-  const known = await experimentNames()
-  if (!known.includes(name)) throw unknownName('experiment', name, known)
-  const text = await readFile(new URL(`${name}.json`, folder), 'utf8')
-  return { name, ...description.parse(JSON.parse(text)) }
+export async function readExperiment(name: string): Promise<PaperExperiment> {
+  const known = await listExperiments()
+  if (!known.includes(name)) throw unknownNameError('experiment', name, known)
+  const text = await readFile(new URL(`${name}.json`, experimentsFolder), 'utf8')
+  return { name, ...experimentSchema.parse(JSON.parse(text)) }
 }
 
 export async function experimentList(): Promise<string> {
-  const all = await Promise.all((await experimentNames()).map(experimentNamed))
+  const all = await Promise.all((await listExperiments()).map(readExperiment))
   return all.map(({ name, title }) => `${name.padEnd(16)}${title}\n`).join('')
 }
 
 /** Its commands, what the paper prints, and what is known here. */
-export function experimentText({ title, paper, here, figures }: Experiment, commands: readonly string[][]): string {
+export function experimentText(
+  { title, paper, here, figures }: PaperExperiment,
+  commands: readonly string[][],
+): string {
   const claims = new Map(paperClaims().map(claim => [claim.id, claim]))
   const values = Object.entries(paper).map(([name, value]) => {
     const claim = claims.get(name)
@@ -65,10 +68,13 @@ export function experimentText({ title, paper, here, figures }: Experiment, comm
 }
 
 /** Ours beside the paper's values, from the results below `dir`. */
-export async function resultsText({ tables, claims, figures }: Experiment, dir: string): Promise<string> {
+export async function experimentResultsText(
+  { tables, claims, figures }: PaperExperiment,
+  dir: string,
+): Promise<string> {
   const run = await openRun(dir)
   const parts: string[] = []
-  for (const table of tables) parts.push(shown(await paperComparison(run, table)))
+  for (const table of tables) parts.push(experimentTableText(await paperComparison(run, table)))
   if (claims.length > 0) {
     const said = paperClaims().flatMap(({ id, says }) => (claims.includes(id) ? says : []))
     const { title, text } = await paperComparison(run, 'claims')
@@ -79,10 +85,10 @@ export async function resultsText({ tables, claims, figures }: Experiment, dir: 
   return `${parts.join('\n')}\nnext: ${drawn.join(', ')}\n`
 }
 
-const shown = ({ title, notes, text }: Exported): string =>
+const experimentTableText = ({ title, notes, text }: Table): string =>
   `${title}\n\n${text('text')}${notes.map(note => `note: ${note}\n`).join('')}`
 
-interface SizeRow {
+interface PublishedSizeRow {
   benchmark: string
   size: string
   group: string
@@ -92,14 +98,14 @@ interface SizeRow {
 }
 
 /** What published accuracies say of an experiment. */
-export function publishedText({ name }: Experiment): string {
+export function publishedSizesText({ name }: PaperExperiment): string {
   if (name !== 'scaling') {
     const reasons = unpublishedRows.map(({ rows, reason }) => `  ${rows.join(', ')}: ${reason}`)
     return `No published accuracies speak of ${name}.\n${name === 'interventions' ? `${reasons.join('\n')}\n` : ''}`
   }
-  const columns: Column<SizeRow>[] = [
-    ...fields({ benchmark: 'benchmark', size: 'by', group: 'size', n: 'models' }),
-    share('mean', 'accuracy (%)'),
+  const columns: TableColumn<PublishedSizeRow>[] = [
+    ...fieldColumns({ benchmark: 'benchmark', size: 'by', group: 'size', n: 'models' }),
+    shareColumn('mean', 'accuracy (%)'),
     {
       name: 'interval',
       heading: '95 % interval',
@@ -108,12 +114,12 @@ export function publishedText({ name }: Experiment): string {
     },
   ]
   const { publisher, date, note } = publishedSources.open_clip
-  return `${formatTable(columns, sizeRows(), 'text')}
+  return `${formatTable(columns, publishedSizeRows(), 'text')}
 Accuracies of zero-shot models as ${publisher} published them on ${date} (${note}). None is a measurement of this program.
 They are accuracies, not disparities: nobody publishes accuracies by region.\n`
 }
 
-function sizeRows(): SizeRow[] {
+function publishedSizeRows(): PublishedSizeRow[] {
   const models = new Map(testbedRows().map(row => [row.alias, row]))
   const published = publishedAccuracies().filter(({ benchmark }) => benchmark.endsWith('-datacomp'))
   const sizes = [

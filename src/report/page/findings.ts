@@ -1,31 +1,31 @@
 /** The numbers that a report begins with, before they become sentences. */
 import { inferDisparities } from '../../analysis/disparityInference.ts'
-import { modelOn } from '../figures/figure.ts'
-import { measureOf } from '../figures/disparity.ts'
-import { type Results } from '../../analysis/view.ts'
-import { oodSets, placeColumn } from '../../analysis/roles.ts'
+import { modelToShow } from '../figures/figure.ts'
+import { disparityMeasure } from '../figures/disparity.ts'
+import { type RunView } from '../../analysis/runView.ts'
+import { oodDatasets, placeColumn } from '../../analysis/datasetRoles.ts'
 import { bootstrapGap, type GapIntervals } from '../../metrics/bootstrapModels.ts'
 import { type DisparityTrend, disparityTrend } from '../../metrics/disparityTrend.ts'
 import { type ProgressGap, progressGap } from '../../metrics/progress.ts'
-import { type AccuracyRow } from '../../results/run.ts'
+import { type GroupAccuracyRow } from '../../results/run.ts'
 import { type InferenceRow } from '../../analysis/disparityInference.ts'
 import { tally } from '../../lib/tally.ts'
 
 /** Draws of permutations and bootstraps start here, so that a report is the same twice. */
-export const seed = 1
+export const reportSeed = 1
 
 /** A gap over fewer models says nothing; with fewer than `bootstrapModels` its interval is not given. */
-const gapModels = 3
-const bootstrapModels = 5
+const minGapModels = 3
+const minBootstrapModels = 5
 
 export interface DatasetFinding {
   dataset: string
   by: 'region' | 'country'
   /** The model with the highest accuracy on the data set. */
   model: string
-  overall: AccuracyRow
-  best: AccuracyRow | null
-  worst: AccuracyRow | null
+  overall: GroupAccuracyRow
+  best: GroupAccuracyRow | null
+  worst: GroupAccuracyRow | null
   disparity: InferenceRow
   /** Over all models. */
   models: number
@@ -35,17 +35,17 @@ export interface DatasetFinding {
   worstPlace: { place: string; models: number } | null
 }
 
-export async function datasetFinding(results: Results, dataset: string): Promise<DatasetFinding | null> {
-  const model = modelOn(results, dataset)
+export async function datasetFinding(results: RunView, dataset: string): Promise<DatasetFinding | null> {
+  const model = modelToShow(results, dataset)
   const by = placeColumn(results.run, dataset)
-  const overall = results.by().find(row => row.dataset === dataset && row.model === model)
+  const overall = results.accuracyBy().find(row => row.dataset === dataset && row.model === model)
   if (model === undefined || by === null || overall === undefined) return null
   const { run, preprocessing, minN } = results
-  const [disparity] = await inferDisparities(run, { by, minN, seed, dataset, model, preprocessing })
+  const [disparity] = await inferDisparities(run, { by, minN, seed: reportSeed, dataset, model, preprocessing })
   if (!disparity) return null
-  const row = (place: string | null): AccuracyRow | null =>
-    results.by(by).find(row => row.dataset === dataset && row.model === model && row.group === place) ?? null
-  const all = results.disparities(dataset)
+  const row = (place: string | null): GroupAccuracyRow | null =>
+    results.accuracyBy(by).find(row => row.dataset === dataset && row.model === model && row.group === place) ?? null
+  const all = results.disparitiesOn(dataset)
   const known = all.flatMap(({ disparity }) => disparity ?? [])
   return {
     ...{ dataset, by, model, overall, disparity, models: all.length },
@@ -53,11 +53,11 @@ export async function datasetFinding(results: Results, dataset: string): Promise
     worst: row(disparity.worst),
     smallest: known.length > 0 ? Math.min(...known) : null,
     largest: known.length > 0 ? Math.max(...known) : null,
-    worstPlace: mostOften(all.flatMap(({ worst }) => worst ?? [])),
+    worstPlace: mostFrequentPlace(all.flatMap(({ worst }) => worst ?? [])),
   }
 }
 
-function mostOften(places: readonly string[]): { place: string; models: number } | null {
+function mostFrequentPlace(places: readonly string[]): { place: string; models: number } | null {
   const [most] = [...tally(places)].sort((a, b) => b[1] - a[1])
   return most ? { place: most[0], models: most[1] } : null
 }
@@ -70,10 +70,10 @@ export interface GapFinding {
 }
 
 /** The gap against the mean of the paper's out-of-distribution benchmarks where they are there, else each standard one. */
-export function gapFindings(results: Results, geographic: string): GapFinding[] {
-  const { roles, table, title, fitted } = results
+export function gapFindings(results: RunView, geographic: string): GapFinding[] {
+  const { roles, accuracies: table, titleOf: title, fittedModels: fitted } = results
   if (roles.reference === null) return []
-  const ood = oodSets(roles)
+  const ood = oodDatasets(roles)
   const sets: [string, readonly string[]][] = ood
     ? [[`the mean of ${ood.map(title).join(', ')}`, ood]]
     : roles.standard.map(name => [title(name), [name]])
@@ -81,26 +81,28 @@ export function gapFindings(results: Results, geographic: string): GapFinding[] 
     const reference = roles.reference!
     const gap = progressGap(table, names, geographic, { reference, models: fitted })
     const n = gap.standard.models.length
-    if (gap.difference === null || n < gapModels) return []
+    if (gap.difference === null || n < minGapModels) return []
     const intervals =
-      n < bootstrapModels ? null : bootstrapGap(table, names, geographic, { reference, seed, models: fitted })
+      n < minBootstrapModels
+        ? null
+        : bootstrapGap(table, names, geographic, { reference, seed: reportSeed, models: fitted })
     return [{ standard, geographic: title(geographic), gap, intervals }]
   })
 }
 
 /** How the paper's measure of disparity goes with the reference's accuracy; in percentage points. */
 export function trendFinding(
-  results: Results,
+  results: RunView,
   dataset: string,
 ): { kind: 'pair' | 'maximum'; trend: DisparityTrend; values: ReadonlyMap<string, number> } | null {
-  const accuracies = results.table.get(results.roles.reference ?? '')
-  const all = results.disparities(dataset)
-  const { kind, rows } = measureOf(all.filter(({ model }) => results.fitted.includes(model)))
+  const accuracies = results.accuracies.get(results.roles.reference ?? '')
+  const all = results.disparitiesOn(dataset)
+  const { kind, rows } = disparityMeasure(all.filter(({ model }) => results.fittedModels.includes(model)))
   const values = new Map(rows.map(({ model, value }) => [model, value]))
   const points = rows.map(({ model, value }) => {
     const accuracy = accuracies?.get(model)
     return { model, accuracy: accuracy === undefined ? null : 100 * accuracy, disparity: value }
   })
   const trend = disparityTrend(points)
-  return trend.n < gapModels || trend.slope === null ? null : { kind, trend, values }
+  return trend.n < minGapModels || trend.slope === null ? null : { kind, trend, values }
 }

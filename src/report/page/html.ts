@@ -4,27 +4,27 @@
  */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { methods } from '../../analysis/citing/methods.ts'
-import { type Results, resultsOf } from '../../analysis/view.ts'
+import { describeMethods } from '../../analysis/citing/methods.ts'
+import { type RunView, runView } from '../../analysis/runView.ts'
 import { writeOutput } from '../../lib/files.ts'
-import { statusCounts } from '../../results/store.ts'
+import { countStatuses } from '../../results/store.ts'
 import { type Run } from '../../results/run.ts'
 import { version } from '../../lib/version.ts'
-import { citations } from './citations.ts'
+import { citationsSection } from './citations.ts'
 import { figuresSection } from './figuresSection.ts'
-import { markup, type Markup, trusted } from './markup.ts'
-import { problemsSection, type StatusRow } from './problems.ts'
+import { markup, type Markup, trustMarkup } from './markup.ts'
+import { problemsSection, type ImageStatusRow } from './problems.ts'
 import { recordSection } from './record.ts'
 import { tablesSection } from './resultSections.ts'
-import { darkFigures, pageFeet } from './style.ts'
-import { summary } from './summary.ts'
+import { darkFiguresCss, pageFootersCss } from './style.ts'
+import { summarySection } from './summary.ts'
 
 /** Writes a run's report as one self-contained HTML file. Errors: storage. */
 export async function writeReport(run: Run, file: string): Promise<void> {
-  await writeOutput(file, await reportPage(resultsOf(run), await statusCounts(run.entries)))
+  await writeOutput(file, await reportPage(runView(run), await countStatuses(run.entries)))
 }
 
-const titles = {
+const sectionTitles = {
   summary: 'Main numbers',
   figures: 'Figures',
   tables: 'Tables',
@@ -34,40 +34,41 @@ const titles = {
 } as const
 
 /** The text of the page. */
-export async function reportPage(results: Results, statuses: readonly StatusRow[]): Promise<string> {
-  const said = methods(results.run)
+export async function reportPage(results: RunView, statuses: readonly ImageStatusRow[]): Promise<string> {
+  const said = describeMethods(results.run)
   const empty = results.run.entries.length === 0 ? markup`<p>No evaluation is stored.</p>` : null
-  const sections: Record<keyof typeof titles, Markup> = {
-    summary: await summary(results),
+  const sections: Record<keyof typeof sectionTitles, Markup> = {
+    summary: await summarySection(results),
     figures: await figuresSection(results),
     tables: empty ?? (await tablesSection(results)),
     problems: problemsSection(results, statuses),
     record: empty ?? recordSection(results, said),
-    citing: citations(said.bibliography),
+    citing: citationsSection(said.bibliography),
   }
   const body = Object.entries(sections).map(
     ([id, section]) => markup`<section id="${id}" aria-labelledby="${id}-title">
-<h2 id="${id}-title">${titles[id as keyof typeof titles]}</h2>
+<h2 id="${id}-title">${sectionTitles[id as keyof typeof sectionTitles]}</h2>
 ${section}</section>
 `,
   )
-  return (await page(results, body)).markup
+  return (await pageMarkup(results, body)).markup
 }
 
-async function page({ madeUp }: Results, body: readonly Markup[]): Promise<Markup> {
-  const style = (await asset('base.css')) + (await asset('report.css')) + darkFigures + pageFeet(madeUp)
-  const script = await asset('report.js')
-  const policy = `default-src 'none'; style-src ${hashOf(style)}; script-src ${hashOf(script)}; base-uri 'none'; form-action 'none'`
-  const links = Object.entries(titles).map(([id, title]) => markup`<li><a href="#${id}">${title}</a></li>`)
+async function pageMarkup({ syntheticNote: madeUp }: RunView, body: readonly Markup[]): Promise<Markup> {
+  const style =
+    (await readAsset('base.css')) + (await readAsset('report.css')) + darkFiguresCss + pageFootersCss(madeUp)
+  const script = await readAsset('report.js')
+  const policy = `default-src 'none'; style-src ${cspHash(style)}; script-src ${cspHash(script)}; base-uri 'none'; form-action 'none'`
+  const links = Object.entries(sectionTitles).map(([id, title]) => markup`<li><a href="#${id}">${title}</a></li>`)
   return markup`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${trusted(policy)}">
+<meta http-equiv="Content-Security-Policy" content="${trustMarkup(policy)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="geogap ${version}">
 <title>${madeUp !== null && 'Made up: '}Accuracy by region, progress gap and geographic disparity</title>
-<style>${trusted(style)}</style>
+<style>${trustMarkup(style)}</style>
 </head>
 <body>
 <a class="skip" href="#summary">Skip to the main numbers</a>
@@ -79,12 +80,12 @@ ${madeUp !== null && markup`<p class="banner" role="note">Made-up data. ${madeUp
 </header>
 <main>
 ${body}</main>
-<script>${trusted(script)}</script>
+<script>${trustMarkup(script)}</script>
 </body>
 </html>
 `
 }
 
-const asset = (name: string): Promise<string> => readFile(new URL(`./${name}`, import.meta.url), 'utf8')
+const readAsset = (name: string): Promise<string> => readFile(new URL(`./${name}`, import.meta.url), 'utf8')
 
-const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
+const cspHash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`

@@ -1,30 +1,30 @@
 import { markup, type Markup } from './markup.ts'
-import { type Column, formatTable, shown as textOf, type Value } from '../../lib/table/columns.ts'
+import { type TableColumn, formatTable, cellText as textOf, type CellValue } from '../../lib/table/columns.ts'
 
 export interface HtmlTable<Row> {
   /** Name of the downloaded file, without ending. */
   name: string
   caption: string
-  columns: readonly Column<Row>[]
+  columns: readonly TableColumn<Row>[]
   rows: readonly Row[]
   /** Rows that the page shows, where it does not show all; the download has all. */
-  shown?: readonly Row[]
+  shownRows?: readonly Row[]
 }
 
 /** A table with a caption, row and column headings, exact values for sorting, and all rows as a CSV download. */
-export function htmlTable<Row>({ name, caption, columns, rows, shown = rows }: HtmlTable<Row>): Markup {
+export function htmlTable<Row>({ name, caption, columns, rows, shownRows: shown = rows }: HtmlTable<Row>): Markup {
   const readable = columns.filter(({ heading }) => heading !== '')
   const numeric = readable.map(({ value }) => rows.some(row => typeof value(row) === 'number'))
   const head = readable.map(
     ({ heading }, i) => markup`<th scope="col" ${numeric[i] && markup` class="number"`}>${heading}</th>`,
   )
   const body = shown.map(row => {
-    const cells = readable.map((column, i) => cell(column, row, numeric[i]!, i === 0))
+    const cells = readable.map((column, i) => tableCell(column, row, numeric[i]!, i === 0))
     return markup`<tr>${cells}</tr>`
   })
   const note = shown.length < rows.length ? ` Shown: ${shown.length} of ${rows.length} rows; the CSV file has all.` : ''
   return markup`<div class="table">
-    <div class="tools">${download(name, columns, rows)}</div>
+    <div class="tools">${csvDownload(name, columns, rows)}</div>
     <div class="scroll" tabindex="0" role="region" aria-label="${caption}">
       <table>
         <caption><span>${caption}${note}</span></caption>
@@ -41,25 +41,26 @@ export function htmlTable<Row>({ name, caption, columns, rows, shown = rows }: H
   </div> `
 }
 
-function cell<Row>(column: Column<Row>, row: Row, numeric: boolean, first: boolean): Markup {
+function tableCell<Row>(column: TableColumn<Row>, row: Row, numeric: boolean, first: boolean): Markup {
   const text = textOf(column, row)
   if (first) return markup`<th scope="row">${text}</th>`
-  if (!numeric) return text.length > longText ? markup`<td class="long">${text}</td>` : markup`<td>${text}</td>`
-  const exact = rounded(column.value(row))
+  if (!numeric) return text.length > longTextLength ? markup`<td class="long">${text}</td>` : markup`<td>${text}</td>`
+  const exact = toSevenDigits(column.value(row))
   return String(exact) === text ? markup`<td data-v>${text}</td>` : markup`<td data-v="${exact}">${text}</td>`
 }
 
 /** Longer texts get a wide column. */
-const longText = 40
+const longTextLength = 40
 
-const rounded = (value: Value): Value => (typeof value === 'number' ? Number(value.toPrecision(7)) : value)
+const toSevenDigits = (value: CellValue): CellValue =>
+  typeof value === 'number' ? Number(value.toPrecision(7)) : value
 
 /** A link that saves the rows as CSV, numbers to seven digits, without a script. */
-export function download<Row>(name: string, columns: readonly Column<Row>[], rows: readonly Row[]): Markup {
-  const short = columns.map(column => ({ ...column, value: (row: Row) => rounded(column.value(row)) }))
-  const data = encodeURI(wellFormed(formatTable(short, rows, 'csv'))).replaceAll('#', '%23')
+export function csvDownload<Row>(name: string, columns: readonly TableColumn<Row>[], rows: readonly Row[]): Markup {
+  const short = columns.map(column => ({ ...column, value: (row: Row) => toSevenDigits(column.value(row)) }))
+  const data = encodeURI(withoutSurrogates(formatTable(short, rows, 'csv'))).replaceAll('#', '%23')
   return markup`<a download="${name}.csv" href="data:text/csv;charset=utf-8,${data}">CSV of ${rows.length} rows</a>`
 }
 
 /** Halves of characters cannot be written into an address. */
-const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, '\ufffd')
+const withoutSurrogates = (text: string): string => text.replace(/\p{Surrogate}/gu, '\ufffd')

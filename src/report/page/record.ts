@@ -1,15 +1,15 @@
 /** What was run, from the manifests beside the predictions. */
-import { type Methods } from '../../analysis/citing/methods.ts'
-import { type Results } from '../../analysis/view.ts'
-import { type ModelRow, oneRow } from '../../models/listing.ts'
-import { type DatasetNote } from '../../results/notes.ts'
-import { type Entry } from '../../results/store.ts'
+import { type MethodsSection } from '../../analysis/citing/methods.ts'
+import { type RunView } from '../../analysis/runView.ts'
+import { type ModelRow, findModelRow } from '../../models/listing.ts'
+import { type DatasetRecord } from '../../results/records.ts'
+import { type StoredEvaluation } from '../../results/store.ts'
 import { htmlTable } from './htmlTable.ts'
 import { markup, type Markup } from './markup.ts'
 import { modelDetails } from './modelTable.ts'
-import { type Column, fields } from '../../lib/table/columns.ts'
+import { type TableColumn, fieldColumns } from '../../lib/table/columns.ts'
 
-export function recordSection({ run, title }: Results, { paragraph, limitations }: Methods): Markup {
+export function recordSection({ run, titleOf: title }: RunView, { paragraph, limitations }: MethodsSection): Markup {
   const shards = run.entries.flatMap(({ shards }) => shards)
   const days = shards.map(({ created }) => created).sort()
   const versions = [
@@ -26,20 +26,20 @@ export function recordSection({ run, title }: Results, { paragraph, limitations 
       ${limitations.map(text => markup`<li>${text}</li>`)}
     </ul>
     <h3>Data sets</h3>
-    ${datasetTable([...run.datasets.values()], title)}
+    ${datasetNotesTable([...run.datasets.values()], title)}
     <h3>Models</h3>
     ${modelsTable(run.entries)}
     <h3>Evaluations</h3>
     ${evaluationTable(run.entries)}`
 }
 
-const datasetTable = (rows: readonly DatasetNote[], title: (name: string) => string): Markup =>
+const datasetNotesTable = (rows: readonly DatasetRecord[], title: (name: string) => string): Markup =>
   htmlTable({
     name: 'data-sets',
     caption: 'Data sets as they were evaluated.',
     columns: [
       { name: 'dataset', heading: 'data set', value: row => title(row.name) },
-      ...fields({ name: 'name', images: 'images' }),
+      ...fieldColumns({ name: 'name', images: 'images' }),
       { name: 'columns', heading: 'columns', value: row => row.columns.join(', ') },
       { name: 'label_map', heading: 'label map', value: row => row.labelMap },
       { name: 'places', heading: 'regions by', value: row => row.places?.scheme ?? null },
@@ -51,16 +51,16 @@ const datasetTable = (rows: readonly DatasetNote[], title: (name: string) => str
   })
 
 interface UsedModel {
-  identity: Entry['identity']
-  known: ModelRow | undefined
+  identity: StoredEvaluation['identity']
+  catalogueRow: ModelRow | undefined
 }
 
 /** Models as they were used: preprocessing and weights, and what the catalogue knows of them. */
-function modelsTable(entries: readonly Entry[]): Markup {
+function modelsTable(entries: readonly StoredEvaluation[]): Markup {
   const used = new Map(
     entries.map(({ identity }) => {
       const { model, preprocessing, steps, weights } = identity
-      return [JSON.stringify([model, preprocessing, steps, weights]), { identity, known: oneRow(model) }]
+      return [JSON.stringify([model, preprocessing, steps, weights]), { identity, catalogueRow: findModelRow(model) }]
     }),
   )
   const rows = [...used.values()]
@@ -69,7 +69,7 @@ function modelsTable(entries: readonly Entry[]): Markup {
     caption: 'Models as they were used, with what the catalogue knows of those that are in it.',
     columns: [
       { name: 'model', heading: 'model', value: row => row.identity.model },
-      ...(rows.some(({ known }) => known) ? modelDetails.slice(1).map(fromCatalogue) : []),
+      ...(rows.some(({ catalogueRow: known }) => known) ? modelDetails.slice(1).map(catalogueColumn) : []),
       { name: 'preprocessing', heading: 'preprocessing', value: row => row.identity.preprocessing },
       { name: 'steps', heading: 'steps', value: row => row.identity.steps },
       {
@@ -84,28 +84,28 @@ function modelsTable(entries: readonly Entry[]): Markup {
 }
 
 /** What no line has room for goes to the download alone. */
-const downloadOnly = ['source', 'weights', 'note']
+const downloadOnlyColumns = ['source', 'weights', 'note']
 
-const fromCatalogue = ({ name, heading, value, show }: Column<ModelRow>): Column<UsedModel> => ({
-  ...{ name, heading: downloadOnly.includes(name) ? '' : heading },
-  value: ({ known }) => (known ? value(known) : null),
-  ...(show ? { show: ({ known }) => (known ? show(known) : '–') } : {}),
+const catalogueColumn = ({ name, heading, value, show }: TableColumn<ModelRow>): TableColumn<UsedModel> => ({
+  ...{ name, heading: downloadOnlyColumns.includes(name) ? '' : heading },
+  value: ({ catalogueRow: known }) => (known ? value(known) : null),
+  ...(show ? { show: ({ catalogueRow: known }) => (known ? show(known) : '–') } : {}),
 })
 
 /** More evaluations are shown by their first data set only. */
-const longest = 200
+const maxShownEvaluations = 200
 
-function evaluationTable(rows: readonly Entry[]): Markup {
+function evaluationTable(rows: readonly StoredEvaluation[]): Markup {
   const firsts = [...new Map(rows.toReversed().map(row => [row.identity.model, row])).values()].toReversed()
   return htmlTable({
     name: 'evaluations',
     caption: 'Evaluations: every model on every data set.',
-    ...(rows.length > longest ? { shown: firsts } : {}),
+    ...(rows.length > maxShownEvaluations ? { shownRows: firsts } : {}),
     columns: [
       { name: 'model', heading: 'model', value: row => row.identity.model },
       { name: 'dataset', heading: 'data set', value: row => row.identity.dataset },
       { name: 'images', heading: 'images', value: row => row.rows },
-      { name: 'seconds', heading: 'seconds', value: seconds, show: row => seconds(row).toFixed(0) },
+      { name: 'seconds', heading: 'seconds', value: evaluationSeconds, show: row => evaluationSeconds(row).toFixed(0) },
       { name: 'preprocessing', heading: 'preprocessing', value: row => row.identity.preprocessing },
       {
         name: 'label_map',
@@ -123,4 +123,5 @@ function evaluationTable(rows: readonly Entry[]): Markup {
 /** `own 14d319831a43` of a map that is known by its hash. */
 const shortHash = (text: string): string => text.replace(/\b[0-9a-f]{64}\b/, hash => hash.slice(0, 12))
 
-const seconds = ({ shards }: Entry): number => shards.reduce((sum, { seconds }) => sum + seconds, 0)
+const evaluationSeconds = ({ shards }: StoredEvaluation): number =>
+  shards.reduce((sum, { seconds }) => sum + seconds, 0)

@@ -1,91 +1,97 @@
-import { type Imported } from '../../results/imported.ts'
-import { excludedNotes } from '../../results/slices.ts'
+import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
+import { exclusionNotes } from '../../results/slices.ts'
 import { groupBy } from '../../metrics/accuracy.ts'
-import { type AccuracyRow, type DisparityRow, type Run, series } from '../../results/run.ts'
+import { type GroupAccuracyRow, type DisparityRow, type Run, countsByEvaluation } from '../../results/run.ts'
 import { type InferenceRow } from '../../analysis/disparityInference.ts'
-import { type Exported, exported } from '../../lib/table/table.ts'
-import { shownNumber } from '../../analysis/paper/comparison.ts'
+import { type Table, createTable } from '../../lib/table/table.ts'
+import { paperNumberText } from '../../analysis/paper/comparison.ts'
 import {
-  type Column,
-  field,
-  fields,
-  type Format,
+  type TableColumn,
+  fieldColumn,
+  fieldColumns,
+  type TableFormat,
   formatTable,
   intervalColumns,
-  share,
+  shareColumn,
 } from '../../lib/table/columns.ts'
 import { groupList, percent } from '../../lib/table/text.ts'
 
 /** Columns of an accuracy table; `by` heads the group column. */
-export const accuracyColumns = (by: readonly string[]): Column<AccuracyRow>[] => [
-  ...fields({ model: 'model', dataset: 'data set', preprocessing: 'preprocessing' }),
-  ...(by.length === 0 ? [] : [{ name: 'group', heading: by.join(' × '), value: (row: AccuracyRow) => row.group }]),
+export const accuracyColumns = (by: readonly string[]): TableColumn<GroupAccuracyRow>[] => [
+  ...fieldColumns({ model: 'model', dataset: 'data set', preprocessing: 'preprocessing' }),
+  ...(by.length === 0 ? [] : [{ name: 'group', heading: by.join(' × '), value: (row: GroupAccuracyRow) => row.group }]),
   {
     name: 'n',
     heading: 'n',
     value: row => row.n,
     show: row => (row.of === null ? `${row.n}` : `${row.n} of ${row.of}`),
   },
-  share('top1', 'top-1 %'),
-  ...intervalColumns<AccuracyRow>(({ low, high }) => [low, high]),
-  share('top5', 'top-5 %'),
+  shareColumn('top1', 'top-1 %'),
+  ...intervalColumns<GroupAccuracyRow>(({ low, high }) => [low, high]),
+  shareColumn('top5', 'top-5 %'),
   {
     name: 'errors',
     heading: 'errors',
     value: row => row.errors,
-    show: row => (row.errors === 0 ? '0' : `${row.errors} (top-1 with them ${percent(withErrors(row))})`),
+    show: row => (row.errors === 0 ? '0' : `${row.errors} (top-1 with them ${percent(accuracyWithErrors(row))})`),
   },
-  field('of', ''),
-  { name: 'top1_with_errors', heading: '', value: withErrors },
+  fieldColumn('of', ''),
+  { name: 'top1_with_errors', heading: '', value: accuracyWithErrors },
 ]
 
 /** Top-1 accuracy where images without a prediction count as wrong. */
-function withErrors({ n, errors, top1 }: AccuracyRow): number | null {
+function accuracyWithErrors({ n, errors, top1 }: GroupAccuracyRow): number | null {
   return n + errors === 0 ? null : ((top1 ?? 0) * n) / (n + errors)
 }
 
-const disparityColumns: Column<DisparityRow>[] = [
-  ...fields({ model: 'model', dataset: 'data set', preprocessing: 'preprocessing', by: 'by' }),
-  share('disparity', 'disparity (points)'),
-  { name: 'best', heading: 'best', value: row => row.best, show: row => named(row.best, row.bestAccuracy) },
-  { name: 'worst', heading: 'worst', value: row => row.worst, show: row => named(row.worst, row.worstAccuracy) },
+const disparityColumns: TableColumn<DisparityRow>[] = [
+  ...fieldColumns({ model: 'model', dataset: 'data set', preprocessing: 'preprocessing', by: 'by' }),
+  shareColumn('disparity', 'disparity (points)'),
+  { name: 'best', heading: 'best', value: row => row.best, show: row => groupAccuracyText(row.best, row.bestAccuracy) },
+  {
+    name: 'worst',
+    heading: 'worst',
+    value: row => row.worst,
+    show: row => groupAccuracyText(row.worst, row.worstAccuracy),
+  },
   {
     name: 'europe_minus_africa',
     heading: 'Europe − Africa',
     value: row => row.europeMinusAfrica,
     show: row => percent(row.europeMinusAfrica),
   },
-  field('groups'),
-  { name: 'left_out', heading: 'left out (n)', value: row => leftOut(row), show: row => leftOut(row) || '–' },
+  fieldColumn('groups'),
+  { name: 'left_out', heading: 'left out (n)', value: row => leftOutText(row), show: row => leftOutText(row) || '–' },
 ]
 
-const named = (group: string | null, share: number | null): string =>
+const groupAccuracyText = (group: string | null, share: number | null): string =>
   group === null ? '–' : `${group} ${percent(share)}`
 
-const leftOut = ({ leftOut }: DisparityRow): string => groupList(leftOut, 4)
+const leftOutText = ({ leftOut }: DisparityRow): string => groupList(leftOut, 4)
 
 /** `disparityColumns` with what noise alone would show, what remains, and whether failures could have made it. */
-export const inferenceColumns: Column<InferenceRow>[] = [
+export const inferenceColumns: TableColumn<InferenceRow>[] = [
   ...disparityColumns.slice(0, 5),
   ...intervalColumns<InferenceRow>(({ interval }) => interval ?? [null, null]),
-  share('expected', 'if equal'),
-  { name: 'p', heading: 'p', value: row => row.p, show: row => shownNumber(row.p, 'p') },
-  share('corrected', 'corrected'),
+  shareColumn('expected', 'if equal'),
+  { name: 'p', heading: 'p', value: row => row.p, show: row => paperNumberText(row.p, 'p') },
+  shareColumn('corrected', 'corrected'),
   ...disparityColumns.slice(5),
-  { name: 'unit', heading: 'drawn', value: row => row.unit, show: row => drawn(row) },
-  field('failed'),
+  { name: 'unit', heading: 'drawn', value: row => row.unit, show: row => drawnUnitText(row) },
+  fieldColumn('failed'),
   { name: 'failure_p', heading: '', value: row => row.failureP },
-  { name: 'warning', heading: 'warning', value: row => warnings(row), show: row => warnings(row) ?? '' },
+  { name: 'warning', heading: 'warning', value: row => warningText(row), show: row => warningText(row) ?? '' },
 ]
 
 /** What chance draws: images, or the clusters that a data set names its households. */
-export const drawn = ({ unit }: Pick<InferenceRow, 'unit'>): string => (unit === 'clusters' ? 'households' : 'images')
+export const drawnUnitText = ({ unit }: Pick<InferenceRow, 'unit'>): string =>
+  unit === 'clusters' ? 'households' : 'images'
 
-const warnings = ({ reason, warning }: InferenceRow): string | null =>
+const warningText = ({ reason, warning }: InferenceRow): string | null =>
   [reason, warning].filter(text => text !== null).join('; ') || null
 
-export const inferenceTable = (rows: readonly InferenceRow[], by: string): Exported =>
-  exported(
+export const inferenceTable = (rows: readonly InferenceRow[], by: string): Table =>
+  createTable(
     {
       name: 'disparity',
       title: `Disparity by ${by} (points)`,
@@ -99,16 +105,16 @@ export const inferenceTable = (rows: readonly InferenceRow[], by: string): Expor
   )
 
 /** Accuracies from elsewhere, as a table of their own. */
-export const importedExport = (rows: readonly Imported[]): Exported =>
-  exported(
+export const importedTable = (rows: readonly ImportedAccuracy[]): Table =>
+  createTable(
     {
       name: 'imported',
       title: 'Imported accuracies: published elsewhere, not measured here',
     },
     [
-      ...fields({ model: 'model', benchmark: 'benchmark', n: 'n' }),
+      ...fieldColumns({ model: 'model', benchmark: 'benchmark', n: 'n' }),
       { name: 'top1', heading: 'top-1 %', value: row => row.accuracy, show: row => percent(row.accuracy) },
-      field('source', 'from'),
+      fieldColumn('source', 'from'),
     ],
     rows,
   )
@@ -121,7 +127,7 @@ function importedNotes(run: Run): string[] {
 }
 
 /** What rows of evaluations that are not complete mean, where there are some. */
-const partialNotes = (rows: readonly AccuracyRow[]): string[] =>
+const partialNotes = (rows: readonly GroupAccuracyRow[]): string[] =>
   rows.some(({ of }) => of !== null)
     ? [
         'n of N: the evaluation is not complete; its interval is for what all N images would give, and valid at any stopping time',
@@ -131,7 +137,7 @@ const partialNotes = (rows: readonly AccuracyRow[]): string[] =>
 /** Images that are in no row because the data set does not say their group, for each data set that has some. */
 function ungroupedNotes(run: Run, by: readonly string[]): string[] {
   const images = new Map<string, number>()
-  for (const { dataset, cells } of by.length === 0 ? [] : series(run)) {
+  for (const { dataset, cells } of by.length === 0 ? [] : countsByEvaluation(run)) {
     const { groups, unknown } = groupBy(cells, by)
     const left = unknown.n + (unknown.errors ?? 0)
     if (groups.length > 0 && left > 0) images.set(dataset, Math.max(left, images.get(dataset) ?? 0))
@@ -139,18 +145,18 @@ function ungroupedNotes(run: Run, by: readonly string[]): string[] {
   return [...images].map(([dataset, n]) => `${n} images of ${dataset} have no ${by.join(' × ')} and are in no row`)
 }
 
-export function accuracyExport(run: Run, by: readonly string[]): Exported {
+export function groupAccuracyTable(run: Run, by: readonly string[]): Table {
   const rows = run.accuracy({ by })
-  return exported(
+  return createTable(
     {
       name: 'accuracy',
       title: by.length === 0 ? 'Accuracy' : `Accuracy by ${by.join(' × ')}`,
-      notes: [...importedNotes(run), ...partialNotes(rows), ...ungroupedNotes(run, by), ...excludedNotes(run.entries)],
+      notes: [...importedNotes(run), ...partialNotes(rows), ...ungroupedNotes(run, by), ...exclusionNotes(run.entries)],
     },
     accuracyColumns(by),
     rows,
   )
 }
 
-export const disparityTable = (run: Run, by: string, minN: number, format: Format): string =>
+export const disparityTableText = (run: Run, by: string, minN: number, format: TableFormat): string =>
   formatTable(disparityColumns, run.disparity({ by, minN }), format)

@@ -3,9 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { benchmarks } from '../../../src/datasets/benchmarks/benchmarks.ts'
-import { allWorks, bibliography, bibtex, reference, uncited } from '../../../src/analysis/citing/bibliography.ts'
+import {
+  allWorks,
+  bibliography,
+  bibtexEntries,
+  citationText,
+  uncitedNames,
+} from '../../../src/analysis/citing/bibliography.ts'
 import { testbed } from '../../../src/models/testbed.ts'
-import { methods, methodsText } from '../../../src/analysis/citing/methods.ts'
+import { describeMethods, methodsText } from '../../../src/analysis/citing/methods.ts'
 import { openRun } from '../../../src/results/run.ts'
 import { type Outcome, store } from '../stored.ts'
 
@@ -31,8 +37,8 @@ it('cites every benchmark and every model of the testbed, each work once', () =>
     benchmarks.map(({ name }) => name),
     testbed().map(({ model }) => model),
   )
-  expect(uncited(cited)).toEqual([])
-  const entries = bibtex(allWorks(cited))
+  expect(uncitedNames(cited)).toEqual([])
+  const entries = bibtexEntries(allWorks(cited))
   const keys = [...entries.matchAll(/^@\w+\{(\w+),$/gm)].map(([, key]) => key)
   expect(new Set(keys).size).toBe(keys.length)
   expect(entries.match(/ {2}(title|author|journal|booktitle|howpublished|year) = \{.+\},?\n/g)).toHaveLength(
@@ -50,16 +56,16 @@ it('cites every benchmark and every model of the testbed, each work once', () =>
 
 it('writes a reference in words', () => {
   const { measures, datasets } = bibliography(['geode'], [])
-  expect(reference(measures)).toMatch(
+  expect(citationText(measures)).toMatch(
     /^M\. Richards, P\. Kirichenko, .* Global Data\? International Conference .*, 2024\.$/,
   )
-  expect(reference(datasets.get('geode')!)).toContain(
+  expect(citationText(datasets.get('geode')!)).toContain(
     'V. V. Ramaswamy, S. Y. Lin, D. Zhao, A. B. Adcock, L. van der Maaten,',
   )
 })
 
 it('says what was done, what limits it, with every hash and a key for every citation', async () => {
-  const text = methods(await openRun(folder))
+  const text = describeMethods(await openRun(folder))
   expect(text.paragraph).toContain(
     'We evaluated 2 models (first, second) on geode (130 images) \\cite{ramaswamy2023geode}',
   )
@@ -85,7 +91,7 @@ it('says nothing of empty places, and no name steers a terminal', async () => {
   const dir = join(folder, 'blank')
   const blank = outcomes.map(one => ({ ...one, groups: { region: null } }))
   await store(dir, blank, { dataset: 'geode', model: 'evil\u001b[2J' })
-  const text = methodsText(methods(await openRun(dir)))
+  const text = methodsText(describeMethods(await openRun(dir)))
   expect(text).not.toMatch(/Infinity|\u001b/)
   expect(text).not.toContain('geode has')
 })
@@ -93,10 +99,10 @@ it('says nothing of empty places, and no name steers a terminal', async () => {
 it('defines the progress rate by the benchmark that it is on, where there is one', async () => {
   const dir = join(folder, 'plain')
   await store(dir, outcomes, { dataset: 'geode' })
-  expect(methods(await openRun(dir)).paragraph).not.toContain('progress rate')
+  expect(describeMethods(await openRun(dir)).paragraph).not.toContain('progress rate')
   const plain = outcomes.map(one => ({ ...one, groups: {} }))
   await store(dir, plain, { dataset: 'sketches', content: 'dd'.repeat(32) })
-  expect(methods(await openRun(dir)).paragraph).toContain(
+  expect(describeMethods(await openRun(dir)).paragraph).toContain(
     "line of a data set's accuracy on that on sketches, as defined",
   )
 })
@@ -108,7 +114,7 @@ it('says what is to know of the data sets that the results are of, and of no oth
     [run.entries[0]!.identity.content, { ...about, notes: ['images without a region: Mars 3'] }],
     ['before', { ...about, notes: ['its content of yesterday'] }],
   ])
-  const text = methodsText(methods({ ...run, datasets }))
+  const text = methodsText(describeMethods({ ...run, datasets }))
   expect(text).toContain('- geode: images without a region: Mars 3.')
   expect(text).not.toContain('yesterday')
 })

@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { testbedModel as named } from '../../../src/models/testbed.ts'
-import { type Evidence, evidenceOf } from '../../../src/analysis/paper/evidence.ts'
-import { tableEight } from '../../../src/analysis/paper/income.ts'
+import { type PaperView, paperView } from '../../../src/analysis/paper/paperView.ts'
+import { incomeRows } from '../../../src/analysis/paper/income.ts'
 import { paperComparison, type PaperTable, paperTables } from '../../../src/analysis/paper/index.ts'
-import { tableTwo } from '../../../src/analysis/paper/progressTable.ts'
-import { tableFour, tableNine } from '../../../src/analysis/paper/retraining.ts'
+import { progressRows } from '../../../src/analysis/paper/progressTable.ts'
+import { retrainingRows, dataShareRows } from '../../../src/analysis/paper/retraining.ts'
 import { recordStudy } from '../../../src/results/studies.ts'
 import { openRun, type Run } from '../../../src/results/run.ts'
 import { evenly, type StoredResult, storeRun } from '../../helpers/storedRun.ts'
@@ -37,7 +37,7 @@ it('table 8 is by quartiles of the incomes where the data set has no groups of i
   const groups = (i: number) => ({ region: regions[i % 2]!, income: 10 * i })
   const result = { model: named('clip-vit32-openai'), dataset: 'dollarstreet/household', zeroShot: true, groups }
   const dir = await storeRun([{ ...result, correct: Array.from({ length: 400 }, (_, i) => i < 300 || i % 2 === 0) }])
-  const { rows, notes } = await tableEight(evidenceOf(await openRun(dir), [], options))
+  const { rows, notes } = await incomeRows(paperView(await openRun(dir), [], options))
   await rm(dir, { recursive: true, force: true })
   const ours = (income: string) =>
     rows.filter(({ row, unit }) => row === income && unit === 'percent').map(row => row.ours)
@@ -51,17 +51,17 @@ it('table 8 is by quartiles of the incomes where the data set has no groups of i
 describe("the paper's tables from stored runs", () => {
   let dir: string
   let run: Run
-  let evidence: Evidence
+  let evidence: PaperView
 
   beforeAll(async () => {
     dir = await storeRun([...results(), onDollarStreet(named('clip-vit32-openai'), 0.4, 0.1, true)])
     run = await openRun(dir)
-    evidence = evidenceOf(run, [], options)
+    evidence = paperView(run, [], options)
   })
   afterAll(() => rm(dir, { recursive: true, force: true }))
 
   const two = (set: string, row: string, quantity: string) =>
-    tableTwo(evidence).find(one => one.set === set && one.row === row && one.quantity === quantity)!
+    progressRows(evidence).find(one => one.set === set && one.row === row && one.quantity === quantity)!
 
   it('table 2: rate, gap and improvement beside the paper, from models of type 1K', () => {
     const rate = two('1K', 'imagenet-v2', 'progress rate')
@@ -110,7 +110,7 @@ describe("the paper's tables from stored runs", () => {
   })
 
   it('table 8: the difference within each income group, and what is left of it', async () => {
-    const { rows } = await tableEight(evidence)
+    const { rows } = await incomeRows(evidence)
     const differences = rows.filter(({ quantity }) => quantity === 'disparity')
     expect(differences.map(({ row, paper }) => [row, paper])).toEqual([
       ['Q1', null],
@@ -123,22 +123,22 @@ describe("the paper's tables from stored runs", () => {
   })
 
   it('tables 4 and 9: the paper alone until a study is stored', async () => {
-    expect((await tableNine(evidence))[0]).toMatchObject({
+    expect((await dataShareRows(evidence))[0]).toMatchObject({
       ours: null,
       paper: 52.79,
       note: 'no retraining results stored',
     })
     await recordStudy(dir, 'last-layer', [{ setting: 1, metric: 'dollarstreet accuracy', values: [0.7, 0.72] }])
-    const found = (await tableFour(evidence)).find(
+    const found = (await retrainingRows(evidence)).find(
       one => one.row === 'retrained vit' && one.quantity === 'dollarstreet accuracy',
     )!
     expect(found.ours).toBeCloseTo(71, 9)
     expect(found).toMatchObject({ n: 2, paperError: 0.1 })
     expect(found.low).toBeLessThan(found.ours!)
     await recordStudy(dir, 'last-layer', [{ setting: 0.3, metric: 'homes accuracy', values: [0.4] }], 'mine')
-    const own = (await tableNine(evidence)).filter(one => one.set === 'mine')
+    const own = (await dataShareRows(evidence)).filter(one => one.set === 'mine')
     expect(own.map(({ row, quantity, ours, paper }) => [row, quantity, ours, paper])).toEqual([['30', 'homes accuracy', 40, null]]) // prettier-ignore
-    const mine = (await tableFour(evidence)).find(one => one.row === 'retrained mine')!
+    const mine = (await retrainingRows(evidence)).find(one => one.row === 'retrained mine')!
     expect(mine.note).toBe('no homes accuracy stored for 100 % of the data; stored are homes accuracy')
   })
 

@@ -5,7 +5,7 @@ import {
   publishedSources,
   unpublishedRows,
 } from '../../../src/analysis/paper/publishedAccuracies.ts'
-import { paperClaims, paperTable } from '../../../src/analysis/paper/published.ts'
+import { paperClaims, paperTable } from '../../../src/analysis/paper/printedNumbers.ts'
 import { publishedProgress } from '../../../src/analysis/paper/publishedProgress.ts'
 
 describe('published accuracies', () => {

@@ -135,9 +135,9 @@ describe('errors of the command line: one line, the value, what exists, exit cod
       ...Array.from({ length: 6 }, (_, i) => `p${i},images/${i}.png,${i}`),
     ])
     const imagenet = join(folder, 'imagenet.safetensors')
-    const { freshWeights } = await import('../../../src/models/fresh.ts')
+    const { initialWeights } = await import('../../../src/models/initialWeights.ts')
     const { writeSafetensors } = await import('../../../src/lib/tensors/safetensors.ts')
-    await writeSafetensors(imagenet, freshWeights('mobilenetv3_small_050', 1000, 1))
+    await writeSafetensors(imagenet, initialWeights('mobilenetv3_small_050', 1000, 1))
     const command = [...cli, 'evaluate', '--quiet', '--model', 'mobilenetv3_small_050', '--weights', imagenet]
     const script = `mount -t tmpfs -o size=16k tmpfs ${place} && exec ${command.join(' ')} --dataset ${file} --out ${place}`
     const { status, stderr } = spawnSync('unshare', ['-rm', 'sh', '-c', script], { encoding: 'utf8' })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { statusCounts } from '../../../src/results/store.ts'
+import { countStatuses } from '../../../src/results/store.ts'
 import { openRun } from '../../../src/results/run.ts'
 import { geogap } from '../../helpers/cli.ts'
 import { skills, storeResults } from '../../report/figures/stored.ts'
@@ -82,7 +82,7 @@ describe('images without a prediction', () => {
       ...{ model, dataset: 'geode', status: 'unreadable-image', images: 1 },
     }))
     const byModel = (a: { model: string }, b: { model: string }) => (a.model < b.model ? -1 : 1)
-    expect((await statusCounts(entries)).sort(byModel)).toEqual(expected.sort(byModel))
+    expect((await countStatuses(entries)).sort(byModel)).toEqual(expected.sort(byModel))
   })
 
   it('stand in the report', async () => {

@@ -4,15 +4,15 @@ import { join } from 'node:path'
 import { type Command } from 'commander'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { callsIn, parseOnly } from '../../../scripts/commandLines.ts'
-import { candidates } from '../../../src/cli/commands/completion.ts'
+import { completionsOf } from '../../../src/cli/commands/completion.ts'
 import { withConfig } from '../../../src/cli/commands/config.ts'
-import { commands, overview } from '../../../src/cli/commands/index.ts'
-import { program } from '../../../src/cli/commands/program.ts'
+import { commands, helpText } from '../../../src/cli/commands/index.ts'
+import { buildProgram } from '../../../src/cli/commands/program.ts'
 
 let root: Command
 let folder: string
 beforeAll(async () => {
-  root = await program(commands)
+  root = await buildProgram(commands)
   folder = await mkdtemp(join(tmpdir(), 'geogap-config-'))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -27,7 +27,7 @@ function helpOf(command: Command): string {
 }
 
 it('every command stands once in the overview, and its help has examples that its own options take', async () => {
-  const text = await overview()
+  const text = await helpText()
   for (const { name } of commands) expect(text.match(new RegExp(`^  ${name} `, 'gm'))).toHaveLength(1)
   for (const line of text.match(/^  .*$/gm)!) expect(line.length, line).toBeLessThanOrEqual(60)
   for (const command of root.commands.flatMap(leaves)) {
@@ -99,5 +99,5 @@ describe('completion', () => {
     [['power', 'geo'], ['geode']],
     [['experiment', 'retr'], ['retraining']],
     [['report', ''], []],
-  ])('of %j is %j', async (words, expected) => expect(await candidates(commands, words)).toEqual(expected))
+  ])('of %j is %j', async (words, expected) => expect(await completionsOf(commands, words)).toEqual(expected))
 })

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { expect, it } from 'vitest'
-import { fitted, progressPrinter, quieten } from '../../../src/cli/commands/progress.ts'
+import { fitToWidth, progressPrinter, setQuiet } from '../../../src/cli/commands/progress.ts'
 import { textWidth } from '../../../src/lib/table/text.ts'
 
 const bar = '█'.repeat(24)
@@ -11,11 +11,11 @@ it.each([
   [60, `resnet50 on geode  ${state}`],
   [45, `resnet50 o…  ${state}`],
 ])('a line of %i columns keeps what changes', (width, line) => {
-  expect(fitted({ name: 'resnet50 on geode', bar, state }, width)).toBe(line)
+  expect(fitToWidth({ name: 'resnet50 on geode', bar, state }, width)).toBe(line)
 })
 
 it('counts the columns that wide letters take', () => {
-  const line = fitted({ name: '東京の台所の写真を集めたもの on kitchens', bar, state }, 60)
+  const line = fitToWidth({ name: '東京の台所の写真を集めたもの on kitchens', bar, state }, 60)
   expect(textWidth(line)).toBeLessThanOrEqual(60)
   expect(line).toMatch(/^東京の.*…  512\/1024/)
 })
@@ -28,12 +28,12 @@ it('is silent after --quiet', () => {
     dataset: 'd',
     total: 2,
     done: 0,
-    way: { processes: 1, threads: 1, batch: 8, seconds: 100, measured: true },
+    plan: { processes: 1, threads: 1, batch: 8, seconds: 100, measured: true },
   }
-  quieten()
+  setQuiet()
   show(progress)
   expect(stream.read()).toBeNull()
-  quieten(false)
+  setQuiet(false)
   show(progress)
   expect(String(stream.read())).toMatch(
     /^m on d: 1 process × 1 thread, batch 8, about 2 min \(measured\)\nm on d {2}░{24} {2}0\/2\n$/,

@@ -10,7 +10,7 @@ import { readImage } from '../../../src/datasets/images.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
 import { lay, makeTar, makeZip, photo, temporaryFolder } from '../fixtures.ts'
 
-const summary = (dataset: Dataset): unknown[] => dataset.items.map(({ id, labels, bytes }) => [id, labels, bytes])
+const summary = (dataset: Dataset): unknown[] => dataset.samples.map(({ id, labels, bytes }) => [id, labels, bytes])
 
 describe('ImageNet-1K', () => {
   const solution = [
@@ -135,9 +135,9 @@ describe('ImageNet-R, -A and -Sketch', () => {
       [`${folder}/README.txt`]: '',
     })
     const dataset = await openDataset({ name, data })
-    expect(dataset.items.map(item => item.labels)).toEqual([[imagenetWnids.indexOf(inside)]])
+    expect(dataset.samples.map(item => item.labels)).toEqual([[imagenetWnids.indexOf(inside)]])
     expect(dataset.choices).toHaveLength(200)
-    expect(dataset.choices).toContain(dataset.items[0]!.labels[0])
+    expect(dataset.choices).toContain(dataset.samples[0]!.labels[0])
     expect(dataset.problems.map(problem => problem.message)).toEqual([`unknown class: folder ${outside}`])
     expect((await openDataset({ name, data, choices: 'all' })).choices).toBe('all')
   })
@@ -149,7 +149,7 @@ describe('ImageNet-R, -A and -Sketch', () => {
     const dataset = await openDataset({ name: 'imagenet-sketch', data })
     expect(summary(dataset)).toEqual([['n01440764/sketch_0.JPEG', [0], 903]])
     expect(dataset.choices).toBe('all')
-    expect(Buffer.from(await readImage(dataset.items[0]!.image))).toEqual(photo(3))
+    expect(Buffer.from(await readImage(dataset.samples[0]!.image))).toEqual(photo(3))
   })
 })
 
@@ -164,12 +164,12 @@ describe('ImageNet-C', () => {
   })
   it('has corruption and severity as groups, images are not resized, missing parts are reported', async () => {
     const dataset = await openDataset({ name: 'imagenet-c', data })
-    expect(dataset.items.map(({ id, groups }) => [id, groups])).toEqual([
+    expect(dataset.samples.map(({ id, groups }) => [id, groups])).toEqual([
       ['gaussian_noise/3/n01443537/b.JPEG', { corruption: 'gaussian_noise', severity: 3 }],
       ['fog/1/n01440764/a.JPEG', { corruption: 'fog', severity: 1 }],
       ['fog/3/n01440764/a.JPEG', { corruption: 'fog', severity: 3 }],
     ])
-    expect(dataset.prepare).toEqual({ border: 0, resize: false })
+    expect(dataset.imageFixes).toEqual({ border: 0, resize: false })
     const missing = corruptions.filter(name => !['gaussian_noise', 'fog', 'snow'].includes(name))
     const parts = dataset.problems.filter(({ code }) => code === 'missing-part').map(({ id }) => id)
     expect(parts.filter(id => !id.includes('/'))).toEqual(missing)
@@ -180,7 +180,7 @@ describe('ImageNet-C', () => {
   })
 
   it('gives one corruption, or one severity of it', async () => {
-    expect((await openDataset({ name: 'imagenet-c/fog', data })).items).toHaveLength(2)
+    expect((await openDataset({ name: 'imagenet-c/fog', data })).samples).toHaveLength(2)
     const part = await openDataset({ name: 'imagenet-c/fog/3', data })
     expect(part.name).toBe('imagenet-c/fog/3')
     expect(summary(part)).toEqual([['fog/3/n01440764/a.JPEG', [0], 1]])
@@ -211,7 +211,7 @@ describe('ObjectNet', () => {
   })
   it("follows the authors' protocol: first mapped class, nothing masked, red border removed", async () => {
     const dataset = await openDataset({ name: 'objectnet', data })
-    expect(dataset.items.map(({ id, label, labels }) => [id, label, labels])).toEqual([
+    expect(dataset.samples.map(({ id, label, labels }) => [id, label, labels])).toEqual([
       ['basket/b.png', 'Basket', [790]],
       ['bike/a.png', 'Bicycle', [671]],
     ])
@@ -228,7 +228,7 @@ describe('ObjectNet', () => {
 
   it('masked: any mapped class, only mapped classes compete', async () => {
     const dataset = await openDataset({ name: 'objectnet/masked', data })
-    expect(dataset.items.map(item => item.labels)).toEqual([[790], [671, 444]])
+    expect(dataset.samples.map(item => item.labels)).toEqual([[790], [671, 444]])
     expect(dataset.choices).toEqual([444, 671, 790])
     const own = await openDataset({ name: 'objectnet', data, labels: 'original' })
     expect(own).toMatchObject({ labelSpace: 'own', classes: ['Bicycle', 'Basket'] })
@@ -246,16 +246,16 @@ describe('benchmarks by name', () => {
 
   it('are found by their own folder or archive too', async () => {
     const folder = lay(temporaryFolder(), { 'n01443537/x.jpg': 'a' })
-    expect((await openDataset({ name: 'imagenet-r', data: folder })).items).toHaveLength(1)
+    expect((await openDataset({ name: 'imagenet-r', data: folder })).samples).toHaveLength(1)
     const tar = join(folder, 'anything.tar')
     writeFileSync(tar, makeTar({ 'imagenet-r/n01443537/x.jpg': 'a' }))
-    expect((await openDataset({ name: 'imagenet-r', data: tar })).items).toHaveLength(1)
+    expect((await openDataset({ name: 'imagenet-r', data: tar })).samples).toHaveLength(1)
   })
 
   it('have complete rows, and suites name benchmarks', () => {
     for (const row of benchmarks) {
       expect(findBenchmark(row.name)).toEqual({ benchmark: row, variant: row.variants[0] })
-      expect(row.get.length * row.terms.length * row.places(row.variants[0]!).length).toBeGreaterThan(0)
+      expect(row.howToGet.length * row.terms.length * row.candidatePaths(row.variants[0]!).length).toBeGreaterThan(0)
     }
     const names = benchmarks.map(({ name }) => name)
     expect(
@@ -270,7 +270,7 @@ describe('benchmarks by name', () => {
     mkdirSync(join(data, 'packed'))
     execFileSync('tar', ['-cf', 'packed/imagenet-r.tar', 'imagenet-r'], { cwd: data })
     const dataset = await openDataset({ name: 'imagenet-r', data: join(data, 'packed') })
-    expect(Buffer.from(await readImage(dataset.items[0]!.image))).toEqual(photo(9))
+    expect(Buffer.from(await readImage(dataset.samples[0]!.image))).toEqual(photo(9))
   })
 })
 

@@ -4,11 +4,11 @@ import { incomeGroup, incomeScheme } from '../../../src/datasets/labels/incomes.
 import { openDataset } from '../../../src/datasets/open.ts'
 import {
   balanceRegions,
-  sharedHouseholds,
+  countSharedHouseholds,
   splitByHousehold,
-  type Housed,
+  type HouseholdImage,
 } from '../../../src/datasets/benchmarks/splits.ts'
-import { pythonList } from '../../../src/datasets/tables.ts'
+import { parsePythonList } from '../../../src/datasets/tables.ts'
 import { lay, makeZip, temporaryFolder } from '../fixtures.ts'
 
 const header =
@@ -40,12 +40,12 @@ describe('Dollar Street', () => {
 
   it('reads the published test part: topics, classes, places; unknown topics and rows without id are reported', async () => {
     const dataset = await openDataset({ name: 'dollarstreet/published', data })
-    expect(dataset.items.map(({ id, label, labels, bytes }) => [id, label, labels, bytes])).toEqual([
+    expect(dataset.samples.map(({ id, label, labels, bytes }) => [id, label, labels, bytes])).toEqual([
       ['a1', 'stove/hob', [827], 3],
       ['a2', 'tv', [851], 3],
       ['a4', 'knifes', [623], null],
     ])
-    expect(dataset.items.map(item => item.groups)).toEqual([
+    expect(dataset.samples.map(item => item.groups)).toEqual([
       { region: 'Africa', country: 'Kenya', income: 50.5, income_group: 'Q4', household: 'h1' },
       { region: 'Europe', country: 'Kenya', income: 700, income_group: 'Q2', household: 'h2' },
       { region: 'Americas', country: 'Kenya', income: 195, income_group: 'Q4', household: 'h4' },
@@ -64,21 +64,21 @@ describe('Dollar Street', () => {
       'dollarstreet/images_v2_imagenet_test.csv': [header, row('a1', 'af', "['tv']", 'h', '1', '[664]'), ''].join('\n'),
     }
     const dataset = await openDataset({ name: 'dollarstreet/published', data: lay(temporaryFolder(), other) })
-    expect(dataset.items[0]!.labels).toEqual([664])
+    expect(dataset.samples[0]!.labels).toEqual([664])
     expect(dataset.labelMap.name).toBe('dollarstreet-stated')
     const printed = await openDataset({
       name: 'dollarstreet/published',
       data: lay(temporaryFolder(), other),
       labels: 'imagenet',
     })
-    expect(printed.items[0]!.labels).toEqual([851])
+    expect(printed.samples[0]!.labels).toEqual([851])
   })
 
   it('has the 96 sorted topics as its own labels', async () => {
     const dataset = await openDataset({ name: 'dollarstreet/published', data, labels: 'original' })
     expect(dataset.classes).toHaveLength(96)
     expect(dataset.classes).toEqual([...dataset.classes].sort())
-    expect(dataset.items.map(item => item.labels.map(i => dataset.classes[i]))).toEqual([
+    expect(dataset.samples.map(item => item.labels.map(i => dataset.classes[i]))).toEqual([
       ['stove/hob'],
       ['tv'],
       ['knifes'],
@@ -90,9 +90,9 @@ describe('Dollar Street', () => {
       await openDataset({ name: 'dollarstreet', data }),
       await openDataset({ name: 'dollarstreet/household/train', data }),
     ]
-    const households = (d: typeof held): unknown[] => d.items.map(item => item.groups['household'])
+    const households = (d: typeof held): unknown[] => d.samples.map(item => item.groups['household'])
     expect(households(held).filter(household => households(rest).includes(household))).toEqual([])
-    expect(held.items.length + rest.items.length).toBe(5)
+    expect(held.samples.length + rest.samples.length).toBe(5)
     expect((await openDataset({ name: 'dollarstreet', data })).hash).toBe(held.hash)
   })
 
@@ -134,7 +134,7 @@ describe('splits', () => {
         const households = [...new Set(all.map(r => r.household))]
         const largest = Math.max(...households.map(h => all.filter(r => r.household === h).length))
         expect(train.length + held.length).toBe(all.length)
-        expect(sharedHouseholds(train, held)).toBe(0)
+        expect(countSharedHouseholds(train, held)).toBe(0)
         expect(held.length).toBeGreaterThanOrEqual(0.2 * all.length)
         expect(held.length).toBeLessThan(0.2 * all.length + largest)
       }),
@@ -142,8 +142,8 @@ describe('splits', () => {
   })
 
   it('do not depend on the order of rows, only on the seed', () => {
-    const all: Housed[] = Array.from({ length: 60 }, (_, i) => ({ household: `h${i % 20}`, region: 'af' }))
-    const held = (list: readonly Housed[], seed: number): Set<string> =>
+    const all: HouseholdImage[] = Array.from({ length: 60 }, (_, i) => ({ household: `h${i % 20}`, region: 'af' }))
+    const held = (list: readonly HouseholdImage[], seed: number): Set<string> =>
       new Set(splitByHousehold(list, 0.3, seed).test.map(r => r.household))
     expect(held([...all].reverse(), 4)).toEqual(held(all, 4))
     expect(held(all, 5)).not.toEqual(held(all, 4))
@@ -177,7 +177,7 @@ describe('income groups', () => {
 })
 
 it('reads lists as Python prints them', () => {
-  expect(pythonList(`['tv', "baby's bed", 'a \\'b\\'']`)).toEqual(['tv', "baby's bed", "a 'b'"])
-  expect(pythonList('[851, 782]')).toEqual(['851', '782'])
-  expect(pythonList('[]')).toEqual([])
+  expect(parsePythonList(`['tv', "baby's bed", 'a \\'b\\'']`)).toEqual(['tv', "baby's bed", "a 'b'"])
+  expect(parsePythonList('[851, 782]')).toEqual(['851', '782'])
+  expect(parsePythonList('[]')).toEqual([])
 })

@@ -24,13 +24,13 @@ const data = lay(temporaryFolder(), {
 describe('GeoDE', () => {
   it("maps objects to ImageNet's classes, keeps unmapped and missing ones, reports unknown objects", async () => {
     const dataset = await openDataset({ name: 'geode', data })
-    expect(dataset.items.map(({ label, labels, bytes }) => [label, labels, bytes])).toEqual([
+    expect(dataset.samples.map(({ label, labels, bytes }) => [label, labels, bytes])).toEqual([
       ['stove', [544, 827], 3],
       ['hand_soap', [804, 631], 3],
       ['tree', [], 5],
       ['stove', [544, 827], null],
     ])
-    expect(dataset.items[0]!.groups).toMatchObject({ region: 'Africa', country: 'Kenya' })
+    expect(dataset.samples[0]!.groups).toMatchObject({ region: 'Africa', country: 'Kenya' })
     expect(dataset.problems).toEqual([
       { id: 'Europe/Spain/s_ufo_5.jpg', code: 'unknown-class', message: 'unknown class: GeoDE object ufo' },
     ])
@@ -41,7 +41,7 @@ describe('GeoDE', () => {
     const dataset = await openDataset({ name: 'geode', data, labels: 'original' })
     expect(dataset.classes).toHaveLength(40)
     expect(dataset).toMatchObject({ labelSpace: 'own', labelMap: { name: 'original' } })
-    expect(dataset.items.map(item => item.labels.map(i => dataset.classes[i]))).toEqual([
+    expect(dataset.samples.map(item => item.labels.map(i => dataset.classes[i]))).toEqual([
       ['stove'],
       ['hand soap'],
       ['tree'],
@@ -51,7 +51,7 @@ describe('GeoDE', () => {
 
   it('has the objects that overlap with Dollar Street, and is the same from its zip', async () => {
     const overlap = await openDataset({ name: 'geode/overlap', data })
-    expect(overlap.items.map(item => item.label)).toEqual(['stove', 'hand_soap', 'stove'])
+    expect(overlap.samples.map(item => item.label)).toEqual(['stove', 'hand_soap', 'stove'])
     const names = [
       'index.csv',
       'images/Africa/Kenya/k_stove_1.jpg',
@@ -70,7 +70,7 @@ describe('GeoDE', () => {
   })
 
   it.skipIf(!shared)('counts 6,284 overlapping rows in the shared metadata', async () => {
-    const { items } = await openDataset({ name: join(shared!, 'data/geode/metadata_test_1k.csv') })
+    const { samples: items } = await openDataset({ name: join(shared!, 'data/geode/metadata_test_1k.csv') })
     const objects = new Set(overlapObjects)
     expect(items.filter(item => objects.has(item.label.replaceAll('_', ' ')))).toHaveLength(6284)
   })
@@ -81,11 +81,11 @@ describe('GeoDE', () => {
       await openDataset({ name: index }),
       await openDataset({ name: index, labels: 'imagenet' }),
     ]
-    expect(stated.items).toHaveLength(10_333)
-    expect(new Set(stated.items.map(item => item.label)).size).toBe(34)
-    expect(new Set(stated.items.map(item => item.groups['country'])).size).toBe(37)
-    const differing = stated.items.filter((item, i) => {
-      const other = mapped.items[i]!.labels
+    expect(stated.samples).toHaveLength(10_333)
+    expect(new Set(stated.samples.map(item => item.label)).size).toBe(34)
+    expect(new Set(stated.samples.map(item => item.groups['country'])).size).toBe(37)
+    const differing = stated.samples.filter((item, i) => {
+      const other = mapped.samples[i]!.labels
       return item.labels.length !== other.length || item.labels.some(label => !other.includes(label))
     })
     expect([...new Set(differing.map(item => item.label))]).toEqual([])

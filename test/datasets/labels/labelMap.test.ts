@@ -55,7 +55,7 @@ describe('a label map of your own', () => {
 
   it('takes names, wnids and indices; labels it lacks are reported; its hash follows the classes', async () => {
     const dataset = await open(join(folder, 'mine.json'))
-    expect(dataset.items.map(item => item.labels)).toEqual([[827, 544, 0]])
+    expect(dataset.samples.map(item => item.labels)).toEqual([[827, 544, 0]])
     expect(dataset.problems).toMatchObject([{ id: 'b.jpg', code: 'unknown-class' }])
     expect(dataset.labelMap).toEqual((await open(join(folder, 'same.json'))).labelMap)
     expect(dataset.labelMap).not.toEqual((await open('imagenet')).labelMap)
@@ -93,7 +93,7 @@ describe('labels of manifests and folders', () => {
 
   it.each(['m.csv', 'classes'])('%s: through a map, or as they are', async name => {
     const byLabel = (d: Awaited<ReturnType<typeof openDataset>>): unknown =>
-      Object.fromEntries(d.items.map(({ label, labels }) => [label, labels.map(i => d.classes[i])]))
+      Object.fromEntries(d.samples.map(({ label, labels }) => [label, labels.map(i => d.classes[i])]))
     expect(byLabel(await open(name, 'map.json'))).toEqual({ kettle: ['teapot'], mug: ['coffee mug', 'tea cup'] })
     expect(byLabel(await open(name, 'original'))).toEqual({ kettle: ['kettle'], mug: ['mug'] })
     await expect(open(name, 'part.json')).rejects.toThrow('unknown label: mug; nearest: kettle')

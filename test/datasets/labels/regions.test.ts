@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { countryCode } from '../../../src/datasets/labels/countries.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
-import { regionFinder, regionScheme, regionSchemes } from '../../../src/datasets/labels/regions.ts'
+import { regionFinder, readRegionScheme, regionSchemes } from '../../../src/datasets/labels/regions.ts'
 import { shared } from '../../helpers/shared.ts'
 import { lay, temporaryFolder } from '../fixtures.ts'
 
@@ -34,7 +34,7 @@ describe('countries', () => {
 describe('region schemes', () => {
   it('are consistent: known countries, each in one region', async () => {
     for (const name of regionSchemes) {
-      const scheme = await regionScheme(name)
+      const scheme = await readRegionScheme(name)
       const countries = Object.values(scheme.regions).flat()
       const codes = countries.map(countryCode)
       expect(codes.filter(code => code === undefined).length).toBeLessThanOrEqual(2)
@@ -44,7 +44,7 @@ describe('region schemes', () => {
   })
 
   it("West is Europe and the Americas, as the paper's", async () => {
-    const find = regionFinder(await regionScheme('west-1'))
+    const find = regionFinder(await readRegionScheme('west-1'))
     expect(['Kenya', 'FR', 'Brazil', 'India', 'Australia'].map(find)).toEqual([
       'non-West',
       'West',
@@ -57,10 +57,10 @@ describe('region schemes', () => {
   it.skipIf(!shared)("GeoDE's agrees with the shared metadata", async () => {
     const index = join(shared!, 'data/geode/metadata_test_1k.csv')
     const [own, derived] = [await openDataset({ name: index }), await openDataset({ name: index, regions: 'geode-1' })]
-    expect(derived.items.map(item => item.groups['region'])).toEqual(own.items.map(item => item.groups['region']))
-    expect(derived.places!.unmatched).toEqual([])
+    expect(derived.samples.map(item => item.groups['region'])).toEqual(own.samples.map(item => item.groups['region']))
+    expect(derived.regionMapping!.unmatched).toEqual([])
     const continents = await openDataset({ name: index, regions: 'continents-1' })
-    expect(new Set(continents.items.map(item => item.groups['region']))).toEqual(
+    expect(new Set(continents.samples.map(item => item.groups['region']))).toEqual(
       new Set(['Africa', 'Americas', 'Asia', 'Europe']),
     )
   })
@@ -80,9 +80,9 @@ describe('an own scheme', () => {
 
   it('gives regions from JSON; unmatched places are counted and listed', async () => {
     const dataset = await open(join(folder, 'north.json'))
-    expect(dataset.items.map(item => item.groups['region'])).toEqual(['South', 'North', null, null, null])
+    expect(dataset.samples.map(item => item.groups['region'])).toEqual(['South', 'North', null, null, null])
     expect(dataset.columns).toEqual(['region', 'country'])
-    expect(dataset.places).toMatchObject({
+    expect(dataset.regionMapping).toMatchObject({
       scheme: 'hemispheres',
       unmatched: [
         { place: 'Atlantis', count: 2 },
@@ -93,7 +93,7 @@ describe('an own scheme', () => {
 
   it('may name places that are no countries', async () => {
     const dataset = await open(join(folder, 'north.csv'))
-    expect(dataset.items.map(item => item.groups['region'])).toEqual(['South', 'North', 'Sea', 'Sea', null])
+    expect(dataset.samples.map(item => item.groups['region'])).toEqual(['South', 'North', 'Sea', 'Sea', null])
   })
 
   it.each([

@@ -7,11 +7,11 @@ import { type Dataset } from '../../../src/datasets/dataset.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
 import { readTable } from '../../../src/datasets/tables.ts'
 import { readAccuracies } from '../../../src/evaluate/import/accuracies.ts'
-import { pytorchExample } from '../../../src/evaluate/import/example.ts'
+import { pytorchScript } from '../../../src/evaluate/import/example.ts'
 import { writeManifest } from '../../../src/evaluate/import/manifest.ts'
-import { importPredictions, type PredictionOptions } from '../../../src/evaluate/import/predictions.ts'
+import { importPredictions, type PredictionImportOptions } from '../../../src/evaluate/import/predictions.ts'
 import { testbed } from '../../../src/models/testbed.ts'
-import { readImported, recordImported } from '../../../src/results/imported.ts'
+import { readImportedAccuracies, recordImportedAccuracies } from '../../../src/results/importedAccuracies.ts'
 import { paperComparison } from '../../../src/analysis/paper/index.ts'
 import { openRun } from '../../../src/results/run.ts'
 import { query } from '../../../src/lib/sql.ts'
@@ -78,9 +78,9 @@ describe('accuracies from other tables', () => {
       const { format, rows } = readAccuracies(file, await readTable(file))!
       const source = `timm-results-${name}.csv`
       const ours = rows.filter(({ model }) => models.has(model))
-      await recordImported(out, source, { schema: 1, format, source, created: 'today', rows: ours })
+      await recordImportedAccuracies(out, source, { schema: 1, format, source, created: 'today', rows: ours })
     }
-    expect((await readImported(out)).length).toBeGreaterThan(300)
+    expect((await readImportedAccuracies(out)).length).toBeGreaterThan(300)
     const { values, columns } = await paperComparison(await openRun(out), '2', { seed: 1, draws: 100 })
     const at = (name: string): number => columns.findIndex(column => column.name === name)
     const rate = (row: string) =>
@@ -99,11 +99,11 @@ describe('accuracies from other tables', () => {
 
 describe('per-image predictions', () => {
   let dataset: Awaited<ReturnType<typeof openDataset>>
-  const options = (file: string): PredictionOptions => ({
+  const options = (file: string): PredictionImportOptions => ({
     ...{ file, model: 'theirs', preprocessing: 'native', partial: false },
     out: join(folder, 'results'),
   })
-  const load = async (name: string, lines: readonly string[], more: Partial<PredictionOptions> = {}) => {
+  const load = async (name: string, lines: readonly string[], more: Partial<PredictionImportOptions> = {}) => {
     const file = join(folder, name)
     await writeFile(file, `${lines.join('\n')}\n`)
     return importPredictions(dataset, await readTable(file), { ...options(file), ...more })
@@ -116,7 +116,7 @@ describe('per-image predictions', () => {
 
   /** The right class first but for the first three images. */
   const right = () =>
-    dataset.items.map(({ id, labels: [label] }, i) => {
+    dataset.samples.map(({ id, labels: [label] }, i) => {
       const first = i < 3 ? (label! + 1) % 3 : label!
       return `${id},${[first, (first + 1) % 3, (first + 2) % 3].join(';')}`
     })
@@ -139,7 +139,7 @@ describe('per-image predictions', () => {
   it('logits from Parquet give classes, ranks and probabilities', async () => {
     const file = join(folder, 'logits.parquet')
     const label = 'CASE label WHEN 0 THEN [2.0, 1.0, 0.0] WHEN 1 THEN [0.0, 2.0, 1.0] ELSE [2.0, 1.0, 0.0] END'
-    const rows = dataset.items.map(({ id, labels }) => `('${id}', ${labels[0]!})`).join(', ')
+    const rows = dataset.samples.map(({ id, labels }) => `('${id}', ${labels[0]!})`).join(', ')
     await query(
       `COPY (SELECT id, (${label})::FLOAT[] AS logits FROM (VALUES ${rows}) AS t(id, label)) TO '${file}' (FORMAT parquet)`,
     )
@@ -203,7 +203,7 @@ describe('per-image predictions', () => {
 
   it('a manifest of ids needs images as they are', async () => {
     const image = { kind: 'range', file: 'photos.zip', offset: 40, length: 9, deflated: { size: 12 } } as const
-    const packed = { ...dataset, items: [...dataset.items, { ...dataset.items[0]!, id: 'packed', image }] }
+    const packed = { ...dataset, items: [...dataset.samples, { ...dataset.samples[0]!, id: 'packed', image }] }
     await expect(writeManifest(packed, join(folder, 'no.parquet'))).rejects.toThrow(
       'packed is packed in photos.zip: unpack it for other programs',
     )
@@ -219,7 +219,7 @@ describe('per-image predictions', () => {
     const rows = await query<Record<string, unknown>>('SELECT * FROM read_parquet($1)', [ids])
     expect(rows[0]).toMatchObject({ id: 'picture-0', label: 'red', labels: '0', region: 'Europe', offset: null })
     expect(readFileSync(rows[0]!['file'] as string).length).toBeGreaterThan(0)
-    const script = pytorchExample(dataset)
+    const script = pytorchScript(dataset)
     for (const name of classes) expect(script).toContain(JSON.stringify(name))
     const file = join(folder, 'generic.csv')
     await writeFile(file, 'model,benchmark,accuracy,n\nm,imagenet-1k,0.5,100\n')

@@ -6,19 +6,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluateByQueue } from '../../../src/evaluate/queue/evaluate.ts'
 import {
   connectQueue,
-  clusterState,
+  readClusterState,
   queueError,
-  readRun,
-  removeRun,
+  readQueuedRun,
+  removeQueuedRun,
   steerRun,
-  writeRun,
+  writeQueuedRun,
 } from '../../../src/evaluate/queue/queue.ts'
-import { drive } from '../../../src/evaluate/queue/drive.ts'
-import { evaluator } from '../../../src/evaluate/queue/unit.ts'
-import { work } from '../../../src/evaluate/queue/work.ts'
+import { followRun } from '../../../src/evaluate/queue/followRun.ts'
+import { createUnitEvaluator } from '../../../src/evaluate/queue/unitEvaluator.ts'
+import { runQueueWorker } from '../../../src/evaluate/queue/queueWorker.ts'
 import { evaluate } from '../../../src/evaluate/evaluate.ts'
-import { openPlace } from '../../../src/lib/storage/open.ts'
-import { readEntries, shardFiles } from '../../../src/results/store.ts'
+import { openStorage } from '../../../src/lib/storage/open.ts'
+import { readStoredEvaluations, shardPaths } from '../../../src/results/store.ts'
 import { serve } from '../../../src/dashboard/serve.ts'
 import { query } from '../../../src/lib/sql.ts'
 import { geogap } from '../../helpers/cli.ts'
@@ -47,7 +47,7 @@ async function server(name: string, ...options: string[]): Promise<TestRedis> {
 
 const rowsOf = async (out: string) =>
   query('SELECT id, top5, probabilities, rank, status FROM read_parquet($1) ORDER BY ALL', [
-    (await readEntries(out)).flatMap(shardFiles),
+    (await readStoredEvaluations(out)).flatMap(shardPaths),
   ])
 
 describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => {
@@ -58,9 +58,14 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     await evaluate({ models, datasets, out: join(folder, 'here') })
     const out = join(folder, 'there')
     const stop = new AbortController()
-    const working = work({ queue: redis!.url, doUnit: evaluator(), signal: stop.signal, idle: 50 })
-    const { driven, run } = await evaluateByQueue({ models, datasets, out }, { queue: redis!.url, poll: 200 })
-    expect(driven).toEqual({ outcome: 'done', apart: [] })
+    const working = runQueueWorker({
+      queue: redis!.url,
+      evaluateUnit: createUnitEvaluator(),
+      signal: stop.signal,
+      idleMs: 50,
+    })
+    const { driven, run } = await evaluateByQueue({ models, datasets, out }, { queue: redis!.url, pollMs: 200 })
+    expect(driven).toEqual({ outcome: 'done', failedUnits: [] })
     expect(run.failures).toEqual([])
     expect(await rowsOf(out)).toEqual(await rowsOf(join(folder, 'here')))
     stop.abort()
@@ -72,10 +77,15 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     const bad = { ...(await writeModel(join(folder, 'models'), 2)), architecture: 'lcnet_075', name: 'wrong' }
     const datasets = [{ name: join(folder, 'world.csv'), classes: join(folder, 'classes.txt') }]
     const stop = new AbortController()
-    const working = work({ queue: redis!.url, doUnit: evaluator(), signal: stop.signal, idle: 50 })
+    const working = runQueueWorker({
+      queue: redis!.url,
+      evaluateUnit: createUnitEvaluator(),
+      signal: stop.signal,
+      idleMs: 50,
+    })
     const asked = { models: [good, bad], datasets, out: join(folder, 'alone') }
-    const { driven, run } = await evaluateByQueue(asked, { queue: redis!.url, poll: 200, tries: 1 })
-    expect(driven.apart).toHaveLength(1)
+    const { driven, run } = await evaluateByQueue(asked, { queue: redis!.url, pollMs: 200, maxTries: 1 })
+    expect(driven.failedUnits).toHaveLength(1)
     expect(run.failures).toMatchObject([{ model: 'wrong', code: 'set-apart' }])
     expect(run.accuracy()).toMatchObject([{ model: good.name, n: 30 }])
     stop.abort()
@@ -90,19 +100,19 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     const [low, high] = [join(folder, 'low'), join(folder, 'high')]
     const plans = [await storePlan(low, 12, 4, 'low'), await storePlan(high, 6, 4, 'high')]
     const follow = async (i: number, priority: number) =>
-      drive(plans[i]!, await openPlace(plans[i]!.place), { queue, priority, poll: 100, backoff: 50 })
+      followRun(plans[i]!, await openStorage(plans[i]!.place), { queue, priority, pollMs: 100, backoffMs: 50 })
     const first = follow(0, 0)
-    await until(async () => (await clusterState(client)).runs[0]?.waiting === 12)
+    await until(async () => (await readClusterState(client)).runs[0]?.waiting === 12)
     await steerRun(client, 'low', 'pause')
-    const working = work({
-      ...{ queue, doUnit: waitingUnit(30, 8), signal: stop.signal, idle: 50, lock: 1000 },
+    const working = runQueueWorker({
+      ...{ queue, evaluateUnit: waitingUnit(30, 8), signal: stop.signal, idleMs: 50, lockMs: 1000 },
       onUnit: ({ run }) => order.push(run),
     })
     const second = await follow(1, 5)
-    expect(second.apart).toMatchObject([{ start: 8, end: 12, tries: 3, error: 'this unit is poison' }])
+    expect(second.failedUnits).toMatchObject([{ start: 8, end: 12, tries: 3, error: 'this unit is poison' }])
     expect(new Set(order)).toEqual(new Set(['high']))
-    await until(async () => (await clusterState(client)).workers[0]?.done === 5)
-    const paused = await clusterState(client)
+    await until(async () => (await readClusterState(client)).workers[0]?.done === 5)
+    const paused = await readClusterState(client)
     expect(paused.runs).toMatchObject([{ id: 'low', state: 'paused', done: 0, units: 12, waiting: 12, active: 0 }])
     expect(paused.workers).toMatchObject([{ pid: process.pid, done: 5, images: 20 }])
     const { stdout } = await geogap(['queue', 'list', '--queue', queue])
@@ -122,13 +132,13 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
       before: 0,
     }
     const [began, seen] = [new Date().toISOString(), new Date().toISOString()]
-    await writeRun(client, { ...record, began, seen })
+    await writeQueuedRun(client, { ...record, began, seen })
     await steerRun(client, 'looked at', 'cancel')
-    await writeRun(client, { ...record, began, seen })
-    expect(await readRun(client, 'looked at')).toMatchObject({ cancelled: true })
-    await removeRun(client, 'looked at')
-    expect((await clusterState(client)).runs).toEqual([])
-    expect((await readEntries(low))[0]!.rows).toBeGreaterThanOrEqual(8)
+    await writeQueuedRun(client, { ...record, began, seen })
+    expect(await readQueuedRun(client, 'looked at')).toMatchObject({ cancelled: true })
+    await removeQueuedRun(client, 'looked at')
+    expect((await readClusterState(client)).runs).toEqual([])
+    expect((await readStoredEvaluations(low))[0]!.rows).toBeGreaterThanOrEqual(8)
     await expect(steerRun(client, 'low', 'pause')).rejects.toThrow(/unknown run: low/)
     // What stays are this client and the worker's own: none of the runs that are gone.
     await until(async () => /^connected_clients:2\r$/m.test(await client.info('clients')))
@@ -174,10 +184,12 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     old.close()
     const tight = await server('tight', '--maxmemory', '3mb', '--maxmemory-policy', 'noeviction')
     const plan = await storePlan(join(folder, 'tight-place'), 20_000, 4, 'tight')
-    const place = await openPlace(plan.place)
+    const place = await openStorage(plan.place)
     await waitingUnit(0)({ plan, place, unit: { group: 0, start: 0, end: 4 }, signal: new AbortController().signal })
-    await expect(drive(plan, place, { queue: tight.url, poll: 100 })).rejects.toMatchObject({ code: 'queue-full' })
-    expect((await readEntries(plan.place))[0]!.rows).toBe(4)
+    await expect(followRun(plan, place, { queue: tight.url, pollMs: 100 })).rejects.toMatchObject({
+      code: 'queue-full',
+    })
+    expect((await readStoredEvaluations(plan.place))[0]!.rows).toBe(4)
   })
 })
 

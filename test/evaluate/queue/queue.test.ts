@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readEntries, shardFiles } from '../../../src/results/store.ts'
+import { readStoredEvaluations, shardPaths } from '../../../src/results/store.ts'
 import { query } from '../../../src/lib/sql.ts'
 import { hasRedis } from './redis.ts'
 import { type Torture, torture } from './torture.ts'
@@ -33,14 +33,14 @@ describe.skipIf(!hasRedis)('a run by workers that are killed (left out: no redis
     const { driven, seconds, blows } = await torture(place, redis, plan)
     console.log(`${plan.units} units by ${plan.workers} workers in ${seconds.toFixed(0)} s: ${JSON.stringify(blows)}`)
     expect(driven.outcome).toBe('done')
-    expect(driven.apart).toMatchObject([{ start: 8, end: 12, tries: 3, error: 'this unit is poison' }])
-    const [entry] = await readEntries(place)
+    expect(driven.failedUnits).toMatchObject([{ start: 8, end: 12, tries: 3, error: 'this unit is poison' }])
+    const [entry] = await readStoredEvaluations(place)
     expect(entry!.shards).toHaveLength(plan.units - 1)
     const names = (await readdir(entry!.folder)).filter(name => name.endsWith('.json'))
     expect(names).toHaveLength(plan.units - 1)
     const rows = await query<{ id: string; first: number }>(
       'SELECT id, top5[1] AS first FROM read_parquet($1) ORDER BY id',
-      [shardFiles(entry!)],
+      [shardPaths(entry!)],
     )
     const ids = Array.from({ length: 4 * plan.units }, (_, i) => i).filter(i => i < 8 || i > 11)
     expect(new Map(rows.map(({ id, first }) => [id, first]))).toEqual(new Map(ids.map(i => [`image ${i}`, i % 7])))

@@ -1,15 +1,15 @@
-import { type Dataset, type Item } from '../../../src/datasets/dataset.ts'
-import { type PlannedGroup, planName, type RunPlan } from '../../../src/evaluate/queue/plan.ts'
-import { type DoUnit } from '../../../src/evaluate/queue/work.ts'
-import { emptyOutcomes } from '../../../src/results/score.ts'
-import { openPlace } from '../../../src/lib/storage/open.ts'
-import { type Identity, schemaVersion } from '../../../src/results/schema.ts'
+import { type Dataset, type Sample } from '../../../src/datasets/dataset.ts'
+import { type PlannedModelGroup, planPath, type RunPlan } from '../../../src/evaluate/queue/plan.ts'
+import { type EvaluateUnit } from '../../../src/evaluate/queue/queueWorker.ts'
+import { emptyPredictions } from '../../../src/results/score.ts'
+import { openStorage } from '../../../src/lib/storage/open.ts'
+import { type ResultKey, schemaVersion } from '../../../src/results/schema.ts'
 import { commitShard } from '../../../src/results/write.ts'
-import { type Unit } from '../../../src/evaluate/units.ts'
+import { type WorkUnit } from '../../../src/evaluate/units.ts'
 
 const columns: Dataset['columns'] = ['region']
 
-const identity = (images: number, model: string): Identity => ({
+const identity = (images: number, model: string): ResultKey => ({
   ...{ schema: schemaVersion, version: 'test', runtime: 'test', model, weights: ['w'], preprocessing: 'native' },
   ...{ steps: 'none', dataset: 'made-up', content: `c${images}`, images, labelMap: 'm', choices: 'all', prompts: '' },
 })
@@ -17,16 +17,16 @@ const identity = (images: number, model: string): Identity => ({
 /** A plan of `units` units of `size` made-up images, stored at the place. */
 export async function storePlan(place: string, units: number, size = 4, id = 'test-run'): Promise<RunPlan> {
   const images = units * size
-  const group: PlannedGroup = {
+  const group: PlannedModelGroup = {
     ...{ target: 0, dataset: 'made-up', models: [id], images, shard: size, unit: size, seconds: 1 },
     identities: [identity(images, id)],
   }
   const plan: RunPlan = { schema: 1, id, place, request: { models: [], targets: [] }, groups: [group] }
-  await (await openPlace(place)).create(planName(id), JSON.stringify(plan))
+  await (await openStorage(place)).create(planPath(id), JSON.stringify(plan))
   return plan
 }
 
-const itemsOf = ({ start, end }: Pick<Unit, 'start' | 'end'>): Item[] =>
+const itemsOf = ({ start, end }: Pick<WorkUnit, 'start' | 'end'>): Sample[] =>
   Array.from({ length: end - start }, (_, i) => ({
     id: `image ${start + i}`,
     image: { kind: 'file', file: 'none' },
@@ -36,8 +36,8 @@ const itemsOf = ({ start, end }: Pick<Unit, 'start' | 'end'>): Item[] =>
   }))
 
 /** The outcome that every worker gives for an image: its position tells the classes. */
-function outcomesOf(model: string, { start, end }: Pick<Unit, 'start' | 'end'>) {
-  const outcomes = emptyOutcomes(model, end - start)
+function outcomesOf(model: string, { start, end }: Pick<WorkUnit, 'start' | 'end'>) {
+  const outcomes = emptyPredictions(model, end - start)
   for (let i = 0; i < end - start; i++) {
     outcomes.top5.set(
       [0, 1, 2, 3, 4].map(k => (start + i + k) % 7),
@@ -51,7 +51,7 @@ function outcomesOf(model: string, { start, end }: Pick<Unit, 'start' | 'end'>) 
 
 /** Waits instead of computing, then commits rows that depend on the images alone; a poison unit fails. */
 export const waitingUnit =
-  (milliseconds: number, poison = -1): DoUnit =>
+  (milliseconds: number, poison = -1): EvaluateUnit =>
   async ({ plan, unit, place, signal }) => {
     await new Promise(resolve => setTimeout(resolve, milliseconds))
     signal.throwIfAborted()

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { builtPath } from '../../../scripts/built.ts'
-import { drive, type Driven } from '../../../src/evaluate/queue/drive.ts'
-import { openPlace } from '../../../src/lib/storage/open.ts'
+import { followRun, type FollowedRun } from '../../../src/evaluate/queue/followRun.ts'
+import { openStorage } from '../../../src/lib/storage/open.ts'
 import { startRedis } from './redis.ts'
 import { storePlan } from './run.ts'
 
@@ -20,7 +20,7 @@ export interface Torture {
 }
 
 export interface Survived {
-  driven: Driven
+  driven: FollowedRun
   seconds: number
   blows: Record<'kill' | 'stop' | 'restart' | 'flush', number>
 }
@@ -65,8 +65,8 @@ export async function torture(place: string, redisFolder: string, plan: Torture)
   const began = performance.now()
   try {
     for (let i = 0; i < plan.workers; i++) hire()
-    const running = drive(await storePlan(place, plan.units), await openPlace(place), {
-      ...{ queue: redis.url, poll: 500, backoff: 100 },
+    const running = followRun(await storePlan(place, plan.units), await openStorage(place), {
+      ...{ queue: redis.url, pollMs: 500, backoffMs: 100 },
     })
     const finished = new AbortController()
     void running.then(

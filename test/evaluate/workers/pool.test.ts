@@ -3,15 +3,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { builtPath } from '../../../scripts/built.ts'
-import { type ModelGroup, type ShardItem } from '../../../src/evaluate/workers/messages.ts'
-import { createCrew, type PoolOptions, runShards, type ShardResult } from '../../../src/evaluate/workers/pool.ts'
+import { type InferenceGroup, type ShardSample } from '../../../src/evaluate/workers/messages.ts'
+import {
+  createWorkerPool,
+  type WorkerPoolOptions,
+  runShards,
+  type ShardResult,
+} from '../../../src/evaluate/workers/pool.ts'
 import { nativeSteps } from '../../../src/lib/pixels/steps.ts'
 import { workersOf, hasProc } from '../../helpers/evaluation.ts'
 import { classes, writeModel, writeWorld } from '../../helpers/world.ts'
 
 let folder: string
-let group: ModelGroup
-let items: ShardItem[]
+let group: InferenceGroup
+let items: ShardSample[]
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-pool-'))
   await writeWorld(folder, 24)
@@ -26,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 async function outcomesOf(
-  options: Partial<PoolOptions & { items: ShardItem[]; group: ModelGroup }> = {},
+  options: Partial<WorkerPoolOptions & { items: ShardSample[]; group: InferenceGroup }> = {},
 ): Promise<ShardResult[]> {
   const results: ShardResult[] = []
   const keep = (_: unknown, result: ShardResult) => Promise.resolve(void results.push(result))
@@ -72,15 +77,15 @@ describe('a pool', () => {
   })
 
   it.skipIf(!hasProc)('keeps the processes of a group for its next shards, and ends them for another', async () => {
-    const crew = createCrew()
-    const first = await outcomesOf({ crew })
+    const crew = createWorkerPool()
+    const first = await outcomesOf({ pool: crew })
     const kept = workersOf(process.pid)
     expect(kept).toHaveLength(1)
-    const second = await outcomesOf({ crew, processes: 2 })
+    const second = await outcomesOf({ pool: crew, processes: 2 })
     expect([workersOf(process.pid), second[0]!.outcomes]).toEqual([kept, first[0]!.outcomes])
     expect(crew.take({ ...group, batch: 8 })).toEqual([])
     await vi.waitUntil(() => workersOf(process.pid).length === 0, 10_000)
-    await outcomesOf({ crew, signal: AbortSignal.timeout(1) })
+    await outcomesOf({ pool: crew, signal: AbortSignal.timeout(1) })
     await vi.waitUntil(() => workersOf(process.pid).length === 0, 10_000)
   })
 
@@ -90,7 +95,7 @@ describe('a pool', () => {
       if (n === 0 || stopped++ > 0) return
       for (const pid of workersOf(process.pid)) process.kill(pid, 'SIGSTOP')
     }
-    const [result] = await outcomesOf({ silence: 10_000, onImages })
+    const [result] = await outcomesOf({ hungAfterMs: 10_000, onImages })
     expect(stopped).toBeGreaterThan(0)
     expect(result!.outcomes[0]!.status).toEqual(items.map(() => 'ok'))
     expect(topFives(result!)).toEqual(topFives((await outcomesOf())[0]!))
@@ -101,13 +106,13 @@ describe('a pool', () => {
     const bad = await Promise.all(items.slice(0, 4).map((item, i) => spoiled(item, ['', 'die!', 'hang', ''][i]!)))
     const preload = builtPath('test/evaluate/workers/badDecoder.child.ts')
     vi.stubEnv('NODE_OPTIONS', `--import ${preload}`)
-    const [result] = await outcomesOf({ silence: 6000, items: bad }).finally(() => vi.unstubAllEnvs())
+    const [result] = await outcomesOf({ hungAfterMs: 6000, items: bad }).finally(() => vi.unstubAllEnvs())
     expect(result!.outcomes[0]!.status).toEqual(['ok', 'crashed', 'hung', 'ok'])
     for (const i of [0, 3]) expect(topFives(result!, i)).toEqual(topFives(whole!, i))
   })
 })
 
-async function spoiled(item: ShardItem, end: string): Promise<ShardItem> {
+async function spoiled(item: ShardSample, end: string): Promise<ShardSample> {
   if (item.image.kind === 'parquet') return item
   const file = `${item.image.file}.${end}`
   await writeFile(file, Buffer.concat([await readFile(item.image.file), Buffer.from(end)]))

@@ -2,10 +2,15 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bestOf, colourSettings, geometrySettings, judge } from '../../../src/experiments/probe/probe.ts'
-import { probe, type Probing, probeSettings, withProbing } from '../../../src/experiments/probe/probeRun.ts'
+import { bestSetting, colourSettings, geometrySettings, judgeSettings } from '../../../src/experiments/probe/probe.ts'
+import {
+  probeModel,
+  type ProbeTarget,
+  probeSettings,
+  withProbeTarget,
+} from '../../../src/experiments/probe/probeRun.ts'
 import { probeSentence, probeText } from '../../../src/experiments/probe/probeText.ts'
-import { describeSteps, nativeSteps, type Recipe } from '../../../src/lib/pixels/steps.ts'
+import { describeSteps, nativeSteps, type PreprocessingConfig } from '../../../src/lib/pixels/steps.ts'
 import { geogap } from '../../helpers/cli.ts'
 import { writeForeign } from '../../models/onnx/foreignGraph.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
@@ -19,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const
-const right: Recipe = { ...half, interpolation: 'bicubic', cropPct: 0.875, size: 224 }
+const right: PreprocessingConfig = { ...half, interpolation: 'bicubic', cropPct: 0.875, size: 224 }
 
 describe('settings', () => {
   it('try both orders, each normalization once, and leave out what is declared', () => {
@@ -35,7 +40,7 @@ describe('settings', () => {
   })
 
   it('turn the declared statistics round with the channels', () => {
-    const declared: Recipe = { ...right, mean: [0.1, 0.2, 0.3], channels: 'BGR' }
+    const declared: PreprocessingConfig = { ...right, mean: [0.1, 0.2, 0.3], channels: 'BGR' }
     const [rgb] = colourSettings(declared, true)
     expect(rgb!.changes).toEqual(['RGB channels'])
     expect(rgb!.recipe).toEqual({ ...right, mean: [0.3, 0.2, 0.1] })
@@ -62,7 +67,7 @@ describe('judgement', () => {
   const declared = scored([], () => 1)
 
   it('needs a gain beyond chance, corrected for the settings tried, and a large one', () => {
-    const found = judge(declared, [
+    const found = judgeSettings(declared, [
       scored(['sure'], i => (i < 75 ? 0.5 : 1.1)),
       scored(['small'], () => 0.9),
       scored(['chance'], i => (i < 58 ? 0.2 : 1.1)),
@@ -75,9 +80,13 @@ describe('judgement', () => {
   })
 
   it('names the fewest changes that come close to the best', () => {
-    const found = judge(declared, [scored(['a', 'b'], () => 0.5), scored(['a'], () => 0.52), scored(['c'], () => 0.7)])
-    expect(bestOf(found)!.changes).toEqual(['a'])
-    expect(bestOf(judge(declared, [scored(['d'], () => 1)]))).toBeUndefined()
+    const found = judgeSettings(declared, [
+      scored(['a', 'b'], () => 0.5),
+      scored(['a'], () => 0.52),
+      scored(['c'], () => 0.7),
+    ])
+    expect(bestSetting(found)!.changes).toEqual(['a'])
+    expect(bestSetting(judgeSettings(declared, [scored(['d'], () => 1)]))).toBeUndefined()
   })
 })
 
@@ -93,9 +102,9 @@ describe('geogap models probe', () => {
     const recipe = { ...half, interpolation: 'bilinear', cropPct: 0.9, size: 32, channels: 'BGR' }
     const model = await writeForeign(join(folder, 'colours'), {}, { preprocessing: recipe })
     const manifest = await writeWorld(folder, 30)
-    const { settings } = await probe(model, { name: manifest, classes: join(folder, 'classes.txt') })
-    expect(bestOf(settings)!.changes).toContain('RGB channels')
-    expect(bestOf(settings)!.accuracy).toBe(1)
+    const { settings } = await probeModel(model, { name: manifest, classes: join(folder, 'classes.txt') })
+    expect(bestSetting(settings)!.changes).toContain('RGB channels')
+    expect(bestSetting(settings)!.accuracy).toBe(1)
   })
 
   it.skipIf(!shared || !long)(
@@ -110,27 +119,27 @@ describe('geogap models probe', () => {
       await copyFile(sharedPath('weights/tf_efficientnet_lite0/model.safetensors'), join(place, 'model.safetensors'))
       const described = { architecture: 'tf_efficientnet_lite0', weights: 'model.safetensors', classes: 'imagenet-1k' }
       await writeFile(join(place, 'model.json'), JSON.stringify({ ...described, preprocessing: right }))
-      await withProbing(place, { name: manifest, limit: 100 }, {}, async probing => {
+      await withProbeTarget(place, { name: manifest, limit: 100 }, {}, async probing => {
         expect(probing.declared).toMatchObject(right)
-        const known = new Map<string, ReturnType<Probing['score']>>()
+        const known = new Map<string, ReturnType<ProbeTarget['score']>>()
         // Four descriptions are tried in much the same ways: each way is shown to the model once.
-        const score: Probing['score'] = recipe => {
+        const score: ProbeTarget['score'] = recipe => {
           const steps = describeSteps(nativeSteps(recipe))
           known.set(steps, known.get(steps) ?? probing.score(recipe))
           return known.get(steps)!
         }
-        const probed = (change: Partial<Recipe>) =>
+        const probed = (change: Partial<PreprocessingConfig>) =>
           probeSettings({ ...probing, score, declared: { ...right, ...change } })
         const correct = await probed({})
         expect(probeSentence(correct)).toBe('none of 15 other settings is far better than the declared one')
         expect(correct.settings[0]).toMatchObject({ changes: [], farBetter: false })
         const swapped = await probed({ channels: 'BGR' })
-        expect(bestOf(swapped.settings)!.changes).toEqual(['RGB channels'])
+        expect(bestSetting(swapped.settings)!.changes).toEqual(['RGB channels'])
         expect(probeText(swapped, 'text')).toContain('"mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5]}]')
         const missing = await probed({ mean: [0, 0, 0], std: [1, 1, 1] })
-        expect(bestOf(missing.settings)!.changes).toEqual(['mean and std 0.5 (-1 to 1)'])
+        expect(bestSetting(missing.settings)!.changes).toEqual(['mean and std 0.5 (-1 to 1)'])
         const scale = await probed({ mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] })
-        expect(bestOf(scale.settings)!.changes).toEqual(['mean and std 0.5 (-1 to 1)'])
+        expect(bestSetting(scale.settings)!.changes).toEqual(['mean and std 0.5 (-1 to 1)'])
       })
     },
     900_000,

@@ -1,8 +1,8 @@
 import { Tensor as Value } from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { formulaImages } from '../../../scripts/formula.ts'
-import { createGraph, input, output, weights } from '../../../src/lib/onnx/graph.ts'
-import { encode } from '../../../src/lib/onnx/onnx.ts'
+import { createGraph, addInput, addOutput, parameterScope } from '../../../src/lib/onnx/graph.ts'
+import { encodeModel } from '../../../src/lib/onnx/encode.ts'
 import { adam, sgd } from '../../../src/lib/onnx/optimizers.ts'
 import { createSession } from '../../../src/models/runtime/session.ts'
 import { type NamedTensor } from '../../../src/lib/tensors/safetensors.ts'
@@ -43,8 +43,8 @@ async function train(name: string, isTrained: (parameter: string) => boolean) {
 
 async function logitsOf(tensors: readonly NamedTensor[]): Promise<Float32Array> {
   const graph = createGraph()
-  output('logits', logits(weights(graph), input(graph, 'image', 'float32', ['n', 3, 224, 224])))
-  const session = await createSession(encode(graph, { bind: bindTo(tensors) }))
+  addOutput('logits', logits(parameterScope(graph), addInput(graph, 'image', 'float32', ['n', 3, 224, 224])))
+  const session = await createSession(encodeModel(graph, { bind: bindTo(tensors) }))
   const image = new Value('float32', formulaImages('public', 224, 2), [2, 3, 224, 224])
   const found = await session.run({ image })
   await session.release()

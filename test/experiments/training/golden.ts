@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { Tensor as Value } from 'onnxruntime-node'
 import { formulaImages, type FormulaTensor, formulaValues } from '../../../scripts/formula.ts'
 import { crossEntropies } from '../../../src/lib/onnx/blocks/loss.ts'
-import { input, type Tensor, type Weights } from '../../../src/lib/onnx/graph.ts'
-import { type Binding } from '../../../src/lib/onnx/onnx.ts'
-import { architecture } from '../../../src/models/architectures.ts'
+import { addInput, type Tensor, type ParameterScope } from '../../../src/lib/onnx/graph.ts'
+import { type ParameterBinding } from '../../../src/lib/onnx/encode.ts'
+import { findArchitecture } from '../../../src/models/architectures.ts'
 import { type NamedTensor } from '../../../src/lib/tensors/safetensors.ts'
 import { type Feeds } from '../../../src/experiments/training/buffers.ts'
 import { type Objective } from '../../../src/experiments/training/step.ts'
@@ -46,8 +46,8 @@ export function startingWeights(): NamedTensor[] {
 }
 
 /** vit_tiny's logits for `image` [n, 3, 224, 224]. */
-export function logits(w: Weights, image: Tensor): Tensor {
-  const model = architecture('vit_tiny_patch16_224')
+export function logits(w: ParameterScope, image: Tensor): Tensor {
+  const model = findArchitecture('vit_tiny_patch16_224')
   if (model.kind !== 'classifier') throw new Error('expected a classifier')
   return model.build(w, image, 1000).logits
 }
@@ -55,12 +55,12 @@ export function logits(w: Weights, image: Tensor): Tensor {
 /** Cross-entropies for inputs `image` and `labels` [n]. */
 export const objective: Objective = (graph, w) =>
   crossEntropies(
-    logits(w, input(graph, 'image', 'float32', ['n', 3, 224, 224])),
-    input(graph, 'labels', 'int64', ['n']),
+    logits(w, addInput(graph, 'image', 'float32', ['n', 3, 224, 224])),
+    addInput(graph, 'labels', 'int64', ['n']),
   )
 
 /** Finds parameters among tensors in memory. */
-export function bindTo(tensors: readonly NamedTensor[]): (name: string) => Binding {
+export function bindTo(tensors: readonly NamedTensor[]): (name: string) => ParameterBinding {
   const known = new Map(tensors.map(({ name, data }) => [name, new Uint8Array(data.buffer)]))
   return name => ({ dtype: 'float32', values: known.get(name)! })
 }

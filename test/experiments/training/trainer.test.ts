@@ -2,22 +2,22 @@ import { Tensor as Value } from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { linear } from '../../../src/lib/onnx/blocks/linear.ts'
 import { crossEntropies } from '../../../src/lib/onnx/blocks/loss.ts'
-import { input } from '../../../src/lib/onnx/graph.ts'
+import { addInput } from '../../../src/lib/onnx/graph.ts'
 import { adam } from '../../../src/lib/onnx/optimizers.ts'
 import { type NamedTensor } from '../../../src/lib/tensors/safetensors.ts'
-import { random } from '../../../src/lib/random.ts'
+import { randomFor } from '../../../src/lib/random.ts'
 import { type Feeds } from '../../../src/experiments/training/buffers.ts'
 import { type Objective } from '../../../src/experiments/training/step.ts'
 import { createAccumulatingTrainer, createTrainer, type Trainer } from '../../../src/experiments/training/trainer.ts'
 
 const [width, classes, rows] = [7, 3, 6]
-const draw = random(5, 'values')
+const draw = randomFor(5, 'values')
 const floats = (count: number): Float32Array => Float32Array.from({ length: count }, () => 2 * draw() - 1)
 
 const objective: Objective = (graph, w) =>
   crossEntropies(
-    linear(w.at('head'), input(graph, 'x', 'float32', ['n', width]), classes),
-    input(graph, 'y', 'int64', ['n']),
+    linear(w.at('head'), addInput(graph, 'x', 'float32', ['n', width]), classes),
+    addInput(graph, 'y', 'int64', ['n']),
   )
 
 const parameters: NamedTensor[] = [

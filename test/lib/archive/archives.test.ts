@@ -34,15 +34,15 @@ const sources: [string, string][] = [
 describe('the same images as a folder, zip and tar', () => {
   it.each(sources)('%s: same ids, labels, hash and bytes', async (_, path) => {
     const [expected, dataset] = [await openDataset({ name: sources[0]![1] }), await openDataset({ name: path })]
-    const known = ({ id, labels, label, bytes }: (typeof dataset.items)[number]): unknown => ({
+    const known = ({ id, labels, label, bytes }: (typeof dataset.samples)[number]): unknown => ({
       id,
       labels,
       label,
       bytes,
     })
-    expect(dataset.items.map(known)).toEqual(expected.items.map(known))
+    expect(dataset.samples.map(known)).toEqual(expected.samples.map(known))
     expect(dataset.hash).toBe(expected.hash)
-    const read = await Promise.all(dataset.items.map(({ image }) => readImage(image)))
+    const read = await Promise.all(dataset.samples.map(({ image }) => readImage(image)))
     expect(read.map(bytes => Buffer.from(bytes))).toEqual(Object.values(files))
   })
 })

@@ -1,10 +1,10 @@
 import { Tensor as Value } from 'onnxruntime-node'
 import { gradients } from '../../../src/lib/onnx/gradient.ts'
-import { createGraph, type Dim, type Graph, input, output, type Tensor } from '../../../src/lib/onnx/graph.ts'
-import { encode } from '../../../src/lib/onnx/onnx.ts'
+import { createGraph, type Dim, type Graph, addInput, addOutput, type Tensor } from '../../../src/lib/onnx/graph.ts'
+import { encodeModel } from '../../../src/lib/onnx/encode.ts'
 import { mul, sum } from '../../../src/lib/onnx/ops.ts'
 import { createSession } from '../../../src/models/runtime/session.ts'
-import { random } from '../../../src/lib/random.ts'
+import { randomFor } from '../../../src/lib/random.ts'
 
 export interface Operand {
   /** Sizes at run time. */
@@ -30,12 +30,12 @@ function differentiated(operands: readonly Operand[], build: (...inputs: Tensor[
   const graph = createGraph()
   const inputs = operands.map(({ shape, open }, i) => {
     const dims: readonly Dim[] = open === true ? ['n', ...shape.slice(1)] : shape
-    return input(graph, `x${i}`, 'float32', dims)
+    return addInput(graph, `x${i}`, 'float32', dims)
   })
-  const y = output('y', build(...inputs))
-  const weighted = mul(y, input(graph, 'weight', 'float32', y.shape))
+  const y = addOutput('y', build(...inputs))
+  const weighted = mul(y, addInput(graph, 'weight', 'float32', y.shape))
   const axes = y.shape.map((_, i) => i)
-  for (const [i, gradient] of gradients(sum(weighted, axes), inputs).entries()) output(`d${i}`, gradient)
+  for (const [i, gradient] of gradients(sum(weighted, axes), inputs).entries()) addOutput(`d${i}`, gradient)
   return graph
 }
 
@@ -48,12 +48,12 @@ export async function gradientError(
   build: (...inputs: Tensor[]) => Tensor,
   seed = 1,
 ): Promise<number> {
-  const draw = random(seed, 'operands')
+  const draw = randomFor(seed, 'operands')
   const graph = differentiated(operands, build)
   const bind = (name: string): never => {
     throw new Error(`no parameter expected: ${name}`)
   }
-  const session = await createSession(encode(graph, { bind }), { threads: 1 })
+  const session = await createSession(encodeModel(graph, { bind }), { threads: 1 })
   const points = operands.map(operand => values(operand, draw))
   const n = operands.find(({ open }) => open)?.shape[0] ?? 1
   const sizes = graph.outputs.get('y')!.shape.map(dim =>

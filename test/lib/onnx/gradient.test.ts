@@ -2,15 +2,15 @@ import { describe, expect, it } from 'vitest'
 import { selfAttention } from '../../../src/lib/onnx/blocks/attention.ts'
 import { crossEntropies } from '../../../src/lib/onnx/blocks/loss.ts'
 import { mlp } from '../../../src/lib/onnx/blocks/mlp.ts'
-import { gradients, rules } from '../../../src/lib/onnx/gradient.ts'
-import { constant, createGraph, input, type Tensor, type Weights } from '../../../src/lib/onnx/graph.ts'
+import { gradients, gradientRules } from '../../../src/lib/onnx/gradient.ts'
+import { constant, createGraph, addInput, type Tensor, type ParameterScope } from '../../../src/lib/onnx/graph.ts'
 import * as ops from '../../../src/lib/onnx/ops.ts'
-import { random } from '../../../src/lib/random.ts'
+import { randomFor } from '../../../src/lib/random.ts'
 import { gradientError } from './finiteDifferences.ts'
 import { cases } from './gradientCases.ts'
 
 /** Weights that are the given tensors, where a model would declare parameters. */
-function scope(tensors: Map<string, Tensor>, path = ''): Weights {
+function scope(tensors: Map<string, Tensor>, path = ''): ParameterScope {
   const full = (name: string | number): string => (path === '' ? String(name) : `${path}.${name}`)
   return {
     graph: [...tensors.values()][0]!.graph,
@@ -26,13 +26,13 @@ const seeds = [1, 2, 3, 4, 5, 6]
 describe('gradient rules against finite differences', () => {
   it.each(Object.entries(cases))('%s', async (_, make) => {
     for (const seed of seeds) {
-      const { operands, build } = make(random(seed, 'case'))
+      const { operands, build } = make(randomFor(seed, 'case'))
       expect(await gradientError(operands, build, seed)).toBeLessThan(5e-4)
     }
   })
 
   it('has a check for every rule', () => {
-    expect(Object.keys(cases).sort()).toEqual(Object.keys(rules).sort())
+    expect(Object.keys(cases).sort()).toEqual(Object.keys(gradientRules).sort())
   })
 })
 
@@ -62,25 +62,25 @@ describe('gradients', () => {
   })
 
   it('names an operator without a rule', () => {
-    const x = input(createGraph(), 'x', 'float32', ['n', 4])
+    const x = addInput(createGraph(), 'x', 'float32', ['n', 4])
     expect(() => gradients(ops.sum(ops.max(x, [1]), [0]), [x])).toThrow(/^no gradient rule for ReduceMax \(at /)
   })
 
   it('names an input without a rule', () => {
-    const x = input(createGraph(), 'x', 'float32', [4])
+    const x = addInput(createGraph(), 'x', 'float32', [4])
     expect(() => gradients(ops.sum(ops.pow(x, x), [0]), [x])).toThrow(/^no gradient rule for input 2 of Pow/)
   })
 
   it('names a tensor that the loss does not depend on', () => {
     const graph = createGraph()
-    const x = input(graph, 'x', 'float32', [4])
-    const other = input(graph, 'other', 'float32', [4])
+    const x = addInput(graph, 'x', 'float32', [4])
+    const other = addInput(graph, 'other', 'float32', [4])
     expect(() => gradients(ops.sum(x, [0]), [other])).toThrow('the loss does not depend on other')
     expect(() => gradients(ops.sum(x, [0]), [x, other])).toThrow('the loss does not depend on other')
   })
 
   it('wants a scalar', () => {
-    const x = input(createGraph(), 'x', 'float32', ['n', 4])
+    const x = addInput(createGraph(), 'x', 'float32', ['n', 4])
     expect(() => gradients(x, [x])).toThrow('the loss must be a scalar, not [n,4]')
   })
 })

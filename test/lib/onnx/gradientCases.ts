@@ -1,4 +1,4 @@
-import { append, constant, integers, type Tensor } from '../../../src/lib/onnx/graph.ts'
+import { appendNode, constant, integers, type Tensor } from '../../../src/lib/onnx/graph.ts'
 import * as ops from '../../../src/lib/onnx/ops.ts'
 import { type Random } from '../../../src/lib/random.ts'
 import { type Operand } from './finiteDifferences.ts'
@@ -59,7 +59,7 @@ const gemm: MakeCase = draw => {
     operands: draw() < 0.3 ? operands.slice(0, 2) : operands,
     build: (a, b, c) => {
       const outputs = [{ dtype: 'float32' as const, shape: [x.open ? 'n' : rows, out] }]
-      return append(a.graph, 'Gemm', [a, b, c], outputs, { transA: +transA, transB: +transB })[0]!
+      return appendNode(a.graph, 'Gemm', [a, b, c], outputs, { transA: +transA, transB: +transB })[0]!
     },
   }
 }
@@ -106,7 +106,7 @@ const unsqueeze: MakeCase = draw => ({
   operands: [{ shape: anyShape(draw, 2), open: true }],
   build: x => {
     const outputs = [{ dtype: x.dtype, shape: [x.shape[0]!, 1, x.shape[1]!] }]
-    return append(x.graph, 'Unsqueeze', [x, integers(x.graph, [1])], outputs)[0]!
+    return appendNode(x.graph, 'Unsqueeze', [x, integers(x.graph, [1])], outputs)[0]!
   },
 })
 
@@ -114,7 +114,7 @@ const squeeze: MakeCase = draw => ({
   operands: [{ shape: [...anyShape(draw, 2), 1], open: true }],
   build: x => {
     const outputs = [{ dtype: x.dtype, shape: x.shape.slice(0, 2) }]
-    return append(x.graph, 'Squeeze', [x, integers(x.graph, [2])], outputs)[0]!
+    return appendNode(x.graph, 'Squeeze', [x, integers(x.graph, [2])], outputs)[0]!
   },
 })
 
@@ -205,7 +205,7 @@ const resize: MakeCase = draw => {
     : { operands: [{ shape: [n, c, h, w] }], build: x => ops.resize(x, [n, c, newHeight, newWidth], options) }
 }
 
-const identity = (x: Tensor): Tensor => append(x.graph, 'Identity', [x], [{ dtype: x.dtype, shape: x.shape }])[0]!
+const identity = (x: Tensor): Tensor => appendNode(x.graph, 'Identity', [x], [{ dtype: x.dtype, shape: x.shape }])[0]!
 
 /** What exercises each gradient rule. */
 export const cases: Readonly<Record<string, MakeCase>> = {

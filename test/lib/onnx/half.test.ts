@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createGraph, input, output, type Tensor, weights } from '../../../src/lib/onnx/graph.ts'
-import { halved } from '../../../src/lib/onnx/half.ts'
+import { createGraph, addInput, addOutput, type Tensor, parameterScope } from '../../../src/lib/onnx/graph.ts'
+import { toHalfPrecision } from '../../../src/lib/onnx/half.ts'
 import { add, cast, mul, resize, shapeOf } from '../../../src/lib/onnx/ops.ts'
-import { unusual } from '../../../src/lib/onnx/engine.ts'
+import { nonDefaultEngine } from '../../../src/lib/onnx/engine.ts'
 import { loadModel } from '../../../src/models/runtime/load.ts'
 import { nativeSteps } from '../../../src/lib/pixels/steps.ts'
 import { runtimeVersion } from '../../../src/lib/onnx/engine.ts'
@@ -17,12 +17,12 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 it('takes half precision from the first parameter on', () => {
   const graph = createGraph()
-  const image = input(graph, 'image', 'uint8', ['n', 3, 4, 4])
+  const image = addInput(graph, 'image', 'uint8', ['n', 3, 4, 4])
   const scaled = mul(cast(image, 'float32'), 1 / 255)
-  const sum = add(scaled, weights(graph).get('bias', [3, 1, 1]))
-  output('y', resize(sum, ['n', 3, 8, 8], { mode: 'linear', scales: [1, 1, 2, 2] }))
-  output('shape', shapeOf(sum))
-  const half = halved(graph)
+  const sum = add(scaled, parameterScope(graph).get('bias', [3, 1, 1]))
+  addOutput('y', resize(sum, ['n', 3, 8, 8], { mode: 'linear', scales: [1, 1, 2, 2] }))
+  addOutput('shape', shapeOf(sum))
+  const half = toHalfPrecision(graph)
   const types = half.nodes.map(({ op, inputs, outputs }) => [op, ...[...inputs, ...outputs].map(typeOf)].join(' '))
   expect(types).toEqual([
     'Cast uint8 float32',
@@ -56,7 +56,7 @@ it('a model gives nearly the same in fp16, under another key', async () => {
   expect(Math.max(...whole.map((value, i) => Math.abs(value - half[i]!)))).toBeLessThan(size / 100)
   expect(runtimeVersion({ precision: 'fp16' })).toBe(`${runtimeVersion()} fp16`)
   expect(runtimeVersion({ device: 'cpu', precision: 'fp32' })).toBe(runtimeVersion())
-  expect(unusual({ device: 'cuda', precision: 'fp16' })).toEqual({ device: 'cuda', precision: 'fp16' })
+  expect(nonDefaultEngine({ device: 'cuda', precision: 'fp16' })).toEqual({ device: 'cuda', precision: 'fp16' })
 })
 
 it('refuses to change the precision of a graph made elsewhere', async () => {

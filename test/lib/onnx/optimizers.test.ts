@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Tensor as Value } from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import { input } from '../../../src/lib/onnx/graph.ts'
+import { addInput } from '../../../src/lib/onnx/graph.ts'
 import { mul, sum } from '../../../src/lib/onnx/ops.ts'
 import { adam, adamW, type Optimizer, sgd } from '../../../src/lib/onnx/optimizers.ts'
 import { createTrainer } from '../../../src/experiments/training/trainer.ts'
@@ -25,7 +25,7 @@ const gradientAt = (step: number): Float32Array =>
 /** The parameter after each step of a loss whose gradient is what `gradientAt` says. */
 async function path(optimizer: Optimizer, steps: number): Promise<number[][]> {
   const trainer = await createTrainer({
-    objective: (graph, w) => sum(mul(input(graph, 'slope', 'float32', ['n', 5]), w.get('p', [5])), [1]),
+    objective: (graph, w) => sum(mul(addInput(graph, 'slope', 'float32', ['n', 5]), w.get('p', [5])), [1]),
     optimizer,
     parameters: [{ name: 'p', shape: [5], data: Float32Array.of(0.5, -1.25, 2, 0, -0.03125) }],
     threads: 1,

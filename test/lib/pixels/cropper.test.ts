@@ -9,8 +9,8 @@ import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { GeogapError } from '../../../src/lib/errors.ts'
 import { createCropper } from '../../../src/lib/pixels/cropper.ts'
-import { decode } from '../../../src/lib/pixels/decode.ts'
-import { jpegLayout } from '../../../src/lib/pixels/jpeg.ts'
+import { decodeImage } from '../../../src/lib/pixels/decode.ts'
+import { parseJpegLayout } from '../../../src/lib/pixels/jpeg.ts'
 import { centerCrop, imagenetMean, imagenetStd, normalize, resize } from '../../../src/lib/pixels/steps.ts'
 
 const steps = [resize(40, 'bicubic'), centerCrop(32), normalize(imagenetMean, imagenetStd)]
@@ -29,7 +29,7 @@ function picture(width: number, height: number, seed: number): Sharp {
 async function byGeneralDecoder(bytes: Uint8Array): Promise<Uint8Array | string> {
   const crop = await createCropper(steps)
   return outcome(async () => {
-    const { data, width, height } = await decode(bytes)
+    const { data, width, height } = await decodeImage(bytes)
     return crop(
       await sharp(data, { raw: { width, height, channels: 3 } })
         .png()
@@ -68,7 +68,7 @@ describe('crops of JPEG files', () => {
     await fc.assert(
       fc.asyncProperty(jpegs, async settings => {
         const bytes = await jpeg(settings)
-        expect(jpegLayout(bytes)).toBeDefined()
+        expect(parseJpegLayout(bytes)).toBeDefined()
         expect(await crop(bytes)).toEqual(await byGeneralDecoder(bytes))
       }),
       { numRuns: 60 },
@@ -91,11 +91,11 @@ describe('crops of JPEG files', () => {
 
   it('leave progressive, CMYK and arithmetic files to the general decoder', async () => {
     const image = picture(64, 64, 1)
-    expect(jpegLayout(await image.clone().jpeg({ progressive: true }).toBuffer())).toBeUndefined()
-    expect(jpegLayout(await image.clone().toColourspace('cmyk').jpeg().toBuffer())).toBeUndefined()
+    expect(parseJpegLayout(await image.clone().jpeg({ progressive: true }).toBuffer())).toBeUndefined()
+    expect(parseJpegLayout(await image.clone().toColourspace('cmyk').jpeg().toBuffer())).toBeUndefined()
     const arithmetic = await image.clone().jpeg().toBuffer()
     arithmetic[arithmetic.indexOf(Buffer.of(0xff, 0xc0)) + 1] = 0xc9
-    expect(jpegLayout(arithmetic)).toBeUndefined()
+    expect(parseJpegLayout(arithmetic)).toBeUndefined()
   })
 
   it('keep no memory from picture to picture', async () => {

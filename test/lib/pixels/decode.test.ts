@@ -1,13 +1,13 @@
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
-import { decode } from '../../../src/lib/pixels/decode.ts'
+import { decodeImage } from '../../../src/lib/pixels/decode.ts'
 
 it('names the reason of each image, however many fail side by side', { timeout: 30_000 }, async () => {
   const whole = await sharp({ create: { width: 64, height: 48, channels: 3, background: '#884422' } })
     .jpeg()
     .toBuffer()
   const codeOf = (bytes: Uint8Array): Promise<string> =>
-    decode(bytes).then(
+    decodeImage(bytes).then(
       ({ width, height }) => `${width} × ${height}`,
       (error: unknown) => (error as { code: string }).code,
     )

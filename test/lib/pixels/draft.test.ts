@@ -5,7 +5,7 @@ import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { modelSteps, stepsFor } from '../../../src/evaluate/plan.ts'
 import { createCropper } from '../../../src/lib/pixels/cropper.ts'
-import { geometryOf } from '../../../src/lib/pixels/geometry.ts'
+import { cropGeometryOf } from '../../../src/lib/pixels/geometry.ts'
 import { centerCrop, draft, imagenetMean, imagenetStd, normalize, resize } from '../../../src/lib/pixels/steps.ts'
 
 const last = normalize(imagenetMean, imagenetStd)
@@ -72,8 +72,8 @@ describe('a draft', () => {
     [2048, 3000, 4],
     [9000, 4096, 8],
   ])('of %i × %i pixels reduces by the most that leaves twice the target: %i', (height, width, reduction) => {
-    expect(geometryOf(stepsFor(recipe, 'paper-draft', undefined), height, width).reduction).toBe(reduction)
-    expect(geometryOf(stepsFor(recipe, 'paper', undefined), height, width).reduction).toBe(1)
+    expect(cropGeometryOf(stepsFor(recipe, 'paper-draft', undefined), height, width).reduction).toBe(reduction)
+    expect(cropGeometryOf(stepsFor(recipe, 'paper', undefined), height, width).reduction).toBe(1)
   })
 
   it('is not made of images that keep their size or lose a border', () => {
@@ -91,8 +91,8 @@ describe('a draft', () => {
 
   it('has its crop where the whole image’s is, to a tenth of a pixel of that', () => {
     const centers = (mode: 'paper' | 'paper-draft', height: number, width: number): number[] => {
-      const { across, down, reduction } = geometryOf(stepsFor(recipe, mode, undefined), height, width)
-      return [across, down].flatMap(({ bounds, weights, room, first }) =>
+      const { across, down, reduction } = cropGeometryOf(stepsFor(recipe, mode, undefined), height, width)
+      return [across, down].flatMap(({ bounds, weights, maxTaps: room, first }) =>
         [0, 100, 223].map(i => {
           const taps = Array.from({ length: bounds[2 * i + 1]! }, (_, k) => weights[i * room + k]! / 2 ** 22)
           const at = taps.reduce((sum, weight, k) => sum + weight * (first + bounds[2 * i]! + k + 0.5), 0)

@@ -3,8 +3,15 @@ import { readdirSync, readFileSync } from 'node:fs'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { createCropper } from '../../../src/lib/pixels/cropper.ts'
-import { decode } from '../../../src/lib/pixels/decode.ts'
-import { centerCrop, imagenetMean, imagenetStd, normalize, resize, type Step } from '../../../src/lib/pixels/steps.ts'
+import { decodeImage } from '../../../src/lib/pixels/decode.ts'
+import {
+  centerCrop,
+  imagenetMean,
+  imagenetStd,
+  normalize,
+  resize,
+  type PreprocessingStep,
+} from '../../../src/lib/pixels/steps.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
 
 interface Case {
@@ -16,7 +23,7 @@ interface Case {
 const folder = sharedPath('golden/preprocessing')
 const cases = shared ? (JSON.parse(readFileSync(`${folder}/cases.json`, 'utf8')) as Case[]) : []
 const last = normalize(imagenetMean, imagenetStd)
-const recipes: Record<string, Step[]> = {
+const recipes: Record<string, PreprocessingStep[]> = {
   resize256_bilinear_crop224: [resize(256, 'bilinear'), centerCrop(224), last],
   resize224_bicubic_crop224: [resize(224, 'bicubic'), centerCrop(224), last],
 }
@@ -24,7 +31,7 @@ describe.skipIf(!shared)('golden preprocessing (left out: the shared golden case
   it.each(cases.filter(({ note }) => note === ''))(
     'decodes $file to the same bytes',
     async ({ file, decoded_rgb_sha256 }) => {
-      const { data } = await decode(readFileSync(`${folder}/sources/${file}`))
+      const { data } = await decodeImage(readFileSync(`${folder}/sources/${file}`))
       expect(createHash('sha256').update(data).digest('hex')).toBe(decoded_rgb_sha256)
     },
   )
@@ -40,7 +47,7 @@ describe.skipIf(!shared)('golden preprocessing (left out: the shared golden case
 
   it.each(shared ? readdirSync(`${folder}/bad`) : [])('refuses bad/%s with a code, in little memory', async file => {
     const before = process.memoryUsage().rss
-    await expect(decode(readFileSync(`${folder}/bad/${file}`))).rejects.toMatchObject({
+    await expect(decodeImage(readFileSync(`${folder}/bad/${file}`))).rejects.toMatchObject({
       kind: 'data',
       code: expect.stringMatching(/^[a-z-]+$/) as string,
     })

@@ -6,11 +6,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { evaluate } from '../../../src/evaluate/evaluate.ts'
-import { beginResults, pullResults, pushRecords } from '../../../src/results/sync.ts'
-import { type Place } from '../../../src/lib/storage/place.ts'
-import { openPlace } from '../../../src/lib/storage/open.ts'
+import { openResultsFolder, pullResults, pushRecords } from '../../../src/results/sync.ts'
+import { type Storage } from '../../../src/lib/storage/storage.ts'
+import { openStorage } from '../../../src/lib/storage/open.ts'
 import { listObjects } from '../../../src/lib/storage/s3.ts'
-import { entryName, readEntries, readEntry, removeReplaced, shardFiles, spansOf } from '../../../src/results/store.ts'
+import {
+  evaluationPath,
+  readStoredEvaluations,
+  readStoredEvaluation,
+  removeReplacedShards,
+  shardPaths,
+  rangesOfFileNames,
+} from '../../../src/results/store.ts'
 import { query } from '../../../src/lib/sql.ts'
 import { storePlan, waitingUnit } from '../../evaluate/queue/run.ts'
 import { writeModel, writeWorld } from '../../helpers/world.ts'
@@ -21,14 +28,14 @@ const real = process.env['GEOGAP_TEST_S3'] !== undefined
 
 let folder: string
 let store: TestStore
-let place: Place
+let place: Storage
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-store-'))
   store = await startStore()
   const own = { AWS_ENDPOINT_URL: store.url, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' }
   if (!real) for (const [name, value] of Object.entries(own)) vi.stubEnv(name, value)
   vi.stubEnv('GEOGAP_CACHE', join(folder, 'cache'))
-  place = await openPlace('s3://bucket/results')
+  place = await openStorage('s3://bucket/results')
 })
 beforeEach(() => {
   store.refuse = undefined
@@ -54,7 +61,7 @@ it('of writers that create a name at once one succeeds; names are listed page by
 
 it('two workers at one shard commit it once, and the loser leaves nothing', async () => {
   const plan = await storePlan('s3://bucket/race', 1)
-  const race = await openPlace(plan.place)
+  const race = await openStorage(plan.place)
   const work = { plan, unit: { group: 0, start: 0, end: 4 }, place: race, signal: new AbortController().signal }
   await Promise.all([waitingUnit(5)(work), waitingUnit(5)(work)])
   const names = await keysOf('s3://bucket/race/predictions/')
@@ -63,13 +70,13 @@ it('two workers at one shard commit it once, and the loser leaves nothing', asyn
 
 it('a machine removes what is replaced in its own part alone', async () => {
   const plan = await storePlan(join(folder, 'parts'), 2)
-  const shared = await openPlace(plan.place)
-  const entry = entryName(plan.groups[0]!.identities[0]!)
+  const shared = await openStorage(plan.place)
+  const entry = evaluationPath(plan.groups[0]!.identities[0]!)
   const units = [0, 4].map(start => ({ group: 0, start, end: start + 4 }))
   for (const unit of units) await waitingUnit(0)({ plan, unit, place: shared, signal: new AbortController().signal })
   const [mine, theirs] = ['00000000-00000004-abcdef01.parquet', '00000004-00000008-abcdef01.parquet'] as const
   for (const name of [mine, theirs]) await shared.create(`${entry}/${name}`, 'not committed yet')
-  await removeReplaced(shared, entry, [units[0]!])
+  await removeReplacedShards(shared, entry, [units[0]!])
   const names = await shared.list(entry)
   expect([names.length, names.includes(mine), names.includes(theirs)]).toEqual([5, false, true])
 })
@@ -99,14 +106,14 @@ it.skipIf(real)('an upload that is cut leaves nothing that counts as done', asyn
   )
   await new Promise(resolve => setTimeout(resolve, 100))
   socket.destroy()
-  const cut = await openPlace('s3://bucket/cut')
-  expect(spansOf(await cut.list('predictions/entry'))).toEqual([])
+  const cut = await openStorage('s3://bucket/cut')
+  expect(rangesOfFileNames(await cut.list('predictions/entry'))).toEqual([])
   await cut
     .put('predictions/entry/00000000-00000004-abcdef01.parquet', async () => {
       await Promise.reject(new Error('killed'))
     })
     .catch(() => undefined)
-  expect(await readEntry(cut, 'predictions/entry')).toBeUndefined()
+  expect(await readStoredEvaluation(cut, 'predictions/entry')).toBeUndefined()
 })
 
 it.skipIf(real)('says that it may not, and what is done stays done', async () => {
@@ -118,25 +125,25 @@ it.skipIf(real)('says that it may not, and what is done stays done', async () =>
   await expect(place.create('no', 'no')).rejects.toMatchObject({ code: 'no-conditional-put' })
   store.refuse = undefined
   expect(Buffer.from((await place.read('kept'))!).toString()).toBe('kept')
-  await expect(openPlace('s3://No_Bucket/x')).rejects.toMatchObject({ code: 'bad-store-url' })
+  await expect(openStorage('s3://No_Bucket/x')).rejects.toMatchObject({ code: 'bad-store-url' })
 })
 
 it('of records machines put back what they wrote alone', async () => {
   const out = 's3://bucket/records'
   const on = async (machine: string, work: (dir: string) => Promise<void>, dir?: string): Promise<string> => {
     vi.stubEnv('GEOGAP_CACHE', join(folder, machine))
-    const results = dir ?? (await beginResults(out))
+    const results = dir ?? (await openResultsFolder(out))
     await mkdir(join(results, 'runs'), { recursive: true })
     await work(results)
     return results
   }
   const write = (name: string, value: object) => (dir: string) => writeFile(join(dir, name), JSON.stringify(value))
   const read = async (name: string): Promise<unknown> => {
-    const found = await (await openPlace(out)).read(name)
+    const found = await (await openStorage(out)).read(name)
     return found && JSON.parse(Buffer.from(found).toString())
   }
   const push = (dir: string) => pushRecords(out, dir)
-  for (const name of ['one', 'replaced']) await (await openPlace(out)).create(`runs/${name}.json`, '{"ended":1}')
+  for (const name of ['one', 'replaced']) await (await openStorage(out)).create(`runs/${name}.json`, '{"ended":1}')
   const first = await on('first', write('runs/first.json', {}))
   const second = await on('second', write('runs/one.json', { ended: 2 }))
   await on('second', dir => rm(join(dir, 'runs/replaced.json')), second)
@@ -192,7 +199,7 @@ it('images, manifest, weights and results in a store give the rows of files', as
   if (model.weights.from !== 'files') throw new Error('the model has files')
   const datasets = [{ name: manifest, classes: join(folder, 'classes.txt') }]
   await evaluate({ models: [model], datasets, out: join(folder, 'files') })
-  const bucket = await openPlace('s3://bucket')
+  const bucket = await openStorage('s3://bucket')
   const put = (key: string, file: string) => bucket.put(key, temporary => copyFile(file, temporary))
   for (let i = 0; i < 12; i++) await put(`data/images/${i}.png`, join(folder, `images/${i}.png`))
   await put('data/world.csv', manifest)
@@ -206,7 +213,7 @@ it('images, manifest, weights and results in a store give the rows of files', as
   const run = await evaluate(options)
   const rowsOf = async (dir: string) =>
     query('SELECT id, top5, probabilities, rank, status FROM read_parquet($1) ORDER BY ALL', [
-      (await readEntries(dir)).flatMap(shardFiles),
+      (await readStoredEvaluations(dir)).flatMap(shardPaths),
     ])
   expect(await rowsOf(run.dir)).toEqual(await rowsOf(join(folder, 'files')))
   expect(run.entries[0]!.rows).toBe(12)

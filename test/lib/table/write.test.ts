@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { schemas, writtenSchema } from '../../../scripts/exportSchema.ts'
 import { writeOutput } from '../../../src/lib/files.ts'
-import { exportSchema } from '../../../src/lib/table/write.ts'
+import { tablesSchema } from '../../../src/lib/table/write.ts'
 import { query } from '../../../src/lib/sql.ts'
 import { geogap } from '../../helpers/cli.ts'
 import { evenly, storeRun } from '../../helpers/storedRun.ts'
@@ -27,7 +27,7 @@ const table = (...args: string[]) => geogap(['table', dir, '--draws', '100', ...
 describe('geogap table: formats and files', () => {
   it('JSON is what the schema says, and holds accuracy and disparity', async () => {
     const { stdout } = await table('--by', 'region', '--format', 'json')
-    const { tables } = exportSchema.parse(JSON.parse(stdout))
+    const { tables } = tablesSchema.parse(JSON.parse(stdout))
     expect(tables.map(({ name }) => name)).toEqual(['accuracy', 'disparity'])
     expect(tables[1]!.rows[0]).toMatchObject({
       best: 'Europe',
@@ -64,7 +64,7 @@ describe('geogap table: formats and files', () => {
 
   it('published numbers say that they are, with their sources', async () => {
     const { stdout } = await geogap(['table', 'published', '--format', 'json', '--draws', '200'])
-    const { tables } = exportSchema.parse(JSON.parse(stdout))
+    const { tables } = tablesSchema.parse(JSON.parse(stdout))
     const { rows, notes } = tables[0]!
     const sketch = rows.find(row => row['row'] === 'imagenet-sketch' && row['quantity'] === 'progress rate')!
     expect(sketch).toMatchObject({ set: '1K', paper: 1.37, from: 'published by timm' })

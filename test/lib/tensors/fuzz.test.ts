@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { GeogapError } from '../../../src/lib/errors.ts'
 import { readWeights } from '../../../src/lib/tensors/readWeights.ts'
 import { readSafetensors } from '../../../src/lib/tensors/safetensors.ts'
-import { readTensor, sizeOf, type TensorEntry, type TensorFile } from '../../../src/lib/tensors/tensors.ts'
+import { readTensor, elementCount, type TensorEntry, type TensorFile } from '../../../src/lib/tensors/tensors.ts'
 import { peakMemory } from '../../helpers/memory.ts'
 import { measured, scaled } from '../../helpers/torture.ts'
 import { bytesOf, dict, int, legacyCheckpoint, tensor, text, tuple, zipCheckpoint } from './torchFiles.ts'
@@ -53,7 +53,7 @@ async function settle(
 async function expectSound(entry: TensorEntry, size: number): Promise<void> {
   expect(entry.offset).toBeGreaterThanOrEqual(0)
   if (!entry.data) expect(entry.offset + entry.length).toBeLessThanOrEqual(size)
-  expect((await readTensor(entry)).length).toBe(sizeOf(entry.shape))
+  expect((await readTensor(entry)).length).toBe(elementCount(entry.shape))
 }
 
 async function expectNoTrace(what: string): Promise<void> {

@@ -18,8 +18,8 @@ describe('every architecture builds without weights', () => {
       expect(graph.outputs.get('logits')!.shape).toEqual(['n', 1000])
       expect(graph.outputs.get('logits')!.dtype).toBe('float32')
     } else {
-      expect(graph.outputs.get('image_embedding')!.shape).toEqual(['n', architecture.embedding])
-      expect(graph.outputs.get('text_embedding')!.shape).toEqual(['t', architecture.embedding])
+      expect(graph.outputs.get('image_embedding')!.shape).toEqual(['n', architecture.embeddingWidth])
+      expect(graph.outputs.get('text_embedding')!.shape).toEqual(['t', architecture.embeddingWidth])
     }
   })
 })

@@ -1,8 +1,8 @@
 /** Tiny ONNX files as others might have made them: the class of an image is its strongest colour channel. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { createGraph, input, output, weights } from '../../../src/lib/onnx/graph.ts'
-import { type Binding, encode } from '../../../src/lib/onnx/onnx.ts'
+import { createGraph, addInput, addOutput, parameterScope } from '../../../src/lib/onnx/graph.ts'
+import { type ParameterBinding, encodeModel } from '../../../src/lib/onnx/encode.ts'
 import { cast, gemm, mean, mul, softmax } from '../../../src/lib/onnx/ops.ts'
 
 export interface Form {
@@ -24,16 +24,16 @@ export function colourGraph({ layout = 'NCHW', dtype = 'float32', kind = 'logits
   const { batch = 'n', size = 32, external, classes = 3, input: name = 'pixels' } = form
   const graph = createGraph()
   const shape = layout === 'NCHW' ? [batch, 3, size, size] : [batch, size, size, 3]
-  const pixels = input(graph, name, dtype, shape)
+  const pixels = addInput(graph, name, dtype, shape)
   const channels = mean(dtype === 'float32' ? pixels : cast(pixels, 'float32'), layout === 'NCHW' ? [2, 3] : [1, 2])
-  const logits = mul(gemm(channels, weights(graph).at('head').get('weight', [classes, 3])), 10)
+  const logits = mul(gemm(channels, parameterScope(graph).at('head').get('weight', [classes, 3])), 10)
   const values = kind === 'probabilities' ? softmax(logits) : logits
-  output(outputName[kind], dtype === 'float16' ? cast(values, 'float16') : values)
-  const bind = (): Binding =>
+  addOutput(outputName[kind], dtype === 'float16' ? cast(values, 'float16') : values)
+  const bind = (): ParameterBinding =>
     external === undefined
       ? { dtype: 'float32', values: headBytes(classes) }
       : { dtype: 'float32', file: external, offset: 0, length: classes * 12 }
-  return encode(graph, { bind })
+  return encodeModel(graph, { bind })
 }
 
 /** A row for each class; those beyond the three colours are never the strongest. */

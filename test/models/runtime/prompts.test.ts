@@ -2,12 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { filled, promptTemplates } from '../../../src/models/runtime/prompts.ts'
-import { architecture } from '../../../src/models/architectures.ts'
+import { fillTemplate, promptTemplates } from '../../../src/models/runtime/prompts.ts'
+import { findArchitecture } from '../../../src/models/architectures.ts'
 import { type DualEncoder } from '../../../src/models/families/family.ts'
 
-const clip = architecture('clip:ViT-B-32') as DualEncoder
-const flava = architecture('flava') as DualEncoder
+const clip = findArchitecture('clip:ViT-B-32') as DualEncoder
+const flava = findArchitecture('flava') as DualEncoder
 
 let folder: string
 beforeAll(async () => {
@@ -33,7 +33,7 @@ describe('named prompts', () => {
     expect(new Set(all).size).toBe(80)
     expect(few).toHaveLength(7)
     expect(all).toEqual(expect.arrayContaining([...few]))
-    for (const template of all) expect(filled(template, 'stove')).toMatch(/^[^{}]*stove[^{}]*$/)
+    for (const template of all) expect(fillTemplate(template, 'stove')).toMatch(/^[^{}]*stove[^{}]*$/)
   })
 
   it('names what exists for another name', async () => {
@@ -44,7 +44,7 @@ describe('named prompts', () => {
 describe('prompts from a file', () => {
   it('reads a line each, with either placeholder', async () => {
     expect(await templatesOf('a {} here\n\nthe {c}\r\n')).toEqual(['a {} here', 'the {c}'])
-    expect(filled('the {c}, a {}', '$& {}')).toBe('the $& {}, a $& {}')
+    expect(fillTemplate('the {c}, a {}', '$& {}')).toBe('the $& {}, a $& {}')
   })
 
   it('reads a JSON list', async () => {

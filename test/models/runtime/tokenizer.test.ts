@@ -3,12 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadTokenizer, padded, type Tokenizer } from '../../../src/models/runtime/tokenizer.ts'
+import { loadTokenizer, padTokens, type Tokenizer } from '../../../src/models/runtime/tokenizer.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
 import { wordPieceJson } from './wordPiece.ts'
 
-const clip = { texts: 'clip', context: 77 } as const
-const bert = { texts: 'bert', context: 77 } as const
+const clip = { textCleaning: 'clip', contextLength: 77 } as const
+const bert = { textCleaning: 'bert', contextLength: 77 } as const
 
 let folder: string
 beforeAll(async () => {
@@ -55,7 +55,7 @@ describe.skipIf(!shared)("CLIP's tokenizer, against OpenCLIP", () => {
   })
 
   it.each(cases)('$text', ({ text, ids }) => {
-    expect([...padded([tokenize(text)], 77).tokens].map(Number)).toEqual(ids)
+    expect([...padTokens([tokenize(text)], 77).tokens].map(Number)).toEqual(ids)
   })
 
   it("reads the form in which OpenAI's models have it", async () => {
@@ -99,14 +99,14 @@ describe("BERT's word pieces, as FLAVA takes them", () => {
   })
 
   it('cuts at the context and keeps the separator', async () => {
-    const tokenize = await loadTokenizer(await written('bert.json', wordPieceJson), { ...bert, context: 4 })
+    const tokenize = await loadTokenizer(await written('bert.json', wordPieceJson), { ...bert, contextLength: 4 })
     expect(tokenize('a photo of a stove')).toEqual([2, 4, 5, 3])
   })
 })
 
 describe('padded', () => {
   it('fills with 0 and masks the padding', () => {
-    const { tokens, mask } = padded([[7, 8, 9], [5]], 4)
+    const { tokens, mask } = padTokens([[7, 8, 9], [5]], 4)
     expect([...tokens].map(Number)).toEqual([7, 8, 9, 0, 5, 0, 0, 0])
     expect([...mask].map(Number)).toEqual([1, 1, 1, 0, 1, 0, 0, 0])
   })

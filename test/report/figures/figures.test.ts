@@ -1,16 +1,23 @@
 import { describe, expect, it } from 'vitest'
-import { figureKinds, figuresOf, makeFigures, narrow, titledSpec, wide } from '../../../src/report/figures/index.ts'
+import {
+  figureKinds,
+  drawFigures,
+  makeFigures,
+  narrowWidthPx,
+  titledSpec,
+  wideWidthPx,
+} from '../../../src/report/figures/index.ts'
 import { renderSvg } from '../../../src/report/figures/render.ts'
-import { resultsOf } from '../../../src/analysis/view.ts'
+import { runView } from '../../../src/analysis/runView.ts'
 import { colorDomain } from '../../../src/report/figures/theme.ts'
-import { runOf } from '../../../src/results/run.ts'
+import { createRun } from '../../../src/results/run.ts'
 import { long } from '../../helpers/torture.ts'
 import { overlaps, textBoxes } from './boxes.ts'
 import { madeUp, madeUpRun, worlds } from './world.ts'
 
 const cases = Object.entries(worlds).filter(([name]) => name !== 'empty')
-const results = new Map(cases.map(([name, make]) => [name, resultsOf(make())]))
-const allFigures = (name: string) => figureKinds.flatMap(kind => figuresOf(kind, results.get(name)!))
+const results = new Map(cases.map(([name, make]) => [name, runView(make())]))
+const allFigures = (name: string) => figureKinds.flatMap(kind => drawFigures(kind, results.get(name)!))
 
 /** Outlines of the world's countries come from a package; their number is enough here. */
 const elided = (key: string, value: unknown): unknown => (key === 'arcs' && Array.isArray(value) ? value.length : value)
@@ -18,14 +25,14 @@ const elided = (key: string, value: unknown): unknown => (key === 'arcs' && Arra
 describe('specifications', () => {
   it.each(figureKinds.map(({ name }) => name))('%s has not changed', async name => {
     const kind = figureKinds.find(known => known.name === name)!
-    const figures = ['few', 'catalogue'].flatMap(world => figuresOf(kind, results.get(world)!))
-    const shown = figures.slice(0, 1).map(figure => ({ ...figure, spec: titledSpec(figure, wide) }))
+    const figures = ['few', 'catalogue'].flatMap(world => drawFigures(kind, results.get(world)!))
+    const shown = figures.slice(0, 1).map(figure => ({ ...figure, spec: titledSpec(figure, wideWidthPx) }))
     await expect(`${JSON.stringify(shown, elided, 1)}\n`).toMatchFileSnapshot(`snapshots/${name}.json`)
   })
 
   it('are plain data, the same from the same results', () => {
     for (const figure of allFigures('few')) {
-      expect(JSON.parse(JSON.stringify(figure.spec(wide)))).toEqual(figure.spec(wide))
+      expect(JSON.parse(JSON.stringify(figure.spec(wideWidthPx)))).toEqual(figure.spec(wideWidthPx))
     }
   })
 })
@@ -46,24 +53,25 @@ describe('captions', () => {
 })
 
 describe('drawings', () => {
-  it.each(cases.flatMap(([name]) => (long ? [wide, narrow] : [narrow]).map(width => [name, width] as const)))(
-    'of %s at %i pixels fit and no text covers another',
-    async (name, width) => {
-      for (const figure of allFigures(name)) {
-        const svg = await renderSvg(titledSpec(figure, width))
-        const boxes = textBoxes(svg)
-        expect(overlaps(boxes), figure.id).toEqual([])
-        expect(svg, figure.id).not.toMatch(/NaN|undefined|>null</)
-        const [drawn] = /width="(\d+)"/.exec(svg)!.slice(1).map(Number)
-        expect(drawn, figure.id).toBeLessThanOrEqual(width + 20)
-        expect(Math.max(...boxes.map(({ right }) => right)), figure.id).toBeLessThanOrEqual(drawn! + 1)
-      }
-    },
-  )
+  it.each(
+    cases.flatMap(([name]) =>
+      (long ? [wideWidthPx, narrowWidthPx] : [narrowWidthPx]).map(width => [name, width] as const),
+    ),
+  )('of %s at %i pixels fit and no text covers another', async (name, width) => {
+    for (const figure of allFigures(name)) {
+      const svg = await renderSvg(titledSpec(figure, width))
+      const boxes = textBoxes(svg)
+      expect(overlaps(boxes), figure.id).toEqual([])
+      expect(svg, figure.id).not.toMatch(/NaN|undefined|>null</)
+      const [drawn] = /width="(\d+)"/.exec(svg)!.slice(1).map(Number)
+      expect(drawn, figure.id).toBeLessThanOrEqual(width + 20)
+      expect(Math.max(...boxes.map(({ right }) => right)), figure.id).toBeLessThanOrEqual(drawn! + 1)
+    }
+  })
 
   it('carry names as text, never as markup', async () => {
     const [figure] = makeFigures(worlds['long names']!(), 'regions')
-    const svg = await renderSvg(figure!.spec(wide))
+    const svg = await renderSvg(figure!.spec(wideWidthPx))
     expect(svg).toContain('&lt;b&gt;&amp;')
     expect(svg).not.toContain('<b>')
   })
@@ -79,7 +87,7 @@ describe('edges', () => {
   it('a map of colours needs a cell with enough images', () => {
     const run = madeUpRun({ models: 1, countries: 4, classes: 1 })
     const cells = run.cells.map(cell => ({ ...cell, n: 1, top1: 1, top5: 1 }))
-    const small = runOf({ ...run, cells })
+    const small = createRun({ ...run, cells })
     for (const name of ['class-region', 'income-region'])
       expect(() => makeFigures(small, name)).toThrow(`no figure ${name} from these results`)
   })
@@ -87,7 +95,7 @@ describe('edges', () => {
   it('a region whose images all failed is named with those that are too small', () => {
     const run = worlds['few']!()
     const cells = run.cells.map(cell => (cell.groups['region'] === 'Asia' ? { ...cell, n: 0, top1: 0, top5: 0, errors: 5 } : cell)) // prettier-ignore
-    const [figure] = makeFigures(runOf({ ...run, cells }), 'regions')
+    const [figure] = makeFigures(createRun({ ...run, cells }), 'regions')
     expect(figure!.caption).toContain('Left out for fewer than 30 images: Asia.')
   })
 
@@ -99,26 +107,26 @@ describe('edges', () => {
       const n = cell.label === 'stove' && income === 'Q1' ? 1 : 0
       return { ...cell, n, top1: n, top5: n }
     })
-    const [map] = makeFigures(runOf({ ...run, cells }), 'region-map')
+    const [map] = makeFigures(createRun({ ...run, cells }), 'region-map')
     expect(map!.subtitle).toMatch(/; Europe − Asia: /)
   })
 
   it('a column that is empty makes no data set geographic', () => {
     const run = madeUpRun({ models: 2, standard: ['imagenet-1k'], geographic: ['own'] })
     const blank = run.cells.map(cell => ({ ...cell, groups: { ...cell.groups, region: null } }))
-    const results = resultsOf(runOf({ ...run, cells: blank }))
+    const results = runView(createRun({ ...run, cells: blank }))
     expect(makeFigures(results.run, 'regions').map(({ title }) => title)).toEqual([
       'Accuracy per country on own (made-up data)',
     ])
     const bare = run.cells.map(cell => ({ ...cell, groups: {} }))
-    expect(resultsOf(runOf({ ...run, cells: bare })).roles.geographic).toEqual([])
+    expect(runView(createRun({ ...run, cells: bare })).roles.geographic).toEqual([])
   })
 })
 
 describe('zero-shot models', () => {
   it('are drawn beside the others, without a part in the lines', () => {
     const mixed = results.get('mixed')!
-    expect(mixed.fitted).toHaveLength(4)
+    expect(mixed.fittedModels).toHaveLength(4)
     const [figure] = makeFigures(worlds['mixed']!(), 'progress')
     const zeroShot = figure!.rows.filter(row => row['fitted'] === 'no')
     expect(new Set(zeroShot.map(row => row['model'])).size).toBe(3)
@@ -128,7 +136,7 @@ describe('zero-shot models', () => {
   })
 
   it('have the line where nothing else was evaluated', () => {
-    expect(resultsOf(madeUpRun({ models: 3, zeroShot: 3 })).fitted).toHaveLength(3)
+    expect(runView(madeUpRun({ models: 3, zeroShot: 3 })).fittedModels).toHaveLength(3)
   })
 })
 
@@ -189,6 +197,6 @@ describe('choices', () => {
   })
 
   it.each(figureKinds.map(kind => kind.name))('%s draws nothing from nothing', name => {
-    expect(figureKinds.find(kind => kind.name === name)!.make(resultsOf(worlds['empty']!()), {})).toEqual([])
+    expect(figureKinds.find(kind => kind.name === name)!.make(runView(worlds['empty']!()), {})).toEqual([])
   })
 })

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { besidePoints, spread } from '../../../src/report/figures/labels.ts'
-import { roundBounds } from '../../../src/report/figures/linePanel.ts'
+import { placeLabels, spreadPositions } from '../../../src/report/figures/labels.ts'
+import { roundDomain } from '../../../src/report/figures/linePanel.ts'
 
 describe('spread', () => {
   it('leaves labels that do not touch where they want to be', () => {
-    expect(spread([10, 50, 90], [10, 10, 10], 0, 100)).toEqual([10, 50, 90])
+    expect(spreadPositions([10, 50, 90], [10, 10, 10], 0, 100)).toEqual([10, 50, 90])
   })
 
   it('keeps labels apart, in order and inside', () => {
@@ -13,7 +13,7 @@ describe('spread', () => {
     fc.assert(
       fc.property(labels, wanted => {
         const heights = wanted.map(() => 12)
-        const placed = spread(wanted, heights, 0, 100)
+        const placed = spreadPositions(wanted, heights, 0, 100)
         const sorted = [...placed].sort((a, b) => a - b)
         expect(Math.min(...placed)).toBeGreaterThanOrEqual(6 - 1e-9)
         expect(Math.max(...placed)).toBeLessThanOrEqual(94 + 1e-9)
@@ -29,7 +29,7 @@ describe('besidePoints', () => {
   const area = { width: 300, height: 100, size: 10, radius: 4 }
 
   it('labels apart points on their right', () => {
-    const placed = besidePoints(
+    const placed = placeLabels(
       [
         { x: 20, y: 20, text: 'a' },
         { x: 150, y: 80, text: 'b' },
@@ -43,17 +43,17 @@ describe('besidePoints', () => {
   })
 
   it('turns to the left at the right edge', () => {
-    expect(besidePoints([{ x: 290, y: 50, text: 'a long name' }], area)[0]!.align).toBe('right')
+    expect(placeLabels([{ x: 290, y: 50, text: 'a long name' }], area)[0]!.align).toBe('right')
   })
 
   it('leaves a label out rather than cover another', () => {
     const crowd = Array.from({ length: 30 }, (_, i) => ({ x: 150 + (i % 6), y: 50 + (i % 5), text: `point ${i}` }))
-    expect(besidePoints(crowd, area).length).toBeLessThan(8)
+    expect(placeLabels(crowd, area).length).toBeLessThan(8)
   })
 
   it('keeps clear of obstacles', () => {
     const wall = Array.from({ length: 40 }, (_, i) => ({ x: 30, y: 2.5 * i }))
-    const placed = besidePoints([{ x: 20, y: 50, text: 'wide label' }], area, wall)
+    const placed = placeLabels([{ x: 20, y: 50, text: 'wide label' }], area, wall)
     expect(placed).toEqual([])
   })
 })
@@ -63,7 +63,7 @@ describe('roundBounds', () => {
     const values = fc.array(fc.double({ min: 0, max: 100, noNaN: true }), { minLength: 1, maxLength: 20 })
     fc.assert(
       fc.property(values, numbers => {
-        const { domain, values } = roundBounds(numbers, 0, 100)
+        const { domain, values } = roundDomain(numbers, 0, 100)
         expect(domain[0]).toBeLessThanOrEqual(Math.min(...numbers))
         expect(domain[1]).toBeGreaterThanOrEqual(Math.max(...numbers))
         expect(values[0]).toBe(domain[0])

@@ -1,12 +1,12 @@
 import { inflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { figureKinds, titledSpec, wide } from '../../../src/report/figures/index.ts'
+import { figureKinds, titledSpec, wideWidthPx } from '../../../src/report/figures/index.ts'
 import { renderPdf } from '../../../src/report/figures/pdf.ts'
-import { print, renderSvg } from '../../../src/report/figures/render.ts'
-import { type Results, resultsOf } from '../../../src/analysis/view.ts'
+import { printColors, renderSvg } from '../../../src/report/figures/render.ts'
+import { type RunView, runView } from '../../../src/analysis/runView.ts'
 import { worlds } from './world.ts'
 
-const [few, catalogue] = ['few', 'catalogue'].map(name => resultsOf(worlds[name]!())) as [Results, Results]
+const [few, catalogue] = ['few', 'catalogue'].map(name => runView(worlds[name]!())) as [RunView, RunView]
 
 /** The page's drawing commands. */
 function commands(pdf: Uint8Array): string {
@@ -28,7 +28,7 @@ describe('PDF', () => {
   it.each(figureKinds.map(kind => kind.name))('%s has every text as text, clips and a page of its size', async name => {
     const kind = figureKinds.find(known => known.name === name)!
     const [figure] = [...kind.make(few, {}), ...kind.make(catalogue, {})]
-    const svg = await renderSvg(titledSpec(figure!, wide), print)
+    const svg = await renderSvg(titledSpec(figure!, wideWidthPx), printColors)
     const pdf = await renderPdf(svg, figure!.title)
     const drawn = commands(pdf)
     const lines = countOf(svg, /<(text|tspan)\b[^>]*>[^<]*[^<\s][^<]*</g)
@@ -40,7 +40,9 @@ describe('PDF', () => {
 
   it('embeds its fonts', async () => {
     const [figure] = figureKinds[0]!.make(few, {})
-    const pdf = Buffer.from(await renderPdf(await renderSvg(figure!.spec(wide), print), 'a')).toString('latin1')
+    const pdf = Buffer.from(await renderPdf(await renderSvg(figure!.spec(wideWidthPx), printColors), 'a')).toString(
+      'latin1',
+    )
     expect(pdf).toMatch(/\/FontName \/\w+\+DejaVuSans/)
     expect(pdf).toContain('/FontFile2')
   })

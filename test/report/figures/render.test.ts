@@ -1,9 +1,9 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { fitText, textWidth, wrapText } from '../../../src/report/figures/fonts.ts'
-import { covers } from '../../../src/report/figures/measure.ts'
-import { makeFigures, wide } from '../../../src/report/figures/index.ts'
-import { print, renderPng, renderSvg } from '../../../src/report/figures/render.ts'
+import { hasAllGlyphs } from '../../../src/report/figures/measure.ts'
+import { makeFigures, wideWidthPx } from '../../../src/report/figures/index.ts'
+import { printColors, renderPng, renderSvg } from '../../../src/report/figures/render.ts'
 import { worlds } from './world.ts'
 
 async function ink(png: Uint8Array): Promise<number> {
@@ -23,20 +23,20 @@ const word = (text: string): Promise<string> =>
 describe('PNG', () => {
   it('has the ink of its text', async () => {
     const [figure] = makeFigures(worlds['few']!(), 'regions')
-    const svg = await renderSvg(figure!.spec(wide))
+    const svg = await renderSvg(figure!.spec(wideWidthPx))
     const drawn = await ink(await renderPng(svg))
     const without = await ink(await renderPng(svg.replace(/<text.*?<\/text>/g, '')))
     expect(drawn - without).toBeGreaterThan(1000)
   })
 
   it.each(['Europe', 'Ελλάδα', 'Україна', 'مصر', 'Հայաստան', 'საქართველო', "Côte d'Ivoire"])('draws %s', async text => {
-    expect(covers(text)).toBe(true)
+    expect(hasAllGlyphs(text)).toBe(true)
     expect(await ink(await renderPng(await word(text), 1))).toBeGreaterThan(150)
   })
 
   it('knows which scripts its own fonts lack', () => {
-    expect(covers('中国')).toBe(false)
-    expect(covers('भारत')).toBe(false)
+    expect(hasAllGlyphs('中国')).toBe(false)
+    expect(hasAllGlyphs('भारत')).toBe(false)
   })
 
   it('has the size asked for', async () => {
@@ -56,9 +56,9 @@ describe('SVG', () => {
       encoding: { x: { field: 'a', type: 'quantitative' } },
     } as const
     expect(await renderSvg(spec)).toContain('currentColor')
-    const file = await renderSvg(spec, print)
+    const file = await renderSvg(spec, printColors)
     expect(file).not.toContain('currentColor')
-    expect(file).toContain(print.paper)
+    expect(file).toContain(printColors.paper)
   })
 
   it('refuses to load anything', async () => {
@@ -93,7 +93,7 @@ describe('SVG', () => {
 
   it('gives marks a tooltip and drops what draws nothing', async () => {
     const [figure] = makeFigures(worlds['few']!(), 'regions')
-    const svg = await renderSvg(figure!.spec(wide))
+    const svg = await renderSvg(figure!.spec(wideWidthPx))
     expect(svg).toMatch(
       /<circle [^>]*><title>efficientnet_b0, Europe: \d+\.\d %, 95 % interval [\d.]+ to [\d.]+, n = \d+<\/title>/,
     )

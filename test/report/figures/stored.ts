@@ -1,8 +1,8 @@
 /** A folder of stored results, written shard by shard as an evaluation does, without pictures or models. */
-import { type Dataset, type Item } from '../../../src/datasets/dataset.ts'
-import { recordDataset } from '../../../src/results/notes.ts'
-import { type Identity } from '../../../src/results/schema.ts'
-import { folderPlace } from '../../../src/lib/storage/folder.ts'
+import { type Dataset, type Sample } from '../../../src/datasets/dataset.ts'
+import { recordDataset } from '../../../src/results/records.ts'
+import { type ResultKey } from '../../../src/results/schema.ts'
+import { folderStorage } from '../../../src/lib/storage/folder.ts'
 import { recordStudy } from '../../../src/results/studies.ts'
 import { commitShard } from '../../../src/results/write.ts'
 import { ownDataset } from '../../datasets/ownDataset.ts'
@@ -30,7 +30,7 @@ export async function storeResults(dir: string): Promise<void> {
 
 function datasetOf(name: string, count: number): Dataset {
   const columns = name === 'geode' ? ['region'] : []
-  const items = Array.from({ length: count }, (_, i): Item => ({
+  const items = Array.from({ length: count }, (_, i): Sample => ({
     id: `picture ${i}`,
     image: { kind: 'file', file: `${i}.jpg` },
     labels: [i % 3],
@@ -47,11 +47,11 @@ function datasetOf(name: string, count: number): Dataset {
 
 async function storeModel(
   dir: string,
-  { name, items, hash, columns }: Dataset,
+  { name, samples: items, hash, columns }: Dataset,
   model: string,
   skill: number,
 ): Promise<void> {
-  const identity: Identity = {
+  const identity: ResultKey = {
     ...{ schema: 1, version: '0.1.0', runtime: 'onnxruntime', model, weights: ['hash'], preprocessing: 'native' },
     ...{
       steps: 'none',
@@ -63,7 +63,7 @@ async function storeModel(
       prompts: '',
     },
   }
-  const share = (item: Item): number => skill - (item.groups['region'] === 'Africa' ? 0.25 : 0)
+  const share = (item: Sample): number => skill - (item.groups['region'] === 'Africa' ? 0.25 : 0)
   const status = items.map(({ id }) => (columns.length > 0 && id === 'picture 3' ? 'unreadable-image' : 'ok'))
   const outcomes = {
     ...{ model, status },
@@ -74,5 +74,5 @@ async function storeModel(
     ),
   }
   const shard = { identity, start: 0, end: items.length }
-  await commitShard(folderPlace(dir), shard, items, columns, outcomes, 1)
+  await commitShard(folderStorage(dir), shard, items, columns, outcomes, 1)
 }

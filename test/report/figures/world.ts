@@ -1,11 +1,11 @@
 /** Stored results of a made-up world, as `openRun` would give them, without pictures or models. */
 import { type GroupValue } from '../../../src/datasets/dataset.ts'
 import { testbed } from '../../../src/models/testbed.ts'
-import { type DatasetNote, type Failure } from '../../../src/results/notes.ts'
+import { type DatasetRecord, type Failure } from '../../../src/results/records.ts'
 import { type StudyValues } from '../../../src/results/studies.ts'
-import { type Cell, type Entry } from '../../../src/results/store.ts'
-import { random, type Random } from '../../../src/lib/random.ts'
-import { type Run, runOf } from '../../../src/results/run.ts'
+import { type CountsCell, type StoredEvaluation } from '../../../src/results/store.ts'
+import { randomFor, type Random } from '../../../src/lib/random.ts'
+import { type Run, createRun } from '../../../src/results/run.ts'
 
 export const madeUp = 'a test draws these results by rule.'
 
@@ -69,14 +69,14 @@ const same = (name: string): string => name
 
 export function madeUpRun(options: WorldOptions): Run {
   const { standard = benchmarks.slice(0, 3), geographic = ['dollarstreet', 'geode'], rename = same } = options
-  const draw = random(options.seed ?? 1, 'world')
+  const draw = randomFor(options.seed ?? 1, 'world')
   const models = Array.from({ length: options.models }, (_, i) => {
     const skill = options.models === 1 ? 0.8 : 0.6 + (0.3 * i) / (options.models - 1)
     return { name: rename(options.catalogue ? catalogueName(i) : modelName(i)), skill: skill + 0.02 * (draw() - 0.5) }
   })
-  const cells: Cell[] = []
-  const entries: Entry[] = []
-  const datasets = new Map<string, DatasetNote>()
+  const cells: CountsCell[] = []
+  const entries: StoredEvaluation[] = []
+  const datasets = new Map<string, DatasetRecord>()
   for (const dataset of [...standard, ...geographic]) {
     const places = geographic.includes(dataset) ? placesOf(options) : []
     const layout = cellLayout(places, options.classes ?? 12, rename, draw)
@@ -105,7 +105,7 @@ export function madeUpRun(options: WorldOptions): Run {
   const failures: Failure[] = options.problems
     ? [{ model: 'broken<model>', dataset: geographic[0]!, code: 'missing-tensor', message: 'no tensor head.weight' }]
     : []
-  return runOf({
+  return createRun({
     dir: 'results',
     entries,
     datasets,
@@ -184,7 +184,7 @@ const modelName = (i: number): string =>
 /** Spread over the testbed, so that all families and sizes are there. */
 const catalogueName = (i: number): string => testbed()[(i * 5 + 1) % testbed().length]!.model
 
-function note(name: string, images: number, columns: string[], options: WorldOptions): DatasetNote {
+function note(name: string, images: number, columns: string[], options: WorldOptions): DatasetRecord {
   return {
     ...{ name, hash: `hash-${name}`, images, classes: [], columns, labelMap: 'by name' },
     ...(options.madeUp === false ? {} : { madeUp }),
@@ -194,9 +194,9 @@ function note(name: string, images: number, columns: string[], options: WorldOpt
   }
 }
 
-function entry(model: string, dataset: string, images: number, columns: string[], zeroShot: boolean): Entry {
+function entry(model: string, dataset: string, images: number, columns: string[], zeroShot: boolean): StoredEvaluation {
   const created = '2026-01-02T03:04:05.000Z'
-  const identity: Entry['identity'] = {
+  const identity: StoredEvaluation['identity'] = {
     ...{ schema: 1, version: '0.1.0', runtime: 'onnxruntime 1.30.0', model, weights: ['a'.repeat(64)] },
     ...{ preprocessing: 'native', steps: 'resize(256, bilinear) centerCrop(224) normalize(mean 0 0 0, std 1 1 1)' },
     ...{
@@ -258,5 +258,5 @@ export const worlds: Readonly<Record<string, () => Run>> = {
   mixed: () => madeUpRun({ models: 7, zeroShot: 3 }),
   'small groups': () => madeUpRun({ models: 2, classes: 5, countries: 20 }),
   'one region': () => madeUpRun({ models: 3, regions: ['Africa'], countries: 5 }),
-  empty: () => runOf({ dir: 'results', entries: [], datasets: new Map(), failures: [], cells: [] }),
+  empty: () => createRun({ dir: 'results', entries: [], datasets: new Map(), failures: [], cells: [] }),
 }

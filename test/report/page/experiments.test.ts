@@ -5,8 +5,13 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { commands } from '../../../src/cli/commands/index.ts'
 import { figureKinds } from '../../../src/report/figures/index.ts'
-import { paperClaims, paperTable } from '../../../src/analysis/paper/published.ts'
-import { experimentNamed, experimentText, publishedText, resultsText } from '../../../src/report/page/experiments.ts'
+import { paperClaims, paperTable } from '../../../src/analysis/paper/printedNumbers.ts'
+import {
+  readExperiment,
+  experimentText,
+  publishedSizesText,
+  experimentResultsText,
+} from '../../../src/report/page/experiments.ts'
 import { recordStudy } from '../../../src/results/studies.ts'
 import { geogap } from '../../helpers/cli.ts'
 import { evenly, storeRun } from '../../helpers/storedRun.ts'
@@ -19,7 +24,7 @@ const names = readdirSync(root).flatMap(file => /^(.+)\.json$/.exec(file)?.[1] ?
 
 describe.each(names)('experiment %s', name => {
   it("prints the paper's own values", async () => {
-    const { paper, tables } = await experimentNamed(name)
+    const { paper, tables } = await readExperiment(name)
     const printed = tables[0] ? paperTable(tables[0]).values : []
     const claims = new Map(paperClaims().map(({ id, value }) => [id, value]))
     for (const [key, value] of Object.entries(paper)) {
@@ -29,7 +34,7 @@ describe.each(names)('experiment %s', name => {
   })
 
   it('has commands whose options exist, and figures', async () => {
-    const { commands: lines, figures } = await experimentNamed(name)
+    const { commands: lines, figures } = await readExperiment(name)
     for (const line of lines) {
       const [program, command, ...words] = line.split(' ')
       const options = (await commands.find(one => one.name === command)!.load()).command(commands).options
@@ -54,17 +59,19 @@ describe('geogap experiment', () => {
   it('sets stored results beside the paper', async () => {
     await storeRun([{ model: 'vgg', dataset: 'imagenet-1k', correct: evenly(100, 0.5) }], folder)
     await recordStudy(folder, 'last-layer', [{ setting: 1, metric: 'dollarstreet accuracy', values: [0.7, 0.72] }])
-    const text = await resultsText(await experimentNamed('retraining'), folder)
+    const text = await experimentResultsText(await readExperiment('retraining'), folder)
     expect(text).toMatch(/retrained vit .*dollarstreet accuracy.*71\.0.*76\.8/)
-    expect(await resultsText(await experimentNamed('interventions'), folder)).toMatch(/augmix .*geode disparity.*3\.1/)
+    expect(await experimentResultsText(await readExperiment('interventions'), folder)).toMatch(
+      /augmix .*geode disparity.*3\.1/,
+    )
   })
 
   it('says what published accuracies show, and that they are no disparities', async () => {
-    const text = publishedText(await experimentNamed('scaling'))
+    const text = publishedSizesText(await readExperiment('scaling'))
     expect(text).toMatch(/geode-datacomp +training images +from 200 M +\d+ +\d\d\.\d/)
     expect(text).toContain('not disparities')
-    expect(publishedText(await experimentNamed('interventions'))).toContain("interventions' own authors")
-    expect(experimentText(await experimentNamed('scaling'), [])).toContain('million parameters')
+    expect(publishedSizesText(await readExperiment('interventions'))).toContain("interventions' own authors")
+    expect(experimentText(await readExperiment('scaling'), [])).toContain('million parameters')
   })
 
   it('is shipped', () => {

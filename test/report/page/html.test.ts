@@ -3,13 +3,13 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { resultsOf } from '../../../src/analysis/view.ts'
+import { runView } from '../../../src/analysis/runView.ts'
 import { reportPage, writeReport } from '../../../src/report/page/html.ts'
-import { type Run, runOf } from '../../../src/results/run.ts'
+import { type Run, createRun } from '../../../src/results/run.ts'
 import { madeUp, madeUpRun, worlds } from '../figures/world.ts'
 import { long } from '../../helpers/torture.ts'
 
-const pageOf = (run: Run): Promise<string> => reportPage(resultsOf(run), [])
+const pageOf = (run: Run): Promise<string> => reportPage(runView(run), [])
 
 const between = (text: string, start: string, end: string): string => text.split(start)[1]!.split(end)[0]!
 
@@ -149,7 +149,7 @@ describe('what went wrong', () => {
   it('is listed: failures, images by reason, refused rows', async () => {
     const run = madeUpRun({ ...small, problems: true })
     const status = { model: 'resnet50', dataset: 'geode', status: 'unreadable-image', images: 3 }
-    const page = await reportPage(resultsOf(run), [status])
+    const page = await reportPage(runView(run), [status])
     expect(page).toContain('no tensor head.weight')
     expect(page).toContain('unreadable-image')
     expect(page).toContain('photo &lt;1&gt;.jpg')
@@ -165,7 +165,7 @@ describe('what went wrong', () => {
       top5: 1,
       errors: 1,
     }))
-    const both = runOf({ ...run, cells: [...run.cells.map(cell => ({ ...cell, errors: 0 })), ...cells] })
+    const both = createRun({ ...run, cells: [...run.cells.map(cell => ({ ...cell, errors: 0 })), ...cells] })
     expect(await pageOf(both)).toContain(`${cells.length.toLocaleString('en-US')} missing predictions.`)
   })
 

@@ -1,6 +1,6 @@
-import { type Tensor, type Weights } from '../graph.ts'
+import { type Tensor, type ParameterScope } from '../graph.ts'
 import { add, mul } from '../ops.ts'
-import { fixed } from '../shapes.ts'
+import { fixedSize } from '../shapes.ts'
 import { type Projection, selfAttention } from './attention.ts'
 import { mlp } from './mlp.ts'
 import { layerNorm } from './norm.ts'
@@ -19,8 +19,8 @@ export interface BlockConfig {
 }
 
 /** The pre-norm block of vision transformers over x [n, length, width], with timm's names. */
-export function transformerBlock(w: Weights, x: Tensor, c: BlockConfig): Tensor {
-  const width = fixed(x.shape.at(-1), 'transformerBlock')
+export function transformerBlock(w: ParameterScope, x: Tensor, c: BlockConfig): Tensor {
+  const width = fixedSize(x.shape.at(-1), 'transformerBlock')
   const scaled = (name: string, y: Tensor): Tensor =>
     c.layerScale ? mul(y, w.at(name).get('gamma', [width], 'scale')) : y
   const attended = selfAttention(w.at('attn'), layerNorm(w.at('norm1'), x, c.epsilon), c.heads, c.mask, c.project)
@@ -30,5 +30,5 @@ export function transformerBlock(w: Weights, x: Tensor, c: BlockConfig): Tensor 
 }
 
 /** The blocks of the scopes `name.0` … `name.(count-1)`, one after the other. */
-export const transformer = (w: Weights, name: string, count: number, x: Tensor, c: BlockConfig): Tensor =>
+export const transformer = (w: ParameterScope, name: string, count: number, x: Tensor, c: BlockConfig): Tensor =>
   w.each(name, count).reduce((y, block) => transformerBlock(block, y, c), x)

@@ -1,12 +1,12 @@
-import { append, type Tensor } from '../graph.ts'
+import { appendNode, type Tensor } from '../graph.ts'
 import { add, cast, div, erf, exp, mul, neg, pow, sub } from '../ops.ts'
-import { type Rules } from './rule.ts'
+import { type GradientRules } from './rule.ts'
 
 const square = (x: Tensor): Tensor => mul(x, x)
 /** a - x. */
-const from = (a: number, x: Tensor): Tensor => add(neg(x), a)
+const subtractFrom = (a: number, x: Tensor): Tensor => add(neg(x), a)
 /** 1 where x > 0, 0 where x = 0. */
-const sign = (x: Tensor): Tensor => append(x.graph, 'Sign', [x], [{ dtype: x.dtype, shape: x.shape }])[0]!
+const sign = (x: Tensor): Tensor => appendNode(x.graph, 'Sign', [x], [{ dtype: x.dtype, shape: x.shape }])[0]!
 
 /** Φ(x) + x φ(x), with the normal distribution's Φ and φ. */
 function geluSlope(x: Tensor): Tensor {
@@ -14,7 +14,7 @@ function geluSlope(x: Tensor): Tensor {
   return add(cumulative, mul(x, mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI))))
 }
 
-export const elementwiseRules: Rules = {
+export const elementwiseRules: GradientRules = {
   Add: ({ dy }) => [() => dy, () => dy],
   Sub: ({ dy }) => [() => dy, () => neg(dy)],
   Mul: ({ x: [a, b], dy }) => [() => mul(dy, b!), () => mul(dy, a!)],
@@ -24,8 +24,8 @@ export const elementwiseRules: Rules = {
   Exp: ({ y, dy }) => [() => mul(dy, y)],
   Log: ({ x: [a], dy }) => [() => div(dy, a!)],
   Neg: ({ dy }) => [() => neg(dy)],
-  Tanh: ({ y, dy }) => [() => mul(dy, from(1, square(y)))],
-  Sigmoid: ({ y, dy }) => [() => mul(dy, mul(y, from(1, y)))],
+  Tanh: ({ y, dy }) => [() => mul(dy, subtractFrom(1, square(y)))],
+  Sigmoid: ({ y, dy }) => [() => mul(dy, mul(y, subtractFrom(1, y)))],
   Erf: ({ x: [a], dy }) => [() => mul(dy, mul(exp(neg(square(a!))), 2 / Math.sqrt(Math.PI)))],
   Relu: ({ y, dy }) => [() => mul(dy, sign(y))],
   Gelu: ({ x: [a], dy, node }) => (node.attributes.approximate === 'tanh' ? [] : [() => mul(dy, geluSlope(a!))]),

@@ -1,52 +1,52 @@
-import { append, integers } from '../graph.ts'
+import { appendNode, integers } from '../graph.ts'
 import { concat, reshape, slice, transpose } from '../ops.ts'
-import { fixed, product } from '../shapes.ts'
-import { type Rule, type Rules } from './rule.ts'
+import { fixedSize, product } from '../shapes.ts'
+import { type GradientRule, type GradientRules } from './rule.ts'
 import { constantIntegers, expandLike, integerAttribute, zerosLike } from './support.ts'
 
-const sameValues: Rule = ({ x: [a], dy }) => [() => reshape(dy, a!.shape)]
+const reshapeRule: GradientRule = ({ x: [a], dy }) => [() => reshape(dy, a!.shape)]
 
-const transposed: Rule = ({ node, dy }) => {
+const transposeRule: GradientRule = ({ node, dy }) => {
   const order = node.attributes.perm as readonly number[]
   const inverse = order.map((_, axis) => order.indexOf(axis))
   return [() => transpose(dy, inverse)]
 }
 
-const concatenated: Rule = ({ node, x, dy }) => {
+const concatRule: GradientRule = ({ node, x, dy }) => {
   const axis = integerAttribute(node, 'axis', 0)
   let end = 0
   return x.map(({ shape }) => {
     const start = end
-    end += fixed(shape[axis], 'Concat')
+    end += fixedSize(shape[axis], 'Concat')
     const stop = end
     return () => slice(dy, axis, start, stop)
   })
 }
 
-const split: Rule = ({ node, arriving }) => {
+const splitRule: GradientRule = ({ node, outputGradients: arriving }) => {
   const parts = node.outputs.map((tensor, i) => arriving[i] ?? zerosLike(tensor))
   return [() => concat(parts, integerAttribute(node, 'axis', 0))]
 }
 
 /** Zeros on both sides of what a slice with step 1 took. */
-const sliced: Rule = ({ node, x: [x, ...bounds], dy }) => {
+const sliceRule: GradientRule = ({ node, x: [x, ...bounds], dy }) => {
   const [starts, ends, axes, steps] = bounds.map(tensor => constantIntegers(tensor, 'Slice'))
   if (steps?.some(step => step !== 1) === true) return []
   const before = x!.shape.map(() => 0)
   const after = x!.shape.map(() => 0)
   for (const [i, start] of starts!.entries()) {
     const axis = axes?.[i] ?? i
-    const size = fixed(x!.shape[axis], node.op)
+    const size = fixedSize(x!.shape[axis], node.op)
     const within = (position: number): number => Math.min(Math.max(position < 0 ? position + size : position, 0), size)
     before[axis] = within(start)
     after[axis] = size - within(ends![i]!)
   }
   const outputs = [{ dtype: dy.dtype, shape: x!.shape }]
-  return [() => append(dy.graph, 'Pad', [dy, integers(dy.graph, [...before, ...after])], outputs)[0]!]
+  return [() => appendNode(dy.graph, 'Pad', [dy, integers(dy.graph, [...before, ...after])], outputs)[0]!]
 }
 
 /** What was taken from one place more than once adds up there. */
-const gathered: Rule = ({ node, x: [x, indices], dy }) => {
+const gatherRule: GradientRule = ({ node, x: [x, indices], dy }) => {
   const axis = integerAttribute(node, 'axis', 0)
   return [
     () => {
@@ -55,20 +55,20 @@ const gathered: Rule = ({ node, x: [x, indices], dy }) => {
       const alone = flat.shape.map((_, i) => (i === axis ? count : 1))
       const inputs = [zerosLike(x!), expandLike(reshape(indices!, alone), flat), flat]
       const outputs = [{ dtype: dy.dtype, shape: x!.shape }]
-      return append(dy.graph, 'ScatterElements', inputs, outputs, { axis, reduction: 'add' })[0]!
+      return appendNode(dy.graph, 'ScatterElements', inputs, outputs, { axis, reduction: 'add' })[0]!
     },
     undefined,
   ]
 }
 
-export const layoutRules: Rules = {
-  Transpose: transposed,
-  Reshape: sameValues,
-  Squeeze: sameValues,
-  Unsqueeze: sameValues,
-  Concat: concatenated,
-  Split: split,
-  Slice: sliced,
-  Gather: gathered,
+export const layoutRules: GradientRules = {
+  Transpose: transposeRule,
+  Reshape: reshapeRule,
+  Squeeze: reshapeRule,
+  Unsqueeze: reshapeRule,
+  Concat: concatRule,
+  Split: splitRule,
+  Slice: sliceRule,
+  Gather: gatherRule,
   Expand: ({ dy }) => [() => dy],
 }

@@ -1,13 +1,13 @@
-import { type Node, type Shape, type Tensor } from '../graph.ts'
+import { type GraphNode, type TensorShape, type Tensor } from '../graph.ts'
 import { mean, mul, sub } from '../ops.ts'
-import { type Rule, type Rules } from './rule.ts'
+import { type GradientRule, type GradientRules } from './rule.ts'
 import { integerAttribute } from './support.ts'
 
 /**
  * Mean and inverse deviation that a LayerNormalization computed, as [..., 1]: its second and third output. They are
  * declared on the node the first time that they are asked for.
  */
-function statistics(node: Node, shape: Shape): readonly [mean: Tensor, inverse: Tensor] {
+function statistics(node: GraphNode, shape: TensorShape): readonly [mean: Tensor, inverse: Tensor] {
   const [y, average, inverse] = node.outputs
   if (average && inverse) return [average, inverse]
   const made = ['mean', 'inverse'].map(what => ({ ...y!, name: `${y!.name}_${what}`, shape }))
@@ -17,7 +17,7 @@ function statistics(node: Node, shape: Shape): readonly [mean: Tensor, inverse: 
   return [made[0]!, made[1]!]
 }
 
-const layerNormalization: Rule = ({ node, x: [x, weight, bias], dy }) => {
+const layerNormalization: GradientRule = ({ node, x: [x, weight, bias], dy }) => {
   const axis = integerAttribute(node, 'axis', -1)
   const axes = x!.shape.map((_, i) => i).slice(axis)
   const [average, inverse] = statistics(
@@ -36,4 +36,4 @@ const layerNormalization: Rule = ({ node, x: [x, weight, bias], dy }) => {
   ]
 }
 
-export const normalizationRules: Rules = { LayerNormalization: layerNormalization }
+export const normalizationRules: GradientRules = { LayerNormalization: layerNormalization }

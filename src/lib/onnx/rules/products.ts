@@ -1,16 +1,16 @@
-import { append, type Node, shapeError, type Tensor } from '../graph.ts'
+import { appendNode, type GraphNode, shapeError, type Tensor } from '../graph.ts'
 import { matmul, reshape, sum, transpose } from '../ops.ts'
-import { fixed, product as sizeOf } from '../shapes.ts'
-import { type Rule, type Rules } from './rule.ts'
+import { fixedSize, product as sizeOf } from '../shapes.ts'
+import { type GradientRule, type GradientRules } from './rule.ts'
 import { integerAttribute } from './support.ts'
 
 /** A B with either one transposed first: [m, k] × [k, p] to [m, p]. */
-function product(a: Tensor, b: Tensor, { transA = false, transB = false } = {}): Tensor {
+function matrixProduct(a: Tensor, b: Tensor, { transA = false, transB = false } = {}): Tensor {
   const [rows, inner] = transA ? a.shape.toReversed() : a.shape
   const [depth, columns] = transB ? b.shape.toReversed() : b.shape
   if (inner !== depth) throw shapeError('Gemm', `[${String(a.shape)}] × [${String(b.shape)}]`)
   const attributes = { ...(transA ? { transA: 1 } : {}), ...(transB ? { transB: 1 } : {}) }
-  return append(a.graph, 'Gemm', [a, b], [{ dtype: a.dtype, shape: [rows!, columns!] }], attributes)[0]!
+  return appendNode(a.graph, 'Gemm', [a, b], [{ dtype: a.dtype, shape: [rows!, columns!] }], attributes)[0]!
 }
 
 const swapLast = (x: Tensor): Tensor => {
@@ -19,32 +19,34 @@ const swapLast = (x: Tensor): Tensor => {
 }
 
 /** [..., width] to [rows, width]. */
-const rows = (x: Tensor): Tensor => reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!])
+const flattenRows = (x: Tensor): Tensor => reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!])
 
 /** A matrix that every batch shares gets one product over all rows instead of a sum of products. */
-const matMul: Rule = ({ x: [a, b], dy }) => [
+const matMul: GradientRule = ({ x: [a, b], dy }) => [
   () => matmul(dy, swapLast(b!)),
   () =>
     b!.shape.length === 2 && a!.shape.length > 2
-      ? product(rows(a!), rows(dy), { transA: true })
+      ? matrixProduct(flattenRows(a!), flattenRows(dy), { transA: true })
       : matmul(swapLast(a!), dy),
 ]
 
-const gemm: Rule = ({ node, x: [a, b, c], dy }) => {
+const gemm: GradientRule = ({ node, x: [a, b, c], dy }) => {
   if ('alpha' in node.attributes || 'beta' in node.attributes) return []
   const transA = integerAttribute(node, 'transA', 0) === 1
   const transB = integerAttribute(node, 'transB', 0) === 1
   return [
-    () => (transA ? product(b!, dy, { transA: transB, transB: true }) : product(dy, b!, { transB: !transB })),
-    () => (transB ? product(dy, a!, { transA: true, transB: transA }) : product(a!, dy, { transA: !transA })),
+    () =>
+      transA ? matrixProduct(b!, dy, { transA: transB, transB: true }) : matrixProduct(dy, b!, { transB: !transB }),
+    () =>
+      transB ? matrixProduct(dy, a!, { transA: true, transB: transA }) : matrixProduct(a!, dy, { transA: !transA }),
     c && (() => dy),
   ]
 }
 
 /** True for windows that neither overlap nor leave gaps: what cuts an image into patches. */
-function cutsPatches({ inputs, attributes }: Node): boolean {
-  const [height, width] = inputs[0]!.shape.slice(2).map(size => fixed(size, 'Conv'))
-  const [kh, kw] = inputs[1]!.shape.slice(2).map(size => fixed(size, 'Conv'))
+function isPatchConvolution({ inputs, attributes }: GraphNode): boolean {
+  const [height, width] = inputs[0]!.shape.slice(2).map(size => fixedSize(size, 'Conv'))
+  const [kh, kw] = inputs[1]!.shape.slice(2).map(size => fixedSize(size, 'Conv'))
   const all = (name: string, expected: number): boolean =>
     !(name in attributes) || (attributes[name] as readonly number[]).every(entry => entry === expected)
   const [sh, sw] = attributes.strides as readonly number[]
@@ -53,30 +55,30 @@ function cutsPatches({ inputs, attributes }: Node): boolean {
 }
 
 /** x [n, in, h, w] cut into rows [n·gh·gw, in·kh·kw], one per patch. */
-function patches(x: Tensor, [kh, kw]: readonly number[]): Tensor {
+function cutPatches(x: Tensor, [kh, kw]: readonly number[]): Tensor {
   const [n, channels, h, w] = x.shape
-  const [gh, gw] = [fixed(h, 'Conv') / kh!, fixed(w, 'Conv') / kw!]
+  const [gh, gw] = [fixedSize(h, 'Conv') / kh!, fixedSize(w, 'Conv') / kw!]
   const cut = transpose(reshape(x, [n!, channels!, gh, kh!, gw, kw!]), [0, 2, 4, 1, 3, 5])
   return reshape(cut, [sizeOf([n!, gh, gw]), sizeOf([channels!, kh!, kw!])])
 }
 
 /** The inverse of `patches`, to the shape of `x`. */
-function assembled(cut: Tensor, x: Tensor, [kh, kw]: readonly number[]): Tensor {
+function assemblePatches(cut: Tensor, x: Tensor, [kh, kw]: readonly number[]): Tensor {
   const [n, channels, h, w] = x.shape
-  const [gh, gw] = [fixed(h, 'Conv') / kh!, fixed(w, 'Conv') / kw!]
+  const [gh, gw] = [fixedSize(h, 'Conv') / kh!, fixedSize(w, 'Conv') / kw!]
   return reshape(transpose(reshape(cut, [n!, gh, gw, channels!, kh!, kw!]), [0, 3, 1, 4, 2, 5]), x.shape)
 }
 
-const conv: Rule = ({ node, x: [x, weight], dy }) => {
-  if (!cutsPatches(node)) return []
-  const kernel = weight!.shape.slice(2).map(size => fixed(size, 'Conv'))
+const conv: GradientRule = ({ node, x: [x, weight], dy }) => {
+  if (!isPatchConvolution(node)) return []
+  const kernel = weight!.shape.slice(2).map(size => fixedSize(size, 'Conv'))
   const flat = reshape(weight!, [weight!.shape[0]!, sizeOf(weight!.shape.slice(1))])
-  const perPatch = rows(transpose(dy, [0, 2, 3, 1]))
+  const perPatch = flattenRows(transpose(dy, [0, 2, 3, 1]))
   return [
-    () => assembled(product(perPatch, flat), x!, kernel),
-    () => reshape(product(perPatch, patches(x!, kernel), { transA: true }), weight!.shape),
+    () => assemblePatches(matrixProduct(perPatch, flat), x!, kernel),
+    () => reshape(matrixProduct(perPatch, cutPatches(x!, kernel), { transA: true }), weight!.shape),
     () => sum(perPatch, [0]),
   ]
 }
 
-export const productRules: Rules = { MatMul: matMul, Gemm: gemm, Conv: conv }
+export const productRules: GradientRules = { MatMul: matMul, Gemm: gemm, Conv: conv }

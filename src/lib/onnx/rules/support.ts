@@ -1,9 +1,18 @@
-import { append, type Attribute, integers, type Node, scalar, type Shape, shapeError, type Tensor } from '../graph.ts'
+import {
+  appendNode,
+  type NodeAttribute,
+  integers,
+  type GraphNode,
+  scalar,
+  type TensorShape,
+  shapeError,
+  type Tensor,
+} from '../graph.ts'
 import { cast, expand, gather, reshape, shapeOf, sum } from '../ops.ts'
 import { product } from '../shapes.ts'
 
 /** Sums over the axes that broadcasting added or widened, so that the result has `shape`. */
-export function sumTo(x: Tensor, shape: Shape): Tensor {
+export function sumTo(x: Tensor, shape: TensorShape): Tensor {
   const extra = x.shape.length - shape.length
   const added = Array.from({ length: extra }, (_, i) => i)
   const widened = shape.flatMap((dim, i) => (dim === 1 && x.shape[i + extra] !== 1 ? [i + extra] : []))
@@ -24,7 +33,7 @@ export function countAlong(x: Tensor, axes: readonly number[]): Tensor {
   if (typeof count === 'number') return scalar(x.graph, count)
   const sizes = gather(shapeOf(x), integers(x.graph, axes))
   const outputs = [{ dtype: 'int64' as const, shape: [] }]
-  return cast(append(x.graph, 'ReduceProd', [sizes], outputs, { keepdims: 0 })[0]!, 'float32')
+  return cast(appendNode(x.graph, 'ReduceProd', [sizes], outputs, { keepdims: 0 })[0]!, 'float32')
 }
 
 /** The values of an int64 constant. */
@@ -35,7 +44,7 @@ export function constantIntegers(tensor: Tensor, op: string): number[] {
 }
 
 /** An integer attribute, or `missing` where the node does not say. */
-export function integerAttribute(node: Node, name: string, missing: number): number {
-  const value: Attribute | undefined = node.attributes[name]
+export function integerAttribute(node: GraphNode, name: string, missing: number): number {
+  const value: NodeAttribute | undefined = node.attributes[name]
   return typeof value === 'number' ? value : missing
 }

@@ -1,0 +1,107 @@
+/** Where a model stands among comparable ones of the same ImageNet accuracy. */
+import { tQuantile } from '../metrics/distributions.ts'
+import { type Interval } from '../metrics/intervals.ts'
+import { mean, sum } from '../metrics/numbers.ts'
+import { fitLine } from '../metrics/regression.ts'
+
+export type HeadKind = '1K' | 'zero-shot'
+
+/** A model's measures, shares: accuracies by benchmark and region, disparities. */
+export interface ModelMeasures {
+  model: string
+  /** A head of 1,000 classes, or zero-shot: the two follow different lines and are never mixed. */
+  kind: HeadKind
+  values: ReadonlyMap<string, number>
+}
+
+export interface MeasureStanding {
+  measure: string
+  /** Comparable models in the fit. */
+  models: number
+  reference: number
+  value: number
+  /** Share of the comparable models' variance that their line explains. */
+  r2: number | null
+  /** What the line of the comparable models gives at this model's reference accuracy. */
+  expected: number | null
+  /** `value` minus `expected`; for an accuracy this is the effective robustness (Taori et al. 2020). */
+  residual: number | null
+  /** 95 % prediction interval of the measure of one more comparable model. */
+  interval: Interval | null
+  /** Share of the comparable models whose own residual is smaller. */
+  percentile: number | null
+  /** The reference accuracy lies outside the comparable models', so the line is drawn on beyond them. */
+  isExtrapolated: boolean
+  verdict: 'above' | 'below' | 'as expected' | null
+  reason: string | null
+}
+
+/** Fewer models make no line worth a prediction. */
+const minFitModels = 4
+
+/**
+ * Places `own` beside `others` on every measure that it has besides `reference`. Models of another kind and the model itself
+ * (by name) are left out of the fit.
+ */
+export function measureStandings(
+  own: ModelMeasures,
+  others: readonly ModelMeasures[],
+  reference: string,
+): MeasureStanding[] {
+  const x = own.values.get(reference)
+  if (x === undefined) return []
+  const comparable = comparableModels(own, others)
+  return [...own.values].flatMap(([measure, value]) => {
+    if (measure === reference) return []
+    const points = comparable.flatMap(({ values }) => {
+      const [a, b] = [values.get(reference), values.get(measure)]
+      return a === undefined || b === undefined ? [] : [{ x: a, y: b }]
+    })
+    return standingOnLine({ x, y: value }, points, measure)
+  })
+}
+
+/** The models of the same kind, without the model itself. */
+export const comparableModels = (own: ModelMeasures, others: readonly ModelMeasures[]): ModelMeasures[] =>
+  others.filter(({ model, kind }) => kind === own.kind && model !== own.model)
+
+interface StandingPoint {
+  x: number
+  y: number
+}
+
+function standingOnLine({ x, y }: StandingPoint, points: readonly StandingPoint[], measure: string): MeasureStanding {
+  const xs = points.map(point => point.x)
+  const ys = points.map(point => point.y)
+  const line = fitLine(xs, ys)
+  const n = points.length
+  const start = { measure, models: n, reference: x, value: y }
+  const noLine = {
+    r2: null,
+    expected: null,
+    residual: null,
+    interval: null,
+    percentile: null,
+    isExtrapolated: false,
+    verdict: null,
+  }
+  if (n < minFitModels || line.slope === null || line.intercept === null)
+    return { ...start, ...noLine, reason: n < minFitModels ? `${n} comparable models` : line.reason }
+  const at = (value: number): number => line.intercept! + line.slope! * value
+  const middle = mean(xs)
+  const spread = sum(xs.map(value => (value - middle) ** 2))
+  const squares = sum(points.map(point => (point.y - at(point.x)) ** 2))
+  const half = tQuantile(0.975, n - 2) * Math.sqrt((squares / (n - 2)) * (1 + 1 / n + (x - middle) ** 2 / spread))
+  const residual = y - at(x)
+  return {
+    ...start,
+    r2: line.r2,
+    expected: at(x),
+    residual,
+    interval: [at(x) - half, at(x) + half],
+    percentile: points.filter(point => point.y - at(point.x) < residual).length / n,
+    isExtrapolated: x < Math.min(...xs) || x > Math.max(...xs),
+    verdict: Math.abs(residual) <= half ? 'as expected' : residual > 0 ? 'above' : 'below',
+    reason: null,
+  }
+}

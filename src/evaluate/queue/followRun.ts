@@ -1,0 +1,135 @@
+/*
+ * Follows a run at a queue. What is done is what the place holds; whatever is missing there, not set apart and not in the queue, is
+ * put into the queue again: after a FLUSHALL as after the loss of a single job.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { type Storage } from '../../lib/storage/storage.ts'
+import { type WorkUnit, splitIntoUnits } from '../units.ts'
+import { readMissingUnits, type RunPlan, unitKeysOf } from './plan.ts'
+import {
+  connectQueue,
+  queueError,
+  readQueuedRun,
+  removeQueuedRun,
+  openRunQueue,
+  type FailedUnit,
+  readFailedUnits,
+  uncancelRun,
+  writeQueuedRun,
+} from './queue.ts'
+
+export interface FollowOptions {
+  queue: string
+  priority?: number
+  /** Milliseconds between looks at the place; default 2 s, and more where the place takes long to list. */
+  pollMs?: number
+  /** Tries of a unit before it is set apart (3), and milliseconds before the second one (2,000), doubled each time. */
+  maxTries?: number
+  backoffMs?: number
+  signal?: AbortSignal
+  onState?: (state: FollowState) => void
+}
+
+export interface FollowState {
+  units: number
+  done: number
+  /** Estimated core seconds of everything, and of what is stored. */
+  seconds: number
+  doneSeconds: number
+  failedUnits: number
+}
+
+export interface FollowedRun {
+  outcome: 'done' | 'cancelled' | 'left'
+  failedUnits: (WorkUnit & FailedUnit)[]
+}
+
+/**
+ * Puts the plan's missing units into the queue and returns when all are stored or set apart, when somebody cancels the run, or when
+ * `signal` comes (workers go on). Errors: those of `connectQueue`, `queue-full`.
+ */
+export async function followRun(plan: RunPlan, place: Storage, options: FollowOptions): Promise<FollowedRun> {
+  const redis = await connectQueue(options.queue)
+  try {
+    const queue = await openRunQueue(redis, plan.id)
+    await queue.clean(0, 0, 'failed')
+    await uncancelRun(redis, plan.id)
+    const driven = await followUnits(plan, place, options, redis, queue)
+    await queue.close()
+    if (driven.outcome !== 'left') await removeQueuedRun(redis, plan.id)
+    return driven
+  } catch (error) {
+    throw queueError(error, options.queue)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+async function followUnits(
+  plan: RunPlan,
+  place: Storage,
+  { priority = 0, pollMs: poll = 2000, signal, onState, ...retries }: FollowOptions,
+  redis: Redis,
+  queue: Queue,
+): Promise<FollowedRun> {
+  const all = splitIntoUnits(plan.groups)
+  const cost = (units: readonly WorkUnit[]): number =>
+    units.reduce((sum, { group, start, end }) => sum + (end - start) * plan.groups[group]!.seconds, 0)
+  const keyOf = unitKeysOf(plan)
+  const keys = new Map(all.map(unit => [keyOf(unit), unit]))
+  const [seconds, began] = [cost(all), new Date().toISOString()]
+  let before: number | undefined
+  for (;;) {
+    const look = performance.now()
+    const queued = await countQueuedUnits(queue)
+    const missing = await readMissingUnits(plan, place)
+    const next = performance.now() + lookCostRatio * (performance.now() - look)
+    const record = await readQueuedRun(redis, plan.id)
+    const apart = (await readFailedUnits(queue)).filter(({ unit }) => keys.has(unit))
+    if (record?.cancelled) return { outcome: 'cancelled', failedUnits: [] }
+    const state = {
+      units: all.length,
+      done: all.length - missing.length,
+      seconds,
+      doneSeconds: seconds - cost(missing),
+    }
+    before ??= state.doneSeconds
+    const seen = new Date().toISOString()
+    await writeQueuedRun(redis, { id: plan.id, place: plan.place, priority, began, before, seen, ...state })
+    onState?.({ ...state, failedUnits: apart.length })
+    const set = new Set(apart.map(({ unit }) => unit))
+    const todo = missing.filter(unit => !set.has(keyOf(unit)))
+    if (todo.length === 0)
+      return { outcome: 'done', failedUnits: apart.map(one => ({ ...keys.get(one.unit)!, ...one })) }
+    // A unit leaves the queue when it is stored, so with as many in the queue as were missing afterwards none is lost.
+    if (queued < todo.length) await enqueue(todo, keyOf, queue, retries)
+    do await delay(poll, undefined, { ...(signal && { signal }) }).catch(() => undefined)
+    while (!signal?.aborted && performance.now() < next && (await countQueuedUnits(queue)) > 0)
+    if (signal?.aborted) return { outcome: 'left', failedUnits: [] }
+  }
+}
+
+/** Looks take a twentieth of the time at most; when the queue is empty there is one at once. */
+const lookCostRatio = 19
+
+const countQueuedUnits = (queue: Queue): Promise<number> =>
+  queue.getJobCountByTypes('waiting', 'prioritized', 'delayed', 'active')
+
+const unitsPerBulk = 1000
+
+/** Adds units; the queue ignores those that it has. */
+async function enqueue(
+  units: readonly WorkUnit[],
+  keyOf: (unit: WorkUnit) => string,
+  queue: Queue,
+  { maxTries: tries = 3, backoffMs: backoff = 2000 }: Pick<FollowOptions, 'maxTries' | 'backoffMs'>,
+): Promise<void> {
+  const retries = { attempts: tries, backoff: { type: 'exponential', delay: backoff } }
+  const rest = { ...retries, removeOnComplete: true, stackTraceLimit: 3 }
+  for (let at = 0; at < units.length; at += unitsPerBulk) {
+    const some = units.slice(at, at + unitsPerBulk)
+    await queue.addBulk(some.map(unit => ({ name: 'unit', data: unit, opts: { jobId: keyOf(unit), ...rest } })))
+  }
+}

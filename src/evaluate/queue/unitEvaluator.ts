@@ -1,0 +1,65 @@
+import { memoizeLru } from '../../datasets/images.ts'
+import { inputError } from '../../lib/errors.ts'
+import { createWorkerPool } from '../workers/pool.ts'
+import { headsFolder } from '../../results/sync.ts'
+import { type ResultKey } from '../../results/schema.ts'
+import { differingFields, differingFieldsText } from '../../results/store.ts'
+import {
+  runDatasetEvaluation,
+  type PreparedModel,
+  type DatasetEvaluation,
+  planDatasetEvaluation,
+} from '../evaluateDataset.ts'
+import { openTarget, prepareModel } from '../targets.ts'
+import { type RunPlan } from './plan.ts'
+import { type EvaluateUnit } from './queueWorker.ts'
+
+/** Opened groups and models that are kept for later units, the last ones used. */
+const openedLimits = { groups: 16, models: 256 }
+
+/**
+ * Evaluates a unit's models on its images, with what is opened and hashed once for all units, and models that stay loaded while units of
+ * their group follow each other. What this machine would compute must be what was planned. Errors: `other-identity`, and those of models and data sets.
+ */
+export function createUnitEvaluator(): EvaluateUnit {
+  const groups = new Map<string, Promise<DatasetEvaluation>>()
+  const models = new Map<string, Promise<PreparedModel>>()
+  const crew = createWorkerPool()
+  let last: string | undefined
+  return async ({ plan, unit, place, signal }) => {
+    const key = `${plan.id} ${unit.group}`
+    const opened = memoizeLru(groups, key, openedLimits.groups, () => openGroup(plan, unit.group, models))
+    // Before memory is measured for the next group.
+    if (key !== last) crew.end()
+    last = key
+    const { start, end, group } = unit
+    const work = { ...(await opened), part: { spans: [{ start, end }], size: plan.groups[group]!.shard } }
+    const [failure] = await runDatasetEvaluation(work, { ...plan.request, signal, pool: crew }, place)
+    signal.throwIfAborted()
+    if (failure) throw inputError(failure.code, `${failure.model} on ${failure.dataset}: ${failure.message}`)
+  }
+}
+
+async function openGroup(
+  plan: RunPlan,
+  at: number,
+  models: Map<string, Promise<PreparedModel>>,
+): Promise<DatasetEvaluation> {
+  const { target, models: names, identities } = plan.groups[at]!
+  const specs = plan.request.models.filter(({ name }) => names.includes(name))
+  const dataset = await openTarget(plan.request.targets[target]!, specs)
+  const ready: PreparedModel[] = []
+  for (const spec of specs) {
+    ready.push(await memoizeLru(models, JSON.stringify(spec), openedLimits.models, () => prepareModel(spec)))
+  }
+  const work = await planDatasetEvaluation(dataset, ready, plan.request, headsFolder(plan.place))
+  for (const [i, { identity }] of work.models.entries()) checkResultKey(identities[i]!, identity)
+  return work
+}
+
+function checkResultKey(planned: ResultKey, found: ResultKey): void {
+  const differs = differingFields(planned, found)
+  if (differs.length === 0) return
+  const shown = differingFieldsText(differs, found, planned, 'planned')
+  throw inputError('other-identity', `${planned.model} would be other results on this machine: ${shown}`)
+}

@@ -1,0 +1,85 @@
+import { join } from 'node:path'
+import { type Dataset } from '../datasets/dataset.ts'
+import { inputError } from '../lib/errors.ts'
+import { promptNames, promptTemplates } from '../models/runtime/prompts.ts'
+import { featureScorer, zeroShotHead } from '../models/runtime/zeroShotHead.ts'
+import { findArchitecture } from '../models/architectures.ts'
+import { type DualEncoder } from '../models/families/family.ts'
+import { loadModelSpec } from '../models/loadModelSpec.ts'
+import { fetchModel } from '../models/runtime/fetchModel.ts'
+import { withWeights } from '../models/spec.ts'
+import { toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
+import { type DatasetRecord } from '../results/records.ts'
+import { type StoredEvaluation } from '../results/store.ts'
+import { hashPrompts } from './evaluateDataset.ts'
+
+/** Class names in prompts, as a head over kept features. */
+export interface RescoringHead {
+  /** As the identity of results carries it. */
+  hash: string
+  logits(rows: readonly Float32Array[]): Promise<Float32Array[]>
+}
+
+/**
+ * The head that kept features need; null for kept logits, whose classes stay what they are. The texts of a zero-shot model go
+ * through its text tower once, and their embeddings are kept. Errors: other-classes, no-logits, keep-features, unknown-prompts.
+ */
+export async function createRescoringHead(
+  { identity, shards }: StoredEvaluation,
+  note: DatasetRecord,
+  dataset: Dataset,
+  { prompts, weights }: { prompts?: string; weights?: string },
+  out: string,
+): Promise<RescoringHead | null> {
+  const { model: name } = identity
+  if (shards.some(({ kept }) => kept?.output === 'logits')) {
+    if (prompts !== undefined)
+      throw inputError('keep-features', `logits of ${name} were kept, other prompts need --keep features`)
+    if (dataset.classes.join('\n') === note.classes.join('\n')) return null
+    const classes = `${dataset.classes.length} ${dataset.labelSpace === 'own' ? 'classes of its own' : 'ImageNet classes'}`
+    throw inputError(
+      'other-classes',
+      `the kept logits of ${name} are over the ${note.classes.length} classes of its evaluation, not the ${classes} asked for`,
+    )
+  }
+  if (identity.prompts === '')
+    throw inputError('no-logits', `features of ${name} were kept, which need its own head: evaluate with --keep logits`)
+  const spec = withWeights(await loadModelSpec(name), weights)
+  const readied = await fetchModel(spec)
+  if (readied.hashes.join() !== identity.weights.join())
+    throw inputError(
+      'other-weights',
+      `the weights of ${name} are not those of the evaluation; give them with --weights`,
+    )
+  const encoder = findArchitecture(spec.architecture) as DualEncoder
+  const texts = prompts ?? (await findPrompts(encoder, identity.prompts, note.classes, name))
+  const { zeroShot, files } = await toZeroShotModel(spec, readied, dataset.classes, texts, join(out, 'heads'))
+  const score = await featureScorer(encoder, await zeroShotHead(encoder, files, zeroShot!))
+  return { hash: hashPrompts(zeroShot!), logits: async rows => splitRows(await score(concatRows(rows)), rows.length) }
+}
+
+/** The named prompts whose texts have this hash. */
+export async function findPrompts(
+  encoder: DualEncoder,
+  hash: string,
+  classNames: readonly string[],
+  model: string,
+): Promise<string> {
+  for (const name of promptNames) {
+    const templates = await promptTemplates(name, encoder)
+    if (hashPrompts({ tokenizer: '', templates, classNames }) === hash) return name
+  }
+  throw inputError('unknown-prompts', `${model} was evaluated with prompts from a file: give it with --prompts FILE`)
+}
+
+function concatRows(rows: readonly Float32Array[]): Float32Array {
+  const width = rows[0]!.length
+  const values = new Float32Array(rows.length * width)
+  for (const [i, row] of rows.entries()) values.set(row, i * width)
+  return values
+}
+
+function splitRows(values: Float32Array, rows: number): Float32Array[] {
+  const width = values.length / rows
+  return Array.from({ length: rows }, (_, i) => values.subarray(i * width, (i + 1) * width))
+}

@@ -1,0 +1,81 @@
+import { readImage } from '../../datasets/images.ts'
+import { GeogapError } from '../../lib/errors.ts'
+import { createCropper, type Cropper } from '../../lib/pixels/cropper.ts'
+import { splitSteps, type PreprocessingStep } from '../../lib/pixels/steps.ts'
+import { type ShardSample } from './messages.ts'
+
+/** Crops of a batch, uint8 [n, 3, size, size], for the items that could be decoded. */
+export interface CropBatch {
+  crops: Uint8Array
+  /** Positions in the shard, one for every crop. */
+  positions: number[]
+  /** Items without a crop and the code of what went wrong. */
+  failed: { at: number; code: string }[]
+}
+
+/** Preparation begins when this is called and goes on while the caller computes. */
+export interface PendingCrops {
+  first: number
+  /** Resolves when all files are read and handed to the decoder. */
+  handedOver: Promise<void>
+  /** Room for a crop of each item. */
+  crops: Uint8Array
+  /** Each item's crop in its room, or the code of what went wrong. */
+  results: Promise<Uint8Array | string>[]
+}
+
+export interface CropPreparer {
+  /** Starts reading and decoding the items from position `first`. */
+  begin(items: readonly ShardSample[], first: number): PendingCrops
+  finish(preparing: PendingCrops): Promise<CropBatch>
+  /** Milliseconds that resizing took so far. */
+  resizingMs(): number
+}
+
+export async function createCropPreparer(steps: readonly PreprocessingStep[]): Promise<CropPreparer> {
+  const clock = { resizing: 0 }
+  const crop = await createCropper(steps, clock)
+  const bytes = 3 * splitSteps(steps).size ** 2
+  return {
+    begin: (items, first) => beginCrops(crop, bytes, items, first),
+    finish: finishCrops,
+    resizingMs: () => clock.resizing,
+  }
+}
+
+function beginCrops(crop: Cropper, bytes: number, items: readonly ShardSample[], first: number): PendingCrops {
+  const reads = items.map(item => readImage(item.image).catch(imageErrorCode))
+  const crops = new Uint8Array(items.length * bytes)
+  const made = reads.map(async (read, i) => {
+    const encoded = await read
+    const place = crops.subarray(i * bytes, (i + 1) * bytes)
+    return typeof encoded === 'string' ? encoded : crop(encoded, place).catch(imageErrorCode)
+  })
+  const handedOver = Promise.all(reads).then(() => new Promise<void>(resolve => setImmediate(resolve)))
+  // Whoever waits for these hears of a fault; a batch that nobody waits for any more must not end the process.
+  for (const promise of [handedOver, ...made]) promise.catch(() => undefined)
+  return { first, handedOver, crops, results: made }
+}
+
+/** The code of a fault of the image; any other fault passes on. */
+function imageErrorCode(error: unknown): string {
+  if (!(error instanceof GeogapError)) return 'corrupt'
+  if (error.kind !== 'data') throw error
+  return error.code
+}
+
+async function finishCrops({ first, crops, results: made }: PendingCrops): Promise<CropBatch> {
+  const kept: number[] = []
+  const failed: CropBatch['failed'] = []
+  let end = 0
+  for (const [i, crop] of (await Promise.all(made)).entries()) {
+    if (typeof crop === 'string') {
+      failed.push({ at: first + i, code: crop })
+      continue
+    }
+    if (failed.length > 0) crops.set(crop, end)
+    kept.push(first + i)
+    end += crop.length
+  }
+  return { crops: crops.subarray(0, end), positions: kept, failed }
+}

@@ -1,0 +1,153 @@
+/*
+ * Where unlabelled images come from, from names to results (appendix F): references with regions and queries are images, whose
+ * embeddings are computed once and kept, or embeddings that are stored already: kept ones, or `.npy` files as LAION has them.
+ */
+import { stat } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { buildDataset } from '../datasets/build.ts'
+import { isImageName, toSample } from '../datasets/benchmarks/classFolders.ts'
+import { type Dataset } from '../datasets/dataset.ts'
+import { ownSpace } from '../datasets/labels/labels.ts'
+import { type DatasetSpec, openDataset } from '../datasets/open.ts'
+import { regionFinder, readRegionScheme } from '../datasets/labels/regions.ts'
+import { readTable, rawCellText } from '../datasets/tables.ts'
+import { archiveKinds, openTree } from '../datasets/tree.ts'
+import { inputError } from '../lib/errors.ts'
+import { selectRows } from '../models/runtime/head.ts'
+import { loadModelSpec } from '../models/loadModelSpec.ts'
+import { recordStudy } from '../results/studies.ts'
+import { type PreparedModel } from '../evaluate/evaluateDataset.ts'
+import { prepareModel } from '../evaluate/targets.ts'
+import { type Embeddings, embeddingsOf, joinEmbeddings, openNpy } from './embeddings.ts'
+import { type FeatureSetOptions, loadOrComputeFeatures, type FeatureSet, readNpy } from './features.ts'
+import { openFeaturesIn } from './evaluationFeatures.ts'
+import { type Origins, classifyOrigins, paperKs, studyValuesOfVotes } from './origins.ts'
+
+export interface OriginStudyOptions extends FeatureSetOptions {
+  /** Embeds images; not needed where all embeddings are stored. */
+  model?: string
+  /** Who made `.npy` files that do not say it themselves. */
+  encoder?: string
+  /** A data set, a folder of kept features, or a `.npy` file with a Parquet file of its rows' regions beside it. */
+  reference: string
+  /** Data sets, folders or archives of images, folders of kept features, or `.npy` files. */
+  queries: readonly string[]
+  open?: Omit<DatasetSpec, 'name'>
+  /** Numbers of neighbours; the paper's 3, 5 … 113 as far as there are references by default. */
+  ks?: readonly number[]
+  onDownload?: (model: string, done: number, total: number | undefined) => void
+  onSearch?: (done: number, total: number) => void
+}
+
+export interface OriginStudy extends Origins {
+  notes: string[]
+  /** Seconds of the search alone. */
+  seconds: number
+}
+
+/**
+ * Classifies the queries by their nearest references and records the study `neighbours` of `out`.
+ * @throws GeogapError `different-encoder`, `unknown-encoder`, `empty-region`, and what opening and searching throw
+ */
+export async function runOriginStudy(options: OriginStudyOptions): Promise<OriginStudy> {
+  const { out, onSearch } = options
+  const open = createOpener(options)
+  const found = await open(options.reference, name => openDataset({ ...options.open, name }))
+  const { references, regions, notes } = await keepRowsWithRegion(found, options)
+  const queries: Embeddings[] = []
+  for (const name of options.queries) queries.push((await open(name, openUnlabelled)).embeddings)
+  const ks = options.ks ?? paperKs.filter(k => k <= references.count)
+  const started = performance.now()
+  const all = joinEmbeddings(queries)
+  onSearch?.(0, all.count)
+  const origins = await classifyOrigins({
+    references,
+    regions,
+    queries: all,
+    ks,
+    ...(onSearch && { onProgress: onSearch }),
+  })
+  await recordStudy(out, 'neighbours', studyValuesOfVotes(origins))
+  return { ...origins, notes, seconds: (performance.now() - started) / 1000 }
+}
+
+interface OpenedEmbeddings {
+  embeddings: Embeddings
+  /** What is known of each row; of a `.npy` file, its path. */
+  source: FeatureSet | string
+}
+
+function createOpener({ model, encoder, onDownload, ...options }: OriginStudyOptions) {
+  let ready: Promise<PreparedModel> | undefined
+  const load = async (name: string): Promise<PreparedModel> => {
+    const spec = await loadModelSpec(name)
+    return prepareModel(spec, (done, total) => onDownload?.(spec.name, done, total))
+  }
+  return async (name: string, dataset: (name: string) => Promise<Dataset>): Promise<OpenedEmbeddings> => {
+    if (extname(name) === '.npy') {
+      if (encoder === undefined) throw inputError('unknown-encoder', `${name} does not say who made it: --encoder NAME`)
+      return { embeddings: await openNpy(name, encoder), source: name }
+    }
+    const [kept, ...more] = await openFeaturesIn(name)
+    if (more.length > 0)
+      throw inputError(
+        'bad-features',
+        `${name} holds features of ${more.length + 1} evaluations: give the folder of one`,
+      )
+    if (kept) return embeddingsOfFeatureSet(await kept.read())
+    if (model === undefined) throw inputError('no-model', `${name} holds images: --model NAME to embed them`)
+    return embeddingsOfFeatureSet(
+      await loadOrComputeFeatures(await (ready ??= load(model)), await dataset(name), options),
+    )
+  }
+}
+
+const embeddingsOfFeatureSet = (kept: FeatureSet): OpenedEmbeddings => ({
+  embeddings: embeddingsOf(kept.features.data, kept.features.width, kept.description.model),
+  source: kept,
+})
+
+/** A folder or archive of images without labels; a manifest or benchmark with its own. */
+async function openUnlabelled(name: string): Promise<Dataset> {
+  const isFolder = await stat(name).then(
+    found => found.isDirectory(),
+    () => false,
+  )
+  if (!isFolder && !archiveKinds.includes(extname(name).toLowerCase())) return openDataset({ name, labels: 'original' })
+  const entries = (await (await openTree(name)).list('')).filter(({ path }) => isImageName(path))
+  if (entries.length === 0) throw inputError('no-images', `no images in ${name}`)
+  return buildDataset({ name, samples: entries.map(entry => toSample(entry, [], '')), space: ownSpace([]) })
+}
+
+/** The references whose region is known, in memory. */
+async function keepRowsWithRegion(
+  { embeddings, source: from }: OpenedEmbeddings,
+  options: OriginStudyOptions,
+): Promise<{ references: Embeddings; regions: string[]; notes: string[] }> {
+  const stored = typeof from === 'string' ? await readRegionsBeside(from, options) : featureSetRegions(from)
+  if (stored.length !== embeddings.count)
+    throw inputError('bad-regions', `${stored.length} rows of regions for ${embeddings.count} embeddings`)
+  const known = stored.flatMap((region, row) => (region === null ? [] : row))
+  if (known.length === 0) throw inputError('empty-region', `no reference of ${options.reference} has a region`)
+  const left = stored.length - known.length
+  const all = typeof from === 'string' ? await readNpy(from) : from.features
+  return {
+    references: left === 0 ? embeddings : embeddingsOf(selectRows(all, known).data, all.width, embeddings.encoder),
+    regions: known.map(row => stored[row]!),
+    notes: left === 0 ? [] : [`${left} references without an embedding or a region are left out`],
+  }
+}
+
+const featureSetRegions = ({ samples: items, status }: FeatureSet): (string | null)[] =>
+  items.map(({ groups }, row) => (status[row] === 'ok' ? rawCellText(groups['region']) : null))
+
+/** The column `region` of the Parquet file beside a `.npy` file, or regions from its countries by a scheme. */
+async function readRegionsBeside(file: string, { open }: OriginStudyOptions): Promise<(string | null)[]> {
+  const beside = file.replace(/\.npy$/, '.parquet')
+  const { columns, rows } = await readTable(beside)
+  if (columns.includes('region')) return rows.map(row => rawCellText(row['region']))
+  if (open?.regions === undefined || !columns.includes('country'))
+    throw inputError('no-regions', `no column region in ${beside}; with a column country: --regions SCHEME`)
+  const find = regionFinder(await readRegionScheme(open.regions))
+  return rows.map(row => find(rawCellText(row['country']) ?? '') ?? null)
+}

@@ -1,0 +1,34 @@
+import { emptyPredictions, scoreRow } from '../results/score.ts'
+import { type CountsRow, groupBy, sumCounts } from '../metrics/accuracy.ts'
+import { disparity, pairDifference } from '../metrics/disparity.ts'
+import { applyHead, type LinearHead } from '../models/runtime/head.ts'
+import { type DatasetPart } from './parts.ts'
+
+/**
+ * Top-1 accuracy of a head on a part, the largest difference between regions of at least `minN` images, and Europe minus
+ * Africa: shares, null where they are not defined. Scored as `evaluate` scores.
+ */
+export async function scorePart(
+  part: DatasetPart,
+  head: LinearHead,
+  minN: number,
+): Promise<Record<string, number | null>> {
+  const { label, samples: items, features, featureSet: kept } = part
+  const outcomes = emptyPredictions(label, items.length)
+  for await (const { start, rows, logits } of applyHead(features, head)) {
+    for (let row = 0; row < rows; row++) {
+      const own = logits.subarray(row * head.classes, (row + 1) * head.classes)
+      scoreRow(outcomes, start + row, own, items[start + row]!.labels, kept.description.choices)
+    }
+  }
+  const cells = items.flatMap(({ labels, groups }, i): CountsRow[] =>
+    labels.length === 0 ? [] : [{ groups, n: 1, top1: outcomes.rank[i] === 1 ? 1 : 0 }],
+  )
+  const { n, top1 } = sumCounts(cells)
+  const { groups } = groupBy(cells, ['region'])
+  return {
+    [`${label} accuracy`]: n === 0 ? null : top1 / n,
+    [`${label} disparity`]: disparity(groups, minN).disparity,
+    [`${label} europe minus africa`]: pairDifference(groups.filter(group => group.n >= minN)).value,
+  }
+}

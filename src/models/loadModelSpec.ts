@@ -1,0 +1,23 @@
+import { statSync } from 'node:fs'
+import { inputError } from '../lib/errors.ts'
+import { isCatalogued, resolveModel } from './catalog.ts'
+import { hubModel } from './hubModel.ts'
+import { readOwnModel } from './ownModel.ts'
+import { type ModelSpec } from './spec.ts'
+
+/**
+ * A model by any name that a person may give: one of the catalogue, `hf:owner/repo[@revision][:file]`, a model.json, or its
+ * folder. The catalogue's names come first. `isBase` refuses a retrained head.
+ * @throws GeogapError `unknown-model`, and what the description's reader throws
+ */
+export async function loadModelSpec(name: string, isBase = false): Promise<ModelSpec> {
+  const baseOf = isBase ? undefined : (base: string) => loadModelSpec(base, true)
+  if (name.startsWith('hf:')) return hubModel(name)
+  if (name.endsWith('.json')) return readOwnModel(name, baseOf)
+  if (/\.(safetensors|pth|pt|bin|ckpt)$/.test(name) && !name.includes('@'))
+    throw inputError('not-described', `${name} does not say its architecture: name it, as in resnet50@${name}`)
+  if (name.endsWith('.onnx'))
+    throw inputError('not-described', `${name} is not described yet: geogap models describe ${name}`)
+  const isFolder = statSync(name, { throwIfNoEntry: false })?.isDirectory()
+  return isFolder && !isCatalogued(name) ? readOwnModel(name, baseOf) : resolveModel(name)
+}
