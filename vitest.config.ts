@@ -9,7 +9,9 @@ const built: Plugin = {
   enforce: 'pre',
   resolveId(source, importer) {
     if (!importer || !source.startsWith('.') || !source.endsWith('.ts')) return null
-    const [name, from] = [resolve(importer, '..', source), importer].map(file => relative(import.meta.dirname, file))
+    const [name, from] = [resolve(importer, '..', source), importer].map(file =>
+      relative(import.meta.dirname, file),
+    )
     if (!name!.startsWith('src/') || from!.startsWith('src/')) return null
     return readFileSync(importer, 'utf8').includes('vi.mock(') ? null : builtPath(name!)
   },
@@ -44,7 +46,10 @@ export default defineConfig({
     server: { deps: { external: [/\/\.build\//] } },
     projects: [
       { extends: true, test: { name: 'alone', include: alone } },
-      { extends: true, test: { name: 'together', include: ['test/**/*.test.ts'], exclude: alone, isolate: false } },
+      {
+        extends: true,
+        test: { name: 'together', include: ['test/**/*.test.ts'], exclude: alone, isolate: false },
+      },
     ],
     reporters: ['default', './scripts/closingLine.ts'],
   },

@@ -16,9 +16,10 @@ export const tableBytes = symbolsAt + 256
 
 /** Natural order [row * 8 + column] of the zigzag positions; runs that leave the block stay inside. */
 const natural = memory.data<u8>([
-  0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
-  35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47,
-  55, 62, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63,
+  0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
+  13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52,
+  45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63, 63,
+  63, 63, 63, 63, 63,
 ])
 
 export let broken = false
@@ -70,7 +71,8 @@ export function buildTable(table: usize, spec: usize, withValues: bool): bool {
     store<i32>(table + symbolOffsets + 4 * length, symbol - code)
     for (let left: i32 = load<u8>(spec + length - 1); left > 0; left--) {
       if (symbol > 255 || code >= 1 << length) return false
-      if (length <= fastBits) fillSlots(table, code, length, load<u8>(spec + 16 + symbol), withValues)
+      if (length <= fastBits)
+        fillSlots(table, code, length, load<u8>(spec + 16 + symbol), withValues)
       code++
       symbol++
     }

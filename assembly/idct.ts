@@ -94,7 +94,16 @@ function columns(shift: i32): void {
 }
 
 /** Eight results of four columns from x0 ± x4 and pairs: x2 with x6, x7 with x1, x5 with x3, x3 + x7 with x1 + x5. */
-function fourColumns(to: usize, plus: v128, minus: v128, p26: v128, p71: v128, p53: v128, z34: v128, shift: i32): void {
+function fourColumns(
+  to: usize,
+  plus: v128,
+  minus: v128,
+  p26: v128,
+  p71: v128,
+  p53: v128,
+  z34: v128,
+  shift: i32,
+): void {
   const round = i32x4.splat(1 << (shift - 1))
   const sum = i32x4.add(i32x4.shl(plus, 13), round)
   const difference = i32x4.add(i32x4.shl(minus, 13), round)
@@ -164,7 +173,13 @@ function storeTransposed(to: usize, stride: usize): void {
  * Multiplies 64 coefficients by their steps, transforms, and stores `side` × `side` samples, fewer than 8: the means of squares of
  * what `inverse` gives, taken before limiting. Terms that cancel out in such means are left out. The coefficients become zero.
  */
-export function inverseReduced(side: i32, block: usize, steps: usize, to: usize, stride: usize): void {
+export function inverseReduced(
+  side: i32,
+  block: usize,
+  steps: usize,
+  to: usize,
+  stride: usize,
+): void {
   if (side == 1) {
     store<u8>(to, flatSample(block, steps))
     memory.fill(block, 0, 128)

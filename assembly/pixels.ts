@@ -7,7 +7,17 @@ import { resizeColumns, resizeRows, separate } from './resize'
 import { chroma, meansOfSquares, pixelsOfPlanes, pixelsOfTriples } from './rows'
 import { components, grid, scan, setTable, spec, steps } from './scan'
 
-export { meansOfSquares, pixelsOfPlanes, pixelsOfTriples, resizeColumns, resizeRows, scan, separate, setTable, unstuff }
+export {
+  meansOfSquares,
+  pixelsOfPlanes,
+  pixelsOfTriples,
+  resizeColumns,
+  resizeRows,
+  scan,
+  separate,
+  setTable,
+  unstuff,
+}
 
 /** Addresses of the fields in the order steps, spec, components, grid, chroma, and of the first free byte. */
 export function place(which: i32): usize {

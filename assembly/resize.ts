@@ -50,7 +50,15 @@ function resizeRow(row: usize, bounds: usize, weights: usize, room: i32, n: i32,
 }
 
 /** Rows of `n` pixels to `m` rows; up to three pixels more than `n` are read and written. */
-export function resizeColumns(rows: usize, bounds: usize, weights: usize, room: i32, n: i32, m: i32, to: usize): void {
+export function resizeColumns(
+  rows: usize,
+  bounds: usize,
+  weights: usize,
+  room: i32,
+  n: i32,
+  m: i32,
+  to: usize,
+): void {
   const stride: usize = 4 * n
   for (let y = 0; y < m; y++) {
     const first = rows + <usize>load<i32>(bounds) * stride

@@ -43,7 +43,11 @@ function rowOfPlanes(count: i32, y: i32, top: i32, width: i32, to: usize): void 
   if (count == 1) {
     for (let x = 0; x < width; x += 8) {
       const gray = v128.load64_zero(luma + x)
-      storePixels(to + 4 * x, i8x16.shuffle(gray, gray, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7), gray)
+      storePixels(
+        to + 4 * x,
+        i8x16.shuffle(gray, gray, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7),
+        gray,
+      )
     }
     return
   }
@@ -90,13 +94,18 @@ function between(current: usize, near: usize, width: i32, bias: i32, to: usize):
 /** 3 a + b of eight samples each. */
 function weighted(a: usize, b: usize): v128 {
   const more = i16x8.extend_low_i8x16_u(v128.load64_zero(a))
-  return i16x8.add(i16x8.add(more, i16x8.shl(more, 1)), i16x8.extend_low_i8x16_u(v128.load64_zero(b)))
+  return i16x8.add(
+    i16x8.add(more, i16x8.shl(more, 1)),
+    i16x8.extend_low_i8x16_u(v128.load64_zero(b)),
+  )
 }
 
 /** Vertical sums of a row and its neighbour, or the row itself; the picture's first and last column are repeated. */
 function addRows(current: usize, near: usize, width: i32): void {
   for (let x = 0; x < width; x += 8) {
-    const row = near ? weighted(current + x, near + x) : i16x8.extend_low_i8x16_u(v128.load64_zero(current + x))
+    const row = near
+      ? weighted(current + x, near + x)
+      : i16x8.extend_low_i8x16_u(v128.load64_zero(current + x))
     v128.store(sums + 2 * x, row)
   }
   store<i16>(sums - 2, load<i16>(sums))
@@ -141,8 +150,15 @@ function share(first: v128, second: v128, a: i32, b: i32): v128 {
 
 /** Eight reds and eight greens, eight blues -> eight pixels. */
 function storePixels(to: usize, redGreen: v128, blue: v128): void {
-  v128.store(to, i8x16.shuffle(redGreen, blue, 0, 8, 16, 16, 1, 9, 17, 17, 2, 10, 18, 18, 3, 11, 19, 19))
-  v128.store(to, i8x16.shuffle(redGreen, blue, 4, 12, 20, 20, 5, 13, 21, 21, 6, 14, 22, 22, 7, 15, 23, 23), 16)
+  v128.store(
+    to,
+    i8x16.shuffle(redGreen, blue, 0, 8, 16, 16, 1, 9, 17, 17, 2, 10, 18, 18, 3, 11, 19, 19),
+  )
+  v128.store(
+    to,
+    i8x16.shuffle(redGreen, blue, 4, 12, 20, 20, 5, 13, 21, 21, 6, 14, 22, 22, 7, 15, 23, 23),
+    16,
+  )
 }
 
 /** `count` rows of `width` pixels of three bytes, `stride` bytes apart, as pixels; up to three more are read and written. */
@@ -150,7 +166,10 @@ export function pixelsOfTriples(from: usize, stride: i32, count: i32, width: i32
   for (let y = 0; y < count; y++) {
     for (let x = 0; x < width; x += 4) {
       const triples = v128.load(from + 3 * x)
-      v128.store(to + 4 * x, i8x16.shuffle(triples, triples, 0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11))
+      v128.store(
+        to + 4 * x,
+        i8x16.shuffle(triples, triples, 0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11),
+      )
     }
     from += stride
     to += 4 * width
@@ -158,7 +177,14 @@ export function pixelsOfTriples(from: usize, stride: i32, count: i32, width: i32
 }
 
 /** Means of squares of `side` × `side` pixels, `count` rows of `width` squares; the pixels' rows are `stride` bytes apart. */
-export function meansOfSquares(pixels: usize, stride: i32, side: i32, count: i32, width: i32, to: usize): void {
+export function meansOfSquares(
+  pixels: usize,
+  stride: i32,
+  side: i32,
+  count: i32,
+  width: i32,
+  to: usize,
+): void {
   const shift = 2 * ctz(side)
   const half = i16x8.splat((<i16>(side * side)) >> 1)
   for (let y = 0; y < count; y++) {
@@ -166,9 +192,13 @@ export function meansOfSquares(pixels: usize, stride: i32, side: i32, count: i32
       let sum = i16x8.splat(0)
       for (let v = 0; v < side; v++) {
         const row = pixels + v * stride + 4 * side * x
-        for (let h = 0; h < side; h += 2) sum = i16x8.add(sum, i16x8.extend_low_i8x16_u(v128.load64_zero(row + 4 * h)))
+        for (let h = 0; h < side; h += 2)
+          sum = i16x8.add(sum, i16x8.extend_low_i8x16_u(v128.load64_zero(row + 4 * h)))
       }
-      const both = i16x8.add(sum, i8x16.shuffle(sum, sum, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7))
+      const both = i16x8.add(
+        sum,
+        i8x16.shuffle(sum, sum, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7),
+      )
       const means = i16x8.shr_u(i16x8.add(both, half), shift)
       v128.store32_lane(to + 4 * x, i8x16.narrow_i16x8_u(means, means), 0)
     }

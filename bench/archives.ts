@@ -15,7 +15,10 @@ const root = mkdtempSync(join(tmpdir(), 'geogap-bench-'))
 const names = readdirSync(source)
 const files: Record<string, Buffer> = {}
 for (let copy = 0; copy < Number(copies); copy++) {
-  names.forEach((name, i) => (files[`${imagenetWnids[i % 1000]!}/${copy}-${name}`] = readFileSync(join(source, name))))
+  names.forEach(
+    (name, i) =>
+      (files[`${imagenetWnids[i % 1000]!}/${copy}-${name}`] = readFileSync(join(source, name))),
+  )
 }
 const list = Object.entries(files).map(([name, content]) => ({ name, content }))
 for (const { name, content } of list) {
@@ -23,7 +26,10 @@ for (const { name, content } of list) {
   writeFileSync(join(root, 'folder', name), content)
 }
 writeFileSync(join(root, 'stored.zip'), makeZip(list))
-writeFileSync(join(root, 'deflated.zip'), makeZip(list.map(member => ({ ...member, deflate: true }))))
+writeFileSync(
+  join(root, 'deflated.zip'),
+  makeZip(list.map(member => ({ ...member, deflate: true }))),
+)
 writeFileSync(join(root, 'plain.tar'), makeTar(files))
 await query(
   `COPY (SELECT {'bytes': content, 'path': filename} AS image, 0 AS label FROM read_blob('${root}/folder/*/*')) ` +
@@ -40,7 +46,9 @@ console.log(
 )
 for (const { kind, samples: items } of opened) {
   const read = await least(3, () => mapLimited(items, 4, item => readImage(item.image)))
-  const decoded = await least(3, () => mapLimited(items, 4, async item => decodeImage(await readImage(item.image))))
+  const decoded = await least(3, () =>
+    mapLimited(items, 4, async item => decodeImage(await readImage(item.image))),
+  )
   const shown = ({ wall, cpu }: Cost): string =>
     `${(wall / items.length).toFixed(3)} (${(cpu / items.length).toFixed(3)})`
   console.log(`${kind.padEnd(16)} read ${shown(read)}  read and decode ${shown(decoded)}`)

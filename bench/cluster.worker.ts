@@ -9,6 +9,9 @@ await runQueueWorker({
   ...{ queue, slots, idleMs: 100 },
   evaluateUnit: async ({ plan, unit, place }) => {
     if (wait > 0) await delay(wait)
-    await place.create(`${evaluationPath(plan.groups[unit.group]!.identities[0]!)}/${manifestName(unit)}`, '{}')
+    await place.create(
+      `${evaluationPath(plan.groups[unit.group]!.identities[0]!)}/${manifestName(unit)}`,
+      '{}',
+    )
   },
 })

@@ -23,7 +23,11 @@ export async function photographs(folder = '../shared/data/imagenet-samples'): P
 }
 
 /** A manifest of `count` photographs, in turns where there are fewer. */
-export async function writeManifest(file: string, photos: readonly string[], count: number): Promise<void> {
+export async function writeManifest(
+  file: string,
+  photos: readonly string[],
+  count: number,
+): Promise<void> {
   const rows = Array.from({ length: count }, (_, i) => {
     const photo = photos[i % photos.length]!
     return `${i},${photo},${photo.slice(photo.lastIndexOf('/') + 1).split('_')[0]!}`
@@ -48,7 +52,8 @@ export async function inTemporaryFolder(work: (folder: string) => Promise<void>)
   }
 }
 
-export const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
+export const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[values.length >> 1]!
 
 /** `rounds` results of every work, which take turns, so that a busy machine slows all of them. */
 export async function inTurn<K extends string>(
@@ -57,15 +62,20 @@ export async function inTurn<K extends string>(
 ): Promise<Record<K, number>> {
   const names = Object.keys(works) as K[]
   const results = new Map(names.map(name => [name, [] as number[]]))
-  for (let round = 0; round < rounds; round++) for (const name of names) results.get(name)!.push(await works[name]())
-  return Object.fromEntries(names.map(name => [name, median(results.get(name)!)])) as Record<K, number>
+  for (let round = 0; round < rounds; round++)
+    for (const name of names) results.get(name)!.push(await works[name]())
+  return Object.fromEntries(names.map(name => [name, median(results.get(name)!)])) as Record<
+    K,
+    number
+  >
 }
 
 /** The numbers on the last line that a program prints. */
 export async function numbersBy(program: string, args: readonly string[]): Promise<number[]> {
   const { stdout } = await promisify(execFile)(program, args, { maxBuffer: 1 << 26 })
   const values = stdout.trim().split('\n').at(-1)!.split(/\s+/).map(Number).filter(Number.isFinite) // prettier-ignore
-  if (values.length === 0) throw new Error(`${program} ${args.join(' ')} printed no number: ${stdout}`)
+  if (values.length === 0)
+    throw new Error(`${program} ${args.join(' ')} printed no number: ${stdout}`)
   return values
 }
 
@@ -74,7 +84,8 @@ export const printedBy = async (program: string, args: readonly string[]): Promi
   (await numbersBy(program, args)).at(-1)!
 
 /** The same benchmark in a process of its own. */
-export const inChild = (module: string, args: readonly string[]): Promise<number> => printedBy(...childOf(module, args))
+export const inChild = (module: string, args: readonly string[]): Promise<number> =>
+  printedBy(...childOf(module, args))
 
 /** Program and arguments that run a benchmark as `child`. */
 export const childOf = (module: string, args: readonly string[]): [string, string[]] => [
@@ -83,7 +94,11 @@ export const childOf = (module: string, args: readonly string[]): [string, strin
 ]
 
 /** Prints images a second of models together on the manifest in `folder`, from files to predictions on disk, after the first batch. */
-export async function endToEnd(folder: string, names: readonly string[], images: number): Promise<void> {
+export async function endToEnd(
+  folder: string,
+  names: readonly string[],
+  images: number,
+): Promise<void> {
   let [from, before] = [0, 0]
   await evaluate({
     models: await Promise.all(names.map(name => freshModel(name, folder))),
@@ -117,7 +132,12 @@ export async function multiplyRate(): Promise<number> {
 }
 
 /** Prints a Markdown table with the machine's yardstick below. */
-export async function printTable(head: readonly string[], rows: readonly (readonly string[])[]): Promise<void> {
+export async function printTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): Promise<void> {
   const lines = [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`)
-  process.stdout.write(`${lines.join('\n')}\n\n${cores} cores, ${(await multiplyRate()).toFixed(0)} GFLOP/s\n`)
+  process.stdout.write(
+    `${lines.join('\n')}\n\n${cores} cores, ${(await multiplyRate()).toFixed(0)} GFLOP/s\n`,
+  )
 }

@@ -23,14 +23,23 @@ import { loadModelSpec } from '../src/models/loadModelSpec.ts'
 import { readWeights } from '../src/lib/tensors/readWeights.ts'
 import { fetchModel } from '../src/models/runtime/fetchModel.ts'
 import { createCropper } from '../src/lib/pixels/cropper.ts'
-import { centerCrop, draft, paperSteps, resize, type PreprocessingStep } from '../src/lib/pixels/steps.ts'
+import {
+  centerCrop,
+  draft,
+  paperSteps,
+  resize,
+  type PreprocessingStep,
+} from '../src/lib/pixels/steps.ts'
 import { randomFrom } from '../src/lib/random.ts'
 import { inChild, inTemporaryFolder, inTurn, photographs, printTable } from './common.ts'
 
 const self = fileURLToPath(import.meta.url)
 const gaps = [1, 2, 3] as const
 
-async function enlarged(file: string, { noisy = false, progressive = false } = {}): Promise<Buffer> {
+async function enlarged(
+  file: string,
+  { noisy = false, progressive = false } = {},
+): Promise<Buffer> {
   const { width, height } = await sharp(file).metadata()
   const by = Math.sqrt(12e6 / (width * height))
   const { data, info } = await sharp(file)
@@ -45,10 +54,13 @@ async function enlarged(file: string, { noisy = false, progressive = false } = {
     .toBuffer()
 }
 
-const noise = Int8Array.from(fillNormal(new Float64Array(1_000_003), randomFrom(1)), value => Math.round(8 * value))
+const noise = Int8Array.from(fillNormal(new Float64Array(1_000_003), randomFrom(1)), value =>
+  Math.round(8 * value),
+)
 
 function addNoise(data: Buffer): void {
-  for (let i = 0; i < data.length; i++) data[i] = Math.max(0, Math.min(255, data[i]! + noise[i % noise.length]!))
+  for (let i = 0; i < data.length; i++)
+    data[i] = Math.max(0, Math.min(255, data[i]! + noise[i % noise.length]!))
 }
 
 const ways: Readonly<Record<string, readonly PreprocessingStep[]>> = {
@@ -87,18 +99,29 @@ async function cost(folder: string): Promise<void> {
   }
   const rows: string[][] = []
   for (const [kind, files] of Object.entries(kinds)) {
-    const works = Object.fromEntries(Object.keys(ways).map(way => [way, () => inChild(self, [way, ...files])]))
+    const works = Object.fromEntries(
+      Object.keys(ways).map(way => [way, () => inChild(self, [way, ...files])]),
+    )
     const times = await inTurn(3, works)
     const ratio = (gap: number): string => (times[`draft${gap}`]! / times.whole!).toFixed(2)
     rows.push([kind, String(files.length), times.whole!.toFixed(1), ...gaps.map(ratio)])
   }
-  const head = ['CPU time of preparing photographs', 'images', 'whole, ms', ...gaps.map(gap => `draft(${gap}), ratio`)]
+  const head = [
+    'CPU time of preparing photographs',
+    'images',
+    'whole, ms',
+    ...gaps.map(gap => `draft(${gap}), ratio`),
+  ]
   await printTable(head, rows)
 }
 
 type Logits = (crop: Uint8Array) => Promise<Float32Array>
 
-async function realModel(name: string, steps: readonly PreprocessingStep[], size: number): Promise<Logits> {
+async function realModel(
+  name: string,
+  steps: readonly PreprocessingStep[],
+  size: number,
+): Promise<Logits> {
   const { model } = await fetchModel(await loadModelSpec(name))
   const graph = classifierGraph(model, steps)
   const { folder, bind } = await bindWeights(graph, await Promise.all(model.files.map(readWeights)))
@@ -134,13 +157,28 @@ const disparity = (right: readonly boolean[]): number => {
 
 async function answers(kind = 'enlarged', every = '1', name = defaultModel): Promise<void> {
   const size = kind === 'photographs' ? 80 : 224
-  const steps = kind === 'photographs' ? [resize(92, 'bilinear'), centerCrop(80), paperSteps.at(-1)!] : paperSteps
+  const steps =
+    kind === 'photographs'
+      ? [resize(92, 'bilinear'), centerCrop(80), paperSteps.at(-1)!]
+      : paperSteps
   const all = await photographs()
   const logitsOf = await realModel(name, steps, size)
-  const croppers = await Promise.all([steps, ...gaps.map(gap => [draft(gap), ...steps])].map(one => createCropper(one)))
-  const tallies = croppers.map((): Tally => ({ reduced: 0, off: 0, most: 0, right: [], same: 0, logit: 0 }))
+  const croppers = await Promise.all(
+    [steps, ...gaps.map(gap => [draft(gap), ...steps])].map(one => createCropper(one)),
+  )
+  const tallies = croppers.map((): Tally => ({
+    reduced: 0,
+    off: 0,
+    most: 0,
+    right: [],
+    same: 0,
+    logit: 0,
+  }))
   for (const file of all.filter((_, i) => i % Number(every) === 0)) {
-    const bytes = kind === 'photographs' ? await readFile(file) : await enlarged(file, { noisy: kind === 'noisy' })
+    const bytes =
+      kind === 'photographs'
+        ? await readFile(file)
+        : await enlarged(file, { noisy: kind === 'noisy' })
     const label = indexOfWnid(basename(file).split('_')[0]!)
     const crops = await Promise.all(croppers.map(crop => crop(bytes)))
     const whole = await logitsOf(crops[0]!)
@@ -155,7 +193,10 @@ async function answers(kind = 'enlarged', every = '1', name = defaultModel): Pro
       tally.most = Math.max(tally.most, largest)
       tally.right.push(best(logits) === label)
       tally.same += Number(best(logits) === best(whole))
-      tally.logit = Math.max(tally.logit, ...logits.map((value, k) => Math.abs(value - whole[k]!) / unit))
+      tally.logit = Math.max(
+        tally.logit,
+        ...logits.map((value, k) => Math.abs(value - whole[k]!) / unit),
+      )
     }
   }
   const [exact] = tallies
@@ -163,19 +204,36 @@ async function answers(kind = 'enlarged', every = '1', name = defaultModel): Pro
   const row = ({ reduced, off, most, right, same, logit }: Tally, i: number): string[] => [
     ...[i === 0 ? 'whole' : `draft(${gaps[i - 1]!})`, String(right.length), String(reduced)],
     ...[(off / right.length).toFixed(2), String(most), count(right)],
-    ...[count(right.map((hit, k) => hit && !exact!.right[k])), count(right.map((hit, k) => !hit && exact!.right[k]!))],
+    ...[
+      count(right.map((hit, k) => hit && !exact!.right[k])),
+      count(right.map((hit, k) => !hit && exact!.right[k]!)),
+    ],
     ...[String(same), logit.toPrecision(2), disparity(right).toFixed(1)],
   ]
   await printTable(
     [
-      ...[kind, 'photographs', 'crops changed', 'mean change, levels', 'largest', 'right', 'gained', 'lost'],
-      ...['same first class', 'largest logit change, of the logits’ deviation', 'disparity of made-up regions'],
+      ...[
+        kind,
+        'photographs',
+        'crops changed',
+        'mean change, levels',
+        'largest',
+        'right',
+        'gained',
+        'lost',
+      ],
+      ...[
+        'same first class',
+        'largest logit change, of the logits’ deviation',
+        'disparity of made-up regions',
+      ],
     ],
     tallies.map(row),
   )
 }
 
-const defaultModel = 'tf_efficientnet_lite0@../shared/weights/tf_efficientnet_lite0/model.safetensors'
+const defaultModel =
+  'tf_efficientnet_lite0@../shared/weights/tf_efficientnet_lite0/model.safetensors'
 
 const [what, ...rest] = process.argv.slice(2)
 if (what === 'child') await measure(rest[0]!, rest.slice(1))

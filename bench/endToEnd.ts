@@ -9,7 +9,15 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { endToEnd, inChild, inTemporaryFolder, inTurn, photographs, printTable, writeManifest } from './common.ts'
+import {
+  endToEnd,
+  inChild,
+  inTemporaryFolder,
+  inTurn,
+  photographs,
+  printTable,
+  writeManifest,
+} from './common.ts'
 
 const self = fileURLToPath(import.meta.url)
 const peer = fileURLToPath(new URL('peer_timm.py', import.meta.url))
@@ -31,13 +39,19 @@ interface Way {
 /** The faster of both modes with one loading process, and then of one and two of them. */
 async function fastest(run: (way: Way) => () => Promise<number>): Promise<Way> {
   const measured = async (way: Way) => ({ way, rate: await run(way)() })
-  const better = (a: { way: Way; rate: number }, b: { way: Way; rate: number }) => (b.rate > a.rate ? b : a)
+  const better = (a: { way: Way; rate: number }, b: { way: Way; rate: number }) =>
+    b.rate > a.rate ? b : a
   let best = await measured({ mode: 'eager', workers: 1 })
   if (!values.eager) best = better(best, await measured({ mode: 'compile', workers: 1 }))
   return better(best, await measured({ ...best.way, workers: 2 })).way
 }
 
-function timm(python: string, name: string, { mode, workers }: Way, photos: readonly string[]): Promise<number> {
+function timm(
+  python: string,
+  name: string,
+  { mode, workers }: Way,
+  photos: readonly string[],
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const args = [peer, name, String(images), mode, String(workers), '16']
     const child = spawn(python, args, { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -63,7 +77,13 @@ async function compare(python: string, name: string): Promise<string[]> {
       timm: run(best),
     })
     const way = `${best.mode}, ${best.workers} loading`
-    row = [name, rates.geogap.toFixed(1), rates.timm.toFixed(1), way, (rates.geogap / rates.timm).toFixed(2)]
+    row = [
+      name,
+      rates.geogap.toFixed(1),
+      rates.timm.toFixed(1),
+      way,
+      (rates.geogap / rates.timm).toFixed(2),
+    ]
   })
   return row
 }

@@ -5,7 +5,13 @@
  *   npx tsx bench/half.ts [MODEL@FILE, default the shared one]
  */
 import { readFile } from 'node:fs/promises'
-import { appendNode, createGraph, type Graph, addOutput, type Tensor } from '../src/lib/onnx/graph.ts'
+import {
+  appendNode,
+  createGraph,
+  type Graph,
+  addOutput,
+  type Tensor,
+} from '../src/lib/onnx/graph.ts'
 import { encodeModel } from '../src/lib/onnx/encode.ts'
 import { mul, sub } from '../src/lib/onnx/ops.ts'
 import { createSession } from '../src/models/runtime/session.ts'
@@ -18,7 +24,8 @@ import { createCropper } from '../src/lib/pixels/cropper.ts'
 import { nativeSteps } from '../src/lib/pixels/steps.ts'
 import { photographs, printTable } from './common.ts'
 
-const [name = 'tf_efficientnet_lite0@../shared/weights/tf_efficientnet_lite0/model.safetensors'] = process.argv.slice(2)
+const [name = 'tf_efficientnet_lite0@../shared/weights/tf_efficientnet_lite0/model.safetensors'] =
+  process.argv.slice(2)
 
 /** The nearest number of 11 binary digits; float16's limits in size are not imitated. */
 function rounded(x: Tensor): Tensor {
@@ -33,7 +40,8 @@ function emulated(graph: Graph): Graph {
   const known = new Map<string, Tensor>()
   const half = new Set(parameters.keys())
   const own = (tensor: Tensor): Tensor => known.get(tensor.name) ?? { ...tensor, graph: made }
-  for (const { tensor } of parameters.values()) known.set(tensor.name, rounded({ ...tensor, graph: made }))
+  for (const { tensor } of parameters.values())
+    known.set(tensor.name, rounded({ ...tensor, graph: made }))
   for (const { op, inputs, outputs, attributes } of graph.nodes) {
     const taken = inputs.map(tensor => tensor && own(tensor))
     const halves = inputs.some(tensor => tensor && half.has(tensor.name))
@@ -53,19 +61,28 @@ const { model } = await fetchModel(spec)
 const graph = classifierGraph(model, steps)
 const { folder, bind } = await bindWeights(graph, await Promise.all(model.files.map(readWeights)))
 const sessions = await Promise.all(
-  [graph, emulated(graph)].map(one => createSession(encodeModel(one, { outputs: ['logits'], bind }), { folder })),
+  [graph, emulated(graph)].map(one =>
+    createSession(encodeModel(one, { outputs: ['logits'], bind }), { folder }),
+  ),
 )
 const { Tensor } = await import('onnxruntime-node')
 const crop = await createCropper(steps)
 const best = (values: Float32Array): number => values.indexOf(Math.max(...values))
 let [images, same, worst] = [0, 0, 0]
 for (const photo of await photographs()) {
-  const crops = new Tensor('uint8', await crop(await readFile(photo)), [1, 3, spec.recipe.size, spec.recipe.size])
+  const crops = new Tensor('uint8', await crop(await readFile(photo)), [
+    1,
+    3,
+    spec.recipe.size,
+    spec.recipe.size,
+  ])
   const [whole, half] = await Promise.all(
     sessions.map(async session => (await session.run({ crops })).logits!.data as Float32Array),
   )
   const mean = whole!.reduce((sum, value) => sum + value, 0) / whole!.length
-  const deviation = Math.sqrt(whole!.reduce((sum, value) => sum + (value - mean) ** 2, 0) / whole!.length)
+  const deviation = Math.sqrt(
+    whole!.reduce((sum, value) => sum + (value - mean) ** 2, 0) / whole!.length,
+  )
   images += 1
   same += Number(best(whole!) === best(half!))
   worst = Math.max(worst, ...whole!.map((value, i) => Math.abs(value - half![i]!) / deviation))

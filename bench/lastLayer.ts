@@ -5,7 +5,8 @@ import { randomFor } from '../src/lib/random.ts'
 const [rows, width] = [10_000, 768]
 const classes = Number(process.argv[2] ?? 60)
 const draw = randomFor(1, 'bench')
-const floats = (count: number): Float32Array => Float32Array.from({ length: count }, () => 2 * draw() - 1)
+const floats = (count: number): Float32Array =>
+  Float32Array.from({ length: count }, () => 2 * draw() - 1)
 
 const features = { width, data: floats(rows * width) }
 const labels = Array.from({ length: rows }, (_, i) => i % Math.min(classes, 60))
@@ -14,4 +15,6 @@ const head = { classes, width, weight: floats(classes * width), bias: floats(cla
 const started = performance.now()
 const { losses } = await retrainHead({ features, labels, head, seed: 1 })
 const seconds = (performance.now() - started) / 1000
-console.log(`${classes} classes: ${seconds.toFixed(2)} s, losses ${losses.map(loss => loss.toFixed(3)).join(' ')}`)
+console.log(
+  `${classes} classes: ${seconds.toFixed(2)} s, losses ${losses.map(loss => loss.toFixed(3)).join(' ')}`,
+)

@@ -40,7 +40,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 })
 
-if (values.child === undefined) for (const name of positionals.length > 0 ? positionals : usual) await compare(name)
+if (values.child === undefined)
+  for (const name of positionals.length > 0 ? positionals : usual) await compare(name)
 else await measure(values.child, positionals[0]!, positionals[1]!)
 
 async function compare(name: string): Promise<void> {
@@ -52,9 +53,12 @@ async function compare(name: string): Promise<void> {
       for (const path of Object.keys(times) as (keyof typeof times)[])
         times[path] = Math.min(times[path], timed(path, name, folder))
     const [ours, alone, read] = [times.ours, times.alone, times.read]
-    const beside = (name: string, time: number): string => `${name} ${time.toFixed(0)} ms (${(ours / time).toFixed(2)})`
+    const beside = (name: string, time: number): string =>
+      `${name} ${time.toFixed(0)} ms (${(ours / time).toFixed(2)})`
     const figures = `${ours.toFixed(0)} ms; ${beside('ONNX Runtime alone', alone)}, ${beside('reading alone', read)}`
-    process.stdout.write(`${name.padEnd(24)} ${(bytes / 1e6).toFixed(0).padStart(5)} MB  ${figures}\n`)
+    process.stdout.write(
+      `${name.padEnd(24)} ${(bytes / 1e6).toFixed(0).padStart(5)} MB  ${figures}\n`,
+    )
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -62,7 +66,10 @@ async function compare(name: string): Promise<void> {
 
 function graphOf(name: string): Graph {
   const known = findArchitecture(name)
-  const head = known.kind === 'classifier' ? undefined : new Float32Array(classes * known.embeddingWidth).fill(0.01)
+  const head =
+    known.kind === 'classifier'
+      ? undefined
+      : new Float32Array(classes * known.embeddingWidth).fill(0.01)
   return classifierGraph({ architecture: name, classes }, paperSteps, head)
 }
 
@@ -89,18 +96,26 @@ async function measure(path: string, name: string, folder: string): Promise<void
 /** What a worker does with a model. */
 async function ours(name: string, folder: string) {
   const graph = graphOf(name)
-  const { folder: place, bind } = await bindWeights(graph, [await readWeights(join(folder, 'model.safetensors'))])
+  const { folder: place, bind } = await bindWeights(graph, [
+    await readWeights(join(folder, 'model.safetensors')),
+  ])
   return createSession(encodeModel(graph, { outputs: ['logits'], bind }), { folder: place })
 }
 
 /** The graph's weights as safetensors, and the graph with the same weights as an exporter would have written it. */
 async function writeModel(folder: string, graph: Graph): Promise<number> {
-  const sizes = new Map([...graph.parameters].map(([name, { tensor }]) => [name, 4 * volume(tensor.shape)]))
+  const sizes = new Map(
+    [...graph.parameters].map(([name, { tensor }]) => [name, 4 * volume(tensor.shape)]),
+  )
   const header: Record<string, unknown> = {}
   const [packed, aligned] = [new Map<string, number>(), new Map<string, number>()]
   let [at, place] = [0, 0]
   for (const [name, length] of sizes) {
-    header[name] = { dtype: 'F32', shape: graph.parameters.get(name)!.tensor.shape, data_offsets: [at, at + length] }
+    header[name] = {
+      dtype: 'F32',
+      shape: graph.parameters.get(name)!.tensor.shape,
+      data_offsets: [at, at + length],
+    }
     packed.set(name, at)
     if (length > 1 << 20) place = Math.ceil(place / 65_536) * 65_536
     aligned.set(name, place)
@@ -114,14 +129,26 @@ async function writeModel(folder: string, graph: Graph): Promise<number> {
   await mkdir(join(folder, 'export'))
   await writeNoise(join(folder, 'export/model.data'), place)
   const bind = (name: string): ParameterBinding => ({
-    ...{ dtype: 'float32', file: 'model.data', offset: aligned.get(name)!, length: sizes.get(name)! },
+    ...{
+      dtype: 'float32',
+      file: 'model.data',
+      offset: aligned.get(name)!,
+      length: sizes.get(name)!,
+    },
   })
-  await writeFile(join(folder, 'export/model.onnx'), encodeModel(graph, { outputs: ['logits'], bind }))
+  await writeFile(
+    join(folder, 'export/model.onnx'),
+    encodeModel(graph, { outputs: ['logits'], bind }),
+  )
   return at
 }
 
 /** Small positive values: their size does not matter, only that none is a denormal number. */
-async function writeNoise(file: string, bytes: number, head: Uint8Array = new Uint8Array()): Promise<void> {
+async function writeNoise(
+  file: string,
+  bytes: number,
+  head: Uint8Array = new Uint8Array(),
+): Promise<void> {
   const block = Float32Array.from({ length: 1 << 22 }, (_, i) => 0.01 + (i % 97) / 5000)
   const handle = await open(file, 'w')
   try {

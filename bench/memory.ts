@@ -11,7 +11,14 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { freshModel, inTemporaryFolder, median, photographs, printTable, writeManifest } from './common.ts'
+import {
+  freshModel,
+  inTemporaryFolder,
+  median,
+  photographs,
+  printTable,
+  writeManifest,
+} from './common.ts'
 
 const program = fileURLToPath(new URL('../dist/cli/bin/geogap.js', import.meta.url))
 const usual = ['lcnet_050', 'resnet50', 'convnext_small', 'vit_base_patch16_224']
@@ -50,9 +57,13 @@ async function measure(name: string, folder: string): Promise<string[]> {
     join(folder, name),
     '--quiet',
   ]
-  const child = spawn(process.execPath, [program, 'evaluate', '--model', `${name}@${file}`, ...args], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    [program, 'evaluate', '--model', `${name}@${file}`, ...args],
+    {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  )
   const samples: ReturnType<typeof use>[] = []
   while (child.exitCode === null) {
     samples.push(use(child.pid!))
@@ -60,15 +71,27 @@ async function measure(name: string, folder: string): Promise<string[]> {
   }
   const sizes = samples.map(({ megabytes }) => megabytes)
   const fifth = (which: number): number =>
-    median(sizes.slice(Math.floor((which * sizes.length) / 5), Math.ceil(((which + 1) * sizes.length) / 5)))
-  const resident = (Math.max(...samples.map(({ children }) => children)) * (await stat(file)).size) / 2 ** 20
-  const shown = [resident, Math.max(...sizes), 2 * resident + 1024, fifth(1), fifth(4)].map(size => size.toFixed(0))
+    median(
+      sizes.slice(
+        Math.floor((which * sizes.length) / 5),
+        Math.ceil(((which + 1) * sizes.length) / 5),
+      ),
+    )
+  const resident =
+    (Math.max(...samples.map(({ children }) => children)) * (await stat(file)).size) / 2 ** 20
+  const shown = [resident, Math.max(...sizes), 2 * resident + 1024, fifth(1), fifth(4)].map(size =>
+    size.toFixed(0),
+  )
   return [name, ...shown]
 }
 
 await inTemporaryFolder(async folder => {
   await writeManifest(join(folder, 'photographs.csv'), await photographs(), Number(values.images))
   const rows: string[][] = []
-  for (const name of positionals.length > 0 ? positionals : usual) rows.push(await measure(name, folder))
-  await printTable(['model', 'resident weights, MB', 'peak', 'bound', 'second fifth', 'last fifth'], rows)
+  for (const name of positionals.length > 0 ? positionals : usual)
+    rows.push(await measure(name, folder))
+  await printTable(
+    ['model', 'resident weights, MB', 'peak', 'bound', 'second fifth', 'last fifth'],
+    rows,
+  )
 })

@@ -51,11 +51,16 @@ async function ours(asked: number): Promise<void> {
   const made = (rows: number): Float32Array =>
     Float32Array.from({ length: rows * width }, () => draw() + draw() + draw() - 1.5)
   const queries = madeUp(asked, made(10_000))
-  const regions = Array.from({ length: count }, (_, i) => ['Africa', 'Americas', 'Asia', 'Europe'][i % 4]!)
+  const regions = Array.from(
+    { length: count },
+    (_, i) => ['Africa', 'Americas', 'Asia', 'Europe'][i % 4]!,
+  )
   const references = embeddingsOf(made(count), width, 'made up')
   const started = performance.now()
   await classifyOrigins({ references, regions, queries })
-  process.stdout.write(`${(performance.now() - started) / 1000} ${process.resourceUsage().maxRSS / 1024}\n`)
+  process.stdout.write(
+    `${(performance.now() - started) / 1000} ${process.resourceUsage().maxRSS / 1024}\n`,
+  )
 }
 
 type Command = [program: string, args: readonly string[]]
@@ -72,7 +77,10 @@ async function compare(python: string): Promise<void> {
     const sizes = [count, values.compared, width, nearest, block, cores].map(String)
     return run(how, values.compared, [python, [peer, how, ...sizes]])
   }
-  const works: Record<string, () => Promise<number>> = { geogap: search(values.compared), torch: peerSearch('torch') }
+  const works: Record<string, () => Promise<number>> = {
+    geogap: search(values.compared),
+    torch: peerSearch('torch'),
+  }
   if (values.faiss) works['faiss'] = peerSearch('faiss')
   const found = await inTurn(Number(values.rounds), works)
   for (const [name, seconds] of Object.entries(found)) rows.get(name)![2] = seconds.toFixed(1)

@@ -28,8 +28,21 @@ import {
 
 const self = fileURLToPath(import.meta.url)
 const prepareBench = fileURLToPath(new URL('prepare.ts', import.meta.url))
-const usual = ['mobilenetv3_small_100', 'resnet50', 'regnety_032', 'convnext_small', 'vit_base_patch16_224']
-const six = ['lcnet_050', 'mobilenetv3_small_100', 'tinynet_a', 'resnet18', 'regnety_004', 'tf_efficientnet_lite0']
+const usual = [
+  'mobilenetv3_small_100',
+  'resnet50',
+  'regnety_032',
+  'convnext_small',
+  'vit_base_patch16_224',
+]
+const six = [
+  'lcnet_050',
+  'mobilenetv3_small_100',
+  'tinynet_a',
+  'resnet18',
+  'regnety_004',
+  'tf_efficientnet_lite0',
+]
 const { values, positionals } = parseArgs({
   options: {
     images: { type: 'string', default: '160' },
@@ -69,7 +82,9 @@ async function ways(folder: string, name: string, batches: readonly string[]): P
     for (const processes of cores > 1 ? [1, cores] : [1]) {
       const threads = String(Math.floor(cores / processes))
       const rates = await Promise.all(
-        Array.from({ length: processes }, () => inChild(self, ['alone', folder, batch, threads, name])),
+        Array.from({ length: processes }, () =>
+          inChild(self, ['alone', folder, batch, threads, name]),
+        ),
       )
       const rate = rates.reduce((sum, one) => sum + one, 0)
       found.push({ rate, way: `batch ${batch}, ${processes} × ${threads} threads` })
@@ -119,10 +134,15 @@ async function overhead(names: readonly string[]): Promise<void> {
         whole: through(folder, [name]),
       })
       const cost = (modelCost(await loadModelSpec(name)).multiplyAdds / 1e9).toFixed(1)
-      const figures = [rates.graph, rates.whole, rates.graph / rates.whole].map(value => value.toFixed(2))
+      const figures = [rates.graph, rates.whole, rates.graph / rates.whole].map(value =>
+        value.toFixed(2),
+      )
       rows.push([name, cost, way, ...figures])
     })
-  await printTable(['model', 'GMAC', 'the graph at its best', 'images/s', 'end to end', 'overhead'], rows)
+  await printTable(
+    ['model', 'GMAC', 'the graph at its best', 'images/s', 'end to end', 'overhead'],
+    rows,
+  )
 }
 
 async function together(): Promise<void> {

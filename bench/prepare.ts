@@ -7,7 +7,14 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { createCropper } from '../src/lib/pixels/cropper.ts'
 import { decodeImage } from '../src/lib/pixels/decode.ts'
-import { centerCrop, imagenetMean, imagenetStd, normalize, paperSteps, resize } from '../src/lib/pixels/steps.ts'
+import {
+  centerCrop,
+  imagenetMean,
+  imagenetStd,
+  normalize,
+  paperSteps,
+  resize,
+} from '../src/lib/pixels/steps.ts'
 import { inChild, inTurn, photographs, printedBy, printTable } from './common.ts'
 
 const self = fileURLToPath(import.meta.url)
@@ -35,7 +42,8 @@ type Way = (bytes: Uint8Array) => Promise<unknown>
 
 const ways: Readonly<Record<string, () => Promise<Way>>> = {
   crop: () => createCropper(paperSteps),
-  clip: () => createCropper([resize(224, 'bicubic'), centerCrop(224), normalize(imagenetMean, imagenetStd)]),
+  clip: () =>
+    createCropper([resize(224, 'bicubic'), centerCrop(224), normalize(imagenetMean, imagenetStd)]),
   libvips: () => Promise.resolve(decodeImage),
 }
 
@@ -64,7 +72,11 @@ async function compare(python: string, folder?: string): Promise<void> {
     clip: ours('clip'),
     libvips: ours('libvips'),
   })
-  const row = (what: string, time: number): string[] => [what, time.toFixed(2), (time / times.tensor).toFixed(2)]
+  const row = (what: string, time: number): string[] => [
+    what,
+    time.toFixed(2),
+    (time / times.tensor).toFixed(2),
+  ]
   await printTable(
     ['CPU time of preparing a photograph', 'ms', 'ratio'],
     [

@@ -47,10 +47,24 @@ async function tables(dir: string): Promise<void> {
   const run = await timed('open', () => openRun(dir))
   console.log(`${run.cells.length.toLocaleString('en')} cells of ${run.entries.length} entries`)
   for (const by of [[], ['region'], ['country'], ['region', 'income_group'], ['label']])
-    await timed(`accuracy by ${by.join(' × ') || 'nothing'}`, () => groupAccuracyTable(run, by).text('csv'))
+    await timed(`accuracy by ${by.join(' × ') || 'nothing'}`, () =>
+      groupAccuracyTable(run, by).text('csv'),
+    )
   for (const by of ['region', 'country'])
-    await timed(`disparity by ${by}`, async () => inferenceTable(await inferDisparities(run, { by }), by).text('csv'))
-  for (const which of ['1', '2', '3', '4', '8', '9', 'testbed', 'classmaps', 'claims'] satisfies PaperTable[])
+    await timed(`disparity by ${by}`, async () =>
+      inferenceTable(await inferDisparities(run, { by }), by).text('csv'),
+    )
+  for (const which of [
+    '1',
+    '2',
+    '3',
+    '4',
+    '8',
+    '9',
+    'testbed',
+    'classmaps',
+    'claims',
+  ] satisfies PaperTable[])
     await timed(`paper ${which}`, async () => (await paperComparison(run, which)).text('csv'))
 }
 
@@ -59,8 +73,11 @@ try {
   const rows = await timed('make predictions', () => storeTestbed(dir, scale))
   console.log(`${rows.toLocaleString('en')} rows; ${cpus().length} cores`)
   await timed('all tables', () => tables(dir))
-  console.log(`peak memory, making the data included: ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MB`)
-  if (python !== undefined) console.log((await promisify(execFile)(python, ['-c', inPandas, dir])).stdout.trim())
+  console.log(
+    `peak memory, making the data included: ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MB`,
+  )
+  if (python !== undefined)
+    console.log((await promisify(execFile)(python, ['-c', inPandas, dir])).stdout.trim())
 } finally {
   await rm(dir, { recursive: true, force: true })
 }

@@ -17,7 +17,9 @@ const [client = 'dist/client', share = '1', kept] = process.argv.slice(2)
 const repeats = 20
 
 async function clicks(url: string): Promise<void> {
-  const cookie = (await fetch(url, { redirect: 'manual' })).headers.get('set-cookie')!.split(';')[0]!
+  const cookie = (await fetch(url, { redirect: 'manual' })).headers
+    .get('set-cookie')!
+    .split(';')[0]!
   const [first, second] = testbed().map(({ model }) => model) as [string, string]
   const any = (list: readonly string[], i: number): string => list[i % list.length]!
   const regions = ['Europe', 'Africa', 'Asia', 'Americas']
@@ -32,8 +34,14 @@ async function clicks(url: string): Promise<void> {
       { x: 'imagenet-1k', y: street.dataset, region: any(regions, i), label: `class ${i}` },
     ],
     'a model': i => ['model', { ...street, model: any(models, 7 * i) }],
-    'a model, one country': i => ['model', { ...street, model: any(models, i), country: `country ${i}` }],
-    'gallery, first page': i => ['gallery', { ...geode, model: any([first, second], i), region: any(regions, i) }],
+    'a model, one country': i => [
+      'model',
+      { ...street, model: any(models, i), country: `country ${i}` },
+    ],
+    'gallery, first page': i => [
+      'gallery',
+      { ...geode, model: any([first, second], i), region: any(regions, i) },
+    ],
     'gallery, all, page 900': i => [
       'gallery',
       { ...geode, model: any([first, second], i), outcome: 'all', page: '900' },
@@ -43,7 +51,10 @@ async function clicks(url: string): Promise<void> {
       { ...street, model: first, country: `country ${i}`, label: `class ${i}`, outcome: 'all' },
     ],
     'compare, new pair': i => ['compare', { ...geode, first, second: any(models, i + 1) }],
-    'compare, known pair': i => ['compare', { ...geode, first, second, by: any(['region', 'country', 'label'], i) }],
+    'compare, known pair': i => [
+      'compare',
+      { ...geode, first, second, by: any(['region', 'country', 'label'], i) },
+    ],
     'differing images': i => ['flips', { ...geode, first, second, region: any(regions, i) }],
   }
   for (const [name, make] of Object.entries(kinds)) {
@@ -52,9 +63,12 @@ async function clicks(url: string): Promise<void> {
     for (let i = 0; i < repeats; i++) {
       const [view, query] = make(i)
       const start = performance.now()
-      const answer = await fetch(`${new URL(url).origin}/api/${view}?${new URLSearchParams(query).toString()}`, {
-        headers: { cookie },
-      })
+      const answer = await fetch(
+        `${new URL(url).origin}/api/${view}?${new URLSearchParams(query).toString()}`,
+        {
+          headers: { cookie },
+        },
+      )
       const text = await answer.text()
       if (!answer.ok) throw new Error(`${name}: ${answer.status} ${text}`)
       times.push(performance.now() - start)
@@ -62,7 +76,9 @@ async function clicks(url: string): Promise<void> {
     const used = process.cpuUsage(before)
     const cpu = (used.user + used.system) / 1e3 / repeats
     times.sort((a, b) => a - b)
-    const [median, worst] = [times[repeats >> 1]!, times.at(-1)!].map(ms => ms.toFixed(0).padStart(6))
+    const [median, worst] = [times[repeats >> 1]!, times.at(-1)!].map(ms =>
+      ms.toFixed(0).padStart(6),
+    )
     console.log(
       `${name.padEnd(32)}median ${median!} ms  longest ${worst!} ms  CPU ${cpu.toFixed(0).padStart(5)} ms each`,
     )
@@ -72,7 +88,9 @@ async function clicks(url: string): Promise<void> {
 const dir = kept ?? (await mkdtemp(join(tmpdir(), 'geogap-serve-')))
 try {
   if (!(await stat(join(dir, 'predictions')).catch(() => undefined)))
-    console.log(`${(await storeTestbed(dir, Number(share), 2)).toLocaleString('en')} rows; ${cpus().length} cores`)
+    console.log(
+      `${(await storeTestbed(dir, Number(share), 2)).toLocaleString('en')} rows; ${cpus().length} cores`,
+    )
   const [start, before] = [performance.now(), process.cpuUsage()]
   const served = await serve(dir, { client })
   const used = process.cpuUsage(before)

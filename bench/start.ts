@@ -16,7 +16,9 @@ const [, , share = '0.02'] = process.argv
 function cpuTime(args: readonly string[]): { wall: number; cpu: number } {
   const started = performance.now()
   const script = '"$@" > /dev/null; times'
-  const text = execFileSync('bash', ['-c', script, 'bash', process.execPath, ...args], { encoding: 'utf8' })
+  const text = execFileSync('bash', ['-c', script, 'bash', process.execPath, ...args], {
+    encoding: 'utf8',
+  })
   const parts = [...text.matchAll(/(\d+)m([\d.]+)s/g)].map(
     ([, minutes, seconds]) => 60 * Number(minutes) + Number(seconds),
   )
@@ -34,7 +36,9 @@ await inTemporaryFolder(async folder => {
   }
   const rows = Object.entries(commands).map(([name, args]) => {
     const times = Array.from({ length: 5 }, () => cpuTime(args))
-    const shown = (['wall', 'cpu'] as const).map(key => median(times.map(time => time[key])).toFixed(2))
+    const shown = (['wall', 'cpu'] as const).map(key =>
+      median(times.map(time => time[key])).toFixed(2),
+    )
     return [name, ...shown]
   })
   await printTable(['start-up', 'seconds', 'seconds of CPU'], rows)

@@ -17,7 +17,12 @@ const places = {
   region: `['Europe', 'Africa', 'Asia', 'Americas'][1 + i % 404 % 4]`,
   country: `'country ' || (i % 404 % 56)`,
 }
-const plain = (dataset: string, images: number, labels = 1000): Layout => ({ dataset, images, labels, groups: {} })
+const plain = (dataset: string, images: number, labels = 1000): Layout => ({
+  dataset,
+  images,
+  labels,
+  groups: {},
+})
 
 const layouts: readonly Layout[] = [
   plain('imagenet-1k', 50_000),
@@ -48,16 +53,42 @@ export async function storeTestbed(out: string, share: number, sharded = 0): Pro
   let rows = 0
   for (const [at, { model }] of testbed().entries())
     for (const layout of layouts)
-      rows += await store(out, model, at, { ...layout, images: Math.round(layout.images * share) }, at < sharded)
+      rows += await store(
+        out,
+        model,
+        at,
+        { ...layout, images: Math.round(layout.images * share) },
+        at < sharded,
+      )
   return rows
 }
 
-async function store(out: string, model: string, at: number, layout: Layout, sharded: boolean): Promise<number> {
+async function store(
+  out: string,
+  model: string,
+  at: number,
+  layout: Layout,
+  sharded: boolean,
+): Promise<number> {
   const { dataset, images: rows, groups } = layout
   const zeroShot = testbed()[at]!.evaluation === 'zero-shot'
   const identity: ResultKey = {
-    ...{ schema: schemaVersion, version: 'bench', runtime: 'bench', model, weights: ['bench'], preprocessing: 'paper' },
-    ...{ steps: 'none', dataset, content: `${dataset} ${rows}`, images: rows, labelMap: 'bench', choices: 'all' },
+    ...{
+      schema: schemaVersion,
+      version: 'bench',
+      runtime: 'bench',
+      model,
+      weights: ['bench'],
+      preprocessing: 'paper',
+    },
+    ...{
+      steps: 'none',
+      dataset,
+      content: `${dataset} ${rows}`,
+      images: rows,
+      labelMap: 'bench',
+      choices: 'all',
+    },
     prompts: zeroShot ? 'texts' : '',
   }
   const folder = evaluationFolder(out, identity)
@@ -90,7 +121,12 @@ async function store(out: string, model: string, at: number, layout: Layout, sha
   return rows
 }
 
-async function writeShard(file: string, at: number, { labels, groups }: Layout, [start, end]: [number, number]) {
+async function writeShard(
+  file: string,
+  at: number,
+  { labels, groups }: Layout,
+  [start, end]: [number, number],
+) {
   const accuracy = 0.4 + 0.4 * (at / 98)
   const columns = Object.entries(groups).map(([name, sql]) => `${sql} AS ${name}`)
   await query(

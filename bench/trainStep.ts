@@ -41,7 +41,11 @@ async function ours(): Promise<void> {
     image: new Value('float32', image, [batch, 3, size, size]),
     labels: new Value('int64', labels, [batch]),
   }
-  const task = { objective, optimizer: adam({ rate: 1e-4 }), parameters: initialWeights(model, 1000, 1) }
+  const task = {
+    objective,
+    optimizer: adam({ rate: 1e-4 }),
+    parameters: initialWeights(model, 1000, 1),
+  }
   const trainer = await createTrainer(task)
   const times: number[] = []
   for (let step = 0; step < Number(values.steps) + 2; step++) {

@@ -12,14 +12,17 @@ import { type Random, randomFrom } from '../src/lib/random.ts'
 const rows = 20
 
 function main(): void {
-  console.log('| images | interval | others | correlation | fixed in advance | alone | with others | ratio |')
+  console.log(
+    '| images | interval | others | correlation | fixed in advance | alone | with others | ratio |',
+  )
   console.log('| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |')
   for (const [images, halfWidth] of [
     [10_000, 0.01],
     [10_000, 0.02],
     [50_000, 0.01],
   ] as const)
-    for (const others of [1, 10]) for (const alike of [0.8, 0.9, 0.95]) simulated(images, halfWidth, others, alike)
+    for (const others of [1, 10])
+      for (const alike of [0.8, 0.9, 0.95]) simulated(images, halfWidth, others, alike)
   real()
 }
 
@@ -29,17 +32,28 @@ function simulated(images: number, halfWidth: number, others: number, alike: num
 }
 
 /** Outcomes of models that share `alike` of what makes an image hard. */
-function world(random: Random, images: number, models: number, alike: number, ease: number): number[][] {
+function world(
+  random: Random,
+  images: number,
+  models: number,
+  alike: number,
+  ease: number,
+): number[][] {
   const hardness = fillNormal(new Float64Array(images), random)
   return Array.from({ length: models }, () => {
     const own = fillNormal(new Float64Array(images), random)
-    return Array.from(hardness, (x, i) => Number(ease + Math.sqrt(alike) * x + Math.sqrt(1 - alike) * own[i]! > 0))
+    return Array.from(hardness, (x, i) =>
+      Number(ease + Math.sqrt(alike) * x + Math.sqrt(1 - alike) * own[i]! > 0),
+    )
   })
 }
 
 function real(): void {
   const [paper, native] = ['paper', 'native'].map(mode => {
-    const file = new URL(`../../shared/weights/tf_efficientnet_lite0/expected_${mode}.csv`, import.meta.url)
+    const file = new URL(
+      `../../shared/weights/tf_efficientnet_lite0/expected_${mode}.csv`,
+      import.meta.url,
+    )
     return existsSync(file) ? hitsOf(readFileSync(file, 'utf8')) : undefined
   })
   if (!paper || !native) {
@@ -61,10 +75,16 @@ const hitsOf = (csv: string): number[] =>
     .map(line => line.split(','))
     .map(row => Number(row[1] === row[2]))
 
-function report(outcomes: readonly number[], known: readonly (readonly number[])[], halfWidth: number): void {
+function report(
+  outcomes: readonly number[],
+  known: readonly (readonly number[])[],
+  halfWidth: number,
+): void {
   const images = outcomes.length
   const bins = outcomes.map((_, i) => known.reduce((sum, model) => sum + model[i]!, 0))
-  const [alone, together] = [new Uint8Array(images), bins].map(of => needed(outcomes, of, halfWidth))
+  const [alone, together] = [new Uint8Array(images), bins].map(of =>
+    needed(outcomes, of, halfWidth),
+  )
   const p = mean(outcomes)
   const free = (1.96 ** 2 * p * (1 - p)) / halfWidth ** 2
   const cells = [
@@ -79,14 +99,18 @@ function needed(outcomes: readonly number[], bins: ArrayLike<number>, halfWidth:
   let [few, enough] = [0, outcomes.length]
   while (enough - few > Math.max(1, outcomes.length / (rows * 20))) {
     const middle = (few + enough) >> 1
-    const [low, high] = anytimeInterval({ outcomes: outcomes.slice(0, middle), bins }, { target: halfWidth })
+    const [low, high] = anytimeInterval(
+      { outcomes: outcomes.slice(0, middle), bins },
+      { target: halfWidth },
+    )
     if (high - low <= 2 * halfWidth) enough = middle
     else few = middle
   }
   return enough
 }
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length
 
 function correlation(a: readonly number[], b: readonly number[]): number {
   const [p, q] = [mean(a), mean(b)]

@@ -4,7 +4,9 @@ import { chmodSync, cpSync, rmSync } from 'node:fs'
 import { buildClient } from './client.mjs'
 
 rmSync('dist', { recursive: true, force: true })
-execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
+  stdio: 'inherit',
+})
 cpSync('src', 'dist', {
   recursive: true,
   filter: source => !source.endsWith('.ts') && !source.includes('dashboard/client'),

@@ -41,7 +41,8 @@ export default async function build(): Promise<void> {
     name => wanted.test(name) && !unwanted.test(name),
   )
   const kept = new Set(names.map(builtPath))
-  for (const name of filesOf(target, readdirSync(target))) if (!kept.has(join(target, name))) rmSync(join(target, name))
+  for (const name of filesOf(target, readdirSync(target)))
+    if (!kept.has(join(target, name))) rmSync(join(target, name))
   for (const name of names) if (isOlder(builtPath(name), join(root, name))) await buildFile(name)
 }
 
@@ -62,5 +63,8 @@ async function buildFile(name: string): Promise<void> {
     verbatimModuleSyntax: true,
     rewriteRelativeImportExtensions: true,
   }
-  writeFileSync(to, ts.transpileModule(readFileSync(from, 'utf8'), { fileName: from, compilerOptions }).outputText)
+  writeFileSync(
+    to,
+    ts.transpileModule(readFileSync(from, 'utf8'), { fileName: from, compilerOptions }).outputText,
+  )
 }

@@ -6,7 +6,7 @@ import { build } from 'vite'
 const root = fileURLToPath(new URL('../src/dashboard/client', import.meta.url))
 const forBrowsers = /^(preact|vega|vega-lite|vega-interpreter|world-atlas|string-width)(\/|$)/
 const forNode =
-  /\/(datasets|models|results|evaluate|paper|storage|hub|archive|onnx|pixels|tensors)\/|\/(roles|render|sql)\.ts$/
+  /\/(datasets|models|results|evaluate|paper|storage|hub|archive|onnx|pixels|tensors)\/|\/(datasetRoles|render|sql)\.ts$/
 
 const mark = 'only in Node: '
 
@@ -21,7 +21,8 @@ const sharing = {
     const foreign = source.startsWith('.') ? forNode.test(source) : !forBrowsers.test(source)
     return foreign ? { id: `\0${mark}${source}`, moduleSideEffects: false } : null
   },
-  load: id => (id.includes(mark) ? `module.exports = { name: ${JSON.stringify(id.slice(1))} }` : null),
+  load: id =>
+    id.includes(mark) ? `module.exports = { name: ${JSON.stringify(id.slice(1))} }` : null,
   generateBundle(_, chunks) {
     for (const { code = '' } of Object.values(chunks)) {
       const used = new RegExp(`${mark}[^"'\`]*`).exec(code)
@@ -45,11 +46,13 @@ export async function buildClient(outDir) {
       modulePreload: { polyfill: false },
       rolldownOptions: {
         treeshake: {
-          moduleSideEffects: id => /node_modules\/(?!vega-lite)|src\/dashboard\/client|vite\/|\.css$/.test(id),
+          moduleSideEffects: id =>
+            /node_modules\/(?!vega-lite)|src\/dashboard\/client|vite\/|\.css$/.test(id),
         },
       },
     },
   })
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await buildClient(process.argv[2] ?? 'dist/client')
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  await buildClient(process.argv[2] ?? 'dist/client')

@@ -29,18 +29,28 @@ export function commandsOf(page: string): PageCommand[] {
   for (const line of readFileSync(page, 'utf8').split('\n')) {
     const mark = /^```(\w*)/.exec(line)
     if (mark) [fence, open] = [fence === '' ? mark[1] || 'text' : '', false]
-    else if (/^ {6,}[[(-]/.test(line) && open && fence === '') found.at(-1)!.text += ` ${line.trim()}`
-    else if ((open = fence === 'sh' || (fence === '' && /^ {4}geogap /.test(line))) && line.trim() !== '') {
+    else if (/^ {6,}[[(-]/.test(line) && open && fence === '')
+      found.at(-1)!.text += ` ${line.trim()}`
+    else if (
+      (open = fence === 'sh' || (fence === '' && /^ {4}geogap /.test(line))) &&
+      line.trim() !== ''
+    ) {
       const text = line.trim()
       found.push({ page, text, synopsis: fence === '' && /[[|…]|\b[A-Z]{3,}\b/.test(text) })
     }
   }
-  return found.map(each => ({ ...each, synopsis: each.synopsis || (/\[--|…/.test(each.text) && !/'/.test(each.text)) }))
+  return found.map(each => ({
+    ...each,
+    synopsis: each.synopsis || (/\[--|…/.test(each.text) && !/'/.test(each.text)),
+  }))
 }
 
 /** The words of each `geogap` call in a shell line: quotes, comments, pipes, `&&`, redirections and NAME=value in front. */
 export function callsIn(line: string): string[][] {
-  const parts = line.match(/'[^']*'|"[^"]*"|#.*$|&&|\|\||[|;>]|[^\s|;>&'"]+(?:'[^']*'|"[^"]*"|[^\s|;>&'"])*/g) ?? []
+  const parts =
+    line.match(
+      /'[^']*'|"[^"]*"|#.*$|&&|\|\||[|;>]|[^\s|;>&'"]+(?:'[^']*'|"[^"]*"|[^\s|;>&'"])*/g,
+    ) ?? []
   const calls: string[][] = [[]]
   let skip = false
   for (const part of parts) {
@@ -52,7 +62,11 @@ export function callsIn(line: string): string[][] {
       calls.at(-1)!.push(part.replace(/'([^']*)'|"([^"]*)"/g, '$1$2'))
   }
   return calls.flatMap(([first, second, ...rest]) =>
-    first === 'geogap' ? [[second!, ...rest]] : first === 'npx' && second === 'geogap' ? [rest] : [],
+    first === 'geogap'
+      ? [[second!, ...rest]]
+      : first === 'npx' && second === 'geogap'
+        ? [rest]
+        : [],
   )
 }
 

@@ -25,7 +25,9 @@ if (!options.golden) {
 }
 
 const wanted = options.models?.split(',')
-const present = (await readdir(options.golden)).filter(name => name.endsWith('.json')).map(name => name.slice(0, -5))
+const present = (await readdir(options.golden))
+  .filter(name => name.endsWith('.json'))
+  .map(name => name.slice(0, -5))
 const absent = wanted?.filter(name => !present.includes(name)) ?? []
 if (absent.length > 0) {
   process.stderr.write(`no golden file for ${absent.join(', ')}; there are ${present.join(', ')}\n`)
@@ -37,15 +39,25 @@ let within = 0
 let failed = 0
 try {
   for (const name of wanted ?? present.sort()) {
-    const golden = JSON.parse(await readFile(join(options.golden, `${name}.json`), 'utf8')) as GoldenCase
+    const golden = JSON.parse(
+      await readFile(join(options.golden, `${name}.json`), 'utf8'),
+    ) as GoldenCase
     if (!architectureOfCase(golden)) {
-      process.stdout.write(`${name.padEnd(28)} no builder${options['known-only'] ? ', skipped' : ''}\n`)
+      process.stdout.write(
+        `${name.padEnd(28)} no builder${options['known-only'] ? ', skipped' : ''}\n`,
+      )
       if (!options['known-only']) failed += 1
       continue
     }
     const line = await checkCase(golden, folder).then(
-      result => ({ text: `${result.worst.toExponential(2)}  ${result.detail}`, ok: result.worst <= bound }),
-      (error: unknown) => ({ text: `error: ${error instanceof Error ? error.message : String(error)}`, ok: false }),
+      result => ({
+        text: `${result.worst.toExponential(2)}  ${result.detail}`,
+        ok: result.worst <= bound,
+      }),
+      (error: unknown) => ({
+        text: `error: ${error instanceof Error ? error.message : String(error)}`,
+        ok: false,
+      }),
     )
     process.stdout.write(`${name.padEnd(28)} ${line.ok ? 'ok  ' : 'FAIL'} ${line.text}\n`)
     if (line.ok) within += 1

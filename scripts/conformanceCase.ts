@@ -1,6 +1,12 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createGraph, type Graph, addInput, addOutput, parameterScope } from '../src/lib/onnx/graph.ts'
+import {
+  createGraph,
+  type Graph,
+  addInput,
+  addOutput,
+  parameterScope,
+} from '../src/lib/onnx/graph.ts'
 import { multiplyAdds } from '../src/lib/onnx/cost.ts'
 import { normalizeRows, similarity } from '../src/lib/onnx/blocks/similarity.ts'
 import { encodeModel } from '../src/lib/onnx/encode.ts'
@@ -39,11 +45,17 @@ export async function checkCase(golden: GoldenCase, folder: string): Promise<Cas
     const started = performance.now()
     const { batch, size, name } = golden.input
     const graph = graphOf(architecture, size)
-    const { folder: real, bind } = await bindWeights(graph, [await readSafetensors(file)], architecture.names)
+    const { folder: real, bind } = await bindWeights(
+      graph,
+      [await readSafetensors(file)],
+      architecture.names,
+    )
     const session = await createSession(encodeModel(graph, { bind }), { folder: real })
     const loaded = performance.now()
     const outputs = await session.run(await feeds(golden, formulaImages(name, size, batch)))
-    const ours = Object.fromEntries(Object.entries(outputs).map(([key, { data }]) => [key, data as Float32Array]))
+    const ours = Object.fromEntries(
+      Object.entries(outputs).map(([key, { data }]) => [key, data as Float32Array]),
+    )
     await session.release()
     const errors = Object.entries(golden.outputs).map(([key, expected]) => ({
       key,
@@ -70,7 +82,10 @@ export function graphOf(architecture: Architecture, size: number): Graph {
     const mask = addInput(graph, 'mask', 'int64', ['t', architecture.contextLength])
     const imageEmbedding = addOutput('image_embedding', architecture.encodeImage(w, image))
     const textEmbedding = addOutput('text_embedding', architecture.encodeText(w, tokens, mask))
-    addOutput('zero_shot_logits', similarity(imageEmbedding, normalizeRows(textEmbedding), architecture.logitScale))
+    addOutput(
+      'zero_shot_logits',
+      similarity(imageEmbedding, normalizeRows(textEmbedding), architecture.logitScale),
+    )
   }
   return graph
 }

@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { cpSync } from 'node:fs'
 
 const site = 'docs/.vitepress/dist'
-const run = (tool, ...args) => execFileSync(process.execPath, [`node_modules/${tool}`, ...args], { stdio: 'inherit' })
+const run = (tool, ...args) =>
+  execFileSync(process.execPath, [`node_modules/${tool}`, ...args], { stdio: 'inherit' })
 
 run('tsx/dist/cli.mjs', 'scripts/exportSchema.ts')
 run('vitepress/bin/vitepress.js', 'build', 'docs')

@@ -36,10 +36,14 @@ export function schemas(): Record<string, string> {
   const all = {
     'tables-1.json': z.toJSONSchema(tablesSchema),
     'predictions-1.json': z.toJSONSchema(prediction),
-    'manifest-1.json': z.toJSONSchema(shardManifest.meta({ title: 'The manifest of a shard of predictions' })),
+    'manifest-1.json': z.toJSONSchema(
+      shardManifest.meta({ title: 'The manifest of a shard of predictions' }),
+    ),
     'pack-1.json': z.toJSONSchema(packSchema.meta({ title: 'A pack, unzipped' })),
   }
-  return Object.fromEntries(Object.entries(all).map(([name, schema]) => [name, `${JSON.stringify(schema, null, 2)}\n`]))
+  return Object.fromEntries(
+    Object.entries(all).map(([name, schema]) => [name, `${JSON.stringify(schema, null, 2)}\n`]),
+  )
 }
 
 /** A schema in docs/schema. */
@@ -52,7 +56,9 @@ function configSchema(root: Command): object {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Config file of geogap',
     type: 'object',
-    properties: Object.fromEntries(root.commands.flatMap(command => sections(command, command.name()))),
+    properties: Object.fromEntries(
+      root.commands.flatMap(command => sections(command, command.name())),
+    ),
     additionalProperties: false,
   }
 }
@@ -63,7 +69,10 @@ function sections(command: Command, path: string): [string, object][] {
       .filter(({ long }) => !['--config', '--debug'].includes(long!))
       .flatMap(option => {
         const names = new Set([option.attributeName(), option.long!.slice(2)])
-        return [...names].map(name => [name, { description: option.description, ...valueSchema(option) }])
+        return [...names].map(name => [
+          name,
+          { description: option.description, ...valueSchema(option) },
+        ])
       }),
   )
   const inner = command.commands.flatMap(each => sections(each, `${path} ${each.name()}`))
@@ -74,7 +83,9 @@ function valueSchema(option: Option): object {
   if (!option.required && !option.optional) return { type: 'boolean' }
   const words = choicesOf(option)
   const one = words ? { enum: words } : { type: ['string', 'number'] }
-  return { anyOf: [one, { type: 'array', items: one }, ...(option.optional ? [{ type: 'boolean' }] : [])] }
+  return {
+    anyOf: [one, { type: 'array', items: one }, ...(option.optional ? [{ type: 'boolean' }] : [])],
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

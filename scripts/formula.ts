@@ -18,7 +18,12 @@ function fnv1a(text: string): number {
 }
 
 /** `count` values around `center`, drawn by the tensor's name. */
-export function formulaValues(name: string, count: number, center: number, radius: number): Float32Array {
+export function formulaValues(
+  name: string,
+  count: number,
+  center: number,
+  radius: number,
+): Float32Array {
   const seed = fnv1a(name)
   const values = new Float32Array(count)
   for (let i = 0; i < count; i++) {
@@ -48,10 +53,14 @@ export function formulaImages(name: string, size: number, batch: number): Float3
   return images
 }
 
-const volume = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1)
+const volume = (shape: readonly number[]): number =>
+  shape.reduce((product, size) => product * size, 1)
 
 /** Writes the tensors as a safetensors file, one at a time, so that a large model needs no memory. */
-export async function writeFormulaWeights(file: string, tensors: readonly FormulaTensor[]): Promise<void> {
+export async function writeFormulaWeights(
+  file: string,
+  tensors: readonly FormulaTensor[],
+): Promise<void> {
   let offset = 0
   const header: Record<string, unknown> = {}
   for (const { name, shape } of tensors) {

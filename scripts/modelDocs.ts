@@ -24,8 +24,12 @@ export function modelPage(): string {
     rows,
     'markdown',
   )
-  const reasons = rows.filter(({ note }) => note !== '').map(({ model, note }) => `- \`${model}\`: ${note}.`)
-  const sizes = Object.entries(trainingImages).map(([name, images]) => `${name} ${images.toLocaleString('en')}`)
+  const reasons = rows
+    .filter(({ note }) => note !== '')
+    .map(({ model, note }) => `- \`${model}\`: ${note}.`)
+  const sizes = Object.entries(trainingImages).map(
+    ([name, images]) => `${name} ${images.toLocaleString('en')}`,
+  )
   return `# Models
 
 \`geogap models\` prints this table, \`geogap models NAME\` one model in full, and \`--where\` filters by any field, as in

@@ -8,25 +8,39 @@ import { delimiter, dirname, join } from 'node:path'
 const root = process.cwd()
 const folder = mkdtempSync(join(tmpdir(), 'geogap-packed-'))
 const run = (command, args, options = {}) =>
-  execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], ...options })
+  execFileSync(command, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    ...options,
+  })
 const say = text => process.stdout.write(`${text}\n`)
 
 try {
   run('npm', ['run', '--silent', 'build'])
-  const [packed] = JSON.parse(run('npm', ['pack', '--silent', '--json', '--pack-destination', folder]))
+  const [packed] = JSON.parse(
+    run('npm', ['pack', '--silent', '--json', '--pack-destination', folder]),
+  )
   const tarball = join(folder, packed.filename)
   const size = statSync(tarball).size
   if (size > 3e6) throw new Error(`the package has ${size} bytes, 3,000,000 are allowed`)
   const strange = packed.files.filter(
-    ({ path }) => !/^(dist\/|experiments\/|LICENSE|README\.md|CHANGELOG\.md|package\.json)/.test(path),
+    ({ path }) =>
+      !/^(dist\/|experiments\/|LICENSE|README\.md|CHANGELOG\.md|package\.json)/.test(path),
   )
-  if (strange.length > 0) throw new Error(`files that no user needs: ${strange.map(({ path }) => path).join(', ')}`)
+  if (strange.length > 0)
+    throw new Error(`files that no user needs: ${strange.map(({ path }) => path).join(', ')}`)
   for (const npm of ['10', '11']) {
     const project = mkdtempSync(join(folder, `npm${npm}-`))
     writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }')
     const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' }
-    run('npx', ['--yes', `npm@${npm}`, 'install', '--no-audit', '--no-fund', tarball], { cwd: project, env })
-    run('npx', ['--no-install', 'geogap', 'demo', '--out', 'demo'], { cwd: project, stdio: 'ignore' })
+    run('npx', ['--yes', `npm@${npm}`, 'install', '--no-audit', '--no-fund', tarball], {
+      cwd: project,
+      env,
+    })
+    run('npx', ['--no-install', 'geogap', 'demo', '--out', 'demo'], {
+      cwd: project,
+      stdio: 'ignore',
+    })
     const nodes = npm === '10' ? [process.execPath] : ['20', '22', '24'].map(binary)
     for (const node of nodes) fourLines(project, node)
     if (npm === '11') types(project)
@@ -68,7 +82,8 @@ console.log(process.version, wilson(1, 2))
   )
   const out = run(node, ['four.js'], { cwd: project, env })
   const page = readFileSync(join(project, 'report.html'), 'utf8')
-  if (!out.includes('Africa') || !page.includes('<html')) throw new Error(`the four lines gave no regions: ${out}`)
+  if (!out.includes('Africa') || !page.includes('<html'))
+    throw new Error(`the four lines gave no regions: ${out}`)
   say(`the four lines run on ${/v\d+\.\d+\.\d+/.exec(out)[0]}`)
 }
 
@@ -89,11 +104,23 @@ export const wrong = evaluate({ models: [1], datasets: [] })
     ['esnext', 'bundler'],
   ]) {
     const compiler = join(root, 'node_modules/typescript/bin/tsc')
-    const flags = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--module', module]
-    run(process.execPath, [compiler, ...flags, '--moduleResolution', moduleResolution, 'typed.ts'], {
-      cwd: project,
-      stdio: 'inherit',
-    })
+    const flags = [
+      '--noEmit',
+      '--strict',
+      '--skipLibCheck',
+      '--target',
+      'es2022',
+      '--module',
+      module,
+    ]
+    run(
+      process.execPath,
+      [compiler, ...flags, '--moduleResolution', moduleResolution, 'typed.ts'],
+      {
+        cwd: project,
+        stdio: 'inherit',
+      },
+    )
     say(`types resolve with moduleResolution ${moduleResolution}`)
   }
 }

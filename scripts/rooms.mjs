@@ -5,7 +5,7 @@ import { cruise } from 'dependency-cruiser'
 import config, { rooms } from '../.dependency-cruiser.mjs'
 
 /** KB of src/ that the house may have. */
-const budget = 1_755
+const budget = 1_860
 /** Files of the longest circle inside one room. */
 const longestCircle = 2
 
@@ -60,13 +60,17 @@ const floorOf = name => {
   return floors.get(name)
 }
 const kilobytes = name =>
-  [...imports.keys()].filter(file => roomOf(file) === name).reduce((sum, file) => sum + statSync(join(file)).size, 0) /
-  1000
+  [...imports.keys()]
+    .filter(file => roomOf(file) === name)
+    .reduce((sum, file) => sum + statSync(join(file)).size, 0) / 1000
 
 names.sort((a, b) => floorOf(a) - floorOf(b) || (a < b ? -1 : 1))
 let total = 0
 for (const name of names) {
-  const [size, files] = [kilobytes(name), [...imports.keys()].filter(file => roomOf(file) === name).length]
+  const [size, files] = [
+    kilobytes(name),
+    [...imports.keys()].filter(file => roomOf(file) === name).length,
+  ]
   total += size
   const known = [...arrows.get(name)].sort((a, b) => floorOf(a) - floorOf(b))
   process.stdout.write(

@@ -7,9 +7,18 @@ const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'))
 const shipped = new Set(
   Object.entries(packages)
     .filter(([path, { dev }]) => path !== '' && !dev)
-    .map(([path, { version }]) => `${path.slice(path.lastIndexOf('node_modules/') + 13)}@${version}`),
+    .map(
+      ([path, { version }]) => `${path.slice(path.lastIndexOf('node_modules/') + 13)}@${version}`,
+    ),
 )
-const args = ['sbom', '--sbom-format', 'cyclonedx', '--sbom-type', 'application', '--package-lock-only']
+const args = [
+  'sbom',
+  '--sbom-format',
+  'cyclonedx',
+  '--sbom-type',
+  'application',
+  '--package-lock-only',
+]
 const stdio = ['ignore', 'pipe', 'inherit']
 const all = JSON.parse(execFileSync('npm', args, { encoding: 'utf8', maxBuffer: 1 << 26, stdio }))
 const components = all.components.filter(({ name, version }) => shipped.has(`${name}@${version}`))

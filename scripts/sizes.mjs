@@ -7,7 +7,12 @@ const limits = { files: { median: 120, longest: 400 }, functions: { median: 10, 
 
 const found = { files: [], functions: [] }
 for (const name of readdirSync('src', { recursive: true }).filter(name => /\.tsx?$/.test(name))) {
-  const source = ts.createSourceFile(name, readFileSync(join('src', name), 'utf8'), ts.ScriptTarget.Latest, true)
+  const source = ts.createSourceFile(
+    name,
+    readFileSync(join('src', name), 'utf8'),
+    ts.ScriptTarget.Latest,
+    true,
+  )
   found.files.push({ lines: source.getLineStarts().length - 1, name })
   visit(source, source)
 }
@@ -16,7 +21,9 @@ for (const [what, list] of Object.entries(found)) {
   list.sort((a, b) => a.lines - b.lines)
   const median = list[list.length >> 1].lines
   const longest = list.at(-1)
-  process.stdout.write(`${list.length} ${what}: median ${median} lines, longest ${longest.lines} (${longest.name})\n`)
+  process.stdout.write(
+    `${list.length} ${what}: median ${median} lines, longest ${longest.lines} (${longest.name})\n`,
+  )
   if (median > limits[what].median || longest.lines > limits[what].longest) {
     process.stderr.write(
       `${what}: a median of ${limits[what].median} and ${limits[what].longest} at most are allowed\n`,

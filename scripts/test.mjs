@@ -18,7 +18,8 @@ const run = ([tool, ...args], stdio = 'pipe') =>
   new Promise(resolve => {
     const child = spawn(process.execPath, [`node_modules/${tool}`, ...args], { stdio })
     const output = []
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', chunk => output.push(chunk))
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', chunk => output.push(chunk))
     child.on('message', line => (counts = line))
     child.on('close', code => {
       process.stdout.write(Buffer.concat(output))
@@ -29,7 +30,10 @@ const run = ([tool, ...args], stdio = 'pipe') =>
 
 const lint = run(['eslint/bin/eslint.js', '.'])
 for (const check of checks) await run(check)
-await run(['vitest/vitest.mjs', 'run', ...process.argv.slice(2)], ['inherit', 'inherit', 'inherit', 'ipc'])
+await run(
+  ['vitest/vitest.mjs', 'run', ...process.argv.slice(2)],
+  ['inherit', 'inherit', 'inherit', 'ipc'],
+)
 await lint
 for (const tool of failed) process.stderr.write(`failed: ${tool}\n`)
 process.stdout.write(`\n${counts || 'no tests were run'}\n`)

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const all = [
-  ...['kill', 'ioFaults', 'workerFaults', 'fullDisk', 'badImages', 'longRun'].map(name => `evaluate/${name}`),
+  ...['kill', 'ioFaults', 'workerFaults', 'fullDisk', 'badImages', 'longRun'].map(
+    name => `evaluate/${name}`,
+  ),
   ...['lib/tensors/fuzz', 'dashboard/load', 'analysis/gate'],
 ].map(name => `test/${name}.test.ts`)
 const [share = '1', ...files] = process.argv.slice(2)
@@ -15,7 +17,14 @@ writeFileSync(log, '')
 const vitest = 'node_modules/vitest/vitest.mjs'
 const { status } = spawnSync(
   process.execPath,
-  [vitest, 'run', '--no-file-parallelism', '--testTimeout', '36000000', ...(files.length > 0 ? files : all)],
+  [
+    vitest,
+    'run',
+    '--no-file-parallelism',
+    '--testTimeout',
+    '36000000',
+    ...(files.length > 0 ? files : all),
+  ],
   { stdio: 'inherit', env: { ...process.env, GEOGAP_TORTURE: share, GEOGAP_TORTURE_LOG: log } },
 )
 process.stdout.write(`\n${readFileSync(log, 'utf8')}`)

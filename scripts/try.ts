@@ -4,7 +4,15 @@
  * against the real commands and options, and listed as such.
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -99,14 +107,18 @@ async function documented(): Promise<void> {
       continue
     }
     for (const words of callsIn(text)) {
-      await parseOnly(tree, words).catch((error: unknown) => fail(`${page}: ${text}: ${String(error)}`))
+      await parseOnly(tree, words).catch((error: unknown) =>
+        fail(`${page}: ${text}: ${String(error)}`),
+      )
       const { status, text: output } = unsuitable.test(words[0]!)
         ? { status: 2, text: 'needs' }
         : run('geogap', words, 120)
       if (status === 0 || status === 4) count.ran += 1
       else if (absent.test(output)) {
         count.checked += 1
-        say(`checked ${page}: geogap ${words.join(' ')} (${output.split('\n').at(-1)!.slice(0, 100)})`)
+        say(
+          `checked ${page}: geogap ${words.join(' ')} (${output.split('\n').at(-1)!.slice(0, 100)})`,
+        )
       } else fail(`${page}: geogap ${words.join(' ')} ended with ${status}: ${output.slice(-300)}`)
     }
   }

@@ -3,9 +3,18 @@ export { dryRun, evaluate, type EvaluateOptions } from './evaluate/evaluate.ts'
 export type { EvaluationProgress } from './evaluate/evaluateDataset.ts'
 export { openRun, type GroupAccuracyRow, type DisparityRow, type Run } from './results/run.ts'
 export { runStatus, type ResultStatus, type RunStatus, type ResultState } from './results/status.ts'
-export { verify, type Verification, type VerifiedShard, type VerifyOptions } from './evaluate/verify.ts'
+export {
+  verify,
+  type Verification,
+  type VerifiedShard,
+  type VerifyOptions,
+} from './evaluate/verify.ts'
 export type { RecordedRun } from './results/runRecords.ts'
-export { inferDisparities, type InferDisparitiesOptions, type InferenceRow } from './analysis/disparityInference.ts'
+export {
+  inferDisparities,
+  type InferDisparitiesOptions,
+  type InferenceRow,
+} from './analysis/disparityInference.ts'
 export { writeReport } from './report/page/html.ts'
 export { openDataset, type DatasetSpec } from './datasets/open.ts'
 export type { Dataset, GroupValue, Sample, Problem } from './datasets/dataset.ts'
@@ -23,9 +32,18 @@ export {
   type PreprocessingConfig,
   type PreprocessingStep,
 } from './lib/pixels/steps.ts'
-export { publishedAccuracies, publishedSources, type PublishedRow } from './analysis/paper/publishedAccuracies.ts'
+export {
+  publishedAccuracies,
+  publishedSources,
+  type PublishedRow,
+} from './analysis/paper/publishedAccuracies.ts'
 export { publishedProgress, type PublishedProgress } from './analysis/paper/publishedProgress.ts'
-export { paperClaims, paperTable, type PaperClaim, type PaperValue } from './analysis/paper/printedNumbers.ts'
+export {
+  paperClaims,
+  paperTable,
+  type PaperClaim,
+  type PaperValue,
+} from './analysis/paper/printedNumbers.ts'
 export { paperComparison, paperTables, type PaperTable } from './analysis/paper/index.ts'
 export type { Table } from './lib/table/table.ts'
 export { type TablesJson, tablesJson } from './lib/table/write.ts'

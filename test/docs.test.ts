@@ -38,11 +38,14 @@ it('the code in how-it-is-built.md stands like that in the sources', () => {
     .filter(name => name.endsWith('.ts'))
     .map(name => read(`src/${name}`))
     .join('\n')
-  const blocks = [...read('docs/how-it-is-built.md').matchAll(/```ts\n([^]*?)\n```/g)].map(match => match[1]!)
+  const blocks = [...read('docs/how-it-is-built.md').matchAll(/```ts\n([^]*?)\n```/g)].map(
+    match => match[1]!,
+  )
   expect(blocks.length).toBeGreaterThan(3)
   for (const block of blocks) expect(sources).toContain(block)
 })
 
 it('examples have less than 40 lines', () => {
-  for (const name of readdirSync('examples')) expect(read(`examples/${name}`).split('\n').length, name).toBeLessThan(41)
+  for (const name of readdirSync('examples'))
+    expect(read(`examples/${name}`).split('\n').length, name).toBeLessThan(41)
 })

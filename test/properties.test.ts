@@ -23,18 +23,23 @@ const hitsOf = ({ n, part }: { n: number; part: number }) => ({ n, hits: Math.fl
 
 describe('intervals', () => {
   it("Wilson's rise with the hits, widen with the confidence and narrow with n", () => {
-    const property = fc.property(shareOf, share, fc.integer({ min: 1, max: 500 }), (one, part, more) => {
-      const { n, hits } = hitsOf(one)
-      const [low, high] = wilson(hits, n)!
-      const above = wilson(Math.min(n, hits + 1), n)!
-      expect(above[0]).toBeGreaterThanOrEqual(low)
-      expect(above[1]).toBeGreaterThanOrEqual(high)
-      const [low99, high99] = wilson(hits, n, 0.99)!
-      expect(low99).toBeLessThanOrEqual(low)
-      expect(high99).toBeGreaterThanOrEqual(high)
-      const width = (size: number): number => wilson(part * size, size)!.reduce((a, b) => b - a)
-      expect(width(n + more)).toBeLessThanOrEqual(width(n) + 1e-12)
-    })
+    const property = fc.property(
+      shareOf,
+      share,
+      fc.integer({ min: 1, max: 500 }),
+      (one, part, more) => {
+        const { n, hits } = hitsOf(one)
+        const [low, high] = wilson(hits, n)!
+        const above = wilson(Math.min(n, hits + 1), n)!
+        expect(above[0]).toBeGreaterThanOrEqual(low)
+        expect(above[1]).toBeGreaterThanOrEqual(high)
+        const [low99, high99] = wilson(hits, n, 0.99)!
+        expect(low99).toBeLessThanOrEqual(low)
+        expect(high99).toBeGreaterThanOrEqual(high)
+        const width = (size: number): number => wilson(part * size, size)!.reduce((a, b) => b - a)
+        expect(width(n + more)).toBeLessThanOrEqual(width(n) + 1e-12)
+      },
+    )
     fc.assert(property)
   })
 
@@ -56,7 +61,11 @@ describe('intervals', () => {
 
 const cells = fc.array(
   fc
-    .record({ region: fc.constantFrom('a', 'b', 'c', null), label: fc.constantFrom('x', 'y'), errors: fc.nat(9) })
+    .record({
+      region: fc.constantFrom('a', 'b', 'c', null),
+      label: fc.constantFrom('x', 'y'),
+      errors: fc.nat(9),
+    })
     .chain(cell =>
       fc.tuple(fc.nat(200), share, share).map(([n, p, q]): CountsRow => {
         const top5 = Math.floor(p * n)
@@ -75,30 +84,39 @@ const cells = fc.array(
 
 describe('counts', () => {
   it('of groups and of what has no group add up to those of all cells, whatever the columns', () => {
-    const property = fc.property(cells, fc.subarray(['region', 'label'], { minLength: 1 }), (all, by) => {
-      const { groups, unknown } = groupBy(all, by)
-      expect(sumCounts([...groups, unknown])).toEqual(sumCounts(all))
-      for (const counts of groups) {
-        const { top1, top5, interval } = accuracy(counts)
-        if (top1 === null) expect(counts.n).toBe(0)
-        else {
-          expect(top1).toBeLessThanOrEqual(top5!)
-          expect(interval![0]).toBeLessThanOrEqual(top1)
-          expect(interval![1]).toBeGreaterThanOrEqual(top1)
+    const property = fc.property(
+      cells,
+      fc.subarray(['region', 'label'], { minLength: 1 }),
+      (all, by) => {
+        const { groups, unknown } = groupBy(all, by)
+        expect(sumCounts([...groups, unknown])).toEqual(sumCounts(all))
+        for (const counts of groups) {
+          const { top1, top5, interval } = accuracy(counts)
+          if (top1 === null) expect(counts.n).toBe(0)
+          else {
+            expect(top1).toBeLessThanOrEqual(top5!)
+            expect(interval![0]).toBeLessThanOrEqual(top1)
+            expect(interval![1]).toBeGreaterThanOrEqual(top1)
+          }
         }
-      }
-    })
+      },
+    )
     fc.assert(property)
   })
 
   it('give as disparity the largest difference of any pair of groups', () => {
-    const property = fc.property(fc.array(shareOf.map(hitsOf), { minLength: 2, maxLength: 8 }), sizes => {
-      const groups = sizes.map(({ n, hits }, i) => ({ group: `g${i}`, n, top1: hits }))
-      const { disparity: largest, best, worst } = disparity(groups, 1)
-      const pairs = groups.flatMap(a => groups.map(b => pairDifference(groups, a.group, b.group).value!))
-      expect(largest).toBeCloseTo(Math.max(...pairs), 12)
-      expect(pairDifference(groups, best!, worst!).value).toBeCloseTo(largest!, 12)
-    })
+    const property = fc.property(
+      fc.array(shareOf.map(hitsOf), { minLength: 2, maxLength: 8 }),
+      sizes => {
+        const groups = sizes.map(({ n, hits }, i) => ({ group: `g${i}`, n, top1: hits }))
+        const { disparity: largest, best, worst } = disparity(groups, 1)
+        const pairs = groups.flatMap(a =>
+          groups.map(b => pairDifference(groups, a.group, b.group).value!),
+        )
+        expect(largest).toBeCloseTo(Math.max(...pairs), 12)
+        expect(pairDifference(groups, best!, worst!).value).toBeCloseTo(largest!, 12)
+      },
+    )
     fc.assert(property)
   })
 })
@@ -123,14 +141,19 @@ describe('progress', () => {
       expect(geographic.slope).toBeCloseTo(standard.slope! / 2, 9)
       if (geographic.slope! > 1e-6) expect(ratio).toBeCloseTo(2, 6)
       const ys = values.map(([, y]) => y / 1000)
-      expect(netImprovement(table, 'whole').value).toBeCloseTo(Math.max(...ys) - Math.min(...ys), 12)
+      expect(netImprovement(table, 'whole').value).toBeCloseTo(
+        Math.max(...ys) - Math.min(...ys),
+        12,
+      )
     })
     fc.assert(property)
   })
 })
 
 it('splits put every image into one part, whole households, by the ids alone', () => {
-  const rows = fc.array(fc.nat(25), { minLength: 8, maxLength: 80 }).filter(houses => new Set(houses).size > 5)
+  const rows = fc
+    .array(fc.nat(25), { minLength: 8, maxLength: 80 })
+    .filter(houses => new Set(houses).size > 5)
   const property = fc.property(rows, houses => {
     const items = houses.map((house, i) => made(`${i}`, 'stove', { household: `h${house}` }))
     const { train, test } = splitSamples(items)
@@ -146,7 +169,9 @@ it('splits put every image into one part, whole households, by the ids alone', (
 const spans = fc
   .array(fc.tuple(fc.nat(2000), fc.integer({ min: 1, max: 300 })), { maxLength: 8 })
   .map(all =>
-    all.map(([start, length]): IndexRange => ({ start, end: start + length })).filter(({ end }) => end <= 2000),
+    all
+      .map(([start, length]): IndexRange => ({ start, end: start + length }))
+      .filter(({ end }) => end <= 2000),
   )
 
 /** How often each image is covered. */
@@ -159,7 +184,11 @@ function coverage(all: readonly IndexRange[], images: number): number[] {
 describe('a plan', () => {
   it('gives every model each missing image once and no other, whatever is done, cut and grouped', () => {
     const task = fc.record({
-      ...{ done: fc.constantFrom(0, 1), crop: fc.constantFrom(224, 256), bytes: fc.integer({ min: 1e6, max: 4e8 }) },
+      ...{
+        done: fc.constantFrom(0, 1),
+        crop: fc.constantFrom(224, 256),
+        bytes: fc.integer({ min: 1e6, max: 4e8 }),
+      },
       multiplyAdds: fc.integer({ min: 1e7, max: 1e11 }),
     })
     const options = fc.record(
@@ -177,7 +206,11 @@ describe('a plan', () => {
         const missing = done.map(shards => findGaps({ shards }, 2000))
         const tasks = asked.map(({ done, crop, ...cost }, i): ModelTask => ({
           model: { name: `m${i}`, architecture: 'x', classes: 1, files: [] },
-          ...{ ...cost, steps: [resize(256, 'bilinear'), centerCrop(crop)], missing: missing[done]! },
+          ...{
+            ...cost,
+            steps: [resize(256, 'bilinear'), centerCrop(crop)],
+            missing: missing[done]!,
+          },
         }))
         const jobs = planJobs(tasks, 'all', how)
         for (const [i, { done }] of asked.entries()) {
@@ -189,7 +222,10 @@ describe('a plan', () => {
             ),
           ).toEqual(coverage(missing[done]!, 2000))
         }
-        const most = Math.min(how.size ?? Infinity, how.size === undefined ? (how.atMost ?? 1024) : Infinity)
+        const most = Math.min(
+          how.size ?? Infinity,
+          how.size === undefined ? (how.atMost ?? 1024) : Infinity,
+        )
         for (const { shards, processes } of jobs) {
           expect(processes).toBeGreaterThan(0)
           expect(Math.max(...shards.map(({ start, end }) => end - start))).toBeLessThanOrEqual(most)
@@ -201,7 +237,9 @@ describe('a plan', () => {
 
   it('asks for what no shard covers: together they are all images, each once', () => {
     const property = fc.property(spans, shards => {
-      expect(new Set(coverage([...selectDisjoint(shards), ...findGaps({ shards }, 2000)], 2000))).toEqual(new Set([1]))
+      expect(
+        new Set(coverage([...selectDisjoint(shards), ...findGaps({ shards }, 2000)], 2000)),
+      ).toEqual(new Set([1]))
     })
     fc.assert(property)
   })
@@ -209,7 +247,8 @@ describe('a plan', () => {
   it('asks for nothing once one of several evaluations at once is whole, whatever the others have stored', () => {
     const property = fc.property(spans, fc.integer({ min: 1, max: 2000 }), (others, size) => {
       const shards = [...others, ...splitRange({ start: 0, end: 2000 }, size)]
-      for (const order of [shards, shards.toReversed()]) expect(findGaps({ shards: order }, 2000)).toEqual([])
+      for (const order of [shards, shards.toReversed()])
+        expect(findGaps({ shards: order }, 2000)).toEqual([])
     })
     fc.assert(property)
   })
@@ -246,7 +285,8 @@ describe('renaming tables', () => {
     for (const name of wanted) parameterScope(made).get(name, [1])
     return made
   }
-  const read = (parts: readonly (readonly string[])[]) => readParameters(graph(), filesOf(parts), table)
+  const read = (parts: readonly (readonly string[])[]) =>
+    readParameters(graph(), filesOf(parts), table)
 
   it('give the same parameters in any order and over any number of files', async () => {
     const names = fc.shuffledSubarray([...checkpoint, 'unused.x'], { minLength: 6 })
@@ -262,8 +302,12 @@ describe('renaming tables', () => {
 
   it('name what is missing, left over, or there twice', async () => {
     for (const [i, name] of checkpoint.entries())
-      await expect(read([checkpoint.filter(one => one !== name)])).rejects.toThrow(`1 missing (${wanted[i]!})`)
-    const name = fc.stringMatching(/^[a-z]{1,9}$/).filter(one => !wanted.includes(one) && !/^unused/.test(one))
+      await expect(read([checkpoint.filter(one => one !== name)])).rejects.toThrow(
+        `1 missing (${wanted[i]!})`,
+      )
+    const name = fc
+      .stringMatching(/^[a-z]{1,9}$/)
+      .filter(one => !wanted.includes(one) && !/^unused/.test(one))
     const property = fc.asyncProperty(name, async extra => {
       await expect(read([[...checkpoint, extra]])).rejects.toThrow(`1 not used (${extra})`)
     })
@@ -287,7 +331,9 @@ describe('renaming tables', () => {
       const { rename = [], ignore = [] } = known.names!
       const own = [...made.parameters.keys()]
       expect(own.length).toBeGreaterThan(10)
-      expect(own.filter(name => rename.some(([pattern, to]) => name.replace(pattern, to) !== name))).toEqual([])
+      expect(
+        own.filter(name => rename.some(([pattern, to]) => name.replace(pattern, to) !== name)),
+      ).toEqual([])
       expect(own.filter(name => ignore.some(pattern => pattern.test(name)))).toEqual([])
     },
   )

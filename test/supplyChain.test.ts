@@ -10,15 +10,24 @@ interface Locked {
   hasInstallScript?: boolean
 }
 
-const read = (file: string): unknown => JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8'))
+const read = (file: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8'))
 const { packages } = read('package-lock.json') as { packages: Record<string, Locked> }
 const locked = Object.entries(packages).filter(([path]) => path !== '')
-const nameOf = (path: string): string => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
+const nameOf = (path: string): string =>
+  path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
 const shipped = locked.filter(([, { dev }]) => !dev)
 
 it('every dependency is one exact version', () => {
-  const { dependencies, devDependencies, overrides } = read('package.json') as Record<string, Record<string, string>>
-  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies, ...overrides }))
+  const { dependencies, devDependencies, overrides } = read('package.json') as Record<
+    string,
+    Record<string, string>
+  >
+  for (const [name, version] of Object.entries({
+    ...dependencies,
+    ...devDependencies,
+    ...overrides,
+  }))
     expect([name, version]).toEqual([name, expect.stringMatching(/^\d+\.\d+\.\d+(-[\w.]+)?$/)])
 })
 
@@ -35,7 +44,9 @@ it('every locked package has its hash, and none comes from elsewhere than the re
 it('no package that users get needs an install script', () => {
   // One fetches GPU libraries and can be left out, the other has a fallback without native code.
   const known = ['msgpackr-extract', 'onnxruntime-node']
-  const scripted = shipped.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => nameOf(path))
+  const scripted = shipped
+    .filter(([, { hasInstallScript }]) => hasInstallScript)
+    .map(([path]) => nameOf(path))
   expect(scripted.filter(name => !known.includes(name))).toEqual([])
 })
 
@@ -46,7 +57,12 @@ it('the bill of materials names every package that users get, with its hash', ()
   })
   const bill = JSON.parse(text) as {
     bomFormat: string
-    components: { name: string; version: string; purl: string; hashes: { alg: string; content: string }[] }[]
+    components: {
+      name: string
+      version: string
+      purl: string
+      hashes: { alg: string; content: string }[]
+    }[]
   }
   expect(bill.bomFormat).toBe('CycloneDX')
   const listed = new Map(bill.components.map(one => [`${one.name}@${one.version}`, one]))

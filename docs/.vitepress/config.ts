@@ -2,7 +2,9 @@ import { readdirSync } from 'node:fs'
 import { defineConfig } from 'vitepress'
 
 const page = (text: string, name: string) => ({ text, link: `/${name}` })
-const datasets = readdirSync(new URL('../datasets', import.meta.url)).map(file => file.replace('.md', ''))
+const datasets = readdirSync(new URL('../datasets', import.meta.url)).map(file =>
+  file.replace('.md', ''),
+)
 
 const groups = [
   {
@@ -31,7 +33,11 @@ const groups = [
       page('Kept outputs', 'keep'),
     ],
   },
-  { text: 'Benchmarks', collapsed: true, items: datasets.map(name => page(name, `datasets/${name}`)) },
+  {
+    text: 'Benchmarks',
+    collapsed: true,
+    items: datasets.map(name => page(name, `datasets/${name}`)),
+  },
   {
     text: 'Read the results',
     items: [
@@ -82,6 +88,9 @@ export default defineConfig({
       page('Command line', 'cli'),
       { text: 'API', link: '/api/index.html', target: '_self' },
     ],
-    sidebar: [...groups, ...(others.length > 0 ? [{ text: 'More', items: others.map(name => page(name, name)) }] : [])],
+    sidebar: [
+      ...groups,
+      ...(others.length > 0 ? [{ text: 'More', items: others.map(name => page(name, name)) }] : []),
+    ],
   },
 })

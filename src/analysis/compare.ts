@@ -60,9 +60,16 @@ export function groupChanges(
   overallCells: readonly PairedCounts[],
 ): Pick<EvaluationComparison, 'rows' | 'tested' | 'leftOut' | 'minN' | 'households'> {
   const overall =
-    overallCells.length > 0 ? [groupChange('overall', 'all', overallCells, joinOutcomes(overallCells))] : []
+    overallCells.length > 0
+      ? [groupChange('overall', 'all', overallCells, joinOutcomes(overallCells))]
+      : []
   const groups = [...cells].flatMap(([by, members]) =>
-    [...pairedCountsByGroup(members)].map(([group, of]) => ({ by, group, of, counts: joinOutcomes(of) })),
+    [...pairedCountsByGroup(members)].map(([group, of]) => ({
+      by,
+      group,
+      of,
+      counts: joinOutcomes(of),
+    })),
   )
   const testedGroups = groups.filter(({ counts }) => pairedImageCount(counts) >= Math.max(1, minN))
   const rows = testedGroups.map(({ by, group, of, counts }) => groupChange(by, group, of, counts))
@@ -95,7 +102,12 @@ export function pairedCountsByGroup(cells: readonly PairedCounts[]): Map<string,
   return groups
 }
 
-function groupChange(by: string, group: string, cells: readonly PairedCounts[], counts: PairedOutcomes): GroupChange {
+function groupChange(
+  by: string,
+  group: string,
+  cells: readonly PairedCounts[],
+  counts: PairedOutcomes,
+): GroupChange {
   const n = pairedImageCount(counts)
   const { onlySecond: gained, onlyFirst: lost } = counts
   const p = signFlipP(counts)

@@ -21,9 +21,13 @@ export async function compareEvaluations(
   const { first, second, dataset, preprocessing } = pair
   const columns = sharedColumns(first, second)
   for (const column of by ?? []) {
-    if (column !== 'label' && !columns.includes(column)) throw unknownNameError('column', column, [...columns, 'label'])
+    if (column !== 'label' && !columns.includes(column))
+      throw unknownNameError('column', column, [...columns, 'label'])
   }
-  const comparedColumns = by ?? [...defaultColumns.filter(column => columns.includes(column)), 'label']
+  const comparedColumns = by ?? [
+    ...defaultColumns.filter(column => columns.includes(column)),
+    'label',
+  ]
   const cells = new Map<string, PairedCounts[]>()
   for (const column of comparedColumns) cells.set(column, await pairedCounts(first, second, column))
   const overall = cells.get('label') ?? (await pairedCounts(first, second, 'label'))
@@ -54,6 +58,8 @@ function comparisonNotes(
       `Not compared because one side has no outcome: ${images(unscoredFirst)} on the first, ${images(unscoredSecond)} on the second side.`,
     )
   if (a.labelMap !== b.labelMap || a.choices !== b.choices)
-    notes.push('The two sides accept different classes, so a change may come from the labels and not from the model.')
+    notes.push(
+      'The two sides accept different classes, so a change may come from the labels and not from the model.',
+    )
   return notes
 }

@@ -10,7 +10,9 @@ export type Dimension = (typeof dimensions)[number]
 export type GroupFilter = Readonly<Partial<Record<Dimension, string>>>
 
 /** The dimensions that a query has values of. */
-export const groupFilter = (query: Readonly<Partial<Record<Dimension, string | undefined>>>): GroupFilter =>
+export const groupFilter = (
+  query: Readonly<Partial<Record<Dimension, string | undefined>>>,
+): GroupFilter =>
   Object.fromEntries(dimensions.flatMap(name => (query[name] ? [[name, query[name]]] : [])))
 
 /** Counts of one model, cell by cell. */
@@ -38,7 +40,9 @@ export interface GroupAccuracyEstimate extends AccuracyEstimate {
 export function filterCells(cube: DatasetCounts, filter: GroupFilter): number[] {
   const wanted = dimensions.flatMap(dimension => {
     const value = filter[dimension]
-    return value === undefined ? [] : [{ codes: cube.codes[dimension], code: cube.values[dimension].indexOf(value) }]
+    return value === undefined
+      ? []
+      : [{ codes: cube.codes[dimension], code: cube.values[dimension].indexOf(value) }]
   })
   const cells: number[] = []
   for (let i = 0; i < cube.codes.label.length; i++) {

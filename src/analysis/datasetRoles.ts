@@ -22,7 +22,10 @@ export function datasetRoles(run: Run): DatasetRoles {
   const geographic = names.filter(name => placeColumn(run, name) !== null)
   const others = names.filter(name => !geographic.includes(name))
   const reference =
-    others.find(isImageNet) ?? others.find(name => /^imagenet/i.test(datasetTitle(name))) ?? others[0] ?? null
+    others.find(isImageNet) ??
+    others.find(name => /^imagenet/i.test(datasetTitle(name))) ??
+    others[0] ??
+    null
   return { reference, standard: others.filter(name => name !== reference), geographic }
 }
 
@@ -44,11 +47,16 @@ export function placeColumn(run: Run, dataset: string): 'region' | 'country' | n
     .flatMap(({ shards }) => shards[0]!.columns)
   const held = countsByEvaluation(run).filter(one => one.dataset === dataset)
   const known = (column: string): boolean =>
-    held.length === 0 || held.some(({ cells }) => cells.some(({ groups }) => groups[column] != null))
-  return (['region', 'country'] as const).find(column => columns.includes(column) && known(column)) ?? null
+    held.length === 0 ||
+    held.some(({ cells }) => cells.some(({ groups }) => groups[column] != null))
+  return (
+    (['region', 'country'] as const).find(column => columns.includes(column) && known(column)) ??
+    null
+  )
 }
 
-export const pluralOfPlace = (column: string): string => (column === 'region' ? 'regions' : 'countries')
+export const pluralOfPlace = (column: string): string =>
+  column === 'region' ? 'regions' : 'countries'
 
 /** `Dollar Street`, `ImageNet-C fog/3`; of a path its last part without the ending. */
 export function datasetTitle(name: string): string {

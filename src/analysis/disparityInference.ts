@@ -29,7 +29,10 @@ export interface InferDisparitiesOptions extends Partial<EvaluationId> {
  * `run.disparity` with permutation null, bias-corrected value, 95 % interval (by household where there are some) and failures: one row
  * per model and data set that has the column.
  */
-export async function inferDisparities(run: Run, options: InferDisparitiesOptions = {}): Promise<InferenceRow[]> {
+export async function inferDisparities(
+  run: Run,
+  options: InferDisparitiesOptions = {},
+): Promise<InferenceRow[]> {
   const { by = 'region', minN = defaultMinN, seed = 1, draws = 1000, ...only } = options
   const rows: InferenceRow[] = []
   for (const row of run.disparity({ ...only, by, minN })) {
@@ -51,6 +54,8 @@ function failureWarning(
     options,
   )
   const biased = p !== null && p < 0.05
-  const warning = biased ? `failures differ between groups (${failed} images, p = ${p.toPrecision(2)})` : null
+  const warning = biased
+    ? `failures differ between groups (${failed} images, p = ${p.toPrecision(2)})`
+    : null
   return { failed, failureP: p, warning }
 }

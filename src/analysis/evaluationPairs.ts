@@ -15,7 +15,10 @@ export interface EvaluationPair {
 }
 
 /** Newest evaluations below a folder. Errors: no-results. */
-export async function newestEvaluations(dir: string, exclude?: string): Promise<StoredEvaluation[]> {
+export async function newestEvaluations(
+  dir: string,
+  exclude?: string,
+): Promise<StoredEvaluation[]> {
   const entries = await readCurrentEvaluations(await pullResults(dir), exclude)
   if (entries.length === 0) throw inputError('no-results', `no results in ${dir}`)
   return entries
@@ -53,7 +56,10 @@ function chooseModels(
   oneFolder: boolean,
 ): [string, string] {
   if (models.length > 2)
-    throw inputError('choose-models', `two models can be compared, not ${models.length}: ${models.join(', ')}`)
+    throw inputError(
+      'choose-models',
+      `two models can be compared, not ${models.length}: ${models.join(', ')}`,
+    )
   const [a, b = a] = models
   if (a !== undefined && b !== undefined) {
     if (!first.includes(a)) throw unknownNameError('model', a, first)
@@ -77,7 +83,10 @@ export function matchEvaluations(
   what: string,
   names: readonly [string, string] = ['on the first side', 'on the second side'],
 ): EvaluationPair[] {
-  const unmatched = [...unmatchedNotes(first, second, names[0]), ...unmatchedNotes(second, first, names[1])]
+  const unmatched = [
+    ...unmatchedNotes(first, second, names[0]),
+    ...unmatchedNotes(second, first, names[1]),
+  ]
   const pairs = first.flatMap(one => {
     const { dataset, preprocessing } = one.identity
     const other = second.find(hasSameTask(one))
@@ -98,6 +107,8 @@ function unmatchedNotes(
   where: string,
 ): string[] {
   const left = some.filter(one => !others.some(hasSameTask(one)))
-  const texts = left.map(({ identity }) => `${identity.model} on ${identity.dataset} (${identity.preprocessing})`)
+  const texts = left.map(
+    ({ identity }) => `${identity.model} on ${identity.dataset} (${identity.preprocessing})`,
+  )
   return texts.length === 0 ? [] : [`Only ${where} and not compared: ${texts.join(', ')}.`]
 }

@@ -1,11 +1,20 @@
 import { writeOutput } from '../lib/files.ts'
 import { type DatasetRecord, readDatasetRecords } from '../results/records.ts'
-import { type TableColumn, fieldColumns, formatTable, type CellValue } from '../lib/table/columns.ts'
+import {
+  type TableColumn,
+  fieldColumns,
+  formatTable,
+  type CellValue,
+} from '../lib/table/columns.ts'
 import { type FlippedImage, readFlippedImages } from './imagePairs.ts'
 import { type EvaluationPair } from './evaluationPairs.ts'
 
 /** Writes the flipped images of all data sets; gives their number. `dir` holds the notes on the data sets. */
-export async function writeFlippedImages(file: string, dir: string, pairs: readonly EvaluationPair[]): Promise<number> {
+export async function writeFlippedImages(
+  file: string,
+  dir: string,
+  pairs: readonly EvaluationPair[],
+): Promise<number> {
   const notes = await readDatasetRecords(dir)
   const lists = []
   for (const { dataset, preprocessing, first, second } of pairs) {
@@ -25,7 +34,9 @@ function flippedImagesCsv(
     flips: readonly FlippedImage[]
   }[],
 ): string {
-  const groups = [...new Set(lists.flatMap(({ flips }) => flips.flatMap(flip => Object.keys(flip.groups))))]
+  const groups = [
+    ...new Set(lists.flatMap(({ flips }) => flips.flatMap(flip => Object.keys(flip.groups)))),
+  ]
   const rows = lists.flatMap(({ dataset, preprocessing, note, flips }) =>
     flips.map(flip => ({ dataset, preprocessing, note, ...flip })),
   )
@@ -38,7 +49,11 @@ function flippedImagesCsv(
     { name: 'first_probability', heading: '', value: row => row.firstProbability },
     { name: 'second', heading: '', value: row => named(row, row.second) },
     { name: 'second_probability', heading: '', value: row => row.secondProbability },
-    ...groups.map((name): TableColumn<Row> => ({ name, heading: '', value: row => row.groups[name] ?? null })),
+    ...groups.map((name): TableColumn<Row> => ({
+      name,
+      heading: '',
+      value: row => row.groups[name] ?? null,
+    })),
   ]
   return formatTable(columns, rows, 'csv')
 }

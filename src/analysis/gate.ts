@@ -73,7 +73,11 @@ export function judgeDrops(
 
 /** One-sided 95 % bounds of a change of accuracy, had `more` of the images lost been gained. */
 function changeBounds(counts: PairedOutcomes, movedImages = 0): Interval {
-  const moved = { ...counts, onlyFirst: counts.onlyFirst - movedImages, onlySecond: counts.onlySecond + movedImages }
+  const moved = {
+    ...counts,
+    onlyFirst: counts.onlyFirst - movedImages,
+    onlySecond: counts.onlySecond + movedImages,
+  }
   return pairedInterval(moved, oneSidedConfidence, flipInflation(counts))!
 }
 
@@ -112,19 +116,32 @@ const gateSeed = 1
  * the number of disparities judged, is beyond `maxDisparity`.
  */
 export function judgeDisparities(
-  runs: readonly (GateSubject & { groups: readonly GroupCounts[]; clusters?: readonly ClusterCounts[] | null })[],
+  runs: readonly (GateSubject & {
+    groups: readonly GroupCounts[]
+    clusters?: readonly ClusterCounts[] | null
+  })[],
   maxDisparity: number,
   minN: number,
   alpha = defaultAlpha,
 ): GateCheck[] {
   const confidence = 1 - (2 * alpha) / Math.max(1, runs.length)
   return runs.flatMap(({ groups, clusters, ...subject }) => {
-    const found = inferDisparity(groups, { seed: gateSeed, minN, confidence, ...(clusters && { clusters }) })
+    const found = inferDisparity(groups, {
+      seed: gateSeed,
+      minN,
+      confidence,
+      ...(clusters && { clusters }),
+    })
     if (found.disparity === null || found.interval === null) return []
     const [low, high] = found.interval
     const { n } = sumCounts(splitBySize(groups, minN).kept)
     return {
-      ...{ ...subject, group: `${found.best!} − ${found.worst!}`, rule: 'max-disparity' as const, n },
+      ...{
+        ...subject,
+        group: `${found.best!} − ${found.worst!}`,
+        rule: 'max-disparity' as const,
+        n,
+      },
       ...{ value: found.disparity, bound: low, limit: maxDisparity },
       verdict: low > maxDisparity ? 'broken' : high <= maxDisparity ? 'holds' : 'undecided',
     }

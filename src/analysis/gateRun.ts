@@ -8,7 +8,14 @@ import { countByColumns } from '../results/counts.ts'
 import { countByHousehold } from '../results/households.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
 import { pairedCountsByGroup } from './compare.ts'
-import { type GateCheck, defaultAlpha, judgeDisparities, judgeDrops, judgeWorst, type GateSubject } from './gate.ts'
+import {
+  type GateCheck,
+  defaultAlpha,
+  judgeDisparities,
+  judgeDrops,
+  judgeWorst,
+  type GateSubject,
+} from './gate.ts'
 import { pairCoverage, pairedCounts, sharedColumns } from './imagePairs.ts'
 import { exclusionNotes } from '../results/slices.ts'
 import { matchEvaluations, type EvaluationPair, newestEvaluations } from './evaluationPairs.ts'
@@ -48,7 +55,11 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
   if (options.maxDrop !== undefined && baseline === undefined)
     throw inputError('no-baseline', '--max-drop is judged against a run: give --baseline')
   const maxDrop = baseline === undefined ? undefined : (options.maxDrop ?? gateDefaults.maxDrop)
-  const limits = givenLimits({ 'max-drop': maxDrop, 'min-worst': minWorst, 'max-disparity': maxDisparity })
+  const limits = givenLimits({
+    'max-drop': maxDrop,
+    'min-worst': minWorst,
+    'max-disparity': maxDisparity,
+  })
   const alphaPerLimit = alpha / Math.max(1, Object.keys(limits).length)
   const entries = await newestEvaluations(dir, options.exclude)
   const result: GateResult = {
@@ -75,7 +86,8 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
     const runs = await groupAccuracies(entries, result)
     const groups = largeGroups(runs, result)
     if (minWorst !== undefined) result.checks.push(...judgeWorst(groups, minWorst, alphaPerLimit))
-    if (maxDisparity !== undefined) result.checks.push(...judgeDisparities(runs, maxDisparity, minN, alphaPerLimit))
+    if (maxDisparity !== undefined)
+      result.checks.push(...judgeDisparities(runs, maxDisparity, minN, alphaPerLimit))
   }
   if (result.checks.length === 0)
     throw inputError(
@@ -91,7 +103,9 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
 function householdNotes(entries: readonly StoredEvaluation[]): string[] {
   const named = entries.filter(({ shards }) => shards[0]!.columns.includes('household'))
   const datasets = distinctFieldValues(named, 'dataset')
-  return datasets.length === 0 ? [] : [`The images of one household are judged together on ${datasets.join(', ')}.`]
+  return datasets.length === 0
+    ? []
+    : [`The images of one household are judged together on ${datasets.join(', ')}.`]
 }
 
 const givenLimits = (limits: Record<GateCheck['rule'], number | undefined>): GateResult['limits'] =>
@@ -99,7 +113,8 @@ const givenLimits = (limits: Record<GateCheck['rule'], number | undefined>): Gat
 
 function checkGateColumn(entries: readonly StoredEvaluation[], by: string): void {
   const known = [...new Set(entries.flatMap(({ shards }) => shards[0]!.columns))]
-  if (by !== 'label' && !known.includes(by)) throw unknownNameError('column', by, [...known, 'label'])
+  if (by !== 'label' && !known.includes(by))
+    throw unknownNameError('column', by, [...known, 'label'])
 }
 
 type GroupDrop = Parameters<typeof judgeDrops>[0][number]
@@ -118,10 +133,13 @@ async function pairedDrops(
     const whole = joinOutcomes(byClass)
     if (pairedImageCount(whole) > 0) all.push({ ...subject, group: 'all images', counts: whole })
     if (found.by !== 'label' && !sharedColumns(sides.first, sides.second).includes(found.by)) {
-      found.notes.push(`${sides.dataset} has no ${found.by}: only all its images together are judged.`)
+      found.notes.push(
+        `${sides.dataset} has no ${found.by}: only all its images together are judged.`,
+      )
       continue
     }
-    const cells = found.by === 'label' ? byClass : await pairedCounts(sides.first, sides.second, found.by)
+    const cells =
+      found.by === 'label' ? byClass : await pairedCounts(sides.first, sides.second, found.by)
     const groups = pairedCountsByGroup(cells)
     for (const group of [...groups.keys()].sort()) {
       const counts = joinOutcomes(groups.get(group)!)
@@ -149,17 +167,23 @@ function pairWithBaseline(
     return found
   }
   if (old.length === 1 && now.length === 1) return sides(before, after, `${old[0]!} and ${now[0]!}`)
-  const [missing, gone] = [now.filter(name => !old.includes(name)), old.filter(name => !now.includes(name))]
+  const [missing, gone] = [
+    now.filter(name => !old.includes(name)),
+    old.filter(name => !now.includes(name)),
+  ]
   if (missing.length === now.length)
     throw inputError(
       'choose-models',
       `no model in common: ${now.join(', ')} here, ${old.join(', ')} in the baseline; they are matched by name, or one with one`,
     )
-  if (missing.length > 0) notes.push(`Not in the baseline and not judged against it: ${missing.join(', ')}.`)
+  if (missing.length > 0)
+    notes.push(`Not in the baseline and not judged against it: ${missing.join(', ')}.`)
   if (gone.length > 0) notes.push(`Only in the baseline and not judged: ${gone.join(', ')}.`)
   const of = (entries: readonly StoredEvaluation[], name: string) =>
     entries.filter(({ identity }) => identity.model === name)
-  return now.filter(name => old.includes(name)).flatMap(name => sides(of(before, name), of(after, name), name))
+  return now
+    .filter(name => old.includes(name))
+    .flatMap(name => sides(of(before, name), of(after, name), name))
 }
 
 async function uncoveredNotes({ first, second, dataset }: EvaluationPair): Promise<string[]> {
@@ -205,7 +229,9 @@ function largeGroups(
     const inflation = clusters ? designEffect(clusters).byGroup : new Map<string, number>()
     const { kept, leftOut: small } = splitBySize(groups, minN)
     for (const { group, n } of small)
-      if (!leftOut.some(one => one.model === model && one.dataset === dataset && one.group === group))
+      if (
+        !leftOut.some(one => one.model === model && one.dataset === dataset && one.group === group)
+      )
         leftOut.push({ model, dataset, group, n })
     return kept.map(counts => ({
       ...{ model, dataset, group: counts.group, counts },

@@ -5,7 +5,9 @@ import { answerText } from './answer.ts'
 import { type GateCheck, type GateLimit } from './gate.ts'
 import { type GateResult } from './gateRun.ts'
 
-const limitTexts: Readonly<Record<GateLimit, { title: string; says: (check: GateCheck) => string }>> = {
+const limitTexts: Readonly<
+  Record<GateLimit, { title: string; says: (check: GateCheck) => string }>
+> = {
   'max-drop': {
     title: 'drop against the baseline',
     says: ({ value, bound, limit }) =>
@@ -25,7 +27,8 @@ const limitTexts: Readonly<Record<GateLimit, { title: string; says: (check: Gate
 
 /** `gate failed: Nigeria (resnet50 on geode): drop of 5.2 points, at least …` */
 export function gateSentence({ passed, checks }: GateResult): string {
-  const of = (verdict: GateCheck['verdict']): number => checks.filter(check => check.verdict === verdict).length
+  const of = (verdict: GateCheck['verdict']): number =>
+    checks.filter(check => check.verdict === verdict).length
   const broken = checks.filter(({ verdict }) => verdict === 'broken')
   const tail = `${checks.length} checks: ${of('broken')} broken, ${of('holds')} shown to hold, ${of('undecided')} undecided`
   if (passed) return `gate passed; ${tail}`
@@ -39,7 +42,14 @@ export function gateSentence({ passed, checks }: GateResult): string {
 const gateCheckText = (check: GateCheck): string => limitTexts[check.rule].says(check)
 
 const gateColumns: TableColumn<GateCheck>[] = [
-  ...fieldColumns({ verdict: 'verdict', rule: 'limit', model: 'model', dataset: 'data set', group: 'group', n: 'n' }),
+  ...fieldColumns({
+    verdict: 'verdict',
+    rule: 'limit',
+    model: 'model',
+    dataset: 'data set',
+    group: 'group',
+    n: 'n',
+  }),
   shareColumn('value', 'seen'),
   shareColumn('bound', '95 % bound'),
   { name: 'allowed', heading: 'allowed', value: row => row.limit, show: row => percent(row.limit) },
@@ -49,14 +59,20 @@ const verdictOrder: readonly GateCheck['verdict'][] = ['broken', 'undecided', 'h
 const maxShownChecks = 40
 
 export function gateText(gate: GateResult, format: 'text' | 'markdown'): string {
-  const rows = [...gate.checks].sort((a, b) => verdictOrder.indexOf(a.verdict) - verdictOrder.indexOf(b.verdict))
+  const rows = [...gate.checks].sort(
+    (a, b) => verdictOrder.indexOf(a.verdict) - verdictOrder.indexOf(b.verdict),
+  )
   const broken = rows.filter(({ verdict }) => verdict === 'broken').length
   const shown = rows.slice(0, Math.max(maxShownChecks, broken))
   const notes = [
     `broken: the data show that the limit is passed (chance of a false alarm over everything judged: at most ${percent(gate.alpha, 0)} %). holds: the group's own 95 % bound is within the limit. undecided: the data cannot tell; it does not fail the gate.`,
     'Values in percent, drops and disparities in percentage points of top-1 accuracy. 95 % bound, of that check alone: what a drop or a disparity is at least, an accuracy at most. Drops are on the same images as the baseline.',
-    ...(shown.length < rows.length ? [`${rows.length - shown.length} more checks that hold or are undecided.`] : []),
-    ...(gate.leftOut.length > 0 ? [`Fewer than ${gate.minN} images, not judged: ${groupList(gate.leftOut, 8)}.`] : []),
+    ...(shown.length < rows.length
+      ? [`${rows.length - shown.length} more checks that hold or are undecided.`]
+      : []),
+    ...(gate.leftOut.length > 0
+      ? [`Fewer than ${gate.minN} images, not judged: ${groupList(gate.leftOut, 8)}.`]
+      : []),
     ...gate.notes,
   ]
   return answerText(gateSentence(gate), [gateColumns, shown], notes, format)
@@ -67,7 +83,8 @@ const escapeXml = (text: string): string =>
 
 /** JUnit's XML: one suite a limit, one case a group; an undecided case passes and says so. */
 export function gateJunit({ checks, passed }: GateResult): string {
-  const broken = (list: readonly GateCheck[]): number => list.filter(({ verdict }) => verdict === 'broken').length
+  const broken = (list: readonly GateCheck[]): number =>
+    list.filter(({ verdict }) => verdict === 'broken').length
   const suites = (Object.keys(limitTexts) as GateLimit[]).flatMap(rule => {
     const mine = checks.filter(check => check.rule === rule)
     if (mine.length === 0) return []

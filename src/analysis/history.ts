@@ -5,7 +5,13 @@ import { accuracy, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { disparity } from '../metrics/disparity.ts'
 import { pullResults } from '../results/sync.ts'
 import { countByColumns } from '../results/counts.ts'
-import { lastAskedTimes, readRunRecords, type RecordedRun, type RunTags, tagsText } from '../results/runRecords.ts'
+import {
+  lastAskedTimes,
+  readRunRecords,
+  type RecordedRun,
+  type RunTags,
+  tagsText,
+} from '../results/runRecords.ts'
 import { type StoredEvaluation, readStoredEvaluations } from '../results/store.ts'
 
 export interface HistoryOptions {
@@ -36,7 +42,10 @@ export interface HistoryRow {
 }
 
 /** Every stored evaluation below the folders, also those that later ones replaced, oldest first. Errors: no-results, unknown-column. */
-export async function readHistory(folders: readonly string[], options: HistoryOptions = {}): Promise<HistoryRow[]> {
+export async function readHistory(
+  folders: readonly string[],
+  options: HistoryOptions = {},
+): Promise<HistoryRow[]> {
   const rows: HistoryRow[] = []
   for (const place of folders) {
     const dir = await pullResults(place)
@@ -48,7 +57,8 @@ export async function readHistory(folders: readonly string[], options: HistoryOp
     }
   }
   const columns = [...new Set(rows.flatMap(({ entry }) => entry.shards[0]!.columns))]
-  if (options.by !== undefined && !columns.includes(options.by)) throw unknownNameError('column', options.by, columns)
+  if (options.by !== undefined && !columns.includes(options.by))
+    throw unknownNameError('column', options.by, columns)
   return rows.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
 }
 
@@ -71,16 +81,24 @@ function taggedRuns(
 ): { tags: RunTags; time: string }[] {
   const mine = runs.filter(({ asked }) => asked.some(each => each.key === key))
   const named = new Map(
-    mine.flatMap(({ tags, started }) => (tags ? [[tagsText(tags), { tags, time: started }] as const] : [])),
+    mine.flatMap(({ tags, started }) =>
+      tags ? [[tagsText(tags), { tags, time: started }] as const] : [],
+    ),
   )
-  return named.size > 0 ? [...named.values()] : [{ tags: {}, time: lastAskedTimes(mine).get(key) ?? created }]
+  return named.size > 0
+    ? [...named.values()]
+    : [{ tags: {}, time: lastAskedTimes(mine).get(key) ?? created }]
 }
 
 type HistoryMeasures = Omit<HistoryRow, 'time' | 'folder' | 'tags' | 'entry'>
 
-async function measureEvaluation(entry: StoredEvaluation, { by, minN = 30 }: HistoryOptions): Promise<HistoryMeasures> {
+async function measureEvaluation(
+  entry: StoredEvaluation,
+  { by, minN = 30 }: HistoryOptions,
+): Promise<HistoryMeasures> {
   const { columns } = entry.shards[0]!
-  const column = (by === undefined ? ['region', 'country'] : [by]).find(name => columns.includes(name)) ?? null
+  const column =
+    (by === undefined ? ['region', 'country'] : [by]).find(name => columns.includes(name)) ?? null
   const cells = await countByColumns(entry, column === null ? [] : [column])
   const { n, top1, interval } = accuracy(sumCounts(cells))
   const found = disparity(column === null ? [] : groupBy(cells, [column]).groups, minN)

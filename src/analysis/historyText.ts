@@ -1,6 +1,11 @@
 import { unknownNameError } from '../lib/errors.ts'
 import { type Table, createTable } from '../lib/table/table.ts'
-import { type TableColumn, fieldColumn, intervalColumns, shareColumn } from '../lib/table/columns.ts'
+import {
+  type TableColumn,
+  fieldColumn,
+  intervalColumns,
+  shareColumn,
+} from '../lib/table/columns.ts'
 import { percent } from '../lib/table/text.ts'
 import { tally } from '../lib/tally.ts'
 import { type HistoryRow } from './history.ts'
@@ -15,14 +20,25 @@ export function historyTable(rows: readonly HistoryRow[], minN: number, name?: s
     ...{ name: `tag_${tag}`, heading: tag, value: row => row.tags[tag] ?? null },
   })
   const columns: TableColumn<HistoryRow>[] = [
-    ...(first === undefined ? [] : [{ ...tagColumn(first), show: (row: HistoryRow) => row.tags[first] ?? row.folder }]),
+    ...(first === undefined
+      ? []
+      : [{ ...tagColumn(first), show: (row: HistoryRow) => row.tags[first] ?? row.folder }]),
     { name: 'folder', heading: first === undefined ? 'folder' : '', value: row => row.folder },
-    { name: 'time', heading: 'time (UTC)', value: row => row.time, show: row => minuteText(row.time) },
+    {
+      name: 'time',
+      heading: 'time (UTC)',
+      value: row => row.time,
+      show: row => minuteText(row.time),
+    },
     ...others.map(tagColumn),
     ...measureColumns,
   ]
   return createTable(
-    { name: 'history', title: 'History of evaluations, oldest first', notes: historyNotes(rows, minN) },
+    {
+      name: 'history',
+      title: 'History of evaluations, oldest first',
+      notes: historyNotes(rows, minN),
+    },
     columns,
     rows,
   )
@@ -30,7 +46,9 @@ export function historyTable(rows: readonly HistoryRow[], minN: number, name?: s
 
 /** The tags in use, those of most rows first. */
 const tagsByUse = (rows: readonly HistoryRow[]): string[] =>
-  [...tally(rows.flatMap(({ tags }) => Object.keys(tags)))].sort((a, b) => b[1] - a[1]).map(([tag]) => tag)
+  [...tally(rows.flatMap(({ tags }) => Object.keys(tags)))]
+    .sort((a, b) => b[1] - a[1])
+    .map(([tag]) => tag)
 
 const minuteText = (time: string): string => time.slice(0, 16).replace('T', ' ')
 
@@ -39,8 +57,17 @@ const isIncomplete = ({ entry: { rows, identity } }: HistoryRow): boolean => row
 const measureColumns: TableColumn<HistoryRow>[] = [
   { name: 'model', heading: 'model', value: row => row.entry.identity.model },
   { name: 'dataset', heading: 'data set', value: row => row.entry.identity.dataset },
-  { name: 'preprocessing', heading: 'preprocessing', value: row => row.entry.identity.preprocessing },
-  { name: 'n', heading: 'n', value: row => row.n, show: row => `${row.n}${isIncomplete(row) ? ' (incomplete)' : ''}` },
+  {
+    name: 'preprocessing',
+    heading: 'preprocessing',
+    value: row => row.entry.identity.preprocessing,
+  },
+  {
+    name: 'n',
+    heading: 'n',
+    value: row => row.n,
+    show: row => `${row.n}${isIncomplete(row) ? ' (incomplete)' : ''}`,
+  },
   shareColumn('top1', 'top-1 %'),
   ...intervalColumns<HistoryRow>(({ low, high }) => [low, high]),
   fieldColumn('by', ''),
@@ -58,7 +85,8 @@ const measureColumns: TableColumn<HistoryRow>[] = [
 
 function historyNotes(rows: readonly HistoryRow[], minN: number): string[] {
   const columns = [...new Set(rows.flatMap(({ by }) => by ?? []))]
-  const groups = columns.length === 0 ? 'no data set here has groups' : `groups by ${columns.join(' or ')}`
+  const groups =
+    columns.length === 0 ? 'no data set here has groups' : `groups by ${columns.join(' or ')}`
   return [
     'Time: when the run with these tags began; a line without tags bears the name of its folder.',
     `Worst group and disparity (largest difference between two groups, in points): ${groups} of at least ${minN} images. A disparity is never 0 by chance alone: geogap table --disparity says what chance would show.`,
@@ -73,7 +101,9 @@ function incomparableNotes(rows: readonly HistoryRow[]): string[] {
   const names = [...new Set(rows.map(({ entry }) => entry.identity.dataset))]
   return names.flatMap(name => {
     const mine = rows.map(({ entry }) => entry.identity).filter(({ dataset }) => dataset === name)
-    const kinds = new Set(mine.map(({ content, labelMap, choices }) => JSON.stringify([content, labelMap, choices])))
+    const kinds = new Set(
+      mine.map(({ content, labelMap, choices }) => JSON.stringify([content, labelMap, choices])),
+    )
     return kinds.size === 1
       ? []
       : [

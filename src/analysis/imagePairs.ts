@@ -25,10 +25,16 @@ export interface PairCoverage {
 
 /** Both sides' rows, one for each image that both have. */
 export const joinedRowsSql = `${parquetRows()} a JOIN ${parquetRows(2)} b USING (id)`
-const shardFilesOfBoth = (first: StoredEvaluation, second: StoredEvaluation) => [shardPaths(first), shardPaths(second)]
+const shardFilesOfBoth = (first: StoredEvaluation, second: StoredEvaluation) => [
+  shardPaths(first),
+  shardPaths(second),
+]
 
 /** How far the two sides speak of the same images. */
-export async function pairCoverage(first: StoredEvaluation, second: StoredEvaluation): Promise<PairCoverage> {
+export async function pairCoverage(
+  first: StoredEvaluation,
+  second: StoredEvaluation,
+): Promise<PairCoverage> {
   const [row] = await query<PairCoverage>(
     `SELECT count_if(a.id IS NOT NULL AND b.id IS NOT NULL)::DOUBLE AS common,
        count_if(b.id IS NULL)::DOUBLE AS "onlyFirst", count_if(a.id IS NULL)::DOUBLE AS "onlySecond",
@@ -53,7 +59,9 @@ export async function pairedCounts(
   second: StoredEvaluation,
   column: string,
 ): Promise<PairedCounts[]> {
-  const rows = await query<PairCounts & { value: GroupValue; label: string; cluster: string | null }>(
+  const rows = await query<
+    PairCounts & { value: GroupValue; label: string; cluster: string | null }
+  >(
     `SELECT a.${quoteIdentifier(column)} AS value, a.label AS label, ${householdSql(first)} AS cluster, ${pairedOutcomesSql}
      FROM ${joinedRowsSql} WHERE a.correct1 IS NOT NULL AND b.correct1 IS NOT NULL AND a.${quoteIdentifier(column)} IS NOT NULL
      GROUP BY ALL ORDER BY ALL`,
@@ -92,7 +100,9 @@ export function incomeQuarters(each: readonly number[]): IncomeQuarter[] | null 
   return quartileNames(bounds).map((name, i) => ({ name, low: ends[i]!, high: ends[i + 1]! }))
 }
 
-function groupValueNames(rows: readonly (PairCounts & { value: GroupValue })[]): (value: GroupValue) => string {
+function groupValueNames(
+  rows: readonly (PairCounts & { value: GroupValue })[],
+): (value: GroupValue) => string {
   const each = rows.flatMap(row =>
     typeof row.value === 'number' ? new Array<number>(pairedImageCount(row)).fill(row.value) : [],
   )
@@ -113,10 +123,15 @@ export interface FlippedImage {
 }
 
 /** The images that one side had right and the other wrong, in the order of their ids. */
-export async function readFlippedImages(first: StoredEvaluation, second: StoredEvaluation): Promise<FlippedImage[]> {
+export async function readFlippedImages(
+  first: StoredEvaluation,
+  second: StoredEvaluation,
+): Promise<FlippedImage[]> {
   const columns = sharedColumns(first, second)
   const groups = columns.map((column, i) => `a.${quoteIdentifier(column)} AS g${i}`)
-  const rows = await query<Omit<FlippedImage, 'groups' | 'change'> & { gained: boolean } & Record<string, unknown>>(
+  const rows = await query<
+    Omit<FlippedImage, 'groups' | 'change'> & { gained: boolean } & Record<string, unknown>
+  >(
     `SELECT ${[
       'id, a.label AS label, b.correct1 AS gained',
       'a.top5[1] AS first, b.top5[1] AS second',
@@ -125,8 +140,18 @@ export async function readFlippedImages(first: StoredEvaluation, second: StoredE
     ].join(', ')} FROM ${joinedRowsSql} WHERE a.correct1 <> b.correct1 ORDER BY id`,
     shardFilesOfBoth(first, second),
   )
-  return rows.map(({ id, label, gained, first, second, firstProbability, secondProbability, ...rest }) => ({
-    ...{ id, label, change: gained ? 'gained' : 'lost', first, second, firstProbability, secondProbability },
-    groups: Object.fromEntries(columns.map((column, i) => [column, rest[`g${i}`] as GroupValue])),
-  }))
+  return rows.map(
+    ({ id, label, gained, first, second, firstProbability, secondProbability, ...rest }) => ({
+      ...{
+        id,
+        label,
+        change: gained ? 'gained' : 'lost',
+        first,
+        second,
+        firstProbability,
+        secondProbability,
+      },
+      groups: Object.fromEntries(columns.map((column, i) => [column, rest[`g${i}`] as GroupValue])),
+    }),
+  )
 }

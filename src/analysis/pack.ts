@@ -50,7 +50,12 @@ type Pack = z.infer<typeof packSchema>
 /** The counts of a run as the content of a pack file (gzipped JSON). */
 export async function writePack(run: Run): Promise<Buffer> {
   const pack: Pack = {
-    ...{ format: packFormat, geogap: version, created: new Date().toISOString(), terms: packTerms(run) },
+    ...{
+      format: packFormat,
+      geogap: version,
+      created: new Date().toISOString(),
+      terms: packTerms(run),
+    },
     datasets: [...run.datasets.values()].map(withoutPaths),
     evaluations: run.entries.map(entry => packEvaluation(entry, countsOf(run, entry.identity))),
   }
@@ -64,10 +69,14 @@ const withoutPaths = (note: DatasetRecord): DatasetRecord => ({
   problems: note.problems.map(({ id, code }) => ({ id, code, message: code })),
 })
 
-function packEvaluation(entry: StoredEvaluation, cells: readonly CountsCell[]): Pack['evaluations'][number] {
+function packEvaluation(
+  entry: StoredEvaluation,
+  cells: readonly CountsCell[],
+): Pack['evaluations'][number] {
   const { identity, key, rows, created, shards } = entry
   const by = Object.keys(cells[0]?.groups ?? {})
-  const total = (of: 'errors' | 'seconds'): number => shards.reduce((sum, shard) => sum + shard[of], 0)
+  const total = (of: 'errors' | 'seconds'): number =>
+    shards.reduce((sum, shard) => sum + shard[of], 0)
   return {
     ...{ identity, key, rows, created, by, errors: total('errors'), seconds: total('seconds') },
     machine: shards[0]!.machine,
@@ -91,7 +100,10 @@ export async function openResults(path: string, exclude?: string): Promise<Run> 
   const found = await orIfMissing(stat(path), undefined)
   if (!found?.isFile()) return openRun(path, exclude)
   if (exclude !== undefined)
-    throw inputError('no-images', `${path} is a pack: it has counts and no images, so none can be left out`)
+    throw inputError(
+      'no-images',
+      `${path} is a pack: it has counts and no images, so none can be left out`,
+    )
   return readPack(path)
 }
 
@@ -143,8 +155,21 @@ function unpackEvaluation({
 function unpackCounts({ identity, by, counts }: Pack['evaluations'][number]): CountsCell[] {
   const { model, dataset, preprocessing } = identity
   return counts.map(row => {
-    const [n = 0, top1 = 0, top5 = 0, errors = 0, unscored = 0] = row.slice(1 + by.length).map(Number)
+    const [n = 0, top1 = 0, top5 = 0, errors = 0, unscored = 0] = row
+      .slice(1 + by.length)
+      .map(Number)
     const groups = Object.fromEntries(by.map((column, i) => [column, row[1 + i] ?? null]))
-    return { model, dataset, preprocessing, label: String(row[0]), groups, n, top1, top5, errors, unscored }
+    return {
+      model,
+      dataset,
+      preprocessing,
+      label: String(row[0]),
+      groups,
+      n,
+      top1,
+      top5,
+      errors,
+      unscored,
+    }
   })
 }

@@ -13,7 +13,9 @@ export interface MetricPlugin {
   columns: readonly string[]
   rows: (
     run: Run,
-  ) => readonly Readonly<Record<string, CellValue>>[] | Promise<readonly Readonly<Record<string, CellValue>>[]>
+  ) =>
+    | readonly Readonly<Record<string, CellValue>>[]
+    | Promise<readonly Readonly<Record<string, CellValue>>[]>
 }
 
 /** The plug-in's table on a run. Errors: bad-plugin, which names the file and what it lacks. */
@@ -22,10 +24,16 @@ export async function readPluginTable(file: string, run: Run): Promise<Table> {
   const rows: unknown = await plugin.rows(run)
   const { name, columns } = plugin
   if (!Array.isArray(rows)) throw inputError('bad-plugin', `rows of plug-in ${name} is not a list`)
-  const checked = (rows as unknown[]).map((row, i) => checkPluginRow(row, columns, `row ${i + 1} of plug-in ${name}`))
+  const checked = (rows as unknown[]).map((row, i) =>
+    checkPluginRow(row, columns, `row ${i + 1} of plug-in ${name}`),
+  )
   return createTable(
     { name, title: plugin.title ?? name },
-    columns.map(column => ({ name: column, heading: column, value: (row: PluginRow) => row[column]! })),
+    columns.map(column => ({
+      name: column,
+      heading: column,
+      value: (row: PluginRow) => row[column]!,
+    })),
     checked,
   )
 }
@@ -37,8 +45,14 @@ function checkPluginRow(row: unknown, columns: readonly string[], where: string)
   for (const column of columns) {
     const value = found[column]
     const fits = value === null || typeof value === 'string' || Number.isFinite(value)
-    const shown = value === undefined ? 'absent' : typeof value === 'number' ? String(value) : JSON.stringify(value)
-    if (!fits) throw inputError('bad-plugin', `${where}: ${column} is ${shown}, not a number, text or null`)
+    const shown =
+      value === undefined
+        ? 'absent'
+        : typeof value === 'number'
+          ? String(value)
+          : JSON.stringify(value)
+    if (!fits)
+      throw inputError('bad-plugin', `${where}: ${column} is ${shown}, not a number, text or null`)
   }
   return found as PluginRow
 }
@@ -48,7 +62,14 @@ async function loadPlugin(file: string): Promise<MetricPlugin> {
     throw inputError('bad-plugin', `cannot load plug-in ${file}: ${messageOf(error)}`)
   })
   const plugin = (loaded as { default?: Partial<MetricPlugin> }).default
-  const named = typeof plugin?.name === 'string' && Array.isArray(plugin.columns) && typeof plugin.rows === 'function'
-  if (!named) throw inputError('bad-plugin', `plug-in ${file} has no default export {name, columns, rows(run)}`)
+  const named =
+    typeof plugin?.name === 'string' &&
+    Array.isArray(plugin.columns) &&
+    typeof plugin.rows === 'function'
+  if (!named)
+    throw inputError(
+      'bad-plugin',
+      `plug-in ${file} has no default export {name, columns, rows(run)}`,
+    )
   return plugin as MetricPlugin
 }

@@ -34,7 +34,8 @@ export function datasetPower(
       .sort((a, b) => b[1] - a[1])
       .map(([group, n]) => {
         const otherImages = values.length - n
-        const needed = otherImages === 0 ? null : imagesNeeded(accuracy, difference, otherImages).value
+        const needed =
+          otherImages === 0 ? null : imagesNeeded(accuracy, difference, otherImages).value
         const smallestDrop = minimumDetectableDifference(accuracy, n, otherImages).value
         return {
           by,

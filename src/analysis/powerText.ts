@@ -33,5 +33,10 @@ export function powerText(
     'others too few: all other groups together have too few images for that drop, however many this group gets.',
     'Testing many groups at once needs more images; so do images that come from the same households. Images whose class no model names are not counted.',
   ]
-  return answerText([...new Set(rows.map(({ by }) => by))].map(detectableSentence), [columns, rows], notes, format)
+  return answerText(
+    [...new Set(rows.map(({ by }) => by))].map(detectableSentence),
+    [columns, rows],
+    notes,
+    format,
+  )
 }

@@ -19,7 +19,8 @@ export async function pullPack(source: string, output?: string): Promise<string>
   const bytes = remote ? await downloadPack(source) : await readLocalPack(source)
   const { created, geogap, evaluations, terms } = await parsePack(bytes, source)
   const target = output ?? basename(remote ? new URL(source).pathname : source)
-  if (target === '') throw inputError('bad-option', `${source} names no file: give one with --output`)
+  if (target === '')
+    throw inputError('bad-option', `${source} names no file: give one with --output`)
   await writeOutput(target, bytes)
   const models = distinctFieldValues(evaluations, 'model').length
   const lines = [
@@ -41,7 +42,8 @@ const readLocalPack = (file: string): Promise<Buffer> =>
   })
 
 async function downloadPack(url: string): Promise<Buffer> {
-  const failed = (reason: string) => new GeogapError('network', 'not-downloaded', `cannot download ${url}: ${reason}`)
+  const failed = (reason: string) =>
+    new GeogapError('network', 'not-downloaded', `cannot download ${url}: ${reason}`)
   const parts: Uint8Array[] = []
   let size = 0
   try {

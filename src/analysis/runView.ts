@@ -57,8 +57,11 @@ export function runView(run: Run, options: RunViewOptions = {}): RunView {
   const preprocessing = options.preprocessing ?? commonestMode(run)
   const minN = options.minN ?? defaultMinN
   const roles = datasetRoles(run)
-  const rows = memoize((key: string) => run.accuracy({ by: JSON.parse(key) as string[], preprocessing }))
-  const by = (...columns: readonly string[]): readonly GroupAccuracyRow[] => rows(JSON.stringify(columns))
+  const rows = memoize((key: string) =>
+    run.accuracy({ by: JSON.parse(key) as string[], preprocessing }),
+  )
+  const by = (...columns: readonly string[]): readonly GroupAccuracyRow[] =>
+    rows(JSON.stringify(columns))
   const disparity = memoize((column: string) => run.disparity({ by: column, minN, preprocessing }))
   const overall = by()
   const table = accuracyTable(
@@ -71,17 +74,24 @@ export function runView(run: Run, options: RunViewOptions = {}): RunView {
     fittedModels: modelsForFit(run, models),
     pairAccuracies: (dataset, model, columns) =>
       groupPairAccuracies(countsOf(run, { model, dataset, preprocessing }), columns),
-    disparitiesOn: dataset => disparity(placeColumn(run, dataset)!).filter(row => row.dataset === dataset),
+    disparitiesOn: dataset =>
+      disparity(placeColumn(run, dataset)!).filter(row => row.dataset === dataset),
     titleOf: datasetTitles(run),
-    imageCount: dataset => Math.max(0, ...overall.filter(row => row.dataset === dataset).map(({ n }) => n)),
+    imageCount: dataset =>
+      Math.max(0, ...overall.filter(row => row.dataset === dataset).map(({ n }) => n)),
     syntheticNote: notes[0] ?? null,
   }
 }
 
-function groupPairAccuracies(cells: readonly CountsCell[], columns: readonly [string, string]): GroupPairAccuracy[] {
+function groupPairAccuracies(
+  cells: readonly CountsCell[],
+  columns: readonly [string, string],
+): GroupPairAccuracy[] {
   const sums = new Map<string, { row: string; column: string; n: number; hits: number }>()
   for (const cell of cells) {
-    const [row, column] = columns.map(name => (name === 'label' ? cell.label : (cell.groups[name] ?? null)))
+    const [row, column] = columns.map(name =>
+      name === 'label' ? cell.label : (cell.groups[name] ?? null),
+    )
     if (row == null || column == null) continue
     const key = JSON.stringify([row, column])
     const sum = sums.get(key) ?? { row: String(row), column: String(column), n: 0, hits: 0 }
@@ -96,7 +106,9 @@ function groupPairAccuracies(cells: readonly CountsCell[], columns: readonly [st
 /** All models, or without the zero-shot ones where at least two others are left. */
 function modelsForFit(run: Run, models: readonly string[]): readonly string[] {
   const zeroShot = new Set(
-    run.entries.filter(({ identity }) => identity.prompts !== '').map(({ identity }) => identity.model),
+    run.entries
+      .filter(({ identity }) => identity.prompts !== '')
+      .map(({ identity }) => identity.model),
   )
   const others = models.filter(model => !zeroShot.has(model))
   return others.length < 2 ? models : others
@@ -110,16 +122,21 @@ function commonestMode(run: Run): string {
 }
 
 function modelsByAccuracy(overall: readonly GroupAccuracyRow[], reference: string): string[] {
-  const accuracy = new Map(overall.filter(row => row.dataset === reference).map(row => [row.model, row.top1 ?? -1]))
+  const accuracy = new Map(
+    overall.filter(row => row.dataset === reference).map(row => [row.model, row.top1 ?? -1]),
+  )
   const models = [...new Set(overall.map(({ model }) => model))]
-  return models.sort((a, b) => (accuracy.get(b) ?? -2) - (accuracy.get(a) ?? -2) || (a < b ? -1 : 1))
+  return models.sort(
+    (a, b) => (accuracy.get(b) ?? -2) - (accuracy.get(a) ?? -2) || (a < b ? -1 : 1),
+  )
 }
 
 /** Short titles where no two data sets share one. */
 function datasetTitles(run: Run): (dataset: string) => string {
   const names = distinctFieldValues(run.entries, 'dataset')
   const short = new Map(names.map(name => [name, datasetTitle(name)]))
-  const shared = (title: string): boolean => [...short.values()].filter(other => other === title).length > 1
+  const shared = (title: string): boolean =>
+    [...short.values()].filter(other => other === title).length > 1
   return dataset => {
     const title = short.get(dataset) ?? datasetTitle(dataset)
     return shared(title) ? dataset : title

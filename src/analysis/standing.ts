@@ -62,15 +62,21 @@ export function measureStandings(
 }
 
 /** The models of the same kind, without the model itself. */
-export const comparableModels = (own: ModelMeasures, others: readonly ModelMeasures[]): ModelMeasures[] =>
-  others.filter(({ model, kind }) => kind === own.kind && model !== own.model)
+export const comparableModels = (
+  own: ModelMeasures,
+  others: readonly ModelMeasures[],
+): ModelMeasures[] => others.filter(({ model, kind }) => kind === own.kind && model !== own.model)
 
 interface StandingPoint {
   x: number
   y: number
 }
 
-function standingOnLine({ x, y }: StandingPoint, points: readonly StandingPoint[], measure: string): MeasureStanding {
+function standingOnLine(
+  { x, y }: StandingPoint,
+  points: readonly StandingPoint[],
+  measure: string,
+): MeasureStanding {
   const xs = points.map(point => point.x)
   const ys = points.map(point => point.y)
   const line = fitLine(xs, ys)
@@ -86,12 +92,18 @@ function standingOnLine({ x, y }: StandingPoint, points: readonly StandingPoint[
     verdict: null,
   }
   if (n < minFitModels || line.slope === null || line.intercept === null)
-    return { ...start, ...noLine, reason: n < minFitModels ? `${n} comparable models` : line.reason }
+    return {
+      ...start,
+      ...noLine,
+      reason: n < minFitModels ? `${n} comparable models` : line.reason,
+    }
   const at = (value: number): number => line.intercept! + line.slope! * value
   const middle = mean(xs)
   const spread = sum(xs.map(value => (value - middle) ** 2))
   const squares = sum(points.map(point => (point.y - at(point.x)) ** 2))
-  const half = tQuantile(0.975, n - 2) * Math.sqrt((squares / (n - 2)) * (1 + 1 / n + (x - middle) ** 2 / spread))
+  const half =
+    tQuantile(0.975, n - 2) *
+    Math.sqrt((squares / (n - 2)) * (1 + 1 / n + (x - middle) ** 2 / spread))
   const residual = y - at(x)
   return {
     ...start,

@@ -23,7 +23,13 @@ export async function readReference(against: string, minN: number): Promise<Stan
   const run = await openResults(against)
   const { reference } = datasetRoles(run)
   if (reference === null) throw inputError('no-reference', `no standard benchmark in ${against}`)
-  return { title: against, benchmark: reference, models: measureModels(run, minN), isMeasured: true, notes: [] }
+  return {
+    title: against,
+    benchmark: reference,
+    models: measureModels(run, minN),
+    isMeasured: true,
+    notes: [],
+  }
 }
 
 /** Said by every view that places a model beside published facts. */
@@ -36,7 +42,9 @@ function publishedReference(): StandingReference {
     known.values.set(benchmark, accuracy)
     byModel.set(row, known)
   }
-  const sources = Object.values(publishedSources).map(({ publisher, date }) => `${publisher} (${date})`)
+  const sources = Object.values(publishedSources).map(
+    ({ publisher, date }) => `${publisher} (${date})`,
+  )
   return {
     title: `accuracies published by ${sources.join(' and ')}`,
     benchmark: referenceBenchmark,
@@ -51,14 +59,19 @@ function publishedReference(): StandingReference {
 
 /** Accuracies, accuracies by place and disparities of every model of a run; preprocessing modes do not mix: native first. */
 export function measureModels(run: Run, minN: number): ModelMeasures[] {
-  const [preprocessing = 'native'] = run.entries.map(({ identity }) => identity.preprocessing).sort()
+  const [preprocessing = 'native'] = run.entries
+    .map(({ identity }) => identity.preprocessing)
+    .sort()
   const kinds = new Map<string, HeadKind>()
   const values = new Map<string, Map<string, number>>()
   const set = (model: string, measure: string, value: number | null): void => {
-    if (value !== null) values.set(model, (values.get(model) ?? new Map<string, number>()).set(measure, value))
+    if (value !== null)
+      values.set(model, (values.get(model) ?? new Map<string, number>()).set(measure, value))
   }
-  for (const { identity } of run.entries) kinds.set(identity.model, identity.prompts === '' ? '1K' : 'zero-shot')
-  for (const row of run.accuracy({ preprocessing })) set(row.model, publishedBenchmarkName(row.dataset), row.top1)
+  for (const { identity } of run.entries)
+    kinds.set(identity.model, identity.prompts === '' ? '1K' : 'zero-shot')
+  for (const row of run.accuracy({ preprocessing }))
+    set(row.model, publishedBenchmarkName(row.dataset), row.top1)
   for (const dataset of datasetRoles(run).geographic) {
     const by = placeColumn(run, dataset)!
     for (const row of run.accuracy({ by, dataset, preprocessing }))
@@ -68,7 +81,11 @@ export function measureModels(run: Run, minN: number): ModelMeasures[] {
       set(row.model, `${dataset}: Europe − Africa`, row.europeMinusAfrica)
     }
   }
-  return [...values].map(([model, measures]) => ({ model, kind: kinds.get(model)!, values: measures }))
+  return [...values].map(([model, measures]) => ({
+    model,
+    kind: kinds.get(model)!,
+    values: measures,
+  }))
 }
 
 /** ImageNet-V2's default variant is the one that is published; other variants keep their names apart. */

@@ -22,11 +22,14 @@ export async function runStandings(
   const run = await openResults(dir, exclude)
   const own = measureModels(run, minN)
   const known = own.map(({ model }) => model)
-  for (const name of models ?? []) if (!known.includes(name)) throw unknownNameError('model', name, known)
+  for (const name of models ?? [])
+    if (!known.includes(name)) throw unknownNameError('model', name, known)
   const reference = await readReference(against, minN)
   const chosen = own.filter(({ model }) => models === undefined || models.includes(model))
   const measurable = chosen.filter(({ values }) => values.has(reference.benchmark))
-  const unmeasured = chosen.flatMap(({ model, values }) => (values.has(reference.benchmark) ? [] : [model]))
+  const unmeasured = chosen.flatMap(({ model, values }) =>
+    values.has(reference.benchmark) ? [] : [model],
+  )
   if (measurable.length === 0)
     throw inputError(
       'no-reference',
@@ -35,7 +38,9 @@ export async function runStandings(
   const notes = [
     ...new Set([...run.datasets.values()].flatMap(note => note.madeUp ?? [])),
     ...exclusionNotes(run.entries),
-    ...(unmeasured.length === 0 ? [] : [`Not placed, for want of ${reference.benchmark}: ${unmeasured.join(', ')}.`]),
+    ...(unmeasured.length === 0
+      ? []
+      : [`Not placed, for want of ${reference.benchmark}: ${unmeasured.join(', ')}.`]),
   ]
   return measurable.map(model => ({
     model,

@@ -21,24 +21,30 @@ export interface Standing {
 }
 
 /** Whether a measure is a difference of accuracies and no accuracy. */
-export const isDifferenceMeasure = (measure: string): boolean => /: (disparity|Europe −)/.test(measure)
+export const isDifferenceMeasure = (measure: string): boolean =>
+  /: (disparity|Europe −)/.test(measure)
 
 /** `imagenet-r: 45.2 %, +3.1 points from the trend of 68 comparable models, …` */
 function standingSentence({ measure, value, models, ...rest }: MeasureStanding): string {
   const { residual, interval, percentile, isExtrapolated: beyond, verdict, reason } = rest
   const start = `${measure}: ${percent(value)} ${isDifferenceMeasure(measure) ? 'points' : '%'}`
-  if (residual === null || interval === null || percentile === null) return `${start}; not placed: ${reason ?? ''}`
+  if (residual === null || interval === null || percentile === null)
+    return `${start}; not placed: ${reason ?? ''}`
   const than = `${pointsText(residual)} points from the trend of ${models} comparable models`
   const judgement =
     verdict === 'as expected'
       ? 'within what models of its accuracy show'
       : `${verdict === 'above' ? 'more' : 'less'} than models of its accuracy show`
   const range = `one more such model is expected between ${percent(interval[0])} and ${percent(interval[1])}`
-  const far = beyond ? '; no comparable model is as accurate or as inaccurate, so the trend is extended' : ''
+  const far = beyond
+    ? '; no comparable model is as accurate or as inaccurate, so the trend is extended'
+    : ''
   return `${start}, ${than}, ${judgement} (${range}); above ${percent(percentile, 0)} % of them relative to the trend${far}`
 }
 
-const standingColumns: TableColumn<MeasureStanding & { model: string; against: StandingReference }>[] = [
+const standingColumns: TableColumn<
+  MeasureStanding & { model: string; against: StandingReference }
+>[] = [
   ...fieldColumns({ model: 'model', measure: 'measure' }),
   shareColumn('value', 'value'),
   shareColumn('expected', 'expected'),
@@ -48,15 +54,24 @@ const standingColumns: TableColumn<MeasureStanding & { model: string; against: S
     value: row => row.residual,
     show: row => (row.residual === null ? '–' : pointsText(row.residual)),
   },
-  ...intervalColumns<MeasureStanding>(({ interval }) => interval ?? [null, null], '95 % prediction'),
-  { name: 'percentile', heading: 'percentile', value: row => row.percentile, show: row => percent(row.percentile, 0) },
+  ...intervalColumns<MeasureStanding>(
+    ({ interval }) => interval ?? [null, null],
+    '95 % prediction',
+  ),
+  {
+    name: 'percentile',
+    heading: 'percentile',
+    value: row => row.percentile,
+    show: row => percent(row.percentile, 0),
+  },
   fieldColumn('models'),
   { name: 'r2', heading: 'R²', value: row => row.r2, show: row => row.r2?.toFixed(2) ?? '–' },
   { name: 'verdict', heading: 'verdict', value: row => row.verdict ?? row.reason },
   {
     name: 'against',
     heading: '',
-    value: ({ against }) => (against.isMeasured ? against.title : `${against.title}. ${noPackNotice}.`),
+    value: ({ against }) =>
+      against.isMeasured ? against.title : `${against.title}. ${noPackNotice}.`,
   },
 ]
 

@@ -22,7 +22,11 @@ export interface EnvironmentCheck {
 /** All checks, in the order in which they are shown. */
 export async function diagnose(env: Environment = process.env): Promise<EnvironmentCheck[]> {
   const found = await Promise.all([
-    checkWork('inference', runTestGraph, 'ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node'),
+    checkWork(
+      'inference',
+      runTestGraph,
+      'ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node',
+    ),
     ...devices.filter(device => device !== 'cpu').map(checkDeviceInstalled),
     checkWork('images', decodeTestImage, 'npm install --include=optional sharp'),
     checkWork('database', runTestQuery, 'npm install --include=optional @duckdb/node-api'),
@@ -39,7 +43,11 @@ const minNodeVersion = 20
 export function checkNode(version: string): EnvironmentCheck {
   const check = { name: 'node', found: `Node ${version}` }
   if (Number.parseInt(version) >= minNodeVersion) return { ...check, status: 'ok' }
-  return { ...check, status: 'missing', mend: `install Node ${minNodeVersion} or later: https://nodejs.org` }
+  return {
+    ...check,
+    status: 'missing',
+    mend: `install Node ${minNodeVersion} or later: https://nodejs.org`,
+  }
 }
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
@@ -53,7 +61,11 @@ function checkMachine(): EnvironmentCheck {
   return { name: 'machine', status: 'note', found, mend }
 }
 
-async function checkWork(name: string, work: () => Promise<string>, mend: string): Promise<EnvironmentCheck> {
+async function checkWork(
+  name: string,
+  work: () => Promise<string>,
+  mend: string,
+): Promise<EnvironmentCheck> {
   try {
     return { name, status: 'ok', found: await work() }
   } catch (error) {
@@ -79,12 +91,19 @@ async function runTestGraph(): Promise<string> {
 
 async function checkDeviceInstalled(device: Device): Promise<EnvironmentCheck> {
   const here = await availableDevices().catch((): Device[] => [])
-  if (here.includes(device)) return { name: device, status: 'ok', found: `installed: --device ${device}` }
-  return { name: device, status: 'note', found: 'not installed; models run on cpu', mend: deviceFix(device) }
+  if (here.includes(device))
+    return { name: device, status: 'ok', found: `installed: --device ${device}` }
+  return {
+    name: device,
+    status: 'note',
+    found: 'not installed; models run on cpu',
+    mend: deviceFix(device),
+  }
 }
 
 /** A PNG of one white pixel. */
-const whitePixelPng = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsGSU7QAAAABJRU5ErkJggg=='
+const whitePixelPng =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsGSU7QAAAABJRU5ErkJggg=='
 
 async function decodeTestImage(): Promise<string> {
   const { decodeImage } = await import('../lib/pixels/decode.ts')
@@ -102,7 +121,8 @@ async function runTestQuery(): Promise<string> {
 
 async function measureTestText(): Promise<string> {
   const { hasAllGlyphs, fontFamily, textWidth } = await import('../report/figures/measure.ts')
-  if (!hasAllGlyphs('Côte d’Ivoire') || textWidth('geogap', 10) <= 0) throw new Error(`${fontFamily} lacks characters`)
+  if (!hasAllGlyphs('Côte d’Ivoire') || textWidth('geogap', 10) <= 0)
+    throw new Error(`${fontFamily} lacks characters`)
   await import('@resvg/resvg-js')
   return `${fontFamily}, shipped with geogap`
 }
@@ -114,8 +134,16 @@ async function checkHub(env: Environment): Promise<EnvironmentCheck> {
   try {
     const { endpoint, offline, token } = hubSettings(env)
     if (offline)
-      return { name, status: 'note', found: 'HF_HUB_OFFLINE is set: cached models only', mend: 'unset HF_HUB_OFFLINE' }
-    const { status } = await fetch(endpoint, { method: 'HEAD', signal: AbortSignal.timeout(hubTimeoutMs) })
+      return {
+        name,
+        status: 'note',
+        found: 'HF_HUB_OFFLINE is set: cached models only',
+        mend: 'unset HF_HUB_OFFLINE',
+      }
+    const { status } = await fetch(endpoint, {
+      method: 'HEAD',
+      signal: AbortSignal.timeout(hubTimeoutMs),
+    })
     const found = `${endpoint} answers ${status}, ${token ? 'HF_TOKEN is set' : 'no HF_TOKEN'}`
     if (status < 500) return { name, status: 'ok', found }
     return { name, status: 'note', found, mend: 'try again later, or set HF_ENDPOINT to a mirror' }
@@ -128,7 +156,11 @@ async function checkHub(env: Environment): Promise<EnvironmentCheck> {
 
 const minDiskBytes = 5e9
 
-async function checkFolder(name: string, folderOf: () => string, variable: string): Promise<EnvironmentCheck> {
+async function checkFolder(
+  name: string,
+  folderOf: () => string,
+  variable: string,
+): Promise<EnvironmentCheck> {
   try {
     const folder = folderOf()
     const existing = await nearestFolder(folder)
@@ -136,9 +168,19 @@ async function checkFolder(name: string, folderOf: () => string, variable: strin
     const { bavail, bsize } = await statfs(existing)
     const found = `${folder}, ${gigabytes(bavail * bsize)} free`
     if (bavail * bsize >= minDiskBytes) return { name, status: 'ok', found }
-    return { name, status: 'note', found, mend: `free some disk, or set ${variable} to a folder elsewhere` }
+    return {
+      name,
+      status: 'note',
+      found,
+      mend: `free some disk, or set ${variable} to a folder elsewhere`,
+    }
   } catch (error) {
-    return { name, status: 'missing', found: firstLine(error), mend: `set ${variable} to a folder that can be written` }
+    return {
+      name,
+      status: 'missing',
+      found: firstLine(error),
+      mend: `set ${variable} to a folder that can be written`,
+    }
   }
 }
 

@@ -18,7 +18,10 @@ import { compareView, modelView, type PairRow, scatterRows } from './views.ts'
 /** Files of the built client by their path below its folder. Errors: `no-client`. */
 export async function clientFiles(folder: string): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
   const names = await readdir(folder, { recursive: true }).catch(() => {
-    throw inputError('no-client', `the dashboard's pages are not built: no folder ${folder}; npm run build makes it`)
+    throw inputError(
+      'no-client',
+      `the dashboard's pages are not built: no folder ${folder}; npm run build makes it`,
+    )
   })
   const files = new Map<string, Uint8Array<ArrayBuffer>>()
   for (const name of names.filter(name => extname(name) !== ''))
@@ -57,14 +60,21 @@ export function createApp({ store, guard, files, images, cluster, onLook }: AppO
     return next()
   })
   const textOf = memoizeAnswers(store)
-  const answer = <T extends z.ZodType>(path: string, schema: T, view: (query: z.output<T>) => unknown): void => {
+  const answer = <T extends z.ZodType>(
+    path: string,
+    schema: T,
+    view: (query: z.output<T>) => unknown,
+  ): void => {
     app.get(`/api/${path}`, async c => {
       const query = parseQuery(schema, c.req.queries())
       const text = await textOf(`${path} ${JSON.stringify(query)}`, () => view(query))
       return c.body(text, 200, { 'Content-Type': 'application/json' })
     })
   }
-  answer('overview', params.nothing, () => ({ ...store.overview(), ...(cluster && { cluster: true }) }))
+  answer('overview', params.nothing, () => ({
+    ...store.overview(),
+    ...(cluster && { cluster: true }),
+  }))
   answer('progress', params.nothing, () => store.progress())
   if (cluster)
     app.get('/api/cluster', async c => {
@@ -80,11 +90,17 @@ export function createApp({ store, guard, files, images, cluster, onLook }: AppO
   })
   answer('gallery', params.gallery, query => readGalleryPage(store, query))
   const pairsOf = ({ dataset, first, second }: Record<'dataset' | 'first' | 'second', string>) => {
-    const state = [first, second].map(model => store.evaluation(dataset, model)).map(({ key, rows }) => [key, rows])
-    return memoizeLru(pairs, JSON.stringify(state), cacheSizes.pairs, () => readPairRows(store, dataset, first, second))
+    const state = [first, second]
+      .map(model => store.evaluation(dataset, model))
+      .map(({ key, rows }) => [key, rows])
+    return memoizeLru(pairs, JSON.stringify(state), cacheSizes.pairs, () =>
+      readPairRows(store, dataset, first, second),
+    )
   }
   answer('flips', params.flips, async query => readFlipsPage(store, query, await pairsOf(query)))
-  answer('compare', params.compare, async query => compareView(await pairsOf(query), query.by, groupFilter(query)))
+  answer('compare', params.compare, async query =>
+    compareView(await pairsOf(query), query.by, groupFilter(query)),
+  )
   app.get('/thumb', async c => {
     const { content, id } = parseQuery(params.thumb, c.req.queries())
     const picture = await thumb(content, id)
@@ -97,19 +113,27 @@ export function createApp({ store, guard, files, images, cluster, onLook }: AppO
     const name = c.req.path === '/' ? 'index.html' : c.req.path.slice(1)
     const file = files.get(name)
     return file
-      ? c.body(file, 200, { 'Content-Type': contentTypes[extname(name)] ?? 'application/octet-stream' })
+      ? c.body(file, 200, {
+          'Content-Type': contentTypes[extname(name)] ?? 'application/octet-stream',
+        })
       : c.text('not found', 404)
   })
   app.onError((error, c) => {
-    const known = error instanceof GeogapError && error.kind !== 'internal' && error.code !== 'query-failed'
+    const known =
+      error instanceof GeogapError && error.kind !== 'internal' && error.code !== 'query-failed'
     if (!known) process.stderr.write(`geogap: ${messageOf(error)}\n`)
-    return c.json({ error: known ? error.message : 'internal error' }, known ? httpStatusOf(error) : 500)
+    return c.json(
+      { error: known ? error.message : 'internal error' },
+      known ? httpStatusOf(error) : 500,
+    )
   })
   return app
 }
 
 /** Answers as text, made once while what is stored is the same. */
-function memoizeAnswers(store: DashboardStore): (key: string, view: () => unknown) => Promise<string> {
+function memoizeAnswers(
+  store: DashboardStore,
+): (key: string, view: () => unknown) => Promise<string> {
   let of = store.progress()
   const made = new Map<string, Promise<string>>()
   return (key, view) => {
@@ -122,9 +146,15 @@ function memoizeAnswers(store: DashboardStore): (key: string, view: () => unknow
 const httpStatusOf = ({ code, kind }: GeogapError): ContentfulStatusCode =>
   code === 'bad-query' ? 400 : kind === 'network' ? 503 : 404
 
-function parseQuery<T extends z.ZodType>(schema: T, queries: Record<string, string[]>): z.output<T> {
+function parseQuery<T extends z.ZodType>(
+  schema: T,
+  queries: Record<string, string[]>,
+): z.output<T> {
   const parsed = schema.safeParse(singleValues(queries))
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  throw inputError('bad-query', `bad query: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.replace(/ +/g, ' '))
+  throw inputError(
+    'bad-query',
+    `bad query: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.replace(/ +/g, ' '),
+  )
 }

@@ -12,7 +12,12 @@ import { householdSql } from '../analysis/imagePairs.ts'
 import { type StoredEvaluation, shardPaths } from '../results/store.ts'
 import { parquetRows, query } from '../lib/sql.ts'
 import { clientFiles } from './app.ts'
-import { type DatasetCounts, type Dimension, dimensions, type ModelCounts } from '../analysis/datasetCounts.ts'
+import {
+  type DatasetCounts,
+  type Dimension,
+  dimensions,
+  type ModelCounts,
+} from '../analysis/datasetCounts.ts'
 import { dimensionSql } from './gallery.ts'
 import { contentPolicy } from './guard.ts'
 import { incomeName, textOf } from './load.ts'
@@ -54,7 +59,11 @@ export interface BundleOptions {
 }
 
 /** Writes the dashboard of the results below `dir` to the folder `out`. Errors: no-results, no-client, not-empty, storage. */
-export async function writeBundle(dir: string, out: string, options: BundleOptions = {}): Promise<void> {
+export async function writeBundle(
+  dir: string,
+  out: string,
+  options: BundleOptions = {},
+): Promise<void> {
   const files = await clientFiles(options.client ?? builtClient)
   const store = await openDashboardStore(dir)
   const write = async (name: string, content: string | Uint8Array): Promise<void> => {
@@ -66,7 +75,8 @@ export async function writeBundle(dir: string, out: string, options: BundleOptio
     }
   }
   await clearBundle(out)
-  for (const [name, content] of files) await write(name, name === 'index.html' ? bundledPage(content) : content)
+  for (const [name, content] of files)
+    await write(name, name === 'index.html' ? bundledPage(content) : content)
   const json = (name: string, value: unknown) => write(`data/${name}.json`, JSON.stringify(value))
   await json('overview', store.overview())
   await json('progress', withoutPaths(store.progress()))
@@ -76,12 +86,15 @@ export async function writeBundle(dir: string, out: string, options: BundleOptio
     for (const [m, model] of models.entries()) {
       const entry = store.evaluation(name, model)
       const { content } = entry.identity
-      const images = known.get(content) ?? (await readBundledImages(store, name, entry, options.images === true))
+      const images =
+        known.get(content) ?? (await readBundledImages(store, name, entry, options.images === true))
       const file = `${d}/images-${[...known.keys(), content].indexOf(content)}`
       if (!known.has(content)) {
         await json(file, images)
         if (images.pictures)
-          await writePictures(store, content, images.id, (i, bytes) => write(`data/${file}/${i}.webp`, bytes))
+          await writePictures(store, content, images.id, (i, bytes) =>
+            write(`data/${file}/${i}.webp`, bytes),
+          )
       }
       known.set(content, images)
       await json(`${d}/${m}`, {
@@ -113,7 +126,10 @@ function bundledPage(html: Uint8Array): string {
   return Buffer.from(html)
     .toString('utf8')
     .replace('<html lang="en">', '<html lang="en" data-source="files">')
-    .replace('<head>', `<head>\n    <meta http-equiv="Content-Security-Policy" content="${inPage}" />`)
+    .replace(
+      '<head>',
+      `<head>\n    <meta http-equiv="Content-Security-Policy" content="${inPage}" />`,
+    )
 }
 
 function bundledCounts({ values, codes, models }: DatasetCounts): BundledCounts {
@@ -132,7 +148,11 @@ function bundledCounts({ values, codes, models }: DatasetCounts): BundledCounts 
   return { values, codes, counts, models: Object.fromEntries(placed) as BundledCounts['models'] }
 }
 
-type BundledImageRow = Record<Dimension, GroupValue> & { id: string; labels: number[]; household: string | null }
+type BundledImageRow = Record<Dimension, GroupValue> & {
+  id: string
+  labels: number[]
+  household: string | null
+}
 
 async function readBundledImages(
   store: DashboardStore,
@@ -147,12 +167,19 @@ async function readBundledImages(
   )
   const note = store.notes().get(entry.identity.content)
   const texts = (dimension: Dimension) =>
-    rows.map(row => (dimension === 'income' ? incomeName(cube, row.income) : textOf(row[dimension])))
+    rows.map(row =>
+      dimension === 'income' ? incomeName(cube, row.income) : textOf(row[dimension]),
+    )
   return {
-    ...(Object.fromEntries(dimensions.map(name => [name, texts(name)])) as Record<Dimension, (string | null)[]>),
+    ...(Object.fromEntries(dimensions.map(name => [name, texts(name)])) as Record<
+      Dimension,
+      (string | null)[]
+    >),
     id: rows.map(({ id }) => id),
     accepted: rows.map(({ labels }) => labels),
-    household: rows.some(({ household }) => household !== null) ? rows.map(({ household }) => household) : null,
+    household: rows.some(({ household }) => household !== null)
+      ? rows.map(({ household }) => household)
+      : null,
     classes: note?.classes ?? [],
     pictures: pictures && note?.imageFolders !== undefined,
   }
@@ -170,9 +197,10 @@ async function readBundledAnswers(
   entry: StoredEvaluation,
   ids: readonly string[],
 ): Promise<Omit<BundledAnswers, 'images'>> {
-  const rows = await query<BundledAnswerRow>(`SELECT id, correct1, status, top5, probabilities FROM ${parquetRows()}`, [
-    shardPaths(entry),
-  ])
+  const rows = await query<BundledAnswerRow>(
+    `SELECT id, correct1, status, top5, probabilities FROM ${parquetRows()}`,
+    [shardPaths(entry)],
+  )
   const byId = new Map(rows.map(row => [row.id, row]))
   const column = <T>(value: (row: BundledAnswerRow) => T): (T | null)[] =>
     ids.map(id => {

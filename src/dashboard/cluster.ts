@@ -26,5 +26,8 @@ export async function watchCluster(url: string): Promise<ClusterWatch> {
     await delay(timeoutMs, undefined, { ref: false })
     throw new GeogapError('network', 'queue-silent', 'the queue does not answer; it is asked again')
   }
-  return { readState: () => Promise.race([(reading ??= read()), silence()]), close: () => redis.disconnect() }
+  return {
+    readState: () => Promise.race([(reading ??= read()), silence()]),
+    close: () => redis.disconnect(),
+  }
 }

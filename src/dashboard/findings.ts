@@ -22,9 +22,15 @@ export interface Finding {
 }
 
 /** Null where no model has a prediction. */
-export function findingOf(cube: DatasetCounts, reference: DatasetCounts | undefined): Finding | null {
+export function findingOf(
+  cube: DatasetCounts,
+  reference: DatasetCounts | undefined,
+): Finding | null {
   const cells = filterCells(cube, {})
-  const rates = [...cube.models].map(([model, counts]) => ({ model, rate: totalAccuracy(counts, cells) }))
+  const rates = [...cube.models].map(([model, counts]) => ({
+    model,
+    rate: totalAccuracy(counts, cells),
+  }))
   const most = Math.max(...rates.map(({ rate }) => rate.n))
   if (!(most > 0)) return null
   const best = rates
@@ -38,16 +44,28 @@ export function findingOf(cube: DatasetCounts, reference: DatasetCounts | undefi
   }
 }
 
-function regionsOf(cube: DatasetCounts, model: string, cells: readonly number[]): Finding['regions'] {
+function regionsOf(
+  cube: DatasetCounts,
+  model: string,
+  cells: readonly number[],
+): Finding['regions'] {
   const groups = groupedAccuracies(cube, cube.models.get(model)!, cells, ['region']).map(
-    ({ values: [group = ''], rate: { n, top1 } }) => ({ group, n, top1: Math.round(n * (top1 ?? 0)) }),
+    ({ values: [group = ''], rate: { n, top1 } }) => ({
+      group,
+      n,
+      top1: Math.round(n * (top1 ?? 0)),
+    }),
   )
   const { best, worst, bestAccuracy, worstAccuracy } = disparity(groups)
-  return best === null ? null : { highest: best, lowest: worst!, accuracies: [bestAccuracy!, worstAccuracy!] }
+  return best === null
+    ? null
+    : { highest: best, lowest: worst!, accuracies: [bestAccuracy!, worstAccuracy!] }
 }
 
 function gainOf(reference: DatasetCounts, cube: DatasetCounts): Finding['gain'] {
-  const points = scatterRows(reference, cube, {}).filter(({ x, y }) => x.top1 !== null && y.top1 !== null)
+  const points = scatterRows(reference, cube, {}).filter(
+    ({ x, y }) => x.top1 !== null && y.top1 !== null,
+  )
   const { slope, interval, n } = fitLine(
     points.map(({ x }) => x.top1!),
     points.map(({ y }) => y.top1!),

@@ -1,6 +1,10 @@
 /** Images with what models said about them, read page by page from the shards of one or two evaluations. */
 import { type GroupValue } from '../datasets/dataset.ts'
-import { householdSql, joinedRowsSql, pairedOutcomesSql as pairOutcomes } from '../analysis/imagePairs.ts'
+import {
+  householdSql,
+  joinedRowsSql,
+  pairedOutcomesSql as pairOutcomes,
+} from '../analysis/imagePairs.ts'
 import { type PairCounts } from '../metrics/pairedTests.ts'
 import { failedSql } from '../results/schema.ts'
 import { type StoredEvaluation, shardPaths } from '../results/store.ts'
@@ -30,7 +34,11 @@ import {
 type DatasetFilter = Readonly<Partial<Record<Dimension, string | undefined>>> & { dataset: string }
 
 /** The stored column of a dimension; undefined where the data set has none. */
-function columnOf(cube: GrowingCounts, entry: StoredEvaluation, dimension: Dimension): string | undefined {
+function columnOf(
+  cube: GrowingCounts,
+  entry: StoredEvaluation,
+  dimension: Dimension,
+): string | undefined {
   if (dimension === 'label') return 'label'
   const column = dimension === 'income' ? cube.income?.column : dimension
   return column !== undefined && entry.shards[0]!.columns.includes(column) ? column : undefined
@@ -85,7 +93,11 @@ export async function readGalleryPage(
   store: DashboardStore,
   { dataset, model, outcome, page, ...rest }: GalleryQuery,
 ): Promise<GalleryPage> {
-  const [cube, entry, filter] = [store.counts(dataset), store.evaluation(dataset, model), groupFilter(rest)]
+  const [cube, entry, filter] = [
+    store.counts(dataset),
+    store.evaluation(dataset, model),
+    groupFilter(rest),
+  ]
   const { sql, bound } = filterSql(cube, entry, filter, 2)
   const where = [outcomeSql[outcome], ...sql].join(' AND ')
   const from = `FROM ${parquetRows()} a WHERE ${where}`
@@ -94,7 +106,8 @@ export async function readGalleryPage(
   const right = Math.round(n * (top1 ?? 0))
   const counted = { right, wrong: n - right, failed: errors, all: null }[outcome]
   return {
-    total: counted ?? (await query<{ n: number }>(`SELECT count(*)::DOUBLE AS n ${from}`, values))[0]!.n,
+    total:
+      counted ?? (await query<{ n: number }>(`SELECT count(*)::DOUBLE AS n ${from}`, values))[0]!.n,
     items: await readGalleryItems(store, cube, [entry], from, values, page),
   }
 }
@@ -110,15 +123,28 @@ export async function readFlipsPage(
   const [cube, filter] = [store.counts(dataset), groupFilter(rest)]
   const entries = [store.evaluation(dataset, first), store.evaluation(dataset, second)] as const
   const { sql, bound } = filterSql(cube, entries[0], filter, 3)
-  const flip = change === 'gained' ? 'b.correct1 AND NOT a.correct1' : 'a.correct1 AND NOT b.correct1'
+  const flip =
+    change === 'gained' ? 'b.correct1 AND NOT a.correct1' : 'a.correct1 AND NOT b.correct1'
   const from = `FROM ${joinedRowsSql} WHERE ${[flip, ...sql].join(' AND ')}`
   return {
     total: countFlips(pairs, change, filter),
-    items: await readGalleryItems(store, cube, entries, from, [...entries.map(shardPaths), ...bound], page),
+    items: await readGalleryItems(
+      store,
+      cube,
+      entries,
+      from,
+      [...entries.map(shardPaths), ...bound],
+      page,
+    ),
   }
 }
 
-type GalleryRow = Record<string, unknown> & { id: string; label: string; labels0: number[]; status: string }
+type GalleryRow = Record<string, unknown> & {
+  id: string
+  label: string
+  labels0: number[]
+  status: string
+}
 
 async function readGalleryItems(
   store: DashboardStore,
@@ -131,7 +157,9 @@ async function readGalleryItems(
   const [entry] = entries
   const answers = entries.map((_, i) => {
     const side = 'ab'[i]!
-    return ['top5', 'probabilities', 'correct1', 'labels'].map(name => `${side}.${name} AS ${name}${i}`).join(', ')
+    return ['top5', 'probabilities', 'correct1', 'labels']
+      .map(name => `${side}.${name} AS ${name}${i}`)
+      .join(', ')
   })
   const rows = await query<GalleryRow>(
     `SELECT a.id AS id, a.status AS status, ${dimensionSql(cube, entry!)}, ${answers.join(', ')}
@@ -148,16 +176,24 @@ function galleryItemOf(
   row: GalleryRow,
 ): GalleryItem {
   const notes = entries.map(({ identity }) => store.notes().get(identity.content))
-  const className = (index: number, side: number): string => notes[side]?.classes[index] ?? `class ${index}`
+  const className = (index: number, side: number): string =>
+    notes[side]?.classes[index] ?? `class ${index}`
   const text = (name: string): string | null => textOf(row[name] as GroupValue)
   const address = new URLSearchParams({ content: entries[0]!.identity.content, id: row.id })
   return {
     ...{ id: row.id, label: row.label, status: row.status },
     accepted: row.labels0.map(index => className(index, 0)),
-    ...{ region: text('region'), country: text('country'), income: incomeName(cube, row['income'] as GroupValue) },
+    ...{
+      region: text('region'),
+      country: text('country'),
+      income: incomeName(cube, row['income'] as GroupValue),
+    },
     image: notes[0]?.imageFolders ? `thumb?${address.toString()}` : null,
     answers: entries.map(({ identity }, side): ModelAnswer => {
-      const [p, labels] = [row[`probabilities${side}`] as number[], row[`labels${side}`] as number[]]
+      const [p, labels] = [
+        row[`probabilities${side}`] as number[],
+        row[`labels${side}`] as number[],
+      ]
       const top = (row[`top5${side}`] as number[]).map((index, k) => ({
         ...{ label: className(index, side), p: p[k] ?? 0, accepted: labels.includes(index) },
       }))
@@ -182,6 +218,11 @@ export async function readPairRows(
   )
   return rows.map(({ region, country, income, label, ...outcome }) => ({
     ...outcome,
-    ...{ region: textOf(region), country: textOf(country), income: incomeName(cube, income), label: textOf(label) },
+    ...{
+      region: textOf(region),
+      country: textOf(country),
+      income: incomeName(cube, income),
+      label: textOf(label),
+    },
   }))
 }

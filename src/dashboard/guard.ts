@@ -34,7 +34,12 @@ export interface Guard {
 /** `host` is the address that the server listens on; loopback names are always its own. */
 export function createGuard(host: string): Guard {
   const [token, session] = [randomSecret(), randomSecret()]
-  const own = new Set(['127.0.0.1', 'localhost', '[::1]', host.includes(':') ? `[${host}]` : host.toLowerCase()])
+  const own = new Set([
+    '127.0.0.1',
+    'localhost',
+    '[::1]',
+    host.includes(':') ? `[${host}]` : host.toLowerCase(),
+  ])
   const check: MiddlewareHandler = async (c, next) => {
     for (const [name, value] of Object.entries(securityHeaders)) c.header(name, value)
     c.header('Cache-Control', 'no-store')

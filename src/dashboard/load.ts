@@ -4,7 +4,12 @@ import { incomeColumns } from '../datasets/labels/incomes.ts'
 import { incomeQuarters, type IncomeQuarter } from '../analysis/imagePairs.ts'
 import { countByColumns } from '../results/counts.ts'
 import { type CountsCell, type StoredEvaluation } from '../results/store.ts'
-import { type DatasetCounts, type Dimension, dimensions, type ModelCounts } from '../analysis/datasetCounts.ts'
+import {
+  type DatasetCounts,
+  type Dimension,
+  dimensions,
+  type ModelCounts,
+} from '../analysis/datasetCounts.ts'
 
 /** A cube that grows: models come and go, cells are only added. */
 export interface GrowingCounts extends DatasetCounts {
@@ -25,16 +30,24 @@ export const emptyGrowingCounts = (): GrowingCounts => ({
 })
 
 /** What of an entry a cube holds: changes when shards are added or made anew. */
-const evaluationStateOf = ({ key, rows, created }: StoredEvaluation): string => `${key} ${rows} ${created}`
+const evaluationStateOf = ({ key, rows, created }: StoredEvaluation): string =>
+  `${key} ${rows} ${created}`
 
 /** Counts an entry's predictions unless the cube has them; true when it has changed. */
-export async function countEvaluation(cube: GrowingCounts, entry: StoredEvaluation): Promise<boolean> {
+export async function countEvaluation(
+  cube: GrowingCounts,
+  entry: StoredEvaluation,
+): Promise<boolean> {
   const { model } = entry.identity
   const state = evaluationStateOf(entry)
   if (cube.models.get(model)?.state === state) return false
   const { columns } = entry.shards[0]!
   const income = incomeColumns.find(column => columns.includes(column))
-  const cells = await countByColumns(entry, ['region', 'country', ...(income === undefined ? [] : [income])])
+  const cells = await countByColumns(entry, [
+    'region',
+    'country',
+    ...(income === undefined ? [] : [income]),
+  ])
   if (income !== undefined) cube.income ??= { column: income, quarters: quartersOf(cells, income) }
   const positions = cells.map(cell => positionOf(cube, cell))
   const column = (name: keyof ModelCounts): Int32Array => {
@@ -78,11 +91,13 @@ function positionOf(cube: GrowingCounts, { groups, label }: CountsCell): number 
   if (known !== undefined) return known
   const at = cube.positions.size
   cube.positions.set(key, at)
-  for (const dimension of dimensions) cube.codes[dimension].push(codeOf(cube.values[dimension], texts[dimension]))
+  for (const dimension of dimensions)
+    cube.codes[dimension].push(codeOf(cube.values[dimension], texts[dimension]))
   return at
 }
 
-export const textOf = (value: GroupValue | undefined): string | null => (value == null ? null : String(value))
+export const textOf = (value: GroupValue | undefined): string | null =>
+  value == null ? null : String(value)
 
 function codeOf(values: string[], text: string | null): number {
   if (text === null) return -1

@@ -59,7 +59,12 @@ async function serveFiles(
   const server = await new Promise<ReturnType<typeof serve>>((resolve, reject) => {
     const made = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(made))
     made.once('error', (error: NodeJS.ErrnoException) => {
-      reject(inputError('cannot-listen', `cannot listen on ${host}:${port} (${error.code ?? error.message})`))
+      reject(
+        inputError(
+          'cannot-listen',
+          `cannot listen on ${host}:${port} (${error.code ?? error.message})`,
+        ),
+      )
     })
   })
   const name = host === '0.0.0.0' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host

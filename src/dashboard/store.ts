@@ -13,7 +13,13 @@ import { runStatus } from '../results/status.ts'
 import { version } from '../lib/version.ts'
 import { findingOf } from './findings.ts'
 import { countEvaluation, emptyGrowingCounts, type GrowingCounts } from './load.ts'
-import { compareNames, type DatasetFact, type ModelFact, type Overview, type DashboardProgress } from './views.ts'
+import {
+  compareNames,
+  type DatasetFact,
+  type ModelFact,
+  type Overview,
+  type DashboardProgress,
+} from './views.ts'
 
 export interface DashboardStore {
   dir: string
@@ -82,9 +88,12 @@ async function readState(
   mayBeEmpty: boolean,
   onCount?: (done: number, of: number) => void,
 ): Promise<StoreState> {
-  const entries = await (mayBeEmpty ? orIfNoResults(readCurrentEvaluations(dir), []) : readCurrentEvaluations(dir))
+  const entries = await (mayBeEmpty
+    ? orIfNoResults(readCurrentEvaluations(dir), [])
+    : readCurrentEvaluations(dir))
   const notes = await readDatasetRecords(dir)
-  if (entries.length === 0 && !mayBeEmpty) throw inputError('no-results', `no predictions in ${dir}`)
+  if (entries.length === 0 && !mayBeEmpty)
+    throw inputError('no-results', `no predictions in ${dir}`)
   const nameOf = createDatasetNamer(entries)
   const cubes = new Map<string, GrowingCounts>()
   const byDataset = new Map<string, Map<string, StoredEvaluation>>()
@@ -92,7 +101,10 @@ async function readState(
     const name = nameOf(entry)
     const cube = before.get(name) ?? cubes.get(name) ?? emptyGrowingCounts()
     cubes.set(name, cube)
-    byDataset.set(name, (byDataset.get(name) ?? new Map<string, StoredEvaluation>()).set(entry.identity.model, entry))
+    byDataset.set(
+      name,
+      (byDataset.get(name) ?? new Map<string, StoredEvaluation>()).set(entry.identity.model, entry),
+    )
     await countEvaluation(cube, entry)
     onCount?.(i + 1, entries.length)
   }
@@ -113,10 +125,13 @@ async function orIfNoResults<T>(work: Promise<T>, none: T): Promise<T> {
 }
 
 /** A data set's name, with the preprocessing where the run has several or drafts. */
-function createDatasetNamer(entries: readonly StoredEvaluation[]): (entry: StoredEvaluation) => string {
+function createDatasetNamer(
+  entries: readonly StoredEvaluation[],
+): (entry: StoredEvaluation) => string {
   const modes = distinctFieldValues(entries, 'preprocessing')
   const named = modes.length > 1 || modes.some(isDraftMode)
-  return ({ identity }) => (named ? `${identity.dataset} (${identity.preprocessing})` : identity.dataset)
+  return ({ identity }) =>
+    named ? `${identity.dataset} (${identity.preprocessing})` : identity.dataset
 }
 
 function overviewOf(
@@ -132,7 +147,8 @@ function overviewOf(
     const { values, models } = cube
     const identity = identities.get(name)!
     const standard = [...identities].find(
-      ([, { dataset, preprocessing }]) => dataset === reference && preprocessing === identity.preprocessing,
+      ([, { dataset, preprocessing }]) =>
+        dataset === reference && preprocessing === identity.preprocessing,
     )?.[0]
     return {
       ...{ name, dataset: identity.dataset, models: [...models.keys()], images: identity.images },
@@ -166,26 +182,41 @@ function modelFacts(entries: readonly StoredEvaluation[]): ModelFact[] {
   const models = new Map<string, ModelFact>()
   for (const { identity } of entries) {
     const { model: name, prompts } = identity
-    models.set(name, { name, family: groups.get(name) ?? firstWord(name), zeroShot: prompts !== '' })
+    models.set(name, {
+      name,
+      family: groups.get(name) ?? firstWord(name),
+      zeroShot: prompts !== '',
+    })
   }
   return [...models.values()].sort((a, b) => compareNames(a.name, b.name))
 }
 
 /** `resnet` of resnet50.own, `mobilenetv3` of mobilenetv3_small. */
-const firstWord = (name: string): string => /^[^\d_.:/-]+(?:(?<=v)\d+)?/.exec(name)?.[0].toLowerCase() ?? 'other'
+const firstWord = (name: string): string =>
+  /^[^\d_.:/-]+(?:(?<=v)\d+)?/.exec(name)?.[0].toLowerCase() ?? 'other'
 
 const recentMs = 5 * 60_000
 const maxUnfinishedRows = 200
 
-async function readProgress(dir: string, entries: readonly StoredEvaluation[]): Promise<DashboardProgress> {
+async function readProgress(
+  dir: string,
+  entries: readonly StoredEvaluation[],
+): Promise<DashboardProgress> {
   const { results, runs } = await orIfNoResults(runStatus(dir), { dir, results: [], runs: [] })
   const current = results.filter(({ state }) => state !== 'stale')
   const unfinished = current
     .filter(({ state }) => state !== 'complete')
-    .sort((a, b) => Number(b.state === 'running') - Number(a.state === 'running') || b.rows - a.rows)
-  const sum = (list: readonly (number | null)[]): number => list.reduce<number>((all, value) => all + (value ?? 0), 0)
-  const left = sum(unfinished.map(({ state, rows, images }) => (state === 'running' ? (images ?? 0) - rows : 0)))
-  const started = runs.filter(({ state }) => state === 'running').map(({ started }) => Date.parse(started))
+    .sort(
+      (a, b) => Number(b.state === 'running') - Number(a.state === 'running') || b.rows - a.rows,
+    )
+  const sum = (list: readonly (number | null)[]): number =>
+    list.reduce<number>((all, value) => all + (value ?? 0), 0)
+  const left = sum(
+    unfinished.map(({ state, rows, images }) => (state === 'running' ? (images ?? 0) - rows : 0)),
+  )
+  const started = runs
+    .filter(({ state }) => state === 'running')
+    .map(({ started }) => Date.parse(started))
   const rate = rateOf(entries, Math.max(Date.now() - recentMs, Math.min(...started)))
   return {
     done: sum(current.map(({ rows }) => rows)),
@@ -196,7 +227,14 @@ async function readProgress(dir: string, entries: readonly StoredEvaluation[]): 
     running: started.length === 0 ? null : { rate, left: rate > 0 ? left / rate : null },
     unfinished: unfinished
       .slice(0, maxUnfinishedRows)
-      .map(({ model, dataset, state, rows, images, message }) => ({ model, dataset, state, rows, images, message })),
+      .map(({ model, dataset, state, rows, images, message }) => ({
+        model,
+        dataset,
+        state,
+        rows,
+        images,
+        message,
+      })),
     failures: await readFailures(dir),
   }
 }

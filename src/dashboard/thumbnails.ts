@@ -25,7 +25,9 @@ export function createThumbnails(store: DashboardStore, allowed: readonly string
   const made = new Map<string, Promise<Uint8Array>>()
   const inTurn = limitConcurrency(maxConcurrent)
   return (content: string, id: string): Promise<Uint8Array> =>
-    memoizeLru(made, `${content} ${id}`, cacheSize, () => inTurn(() => makeThumbnail(store, allowed, content, id)))
+    memoizeLru(made, `${content} ${id}`, cacheSize, () =>
+      inTurn(() => makeThumbnail(store, allowed, content, id)),
+    )
 }
 
 async function makeThumbnail(
@@ -38,7 +40,9 @@ async function makeThumbnail(
   const source = note && (await findImageSource(store.dir, content, id))
   if (!source) throw noImageError('no such image')
   const folders = allowed.length > 0 ? allowed : (note.imageFolders ?? [])
-  const pixels = await decodeImage(await readImage({ ...source, file: await allowedFile(source.file, folders) }))
+  const pixels = await decodeImage(
+    await readImage({ ...source, file: await allowedFile(source.file, folders) }),
+  )
   const { default: sharp } = await import('sharp')
   const { data, width, height } = pixels
   return sharp(data, { raw: { width, height, channels: 3 } })

@@ -85,7 +85,9 @@ export function scatterRows(x: DatasetCounts, y: DatasetCounts, filter: GroupFil
   return [...y.models]
     .flatMap(([model, counts]) => {
       const other = x.models.get(model)
-      return other ? [{ model, x: totalAccuracy(other, allX), y: totalAccuracy(counts, cells) }] : []
+      return other
+        ? [{ model, x: totalAccuracy(other, allX), y: totalAccuracy(counts, cells) }]
+        : []
     })
     .sort((a, b) => (b.y.top1 ?? -1) - (a.y.top1 ?? -1))
 }
@@ -117,9 +119,11 @@ export function modelView(cube: DatasetCounts, model: string, filter: GroupFilte
       ]),
     ),
     cells: present.includes('region')
-      ? groups('label', 'region').map(({ values: [label = '', region = ''], rate: { n, top1 } }) => ({
-          ...{ label, region, n, top1 },
-        }))
+      ? groups('label', 'region').map(
+          ({ values: [label = '', region = ''], rate: { n, top1 } }) => ({
+            ...{ label, region, n, top1 },
+          }),
+        )
       : [],
   }
 }
@@ -135,18 +139,34 @@ export interface CompareView {
   households: number | null
 }
 
-export const matchesFilter = (row: Record<Dimension, string | null>, filter: GroupFilter): boolean =>
-  dimensions.every(dimension => filter[dimension] === undefined || row[dimension] === filter[dimension])
+export const matchesFilter = (
+  row: Record<Dimension, string | null>,
+  filter: GroupFilter,
+): boolean =>
+  dimensions.every(
+    dimension => filter[dimension] === undefined || row[dimension] === filter[dimension],
+  )
 
 /** Images of a filter that only the second (`gained`) or only the first model has right. */
-export const countFlips = (pairs: readonly PairRow[], change: Change, filter: GroupFilter): number =>
+export const countFlips = (
+  pairs: readonly PairRow[],
+  change: Change,
+  filter: GroupFilter,
+): number =>
   pairs.reduce(
-    (sum, row) => (matchesFilter(row, filter) ? sum + (change === 'gained' ? row.onlySecond : row.onlyFirst) : sum),
+    (sum, row) =>
+      matchesFilter(row, filter)
+        ? sum + (change === 'gained' ? row.onlySecond : row.onlyFirst)
+        : sum,
     0,
   )
 
 /** Two models image by image, in the groups of one dimension. */
-export function compareView(pairs: readonly PairRow[], by: Dimension, filter: GroupFilter): CompareView {
+export function compareView(
+  pairs: readonly PairRow[],
+  by: Dimension,
+  filter: GroupFilter,
+): CompareView {
   const kept = pairs.filter(row => matchesFilter(row, filter))
   const cells = kept.flatMap((row): PairedCounts[] =>
     row[by] === null ? [] : [{ ...row, group: row[by], label: row.label ?? '' }],

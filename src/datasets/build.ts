@@ -6,7 +6,10 @@ import type { LabelSpace } from './labels/labels.ts'
 
 /** What a layout's reader finds; `finish` makes a data set of it. */
 export interface RawDataset extends Partial<
-  Pick<Dataset, 'labelMap' | 'choices' | 'problems' | 'columns' | 'imageFixes' | 'regionMapping' | 'notes'>
+  Pick<
+    Dataset,
+    'labelMap' | 'choices' | 'problems' | 'columns' | 'imageFixes' | 'regionMapping' | 'notes'
+  >
 > {
   name: string
   samples: readonly Sample[]
@@ -50,7 +53,9 @@ export function buildDataset(draft: RawDataset, adjust: DatasetAdjustments = {})
 }
 
 /** What a table of predictions calls its own columns. */
-const predictionColumns = 'id label labels top5 probabilities rank correct1 correct5 status'.split(' ')
+const predictionColumns = 'id label labels top5 probabilities rank correct1 correct5 status'.split(
+  ' ',
+)
 
 /** Grouping columns whose names are taken, or differ from another one's in case alone, get a `_` at the end. */
 function withUniqueColumns(
@@ -69,16 +74,25 @@ function withUniqueColumns(
   const changed = [...names].filter(([column, name]) => column !== name)
   if (changed.length === 0) return { samples: items, columns, notes }
   const renamed = (groups: Sample['groups']): Sample['groups'] =>
-    Object.fromEntries(Object.entries(groups).map(([column, value]) => [names.get(column) ?? column, value]))
+    Object.fromEntries(
+      Object.entries(groups).map(([column, value]) => [names.get(column) ?? column, value]),
+    )
   return {
     samples: items.map(item => ({ ...item, groups: renamed(item.groups) })),
     columns: [...names.values()],
-    notes: [...notes, ...changed.map(([column, name]) => `its column ${column} is called ${name} here`)],
+    notes: [
+      ...notes,
+      ...changed.map(([column, name]) => `its column ${column} is called ${name} here`),
+    ],
   }
 }
 
 /** A part of a data set, or another game on it, has a name of its own, so that tables never show one for the other. */
-function adjustedName({ name, samples: items }: RawDataset, kept: number, { choices }: DatasetAdjustments): string {
+function adjustedName(
+  { name, samples: items }: RawDataset,
+  kept: number,
+  { choices }: DatasetAdjustments,
+): string {
   const marks = [
     ...(kept < items.length ? [`${kept} of ${items.length}`] : []),
     ...(choices === 'mapped' ? ['mapped choices'] : []),
@@ -110,7 +124,8 @@ function refuseDuplicates({ name, samples: items }: RawDataset): void {
 }
 
 function takeEvenly(items: readonly Sample[], limit: number): Sample[] {
-  if (!Number.isInteger(limit) || limit < 1) throw inputError('bad-limit', `limit must be a positive integer: ${limit}`)
+  if (!Number.isInteger(limit) || limit < 1)
+    throw inputError('bad-limit', `limit must be a positive integer: ${limit}`)
   const count = Math.min(limit, items.length)
   return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!)
 }
@@ -119,9 +134,13 @@ function takeEvenly(items: readonly Sample[], limit: number): Sample[] {
 export function contentHash(items: readonly Sample[]): string {
   const hash = createHash('sha256')
   for (const { id, labels, label, groups, bytes } of items) {
-    hash.update(JSON.stringify([id, labels, label, Object.entries(groups).sort(compareKeys), bytes ?? null]) + '\n')
+    hash.update(
+      JSON.stringify([id, labels, label, Object.entries(groups).sort(compareKeys), bytes ?? null]) +
+        '\n',
+    )
   }
   return hash.digest('hex')
 }
 
-const compareKeys = ([a]: [string, unknown], [b]: [string, unknown]): number => (a < b ? -1 : a > b ? 1 : 0)
+const compareKeys = ([a]: [string, unknown], [b]: [string, unknown]): number =>
+  a < b ? -1 : a > b ? 1 : 0

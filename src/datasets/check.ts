@@ -39,7 +39,10 @@ export interface CheckOptions {
 }
 
 /** Counts a data set's images by class and place, and finds those that are missing or cannot be decoded. */
-export async function checkDataset(dataset: Dataset, options: CheckOptions = {}): Promise<DatasetCheck> {
+export async function checkDataset(
+  dataset: Dataset,
+  options: CheckOptions = {},
+): Promise<DatasetCheck> {
   const counts = countGroups(dataset)
   const there = dataset.samples.filter(item => item.bytes !== null)
   let done = 0
@@ -82,7 +85,10 @@ function countGroups({ samples: items, columns }: Dataset): Record<string, reado
   return { class: countColumnValues(items, item => item.label), ...Object.fromEntries(byPlace) }
 }
 
-function countColumnValues(items: readonly Sample[], value: (item: Sample) => string | number | null): ValueCount[] {
+function countColumnValues(
+  items: readonly Sample[],
+  value: (item: Sample) => string | number | null,
+): ValueCount[] {
   const counts = tally(items.map(item => String(value(item) ?? '(none)')))
   const rows = [...counts].map(([name, images]) => ({ value: name, images }))
   return rows.sort((a, b) => b.images - a.images || (a.value < b.value ? -1 : 1))
@@ -110,5 +116,7 @@ function unevenClasses(classes: readonly ValueCount[], { perClass }: ExpectedCou
   const uneven = perClass === undefined ? [] : classes.filter(({ images }) => images !== perClass)
   const shown = uneven.slice(0, 5).map(({ value, images }) => `${value} ${images}`)
   const more = uneven.length > shown.length ? ', …' : ''
-  return uneven.length === 0 ? [] : [`${uneven.length} classes without ${perClass} images: ${shown.join(', ')}${more}`]
+  return uneven.length === 0
+    ? []
+    : [`${uneven.length} classes without ${perClass} images: ${shown.join(', ')}${more}`]
 }

@@ -15,7 +15,8 @@ const orderName = 'by region, random 1'
  * Parquet files stay in their order, for these are read in blocks.
  */
 export function shuffleWithinRegions(dataset: Dataset): Dataset {
-  if (dataset.order !== undefined || dataset.samples.some(({ image }) => image.kind === 'parquet')) return dataset
+  if (dataset.order !== undefined || dataset.samples.some(({ image }) => image.kind === 'parquet'))
+    return dataset
   const items = shuffleSamples(dataset.samples)
   const regions = [...new Set(items.map(regionOf))].sort()
   return {
@@ -28,7 +29,9 @@ export function shuffleWithinRegions(dataset: Dataset): Dataset {
 /** The regions of a data set in visiting order; all of it where there are none, or where the order is the files'. */
 export function regionRanges({ samples: items, order }: Dataset): RegionRange[] {
   if (order === undefined) return [{ start: 0, end: items.length }]
-  const starts = [...items.keys()].filter(i => i === 0 || regionOf(items[i]!) !== regionOf(items[i - 1]!))
+  const starts = [...items.keys()].filter(
+    i => i === 0 || regionOf(items[i]!) !== regionOf(items[i - 1]!),
+  )
   return starts.map((start, i) => ({ start, end: starts[i + 1] ?? items.length }))
 }
 

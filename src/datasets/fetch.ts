@@ -31,10 +31,14 @@ export async function fetchBenchmark(
 ): Promise<FetchedFile[]> {
   const { downloads, howToGet: get, source, terms } = requireBenchmark(name).benchmark
   if (downloads.length === 0) {
-    throw inputError('by-hand', `${name} has to be got by hand (${terms}): ${get}, below ${data}; from ${source}`)
+    throw inputError(
+      'by-hand',
+      `${name} has to be got by hand (${terms}): ${get}, below ${data}; from ${source}`,
+    )
   }
   const fetched: FetchedFile[] = []
-  for (const download of downloads) fetched.push(await fetchDownload(download, data, source, options))
+  for (const download of downloads)
+    fetched.push(await fetchDownload(download, data, source, options))
   return fetched
 }
 

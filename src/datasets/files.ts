@@ -29,12 +29,18 @@ export async function fileBytes(file: string): Promise<number | null> {
 export async function fileSizes(files: readonly string[]): Promise<(number | null)[]> {
   const urls = files.filter(isObjectStoreUrl)
   const sizes =
-    urls.length > 0 ? await (await import('../lib/storage/s3.ts')).objectSizes(urls) : new Map<string, number>()
-  return mapLimited(files, 32, async file => (isObjectStoreUrl(file) ? (sizes.get(file) ?? null) : fileBytes(file)))
+    urls.length > 0
+      ? await (await import('../lib/storage/s3.ts')).objectSizes(urls)
+      : new Map<string, number>()
+  return mapLimited(files, 32, async file =>
+    isObjectStoreUrl(file) ? (sizes.get(file) ?? null) : fileBytes(file),
+  )
 }
 
 /** Names of the entries of a folder, sorted; a folder that is missing or cannot be read is an error that names it. */
-export async function folderEntries(folder: string): Promise<{ name: string; isFolder: boolean }[]> {
+export async function folderEntries(
+  folder: string,
+): Promise<{ name: string; isFolder: boolean }[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
     if (code === 'ENOENT') throw inputError('missing-file', `no such folder: ${folder}`)
@@ -43,7 +49,8 @@ export async function folderEntries(folder: string): Promise<{ name: string; isF
   const visible = entries.filter(entry => !entry.name.startsWith('.'))
   const listed = await mapLimited(visible, 32, async entry => ({
     name: entry.name,
-    isFolder: entry.isDirectory() || (entry.isSymbolicLink() && (await isFolder(join(folder, entry.name)))),
+    isFolder:
+      entry.isDirectory() || (entry.isSymbolicLink() && (await isFolder(join(folder, entry.name)))),
   }))
   return listed.sort((a, b) => (a.name < b.name ? -1 : 1))
 }

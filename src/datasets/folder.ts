@@ -28,7 +28,11 @@ export async function readFolder(
   const rules = await labelRules(options, () => folders)
   const accepted = new Map(folders.map(folder => [folder, rules.space.resolve(folder)]))
   const { samples: items } = classFolderSamples(images, folder => accepted.get(folder))
-  const problems = others.map(({ path }) => ({ id: path, code: 'no-class', message: `not in a class folder: ${path}` }))
+  const problems = others.map(({ path }) => ({
+    id: path,
+    code: 'no-class',
+    message: `not in a class folder: ${path}`,
+  }))
   return { name: tree.location, samples: items, problems, ...rules }
 }
 
@@ -37,5 +41,7 @@ async function unwrapSingleFolder(tree: FileTree): Promise<FileTree> {
   const [only, ...others] = await tree.topEntries()
   if (!only?.isFolder || others.length > 0) return tree
   const inner = tree.subtree(only.name)
-  return (await inner.topEntries()).every(({ isFolder }) => isFolder) ? unwrapSingleFolder(inner) : tree
+  return (await inner.topEntries()).every(({ isFolder }) => isFolder)
+    ? unwrapSingleFolder(inner)
+    : tree
 }

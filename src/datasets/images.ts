@@ -17,7 +17,8 @@ const inflate = promisify(inflateRaw)
  */
 export async function readImage(source: ImageSource): Promise<Uint8Array> {
   try {
-    if (source.kind !== 'parquet' && isObjectStoreUrl(source.file)) return await readObjectImage(source)
+    if (source.kind !== 'parquet' && isObjectStoreUrl(source.file))
+      return await readObjectImage(source)
     if (source.kind === 'file') return await readLocalFile(source.file)
     return await (source.kind === 'range' ? readRange(source) : readCell(source))
   } catch (error) {
@@ -31,7 +32,11 @@ const maxImageBytes = 1 << 28
 
 function checkSize(file: string, bytes: number): void {
   if (bytes <= maxImageBytes) return
-  throw new GeogapError('data', 'too-large', `more than 256 MB in one piece: ${file} (${bytes} bytes)`)
+  throw new GeogapError(
+    'data',
+    'too-large',
+    `more than 256 MB in one piece: ${file} (${bytes} bytes)`,
+  )
 }
 
 /** A pipe is opened without waiting for its other end; nothing is added where there is no such flag (Windows). */
@@ -41,7 +46,8 @@ async function readLocalFile(file: string): Promise<Uint8Array> {
   const handle = await open(file, readFlags)
   try {
     const found = await handle.stat()
-    if (!found.isFile()) throw new GeogapError('data', 'unreadable-file', `not a plain file: ${file}`)
+    if (!found.isFile())
+      throw new GeogapError('data', 'unreadable-file', `not a plain file: ${file}`)
     checkSize(file, found.size)
     const bytes = Buffer.allocUnsafeSlow(found.size)
     return bytes.subarray(0, await readFully(handle, bytes, 0))
@@ -54,7 +60,9 @@ async function readLocalFile(file: string): Promise<Uint8Array> {
 const processErrorCodes = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
 
 /** An object of a store, or a part of one; only that there is none is the image's fault. */
-async function readObjectImage(source: Exclude<ImageSource, { kind: 'parquet' }>): Promise<Uint8Array> {
+async function readObjectImage(
+  source: Exclude<ImageSource, { kind: 'parquet' }>,
+): Promise<Uint8Array> {
   const { readObject } = await import('../lib/storage/s3.ts')
   const bytes = await readObject(source.file, source.kind === 'range' ? source : undefined)
   if (!bytes) throw new GeogapError('data', 'missing-file', `missing file: ${source.file}`)
@@ -65,10 +73,14 @@ async function readObjectImage(source: Exclude<ImageSource, { kind: 'parquet' }>
 function imageReadError(file: string, error: unknown): GeogapError {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
   if (processErrorCodes.has(code))
-    return new GeogapError('storage', 'no-handles', `cannot read ${file}: ${code}`, { cause: error })
+    return new GeogapError('storage', 'no-handles', `cannot read ${file}: ${code}`, {
+      cause: error,
+    })
   const missing = code === 'ENOENT' || code === 'ENOTDIR'
   const message = missing ? `missing file: ${file}` : `unreadable file: ${file} (${code})`
-  return new GeogapError('data', missing ? 'missing-file' : 'unreadable-file', message, { cause: error })
+  return new GeogapError('data', missing ? 'missing-file' : 'unreadable-file', message, {
+    cause: error,
+  })
 }
 
 const damagedArchiveError = (file: string, what: string): GeogapError =>
@@ -81,19 +93,36 @@ async function readRange(source: ImageSource & { kind: 'range' }): Promise<Uint8
   const handle = await open(file)
   try {
     const read = await readFully(handle, stored, offset)
-    if (read < length) throw damagedArchiveError(file, `the member at byte ${offset} ends ${length - read} bytes early`)
+    if (read < length)
+      throw damagedArchiveError(
+        file,
+        `the member at byte ${offset} ends ${length - read} bytes early`,
+      )
   } finally {
     await handle.close()
   }
   return deflated ? unpack(file, stored, offset, deflated.size) : stored
 }
 
-async function unpack(file: string, stored: Uint8Array, offset: number, size: number): Promise<Uint8Array> {
-  const unpacked = await inflate(stored, { maxOutputLength: Math.max(size, 1) }).catch((error: unknown) => {
-    throw damagedArchiveError(file, `the member at byte ${offset} does not unpack to ${size} bytes (${String(error)})`)
-  })
+async function unpack(
+  file: string,
+  stored: Uint8Array,
+  offset: number,
+  size: number,
+): Promise<Uint8Array> {
+  const unpacked = await inflate(stored, { maxOutputLength: Math.max(size, 1) }).catch(
+    (error: unknown) => {
+      throw damagedArchiveError(
+        file,
+        `the member at byte ${offset} does not unpack to ${size} bytes (${String(error)})`,
+      )
+    },
+  )
   if (unpacked.length !== size)
-    throw damagedArchiveError(file, `the member at byte ${offset} unpacks to ${unpacked.length} bytes, not ${size}`)
+    throw damagedArchiveError(
+      file,
+      `the member at byte ${offset} unpacks to ${unpacked.length} bytes, not ${size}`,
+    )
   return unpacked
 }
 
@@ -104,13 +133,20 @@ const maxCachedBlocks = 2
 const blockCache = new Map<string, Promise<Map<number, Uint8Array | null>>>()
 const rowsPerBlockCache = new Map<string, Promise<number>>()
 
-async function readCell({ file, column, row }: ImageSource & { kind: 'parquet' }): Promise<Uint8Array> {
+async function readCell({
+  file,
+  column,
+  row,
+}: ImageSource & { kind: 'parquet' }): Promise<Uint8Array> {
   const rows = await memoizeLru(rowsPerBlockCache, file, 64, () => countRowsPerBlock(file))
   const first = row - (row % rows)
   const key = JSON.stringify([file, column, first])
-  const block = await memoizeLru(blockCache, key, maxCachedBlocks, () => readBlock(file, column, first, rows))
+  const block = await memoizeLru(blockCache, key, maxCachedBlocks, () =>
+    readBlock(file, column, first, rows),
+  )
   const bytes = block.get(row)
-  if (!bytes) throw new GeogapError('data', 'missing-file', `no image bytes in row ${row} of ${file}`)
+  if (!bytes)
+    throw new GeogapError('data', 'missing-file', `no image bytes in row ${row} of ${file}`)
   return bytes
 }
 
@@ -132,9 +168,10 @@ export function memoizeLru<T>(
 
 async function countRowsPerBlock(file: string): Promise<number> {
   const { size } = await stat(file)
-  const [metadata] = await query<{ rows: bigint }>('SELECT num_rows AS rows FROM parquet_file_metadata($1)', [
-    literalPath(file),
-  ])
+  const [metadata] = await query<{ rows: bigint }>(
+    'SELECT num_rows AS rows FROM parquet_file_metadata($1)',
+    [literalPath(file)],
+  )
   const average = size / Math.max(1, Number(metadata?.rows ?? 1))
   return Math.max(1, Math.min(maxBlockRows, Math.floor(blockBytes / average)))
 }

@@ -31,7 +31,8 @@ export async function readClasses(file: string): Promise<string[]> {
 }
 
 /** Non-empty lines, trimmed. */
-export const nonEmptyLines = (content: string): string[] => content.split('\n').flatMap(line => line.trim() || [])
+export const nonEmptyLines = (content: string): string[] =>
+  content.split('\n').flatMap(line => line.trim() || [])
 
 function parseNames(content: string): string[] | undefined {
   const parsed = parseJson(content)
@@ -46,7 +47,10 @@ function parseNames(content: string): string[] | undefined {
 }
 
 /** Renames columns as `map` says; a column that the file lacks, or a name taken twice, is an error. */
-export function renameColumns({ columns, rows }: RawTable, map: Readonly<Record<string, string>> = {}): RawTable {
+export function renameColumns(
+  { columns, rows }: RawTable,
+  map: Readonly<Record<string, string>> = {},
+): RawTable {
   for (const column of Object.values(map)) {
     if (!columns.includes(column)) throw unknownNameError('column', column, columns)
   }
@@ -54,9 +58,15 @@ export function renameColumns({ columns, rows }: RawTable, map: Readonly<Record<
   const renamed = columns.map(column => ours.get(column) ?? column)
   const twice = renamed.find((name, i) => renamed.indexOf(name) !== i)
   if (twice !== undefined) {
-    throw inputError('duplicate-column', `column ${twice} is both in the file and mapped from ${map[twice]}`)
+    throw inputError(
+      'duplicate-column',
+      `column ${twice} is both in the file and mapped from ${map[twice]}`,
+    )
   }
-  return { columns: renamed, rows: rows.map(row => Object.fromEntries(columns.map((c, i) => [renamed[i]!, row[c]]))) }
+  return {
+    columns: renamed,
+    rows: rows.map(row => Object.fromEntries(columns.map((c, i) => [renamed[i]!, row[c]]))),
+  }
 }
 
 /** A manifest's items; image paths are relative to `data` or to the manifest's folder. */
@@ -69,7 +79,9 @@ export async function readManifest(
   requireColumns(file, columns)
   const rules = await labelRules(options, () => labelsInTable({ columns, rows }))
   const base = options.data ?? dirname(file)
-  const paths = rows.map((row, i) => requiredText(row['image'], `no image in row ${i + 1} of ${file}`))
+  const paths = rows.map((row, i) =>
+    requiredText(row['image'], `no image in row ${i + 1} of ${file}`),
+  )
   const images = await locateImages(base, paths)
   const found = rowSamples({ columns, rows }, images, rules.space, file)
   return { name: file, ...found, ...rules, notes: nearlyNumericNotes(rows, found.columns) }
@@ -81,7 +93,9 @@ async function locateImages(base: string, paths: readonly string[]): Promise<Loc
     isObjectStoreUrl(path) ? path : isObjectStoreUrl(base) ? `${base}/${path}` : resolve(base, path)
   const bytes = await fileSizes(paths.map(full))
   const slashed = paths.map((path, i) => (bytes[i] === null ? path.replaceAll('\\', '/') : path))
-  const again = slashed.some((path, i) => path !== paths[i]) ? await fileSizes(slashed.map(full)) : bytes
+  const again = slashed.some((path, i) => path !== paths[i])
+    ? await fileSizes(slashed.map(full))
+    : bytes
   return paths.map((path, i) => {
     const file = full(again[i] === null ? path : slashed[i]!)
     return { id: path, image: { kind: 'file', file }, bytes: again[i]! }
@@ -90,7 +104,9 @@ async function locateImages(base: string, paths: readonly string[]): Promise<Loc
 
 /** Every label that the rows' label column holds, once. */
 export const labelsInTable = ({ columns, rows }: RawTable): string[] => [
-  ...new Set(rows.flatMap(row => parseLabels(row[columns.includes('labels') ? 'labels' : 'label']))),
+  ...new Set(
+    rows.flatMap(row => parseLabels(row[columns.includes('labels') ? 'labels' : 'label'])),
+  ),
 ]
 
 /** What a manifest's or folder's labels index into: ImageNet's classes, a classes file's, its own, or through a map. */
@@ -161,12 +177,18 @@ function labelReader(space: LabelSpace, { columns, rows }: RawTable) {
     if (written.length === 0) throw inputError('no-label', `no label in ${where}`)
     const labels = [...new Set(written.flatMap(name => known.get(name)!))]
     const shown = columns.includes('label') ? rawCellText(row['label']) : null
-    return { labels, label: shown === null || /^\d+$/.test(shown) ? space.classes[labels[0]!]! : shown }
+    return {
+      labels,
+      label: shown === null || /^\d+$/.test(shown) ? space.classes[labels[0]!]! : shown,
+    }
   }
 }
 
 /** Class indices of every label; the error of the first that has none names the others too. */
-function resolveLabels(space: LabelSpace, written: readonly string[]): Map<string, readonly number[]> {
+function resolveLabels(
+  space: LabelSpace,
+  written: readonly string[],
+): Map<string, readonly number[]> {
   const known = new Map<string, readonly number[]>()
   const refused = new Map<string, GeogapError>()
   for (const name of written) {
@@ -183,7 +205,9 @@ function resolveLabels(space: LabelSpace, written: readonly string[]): Map<strin
   const rest = others.length > 8 ? [...others.slice(0, 8), `${others.length - 8} more`] : others
   throw inputError(
     code,
-    rest.length === 0 ? message : `${message}; neither known nor clear are also: ${rest.join(', ')}`,
+    rest.length === 0
+      ? message
+      : `${message}; neither known nor clear are also: ${rest.join(', ')}`,
   )
 }
 

@@ -74,7 +74,11 @@ const nameAfterFile = (draft: RawDataset, path: string): RawDataset =>
 /** A benchmark's layout is known, so these would silently do nothing. */
 function refuseUnusedOptions({ name, map, classes }: DatasetSpec): void {
   const unused = map ? 'column map' : classes === undefined ? undefined : 'classes file'
-  if (unused) throw inputError('unused-option', `${name} is a benchmark and takes no ${unused}; give a manifest's path`)
+  if (unused)
+    throw inputError(
+      'unused-option',
+      `${name} is a benchmark and takes no ${unused}; give a manifest's path`,
+    )
 }
 
 async function readPath(spec: DatasetSpec): Promise<RawDataset> {
@@ -86,17 +90,23 @@ async function readPath(spec: DatasetSpec): Promise<RawDataset> {
   if (found.isDirectory() || archiveKinds.includes(kind)) return readTree(path, spec)
   if (!manifestKinds.includes(kind)) {
     const known = [...manifestKinds, ...archiveKinds].join(', ')
-    throw inputError('unknown-format', `unknown data set format: ${path}; known: a folder, ${known}`)
+    throw inputError(
+      'unknown-format',
+      `unknown data set format: ${path}; known: a folder, ${known}`,
+    )
   }
   if (kind === '.parquet' && (await findImageColumn(path))) return readParquetImages([path], spec)
   const table = await readTable(path)
-  return isGeodeTable(table.columns) && !spec.map ? readGeodeIndex(path, table, spec) : readManifest(path, table, spec)
+  return isGeodeTable(table.columns) && !spec.map
+    ? readGeodeIndex(path, table, spec)
+    : readManifest(path, table, spec)
 }
 
 /** Folders and archives: WebDataset shards, a folder of Parquet files, or class folders. */
 async function readTree(path: string, spec: DatasetSpec): Promise<RawDataset> {
   const tree = await openTree(path)
-  if (isWebDataset((await tree.topEntries()).map(({ name }) => name))) return readWebDataset(tree, spec)
+  if (isWebDataset((await tree.topEntries()).map(({ name }) => name)))
+    return readWebDataset(tree, spec)
   const parquet = await findParquetFiles(tree)
   return parquet.length > 0 ? readParquetImages(parquet, spec) : readFolder(tree, spec)
 }
@@ -105,5 +115,7 @@ async function readTree(path: string, spec: DatasetSpec): Promise<RawDataset> {
 function datasetPathError(path: string, error: unknown): Error {
   const { code } = error as NodeJS.ErrnoException
   const isPath = path.includes('/') || path.includes('\\') || extname(path) !== ''
-  return code === 'ENOENT' && !isPath ? unknownNameError('dataset', path, benchmarkNames) : fileReadError(path, error)
+  return code === 'ENOENT' && !isPath
+    ? unknownNameError('dataset', path, benchmarkNames)
+    : fileReadError(path, error)
 }

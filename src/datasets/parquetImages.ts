@@ -32,7 +32,9 @@ export async function findImageColumn(file: string): Promise<ImageColumn | undef
   ).catch((error: unknown) => {
     throw tableReadError(file, error)
   })
-  const found = columns.find(({ column_type: type }) => type === 'BLOB' || /^STRUCT\(.*\bbytes"? BLOB/.test(type))
+  const found = columns.find(
+    ({ column_type: type }) => type === 'BLOB' || /^STRUCT\(.*\bbytes"? BLOB/.test(type),
+  )
   if (!found) return undefined
   const { column_name: name, column_type: type } = found
   const hasPath = /\bpath"? VARCHAR/.test(type)
@@ -61,7 +63,9 @@ export async function readParquetImages(
   )
   requireColumns(first, table.columns)
   const stated = options.classes === undefined && options.labels === undefined
-  const rules = stated ? { space: await readLabelSpace(first) } : await labelRules(options, () => labelsInTable(table))
+  const rules = stated
+    ? { space: await readLabelSpace(first) }
+    : await labelRules(options, () => labelsInTable(table))
   const paths = new Set(images.map(image => image.path))
   const located = images.map(({ path, ...image }): LocatedImage => ({
     ...image,
@@ -103,14 +107,16 @@ async function readLabelSpace(file: string): Promise<LabelSpace> {
 }
 
 function classNamesInMetadata(metadata: string): string[] | undefined {
-  const parsed = parseJson(metadata) as { info?: { features?: Record<string, { names?: unknown }> } } | undefined
+  const parsed = parseJson(metadata) as
+    { info?: { features?: Record<string, { names?: unknown }> } } | undefined
   const names = parsed?.info?.features?.['label']?.names
   return Array.isArray(names) && names.every(name => typeof name === 'string') ? names : undefined
 }
 
 /** ImageNet's own space when the names are its 1,000 (by their first name, in order), else a space of their own. */
 export function labelSpaceOf(names: readonly string[]): LabelSpace {
-  const same = names.length === imagenetClasses.length && names.every((name, i) => isImageNetName(name, i))
+  const same =
+    names.length === imagenetClasses.length && names.every((name, i) => isImageNetName(name, i))
   return same ? imagenetSpace : ownSpace(names)
 }
 

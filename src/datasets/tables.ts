@@ -27,7 +27,11 @@ export const manifestKinds: readonly string[] = Object.keys(tableReaders)
 /** The rows of a CSV, TSV, JSONL or Parquet file; a file that cannot be read as its kind is an error that names it. */
 export async function readTable(file: string): Promise<RawTable> {
   const read = tableReaders[extname(file).toLowerCase()]
-  if (!read) throw inputError('unknown-format', `unknown manifest format: ${file}; known: ${manifestKinds.join(', ')}`)
+  if (!read)
+    throw inputError(
+      'unknown-format',
+      `unknown manifest format: ${file}; known: ${manifestKinds.join(', ')}`,
+    )
   try {
     await access(file)
     return await read(file)
@@ -38,7 +42,8 @@ export async function readTable(file: string): Promise<RawTable> {
 
 /** Why a table's file could not be read, as one line that names it. */
 export function tableReadError(file: string, error: unknown): GeogapError {
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return inputError('missing-file', `missing file: ${file}`)
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+    return inputError('missing-file', `missing file: ${file}`)
   if (error instanceof GeogapError && error.code !== 'query-failed') return error
   const reason = messageOf(error)
   return inputError('unreadable-file', `unreadable manifest: ${file}: ${reason}`)
@@ -49,7 +54,8 @@ async function detectSeparator(file: string): Promise<string> {
   const handle = await open(file)
   const start = Buffer.alloc(65536)
   const length = await readFully(handle, start, 0).finally(() => handle.close())
-  if (/^(\xff\xfe|\xfe\xff)/.test(start.toString('latin1'))) throw new Error('it is UTF-16; save it as UTF-8')
+  if (/^(\xff\xfe|\xfe\xff)/.test(start.toString('latin1')))
+    throw new Error('it is UTF-16; save it as UTF-8')
   const [header = ''] = start
     .toString('utf8', 0, length)
     .replaceAll(/"[^"]*"/g, '')
@@ -71,19 +77,26 @@ const readDelimited = (file: string, separator: string): Promise<RawTable> =>
     const [first = '', ...reasons] = String((error as Error).cause).split('\n')
     const line = /on Line: (\d+)/.exec(first)?.[1]
     if (line === undefined)
-      throw new Error('some lines have another number of columns than the first one, or a quote is open')
-    throw new Error(`line ${line}: ${reasons.find(reason => /^(Expected|Invalid|Value)/.test(reason)) ?? first}`)
+      throw new Error(
+        'some lines have another number of columns than the first one, or a quote is open',
+      )
+    throw new Error(
+      `line ${line}: ${reasons.find(reason => /^(Expected|Invalid|Value)/.test(reason)) ?? first}`,
+    )
   })
 
 async function readJsonLines(file: string): Promise<RawTable> {
   const lines = (await readFile(file, 'utf8')).split('\n')
-  const rows = lines.flatMap((line, i) => (line.trim() === '' ? [] : [parseJsonRow(line, `${file}, line ${i + 1}`)]))
+  const rows = lines.flatMap((line, i) =>
+    line.trim() === '' ? [] : [parseJsonRow(line, `${file}, line ${i + 1}`)],
+  )
   return { columns: [...new Set(rows.flatMap(row => Object.keys(row)))], rows }
 }
 
 function parseJsonRow(line: string, where: string): Record<string, unknown> {
   const row = parseJson(line)
-  if (typeof row === 'object' && row !== null && !Array.isArray(row)) return row as Record<string, unknown>
+  if (typeof row === 'object' && row !== null && !Array.isArray(row))
+    return row as Record<string, unknown>
   throw inputError('bad-json', `not a JSON object: ${where}`)
 }
 
@@ -100,7 +113,9 @@ export async function readTableEntry(entry: ArchiveMember): Promise<RawTable> {
 /** A list as Python prints it (`['tv', "baby's bed"]`, `[851]`), as MLCommons' CSV files write their lists. */
 export function parsePythonList(text: string): string[] {
   const tokens = text.matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|(-?\d+)/g)
-  return [...tokens].map(([, single, double, number]) => (single ?? double ?? number!).replace(/\\(.)/g, '$1'))
+  return [...tokens].map(([, single, double, number]) =>
+    (single ?? double ?? number!).replace(/\\(.)/g, '$1'),
+  )
 }
 
 /** A cell as text, null when it is empty or no finite number. */
@@ -110,5 +125,7 @@ export function rawCellText(cell: unknown): string | null {
   if (typeof cell === 'string') return cell
   if (cell instanceof Date) return cell.toISOString()
   if (typeof cell === 'bigint') return String(cell)
-  return JSON.stringify(cell, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value))
+  return JSON.stringify(cell, (_, value: unknown) =>
+    typeof value === 'bigint' ? Number(value) : value,
+  )
 }

@@ -64,7 +64,9 @@ async function withFile<T>(
       return buffer.subarray(0, bytesRead)
     })
   } catch (error) {
-    throw error instanceof RangeError ? archiveError(path, 'a header points outside the file') : error
+    throw error instanceof RangeError
+      ? archiveError(path, 'a header points outside the file')
+      : error
   } finally {
     await handle.close()
   }
@@ -108,10 +110,15 @@ function archiveTree(where: string, members: readonly ArchiveMember[]): FileTree
   return {
     location: where,
     topEntries: () => Promise.resolve([...tops].map(([name, isFolder]) => ({ name, isFolder }))),
-    list: under => Promise.resolve(under === '' ? sorted : sorted.filter(({ path }) => path.startsWith(`${under}/`))),
+    list: under =>
+      Promise.resolve(
+        under === '' ? sorted : sorted.filter(({ path }) => path.startsWith(`${under}/`)),
+      ),
     find: path => Promise.resolve(byName.get(path)),
     subtree: folder =>
-      folder === '' ? archiveTree(where, members) : archiveTree(`${where}/${folder}`, membersBelow(members, folder)),
+      folder === ''
+        ? archiveTree(where, members)
+        : archiveTree(`${where}/${folder}`, membersBelow(members, folder)),
   }
 }
 
@@ -120,17 +127,22 @@ const membersBelow = (members: readonly ArchiveMember[], folder: string): Archiv
     .filter(({ path }) => path.startsWith(`${folder}/`))
     .map(entry => ({ ...entry, path: entry.path.slice(folder.length + 1) }))
 
-const comparePaths = (a: ArchiveMember, b: ArchiveMember): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)
+const comparePaths = (a: ArchiveMember, b: ArchiveMember): number =>
+  a.path < b.path ? -1 : a.path > b.path ? 1 : 0
 
 /**
  * The tree at the folder that has one of `marks` (a file or folder) directly below it: the root, or the single folders
  * that archives often wrap their content in. Undefined when none has.
  */
-export async function findRoot(tree: FileTree, marks: (name: string) => boolean): Promise<FileTree | undefined> {
+export async function findRoot(
+  tree: FileTree,
+  marks: (name: string) => boolean,
+): Promise<FileTree | undefined> {
   const top = await tree.topEntries()
   if (top.some(({ name }) => marks(name))) return tree
   const [only, ...others] = top.filter(({ isFolder }) => isFolder)
   return only && others.length === 0 ? findRoot(tree.subtree(only.name), marks) : undefined
 }
 
-export const readEntry = async (entry: ArchiveMember): Promise<Buffer> => Buffer.from(await readImage(entry.source))
+export const readEntry = async (entry: ArchiveMember): Promise<Buffer> =>
+  Buffer.from(await readImage(entry.source))

@@ -19,13 +19,18 @@ import { type ArchiveMember } from '../lib/archive/member.ts'
 
 /** Whether names below a folder or archive look like this layout. */
 export const isWebDataset = (names: readonly string[]): boolean =>
-  names.includes('nshards.txt') || names.includes('classnames.txt') || names.some(name => name.endsWith('.cls'))
+  names.includes('nshards.txt') ||
+  names.includes('classnames.txt') ||
+  names.some(name => name.endsWith('.cls'))
 
 /**
  * Ids are `<shard>/<key>`. Without a choice of `labels`, classes are ImageNet's where `classnames.txt` is its list, else
  * the shards' own; `imagenet` maps own names by the shipped map of that benchmark, or name by name.
  */
-export async function readWebDataset(tree: FileTree, options: { labels?: LabelsOption } = {}): Promise<RawDataset> {
+export async function readWebDataset(
+  tree: FileTree,
+  options: { labels?: LabelsOption } = {},
+): Promise<RawDataset> {
   const names = await readClassNames(tree)
   const rules = await shardLabelling(tree.location, names, options.labels)
   const fields = metadataFields(tree.location)
@@ -36,7 +41,13 @@ export async function readWebDataset(tree: FileTree, options: { labels?: LabelsO
     for (const item of found.samples) items.push(item)
     problems.push(...found.problems)
   }
-  return { name: tree.location, samples: items, problems, space: rules.space, labelMap: rules.labelMap }
+  return {
+    name: tree.location,
+    samples: items,
+    problems,
+    space: rules.space,
+    labelMap: rules.labelMap,
+  }
 }
 
 async function readClassNames(tree: FileTree): Promise<string[] | undefined> {
@@ -54,7 +65,11 @@ async function openShards(tree: FileTree): Promise<FileTree[]> {
   const files = (await tree.subtree(part).list('')).filter(({ path }) => /^[^/]+\.tar$/.test(path))
   const count = stated ? Number((await readEntry(stated)).toString('utf8')) : files.length
   if (files.length !== count) {
-    throw new GeogapError('data', 'missing-shards', `${tree.location} states ${count} shards and has ${files.length}`)
+    throw new GeogapError(
+      'data',
+      'missing-shards',
+      `${tree.location} states ${count} shards and has ${files.length}`,
+    )
   }
   const paths = files.sort(compareShardNumbers).map(({ path, source }) => {
     if (source.kind === 'file') return source.file
@@ -92,7 +107,12 @@ async function shardLabelling(
   names: readonly string[] | undefined,
   labels?: LabelsOption,
 ): Promise<ShardLabelling> {
-  const own = names === undefined ? imagenetSpace : labels === 'original' ? ownSpace(names) : labelSpaceOf(names)
+  const own =
+    names === undefined
+      ? imagenetSpace
+      : labels === 'original'
+        ? ownSpace(names)
+        : labelSpaceOf(names)
   const name = (index: number): string | undefined => own.classes[index]
   if (labels === undefined || labels === 'original' || own === imagenetSpace) {
     return {
@@ -104,8 +124,11 @@ async function shardLabelling(
   }
   const shipped = geographicSets.find(([pattern]) => pattern.test(where))?.[1]
   const mapped =
-    labels === 'imagenet' && !shipped ? labellingByName(own.classes) : await labelling(shipped ?? '', labels)
-  const accepted = (index: number): readonly number[] | undefined => mapped.accepted(own.classes[index] ?? '')
+    labels === 'imagenet' && !shipped
+      ? labellingByName(own.classes)
+      : await labelling(shipped ?? '', labels)
+  const accepted = (index: number): readonly number[] | undefined =>
+    mapped.accepted(own.classes[index] ?? '')
   return { space: mapped.space, labelMap: mapped.labelMap, className: name, accepted }
 }
 
@@ -123,7 +146,9 @@ async function readShard(
     samples.set(key, members.set(ending.toLowerCase(), entry))
   }
   const read = [...samples.values()].flatMap(metadataMembers)
-  const small = new Map(await mapLimited(read, 32, async entry => [entry.path, await readEntry(entry)] as const))
+  const small = new Map(
+    await mapLimited(read, 32, async entry => [entry.path, await readEntry(entry)] as const),
+  )
   const items: Sample[] = []
   const problems: Problem[] = []
   for (const [key, members] of samples) {
@@ -132,10 +157,16 @@ async function readShard(
     const image = [...members.values()].find(({ path }) => isImageName(path))
     const labels = rules.accepted(index)
     const groups = parseMetadata(members, small, fields)
-    if (Number.isNaN(index)) problems.push({ id, code: 'no-label', message: `no class (.cls) of sample ${id}` })
+    if (Number.isNaN(index))
+      problems.push({ id, code: 'no-label', message: `no class (.cls) of sample ${id}` })
     else if (!labels) problems.push(unknownClassProblem(id, `class index ${index}`))
     else if (!image) problems.push({ id, code: 'no-image', message: `no image of sample ${id}` })
-    else if (!groups) problems.push({ id, code: 'bad-metadata', message: `metadata of sample ${id} is no JSON object` })
+    else if (!groups)
+      problems.push({
+        id,
+        code: 'bad-metadata',
+        message: `metadata of sample ${id} is no JSON object`,
+      })
     else {
       const label = rules.className(index) ?? String(index)
       items.push({ id, image: image.source, labels, label, groups, bytes: image.bytes })
@@ -167,7 +198,8 @@ function parseMetadata(
       for (const [name, value] of Object.entries(parsed)) groups[name] = toGroupValue(value)
     }
     if (content && ending.endsWith('npy')) {
-      for (const [i, value] of npyValues(content).entries()) groups[fields[i] ?? `metadata_${i}`] = toGroupValue(value)
+      for (const [i, value] of npyValues(content).entries())
+        groups[fields[i] ?? `metadata_${i}`] = toGroupValue(value)
     }
   }
   return groups

@@ -27,10 +27,15 @@ export interface RowAgreement {
 }
 
 /** Compares the stored row with the other one. Pure. */
-export function compareRows(stored: ShardRow, again: ShardRow | undefined, tolerance: number): RowAgreement {
+export function compareRows(
+  stored: ShardRow,
+  again: ShardRow | undefined,
+  tolerance: number,
+): RowAgreement {
   const not = (fault: string, difference = 0): RowAgreement => ({ difference, tie: false, fault })
   if (!again) return not('no such image')
-  if (stored.label !== again.label || stored.labels.join() !== again.labels.join()) return not('label')
+  if (stored.label !== again.label || stored.labels.join() !== again.labels.join())
+    return not('label')
   if (stored.status !== again.status) return not(`${stored.status}, now ${again.status}`)
   if (!isConsistent(stored)) return not('rank or correctness against its own classes')
   if (stored.top5.length !== again.top5.length) return not('number of classes')
@@ -56,7 +61,8 @@ function scoreMovement(a: ShardRow, b: ShardRow): number {
   const [mine, others] = [a.probabilities.map(logProbability), b.probabilities.map(logProbability)]
   const moves = a.top5.map((at, k) => {
     const place = b.top5.indexOf(at)
-    const own = place < 0 ? Math.max(0, mine[k]! - others.at(-1)!) : Math.abs(mine[k]! - others[place]!)
+    const own =
+      place < 0 ? Math.max(0, mine[k]! - others.at(-1)!) : Math.abs(mine[k]! - others[place]!)
     return Math.max(own, Math.abs(mine[k]! - others[k]!))
   })
   return Math.max(0, ...moves)
@@ -66,7 +72,11 @@ function scoreMovement(a: ShardRow, b: ShardRow): number {
 const packingSteps = 8
 
 /** The same for kept outputs: logits, which are relative to a median, beyond their rounding; features in standard deviations. */
-export function keptDifference(output: KeptOutput, stored: Float32Array, again: Float32Array): number {
+export function keptDifference(
+  output: KeptOutput,
+  stored: Float32Array,
+  again: Float32Array,
+): number {
   if (stored.length !== again.length) return Infinity
   let largest = 0
   for (const [i, value] of stored.entries()) {
@@ -79,7 +89,8 @@ export function keptDifference(output: KeptOutput, stored: Float32Array, again: 
 }
 
 /** Distance of neighbouring float16 numbers at `value`. */
-const float16Spacing = (value: number): number => 2 ** (Math.max(-14, Math.floor(Math.log2(Math.abs(value)))) - 10)
+const float16Spacing = (value: number): number =>
+  2 ** (Math.max(-14, Math.floor(Math.log2(Math.abs(value)))) - 10)
 
 function featureDeviation(values: Float32Array): number {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length

@@ -27,7 +27,11 @@ const fixedSecondsPerImage = 0.0035
 
 /** Without a measurement: within a factor of about two on other machines. */
 export const estimateCost = (multiplyAdds: number): ImageCost => ({
-  ...{ infer: multiplyAdds / multiplyAddsPerCoreSecond, prepare: fixedSecondsPerImage, measured: false },
+  ...{
+    infer: multiplyAdds / multiplyAddsPerCoreSecond,
+    prepare: fixedSecondsPerImage,
+    measured: false,
+  },
 })
 
 /** Of models that go through the images together. */
@@ -58,7 +62,8 @@ interface CountedModel {
 /** Gives models their keys, or their beginning where it does not matter how they were run. */
 function costKeys(engine: Engine) {
   const place = [currentMachine().machine, availableParallelism(), runtimeVersion(engine)]
-  return ({ name, multiplyAdds }: CountedModel, way = ''): string => [...place, name, multiplyAdds, way].join('|')
+  return ({ name, multiplyAdds }: CountedModel, way = ''): string =>
+    [...place, name, multiplyAdds, way].join('|')
 }
 
 const costsFile = (): string => join(geogapCache(), 'costs.json')
@@ -77,7 +82,9 @@ export async function loadCosts(engine: Engine): Promise<(model: CountedModel) =
   return model => {
     const start = keyOf(model)
     const found = figures.findLast(({ key }) => key.startsWith(start))
-    return found ? { infer: found.infer, prepare: found.prepare, measured: true } : estimateCost(model.multiplyAdds)
+    return found
+      ? { infer: found.infer, prepare: found.prepare, measured: true }
+      : estimateCost(model.multiplyAdds)
   }
 }
 
@@ -98,7 +105,11 @@ export async function recordCosts(
   const known = new Map(before.map(one => [one.key, one]))
   const mean = (name: 'infer' | 'prepare', one: CostRecord): number =>
     (one[name] + (known.get(one.key) ?? one)[name]) / 2
-  const now = found.map(one => ({ ...one, infer: mean('infer', one), prepare: mean('prepare', one) }))
+  const now = found.map(one => ({
+    ...one,
+    infer: mean('infer', one),
+    prepare: mean('prepare', one),
+  }))
   const kept = before.filter(({ key }) => !now.some(one => one.key === key))
   try {
     await mkdir(geogapCache(), { recursive: true })

@@ -4,7 +4,12 @@ import { computeControlBins } from './controlVariates.ts'
 import { type Storage } from '../lib/storage/storage.ts'
 import { recordEstimates } from '../results/estimates.ts'
 import { type ResultKey } from '../results/schema.ts'
-import { type StoredEvaluation, evaluationPath, readStoredEvaluations, readStoredEvaluation } from '../results/store.ts'
+import {
+  type StoredEvaluation,
+  evaluationPath,
+  readStoredEvaluations,
+  readStoredEvaluation,
+} from '../results/store.ts'
 import { literalPath, parquetRows, query } from '../lib/sql.ts'
 import { parseStoppingRule, createStoppingMonitor, type StoppingMonitor } from './stoppingRule.ts'
 
@@ -21,7 +26,9 @@ export async function startEarlyStop(
   place: Storage,
 ): Promise<EarlyStop> {
   const rule = parseStoppingRule(until)
-  const stored = await Promise.all(identities.map(identity => readStoredEvaluation(place, evaluationPath(identity))))
+  const stored = await Promise.all(
+    identities.map(identity => readStoredEvaluation(place, evaluationPath(identity))),
+  )
   const own = stored.filter(entry => entry !== undefined)
   const all = await readStoredEvaluations(place.url).catch(() => [])
   const { bins, models } = await computeControlBins(
@@ -30,7 +37,11 @@ export async function startEarlyStop(
     own.map(({ key }) => key),
   )
   const names = identities.map(({ model }) => model)
-  const { addPredictions: take, isNeeded: wanted, estimates } = createStoppingMonitor(dataset, rule, names, bins)
+  const {
+    addPredictions: take,
+    isNeeded: wanted,
+    estimates,
+  } = createStoppingMonitor(dataset, rule, names, bins)
   for (const entry of own) await replayEvaluation(entry, take)
   return {
     addPredictions: take,
@@ -38,7 +49,13 @@ export async function startEarlyStop(
     async recordEstimates() {
       for (const identity of identities) {
         const rows = (await readStoredEvaluation(place, evaluationPath(identity)))?.rows ?? 0
-        const found = { until, by: rule.by, controls: models, rows, groups: estimates(identity.model) }
+        const found = {
+          until,
+          by: rule.by,
+          controls: models,
+          rows,
+          groups: estimates(identity.model),
+        }
         await recordEstimates(place.url, identity, found)
       }
     },
@@ -50,9 +67,10 @@ async function replayEvaluation(
   take: StoppingMonitor['addPredictions'],
 ): Promise<void> {
   for (const { file, start } of shards) {
-    const rows = await query<{ rank: number | null; status: string }>(`SELECT rank, status FROM ${parquetRows()}`, [
-      literalPath(join(folder, file)),
-    ])
+    const rows = await query<{ rank: number | null; status: string }>(
+      `SELECT rank, status FROM ${parquetRows()}`,
+      [literalPath(join(folder, file))],
+    )
     const rank = Int32Array.from(rows, row => row.rank ?? 0)
     take({ model: identity.model, rank, status: rows.map(row => row.status) }, start)
   }

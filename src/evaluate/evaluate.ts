@@ -23,7 +23,14 @@ import {
   type DatasetEvaluation,
   planDatasetEvaluation,
 } from './evaluateDataset.ts'
-import { appliesTo, resolveModels, type OpenedTarget, openTargets, tryPrepareModel, planTargets } from './targets.ts'
+import {
+  appliesTo,
+  resolveModels,
+  type OpenedTarget,
+  openTargets,
+  tryPrepareModel,
+  planTargets,
+} from './targets.ts'
 import { parseStoppingRule } from './stoppingRule.ts'
 import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
@@ -77,7 +84,9 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const specs = await resolveModels(options)
   const targets = await openTargets(planTargets(options, specs), specs)
   const dir = await openResultsFolder(out)
-  const parts = options.shard ? sharedParts(targets, specs, options, options.shard) : wholeParts(targets, specs)
+  const parts = options.shard
+    ? sharedParts(targets, specs, options, options.shard)
+    : wholeParts(targets, specs)
   const failures: Failure[] = []
   const models = await prepareModels(parts, options, failures)
   const [work, place] = [[] as DatasetEvaluation[], await openStorage(out)]
@@ -85,27 +94,39 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
     const suited = models.filter(({ spec }) => specs.includes(spec))
     if (suited.length === 0) continue
     await recordDataset(dir, dataset, opened)
-    work.push({ ...(await planDatasetEvaluation(dataset, suited, options, headsFolder(out))), ...(part && { part }) })
+    work.push({
+      ...(await planDatasetEvaluation(dataset, suited, options, headsFolder(out))),
+      ...(part && { part }),
+    })
   }
   const asked = work.flatMap(({ models }) => models.map(({ identity }) => identity))
-  const evaluating = withRunRecord(dir, { asked, tags: options.tags, signal: options.signal }, async () => {
-    for (const one of work) failures.push(...(await runDatasetEvaluation(one, options, place)))
-    const attempted = parts.flatMap(({ specs, dataset }) =>
-      specs.map(({ name }) => ({ model: name, dataset: dataset.name })),
-    )
-    await recordFailures(dir, failures, attempted, shareSuffix(options.shard))
-  })
+  const evaluating = withRunRecord(
+    dir,
+    { asked, tags: options.tags, signal: options.signal },
+    async () => {
+      for (const one of work) failures.push(...(await runDatasetEvaluation(one, options, place)))
+      const attempted = parts.flatMap(({ specs, dataset }) =>
+        specs.map(({ name }) => ({ model: name, dataset: dataset.name })),
+      )
+      await recordFailures(dir, failures, attempted, shareSuffix(options.shard))
+    },
+  )
   await evaluating.finally(() => pushRecords(out, dir))
   return openRun(out)
 }
 
-const shareSuffix = (share?: WorkShare): string => (share ? `-${share.index}-of-${share.count}` : '')
+const shareSuffix = (share?: WorkShare): string =>
+  share ? `-${share.index}-of-${share.count}` : ''
 
 function checkStoppingRule({ until = '', shard, out = defaultOut }: EvaluateOptions): void {
   parseStoppingRule(until)
   if (isObjectStoreUrl(out))
     throw inputError('bad-option', `until ${until} looks at results in a folder, not at ${out}`)
-  if (shard) throw inputError('bad-option', `until ${until} looks at the whole run: it cannot be one share of several`)
+  if (shard)
+    throw inputError(
+      'bad-option',
+      `until ${until} looks at the whole run: it cannot be one share of several`,
+    )
 }
 
 /**
@@ -116,13 +137,20 @@ export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
   const specs = await resolveModels(options)
   const { forecast } = await import('./forecast.ts')
   const targets = await openTargets(planTargets(options, specs), specs)
-  const parts = options.shard ? sharedParts(targets, specs, options, options.shard) : wholeParts(targets, specs)
+  const parts = options.shard
+    ? sharedParts(targets, specs, options, options.shard)
+    : wholeParts(targets, specs)
   const stored = await readStoredLocally(options.out ?? defaultOut)
   const planned = parts.flatMap(({ specs, dataset, part }) => {
     const wanted = datasetKeyFields(dataset)
     const { preprocessing = 'native' } = options
     const same = { ...wanted, preprocessing, version, runtime: runtimeVersion(options) }
-    return specs.map(spec => ({ spec, dataset, part, entry: stored.find(matchesKey({ ...same, model: spec.name })) }))
+    return specs.map(spec => ({
+      spec,
+      dataset,
+      part,
+      entry: stored.find(matchesKey({ ...same, model: spec.name })),
+    }))
   })
   return forecast(planned, options)
 }
@@ -141,7 +169,10 @@ interface EvaluationPart extends Pick<OpenedTarget, 'dataset' | 'opened'> {
   part?: DatasetEvaluation['part']
 }
 
-const wholeParts = (targets: readonly OpenedTarget[], specs: readonly ModelSpec[]): EvaluationPart[] =>
+const wholeParts = (
+  targets: readonly OpenedTarget[],
+  specs: readonly ModelSpec[],
+): EvaluationPart[] =>
   targets.map(target => ({ ...target, specs: specs.filter(spec => appliesTo(target, spec)) }))
 
 function sharedParts(
@@ -151,11 +182,13 @@ function sharedParts(
   share: WorkShare,
 ): EvaluationPart[] {
   const groups = planModelGroups(targets, specs, options.preprocessing ?? 'native')
-  return joinUnits(takeShare(splitIntoUnits(groups), groups, share)).map(({ group, start, end }) => {
-    const { target, models, shard } = groups[group]!
-    const part = { spans: [{ start, end }], size: shard }
-    return { ...targets[target]!, specs: specs.filter(({ name }) => models.includes(name)), part }
-  })
+  return joinUnits(takeShare(splitIntoUnits(groups), groups, share)).map(
+    ({ group, start, end }) => {
+      const { target, models, shard } = groups[group]!
+      const part = { spans: [{ start, end }], size: shard }
+      return { ...targets[target]!, specs: specs.filter(({ name }) => models.includes(name)), part }
+    },
+  )
 }
 
 /** The models that some part needs; those that cannot be had are failures, unless there is no other. */

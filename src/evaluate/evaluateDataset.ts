@@ -6,7 +6,13 @@ import { nonDefaultEngine } from '../lib/onnx/engine.ts'
 import { type Engine } from '../lib/onnx/engine.ts'
 import { shuffleWithinRegions, regionRanges } from '../datasets/evaluationOrder.ts'
 import { orIfMissing } from '../lib/files.ts'
-import { type WorkerPool, loadOnce, ModelFailure, type WorkerPoolOptions, runShards } from './workers/pool.ts'
+import {
+  type WorkerPool,
+  loadOnce,
+  ModelFailure,
+  type WorkerPoolOptions,
+  runShards,
+} from './workers/pool.ts'
 import { type ZeroShotTask } from '../models/runtime/zeroShotHead.ts'
 import { type FetchedModel } from '../models/runtime/fetchModel.ts'
 import { type ModelSpec, type LocalModel } from '../models/spec.ts'
@@ -17,7 +23,12 @@ import { totalLength } from '../lib/ranges.ts'
 import { type IndexRange } from '../lib/ranges.ts'
 import { type Failure } from '../results/records.ts'
 import { type Storage } from '../lib/storage/storage.ts'
-import { datasetKeyFields, type ResultKey, type KeptOutput, schemaVersion } from '../results/schema.ts'
+import {
+  datasetKeyFields,
+  type ResultKey,
+  type KeptOutput,
+  schemaVersion,
+} from '../results/schema.ts'
 import {
   evaluationPath,
   readMissingRanges,
@@ -97,7 +108,9 @@ export async function planDatasetEvaluation(
       models.map(async prepared => {
         const { hashes, bytes, spec, multiplyAdds } = prepared
         const model =
-          spec.classes === 'zero-shot' ? await zeroShotModelOn(prepared, dataset, options, heads) : prepared.model
+          spec.classes === 'zero-shot'
+            ? await zeroShotModelOn(prepared, dataset, options, heads)
+            : prepared.model
         const steps = stepsFor(spec.recipe, mode, dataset.imageFixes)
         const identity = resultKeyOf(model, hashes, dataset, mode, describeSteps(steps), options)
         return { model, bytes, multiplyAdds, steps, identity }
@@ -117,8 +130,15 @@ export async function runDatasetEvaluation(
   const counted = models.map(({ model: { name }, multiplyAdds }) => ({ name, multiplyAdds }))
   const tasks: ModelTask[] = []
   for (const [i, { identity, ...task }] of models.entries()) {
-    const missing = intersectRanges(await readRangesToDo(place, identity, options.keep), regionRanges(dataset))
-    tasks.push({ ...task, cost: costOf(counted[i]!), missing: part ? intersectRanges(missing, part.spans) : missing })
+    const missing = intersectRanges(
+      await readRangesToDo(place, identity, options.keep),
+      regionRanges(dataset),
+    )
+    tasks.push({
+      ...task,
+      cost: costOf(counted[i]!),
+      missing: part ? intersectRanges(missing, part.spans) : missing,
+    })
   }
   const jobs = planJobs(tasks, dataset.choices, {
     cores: availableParallelism(),
@@ -140,7 +160,8 @@ export async function runDatasetEvaluation(
   }
   await recordCosts(profiles, counted, options)
   if (options.keep)
-    for (const identity of identities.values()) await removeReplacedShards(place, evaluationPath(identity), part?.spans)
+    for (const identity of identities.values())
+      await removeReplacedShards(place, evaluationPath(identity), part?.spans)
   return failures
 }
 
@@ -151,13 +172,20 @@ async function readRangesToDo(
   keep: KeptOutput | undefined,
 ): Promise<IndexRange[]> {
   return keep
-    ? unfinishedRanges(await readStoredEvaluation(place, evaluationPath(identity)), identity.images, keep)
+    ? unfinishedRanges(
+        await readStoredEvaluation(place, evaluationPath(identity)),
+        identity.images,
+        keep,
+      )
     : readMissingRanges(place, identity)
 }
 
 /** Images between two looks at the intervals: a sixteenth of the smallest region, and 32 at least. */
 const imagesPerLook = (dataset: Dataset): number =>
-  Math.max(32, Math.floor(Math.min(...regionRanges(dataset).map(({ start, end }) => end - start)) / 16))
+  Math.max(
+    32,
+    Math.floor(Math.min(...regionRanges(dataset).map(({ start, end }) => end - start)) / 16),
+  )
 
 /** Tells `onProgress` that the job begins, and by the function that it gives of every batch. */
 export function startProgress(
@@ -189,7 +217,10 @@ async function runJob(
 ): Promise<Failure[]> {
   const onImages = startProgress(job, dataset, options.onProgress)
   const left = new Set(job.shards)
-  const shards = job.shards.map(span => ({ span, items: dataset.samples.slice(span.start, span.end) }))
+  const shards = job.shards.map(span => ({
+    span,
+    items: dataset.samples.slice(span.start, span.end),
+  }))
   const { signal, until, pool: crew } = options
   const wanted = job.group.models.map(({ name }) => identities.get(name)!)
   const stop = until === undefined ? undefined : await startEarlyStop(dataset, wanted, until, place)
@@ -215,10 +246,18 @@ async function runJob(
           const done = { start: span.start, end: span.start + outcome.rank.length }
           const items = dataset.samples.slice(done.start, done.end)
           const seconds = (timings.decode + timings.prepare + timings.infer[m]!) / 1000
-          await commitShard(place, { identity, ...done }, items, dataset.columns, outcome, seconds, {
-            ...job.group,
-            all: dataset.samples,
-          })
+          await commitShard(
+            place,
+            { identity, ...done },
+            items,
+            dataset.columns,
+            outcome,
+            seconds,
+            {
+              ...job.group,
+              all: dataset.samples,
+            },
+          )
           stop?.addPredictions(outcome, done.start)
         }
         clock.addWriteMs(performance.now() - returned)
@@ -228,7 +267,14 @@ async function runJob(
     )
   } catch (error) {
     if (!(error instanceof ModelFailure)) throw error
-    return runWithoutFailed(error, { ...job, shards: [...left] }, dataset, identities, options, place)
+    return runWithoutFailed(
+      error,
+      { ...job, shards: [...left] },
+      dataset,
+      identities,
+      options,
+      place,
+    )
   }
   await stop?.recordEstimates()
   options.onProfile?.(clock.profile())
@@ -242,7 +288,12 @@ async function runWithoutFailed(
 ): Promise<Failure[]> {
   const [dataset] = rest
   const failed = error.model ?? job.group.models[0]!.name
-  const failure: Failure = { model: failed, dataset: dataset.name, code: error.code, message: error.message }
+  const failure: Failure = {
+    model: failed,
+    dataset: dataset.name,
+    code: error.code,
+    message: error.message,
+  }
   const others = job.group.models.filter(({ name }) => name !== failed)
   if (others.length === 0) return [failure]
   return [failure, ...(await runJob({ ...job, group: { ...job.group, models: others } }, ...rest))]
@@ -285,7 +336,10 @@ export const hashPrompts = ({ templates, classNames }: ZeroShotTask): string =>
 /** Whether class embeddings have to be computed first; one child does that, so that several need not. */
 async function isHeadMissing(models: readonly LocalModel[]): Promise<boolean> {
   for (const { zeroShot } of models) {
-    if (zeroShot?.embeddingsFile !== undefined && !(await orIfMissing(stat(zeroShot.embeddingsFile), undefined)))
+    if (
+      zeroShot?.embeddingsFile !== undefined &&
+      !(await orIfMissing(stat(zeroShot.embeddingsFile), undefined))
+    )
       return true
   }
   return false

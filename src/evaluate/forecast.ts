@@ -53,7 +53,9 @@ export async function forecast(
   for (const { spec, dataset, part, entry } of planned) {
     const { parameters, multiplyAdds } = costs.get(spec)!
     const all = part?.spans ?? [{ start: 0, end: dataset.samples.length }]
-    const images = totalLength(intersectRanges(unfinishedRanges(entry, dataset.samples.length, keep), all))
+    const images = totalLength(
+      intersectRanges(unfinishedRanges(entry, dataset.samples.length, keep), all),
+    )
     const key = JSON.stringify([spec.name, dataset.name])
     const cost = costOf({ name: spec.name, multiplyAdds })
     const before = rows.get(key) ?? { images: 0, stored: 0, seconds: 0, disk: 0 }
@@ -69,9 +71,20 @@ export async function forecast(
   return [...rows.values()]
 }
 
-function keptBytesPerImage({ classes }: ModelSpec, dataset: Dataset, keep: KeptOutput | undefined): number {
+function keptBytesPerImage(
+  { classes }: ModelSpec,
+  dataset: Dataset,
+  keep: KeptOutput | undefined,
+): number {
   if (keep !== 'logits') return keep === undefined ? 0 : bytesPerFeatures
-  return 2 * (Array.isArray(classes) ? classes.length : classes === 'zero-shot' ? dataset.classes.length : 1000)
+  return (
+    2 *
+    (Array.isArray(classes)
+      ? classes.length
+      : classes === 'zero-shot'
+        ? dataset.classes.length
+        : 1000)
+  )
 }
 
 async function bytesToDownload({ weights }: ModelSpec, bytes: number): Promise<number | null> {
@@ -85,7 +98,8 @@ async function bytesToDownload({ weights }: ModelSpec, bytes: number): Promise<n
   }
   const { repo, file, otherwise = file, revision = 'main' } = weights
   const { cache } = hubSettings()
-  for (const one of [file, otherwise]) if (await findCachedFile(cache, { repo, file: one, revision })) return 0
+  for (const one of [file, otherwise])
+    if (await findCachedFile(cache, { repo, file: one, revision })) return 0
   return bytes
 }
 

@@ -53,7 +53,10 @@ export interface EvaluationJob {
 }
 
 /** A model's own steps or the paper's, without what depends on the data set or on how images are decoded. */
-export const modelSteps = (recipe: PreprocessingConfig, mode: PreprocessingMode): readonly PreprocessingStep[] =>
+export const modelSteps = (
+  recipe: PreprocessingConfig,
+  mode: PreprocessingMode,
+): readonly PreprocessingStep[] =>
   mode.startsWith('paper') ? paperStepsFor(recipe) : nativeSteps(recipe)
 
 /** How many times the resize target a draft is, at least. */
@@ -128,7 +131,9 @@ function planJob(
   }: JobPlanOptions,
 ): EvaluationJob {
   const { steps, missing } = members[0]!
-  const cost = combineCosts(members.map(({ cost, multiplyAdds }) => cost ?? estimateCost(multiplyAdds)))
+  const cost = combineCosts(
+    members.map(({ cost, multiplyAdds }) => cost ?? estimateCost(multiplyAdds)),
+  )
   const adds = members.reduce((sum, member) => sum + member.multiplyAdds, 0)
   const bytes = members.reduce((sum, member) => sum + member.bytes, 0)
   const engine = nonDefaultEngine(options)

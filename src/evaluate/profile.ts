@@ -32,5 +32,10 @@ export function createProfiler({ group, processes }: EvaluationJob, dataset: str
   }
 }
 
-const mapValues = <K extends string>(values: Record<K, number>, f: (value: number) => number): Record<K, number> =>
-  Object.fromEntries(Object.entries<number>(values).map(([key, value]) => [key, f(value)])) as Record<K, number>
+const mapValues = <K extends string>(
+  values: Record<K, number>,
+  f: (value: number) => number,
+): Record<K, number> =>
+  Object.fromEntries(
+    Object.entries<number>(values).map(([key, value]) => [key, f(value)]),
+  ) as Record<K, number>

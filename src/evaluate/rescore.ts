@@ -50,7 +50,12 @@ export interface RescoreOptions {
 export async function rescore(dir: string, options: RescoreOptions): Promise<Run> {
   const { change = {}, out = dir, tags } = options
   const notes = await readDatasetRecords(dir)
-  const work: { entry: StoredEvaluation; dataset: Dataset; texts: RescoringHead | null; identity: ResultKey }[] = []
+  const work: {
+    entry: StoredEvaluation
+    dataset: Dataset
+    texts: RescoringHead | null
+    identity: ResultKey
+  }[] = []
   for (const entry of await evaluationsWithKeptOutputs(dir, options)) {
     const note = notes.get(entry.identity.content)
     const opened = await reopenDataset(entry, note, change)
@@ -77,13 +82,20 @@ async function evaluationsWithKeptOutputs(
     (await readStoredEvaluations(dir)).filter(({ shards }) => shards.some(({ kept }) => kept)),
   )
   if (all.length === 0)
-    throw inputError('nothing-kept', `no kept outputs in ${dir}: evaluate with --keep logits or --keep features`)
+    throw inputError(
+      'nothing-kept',
+      `no kept outputs in ${dir}: evaluate with --keep logits or --keep features`,
+    )
   const known = distinctFieldValues(all, 'model')
-  for (const name of models ?? []) if (!known.includes(name)) throw unknownNameError('model', name, known)
+  for (const name of models ?? [])
+    if (!known.includes(name)) throw unknownNameError('model', name, known)
   const sets = distinctFieldValues(all, 'dataset')
-  if (dataset !== undefined && !sets.includes(dataset)) throw unknownNameError('dataset', dataset, sets)
+  if (dataset !== undefined && !sets.includes(dataset))
+    throw unknownNameError('dataset', dataset, sets)
   return all.filter(
-    ({ identity }) => (models?.includes(identity.model) ?? true) && identity.dataset === (dataset ?? identity.dataset),
+    ({ identity }) =>
+      (models?.includes(identity.model) ?? true) &&
+      identity.dataset === (dataset ?? identity.dataset),
   )
 }
 
@@ -95,8 +107,15 @@ export async function reopenDataset(
 ): Promise<{ dataset: Dataset; spec: DatasetSpec }> {
   const opened = note?.opened as DatasetSpec | undefined
   if (!opened)
-    throw inputError('not-opened', `nothing says how ${identity.dataset} was opened: evaluate it by its name`)
-  const source = absoluteSpec({ ...opened, ...(name !== undefined && { name }), ...(data !== undefined && { data }) })
+    throw inputError(
+      'not-opened',
+      `nothing says how ${identity.dataset} was opened: evaluate it by its name`,
+    )
+  const source = absoluteSpec({
+    ...opened,
+    ...(name !== undefined && { name }),
+    ...(data !== undefined && { data }),
+  })
   const before = await openDataset(source)
   if (before.hash !== identity.content)
     throw inputError(
@@ -117,7 +136,10 @@ async function scoreEvaluation(
   out: string,
 ): Promise<void> {
   const place = folderStorage(out)
-  const missing = findGaps(await readStoredEvaluation(place, evaluationPath(identity)), dataset.samples.length)
+  const missing = findGaps(
+    await readStoredEvaluation(place, evaluationPath(identity)),
+    dataset.samples.length,
+  )
   for (const gap of intersectRanges(missing, regionRanges(dataset))) {
     for (let start = gap.start; start < gap.end; start += rowsPerShard) {
       const end = Math.min(gap.end, start + rowsPerShard)
@@ -154,7 +176,8 @@ async function scoreSamples(
     }
     const rows = scored.map(({ row }) => row)
     const logits = texts && rows.length > 0 ? await texts.logits(rows) : rows
-    for (const [i, { at }] of scored.entries()) scoreRow(outcomes, at, logits[i]!, items[at]!.labels, choices)
+    for (const [i, { at }] of scored.entries())
+      scoreRow(outcomes, at, logits[i]!, items[at]!.labels, choices)
   }
   return outcomes
 }

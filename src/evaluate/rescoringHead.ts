@@ -34,7 +34,10 @@ export async function createRescoringHead(
   const { model: name } = identity
   if (shards.some(({ kept }) => kept?.output === 'logits')) {
     if (prompts !== undefined)
-      throw inputError('keep-features', `logits of ${name} were kept, other prompts need --keep features`)
+      throw inputError(
+        'keep-features',
+        `logits of ${name} were kept, other prompts need --keep features`,
+      )
     if (dataset.classes.join('\n') === note.classes.join('\n')) return null
     const classes = `${dataset.classes.length} ${dataset.labelSpace === 'own' ? 'classes of its own' : 'ImageNet classes'}`
     throw inputError(
@@ -43,7 +46,10 @@ export async function createRescoringHead(
     )
   }
   if (identity.prompts === '')
-    throw inputError('no-logits', `features of ${name} were kept, which need its own head: evaluate with --keep logits`)
+    throw inputError(
+      'no-logits',
+      `features of ${name} were kept, which need its own head: evaluate with --keep logits`,
+    )
   const spec = withWeights(await loadModelSpec(name), weights)
   const readied = await fetchModel(spec)
   if (readied.hashes.join() !== identity.weights.join())
@@ -53,9 +59,18 @@ export async function createRescoringHead(
     )
   const encoder = findArchitecture(spec.architecture) as DualEncoder
   const texts = prompts ?? (await findPrompts(encoder, identity.prompts, note.classes, name))
-  const { zeroShot, files } = await toZeroShotModel(spec, readied, dataset.classes, texts, join(out, 'heads'))
+  const { zeroShot, files } = await toZeroShotModel(
+    spec,
+    readied,
+    dataset.classes,
+    texts,
+    join(out, 'heads'),
+  )
   const score = await featureScorer(encoder, await zeroShotHead(encoder, files, zeroShot!))
-  return { hash: hashPrompts(zeroShot!), logits: async rows => splitRows(await score(concatRows(rows)), rows.length) }
+  return {
+    hash: hashPrompts(zeroShot!),
+    logits: async rows => splitRows(await score(concatRows(rows)), rows.length),
+  }
 }
 
 /** The named prompts whose texts have this hash. */
@@ -69,7 +84,10 @@ export async function findPrompts(
     const templates = await promptTemplates(name, encoder)
     if (hashPrompts({ tokenizer: '', templates, classNames }) === hash) return name
   }
-  throw inputError('unknown-prompts', `${model} was evaluated with prompts from a file: give it with --prompts FILE`)
+  throw inputError(
+    'unknown-prompts',
+    `${model} was evaluated with prompts from a file: give it with --prompts FILE`,
+  )
 }
 
 function concatRows(rows: readonly Float32Array[]): Float32Array {

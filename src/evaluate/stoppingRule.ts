@@ -2,7 +2,12 @@ import { type Dataset } from '../datasets/dataset.ts'
 import { regionRanges } from '../datasets/evaluationOrder.ts'
 import { inputError } from '../lib/errors.ts'
 import { type Predictions } from '../results/predictions.ts'
-import { anytimeEstimate, anytimeInterval, varianceExplained, type VisitedOutcomes } from '../metrics/anytime.ts'
+import {
+  anytimeEstimate,
+  anytimeInterval,
+  varianceExplained,
+  type VisitedOutcomes,
+} from '../metrics/anytime.ts'
 import { type IndexRange } from '../lib/ranges.ts'
 import { type GroupEstimate } from '../results/estimates.ts'
 
@@ -19,7 +24,10 @@ export function parseStoppingRule(text: string): StoppingRule {
   const found = /^\s*(?:(\S+)\s+)?(?:±|\+-|\+\/-)\s*(\d+(?:\.\d+)?)\s*$/.exec(text)
   const points = Number(found?.[2])
   if (!found || !(points > 0 && points < 50)) {
-    throw inputError('bad-until', `cannot read until: ${text}; give a column and points, such as 'region ±1', or '±1'`)
+    throw inputError(
+      'bad-until',
+      `cannot read until: ${text}; give a column and points, such as 'region ±1', or '±1'`,
+    )
   }
   return { by: found[1] ?? null, halfWidth: points / 100 }
 }
@@ -64,7 +72,9 @@ export function createStoppingMonitor(
   }
   const parts = regionRanges(dataset)
   const groups = estimatedGroups(dataset, parts, until.by)
-  const read = new Map(models.map(model => [model, new Int8Array(dataset.samples.length).fill(unreadOutcome)]))
+  const read = new Map(
+    models.map(model => [model, new Int8Array(dataset.samples.length).fill(unreadOutcome)]),
+  )
   const open = new Map(models.map(model => [model, new Set(groups)]))
   const estimate = (model: string, group: EstimatedGroup): GroupEstimate =>
     estimateGroup(group, read.get(model)!, bins, until)
@@ -123,7 +133,16 @@ function estimateGroup(
   bins: ArrayLike<number>,
   until: StoppingRule,
 ): GroupEstimate {
-  const sum = { group: name, images, read: 0, failed: 0, estimate: 0, low: 0, high: 0, explained: 0 }
+  const sum = {
+    group: name,
+    images,
+    read: 0,
+    failed: 0,
+    estimate: 0,
+    low: 0,
+    high: 0,
+    explained: 0,
+  }
   const options = { confidence: 1 - 0.05 / pieces.length, target: until.halfWidth }
   for (const { positions: places } of pieces) {
     const first = places.findIndex(place => read[place] === unreadOutcome)
@@ -131,7 +150,8 @@ function estimateGroup(
     const missing = seen.filter(outcome => outcome === failedOutcome).length
     const known = places.map(place => bins[place]!)
     const as = (value: number): VisitedOutcomes => ({
-      outcomes: missing === 0 ? seen : seen.map(outcome => (outcome === failedOutcome ? value : outcome)),
+      outcomes:
+        missing === 0 ? seen : seen.map(outcome => (outcome === failedOutcome ? value : outcome)),
       bins: known,
     })
     const [low, high] = anytimeInterval(as(0), options)

@@ -30,24 +30,40 @@ export const appliesTo = ({ suits }: Pick<EvaluationTarget, 'suits'>, spec: Mode
   suits === 'all' || (suits === 'zero-shot') === isZeroShot(spec)
 
 /** Pure: nothing is opened. Errors: `no-dataset`. */
-export function planTargets(wanted: EvaluationRequest, specs: readonly ModelSpec[]): EvaluationTarget[] {
+export function planTargets(
+  wanted: EvaluationRequest,
+  specs: readonly ModelSpec[],
+): EvaluationTarget[] {
   if (wanted.datasets.length === 0) throw inputError('no-dataset', 'no data set given')
   return wanted.datasets.flatMap((given): EvaluationTarget[] => {
     if (typeof given !== 'string' && 'samples' in given) return [{ dataset: given, suits: 'all' }]
     const dataset = datasetSpec(given, wanted)
     if (dataset.labels !== undefined || !specs.some(isZeroShot)) return [{ dataset, suits: 'all' }]
-    const own: EvaluationTarget = { dataset: { ...dataset, labels: 'original' }, suits: 'zero-shot' }
+    const own: EvaluationTarget = {
+      dataset: { ...dataset, labels: 'original' },
+      suits: 'zero-shot',
+    }
     return specs.every(isZeroShot) ? [own] : [own, { dataset, suits: 'classifiers' }]
   })
 }
 
-function datasetSpec(dataset: string | DatasetSpec, { data, limit }: EvaluationRequest): DatasetSpec {
+function datasetSpec(
+  dataset: string | DatasetSpec,
+  { data, limit }: EvaluationRequest,
+): DatasetSpec {
   const spec = typeof dataset === 'string' ? { name: dataset } : dataset
-  return { ...(data === undefined ? {} : { data }), ...(limit === undefined ? {} : { limit }), ...spec }
+  return {
+    ...(data === undefined ? {} : { data }),
+    ...(limit === undefined ? {} : { limit }),
+    ...spec,
+  }
 }
 
 /** The target's data set, fit for those of the models that it suits. Errors: `no-classes`, `other-classes`. */
-export async function openTarget(target: EvaluationTarget, specs: readonly ModelSpec[]): Promise<Dataset> {
+export async function openTarget(
+  target: EvaluationTarget,
+  specs: readonly ModelSpec[],
+): Promise<Dataset> {
   const dataset = 'samples' in target.dataset ? target.dataset : await openDataset(target.dataset)
   for (const spec of specs) if (appliesTo(target, spec)) checkClasses(spec, dataset)
   return dataset
@@ -71,21 +87,32 @@ export async function openTargets(
     if (dataset.samples.length === 0) throw inputError('no-images', `no images in ${dataset.name}`)
     all.push({ ...target, dataset, ...(opened && { opened }) })
   }
-  const twice = all.find((one, i) => all.slice(0, i).some(other => hasSameResults(one, other, specs)))
-  if (twice) throw inputError('same-name', `two data sets are called ${twice.dataset.name}: rename a file`)
+  const twice = all.find((one, i) =>
+    all.slice(0, i).some(other => hasSameResults(one, other, specs)),
+  )
+  if (twice)
+    throw inputError('same-name', `two data sets are called ${twice.dataset.name}: rename a file`)
   return all
 }
 
 /** Results go by names, so of two data sets of one name for the same models tables would show one. */
-const hasSameResults = (one: OpenedTarget, other: OpenedTarget, specs: readonly ModelSpec[]): boolean =>
+const hasSameResults = (
+  one: OpenedTarget,
+  other: OpenedTarget,
+  specs: readonly ModelSpec[],
+): boolean =>
   one.dataset.name === other.dataset.name &&
-  (one.dataset.hash !== other.dataset.hash || one.dataset.labelMap.hash !== other.dataset.labelMap.hash) &&
+  (one.dataset.hash !== other.dataset.hash ||
+    one.dataset.labelMap.hash !== other.dataset.labelMap.hash) &&
   specs.some(spec => appliesTo(one, spec) && appliesTo(other, spec))
 
 /** Errors: no-classes, other-classes, where the classes of the model are not those of the data set. */
 export function checkClasses(spec: ModelSpec, dataset: Dataset): void {
   if (spec.graph?.kind === 'embedding' && !spec.head)
-    throw inputError('no-classes', `${spec.name} gives an embedding and no classes: it is good for features only`)
+    throw inputError(
+      'no-classes',
+      `${spec.name} gives an embedding and no classes: it is good for features only`,
+    )
   if (spec.classes === 'zero-shot') return
   const own = spec.classes === 'imagenet-1k' ? undefined : spec.classes
   const fits = own
@@ -99,15 +126,22 @@ export function checkClasses(spec: ModelSpec, dataset: Dataset): void {
       `${spec.name} and ${dataset.name} name their classes differently: class ${differs} is ${own[differs]!} and ${dataset.classes[differs]!}`,
     )
   const model = own ? `${own.length} classes of its own` : "ImageNet's 1000 classes"
-  const data = dataset.labelSpace === 'own' ? `${dataset.classes.length} classes of its own` : "ImageNet's classes"
-  throw inputError('other-classes', `${spec.name} has ${model}, ${dataset.name} is labelled with ${data}`)
+  const data =
+    dataset.labelSpace === 'own'
+      ? `${dataset.classes.length} classes of its own`
+      : "ImageNet's classes"
+  throw inputError(
+    'other-classes',
+    `${spec.name} has ${model}, ${dataset.name} is labelled with ${data}`,
+  )
 }
 
 /** The models that are meant. Errors: `no-model`, `many-models`, `same-name`, `unknown-model`. */
 export async function resolveModels({ models, weights }: EvaluationRequest): Promise<ModelSpec[]> {
   if (models.length === 0) throw inputError('no-model', 'no model given')
   const specs: ModelSpec[] = []
-  for (const model of models) specs.push(typeof model === 'string' ? await loadModelSpec(model) : model)
+  for (const model of models)
+    specs.push(typeof model === 'string' ? await loadModelSpec(model) : model)
   if (weights === undefined) return uniqueModels(specs)
   if (specs.length > 1)
     throw inputError(
@@ -123,7 +157,10 @@ function uniqueModels(specs: readonly ModelSpec[]): ModelSpec[] {
   for (const spec of specs) {
     const other = named.get(spec.name)
     if (other && !isDeepStrictEqual(other, spec))
-      throw inputError('same-name', `two models are called ${spec.name}: rename a file, or name one in a model.json`)
+      throw inputError(
+        'same-name',
+        `two models are called ${spec.name}: rename a file, or name one in a model.json`,
+      )
     named.set(spec.name, other ?? spec)
   }
   return [...named.values()]
@@ -139,11 +176,15 @@ export async function prepareModel(spec: ModelSpec, progress?: Transfer): Promis
 }
 
 /** The same, or why they cannot be had. */
-export async function tryPrepareModel(spec: ModelSpec, onDownload?: OnDownload): Promise<PreparedModel | GeogapError> {
+export async function tryPrepareModel(
+  spec: ModelSpec,
+  onDownload?: OnDownload,
+): Promise<PreparedModel | GeogapError> {
   try {
     return await prepareModel(spec, (done, total) => onDownload?.(spec.name, done, total))
   } catch (error) {
-    if (error instanceof GeogapError && (error.kind === 'network' || error.kind === 'weights')) return error
+    if (error instanceof GeogapError && (error.kind === 'network' || error.kind === 'weights'))
+      return error
     throw error
   }
 }

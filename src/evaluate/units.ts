@@ -33,7 +33,9 @@ const targetUnitSeconds = 480
 
 /** Groups in the order of targets and models; machines that cut by themselves give no `costOf`, for theirs differ. Pure. */
 export function planModelGroups(
-  targets: readonly (Pick<EvaluationTarget, 'suits'> & { dataset: Pick<Dataset, 'samples' | 'imageFixes'> })[],
+  targets: readonly (Pick<EvaluationTarget, 'suits'> & {
+    dataset: Pick<Dataset, 'samples' | 'imageFixes'>
+  })[],
   specs: readonly ModelSpec[],
   mode: PreprocessingMode,
   costOf: (model: { name: string; multiplyAdds: number }) => ImageCost = ({ multiplyAdds }) =>
@@ -43,9 +45,16 @@ export function planModelGroups(
   return targets.flatMap(({ dataset, suits }, target) => {
     const tasks = specs
       .filter(spec => appliesTo({ suits }, spec))
-      .map(spec => ({ spec, ...costs.get(spec)!, steps: stepsFor(spec.recipe, mode, dataset.imageFixes), missing: [] }))
+      .map(spec => ({
+        spec,
+        ...costs.get(spec)!,
+        steps: stepsFor(spec.recipe, mode, dataset.imageFixes),
+        missing: [],
+      }))
     return groupTasks(tasks).map((members): ModelGroup => {
-      const cost = combineCosts(members.map(({ spec: { name }, multiplyAdds }) => costOf({ name, multiplyAdds })))
+      const cost = combineCosts(
+        members.map(({ spec: { name }, multiplyAdds }) => costOf({ name, multiplyAdds })),
+      )
       const [shard, seconds] = [shardSize(cost), secondsPerImage(cost)]
       const unit = shard * Math.max(1, Math.round(targetUnitSeconds / (shard * seconds)))
       return {

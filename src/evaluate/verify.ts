@@ -54,7 +54,8 @@ export interface VerifyOptions extends Pick<EvaluationSettings, 'signal' | 'onPr
 }
 
 /** What a shard was computed with. */
-export interface ComputeEnvironment extends Pick<Machine, 'machine'>, Partial<Omit<Machine, 'machine'>> {
+export interface ComputeEnvironment
+  extends Pick<Machine, 'machine'>, Partial<Omit<Machine, 'machine'>> {
   version: string
   runtime: string
 }
@@ -98,14 +99,18 @@ export const isWithinTolerance = ({ differing, kept }: VerifiedShard, tolerance:
 export async function verify(place: string, options: VerifyOptions = {}): Promise<Verification> {
   const { sample = 0.01, seed = 1, tolerance = 0.01 } = options
   const dir = await pullResults(place)
-  const [entries, notes] = [await evaluationsToVerify(dir, options.models), await readDatasetRecords(dir)]
+  const [entries, notes] = [
+    await evaluationsToVerify(dir, options.models),
+    await readDatasetRecords(dir),
+  ]
   const here = { ...currentMachine(), version, runtime: runtimeVersion() }
   const verified: Verification = { dir: place, sample, seed, tolerance, here, shards: [], left: [] }
   const models = new Map<string, Promise<PreparedModel>>()
   for (const entry of entries) {
     const { model, dataset } = entry.identity
     try {
-      const spec = options.models?.find(({ name }) => name === model) ?? (await loadModelSpec(model))
+      const spec =
+        options.models?.find(({ name }) => name === model) ?? (await loadModelSpec(model))
       const readying = models.get(model) ?? prepareModel(spec)
       models.set(model, readying)
       const note = notes.get(entry.identity.content)
@@ -117,7 +122,8 @@ export async function verify(place: string, options: VerifyOptions = {}): Promis
           rows: new Map((await readShardRows(again)).map(row => [row.id, row])),
           kept: await openKeptOutputs(again),
         }
-        for (const shard of chosen.shards) verified.shards.push(await compareShard(chosen, shard, rerun, tolerance))
+        for (const shard of chosen.shards)
+          verified.shards.push(await compareShard(chosen, shard, rerun, tolerance))
       })
     } catch (error) {
       if (!(error instanceof GeogapError) || error.kind === 'internal') throw error
@@ -127,7 +133,10 @@ export async function verify(place: string, options: VerifyOptions = {}): Promis
   return verified
 }
 
-async function evaluationsToVerify(dir: string, models: readonly ModelSpec[] | undefined): Promise<StoredEvaluation[]> {
+async function evaluationsToVerify(
+  dir: string,
+  models: readonly ModelSpec[] | undefined,
+): Promise<StoredEvaluation[]> {
   const all = (await readCurrentEvaluations(dir)).filter(({ identity }) => !identity.source)
   const known = new Set(all.map(({ identity }) => identity.model))
   const missing = models?.find(({ name }) => !known.has(name))
@@ -136,7 +145,11 @@ async function evaluationsToVerify(dir: string, models: readonly ModelSpec[] | u
 }
 
 /** A share of the shards, at least one; the same for the same seed. */
-function drawShards({ key, shards }: StoredEvaluation, sample: number, seed: number): ShardManifest[] {
+function drawShards(
+  { key, shards }: StoredEvaluation,
+  sample: number,
+  seed: number,
+): ShardManifest[] {
   const count = Math.max(1, Math.round(sample * shards.length))
   const order = randomPermutation(shards.length, randomFor(seed, key))
   return [...order.subarray(0, count)].sort((a, b) => a - b).map(at => shards[at]!)
@@ -162,7 +175,9 @@ async function rerunShards(
   }
   const work = await planDatasetEvaluation(dataset, [model], options, join(scratch, 'heads'))
   const again = work.models[0]!.identity
-  const others = differingFields(identity, again).filter(key => key !== 'version' && key !== 'runtime')
+  const others = differingFields(identity, again).filter(
+    key => key !== 'version' && key !== 'runtime',
+  )
   if (others.length > 0) {
     throw inputError(
       'other-results',
@@ -171,7 +186,11 @@ async function rerunShards(
   }
   const size = Math.max(...shards.map(({ start, end }) => end - start))
   const place = folderStorage(scratch)
-  const [failure] = await runDatasetEvaluation({ ...work, part: { spans: shards, size } }, options, place)
+  const [failure] = await runDatasetEvaluation(
+    { ...work, part: { spans: shards, size } },
+    options,
+    place,
+  )
   signal?.throwIfAborted()
   if (failure) throw inputError(failure.code, failure.message)
   return (await readStoredEvaluation(place, evaluationPath(again)))!
@@ -181,7 +200,8 @@ const findPromptsUsed = (
   { identity }: StoredEvaluation,
   { architecture: name }: ModelSpec,
   { classes }: Dataset,
-): Promise<string> => findPrompts(findArchitecture(name) as DualEncoder, identity.prompts, classes, identity.model)
+): Promise<string> =>
+  findPrompts(findArchitecture(name) as DualEncoder, identity.prompts, classes, identity.model)
 
 interface Rerun {
   rows: ReadonlyMap<string, ShardRow>
@@ -199,12 +219,31 @@ async function compareShard(
   const own = { ...entry, shards: [shard] }
   const faults: VerifiedShard['faults'] = []
   const found: VerifiedShard = {
-    ...{ model, dataset, start, end, created, images: 0, ties: 0, differing: 0, faults, difference: 0, kept: null },
-    stored: { machine, version, runtime, ...(instructions && { instructions }), ...(host && { host }) },
+    ...{
+      model,
+      dataset,
+      start,
+      end,
+      created,
+      images: 0,
+      ties: 0,
+      differing: 0,
+      faults,
+      difference: 0,
+      kept: null,
+    },
+    stored: {
+      machine,
+      version,
+      runtime,
+      ...(instructions && { instructions }),
+      ...(host && { host }),
+    },
   }
   try {
     const stored = await readShardRows(own)
-    if (stored.length !== shard.rows) faults.push({ id: shard.file, fault: `${stored.length} rows of ${shard.rows}` })
+    if (stored.length !== shard.rows)
+      faults.push({ id: shard.file, fault: `${stored.length} rows of ${shard.rows}` })
     for (const row of stored) {
       const { difference, tie, fault } = compareRows(row, again.rows.get(row.id), tolerance)
       found.difference = Math.max(found.difference, difference)
@@ -213,7 +252,12 @@ async function compareShard(
     }
     found.images = stored.length
     if (shard.kept)
-      found.kept = await compareKeptOutputs(await openKeptOutputs(own), again.kept, shard.kept.output, stored)
+      found.kept = await compareKeptOutputs(
+        await openKeptOutputs(own),
+        again.kept,
+        shard.kept.output,
+        stored,
+      )
   } catch (error) {
     faults.push({ id: shard.file, fault: `cannot be read: ${(error as Error).message}` })
   }

@@ -68,7 +68,9 @@ export async function openNpy(file: string, encoder: string): Promise<Embeddings
             throw badNpy(file, `it ends within row ${start + Math.floor(found / (width * bytes))}`)
           const values = taken * width
           const data =
-            bytes === 2 ? new Uint16Array(buffer.buffer, 0, values) : new Float32Array(buffer.buffer, 0, values)
+            bytes === 2
+              ? new Uint16Array(buffer.buffer, 0, values)
+              : new Float32Array(buffer.buffer, 0, values)
           yield { start, rows: taken, data }
         }
       } finally {
@@ -93,7 +95,9 @@ export function writeNpy(file: string, data: Float32Array, width: number): Promi
 const badNpy = (file: string, what: string): GeogapError =>
   new GeogapError('data', 'bad-npy', `cannot read embeddings ${file}: ${what}`)
 
-async function readNpyHeader(file: string): Promise<{ offset: number; count: number; width: number; bytes: 2 | 4 }> {
+async function readNpyHeader(
+  file: string,
+): Promise<{ offset: number; count: number; width: number; bytes: 2 | 4 }> {
   const handle = await open(file, 'r').catch(() => {
     throw inputError('no-embeddings', `no such file: ${file}`)
   })
@@ -112,7 +116,8 @@ async function readNpyHeader(file: string): Promise<{ offset: number; count: num
     const shape = { count: Number(count), width: Number(width) }
     const size = offset + shape.count * shape.width * bytes
     const { size: actual } = await handle.stat()
-    if (size !== actual) throw badNpy(file, `${count} rows of ${width} take ${size} bytes, it has ${actual}`)
+    if (size !== actual)
+      throw badNpy(file, `${count} rows of ${width} take ${size} bytes, it has ${actual}`)
     return { offset, ...shape, bytes }
   } finally {
     await handle.close()
@@ -147,6 +152,10 @@ export function joinEmbeddings(parts: readonly Embeddings[]): Embeddings {
 /** Throws GeogapError `different-encoder` unless both are of one encoder and width: their distances mean nothing. */
 export function requireSameEncoder(a: Embeddings, b: Embeddings): void {
   if (a.encoder !== b.encoder)
-    throw inputError('different-encoder', `embeddings of different encoders: ${a.encoder} and ${b.encoder}`)
-  if (a.width !== b.width) throw inputError('different-encoder', `embeddings of width ${a.width} and ${b.width}`)
+    throw inputError(
+      'different-encoder',
+      `embeddings of different encoders: ${a.encoder} and ${b.encoder}`,
+    )
+  if (a.width !== b.width)
+    throw inputError('different-encoder', `embeddings of width ${a.width} and ${b.width}`)
 }

@@ -38,11 +38,16 @@ export async function openFeaturesIn(folder: string): Promise<StoredFeatures[]> 
   const names = await readdir(folder).catch((): string[] => [])
   if (names.includes(featureSetFileName)) return [await openStoredFeatures(folder)]
   const entries = await readEvaluationsIn(resolve(folder), names)
-  const kept = entries.filter(({ shards }) => shards.some(({ kept }) => kept?.output === 'features'))
+  const kept = entries.filter(({ shards }) =>
+    shards.some(({ kept }) => kept?.output === 'features'),
+  )
   return Promise.all(currentEvaluations(kept).map(storedFeaturesOf))
 }
 
-async function readEvaluationsIn(folder: string, names: readonly string[]): Promise<StoredEvaluation[]> {
+async function readEvaluationsIn(
+  folder: string,
+  names: readonly string[],
+): Promise<StoredEvaluation[]> {
   if (names.includes('predictions')) return readStoredEvaluations(folder)
   const entry =
     rangesOfFileNames(names).length > 0 &&
@@ -50,20 +55,35 @@ async function readEvaluationsIn(folder: string, names: readonly string[]): Prom
   return entry ? [entry] : []
 }
 
-async function storedFeaturesOf({ identity, folder, shards }: StoredEvaluation): Promise<StoredFeatures> {
+async function storedFeaturesOf({
+  identity,
+  folder,
+  shards,
+}: StoredEvaluation): Promise<StoredFeatures> {
   const note = (await readDatasetRecords(join(folder, '../..'))).get(identity.content)
-  if (!note) throw inputError('bad-features', `nothing says which classes ${identity.dataset} in ${folder} has`)
+  if (!note)
+    throw inputError(
+      'bad-features',
+      `nothing says which classes ${identity.dataset} in ${folder} has`,
+    )
   const about = featureSetDescriptionOf(identity, note)
   return {
     description: about,
     read: async () => {
       requireAllParts(folder, shards, identity.images)
-      return joinFeatureParts(about, folder, await Promise.all(shards.map(shard => readShardFeatures(folder, shard))))
+      return joinFeatureParts(
+        about,
+        folder,
+        await Promise.all(shards.map(shard => readShardFeatures(folder, shard))),
+      )
     },
   }
 }
 
-function featureSetDescriptionOf(identity: ResultKey, { classes }: DatasetRecord): FeatureSetDescription {
+function featureSetDescriptionOf(
+  identity: ResultKey,
+  { classes }: DatasetRecord,
+): FeatureSetDescription {
   const { model, weights, dataset, content, images, choices } = identity
   const steps = parseSteps(identity.steps)
   return {
@@ -76,9 +96,18 @@ function featureSetDescriptionOf(identity: ResultKey, { classes }: DatasetRecord
   }
 }
 
-async function readShardFeatures(folder: string, { file, kept, columns }: ShardManifest): Promise<FeaturePart> {
+async function readShardFeatures(
+  folder: string,
+  { file, kept, columns }: ShardManifest,
+): Promise<FeaturePart> {
   const status = `CASE status WHEN '${noAcceptedClass}' THEN 'ok' ELSE status END AS status`
-  const wanted = ['id', 'label', `array_to_string(labels, ',') AS labels`, status, ...columns.map(quoteIdentifier)]
+  const wanted = [
+    'id',
+    'label',
+    `array_to_string(labels, ',') AS labels`,
+    status,
+    ...columns.map(quoteIdentifier),
+  ]
   const rows = await query<StoredFeatureRow>(`SELECT ${wanted.join(', ')} FROM ${parquetRows()}`, [
     literalPath(join(folder, file)),
   ])

@@ -21,8 +21,16 @@ import { type IndexRange } from '../lib/ranges.ts'
 import { writeJson } from '../results/records.ts'
 import { findGaps, slug, rangeName, rangesOfFileNames } from '../results/store.ts'
 import { groupColumn } from '../results/write.ts'
-import { describeSteps, type PreprocessingMode, type PreprocessingStep } from '../lib/pixels/steps.ts'
-import { startProgress, type PreparedModel, type EvaluationProgress } from '../evaluate/evaluateDataset.ts'
+import {
+  describeSteps,
+  type PreprocessingMode,
+  type PreprocessingStep,
+} from '../lib/pixels/steps.ts'
+import {
+  startProgress,
+  type PreparedModel,
+  type EvaluationProgress,
+} from '../evaluate/evaluateDataset.ts'
 import { sha256 } from '../lib/hash.ts'
 import { literalPath, parquetRows, query, textColumn, writeParquet } from '../lib/sql.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
@@ -82,10 +90,18 @@ export async function loadOrComputeFeatures(
     steps: [...steps],
     recipe: [...modelSteps(model.spec.recipe, preprocessing)],
   }
-  const folder = join(out, 'features', `${slug(about.model)}--${slug(about.dataset)}--${featureSetKey(about, device)}`)
+  const folder = join(
+    out,
+    'features',
+    `${slug(about.model)}--${slug(about.dataset)}--${featureSetKey(about, device)}`,
+  )
   const missing = findGaps({ shards: await storedRanges(folder) }, dataset.samples.length)
   const tasks = [{ ...model, steps, missing }]
-  const machine = { keep: 'features' as const, cores: availableParallelism(), ...(device && { device }) }
+  const machine = {
+    keep: 'features' as const,
+    cores: availableParallelism(),
+    ...(device && { device }),
+  }
   for (const job of planJobs(tasks, 'none', machine)) {
     await writeJson(join(folder, featureSetFileName), about)
     await computeJob(job, dataset, folder, options.onProgress)
@@ -100,14 +116,33 @@ function describeFeatureSet(
   const { name, hash, samples: items, classes, labelSpace, choices, notes = [] } = dataset
   return {
     schema: 1,
-    ...{ model: spec.name, weights: hashes, dataset: name, content: hash, images: items.length, notes: [...notes] },
+    ...{
+      model: spec.name,
+      weights: hashes,
+      dataset: name,
+      content: hash,
+      images: items.length,
+      notes: [...notes],
+    },
     classes: labelSpace === 'imagenet-1k' ? labelSpace : [...classes],
     choices: choices === 'all' ? choices : [...choices],
   }
 }
 
-const featureSetKey = ({ weights, steps, content }: FeatureSetDescription, device?: Device): string =>
-  sha256(JSON.stringify([1, weights, describeSteps(steps), content, runtimeVersion(device && { device })]), 16)
+const featureSetKey = (
+  { weights, steps, content }: FeatureSetDescription,
+  device?: Device,
+): string =>
+  sha256(
+    JSON.stringify([
+      1,
+      weights,
+      describeSteps(steps),
+      content,
+      runtimeVersion(device && { device }),
+    ]),
+    16,
+  )
 
 async function computeJob(
   job: EvaluationJob,
@@ -118,7 +153,8 @@ async function computeJob(
   await runShards(
     job.group,
     job.shards.map(span => ({ span, items: dataset.samples.slice(span.start, span.end) })),
-    ({ span, items }, { outcomes }) => writeFeaturePart(folder, span, items, dataset.columns, outcomes[0]!),
+    ({ span, items }, { outcomes }) =>
+      writeFeaturePart(folder, span, items, dataset.columns, outcomes[0]!),
     { processes: job.processes, onImages: startProgress(job, dataset, onProgress) },
   )
 }
@@ -159,26 +195,42 @@ export interface StoredFeatures {
  */
 export async function openStoredFeatures(folder: string): Promise<StoredFeatures> {
   const text = await readFile(join(folder, featureSetFileName), 'utf8').catch(() => {
-    throw inputError('no-features', `no kept features in ${folder}: there is no ${featureSetFileName}`)
+    throw inputError(
+      'no-features',
+      `no kept features in ${folder}: there is no ${featureSetFileName}`,
+    )
   })
   const parsed = descriptionSchema.safeParse(parseJson(text))
   if (!parsed.success) throw badFeatures(folder, `${featureSetFileName} is not of this version`)
   const read = async (): Promise<FeatureSet> => {
     const spans = await storedRanges(folder)
     requireAllParts(folder, spans, parsed.data.images)
-    const read = await Promise.all(spans.map(span => readFeaturePart(join(folder, rangeName(span)))))
-    return { ...joinFeatureParts(parsed.data, folder, read), headFile: join(folder, 'head.safetensors') }
+    const read = await Promise.all(
+      spans.map(span => readFeaturePart(join(folder, rangeName(span)))),
+    )
+    return {
+      ...joinFeatureParts(parsed.data, folder, read),
+      headFile: join(folder, 'head.safetensors'),
+    }
   }
   return { description: parsed.data, read }
 }
 
-export const readFeatures = async (folder: string): Promise<FeatureSet> => (await openStoredFeatures(folder)).read()
+export const readFeatures = async (folder: string): Promise<FeatureSet> =>
+  (await openStoredFeatures(folder)).read()
 
 /** @throws GeogapError `bad-features` naming the first images that no part covers */
-export function requireAllParts(folder: string, shards: readonly IndexRange[], images: number): void {
+export function requireAllParts(
+  folder: string,
+  shards: readonly IndexRange[],
+  images: number,
+): void {
   const [gap] = findGaps({ shards }, images)
   if (gap)
-    throw badFeatures(folder, `images ${gap.start + 1} to ${gap.end} are missing; the command that made them goes on`)
+    throw badFeatures(
+      folder,
+      `images ${gap.start + 1} to ${gap.end} are missing; the command that made them goes on`,
+    )
 }
 
 export interface FeaturePart {
@@ -199,9 +251,15 @@ export function joinFeatureParts(
   const all = read.flatMap(part => part.rows.map((row, at) => ({ row, part, at })))
   all.sort((a, b) => (a.row.id < b.row.id ? -1 : 1))
   const data = new Float32Array(all.length * width)
-  for (const [i, { part, at }] of all.entries()) data.set(part.data.subarray(at * width, (at + 1) * width), i * width)
+  for (const [i, { part, at }] of all.entries())
+    data.set(part.data.subarray(at * width, (at + 1) * width), i * width)
   const status = all.map(({ row }) => row.status)
-  return { description: about, samples: all.map(({ row }) => sampleOf(row)), status, features: { width, data } }
+  return {
+    description: about,
+    samples: all.map(({ row }) => sampleOf(row)),
+    status,
+    features: { width, data },
+  }
 }
 
 const badFeatures = (folder: string, what: string): GeogapError =>
@@ -224,7 +282,9 @@ const sampleOf = (row: StoredFeatureRow): LabelledSample => ({
 })
 
 async function readFeaturePart(file: string): Promise<FeaturePart> {
-  const rows = await query<StoredFeatureRow>(`SELECT * FROM ${parquetRows()}`, [literalPath(`${file}.parquet`)])
+  const rows = await query<StoredFeatureRow>(`SELECT * FROM ${parquetRows()}`, [
+    literalPath(`${file}.parquet`),
+  ])
   const hasValues = await orIfMissing(stat(`${file}.npy`), undefined)
   if (!hasValues) return { rows, width: 0, data: new Float32Array(0) }
   const { width, data } = await readNpy(`${file}.npy`)
@@ -236,6 +296,9 @@ export async function readNpy(file: string): Promise<FeatureMatrix> {
   const stored = await openNpy(file, '')
   const data = new Float32Array(stored.count * stored.width)
   for await (const block of stored.blocks(4096))
-    data.set(block.data instanceof Uint16Array ? widenHalf(block.data) : block.data, block.start * stored.width)
+    data.set(
+      block.data instanceof Uint16Array ? widenHalf(block.data) : block.data,
+      block.start * stored.width,
+    )
   return { width: stored.width, data }
 }

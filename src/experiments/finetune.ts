@@ -15,10 +15,19 @@ import { asBytes } from '../lib/tensors/tensors.ts'
 import { randomPermutation, randomFor } from '../lib/random.ts'
 import { sha256 } from '../lib/hash.ts'
 import { type Feeds } from './training/buffers.ts'
-import { loadCheckpoint, parametersFile, saveCheckpoint, type TrainingSettings } from './training/checkpoint.ts'
+import {
+  loadCheckpoint,
+  parametersFile,
+  saveCheckpoint,
+  type TrainingSettings,
+} from './training/checkpoint.ts'
 import { peakBytes } from './training/memory.ts'
 import { accumulationGraph } from './training/step.ts'
-import { type AccumulatingTrainer, createAccumulatingTrainer, type Trainer } from './training/trainer.ts'
+import {
+  type AccumulatingTrainer,
+  createAccumulatingTrainer,
+  type Trainer,
+} from './training/trainer.ts'
 import { type TrainableNetwork, networkGraph, objectiveOf } from './network.ts'
 
 export interface FinetunePlan {
@@ -106,7 +115,13 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
   )
   const losses = [...before]
   try {
-    const plan = { images: labels.length, epochs, done, steps: Math.ceil(labels.length / batch), microBatch }
+    const plan = {
+      images: labels.length,
+      epochs,
+      done,
+      steps: Math.ceil(labels.length / batch),
+      microBatch,
+    }
     run.onPlan?.({ ...plan, seconds: await estimateSeconds(run, trainer, plan) })
     while (losses.length < epochs) {
       const epoch = losses.length + 1
@@ -130,7 +145,12 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
 }
 
 /** One pass over the images in an order of its own; gives the mean loss. The next batch is prepared during a step. */
-async function runEpoch(run: FinetuneRun, trainer: Trainer, epoch: number, microBatch: number): Promise<number> {
+async function runEpoch(
+  run: FinetuneRun,
+  trainer: Trainer,
+  epoch: number,
+  microBatch: number,
+): Promise<number> {
   const order = [...randomPermutation(run.labels.length, randomFor(run.seed, `epoch ${epoch}`))]
   const batches = Array.from({ length: Math.ceil(order.length / run.batch) }, (_, i) =>
     order.slice(i * run.batch, (i + 1) * run.batch),
@@ -147,7 +167,11 @@ async function runEpoch(run: FinetuneRun, trainer: Trainer, epoch: number, micro
 }
 
 /** The batch in micro-batches. */
-async function feedsOf(run: FinetuneRun, positions: readonly number[], microBatch: number): Promise<Feeds[]> {
+async function feedsOf(
+  run: FinetuneRun,
+  positions: readonly number[],
+  microBatch: number,
+): Promise<Feeds[]> {
   const { Tensor } = await import('onnxruntime-node')
   const { size } = run.network
   const parts: Feeds[] = []
@@ -155,7 +179,10 @@ async function feedsOf(run: FinetuneRun, positions: readonly number[], microBatc
     const part = positions.slice(at, at + microBatch)
     const crops = await run.crops(part)
     if (crops.length !== part.length * 3 * size * size)
-      throw inputError('bad-training-data', `${crops.length} bytes for ${part.length} crops of 3×${size}×${size}`)
+      throw inputError(
+        'bad-training-data',
+        `${crops.length} bytes for ${part.length} crops of 3×${size}×${size}`,
+      )
     parts.push({
       crops: new Tensor('uint8', crops, [part.length, 3, size, size]),
       labels: new Tensor(
@@ -197,7 +224,10 @@ function splitParameters(
   const all = Array.from(declared.values(), ({ tensor: { name, shape }, role }) => {
     const tensor = known.get(name)
     if (String(tensor?.shape) !== String(shape))
-      throw inputError('bad-training-data', `no starting values for parameter ${name} [${String(shape)}]`)
+      throw inputError(
+        'bad-training-data',
+        `no starting values for parameter ${name} [${String(shape)}]`,
+      )
     return { tensor: tensor!, role }
   })
   const of = (wanted: boolean): NamedTensor[] =>
@@ -211,7 +241,11 @@ function bindingOf(frozen: readonly NamedTensor[]): { bind: (name: string) => Pa
 }
 
 /** The most images, a power of two up to `batch`, whose pass takes no more than half of the free memory. */
-function largestMicroBatch(network: TrainableNetwork, trained: readonly NamedTensor[], batch: number): number {
+function largestMicroBatch(
+  network: TrainableNetwork,
+  trained: readonly NamedTensor[],
+  batch: number,
+): number {
   const names = trained.map(({ name }) => name)
   const graph = accumulationGraph(objectiveOf(network), names)
   const state = 8 * trained.reduce((bytes, { data }) => bytes + data.byteLength, 0)
@@ -224,16 +258,27 @@ function requireValidData({ network, labels, batch, epochs, microBatch = 1 }: Fi
   const wrong = Object.entries({ batch, epochs, 'micro-batch': microBatch }).find(
     ([, n]) => !(Number.isInteger(n) && n > 0),
   )
-  if (wrong) throw inputError('bad-training-data', `${wrong[0]} ${wrong[1]} is not a positive whole number`)
+  if (wrong)
+    throw inputError('bad-training-data', `${wrong[0]} ${wrong[1]} is not a positive whole number`)
   if (labels.length === 0) throw inputError('bad-training-data', 'no images to train on')
   const classes = Number(networkGraph(network).outputs.get('logits')!.shape[1])
   const bad = labels.find(label => !(Number.isInteger(label) && label >= 0 && label < classes))
-  if (bad !== undefined) throw inputError('bad-training-data', `label ${bad} is not a class of 0 … ${classes - 1}`)
+  if (bad !== undefined)
+    throw inputError('bad-training-data', `label ${bad} is not a class of 0 … ${classes - 1}`)
 }
 
-function trainingSettingsOf({ network, parameters, labels, data, seed, batch, rate }: FinetuneRun): TrainingSettings {
+function trainingSettingsOf({
+  network,
+  parameters,
+  labels,
+  data,
+  seed,
+  batch,
+  rate,
+}: FinetuneRun): TrainingSettings {
   const weights = createHash('sha256')
-  for (const { name, data: values } of parameters) weights.update(`${name}\n`).update(asBytes(values))
+  for (const { name, data: values } of parameters)
+    weights.update(`${name}\n`).update(asBytes(values))
   return {
     network: network.name,
     weights: weights.digest('hex'),
@@ -247,7 +292,8 @@ function trainingSettingsOf({ network, parameters, labels, data, seed, batch, ra
 
 /** Says where a diverged run's last good checkpoint is. */
 function withCheckpointHint(error: unknown, folder: string): unknown {
-  if (!(error instanceof GeogapError) || !['bad-loss', 'bad-parameters'].includes(error.code)) return error
+  if (!(error instanceof GeogapError) || !['bad-loss', 'bad-parameters'].includes(error.code))
+    return error
   const message = `${error.message}; the last good checkpoint stays in ${folder}`
   return new GeogapError(error.kind, error.code, message, { cause: error })
 }

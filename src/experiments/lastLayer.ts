@@ -52,7 +52,11 @@ export async function retrainHead(options: RetrainOptions): Promise<RetrainedHea
   const { head, seed, epochs = 5, batch = 32, rate = 1e-5 } = options
   const chosen = drawRows(options)
   const shuffling = randomFor(seed, 'order')
-  const task = { objective: objectiveOf(head), optimizer: adam({ rate }), parameters: headTensors(head) }
+  const task = {
+    objective: objectiveOf(head),
+    optimizer: adam({ rate }),
+    parameters: headTensors(head),
+  }
   const trainer = await createTrainer({ ...task, threads: 1 })
   try {
     const losses: number[] = []
@@ -66,7 +70,11 @@ export async function retrainHead(options: RetrainOptions): Promise<RetrainedHea
       losses.push(total / order.length)
     }
     const [weight, bias] = trainer.parameters()
-    return { head: { ...head, weight: weight!.data, bias: bias!.data }, losses, images: chosen.length }
+    return {
+      head: { ...head, weight: weight!.data, bias: bias!.data },
+      losses,
+      images: chosen.length,
+    }
   } finally {
     await trainer.release()
   }
@@ -74,15 +82,22 @@ export async function retrainHead(options: RetrainOptions): Promise<RetrainedHea
 
 function drawRows({ features, labels, head, seed, fraction = 1 }: RetrainOptions): Int32Array {
   const rows = countRows(features, head)
-  if (labels.length !== rows) throw inputError('bad-labels', `${labels.length} labels for ${rows} rows of features`)
+  if (labels.length !== rows)
+    throw inputError('bad-labels', `${labels.length} labels for ${rows} rows of features`)
   for (let i = 0; i < rows; i++) {
     const label = labels[i]!
     if (!Number.isInteger(label) || label < 0 || label >= head.classes)
-      throw inputError('bad-labels', `label ${label} of row ${i} is not a class of 0 … ${head.classes - 1}`)
+      throw inputError(
+        'bad-labels',
+        `label ${label} of row ${i} is not a class of 0 … ${head.classes - 1}`,
+      )
   }
   const count = Math.round(fraction * rows)
   if (!(count >= 1 && count <= rows))
-    throw inputError('bad-fraction', `fraction ${fraction} of ${rows} rows is not between 1 and ${rows} rows`)
+    throw inputError(
+      'bad-fraction',
+      `fraction ${fraction} of ${rows} rows is not between 1 and ${rows} rows`,
+    )
   return randomPermutation(rows, randomFor(seed, 'fraction')).subarray(0, count)
 }
 
@@ -97,9 +112,14 @@ const objectiveOf =
 /** Copies of the chosen rows. */
 async function feedsOf({ features, labels }: RetrainOptions, chosen: Int32Array): Promise<Feeds> {
   const { Tensor } = await import('onnxruntime-node')
-  const classes = BigInt64Array.from({ length: chosen.length }, (_, i) => BigInt(labels[chosen[i]!]!))
+  const classes = BigInt64Array.from({ length: chosen.length }, (_, i) =>
+    BigInt(labels[chosen[i]!]!),
+  )
   return {
-    features: new Tensor('float32', selectRows(features, chosen).data, [chosen.length, features.width]),
+    features: new Tensor('float32', selectRows(features, chosen).data, [
+      chosen.length,
+      features.width,
+    ]),
     labels: new Tensor('int64', classes, [chosen.length]),
   }
 }

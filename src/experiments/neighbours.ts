@@ -53,7 +53,10 @@ export async function* nearestReferences(
   try {
     const block = Math.max(1, Math.min(8192, Math.floor(memory / (4 * references.count))))
     for await (const { start, rows, data } of queries.blocks(block)) {
-      const found = await session.run({ references: known, queries: new Tensor(queries.dtype, data, [rows, width]) })
+      const found = await session.run({
+        references: known,
+        queries: new Tensor(queries.dtype, data, [rows, width]),
+      })
       yield {
         start,
         rows,
@@ -97,6 +100,7 @@ async function unitRows(embeddings: Embeddings): Promise<Float32Array> {
     await session.release()
   }
   for (let row = 0; row < count; row++)
-    if (!Number.isFinite(all[row * width])) throw inputError('bad-embeddings', `reference ${row} has no direction`)
+    if (!Number.isFinite(all[row * width]))
+      throw inputError('bad-embeddings', `reference ${row} has no direction`)
   return all
 }

@@ -32,16 +32,22 @@ export function networkOf(
 ): TrainableNetwork {
   const known = findArchitecture(model.architecture)
   if (known.kind !== 'classifier')
-    throw new GeogapError('input', 'no-head', `${model.architecture} has no classification head to fine-tune`)
+    throw new GeogapError(
+      'input',
+      'no-head',
+      `${model.architecture} has no classification head to fine-tune`,
+    )
   const { normalization, size } = splitSteps(steps)
   return {
     name: `${model.architecture}, ${model.classes} classes, ${JSON.stringify(steps)}`,
     size,
-    logits: (w, crops) => known.build(w, normalizeCrops(crops, normalization), model.classes).logits,
+    logits: (w, crops) =>
+      known.build(w, normalizeCrops(crops, normalization), model.classes).logits,
   }
 }
 
-const cropsInput = (graph: Graph, size: number): Tensor => addInput(graph, 'crops', 'uint8', ['n', 3, size, size])
+const cropsInput = (graph: Graph, size: number): Tensor =>
+  addInput(graph, 'crops', 'uint8', ['n', 3, size, size])
 
 /** The graph from `crops` to `logits`, for its parameters or to run a trained network. */
 export function networkGraph({ logits, size }: TrainableNetwork): Graph {

@@ -19,7 +19,12 @@ import { recordStudy } from '../results/studies.ts'
 import { type PreparedModel } from '../evaluate/evaluateDataset.ts'
 import { prepareModel } from '../evaluate/targets.ts'
 import { type Embeddings, embeddingsOf, joinEmbeddings, openNpy } from './embeddings.ts'
-import { type FeatureSetOptions, loadOrComputeFeatures, type FeatureSet, readNpy } from './features.ts'
+import {
+  type FeatureSetOptions,
+  loadOrComputeFeatures,
+  type FeatureSet,
+  readNpy,
+} from './features.ts'
 import { openFeaturesIn } from './evaluationFeatures.ts'
 import { type Origins, classifyOrigins, paperKs, studyValuesOfVotes } from './origins.ts'
 
@@ -83,9 +88,13 @@ function createOpener({ model, encoder, onDownload, ...options }: OriginStudyOpt
     const spec = await loadModelSpec(name)
     return prepareModel(spec, (done, total) => onDownload?.(spec.name, done, total))
   }
-  return async (name: string, dataset: (name: string) => Promise<Dataset>): Promise<OpenedEmbeddings> => {
+  return async (
+    name: string,
+    dataset: (name: string) => Promise<Dataset>,
+  ): Promise<OpenedEmbeddings> => {
     if (extname(name) === '.npy') {
-      if (encoder === undefined) throw inputError('unknown-encoder', `${name} does not say who made it: --encoder NAME`)
+      if (encoder === undefined)
+        throw inputError('unknown-encoder', `${name} does not say who made it: --encoder NAME`)
       return { embeddings: await openNpy(name, encoder), source: name }
     }
     const [kept, ...more] = await openFeaturesIn(name)
@@ -95,7 +104,8 @@ function createOpener({ model, encoder, onDownload, ...options }: OriginStudyOpt
         `${name} holds features of ${more.length + 1} evaluations: give the folder of one`,
       )
     if (kept) return embeddingsOfFeatureSet(await kept.read())
-    if (model === undefined) throw inputError('no-model', `${name} holds images: --model NAME to embed them`)
+    if (model === undefined)
+      throw inputError('no-model', `${name} holds images: --model NAME to embed them`)
     return embeddingsOfFeatureSet(
       await loadOrComputeFeatures(await (ready ??= load(model)), await dataset(name), options),
     )
@@ -113,10 +123,15 @@ async function openUnlabelled(name: string): Promise<Dataset> {
     found => found.isDirectory(),
     () => false,
   )
-  if (!isFolder && !archiveKinds.includes(extname(name).toLowerCase())) return openDataset({ name, labels: 'original' })
+  if (!isFolder && !archiveKinds.includes(extname(name).toLowerCase()))
+    return openDataset({ name, labels: 'original' })
   const entries = (await (await openTree(name)).list('')).filter(({ path }) => isImageName(path))
   if (entries.length === 0) throw inputError('no-images', `no images in ${name}`)
-  return buildDataset({ name, samples: entries.map(entry => toSample(entry, [], '')), space: ownSpace([]) })
+  return buildDataset({
+    name,
+    samples: entries.map(entry => toSample(entry, [], '')),
+    space: ownSpace([]),
+  })
 }
 
 /** The references whose region is known, in memory. */
@@ -124,15 +139,23 @@ async function keepRowsWithRegion(
   { embeddings, source: from }: OpenedEmbeddings,
   options: OriginStudyOptions,
 ): Promise<{ references: Embeddings; regions: string[]; notes: string[] }> {
-  const stored = typeof from === 'string' ? await readRegionsBeside(from, options) : featureSetRegions(from)
+  const stored =
+    typeof from === 'string' ? await readRegionsBeside(from, options) : featureSetRegions(from)
   if (stored.length !== embeddings.count)
-    throw inputError('bad-regions', `${stored.length} rows of regions for ${embeddings.count} embeddings`)
+    throw inputError(
+      'bad-regions',
+      `${stored.length} rows of regions for ${embeddings.count} embeddings`,
+    )
   const known = stored.flatMap((region, row) => (region === null ? [] : row))
-  if (known.length === 0) throw inputError('empty-region', `no reference of ${options.reference} has a region`)
+  if (known.length === 0)
+    throw inputError('empty-region', `no reference of ${options.reference} has a region`)
   const left = stored.length - known.length
   const all = typeof from === 'string' ? await readNpy(from) : from.features
   return {
-    references: left === 0 ? embeddings : embeddingsOf(selectRows(all, known).data, all.width, embeddings.encoder),
+    references:
+      left === 0
+        ? embeddings
+        : embeddingsOf(selectRows(all, known).data, all.width, embeddings.encoder),
     regions: known.map(row => stored[row]!),
     notes: left === 0 ? [] : [`${left} references without an embedding or a region are left out`],
   }
@@ -142,12 +165,18 @@ const featureSetRegions = ({ samples: items, status }: FeatureSet): (string | nu
   items.map(({ groups }, row) => (status[row] === 'ok' ? rawCellText(groups['region']) : null))
 
 /** The column `region` of the Parquet file beside a `.npy` file, or regions from its countries by a scheme. */
-async function readRegionsBeside(file: string, { open }: OriginStudyOptions): Promise<(string | null)[]> {
+async function readRegionsBeside(
+  file: string,
+  { open }: OriginStudyOptions,
+): Promise<(string | null)[]> {
   const beside = file.replace(/\.npy$/, '.parquet')
   const { columns, rows } = await readTable(beside)
   if (columns.includes('region')) return rows.map(row => rawCellText(row['region']))
   if (open?.regions === undefined || !columns.includes('country'))
-    throw inputError('no-regions', `no column region in ${beside}; with a column country: --regions SCHEME`)
+    throw inputError(
+      'no-regions',
+      `no column region in ${beside}; with a column country: --regions SCHEME`,
+    )
   const find = regionFinder(await readRegionScheme(open.regions))
   return rows.map(row => find(rawCellText(row['country']) ?? '') ?? null)
 }

@@ -133,7 +133,13 @@ function createVoteTally(ks: readonly number[], codes: Int32Array, names: readon
   }
 }
 
-function votesOf(k: number, western: number, counts: Float64Array, names: readonly string[], queries: number): Votes {
+function votesOf(
+  k: number,
+  western: number,
+  counts: Float64Array,
+  names: readonly string[],
+  queries: number,
+): Votes {
   const regions = Object.fromEntries(names.map((name, i) => [name, counts[i]!]))
   const [europe = 0, africa = 0] = [regions['Europe'], regions['Africa']]
   return {

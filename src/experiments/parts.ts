@@ -10,7 +10,12 @@ import { inputError } from '../lib/errors.ts'
 import { type FeatureMatrix, selectRows } from '../models/runtime/head.ts'
 import { type OnDownload } from '../evaluate/targets.ts'
 import { type FeatureSet } from './features.ts'
-import { type LabelledSample, sharedHouseholdNote, splitSamples, type SplitProtocol } from './splits.ts'
+import {
+  type LabelledSample,
+  sharedHouseholdNote,
+  splitSamples,
+  type SplitProtocol,
+} from './splits.ts'
 
 /** Rows of kept features whose images could be read. */
 export interface DatasetPart {
@@ -83,7 +88,10 @@ export async function openParts(
       notes.add(`${part.failedCount} images of ${part.dataset} could not be read and are left out`)
   }
   if (new Set(evals.map(({ label }) => label)).size < evals.length)
-    throw inputError('bad-split', `the same data set twice: ${evals.map(({ dataset }) => dataset).join(', ')}`)
+    throw inputError(
+      'bad-split',
+      `the same data set twice: ${evals.map(({ dataset }) => dataset).join(', ')}`,
+    )
   return { train, evals, notes: withSharedHouseholdNote([...notes], train, evals) }
 }
 
@@ -107,17 +115,33 @@ function withSharedHouseholdNote(
 ): string[] {
   if (notes.some(note => note.includes('households'))) return notes
   const housed = (some: readonly LabelledSample[]) =>
-    some.flatMap(({ groups }) => (groups['household'] == null ? [] : { household: String(groups['household']) }))
-  return [...notes, ...sharedHouseholdNote(housed(samples), housed(evals.flatMap(part => part.samples)))]
+    some.flatMap(({ groups }) =>
+      groups['household'] == null ? [] : { household: String(groups['household']) },
+    )
+  return [
+    ...notes,
+    ...sharedHouseholdNote(housed(samples), housed(evals.flatMap(part => part.samples))),
+  ]
 }
 
-export function partRequests({ train, evals, split }: PartSelection): { train: PartRequest; evals: PartRequest[] } {
+export function partRequests({ train, evals, split }: PartSelection): {
+  train: PartRequest
+  evals: PartRequest[]
+} {
   const first = partRequest(train, split, 'train')
-  const isDollarStreet = typeof train === 'string' && benchmarkOf(parsePartName(train).name) === 'dollarstreet'
-  const others = evals.length > 0 ? evals : typeof train === 'string' ? [`${parsePartName(train).name}:test`] : []
+  const isDollarStreet =
+    typeof train === 'string' && benchmarkOf(parsePartName(train).name) === 'dollarstreet'
+  const others =
+    evals.length > 0
+      ? evals
+      : typeof train === 'string'
+        ? [`${parsePartName(train).name}:test`]
+        : []
   if (others.length === 0) throw inputError('bad-split', 'nothing to evaluate on')
   const same = (other: string | Dataset): boolean =>
-    typeof train === 'string' && typeof other === 'string' && parsePartName(other).name === parsePartName(train).name
+    typeof train === 'string' &&
+    typeof other === 'string' &&
+    parsePartName(other).name === parsePartName(train).name
   return {
     train: first,
     evals: others.map(other => {
@@ -140,7 +164,8 @@ function parsePartName(text: string): { name: string; side?: 'train' | 'test' } 
 }
 
 /** `dollarstreet` for any of its variants and parts. */
-const benchmarkOf = (name: string): string | undefined => findBenchmark(name.replace(/ \(.*/, ''))?.benchmark.name
+const benchmarkOf = (name: string): string | undefined =>
+  findBenchmark(name.replace(/ \(.*/, ''))?.benchmark.name
 
 function cutPart(
   kept: FeatureSet,
@@ -180,13 +205,24 @@ export async function openDatasets(
     if (side === 'all') return dataset
     const split = splitSamples(dataset.samples, names.split)
     for (const note of split.notes) notes.add(note)
-    return { ...dataset, name: `${dataset.name}:${side}`, samples: split[side], hash: contentHash(split[side]) }
+    return {
+      ...dataset,
+      name: `${dataset.name}:${side}`,
+      samples: split[side],
+      hash: contentHash(split[side]),
+    }
   }
   const { train, evals } = await openAllParts(names, partOf)
   return { train, evals, notes: withSharedHouseholdNote([...notes], train, evals) }
 }
 
-function requireSameClasses({ featureSet: a }: DatasetPart, { featureSet: b, dataset }: DatasetPart): void {
+function requireSameClasses(
+  { featureSet: a }: DatasetPart,
+  { featureSet: b, dataset }: DatasetPart,
+): void {
   if (String(a.description.classes) === String(b.description.classes)) return
-  throw inputError('other-classes', `${dataset} is labelled with other classes than ${a.description.dataset}`)
+  throw inputError(
+    'other-classes',
+    `${dataset} is labelled with other classes than ${a.description.dataset}`,
+  )
 }

@@ -15,12 +15,16 @@ export function headNames(graph: Graph): { weight: string; bias: string } | null
     const node = maker(tensor)
     return node?.op === 'Reshape' ? reshaped(node.inputs[0]!) : tensor
   }
-  const [features, logits] = ['features', 'logits'].map(name => reshaped(graph.outputs.get(name)!)) as [Tensor, Tensor]
+  const [features, logits] = ['features', 'logits'].map(name =>
+    reshaped(graph.outputs.get(name)!),
+  ) as [Tensor, Tensor]
   const last = maker(logits)
   const [x, weight, bias] = last?.inputs ?? []
-  const isParameter = (tensor?: Tensor): tensor is Tensor => tensor !== undefined && graph.parameters.has(tensor.name)
+  const isParameter = (tensor?: Tensor): tensor is Tensor =>
+    tensor !== undefined && graph.parameters.has(tensor.name)
   if (!x || reshaped(x) !== features || !isParameter(weight) || !isParameter(bias)) return null
-  const isLinear = last?.op === 'Gemm' || (last?.op === 'Conv' && weight.shape.slice(2).every(size => size === 1))
+  const isLinear =
+    last?.op === 'Gemm' || (last?.op === 'Conv' && weight.shape.slice(2).every(size => size === 1))
   return isLinear ? { weight: weight.name, bias: bias.name } : null
 }
 
@@ -37,7 +41,8 @@ export async function pretrainedHead(
   const files = await Promise.all(model.files.map(readWeights))
   const found = await readParameters(graph, files, known.names, [names.weight, names.bias])
   const [weight, bias] = found
-  if (!weight || !bias) throw new GeogapError('internal', 'no-head', `no values of ${names.weight} and ${names.bias}`)
+  if (!weight || !bias)
+    throw new GeogapError('internal', 'no-head', `no values of ${names.weight} and ${names.bias}`)
   return { classes: model.classes, width: weight.shape[1]!, weight: weight.data, bias: bias.data }
 }
 

@@ -65,7 +65,15 @@ export async function runRetraining(options: RetrainingOptions): Promise<Retrain
   const largest = Math.max(...fractions)
   const heads: string[] = []
   const run = async (fraction: number, seed: number) => {
-    const trained = await retrainHead({ ...training, head: first.head, seed, fraction, epochs, batch, rate })
+    const trained = await retrainHead({
+      ...training,
+      head: first.head,
+      seed,
+      fraction,
+      epochs,
+      batch,
+      rate,
+    })
     options.onHead?.(fraction, seed, trained)
     const figures = await figuresOf(trained.head)
     const base = source.base ?? training.featureSet.description.model
@@ -76,7 +84,12 @@ export async function runRetraining(options: RetrainingOptions): Promise<Retrain
   const before = await runStudy({ settings: [0], seeds: 1, run: () => figuresOf(first.head) })
   const rows = [...before, ...(await runStudy({ settings: fractions, seeds, run }))]
   await recordStudy(out, 'last-layer', rows, training.featureSet.description.model)
-  return { model: training.featureSet.description.model, rows, notes: [...parts.notes, ...first.notes], heads }
+  return {
+    model: training.featureSet.description.model,
+    rows,
+    notes: [...parts.notes, ...first.notes],
+    heads,
+  }
 }
 
 interface FeatureSource {
@@ -92,7 +105,11 @@ async function loadModelToTrain({
 }: RetrainingOptions): Promise<Required<Omit<FeatureSource, 'open'>> | undefined> {
   if (model === undefined) return undefined
   const spec = typeof model === 'string' ? await loadModelSpec(model) : model
-  if (spec.head) throw inputError('retrained-head', `${spec.name} is a retrained head; give the model that it is on`)
+  if (spec.head)
+    throw inputError(
+      'retrained-head',
+      `${spec.name} is a retrained head; give the model that it is on`,
+    )
   const ready = await prepareModel(spec, (done, total) => onDownload?.(spec.name, done, total))
   return { model: ready, base: typeof model === 'string' ? model : spec.name }
 }
@@ -109,7 +126,10 @@ async function computedFeatureSource(options: RetrainingOptions): Promise<Featur
   return { ...found, open }
 }
 
-async function storedFeatureSource(folders: readonly string[], options: RetrainingOptions): Promise<FeatureSource> {
+async function storedFeatureSource(
+  folders: readonly string[],
+  options: RetrainingOptions,
+): Promise<FeatureSource> {
   const all = (await Promise.all(folders.map(openFeaturesIn))).flat()
   if (all.length === 0) throw inputError('no-features', `no kept features in ${folders.join(', ')}`)
   const found = await loadModelToTrain(options)
@@ -117,7 +137,10 @@ async function storedFeatureSource(folders: readonly string[], options: Retraini
   const ofModel = all.filter(({ description: about }) => String(about.weights) === weights)
   const models = [...new Set(all.map(({ description: about }) => about.model))].join(' and of ')
   if (ofModel.length === 0)
-    throw inputError('different-encoder', `features of ${models}, none of ${found!.model.spec.name}`)
+    throw inputError(
+      'different-encoder',
+      `features of ${models}, none of ${found!.model.spec.name}`,
+    )
   if (!found && ofModel.length < all.length)
     throw inputError('different-encoder', `features of ${models}: --model NAME says which`)
   const names = ofModel.map(({ description: about }) => about.dataset)
@@ -125,7 +148,8 @@ async function storedFeatureSource(folders: readonly string[], options: Retraini
     ...found,
     open: from => {
       const [kept, other] = ofModel.filter(({ description: about }) => about.dataset === from)
-      if (!kept) throw unknownNameError('kept data set', typeof from === 'string' ? from : from.name, names)
+      if (!kept)
+        throw unknownNameError('kept data set', typeof from === 'string' ? from : from.name, names)
       if (other)
         throw inputError(
           'bad-features',
@@ -145,7 +169,8 @@ interface TrainingRows extends Pick<RetrainOptions, 'features' | 'labels'> {
 function trainingRowsOf({ train, evals }: DatasetParts): TrainingRows {
   const { samples: items, features, featureSet: kept, dataset } = train
   const rows = items.flatMap(({ labels }, row) => (labels.length > 0 ? row : []))
-  if (rows.length === 0) throw inputError('bad-training-data', `no image of ${dataset} has a class to train`)
+  if (rows.length === 0)
+    throw inputError('bad-training-data', `no image of ${dataset} has a class to train`)
   const some = rows.map(row => items[row]!)
   const tested = evals.flatMap(part => part.samples)
   requireClassesEvaluated(some, tested)
@@ -201,6 +226,14 @@ function saveTrainedHead(
   const name = `${about.model}.retrained_${seed}`
   return saveHeadModel(join(out, 'heads', slug(name)), head, {
     ...{ name, base, weights: about.weights, steps: about.recipe, classes: about.classes },
-    trained: { dataset, content: about.content, split, images, fraction, seed, loss: losses.at(-1)! },
+    trained: {
+      dataset,
+      content: about.content,
+      split,
+      images,
+      fraction,
+      seed,
+      loss: losses.at(-1)!,
+    },
   })
 }

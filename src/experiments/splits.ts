@@ -3,7 +3,11 @@
  * same (`dollarstreet/household`, `…/published`, `…/household-balanced`); these are for the others and for made-up ones.
  */
 import { type Sample } from '../datasets/dataset.ts'
-import { balanceRegions, countSharedHouseholds, splitByHousehold } from '../datasets/benchmarks/splits.ts'
+import {
+  balanceRegions,
+  countSharedHouseholds,
+  splitByHousehold,
+} from '../datasets/benchmarks/splits.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 
 export const splitProtocols = ['household', 'published', 'household-balanced'] as const
@@ -46,14 +50,20 @@ export function splitSamples<T extends LabelledSample>(
 ): TrainTestSplit<T> {
   if (!splitProtocols.includes(protocol)) throw unknownNameError('split', protocol, splitProtocols)
   const rows = items.map(item => withHousehold(item))
-  const parts = protocol === 'published' ? publishedSplit(rows) : splitByHousehold(rows, testShare, seed)
+  const parts =
+    protocol === 'published' ? publishedSplit(rows) : splitByHousehold(rows, testShare, seed)
   const { train, test } =
     protocol === 'household-balanced'
       ? { train: balancePart(parts.train, 'training'), test: balancePart(parts.test, 'test') }
       : parts
   for (const [name, part] of Object.entries({ training: train, test }))
-    if (part.length === 0) throw inputError('bad-split', `the ${name} part of the ${protocol} split is empty`)
-  return { train: train.map(row => row.item), test: test.map(row => row.item), notes: splitNotes(train, test) }
+    if (part.length === 0)
+      throw inputError('bad-split', `the ${name} part of the ${protocol} split is empty`)
+  return {
+    train: train.map(row => row.item),
+    test: test.map(row => row.item),
+    notes: splitNotes(train, test),
+  }
 }
 
 type HouseholdRow<T extends LabelledSample = LabelledSample> = ReturnType<typeof withHousehold<T>>
@@ -61,10 +71,13 @@ type HouseholdRow<T extends LabelledSample = LabelledSample> = ReturnType<typeof
 function publishedSplit<T extends LabelledSample>(
   rows: readonly HouseholdRow<T>[],
 ): { train: HouseholdRow<T>[]; test: HouseholdRow<T>[] } {
-  const of = (part: string): HouseholdRow<T>[] => rows.filter(({ item }) => groupValueText(item, 'split') === part)
+  const of = (part: string): HouseholdRow<T>[] =>
+    rows.filter(({ item }) => groupValueText(item, 'split') === part)
   const [train, test] = [of('train'), of('test')]
   if (train.length + test.length < rows.length) {
-    const other = rows.find(({ item }) => !['train', 'test'].includes(groupValueText(item, 'split')))!.item
+    const other = rows.find(
+      ({ item }) => !['train', 'test'].includes(groupValueText(item, 'split')),
+    )!.item
     throw inputError(
       'bad-split',
       `image ${other.id} has split ${groupValueText(other, 'split') || 'none'}, not train or test`,
@@ -73,9 +86,13 @@ function publishedSplit<T extends LabelledSample>(
   return { train, test }
 }
 
-function balancePart<T extends LabelledSample>(rows: readonly HouseholdRow<T>[], part: string): HouseholdRow<T>[] {
+function balancePart<T extends LabelledSample>(
+  rows: readonly HouseholdRow<T>[],
+  part: string,
+): HouseholdRow<T>[] {
   const homeless = rows.find(({ region }) => region === '')
-  if (homeless) throw inputError('empty-region', `image ${homeless.item.id} of the ${part} part has no region`)
+  if (homeless)
+    throw inputError('empty-region', `image ${homeless.item.id} of the ${part} part has no region`)
   return rows.length === 0 ? [] : balanceRegions(rows, seed)
 }
 
@@ -84,11 +101,15 @@ type HouseholdList = readonly { household: string }[]
 /** Warns of households that are trained on and tested. */
 export function sharedHouseholdNote(train: HouseholdList, test: HouseholdList): string[] {
   const shared = countSharedHouseholds(train, test)
-  return shared > 0 ? [`${shared} households have images in both the training and the test part`] : []
+  return shared > 0
+    ? [`${shared} households have images in both the training and the test part`]
+    : []
 }
 
 function splitNotes(train: readonly HouseholdRow[], test: readonly HouseholdRow[]): string[] {
-  const unknown = [...train, ...test].filter(({ item }) => groupValueText(item, 'household') === '').length
+  const unknown = [...train, ...test].filter(
+    ({ item }) => groupValueText(item, 'household') === '',
+  ).length
   return [
     ...sharedHouseholdNote(train, test),
     ...(unknown > 0 ? [`${unknown} images have no household; each counts as its own`] : []),
@@ -99,11 +120,19 @@ function splitNotes(train: readonly HouseholdRow[], test: readonly HouseholdRow[
  * Checks that every class trained on (the first accepted one of an image) is accepted by some image of the evaluation.
  * @throws GeogapError `class-not-evaluated` naming the classes that the evaluation lacks.
  */
-export function requireClassesEvaluated(train: readonly LabelledSample[], test: readonly LabelledSample[]): void {
+export function requireClassesEvaluated(
+  train: readonly LabelledSample[],
+  test: readonly LabelledSample[],
+): void {
   const tested = new Set(test.flatMap(({ labels }) => labels))
-  const lacking = [...new Set(train.filter(({ labels }) => !tested.has(labels[0]!)).map(({ label }) => label))]
+  const lacking = [
+    ...new Set(train.filter(({ labels }) => !tested.has(labels[0]!)).map(({ label }) => label)),
+  ]
   if (lacking.length === 0) return
   const more = lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''
   const names = `${lacking.slice(0, 5).join(', ')}${more}`
-  throw inputError('class-not-evaluated', `classes in the training data that the evaluation lacks: ${names}`)
+  throw inputError(
+    'class-not-evaluated',
+    `classes in the training data that the evaluation lacks: ${names}`,
+  )
 }

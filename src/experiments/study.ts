@@ -27,12 +27,14 @@ export interface StudyOptions {
  * @throws GeogapError `bad-study` without settings or seeds, or when runs differ in the names of their figures.
  */
 export async function runStudy({ settings, seeds, run }: StudyOptions): Promise<StudySummaryRow[]> {
-  if (settings.length === 0 || seeds < 1) throw inputError('bad-study', 'no settings or no seeds to study')
+  if (settings.length === 0 || seeds < 1)
+    throw inputError('bad-study', 'no settings or no seeds to study')
   const rows: StudySummaryRow[] = []
   for (const setting of settings) {
     const figures: Readonly<Record<string, number | null>>[] = []
     for (let seed = 1; seed <= seeds; seed++) figures.push(await run(setting, seed))
-    for (const metric of Object.keys(figures[0]!)) rows.push(summarizeFigure(setting, metric, figures))
+    for (const metric of Object.keys(figures[0]!))
+      rows.push(summarizeFigure(setting, metric, figures))
   }
   return rows
 }
@@ -48,5 +50,11 @@ function summarizeFigure(
   })
   const defined = values.filter(value => value !== null)
   const center = defined.length > 0 ? mean(defined) : null
-  return { setting, metric, values, mean: center, deviation: defined.length > 1 ? standardDeviation(defined) : null }
+  return {
+    setting,
+    metric,
+    values,
+    mean: center,
+    deviation: defined.length > 1 ? standardDeviation(defined) : null,
+  }
 }

@@ -24,7 +24,8 @@ interface WesternRows {
 
 function splitWestern(regions: readonly (string | null)[]): WesternRows {
   const unknown = regions.findIndex(region => region === null || region === '')
-  if (unknown >= 0) throw inputError('empty-region', `image ${unknown + 1} of ${regions.length} has no region`)
+  if (unknown >= 0)
+    throw inputError('empty-region', `image ${unknown + 1} of ${regions.length} has no region`)
   const indices = regions.map((_, i) => i)
   const western = indices.filter(i => isWestern(regions[i]!))
   return { western, other: indices.filter(i => !isWestern(regions[i]!)) }
@@ -39,8 +40,10 @@ export function drawWesternSample(
   regions: readonly (string | null)[],
   { size, share, seed }: WesternSampleOptions,
 ): number[] {
-  if (!(share >= 0 && share <= 1)) throw inputError('bad-share', `western share ${share} is not between 0 and 1`)
-  if (!(Number.isInteger(size) && size > 0)) throw inputError('bad-share', `size ${size} is not a number of images`)
+  if (!(share >= 0 && share <= 1))
+    throw inputError('bad-share', `western share ${share} is not between 0 and 1`)
+  if (!(Number.isInteger(size) && size > 0))
+    throw inputError('bad-share', `size ${size} is not a number of images`)
   const { western, other } = splitWestern(regions)
   const wanted = Math.round(share * size)
   const sides = [
@@ -52,23 +55,34 @@ export function drawWesternSample(
       throw inputError('empty-region', `no ${name} images for a western share of ${share}`)
     if (count <= rows.length) continue
     const what = `a western share of ${share} of ${size} images needs ${count} ${name} ones, there are ${rows.length}`
-    throw inputError('share-too-large', `${what}; the largest size is ${largestSize(regions, [share])}`)
+    throw inputError(
+      'share-too-large',
+      `${what}; the largest size is ${largestSize(regions, [share])}`,
+    )
   }
   const drawn = sides.flatMap(({ name, rows, count }) =>
-    Array.from(randomPermutation(rows.length, randomFor(seed, name)).subarray(0, count), i => rows[i]!),
+    Array.from(
+      randomPermutation(rows.length, randomFor(seed, name)).subarray(0, count),
+      i => rows[i]!,
+    ),
   )
   return drawn.sort((a, b) => a - b)
 }
 
 /** The largest size for which every one of `shares` can be drawn. Errors: empty-region. */
-export function largestSize(regions: readonly (string | null)[], shares: readonly number[]): number {
+export function largestSize(
+  regions: readonly (string | null)[],
+  shares: readonly number[],
+): number {
   const { western, other } = splitWestern(regions)
   const fits = (size: number): boolean =>
     shares.every(share => {
       const wanted = Math.round(share * size)
       return wanted <= western.length && size - wanted <= other.length
     })
-  const empty = shares.some(share => (share > 0 && western.length === 0) || (share < 1 && other.length === 0))
+  const empty = shares.some(
+    share => (share > 0 && western.length === 0) || (share < 1 && other.length === 0),
+  )
   let size = empty ? 0 : western.length + other.length
   while (size > 0 && !fits(size)) size -= 1
   return size

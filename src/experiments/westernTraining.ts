@@ -67,17 +67,27 @@ export interface WesternTrainingResult {
  * Fine-tunes, evaluates, and records the study `western-share` of `out`. What an interrupted run has done is not done again.
  * @throws GeogapError `empty-region`, `share-too-large`, `class-not-evaluated`, and what `finetune` throws
  */
-export async function runWesternTraining(options: WesternTrainingOptions): Promise<WesternTrainingResult> {
+export async function runWesternTraining(
+  options: WesternTrainingOptions,
+): Promise<WesternTrainingResult> {
   const { out, shares = westernShares, seeds = 1, minN = 30, split = 'household' } = options
-  const opened = await openDatasets({ ...options, split }, name => openDataset({ ...options.open, name }))
+  const opened = await openDatasets({ ...options, split }, name =>
+    openDataset({ ...options.open, name }),
+  )
   const { items, notes } = await usableSamples(opened.train)
   requireClassesEvaluated(
     items,
     opened.evals.flatMap(part => part.samples),
   )
-  const regions = items.map(({ groups }) => (groups['region'] === null ? null : String(groups['region'] ?? '')))
+  const regions = items.map(({ groups }) =>
+    groups['region'] === null ? null : String(groups['region'] ?? ''),
+  )
   const size = options.size ?? largestSize(regions, shares)
-  if (size === 0) throw inputError('empty-region', `no training images for western shares of ${shares.join(', ')}`)
+  if (size === 0)
+    throw inputError(
+      'empty-region',
+      `no training images for western shares of ${shares.join(', ')}`,
+    )
   const samples = (share: number, seed: number) => drawWesternSample(regions, { size, share, seed })
   for (const share of shares) samples(share, 1)
   const task = await prepareTask(options, opened.train)
@@ -99,7 +109,10 @@ async function usableSamples(dataset: Dataset): Promise<{ items: Sample[]; notes
   const { missing, unreadable } = await checkDataset(dataset)
   const lost = new Set([...missing, ...unreadable.map(({ id }) => id)])
   const items = dataset.samples.filter(({ id, labels }) => labels.length > 0 && !lost.has(id))
-  const notes = lost.size > 0 ? [`${lost.size} images of ${dataset.name} could not be read and are left out`] : []
+  const notes =
+    lost.size > 0
+      ? [`${lost.size} images of ${dataset.name} could not be read and are left out`]
+      : []
   return { items, notes }
 }
 
@@ -122,7 +135,10 @@ async function prepareTask(
 ): Promise<FinetuneTask> {
   const spec = await loadModelSpec(name)
   if (spec.graph || spec.head)
-    throw inputError('not-trainable', `${spec.name} is no architecture of the catalogue, which fine-tuning needs`)
+    throw inputError(
+      'not-trainable',
+      `${spec.name} is no architecture of the catalogue, which fine-tuning needs`,
+    )
   const ready = await prepareModel(spec, (done, total) => onDownload?.(spec.name, done, total))
   const steps = modelSteps(spec.recipe, preprocessing)
   const classes = train.labelSpace === 'imagenet-1k' ? train.labelSpace : train.classes
@@ -135,13 +151,22 @@ async function prepareTask(
     ...{ name: spec.name, architecture: spec.architecture, network, parameters, steps, classes },
     preparer: await createCropPreparer(stepsFor(spec.recipe, preprocessing, train.imageFixes)),
     content: isDraftMode(preprocessing) ? `${train.hash} draft` : train.hash,
-    notes: own ? [] : [`${spec.name} has other classes than ${train.name}: its head starts from zeros`],
+    notes: own
+      ? []
+      : [`${spec.name} has other classes than ${train.name}: its head starts from zeros`],
   }
 }
 
-async function startingValues(model: LocalModel, steps: readonly PreprocessingStep[]): Promise<NamedTensor[]> {
+async function startingValues(
+  model: LocalModel,
+  steps: readonly PreprocessingStep[],
+): Promise<NamedTensor[]> {
   const files = await Promise.all(model.files.map(readWeights))
-  return readParameters(classifierGraph(model, steps), files, findArchitecture(model.architecture).names)
+  return readParameters(
+    classifierGraph(model, steps),
+    files,
+    findArchitecture(model.architecture).names,
+  )
 }
 
 async function withNewHead(
@@ -153,7 +178,8 @@ async function withNewHead(
   if (!names) throw inputError('no-head', `${model.architecture} has no linear head to replace`)
   return (await startingValues(model, steps)).map(tensor => {
     const { weight, bias } = untrainedHead(classes, tensor.shape[1] ?? 0)
-    if (tensor.name === names.weight) return { ...tensor, shape: tensor.shape.with(0, classes), data: weight }
+    if (tensor.name === names.weight)
+      return { ...tensor, shape: tensor.shape.with(0, classes), data: weight }
     return tensor.name === names.bias ? { ...tensor, shape: [classes], data: bias } : tensor
   })
 }
@@ -178,16 +204,30 @@ async function finetuneModel(
       const { crops, failed } = await task.preparer.finish(task.preparer.begin(some, 0))
       const [lost] = failed
       if (lost)
-        throw new GeogapError('data', lost.code, `cannot read image ${some[lost.at]!.id} any more: ${lost.code}`)
+        throw new GeogapError(
+          'data',
+          lost.code,
+          `cannot read image ${some[lost.at]!.id} any more: ${lost.code}`,
+        )
       return crops
     },
     onPlan: plan =>
-      onPlan?.(run, plan, (plan.seconds * (runsLeft * plan.epochs - plan.done)) / (plan.epochs - plan.done)),
+      onPlan?.(
+        run,
+        plan,
+        (plan.seconds * (runsLeft * plan.epochs - plan.done)) / (plan.epochs - plan.done),
+      ),
     onEpoch: (epoch, loss) => onEpoch?.(run, epoch, loss),
   })
   const weights = file.slice(folder.length + 1)
   const { architecture, steps: preprocessing, classes } = task
-  await writeJson(join(folder, descriptionName), { name, architecture, weights, preprocessing, classes })
+  await writeJson(join(folder, descriptionName), {
+    name,
+    architecture,
+    weights,
+    preprocessing,
+    classes,
+  })
   return folder
 }
 

@@ -18,10 +18,12 @@ export class GeogapError extends Error {
 }
 
 /** A wrong argument, name or file content given by the caller. */
-export const inputError = (code: string, message: string): GeogapError => new GeogapError('input', code, message)
+export const inputError = (code: string, message: string): GeogapError =>
+  new GeogapError('input', code, message)
 
 /** What an error of any kind says. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error)
 
 /** The first line of it. */
 export const firstLine = (error: unknown): string => messageOf(error).split('\n')[0]!
@@ -33,13 +35,17 @@ export function quoteForMessage(name: string, limit = 80): string {
 }
 
 /** The same without quotes. */
-export const escapeForMessage = (name: string, limit: number): string => quoteForMessage(name, limit).slice(1, -1)
+export const escapeForMessage = (name: string, limit: number): string =>
+  quoteForMessage(name, limit).slice(1, -1)
 
 /** The names closest to `name` by edit distance, nearest first. */
 export function nearestNames(name: string, known: Iterable<string>, count = 3): string[] {
   const lowerCaseName = name.toLowerCase()
   return [...known]
-    .map(candidate => ({ candidate, distance: editDistance(lowerCaseName, candidate.toLowerCase()) }))
+    .map(candidate => ({
+      candidate,
+      distance: editDistance(lowerCaseName, candidate.toLowerCase()),
+    }))
     .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
     .slice(0, count)
     .map(({ candidate }) => candidate)

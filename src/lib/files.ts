@@ -9,7 +9,10 @@ const chunkBytes = 1 << 28
  * Has `write` fill a temporary file, so that readers see nothing or all of `file`: fsync, rename, fsync of the folder.
  * When `write` fails the temporary file is removed and the error passes on.
  */
-export async function writeDurably(file: string, write: (temporary: string) => Promise<void>): Promise<void> {
+export async function writeDurably(
+  file: string,
+  write: (temporary: string) => Promise<void>,
+): Promise<void> {
   const temporary = temporaryName(file)
   try {
     await write(temporary)
@@ -23,7 +26,10 @@ export async function writeDurably(file: string, write: (temporary: string) => P
 }
 
 /** As `writeDurably`, for a writer that takes an open file. */
-export const writeAtomically = (file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> =>
+export const writeAtomically = (
+  file: string,
+  write: (handle: FileHandle) => Promise<void>,
+): Promise<void> =>
   writeDurably(file, async temporary => {
     const handle = await open(temporary, 'wx')
     try {
@@ -48,7 +54,8 @@ export async function writeOutput(file: string, content: string | Uint8Array): P
 }
 
 /** A name beside `file` that no other process or call uses. */
-export const temporaryName = (file: string): string => `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
+export const temporaryName = (file: string): string =>
+  `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
 
 const reasonByErrorCode: Partial<Record<string, string>> = {
   ENOENT: 'its folder does not exist',
@@ -65,14 +72,20 @@ export function storageError(file: string, error: unknown): GeogapError {
   const text = messageOf(error)
   const code = (error as NodeJS.ErrnoException).code ?? ''
   const isDiskFull = code === 'ENOSPC' || /no space left/i.test(text)
-  const isFolderUnmakable = (error as NodeJS.ErrnoException).syscall === 'mkdir' && code === 'ENOENT'
+  const isFolderUnmakable =
+    (error as NodeJS.ErrnoException).syscall === 'mkdir' && code === 'ENOENT'
   const knownReason = isFolderUnmakable
     ? 'the folder cannot be made here (a read-only place?)'
     : reasonByErrorCode[code]
   const reason = isDiskFull ? 'no space left on the device' : (knownReason ?? text.split('\n')[0]!)
-  return new GeogapError('storage', isDiskFull ? 'disk-full' : 'write-failed', `cannot write ${file}: ${reason}`, {
-    cause: error,
-  })
+  return new GeogapError(
+    'storage',
+    isDiskFull ? 'disk-full' : 'write-failed',
+    `cannot write ${file}: ${reason}`,
+    {
+      cause: error,
+    },
+  )
 }
 
 const missingFileCodes = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
@@ -102,7 +115,11 @@ async function sync(path: string, flags: string): Promise<void> {
 }
 
 /** Fills `bytes` from `position` on; returns how many bytes there were. */
-export async function readFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<number> {
+export async function readFully(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  position: number,
+): Promise<number> {
   let done = 0
   while (done < bytes.length) {
     const length = Math.min(chunkBytes, bytes.length - done)
@@ -114,11 +131,20 @@ export async function readFully(handle: FileHandle, bytes: Uint8Array, position:
 }
 
 /** Writes all of `bytes`, from `position` on or at the handle's own. */
-export async function writeFully(handle: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
+export async function writeFully(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  position?: number,
+): Promise<void> {
   let done = 0
   while (done < bytes.length) {
     const at = position === undefined ? null : position + done
-    const { bytesWritten } = await handle.write(bytes, done, Math.min(chunkBytes, bytes.length - done), at)
+    const { bytesWritten } = await handle.write(
+      bytes,
+      done,
+      Math.min(chunkBytes, bytes.length - done),
+      at,
+    )
     done += bytesWritten
   }
 }

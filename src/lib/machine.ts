@@ -9,9 +9,8 @@ export interface Machine {
   host: string
 }
 
-const relevantInstructions = 'avx avx2 avx_vnni avx512f avx512_vnni avx512_bf16 amx_tile asimddp i8mm bf16 sve'.split(
-  ' ',
-)
+const relevantInstructions =
+  'avx avx2 avx_vnni avx512f avx512_vnni avx512_bf16 amx_tile asimddp i8mm bf16 sve'.split(' ')
 
 let knownMachine: Machine | undefined
 
@@ -25,7 +24,8 @@ export function currentMachine(): Machine {
 
 function instructionSets(): string {
   try {
-    const [, flags = ''] = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8')) ?? []
+    const [, flags = ''] =
+      /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8')) ?? []
     const present = flags.split(' ')
     return relevantInstructions.filter(name => present.includes(name)).join(' ') || 'unknown'
   } catch {

@@ -5,7 +5,8 @@ export type Random = () => number
 
 /** Chris Doty-Humphrey's sfc32 (128 bits of state), seeded through splitmix32. Errors: bad-seed. */
 export function randomFrom(seed: number): Random {
-  if (!Number.isSafeInteger(seed)) throw inputError('bad-seed', `seed ${seed} is not a whole number`)
+  if (!Number.isSafeInteger(seed))
+    throw inputError('bad-seed', `seed ${seed} is not a whole number`)
   let state = (seed ^ Math.floor(seed / 2 ** 32)) | 0
   const split = (): number => {
     state = (state + 0x9e3779b9) | 0

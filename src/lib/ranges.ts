@@ -10,10 +10,16 @@ export const totalLength = (spans: readonly IndexRange[]): number =>
   spans.reduce((sum, { start, end }) => sum + end - start, 0)
 /** Parts of `spans` that lie in one of `parts` each. */
 
-export const intersectRanges = (spans: readonly IndexRange[], parts: readonly IndexRange[]): IndexRange[] =>
+export const intersectRanges = (
+  spans: readonly IndexRange[],
+  parts: readonly IndexRange[],
+): IndexRange[] =>
   spans.flatMap(span =>
     parts
-      .map(({ start, end }) => ({ start: Math.max(start, span.start), end: Math.min(end, span.end) }))
+      .map(({ start, end }) => ({
+        start: Math.max(start, span.start),
+        end: Math.min(end, span.end),
+      }))
       .filter(({ start, end }) => start < end),
   )
 export function splitRange({ start, end }: IndexRange, size: number): IndexRange[] {

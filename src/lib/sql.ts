@@ -25,13 +25,21 @@ async function withConnection<T>(work: (connection: DuckDBConnection) => Promise
   }
 }
 
-async function runQuery(connection: DuckDBConnection, sql: string, params: readonly SqlParameter[] = []) {
+async function runQuery(
+  connection: DuckDBConnection,
+  sql: string,
+  params: readonly SqlParameter[] = [],
+) {
   const { listValue } = await import('@duckdb/node-api')
-  const values = params.map(value => (Array.isArray(value) ? listValue(value as string[]) : (value as DuckDBValue)))
+  const values = params.map(value =>
+    Array.isArray(value) ? listValue(value as string[]) : (value as DuckDBValue),
+  )
   try {
     return await connection.runAndReadAll(sql, values)
   } catch (cause) {
-    const [reason = 'query failed'] = String(cause instanceof Error ? cause.message : cause).split('\n')
+    const [reason = 'query failed'] = String(cause instanceof Error ? cause.message : cause).split(
+      '\n',
+    )
     const message = `${reason} in: ${sql.replace(/\s+/g, ' ').trim()}`
     throw new GeogapError('data', 'query-failed', message, { cause })
   }
@@ -49,13 +57,21 @@ export function select(
 }
 
 /** The rows of `sql` alone; the caller states their type. */
-export async function query<Row>(sql: string, params: readonly SqlParameter[] = []): Promise<Row[]> {
+export async function query<Row>(
+  sql: string,
+  params: readonly SqlParameter[] = [],
+): Promise<Row[]> {
   return (await select(sql, params)).rows as Row[]
 }
 
 /** The values of `sql`, column by column in its order: cheaper than rows where there are many. */
-export function queryColumns(sql: string, params: readonly SqlParameter[] = []): Promise<unknown[][]> {
-  return withConnection(async connection => (await runQuery(connection, sql, params)).getColumnsJS())
+export function queryColumns(
+  sql: string,
+  params: readonly SqlParameter[] = [],
+): Promise<unknown[][]> {
+  return withConnection(async connection =>
+    (await runQuery(connection, sql, params)).getColumnsJS(),
+  )
 }
 
 /** A path as DuckDB's file readers take it: they expand `*`, `?` and `[`, which are plain characters in a file name. */
@@ -97,7 +113,11 @@ const chunkRows = 2048
  * Writes flat columns of equal length as a Parquet file through `projection`, a SELECT list over their names. Returns when
  * DuckDB has closed the file; making it durable is the caller's.
  */
-export async function writeParquet(file: string, columns: readonly ParquetColumn[], projection = '*'): Promise<void> {
+export async function writeParquet(
+  file: string,
+  columns: readonly ParquetColumn[],
+  projection = '*',
+): Promise<void> {
   const { DuckDBDataChunk, BOOLEAN, DOUBLE, INTEGER, VARCHAR } = await import('@duckdb/node-api')
   const types = { VARCHAR, DOUBLE, INTEGER, BOOLEAN }
   const definition = columns.map(({ name, type }) => `${quoteIdentifier(name)} ${type}`).join(', ')
@@ -120,8 +140,11 @@ export async function writeParquet(file: string, columns: readonly ParquetColumn
 }
 
 /** Writes the rows of `sql`, with `params` bound, as a Parquet file. */
-export const copyQueryToParquet = (file: string, sql: string, params: readonly SqlParameter[]): Promise<void> =>
-  withConnection(connection => copyToParquet(connection, file, sql, params))
+export const copyQueryToParquet = (
+  file: string,
+  sql: string,
+  params: readonly SqlParameter[],
+): Promise<void> => withConnection(connection => copyToParquet(connection, file, sql, params))
 
 async function copyToParquet(
   connection: DuckDBConnection,
@@ -130,7 +153,11 @@ async function copyToParquet(
   params: readonly SqlParameter[] = [],
 ): Promise<void> {
   const target = `'${file.replaceAll("'", "''")}'`
-  await runQuery(connection, `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION zstd)`, params)
+  await runQuery(
+    connection,
+    `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION zstd)`,
+    params,
+  )
 }
 
 /** A column or table name, quoted. */

@@ -48,7 +48,8 @@ function registerCleanup(): void {
   if (isCleanupRegistered) return
   isCleanupRegistered = true
   process.on('exit', removeAll)
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, removeAllAndExit)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, removeAllAndExit)
   removeAbandoned()
 }
 
@@ -85,5 +86,7 @@ function removeAbandoned(): void {
 /** In the folder of another user a link could point anywhere while it is removed. */
 function isOwn(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false })
-  return found !== undefined && found.isDirectory() && found.uid === (process.getuid?.() ?? found.uid)
+  return (
+    found !== undefined && found.isDirectory() && found.uid === (process.getuid?.() ?? found.uid)
+  )
 }

@@ -48,7 +48,10 @@ export function accuracy(counts: Counts, confidence = 0.95): Accuracy {
 }
 
 /** One row a group, in the order given. Errors: bad-counts, duplicate-group. */
-export function accuracyByGroup(groups: readonly GroupCounts[], confidence = 0.95): (Accuracy & { group: string })[] {
+export function accuracyByGroup(
+  groups: readonly GroupCounts[],
+  confidence = 0.95,
+): (Accuracy & { group: string })[] {
   checkGroups(groups)
   return groups.map(counts => ({ group: counts.group, ...accuracy(counts, confidence) }))
 }
@@ -65,7 +68,9 @@ export function macroAccuracy(classes: readonly Counts[]): {
 }
 
 /** All cells added up; `top5` only where every non-empty cell has it. */
-export function sumCounts(cells: readonly Counts[]): Required<Omit<Counts, 'top5'>> & { top5?: number } {
+export function sumCounts(
+  cells: readonly Counts[],
+): Required<Omit<Counts, 'top5'>> & { top5?: number } {
   const sum = startSum()
   for (const cell of cells) addTo(sum, cell)
   return finishSum(sum)
@@ -136,7 +141,10 @@ function sumByGroup(cells: readonly CountsRow[], columns: readonly string[]): Gr
     else addTo(addNamedSum(sums, name!), cell)
   }
   const groups = [...sums].map(([group, sum]) => ({ group, ...finishSum(sum) }))
-  return { groups: groups.sort((a, b) => (a.group < b.group ? -1 : 1)), unknown: finishSum(unknown) }
+  return {
+    groups: groups.sort((a, b) => (a.group < b.group ? -1 : 1)),
+    unknown: finishSum(unknown),
+  }
 }
 
 /** Names are made once for cells that share their values; classes are too many to share. */
@@ -144,7 +152,9 @@ function groupNamer(columns: readonly string[]): (cell: CountsRow) => string | n
   const byLabel = columns.includes('label')
   const known = new Map<GroupValues, string | null>()
   const make = ({ groups, label }: CountsRow): string | null => {
-    const values = columns.map(column => groups[column] ?? (column === 'label' ? label : null) ?? null)
+    const values = columns.map(
+      column => groups[column] ?? (column === 'label' ? label : null) ?? null,
+    )
     return values.includes(null) ? null : values.join(' × ')
   }
   if (byLabel) return columns.length === 1 ? cell => cell.label ?? make(cell) : make
@@ -168,25 +178,48 @@ export interface Difference {
 }
 
 export function accuracyDifference(first: Counts, second: Counts, confidence: number): Difference {
-  const [p, q] = [first, second].map(({ n, top1 }) => (n === 0 ? null : top1 / n)) as [number | null, number | null]
-  const interval = newcombe({ hits: first.top1, n: first.n }, { hits: second.top1, n: second.n }, confidence)
-  return { n: [first.n, second.n], accuracy: [p, q], difference: p === null || q === null ? null : p - q, interval }
+  const [p, q] = [first, second].map(({ n, top1 }) => (n === 0 ? null : top1 / n)) as [
+    number | null,
+    number | null,
+  ]
+  const interval = newcombe(
+    { hits: first.top1, n: first.n },
+    { hits: second.top1, n: second.n },
+    confidence,
+  )
+  return {
+    n: [first.n, second.n],
+    accuracy: [p, q],
+    difference: p === null || q === null ? null : p - q,
+    interval,
+  }
 }
 
 export function checkCounts(counts: Counts, name?: string): void {
   const { n, top1, top5 = top1, errors = 0 } = counts
-  const good = n >= 0 && n < Infinity && top1 >= 0 && top1 <= top5 && top5 <= n && errors >= 0 && errors < Infinity
+  const good =
+    n >= 0 &&
+    n < Infinity &&
+    top1 >= 0 &&
+    top1 <= top5 &&
+    top5 <= n &&
+    errors >= 0 &&
+    errors < Infinity
   if (good) return
   const where = name === undefined ? '' : ` of ${name}`
   const five = counts.top5 === undefined ? '' : `, top5 ${counts.top5}`
-  throw inputError('bad-counts', `impossible counts${where}: n ${n}, top1 ${top1}${five}, errors ${errors}`)
+  throw inputError(
+    'bad-counts',
+    `impossible counts${where}: n ${n}, top1 ${top1}${five}, errors ${errors}`,
+  )
 }
 
 export function checkGroups(groups: readonly GroupCounts[]): void {
   const seen = new Set<string>()
   for (const counts of groups) {
     checkCounts(counts, counts.group)
-    if (seen.has(counts.group)) throw inputError('duplicate-group', `duplicate group: ${counts.group}`)
+    if (seen.has(counts.group))
+      throw inputError('duplicate-group', `duplicate group: ${counts.group}`)
     seen.add(counts.group)
   }
 }

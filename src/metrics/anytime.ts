@@ -20,7 +20,12 @@ import { bisect, sum } from './numbers.ts'
  * far in random order: all totals of hits that the reading makes at least `1 - confidence` times as likely as a uniform
  * prior does (Waudby-Smith and Ramdas 2020, section 2). Null for a total of 0. Errors: bad-outcomes, bad-confidence.
  */
-export function finiteInterval(hits: number, n: number, total: number, confidence = 0.95): Interval | null {
+export function finiteInterval(
+  hits: number,
+  n: number,
+  total: number,
+  confidence = 0.95,
+): Interval | null {
   checkConfidence(confidence)
   if (![hits, n, total].every(Number.isInteger) || !(hits >= 0 && hits <= n && n <= total)) {
     throw inputError('bad-outcomes', `${hits} hits of ${n} images of ${total} is not a share`)
@@ -28,10 +33,15 @@ export function finiteInterval(hits: number, n: number, total: number, confidenc
   if (total === 0) return null
   const prior = logGamma(hits + 1) + logGamma(n - hits + 1) - logGamma(n + 2)
   const limit = Math.log(1 - confidence) + prior + logFalling(total, n)
-  const outside = (all: number): boolean => logFalling(all, hits) + logFalling(total - all, n - hits) < limit
+  const outside = (all: number): boolean =>
+    logFalling(all, hits) + logFalling(total - all, n - hits) < limit
   const [least, most] = [hits, total - n + hits]
-  const likeliest = n === 0 ? least : Math.min(most, Math.max(least, Math.round((hits / n) * total)))
-  return [lastInside(likeliest, least, outside) / total, lastInside(likeliest, most, outside) / total]
+  const likeliest =
+    n === 0 ? least : Math.min(most, Math.max(least, Math.round((hits / n) * total)))
+  return [
+    lastInside(likeliest, least, outside) / total,
+    lastInside(likeliest, most, outside) / total,
+  ]
 }
 
 /** ln of `a (a - 1) … (a - b + 1)`. */
@@ -94,18 +104,28 @@ export function anytimeInterval(visited: VisitedOutcomes, options: AnytimeOption
   const { outcomes, bins } = visited
   checkConfidence(options.confidence ?? 0.95)
   if (outcomes.length > bins.length) {
-    throw inputError('bad-outcomes', `${outcomes.length} outcomes of a list of ${bins.length} images`)
+    throw inputError(
+      'bad-outcomes',
+      `${outcomes.length} outcomes of a list of ${bins.length} images`,
+    )
   }
   const [read, images] = [outcomes.length, bins.length]
   const hits = sum(outcomes)
   const possible: Interval = [hits / images, (hits + images - read) / images]
   if (read === 0 || read === images) return possible
   const rich = createBettors(visited, options)
-  return [findEdge(mean => rich(mean, 1), possible), findEdge(mean => rich(mean, -1), [possible[1], possible[0]])]
+  return [
+    findEdge(mean => rich(mean, 1), possible),
+    findEdge(mean => rich(mean, -1), [possible[1], possible[0]]),
+  ]
 }
 
 /** Whether the interval leaves out `mean`: one look instead of a search for both ends. */
-export function anytimeExcludes(visited: VisitedOutcomes, mean: number, options: AnytimeOptions = {}): boolean {
+export function anytimeExcludes(
+  visited: VisitedOutcomes,
+  mean: number,
+  options: AnytimeOptions = {},
+): boolean {
   const rich = createBettors(visited, options)
   return rich(mean, 1) || rich(mean, -1)
 }
@@ -135,7 +155,10 @@ interface BettingGame {
 function playRounds({ outcomes, bins }: VisitedOutcomes): BettingGame {
   const [read, images] = [outcomes.length, bins.length]
   const game = Object.fromEntries(
-    ['surprise', 'least', 'most', 'offset', 'slope', 'variance'].map(name => [name, new Float64Array(read)]),
+    ['surprise', 'least', 'most', 'offset', 'slope', 'variance'].map(name => [
+      name,
+      new Float64Array(read),
+    ]),
   ) as unknown as BettingGame
   const kinds = 1 + max(bins)
   const left = new Float64Array(kinds)
@@ -176,7 +199,8 @@ function createPredictor(kinds: number) {
   const [hits, seen] = [new Float64Array(kinds), new Float64Array(kinds)]
   const all = { hits: 1, seen: 2 }
   return {
-    of: (bin: number): number => (hits[bin]! + (prior.weight * all.hits) / all.seen) / (seen[bin]! + prior.weight),
+    of: (bin: number): number =>
+      (hits[bin]! + (prior.weight * all.hits) / all.seen) / (seen[bin]! + prior.weight),
     learn(bin: number, outcome: number): void {
       hits[bin]! += outcome
       seen[bin]!++

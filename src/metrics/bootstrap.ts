@@ -74,7 +74,11 @@ interface CellSums {
   hits: Float64Array
 }
 
-function sumWeighted({ models, cluster, group, n, hits }: CellTable, weights: Uint16Array, sums: CellSums): void {
+function sumWeighted(
+  { models, cluster, group, n, hits }: CellTable,
+  weights: Uint16Array,
+  sums: CellSums,
+): void {
   sums.n.fill(0)
   sums.hits.fill(0)
   for (let cell = 0; cell < cluster.length; cell++) {
@@ -113,9 +117,12 @@ function fillWeights(weights: Uint16Array, kind: 'poisson' | 'multinomial', rand
 
 function checkTable({ models, groups, clusters, cluster, group, n, hits }: CellTable): void {
   const cells = cluster.length
-  const shapes = group.length === cells && n.length === cells * models.length && hits.length === n.length
-  const inside = cluster.every(c => c >= 0 && c < clusters) && group.every(g => g >= 0 && g < groups.length)
-  if (!shapes || !inside) throw inputError('bad-cells', 'cells, models, groups and clusters of the table do not fit')
+  const shapes =
+    group.length === cells && n.length === cells * models.length && hits.length === n.length
+  const inside =
+    cluster.every(c => c >= 0 && c < clusters) && group.every(g => g >= 0 && g < groups.length)
+  if (!shapes || !inside)
+    throw inputError('bad-cells', 'cells, models, groups and clusters of the table do not fit')
   for (let i = 0; i < n.length; i++) {
     if (!(hits[i]! >= 0 && hits[i]! <= n[i]! && n[i]! < Infinity)) {
       throw inputError(
@@ -128,7 +135,11 @@ function checkTable({ models, groups, clusters, cluster, group, n, hits }: CellT
 
 /** A table of cells from one row per image: its cluster, its group and each model's outcome (null: failed). */
 export function cellTable(
-  images: readonly { cluster: string; group: string; correct: readonly (0 | 1 | boolean | null)[] }[],
+  images: readonly {
+    cluster: string
+    group: string
+    correct: readonly (0 | 1 | boolean | null)[]
+  }[],
   models: readonly string[],
 ): CellTable {
   const clusters = new Map<string, number>()
@@ -138,7 +149,10 @@ export function cellTable(
     const [c, g] = [indexFor(clusters, cluster), indexFor(groups, group)]
     return indexFor(cells, `${c} ${g}`)
   })
-  const [n, hits] = [new Float64Array(cells.size * models.length), new Float64Array(cells.size * models.length)]
+  const [n, hits] = [
+    new Float64Array(cells.size * models.length),
+    new Float64Array(cells.size * models.length),
+  ]
   for (const [i, { correct }] of images.entries()) {
     for (let m = 0; m < models.length; m++) {
       const outcome = correct[m]
@@ -175,19 +189,27 @@ export function drawsOf(result: BootstrapDraws, model: string, group?: string): 
 }
 
 /** Draws of the difference of two series, for paired comparisons of models or groups. */
-export const differenceOf = (a: Float64Array, b: Float64Array): Float64Array => a.map((value, i) => value - b[i]!)
+export const differenceOf = (a: Float64Array, b: Float64Array): Float64Array =>
+  a.map((value, i) => value - b[i]!)
 
 /**
  * Draws of largest minus smallest group accuracy. Their percentile interval is the field's usual one, but it misses small
  * disparities (a maximum minus a minimum is never 0); `inferDisparity` has the honest interval.
  */
-export function disparityDraws(result: BootstrapDraws, model: string, groups = result.groups): Float64Array {
+export function disparityDraws(
+  result: BootstrapDraws,
+  model: string,
+  groups = result.groups,
+): Float64Array {
   const series = groups.map(group => drawsOf(result, model, group))
-  return Float64Array.from({ length: result.draws }, (_, draw) => spread(series.map(values => values[draw]!)))
+  return Float64Array.from({ length: result.draws }, (_, draw) =>
+    spread(series.map(values => values[draw]!)),
+  )
 }
 
 function indexOf(names: readonly string[], name: string, what: string): number {
   const found = names.indexOf(name)
-  if (found < 0) throw inputError(`unknown-${what}`, `unknown ${what}: ${name}; known: ${names.join(', ')}`)
+  if (found < 0)
+    throw inputError(`unknown-${what}`, `unknown ${what}: ${name}; known: ${names.join(', ')}`)
   return found
 }

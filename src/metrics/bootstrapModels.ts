@@ -72,11 +72,9 @@ export function bootstrapGap(
     const improvements = (mean(spans.slice(0, -1)) - spans.at(-1)!) / spread(pick(reference))
     return [rate - slower, slower > 0 ? rate / slower : null, improvements]
   })
-  const [difference, ratio, byImprovements] = gaps.map(values => percentileInterval(values, confidence)) as [
-    Interval | null,
-    Interval | null,
-    Interval | null,
-  ]
+  const [difference, ratio, byImprovements] = gaps.map(values =>
+    percentileInterval(values, confidence),
+  ) as [Interval | null, Interval | null, Interval | null]
   return { difference, ratio, byImprovements, draws: gaps[0]!.length }
 }
 

@@ -31,7 +31,8 @@ export function calibration(
   bins = 15,
 ): Calibration {
   const n = confidences.length
-  if (correct.length !== n) throw inputError('unequal-lengths', `${n} confidences but ${correct.length} outcomes`)
+  if (correct.length !== n)
+    throw inputError('unequal-lengths', `${n} confidences but ${correct.length} outcomes`)
   if (!(Number.isSafeInteger(bins) && bins > 0)) throw inputError('bad-bins', `${bins} bins`)
   const sums = Array.from({ length: bins }, () => ({ n: 0, confidence: 0, hits: 0 }))
   for (let i = 0; i < n; i++) {
@@ -44,10 +45,17 @@ export function calibration(
     bin.confidence += confidence
     bin.hits += Number(correct[i])
   }
-  if (n === 0) return { n, ece: null, mce: null, overconfidence: null, bins: [], reason: 'no images' }
+  if (n === 0)
+    return { n, ece: null, mce: null, overconfidence: null, bins: [], reason: 'no images' }
   const filled = sums
     .map(({ n, confidence, hits }, i): CalibrationBin => {
-      return { low: i / bins, high: (i + 1) / bins, n, confidence: confidence / n, accuracy: hits / n }
+      return {
+        low: i / bins,
+        high: (i + 1) / bins,
+        n,
+        confidence: confidence / n,
+        accuracy: hits / n,
+      }
     })
     .filter(bin => bin.n > 0)
   const gap = (bin: CalibrationBin): number => bin.confidence - bin.accuracy

@@ -42,7 +42,10 @@ export function decomposeGap(
   second: string,
   confidence = 0.95,
 ): GapDecomposition {
-  const sides = [first, second].map(group => classesOf(cells, group)) as [GroupClasses, GroupClasses]
+  const sides = [first, second].map(group => classesOf(cells, group)) as [
+    GroupClasses,
+    GroupClasses,
+  ]
   const empty = { gap: null, within: null, mix: null, unmatched: null, classes: [] }
   const missing = [first, second].find((_, i) => sides[i]!.n === 0)
   if (missing !== undefined) return { ...empty, reason: `no images in ${missing}` }
@@ -67,7 +70,8 @@ function classesOf(cells: readonly ClassGroupCounts[], group: string): GroupClas
   for (const cell of cells) {
     if (cell.group !== group) continue
     checkCounts(cell, `${cell.class} in ${group}`)
-    if (side.classes.has(cell.class)) throw inputError('duplicate-row', `duplicate row: ${cell.class} in ${group}`)
+    if (side.classes.has(cell.class))
+      throw inputError('duplicate-row', `duplicate row: ${cell.class} in ${group}`)
     if (cell.n === 0) continue
     side.classes.set(cell.class, cell)
     side.n += cell.n

@@ -35,6 +35,8 @@ export function designEffect(clusters: readonly ClusterCounts[]): DesignEffect {
   const [msb, msw, typical] = [between / freedom, within / images, size / freedom]
   const ratio = (msb - msw) / (msb + (typical - 1) * msw)
   const correlation = Number.isFinite(ratio) ? Math.min(1, Math.max(0, ratio)) : 0
-  const byGroup = [...groups].map(([group, { n, squares }]) => [group, 1 + (squares / n - 1) * correlation] as const)
+  const byGroup = [...groups].map(
+    ([group, { n, squares }]) => [group, 1 + (squares / n - 1) * correlation] as const,
+  )
   return { correlation, byGroup: new Map(byGroup) }
 }

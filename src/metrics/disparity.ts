@@ -27,8 +27,16 @@ export interface Disparity {
  */
 export function disparity(groups: readonly GroupCounts[], minN = defaultMinN): Disparity {
   const { kept, leftOut } = splitBySize(groups, minN)
-  const empty = { disparity: null, ratio: null, best: null, worst: null, bestAccuracy: null, worstAccuracy: null }
-  if (kept.length < 2) return { ...empty, groups: kept.length, leftOut, reason: tooFew(kept.length, minN) }
+  const empty = {
+    disparity: null,
+    ratio: null,
+    best: null,
+    worst: null,
+    bestAccuracy: null,
+    worstAccuracy: null,
+  }
+  if (kept.length < 2)
+    return { ...empty, groups: kept.length, leftOut, reason: tooFew(kept.length, minN) }
   const share = (c: GroupCounts): number => c.top1 / c.n
   const best = kept.reduce((a, b) => (share(b) > share(a) ? b : a))
   const worst = kept.reduce((a, b) => (share(b) < share(a) ? b : a))

@@ -34,23 +34,44 @@ export interface InferredDisparity extends Disparity {
  * Disparity of one model on one benchmark with permutation null, bias-corrected value and interval.
  * Errors: bad-counts, duplicate-group, bad-clusters, bad-draws, bad-seed, bad-confidence.
  */
-export function inferDisparity(groups: readonly GroupCounts[], options: DisparityInferenceOptions): InferredDisparity {
+export function inferDisparity(
+  groups: readonly GroupCounts[],
+  options: DisparityInferenceOptions,
+): InferredDisparity {
   const { minN = defaultMinN, clusters, confidence = 0.95, ...permutation } = options
   checkGroups(groups)
   checkConfidence(confidence)
   const found = disparity(groups, minN)
   const unit = clusters ? ('clusters' as const) : ('images' as const)
-  const empty = { expected: null, p: null, corrected: null, interval: null, unit, clusterCorrelation: null }
+  const empty = {
+    expected: null,
+    p: null,
+    corrected: null,
+    interval: null,
+    unit,
+    clusterCorrelation: null,
+  }
   if (found.disparity === null) return { ...found, ...empty }
   const { kept } = splitBySize(groups, minN)
   const names = new Set(kept.map(counts => counts.group))
   const inside = clusters?.filter(cluster => names.has(cluster.group))
   if (inside) checkClusters(kept, inside)
   const effect = inside && designEffect(inside)
-  const shares = kept.map(({ group, n, top1 }) => ({ share: top1 / n, n: n / (effect?.byGroup.get(group) ?? 1) }))
+  const shares = kept.map(({ group, n, top1 }) => ({
+    share: top1 / n,
+    n: n / (effect?.byGroup.get(group) ?? 1),
+  }))
   const { expected, p } = equalityNull(kept, permutation, inside)
   const { corrected, interval } = rangeInterval(shares, { ...permutation, confidence })
-  return { ...found, expected, p, corrected, interval, unit, clusterCorrelation: effect?.correlation ?? null }
+  return {
+    ...found,
+    expected,
+    p,
+    corrected,
+    interval,
+    unit,
+    clusterCorrelation: effect?.correlation ?? null,
+  }
 }
 
 function checkClusters(groups: readonly GroupCounts[], clusters: readonly ClusterCounts[]): void {

@@ -68,7 +68,8 @@ export function rangeInterval(groups: readonly GroupShare[], options: RangeOptio
   const expected = mean(rangesOf(setting, stretchTruth(setting, 0, setting.center)))
   const upperLevel = (d: number): number => alpha * (1 - lowerShare) * Math.min(1, d / expected)
   const notTooSmall = (d: number): boolean =>
-    shareWhere(rangesOf(setting, crowdTruth(setting, d / expected, d)), r => r >= range) > alpha - upperLevel(d)
+    shareWhere(rangesOf(setting, crowdTruth(setting, d / expected, d)), r => r >= range) >
+    alpha - upperLevel(d)
   const notTooLarge = (d: number): boolean =>
     shareWhere(rangesOf(setting, pushPairApart(setting, d)), r => r <= range) > upperLevel(d)
   const low = notTooSmall(0) ? 0 : firstTrue(notTooSmall, 0, range)
@@ -82,7 +83,11 @@ export function rangeInterval(groups: readonly GroupShare[], options: RangeOptio
   return { interval: [low, high], corrected: Math.min(high, Math.max(low, corrected)) }
 }
 
-function createRangeSimulation(groups: readonly GroupShare[], seed: number, draws: number): RangeSimulation {
+function createRangeSimulation(
+  groups: readonly GroupShare[],
+  seed: number,
+  draws: number,
+): RangeSimulation {
   const x = Float64Array.from(groups, group => group.share)
   const n = Float64Array.from(groups, group => group.n)
   const total = sum(n)
@@ -96,7 +101,8 @@ function createRangeSimulation(groups: readonly GroupShare[], seed: number, draw
   return { x, n, se, center: posteriorMeans(x, se), range: spread(x), noise, draws }
 }
 
-const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value))
+const clamp = (value: number, low: number, high: number): number =>
+  Math.min(high, Math.max(low, value))
 
 const shareWhere = (values: Float64Array, holds: (value: number) => boolean): number => {
   let count = 1
@@ -148,7 +154,11 @@ function crowdTruth(setting: RangeSimulation, ratio: number, d: number): Float64
 }
 
 /** Shares of the given shape brought to range `d`: clipped where they are wider, stretched where they are narrower. */
-function stretchTruth({ x, se, range }: RangeSimulation, d: number, shapeTarget: Float64Array): Float64Array {
+function stretchTruth(
+  { x, se, range }: RangeSimulation,
+  d: number,
+  shapeTarget: Float64Array,
+): Float64Array {
   const flat = spread(shapeTarget) < 0.1 * Math.min(...se)
   const shape = flat ? x : shapeTarget
   const width = flat ? range : spread(shapeTarget)
@@ -212,4 +222,5 @@ function windowStart(values: Float64Array, se: Float64Array, d: number): number 
 }
 
 /** Smallest d in [low, high] at which `holds` has become true, to 1e-4 of the width; `high` where it never does. */
-const firstTrue = (holds: (d: number) => boolean, low: number, high: number): number => bisect(holds, low, high, 14)
+const firstTrue = (holds: (d: number) => boolean, low: number, high: number): number =>
+  bisect(holds, low, high, 14)

@@ -19,7 +19,10 @@ export interface DisparityTrend extends Line {
   leftOut: { model: string; reason: string }[]
 }
 
-export function disparityTrend(points: readonly ModelDisparity[], confidence = 0.95): DisparityTrend {
+export function disparityTrend(
+  points: readonly ModelDisparity[],
+  confidence = 0.95,
+): DisparityTrend {
   const { known, leftOut } = knownPoints(
     points.map(({ model, accuracy, disparity }) => ({ model, x: accuracy, y: disparity })),
     ['accuracy', 'disparity'],

@@ -18,9 +18,10 @@ export function logGamma(x: number): number {
 }
 
 const lanczos = [
-  0.99999999999999709182, 57.156235665862923517, -59.597960355475491248, 14.136097974741747174, -0.49191381609762019978,
-  0.33994649984811888699e-4, 0.46523628927048575665e-4, -0.98374475304879564677e-4, 0.15808870322491248884e-3,
-  -0.21026444172410488319e-3, 0.2174396181152126432e-3, -0.16431810653676389022e-3, 0.84418223983852743293e-4,
+  0.99999999999999709182, 57.156235665862923517, -59.597960355475491248, 14.136097974741747174,
+  -0.49191381609762019978, 0.33994649984811888699e-4, 0.46523628927048575665e-4,
+  -0.98374475304879564677e-4, 0.15808870322491248884e-3, -0.21026444172410488319e-3,
+  0.2174396181152126432e-3, -0.16431810653676389022e-3, 0.84418223983852743293e-4,
   -0.2619083840158140867e-4, 0.36899182659531622704e-5,
 ]
 
@@ -48,11 +49,16 @@ function deviance(x: number, mean: number): number {
 /** Γ(a + b + 1) / (Γ(a + 1) Γ(b + 1)) x^a y^b for real a, b > 0 and y = 1 - x. */
 function binomialWeight(a: number, b: number, x: number, y: number): number {
   const n = a + b
-  const exponent = stirlingError(n) - stirlingError(a) - stirlingError(b) - deviance(a, n * x) - deviance(b, n * y)
+  const exponent =
+    stirlingError(n) - stirlingError(a) - stirlingError(b) - deviance(a, n * x) - deviance(b, n * y)
   return Math.exp(exponent) * Math.sqrt(n / (2 * Math.PI * a * b))
 }
 
-function lentz(numerator: (i: number) => number, denominator: (i: number) => number, start: number): number {
+function lentz(
+  numerator: (i: number) => number,
+  denominator: (i: number) => number,
+  start: number,
+): number {
   const tiny = 1e-300
   let f = start === 0 ? tiny : start
   let c = f
@@ -120,7 +126,10 @@ export function normalQuantile(p: number): number {
   const tail = Math.min(p, 1 - p)
   if (tail <= 0) return p < 0.5 ? -Infinity : Infinity
   const t = Math.sqrt(-2 * Math.log(tail))
-  let z = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)))
+  let z =
+    t -
+    (2.515517 + t * (0.802853 + t * 0.010328)) /
+      (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)))
   for (let i = 0; i < 3; i++) {
     const [lower, upper] = gammaTails(0.5, (z * z) / 2)
     const error = (z < 0 ? 0.5 + lower / 2 : upper / 2) - tail

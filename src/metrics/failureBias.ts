@@ -15,7 +15,13 @@ export interface FailureCounts {
 export interface FailureBias {
   images: number
   failed: number
-  groups: { group: string; images: number; failed: number; rate: number | null; interval: Interval | null }[]
+  groups: {
+    group: string
+    images: number
+    failed: number
+    rate: number | null
+    interval: Interval | null
+  }[]
   /** Pearson's chi-square of failure against group; null where nothing or everything failed. */
   chiSquare: number | null
   /** Chance of such unequal failure rates if the group did not matter. */
@@ -31,11 +37,22 @@ export function failureBias(
   options: { seed: number; draws?: number; confidence?: number },
 ): FailureBias {
   for (const { group, images, failed } of groups) {
-    if (!(Number.isSafeInteger(images) && Number.isSafeInteger(failed) && failed >= 0 && failed <= images)) {
-      throw inputError('bad-counts', `impossible counts of ${group}: ${failed} of ${images} images failed`)
+    if (!(
+      Number.isSafeInteger(images) &&
+      Number.isSafeInteger(failed) &&
+      failed >= 0 &&
+      failed <= images
+    )) {
+      throw inputError(
+        'bad-counts',
+        `impossible counts of ${group}: ${failed} of ${images} images failed`,
+      )
     }
   }
-  const [images, failed] = [sum(groups.map(group => group.images)), sum(groups.map(group => group.failed))]
+  const [images, failed] = [
+    sum(groups.map(group => group.images)),
+    sum(groups.map(group => group.failed)),
+  ]
   const rows = groups.map(group => ({
     ...group,
     rate: group.images === 0 ? null : group.failed / group.images,
@@ -54,8 +71,16 @@ export function failureBias(
   )
   const rarer = Math.min(failed, images - failed) / images
   const exact = Math.min(...sizes) * rarer < 5
-  const p = exact ? permutationP(sizes, failed, observed, options) : chiSquareUpper(observed, used.length - 1)
-  return { ...result, chiSquare: observed, p, method: exact ? 'permutation' : 'chi-square', reason: null }
+  const p = exact
+    ? permutationP(sizes, failed, observed, options)
+    : chiSquareUpper(observed, used.length - 1)
+  return {
+    ...result,
+    chiSquare: observed,
+    p,
+    method: exact ? 'permutation' : 'chi-square',
+    reason: null,
+  }
 }
 
 const chiSquareOf = (sizes: readonly number[], failed: readonly number[], rate: number): number =>

@@ -33,7 +33,8 @@ export const lowerTailTest = (hits: number, n: number, share: number): ExactTest
  * p-value, and only they count for what the test can reach.
  */
 export function countTest(hits: number, most: number, atMost: (k: number) => number): ExactTest {
-  const attainable = (t: number): number => atMost(largestWhere(most, k => atMost(k) <= t * (1 + 1e-9)))
+  const attainable = (t: number): number =>
+    atMost(largestWhere(most, k => atMost(k) <= t * (1 + 1e-9)))
   return { p: hits <= most ? atMost(hits) : 1, attainable }
 }
 

@@ -30,7 +30,9 @@ export const maxIncomeLevels = 12
 
 /** Names of the quartiles with their bounds, the lowest incomes (Q4) first. */
 export function quartileNames(bounds: IncomeQuartiles['bounds']): string[] {
-  const [low, middle, high] = bounds.map(bound => bound.toLocaleString('en-US', { maximumFractionDigits: 1 }))
+  const [low, middle, high] = bounds.map(bound =>
+    bound.toLocaleString('en-US', { maximumFractionDigits: 1 }),
+  )
   return [`Q4 (to ${low!})`, `Q3 (to ${middle!})`, `Q2 (to ${high!})`, `Q1 (above ${high!})`]
 }
 
@@ -66,7 +68,8 @@ export function incomeControlled(
   for (const cell of cells) {
     checkCounts(cell, `${cell.group} at ${cell.income}`)
     const key = JSON.stringify([cell.income, cell.group])
-    if (seen.has(key)) throw inputError('duplicate-row', `duplicate row: ${cell.group} at ${cell.income}`)
+    if (seen.has(key))
+      throw inputError('duplicate-row', `duplicate row: ${cell.group} at ${cell.income}`)
     seen.add(key)
   }
   const levels = [...new Set(cells.map(cell => cell.income))].sort()
@@ -81,7 +84,8 @@ function incomeRow(
   confidence: number,
 ): IncomeRow {
   const [a, b] = groups.map(
-    group => cells.find(cell => cell.income === income && cell.group === group) ?? { n: 0, top1: 0 },
+    group =>
+      cells.find(cell => cell.income === income && cell.group === group) ?? { n: 0, top1: 0 },
   ) as [Counts, Counts]
   const row = accuracyDifference(a, b, confidence)
   const empty = groups.find((_, i) => row.accuracy[i] === null)

@@ -17,22 +17,48 @@ export {
   drawsOf,
   type BootstrapOptions,
 } from './bootstrap.ts'
-export { anytimeEstimate, anytimeInterval, finiteInterval, type VisitedOutcomes } from './anytime.ts'
+export {
+  anytimeEstimate,
+  anytimeInterval,
+  finiteInterval,
+  type VisitedOutcomes,
+} from './anytime.ts'
 export { bootstrapGap, bootstrapRate, type ModelBootstrapOptions } from './bootstrapModels.ts'
 export { calibration, type Calibration } from './calibration.ts'
 export { decomposeGap, type GapDecomposition } from './decomposition.ts'
 export { disparity, pairDifference, type Disparity } from './disparity.ts'
-export { inferDisparity, type DisparityInferenceOptions, type InferredDisparity } from './disparityInference.ts'
+export {
+  inferDisparity,
+  type DisparityInferenceOptions,
+  type InferredDisparity,
+} from './disparityInference.ts'
 export { disparityTrend, type DisparityTrend } from './disparityTrend.ts'
 export { failureBias, type FailureBias } from './failureBias.ts'
 export { incomeControlled, incomeQuartiles, type IncomeControlled } from './incomeControlled.ts'
 export { newcombe, wilson, type Estimate, type Interval } from './intervals.ts'
 export { percentileInterval } from './numbers.ts'
-export { benjaminiHochberg, mcnemar, pairCounts, pairedBootstrap, type McNemar } from './pairedTests.ts'
+export {
+  benjaminiHochberg,
+  mcnemar,
+  pairCounts,
+  pairedBootstrap,
+  type McNemar,
+} from './pairedTests.ts'
 export { equalityNull, type EqualityNull } from './permutation.ts'
 export { imagesNeeded, minimumDetectableDifference } from './power.ts'
-export { accuracyTable, netImprovement, oodBenchmarks, progressGap, progressRate } from './progress.ts'
-export { type AccuracyAxis, type ProgressGap, type ProgressRate, type RateOptions } from './progress.ts'
+export {
+  accuracyTable,
+  netImprovement,
+  oodBenchmarks,
+  progressGap,
+  progressRate,
+} from './progress.ts'
+export {
+  type AccuracyAxis,
+  type ProgressGap,
+  type ProgressRate,
+  type RateOptions,
+} from './progress.ts'
 export { classCounts, classScores, macroScores } from './recall.ts'
 export { fitLine, type Line } from './regression.ts'
 export { scalingTrend, sizeGroups } from './scaling.ts'

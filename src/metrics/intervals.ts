@@ -12,7 +12,11 @@ export interface Estimate {
   reason: string | null
 }
 
-export const undefinedEstimate = (reason: string): Estimate => ({ value: null, interval: null, reason })
+export const undefinedEstimate = (reason: string): Estimate => ({
+  value: null,
+  interval: null,
+  reason,
+})
 
 /**
  * Wilson's score interval of a share, without continuity correction (statsmodels' `proportion_confint(…, 'wilson')`).

@@ -13,7 +13,10 @@ export function posteriorMeans(x: Float64Array, se: Float64Array): Float64Array 
   const width = (Math.max(...x) - low) / (gridPoints - 1)
   const likelihood = new Float64Array(x.length * gridPoints)
   for (let k = 0; k < x.length; k++) {
-    const distances = Float64Array.from({ length: gridPoints }, (_, g) => ((x[k]! - low - g * width) / se[k]!) ** 2)
+    const distances = Float64Array.from(
+      { length: gridPoints },
+      (_, g) => ((x[k]! - low - g * width) / se[k]!) ** 2,
+    )
     // Relative to the nearest point: with millions of images the likelihood itself is too small for a number.
     const least = Math.min(...distances)
     likelihood.set(
@@ -39,7 +42,8 @@ function emStep(likelihood: Float64Array, weights: Float64Array, count: number):
   for (let k = 0; k < count; k++) {
     let total = 0
     for (let g = 0; g < gridPoints; g++) total += likelihood[k * gridPoints + g]! * weights[g]!
-    for (let g = 0; g < gridPoints; g++) next[g]! += (likelihood[k * gridPoints + g]! * weights[g]!) / total
+    for (let g = 0; g < gridPoints; g++)
+      next[g]! += (likelihood[k * gridPoints + g]! * weights[g]!) / total
   }
   for (let g = 0; g < gridPoints; g++) weights[g] = next[g]! / count
 }

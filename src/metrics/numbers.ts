@@ -26,7 +26,8 @@ export function meanInterval(values: readonly number[], confidence = 0.95): Inte
 }
 
 /** Largest minus smallest. */
-export const spread = (values: readonly number[] | Float64Array): number => Math.max(...values) - Math.min(...values)
+export const spread = (values: readonly number[] | Float64Array): number =>
+  Math.max(...values) - Math.min(...values)
 
 /** Quantile of sorted numbers by linear interpolation (NumPy's default, Hyndman and Fan's type 7). */
 export function quantile(sorted: ArrayLike<number>, p: number): number {
@@ -36,7 +37,8 @@ export function quantile(sorted: ArrayLike<number>, p: number): number {
   return sorted[low]! + (position - low) * (sorted[high]! - sorted[low]!)
 }
 
-export const median = (values: readonly number[]): number => quantile(Float64Array.from(values).sort(), 0.5)
+export const median = (values: readonly number[]): number =>
+  quantile(Float64Array.from(values).sort(), 0.5)
 
 /** The central share of the draws; draws that are not numbers are left out. Null where fewer than 20 remain. */
 export function percentileInterval(draws: ArrayLike<number>, confidence = 0.95): Interval | null {
@@ -62,7 +64,12 @@ export function ranks(values: readonly number[]): number[] {
 }
 
 /** The end on `high`'s side of where `holds` begins between `low`, where it does not, and `high`, after so many halvings. */
-export function bisect(holds: (value: number) => boolean, low: number, high: number, steps: number): number {
+export function bisect(
+  holds: (value: number) => boolean,
+  low: number,
+  high: number,
+  steps: number,
+): number {
   let [before, after] = [low, high]
   for (let step = 0; step < steps; step++) {
     const middle = (before + after) / 2

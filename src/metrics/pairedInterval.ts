@@ -8,7 +8,11 @@ import { pairedImageCount, type PairCounts } from './pairedTests.ts'
  * its coverage where few images differ, also when all of them differ in one direction. `inflation` is how much clusters
  * inflate the variance. Null without images.
  */
-export function pairedInterval(counts: PairCounts, confidence = 0.95, inflation = 1): Interval | null {
+export function pairedInterval(
+  counts: PairCounts,
+  confidence = 0.95,
+  inflation = 1,
+): Interval | null {
   const z = zOf(confidence) * Math.sqrt(inflation)
   const n = pairedImageCount(counts)
   if (!(n >= 0 && n < Infinity)) throw inputError('bad-counts', `${n} images in common`)

@@ -17,7 +17,10 @@ export const pairedImageCount = ({ both, onlyFirst, onlySecond, neither }: PairC
   both + onlyFirst + onlySecond + neither
 
 /** Outcomes of the images that both models have; null marks a failed image. Errors: unequal-lengths. */
-export function pairCounts(first: ArrayLike<number | null>, second: ArrayLike<number | null>): PairCounts {
+export function pairCounts(
+  first: ArrayLike<number | null>,
+  second: ArrayLike<number | null>,
+): PairCounts {
   if (first.length !== second.length) {
     throw inputError(
       'unequal-lengths',
@@ -59,11 +62,14 @@ export function mcnemar(counts: PairCounts): McNemar {
 
 /** Benjamini and Hochberg's adjusted p-values (false discovery rate), in the order given; null stays null. */
 export function benjaminiHochberg(p: readonly (number | null)[]): (number | null)[] {
-  const known = p.flatMap((value, i) => (value === null ? [] : [{ value, i }])).sort((a, b) => b.value - a.value)
+  const known = p
+    .flatMap((value, i) => (value === null ? [] : [{ value, i }]))
+    .sort((a, b) => b.value - a.value)
   const adjusted: (number | null)[] = p.map(() => null)
   let least = 1
   for (const [k, { value, i }] of known.entries()) {
-    if (!(value >= 0 && value <= 1)) throw inputError('bad-p-value', `p-value ${value} is not in 0 … 1`)
+    if (!(value >= 0 && value <= 1))
+      throw inputError('bad-p-value', `p-value ${value} is not in 0 … 1`)
     least = Math.min(least, (value * known.length) / (known.length - k))
     adjusted[i] = least
   }
@@ -80,10 +86,16 @@ export function pairedBootstrap(
   second: string,
   options: { group?: string; confidence?: number } = {},
 ): { interval: Interval | null; p: number | null } {
-  const differences = differenceOf(drawsOf(draws, first, options.group), drawsOf(draws, second, options.group))
+  const differences = differenceOf(
+    drawsOf(draws, first, options.group),
+    drawsOf(draws, second, options.group),
+  )
   const known = differences.filter(value => !Number.isNaN(value))
   const interval = percentileInterval(known, options.confidence)
   if (interval === null) return { interval: null, p: null }
-  const [less, more] = [known.filter(value => value <= 0).length, known.filter(value => value >= 0).length]
+  const [less, more] = [
+    known.filter(value => value <= 0).length,
+    known.filter(value => value >= 0).length,
+  ]
   return { interval, p: Math.min(1, (2 * (Math.min(less, more) + 1)) / (known.length + 1)) }
 }

@@ -43,7 +43,12 @@ export function equalityNull(
   const deal = clusters ? clusterDeal(groups, clusters, random) : imageDeal(groups, random)
   const ranges = Float64Array.from({ length: draws }, deal)
   const count = ranges.filter(range => range >= observed - 1e-12).length
-  return { expected: mean(ranges), p: (1 + count) / (1 + draws), unit: clusters ? 'clusters' : 'images', draws }
+  return {
+    expected: mean(ranges),
+    p: (1 + count) / (1 + draws),
+    unit: clusters ? 'clusters' : 'images',
+    draws,
+  }
 }
 
 function imageDeal(groups: readonly GroupCounts[], random: Random): () => number {
@@ -70,7 +75,11 @@ function imageDeal(groups: readonly GroupCounts[], random: Random): () => number
   }
 }
 
-function clusterDeal(groups: readonly GroupCounts[], clusters: readonly ClusterCounts[], random: Random): () => number {
+function clusterDeal(
+  groups: readonly GroupCounts[],
+  clusters: readonly ClusterCounts[],
+  random: Random,
+): () => number {
   const place = new Map(groups.map((counts, i) => [counts.group, i]))
   const kept = clusters.filter(cluster => place.has(cluster.group) && cluster.n > 0)
   const owner = Int32Array.from(kept, cluster => place.get(cluster.group)!)

@@ -22,7 +22,8 @@ export function minimumDetectableDifference(
   checkInputs(baseline, [n, otherN], options)
   if (n === 0 || otherN === 0) return { value: null, reason: 'no images' }
   const excess = (drop: number): number => drop - detectableDrop(baseline, drop, n, otherN, options)
-  if (excess(baseline) < 0) return { value: null, reason: `${n} images cannot show a drop from ${baseline} to 0` }
+  if (excess(baseline) < 0)
+    return { value: null, reason: `${n} images cannot show a drop from ${baseline} to 0` }
   return { value: rootBetween(excess, 0, baseline), reason: null }
 }
 
@@ -35,12 +36,16 @@ export function imagesNeeded(
 ): { value: number | null; reason: string | null } {
   checkInputs(baseline, [otherN], options)
   if (!(difference > 0 && difference <= baseline)) {
-    throw inputError('bad-difference', `difference ${difference} is not between 0 and the accuracy ${baseline}`)
+    throw inputError(
+      'bad-difference',
+      `difference ${difference} is not between 0 and the accuracy ${baseline}`,
+    )
   }
   const z = quantileSum(options)
   const share = baseline - difference
   const left = (difference / z) ** 2 - (baseline * (1 - baseline)) / otherN
-  if (left <= 0) return { value: null, reason: `the other group's ${otherN} images are too few for any size` }
+  if (left <= 0)
+    return { value: null, reason: `the other group's ${otherN} images are too few for any size` }
   return { value: Math.max(1, Math.ceil((share * (1 - share)) / left - 1e-9)), reason: null }
 }
 
@@ -52,7 +57,10 @@ function detectableDrop(
   options: DetectionPowerOptions,
 ): number {
   const share = baseline - drop
-  return quantileSum(options) * Math.sqrt((share * (1 - share)) / n + (baseline * (1 - baseline)) / otherN)
+  return (
+    quantileSum(options) *
+    Math.sqrt((share * (1 - share)) / n + (baseline * (1 - baseline)) / otherN)
+  )
 }
 
 const quantileSum = ({ alpha = 0.05, power = 0.8 }: DetectionPowerOptions): number =>
@@ -63,7 +71,8 @@ function checkInputs(
   sizes: readonly number[],
   { alpha = 0.05, power = 0.8 }: DetectionPowerOptions,
 ): void {
-  if (!(baseline > 0 && baseline <= 1)) throw inputError('bad-accuracy', `accuracy ${baseline} is not in 0 … 1`)
+  if (!(baseline > 0 && baseline <= 1))
+    throw inputError('bad-accuracy', `accuracy ${baseline} is not in 0 … 1`)
   for (const n of sizes) if (!(n >= 0)) throw inputError('bad-counts', `${n} images`)
   if (!(alpha > 0 && alpha < 1 && power > 0 && power < 1)) {
     throw inputError('bad-confidence', `level ${alpha} and power ${power} must lie between 0 and 1`)

@@ -32,7 +32,10 @@ export function accuracyTable(rows: readonly BenchmarkAccuracy[]): AccuracyTable
     seen.add(key)
     if (accuracy === null) continue
     if (!(accuracy >= 0 && accuracy <= 1)) {
-      throw inputError('bad-accuracy', `accuracy of ${model} on ${benchmark} is ${accuracy}, not in 0 … 1`)
+      throw inputError(
+        'bad-accuracy',
+        `accuracy of ${model} on ${benchmark} is ${accuracy}, not in 0 … 1`,
+      )
     }
     if (!table.has(benchmark)) table.set(benchmark, new Map())
     table.get(benchmark)!.set(model, accuracy)
@@ -77,7 +80,10 @@ export function progressRate(
   return {
     ...fitLine(x, y, confidence),
     benchmark: names.join(' + '),
-    netImprovement: points.length === 0 ? null : mean(names.map((_, i) => spread(points.map(point => point.y[i]!)))),
+    netImprovement:
+      points.length === 0
+        ? null
+        : mean(names.map((_, i) => spread(points.map(point => point.y[i]!)))),
     models: points.map(point => point.model),
     leftOut,
   }
@@ -121,15 +127,33 @@ export function netImprovement(
   table: AccuracyTable,
   benchmark: string,
   models?: readonly string[],
-): { value: number | null; best: string | null; worst: string | null; models: number; reason: string | null } {
+): {
+  value: number | null
+  best: string | null
+  worst: string | null
+  models: number
+  reason: string | null
+} {
   const column = table.get(benchmark) ?? new Map<string, number>()
   const entries = [...column].filter(([model]) => models === undefined || models.includes(model))
   if (entries.length === 0) {
-    return { value: null, best: null, worst: null, models: 0, reason: `no model has an accuracy on ${benchmark}` }
+    return {
+      value: null,
+      best: null,
+      worst: null,
+      models: 0,
+      reason: `no model has an accuracy on ${benchmark}`,
+    }
   }
   const best = entries.reduce((a, b) => (b[1] > a[1] ? b : a))
   const worst = entries.reduce((a, b) => (b[1] < a[1] ? b : a))
-  return { value: best[1] - worst[1], best: best[0], worst: worst[0], models: entries.length, reason: null }
+  return {
+    value: best[1] - worst[1],
+    best: best[0],
+    worst: worst[0],
+    models: entries.length,
+    reason: null,
+  }
 }
 
 /** How much faster the standard benchmark progresses than the geographic one, in the paper's three readings. */
@@ -159,8 +183,15 @@ export function progressGap(
   const models = points.map(point => point.model)
   const first = { ...progressRate(table, standard, { ...options, models }), leftOut }
   const second = { ...progressRate(table, geographic, { ...options, models }), leftOut }
-  const gap = { standard: first, geographic: second, difference: null, ratio: null, byImprovements: null }
-  if (first.slope === null || second.slope === null) return { ...gap, reason: first.reason ?? second.reason }
+  const gap = {
+    standard: first,
+    geographic: second,
+    difference: null,
+    ratio: null,
+    byImprovements: null,
+  }
+  if (first.slope === null || second.slope === null)
+    return { ...gap, reason: first.reason ?? second.reason }
   const reference = spread(points.map(point => point.x))
   return {
     ...gap,

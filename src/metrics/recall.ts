@@ -28,12 +28,23 @@ export function classScores(classes: readonly ClassCounts[], confidence = 0.95):
   const seen = new Set<string>()
   return classes.map(counts => {
     const { class: name, n, hits, predicted } = counts
-    if (!(n >= 0 && hits >= 0 && hits <= Math.min(n, predicted) && n < Infinity && predicted < Infinity)) {
-      throw inputError('bad-counts', `impossible counts of ${name}: n ${n}, hits ${hits}, predicted ${predicted}`)
+    if (!(
+      n >= 0 &&
+      hits >= 0 &&
+      hits <= Math.min(n, predicted) &&
+      n < Infinity &&
+      predicted < Infinity
+    )) {
+      throw inputError(
+        'bad-counts',
+        `impossible counts of ${name}: n ${n}, hits ${hits}, predicted ${predicted}`,
+      )
     }
     if (seen.has(name)) throw inputError('duplicate-class', `duplicate class: ${name}`)
     seen.add(name)
-    const reasons = [n === 0 ? 'no images' : '', predicted === 0 ? 'never predicted' : ''].filter(Boolean)
+    const reasons = [n === 0 ? 'no images' : '', predicted === 0 ? 'never predicted' : ''].filter(
+      Boolean,
+    )
     return {
       ...counts,
       recall: n === 0 ? null : hits / n,
@@ -53,8 +64,12 @@ export function macroScores(scores: readonly ClassScores[]): {
   reason: string | null
 } {
   const present = scores.filter(score => score.n > 0)
-  if (present.length === 0) return { recall: null, f1: null, classes: 0, reason: 'no class has images' }
-  const [recall, f1] = [mean(present.map(score => score.recall!)), mean(present.map(score => score.f1!))]
+  if (present.length === 0)
+    return { recall: null, f1: null, classes: 0, reason: 'no class has images' }
+  const [recall, f1] = [
+    mean(present.map(score => score.recall!)),
+    mean(present.map(score => score.f1!)),
+  ]
   return { recall, f1, classes: present.length, reason: null }
 }
 
@@ -62,9 +77,15 @@ export function macroScores(scores: readonly ClassScores[]): {
  * Class counts from each image's true and predicted class; null marks a prediction that is none of the classes. Failed images
  * are left out by the caller.
  */
-export function classCounts(truth: readonly string[], predicted: readonly (string | null)[]): ClassCounts[] {
+export function classCounts(
+  truth: readonly string[],
+  predicted: readonly (string | null)[],
+): ClassCounts[] {
   if (truth.length !== predicted.length) {
-    throw inputError('unequal-lengths', `${truth.length} images but ${predicted.length} predictions`)
+    throw inputError(
+      'unequal-lengths',
+      `${truth.length} images but ${predicted.length} predictions`,
+    )
   }
   const counts = new Map<string, ClassCounts>()
   const at = (name: string): ClassCounts => {

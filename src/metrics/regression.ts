@@ -29,7 +29,8 @@ export interface Line {
  */
 export function fitLine(x: readonly number[], y: readonly number[], confidence = 0.95): Line {
   checkConfidence(confidence)
-  if (x.length !== y.length) throw inputError('unequal-lengths', `${x.length} x values but ${y.length} y values`)
+  if (x.length !== y.length)
+    throw inputError('unequal-lengths', `${x.length} x values but ${y.length} y values`)
   for (const [i, value] of x.entries()) {
     checkFinite(value, `x value ${i + 1}`)
     checkFinite(y[i]!, `y value ${i + 1}`)
@@ -40,13 +41,29 @@ export function fitLine(x: readonly number[], y: readonly number[], confidence =
   if (!(sxx > minVariation)) return { ...noLine, n, reason: 'all x values are equal' }
   const theilSen = medianLine(x, y)
   if (!(syy > minVariation)) {
-    return { ...noLine, n, slope: 0, intercept: y[0]!, theilSen, reason: 'all y values are equal: no correlation' }
+    return {
+      ...noLine,
+      n,
+      slope: 0,
+      intercept: y[0]!,
+      theilSen,
+      reason: 'all y values are equal: no correlation',
+    }
   }
   const pearson = clampUnit((slope * sxx) / Math.sqrt(sxx * syy))
   const [rx, ry] = [ranks(x), ranks(y)]
   const byRank = leastSquares(rx, ry)
   const spearman = clampUnit((byRank.slope * byRank.sxx) / Math.sqrt(byRank.sxx * byRank.syy))
-  const line = { ...noLine, n, slope, intercept, pearson, spearman, theilSen, r2: pearson * pearson }
+  const line = {
+    ...noLine,
+    n,
+    slope,
+    intercept,
+    pearson,
+    spearman,
+    theilSen,
+    r2: pearson * pearson,
+  }
   if (n === 2) return { ...line, reason: 'two models: no standard error' }
   const standardError = Math.sqrt(sse / (n - 2) / sxx)
   const half = tQuantile((1 + confidence) / 2, n - 2) * standardError
@@ -62,7 +79,10 @@ export function knownPoints(
   points: readonly { model: string; x: number | null; y: number | null }[],
   names: readonly [x: string, y: string],
   lacking: readonly [x: string, y: string],
-): { known: { model: string; x: number; y: number }[]; leftOut: { model: string; reason: string }[] } {
+): {
+  known: { model: string; x: number; y: number }[]
+  leftOut: { model: string; reason: string }[]
+} {
   const known: { model: string; x: number; y: number }[] = []
   const leftOut: { model: string; reason: string }[] = []
   for (const { model, x, y } of points) {
@@ -114,7 +134,10 @@ function leastSquares(
 }
 
 /** Slope and R² alone, for resampling; null where undetermined (R² also for two points, where it is always 1). */
-export function slopeAndR2(x: readonly number[], y: readonly number[]): { slope: number | null; r2: number | null } {
+export function slopeAndR2(
+  x: readonly number[],
+  y: readonly number[],
+): { slope: number | null; r2: number | null } {
   if (x.length < 2) return { slope: null, r2: null }
   const { slope, sxx, syy, sse } = leastSquares(x, y)
   if (!(sxx > minVariation)) return { slope: null, r2: null }
@@ -122,10 +145,14 @@ export function slopeAndR2(x: readonly number[], y: readonly number[]): { slope:
 }
 
 /** Median of the slopes between all pairs of points with different x; median of the remainders as intercept. */
-function medianLine(x: readonly number[], y: readonly number[]): { slope: number; intercept: number } {
+function medianLine(
+  x: readonly number[],
+  y: readonly number[],
+): { slope: number; intercept: number } {
   const slopes: number[] = []
   for (let i = 0; i < x.length; i++) {
-    for (let j = 0; j < i; j++) if (Math.abs(x[i]! - x[j]!) > 1e-14) slopes.push((y[i]! - y[j]!) / (x[i]! - x[j]!))
+    for (let j = 0; j < i; j++)
+      if (Math.abs(x[i]! - x[j]!) > 1e-14) slopes.push((y[i]! - y[j]!) / (x[i]! - x[j]!))
   }
   const slope = median(slopes)
   return { slope, intercept: median(y) - slope * median(x) }

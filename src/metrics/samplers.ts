@@ -49,13 +49,16 @@ export function hypergeometricSampler(
 ): (draws: number, good: number, total: number) => number {
   const logFactorial = new Float64Array(most + 1)
   for (let i = 2; i <= most; i++) logFactorial[i] = logFactorial[i - 1]! + Math.log(i)
-  const logChoose = (n: number, k: number): number => logFactorial[n]! - logFactorial[k]! - logFactorial[n - k]!
+  const logChoose = (n: number, k: number): number =>
+    logFactorial[n]! - logFactorial[k]! - logFactorial[n - k]!
   return (draws, good, total) => {
     const bad = total - good
     const low = Math.max(0, draws - bad)
     const high = Math.min(draws, good)
     const mode = Math.min(high, Math.max(low, Math.floor(((draws + 1) * (good + 1)) / (total + 2))))
-    const peak = Math.exp(logChoose(good, mode) + logChoose(bad, draws - mode) - logChoose(total, draws))
+    const peak = Math.exp(
+      logChoose(good, mode) + logChoose(bad, draws - mode) - logChoose(total, draws),
+    )
     let u = random() - peak
     let [down, up, downChance, upChance] = [mode, mode, peak, peak]
     while (u >= 0 && (down > low || up < high)) {

@@ -63,19 +63,30 @@ export function sizeGroups(
     const high = bounds[i + 1]!
     const members = known.filter(({ x }) => x >= low && x < high)
     const values = members.map(({ y }) => y)
-    return { low, high, models: members.map(({ model }) => model), ...meanWithErrors(values, confidence) }
+    return {
+      low,
+      high,
+      models: members.map(({ model }) => model),
+      ...meanWithErrors(values, confidence),
+    }
   })
   return { groups, leftOut }
 }
 
-function meanWithErrors(values: readonly number[], confidence: number): Omit<SizeGroup, 'low' | 'high' | 'models'> {
+function meanWithErrors(
+  values: readonly number[],
+  confidence: number,
+): Omit<SizeGroup, 'low' | 'high' | 'models'> {
   const n = values.length
   const none = { n, mean: null, deviation: null, standardError: null, interval: null }
   if (n === 0) return { ...none, reason: 'no models' }
   const center = mean(values)
   if (n === 1) return { ...none, mean: center, reason: 'one model: no error bar' }
   const spread = standardDeviation(values)
-  const errors = { standardError: spread / Math.sqrt(n), interval: meanInterval(values, confidence) }
+  const errors = {
+    standardError: spread / Math.sqrt(n),
+    interval: meanInterval(values, confidence),
+  }
   return { n, mean: center, deviation: spread, ...errors, reason: null }
 }
 
@@ -85,6 +96,7 @@ function sizedPoints(points: readonly ScalingPoint[]) {
     ['size', 'value'],
     ['no size known', 'no value'],
   )
-  for (const { model, x } of found.known) if (!(x > 0)) throw inputError('bad-size', `size of ${model} is ${x}`)
+  for (const { model, x } of found.known)
+    if (!(x > 0)) throw inputError('bad-size', `size of ${model} is ${x}`)
   return found
 }

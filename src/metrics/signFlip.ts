@@ -59,7 +59,9 @@ export function flipInflation({ onlyFirst, onlySecond, nets }: PairedOutcomes): 
 }
 
 /** Outcomes of several cells together: a cell without a cluster holds independent images. */
-export function joinOutcomes(cells: readonly (PairCounts & { cluster?: string | null })[]): PairedOutcomes {
+export function joinOutcomes(
+  cells: readonly (PairCounts & { cluster?: string | null })[],
+): PairedOutcomes {
   const sum = { both: 0, onlyFirst: 0, onlySecond: 0, neither: 0 }
   const clusters = new Map<string, number>()
   let [gained, lost] = [0, 0]
@@ -68,7 +70,8 @@ export function joinOutcomes(cells: readonly (PairCounts & { cluster?: string | 
     sum.onlyFirst += onlyFirst
     sum.onlySecond += onlySecond
     sum.neither += neither
-    if (cluster != null) clusters.set(cluster, (clusters.get(cluster) ?? 0) + onlySecond - onlyFirst)
+    if (cluster != null)
+      clusters.set(cluster, (clusters.get(cluster) ?? 0) + onlySecond - onlyFirst)
     else [gained, lost] = [gained + onlySecond, lost + onlyFirst]
   }
   if (clusters.size === 0) return sum

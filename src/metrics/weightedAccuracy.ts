@@ -21,13 +21,31 @@ export interface WeightedAccuracy {
 }
 
 /** Accuracy with sample weights. Errors: bad-weights. */
-export function weightedAccuracy({ weight, squares, hits }: WeightSums, confidence = 0.95): WeightedAccuracy {
+export function weightedAccuracy(
+  { weight, squares, hits }: WeightSums,
+  confidence = 0.95,
+): WeightedAccuracy {
   const near = 1 + 1e-9
-  if (!(hits >= 0 && hits <= weight * near && weight < Infinity && squares >= 0 && squares <= weight * weight * near)) {
-    throw inputError('bad-weights', `impossible weights: sum ${weight}, squares ${squares}, correct ${hits}`)
+  if (!(
+    hits >= 0 &&
+    hits <= weight * near &&
+    weight < Infinity &&
+    squares >= 0 &&
+    squares <= weight * weight * near
+  )) {
+    throw inputError(
+      'bad-weights',
+      `impossible weights: sum ${weight}, squares ${squares}, correct ${hits}`,
+    )
   }
-  if (weight === 0) return { value: null, effectiveN: 0, interval: null, reason: 'no images with a weight' }
+  if (weight === 0)
+    return { value: null, effectiveN: 0, interval: null, reason: 'no images with a weight' }
   const value = Math.min(1, hits / weight)
   const effectiveN = (weight * weight) / squares
-  return { value, effectiveN, interval: wilson(value * effectiveN, effectiveN, confidence), reason: null }
+  return {
+    value,
+    effectiveN,
+    interval: wilson(value * effectiveN, effectiveN, confidence),
+    reason: null,
+  }
 }

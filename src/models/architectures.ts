@@ -37,6 +37,7 @@ export const architectures: Readonly<Record<string, Architecture>> = {
 }
 
 export function findArchitecture(name: string): Architecture {
-  if (!Object.hasOwn(architectures, name)) throw unknownNameError('model', name, Object.keys(architectures))
+  if (!Object.hasOwn(architectures, name))
+    throw unknownNameError('model', name, Object.keys(architectures))
   return architectures[name]!
 }

@@ -50,7 +50,9 @@ export function resolveModel(name: string): ModelSpec {
 function suggestNames(name: string): string[] {
   const [architecture] = name.split(/[./]/, 1)
   const names = modelNames()
-  const tags = names.filter(other => other.startsWith(`${architecture}.`) || other.startsWith(`${architecture}/`))
+  const tags = names.filter(
+    other => other.startsWith(`${architecture}.`) || other.startsWith(`${architecture}/`),
+  )
   return tags.length > 0 && architecture !== name ? tags : [...names, ...catalog().aliases.keys()]
 }
 
@@ -59,7 +61,13 @@ function modelWithFile(name: string, file: string): ModelSpec {
   const spec = findByArchitecture(name) ?? resolveModel(name)
   const { architecture, classes, recipe } = spec
   const label = basename(file, extname(file))
-  return { name: `${architecture}@${label}`, architecture, classes, recipe, weights: { from: 'files', files: [file] } }
+  return {
+    name: `${architecture}@${label}`,
+    architecture,
+    classes,
+    recipe,
+    weights: { from: 'files', files: [file] },
+  }
 }
 
 /** A model of the architecture `name`, whichever tag: for `clip:ViT-B-32`, which no tag is the default of. */

@@ -27,7 +27,8 @@ export async function hubModel(name: string, options: HubOptions = {}): Promise<
   const revision = asked.commit
   const preprocessing = await hubFile({ repo, file: 'preprocessor_config.json', revision }, options)
   const found = hubConfigSchema.safeParse(await readJson(asked))
-  if (!found.success) throw inputError('bad-hub-model', `config.json of ${repo} is not as Transformers.js expects it`)
+  if (!found.success)
+    throw inputError('bad-hub-model', `config.json of ${repo} is not as Transformers.js expects it`)
   return {
     name,
     architecture: 'onnx',
@@ -39,12 +40,18 @@ export async function hubModel(name: string, options: HubOptions = {}): Promise<
   }
 }
 
-const readJson = async ({ path }: HubFile): Promise<unknown> => parseJson(await readFile(path, 'utf8'))
+const readJson = async ({ path }: HubFile): Promise<unknown> =>
+  parseJson(await readFile(path, 'utf8'))
 
 /** @throws GeogapError `bad-hub-name` */
 export function parseHubName(name: string): { repo: string; revision: string; file: string } {
-  const [, repo, revision = 'main', file = defaultFile] = /^hf:([^@:]+)(?:@([^:]+))?(?::(.+\.onnx))?$/.exec(name) ?? []
-  if (!repo) throw inputError('bad-hub-name', `not hf:OWNER/REPO[@REVISION][:FILE.onnx]: ${quoteForMessage(name)}`)
+  const [, repo, revision = 'main', file = defaultFile] =
+    /^hf:([^@:]+)(?:@([^:]+))?(?::(.+\.onnx))?$/.exec(name) ?? []
+  if (!repo)
+    throw inputError(
+      'bad-hub-name',
+      `not hf:OWNER/REPO[@REVISION][:FILE.onnx]: ${quoteForMessage(name)}`,
+    )
   return { repo, revision, file }
 }
 
@@ -55,13 +62,20 @@ const isClassifier = ({ architectures = [] }: HubConfig, file: string): boolean 
 function graphUseOf(found: HubConfig, file: string): GraphUse {
   const feed = { input: 'pixel_values', layout: 'NCHW' } as const
   if (isClassifier(found, file)) return { ...feed, output: 'logits', kind: 'logits' }
-  return { ...feed, output: /vision_model/.test(file) ? 'image_embeds' : 'pooler_output', kind: 'embedding' }
+  return {
+    ...feed,
+    output: /vision_model/.test(file) ? 'image_embeds' : 'pooler_output',
+    kind: 'embedding',
+  }
 }
 
 function classesOf({ id2label = {} }: HubConfig, repo: string): ModelSpec['classes'] {
   const names = Array.from({ length: Object.keys(id2label).length }, (_, i) => id2label[String(i)])
   if (names.length < 2 || names.some(name => name === undefined))
-    throw inputError('bad-hub-model', `id2label in config.json of ${repo} does not name classes 0, 1, 2 …`)
+    throw inputError(
+      'bad-hub-model',
+      `id2label in config.json of ${repo} does not name classes 0, 1, 2 …`,
+    )
   const labels = names as string[]
   return areImagenetLabels(labels) ? 'imagenet-1k' : labels
 }
@@ -87,7 +101,9 @@ export function areImagenetLabels(labels: readonly string[]): boolean {
   if (labels.length !== imagenetClasses.length) return false
   let unknown = 0
   for (const [i, label] of labels.entries()) {
-    const found = [label, ...label.split(',')].flatMap(part => imagenetIndicesByName().get(normalizeLabel(part)) ?? [])
+    const found = [label, ...label.split(',')].flatMap(
+      part => imagenetIndicesByName().get(normalizeLabel(part)) ?? [],
+    )
     if (found.some(indices => indices.has(i))) continue
     if (found.length > 0) return false
     unknown += 1

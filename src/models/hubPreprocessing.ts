@@ -68,16 +68,27 @@ function geometryOf(config: PreprocessorConfig): HubCropGeometry {
     return cropGeometry(Math.floor(shortest / (config.crop_pct ?? 224 / 256)), shortest)
   }
   if (square !== undefined)
-    return crop ? { ...cropGeometry(square, cropSize(config)), squash: true } : squashGeometry(square)
+    return crop
+      ? { ...cropGeometry(square, cropSize(config)), squash: true }
+      : squashGeometry(square)
   if (!crop)
-    throw preprocessingError('the shortest side is resized and nothing cropped, so images would not be squares')
+    throw preprocessingError(
+      'the shortest side is resized and nothing cropped, so images would not be squares',
+    )
   return cropGeometry(shortest!, cropSize(config))
 }
 
 const processorType = (config: PreprocessorConfig): string =>
   config.image_processor_type ?? config.feature_extractor_type ?? ''
-const cropGeometry = (resize: number, size: number): HubCropGeometry => ({ resize, size, cropPct: size / resize })
-const squashGeometry = (size: number): HubCropGeometry => ({ ...cropGeometry(size, size), squash: true })
+const cropGeometry = (resize: number, size: number): HubCropGeometry => ({
+  resize,
+  size,
+  cropPct: size / resize,
+})
+const squashGeometry = (size: number): HubCropGeometry => ({
+  ...cropGeometry(size, size),
+  squash: true,
+})
 
 /** Older processors of these kinds take a plain number for the shortest side, all others for both sides. */
 const shortSideKinds = /^(CLIP|ConvNext|Levit|PoolFormer|MobileNet)/
@@ -89,7 +100,9 @@ function resizeTarget(config: PreprocessorConfig): { shortest?: number; square?:
     return shortSideKinds.test(processorType(config)) ? { shortest: size } : { square: size }
   if (size.shortest_edge !== undefined) return { shortest: size.shortest_edge }
   if (size.height === undefined || size.height !== size.width)
-    throw preprocessingError(`size ${JSON.stringify(size)}; known are shortest_edge, or height and width of a square`)
+    throw preprocessingError(
+      `size ${JSON.stringify(size)}; known are shortest_edge, or height and width of a square`,
+    )
   return { square: size.height }
 }
 
@@ -104,7 +117,8 @@ function cropSize({ crop_size: crop }: PreprocessorConfig): number {
 
 /** Pillow's numbers; where none is given, what the processors of that kind have as default. */
 function interpolationOf(config: PreprocessorConfig): Interpolation {
-  const { resample = /^(CLIP|Bit|Deit|DeiT|Beit|Siglip)/.test(processorType(config)) ? 3 : 2 } = config
+  const { resample = /^(CLIP|Bit|Deit|DeiT|Beit|Siglip)/.test(processorType(config)) ? 3 : 2 } =
+    config
   if (resample === 2) return 'bilinear'
   if (resample === 3) return 'bicubic'
   throw preprocessingError(`resample ${resample}; known are 2, bilinear, and 3, bicubic`)
@@ -112,8 +126,14 @@ function interpolationOf(config: PreprocessorConfig): Interpolation {
 
 /** (x f - o - mean) / std as our (x / 255 - mean') / std'. */
 function normalizationOf(config: PreprocessorConfig): { mean: Triple; std: Triple } {
-  const { do_normalize: normalizes, image_mean: given, image_std: deviations, include_top: twice } = config
-  if (normalizes && (!given || !deviations)) throw preprocessingError('do_normalize without image_mean and image_std')
+  const {
+    do_normalize: normalizes,
+    image_mean: given,
+    image_std: deviations,
+    include_top: twice,
+  } = config
+  if (normalizes && (!given || !deviations))
+    throw preprocessingError('do_normalize without image_mean and image_std')
   const factor = 255 * (config.do_rescale ? config.rescale_factor : 1)
   const offset = config.do_rescale && config.rescale_offset ? 1 : 0
   const scale = Math.abs(factor - 1) < 1e-6 ? 1 : factor

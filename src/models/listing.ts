@@ -30,7 +30,17 @@ export interface ModelRow {
 
 const numberFields = ['images', 'parameters', 'multiplyAdds', 'input'] as const
 const modelFields: readonly (keyof ModelRow)[] = [
-  ...(['model', 'alias', 'group', 'evaluation', 'pretraining', 'licence', 'source', 'weights', 'note'] as const),
+  ...([
+    'model',
+    'alias',
+    'group',
+    'evaluation',
+    'pretraining',
+    'licence',
+    'source',
+    'weights',
+    'note',
+  ] as const),
   ...numberFields,
 ]
 
@@ -41,7 +51,8 @@ export interface ModelFilter {
 }
 
 /** The rows of the paper's testbed, in its order. */
-export const testbedRows = (): ModelRow[] => testbed().map(row => modelRow(resolveModel(row.model), row))
+export const testbedRows = (): ModelRow[] =>
+  testbed().map(row => modelRow(resolveModel(row.model), row))
 
 /** Rows of all models whose name or alias fits `pattern`. */
 export const matchingRows = (pattern: string): ModelRow[] =>
@@ -52,11 +63,15 @@ export function matchingNames(pattern: string): string[] {
   const fits = nameMatcher(pattern)
   const names = modelNames().filter(name => fits(name) || fits(findTestbedRow(name)?.name ?? ''))
   if (names.length === 0)
-    throw unknownNameError('model', pattern, [...modelNames(), ...testbed().map(({ name }) => name)])
+    throw unknownNameError('model', pattern, [
+      ...modelNames(),
+      ...testbed().map(({ name }) => name),
+    ])
   return names
 }
 
-const findTestbedRow = (model: string): TestbedRow | undefined => testbed().find(row => row.model === model)
+const findTestbedRow = (model: string): TestbedRow | undefined =>
+  testbed().find(row => row.model === model)
 
 /** The row of exactly one model, by any of its names. */
 export const findModelRow = memoize((name: string): ModelRow | undefined => {
@@ -99,21 +114,31 @@ function weightsText(weights: WeightSource): string {
 /** @throws GeogapError `bad-option`, `unknown-field` */
 export function parseFilter(text: string): ModelFilter {
   const [, name, operator, wanted] = /^\s*(\w+)\s*(<=|>=|=|<|>)\s*(.+?)\s*$/.exec(text) ?? []
-  if (!name) throw inputError('bad-option', `--where takes field=value, field<number or field>number, not ${text}`)
+  if (!name)
+    throw inputError(
+      'bad-option',
+      `--where takes field=value, field<number or field>number, not ${text}`,
+    )
   const field = modelFields.find(known => known.toLowerCase() === name.toLowerCase())
   if (!field) throw unknownNameError('field', name, modelFields)
   return { field, test: parseComparison(field, operator!, wanted!) }
 }
 
-function parseComparison(field: keyof ModelRow, operator: string, wanted: string): ModelFilter['test'] {
+function parseComparison(
+  field: keyof ModelRow,
+  operator: string,
+  wanted: string,
+): ModelFilter['test'] {
   const number = numberFields.find(known => known === field)
   if (!number) {
-    if (operator !== '=') throw inputError('bad-option', `--where ${field}${operator}: ${field} is text, ask with =`)
+    if (operator !== '=')
+      throw inputError('bad-option', `--where ${field}${operator}: ${field} is text, ask with =`)
     const fits = nameMatcher(wanted)
     return row => fits(String(row[field]))
   }
   const limit = Number(wanted)
-  if (Number.isNaN(limit)) throw inputError('bad-option', `--where ${field}${operator} takes a number, not ${wanted}`)
+  if (Number.isNaN(limit))
+    throw inputError('bad-option', `--where ${field}${operator} takes a number, not ${wanted}`)
   return ({ [number]: value }) => {
     if (value === null) return false
     if (value === limit) return operator.endsWith('=')

@@ -15,9 +15,15 @@ export async function loadModelSpec(name: string, isBase = false): Promise<Model
   if (name.startsWith('hf:')) return hubModel(name)
   if (name.endsWith('.json')) return readOwnModel(name, baseOf)
   if (/\.(safetensors|pth|pt|bin|ckpt)$/.test(name) && !name.includes('@'))
-    throw inputError('not-described', `${name} does not say its architecture: name it, as in resnet50@${name}`)
+    throw inputError(
+      'not-described',
+      `${name} does not say its architecture: name it, as in resnet50@${name}`,
+    )
   if (name.endsWith('.onnx'))
-    throw inputError('not-described', `${name} is not described yet: geogap models describe ${name}`)
+    throw inputError(
+      'not-described',
+      `${name} is not described yet: geogap models describe ${name}`,
+    )
   const isFolder = statSync(name, { throwIfNoEntry: false })?.isDirectory()
   return isFolder && !isCatalogued(name) ? readOwnModel(name, baseOf) : resolveModel(name)
 }

@@ -21,9 +21,13 @@ export const descriptionName = 'model.json'
 export const fileNameSchema = z
   .string()
   .max(255)
-  .refine(name => !/[\\:\p{Cc}]/u.test(name) && name.split('/').every(part => !['', '.', '..'].includes(part)), {
-    message: "must name a file in the description's own folder",
-  })
+  .refine(
+    name =>
+      !/[\\:\p{Cc}]/u.test(name) && name.split('/').every(part => !['', '.', '..'].includes(part)),
+    {
+      message: "must name a file in the description's own folder",
+    },
+  )
 export const sideSchema = z.int().min(1).max(8192)
 export const tripleSchema = z.tuple([z.number(), z.number(), z.number()]).readonly()
 export const deviationsSchema = z
@@ -49,7 +53,12 @@ const stepsSchema = z.tuple([
     squash: z.boolean().optional(),
   }),
   z.strictObject({ step: z.literal('centerCrop'), size: sideSchema }),
-  z.strictObject({ step: z.literal('normalize'), mean: tripleSchema, std: deviationsSchema, channels: channelsSchema }),
+  z.strictObject({
+    step: z.literal('normalize'),
+    mean: tripleSchema,
+    std: deviationsSchema,
+    channels: channelsSchema,
+  }),
 ])
 export const commonFields = {
   /** Name in results; the folder's where none is given. */
@@ -65,7 +74,11 @@ export const commonFields = {
   /** Keys that a program filled in without knowing. */
   guessed: z.array(z.string()).max(20).optional(),
 }
-const architectureModelSchema = z.strictObject({ ...commonFields, architecture: z.string(), weights: fileNameSchema })
+const architectureModelSchema = z.strictObject({
+  ...commonFields,
+  architecture: z.string(),
+  weights: fileNameSchema,
+})
 const onnxModelSchema = z.strictObject({
   ...commonFields,
   onnx: fileNameSchema,
@@ -74,11 +87,15 @@ const onnxModelSchema = z.strictObject({
     layout: z.enum(['NCHW', 'NHWC']),
     dtype: z.enum(['float32', 'float16', 'uint8']),
   }),
-  output: z.strictObject({ name: z.string(), kind: z.enum(['logits', 'probabilities', 'embedding']) }),
+  output: z.strictObject({
+    name: z.string(),
+    kind: z.enum(['logits', 'probabilities', 'embedding']),
+  }),
 })
 
 /** What model.json holds: weights for an architecture of the catalogue, or an ONNX file. */
-export type ModelDescription = z.infer<typeof architectureModelSchema> | z.infer<typeof onnxModelSchema>
+export type ModelDescription =
+  z.infer<typeof architectureModelSchema> | z.infer<typeof onnxModelSchema>
 export type OnnxModelDescription = z.infer<typeof onnxModelSchema>
 
 /** Finds a model by a name that a person may give. */
@@ -95,11 +112,15 @@ export async function readOwnModel(path: string, baseOf?: ModelFinder): Promise<
   )
   const file = isFolder ? join(path, descriptionName) : path
   if (isFolder && !existsSync(file))
-    throw inputError('missing-file', `missing file: ${file}; geogap models describe FILE.onnx writes one`)
+    throw inputError(
+      'missing-file',
+      `missing file: ${file}; geogap models describe FILE.onnx writes one`,
+    )
   const text = await readText(file)
   const content = parseJson(text)
   if (typeof content === 'object' && content !== null && 'base' in content) {
-    if (!baseOf) throw descriptionError(file, 'a retrained head itself, which no other can have as its base')
+    if (!baseOf)
+      throw descriptionError(file, 'a retrained head itself, which no other can have as its base')
     const { readHeadModel } = await import('./runtime/headModel.ts')
     return readHeadModel(file, content, baseOf)
   }
@@ -119,9 +140,11 @@ const descriptionError = (file: string, what: string): GeogapError =>
   inputError('bad-model-file', `bad model description ${quoteForMessage(file, 300)}: ${what}`)
 
 function parseOwnModel(file: string, content: unknown): ModelDescription {
-  if (typeof content !== 'object' || content === null) throw descriptionError(file, 'it is no JSON object')
+  if (typeof content !== 'object' || content === null)
+    throw descriptionError(file, 'it is no JSON object')
   const kinds = ['architecture', 'onnx'].filter(key => key in content)
-  if (kinds.length !== 1) throw descriptionError(file, "one of 'architecture', 'onnx' and 'base' is needed")
+  if (kinds.length !== 1)
+    throw descriptionError(file, "one of 'architecture', 'onnx' and 'base' is needed")
   return kinds[0] === 'onnx'
     ? parseDescription(file, onnxModelSchema, content)
     : parseDescription(file, architectureModelSchema, content)
@@ -132,10 +155,16 @@ export function parseDescription<T>(file: string, schema: z.ZodType<T>, content:
   const result = schema.safeParse(content)
   if (result.success) return result.data
   const [{ path, message }] = result.error.issues as [z.core.$ZodIssue]
-  throw descriptionError(file, stripControlCharacters(path.length === 0 ? message : `${path.join('.')}: ${message}`))
+  throw descriptionError(
+    file,
+    stripControlCharacters(path.length === 0 ? message : `${path.join('.')}: ${message}`),
+  )
 }
 
-export function describedRecipe(file: string, preprocessing: ModelDescription['preprocessing']): PreprocessingConfig {
+export function describedRecipe(
+  file: string,
+  preprocessing: ModelDescription['preprocessing'],
+): PreprocessingConfig {
   const found = plainRecipe(preprocessing)
   if ((found.resize ?? found.size) < found.size)
     throw descriptionError(
@@ -146,16 +175,29 @@ export function describedRecipe(file: string, preprocessing: ModelDescription['p
 }
 
 function plainRecipe(preprocessing: ModelDescription['preprocessing']): PreprocessingConfig {
-  const { squash, channels, ...recipe } = 'mean' in preprocessing ? preprocessing : recipeOfSteps(preprocessing)
+  const { squash, channels, ...recipe } =
+    'mean' in preprocessing ? preprocessing : recipeOfSteps(preprocessing)
   return { ...recipe, ...(squash && { squash }), ...(channels === 'BGR' && { channels }) }
 }
 
 function recipeOfSteps([resize, { size }, { mean, std, channels }]: z.infer<typeof stepsSchema>) {
   const { interpolation, squash } = resize
-  return { mean, std, channels, interpolation, squash, cropPct: size / resize.size, size, resize: resize.size }
+  return {
+    mean,
+    std,
+    channels,
+    interpolation,
+    squash,
+    cropPct: size / resize.size,
+    size,
+    resize: resize.size,
+  }
 }
 
-async function classesOf(file: string, model: ModelDescription): Promise<Pick<ModelSpec, 'classes'>> {
+async function classesOf(
+  file: string,
+  model: ModelDescription,
+): Promise<Pick<ModelSpec, 'classes'>> {
   const isEmbedding = 'output' in model && model.output.kind === 'embedding'
   return isEmbedding ? { classes: [] } : describedClasses(file, model)
 }
@@ -165,20 +207,33 @@ export async function describedClasses(
   { classes }: Pick<ModelDescription, 'classes'>,
 ): Promise<Pick<ModelSpec, 'classes'>> {
   if (classes === 'imagenet-1k') return { classes }
-  const names = typeof classes === 'string' ? await readClasses(join(dirname(file), classes)) : classes
+  const names =
+    typeof classes === 'string' ? await readClasses(join(dirname(file), classes)) : classes
   if (names.length < 2) throw descriptionError(file, `classes: ${names.length} are too few`)
   return { classes: names }
 }
 
-function weightsOf(folder: string, model: ModelDescription): Pick<ModelSpec, 'architecture' | 'graph' | 'weights'> {
+function weightsOf(
+  folder: string,
+  model: ModelDescription,
+): Pick<ModelSpec, 'architecture' | 'graph' | 'weights'> {
   if ('architecture' in model) {
     findArchitecture(model.architecture)
-    return { architecture: model.architecture, weights: { from: 'files', files: [join(folder, model.weights)] } }
+    return {
+      architecture: model.architecture,
+      weights: { from: 'files', files: [join(folder, model.weights)] },
+    }
   }
   const { input, output } = model
   return {
     architecture: 'onnx',
-    graph: { input: input.name, layout: input.layout, dtype: input.dtype, output: output.name, kind: output.kind },
+    graph: {
+      input: input.name,
+      layout: input.layout,
+      dtype: input.dtype,
+      output: output.name,
+      kind: output.kind,
+    },
     weights: { from: 'files', files: [join(folder, model.onnx)] },
   }
 }

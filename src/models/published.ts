@@ -14,7 +14,12 @@ const bicubicRecipe: PreprocessingConfig = { ...bilinearRecipe, interpolation: '
 function publishedRow(
   name: string,
   weights: WeightSource,
-  facts: { licence: string; source: string; recipe?: PreprocessingConfig; classes?: ModelSpec['classes'] },
+  facts: {
+    licence: string
+    source: string
+    recipe?: PreprocessingConfig
+    classes?: ModelSpec['classes']
+  },
 ): ModelSpec {
   return {
     name,
@@ -28,7 +33,9 @@ function publishedRow(
 
 const driveWeights = (id: string, page: string): WeightSource => ({
   from: 'url',
-  files: [{ url: `https://drive.usercontent.google.com/download?id=${id}&export=download&confirm=t` }],
+  files: [
+    { url: `https://drive.usercontent.google.com/download?id=${id}&export=download&confirm=t` },
+  ],
   page,
 })
 
@@ -88,21 +95,38 @@ const seerModel = (size: number): ModelSpec =>
     ...{ licence: 'apache-2.0', source: 'transformers', recipe: bicubicRecipe },
   })
 
-const squashedRecipe: PreprocessingConfig = { ...bicubicRecipe, ...normalizations.clip, cropPct: 1, squash: true }
+const squashedRecipe: PreprocessingConfig = {
+  ...bicubicRecipe,
+  ...normalizations.clip,
+  cropPct: 1,
+  squash: true,
+}
 const augmix = { licence: 'apache-2.0', source: 'google-research/augmix' }
 const cutmix = { licence: 'mit', source: 'clovaai/CutMix-PyTorch' }
 const deepAugment = { licence: 'mit', source: 'hendrycks/imagenet-r' }
 const deepAugmentPage = 'https://github.com/hendrycks/imagenet-r'
 
 export const publishedModels: readonly ModelSpec[] = [
-  publishedRow('resnet50.cutmix', dropboxWeights('w8dvfgdc3eirivf/AABnGcTO9wao9xVGWwqsXRala'), cutmix),
-  publishedRow('resnet50.cutmix_baseline', dropboxWeights('phwbbrtadrclpnx/AAA9QUW9G_xvBdI-mDiIzP_Ha'), cutmix),
+  publishedRow(
+    'resnet50.cutmix',
+    dropboxWeights('w8dvfgdc3eirivf/AABnGcTO9wao9xVGWwqsXRala'),
+    cutmix,
+  ),
+  publishedRow(
+    'resnet50.cutmix_baseline',
+    dropboxWeights('phwbbrtadrclpnx/AAA9QUW9G_xvBdI-mDiIzP_Ha'),
+    cutmix,
+  ),
   publishedRow(
     'resnet50.augmix',
     driveWeights('1z-1V3rdFiwqSECz7Wkmn4VJVefJGJGiF', 'https://github.com/google-research/augmix'),
     augmix,
   ),
-  publishedRow('resnet50.deepaugment', driveWeights('1DPRElQnBG66nd7GUphVm1t-5NroL7t7k', deepAugmentPage), deepAugment),
+  publishedRow(
+    'resnet50.deepaugment',
+    driveWeights('1DPRElQnBG66nd7GUphVm1t-5NroL7t7k', deepAugmentPage),
+    deepAugment,
+  ),
   publishedRow(
     'resnet50.deepaugment_augmix',
     driveWeights('1QKmc_p6-qDkh51WvsaS9HKFv8bX5jLnP', deepAugmentPage),
@@ -119,6 +143,11 @@ export const publishedModels: readonly ModelSpec[] = [
   ...(['s', 'b', 'l'] as const).map(dinoModel),
   ...[320, 640, 1280].map(seerModel),
   publishedRow('flava.full', hubWeights('facebook/flava-full'), {
-    ...{ licence: 'bsd-3-clause', source: 'transformers', recipe: squashedRecipe, classes: 'zero-shot' },
+    ...{
+      licence: 'bsd-3-clause',
+      source: 'transformers',
+      recipe: squashedRecipe,
+      classes: 'zero-shot',
+    },
   }),
 ]

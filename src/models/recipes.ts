@@ -1,4 +1,9 @@
-import { imagenetMean, imagenetStd, type PreprocessingConfig, type Triple } from '../lib/pixels/steps.ts'
+import {
+  imagenetMean,
+  imagenetStd,
+  type PreprocessingConfig,
+  type Triple,
+} from '../lib/pixels/steps.ts'
 
 /** Means and deviations under the names that the tag tables use. */
 export const normalizations = {

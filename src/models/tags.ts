@@ -6,23 +6,31 @@ import { readTsv } from '../lib/archive/tsv.ts'
 
 /** Tags with 1,000 classes, the default of an architecture before its others, as timm orders them. */
 export function timmModels(): ModelSpec[] {
-  type Column = 'model' | 'normalization' | 'interpolation' | 'cropPct' | 'size' | 'resize' | 'licence'
+  type Column =
+    'model' | 'normalization' | 'interpolation' | 'cropPct' | 'size' | 'resize' | 'licence'
   return readTsv<Column>(new URL('./timmTags.tsv', import.meta.url)).map(row => ({
     name: row.model,
     architecture: row.model.split('.', 1)[0]!,
     classes: 'imagenet-1k',
     recipe: tagRecipe({ ...row, cropPct: Number(row.cropPct), size: Number(row.size) }),
-    weights: { from: 'hub', repo: `timm/${row.model}`, file: 'model.safetensors', otherwise: 'pytorch_model.bin' },
+    weights: {
+      from: 'hub',
+      repo: `timm/${row.model}`,
+      file: 'model.safetensors',
+      otherwise: 'pytorch_model.bin',
+    },
     licence: row.licence,
     source: 'timm',
   }))
 }
 
-const plainGeluNote = 'trained with QuickGELU, computed here with the plain GELU that the name asks for'
+const plainGeluNote =
+  'trained with QuickGELU, computed here with the plain GELU that the name asks for'
 
 /** `clip:TOWER/TAG`; weights trained with QuickGELU are there as `clip:TOWER-quickgelu/TAG` too. */
 export function clipModels(): ModelSpec[] {
-  type Column = 'tower' | 'tag' | 'repository' | 'activation' | 'normalization' | 'resize' | 'licence'
+  type Column =
+    'tower' | 'tag' | 'repository' | 'activation' | 'normalization' | 'resize' | 'licence'
   return readTsv<Column>(new URL('./openclipTags.tsv', import.meta.url))
     .flatMap(row => {
       const size = /^convnext_.*_/.test(row.tower) ? 256 : 224

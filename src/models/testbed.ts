@@ -38,9 +38,9 @@ let cachedRows: readonly TestbedRow[] | undefined
 
 /** The 98 models of the paper in its order. */
 export function testbed(): readonly TestbedRow[] {
-  return (cachedRows ??= readTsv<'name' | 'model' | 'group' | 'evaluation' | 'listed' | 'pretraining' | 'reason'>(
-    new URL('./testbed.tsv', import.meta.url),
-  ).map(({ evaluation, reason, ...row }) => ({
+  return (cachedRows ??= readTsv<
+    'name' | 'model' | 'group' | 'evaluation' | 'listed' | 'pretraining' | 'reason'
+  >(new URL('./testbed.tsv', import.meta.url)).map(({ evaluation, reason, ...row }) => ({
     ...row,
     evaluation: evaluation === 'zero-shot' ? 'zero-shot' : '1K',
     images: trainingImages[row.pretraining]!,
@@ -49,4 +49,5 @@ export function testbed(): readonly TestbedRow[] {
 }
 
 /** The catalogue's name of a row of the paper's testbed. */
-export const testbedModel = (name: string): string => testbed().find(row => row.name === name)!.model
+export const testbedModel = (name: string): string =>
+  testbed().find(row => row.name === name)!.model

@@ -24,11 +24,16 @@ const evaluationsPerQuery = 16
  * The cells of all entries, entry by entry. Where all of `by` are columns that some entry's cube has, or `label`, cells are split by
  * those alone, which is faster: their `label` is empty unless it is asked for.
  */
-export async function readCounts(entries: readonly StoredEvaluation[], by?: readonly string[]): Promise<CountsCell[]> {
+export async function readCounts(
+  entries: readonly StoredEvaluation[],
+  by?: readonly string[],
+): Promise<CountsCell[]> {
   const alike = new Map<string, StoredEvaluation[]>()
-  for (const entry of entries) alike.set(columnSetKey(entry), [...(alike.get(columnSetKey(entry)) ?? []), entry])
+  for (const entry of entries)
+    alike.set(columnSetKey(entry), [...(alike.get(columnSetKey(entry)) ?? []), entry])
   const splits = new Map<StoredEvaluation[], SplitColumn[]>()
-  for (const members of alike.values()) splits.set(members, by?.length === 0 ? [] : await splitColumnsOf(members[0]!))
+  for (const members of alike.values())
+    splits.set(members, by?.length === 0 ? [] : await splitColumnsOf(members[0]!))
   const held = new Set([...splits.values()].flatMap(split => split.map(splitColumnName)))
   const asked = by?.every(column => held.has(column)) ? by : undefined
   const groups = new Map<string, CountsCell['groups']>()
@@ -37,7 +42,8 @@ export async function readCounts(entries: readonly StoredEvaluation[], by?: read
     const split = all.filter(column => !asked || asked.includes(splitColumnName(column)))
     for (let first = 0; first < members.length; first += evaluationsPerQuery) {
       const some = members.slice(first, first + evaluationsPerQuery)
-      for (const [i, counted] of (await countEvaluations(some, split, groups)).entries()) cells.set(some[i]!, counted)
+      for (const [i, counted] of (await countEvaluations(some, split, groups)).entries())
+        cells.set(some[i]!, counted)
     }
   }
   return entries.flatMap(entry => cells.get(entry)!)
@@ -61,7 +67,8 @@ export async function groupSql(
 /** What cells are split by: `label`, a grouping column, or a computed one. */
 type SplitColumn = string | ComputedColumn
 
-const splitColumnName = (split: SplitColumn): string => (typeof split === 'string' ? split : split.name)
+const splitColumnName = (split: SplitColumn): string =>
+  typeof split === 'string' ? split : split.name
 
 const splitColumnsOf = async (entry: StoredEvaluation): Promise<SplitColumn[]> => [
   'label',
@@ -73,10 +80,13 @@ const splitColumnsOf = async (entry: StoredEvaluation): Promise<SplitColumn[]> =
 async function groupColumnsOf(entry: StoredEvaluation): Promise<string[]> {
   const columns = entry.shards[0]!.columns
   if (columns.length === 0) return []
-  const counts = columns.map((column, i) => `approx_count_distinct(${quoteIdentifier(column)}) AS c${i}`)
-  const [row] = await query<Record<string, bigint>>(`SELECT ${counts.join(', ')} FROM ${parquetRows()}`, [
-    shardPaths(entry),
-  ])
+  const counts = columns.map(
+    (column, i) => `approx_count_distinct(${quoteIdentifier(column)}) AS c${i}`,
+  )
+  const [row] = await query<Record<string, bigint>>(
+    `SELECT ${counts.join(', ')} FROM ${parquetRows()}`,
+    [shardPaths(entry)],
+  )
   return columns.filter((_, i) => Number(row![`c${i}`]) <= maxColumnValues)
 }
 
@@ -96,13 +106,22 @@ async function incomeGroupColumns(entry: StoredEvaluation): Promise<ComputedColu
   if (!found || found.type === 'VARCHAR' || found.n <= maxIncomeLevels || !found.bounds) return []
   const bounds = found.bounds as [number, number, number]
   const names = quartileNames(bounds)
-  const cases = bounds.map((bound, i) => `WHEN income <= '${bound}'::DOUBLE THEN '${names[i]!}'`).join(' ')
-  return [{ name: 'income_group', sql: `CASE ${cases} WHEN income > '${bounds[2]}'::DOUBLE THEN '${names[3]!}' END` }]
+  const cases = bounds
+    .map((bound, i) => `WHEN income <= '${bound}'::DOUBLE THEN '${names[i]!}'`)
+    .join(' ')
+  return [
+    {
+      name: 'income_group',
+      sql: `CASE ${cases} WHEN income > '${bounds[2]}'::DOUBLE THEN '${names[3]!}' END`,
+    },
+  ]
 }
 
 /** Counts of one entry by `columns` and class. */
-export const countByColumns = async (entry: StoredEvaluation, columns: readonly string[]): Promise<CountsCell[]> =>
-  (await countEvaluations([entry], ['label', ...columns], new Map()))[0]!
+export const countByColumns = async (
+  entry: StoredEvaluation,
+  columns: readonly string[],
+): Promise<CountsCell[]> => (await countEvaluations([entry], ['label', ...columns], new Map()))[0]!
 
 /** Counts of entries with the same columns; equal group values are one object of `shared`. */
 async function countEvaluations(
@@ -130,13 +149,24 @@ async function countEvaluations(
   const values = found.slice(2, 2 + present.length) as (string | number | null)[][]
   const [n, top1, top5, errors, unscored] = found.slice(2 + present.length) as number[][]
   const cells = new Map(
-    entries.map(({ folder, identity }) => [basename(folder), { identity, cells: [] as CountsCell[] }]),
+    entries.map(({ folder, identity }) => [
+      basename(folder),
+      { identity, cells: [] as CountsCell[] },
+    ]),
   )
   for (const [i, label] of labels.entries()) {
     const key = JSON.stringify(present.map(({ name }, c) => [name, values[c]![i]]))
-    const groups = shared.get(key) ?? Object.fromEntries(present.map(({ name }, c) => [name, values[c]![i]!] as const))
+    const groups =
+      shared.get(key) ??
+      Object.fromEntries(present.map(({ name }, c) => [name, values[c]![i]!] as const))
     shared.set(key, groups)
-    const counts = { n: n![i]!, top1: top1![i]!, top5: top5![i]!, errors: errors![i]!, unscored: unscored![i]! }
+    const counts = {
+      n: n![i]!,
+      top1: top1![i]!,
+      top5: top5![i]!,
+      errors: errors![i]!,
+      unscored: unscored![i]!,
+    }
     const entry = cells.get(names[i]!)!
     const { model, dataset, preprocessing } = entry.identity
     entry.cells.push({ model, dataset, preprocessing, label, groups, ...counts })

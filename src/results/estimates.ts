@@ -59,13 +59,24 @@ export interface EstimateRow extends GroupEstimate {
 }
 
 /** The estimates of entries that are as far as they were when estimated, and not complete. */
-export async function readEstimates(dir: string, entries: readonly StoredEvaluation[]): Promise<EstimateRow[]> {
+export async function readEstimates(
+  dir: string,
+  entries: readonly StoredEvaluation[],
+): Promise<EstimateRow[]> {
   const records = await readRecords(estimatesFolder(dir), 'an estimate', estimatesRecord)
   return entries.flatMap(entry => {
     const found = records.get(`${entry.key}.json`)
     if (found?.rows !== entry.rows || entry.rows === entry.identity.images) return []
     const { model, dataset, preprocessing } = entry.identity
     const { until, by, controls, groups } = found
-    return groups.map(group => ({ model, dataset, preprocessing, until, by, controls: controls.length, ...group }))
+    return groups.map(group => ({
+      model,
+      dataset,
+      preprocessing,
+      until,
+      by,
+      controls: controls.length,
+      ...group,
+    }))
   })
 }

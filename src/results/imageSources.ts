@@ -5,11 +5,22 @@ import { type Dataset, type Sample } from '../datasets/dataset.ts'
 import { type ImageSource } from '../lib/archive/member.ts'
 import { storageError, writeDurably } from '../lib/files.ts'
 import { absolutePath } from '../lib/storage/storage.ts'
-import { literalPath, numberColumn, parquetRows, query, textColumn, writeParquet } from '../lib/sql.ts'
+import {
+  literalPath,
+  numberColumn,
+  parquetRows,
+  query,
+  textColumn,
+  writeParquet,
+} from '../lib/sql.ts'
 
-const imagesFile = (dir: string, hash: string): string => join(dir, 'datasets', `${hash.slice(0, 16)}.images.parquet`)
+const imagesFile = (dir: string, hash: string): string =>
+  join(dir, 'datasets', `${hash.slice(0, 16)}.images.parquet`)
 
-export async function writeImageSources(dir: string, { hash, samples: items }: Dataset): Promise<void> {
+export async function writeImageSources(
+  dir: string,
+  { hash, samples: items }: Dataset,
+): Promise<void> {
   const file = imagesFile(dir, hash)
   const range = ({ image }: Sample) => (image.kind === 'range' ? image : undefined)
   const cell = ({ image }: Sample) => (image.kind === 'parquet' ? image : undefined)
@@ -40,7 +51,11 @@ interface ImageSourceRow {
 }
 
 /** Where an image lies; undefined where the data set has no image of that id, or no places are stored. */
-export async function findImageSource(dir: string, hash: string, id: string): Promise<ImageSource | undefined> {
+export async function findImageSource(
+  dir: string,
+  hash: string,
+  id: string,
+): Promise<ImageSource | undefined> {
   const [found] = await query<ImageSourceRow>(
     `SELECT file, "offset", length, unpacked, "column", row FROM ${parquetRows()} WHERE id = $2 LIMIT 1`,
     [literalPath(imagesFile(dir, hash)), id],
@@ -49,7 +64,13 @@ export async function findImageSource(dir: string, hash: string, id: string): Pr
   const { file, offset, length, unpacked, column, row } = found
   if (column !== null) return { kind: 'parquet', file, column, row: row ?? 0 }
   if (offset === null || length === null) return { kind: 'file', file }
-  return { kind: 'range', file, offset, length, ...(unpacked === null ? {} : { deflated: { size: unpacked } }) }
+  return {
+    kind: 'range',
+    file,
+    offset,
+    length,
+    ...(unpacked === null ? {} : { deflated: { size: unpacked } }),
+  }
 }
 
 const maxFolders = 50
@@ -64,7 +85,8 @@ export function imageFolders({ samples: items }: Pick<Dataset, 'samples'>): stri
 const outermostFolders = (folders: readonly string[]): string[] => {
   const kept: string[] = []
   for (const folder of [...new Set(folders)].sort((a, b) => a.length - b.length)) {
-    if (!kept.some(above => folder.startsWith(above.endsWith(sep) ? above : above + sep))) kept.push(folder)
+    if (!kept.some(above => folder.startsWith(above.endsWith(sep) ? above : above + sep)))
+      kept.push(folder)
   }
   return kept
 }

@@ -41,7 +41,9 @@ export async function recordImportedAccuracies(
 /** All imported accuracies of a folder of results, file by file; of a model's second accuracy on a benchmark the later file's. */
 export async function readImportedAccuracies(dir: string): Promise<ImportedAccuracy[]> {
   const known = new Map<string, ImportedAccuracy>()
-  for (const { rows } of (await readRecords(importedFolder(dir), 'imported accuracies', importedAccuracyFile)).values())
+  for (const { rows } of (
+    await readRecords(importedFolder(dir), 'imported accuracies', importedAccuracyFile)
+  ).values())
     for (const one of rows) known.set(JSON.stringify([one.model, one.benchmark]), one)
   return [...known.values()]
 }

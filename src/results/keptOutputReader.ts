@@ -16,12 +16,17 @@ export interface KeptOutputReader {
 const scoredStatuses = new Set(['ok', noAcceptedClass, 'not-a-number'])
 
 /** Files are read when a row of theirs is asked for, and the last few stay. */
-export async function openKeptOutputs({ key, folder, shards }: StoredEvaluation): Promise<KeptOutputReader> {
+export async function openKeptOutputs({
+  key,
+  folder,
+  shards,
+}: StoredEvaluation): Promise<KeptOutputReader> {
   const places = new Map<string, { shard: number; row: number; status: string }>()
   for (const [shard, { file }] of shards.entries()) {
     const path = literalPath(join(folder, file))
     const [ids, status] = await queryColumns(`SELECT id, status FROM ${parquetRows()}`, [path])
-    for (const [row, id] of ids!.entries()) places.set(String(id), { shard, row, status: String(status![row]) })
+    for (const [row, id] of ids!.entries())
+      places.set(String(id), { shard, row, status: String(status![row]) })
   }
   const read = new Map<number, ReturnType<typeof readKeptOutputs>>()
   const open = (shard: number): ReturnType<typeof readKeptOutputs> | undefined => {

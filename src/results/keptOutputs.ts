@@ -50,7 +50,8 @@ function packRow(row: Float32Array, halves: Uint16Array): void {
   let [above, step] = [NaN, -lowestStep + 1]
   for (const i of order) {
     const value = row[i]!
-    if (value !== above) step = Math.max(lowestStep, Math.min(float16Step(value - center), step - 1))
+    if (value !== above)
+      step = Math.max(lowestStep, Math.min(float16Step(value - center), step - 1))
     halves[i] = step < 0 ? 0x8000 - step : step
     above = value
   }

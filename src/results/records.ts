@@ -10,13 +10,22 @@ import { jsonText } from '../lib/table/text.ts'
 import { sha256 } from '../lib/hash.ts'
 import { imageFolders, writeImageSources } from './imageSources.ts'
 
-const failure = z.object({ model: z.string(), dataset: z.string(), code: z.string(), message: z.string() })
+const failure = z.object({
+  model: z.string(),
+  dataset: z.string(),
+  code: z.string(),
+  message: z.string(),
+})
 
 /** A model that could not be evaluated on a data set, and why. */
 export type Failure = z.infer<typeof failure>
 
 type NamedThing = Readonly<{ name: string }>
-export const failureOf = (model: NamedThing, dataset: NamedThing, { code, message }: GeogapError): Failure => ({
+export const failureOf = (
+  model: NamedThing,
+  dataset: NamedThing,
+  { code, message }: GeogapError,
+): Failure => ({
   ...{ model: model.name, dataset: dataset.name, code, message },
 })
 
@@ -30,7 +39,10 @@ export const datasetRecord = z.object({
   sizes: z.record(z.string(), z.record(z.string(), z.number().int())).optional(),
   labelMap: z.string(),
   places: z
-    .object({ scheme: z.string(), unmatched: z.array(z.object({ place: z.string(), count: z.number() })) })
+    .object({
+      scheme: z.string(),
+      unmatched: z.array(z.object({ place: z.string(), count: z.number() })),
+    })
     .optional(),
   /** Facts to show beside results. */
   notes: z.array(z.string()).optional(),
@@ -68,13 +80,21 @@ export function parseRecord<T>(text: string, file: string, what: string, schema:
 }
 
 /** Undefined where there is no such file, or another process has just removed it. */
-export async function readRecord<T>(file: string, what: string, schema: z.ZodType<T>): Promise<T | undefined> {
+export async function readRecord<T>(
+  file: string,
+  what: string,
+  schema: z.ZodType<T>,
+): Promise<T | undefined> {
   const text = await orIfMissing(readFile(file, 'utf8'), undefined)
   return text === undefined ? undefined : parseRecord(text, file, what, schema)
 }
 
 /** All records of a folder by the names of their files, in the order of these. */
-export async function readRecords<T>(folder: string, what: string, schema: z.ZodType<T>): Promise<Map<string, T>> {
+export async function readRecords<T>(
+  folder: string,
+  what: string,
+  schema: z.ZodType<T>,
+): Promise<Map<string, T>> {
   const records = new Map<string, T>()
   for (const name of await jsonFileNames(folder)) {
     const record = await readRecord(join(folder, name), what, schema)
@@ -83,7 +103,11 @@ export async function readRecords<T>(folder: string, what: string, schema: z.Zod
   return records
 }
 
-export async function recordDataset(dir: string, dataset: Dataset, opened?: DatasetSpec): Promise<void> {
+export async function recordDataset(
+  dir: string,
+  dataset: Dataset,
+  opened?: DatasetSpec,
+): Promise<void> {
   const {
     name,
     hash,
@@ -98,7 +122,14 @@ export async function recordDataset(dir: string, dataset: Dataset, opened?: Data
   } = dataset
   await writeImageSources(dir, dataset)
   const note: DatasetRecord = {
-    ...{ name, hash, images: items.length, classes: [...classes], columns: [...columns], labelMap: labelMap.name },
+    ...{
+      name,
+      hash,
+      images: items.length,
+      classes: [...classes],
+      columns: [...columns],
+      labelMap: labelMap.name,
+    },
     sizes: groupSizes(dataset),
     ...(places && { places: { scheme: places.scheme, unmatched: [...places.unmatched] } }),
     ...(notes && { notes: [...notes] }),
@@ -124,12 +155,20 @@ function groupSizes({ samples: items, columns }: Dataset): Record<string, Record
   }
   const byColumn = columns.map(column => [column, count(({ groups }) => groups[column])] as const)
   const few = byColumn.filter(([, counts]) => Object.keys(counts).length <= maxColumnValues)
-  return { all: { all: scored.length }, label: count(({ label }) => label), ...Object.fromEntries(few) }
+  return {
+    all: { all: scored.length },
+    label: count(({ label }) => label),
+    ...Object.fromEntries(few),
+  }
 }
 
 /** Data sets by content hash. */
 export async function readDatasetRecords(dir: string): Promise<Map<string, DatasetRecord>> {
-  const notes = await readRecords(datasetsFolder(dir), 'a note of an evaluated data set', datasetRecord)
+  const notes = await readRecords(
+    datasetsFolder(dir),
+    'a note of an evaluated data set',
+    datasetRecord,
+  )
   return new Map([...notes.values()].map(note => [note.hash, note]))
 }
 
@@ -153,7 +192,8 @@ export async function recordFailures(
   const notes = new Map<string, Failure | null>()
   for (const pair of attempted) {
     const known = before.filter(
-      name => name.startsWith(failurePrefix(pair)) && (share === '' || name === failureFile(pair, share)),
+      name =>
+        name.startsWith(failurePrefix(pair)) && (share === '' || name === failureFile(pair, share)),
     )
     for (const name of known) notes.set(name, null)
   }

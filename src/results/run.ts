@@ -8,7 +8,12 @@ import { readCounts } from './counts.ts'
 import { type DatasetRecord, type Failure, readDatasetRecords, readFailures } from './records.ts'
 import { type EstimateRow, readEstimates } from './estimates.ts'
 import { readCurrentEvaluations } from './runRecords.ts'
-import { type CountsCell, type StoredEvaluation, type EvaluationId, evaluationIdText } from './store.ts'
+import {
+  type CountsCell,
+  type StoredEvaluation,
+  type EvaluationId,
+  evaluationIdText,
+} from './store.ts'
 import { readStudies, type StudyValues } from './studies.ts'
 
 export interface GroupAccuracyRow extends EvaluationId {
@@ -49,7 +54,9 @@ export interface Run {
    * One row per model, data set and group; `by` names one column or several to intersect; `label` is the class. `model`,
    * `dataset` and `preprocessing` ask for their rows alone.
    */
-  accuracy(options?: { by?: string | readonly string[] } & Partial<EvaluationId>): GroupAccuracyRow[]
+  accuracy(
+    options?: { by?: string | readonly string[] } & Partial<EvaluationId>,
+  ): GroupAccuracyRow[]
   /** One row per model and data set, or those asked for: the largest difference between groups of at least `minN` images. */
   disparity(options?: { by?: string; minN?: number } & Partial<EvaluationId>): DisparityRow[]
 }
@@ -58,7 +65,11 @@ export interface Run {
  * Opens the results at `place`, a folder or a store: for every model, data set and preprocessing those that were asked for last, complete or not;
  * `exclude` is a slice.csv whose images are left out. Who asks by the columns `by` alone opens it faster by naming them.
  */
-export async function openRun(place: string, exclude?: string, by?: readonly string[]): Promise<Run> {
+export async function openRun(
+  place: string,
+  exclude?: string,
+  by?: readonly string[],
+): Promise<Run> {
   const dir = await pullResults(place)
   const entries = await readCurrentEvaluations(dir, exclude)
   const [datasets, failures, cells] = [
@@ -67,7 +78,15 @@ export async function openRun(place: string, exclude?: string, by?: readonly str
     await readCounts(entries, by),
   ]
   const estimates = await readEstimates(dir, entries)
-  return createRun({ dir, entries, datasets, failures, cells, estimates, studies: await readStudies(dir) })
+  return createRun({
+    dir,
+    entries,
+    datasets,
+    failures,
+    cells,
+    estimates,
+    studies: await readStudies(dir),
+  })
 }
 
 /** Answers from counts that are already in memory. */
@@ -81,7 +100,8 @@ export function createRun(
     estimates: [],
     ...stored,
     columns,
-    accuracy: ({ by = [], ...only } = {}) => accuracyRows(run, typeof by === 'string' ? [by] : by, only),
+    accuracy: ({ by = [], ...only } = {}) =>
+      accuracyRows(run, typeof by === 'string' ? [by] : by, only),
     disparity: ({ by = 'region', minN = 30, ...only } = {}) => disparityRows(run, by, minN, only),
   }
   return run
@@ -138,7 +158,11 @@ function splitCells(cells: readonly CountsCell[]): EvaluationCounts[] {
   return [...all.values()]
 }
 
-function accuracyRows(run: Run, by: readonly string[], only: Partial<EvaluationId>): GroupAccuracyRow[] {
+function accuracyRows(
+  run: Run,
+  by: readonly string[],
+  only: Partial<EvaluationId>,
+): GroupAccuracyRow[] {
   for (const column of by) checkColumn(run, column)
   return countsByEvaluation(run)
     .filter(isOfEvaluation(only))
@@ -146,8 +170,13 @@ function accuracyRows(run: Run, by: readonly string[], only: Partial<EvaluationI
       const name = { model, dataset, preprocessing }
       const sizes = partialGroupSizes(run, name)
       if (by.length === 0)
-        return [{ ...name, group: 'all', ...accuracyValues(sumCounts(cells), sizes?.['all']?.['all']) }]
-      if (!by.every(column => column === 'label' || cells.some(cell => cell.groups[column] != null))) return []
+        return [
+          { ...name, group: 'all', ...accuracyValues(sumCounts(cells), sizes?.['all']?.['all']) },
+        ]
+      if (
+        !by.every(column => column === 'label' || cells.some(cell => cell.groups[column] != null))
+      )
+        return []
       const sizesBy = by.length === 1 ? sizes?.[by[0]!] : undefined
       return groupBy(cells, by).groups.map(({ group, ...counts }) => ({
         ...{ ...name, group },
@@ -164,13 +193,23 @@ function partialGroupSizes(run: Run, slot: EvaluationId): DatasetRecord['sizes']
   return entry && run.datasets.get(entry.identity.content)?.sizes
 }
 
-function accuracyValues(counts: Counts, size?: number): Omit<GroupAccuracyRow, keyof EvaluationId | 'group'> {
+function accuracyValues(
+  counts: Counts,
+  size?: number,
+): Omit<GroupAccuracyRow, keyof EvaluationId | 'group'> {
   const { n, errors, top1, top5, interval } = accuracy(counts)
-  const [low, high] = (size === undefined ? interval : finiteInterval(counts.top1, n, size - errors)) ?? [null, null]
+  const [low, high] = (size === undefined
+    ? interval
+    : finiteInterval(counts.top1, n, size - errors)) ?? [null, null]
   return { n, errors, of: size ?? null, top1, top5, low, high }
 }
 
-function disparityRows(run: Run, by: string, minN: number, only: Partial<EvaluationId>): DisparityRow[] {
+function disparityRows(
+  run: Run,
+  by: string,
+  minN: number,
+  only: Partial<EvaluationId>,
+): DisparityRow[] {
   checkColumn(run, by)
   return countsByEvaluation(run)
     .filter(isOfEvaluation(only))
@@ -188,7 +227,9 @@ function disparityRows(run: Run, by: string, minN: number, only: Partial<Evaluat
 }
 
 function checkColumn(run: Run, column: string): void {
-  const held = [...new Set(countsByEvaluation(run).flatMap(({ cells }) => Object.keys(cells[0]!.groups)))]
+  const held = [
+    ...new Set(countsByEvaluation(run).flatMap(({ cells }) => Object.keys(cells[0]!.groups))),
+  ]
   if (column === 'label' || held.includes(column)) return
   if (run.columns.includes(column)) {
     throw inputError(

@@ -75,7 +75,12 @@ export async function withRunRecord<T>(
     runHeartbeatMs,
   ).unref()
   const end = (outcome: StoredRunRecord['outcome'], message?: string) =>
-    writeJson(file, { ...record, ended: new Date().toISOString(), outcome, ...(message !== undefined && { message }) })
+    writeJson(file, {
+      ...record,
+      ended: new Date().toISOString(),
+      outcome,
+      ...(message !== undefined && { message }),
+    })
   try {
     const result = await work()
     signal?.throwIfAborted()
@@ -83,7 +88,9 @@ export async function withRunRecord<T>(
     return result
   } catch (error) {
     const reason = messageOf(error)
-    await (error === signal?.reason ? end('interrupted') : end('failed', reason).catch(() => undefined))
+    await (error === signal?.reason
+      ? end('interrupted')
+      : end('failed', reason).catch(() => undefined))
     throw error
   } finally {
     clearInterval(timer)
@@ -94,7 +101,8 @@ export async function withRunRecord<T>(
 async function removeReplacedRuns(dir: string, record: StoredRunRecord): Promise<void> {
   const slots = new Set(record.asked.map(({ identity }) => evaluationIdText(identity)))
   for (const { id, state, asked, tags } of await readRunRecords(dir)) {
-    if (id === record.id || state === 'running' || tagsText(tags) !== tagsText(record.tags)) continue
+    if (id === record.id || state === 'running' || tagsText(tags) !== tagsText(record.tags))
+      continue
     if (asked.every(({ identity }) => slots.has(evaluationIdText(identity))))
       await rm(runFile(dir, id), { force: true })
   }
@@ -122,7 +130,10 @@ async function readRunRecord(file: string): Promise<RecordedRun | undefined> {
   return { ...record, state: outcome ?? ((await isAlive(file, record)) ? 'running' : 'killed') }
 }
 
-async function isAlive(file: string, { host, pid }: Pick<StoredRunRecord, 'host' | 'pid'>): Promise<boolean> {
+async function isAlive(
+  file: string,
+  { host, pid }: Pick<StoredRunRecord, 'host' | 'pid'>,
+): Promise<boolean> {
   const seen = (await orIfMissing(stat(file), undefined))?.mtimeMs ?? 0
   if (Date.now() - seen > hungAfterMs) return false
   return host !== hostname() || isProcessRunning(pid)
@@ -130,12 +141,20 @@ async function isAlive(file: string, { host, pid }: Pick<StoredRunRecord, 'host'
 
 /** When each key was last asked for, as an ISO time. */
 export function lastAskedTimes(runs: readonly RecordedRun[]): Map<string, string> {
-  return new Map(runs.flatMap(({ asked, started }) => asked.map(({ key }) => [key, started] as const)))
+  return new Map(
+    runs.flatMap(({ asked, started }) => asked.map(({ key }) => [key, started] as const)),
+  )
 }
 
 /** The entries below `dir` that tables and reports show: one for every model, data set and preprocessing. */
-export async function readCurrentEvaluations(dir: string, exclude?: string): Promise<StoredEvaluation[]> {
-  const entries = currentEvaluations(await readStoredEvaluations(dir), lastAskedTimes(await readRunRecords(dir)))
+export async function readCurrentEvaluations(
+  dir: string,
+  exclude?: string,
+): Promise<StoredEvaluation[]> {
+  const entries = currentEvaluations(
+    await readStoredEvaluations(dir),
+    lastAskedTimes(await readRunRecords(dir)),
+  )
   if (exclude === undefined) return entries
   const { excludeImages, readExclusion } = await import('./slices.ts')
   return excludeImages(entries, await readExclusion(exclude))

@@ -67,7 +67,9 @@ export const shardManifest = z.object({
   file: siblingFile,
   bytes: z.number().int(),
   /** The model's output for every row, in a file beside this one. */
-  kept: z.object({ output: z.enum(keptOutputs), file: siblingFile, bytes: z.number().int() }).optional(),
+  kept: z
+    .object({ output: z.enum(keptOutputs), file: siblingFile, bytes: z.number().int() })
+    .optional(),
   /** Key of the evaluation whose kept outputs these rows were scored from. */
   rescored: z.string().optional(),
   columns: z.array(z.string()),

@@ -79,7 +79,8 @@ function rankOf(
   let accepted = -1
   for (let i = 0; i < count; i++) {
     const index = classAt(i)
-    if (labels.includes(index) && (accepted === -1 || logits[index]! > logits[accepted]!)) accepted = index
+    if (labels.includes(index) && (accepted === -1 || logits[index]! > logits[accepted]!))
+      accepted = index
   }
   if (accepted === -1) return 0
   const reference = logits[accepted]!

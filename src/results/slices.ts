@@ -41,14 +41,17 @@ export async function selectSlice(
 ): Promise<SliceRow[]> {
   const { columns } = entry.shards[0]!
   for (const column of Object.keys(where))
-    if (column !== 'truth' && !columns.includes(column)) throw unknownNameError('column', column, ['truth', ...columns])
+    if (column !== 'truth' && !columns.includes(column))
+      throw unknownNameError('column', column, ['truth', ...columns])
   const place = (name: string): string =>
     columns.includes(name) ? `${quoteIdentifier(name)}::VARCHAR` : 'NULL::VARCHAR'
   const conditions = Object.keys(where).map(
     (column, i) => `${column === 'truth' ? 'label' : quoteIdentifier(column)}::VARCHAR = $${i + 2}`,
   )
   if (right !== undefined) conditions.push(right ? 'correct1' : 'NOT correct1')
-  const found = await query<Omit<SliceRow, 'dataset' | 'prediction' | 'model'> & { first: number | null }>(
+  const found = await query<
+    Omit<SliceRow, 'dataset' | 'prediction' | 'model'> & { first: number | null }
+  >(
     `SELECT id, label AS truth, top5[1] AS first, ${place('region')} AS region, ${place('country')} AS country
      FROM ${parquetRows()} ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''} ORDER BY id`,
     [shardPaths(entry), ...Object.values(where)],
@@ -61,7 +64,10 @@ export async function selectSlice(
 }
 
 /** Every value of a grouping column, or of `truth`, of the evaluations that have it. */
-export async function distinctColumnValues(entries: readonly StoredEvaluation[], column: string): Promise<string[]> {
+export async function distinctColumnValues(
+  entries: readonly StoredEvaluation[],
+  column: string,
+): Promise<string[]> {
   const name = column === 'truth' ? 'label' : column
   const files = entries
     .filter(({ shards }) => name === 'label' || shards[0]!.columns.includes(name))
@@ -85,7 +91,10 @@ export interface Exclusion {
 export async function readExclusion(file: string): Promise<Exclusion> {
   const { columns, rows } = await readTable(file)
   if (!columns.includes('dataset') || !columns.includes('id'))
-    throw inputError('bad-slice', `not a slice: ${file} has no columns dataset and id but ${columns.join(', ')}`)
+    throw inputError(
+      'bad-slice',
+      `not a slice: ${file} has no columns dataset and id but ${columns.join(', ')}`,
+    )
   const images = new Map<string, string[]>()
   for (const { dataset, id } of rows) {
     const name = unescapeFormula(String(dataset))
@@ -129,10 +138,11 @@ async function excludeFromEvaluation(
   const file = 'rows.parquet'
   const target = join(folder, file)
   await mkdir(folder)
-  await copyQueryToParquet(target, `SELECT * FROM ${parquetRows()} WHERE NOT list_contains($2, id)`, [
-    shardPaths(entry),
-    ids,
-  ])
+  await copyQueryToParquet(
+    target,
+    `SELECT * FROM ${parquetRows()} WHERE NOT list_contains($2, id)`,
+    [shardPaths(entry), ids],
+  )
   const [counts] = await query<{ rows: number; errors: number }>(
     `SELECT count(*)::DOUBLE AS rows, count_if(${failedSql})::DOUBLE AS errors FROM ${parquetRows()}`,
     [literalPath(target)],
@@ -140,10 +150,23 @@ async function excludeFromEvaluation(
   const { rows, errors } = counts!
   const gone = entry.rows - rows
   if (gone === 0) return entry
-  if (rows === 0) throw inputError('all-excluded', `${exclusion.file} lists every image of ${entry.identity.dataset}`)
+  if (rows === 0)
+    throw inputError(
+      'all-excluded',
+      `${exclusion.file} lists every image of ${entry.identity.dataset}`,
+    )
   const listed = new Set(ids).size
   const excluded = `${gone < listed ? `${gone} of ${listed}` : gone} images of a slice, SHA-256 ${exclusion.hash}`
   const identity: ResultKey = { ...entry.identity, images: entry.identity.images - gone, excluded }
-  const shard = { ...entry.shards[0]!, identity, key: hashResultKey(identity), start: 0, end: rows, rows, errors, file }
+  const shard = {
+    ...entry.shards[0]!,
+    identity,
+    key: hashResultKey(identity),
+    start: 0,
+    end: rows,
+    rows,
+    errors,
+    file,
+  }
   return { ...entry, identity, key: shard.key, folder, shards: [shard], rows }
 }

@@ -71,25 +71,46 @@ export async function runStatus(place: string): Promise<RunStatus> {
   })
   const all = [...entries, ...evaluationsNotBegun(dir, runs, entries)]
   const asked = lastAskedTimes(runs)
-  const current = new Map(currentEvaluations(all, asked).map(entry => [evaluationIdText(entry.identity), entry]))
-  const shown = all.filter(entry => entry.rows > 0 || current.get(evaluationIdText(entry.identity)) === entry)
-  const busy = new Set(runs.filter(({ state }) => state === 'running').flatMap(run => run.asked.map(({ key }) => key)))
+  const current = new Map(
+    currentEvaluations(all, asked).map(entry => [evaluationIdText(entry.identity), entry]),
+  )
+  const shown = all.filter(
+    entry => entry.rows > 0 || current.get(evaluationIdText(entry.identity)) === entry,
+  )
+  const busy = new Set(
+    runs.filter(({ state }) => state === 'running').flatMap(run => run.asked.map(({ key }) => key)),
+  )
   const results = await Promise.all(
     shown.map(async entry => {
       const { identity, key, rows, shards, created } = entry
       const differs = stalenessFields(identity, current.get(evaluationIdText(identity))!.identity)
-      const failure = failures.find(({ model, dataset }) => model === identity.model && dataset === identity.dataset)
+      const failure = failures.find(
+        ({ model, dataset }) => model === identity.model && dataset === identity.dataset,
+      )
       const damage = await findDamage(entry)
       const state = stateOf(entry, { differs, damage, busy: busy.has(key), failure })
       return {
-        ...{ model: identity.model, dataset: identity.dataset, preprocessing: identity.preprocessing, key, state },
-        ...{ rows, images: identity.images, errors: shards.reduce((sum, { errors }) => sum + errors, 0), differs },
+        ...{
+          model: identity.model,
+          dataset: identity.dataset,
+          preprocessing: identity.preprocessing,
+          key,
+          state,
+        },
+        ...{
+          rows,
+          images: identity.images,
+          errors: shards.reduce((sum, { errors }) => sum + errors, 0),
+          differs,
+        },
         message: state === 'damaged' ? damage : state === 'failed' ? failure!.message : null,
         ...{ asked: asked.get(key) ?? null, written: created || null },
       }
     }),
   )
-  const failed = failures.filter(({ model, dataset }) => !results.some(r => r.model === model && r.dataset === dataset))
+  const failed = failures.filter(
+    ({ model, dataset }) => !results.some(r => r.model === model && r.dataset === dataset),
+  )
   return { dir, results: [...results, ...failed.map(failedStatus)].sort(compareByName), runs }
 }
 
@@ -100,11 +121,20 @@ function evaluationsNotBegun(
   entries: readonly StoredEvaluation[],
 ): StoredEvaluation[] {
   const stored = new Set(entries.map(({ key }) => key))
-  const planned = new Map(runs.flatMap(({ asked }) => asked).map(({ key, identity }) => [key, identity]))
+  const planned = new Map(
+    runs.flatMap(({ asked }) => asked).map(({ key, identity }) => [key, identity]),
+  )
   return [...planned]
     .filter(([key]) => !stored.has(key))
     .map(([key, identity]) => ({
-      ...{ identity, key, folder: evaluationFolder(dir, identity), shards: [], rows: 0, created: '' },
+      ...{
+        identity,
+        key,
+        folder: evaluationFolder(dir, identity),
+        shards: [],
+        rows: 0,
+        created: '',
+      },
     }))
 }
 
@@ -113,12 +143,18 @@ function stalenessFields(found: ResultKey, wanted: ResultKey): (keyof ResultKey)
   const differs = differingFields(found, wanted)
   if (differs.length > 0 || found.source) return differs
   const sameRuntime = `${found.runtime} `.startsWith(`${runtimeVersion()} `)
-  return [...(found.version === version ? [] : ['version' as const]), ...(sameRuntime ? [] : ['runtime' as const])]
+  return [
+    ...(found.version === version ? [] : ['version' as const]),
+    ...(sameRuntime ? [] : ['runtime' as const]),
+  ]
 }
 
 /** The first file of an entry that is not as its manifest says. */
 async function findDamage({ folder, shards }: StoredEvaluation): Promise<string | null> {
-  for (const { file, bytes } of shards.flatMap(({ kept, ...shard }) => [shard, ...(kept ? [kept] : [])])) {
+  for (const { file, bytes } of shards.flatMap(({ kept, ...shard }) => [
+    shard,
+    ...(kept ? [kept] : []),
+  ])) {
     const size = (await orIfMissing(stat(join(folder, file)), undefined))?.size
     if (size === undefined) return `missing: ${join(folder, file)}`
     if (size !== bytes) return `${size} bytes in place of ${bytes}: ${join(folder, file)}`
@@ -128,7 +164,12 @@ async function findDamage({ folder, shards }: StoredEvaluation): Promise<string 
 
 function stateOf(
   { rows, identity }: StoredEvaluation,
-  about: { differs: readonly string[]; damage: string | null; busy: boolean; failure: Failure | undefined },
+  about: {
+    differs: readonly string[]
+    damage: string | null
+    busy: boolean
+    failure: Failure | undefined
+  },
 ): ResultState {
   if (about.differs.length > 0) return 'stale'
   if (about.damage !== null) return 'damaged'
@@ -138,7 +179,16 @@ function stateOf(
 }
 
 const failedStatus = ({ model, dataset, message }: Failure): ResultStatus => ({
-  ...{ model, dataset, preprocessing: null, key: null, state: 'failed', rows: 0, images: null, errors: 0 },
+  ...{
+    model,
+    dataset,
+    preprocessing: null,
+    key: null,
+    state: 'failed',
+    rows: 0,
+    images: null,
+    errors: 0,
+  },
   ...{ differs: [], message, asked: null, written: null },
 })
 

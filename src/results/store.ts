@@ -11,7 +11,13 @@ import { type PreprocessingMode } from '../lib/pixels/steps.ts'
 import { sha256 } from '../lib/hash.ts'
 import { literalPath, parquetRows, query } from '../lib/sql.ts'
 import { parseRecord } from './records.ts'
-import { failedSql, type ResultKey, type KeptOutput, type ShardManifest, shardManifest } from './schema.ts'
+import {
+  failedSql,
+  type ResultKey,
+  type KeptOutput,
+  type ShardManifest,
+  shardManifest,
+} from './schema.ts'
 
 /** All shards of one identity: one model on one data set, made one way. */
 export interface StoredEvaluation {
@@ -30,7 +36,9 @@ export const hashResultKey = (identity: ResultKey): string => sha256(JSON.string
 
 /** What two identities differ in. */
 export const differingFields = (a: ResultKey, b: ResultKey): (keyof ResultKey)[] =>
-  (Object.keys({ ...a, ...b }) as (keyof ResultKey)[]).filter(key => JSON.stringify(a[key]) !== JSON.stringify(b[key]))
+  (Object.keys({ ...a, ...b }) as (keyof ResultKey)[]).filter(
+    key => JSON.stringify(a[key]) !== JSON.stringify(b[key]),
+  )
 
 /** `steps "a", planned "b"; …` */
 export const differingFieldsText = (
@@ -38,7 +46,8 @@ export const differingFieldsText = (
   a: ResultKey,
   b: ResultKey,
   ofB: string,
-): string => keys.map(key => `${key} ${JSON.stringify(a[key])}, ${ofB} ${JSON.stringify(b[key])}`).join('; ')
+): string =>
+  keys.map(key => `${key} ${JSON.stringify(a[key])}, ${ofB} ${JSON.stringify(b[key])}`).join('; ')
 
 /** The different models, data sets or modes of some entries, in their order. */
 export const distinctFieldValues = (
@@ -46,7 +55,8 @@ export const distinctFieldValues = (
   what: keyof EvaluationId,
 ): string[] => [...new Set(entries.map(({ identity }) => identity[what]))]
 
-export const evaluationFolder = (dir: string, identity: ResultKey): string => join(dir, evaluationPath(identity))
+export const evaluationFolder = (dir: string, identity: ResultKey): string =>
+  join(dir, evaluationPath(identity))
 
 /** `entryFolder` below the root of its place. */
 export const evaluationPath = (identity: ResultKey): string =>
@@ -60,17 +70,26 @@ export async function readStoredEvaluations(dir: string): Promise<StoredEvaluati
   const folders = await orIfMissing(readdir(root), undefined)
   if (!folders && !(await orIfMissing(stat(join(dir, 'imported')), undefined))) {
     const inner = join(dir, 'results')
-    const hint = (await orIfMissing(stat(join(inner, 'predictions')), undefined)) ? `; ${inner} has some` : ''
+    const hint = (await orIfMissing(stat(join(inner, 'predictions')), undefined))
+      ? `; ${inner} has some`
+      : ''
     const absent = (await orIfMissing(stat(dir), undefined)) ? root : dir
     throw inputError('no-results', `no results in ${dir}: there is no folder ${absent}${hint}`)
   }
   const place = folderStorage(dir)
-  const entries = await mapLimited(folders ?? [], 32, name => readStoredEvaluation(place, `predictions/${name}`))
-  return entries.filter(entry => entry !== undefined).sort((a, b) => (a.created < b.created ? -1 : 1))
+  const entries = await mapLimited(folders ?? [], 32, name =>
+    readStoredEvaluation(place, `predictions/${name}`),
+  )
+  return entries
+    .filter(entry => entry !== undefined)
+    .sort((a, b) => (a.created < b.created ? -1 : 1))
 }
 
 /** The entry in a folder of the place, or undefined where it has no committed shard. */
-export async function readStoredEvaluation(place: Storage, folder: string): Promise<StoredEvaluation | undefined> {
+export async function readStoredEvaluation(
+  place: Storage,
+  folder: string,
+): Promise<StoredEvaluation | undefined> {
   const manifests: ShardManifest[] = []
   for (const name of (await place.list(folder)).filter(name => name.endsWith('.json'))) {
     const manifest = await readManifest(place, `${folder}/${name}`)
@@ -80,8 +99,18 @@ export async function readStoredEvaluation(place: Storage, folder: string): Prom
   const first = shards[0]
   if (!first) return undefined
   const rows = shards.reduce((sum, shard) => sum + shard.rows, 0)
-  const created = shards.reduce((newest, shard) => (shard.created > newest ? shard.created : newest), '')
-  return { identity: first.identity, key: first.key, folder: join(place.url, folder), shards, rows, created }
+  const created = shards.reduce(
+    (newest, shard) => (shard.created > newest ? shard.created : newest),
+    '',
+  )
+  return {
+    identity: first.identity,
+    key: first.key,
+    folder: join(place.url, folder),
+    shards,
+    rows,
+    created,
+  }
 }
 
 /** Undefined where another process has just removed it. */
@@ -136,7 +165,9 @@ export const shardFileNames = ({ file, kept }: Pick<ShardManifest, 'file' | 'kep
 export const rangesOfFileNames = (names: readonly string[], ending = '.json'): IndexRange[] =>
   [...names].sort().flatMap(name => {
     const [, start, end] = /^(\d{8,})-(\d{8,})(?=\.\w+$)/.exec(name) ?? []
-    return end === undefined || !name.endsWith(ending) ? [] : [{ start: Number(start), end: Number(end) }]
+    return end === undefined || !name.endsWith(ending)
+      ? []
+      : [{ start: Number(start), end: Number(end) }]
   })
 
 /**
@@ -167,7 +198,10 @@ export function selectDisjoint<T extends IndexRange>(spans: readonly T[]): T[] {
 }
 
 /** Parts of the data set's order that no shard covers. */
-export function findGaps(entry: { shards: readonly IndexRange[] } | undefined, images: number): IndexRange[] {
+export function findGaps(
+  entry: { shards: readonly IndexRange[] } | undefined,
+  images: number,
+): IndexRange[] {
   const missing: IndexRange[] = []
   let at = 0
   for (const { start, end } of selectDisjoint(entry?.shards ?? [])) {
@@ -179,14 +213,24 @@ export function findGaps(entry: { shards: readonly IndexRange[] } | undefined, i
 }
 
 /** The same by the names of what a place holds. */
-export const readMissingRanges = async (place: Storage, identity: ResultKey): Promise<IndexRange[]> =>
-  findGaps({ shards: rangesOfFileNames(await place.list(evaluationPath(identity))) }, identity.images)
+export const readMissingRanges = async (
+  place: Storage,
+  identity: ResultKey,
+): Promise<IndexRange[]> =>
+  findGaps(
+    { shards: rangesOfFileNames(await place.list(evaluationPath(identity))) },
+    identity.images,
+  )
 
 /**
  * What is to be computed: gaps, and shards that lack the output to `keep`. These stay whole, so that what replaces them
  * covers no other one.
  */
-export function unfinishedRanges(entry: StoredEvaluation | undefined, images: number, keep?: KeptOutput): IndexRange[] {
+export function unfinishedRanges(
+  entry: StoredEvaluation | undefined,
+  images: number,
+  keep?: KeptOutput,
+): IndexRange[] {
   const lacking = (entry?.shards ?? []).filter(
     ({ kept, rows, errors }) => keep !== undefined && kept?.output !== keep && errors < rows,
   )
@@ -208,13 +252,16 @@ export async function removeReplacedShards(
 ): Promise<void> {
   const entry = await readStoredEvaluation(place, folder)
   if (!entry) return
-  const used = new Set(entry.shards.flatMap(shard => [manifestName(shard), ...shardFileNames(shard)]))
+  const used = new Set(
+    entry.shards.flatMap(shard => [manifestName(shard), ...shardFileNames(shard)]),
+  )
   const missing = findGaps(entry, entry.identity.images)
   for (const name of await place.list(folder)) {
     const [, start, end] = shardFilePattern.exec(name) ?? []
     const open = missing.some(gap => gap.start < Number(end) && Number(start) < gap.end)
     const ours = parts?.some(part => part.start <= Number(start) && Number(end) <= part.end) ?? true
-    if (start !== undefined && ours && !used.has(name) && !open) await place.remove(`${folder}/${name}`)
+    if (start !== undefined && ours && !used.has(name) && !open)
+      await place.remove(`${folder}/${name}`)
   }
 }
 
@@ -242,7 +289,11 @@ export async function countStatuses(
           `SELECT status, count(*)::DOUBLE AS images FROM ${parquetRows()} WHERE ${failedSql} GROUP BY ALL ORDER BY ALL`,
           [shardPaths(entry)],
         )
-        return counts.map(row => ({ model: entry.identity.model, dataset: entry.identity.dataset, ...row }))
+        return counts.map(row => ({
+          model: entry.identity.model,
+          dataset: entry.identity.dataset,
+          ...row,
+        }))
       }),
   )
   return rows.flat()

@@ -26,13 +26,22 @@ export type StudyValues = z.infer<typeof studyRecord>['rows'][number]
 
 /** `last-layer.json`, or `last-layer.MODEL-HASH.json`. */
 const studyFile = (dir: string, study: string, model?: string): string =>
-  join(dir, 'studies', `${model === undefined ? study : `${study}.${slug(model)}-${sha256(model, 8)}`}.json`)
+  join(
+    dir,
+    'studies',
+    `${model === undefined ? study : `${study}.${slug(model)}-${sha256(model, 8)}`}.json`,
+  )
 
 /**
  * Keeps a study's figures: `last-layer` for tables 4 and 9, `western-share` for figure 11, `neighbours` for appendix F. Each named
  * model has a file of its own, so that experiments that end at once lose none; figures without a model give way to those with one.
  */
-export const recordStudy = (dir: string, study: string, rows: readonly StudyValues[], model?: string): Promise<void> =>
+export const recordStudy = (
+  dir: string,
+  study: string,
+  rows: readonly StudyValues[],
+  model?: string,
+): Promise<void> =>
   writeJson(studyFile(dir, study, model), {
     schema: 1,
     rows: rows.map(({ setting, metric, values }) => ({
@@ -57,7 +66,9 @@ export async function readStudies(dir: string): Promise<Map<string, StudyValues[
       if ((file === `${study}.json`) !== ofAll) continue
       const known = studies.get(study) ?? []
       const own = new Set(known.map(({ model }) => model))
-      const others = rows.filter(({ model }) => own.size === 0 || (model !== undefined && !own.has(model)))
+      const others = rows.filter(
+        ({ model }) => own.size === 0 || (model !== undefined && !own.has(model)),
+      )
       studies.set(study, [...known, ...others])
     }
   return studies

@@ -15,7 +15,8 @@ const localResultsFolder = (out: string): string =>
   isObjectStoreUrl(out) ? join(geogapCache(), 'results', sha256(out, 16)) : out
 
 /** Where class embeddings are kept: beside results in a folder, in the cache for a store's. */
-export const headsFolder = (out: string): string => join(isObjectStoreUrl(out) ? geogapCache() : out, 'heads')
+export const headsFolder = (out: string): string =>
+  join(isObjectStoreUrl(out) ? geogapCache() : out, 'heads')
 
 interface StoreObject {
   url: string
@@ -44,14 +45,18 @@ export async function pullResults(out: string): Promise<string> {
     .map(object => ({ ...object, name: object.url.slice(root.length) }))
     .filter(({ name }) => !isFolderMark(name))
   const stray = objects.find(({ name }) => isUnsafePath(name))
-  if (stray) throw inputError('bad-results', `no name that results have: ${quoteForMessage(stray.url)}`)
+  if (stray)
+    throw inputError('bad-results', `no name that results have: ${quoteForMessage(stray.url)}`)
   const isHere = async ({ name, bytes, tag }: StoreObject): Promise<boolean> =>
-    isShard(name) ? (await fileSize(join(folder, name))) === bytes : tag !== '' && known.get(name)?.tag === tag
+    isShard(name)
+      ? (await fileSize(join(folder, name))) === bytes
+      : tag !== '' && known.get(name)?.tag === tag
   const copy = async (object: StoreObject): Promise<void> => {
     if (await isHere(object)) return
     const file = join(folder, object.name)
     if (!(await copyObject(object.url, file))) return
-    if (!isShard(object.name)) known.set(object.name, { tag: object.tag, content: await fileContentHash(file) })
+    if (!isShard(object.name))
+      known.set(object.name, { tag: object.tag, content: await fileContentHash(file) })
   }
   await mapLimited(
     objects.filter(object => !isManifest(object)),
@@ -62,7 +67,8 @@ export async function pullResults(out: string): Promise<string> {
   const there = new Set(objects.map(({ name }) => name))
   for (const name of before.filter(name => !there.has(name))) {
     const file = join(folder, name)
-    if (isShard(name) || known.get(name)?.content === (await fileContentHash(file))) await rm(file, { force: true })
+    if (isShard(name) || known.get(name)?.content === (await fileContentHash(file)))
+      await rm(file, { force: true })
   }
   await writePulledRecords(folder, new Map([...known].filter(([name]) => there.has(name))))
   return folder
@@ -102,7 +108,9 @@ const isRunningRecord = (name: string, bytes: Buffer): boolean =>
 async function listFiles(folder: string): Promise<string[]> {
   const entries = await orIfMissing(readdir(folder, { recursive: true, withFileTypes: true }), [])
   return entries
-    .filter(entry => entry.isFile() && !entry.name.endsWith('.tmp') && entry.name !== pulledFileName)
+    .filter(
+      entry => entry.isFile() && !entry.name.endsWith('.tmp') && entry.name !== pulledFileName,
+    )
     .map(entry => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
 }
 
@@ -124,5 +132,7 @@ const readPulledRecords = async (folder: string): Promise<PulledRecords> =>
 
 const writePulledRecords = async (folder: string, known: PulledRecords): Promise<void> => {
   await mkdir(folder, { recursive: true })
-  await writeAtomically(join(folder, pulledFileName), handle => handle.writeFile(JSON.stringify([...known])))
+  await writeAtomically(join(folder, pulledFileName), handle =>
+    handle.writeFile(JSON.stringify([...known])),
+  )
 }

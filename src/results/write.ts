@@ -12,10 +12,23 @@ import { type Predictions } from './predictions.ts'
 import { topCount } from './score.ts'
 import { type IndexRange } from '../lib/ranges.ts'
 import { jsonText } from '../lib/table/text.ts'
-import { type ParquetColumn, quoteIdentifier, numberColumn, textColumn, writeParquet } from '../lib/sql.ts'
+import {
+  type ParquetColumn,
+  quoteIdentifier,
+  numberColumn,
+  textColumn,
+  writeParquet,
+} from '../lib/sql.ts'
 import { writeKeptOutputs } from './keptOutputs.ts'
 import { type ResultKey, type KeptOutput, noAcceptedClass, type ShardManifest } from './schema.ts'
-import { evaluationPath, shardFileNames, hashResultKey, manifestName, parseManifest, rangeName } from './store.ts'
+import {
+  evaluationPath,
+  shardFileNames,
+  hashResultKey,
+  manifestName,
+  parseManifest,
+  rangeName,
+} from './store.ts'
 
 export interface ShardRange extends IndexRange {
   identity: ResultKey
@@ -32,7 +45,11 @@ export async function commitShard(
   columns: readonly string[],
   outcomes: Predictions,
   seconds: number,
-  { keep, rescored, all = items }: { keep?: KeptOutput; rescored?: string; all?: readonly Sample[] } = {},
+  {
+    keep,
+    rescored,
+    all = items,
+  }: { keep?: KeptOutput; rescored?: string; all?: readonly Sample[] } = {},
 ): Promise<ShardManifest | undefined> {
   const folder = evaluationPath(shard.identity)
   const stem = `${rangeName(shard)}-${contentHash(items, outcomes)}`
@@ -43,10 +60,13 @@ export async function commitShard(
       projectionSql(columns),
     ),
   )
-  const kept = keep && outcomes.kept && { output: keep, file: `${stem}.${keep}.safetensors`, values: outcomes.kept }
+  const kept = keep &&
+    outcomes.kept && { output: keep, file: `${stem}.${keep}.safetensors`, values: outcomes.kept }
   const keptBytes =
     kept &&
-    (await place.put(`${folder}/${kept.file}`, to => writeKeptOutputs(to, kept.output, kept.values, items.length)))
+    (await place.put(`${folder}/${kept.file}`, to =>
+      writeKeptOutputs(to, kept.output, kept.values, items.length),
+    ))
   const manifest: ShardManifest = {
     ...{
       identity: shard.identity,
@@ -61,11 +81,18 @@ export async function commitShard(
     ...(rescored !== undefined && { rescored }),
     ...{ columns: [...columns], seconds, ...currentMachine(), created: new Date().toISOString() },
   }
-  return (await commitManifest(place, folder, `${folder}/${manifestName(shard)}`, manifest)) ? manifest : undefined
+  return (await commitManifest(place, folder, `${folder}/${manifestName(shard)}`, manifest))
+    ? manifest
+    : undefined
 }
 
 /** Creates the manifest, or replaces one that lacks what is to be kept; the files of the one that loses go. */
-async function commitManifest(place: Storage, folder: string, name: string, manifest: ShardManifest): Promise<boolean> {
+async function commitManifest(
+  place: Storage,
+  folder: string,
+  name: string,
+  manifest: ShardManifest,
+): Promise<boolean> {
   const json = jsonText(manifest)
   if (await place.create(name, json)) return true
   const present = await place.read(name)
@@ -75,11 +102,15 @@ async function commitManifest(place: Storage, folder: string, name: string, mani
   if (replaces) await place.put(name, temporary => writeFile(temporary, json))
   const [loser, winner] = replaces ? [before, manifest] : [manifest, before]
   const named = shardFileNames(winner)
-  for (const file of shardFileNames(loser)) if (!named.includes(file)) await place.remove(`${folder}/${file}`)
+  for (const file of shardFileNames(loser))
+    if (!named.includes(file)) await place.remove(`${folder}/${file}`)
   return replaces
 }
 
-function contentHash(items: readonly Sample[], { status, top5, probabilities, rank }: Predictions): string {
+function contentHash(
+  items: readonly Sample[],
+  { status, top5, probabilities, rank }: Predictions,
+): string {
   const hash = createHash('sha256').update(JSON.stringify([items.map(({ id }) => id), status]))
   for (const { buffer, byteOffset, byteLength } of [top5, probabilities, rank])
     hash.update(new Uint8Array(buffer, byteOffset, byteLength))
@@ -101,14 +132,26 @@ function shardColumns(
     textColumn('label', items, item => item.label),
     textColumn('labels', items, item => item.labels.join(',')),
     ...topPositions.map((k): ParquetColumn => ({
-      ...{ name: `class ${k}`, type: 'INTEGER', values: status.map((_, i) => top5[i * topCount + k]!) },
+      ...{
+        name: `class ${k}`,
+        type: 'INTEGER',
+        values: status.map((_, i) => top5[i * topCount + k]!),
+      },
     })),
-    ...topPositions.map(k => numberColumn(`probability ${k}`, status, (_, i) => probabilities[i * topCount + k]!)),
-    { name: 'rank', type: 'INTEGER', values: scored.map((is, i) => (is && rank[i]! > 0 ? rank[i]! : null)) },
+    ...topPositions.map(k =>
+      numberColumn(`probability ${k}`, status, (_, i) => probabilities[i * topCount + k]!),
+    ),
+    {
+      name: 'rank',
+      type: 'INTEGER',
+      values: scored.map((is, i) => (is && rank[i]! > 0 ? rank[i]! : null)),
+    },
     { name: 'correct1', type: 'BOOLEAN', values: within(1) },
     { name: 'correct5', type: 'BOOLEAN', values: within(topCount) },
     textColumn('status', status, statusOf),
-    ...columns.map((name, i) => groupColumn(`group ${i}`, groupValues(items, name), numeric.has(name))),
+    ...columns.map((name, i) =>
+      groupColumn(`group ${i}`, groupValues(items, name), numeric.has(name)),
+    ),
   ]
 }
 
@@ -119,15 +162,22 @@ const numericColumnsCache = new WeakMap<readonly Sample[], ReadonlySet<string>>(
 
 /** Columns of numbers in the whole data set: were each shard to decide, one without any value would turn all into text. */
 function numericColumns(items: readonly Sample[], columns: readonly string[]): ReadonlySet<string> {
-  const made = numericColumnsCache.get(items) ?? new Set(columns.filter(name => areNumbers(groupValues(items, name))))
+  const made =
+    numericColumnsCache.get(items) ??
+    new Set(columns.filter(name => areNumbers(groupValues(items, name))))
   numericColumnsCache.set(items, made)
   return made
 }
 
 const areNumbers = (values: readonly GroupValue[]): boolean =>
-  values.every(value => value === null || typeof value === 'number') && values.some(value => value !== null)
+  values.every(value => value === null || typeof value === 'number') &&
+  values.some(value => value !== null)
 
-export function groupColumn(name: string, values: readonly GroupValue[], numeric = areNumbers(values)): ParquetColumn {
+export function groupColumn(
+  name: string,
+  values: readonly GroupValue[],
+  numeric = areNumbers(values),
+): ParquetColumn {
   if (numeric) return { name, type: 'DOUBLE', values: values as readonly (number | null)[] }
   return textColumn(name, values, value => (value === null ? null : String(value)))
 }
@@ -135,8 +185,10 @@ export function groupColumn(name: string, values: readonly GroupValue[], numeric
 const topPositions = Array.from({ length: topCount }, (_, k) => k)
 
 function projectionSql(columns: readonly string[]): string {
-  const listed = (what: string): string => `[${topPositions.map(k => quoteIdentifier(`${what} ${k}`)).join(', ')}]`
-  const given = (what: string): string => `list_filter(${listed(what)}, (x, i) -> ${listed('class')}[i] >= 0)`
+  const listed = (what: string): string =>
+    `[${topPositions.map(k => quoteIdentifier(`${what} ${k}`)).join(', ')}]`
+  const given = (what: string): string =>
+    `list_filter(${listed(what)}, (x, i) -> ${listed('class')}[i] >= 0)`
   return [
     'id',
     'label',

@@ -13,7 +13,9 @@ import { type Outcome, store } from './stored.ts'
 let folder: string
 
 /** 400 images of four countries and two classes; the first side has 3 of 4 right. */
-const outcomes = (change: (i: number, country: string, label: string) => boolean | null | undefined): Outcome[] =>
+const outcomes = (
+  change: (i: number, country: string, label: string) => boolean | null | undefined,
+): Outcome[] =>
   Array.from({ length: 400 }, (_, i) => {
     const country = ['Kenya', 'Ghana', 'Spain', 'Norway'][i % 4]!
     const label = i % 3 === 0 ? 'stove' : 'chair'
@@ -28,7 +30,8 @@ const before = outcomes(() => undefined)
 /** Ghana loses half its stoves that were right; two of Norway's are won; one image fails. */
 const after = outcomes((i, country, label) => {
   if (i === 7) return null
-  if (country === 'Ghana' && label === 'stove' && i % 2 === 1) return i % 8 === 1 ? undefined : false
+  if (country === 'Ghana' && label === 'stove' && i % 2 === 1)
+    return i % 8 === 1 ? undefined : false
   return country === 'Norway' && i < 32 ? true : undefined
 })
 
@@ -37,7 +40,10 @@ beforeAll(async () => {
   await store(join(folder, 'a'), before)
   await store(join(folder, 'b'), after)
   await store(join(folder, 'both'), before)
-  await store(join(folder, 'both'), after.slice(0, 360), { model: 'second', content: 'dd'.repeat(32) })
+  await store(join(folder, 'both'), after.slice(0, 360), {
+    model: 'second',
+    content: 'dd'.repeat(32),
+  })
 })
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -59,22 +65,29 @@ describe('compare', () => {
   it('counts flips per group as a plain loop over the images does, and tests them together', async () => {
     const [sides] = await chooseEvaluationPairs(join(folder, 'a'), join(folder, 'b'))
     const comparison = await compareEvaluations(sides!, { minN: 1 })
-    const of = (by: string, group: string) => comparison.rows.find(row => row.by === by && row.group === group)!
+    const of = (by: string, group: string) =>
+      comparison.rows.find(row => row.by === by && row.group === group)!
     expect(of('overall', 'all')).toMatchObject(counted(() => true))
-    expect(of('country', 'Ghana')).toMatchObject(counted(({ groups }) => groups.country === 'Ghana'))
-    expect(of('region', 'Europe')).toMatchObject(counted(({ groups }) => groups.region === 'Europe'))
+    expect(of('country', 'Ghana')).toMatchObject(
+      counted(({ groups }) => groups.country === 'Ghana'),
+    )
+    expect(of('region', 'Europe')).toMatchObject(
+      counted(({ groups }) => groups.region === 'Europe'),
+    )
     expect(of('label', 'stove')).toMatchObject(counted(({ label }) => label === 'stove'))
     expect(of('country', 'Ghana').mostly).toBe('stove')
     const groups = comparison.rows.filter(({ by }) => by !== 'overall')
     expect(comparison.tested).toBe(2 + 4 + 4 + 2)
-    expect(groups.map(({ adjusted }) => adjusted)).toEqual(benjaminiHochberg(groups.map(({ p }) => p)))
+    expect(groups.map(({ adjusted }) => adjusted)).toEqual(
+      benjaminiHochberg(groups.map(({ p }) => p)),
+    )
     const { gained, lost, n } = of('country', 'Ghana')
     expect(of('country', 'Ghana').p).toBe(
       mcnemar({ both: n - gained - lost, neither: 0, onlyFirst: lost, onlySecond: gained }).p,
     )
-    expect(groups.filter(({ by }) => by === 'income').map(({ group }) => group.slice(0, 2))).toEqual(
-      expect.arrayContaining(['Q1', 'Q2', 'Q3', 'Q4']),
-    )
+    expect(
+      groups.filter(({ by }) => by === 'income').map(({ group }) => group.slice(0, 2)),
+    ).toEqual(expect.arrayContaining(['Q1', 'Q2', 'Q3', 'Q4']))
     expect(comparison.coverage).toMatchObject({ common: 400, onlyFirst: 0, unscoredSecond: 1 })
   })
 
@@ -84,7 +97,9 @@ describe('compare', () => {
     expect(sentence).toMatch(
       /^overall -\d\.\d points \(p [=<] 0\.\d+\); Ghana -8\.0 \(p [=<] 0\.0\d+\), mostly stove; Africa/,
     )
-    const [same] = await chooseEvaluationPairs(join(folder, 'a'), join(folder, 'a'), ['first']).catch(() => [undefined])
+    const [same] = await chooseEvaluationPairs(join(folder, 'a'), join(folder, 'a'), [
+      'first',
+    ]).catch(() => [undefined])
     expect(same).toBeUndefined()
     const quiet = groupChanges(new Map([['label', quietCells]]), 30, quietCells)
     expect(comparisonSentence({ ...(await compareEvaluations(sides!)), ...quiet })).toBe(
@@ -97,9 +112,13 @@ describe('compare', () => {
     const [sides] = await chooseEvaluationPairs(join(folder, 'both'))
     const text = comparisonsText([await compareEvaluations(sides!, { by: ['region'] })], 'markdown')
     expect(text).toMatch(/^\*\*overall -/)
-    expect(text).toContain('360 images in common; 40 images only on the first and 0 images only on the second side')
+    expect(text).toContain(
+      '360 images in common; 40 images only on the first and 0 images only on the second side',
+    )
     expect(text).toContain('first = first, second = second')
-    await expect(compareEvaluations(sides!, { by: ['planet'] })).rejects.toThrow(/unknown column: planet; nearest: /)
+    await expect(compareEvaluations(sides!, { by: ['planet'] })).rejects.toThrow(
+      /unknown column: planet; nearest: /,
+    )
   })
 
   it('names the data sets that one side lacks', async () => {
@@ -133,9 +152,9 @@ describe('compare', () => {
     await expect(chooseEvaluationPairs(join(folder, 'a'))).rejects.toThrow(
       'choose with --models FIRST,SECOND; there are first',
     )
-    await expect(chooseEvaluationPairs(join(folder, 'both'), undefined, ['first', 'third'])).rejects.toThrow(
-      'unknown model: third; nearest: ',
-    )
+    await expect(
+      chooseEvaluationPairs(join(folder, 'both'), undefined, ['first', 'third']),
+    ).rejects.toThrow('unknown model: third; nearest: ')
   })
 })
 

@@ -12,8 +12,18 @@ const side = (i: number) => ({ region: i < 200 ? 'Europe' : 'Africa' })
 describe('disparities of stored runs with inference', () => {
   it('beside the disparity: what equality would show, p, the corrected value and the interval, by seed', async () => {
     const dir = await storeRun([
-      { model: 'a', dataset: 'd', correct: [...evenly(200, 0.8), ...evenly(200, 0.6)], groups: side },
-      { model: 'b', dataset: 'd', correct: [...evenly(200, 0.7), ...evenly(200, 0.7)], groups: side },
+      {
+        model: 'a',
+        dataset: 'd',
+        correct: [...evenly(200, 0.8), ...evenly(200, 0.6)],
+        groups: side,
+      },
+      {
+        model: 'b',
+        dataset: 'd',
+        correct: [...evenly(200, 0.7), ...evenly(200, 0.7)],
+        groups: side,
+      },
     ])
     const run = await openRun(dir)
     const [apart, equal] = await inferDisparities(run, { by: 'region', seed: 2, draws: 400 })
@@ -24,14 +34,21 @@ describe('disparities of stored runs with inference', () => {
     expect(apart!.corrected).toBeGreaterThan(0.15)
     expect(equal!.p).toBe(1)
     expect(equal!.interval![0]).toBe(0)
-    expect(await inferDisparities(run, { by: 'region', seed: 2, draws: 400 })).toEqual([apart, equal])
-    expect(await inferDisparities(run, { by: 'region', seed: 2, draws: 400, model: 'b' })).toEqual([equal])
+    expect(await inferDisparities(run, { by: 'region', seed: 2, draws: 400 })).toEqual([
+      apart,
+      equal,
+    ])
+    expect(await inferDisparities(run, { by: 'region', seed: 2, draws: 400, model: 'b' })).toEqual([
+      equal,
+    ])
     await rm(dir, { recursive: true, force: true })
   })
 
   it('warns where failures differ between groups', async () => {
     const failing = Array.from({ length: 200 }, (_, i) => (i % 5 === 0 ? null : true))
-    const dir = await storeRun([{ model: 'a', dataset: 'd', correct: [...evenly(200, 0.8), ...failing], groups: side }])
+    const dir = await storeRun([
+      { model: 'a', dataset: 'd', correct: [...evenly(200, 0.8), ...failing], groups: side },
+    ])
     const [row] = await inferDisparities(await openRun(dir), { by: 'region', draws: 200 })
     expect(row!.failed).toBe(40)
     expect(row!.failureP).toBeLessThan(0.001)
@@ -40,7 +57,10 @@ describe('disparities of stored runs with inference', () => {
   })
 
   it('images without a household are households of their own', async () => {
-    const groups = (i: number) => ({ ...side(i), household: i % 200 < 100 ? `home ${Math.floor(i / 10)}` : null })
+    const groups = (i: number) => ({
+      ...side(i),
+      household: i % 200 < 100 ? `home ${Math.floor(i / 10)}` : null,
+    })
     const dir = await storeRun([
       { model: 'a', dataset: 'd', correct: [...evenly(200, 0.8), ...evenly(200, 0.6)], groups },
     ])
@@ -57,7 +77,10 @@ describe('disparities of stored runs with inference', () => {
     const home = (i: number) => Math.floor(i / 10)
     const income = (i: number) => 10 * home(i) + (home(i) % 2)
     const groups = (i: number) => ({ income: income(i), household: `home ${home(i)}` })
-    const named = (i: number) => ({ ...groups(i), income_group: `group ${3 - Math.floor(i / 100)}` })
+    const named = (i: number) => ({
+      ...groups(i),
+      income_group: `group ${3 - Math.floor(i / 100)}`,
+    })
     const correct = Array.from({ length: 400 }, (_, i) => (home(i) * 7) % 10 < (i < 200 ? 8 : 5))
     const dir = await storeRun([
       { model: 'a', dataset: 'own', correct, groups },
@@ -65,11 +88,20 @@ describe('disparities of stored runs with inference', () => {
       { model: 'part', dataset: 'own', correct: correct.slice(0, 200), groups, content: 'own-400' },
     ])
     const run = await openRun(dir)
-    const [own, stated, part] = (await inferDisparities(run, { by: 'income_group', draws: 300 })).sort((a, b) =>
-      a.model + a.dataset < b.model + b.dataset ? -1 : 1,
-    )
-    expect(own).toMatchObject({ model: 'a', dataset: 'own', unit: 'clusters', clusterCorrelation: 1 })
-    expect([own!.p, own!.interval, own!.corrected]).toEqual([stated!.p, stated!.interval, stated!.corrected])
+    const [own, stated, part] = (
+      await inferDisparities(run, { by: 'income_group', draws: 300 })
+    ).sort((a, b) => (a.model + a.dataset < b.model + b.dataset ? -1 : 1))
+    expect(own).toMatchObject({
+      model: 'a',
+      dataset: 'own',
+      unit: 'clusters',
+      clusterCorrelation: 1,
+    })
+    expect([own!.p, own!.interval, own!.corrected]).toEqual([
+      stated!.p,
+      stated!.interval,
+      stated!.corrected,
+    ])
     expect(part).toMatchObject({ model: 'part', unit: 'clusters' })
     await rm(dir, { recursive: true, force: true })
   })
@@ -79,7 +111,9 @@ describe('disparities of stored runs with inference', () => {
       const { images, correct, expected } = outcomes()
       const groups = (i: number) => ({ region: images[i]!.region, household: images[i]!.household })
       const [[model, hits]] = [...correct] as [[string, Uint8Array]]
-      const dir = await storeRun([{ model, dataset: 'd', correct: Array.from(hits, hit => hit === 1), groups }])
+      const dir = await storeRun([
+        { model, dataset: 'd', correct: Array.from(hits, hit => hit === 1), groups },
+      ])
       const run = await openRun(dir)
       const truth = expected.models[model]!
       for (const { group, n, top1, low, high } of run.accuracy({ by: 'region' })) {

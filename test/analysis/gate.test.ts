@@ -18,7 +18,8 @@ describe('60 countries of 100 to 1,000 images, simulated pairs of runs in which 
     const random = randomFrom(11)
     let failed = 0
     for (let i = 0; i < 2 * runs; i++)
-      if (judgeDrops(drawCountries(0.01, 0, random), 0).some(({ verdict }) => verdict === 'broken')) failed++
+      if (judgeDrops(drawCountries(0.01, 0, random), 0).some(({ verdict }) => verdict === 'broken'))
+        failed++
     expect(failed / (2 * runs)).toBeLessThanOrEqual(0.05)
   })
 
@@ -46,7 +47,9 @@ it('without a change fails in at most 5 % where the photographs of a household f
       })),
     )
   }
-  measured(`gate without a change, by household: ${failed} of ${worlds} fail; as if images were independent: ${blind}`)
+  measured(
+    `gate without a change, by household: ${failed} of ${worlds} fail; as if images were independent: ${blind}`,
+  )
   expect(failed / worlds).toBeLessThanOrEqual(0.05)
   expect(blind / worlds).toBeGreaterThan(0.2)
 })
@@ -70,11 +73,9 @@ describe('judging', () => {
 
   it('tells an accuracy that is shown to be too low from one that may be', () => {
     const of = (n: number, top1: number) => ({ ...subject, counts: { n, top1 } })
-    expect(judgeWorst([of(1000, 520), of(100, 57), of(1000, 700)], 0.6).map(({ verdict }) => verdict)).toEqual([
-      'broken',
-      'undecided',
-      'holds',
-    ])
+    expect(
+      judgeWorst([of(1000, 520), of(100, 57), of(1000, 700)], 0.6).map(({ verdict }) => verdict),
+    ).toEqual(['broken', 'undecided', 'holds'])
   })
 
   it('judges a disparity by the lower end of its interval', () => {
@@ -82,7 +83,8 @@ describe('judging', () => {
       { group: 'a', n: 1000, top1: 800 },
       { group: 'b', n: 1000, top1 },
     ]
-    const of = (top1: number) => judgeDisparities([{ ...subject, groups: groups(top1) }], 0.1, 100)[0]!
+    const of = (top1: number) =>
+      judgeDisparities([{ ...subject, groups: groups(top1) }], 0.1, 100)[0]!
     expect(of(600)).toMatchObject({ verdict: 'broken', group: 'a − b' })
     expect(of(690).verdict).toBe('undecided')
     expect(of(790).verdict).toBe('holds')
@@ -96,7 +98,12 @@ describe('gate', () => {
       const country = ['Kenya', 'Ghana & "Co"', 'Spain'][i % 3]!
       const right = i % 10 < 7
       const correct = right && !(country === 'Spain' && i < lost)
-      return { id: `${i}`, label: 'stove', correct, groups: { country, region: i < 60 ? 'Small' : 'Large' } }
+      return {
+        id: `${i}`,
+        label: 'stove',
+        correct,
+        groups: { country, region: i < 60 ? 'Small' : 'Large' },
+      }
     })
 
   beforeAll(async () => {
@@ -108,13 +115,17 @@ describe('gate', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
   it('finds the country that lost, and takes a limit that nothing breaks', async () => {
-    const found = await judgeEvaluations(join(folder, 'after'), { baseline: join(folder, 'before'), by: 'country' })
+    const found = await judgeEvaluations(join(folder, 'after'), {
+      baseline: join(folder, 'before'),
+      by: 'country',
+    })
     expect(found.passed).toBe(false)
-    expect(found.checks.filter(({ verdict }) => verdict === 'broken').map(({ group }) => group)).toEqual([
-      'all images',
-      'Spain',
-    ])
-    expect(gateSentence(found)).toMatch(/^gate failed: .*Spain \(first on world\): drop of 8\.8 points, at least 6\.\d/)
+    expect(
+      found.checks.filter(({ verdict }) => verdict === 'broken').map(({ group }) => group),
+    ).toEqual(['all images', 'Spain'])
+    expect(gateSentence(found)).toMatch(
+      /^gate failed: .*Spain \(first on world\): drop of 8\.8 points, at least 6\.\d/,
+    )
     const same = await judgeEvaluations(join(folder, 'before'), {
       baseline: join(folder, 'before'),
       by: 'country',
@@ -122,20 +133,26 @@ describe('gate', () => {
     })
     expect(same.passed).toBe(true)
     expect(same.checks.every(({ verdict }) => verdict === 'holds')).toBe(true)
-    expect(gateText(same, 'markdown')).toMatch(/^\*\*gate passed; 7 checks: 0 broken, 7 shown to hold, 0 undecided\*\*/)
+    expect(gateText(same, 'markdown')).toMatch(
+      /^\*\*gate passed; 7 checks: 0 broken, 7 shown to hold, 0 undecided\*\*/,
+    )
   })
 
   it('lists groups that are too small, and judges nothing silently', async () => {
     const found = await judgeEvaluations(join(folder, 'after'), { minWorst: 0.5 })
     expect(found.leftOut).toEqual([{ model: 'first', dataset: 'world', group: 'Small', n: 60 }])
-    await expect(judgeEvaluations(join(folder, 'after'), {})).rejects.toThrow('nothing to judge: give --baseline')
-    await expect(judgeEvaluations(join(folder, 'after'), { minWorst: 0.5, minN: 5000 })).rejects.toThrow(
-      'nothing to judge: no two',
+    await expect(judgeEvaluations(join(folder, 'after'), {})).rejects.toThrow(
+      'nothing to judge: give --baseline',
     )
-    await expect(judgeEvaluations(join(folder, 'after'), { minWorst: 0.5, by: 'planet' })).rejects.toThrow(
-      'unknown column: planet',
+    await expect(
+      judgeEvaluations(join(folder, 'after'), { minWorst: 0.5, minN: 5000 }),
+    ).rejects.toThrow('nothing to judge: no two')
+    await expect(
+      judgeEvaluations(join(folder, 'after'), { minWorst: 0.5, by: 'planet' }),
+    ).rejects.toThrow('unknown column: planet')
+    await expect(judgeEvaluations(join(folder, 'after'), { maxDrop: 0.1 })).rejects.toThrow(
+      'give --baseline',
     )
-    await expect(judgeEvaluations(join(folder, 'after'), { maxDrop: 0.1 })).rejects.toThrow('give --baseline')
   })
 
   it('says what only one of the two runs has', async () => {
@@ -158,7 +175,11 @@ describe('gate', () => {
     const failed = outcomes(0).map((one, i) => (i < 60 ? { ...one, correct: null } : one))
     await store(dir, failed)
     await store(dir, outcomes(0).map(one => ({ ...one, groups: {} })), { dataset: 'plain' }) // prettier-ignore
-    const { notes, leftOut, checks } = await judgeEvaluations(dir, { maxDisparity: 0.1, minWorst: 0.1, minN: 0 })
+    const { notes, leftOut, checks } = await judgeEvaluations(dir, {
+      maxDisparity: 0.1,
+      minWorst: 0.1,
+      minN: 0,
+    })
     expect(checks.map(({ dataset, group }) => [dataset, group])).toEqual([['world', 'Large']])
     expect(leftOut).toEqual([{ model: 'first', dataset: 'world', group: 'Small', n: 0 }])
     expect(notes).toEqual([
@@ -166,25 +187,46 @@ describe('gate', () => {
       'first on plain has no group by region of at least 0 images with an outcome: no accuracy or disparity of it is judged.',
     ])
     await expect(judgeEvaluations(dir, { maxDisparity: 0.1 })).rejects.toThrow('nothing to judge')
-    const few = outcomes(0).map((one, i) => (i < 40 ? { ...one, groups: { country: 'Togo' } } : one))
+    const few = outcomes(0).map((one, i) =>
+      i < 40 ? { ...one, groups: { country: 'Togo' } } : one,
+    )
     await store(join(folder, 'few'), few)
-    const { leftOut: small } = await judgeEvaluations(join(folder, 'few'), { maxDisparity: 0.5, by: 'country' })
+    const { leftOut: small } = await judgeEvaluations(join(folder, 'few'), {
+      maxDisparity: 0.5,
+      by: 'country',
+    })
     expect(small).toEqual([{ model: 'first', dataset: 'world', group: 'Togo', n: 40 }])
   })
 
   it('exits with 4 and writes a JUnit file', async () => {
     const file = join(folder, 'gate.xml')
     const { code, stdout } = await geogap([
-      ...['gate', join(folder, 'after'), '--baseline', join(folder, 'before'), '--by', 'country', '--junit', file],
+      ...[
+        'gate',
+        join(folder, 'after'),
+        '--baseline',
+        join(folder, 'before'),
+        '--by',
+        'country',
+        '--junit',
+        file,
+      ],
     ])
     expect(code).toBe(4)
     expect(stdout).toMatch(/^gate failed: /)
     const xml = await readFile(file, 'utf8')
     expect(xml).toBe(
-      gateJunit(await judgeEvaluations(join(folder, 'after'), { baseline: join(folder, 'before'), by: 'country' })),
+      gateJunit(
+        await judgeEvaluations(join(folder, 'after'), {
+          baseline: join(folder, 'before'),
+          by: 'country',
+        }),
+      ),
     )
     expect(xml).toContain('<testsuites name="geogap gate" tests="4" failures="2" errors="0">')
     expect(xml).toContain('name="Ghana &#38; &#34;Co&#34;"')
-    expect((await geogap(['gate', join(folder, 'after'), '--min-worst', '60'])).stderr).toContain('0.02 is two points')
+    expect((await geogap(['gate', join(folder, 'after'), '--min-worst', '60'])).stderr).toContain(
+      '0.02 is two points',
+    )
   }, 60_000)
 })

@@ -3,7 +3,10 @@ import { joinOutcomes, type PairedOutcomes } from '../../src/metrics/signFlip.ts
 import { type Random } from '../../src/lib/random.ts'
 
 /** Sizes of 60 countries, 100 to 1,000 images. */
-const countrySizes: readonly number[] = Array.from({ length: 60 }, (_, i) => 100 + ((i * 263) % 901))
+const countrySizes: readonly number[] = Array.from(
+  { length: 60 },
+  (_, i) => 100 + ((i * 263) % 901),
+)
 
 /**
  * Two runs on `n` images, the first 70 % right: of its right images `lost` / 0.7 turn wrong and of its wrong ones
@@ -59,7 +62,8 @@ function drawHouseholds(n: number, lost: number, random: Random): PairedOutcomes
   return joinOutcomes(cells)
 }
 
-const normal = (random: Random): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+const normal = (random: Random): number =>
+  Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
 
 /** 60 countries of households; the first one loses `lost` of the images that both runs had right. */
 export const drawHouseholdCountries = (random: Random, lost = 0) =>

@@ -23,7 +23,11 @@ const computed: number[] = []
 async function run(model: ModelSpec, change: Partial<EvaluateOptions> = {}): Promise<void> {
   let images = 0
   await evaluate({
-    ...{ models: [model], datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }], out },
+    ...{
+      models: [model],
+      datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }],
+      out,
+    },
     onProgress: ({ total, done }) => (images += done === total ? total : 0),
     ...change,
   })
@@ -58,7 +62,12 @@ it('keeps every tag, in the order of time, and computes nothing for a tag', asyn
   const { n, top1, by, worst, worstAccuracy, disparity } = rows[2]!
   expect({ n, top1 }).toEqual({ n: 12, top1: (await openRun(out)).accuracy()[0]!.top1 })
   expect({ by, worst, worstAccuracy, disparity }).toEqual({
-    ...{ by: 'region', worst: now!.worst, worstAccuracy: now!.worstAccuracy, disparity: now!.disparity },
+    ...{
+      by: 'region',
+      worst: now!.worst,
+      worstAccuracy: now!.worstAccuracy,
+      disparity: now!.disparity,
+    },
   })
 })
 
@@ -70,28 +79,41 @@ it('lists runs without tags by their folder, after leaving images out where aske
   await writeFile(slice, `dataset,id\n${whole!.entry.identity.dataset},picture-0\n`)
   const rows = await readHistory([plain], { minN: 1, exclude: slice })
   expect(rows).toMatchObject([{ folder: 'plain', tags: {}, n: 11 }])
-  await expect(readHistory([plain], { by: 'planet' })).rejects.toThrow('unknown column: planet; nearest: ')
+  await expect(readHistory([plain], { by: 'planet' })).rejects.toThrow(
+    'unknown column: planet; nearest: ',
+  )
 })
 
 it('names its lines by a tag', async () => {
   const rows = await readHistory([out], { minN: 1 })
   const text = historyTable(rows, 1).text('text')
   expect(text).toMatch(/^commit +time \(UTC\) +branch +model/)
-  expect(text.split('\n').map(line => line.split(/ +/)[0])).toEqual(expect.arrayContaining(['aaa', 'bbb', 'ccc']))
+  expect(text.split('\n').map(line => line.split(/ +/)[0])).toEqual(
+    expect.arrayContaining(['aaa', 'bbb', 'ccc']),
+  )
   expect(() => historyTable(rows, 1, 'author')).toThrow('unknown tag: author; nearest: ')
-  expect(statusTable(await runStatus(out)).notes[0]).toContain('evaluation (branch=main commit=aaa) of 1 results')
+  expect(statusTable(await runStatus(out)).notes[0]).toContain(
+    'evaluation (branch=main commit=aaa) of 1 results',
+  )
 })
 
 it('geogap history gives tags as columns', async () => {
-  const json = JSON.parse((await geogap(['history', out, '--name', 'branch', '--json'])).stdout) as {
+  const json = JSON.parse(
+    (await geogap(['history', out, '--name', 'branch', '--json'])).stdout,
+  ) as {
     tables: [{ rows: Record<string, unknown>[] }]
   }
-  expect(json.tables[0].rows.map(row => [row['tag_branch'], row['tag_commit'], row['folder']])).toEqual([
+  expect(
+    json.tables[0].rows.map(row => [row['tag_branch'], row['tag_commit'], row['folder']]),
+  ).toEqual([
     ['main', 'aaa', 'results'],
     [null, 'bbb', 'results'],
     [null, 'ccc', 'results'],
   ])
-  expect(tagOption().parseArg!('note=a=b, c', { commit: '3fa9c1' })).toEqual({ commit: '3fa9c1', note: 'a=b, c' })
+  expect(tagOption().parseArg!('note=a=b, c', { commit: '3fa9c1' })).toEqual({
+    commit: '3fa9c1',
+    note: 'a=b, c',
+  })
   expect(() => tagOption().parseArg!('commit', undefined)).toThrow(
     '--tag takes name=value, such as commit=3fa9c1, not commit',
   )

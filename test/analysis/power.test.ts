@@ -13,7 +13,11 @@ const items = [
 
 it('counts the images that can be scored', () => {
   expect(
-    datasetPower(items, ['region'], options).map(({ group, n, otherImages: others }) => [group, n, others]),
+    datasetPower(items, ['region'], options).map(({ group, n, otherImages: others }) => [
+      group,
+      n,
+      others,
+    ]),
   ).toEqual([
     ['Europe', 3000, 400],
     ['Africa', 400, 3000],

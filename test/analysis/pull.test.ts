@@ -15,7 +15,9 @@ let bytes: Buffer
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-pull-'))
-  await store(folder, [{ id: 'a', label: 'stove', correct: true, groups: { region: 'Asia' } }], { dataset: 'geode' })
+  await store(folder, [{ id: 'a', label: 'stove', correct: true, groups: { region: 'Asia' } }], {
+    dataset: 'geode',
+  })
   bytes = await writePack(await openRun(folder))
 })
 
@@ -39,13 +41,17 @@ it('takes a pack by address or file, and says what it holds and under which term
   expect(text).toMatch(/SHA-256 [0-9a-f]{64}\ngeode: .+/)
   expect(await readFile(target)).toEqual(bytes)
   await expect(pullPack(`${address}/other`, target)).rejects.toThrow('status 404')
-  await expect(pullPack(`${address}/cut.pack`, target)).rejects.toThrow(`cannot download ${address}/cut.pack: `)
+  await expect(pullPack(`${address}/cut.pack`, target)).rejects.toThrow(
+    `cannot download ${address}/cut.pack: `,
+  )
   server.close()
   expect(await pullPack(target, join(folder, 'again.pack'))).toContain('again.pack: 1 model,')
 })
 
 it('says that no pack has a name yet', async () => {
-  await expect(pullPack('testbed')).rejects.toThrow('no pack goes by the name testbed: none is published yet')
+  await expect(pullPack('testbed')).rejects.toThrow(
+    'no pack goes by the name testbed: none is published yet',
+  )
 })
 
 it('leaves nothing behind of a file that is no pack', async () => {

@@ -18,9 +18,13 @@ import { type Outcome, store } from './stored.ts'
  * Residual and half width of a left-out model from the fit of all models: with leverage h of its row in the hat matrix,
  * e / (1 - h) and t s₍ᵢ₎ / √(1 - h), where s₍ᵢ₎ comes of the residuals by Cook and Weisberg's formula (no second fit).
  */
-function leftOut(points: readonly (readonly [x: number, y: number])[], i: number): { residual: number; half: number } {
+function leftOut(
+  points: readonly (readonly [x: number, y: number])[],
+  i: number,
+): { residual: number; half: number } {
   const n = points.length
-  const total = (of: (x: number, y: number) => number): number => points.reduce((sum, [x, y]) => sum + of(x, y), 0)
+  const total = (of: (x: number, y: number) => number): number =>
+    points.reduce((sum, [x, y]) => sum + of(x, y), 0)
   const [sx, sxx] = [total(x => x), total(x => x * x)]
   const determinant = n * sxx - sx * sx
   const slope = (n * total((x, y) => x * y) - sx * total((_, y) => y)) / determinant
@@ -29,7 +33,10 @@ function leftOut(points: readonly (readonly [x: number, y: number])[], i: number
   const h = (sxx - 2 * x * sx + n * x * x) / determinant
   const e = y - intercept - slope * x
   const squares = total((a, b) => (b - intercept - slope * a) ** 2) - (e * e) / (1 - h)
-  return { residual: e / (1 - h), half: tQuantile(0.975, n - 3) * Math.sqrt(squares / (n - 3) / (1 - h)) }
+  return {
+    residual: e / (1 - h),
+    half: tQuantile(0.975, n - 3) * Math.sqrt(squares / (n - 3) / (1 - h)),
+  }
 }
 
 describe('place', async () => {
@@ -42,7 +49,9 @@ describe('place', async () => {
     expect(placements.length).toBeGreaterThanOrEqual(4)
     for (const { measure, residual, interval, expected, models: count } of placements) {
       const others = models.filter(({ kind, values }) => kind === own.kind && values.has(measure))
-      const points = others.map(({ values }) => [values.get(benchmark)!, values.get(measure)!] as const)
+      const points = others.map(
+        ({ values }) => [values.get(benchmark)!, values.get(measure)!] as const,
+      )
       const direct = leftOut(points, others.indexOf(own))
       expect(count).toBe(others.length - 1)
       expect(residual).toBeCloseTo(direct.residual, 10)
@@ -76,7 +85,10 @@ describe('place', async () => {
     const [v, w] = measureStandings(own, others, 'i')
     expect(v).toMatchObject({ beyond: true, verdict: 'above', percentile: 1 })
     expect(w).toMatchObject({ expected: null, reason: '0 comparable models' })
-    expect(measureStandings({ ...own, kind: 'zero-shot' }, others, 'i')[0]).toMatchObject({ residual: null, models: 0 })
+    expect(measureStandings({ ...own, kind: 'zero-shot' }, others, 'i')[0]).toMatchObject({
+      residual: null,
+      models: 0,
+    })
   })
 })
 
@@ -84,17 +96,26 @@ describe('runs and packs', () => {
   let folder: string
   const world = (right: number, far: number): Outcome[] =>
     Array.from({ length: 200 }, (_, i) => ({
-      ...{ id: `${i}`, label: i % 3 === 0 ? 'stove' : 'chair', correct: i % 100 < (i % 2 === 0 ? right : far) },
+      ...{
+        id: `${i}`,
+        label: i % 3 === 0 ? 'stove' : 'chair',
+        correct: i % 100 < (i % 2 === 0 ? right : far),
+      },
       groups: { region: i % 2 === 0 ? 'Europe' : 'Africa', household: `h${i % 7}` },
     }))
-  const plain = (right: number): Outcome[] => world(right, right).map(row => ({ ...row, groups: {} }))
+  const plain = (right: number): Outcome[] =>
+    world(right, right).map(row => ({ ...row, groups: {} }))
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'geogap-place-'))
     for (const [i, right] of [40, 50, 60, 70, 80, 90].entries()) {
       const model = `model ${i}`
       await store(folder, plain(right), { model, dataset: 'imagenet-1k', content: '1'.repeat(64) })
-      await store(folder, world(right - 5, right - 20 - (i % 2)), { model, dataset: 'homes', content: '2'.repeat(64) })
+      await store(folder, world(right - 5, right - 20 - (i % 2)), {
+        model,
+        dataset: 'homes',
+        content: '2'.repeat(64),
+      })
     }
   })
 
@@ -106,22 +127,36 @@ describe('runs and packs', () => {
     const bytes = await writePack(run)
     await writeFile(file, bytes)
     const pack = await readPack(file)
-    expect(pack.accuracy({ by: ['region', 'label'] })).toEqual(run.accuracy({ by: ['region', 'label'] }))
+    expect(pack.accuracy({ by: ['region', 'label'] })).toEqual(
+      run.accuracy({ by: ['region', 'label'] }),
+    )
     expect(pack.disparity()).toEqual(run.disparity())
     expect(pack.entries.map(({ identity, key }) => [identity, key])).toEqual(
       run.entries.map(({ identity, key }) => [identity, key]),
     )
     expect(bytes.length).toBeLessThan(20_000)
     await writeFile(join(folder, 'bad.pack'), bytes.subarray(0, 100))
-    await expect(readPack(join(folder, 'bad.pack'))).rejects.toThrow(/^not a pack of this version .*bad\.pack$/)
+    await expect(readPack(join(folder, 'bad.pack'))).rejects.toThrow(
+      /^not a pack of this version .*bad\.pack$/,
+    )
   })
 
   it('a pack names no folder of the machine that evaluated', async () => {
     const run = await openRun(folder)
-    const note = { name: 'homes', hash: '2'.repeat(64), images: 200, classes: [], columns: [], labelMap: 'own' }
+    const note = {
+      name: 'homes',
+      hash: '2'.repeat(64),
+      images: 200,
+      classes: [],
+      columns: [],
+      labelMap: 'own',
+    }
     const problems = [{ id: 'a', code: 'missing-file', message: 'no file /home/me/a.jpg' }]
     const paths = { opened: { root: '/home/me' }, imageFolders: ['/home/me'], problems }
-    const bytes = await writePack({ ...run, datasets: new Map([[note.hash, { ...note, ...paths }]]) })
+    const bytes = await writePack({
+      ...run,
+      datasets: new Map([[note.hash, { ...note, ...paths }]]),
+    })
     expect(gunzipSync(bytes).toString()).not.toContain('/home/me')
   })
 
@@ -156,7 +191,9 @@ describe('runs and packs', () => {
     expect(text).toContain(
       '- homes: disparity by region: 18.0 points, +1.1 points from the trend of 5 comparable models',
     )
-    await expect(runStandings(folder, { against: folder, models: ['nobody'] })).rejects.toThrow('unknown model: nobody')
+    await expect(runStandings(folder, { against: folder, models: ['nobody'] })).rejects.toThrow(
+      'unknown model: nobody',
+    )
   })
 
   it('draws the model as a dot with its prediction interval, and says what it stands among', async () => {
@@ -169,9 +206,20 @@ describe('runs and packs', () => {
     const dots = JSON.stringify(figure.spec(720)).match(/model 3: 57\.0 at 70\.0/g)
     expect(dots).toHaveLength(1)
     const [beside] = await runStandings(folder, { against: 'published', models: ['model 3'] })
-    expect(standingFigure(beside!).caption).toMatch(/No measured pack exists yet: published facts are shown instead\.$/)
+    expect(standingFigure(beside!).caption).toMatch(
+      /No measured pack exists yet: published facts are shown instead\.$/,
+    )
     const file = join(folder, 'place.svg')
-    const { stderr } = await geogap(['place', folder, '--against', folder, '--models', 'model 3', '--figure', file])
+    const { stderr } = await geogap([
+      'place',
+      folder,
+      '--against',
+      folder,
+      '--models',
+      'model 3',
+      '--figure',
+      file,
+    ])
     expect(stderr).toMatch(/place\.svg: Each point is a comparable model/)
     expect(await readFile(file, 'utf8')).toContain('from the trend')
   }, 60_000)

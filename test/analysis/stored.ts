@@ -30,7 +30,11 @@ const identityOf = (more: Partial<ResultKey> = {}): ResultKey => ({
 })
 
 /** Stores outcomes as an evaluation would have; class 0 is right for every image, class 1 wrong. */
-export async function store(dir: string, outcomes: readonly Outcome[], more: Partial<ResultKey> = {}): Promise<void> {
+export async function store(
+  dir: string,
+  outcomes: readonly Outcome[],
+  more: Partial<ResultKey> = {},
+): Promise<void> {
   const identity = identityOf({ images: outcomes.length, ...more })
   const items = outcomes.map(({ id, label, groups }): Sample => ({
     id,
@@ -50,7 +54,9 @@ export async function store(dir: string, outcomes: readonly Outcome[], more: Par
       status: outcomes.map(({ correct }) => (correct === null ? 'corrupt' : 'ok')),
       top5: Int32Array.from(outcomes.flatMap(({ correct }) => [first(correct), -1, -1, -1, -1])),
       probabilities: Float32Array.from(outcomes.flatMap(() => [0.5, 0, 0, 0, 0])),
-      rank: Int32Array.from(outcomes.map(({ correct }) => (correct === null ? 0 : correct ? 1 : 2))),
+      rank: Int32Array.from(
+        outcomes.map(({ correct }) => (correct === null ? 0 : correct ? 1 : 2)),
+      ),
     },
     0.5,
   )

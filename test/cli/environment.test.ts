@@ -20,18 +20,31 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const one = (checks: readonly EnvironmentCheck[], name: string): EnvironmentCheck =>
   checks.find(check => check.name === name)!
-const settings = () => ({ HF_HOME: join(folder, 'hf'), GEOGAP_CACHE: join(folder, 'own'), HF_HUB_OFFLINE: '1' })
+const settings = () => ({
+  HF_HOME: join(folder, 'hf'),
+  GEOGAP_CACHE: join(folder, 'own'),
+  HF_HUB_OFFLINE: '1',
+})
 
 describe('doctor', () => {
   it('finds all that evaluation needs here, and says so line by line and as JSON', async () => {
     const env = { ...process.env, ...settings() }
-    const [text, json] = await Promise.all([geogap(['doctor'], { env }), geogap(['doctor', '--json'], { env })])
+    const [text, json] = await Promise.all([
+      geogap(['doctor'], { env }),
+      geogap(['doctor', '--json'], { env }),
+    ])
     expect([text.code, json.code]).toEqual([0, 0])
     const checks = JSON.parse(json.stdout) as EnvironmentCheck[]
     for (const name of ['node', 'inference', 'images', 'database', 'fonts'])
-      expect(one(checks, name)).toMatchObject({ status: 'ok', found: expect.stringMatching(/\d|DejaVu/) as string })
-    for (const { name, status } of checks) expect(text.stdout).toMatch(new RegExp(`^${status} +${name} `, 'm'))
-    expect(text.stdout).toMatch(/note +model hub +HF_HUB_OFFLINE is set.*\n +mend: unset HF_HUB_OFFLINE/)
+      expect(one(checks, name)).toMatchObject({
+        status: 'ok',
+        found: expect.stringMatching(/\d|DejaVu/) as string,
+      })
+    for (const { name, status } of checks)
+      expect(text.stdout).toMatch(new RegExp(`^${status} +${name} `, 'm'))
+    expect(text.stdout).toMatch(
+      /note +model hub +HF_HUB_OFFLINE is set.*\n +mend: unset HF_HUB_OFFLINE/,
+    )
   })
 
   it('asks the hub that HF_ENDPOINT names, and survives one that is not there', async () => {
@@ -56,7 +69,9 @@ describe('doctor', () => {
       status: 'note',
       mend: expect.stringMatching(/HF_ENDPOINT/) as string,
     })
-    expect(await hubOf('nonsense')).toMatchObject({ found: expect.stringMatching(/not a web address/) as string })
+    expect(await hubOf('nonsense')).toMatchObject({
+      found: expect.stringMatching(/not a web address/) as string,
+    })
   })
 
   it('says how to mend a cache that cannot be written, and an old Node', async () => {
@@ -83,19 +98,39 @@ describe('--device', () => {
       const asked = evaluate({ models: ['resnet50'], datasets: ['geode'], device })
       await expect(asked).rejects.toThrow(`no device ${device} here; there are ${here.join(', ')}`)
     }
-    const { code, stderr } = await geogap(['evaluate', '--model', 'resnet50', '--dataset', 'geode', '--device', 'tpu'])
+    const { code, stderr } = await geogap([
+      'evaluate',
+      '--model',
+      'resnet50',
+      '--dataset',
+      'geode',
+      '--device',
+      'tpu',
+    ])
     expect([code, stderr.trim()]).toEqual([2, 'geogap: --device takes cpu, cuda, coreml, not tpu'])
   })
 
   it('reaches the workers, a few to share the device, and is part of the key', () => {
     const model = { name: 'm', architecture: 'resnet50', classes: 1000, files: [] }
-    const task: ModelTask = { model, bytes: 1, multiplyAdds: 1, steps: [], missing: [{ start: 0, end: 1000 }] }
+    const task: ModelTask = {
+      model,
+      bytes: 1,
+      multiplyAdds: 1,
+      steps: [],
+      missing: [{ start: 0, end: 1000 }],
+    }
     const engine = { device: 'cuda', precision: 'fp16' } as const
-    expect(planJobs([task], 'all', { cores: 16, ...engine })[0]).toMatchObject({ processes: 4, group: engine })
-    expect(planJobs([{ ...task, bytes: 2e9 }], 'all', { cores: 16, memoryBytes: 1e10, ...engine })[0]!.processes).toBe(
-      2,
+    expect(planJobs([task], 'all', { cores: 16, ...engine })[0]).toMatchObject({
+      processes: 4,
+      group: engine,
+    })
+    expect(
+      planJobs([{ ...task, bytes: 2e9 }], 'all', { cores: 16, memoryBytes: 1e10, ...engine })[0]!
+        .processes,
+    ).toBe(2)
+    expect(planJobs([task], 'all', { cores: 4, device: 'cpu' })[0]!.group).not.toHaveProperty(
+      'device',
     )
-    expect(planJobs([task], 'all', { cores: 4, device: 'cpu' })[0]!.group).not.toHaveProperty('device')
     expect(runtimeVersion({ device: 'cuda' })).toBe(`${runtimeVersion()} cuda`)
   })
 })

@@ -29,7 +29,8 @@ const views: Record<string, string> = {
   'a model by class': `model?${street}&by=label`,
   gallery: `gallery?${street}&region=Americas`,
   compare: 'compare?dataset=street&first=resnet50&second=vit_base',
-  'differing images': 'flips?dataset=street&first=resnet50&second=vit_base&change=gained&region=Americas',
+  'differing images':
+    'flips?dataset=street&first=resnet50&second=vit_base&change=gained&region=Americas',
 }
 
 describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium here)', () => {
@@ -42,7 +43,9 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
 
   beforeAll(async () => {
     client = await mkdtemp(join(tmpdir(), 'geogap-client-'))
-    execFileSync(process.execPath, ['scripts/client.mjs', client], { env: { ...process.env, NODE_ENV: 'production' } })
+    execFileSync(process.execPath, ['scripts/client.mjs', client], {
+      env: { ...process.env, NODE_ENV: 'production' },
+    })
     world = await makeWorld()
     served = await serve(world.results, { client })
     const bundle = join(world.folder, 'bundle')
@@ -82,31 +85,47 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
         ['bundle', 1440, 'light'],
       ] as const
     ).filter(([from, width]) => long || (from === 'server') === (width === 390)),
-  )('%s at %i pixels, %s: every view without complaint, overlap or barrier', async (from, width, scheme) => {
-    const { page, errors } = await opened(from, { viewport: { width, height: 900 }, colorScheme: scheme })
-    for (const [name, view] of Object.entries(views)) {
-      await go(page, view)
-      const found = { errors: errors.splice(0), overlaps: await overlaps(page), axe: await axe(page) }
-      expect([name, found]).toEqual([name, { errors: [], overlaps: [], axe: [] }])
-    }
-    await page.close()
-  })
+  )(
+    '%s at %i pixels, %s: every view without complaint, overlap or barrier',
+    async (from, width, scheme) => {
+      const { page, errors } = await opened(from, {
+        viewport: { width, height: 900 },
+        colorScheme: scheme,
+      })
+      for (const [name, view] of Object.entries(views)) {
+        await go(page, view)
+        const found = {
+          errors: errors.splice(0),
+          overlaps: await overlaps(page),
+          axe: await axe(page),
+        }
+        expect([name, found]).toEqual([name, { errors: [], overlaps: [], axe: [] }])
+      }
+      await page.close()
+    },
+  )
 
-  it.each(origin)('%s: three clicks lead from all models to the images of one region', async from => {
-    const { page, errors } = await opened(from)
-    await go(page, 'models')
-    await page.locator('.drawing .mark-symbol path').first().click({ force: true })
-    await page.waitForURL(/#\/model\?/)
-    await ready(page)
-    await page.locator('.drawing .mark-symbol path').first().click({ force: true })
-    await page.waitForURL(/#\/gallery\?.*region=/)
-    await ready(page)
-    const answers = page.locator('.gallery > li').first().locator('.top > li')
-    const shown = [await answers.nth(0).textContent(), await answers.nth(1).textContent()]
-    expect(shown).toEqual([expect.stringMatching(/^class 2 \d/), expect.stringMatching(/^class 2 ✓ \d/)])
-    expect(errors.filter(text => !/404/.test(text))).toEqual([])
-    await page.close()
-  })
+  it.each(origin)(
+    '%s: three clicks lead from all models to the images of one region',
+    async from => {
+      const { page, errors } = await opened(from)
+      await go(page, 'models')
+      await page.locator('.drawing .mark-symbol path').first().click({ force: true })
+      await page.waitForURL(/#\/model\?/)
+      await ready(page)
+      await page.locator('.drawing .mark-symbol path').first().click({ force: true })
+      await page.waitForURL(/#\/gallery\?.*region=/)
+      await ready(page)
+      const answers = page.locator('.gallery > li').first().locator('.top > li')
+      const shown = [await answers.nth(0).textContent(), await answers.nth(1).textContent()]
+      expect(shown).toEqual([
+        expect.stringMatching(/^class 2 \d/),
+        expect.stringMatching(/^class 2 ✓ \d/),
+      ])
+      expect(errors.filter(text => !/404/.test(text))).toEqual([])
+      await page.close()
+    },
+  )
 
   it.skipIf(!hasRedis)(
     'runs and workers at a queue are shown while they change (left out: no redis-server here)',
@@ -119,7 +138,10 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
           [390, 'dark'],
           [1440, 'light'],
         ] as const) {
-          const { page, errors } = await opened('cluster', { viewport: { width, height: 900 }, colorScheme })
+          const { page, errors } = await opened('cluster', {
+            viewport: { width, height: 900 },
+            colorScheme,
+          })
           await page.getByRole('link', { name: 'Cluster' }).click()
           await page.getByText(/1 set apart/).waitFor()
           await page.getByText(/^1 of 1 workers are at work/).waitFor()
@@ -146,7 +168,9 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
     expect(page.url()).toMatch(/#\/gallery\?model=resnet50&dataset=street&region=Africa/)
     await tabTo(page, 'Select this page')
     await page.keyboard.press('Space')
-    expect(await page.getByRole('button', { name: /^Save [1-9]\d* selected/ }).isEnabled()).toBe(true)
+    expect(await page.getByRole('button', { name: /^Save [1-9]\d* selected/ }).isEnabled()).toBe(
+      true,
+    )
     await page.close()
   })
 
@@ -186,7 +210,10 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
 
   it('shows markup in names as text', async () => {
     const { page, errors } = await opened('server')
-    page.on('dialog', dialog => void dialog.dismiss().then(() => errors.push('a script in a name ran')))
+    page.on(
+      'dialog',
+      dialog => void dialog.dismiss().then(() => errors.push('a script in a name ran')),
+    )
     await go(
       page,
       `gallery?dataset=street&model=${encodeURIComponent('resnet18 <img src=x onerror=alert(1)>')}&outcome=all`,
@@ -210,7 +237,9 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
     }
     for (const [name, [first, second]] of texts) expect([name, second]).toEqual([name, first])
     const bundle = join(world.folder, 'bundle')
-    for (const file of (await readdir(bundle, { recursive: true })).filter(name => name.endsWith('.json')))
+    for (const file of (await readdir(bundle, { recursive: true })).filter(name =>
+      name.endsWith('.json'),
+    ))
       expect(await readFile(join(bundle, file), 'utf8')).not.toContain(world.folder)
   })
 })
@@ -243,9 +272,15 @@ async function fileServer(folder: string): Promise<Server> {
     json: 'application/json',
   }
   const server = createServer((request, response) => {
-    const name = normalize(new URL(request.url ?? '/', 'http://x').pathname).replace(/\/$/, '/index.html')
+    const name = normalize(new URL(request.url ?? '/', 'http://x').pathname).replace(
+      /\/$/,
+      '/index.html',
+    )
     readFile(join(folder, name)).then(
-      bytes => response.setHeader('Content-Type', types[name.split('.').at(-1)!] ?? 'image/webp').end(bytes),
+      bytes =>
+        response
+          .setHeader('Content-Type', types[name.split('.').at(-1)!] ?? 'image/webp')
+          .end(bytes),
       () => response.writeHead(404).end(),
     )
   })

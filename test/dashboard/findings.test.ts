@@ -7,7 +7,10 @@ const cubeOf = (right: Record<string, readonly [number, number]>, n = 100): Data
   values: { region: ['Europe', 'Africa'], country: [], income: [], label: ['cup'] },
   codes: { region: [0, 1], country: [-1, -1], income: [-1, -1], label: [0, 0] },
   models: new Map(
-    Object.entries(right).map(([model, top1]) => [model, { n: [n, n], top1, top5: [n, n], errors: [0, 0] }]),
+    Object.entries(right).map(([model, top1]) => [
+      model,
+      { n: [n, n], top1, top5: [n, n], errors: [0, 0] },
+    ]),
   ),
 })
 
@@ -26,7 +29,11 @@ describe('what a data set shows', () => {
 
   it('has no gain against itself, and no regions where they are too small', () => {
     expect(findingOf(standard, standard)!.gain).toBeNull()
-    expect(findingOf(cubeOf({ a: [9, 3] }, 10), undefined)).toMatchObject({ best: 'a', regions: null, gain: null })
+    expect(findingOf(cubeOf({ a: [9, 3] }, 10), undefined)).toMatchObject({
+      best: 'a',
+      regions: null,
+      gain: null,
+    })
   })
 
   it('does not take a model that is half done for the best', () => {

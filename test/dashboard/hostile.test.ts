@@ -32,7 +32,11 @@ const send = ({ method = 'GET', path = '/', headers = {} }: Sent): Promise<Reply
       const parts: Buffer[] = []
       reply.on('data', (part: Buffer) => parts.push(part))
       reply.on('end', () =>
-        resolve({ status: reply.statusCode!, body: Buffer.concat(parts).toString('latin1'), headers: reply.headers }),
+        resolve({
+          status: reply.statusCode!,
+          body: Buffer.concat(parts).toString('latin1'),
+          headers: reply.headers,
+        }),
       )
     })
     sent.on('upgrade', () => reject(new Error('the server agreed to an upgrade')))
@@ -40,7 +44,8 @@ const send = ({ method = 'GET', path = '/', headers = {} }: Sent): Promise<Reply
     sent.end()
   })
 
-const known = (more: Sent = {}): Promise<Reply> => send({ ...more, headers: { cookie, ...more.headers } })
+const known = (more: Sent = {}): Promise<Reply> =>
+  send({ ...more, headers: { cookie, ...more.headers } })
 
 beforeAll(async () => {
   world = await makeWorld()
@@ -51,7 +56,9 @@ beforeAll(async () => {
   const [given = ''] = first.headers['set-cookie'] as string[]
   expect(given).toMatch(/; HttpOnly; SameSite=Strict$/)
   cookie = given.split(';')[0]!
-  content = [...(await readDatasetRecords(world.results)).values()].find(({ name }) => name === 'street')!.hash
+  content = [...(await readDatasetRecords(world.results)).values()].find(
+    ({ name }) => name === 'street',
+  )!.hash
 })
 
 async function emptyClient(folder: string): Promise<string> {
@@ -83,7 +90,9 @@ describe('the dashboard', () => {
   })
 
   it('listens on this machine alone', async () => {
-    const others = Object.values(networkInterfaces()).flatMap(all => all?.filter(({ internal }) => !internal) ?? [])
+    const others = Object.values(networkInterfaces()).flatMap(
+      all => all?.filter(({ internal }) => !internal) ?? [],
+    )
     for (const { address } of others.filter(({ family }) => family === 'IPv4')) {
       const asked = fetch(`http://${address}:${port()}/`, { signal: AbortSignal.timeout(2000) })
       await expect(asked).rejects.toThrow()
@@ -100,7 +109,9 @@ describe('the dashboard', () => {
     expect(headers['x-content-type-options']).toBe('nosniff')
     expect(headers['cross-origin-resource-policy']).toBe('same-origin')
     for (const path of ['/', scatter, thumb('street/5.png')]) {
-      const names = Object.keys((await known({ path, headers: { origin: `http://127.0.0.1:${port()}` } })).headers)
+      const names = Object.keys(
+        (await known({ path, headers: { origin: `http://127.0.0.1:${port()}` } })).headers,
+      )
       expect(names.filter(name => name.startsWith('access-control'))).toEqual([])
     }
   })
@@ -108,9 +119,25 @@ describe('the dashboard', () => {
   const own = (): string => `127.0.0.1:${port()}`
   const hostile: [string, () => Sent | (Sent & { bare: true })][] = [
     ...[
-      ...['evil.example', 'evil.example:80', '127.0.0.1.evil.example', 'localhost.evil.example', '169.254.169.254'],
-      ...['127.0.0.1@evil.example', 'LOCALHOST.evil', '0.0.0.0', '[::]', 'localhost:1:2', 'xn--lcalhost-b7a'],
-    ].map((host): [string, () => Sent] => [`host ${host}`, () => ({ path: scatter, headers: { host } })]),
+      ...[
+        'evil.example',
+        'evil.example:80',
+        '127.0.0.1.evil.example',
+        'localhost.evil.example',
+        '169.254.169.254',
+      ],
+      ...[
+        '127.0.0.1@evil.example',
+        'LOCALHOST.evil',
+        '0.0.0.0',
+        '[::]',
+        'localhost:1:2',
+        'xn--lcalhost-b7a',
+      ],
+    ].map((host): [string, () => Sent] => [
+      `host ${host}`,
+      () => ({ path: scatter, headers: { host } }),
+    ]),
     ...[
       'http://evil.example',
       'null',
@@ -126,10 +153,9 @@ describe('the dashboard', () => {
       `sec-fetch-site ${site}`,
       () => ({ path: gallery, headers: { 'sec-fetch-site': site } }),
     ]),
-    ...['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE'].map((method): [string, () => Sent] => [
-      `method ${method}`,
-      () => ({ path: scatter, method }),
-    ]),
+    ...['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE'].map(
+      (method): [string, () => Sent] => [`method ${method}`, () => ({ path: scatter, method })],
+    ),
     [
       'websocket',
       () => ({
@@ -146,7 +172,10 @@ describe('the dashboard', () => {
     ],
     [
       'event source',
-      () => ({ path: '/api/progress', headers: { accept: 'text/event-stream', origin: 'http://evil.example' } }),
+      () => ({
+        path: '/api/progress',
+        headers: { accept: 'text/event-stream', origin: 'http://evil.example' },
+      }),
     ],
     ['no cookie', () => ({ path: scatter, bare: true })],
     ['no cookie for the page', () => ({ path: '/', bare: true })],
@@ -154,8 +183,14 @@ describe('the dashboard', () => {
     ['wrong token', () => ({ path: '/?token=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', bare: true })],
     ['empty token', () => ({ path: '/?token=', bare: true })],
     ['token twice', () => ({ path: '/?token=a&token=b', bare: true })],
-    ['token elsewhere', () => ({ path: `${scatter}&${new URL(served.url).search.slice(1)}`, bare: true })],
-    ['wrong cookie', () => ({ path: scatter, bare: true, headers: { cookie: `geogap-${port()}=wrong` } })],
+    [
+      'token elsewhere',
+      () => ({ path: `${scatter}&${new URL(served.url).search.slice(1)}`, bare: true }),
+    ],
+    [
+      'wrong cookie',
+      () => ({ path: scatter, bare: true, headers: { cookie: `geogap-${port()}=wrong` } }),
+    ],
     [
       'cookie of another name',
       () => ({ path: scatter, bare: true, headers: { cookie: cookie.replace('geogap', 'other') } }),
@@ -169,7 +204,13 @@ describe('the dashboard', () => {
       }),
     ],
     ...[
-      ...['/../package.json', '/..%2f..%2fetc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '//etc/passwd', '/assets/../../x'],
+      ...[
+        '/../package.json',
+        '/..%2f..%2fetc/passwd',
+        '/%2e%2e/%2e%2e/etc/passwd',
+        '//etc/passwd',
+        '/assets/../../x',
+      ],
       ...[
         '/index.html%00.png',
         '/..\\..\\windows',
@@ -181,7 +222,15 @@ describe('the dashboard', () => {
       ],
     ].map((path): [string, () => Sent] => [`path ${path}`, () => ({ path })]),
     ...[
-      ...['page=-1', 'page=1e9', 'page=NaN', 'page=1;SELECT 1', 'page=9999999', 'outcome=everything', 'order=id'],
+      ...[
+        'page=-1',
+        'page=1e9',
+        'page=NaN',
+        'page=1;SELECT 1',
+        'page=9999999',
+        'outcome=everything',
+        'order=id',
+      ],
       ...[`region=${long}`, 'region=a&region=b', 'page[]=1', '__proto__=1', 'constructor=1'],
     ].map((text): [string, () => Sent] => [
       `gallery ${text.slice(0, 40)}`,
@@ -189,8 +238,14 @@ describe('the dashboard', () => {
     ]),
     ['unknown data set', () => ({ path: '/api/gallery?dataset=../x&model=resnet50' })],
     ['a prototype as data set', () => ({ path: '/api/gallery?dataset=__proto__&model=resnet50' })],
-    ['SQL as model', () => ({ path: `/api/gallery?dataset=street&model=${encodeURIComponent("x' OR '1'='1")}` })],
-    ['SQL as dimension', () => ({ path: `${compare}&by=${encodeURIComponent('region; SELECT 1')}` })],
+    [
+      'SQL as model',
+      () => ({ path: `/api/gallery?dataset=street&model=${encodeURIComponent("x' OR '1'='1")}` }),
+    ],
+    [
+      'SQL as dimension',
+      () => ({ path: `${compare}&by=${encodeURIComponent('region; SELECT 1')}` }),
+    ],
     ['no parameters', () => ({ path: '/api/scatter' })],
     ['picture behind a link', () => ({ path: thumb('street/0.png') })],
     ['missing picture', () => ({ path: thumb('street/1.png') })],
@@ -198,7 +253,10 @@ describe('the dashboard', () => {
     ['picture by its path', () => ({ path: thumb('../outside/private.png') })],
     ['picture by an absolute path', () => ({ path: thumb('/etc/passwd') })],
     ['picture by SQL', () => ({ path: thumb("x' OR true --") })],
-    ['picture of another data set', () => ({ path: '/thumb?content=../../datasets/x&id=street/5.png' })],
+    [
+      'picture of another data set',
+      () => ({ path: '/thumb?content=../../datasets/x&id=street/5.png' }),
+    ],
     ['picture with a pattern', () => ({ path: '/thumb?content=*&id=street/5.png' })],
     ['picture with one parameter more', () => ({ path: thumb('street/5.png', '&width=9') })],
   ]
@@ -218,7 +276,9 @@ describe('the dashboard', () => {
 
   it('finds nothing by SQL in a filter, for values are bound', async () => {
     for (const region of ["' OR 1=1 --", 'x" OR "1"="1', "Africa'; DROP TABLE x"]) {
-      const { status, body } = await known({ path: `${gallery}&region=${encodeURIComponent(region)}` })
+      const { status, body } = await known({
+        path: `${gallery}&region=${encodeURIComponent(region)}`,
+      })
       expect([status, JSON.parse(body)]).toEqual([200, { total: 0, items: [] }])
     }
   })

@@ -55,7 +55,12 @@ beforeAll(async () => {
   const [pair, one] = [`x=${dataset}&y=${dataset}`, `dataset=${dataset}&model=${model}`]
   views = [
     ...['/', '/api/overview', `/api/scatter?${pair}`, `/api/scatter?${pair}&region=Africa`],
-    ...[`/api/model?${one}`, `/api/model?${one}&region=Asia`, `/api/gallery?${one}`, `/api/gallery?${one}&page=1`],
+    ...[
+      `/api/model?${one}`,
+      `/api/model?${one}&region=Asia`,
+      `/api/gallery?${one}`,
+      `/api/gallery?${one}&page=1`,
+    ],
   ]
   const client = join(folder, 'client')
   await mkdir(client)
@@ -82,14 +87,18 @@ const answer = (path: string) =>
   new Promise<{ status: number; cookie: string; seconds: number }>((resolve, reject) => {
     const started = performance.now()
     const ask = (): void => {
-      const request = get(new URL(path, url), { agent, headers: cookie ? { cookie } : {} }, reply => {
-        reply.resume()
-        reply.on('end', () => {
-          const [given = ''] = reply.headers['set-cookie'] ?? []
-          const seconds = (performance.now() - started) / 1000
-          resolve({ status: reply.statusCode!, cookie: given.split(';')[0]!, seconds })
-        })
-      })
+      const request = get(
+        new URL(path, url),
+        { agent, headers: cookie ? { cookie } : {} },
+        reply => {
+          reply.resume()
+          reply.on('end', () => {
+            const [given = ''] = reply.headers['set-cookie'] ?? []
+            const seconds = (performance.now() - started) / 1000
+            resolve({ status: reply.statusCode!, cookie: given.split(';')[0]!, seconds })
+          })
+        },
+      )
       request.on('error', error => (request.reusedSocket ? ask() : reject(error)))
     }
     ask()
@@ -116,35 +125,46 @@ const inferred = (): number =>
 const megabytes = (): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid!}/status`, 'utf8'))![1]) / 1024
 
-describe.skipIf(!runs)('the dashboard during an evaluation (left out: GEOGAP_LONG=1 runs it)', () => {
-  it(`answers ${readers} readers at once, and the evaluation goes on`, { timeout: 3_600_000 }, async () => {
-    const [times, codes, memory]: number[][] = [[], [], []]
-    const images = { with: 0, without: 0 }
-    for (let turn = 0; turn < 2 * turns; turn++) {
-      const visited = turn % 2 === (turn >> 1) % 2
-      const [before, started] = [inferred(), performance.now()]
-      const end = started + 1000 * seconds
-      if (visited) await Promise.all(Array.from({ length: readers }, (_, r) => visit(r, end, times!, codes!)))
-      else await wait(1000 * seconds)
-      images[visited ? 'with' : 'without'] += (inferred() - before) / ((performance.now() - started) / 1000) / turns
-      if (visited) memory!.push(megabytes())
-      expect(evaluation.exitCode).toBe(null)
-    }
-    times!.sort((a, b) => a - b)
-    const slower = 1 - images.with / images.without
-    measured(
-      `${readers} readers for ${turns * seconds} s: ${codes!.length} answers, p50 ${ms(0.5)}, p99 ${ms(0.99)}, slowest ${ms(1)}; ` +
-        `evaluation ${images.without.toFixed(1)} images/s without, ${images.with.toFixed(1)} with readers (${(100 * slower).toFixed(1)} % slower); ` +
-        `server ${memory![0]!.toFixed(0)} MB after the first turn, ${memory!.at(-1)!.toFixed(0)} MB at the end`,
-    )
-    expect(codes!.filter(code => code !== 200)).toEqual([])
-    expect(codes!.length).toBeGreaterThan((400 * turns * seconds * readers) / poll)
-    expect(quantile(times!, 0.99)).toBeLessThan(torture > 0 ? 1 : 5)
-    if (torture > 0) expect(slower).toBeLessThan(0.1)
-    expect(memory!.at(-1)!).toBeLessThan(memory![0]! + 100)
+describe.skipIf(!runs)(
+  'the dashboard during an evaluation (left out: GEOGAP_LONG=1 runs it)',
+  () => {
+    it(
+      `answers ${readers} readers at once, and the evaluation goes on`,
+      { timeout: 3_600_000 },
+      async () => {
+        const [times, codes, memory]: number[][] = [[], [], []]
+        const images = { with: 0, without: 0 }
+        for (let turn = 0; turn < 2 * turns; turn++) {
+          const visited = turn % 2 === (turn >> 1) % 2
+          const [before, started] = [inferred(), performance.now()]
+          const end = started + 1000 * seconds
+          if (visited)
+            await Promise.all(
+              Array.from({ length: readers }, (_, r) => visit(r, end, times!, codes!)),
+            )
+          else await wait(1000 * seconds)
+          images[visited ? 'with' : 'without'] +=
+            (inferred() - before) / ((performance.now() - started) / 1000) / turns
+          if (visited) memory!.push(megabytes())
+          expect(evaluation.exitCode).toBe(null)
+        }
+        times!.sort((a, b) => a - b)
+        const slower = 1 - images.with / images.without
+        measured(
+          `${readers} readers for ${turns * seconds} s: ${codes!.length} answers, p50 ${ms(0.5)}, p99 ${ms(0.99)}, slowest ${ms(1)}; ` +
+            `evaluation ${images.without.toFixed(1)} images/s without, ${images.with.toFixed(1)} with readers (${(100 * slower).toFixed(1)} % slower); ` +
+            `server ${memory![0]!.toFixed(0)} MB after the first turn, ${memory!.at(-1)!.toFixed(0)} MB at the end`,
+        )
+        expect(codes!.filter(code => code !== 200)).toEqual([])
+        expect(codes!.length).toBeGreaterThan((400 * turns * seconds * readers) / poll)
+        expect(quantile(times!, 0.99)).toBeLessThan(torture > 0 ? 1 : 5)
+        if (torture > 0) expect(slower).toBeLessThan(0.1)
+        expect(memory!.at(-1)!).toBeLessThan(memory![0]! + 100)
 
-    function ms(p: number): string {
-      return `${(1000 * quantile(times!, p)).toFixed(0)} ms`
-    }
-  })
-})
+        function ms(p: number): string {
+          return `${(1000 * quantile(times!, p)).toFixed(0)} ms`
+        }
+      },
+    )
+  },
+)

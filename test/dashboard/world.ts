@@ -31,7 +31,12 @@ export async function makeWorld(): Promise<World> {
   await mkdir(data)
   const picture = (i: number) =>
     sharp({
-      create: { width: 96, height: 64, channels: 3, background: { r: (i * 37) % 256, g: (i * 91) % 256, b: 90 } },
+      create: {
+        width: 96,
+        height: 64,
+        channels: 3,
+        background: { r: (i * 37) % 256, g: (i * 91) % 256, b: 90 },
+      },
     })
       .png()
       .toBuffer()
@@ -40,17 +45,32 @@ export async function makeWorld(): Promise<World> {
   await writeFile(join(data, '2.png'), secret)
   for (let i = 3; i < images; i++) await writeFile(join(data, `${i}.png`), await picture(i))
   const correct = (model: number, share: (i: number) => number) =>
-    Array.from({ length: images }, (_, i) => (i === 1 ? null : ((i * 7919 + model * 104729) % 97) / 97 < share(i)))
+    Array.from({ length: images }, (_, i) =>
+      i === 1 ? null : ((i * 7919 + model * 104729) % 97) / 97 < share(i),
+    )
   const results = await storeRun(
     models.flatMap((model, m) => [
-      { model, dataset: 'imagenet-1k', correct: correct(m, () => 0.6 + 0.1 * m), label: i => labels[i % 3]! },
       {
-        ...{ model, dataset: 'street', correct: correct(m + 5, i => 0.75 + 0.08 * m - 0.12 * (i % 4)) },
+        model,
+        dataset: 'imagenet-1k',
+        correct: correct(m, () => 0.6 + 0.1 * m),
+        label: i => labels[i % 3]!,
+      },
+      {
+        ...{
+          model,
+          dataset: 'street',
+          correct: correct(m + 5, i => 0.75 + 0.08 * m - 0.12 * (i % 4)),
+        },
         label: i => labels[Math.floor(i / 4) % 3]!,
         className: index => `class ${index === 1 ? 2 : index}`,
         id: i => (i === 3 ? `${markup}/3.png` : `street/${i}.png`),
         image: i => ({ kind: 'file', file: join(data, `${i}.png`) }),
-        groups: i => ({ region: places[i % 4]![0], country: places[i % 4]![1], income: 50 + 13 * (i % 80) }),
+        groups: i => ({
+          region: places[i % 4]![0],
+          country: places[i % 4]![1],
+          income: 50 + 13 * (i % 80),
+        }),
       },
     ]),
     join(folder, 'results'),

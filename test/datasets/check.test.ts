@@ -30,46 +30,59 @@ describe('checking a data set', () => {
     'geode/images/cut.jpg': jpeg.subarray(0, jpeg.length / 2),
     'geode/images/text.jpg': 'this is no picture',
   }
-  const zip = makeZip(Object.entries(files).map(([name, content]) => ({ name, content, deflate: true })))
+  const zip = makeZip(
+    Object.entries(files).map(([name, content]) => ({ name, content, deflate: true })),
+  )
   it.each([
     ['folder', lay(temporaryFolder(), files)],
     ['zip', lay(temporaryFolder(), { 'geode.zip': zip })],
-  ])('counts by class and place and names what is missing, unreadable or unknown: %s', async (_, data) => {
-    const seen: number[] = []
-    const check = await checkDataset(await openDataset({ name: 'geode', data }), {
-      onProgress: done => seen.push(done),
-    })
-    expect(check.images).toBe(6)
-    expect(check.counts).toEqual({
-      class: [
-        { value: 'bag', images: 3 },
-        { value: 'stove', images: 2 },
-        { value: 'tree', images: 1 },
-      ],
-      region: [
-        { value: 'Europe', images: 4 },
-        { value: 'Africa', images: 2 },
-      ],
-      country: [
-        { value: 'Spain', images: 4 },
-        { value: 'Kenya', images: 1 },
-        { value: 'Nigeria', images: 1 },
-      ],
-    })
-    expect(check.unmapped).toBe(1)
-    expect(check.missing).toEqual(['gone.jpg'])
-    expect(check.unreadable.map(({ id, code }) => [id, code])).toEqual([
-      ['cut.jpg', 'truncated'],
-      ['text.jpg', 'unknown-format'],
-    ])
-    expect(check.problems.map(({ id, code }) => [id, code])).toEqual([['ufo.jpg', 'unknown-class']])
-    expect(check.differences).toEqual(['6 images, 61940 expected', '3 classes, 40 expected', '2 regions, 6 expected'])
-    expect(seen.at(-1)).toBe(5)
-  })
+  ])(
+    'counts by class and place and names what is missing, unreadable or unknown: %s',
+    async (_, data) => {
+      const seen: number[] = []
+      const check = await checkDataset(await openDataset({ name: 'geode', data }), {
+        onProgress: done => seen.push(done),
+      })
+      expect(check.images).toBe(6)
+      expect(check.counts).toEqual({
+        class: [
+          { value: 'bag', images: 3 },
+          { value: 'stove', images: 2 },
+          { value: 'tree', images: 1 },
+        ],
+        region: [
+          { value: 'Europe', images: 4 },
+          { value: 'Africa', images: 2 },
+        ],
+        country: [
+          { value: 'Spain', images: 4 },
+          { value: 'Kenya', images: 1 },
+          { value: 'Nigeria', images: 1 },
+        ],
+      })
+      expect(check.unmapped).toBe(1)
+      expect(check.missing).toEqual(['gone.jpg'])
+      expect(check.unreadable.map(({ id, code }) => [id, code])).toEqual([
+        ['cut.jpg', 'truncated'],
+        ['text.jpg', 'unknown-format'],
+      ])
+      expect(check.problems.map(({ id, code }) => [id, code])).toEqual([
+        ['ufo.jpg', 'unknown-class'],
+      ])
+      expect(check.differences).toEqual([
+        '6 images, 61940 expected',
+        '3 classes, 40 expected',
+        '2 regions, 6 expected',
+      ])
+      expect(seen.at(-1)).toBe(5)
+    },
+  )
 
   it('looks files up only when asked, and names classes with too few images', async () => {
     const data = lay(temporaryFolder(), { 'imagenet/val/n01440764/a.JPEG': 'not decoded' })
-    const check = await checkDataset(await openDataset({ name: 'imagenet-1k', data }), { decode: false })
+    const check = await checkDataset(await openDataset({ name: 'imagenet-1k', data }), {
+      decode: false,
+    })
     expect(check.unreadable).toEqual([])
     expect(check.differences).toEqual([
       '1 images, 50000 expected',
@@ -80,6 +93,8 @@ describe('checking a data set', () => {
 
   it('expects nothing of a manifest', async () => {
     const data = lay(temporaryFolder(), { 'm.csv': 'image,label\na.jpg,0\n' })
-    expect((await checkDataset(await openDataset({ name: `${data}/m.csv` }))).differences).toEqual([])
+    expect((await checkDataset(await openDataset({ name: `${data}/m.csv` }))).differences).toEqual(
+      [],
+    )
   })
 })

@@ -7,7 +7,13 @@ import { ownDataset } from './ownDataset.ts'
 
 function dataset(kind: ImageSource['kind'], regions: readonly (string | null)[]): Dataset {
   const image = { kind, file: 'x', column: 'image', row: 0, offset: 0, length: 1 } as ImageSource
-  const items = regions.map((region, i) => ({ id: `${i}.jpg`, image, labels: [0], label: 'cup', groups: { region } }))
+  const items = regions.map((region, i) => ({
+    id: `${i}.jpg`,
+    image,
+    labels: [0],
+    label: 'cup',
+    groups: { region },
+  }))
   return ownDataset(items, ['region'])
 }
 
@@ -23,12 +29,16 @@ describe('the visiting order', () => {
       { start: 100, end: 200 },
       { start: 200, end: 300 },
     ])
-    expect(shuffleWithinRegions({ ...files, samples: [...files.samples].reverse() }).samples).toEqual(visited.samples)
+    expect(
+      shuffleWithinRegions({ ...files, samples: [...files.samples].reverse() }).samples,
+    ).toEqual(visited.samples)
     expect(shuffleWithinRegions(visited)).toBe(visited)
   })
 
   it('is random within a region: the first half holds about half of either end of the files', () => {
-    const { samples: items } = shuffleWithinRegions(dataset('file', new Array<null>(2000).fill(null)))
+    const { samples: items } = shuffleWithinRegions(
+      dataset('file', new Array<null>(2000).fill(null)),
+    )
     const early = items.slice(0, 1000).filter(({ id }) => Number.parseInt(id) < 1000).length
     expect(Math.abs(early - 500)).toBeLessThan(60)
   })

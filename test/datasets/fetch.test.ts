@@ -36,7 +36,9 @@ async function withDownloads(
   downloads: (base: string) => BenchmarkDownload[],
   work: () => Promise<void>,
 ): Promise<void> {
-  const benchmark = benchmarks.find(known => known.name === name)! as { downloads: readonly BenchmarkDownload[] }
+  const benchmark = benchmarks.find(known => known.name === name)! as {
+    downloads: readonly BenchmarkDownload[]
+  }
   const before = benchmark.downloads
   benchmark.downloads = downloads(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
   await work().finally(() => (benchmark.downloads = before))
@@ -54,7 +56,10 @@ describe('fetchBenchmark', () => {
       expect(await readFile(join(folder, 'imagenet-a.tar'))).toEqual(content)
       expect(await readFile(join(folder, 'sub/unpacked.tar'))).toEqual(content)
       const before = served.length
-      expect((await fetchBenchmark('imagenet-a', folder)).map(({ cached }) => cached)).toEqual([true, true])
+      expect((await fetchBenchmark('imagenet-a', folder)).map(({ cached }) => cached)).toEqual([
+        true,
+        true,
+      ])
       expect(served).toHaveLength(before)
     })
   })
@@ -70,7 +75,11 @@ describe('fetchBenchmark', () => {
   })
 
   it('says what to do by hand, and what exists', async () => {
-    await expect(fetchBenchmark('geode', folder)).rejects.toThrow(/geode has to be got by hand .*geode\.zip/)
-    await expect(fetchBenchmark('geodo', folder)).rejects.toThrow('unknown dataset: geodo; nearest: geode')
+    await expect(fetchBenchmark('geode', folder)).rejects.toThrow(
+      /geode has to be got by hand .*geode\.zip/,
+    )
+    await expect(fetchBenchmark('geodo', folder)).rejects.toThrow(
+      'unknown dataset: geodo; nearest: geode',
+    )
   })
 })

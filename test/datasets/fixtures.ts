@@ -66,7 +66,10 @@ export function makeZip(members: readonly ZipMember[]): Buffer {
     const body = Buffer.from(member.content as string)
     const stored = member.deflate ? deflateRawSync(body) : body
     const name = Buffer.from(member.name)
-    const sizes = { packed: member.packed ?? stored.length, unpacked: member.unpacked ?? body.length }
+    const sizes = {
+      packed: member.packed ?? stored.length,
+      unpacked: member.unpacked ?? body.length,
+    }
     const fields = Buffer.alloc(26)
     fields.writeUInt16LE(20, 0)
     fields.writeUInt16LE(member.flags ?? 0, 2)

@@ -15,14 +15,20 @@ const folder = lay(temporaryFolder(), {
 
 it('reads <wnid>/<file>, sorted, images only', async () => {
   const dataset = await openDataset({ name: folder })
-  expect(dataset.samples.map(({ id, labels, label, bytes }) => [id, labels, label, bytes])).toEqual([
-    ['n01440764/c.jpeg', [0], 'n01440764', 3],
-    ['n01443537/a.png', [1], 'n01443537', 1],
-    ['n01443537/b.JPEG', [1], 'n01443537', 2],
-    ['n01443537/phone.HEIC', [1], 'n01443537', 5],
-  ])
+  expect(dataset.samples.map(({ id, labels, label, bytes }) => [id, labels, label, bytes])).toEqual(
+    [
+      ['n01440764/c.jpeg', [0], 'n01440764', 3],
+      ['n01443537/a.png', [1], 'n01443537', 1],
+      ['n01443537/b.JPEG', [1], 'n01443537', 2],
+      ['n01443537/phone.HEIC', [1], 'n01443537', 5],
+    ],
+  )
   expect(dataset.problems).toEqual([
-    { id: 'n01440764/more/d.jpg', code: 'no-class', message: 'not in a class folder: n01440764/more/d.jpg' },
+    {
+      id: 'n01440764/more/d.jpg',
+      code: 'no-class',
+      message: 'not in a class folder: n01440764/more/d.jpg',
+    },
   ])
   expect(Buffer.from(await readImage(dataset.samples[0]!.image)).toString()).toBe('ccc')
 })
@@ -45,6 +51,10 @@ it('says what it expects of a folder without class folders', async () => {
 })
 
 it('reports a file that is gone, or not a file, when it is read', async () => {
-  await expect(readImage({ kind: 'file', file: `${folder}/none.jpg` })).rejects.toMatchObject({ code: 'missing-file' })
-  await expect(readImage({ kind: 'file', file: folder })).rejects.toMatchObject({ code: 'unreadable-file' })
+  await expect(readImage({ kind: 'file', file: `${folder}/none.jpg` })).rejects.toMatchObject({
+    code: 'missing-file',
+  })
+  await expect(readImage({ kind: 'file', file: folder })).rejects.toMatchObject({
+    code: 'unreadable-file',
+  })
 })

@@ -16,7 +16,8 @@ const hex = (bytes: Buffer): string =>
 
 async function hubParquet(file: string, options = ''): Promise<string> {
   const rows = photos.map(
-    (bytes, i) => `({'bytes': ${hex(bytes)}, 'path': 'p${i}.jpg'}, ${labels[i]!}, ${i * 2.5}, 'R${i % 2}')`,
+    (bytes, i) =>
+      `({'bytes': ${hex(bytes)}, 'path': 'p${i}.jpg'}, ${labels[i]!}, ${i * 2.5}, 'R${i % 2}')`,
   )
   const path = join(root, file)
   await query(
@@ -27,7 +28,8 @@ async function hubParquet(file: string, options = ''): Promise<string> {
 
 /** NumPy's format 1 with little-endian 64-bit integers. */
 function npy(values: number[]): Buffer {
-  const header = `{'descr': '<i8', 'fortran_order': False, 'shape': (${values.length},), }`.padEnd(117) + '\n'
+  const header =
+    `{'descr': '<i8', 'fortran_order': False, 'shape': (${values.length},), }`.padEnd(117) + '\n'
   const body = Buffer.alloc(values.length * 8)
   values.forEach((value, i) => body.writeBigInt64LE(BigInt(value), i * 8))
   return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00v\x00', 'latin1'), Buffer.from(header), body])
@@ -43,8 +45,18 @@ const wds = (name: string, classnames: string): string =>
     'classnames.txt': classnames,
     'zeroshot_classification_templates.txt': 'a photo of {c}.\na picture of {c}.\n',
     'test/nshards.txt': '2\n',
-    'test/0.tar': makeTar({ ...sample(0), ...sample(1), 's0000009.webp': 'no class', 's0000008.cls': '0' }),
-    'test/1.tar': makeTar({ ...sample(2), ...sample(3), 's0000007.jpg': 'x', 's0000007.cls': '999999' }),
+    'test/0.tar': makeTar({
+      ...sample(0),
+      ...sample(1),
+      's0000009.webp': 'no class',
+      's0000008.cls': '0',
+    }),
+    'test/1.tar': makeTar({
+      ...sample(2),
+      ...sample(3),
+      's0000007.jpg': 'x',
+      's0000007.cls': '999999',
+    }),
   })
 
 it.each([
@@ -55,7 +67,9 @@ it.each([
 ])('an array of %s is read or left, never a fault', (type, expected) => {
   const header = `{'descr': ${type}, 'fortran_order': False, 'shape': (2,), }`.padEnd(117) + '\n'
   const magic = Buffer.from('\x93NUMPY\x01\x00v\x00', 'latin1')
-  expect(npyValues(Buffer.concat([magic, Buffer.from(header), Buffer.alloc(16, 0xff)]))).toEqual(expected)
+  expect(npyValues(Buffer.concat([magic, Buffer.from(header), Buffer.alloc(16, 0xff)]))).toEqual(
+    expected,
+  )
 })
 
 describe('the same images as class folders, WebDataset shards and Parquet', () => {
@@ -68,7 +82,9 @@ describe('the same images as class folders, WebDataset shards and Parquet', () =
       'n01443537/3.jpg': photos[3]!,
     })
     const opened = await Promise.all(
-      [folder, wds('wds_imagenet', names), await hubParquet('hub.parquet')].map(name => openDataset({ name })),
+      [folder, wds('wds_imagenet', names), await hubParquet('hub.parquet')].map(name =>
+        openDataset({ name }),
+      ),
     )
     for (const dataset of opened) {
       expect(dataset.labelSpace).toBe('imagenet-1k')
@@ -83,7 +99,11 @@ describe('WebDataset shards', () => {
   it('have ids by shard and key, the publisher’s class names, metadata and templates; bad samples are reported', async () => {
     const name = wds('wds_geode_test', 'bag\nhand soap\n')
     const dataset = await openDataset({ name })
-    expect(dataset).toMatchObject({ labelSpace: 'own', classes: ['bag', 'hand soap'], columns: ['region', 'country'] })
+    expect(dataset).toMatchObject({
+      labelSpace: 'own',
+      classes: ['bag', 'hand soap'],
+      columns: ['region', 'country'],
+    })
     expect(dataset.samples.map(({ id, label, groups }) => [id, label, groups])).toEqual([
       ['0/s0000000', 'bag', { region: 0, country: 10 }],
       ['0/s0000001', 'bag', { region: 1, country: 11 }],
@@ -107,7 +127,11 @@ describe('WebDataset shards', () => {
     const path = join(root, 'one.tar')
     writeFileSync(
       path,
-      makeTar({ 'a.jpg': 'x', 'a.cls': '5', 'a.json': '{"region": "Asia", "income": 12, "tags": [1, 2]}' }),
+      makeTar({
+        'a.jpg': 'x',
+        'a.cls': '5',
+        'a.json': '{"region": "Asia", "income": 12, "tags": [1, 2]}',
+      }),
     )
     const dataset = await openDataset({ name: path })
     expect(dataset.samples[0]).toMatchObject({
@@ -119,18 +143,28 @@ describe('WebDataset shards', () => {
 
   it('report samples with broken metadata', async () => {
     const path = join(root, 'broken.tar')
-    writeFileSync(path, makeTar({ 'a.jpg': 'x', 'a.cls': '5', 'a.json': '{"region"', 'b.jpg': 'x', 'b.cls': '5' }))
+    writeFileSync(
+      path,
+      makeTar({ 'a.jpg': 'x', 'a.cls': '5', 'a.json': '{"region"', 'b.jpg': 'x', 'b.cls': '5' }),
+    )
     const dataset = await openDataset({ name: path })
     expect(dataset.samples.map(({ id }) => id)).toEqual(['broken/b'])
-    expect(dataset.problems.map(({ id, code }) => [id, code])).toEqual([['broken/a', 'bad-metadata']])
+    expect(dataset.problems.map(({ id, code }) => [id, code])).toEqual([
+      ['broken/a', 'bad-metadata'],
+    ])
   })
 
   it('inside of an archive are refused, not passed over', async () => {
     const path = join(root, 'packed.zip')
     const shard = makeTar({ 'a.jpg': 'x', 'a.cls': '5' })
     const members = { 'classnames.txt': 'a\n', 'test/nshards.txt': '1', 'test/0.tar': shard }
-    writeFileSync(path, makeZip(Object.entries(members).map(([name, content]) => ({ name, content }))))
-    await expect(openDataset({ name: path })).rejects.toThrow(/shards inside of an archive: 0\.tar in .*packed\.zip/)
+    writeFileSync(
+      path,
+      makeZip(Object.entries(members).map(([name, content]) => ({ name, content }))),
+    )
+    await expect(openDataset({ name: path })).rejects.toThrow(
+      /shards inside of an archive: 0\.tar in .*packed\.zip/,
+    )
   })
 
   it('say when shards are missing', async () => {
@@ -145,10 +179,16 @@ describe('WebDataset shards', () => {
 
 describe('Parquet with image bytes', () => {
   it("keeps further columns, takes ids from paths and class names from the file's metadata", async () => {
-    const info = JSON.stringify({ info: { features: { label: { names: ['mug', 'plate'], _type: 'ClassLabel' } } } })
+    const info = JSON.stringify({
+      info: { features: { label: { names: ['mug', 'plate'], _type: 'ClassLabel' } } },
+    })
     const file = await hubParquet('named.parquet', `, KV_METADATA {huggingface: '${info}'}`)
     const dataset = await openDataset({ name: file })
-    expect(dataset).toMatchObject({ labelSpace: 'own', classes: ['mug', 'plate'], columns: ['income', 'region'] })
+    expect(dataset).toMatchObject({
+      labelSpace: 'own',
+      classes: ['mug', 'plate'],
+      columns: ['income', 'region'],
+    })
     expect(dataset.samples[3]).toMatchObject({
       id: 'p3.jpg',
       label: 'plate',

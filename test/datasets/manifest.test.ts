@@ -12,7 +12,8 @@ const folder = lay(temporaryFolder(), {
   'photos/b.jpg': 'bb',
   'plain.csv':
     'id,image,label,country,income,note\n1,photos/a.jpg,n01440764,KE,12.5,"says ""hi"", twice"\n2,photos/b.jpg,1,FR,300,\n3,photos/gone.jpg,goldfish,,,x\n',
-  'renamed.tsv': 'key\tphoto\tsku\tcc\nx\tphotos/a.jpg\tred mug\tKE\ny\tphotos/b.jpg\tBlue Mug\tFR\n',
+  'renamed.tsv':
+    'key\tphoto\tsku\tcc\nx\tphotos/a.jpg\tred mug\tKE\ny\tphotos/b.jpg\tBlue Mug\tFR\n',
   'mixed.csv': 'id,image,label\r\n1,photos/a.jpg,n01440764\r\n2,photos/b.jpg,1\n',
   'classes.txt': 'red mug\nblue mug\n',
   'classes.json': '["red mug", "blue mug"]',
@@ -23,10 +24,12 @@ const folder = lay(temporaryFolder(), {
     '{"image": "photos/a.jpg", "label": "drinkware", "labels": ["coffee mug", "cup"], "region": "Africa"}\n{"image": "photos/b.jpg", "label": "fish", "labels": "0;1"}\n',
   'windows.csv':
     '\ufeffimage;label;country;income;size\r\nphotos\\a.jpg;tench;Nigeria;120.0;1e+05\r\nphotos\\b.jpg;goldfish;NGA;NA;20\r\nphotos\\c.jpg;goldfish;Nigeria;85.50;3\r\nphotos\\d.jpg;goldfish;Mars;85,5;2.400\r\n',
-  'numbers-of-r.csv': 'image,label,income\nphotos/a.jpg,0,120.0\nphotos/b.jpg,1,NA\nphotos/c.jpg,1,1e+05\n',
+  'numbers-of-r.csv':
+    'image,label,income\nphotos/a.jpg,0,120.0\nphotos/b.jpg,1,NA\nphotos/c.jpg,1,1e+05\n',
   'unclear.csv': 'image,label\nphotos/a.jpg,crane\nphotos/b.jpg,tensh\nphotos/c.jpg,goldfish\n',
   'wide.csv': Buffer.from('\ufeffimage,label\nphotos/a.jpg,0\n', 'utf16le'),
-  'numbers.csv': 'image,labels,zip\nphotos/a.jpg,"[0, 1]",01234\nphotos/b.jpg,n01440764|goldfish,99999\n',
+  'numbers.csv':
+    'image,labels,zip\nphotos/a.jpg,"[0, 1]",01234\nphotos/b.jpg,n01440764|goldfish,99999\n',
 })
 const at = (name: string): string => join(folder, name)
 
@@ -58,7 +61,9 @@ describe('a manifest', () => {
 
   it('from a spreadsheet: semicolons, backslashes, one country in two spellings, and what is nearly a number', async () => {
     const dataset = await openDataset({ name: at('windows.csv'), regions: 'continents-1' })
-    expect(dataset.samples.map(({ id, bytes, groups: { country } }) => [id, bytes, country])).toEqual([
+    expect(
+      dataset.samples.map(({ id, bytes, groups: { country } }) => [id, bytes, country]),
+    ).toEqual([
       ['photos\\a.jpg', 3, 'Nigeria'],
       ['photos\\b.jpg', 2, 'Nigeria'],
       ['photos\\c.jpg', null, 'Nigeria'],
@@ -81,7 +86,9 @@ describe('a manifest', () => {
     await expect(openDataset({ name: at('unclear.csv') })).rejects.toThrow(
       'class name crane stands for several classes; use one of: n02012849 (crane), n03126707 (crane); neither known nor clear are also: tensh',
     )
-    await expect(openDataset({ name: at('wide.csv') })).rejects.toThrow('it is UTF-16; save it as UTF-8')
+    await expect(openDataset({ name: at('wide.csv') })).rejects.toThrow(
+      'it is UTF-16; save it as UTF-8',
+    )
   })
 
   it('renames columns and takes an own label set from a text or JSON file', async () => {
@@ -91,12 +98,16 @@ describe('a manifest', () => {
         openDataset({ name: at('renamed.tsv'), map, classes: at(classes) }),
       ),
     )
-    expect(text!.samples.map(({ id, labels, label, groups }) => ({ id, labels, label, groups }))).toEqual([
+    expect(
+      text!.samples.map(({ id, labels, label, groups }) => ({ id, labels, label, groups })),
+    ).toEqual([
       { id: 'x', labels: [0], label: 'red mug', groups: { country: 'KE' } },
       { id: 'y', labels: [1], label: 'Blue Mug', groups: { country: 'FR' } },
     ])
     expect(text).toMatchObject({ labelSpace: 'own', classes: ['red mug', 'blue mug'] })
-    expect(json.map(({ classes, hash }) => [classes, hash])).toEqual(json.map(() => [text!.classes, text!.hash]))
+    expect(json.map(({ classes, hash }) => [classes, hash])).toEqual(
+      json.map(() => [text!.classes, text!.hash]),
+    )
     const gaps = openDataset({ name: at('renamed.tsv'), map, classes: at('gaps.json') })
     await expect(gaps).rejects.toThrow('not a list of class names')
   })
@@ -137,7 +148,9 @@ describe('a manifest', () => {
   })
 
   it('says the same in folders that look like columns', async () => {
-    const labelled = lay(temporaryFolder(), { 'label=1/region=all/m.csv': 'image,label,region\na.jpg,0,Asia\n' })
+    const labelled = lay(temporaryFolder(), {
+      'label=1/region=all/m.csv': 'image,label,region\na.jpg,0,Asia\n',
+    })
     const { samples: items } = await openDataset({ name: `${labelled}/label=1/region=all/m.csv` })
     expect(items).toMatchObject([{ labels: [0], groups: { region: 'Asia' } }])
   })
@@ -178,26 +191,62 @@ describe('a manifest that cannot be used says why in one line', () => {
     ['unknown data set', { name: 'geod' }, 'unknown dataset: geod; nearest: geode'],
     ['missing file', { name: `${bad}/gone.csv` }, `missing file: ${bad}/gone.csv`],
     ['unknown format', { name: `${bad}/odd.xlsx` }, 'unknown data set format'],
-    ['no label', { name: `${bad}/nolabel.csv` }, 'columns: image, country (say which one it is: --map label=COLUMN)'],
+    [
+      'no label',
+      { name: `${bad}/nolabel.csv` },
+      'columns: image, country (say which one it is: --map label=COLUMN)',
+    ],
     ['no image', { name: `${bad}/noimage.csv` }, 'manifest without an image column'],
     ['duplicate id', { name: `${bad}/twice.csv` }, 'duplicate id in twice: 7'],
-    ['unknown wnid', { name: `${bad}/wnid.csv` }, "unknown wnid: n12345678; not among ImageNet's 1,000"],
-    ['unknown class', { name: `${bad}/name.csv` }, 'unknown class: goldfisch; nearest: goldfinch, goldfish'],
+    [
+      'unknown wnid',
+      { name: `${bad}/wnid.csv` },
+      "unknown wnid: n12345678; not among ImageNet's 1,000",
+    ],
+    [
+      'unknown class',
+      { name: `${bad}/name.csv` },
+      'unknown class: goldfisch; nearest: goldfinch, goldfish',
+    ],
     ['empty label', { name: `${bad}/empty.csv` }, 'no label in row 1'],
-    ['unknown column', { name: `${bad}/name.csv`, map: { label: 'sku' } }, 'unknown column: sku; nearest: '],
-    ['column mapped onto another', { name: `${bad}/name.csv`, map: { image: 'label' } }, 'column image is both'],
+    [
+      'unknown column',
+      { name: `${bad}/name.csv`, map: { label: 'sku' } },
+      'unknown column: sku; nearest: ',
+    ],
+    [
+      'column mapped onto another',
+      { name: `${bad}/name.csv`, map: { image: 'label' } },
+      'column image is both',
+    ],
     ['broken line', { name: `${bad}/broken.jsonl` }, 'broken.jsonl, line 2'],
-    ['a line that is no comment', { name: `${bad}/comment.csv` }, 'another number of columns than the first one'],
-    ['a line above the columns', { name: `${bad}/title.csv` }, 'another number of columns than the first one'],
+    [
+      'a line that is no comment',
+      { name: `${bad}/comment.csv` },
+      'another number of columns than the first one',
+    ],
+    [
+      'a line above the columns',
+      { name: `${bad}/title.csv` },
+      'another number of columns than the first one',
+    ],
     [
       'an open quote',
       { name: `${bad}/open.csv` },
       'open.csv: some lines have another number of columns than the first one, or a quote is open',
     ],
-    ['regions without countries', { name: `${bad}/plain.csv`, regions: 'continents-1' }, 'has no column country'],
+    [
+      'regions without countries',
+      { name: `${bad}/plain.csv`, regions: 'continents-1' },
+      'has no column country',
+    ],
     ['broken Parquet', { name: `${bad}/broken.parquet` }, 'unreadable manifest'],
     ['unknown class folder', { name: `${bad}/strange` }, 'unknown class: cats'],
-    ['missing classes file', { name: `${bad}/name.csv`, classes: `${bad}/none.txt` }, `missing file: ${bad}/none.txt`],
+    [
+      'missing classes file',
+      { name: `${bad}/name.csv`, classes: `${bad}/none.txt` },
+      `missing file: ${bad}/none.txt`,
+    ],
   ]
   it.each(cases)('%s', async (_, spec, message) => {
     const error: unknown = await openDataset(spec).catch((e: unknown) => e)

@@ -6,7 +6,15 @@ export const ownDataset = (
   columns: readonly string[],
   more: Partial<Dataset> = {},
 ): Dataset => ({
-  ...{ name: 'made up', samples: items, columns, classes: ['cup'], labelSpace: 'own', choices: 'all', hash: 'content' },
+  ...{
+    name: 'made up',
+    samples: items,
+    columns,
+    classes: ['cup'],
+    labelSpace: 'own',
+    choices: 'all',
+    hash: 'content',
+  },
   ...{ labelMap: { name: 'own', hash: '' }, problems: [] },
   ...more,
 })

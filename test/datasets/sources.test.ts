@@ -62,7 +62,9 @@ describe('the same images from a folder, a zip, a tar, WebDataset shards and Par
             ]
           : [],
       )
-      const files: Record<string, string | Buffer> = Object.fromEntries(samples as [string, string | Buffer][])
+      const files: Record<string, string | Buffer> = Object.fromEntries(
+        samples as [string, string | Buffer][],
+      )
       return [`test/${s}.tar`, makeTar(files)]
     })
     lay(join(folder, 'wds'), {
@@ -71,7 +73,10 @@ describe('the same images from a folder, a zip, a tar, WebDataset shards and Par
       ...Object.fromEntries(shards),
     })
     writeFileSync(join(folder, 'a.zip'), makeZip(members))
-    writeFileSync(join(folder, 'deflated.zip'), makeZip(members.map(member => ({ ...member, deflate: true }))))
+    writeFileSync(
+      join(folder, 'deflated.zip'),
+      makeZip(members.map(member => ({ ...member, deflate: true }))),
+    )
     writeFileSync(join(folder, 'a.tar'), makeTar(files))
     const rows = images.map(
       (bytes, i) =>
@@ -93,7 +98,8 @@ describe('the same images from a folder, a zip, a tar, WebDataset shards and Par
       await evaluate({ models: ['lcnet_050'], weights, datasets: [labelled], out })
       results.push(await predictions(out))
     }
-    const plain = (list: Prediction[]) => list.map(({ top5, p, rank }) => ({ top5, p, rank })).sort((a, b) => a.p - b.p)
+    const plain = (list: Prediction[]) =>
+      list.map(({ top5, p, rank }) => ({ top5, p, rank })).sort((a, b) => a.p - b.p)
     for (const result of results) {
       expect(result).toHaveLength(12)
       expect(plain(result)).toEqual(plain(results[0]!))
@@ -102,45 +108,57 @@ describe('the same images from a folder, a zip, a tar, WebDataset shards and Par
 })
 
 describe.skipIf(!shared)('against shared files (left out: they are not here)', () => {
-  it.each(['imagenet-r', 'imagenet-a'])('%s ranks among its 200 classes only, as computed directly', async name => {
-    const model = 'tf_efficientnet_lite0'
-    const weights = sharedPath(`weights/${model}/model.safetensors`)
-    const classes = readFileSync(new URL(`../../src/datasets/labels/${name}.tsv`, import.meta.url), 'utf8').match(
-      /n\d{8}/g,
-    )!
-    const photos = (await readdir(sharedPath('data/imagenet-samples'))).filter(file =>
-      classes.includes(file.slice(0, 9)),
-    )
-    expect(photos.length).toBeGreaterThan(20)
-    const data = join(folder, `data-${name}`)
-    for (const file of photos) {
-      mkdirSync(join(data, name, file.slice(0, 9)), { recursive: true })
-      writeFileSync(join(data, name, file.slice(0, 9), file), readFileSync(sharedPath(`data/imagenet-samples/${file}`)))
-    }
-    const out = join(folder, `out-${name}`)
-    await evaluate({ models: [model], weights, datasets: [name], data, out })
-    const got = new Map((await predictions(out)).map(({ id, top5 }) => [id.slice(-40), Number(top5.split(' ')[0])]))
-    const dataset = await openDataset({ name, data })
-    const steps = nativeSteps(resolveModel(model).recipe)
-    const preparer = await createCropPreparer(steps)
-    const session = await loadModel({ name: model, architecture: model, classes: 1000, files: [weights] }, steps, [
-      'logits',
-    ])
-    const allowed = new Set(classes.map(wnid => imagenetWnids.indexOf(wnid)))
-    expect(allowed.size).toBe(200)
-    const { crops, positions: kept } = await preparer.finish(preparer.begin(dataset.samples, 0))
-    const { logits } = await session.run(crops, kept.length)
-    let unmaskedDiffers = 0
-    for (const [row, at] of kept.entries()) {
-      const scores = [...logits!.subarray(row * 1000, (row + 1) * 1000)]
-      const best = scores.reduce(
-        (top, score, c) => (allowed.has(c) && score > (top === -1 ? -Infinity : scores[top]!) ? c : top),
-        -1,
+  it.each(['imagenet-r', 'imagenet-a'])(
+    '%s ranks among its 200 classes only, as computed directly',
+    async name => {
+      const model = 'tf_efficientnet_lite0'
+      const weights = sharedPath(`weights/${model}/model.safetensors`)
+      const classes = readFileSync(
+        new URL(`../../src/datasets/labels/${name}.tsv`, import.meta.url),
+        'utf8',
+      ).match(/n\d{8}/g)!
+      const photos = (await readdir(sharedPath('data/imagenet-samples'))).filter(file =>
+        classes.includes(file.slice(0, 9)),
       )
-      expect(got.get(dataset.samples[at]!.id.slice(-40))).toBe(best)
-      if (scores.indexOf(Math.max(...scores)) !== best) unmaskedDiffers += 1
-    }
-    expect(unmaskedDiffers).toBeGreaterThan(0)
-    await session.release()
-  })
+      expect(photos.length).toBeGreaterThan(20)
+      const data = join(folder, `data-${name}`)
+      for (const file of photos) {
+        mkdirSync(join(data, name, file.slice(0, 9)), { recursive: true })
+        writeFileSync(
+          join(data, name, file.slice(0, 9), file),
+          readFileSync(sharedPath(`data/imagenet-samples/${file}`)),
+        )
+      }
+      const out = join(folder, `out-${name}`)
+      await evaluate({ models: [model], weights, datasets: [name], data, out })
+      const got = new Map(
+        (await predictions(out)).map(({ id, top5 }) => [id.slice(-40), Number(top5.split(' ')[0])]),
+      )
+      const dataset = await openDataset({ name, data })
+      const steps = nativeSteps(resolveModel(model).recipe)
+      const preparer = await createCropPreparer(steps)
+      const session = await loadModel(
+        { name: model, architecture: model, classes: 1000, files: [weights] },
+        steps,
+        ['logits'],
+      )
+      const allowed = new Set(classes.map(wnid => imagenetWnids.indexOf(wnid)))
+      expect(allowed.size).toBe(200)
+      const { crops, positions: kept } = await preparer.finish(preparer.begin(dataset.samples, 0))
+      const { logits } = await session.run(crops, kept.length)
+      let unmaskedDiffers = 0
+      for (const [row, at] of kept.entries()) {
+        const scores = [...logits!.subarray(row * 1000, (row + 1) * 1000)]
+        const best = scores.reduce(
+          (top, score, c) =>
+            allowed.has(c) && score > (top === -1 ? -Infinity : scores[top]!) ? c : top,
+          -1,
+        )
+        expect(got.get(dataset.samples[at]!.id.slice(-40))).toBe(best)
+        if (scores.indexOf(Math.max(...scores)) !== best) unmaskedDiffers += 1
+      }
+      expect(unmaskedDiffers).toBeGreaterThan(0)
+      await session.release()
+    },
+  )
 })

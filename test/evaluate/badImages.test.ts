@@ -25,19 +25,38 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const picture = (i: number) =>
-  sharp({ create: { width: 90, height: 80, channels: 3, background: { r: i % 256, g: (i * 7) % 256, b: 90 } } })
+  sharp({
+    create: {
+      width: 90,
+      height: 80,
+      channels: 3,
+      background: { r: i % 256, g: (i * 7) % 256, b: 90 },
+    },
+  })
 
 /** What a bad file holds, and the codes that name it rightly. */
-const kinds: readonly [string, (i: number) => Promise<Uint8Array | 'folder' | 'nothing'>, RegExp][] = [
+const kinds: readonly [
+  string,
+  (i: number) => Promise<Uint8Array | 'folder' | 'nothing'>,
+  RegExp,
+][] = [
   ['empty', () => Promise.resolve(new Uint8Array()), /^empty-file$/],
   ['text', () => Promise.resolve(Buffer.from('a picture of a cat')), /^unknown-format$/],
   ['page', () => Promise.resolve(Buffer.from('<!doctype html><p>404</p>')), /^unknown-format$/],
-  ['vector', () => Promise.resolve(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>')), /^unknown-format$/],
+  [
+    'vector',
+    () => Promise.resolve(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>')),
+    /^unknown-format$/,
+  ],
   ['missing', () => Promise.resolve('nothing'), /^missing-file$/],
   ['folder', () => Promise.resolve('folder'), /^unreadable-file$/],
   ['half a JPEG', async i => half(await picture(i).jpeg().toBuffer()), /^(truncated|corrupt)$/],
   ['half a PNG', async i => half(await picture(i).png().toBuffer()), /^(truncated|corrupt)$/],
-  ['four gigapixels', async i => claiming(await picture(i).png().toBuffer(), 65_000), /^(too-large|corrupt)$/],
+  [
+    'four gigapixels',
+    async i => claiming(await picture(i).png().toBuffer(), 65_000),
+    /^(too-large|corrupt)$/,
+  ],
   ['bent bytes', async i => bent(await picture(i).png().toBuffer()), /^(corrupt|truncated)$/],
 ]
 
@@ -88,14 +107,24 @@ it(
     const weights = join(folder, 'lcnet.safetensors')
     await writeSafetensors(weights, initialWeights('lcnet_050', 1000, 5))
     const out = join(folder, 'out')
-    const args = ['--model', 'lcnet_050', '--weights', weights, '--dataset', join(folder, 'bad.csv'), '--out', out]
+    const args = [
+      '--model',
+      'lcnet_050',
+      '--weights',
+      weights,
+      '--dataset',
+      join(folder, 'bad.csv'),
+      '--out',
+      out,
+    ]
     const child = start(['evaluate', ...args], { stdio: 'ignore' })
     const peak = watchMemory(child.pid!)
     expect(await ended(child)).toBe(0)
 
-    const stored = await query<{ id: string; status: string }>('SELECT id, status FROM read_parquet($1)', [
-      (await readStoredEvaluations(out)).flatMap(shardPaths),
-    ])
+    const stored = await query<{ id: string; status: string }>(
+      'SELECT id, status FROM read_parquet($1)',
+      [(await readStoredEvaluations(out)).flatMap(shardPaths)],
+    )
     expect(new Set(stored.map(({ id }) => id)).size).toBe(count)
     expect(stored).toHaveLength(count)
     for (const { id, status } of stored) {
@@ -104,7 +133,9 @@ it(
     }
     const run = await openRun(out)
     expect(run.accuracy()[0]).toMatchObject({ n: count - bad, errors: bad })
-    expect((await inferDisparities(run, { by: 'region' }))[0]!.warning).toMatch(/^failures differ between groups/)
+    expect((await inferDisparities(run, { by: 'region' }))[0]!.warning).toMatch(
+      /^failures differ between groups/,
+    )
     const table = await geogap(['table', out, '--format', 'csv'])
     expect(table.stdout).toMatch(new RegExp(`errors,of,top1_with_errors\\n.*,${bad},,`))
     if (hasProc) expect(peak()).toBeLessThan(1e9)

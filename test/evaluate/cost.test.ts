@@ -66,16 +66,34 @@ it('a moment is no measurement, damage is none either, and there is a bound to w
 
 const span = { start: 0, end: 100_000 }
 const task = (seconds?: number, bytes = 1e8): ModelTask => ({
-  ...{ model: { name: 'm', architecture: 'a', classes: 3, files: [] }, bytes, multiplyAdds: 5e9, steps: [] },
-  ...{ missing: [span], ...(seconds !== undefined && { cost: { infer: seconds, prepare: 0, measured: true } }) },
+  ...{
+    model: { name: 'm', architecture: 'a', classes: 3, files: [] },
+    bytes,
+    multiplyAdds: 5e9,
+    steps: [],
+  },
+  ...{
+    missing: [span],
+    ...(seconds !== undefined && { cost: { infer: seconds, prepare: 0, measured: true } }),
+  },
 })
 
 it('as many processes run as memory has room for, of models of any size, and their threads fill the cores', () => {
   const way = (cores: number, memory: number) => {
-    const [{ processes, group }] = planJobs([task(0.1, 5e8)], 'all', { cores, memoryBytes: memory }) as [EvaluationJob]
+    const [{ processes, group }] = planJobs([task(0.1, 5e8)], 'all', {
+      cores,
+      memoryBytes: memory,
+    }) as [EvaluationJob]
     return [processes, group.threads]
   }
-  const found = [way(2, 3e9), way(2, 2.9e9), way(4, 5e9), way(7, 9.1e9), way(16, 16e9), way(16, 1e9)]
+  const found = [
+    way(2, 3e9),
+    way(2, 2.9e9),
+    way(4, 5e9),
+    way(7, 9.1e9),
+    way(16, 16e9),
+    way(16, 1e9),
+  ]
   expect(found).toEqual([[2, 1], [1, 2], [2, 2], [6, 1], [8, 2], [1, 16]]) // prettier-ignore
 })
 
@@ -99,7 +117,10 @@ it('shards and units follow what was measured, batches do not', () => {
 
 it('few images are inferred at once by a thread, all that are read by a device', () => {
   const sizes = (multiplyAdds: number, options: Partial<Parameters<typeof planJobs>[2]>) => {
-    const { threads, batch, ahead } = planJobs([{ ...task(), multiplyAdds }], 'all', { cores: 2, ...options })[0]!.group
+    const { threads, batch, ahead } = planJobs([{ ...task(), multiplyAdds }], 'all', {
+      cores: 2,
+      ...options,
+    })[0]!.group
     return { threads, batch, ahead }
   }
   expect(sizes(1e9, {})).toEqual({ threads: 1, batch: 4, ahead: 16 })
@@ -122,7 +143,7 @@ it('a forecast and the units of a queue say and use what was measured; shares of
   const [{ seconds, measured: is } = {}] = await dryRun(options)
   expect(is).toBe(true)
   expect(seconds).toBeCloseTo((12 * 4.2) / availableParallelism())
-  const target = { suits: 'all' as const, dataset: { items: new Array<never>(5000) } }
+  const target = { suits: 'all' as const, dataset: { samples: new Array<never>(5000) } }
   const [rule, own] = [undefined, await loadCosts({})].map(
     costOf => planModelGroups([target], [spec], 'native', costOf)[0]!,
   )

@@ -37,20 +37,29 @@ const halves = (size: number): Dataset => {
 
 /** Reads both regions in shards of 25 until nothing is wanted; `hit` decides each outcome, failures are read as such. */
 function readOn(size: number, hits: readonly (number | 'hung')[], until: string) {
-  const rule = createStoppingMonitor(halves(size), parseStoppingRule(until), ['m'], new Uint8Array(2 * size))
+  const rule = createStoppingMonitor(
+    halves(size),
+    parseStoppingRule(until),
+    ['m'],
+    new Uint8Array(2 * size),
+  )
   for (let at = 0; at < size; at += 25) {
     for (const start of [at, size + at]) {
       if (!rule.isNeeded({ start, end: start + 25 })) continue
       const part = hits.slice(start, start + 25)
       const status = part.map(hit => (hit === 'hung' ? 'hung' : 'ok'))
-      rule.addPredictions({ model: 'm', status, rank: Int32Array.from(part, hit => (hit === 1 ? 1 : 7)) }, start)
+      rule.addPredictions(
+        { model: 'm', status, rank: Int32Array.from(part, hit => (hit === 1 ? 1 : 7)) },
+        start,
+      )
     }
   }
   return rule.estimates('m')
 }
 
 describe('stopping', () => {
-  const share = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+  const share = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length
 
   it('ends region by region, and covers what all images would give in at least 95 % of 1,000 estimates', () => {
     const random = randomFrom(9)
@@ -68,7 +77,10 @@ describe('stopping', () => {
   })
 
   it('needs fewer images where answers are sure', () => {
-    const hits = [...new Array<number>(1000).fill(1), ...Array.from({ length: 1000 }, (_, i) => i % 2)]
+    const hits = [
+      ...new Array<number>(1000).fill(1),
+      ...Array.from({ length: 1000 }, (_, i) => i % 2),
+    ]
     const [sure, unsure] = readOn(1000, hits, 'region ±5')
     expect(sure!.read).toBeLessThan(250)
     expect(unsure!.read).toBeGreaterThan(400)
@@ -76,7 +88,9 @@ describe('stopping', () => {
   })
 
   it('reckons with images that failed on both sides', () => {
-    const hits = Array.from({ length: 200 }, (_, i): number | 'hung' => (i % 10 === 0 ? 'hung' : Number(i % 3 === 0)))
+    const hits = Array.from({ length: 200 }, (_, i): number | 'hung' =>
+      i % 10 === 0 ? 'hung' : Number(i % 3 === 0),
+    )
     const [africa] = readOn(100, hits, 'region ±0.1')
     const readable = hits.slice(0, 100).filter(hit => hit !== 'hung')
     expect(africa).toMatchObject({ read: 100, failed: 10 })
@@ -103,11 +117,19 @@ describe('an evaluation until it knows enough', () => {
 
   it('stops early with an estimate that holds, uses models that are done, and goes on later', async () => {
     const name = await writeWorld(folder, 320)
-    const models = [await writeModel(join(folder, 'models')), await writeModel(join(folder, 'models'), 2)]
-    const options = { datasets: [{ name, classes: join(folder, 'classes.txt') }], out: join(folder, 'out') }
+    const models = [
+      await writeModel(join(folder, 'models')),
+      await writeModel(join(folder, 'models'), 2),
+    ]
+    const options = {
+      datasets: [{ name, classes: join(folder, 'classes.txt') }],
+      out: join(folder, 'out'),
+    }
     await evaluate({ ...options, models: [models[0]!] })
     const early = await evaluate({ ...options, models: [models[1]!], until: 'region ±11' })
-    expect(early.estimates.map(({ group, images, controls }) => ({ group, images, controls }))).toEqual([
+    expect(
+      early.estimates.map(({ group, images, controls }) => ({ group, images, controls })),
+    ).toEqual([
       { group: 'Africa', images: 160, controls: 1 },
       { group: 'Europe', images: 160, controls: 1 },
     ])

@@ -40,22 +40,27 @@ describe('evaluate', () => {
     const datasets = [dataset(), { ...dataset(), name: shorter, data: folder }]
     const none = join(folder, 'none.csv')
     await writeFile(none, 'id,image,label\n')
-    const planned = (options: EvaluateOptions & { out: string }) => planRun(options, join(out, 'heads'))
+    const planned = (options: EvaluateOptions & { out: string }) =>
+      planRun(options, join(out, 'heads'))
     for (const begin of [evaluate, planned]) {
       await expect(begin({ models: [model, model], datasets, out })).rejects.toThrow(
         'two data sets are called world: rename a file',
       )
-      await expect(begin({ models: [model], datasets: [{ ...dataset(), name: none }], out })).rejects.toThrow(
-        'no images in none',
-      )
+      await expect(
+        begin({ models: [model], datasets: [{ ...dataset(), name: none }], out }),
+      ).rejects.toThrow('no images in none')
     }
   })
 
   it('plans for workers in other folders: files of prompts by their absolute paths, lists by their names', async () => {
     const asked = { models: [model], datasets: [dataset()], out: join(folder, 'planned') }
     const promptsOf = async (prompts?: string) =>
-      (await planRun({ ...asked, ...(prompts !== undefined && { prompts }) }, join(folder, 'heads'))).plan.request
-        .prompts
+      (
+        await planRun(
+          { ...asked, ...(prompts !== undefined && { prompts }) },
+          join(folder, 'heads'),
+        )
+      ).plan.request.prompts
     expect([await promptsOf(), await promptsOf('openai'), await promptsOf('own.txt')]).toEqual([
       ...[undefined, 'openai', resolve('own.txt')],
     ])
@@ -72,15 +77,20 @@ describe('evaluate', () => {
       correct1: boolean | null
       top5: unknown[]
       p: number
-    }>('SELECT id, status, rank, correct1, top5, list_sum(probabilities) AS p FROM read_parquet($1) ORDER BY id', [
-      files,
-    ])
+    }>(
+      'SELECT id, status, rank, correct1, top5, list_sum(probabilities) AS p FROM read_parquet($1) ORDER BY id',
+      [files],
+    )
     expect(rows).toHaveLength(count)
     expect(new Set(rows.map(({ id }) => id)).size).toBe(count)
     const failed = Object.fromEntries(
       rows.filter(({ status }) => status !== 'ok').map(({ id, status }) => [id, status]),
     )
-    expect(failed).toEqual({ 'picture-7': 'corrupt', 'picture-8': 'unknown-format', 'picture-9': 'missing-file' })
+    expect(failed).toEqual({
+      'picture-7': 'corrupt',
+      'picture-8': 'unknown-format',
+      'picture-9': 'missing-file',
+    })
     for (const row of rows.filter(({ status }) => status === 'ok')) {
       expect(row.correct1).toBe(row.rank === 1)
       expect(row.top5).toHaveLength(3)
@@ -130,7 +140,12 @@ describe('evaluate', () => {
     await rm(join(entry!.folder, `${first!.file.slice(0, 17)}.json`))
     const kept = (await times(out)).filter(([name]) => !name.startsWith(first!.file.slice(0, 17)))
     let total = 0
-    await evaluate({ models: [model], datasets: [dataset()], out, onProgress: progress => (total = progress.total) })
+    await evaluate({
+      models: [model],
+      datasets: [dataset()],
+      out,
+      onProgress: progress => (total = progress.total),
+    })
     expect(total).toBe(first!.end - first!.start)
     const after = new Map(await times(out))
     for (const [name, time] of kept) expect(after.get(name)).toBe(time)
@@ -139,13 +154,21 @@ describe('evaluate', () => {
 
   it('goes on without a model that cannot be loaded, and says so', async () => {
     const out = join(folder, 'partly')
-    const broken = { ...(await writeModel(join(folder, 'models'), 3)), architecture: 'lcnet_075', name: 'wrong' }
+    const broken = {
+      ...(await writeModel(join(folder, 'models'), 3)),
+      architecture: 'lcnet_075',
+      name: 'wrong',
+    }
     const run = await evaluate({ models: [model, broken], datasets: [dataset()], out })
-    expect(run.failures).toMatchObject([{ model: 'wrong', dataset: 'world', code: 'weights-mismatch' }])
+    expect(run.failures).toMatchObject([
+      { model: 'wrong', dataset: 'world', code: 'weights-mismatch' },
+    ])
     expect(run.failures[0]!.message).toMatch(/of another shape/)
     expect(run.accuracy()).toHaveLength(1)
     const mended = { ...broken, architecture: 'lcnet_050' }
-    expect((await evaluate({ models: [model, mended], datasets: [dataset()], out })).failures).toEqual([])
+    expect(
+      (await evaluate({ models: [model, mended], datasets: [dataset()], out })).failures,
+    ).toEqual([])
   })
 })
 

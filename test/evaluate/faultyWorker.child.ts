@@ -3,4 +3,5 @@ import { writeFileSync } from 'node:fs'
 import { failOnce } from '../helpers/faults.ts'
 
 const { GEOGAP_TEST_AT: at, GEOGAP_TEST_CODE: code, GEOGAP_TEST_MARK: mark } = process.env
-if (process.argv[1]?.includes('workers/worker')) await failOnce(Number(at), code!, () => writeFileSync(mark!, ''))
+if (process.argv[1]?.includes('workers/worker'))
+  await failOnce(Number(at), code!, () => writeFileSync(mark!, ''))

@@ -22,7 +22,10 @@ beforeAll(async () => {
   expect((await geogap(args(out))).code).toBe(0)
   whole = await storedRows(out)
   const files = await readdir(out, { recursive: true })
-  kilobytes = files.reduce((sum, name) => sum + 4 * Math.ceil(statSync(join(out, name)).size / 4096), 0)
+  kilobytes = files.reduce(
+    (sum, name) => sum + 4 * Math.ceil(statSync(join(out, name)).size / 4096),
+    0,
+  )
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -43,8 +46,17 @@ describe.skipIf(!canMount)('a full disk (left out where mounting is not allowed)
     const codes: Record<string, number> = {}
     for (let i = 0; i < sizes; i++) {
       const size = 8 + Math.floor(((i + 0.5) * kilobytes) / sizes)
-      const [first, second, disk] = ['first', 'second', 'disk'].map(name => join(folder, `${name}-${i}`))
-      const ran = mounted(script, [String(size), first!, second!, disk!, ...cli, ...args(join(disk!, 'out'))])
+      const [first, second, disk] = ['first', 'second', 'disk'].map(name =>
+        join(folder, `${name}-${i}`),
+      )
+      const ran = mounted(script, [
+        String(size),
+        first!,
+        second!,
+        disk!,
+        ...cli,
+        ...args(join(disk!, 'out')),
+      ])
       codes[ran.status!] = (codes[ran.status!] ?? 0) + 1
       expect([0, 2], ran.stderr).toContain(ran.status)
       const kept = await storedRows(first!).catch(() => [])
@@ -70,7 +82,10 @@ describe.skipIf(process.platform === 'win32')('a limit on the size of files', ()
     const out = join(folder, 'limited')
     const words = ['-c', 'ulimit -f 1; exec "$@"', 'bash', ...cli, ...args(out)]
     const ran = spawnSync('bash', words, { encoding: 'utf8' })
-    expect([ran.status, ran.stderr]).toEqual([2, expect.stringMatching(/geogap: cannot write .*parquet: .*\n$/)])
+    expect([ran.status, ran.stderr]).toEqual([
+      2,
+      expect.stringMatching(/geogap: cannot write .*parquet: .*\n$/),
+    ])
     cpSync(out, `${out}-kept`, { recursive: true })
     expect(await storedRows(`${out}-kept`)).toEqual([])
     expect((await geogap(args(out))).code).toBe(0)

@@ -37,7 +37,10 @@ vi.mock('../../src/evaluate/workers/pool.ts', async original => ({
         return outcome
       })
       inferred += models.length * shard.items.length
-      await onResult(shard, { outcomes, timings: { decode: 1, prepare: 1, infer: models.map(() => 1) } })
+      await onResult(shard, {
+        outcomes,
+        timings: { decode: 1, prepare: 1, infer: models.map(() => 1) },
+      })
     }
   },
 }))
@@ -52,7 +55,10 @@ const count = 128
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-faults-'))
   manifest = await writeWorld(folder, count)
-  models = [await writeModel(join(folder, 'models'), 1), await writeModel(join(folder, 'models'), 2)]
+  models = [
+    await writeModel(join(folder, 'models'), 1),
+    await writeModel(join(folder, 'models'), 2),
+  ]
   const out = join(folder, 'whole')
   await evaluation(out)
   whole = await storedRows(out)
@@ -81,7 +87,10 @@ async function faulty(at: number, fault: Fault): Promise<Outcome<unknown> & { ag
 }
 
 /** What is committed is right whatever happened, and what is not complete is not called done. */
-async function expectHonest(out: string, { value, error, crashed }: Outcome<unknown>): Promise<void> {
+async function expectHonest(
+  out: string,
+  { value, error, crashed }: Outcome<unknown>,
+): Promise<void> {
   const entries = await readStoredEvaluations(out).catch(() => [])
   const stored = entries.length === 0 ? [] : await storedRows(out)
   expect(new Set(stored).size).toBe(stored.length)
@@ -92,7 +101,8 @@ async function expectHonest(out: string, { value, error, crashed }: Outcome<unkn
   if (runs[0]?.state === 'done') expect(stored).toEqual(whole)
 }
 
-const operations = async (): Promise<number> => (await faulty(Infinity, { kind: 'error', code: 'EIO' })).operations
+const operations = async (): Promise<number> =>
+  (await faulty(Infinity, { kind: 'error', code: 'EIO' })).operations
 
 describe('an evaluation whose n-th file operation is its last', () => {
   it('is whole after the same command, for every n, with at most one shard done twice', async () => {
@@ -104,25 +114,32 @@ describe('an evaluation whose n-th file operation is its last', () => {
       expect(outcome.crashed).toBe(true)
       most = Math.max(most, outcome.again)
     }
-    measured(`crashes at ${points.length} of ${total} file operations: at most ${most} shards done twice in a crash`)
+    measured(
+      `crashes at ${points.length} of ${total} file operations: at most ${most} shards done twice in a crash`,
+    )
     expect(most).toBeLessThanOrEqual(1)
   })
 })
 
-describe.each(['ENOSPC', 'EIO', 'EMFILE', 'EACCES'])('an evaluation whose n-th file operation fails with %s', code => {
-  it('says so or does without, never claims to be done, and the next one completes', async () => {
-    const total = await operations()
-    const points = sample(total, scaled(6, total))
-    let failed = 0
-    for (const at of points) {
-      const outcome = await faulty(at, { kind: 'error', code })
-      expect(outcome.reached).toBe(true)
-      if (outcome.error !== undefined) failed++
-    }
-    measured(`${code} at ${points.length} of ${total} file operations: ${failed} evaluations failed, all said why`)
-    expect(failed).toBeGreaterThan(0)
-  })
-})
+describe.each(['ENOSPC', 'EIO', 'EMFILE', 'EACCES'])(
+  'an evaluation whose n-th file operation fails with %s',
+  code => {
+    it('says so or does without, never claims to be done, and the next one completes', async () => {
+      const total = await operations()
+      const points = sample(total, scaled(6, total))
+      let failed = 0
+      for (const at of points) {
+        const outcome = await faulty(at, { kind: 'error', code })
+        expect(outcome.reached).toBe(true)
+        if (outcome.error !== undefined) failed++
+      }
+      measured(
+        `${code} at ${points.length} of ${total} file operations: ${failed} evaluations failed, all said why`,
+      )
+      expect(failed).toBeGreaterThan(0)
+    })
+  },
+)
 
 /** `count` of the numbers 1 … total, evenly spaced. */
 const sample = (total: number, count: number): number[] => [

@@ -11,7 +11,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { openRun } from '../../src/results/run.ts'
 import { randomFrom } from '../../src/lib/random.ts'
-import { ended, hasProc, isAlive, smallWorld, storedRows, workersOf } from '../helpers/evaluation.ts'
+import {
+  ended,
+  hasProc,
+  isAlive,
+  smallWorld,
+  storedRows,
+  workersOf,
+} from '../helpers/evaluation.ts'
 import { readStoredEvaluations } from '../../src/results/store.ts'
 import { measured, scaled, torture } from '../helpers/torture.ts'
 
@@ -71,29 +78,33 @@ describe.skipIf(!hasProc)('an evaluation that is killed at random moments', () =
 })
 
 describe.skipIf(!hasProc)('an evaluation that is killed at a write, a sync or a rename', () => {
-  it('is whole after the same command', { timeout: torture > 0 ? 4 * 3_600_000 : 300_000 }, async () => {
-    const tally = { points: 0, most: 0 }
-    for (let at = step; ; at += step) {
-      const out = join(folder, `at-${at}`)
-      const end = await ended(start(out, String(at)))
-      if (end !== 'SIGKILL') {
-        expect(end).toBe(0)
-        measured(
-          `SIGKILL at ${tally.points} of ${at - 1} writes, syncs and renames: ${tally.most} shards done twice at most`,
-        )
-        expect(tally.points).toBeGreaterThan(0)
-        return
+  it(
+    'is whole after the same command',
+    { timeout: torture > 0 ? 4 * 3_600_000 : 300_000 },
+    async () => {
+      const tally = { points: 0, most: 0 }
+      for (let at = step; ; at += step) {
+        const out = join(folder, `at-${at}`)
+        const end = await ended(start(out, String(at)))
+        if (end !== 'SIGKILL') {
+          expect(end).toBe(0)
+          measured(
+            `SIGKILL at ${tally.points} of ${at - 1} writes, syncs and renames: ${tally.most} shards done twice at most`,
+          )
+          expect(tally.points).toBeGreaterThan(0)
+          return
+        }
+        await expectPart(out)
+        expect(await ended(start(out))).toBe(0)
+        expect(await storedRows(out)).toEqual(whole)
+        expect((await openRun(out)).accuracy({ by: 'label' })).toEqual(table)
+        tally.points++
+        tally.most = Math.max(tally.most, ((await inferredIn(out)) - count) / shardSize)
+        expect(tally.most).toBeLessThanOrEqual(2)
+        await rm(out, { recursive: true })
       }
-      await expectPart(out)
-      expect(await ended(start(out))).toBe(0)
-      expect(await storedRows(out)).toEqual(whole)
-      expect((await openRun(out)).accuracy({ by: 'label' })).toEqual(table)
-      tally.points++
-      tally.most = Math.max(tally.most, ((await inferredIn(out)) - count) / shardSize)
-      expect(tally.most).toBeLessThanOrEqual(2)
-      await rm(out, { recursive: true })
-    }
-  })
+    },
+  )
 })
 
 /** Images that were inferred for `out`, in all its runs. */

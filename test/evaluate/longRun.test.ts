@@ -56,7 +56,11 @@ async function pictures(folder: string): Promise<Sample[]> {
 }
 
 const kinds = [
-  { what: 'no work', shards: scaled(300, 100_000), itemsIn: () => Promise.resolve([itemOf('/nothing/here')]) },
+  {
+    what: 'no work',
+    shards: scaled(300, 100_000),
+    itemsIn: () => Promise.resolve([itemOf('/nothing/here')]),
+  },
   { what: '64 pictures', shards: scaled(5, 800), itemsIn: pictures },
 ]
 
@@ -83,7 +87,13 @@ describe.skipIf(!hasProc)('a long run', () => {
         classes: classes.length,
         files: weights.from === 'files' ? weights.files : [],
       }
-      const group = { models: [model], steps: nativeSteps(recipe), choices: 'all' as const, batch: 8, threads: 1 }
+      const group = {
+        models: [model],
+        steps: nativeSteps(recipe),
+        choices: 'all' as const,
+        batch: 8,
+        threads: 1,
+      }
       const place = folderStorage(join(folder, what))
       const uses: Use[][] = []
       let done = 0
@@ -91,15 +101,25 @@ describe.skipIf(!hasProc)('a long run', () => {
         group,
         Array.from({ length: shards }, (_, i) => ({ start: i * items.length, items })),
         async ({ start }, { outcomes }) => {
-          await commitShard(place, { identity, start, end: start + items.length }, items, [], outcomes[0]!, 0)
-          if (++done % Math.ceil(shards / 10) === 0) uses.push([process.pid, ...workersOf(process.pid)].map(useOf))
+          await commitShard(
+            place,
+            { identity, start, end: start + items.length },
+            items,
+            [],
+            outcomes[0]!,
+            0,
+          )
+          if (++done % Math.ceil(shards / 10) === 0)
+            uses.push([process.pid, ...workersOf(process.pid)].map(useOf))
         },
         { processes: 1 },
       )
       const text = (use: Use[]) =>
         use.map(({ megabytes, files }) => `${megabytes.toFixed(0)} MB, ${files} files`).join('; ')
       const [early, late] = [uses[1]!, uses.at(-1)!]
-      measured(`${shards} shards of ${what}: parent; child by tenths: ${uses.map(text).join(' | ')}`)
+      measured(
+        `${shards} shards of ${what}: parent; child by tenths: ${uses.map(text).join(' | ')}`,
+      )
       for (const [i, use] of late.entries()) {
         expect(use.files).toBeLessThanOrEqual(early[i]!.files + 4)
         expect(use.megabytes).toBeLessThan(early[i]!.megabytes + 100)

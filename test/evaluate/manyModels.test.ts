@@ -43,7 +43,8 @@ it(`the memory of the parent stays flat over ${count} models in one run`, async 
     await mkdir(join(folder, 'weights'))
     const models = smallest(join(folder, 'weights'))
     for (const { architecture, weights } of models) {
-      if (weights.from === 'files') await writeSafetensors(weights.files[0]!, initialWeights(architecture, 3, 1))
+      if (weights.from === 'files')
+        await writeSafetensors(weights.files[0]!, initialWeights(architecture, 3, 1))
     }
     const options = join(folder, 'options.json')
     const datasets = [{ name: manifest, classes: join(folder, 'classes.txt') }]
@@ -53,11 +54,19 @@ it(`the memory of the parent stays flat over ${count} models in one run`, async 
       encoding: 'utf8',
     })
     expect(stderr).toBe('')
-    const { used, rows, failures } = JSON.parse(stdout) as { used: number[]; rows: number; failures: unknown[] }
+    const { used, rows, failures } = JSON.parse(stdout) as {
+      used: number[]
+      rows: number
+      failures: unknown[]
+    }
     expect([used.length, rows, failures]).toEqual([count, count, []])
     const [settled, largest] = [Math.min(...used.slice(1, 4)), Math.max(...used.slice(4))]
-    const figures = [used[0]!, settled, largest, used.at(-1)!].map(bytes => `${(bytes / 1e6).toFixed(0)} MB`)
-    console.log(`parent, after the 1st model, least of 2 to 4, largest after, last: ${figures.join(', ')}`)
+    const figures = [used[0]!, settled, largest, used.at(-1)!].map(
+      bytes => `${(bytes / 1e6).toFixed(0)} MB`,
+    )
+    console.log(
+      `parent, after the 1st model, least of 2 to 4, largest after, last: ${figures.join(', ')}`,
+    )
     expect(largest / settled).toBeLessThan(1.1)
   } finally {
     await rm(folder, { recursive: true, force: true })

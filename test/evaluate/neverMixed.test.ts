@@ -6,7 +6,11 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
-import { resultKey as identitySchema, type ResultKey, schemaVersion } from '../../src/results/schema.ts'
+import {
+  resultKey as identitySchema,
+  type ResultKey,
+  schemaVersion,
+} from '../../src/results/schema.ts'
 import { hashResultKey, readStoredEvaluations } from '../../src/results/store.ts'
 import { openRun } from '../../src/results/run.ts'
 import { hashPrompts } from '../../src/evaluate/evaluateDataset.ts'
@@ -42,14 +46,31 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const evaluated = (out: string, change: Partial<EvaluateOptions> = {}) =>
-  evaluate({ models: [model], datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }], out, ...change })
+  evaluate({
+    models: [model],
+    datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }],
+    out,
+    ...change,
+  })
 
 const changes: readonly [string, string[], (out: string) => Promise<unknown>][] = [
   ['the weights', ['weights'], out => evaluated(out, { models: [other] })],
-  ['an image’s label', ['content'], out => withText(text.replace('red', 'blue'), () => evaluated(out))],
-  ['an image’s region', ['content'], out => withText(text.replace('Africa', 'Asia'), () => evaluated(out))],
+  [
+    'an image’s label',
+    ['content'],
+    out => withText(text.replace('red', 'blue'), () => evaluated(out)),
+  ],
+  [
+    'an image’s region',
+    ['content'],
+    out => withText(text.replace('Africa', 'Asia'), () => evaluated(out)),
+  ],
   ['the product', ['version'], out => withInstalled({ version: '2.0.0' }, () => evaluated(out))],
-  ['the runtime', ['runtime'], out => withInstalled({ runtime: 'onnxruntime 2.0.0' }, () => evaluated(out))],
+  [
+    'the runtime',
+    ['runtime'],
+    out => withInstalled({ runtime: 'onnxruntime 2.0.0' }, () => evaluated(out)),
+  ],
 ]
 
 async function withText(changed: string, work: () => Promise<unknown>): Promise<void> {
@@ -57,31 +78,40 @@ async function withText(changed: string, work: () => Promise<unknown>): Promise<
   await work().finally(() => writeFile(manifest, text))
 }
 
-async function withInstalled(changed: Partial<typeof installed>, work: () => Promise<unknown>): Promise<void> {
+async function withInstalled(
+  changed: Partial<typeof installed>,
+  work: () => Promise<unknown>,
+): Promise<void> {
   const before = { ...installed }
   Object.assign(installed, changed)
   await work().finally(() => Object.assign(installed, before))
 }
 
 describe('results', () => {
-  it.each(changes)('are not mixed when %s changes, and are shown as stale', async (what, differs, change) => {
-    const out = join(folder, what)
-    await evaluated(out)
-    await change(out)
-    expect((await readStoredEvaluations(out)).map(({ rows }) => rows)).toEqual([count, count])
-    const { results } = await runStatus(out)
-    expect(results.map(one => one.state)).toContain('stale')
-    expect(results.flatMap(one => one.differs)).toEqual(expect.arrayContaining(differs))
-    const [row] = (await openRun(out)).accuracy()
-    expect(row!.n).toBe(count)
-  })
+  it.each(changes)(
+    'are not mixed when %s changes, and are shown as stale',
+    async (what, differs, change) => {
+      const out = join(folder, what)
+      await evaluated(out)
+      await change(out)
+      expect((await readStoredEvaluations(out)).map(({ rows }) => rows)).toEqual([count, count])
+      const { results } = await runStatus(out)
+      expect(results.map(one => one.state)).toContain('stale')
+      expect(results.flatMap(one => one.differs)).toEqual(expect.arrayContaining(differs))
+      const [row] = (await openRun(out)).accuracy()
+      expect(row!.n).toBe(count)
+    },
+  )
 
   it('of another preprocessing or limit stand beside, under names of their own', async () => {
     const out = join(folder, 'beside')
     await evaluated(out)
-    for (const preprocessing of ['paper', 'native-draft'] as const) await evaluated(out, { preprocessing })
+    for (const preprocessing of ['paper', 'native-draft'] as const)
+      await evaluated(out, { preprocessing })
     await evaluated(out, { limit: 3 })
-    const rows = (await openRun(out)).accuracy().map(({ dataset, preprocessing, n }) => [preprocessing, n, dataset])
+    const rows = (await openRun(out))
+      .accuracy()
+      .map(({ dataset, preprocessing, n }) => [preprocessing, n, dataset])
     expect(rows.map(([mode, n]) => [mode, n])).toEqual([
       ['native', count],
       ['paper', count],
@@ -93,11 +123,32 @@ describe('results', () => {
 
   it('have a key that depends on every field of their identity', () => {
     const base: ResultKey = {
-      ...{ schema: schemaVersion, version: '1', runtime: 'r', model: 'm', weights: ['w'], preprocessing: 'native' },
-      ...{ steps: 's', dataset: 'd', content: 'c', images: 1, labelMap: 'l', choices: 'all', prompts: 'p' },
+      ...{
+        schema: schemaVersion,
+        version: '1',
+        runtime: 'r',
+        model: 'm',
+        weights: ['w'],
+        preprocessing: 'native',
+      },
+      ...{
+        steps: 's',
+        dataset: 'd',
+        content: 'c',
+        images: 1,
+        labelMap: 'l',
+        choices: 'all',
+        prompts: 'p',
+      },
     }
     const changed: Partial<Record<keyof ResultKey, unknown>> = {
-      ...{ weights: ['v'], preprocessing: 'paper', images: 2, schema: schemaVersion + 1, source: 'imported' },
+      ...{
+        weights: ['v'],
+        preprocessing: 'paper',
+        images: 2,
+        schema: schemaVersion + 1,
+        source: 'imported',
+      },
     }
     const keys = Object.keys(identitySchema.shape).map(field =>
       hashResultKey({ ...base, [field]: changed[field as keyof ResultKey] ?? 'other' }),
@@ -111,7 +162,9 @@ describe('results', () => {
       [['a photo of {}'], ['stove', 'cup']],
       [['{}'], ['cup', 'stove']],
       [['{}'], ['stove', 'cups']],
-    ].map(([templates, classNames]) => hashPrompts({ tokenizer: '', templates: templates!, classNames: classNames! }))
+    ].map(([templates, classNames]) =>
+      hashPrompts({ tokenizer: '', templates: templates!, classNames: classNames! }),
+    )
     expect(new Set(hashes).size).toBe(hashes.length)
   })
 })

@@ -18,8 +18,14 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-read-only-'))
   data = join(folder, 'data')
   const { images, weights } = await smallWorld(data, count)
-  const names = readdirSync(images, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.png'))
-  const members = names.map(name => ({ name, content: readFileSync(join(images, name)), deflate: true }))
+  const names = readdirSync(images, { recursive: true, encoding: 'utf8' }).filter(name =>
+    name.endsWith('.png'),
+  )
+  const members = names.map(name => ({
+    name,
+    content: readFileSync(join(images, name)),
+    deflate: true,
+  }))
   await writeFile(join(data, 'images.zip'), makeZip(members))
   await cacheAsHub(weights)
 })
@@ -33,7 +39,8 @@ async function cacheAsHub(file: string): Promise<void> {
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   const repo = join(data, 'hub', `models--${weights.repo.replace('/', '--')}`)
   const commit = 'c0ffee'.repeat(7).slice(0, 40)
-  for (const part of ['blobs', 'refs', `snapshots/${commit}`]) await mkdir(join(repo, part), { recursive: true })
+  for (const part of ['blobs', 'refs', `snapshots/${commit}`])
+    await mkdir(join(repo, part), { recursive: true })
   await writeFile(join(repo, 'blobs', sha256), bytes)
   await writeFile(join(repo, 'refs/main'), commit)
   await symlink(`../../blobs/${sha256}`, join(repo, `snapshots/${commit}`, weights.file))
@@ -50,7 +57,11 @@ describe.skipIf(!canMount)('read-only data (left out where mounting is not allow
     const out = join(folder, `out-${name}`)
     const words = ['evaluate', '--model', 'lcnet_050', '--dataset', join(data, name), '--out', out]
     const ran = mounted(script, [data, ...cli, ...words], {
-      ...{ HF_HUB_CACHE: join(data, 'hub'), HF_HUB_OFFLINE: '1', GEOGAP_CACHE: join(data, 'cache') },
+      ...{
+        HF_HUB_CACHE: join(data, 'hub'),
+        HF_HUB_OFFLINE: '1',
+        GEOGAP_CACHE: join(data, 'cache'),
+      },
     })
     expect([ran.status, ran.stderr]).toEqual([0, expect.any(String)])
     const stored = await storedRows(out)

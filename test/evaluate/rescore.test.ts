@@ -48,7 +48,9 @@ async function same(rescored: string, fresh: string): Promise<number> {
   expect(ours.keys).toEqual(theirs.keys)
   expect(ours.rows).toEqual(theirs.rows)
   expect(ours.rows.length).toBeGreaterThan(0)
-  const away = ours.probabilities.flatMap((list, i) => list.map((p, k) => Math.abs(p - theirs.probabilities[i]![k]!)))
+  const away = ours.probabilities.flatMap((list, i) =>
+    list.map((p, k) => Math.abs(p - theirs.probabilities[i]![k]!)),
+  )
   return Math.max(...away)
 }
 
@@ -56,7 +58,11 @@ async function same(rescored: string, fresh: string): Promise<number> {
 async function inOrder(out: string): Promise<unknown[]> {
   const ids: unknown[] = []
   for (const file of (await readCurrentEvaluations(out)).flatMap(shardPaths))
-    ids.push(...(await query<{ id: string }>('SELECT id FROM read_parquet($1)', [file])).map(({ id }) => id))
+    ids.push(
+      ...(await query<{ id: string }>('SELECT id FROM read_parquet($1)', [file])).map(
+        ({ id }) => id,
+      ),
+    )
   return ids
 }
 
@@ -67,9 +73,13 @@ describe('rescore', () => {
     const models = [await writeModel(folder)]
     const [out, fresh] = [join(folder, 'small'), join(folder, 'small-fresh')]
     const dataset: DatasetSpec = { name: manifest, classes: join(folder, 'classes.txt') }
-    await expect(rescore(folder, { change: { choices: 'mapped' } })).rejects.toThrow('no results in')
+    await expect(rescore(folder, { change: { choices: 'mapped' } })).rejects.toThrow(
+      'no results in',
+    )
     await evaluate({ models, datasets: [dataset], out: fresh })
-    await expect(rescore(fresh, { change: { choices: 'mapped' } })).rejects.toThrow('evaluate with --keep logits')
+    await expect(rescore(fresh, { change: { choices: 'mapped' } })).rejects.toThrow(
+      'evaluate with --keep logits',
+    )
     await evaluate({ models, datasets: [dataset], out, keep: 'logits' })
     const change = { choices: 'mapped' } as const
     await rescore(out, { change, out: `${out}-mapped` })
@@ -82,7 +92,9 @@ describe('rescore', () => {
       /are over the 3 classes of its evaluation, not the 4/,
     )
     expect((await run()).stderr).toMatch(/nothing to change: give --labels/)
-    expect((await run('--choices', 'mapped', '--models', 'resnet50')).stderr).toMatch(/unknown model: resnet50/)
+    expect((await run('--choices', 'mapped', '--models', 'resnet50')).stderr).toMatch(
+      /unknown model: resnet50/,
+    )
     expect((await run('--prompts', 'openai')).stderr).toMatch(/other prompts need --keep features/)
     await writeFile(join(folder, 'images/9.png'), 'gone')
     expect((await run('--choices', 'mapped')).stderr).toMatch(/world is not what was evaluated/)
@@ -109,17 +121,28 @@ describe('rescore', () => {
       const map = (file: string, accepted: (wnid: string, i: number) => string[]) =>
         writeFile(
           join(folder, file),
-          JSON.stringify({ labels: Object.fromEntries(found.map(({ wnid }, i) => [wnid, accepted(wnid, i)])) }),
+          JSON.stringify({
+            labels: Object.fromEntries(found.map(({ wnid }, i) => [wnid, accepted(wnid, i)])),
+          }),
         )
       await map('strict.json', wnid => [wnid])
-      await map('loose.json', (wnid, i) => (i % 7 === 0 ? [] : [wnid, String((i * 37) % imagenetNames.length)]))
+      await map('loose.json', (wnid, i) =>
+        i % 7 === 0 ? [] : [wnid, String((i * 37) % imagenetNames.length)],
+      )
       const [loose, strict] = [join(folder, 'loose.json'), join(folder, 'strict.json')]
       const options = { models: ['tf_efficientnet_lite0'], weights }
       const out = join(folder, 'real')
       await evaluate({ ...options, datasets: [manifest], out, keep: 'logits' })
-      for (const [i, change] of [{ labels: loose }, { labels: strict, choices: 'mapped' as const }].entries()) {
+      for (const [i, change] of [
+        { labels: loose },
+        { labels: strict, choices: 'mapped' as const },
+      ].entries()) {
         await rescore(out, { change, out: `${out}-${i}` })
-        await evaluate({ ...options, datasets: [{ name: manifest, ...change }], out: `${out}-fresh-${i}` })
+        await evaluate({
+          ...options,
+          datasets: [{ name: manifest, ...change }],
+          out: `${out}-fresh-${i}`,
+        })
         expect(await same(`${out}-${i}`, `${out}-fresh-${i}`)).toBeLessThan(3e-3)
       }
       const seen: number[] = []
@@ -142,7 +165,10 @@ describe('rescore', () => {
       ) as GoldenCase
       const weights = join(folder, 'model.safetensors')
       await writeFormulaWeights(weights, golden.tensors)
-      await writeFile(join(folder, 'tokenizer.json'), readFileSync(sharedPath('golden/tokenizer/clip_tokenizer.json')))
+      await writeFile(
+        join(folder, 'tokenizer.json'),
+        readFileSync(sharedPath('golden/tokenizer/clip_tokenizer.json')),
+      )
       const labels = ['stove', 'street vendor', 'dish soap']
       const found = await photos(8, (_, i) => labels[i % 3]!)
       const manifest = join(folder, 'own.csv')
@@ -154,7 +180,13 @@ describe('rescore', () => {
       const dataset: DatasetSpec = { name: manifest, classes: files[0]! }
       const out = join(folder, 'clip')
       const [first, other] = long ? ['openai', 'simple'] : ['simple', 'paper']
-      const run = await evaluate({ ...options, datasets: [dataset], prompts: first, out, keep: 'features' })
+      const run = await evaluate({
+        ...options,
+        datasets: [dataset],
+        prompts: first,
+        out,
+        keep: 'features',
+      })
       expect([run.failures, run.accuracy()]).toMatchObject([[], [{ n: 8, errors: 0 }]])
       const files5 = run.entries.flatMap(shardPaths)
       const ranked = await query<{ classes: number[] }>(
@@ -167,8 +199,18 @@ describe('rescore', () => {
         ? [{ classes }, { prompts }]
         : [{ classes, prompts }]
       for (const [i, { prompts = first, ...change }] of changes.entries()) {
-        await rescore(out, { weights, change, ...(prompts !== first && { prompts }), out: `${out}-${i}` })
-        await evaluate({ ...options, datasets: [{ ...dataset, ...change }], prompts, out: `${out}-fresh-${i}` })
+        await rescore(out, {
+          weights,
+          change,
+          ...(prompts !== first && { prompts }),
+          out: `${out}-${i}`,
+        })
+        await evaluate({
+          ...options,
+          datasets: [{ ...dataset, ...change }],
+          prompts,
+          out: `${out}-fresh-${i}`,
+        })
         expect(await same(`${out}-${i}`, `${out}-fresh-${i}`)).toBe(0)
       }
       await rm(weights)

@@ -28,7 +28,8 @@ it('three shares, one of them empty, give the rows of one evaluation', async () 
   const datasets = [{ name: manifest, classes: join(folder, 'classes.txt') }]
   await evaluate({ models, datasets, out: join(folder, 'whole') })
   const out = join(folder, 'parts')
-  for (const index of [3, 1, 2]) await evaluate({ models, datasets, out, shard: { index, count: 3 } })
+  for (const index of [3, 1, 2])
+    await evaluate({ models, datasets, out, shard: { index, count: 3 } })
   expect(await rowsOf(out)).toEqual(await rowsOf(join(folder, 'whole')))
   expect((await readStoredEvaluations(out)).map(({ rows }) => rows)).toEqual([40, 40])
 })
@@ -43,7 +44,8 @@ it('shares and runs side by side keep what each of them saw fail', async () => {
     recordFailures(out, [a], both, '-1-of-2'),
     recordFailures(out, [b, a], both, '-2-of-2'),
   ])
-  const failed = async () => (await readFailures(out)).map(({ model }) => model).filter(model => /[ab]/.test(model))
+  const failed = async () =>
+    (await readFailures(out)).map(({ model }) => model).filter(model => /[ab]/.test(model))
   expect(await readFailures(out)).toHaveLength(22)
   await recordFailures(out, [], both, '-2-of-2')
   expect(await failed()).toEqual(['a'])
@@ -56,9 +58,13 @@ it('shares and runs side by side keep what each of them saw fail', async () => {
 
 it('of writers that create the same name at once one succeeds, and nothing temporary stays', async () => {
   const place = folderStorage(join(folder, 'race'))
-  const wins = await Promise.all(Array.from({ length: 20 }, (_, i) => place.create('a/manifest.json', `${i}`)))
+  const wins = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => place.create('a/manifest.json', `${i}`)),
+  )
   expect(wins.filter(won => won)).toHaveLength(1)
-  expect(Buffer.from((await place.read('a/manifest.json'))!).toString()).toBe(String(wins.indexOf(true)))
+  expect(Buffer.from((await place.read('a/manifest.json'))!).toString()).toBe(
+    String(wins.indexOf(true)),
+  )
   expect(await readdir(join(folder, 'race/a'))).toEqual(['manifest.json'])
   expect(await place.list('nothing')).toEqual([])
   expect(await place.read('nothing')).toBeUndefined()

@@ -5,13 +5,18 @@ import { planModelGroups, joinUnits, takeShare, splitIntoUnits } from '../../src
 import { estimateCost } from '../../src/evaluate/cost.ts'
 import { resolveModel } from '../../src/models/catalog.ts'
 
-const target = (images: number) => ({ suits: 'all' as const, dataset: { samples: new Array<never>(images) } })
+const target = (images: number) => ({
+  suits: 'all' as const,
+  dataset: { samples: new Array<never>(images) },
+})
 const names = ['resnet18', 'resnet50', 'vit_base_patch16_224', 'mobilenetv3_small_100']
 const specs = names.map(name => resolveModel(name))
 
 it('units take one to five minutes of four cores, but for the last of a group', () => {
   const groups = planModelGroups([target(300_000)], specs, 'paper')
-  expect(groups.flatMap(({ models }) => models).sort()).toEqual(specs.map(({ name }) => name).sort())
+  expect(groups.flatMap(({ models }) => models).sort()).toEqual(
+    specs.map(({ name }) => name).sort(),
+  )
   for (const { group, start, end } of splitIntoUnits(groups)) {
     const { seconds, unit, shard } = groups[group]!
     expect(unit % shard).toBe(0)
@@ -30,10 +35,13 @@ it('shares are disjoint, cover everything, and cost about the same', () => {
     list.reduce((sum, { group, start, end }) => sum + (end - start) * groups[group]!.seconds, 0)
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 2 * units.length }), count => {
-      const shares = Array.from({ length: count }, (_, i) => takeShare(units, groups, { index: i + 1, count }))
+      const shares = Array.from({ length: count }, (_, i) =>
+        takeShare(units, groups, { index: i + 1, count }),
+      )
       expect(shares.flat()).toEqual(units)
       const largest = Math.max(...units.map(unit => cost([unit])))
-      for (const share of shares) expect(cost(share)).toBeLessThanOrEqual(cost(units) / count + largest + 1e-9)
+      for (const share of shares)
+        expect(cost(share)).toBeLessThanOrEqual(cost(units) / count + largest + 1e-9)
     }),
     { numRuns: 50 },
   )
@@ -46,7 +54,11 @@ it('takes its share from an option, from Slurm or from Kubernetes', () => {
   expect(parseShare('2/7', {})).toEqual({ index: 2, count: 7 })
   const slurm = { SLURM_ARRAY_TASK_ID: '4', SLURM_ARRAY_TASK_COUNT: '8', SLURM_ARRAY_TASK_MIN: '1' }
   expect(parseShare('auto', slurm)).toEqual({ index: 4, count: 8 })
-  expect(parseShare('auto', { JOB_COMPLETION_INDEX: '0', JOB_COMPLETIONS: '3' })).toEqual({ index: 1, count: 3 })
-  for (const wrong of ['0/3', '4/3', '1', 'x/y']) expect(() => parseShare(wrong, {})).toThrow(/--shard takes i\/n/)
+  expect(parseShare('auto', { JOB_COMPLETION_INDEX: '0', JOB_COMPLETIONS: '3' })).toEqual({
+    index: 1,
+    count: 3,
+  })
+  for (const wrong of ['0/3', '4/3', '1', 'x/y'])
+    expect(() => parseShare(wrong, {})).toThrow(/--shard takes i\/n/)
   expect(() => parseShare('auto', {})).toThrow(/SLURM_ARRAY_TASK_ID/)
 })

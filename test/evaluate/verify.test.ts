@@ -5,7 +5,12 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { compareRows, keptDifference, type ShardRow } from '../../src/evaluate/agreement.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
-import { type StoredEvaluation, manifestName, readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
+import {
+  type StoredEvaluation,
+  manifestName,
+  readStoredEvaluations,
+  shardPaths,
+} from '../../src/results/store.ts'
 import { verifyText } from '../../src/cli/print/verify.ts'
 import { copyQueryToParquet } from '../../src/lib/sql.ts'
 import { isWithinTolerance, verify } from '../../src/evaluate/verify.ts'
@@ -31,7 +36,9 @@ it('a shard at least is drawn, by the seed alone, and agrees; machines stand on 
   expect([shards.length, left]).toEqual([1, []])
   expect(shards[0]).toMatchObject({ differing: 0, ties: 0, kept: 0, stored: here })
   expect(shards[0]!.difference).toBeLessThan(1e-6)
-  expect(Object.keys(here)).toEqual(expect.arrayContaining(['machine', 'instructions', 'version', 'runtime', 'host']))
+  expect(Object.keys(here)).toEqual(
+    expect.arrayContaining(['machine', 'instructions', 'version', 'runtime', 'host']),
+  )
   expect((await verify(out, { models: [model], seed: 3 })).shards).toEqual(shards)
 })
 
@@ -45,10 +52,14 @@ it('tampered shards are found: other first classes, other probabilities, other c
   const files = shardPaths(entry)
   for (const file of files) await rename(file, `${file}.kept`)
   for (const [i, select] of selects.entries())
-    await copyQueryToParquet(files[i]!, `SELECT ${select} FROM read_parquet($1)`, [`${files[i]!}.kept`])
+    await copyQueryToParquet(files[i]!, `SELECT ${select} FROM read_parquet($1)`, [
+      `${files[i]!}.kept`,
+    ])
   const verified = await verify(out, { sample: 1, tolerance: 1e-6, models: [model] })
   for (const file of files) await rename(`${file}.kept`, file)
-  expect(verified.shards.map(shard => isWithinTolerance(shard, 1e-6))).toEqual(files.map(() => false))
+  expect(verified.shards.map(shard => isWithinTolerance(shard, 1e-6))).toEqual(
+    files.map(() => false),
+  )
   const faults = verified.shards.map(({ faults }) => faults[0]!.fault)
   expect(faults.slice(0, 4)).toEqual([
     'top-1',
@@ -62,18 +73,28 @@ it('tampered shards are found: other first classes, other probabilities, other c
 it('what was made with other weights or images is not run again, and said', async () => {
   const other = { ...(await writeModel(join(folder, 'models'), 2)), name: model.name }
   const { shards, left } = await verify(out, { models: [other] })
-  expect([shards, left[0]!.reason]).toEqual([[], expect.stringMatching(/^it would be other results here: weights /)])
-  await expect(verify(out, { models: [{ ...model, name: 'lcnet' }] })).rejects.toThrow(/unknown model: lcnet; nearest/)
+  expect([shards, left[0]!.reason]).toEqual([
+    [],
+    expect.stringMatching(/^it would be other results here: weights /),
+  ])
+  await expect(verify(out, { models: [{ ...model, name: 'lcnet' }] })).rejects.toThrow(
+    /unknown model: lcnet; nearest/,
+  )
   expect((await verify(out)).left[0]!.reason).toMatch(/unknown model: lcnet_050.seed_1/)
 })
 
 it('a manifest says what its shard was made with', async () => {
-  const manifest: unknown = JSON.parse(await readFile(join(entry.folder, manifestName(entry.shards[0]!)), 'utf8'))
+  const manifest: unknown = JSON.parse(
+    await readFile(join(entry.folder, manifestName(entry.shards[0]!)), 'utf8'),
+  )
   expect(manifest).toMatchObject({
     machine: expect.stringContaining(process.arch) as string,
     instructions: expect.any(String) as string,
     host: expect.any(String) as string,
-    identity: { version: expect.any(String) as string, runtime: expect.stringMatching(/^onnxruntime \d/) as string },
+    identity: {
+      version: expect.any(String) as string,
+      runtime: expect.stringMatching(/^onnxruntime \d/) as string,
+    },
   })
 })
 
@@ -105,6 +126,9 @@ it('kept logits may be off by their rounding, features by a share of their devia
     ),
   ).toBe(0)
   expect(keptDifference('logits', values, Float32Array.from([-3, 0, 1.3, 8]))).toBeCloseTo(0.146, 3)
-  expect(keptDifference('features', values, Float32Array.from([-3, 0, 1, 8.4]))).toBeCloseTo(0.0992, 3)
+  expect(keptDifference('features', values, Float32Array.from([-3, 0, 1, 8.4]))).toBeCloseTo(
+    0.0992,
+    3,
+  )
   expect(keptDifference('logits', values, new Float32Array(3))).toBe(Infinity)
 })

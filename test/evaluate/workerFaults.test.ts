@@ -29,13 +29,20 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const evaluation = (out: string) =>
-  evaluate({ models: [model], datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }], out })
+  evaluate({
+    models: [model],
+    datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }],
+    out,
+  })
 
 const ids = (rows: readonly string[]) => rows.map(row => /"id":"([^"]+)"/.exec(row)![1])
 const unread = (row: string): boolean => row.includes('"status":"unreadable-file"')
 
 /** What came of an evaluation whose workers' operation `at` failed; undefined where they have not so many. */
-async function faulty(at: number, code: string): Promise<'failed' | 'unread' | 'whole' | undefined> {
+async function faulty(
+  at: number,
+  code: string,
+): Promise<'failed' | 'unread' | 'whole' | undefined> {
   const out = join(folder, `out-${outs++}`)
   const mark = join(folder, `mark-${outs}`)
   const preload = builtPath('test/evaluate/faultyWorker.child.ts')
@@ -48,8 +55,11 @@ async function faulty(at: number, code: string): Promise<'failed' | 'unread' | '
   if (!existsSync(mark)) return undefined
   const stored = await storedRows(out)
   const { results } = await runStatus(out)
-  for (const { message } of run.failures) expect(message).toMatch(new RegExp(`^[^\\n]*${code}[^\\n]*$`))
-  expect(results.map(({ state }) => state)).toEqual([run.failures.length > 0 ? 'failed' : 'complete'])
+  for (const { message } of run.failures)
+    expect(message).toMatch(new RegExp(`^[^\\n]*${code}[^\\n]*$`))
+  expect(results.map(({ state }) => state)).toEqual([
+    run.failures.length > 0 ? 'failed' : 'complete',
+  ])
   expect(run.accuracy()[0]?.errors ?? 0).toBe(stored.filter(unread).length)
   await evaluation(out)
   const again = await storedRows(out)

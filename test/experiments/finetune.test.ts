@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
-import { finetune, type FinetuneOptions, type FinetunePlan } from '../../src/experiments/finetune.ts'
+import {
+  finetune,
+  type FinetuneOptions,
+  type FinetunePlan,
+} from '../../src/experiments/finetune.ts'
 import { networkGraph, networkOf } from '../../src/experiments/network.ts'
 import { readParameters } from '../../src/lib/tensors/bind.ts'
 import { readSafetensors } from '../../src/lib/tensors/safetensors.ts'
@@ -42,22 +46,25 @@ describe('fine-tuning', () => {
     expect(trained.find(({ name }) => name === 'gain')!.data).toEqual(new Float32Array(6).fill(1))
   })
 
-  it.each([1, 6])('that is killed goes on to the same bits, killed at call %i of an epoch', async call => {
-    const whole = await finetune(optionsFor(`whole-${call}`))
-    const options = optionsFor(`killed-${call}`)
-    let calls = 0
-    const dying = (positions: readonly number[]): Promise<Uint8Array> => {
-      if (++calls > 16 + call) throw new Error('killed')
-      return crops(positions)
-    }
-    await expect(finetune({ ...options, crops: dying })).rejects.toThrow('killed')
-    const plans: FinetunePlan[] = []
-    const resumed = await finetune({ ...options, onPlan: plan => plans.push(plan) })
-    expect(plans[0]!.done).toBeGreaterThan(0)
-    expect(resumed.losses).toEqual(whole.losses)
-    expect(resumed.steps).toBe(whole.steps)
-    expect(await readFile(resumed.file)).toEqual(await readFile(whole.file))
-  })
+  it.each([1, 6])(
+    'that is killed goes on to the same bits, killed at call %i of an epoch',
+    async call => {
+      const whole = await finetune(optionsFor(`whole-${call}`))
+      const options = optionsFor(`killed-${call}`)
+      let calls = 0
+      const dying = (positions: readonly number[]): Promise<Uint8Array> => {
+        if (++calls > 16 + call) throw new Error('killed')
+        return crops(positions)
+      }
+      await expect(finetune({ ...options, crops: dying })).rejects.toThrow('killed')
+      const plans: FinetunePlan[] = []
+      const resumed = await finetune({ ...options, onPlan: plan => plans.push(plan) })
+      expect(plans[0]!.done).toBeGreaterThan(0)
+      expect(resumed.losses).toEqual(whole.losses)
+      expect(resumed.steps).toBe(whole.steps)
+      expect(await readFile(resumed.file)).toEqual(await readFile(whole.file))
+    },
+  )
 
   it('whose process is killed goes on to the same bits', async () => {
     const whole = await finetune({ ...optionsFor('unkilled'), epochs: 60 })
@@ -72,13 +79,18 @@ describe('fine-tuning', () => {
       await new Promise(done => run.once('close', done))
     }
     expect(epochs.at(-1)).toBe(60)
-    expect(await readFile(join(root, 'shot', 'epoch-60.safetensors'))).toEqual(await readFile(whole.file))
+    expect(await readFile(join(root, 'shot', 'epoch-60.safetensors'))).toEqual(
+      await readFile(whole.file),
+    )
   })
 
   it('that is complete does nothing when called again, and goes on when asked for more', async () => {
     const options = optionsFor('again')
     const first = await finetune(options)
-    const again = await finetune({ ...options, crops: () => Promise.reject(new Error('not needed')) })
+    const again = await finetune({
+      ...options,
+      crops: () => Promise.reject(new Error('not needed')),
+    })
     expect(again).toEqual(first)
     const more = await finetune({ ...options, epochs: 5 })
     expect(more.losses.slice(0, 4)).toEqual(first.losses)
@@ -89,7 +101,9 @@ describe('fine-tuning', () => {
     const options = optionsFor('other')
     await finetune({ ...options, epochs: 1 })
     await expect(finetune({ ...options, batch: 5 })).rejects.toThrow('has batch 6, not 5')
-    await expect(finetune({ ...options, data: 'other' })).rejects.toThrow('has data made up, not other')
+    await expect(finetune({ ...options, data: 'other' })).rejects.toThrow(
+      'has data made up, not other',
+    )
     await writeFile(join(options.folder, 'checkpoint.json'), '{"epoch": 1')
     await expect(finetune(options)).rejects.toThrow('it is not a checkpoint')
   })
@@ -102,7 +116,9 @@ describe('fine-tuning', () => {
     const bytes = await readFile(state)
     bytes.fill(0xff, bytes.length - 40)
     await writeFile(state, bytes)
-    await expect(finetune(options)).rejects.toThrow(/(loss is NaN|not finite).*; the last good checkpoint stays in/)
+    await expect(finetune(options)).rejects.toThrow(
+      /(loss is NaN|not finite).*; the last good checkpoint stays in/,
+    )
     expect(await readFile(join(options.folder, 'epoch-1.safetensors'))).toEqual(before)
     expect(await readdir(options.folder)).not.toContain('epoch-2.safetensors')
   })
@@ -115,7 +131,9 @@ describe('fine-tuning', () => {
     await expect(run({ crops: () => Promise.resolve(new Uint8Array(5)) })).rejects.toThrow(
       '5 bytes for 4 crops of 3×8×8',
     )
-    await expect(run({ parameters: parameters.slice(1) })).rejects.toThrow('no starting values for parameter')
+    await expect(run({ parameters: parameters.slice(1) })).rejects.toThrow(
+      'no starting values for parameter',
+    )
   })
 
   it('takes classifiers of the catalogue and fits the micro-batch to the memory', async () => {
@@ -126,7 +144,11 @@ describe('fine-tuning', () => {
       'no classification head',
     )
     let fitted = 0
-    await finetune({ ...fittedOptions(join(root, 'fits')), epochs: 1, onPlan: plan => (fitted = plan.microBatch) })
+    await finetune({
+      ...fittedOptions(join(root, 'fits')),
+      epochs: 1,
+      onPlan: plan => (fitted = plan.microBatch),
+    })
     expect(fitted).toBe(4)
   })
 })

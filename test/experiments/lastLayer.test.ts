@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
-import { applyHead, type FeatureMatrix, type LinearHead, loadHead, saveHead } from '../../src/models/runtime/head.ts'
+import {
+  applyHead,
+  type FeatureMatrix,
+  type LinearHead,
+  loadHead,
+  saveHead,
+} from '../../src/models/runtime/head.ts'
 import { retrainHead } from '../../src/experiments/lastLayer.ts'
 import { randomFor } from '../../src/lib/random.ts'
 
@@ -23,10 +29,18 @@ function world(seed: number): { features: FeatureMatrix; labels: number[] } {
 }
 
 const { features, labels } = world(1)
-const head: LinearHead = { classes, width, weight: new Float32Array(classes * width), bias: new Float32Array(classes) }
+const head: LinearHead = {
+  classes,
+  width,
+  weight: new Float32Array(classes * width),
+  bias: new Float32Array(classes),
+}
 const options = { features, labels, head, seed: 1, rate: 0.03, epochs: 30 }
 
-async function accuracy(trained: LinearHead, of: { features: FeatureMatrix; labels: number[] }): Promise<number> {
+async function accuracy(
+  trained: LinearHead,
+  of: { features: FeatureMatrix; labels: number[] },
+): Promise<number> {
   let hits = 0
   for await (const block of applyHead(of.features, trained, 50)) {
     for (let row = 0; row < block.rows; row++) {
@@ -68,7 +82,8 @@ describe('last-layer retraining', () => {
     expect(await loadHead(file)).toEqual(trained)
     const before = await readFile(file)
     const broken = { width, data: features.data.with(5, NaN) }
-    const run = async () => saveHead(file, (await retrainHead({ ...options, features: broken })).head)
+    const run = async () =>
+      saveHead(file, (await retrainHead({ ...options, features: broken })).head)
     await expect(run()).rejects.toThrow(/^the loss is NaN at step \d+/)
     expect(await readFile(file)).toEqual(before)
     await writeSafetensors(file, [{ name: 'fc.weight', shape: [1, 1], data: Float32Array.of(1) }])
@@ -76,11 +91,20 @@ describe('last-layer retraining', () => {
   })
 
   it('refuses sizes and labels that do not fit', async () => {
-    const run = (change: Partial<typeof options> & { fraction?: number }) => retrainHead({ ...options, ...change })
-    await expect(run({ labels: labels.slice(1) })).rejects.toThrow('119 labels for 120 rows of features')
-    await expect(run({ labels: labels.with(7, 4) })).rejects.toThrow('label 4 of row 7 is not a class of 0 … 3')
-    await expect(run({ features: { width: 8, data: features.data } })).rejects.toThrow('a head of width 16')
-    await expect(run({ features: { width, data: features.data.subarray(1) } })).rejects.toThrow('1919 values are not')
+    const run = (change: Partial<typeof options> & { fraction?: number }) =>
+      retrainHead({ ...options, ...change })
+    await expect(run({ labels: labels.slice(1) })).rejects.toThrow(
+      '119 labels for 120 rows of features',
+    )
+    await expect(run({ labels: labels.with(7, 4) })).rejects.toThrow(
+      'label 4 of row 7 is not a class of 0 … 3',
+    )
+    await expect(run({ features: { width: 8, data: features.data } })).rejects.toThrow(
+      'a head of width 16',
+    )
+    await expect(run({ features: { width, data: features.data.subarray(1) } })).rejects.toThrow(
+      '1919 values are not',
+    )
     await expect(run({ fraction: 0.001 })).rejects.toThrow('fraction 0.001 of 120 rows')
   })
 })

@@ -2,7 +2,12 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type Embeddings, embeddingsOf, joinEmbeddings, openNpy } from '../../src/experiments/embeddings.ts'
+import {
+  type Embeddings,
+  embeddingsOf,
+  joinEmbeddings,
+  openNpy,
+} from '../../src/experiments/embeddings.ts'
 import { nearestReferences } from '../../src/experiments/neighbours.ts'
 import { classifyOrigins, paperKs } from '../../src/experiments/origins.ts'
 import { randomFor } from '../../src/lib/random.ts'
@@ -15,11 +20,17 @@ const width = 8
 /** Random rows of eighths, which float16 holds exactly. */
 function rows(count: number, seed: number): Float32Array {
   const draw = randomFor(seed, 'rows')
-  return Float32Array.from({ length: count * width }, () => Math.round(64 * draw() - 32) / 8 || 0.125)
+  return Float32Array.from(
+    { length: count * width },
+    () => Math.round(64 * draw() - 32) / 8 || 0.125,
+  )
 }
-const row = (data: Float32Array, i: number): Float32Array => data.subarray(i * width, (i + 1) * width)
-const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0)
-const cosine = (a: Float32Array, b: Float32Array): number => dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b))
+const row = (data: Float32Array, i: number): Float32Array =>
+  data.subarray(i * width, (i + 1) * width)
+const dot = (a: Float32Array, b: Float32Array): number =>
+  a.reduce((sum, value, i) => sum + value * b[i]!, 0)
+const cosine = (a: Float32Array, b: Float32Array): number =>
+  dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b))
 
 const references = rows(150, 1)
 const queries = rows(70, 2)
@@ -27,7 +38,10 @@ const known = embeddingsOf(references, width, 'clip')
 
 /** Reference positions and similarities by the definition. */
 function expected(query: Float32Array, k: number): { i: number; similarity: number }[] {
-  const all = Array.from({ length: 150 }, (_, i) => ({ i, similarity: cosine(query, row(references, i)) }))
+  const all = Array.from({ length: 150 }, (_, i) => ({
+    i,
+    similarity: cosine(query, row(references, i)),
+  }))
   return all.sort((a, b) => b.similarity - a.similarity).slice(0, k)
 }
 
@@ -51,7 +65,9 @@ describe('nearest references', () => {
   it('are exact, block by block', () => expectExact(embeddingsOf(queries, width, 'clip')))
 
   it('are exact from float32 and float16 files and from several as one', async () => {
-    const [whole, half, rest] = ['whole.npy', 'half.npy', 'rest.npy'].map(name => join(folder, name))
+    const [whole, half, rest] = ['whole.npy', 'half.npy', 'rest.npy'].map(name =>
+      join(folder, name),
+    )
     await writeNpy(whole!, [70, width], queries)
     await expectExact(await openNpy(whole!, 'clip'))
     await writeNpy(half!, [30, width], halves(queries.subarray(0, 30 * width)), { version: 2 })
@@ -60,11 +76,18 @@ describe('nearest references', () => {
   })
 
   it('refuse another encoder, another width, a k out of range and a reference without direction', async () => {
-    const first = (refs: Embeddings, asked: Embeddings, k = 3) => nearestReferences(refs, asked, k).next()
+    const first = (refs: Embeddings, asked: Embeddings, k = 3) =>
+      nearestReferences(refs, asked, k).next()
     const other = embeddingsOf(queries, width, 'dinov2')
-    await expect(first(known, other)).rejects.toThrow('embeddings of different encoders: clip and dinov2')
-    await expect(first(known, embeddingsOf(queries, 4, 'clip'))).rejects.toThrow('embeddings of width 8 and 4')
-    await expect(first(known, known, 151)).rejects.toThrow('k = 151 is not between 1 and the 150 references')
+    await expect(first(known, other)).rejects.toThrow(
+      'embeddings of different encoders: clip and dinov2',
+    )
+    await expect(first(known, embeddingsOf(queries, 4, 'clip'))).rejects.toThrow(
+      'embeddings of width 8 and 4',
+    )
+    await expect(first(known, known, 151)).rejects.toThrow(
+      'k = 151 is not between 1 and the 150 references',
+    )
     const empty = embeddingsOf(new Float32Array(2 * width), width, 'clip')
     await expect(first(empty, known, 1)).rejects.toThrow('reference 0 has no direction')
     expect(() => joinEmbeddings([known, other])).toThrow('different encoders')
@@ -72,7 +95,10 @@ describe('nearest references', () => {
 })
 
 describe('origins', () => {
-  const regions = Array.from({ length: 150 }, (_, i) => ['Africa', 'Americas', 'Asia', 'Europe'][i % 4]!)
+  const regions = Array.from(
+    { length: 150 },
+    (_, i) => ['Africa', 'Americas', 'Asia', 'Europe'][i % 4]!,
+  )
   const ks = [3, 7, 113]
 
   it('are majorities of the neighbours, for every k at once', async () => {
@@ -88,7 +114,8 @@ describe('origins', () => {
       let wanted = 0
       for (let i = 0; i < 70; i++) {
         const near = expected(row(queries, i), k).map(neighbour => regions[neighbour.i]!)
-        if (near.filter(region => ['Europe', 'Americas'].includes(region)).length > k / 2) wanted += 1
+        if (near.filter(region => ['Europe', 'Americas'].includes(region)).length > k / 2)
+          wanted += 1
         const votes = (region: string): number => near.filter(other => other === region).length
         const most = Math.max(...near.map(votes))
         tally[near.find(region => votes(region) === most)!]! += 1
@@ -96,7 +123,9 @@ describe('origins', () => {
       expect(western).toBe(wanted)
       expect(westernShare).toBe(wanted / 70)
       expect(counts).toEqual(tally)
-      expect(europeToAfrica).toBe(tally['Africa'] === 0 ? null : tally['Europe']! / tally['Africa']!)
+      expect(europeToAfrica).toBe(
+        tally['Africa'] === 0 ? null : tally['Europe']! / tally['Africa']!,
+      )
     }
   })
 
@@ -113,17 +142,29 @@ describe('origins', () => {
     const some = queries.slice(0, 3 * width)
     some.fill(0, 0, width)
     some[width] = NaN
-    const found = await classifyOrigins({ references: known, regions, queries: embeddingsOf(some, width, 'clip'), ks })
+    const found = await classifyOrigins({
+      references: known,
+      regions,
+      queries: embeddingsOf(some, width, 'clip'),
+      ks,
+    })
     expect(found).toMatchObject({ queries: 1, skipped: 2 })
   })
 
   it('have no share without queries, and refuse regions that do not fit', async () => {
     const none = embeddingsOf(new Float32Array(0), width, 'clip')
     const found = await classifyOrigins({ references: known, regions, queries: none, ks: [3] })
-    expect(found.votes[0]).toMatchObject({ k: 3, western: 0, westernShare: null, europeToAfrica: null })
+    expect(found.votes[0]).toMatchObject({
+      k: 3,
+      western: 0,
+      westernShare: null,
+      europeToAfrica: null,
+    })
     const short = { references: known, regions: regions.slice(1), queries: none }
     await expect(classifyOrigins(short)).rejects.toThrow('149 regions for 150 references')
-    await expect(classifyOrigins({ ...short, regions, ks: [] })).rejects.toThrow('no number of neighbours (k) for')
+    await expect(classifyOrigins({ ...short, regions, ks: [] })).rejects.toThrow(
+      'no number of neighbours (k) for',
+    )
   })
 })
 
@@ -134,7 +175,12 @@ describe('embedding files', () => {
   it.each([
     ['of float64', { descr: '<f8' }, [70, width], 'its values are <f8, not <f2 or <f4'],
     ['of pickled objects', { descr: '|O' }, [70, width], 'its values are |O'],
-    ['in column-major order', { order: 'True' }, [70, width], 'not a two-dimensional, row-major array'],
+    [
+      'in column-major order',
+      { order: 'True' },
+      [70, width],
+      'not a two-dimensional, row-major array',
+    ],
     ['of one dimension', {}, [70 * width], 'not a two-dimensional, row-major array'],
     ['of another length', {}, [71, width], '71 rows of 8 take'],
   ])('%s are refused', async (_, options, shape, message) => {

@@ -45,4 +45,7 @@ export const fittedOptions = (folder: string): FinetuneOptions => ({
   ...{ seed: 7, epochs: 4, batch: 6, rate: 0.02 },
 })
 
-export const optionsIn = (folder: string): FinetuneOptions => ({ ...fittedOptions(folder), microBatch: 4 })
+export const optionsIn = (folder: string): FinetuneOptions => ({
+  ...fittedOptions(folder),
+  microBatch: 4,
+})

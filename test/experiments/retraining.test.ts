@@ -19,7 +19,10 @@ let model: string
 const count = 90
 
 /** The pictures of `writeWorld` with a household for every three of them. */
-async function housed(name: string, rows: (lines: string[]) => string[] = lines => lines): Promise<string> {
+async function housed(
+  name: string,
+  rows: (lines: string[]) => string[] = lines => lines,
+): Promise<string> {
   const text = await readFile(join(folder, 'world.csv'), 'utf8')
   const [head, ...lines] = text.trimEnd().split('\n')
   const manifest = join(folder, name)
@@ -33,9 +36,23 @@ beforeAll(async () => {
   await writeWorld(folder, count)
   await housed('homes.csv')
   await writeForeign(join(folder, 'embedding'), { kind: 'embedding' })
-  await writeSafetensors(join(folder, 'weights.safetensors'), initialWeights('lcnet_050', classes.length, 1))
-  const steps = { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25], interpolation: 'bilinear', cropPct: 0.95, size: 224 }
-  const description = { architecture: 'lcnet_050', weights: 'weights.safetensors', preprocessing: steps, classes }
+  await writeSafetensors(
+    join(folder, 'weights.safetensors'),
+    initialWeights('lcnet_050', classes.length, 1),
+  )
+  const steps = {
+    mean: [0.5, 0.5, 0.5],
+    std: [0.25, 0.25, 0.25],
+    interpolation: 'bilinear',
+    cropPct: 0.95,
+    size: 224,
+  }
+  const description = {
+    architecture: 'lcnet_050',
+    weights: 'weights.safetensors',
+    preprocessing: steps,
+    classes,
+  }
   await writeFile(join(folder, 'model.json'), JSON.stringify({ ...description, name: 'small' }))
   model = join(folder, 'model.json')
 })
@@ -67,7 +84,9 @@ describe('retraining from images', () => {
     const accuracies = rows.filter(({ metric }) => metric === 'homes accuracy')
     expect(accuracies.at(-1)!.mean).toBeGreaterThan(accuracies[0]!.mean! + 0.25)
     const stored = await readStudy(options().out, 'last-layer')
-    expect(stored).toEqual(rows.map(({ setting, metric, values }) => ({ model: 'small', setting, metric, values })))
+    expect(stored).toEqual(
+      rows.map(({ setting, metric, values }) => ({ model: 'small', setting, metric, values })),
+    )
     expect(heads).toHaveLength(2)
     const run = await evaluate({
       models: heads,
@@ -77,8 +96,12 @@ describe('retraining from images', () => {
     expect(run.failures).toEqual([])
     expect(run.accuracy().map(({ top1 }) => top1)).toEqual(accuracies.at(-1)!.values)
     expect(run.accuracy().map(row => row.model)).toEqual(['small.retrained_1', 'small.retrained_2'])
-    const differences = rows.filter(({ metric }) => metric === 'homes europe minus africa').at(-1)!.values
-    expect(run.disparity({ by: 'region', minN: 1 }).map(row => row.europeMinusAfrica)).toEqual(differences)
+    const differences = rows
+      .filter(({ metric }) => metric === 'homes europe minus africa')
+      .at(-1)!.values
+    expect(run.disparity({ by: 'region', minN: 1 }).map(row => row.europeMinusAfrica)).toEqual(
+      differences,
+    )
   })
 
   /** The test part of the household split as a manifest of its own. */
@@ -90,20 +113,31 @@ describe('retraining from images', () => {
 
   it('is the same to the last bit again, from kept features alone too', async () => {
     const first = await runRetraining(options())
-    const bytes = await Promise.all(first.heads.map(head => readFile(join(head, 'head.safetensors'))))
+    const bytes = await Promise.all(
+      first.heads.map(head => readFile(join(head, 'head.safetensors'))),
+    )
     const rest = { ...options() }
     delete rest.model
     const alone = { train: 'homes', features: [await keptFolder()], out: join(folder, 'alone') }
     const second = await runRetraining({ ...rest, ...alone })
     expect(second.rows).toEqual(first.rows)
-    expect(await Promise.all(second.heads.map(head => readFile(join(head, 'head.safetensors'))))).toEqual(bytes)
+    expect(
+      await Promise.all(second.heads.map(head => readFile(join(head, 'head.safetensors')))),
+    ).toEqual(bytes)
   })
 
   it("takes what an evaluation kept, with the model's own head where it is named", async () => {
     const evaluated = join(folder, 'evaluated')
     const dataset = { name: join(folder, 'homes.csv'), ...options().open }
     await evaluate({ models: [model], datasets: [dataset], keep: 'features', out: evaluated })
-    const again = { ...options(), train: 'homes', features: [evaluated], fractions: [1], seeds: 1, out: evaluated }
+    const again = {
+      ...options(),
+      train: 'homes',
+      features: [evaluated],
+      fractions: [1],
+      seeds: 1,
+      out: evaluated,
+    }
     const first = await runRetraining({ ...options(), fractions: [1], seeds: 1 })
     const named = await runRetraining(again)
     expect(named.notes).toEqual([])
@@ -111,16 +145,24 @@ describe('retraining from images', () => {
     const alone = { ...again }
     delete alone.model
     const [name] = await readdir(join(evaluated, 'predictions'))
-    const { rows, notes } = await runRetraining({ ...alone, features: [join(evaluated, 'predictions', name!)] })
+    const { rows, notes } = await runRetraining({
+      ...alone,
+      features: [join(evaluated, 'predictions', name!)],
+    })
     expect(notes).toEqual([expect.stringMatching(/^no head of small is kept with the features: training starts from zeros/)]) // prettier-ignore
-    expect(rows.filter(({ metric }) => metric === 'homes accuracy').at(-1)!.mean).toBeGreaterThan(0.6)
-    await expect(runRetraining({ ...alone, features: [folder] })).rejects.toThrow(`no kept features in ${folder}`)
+    expect(rows.filter(({ metric }) => metric === 'homes accuracy').at(-1)!.mean).toBeGreaterThan(
+      0.6,
+    )
+    await expect(runRetraining({ ...alone, features: [folder] })).rejects.toThrow(
+      `no kept features in ${folder}`,
+    )
     await expect(runRetraining({ ...alone, train: 'houses' })).rejects.toThrow('unknown kept data set: houses; nearest: homes') // prettier-ignore
   })
 
   it('computes the missing parts of kept features only', async () => {
     const seen: number[] = []
-    const run = () => runRetraining({ ...options(), epochs: 1, onProgress: ({ total }) => seen.push(total) })
+    const run = () =>
+      runRetraining({ ...options(), epochs: 1, onProgress: ({ total }) => seen.push(total) })
     await run()
     expect(seen).toEqual([])
     const kept = await keptFolder()
@@ -139,7 +181,9 @@ describe('retraining from images', () => {
       model: join(folder, 'embedding'),
       out: join(folder, 'foreign'),
     })
-    expect(notes).toEqual(['embedding has no linear head for these classes: training starts from zeros'])
+    expect(notes).toEqual([
+      'embedding has no linear head for these classes: training starts from zeros',
+    ])
     expect(rows.filter(({ metric }) => metric === 'homes accuracy').at(-1)!.mean).toBe(1)
   })
 
@@ -149,7 +193,9 @@ describe('retraining from images', () => {
     const diverging = runRetraining({ ...options(), fractions: [1], seeds: 1, rate: 1e38 })
     await expect(diverging).rejects.toThrow(/^the loss is/)
     expect(await readFile(join(heads[0]!, 'head.safetensors'))).toEqual(before)
-    const twoClasses = await housed('two.csv', lines => lines.filter(line => !line.includes(',blue,')))
+    const twoClasses = await housed('two.csv', lines =>
+      lines.filter(line => !line.includes(',blue,')),
+    )
     await expect(runRetraining({ ...options(), evals: [twoClasses] })).rejects.toThrow(
       'that the evaluation lacks: blue',
     )
@@ -157,7 +203,9 @@ describe('retraining from images', () => {
       'small.retrained_1 is a retrained head',
     )
     const other = { ...options().open, labels: 'imagenet' as const }
-    await expect(runRetraining({ ...options(), train: 'dollarstreet:train', open: other })).rejects.toThrow()
+    await expect(
+      runRetraining({ ...options(), train: 'dollarstreet:train', open: other }),
+    ).rejects.toThrow()
   })
 
   it('refuses a head on other weights', async () => {
@@ -165,7 +213,10 @@ describe('retraining from images', () => {
     const file = join(heads[0]!, 'model.json')
     const described = JSON.parse(await readFile(file, 'utf8')) as object
     await writeFile(file, JSON.stringify({ ...described, weights: ['0'.repeat(64)] }))
-    const evaluated = { models: [heads[0]!], datasets: [{ name: join(folder, 'homes.csv'), ...options().open }] }
+    const evaluated = {
+      models: [heads[0]!],
+      datasets: [{ name: join(folder, 'homes.csv'), ...options().open }],
+    }
     const message = 'small.retrained_1 was trained on features of other weights'
     await expect(evaluate({ ...evaluated, out: options().out })).rejects.toThrow(message)
   })
@@ -174,7 +225,16 @@ describe('retraining from images', () => {
 describe('geogap retrain', () => {
   it('prints the figures and where the heads are', async () => {
     const [manifest, out] = [join(folder, 'homes.csv'), join(folder, 'out')]
-    const args = ['--model', model, '--train', manifest, '--classes', join(folder, 'classes.txt'), '--out', out]
+    const args = [
+      '--model',
+      model,
+      '--train',
+      manifest,
+      '--classes',
+      join(folder, 'classes.txt'),
+      '--out',
+      out,
+    ]
     const more = [
       '--fractions',
       '100',
@@ -191,25 +251,37 @@ describe('geogap retrain', () => {
     expect([code, stderr.includes('head: ')]).toEqual([0, true])
     expect(stdout).toMatch(/100 % +homes accuracy +[\d.]+ +– +1/)
     const refused = await geogap(['retrain', '--train', manifest])
-    expect([refused.code, refused.stderr]).toEqual([2, 'geogap: give --model NAME, --features FOLDER, or both\n'])
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      'geogap: give --model NAME, --features FOLDER, or both\n',
+    ])
   })
 })
 
 describe('names of parts', () => {
   const names = (train: string, evals: string[]) => {
     const { train: first, evals: others } = partRequests({ train, evals, split: 'published' })
-    return [first, ...others].map(({ dataset: from, side }) => `${typeof from === 'string' ? from : from.name} ${side}`)
+    return [first, ...others].map(
+      ({ dataset: from, side }) => `${typeof from === 'string' ? from : from.name} ${side}`,
+    )
   }
 
   it("follow Dollar Street's own splits and GeoDE's overlapping classes", () => {
     expect(names('dollarstreet:train', ['dollarstreet:test', 'geode'])).toEqual([
       ...['dollarstreet/published/train all', 'dollarstreet/published all', 'geode/overlap all'],
     ])
-    expect(names('dollarstreet', [])).toEqual(['dollarstreet/published/train all', 'dollarstreet/published all'])
+    expect(names('dollarstreet', [])).toEqual([
+      'dollarstreet/published/train all',
+      'dollarstreet/published all',
+    ])
   })
 
   it('split other data sets where a part is asked for', () => {
     expect(names('a.csv', [])).toEqual(['a.csv train', 'a.csv test'])
-    expect(names('a.csv:train', ['a.csv', 'geode'])).toEqual(['a.csv train', 'a.csv test', 'geode all'])
+    expect(names('a.csv:train', ['a.csv', 'geode'])).toEqual([
+      'a.csv train',
+      'a.csv test',
+      'geode all',
+    ])
   })
 })

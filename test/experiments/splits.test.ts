@@ -1,17 +1,28 @@
 import { describe, expect, it } from 'vitest'
 import { type Sample } from '../../src/datasets/dataset.ts'
-import { requireClassesEvaluated, splitSamples, type SplitProtocol } from '../../src/experiments/splits.ts'
+import {
+  requireClassesEvaluated,
+  splitSamples,
+  type SplitProtocol,
+} from '../../src/experiments/splits.ts'
 import { households, made } from './items.ts'
 
-const items = [...households('Africa', 20, 4), ...households('Europe', 40, 4), ...households('Asia', 60, 4)]
+const items = [
+  ...households('Africa', 20, 4),
+  ...households('Europe', 40, 4),
+  ...households('Asia', 60, 4),
+]
 const householdsOf = (part: readonly Sample[]) => new Set(part.map(item => item.groups.household))
-const countOf = (part: readonly Sample[], region: string) => part.filter(item => item.groups.region === region).length
+const countOf = (part: readonly Sample[], region: string) =>
+  part.filter(item => item.groups.region === region).length
 
 describe('splits', () => {
   it('share no household and hold the wanted share by default', () => {
     const { train, test, notes } = splitSamples(items)
     expect(train.length + test.length).toBe(items.length)
-    expect([...householdsOf(test)].filter(household => householdsOf(train).has(household))).toEqual([])
+    expect([...householdsOf(test)].filter(household => householdsOf(train).has(household))).toEqual(
+      [],
+    )
     expect(test.length / items.length).toBeGreaterThanOrEqual(0.2)
     expect(test.length / items.length).toBeLessThan(0.2 + 4 / items.length + 1e-9)
     expect(notes).toEqual([])
@@ -29,7 +40,9 @@ describe('splits', () => {
       expect(Math.max(...counts) - Math.min(...counts)).toBeLessThan(4)
       expect(Math.min(...counts)).toBeGreaterThan(0)
     }
-    expect([...householdsOf(test)].some(household => householdsOf(train).has(household))).toBe(false)
+    expect([...householdsOf(test)].some(household => householdsOf(train).has(household))).toBe(
+      false,
+    )
   })
 
   it('as published count the shared households', () => {
@@ -52,14 +65,18 @@ describe('splits', () => {
   })
 
   it('refuse what cannot be split', () => {
-    expect(() => splitSamples(items, 'published')).toThrow('image Africa-0 has split none, not train or test')
+    expect(() => splitSamples(items, 'published')).toThrow(
+      'image Africa-0 has split none, not train or test',
+    )
     expect(() => splitSamples([made('a', 's', { split: 'train' })], 'published')).toThrow(
       'the test part of the published',
     )
     expect(() => splitSamples(items, 'pubished' as SplitProtocol)).toThrow(
       'unknown split: pubished; nearest: published',
     )
-    expect(() => splitSamples([made('a', 's', {}), made('b', 's', {})], 'household-balanced')).toThrow(/has no region/)
+    expect(() =>
+      splitSamples([made('a', 's', {}), made('b', 's', {})], 'household-balanced'),
+    ).toThrow(/has no region/)
   })
 })
 
@@ -67,6 +84,8 @@ describe('requireEvaluated', () => {
   it('names the classes that the evaluation lacks', () => {
     const rows = ['stove', 'spoon', 'bed'].map(label => made(label, label, {}))
     expect(() => requireClassesEvaluated(rows.slice(0, 2), rows)).not.toThrow()
-    expect(() => requireClassesEvaluated(rows, rows.slice(0, 1))).toThrow('that the evaluation lacks: spoon, bed')
+    expect(() => requireClassesEvaluated(rows, rows.slice(0, 1))).toThrow(
+      'that the evaluation lacks: spoon, bed',
+    )
   })
 })

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type FinetunePlan } from '../../src/experiments/finetune.ts'
-import { runWesternTraining, type WesternTrainingOptions } from '../../src/experiments/westernTraining.ts'
+import {
+  runWesternTraining,
+  type WesternTrainingOptions,
+} from '../../src/experiments/westernTraining.ts'
 import { initialWeights } from '../../src/models/initialWeights.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { readStudy } from '../../src/results/studies.ts'
@@ -19,7 +22,10 @@ beforeAll(async () => {
   manifest = await writeWorld(folder, 24)
   await writeFile(join(folder, 'images/5.png'), 'no picture')
   await copyFile(manifest, join(folder, 'all.csv'))
-  await writeSafetensors(join(folder, 'tiny.safetensors'), initialWeights('vit_tiny_patch16_224', 5, 1))
+  await writeSafetensors(
+    join(folder, 'tiny.safetensors'),
+    initialWeights('vit_tiny_patch16_224', 5, 1),
+  )
   const preprocessing = {
     mean: [0.5, 0.5, 0.5],
     std: [0.5, 0.5, 0.5],
@@ -27,9 +33,16 @@ beforeAll(async () => {
     cropPct: 0.9,
     size: 224,
   }
-  const description = { architecture: 'vit_tiny_patch16_224', weights: 'tiny.safetensors', preprocessing }
+  const description = {
+    architecture: 'vit_tiny_patch16_224',
+    weights: 'tiny.safetensors',
+    preprocessing,
+  }
   const five = ['a', 'b', 'c', 'd', 'e']
-  await writeFile(join(folder, 'model.json'), JSON.stringify({ ...description, classes: five, name: 'tiny' }))
+  await writeFile(
+    join(folder, 'model.json'),
+    JSON.stringify({ ...description, classes: five, name: 'tiny' }),
+  )
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -54,7 +67,8 @@ describe('fine-tuning under western bias', () => {
     { timeout: 400_000 },
     async () => {
       const plans: { share: number; plan: FinetunePlan; total: number }[] = []
-      const onPlan: WesternTrainingOptions['onPlan'] = ({ share }, plan, total) => plans.push({ share, plan, total })
+      const onPlan: WesternTrainingOptions['onPlan'] = ({ share }, plan, total) =>
+        plans.push({ share, plan, total })
       const { rows, models, notes, size } = await runWesternTraining({ ...options(), onPlan })
       expect(size).toBe(4)
       expect(notes).toEqual([
@@ -68,10 +82,15 @@ describe('fine-tuning under western bias', () => {
       expect(differences.map(({ setting }) => setting)).toEqual([0.5, 1])
       expect(await readStudy(options().out, 'western-share')).toHaveLength(rows.length)
       const run = await openRun(options().out)
-      expect(run.disparity({ minN: 1 }).map(row => row.europeMinusAfrica)).toEqual(differences.map(({ mean }) => mean))
+      expect(run.disparity({ minN: 1 }).map(row => row.europeMinusAfrica)).toEqual(
+        differences.map(({ mean }) => mean),
+      )
       expect(run.accuracy().map(({ model, n }) => [model, n])).toEqual([['tiny.western_50_seed_1', 23], ['tiny.western_100_seed_1', 23]]) // prettier-ignore
       const before = await readFile(join(models[0]!, 'epoch-1.safetensors'))
-      const again = await runWesternTraining({ ...options(), onPlan: () => expect.fail('nothing is left to do') })
+      const again = await runWesternTraining({
+        ...options(),
+        onPlan: () => expect.fail('nothing is left to do'),
+      })
       expect(again.rows).toEqual(rows)
       expect(before.equals(await readFile(join(models[0]!, 'epoch-1.safetensors')))).toBe(true)
       expect(await readdir(models[0]!)).toContain('model.json')
@@ -79,17 +98,25 @@ describe('fine-tuning under western bias', () => {
   )
 
   it('refuses shares that the images do not allow, and what it cannot train', async () => {
-    const run = (change: Partial<WesternTrainingOptions>) => runWesternTraining({ ...options(), ...change })
+    const run = (change: Partial<WesternTrainingOptions>) =>
+      runWesternTraining({ ...options(), ...change })
     await expect(run({ size: 40 })).rejects.toThrow(
       /a western share of 0.5 of 40 images needs 20 western ones, there are/,
     )
     const text = await readFile(manifest, 'utf8')
     const lacking = join(folder, 'europe.csv')
     await writeFile(lacking, text.split('\n').filter(line => !line.includes('Africa')).join('\n')) // prettier-ignore
-    await expect(run({ train: lacking })).rejects.toThrow('no non-western images for a western share of 0.5')
+    await expect(run({ train: lacking })).rejects.toThrow(
+      'no non-western images for a western share of 0.5',
+    )
     const { weights, ...small } = await writeModel(join(folder, 'conv'))
     const file = weights.from === 'files' ? 'lcnet-1.safetensors' : ''
-    const described = { architecture: small.architecture, preprocessing: small.recipe, classes, weights: file }
+    const described = {
+      architecture: small.architecture,
+      preprocessing: small.recipe,
+      classes,
+      weights: file,
+    }
     await writeFile(join(folder, 'conv', 'model.json'), JSON.stringify(described))
     await expect(run({ model: join(folder, 'conv') })).rejects.toThrow(/^no gradient rule for/)
   })

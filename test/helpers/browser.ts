@@ -8,7 +8,8 @@ import { type Browser, chromium as driver, type Page } from 'playwright-core'
 const usual = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
 /** The browser on this machine; absent, and `describe.skipIf(!chromium)` skips. `GEOGAP_CHROMIUM` names another. */
-export const chromium: string | undefined = process.env.GEOGAP_CHROMIUM ?? usual.find(path => existsSync(path))
+export const chromium: string | undefined =
+  process.env.GEOGAP_CHROMIUM ?? usual.find(path => existsSync(path))
 
 /** For use inside tests that `skipIf(!chromium)` guards; the caller closes it. */
 export const openBrowser = (): Promise<Browser> =>
@@ -24,7 +25,9 @@ export function consoleErrors(page: Page): string[] {
     if (['error', 'warning'].includes(message.type())) found.push(message.text())
   })
   page.on('pageerror', error => found.push(error.message))
-  page.on('requestfailed', request => found.push(`${request.url()}: ${request.failure()?.errorText ?? 'failed'}`))
+  page.on('requestfailed', request =>
+    found.push(`${request.url()}: ${request.failure()?.errorText ?? 'failed'}`),
+  )
   return found
 }
 
@@ -34,9 +37,15 @@ export const overlaps = async (page: Page): Promise<string[]> =>
 
 /** Violations that axe-core finds on the page as it stands: rule, what it asks for, and where. */
 export async function axe(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'))
-  const { violations } = await page.evaluate<AxeResults>("axe.run(document, { resultTypes: ['violations'] })")
+  await page.evaluate(
+    await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'),
+  )
+  const { violations } = await page.evaluate<AxeResults>(
+    "axe.run(document, { resultTypes: ['violations'] })",
+  )
   return violations.flatMap(({ id, help, nodes }) =>
-    nodes.map(({ target, failureSummary }) => `${id}: ${help}; ${String(target)}; ${failureSummary ?? ''}`),
+    nodes.map(
+      ({ target, failureSummary }) => `${id}: ${help}; ${String(target)}; ${failureSummary ?? ''}`,
+    ),
   )
 }

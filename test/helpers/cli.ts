@@ -12,7 +12,10 @@ export const cli = [process.execPath, builtPath('src/cli/bin/geogap.ts')]
 
 /** Starts the command line as a process. */
 export function start(args: readonly string[], options: SpawnOptions = {}) {
-  return spawn(cli[0]!, [...cli.slice(1), ...args], { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  return spawn(cli[0]!, [...cli.slice(1), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...options,
+  })
 }
 
 /** Runs the command line to its end as a process. */
@@ -50,7 +53,8 @@ async function called(args: readonly string[]): Promise<Finished> {
   } finally {
     for (const [i, name] of streams.entries()) process[name].write = before[i]!
     for (const [i, name] of signals.entries())
-      for (const each of process.listeners(name)) if (!listening[i]!.includes(each)) process.off(name, each)
+      for (const each of process.listeners(name))
+        if (!listening[i]!.includes(each)) process.off(name, each)
     process.exitCode = code
   }
 }

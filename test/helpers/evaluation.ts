@@ -14,7 +14,10 @@ import { lay } from '../datasets/fixtures.ts'
 const wnids = ['n01440764', 'n01443537', 'n01484850']
 
 /** A folder of `count` small pictures of ImageNet classes, and untrained weights. */
-export async function smallWorld(folder: string, count: number): Promise<{ images: string; weights: string }> {
+export async function smallWorld(
+  folder: string,
+  count: number,
+): Promise<{ images: string; weights: string }> {
   const pictures = await Promise.all(
     Array.from({ length: count }, (_, i) => {
       const background = { r: (i * 37) % 256, g: (i * 91) % 256, b: (i * 53) % 256 }
@@ -34,7 +37,10 @@ export async function smallWorld(folder: string, count: number): Promise<{ image
 }
 
 /** The arguments that evaluate a small world. */
-export async function smallEvaluation(folder: string, count: number): Promise<(out: string) => string[]> {
+export async function smallEvaluation(
+  folder: string,
+  count: number,
+): Promise<(out: string) => string[]> {
   const { images, weights } = await smallWorld(folder, count)
   return out => [
     ...['evaluate', '--model', 'lcnet_050', '--weights', weights, '--dataset', images],
@@ -64,7 +70,11 @@ export async function shardNames(out: string): Promise<string[]> {
 }
 
 /** Waits until `true`; fails after `seconds`. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  seconds = 60,
+): Promise<void> {
   const end = Date.now() + seconds * 1000
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`)
@@ -82,7 +92,10 @@ export const hasProc = existsSync('/proc/self/task')
 export const workersOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
     .split(' ')
-    .filter(child => child !== '' && readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('workers/worker'))
+    .filter(
+      child =>
+        child !== '' && readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('workers/worker'),
+    )
     .map(Number)
 
 /** A zombie counts as gone: it does nothing any more. */

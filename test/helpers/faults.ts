@@ -32,16 +32,42 @@ const paths = new WeakMap<object, string>()
 
 type Method = (...args: unknown[]) => unknown
 const names = [
-  ...['open', 'rename', 'rm', 'unlink', 'mkdir', 'readdir', 'readFile', 'writeFile', 'stat', 'lstat', 'utimes'],
+  ...[
+    'open',
+    'rename',
+    'rm',
+    'unlink',
+    'mkdir',
+    'readdir',
+    'readFile',
+    'writeFile',
+    'stat',
+    'lstat',
+    'utimes',
+  ],
   ...['realpath', 'access', 'readlink', 'copyFile', 'opendir', 'link'],
 ]
 const methods = ['write', 'writeFile', 'read', 'readFile', 'sync', 'datasync', 'stat', 'truncate']
 
-const changing = new Set(['write', 'writeFile', 'sync', 'truncate', 'rename', 'link', 'rm', 'mkdir', 'copyFile'])
+const changing = new Set([
+  'write',
+  'writeFile',
+  'sync',
+  'truncate',
+  'rename',
+  'link',
+  'rm',
+  'mkdir',
+  'copyFile',
+])
 
 function counted(name: string, args: readonly unknown[]): Promise<void> | undefined {
   const attempt = running.getStore() ?? everywhere
-  if (!attempt || (attempt.fault.kind === 'kill' && !changing.has(name)) || ++attempt.done < attempt.at)
+  if (
+    !attempt ||
+    (attempt.fault.kind === 'kill' && !changing.has(name)) ||
+    ++attempt.done < attempt.at
+  )
     return undefined
   if (attempt.fault.kind === 'kill') process.kill(process.pid, 'SIGKILL')
   if (attempt.fault.kind !== 'error') return new Promise(() => undefined)
@@ -49,7 +75,11 @@ function counted(name: string, args: readonly unknown[]): Promise<void> | undefi
   everywhere?.onFault()
   const path = typeof args[0] === 'string' ? ` '${args[0]}'` : ''
   const { code } = attempt.fault
-  const error = Object.assign(new Error(`${code}: injected, ${name}${path}`), { code, syscall: name, errno: -5 })
+  const error = Object.assign(new Error(`${code}: injected, ${name}${path}`), {
+    code,
+    syscall: name,
+    errno: -5,
+  })
   return Promise.reject(error)
 }
 
@@ -125,7 +155,11 @@ export interface Outcome<T> {
  * Does `work` with a fault at its n-th file operation. After a crash what had not been synced is cut to half its length,
  * as a power cut may leave it, and whatever the crashed work would still do never happens.
  */
-export async function withFault<T>(at: number, fault: Fault, work: () => Promise<T>): Promise<Outcome<T>> {
+export async function withFault<T>(
+  at: number,
+  fault: Fault,
+  work: () => Promise<T>,
+): Promise<Outcome<T>> {
   await patch()
   unsynced.clear()
   const attempt: Attempt = { at, fault, done: 0 }
@@ -139,7 +173,12 @@ export async function withFault<T>(at: number, fault: Fault, work: () => Promise
   ])
   const operations = attempt.done
   if (ending === 'crash') for (const file of unsynced) cutInHalf(file)
-  return { operations, reached: operations >= at, crashed: ending === 'crash', ...(ending === 'crash' ? {} : ending) }
+  return {
+    operations,
+    reached: operations >= at,
+    crashed: ending === 'crash',
+    ...(ending === 'crash' ? {} : ending),
+  }
 }
 
 async function crash(attempt: Attempt): Promise<'crash'> {

@@ -16,7 +16,13 @@
 
   /** A line of text without the empty space that a font keeps above and below its letters. */
   const lettersOf = (text, { left, right, top, bottom, height }) => ({
-    ...{ text, left: left + 0.5, right: right - 0.5, top: top + 0.2 * height, bottom: bottom - 0.2 * height },
+    ...{
+      text,
+      left: left + 0.5,
+      right: right - 0.5,
+      top: top + 0.2 * height,
+      bottom: bottom - 0.2 * height,
+    },
   })
 
   const boxes = []
@@ -25,7 +31,11 @@
     const node = texts.currentNode
     const element = node.parentElement
     const text = node.textContent.trim()
-    if (text === '' || !element.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue
+    if (
+      text === '' ||
+      !element.checkVisibility({ visibilityProperty: true, opacityProperty: true })
+    )
+      continue
     const range = document.createRange()
     range.selectNodeContents(node)
     for (const line of range.getClientRects()) boxes.push(clipped(lettersOf(text, line), element))
@@ -34,7 +44,9 @@
   const seen = boxes
     .filter(({ left, right, top, bottom }) => right > left && bottom > top && right > 0)
     .sort((a, b) => a.top - b.top)
-  const found = seen.filter(({ right }) => right > width + 1).map(({ text }) => `beyond the edge: ${text}`)
+  const found = seen
+    .filter(({ right }) => right > width + 1)
+    .map(({ text }) => `beyond the edge: ${text}`)
   for (const [i, a] of seen.entries()) {
     for (let j = i + 1; j < seen.length && seen[j].top < a.bottom; j++) {
       const b = seen[j]

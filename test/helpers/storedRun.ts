@@ -35,7 +35,14 @@ export async function storeRun(results: readonly StoredResult[], dir?: string): 
 }
 
 async function store(out: string, result: StoredResult): Promise<void> {
-  const { model, dataset, correct, groups = () => ({}), label = () => 'stove', zeroShot = false } = result
+  const {
+    model,
+    dataset,
+    correct,
+    groups = () => ({}),
+    label = () => 'stove',
+    zeroShot = false,
+  } = result
   const {
     className = index => `class ${index}`,
     id = i => `image-${i}`,
@@ -71,7 +78,14 @@ async function store(out: string, result: StoredResult): Promise<void> {
     outcomes.rank[i] = hit === null ? 0 : hit ? 1 : 2
   }
   const note: Dataset = {
-    ...{ name: dataset, samples: items, columns, choices: 'all', problems: [], hash: identity.content },
+    ...{
+      name: dataset,
+      samples: items,
+      columns,
+      choices: 'all',
+      problems: [],
+      hash: identity.content,
+    },
     ...{ classes: Array.from({ length: 1000 }, (_, i) => className(i)), labelSpace: 'imagenet-1k' },
     labelMap: { name: 'test', hash: 'test' },
   }

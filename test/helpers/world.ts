@@ -18,7 +18,11 @@ export async function writeWorld(folder: string, count: number): Promise<string>
     country: i % 4 < 2 ? 'Ubuntia' : 'Nordland',
   }))
   for (const [i, { image }] of rows.entries()) {
-    const background = { r: i % 3 === 0 ? 220 : 20, g: i % 3 === 1 ? 220 : 20, b: i % 3 === 2 ? 220 : i % 200 }
+    const background = {
+      r: i % 3 === 0 ? 220 : 20,
+      g: i % 3 === 1 ? 220 : 20,
+      b: i % 3 === 2 ? 220 : i % 200,
+    }
     await sharp({ create: { width: 232, height: 240 + (i % 5), channels: 3, background } })
       .png()
       .toFile(join(folder, image))
@@ -39,7 +43,13 @@ export async function writeModel(folder: string, seed = 1): Promise<ModelSpec> {
     name: `lcnet_050.seed_${seed}`,
     architecture: 'lcnet_050',
     classes,
-    recipe: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25], interpolation: 'bilinear', cropPct: 0.95, size: 224 },
+    recipe: {
+      mean: [0.5, 0.5, 0.5],
+      std: [0.25, 0.25, 0.25],
+      interpolation: 'bilinear',
+      cropPct: 0.95,
+      size: 224,
+    },
     weights: { from: 'files', files: [file] },
   }
 }

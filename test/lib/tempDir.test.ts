@@ -22,10 +22,10 @@ const left = () => readdir(env['TMPDIR']!)
 /** A process with a folder that holds a file; it says when. */
 async function holding(more = '') {
   const module = JSON.stringify(builtPath('src/lib/tempDir.ts'))
-  const script = `import { scratchFolder } from ${module}
+  const script = `import { tempDir } from ${module}
     import { writeFileSync } from 'node:fs'
     ${more}
-    writeFileSync(scratchFolder() + '/rows', 'rows')
+    writeFileSync(tempDir() + '/rows', 'rows')
     process.stdout.write('ready')
     setInterval(() => undefined, 1000)`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
@@ -42,15 +42,20 @@ async function ended(child: Awaited<ReturnType<typeof holding>>, signal: NodeJS.
 }
 
 describe.skipIf(process.platform === 'win32')('folders of a process', () => {
-  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s ends it as ever and leaves nothing', async signal => {
-    const child = await holding()
-    expect(await left()).toHaveLength(1)
-    expect(await ended(child, signal)).toEqual([null, signal])
-    expect(await left()).toEqual([])
-  })
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    '%s ends it as ever and leaves nothing',
+    async signal => {
+      const child = await holding()
+      expect(await left()).toHaveLength(1)
+      expect(await ended(child, signal)).toEqual([null, signal])
+      expect(await left()).toEqual([])
+    },
+  )
 
   it('stay while somebody else handles the signal, and go at the exit', async () => {
-    const child = await holding("process.on('SIGTERM', () => setTimeout(() => process.exit(7), 50))")
+    const child = await holding(
+      "process.on('SIGTERM', () => setTimeout(() => process.exit(7), 50))",
+    )
     expect(await ended(child, 'SIGTERM')).toEqual([7, null])
     expect(await left()).toEqual([])
   })
@@ -67,9 +72,10 @@ describe.skipIf(process.platform === 'win32')('folders of a process', () => {
     await mkdir(join(env['TMPDIR']!, name.replace('scratch', 'other')))
     const next = await holding()
     const now = await left()
-    expect(now.some(each => each.includes(`-${living.pid}-`)) && now.some(each => each.includes(`-${next.pid}-`))).toBe(
-      true,
-    )
+    expect(
+      now.some(each => each.includes(`-${living.pid}-`)) &&
+        now.some(each => each.includes(`-${next.pid}-`)),
+    ).toBe(true)
     expect(now).not.toContain(name)
     expect(now).toHaveLength(4)
     expect(await readdir(outside)).toEqual(['kept'])
@@ -80,11 +86,15 @@ describe.skipIf(process.platform === 'win32')('folders of a process', () => {
 
   it('a command that leaves images out leaves nothing when it is interrupted', async () => {
     const dir = join(folder, 'run')
-    await storeRun([{ model: 'a', dataset: 'd', correct: evenly(100, 0.5), groups: () => ({ region: 'Asia' }) }], dir)
+    await storeRun(
+      [{ model: 'a', dataset: 'd', correct: evenly(100, 0.5), groups: () => ({ region: 'Asia' }) }],
+      dir,
+    )
     await writeFile(join(folder, 'slice.csv'), 'dataset,id\nd,image-1\n')
     const child = start(['table', dir, '--exclude', join(folder, 'slice.csv')], { env })
     const code = once(child, 'exit')
-    while ((await left()).length === 0 && child.exitCode === null) await new Promise(resolve => setTimeout(resolve, 2))
+    while ((await left()).length === 0 && child.exitCode === null)
+      await new Promise(resolve => setTimeout(resolve, 2))
     child.kill('SIGINT')
     // On a busy machine it may be done before the signal comes.
     expect([

@@ -1,16 +1,31 @@
 import { describe, expect, it } from 'vitest'
-import { anytimeEstimate, anytimeExcludes, anytimeInterval, finiteInterval } from '../../src/metrics/anytime.ts'
+import {
+  anytimeEstimate,
+  anytimeExcludes,
+  anytimeInterval,
+  finiteInterval,
+} from '../../src/metrics/anytime.ts'
 import { type Random, randomFrom } from '../../src/lib/random.ts'
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length
 
-const normal = (random: Random): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+const normal = (random: Random): number =>
+  Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
 
 /** Outcomes of models that agree on what is hard: `alike` is the share of the latent variance that they have in common. */
-function world(random: Random, images: number, models: number, alike: number, ease: number): number[][] {
+function world(
+  random: Random,
+  images: number,
+  models: number,
+  alike: number,
+  ease: number,
+): number[][] {
   const hardness = Array.from({ length: images }, () => normal(random))
   return Array.from({ length: models }, () =>
-    hardness.map(x => Number(ease + Math.sqrt(alike) * x + Math.sqrt(1 - alike) * normal(random) > 0)),
+    hardness.map(x =>
+      Number(ease + Math.sqrt(alike) * x + Math.sqrt(1 - alike) * normal(random) > 0),
+    ),
   )
 }
 
@@ -29,7 +44,9 @@ function missed(
   for (let run = 0; run < 1000; run++) {
     const [outcomes, ...others] = world(random, 400, 5, 0.8, random() * 3 - 1)
     const known =
-      bins === 'good' ? counted(others) : outcomes!.map(y => (random() < 0.5 ? 1 - y : Math.floor(random() * 4)))
+      bins === 'good'
+        ? counted(others)
+        : outcomes!.map(y => (random() < 0.5 ? 1 - y : Math.floor(random() * 4)))
     const truth = mean(outcomes!)
     if (stops.some(n => excludes(outcomes!.slice(0, n), known, truth))) wrong++
   }
@@ -38,8 +55,12 @@ function missed(
 
 describe('an interval that is valid at any stopping time', () => {
   it('misses the truth, at any of twelve looks together, in at most 5 % of 1,000 runs', () => {
-    expect(missed((outcomes, bins, truth) => anytimeExcludes({ outcomes, bins }, truth), 'good')).toBeLessThan(0.05)
-    expect(missed((outcomes, bins, truth) => anytimeExcludes({ outcomes, bins }, truth), 'bad')).toBeLessThan(0.05)
+    expect(
+      missed((outcomes, bins, truth) => anytimeExcludes({ outcomes, bins }, truth), 'good'),
+    ).toBeLessThan(0.05)
+    expect(
+      missed((outcomes, bins, truth) => anytimeExcludes({ outcomes, bins }, truth), 'bad'),
+    ).toBeLessThan(0.05)
     const targeted = (outcomes: number[], bins: number[], truth: number): boolean =>
       anytimeExcludes({ outcomes, bins }, truth, { target: 0.05 })
     expect(missed(targeted, 'good')).toBeLessThan(0.05)
@@ -76,14 +97,20 @@ describe('an interval that is valid at any stopping time', () => {
   })
 
   it('refuses more outcomes than images', () => {
-    expect(() => anytimeInterval({ outcomes: [1, 0], bins: [0] })).toThrow('2 outcomes of a list of 1 images')
+    expect(() => anytimeInterval({ outcomes: [1, 0], bins: [0] })).toThrow(
+      '2 outcomes of a list of 1 images',
+    )
   })
 })
 
 describe('an interval from counts of a finite group', () => {
   it('misses the truth, at any of twelve looks together, in at most 5 % of 1,000 runs', () => {
     const excludes = (outcomes: number[], bins: number[], truth: number): boolean => {
-      const [low, high] = finiteInterval(Math.round(mean(outcomes) * outcomes.length), outcomes.length, bins.length)!
+      const [low, high] = finiteInterval(
+        Math.round(mean(outcomes) * outcomes.length),
+        outcomes.length,
+        bins.length,
+      )!
       return truth < low - 1e-12 || truth > high + 1e-12
     }
     expect(missed(excludes, 'good')).toBeLessThan(0.05)
@@ -93,7 +120,8 @@ describe('an interval from counts of a finite group', () => {
     const [hits, n, total] = [7, 20, 60]
     const chance = (all: number): number => {
       let product = 1
-      for (let i = 0; i < n; i++) product *= (i < hits ? all - i : total - all - (i - hits)) / (total - i)
+      for (let i = 0; i < n; i++)
+        product *= (i < hits ? all - i : total - all - (i - hits)) / (total - i)
       return product
     }
     const totals = Array.from({ length: total - n + 1 }, (_, i) => hits + i)

@@ -17,7 +17,9 @@ const shapes: Record<string, (position: number, last: number) => number> = {
   'one ahead and one behind': (i, last) => (i === 0 ? 0 : i === last ? 1 : 0.5),
 }
 
-const uneven = Array.from({ length: 37 }, (_, i) => Math.round(30 * (2000 / 30) ** (((i * 11) % 37) / 36)))
+const uneven = Array.from({ length: 37 }, (_, i) =>
+  Math.round(30 * (2000 / 30) ** (((i * 11) % 37) / 36)),
+)
 
 const designs: [name: string, sizes: number[]][] = [
   ['6 groups of 1,700', Array<number>(6).fill(1700)],
@@ -106,7 +108,12 @@ describe('coverage of the 95 % interval of a disparity', () => {
 })
 
 /** Regions of households whose images share their luck: a household's chance is 1 or 0 with probability `shared`. */
-function households(counts: readonly number[], chances: readonly number[], shared: number, random: Random) {
+function households(
+  counts: readonly number[],
+  chances: readonly number[],
+  shared: number,
+  random: Random,
+) {
   return counts.flatMap((count, region) =>
     Array.from({ length: count }, (_, i) => {
       const n = 2 + Math.floor(random() * 9)

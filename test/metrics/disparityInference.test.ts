@@ -13,14 +13,18 @@ const group = (name: string, top1: number, n: number) => ({ group: name, top1, n
 
 describe('equalityNull', () => {
   it('gives the chance that a hypergeometric table gives', () => {
-    const { p, expected } = equalityNull([group('a', 8, 10), group('b', 2, 10)], { seed: 3, draws: 40_000 })
+    const { p, expected } = equalityNull([group('a', 8, 10), group('b', 2, 10)], {
+      seed: 3,
+      draws: 40_000,
+    })
     // P(|8 - 2| or more) of 10 of 20 dealt to 10: 2 (C(10,8)C(10,2) + C(10,9)C(10,1) + 1) / C(20,10)
     expect(Math.abs(p - (2 * (45 * 45 + 100 + 1)) / 184_756)).toBeLessThan(0.003)
     expect(Math.abs(expected - 0.1803)).toBeLessThan(0.01)
   })
 
   it('expects more from many small groups than from few large ones', () => {
-    const even = (count: number, n: number) => Array.from({ length: count }, (_, i) => group(`g${i}`, n / 2, n))
+    const even = (count: number, n: number) =>
+      Array.from({ length: count }, (_, i) => group(`g${i}`, n / 2, n))
     const few = equalityNull(even(6, 1000), { seed: 1 })
     const many = equalityNull(even(37, 100), { seed: 1 })
     expect(few.expected).toBeCloseTo(2.534 * Math.sqrt(0.25 / 1000), 2)
@@ -69,8 +73,13 @@ describe('inferDisparity', () => {
       ...none,
       reason: 'only one group with at least 30 images',
     })
-    const small = inferDisparity([group('a', 5, 9), group('b', 0, 1), group('c', 0, 0)], { seed: 1 })
-    expect(small).toMatchObject({ ...none, leftOut: [{ group: 'a' }, { group: 'b' }, { group: 'c' }] })
+    const small = inferDisparity([group('a', 5, 9), group('b', 0, 1), group('c', 0, 0)], {
+      seed: 1,
+    })
+    expect(small).toMatchObject({
+      ...none,
+      leftOut: [{ group: 'a' }, { group: 'b' }, { group: 'c' }],
+    })
   })
 
   it('takes groups of one, two groups, perfect scores and zeros', () => {
@@ -81,7 +90,10 @@ describe('inferDisparity', () => {
       [group('a', 0, 50), group('b', 0, 60)],
       [group('a', 0, 50), group('b', 60, 60)],
     ]) {
-      const { disparity, interval, p, corrected, expected } = inferDisparity(groups, { seed: 1, minN: 1 })
+      const { disparity, interval, p, corrected, expected } = inferDisparity(groups, {
+        seed: 1,
+        minN: 1,
+      })
       for (const value of [disparity, p, corrected, expected, ...interval!]) {
         expect(value).toBeGreaterThanOrEqual(0)
         expect(value).toBeLessThanOrEqual(1)
@@ -89,19 +101,31 @@ describe('inferDisparity', () => {
       expect(interval![0]).toBeLessThanOrEqual(corrected!)
       expect(interval![1]).toBeGreaterThanOrEqual(corrected!)
     }
-    expect(inferDisparity([group('a', 0, 50), group('b', 60, 60)], { seed: 1 }).interval![0]).toBeGreaterThan(0.8)
-    expect(inferDisparity([group('a', 50, 50), group('b', 60, 60)], { seed: 1 }).interval![1]).toBeLessThan(0.15)
+    expect(
+      inferDisparity([group('a', 0, 50), group('b', 60, 60)], { seed: 1 }).interval![0],
+    ).toBeGreaterThan(0.8)
+    expect(
+      inferDisparity([group('a', 50, 50), group('b', 60, 60)], { seed: 1 }).interval![1],
+    ).toBeLessThan(0.15)
   })
 
   it('never gives NaN, and orders its ends', () => {
-    const cell = fc.record({ n: fc.integer({ min: 1, max: 400 }), part: fc.double({ min: 0, max: 1, noNaN: true }) })
+    const cell = fc.record({
+      n: fc.integer({ min: 1, max: 400 }),
+      part: fc.double({ min: 0, max: 1, noNaN: true }),
+    })
     fc.assert(
       fc.property(fc.array(cell, { minLength: 2, maxLength: 12 }), fc.integer(), (cells, seed) => {
         const groups = cells.map(({ n, part }, i) => group(`g${i}`, Math.round(part * n), n))
         const found = inferDisparity(groups, { seed, draws: 60, minN: 1 })
         const [low, high] = found.interval!
         return (
-          0 <= low && low <= found.corrected! && found.corrected! <= high && high <= 1 && found.p! > 0 && found.p! <= 1
+          0 <= low &&
+          low <= found.corrected! &&
+          found.corrected! <= high &&
+          high <= 1 &&
+          found.p! > 0 &&
+          found.p! <= 1
         )
       }),
       { numRuns: 40 },
@@ -109,13 +133,19 @@ describe('inferDisparity', () => {
   })
 
   it('finds a gap that is there and none that is not', () => {
-    const gap = inferDisparity([group('a', 1600, 2000), group('b', 1300, 2000), group('c', 1590, 2000)], { seed: 4 })
+    const gap = inferDisparity(
+      [group('a', 1600, 2000), group('b', 1300, 2000), group('c', 1590, 2000)],
+      { seed: 4 },
+    )
     expect(gap.p).toBeLessThan(0.002)
     expect(gap.interval![0]).toBeGreaterThan(0.1)
     expect(gap.interval![1]).toBeLessThan(0.2)
-    const none = inferDisparity([group('a', 61, 100), group('b', 66, 100), group('c', 58, 100), group('d', 63, 100)], {
-      seed: 4,
-    })
+    const none = inferDisparity(
+      [group('a', 61, 100), group('b', 66, 100), group('c', 58, 100), group('d', 63, 100)],
+      {
+        seed: 4,
+      },
+    )
     expect(none.p).toBeGreaterThan(0.3)
     expect(none.interval![0]).toBe(0)
     expect(none.corrected).toBeLessThan(none.disparity!)
@@ -143,15 +173,23 @@ describe('inferDisparity', () => {
     expect(together.interval![1] - together.interval![0]).toBeGreaterThan(
       1.5 * (apart.interval![1] - apart.interval![0]),
     )
-    expect(() => inferDisparity(sums, { seed: 1, clusters: clusters.slice(1) })).toThrow('households of b have')
+    expect(() => inferDisparity(sums, { seed: 1, clusters: clusters.slice(1) })).toThrow(
+      'households of b have',
+    )
   })
 })
 
 describe('designEffect', () => {
   it('is 1 for single images and the cluster size for identical ones', () => {
-    const single = Array.from({ length: 50 }, (_, i) => ({ ...group('a', i % 2, 1), cluster: `${i}` }))
+    const single = Array.from({ length: 50 }, (_, i) => ({
+      ...group('a', i % 2, 1),
+      cluster: `${i}`,
+    }))
     expect(designEffect(single).byGroup.get('a')).toBe(1)
-    const same = Array.from({ length: 50 }, (_, i) => ({ ...group('a', i % 2 ? 4 : 0, 4), cluster: `${i}` }))
+    const same = Array.from({ length: 50 }, (_, i) => ({
+      ...group('a', i % 2 ? 4 : 0, 4),
+      cluster: `${i}`,
+    }))
     expect(designEffect(same).correlation).toBeCloseTo(1, 12)
     expect(designEffect(same).byGroup.get('a')).toBeCloseTo(4, 12)
     expect(designEffect([]).correlation).toBe(0)
@@ -161,13 +199,18 @@ describe('designEffect', () => {
 
 describe('posteriorMeans', () => {
   it('are numbers for any number of images', () => {
-    const means = posteriorMeans(Float64Array.of(0.01, 0.5137, 0.99), new Float64Array(3).fill(1e-5))
-    for (const [i, x] of [0.01, 0.5137, 0.99].entries()) expect(Math.abs(means[i]! - x)).toBeLessThan(0.007)
+    const means = posteriorMeans(
+      Float64Array.of(0.01, 0.5137, 0.99),
+      new Float64Array(3).fill(1e-5),
+    )
+    for (const [i, x] of [0.01, 0.5137, 0.99].entries())
+      expect(Math.abs(means[i]! - x)).toBeLessThan(0.007)
   })
 
   it('collapses equal groups and keeps camps apart', () => {
     const random = randomFrom(2)
-    const noisy = (center: number) => center + 0.01 * (random() + random() + random() + random() - 2) * Math.sqrt(3)
+    const noisy = (center: number) =>
+      center + 0.01 * (random() + random() + random() + random() - 2) * Math.sqrt(3)
     const se = new Float64Array(40).fill(0.01)
     const equal = posteriorMeans(
       Float64Array.from({ length: 40 }, () => noisy(0.5)),
@@ -180,7 +223,9 @@ describe('posteriorMeans', () => {
     )
     expect(mean(camps.subarray(0, 20))).toBeCloseTo(0.4, 2)
     expect(mean(camps.subarray(20))).toBeCloseTo(0.6, 2)
-    expect(Math.min(...camps.subarray(20)) - Math.max(...camps.subarray(0, 20))).toBeGreaterThan(0.17)
+    expect(Math.min(...camps.subarray(20)) - Math.max(...camps.subarray(0, 20))).toBeGreaterThan(
+      0.17,
+    )
     expect([...posteriorMeans(Float64Array.of(0.3, 0.3), se.subarray(0, 2))]).toEqual([0.3, 0.3])
   })
 })

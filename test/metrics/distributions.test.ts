@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { binomialCdf, chiSquareUpper, normalQuantile, tQuantile, tTwoSided } from '../../src/metrics/distributions.ts'
+import {
+  binomialCdf,
+  chiSquareUpper,
+  normalQuantile,
+  tQuantile,
+  tTwoSided,
+} from '../../src/metrics/distributions.ts'
 
 /** Values of SciPy 1.17's norm, t, chi2, beta and binom. */
 const scipy: [name: string, ours: number, expected: number][] = [

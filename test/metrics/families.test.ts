@@ -32,11 +32,17 @@ describe('power', () => {
     const small = minimumDetectableDifference(0.6, 50).value!
     expect(minimumDetectableDifference(0.6, 500).value).toBeLessThan(small / 2)
     expect(minimumDetectableDifference(0.6, 0)).toEqual({ value: null, reason: 'no images' })
-    expect(minimumDetectableDifference(0.1, 3, 3).reason).toBe('3 images cannot show a drop from 0.1 to 0')
-    expect(imagesNeeded(0.6, 0.05, 100).reason).toBe("the other group's 100 images are too few for any size")
+    expect(minimumDetectableDifference(0.1, 3, 3).reason).toBe(
+      '3 images cannot show a drop from 0.1 to 0',
+    )
+    expect(imagesNeeded(0.6, 0.05, 100).reason).toBe(
+      "the other group's 100 images are too few for any size",
+    )
     expect(() => imagesNeeded(0.6, 0.7)).toThrow('difference 0.7 is not between')
     expect(() => minimumDetectableDifference(Number.NaN, 5)).toThrow('accuracy NaN is not in 0 … 1')
-    expect(() => minimumDetectableDifference(0.5, 5, 5, { power: 1 })).toThrow('must lie between 0 and 1')
+    expect(() => minimumDetectableDifference(0.5, 5, 5, { power: 1 })).toThrow(
+      'must lie between 0 and 1',
+    )
   })
 })
 
@@ -75,9 +81,16 @@ describe('class scores', () => {
 
   it('says what is missing', () => {
     const [row] = classScores([{ class: 'x', n: 0, hits: 0, predicted: 0 }])
-    expect(row).toMatchObject({ recall: null, f1: null, interval: null, reason: 'no images, never predicted' })
+    expect(row).toMatchObject({
+      recall: null,
+      f1: null,
+      interval: null,
+      reason: 'no images, never predicted',
+    })
     expect(macroScores([row!])).toMatchObject({ recall: null, reason: 'no class has images' })
-    expect(() => classScores([{ class: 'x', n: 1, hits: 2, predicted: 3 }])).toThrow('impossible counts of x')
+    expect(() => classScores([{ class: 'x', n: 1, hits: 2, predicted: 3 }])).toThrow(
+      'impossible counts of x',
+    )
     expect(() => classScores([row!, row!])).toThrow('duplicate class: x')
     expect(() => classCounts(['a'], [])).toThrow('1 images but 0 predictions')
   })
@@ -93,12 +106,17 @@ describe('weighted accuracy', () => {
   })
 
   it('loses effective images with unequal weights', () => {
-    expect(weightedAccuracy({ weight: 10, squares: 66, hits: 2 }).effectiveN).toBeCloseTo(100 / 66, 12)
+    expect(weightedAccuracy({ weight: 10, squares: 66, hits: 2 }).effectiveN).toBeCloseTo(
+      100 / 66,
+      12,
+    )
     expect(weightedAccuracy({ weight: 0, squares: 0, hits: 0 })).toMatchObject({
       value: null,
       reason: 'no images with a weight',
     })
-    expect(() => weightedAccuracy({ weight: Number.NaN, squares: 1, hits: 1 })).toThrow('impossible weights: sum NaN')
+    expect(() => weightedAccuracy({ weight: Number.NaN, squares: 1, hits: 1 })).toThrow(
+      'impossible weights: sum NaN',
+    )
     expect(() => weightedAccuracy({ weight: 1, squares: 1, hits: 2 })).toThrow('impossible weights')
   })
 })
@@ -125,22 +143,37 @@ describe('failureBias', () => {
       failed: 0,
       reason: 'no image failed',
     })
-    expect(failureBias([row('a', 5, 5), row('b', 5, 5)], { seed: 1 }).reason).toBe('every image failed')
+    expect(failureBias([row('a', 5, 5), row('b', 5, 5)], { seed: 1 }).reason).toBe(
+      'every image failed',
+    )
     expect(failureBias([row('a', 1, 5), row('b', 0, 0)], { seed: 1 })).toMatchObject({
       p: null,
       reason: 'only one group',
     })
-    expect(failureBias([row('b', 0, 0)], { seed: 1 }).groups[0]).toMatchObject({ rate: null, interval: null })
+    expect(failureBias([row('b', 0, 0)], { seed: 1 }).groups[0]).toMatchObject({
+      rate: null,
+      interval: null,
+    })
     expect(() => failureBias([row('a', 6, 5)], { seed: 1 })).toThrow('impossible counts of a')
   })
 })
 
 describe('decomposeGap', () => {
-  const cell = (name: string, group: string, top1: number, n: number) => ({ class: name, group, top1, n })
+  const cell = (name: string, group: string, top1: number, n: number) => ({
+    class: name,
+    group,
+    top1,
+    n,
+  })
 
   it('finds mix where classes are equally hard, and difference where shares are equal', () => {
     const mix = decomposeGap(
-      [cell('easy', 'E', 72, 80), cell('hard', 'E', 2, 20), cell('easy', 'A', 18, 20), cell('hard', 'A', 8, 80)],
+      [
+        cell('easy', 'E', 72, 80),
+        cell('hard', 'E', 2, 20),
+        cell('easy', 'A', 18, 20),
+        cell('hard', 'A', 8, 80),
+      ],
       'E',
       'A',
     )
@@ -177,7 +210,11 @@ describe('decomposeGap', () => {
   })
 
   it('counts classes that one group lacks as unmatched', () => {
-    const result = decomposeGap([cell('x', 'E', 5, 10), cell('z', 'E', 10, 10), cell('x', 'A', 5, 10)], 'E', 'A')
+    const result = decomposeGap(
+      [cell('x', 'E', 5, 10), cell('z', 'E', 10, 10), cell('x', 'A', 5, 10)],
+      'E',
+      'A',
+    )
     expect(result.gap).toBeCloseTo(0.25, 12)
     expect(result.unmatched).toBeCloseTo(0.25 + 0.25, 12)
     expect(result.classes.find(c => c.class === 'z')).toMatchObject({
@@ -185,7 +222,10 @@ describe('decomposeGap', () => {
       accuracy: [1, null],
       interval: null,
     })
-    expect(decomposeGap([cell('x', 'E', 5, 10)], 'E', 'A')).toMatchObject({ gap: null, reason: 'no images in A' })
+    expect(decomposeGap([cell('x', 'E', 5, 10)], 'E', 'A')).toMatchObject({
+      gap: null,
+      reason: 'no images in A',
+    })
     expect(decomposeGap([cell('x', 'E', 5, 10), cell('y', 'A', 5, 10)], 'E', 'A').reason).toBe(
       'the groups have no class in common',
     )
@@ -205,7 +245,12 @@ describe('income', () => {
   })
 
   it('compares groups at equal income', () => {
-    const cell = (income: string, group: string, top1: number, n: number) => ({ income, group, top1, n })
+    const cell = (income: string, group: string, top1: number, n: number) => ({
+      income,
+      group,
+      top1,
+      n,
+    })
     const result = incomeControlled([
       cell('Q2', 'Europe', 611, 1000),
       cell('Q2', 'Africa', 525, 1000),
@@ -215,29 +260,45 @@ describe('income', () => {
     ])
     expect(result.rows.map(row => row.income)).toEqual(['Q2', 'Q3', 'Q4'])
     expect(result.rows[0]!.difference).toBeCloseTo(0.086, 12)
-    expect(result.rows[2]).toMatchObject({ difference: null, interval: null, reason: 'no images in Africa' })
+    expect(result.rows[2]).toMatchObject({
+      difference: null,
+      interval: null,
+      reason: 'no images in Africa',
+    })
     expect(result.controlled.value).toBeCloseTo((0.086 + 0.067) / 2, 12)
     expect(result.controlled.interval![0]).toBeGreaterThan(0.04)
     expect(result.controlled.interval![1]).toBeLessThan(0.11)
     expect(incomeControlled([]).controlled.reason).toBe('no income level has images of both groups')
-    expect(() => incomeControlled([cell('Q1', 'a', 1, 2), cell('Q1', 'a', 1, 2)])).toThrow('duplicate row: a at Q1')
+    expect(() => incomeControlled([cell('Q1', 'a', 1, 2), cell('Q1', 'a', 1, 2)])).toThrow(
+      'duplicate row: a at Q1',
+    )
   })
 })
 
 describe('scaling', () => {
-  const points = [1e6, 1e7, 1e8, 1e9].map((size, i) => ({ model: `m${i}`, size, value: 0.1 + 0.02 * i }))
+  const points = [1e6, 1e7, 1e8, 1e9].map((size, i) => ({
+    model: `m${i}`,
+    size,
+    value: 0.1 + 0.02 * i,
+  }))
 
   it('is the change per tenfold size on the log axis', () => {
     expect(scalingTrend(points).slope).toBeCloseTo(0.02, 12)
     expect(scalingTrend(points, 'linear').slope).toBeGreaterThan(0)
-    const holes = scalingTrend([...points, { model: 'x', size: null, value: 1 }, { model: 'y', size: 5, value: null }])
+    const holes = scalingTrend([
+      ...points,
+      { model: 'x', size: null, value: 1 },
+      { model: 'y', size: 5, value: null },
+    ])
     expect(holes.leftOut).toEqual([
       { model: 'x', reason: 'no size known' },
       { model: 'y', reason: 'no value' },
     ])
     expect(scalingTrend([]).reason).toBe('no models')
     expect(() => scalingTrend([{ model: 'x', size: 0, value: 1 }])).toThrow('size of x is 0')
-    expect(() => scalingTrend([{ model: 'x', size: 1, value: Number.NaN }])).toThrow('value of x is NaN')
+    expect(() => scalingTrend([{ model: 'x', size: 1, value: Number.NaN }])).toThrow(
+      'value of x is NaN',
+    )
   })
 
   it('gives group means with error bars', () => {
@@ -275,12 +336,17 @@ describe('disparityTrend', () => {
   })
 
   it('has none for one model or a disparity of 0', () => {
-    expect(disparityTrend([{ model: 'a', accuracy: 0.5, disparity: 0.1 }])).toMatchObject({ growth: null, slope: null })
+    expect(disparityTrend([{ model: 'a', accuracy: 0.5, disparity: 0.1 }])).toMatchObject({
+      growth: null,
+      slope: null,
+    })
     const zero = disparityTrend([
       { model: 'a', accuracy: 0.5, disparity: 0 },
       { model: 'b', accuracy: 0.6, disparity: 0.1 },
     ])
     expect(zero.growth).toBeNull()
-    expect(() => disparityTrend([{ model: 'a', accuracy: Number.NaN, disparity: 0 }])).toThrow('accuracy of a is NaN')
+    expect(() => disparityTrend([{ model: 'a', accuracy: Number.NaN, disparity: 0 }])).toThrow(
+      'accuracy of a is NaN',
+    )
   })
 })

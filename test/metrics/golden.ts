@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { shared } from '../helpers/shared.ts'
 
-const file = (name: string): string => readFileSync(`${shared ?? ''}/golden/analysis/${name}`, 'utf8')
+const file = (name: string): string =>
+  readFileSync(`${shared ?? ''}/golden/analysis/${name}`, 'utf8')
 
 const rows = (name: string): string[][] =>
   file(name)
@@ -53,7 +54,13 @@ export function outcomes(): {
   const position = new Map<string, number>()
   const images = rows('images.csv').map((cells, i) => {
     position.set(cells[0]!, i)
-    return { region: cells[1]!, country: cells[2]!, household: cells[3]!, income: cells[4]!, class: cells[5]! }
+    return {
+      region: cells[1]!,
+      country: cells[2]!,
+      household: cells[3]!,
+      income: cells[4]!,
+      class: cells[5]!,
+    }
   })
   const correct = new Map<string, Uint8Array>()
   for (const [model, image, hit] of rows('outcomes.csv')) {
@@ -89,6 +96,8 @@ export function testbed(): {
   const models = rows('published_timm_testbed.csv').map(cells =>
     Object.fromEntries(names.slice(1).map((name, i) => [name, Number(cells[i + 1])])),
   )
-  const truth = JSON.parse(file('published_timm_testbed.expected.json')) as { expected: Record<string, LineTruth> }
+  const truth = JSON.parse(file('published_timm_testbed.expected.json')) as {
+    expected: Record<string, LineTruth>
+  }
   return { models, expected: truth.expected }
 }

@@ -16,7 +16,11 @@ describe('accuracy', () => {
       interval: null,
       reason: 'all 4 images failed',
     })
-    expect(accuracy({ n: 0, top1: 0 })).toMatchObject({ top1: null, top5: null, reason: 'no images' })
+    expect(accuracy({ n: 0, top1: 0 })).toMatchObject({
+      top1: null,
+      top5: null,
+      reason: 'no images',
+    })
   })
 
   it('gives both accuracies with intervals', () => {
@@ -45,7 +49,9 @@ describe('accuracy', () => {
   })
 
   it('refuses duplicate groups and names them', () => {
-    expect(() => accuracyByGroup(groups(['Asia', 1, 2], ['Asia', 1, 2]))).toThrow('duplicate group: Asia')
+    expect(() => accuracyByGroup(groups(['Asia', 1, 2], ['Asia', 1, 2]))).toThrow(
+      'duplicate group: Asia',
+    )
   })
 
   it('averages classes, not images, in macro', () => {
@@ -56,7 +62,10 @@ describe('accuracy', () => {
         { n: 0, top1: 0 },
       ]),
     ).toEqual({ value: 0.5, classes: 2, reason: null })
-    expect(macroAccuracy([{ n: 0, top1: 0 }])).toMatchObject({ value: null, reason: 'no class has images' })
+    expect(macroAccuracy([{ n: 0, top1: 0 }])).toMatchObject({
+      value: null,
+      reason: 'no class has images',
+    })
   })
 
   it('groups a cube by intersections', () => {
@@ -66,7 +75,12 @@ describe('accuracy', () => {
       top1,
       errors: 1,
     })
-    const cube = [cell('Asia', 'Q1', 3), cell('Asia', 'Q1', 5), cell('Asia', 'Q2', 1), cell('Africa', null, 7)]
+    const cube = [
+      cell('Asia', 'Q1', 3),
+      cell('Asia', 'Q1', 5),
+      cell('Asia', 'Q2', 1),
+      cell('Africa', null, 7),
+    ]
     const { groups: cells, unknown } = groupBy(cube, ['region', 'income'])
     expect(cells.map(c => [c.group, c.n, c.top1, c.errors])).toEqual([
       ['Asia × Q1', 20, 8, 2],
@@ -80,12 +94,22 @@ describe('accuracy', () => {
 describe('wilson', () => {
   it('contains the share, stays in 0 … 1 and shrinks with n', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 1e6 }), fc.double({ min: 0, max: 1, noNaN: true }), (n, part) => {
-        const hits = Math.round(part * n)
-        const [low, high] = wilson(hits, n)!
-        const [low4, high4] = wilson(4 * hits, 4 * n)!
-        return low >= 0 && low <= hits / n && high >= hits / n && high <= 1 && high4 - low4 <= high - low
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 1e6 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (n, part) => {
+          const hits = Math.round(part * n)
+          const [low, high] = wilson(hits, n)!
+          const [low4, high4] = wilson(4 * hits, 4 * n)!
+          return (
+            low >= 0 &&
+            low <= hits / n &&
+            high >= hits / n &&
+            high <= 1 &&
+            high4 - low4 <= high - low
+          )
+        },
+      ),
     )
   })
 
@@ -110,19 +134,29 @@ describe('wilson', () => {
 describe('disparity', () => {
   it('compares large groups and lists the small', () => {
     const result = disparity(groups(['Europe', 80, 100], ['Africa', 60, 100], ['Oceania', 1, 29]))
-    expect(result).toMatchObject({ best: 'Europe', worst: 'Africa', groups: 2, leftOut: [{ group: 'Oceania', n: 29 }] })
+    expect(result).toMatchObject({
+      best: 'Europe',
+      worst: 'Africa',
+      groups: 2,
+      leftOut: [{ group: 'Oceania', n: 29 }],
+    })
     expect(result.disparity).toBeCloseTo(0.2, 12)
     expect(result.ratio).toBeCloseTo(0.75, 12)
   })
 
   it('is null with a reason for fewer than two groups', () => {
-    expect(disparity([])).toMatchObject({ disparity: null, reason: 'no group with at least 30 images' })
+    expect(disparity([])).toMatchObject({
+      disparity: null,
+      reason: 'no group with at least 30 images',
+    })
     expect(disparity(groups(['Asia', 20, 40], ['Africa', 2, 4]))).toMatchObject({
       disparity: null,
       best: null,
       groups: 1,
     })
-    expect(disparity(groups(['Asia', 0, 0], ['Africa', 2, 4]), 0).reason).toBe('only one group with at least 0 images')
+    expect(disparity(groups(['Asia', 0, 0], ['Africa', 2, 4]), 0).reason).toBe(
+      'only one group with at least 0 images',
+    )
   })
 
   it('is 0 where all are equal, and has no ratio where all are 0', () => {
@@ -132,25 +166,42 @@ describe('disparity', () => {
       best: 'a',
       worst: 'a',
     })
-    expect(disparity(groups(['a', 0, 40], ['b', 0, 50]))).toMatchObject({ disparity: 0, ratio: null })
+    expect(disparity(groups(['a', 0, 40], ['b', 0, 50]))).toMatchObject({
+      disparity: 0,
+      ratio: null,
+    })
   })
 
   it('lies between 0 and 1 and does not depend on the order', () => {
-    const cell = fc.record({ n: fc.integer({ min: 0, max: 300 }), part: fc.double({ min: 0, max: 1, noNaN: true }) })
+    const cell = fc.record({
+      n: fc.integer({ min: 0, max: 300 }),
+      part: fc.double({ min: 0, max: 1, noNaN: true }),
+    })
     fc.assert(
       fc.property(fc.array(cell, { maxLength: 12 }), cells => {
-        const rows = cells.map(({ n, part }, i) => ({ group: `g${i}`, n, top1: Math.floor(part * n) }))
+        const rows = cells.map(({ n, part }, i) => ({
+          group: `g${i}`,
+          n,
+          top1: Math.floor(part * n),
+        }))
         const forward = disparity(rows, 10).disparity
         return (
-          forward === disparity(rows.toReversed(), 10).disparity && (forward === null || (forward >= 0 && forward <= 1))
+          forward === disparity(rows.toReversed(), 10).disparity &&
+          (forward === null || (forward >= 0 && forward <= 1))
         )
       }),
     )
   })
 
   it('names the missing group of a pair', () => {
-    expect(pairDifference(groups(['Europe', 1, 2]))).toEqual({ value: null, interval: null, reason: 'no group Africa' })
-    expect(pairDifference(groups(['Europe', 1, 2], ['Africa', 0, 0])).reason).toBe('no images in Africa')
+    expect(pairDifference(groups(['Europe', 1, 2]))).toEqual({
+      value: null,
+      interval: null,
+      reason: 'no group Africa',
+    })
+    expect(pairDifference(groups(['Europe', 1, 2], ['Africa', 0, 0])).reason).toBe(
+      'no images in Africa',
+    )
     expect(pairDifference(groups(['x', 1, 2], ['y', 0, 2]), 'y', 'x').value).toBe(-0.5)
   })
 })
@@ -161,20 +212,31 @@ describe.skipIf(!shared)('golden outcomes', () => {
     const { images, correct, expected } = outcomes()
     for (const [model, truth] of Object.entries(expected.models)) {
       const hits = correct.get(model)!
-      expect(Math.abs(hits.reduce((a, b) => a + b, 0) / hits.length - truth.accuracy)).toBeLessThan(1e-9)
+      expect(Math.abs(hits.reduce((a, b) => a + b, 0) / hits.length - truth.accuracy)).toBeLessThan(
+        1e-9,
+      )
       for (const column of ['region', 'country', 'income'] as const) {
-        const cube = images.map((image, i) => ({ groups: { [column]: image[column] }, n: 1, top1: hits[i]! }))
+        const cube = images.map((image, i) => ({
+          groups: { [column]: image[column] },
+          n: 1,
+          top1: hits[i]!,
+        }))
         const { groups: cells } = groupBy(cube, [column])
         expectGroups([...cells], truth[column])
         if (column === 'region') {
-          expect(Math.abs(pairDifference(cells).value! - truth.europe_minus_africa)).toBeLessThan(1e-9)
+          expect(Math.abs(pairDifference(cells).value! - truth.europe_minus_africa)).toBeLessThan(
+            1e-9,
+          )
         }
       }
     }
   })
 })
 
-function expectGroups(cells: { group: string; n: number; top1: number }[], truth: GroupTruth): void {
+function expectGroups(
+  cells: { group: string; n: number; top1: number }[],
+  truth: GroupTruth,
+): void {
   const rows = accuracyByGroup(cells)
   expect(rows.map(row => row.group).sort()).toEqual(Object.keys(truth.n).sort())
   for (const row of rows) {

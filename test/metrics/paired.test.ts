@@ -31,13 +31,16 @@ describe('pairedInterval', () => {
     [20, 40, 160],
     [1, 12, 400],
     [7, 3, 30],
-  ])('has its ends where the score statistic is ±1.96 (lost %i, gained %i of %i)', (lost, gained, n) => {
-    const [low, high] = pairedInterval(pairs(n - lost - gained, lost, gained, 0))!
-    expect(searched(gained, lost, n, low)).toBeCloseTo(1.959964, 4)
-    expect(searched(gained, lost, n, high)).toBeCloseTo(-1.959964, 4)
-    expect(low).toBeLessThan((gained - lost) / n)
-    expect(high).toBeGreaterThan((gained - lost) / n)
-  })
+  ])(
+    'has its ends where the score statistic is ±1.96 (lost %i, gained %i of %i)',
+    (lost, gained, n) => {
+      const [low, high] = pairedInterval(pairs(n - lost - gained, lost, gained, 0))!
+      expect(searched(gained, lost, n, low)).toBeCloseTo(1.959964, 4)
+      expect(searched(gained, lost, n, high)).toBeCloseTo(-1.959964, 4)
+      expect(low).toBeLessThan((gained - lost) / n)
+      expect(high).toBeGreaterThan((gained - lost) / n)
+    },
+  )
 
   it('leaves out 0 exactly when McNemar without correction does', () => {
     expect(pairedInterval(pairs(100, 10, 21, 50))![0]).toBeGreaterThan(0)
@@ -61,15 +64,27 @@ describe('familywise', () => {
   const sure = (p: number): ExactTest => ({ p, attainable: t => t })
 
   it("takes Holm's steps where p-values are continuous", () => {
-    expect(rejectFamilywise([0.01, 0.04, 0.03, 0.005].map(sure))).toEqual([true, false, false, true])
-    expect(rejectFamilywise([0.01, 0.0124, 0.06, 0.03].map(sure))).toEqual([true, true, false, false])
+    expect(rejectFamilywise([0.01, 0.04, 0.03, 0.005].map(sure))).toEqual([
+      true,
+      false,
+      false,
+      true,
+    ])
+    expect(rejectFamilywise([0.01, 0.0124, 0.06, 0.03].map(sure))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ])
     expect(rejectFamilywise([])).toEqual([])
   })
 
   it('does not count tests that could not reach the p-value at hand', () => {
     const weak = Array.from({ length: 9 }, () => lowerTailTest(1, 2, 0.5))
     expect(rejectFamilywise([lowerTailTest(0, 5, 0.5), ...weak])[0]).toBe(true)
-    expect(rejectFamilywise([sure(0.03125), ...Array.from({ length: 9 }, () => sure(1))])[0]).toBe(false)
+    expect(rejectFamilywise([sure(0.03125), ...Array.from({ length: 9 }, () => sure(1))])[0]).toBe(
+      false,
+    )
   })
 
   it('knows the p-values that a binomial test can give', () => {
@@ -95,24 +110,39 @@ describe('sign flips of clusters', () => {
     const outcomes = { ...pairs(0, 9, 11, 0), nets }
     const { gained, total, atMost } = signFlips(outcomes)
     expect({ gained, total }).toEqual({ gained: 7, total: 12 })
-    for (let k = -1; k <= 13; k++) expect(atMost(k)).toBeCloseTo(sums.filter(sum => sum <= k).length / 32, 12)
+    for (let k = -1; k <= 13; k++)
+      expect(atMost(k)).toBeCloseTo(sums.filter(sum => sum <= k).length / 32, 12)
     expect(signFlipP({ ...outcomes, nets: [3, 1, 2, 2, 4] })).toBeCloseTo(2 / 32, 12)
   })
 
   it("are McNemar's exact test where every household has one flipped image, and where there are none", () => {
-    const single = joinOutcomes([cell('a', 1, 0), cell('b', 0, 1), cell('c', 1, 0), cell(null, 4, 0)])
+    const single = joinOutcomes([
+      cell('a', 1, 0),
+      cell('b', 0, 1),
+      cell('c', 1, 0),
+      cell(null, 4, 0),
+    ])
     const plain = joinOutcomes([cell(null, 6, 1)])
     expect(plain.nets).toBeUndefined()
-    for (const outcomes of [single, plain]) expect(signFlipP(outcomes)).toBeCloseTo(mcnemar(pairs(0, 6, 1, 0)).p!, 12)
+    for (const outcomes of [single, plain])
+      expect(signFlipP(outcomes)).toBeCloseTo(mcnemar(pairs(0, 6, 1, 0)).p!, 12)
     expect(flipInflation(single)).toBe(1)
     expect(signFlipP(joinOutcomes([]))).toBe(1)
   })
 
   it('add a household up over its classes, and widen the interval where households flip as one', () => {
-    const joined = joinOutcomes([cell('a', 4, 0), cell('a', 2, 1), cell('b', 0, 3), cell('c', 1, 1)])
+    const joined = joinOutcomes([
+      cell('a', 4, 0),
+      cell('a', 2, 1),
+      cell('b', 0, 3),
+      cell('c', 1, 1),
+    ])
     expect(joined).toEqual({ ...pairs(20, 7, 5, 8), nets: [-5, 3] })
     expect(flipInflation(joined)).toBeCloseTo(34 / 12, 12)
-    const [narrow, wide] = [pairedInterval(joined)!, pairedInterval(joined, 0.95, flipInflation(joined))!]
+    const [narrow, wide] = [
+      pairedInterval(joined)!,
+      pairedInterval(joined, 0.95, flipInflation(joined))!,
+    ]
     expect(wide[0]).toBeLessThan(narrow[0])
     expect(wide[1]).toBeGreaterThan(narrow[1])
   })

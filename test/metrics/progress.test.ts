@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bootstrapGap, bootstrapRate } from '../../src/metrics/bootstrapModels.ts'
-import { accuracyTable, netImprovement, oodBenchmarks, progressGap, progressRate } from '../../src/metrics/progress.ts'
+import {
+  accuracyTable,
+  netImprovement,
+  oodBenchmarks,
+  progressGap,
+  progressRate,
+} from '../../src/metrics/progress.ts'
 import { fitLine } from '../../src/metrics/regression.ts'
 import { shared } from '../helpers/shared.ts'
 import { testbed } from './golden.ts'
@@ -29,7 +35,10 @@ describe('fitLine', () => {
   it('says why there is no line', () => {
     expect(fitLine([], [])).toMatchObject({ slope: null, reason: 'no models' })
     expect(fitLine([1], [2])).toMatchObject({ slope: null, reason: 'one model: a line needs two' })
-    expect(fitLine([1, 1, 1], [1, 2, 3])).toMatchObject({ slope: null, reason: 'all x values are equal' })
+    expect(fitLine([1, 1, 1], [1, 2, 3])).toMatchObject({
+      slope: null,
+      reason: 'all x values are equal',
+    })
     expect(fitLine([0.25, 0.5], [0.125, 0.375])).toMatchObject({
       r2: 1,
       p: null,
@@ -42,7 +51,13 @@ describe('fitLine', () => {
   })
 
   it('takes a perfect line', () => {
-    expect(fitLine([0, 1, 2, 3], [1, 3, 5, 7])).toMatchObject({ slope: 2, r2: 1, p: 0, interval: [2, 2], reason: null })
+    expect(fitLine([0, 1, 2, 3], [1, 3, 5, 7])).toMatchObject({
+      slope: 2,
+      r2: 1,
+      p: 0,
+      interval: [2, 2],
+      reason: null,
+    })
   })
 
   it('never gives NaN', () => {
@@ -112,13 +127,21 @@ describe('progress', () => {
 
   it('names models without a value, such as half of them', () => {
     const rate = progressRate(table({ ...rows, slow: [0.25, null, 0.35, null] }), 'slow')
-    expect(rate).toMatchObject({ n: 2, reason: 'two models: no standard error', models: ['m0', 'm2'] })
+    expect(rate).toMatchObject({
+      n: 2,
+      reason: 'two models: no standard error',
+      models: ['m0', 'm2'],
+    })
     expect(rate.leftOut).toEqual([
       { model: 'm1', reason: 'no accuracy on slow' },
       { model: 'm3', reason: 'no accuracy on slow' },
     ])
     const gap = progressGap(table({ ...rows, slow: [0.25, null, null, null] }), 'fast', 'slow')
-    expect(gap).toMatchObject({ difference: null, ratio: null, reason: 'one model: a line needs two' })
+    expect(gap).toMatchObject({
+      difference: null,
+      ratio: null,
+      reason: 'one model: a line needs two',
+    })
     expect(progressRate(table(rows), 'nothing')).toMatchObject({
       slope: null,
       netImprovement: null,
@@ -129,17 +152,23 @@ describe('progress', () => {
   it('takes an explicit set of models', () => {
     const rate = progressRate(table(rows), 'imagenet-r', { models: ['m0', 'm1', 'm2', 'other'] })
     expect(rate.slope).toBeCloseTo(2, 12)
-    expect(rate.leftOut).toEqual([{ model: 'other', reason: 'no accuracy on imagenet-1k, imagenet-r' }])
+    expect(rate.leftOut).toEqual([
+      { model: 'other', reason: 'no accuracy on imagenet-1k, imagenet-r' },
+    ])
   })
 
   it('transforms both axes, and leaves out what has no logit', () => {
     const perfect = table({ 'imagenet-1k': [0.5, 0.6, 0.7, 0.9], r: [0.2, 0.4, 0.5, 1] })
     for (const axis of ['logit', 'probit'] as const) {
       const rate = progressRate(perfect, 'r', { axis })
-      expect(rate.leftOut).toEqual([{ model: 'm3', reason: `an accuracy of 0 or 1 has no ${axis}` }])
+      expect(rate.leftOut).toEqual([
+        { model: 'm3', reason: `an accuracy of 0 or 1 has no ${axis}` },
+      ])
       expect(rate.n).toBe(3)
     }
-    const line = progressRate(table({ 'imagenet-1k': [0.5, 0.6, 0.7], r: [0.5, 0.6, 0.7] }), 'r', { axis: 'logit' })
+    const line = progressRate(table({ 'imagenet-1k': [0.5, 0.6, 0.7], r: [0.5, 0.6, 0.7] }), 'r', {
+      axis: 'logit',
+    })
     expect(line.slope).toBeCloseTo(1, 12)
   })
 
@@ -154,15 +183,26 @@ describe('progress', () => {
   })
 
   it('names best and worst, and refuses bad rows', () => {
-    expect(netImprovement(table(rows), 'imagenet-r')).toMatchObject({ value: 0.5, best: 'm3', worst: 'm0', models: 4 })
-    expect(netImprovement(table(rows), 'imagenet-r', ['m1'])).toMatchObject({ value: 0, best: 'm1', worst: 'm1' })
+    expect(netImprovement(table(rows), 'imagenet-r')).toMatchObject({
+      value: 0.5,
+      best: 'm3',
+      worst: 'm0',
+      models: 4,
+    })
+    expect(netImprovement(table(rows), 'imagenet-r', ['m1'])).toMatchObject({
+      value: 0,
+      best: 'm1',
+      worst: 'm1',
+    })
     expect(netImprovement(table(rows), 'none')).toMatchObject({
       value: null,
       reason: 'no model has an accuracy on none',
     })
     const row = { model: 'a', benchmark: 'b', accuracy: 0.5 }
     expect(() => accuracyTable([row, row])).toThrow('duplicate row: a on b')
-    expect(() => accuracyTable([{ ...row, accuracy: Number.NaN }])).toThrow('accuracy of a on b is NaN, not in 0 … 1')
+    expect(() => accuracyTable([{ ...row, accuracy: Number.NaN }])).toThrow(
+      'accuracy of a on b is NaN, not in 0 … 1',
+    )
     expect(() => accuracyTable([{ ...row, accuracy: 56 }])).toThrow('not in 0 … 1')
   })
 })
@@ -206,7 +246,9 @@ describe('bootstrap over models', () => {
     })
     expect(bootstrapGap(single, 'fast', 'slow', { seed: 1, draws: 50 }).difference).toBeNull()
     expect(() => bootstrapRate(single, 'fast', { seed: 1, draws: 0 })).toThrow('0 draws')
-    expect(() => bootstrapRate(single, 'fast', { seed: 0.5 })).toThrow('seed 0.5 is not a whole number')
+    expect(() => bootstrapRate(single, 'fast', { seed: 0.5 })).toThrow(
+      'seed 0.5 is not a whole number',
+    )
   })
 })
 

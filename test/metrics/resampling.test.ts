@@ -1,8 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bootstrapAccuracies, cellTable, differenceOf, disparityDraws, drawsOf } from '../../src/metrics/bootstrap.ts'
+import {
+  bootstrapAccuracies,
+  cellTable,
+  differenceOf,
+  disparityDraws,
+  drawsOf,
+} from '../../src/metrics/bootstrap.ts'
 import { mean, percentileInterval, quantile } from '../../src/metrics/numbers.ts'
-import { benjaminiHochberg, mcnemar, pairCounts, pairedBootstrap } from '../../src/metrics/pairedTests.ts'
+import {
+  benjaminiHochberg,
+  mcnemar,
+  pairCounts,
+  pairedBootstrap,
+} from '../../src/metrics/pairedTests.ts'
 import { fillNormal, hypergeometricSampler, samplePoissonOne } from '../../src/metrics/samplers.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 import { shared } from '../helpers/shared.ts'
@@ -66,7 +77,9 @@ describe('quantiles', () => {
 
   it('need some draws, and skip undefined ones', () => {
     expect(percentileInterval([1, 2, 3])).toBeNull()
-    expect(percentileInterval([Number.NaN, ...Array.from({ length: 101 }, (_, i) => i)], 0.5)).toEqual([25, 75])
+    expect(
+      percentileInterval([Number.NaN, ...Array.from({ length: 101 }, (_, i) => i)], 0.5),
+    ).toEqual([25, 75])
   })
 })
 
@@ -79,11 +92,22 @@ describe('mcnemar', () => {
   })
 
   it('is 1 without discordant images, null without images', () => {
-    expect(mcnemar({ both: 5, onlyFirst: 0, onlySecond: 0, neither: 5 })).toMatchObject({ difference: 0, p: 1 })
-    expect(mcnemar(pairCounts([], []))).toMatchObject({ difference: null, p: null, reason: 'no images in common' })
+    expect(mcnemar({ both: 5, onlyFirst: 0, onlySecond: 0, neither: 5 })).toMatchObject({
+      difference: 0,
+      p: 1,
+    })
+    expect(mcnemar(pairCounts([], []))).toMatchObject({
+      difference: null,
+      p: null,
+      reason: 'no images in common',
+    })
     expect(mcnemar(pairCounts([1, null, 0], [null, 1, 0]))).toMatchObject({ difference: 0, p: 1 })
-    expect(() => mcnemar({ both: Number.NaN, onlyFirst: 0, onlySecond: 0, neither: 0 })).toThrow('both is NaN')
-    expect(() => pairCounts([1], [1, 0])).toThrow('1 outcomes of the first model but 2 of the second')
+    expect(() => mcnemar({ both: Number.NaN, onlyFirst: 0, onlySecond: 0, neither: 0 })).toThrow(
+      'both is NaN',
+    )
+    expect(() => pairCounts([1], [1, 0])).toThrow(
+      '1 outcomes of the first model but 2 of the second',
+    )
   })
 })
 
@@ -129,9 +153,12 @@ describe('bootstrap of accuracies', () => {
 
   it('agrees between Poisson and multinomial weights, is seeded, and pairs models', () => {
     const [poisson, multinomial] = (['poisson', 'multinomial'] as const).map(weights =>
-      percentileInterval(drawsOf(bootstrapAccuracies(table, { seed: 2, draws: 4000, weights }), 'same', 'Europe'))!,
+      percentileInterval(
+        drawsOf(bootstrapAccuracies(table, { seed: 2, draws: 4000, weights }), 'same', 'Europe'),
+      )!,
     )
-    for (const end of [0, 1] as const) expect(Math.abs(poisson![end] - multinomial![end])).toBeLessThan(0.015)
+    for (const end of [0, 1] as const)
+      expect(Math.abs(poisson![end] - multinomial![end])).toBeLessThan(0.015)
     const once = bootstrapAccuracies(table, { seed: 2, draws: 30 })
     expect(bootstrapAccuracies(table, { seed: 2, draws: 30 })).toEqual(once)
     const twin = cellTable(
@@ -139,7 +166,9 @@ describe('bootstrap of accuracies', () => {
       ['a', 'b'],
     )
     const paired = bootstrapAccuracies(twin, { seed: 2, draws: 30 })
-    expect(differenceOf(drawsOf(paired, 'a'), drawsOf(paired, 'b')).every(value => value === 0)).toBe(true)
+    expect(
+      differenceOf(drawsOf(paired, 'a'), drawsOf(paired, 'b')).every(value => value === 0),
+    ).toBe(true)
     expect(pairedBootstrap(paired, 'a', 'b')).toEqual({ interval: [0, 0], p: 1 })
   })
 
@@ -161,12 +190,14 @@ describe('bootstrap of accuracies', () => {
 
   it('refuses tables that do not fit and unknown names', () => {
     expect(() => bootstrapAccuracies({ ...table, clusters: 5 }, { seed: 1 })).toThrow('do not fit')
-    expect(() => bootstrapAccuracies({ ...table, hits: table.hits.map(() => Number.NaN) }, { seed: 1 })).toThrow(
-      'impossible counts',
-    )
+    expect(() =>
+      bootstrapAccuracies({ ...table, hits: table.hits.map(() => Number.NaN) }, { seed: 1 }),
+    ).toThrow('impossible counts')
     const draws = bootstrapAccuracies(table, { seed: 1, draws: 20 })
     expect(() => drawsOf(draws, 'other')).toThrow('unknown model: other; known: same, apart')
-    expect(() => drawsOf(draws, 'same', 'Asia')).toThrow('unknown group: Asia; known: Europe, Africa')
+    expect(() => drawsOf(draws, 'same', 'Asia')).toThrow(
+      'unknown group: Asia; known: Europe, Africa',
+    )
   })
 })
 
@@ -191,22 +222,33 @@ describe.skipIf(!shared)('golden resampling', () => {
     }
   })
 
-  it.each(['poisson', 'multinomial'] as const)('gives household intervals within 0.004 (%s)', weights => {
-    const models = [...correct.keys()]
-    const rows = images.map((image, i) => ({
-      cluster: image.household,
-      group: image.region,
-      correct: models.map(model => correct.get(model)![i] as 0 | 1),
-    }))
-    const draws = bootstrapAccuracies(cellTable(rows, models), { seed: 20, draws: 10_000, weights })
-    let worst = 0
-    for (const model of models) {
-      const truth = expected.models[model]!.cluster_bootstrap95
-      const ours = [percentileInterval(drawsOf(draws, model))!, percentileInterval(disparityDraws(draws, model))!]
-      for (const [i, interval] of [truth.accuracy, truth.region_disparity].entries()) {
-        for (const end of [0, 1] as const) worst = Math.max(worst, Math.abs(ours[i]![end] - interval[end]))
+  it.each(['poisson', 'multinomial'] as const)(
+    'gives household intervals within 0.004 (%s)',
+    weights => {
+      const models = [...correct.keys()]
+      const rows = images.map((image, i) => ({
+        cluster: image.household,
+        group: image.region,
+        correct: models.map(model => correct.get(model)![i] as 0 | 1),
+      }))
+      const draws = bootstrapAccuracies(cellTable(rows, models), {
+        seed: 20,
+        draws: 10_000,
+        weights,
+      })
+      let worst = 0
+      for (const model of models) {
+        const truth = expected.models[model]!.cluster_bootstrap95
+        const ours = [
+          percentileInterval(drawsOf(draws, model))!,
+          percentileInterval(disparityDraws(draws, model))!,
+        ]
+        for (const [i, interval] of [truth.accuracy, truth.region_disparity].entries()) {
+          for (const end of [0, 1] as const)
+            worst = Math.max(worst, Math.abs(ours[i]![end] - interval[end]))
+        }
       }
-    }
-    expect(worst).toBeLessThan(0.004)
-  })
+      expect(worst).toBeLessThan(0.004)
+    },
+  )
 })

@@ -9,7 +9,8 @@ import { shared, sharedPath } from '../helpers/shared.ts'
 
 describe('the testbed', () => {
   it('has the 98 rows of the paper: 80 with 1,000 classes, 18 zero-shot, 16 groups', () => {
-    const count = (evaluation: string): number => testbed().filter(row => row.evaluation === evaluation).length
+    const count = (evaluation: string): number =>
+      testbed().filter(row => row.evaluation === evaluation).length
     expect([testbed().length, count('1K'), count('zero-shot')]).toEqual([98, 80, 18])
     expect(new Set(testbed().map(({ group }) => group)).size).toBe(16)
     expect(new Set(testbed().map(({ model }) => model)).size).toBe(98)
@@ -64,7 +65,9 @@ describe('names', () => {
     expect(spec).toMatchObject({ name: 'resnet50@best', architecture: 'resnet50' })
     expect(spec.recipe).toEqual(resolveModel('resnet50.tv_in1k').recipe)
     expect(spec.weights).toEqual({ from: 'files', files: ['runs/best.pth'] })
-    expect(resolveModel('clip:ViT-B-32@a.safetensors')).toMatchObject({ architecture: 'clip:ViT-B-32' })
+    expect(resolveModel('clip:ViT-B-32@a.safetensors')).toMatchObject({
+      architecture: 'clip:ViT-B-32',
+    })
   })
 
   it('suggests what exists', () => {
@@ -82,36 +85,51 @@ describe('names', () => {
 
 describe('preprocessing', () => {
   it('is the tag’s own', () => {
-    expect(nativeSteps(resolveModel('tinynet_e').recipe)[0]).toMatchObject({ size: 121, interpolation: 'bicubic' })
-    expect(nativeSteps(resolveModel('convnext_base.fb_in22k_ft_in1k_384').recipe)[0]).toMatchObject({ squash: true })
+    expect(nativeSteps(resolveModel('tinynet_e').recipe)[0]).toMatchObject({
+      size: 121,
+      interpolation: 'bicubic',
+    })
+    expect(nativeSteps(resolveModel('convnext_base.fb_in22k_ft_in1k_384').recipe)[0]).toMatchObject(
+      { squash: true },
+    )
     expect(resolveModel('clip-vit14-laion2b').recipe.mean).toEqual([0.5, 0.5, 0.5])
   })
 
   it('has an input size that every architecture can be built at', () => {
-    for (const name of modelNames()) expect(modelCost(resolveModel(name)).multiplyAdds, name).toBeGreaterThan(1e7)
+    for (const name of modelNames())
+      expect(modelCost(resolveModel(name)).multiplyAdds, name).toBeGreaterThan(1e7)
   })
 })
 
 describe.skipIf(!shared)('facts of the reference libraries', () => {
   const golden = (name: string) =>
-    JSON.parse(readFileSync(sharedPath(`golden/models/${name}.json`), 'utf8')) as { timm: Record<string, unknown> }
+    JSON.parse(readFileSync(sharedPath(`golden/models/${name}.json`), 'utf8')) as {
+      timm: Record<string, unknown>
+    }
 
-  it.each(['resnet50', 'eva_giant_patch14_224', 'edgenext_small', 'tinynet_b', 'mixer_l16_224', 'vgg11', 'hrnet_w18'])(
-    '%s: default tag and preprocessing',
-    architecture => {
-      const { timm } = golden(architecture)
-      const spec = resolveModel(`${architecture}.${String(timm.tag)}`)
-      const { mean, std, interpolation, cropPct, size } = spec.recipe
-      expect({ mean, std, interpolation, crop_pct: cropPct, input_size: [3, size, size] }).toEqual({
-        ...{ mean: timm.mean, std: timm.std, interpolation: timm.interpolation },
-        ...{ crop_pct: timm.crop_pct, input_size: timm.input_size },
-      })
-      expect(spec.weights).toMatchObject({ repo: timm.hf_hub_id })
-    },
-  )
+  it.each([
+    'resnet50',
+    'eva_giant_patch14_224',
+    'edgenext_small',
+    'tinynet_b',
+    'mixer_l16_224',
+    'vgg11',
+    'hrnet_w18',
+  ])('%s: default tag and preprocessing', architecture => {
+    const { timm } = golden(architecture)
+    const spec = resolveModel(`${architecture}.${String(timm.tag)}`)
+    const { mean, std, interpolation, cropPct, size } = spec.recipe
+    expect({ mean, std, interpolation, crop_pct: cropPct, input_size: [3, size, size] }).toEqual({
+      ...{ mean: timm.mean, std: timm.std, interpolation: timm.interpolation },
+      ...{ crop_pct: timm.crop_pct, input_size: timm.input_size },
+    })
+    expect(spec.weights).toMatchObject({ repo: timm.hf_hub_id })
+  })
 
   it('agrees with OpenCLIP about the testbed’s CLIP models', () => {
-    const rows = JSON.parse(readFileSync(sharedPath('data/published/open_clip_testbed.json'), 'utf8')) as {
+    const rows = JSON.parse(
+      readFileSync(sharedPath('data/published/open_clip_testbed.json'), 'utf8'),
+    ) as {
       paper_name: string
       architecture: string
       pretrained: string
@@ -121,14 +139,19 @@ describe.skipIf(!shared)('facts of the reference libraries', () => {
     }[]
     for (const row of rows) {
       const spec = resolveModel(row.paper_name)
-      expect(spec.name).toBe(`clip:${row.architecture}${row.quick_gelu ? '-quickgelu' : ''}/${row.pretrained}`)
+      expect(spec.name).toBe(
+        `clip:${row.architecture}${row.quick_gelu ? '-quickgelu' : ''}/${row.pretrained}`,
+      )
       expect(spec.weights).toMatchObject({ repo: row.hf_hub.replace(/\/$/, '') })
       expect(spec.recipe.mean).toEqual(row.mean)
     }
   })
 
   it('counts the parameters that timm publishes, for every tag', () => {
-    const [head, ...lines] = readFileSync(sharedPath('data/published/timm-results-imagenet.csv'), 'utf8').split('\n')
+    const [head, ...lines] = readFileSync(
+      sharedPath('data/published/timm-results-imagenet.csv'),
+      'utf8',
+    ).split('\n')
     const at = head!.split(',').indexOf('param_count')
     const published = new Map(lines.map(line => [line.split(',')[0], Number(line.split(',')[at])]))
     const compared = modelNames().filter(name => Number.isFinite(published.get(name)))

@@ -5,20 +5,25 @@ import { sum } from '../../src/lib/onnx/ops.ts'
 import { type Architecture } from '../../src/models/families/family.ts'
 import { architectures } from '../../src/models/architectures.ts'
 
-const transformers = Object.entries(architectures).filter(([name]) => /vit|mixer|dinov2|eva|flava/i.test(name))
+const transformers = Object.entries(architectures).filter(([name]) =>
+  /vit|mixer|dinov2|eva|flava/i.test(name),
+)
 
 function logitsOf(model: Architecture): { result: Tensor; parameters: Tensor[] } {
   const graph = createGraph()
   const image = addInput(graph, 'image', 'float32', ['n', 3, 224, 224])
   const w = parameterScope(graph)
-  const result = model.kind === 'classifier' ? model.build(w, image, 10).logits : model.encodeImage(w, image)
+  const result =
+    model.kind === 'classifier' ? model.build(w, image, 10).logits : model.encodeImage(w, image)
   return { result, parameters: Array.from(graph.parameters.values(), ({ tensor }) => tensor) }
 }
 
 describe('gradients of every parameter', () => {
   it('cover the transformer families', () => {
     const families = new Set(transformers.map(([, { family }]) => family))
-    expect([...families].sort()).toEqual(expect.arrayContaining(['clip', 'dinov2', 'eva', 'flava', 'mixer', 'vit']))
+    expect([...families].sort()).toEqual(
+      expect.arrayContaining(['clip', 'dinov2', 'eva', 'flava', 'mixer', 'vit']),
+    )
   })
 
   it.each(transformers)('%s', (_, model) => {

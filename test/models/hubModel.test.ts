@@ -50,7 +50,10 @@ async function withHub(form: Form, config: object, work: () => Promise<void>): P
 describe('hf:owner/repo', () => {
   for (const [kind, form] of Object.entries({
     'weights inside': { size: 'side' },
-    'weights in external data, half precision': { external: 'model.onnx_data', dtype: 'float16' as const },
+    'weights in external data, half precision': {
+      external: 'model.onnx_data',
+      dtype: 'float16' as const,
+    },
   })) {
     it(`is evaluated as a catalogue model is: ${kind}`, () =>
       withHub(form, classifier, async () => {
@@ -68,7 +71,10 @@ describe('hf:owner/repo', () => {
       const spec = await loadModelSpec(`hf:${repo}@main`)
       const { hashes, model } = await fetchModel(spec)
       expect(hashes).toHaveLength(3)
-      expect(model.files.map(file => file.split('/').at(-1))).toEqual(['model.onnx', 'model.onnx_data'])
+      expect(model.files.map(file => file.split('/').at(-1))).toEqual([
+        'model.onnx',
+        'model.onnx_data',
+      ])
       expect((await fetchModel(spec)).model).toEqual(model)
       expect(await readdir(join(home, 'own/graphs'))).toHaveLength(1)
     }))
@@ -76,18 +82,26 @@ describe('hf:owner/repo', () => {
   it('refuses external data that is not beside the graph in the repository', () =>
     withHub({ external: '../config.json' }, classifier, async () => {
       const spec = await loadModelSpec(`hf:${repo}`)
-      await expect(fetchModel(spec)).rejects.toThrow(/refused ONNX file: external data "\.\.\/config\.json"/)
+      await expect(fetchModel(spec)).rejects.toThrow(
+        /refused ONNX file: external data "\.\.\/config\.json"/,
+      )
     }))
 
   it('says which outputs there are where the expected one is not', () =>
     withHub({}, { architectures: ['Dinov2Model'] }, async () => {
       const spec = await loadModelSpec(`hf:${repo}`)
       expect(spec).toMatchObject({ classes: [], graph: { kind: 'embedding' } })
-      await expect(fetchModel(spec)).rejects.toThrow(/no output "pooler_output"; there are "logits"/)
+      await expect(fetchModel(spec)).rejects.toThrow(
+        /no output "pooler_output"; there are "logits"/,
+      )
     }))
 
   it('reads repository, revision and file from the name', () => {
-    expect(parseHubName('hf:a/b')).toEqual({ repo: 'a/b', revision: 'main', file: 'onnx/model.onnx' })
+    expect(parseHubName('hf:a/b')).toEqual({
+      repo: 'a/b',
+      revision: 'main',
+      file: 'onnx/model.onnx',
+    })
     expect(parseHubName('hf:a/b@refs/pr/1:onnx/vision_model.onnx')).toEqual({
       ...{ repo: 'a/b', revision: 'refs/pr/1', file: 'onnx/vision_model.onnx' },
     })
@@ -115,12 +129,21 @@ describe('preprocessor_config.json', () => {
     expect(steps({ size: { height: 224, width: 224 }, resample: 2 })).toBe(
       `resize(224, bilinear, squash) centerCrop(224) ${unit}`,
     )
-    const clip = { image_processor_type: 'CLIPImageProcessor', crop_size: { height: 224, width: 224 } }
-    expect(steps({ ...clip, size: { shortest_edge: 248 } })).toBe(`resize(248, bicubic) centerCrop(224) ${unit}`)
+    const clip = {
+      image_processor_type: 'CLIPImageProcessor',
+      crop_size: { height: 224, width: 224 },
+    }
+    expect(steps({ ...clip, size: { shortest_edge: 248 } })).toBe(
+      `resize(248, bicubic) centerCrop(224) ${unit}`,
+    )
     expect(steps({ ...clip, size: 224, crop_size: 224, do_center_crop: true })).toBe(
       `resize(224, bicubic) centerCrop(224) ${unit}`,
     )
-    const convnext = { image_processor_type: 'ConvNextFeatureExtractor', resample: 3, crop_pct: 0.875 }
+    const convnext = {
+      image_processor_type: 'ConvNextFeatureExtractor',
+      resample: 3,
+      crop_pct: 0.875,
+    }
     expect(steps({ ...convnext, size: 224 })).toBe(`resize(256, bicubic) centerCrop(224) ${unit}`)
     expect(steps({ ...convnext, size: { shortest_edge: 384 } })).toBe(
       `resize(384, bicubic, squash) centerCrop(384) ${unit}`,
@@ -129,22 +152,43 @@ describe('preprocessor_config.json', () => {
 
   it('turns other scales into means and deviations', () => {
     const size = { height: 32, width: 32 }
-    const scaled = hubRecipe({ ...vit, size, rescale_factor: 1 / 127.5, rescale_offset: true, do_normalize: false })
+    const scaled = hubRecipe({
+      ...vit,
+      size,
+      rescale_factor: 1 / 127.5,
+      rescale_offset: true,
+      do_normalize: false,
+    })
     expect(scaled).toMatchObject({ mean: half, std: half })
-    expect(hubRecipe({ ...vit, size, do_rescale: false, do_normalize: false }).std[0]).toBeCloseTo(1 / 255, 12)
+    expect(hubRecipe({ ...vit, size, do_rescale: false, do_normalize: false }).std[0]).toBeCloseTo(
+      1 / 255,
+      12,
+    )
   })
 
   it('is refused where it asks for something else', () => {
-    expect(() => steps({ size: { height: 224, width: 192 } })).toThrow(/known are shortest_edge, or height and width/)
+    expect(() => steps({ size: { height: 224, width: 192 } })).toThrow(
+      /known are shortest_edge, or height and width/,
+    )
     expect(() => steps({ size: { shortest_edge: 224 } })).toThrow(/images would not be squares/)
-    expect(() => steps({ size: 224, resample: 1 })).toThrow(/resample 1; known are 2, bilinear, and 3, bicubic/)
-    expect(() => steps({ size: { shortest_edge: 200 }, crop_size: 224 })).toThrow(/a crop of 224 from 200 pixels/)
+    expect(() => steps({ size: 224, resample: 1 })).toThrow(
+      /resample 1; known are 2, bilinear, and 3, bicubic/,
+    )
+    expect(() => steps({ size: { shortest_edge: 200 }, crop_size: 224 })).toThrow(
+      /a crop of 224 from 200 pixels/,
+    )
     expect(() => steps({ size: 224, do_resize: false })).toThrow(/do_resize is false/)
-    expect(() => steps({ size: 224, do_flip_channel_order: true })).toThrow(/"do_flip_channel_order" is not known/)
-    expect(() => steps({ size: { shortest_edge: 800, longest_edge: 1333 }, crop_size: 224 })).toThrow(/longest_edge/)
+    expect(() => steps({ size: 224, do_flip_channel_order: true })).toThrow(
+      /"do_flip_channel_order" is not known/,
+    )
+    expect(() =>
+      steps({ size: { shortest_edge: 800, longest_edge: 1333 }, crop_size: 224 }),
+    ).toThrow(/longest_edge/)
     expect(() => steps({ size: 224, image_std: [0, 1, 1] })).toThrow(/image_std/)
     expect(steps({ size: 224, do_convert_rgb: true, do_pad: false })).toContain('resize(224')
-    expect(() => steps({ size: 224, image_mean: undefined })).toThrow(/do_normalize without image_mean/)
+    expect(() => steps({ size: 224, image_mean: undefined })).toThrow(
+      /do_normalize without image_mean/,
+    )
     expect(() => steps({ size: 'large' })).toThrow(/size: /)
   })
 })

@@ -14,7 +14,12 @@ describe('filters', () => {
     expect(where('group=regnetx')).toHaveLength(9)
     expect(where('model=clip:ViT-L*')).toHaveLength(3)
     expect(where('parameters<1.7e6')).toEqual([
-      ...['dla46_c.in1k', 'dla46x_c.in1k', 'edgenext_xx_small.in1k', 'mobilenetv3_small_050.lamb_in1k'],
+      ...[
+        'dla46_c.in1k',
+        'dla46x_c.in1k',
+        'edgenext_xx_small.in1k',
+        'mobilenetv3_small_050.lamb_in1k',
+      ],
     ])
     expect(where('images>=2.32e9')).toHaveLength(5)
     expect(where('images>2.32e9')).toEqual([])
@@ -33,7 +38,10 @@ describe('filters', () => {
 describe('rows', () => {
   it('are found by part of a name, pattern or alias', () => {
     expect(matchingRows('resnet18*').map(({ model }) => model)).toContain('resnet18.a1_in1k')
-    expect(matchingRows('augmix').map(({ alias }) => alias)).toEqual(['resnet50augmix', 'resnet50deepaugmix'])
+    expect(matchingRows('augmix').map(({ alias }) => alias)).toEqual([
+      'resnet50augmix',
+      'resnet50deepaugmix',
+    ])
     expect(() => matchingRows('resnet999')).toThrow('unknown model: resnet999')
   })
 

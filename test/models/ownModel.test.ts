@@ -33,7 +33,12 @@ const ready = async (path: string) => fetchModel(await loadModelSpec(path))
 describe('a graph made elsewhere', () => {
   const forms: Record<string, Form> = {
     'channels first, logits': {},
-    'channels last, bytes, probabilities': { layout: 'NHWC', dtype: 'uint8', kind: 'probabilities', size: 'side' },
+    'channels last, bytes, probabilities': {
+      layout: 'NHWC',
+      dtype: 'uint8',
+      kind: 'probabilities',
+      size: 'side',
+    },
     'half precision, one image at a time': { dtype: 'float16', batch: 1 },
     'weights in a file beside it': { external: 'parts/head.bin' },
   }
@@ -44,7 +49,12 @@ describe('a graph made elsewhere', () => {
       const out = join(place, 'results')
       const run = await evaluate({ models: [place], datasets: [dataset()], out })
       expect(run.failures).toEqual([])
-      expect(run.accuracy()[0]).toMatchObject({ model: name.replaceAll(/\W+/g, '-'), n: 12, errors: 0, top1: 1 })
+      expect(run.accuracy()[0]).toMatchObject({
+        model: name.replaceAll(/\W+/g, '-'),
+        n: 12,
+        errors: 0,
+        top1: 1,
+      })
     })
   }
 
@@ -57,20 +67,36 @@ describe('a graph made elsewhere', () => {
     expect(features!.width).toBe(3)
     expect(features!.values[0]).toBeCloseTo(10 * ((220 / 255 - 0.5) / 0.5), 4)
     expect(features!.values[1]).toBeCloseTo(10 * ((20 / 255 - 0.5) / 0.5), 4)
-    await expect(evaluate({ models: [file], datasets: [dataset()], out: folder })).rejects.toThrow(/no classes/)
+    await expect(evaluate({ models: [file], datasets: [dataset()], out: folder })).rejects.toThrow(
+      /no classes/,
+    )
   })
 
   it('whose embedding is not a number has features of no image', async () => {
     const place = join(folder, 'nan')
-    const { model } = await ready(await writeForeign(place, { kind: 'embedding', external: 'head.bin' }))
+    const { model } = await ready(
+      await writeForeign(place, { kind: 'embedding', external: 'head.bin' }),
+    )
     await writeFile(join(place, 'head.bin'), headBytes().fill(0xff, 0, 4))
     const { samples: items } = await openDataset(dataset())
     const steps = stepsFor((await loadModelSpec(place)).recipe, 'native', undefined)
-    const group: InferenceGroup = { models: [model], steps, choices: 'none', keep: 'features', batch: 4, threads: 1 }
+    const group: InferenceGroup = {
+      models: [model],
+      steps,
+      choices: 'none',
+      keep: 'features',
+      batch: 4,
+      threads: 1,
+    }
     const seen: Predictions[] = []
-    await runShards(group, [{ items }], (_, { outcomes }) => Promise.resolve(void seen.push(...outcomes)), {
-      processes: 1,
-    })
+    await runShards(
+      group,
+      [{ items }],
+      (_, { outcomes }) => Promise.resolve(void seen.push(...outcomes)),
+      {
+        processes: 1,
+      },
+    )
     expect(new Set(seen[0]!.status)).toEqual(new Set(['not-a-number']))
     expect(seen[0]!.kept!.every(value => value === 0)).toBe(true)
   })
@@ -82,7 +108,11 @@ describe('a graph made elsewhere', () => {
     await evaluate({ models: [file], datasets: [dataset()], out })
     await writeFile(join(place, 'head.bin'), headBytes().toReversed())
     await evaluate({ models: [file], datasets: [dataset()], out })
-    await writeForeign(place, { external: 'head.bin' }, { output: { name: 'logits', kind: 'probabilities' } })
+    await writeForeign(
+      place,
+      { external: 'head.bin' },
+      { output: { name: 'logits', kind: 'probabilities' } },
+    )
     await evaluate({ models: [file], datasets: [dataset()], out })
     expect(new Set((await readStoredEvaluations(out)).map(({ key }) => key)).size).toBe(3)
   })
@@ -100,10 +130,22 @@ describe('a graph made elsewhere', () => {
       await expect(ready(file)).rejects.toThrow(message)
     }
     const input = { name: 'pixels', layout: 'NCHW', dtype: 'float32' }
-    await refused({}, { input: { ...input, name: 'image' } }, /no input "image"; there are "pixels"/)
-    await refused({}, { output: { name: 'probs', kind: 'logits' } }, /no output "probs"; there are "logits"/)
+    await refused(
+      {},
+      { input: { ...input, name: 'image' } },
+      /no input "image"; there are "pixels"/,
+    )
+    await refused(
+      {},
+      { output: { name: 'probs', kind: 'logits' } },
+      /no output "probs"; there are "logits"/,
+    )
     await refused({}, { input: { ...input, dtype: 'uint8' } }, /"pixels" takes float32, not uint8/)
-    await refused({}, { input: { ...input, layout: 'NHWC' } }, /"pixels" is \[n, 3, 32, 32\], not an image in NHWC/)
+    await refused(
+      {},
+      { input: { ...input, layout: 'NHWC' } },
+      /"pixels" is \[n, 3, 32, 32\], not an image in NHWC/,
+    )
     await refused({}, { classes: ['a', 'b'] }, /"logits" has 3 columns for 2 classes/)
   })
 })
@@ -123,7 +165,14 @@ describe('external data and operators that are refused', () => {
     for (const location of ['../secret.bin', 'a/../../secret.bin', join(folder, 'secret.bin')]) {
       await refused(location, outside)
     }
-    for (const location of ['C:\\secret.bin', '..\\secret.bin', '*/_ORT_MEM_ADDR_/*', '', '.', 'a//b'])
+    for (const location of [
+      'C:\\secret.bin',
+      '..\\secret.bin',
+      '*/_ORT_MEM_ADDR_/*',
+      '',
+      '.',
+      'a//b',
+    ])
       await refused(location, outside)
   })
 
@@ -149,24 +198,47 @@ describe('external data and operators that are refused', () => {
   it('operators of other domains, but not an unused domain', async () => {
     const file = await writeForeign(join(folder, 'custom'))
     const target = join(folder, 'custom/colours.onnx')
-    const renamed = Buffer.from(colourGraph()).toString('latin1').replace('com.microsoft', 'com.acme.evil')
+    const renamed = Buffer.from(colourGraph())
+      .toString('latin1')
+      .replace('com.microsoft', 'com.acme.evil')
     await writeFile(target, renamed, 'latin1')
-    await expect(ready(file)).resolves.toMatchObject({ hashes: [expect.any(String), expect.any(String)] })
-    const { appendNode, createGraph, addInput, addOutput } = await import('../../src/lib/onnx/graph.ts')
+    await expect(ready(file)).resolves.toMatchObject({
+      hashes: [expect.any(String), expect.any(String)],
+    })
+    const { appendNode, createGraph, addInput, addOutput } =
+      await import('../../src/lib/onnx/graph.ts')
     const { encodeModel } = await import('../../src/lib/onnx/encode.ts')
     const graph = createGraph()
     const pixels = addInput(graph, 'pixels', 'float32', ['n', 3, 32, 32])
-    addOutput('logits', appendNode(graph, 'MultiHeadAttention', [pixels], [{ dtype: 'float32', shape: ['n', 3] }])[0]!)
+    addOutput(
+      'logits',
+      appendNode(
+        graph,
+        'MultiHeadAttention',
+        [pixels],
+        [{ dtype: 'float32', shape: ['n', 3] }],
+      )[0]!,
+    )
     const bytes = encodeModel(graph, { bind: () => ({ dtype: 'float32', values: headBytes() }) })
-    await writeFile(target, Buffer.from(bytes).toString('latin1').replace('com.microsoft', 'com.acme.evil'), 'latin1')
-    await expect(ready(file)).rejects.toThrow(/operators of "com\.acme\.evil"; known domains are ai\.onnx/)
+    await writeFile(
+      target,
+      Buffer.from(bytes).toString('latin1').replace('com.microsoft', 'com.acme.evil'),
+      'latin1',
+    )
+    await expect(ready(file)).rejects.toThrow(
+      /operators of "com\.acme\.evil"; known domains are ai\.onnx/,
+    )
   })
 
   it('files that are no ONNX, cut off, or bent', async () => {
     const file = await writeForeign(join(folder, 'bent'))
     const target = join(folder, 'bent/colours.onnx')
     const whole = colourGraph()
-    for (const bytes of [Buffer.from('<!DOCTYPE html>'), Buffer.alloc(0), Buffer.alloc(500, 0xff)]) {
+    for (const bytes of [
+      Buffer.from('<!DOCTYPE html>'),
+      Buffer.alloc(0),
+      Buffer.alloc(500, 0xff),
+    ]) {
       await writeFile(target, bytes)
       await expect(ready(file)).rejects.toThrow(/cannot read ONNX file/)
     }
@@ -185,11 +257,26 @@ describe('model.json', () => {
     await mkdir(place)
     await writeSafetensors(join(place, 'best.safetensors'), initialWeights('lcnet_050', 3, 1))
     await writeFile(join(place, 'names.txt'), classes.join('\n'))
-    const preprocessing = { mean: [0, 0, 0], std: [1, 1, 1], interpolation: 'bilinear', cropPct: 0.9, size: 64 }
-    const description = { name: 'mine', architecture: 'lcnet_050', weights: 'best.safetensors', classes: 'names.txt' }
+    const preprocessing = {
+      mean: [0, 0, 0],
+      std: [1, 1, 1],
+      interpolation: 'bilinear',
+      cropPct: 0.9,
+      size: 64,
+    }
+    const description = {
+      name: 'mine',
+      architecture: 'lcnet_050',
+      weights: 'best.safetensors',
+      classes: 'names.txt',
+    }
     const file = join(place, 'model.json')
     await writeFile(file, JSON.stringify({ ...description, preprocessing }))
-    const run = await evaluate({ models: [file], datasets: [dataset()], out: join(place, 'results') })
+    const run = await evaluate({
+      models: [file],
+      datasets: [dataset()],
+      out: join(place, 'results'),
+    })
     expect(run.accuracy()[0]).toMatchObject({ model: 'mine', n: 12, errors: 0 })
   })
 
@@ -197,7 +284,9 @@ describe('model.json', () => {
     const files = [join(folder, 'a/same'), join(folder, 'b/same')]
     for (const file of files) await writeForeign(file)
     const wanted = { datasets: [dataset()], out: folder }
-    await expect(evaluate({ ...wanted, models: files })).rejects.toThrow(/^two models are called same: /)
+    await expect(evaluate({ ...wanted, models: files })).rejects.toThrow(
+      /^two models are called same: /,
+    )
     expect(await resolveModels({ ...wanted, models: [files[0]!, files[0]!] })).toHaveLength(1)
   })
 
@@ -220,27 +309,50 @@ describe('model.json', () => {
     }
     await refused({ colour: 1 }, /Unrecognized key: "colour"/)
     await refused(
-      { onnx: undefined, architecture: 'constructor', weights: 'a', input: undefined, output: undefined },
+      {
+        onnx: undefined,
+        architecture: 'constructor',
+        weights: 'a',
+        input: undefined,
+        output: undefined,
+      },
       /unknown model: constructor/,
     )
     await refused(
       { onnx: undefined, base: '.', head: 'a', input: undefined, output: undefined },
       /a retrained head itself/,
     )
-    await refused({ onnx: '../colours.onnx' }, /onnx: must name a file in the description's own folder/)
-    await refused({ classes: 7 }, /classes: must be 'imagenet-1k', a list of names, or the name of a file/)
-    await refused({ preprocessing: [] }, /preprocessing: must be a recipe, or the steps resize, centerCrop, normalize/)
-    await refused({ architecture: 'resnet50' }, /one of 'architecture', 'onnx' and 'base' is needed/)
-    await refused({ output: { name: 'logits', kind: 'odds' } }, /output\.kind: .*"logits"\|"probabilities"/)
+    await refused(
+      { onnx: '../colours.onnx' },
+      /onnx: must name a file in the description's own folder/,
+    )
+    await refused(
+      { classes: 7 },
+      /classes: must be 'imagenet-1k', a list of names, or the name of a file/,
+    )
+    await refused(
+      { preprocessing: [] },
+      /preprocessing: must be a recipe, or the steps resize, centerCrop, normalize/,
+    )
+    await refused(
+      { architecture: 'resnet50' },
+      /one of 'architecture', 'onnx' and 'base' is needed/,
+    )
+    await refused(
+      { output: { name: 'logits', kind: 'odds' } },
+      /output\.kind: .*"logits"\|"probabilities"/,
+    )
     await writeFile(join(folder, 'wrong/model.json'), '{')
     await expect(loadModelSpec(join(folder, 'wrong'))).rejects.toThrow(/it is no JSON object/)
-    await expect(loadModelSpec(join(folder, 'none.json'))).rejects.toThrow(/missing file: .*none\.json/)
+    await expect(loadModelSpec(join(folder, 'none.json'))).rejects.toThrow(
+      /missing file: .*none\.json/,
+    )
     await expect(loadModelSpec(folder)).rejects.toThrow(
       /missing file: .*model\.json; geogap models describe FILE\.onnx writes/,
     )
-    await expect(resolveModels({ models: ['resnet18', 'resnet50'], datasets: [], weights: 'a.pth' })).rejects.toThrow(
-      'NAME@FILE gives one',
-    )
+    await expect(
+      resolveModels({ models: ['resnet18', 'resnet50'], datasets: [], weights: 'a.pth' }),
+    ).rejects.toThrow('NAME@FILE gives one')
     await expect(loadModelSpec('some.onnx')).rejects.toThrow(/geogap models describe some\.onnx/)
     await rename(join(folder, 'wrong'), join(folder, 'resnet51'))
     await expect(loadModelSpec('resnet51')).rejects.toThrow(/nearest: resnet50/)

@@ -18,12 +18,17 @@ describe('selectModels', () => {
   it('reads lists with comments and refuses unknown families', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'geogap-select-'))
     const file = join(folder, 'list.txt')
-    await writeFile(file, '\ufeff# three\r\nresnet18\r\n\r\nlcnet_050 # small\r\nruns#2/model.json\r\n')
+    await writeFile(
+      file,
+      '\ufeff# three\r\nresnet18\r\n\r\nlcnet_050 # small\r\nruns#2/model.json\r\n',
+    )
     expect(await selectModels([`@${file}`])).toEqual(['resnet18', 'lcnet_050', 'runs#2/model.json'])
     await writeFile(file, `resnet18\n@${file}\n`)
     await expect(selectModels([`@${file}`])).rejects.toThrow(`the list ${file} names itself`)
     await rm(folder, { recursive: true })
     await expect(selectModels([`@${file}`])).rejects.toThrow(`missing file: ${file}`)
-    await expect(selectModels(['family:resnot'])).rejects.toThrow(/unknown family: resnot; there are clip,/)
+    await expect(selectModels(['family:resnot'])).rejects.toThrow(
+      /unknown family: resnot; there are clip,/,
+    )
   })
 })

@@ -39,14 +39,18 @@ const hostile = [
 const name = fc.oneof(
   fc.constantFrom(...hostile),
   fc
-    .array(fc.constantFrom(...Array.from('=+-@<>&"\'\\{}$%#_^~|,;\t\r\n\u001b\u202e\u009b`[]* ab')), { maxLength: 12 })
+    .array(
+      fc.constantFrom(...Array.from('=+-@<>&"\'\\{}$%#_^~|,;\t\r\n\u001b\u202e\u009b`[]* ab')),
+      { maxLength: 12 },
+    )
     .map(all => all.join('')),
 )
 const column = [
   { name: 'a', heading: 'a', value: (row: { a: string }) => row.a },
   { name: 'b', heading: 'b', value: () => 1 },
 ]
-const table = (a: string, format: 'text' | 'markdown' | 'csv' | 'latex'): string => formatTable(column, [{ a }], format)
+const table = (a: string, format: 'text' | 'markdown' | 'csv' | 'latex'): string =>
+  formatTable(column, [{ a }], format)
 
 describe('a name in a table', () => {
   it('cannot steer a terminal', () => {
@@ -96,7 +100,10 @@ describe('a name in a table', () => {
       expect(row).toMatch(/ & 1 \\\\$/)
       const rest = row
         .replace(/ & 1 \\\\$/, '')
-        .replace(/\\(textbackslash|textasciitilde|textasciicircum)\{\}|\\[&%$#_{}]|\$-\$|\$\\times\$/g, '')
+        .replace(
+          /\\(textbackslash|textasciitilde|textasciicircum)\{\}|\\[&%$#_{}]|\$-\$|\$\\times\$/g,
+          '',
+        )
       expect(rest).not.toMatch(/[\\&%$#_{}~^]/)
       expect(row).not.toMatch(control)
     })

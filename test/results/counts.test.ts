@@ -9,7 +9,10 @@ let dir: string
 afterEach(() => rm(dir, { recursive: true, force: true }))
 
 async function opened(incomeOf: (i: number) => Groups[string], dataset = 'homes') {
-  const groups = (i: number): Groups => ({ region: i % 2 === 0 ? 'Europe' : 'Africa', income: incomeOf(i) })
+  const groups = (i: number): Groups => ({
+    region: i % 2 === 0 ? 'Europe' : 'Africa',
+    income: incomeOf(i),
+  })
   dir = await storeRun([{ model: 'a', dataset, correct: evenly(400, 0.5), groups }])
   return openRun(dir)
 }

@@ -63,7 +63,11 @@ describe('evaluate with keep', () => {
     const manifest = await writeWorld(folder, 70)
     const models = [await writeModel(folder), await writeModel(folder, 2)]
     const out = join(folder, 'out')
-    const options = { models, datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }], out }
+    const options = {
+      models,
+      datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }],
+      out,
+    }
     await evaluate(options)
     const plain = await readStoredEvaluations(out)
     await evaluate({ ...options, keep: 'features' })

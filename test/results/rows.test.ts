@@ -28,7 +28,13 @@ const photos = (
   ...buildDataset({
     name: 'photos',
     samples: Array.from({ length: count }, (_, i) => ({
-      ...{ id: `${i}`, image: { kind: 'file', file: `${i}.jpg` }, label: 'cup', labels: labels(i), groups: groups(i) },
+      ...{
+        id: `${i}`,
+        image: { kind: 'file', file: `${i}.jpg` },
+        label: 'cup',
+        labels: labels(i),
+        groups: groups(i),
+      },
     })),
     space: ownSpace(['cup', 'mug']),
   }),
@@ -66,9 +72,12 @@ async function store(
     const items = dataset.samples.slice(start, end)
     const outcomes = emptyPredictions('m', items.length)
     outcomes.rank.fill(1)
-    for (const [i, { id }] of items.entries()) if (failed.includes(Number(id))) outcomes.status[i] = 'corrupt'
+    for (const [i, { id }] of items.entries())
+      if (failed.includes(Number(id))) outcomes.status[i] = 'corrupt'
     const shard = { identity, start, end }
-    await commitShard(folderStorage(out), shard, items, dataset.columns, outcomes, 0, { all: dataset.samples })
+    await commitShard(folderStorage(out), shard, items, dataset.columns, outcomes, 0, {
+      all: dataset.samples,
+    })
   }
   return openRun(out)
 }
@@ -87,19 +96,41 @@ describe('grouping columns', () => {
   })
 
   it('may have any name, in folders of any name', async () => {
-    const names = ['filename', 'status', 'Rank', 'region', 'Region', 'class 0', 'entry', 't0', 'x"y']
-    const dataset = photos(4, i => Object.fromEntries(names.map(name => [name, `${name} ${i % 2}`])))
-    expect(dataset.columns).toEqual(['filename', 'status_', 'Rank_', 'region', 'Region_', ...names.slice(5)])
+    const names = [
+      'filename',
+      'status',
+      'Rank',
+      'region',
+      'Region',
+      'class 0',
+      'entry',
+      't0',
+      'x"y',
+    ]
+    const dataset = photos(4, i =>
+      Object.fromEntries(names.map(name => [name, `${name} ${i % 2}`])),
+    )
+    expect(dataset.columns).toEqual([
+      'filename',
+      'status_',
+      'Rank_',
+      'region',
+      'Region_',
+      ...names.slice(5),
+    ])
     expect(dataset.notes).toContain('its column status is called status_ here')
     const run = await store(join(folder, 'region=all'), dataset, [[0, 4]])
-    for (const column of dataset.columns) expect(run.accuracy({ by: column }).map(({ n }) => n)).toEqual([2, 2])
+    for (const column of dataset.columns)
+      expect(run.accuracy({ by: column }).map(({ n }) => n)).toEqual([2, 2])
     expect(run.accuracy({ by: 'region' })[0]!.group).toBe('region 0')
   })
 })
 
 it('Parquet files are read in one way, where no folder adds a column', () => {
   const source = new URL('../../src/', import.meta.url)
-  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(name =>
+    name.endsWith('.ts'),
+  )
   const others = files.filter(name =>
     /read_parquet\(\$|read_parquet\('/.test(readFileSync(new URL(name, source), 'utf8')),
   )
@@ -120,7 +151,9 @@ it('what an evaluation that was cut off has stored hides nothing that another on
 it('images that cannot be scored and failed are no part of an unfinished group', async () => {
   const dataset = photos(10, i => ({ region: i < 5 ? 'Africa' : 'Asia' }), i => (i % 5 === 0 ? [] : [0])) // prettier-ignore
   const run = await store(join(folder, 'unmapped'), dataset, [[0, 5]], [0, 1])
-  expect(run.accuracy({ by: 'region' })).toMatchObject([{ group: 'Africa', n: 3, errors: 1, of: 4, low: 1, high: 1 }])
+  expect(run.accuracy({ by: 'region' })).toMatchObject([
+    { group: 'Africa', n: 3, errors: 1, of: 4, low: 1, high: 1 },
+  ])
   expect(run.cells.reduce((sum, { unscored }) => sum + unscored, 0)).toBe(1)
 })
 
@@ -145,15 +178,20 @@ it('a manifest that names a file elsewhere is refused, and nothing there is read
   }
 })
 
-it.each(['datasets', 'failures', 'studies', 'imported'])('a broken record in %s is named', async kind => {
-  const out = join(folder, `broken-${kind}`)
-  await store(out, photos(2, () => ({})), [[0, 2]]) // prettier-ignore
-  for (const text of ['{"half', '{"name": 1}']) {
-    await folderStorage(out).put(`${kind}/x.json`, temporary => writeFile(temporary, text))
-    const { readImportedAccuracies } = await import('../../src/results/importedAccuracies.ts')
-    await expect(kind === 'imported' ? readImportedAccuracies(out) : openRun(out)).rejects.toMatchObject({
-      ...{ name: 'GeogapError', code: 'bad-record' },
-      message: expect.stringMatching(/^not .* of this version: .*x\.json$/) as string,
-    })
-  }
-})
+it.each(['datasets', 'failures', 'studies', 'imported'])(
+  'a broken record in %s is named',
+  async kind => {
+    const out = join(folder, `broken-${kind}`)
+    await store(out, photos(2, () => ({})), [[0, 2]]) // prettier-ignore
+    for (const text of ['{"half', '{"name": 1}']) {
+      await folderStorage(out).put(`${kind}/x.json`, temporary => writeFile(temporary, text))
+      const { readImportedAccuracies } = await import('../../src/results/importedAccuracies.ts')
+      await expect(
+        kind === 'imported' ? readImportedAccuracies(out) : openRun(out),
+      ).rejects.toMatchObject({
+        ...{ name: 'GeogapError', code: 'bad-record' },
+        message: expect.stringMatching(/^not .* of this version: .*x\.json$/) as string,
+      })
+    }
+  },
+)

@@ -15,13 +15,24 @@ function scored(logits: readonly number[], labels: readonly number[], choices: C
 
 describe('a row of logits', () => {
   it('is ranked with equal logits by class, among the choices', () => {
-    expect(scored([1, 3, 3, 2, 0, -1, 3], [3])).toMatchObject({ status: 'ok', top5: [1, 2, 6, 3, 0], rank: 4 })
-    expect(scored([1, 3, 3, 2, 0, -1, 3], [0, 5], [0, 2, 5])).toMatchObject({ top5: [2, 0, 5, -1, -1], rank: 2 })
+    expect(scored([1, 3, 3, 2, 0, -1, 3], [3])).toMatchObject({
+      status: 'ok',
+      top5: [1, 2, 6, 3, 0],
+      rank: 4,
+    })
+    expect(scored([1, 3, 3, 2, 0, -1, 3], [0, 5], [0, 2, 5])).toMatchObject({
+      top5: [2, 0, 5, -1, -1],
+      rank: 2,
+    })
     expect(scored([1, 2], [])).toMatchObject({ status: 'ok', top5: [1, 0, -1, -1, -1], rank: 0 })
   })
 
   it('may rule classes out by minus infinity', () => {
-    expect(scored([-Infinity, 0, 0], [0])).toMatchObject({ status: 'ok', rank: 3, p: [0.5, 0.5, 0, 0, 0] })
+    expect(scored([-Infinity, 0, 0], [0])).toMatchObject({
+      status: 'ok',
+      rank: 3,
+      p: [0.5, 0.5, 0, 0, 0],
+    })
   })
 
   it.each([
@@ -30,6 +41,10 @@ describe('a row of logits', () => {
     ['minus infinity alone', [-Infinity, -Infinity]],
   ])('of %s is not a number', (_, logits) => {
     const { status, top5, rank } = scored(logits, [1])
-    expect({ status, top5, rank }).toEqual({ status: 'not-a-number', top5: [-1, -1, -1, -1, -1], rank: 0 })
+    expect({ status, top5, rank }).toEqual({
+      status: 'not-a-number',
+      top5: [-1, -1, -1, -1, -1],
+      rank: 0,
+    })
   })
 })

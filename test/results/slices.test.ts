@@ -13,9 +13,16 @@ const region = (i: number): string => (i % 2 === 0 ? 'Africa' : 'Europe')
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'geogap-slices-'))
-  const correct = Array.from({ length: 400 }, (_, i) => (i === 3 ? null : i % 2 === 1 || i % 8 === 0))
+  const correct = Array.from({ length: 400 }, (_, i) =>
+    i === 3 ? null : i % 2 === 1 || i % 8 === 0,
+  )
   const groups = (i: number) => ({ region: region(i), country: i % 2 === 0 ? 'Kenya' : 'Spain' })
-  const geode = { dataset: 'geode', correct, groups, label: (i: number) => (i % 4 === 0 ? 'stove' : '=soap') }
+  const geode = {
+    dataset: 'geode',
+    correct,
+    groups,
+    label: (i: number) => (i % 4 === 0 ? 'stove' : '=soap'),
+  }
   await storeRun(
     [
       { model: 'one', ...geode },
@@ -38,10 +45,16 @@ describe('slices', () => {
     expect(lines).toHaveLength(151)
     expect(lines[1]).toBe("geode,image-10,'=soap,class 2,Africa,Kenya,one")
     expect((await geogap([...args, '--truth', 'stove', '-o', file])).stdout).toMatch(/^50 images/)
-    expect((await geogap([...args, '--where', 'planet=Mars', '-o', file])).stderr).toMatch(/unknown column: planet/)
+    expect((await geogap([...args, '--where', 'planet=Mars', '-o', file])).stderr).toMatch(
+      /unknown column: planet/,
+    )
     const typo = ['slice', dir, '--model', 'one', '--region', 'Afrika', '-o', join(dir, 'none.csv')]
-    expect((await geogap(typo)).stderr).toBe('geogap: unknown region: Afrika; nearest: Africa, Europe\n')
-    expect((await geogap(['slice', dir, '-o', file])).stderr).toMatch(/choose with --model; there are one, two/)
+    expect((await geogap(typo)).stderr).toBe(
+      'geogap: unknown region: Afrika; nearest: Africa, Europe\n',
+    )
+    expect((await geogap(['slice', dir, '-o', file])).stderr).toMatch(
+      /choose with --model; there are one, two/,
+    )
   }, 60_000)
 
   it('leave images out of every analysis and of every model, and are in its key and record', async () => {
@@ -60,11 +73,13 @@ describe('slices', () => {
     const pack = join(dir, 'left.pack')
     await writeFile(pack, await writePack(run))
     expect((await readPack(pack)).entries[0]!.identity.excluded).toBe(identity!.excluded)
-    expect((await judgeEvaluations(dir, { minWorst: 0.9, exclude: file, minN: 30 })).notes.join()).toContain(
-      'Left out of geode: 150',
-    )
+    expect(
+      (await judgeEvaluations(dir, { minWorst: 0.9, exclude: file, minN: 30 })).notes.join(),
+    ).toContain('Left out of geode: 150')
     const text = async (...args: string[]) => (await geogap([...args, '--exclude', file])).stdout
-    expect(await text('compare', dir, '--models', 'one,two')).toContain('Left out of geode: 150 images of a slice')
+    expect(await text('compare', dir, '--models', 'one,two')).toContain(
+      'Left out of geode: 150 images of a slice',
+    )
     expect(await text('methods', dir)).toContain('- Left out of geode: 150 images of a slice')
     expect(await text('table', dir, '--format', 'csv')).toContain('one,geode')
     await writeFile(file, `${await readFile(file, 'utf8')}geode,no such image,,,,,\n`)
@@ -74,7 +89,11 @@ describe('slices', () => {
   it('find images whose names a spreadsheet would take for formulas', async () => {
     const names = ['=1+1', '+a', '-b', '@c', "'=d", ' =e', '＝f', "'g", 'h,"i"', '\tj', 'plain']
     const out = join(dir, 'formulas')
-    const all = { model: 'one', dataset: '=sum', correct: names.map((_, i) => i < names.length - 1) }
+    const all = {
+      model: 'one',
+      dataset: '=sum',
+      correct: names.map((_, i) => i < names.length - 1),
+    }
     await storeRun([{ ...all, id: i => names[i]! }], out)
     const file = join(dir, 'formulas.csv')
     await geogap(['slice', out, '--right', '-o', file])
@@ -88,8 +107,13 @@ describe('slices', () => {
     await expect(openRun(dir, file)).rejects.toThrow('no image of')
     await writeFile(file, 'id\nimage-1\n')
     await expect(openRun(dir, file)).rejects.toThrow('no columns dataset and id but id')
-    await writeFile(file, `dataset,id\n${Array.from({ length: 400 }, (_, i) => `geode,image-${i}`).join('\n')}\n`)
+    await writeFile(
+      file,
+      `dataset,id\n${Array.from({ length: 400 }, (_, i) => `geode,image-${i}`).join('\n')}\n`,
+    )
     await expect(openRun(dir, file)).rejects.toThrow('lists every image of geode')
-    expect((await geogap(['methods', join(dir, 'left.pack'), '--exclude', file])).stderr).toContain('is a pack')
+    expect((await geogap(['methods', join(dir, 'left.pack'), '--exclude', file])).stderr).toContain(
+      'is a pack',
+    )
   }, 60_000)
 })

@@ -56,18 +56,29 @@ describe('status', () => {
     expect(changed.runs.map(({ state }) => state)).toEqual(['done'])
     await evaluated(out)
     expect(states(await runStatus(out))[0]).toEqual(['complete', 12, ''])
-    expect((await openRun(out)).accuracy({ by: 'region' }).map(({ group }) => group)).toEqual(['Africa', 'Europe'])
+    expect((await openRun(out)).accuracy({ by: 'region' }).map(({ group }) => group)).toEqual([
+      'Africa',
+      'Europe',
+    ])
     const { stdout } = await geogap(['status', out])
     expect(stdout).toMatch(/: 1 complete, 2 stale\n.*model.*state(.|\n)*differs in content/)
   })
 
   it('names a model that failed, and files that are not as they were', async () => {
     const out = join(folder, 'failed')
-    const broken = { ...(await writeModel(join(folder, 'models'), 3)), architecture: 'lcnet_075', name: 'wrong' }
+    const broken = {
+      ...(await writeModel(join(folder, 'models'), 3)),
+      architecture: 'lcnet_075',
+      name: 'wrong',
+    }
     await evaluated(out, { models: [model, broken] })
     expect((await runStatus(out)).results).toMatchObject([
       { model: model.name, state: 'complete', message: null },
-      { model: 'wrong', state: 'failed', message: expect.stringMatching(/of another shape/) as string },
+      {
+        model: 'wrong',
+        state: 'failed',
+        message: expect.stringMatching(/of another shape/) as string,
+      },
     ])
     const [file] = (await readStoredEvaluations(out)).flatMap(shardPaths)
     await truncate(file!, 100)
@@ -91,7 +102,10 @@ describe('status', () => {
   })
 
   it('tells work under way from work that was left', async () => {
-    const out = await storeRun([{ model: 'stored', dataset: 'world', correct: evenly(20, 0.5) }], join(folder, 'work'))
+    const out = await storeRun(
+      [{ model: 'stored', dataset: 'world', correct: evenly(20, 0.5) }],
+      join(folder, 'work'),
+    )
     const { identity } = (await readStoredEvaluations(out))[0]!
     const now = { version, runtime: runtimeVersion() }
     const asked = ['a', 'b'].map(model => ({ ...identity, ...now, model }))
@@ -107,8 +121,10 @@ describe('status', () => {
     ])
     const boom = () => Promise.reject(new Error('boom'))
     await expect(withRunRecord(out, { asked }, boom)).rejects.toThrow('boom')
-    const stopped = withRunRecord(out, { asked: asked.slice(0, 1), signal: AbortSignal.abort() }, () =>
-      Promise.resolve(),
+    const stopped = withRunRecord(
+      out,
+      { asked: asked.slice(0, 1), signal: AbortSignal.abort() },
+      () => Promise.resolve(),
     )
     await expect(stopped).rejects.toThrow('aborted')
     expect((await readRunRecords(out)).map(({ state, message }) => [state, message])).toEqual([

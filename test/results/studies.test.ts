@@ -9,7 +9,9 @@ let folder: string
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'geogap-studies-'))))
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const rows = (value: number): StudyValues[] => [{ setting: 1, metric: 'homes accuracy', values: [value] }]
+const rows = (value: number): StudyValues[] => [
+  { setting: 1, metric: 'homes accuracy', values: [value] },
+]
 const read = async (dir: string) =>
   ((await readStudy(dir, 'last-layer')) ?? []).map(({ model, values }) => [model, values[0]])
 
@@ -26,7 +28,10 @@ it('experiments that end at once lose no model, also of names that are alike as 
 it('a file of all models counts for those without one of their own', async () => {
   const dir = join(folder, 'old')
   const old = ['m', 'n'].flatMap(model => rows(0.1).map(row => ({ model, ...row })))
-  await writeJson(join(dir, 'studies', 'last-layer.json'), { schema: 1, rows: [...old, ...rows(0.2)] })
+  await writeJson(join(dir, 'studies', 'last-layer.json'), {
+    schema: 1,
+    rows: [...old, ...rows(0.2)],
+  })
   expect(await read(dir)).toEqual([['m', 0.1], ['n', 0.1], [undefined, 0.2]]) // prettier-ignore
   await recordStudy(dir, 'last-layer', rows(0.3), 'm')
   expect(await read(dir)).toEqual([['m', 0.3], ['n', 0.1]]) // prettier-ignore

@@ -4,7 +4,10 @@ import { nameMatcher, findModelRow } from '../../models/listing.ts'
 import { readTsv } from '../../lib/archive/tsv.ts'
 
 /** Authors as BibTeX writes them; `where` is the journal, the proceedings, or where a text or program is found. */
-export type CitedWork = Record<'key' | 'of' | 'kind' | 'year' | 'where' | 'title' | 'authors', string>
+export type CitedWork = Record<
+  'key' | 'of' | 'kind' | 'year' | 'where' | 'title' | 'authors',
+  string
+>
 
 export interface Bibliography {
   /** The paper whose measures these are. */
@@ -41,7 +44,11 @@ function worksOnModel(name: string, all: readonly CitedWork[]): CitedWork[] {
 
 /** Every work once, in the order of measures, data sets, models. */
 export const allWorks = ({ measures, datasets, models }: Bibliography): CitedWork[] => [
-  ...new Set([measures, ...[...datasets.values()].flatMap(work => work ?? []), ...[...models.values()].flat()]),
+  ...new Set([
+    measures,
+    ...[...datasets.values()].flatMap(work => work ?? []),
+    ...[...models.values()].flat(),
+  ]),
 ]
 
 /** Data sets and models for which no work is known here. */

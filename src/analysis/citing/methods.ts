@@ -24,7 +24,10 @@ export interface MethodsSection {
 }
 
 export function describeMethods(run: Run): MethodsSection {
-  const cited = bibliography(distinctFieldValues(run.entries, 'dataset'), distinctFieldValues(run.entries, 'model'))
+  const cited = bibliography(
+    distinctFieldValues(run.entries, 'dataset'),
+    distinctFieldValues(run.entries, 'model'),
+  )
   return {
     paragraph: methodsParagraph(run, cited),
     limitations: limitationSentences(run),
@@ -49,7 +52,9 @@ function versionLines({ entries }: Run): string[] {
     ...identities.flatMap(({ model, dataset, prompts }) =>
       prompts === '' ? [] : [`${model} on ${dataset}: texts SHA-256 ${prompts}`],
     ),
-    ...identities.map(({ version, runtime }) => `made by geogap ${version} with ${runtime}, ${span}`),
+    ...identities.map(
+      ({ version, runtime }) => `made by geogap ${version} with ${runtime}, ${span}`,
+    ),
   ])
 }
 
@@ -62,17 +67,24 @@ const citeCommand = (works: readonly CitedWork[]): string =>
 /** More are not named in a sentence. */
 const maxNames = 5
 
-function methodsParagraph(run: Run, { measures, datasets, models: citedModels }: Bibliography): string {
+function methodsParagraph(
+  run: Run,
+  { measures, datasets, models: citedModels }: Bibliography,
+): string {
   const identities = run.entries.map(({ identity }) => identity)
   const models = [...citedModels.keys()]
-  const zeroShot = unique(identities.filter(({ prompts }) => prompts !== '').map(({ model }) => model))
+  const zeroShot = unique(
+    identities.filter(({ prompts }) => prompts !== '').map(({ model }) => model),
+  )
   const tools = unique(identities.map(({ version, runtime }) => `geogap ${version} (${runtime})`))
   const modes = unique(identities.map(({ preprocessing }) => preprocessing.replace('-draft', '')))
   const drafts = identities.some(({ preprocessing }) => isDraftMode(preprocessing))
     ? '; results named draft had large images reduced to means of squares of at most 8 x 8 pixels before resizing'
     : ''
   const named = [...datasets].map(([name, work]) => {
-    const images = Math.max(...identities.filter(({ dataset }) => dataset === name).map(each => each.images))
+    const images = Math.max(
+      ...identities.filter(({ dataset }) => dataset === name).map(each => each.images),
+    )
     return `${name} (${countText(images, 'image')})${citeCommand(work ? [work] : [])}`
   })
   const which = models.length > maxNames ? '' : ` (${models.join(', ')})`
@@ -107,18 +119,22 @@ function limitationSentences(run: Run): string[] {
   if (madeUp !== undefined) found.push(madeUp)
   found.push(...exclusionNotes(run.entries))
   found.push(...datasetNotes(run).map(text => `${text}.`))
-  if (errors > 0) found.push(`${countText(errors, 'prediction')} could not be made and count in no accuracy.`)
+  if (errors > 0)
+    found.push(`${countText(errors, 'prediction')} could not be made and count in no accuracy.`)
   if (unscored > 0)
     found.push(
       `${countText(unscored, 'prediction')} are of images whose class the model cannot name, and count in no accuracy.`,
     )
   if (partial.length > 0)
-    found.push(`${countText(partial.length, 'evaluation')} ${partial.length === 1 ? 'is' : 'are'} not complete.`)
+    found.push(
+      `${countText(partial.length, 'evaluation')} ${partial.length === 1 ? 'is' : 'are'} not complete.`,
+    )
   if (run.failures.length > 0)
     found.push(
       `${countText(run.failures.length, 'evaluation')} failed: ${unique(run.failures.map(each => each.model)).join(', ')}.`,
     )
-  for (const dataset of datasetRoles(run).geographic) found.push(...geographicLimitations(run, dataset))
+  for (const dataset of datasetRoles(run).geographic)
+    found.push(...geographicLimitations(run, dataset))
   if (run.columns.includes('household'))
     found.push(
       'Images of one household are not independent; Wilson intervals take them as if they were, and are too narrow.',
@@ -139,7 +155,8 @@ function sizeRangeText(sizes: readonly number[]): string {
 function geographicLimitations(run: Run, dataset: string): string[] {
   const by = placeColumn(run, dataset)!
   const places = new Map<string, number>()
-  for (const { group, n } of run.accuracy({ by, dataset })) places.set(group, Math.max(n, places.get(group) ?? 0))
+  for (const { group, n } of run.accuracy({ by, dataset }))
+    places.set(group, Math.max(n, places.get(group) ?? 0))
   const small = [...places].filter(([, n]) => n < 30)
   const sizes = [...places.values()]
   return [
@@ -155,12 +172,20 @@ function geographicLimitations(run: Run, dataset: string): string[] {
 /** Data sets and models of which no publication is known here, in a sentence. */
 export function uncitedNotes(bibliography: Bibliography): string[] {
   const names = uncitedNames(bibliography)
-  return names.length === 0 ? [] : [`No publication is known here for ${shortList(names, maxNames)}.`]
+  return names.length === 0
+    ? []
+    : [`No publication is known here for ${shortList(names, maxNames)}.`]
 }
 
 /** As Markdown: paragraph, limitations, versions, BibTeX. */
-export function methodsText({ paragraph, limitations, bibliography, versions }: MethodsSection): string {
-  const listed = (texts: readonly string[]): string[] => texts.map(text => `- ${stripControlCharacters(text)}`)
+export function methodsText({
+  paragraph,
+  limitations,
+  bibliography,
+  versions,
+}: MethodsSection): string {
+  const listed = (texts: readonly string[]): string[] =>
+    texts.map(text => `- ${stripControlCharacters(text)}`)
   return [
     ...[
       '## Methods',

@@ -42,7 +42,8 @@ const claimAnswers: Readonly<Record<string, ClaimAnswer>> = {
     return { value: row.parameters / 1e6, n: 1, from: 'computed from the graph' }
   },
   'retrained-dollarstreet': evidence => retrainedChange(evidence, 'dollarstreet accuracy', 1),
-  'retrained-dollarstreet-disparity': evidence => retrainedChange(evidence, 'dollarstreet disparity', -1),
+  'retrained-dollarstreet-disparity': evidence =>
+    retrainedChange(evidence, 'dollarstreet disparity', -1),
   'retrained-geode': evidence => retrainedChange(evidence, 'geode accuracy', 1),
   'retrained-geode-disparity': evidence => retrainedChange(evidence, 'geode disparity', -1),
   'western-share-disparity': westernRatio,
@@ -51,11 +52,24 @@ const claimAnswers: Readonly<Record<string, ClaimAnswer>> = {
 export async function compareClaims(evidence: PaperView): Promise<PaperComparison[]> {
   const rows: PaperComparison[] = []
   for (const { id, section, says, value, unit, relation, note } of paperClaims()) {
-    const ours = (await claimAnswers[id]?.(evidence)) ?? { value: null, note: 'comes from an experiment of its own' }
+    const ours = (await claimAnswers[id]?.(evidence)) ?? {
+      value: null,
+      note: 'comes from an experiment of its own',
+    }
     const setting = relation === 'setting'
-    const place = { table: 'claims', set: section, row: says, quantity: id, unit: setting ? 'points' : unit }
+    const place = {
+      table: 'claims',
+      set: section,
+      row: says,
+      quantity: id,
+      unit: setting ? 'points' : unit,
+    }
     const known = [ours.note, note].filter(text => text != null).join('; ')
-    const row = compareWithPaper(place, { ...ours, note: known === '' ? null : known }, setting ? null : { value })
+    const row = compareWithPaper(
+      place,
+      { ...ours, note: known === '' ? null : known },
+      setting ? null : { value },
+    )
     rows.push(relation === 'equal' ? row : { ...row, difference: null })
   }
   return rows
@@ -63,24 +77,36 @@ export async function compareClaims(evidence: PaperView): Promise<PaperCompariso
 
 function netImprovementOf(evidence: PaperView, benchmarks: readonly string[]): MeasuredValue {
   const models = evidence.modelsOfKind('1K')
-  const { netImprovement, n, reason, models: used } = progressRate(evidence.accuracies, benchmarks, { models })
+  const {
+    netImprovement,
+    n,
+    reason,
+    models: used,
+  } = progressRate(evidence.accuracies, benchmarks, { models })
   const value = n < 2 ? null : netImprovement
   const from = evidence.sourcesText(benchmarks, used)
   return {
     value,
     n,
     from,
-    note: value === null ? (missingResultsText(evidence, benchmarks) ?? reason) : 'models of type 1K',
+    note:
+      value === null ? (missingResultsText(evidence, benchmarks) ?? reason) : 'models of type 1K',
   }
 }
 
 function oodProgressGap(evidence: PaperView): MeasuredValue {
-  const options = { models: evidence.modelsOfKind('1K'), seed: evidence.seed, draws: evidence.draws }
+  const options = {
+    models: evidence.modelsOfKind('1K'),
+    seed: evidence.seed,
+    draws: evidence.draws,
+  }
   const gap = progressGap(evidence.accuracies, oodBenchmarks, 'dollarstreet', options)
   const { ratio } = bootstrapGap(evidence.accuracies, oodBenchmarks, 'dollarstreet', options)
   const used = gap.standard.models
   const note =
-    missingResultsText(evidence, [...oodBenchmarks, 'dollarstreet']) ?? gap.reason ?? 'OOD average against DollarStreet'
+    missingResultsText(evidence, [...oodBenchmarks, 'dollarstreet']) ??
+    gap.reason ??
+    'OOD average against DollarStreet'
   const from = evidence.sourcesText([...oodBenchmarks, 'dollarstreet'], used)
   return { value: gap.ratio, interval: ratio, n: used.length, from, note }
 }
@@ -88,7 +114,11 @@ function oodProgressGap(evidence: PaperView): MeasuredValue {
 const isResNet = ({ group }: TestbedRow): boolean => group === 'ResNet'
 
 /** Mean Europe minus Africa over the testbed's models of a kind, with a t-interval over models. */
-function meanDifference(evidence: PaperView, benchmark: string, fits: (row: TestbedRow) => boolean): MeasuredValue {
+function meanDifference(
+  evidence: PaperView,
+  benchmark: string,
+  fits: (row: TestbedRow) => boolean,
+): MeasuredValue {
   const wanted = testbed().filter(fits)
   const values = wanted.flatMap(({ model }) => europeAfrica(evidence, benchmark, model).value ?? [])
   const note = `${values.length} of ${wanted.length} models have results on ${benchmark}`
@@ -101,7 +131,9 @@ function bestClipDisparity(evidence: PaperView, benchmark: string): MeasuredValu
   const accuracies = evidence.accuracies.get('imagenet-1k')
   const known = testbed()
     .filter(({ group, evaluation }) => group === 'CLIP' && evaluation === 'zero-shot')
-    .flatMap(({ model }) => (accuracies?.has(model) ? [{ model, accuracy: accuracies.get(model)! }] : []))
+    .flatMap(({ model }) =>
+      accuracies?.has(model) ? [{ model, accuracy: accuracies.get(model)! }] : [],
+    )
   if (known.length === 0) return { value: null, note: 'no ImageNet accuracy of a CLIP model' }
   const { model } = known.reduce((a, b) => (b.accuracy > a.accuracy ? b : a))
   const ours = europeAfrica(evidence, benchmark, model)
@@ -116,7 +148,10 @@ function europeAfricaTrend(evidence: PaperView, benchmark: string) {
     disparity: europeAfrica(evidence, benchmark, model).value,
   }))
   const found = disparityTrend(points)
-  return { ...found, reason: missingResultsText(evidence, ['imagenet-1k', benchmark]) ?? found.reason }
+  return {
+    ...found,
+    reason: missingResultsText(evidence, ['imagenet-1k', benchmark]) ?? found.reason,
+  }
 }
 
 function disparityGrowth(evidence: PaperView): MeasuredValue {
@@ -124,13 +159,19 @@ function disparityGrowth(evidence: PaperView): MeasuredValue {
   if (found.growth === null)
     return { value: null, n: found.n, note: found.reason ?? "the worst model's is not positive" }
   const fitted = found.fittedGrowth === null ? '' : `; ${found.fittedGrowth.toFixed(1)} on the line`
-  return { value: found.growth, n: found.n, note: `${found.bestModel!} over ${found.worstModel!}${fitted}` }
+  return {
+    value: found.growth,
+    n: found.n,
+    note: `${found.bestModel!} over ${found.worstModel!}${fitted}`,
+  }
 }
 
 function europeAfricaRateRatio(evidence: PaperView): MeasuredValue {
   const models = evidence.modelsOfKind('1K')
   const share = (model: string, region: string): number | null => {
-    const group = evidence.groupsOf('dollarstreet', model, 'region').find(one => one.group === region)
+    const group = evidence
+      .groupsOf('dollarstreet', model, 'region')
+      .find(one => one.group === region)
     return group && group.n > 0 ? group.top1 / group.n : null
   }
   const regions = ['Europe', 'Africa'].map(region => {
@@ -159,7 +200,10 @@ function largestRateP(evidence: PaperView): MeasuredValue {
     return p === null ? [] : [{ row, p, n }]
   })
   if (known.length === 0)
-    return { value: null, note: missingResultsText(evidence, ['imagenet-1k']) ?? 'no rate has a p-value' }
+    return {
+      value: null,
+      note: missingResultsText(evidence, ['imagenet-1k']) ?? 'no rate has a p-value',
+    }
   const worst = known.reduce((a, b) => (b.p > a.p ? b : a))
   return { value: worst.p, n: worst.n, note: `largest of ${known.length} rates: ${worst.row}` }
 }
@@ -167,13 +211,19 @@ function largestRateP(evidence: PaperView): MeasuredValue {
 /** Fall of the maximum over regions, as table 3 has it. */
 async function augmixReduction(evidence: PaperView, benchmark: string): Promise<MeasuredValue> {
   const [before, after] = await Promise.all(
-    ['resnet50cutmixbaseline', 'resnet50augmix'].map(name => largestDisparity(evidence, benchmark, testbedModel(name))),
+    ['resnet50cutmixbaseline', 'resnet50augmix'].map(name =>
+      largestDisparity(evidence, benchmark, testbedModel(name)),
+    ),
   )
   if (before!.value === null) return before!
   return after!.value === null ? after! : { value: before!.value - after!.value, n: 2 }
 }
 
-async function retrainedChange(evidence: PaperView, quantity: string, sign: 1 | -1): Promise<MeasuredValue> {
+async function retrainedChange(
+  evidence: PaperView,
+  quantity: string,
+  sign: 1 | -1,
+): Promise<MeasuredValue> {
   const rows = (await retrainingRows(evidence)).filter(row => row.quantity === quantity)
   const [before, after] = rows as [PaperComparison, PaperComparison]
   if (before.ours === null || after.ours === null)
@@ -187,8 +237,12 @@ async function westernRatio({ run }: PaperView): Promise<MeasuredValue> {
   const models = (all ?? []).map(row => row.model)
   const model = models.find(name => name === testbedModel('vit')) ?? models[0]
   const stored = all && all.filter(row => row.model === model)
-  const [balanced, west] = [0.5, 1].map(share => meanOverSeeds(stored, share, 'europe minus africa'))
-  if (balanced!.value === null || west!.value === null) return balanced!.value === null ? balanced! : west!
-  if (balanced!.value <= 0) return { value: null, note: 'no ratio: the balanced difference is not positive' }
+  const [balanced, west] = [0.5, 1].map(share =>
+    meanOverSeeds(stored, share, 'europe minus africa'),
+  )
+  if (balanced!.value === null || west!.value === null)
+    return balanced!.value === null ? balanced! : west!
+  if (balanced!.value <= 0)
+    return { value: null, note: 'no ratio: the balanced difference is not positive' }
   return { value: west!.value / balanced!.value, n: west!.n ?? null, note: model ?? null }
 }

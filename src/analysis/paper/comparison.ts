@@ -66,7 +66,9 @@ export function compareWithPaper(
 }
 
 /** What a table of the paper prints, by row and column; undefined where it prints nothing. */
-export function printedValues(table: string): (row: string, column: string) => (PrintedValue & object) | undefined {
+export function printedValues(
+  table: string,
+): (row: string, column: string) => (PrintedValue & object) | undefined {
   const { values } = paperTable(table)
   return (row, column) => values.find(value => value.row === row && value.column === column)
 }
@@ -80,14 +82,26 @@ export function paperNumberText(value: number | null, unit: string): string {
 }
 
 const signedDifference = (value: number | null, unit: string): string =>
-  value === null || unit === 'p' ? '–' : `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(decimalsOf(unit))}`
+  value === null || unit === 'p'
+    ? '–'
+    : `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(decimalsOf(unit))}`
 
 const paperIntervalText = ({ low, high, unit }: PaperComparison): string =>
-  low === null || high === null ? '–' : `${paperNumberText(low, unit)} … ${paperNumberText(high, unit)}`
+  low === null || high === null
+    ? '–'
+    : `${paperNumberText(low, unit)} … ${paperNumberText(high, unit)}`
 
-export const comparisonColumns = (rowHeading: string, oursHeading = 'ours'): TableColumn<PaperComparison>[] => [
+export const comparisonColumns = (
+  rowHeading: string,
+  oursHeading = 'ours',
+): TableColumn<PaperComparison>[] => [
   ...fieldColumns({ set: 'models', row: rowHeading, quantity: 'quantity', unit: 'unit' }),
-  { name: 'ours', heading: oursHeading, value: one => one.ours, show: one => paperNumberText(one.ours, one.unit) },
+  {
+    name: 'ours',
+    heading: oursHeading,
+    value: one => one.ours,
+    show: one => paperNumberText(one.ours, one.unit),
+  },
   { name: 'low', heading: '95 % interval', value: one => one.low, show: paperIntervalText },
   ...fieldColumns({ high: '', n: 'n' }),
   {

@@ -5,17 +5,36 @@ import { inferDisparities } from '../disparityInference.ts'
 import { type MeasuredValue } from './comparison.ts'
 import { type PaperView } from './paperView.ts'
 
-export const noResultsText = (model: string, benchmark: string): string => `no results of ${model} on ${benchmark}`
+export const noResultsText = (model: string, benchmark: string): string =>
+  `no results of ${model} on ${benchmark}`
 
 /** Equation 3: the largest difference between regions, with the interval of `inferDisparity`. */
-export async function largestDisparity(evidence: PaperView, benchmark: string, model: string): Promise<MeasuredValue> {
+export async function largestDisparity(
+  evidence: PaperView,
+  benchmark: string,
+  model: string,
+): Promise<MeasuredValue> {
   const dataset = evidence.datasetOf(benchmark)
   const { run, preprocessing, minN, seed, draws } = evidence
   if (dataset === undefined || evidence.groupsOf(benchmark, model, 'region').length === 0)
     return { value: null, note: noResultsText(model, benchmark) }
-  const [row] = await inferDisparities(run, { by: 'region', model, dataset, preprocessing, minN, seed, draws })
-  const expected = row?.expected == null ? null : `${(100 * row.expected).toFixed(1)} expected under equality`
-  return { value: row?.disparity ?? null, interval: row?.interval ?? null, n: 1, note: row?.reason ?? expected }
+  const [row] = await inferDisparities(run, {
+    by: 'region',
+    model,
+    dataset,
+    preprocessing,
+    minN,
+    seed,
+    draws,
+  })
+  const expected =
+    row?.expected == null ? null : `${(100 * row.expected).toFixed(1)} expected under equality`
+  return {
+    value: row?.disparity ?? null,
+    interval: row?.interval ?? null,
+    n: 1,
+    note: row?.reason ?? expected,
+  }
 }
 
 /** Europe minus Africa, as the paper's text and figures have it, where both have at least `minN` images. */
@@ -23,11 +42,20 @@ export function europeAfrica(evidence: PaperView, benchmark: string, model: stri
   const groups = evidence.groupsOf(benchmark, model, 'region')
   if (groups.length === 0) return { value: null, note: noResultsText(model, benchmark) }
   const { value, interval, reason } = pairDifference(splitBySize(groups, evidence.minN).kept)
-  return { value, interval, n: 1, note: reason && `${reason} with at least ${evidence.minN} images` }
+  return {
+    value,
+    interval,
+    n: 1,
+    note: reason && `${reason} with at least ${evidence.minN} images`,
+  }
 }
 
 /** A model's overall accuracy, or the mean over several benchmarks. */
-export function meanAccuracy(evidence: PaperView, benchmarks: readonly string[], model: string): MeasuredValue {
+export function meanAccuracy(
+  evidence: PaperView,
+  benchmarks: readonly string[],
+  model: string,
+): MeasuredValue {
   const shares = benchmarks.map(benchmark => evidence.accuracies.get(benchmark)?.get(model))
   const absent = benchmarks.filter((_, i) => shares[i] === undefined)
   if (absent.length > 0) return { value: null, note: noResultsText(model, absent.join(', ')) }

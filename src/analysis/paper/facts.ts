@@ -9,7 +9,12 @@ import { type StoredEvaluation, shardPaths } from '../../results/store.ts'
 import { evaluationsOf } from '../../results/run.ts'
 import { parquetRows, query } from '../../lib/sql.ts'
 import { type Table, createTable } from '../../lib/table/table.ts'
-import { type TableColumn, fieldColumn, fieldColumns, type CellValue } from '../../lib/table/columns.ts'
+import {
+  type TableColumn,
+  fieldColumn,
+  fieldColumns,
+  type CellValue,
+} from '../../lib/table/columns.ts'
 import { type PaperView } from './paperView.ts'
 
 /** Kind of shift, whether natural, number of shifts, crowdsourced: as table 1 has them. */
@@ -26,16 +31,21 @@ const benchmarkFacts: Readonly<Record<string, readonly [string, string, string, 
 }
 
 /** A label's classes in the paper's map and in the run. */
-type ClassMapRow = Readonly<Record<'benchmark' | 'label' | 'paper' | 'ours' | 'images' | 'same', CellValue>>
+type ClassMapRow = Readonly<
+  Record<'benchmark' | 'label' | 'paper' | 'ours' | 'images' | 'same', CellValue>
+>
 
 export function benchmarkTable(evidence: PaperView): Table {
   const { run, preprocessing } = evidence
-  const rows = Object.entries(benchmarkFacts).map(([benchmark, [shift, natural, shifts, crowdsourced]]) => {
-    const dataset = evidence.datasetOf(benchmark) ?? ''
-    const entries = evaluationsOf(run, { dataset, preprocessing })
-    const images = entries.length === 0 ? null : Math.max(...entries.map(({ identity }) => identity.images))
-    return { benchmark, shift, natural, shifts, crowdsourced, images, models: entries.length }
-  })
+  const rows = Object.entries(benchmarkFacts).map(
+    ([benchmark, [shift, natural, shifts, crowdsourced]]) => {
+      const dataset = evidence.datasetOf(benchmark) ?? ''
+      const entries = evaluationsOf(run, { dataset, preprocessing })
+      const images =
+        entries.length === 0 ? null : Math.max(...entries.map(({ identity }) => identity.images))
+      return { benchmark, shift, natural, shifts, crowdsourced, images, models: entries.length }
+    },
+  )
   const columns = fieldColumns({
     ...{ benchmark: 'benchmark', shift: 'shift type', natural: 'natural', shifts: 'shift types' },
     ...{ crowdsourced: 'crowdsourced', images: 'images here', models: 'models here' },
@@ -57,12 +67,22 @@ export function testbedTable(evidence: PaperView): Table {
     const { images, parameters } = row
     return {
       ...{ name, group, evaluation, listed: data, model, pretraining, images, parameters },
-      ...{ benchmarks: benchmarks.length, failed: failures.length, note: reason ?? failures[0]?.message ?? null },
+      ...{
+        benchmarks: benchmarks.length,
+        failed: failures.length,
+        note: reason ?? failures[0]?.message ?? null,
+      },
     }
   })
   const columns: TableColumn<(typeof rows)[number]>[] = [
     ...fieldColumns({
-      ...{ name: 'in the paper', group: 'group', evaluation: 'evaluation', listed: 'data, as listed', model: 'model' },
+      ...{
+        name: 'in the paper',
+        group: 'group',
+        evaluation: 'evaluation',
+        listed: 'data, as listed',
+        model: 'model',
+      },
       ...{ pretraining: 'pretraining', images: 'images', parameters: 'parameters' },
       ...{ benchmarks: 'benchmarks here', failed: 'failed here' },
     }),
@@ -82,20 +102,37 @@ export async function classMapTable(evidence: PaperView): Promise<Table> {
     ...(await classMapRows(evidence, 'geode', 'geode-paper')),
   ]
   const columns = fieldColumns({
-    ...{ benchmark: 'benchmark', label: 'class', paper: "the paper's ImageNet classes", ours: 'accepted here' },
+    ...{
+      benchmark: 'benchmark',
+      label: 'class',
+      paper: "the paper's ImageNet classes",
+      ours: 'accepted here',
+    },
     ...{ images: 'images here', same: 'same' },
   })
   const notes = [
     ...evidence.notes,
     'accepted here: the classes that results of a model with a 1,000-class head were scored with',
   ]
-  return createTable({ name: 'paper-classmaps', title: 'Class maps (appendix A)', notes }, columns, rows)
+  return createTable(
+    { name: 'paper-classmaps', title: 'Class maps (appendix A)', notes },
+    columns,
+    rows,
+  )
 }
 
-async function classMapRows(evidence: PaperView, benchmark: string, file: string): Promise<ClassMapRow[]> {
+async function classMapRows(
+  evidence: PaperView,
+  benchmark: string,
+  file: string,
+): Promise<ClassMapRow[]> {
   const { accepted } = await labelling(file)
-  const entry = evidence.modelsOfKind('1K').flatMap(model => evidence.evaluationOf(benchmark, model) ?? [])[0]
-  const stored = entry ? await classesByLabel(entry) : new Map<string, { labels: number[]; images: number }>()
+  const entry = evidence
+    .modelsOfKind('1K')
+    .flatMap(model => evidence.evaluationOf(benchmark, model) ?? [])[0]
+  const stored = entry
+    ? await classesByLabel(entry)
+    : new Map<string, { labels: number[]; images: number }>()
   return ownLabels(file).map(label => {
     const paper = accepted(label) ?? []
     const found = stored.get(normalizeLabel(label))
@@ -109,13 +146,16 @@ async function classMapRows(evidence: PaperView, benchmark: string, file: string
   })
 }
 
-const sortedIndices = (indices: readonly number[]): number[] => [...new Set(indices)].sort((a, b) => a - b)
+const sortedIndices = (indices: readonly number[]): number[] =>
+  [...new Set(indices)].sort((a, b) => a - b)
 const classNamesText = (indices: readonly number[]): string =>
   sortedIndices(indices)
     .map(i => imagenetNames[i]!)
     .join(', ') || '(none)'
 
-async function classesByLabel(entry: StoredEvaluation): Promise<Map<string, { labels: number[]; images: number }>> {
+async function classesByLabel(
+  entry: StoredEvaluation,
+): Promise<Map<string, { labels: number[]; images: number }>> {
   const rows = await query<{ label: string; labels: string; images: number }>(
     `SELECT label, array_to_string(list_sort(list_distinct(flatten(list(labels)))), ',') AS labels, count(*)::DOUBLE AS images
      FROM ${parquetRows()} GROUP BY label`,

@@ -15,7 +15,11 @@ export const paperTables = ['1', '2', '3', '4', '8', '9', 'testbed', 'classmaps'
 export type PaperTable = (typeof paperTables)[number]
 
 /** One of the paper's tables from stored results: ours, the paper's value and the difference; null comes with its reason. */
-export async function paperComparison(run: Run, which: PaperTable, options: PaperViewOptions = {}): Promise<Table> {
+export async function paperComparison(
+  run: Run,
+  which: PaperTable,
+  options: PaperViewOptions = {},
+): Promise<Table> {
   const imported: ImportedAccuracy[] = await readImportedAccuracies(run.dir)
   const evidence = paperView(run, imported, options)
   switch (which) {
@@ -40,7 +44,12 @@ export async function paperComparison(run: Run, which: PaperTable, options: Pape
       return comparisonTable(evidence, which, 'income', rows, notes)
     }
     case '9':
-      return comparisonTable(evidence, which, '% of the training data', await dataShareRows(evidence))
+      return comparisonTable(
+        evidence,
+        which,
+        '% of the training data',
+        await dataShareRows(evidence),
+      )
     case 'claims':
       return comparisonTable(evidence, which, 'what the paper says', await compareClaims(evidence))
   }
@@ -53,6 +62,13 @@ function comparisonTable(
   rows: readonly PaperComparison[],
   more: readonly string[] = [],
 ): Table {
-  const title = which === 'claims' ? "Numbers of the paper's text" : `Table ${which}: ${paperTable(which).title}`
-  return createTable({ name: `paper-${which}`, title, notes: [...notes, ...more] }, comparisonColumns(heading), rows)
+  const title =
+    which === 'claims'
+      ? "Numbers of the paper's text"
+      : `Table ${which}: ${paperTable(which).title}`
+  return createTable(
+    { name: `paper-${which}`, title, notes: [...notes, ...more] },
+    comparisonColumns(heading),
+    rows,
+  )
 }

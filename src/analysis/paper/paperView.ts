@@ -1,11 +1,20 @@
 import { findBenchmark } from '../../datasets/benchmarks/benchmarks.ts'
 import { type GroupCounts, groupBy } from '../../metrics/accuracy.ts'
 import { defaultMinN } from '../../metrics/disparity.ts'
-import { type AccuracyTable, accuracyTable, type BenchmarkAccuracy as Point } from '../../metrics/progress.ts'
+import {
+  type AccuracyTable,
+  accuracyTable,
+  type BenchmarkAccuracy as Point,
+} from '../../metrics/progress.ts'
 import { resolveModel } from '../../models/catalog.ts'
 import { testbed } from '../../models/testbed.ts'
 import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
-import { type CountsCell, distinctFieldValues, type StoredEvaluation, type EvaluationId } from '../../results/store.ts'
+import {
+  type CountsCell,
+  distinctFieldValues,
+  type StoredEvaluation,
+  type EvaluationId,
+} from '../../results/store.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
 import { countsOf, evaluationsOf, type Run } from '../../results/run.ts'
 
@@ -42,7 +51,11 @@ export interface PaperView {
   notes: string[]
 }
 
-export function paperView(run: Run, imported: readonly ImportedAccuracy[], options: PaperViewOptions = {}): PaperView {
+export function paperView(
+  run: Run,
+  imported: readonly ImportedAccuracy[],
+  options: PaperViewOptions = {},
+): PaperView {
   const preprocessing = options.preprocessing ?? defaultPaperMode(run)
   const datasets = datasetByBenchmark(run, preprocessing)
   const kinds = modelKinds(run)
@@ -51,13 +64,16 @@ export function paperView(run: Run, imported: readonly ImportedAccuracy[], optio
   })
   const cells = (benchmark: string, model: string) => countsOf(run, slot(benchmark, model))
   const measured: Point[] = [...datasets].flatMap(([benchmark, dataset]) =>
-    run.accuracy({ dataset, preprocessing }).map(({ model, top1 }) => ({ model, benchmark, accuracy: top1 })),
+    run
+      .accuracy({ dataset, preprocessing })
+      .map(({ model, top1 }) => ({ model, benchmark, accuracy: top1 })),
   )
   const key = (model: string, benchmark: string): string => JSON.stringify([model, benchmark])
   const known = new Set(measured.map(row => key(row.model, row.benchmark)))
   const added = imported.filter(row => !known.has(key(row.model, row.benchmark)))
   const foreign = new Set(added.map(row => key(row.model, row.benchmark)))
-  for (const { model, kind } of added) if (!kinds.has(model)) kinds.set(model, kind ?? catalogueKind(model))
+  for (const { model, kind } of added)
+    if (!kinds.has(model)) kinds.set(model, kind ?? catalogueKind(model))
   return {
     ...{ run, preprocessing },
     ...{ seed: options.seed ?? 1, draws: options.draws ?? 1000, minN: options.minN ?? defaultMinN },
@@ -65,7 +81,8 @@ export function paperView(run: Run, imported: readonly ImportedAccuracy[], optio
       ...measured,
       ...added.map(({ model, benchmark, accuracy }) => ({ model, benchmark, accuracy })),
     ]),
-    modelsOfKind: kind => [...kinds].filter(([, own]) => kind === undefined || own === kind).map(([model]) => model),
+    modelsOfKind: kind =>
+      [...kinds].filter(([, own]) => kind === undefined || own === kind).map(([model]) => model),
     datasetOf: benchmark => datasets.get(benchmark),
     cellsOf: cells,
     groupsOf: (benchmark, model, by) => groupBy(cells(benchmark, model), [by]).groups,
@@ -73,7 +90,11 @@ export function paperView(run: Run, imported: readonly ImportedAccuracy[], optio
     sourcesText: (benchmarks, models) => {
       const all = models.flatMap(model => benchmarks.map(benchmark => key(model, benchmark)))
       const count = all.filter(one => foreign.has(one)).length
-      return count === 0 ? 'measured' : count === all.length ? 'imported' : `${count} of ${all.length} imported`
+      return count === 0
+        ? 'measured'
+        : count === all.length
+          ? 'imported'
+          : `${count} of ${all.length} imported`
     },
     notes: paperNotes(run, preprocessing, datasets, added),
   }
@@ -81,7 +102,10 @@ export function paperView(run: Run, imported: readonly ImportedAccuracy[], optio
 
 function defaultPaperMode(run: Run): PreprocessingMode {
   const there = distinctFieldValues(run.entries, 'preprocessing')
-  return (['paper', 'native', 'paper-draft'] as const).find(mode => there.includes(mode)) ?? 'native-draft'
+  return (
+    (['paper', 'native', 'paper-draft'] as const).find(mode => there.includes(mode)) ??
+    'native-draft'
+  )
 }
 
 /** Readings and parts of a benchmark that no table of the paper is about. */
@@ -104,7 +128,9 @@ function rankedBenchmark(dataset: string): { name: string; rank: number } | unde
   if (partsOutsidePaper.test(dataset)) return undefined
   try {
     const found = findBenchmark(dataset)
-    return found && { name: found.benchmark.name, rank: found.benchmark.variants.indexOf(found.variant) }
+    return (
+      found && { name: found.benchmark.name, rank: found.benchmark.variants.indexOf(found.variant) }
+    )
   } catch {
     return undefined
   }
@@ -139,7 +165,9 @@ function paperNotes(
 ) {
   const models = distinctFieldValues(run.entries, 'model')
   const ofPaper = testbed().filter(({ model }) => models.includes(model)).length
-  const variants = [...datasets].filter(([name, dataset]) => name !== dataset).map(([, dataset]) => dataset)
+  const variants = [...datasets]
+    .filter(([name, dataset]) => name !== dataset)
+    .map(([, dataset]) => dataset)
   return [
     `${models.length} models measured with ${preprocessing} preprocessing, ${ofPaper} of them among the paper's 98`,
     ...(variants.length > 0 ? [`data sets: ${variants.join(', ')}`] : []),

@@ -31,7 +31,12 @@ interface PaperFile {
   source: string
   tables: Record<
     string,
-    { title: string; columns: string[]; units: string[]; rows: Record<string, (number | [number, number])[]> }
+    {
+      title: string
+      columns: string[]
+      units: string[]
+      rows: Record<string, (number | [number, number])[]>
+    }
   >
   claims: (Omit<PaperClaim, 'relation' | 'note'> & Partial<PaperClaim>)[]
 }

@@ -1,5 +1,10 @@
 /** Table 2: net improvement, progress rate, gap and R² per benchmark. */
-import { bootstrapGap, bootstrapRate, type GapIntervals, type RateIntervals } from '../../metrics/bootstrapModels.ts'
+import {
+  bootstrapGap,
+  bootstrapRate,
+  type GapIntervals,
+  type RateIntervals,
+} from '../../metrics/bootstrapModels.ts'
 import { type Interval } from '../../metrics/intervals.ts'
 import {
   oodBenchmarks,
@@ -13,28 +18,39 @@ import { type PaperView, type PaperModelKind } from './paperView.ts'
 
 /** Rows of table 2, GeoDE added. */
 export const progressBenchmarks: readonly { row: string; benchmarks: readonly string[] }[] = [
-  ...['dollarstreet', 'geode', 'imagenet-v2', 'imagenet-sketch', 'imagenet-r', 'objectnet'].map(name => ({
-    row: name,
-    benchmarks: [name],
-  })),
+  ...['dollarstreet', 'geode', 'imagenet-v2', 'imagenet-sketch', 'imagenet-r', 'objectnet'].map(
+    name => ({
+      row: name,
+      benchmarks: [name],
+    }),
+  ),
   { row: 'ood average', benchmarks: oodBenchmarks },
 ]
 
 const baselineBenchmark = 'dollarstreet'
 const geographicBenchmarks: readonly string[] = ['dollarstreet', 'geode']
 
-const modelSets: readonly { set: string; kind: PaperModelKind | undefined; note: string | null }[] = [
-  { set: '1K', kind: '1K', note: null },
-  { set: 'zero-shot', kind: 'zero-shot', note: null },
-  { set: 'all', kind: undefined, note: 'one line through both kinds of models' },
-]
+const modelSets: readonly { set: string; kind: PaperModelKind | undefined; note: string | null }[] =
+  [
+    { set: '1K', kind: '1K', note: null },
+    { set: 'zero-shot', kind: 'zero-shot', note: null },
+    { set: 'all', kind: undefined, note: 'one line through both kinds of models' },
+  ]
 
 /** Table 2 for models with a 1,000-class head, beside the paper's; zero-shot models and all of them follow where there are any. */
 export function progressRows(evidence: PaperView): PaperComparison[] {
-  const mixed = ['1K', 'zero-shot'].every(kind => evidence.modelsOfKind(kind as PaperModelKind).length > 0)
+  const mixed = ['1K', 'zero-shot'].every(
+    kind => evidence.modelsOfKind(kind as PaperModelKind).length > 0,
+  )
   return modelSets
-    .filter(({ set, kind }) => (kind === undefined ? mixed : set === '1K' || evidence.modelsOfKind(kind).length > 0))
-    .flatMap(one => progressBenchmarks.flatMap(({ row, benchmarks }) => benchmarkRows(evidence, one, row, benchmarks)))
+    .filter(({ set, kind }) =>
+      kind === undefined ? mixed : set === '1K' || evidence.modelsOfKind(kind).length > 0,
+    )
+    .flatMap(one =>
+      progressBenchmarks.flatMap(({ row, benchmarks }) =>
+        benchmarkRows(evidence, one, row, benchmarks),
+      ),
+    )
 }
 
 function benchmarkRows(
@@ -148,7 +164,8 @@ function benchmarkGapRows(
       const all = [...benchmarks, other, 'imagenet-1k']
       const about = {
         from: evidence.sourcesText(all, gap.standard.models),
-        note: (value: number | null) => (value === null ? (missingResultsText(evidence, all) ?? gap.reason) : note),
+        note: (value: number | null) =>
+          value === null ? (missingResultsText(evidence, all) ?? gap.reason) : note,
       }
       return other === baselineBenchmark
         ? progressGapRows(place, gap, drawn, about, '', printed)
@@ -157,7 +174,10 @@ function benchmarkGapRows(
 }
 
 /** `no results on objectnet` */
-export function missingResultsText(evidence: PaperView, benchmarks: readonly string[]): string | null {
+export function missingResultsText(
+  evidence: PaperView,
+  benchmarks: readonly string[],
+): string | null {
   const absent = benchmarks.filter(name => !evidence.accuracies.has(name))
   return absent.length === 0 ? null : `no results on ${absent.join(', ')}`
 }

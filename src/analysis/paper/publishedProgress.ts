@@ -53,7 +53,9 @@ const datacompBenchmarks = ['dollarstreet-datacomp', 'geode-datacomp']
  * Progress rates and gaps of the testbed's published accuracies, one entry a kind of models (a line through both kinds would mix
  * two relations).
  */
-export function publishedProgress(options: Omit<ModelBootstrapOptions, 'reference' | 'models'>): PublishedProgress[] {
+export function publishedProgress(
+  options: Omit<ModelBootstrapOptions, 'reference' | 'models'>,
+): PublishedProgress[] {
   return (['1K', 'zero-shot'] as const).map(kind => {
     const rows = publishedAccuracies().filter(row => row.kind === kind)
     const table = accuracyTable(rows)
@@ -87,7 +89,10 @@ export function publishedProgress(options: Omit<ModelBootstrapOptions, 'referenc
       source: publishedSources[rows[0]!.source],
       rates,
       gaps,
-      reason: gaps.length > 0 ? null : 'no geographic accuracies are published for models with a 1,000-class head',
+      reason:
+        gaps.length > 0
+          ? null
+          : 'no geographic accuracies are published for models with a 1,000-class head',
     }
   })
 }

@@ -9,7 +9,8 @@ export function publishedTable(options: { seed: number; draws?: number }): Table
   const found = publishedProgress(options)
   const rows = found.flatMap(kind => [...publishedRateRows(kind), ...publishedGapRows(kind)])
   const sources = Object.values(publishedSources).map(
-    ({ publisher, date, page, license, note }) => `${publisher}, ${date} (${page}, ${license}): ${note}`,
+    ({ publisher, date, page, license, note }) =>
+      `${publisher}, ${date} (${page}, ${license}): ${note}`,
   )
   const notes = [
     'published accuracies, measured by others; none is a measurement of this program',
@@ -18,24 +19,39 @@ export function publishedTable(options: { seed: number; draws?: number }): Table
     ...found.flatMap(({ kind, reason }) => (reason === null ? [] : [`${kind}: ${reason}`])),
   ]
   const title = 'Progress by published accuracies, beside table 2 of the paper'
-  return createTable({ name: 'published', title, notes }, comparisonColumns('benchmark', 'published'), rows)
+  return createTable(
+    { name: 'published', title, notes },
+    comparisonColumns('benchmark', 'published'),
+    rows,
+  )
 }
 
 const subsetNote = (name: string): string | null =>
-  name.endsWith('-datacomp') ? "DataComp's subset; its metric may be the worst group's accuracy" : null
+  name.endsWith('-datacomp')
+    ? "DataComp's subset; its metric may be the worst group's accuracy"
+    : null
 
 function publishedRateRows({ kind, source, rates }: PublishedProgress): PaperComparison[] {
   const printed = kind === '1K' ? printedValues('2') : () => undefined
   return rates.flatMap(({ name, line, overModels }) => {
     const about = { from: `published by ${source.id}`, note: () => line.reason ?? subsetNote(name) }
-    return progressRateRows({ table: 'published', set: kind, row: name }, line, overModels, about, printed)
+    return progressRateRows(
+      { table: 'published', set: kind, row: name },
+      line,
+      overModels,
+      about,
+      printed,
+    )
   })
 }
 
 /** Other models and subsets than the paper's, so its ratios do not stand beside them. */
 function publishedGapRows({ kind, source, gaps }: PublishedProgress): PaperComparison[] {
   return gaps.flatMap(({ standard, geographic, gap, overModels }) => {
-    const about = { from: `published by ${source.id}`, note: () => gap.reason ?? subsetNote(geographic) }
+    const about = {
+      from: `published by ${source.id}`,
+      note: () => gap.reason ?? subsetNote(geographic),
+    }
     const place = { table: 'published', set: kind, row: standard }
     return progressGapRows(place, gap, overModels, about, ` against ${geographic}`)
   })
@@ -47,8 +63,11 @@ export function publishedSummary(options: { seed: number; draws?: number }): str
     `${models} ${kind} models, as ${source.publisher} published them on ${source.date}:`,
     ...rates.map(({ name, line, overModels }) => {
       const interval = overModels.rate?.map(end => end.toFixed(2)).join(' … ')
-      const gap = gaps.find(({ standard, geographic }) => standard === name && geographic.startsWith('dollarstreet'))
-      const ratio = gap?.gap.ratio == null ? '' : `  ${gap.gap.ratio.toFixed(1)} times Dollar Street's`
+      const gap = gaps.find(
+        ({ standard, geographic }) => standard === name && geographic.startsWith('dollarstreet'),
+      )
+      const ratio =
+        gap?.gap.ratio == null ? '' : `  ${gap.gap.ratio.toFixed(1)} times Dollar Street's`
       return `  ${name.padEnd(22)}${line.slope?.toFixed(2) ?? '–'}  (${interval ?? '–'})${ratio}`
     }),
   ])

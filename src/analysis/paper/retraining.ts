@@ -7,13 +7,23 @@ import { wilson } from '../../metrics/intervals.ts'
 import { mean, meanInterval } from '../../metrics/numbers.ts'
 import { testbedModel } from '../../models/testbed.ts'
 import { readStudy, type StudyValues } from '../../results/studies.ts'
-import { compareWithPaper, type PaperComparison, type MeasuredValue, printedValues } from './comparison.ts'
+import {
+  compareWithPaper,
+  type PaperComparison,
+  type MeasuredValue,
+  printedValues,
+} from './comparison.ts'
 import { largestDisparity, meanAccuracy, noResultsText } from './disparities.ts'
 import { type PaperView } from './paperView.ts'
 
 const studyName = 'last-layer'
 const tableNineShares = [0.05, 0.1, 0.25, 0.5, 0.75, 1]
-const tableFourQuantities = ['dollarstreet accuracy', 'geode accuracy', 'dollarstreet disparity', 'geode disparity']
+const tableFourQuantities = [
+  'dollarstreet accuracy',
+  'geode accuracy',
+  'dollarstreet disparity',
+  'geode disparity',
+]
 
 const unitOf = (quantity: string): string => (quantity.endsWith(' accuracy') ? 'percent' : 'points')
 
@@ -32,7 +42,9 @@ async function retrainedModels({ run }: PaperView): Promise<RetrainedModel[]> {
   const models = new Set([paper, ...(all ?? []).map(({ model = paper }) => model)])
   return [...models].map(model => {
     const stored = all && all.filter(row => (row.model ?? paper) === model)
-    const own = (stored ?? []).map(({ metric }) => metric).filter(metric => /. (accuracy|disparity)$/.test(metric))
+    const own = (stored ?? [])
+      .map(({ metric }) => metric)
+      .filter(metric => /. (accuracy|disparity)$/.test(metric))
     const isPaper = model === paper
     const known = new Set([...(isPaper ? tableFourQuantities : []), ...own])
     return { model, name: isPaper ? 'vit' : model, stored, quantities: [...known] }
@@ -46,7 +58,8 @@ export async function retrainingRows(evidence: PaperView): Promise<PaperComparis
     [name, `retrained ${name}`].flatMap((row, retrained) =>
       quantities.map(quantity => {
         const evaluated = name === 'vit' && retrained === 0 ? vit[quantity] : undefined
-        const ours = evaluated?.value == null ? meanOverSeeds(stored, retrained, quantity) : evaluated
+        const ours =
+          evaluated?.value == null ? meanOverSeeds(stored, retrained, quantity) : evaluated
         const shown = ours.value === null && evaluated ? evaluated : ours
         return compareWithPaper(
           { table: '4', set: model, row, quantity, unit: unitOf(quantity) },
@@ -62,20 +75,28 @@ export async function dataShareRows(evidence: PaperView): Promise<PaperCompariso
   const printed = printedValues('9')
   return (await retrainedModels(evidence)).flatMap(({ model, name, stored, quantities }) => {
     const own = (stored ?? []).map(({ setting }) => setting).filter(setting => setting > 0)
-    const all = [...new Set([...(name === 'vit' ? tableNineShares : []), ...own])].sort((a, b) => a - b)
+    const all = [...new Set([...(name === 'vit' ? tableNineShares : []), ...own])].sort(
+      (a, b) => a - b,
+    )
     return all.flatMap(setting =>
       quantities.map(quantity => {
         const row = String(Math.round(1000 * setting) / 10)
         const ours = meanOverSeeds(stored, setting, quantity)
         const paper = name === 'vit' ? printed(row, quantity) : undefined
-        return compareWithPaper({ table: '9', set: model, row, quantity, unit: unitOf(quantity) }, ours, paper)
+        return compareWithPaper(
+          { table: '9', set: model, row, quantity, unit: unitOf(quantity) },
+          ours,
+          paper,
+        )
       }),
     )
   })
 }
 
 /** The paper's model as it was evaluated, before training. */
-const pretrainedQuantities = async (evidence: PaperView): Promise<Record<string, MeasuredValue>> => {
+const pretrainedQuantities = async (
+  evidence: PaperView,
+): Promise<Record<string, MeasuredValue>> => {
   const model = testbedModel('vit')
   return {
     'dollarstreet accuracy': meanAccuracy(evidence, ['dollarstreet'], model),
@@ -85,7 +106,11 @@ const pretrainedQuantities = async (evidence: PaperView): Promise<Record<string,
 }
 
 /** Mean over the seeds with its t-interval; `n` counts seeds. */
-export function meanOverSeeds(stored: readonly StudyValues[] | null, setting: number, metric: string): MeasuredValue {
+export function meanOverSeeds(
+  stored: readonly StudyValues[] | null,
+  setting: number,
+  metric: string,
+): MeasuredValue {
   if (!stored) return { value: null, note: 'no retraining results stored' }
   const row = stored.find(one => Math.abs(one.setting - setting) < 1e-9 && one.metric === metric)
   const values = row?.values.filter(value => value !== null) ?? []
@@ -96,7 +121,12 @@ export function meanOverSeeds(stored: readonly StudyValues[] | null, setting: nu
   }
   const value = mean(values)
   if (values.length === 1) return { value, n: 1, note: 'one seed' }
-  return { value, interval: meanInterval(values), n: values.length, note: `mean of ${values.length} seeds` }
+  return {
+    value,
+    interval: meanInterval(values),
+    n: values.length,
+    note: `mean of ${values.length} seeds`,
+  }
 }
 
 /** Table 4's GeoDE columns are on the objects that share ImageNet classes with DollarStreet (appendix E). */
@@ -105,13 +135,24 @@ function overlapOnGeode(
   model: string,
 ): Record<'geode accuracy' | 'geode disparity', MeasuredValue> {
   const objects = new Set(overlapObjects)
-  const cells = evidence.cellsOf('geode', model).filter(({ label }) => objects.has(normalizeLabel(label)))
+  const cells = evidence
+    .cellsOf('geode', model)
+    .filter(({ label }) => objects.has(normalizeLabel(label)))
   const { n, top1 } = sumCounts(cells)
   const nothing = { value: null, note: noResultsText(model, 'geode') }
   if (n === 0) return { 'geode accuracy': nothing, 'geode disparity': nothing }
   const found = disparity(groupBy(cells, ['region']).groups, evidence.minN)
   return {
-    'geode accuracy': { value: top1 / n, interval: wilson(top1, n), n: 1, note: `${objects.size} overlapping classes` },
-    'geode disparity': { value: found.disparity, n: 1, note: found.reason ?? `${objects.size} overlapping classes` },
+    'geode accuracy': {
+      value: top1 / n,
+      interval: wilson(top1, n),
+      n: 1,
+      note: `${objects.size} overlapping classes`,
+    },
+    'geode disparity': {
+      value: found.disparity,
+      n: 1,
+      note: found.reason ?? `${objects.size} overlapping classes`,
+    },
   }
 }

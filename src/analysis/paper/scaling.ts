@@ -6,14 +6,19 @@ import { type PaperView } from './paperView.ts'
 import { missingResultsText } from './progressTable.ts'
 
 /** Change of DollarStreet's Europe minus Africa with `step` more training images or parameters, by a straight line (figure 3). */
-export function scalingClaim(evidence: PaperView, size: 'images' | 'parameters', step: number): MeasuredValue {
+export function scalingClaim(
+  evidence: PaperView,
+  size: 'images' | 'parameters',
+  step: number,
+): MeasuredValue {
   const points = testbedRows().map(row => ({
     model: row.model,
     size: row[size],
     value: europeAfrica(evidence, 'dollarstreet', row.model).value,
   }))
   const { slope, interval, p, n, reason } = scalingTrend(points, 'linear')
-  if (slope === null) return { value: null, n, note: missingResultsText(evidence, ['dollarstreet']) ?? reason }
+  if (slope === null)
+    return { value: null, n, note: missingResultsText(evidence, ['dollarstreet']) ?? reason }
   return {
     value: slope * step,
     interval: interval && [interval[0] * step, interval[1] * step],

@@ -3,7 +3,14 @@ import { GeogapError, inputError, messageOf } from '../../lib/errors.ts'
 import { stripControlCharacters } from '../../lib/table/text.ts'
 
 /** Exit codes: 0 done, 1 a fault of geogap, 2 bad input or missing data, 3 done in part, 128 + n ended by signal n (130 for Ctrl-C). */
-export const exitCodes = { internal: 1, input: 2, data: 2, weights: 2, network: 2, storage: 2 } as const
+export const exitCodes = {
+  internal: 1,
+  input: 2,
+  data: 2,
+  weights: 2,
+  network: 2,
+  storage: 2,
+} as const
 
 async function dispatch(argv: readonly string[]): Promise<void> {
   const words = argv[0] === 'help' && argv.length > 1 ? [...argv.slice(1), '--help'] : argv
@@ -18,7 +25,10 @@ async function dispatch(argv: readonly string[]): Promise<void> {
     return
   }
   if (name.startsWith('-'))
-    throw inputError('bad-usage', `unknown option '${name}'; a command comes first, see geogap --help`)
+    throw inputError(
+      'bad-usage',
+      `unknown option '${name}'; a command comes first, see geogap --help`,
+    )
   const { buildProgram } = await import('../commands/program.ts')
   const { withConfig } = await import('../commands/config.ts')
   const root = await buildProgram(commands, name)
@@ -30,9 +40,13 @@ export async function run(argv: readonly string[]): Promise<void> {
   await dispatch(argv).catch((error: unknown) => {
     const ours = error instanceof GeogapError || isSystemError(error)
     const message = messageOf(error)
-    process.stderr.write(`geogap: ${stripControlCharacters(ours ? message : `internal error: ${message}`)}\n`)
-    if (argv.includes('--debug') && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
-    process.exitCode = error instanceof GeogapError ? exitCodes[error.kind] : ours ? exitCodes.storage : 1
+    process.stderr.write(
+      `geogap: ${stripControlCharacters(ours ? message : `internal error: ${message}`)}\n`,
+    )
+    if (argv.includes('--debug') && error instanceof Error)
+      process.stderr.write(`${error.stack ?? ''}\n`)
+    process.exitCode =
+      error instanceof GeogapError ? exitCodes[error.kind] : ours ? exitCodes.storage : 1
   })
 }
 

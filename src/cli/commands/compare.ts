@@ -23,13 +23,30 @@ interface CompareCommandOptions extends ExcludeOptions {
 
 export function command(): Command {
   return new Command('compare')
-    .description('Who gained and who lost between two models, or two runs of one, on the same images.')
+    .description(
+      'Who gained and who lost between two models, or two runs of one, on the same images.',
+    )
     .argument('<first>', 'folder of results')
-    .argument('[second]', 'folder of other results (default: the same folder, with --models first,second)')
+    .argument(
+      '[second]',
+      'folder of other results (default: the same folder, with --models first,second)',
+    )
     .option('--models <names>', 'the two models, or one that both folders have', parseList)
-    .option('--by <columns>', 'default: region, country, income and label, as far as they are there', parseList)
-    .option('--min-n <n>', 'groups with fewer images in common are not tested', wholeNumber('--min-n'), 30)
-    .option('--flips <file>', 'write the images that one side has right and the other wrong, as CSV')
+    .option(
+      '--by <columns>',
+      'default: region, country, income and label, as far as they are there',
+      parseList,
+    )
+    .option(
+      '--min-n <n>',
+      'groups with fewer images in common are not tested',
+      wholeNumber('--min-n'),
+      30,
+    )
+    .option(
+      '--flips <file>',
+      'write the images that one side has right and the other wrong, as CSV',
+    )
     .addOption(formatOption())
     .option('--json', 'everything as JSON: sentence, coverage, rows, notes')
     .addOption(excludeOption())
@@ -43,7 +60,11 @@ export function command(): Command {
     )
 }
 
-async function run(first: string, second: string | undefined, options: CompareCommandOptions): Promise<void> {
+async function run(
+  first: string,
+  second: string | undefined,
+  options: CompareCommandOptions,
+): Promise<void> {
   const { chooseEvaluationPairs } = await import('../../analysis/evaluationPairs.ts')
   const { compareEvaluations } = await import('../../analysis/compareRun.ts')
   const { comparisonSentence, comparisonsText } = await import('../../analysis/compareText.ts')
@@ -66,5 +87,7 @@ async function run(first: string, second: string | undefined, options: CompareCo
     printNote(`${written} flipped images in ${options.flips}`)
   }
   const whole = comparisons.map(each => ({ sentence: comparisonSentence(each), ...each }))
-  process.stdout.write(options.json ? jsonText(whole) : comparisonsText(comparisons, options.format))
+  process.stdout.write(
+    options.json ? jsonText(whole) : comparisonsText(comparisons, options.format),
+  )
 }

@@ -6,7 +6,9 @@ const shells = ['bash', 'zsh', 'fish'] as const
 
 export function command(entries: readonly CommandEntry[]): Command {
   return new Command('completion')
-    .description('Print a script that lets a shell complete commands, options, models, benchmarks and figures.')
+    .description(
+      'Print a script that lets a shell complete commands, options, models, benchmarks and figures.',
+    )
     .argument('<shell>', 'bash, zsh or fish', oneOf('the shell', [...shells, 'words'] as const))
     .argument('[words...]', 'for the scripts: the words so far, after --')
     .addHelpText(
@@ -15,13 +17,17 @@ export function command(entries: readonly CommandEntry[]): Command {
         '  geogap completion fish > ~/.config/fish/completions/geogap.fish',
     )
     .action(async (shell: keyof typeof completionScripts | 'words', words: string[]) => {
-      const lines = shell === 'words' ? await completionsOf(entries, words) : [completionScripts[shell]]
+      const lines =
+        shell === 'words' ? await completionsOf(entries, words) : [completionScripts[shell]]
       process.stdout.write(lines.map(line => `${line}\n`).join(''))
     })
 }
 
 /** What the last of `words` may become; none where a file may stand. */
-export async function completionsOf(entries: readonly CommandEntry[], words: readonly string[]): Promise<string[]> {
+export async function completionsOf(
+  entries: readonly CommandEntry[],
+  words: readonly string[],
+): Promise<string[]> {
   const [before, last] = [words.slice(0, -1), words.at(-1) ?? '']
   return (await continuations(entries, before, last)).filter(word => word.startsWith(last))
 }
@@ -43,13 +49,19 @@ async function continuations(
 }
 
 /** The option whose value comes next. */
-function optionAwaitingValue(options: readonly Option[], rest: readonly string[]): Option | undefined {
+function optionAwaitingValue(
+  options: readonly Option[],
+  rest: readonly string[],
+): Option | undefined {
   const at = rest.findLastIndex(word => word.startsWith('-'))
-  const option = options.find(({ short, long }) => rest[at] !== undefined && (rest[at] === long || rest[at] === short))
+  const option = options.find(
+    ({ short, long }) => rest[at] !== undefined && (rest[at] === long || rest[at] === short),
+  )
   return option?.required && (option.variadic || at === rest.length - 1) ? option : undefined
 }
 
-const modelNames = async (): Promise<string[]> => (await import('../../models/catalog.ts')).modelNames()
+const modelNames = async (): Promise<string[]> =>
+  (await import('../../models/catalog.ts')).modelNames()
 const datasetNames = async (): Promise<readonly string[]> =>
   (await import('../../datasets/benchmarks/benchmarks.ts')).benchmarkNames
 
@@ -64,7 +76,8 @@ const namesByOption: Partial<Record<string, () => Promise<readonly string[]>>> =
   manifest: datasetNames,
   power: datasetNames,
   experiment: async () => (await import('../../report/page/experiments.ts')).listExperiments(),
-  figure: async () => (await import('../../report/figures/index.ts')).figureKinds.map(({ name }) => name),
+  figure: async () =>
+    (await import('../../report/figures/index.ts')).figureKinds.map(({ name }) => name),
 }
 
 const completionScripts: Record<(typeof shells)[number], string> = {

@@ -6,14 +6,20 @@ import { type ConfigFile, type ConfigValue } from '../../lib/config.ts'
 import { firstLine, inputError, unknownNameError } from '../../lib/errors.ts'
 import { findLeaf } from './program.ts'
 
-const configFileNames = ['ts', 'js', 'mjs', 'json', 'yaml', 'yml'].map(ending => `geogap.config.${ending}`)
+const configFileNames = ['ts', 'js', 'mjs', 'json', 'yaml', 'yml'].map(
+  ending => `geogap.config.${ending}`,
+)
 
 /**
  * The words of a command line, with what the config file says about options that they leave out. The file is that of
  * `--config`, or the first of `geogap.config.ts`, `.js`, `.mjs`, `.json`, `.yaml`, `.yml` in `folder`.
  * Errors: bad-config, unknown-command, unknown-option.
  */
-export async function withConfig(root: Command, words: readonly string[], folder = process.cwd()): Promise<string[]> {
+export async function withConfig(
+  root: Command,
+  words: readonly string[],
+  folder = process.cwd(),
+): Promise<string[]> {
   const { command, path, rest } = findLeaf(root, words)
   const file = findConfigFile(words, folder)
   if (file === undefined) return [...words]
@@ -28,8 +34,11 @@ export async function withConfig(root: Command, words: readonly string[], folder
 
 function findConfigFile(words: readonly string[], folder: string): string | undefined {
   const at = words.findIndex(word => word === '--config' || word.startsWith('--config='))
-  const named = words[at]?.startsWith('--config=') ? words[at].slice('--config='.length) : words[at + 1]
-  if (at === -1 || named === undefined) return configFileNames.map(name => join(folder, name)).find(existsSync)
+  const named = words[at]?.startsWith('--config=')
+    ? words[at].slice('--config='.length)
+    : words[at + 1]
+  if (at === -1 || named === undefined)
+    return configFileNames.map(name => join(folder, name)).find(existsSync)
   if (existsSync(named)) return resolve(named)
   throw inputError('bad-config', `no such config file: ${named}`)
 }
@@ -48,7 +57,8 @@ async function readConfig(file: string): Promise<ConfigFile> {
 async function readContent(file: string): Promise<unknown> {
   const ending = extname(file)
   if (ending === '.json') return JSON.parse(await readFile(file, 'utf8'))
-  if (ending === '.yaml' || ending === '.yml') return (await import('yaml')).parse(await readFile(file, 'utf8'))
+  if (ending === '.yaml' || ending === '.yml')
+    return (await import('yaml')).parse(await readFile(file, 'utf8'))
   const { createJiti } = await import('jiti')
   return createJiti(import.meta.url, { fsCache: false }).import(file, { default: true })
 }
@@ -57,7 +67,9 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function optionOf(command: Command, key: string, where: string): Option {
-  const option = command.options.find(each => each.attributeName() === key || each.long === `--${key}`)
+  const option = command.options.find(
+    each => each.attributeName() === key || each.long === `--${key}`,
+  )
   if (option) return option
   throw unknownNameError(
     `option of ${where}`,
@@ -82,6 +94,10 @@ function optionWords(option: Option, value: ConfigValue, where: string): string[
   if (Array.isArray(value) && option.variadic) return [flag, ...value.map(String)]
   const takesValue = option.required || option.optional
   if (Array.isArray(value) && takesValue) return [flag, value.join(',')]
-  if ((typeof value === 'string' || typeof value === 'number') && takesValue) return [flag, String(value)]
-  throw inputError('bad-config', `${where} is ${JSON.stringify(value)}; ${option.flags} is what the command takes`)
+  if ((typeof value === 'string' || typeof value === 'number') && takesValue)
+    return [flag, String(value)]
+  throw inputError(
+    'bad-config',
+    `${where} is ${JSON.stringify(value)}; ${option.flags} is what the command takes`,
+  )
 }

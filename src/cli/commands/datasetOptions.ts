@@ -27,13 +27,21 @@ export interface DatasetSourceOptions extends ManifestSourceOptions {
 export const addManifestOptions = (command: Command): Command =>
   command
     .option('--data <dir>', 'folder that holds the benchmarks (default: data)')
-    .option('--map <pairs>', "a manifest's other column names: image=photo,label=sku,country=cc", assignments('--map'))
+    .option(
+      '--map <pairs>',
+      "a manifest's other column names: image=photo,label=sku,country=cc",
+      assignments('--map'),
+    )
     .addOption(classesOption())
 
 /** The options by which data sets are opened. */
 export const addDatasetOptions = (command: Command): Command =>
   addManifestOptions(command)
-    .option('--limit <n>', 'at most this many images of each data set, evenly spaced', wholeNumber('--limit'))
+    .option(
+      '--limit <n>',
+      'at most this many images of each data set, evenly spaced',
+      wholeNumber('--limit'),
+    )
     .addOption(labelsOption())
     .addOption(choicesOption())
     .addOption(regionsOption())

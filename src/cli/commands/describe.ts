@@ -8,7 +8,9 @@ import { jsonText, stripControlCharacters } from '../../lib/table/text.ts'
 /** `geogap models describe`. */
 export function describeCommand(): Command {
   return new Command('describe')
-    .description('Write the model.json that makes an ONNX file usable as a model, from what the file says of itself.')
+    .description(
+      'Write the model.json that makes an ONNX file usable as a model, from what the file says of itself.',
+    )
     .argument('<file>', 'an ONNX file of an image model')
     .option('--force', 'overwrite a model.json that is there', false)
     .addHelpText('after', '\nExample:\n  geogap models describe runs/best.onnx')
@@ -27,7 +29,8 @@ async function run(file: string, force: boolean): Promise<void> {
       throw inputError('file-exists', `${target} is there already; --force overwrites it`)
     throw storageError(target, error)
   })
-  for (const line of descriptionLines(target, draft)) process.stdout.write(`${stripControlCharacters(line)}\n`)
+  for (const line of descriptionLines(target, draft))
+    process.stdout.write(`${stripControlCharacters(line)}\n`)
 }
 
 function descriptionLines(target: string, { facts, reasons }: DescribedOnnx): string[] {

@@ -19,5 +19,7 @@ async function run(json: boolean): Promise<void> {
 
 function environmentCheckText({ name, status, found, mend }: EnvironmentCheck): string {
   const head = `${status.padEnd(8)} ${name.padEnd(10)} ${stripControlCharacters(found)}\n`
-  return mend === undefined ? head : `${head}${' '.repeat(20)}mend: ${stripControlCharacters(mend)}\n`
+  return mend === undefined
+    ? head
+    : `${head}${' '.repeat(20)}mend: ${stripControlCharacters(mend)}\n`
 }

@@ -43,9 +43,17 @@ interface EvaluateCommandOptions extends DatasetSourceOptions, Engine, TagOption
 
 export function command(): Command {
   const evaluate = new Command('evaluate')
-    .description('Evaluate models on data sets and keep one row per image. What is stored already is not done again.')
-    .requiredOption('--model <name...>', "names (geogap models), testbed, 'resnet*', family:clip or @list.txt")
-    .option('--dataset <name...>', 'benchmarks (geode), manifests (CSV, JSONL, Parquet), folders or archives')
+    .description(
+      'Evaluate models on data sets and keep one row per image. What is stored already is not done again.',
+    )
+    .requiredOption(
+      '--model <name...>',
+      "names (geogap models), testbed, 'resnet*', family:clip or @list.txt",
+    )
+    .option(
+      '--dataset <name...>',
+      'benchmarks (geode), manifests (CSV, JSONL, Parquet), folders or archives',
+    )
     .option('--suite <name>', 'the benchmarks of a suite: paper, standard or geographic')
     .option('--weights <file>', "one model's weights: safetensors or a PyTorch checkpoint")
     .addOption(preprocessingOption('(default: native)'))
@@ -57,19 +65,37 @@ export function command(): Command {
       'keep logits or features of every image, for geogap rescore',
       oneOf('--keep', keptOutputs),
     )
-    .option('--prompts <which>', 'of zero-shot models: paper, openai, simple or a file (default: paper)')
+    .option(
+      '--prompts <which>',
+      'of zero-shot models: paper, openai, simple or a file (default: paper)',
+    )
   return addDatasetOptions(evaluate)
     .option('--out <dir>', 'folder for the results', 'geogap-results')
-    .option('--shard <i/n>', 'only one of n shares, for n machines; `auto` takes it from Slurm or Kubernetes', text =>
-      parseShare(text),
+    .option(
+      '--shard <i/n>',
+      'only one of n shares, for n machines; `auto` takes it from Slurm or Kubernetes',
+      text => parseShare(text),
     )
-    .option('--until <rule>', "stop when every group's interval is narrow enough, in points: 'region ±1'")
+    .option(
+      '--until <rule>',
+      "stop when every group's interval is narrow enough, in points: 'region ±1'",
+    )
     .option('--queue [url]', 'let the workers at a queue do it: redis://host:port, or GEOGAP_QUEUE')
-    .option('--priority <n>', 'of this run among those at the queue (default: 0)', wholeNumber('--priority', 0))
+    .option(
+      '--priority <n>',
+      'of this run among those at the queue (default: 0)',
+      wholeNumber('--priority', 0),
+    )
     .addOption(tagOption())
     .option('--dry-run', 'print the plan: images, downloads, time and disk')
-    .option('--profile', 'show how models were run and where the time went, in milliseconds an image')
-    .addHelpText('after', '\nExample:\n  geogap evaluate --model resnet50 --dataset geode --data data --out results')
+    .option(
+      '--profile',
+      'show how models were run and where the time went, in milliseconds an image',
+    )
+    .addHelpText(
+      'after',
+      '\nExample:\n  geogap evaluate --model resnet50 --dataset geode --data data --out results',
+    )
     .action(async (options: EvaluateCommandOptions) => run(options))
 }
 
@@ -80,7 +106,9 @@ async function run(options: EvaluateCommandOptions): Promise<void> {
     const { freeDiskBytes } = await import('../../evaluate/forecast.ts')
     const { out, device, until } = options
     const rows = await dryRun(await evaluateOptionsOf(options))
-    process.stdout.write(forecastTable(rows, { out, free: await freeDiskBytes(out), device, until }))
+    process.stdout.write(
+      forecastTable(rows, { out, free: await freeDiskBytes(out), device, until }),
+    )
     return
   }
   const { groupAccuracyTable } = await import('../../report/page/resultTables.ts')
@@ -121,7 +149,10 @@ async function run(options: EvaluateCommandOptions): Promise<void> {
     )
   if (result.failures.length > 0 || unread.some(({ n }) => n === 0)) process.exitCode = 3
   else {
-    const [out, by] = [shellWord(options.out), ['region', 'country'].find(name => result.columns.includes(name))]
+    const [out, by] = [
+      shellWord(options.out),
+      ['region', 'country'].find(name => result.columns.includes(name)),
+    ]
     printNote(`next: geogap table ${out} --by ${by ?? 'label'}, geogap report ${out}`)
   }
 }
@@ -131,7 +162,8 @@ async function evaluateAtQueue(
   { queue, priority }: EvaluateCommandOptions,
 ): Promise<Run> {
   const url = queue === true ? process.env['GEOGAP_QUEUE'] : queue
-  if (url === undefined) throw inputError('no-queue', 'no queue given: --queue redis://host:port or GEOGAP_QUEUE')
+  if (url === undefined)
+    throw inputError('no-queue', 'no queue given: --queue redis://host:port or GEOGAP_QUEUE')
   const { evaluateByQueue } = await import('../../evaluate/queue/evaluate.ts')
   const { run, driven } = await evaluateByQueue(asked, {
     ...{ queue: url, ...withoutUndefined({ priority }), onState: queuePrinter() },
@@ -140,7 +172,9 @@ async function evaluateAtQueue(
   return run
 }
 
-async function evaluateOptionsOf(options: EvaluateCommandOptions): Promise<EvaluateOptions & { out: string }> {
+async function evaluateOptionsOf(
+  options: EvaluateCommandOptions,
+): Promise<EvaluateOptions & { out: string }> {
   const { selectModels } = await import('../../models/select.ts')
   const { weights, preprocessing, batch, device, precision, out, prompts, keep, until } = options
   const adjust = datasetSpecOf(options)
@@ -156,7 +190,10 @@ async function evaluateOptionsOf(options: EvaluateCommandOptions): Promise<Evalu
 async function datasetNames({ dataset = [], suite }: EvaluateCommandOptions): Promise<string[]> {
   if (suite === undefined) {
     if (dataset.length === 0)
-      throw inputError('no-dataset', 'no data set given: --dataset NAME|FILE|FOLDER or --suite paper')
+      throw inputError(
+        'no-dataset',
+        'no data set given: --dataset NAME|FILE|FOLDER or --suite paper',
+      )
     return dataset
   }
   const { suites } = await import('../../datasets/benchmarks/benchmarks.ts')

@@ -12,7 +12,9 @@ interface ExperimentCommandOptions {
 
 export function command(entries: readonly CommandEntry[]): Command {
   return new Command('experiment')
-    .description("Run one of the paper's experiments, or show its command, the paper's values and ours.")
+    .description(
+      "Run one of the paper's experiments, or show its command, the paper's values and ours.",
+    )
     .argument('[name]', 'an experiment; without it they are listed')
     .option('--dry-run', "print its commands, the paper's values and what is known here")
     .option('--run <dir>', "ours beside the paper's, from stored results")
@@ -20,7 +22,9 @@ export function command(entries: readonly CommandEntry[]): Command {
     .option('--data <dir>', 'folder that holds the benchmarks', 'data')
     .option('--out <dir>', 'folder for the results', 'geogap-results')
     .addHelpText('after', '\nExample:\n  geogap experiment retraining --dry-run')
-    .action(async (name: string | undefined, options: ExperimentCommandOptions) => run(entries, name, options))
+    .action(async (name: string | undefined, options: ExperimentCommandOptions) =>
+      run(entries, name, options),
+    )
 }
 
 async function run(
@@ -28,8 +32,13 @@ async function run(
   name: string | undefined,
   options: ExperimentCommandOptions,
 ): Promise<void> {
-  const { experimentList, readExperiment, experimentText, publishedSizesText, experimentResultsText } =
-    await import('../../report/page/experiments.ts')
+  const {
+    experimentList,
+    readExperiment,
+    experimentText,
+    publishedSizesText,
+    experimentResultsText,
+  } = await import('../../report/page/experiments.ts')
   const print = (text: string): void => void process.stdout.write(text)
   if (name === undefined) {
     print(await experimentList())
@@ -51,7 +60,10 @@ async function run(
 const fillPaths = (line: string, { data, out }: ExperimentCommandOptions): string[] =>
   line.split(' ').map(word => word.replace('{data}', () => data).replace('{out}', () => out))
 
-async function runCommandLine(entries: readonly CommandEntry[], [, ...words]: readonly string[]): Promise<void> {
+async function runCommandLine(
+  entries: readonly CommandEntry[],
+  [, ...words]: readonly string[],
+): Promise<void> {
   printNote(`$ geogap ${words.join(' ')}`)
   await (await buildProgram(entries, words[0])).parseAsync([...words], { from: 'user' })
 }

@@ -35,7 +35,11 @@ export interface DeviceOptions {
 }
 
 export const addDeviceOption = (command: Command, use: string): Command =>
-  command.option('--device <name>', `cpu, cuda or coreml, for the ${use} (default: cpu)`, oneOf('--device', devices))
+  command.option(
+    '--device <name>',
+    `cpu, cuda or coreml, for the ${use} (default: cpu)`,
+    oneOf('--device', devices),
+  )
 
 export interface TrainingBaseOptions extends ExperimentBaseOptions {
   train: string
@@ -59,8 +63,17 @@ export const addTrainingOptions = (
 ): Command =>
   command
     .requiredOption('--train <name>', `${training}: dollarstreet:train, a manifest, a folder`)
-    .option('--eval <names>', 'evaluated on (default: the test part of the training data)', parseList)
-    .option('--split <protocol>', splitProtocols.join(', '), oneOf('--split', splitProtocols), 'household')
+    .option(
+      '--eval <names>',
+      'evaluated on (default: the test part of the training data)',
+      parseList,
+    )
+    .option(
+      '--split <protocol>',
+      splitProtocols.join(', '),
+      oneOf('--split', splitProtocols),
+      'household',
+    )
     .option(`--${settings[0]} <percents>`, settings[1], percents(`--${settings[0]}`))
     .option('--seeds <n>', 'runs of each', wholeNumber('--seeds'), seeds)
     .option('--epochs <n>', `passes over the data (default: ${epochs})`, wholeNumber('--epochs'))

@@ -16,6 +16,7 @@ async function run(names: readonly string[], data: string): Promise<void> {
   const { fetchBenchmark } = await import('../../datasets/fetch.ts')
   for (const name of names) {
     const fetched = await fetchBenchmark(name, data, { onProgress: transferPrinter() })
-    for (const { file, cached } of fetched) process.stdout.write(`${file}${cached ? ' (was there)' : ''}\n`)
+    for (const { file, cached } of fetched)
+      process.stdout.write(`${file}${cached ? ' (was there)' : ''}\n`)
   }
 }

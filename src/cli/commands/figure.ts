@@ -18,9 +18,19 @@ export function command(): Command {
     .description('Draw a figure of the results; geogap figures lists them.')
     .argument('[name]', 'a figure’s name')
     .argument('[dir]', 'folder of results')
-    .option('--paper <number>', 'instead of a name: the paper’s figure of this number', wholeNumber('--paper', 1))
-    .requiredOption('-o, --output <file>', '.svg, .png, .pdf, or .json for the Vega-Lite specification')
-    .option('--dataset <name>', 'only this data set; otherwise several data sets give several files')
+    .option(
+      '--paper <number>',
+      'instead of a name: the paper’s figure of this number',
+      wholeNumber('--paper', 1),
+    )
+    .requiredOption(
+      '-o, --output <file>',
+      '.svg, .png, .pdf, or .json for the Vega-Lite specification',
+    )
+    .option(
+      '--dataset <name>',
+      'only this data set; otherwise several data sets give several files',
+    )
     .option('--model <name>', 'the model to show or to mark (default: the best)')
     .addOption(preprocessingOption('(default: the commonest)'))
     .option('--min-n <n>', 'groups with fewer images are left out', wholeNumber('--min-n'), 30)
@@ -30,13 +40,17 @@ export function command(): Command {
       'after',
       '\nExamples:\n  geogap figure progress results -o progress.svg\n  geogap figure --paper 1 results -o one.pdf',
     )
-    .action(async (name: string | undefined, dir: string | undefined, options: FigureCommandOptions) =>
-      run(figureRequestOf([name, dir], options.paper), options),
+    .action(
+      async (name: string | undefined, dir: string | undefined, options: FigureCommandOptions) =>
+        run(figureRequestOf([name, dir], options.paper), options),
     )
 }
 
 /** The figure and the folder; with a number the only argument is the folder. */
-function figureRequestOf([name, dir]: readonly (string | undefined)[], paper: number | undefined): FigureRequest {
+function figureRequestOf(
+  [name, dir]: readonly (string | undefined)[],
+  paper: number | undefined,
+): FigureRequest {
   const [figure, folder, ...more] = paper === undefined ? [name, dir] : [String(paper), name, dir]
   if (figure === undefined || folder === undefined || more.some(extra => extra !== undefined))
     throw inputError('bad-option', 'figure takes NAME DIR, or --paper NUMBER DIR')

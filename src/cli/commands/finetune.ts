@@ -18,13 +18,19 @@ interface FinetuneCommandOptions extends TrainingBaseOptions {
 
 export function command(): Command {
   const finetune = new Command('finetune')
-    .description('Fine-tune a whole network on samples of one size with more and more western images (appendix H).')
+    .description(
+      'Fine-tune a whole network on samples of one size with more and more western images (appendix H).',
+    )
     .requiredOption('--model <name>', 'a transformer or mixer of the catalogue')
   addTrainingOptions(finetune, {
     ...{ training: 'training data with regions', seeds: 1, epochs: 30 },
     settings: ['shares', 'western shares (default: 50,60,70,80,90,100)'],
   })
-    .option('--size <n>', 'training images of every share (default: as many as all allow)', wholeNumber('--size'))
+    .option(
+      '--size <n>',
+      'training images of every share (default: as many as all allow)',
+      wholeNumber('--size'),
+    )
     .option('--batch <n>', 'images in an update (default: 32)', wholeNumber('--batch'))
     .option(
       '--micro-batch <n>',
@@ -53,12 +59,15 @@ async function run(options: FinetuneCommandOptions): Promise<void> {
       printNote(
         `${percent(share, 0)} % western, seed ${seed}: ${plan.images} images, ${plan.epochs} epochs${left} of ${plan.steps} updates, micro-batches of ${plan.microBatch}`,
       )
-      printNote(`about ${durationText(plan.seconds)} for this run, ${durationText(total)} for all that are left`)
+      printNote(
+        `about ${durationText(plan.seconds)} for this run, ${durationText(total)} for all that are left`,
+      )
     },
     onEpoch: ({ share }, epoch, loss) =>
       printNote(`${percent(share, 0)} % western: epoch ${epoch}, loss ${loss.toFixed(3)}`),
   })
   process.stdout.write(studyTable(done.rows, 'western share', options.format))
-  for (const text of [`${done.size} training images of every share`, ...done.notes]) printNote(`note: ${text}`)
+  for (const text of [`${done.size} training images of every share`, ...done.notes])
+    printNote(`note: ${text}`)
   printNote(`next: geogap figure western-share ${shellWord(out)} -o western-share.svg`)
 }

@@ -15,19 +15,38 @@ export function command(): Command {
     )
     .argument('<run>', 'folder of results')
     .option('--baseline <run>', 'folder of results to compare with, image by image')
-    .option('--max-drop <share>', 'largest drop of a group against the baseline (default: 0.02)', shareOf('--max-drop'))
+    .option(
+      '--max-drop <share>',
+      'largest drop of a group against the baseline (default: 0.02)',
+      shareOf('--max-drop'),
+    )
     .option('--min-worst <share>', 'least accuracy of every group', shareOf('--min-worst'))
-    .option('--max-disparity <share>', 'largest difference between two groups', shareOf('--max-disparity'))
+    .option(
+      '--max-disparity <share>',
+      'largest difference between two groups',
+      shareOf('--max-disparity'),
+    )
     .option('--by <column>', 'groups: region, country, label or any column', 'region')
-    .option('--min-n <n>', 'groups with fewer images are listed and not judged', wholeNumber('--min-n'), 100)
+    .option(
+      '--min-n <n>',
+      'groups with fewer images are listed and not judged',
+      wholeNumber('--min-n'),
+      100,
+    )
     .option('--junit <file>', 'write the checks as a JUnit file')
     .addOption(textFormatOption())
     .addOption(excludeOption())
-    .addHelpText('after', '\nExample:\n  geogap gate results --baseline main-results --by country --junit gate.xml')
+    .addHelpText(
+      'after',
+      '\nExample:\n  geogap gate results --baseline main-results --by country --junit gate.xml',
+    )
     .action(async (run: string, options: GateCommandOptions) => judge(run, options))
 }
 
-async function judge(dir: string, { junit, format, ...options }: GateCommandOptions): Promise<void> {
+async function judge(
+  dir: string,
+  { junit, format, ...options }: GateCommandOptions,
+): Promise<void> {
   const { judgeEvaluations } = await import('../../analysis/gateRun.ts')
   const { gateJunit, gateSentence, gateText } = await import('../../analysis/gateText.ts')
   const result = await judgeEvaluations(dir, options)

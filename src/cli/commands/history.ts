@@ -1,6 +1,12 @@
 import { Command } from 'commander'
 import { type TableFormat } from '../../lib/table/columns.ts'
-import { excludeOption, type ExcludeOptions, formatOption, withoutUndefined, wholeNumber } from './options.ts'
+import {
+  excludeOption,
+  type ExcludeOptions,
+  formatOption,
+  withoutUndefined,
+  wholeNumber,
+} from './options.ts'
 
 interface HistoryCommandOptions extends ExcludeOptions {
   name?: string
@@ -11,10 +17,15 @@ interface HistoryCommandOptions extends ExcludeOptions {
 
 export function command(): Command {
   return new Command('history')
-    .description('Accuracy, worst group and disparity of every stored evaluation in the order of time, by their tags.')
+    .description(
+      'Accuracy, worst group and disparity of every stored evaluation in the order of time, by their tags.',
+    )
     .argument('<dirs...>', 'folders of results')
     .option('--name <tag>', 'the tag that names the lines (default: the one that most have)')
-    .option('--by <column>', 'groups: region, country or any column (default: region, else country)')
+    .option(
+      '--by <column>',
+      'groups: region, country or any column (default: region, else country)',
+    )
     .option('--min-n <n>', 'groups with fewer images are left out', wholeNumber('--min-n'), 30)
     .addOption(formatOption())
     .addOption(excludeOption())

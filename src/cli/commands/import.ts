@@ -30,8 +30,15 @@ export function command(): Command {
     .addOption(preprocessingOption('of predictions').default('native'))
     .option('--partial', 'take predictions that miss some images; those count as failed', false)
     .addOption(tagOption())
-    .option('--example <framework>', 'print a script that makes predictions: pytorch', oneOf('--example', ['pytorch']))
-    .addHelpText('after', '\nExample:\n  geogap import results-imagenet.csv results-sketch.csv --out results')
+    .option(
+      '--example <framework>',
+      'print a script that makes predictions: pytorch',
+      oneOf('--example', ['pytorch']),
+    )
+    .addHelpText(
+      'after',
+      '\nExample:\n  geogap import results-imagenet.csv results-sketch.csv --out results',
+    )
     .action(run)
 }
 
@@ -42,11 +49,17 @@ async function run(files: readonly string[], options: ImportCommandOptions): Pro
     return
   }
   const { out } = options
-  if (files.length === 0) throw inputError('bad-usage', 'no file to import; see geogap import --help')
+  if (files.length === 0)
+    throw inputError('bad-usage', 'no file to import; see geogap import --help')
   if (out === undefined) throw inputError('bad-usage', 'no --out to import into')
-  const twice = files.find((file, i) => files.slice(0, i).some(other => basename(other) === basename(file)))
+  const twice = files.find((file, i) =>
+    files.slice(0, i).some(other => basename(other) === basename(file)),
+  )
   if (twice !== undefined)
-    throw inputError('same-name', `two files are called ${basename(twice)}, and one would replace the other: rename it`)
+    throw inputError(
+      'same-name',
+      `two files are called ${basename(twice)}, and one would replace the other: rename it`,
+    )
   const { readTable } = await import('../../datasets/tables.ts')
   for (const file of files)
     process.stdout.write(`${await importFile(file, await readTable(file), { ...options, out })}\n`)
@@ -60,7 +73,8 @@ async function importFile(
   const { readAccuracies } = await import('../../evaluate/import/accuracies.ts')
   const found = readAccuracies(file, table)
   if (found) {
-    if (options.tag) throw inputError('bad-option', `--tag names a run of predictions; ${file} holds accuracies`)
+    if (options.tag)
+      throw inputError('bad-option', `--tag names a run of predictions; ${file} holds accuracies`)
     const { recordImportedAccuracies } = await import('../../results/importedAccuracies.ts')
     const { format, rows, repeated } = found
     const created = new Date().toISOString()
@@ -73,12 +87,16 @@ async function importFile(
     })
     return `${file}: ${rows.length} accuracies (${format})${repeated > 0 ? `, ${repeated} repeated rows left out` : ''}`
   }
-  if (!table.columns.includes('id') || !['top5', 'logits'].some(name => table.columns.includes(name)))
+  if (
+    !table.columns.includes('id') ||
+    !['top5', 'logits'].some(name => table.columns.includes(name))
+  )
     throw inputError(
       'unknown-import',
       `unknown kind of table: ${file}; it needs model,benchmark,accuracy, or id with top5 or logits, not ${table.columns.join(', ')}`,
     )
-  if (options.model === undefined) throw inputError('bad-usage', `${file} holds predictions: --model is needed`)
+  if (options.model === undefined)
+    throw inputError('bad-usage', `${file} holds predictions: --model is needed`)
   const { importPredictions, coverageText } = await import('../../evaluate/import/predictions.ts')
   const { out, model, preprocessing, partial, tag: tags } = options
   const asked = { file, model, preprocessing, partial, out, tags }

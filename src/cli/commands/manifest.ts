@@ -5,7 +5,9 @@ type ManifestCommandOptions = DatasetSourceOptions & { output: string }
 
 export function command(): Command {
   const manifest = new Command('manifest')
-    .description("Write a data set's ids, labels, groups and image files as Parquet, for predictions made elsewhere.")
+    .description(
+      "Write a data set's ids, labels, groups and image files as Parquet, for predictions made elsewhere.",
+    )
     .argument('<dataset>', 'a benchmark, manifest, folder or archive')
   return addDatasetOptions(manifest)
     .requiredOption('-o, --output <file>', 'the Parquet file')
@@ -15,6 +17,8 @@ export function command(): Command {
       const { writeManifest } = await import('../../evaluate/import/manifest.ts')
       const dataset = await openDataset({ name, ...datasetSpecOf(options) })
       await writeManifest(dataset, output)
-      process.stdout.write(`${output}: ${dataset.samples.length} images of ${dataset.classes.length} classes\n`)
+      process.stdout.write(
+        `${output}: ${dataset.samples.length} images of ${dataset.classes.length} classes\n`,
+      )
     })
 }

@@ -3,7 +3,9 @@ import { excludeOption, type ExcludeOptions } from './options.ts'
 
 export function command(): Command {
   return new Command('methods')
-    .description('The methods paragraph, the limitations of this run, versions and hashes, and BibTeX, as Markdown.')
+    .description(
+      'The methods paragraph, the limitations of this run, versions and hashes, and BibTeX, as Markdown.',
+    )
     .argument('<run>', 'folder of results, or a pack')
     .addOption(excludeOption())
     .addHelpText('after', '\nExample:\n  geogap methods results > methods.md')

@@ -16,17 +16,26 @@ export function command(): Command {
       "The models that can be named: the paper's testbed, or those that fit a pattern; one name shows it in full.",
     )
     .argument('[pattern]', "a name, a part of one, or a pattern with *: 'resnet*'")
-    .option('--where <conditions...>', "field=value, field<number or field>number: 'group=ResNet' 'parameters<5e6'")
+    .option(
+      '--where <conditions...>',
+      "field=value, field<number or field>number: 'group=ResNet' 'parameters<5e6'",
+    )
     .option('--all', 'every tag of timm and OpenCLIP that can be run, not the testbed alone', false)
     .addOption(formatOption())
     .addHelpText('after', "\nExample:\n  geogap models --where evaluation=zero-shot 'images>1e9'")
     .addCommand(describeCommand())
     .addCommand(probeCommand())
-    .action(async (pattern: string | undefined, options: ModelsCommandOptions) => run(pattern, options))
+    .action(async (pattern: string | undefined, options: ModelsCommandOptions) =>
+      run(pattern, options),
+    )
 }
 
-async function run(pattern: string | undefined, { where = [], all, format }: ModelsCommandOptions): Promise<void> {
-  const { matchingRows, findModelRow, parseFilter, testbedRows } = await import('../../models/listing.ts')
+async function run(
+  pattern: string | undefined,
+  { where = [], all, format }: ModelsCommandOptions,
+): Promise<void> {
+  const { matchingRows, findModelRow, parseFilter, testbedRows } =
+    await import('../../models/listing.ts')
   const { modelSheet, modelTable } = await import('../../report/page/modelTable.ts')
   const filters = where.map(parseFilter)
   const exact = pattern === undefined ? undefined : findModelRow(pattern)
@@ -35,7 +44,13 @@ async function run(pattern: string | undefined, { where = [], all, format }: Mod
     return
   }
   const found =
-    pattern === undefined ? (all ? matchingRows('*') : testbedRows()) : exact ? [exact] : matchingRows(pattern)
+    pattern === undefined
+      ? all
+        ? matchingRows('*')
+        : testbedRows()
+      : exact
+        ? [exact]
+        : matchingRows(pattern)
   const rows = found.filter(row => filters.every(({ test }) => test(row)))
   process.stdout.write(modelTable(rows, format))
 }

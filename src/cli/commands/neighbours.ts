@@ -27,7 +27,9 @@ const examples = `  geogap neighbours --model clip:ViT-B-32/laion400m_e32 --refe
 
 export function command(): Command {
   const neighbours = new Command('neighbours')
-    .description('Where unlabelled images come from, by their nearest images with a region (appendix F).')
+    .description(
+      'Where unlabelled images come from, by their nearest images with a region (appendix F).',
+    )
     .option('--model <name>', 'embeds the images, references and queries alike')
     .option('--encoder <name>', 'the model that made .npy files')
     .requiredOption(
@@ -49,24 +51,42 @@ async function run(options: NeighboursCommandOptions): Promise<void> {
   const onProgress = progressPrinter()
   const found = await runOriginStudy({
     ...withoutUndefined({ model, encoder, ks: k, preprocessing, device }),
-    ...{ reference, queries: query, open: datasetSpecOf(options), out, onProgress, onDownload: transferPrinter() },
-    onSearch: (done, total) => onProgress({ models: ['search'], dataset: basename(reference), total, done }),
+    ...{
+      reference,
+      queries: query,
+      open: datasetSpecOf(options),
+      out,
+      onProgress,
+      onDownload: transferPrinter(),
+    },
+    onSearch: (done, total) =>
+      onProgress({ models: ['search'], dataset: basename(reference), total, done }),
   })
   process.stdout.write(formatTable(await voteColumns(found.votes), found.votes, options.format))
-  printNote(`${found.queries} queries among ${found.references} references in ${durationText(found.seconds)}`)
-  if (found.skipped > 0) printNote(`note: ${found.skipped} queries without an embedding are left out`)
+  printNote(
+    `${found.queries} queries among ${found.references} references in ${durationText(found.seconds)}`,
+  )
+  if (found.skipped > 0)
+    printNote(`note: ${found.skipped} queries without an embedding are left out`)
   for (const text of found.notes) printNote(`note: ${text}`)
   printNote(`next: geogap figure neighbours ${shellWord(out)} -o neighbours.svg`)
 }
 
 async function voteColumns(votes: readonly Votes[]): Promise<TableColumn<Votes>[]> {
   const { percent } = await import('../../lib/table/text.ts')
-  const queries = ({ regions }: Votes): number => Object.values(regions).reduce((sum, count) => sum + count, 0)
+  const queries = ({ regions }: Votes): number =>
+    Object.values(regions).reduce((sum, count) => sum + count, 0)
   return [
     fieldColumn('k'),
-    { name: 'west', heading: 'West (%)', value: row => row.westernShare, show: row => percent(row.westernShare) },
+    {
+      name: 'west',
+      heading: 'West (%)',
+      value: row => row.westernShare,
+      show: row => percent(row.westernShare),
+    },
     ...Object.keys(votes[0]?.regions ?? {}).map((region): TableColumn<Votes> => {
-      const value = (row: Votes): number | null => (queries(row) === 0 ? null : row.regions[region]! / queries(row))
+      const value = (row: Votes): number | null =>
+        queries(row) === 0 ? null : row.regions[region]! / queries(row)
       return { name: region, heading: `${region} (%)`, value, show: row => percent(value(row)) }
     }),
     {

@@ -25,7 +25,10 @@ export const shareOf =
   (text: string): number => {
     const value = Number(text)
     if (text.trim() === '' || !(value >= 0 && value <= 1))
-      throw inputError('bad-option', `${option} takes a share from 0 to 1 (0.02 is two points), not ${text}`)
+      throw inputError(
+        'bad-option',
+        `${option} takes a share from 0 to 1 (0.02 is two points), not ${text}`,
+      )
     return value
   }
 
@@ -45,7 +48,8 @@ export const percents =
   (text: string): number[] => {
     const values = text.split(',').map(Number)
     const bad = values.find(value => !(value > 0 && value <= 100))
-    if (bad !== undefined) throw inputError('bad-option', `${option} takes percents such as 5,10,100, not ${text}`)
+    if (bad !== undefined)
+      throw inputError('bad-option', `${option} takes percents such as 5,10,100, not ${text}`)
     return [...new Set(values)].sort((a, b) => a - b).map(value => value / 100)
   }
 
@@ -53,7 +57,8 @@ export const percents =
 export const folder =
   (option: string) =>
   (text: string): string => {
-    if (isObjectStoreUrl(text)) throw inputError('bad-option', `${option} takes a folder, not a store: ${text}`)
+    if (isObjectStoreUrl(text))
+      throw inputError('bad-option', `${option} takes a folder, not a store: ${text}`)
     return text
   }
 
@@ -87,7 +92,8 @@ export const textFormatOption = (): Option =>
     .argParser(oneOf('--format', ['text', 'markdown', 'json']))
     .default('text')
 
-export const labelsOption = (): Option => new Option('--labels <map>', 'label map: original, imagenet or a file')
+export const labelsOption = (): Option =>
+  new Option('--labels <map>', 'label map: original, imagenet or a file')
 
 export const choicesOption = (): Option =>
   new Option('--choices <which>', 'classes that compete: all or mapped').argParser(
@@ -98,14 +104,18 @@ export const classesOption = (): Option =>
   new Option('--classes <file>', "the manifest's own class list, one name a line, or JSON")
 
 export const regionsOption = (): Option =>
-  new Option('--regions <scheme>', 'derive regions from countries: a shipped scheme (continents-1) or a file')
+  new Option(
+    '--regions <scheme>',
+    'derive regions from countries: a shipped scheme (continents-1) or a file',
+  )
 
 /** `image=photo,label=sku` as an object. */
 export function assignments(option: string) {
   return (text: string): Record<string, string> => {
     const pairs = text.split(',').map(pair => pair.split('=').map(part => part.trim()))
     const bad = pairs.find(pair => pair.length !== 2 || pair.includes(''))
-    if (bad) throw inputError('bad-option', `${option} takes name=column pairs, not ${bad.join('=')}`)
+    if (bad)
+      throw inputError('bad-option', `${option} takes name=column pairs, not ${bad.join('=')}`)
     return Object.fromEntries(pairs) as Record<string, string>
   }
 }
@@ -119,7 +129,9 @@ export const parseList = (text: string, before: readonly string[] = []): string[
 export const parseOutputFormat = oneOf<OutputFormat>('--format', [...tableFormats, 'parquet'])
 
 /** Without the keys whose value is undefined. */
-export const withoutUndefined = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+export const withoutUndefined = <T extends object>(
+  values: T,
+): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
 
 /** `3/8`; `auto` is the place in a Slurm array or in a Kubernetes Indexed Job, whose size comes from JOB_COMPLETIONS. */
@@ -133,8 +145,13 @@ export function parseShare(text: string, env: NodeJS.ProcessEnv = process.env): 
 }
 
 function shareFromEnvironment(env: NodeJS.ProcessEnv): string {
-  const { SLURM_ARRAY_TASK_ID: task, SLURM_ARRAY_TASK_MIN = '0', SLURM_ARRAY_TASK_COUNT: tasks } = env
-  if (task !== undefined && tasks !== undefined) return `${Number(task) - Number(SLURM_ARRAY_TASK_MIN) + 1}/${tasks}`
+  const {
+    SLURM_ARRAY_TASK_ID: task,
+    SLURM_ARRAY_TASK_MIN = '0',
+    SLURM_ARRAY_TASK_COUNT: tasks,
+  } = env
+  if (task !== undefined && tasks !== undefined)
+    return `${Number(task) - Number(SLURM_ARRAY_TASK_MIN) + 1}/${tasks}`
   const { JOB_COMPLETION_INDEX: pod, JOB_COMPLETIONS: pods } = env
   if (pod !== undefined && pods !== undefined) return `${Number(pod) + 1}/${pods}`
   throw inputError(
@@ -149,10 +166,16 @@ export interface TagOptions {
 }
 
 export const tagOption = (): Option =>
-  new Option('--tag <key=value>', 'name this run for geogap history; repeatable, part of no key').argParser(parseTags)
+  new Option(
+    '--tag <key=value>',
+    'name this run for geogap history; repeatable, part of no key',
+  ).argParser(parseTags)
 
 /** A comma begins another tag where a name and `=` follow it. */
-function parseTags(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+function parseTags(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Record<string, string> {
   const pairs = text.split(/,(?=[\w.-]+=)/).map((tag): [string, string] => {
     const [, name, value] = /^([\w.-]+)=(\S.*)$/.exec(tag.trim()) ?? []
     if (name === undefined || value === undefined)

@@ -4,7 +4,9 @@ import { bytesText } from '../../lib/table/text.ts'
 
 export function command(): Command {
   return new Command('pack')
-    .description('Write the counts of a run as one small file: no images, no predictions; versions, hashes and terms.')
+    .description(
+      'Write the counts of a run as one small file: no images, no predictions; versions, hashes and terms.',
+    )
     .argument('<dir>', 'folder of results')
     .requiredOption('-o, --output <file>', 'the pack')
     .addOption(excludeOption())

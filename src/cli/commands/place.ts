@@ -3,7 +3,13 @@ import { inputError } from '../../lib/errors.ts'
 import { type TableFormat } from '../../lib/table/columns.ts'
 import { type Standing } from '../../analysis/standingText.ts'
 import { wideWidthPx } from '../../report/figures/figure.ts'
-import { excludeOption, type ExcludeOptions, formatOption, parseList, wholeNumber } from './options.ts'
+import {
+  excludeOption,
+  type ExcludeOptions,
+  formatOption,
+  parseList,
+  wholeNumber,
+} from './options.ts'
 import { printNote } from './progress.ts'
 
 interface PlaceCommandOptions extends ExcludeOptions {
@@ -21,10 +27,16 @@ export function command(): Command {
     .option('--against <what>', 'published, a folder of results, or a pack', 'published')
     .option('--models <names>', 'models to place (default: all)', parseList)
     .option('--min-n <n>', 'places with fewer images are left out', wholeNumber('--min-n'), 30)
-    .option('--figure <file>', 'draw the model among them: a file ending in .svg, .png, .pdf or .json')
+    .option(
+      '--figure <file>',
+      'draw the model among them: a file ending in .svg, .png, .pdf or .json',
+    )
     .addOption(formatOption())
     .addOption(excludeOption())
-    .addHelpText('after', '\nExample:\n  geogap place results --against published --figure place.svg')
+    .addHelpText(
+      'after',
+      '\nExample:\n  geogap place results --against published --figure place.svg',
+    )
     .action(async (run: string, { format, figure, ...options }: PlaceCommandOptions) => {
       const { runStandings } = await import('../../analysis/standingRun.ts')
       const { standingsText } = await import('../../analysis/standingText.ts')
@@ -38,7 +50,8 @@ async function draw(placed: readonly Standing[], file: string): Promise<void> {
   const { standingFigure } = await import('../../report/figures/standingFigure.ts')
   const { writeFigures } = await import('../../report/figures/files.ts')
   const figures = placed.map(standingFigure).filter(({ rows }) => rows.length > 0)
-  if (figures.length === 0) throw inputError('no-figure', `no figure ${file}: no measure has enough comparable models`)
+  if (figures.length === 0)
+    throw inputError('no-figure', `no figure ${file}: no measure has enough comparable models`)
   for (const drawn of await writeFigures(figures, file, wideWidthPx))
     printNote(`${drawn.file}: ${drawn.figure.caption}`)
 }

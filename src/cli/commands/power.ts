@@ -13,10 +13,17 @@ interface PowerCommandOptions extends DatasetSourceOptions {
 
 export function command(): Command {
   const power = new Command('power')
-    .description('Which differences each region and country of a data set could show, before any model is run.')
+    .description(
+      'Which differences each region and country of a data set could show, before any model is run.',
+    )
     .argument('<dataset>', 'benchmark, manifest, folder or archive')
     .option('--by <columns>', 'groups', (text: string) => parseList(text), ['region', 'country'])
-    .option('--accuracy <share>', 'accuracy of the other groups to reckon with', shareOf('--accuracy'), 0.7)
+    .option(
+      '--accuracy <share>',
+      'accuracy of the other groups to reckon with',
+      shareOf('--accuracy'),
+      0.7,
+    )
     .option('--difference <share>', 'difference to find', shareOf('--difference'), 0.05)
   return addDatasetOptions(power)
     .addOption(formatOption())

@@ -12,7 +12,10 @@ export interface CommandEntry {
  * Commander's tree of the commands, or of the one called `name`, as users meet it: common options, our errors, `geogap` before each name.
  * Errors: unknown-command.
  */
-export async function buildProgram(entries: readonly CommandEntry[], name?: string): Promise<Command> {
+export async function buildProgram(
+  entries: readonly CommandEntry[],
+  name?: string,
+): Promise<Command> {
   const root = new Command('geogap').helpCommand(false)
   for (const { load } of name === undefined ? entries : [findCommand(entries, name)]) {
     const command = (await load()).command(entries)
@@ -38,7 +41,10 @@ function addCommonOptions(command: Command, path: string): void {
       .on('option:json', () => command.setOptionValueWithSource('format', 'json', 'cli'))
   command.option('--quiet', 'no progress and no notes, only the result and errors')
   command.on('option:quiet', () => setQuiet())
-  command.option('--config <file>', 'defaults of the options (default: geogap.config.* in this folder)')
+  command.option(
+    '--config <file>',
+    'defaults of the options (default: geogap.config.* in this folder)',
+  )
   command.option('--debug', 'show the stack trace of an error')
   command.exitOverride(error => {
     if (error.exitCode === 0) process.exit(0)
@@ -66,7 +72,10 @@ function greedyOptionHint(command: Command): string {
 }
 
 /** The innermost command that `words` (without `geogap`) name, and the words after its name. */
-export function findLeaf(root: Command, words: readonly string[]): { command: Command; path: string; rest: string[] } {
+export function findLeaf(
+  root: Command,
+  words: readonly string[],
+): { command: Command; path: string; rest: string[] } {
   let [command, path, rest] = [root, '', [...words]]
   for (;;) {
     const inner = command.commands.find(each => each.name() === rest[0])

@@ -1,7 +1,13 @@
 import { type FollowState } from '../../evaluate/queue/followRun.ts'
 import { type EvaluationProgress } from '../../evaluate/evaluateDataset.ts'
 import { executionText } from '../print/profile.ts'
-import { bytesText, durationText, stripControlCharacters, textWidth, timeText } from '../../lib/table/text.ts'
+import {
+  bytesText,
+  durationText,
+  stripControlCharacters,
+  textWidth,
+  timeText,
+} from '../../lib/table/text.ts'
 
 let quiet = false
 
@@ -23,7 +29,10 @@ function createTicker(stream: NodeJS.WriteStream) {
     const now = performance.now()
     if (quiet || (!fresh && !last && now - printed < (stream.isTTY ? 100 : 5000))) return
     printed = now
-    if (stream.isTTY) stream.write(`\r${fitToWidth(parts(), (stream.columns || 80) - 1)}\u001b[K${last ? '\n' : ''}`)
+    if (stream.isTTY)
+      stream.write(
+        `\r${fitToWidth(parts(), (stream.columns || 80) - 1)}\u001b[K${last ? '\n' : ''}`,
+      )
     else stream.write(`${progressLineText(parts())}\n`)
   }
 }
@@ -50,16 +59,23 @@ export function fitToWidth({ name, bar, state }: ProgressLine, width: number): s
 }
 
 /** Shows progress on standard error: a bar on a terminal, a line every few seconds elsewhere. */
-export function progressPrinter(stream: NodeJS.WriteStream = process.stderr): (progress: EvaluationProgress) => void {
+export function progressPrinter(
+  stream: NodeJS.WriteStream = process.stderr,
+): (progress: EvaluationProgress) => void {
   const show = createTicker(stream)
   let [started, current] = [0, '']
   return ({ models, dataset, total, done, plan: way }) => {
     const name = `${models.length === 1 ? models[0]! : `${models.length} models`} on ${dataset}`
     if (done === 0 && way && !quiet)
-      stream.write(`${stripControlCharacters(`${name}: ${executionText(way)}, ${timeText(way)}`)}\n`)
+      stream.write(
+        `${stripControlCharacters(`${name}: ${executionText(way)}, ${timeText(way)}`)}\n`,
+      )
     const fresh = name !== current || done === 0
     if (fresh) [current, started] = [name, performance.now()]
-    const parts = (): ProgressLine => ({ name, ...progressOf(total, done, (performance.now() - started) / 1000) })
+    const parts = (): ProgressLine => ({
+      name,
+      ...progressOf(total, done, (performance.now() - started) / 1000),
+    })
     show(parts, { fresh, last: done === total })
   }
 }
@@ -71,7 +87,10 @@ function progressOf(total: number, done: number, seconds: number): Omit<Progress
   const rate = seconds > 0 ? done / seconds : 0
   const speed = rate > 0 ? `  ${rate < 10 ? rate.toFixed(1) : rate.toFixed(0)} images/s` : ''
   const left = rate > 0 && done < total ? `  ${durationText((total - done) / rate)} left` : ''
-  return { bar: '█'.repeat(full) + '░'.repeat(barWidth - full), state: `${done}/${total}${speed}${left}` }
+  return {
+    bar: '█'.repeat(full) + '░'.repeat(barWidth - full),
+    state: `${done}/${total}${speed}${left}`,
+  }
 }
 
 /** Shows units of a run at a queue as `progressPrinter` shows images; time left by estimated cost. */
@@ -82,7 +101,8 @@ export function queuePrinter(stream: NodeJS.WriteStream = process.stderr) {
   return ({ units, done, seconds, doneSeconds, failedUnits: apart }: FollowState): void => {
     first ??= { at: performance.now(), doneSeconds }
     const rate = (doneSeconds - first.doneSeconds) / ((performance.now() - first.at) / 1000)
-    const left = rate > 0 && done < units ? `${durationText((seconds - doneSeconds) / rate)} left` : ''
+    const left =
+      rate > 0 && done < units ? `${durationText((seconds - doneSeconds) / rate)} left` : ''
     const name = `${done}/${units} units${apart > 0 ? `, ${apart} set apart` : ''}`
     if (name === shown && !stream.isTTY) return
     shown = name
@@ -94,7 +114,8 @@ export function queuePrinter(stream: NodeJS.WriteStream = process.stderr) {
 export function transferPrinter(stream: NodeJS.WriteStream = process.stderr) {
   const show = createTicker(stream)
   return (name: string, done: number, total: number | undefined): void => {
-    const state = (): string => `${bytesText(done)}${total === undefined ? '' : ` of ${bytesText(total)}`}`
+    const state = (): string =>
+      `${bytesText(done)}${total === undefined ? '' : ` of ${bytesText(total)}`}`
     show(() => ({ name, state: state() }), { fresh: false, last: done === total })
   }
 }

@@ -4,10 +4,14 @@ import { jsonText } from '../../lib/table/text.ts'
 import { queueOption } from './queueOption.ts'
 
 export function command(): Command {
-  const queue = new Command('queue').description('The runs and workers at a queue: list, pause, resume, cancel.')
+  const queue = new Command('queue').description(
+    'The runs and workers at a queue: list, pause, resume, cancel.',
+  )
   queue
     .command('list')
-    .description('Runs with units done, at work, waiting and set apart, time left; workers with their rates.')
+    .description(
+      'Runs with units done, at work, waiting and set apart, time left; workers with their rates.',
+    )
     .addOption(queueOption())
     .option('--json', 'everything, as JSON')
     .addHelpText('after', '\nExample:\n  geogap queue list --queue redis://10.0.0.5:6379')
@@ -40,7 +44,10 @@ type QueueModule = typeof cluster
 
 async function atQueue(
   url: string,
-  work: (redis: Awaited<ReturnType<QueueModule['connectQueue']>>, cluster: QueueModule) => Promise<void>,
+  work: (
+    redis: Awaited<ReturnType<QueueModule['connectQueue']>>,
+    cluster: QueueModule,
+  ) => Promise<void>,
 ): Promise<void> {
   const cluster = await import('../../evaluate/queue/queue.ts')
   const redis = await cluster.connectQueue(url)

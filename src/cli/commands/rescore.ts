@@ -35,7 +35,10 @@ export function command(): Command {
     .addOption(labelsOption())
     .addOption(classesOption())
     .addOption(choicesOption())
-    .option('--prompts <which>', 'of zero-shot models whose features were kept: paper, openai, simple or a file')
+    .option(
+      '--prompts <which>',
+      'of zero-shot models whose features were kept: paper, openai, simple or a file',
+    )
     .addOption(regionsOption())
     .option('--models <names>', 'only these models', parseList)
     .option('--dataset <name>', 'only this data set, by its name in the results')
@@ -51,7 +54,19 @@ export function command(): Command {
 async function run(dir: string, options: RescoreCommandOptions): Promise<void> {
   const { rescore } = await import('../../evaluate/rescore.ts')
   const { groupAccuracyTable } = await import('../../report/page/resultTables.ts')
-  const { labels, classes, choices, prompts, regions, models, dataset, source, data, weights, out } = options
+  const {
+    labels,
+    classes,
+    choices,
+    prompts,
+    regions,
+    models,
+    dataset,
+    source,
+    data,
+    weights,
+    out,
+  } = options
   const change = withoutUndefined({ labels, classes, choices, regions })
   if (Object.keys(change).length === 0 && prompts === undefined)
     throw inputError(

@@ -19,9 +19,17 @@ interface RetrainCommandOptions extends TrainingBaseOptions, DeviceOptions {
 
 export function command(): Command {
   const retrain = new Command('retrain')
-    .description("Retrain a model's last layer on features that are computed once (section 6.3, tables 4 and 9).")
-    .option('--model <name>', 'any model that gives features: of the catalogue, hf:OWNER/REPO, a model.json')
-    .option('--features <folder...>', 'instead of images: OUT/features/…, or results of evaluate --keep features')
+    .description(
+      "Retrain a model's last layer on features that are computed once (section 6.3, tables 4 and 9).",
+    )
+    .option(
+      '--model <name>',
+      'any model that gives features: of the catalogue, hf:OWNER/REPO, a model.json',
+    )
+    .option(
+      '--features <folder...>',
+      'instead of images: OUT/features/…, or results of evaluate --keep features',
+    )
   addTrainingOptions(retrain, {
     ...{ training: 'training data', seeds: 3, epochs: 5 },
     settings: ['fractions', 'of the training images (default: 5,10,25,50,75,100)'],
@@ -54,5 +62,7 @@ async function run(options: RetrainCommandOptions): Promise<void> {
   process.stdout.write(studyTable(done.rows, 'training images', options.format))
   for (const text of done.notes) printNote(`note: ${text}`)
   for (const head of done.heads) printNote(`head: ${head}`)
-  printNote(`next: geogap evaluate --model ${shellWord(done.heads[0]!)} …, geogap table ${shellWord(out)} --paper 4`)
+  printNote(
+    `next: geogap evaluate --model ${shellWord(done.heads[0]!)} …, geogap table ${shellWord(out)} --paper 4`,
+  )
 }

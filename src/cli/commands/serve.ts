@@ -16,12 +16,21 @@ export function command(): Command {
     .argument('<dir>', 'folder of results')
     .option('--port <n>', 'port (default: a free one)', wholeNumber('--port', 0, 65_535), 0)
     .option('--host <address>', 'address of this machine to listen on', '127.0.0.1')
-    .option('--images <folders>', 'read images from these folders only (default: where they were evaluated)', parseList)
+    .option(
+      '--images <folders>',
+      'read images from these folders only (default: where they were evaluated)',
+      parseList,
+    )
     .addOption(queueOption(false))
     .addHelpText('after', '\nExample:\n  geogap serve results')
     .action(async (dir: string, { port, host, images, queue }: ServeCommandOptions) => {
       const { serve } = await import('../../dashboard/serve.ts')
-      const { url } = await serve(dir, { port, host, ...withoutUndefined({ images, queue }), onCount: countPrinter() })
+      const { url } = await serve(dir, {
+        port,
+        host,
+        ...withoutUndefined({ images, queue }),
+        onCount: countPrinter(),
+      })
       process.stdout.write(`${url}\n`)
     })
 }

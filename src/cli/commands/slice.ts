@@ -29,7 +29,11 @@ export function command(): Command {
     .option('--region <name>', 'images of a region')
     .option('--country <name>', 'images of a country')
     .option('--truth <label>', 'images of a class')
-    .option('--where <pairs>', 'values of any columns: income_group=Q1,region=Asia', assignments('--where'))
+    .option(
+      '--where <pairs>',
+      'values of any columns: income_group=Q1,region=Asia',
+      assignments('--where'),
+    )
     .requiredOption('-o, --output <file>', 'the slice')
     .addHelpText('after', '\nExample:\n  geogap slice results --wrong --region Africa -o slice.csv')
     .action(async (dir: string, options: SliceCommandOptions) => run(dir, options))
@@ -51,17 +55,22 @@ async function run(
   const { formatTable } = await import('../../lib/table/columns.ts')
   const { writeOutput } = await import('../../lib/files.ts')
   const entries = await newestEvaluations(dir)
-  const [models, sets] = [distinctFieldValues(entries, 'model'), distinctFieldValues(entries, 'dataset')]
+  const [models, sets] = [
+    distinctFieldValues(entries, 'model'),
+    distinctFieldValues(entries, 'dataset'),
+  ]
   const chosen = model ?? models[0]!
   if (!models.includes(chosen)) throw unknownNameError('model', chosen, models)
   if (model === undefined && models.length > 1)
     throw inputError('choose-models', `choose with --model; there are ${models.join(', ')}`)
-  if (dataset !== undefined && !sets.includes(dataset)) throw unknownNameError('dataset', dataset, sets)
+  if (dataset !== undefined && !sets.includes(dataset))
+    throw unknownNameError('dataset', dataset, sets)
   const notes = await readDatasetRecords(dir)
   const { region, country, truth } = options
   const where = { ...options.where, ...withoutUndefined({ region, country, truth }) }
   const asked = entries.filter(
-    ({ identity }) => identity.model === chosen && identity.dataset === (dataset ?? identity.dataset),
+    ({ identity }) =>
+      identity.model === chosen && identity.dataset === (dataset ?? identity.dataset),
   )
   const rows: SliceRow[] = []
   const without: GeogapError[] = []

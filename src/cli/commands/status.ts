@@ -4,7 +4,9 @@ import { formatOption } from './options.ts'
 
 export function command(): Command {
   return new Command('status')
-    .description('Say what is stored of what was asked for: complete, running, incomplete, failed, damaged or stale.')
+    .description(
+      'Say what is stored of what was asked for: complete, running, incomplete, failed, damaged or stale.',
+    )
     .argument('<dir>', 'folder of results')
     .addOption(formatOption())
     .addHelpText('after', '\nExample:\n  geogap status results')

@@ -32,13 +32,31 @@ export function command(): Command {
       'Accuracy by any column or pair of columns with 95 % intervals and the disparity between groups, ' +
         "or one of the paper's tables beside the paper's numbers, or an own metric.",
     )
-    .argument('<dir>', 'folder of results, or the word published for accuracies that others published')
-    .option('--by <columns...>', 'region, country, income, label or any column of the data set', parseList)
-    .option('--disparity', 'the disparity between groups alone (CSV, LaTeX and Parquet hold one table)', false)
-    .option('--paper <table>', "a table of the paper's: 1, 2, 3, 4, 8, 9, testbed, classmaps or claims")
+    .argument(
+      '<dir>',
+      'folder of results, or the word published for accuracies that others published',
+    )
+    .option(
+      '--by <columns...>',
+      'region, country, income, label or any column of the data set',
+      parseList,
+    )
+    .option(
+      '--disparity',
+      'the disparity between groups alone (CSV, LaTeX and Parquet hold one table)',
+      false,
+    )
+    .option(
+      '--paper <table>',
+      "a table of the paper's: 1, 2, 3, 4, 8, 9, testbed, classmaps or claims",
+    )
     .option('--plugin <file>', 'a module whose default export is {name, columns, rows(run)}')
     .addOption(preprocessingOption('for --paper'))
-    .option('--format <format>', 'text, markdown, csv, json, latex or parquet (default: as -o ends)', parseOutputFormat)
+    .option(
+      '--format <format>',
+      'text, markdown, csv, json, latex or parquet (default: as -o ends)',
+      parseOutputFormat,
+    )
     .option('-o, --output <file>', 'write to a file')
     .option(
       '--min-n <n>',
@@ -54,9 +72,14 @@ export function command(): Command {
 }
 
 async function run(dir: string, options: TableCommandOptions): Promise<void> {
-  const { chooseFormat, isSingleTableFormat, writeTables } = await import('../../lib/table/write.ts')
+  const { chooseFormat, isSingleTableFormat, writeTables } =
+    await import('../../lib/table/write.ts')
   const format = chooseFormat(options.format, options.output)
-  await writeTables(await tablesOf(dir, options, isSingleTableFormat(format)), format, options.output)
+  await writeTables(
+    await tablesOf(dir, options, isSingleTableFormat(format)),
+    format,
+    options.output,
+  )
 }
 
 async function tablesOf(dir: string, options: TableCommandOptions, one: boolean): Promise<Table[]> {
@@ -66,13 +89,21 @@ async function tablesOf(dir: string, options: TableCommandOptions, one: boolean)
     return [publishedTable({ seed, draws })]
   }
   const { openRun } = await import('../../results/run.ts')
-  const { groupAccuracyTable, importedTable, inferenceTable } = await import('../../report/page/resultTables.ts')
+  const { groupAccuracyTable, importedTable, inferenceTable } =
+    await import('../../report/page/resultTables.ts')
   const { estimateTable } = await import('../../report/page/estimateTable.ts')
   if (paper !== undefined) {
     const { paperComparison, paperTables } = await import('../../analysis/paper/index.ts')
     const which = oneOf('--paper', paperTables)(paper)
     const chosen = preprocessing === undefined ? {} : { preprocessing }
-    return [await paperComparison(await openRun(dir, options.exclude), which, { minN, seed, draws, ...chosen })]
+    return [
+      await paperComparison(await openRun(dir, options.exclude), which, {
+        minN,
+        seed,
+        draws,
+        ...chosen,
+      }),
+    ]
   }
   const { readImportedAccuracies } = await import('../../results/importedAccuracies.ts')
   const stored = await openRun(dir, options.exclude, plugin === undefined ? by : undefined)
@@ -86,8 +117,12 @@ async function tablesOf(dir: string, options: TableCommandOptions, one: boolean)
   const tables = disparity ? [] : [groupAccuracyTable(stored, by)]
   const imported = by.length === 0 && !one ? await readImportedAccuracies(dir) : []
   if (imported.length > 0) tables.push(importedTable(imported))
-  if (!one && !disparity && stored.estimates.length > 0) tables.push(estimateTable(stored.estimates))
+  if (!one && !disparity && stored.estimates.length > 0)
+    tables.push(estimateTable(stored.estimates))
   if (!wanted) return tables
   const { inferDisparities } = await import('../../analysis/disparityInference.ts')
-  return [...tables, inferenceTable(await inferDisparities(stored, { by: by[0]!, minN, seed, draws }), by[0]!)]
+  return [
+    ...tables,
+    inferenceTable(await inferDisparities(stored, { by: by[0]!, minN, seed, draws }), by[0]!),
+  ]
 }

@@ -23,10 +23,18 @@ export function command(): Command {
       `Compute a share of the stored shards again on this machine and compare. Exit code ${verifyFailedExitCode} where they differ.`,
     )
     .argument('<dir>', 'folder of results')
-    .option('--sample <percent>', 'share of the shards of each evaluation, one at least', percentOf, 0.01)
+    .option(
+      '--sample <percent>',
+      'share of the shards of each evaluation, one at least',
+      percentOf,
+      0.01,
+    )
     .option('--seed <n>', 'of the draw', wholeNumber('--seed', 0), 1)
     .option('--tolerance <n>', 'what a logit may move by', positive('--tolerance'), 0.01)
-    .option('--model <name...>', 'only these, named as for evaluate (default: all, by their names in the results)')
+    .option(
+      '--model <name...>',
+      'only these, named as for evaluate (default: all, by their names in the results)',
+    )
     .option('--weights <file>', "one model's weights")
     .option('--data <dir>', 'where the folder of benchmarks, or of the images, is now')
     .addOption(textFormatOption())
@@ -38,11 +46,15 @@ export function command(): Command {
 function percentOf(text: string): number {
   const [, percent] = /^(\d+(?:\.\d+)?)%$/.exec(text) ?? []
   const share = Number(percent) / 100
-  if (!(share > 0 && share <= 1)) throw inputError('bad-option', `--sample takes a percentage such as 1%, not ${text}`)
+  if (!(share > 0 && share <= 1))
+    throw inputError('bad-option', `--sample takes a percentage such as 1%, not ${text}`)
   return share
 }
 
-async function run(dir: string, { format, model, weights, ...options }: VerifyCommandOptions): Promise<void> {
+async function run(
+  dir: string,
+  { format, model, weights, ...options }: VerifyCommandOptions,
+): Promise<void> {
   const { isWithinTolerance, verify } = await import('../../evaluate/verify.ts')
   const { verifySentence, verifyText } = await import('../print/verify.ts')
   const verified = await verify(dir, {

@@ -5,7 +5,9 @@ import { queueOption } from './queueOption.ts'
 
 export function command(): Command {
   return new Command('work')
-    .description('Evaluate for the runs at a queue until stopped: units of work from any number of machines.')
+    .description(
+      'Evaluate for the runs at a queue until stopped: units of work from any number of machines.',
+    )
     .addOption(queueOption())
     .addHelpText('after', '\nExample:\n  geogap work --queue redis://10.0.0.5:6379')
     .action(async ({ queue }: { queue: string }) => {
@@ -21,7 +23,8 @@ export function command(): Command {
         ...{ queue, evaluateUnit: createUnitEvaluator(), signal: stop.signal },
         onUnit: ({ run, unit, seconds, error }) => {
           const line = `${run} ${unit}  ${seconds.toFixed(1)} s`
-          if (error) process.stderr.write(`${stripControlCharacters(`${line}  failed: ${error.message}`)}\n`)
+          if (error)
+            process.stderr.write(`${stripControlCharacters(`${line}  failed: ${error.message}`)}\n`)
           else printNote(line)
         },
       })

@@ -13,13 +13,24 @@ import { extractFeatures } from '../../evaluate/workers/extractFeatures.ts'
 import { initialWeights } from '../../models/initialWeights.ts'
 import { writeSafetensors } from '../../lib/tensors/safetensors.ts'
 import { type ModelSpec } from '../../models/spec.ts'
-import { imagenetMean, imagenetStd, nativeSteps, type PreprocessingConfig } from '../../lib/pixels/steps.ts'
+import {
+  imagenetMean,
+  imagenetStd,
+  nativeSteps,
+  type PreprocessingConfig,
+} from '../../lib/pixels/steps.ts'
 import { writeJson } from '../../results/records.ts'
 import { openRun, type Run } from '../../results/run.ts'
 import { type EvaluationProgress } from '../../evaluate/evaluateDataset.ts'
 import { fitHead } from './fit.ts'
 import { objectNames } from './objects.ts'
-import { householdPictures, type Picture, pictureSidePx, sketches, standardPictures } from './world.ts'
+import {
+  householdPictures,
+  type Picture,
+  pictureSidePx,
+  sketches,
+  standardPictures,
+} from './world.ts'
 
 const syntheticNote =
   'A made-up world: drawings of eight objects by imagined households. Nothing here measures a real model or a real place.'
@@ -34,7 +45,13 @@ const recipe: PreprocessingConfig = {
 }
 
 /** Architectures of growing size, each fitted to growing numbers of training pictures. */
-const architectures = ['mobilenetv3_small_050', 'lcnet_050', 'mobilenetv3_small_100', 'tinynet_e', 'lcnet_100']
+const architectures = [
+  'mobilenetv3_small_050',
+  'lcnet_050',
+  'mobilenetv3_small_100',
+  'tinynet_e',
+  'lcnet_100',
+]
 const trainingSizes = [40, 400]
 
 export interface DemoOptions {
@@ -49,7 +66,11 @@ export interface DemoResult {
   studies: string
 }
 
-export async function runDemo({ out, onStage = () => undefined, onProgress }: DemoOptions): Promise<DemoResult> {
+export async function runDemo({
+  out,
+  onStage = () => undefined,
+  onProgress,
+}: DemoOptions): Promise<DemoResult> {
   const world = join(out, 'world')
   const results = join(out, 'results')
   onStage('drawing the pictures of a made-up world')
@@ -59,7 +80,11 @@ export async function runDemo({ out, onStage = () => undefined, onProgress }: De
     standardPictures(Math.max(...trainingSizes), seed, 'training'),
   )
   const households = await createDataset(world, 'households', householdPictures(18, 8, seed))
-  const others = await createDataset(world, 'other-households', householdPictures(12, 8, seed, 'other-'))
+  const others = await createDataset(
+    world,
+    'other-households',
+    householdPictures(12, 8, seed, 'other-'),
+  )
   const datasets = [
     await createDataset(world, 'standard', standardPictures(240, seed, 'standard')),
     await createDataset(world, 'sketch', sketches(240, seed)),
@@ -69,7 +94,9 @@ export async function runDemo({ out, onStage = () => undefined, onProgress }: De
   const models = await fitModels(join(out, 'models'), training)
   onStage('evaluating')
   await evaluate({ models, datasets, out: results, ...(onProgress ? { onProgress } : {}) })
-  onStage('retraining a last layer on pictures by other households, and on more and more western ones')
+  onStage(
+    'retraining a last layer on pictures by other households, and on more and more western ones',
+  )
   const model = join(out, 'models', `${models.at(-1)!.name}.json`)
   const { demoStudies } = await import('./studies.ts')
   const studies = await demoStudies({ model, training: others, households, out: results })
@@ -77,7 +104,11 @@ export async function runDemo({ out, onStage = () => undefined, onProgress }: De
 }
 
 /** Renders the pictures, writes their manifest, and opens it as any manifest is opened. */
-async function createDataset(world: string, name: string, pictures: readonly Picture[]): Promise<Dataset> {
+async function createDataset(
+  world: string,
+  name: string,
+  pictures: readonly Picture[],
+): Promise<Dataset> {
   const { default: sharp } = await import('sharp')
   const folder = join(world, name)
   await mkdir(folder, { recursive: true })
@@ -93,7 +124,10 @@ async function createDataset(world: string, name: string, pictures: readonly Pic
     [id, join(name, `${id}.jpg`), label, ...columns.map(column => groups[column])].join(','),
   )
   const manifest = join(world, `${name}.csv`)
-  await writeFile(manifest, [['id', 'image', 'label', ...columns].join(','), ...rows, ''].join('\n'))
+  await writeFile(
+    manifest,
+    [['id', 'image', 'label', ...columns].join(','), ...rows, ''].join('\n'),
+  )
   const classes = join(world, 'classes.txt')
   await writeFile(classes, `${objectNames.join('\n')}\n`)
   return { ...(await openDataset({ name: manifest, classes })), name, synthetic: syntheticNote }
@@ -107,7 +141,10 @@ async function fitModels(folder: string, training: Dataset): Promise<ModelSpec[]
       const file = join(folder, `${architecture}.untrained.safetensors`)
       const tensors = initialWeights(architecture, objectNames.length, seed)
       await writeSafetensors(file, tensors)
-      return { tensors, model: { name: architecture, architecture, classes: objectNames.length, files: [file] } }
+      return {
+        tensors,
+        model: { name: architecture, architecture, classes: objectNames.length, files: [file] },
+      }
     }),
   )
   const features = await extractFeatures(
@@ -128,7 +165,10 @@ async function fitModels(folder: string, training: Dataset): Promise<ModelSpec[]
       const file = join(folder, `${model.architecture}.fitted_${count}.safetensors`)
       await writeSafetensors(
         file,
-        tensors.map(tensor => ({ ...tensor, data: fittedTensor(tensor.name, head) ?? tensor.data })),
+        tensors.map(tensor => ({
+          ...tensor,
+          data: fittedTensor(tensor.name, head) ?? tensor.data,
+        })),
       )
       const name = `${model.architecture}.fitted_${count}`
       const described = { name, architecture: model.architecture, classes: objectNames }
@@ -140,5 +180,8 @@ async function fitModels(folder: string, training: Dataset): Promise<ModelSpec[]
   return specs
 }
 
-const fittedTensor = (name: string, head: { weight: Float32Array; bias: Float32Array }): Float32Array | undefined =>
+const fittedTensor = (
+  name: string,
+  head: { weight: Float32Array; bias: Float32Array },
+): Float32Array | undefined =>
   name === 'classifier.weight' ? head.weight : name === 'classifier.bias' ? head.bias : undefined

@@ -24,7 +24,9 @@ export function fitHead(
   const n = rows.length
   const x = Float64Array.from({ length: n * width }, (_, at) => {
     const column = at % width
-    return (values[rows[Math.floor(at / width)]! * width + column]! - centers[column]!) / scales[column]!
+    return (
+      (values[rows[Math.floor(at / width)]! * width + column]! - centers[column]!) / scales[column]!
+    )
   })
   const gram = new Float64Array(n * n)
   for (let i = 0; i < n; i++) {
@@ -62,11 +64,16 @@ function moments(
 ): { centers: Float64Array; scales: Float64Array } {
   const centers = new Float64Array(width)
   const scales = new Float64Array(width)
-  for (const row of rows) for (let k = 0; k < width; k++) centers[k]! += values[row * width + k]! / rows.length
   for (const row of rows)
-    for (let k = 0; k < width; k++) scales[k]! += (values[row * width + k]! - centers[k]!) ** 2 / rows.length
+    for (let k = 0; k < width; k++) centers[k]! += values[row * width + k]! / rows.length
+  for (const row of rows)
+    for (let k = 0; k < width; k++)
+      scales[k]! += (values[row * width + k]! - centers[k]!) ** 2 / rows.length
   const typical = Math.sqrt(scales.reduce((sum, variance) => sum + variance, 0) / width)
-  return { centers, scales: scales.map(variance => Math.max(Math.sqrt(variance), 1e-3 * typical, 1e-12)) }
+  return {
+    centers,
+    scales: scales.map(variance => Math.max(Math.sqrt(variance), 1e-3 * typical, 1e-12)),
+  }
 }
 
 /** Solves the symmetric positive definite system for several right-hand sides by Cholesky's method. */

@@ -59,8 +59,12 @@ async function trainWesternLayers({
   out,
 }: DemoStudyOptions): Promise<{ rows: StudySummaryRow[]; size: number }> {
   const ready = await prepareModel(await loadModelSpec(model))
-  const open = (from: string | Dataset): Promise<FeatureSet> => loadOrComputeFeatures(ready, from as Dataset, { out })
-  const { train, evals } = await openParts({ train: training, evals: [households], split: 'household' }, open)
+  const open = (from: string | Dataset): Promise<FeatureSet> =>
+    loadOrComputeFeatures(ready, from as Dataset, { out })
+  const { train, evals } = await openParts(
+    { train: training, evals: [households], split: 'household' },
+    open,
+  )
   const head = await loadHead(train.featureSet.headFile!)
   const regions = train.samples.map(({ groups }) => String(groups['region']))
   const size = largestSize(regions, shares)
@@ -75,13 +79,18 @@ async function trainWesternLayers({
       seed,
     })
     const figures = await scorePart(evals[0]!, trained.head, minN)
-    return { 'europe minus africa': figures[`${(evals[0] as DatasetPart).label} europe minus africa`] ?? null }
+    return {
+      'europe minus africa':
+        figures[`${(evals[0] as DatasetPart).label} europe minus africa`] ?? null,
+    }
   }
   return { rows: await runStudy({ settings: shares, seeds, run }), size }
 }
 
 const valuesOf = (rows: readonly StudySummaryRow[], setting: number, metric: string): number[] =>
-  rows.find(row => row.setting === setting && row.metric === metric)?.values.filter(value => value !== null) ?? []
+  rows
+    .find(row => row.setting === setting && row.metric === metric)
+    ?.values.filter(value => value !== null) ?? []
 
 /** Whether values differ from 0 by more than their 95 % t-interval. */
 function directionOf(values: readonly number[]): 'rises' | 'falls' | 'does not change clearly' {
@@ -91,16 +100,26 @@ function directionOf(values: readonly number[]): 'rises' | 'falls' | 'does not c
 
 const meanAndRange = (values: readonly number[]): string => {
   const shown = percent(mean(values))
-  return values.length < 2 ? shown : `${shown} (${percent(Math.min(...values))} to ${percent(Math.max(...values))})`
+  return values.length < 2
+    ? shown
+    : `${shown} (${percent(Math.min(...values))} to ${percent(Math.max(...values))})`
 }
 
 /** What retraining did, beside what the paper sees. */
-function retrainingText(model: string, images: number, dataset: string, rows: readonly StudySummaryRow[]): string {
+function retrainingText(
+  model: string,
+  images: number,
+  dataset: string,
+  rows: readonly StudySummaryRow[],
+): string {
   const change = (what: string): { text: string; way: string } => {
     const [before = 0] = valuesOf(rows, 0, `${dataset} ${what}`)
     const after = valuesOf(rows, 1, `${dataset} ${what}`)
     const way = directionOf(after.map(value => value - before))
-    return { text: `${what} ${percent(before)} before, ${meanAndRange(after)} after`, way: `${what} ${way}` }
+    return {
+      text: `${what} ${percent(before)} before, ${meanAndRange(after)} after`,
+      way: `${what} ${way}`,
+    }
   }
   const [accuracy, gap] = [change('accuracy'), change('disparity')]
   const same = accuracy.way === 'accuracy rises' && gap.way === 'disparity falls'
@@ -113,10 +132,13 @@ The paper sees accuracy rise and disparity fall (table 4). Here ${accuracy.way} 
 /** What the western share did, beside what the paper sees. */
 function westernText(size: number, rows: readonly StudySummaryRow[]): string {
   const metric = 'europe minus africa'
-  const [first, last] = [shares[0]!, shares.at(-1)!].map(share => valuesOf(rows, share, metric)) as [number[], number[]]
+  const [first, last] = [shares[0]!, shares.at(-1)!].map(share =>
+    valuesOf(rows, share, metric),
+  ) as [number[], number[]]
   const way = directionOf(last.map((value, i) => value - first[i]!))
   const lines = shares.map(
-    share => `  ${percent(share, 0).padStart(3)} % western: ${meanAndRange(valuesOf(rows, share, metric))}`,
+    share =>
+      `  ${percent(share, 0).padStart(3)} % western: ${meanAndRange(valuesOf(rows, share, metric))}`,
   )
   return `Its last layer retrained on samples of ${size} pictures, Europe minus Africa in points:
 ${lines.join('\n')}

@@ -57,7 +57,12 @@ export function sketches(count: number, seed: number): Picture[] {
  * Pictures by households of all regions, with country, income and household as the households state them. Households of
  * another `kind` are others.
  */
-export function householdPictures(households: number, each: number, seed: number, kind = ''): Picture[] {
+export function householdPictures(
+  households: number,
+  each: number,
+  seed: number,
+  kind = '',
+): Picture[] {
   return regions.flatMap(region =>
     Array.from({ length: households }, (_, h) => {
       const home = randomFor(seed, `${kind}${region.name} ${h}`)
@@ -106,8 +111,13 @@ interface SceneStyle {
   draw: Random
 }
 
-function sceneSvg(label: string, form: 0 | 1 | 2, { ink, light, clutter, draw }: SceneStyle): string {
-  const between = (low: number, high: number): number => Number((low + (high - low) * draw()).toFixed(2))
+function sceneSvg(
+  label: string,
+  form: 0 | 1 | 2,
+  { ink, light, clutter, draw }: SceneStyle,
+): string {
+  const between = (low: number, high: number): number =>
+    Number((low + (high - low) * draw()).toFixed(2))
   const wall = `hsl(${between(0, 360)} ${between(5, 25)}% ${Math.round(88 * light)}%)`
   const floor = `hsl(${between(20, 60)} 20% ${Math.round(62 * light)}%)`
   const things = Array.from({ length: clutter }, () => {

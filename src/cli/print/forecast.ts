@@ -4,14 +4,25 @@ import { type TableColumn, fieldColumns, formatTable } from '../../lib/table/col
 import { bytesText, durationText } from '../../lib/table/text.ts'
 
 const columns: TableColumn<Forecast>[] = [
-  ...fieldColumns({ model: 'model', dataset: 'data set', images: 'images to do', stored: 'stored' }),
+  ...fieldColumns({
+    model: 'model',
+    dataset: 'data set',
+    images: 'images to do',
+    stored: 'stored',
+  }),
   {
     name: 'download',
     heading: 'download',
     value: row => row.download,
-    show: ({ download }) => (download === null ? 'by hand' : download === 0 ? 'is here' : bytesText(download)),
+    show: ({ download }) =>
+      download === null ? 'by hand' : download === 0 ? 'is here' : bytesText(download),
   },
-  { name: 'seconds', heading: 'time', value: row => row.seconds, show: row => durationText(row.seconds) },
+  {
+    name: 'seconds',
+    heading: 'time',
+    value: row => row.seconds,
+    show: row => durationText(row.seconds),
+  },
   { name: 'basis', heading: 'time is', value: row => (row.measured ? 'measured' : 'estimated') },
   { name: 'disk', heading: 'disk', value: row => row.disk, show: row => bytesText(row.disk) },
 ]
@@ -29,7 +40,8 @@ export function forecastTable(
   rows: readonly Forecast[],
   { out, free, device = 'cpu', until }: ForecastContext,
 ): string {
-  const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0)
+  const sum = (values: Iterable<number>): number =>
+    [...values].reduce((total, value) => total + value, 0)
   const downloads = new Map(rows.map(({ model, download }) => [model, download]))
   const images = sum(rows.map(row => row.images))
   const stored = sum(rows.map(row => row.stored))
@@ -48,7 +60,9 @@ export function forecastTable(
           `by hand: no program can download the weights of ${byHand.join(', ')}; evaluate says where a person finds them`,
         ]
       : []),
-    ...(device === 'cpu' || measured ? [] : [`estimated times are the CPU's: nothing is known here about ${device}`]),
+    ...(device === 'cpu' || measured
+      ? []
+      : [`estimated times are the CPU's: nothing is known here about ${device}`]),
     ...(until === undefined ? [] : [`at most: it stops earlier where ${until} is reached`]),
   ]
   return `${formatTable(columns, rows, 'text')}\n${notes.join('\n')}\n`

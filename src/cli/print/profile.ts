@@ -29,7 +29,11 @@ export const executionText = ({
 
 const columns: TableColumn<ProfileRow>[] = [
   ...fieldColumns({ model: 'model', dataset: 'data set', images: 'images' }),
-  { name: 'run_as', heading: 'run as', value: row => (row.first ? executionText(row) : 'with the one above') },
+  {
+    name: 'run_as',
+    heading: 'run as',
+    value: row => (row.first ? executionText(row) : 'with the one above'),
+  },
   stageColumn('decode'),
   stageColumn('prepare'),
   { name: 'infer', heading: 'infer ms', value: row => msPerImage(row.infer, row) },
@@ -40,7 +44,12 @@ const columns: TableColumn<ProfileRow>[] = [
 /** Where the time went, in milliseconds an image. */
 export function profileTable(profiles: readonly InferenceProfile[]): string {
   const rows = profiles.flatMap(({ infer, ...profile }) =>
-    profile.models.map((model, m): ProfileRow => ({ ...profile, model, first: m === 0, infer: infer[m]! })),
+    profile.models.map((model, m): ProfileRow => ({
+      ...profile,
+      model,
+      first: m === 0,
+      infer: infer[m]!,
+    })),
   )
   return formatTable(columns, rows, 'text')
 }

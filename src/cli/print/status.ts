@@ -27,7 +27,11 @@ export function statusTable({ dir, results, runs }: RunStatus): Table {
   const counts = [...new Set(results.map(({ state }) => state))]
     .map(state => `${results.filter(result => result.state === state).length} ${state}`)
     .join(', ')
-  return createTable({ name: 'status', title: `${dir}: ${counts}`, notes: runs.map(runLine) }, columns, results)
+  return createTable(
+    { name: 'status', title: `${dir}: ${counts}`, notes: runs.map(runLine) },
+    columns,
+    results,
+  )
 }
 
 function runLine({ state, host, pid, started, ended, asked, message, tags }: RecordedRun): string {

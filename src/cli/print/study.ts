@@ -1,11 +1,26 @@
 import { type StudySummaryRow } from '../../experiments/study.ts'
-import { type TableColumn, fieldColumn, type TableFormat, formatTable, shareColumn } from '../../lib/table/columns.ts'
+import {
+  type TableColumn,
+  fieldColumn,
+  type TableFormat,
+  formatTable,
+  shareColumn,
+} from '../../lib/table/columns.ts'
 import { percent } from '../../lib/table/text.ts'
 
 /** Mean ± deviation over the seeds of every figure; percent and points for people, shares for machines. */
-export function studyTable(rows: readonly StudySummaryRow[], setting: string, format: TableFormat): string {
+export function studyTable(
+  rows: readonly StudySummaryRow[],
+  setting: string,
+  format: TableFormat,
+): string {
   const columns: TableColumn<StudySummaryRow>[] = [
-    { name: 'setting', heading: setting, value: row => row.setting, show: row => `${percent(row.setting, 0)} %` },
+    {
+      name: 'setting',
+      heading: setting,
+      value: row => row.setting,
+      show: row => `${percent(row.setting, 0)} %`,
+    },
     fieldColumn('metric', 'figure'),
     shareColumn('mean', 'mean (%)'),
     shareColumn('deviation', '±'),

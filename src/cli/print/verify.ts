@@ -4,7 +4,12 @@ import {
   type Verification,
   type VerifiedShard,
 } from '../../evaluate/verify.ts'
-import { type TableColumn, fieldColumn, fieldColumns, formatTable } from '../../lib/table/columns.ts'
+import {
+  type TableColumn,
+  fieldColumn,
+  fieldColumns,
+  formatTable,
+} from '../../lib/table/columns.ts'
 import { stripControlCharacters } from '../../lib/table/text.ts'
 
 /** `verified 3 of …: all agree`, or what does not. */
@@ -19,7 +24,13 @@ export function verifySentence({ shards, left, tolerance }: Verification): strin
 }
 
 const smallNumberText = (value: number | null): string =>
-  value === null ? '–' : value === 0 ? '0' : value < 1e-4 ? value.toExponential(0) : value.toPrecision(2)
+  value === null
+    ? '–'
+    : value === 0
+      ? '0'
+      : value < 1e-4
+        ? value.toExponential(0)
+        : value.toPrecision(2)
 
 interface VerifyRow extends VerifiedShard {
   verdict: string
@@ -36,7 +47,12 @@ const columns: TableColumn<VerifyRow>[] = [
     value: row => row.difference,
     show: row => smallNumberText(row.difference),
   },
-  { name: 'kept', heading: 'kept by', value: row => row.kept, show: row => smallNumberText(row.kept) },
+  {
+    name: 'kept',
+    heading: 'kept by',
+    value: row => row.kept,
+    show: row => smallNumberText(row.kept),
+  },
   fieldColumn('on', 'made on'),
 ]
 
@@ -47,7 +63,12 @@ interface MachineRow extends ComputeEnvironment {
 
 const machineColumns: TableColumn<MachineRow>[] = [
   fieldColumn('name', 'letter'),
-  { name: 'shards', heading: 'shards', value: row => row.shards, show: row => String(row.shards ?? '') },
+  {
+    name: 'shards',
+    heading: 'shards',
+    value: row => row.shards,
+    show: row => String(row.shards ?? ''),
+  },
   fieldColumn('machine'),
   { name: 'instructions', heading: 'instruction sets', value: row => row.instructions ?? null },
   ...fieldColumns({ runtime: 'runtime', version: 'geogap' }),
@@ -58,7 +79,8 @@ const machineColumns: TableColumn<MachineRow>[] = [
 export function verifyText(verified: Verification, format: 'text' | 'markdown'): string {
   const { shards, left, here, tolerance } = verified
   const made = [...new Set(shards.map(({ stored }) => JSON.stringify(stored)))]
-  const letter = ({ stored }: VerifiedShard): string => String.fromCharCode(65 + made.indexOf(JSON.stringify(stored)))
+  const letter = ({ stored }: VerifiedShard): string =>
+    String.fromCharCode(65 + made.indexOf(JSON.stringify(stored)))
   const rows = shards.map((shard): VerifyRow => ({
     ...shard,
     on: letter(shard),
@@ -66,17 +88,28 @@ export function verifyText(verified: Verification, format: 'text' | 'markdown'):
   }))
   const machines = made.map((text, i): MachineRow => {
     const name = String.fromCharCode(65 + i)
-    return { ...(JSON.parse(text) as ComputeEnvironment), name, shards: rows.filter(({ on }) => on === name).length }
+    return {
+      ...(JSON.parse(text) as ComputeEnvironment),
+      name,
+      shards: rows.filter(({ on }) => on === name).length,
+    }
   })
   const faults = rows.flatMap(({ model, dataset, differing, faults }) => [
     ...faults.map(({ id, fault }) => `${model} on ${dataset}: ${id}: ${fault}`),
-    ...(differing > faults.length ? [`${model} on ${dataset}: ${differing - faults.length} more`] : []),
+    ...(differing > faults.length
+      ? [`${model} on ${dataset}: ${differing - faults.length} more`]
+      : []),
   ])
-  const notes = [...faults, ...left.map(({ model, dataset, reason }) => `not run: ${model} on ${dataset}: ${reason}`)]
+  const notes = [
+    ...faults,
+    ...left.map(({ model, dataset, reason }) => `not run: ${model} on ${dataset}: ${reason}`),
+  ]
   const tables = [
     rows.length === 0 ? '' : `${formatTable(columns, rows, format)}\n`,
     formatTable(machineColumns, [...machines, { ...here, name: 'here', shards: null }], format),
   ]
-  const listed = notes.map(note => `${format === 'markdown' ? '- ' : ''}${stripControlCharacters(note)}\n`).join('')
+  const listed = notes
+    .map(note => `${format === 'markdown' ? '- ' : ''}${stripControlCharacters(note)}\n`)
+    .join('')
   return `${verifySentence(verified)}\n\n${tables.join('')}${listed && `\n${listed}`}`
 }

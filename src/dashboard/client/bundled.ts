@@ -39,8 +39,10 @@ const viewLoaders: { [V in keyof ViewData]: (query: ViewQuery) => Promise<ViewDa
   overview: () => loadJson('overview'),
   progress: () => loadJson('progress'),
   cluster: () => Promise.reject(new Error('a bundle knows no queue')),
-  scatter: async query => scatterRows(await loadCounts(query['x']), await loadCounts(query['y']), groupFilter(query)),
-  model: async query => modelView(await loadCounts(query['dataset']), query['model']!, groupFilter(query)),
+  scatter: async query =>
+    scatterRows(await loadCounts(query['x']), await loadCounts(query['y']), groupFilter(query)),
+  model: async query =>
+    modelView(await loadCounts(query['dataset']), query['model']!, groupFilter(query)),
   gallery: async query => {
     const side = await loadSide(query['dataset'], query['model'])
     const { correct, status } = side.answers
@@ -50,13 +52,18 @@ const viewLoaders: { [V in keyof ViewData]: (query: ViewQuery) => Promise<ViewDa
       wrong: i => correct[i] === false,
       failed: i => !['ok', 'no-accepted-class', null].includes(status[i]!),
     }
-    return pageOf([side], rowsOf(side.images, groupFilter(query)).filter(kept[query['outcome'] ?? 'wrong']!), query)
+    return pageOf(
+      [side],
+      rowsOf(side.images, groupFilter(query)).filter(kept[query['outcome'] ?? 'wrong']!),
+      query,
+    )
   },
   flips: async query => {
     const sides = await loadSides(query)
     const right = query['change'] === 'gained' ? 1 : 0
     const rows = rowsOf(sides[0].images, groupFilter(query)).filter(
-      i => sides[right].answers.correct[i] === true && sides[1 - right]!.answers.correct[i] === false,
+      i =>
+        sides[right].answers.correct[i] === true && sides[1 - right]!.answers.correct[i] === false,
     )
     return pageOf(sides, rows, query)
   },
@@ -68,10 +75,15 @@ const viewLoaders: { [V in keyof ViewData]: (query: ViewQuery) => Promise<ViewDa
     ),
 }
 
-export const loadFromFiles = <V extends keyof ViewData>(view: V, query: ViewQuery): Promise<ViewData[V]> =>
-  viewLoaders[view](query)
+export const loadFromFiles = <V extends keyof ViewData>(
+  view: V,
+  query: ViewQuery,
+): Promise<ViewData[V]> => viewLoaders[view](query)
 
-async function findPosition(dataset: string | undefined, model?: string): Promise<[number, number]> {
+async function findPosition(
+  dataset: string | undefined,
+  model?: string,
+): Promise<[number, number]> {
   const { datasets } = await loadJson<Overview>('overview')
   const d = datasets.findIndex(({ name }) => name === dataset)
   if (d < 0) throw new Error(`unknown data set: ${dataset ?? ''}`)
@@ -86,7 +98,11 @@ async function loadCounts(dataset: string | undefined): Promise<DatasetCounts> {
   const full = ({ n, top1, top5, errors }: Record<keyof ModelCounts, number>): ModelCounts => ({
     ...{ n: counts[n]!, top1: counts[top1]!, top5: counts[top5]!, errors: counts[errors]! },
   })
-  return { values, codes, models: new Map(Object.entries(models).map(([name, places]) => [name, full(places)])) }
+  return {
+    values,
+    codes,
+    models: new Map(Object.entries(models).map(([name, places]) => [name, full(places)])),
+  }
 }
 
 /** One model's answers with the images that they are about. */
@@ -98,7 +114,10 @@ interface ModelSide {
   accepted: (number[] | null)[]
 }
 
-async function loadSide(dataset: string | undefined, model: string | undefined): Promise<ModelSide> {
+async function loadSide(
+  dataset: string | undefined,
+  model: string | undefined,
+): Promise<ModelSide> {
   const [d, m] = await findPosition(dataset, model ?? '')
   const answers = await loadJson<BundledAnswers>(`${d}/${m}`)
   const images = await loadJson<BundledImages>(answers.images)
@@ -111,9 +130,16 @@ async function loadSides({ dataset, first, second }: ViewQuery): Promise<[ModelS
   if (a.images === b.images) return [a, b]
   const at = new Map(b.images.id.map((id, i) => [id, i]))
   const places = a.images.id.map(id => at.get(id))
-  const moved = <T>(list: readonly T[]): (T | null)[] => places.map(i => (i === undefined ? null : list[i]!))
+  const moved = <T>(list: readonly T[]): (T | null)[] =>
+    places.map(i => (i === undefined ? null : list[i]!))
   const { images, correct, status, top, p } = b.answers
-  const answers = { images, correct: moved(correct), status: moved(status), top: moved(top), p: moved(p) }
+  const answers = {
+    images,
+    correct: moved(correct),
+    status: moved(status),
+    top: moved(top),
+    p: moved(p),
+  }
   return [a, { ...b, answers, accepted: moved(b.accepted) }]
 }
 
@@ -130,16 +156,27 @@ function pairRows([first, second]: [ModelSide, ModelSide]): PairRow[] {
       onlySecond: Number(b && !a),
       neither: Number(!a && !b),
     }
-    return [{ ...counts, ...groupsOf(first.images, i), cluster: first.images.household?.[i] ?? null }]
+    return [
+      { ...counts, ...groupsOf(first.images, i), cluster: first.images.household?.[i] ?? null },
+    ]
   })
 }
 
 const groupsOf = (images: BundledImages, i: number): Record<Dimension, string | null> => ({
-  ...{ region: images.region[i]!, country: images.country[i]!, income: images.income[i]!, label: images.label[i]! },
+  ...{
+    region: images.region[i]!,
+    country: images.country[i]!,
+    income: images.income[i]!,
+    label: images.label[i]!,
+  },
 })
 
 /** The most confident answers of the first model first. */
-function pageOf(sides: readonly ModelSide[], rows: readonly number[], query: ViewQuery): GalleryPage {
+function pageOf(
+  sides: readonly ModelSide[],
+  rows: readonly number[],
+  query: ViewQuery,
+): GalleryPage {
   const { answers, images } = sides[0]!
   const confidence = (i: number): number => answers.p[i]?.[0] ?? -1
   const sorted = rows.toSorted((a, b) => confidence(b) - confidence(a) || a - b)

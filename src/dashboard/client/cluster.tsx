@@ -36,11 +36,17 @@ function ClusterSection({ cluster: { runs, workers } }: { cluster: ClusterState 
           rows={workers}
           columns={[
             { heading: 'host', cell: ({ host, pid }) => `${host}, process ${pid}` },
-            { heading: 'at work on', cell: ({ run, unit }) => (unit === undefined ? '–' : `${run ?? ''} ${unit}`) },
+            {
+              heading: 'at work on',
+              cell: ({ run, unit }) => (unit === undefined ? '–' : `${run ?? ''} ${unit}`),
+            },
             { heading: 'units', numeric: true, cell: ({ done }) => wholeNumberText(done) },
             { heading: 'images/s', numeric: true, cell: ({ rate }) => rate?.toFixed(1) ?? '–' },
             { heading: 'cores', numeric: true, cell: ({ cores }) => wholeNumberText(cores) },
-            { heading: 'machine', cell: ({ machine, instructions }) => `${machine} (${instructions})` },
+            {
+              heading: 'machine',
+              cell: ({ machine, instructions }) => `${machine} (${instructions})`,
+            },
             { heading: 'geogap', cell: ({ version }) => version },
           ]}
         />
@@ -72,7 +78,9 @@ const unitStates: { name: string; of: (run: RunState) => number }[] = [
 
 function RunSection({ run }: { run: RunState }) {
   const { id, place, state, units, left } = run
-  const shares = unitStates.map(({ name, of }) => ({ name, count: of(run) })).filter(({ count }) => count > 0)
+  const shares = unitStates
+    .map(({ name, of }) => ({ name, count: of(run) }))
+    .filter(({ count }) => count > 0)
   const words = shares.map(({ name, count }) => `${wholeNumberText(count)} ${name}`).join(', ')
   return (
     <section aria-label={`Run ${id}`}>

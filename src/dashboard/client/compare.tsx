@@ -47,25 +47,61 @@ export function CompareView({ overview, route }: { overview: Overview; route: Ro
   const { dataset, first, second } = pair
   const present = dimensions.filter(dimension => dataset.values[dimension].length > 0)
   const by = present.find(dimension => dimension === route.query['by']) ?? present[0]!
-  const view = useView('compare', { dataset: dataset.name, first, second, by, ...groupFilter(route.query) })
+  const view = useView('compare', {
+    dataset: dataset.name,
+    first,
+    second,
+    by,
+    ...groupFilter(route.query),
+  })
   return (
     <>
       <h1 tabIndex={-1}>Two models on {dataset.title}</h1>
       <ModelPairForm {...{ overview, route, pair }}>
-        <Select {...{ route, name: 'by', value: by, options: present.map(name => [name, dimensionNames[name]]) }} />
+        <Select
+          {...{
+            route,
+            name: 'by',
+            value: by,
+            options: present.map(name => [name, dimensionNames[name]]),
+          }}
+        />
       </ModelPairForm>
       <WhenLoaded of={view}>{data => <Changes {...{ data, by, route, pair }} />}</WhenLoaded>
     </>
   )
 }
 
-function ModelPairForm({ overview, route, pair, children }: PairProps & { children: ComponentChildren }) {
+function ModelPairForm({
+  overview,
+  route,
+  pair,
+  children,
+}: PairProps & { children: ComponentChildren }) {
   const { dataset, first, second } = pair
   const options = dataset.models
   return (
     <form class="filters">
-      <Select {...{ route, name: 'first', label: 'first model', value: first, options, reset: { second } }} />
-      <Select {...{ route, name: 'second', label: 'second model', value: second, options, reset: { first } }} />
+      <Select
+        {...{
+          route,
+          name: 'first',
+          label: 'first model',
+          value: first,
+          options,
+          reset: { second },
+        }}
+      />
+      <Select
+        {...{
+          route,
+          name: 'second',
+          label: 'second model',
+          value: second,
+          options,
+          reset: { first },
+        }}
+      />
       <DatasetSelect
         {...{ route, name: 'dataset', dataset, datasets: overview.datasets }}
         reset={{ ...emptyFilter, first: '', second: '', by: '' }}
@@ -81,7 +117,12 @@ interface ChangesProps extends Pick<PairProps, 'route' | 'pair'> {
   by: Dimension
 }
 
-function Changes({ data: { rows, tested, leftOut, minN, households }, by, route, pair }: ChangesProps) {
+function Changes({
+  data: { rows, tested, leftOut, minN, households },
+  by,
+  route,
+  pair,
+}: ChangesProps) {
   const { dataset, first, second } = pair
   const [overall] = rows
   if (!overall) return <p>No image has an outcome of both models.</p>
@@ -99,28 +140,34 @@ function Changes({ data: { rows, tested, leftOut, minN, households }, by, route,
       <p>
         With {second} in place of {first}, accuracy changes by{' '}
         <strong>{signedPointsText(overall.change)} points</strong> (95 % interval{' '}
-        {signedPointsText(overall.interval[0])} to {signedPointsText(overall.interval[1])}, p {pValueText(overall.p)}):{' '}
-        {wholeNumberText(overall.gained)} images gained, {wholeNumberText(overall.lost)} lost, of{' '}
-        {wholeNumberText(overall.n)}.
+        {signedPointsText(overall.interval[0])} to {signedPointsText(overall.interval[1])}, p{' '}
+        {pValueText(overall.p)}): {wholeNumberText(overall.gained)} images gained,{' '}
+        {wholeNumberText(overall.lost)} lost, of {wholeNumberText(overall.n)}.
       </p>
       <DataTable
         caption={`By ${dimensionNames[by]}, the largest loss first; p from ${households === null ? 'McNemar’s exact test' : 'an exact test in which the images of one household change together'}, adjusted over ${tested} groups${leftOut > 0 ? `; ${leftOut} groups of fewer than ${minN} images are left out` : ''}`}
         rows={rows}
         columns={[
-          { heading: dimensionNames[by], cell: row => (row.by === 'overall' ? 'all images' : row.group) },
+          {
+            heading: dimensionNames[by],
+            cell: row => (row.by === 'overall' ? 'all images' : row.group),
+          },
           { heading: 'first %', numeric: true, cell: row => percent(row.first) },
           { heading: 'second %', numeric: true, cell: row => percent(row.second) },
           { heading: 'change', numeric: true, cell: row => signedPointsText(row.change) },
           {
             heading: '95 % interval',
             numeric: true,
-            cell: row => `${signedPointsText(row.interval[0])} to ${signedPointsText(row.interval[1])}`,
+            cell: row =>
+              `${signedPointsText(row.interval[0])} to ${signedPointsText(row.interval[1])}`,
           },
           {
             heading: 'adjusted p',
             numeric: true,
             cell: row => (
-              <span class={row.adjusted < significanceLevel ? 'shown' : ''}>{pValueText(row.adjusted)}</span>
+              <span class={row.adjusted < significanceLevel ? 'shown' : ''}>
+                {pValueText(row.adjusted)}
+              </span>
             ),
           },
           {
@@ -128,7 +175,11 @@ function Changes({ data: { rows, tested, leftOut, minN, households }, by, route,
             numeric: true,
             cell: row => <a href={link(row, 'gained')}>{wholeNumberText(row.gained)}</a>,
           },
-          { heading: 'lost', numeric: true, cell: row => <a href={link(row, 'lost')}>{wholeNumberText(row.lost)}</a> },
+          {
+            heading: 'lost',
+            numeric: true,
+            cell: row => <a href={link(row, 'lost')}>{wholeNumberText(row.lost)}</a>,
+          },
           { heading: 'n', numeric: true, cell: row => wholeNumberText(row.n) },
         ]}
       />
@@ -161,7 +212,14 @@ export function FlipsView({ overview, route }: { overview: Overview; route: Rout
         />
       </ModelPairForm>
       <p>
-        <a href={linkTo('compare', { dataset: dataset.name, first, second, ...groupFilter(route.query) })}>
+        <a
+          href={linkTo('compare', {
+            dataset: dataset.name,
+            first,
+            second,
+            ...groupFilter(route.query),
+          })}
+        >
           Back to the comparison
         </a>
       </p>

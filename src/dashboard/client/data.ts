@@ -46,8 +46,15 @@ const loadView: ViewLoader = async (view, query) =>
 export type ViewState<T> = { data: T | undefined; error: string | undefined }
 
 /** A view's data; while other data are on their way the old stay. `every` asks again after so many milliseconds. */
-export function useView<V extends keyof ViewData>(view: V, query: ViewQuery, every?: number): ViewState<ViewData[V]> {
-  const [answered, setAnswered] = useState<ViewState<ViewData[V]>>({ data: undefined, error: undefined })
+export function useView<V extends keyof ViewData>(
+  view: V,
+  query: ViewQuery,
+  every?: number,
+): ViewState<ViewData[V]> {
+  const [answered, setAnswered] = useState<ViewState<ViewData[V]>>({
+    data: undefined,
+    error: undefined,
+  })
   const key = JSON.stringify(query)
   useEffect(() => {
     let wanted = true
@@ -59,7 +66,8 @@ export function useView<V extends keyof ViewData>(view: V, query: ViewQuery, eve
       loadView(view, query)
         .then(
           data => wanted && setAnswered({ data, error: undefined }),
-          (error: unknown) => wanted && setAnswered({ data: undefined, error: (error as Error).message }),
+          (error: unknown) =>
+            wanted && setAnswered({ data: undefined, error: (error as Error).message }),
         )
         .finally(again)
     }

@@ -49,7 +49,9 @@ function useWidth(place: { current: HTMLElement | null }): number {
   const [width, setWidth] = useState(0)
   useEffect(() => {
     const observer = new ResizeObserver(([entry]) =>
-      setWidth(Math.min(920, widthStepPx * Math.floor((entry?.contentRect.width ?? 0) / widthStepPx))),
+      setWidth(
+        Math.min(920, widthStepPx * Math.floor((entry?.contentRect.width ?? 0) / widthStepPx)),
+      ),
     )
     observer.observe(place.current!)
     return () => observer.disconnect()
@@ -77,7 +79,8 @@ async function draw(
     if (about !== undefined) onPick(about)
   })
   await view.runAsync()
-  for (const part of place.querySelectorAll('svg, svg [role], svg [aria-label]')) moveLabelToTitle(part)
+  for (const part of place.querySelectorAll('svg, svg [role], svg [aria-label]'))
+    moveLabelToTitle(part)
   return () => view.finalize()
 }
 
@@ -85,7 +88,11 @@ async function draw(
 function moveLabelToTitle(part: Element): void {
   const about = part.getAttribute('aria-label')
   if (about !== null && part.localName === 'path') {
-    part.append(Object.assign(document.createElementNS('http://www.w3.org/2000/svg', 'title'), { textContent: about }))
+    part.append(
+      Object.assign(document.createElementNS('http://www.w3.org/2000/svg', 'title'), {
+        textContent: about,
+      }),
+    )
   }
   for (const name of ['role', 'aria-label', 'aria-roledescription']) part.removeAttribute(name)
 }

@@ -21,7 +21,13 @@ export function GalleryView({ overview, route }: { overview: Overview; route: Ro
   const model = route.query['model'] ?? overview.models[0]!.name
   const dataset = datasetOf(overview, route.query['dataset'])
   const { outcome = 'wrong', page = '0' } = route.query
-  const view = useView('gallery', { model, dataset: dataset.name, outcome, page, ...groupFilter(route.query) })
+  const view = useView('gallery', {
+    model,
+    dataset: dataset.name,
+    outcome,
+    page,
+    ...groupFilter(route.query),
+  })
   return (
     <>
       <h1 tabIndex={-1}>
@@ -34,7 +40,9 @@ export function GalleryView({ overview, route }: { overview: Overview; route: Ro
           datasets={overview.datasets.filter(({ models }) => models.includes(model))}
         />
         <Filters route={route} dataset={dataset} />
-        <Select {...{ route, name: 'outcome', label: 'answers', value: outcome, options: outcomes }} />
+        <Select
+          {...{ route, name: 'outcome', label: 'answers', value: outcome, options: outcomes }}
+        />
       </form>
       <p>
         <a href={linkTo('model', { model, dataset: dataset.name, ...groupFilter(route.query) })}>
@@ -132,7 +140,11 @@ function GalleryImage({
         <TopClasses key={answer.model} answer={answer} named={answers.length > 1} />
       ))}
       <label class="check">
-        <input type="checkbox" checked={selected} onChange={event => onSelect(event.currentTarget.checked)} />{' '}
+        <input
+          type="checkbox"
+          checked={selected}
+          onChange={event => onSelect(event.currentTarget.checked)}
+        />{' '}
         <span>{id}</span>
       </label>
     </li>
@@ -144,11 +156,23 @@ function Picture({ address, label }: { address: string | null; label: string }) 
   const [failed, setFailed] = useState(false)
   if (address === null || failed) return <div class="picture quiet">no picture here</div>
   return (
-    <img class="picture" src={address} alt={`an image of ${label}`} loading="lazy" onError={() => setFailed(true)} />
+    <img
+      class="picture"
+      src={address}
+      alt={`an image of ${label}`}
+      loading="lazy"
+      onError={() => setFailed(true)}
+    />
   )
 }
 
-function TopClasses({ answer: { model, correct, top }, named }: { answer: ModelAnswer; named: boolean }) {
+function TopClasses({
+  answer: { model, correct, top },
+  named,
+}: {
+  answer: ModelAnswer
+  named: boolean
+}) {
   const verdict = correct === null ? 'not judged' : correct ? 'right' : 'wrong'
   return (
     <>
@@ -195,7 +219,11 @@ function Pagination({ route, total }: { route: Route; total: number }) {
 
 /** The selected images as a file; `dataset` and `id` name them. */
 function saveSlice({ dataset }: DatasetFact, items: readonly GalleryItem[]): void {
-  const column = (name: string, value: (item: GalleryItem) => string | null) => ({ name, heading: name, value })
+  const column = (name: string, value: (item: GalleryItem) => string | null) => ({
+    name,
+    heading: name,
+    value,
+  })
   const columns = [
     column('dataset', () => dataset),
     column('id', ({ id }) => id),
@@ -205,7 +233,9 @@ function saveSlice({ dataset }: DatasetFact, items: readonly GalleryItem[]): voi
     column('country', ({ country }) => country),
     column('model', ({ answers }) => answers.at(-1)?.model ?? null),
   ]
-  const address = URL.createObjectURL(new Blob([formatTable(columns, items, 'csv')], { type: 'text/csv' }))
+  const address = URL.createObjectURL(
+    new Blob([formatTable(columns, items, 'csv')], { type: 'text/csv' }),
+  )
   const link = Object.assign(document.createElement('a'), { href: address, download: 'slice.csv' })
   link.click()
   URL.revokeObjectURL(address)

@@ -15,13 +15,19 @@ export function HeatTable({
   const regions = [...new Set(cells.map(({ region }) => region))].sort()
   const classes = new Map<string, Map<string, ClassRegionCell>>()
   for (const cell of cells)
-    classes.set(cell.label, (classes.get(cell.label) ?? new Map<string, ClassRegionCell>()).set(cell.region, cell))
+    classes.set(
+      cell.label,
+      (classes.get(cell.label) ?? new Map<string, ClassRegionCell>()).set(cell.region, cell),
+    )
   const rows = [...classes].sort((a, b) => spreadOf(b[1]) - spreadOf(a[1]))
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Accuracy by class and region">
       <table class="heat">
         <caption>
-          <span>Top-1 accuracy in percent by class and region, the largest difference between regions first</span>
+          <span>
+            Top-1 accuracy in percent by class and region, the largest difference between regions
+            first
+          </span>
         </caption>
         <thead>
           <tr>

@@ -48,11 +48,17 @@ function App() {
       <header>
         <nav aria-label="Views">
           <strong>geogap</strong>
-          {[...pages, ...(overview.data?.cluster ? [['cluster', 'Cluster'] as const] : [])].map(([view, title]) => (
-            <a key={view} href={linkTo(view)} aria-current={view === route.view ? 'page' : undefined}>
-              {title}
-            </a>
-          ))}
+          {[...pages, ...(overview.data?.cluster ? [['cluster', 'Cluster'] as const] : [])].map(
+            ([view, title]) => (
+              <a
+                key={view}
+                href={linkTo(view)}
+                aria-current={view === route.view ? 'page' : undefined}
+              >
+                {title}
+              </a>
+            ),
+          )}
         </nav>
         {overview.data?.madeUp && <p class="banner">Made-up data. {overview.data.madeUp}</p>}
       </header>

@@ -1,7 +1,12 @@
 import { regionsSpec } from '../../report/figures/regions.ts'
 import { accuracyPercent } from '../../lib/table/values.ts'
 import { percent } from '../../lib/table/text.ts'
-import { type Dimension, dimensions, groupFilter, type GroupAccuracyEstimate } from '../../analysis/datasetCounts.ts'
+import {
+  type Dimension,
+  dimensions,
+  groupFilter,
+  type GroupAccuracyEstimate,
+} from '../../analysis/datasetCounts.ts'
 import { type DatasetFact, type ModelView as Data, type Overview } from '../views.ts'
 import { useView } from './data.ts'
 import { Figure } from './figure.tsx'
@@ -25,7 +30,10 @@ import { linkTo, type Route } from './route.ts'
 export function ModelView({ overview, route }: { overview: Overview; route: Route }) {
   const model = route.query['model'] ?? overview.models[0]!.name
   const own = overview.datasets.filter(({ models }) => models.includes(model))
-  const dataset = datasetOf({ ...overview, datasets: own.length > 0 ? own : overview.datasets }, route.query['dataset'])
+  const dataset = datasetOf(
+    { ...overview, datasets: own.length > 0 ? own : overview.datasets },
+    route.query['dataset'],
+  )
   const view = useView('model', { model, dataset: dataset.name, ...groupFilter(route.query) })
   const link = (more: Partial<Record<Dimension, string>>): string =>
     linkTo('gallery', { model, dataset: dataset.name, ...groupFilter(route.query), ...more })
@@ -35,8 +43,17 @@ export function ModelView({ overview, route }: { overview: Overview; route: Rout
         {model} on {dataset.title}
       </h1>
       <form class="filters">
-        <Select {...{ route, name: 'model', value: model, options: overview.models.map(({ name }) => name) }} />
-        <DatasetSelect {...{ route, name: 'dataset', dataset, datasets: own, reset: { ...emptyFilter, by: '' } }} />
+        <Select
+          {...{
+            route,
+            name: 'model',
+            value: model,
+            options: overview.models.map(({ name }) => name),
+          }}
+        />
+        <DatasetSelect
+          {...{ route, name: 'dataset', dataset, datasets: own, reset: { ...emptyFilter, by: '' } }}
+        />
         <Filters route={route} dataset={dataset} />
       </form>
       <WhenLoaded of={view}>
@@ -46,9 +63,12 @@ export function ModelView({ overview, route }: { overview: Overview; route: Rout
               Top-1 accuracy <strong>{percent(data.overall.top1)} %</strong> (95 % interval{' '}
               {rateIntervalText(data.overall)}), top-5 {percent(data.overall.top5)} %, n ={' '}
               {wholeNumberText(data.overall.n)}
-              {data.overall.errors > 0 && `, ${wholeNumberText(data.overall.errors)} images failed`}.{' '}
-              <a href={link({})}>See its images</a>, or{' '}
-              <a href={linkTo('compare', { first: model, dataset: dataset.name })}>compare it with another model</a>.
+              {data.overall.errors > 0 && `, ${wholeNumberText(data.overall.errors)} images failed`}
+              . <a href={link({})}>See its images</a>, or{' '}
+              <a href={linkTo('compare', { first: model, dataset: dataset.name })}>
+                compare it with another model
+              </a>
+              .
             </p>
             <GroupsSection {...{ data, route, link, dataset, overview, model }} />
           </>
@@ -73,7 +93,9 @@ function GroupsSection({ data, route, link, dataset, overview, model }: GroupsPr
   const rows = data.groups[by]!
   const id = JSON.stringify([model, dataset.name, by, route.query])
   const pick = (about: string): void => {
-    const row = rows.find(({ group }) => about.startsWith(`${group}: `) || about.startsWith(`${model}, ${group}: `))
+    const row = rows.find(
+      ({ group }) => about.startsWith(`${group}: `) || about.startsWith(`${model}, ${group}: `),
+    )
     if (row) location.hash = link({ [by]: row.group })
   }
   return (
@@ -96,7 +118,10 @@ function GroupsSection({ data, route, link, dataset, overview, model }: GroupsPr
         caption={`Accuracy by ${dimensionNames[by]}; each leads to its images`}
         rows={by === 'label' ? [...rows].sort((a, b) => (a.top1 ?? 2) - (b.top1 ?? 2)) : rows}
         columns={[
-          { heading: dimensionNames[by], cell: ({ group }) => <a href={link({ [by]: group })}>{group}</a> },
+          {
+            heading: dimensionNames[by],
+            cell: ({ group }) => <a href={link({ [by]: group })}>{group}</a>,
+          },
           ...rateColumns<GroupAccuracyEstimate>(),
           { heading: 'failed', numeric: true, cell: ({ errors }) => wholeNumberText(errors) },
         ]}
@@ -111,10 +136,22 @@ interface GroupFigureProps {
   pick: (about: string) => void
 }
 
-function IntervalFigure({ rows, model, by, id, pick }: GroupFigureProps & { model: string; by: Dimension }) {
+function IntervalFigure({
+  rows,
+  model,
+  by,
+  id,
+  pick,
+}: GroupFigureProps & { model: string; by: Dimension }) {
   const known = rows
     .filter(({ top1 }) => top1 !== null)
-    .map(({ group, n, errors, ...row }) => ({ model, region: group, n, errors, ...accuracyPercent(row) }))
+    .map(({ group, n, errors, ...row }) => ({
+      model,
+      region: group,
+      n,
+      errors,
+      ...accuracyPercent(row),
+    }))
   if (known.length === 0) return null
   const best = [...known].sort((a, b) => b.accuracy - a.accuracy).map(({ region }) => region)
   const order = by === 'income' ? known.map(({ region }) => region) : best
@@ -134,7 +171,9 @@ const minN = 30
 function CountryMapFigure({ rows, overview, id, pick }: GroupFigureProps & { overview: Overview }) {
   const known = rows.flatMap(row => {
     const id = overview.countries[row.group]
-    return row.top1 === null || id === undefined ? [] : [{ country: row.group, id, n: row.n, ...accuracyPercent(row) }]
+    return row.top1 === null || id === undefined
+      ? []
+      : [{ country: row.group, id, n: row.n, ...accuracyPercent(row) }]
   })
   if (!known.some(({ n }) => n >= minN)) return null
   return (
@@ -142,7 +181,9 @@ function CountryMapFigure({ rows, overview, id, pick }: GroupFigureProps & { ove
       id={`map ${id}`}
       label="World map of accuracy by country; the table below has the numbers"
       caption={`Top-1 accuracy in percent on each country’s images; dashed outlines: fewer than ${minN} images; pale: none. Equal Earth projection; outlines by Natural Earth.`}
-      spec={async width => (await import('../../report/figures/map.ts')).countryMapSpec(known, minN, width)}
+      spec={async width =>
+        (await import('../../report/figures/map.ts')).countryMapSpec(known, minN, width)
+      }
       onPick={pick}
     />
   )

@@ -1,4 +1,9 @@
-import { panelLine, linePanelsSpec, fitPanelLine, type PanelPoint } from '../../report/figures/linePanel.ts'
+import {
+  panelLine,
+  linePanelsSpec,
+  fitPanelLine,
+  type PanelPoint,
+} from '../../report/figures/linePanel.ts'
 import { seriesColor } from '../../report/figures/theme.ts'
 import { percent } from '../../lib/table/text.ts'
 import { groupFilter } from '../../analysis/datasetCounts.ts'
@@ -37,22 +42,41 @@ export function ModelsView({ overview, route }: { overview: Overview; route: Rou
   return (
     <>
       <h1 tabIndex={-1}>
-        {isSameAxis({ x, y }, route) ? `Models on ${y.title}` : `Models: ${y.title} against ${x.title}`}
+        {isSameAxis({ x, y }, route)
+          ? `Models on ${y.title}`
+          : `Models: ${y.title} against ${x.title}`}
       </h1>
       <AxesForm {...{ overview, route, axes: { x, y } }} />
-      <WhenLoaded of={view}>{data => <ModelsSection {...{ data, overview, route, axes: { x, y } }} />}</WhenLoaded>
+      <WhenLoaded of={view}>
+        {data => <ModelsSection {...{ data, overview, route, axes: { x, y } }} />}
+      </WhenLoaded>
     </>
   )
 }
 
-function AxesForm({ overview, route, axes: { x, y } }: { overview: Overview; route: Route; axes: DatasetAxes }) {
+function AxesForm({
+  overview,
+  route,
+  axes: { x, y },
+}: {
+  overview: Overview
+  route: Route
+  axes: DatasetAxes
+}) {
   const families = [...new Set(overview.models.map(({ family }) => family))].sort()
   const { datasets } = overview
   return (
     <form class="filters">
       <DatasetSelect {...{ route, name: 'x', label: 'x axis', dataset: x, datasets, reset: {} }} />
       <DatasetSelect {...{ route, name: 'y', label: 'y axis', dataset: y, datasets }} />
-      <Select {...{ route, name: 'family', value: route.query['family'] ?? '', options: [['', 'all'], ...families] }} />
+      <Select
+        {...{
+          route,
+          name: 'family',
+          value: route.query['family'] ?? '',
+          options: [['', 'all'], ...families],
+        }}
+      />
       <Filters route={route} dataset={y} />
     </form>
   )
@@ -69,7 +93,8 @@ function ModelsSection({ data, overview, route, axes: { x, y } }: ModelsProps) {
   const { family = '' } = route.query
   const families = new Map(overview.models.map(model => [model.name, model.family]))
   const rows = data.filter(({ model }) => family === '' || families.get(model) === family)
-  const link = (model: string): string => linkTo('model', { model, dataset: y.name, ...groupFilter(route.query) })
+  const link = (model: string): string =>
+    linkTo('model', { model, dataset: y.name, ...groupFilter(route.query) })
   const same = isSameAxis({ x, y }, route)
   return (
     <div class="beside">
@@ -84,7 +109,15 @@ function ModelsSection({ data, overview, route, axes: { x, y } }: ModelsProps) {
         rows={rows}
         columns={[
           { heading: 'model', cell: ({ model }) => <a href={link(model)}>{model}</a> },
-          ...(same ? [] : [{ heading: `${x.title} %`, numeric: true, cell: (row: ScatterRow) => percent(row.x.top1) }]),
+          ...(same
+            ? []
+            : [
+                {
+                  heading: `${x.title} %`,
+                  numeric: true,
+                  cell: (row: ScatterRow) => percent(row.x.top1),
+                },
+              ]),
           { heading: `${y.title} %`, numeric: true, cell: row => percent(row.y.top1) },
           { heading: '95 % interval', numeric: true, cell: row => rateIntervalText(row.y) },
           { heading: 'n', numeric: true, cell: row => wholeNumberText(row.y.n) },
@@ -128,7 +161,11 @@ function ScatterFigure({ rows, overview, axes, id, link }: ScatterProps) {
         linePanelsSpec(
           [
             {
-              ...{ title: '', x: `${axes[0]} top-1 accuracy (%)`, y: `${axes[1]} top-1 accuracy (%)` },
+              ...{
+                title: '',
+                x: `${axes[0]} top-1 accuracy (%)`,
+                y: `${axes[1]} top-1 accuracy (%)`,
+              },
               namesPoints: points.length <= maxPointLabels,
               series: [{ label: [], color: seriesColor(1), points, line: panelLine(line) }],
             },

@@ -23,9 +23,21 @@ export function OverviewView({ overview }: { overview: Overview }) {
               reference ? title : <a href={linkTo('models', { y: name })}>{title}</a>,
           },
           { heading: 'images', numeric: true, cell: ({ images }) => wholeNumberText(images) },
-          { heading: 'models', numeric: true, cell: ({ models }) => wholeNumberText(models.length) },
-          { heading: 'regions', numeric: true, cell: ({ values }) => valueCountText(values.region) },
-          { heading: 'countries', numeric: true, cell: ({ values }) => valueCountText(values.country) },
+          {
+            heading: 'models',
+            numeric: true,
+            cell: ({ models }) => wholeNumberText(models.length),
+          },
+          {
+            heading: 'regions',
+            numeric: true,
+            cell: ({ values }) => valueCountText(values.region),
+          },
+          {
+            heading: 'countries',
+            numeric: true,
+            cell: ({ values }) => valueCountText(values.country),
+          },
           { heading: 'classes', numeric: true, cell: ({ values }) => valueCountText(values.label) },
         ]}
       />
@@ -41,7 +53,9 @@ type DatasetWithFinding = DatasetFact & { finding: Finding }
 
 /** The answer that the stored predictions give so far, before any click. */
 function FindingsTable({ overview }: { overview: Overview }) {
-  const found = overview.datasets.filter((dataset): dataset is DatasetWithFinding => dataset.finding !== null)
+  const found = overview.datasets.filter(
+    (dataset): dataset is DatasetWithFinding => dataset.finding !== null,
+  )
   const standard = overview.datasets.find(({ reference }) => reference)
   return (
     <DataTable
@@ -54,7 +68,8 @@ function FindingsTable({ overview }: { overview: Overview }) {
         {
           heading: 'disparity',
           numeric: true,
-          cell: ({ finding: { regions } }) => (regions ? percent(regions.accuracies[0] - regions.accuracies[1]) : '–'),
+          cell: ({ finding: { regions } }) =>
+            regions ? percent(regions.accuracies[0] - regions.accuracies[1]) : '–',
         },
         { heading: 'highest', cell: ({ finding: { regions } }) => regionText(regions, 0) },
         { heading: 'lowest', cell: ({ finding: { regions } }) => regionText(regions, 1) },
@@ -69,7 +84,9 @@ function FindingsTable({ overview }: { overview: Overview }) {
           : []),
         {
           heading: 'best model',
-          cell: ({ name, finding: { best } }) => <a href={linkTo('model', { model: best, dataset: name })}>{best}</a>,
+          cell: ({ name, finding: { best } }) => (
+            <a href={linkTo('model', { model: best, dataset: name })}>{best}</a>
+          ),
         },
       ]}
     />
@@ -77,7 +94,9 @@ function FindingsTable({ overview }: { overview: Overview }) {
 }
 
 const regionText = (regions: Finding['regions'], side: 0 | 1): string =>
-  regions ? `${side === 0 ? regions.highest : regions.lowest} ${percent(regions.accuracies[side])}` : '–'
+  regions
+    ? `${side === 0 ? regions.highest : regions.lowest} ${percent(regions.accuracies[side])}`
+    : '–'
 
 const gainText = (gain: Finding['gain']): string => {
   if (!gain) return '–'
@@ -93,8 +112,8 @@ function ProgressSection({
   return (
     <section aria-label="Progress">
       <p>
-        {wholeNumberText(complete)} of {wholeNumberText(evaluations)} evaluations are complete: {wholeNumberText(done)}{' '}
-        of {wholeNumberText(asked)} predictions
+        {wholeNumberText(complete)} of {wholeNumberText(evaluations)} evaluations are complete:{' '}
+        {wholeNumberText(done)} of {wholeNumberText(asked)} predictions
         {errors > 0 && `, ${wholeNumberText(errors)} of them failed images`}.
       </p>
       {done < asked && <progress max={asked} value={done} aria-label="Predictions stored" />}
@@ -124,7 +143,11 @@ function ProblemTables({ progress: { unfinished, failures } }: { progress: Dashb
             ...evaluationColumns,
             { heading: 'state', cell: row => row.state },
             { heading: 'predictions', numeric: true, cell: row => wholeNumberText(row.rows) },
-            { heading: 'of', numeric: true, cell: row => (row.images === null ? '–' : wholeNumberText(row.images)) },
+            {
+              heading: 'of',
+              numeric: true,
+              cell: row => (row.images === null ? '–' : wholeNumberText(row.images)),
+            },
             { heading: 'reason', cell: row => row.message ?? '' },
           ]}
         />

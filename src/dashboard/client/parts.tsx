@@ -15,7 +15,13 @@ export const rateIntervalText = ({ low, high }: Pick<AccuracyEstimate, 'low' | '
 export const wholeNumberText = (n: number): string => Math.round(n).toLocaleString('en-US')
 
 /** What a view shows once its data are there. */
-export function WhenLoaded<T>({ of, children }: { of: ViewState<T>; children: (data: T) => ComponentChildren }) {
+export function WhenLoaded<T>({
+  of,
+  children,
+}: {
+  of: ViewState<T>
+  children: (data: T) => ComponentChildren
+}) {
   if (of.error !== undefined) return <p role="alert">{of.error}</p>
   return of.data === undefined ? <p class="quiet">…</p> : <>{children(of.data)}</>
 }
@@ -33,7 +39,14 @@ interface SelectProps {
 }
 
 /** A choice that goes to the same view with another value. */
-export function Select({ route: { view, query }, name, label = name, value, options, reset }: SelectProps) {
+export function Select({
+  route: { view, query },
+  name,
+  label = name,
+  value,
+  options,
+  reset,
+}: SelectProps) {
   const choose = (chosen: string): void =>
     void (location.hash = linkTo(view, { ...query, page: undefined, ...reset, [name]: chosen }))
   return (
@@ -86,7 +99,12 @@ export function Filters({ route, dataset }: { route: Route; dataset: DatasetFact
 }
 
 /** Another data set has other regions and classes. */
-export const emptyFilter: Record<Dimension, string> = { region: '', country: '', income: '', label: '' }
+export const emptyFilter: Record<Dimension, string> = {
+  region: '',
+  country: '',
+  income: '',
+  label: '',
+}
 
 export interface ViewColumn<Row> {
   heading: string

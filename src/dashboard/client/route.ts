@@ -12,7 +12,10 @@ function parseRoute(hash: string): Route {
 }
 
 /** The address of a view; empty and missing values are left out. */
-export function linkTo(view: string, query: Readonly<Record<string, string | undefined>> = {}): string {
+export function linkTo(
+  view: string,
+  query: Readonly<Record<string, string | undefined>> = {},
+): string {
   const kept = Object.entries(query).flatMap(([name, value]) => (value ? [[name, value]] : []))
   const text = new URLSearchParams(kept).toString()
   return `#/${view}${text === '' ? '' : `?${text}`}`

@@ -39,10 +39,21 @@ const benchmarkAliases: Record<string, string> = {
 }
 
 /** Suites of the paper; ImageNet-C is in none of them for its size. */
-const standardSuite = ['imagenet-1k', 'imagenet-v2', 'imagenet-sketch', 'imagenet-r', 'imagenet-a', 'objectnet']
+const standardSuite = [
+  'imagenet-1k',
+  'imagenet-v2',
+  'imagenet-sketch',
+  'imagenet-r',
+  'imagenet-a',
+  'objectnet',
+]
 const geographicSuite = ['dollarstreet', 'geode']
 export const suites: Readonly<Record<string, readonly string[]>> = {
-  ...{ standard: standardSuite, geographic: geographicSuite, paper: [...standardSuite, ...geographicSuite] },
+  ...{
+    standard: standardSuite,
+    geographic: geographicSuite,
+    paper: [...standardSuite, ...geographicSuite],
+  },
 }
 
 /**

@@ -8,12 +8,22 @@ import type { ImageSource } from '../../lib/archive/member.ts'
 import { mapLimited } from '../../lib/concurrency.ts'
 import { incomeGroup, incomeScheme } from '../labels/incomes.ts'
 import { labelling, hasSameIndices, type Labelling } from '../labels/labelMap.ts'
-import { balanceRegions, countSharedHouseholds, splitByHousehold, type SplitPart } from './splits.ts'
+import {
+  balanceRegions,
+  countSharedHouseholds,
+  splitByHousehold,
+  type SplitPart,
+} from './splits.ts'
 import { parsePythonList, readTableEntry, rawCellText } from '../tables.ts'
 import { imageOf, type FileTree } from '../tree.ts'
 
 const csvName = (part: SplitPart): string => `images_v2_imagenet_${part}.csv`
-const regionNames: Record<string, string> = { af: 'Africa', am: 'Americas', as: 'Asia', eu: 'Europe' }
+const regionNames: Record<string, string> = {
+  af: 'Africa',
+  am: 'Americas',
+  as: 'Asia',
+  eu: 'Europe',
+}
 const quartiles = incomeScheme('dollarstreet-paper-1')
 const splitSeed = 1
 const testShare = 0.2
@@ -30,8 +40,15 @@ export const dollarstreet: Benchmark = {
   kind: 'geographic',
   terms: 'Creative Commons, as the source page says',
   source: 'https://mlcommons.org/datasets/dollar-street/',
-  expectedCounts: variant => ({ images: variant === 'published' ? 4308 : null, classes: 96, regions: 4 }),
-  variants: ['household', 'published', 'household-balanced'].flatMap(split => [split, `${split}/train`]),
+  expectedCounts: variant => ({
+    images: variant === 'published' ? 4308 : null,
+    classes: 96,
+    regions: 4,
+  }),
+  variants: ['household', 'published', 'household-balanced'].flatMap(split => [
+    split,
+    `${split}/train`,
+  ]),
   howToGet:
     'the archive that MLCommons publishes, as dollarstreet/ (or .zip, .tar) with images_v2_imagenet_{train,test}.csv and assets/',
   downloads: [],
@@ -52,13 +69,18 @@ interface DollarStreetRow {
   cells: Record<string, unknown>
 }
 
-async function readDollarStreet(tree: FileTree, options: ReadBenchmarkOptions): Promise<RawDataset> {
+async function readDollarStreet(
+  tree: FileTree,
+  options: ReadBenchmarkOptions,
+): Promise<RawDataset> {
   const [split, part = 'test'] = options.variant.split('/') as [string, SplitPart?]
   const [train, test] = [await readRows(tree, 'train'), await readRows(tree, 'test')]
   const rules = await labelling('dollarstreet-paper', options.labels)
-  const rows = { household: splitRowsByHousehold, 'household-balanced': splitBalanced, published: splitAsPublished }[
-    split
-  ]!(train, test)[part]
+  const rows = {
+    household: splitRowsByHousehold,
+    'household-balanced': splitBalanced,
+    published: splitAsPublished,
+  }[split]!(train, test)[part]
   const images = await locateRowImages(tree, rows)
   const stated = rules.space.kind === 'imagenet-1k' && options.labels === undefined
   const items: Sample[] = []
@@ -68,8 +90,14 @@ async function readDollarStreet(tree: FileTree, options: ReadBenchmarkOptions): 
     const topics = parsePythonList(rawCellText(row.cells['topics']) ?? '')
     const label = topics.find(topic => rules.accepted(topic))
     const id = rawCellText(row.cells['id'])
-    if (id === null) problems.push({ id: `row ${i + 1}`, code: 'no-id', message: `no id in row ${i + 1} of ${split}` })
-    else if (label === undefined) problems.push(unknownClassProblem(id, `topics ${topics.join(', ') || '(none)'}`))
+    if (id === null)
+      problems.push({
+        id: `row ${i + 1}`,
+        code: 'no-id',
+        message: `no id in row ${i + 1} of ${split}`,
+      })
+    else if (label === undefined)
+      problems.push(unknownClassProblem(id, `topics ${topics.join(', ') || '(none)'}`))
     else {
       const mapped = [...new Set(topics.flatMap(topic => rules.accepted(topic) ?? []))]
       const labels = stated ? (statedIndices(row, rules) ?? mapped) : mapped
@@ -77,7 +105,10 @@ async function readDollarStreet(tree: FileTree, options: ReadBenchmarkOptions): 
       items.push({ id, ...images[i]!, labels, label, groups: groupsOf(row) })
     }
   }
-  const shared = countSharedHouseholds(splitAsPublished(train, test).train, splitAsPublished(train, test).test)
+  const shared = countSharedHouseholds(
+    splitAsPublished(train, test).train,
+    splitAsPublished(train, test).test,
+  )
   return {
     name: `dollarstreet/${options.variant}`,
     samples: items,
@@ -94,19 +125,37 @@ async function readDollarStreet(tree: FileTree, options: ReadBenchmarkOptions): 
 const splitRowsByHousehold = (
   train: DollarStreetRow[],
   test: DollarStreetRow[],
-): Record<SplitPart, DollarStreetRow[]> => splitByHousehold([...train, ...test], testShare, splitSeed)
+): Record<SplitPart, DollarStreetRow[]> =>
+  splitByHousehold([...train, ...test], testShare, splitSeed)
 
-const splitAsPublished = (train: DollarStreetRow[], test: DollarStreetRow[]): Record<SplitPart, DollarStreetRow[]> => ({
+const splitAsPublished = (
+  train: DollarStreetRow[],
+  test: DollarStreetRow[],
+): Record<SplitPart, DollarStreetRow[]> => ({
   train,
   test,
 })
 
-function splitBalanced(train: DollarStreetRow[], test: DollarStreetRow[]): Record<SplitPart, DollarStreetRow[]> {
+function splitBalanced(
+  train: DollarStreetRow[],
+  test: DollarStreetRow[],
+): Record<SplitPart, DollarStreetRow[]> {
   const split = splitRowsByHousehold(train, test)
-  return { train: balanceRegions(split.train, splitSeed), test: balanceRegions(split.test, splitSeed) }
+  return {
+    train: balanceRegions(split.train, splitSeed),
+    test: balanceRegions(split.test, splitSeed),
+  }
 }
 
-const requiredColumns = ['id', 'topics', 'place', 'imageRelPath', 'region.id', 'country.name', 'income']
+const requiredColumns = [
+  'id',
+  'topics',
+  'place',
+  'imageRelPath',
+  'region.id',
+  'country.name',
+  'income',
+]
 
 async function readRows(tree: FileTree, part: SplitPart): Promise<DollarStreetRow[]> {
   const entry = await tree.find(csvName(part))
@@ -114,7 +163,10 @@ async function readRows(tree: FileTree, part: SplitPart): Promise<DollarStreetRo
   const { columns, rows } = await readTableEntry(entry)
   const lacking = requiredColumns.find(column => !columns.includes(column))
   if (lacking)
-    throw inputError('unknown-column', `no column ${lacking} in ${csvName(part)}; columns: ${columns.join(', ')}`)
+    throw inputError(
+      'unknown-column',
+      `no column ${lacking} in ${csvName(part)}; columns: ${columns.join(', ')}`,
+    )
   return rows.map(cells => ({
     household: rawCellText(cells['place']) ?? '',
     region: rawCellText(cells['region.id']) ?? '',
@@ -126,7 +178,9 @@ async function locateRowImages(
   tree: FileTree,
   rows: readonly DollarStreetRow[],
 ): Promise<{ image: ImageSource; bytes: number | null }[]> {
-  const files = new Map((await tree.list('assets').catch(() => [])).map(entry => [entry.path, entry]))
+  const files = new Map(
+    (await tree.list('assets').catch(() => [])).map(entry => [entry.path, entry]),
+  )
   return mapLimited(rows, 32, async ({ cells }) => {
     const path = (rawCellText(cells['imageRelPath']) ?? '').replace(/^\.?\//, '')
     return imageOf(files.get(path) ?? (await tree.find(path)), `${tree.location}/${path}`)
@@ -145,12 +199,17 @@ function groupsOf({ household, region, cells }: DollarStreetRow): Record<string,
 }
 
 /** The file's own class indices, which are the released map; the paper prints that map by topic. */
-function statedIndices({ cells }: DollarStreetRow, { space }: Labelling): readonly number[] | undefined {
+function statedIndices(
+  { cells }: DollarStreetRow,
+  { space }: Labelling,
+): readonly number[] | undefined {
   const indices = parsePythonList(rawCellText(cells['imagenet_sysnet_id']) ?? '')
   return indices.length > 0 ? [...new Set(indices.flatMap(space.resolve))] : undefined
 }
 
 function statedLabelMap(items: readonly Sample[]): LabelMap {
-  const pairs = new Set(items.map(({ label, labels }) => JSON.stringify([label, [...labels].sort()])))
+  const pairs = new Set(
+    items.map(({ label, labels }) => JSON.stringify([label, [...labels].sort()])),
+  )
   return { name: 'dollarstreet-stated', hash: sha256(JSON.stringify([...pairs].sort())) }
 }

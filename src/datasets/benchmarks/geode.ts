@@ -28,9 +28,12 @@ export const geode: Benchmark = {
   terms: 'CC BY 4.0 (the metadata of the test part: CC BY-NC 4.0)',
   source: 'https://geodiverse-data-collection.cs.princeton.edu/',
   expectedCounts: variant =>
-    variant === 'all' ? { images: 61_940, classes: 40, regions: 6 } : { images: null, classes: 20, regions: 6 },
+    variant === 'all'
+      ? { images: 61_940, classes: 40, regions: 6 }
+      : { images: null, classes: 20, regions: 6 },
   variants: ['all', 'overlap'],
-  howToGet: 'the archive of the source page, as geode.zip or unpacked as geode/ with index.csv and images/',
+  howToGet:
+    'the archive of the source page, as geode.zip or unpacked as geode/ with index.csv and images/',
   downloads: [],
   candidatePaths: () => ['geode', 'GeoDE', 'geode.zip', 'GeoDE.zip', 'geode.tar'],
   isRootEntry: name => indexNames.includes(name),
@@ -52,7 +55,9 @@ async function readGeode(tree: FileTree, options: ReadBenchmarkOptions): Promise
 
 /** The 20 objects whose ImageNet classes Dollar Street's map also has (appendix E), for models trained on Dollar Street. */
 export const overlapObjects: readonly string[] = (
-  JSON.parse(readFileSync(new URL('../labels/geode-overlap-paper.json', import.meta.url), 'utf8')) as {
+  JSON.parse(
+    readFileSync(new URL('../labels/geode-overlap-paper.json', import.meta.url), 'utf8'),
+  ) as {
     objects: string[]
   }
 ).objects
@@ -71,7 +76,10 @@ async function readWholeGeode(tree: FileTree, options: ReadBenchmarkOptions): Pr
     const files = new Map((await tree.list('')).map(entry => [entry.path, entry]))
     const found = table.rows.map((row): GeodeImages[number] => {
       const path = rawCellText(row['file_path']) ?? ''
-      return imageOf(files.get(`images/${path}`) ?? files.get(path), `${tree.location}/images/${path}`)
+      return imageOf(
+        files.get(`images/${path}`) ?? files.get(path),
+        `${tree.location}/images/${path}`,
+      )
     })
     return geodeDataset(table, found, options)
   }
@@ -98,7 +106,15 @@ export async function readGeodeIndex(
   )
 }
 
-const nonGroupColumns = ['file_path', 'object', '1k_index', 'object_index', 'id', 'column00', 'column0']
+const nonGroupColumns = [
+  'file_path',
+  'object',
+  '1k_index',
+  'object_index',
+  'id',
+  'column00',
+  'column0',
+]
 
 /** A column `1k_index` states the accepted ImageNet classes itself, else the paper's map gives them. */
 async function geodeDataset(
@@ -114,9 +130,16 @@ async function geodeDataset(
   const problems: Problem[] = []
   table.rows.forEach((row, i) => {
     const [id, label] = [rawCellText(row['file_path']), rawCellText(row['object']) ?? '']
-    const labels = stated ? parseLabels(row['1k_index']).flatMap(rules.space.resolve) : rules.accepted(label)
+    const labels = stated
+      ? parseLabels(row['1k_index']).flatMap(rules.space.resolve)
+      : rules.accepted(label)
     const { ip_country: country = null, ...others } = groups[i]!
-    if (id === null) problems.push({ id: `row ${i + 1}`, code: 'no-image', message: `no file_path in row ${i + 1}` })
+    if (id === null)
+      problems.push({
+        id: `row ${i + 1}`,
+        code: 'no-image',
+        message: `no file_path in row ${i + 1}`,
+      })
     else if (!labels) problems.push(unknownClassProblem(id, `GeoDE object ${label}`))
     else items.push({ id, ...found[i]!, labels, label, groups: { country, ...others } })
   })

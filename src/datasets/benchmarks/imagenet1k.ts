@@ -34,7 +34,10 @@ export const imagenet1k: Benchmark = {
   downloads: [],
   candidatePaths: () => ['imagenet-1k', 'imagenet', 'ImageNet', 'ILSVRC2012', 'val'],
   isRootEntry: name =>
-    isWnid(name) || isValName(name) || name === valTar || ['val', 'validation', 'ILSVRC', 'Data'].includes(name),
+    isWnid(name) ||
+    isValName(name) ||
+    name === valTar ||
+    ['val', 'validation', 'ILSVRC', 'Data'].includes(name),
   read: readImageNet,
 }
 
@@ -79,14 +82,19 @@ function flatFolderSamples(
   const files = entries.filter(({ path }) => isImageName(path))
   const byNumber = new Map(files.map(entry => [imageNumber(entry.path), entry]))
   for (const entry of files.filter(({ path }) => !truth.has(imageNumber(path)))) {
-    problems.push({ id: entry.path, code: 'no-label', message: `no ground truth for ${entry.path}` })
+    problems.push({
+      id: entry.path,
+      code: 'no-label',
+      message: `no ground truth for ${entry.path}`,
+    })
   }
   for (const [number, wnid] of truth) {
     const name = `ILSVRC2012_val_${String(number).padStart(8, '0')}.JPEG`
     const entry = byNumber.get(number)
     const index = indexOfWnid(wnid)
     if (index === undefined) problems.push(unknownClassProblem(entry?.path ?? name, wnid))
-    else items.push(entry ? toSample(entry, [index], wnid) : missingSample(where, name, index, wnid))
+    else
+      items.push(entry ? toSample(entry, [index], wnid) : missingSample(where, name, index, wnid))
   }
   return { samples: items, problems }
 }
@@ -99,13 +107,22 @@ const missingSample = (where: string, name: string, index: number, wnid: string)
   groups: {},
 })
 
-const truthFolders = ['', 'devkit/data/', 'ILSVRC2012_devkit_t12/data/', 'ILSVRC/devkit/data/', 'ILSVRC/', 'val/']
+const truthFolders = [
+  '',
+  'devkit/data/',
+  'ILSVRC2012_devkit_t12/data/',
+  'ILSVRC/devkit/data/',
+  'ILSVRC/',
+  'val/',
+]
 
 async function readGroundTruth(tree: FileTree): Promise<GroundTruth> {
   const solution = await readLines(tree, 'LOC_val_solution.csv')
   if (solution)
     return new Map(
-      solution.slice(1).map(line => [imageNumber(line.split(',')[0]!), line.split(',')[1]!.split(' ')[0]!]),
+      solution
+        .slice(1)
+        .map(line => [imageNumber(line.split(',')[0]!), line.split(',')[1]!.split(' ')[0]!]),
     )
   const wnids = await readLines(tree, 'imagenet_2012_validation_synset_labels.txt')
   if (wnids) return numberWnids(wnids)
@@ -128,16 +145,21 @@ async function readGroundTruth(tree: FileTree): Promise<GroundTruth> {
 /** Wnids of the development kit's ids, from its `meta.mat` or the later kits' `map_clsloc.txt`. */
 async function readSynsetMapping(tree: FileTree): Promise<ReadonlyMap<number, string> | undefined> {
   const text = await readLines(tree, 'map_clsloc.txt')
-  if (text) return new Map(text.map(line => line.split(/\s+/)).map(([wnid, id]) => [Number(id), wnid!]))
+  if (text)
+    return new Map(text.map(line => line.split(/\s+/)).map(([wnid, id]) => [Number(id), wnid!]))
   const meta = await findFile(tree, 'meta.mat')
   const synsets = meta && matlabStructs(await readEntry(meta))
-  return synsets && new Map(synsets.map(({ ILSVRC2012_ID: id, WNID: wnid }) => [Number(id), String(wnid)]))
+  return (
+    synsets &&
+    new Map(synsets.map(({ ILSVRC2012_ID: id, WNID: wnid }) => [Number(id), String(wnid)]))
+  )
 }
 
 const expectedTruth =
   'LOC_val_solution.csv, imagenet_2012_validation_synset_labels.txt, or ILSVRC2012_validation_ground_truth.txt with meta.mat'
 
-const numberWnids = (wnids: readonly string[]): GroundTruth => new Map(wnids.map((wnid, i) => [i + 1, wnid.trim()]))
+const numberWnids = (wnids: readonly string[]): GroundTruth =>
+  new Map(wnids.map((wnid, i) => [i + 1, wnid.trim()]))
 
 async function findFile(tree: FileTree, name: string): Promise<ArchiveMember | undefined> {
   for (const folder of truthFolders) {

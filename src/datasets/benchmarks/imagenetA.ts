@@ -12,8 +12,11 @@ export const imagenetA: Benchmark = {
   source: 'https://github.com/hendrycks/natural-adv-examples',
   expectedCounts: () => ({ images: 7500, classes: 200 }),
   variants: ['masked'],
-  howToGet: 'imagenet-a.tar from the source page, as imagenet-a.tar or unpacked as imagenet-a/<wnid>/',
-  downloads: [{ url: 'https://people.eecs.berkeley.edu/~hendrycks/imagenet-a.tar', file: 'imagenet-a.tar' }],
+  howToGet:
+    'imagenet-a.tar from the source page, as imagenet-a.tar or unpacked as imagenet-a/<wnid>/',
+  downloads: [
+    { url: 'https://people.eecs.berkeley.edu/~hendrycks/imagenet-a.tar', file: 'imagenet-a.tar' },
+  ],
   candidatePaths: () => ['imagenet-a', 'ImageNet-A', 'imagenet-a.tar', 'imagenet-a.zip'],
   isRootEntry: isWnid,
   read: (tree, options) => readWnidFolders('imagenet-a', tree, options, classes),

@@ -41,7 +41,10 @@ export const imagenetC: Benchmark = {
     const perClass = 50 * (variant === 'all' ? 75 : variant.includes('/') ? 1 : 5)
     return { images: 1000 * perClass, classes: 1000, perClass }
   },
-  variants: ['all', ...corruptions.flatMap(name => [name, ...severities.map(severity => `${name}/${severity}`)])],
+  variants: [
+    'all',
+    ...corruptions.flatMap(name => [name, ...severities.map(severity => `${name}/${severity}`)]),
+  ],
   howToGet:
     'noise.tar, blur.tar, weather.tar and digital.tar from the source page into imagenet-c/, as they are or unpacked',
   downloads: Object.keys(corruptionFamilies).map(family => ({
@@ -50,7 +53,8 @@ export const imagenetC: Benchmark = {
     md5: md5ByFamily[family]!,
   })),
   candidatePaths: () => ['imagenet-c', 'ImageNet-C'],
-  isRootEntry: name => corruptions.includes(name) || name.replace(/\.tar$/, '') in corruptionFamilies,
+  isRootEntry: name =>
+    corruptions.includes(name) || name.replace(/\.tar$/, '') in corruptionFamilies,
   read: readImageNetC,
 }
 
@@ -85,9 +89,14 @@ async function readImageNetC(tree: FileTree, options: ReadBenchmarkOptions): Pro
 }
 
 /** The tree that has a folder for the corruption: the folder itself, or the archive of its family. */
-async function findCorruptionTree(tree: FileTree, corruption: string): Promise<FileTree | undefined> {
+async function findCorruptionTree(
+  tree: FileTree,
+  corruption: string,
+): Promise<FileTree | undefined> {
   if ((await tree.topEntries()).some(({ name }) => name === corruption)) return tree
-  const [family] = Object.entries(corruptionFamilies).find(([, members]) => members.includes(corruption))!
+  const [family] = Object.entries(corruptionFamilies).find(([, members]) =>
+    members.includes(corruption),
+  )!
   const archive = await tree.find(`${family}.tar`)
   if (archive?.source.kind !== 'file') return undefined
   const inside = await openArchive(archive.source.file)
@@ -96,7 +105,8 @@ async function findCorruptionTree(tree: FileTree, corruption: string): Promise<F
 
 /** The corruptions of a family follow each other, so one index is kept while they are read. */
 const openArchives = new Map<string, Promise<FileTree>>()
-const openArchive = (file: string): Promise<FileTree> => memoizeLru(openArchives, file, 1, () => openTree(file))
+const openArchive = (file: string): Promise<FileTree> =>
+  memoizeLru(openArchives, file, 1, () => openTree(file))
 
 const acceptedLabels = labelsByWnid()
 
@@ -112,7 +122,9 @@ async function readSeverity(
     .catch(() => [])
   if (entries.length === 0) return { samples: [], problems: [missingPartProblem(id, root)] }
   const groups = { corruption, severity }
-  const { samples: items, problems } = classFolderSamples(entries, folder => acceptedLabels.get(folder))
+  const { samples: items, problems } = classFolderSamples(entries, folder =>
+    acceptedLabels.get(folder),
+  )
   const full = (path: string): string => `${id}/${path}`
   return {
     samples: items.map(item => ({ ...item, id: full(item.id), groups })),

@@ -12,8 +12,11 @@ export const imagenetR: Benchmark = {
   source: 'https://github.com/hendrycks/imagenet-r',
   expectedCounts: () => ({ images: 30_000, classes: 200 }),
   variants: ['masked'],
-  howToGet: 'imagenet-r.tar from the source page, as imagenet-r.tar or unpacked as imagenet-r/<wnid>/',
-  downloads: [{ url: 'https://people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar', file: 'imagenet-r.tar' }],
+  howToGet:
+    'imagenet-r.tar from the source page, as imagenet-r.tar or unpacked as imagenet-r/<wnid>/',
+  downloads: [
+    { url: 'https://people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar', file: 'imagenet-r.tar' },
+  ],
   candidatePaths: () => ['imagenet-r', 'ImageNet-R', 'imagenet-r.tar', 'imagenet-r.zip'],
   isRootEntry: isWnid,
   read: (tree, options) => readWnidFolders('imagenet-r', tree, options, classes),

@@ -44,5 +44,11 @@ async function readImageNetV2(tree: FileTree, options: ReadBenchmarkOptions): Pr
   const { samples: items, problems } = classFolderSamples(await tree.list(''), folder =>
     /^\d{1,3}$/.test(folder) ? [Number(folder)] : undefined,
   )
-  return { name: `imagenet-v2/${options.variant}`, samples: items, problems, space: imagenetSpace, columns: [] }
+  return {
+    name: `imagenet-v2/${options.variant}`,
+    samples: items,
+    problems,
+    space: imagenetSpace,
+    columns: [],
+  }
 }

@@ -20,7 +20,8 @@ export const objectnet: Benchmark = {
   name: 'objectnet',
   title: 'ObjectNet',
   kind: 'standard',
-  terms: 'CC BY 4.0, never for training or tuning; the red border must be removed before use (it is)',
+  terms:
+    'CC BY 4.0, never for training or tuning; the red border must be removed before use (it is)',
   source: 'https://objectnet.dev/',
   expectedCounts: () => ({ images: 18_574, classes: 113 }),
   variants: ['authors', 'masked'],
@@ -66,7 +67,8 @@ async function readObjectNet(tree: FileTree, options: ReadBenchmarkOptions): Pro
     columns: [],
     imageFixes: { border: borderPixels, resize: true },
     notes: [`${others} images of classes that ImageNet does not have are not scored`],
-    ...(options.variant === 'masked' && rules.space === imagenetSpace && { choices: acceptedClasses(items) }),
+    ...(options.variant === 'masked' &&
+      rules.space === imagenetSpace && { choices: acceptedClasses(items) }),
   }
 }
 
@@ -77,32 +79,51 @@ interface ObjectNetClass {
   classes: readonly number[]
 }
 
-function protocolLabelling(scored: readonly ObjectNetClass[], options: ReadBenchmarkOptions): Labelling {
+function protocolLabelling(
+  scored: readonly ObjectNetClass[],
+  options: ReadBenchmarkOptions,
+): Labelling {
   refuseLabelMap('objectnet', options)
   const kept = scored.map(({ label, classes }): [string, readonly number[]] => [
     normalizeLabel(label),
     options.variant === 'authors' ? classes.slice(0, 1) : classes,
   ])
   const byLabel = new Map(kept)
-  const map = { name: `objectnet-${options.variant}`, hash: sha256(JSON.stringify([...kept].sort())) }
-  return { space: imagenetSpace, labelMap: map, accepted: label => byLabel.get(normalizeLabel(label)) }
+  const map = {
+    name: `objectnet-${options.variant}`,
+    hash: sha256(JSON.stringify([...kept].sort())),
+  }
+  return {
+    space: imagenetSpace,
+    labelMap: map,
+    accepted: label => byLabel.get(normalizeLabel(label)),
+  }
 }
 
 /** The authors' files: folder to label, label to ImageNet names, names by line, lines by class index. */
 async function readMapping(tree: FileTree): Promise<ObjectNetClass[]> {
-  const json = async <T>(name: string): Promise<T> => JSON.parse(await readTreeText(tree, `mappings/${name}`)) as T
+  const json = async <T>(name: string): Promise<T> =>
+    JSON.parse(await readTreeText(tree, `mappings/${name}`)) as T
   const labels = await json<Record<string, string>>('folder_to_objectnet_label.json')
   const imagenet = await json<Record<string, string>>('objectnet_to_imagenet_1k.json')
   const lineOfIndex = await json<Record<string, number>>('pytorch_to_imagenet_2012_id.json')
-  const names = (await readTreeText(tree, 'mappings/imagenet_to_label_2012_v2')).split('\n').map(name => name.trim())
-  const indexOfName = new Map(Object.entries(lineOfIndex).map(([index, line]) => [names[line], Number(index)]))
+  const names = (await readTreeText(tree, 'mappings/imagenet_to_label_2012_v2'))
+    .split('\n')
+    .map(name => name.trim())
+  const indexOfName = new Map(
+    Object.entries(lineOfIndex).map(([index, line]) => [names[line], Number(index)]),
+  )
   return Object.entries(labels).map(([folder, label]) => ({
     folder,
     label,
     classes: (imagenet[label]?.split('; ') ?? []).map(name => {
       const index = indexOfName.get(name)
       if (index === undefined)
-        throw new GeogapError('data', 'unknown-class', `unknown ImageNet name in ObjectNet's mappings: ${name}`)
+        throw new GeogapError(
+          'data',
+          'unknown-class',
+          `unknown ImageNet name in ObjectNet's mappings: ${name}`,
+        )
       return index
     }),
   }))
@@ -111,6 +132,10 @@ async function readMapping(tree: FileTree): Promise<ObjectNetClass[]> {
 async function readTreeText(tree: FileTree, path: string): Promise<string> {
   const entry = await tree.find(path)
   if (!entry)
-    throw new GeogapError('input', 'missing-file', `no ${path} in ${tree.location}; it comes with the data set`)
+    throw new GeogapError(
+      'input',
+      'missing-file',
+      `no ${path} in ${tree.location}; it comes with the data set`,
+    )
   return (await readEntry(entry)).toString('utf8')
 }

@@ -32,7 +32,10 @@ export function splitByHousehold<T extends HouseholdImage>(
     test.add(household)
     images += sizes.get(household)!
   }
-  return { train: rows.filter(row => !test.has(row.household)), test: rows.filter(row => test.has(row.household)) }
+  return {
+    train: rows.filter(row => !test.has(row.household)),
+    test: rows.filter(row => test.has(row.household)),
+  }
 }
 
 /**

@@ -11,10 +11,14 @@ export const isWnid = (name: string): boolean => /^n\d{8}$/.test(name)
 
 /** Class indices of a shipped list of wnids, in its order. */
 export const readWnidClasses = (file: 'imagenet-a' | 'imagenet-r'): number[] =>
-  readTsv<'wnid'>(new URL(`../labels/${file}.tsv`, import.meta.url)).map(({ wnid }) => indexOfWnid(wnid)!)
+  readTsv<'wnid'>(new URL(`../labels/${file}.tsv`, import.meta.url)).map(({ wnid }) =>
+    indexOfWnid(wnid)!,
+  )
 
 /** What a folder of each of these classes, or of all, accepts. */
-export const labelsByWnid = (classes: Iterable<number> = imagenetWnids.keys()): ReadonlyMap<string, number[]> =>
+export const labelsByWnid = (
+  classes: Iterable<number> = imagenetWnids.keys(),
+): ReadonlyMap<string, number[]> =>
   new Map([...classes].map(index => [imagenetWnids[index]!, [index]]))
 
 /**
@@ -29,13 +33,25 @@ export async function readWnidFolders(
 ): Promise<RawDataset> {
   refuseLabelMap(name, options)
   const known = labelsByWnid(classes)
-  const { samples: items, problems } = classFolderSamples(await tree.list(''), folder => known.get(folder))
-  return { name, samples: items, problems, space: imagenetSpace, columns: [], ...(classes && { choices: classes }) }
+  const { samples: items, problems } = classFolderSamples(await tree.list(''), folder =>
+    known.get(folder),
+  )
+  return {
+    name,
+    samples: items,
+    problems,
+    space: imagenetSpace,
+    columns: [],
+    ...(classes && { choices: classes }),
+  }
 }
 
 /** ImageNet's own benchmarks need no map, so one that is asked for would silently do nothing. */
 export function refuseLabelMap(name: string, { labels }: ReadBenchmarkOptions): void {
   if (labels !== undefined && labels !== 'imagenet' && labels !== 'original') {
-    throw inputError('no-label-map', `${name} is labelled with ImageNet's classes and takes no label map: ${labels}`)
+    throw inputError(
+      'no-label-map',
+      `${name} is labelled with ImageNet's classes and takes no label map: ${labels}`,
+    )
   }
 }

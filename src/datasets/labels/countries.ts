@@ -23,17 +23,22 @@ const normalizeCountry = (name: string): string =>
 function loadCountryTables(): NonNullable<typeof countryTables> {
   const countries = require('i18n-iso-countries') as typeof Countries
   const names = new Map<string, string>()
-  const languages = ['en', ...countries.getSupportedLanguages().filter(language => language !== 'en')]
+  const languages = [
+    'en',
+    ...countries.getSupportedLanguages().filter(language => language !== 'en'),
+  ]
   for (const language of languages) {
     const data = require(`i18n-iso-countries/langs/${language}.json`) as {
       countries: Record<string, string | string[]>
     }
     for (const [code, known] of Object.entries(data.countries)) {
-      for (const name of [known].flat().map(normalizeCountry)) if (!names.has(name)) names.set(name, code)
+      for (const name of [known].flat().map(normalizeCountry))
+        if (!names.has(name)) names.set(name, code)
     }
   }
   const aliases = readFileSync(new URL('./country-aliases.json', import.meta.url), 'utf8')
-  for (const [name, code] of Object.entries(JSON.parse(aliases) as Record<string, string>)) names.set(name, code)
+  for (const [name, code] of Object.entries(JSON.parse(aliases) as Record<string, string>))
+    names.set(name, code)
   return { countries, names }
 }
 
@@ -43,7 +48,8 @@ export function countryCode(place: string): string | undefined {
   const { countries, names } = countryTables
   const code = place.trim().toUpperCase()
   if (/^[A-Z]{2}$/.test(code) && code in countries.getAlpha2Codes()) return code
-  if (/^[A-Z]{3}$/.test(code) && code in countries.getAlpha3Codes()) return countries.alpha3ToAlpha2(code)
+  if (/^[A-Z]{3}$/.test(code) && code in countries.getAlpha3Codes())
+    return countries.alpha3ToAlpha2(code)
   if (/^\d{1,3}$/.test(code)) return countries.numericToAlpha2(code.padStart(3, '0'))
   return names.get(normalizeCountry(place))
 }

@@ -19,14 +19,20 @@ const isNumber = (value: string): boolean =>
 function classifyCells(rows: TableRows, column: string): { numbers: number; others: string[] } {
   const values = rows.flatMap(row => rawCellText(row[column]) ?? [])
   const others = values.filter(value => !isNumber(value))
-  return { numbers: values.length - others.length, others: others.filter(value => !missingPattern.test(value)) }
+  return {
+    numbers: values.length - others.length,
+    others: others.filter(value => !missingPattern.test(value)),
+  }
 }
 
 /**
  * One record of grouping values a row. A column is numeric when it has numbers and nothing else but words for a missing one, which
  * then are null.
  */
-export function groupColumns(rows: TableRows, columns: readonly string[]): Record<string, GroupValue>[] {
+export function groupColumns(
+  rows: TableRows,
+  columns: readonly string[],
+): Record<string, GroupValue>[] {
   const numeric = new Set(
     columns.filter(column => {
       const { numbers, others } = classifyCells(rows, column)
@@ -35,7 +41,9 @@ export function groupColumns(rows: TableRows, columns: readonly string[]): Recor
   )
   const valueOf = (column: string, value: string | null): GroupValue =>
     value === null || !numeric.has(column) ? value : isNumber(value) ? Number(value) : null
-  return rows.map(row => Object.fromEntries(columns.map(column => [column, valueOf(column, rawCellText(row[column]))])))
+  return rows.map(row =>
+    Object.fromEntries(columns.map(column => [column, valueOf(column, rawCellText(row[column]))])),
+  )
 }
 
 /** Columns that would be numbers but for a few values, in words. */
@@ -48,7 +56,10 @@ export const nearlyNumericNotes = (rows: TableRows, columns: readonly string[]):
   })
 
 /** Spellings of one country by their ISO code, the most frequent first. */
-function countrySpellings(items: readonly Sample[], codeOf: (place: string) => string | undefined): string[][] {
+function countrySpellings(
+  items: readonly Sample[],
+  codeOf: (place: string) => string | undefined,
+): string[][] {
   const images = new Map<string, number>()
   for (const { groups } of items) {
     const place = groups['country']
@@ -71,13 +82,17 @@ export function unifyCountrySpellings(
 ): { items: readonly Sample[]; notes: string[] } {
   const found = countrySpellings(samples, codeOf)
   if (found.length === 0) return { items: samples, notes: [] }
-  const called = new Map(found.flatMap(([name, ...others]) => others.map(other => [other, name!] as const)))
+  const called = new Map(
+    found.flatMap(([name, ...others]) => others.map(other => [other, name!] as const)),
+  )
   const renamed = ({ country = null, ...others }: Sample['groups']): Sample['groups'] => ({
     country: called.get(String(country)) ?? country,
     ...others,
   })
   return {
-    items: samples.map(item => ('country' in item.groups ? { ...item, groups: renamed(item.groups) } : item)),
+    items: samples.map(item =>
+      'country' in item.groups ? { ...item, groups: renamed(item.groups) } : item,
+    ),
     notes: [
       `countries under one name: ${found.map(([name, ...others]) => `${name} (${others.join(', ')})`).join(', ')}`,
     ],

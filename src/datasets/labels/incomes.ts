@@ -10,9 +10,9 @@ export interface IncomeScheme {
   names: readonly string[]
 }
 
-const incomeSchemes = JSON.parse(readFileSync(new URL('./incomes.json', import.meta.url), 'utf8')) as Readonly<
-  Record<string, IncomeScheme>
->
+const incomeSchemes = JSON.parse(
+  readFileSync(new URL('./incomes.json', import.meta.url), 'utf8'),
+) as Readonly<Record<string, IncomeScheme>>
 
 export function incomeScheme(name: string): IncomeScheme {
   const scheme = incomeSchemes[name]

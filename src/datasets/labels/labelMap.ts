@@ -30,13 +30,20 @@ const readShippedMap = (file: string): LabelMapFile =>
 export const ownLabels = (file: string): string[] => Object.keys(readShippedMap(file).labels).sort()
 
 /** The labelling that `labels` asks for, `file` being the benchmark's shipped map (`geode-paper`). */
-export async function labelling(file: string, labels: LabelsOption = 'imagenet'): Promise<Labelling> {
+export async function labelling(
+  file: string,
+  labels: LabelsOption = 'imagenet',
+): Promise<Labelling> {
   if (labels === 'original') return originalLabelling(ownLabels(file))
-  return labels === 'imagenet' ? toLabelling(readShippedMap(file)) : toLabelling(await readMapFile(labels))
+  return labels === 'imagenet'
+    ? toLabelling(readShippedMap(file))
+    : toLabelling(await readMapFile(labels))
 }
 
 /** A label map file alone, with the labels that it knows. */
-export async function fileLabelling(file: string): Promise<Labelling & { knownLabels: readonly string[] }> {
+export async function fileLabelling(
+  file: string,
+): Promise<Labelling & { knownLabels: readonly string[] }> {
   const read = await readMapFile(file)
   return { ...toLabelling(read), knownLabels: Object.keys(read.labels) }
 }
@@ -64,7 +71,10 @@ function toLabelling({ name, labels }: LabelMapFile): Labelling {
   const byName = new Map(resolved)
   return {
     space: imagenetSpace,
-    labelMap: { name, hash: sha256(JSON.stringify([...resolved].sort(([a], [b]) => (a < b ? -1 : 1)))) },
+    labelMap: {
+      name,
+      hash: sha256(JSON.stringify([...resolved].sort(([a], [b]) => (a < b ? -1 : 1)))),
+    },
     accepted: label => byName.get(normalizeLabel(label)),
   }
 }
@@ -72,11 +82,17 @@ function toLabelling({ name, labels }: LabelMapFile): Labelling {
 /** A label map file: `{"name": …, "labels": {"own label": ["class name, wnid or index", …]}}`. */
 async function readMapFile(file: string): Promise<LabelMapFile> {
   const text = await readFile(file, 'utf8').catch(() => {
-    throw inputError('missing-file', `no such label map: ${file}; known: original, imagenet, or a file`)
+    throw inputError(
+      'missing-file',
+      `no such label map: ${file}; known: original, imagenet, or a file`,
+    )
   })
   const { success, data } = labelMapFileSchema.safeParse(parseJson(text))
   if (!success)
-    throw inputError('bad-label-map', `not a label map: ${file}; expected {"labels": {"label": ["class", …]}}`)
+    throw inputError(
+      'bad-label-map',
+      `not a label map: ${file}; expected {"labels": {"label": ["class", …]}}`,
+    )
   return { name: data.name ?? file, labels: data.labels }
 }
 

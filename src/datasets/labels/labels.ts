@@ -24,8 +24,12 @@ function indexByName(entries: Iterable<readonly [string, number]>): Map<string, 
   return byName
 }
 
-const shortNames = imagenetClasses.flatMap(({ name, synonyms }, i) => [name, synonyms[0]!].map(n => [n, i] as const))
-const synonyms = imagenetClasses.flatMap((c, i) => c.synonyms.map(s => [normalizeLabel(s), i] as const))
+const shortNames = imagenetClasses.flatMap(({ name, synonyms }, i) =>
+  [name, synonyms[0]!].map(n => [n, i] as const),
+)
+const synonyms = imagenetClasses.flatMap((c, i) =>
+  c.synonyms.map(s => [normalizeLabel(s), i] as const),
+)
 const lookups = [
   indexByName(shortNames),
   indexByName(shortNames.map(([name, i]) => [normalizeLabel(name), i])),
@@ -39,13 +43,16 @@ const lookups = [
  */
 export function imagenetIndices(name: string): readonly number[] {
   const [exact, loose, further] = lookups
-  return exact!.get(name) ?? loose!.get(normalizeLabel(name)) ?? further!.get(normalizeLabel(name)) ?? []
+  return (
+    exact!.get(name) ?? loose!.get(normalizeLabel(name)) ?? further!.get(normalizeLabel(name)) ?? []
+  )
 }
 
 function resolveImageNet(written: string): readonly number[] {
   if (/^n\d{8}$/.test(written)) {
     const position = indexOfWnid(written)
-    if (position === undefined) throw inputError('unknown-wnid', `unknown wnid: ${written}; not among ImageNet's 1,000`)
+    if (position === undefined)
+      throw inputError('unknown-wnid', `unknown wnid: ${written}; not among ImageNet's 1,000`)
     return [position]
   }
   const asIndex = parseClassIndex(written, imagenetNames.length)
@@ -56,19 +63,29 @@ function resolveImageNet(written: string): readonly number[] {
     const { code, message } = unknownNameError('class', written, imagenetNames)
     throw inputError(code, `${message}; class names of your own come from a file (--classes FILE)`)
   }
-  const which = found.map(i => `${imagenetClasses[i]!.wnid} (${imagenetClasses[i]!.synonyms.join(', ')})`).join(', ')
-  throw inputError('ambiguous-class', `class name ${written} stands for several classes; use one of: ${which}`)
+  const which = found
+    .map(i => `${imagenetClasses[i]!.wnid} (${imagenetClasses[i]!.synonyms.join(', ')})`)
+    .join(', ')
+  throw inputError(
+    'ambiguous-class',
+    `class name ${written} stands for several classes; use one of: ${which}`,
+  )
 }
 
 /** ImageNet's 1,000 classes: labels are indices, wnids, names or synonyms. */
-export const imagenetSpace: LabelSpace = { kind: 'imagenet-1k', classes: imagenetNames, resolve: resolveImageNet }
+export const imagenetSpace: LabelSpace = {
+  kind: 'imagenet-1k',
+  classes: imagenetNames,
+  resolve: resolveImageNet,
+}
 
 /** A label set of any size: labels are names (exact, else without regard to case) or indices. */
 export function ownSpace(classes: readonly string[]): LabelSpace {
   const exact = indexByName(classes.map((name, i) => [name, i]))
   const loose = indexByName(classes.map((name, i) => [normalizeLabel(name), i]))
   const [repeated] = [...exact].find(([, positions]) => positions.length > 1) ?? []
-  if (repeated !== undefined) throw inputError('duplicate-class', `class name given twice: ${repeated}`)
+  if (repeated !== undefined)
+    throw inputError('duplicate-class', `class name given twice: ${repeated}`)
   const resolve = (written: string): readonly number[] => {
     const found = exact.get(written) ?? loose.get(normalizeLabel(written))
     if (found?.length === 1) return found

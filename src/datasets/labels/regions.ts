@@ -21,7 +21,9 @@ export interface RegionScheme {
 
 type ShippedSchemes = Readonly<Record<string, Omit<RegionScheme, 'name'>>>
 
-const shippedSchemes = JSON.parse(readFileSync(new URL('./regions.json', import.meta.url), 'utf8')) as ShippedSchemes
+const shippedSchemes = JSON.parse(
+  readFileSync(new URL('./regions.json', import.meta.url), 'utf8'),
+) as ShippedSchemes
 
 /** Names of the schemes that come with geogap; their content never changes under one name. */
 export const regionSchemes: readonly string[] = Object.keys(shippedSchemes)
@@ -44,7 +46,10 @@ async function readJsonScheme(file: string): Promise<RegionScheme> {
   const content = await readText(file)
   const { success, data } = schemeFileSchema.safeParse(parseJson(content))
   if (!success)
-    throw inputError('bad-regions', `not a region scheme: ${file}; expected {"regions": {"region": ["country", …]}}`)
+    throw inputError(
+      'bad-regions',
+      `not a region scheme: ${file}; expected {"regions": {"region": ["country", …]}}`,
+    )
   return { name: data.name ?? file, regions: data.regions }
 }
 
@@ -53,7 +58,11 @@ const schemeFileSchema = z.object({ name: z.string().optional(), regions: nameLi
 async function readTableScheme(file: string): Promise<RegionScheme> {
   const { columns, rows } = await readTable(file)
   const lacking = ['country', 'region'].find(column => !columns.includes(column))
-  if (lacking) throw inputError('unknown-column', `no column ${lacking} in ${file}; columns: ${columns.join(', ')}`)
+  if (lacking)
+    throw inputError(
+      'unknown-column',
+      `no column ${lacking} in ${file}; columns: ${columns.join(', ')}`,
+    )
   const regions: Record<string, string[]> = {}
   for (const row of rows) {
     const [country, region] = [rawCellText(row['country']), rawCellText(row['region'])]
@@ -70,7 +79,10 @@ export function regionFinder({ regions }: RegionScheme): (place: string) => stri
       const key = placeKey(country)
       const other = byPlace.get(key)
       if (other !== undefined && other !== region) {
-        throw inputError('bad-regions', `country in two regions: ${country} is in ${other} and ${region}`)
+        throw inputError(
+          'bad-regions',
+          `country in two regions: ${country} is in ${other} and ${region}`,
+        )
       }
       byPlace.set(key, region)
     }
@@ -84,7 +96,10 @@ const placeKey = (place: string): string => countryCode(place) ?? place.trim().t
  * Sets the column `region` from `country` by a scheme; places that it does not know get no region and are counted.
  * Errors: no-country-column.
  */
-export function applyRegions(draft: RawDataset, scheme: RegionScheme): RawDataset & { regionMapping: RegionMapping } {
+export function applyRegions(
+  draft: RawDataset,
+  scheme: RegionScheme,
+): RawDataset & { regionMapping: RegionMapping } {
   if (draft.samples.length > 0 && draft.samples.every(({ groups }) => !('country' in groups)))
     throw inputError(
       'no-country-column',
@@ -98,13 +113,21 @@ export function applyRegions(draft: RawDataset, scheme: RegionScheme): RawDatase
     groups: { ...item.groups, region: regionOf(placeOf(item)) },
   }))
   const unmatched = tally(draft.samples.map(placeOf).filter(place => regionOf(place) === null))
-  const columns = draft.columns && (draft.columns.includes('region') ? draft.columns : ['region', ...draft.columns])
-  const left = [...unmatched].map(([place, count]) => ({ place, count })).sort((a, b) => b.count - a.count)
+  const columns =
+    draft.columns &&
+    (draft.columns.includes('region') ? draft.columns : ['region', ...draft.columns])
+  const left = [...unmatched]
+    .map(([place, count]) => ({ place, count }))
+    .sort((a, b) => b.count - a.count)
   return {
     ...draft,
     samples: items,
     ...(columns && { columns }),
-    regionMapping: { scheme: scheme.name, hash: sha256(JSON.stringify(scheme.regions)), unmatched: left },
+    regionMapping: {
+      scheme: scheme.name,
+      hash: sha256(JSON.stringify(scheme.regions)),
+      unmatched: left,
+    },
     notes: [...(draft.notes ?? []), ...unmatchedPlaceNotes(scheme.name, left)],
   }
 }
@@ -113,5 +136,7 @@ function unmatchedPlaceNotes(scheme: string, left: RegionMapping['unmatched']): 
   if (left.length === 0) return []
   const shown = left.slice(0, 12).map(({ place, count }) => `${place || '(no country)'} ${count}`)
   const more = left.length > 12 ? `, … (${left.length} in all)` : ''
-  return [`images without a region, for ${scheme} does not know their country: ${shown.join(', ')}${more}`]
+  return [
+    `images without a region, for ${scheme} does not know their country: ${shown.join(', ')}${more}`,
+  ]
 }

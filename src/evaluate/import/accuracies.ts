@@ -37,7 +37,10 @@ const hasColumns = (columns: readonly string[], ...names: readonly string[]): bo
   names.every(name => columns.includes(name))
 
 /** Undefined where the table holds no accuracies. Errors: bad-accuracy, unknown-timm-file. */
-export function readAccuracies(file: string, { columns, rows }: RawTable): AccuracyImport | undefined {
+export function readAccuracies(
+  file: string,
+  { columns, rows }: RawTable,
+): AccuracyImport | undefined {
   const source = basename(file)
   if (hasColumns(columns, 'model', 'benchmark', 'accuracy'))
     return withoutRepeats(
@@ -48,7 +51,14 @@ export function readAccuracies(file: string, { columns, rows }: RawTable): Accur
     const benchmark = timmBenchmark(source)
     const found = rows.map((row, i): ImportedAccuracy => {
       const accuracy = parseAccuracy(row['top1'], 100, `${file}, row ${i + 1}`)
-      return { model: rawCellText(row['model']) ?? '', benchmark, accuracy, n: null, kind: '1K', source }
+      return {
+        model: rawCellText(row['model']) ?? '',
+        benchmark,
+        accuracy,
+        n: null,
+        kind: '1K',
+        source,
+      }
     })
     return withoutRepeats('timm', found)
   }
@@ -74,18 +84,26 @@ function genericRow(row: Record<string, unknown>, where: string, source: string)
   if (n !== null && !(Number.isInteger(Number(n)) && Number(n) > 0))
     throw inputError('bad-accuracy', `n is ${n}, not a whole number from 1: ${where}`)
   const [model, benchmark] = [rawCellText(row['model']), rawCellText(row['benchmark'])]
-  if (model === null || benchmark === null) throw inputError('bad-accuracy', `no model or no benchmark: ${where}`)
+  if (model === null || benchmark === null)
+    throw inputError('bad-accuracy', `no model or no benchmark: ${where}`)
   const accuracy = parseAccuracy(row['accuracy'], 1, where)
   return { model, benchmark, accuracy, n: n === null ? null : Number(n), kind: null, source }
 }
 
-function openClipRow(file: string): (row: Record<string, unknown>, i: number) => ImportedAccuracy[] {
+function openClipRow(
+  file: string,
+): (row: Record<string, unknown>, i: number) => ImportedAccuracy[] {
   return (row, i) =>
     Object.entries(openClipBenchmarks).flatMap(([column, benchmark]) => {
       if (rawCellText(row[column]) === null) return []
       const accuracy = parseAccuracy(row[column], 1, `${file}, row ${i + 1}, ${column}`)
-      const model = openClipName(rawCellText(row['name']) ?? '', rawCellText(row['pretrained']) ?? '')
-      return [{ model, benchmark, accuracy, n: null, kind: 'zero-shot' as const, source: basename(file) }]
+      const model = openClipName(
+        rawCellText(row['name']) ?? '',
+        rawCellText(row['pretrained']) ?? '',
+      )
+      return [
+        { model, benchmark, accuracy, n: null, kind: 'zero-shot' as const, source: basename(file) },
+      ]
     })
 }
 
@@ -100,10 +118,16 @@ function parseAccuracy(cell: unknown, scale: number, where: string): number {
   const written = rawCellText(cell)
   const value = written === null ? NaN : Number(written) / scale
   if (value >= 0 && value <= 1) return value
-  throw inputError('bad-accuracy', `accuracy is ${written ?? 'empty'}, not in 0 … ${scale}: ${where}`)
+  throw inputError(
+    'bad-accuracy',
+    `accuracy is ${written ?? 'empty'}, not in 0 … ${scale}: ${where}`,
+  )
 }
 
-function withoutRepeats(format: AccuracyImport['format'], rows: readonly ImportedAccuracy[]): AccuracyImport {
+function withoutRepeats(
+  format: AccuracyImport['format'],
+  rows: readonly ImportedAccuracy[],
+): AccuracyImport {
   const known = new Map<string, ImportedAccuracy>()
   for (const row of rows) {
     const key = JSON.stringify([row.model, row.benchmark])

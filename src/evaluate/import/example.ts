@@ -2,7 +2,10 @@ import { type Dataset } from '../../datasets/dataset.ts'
 import { shellWord } from '../../lib/table/text.ts'
 
 /** A PyTorch script that predicts for a data set, which is opened as `asked`, and writes what `geogap import` takes. */
-export function pytorchScript({ name, classes, labelSpace, choices }: Dataset, asked = name): string {
+export function pytorchScript(
+  { name, classes, labelSpace, choices }: Dataset,
+  asked = name,
+): string {
   const order =
     labelSpace === 'imagenet-1k'
       ? "# ImageNet's 1,000 classes in wnid order, as torchvision and timm have them.\nCLASSES = 1000"

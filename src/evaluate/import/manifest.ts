@@ -10,16 +10,23 @@ import { type ParquetColumn, numberColumn, textColumn, writeParquet } from '../.
  * image is no plain range of bytes; bad-option, for another ending than `.parquet`.
  */
 export async function writeManifest(dataset: Dataset, file: string): Promise<void> {
-  if (!/\.parquet$/i.test(file)) throw inputError('bad-option', `a manifest is written as .parquet, not ${file}`)
+  if (!/\.parquet$/i.test(file))
+    throw inputError('bad-option', `a manifest is written as .parquet, not ${file}`)
   const packed = dataset.samples.find(({ image }) => image.kind === 'parquet' || isDeflated(image))
   if (packed)
-    throw inputError('packed-images', `${packed.id} is packed in ${packed.image.file}: unpack it for other programs`)
-  await writeDurably(file, temporary => writeParquet(temporary, manifestColumns(dataset))).catch((error: unknown) => {
-    throw storageError(file, error)
-  })
+    throw inputError(
+      'packed-images',
+      `${packed.id} is packed in ${packed.image.file}: unpack it for other programs`,
+    )
+  await writeDurably(file, temporary => writeParquet(temporary, manifestColumns(dataset))).catch(
+    (error: unknown) => {
+      throw storageError(file, error)
+    },
+  )
 }
 
-const isDeflated = (image: Sample['image']): boolean => image.kind === 'range' && image.deflated !== undefined
+const isDeflated = (image: Sample['image']): boolean =>
+  image.kind === 'range' && image.deflated !== undefined
 
 function manifestColumns({ samples: items, columns }: Dataset): ParquetColumn[] {
   const range = ({ image }: Sample) => (image.kind === 'range' ? image : undefined)

@@ -68,7 +68,10 @@ export async function importPredictions(
 ): Promise<CoverageReport> {
   const { byId, ...report } = checkCoverage(dataset, table.rows)
   if (report.unknown.length > 0 || (report.missing.length > 0 && !options.partial))
-    throw inputError('incomplete-predictions', `${options.file}: ${coverageText(report)}; --partial takes missing ones`)
+    throw inputError(
+      'incomplete-predictions',
+      `${options.file}: ${coverageText(report)}; --partial takes missing ones`,
+    )
   const outcomes = readPredictions(dataset, table.columns, byId, options)
   const identity = await importedResultKey(dataset, options)
   const { samples: items } = dataset
@@ -80,7 +83,8 @@ export async function importPredictions(
   return report
 }
 
-const firstIds = (ids: readonly string[]): string => `${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''}`
+const firstIds = (ids: readonly string[]): string =>
+  `${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''}`
 
 /** `9998 of 10000 images covered, 2 missing (a, b), 1 unknown (c)` */
 export function coverageText({ images, covered, missing, unknown }: CoverageReport): string {
@@ -107,10 +111,19 @@ function readPredictions(
   return outcomes
 }
 
-function fillLogits(outcomes: Predictions, i: number, row: PredictionRow, dataset: Dataset, where: string): void {
+function fillLogits(
+  outcomes: Predictions,
+  i: number,
+  row: PredictionRow,
+  dataset: Dataset,
+  where: string,
+): void {
   const logits = Float32Array.from(parseListCell(row['logits']), Number)
   if (logits.length !== dataset.classes.length)
-    throw inputError('bad-logits', `${logits.length} logits for ${dataset.classes.length} classes: ${where}`)
+    throw inputError(
+      'bad-logits',
+      `${logits.length} logits for ${dataset.classes.length} classes: ${where}`,
+    )
   scoreRow(outcomes, i, logits, dataset.samples[i]!.labels, dataset.choices)
 }
 
@@ -121,13 +134,18 @@ function classFiller({ classes, choices, name, samples: items }: Dataset): typeo
   return (outcomes, i, row, _, where) => {
     const written = parseLabels(parseListCell(row['top5']))
     if (written.length < needed)
-      throw inputError('few-classes', `${written.length} classes where top-5 accuracy takes ${needed}: ${where}`)
+      throw inputError(
+        'few-classes',
+        `${written.length} classes where top-5 accuracy takes ${needed}: ${where}`,
+      )
     const indices = written.map(name => find(name, where))
-    if (new Set(indices).size < indices.length) throw inputError('duplicate-class', `a class is given twice: ${where}`)
+    if (new Set(indices).size < indices.length)
+      throw inputError('duplicate-class', `a class is given twice: ${where}`)
     outcomes.top5.set(indices.slice(0, topCount), i * topCount)
     const probabilities = parseListCell(row['probabilities']).map(Number)
     const bad = probabilities.find(value => !(value >= 0 && value <= 1))
-    if (bad !== undefined) throw inputError('bad-probability', `probability ${bad} is not in 0 … 1: ${where}`)
+    if (bad !== undefined)
+      throw inputError('bad-probability', `probability ${bad} is not in 0 … 1: ${where}`)
     outcomes.probabilities.set(probabilities.slice(0, topCount), i * topCount)
     outcomes.rank[i] = indices.findIndex(index => items[i]!.labels.includes(index)) + 1
   }

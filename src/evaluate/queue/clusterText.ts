@@ -23,7 +23,12 @@ const workerColumns: TableColumn<WorkerState>[] = [
   { name: 'worker', heading: 'worker', value: ({ id }) => id },
   { name: 'at', heading: 'at', value: ({ unit }) => unit ?? null },
   { name: 'done', heading: 'units', value: ({ done }) => done },
-  { name: 'rate', heading: 'images/s', value: worker => worker.rate, show: ({ rate }) => rate?.toFixed(1) ?? '–' },
+  {
+    name: 'rate',
+    heading: 'images/s',
+    value: worker => worker.rate,
+    show: ({ rate }) => rate?.toFixed(1) ?? '–',
+  },
   { name: 'cores', heading: 'cores', value: ({ cores }) => cores },
   { name: 'machine', heading: 'machine', value: ({ machine }) => machine },
 ]

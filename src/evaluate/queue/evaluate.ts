@@ -24,12 +24,18 @@ export async function evaluateByQueue(
   for (const target of opened) await recordDataset(dir, target.dataset, target.opened)
   const place = await openStorage(made.place)
   // A run that is taken up again keeps its units, though models may have been measured since.
-  const plan = (await place.create(planPath(made.id), JSON.stringify(made))) ? made : await readPlan(place, made.id)
+  const plan = (await place.create(planPath(made.id), JSON.stringify(made)))
+    ? made
+    : await readPlan(place, made.id)
   const asked = plan.groups.flatMap(({ identities }) => identities)
   const following = withRunRecord(dir, { asked, tags, signal }, async () => {
     const driven = await followRun(plan, place, { ...how, ...(signal && { signal }) })
     if (driven.outcome !== 'left')
-      await recordFailures(dir, [...failures, ...(await failuresOf(plan, driven, place))], attemptedPairs(plan))
+      await recordFailures(
+        dir,
+        [...failures, ...(await failuresOf(plan, driven, place))],
+        attemptedPairs(plan),
+      )
     return driven
   })
   const driven = await following.finally(() => pushRecords(out, dir))
@@ -50,7 +56,9 @@ async function failuresOf(
     const { models, dataset, identities } = groups[group]!
     const message = `images ${start} to ${end} were set apart after ${tries} tries: ${error}`
     for (const [i, model] of models.entries())
-      if (intersectRanges(await readMissingRanges(place, identities[i]!), [{ start, end }]).length > 0)
+      if (
+        intersectRanges(await readMissingRanges(place, identities[i]!), [{ start, end }]).length > 0
+      )
         failures.push({ model, dataset, code: 'set-apart', message })
   }
   return failures

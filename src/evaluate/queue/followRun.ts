@@ -50,7 +50,11 @@ export interface FollowedRun {
  * Puts the plan's missing units into the queue and returns when all are stored or set apart, when somebody cancels the run, or when
  * `signal` comes (workers go on). Errors: those of `connectQueue`, `queue-full`.
  */
-export async function followRun(plan: RunPlan, place: Storage, options: FollowOptions): Promise<FollowedRun> {
+export async function followRun(
+  plan: RunPlan,
+  place: Storage,
+  options: FollowOptions,
+): Promise<FollowedRun> {
   const redis = await connectQueue(options.queue)
   try {
     const queue = await openRunQueue(redis, plan.id)
@@ -76,7 +80,10 @@ async function followUnits(
 ): Promise<FollowedRun> {
   const all = splitIntoUnits(plan.groups)
   const cost = (units: readonly WorkUnit[]): number =>
-    units.reduce((sum, { group, start, end }) => sum + (end - start) * plan.groups[group]!.seconds, 0)
+    units.reduce(
+      (sum, { group, start, end }) => sum + (end - start) * plan.groups[group]!.seconds,
+      0,
+    )
   const keyOf = unitKeysOf(plan)
   const keys = new Map(all.map(unit => [keyOf(unit), unit]))
   const [seconds, began] = [cost(all), new Date().toISOString()]
@@ -97,12 +104,23 @@ async function followUnits(
     }
     before ??= state.doneSeconds
     const seen = new Date().toISOString()
-    await writeQueuedRun(redis, { id: plan.id, place: plan.place, priority, began, before, seen, ...state })
+    await writeQueuedRun(redis, {
+      id: plan.id,
+      place: plan.place,
+      priority,
+      began,
+      before,
+      seen,
+      ...state,
+    })
     onState?.({ ...state, failedUnits: apart.length })
     const set = new Set(apart.map(({ unit }) => unit))
     const todo = missing.filter(unit => !set.has(keyOf(unit)))
     if (todo.length === 0)
-      return { outcome: 'done', failedUnits: apart.map(one => ({ ...keys.get(one.unit)!, ...one })) }
+      return {
+        outcome: 'done',
+        failedUnits: apart.map(one => ({ ...keys.get(one.unit)!, ...one })),
+      }
     // A unit leaves the queue when it is stored, so with as many in the queue as were missing afterwards none is lost.
     if (queued < todo.length) await enqueue(todo, keyOf, queue, retries)
     do await delay(poll, undefined, { ...(signal && { signal }) }).catch(() => undefined)
@@ -130,6 +148,8 @@ async function enqueue(
   const rest = { ...retries, removeOnComplete: true, stackTraceLimit: 3 }
   for (let at = 0; at < units.length; at += unitsPerBulk) {
     const some = units.slice(at, at + unitsPerBulk)
-    await queue.addBulk(some.map(unit => ({ name: 'unit', data: unit, opts: { jobId: keyOf(unit), ...rest } })))
+    await queue.addBulk(
+      some.map(unit => ({ name: 'unit', data: unit, opts: { jobId: keyOf(unit), ...rest } })),
+    )
   }
 }

@@ -54,7 +54,8 @@ export function unitKeysOf({ groups }: Pick<RunPlan, 'groups'>): (unit: WorkUnit
   return ({ group, start, end }) => `${keys[group]!}-${start}-${end}`
 }
 
-const groupKey = ({ identities }: PlannedModelGroup): string => sha256(identities.map(hashResultKey).join(' '), 16)
+const groupKey = ({ identities }: PlannedModelGroup): string =>
+  sha256(identities.map(hashResultKey).join(' '), 16)
 
 export const planPath = (id: string): string => `plans/${id}.json`
 
@@ -62,7 +63,10 @@ export const planPath = (id: string): string => `plans/${id}.json`
 export async function readPlan(place: Storage, id: string): Promise<RunPlan> {
   const text = await place.read(planPath(id))
   if (!text)
-    throw inputError('no-plan', `no plan at ${place.url}: is the place shared with this machine (${hostname()})?`)
+    throw inputError(
+      'no-plan',
+      `no plan at ${place.url}: is the place shared with this machine (${hostname()})?`,
+    )
   return JSON.parse(Buffer.from(text).toString()) as RunPlan
 }
 
@@ -80,11 +84,20 @@ export async function planRun(
   const request = { ...asked, models: kept.map(({ spec }) => spec) }
   const groups: PlannedModelGroup[] = []
   const costOf = await loadCosts(request)
-  for (const group of planModelGroups(opened, request.models, request.preprocessing ?? 'native', costOf)) {
+  for (const group of planModelGroups(
+    opened,
+    request.models,
+    request.preprocessing ?? 'native',
+    costOf,
+  )) {
     const { dataset } = opened[group.target]!
     const models = kept.filter(({ spec }) => group.models.includes(spec.name))
     const work = await planDatasetEvaluation(dataset, models, request, heads)
-    groups.push({ ...group, dataset: dataset.name, identities: work.models.map(({ identity }) => identity) })
+    groups.push({
+      ...group,
+      dataset: dataset.name,
+      identities: work.models.map(({ identity }) => identity),
+    })
   }
   const place = absolutePath(options.out)
   const id = sha256(JSON.stringify([place, request, groups.map(groupKey)]), 16)
@@ -100,11 +113,16 @@ async function requestOf(options: EvaluateOptions): Promise<RunPlanRequest> {
   const specs = await resolveModels(options)
   const targets = planTargets(options, specs).map(({ dataset, suits }) => {
     if ('samples' in dataset)
-      throw inputError('opened-dataset', `${dataset.name} is known to this process alone: give its name or file`)
+      throw inputError(
+        'opened-dataset',
+        `${dataset.name} is known to this process alone: give its name or file`,
+      )
     return { dataset: absoluteSpec(dataset), suits }
   })
   const { preprocessing, batch, device, precision, keep } = options
-  const prompts = promptNames.includes(options.prompts ?? 'paper') ? options.prompts : resolve(options.prompts!)
+  const prompts = promptNames.includes(options.prompts ?? 'paper')
+    ? options.prompts
+    : resolve(options.prompts!)
   const given = Object.entries({ preprocessing, prompts, batch, device, precision, keep }).filter(
     ([, value]) => value !== undefined,
   )
@@ -130,7 +148,10 @@ async function prepareModels(specs: readonly ModelSpec[], { onDownload }: Evalua
 }
 
 /** Units of which some model lacks some image, by what the place holds. */
-export async function readMissingUnits({ groups }: Pick<RunPlan, 'groups'>, place: Storage): Promise<WorkUnit[]> {
+export async function readMissingUnits(
+  { groups }: Pick<RunPlan, 'groups'>,
+  place: Storage,
+): Promise<WorkUnit[]> {
   const missing: WorkUnit[] = []
   for (const [group, { identities, images, unit }] of groups.entries()) {
     const open = new Set<number>()

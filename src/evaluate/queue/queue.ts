@@ -63,7 +63,8 @@ const minVersion = [6, 2] as const
  * Errors: `bad-queue-url`, `queue-unreachable`, `queue-denied`, `queue-old`, `queue-evicts`.
  */
 export async function connectQueue(url: string): Promise<Redis> {
-  if (!/^rediss?:\/\//.test(url)) throw inputError('bad-queue-url', 'not the address of a queue: redis://host:6379')
+  if (!/^rediss?:\/\//.test(url))
+    throw inputError('bad-queue-url', 'not the address of a queue: redis://host:6379')
   const { Redis } = await import('ioredis')
   const redis = new Redis(url, {
     ...{ lazyConnect: true, maxRetriesPerRequest: null, connectTimeout: 5000 },
@@ -91,16 +92,22 @@ export function queueError(error: unknown, url: string): unknown {
   const fault = (code: string, reason: string): GeogapError =>
     new GeogapError('network', code, `the queue at ${shownUrl(url)} ${reason}`, { cause: error })
   if (/^OOM /.test(message))
-    return fault('queue-full', 'is full (maxmemory): what is done stays done, the same command goes on from there')
+    return fault(
+      'queue-full',
+      'is full (maxmemory): what is done stays done, the same command goes on from there',
+    )
   if (/WRONGPASS|NOAUTH|invalid password|NOPERM/i.test(message))
     return fault('queue-denied', 'refuses the user or password')
-  if (/ECONN|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|Connection is closed/.test(`${code ?? ''} ${message}`))
+  if (
+    /ECONN|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|Connection is closed/.test(`${code ?? ''} ${message}`)
+  )
     return fault('queue-unreachable', `cannot be reached (${code ?? message})`)
   return error
 }
 
 function checkServer(info: string): void {
-  const value = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
+  const value = (name: string): string =>
+    new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
   const found = value('redis_version')
   const [major = 0, minor = 0] = found.split('.').map(Number)
   if (major < minVersion[0] || (major === minVersion[0] && minor < minVersion[1]))
@@ -129,13 +136,21 @@ export async function writeQueuedRun(redis: Redis, run: QueuedRunRecord): Promis
 }
 
 export async function readQueuedRun(redis: Redis, id: string): Promise<QueuedRun | undefined> {
-  const [text, cancelled] = await Promise.all([redis.hget(runsKey, id), redis.sismember(cancelledKey, id)])
-  return text === null ? undefined : { ...(JSON.parse(text) as QueuedRunRecord), cancelled: cancelled === 1 }
+  const [text, cancelled] = await Promise.all([
+    redis.hget(runsKey, id),
+    redis.sismember(cancelledKey, id),
+  ])
+  return text === null
+    ? undefined
+    : { ...(JSON.parse(text) as QueuedRunRecord), cancelled: cancelled === 1 }
 }
 
 /** Runs in the order in which they are served. */
 export async function readQueuedRuns(redis: Redis): Promise<QueuedRun[]> {
-  const [texts, cancelled] = await Promise.all([redis.hgetall(runsKey), redis.smembers(cancelledKey)])
+  const [texts, cancelled] = await Promise.all([
+    redis.hgetall(runsKey),
+    redis.smembers(cancelledKey),
+  ])
   const runs = Object.values(texts).map(text => JSON.parse(text) as QueuedRunRecord)
   return runs
     .map(run => ({ ...run, cancelled: cancelled.includes(run.id) }))
@@ -143,7 +158,8 @@ export async function readQueuedRuns(redis: Redis): Promise<QueuedRun[]> {
 }
 
 /** Lets a cancelled run go on. */
-export const uncancelRun = (redis: Redis, id: string): Promise<number> => redis.srem(cancelledKey, id)
+export const uncancelRun = (redis: Redis, id: string): Promise<number> =>
+  redis.srem(cancelledKey, id)
 
 /** Forgets a run: its queue and its record. */
 export async function removeQueuedRun(redis: Redis, id: string): Promise<void> {
@@ -154,7 +170,11 @@ export async function removeQueuedRun(redis: Redis, id: string): Promise<void> {
   await uncancelRun(redis, id)
 }
 
-export async function writeWorker(redis: Redis, worker: WorkerRecord, milliseconds: number): Promise<void> {
+export async function writeWorker(
+  redis: Redis,
+  worker: WorkerRecord,
+  milliseconds: number,
+): Promise<void> {
   await redis.set(workerKey(worker.id), JSON.stringify(worker), 'PX', milliseconds)
 }
 
@@ -162,7 +182,8 @@ export const removeWorker = (redis: Redis, id: string): Promise<number> => redis
 
 async function readWorkers(redis: Redis): Promise<WorkerRecord[]> {
   const keys: string[] = []
-  for await (const some of redis.scanStream({ match: workerKey('*'), count: 1000 })) keys.push(...(some as string[]))
+  for await (const some of redis.scanStream({ match: workerKey('*'), count: 1000 }))
+    keys.push(...(some as string[]))
   const texts = keys.length > 0 ? await redis.mget(keys) : []
   return texts
     .flatMap(text => (text === null ? [] : [JSON.parse(text) as WorkerRecord]))
@@ -215,7 +236,11 @@ export async function readClusterState(redis: Redis): Promise<ClusterState> {
     const state = run.cancelled ? 'cancelled' : (await queue.isPaused()) ? 'paused' : 'running'
     runs.push({
       ...{ ...run, state, left: state === 'running' ? secondsLeft(run) : null },
-      ...{ waiting: counts['waiting'] ?? 0, active: counts['active'] ?? 0, delayed: counts['delayed'] ?? 0 },
+      ...{
+        waiting: counts['waiting'] ?? 0,
+        active: counts['active'] ?? 0,
+        delayed: counts['delayed'] ?? 0,
+      },
       apart: await readFailedUnits(queue),
     })
     await queue.close()
@@ -227,13 +252,25 @@ export async function readClusterState(redis: Redis): Promise<ClusterState> {
   return { runs, workers }
 }
 
-function secondsLeft({ seconds, doneSeconds, before, began, seen }: QueuedRunRecord): number | null {
+function secondsLeft({
+  seconds,
+  doneSeconds,
+  before,
+  began,
+  seen,
+}: QueuedRunRecord): number | null {
   const gained = doneSeconds - before
-  return gained > 0 ? ((seconds - doneSeconds) * (Date.parse(seen) - Date.parse(began))) / 1000 / gained : null
+  return gained > 0
+    ? ((seconds - doneSeconds) * (Date.parse(seen) - Date.parse(began))) / 1000 / gained
+    : null
 }
 
 /** What `geogap queue` does to a run. Errors: `unknown-run`. */
-export async function steerRun(redis: Redis, id: string, what: 'pause' | 'resume' | 'cancel'): Promise<void> {
+export async function steerRun(
+  redis: Redis,
+  id: string,
+  what: 'pause' | 'resume' | 'cancel',
+): Promise<void> {
   const run = await readQueuedRun(redis, id)
   if (!run)
     throw unknownNameError(

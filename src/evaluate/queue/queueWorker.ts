@@ -50,7 +50,9 @@ export interface QueueWorkerOptions {
   onUnit?: (event: { run: string; unit: string; seconds: number; error?: Error }) => void
 }
 
-interface QueueWorker extends Required<Pick<QueueWorkerOptions, 'queue' | 'evaluateUnit' | 'lockMs' | 'idleMs'>> {
+interface QueueWorker extends Required<
+  Pick<QueueWorkerOptions, 'queue' | 'evaluateUnit' | 'lockMs' | 'idleMs'>
+> {
   redis: Redis
   record: WorkerRecord
   stop: AbortSignal
@@ -79,7 +81,14 @@ export async function runQueueWorker(options: QueueWorkerOptions): Promise<void>
       pid: process.pid,
       cores: availableParallelism(),
     },
-    ...{ version, began: new Date().toISOString(), done: 0, images: 0, seconds: 0, ...currentMachine() },
+    ...{
+      version,
+      began: new Date().toISOString(),
+      done: 0,
+      images: 0,
+      seconds: 0,
+      ...currentMachine(),
+    },
   }
   setMaxListeners(0, stop)
   const hand: QueueWorker = {
@@ -102,7 +111,9 @@ export async function runQueueWorker(options: QueueWorkerOptions): Promise<void>
   } finally {
     clearInterval(timer)
     await Promise.race([removeWorker(redis, record.id).catch(() => undefined), pause(1000)])
-    await Promise.all([...hand.workers.values()].map(worker => worker.close(true).catch(() => undefined)))
+    await Promise.all(
+      [...hand.workers.values()].map(worker => worker.close(true).catch(() => undefined)),
+    )
     redis.disconnect()
   }
 }
@@ -118,9 +129,14 @@ async function serveUnits(hand: QueueWorker): Promise<void> {
 
 /** Waits, or less when the signal comes. */
 const pause = (milliseconds: number, signal?: AbortSignal): Promise<void> =>
-  delay(milliseconds, undefined, { ...(signal && { signal }), ref: signal !== undefined }).catch(() => undefined)
+  delay(milliseconds, undefined, { ...(signal && { signal }), ref: signal !== undefined }).catch(
+    () => undefined,
+  )
 
-async function takeUnit(hand: QueueWorker, token: string): Promise<{ run: string; job: Job<WorkUnit> } | undefined> {
+async function takeUnit(
+  hand: QueueWorker,
+  token: string,
+): Promise<{ run: string; job: Job<WorkUnit> } | undefined> {
   for (const { id, cancelled } of await readRecentRuns(hand)) {
     if (cancelled) continue
     const job = (await (await openBullWorker(hand, id)).getNextJob(token, { block: false })) as
@@ -160,14 +176,24 @@ async function openBullWorker(hand: QueueWorker, run: string): Promise<Worker> {
   const { Worker } = await import('bullmq')
   const { lockMs: lock } = hand
   const timing = { lockDuration: lock, stalledInterval: lock, maxStalledCount }
-  const worker = new Worker(run, null, { connection: hand.redis, prefix: keyPrefix, autorun: false, ...timing })
+  const worker = new Worker(run, null, {
+    connection: hand.redis,
+    prefix: keyPrefix,
+    autorun: false,
+    ...timing,
+  })
   worker.on('error', () => undefined)
   hand.workers.set(run, worker)
   await worker.startStalledCheckTimer()
   return worker
 }
 
-async function runUnit(hand: QueueWorker, run: string, job: Job<WorkUnit>, token: string): Promise<void> {
+async function runUnit(
+  hand: QueueWorker,
+  run: string,
+  job: Job<WorkUnit>,
+  token: string,
+): Promise<void> {
   const { record, redis } = hand
   const began = performance.now()
   const stop = new AbortController()
@@ -223,7 +249,10 @@ async function settleUnit(
     : stopped.aborted
       ? job.moveToWait(token)
       : job.moveToFailed(error, token, false)
-  await Promise.race([told.then(() => undefined).catch(() => undefined), ...(hand.stop.aborted ? [pause(1000)] : [])])
+  await Promise.race([
+    told.then(() => undefined).catch(() => undefined),
+    ...(hand.stop.aborted ? [pause(1000)] : []),
+  ])
 }
 
 function cachedPlan(hand: QueueWorker, run: string): Promise<{ plan: RunPlan; place: Storage }> {

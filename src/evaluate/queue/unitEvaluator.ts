@@ -28,15 +28,25 @@ export function createUnitEvaluator(): EvaluateUnit {
   let last: string | undefined
   return async ({ plan, unit, place, signal }) => {
     const key = `${plan.id} ${unit.group}`
-    const opened = memoizeLru(groups, key, openedLimits.groups, () => openGroup(plan, unit.group, models))
+    const opened = memoizeLru(groups, key, openedLimits.groups, () =>
+      openGroup(plan, unit.group, models),
+    )
     // Before memory is measured for the next group.
     if (key !== last) crew.end()
     last = key
     const { start, end, group } = unit
-    const work = { ...(await opened), part: { spans: [{ start, end }], size: plan.groups[group]!.shard } }
-    const [failure] = await runDatasetEvaluation(work, { ...plan.request, signal, pool: crew }, place)
+    const work = {
+      ...(await opened),
+      part: { spans: [{ start, end }], size: plan.groups[group]!.shard },
+    }
+    const [failure] = await runDatasetEvaluation(
+      work,
+      { ...plan.request, signal, pool: crew },
+      place,
+    )
     signal.throwIfAborted()
-    if (failure) throw inputError(failure.code, `${failure.model} on ${failure.dataset}: ${failure.message}`)
+    if (failure)
+      throw inputError(failure.code, `${failure.model} on ${failure.dataset}: ${failure.message}`)
   }
 }
 
@@ -50,7 +60,9 @@ async function openGroup(
   const dataset = await openTarget(plan.request.targets[target]!, specs)
   const ready: PreparedModel[] = []
   for (const spec of specs) {
-    ready.push(await memoizeLru(models, JSON.stringify(spec), openedLimits.models, () => prepareModel(spec)))
+    ready.push(
+      await memoizeLru(models, JSON.stringify(spec), openedLimits.models, () => prepareModel(spec)),
+    )
   }
   const work = await planDatasetEvaluation(dataset, ready, plan.request, headsFolder(plan.place))
   for (const [i, { identity }] of work.models.entries()) checkResultKey(identities[i]!, identity)
@@ -61,5 +73,8 @@ function checkResultKey(planned: ResultKey, found: ResultKey): void {
   const differs = differingFields(planned, found)
   if (differs.length === 0) return
   const shown = differingFieldsText(differs, found, planned, 'planned')
-  throw inputError('other-identity', `${planned.model} would be other results on this machine: ${shown}`)
+  throw inputError(
+    'other-identity',
+    `${planned.model} would be other results on this machine: ${shown}`,
+  )
 }

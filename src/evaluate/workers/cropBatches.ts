@@ -32,7 +32,9 @@ export interface CropPreparer {
   resizingMs(): number
 }
 
-export async function createCropPreparer(steps: readonly PreprocessingStep[]): Promise<CropPreparer> {
+export async function createCropPreparer(
+  steps: readonly PreprocessingStep[],
+): Promise<CropPreparer> {
   const clock = { resizing: 0 }
   const crop = await createCropper(steps, clock)
   const bytes = 3 * splitSteps(steps).size ** 2
@@ -43,7 +45,12 @@ export async function createCropPreparer(steps: readonly PreprocessingStep[]): P
   }
 }
 
-function beginCrops(crop: Cropper, bytes: number, items: readonly ShardSample[], first: number): PendingCrops {
+function beginCrops(
+  crop: Cropper,
+  bytes: number,
+  items: readonly ShardSample[],
+  first: number,
+): PendingCrops {
   const reads = items.map(item => readImage(item.image).catch(imageErrorCode))
   const crops = new Uint8Array(items.length * bytes)
   const made = reads.map(async (read, i) => {
@@ -51,7 +58,9 @@ function beginCrops(crop: Cropper, bytes: number, items: readonly ShardSample[],
     const place = crops.subarray(i * bytes, (i + 1) * bytes)
     return typeof encoded === 'string' ? encoded : crop(encoded, place).catch(imageErrorCode)
   })
-  const handedOver = Promise.all(reads).then(() => new Promise<void>(resolve => setImmediate(resolve)))
+  const handedOver = Promise.all(reads).then(
+    () => new Promise<void>(resolve => setImmediate(resolve)),
+  )
   // Whoever waits for these hears of a fault; a batch that nobody waits for any more must not end the process.
   for (const promise of [handedOver, ...made]) promise.catch(() => undefined)
   return { first, handedOver, crops, results: made }

@@ -38,7 +38,8 @@ export async function extractFeatures(
         for (const [i, code] of status.entries()) feature.status[at + i] = code
         if (!kept) continue
         feature.width ||= kept.length / status.length
-        if (feature.values.length === 0) feature.values = new Float32Array(items.length * feature.width)
+        if (feature.values.length === 0)
+          feature.values = new Float32Array(items.length * feature.width)
         feature.values.set(kept, at * feature.width)
       }
       return Promise.resolve()

@@ -46,7 +46,9 @@ export const addTimings = (a: Timings, b: Timings): Timings => ({
 
 /** `stop` asks for the answer after the running batch: the outcomes of as many items as are done then. */
 export type ToWorker =
-  { type: 'load'; group: InferenceGroup } | { type: 'shard'; items: readonly ShardSample[] } | { type: 'stop' }
+  | { type: 'load'; group: InferenceGroup }
+  | { type: 'shard'; items: readonly ShardSample[] }
+  | { type: 'stop' }
 
 export type FromWorker =
   | { type: 'ready' }

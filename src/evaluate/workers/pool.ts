@@ -49,7 +49,8 @@ export async function runShards<Shard extends { items: readonly ShardSample[] }>
 ): Promise<void> {
   const queue = [...shards]
   const next = (): Shard | undefined => {
-    for (let shard = queue.shift(); shard; shard = queue.shift()) if (options.isNeeded?.(shard) ?? true) return shard
+    for (let shard = queue.shift(); shard; shard = queue.shift())
+      if (options.isNeeded?.(shard) ?? true) return shard
     return undefined
   }
   const idle = options.pool?.take(group) ?? []
@@ -156,7 +157,8 @@ function createWorker(group: InferenceGroup): Worker {
     if (!ready) return undefined
     const answer = await askWorker(ready, { type: 'shard', items }, options)
     if (answer.type === 'outcomes') return answer
-    if (answer.type === 'failed') throw new ModelFailure(answer.code, answer.message, group.models[0]?.name)
+    if (answer.type === 'failed')
+      throw new ModelFailure(answer.code, answer.message, group.models[0]?.name)
     child?.kill('SIGKILL')
     child = undefined
     if (options.signal?.aborted) return undefined
@@ -170,7 +172,8 @@ function createWorker(group: InferenceGroup): Worker {
       }
     const middle = items.length >> 1
     const left = await attempt(items.slice(0, middle), options)
-    const right = left && !options.signal?.aborted ? await attempt(items.slice(middle), options) : undefined
+    const right =
+      left && !options.signal?.aborted ? await attempt(items.slice(middle), options) : undefined
     return left && right ? joinResults(left, right) : left
   }
   const rest = (): void => {
@@ -180,11 +183,14 @@ function createWorker(group: InferenceGroup): Worker {
   return { run: attempt, unref: rest, stop: () => child?.kill('SIGKILL') }
 }
 
-const modelNamesOf = (group: InferenceGroup): string => group.models.map(({ name }) => name).join(', ')
+const modelNamesOf = (group: InferenceGroup): string =>
+  group.models.map(({ name }) => name).join(', ')
 
 /** The worker beside this module, in the form that this module has. */
 function startChild(): ChildProcess {
-  const worker = fileURLToPath(new URL(`./worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url))
+  const worker = fileURLToPath(
+    new URL(`./worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url),
+  )
   const child = fork(worker, [], {
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -205,7 +211,8 @@ function killAll(): void {
   for (const child of children) child.kill('SIGKILL')
 }
 
-type WorkerEnd = { type: 'ended'; code: number | null; signal: NodeJS.Signals | null } | { type: 'silent' }
+type WorkerEnd =
+  { type: 'ended'; code: number | null; signal: NodeJS.Signals | null } | { type: 'silent' }
 type WorkerAnswer = Exclude<FromWorker, { type: 'progress' }> | WorkerEnd
 
 const describeEnd = (end: WorkerAnswer): string =>
@@ -215,18 +222,24 @@ const describeEnd = (end: WorkerAnswer): string =>
  * Sends a message and waits for its answer, for the child's end, or for `silence`. Silence is counted in ticks of this
  * process: while it is stopped or its terminal is full, messages wait and no tick passes.
  */
-function askWorker(child: ChildProcess, message: ToWorker, options: WorkerPoolOptions): Promise<WorkerAnswer> {
+function askWorker(
+  child: ChildProcess,
+  message: ToWorker,
+  options: WorkerPoolOptions,
+): Promise<WorkerAnswer> {
   return new Promise(resolve => {
     let quiet = 0
     const timer = setInterval(() => {
-      if (++quiet * tickMs >= (options.hungAfterMs ?? defaultHungAfterMs)) finish({ type: 'silent' })
+      if (++quiet * tickMs >= (options.hungAfterMs ?? defaultHungAfterMs))
+        finish({ type: 'silent' })
     }, tickMs)
     const onMessage = (answer: FromWorker): void => {
       quiet = 0
       if (answer.type === 'progress') options.onImages?.(answer.images)
       else finish(answer)
     }
-    const onExit = (code: number | null, signal: NodeJS.Signals | null): void => finish({ type: 'ended', code, signal })
+    const onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
+      finish({ type: 'ended', code, signal })
     const onError = (): void => finish({ type: 'ended', code: null, signal: null })
     const onAbort = (): void => {
       if (message.type === 'shard') child.send({ type: 'stop' } satisfies ToWorker, () => undefined)

@@ -24,7 +24,8 @@ interface LoadedGroup {
 let loaded: LoadedGroup | undefined
 
 /** Where the parent is gone nobody hears it, and the end of the channel ends this process. */
-const send = (message: FromWorker): void => void process.send?.(message, undefined, undefined, () => undefined)
+const send = (message: FromWorker): void =>
+  void process.send?.(message, undefined, undefined, () => undefined)
 
 let stopping = false
 
@@ -82,7 +83,8 @@ async function evaluate(items: readonly ShardSample[]): Promise<void> {
     next = batchAt(first + ahead)
     await next.handedOver
     const prepared = performance.now()
-    for (const { at, code } of batch.failed) for (const outcome of outcomes) outcome.status[at] = code
+    for (const { at, code } of batch.failed)
+      for (const outcome of outcomes) outcome.status[at] = code
     await infer(batch, items, outcomes, timings)
     timings.decode += prepared - started
     send({ type: 'progress', images: Math.min(ahead, items.length - first) })
@@ -90,7 +92,11 @@ async function evaluate(items: readonly ShardSample[]): Promise<void> {
   const done = Math.min(first, items.length)
   timings.prepare = preparer.resizingMs() - resizedBefore
   timings.decode -= timings.prepare
-  send({ type: 'outcomes', outcomes: outcomes.map(outcome => firstPredictions(outcome, done)), timings })
+  send({
+    type: 'outcomes',
+    outcomes: outcomes.map(outcome => firstPredictions(outcome, done)),
+    timings,
+  })
 }
 
 async function infer(
@@ -105,11 +111,15 @@ async function infer(
     const started = performance.now()
     for (let first = 0; first < kept.length; first += group.batch) {
       const some = kept.slice(first, first + group.batch)
-      const outputs = await model.run(crops.subarray(first * bytes, (first + some.length) * bytes), some.length)
+      const outputs = await model.run(
+        crops.subarray(first * bytes, (first + some.length) * bytes),
+        some.length,
+      )
       const { logits } = outputs
       const values = group.keep && outputs[group.keep]
       if (values) keepRows(outcomes[m]!, values, some, group.choices === 'none')
-      if (logits && group.choices !== 'none') scoreRows(outcomes[m]!, logits, some, items, group.choices)
+      if (logits && group.choices !== 'none')
+        scoreRows(outcomes[m]!, logits, some, items, group.choices)
     }
     timings.infer[m]! += performance.now() - started
   }
@@ -124,11 +134,22 @@ function scoreRows(
 ): void {
   const width = logits.length / kept.length
   for (const [row, at] of kept.entries())
-    scoreRow(outcome, at, logits.subarray(row * width, (row + 1) * width), items[at]!.labels, choices)
+    scoreRow(
+      outcome,
+      at,
+      logits.subarray(row * width, (row + 1) * width),
+      items[at]!.labels,
+      choices,
+    )
 }
 
 /** Where no score says so, values that are no numbers are told of here. */
-function keepRows(outcome: Predictions, values: Float32Array, kept: readonly number[], unscored: boolean): void {
+function keepRows(
+  outcome: Predictions,
+  values: Float32Array,
+  kept: readonly number[],
+  unscored: boolean,
+): void {
   const width = values.length / kept.length
   outcome.kept ??= new Float32Array(outcome.rank.length * width)
   for (const [row, at] of kept.entries()) {

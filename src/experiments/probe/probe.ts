@@ -2,7 +2,12 @@
 import { binomialCdf } from '../../metrics/distributions.ts'
 import { mean } from '../../metrics/numbers.ts'
 import { normalizations } from '../../models/recipes.ts'
-import { describeSteps, nativeSteps, type PreprocessingConfig, reverseChannels } from '../../lib/pixels/steps.ts'
+import {
+  describeSteps,
+  nativeSteps,
+  type PreprocessingConfig,
+  reverseChannels,
+} from '../../lib/pixels/steps.ts'
 
 /** A way of preparing images, and what differs from the declared one. */
 export interface ProbeSetting {
@@ -56,10 +61,15 @@ export function colourSettings(declared: PreprocessingConfig, raw = false): Prob
   const colours = [['', own] as const, ...(raw ? [] : Object.entries(commonNormalizations))]
   const tried = [channels, channels === 'RGB' ? 'BGR' : 'RGB'].flatMap(order =>
     colours.map(([name, values]): ProbeSetting => ({
-      changes: [...(order === channels ? [] : [`${order} channels`]), ...(name === '' ? [] : [name])],
+      changes: [
+        ...(order === channels ? [] : [`${order} channels`]),
+        ...(name === '' ? [] : [name]),
+      ],
       recipe: {
         ...geometryOf(declared),
-        ...(order === 'BGR' ? { ...inOrder(values), channels: order } : { mean: values.mean, std: values.std }),
+        ...(order === 'BGR'
+          ? { ...inOrder(values), channels: order }
+          : { mean: values.mean, std: values.std }),
       },
     })),
   )
@@ -93,7 +103,10 @@ export function geometrySettings({ changes, recipe }: ProbeSetting): ProbeSettin
 const stepsTextOf = (recipe: PreprocessingConfig): string => describeSteps(nativeSteps(recipe))
 
 /** The first of those that do the same, without what `declared` does. */
-function distinctSettings(settings: readonly ProbeSetting[], declared: PreprocessingConfig): ProbeSetting[] {
+function distinctSettings(
+  settings: readonly ProbeSetting[],
+  declared: PreprocessingConfig,
+): ProbeSetting[] {
   const seen = new Set([stepsTextOf(declared)])
   return settings.filter(({ recipe }) => {
     const steps = stepsTextOf(recipe)
@@ -116,11 +129,29 @@ export function judgeSettings(
     const worse = loss.filter((value, i) => value > declared.loss[i]!).length
     const p = Math.min(1, 2 * binomialCdf(Math.min(better, worse), better + worse, 0.5))
     const adjusted = Math.min(1, p * others.length)
-    const farBetter = adjusted < farBetterLevel && better > worse && mean(loss) <= (1 - minGain) * own
-    return { changes, recipe, accuracy: shareOf(right), loss: mean(loss), better, worse, adjusted, farBetter }
+    const farBetter =
+      adjusted < farBetterLevel && better > worse && mean(loss) <= (1 - minGain) * own
+    return {
+      changes,
+      recipe,
+      accuracy: shareOf(right),
+      loss: mean(loss),
+      better,
+      worse,
+      adjusted,
+      farBetter,
+    }
   })
   const { changes, recipe } = declared
-  const first = { changes, recipe, accuracy: shareOf(declared.right), loss: own, better: 0, worse: 0, adjusted: null }
+  const first = {
+    changes,
+    recipe,
+    accuracy: shareOf(declared.right),
+    loss: own,
+    better: 0,
+    worse: 0,
+    adjusted: null,
+  }
   return [{ ...first, farBetter: false }, ...probed.sort((a, b) => a.loss - b.loss)]
 }
 

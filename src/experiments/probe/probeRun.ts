@@ -55,7 +55,11 @@ export interface ProbeTarget {
 }
 
 /** Probes a model's declared preprocessing. Errors: too-few-images, and those of opening a model and a data set. */
-export const probeModel = (name: string, spec: DatasetSpec, options: ProbeOptions = {}): Promise<ProbeResult> =>
+export const probeModel = (
+  name: string,
+  spec: DatasetSpec,
+  options: ProbeOptions = {},
+): Promise<ProbeResult> =>
   withProbeTarget(name, spec, options, probing => probeSettings(probing, options.onSetting))
 
 /** Opens a model and a data set for `work`, and puts away what that left on the disk. */
@@ -67,11 +71,16 @@ export async function withProbeTarget<T>(
 ): Promise<T> {
   const model = withWeights(await loadModelSpec(name), weights)
   const zeroShot = model.classes === 'zero-shot'
-  const dataset = await openDataset({ ...spec, ...(zeroShot && spec.labels === undefined && { labels: 'original' }) })
+  const dataset = await openDataset({
+    ...spec,
+    ...(zeroShot && spec.labels === undefined && { labels: 'original' }),
+  })
   checkClasses(model, dataset)
   const readied = await fetchModel(model)
   return withTempDir(async heads => {
-    const ready = zeroShot ? await toZeroShotModel(model, readied, dataset.classes, prompts, heads) : readied.model
+    const ready = zeroShot
+      ? await toZeroShotModel(model, readied, dataset.classes, prompts, heads)
+      : readied.model
     const items = dataset.samples.filter(({ labels }) => labels.length > 0)
     return work({
       ...{
@@ -112,7 +121,9 @@ export async function probeSettings(
   return { model, dataset, images: scored, leftOut: images - scored, settings: judgeScored(tried) }
 }
 
-type ScoredSetting = ProbeSetting & { scores: readonly (readonly [right: boolean, loss: number] | null)[] }
+type ScoredSetting = ProbeSetting & {
+  scores: readonly (readonly [right: boolean, loss: number] | null)[]
+}
 
 const scoredByAll = (tried: readonly ScoredSetting[]): number[] =>
   tried[0]!.scores.flatMap((_, i) => (tried.every(({ scores }) => scores[i]) ? [i] : []))
@@ -120,12 +131,17 @@ const scoredByAll = (tried: readonly ScoredSetting[]): number[] =>
 function judgeScored(tried: readonly ScoredSetting[]): ProbedSetting[] {
   const images = scoredByAll(tried)
   if (images.length < minImages)
-    throw inputError('too-few-images', `${images.length} images that can be scored, at least ${minImages} are needed`)
-  const [declared, ...others] = tried.map(({ changes, recipe, scores }): ProbeSetting & ProbeScores => ({
-    ...{ changes, recipe },
-    right: images.map(i => scores[i]![0]),
-    loss: images.map(i => scores[i]![1]),
-  }))
+    throw inputError(
+      'too-few-images',
+      `${images.length} images that can be scored, at least ${minImages} are needed`,
+    )
+  const [declared, ...others] = tried.map(
+    ({ changes, recipe, scores }): ProbeSetting & ProbeScores => ({
+      ...{ changes, recipe },
+      right: images.map(i => scores[i]![0]),
+      loss: images.map(i => scores[i]![1]),
+    }),
+  )
   return judgeSettings(declared!, others)
 }
 
@@ -139,10 +155,18 @@ async function scoresOf(
   const found: ScoredSetting['scores'][number][] = items.map(() => null)
   const steps = stepsFor(recipe, 'native', dataset.imageFixes)
   await runShards(
-    { models: [model], steps, choices: dataset.choices, batch: 16, threads: availableParallelism(), keep: 'logits' },
+    {
+      models: [model],
+      steps,
+      choices: dataset.choices,
+      batch: 16,
+      threads: availableParallelism(),
+      keep: 'logits',
+    },
     [{ items }],
     (_, { outcomes }) => {
-      for (const [i, { labels }] of items.entries()) found[i] = scoreOf(outcomes[0]!, i, labels, dataset)
+      for (const [i, { labels }] of items.entries())
+        found[i] = scoreOf(outcomes[0]!, i, labels, dataset)
       return Promise.resolve()
     },
     { processes: 1 },
@@ -161,7 +185,8 @@ function scoreOf(
   const row = kept.subarray(i * width, (i + 1) * width)
   const allowed = choices === 'all' ? [...classes.keys()] : choices
   const top = allowed.reduce((most, c) => Math.max(most, row[c]!), -Infinity)
-  const weight = (among: readonly number[]): number => among.reduce((sum, c) => sum + Math.exp(row[c]! - top), 0)
+  const weight = (among: readonly number[]): number =>
+    among.reduce((sum, c) => sum + Math.exp(row[c]! - top), 0)
   const share = weight(labels.filter(c => allowed.includes(c))) / weight(allowed)
   return [rank[i] === 1, -Math.log(Math.max(share, minShare))] as const
 }

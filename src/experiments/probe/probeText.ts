@@ -1,6 +1,11 @@
 import { countText } from '../../lib/table/text.ts'
 import { describeSteps, nativeSteps, type PreprocessingConfig } from '../../lib/pixels/steps.ts'
-import { type TableColumn, fieldColumns, type TableFormat, shareColumn } from '../../lib/table/columns.ts'
+import {
+  type TableColumn,
+  fieldColumns,
+  type TableFormat,
+  shareColumn,
+} from '../../lib/table/columns.ts'
 import { percent } from '../../lib/table/text.ts'
 import { answerText } from '../../analysis/answer.ts'
 import { pEquation, pNumber } from '../../analysis/compareText.ts'
@@ -58,7 +63,15 @@ export function probeText(probe: ProbeResult, format: TableFormat): string {
 
 /** As `preprocessing` of a model.json takes it. */
 const recipeJson = (recipe: PreprocessingConfig): string => {
-  const { resize = Math.floor(recipe.size / recipe.cropPct), interpolation, squash, size, mean, std, channels } = recipe
+  const {
+    resize = Math.floor(recipe.size / recipe.cropPct),
+    interpolation,
+    squash,
+    size,
+    mean,
+    std,
+    channels,
+  } = recipe
   const steps = [
     { step: 'resize', size: resize, interpolation, ...(squash && { squash }) },
     { step: 'centerCrop', size },

@@ -57,9 +57,13 @@ export const outputFeeds = (values: Feeds): Feeds =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [nextName(name), value]))
 
 /** Tensors of ONNX Runtime over the same memory. */
-export async function shareMemory(tensors: NamedTensor[]): Promise<{ tensors: NamedTensor[]; values: Feeds }> {
+export async function shareMemory(
+  tensors: NamedTensor[],
+): Promise<{ tensors: NamedTensor[]; values: Feeds }> {
   const { Tensor } = await import('onnxruntime-node')
-  const values = tensors.map(({ name, shape, data }) => [name, new Tensor('float32', data, [...shape])] as const)
+  const values = tensors.map(
+    ({ name, shape, data }) => [name, new Tensor('float32', data, [...shape])] as const,
+  )
   return { tensors, values: Object.fromEntries(values) }
 }
 
@@ -83,7 +87,8 @@ function startingSlots(
   if (known.size === 0) return needed
   return needed.map(({ name, shape }) => {
     const found = known.get(name)
-    if (String(found?.shape) !== String(shape)) throw inputError('bad-state', `no state ${name} [${String(shape)}]`)
+    if (String(found?.shape) !== String(shape))
+      throw inputError('bad-state', `no state ${name} [${String(shape)}]`)
     return cloneTensor(found!)
   })
 }

@@ -8,7 +8,11 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { GeogapError, inputError } from '../../lib/errors.ts'
 import { orIfMissing, writeAtomically, writeFully } from '../../lib/files.ts'
-import { type NamedTensor, readSafetensors, writeSafetensors } from '../../lib/tensors/safetensors.ts'
+import {
+  type NamedTensor,
+  readSafetensors,
+  writeSafetensors,
+} from '../../lib/tensors/safetensors.ts'
 import { readTensor } from '../../lib/tensors/tensors.ts'
 import { jsonText } from '../../lib/table/text.ts'
 
@@ -39,18 +43,27 @@ export const parametersFile = (epoch: number): string => `epoch-${epoch}.safeten
 const checkpointFilePattern = /^epoch-\d+(\.state)?\.safetensors$/
 
 /** Makes `checkpoint` the folder's only one and gives the file of its parameters. Errors: bad-parameters. */
-export async function saveCheckpoint(folder: string, checkpoint: TrainingCheckpoint): Promise<string> {
+export async function saveCheckpoint(
+  folder: string,
+  checkpoint: TrainingCheckpoint,
+): Promise<string> {
   const { parameters, slots, ...rest } = checkpoint
   requireFinite(parameters, checkpoint.epoch)
   await mkdir(folder, { recursive: true })
-  const files = { parameters: parametersFile(rest.epoch), slots: `epoch-${rest.epoch}.state.safetensors` }
+  const files = {
+    parameters: parametersFile(rest.epoch),
+    slots: `epoch-${rest.epoch}.state.safetensors`,
+  }
   await writeSafetensors(join(folder, files.parameters), parameters)
   await writeSafetensors(join(folder, files.slots), slots)
   const text = jsonText({ ...rest, ...files })
-  await writeAtomically(join(folder, manifestName), handle => writeFully(handle, new TextEncoder().encode(text)))
+  await writeAtomically(join(folder, manifestName), handle =>
+    writeFully(handle, new TextEncoder().encode(text)),
+  )
   const kept = Object.values(files)
   for (const name of await readdir(folder))
-    if (checkpointFilePattern.test(name) && !kept.includes(name)) await rm(join(folder, name), { force: true })
+    if (checkpointFilePattern.test(name) && !kept.includes(name))
+      await rm(join(folder, name), { force: true })
   return join(folder, files.parameters)
 }
 
@@ -75,13 +88,20 @@ export async function loadCheckpoint(
   for (const [name, value] of Object.entries(settings)) {
     const other = found.settings[name]
     if (other !== value)
-      throw inputError('checkpoint-mismatch', `the run in ${folder} has ${name} ${other ?? 'unknown'}, not ${value}`)
+      throw inputError(
+        'checkpoint-mismatch',
+        `the run in ${folder} has ${name} ${other ?? 'unknown'}, not ${value}`,
+      )
   }
   const read = async (file: string): Promise<NamedTensor[]> => {
     const { tensors } = await readSafetensors(join(folder, file))
     const all: NamedTensor[] = []
     for (const entry of tensors.values())
-      all.push({ name: entry.name, shape: entry.shape, data: (await readTensor(entry)) as Float32Array })
+      all.push({
+        name: entry.name,
+        shape: entry.shape,
+        data: (await readTensor(entry)) as Float32Array,
+      })
     return all
   }
   return { ...found, parameters: await read(found.parameters), slots: await read(found.slots) }

@@ -1,7 +1,13 @@
 import { type Graph, neededNodes, type Tensor } from '../../lib/onnx/graph.ts'
 import { volumeAt } from '../../lib/onnx/shapes.ts'
 
-const bytesPerValue: Partial<Record<Tensor['dtype'], number>> = { float64: 8, int64: 8, uint8: 1, int8: 1, bool: 1 }
+const bytesPerValue: Partial<Record<Tensor['dtype'], number>> = {
+  float64: 8,
+  int64: 8,
+  uint8: 1,
+  int8: 1,
+  bool: 1,
+}
 
 /** Bytes of a tensor whose run-time sizes are all `rows`. */
 const tensorBytes = ({ shape, dtype }: Tensor, rows: number): number =>

@@ -33,7 +33,11 @@ const sumName = (parameter: string): string => slotName('gradient', parameter)
  * Loss (mean over the batch), gradients and update in one. Inputs: the objective's, `step` (int64), the parameters `trained`
  * and their slots; outputs: `loss` and `next(…)` of each.
  */
-export function stepGraph(objective: Objective, trained: readonly string[], optimizer: Optimizer): Graph {
+export function stepGraph(
+  objective: Objective,
+  trained: readonly string[],
+  optimizer: Optimizer,
+): Graph {
   const { graph, losses, parameters } = openTrainingGraph(objective, trained)
   const loss = addOutput('loss', mean(losses, [0]))
   const slopes = gradients(loss, parameters)
@@ -59,7 +63,9 @@ export function accumulationGraph(objective: Objective, trained: readonly string
 export function updateGraph(shapes: ReadonlyMap<string, TensorShape>, optimizer: Optimizer): Graph {
   const graph = createGraph()
   const parameters = Array.from(shapes, ([name, shape]) => addInput(graph, name, 'float32', shape))
-  const slopes = parameters.map(({ name, shape }) => addInput(graph, sumName(name), 'float32', shape))
+  const slopes = parameters.map(({ name, shape }) =>
+    addInput(graph, sumName(name), 'float32', shape),
+  )
   updateAll(graph, parameters, slopes, optimizer)
   return graph
 }
@@ -78,7 +84,12 @@ function openTrainingGraph(objective: Objective, trained: readonly string[]) {
   return { graph, losses, parameters }
 }
 
-function updateAll(graph: Graph, parameters: readonly Tensor[], slopes: readonly Tensor[], optimizer: Optimizer): void {
+function updateAll(
+  graph: Graph,
+  parameters: readonly Tensor[],
+  slopes: readonly Tensor[],
+  optimizer: Optimizer,
+): void {
   const update: ParameterUpdate = optimizer.begin(addInput(graph, 'step', 'int64', []))
   for (const [i, parameter] of parameters.entries()) {
     const names = optimizer.slots.map(slot => slotName(slot, parameter.name))

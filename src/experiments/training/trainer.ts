@@ -46,7 +46,10 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   return {
     ...buffers,
     step: async batch => {
-      const found = await session.run({ ...batch, ...buffers.feeds() }, { loss: null, ...buffers.fetches() })
+      const found = await session.run(
+        { ...batch, ...buffers.feeds() },
+        { loss: null, ...buffers.fetches() },
+      )
       const loss = requireFiniteLoss(found.loss!, buffers.steps() + 1)
       buffers.commit()
       return loss
@@ -104,7 +107,10 @@ export async function createAccumulatingTrainer(
 const pickFeeds = (feeds: Feeds, names: readonly string[]): Feeds =>
   Object.fromEntries(Object.entries(feeds).filter(([name]) => names.includes(name)))
 
-function createTrainingSession(graph: Graph, { frozen, threads }: TrainerOptions): Promise<InferenceSession> {
+function createTrainingSession(
+  graph: Graph,
+  { frozen, threads }: TrainerOptions,
+): Promise<InferenceSession> {
   const bind = (name: string): ParameterBinding => {
     if (!frozen) throw shapeError('train', `parameter ${name} is neither trained nor bound`)
     return frozen.bind(name)
@@ -120,5 +126,9 @@ function createTrainingSession(graph: Graph, { frozen, threads }: TrainerOptions
 function requireFiniteLoss(loss: Value, step: number): number {
   const value = (loss.data as Float32Array)[0]!
   if (Number.isFinite(value)) return value
-  throw new GeogapError('data', 'bad-loss', `the loss is ${value} at step ${step}: the learning rate may be too large`)
+  throw new GeogapError(
+    'data',
+    'bad-loss',
+    `the loss is ${value} at step ${step}: the learning rate may be too large`,
+  )
 }

@@ -10,4 +10,7 @@ export function parseJson(content: string): unknown {
 }
 
 /** An object of lists of names (or numbers), as label maps and region schemes are. */
-export const nameListsSchema = z.record(z.string(), z.array(z.union([z.string(), z.number()]).transform(String)))
+export const nameListsSchema = z.record(
+  z.string(),
+  z.array(z.union([z.string(), z.number()]).transform(String)),
+)

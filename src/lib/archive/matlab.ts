@@ -18,12 +18,15 @@ type MatlabValue = number | string | null
 
 /** The structs of the first struct array in a file, a record each; nested arrays are null. */
 export function matlabStructs(file: Buffer): Record<string, MatlabValue>[] {
-  if (file.toString('latin1', 126, 128) !== 'IM') throw matlabError('not a little-endian MATLAB 5 file')
+  if (file.toString('latin1', 126, 128) !== 'IM')
+    throw matlabError('not a little-endian MATLAB 5 file')
   try {
     for (let at = 128; at < file.length;) {
       const { type, data, next } = readElement(file, at)
       const inner =
-        type === compressedType ? readElement(inflateSync(data, { maxOutputLength: maxUnpacked }), 0) : { type, data }
+        type === compressedType
+          ? readElement(inflateSync(data, { maxOutputLength: maxUnpacked }), 0)
+          : { type, data }
       const structs = inner.type === matrixType ? readStructArray(inner.data) : undefined
       if (structs) return structs
       at = type === compressedType ? at + 8 + data.length : next
@@ -44,7 +47,11 @@ function readElement(buffer: Buffer, at: number): MatlabElement {
   const start = small === 0 ? at + 8 : at + 4
   if (start + length > buffer.length) throw matlabError('an element is cut off')
   const next = small === 0 ? start + Math.ceil(length / 8) * 8 : at + 8
-  return { type: small === 0 ? first : first & 0xffff, data: buffer.subarray(start, start + length), next }
+  return {
+    type: small === 0 ? first : first & 0xffff,
+    data: buffer.subarray(start, start + length),
+    next,
+  }
 }
 
 /** Elements of a matrix in their order: flags, dimensions, name, and what its class has. */
@@ -60,7 +67,8 @@ const matrixClass = (flags: MatlabElement): number => flags.data[0]!
 
 function readStructArray(data: Buffer): Record<string, MatlabValue>[] | undefined {
   const [flags, dimensions, , width, names, ...fields] = readElements(data)
-  if (!flags || matrixClass(flags) !== matrixClasses.struct || !dimensions || !width || !names) return undefined
+  if (!flags || matrixClass(flags) !== matrixClasses.struct || !dimensions || !width || !names)
+    return undefined
   const size = width.data.readInt32LE(0)
   const keys = Array.from({ length: names.data.length / size }, (_, i) =>
     names.data.toString('latin1', i * size, (i + 1) * size).replace(/\0.*$/s, ''),

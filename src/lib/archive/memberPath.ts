@@ -23,7 +23,10 @@ export const isUnsafePath = (path: string): boolean =>
   /[\\\0]|^[a-z]:/i.test(path) || path.split('/').some(part => ['', '.', '..'].includes(part))
 
 /** Members in archive order; one path given twice is refused, for it would depend on the reader which one counts. */
-export function refuseDuplicates(file: string, members: readonly ArchiveMember[]): readonly ArchiveMember[] {
+export function refuseDuplicates(
+  file: string,
+  members: readonly ArchiveMember[],
+): readonly ArchiveMember[] {
   const seen = new Set<string>()
   for (const { path } of members) {
     if (seen.has(path)) throw archiveError(file, `member given twice: ${path}`)

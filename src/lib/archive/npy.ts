@@ -13,16 +13,23 @@ export function npyHeader(head: Buffer): { text: string; end: number } | undefin
 export function npyValues(file: Buffer): (number | string)[] {
   const header = npyHeader(file)
   if (!header) return []
-  const [, order = '', kind = '', size = ''] = /'descr':\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(header.text) ?? []
+  const [, order = '', kind = '', size = ''] =
+    /'descr':\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(header.text) ?? []
   const width = kind === 'U' ? Number(size) * 4 : Number(size)
   if (order === '>' || (kind === 'U' ? width === 0 : !byteWidths[kind]?.includes(width))) return []
   const values: (number | string)[] = []
-  for (let at = header.end; at + width <= file.length; at += width) values.push(readValue(file, kind, width, at))
+  for (let at = header.end; at + width <= file.length; at += width)
+    values.push(readValue(file, kind, width, at))
   return values
 }
 
 /** Bytes of the numbers that are read. */
-const byteWidths: Readonly<Record<string, readonly number[]>> = { i: [1, 2, 4, 8], u: [1, 2, 4, 8], f: [4, 8], b: [1] }
+const byteWidths: Readonly<Record<string, readonly number[]>> = {
+  i: [1, 2, 4, 8],
+  u: [1, 2, 4, 8],
+  f: [4, 8],
+  b: [1],
+}
 
 function readValue(file: Buffer, kind: string, width: number, at: number): number | string {
   if (kind === 'U') return codePoints(file, at, width)
@@ -35,5 +42,7 @@ const lastCodePoint = 0x10ffff
 
 function codePoints(file: Buffer, at: number, width: number): string {
   const points = Array.from({ length: width / 4 }, (_, i) => file.readUInt32LE(at + i * 4))
-  return points.map(point => (point === 0 ? '' : String.fromCodePoint(Math.min(point, lastCodePoint)))).join('')
+  return points
+    .map(point => (point === 0 ? '' : String.fromCodePoint(Math.min(point, lastCodePoint))))
+    .join('')
 }

@@ -13,7 +13,11 @@ interface ExtendedHeader {
   size?: number
 }
 
-export async function readTarMembers(file: string, fileSize: number, read: ReadAt): Promise<readonly ArchiveMember[]> {
+export async function readTarMembers(
+  file: string,
+  fileSize: number,
+  read: ReadAt,
+): Promise<readonly ArchiveMember[]> {
   const members: ArchiveMember[] = []
   let extended: ExtendedHeader = {}
   let offset = 0
@@ -27,12 +31,19 @@ export async function readTarMembers(file: string, fileSize: number, read: ReadA
     if (body + size > fileSize)
       throw archiveError(file, `member ${name} states ${size} bytes, more than the archive has`)
     if (isExtendedHeaderType(type)) {
-      if (size > maxHeaderText) throw archiveError(file, `extended header of ${size} bytes at byte ${offset}`)
+      if (size > maxHeaderText)
+        throw archiveError(file, `extended header of ${size} bytes at byte ${offset}`)
       extended = { ...extended, ...readExtendedHeader(file, type, await read(body, size)) }
     } else {
       const path = checkedMemberPath(file, extended.path ?? name)
-      if (!['0', '\0', '7', '5'].includes(type)) throw archiveError(file, `member ${path} is a link or a device`)
-      if (type !== '5') members.push({ path, bytes: size, source: { kind: 'range', file, offset: body, length: size } })
+      if (!['0', '\0', '7', '5'].includes(type))
+        throw archiveError(file, `member ${path} is a link or a device`)
+      if (type !== '5')
+        members.push({
+          path,
+          bytes: size,
+          source: { kind: 'range', file, offset: body, length: size },
+        })
       extended = {}
     }
     offset = body + Math.ceil(size / blockSize) * blockSize
@@ -42,12 +53,18 @@ export async function readTarMembers(file: string, fileSize: number, read: ReadA
 
 const isExtendedHeaderType = (type: string): boolean => ['x', 'g', 'L', 'K'].includes(type)
 
-function parseHeader(file: string, at: number, header: Buffer): { name: string; size: number; type: string } {
+function parseHeader(
+  file: string,
+  at: number,
+  header: Buffer,
+): { name: string; size: number; type: string } {
   const stated = parseInt(readHeaderText(header, 148, 8).trim(), 8)
   const sum = header.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 32 : byte), 0)
   if (stated !== sum) throw archiveError(file, `not a tar header at byte ${at} (checksum)`)
   const prefix =
-    readHeaderText(header, 257, 5) === 'ustar' && header[263] === 0x30 ? readHeaderText(header, 345, 155) : ''
+    readHeaderText(header, 257, 5) === 'ustar' && header[263] === 0x30
+      ? readHeaderText(header, 345, 155)
+      : ''
   const name = readHeaderText(header, 0, 100)
   return {
     name: prefix === '' ? name : `${prefix}/${name}`,
@@ -66,7 +83,9 @@ function readSize(file: string, at: number, header: Buffer): number {
   const field = header.subarray(124, 136)
   const octal = /^\s*([0-7]+)\s*$/.exec(readHeaderText(header, 124, 12))
   const large =
-    (field[0]! & 0x80) === 0 ? undefined : field.reduce((n, byte, i) => n * 256 + (i === 0 ? byte & 0x7f : byte), 0)
+    (field[0]! & 0x80) === 0
+      ? undefined
+      : field.reduce((n, byte, i) => n * 256 + (i === 0 ? byte & 0x7f : byte), 0)
   const size = large ?? (octal ? parseInt(octal[1]!, 8) : NaN)
   if (!Number.isSafeInteger(size)) throw archiveError(file, `member without a size at byte ${at}`)
   return size

@@ -9,6 +9,9 @@ export function readTsv<Column extends string>(file: URL): Record<Column, string
   const columns = head!.split('\t') as Column[]
   return lines.map(line => {
     const cells = line.split('\t')
-    return Object.fromEntries(columns.map((column, i) => [column, cells[i] ?? ''])) as Record<Column, string>
+    return Object.fromEntries(columns.map((column, i) => [column, cells[i] ?? ''])) as Record<
+      Column,
+      string
+    >
   })
 }

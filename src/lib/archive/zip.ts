@@ -41,11 +41,17 @@ interface ZipDirectory {
   count: number
 }
 
-export async function readZipMembers(file: string, size: number, read: ReadAt): Promise<readonly ArchiveMember[]> {
+export async function readZipMembers(
+  file: string,
+  size: number,
+  read: ReadAt,
+): Promise<readonly ArchiveMember[]> {
   const source: ZipSource = { size, read, refuse: why => archiveError(file, why) }
   const members: ArchiveMember[] = []
   let end = 0
-  for (const member of (await readZipDirectory(source)).sort((a, b) => a.headerOffset - b.headerOffset)) {
+  for (const member of (await readZipDirectory(source)).sort(
+    (a, b) => a.headerOffset - b.headerOffset,
+  )) {
     const { name, method, packedSize, unpackedSize } = member
     const path = checkedMemberPath(file, name)
     if (method !== 0 && method !== 8)
@@ -54,7 +60,8 @@ export async function readZipMembers(file: string, size: number, read: ReadAt): 
         `member ${quoteForMessage(path)} uses compression method ${method}; known: stored, deflated`,
       )
     if (member.isLink) throw archiveError(file, `member ${quoteForMessage(path)} is a link`)
-    if (member.headerOffset < end) throw archiveError(file, `members overlap at ${quoteForMessage(path)}`)
+    if (member.headerOffset < end)
+      throw archiveError(file, `members overlap at ${quoteForMessage(path)}`)
     const offset = await findDataStart(source, member)
     end = offset + packedSize
     const deflated = method === 8 && { deflated: { size: unpackedSize } }
@@ -83,7 +90,8 @@ export async function readZipDirectory(source: ZipSource): Promise<ZipMember[]> 
     members.push(parseMember(source, bytes.subarray(at, end), name!, offset))
     at = end + comment!
   }
-  if (members.length !== count) throw source.refuse(`its directory lists ${members.length} members and states ${count}`)
+  if (members.length !== count)
+    throw source.refuse(`its directory lists ${members.length} members and states ${count}`)
   return members
 }
 
@@ -93,13 +101,16 @@ export async function findDataStart(
   { name, flags, packedSize, headerOffset, maxEnd }: ZipMember,
 ): Promise<number> {
   const local = await readExactly(source, headerOffset, localHeaderBytes)
-  if (local.readUInt32LE(0) !== 0x04034b50) throw source.refuse(`member ${quoteForMessage(name)} has no header`)
+  if (local.readUInt32LE(0) !== 0x04034b50)
+    throw source.refuse(`member ${quoteForMessage(name)} has no header`)
   const stated = local.readUInt32LE(18)
   const deferred = (flags & 8) !== 0 || stated === zip64Marker
-  if (!deferred && stated !== packedSize) throw source.refuse(`member ${quoteForMessage(name)} states two sizes`)
+  if (!deferred && stated !== packedSize)
+    throw source.refuse(`member ${quoteForMessage(name)} states two sizes`)
   const nameLength = local.readUInt16LE(26)
   const own = await readExactly(source, headerOffset + localHeaderBytes, nameLength)
-  if (own.toString('utf8') !== name) throw source.refuse(`member ${quoteForMessage(name)} has two names`)
+  if (own.toString('utf8') !== name)
+    throw source.refuse(`member ${quoteForMessage(name)} has two names`)
   const start = headerOffset + localHeaderBytes + nameLength + local.readUInt16LE(28)
   if (start + packedSize > maxEnd) throw source.refuse(beyondArchive(name, packedSize))
   return start
@@ -113,11 +124,17 @@ async function findDirectory(source: ZipSource): Promise<ZipDirectory> {
   const start = source.size - length
   const tail = await readExactly(source, start, length)
   for (let at = length - endRecordBytes; at >= 0; at--) {
-    if (tail.readUInt32LE(at) !== 0x06054b50 || at + endRecordBytes + tail.readUInt16LE(at + 20) > length) continue
+    if (
+      tail.readUInt32LE(at) !== 0x06054b50 ||
+      at + endRecordBytes + tail.readUInt16LE(at + 20) > length
+    )
+      continue
     const count = tail.readUInt16LE(at + 10)
     const [bytes, offset] = [12, 16].map(field => tail.readUInt32LE(at + field))
     const isLong = count === 0xffff || bytes === zip64Marker || offset === zip64Marker
-    return isLong ? readZip64Directory(source, start + at) : { count, length: bytes!, offset: offset! }
+    return isLong
+      ? readZip64Directory(source, start + at)
+      : { count, length: bytes!, offset: offset! }
   }
   throw source.refuse('not a zip, or cut off: it has no end record')
 }
@@ -128,12 +145,19 @@ async function readZip64Directory(source: ZipSource, end: number): Promise<ZipDi
   if (locator.readUInt32LE(0) !== 0x07064b50) throw source.refuse('its zip64 locator is missing')
   const record = await readExactly(source, readSafeInteger64(source, locator, 8), 56)
   if (record.readUInt32LE(0) !== 0x06064b50) throw source.refuse('its zip64 end record is broken')
-  const [count, length, offset] = [32, 40, 48].map(field => readSafeInteger64(source, record, field))
+  const [count, length, offset] = [32, 40, 48].map(field =>
+    readSafeInteger64(source, record, field),
+  )
   return { count: count!, length: length!, offset: offset! }
 }
 
 /** A member of the directory at `limit`, from its record and extra fields. */
-function parseMember(source: ZipSource, record: Buffer, nameLength: number, maxEnd: number): ZipMember {
+function parseMember(
+  source: ZipSource,
+  record: Buffer,
+  nameLength: number,
+  maxEnd: number,
+): ZipMember {
   const name = record.toString('utf8', 46, 46 + nameLength)
   const [flags, method] = [record.readUInt16LE(8), record.readUInt16LE(10)]
   const isLink = record.readUInt32LE(38) >>> 28 === 0xa
@@ -143,10 +167,13 @@ function parseMember(source: ZipSource, record: Buffer, nameLength: number, maxE
     return value === zip64Marker ? (long.shift() ?? NaN) : value
   })
   if (flags & 1)
-    throw source.refuse(`member ${quoteForMessage(name)} is encrypted; unpack it with the password of its authors`)
+    throw source.refuse(
+      `member ${quoteForMessage(name)} is encrypted; unpack it with the password of its authors`,
+    )
   if (method === 0 && packedSize !== unpackedSize)
     throw source.refuse(`stored member ${quoteForMessage(name)} states two sizes`)
-  if (!(headerOffset! + packedSize! <= maxEnd)) throw source.refuse(beyondArchive(name, packedSize!))
+  if (!(headerOffset! + packedSize! <= maxEnd))
+    throw source.refuse(beyondArchive(name, packedSize!))
   return {
     name,
     method,
@@ -166,7 +193,9 @@ function readZip64Fields(source: ZipSource, extra: Buffer): number[] {
     if (end > extra.length) break
     if (extra.readUInt16LE(at) === 1) {
       const count = Math.min(3, Math.floor((end - at - 4) / 8))
-      return Array.from({ length: count }, (_, i) => readSafeInteger64(source, extra, at + 4 + 8 * i))
+      return Array.from({ length: count }, (_, i) =>
+        readSafeInteger64(source, extra, at + 4 + 8 * i),
+      )
     }
     at = end
   }
@@ -179,7 +208,11 @@ function readSafeInteger64({ refuse }: ZipSource, bytes: Buffer, at: number): nu
   return value
 }
 
-async function readExactly({ read, refuse }: ZipSource, offset: number, length: number): Promise<Buffer> {
+async function readExactly(
+  { read, refuse }: ZipSource,
+  offset: number,
+  length: number,
+): Promise<Buffer> {
   const bytes = await read(offset, length)
   if (bytes.length < length) throw refuse(`no ${length} bytes at ${offset}`)
   return bytes

@@ -49,11 +49,12 @@ export async function downloadUrl(address: string, options: UrlOptions = {}): Pr
   if (cached) return cached
   if (hubSettings(env).offline)
     throw downloadByHandError(url, options, 'HF_HUB_OFFLINE is set and it is not in the cache')
-  return withLock(`${path}.lock`, async () => (await readFromCache(target)) ?? downloadFile(target, options)).catch(
-    (error: unknown) => {
-      throw asStorageError(path, error)
-    },
-  )
+  return withLock(
+    `${path}.lock`,
+    async () => (await readFromCache(target)) ?? downloadFile(target, options),
+  ).catch((error: unknown) => {
+    throw asStorageError(path, error)
+  })
 }
 
 interface DownloadTarget {
@@ -88,7 +89,9 @@ async function readFromCache(target: DownloadTarget): Promise<UrlFile | undefine
   const expected = await expectedHash(target)
   if (expected === undefined || !(await isFile(target.path))) return undefined
   const sha256 = await hashFile(target.path, 'sha256')
-  return sha256.startsWith(expected) ? { path: target.path, sha256, cached: true, trust: trustOf(target) } : undefined
+  return sha256.startsWith(expected)
+    ? { path: target.path, sha256, cached: true, trust: trustOf(target) }
+    : undefined
 }
 
 async function downloadFile(target: DownloadTarget, options: UrlOptions): Promise<UrlFile> {
@@ -101,11 +104,14 @@ async function downloadFile(target: DownloadTarget, options: UrlOptions): Promis
   const network = { ...defaultNetworkSettings, ...options.network }
   await fetchFile(path, wanted, check, network, options.progress).catch((error: unknown) => {
     // A link that nobody answers, or that answers with something else, is as dead as one answered with 404.
-    const isDead = error instanceof GeogapError && ['download-failed', 'bad-download'].includes(error.code)
+    const isDead =
+      error instanceof GeogapError && ['download-failed', 'bad-download'].includes(error.code)
     throw isDead ? downloadByHandError(url, options, error.message, error.code) : error
   })
   const sha256 = await hashFile(path, 'sha256')
-  await writeAtomically(`${path}.sha256`, handle => writeFully(handle, Buffer.from(`${sha256}  ${basename(path)}\n`)))
+  await writeAtomically(`${path}.sha256`, handle =>
+    writeFully(handle, Buffer.from(`${sha256}  ${basename(path)}\n`)),
+  )
   return { path, sha256, cached: false, trust: trustOf(target) }
 }
 
@@ -117,14 +123,23 @@ const checkFor =
   async file => {
     const md5 = target.md5 === undefined ? undefined : await hashFile(file, 'md5')
     if (md5 !== target.md5) return `md5 ${md5} instead of ${target.md5}, published`
-    if (expected === undefined) return isLikelyMarkup(await readFirstBytes(file)) ? 'it is a web page' : undefined
+    if (expected === undefined)
+      return isLikelyMarkup(await readFirstBytes(file)) ? 'it is a web page' : undefined
     const found = await hashFile(file, 'sha256')
     if (found.startsWith(expected)) return undefined
-    const source = target.published === undefined ? `of the first download, kept in ${target.path}.sha256` : 'published'
+    const source =
+      target.published === undefined
+        ? `of the first download, kept in ${target.path}.sha256`
+        : 'published'
     return `sha256 ${found} instead of ${expected}, ${source}`
   }
 
-const downloadByHandError = (url: URL, { page, path }: UrlOptions, why: string, code = 'url-dead'): GeogapError =>
+const downloadByHandError = (
+  url: URL,
+  { page, path }: UrlOptions,
+  why: string,
+  code = 'url-dead',
+): GeogapError =>
   new GeogapError(
     'network',
     code === 'bad-download' ? 'bad-download' : 'url-dead',

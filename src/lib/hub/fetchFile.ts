@@ -75,7 +75,8 @@ async function fetchOnce(
 }
 
 /** Only a broken connection leaves bytes that are worth continuing. */
-const isUnfinished = (error: unknown): boolean => error instanceof GeogapError && error.code === 'download-failed'
+const isUnfinished = (error: unknown): boolean =>
+  error instanceof GeogapError && error.code === 'download-failed'
 
 async function receiveInto(
   temporary: string,
@@ -111,7 +112,9 @@ async function adoptLeftover(target: string): Promise<string | undefined> {
     name => name.startsWith(`${basename(target)}.`) && name.endsWith(incompleteSuffix),
   )
   const sizes = await Promise.all(names.map(name => abandonedSize(join(folder, name))))
-  const left = names.map((name, i) => ({ file: join(folder, name), size: sizes[i]! })).filter(({ size }) => size >= 0)
+  const left = names
+    .map((name, i) => ({ file: join(folder, name), size: sizes[i]! }))
+    .filter(({ size }) => size >= 0)
   const [longest, ...others] = left.sort((a, b) => b.size - a.size)
   for (const { file } of others) await rm(file, { force: true })
   if (!longest) return undefined
@@ -129,6 +132,9 @@ async function abandonedSize(file: string): Promise<number> {
   if (!found || pid === undefined) return -1
   const isHere = itsHost === safeHostname
   const isMine = isHere && Number(pid) === process.pid
-  const isOver = isMine || (isHere && !isProcessRunning(Number(pid))) || Date.now() - found.mtimeMs > abandonedAfterMs
+  const isOver =
+    isMine ||
+    (isHere && !isProcessRunning(Number(pid))) ||
+    Date.now() - found.mtimeMs > abandonedAfterMs
   return isOver ? found.size : -1
 }

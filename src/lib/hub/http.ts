@@ -9,7 +9,11 @@ export interface NetworkSettings {
   attempts: number
 }
 
-export const defaultNetworkSettings: NetworkSettings = { stallMs: 30_000, backoffMs: 500, attempts: 6 }
+export const defaultNetworkSettings: NetworkSettings = {
+  stallMs: 30_000,
+  backoffMs: 500,
+  attempts: 6,
+}
 
 /** A fault of the connection or the server that may pass. */
 export class NetworkFault extends Error {
@@ -45,7 +49,11 @@ const redirectStatuses = new Set([301, 302, 303, 307, 308])
 const maxRedirects = 10
 
 /** @throws NetworkFault when the connection fails, stalls, or is redirected without end */
-export async function request(start: URL, options: HttpRequest, network: NetworkSettings): Promise<HttpAnswer> {
+export async function request(
+  start: URL,
+  options: HttpRequest,
+  network: NetworkSettings,
+): Promise<HttpAnswer> {
   const passed: Headers[] = []
   let url = start
   while (passed.length <= maxRedirects) {
@@ -65,7 +73,8 @@ function redirectUrl(response: Response, url: URL): URL | undefined {
   const location = response.headers.get('location')
   if (!redirectStatuses.has(response.status) || location === null) return undefined
   const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined
-  if (next?.protocol !== 'https:' && next?.protocol !== 'http:') throw new NetworkFault('a redirect to no web address')
+  if (next?.protocol !== 'https:' && next?.protocol !== 'http:')
+    throw new NetworkFault('a redirect to no web address')
   return next
 }
 
@@ -76,14 +85,20 @@ async function sendOnce(
   controller: AbortController,
   network: NetworkSettings,
 ): Promise<Response> {
-  const authorization = token && url.origin === start.origin ? { authorization: `Bearer ${token}` } : {}
+  const authorization =
+    token && url.origin === start.origin ? { authorization: `Bearer ${token}` } : {}
   const stop = stallTimer(controller, network)
   try {
     return await fetch(url, {
       method,
       redirect: 'manual',
       signal: controller.signal,
-      headers: { 'user-agent': 'geogap', 'accept-encoding': 'identity', ...headers, ...authorization },
+      headers: {
+        'user-agent': 'geogap',
+        'accept-encoding': 'identity',
+        ...headers,
+        ...authorization,
+      },
     })
   } catch (error) {
     throw networkFaultOf(error)
@@ -108,7 +123,10 @@ function proxyHint({ env } = process): string {
 function networkFaultOf(error: unknown): NetworkFault {
   if (error instanceof NetworkFault) return error
   const { message, cause } = error as Error
-  const reason = cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message
+  const reason =
+    cause instanceof Error
+      ? cause.message || String((cause as NodeJS.ErrnoException).code)
+      : message
   return new NetworkFault(reason.replace(/\s+/g, ' ') + proxyHint(), 0, { cause: error })
 }
 
@@ -120,7 +138,8 @@ const answerOf = (
 ): HttpAnswer => ({
   status: response.status,
   headers: response.headers,
-  firstHeader: name => passed.map(headers => headers.get(name)).find(value => value !== null) ?? undefined,
+  firstHeader: name =>
+    passed.map(headers => headers.get(name)).find(value => value !== null) ?? undefined,
   chunks: () => readChunks(response, controller, network),
   discard: async () => {
     await response.body?.cancel()
@@ -137,7 +156,9 @@ async function* readChunks(
   const reader = (body as ReadableStream<Uint8Array>).getReader()
   try {
     for (;;) {
-      const { done, value } = await reader.read().catch((error: unknown) => Promise.reject(networkFaultOf(error)))
+      const { done, value } = await reader
+        .read()
+        .catch((error: unknown) => Promise.reject(networkFaultOf(error)))
       if (done) return
       stop.refresh()
       yield value

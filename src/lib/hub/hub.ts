@@ -57,12 +57,14 @@ export async function hubFile(
   if (known && (isCommit(revision) || settings.offline)) return { ...known, cached: true }
   if (settings.offline) throw offlineError(name, settings)
   const network = { ...defaultNetworkSettings, ...some }
-  const found = await describeHubFile(name, settings, known ? { ...network, attempts: 1 } : network).catch(
-    (error: unknown) => {
-      if (known && error instanceof GeogapError && error.code === 'download-failed') return undefined
-      throw error
-    },
-  )
+  const found = await describeHubFile(
+    name,
+    settings,
+    known ? { ...network, attempts: 1 } : network,
+  ).catch((error: unknown) => {
+    if (known && error instanceof GeogapError && error.code === 'download-failed') return undefined
+    throw error
+  })
   if (!found) return { ...known!, cached: true }
   return downloadToCache(name, found, settings, network, progress).catch((error: unknown) => {
     throw asStorageError(settings.cache, error)
@@ -90,7 +92,10 @@ export async function eitherHubFile(
 }
 
 const offlineError = ({ repo, file, revision }: HubName, { cache }: HubSettings): GeogapError =>
-  inputError('hub-offline', `HF_HUB_OFFLINE is set and ${file} of ${repo} at ${revision} is not in ${cache}`)
+  inputError(
+    'hub-offline',
+    `HF_HUB_OFFLINE is set and ${file} of ${repo} at ${revision} is not in ${cache}`,
+  )
 
 interface HubFileDescription {
   commit: string
@@ -111,7 +116,11 @@ async function describeHubFile(
 ): Promise<HubFileDescription> {
   const url = resolveUrl(name, settings)
   const ask = async (): Promise<HttpAnswer> => {
-    const answer = await request(url, { method: 'HEAD', followsOtherOrigins: false, token: settings.token }, network)
+    const answer = await request(
+      url,
+      { method: 'HEAD', followsOtherOrigins: false, token: settings.token },
+      network,
+    )
     checkBusy(answer)
     return answer
   }
@@ -122,8 +131,12 @@ async function describeHubFile(
 
 function descriptionOf({ firstHeader, headers }: HttpAnswer, url: URL): HubFileDescription {
   const commit = firstHeader('x-repo-commit') ?? ''
-  const etag = (firstHeader('x-linked-etag') ?? headers.get('etag') ?? '').replace(/^W\/|"/g, '').toLowerCase()
-  const length = firstHeader('x-linked-size') ?? (headers.has('location') ? undefined : headers.get('content-length'))
+  const etag = (firstHeader('x-linked-etag') ?? headers.get('etag') ?? '')
+    .replace(/^W\/|"/g, '')
+    .toLowerCase()
+  const length =
+    firstHeader('x-linked-size') ??
+    (headers.has('location') ? undefined : headers.get('content-length'))
   if (!isCommit(commit) || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag))
     throw new GeogapError(
       'network',
@@ -149,7 +162,13 @@ async function downloadToCache(
   const fetchBlob = async (): Promise<boolean> => {
     if (await isThere()) return true
     const url = resolveUrl({ ...name, revision: commit }, settings)
-    const wanted = { url, token: settings.token, size, hashKnown: true, refusal: refusalError(name, settings) }
+    const wanted = {
+      url,
+      token: settings.token,
+      size,
+      hashKnown: true,
+      refusal: refusalError(name, settings),
+    }
     await fetchFile(blob, wanted, hashCheckFor(etag), network, progress)
     return false
   }
@@ -172,8 +191,17 @@ const refusalError =
   ({ repo, file, revision }: HubName, { endpoint, token }: HubSettings) =>
   ({ status, headers }: HttpAnswer): GeogapError => {
     const code = headers.get('x-error-code')
-    if (status === 404 || code === 'RepoNotFound' || code === 'EntryNotFound' || code === 'RevisionNotFound')
-      return new GeogapError('input', 'hub-not-found', notFoundMessage(code, { repo, file, revision }, endpoint))
+    if (
+      status === 404 ||
+      code === 'RepoNotFound' ||
+      code === 'EntryNotFound' ||
+      code === 'RevisionNotFound'
+    )
+      return new GeogapError(
+        'input',
+        'hub-not-found',
+        notFoundMessage(code, { repo, file, revision }, endpoint),
+      )
     if (status !== 401 && status !== 403)
       return new GeogapError(
         'network',
@@ -184,11 +212,20 @@ const refusalError =
       ? 'HF_TOKEN is set, but its account has no access to it'
       : 'and set HF_TOKEN to a token of your account'
     const terms = `accept its terms at ${endpoint}/${repo}`
-    return new GeogapError('input', 'hub-forbidden', `${repo} is gated or private (${status}): ${terms}, ${fix}`)
+    return new GeogapError(
+      'input',
+      'hub-forbidden',
+      `${repo} is gated or private (${status}): ${terms}, ${fix}`,
+    )
   }
 
-function notFoundMessage(code: string | null, { repo, file, revision }: HubName, endpoint: string): string {
-  if (code === 'RepoNotFound') return `no repository ${repo} at ${endpoint}; if it is private, set HF_TOKEN`
+function notFoundMessage(
+  code: string | null,
+  { repo, file, revision }: HubName,
+  endpoint: string,
+): string {
+  if (code === 'RepoNotFound')
+    return `no repository ${repo} at ${endpoint}; if it is private, set HF_TOKEN`
   if (code === 'RevisionNotFound') return `repository ${repo} has no revision ${revision}`
   return `no file ${file} in repository ${repo} at revision ${revision}`
 }

@@ -27,7 +27,10 @@ export function hubSettings(env: Environment = process.env): HubSettings {
   const home = env.HF_HOME || join(cacheHome(env), 'huggingface')
   const endpoint = (env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '')
   if (!/^https?:$/.test(URL.canParse(endpoint) ? new URL(endpoint).protocol : ''))
-    throw inputError('bad-endpoint', `HF_ENDPOINT is not a web address: ${quoteForMessage(endpoint)}`)
+    throw inputError(
+      'bad-endpoint',
+      `HF_ENDPOINT is not a web address: ${quoteForMessage(endpoint)}`,
+    )
   return {
     endpoint,
     cache: expandHome(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, 'hub')),
@@ -53,19 +56,23 @@ export interface HubName {
 }
 
 const isSafePath = (text: string): boolean =>
-  !/[\\\p{Cc}]/u.test(text) && text.split('/').every(part => part !== '' && part !== '.' && part !== '..')
+  !/[\\\p{Cc}]/u.test(text) &&
+  text.split('/').every(part => part !== '' && part !== '.' && part !== '..')
 
 /** @throws GeogapError `bad-hub-name` for names that no repository has or that would leave the cache */
 export function checkHubName({ repo, file, revision }: HubName): void {
   if (!/^[\w.-]+(\/[\w.-]+)?$/.test(repo) || !isSafePath(repo) || repo.includes('--'))
     throw inputError('bad-hub-name', `not a repository name OWNER/NAME: ${quoteForMessage(repo)}`)
-  if (!isSafePath(file)) throw inputError('bad-hub-name', `not a file of a repository: ${quoteForMessage(file)}`)
-  if (!isSafePath(revision)) throw inputError('bad-hub-name', `not a revision: ${quoteForMessage(revision)}`)
+  if (!isSafePath(file))
+    throw inputError('bad-hub-name', `not a file of a repository: ${quoteForMessage(file)}`)
+  if (!isSafePath(revision))
+    throw inputError('bad-hub-name', `not a revision: ${quoteForMessage(revision)}`)
 }
 
 export const isCommit = (revision: string): boolean => /^[0-9a-f]{40}$/.test(revision)
 
-const repoFolder = (cache: string, repo: string): string => join(cache, `models--${repo.replaceAll('/', '--')}`)
+const repoFolder = (cache: string, repo: string): string =>
+  join(cache, `models--${repo.replaceAll('/', '--')}`)
 
 export const blobPath = (cache: string, repo: string, etag: string): string =>
   join(repoFolder(cache, repo), 'blobs', etag)

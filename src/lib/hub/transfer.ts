@@ -112,13 +112,21 @@ async function attemptTransfer(
     progress(state.doneBytes, state.totalBytes)
   }
   if (state.totalBytes !== undefined && state.doneBytes < state.totalBytes)
-    throw new NetworkFault(`the connection ended after ${state.doneBytes} of ${state.totalBytes} bytes`)
+    throw new NetworkFault(
+      `the connection ended after ${state.doneBytes} of ${state.totalBytes} bytes`,
+    )
 }
 
 /** With a hash at hand no validator is needed, and servers behind one name may disagree about theirs. */
-function rangeHeaders({ doneBytes, validator }: TransferState, { hashKnown }: DownloadRequest): Record<string, string> {
+function rangeHeaders(
+  { doneBytes, validator }: TransferState,
+  { hashKnown }: DownloadRequest,
+): Record<string, string> {
   if (doneBytes === 0) return {}
-  return { range: `bytes=${doneBytes}-`, ...(validator && !hashKnown ? { 'if-range': validator } : {}) }
+  return {
+    range: `bytes=${doneBytes}-`,
+    ...(validator && !hashKnown ? { 'if-range': validator } : {}),
+  }
 }
 
 /** Adjusts `state` to what the server is about to send. */
@@ -137,7 +145,12 @@ async function checkAnswer(
     state.doneBytes = 0
     await file.truncate(0)
   }
-  if (sent !== undefined && state.totalBytes !== undefined && sent !== state.totalBytes && download.hashKnown)
+  if (
+    sent !== undefined &&
+    state.totalBytes !== undefined &&
+    sent !== state.totalBytes &&
+    download.hashKnown
+  )
     throw new ContentFault(`${sent} bytes instead of ${state.totalBytes}`)
   if (sent !== undefined) state.totalBytes = sent
   const etag = headers.get('etag')
@@ -148,7 +161,10 @@ async function checkAnswer(
 export function checkBusy({ status, headers }: HttpAnswer): void {
   if (status !== 408 && status !== 429 && status < 500) return
   const seconds = Number(headers.get('retry-after'))
-  throw new NetworkFault(`the server answered ${status}`, Number.isFinite(seconds) ? seconds * 1000 : 0)
+  throw new NetworkFault(
+    `the server answered ${status}`,
+    Number.isFinite(seconds) ? seconds * 1000 : 0,
+  )
 }
 
 function totalOfBody(headers: Headers): number | undefined {
@@ -158,7 +174,9 @@ function totalOfBody(headers: Headers): number | undefined {
 
 /** `bytes 100-199/200` -> 200 */
 function totalOfRange(headers: Headers, done: number): number | undefined {
-  const [, from, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '') ?? []
-  if (from === undefined || Number(from) !== done) throw new ContentFault('a part that was not asked for')
+  const [, from, total] =
+    /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '') ?? []
+  if (from === undefined || Number(from) !== done)
+    throw new ContentFault('a part that was not asked for')
   return total === '*' ? undefined : Number(total)
 }

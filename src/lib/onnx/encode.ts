@@ -18,7 +18,8 @@ import { onnxType } from './ops.ts'
 
 /** Where a parameter's values are: a byte range of a file in the weights folder, or the values themselves. */
 export type ParameterBinding =
-  { dtype: DType; file: string; offset: number; length: number } | { dtype: DType; values: Uint8Array }
+  | { dtype: DType; file: string; offset: number; length: number }
+  | { dtype: DType; values: Uint8Array }
 
 export interface EncodeOptions {
   /** The outputs wanted, all by default; nodes that none of them needs are left out. */
@@ -36,11 +37,18 @@ const refuseParameter = (name: string): never => {
 }
 
 /** The bytes of an ONNX model for `graph`. */
-export function encodeModel(graph: Graph, { outputs, bind = refuseParameter }: EncodeOptions = {}): Uint8Array {
+export function encodeModel(
+  graph: Graph,
+  { outputs, bind = refuseParameter }: EncodeOptions = {},
+): Uint8Array {
   const names = outputs ?? [...graph.outputs.keys()]
   const results = names.map(name => {
     const tensor = graph.outputs.get(name)
-    if (!tensor) throw shapeError('encode', `no output ${name}; there are ${[...graph.outputs.keys()].join(', ')}`)
+    if (!tensor)
+      throw shapeError(
+        'encode',
+        `no output ${name}; there are ${[...graph.outputs.keys()].join(', ')}`,
+      )
     return { name, tensor }
   })
   const nodes = neededNodes(
@@ -60,28 +68,42 @@ export function encodeModel(graph: Graph, { outputs, bind = refuseParameter }: E
   for (const node of nodes) writeMessage(body, 1, writer => writeNode(writer, node))
   for (const { name, tensor } of results) {
     writeMessage(body, 1, writer =>
-      writeNode(writer, { op: 'Identity', inputs: [tensor], outputs: [{ ...tensor, name }], attributes: {} }),
+      writeNode(writer, {
+        op: 'Identity',
+        inputs: [tensor],
+        outputs: [{ ...tensor, name }],
+        attributes: {},
+      }),
     )
   }
   body.tag(2, bytes).string('geogap')
   for (const constant of graph.constants.values()) {
-    if (used.has(constant.tensor.name)) writeMessage(initializers, 5, writer => writeConstant(writer, constant))
+    if (used.has(constant.tensor.name))
+      writeMessage(initializers, 5, writer => writeConstant(writer, constant))
   }
   body.raw(initializers.finish())
   for (const tensor of graph.inputs)
-    if (used.has(tensor.name)) writeMessage(body, 11, writer => writeValue(writer, tensor.name, tensor))
-  for (const { name, tensor } of results) writeMessage(body, 12, writer => writeValue(writer, name, tensor))
+    if (used.has(tensor.name))
+      writeMessage(body, 11, writer => writeValue(writer, tensor.name, tensor))
+  for (const { name, tensor } of results)
+    writeMessage(body, 12, writer => writeValue(writer, name, tensor))
 
   const model = new BinaryWriter()
   model.tag(1, varint).int64(irVersion)
   model.tag(2, bytes).string('geogap')
   model.tag(7, bytes).bytes(body.finish())
   writeMessage(model, 8, writer => writer.tag(2, varint).int64(opset))
-  writeMessage(model, 8, writer => writer.tag(1, bytes).string('com.microsoft').tag(2, varint).int64(1))
+  writeMessage(model, 8, writer =>
+    writer.tag(1, bytes).string('com.microsoft').tag(2, varint).int64(1),
+  )
   return model.finish()
 }
 
-function writeMessage(writer: BinaryWriter, field: number, write: (writer: BinaryWriter) => unknown): void {
+function writeMessage(
+  writer: BinaryWriter,
+  field: number,
+  write: (writer: BinaryWriter) => unknown,
+): void {
   writer.tag(field, bytes).fork()
   write(writer)
   writer.join()
@@ -101,7 +123,8 @@ const microsoftOps = new Set<string>(['MultiHeadAttention'])
 
 function writeAttribute(writer: BinaryWriter, name: string, value: NodeAttribute): void {
   writer.tag(1, bytes).string(name)
-  if (typeof value === 'string') writer.tag(4, bytes).bytes(new TextEncoder().encode(value)).tag(20, varint).int32(3)
+  if (typeof value === 'string')
+    writer.tag(4, bytes).bytes(new TextEncoder().encode(value)).tag(20, varint).int32(3)
   else if (typeof value === 'number') writer.tag(3, varint).int64(value).tag(20, varint).int32(2)
   else if ('float' in value) writer.tag(2, fixed32).float(value.float).tag(20, varint).int32(1)
   else {
@@ -118,7 +141,9 @@ function writeValue(writer: BinaryWriter, name: string, tensor: Tensor): void {
       writeMessage(inner, 2, shape => {
         for (const dim of tensor.shape) {
           writeMessage(shape, 1, entry =>
-            typeof dim === 'number' ? entry.tag(1, varint).int64(dim) : entry.tag(2, bytes).string(dim),
+            typeof dim === 'number'
+              ? entry.tag(1, varint).int64(dim)
+              : entry.tag(2, bytes).string(dim),
           )
         }
       })
@@ -139,7 +164,9 @@ function writeParameter(
     else {
       const { file, offset, length } = binding
       for (const [key, value] of Object.entries({ location: file, offset, length })) {
-        writeMessage(writer, 13, entry => entry.tag(1, bytes).string(key).tag(2, bytes).string(String(value)))
+        writeMessage(writer, 13, entry =>
+          entry.tag(1, bytes).string(key).tag(2, bytes).string(String(value)),
+        )
       }
       writer.tag(14, varint).int32(1)
     }
@@ -147,7 +174,12 @@ function writeParameter(
   if (stored === tensor.name) return
   const source: Tensor = { ...tensor, name: stored, dtype: binding.dtype }
   writeMessage(body, 1, writer =>
-    writeNode(writer, { op: 'Cast', inputs: [source], outputs: [tensor], attributes: { to: onnxType[tensor.dtype] } }),
+    writeNode(writer, {
+      op: 'Cast',
+      inputs: [source],
+      outputs: [tensor],
+      attributes: { to: onnxType[tensor.dtype] },
+    }),
   )
 }
 
@@ -156,7 +188,12 @@ function writeConstant(writer: BinaryWriter, { tensor, data }: Constant): void {
   writer.tag(9, bytes).bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
 }
 
-function writeTensorHead(writer: BinaryWriter, name: string, dtype: DType, { shape }: Tensor): void {
+function writeTensorHead(
+  writer: BinaryWriter,
+  name: string,
+  dtype: DType,
+  { shape }: Tensor,
+): void {
   for (const dim of shape) writer.tag(1, varint).int64(dim)
   writer.tag(2, varint).int32(onnxType[dtype])
   writer.tag(8, bytes).string(name)

@@ -24,7 +24,9 @@ export const nonDefaultEngine = ({ device = 'cpu', precision = 'fp32' }: Engine)
 
 /** The installed version of ONNX Runtime, and device and precision where they are not CPU and fp32: part of every result's key. */
 export function runtimeVersion(engine: Engine = {}): string {
-  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
+  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as {
+    version: string
+  }
   const { device, precision } = nonDefaultEngine(engine)
   return [`onnxruntime ${version}`, device, precision].filter(word => word !== undefined).join(' ')
 }

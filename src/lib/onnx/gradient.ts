@@ -32,7 +32,8 @@ export const gradientRules: GradientRules = {
  */
 export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   const { graph } = loss
-  if (loss.shape.length > 0) throw noGradient(`the loss must be a scalar, not [${String(loss.shape)}]`)
+  if (loss.shape.length > 0)
+    throw noGradient(`the loss must be a scalar, not [${String(loss.shape)}]`)
   const nodes = neededNodes(graph, [loss])
   const active = dependents(nodes, wrt)
   const gradientByName = new Map([[loss.name, scalar(graph, 1)]])
@@ -50,7 +51,8 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   })
 }
 
-const noGradient = (message: string): GeogapError => new GeogapError('internal', 'no-gradient', message)
+const noGradient = (message: string): GeogapError =>
+  new GeogapError('internal', 'no-gradient', message)
 
 /** Names of all float tensors that some of `sources` have an influence on. */
 function dependents(nodes: readonly GraphNode[], sources: readonly Tensor[]): Set<string> {
@@ -73,11 +75,20 @@ function propagateBack(
   const rule = gradientRules[node.op]
   if (!rule) throw noGradient(`no gradient rule for ${node.op} (at ${node.outputs[0]!.name})`)
   const inputs = node.inputs as readonly Tensor[]
-  const parts = rule({ node, x: inputs, y: node.outputs[0]!, dy: outputGradients[0]!, outputGradients })
+  const parts = rule({
+    node,
+    x: inputs,
+    y: node.outputs[0]!,
+    dy: outputGradients[0]!,
+    outputGradients,
+  })
   return inputs.flatMap((tensor: Tensor | undefined, i) => {
     if (!tensor || !active.has(tensor.name)) return []
     const part = parts[i]
-    if (!part) throw noGradient(`no gradient rule for input ${i + 1} of ${node.op} (at ${node.outputs[0]!.name})`)
+    if (!part)
+      throw noGradient(
+        `no gradient rule for input ${i + 1} of ${node.op} (at ${node.outputs[0]!.name})`,
+      )
     return [[tensor, sumTo(part(), tensor.shape)] as const]
   })
 }

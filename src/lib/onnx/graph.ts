@@ -7,7 +7,16 @@
 import { GeogapError } from '../errors.ts'
 
 export type DType =
-  'float32' | 'float16' | 'bfloat16' | 'float64' | 'uint8' | 'int8' | 'int16' | 'int32' | 'int64' | 'bool'
+  | 'float32'
+  | 'float16'
+  | 'bfloat16'
+  | 'float64'
+  | 'uint8'
+  | 'int8'
+  | 'int16'
+  | 'int32'
+  | 'int64'
+  | 'bool'
 
 /** A size, or the name of one known only at run time; `n*197` is a product of both. */
 export type Dim = number | string
@@ -90,7 +99,12 @@ export function addOutput(name: string, tensor: Tensor): Tensor {
 
 /** An inline constant of a few values; weights belong in parameters. */
 export function constant(graph: Graph, data: Constant['data'], shape: readonly number[]): Tensor {
-  const tensor: Tensor = { graph, name: `constant_${graph.nameCount++}`, dtype: dtypeOf(data), shape }
+  const tensor: Tensor = {
+    graph,
+    name: `constant_${graph.nameCount++}`,
+    dtype: dtypeOf(data),
+    shape,
+  }
   graph.constants.set(tensor.name, { tensor, data })
   return tensor
 }
@@ -101,7 +115,8 @@ function dtypeOf(data: Constant['data']): DType {
   return data instanceof BigInt64Array ? 'int64' : 'uint8'
 }
 
-export const scalar = (graph: Graph, value: number): Tensor => constant(graph, Float32Array.of(value), [])
+export const scalar = (graph: Graph, value: number): Tensor =>
+  constant(graph, Float32Array.of(value), [])
 
 export const integers = (graph: Graph, values: readonly number[]): Tensor =>
   constant(graph, BigInt64Array.from(values, BigInt), [values.length])
@@ -115,9 +130,15 @@ export function appendNode(
   attributes: GraphNode['attributes'] = {},
 ): Tensor[] {
   for (const tensor of inputs) {
-    if (tensor && tensor.graph !== graph) throw shapeError(op, `${tensor.name} belongs to another graph`)
+    if (tensor && tensor.graph !== graph)
+      throw shapeError(op, `${tensor.name} belongs to another graph`)
   }
-  const tensors = outputs.map(({ dtype, shape }) => ({ graph, name: `${op}_${graph.nameCount++}`, dtype, shape }))
+  const tensors = outputs.map(({ dtype, shape }) => ({
+    graph,
+    name: `${op}_${graph.nameCount++}`,
+    dtype,
+    shape,
+  }))
   graph.nodes.push({ op, inputs, outputs: tensors, attributes })
   return tensors
 }
@@ -128,16 +149,25 @@ export function parameterScope(graph: Graph, path = ''): ParameterScope {
     graph,
     path,
     at: name => parameterScope(graph, full(name)),
-    each: (name, count) => Array.from({ length: count }, (_, i) => parameterScope(graph, `${full(name)}.${i}`)),
+    each: (name, count) =>
+      Array.from({ length: count }, (_, i) => parameterScope(graph, `${full(name)}.${i}`)),
     get: (name, shape, role = 'weight') => declareParameter(graph, full(name), shape, role),
   }
 }
 
-function declareParameter(graph: Graph, name: string, shape: readonly number[], role: ParameterRole): Tensor {
+function declareParameter(
+  graph: Graph,
+  name: string,
+  shape: readonly number[],
+  role: ParameterRole,
+): Tensor {
   const known = graph.parameters.get(name)
   if (known) {
     if (String(known.tensor.shape) !== String(shape)) {
-      throw shapeError('parameter', `${name} is declared as [${String(known.tensor.shape)}] and as [${String(shape)}]`)
+      throw shapeError(
+        'parameter',
+        `${name} is declared as [${String(known.tensor.shape)}] and as [${String(shape)}]`,
+      )
     }
     return known.tensor
   }

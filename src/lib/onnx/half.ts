@@ -2,7 +2,14 @@
  * The same graph in half precision. What no parameter takes part in stays in float32: the crops' normalization, whose factors
  * float16 would round, and the graph's outputs, as readers expect them.
  */
-import { appendNode, createGraph, type DType, type Graph, type GraphNode, type Tensor } from './graph.ts'
+import {
+  appendNode,
+  createGraph,
+  type DType,
+  type Graph,
+  type GraphNode,
+  type Tensor,
+} from './graph.ts'
 import { cast, onnxType } from './ops.ts'
 
 /** float16 parameters and activations from the first parameter on; inputs and outputs keep their types. */
@@ -13,7 +20,8 @@ export function toHalfPrecision(graph: Graph): Graph {
     half.parameters.set(tensor.name, { tensor: copyTensor(copies, half, tensor, 'float16'), role })
   for (const [name, { tensor, data }] of graph.constants)
     half.constants.set(name, { tensor: copyTensor(copies, half, tensor), data })
-  for (const [i, tensor] of graph.inputs.entries()) half.inputs[i] = copyTensor(copies, half, tensor)
+  for (const [i, tensor] of graph.inputs.entries())
+    half.inputs[i] = copyTensor(copies, half, tensor)
   for (const node of graph.nodes) copyNode(copies, half, node)
   for (const [name, { name: inside, dtype }] of graph.outputs)
     half.outputs.set(name, castTo(copies.get(inside)!, dtype))
@@ -34,7 +42,11 @@ function copyTensor(
 const castTo = (tensor: Tensor, dtype: Tensor['dtype']): Tensor =>
   tensor.dtype === dtype ? tensor : cast(tensor, dtype)
 
-function copyNode(copies: Map<string, Tensor>, graph: Graph, { op, inputs, outputs, attributes }: GraphNode): void {
+function copyNode(
+  copies: Map<string, Tensor>,
+  graph: Graph,
+  { op, inputs, outputs, attributes }: GraphNode,
+): void {
   const given = inputs.map(tensor => tensor && copies.get(tensor.name)!)
   const float: DType = given.some(tensor => tensor?.dtype === 'float16') ? 'float16' : 'float32'
   // A resize takes its factors in float32 whatever it resizes.
@@ -42,7 +54,10 @@ function copyNode(copies: Map<string, Tensor>, graph: Graph, { op, inputs, outpu
     tensor?.dtype === 'float32' && !(op === 'Resize' && i > 0) ? castTo(tensor, float) : tensor,
   )
   const to = op === 'Cast' && attributes['to'] === onnxType.float32 ? { to: onnxType[float] } : {}
-  const types = outputs.map(({ dtype, shape }) => ({ dtype: dtype === 'float32' ? float : dtype, shape }))
+  const types = outputs.map(({ dtype, shape }) => ({
+    dtype: dtype === 'float32' ? float : dtype,
+    shape,
+  }))
   for (const [i, made] of appendNode(graph, op, taken, types, { ...attributes, ...to }).entries())
     copies.set(outputs[i]!.name, made)
 }

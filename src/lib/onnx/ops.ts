@@ -26,7 +26,13 @@ function appendOp(
   dtype?: DType,
 ): Tensor {
   const first = inputs[0]!
-  return appendNode(first.graph, op, inputs, [{ dtype: dtype ?? first.dtype, shape }], attributes)[0]!
+  return appendNode(
+    first.graph,
+    op,
+    inputs,
+    [{ dtype: dtype ?? first.dtype, shape }],
+    attributes,
+  )[0]!
 }
 
 const unary =
@@ -71,7 +77,8 @@ export const quickGelu = (x: Tensor): Tensor => mul(x, sigmoid(mul(x, 1.702)))
 export const clip = (x: Tensor, low: number, high: number): Tensor =>
   appendOp('Clip', [x, scalar(x.graph, low), scalar(x.graph, high)], x.shape)
 
-export const cast = (x: Tensor, dtype: DType): Tensor => appendOp('Cast', [x], x.shape, { to: onnxType[dtype] }, dtype)
+export const cast = (x: Tensor, dtype: DType): Tensor =>
+  appendOp('Cast', [x], x.shape, { to: onnxType[dtype] }, dtype)
 
 /** ONNX's numbers of the element types (TensorProto.DataType). */
 export const onnxType: Readonly<Record<DType, number>> = {
@@ -89,7 +96,8 @@ export const onnxType: Readonly<Record<DType, number>> = {
 
 /** Batched matrix product of [..., m, k] and [..., k, p]. */
 export function matmul(a: Tensor, b: Tensor): Tensor {
-  if (a.shape.at(-1) !== b.shape.at(-2)) throw shapeError('MatMul', `[${String(a.shape)}] × [${String(b.shape)}]`)
+  if (a.shape.at(-1) !== b.shape.at(-2))
+    throw shapeError('MatMul', `[${String(a.shape)}] × [${String(b.shape)}]`)
   const batch = broadcast('MatMul', a.shape.slice(0, -2), b.shape.slice(0, -2))
   return appendOp('MatMul', [a, b], [...batch, a.shape.at(-2)!, b.shape.at(-1)!])
 }
@@ -99,14 +107,18 @@ export function gemm(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   if (x.shape.length !== 2 || x.shape[1] !== weight.shape[1]) {
     throw shapeError('Gemm', `[${String(x.shape)}] × [${String(weight.shape)}]ᵀ`)
   }
-  return appendOp('Gemm', bias ? [x, weight, bias] : [x, weight], [x.shape[0]!, weight.shape[0]!], { transB: 1 })
+  return appendOp('Gemm', bias ? [x, weight, bias] : [x, weight], [x.shape[0]!, weight.shape[0]!], {
+    transB: 1,
+  })
 }
 
 /** At most one dim of `shape` may be known only at run time. */
 export function reshape(x: Tensor, shape: TensorShape): Tensor {
-  if (product(x.shape) !== product(shape)) throw shapeError('Reshape', `[${String(x.shape)}] to [${String(shape)}]`)
+  if (product(x.shape) !== product(shape))
+    throw shapeError('Reshape', `[${String(x.shape)}] to [${String(shape)}]`)
   const sizes = shape.map(dim => (typeof dim === 'number' ? dim : -1))
-  if (sizes.filter(size => size === -1).length > 1) throw shapeError('Reshape', `two open sizes in [${String(shape)}]`)
+  if (sizes.filter(size => size === -1).length > 1)
+    throw shapeError('Reshape', `two open sizes in [${String(shape)}]`)
   return appendOp('Reshape', [x, integers(x.graph, sizes)], shape)
 }
 
@@ -114,7 +126,8 @@ export function reshape(x: Tensor, shape: TensorShape): Tensor {
 export const flatten = (x: Tensor): Tensor => reshape(x, [x.shape[0]!, product(x.shape.slice(1))])
 
 export function transpose(x: Tensor, order: readonly number[]): Tensor {
-  if (order.length !== x.shape.length) throw shapeError('Transpose', `[${String(x.shape)}] by [${String(order)}]`)
+  if (order.length !== x.shape.length)
+    throw shapeError('Transpose', `[${String(x.shape)}] by [${String(order)}]`)
   return appendOp(
     'Transpose',
     [x],
@@ -127,7 +140,10 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   const first = tensors[0]!
   const at = normalizeAxis(axis, first.shape.length)
   for (const { shape } of tensors) {
-    if (shape.length !== first.shape.length || shape.some((dim, i) => i !== at && dim !== first.shape[i])) {
+    if (
+      shape.length !== first.shape.length ||
+      shape.some((dim, i) => i !== at && dim !== first.shape[i])
+    ) {
       throw shapeError('Concat', `[${String(first.shape)}] with [${String(shape)}] along ${axis}`)
     }
   }
@@ -158,9 +174,14 @@ export function slice(x: Tensor, axis: number, start: number, end: number): Tens
 /** Rows of `x` along `axis` by int64 `indices`. */
 export function gather(x: Tensor, indices: Tensor, axis = 0): Tensor {
   const at = normalizeAxis(axis, x.shape.length)
-  return appendOp('Gather', [x, indices], [...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)], {
-    axis: at,
-  })
+  return appendOp(
+    'Gather',
+    [x, indices],
+    [...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)],
+    {
+      axis: at,
+    },
+  )
 }
 
 /** Per entry of the first axis, the row of the second that `indices` int64 [n, 1] names: [n, length, width] to [n, width]. */
@@ -199,7 +220,12 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
 }
 
 /** Normalizes over the last axis; weight and bias are [width]. */
-export function layerNormalization(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
+export function layerNormalization(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  epsilon: number,
+): Tensor {
   if (weight.shape[0] !== x.shape.at(-1))
     throw shapeError('LayerNormalization', `[${String(x.shape)}] by [${String(weight.shape)}]`)
   return appendOp('LayerNormalization', [x, weight, bias], x.shape, {
@@ -210,7 +236,9 @@ export function layerNormalization(x: Tensor, weight: Tensor, bias: Tensor, epsi
 
 function appendReduction(op: string, x: Tensor, axes: readonly number[], keep: boolean): Tensor {
   const at = axes.map(axis => normalizeAxis(axis, x.shape.length))
-  const shape = keep ? x.shape.map((dim, i) => (at.includes(i) ? 1 : dim)) : x.shape.filter((_, i) => !at.includes(i))
+  const shape = keep
+    ? x.shape.map((dim, i) => (at.includes(i) ? 1 : dim))
+    : x.shape.filter((_, i) => !at.includes(i))
   return appendOp(op, [x, integers(x.graph, at)], shape, { keepdims: keep ? 1 : 0 })
 }
 
@@ -254,7 +282,9 @@ function slideWindow(
     const size = fixedSize(x.shape[2 + i], 'spatial size')
     const room = size + pads[i]! + pads[i + 2]! - k
     const steps = Math.floor(room / stride) + 1
-    return ceil && (steps - 1) * stride < room && steps * stride < size + pads[i]! ? steps + 1 : steps
+    return ceil && (steps - 1) * stride < room && steps * stride < size + pads[i]!
+      ? steps + 1
+      : steps
   })
   return {
     dims,
@@ -272,14 +302,21 @@ export function conv2d(
   const { groups = 1, ...window } = options
   const [out, perGroup, ...kernel] = weight.shape.map(dim => fixedSize(dim, 'Conv'))
   if (x.shape[1] !== perGroup! * groups || out! % groups !== 0) {
-    throw shapeError('Conv', `[${String(x.shape)}] by [${String(weight.shape)}] in ${groups} groups`)
+    throw shapeError(
+      'Conv',
+      `[${String(x.shape)}] by [${String(weight.shape)}] in ${groups} groups`,
+    )
   }
   const { dims, attributes } = slideWindow(x, kernel, window)
   const inputs = bias ? [x, weight, bias] : [x, weight]
   return appendOp('Conv', inputs, [x.shape[0]!, out!, ...dims], { ...attributes, group: groups })
 }
 
-export function maxPool(x: Tensor, kernel: number, window: SlidingWindow & { ceil?: boolean } = {}): Tensor {
+export function maxPool(
+  x: Tensor,
+  kernel: number,
+  window: SlidingWindow & { ceil?: boolean } = {},
+): Tensor {
   const { dims, attributes } = slideWindow(x, [kernel, kernel], window, window.ceil)
   return appendOp('MaxPool', [x], [x.shape[0]!, x.shape[1]!, ...dims], {
     ...attributes,
@@ -288,14 +325,22 @@ export function maxPool(x: Tensor, kernel: number, window: SlidingWindow & { cei
 }
 
 /** Padding does not count. */
-export function avgPool(x: Tensor, kernel: number, window: SlidingWindow & { ceil?: boolean } = {}): Tensor {
+export function avgPool(
+  x: Tensor,
+  kernel: number,
+  window: SlidingWindow & { ceil?: boolean } = {},
+): Tensor {
   const { dims, attributes } = slideWindow(x, [kernel, kernel], window, window.ceil)
   const flags = { ceil_mode: window.ceil ? 1 : 0, count_include_pad: 0 }
-  return appendOp('AveragePool', [x], [x.shape[0]!, x.shape[1]!, ...dims], { ...attributes, ...flags })
+  return appendOp('AveragePool', [x], [x.shape[0]!, x.shape[1]!, ...dims], {
+    ...attributes,
+    ...flags,
+  })
 }
 
 /** [n, c, h, w] to [n, c, 1, 1]. */
-export const globalAvgPool = (x: Tensor): Tensor => appendOp('GlobalAveragePool', [x], [x.shape[0]!, x.shape[1]!, 1, 1])
+export const globalAvgPool = (x: Tensor): Tensor =>
+  appendOp('GlobalAveragePool', [x], [x.shape[0]!, x.shape[1]!, 1, 1])
 
 export function batchNormalization(
   x: Tensor,
@@ -305,7 +350,9 @@ export function batchNormalization(
   const { scale, bias, mean, variance } = parameters
   if (scale.shape[0] !== x.shape[1])
     throw shapeError('BatchNormalization', `[${String(x.shape)}] by [${String(scale.shape)}]`)
-  return appendOp('BatchNormalization', [x, scale, bias, mean, variance], x.shape, { epsilon: { float: epsilon } })
+  return appendOp('BatchNormalization', [x, scale, bias, mean, variance], x.shape, {
+    epsilon: { float: epsilon },
+  })
 }
 
 /** Pads the last two axes: [top, left, bottom, right]. */
@@ -316,7 +363,9 @@ export function pad2d(
 ): Tensor {
   const [n, c, h, w] = x.shape
   const shape = [n!, c!, fixedSize(h, 'Pad') + top + bottom, fixedSize(w, 'Pad') + left + right]
-  return appendOp('Pad', [x, integers(x.graph, [0, 0, top, left, 0, 0, bottom, right])], shape, { mode })
+  return appendOp('Pad', [x, integers(x.graph, [0, 0, top, left, 0, 0, bottom, right])], shape, {
+    mode,
+  })
 }
 
 export interface ResizeOptions {

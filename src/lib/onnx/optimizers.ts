@@ -33,7 +33,8 @@ export interface AdamOptions {
 export const adam = (options: AdamOptions): Optimizer => createAdam('adam', options, false)
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter 2019) as torch.optim.AdamW computes it; decay 0.01. */
-export const adamW = (options: AdamOptions): Optimizer => createAdam('adamw', { decay: 0.01, ...options }, true)
+export const adamW = (options: AdamOptions): Optimizer =>
+  createAdam('adamw', { decay: 0.01, ...options }, true)
 
 function createAdam(name: string, options: AdamOptions, decoupled: boolean): Optimizer {
   const { rate, betas = [0.9, 0.999], epsilon = 1e-8, decay = 0 } = options
@@ -45,7 +46,10 @@ function createAdam(name: string, options: AdamOptions, decoupled: boolean): Opt
       const slope = decoupled || decay === 0 ? gradient : add(gradient, mul(parameter, decay))
       const mean = add(mul(m!, first), mul(slope, 1 - first))
       const square = add(mul(v!, second), mul(mul(slope, slope), 1 - second))
-      return { parameter: sub(shrunk, div(mul(mean, size), add(sqrt(square), floor))), state: [mean, square] }
+      return {
+        parameter: sub(shrunk, div(mul(mean, size), add(sqrt(square), floor))),
+        state: [mean, square],
+      }
     }
   }
   return { name, slots: ['first', 'second'], begin: moved }

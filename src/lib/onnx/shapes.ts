@@ -29,7 +29,8 @@ export function volumeAt(shape: TensorShape, open: number): number {
 /** The number of values of a shape whose dims are all numbers. */
 export function volume(shape: TensorShape): number {
   const size = product(shape)
-  if (typeof size === 'string') throw shapeError('volume', `[${String(shape)}] is not known before run time`)
+  if (typeof size === 'string')
+    throw shapeError('volume', `[${String(shape)}] is not known before run time`)
   return size
 }
 

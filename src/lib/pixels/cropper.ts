@@ -18,11 +18,16 @@ import { splitSteps, type PreprocessingStep } from './steps.ts'
 export type Cropper = (bytes: Uint8Array, to?: Uint8Array) => Promise<Uint8Array>
 
 /** Makes crops [3, size, size] by the steps before normalization; `clock` counts the milliseconds of resizing. */
-export async function createCropper(steps: readonly PreprocessingStep[], clock = { resizing: 0 }): Promise<Cropper> {
+export async function createCropper(
+  steps: readonly PreprocessingStep[],
+  clock = { resizing: 0 },
+): Promise<Cropper> {
   const module = { ...(await loadModule()), clock }
   const { size } = splitSteps(steps)
   return async (bytes, to = new Uint8Array(3 * size * size)) => {
-    to.set(cropPlainJpeg(module, bytes, steps) ?? cropPixels(module, await decodeImage(bytes), steps))
+    to.set(
+      cropPlainJpeg(module, bytes, steps) ?? cropPixels(module, await decodeImage(bytes), steps),
+    )
     return to
   }
 }
@@ -35,9 +40,16 @@ function cropPlainJpeg(
 ): Uint8Array | undefined {
   const layout = parseJpegLayout(bytes)
   try {
-    return layout && cropJpeg(module, bytes, layout, cropGeometryOf(steps, layout.height, layout.width))
+    return (
+      layout && cropJpeg(module, bytes, layout, cropGeometryOf(steps, layout.height, layout.width))
+    )
   } catch (error) {
-    if (error instanceof GeogapError || error instanceof WebAssembly.RuntimeError || error instanceof RangeError) return
+    if (
+      error instanceof GeogapError ||
+      error instanceof WebAssembly.RuntimeError ||
+      error instanceof RangeError
+    )
+      return
     throw error
   }
 }
@@ -51,7 +63,14 @@ interface PixelModule {
   setTable: (index: number) => number
   scan: (components: number, data: number, ends: number, interval: number) => number
   pixelsOfPlanes: (
-    ...of: [count: number, first: number, end: number, top: number, width: number, ...ScratchAndTarget]
+    ...of: [
+      count: number,
+      first: number,
+      end: number,
+      top: number,
+      width: number,
+      ...ScratchAndTarget,
+    ]
   ) => void
   pixelsOfTriples: (from: number, stride: number, count: number, width: number, to: number) => void
   meansOfSquares: (
@@ -60,7 +79,12 @@ interface PixelModule {
     side: number,
     ...of: [count: number, width: number, to: number]
   ) => void
-  resizeRows: (row: number, stride: number, count: number, ...by: [...AxisAddresses, n: number, to: number]) => void
+  resizeRows: (
+    row: number,
+    stride: number,
+    count: number,
+    ...by: [...AxisAddresses, n: number, to: number]
+  ) => void
   resizeColumns: (rows: number, ...by: [...AxisAddresses, n: number, m: number, to: number]) => void
   separate: (pixels: number, count: number, to: number) => void
 }
@@ -89,12 +113,16 @@ function createArena(module: PixelModule): Arena {
     const at = Math.ceil(next / 16) * 16
     next = at + bytes + 64
     const { memory } = module
-    if (next > memory.buffer.byteLength) memory.grow(Math.ceil((next - memory.buffer.byteLength) / 65_536))
+    if (next > memory.buffer.byteLength)
+      memory.grow(Math.ceil((next - memory.buffer.byteLength) / 65_536))
     return at
   }
   const put = (values: Uint8Array | Int32Array): number => {
     const at = take(values.byteLength)
-    new Uint8Array(module.memory.buffer).set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), at)
+    new Uint8Array(module.memory.buffer).set(
+      new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+      at,
+    )
     return at
   }
   return { take, put }
@@ -120,7 +148,8 @@ function cropJpeg(
   if (mcus * (luma ** 2 * wide * tall + 2 * chroma ** 2) > maxSamples) return undefined
   const arena = createArena(module)
   const { take } = arena
-  const lineOf = (samples: number): number => 8 * Math.ceil((samples * (columns.end - columns.first)) / 8)
+  const lineOf = (samples: number): number =>
+    8 * Math.ceil((samples * (columns.end - columns.first)) / 8)
   for (const [c, part] of components.entries()) {
     const side = c === 0 ? luma : chroma
     const stride = lineOf(side * part.wide)
@@ -152,13 +181,20 @@ function cropJpeg(
 }
 
 /** To how many samples a side blocks are transformed: chroma of a quarter of luma's samples is reduced by half as much. */
-const blockSides = (lumaBlocks: number, reduction: Reduction): { luma: number; chroma: number } => ({
+const blockSides = (
+  lumaBlocks: number,
+  reduction: Reduction,
+): { luma: number; chroma: number } => ({
   luma: 8 / reduction,
   chroma: lumaBlocks === 4 && reduction > 1 ? 16 / reduction : 8 / reduction,
 })
 
 /** MCUs with the samples of an axis and two neighbours on each side, which interpolated chroma needs. */
-const mcuRange = ({ first, end }: ResampleAxis, pixels: number, all: number): { first: number; end: number } => ({
+const mcuRange = (
+  { first, end }: ResampleAxis,
+  pixels: number,
+  all: number,
+): { first: number; end: number } => ({
   first: Math.max(0, Math.floor((first - 2) / pixels)),
   end: Math.min(all, Math.ceil((end + 2) / pixels)),
 })
@@ -200,7 +236,8 @@ function cropPixels(
   const whole = take(4 * line * count * reduction ** 2)
   module.pixelsOfTriples(from, 3 * width, reduction * count, reduction * line, whole)
   const pixels = reduction === 1 ? whole : take(4 * line * count)
-  if (reduction > 1) module.meansOfSquares(whole, 4 * reduction * line, reduction, count, line, pixels)
+  if (reduction > 1)
+    module.meansOfSquares(whole, 4 * reduction * line, reduction, count, line, pixels)
   return resampleCrop(module, geometry, pixels, line, { take, put })
 }
 
@@ -212,7 +249,11 @@ function resampleCrop(
   line: number,
   { take, put }: Arena,
 ): Uint8Array {
-  const places = ({ bounds, weights, maxTaps: room }: ResampleAxis): AxisAddresses => [put(bounds), put(weights), room]
+  const places = ({ bounds, weights, maxTaps: room }: ResampleAxis): AxisAddresses => [
+    put(bounds),
+    put(weights),
+    room,
+  ]
   const started = performance.now()
   const crop = take(4 * size * size)
   if (columnsFirst) {

@@ -86,7 +86,8 @@ async function libvips() {
 
 function decodeError(cause: unknown): GeogapError {
   const message = firstLine(cause)
-  if (/pixel limit/i.test(message)) return imageError('too-large', `more than ${maxPixels} pixels`, cause)
+  if (/pixel limit/i.test(message))
+    return imageError('too-large', `more than ${maxPixels} pixels`, cause)
   if (/unsupported image format/i.test(message))
     return imageError('unknown-format', 'not an image in a known format', cause)
   if (/premature end|truncated|out of data|not enough data|end of file/i.test(message))
@@ -103,7 +104,8 @@ function countJpegComponents(bytes: Uint8Array): number | undefined {
   let at = 2
   while (at + 9 < bytes.length && bytes[at] === 0xff) {
     const marker = bytes[at + 1]!
-    const isFrame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc
+    const isFrame =
+      marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc
     if (isFrame) return bytes[at + 9]
     at += marker === 0xff ? 1 : 2 + ((bytes[at + 2]! << 8) | bytes[at + 3]!)
   }

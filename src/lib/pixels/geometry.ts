@@ -41,12 +41,18 @@ interface SourceSpan {
 }
 
 /** @throws GeogapError `too-small` when the image has fewer pixels than a border or a crop takes */
-export function cropGeometryOf(steps: readonly PreprocessingStep[], height: number, width: number): CropGeometry {
+export function cropGeometryOf(
+  steps: readonly PreprocessingStep[],
+  height: number,
+  width: number,
+): CropGeometry {
   const { geometry, size } = splitSteps(steps)
-  let [x, y] = [width, height].map((length): SourceSpan => ({ from: 0, length, target: length, at: 0 })) as [
-    SourceSpan,
-    SourceSpan,
-  ]
+  let [x, y] = [width, height].map((length): SourceSpan => ({
+    from: 0,
+    length,
+    target: length,
+    at: 0,
+  })) as [SourceSpan, SourceSpan]
   let interpolation: Interpolation = 'bilinear'
   let gap = Infinity
   for (const step of geometry) {
@@ -57,8 +63,10 @@ export function cropGeometryOf(steps: readonly PreprocessingStep[], height: numb
         { ...x, target: w },
         { ...y, target: h },
       ]
-    } else if (step.step === 'centerCrop') [x, y] = [cropSpan(x, y, step.size), cropSpan(y, x, step.size)]
-    else if (step.step === 'trim') [x, y] = [trimSpan(x, y, step.pixels), trimSpan(y, x, step.pixels)]
+    } else if (step.step === 'centerCrop')
+      [x, y] = [cropSpan(x, y, step.size), cropSpan(y, x, step.size)]
+    else if (step.step === 'trim')
+      [x, y] = [trimSpan(x, y, step.pixels), trimSpan(y, x, step.pixels)]
     else if (step.step === 'draft') gap = step.gap
   }
   const reduction = reductionOf(gap, [x, y])
@@ -76,9 +84,15 @@ export function cropGeometryOf(steps: readonly PreprocessingStep[], height: numb
 }
 
 const reductionOf = (gap: number, spans: readonly SourceSpan[]): Reduction =>
-  ([8, 4, 2] as const).find(by => spans.every(({ length, target }) => length / by >= gap * target)) ?? 1
+  ([8, 4, 2] as const).find(by =>
+    spans.every(({ length, target }) => length / by >= gap * target),
+  ) ?? 1
 
-function resizedSides({ size, squash }: { size: number; squash?: boolean }, h: number, w: number): [number, number] {
+function resizedSides(
+  { size, squash }: { size: number; squash?: boolean },
+  h: number,
+  w: number,
+): [number, number] {
   if (squash) return [size, size]
   return h <= w ? [size, Math.trunc((size * w) / h)] : [Math.trunc((size * h) / w), size]
 }
@@ -92,7 +106,10 @@ function cropSpan(span: SourceSpan, other: SourceSpan, size: number): SourceSpan
 function trimSpan(span: SourceSpan, other: SourceSpan, pixels: number): SourceSpan {
   const length = span.length - 2 * pixels
   if (Math.min(length, other.length - 2 * pixels) <= 0)
-    throw imageError('too-small', `${span.length} x ${other.length} pixels, the border takes ${2 * pixels}`)
+    throw imageError(
+      'too-small',
+      `${span.length} x ${other.length} pixels, the border takes ${2 * pixels}`,
+    )
   return { from: span.from + pixels, length, target: length, at: 0 }
 }
 
@@ -116,7 +133,10 @@ function cubicFilter(signed: number): number {
 }
 
 /** Each filter and half its width. */
-const filters = { bilinear: { filter: linearFilter, half: 1 }, bicubic: { filter: cubicFilter, half: 2 } }
+const filters = {
+  bilinear: { filter: linearFilter, half: 1 },
+  bicubic: { filter: cubicFilter, half: 2 },
+}
 
 /** Pillow's `precompute_coeffs`, for the results of the crop alone. */
 function resampleAxis(
@@ -138,7 +158,8 @@ function resampleAxis(
     const taps = Math.min(Math.floor(length), Math.trunc(center + support + 0.5)) - start
     let total = 0
     for (let k = 0; k < taps; k++) total += values[k] = filter((k + start - center + 0.5) * shrink)
-    for (let k = 0; k < taps; k++) weights[i * room + k] = toFixedPoint(total === 0 ? values[k]! : values[k]! / total)
+    for (let k = 0; k < taps; k++)
+      weights[i * room + k] = toFixedPoint(total === 0 ? values[k]! : values[k]! / total)
     bounds[2 * i] = start
     bounds[2 * i + 1] = taps
   }
@@ -149,4 +170,5 @@ function resampleAxis(
 }
 
 /** 22 bits after the point, halves away from zero. */
-const toFixedPoint = (weight: number): number => Math.trunc(weight * (1 << 22) + (weight < 0 ? -0.5 : 0.5))
+const toFixedPoint = (weight: number): number =>
+  Math.trunc(weight * (1 << 22) + (weight < 0 ? -0.5 : 0.5))

@@ -59,7 +59,8 @@ export function parseJpegLayout(bytes: Uint8Array): JpegLayout | undefined {
 }
 
 /** Application data and comments. */
-const isMetadataMarker = (marker: number): boolean => (marker >= 0xe0 && marker <= 0xef) || marker === 0xfe
+const isMetadataMarker = (marker: number): boolean =>
+  (marker >= 0xe0 && marker <= 0xef) || marker === 0xfe
 const skipSegment: SegmentReader = () => true
 
 const segmentReaders: Readonly<Record<number, SegmentReader>> = {
@@ -93,7 +94,13 @@ function readFrame(headers: JpegHeaders, part: Uint8Array): boolean {
   for (let i = 6; i < part.length; i += 3) {
     const [id, sampling, quantization] = [part[i]!, part[i + 1]!, part[i + 2]!]
     headers.ids.push(id)
-    headers.components.push({ wide: sampling >> 4, tall: sampling & 15, quantization, dc: -1, ac: -1 })
+    headers.components.push({
+      wide: sampling >> 4,
+      tall: sampling & 15,
+      quantization,
+      dc: -1,
+      ac: -1,
+    })
   }
   if (count === 1) Object.assign(headers.components[0]!, { wide: 1, tall: 1 })
   return true
@@ -141,13 +148,24 @@ function readScan({ components, ids }: JpegHeaders, part: Uint8Array): boolean {
   return part[1 + 2 * count] === 0 && part[2 + 2 * count] === 63 && part[3 + 2 * count] === 0
 }
 
-function isDecodable({ width, height, components, quantization, huffman, ids, isYcc }: JpegHeaders): boolean {
+function isDecodable({
+  width,
+  height,
+  components,
+  quantization,
+  huffman,
+  ids,
+  isYcc,
+}: JpegHeaders): boolean {
   const [luma, ...chroma] = components
-  if (!luma || Math.min(width, height) < 16 || (chroma.length !== 0 && chroma.length !== 2)) return false
+  if (!luma || Math.min(width, height) < 16 || (chroma.length !== 0 && chroma.length !== 2))
+    return false
   if (chroma.length === 2 && !(isYcc ?? ids.join() === '1,2,3')) return false
   return (
     [luma.wide, luma.tall].every(blocks => blocks === 1 || blocks === 2) &&
     chroma.every(({ wide, tall }) => wide === 1 && tall === 1) &&
-    components.every(({ quantization: q, dc, ac }) => quantization.has(q) && huffman.has(dc) && huffman.has(ac))
+    components.every(
+      ({ quantization: q, dc, ac }) => quantization.has(q) && huffman.has(dc) && huffman.has(ac),
+    )
   )
 }

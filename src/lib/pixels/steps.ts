@@ -33,7 +33,11 @@ export const resize = (size: number, interpolation: Interpolation): Preprocessin
   interpolation,
 })
 export const centerCrop = (size: number): PreprocessingStep => ({ step: 'centerCrop', size })
-export const normalize = (mean: Triple, std: Triple): Normalization => ({ step: 'normalize', mean, std })
+export const normalize = (mean: Triple, std: Triple): Normalization => ({
+  step: 'normalize',
+  mean,
+  std,
+})
 
 export const imagenetMean: Triple = [0.485, 0.456, 0.406]
 export const imagenetStd: Triple = [0.229, 0.224, 0.225]
@@ -46,7 +50,9 @@ export const paperSteps: readonly PreprocessingStep[] = [
 ]
 
 /** The paper's steps in the order of the model's channels. */
-export const paperStepsFor = ({ channels }: Pick<PreprocessingConfig, 'channels'>): readonly PreprocessingStep[] =>
+export const paperStepsFor = ({
+  channels,
+}: Pick<PreprocessingConfig, 'channels'>): readonly PreprocessingStep[] =>
   channels
     ? [
         ...paperSteps.slice(0, -1),
@@ -104,7 +110,10 @@ export function splitSteps(steps: readonly PreprocessingStep[]): {
     )
   const resized = steps.findLast(step => step.step === 'resize')
   if (resized && resized.size < crop.size) {
-    throw inputError('bad-preprocessing', `the crop is larger than the resized image: ${describeSteps(steps)}`)
+    throw inputError(
+      'bad-preprocessing',
+      `the crop is larger than the resized image: ${describeSteps(steps)}`,
+    )
   }
   return { geometry: steps.slice(0, -1), normalization: last, size: crop.size }
 }
@@ -136,7 +145,8 @@ export function parseSteps(text: string): PreprocessingStep[] {
     if (name === 'trim') return trim(Number(first))
     if (name === 'draft') return draft(Number(first))
     if (name === 'centerCrop') return centerCrop(Number(first))
-    if (name === 'resize') return { ...resize(Number(first), second as Interpolation), ...(third && { squash: true }) }
+    if (name === 'resize')
+      return { ...resize(Number(first), second as Interpolation), ...(third && { squash: true }) }
     const triple = (words = ''): Triple => words.split(' ').slice(1).map(Number) as never
     return { ...normalize(triple(first), triple(second)), ...(third && { channels: 'BGR' }) }
   })

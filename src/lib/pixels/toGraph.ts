@@ -9,7 +9,11 @@ export const orderChannels = (crops: Tensor, { channels }: Normalization): Tenso
 /** uint8 [n, 3, h, w] -> float32 (x / 255 - mean) / std in the order of the model's channels */
 export function normalizeCrops(crops: Tensor, normalization: Normalization): Tensor {
   const { mean, std } = normalization
-  const channels = (values: readonly number[]): Tensor => constant(crops.graph, Float32Array.from(values), [1, 3, 1, 1])
-  const scaled = mul(cast(orderChannels(crops, normalization), 'float32'), channels(std.map(s => 1 / (255 * s))))
+  const channels = (values: readonly number[]): Tensor =>
+    constant(crops.graph, Float32Array.from(values), [1, 3, 1, 1])
+  const scaled = mul(
+    cast(orderChannels(crops, normalization), 'float32'),
+    channels(std.map(s => 1 / (255 * s))),
+  )
   return add(scaled, channels(mean.map((m, i) => -m / std[i]!)))
 }

@@ -13,11 +13,13 @@ export async function localFile(path: string): Promise<string> {
   const found = await headObject(path)
   if (!found) throw missingFileError(path)
   const file = join(geogapCache(), 'objects', sha256(path + found.tag, 16), basename(path))
-  if ((await fileSize(file)) !== found.bytes && !(await copyObject(path, file))) throw missingFileError(path)
+  if ((await fileSize(file)) !== found.bytes && !(await copyObject(path, file)))
+    throw missingFileError(path)
   return file
 }
 
-const missingFileError = (path: string): GeogapError => inputError('missing-file', `missing file: ${path}`)
+const missingFileError = (path: string): GeogapError =>
+  inputError('missing-file', `missing file: ${path}`)
 export const fileSize = async (file: string): Promise<number | undefined> =>
   (await stat(file).catch(() => undefined))?.size
 

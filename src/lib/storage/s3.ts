@@ -17,7 +17,8 @@ interface S3Address {
 
 /** @throws GeogapError `bad-store-url` */
 function parseUrl(url: string): S3Address {
-  const [, Bucket, Key = ''] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(url) ?? []
+  const [, Bucket, Key = ''] =
+    /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(url) ?? []
   if (Bucket === undefined)
     throw inputError('bad-store-url', `not an address of an object store: ${url}; s3://bucket/name`)
   return { Bucket, Key: Key.replace(/\/+$/, '') }
@@ -49,7 +50,8 @@ interface StoreFault {
   $metadata?: { httpStatusCode?: number }
 }
 
-const statusOf = (error: unknown): number | undefined => (error as StoreFault | undefined)?.$metadata?.httpStatusCode
+const statusOf = (error: unknown): number | undefined =>
+  (error as StoreFault | undefined)?.$metadata?.httpStatusCode
 
 const reasonByStatus: Record<number, [code: string, reason: string]> = {
   401: ['store-denied', 'the store refuses the credentials'],
@@ -63,13 +65,21 @@ function storeError(what: string, error: unknown): GeogapError {
   if (error instanceof GeogapError) return error
   const { name = '', code, message = '' } = error as StoreFault
   const known = reasonByStatus[statusOf(error) ?? 0]
-  if (known) return new GeogapError('storage', known[0], `${what}: ${known[1]} (${name})`, { cause: error })
+  if (known)
+    return new GeogapError('storage', known[0], `${what}: ${known[1]} (${name})`, { cause: error })
   if (name === 'CredentialsProviderError')
-    return new GeogapError('storage', 'no-credentials', `${what}: no credentials for the store`, { cause: error })
+    return new GeogapError('storage', 'no-credentials', `${what}: no credentials for the store`, {
+      cause: error,
+    })
   const reason = code ?? (message.split('\n')[0] || name)
-  return new GeogapError('network', 'store-unreachable', `${what}: the store cannot be used (${reason})`, {
-    cause: error,
-  })
+  return new GeogapError(
+    'network',
+    'store-unreachable',
+    `${what}: the store cannot be used (${reason})`,
+    {
+      cause: error,
+    },
+  )
 }
 
 /** Does a request; an error names what was to be done. */
@@ -82,7 +92,10 @@ async function sendRequest<T>(what: string, request: (client: S3Client) => Promi
 }
 
 /** The same for an object that need not be there: then undefined. */
-const sendOrIfMissing = <T>(what: string, request: (client: S3Client) => Promise<T>): Promise<T | undefined> =>
+const sendOrIfMissing = <T>(
+  what: string,
+  request: (client: S3Client) => Promise<T>,
+): Promise<T | undefined> =>
   sendRequest(what, client =>
     request(client).catch((error: unknown) => {
       if (statusOf(error) === 404 && (error as StoreFault).name !== 'NoSuchBucket') return undefined
@@ -98,7 +111,9 @@ export async function readObject(
   const { GetObjectCommand } = await import('@aws-sdk/client-s3')
   const Range = part && `bytes=${part.offset}-${part.offset + part.length - 1}`
   return sendOrIfMissing(`cannot read ${url}`, async client => {
-    const found = await client.send(new GetObjectCommand({ ...parseUrl(url), ...(Range && { Range }) }))
+    const found = await client.send(
+      new GetObjectCommand({ ...parseUrl(url), ...(Range && { Range }) }),
+    )
     return found.Body!.transformToByteArray()
   })
 }
@@ -113,7 +128,10 @@ export async function headObject(url: string): Promise<{ bytes: number; tag: str
 }
 
 /** What a store lists of a bucket below a prefix; with `Delimiter` nothing in deeper folders. */
-async function listContents(url: string, query: { Prefix: string; Delimiter?: string }): Promise<_Object[]> {
+async function listContents(
+  url: string,
+  query: { Prefix: string; Delimiter?: string },
+): Promise<_Object[]> {
   const { paginateListObjectsV2 } = await import('@aws-sdk/client-s3')
   const { Bucket } = parseUrl(url)
   return sendRequest(`cannot list ${url}`, async client => {
@@ -125,17 +143,27 @@ async function listContents(url: string, query: { Prefix: string; Delimiter?: st
 }
 
 /** Every object whose address starts with `url`, with its size and content tag. */
-export async function listObjects(url: string): Promise<{ url: string; bytes: number; tag: string }[]> {
+export async function listObjects(
+  url: string,
+): Promise<{ url: string; bytes: number; tag: string }[]> {
   const { Bucket, Key } = parseUrl(url)
   const Prefix = url.endsWith('/') && Key !== '' ? `${Key}/` : Key
   const objects = await listContents(url, { Prefix })
-  return objects.map(({ Key = '', Size = 0, ETag = '' }) => ({ url: `s3://${Bucket}/${Key}`, bytes: Size, tag: ETag }))
+  return objects.map(({ Key = '', Size = 0, ETag = '' }) => ({
+    url: `s3://${Bucket}/${Key}`,
+    bytes: Size,
+    tag: ETag,
+  }))
 }
 
 /** Sizes of the objects that exist: asked one by one, or listed where they are many. */
 export async function objectSizes(urls: readonly string[]): Promise<Map<string, number>> {
   if (urls.length <= 64) {
-    const heads = await mapLimited(urls, 16, async url => [url, (await headObject(url))?.bytes] as const)
+    const heads = await mapLimited(
+      urls,
+      16,
+      async url => [url, (await headObject(url))?.bytes] as const,
+    )
     return new Map(heads.filter((entry): entry is [string, number] => entry[1] !== undefined))
   }
   const folders = [...new Set(urls.map(url => url.slice(0, url.lastIndexOf('/') + 1)))]
@@ -153,7 +181,9 @@ function commonStart(urls: readonly string[]): string {
 
 async function listNames(url: string): Promise<string[]> {
   const Prefix = `${parseUrl(url).Key}/`
-  return (await listContents(url, { Prefix, Delimiter: '/' })).map(({ Key = '' }) => Key.slice(Prefix.length))
+  return (await listContents(url, { Prefix, Delimiter: '/' })).map(({ Key = '' }) =>
+    Key.slice(Prefix.length),
+  )
 }
 
 async function putObject(
@@ -183,7 +213,9 @@ export function s3Storage(root: string): Storage {
     list: folder => listNames(at(folder)),
     remove: async name => {
       const { DeleteObjectCommand } = await import('@aws-sdk/client-s3')
-      await sendRequest(`cannot remove ${at(name)}`, client => client.send(new DeleteObjectCommand(parseUrl(at(name)))))
+      await sendRequest(`cannot remove ${at(name)}`, client =>
+        client.send(new DeleteObjectCommand(parseUrl(at(name)))),
+      )
     },
   }
 }

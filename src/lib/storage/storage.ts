@@ -18,4 +18,5 @@ export interface Storage {
 export const isObjectStoreUrl = (url: string): boolean => url.startsWith('s3://')
 
 /** The same file or folder wherever the process works; an address of a store is one already. */
-export const absolutePath = (path: string): string => (isObjectStoreUrl(path) ? path : resolve(path))
+export const absolutePath = (path: string): string =>
+  isObjectStoreUrl(path) ? path : resolve(path)

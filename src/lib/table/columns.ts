@@ -1,4 +1,12 @@
-import { escapeFormula, jsonText, padText, percent, percentRange, stripControlCharacters, textWidth } from './text.ts'
+import {
+  escapeFormula,
+  jsonText,
+  padText,
+  percent,
+  percentRange,
+  stripControlCharacters,
+  textWidth,
+} from './text.ts'
 
 export type CellValue = string | number | null
 
@@ -21,7 +29,9 @@ export const fieldColumn = <Name extends string>(
 export const fieldColumns = <Name extends string>(
   headings: Readonly<Record<Name, string>>,
 ): TableColumn<Readonly<Record<Name, CellValue>>>[] =>
-  (Object.entries(headings) as [Name, string][]).map(([name, heading]) => fieldColumn(name, heading))
+  (Object.entries(headings) as [Name, string][]).map(([name, heading]) =>
+    fieldColumn(name, heading),
+  )
 
 /** A field that is a share and reads as percent. */
 export const shareColumn = <Name extends string>(
@@ -53,14 +63,19 @@ export function formatTable<Row>(
   if (format === 'csv') return csv(columns, rows)
   const readable = columns.filter(({ heading }) => heading !== '')
   const heads = readable.map(({ heading }) => heading)
-  const lines = [heads, ...rows.map(row => readable.map(column => cellText(column, row)))].map(line =>
-    line.map(stripControlCharacters),
+  const lines = [heads, ...rows.map(row => readable.map(column => cellText(column, row)))].map(
+    line => line.map(stripControlCharacters),
   )
   const numeric = readable.map(({ value }) => rows.some(row => typeof value(row) === 'number'))
-  return format === 'latex' ? latex(lines, numeric) : alignColumns(lines, numeric, format === 'markdown')
+  return format === 'latex'
+    ? latex(lines, numeric)
+    : alignColumns(lines, numeric, format === 'markdown')
 }
 
-const records = <Row>(columns: readonly TableColumn<Row>[], rows: readonly Row[]): Record<string, CellValue>[] =>
+const records = <Row>(
+  columns: readonly TableColumn<Row>[],
+  rows: readonly Row[],
+): Record<string, CellValue>[] =>
   rows.map(row => Object.fromEntries(columns.map(({ name, value }) => [name, value(row)])))
 
 /** A value as people see it. */
@@ -71,9 +86,17 @@ export function cellText<Row>({ value, show }: TableColumn<Row>, row: Row): stri
 }
 
 /** Lines of cells, the headings first. */
-function alignColumns(cells: readonly string[][], numeric: readonly boolean[], markdown: boolean): string {
-  const escaped = markdown ? cells.map(row => row.map(cell => cell.replace(/[\\|<>*_`[\]]/g, '\\$&'))) : cells
-  const widths = numeric.map((_, i) => escaped.reduce((most, row) => Math.max(most, textWidth(row[i]!)), 3))
+function alignColumns(
+  cells: readonly string[][],
+  numeric: readonly boolean[],
+  markdown: boolean,
+): string {
+  const escaped = markdown
+    ? cells.map(row => row.map(cell => cell.replace(/[\\|<>*_`[\]]/g, '\\$&')))
+    : cells
+  const widths = numeric.map((_, i) =>
+    escaped.reduce((most, row) => Math.max(most, textWidth(row[i]!)), 3),
+  )
   const [head, ...lines] = escaped.map(row =>
     row.map((cell, i) => padText(cell, widths[i]!, numeric[i]!)).join(markdown ? ' | ' : '  '),
   )
@@ -81,7 +104,9 @@ function alignColumns(cells: readonly string[][], numeric: readonly boolean[], m
     const rule = widths.map(width => '─'.repeat(width)).join('  ')
     return `${[head!, rule, ...lines].map(text => text.trimEnd()).join('\n')}\n`
   }
-  const rule = widths.map((width, i) => (numeric[i] ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width))).join(' | ')
+  const rule = widths
+    .map((width, i) => (numeric[i] ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width)))
+    .join(' | ')
   return `${[head!, rule, ...lines].map(text => `| ${text} |`).join('\n')}\n`
 }
 

@@ -2,7 +2,10 @@ import stringWidth from 'string-width'
 
 /** Text without control characters, so that a name from a file cannot steer a terminal, and without halves of characters. */
 export const stripControlCharacters = (text: string): string =>
-  text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/gu, '\ufffd')
+  text.replace(
+    /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/gu,
+    '\ufffd',
+  )
 
 /** Indented JSON with a line end. */
 export const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
@@ -22,7 +25,8 @@ export const percentRange = (low: number | null, high: number | null): string =>
   low === null || high === null ? '–' : `${percent(low)} – ${percent(high)}`
 
 /** Columns of a terminal that the text takes. */
-export const textWidth = (text: string): number => (/^[ -~–]*$/.test(text) ? text.length : stringWidth(text))
+export const textWidth = (text: string): number =>
+  /^[ -~–]*$/.test(text) ? text.length : stringWidth(text)
 
 /** Fills up with spaces to `width` columns of a terminal. */
 export function padText(text: string, width: number, right: boolean): string {
@@ -45,7 +49,9 @@ export function bytesText(bytes: number): string {
 export function durationText(seconds: number): string {
   if (seconds < 90) return `${Math.ceil(seconds)} s`
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`
-  return seconds < 172_800 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} days`
+  return seconds < 172_800
+    ? `${(seconds / 3600).toFixed(1)} h`
+    : `${(seconds / 86_400).toFixed(1)} days`
 }
 
 /** `about 12 min (measured)` */
@@ -54,7 +60,9 @@ export const timeText = ({ seconds, measured }: { seconds: number; measured: boo
 
 /** The first `most` names, and how many more there are. */
 export const shortList = (names: readonly string[], most: number): string =>
-  [...names.slice(0, most), ...(names.length > most ? [`${names.length - most} more`] : [])].join(', ')
+  [...names.slice(0, most), ...(names.length > most ? [`${names.length - most} more`] : [])].join(
+    ', ',
+  )
 
 /** `Kenya (12), Ghana (9), 3 more`: groups with their numbers of images, each once. */
 export const groupList = (groups: readonly { group: string; n: number }[], most: number): string =>
@@ -63,7 +71,8 @@ export const groupList = (groups: readonly { group: string; n: number }[], most:
 const formulaPattern = /^'*(?:\s*[=+\-@＝＋－＠]|[\t\r])/
 
 /** A text that a spreadsheet would take for a formula gets an apostrophe in front. */
-export const escapeFormula = (text: string): string => (formulaPattern.test(text) ? `'${text}` : text)
+export const escapeFormula = (text: string): string =>
+  formulaPattern.test(text) ? `'${text}` : text
 
 /** What `guarded` was given. */
 export const unescapeFormula = (text: string): string =>

@@ -4,7 +4,11 @@
 export const percentValue = (value: number): string => `${value.toFixed(1)} %`
 
 /** An accuracy that is known, with its interval, in percent. */
-export const accuracyPercent = ({ top1, low, high }: Record<'top1' | 'low' | 'high', number | null>) => ({
+export const accuracyPercent = ({
+  top1,
+  low,
+  high,
+}: Record<'top1' | 'low' | 'high', number | null>) => ({
   ...{ accuracy: 100 * top1!, low: 100 * low!, high: 100 * high! },
 })
 
@@ -20,5 +24,8 @@ export const signedText = (value: number, digits: number): string =>
     .replace('-', '')
 
 /** `0.41 to 0.65`, or a dash without an interval. */
-export const intervalText = ({ low, high }: { low: number | null; high: number | null }, digits: number): string =>
+export const intervalText = (
+  { low, high }: { low: number | null; high: number | null },
+  digits: number,
+): string =>
   low === null || high === null ? '–' : `${signedText(low, digits)} to ${signedText(high, digits)}`

@@ -31,7 +31,8 @@ export const tablesSchema = z
   })
   .meta({
     title: 'Tables exported by geogap',
-    description: 'Shares are 0 … 1 unless a row has its own unit; null is a value that could not be computed.',
+    description:
+      'Shares are 0 … 1 unless a row has its own unit; null is a value that could not be computed.',
   })
 export type TablesJson = z.infer<typeof tablesSchema>
 
@@ -45,14 +46,19 @@ const formatByExtension: Readonly<Record<string, OutputFormat>> = {
 }
 
 /** The format asked for, else that of the file's ending, else text. Errors: bad-option where Parquet has no file. */
-export function chooseFormat(format: OutputFormat | undefined, file: string | undefined): OutputFormat {
+export function chooseFormat(
+  format: OutputFormat | undefined,
+  file: string | undefined,
+): OutputFormat {
   const chosen = format ?? formatByExtension[extname(file ?? '').toLowerCase()] ?? 'text'
-  if (chosen === 'parquet' && file === undefined) throw inputError('bad-option', '--format parquet takes -o FILE')
+  if (chosen === 'parquet' && file === undefined)
+    throw inputError('bad-option', '--format parquet takes -o FILE')
   return chosen
 }
 
 /** Formats that hold one table only. */
-export const isSingleTableFormat = (format: OutputFormat): boolean => ['csv', 'latex', 'parquet'].includes(format)
+export const isSingleTableFormat = (format: OutputFormat): boolean =>
+  ['csv', 'latex', 'parquet'].includes(format)
 
 /** Prints the tables, or writes them to `file` and prints its name. */
 export async function writeTables(
@@ -91,7 +97,9 @@ function tableText({ title, notes, text }: Table, format: TableFormat): string {
   const [head, ...lines] = [title, ...notes].map(stripControlCharacters)
   if (format === 'latex') return [head, ...lines].map(line => `% ${line}\n`).join('') + body
   const ending =
-    lines.length === 0 ? '' : `\n${lines.map(line => `${format === 'markdown' ? '- ' : ''}${line}\n`).join('')}`
+    lines.length === 0
+      ? ''
+      : `\n${lines.map(line => `${format === 'markdown' ? '- ' : ''}${line}\n`).join('')}`
   return `${format === 'markdown' ? `### ${head!}\n` : head!}\n${body}${ending}`
 }
 
@@ -108,7 +116,13 @@ async function writeParquetTable({ columns, values }: Table, file: string): Prom
 }
 
 function parquetColumn(name: string, values: readonly CellValue[]): ParquetColumn {
-  const numeric = values.some(value => typeof value === 'number') && values.every(value => typeof value !== 'string')
+  const numeric =
+    values.some(value => typeof value === 'number') &&
+    values.every(value => typeof value !== 'string')
   if (numeric) return { name, type: 'DOUBLE', values }
-  return { name, type: 'VARCHAR', values: values.map(value => (value === null ? null : String(value))) }
+  return {
+    name,
+    type: 'VARCHAR',
+    values: values.map(value => (value === null ? null : String(value))),
+  }
 }

@@ -4,7 +4,13 @@ import { GeogapError, quoteForMessage, escapeForMessage } from '../errors.ts'
 import { type DType, type Graph, type Tensor } from '../onnx/graph.ts'
 import { type ParameterBinding } from '../onnx/encode.ts'
 import { type NamedTensor } from './safetensors.ts'
-import { asBytes, type WeightDtype, readTensor, type TensorEntry, type TensorFile } from './tensors.ts'
+import {
+  asBytes,
+  type WeightDtype,
+  readTensor,
+  type TensorEntry,
+  type TensorFile,
+} from './tensors.ts'
 
 /** How a checkpoint's names become the architecture's; rules are tried in order and the first that fits is used. */
 export interface NameTable {
@@ -51,7 +57,8 @@ export async function bindWeights(
   const folder = dirname(paths.get(largestFile(files).file)!)
   const inline = new Map<string, ParameterBinding>()
   for (const [name, entry] of entries) {
-    if (entry.data || dirname(paths.get(entry.file)!) !== folder) inline.set(name, await inlineBinding(entry))
+    if (entry.data || dirname(paths.get(entry.file)!) !== folder)
+      inline.set(name, await inlineBinding(entry))
   }
   return {
     folder,
@@ -94,7 +101,11 @@ export async function readParameters(
 }
 
 /** The tensors under the graph's names. */
-function matchTensors(graph: Graph, files: readonly TensorFile[], { rename = [], ignore = [] }: NameTable) {
+function matchTensors(
+  graph: Graph,
+  files: readonly TensorFile[],
+  { rename = [], ignore = [] }: NameTable,
+) {
   const entries = new Map<string, TensorEntry>()
   const twice: string[] = []
   for (const { tensors } of files) {
@@ -129,7 +140,11 @@ function checkTensorNames(
   ]
   if (parts.length === 0) return
   const where = files.map(({ file }) => quoteForMessage(file, 200)).join(', ')
-  throw new GeogapError('weights', 'weights-mismatch', `weights do not fit the model: ${where}: ${parts.join('; ')}`)
+  throw new GeogapError(
+    'weights',
+    'weights-mismatch',
+    `weights do not fit the model: ${where}: ${parts.join('; ')}`,
+  )
 }
 
 function list(what: string, names: readonly string[]): string[] {
@@ -144,7 +159,8 @@ function list(what: string, names: readonly string[]): string[] {
 }
 
 function largestFile(files: readonly TensorFile[]): TensorFile {
-  const bytes = ({ tensors }: TensorFile): number => [...tensors.values()].reduce((sum, { length }) => sum + length, 0)
+  const bytes = ({ tensors }: TensorFile): number =>
+    [...tensors.values()].reduce((sum, { length }) => sum + length, 0)
   return files.reduce((best, file) => (bytes(file) > bytes(best) ? file : best))
 }
 

@@ -10,8 +10,21 @@ import { type GeogapError, quoteForMessage } from '../errors.ts'
 import { readFully } from '../files.ts'
 import { PickleFault } from './pickle.ts'
 import { findStateDict } from './stateDict.ts'
-import { weightsError, dtypeBytes, openWeights, elementCount, type TensorEntry, type TensorFile } from './tensors.ts'
-import { extentOf, isContiguous, readTorchPickle, type TorchStorage, type TensorView } from './torchPickle.ts'
+import {
+  weightsError,
+  dtypeBytes,
+  openWeights,
+  elementCount,
+  type TensorEntry,
+  type TensorFile,
+} from './tensors.ts'
+import {
+  extentOf,
+  isContiguous,
+  readTorchPickle,
+  type TorchStorage,
+  type TensorView,
+} from './torchPickle.ts'
 
 const maxPickleBytes = 16 << 20
 const legacyMagic = 0x1950a86a20f9469cfc6cn
@@ -45,7 +58,9 @@ export async function readCheckpoint(file: string): Promise<TensorFile> {
     const source = { file, handle, size }
     const start = Buffer.alloc(4)
     await readFully(handle, start, 0)
-    const checkpoint = isZip(start) ? await readZipCheckpoint(source) : await readLegacyCheckpoint(source)
+    const checkpoint = isZip(start)
+      ? await readZipCheckpoint(source)
+      : await readLegacyCheckpoint(source)
     return await buildTensorFile(source, checkpoint)
   } catch (error) {
     throw error instanceof PickleFault ? checkpointError(file, error.message) : error
@@ -54,9 +69,14 @@ export async function readCheckpoint(file: string): Promise<TensorFile> {
   }
 }
 
-export const isZip = (start: Uint8Array): boolean => Buffer.from(start).readUInt32LE(0) === 0x04034b50
+export const isZip = (start: Uint8Array): boolean =>
+  Buffer.from(start).readUInt32LE(0) === 0x04034b50
 
-async function readZipCheckpoint({ file, handle, size }: CheckpointSource): Promise<ParsedCheckpoint> {
+async function readZipCheckpoint({
+  file,
+  handle,
+  size,
+}: CheckpointSource): Promise<ParsedCheckpoint> {
   const refuse = (why: string): GeogapError => checkpointError(file, why)
   const read = async (offset: number, length: number): Promise<Buffer> => {
     const bytes = Buffer.alloc(length)
@@ -64,14 +84,19 @@ async function readZipCheckpoint({ file, handle, size }: CheckpointSource): Prom
   }
   const zip: CheckpointZip = { size, read, refuse, members: new Map() }
   for (const member of await readZipDirectory(zip)) {
-    if (zip.members.has(member.name)) throw refuse(`two members are named ${quoteForMessage(member.name)}`)
+    if (zip.members.has(member.name))
+      throw refuse(`two members are named ${quoteForMessage(member.name)}`)
     zip.members.set(member.name, member)
   }
   const names = [...zip.members.keys()].filter(name => /^[^/]+\/data\.pkl$/.test(name))
   if (names.length !== 1)
-    throw checkpointError(file, `a zip archive with ${names.length} members NAME/data.pkl instead of one`)
+    throw checkpointError(
+      file,
+      `a zip archive with ${names.length} members NAME/data.pkl instead of one`,
+    )
   const folder = names[0]!.slice(0, -'data.pkl'.length)
-  if (zip.members.has(`${folder}constants.pkl`)) throw checkpointError(file, 'a TorchScript program, not a checkpoint')
+  if (zip.members.has(`${folder}constants.pkl`))
+    throw checkpointError(file, 'a TorchScript program, not a checkpoint')
   if ((await readMember(zip, `${folder}byteorder`, 16)).toString() === 'big')
     throw checkpointError(file, 'big-endian values')
   const { value, storages } = readTorchPickle(await readMember(zip, names[0]!, maxPickleBytes))
@@ -94,7 +119,8 @@ async function readMember(zip: CheckpointZip, name: string, limit: number): Prom
   const member = zip.members.get(name)
   if (!member) return Buffer.alloc(0)
   const { packedSize: packed } = member
-  if (packed > limit) throw zip.refuse(`member ${quoteForMessage(name)} of ${packed} bytes is longer than ${limit}`)
+  if (packed > limit)
+    throw zip.refuse(`member ${quoteForMessage(name)} of ${packed} bytes is longer than ${limit}`)
   return zip.read(await storedStart(zip, member), packed)
 }
 
@@ -104,11 +130,16 @@ async function storedStart(zip: CheckpointZip, member: ZipMember): Promise<numbe
   return findDataStart(zip, member)
 }
 
-async function readLegacyCheckpoint({ file, handle, size }: CheckpointSource): Promise<ParsedCheckpoint> {
+async function readLegacyCheckpoint({
+  file,
+  handle,
+  size,
+}: CheckpointSource): Promise<ParsedCheckpoint> {
   const bytes = Buffer.alloc(Math.min(size, maxPickleBytes))
   await readFully(handle, bytes, 0)
   const first = readTorchPickle(bytes)
-  if (first.value !== legacyMagic) throw checkpointError(file, 'a pickle without the magic number of PyTorch')
+  if (first.value !== legacyMagic)
+    throw checkpointError(file, 'a pickle without the magic number of PyTorch')
   const version = readTorchPickle(bytes, first.end)
   const machine = readTorchPickle(bytes, version.end)
   if (version.value !== 1001) throw checkpointError(file, 'an unknown version of the legacy layout')
@@ -166,13 +197,21 @@ async function buildTensorFile(
     }
     gathered += entry.length
     if (gathered > size)
-      throw checkpointError(file, `tensor ${quoteForMessage(name)} repeats values: more bytes than the file has`)
+      throw checkpointError(
+        file,
+        `tensor ${quoteForMessage(name)} repeats values: more bytes than the file has`,
+      )
     tensors.set(name, { ...entry, data: await gatherStrided(source, view, entry) })
   }
   return { file, tensors, metadata: { layout, stateDict: stateDict.path } }
 }
 
-function entryOf(name: string, { storage, shape, offset }: TensorView, file: string, start: number): TensorEntry {
+function entryOf(
+  name: string,
+  { storage, shape, offset }: TensorView,
+  file: string,
+  start: number,
+): TensorEntry {
   const width = dtypeBytes[storage.dtype]
   const length = elementCount(shape)! * width
   return { name, dtype: storage.dtype, shape, file, offset: start + offset * width, length }
@@ -184,11 +223,14 @@ async function gatherStrided(
   view: TensorView,
   { offset, length }: TensorEntry,
 ): Promise<Uint8Array> {
-  const words = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array }[dtypeBytes[view.storage.dtype]]
+  const words = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array }[
+    dtypeBytes[view.storage.dtype]
+  ]
   const source = new words(extentOf(view) ?? 0)
   const target = new words(length / words.BYTES_PER_ELEMENT)
   const bytes = new Uint8Array(source.buffer)
-  if ((await readFully(handle, bytes, offset)) < bytes.length) throw checkpointError(file, 'the file became shorter')
+  if ((await readFully(handle, bytes, offset)) < bytes.length)
+    throw checkpointError(file, 'the file became shorter')
   const index = view.shape.map(() => 0)
   for (let to = 0, from = 0; to < target.length; to++) {
     target[to] = source[from]!
@@ -210,4 +252,5 @@ function advance(index: number[], { shape, strides }: TensorView, from: number):
   return position
 }
 
-const checkpointError = (file: string, what: string): GeogapError => weightsError('bad-checkpoint', file, what)
+const checkpointError = (file: string, what: string): GeogapError =>
+  weightsError('bad-checkpoint', file, what)

@@ -24,7 +24,13 @@ export interface PickleHost {
 /** A fault of the pickle; the message says which, and at which byte. */
 export class PickleFault extends Error {}
 
-const pickleLimits = { opcodes: 500_000, containers: 150_000, stack: 100_000, marks: 1_000, name: 256 }
+const pickleLimits = {
+  opcodes: 500_000,
+  containers: 150_000,
+  stack: 100_000,
+  marks: 1_000,
+  name: 256,
+}
 
 interface PickleMachine {
   bytes: Buffer
@@ -41,20 +47,38 @@ interface PickleMachine {
  * @returns its value and the position behind it
  * @throws PickleFault
  */
-export function unpickle(bytes: Buffer, from: number, host: PickleHost): { value: unknown; end: number } {
-  const m: PickleMachine = { bytes, at: from, host, stack: [], marks: [], memo: new Map(), containers: 0 }
+export function unpickle(
+  bytes: Buffer,
+  from: number,
+  host: PickleHost,
+): { value: unknown; end: number } {
+  const m: PickleMachine = {
+    bytes,
+    at: from,
+    host,
+    stack: [],
+    marks: [],
+    memo: new Map(),
+    containers: 0,
+  }
   for (let opcodes = 0; opcodes < pickleLimits.opcodes; opcodes++) {
     const opcode = take(m, 1)[0]!
     if (opcode === stopOpcode) return { value: pop(m), end: m.at }
     const step = opcodeHandlers.get(opcode)
-    if (!step) throw fault(m, `opcode ${JSON.stringify(String.fromCharCode(opcode))} is not one that data needs`)
+    if (!step)
+      throw fault(
+        m,
+        `opcode ${JSON.stringify(String.fromCharCode(opcode))} is not one that data needs`,
+      )
     step(m)
-    if (m.stack.length > pickleLimits.stack) throw fault(m, `more than ${pickleLimits.stack} values on the stack`)
+    if (m.stack.length > pickleLimits.stack)
+      throw fault(m, `more than ${pickleLimits.stack} values on the stack`)
   }
   throw fault(m, `more than ${pickleLimits.opcodes} opcodes`)
 }
 
-const fault = (m: PickleMachine, what: string): PickleFault => new PickleFault(`${what} (pickle byte ${m.at})`)
+const fault = (m: PickleMachine, what: string): PickleFault =>
+  new PickleFault(`${what} (pickle byte ${m.at})`)
 
 function take(m: PickleMachine, length: number): Buffer {
   if (!(length <= m.bytes.length - m.at)) throw fault(m, 'the pickle ends too early')
@@ -107,7 +131,8 @@ function setItems(m: PickleMachine, items: unknown[]): void {
 
 function countContainers(m: PickleMachine, more: number): void {
   m.containers += more
-  if (m.containers > pickleLimits.containers) throw fault(m, `more than ${pickleLimits.containers} containers`)
+  if (m.containers > pickleLimits.containers)
+    throw fault(m, `more than ${pickleLimits.containers} containers`)
 }
 
 function pushContainer(m: PickleMachine, container: unknown[] | Map<unknown, unknown>): void {
@@ -129,21 +154,26 @@ function pushMemo(m: PickleMachine, key: number): void {
 function pushNamed(m: PickleMachine, module: string, name: string): void {
   const known = m.host.findNamed(module, name)
   if (known === undefined)
-    throw fault(m, `it asks for ${JSON.stringify(`${module}.${name}`.slice(0, 120))}, which is not data`)
+    throw fault(
+      m,
+      `it asks for ${JSON.stringify(`${module}.${name}`.slice(0, 120))}, which is not data`,
+    )
   m.stack.push(known)
 }
 
 function stackGlobal(m: PickleMachine): void {
   const name = pop(m)
   const module = pop(m)
-  if (typeof name !== 'string' || typeof module !== 'string') throw fault(m, 'a name that is not text')
+  if (typeof name !== 'string' || typeof module !== 'string')
+    throw fault(m, 'a name that is not text')
   pushNamed(m, module, name)
 }
 
 function reduce(m: PickleMachine): void {
   const args = pop(m)
   const callable = pop(m)
-  if (typeof callable !== 'function' || !Array.isArray(args)) throw fault(m, 'a call of what is not a known name')
+  if (typeof callable !== 'function' || !Array.isArray(args))
+    throw fault(m, 'a call of what is not a known name')
   // A dict is made of a list of pairs, and one list can be given to any number of calls.
   const [first] = args as unknown[]
   countContainers(m, Array.isArray(first) ? 1 + first.length : 1)
@@ -195,7 +225,8 @@ const get = (key: (m: PickleMachine) => number) => (m: PickleMachine) => {
 const push = (value: unknown) => (m: PickleMachine) => m.stack.push(value)
 
 function mark(m: PickleMachine): void {
-  if (m.marks.length === pickleLimits.marks) throw fault(m, `nested deeper than ${pickleLimits.marks}`)
+  if (m.marks.length === pickleLimits.marks)
+    throw fault(m, `nested deeper than ${pickleLimits.marks}`)
   m.marks.push(m.stack.length)
 }
 

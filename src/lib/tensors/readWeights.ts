@@ -11,7 +11,11 @@ export async function readWeights(file: string): Promise<TensorFile> {
   const start = await readFirstBytes(file)
   if (start[8] === 0x7b) return readSafetensors(file)
   if (start[0] === 0x80 || isZip(start)) return readCheckpoint(file)
-  throw weightsError('unknown-weights', file, `${guessKind(start)}; known are safetensors and PyTorch checkpoints`)
+  throw weightsError(
+    'unknown-weights',
+    file,
+    `${guessKind(start)}; known are safetensors and PyTorch checkpoints`,
+  )
 }
 
 /** The first bytes of a plain file, 64 at most; at least 9, zeros where it has fewer. */
@@ -25,10 +29,12 @@ export async function readFirstBytes(file: string): Promise<Buffer> {
   }
 }
 
-export const isLikelyMarkup = (start: Buffer): boolean => start.toString('latin1').trimStart().startsWith('<')
+export const isLikelyMarkup = (start: Buffer): boolean =>
+  start.toString('latin1').trimStart().startsWith('<')
 
 const guessKind = (start: Buffer): string => {
-  if (isLikelyMarkup(start)) return 'it is a web page, perhaps an error page saved in place of the file'
+  if (isLikelyMarkup(start))
+    return 'it is a web page, perhaps an error page saved in place of the file'
   if (start.toString('latin1').startsWith('version https://git-lfs'))
     return 'it is a git LFS pointer, not the file it points to'
   return 'its content is of no known kind'

@@ -40,7 +40,8 @@ async function readHeader(
   size: number,
 ): Promise<{ header: SafetensorsHeader; dataStart: number }> {
   const prefix = new Uint8Array(8)
-  if ((await readFully(handle, prefix, 0)) < 8) throw safetensorsError(file, `${size} bytes are too few for a header`)
+  if ((await readFully(handle, prefix, 0)) < 8)
+    throw safetensorsError(file, `${size} bytes are too few for a header`)
   const length = new DataView(prefix.buffer).getBigUint64(0, true)
   if (length > maxHeaderBytes)
     throw safetensorsError(file, `its header claims ${length} bytes, more than ${maxHeaderBytes}`)
@@ -48,14 +49,17 @@ async function readHeader(
   if (bytes.length < length || (await readFully(handle, bytes, 8)) < length)
     throw safetensorsError(file, `its header claims ${length} bytes, more than the file has`)
   try {
-    const header = parseHeader(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+    const header = parseHeader(
+      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes),
+    )
     return { header, dataStart: 8 + bytes.length }
   } catch (error) {
     throw safetensorsError(file, `its header is not valid: ${headerFault(error)}`)
   }
 }
 
-const headerFault = (error: unknown): string => (error instanceof SyntaxError ? error.message : 'it is not UTF-8')
+const headerFault = (error: unknown): string =>
+  error instanceof SyntaxError ? error.message : 'it is not UTF-8'
 
 function checkEntries(
   header: SafetensorsHeader,
@@ -76,7 +80,9 @@ function checkEntries(
   }
   if (dataStart + end !== size)
     throw safetensorsError(file, `its tensors end at byte ${dataStart + end}, the file at ${size}`)
-  return new Map([...header.tensors].map(([name, tensor]) => [name, entryOf(name, tensor, file, dataStart)]))
+  return new Map(
+    [...header.tensors].map(([name, tensor]) => [name, entryOf(name, tensor, file, dataStart)]),
+  )
 }
 
 function checkLength(file: string, name: string, { dtype, shape, start, end }: HeaderTensor): void {
@@ -95,7 +101,12 @@ function checkLength(file: string, name: string, { dtype, shape, start, end }: H
 
 const isDtype = (dtype: string): dtype is WeightDtype => Object.hasOwn(dtypeBytes, dtype)
 
-const entryOf = (name: string, tensor: HeaderTensor, file: string, dataStart: number): TensorEntry => ({
+const entryOf = (
+  name: string,
+  tensor: HeaderTensor,
+  file: string,
+  dataStart: number,
+): TensorEntry => ({
   name,
   dtype: tensor.dtype as WeightDtype,
   shape: tensor.shape,
@@ -120,7 +131,10 @@ type HalfTensor = Omit<NamedTensor, 'data'> & { data: Uint16Array }
  * Writes tensors as a safetensors file, whole or not at all, with the data aligned to 8 bytes.
  * @throws GeogapError `bad-tensors` for a name twice, a reserved name, or data that does not fit its shape.
  */
-export async function writeSafetensors(file: string, tensors: readonly (NamedTensor | HalfTensor)[]): Promise<void> {
+export async function writeSafetensors(
+  file: string,
+  tensors: readonly (NamedTensor | HalfTensor)[],
+): Promise<void> {
   const header = encodeHeader(tensors)
   await writeAtomically(file, async handle => {
     await writeFully(handle, header)
@@ -132,7 +146,8 @@ function encodeHeader(tensors: readonly (NamedTensor | HalfTensor)[]): Uint8Arra
   const fields = new Map<string, unknown>([['__metadata__', { format: 'pt' }]])
   let end = 0
   for (const { name, shape, data } of tensors) {
-    if (fields.has(name)) throw inputError('bad-tensors', `tensor name twice or reserved: ${quoteForMessage(name)}`)
+    if (fields.has(name))
+      throw inputError('bad-tensors', `tensor name twice or reserved: ${quoteForMessage(name)}`)
     if (elementCount(shape) !== data.length)
       throw inputError(
         'bad-tensors',

@@ -30,7 +30,8 @@ export function parseHeader(text: string): SafetensorsHeader {
   const header: SafetensorsHeader = { tensors: new Map(), metadata: new Map() }
   if (text[0] !== '{') throw fault(c, 'it does not begin with {')
   readObject(c, 'name', key => {
-    if (key === '__metadata__') readObject(c, 'metadata key', name => header.metadata.set(name, readString(c)))
+    if (key === '__metadata__')
+      readObject(c, 'metadata key', name => header.metadata.set(name, readString(c)))
     else header.tensors.set(key, readTensorInfo(c))
   })
   skipSpace(c)
@@ -125,7 +126,9 @@ function skipValue(c: Cursor, depth: number): void {
       skipValue(c, depth + 1)
     })
   else if (next === '"') readString(c)
-  else if (match(c, /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)/y) === undefined)
+  else if (
+    match(c, /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)/y) === undefined
+  )
     throw fault(c, 'not a value')
 }
 
@@ -152,4 +155,5 @@ function skipSpace(c: Cursor): void {
   while (c.at < c.text.length && ' \n\r\t'.includes(c.text[c.at]!)) c.at++
 }
 
-const fault = (c: Cursor, what: string): SyntaxError => new SyntaxError(`${what} (character ${c.at})`)
+const fault = (c: Cursor, what: string): SyntaxError =>
+  new SyntaxError(`${what} (character ${c.at})`)

@@ -19,7 +19,8 @@ const maxDicts = 10_000
 export function findStateDict(value: unknown): StateDict | undefined {
   const found = findDicts(value).flatMap(({ path, dict }) => {
     const tensors = new Map<string, TensorView>()
-    for (const [name, item] of dict) if (typeof name === 'string' && isTensor(item)) tensors.set(name, item)
+    for (const [name, item] of dict)
+      if (typeof name === 'string' && isTensor(item)) tensors.set(name, item)
     return tensors.size > 0 ? [{ path, tensors, values: countValues(tensors) }] : []
   })
   const [best] = found.sort((a, b) => b.values - a.values || pathRank(a.path) - pathRank(b.path))
@@ -59,5 +60,7 @@ function withoutModulePrefix(tensors: Map<string, TensorView>): Map<string, Tens
   const prefix = 'module.'
   const names = [...tensors.keys()]
   if (!names.every(name => name.startsWith(prefix))) return tensors
-  return withoutModulePrefix(new Map([...tensors].map(([name, tensor]) => [name.slice(prefix.length), tensor])))
+  return withoutModulePrefix(
+    new Map([...tensors].map(([name, tensor]) => [name.slice(prefix.length), tensor])),
+  )
 }

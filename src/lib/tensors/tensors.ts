@@ -3,7 +3,18 @@ import { GeogapError, inputError, quoteForMessage } from '../errors.ts'
 import { readFully, orIfMissing } from '../files.ts'
 
 /** Bytes per value of every element type that a weight file may hold. */
-export const dtypeBytes = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const
+export const dtypeBytes = {
+  F64: 8,
+  I64: 8,
+  F32: 4,
+  I32: 4,
+  F16: 2,
+  BF16: 2,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+} as const
 
 export type WeightDtype = keyof typeof dtypeBytes
 
@@ -25,7 +36,8 @@ export interface TensorFile {
   metadata: Record<string, string>
 }
 
-export type TensorData = Float32Array | Float64Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array
+export type TensorData =
+  Float32Array | Float64Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array
 
 /** An error about the content of a weight file. Names from the file are shown quoted and cut. */
 export const weightsError = (code: string, file: string, what: string): GeogapError =>
@@ -38,8 +50,10 @@ export const asBytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Ui
 /** Opens a weight file for reading; anything but a plain file is refused. */
 export async function openWeights(file: string): Promise<{ handle: FileHandle; size: number }> {
   const found = await orIfMissing(stat(file), undefined)
-  if (!found) throw inputError('no-weights-file', `no such weights file: ${quoteForMessage(file, 300)}`)
-  if (!found.isFile()) throw inputError('no-weights-file', `not a plain file: ${quoteForMessage(file, 300)}`)
+  if (!found)
+    throw inputError('no-weights-file', `no such weights file: ${quoteForMessage(file, 300)}`)
+  if (!found.isFile())
+    throw inputError('no-weights-file', `not a plain file: ${quoteForMessage(file, 300)}`)
   return { handle: await open(file, 'r'), size: found.size }
 }
 
@@ -79,7 +93,14 @@ function typedValues(dtype: WeightDtype, { buffer }: Uint8Array<ArrayBuffer>): T
 }
 
 const arrayTypes = {
-  ...{ F64: Float64Array, F32: Float32Array, I64: BigInt64Array, I32: Int32Array, I16: Int16Array, I8: Int8Array },
+  ...{
+    F64: Float64Array,
+    F32: Float32Array,
+    I64: BigInt64Array,
+    I32: Int32Array,
+    I16: Int16Array,
+    I8: Int8Array,
+  },
   ...{ U8: Uint8Array, BOOL: Uint8Array },
 } as const
 

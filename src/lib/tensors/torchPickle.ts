@@ -27,13 +27,24 @@ export interface TorchPickle {
 
 /** The element types by the names that PyTorch's storages have without `Storage`. */
 const dtypeByStorageName: Readonly<Record<string, WeightDtype>> = {
-  ...{ Double: 'F64', Float: 'F32', Half: 'F16', BFloat16: 'BF16', Long: 'I64', Int: 'I32', Short: 'I16', Char: 'I8' },
+  ...{
+    Double: 'F64',
+    Float: 'F32',
+    Half: 'F16',
+    BFloat16: 'BF16',
+    Long: 'I64',
+    Int: 'I32',
+    Short: 'I16',
+    Char: 'I8',
+  },
   ...{ Byte: 'U8', Bool: 'BOOL' },
 }
 
 const storageTypes: ReadonlyMap<string, { kind: 'storage type'; dtype: WeightDtype }> = new Map(
   Object.entries(dtypeByStorageName).flatMap(([name, dtype]) =>
-    ['torch', 'torch.cuda'].map(module => [`${module}.${name}Storage`, { kind: 'storage type', dtype }] as const),
+    ['torch', 'torch.cuda'].map(
+      module => [`${module}.${name}Storage`, { kind: 'storage type', dtype }] as const,
+    ),
   ),
 )
 
@@ -55,7 +66,8 @@ const allowedFunctions: ReadonlyMap<string, Callable> = new Map([
 export function readTorchPickle(bytes: Buffer, from = 0): TorchPickle {
   const storages = new Map<string, TorchStorage>()
   const host: PickleHost = {
-    findNamed: (module, name) => allowedFunctions.get(`${module}.${name}`) ?? storageTypes.get(`${module}.${name}`),
+    findNamed: (module, name) =>
+      allowedFunctions.get(`${module}.${name}`) ?? storageTypes.get(`${module}.${name}`),
     loadPersistent: id => storageOf(id, storages),
   }
   return { ...unpickle(bytes, from, host), storages }
@@ -66,18 +78,27 @@ export const isTensor = (value: unknown): value is TensorView => kindOf(value) =
 const kindOf = (value: unknown): unknown =>
   typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined
 
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= 0
 
 /** ('storage', type, key, device, number of values[, view]) */
 function storageOf(id: unknown, storages: Map<string, TorchStorage>): TorchStorage {
   const [tag, type, key, , size, view] = Array.isArray(id) ? (id as unknown[]) : []
-  if (tag !== 'storage' || kindOf(type) !== 'storage type' || typeof key !== 'string' || !isCount(size))
+  if (
+    tag !== 'storage' ||
+    kindOf(type) !== 'storage type' ||
+    typeof key !== 'string' ||
+    !isCount(size)
+  )
     throw new PickleFault('a persistent id that is not a storage')
-  if (view !== undefined && view !== null) throw new PickleFault('a view of a storage, as PyTorch before 0.4 wrote')
+  if (view !== undefined && view !== null)
+    throw new PickleFault('a view of a storage, as PyTorch before 0.4 wrote')
   const { dtype } = type as { dtype: WeightDtype }
-  if (!Number.isSafeInteger(size * dtypeBytes[dtype])) throw new PickleFault(`a storage of ${size} values`)
+  if (!Number.isSafeInteger(size * dtypeBytes[dtype]))
+    throw new PickleFault(`a storage of ${size} values`)
   const known = storages.get(key)
-  if (known && (known.dtype !== dtype || known.size !== size)) throw new PickleFault('one storage of two kinds')
+  if (known && (known.dtype !== dtype || known.size !== size))
+    throw new PickleFault('one storage of two kinds')
   const storage: TorchStorage = known ?? { kind: 'storage', key, dtype, size }
   storages.set(key, storage)
   return storage
@@ -88,11 +109,20 @@ function rebuildTensor(args: unknown[]): TensorView {
   const [storage, offset, shape, strides] = args
   if (kindOf(storage) !== 'storage' || !isCount(offset) || !areCounts(shape) || !areCounts(strides))
     throw new PickleFault('a tensor that is not described by a storage, offset, shape and strides')
-  const tensor: TensorView = { kind: 'tensor', storage: storage as TorchStorage, offset, shape, strides }
+  const tensor: TensorView = {
+    kind: 'tensor',
+    storage: storage as TorchStorage,
+    offset,
+    shape,
+    strides,
+  }
   const needed = extentOf(tensor)
-  if (shape.length !== strides.length || needed === undefined) throw new PickleFault('a tensor without a size')
+  if (shape.length !== strides.length || needed === undefined)
+    throw new PickleFault('a tensor without a size')
   if (offset + needed > tensor.storage.size)
-    throw new PickleFault(`a tensor of ${offset + needed} values in a storage of ${tensor.storage.size}`)
+    throw new PickleFault(
+      `a tensor of ${offset + needed} values in a storage of ${tensor.storage.size}`,
+    )
   return tensor
 }
 

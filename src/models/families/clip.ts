@@ -6,7 +6,18 @@ import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
-import { add, gather, gatherPerRow, gelu, matmul, pick, quickGelu, reshape, slice, topK } from '../../lib/onnx/ops.ts'
+import {
+  add,
+  gather,
+  gatherPerRow,
+  gelu,
+  matmul,
+  pick,
+  quickGelu,
+  reshape,
+  slice,
+  topK,
+} from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { clipResNet, type ClipResNetConfig } from './clipResNet.ts'
 import { convNextBase, convNextLarge } from './convnext.ts'
@@ -35,7 +46,10 @@ const vocabulary = 49408
 const epsilon = 1e-5
 
 /** The model with the exact GELU and, as `NAME-quickgelu`, with OpenAI's approximation. */
-const withBothActivations = (name: string, config: Omit<ClipConfig, 'activation'>): ArchitectureRows<ClipConfig> => ({
+const withBothActivations = (
+  name: string,
+  config: Omit<ClipConfig, 'activation'>,
+): ArchitectureRows<ClipConfig> => ({
   [`clip:${name}`]: { ...config, activation: gelu },
   [`clip:${name}-quickgelu`]: { ...config, activation: quickGelu },
 })
@@ -43,8 +57,16 @@ const withBothActivations = (name: string, config: Omit<ClipConfig, 'activation'
 const smallText = { width: 512, heads: 8, blocks: 12 }
 
 const rows: ArchitectureRows<ClipConfig> = {
-  ...withBothActivations('RN50', { embedding: 1024, resnet: { depths: [3, 4, 6, 3], width: 64 }, text: smallText }),
-  ...withBothActivations('RN101', { embedding: 512, resnet: { depths: [3, 4, 23, 3], width: 64 }, text: smallText }),
+  ...withBothActivations('RN50', {
+    embedding: 1024,
+    resnet: { depths: [3, 4, 6, 3], width: 64 },
+    text: smallText,
+  }),
+  ...withBothActivations('RN101', {
+    embedding: 512,
+    resnet: { depths: [3, 4, 23, 3], width: 64 },
+    text: smallText,
+  }),
   ...withBothActivations('ViT-B-32', {
     embedding: 512,
     vit: { patch: 32, width: 768, blocks: 12, heads: 12 },
@@ -97,21 +119,42 @@ function imageTower(w: ParameterScope, image: Tensor, c: ClipConfig): Tensor {
   if (c.vit) return vit(w, image, c.vit, c)
   const features = convNextTrunk(w.at('trunk'), image, c.convnext!)
   if (c.convnext!.head === 'linear') return linear(w.at('head.proj'), features, c.embedding, false)
-  return mlp(w.at('head.mlp'), features, 2 * c.embedding, gelu, { out: c.embedding, outBias: false })
+  return mlp(w.at('head.mlp'), features, 2 * c.embedding, gelu, {
+    out: c.embedding,
+    outBias: false,
+  })
 }
 
-function vit(w: ParameterScope, image: Tensor, v: ClipViTConfig, { activation, embedding }: ClipConfig): Tensor {
+function vit(
+  w: ParameterScope,
+  image: Tensor,
+  v: ClipViTConfig,
+  { activation, embedding }: ClipConfig,
+): Tensor {
   const token = reshape(w.get('class_embedding', [v.width]), [1, 1, v.width])
   const x = prependToken(token, patchEmbed(w.at('conv1'), image, v.patch, v.width, false))
   const placed = add(x, w.get('positional_embedding', [fixedSize(x.shape[1], 'vit'), v.width]))
   const { heads, hidden } = v
   const block = { heads, activation, epsilon, ...(hidden && { hidden }) }
-  const y = transformer(w, 'transformer.resblocks', v.blocks, layerNorm(w.at('ln_pre'), placed, epsilon), block)
-  return matmul(layerNorm(w.at('ln_post'), pick(y, 1, 0), epsilon), w.get('proj', [v.width, embedding]))
+  const y = transformer(
+    w,
+    'transformer.resblocks',
+    v.blocks,
+    layerNorm(w.at('ln_pre'), placed, epsilon),
+    block,
+  )
+  return matmul(
+    layerNorm(w.at('ln_post'), pick(y, 1, 0), epsilon),
+    w.get('proj', [v.width, embedding]),
+  )
 }
 
 /** tokens int64 [n, length], at most 77 -> [n, embedding], read at each text's end token, the one of highest number. */
-function textTower(w: ParameterScope, tokens: Tensor, { text, activation, embedding }: ClipConfig): Tensor {
+function textTower(
+  w: ParameterScope,
+  tokens: Tensor,
+  { text, activation, embedding }: ClipConfig,
+): Tensor {
   const { width, heads, blocks } = text
   const length = fixedSize(tokens.shape[1], 'textTower')
   w.get('logit_scale', [], 'scale') // counted as the model's, though nothing here computes with it
@@ -120,7 +163,10 @@ function textTower(w: ParameterScope, tokens: Tensor, { text, activation, embedd
   const block = { heads, activation, epsilon, mask: causalMask(w.graph, length) }
   const y = transformer(w, 'transformer.resblocks', blocks, x, block)
   const atEnd = gatherPerRow(y, topK(tokens, 1).indices)
-  return matmul(layerNorm(w.at('ln_final'), atEnd, epsilon), w.get('text_projection', [width, embedding]))
+  return matmul(
+    layerNorm(w.at('ln_final'), atEnd, epsilon),
+    w.get('text_projection', [width, embedding]),
+  )
 }
 
 /** [length, length]: 0 up to each token's own place, minus infinity after it. */

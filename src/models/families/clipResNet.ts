@@ -19,9 +19,13 @@ export function clipResNet(
   { depths, width }: ClipResNetConfig,
   embedding: number,
 ): Tensor {
-  let x = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), image, width / 2, 3, { stride: 2, padding: 1 })))
+  let x = relu(
+    batchNorm(w.at('bn1'), conv(w.at('conv1'), image, width / 2, 3, { stride: 2, padding: 1 })),
+  )
   x = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), x, width / 2, 3, { padding: 1 })))
-  x = avgPool(relu(batchNorm(w.at('bn3'), conv(w.at('conv3'), x, width, 3, { padding: 1 }))), 2, { stride: 2 })
+  x = avgPool(relu(batchNorm(w.at('bn3'), conv(w.at('conv3'), x, width, 3, { padding: 1 }))), 2, {
+    stride: 2,
+  })
   for (const [stage, depth] of depths.entries()) {
     for (const [i, scope] of w.each(`layer${stage + 1}`, depth).entries()) {
       x = bottleneck(scope, x, width * 2 ** stage, i === 0 && stage > 0 ? 2 : 1)
@@ -37,7 +41,9 @@ function bottleneck(w: ParameterScope, x: Tensor, width: number, stride: number)
   y = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), y, width, 3, { padding: 1 })))
   y = batchNorm(w.at('bn3'), conv(w.at('conv3'), shrink(y), 4 * width, 1))
   if (stride === 1 && x.shape[1] === 4 * width) return relu(add(y, x))
-  return relu(add(y, batchNorm(w.at('downsample.1'), conv(w.at('downsample.0'), shrink(x), 4 * width, 1))))
+  return relu(
+    add(y, batchNorm(w.at('downsample.1'), conv(w.at('downsample.0'), shrink(x), 4 * width, 1))),
+  )
 }
 
 /** The mean of all positions asks every position and itself: [n, c, h, w] to [n, embedding]. */
@@ -45,8 +51,13 @@ function attentionPool(w: ParameterScope, x: Tensor, heads: number, embedding: n
   const width = fixedSize(x.shape[1], 'attentionPool')
   const patches = flattenToTokens(x)
   const placed = concat([mean(patches, [1], true), patches], 1)
-  const tokens = add(placed, w.get('positional_embedding', [fixedSize(placed.shape[1], 'attentionPool'), width]))
-  const [q, k, v] = [slice(tokens, 1, 0, 1), tokens, tokens].map((y, i) => linear(w.at(projections[i]!), y, width))
+  const tokens = add(
+    placed,
+    w.get('positional_embedding', [fixedSize(placed.shape[1], 'attentionPool'), width]),
+  )
+  const [q, k, v] = [slice(tokens, 1, 0, 1), tokens, tokens].map((y, i) =>
+    linear(w.at(projections[i]!), y, width),
+  )
   const pooled = attend(q!, k!, v!, heads)
   return linear(w.at('c_proj'), reshape(pooled, [x.shape[0]!, width]), embedding)
 }

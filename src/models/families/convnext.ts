@@ -5,7 +5,10 @@ import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
 
 export const convNextBase: ConvNextConfig = { depths: [3, 3, 27, 3], widths: [128, 256, 512, 1024] }
-export const convNextLarge: ConvNextConfig = { depths: [3, 3, 27, 3], widths: [192, 384, 768, 1536] }
+export const convNextLarge: ConvNextConfig = {
+  depths: [3, 3, 27, 3],
+  widths: [192, 384, 768, 1536],
+}
 
 const rows: ArchitectureRows<ConvNextConfig> = {
   convnext_tiny: { depths: [3, 3, 9, 3], widths: [96, 192, 384, 768] },
@@ -15,7 +18,12 @@ const rows: ArchitectureRows<ConvNextConfig> = {
 }
 
 /** image [n, 3, h, w] -> features [n, last width], logits [n, classes] */
-function convNext(w: ParameterScope, image: Tensor, c: ConvNextConfig, classes: number): OutputTensors {
+function convNext(
+  w: ParameterScope,
+  image: Tensor,
+  c: ConvNextConfig,
+  classes: number,
+): OutputTensors {
   const features = convNextTrunk(w, image, c)
   return { features, logits: linear(w.at('head.fc'), features, classes) }
 }

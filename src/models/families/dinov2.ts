@@ -33,7 +33,10 @@ function dino(w: ParameterScope, image: Tensor, c: DinoConfig, classes: number):
   const backbone = w.at('backbone')
   const patches = patchEmbed(backbone.at('patch_embed.proj'), image, c.patch, c.dim)
   const side = fixedSize(image.shape[2], 'dino') / c.patch
-  let x = add(prependToken(backbone.get('cls_token', [1, 1, c.dim]), patches), positions(backbone, side, c))
+  let x = add(
+    prependToken(backbone.get('cls_token', [1, 1, c.dim]), patches),
+    positions(backbone, side, c),
+  )
   const seen: Tensor[] = []
   for (const [i, block] of backbone.each('blocks', c.blocks).entries()) {
     x = transformerBlock(block, x, { heads: c.heads, layerScale: true })
@@ -51,7 +54,12 @@ function dino(w: ParameterScope, image: Tensor, c: DinoConfig, classes: number):
 function positions(w: ParameterScope, side: number, c: DinoConfig): Tensor {
   const trained = w.get('pos_embed', [1, c.positions ** 2 + 1, c.dim])
   if (side === c.positions) return trained
-  const grid = reshape(slice(trained, 1, 1, c.positions ** 2 + 1), [1, c.positions, c.positions, c.dim])
+  const grid = reshape(slice(trained, 1, 1, c.positions ** 2 + 1), [
+    1,
+    c.positions,
+    c.positions,
+    c.dim,
+  ])
   const scale = (side + 0.1) / c.positions
   const resized = resize(transpose(grid, [0, 3, 1, 2]), [1, c.dim, side, side], {
     mode: 'cubic',

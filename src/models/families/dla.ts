@@ -28,7 +28,13 @@ const rows: ArchitectureRows<DlaConfig> = {
   dla60: { levels: [1, 2, 3, 1], widths: wide, block: 'bottleneck' },
   dla60x: { levels: [1, 2, 3, 1], widths: wide, block: 'bottleneck', grouped: true },
   dla102: { levels: [1, 3, 4, 1], widths: wide, block: 'bottleneck', residualRoot: true },
-  dla102x: { levels: [1, 3, 4, 1], widths: wide, block: 'bottleneck', grouped: true, residualRoot: true },
+  dla102x: {
+    levels: [1, 3, 4, 1],
+    widths: wide,
+    block: 'bottleneck',
+    grouped: true,
+    residualRoot: true,
+  },
   dla169: { levels: [2, 3, 5, 1], widths: wide, block: 'bottleneck', residualRoot: true },
 }
 
@@ -44,7 +50,10 @@ function dla(w: ParameterScope, image: Tensor, c: DlaConfig, classes: number): O
     x = tree(w.at(`level${i + 2}`), x, { levels: c.levels[i]!, out, stride: 2 }, aggregated, c)
   }
   const pooled = globalAvgPool(x)
-  return { features: flatten(pooled), logits: flatten(conv(w.at('fc'), pooled, classes, 1, { bias: true })) }
+  return {
+    features: flatten(pooled),
+    logits: flatten(conv(w.at('fc'), pooled, classes, 1, { bias: true })),
+  }
 }
 
 interface DlaTree {
@@ -54,14 +63,21 @@ interface DlaTree {
 }
 
 /** Two subtrees in a row; the last root aggregates its blocks and all `children` from further up. */
-function tree(w: ParameterScope, x: Tensor, t: DlaTree, children: readonly Tensor[], c: DlaConfig): Tensor {
+function tree(
+  w: ParameterScope,
+  x: Tensor,
+  t: DlaTree,
+  children: readonly Tensor[],
+  c: DlaConfig,
+): Tensor {
   if (t.levels > 1) {
     const inner = { ...t, levels: t.levels - 1 }
     const first = tree(w.at('tree1'), x, inner, [], c)
     return tree(w.at('tree2'), first, { ...inner, stride: 1 }, [...children, first], c)
   }
   const bottom = t.stride > 1 ? maxPool(x, t.stride, { stride: t.stride }) : x
-  const shortcut = x.shape[1] === t.out ? bottom : convNorm(w.at('project'), bottom, t.out, 1, { names: pair })
+  const shortcut =
+    x.shape[1] === t.out ? bottom : convNorm(w.at('project'), bottom, t.out, 1, { names: pair })
   const first = blocks[c.block](w.at('tree1'), x, shortcut, t.out, t.stride, c)
   const second = blocks[c.block](w.at('tree2'), first, first, t.out, 1, c)
   const root = convNorm(w.at('root'), concat([second, first, ...children], 1), t.out, 1)
@@ -70,12 +86,25 @@ function tree(w: ParameterScope, x: Tensor, t: DlaTree, children: readonly Tenso
 
 const blocks = { basic, bottleneck }
 
-function basic(w: ParameterScope, x: Tensor, shortcut: Tensor, out: number, stride: number): Tensor {
+function basic(
+  w: ParameterScope,
+  x: Tensor,
+  shortcut: Tensor,
+  out: number,
+  stride: number,
+): Tensor {
   const y = relu(convNorm(w, x, out, 3, { stride, names: ['conv1', 'bn1'] }))
   return relu(add(convNorm(w, y, out, 3, { names: ['conv2', 'bn2'] }), shortcut))
 }
 
-function bottleneck(w: ParameterScope, x: Tensor, shortcut: Tensor, out: number, stride: number, c: DlaConfig): Tensor {
+function bottleneck(
+  w: ParameterScope,
+  x: Tensor,
+  shortcut: Tensor,
+  out: number,
+  stride: number,
+  c: DlaConfig,
+): Tensor {
   const groups = c.grouped ? 32 : 1
   const inner = c.grouped ? (Math.floor(out / 16) * groups) / 2 : out / 2
   let y = relu(convNorm(w, x, inner, 1, { names: ['conv1', 'bn1'] }))

@@ -44,7 +44,12 @@ const stages = [
 ]
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
-function edgeNeXt(w: ParameterScope, image: Tensor, c: EdgeNeXtConfig, classes: number): OutputTensors {
+function edgeNeXt(
+  w: ParameterScope,
+  image: Tensor,
+  c: EdgeNeXtConfig,
+  classes: number,
+): OutputTensors {
   let x = patchStem(w.at('stem'), image, c.widths[0])
   for (const [i, { kernel, scales, positions }] of stages.entries()) {
     const stage = w.at(`stages.${i}`)
@@ -52,14 +57,22 @@ function edgeNeXt(w: ParameterScope, image: Tensor, c: EdgeNeXtConfig, classes: 
     if (i > 0) x = downsample(stage.at('downsample'), x, width)
     for (const [j, block] of stage.each('blocks', c.depths[i]!).entries()) {
       const attends = scales > 0 && j === c.depths[i]! - 1
-      x = attends ? attentionBlock(block, x, scales, positions, c.heads) : convNextBlock(block, x, kernel)
+      x = attends
+        ? attentionBlock(block, x, scales, positions, c.heads)
+        : convNextBlock(block, x, kernel)
     }
   }
   const features = layerNorm(w.at('head.norm'), flatten(globalAvgPool(x)))
   return { features, logits: linear(w.at('head.fc'), features, classes) }
 }
 
-function attentionBlock(w: ParameterScope, x: Tensor, scales: number, positions: boolean, heads: number): Tensor {
+function attentionBlock(
+  w: ParameterScope,
+  x: Tensor,
+  scales: number,
+  positions: boolean,
+  heads: number,
+): Tensor {
   const [n, c, height, across] = x.shape
   const width = fixedSize(c, 'attentionBlock')
   let tokens = flattenToTokens(multiScale(w, x, width, scales))
@@ -112,13 +125,19 @@ function positionEncoding(w: ParameterScope, x: Tensor): Tensor {
     }
   }
   const encoding = constant(x.graph, waves, [1, 2 * waveCount, rows, columns])
-  return flattenToTokens(conv(w.at('token_projection'), encoding, fixedSize(c, 'positions'), 1, { bias: true }))
+  return flattenToTokens(
+    conv(w.at('token_projection'), encoding, fixedSize(c, 'positions'), 1, { bias: true }),
+  )
 }
 
 const waveCount = 32
 
 function wave(index: number, place: number, places: number): number {
-  const angle = ((place + 1) / (places + 1e-6)) * 2 * Math.PI * 10000 ** (-(2 * Math.floor(index / 2)) / waveCount)
+  const angle =
+    ((place + 1) / (places + 1e-6)) *
+    2 *
+    Math.PI *
+    10000 ** (-(2 * Math.floor(index / 2)) / waveCount)
   return index % 2 === 0 ? Math.sin(angle) : Math.cos(angle)
 }
 

@@ -40,7 +40,11 @@ interface EfficientNetConfig {
   head: number
   activation: (x: Tensor) => Tensor
   /** Channels of squeeze-and-excitation are a quarter of the block's input, or of its expanded width. */
-  squeeze: { of: 'input' | 'expanded'; activation: (x: Tensor) => Tensor; gate: (x: Tensor) => Tensor }
+  squeeze: {
+    of: 'input' | 'expanded'
+    activation: (x: Tensor) => Tensor
+    gate: (x: Tensor) => Tensor
+  }
   /** Pool before the last convolution, which then has a bias and no normalization. */
   poolFirst: boolean
   /** TensorFlow's padding and epsilon. */
@@ -104,12 +108,28 @@ const mobileSmall = (width: number): EfficientNetConfig => ({
 })
 
 const lc = (width: number): EfficientNetConfig => ({
-  ...{ stages: lcNet, width, depth: 1, stem: 16, head: 1280, activation: hardSwish, squeeze: squeezeExpanded },
+  ...{
+    stages: lcNet,
+    width,
+    depth: 1,
+    stem: 16,
+    head: 1280,
+    activation: hardSwish,
+    squeeze: squeezeExpanded,
+  },
   ...{ poolFirst: true, straight: true },
 })
 
 const tiny = (width: number, depth: number): EfficientNetConfig => ({
-  ...{ stages: efficientNetStages(true), width, depth, stem: 32, head: 1280, activation: silu, squeeze: squeezeInput },
+  ...{
+    stages: efficientNetStages(true),
+    width,
+    depth,
+    stem: 32,
+    head: 1280,
+    activation: silu,
+    squeeze: squeezeInput,
+  },
   ...{ poolFirst: false, fixedStem: true },
 })
 
@@ -129,14 +149,21 @@ const rows: ArchitectureRows<EfficientNetConfig> = {
 }
 
 /** image [n, 3, h, w] -> features [n, head], logits [n, classes] */
-function efficientNet(w: ParameterScope, image: Tensor, c: EfficientNetConfig, classes: number): OutputTensors {
+function efficientNet(
+  w: ParameterScope,
+  image: Tensor,
+  c: EfficientNetConfig,
+  classes: number,
+): OutputTensors {
   const stem = c.fixedStem ? c.stem : round(c.stem * c.width)
   let x = c.activation(norm(w.at('bn1'), padded(w.at('conv_stem'), image, stem, 3, 2, 1, c), c))
   for (const [i, lines] of c.stages.entries()) {
     const stage = lines.flatMap(line => repeatStage(line, c.depth))
-    for (const [j, line] of stage.entries()) x = blocks[line.type](w.at(`blocks.${i}.${j}`), x, line, c)
+    for (const [j, line] of stage.entries())
+      x = blocks[line.type](w.at(`blocks.${i}.${j}`), x, line, c)
   }
-  if (c.poolFirst) x = c.activation(conv(w.at('conv_head'), globalAvgPool(x), c.head, 1, { bias: true }))
+  if (c.poolFirst)
+    x = c.activation(conv(w.at('conv_head'), globalAvgPool(x), c.head, 1, { bias: true }))
   else x = globalAvgPool(c.activation(norm(w.at('bn2'), conv(w.at('conv_head'), x, c.head, 1), c)))
   const features = flatten(x)
   return { features, logits: linear(w.at('classifier'), features, classes) }
@@ -144,37 +171,65 @@ function efficientNet(w: ParameterScope, image: Tensor, c: EfficientNetConfig, c
 
 const blocks = { separable, inverted, plain }
 
-function separable(w: ParameterScope, x: Tensor, line: EfficientNetStage, c: EfficientNetConfig): Tensor {
+function separable(
+  w: ParameterScope,
+  x: Tensor,
+  line: EfficientNetStage,
+  c: EfficientNetConfig,
+): Tensor {
   const activation = line.relu ? relu : c.activation
   const width = fixedSize(x.shape[1], 'separable')
   const out = round(line.out * c.width)
-  let y = activation(norm(w.at('bn1'), padded(w.at('conv_dw'), x, width, line.kernel, line.stride, width, c), c))
+  let y = activation(
+    norm(w.at('bn1'), padded(w.at('conv_dw'), x, width, line.kernel, line.stride, width, c), c),
+  )
   if (line.se) y = squeezeExcite(w.at('se'), y, width, c)
   y = norm(w.at('bn2'), conv(w.at('conv_pw'), y, out, 1), c)
   if (c.straight) return activation(y)
   return line.stride === 1 && width === out ? add(y, x) : y
 }
 
-function inverted(w: ParameterScope, x: Tensor, line: EfficientNetStage, c: EfficientNetConfig): Tensor {
+function inverted(
+  w: ParameterScope,
+  x: Tensor,
+  line: EfficientNetStage,
+  c: EfficientNetConfig,
+): Tensor {
   const activation = line.relu ? relu : c.activation
   const width = fixedSize(x.shape[1], 'inverted')
   const inner = round(width * line.expand!)
   const out = round(line.out * c.width)
   let y = activation(norm(w.at('bn1'), conv(w.at('conv_pw'), x, inner, 1), c))
-  y = activation(norm(w.at('bn2'), padded(w.at('conv_dw'), y, inner, line.kernel, line.stride, inner, c), c))
+  y = activation(
+    norm(w.at('bn2'), padded(w.at('conv_dw'), y, inner, line.kernel, line.stride, inner, c), c),
+  )
   if (line.se) y = squeezeExcite(w.at('se'), y, width, c)
   y = norm(w.at('bn3'), conv(w.at('conv_pwl'), y, out, 1), c)
   return line.stride === 1 && width === out ? add(y, x) : y
 }
 
-function plain(w: ParameterScope, x: Tensor, line: EfficientNetStage, c: EfficientNetConfig): Tensor {
-  return c.activation(norm(w.at('bn1'), conv(w.at('conv'), x, round(line.out * c.width), line.kernel), c))
+function plain(
+  w: ParameterScope,
+  x: Tensor,
+  line: EfficientNetStage,
+  c: EfficientNetConfig,
+): Tensor {
+  return c.activation(
+    norm(w.at('bn1'), conv(w.at('conv'), x, round(line.out * c.width), line.kernel), c),
+  )
 }
 
-function squeezeExcite(w: ParameterScope, x: Tensor, blockInput: number, { squeeze }: EfficientNetConfig): Tensor {
+function squeezeExcite(
+  w: ParameterScope,
+  x: Tensor,
+  blockInput: number,
+  { squeeze }: EfficientNetConfig,
+): Tensor {
   const width = fixedSize(x.shape[1], 'squeezeExcite')
   const inner = squeeze.of === 'input' ? Math.round(blockInput / 4) : round(width / 4)
-  const reduced = squeeze.activation(conv(w.at('conv_reduce'), globalAvgPool(x), inner, 1, { bias: true }))
+  const reduced = squeeze.activation(
+    conv(w.at('conv_reduce'), globalAvgPool(x), inner, 1, { bias: true }),
+  )
   return mul(x, squeeze.gate(conv(w.at('conv_expand'), reduced, width, 1, { bias: true })))
 }
 

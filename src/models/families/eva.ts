@@ -28,7 +28,10 @@ function eva(
   { patch, dim, blocks, ...block }: EvaConfig,
   classes: number,
 ): OutputTensors {
-  let x = prependToken(w.get('cls_token', [1, 1, dim]), patchEmbed(w.at('patch_embed.proj'), image, patch, dim))
+  let x = prependToken(
+    w.get('cls_token', [1, 1, dim]),
+    patchEmbed(w.at('patch_embed.proj'), image, patch, dim),
+  )
   const length = fixedSize(x.shape[1], 'eva')
   x = add(x, w.get('pos_embed', [1, length, dim]))
   x = transformer(w, 'blocks', blocks, x, { ...block, project: keysUnbiased })

@@ -21,21 +21,32 @@ function imageTower(w: ParameterScope, image: Tensor): Tensor {
   const embeddings = tower.at('embeddings')
   const patches = patchEmbed(embeddings.at('patch_embeddings.projection'), image, 16, width)
   const x = prependToken(embeddings.get('cls_token', [1, 1, width]), patches)
-  const placed = add(x, embeddings.get('position_embeddings', [1, fixedSize(x.shape[1], 'flava'), width]))
-  return projectedToken(w.at('image_projection'), tower, transformer(tower, 'encoder.layer', 12, placed, blockOptions))
+  const placed = add(
+    x,
+    embeddings.get('position_embeddings', [1, fixedSize(x.shape[1], 'flava'), width]),
+  )
+  return projectedToken(
+    w.at('image_projection'),
+    tower,
+    transformer(tower, 'encoder.layer', 12, placed, blockOptions),
+  )
 }
 
 /** tokens int64 [n, length] and mask int64 [n, length], 0 on padding -> the projected class token [n, 768] */
 function textTower(w: ParameterScope, tokens: Tensor, mask: Tensor): Tensor {
   const tower = w.at('text_model')
   const embeddings = tower.at('embeddings')
-  const table = (name: string, rows: number): Tensor => embeddings.at(name).get('weight', [rows, width])
+  const table = (name: string, rows: number): Tensor =>
+    embeddings.at(name).get('weight', [rows, width])
   const length = fixedSize(tokens.shape[1], 'flava')
   const firstType = slice(table('token_type_embeddings', 2), 0, 0, 1)
   const places = slice(table('position_embeddings', positions), 0, 0, length)
   const words = gather(table('word_embeddings', vocabulary), tokens)
   const x = layerNorm(embeddings.at('LayerNorm'), add(add(words, firstType), places), epsilon)
-  const y = transformer(tower, 'encoder.layer', 12, x, { ...blockOptions, mask: withoutPadding(mask) })
+  const y = transformer(tower, 'encoder.layer', 12, x, {
+    ...blockOptions,
+    mask: withoutPadding(mask),
+  })
   return projectedToken(w.at('text_projection'), tower, y)
 }
 

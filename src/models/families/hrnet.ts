@@ -44,13 +44,17 @@ const pair = ['0', '1'] as const
 function hrnet(w: ParameterScope, image: Tensor, c: HrNetConfig, classes: number): OutputTensors {
   let x = relu(convNorm(w, image, 64, 3, { stride: 2, names: ['conv1', 'bn1'] }))
   x = relu(convNorm(w, x, 64, 3, { stride: 2, names: ['conv2', 'bn2'] }))
-  for (const block of w.each('layer1', c.first.blocks)) x = bottleneckBlock(block, x, c.first.width, 1)
+  for (const block of w.each('layer1', c.first.blocks))
+    x = bottleneckBlock(block, x, c.first.width, 1)
   let branches = [relu(convNorm(w.at('transition1.0'), x, c.width, 3, { names: pair }))]
   for (const [i, modules] of c.modules.entries()) {
     const deepest = i === 0 ? x : branches.at(-1)!
     const added = w.at(`transition${i + 1}.${i + 1}.0`)
-    branches.push(relu(convNorm(added, deepest, c.width * 2 ** (i + 1), 3, { stride: 2, names: pair })))
-    for (const module of w.each(`stage${i + 2}`, modules)) branches = exchange(module, branches, c.blocks)
+    branches.push(
+      relu(convNorm(added, deepest, c.width * 2 ** (i + 1), 3, { stride: 2, names: pair })),
+    )
+    for (const module of w.each(`stage${i + 2}`, modules))
+      branches = exchange(module, branches, c.blocks)
   }
   const features = flatten(globalAvgPool(head(w, branches)))
   return { features, logits: linear(w.at('classifier'), features, classes) }
@@ -77,8 +81,17 @@ function exchange(w: ParameterScope, inputs: readonly Tensor[], blocks: number):
 function enlarged(w: ParameterScope, x: Tensor, width: number, factor: number): Tensor {
   const y = convNorm(w, x, width, 1, { names: pair })
   const [n, , height, across] = y.shape
-  const shape = [n!, width, fixedSize(height, 'enlarged') * factor, fixedSize(across, 'enlarged') * factor]
-  return resize(y, shape, { mode: 'nearest', coordinates: 'asymmetric', scales: [1, 1, factor, factor] })
+  const shape = [
+    n!,
+    width,
+    fixedSize(height, 'enlarged') * factor,
+    fixedSize(across, 'enlarged') * factor,
+  ]
+  return resize(y, shape, {
+    mode: 'nearest',
+    coordinates: 'asymmetric',
+    scales: [1, 1, factor, factor],
+  })
 }
 
 /** Halved `times` times; only the last convolution changes the width and has no activation. */
@@ -92,12 +105,22 @@ function reduced(w: ParameterScope, x: Tensor, width: number, times: number): Te
 
 /** From the largest branch down, each is widened and added to the reduced sum so far: [n, 2048, h/32, w/32]. */
 function head(w: ParameterScope, branches: readonly Tensor[]): Tensor {
-  const wider = branches.map((x, i) => bottleneckBlock(w.at(`incre_modules.${i}.0`), x, 32 * 2 ** i, 1))
-  const down = (scope: ParameterScope, x: Tensor, out: number, kernel: number, stride: number): Tensor => {
+  const wider = branches.map((x, i) =>
+    bottleneckBlock(w.at(`incre_modules.${i}.0`), x, 32 * 2 ** i, 1),
+  )
+  const down = (
+    scope: ParameterScope,
+    x: Tensor,
+    out: number,
+    kernel: number,
+    stride: number,
+  ): Tensor => {
     const y = conv(scope.at('0'), x, out, kernel, { stride, padding: (kernel - 1) / 2, bias: true })
     return relu(batchNorm(scope.at('1'), y))
   }
-  const sum = wider.reduce((y, x, i) => add(x, down(w.at(`downsamp_modules.${i - 1}`), y, 128 * 2 ** i, 3, 2)))
+  const sum = wider.reduce((y, x, i) =>
+    add(x, down(w.at(`downsamp_modules.${i - 1}`), y, 128 * 2 ** i, 3, 2)),
+  )
   return down(w.at('final_layer'), sum, 2048, 1, 1)
 }
 

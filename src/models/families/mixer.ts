@@ -30,7 +30,11 @@ function mixer(w: ParameterScope, image: Tensor, c: MixerConfig, classes: number
 }
 
 function mixerBlock(w: ParameterScope, x: Tensor, c: MixerConfig): Tensor {
-  const across = mlp(w.at('mlp_tokens'), transpose(layerNorm(w.at('norm1'), x), [0, 2, 1]), c.tokens)
+  const across = mlp(
+    w.at('mlp_tokens'),
+    transpose(layerNorm(w.at('norm1'), x), [0, 2, 1]),
+    c.tokens,
+  )
   const y = add(x, transpose(across, [0, 2, 1]))
   return add(y, mlp(w.at('mlp_channels'), layerNorm(w.at('norm2'), y), c.channels))
 }

@@ -22,7 +22,13 @@ interface RegNetConfig {
   squeeze: boolean
 }
 
-type RegNetNumbers = readonly [initial: number, slope: number, ratio: number, depth: number, group: number]
+type RegNetNumbers = readonly [
+  initial: number,
+  slope: number,
+  ratio: number,
+  depth: number,
+  group: number,
+]
 
 const row =
   (squeeze: boolean) =>
@@ -115,7 +121,8 @@ function bottleneck(
   y = relu(convNorm(w.at('conv2'), y, out, 3, { stride, groups }))
   if (squeeze) y = squeezeExcite(w.at('se'), y, roundHalfEven(width / 4))
   y = convNorm(w.at('conv3'), y, out, 1)
-  const shortcut = stride === 1 && width === out ? x : convNorm(w.at('downsample'), x, out, 1, { stride })
+  const shortcut =
+    stride === 1 && width === out ? x : convNorm(w.at('downsample'), x, out, 1, { stride })
   return relu(add(y, shortcut))
 }
 
@@ -141,7 +148,10 @@ const seerNames = (c: RegNetConfig): NameTable => ({
     ...stagesOf(c).flatMap(({ depth }, stage) =>
       Array.from({ length: depth }, (_, i) =>
         Object.entries(layerNames).map(([theirs, ours]) => {
-          const pattern = `^regnet.encoder.stages.${stage}.layers.${i}.${theirs}.`.replaceAll('.', '\\.')
+          const pattern = `^regnet.encoder.stages.${stage}.layers.${i}.${theirs}.`.replaceAll(
+            '.',
+            '\\.',
+          )
           return [new RegExp(pattern), `s${stage + 1}.b${i + 1}.${ours}.`] as const
         }),
       ).flat(),

@@ -47,14 +47,28 @@ function resnet(
 
 const blocks = { basic: basicBlock, bottleneck: bottleneckBlock }
 
-export function basicBlock(w: ParameterScope, x: Tensor, width: number, stride: number, blur = false): Tensor {
+export function basicBlock(
+  w: ParameterScope,
+  x: Tensor,
+  width: number,
+  stride: number,
+  blur = false,
+): Tensor {
   const step = blur ? 1 : stride
-  const inner = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 3, { stride: step, padding: 1 })))
+  const inner = relu(
+    batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 3, { stride: step, padding: 1 })),
+  )
   const outer = batchNorm(w.at('bn2'), afterBlur(w.at('conv2'), inner, width, 3, stride / step))
   return relu(add(outer, shortcut(w.at('downsample'), x, width, stride, blur)))
 }
 
-export function bottleneckBlock(w: ParameterScope, x: Tensor, width: number, stride: number, blur = false): Tensor {
+export function bottleneckBlock(
+  w: ParameterScope,
+  x: Tensor,
+  width: number,
+  stride: number,
+  blur = false,
+): Tensor {
   const step = blur ? 1 : stride
   let y = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 1)))
   y = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), y, width, 3, { stride: step, padding: 1 })))
@@ -62,14 +76,27 @@ export function bottleneckBlock(w: ParameterScope, x: Tensor, width: number, str
   return relu(add(y, shortcut(w.at('downsample'), x, 4 * width, stride, blur)))
 }
 
-function shortcut(w: ParameterScope, x: Tensor, width: number, stride: number, blur: boolean): Tensor {
+function shortcut(
+  w: ParameterScope,
+  x: Tensor,
+  width: number,
+  stride: number,
+  blur: boolean,
+): Tensor {
   if (stride === 1 && x.shape[1] === width) return x
-  if (blur && stride > 1) return batchNorm(w.at('2'), conv(w.at('1'), blurred(w.at('0'), x), width, 1))
+  if (blur && stride > 1)
+    return batchNorm(w.at('2'), conv(w.at('1'), blurred(w.at('0'), x), width, 1))
   return batchNorm(w.at('1'), conv(w.at('0'), x, width, 1, { stride }))
 }
 
 /** A convolution, behind a blur that halves the size if `step` is 2. */
-function afterBlur(w: ParameterScope, x: Tensor, out: number, kernel: number, step: number): Tensor {
+function afterBlur(
+  w: ParameterScope,
+  x: Tensor,
+  out: number,
+  kernel: number,
+  step: number,
+): Tensor {
   const padding = (kernel - 1) / 2
   return step === 1
     ? conv(w, x, out, kernel, { padding })
@@ -79,10 +106,15 @@ function afterBlur(w: ParameterScope, x: Tensor, out: number, kernel: number, st
 /** Every second value of x under the checkpoint's fixed 4 × 4 kernel, borders reflected. */
 function blurred(w: ParameterScope, x: Tensor): Tensor {
   const width = fixedSize(x.shape[1], 'blurred')
-  return conv2d(pad2d(x, [1, 1, 2, 2], 'reflect'), w.get('filt', [width, 1, 4, 4], 'fixed'), undefined, {
-    stride: 2,
-    groups: width,
-  })
+  return conv2d(
+    pad2d(x, [1, 1, 2, 2], 'reflect'),
+    w.get('filt', [width, 1, 4, 4], 'fixed'),
+    undefined,
+    {
+      stride: 2,
+      groups: width,
+    },
+  )
 }
 
 export const resnets = classifiers('resnet', rows, resnet)

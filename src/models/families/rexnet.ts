@@ -48,7 +48,12 @@ function blocksOf(factor: number): RexNetBlock[] {
 }
 
 /** image [n, 3, h, w] -> features [n, 1280 · factor], logits [n, classes] */
-function rexnet(w: ParameterScope, image: Tensor, factor: RexNetConfig, classes: number): OutputTensors {
+function rexnet(
+  w: ParameterScope,
+  image: Tensor,
+  factor: RexNetConfig,
+  classes: number,
+): OutputTensors {
   let x = silu(convNorm(w.at('stem'), image, roundHalfEven(32 * factor), 3, { stride: 2 }))
   const blocks = blocksOf(factor)
   for (const [i, block] of blocks.entries()) x = linearBottleneck(w.at(`features.${i}`), x, block)
@@ -57,7 +62,11 @@ function rexnet(w: ParameterScope, image: Tensor, factor: RexNetConfig, classes:
   return { features, logits: linear(w.at('head.fc'), features, classes) }
 }
 
-function linearBottleneck(w: ParameterScope, x: Tensor, { out, stride, expand, squeeze }: RexNetBlock): Tensor {
+function linearBottleneck(
+  w: ParameterScope,
+  x: Tensor,
+  { out, stride, expand, squeeze }: RexNetBlock,
+): Tensor {
   const width = fixedSize(x.shape[1], 'linearBottleneck')
   const inner = width * expand
   let y = expand === 1 ? x : silu(convNorm(w.at('conv_exp'), x, inner, 1))

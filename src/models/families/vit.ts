@@ -28,9 +28,16 @@ function vit(
   { patch, dim, blocks, heads }: ViTConfig,
   classes: number,
 ): OutputTensors {
-  let x = prependToken(w.get('cls_token', [1, 1, dim]), patchEmbed(w.at('patch_embed.proj'), image, patch, dim))
+  let x = prependToken(
+    w.get('cls_token', [1, 1, dim]),
+    patchEmbed(w.at('patch_embed.proj'), image, patch, dim),
+  )
   x = add(x, w.get('pos_embed', [1, fixedSize(x.shape[1], 'vit'), dim]))
-  const features = pick(layerNorm(w.at('norm'), transformer(w, 'blocks', blocks, x, { heads })), 1, 0)
+  const features = pick(
+    layerNorm(w.at('norm'), transformer(w, 'blocks', blocks, x, { heads })),
+    1,
+    0,
+  )
   return { features, logits: linear(w.at('head'), features, classes) }
 }
 

@@ -43,7 +43,8 @@ export async function admitOnnx(file: string): Promise<AdmittedOnnx> {
     needed.set(location, Math.max(end, needed.get(location) ?? 0))
   }
   const files = [real]
-  for (const [location, bytes] of needed) files.push(await findExternalFile(file, dirname(real), location, bytes))
+  for (const [location, bytes] of needed)
+    files.push(await findExternalFile(file, dirname(real), location, bytes))
   return { ...facts, files }
 }
 
@@ -51,11 +52,18 @@ const refusedOnnxError = (code: string, file: string, what: string): GeogapError
   new GeogapError('weights', code, `refused ONNX file ${quoteForMessage(file, 300)}: ${what}`)
 
 /** Follows a location below `folder`, part by part, for a link anywhere in it may lead elsewhere. */
-async function findExternalFile(file: string, folder: string, location: string, bytes: number): Promise<string> {
+async function findExternalFile(
+  file: string,
+  folder: string,
+  location: string,
+  bytes: number,
+): Promise<string> {
   const refuse = (why: string): GeogapError =>
     refusedOnnxError('external-data', file, `external data ${quoteForMessage(location)} ${why}`)
   const parts = location.split('/')
-  if (parts.some(part => part === '' || part === '.' || part === '..' || /[\\:*\p{Cc}]/u.test(part)))
+  if (
+    parts.some(part => part === '' || part === '.' || part === '..' || /[\\:*\p{Cc}]/u.test(part))
+  )
     throw refuse("is not the name of a file in the graph's folder")
   let path = folder
   for (const [i, part] of parts.entries()) {

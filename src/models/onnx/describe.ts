@@ -54,14 +54,18 @@ function inputOf(
   guesses: Map<string, string>,
 ): { input: OnnxModelDescription['input']; size: number } {
   const list = facts.inputs.map(valueText).join(', ')
-  if (facts.inputs.length !== 1) throw notImageModelError(facts.file, `it needs ${facts.inputs.length} inputs: ${list}`)
+  if (facts.inputs.length !== 1)
+    throw notImageModelError(facts.file, `it needs ${facts.inputs.length} inputs: ${list}`)
   const [found] = facts.inputs as [OnnxValue]
   const { name, dtype, shape } = found
   if (shape.length !== 4 || !(dtype === 'float32' || dtype === 'float16' || dtype === 'uint8'))
     throw notImageModelError(facts.file, `its input is no batch of images: ${list}`)
   const layout = layoutOf(shape, guesses)
-  const side = (layout === 'NCHW' ? shape.slice(2) : shape.slice(1, 3)).find(dim => typeof dim === 'number')
-  if (side === undefined) guesses.set('preprocessing.1.size', 'any size is taken; 224 is the commonest')
+  const side = (layout === 'NCHW' ? shape.slice(2) : shape.slice(1, 3)).find(
+    dim => typeof dim === 'number',
+  )
+  if (side === undefined)
+    guesses.set('preprocessing.1.size', 'any size is taken; 224 is the commonest')
   return { input: { name, layout, dtype }, size: typeof side === 'number' ? side : 224 }
 }
 
@@ -83,28 +87,40 @@ function outputOf(
   guesses: Map<string, string>,
 ): { output: OnnxModelDescription['output']; width: number | undefined } {
   const list = facts.outputs.map(valueText).join(', ')
-  const rows = facts.outputs.filter(({ shape }) => shape.slice(1).filter(size => size !== 1).length <= 1)
+  const rows = facts.outputs.filter(
+    ({ shape }) => shape.slice(1).filter(size => size !== 1).length <= 1,
+  )
   const best = rows.find(({ name }) => /logit|prob|class/i.test(name)) ?? rows[0]
-  if (!best) throw notImageModelError(facts.file, `no output has one row for each image: ${list || 'none'}`)
+  if (!best)
+    throw notImageModelError(facts.file, `no output has one row for each image: ${list || 'none'}`)
   if (rows.length > 1) guesses.set('output.name', `one of ${rows.map(valueText).join(', ')}`)
-  const width = best.shape.slice(1).find(size => typeof size === 'number' && size !== 1) as number | undefined
-  if (best.operator === 'Softmax') return { output: { name: best.name, kind: 'probabilities' }, width }
+  const width = best.shape.slice(1).find(size => typeof size === 'number' && size !== 1) as
+    number | undefined
+  if (best.operator === 'Softmax')
+    return { output: { name: best.name, kind: 'probabilities' }, width }
   const kind = kindHints.find(([pattern]) => pattern.test(best.name))?.[1] ?? 'logits'
   const from = best.operator === '' ? '' : ` of a node ${escapeForMessage(best.operator, 40)}`
   guesses.set('output.kind', `by the name of output ${quoteForMessage(best.name)}${from}`)
   return { output: { name: best.name, kind }, width }
 }
 
-function classesOf(width: number | undefined, guesses: Map<string, string>): OnnxModelDescription['classes'] {
+function classesOf(
+  width: number | undefined,
+  guesses: Map<string, string>,
+): OnnxModelDescription['classes'] {
   if (width === 1000) {
     guesses.set('classes', "1,000 columns, taken for ImageNet's classes in wnid order")
     return 'imagenet-1k'
   }
-  guesses.set('classes', width === undefined ? 'their number is not in the file' : 'their names are not in the file')
+  guesses.set(
+    'classes',
+    width === undefined ? 'their number is not in the file' : 'their names are not in the file',
+  )
   return Array.from({ length: Math.min(width ?? 2, 100_000) }, (_, i) => `class ${i}`)
 }
 
-const dimText = (dim: number | string): string => (typeof dim === 'number' ? String(dim) : dim === '' ? '?' : dim)
+const dimText = (dim: number | string): string =>
+  typeof dim === 'number' ? String(dim) : dim === '' ? '?' : dim
 
 /** `pixels float32 [n, 3, 224, 224]`, fit for one line. */
 const valueText = ({ name, dtype, shape }: OnnxValue): string =>

@@ -21,15 +21,30 @@ export async function fetchHubGraph(
   if (locations.length === 0) return path
   const parts = new Map([['model.onnx', await realpath(path)]])
   for (const location of locations) {
-    if (parts.size > 1000 || location === 'model.onnx' || !/^[\w.-]+$/.test(location) || /^\.+$/.test(location))
-      throw new GeogapError('weights', 'external-data', `refused ONNX file: external data ${quoteForMessage(location)}`)
+    if (
+      parts.size > 1000 ||
+      location === 'model.onnx' ||
+      !/^[\w.-]+$/.test(location) ||
+      /^\.+$/.test(location)
+    )
+      throw new GeogapError(
+        'weights',
+        'external-data',
+        `refused ONNX file: external data ${quoteForMessage(location)}`,
+      )
     const file = posix.join(posix.dirname(source.file), location)
-    parts.set(location, await realpath((await hubFile({ ...source, revision: commit, file }, options)).path))
+    parts.set(
+      location,
+      await realpath((await hubFile({ ...source, revision: commit, file }, options)).path),
+    )
   }
   return assembleFiles(parts, options)
 }
 
-async function assembleFiles(parts: ReadonlyMap<string, string>, { env }: HubOptions): Promise<string> {
+async function assembleFiles(
+  parts: ReadonlyMap<string, string>,
+  { env }: HubOptions,
+): Promise<string> {
   const key = sha256(JSON.stringify([...parts]), 32)
   const folder = join(geogapCache(env), 'graphs', key)
   if (await orIfMissing(stat(folder), undefined)) return join(folder, 'model.onnx')

@@ -45,7 +45,17 @@ export interface OnnxFacts {
 }
 
 const dtypeNames: Readonly<Record<number, string>> = {
-  ...{ 1: 'float32', 2: 'uint8', 3: 'int8', 4: 'uint16', 5: 'int16', 6: 'int32', 7: 'int64', 8: 'string', 9: 'bool' },
+  ...{
+    1: 'float32',
+    2: 'uint8',
+    3: 'int8',
+    4: 'uint16',
+    5: 'int16',
+    6: 'int32',
+    7: 'int64',
+    8: 'string',
+    9: 'bool',
+  },
   ...{ 10: 'float16', 11: 'float64', 12: 'uint32', 13: 'uint64', 16: 'bfloat16' },
 }
 
@@ -98,7 +108,8 @@ function readOpset(proto: ProtoFile, span: ByteSpan): { domain: string; version:
 }
 
 function readFunction(proto: ProtoFile, span: ByteSpan, gathered: GraphContents): void {
-  for (const field of proto.fields(span)) if (field.number === 7) readNode(proto, field, gathered, 1)
+  for (const field of proto.fields(span))
+    if (field.number === 7) readNode(proto, field, gathered, 1)
 }
 
 function readMainGraph(
@@ -124,7 +135,10 @@ function readMainGraph(
   }
   return {
     inputs: inputs!.filter(({ name }) => !weights.has(name)),
-    outputs: outputs!.map(output => ({ ...output, operator: sourceOperator(output.name, operators) })),
+    outputs: outputs!.map(output => ({
+      ...output,
+      operator: sourceOperator(output.name, operators),
+    })),
     parameters,
   }
 }
@@ -138,12 +152,21 @@ interface ValueOrigin {
 /** The operator that computes the value, seen through those that only hand values on. */
 function sourceOperator(name: string, operators: ReadonlyMap<string, ValueOrigin>): string {
   let found = operators.get(name)
-  for (let steps = 0; steps < 8 && found && /^(Identity|Cast|Flatten|Squeeze|Reshape)$/.test(found.operator); steps++)
+  for (
+    let steps = 0;
+    steps < 8 && found && /^(Identity|Cast|Flatten|Squeeze|Reshape)$/.test(found.operator);
+    steps++
+  )
     found = operators.get(found.source) ?? found
   return found?.operator ?? ''
 }
 
-function readSubgraph(proto: ProtoFile, span: ByteSpan, gathered: GraphContents, depth: number): void {
+function readSubgraph(
+  proto: ProtoFile,
+  span: ByteSpan,
+  gathered: GraphContents,
+  depth: number,
+): void {
   if (depth > maxDepth) throw badOnnxError(proto.file, `graphs nested deeper than ${maxDepth}`)
   for (const field of proto.fields(span)) {
     if (field.number === 1) readNode(proto, field, gathered, depth)
@@ -173,10 +196,16 @@ function readNode(
   return { operator, source: source ?? '', results }
 }
 
-function readAttribute(proto: ProtoFile, span: ByteSpan, gathered: GraphContents, depth: number): void {
+function readAttribute(
+  proto: ProtoFile,
+  span: ByteSpan,
+  gathered: GraphContents,
+  depth: number,
+): void {
   for (const field of proto.fields(span)) {
     if (field.number === 5 || field.number === 10) readInitializer(proto, field, gathered)
-    else if (field.number === 6 || field.number === 11) readSubgraph(proto, field, gathered, depth + 1)
+    else if (field.number === 6 || field.number === 11)
+      readSubgraph(proto, field, gathered, depth + 1)
     else if (field.number === 22 || field.number === 23) readSparseTensor(proto, field, gathered)
   }
 }
@@ -186,11 +215,16 @@ function readSparseTensor(proto: ProtoFile, span: ByteSpan, gathered: GraphConte
     if (field.number === 1 || field.number === 2) readInitializer(proto, field, gathered)
 }
 
-function readInitializer(proto: ProtoFile, span: ByteSpan, gathered: GraphContents): { name: string; values: number } {
+function readInitializer(
+  proto: ProtoFile,
+  span: ByteSpan,
+  gathered: GraphContents,
+): { name: string; values: number } {
   const entries = new Map<string, string>()
   let [name, values, outside] = ['', 1, false]
   for (const field of proto.fields(span)) {
-    if (field.number === 1) values *= fieldIntegers(proto, field).reduce((product, size) => product * size, 1)
+    if (field.number === 1)
+      values *= fieldIntegers(proto, field).reduce((product, size) => product * size, 1)
     else if (field.number === 8) name = fieldText(proto, field)
     else if (field.number === 13) entries.set(...readStringPair(proto, field))
     else if (field.number === 14) outside = field.value === 1
@@ -199,7 +233,11 @@ function readInitializer(proto: ProtoFile, span: ByteSpan, gathered: GraphConten
     if (gathered.external.length === maxExternalTensors)
       throw badOnnxError(proto.file, `more than ${maxExternalTensors} external tensors`)
     const [offset, length] = ['offset', 'length'].map(key => Number(entries.get(key) ?? 0))
-    gathered.external.push({ location: entries.get('location') ?? '', offset: offset!, length: length! })
+    gathered.external.push({
+      location: entries.get('location') ?? '',
+      offset: offset!,
+      length: length!,
+    })
   }
   return { name, values }
 }
@@ -218,7 +256,8 @@ function readValueInfo(proto: ProtoFile, span: ByteSpan): OnnxValue {
   for (const field of proto.fields(span)) {
     if (field.number === 1) found.name = fieldText(proto, field)
     else if (field.number === 2)
-      for (const type of proto.fields(field)) if (type.number === 1) readTensorType(proto, type, found)
+      for (const type of proto.fields(field))
+        if (type.number === 1) readTensorType(proto, type, found)
   }
   return found
 }
@@ -227,7 +266,8 @@ function readTensorType(proto: ProtoFile, span: ByteSpan, found: OnnxValue): voi
   for (const field of proto.fields(span)) {
     if (field.number === 1) found.dtype = dtypeNames[field.value] ?? ''
     else if (field.number === 2)
-      for (const dim of proto.fields(field)) if (dim.number === 1) found.shape.push(readDimension(proto, dim))
+      for (const dim of proto.fields(field))
+        if (dim.number === 1) found.shape.push(readDimension(proto, dim))
   }
 }
 

@@ -27,13 +27,19 @@ export const describeUse = ({ input, layout, dtype, output, kind }: BoundGraphUs
 type Mismatch = (what: string) => GeogapError
 
 /** `use` with the type, batch and size that the file fixes. */
-function completeUse(spec: Pick<ModelSpec, 'name' | 'classes'>, use: GraphUse, facts: OnnxFacts): BoundGraphUse {
+function completeUse(
+  spec: Pick<ModelSpec, 'name' | 'classes'>,
+  use: GraphUse,
+  facts: OnnxFacts,
+): BoundGraphUse {
   const mismatch: Mismatch = what =>
     new GeogapError('weights', 'graph-mismatch', `${spec.name} is not as described: ${what}`)
   const input = findValue('input', use.input, facts.inputs, mismatch)
   const others = facts.inputs.filter(({ name }) => name !== use.input)
   if (others.length > 0)
-    throw mismatch(`it needs ${others.map(({ name }) => quoteForMessage(name)).join(', ')} beside the image`)
+    throw mismatch(
+      `it needs ${others.map(({ name }) => quoteForMessage(name)).join(', ')} beside the image`,
+    )
   const dtype = inputDtypes.find(known => known === input.dtype && known === (use.dtype ?? known))
   const [taken, wanted] = [input.dtype || 'no tensor', use.dtype ?? inputDtypes.join(', ')]
   if (!dtype) throw mismatch(`input ${quoteForMessage(use.input)} takes ${taken}, not ${wanted}`)
@@ -41,7 +47,12 @@ function completeUse(spec: Pick<ModelSpec, 'name' | 'classes'>, use: GraphUse, f
   return { ...use, dtype, ...fixedSizes(use, input, mismatch) }
 }
 
-function findValue(what: string, name: string, values: readonly OnnxValue[], mismatch: Mismatch): OnnxValue {
+function findValue(
+  what: string,
+  name: string,
+  values: readonly OnnxValue[],
+  mismatch: Mismatch,
+): OnnxValue {
   const value = values.find(other => other.name === name)
   if (value) return value
   const names = values.map(other => other.name)
@@ -52,15 +63,23 @@ function findValue(what: string, name: string, values: readonly OnnxValue[], mis
   )
 }
 
-function fixedSizes(use: GraphUse, { shape }: OnnxValue, mismatch: Mismatch): Pick<BoundGraphUse, 'batch' | 'size'> {
+function fixedSizes(
+  use: GraphUse,
+  { shape }: OnnxValue,
+  mismatch: Mismatch,
+): Pick<BoundGraphUse, 'batch' | 'size'> {
   const [batch, a, b, c] = shape
   const [channels, height, width] = use.layout === 'NCHW' ? [a, b, c] : [c, a, b]
   const isImage = shape.length === 4 && (typeof channels !== 'number' || channels === 3)
   if (!isImage && shape.length > 0)
-    throw mismatch(`input ${quoteForMessage(use.input)} is [${shape.join(', ')}], not an image in ${use.layout}`)
+    throw mismatch(
+      `input ${quoteForMessage(use.input)} is [${shape.join(', ')}], not an image in ${use.layout}`,
+    )
   const sides = [height, width].filter(side => typeof side === 'number')
   if (new Set(sides).size > 1)
-    throw mismatch(`input ${quoteForMessage(use.input)} takes ${sides.join(' × ')} pixels; only squares are known`)
+    throw mismatch(
+      `input ${quoteForMessage(use.input)} takes ${sides.join(' × ')} pixels; only squares are known`,
+    )
   const [size] = sides
   return { ...(typeof batch === 'number' && { batch }), ...(size !== undefined && { size }) }
 }
@@ -74,5 +93,7 @@ function checkClasses(
   const wanted = classes === 'imagenet-1k' ? 1000 : classes.length
   const width = shape.slice(1).find(size => size !== 1)
   if (use.kind !== 'embedding' && typeof width === 'number' && width !== wanted)
-    throw mismatch(`output ${quoteForMessage(use.output)} has ${width} columns for ${wanted} classes`)
+    throw mismatch(
+      `output ${quoteForMessage(use.output)} has ${width} columns for ${wanted} classes`,
+    )
 }

@@ -34,7 +34,11 @@ const maxBytes = 2 ** 31
 const maxFields = 5_000_000
 
 export const badOnnxError = (file: string, what: string): GeogapError =>
-  new GeogapError('weights', 'bad-onnx', `cannot read ONNX file ${quoteForMessage(file, 300)}: ${what}`)
+  new GeogapError(
+    'weights',
+    'bad-onnx',
+    `cannot read ONNX file ${quoteForMessage(file, 300)}: ${what}`,
+  )
 
 /**
  * Opens `file`, hands it to `work` and closes it.
@@ -45,12 +49,17 @@ export function readProto<T>(file: string, work: (proto: ProtoFile) => T): T {
   try {
     handle = openSync(file, 'r')
   } catch {
-    throw new GeogapError('input', 'no-weights-file', `no such ONNX file: ${quoteForMessage(file, 300)}`)
+    throw new GeogapError(
+      'input',
+      'no-weights-file',
+      `no such ONNX file: ${quoteForMessage(file, 300)}`,
+    )
   }
   try {
     const found = fstatSync(handle)
     if (!found.isFile()) throw badOnnxError(file, 'it is not a plain file')
-    if (found.size > maxBytes) throw badOnnxError(file, `${found.size} bytes, more than the 2 GB that protobuf allows`)
+    if (found.size > maxBytes)
+      throw badOnnxError(file, `${found.size} bytes, more than the 2 GB that protobuf allows`)
     return work(openProto(file, handle, found.size))
   } catch (error) {
     if (error instanceof GeogapError) throw error
@@ -65,7 +74,8 @@ function openProto(file: string, handle: number, size: number): ProtoFile {
   let held: ByteSpan = { start: 0, end: 0 }
   let left = maxFields
   const bytes = ({ start, end }: ByteSpan): Uint8Array => {
-    if (end - start > windowBytes) throw badOnnxError(file, `a name or list of ${end - start} bytes at byte ${start}`)
+    if (end - start > windowBytes)
+      throw badOnnxError(file, `a name or list of ${end - start} bytes at byte ${start}`)
     if (start < held.start || end > held.end) {
       held = { start, end: start + readSync(handle, window, 0, windowBytes, start) }
     }
@@ -75,7 +85,8 @@ function openProto(file: string, handle: number, size: number): ProtoFile {
     for (let at = start; at < end;) {
       if (left-- === 0) throw badOnnxError(file, `more than ${maxFields} fields`)
       const field = parseField(bytes({ start: at, end: Math.min(end, at + headBytes) }), at)
-      if (field.end > end) throw badOnnxError(file, `field ${field.number} at byte ${at} ends outside its message`)
+      if (field.end > end)
+        throw badOnnxError(file, `field ${field.number} at byte ${at} ends outside its message`)
       yield field
       at = field.end
     }
@@ -83,7 +94,8 @@ function openProto(file: string, handle: number, size: number): ProtoFile {
   return { file, start: 0, end: size, fields, bytes }
 }
 
-export const fieldText = (proto: ProtoFile, span: ByteSpan): string => Buffer.from(proto.bytes(span)).toString('utf8')
+export const fieldText = (proto: ProtoFile, span: ByteSpan): string =>
+  Buffer.from(proto.bytes(span)).toString('utf8')
 
 /** The integers of a repeated field, one of them or packed together. */
 export function fieldIntegers(proto: ProtoFile, field: ProtoField): number[] {

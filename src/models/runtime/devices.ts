@@ -17,13 +17,20 @@ export async function availableDevices(): Promise<Device[]> {
 /** Where ONNX Runtime's install script puts the file of a device that is not part of the package. */
 function providerFile(device: Device): string {
   const folder = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'))
-  return join(folder, 'bin/napi-v6', process.platform, process.arch, `libonnxruntime_providers_${device}.so`)
+  return join(
+    folder,
+    'bin/napi-v6',
+    process.platform,
+    process.arch,
+    `libonnxruntime_providers_${device}.so`,
+  )
 }
 
 /** How the device can be had on this machine. */
 export function deviceFix(device: Device): string {
   if (device === 'coreml') return 'CoreML is part of macOS'
-  if (process.platform !== 'linux' || process.arch !== 'x64') return 'CUDA is there for Linux on x64'
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return 'CUDA is there for Linux on x64'
   return 'ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node (with an NVIDIA driver, CUDA 12 and cuDNN 9)'
 }
 
@@ -31,5 +38,8 @@ export function deviceFix(device: Device): string {
 export async function checkDevice(device: Device): Promise<void> {
   const here = await availableDevices()
   if (!here.includes(device))
-    throw inputError('no-device', `no device ${device} here; there are ${here.join(', ')}; ${deviceFix(device)}`)
+    throw inputError(
+      'no-device',
+      `no device ${device} here; there are ${here.join(', ')}; ${deviceFix(device)}`,
+    )
 }

@@ -21,7 +21,10 @@ export interface FetchedModel {
 }
 
 /** Puts a model's weights on this machine and hashes them. */
-export async function fetchModel(spec: ModelSpec, progress?: DownloadProgress): Promise<FetchedModel> {
+export async function fetchModel(
+  spec: ModelSpec,
+  progress?: DownloadProgress,
+): Promise<FetchedModel> {
   const given = await weightFiles(spec, progress)
   const admitted = spec.graph && (await bindGraphUse(spec, spec.graph, given[0]!))
   const files = admitted?.files ?? given
@@ -30,7 +33,11 @@ export async function fetchModel(spec: ModelSpec, progress?: DownloadProgress): 
   for (const file of files) {
     const found = await orIfMissing(stat(file), undefined)
     if (!found?.isFile())
-      throw new GeogapError('input', 'no-weights-file', `no such weights file: ${quoteForMessage(file, 300)}`)
+      throw new GeogapError(
+        'input',
+        'no-weights-file',
+        `no such weights file: ${quoteForMessage(file, 300)}`,
+      )
     bytes += found.size
     hashes.push(await hashFile(file, 'sha256'))
   }
@@ -38,15 +45,30 @@ export async function fetchModel(spec: ModelSpec, progress?: DownloadProgress): 
   const { name, architecture, head } = spec
   const classes = classCount(head ? head.base : spec.classes)
   const graph = admitted && { graph: admitted.graph }
-  const model: LocalModel = { name, architecture, classes, files, ...graph, ...(head && { headFile: head.file }) }
+  const model: LocalModel = {
+    name,
+    architecture,
+    classes,
+    files,
+    ...graph,
+    ...(head && { headFile: head.file }),
+  }
   if (head) hashes.push(await admitHead(spec, head, hashes))
   return { model, hashes, bytes }
 }
 
 /** The hash of a head that fits its model. Errors: other-weights, weights-mismatch, no-head. */
-async function admitHead(spec: ModelSpec, { file, weights }: TrainedHead, hashes: readonly string[]): Promise<string> {
+async function admitHead(
+  spec: ModelSpec,
+  { file, weights }: TrainedHead,
+  hashes: readonly string[],
+): Promise<string> {
   if (weights && weights.join() !== hashes.join())
-    throw new GeogapError('weights', 'other-weights', `${spec.name} was trained on features of other weights`)
+    throw new GeogapError(
+      'weights',
+      'other-weights',
+      `${spec.name} was trained on features of other weights`,
+    )
   const found = (await loadHead(file)).classes
   if (found === classCount(spec.classes)) return hashFile(file, 'sha256')
   const message = `the head of ${spec.name} has ${found} classes, ${classCount(spec.classes)} are named`

@@ -24,7 +24,9 @@ function feedGraph({ dtype, layout }: ForeignGraphUse, steps: readonly Preproces
   const graph = createGraph()
   const crops = addInput(graph, 'crops', 'uint8', ['n', 3, size, size])
   const values =
-    dtype === 'uint8' ? orderChannels(crops, normalization) : cast(normalizeCrops(crops, normalization), dtype)
+    dtype === 'uint8'
+      ? orderChannels(crops, normalization)
+      : cast(normalizeCrops(crops, normalization), dtype)
   addOutput('feed', layout === 'NHWC' ? transpose(values, [0, 2, 3, 1]) : values)
   return graph
 }
@@ -48,9 +50,16 @@ export async function loadForeignGraph(
       `${model.name} takes ${use.size} pixels a side, the crop has ${size}`,
     )
   if (wanted.includes('features') && use.kind !== 'embedding')
-    throw new GeogapError('weights', 'no-features', `${model.name} gives ${use.kind}, no embedding to take as features`)
+    throw new GeogapError(
+      'weights',
+      'no-features',
+      `${model.name} gives ${use.kind}, no embedding to take as features`,
+    )
   const [file] = (await admitOnnx(model.files[0]!)).files
-  const feeder = await createSession(encodeModel(feedGraph(use, steps)), { threads: 1, spinning: false })
+  const feeder = await createSession(encodeModel(feedGraph(use, steps)), {
+    threads: 1,
+    spinning: false,
+  })
   const session = await createSession(file!, options)
   const name = use.kind === 'embedding' ? 'features' : 'logits'
   const { Tensor } = await import('onnxruntime-node')
@@ -92,21 +101,38 @@ async function runInBatches(
 /** float32's smallest number above 0, so that a probability of 0 has a logarithm. */
 const minProbability = 2 ** -149
 
-function outputRows(model: LocalModel, use: ForeignGraphUse, { type, dims, data }: OrtTensor, n: number): Float32Array {
+function outputRows(
+  model: LocalModel,
+  use: ForeignGraphUse,
+  { type, dims, data }: OrtTensor,
+  n: number,
+): Float32Array {
   const width = dims.slice(1).reduce((product, size) => product * size, 1)
   const isRows = dims[0] === n && dims.slice(1).filter(size => size > 1).length <= 1
   if (!isRows || (use.kind !== 'embedding' && width !== model.classes))
-    throw badOutputError(model, use, `is [${dims.join(', ')}] for ${n} images and ${model.classes} classes`)
+    throw badOutputError(
+      model,
+      use,
+      `is [${dims.join(', ')}] for ${n} images and ${model.classes} classes`,
+    )
   const values = type === 'float32' ? (data as Float32Array) : toFloat32(type, data)
   if (!values) throw badOutputError(model, use, `holds ${type}`)
-  return use.kind === 'probabilities' ? values.map(p => Math.log(Math.max(p, minProbability))) : values
+  return use.kind === 'probabilities'
+    ? values.map(p => Math.log(Math.max(p, minProbability)))
+    : values
 }
 
 /** float16 comes as bits, or as numbers where Node knows the type. */
 function toFloat32(type: OrtTensor['type'], data: OrtTensor['data']): Float32Array | undefined {
   if (type === 'float16' && data instanceof Uint16Array) return widenHalf(data)
-  return type === 'float16' || type === 'float64' ? Float32Array.from(data as Float64Array) : undefined
+  return type === 'float16' || type === 'float64'
+    ? Float32Array.from(data as Float64Array)
+    : undefined
 }
 
 const badOutputError = (model: LocalModel, use: ForeignGraphUse, what: string): GeogapError =>
-  new GeogapError('weights', 'bad-output', `output ${quoteForMessage(use.output)} of ${model.name} ${what}`)
+  new GeogapError(
+    'weights',
+    'bad-output',
+    `output ${quoteForMessage(use.output)} of ${model.name} ${what}`,
+  )

@@ -10,7 +10,11 @@ import {
 } from '../../lib/onnx/graph.ts'
 import { type ParameterBinding, encodeModel } from '../../lib/onnx/encode.ts'
 import { createSession, type SessionOptions } from './session.ts'
-import { type NamedTensor, readSafetensors, writeSafetensors } from '../../lib/tensors/safetensors.ts'
+import {
+  type NamedTensor,
+  readSafetensors,
+  writeSafetensors,
+} from '../../lib/tensors/safetensors.ts'
 import { asBytes, readTensor } from '../../lib/tensors/tensors.ts'
 
 /** What the classifier sees: one row of `width` values per image, one after the other. */
@@ -20,9 +24,13 @@ export interface FeatureMatrix {
 }
 
 /** Copies of the rows. */
-export function selectRows({ width, data }: FeatureMatrix, rows: readonly number[] | Int32Array): FeatureMatrix {
+export function selectRows(
+  { width, data }: FeatureMatrix,
+  rows: readonly number[] | Int32Array,
+): FeatureMatrix {
   const some = new Float32Array(rows.length * width)
-  for (const [i, row] of rows.entries()) some.set(data.subarray(row * width, (row + 1) * width), i * width)
+  for (const [i, row] of rows.entries())
+    some.set(data.subarray(row * width, (row + 1) * width), i * width)
   return { width, data: some }
 }
 
@@ -48,7 +56,10 @@ export function countRows({ width, data }: FeatureMatrix, head: LinearHead): num
   if (width !== head.width)
     throw inputError('bad-features', `features of width ${width}, a head of width ${head.width}`)
   if (data.length === 0 || data.length % width !== 0)
-    throw inputError('bad-features', `${data.length} values are not one or more rows of width ${width}`)
+    throw inputError(
+      'bad-features',
+      `${data.length} values are not one or more rows of width ${width}`,
+    )
   return data.length / width
 }
 
@@ -59,17 +70,29 @@ export interface HeadSession {
 }
 
 /** A head in ONNX Runtime. */
-export async function createHeadSession(head: LinearHead, options: SessionOptions = {}): Promise<HeadSession> {
+export async function createHeadSession(
+  head: LinearHead,
+  options: SessionOptions = {},
+): Promise<HeadSession> {
   const { Tensor } = await import('onnxruntime-node')
   const graph = createGraph()
-  addOutput('logits', classify(parameterScope(graph), addInput(graph, 'features', 'float32', ['n', head.width]), head))
+  addOutput(
+    'logits',
+    classify(
+      parameterScope(graph),
+      addInput(graph, 'features', 'float32', ['n', head.width]),
+      head,
+    ),
+  )
   const values = new Map(headTensors(head).map(({ name, data }) => [name, asBytes(data)]))
   const bind = (name: string): ParameterBinding => ({ dtype: 'float32', values: values.get(name)! })
   const session = await createSession(encodeModel(graph, { bind }), options)
   return {
     run: async data => {
       const rows = countRows({ width: head.width, data }, head)
-      const { logits } = await session.run({ features: new Tensor('float32', data, [rows, head.width]) })
+      const { logits } = await session.run({
+        features: new Tensor('float32', data, [rows, head.width]),
+      })
       return logits!.data as Float32Array
     },
     release: () => session.release(),
@@ -96,7 +119,8 @@ export async function* applyHead(
 }
 
 /** Writes a head as `head.weight` and `head.bias`, whole or not at all. */
-export const saveHead = (file: string, head: LinearHead): Promise<void> => writeSafetensors(file, headTensors(head))
+export const saveHead = (file: string, head: LinearHead): Promise<void> =>
+  writeSafetensors(file, headTensors(head))
 
 /**
  * The classifier `head` of a safetensors file, be it of a head alone or of a whole model.
@@ -106,8 +130,23 @@ export async function loadHead(file: string): Promise<LinearHead> {
   const { tensors } = await readSafetensors(file)
   const [weight, bias] = [tensors.get('head.weight'), tensors.get('head.bias')]
   const [classes, width, ...more] = weight?.shape ?? []
-  if (!weight || !bias || !classes || !width || more.length > 0 || String(bias.shape) !== String([classes]))
-    throw inputError('no-head', `no classifier head.weight [classes, width] with head.bias in ${file}`)
+  if (
+    !weight ||
+    !bias ||
+    !classes ||
+    !width ||
+    more.length > 0 ||
+    String(bias.shape) !== String([classes])
+  )
+    throw inputError(
+      'no-head',
+      `no classifier head.weight [classes, width] with head.bias in ${file}`,
+    )
   const [w, b] = [await readTensor(weight), await readTensor(bias)]
-  return { classes, width, weight: Float32Array.from(w, Number), bias: Float32Array.from(b, Number) }
+  return {
+    classes,
+    width,
+    weight: Float32Array.from(w, Number),
+    bias: Float32Array.from(b, Number),
+  }
 }

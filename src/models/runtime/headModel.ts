@@ -36,7 +36,11 @@ const headDescriptionSchema = z.strictObject({
 })
 
 /** @throws GeogapError `bad-model-file`, and what naming the base throws */
-export async function readHeadModel(file: string, content: unknown, baseOf: ModelFinder): Promise<ModelSpec> {
+export async function readHeadModel(
+  file: string,
+  content: unknown,
+  baseOf: ModelFinder,
+): Promise<ModelSpec> {
   const found = parseDescription(file, headDescriptionSchema, content)
   const folder = dirname(resolve(file))
   const base = await baseOf(mapModelPath(found.base, path => resolve(folder, path)))
@@ -64,7 +68,11 @@ export interface HeadDescription {
 }
 
 /** Writes head and description into `folder`, which can then be given as a model; gives the folder. */
-export async function saveHeadModel(folder: string, head: LinearHead, about: HeadDescription): Promise<string> {
+export async function saveHeadModel(
+  folder: string,
+  head: LinearHead,
+  about: HeadDescription,
+): Promise<string> {
   const { steps, base, ...rest } = about
   splitSteps(steps)
   await mkdir(folder, { recursive: true })

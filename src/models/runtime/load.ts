@@ -1,6 +1,12 @@
 import { type InferenceSession } from 'onnxruntime-node'
 import { GeogapError, inputError } from '../../lib/errors.ts'
-import { createGraph, type Graph, addInput, addOutput, parameterScope } from '../../lib/onnx/graph.ts'
+import {
+  createGraph,
+  type Graph,
+  addInput,
+  addOutput,
+  parameterScope,
+} from '../../lib/onnx/graph.ts'
 import { toHalfPrecision } from '../../lib/onnx/half.ts'
 import { encodeModel } from '../../lib/onnx/encode.ts'
 import { loadForeignGraph } from './foreignGraph.ts'
@@ -28,7 +34,11 @@ export function classifierGraph(
   const classifier = known.kind === 'classifier' ? known : zeroShotClassifier(known, head)
   const graph = createGraph({ fused: true })
   const crops = addInput(graph, 'crops', 'uint8', ['n', 3, size, size])
-  const outputs = classifier.build(parameterScope(graph), normalizeCrops(crops, normalization), model.classes)
+  const outputs = classifier.build(
+    parameterScope(graph),
+    normalizeCrops(crops, normalization),
+    model.classes,
+  )
   addOutput('logits', outputs.logits)
   addOutput('features', outputs.features)
   return graph
@@ -41,7 +51,8 @@ export async function loadModel(
   wanted: readonly OutputName[],
   options: LoadModelOptions = {},
 ): Promise<ModelSession> {
-  if (model.headFile !== undefined) return loadWithHead(model, model.headFile, steps, wanted, options)
+  if (model.headFile !== undefined)
+    return loadWithHead(model, model.headFile, steps, wanted, options)
   if (model.graph && options.precision === 'fp16')
     throw inputError(
       'no-precision',
@@ -95,13 +106,24 @@ async function createGraphSession(
   const whole = classifierGraph(model, steps, head)
   const graph = options.precision === 'fp16' ? toHalfPrecision(whole) : whole
   const files = await Promise.all(model.files.map(readWeights))
-  const { folder, bind } = await bindWeights(graph, files, findArchitecture(model.architecture).names)
+  const { folder, bind } = await bindWeights(
+    graph,
+    files,
+    findArchitecture(model.architecture).names,
+  )
   return createSession(encodeModel(graph, { outputs: wanted, bind }), { folder, ...options })
 }
 
-async function classEmbeddings(model: LocalModel, options: LoadModelOptions): Promise<Float32Array | undefined> {
+async function classEmbeddings(
+  model: LocalModel,
+  options: LoadModelOptions,
+): Promise<Float32Array | undefined> {
   const known = findArchitecture(model.architecture)
   if (known.kind === 'classifier') return undefined
   if (model.zeroShot) return zeroShotHead(known, model.files, model.zeroShot, options)
-  throw new GeogapError('input', 'no-head', `${model.architecture} has no classification head and no class names`)
+  throw new GeogapError(
+    'input',
+    'no-head',
+    `${model.architecture} has no classification head and no class names`,
+  )
 }

@@ -6,9 +6,9 @@ import { orIfMissing } from '../../lib/files.ts'
 import { type DualEncoder } from '../families/family.ts'
 
 /** Named template lists, each with its source. */
-const templateLists = JSON.parse(readFileSync(new URL('./templates.json', import.meta.url), 'utf8')) as Readonly<
-  Record<string, { source: string; templates: readonly string[] }>
->
+const templateLists = JSON.parse(
+  readFileSync(new URL('./templates.json', import.meta.url), 'utf8'),
+) as Readonly<Record<string, { source: string; templates: readonly string[] }>>
 
 export const promptNames: readonly string[] = ['paper', ...Object.keys(templateLists)]
 
@@ -16,7 +16,10 @@ export const promptNames: readonly string[] = ['paper', ...Object.keys(templateL
  * The templates of `paper` (the model's own one of the paper's evaluation), of `openai`, of `simple`, or of a file: a JSON
  * list, or a line each. `{}` or `{c}` stands for the class name.
  */
-export async function promptTemplates(prompts: string, { prompt }: DualEncoder): Promise<readonly string[]> {
+export async function promptTemplates(
+  prompts: string,
+  { prompt }: DualEncoder,
+): Promise<readonly string[]> {
   if (prompts === 'paper') return [prompt]
   if (Object.hasOwn(templateLists, prompts)) return templateLists[prompts]!.templates
   const text = await orIfMissing(readFile(prompts, 'utf8'), undefined)
@@ -24,7 +27,10 @@ export async function promptTemplates(prompts: string, { prompt }: DualEncoder):
   const templates = parseTemplates(prompts, text)
   const without = templates.find(template => !classPlaceholder.test(template))
   if (templates.length === 0 || without !== undefined) {
-    const what = without === undefined ? 'it has no templates' : `no {} in the template ${JSON.stringify(without)}`
+    const what =
+      without === undefined
+        ? 'it has no templates'
+        : `no {} in the template ${JSON.stringify(without)}`
     throw inputError('bad-prompts', `cannot use the prompts ${prompts}: ${what}`)
   }
   return templates
@@ -40,8 +46,12 @@ function parseTemplates(file: string, text: string): string[] {
       .filter(line => line.trim() !== '')
   const list = parseJson(text)
   if (Array.isArray(list)) return list.map(String)
-  throw inputError('bad-prompts', `cannot use the prompts ${file}: it starts like a JSON list but is not one`)
+  throw inputError(
+    'bad-prompts',
+    `cannot use the prompts ${file}: it starts like a JSON list but is not one`,
+  )
 }
 
 /** The template with the class name in it. */
-export const fillTemplate = (template: string, name: string): string => template.replaceAll(/\{c?\}/g, () => name)
+export const fillTemplate = (template: string, name: string): string =>
+  template.replaceAll(/\{c?\}/g, () => name)

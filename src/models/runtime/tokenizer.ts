@@ -12,7 +12,10 @@ export type Tokenizer = (text: string) => number[]
  */
 export async function loadTokenizer(
   file: string,
-  { textCleaning: texts, contextLength: context }: Pick<DualEncoder, 'textCleaning' | 'contextLength'>,
+  {
+    textCleaning: texts,
+    contextLength: context,
+  }: Pick<DualEncoder, 'textCleaning' | 'contextLength'>,
 ): Promise<Tokenizer> {
   const encode = await loadLibraryTokenizer(file)
   const clean = textCleaners[texts]
@@ -41,7 +44,10 @@ async function loadLibraryTokenizer(file: string): Promise<Tokenizer> {
 }
 
 /** Rows of ids, padded with 0 to `length`, and the mask that is 0 on padding: both int64 [rows, length]. */
-export function padTokens(rows: readonly number[][], length: number): { tokens: BigInt64Array; mask: BigInt64Array } {
+export function padTokens(
+  rows: readonly number[][],
+  length: number,
+): { tokens: BigInt64Array; mask: BigInt64Array } {
   const tokens = new BigInt64Array(rows.length * length)
   const mask = new BigInt64Array(rows.length * length)
   for (const [i, ids] of rows.entries()) {
@@ -57,7 +63,9 @@ export function padTokens(rows: readonly number[][], length: number): { tokens: 
  */
 function cleanForClip(text: string): string {
   const unescaped = decodeHTML(
-    decodeHTML(characterRepairs.reduce((mended, [pattern, by]) => mended.replace(pattern, by), text)),
+    decodeHTML(
+      characterRepairs.reduce((mended, [pattern, by]) => mended.replace(pattern, by), text),
+    ),
   )
   return unescaped
     .split(/[\s\x85]+/)

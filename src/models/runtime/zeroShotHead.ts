@@ -57,7 +57,14 @@ export async function classEmbeddingsFile(
   task: ZeroShotTask,
 ): Promise<string> {
   const tokenizer = await hashFile(task.tokenizer, 'sha256')
-  const content = JSON.stringify([2, architecture, hashes, tokenizer, task.templates, task.classNames])
+  const content = JSON.stringify([
+    2,
+    architecture,
+    hashes,
+    tokenizer,
+    task.templates,
+    task.classNames,
+  ])
   return join(folder, `${sha256(content)}.safetensors`)
 }
 
@@ -71,7 +78,10 @@ export async function zeroShotHead(
   task: ZeroShotTask,
   options: LoadModelOptions = {},
 ): Promise<Float32Array> {
-  if (task.embeddingsFile !== undefined && (await orIfMissing(stat(task.embeddingsFile), undefined)))
+  if (
+    task.embeddingsFile !== undefined &&
+    (await orIfMissing(stat(task.embeddingsFile), undefined))
+  )
     return readEmbeddings(task.embeddingsFile)
   const tokenize = await loadTokenizer(task.tokenizer, encoder)
   const prompts = task.classNames.flatMap((name, row) =>
@@ -91,7 +101,8 @@ export async function zeroShotHead(
     }
   }
   scaleRowsToUnit(head, encoder.embeddingWidth)
-  if (task.embeddingsFile !== undefined) await saveEmbeddings(task.embeddingsFile, head, encoder.embeddingWidth)
+  if (task.embeddingsFile !== undefined)
+    await saveEmbeddings(task.embeddingsFile, head, encoder.embeddingWidth)
   return head
 }
 
@@ -105,7 +116,10 @@ const batchSize = 64
 const lengthStep = 4
 
 /** Short texts need not wait for long ones: groups under their common length, a multiple of `lengthStep`. */
-function groupByLength(prompts: readonly TokenizedPrompt[], context: number): Map<number, TokenizedPrompt[]> {
+function groupByLength(
+  prompts: readonly TokenizedPrompt[],
+  context: number,
+): Map<number, TokenizedPrompt[]> {
   const groups = new Map<number, TokenizedPrompt[]>()
   for (const prompt of prompts) {
     const length = Math.min(context, Math.ceil(prompt.ids.length / lengthStep) * lengthStep)
@@ -124,7 +138,9 @@ async function readEmbeddings(file: string): Promise<Float32Array> {
 async function saveEmbeddings(file: string, data: Float32Array, embedding: number): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true })
-    await writeSafetensors(file, [{ name: 'head', shape: [data.length / embedding, embedding], data }])
+    await writeSafetensors(file, [
+      { name: 'head', shape: [data.length / embedding, embedding], data },
+    ])
   } catch (error) {
     throw storageError(file, error)
   }
@@ -142,7 +158,11 @@ async function textSession(
   const mask = addInput(graph, 'mask', 'int64', ['t', length])
   addOutput('embedding', normalizeRows(encoder.encodeText(parameterScope(graph), tokens, mask)))
   declareImage(encoder, graph)
-  const { folder, bind } = await bindWeights(graph, await Promise.all(files.map(readWeights)), encoder.names)
+  const { folder, bind } = await bindWeights(
+    graph,
+    await Promise.all(files.map(readWeights)),
+    encoder.names,
+  )
   return createSession(encodeModel(graph, { bind }), { ...options, folder })
 }
 
@@ -190,11 +210,16 @@ export async function featureScorer(
   const graph = createGraph()
   const width = encoder.embeddingWidth
   const features = addInput(graph, 'features', 'float32', ['n', width])
-  addOutput('logits', similarity(features, constant(graph, head, [head.length / width, width]), encoder.logitScale))
+  addOutput(
+    'logits',
+    similarity(features, constant(graph, head, [head.length / width, width]), encoder.logitScale),
+  )
   const session = await createSession(encodeModel(graph))
   const { Tensor } = await import('onnxruntime-node')
   return async values => {
-    const { logits } = await session.run({ features: new Tensor('float32', values, [values.length / width, width]) })
+    const { logits } = await session.run({
+      features: new Tensor('float32', values, [values.length / width, width]),
+    })
     return logits!.data as Float32Array
   }
 }
@@ -213,7 +238,12 @@ export function zeroShotClassifier(encoder: DualEncoder, head?: Float32Array): C
     ])
     return { features, logits: similarity(features, rows, encoder.logitScale) }
   }
-  return { kind: 'classifier', family: encoder.family, ...(encoder.names && { names: encoder.names }), build }
+  return {
+    kind: 'classifier',
+    family: encoder.family,
+    ...(encoder.names && { names: encoder.names }),
+    build,
+  }
 }
 
 /** Declares the other tower's parameters too, so that the whole checkpoint is checked; its nodes are not wanted. */
@@ -221,12 +251,16 @@ function declareWith(graph: Graph, build: (w: ParameterScope) => void): void {
   const aside = createGraph()
   build(parameterScope(aside))
   for (const [name, { tensor, role }] of aside.parameters) {
-    if (!graph.parameters.has(name)) graph.parameters.set(name, { tensor: { ...tensor, graph }, role })
+    if (!graph.parameters.has(name))
+      graph.parameters.set(name, { tensor: { ...tensor, graph }, role })
   }
 }
 
 const declareImage = (encoder: DualEncoder, graph: Graph): void =>
-  declareWith(graph, w => void encoder.encodeImage(w, addInput(w.graph, 'image', 'float32', ['n', 3, 224, 224])))
+  declareWith(
+    graph,
+    w => void encoder.encodeImage(w, addInput(w.graph, 'image', 'float32', ['n', 3, 224, 224])),
+  )
 
 function declareText(encoder: DualEncoder, graph: Graph): void {
   declareWith(graph, w => {

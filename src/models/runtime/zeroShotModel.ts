@@ -24,9 +24,14 @@ export async function toZeroShotModel(
   heads: string,
 ): Promise<LocalModel> {
   const encoder = findArchitecture(spec.architecture)
-  if (encoder.kind !== 'dual') throw new GeogapError('input', 'no-text-tower', `${spec.name} has no text tower`)
+  if (encoder.kind !== 'dual')
+    throw new GeogapError('input', 'no-text-tower', `${spec.name} has no text tower`)
   const templates = await promptTemplates(prompts, encoder)
-  const task = { tokenizer: await tokenizerFile(spec, model.files, encoder.textCleaning), classNames, templates }
+  const task = {
+    tokenizer: await tokenizerFile(spec, model.files, encoder.textCleaning),
+    classNames,
+    templates,
+  }
   const head = await classEmbeddingsFile(heads, spec.architecture, hashes, task)
   return { ...model, classes: classNames.length, zeroShot: { ...task, embeddingsFile: head } }
 }

@@ -1,5 +1,11 @@
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { figureCaption, figureId, modelAndImagesText, modelToShow, drawPerGeographicDataset } from './figure.ts'
+import {
+  figureCaption,
+  figureId,
+  modelAndImagesText,
+  modelToShow,
+  drawPerGeographicDataset,
+} from './figure.ts'
 import { heatSpec } from './heatMap.ts'
 import { type GroupPairAccuracy, type RunView } from '../../analysis/runView.ts'
 import { placeColumn, pluralOfPlace } from '../../analysis/datasetRoles.ts'
@@ -36,18 +42,27 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
     caption: figureCaption(
       results,
       `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${pluralOfPlace(column)} first.`,
-      order.length > rows.length ? `Drawn: the first ${rows.length} of ${order.length} classes.` : null,
+      order.length > rows.length
+        ? `Drawn: the first ${rows.length} of ${order.length} classes.`
+        : null,
       places.length > columns.length
         ? `Drawn: the ${columns.length} of ${places.length} ${pluralOfPlace(column)} with the highest accuracy.`
         : null,
       `Cells of fewer than ${cellMinN} images are outlined only.`,
     ),
-    rows: cells.map(cell => ({ model, class: cell.row, [column]: cell.column, n: cell.n, accuracy: cell.accuracy })),
+    rows: cells.map(cell => ({
+      model,
+      class: cell.row,
+      [column]: cell.column,
+      n: cell.n,
+      accuracy: cell.accuracy,
+    })),
     spec: width => heatSpec(shown, { rows, columns, minN: cellMinN }, width),
   }
 }
 
-const largeCells = (cells: readonly GroupPairAccuracy[]): GroupPairAccuracy[] => cells.filter(({ n }) => n >= cellMinN)
+const largeCells = (cells: readonly GroupPairAccuracy[]): GroupPairAccuracy[] =>
+  cells.filter(({ n }) => n >= cellMinN)
 
 function classesBySpread(cells: readonly GroupPairAccuracy[]): string[] {
   const byClass = new Map<string, number[]>()

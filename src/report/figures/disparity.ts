@@ -12,7 +12,13 @@ import {
   drawPerGeographicDataset,
   withFittedLabel,
 } from './figure.ts'
-import { panelLine, linePanelsSpec, fitPanelLine, type LinePanel, type PanelPoint } from './linePanel.ts'
+import {
+  panelLine,
+  linePanelsSpec,
+  fitPanelLine,
+  type LinePanel,
+  type PanelPoint,
+} from './linePanel.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { pluralOfPlace } from '../../analysis/datasetRoles.ts'
 import { geographicColor } from './theme.ts'
@@ -47,7 +53,12 @@ function disparitySpec(
   )
 }
 
-function panelOf(benchmark: string, all: readonly ModelDisparityPoint[], measure: string, model?: string): LinePanel {
+function panelOf(
+  benchmark: string,
+  all: readonly ModelDisparityPoint[],
+  measure: string,
+  model?: string,
+): LinePanel {
   const points: PanelPoint[] = all
     .filter(point => point.benchmark === benchmark)
     .map(({ model, accuracy, disparity, low, high, fitted }) => ({
@@ -83,7 +94,9 @@ export const disparity: FigureKind = {
       const rows = results.disparitiesOn(dataset)
       const measured = disparityMeasure(rows)
       const points = disparityPoints(results, measured)
-      return countModels(points) < 2 ? null : figureOf(results, dataset, rows[0]!.by, measured, points, model)
+      return countModels(points) < 2
+        ? null
+        : figureOf(results, dataset, rows[0]!.by, measured, points, model)
     }),
 }
 
@@ -115,7 +128,12 @@ export function disparityMeasure(rows: readonly DisparityRow[]): DisparityMeasur
     kind: 'maximum',
     measure: 'largest difference',
     description: 'largest difference of top-1 accuracy between places',
-    rows: known.map(({ model, disparity }) => ({ model, value: 100 * disparity!, low: null, high: null })),
+    rows: known.map(({ model, disparity }) => ({
+      model,
+      value: 100 * disparity!,
+      low: null,
+      high: null,
+    })),
   }
 }
 

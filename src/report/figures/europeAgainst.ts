@@ -31,11 +31,17 @@ function europeAgainstSpec(
 }
 
 function panelOf(rows: readonly RegionLineRow[], region: string, reference: string): LinePanel {
-  const [first, second] = [regionSeries(baseRegion, rows, seriesColor(0)), regionSeries(region, rows, seriesColor(1))]
+  const [first, second] = [
+    regionSeries(baseRegion, rows, seriesColor(0)),
+    regionSeries(region, rows, seriesColor(1)),
+  ]
   const difference = first.line && second.line ? first.line.slope - second.line.slope : null
   return {
     title: `${baseRegion} and ${region}`,
-    subtitle: difference === null ? 'too few models for a line' : `difference of rates ${signedText(difference, 2)}`,
+    subtitle:
+      difference === null
+        ? 'too few models for a line'
+        : `difference of rates ${signedText(difference, 2)}`,
     x: `${reference} top-1 accuracy (%)`,
     y: 'top-1 accuracy (%)',
     series: [first, second],
@@ -53,7 +59,10 @@ export const europeAgainst: FigureKind = {
       const order = regionsByAccuracy(rows)
       const others = order.filter(region => region !== baseRegion)
       if (!order.includes(baseRegion) || others.length === 0 || countModels(rows) < 2) return null
-      const [name, reference] = [results.titleOf(dataset), results.titleOf(results.roles.reference!)]
+      const [name, reference] = [
+        results.titleOf(dataset),
+        results.titleOf(results.roles.reference!),
+      ]
       return {
         id: figureId('europe-against', name),
         title: `Europe against every other region of ${name}`,

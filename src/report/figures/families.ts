@@ -1,11 +1,18 @@
-import { figureCaption, type FigureKind, figureId, modelsAndImagesText, drawPerGeographicDataset } from './figure.ts'
+import {
+  figureCaption,
+  type FigureKind,
+  figureId,
+  modelsAndImagesText,
+  drawPerGeographicDataset,
+} from './figure.ts'
 import { architectureParts, scalingRows, scalingSpec } from './scaling.ts'
 
 export const families: FigureKind = {
   name: 'families',
   paper: ['10 per architecture'],
   title: 'Disparity by model size and training data within each architecture',
-  needs: 'catalogue models of one architecture group and different sizes, and a data set with two regions or countries',
+  needs:
+    'catalogue models of one architecture group and different sizes, and a data set with two regions or countries',
   make: (results, options) =>
     drawPerGeographicDataset(results, options, (_, dataset) => {
       const { measure, grey, sized } = scalingRows(results, dataset)

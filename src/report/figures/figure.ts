@@ -49,7 +49,9 @@ export function drawPerGeographicDataset(
   draw: (results: RunView, dataset: string, options: FigureOptions) => Figure | null,
 ): Figure[] {
   const { geographic } = results.roles
-  const datasets = geographic.filter(name => [name, results.titleOf(name)].includes(options.dataset ?? name))
+  const datasets = geographic.filter(name =>
+    [name, results.titleOf(name)].includes(options.dataset ?? name),
+  )
   if (options.dataset !== undefined && datasets.length === 0)
     throw unknownNameError('data set', options.dataset, geographic)
   return datasets.flatMap(dataset => draw(results, dataset, options) ?? [])
@@ -61,7 +63,9 @@ export const modelToShow = (
   dataset: string,
   { model }: FigureOptions = {},
 ): string | undefined =>
-  [...(table.get(dataset) ?? [])].sort((a, b) => b[1] - a[1]).find(([name]) => name === (model ?? name))?.[0]
+  [...(table.get(dataset) ?? [])]
+    .sort((a, b) => b[1] - a[1])
+    .find(([name]) => name === (model ?? name))?.[0]
 
 /** What a caption says about the models that no line is fitted to; null where there are none. */
 export const fittedModelsNote = ({ fittedModels: fitted, models }: RunView): string | null =>
@@ -102,10 +106,15 @@ export const figureCaption = (results: RunView, ...sentences: readonly (string |
     .join(' ')
 
 /** Number of different models in some rows. */
-export const countModels = (rows: readonly { model: string }[]): number => new Set(rows.map(({ model }) => model)).size
+export const countModels = (rows: readonly { model: string }[]): number =>
+  new Set(rows.map(({ model }) => model)).size
 
 /** `98 models, n = 10,333 images of GeoDE`: whom the rows of a data set's figure are about. */
-export const modelsAndImagesText = (results: RunView, dataset: string, rows: readonly { model: string }[]): string =>
+export const modelsAndImagesText = (
+  results: RunView,
+  dataset: string,
+  rows: readonly { model: string }[],
+): string =>
   `${countText(countModels(rows), 'model')}, n = ${countText(results.imageCount(dataset), 'image')} of ${results.titleOf(dataset)}`
 
 /** `resnet50, n = 10,333 images`: whose answers, on how many images. */

@@ -12,7 +12,11 @@ const figureFormats = ['svg', 'png', 'pdf', 'json'] as const
 type FigureFormat = (typeof figureFormats)[number]
 
 /** A figure as the content of a file: a drawing with its title on white, or the complete Vega-Lite specification. */
-async function figureBytes(figure: Figure, format: FigureFormat, width: number): Promise<Uint8Array> {
+async function figureBytes(
+  figure: Figure,
+  format: FigureFormat,
+  width: number,
+): Promise<Uint8Array> {
   const spec = titledSpec(figure, width)
   if (format === 'json') {
     const described = { ...withThemeConfig(spec), description: figure.caption }
@@ -33,15 +37,24 @@ export interface DrawnFigure {
  * Draws figures into a file, or into several that are named after it and the figures, in the format of its ending. Errors:
  * bad-option, storage.
  */
-export async function writeFigures(figures: readonly Figure[], output: string, width: number): Promise<DrawnFigure[]> {
+export async function writeFigures(
+  figures: readonly Figure[],
+  output: string,
+  width: number,
+): Promise<DrawnFigure[]> {
   const ending = extname(output)
   const format = figureFormats.find(known => ending.toLowerCase() === `.${known}`)
   if (!format)
-    throw inputError('bad-option', `a figure takes a file ending in .${figureFormats.join(', .')}, not ${output}`)
+    throw inputError(
+      'bad-option',
+      `a figure takes a file ending in .${figureFormats.join(', .')}, not ${output}`,
+    )
   const drawn = withUniqueIds(figures).map(figure => ({
-    file: figures.length === 1 ? output : `${output.slice(0, -ending.length)}-${figure.id}${ending}`,
+    file:
+      figures.length === 1 ? output : `${output.slice(0, -ending.length)}-${figure.id}${ending}`,
     figure,
   }))
-  for (const { file, figure } of drawn) await writeOutput(file, await figureBytes(figure, format, width))
+  for (const { file, figure } of drawn)
+    await writeOutput(file, await figureBytes(figure, format, width))
   return drawn
 }

@@ -6,7 +6,8 @@ export { fontFamily, textWidth } from './measure.ts'
 export function fitText(text: string, width: number, size: number, bold = false): string {
   if (textWidth(text, size, bold) <= width) return text
   const characters = Array.from(text)
-  while (characters.length > 1 && textWidth(`${characters.join('')}…`, size, bold) > width) characters.pop()
+  while (characters.length > 1 && textWidth(`${characters.join('')}…`, size, bold) > width)
+    characters.pop()
   return `${characters.join('').trimEnd()}…`
 }
 

@@ -3,7 +3,13 @@ import { fitText, textWidth } from './fonts.ts'
 import { accuracyColor, colorDomain, fontSizePx, ink } from './theme.ts'
 import { type GroupPairAccuracy } from '../../analysis/runView.ts'
 import { percentValue } from '../../lib/table/values.ts'
-import { type PanelSpec, pixelText, type PositionEncoding, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
+import {
+  type PanelSpec,
+  pixelText,
+  type PositionEncoding,
+  type TopLevelSpec,
+  type UnitSpec,
+} from './vegaLite.ts'
 
 export interface HeatLayout {
   rows: readonly string[]
@@ -16,7 +22,11 @@ const cellHeightPx = 19
 const maxCellWidthPx = 84
 
 /** Columns are headed on top; every cell shows its accuracy, a cell of fewer than `minN` images is only outlined. */
-export function heatSpec(cells: readonly GroupPairAccuracy[], layout: HeatLayout, width: number): TopLevelSpec {
+export function heatSpec(
+  cells: readonly GroupPairAccuracy[],
+  layout: HeatLayout,
+  width: number,
+): TopLevelSpec {
   const { rows, columns } = layout
   const labels = rows.map(row => fitText(row, 0.34 * width, fontSizePx))
   const names = Math.ceil(Math.max(...labels.map(label => textWidth(label, fontSizePx)))) + 10
@@ -30,7 +40,9 @@ export function heatSpec(cells: readonly GroupPairAccuracy[], layout: HeatLayout
     few: cell.accuracy !== null && cell.n < layout.minN,
     text: cell.accuracy === null ? '' : String(Math.round(cell.accuracy)),
   }))
-  const known = values.flatMap(({ accuracy, shown }) => (accuracy !== null && shown ? accuracy : []))
+  const known = values.flatMap(({ accuracy, shown }) =>
+    accuracy !== null && shown ? accuracy : [],
+  )
   const domain = colorDomain(known)
   const panel: PanelSpec = {
     width: cellWidth * columns.length,
@@ -49,33 +61,61 @@ export function heatSpec(cells: readonly GroupPairAccuracy[], layout: HeatLayout
 }
 
 /** Headings above the first row, in one line where they fit, else slanted; then the last one needs room at its right. */
-function columnHeadings(columns: readonly string[], room: number): { cellWidth: number; heads: UnitSpec[] } {
+function columnHeadings(
+  columns: readonly string[],
+  room: number,
+): { cellWidth: number; heads: UnitSpec[] } {
   const flatWidth = Math.min(maxCellWidthPx, Math.floor(room / columns.length))
   const flat = columns.every(column => textWidth(column, fontSizePx) <= flatWidth - 4)
-  const texts = flat ? columns : columns.map(column => fitText(column, Math.min(150, 0.4 * room), fontSizePx))
+  const texts = flat
+    ? columns
+    : columns.map(column => fitText(column, Math.min(150, 0.4 * room), fontSizePx))
   const reach = flat
     ? 0
-    : Math.cos((slantDegrees * Math.PI) / 180) * Math.max(...texts.map(text => textWidth(text, fontSizePx)))
+    : Math.cos((slantDegrees * Math.PI) / 180) *
+      Math.max(...texts.map(text => textWidth(text, fontSizePx)))
   const cellWidth = Math.min(flatWidth, Math.floor((room - reach) / (columns.length - 0.5)))
   const values = texts.map((text, i) => ({ text, px: (i + 0.5) * cellWidth, py: -9 }))
   const heads = pixelText(values, { align: flat ? 'center' : 'left', fontSize: fontSizePx })
   if (flat) return { cellWidth: flatWidth, heads: [heads] }
-  return { cellWidth, heads: [{ ...heads, mark: { ...(heads.mark as object), type: 'text', angle: -slantDegrees } }] }
+  return {
+    cellWidth,
+    heads: [{ ...heads, mark: { ...(heads.mark as object), type: 'text', angle: -slantDegrees } }],
+  }
 }
 
 /** Degrees. */
 const slantDegrees = 40
 
-function cellLayers(size: { columns: number; rows: number }, domain: [number, number], cellWidth: number): UnitSpec[] {
+function cellLayers(
+  size: { columns: number; rows: number },
+  domain: [number, number],
+  cellWidth: number,
+): UnitSpec[] {
   const place: PositionEncoding = {
-    x: { field: 'x', type: 'quantitative', scale: { domain: [0, size.columns], nice: false }, axis: null },
-    y: { field: 'y', type: 'quantitative', scale: { domain: [size.rows, 0], nice: false }, axis: null },
+    x: {
+      field: 'x',
+      type: 'quantitative',
+      scale: { domain: [0, size.columns], nice: false },
+      axis: null,
+    },
+    y: {
+      field: 'y',
+      type: 'quantitative',
+      scale: { domain: [size.rows, 0], nice: false },
+      axis: null,
+    },
   }
   const ends = [
     { calculate: 'datum.x + 1', as: 'x2' },
     { calculate: 'datum.y + 1', as: 'y2' },
   ]
-  const box = { ...place, x2: { field: 'x2' }, y2: { field: 'y2' }, description: { field: 'about' } }
+  const box = {
+    ...place,
+    x2: { field: 'x2' },
+    y2: { field: 'y2' },
+    description: { field: 'about' },
+  }
   return [
     {
       transform: [{ filter: 'datum.shown' }, ...ends],
@@ -102,7 +142,12 @@ function cellLayers(size: { columns: number; rows: number }, domain: [number, nu
   ]
 }
 
-const inset = (pixels: number) => ({ xOffset: pixels, yOffset: pixels, x2Offset: -pixels, y2Offset: -pixels })
+const inset = (pixels: number) => ({
+  xOffset: pixels,
+  yOffset: pixels,
+  x2Offset: -pixels,
+  y2Offset: -pixels,
+})
 
 /** White numbers stand out on this share of the colours, from the low end. */
 const darkShare = 0.45
@@ -114,7 +159,11 @@ function cellNumbers(light: number, place: PositionEncoding): UnitSpec[] {
     ['datum.few', ink],
   ] as const
   return kinds.map(([filter, color]) => ({
-    transform: [{ filter }, { calculate: 'datum.x + 0.5', as: 'x' }, { calculate: 'datum.y + 0.5', as: 'y' }],
+    transform: [
+      { filter },
+      { calculate: 'datum.x + 0.5', as: 'x' },
+      { calculate: 'datum.y + 0.5', as: 'y' },
+    ],
     mark: { type: 'text', baseline: 'middle', color, fontSize: fontSizePx - 1 },
     encoding: { ...place, text: { field: 'text' } },
   }))

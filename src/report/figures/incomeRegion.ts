@@ -1,7 +1,13 @@
 import { incomeColumns, incomeScheme } from '../../datasets/labels/incomes.ts'
 import { placesByAccuracy } from './classRegion.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { figureCaption, figureId, modelAndImagesText, modelToShow, drawPerGeographicDataset } from './figure.ts'
+import {
+  figureCaption,
+  figureId,
+  modelAndImagesText,
+  modelToShow,
+  drawPerGeographicDataset,
+} from './figure.ts'
 import { heatSpec } from './heatMap.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { benchmarkNameOf, placeColumn } from '../../analysis/datasetRoles.ts'
@@ -10,7 +16,8 @@ export const incomeRegion: FigureKind = {
   name: 'income-region',
   paper: [],
   title: 'Accuracy per income and region',
-  needs: 'a data set with regions and incomes (a column income_group or income), --min-n images in a cell',
+  needs:
+    'a data set with regions and incomes (a column income_group or income), --min-n images in a cell',
   make: (results, options) => drawPerGeographicDataset(results, options, figureOf),
 }
 
@@ -22,7 +29,12 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   const cells = found.find(({ length }) => length > 0) ?? []
   const incomes = [...new Set(cells.map(({ row }) => row))].sort(compareIncomes)
   const places = placesByAccuracy(cells)
-  if (incomes.length < 2 || incomes.length > maxIncomeGroups || cells.every(({ n }) => n < results.minN)) return null
+  if (
+    incomes.length < 2 ||
+    incomes.length > maxIncomeGroups ||
+    cells.every(({ n }) => n < results.minN)
+  )
+    return null
   const name = results.titleOf(dataset)
   return {
     id: figureId('income-region', name),
@@ -34,7 +46,13 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
       incomeGroupsNote(dataset, incomes),
       `Cells of fewer than ${results.minN} images are outlined only.`,
     ),
-    rows: cells.map(cell => ({ model, income: cell.row, region: cell.column, n: cell.n, accuracy: cell.accuracy })),
+    rows: cells.map(cell => ({
+      model,
+      income: cell.row,
+      region: cell.column,
+      n: cell.n,
+      accuracy: cell.accuracy,
+    })),
     spec: width => heatSpec(cells, { rows: incomes, columns: places, minN: results.minN }, width),
   }
 }
@@ -46,10 +64,9 @@ const incomeWords = ['lowest', 'low', 'lower middle', 'middle', 'upper middle', 
 
 /** Usual words from low to high, anything else by its text. */
 function compareIncomes(a: string, b: string): number {
-  const [x, y] = [a, b].map(name => incomeWords.indexOf(name.toLowerCase().replaceAll(/[-_ ]+/g, ' '))) as [
-    number,
-    number,
-  ]
+  const [x, y] = [a, b].map(name =>
+    incomeWords.indexOf(name.toLowerCase().replaceAll(/[-_ ]+/g, ' ')),
+  ) as [number, number]
   return x >= 0 && y >= 0 ? x - y : a.localeCompare(b, 'en', { numeric: true })
 }
 

@@ -51,7 +51,9 @@ const paperDataset: Readonly<Record<string, string>> = {
 /** Figures by name, or by the number of the paper's figure that they redraw. Errors: unknown-figure. */
 function figureKindsNamed(name: string): readonly FigureKind[] {
   const found = figureKinds.filter(
-    kind => kind.name === name || kind.paper.some(number => number === name || number.split(' ')[0] === name),
+    kind =>
+      kind.name === name ||
+      kind.paper.some(number => number === name || number.split(' ')[0] === name),
   )
   if (found.length > 0) return found
   throw unknownNameError(
@@ -62,7 +64,11 @@ function figureKindsNamed(name: string): readonly FigureKind[] {
 }
 
 /** The figures of one kind; in a run on made-up data each title says so. */
-export function drawFigures(kind: FigureKind, results: RunView, options: FigureOptions = {}): Figure[] {
+export function drawFigures(
+  kind: FigureKind,
+  results: RunView,
+  options: FigureOptions = {},
+): Figure[] {
   const figures = withUniqueIds(kind.make(results, options))
   if (results.syntheticNote === null) return figures
   return figures.map(figure => ({ ...figure, title: `${figure.title} (made-up data)` }))
@@ -73,16 +79,26 @@ export function drawFigures(kind: FigureKind, results: RunView, options: FigureO
  * where it was evaluated. Errors: unknown-figure,
  * unknown-data-set, unknown-model, no-figure.
  */
-export function makeFigures(run: Run, name: string, options: FigureOptions & RunViewOptions = {}): Figure[] {
+export function makeFigures(
+  run: Run,
+  name: string,
+  options: FigureOptions & RunViewOptions = {},
+): Figure[] {
   const kinds = figureKindsNamed(name)
   const results = runView(run, options)
   const { model } = options
-  if (model !== undefined && !results.models.includes(model)) throw unknownNameError('model', model, results.models)
-  const about = results.roles.geographic.filter(dataset => benchmarkNameOf(dataset) === paperDataset[name])
+  if (model !== undefined && !results.models.includes(model))
+    throw unknownNameError('model', model, results.models)
+  const about = results.roles.geographic.filter(
+    dataset => benchmarkNameOf(dataset) === paperDataset[name],
+  )
   const sets = options.dataset === undefined && about.length > 0 ? about : [options.dataset]
-  const figures = kinds.flatMap(kind => sets.flatMap(dataset => drawFigures(kind, results, { ...options, dataset })))
+  const figures = kinds.flatMap(kind =>
+    sets.flatMap(dataset => drawFigures(kind, results, { ...options, dataset })),
+  )
   const needs = kinds.map(kind => kind.needs).join('; ')
-  if (figures.length === 0) throw inputError('no-figure', `no figure ${name} from these results: it needs ${needs}`)
+  if (figures.length === 0)
+    throw inputError('no-figure', `no figure ${name} from these results: it needs ${needs}`)
   return figures
 }
 

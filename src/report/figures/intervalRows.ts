@@ -2,7 +2,13 @@
 import { fitText, textWidth } from './fonts.ts'
 import { roundDomain } from './linePanel.ts'
 import { fontSizePx, ink } from './theme.ts'
-import { intervalMarks, type Layer, pixelText, type PositionEncoding, type TopLevelSpec } from './vegaLite.ts'
+import {
+  intervalMarks,
+  type Layer,
+  pixelText,
+  type PositionEncoding,
+  type TopLevelSpec,
+} from './vegaLite.ts'
 
 export interface IntervalRow {
   name: string
@@ -50,7 +56,12 @@ export function intervalRowsSpec(
       scale: { domain: domain.map(scaled), nice: false },
       axis: { title, values: ticks.map(scaled) },
     },
-    y: { field: 'row', type: 'quantitative', scale: { domain: [rows.length, 0], nice: false }, axis: null },
+    y: {
+      field: 'row',
+      type: 'quantitative',
+      scale: { domain: [rows.length, 0], nice: false },
+      axis: null,
+    },
   }
   const places = (px: number, texts: readonly string[], colored: boolean) =>
     texts.map((text, i) => ({
@@ -67,7 +78,11 @@ export function intervalRowsSpec(
       ...referenceLineLayer(mark, position),
       ...intervalMarks(values, position),
       pixelText(places(-8, labels, true), { align: 'right', fontSize: fontSizePx }),
-      pixelText(places(inner + 10, facts, false), { align: 'left', fontSize: fontSizePx, color: ink }),
+      pixelText(places(inner + 10, facts, false), {
+        align: 'left',
+        fontSize: fontSizePx,
+        color: ink,
+      }),
     ],
   }
 }

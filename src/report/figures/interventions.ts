@@ -18,11 +18,16 @@ export interface InterventionRow {
 }
 
 /** Smallest disparity first; the dashed line is the baseline's. */
-function interventionsSpec(rows: readonly InterventionRow[], measure: string, width: number): TopLevelSpec {
+function interventionsSpec(
+  rows: readonly InterventionRow[],
+  measure: string,
+  width: number,
+): TopLevelSpec {
   const baseline = rows.find(({ intervention }) => intervention === 'baseline')
   return intervalRowsSpec(
     rows.map(row => {
-      const change = baseline && row !== baseline ? signedText(row.disparity - baseline.disparity, 1) : ''
+      const change =
+        baseline && row !== baseline ? signedText(row.disparity - baseline.disparity, 1) : ''
       return {
         ...{ name: row.intervention, value: row.disparity, low: row.low, high: row.high },
         color: row === baseline ? mutedColor.light : seriesColor(0),
@@ -30,7 +35,12 @@ function interventionsSpec(rows: readonly InterventionRow[], measure: string, wi
         about: `${row.model}: ${signedText(row.disparity, 1)} points, 95 % interval ${intervalText(row, 1)}`,
       }
     }),
-    { title: `${measure} (points)`, unit: 1, width, ...(baseline ? { mark: baseline.disparity } : {}) },
+    {
+      title: `${measure} (points)`,
+      unit: 1,
+      width,
+      ...(baseline ? { mark: baseline.disparity } : {}),
+    },
   )
 }
 
@@ -41,12 +51,21 @@ export const interventionsFigure: FigureKind = {
   needs: 'two of the ResNet-50 of table 3 and a data set with two regions or countries',
   make: (results, options) =>
     drawPerGeographicDataset(results, options, (_, dataset) => {
-      const { kind, measure, description: says, rows: measured } = disparityMeasure(results.disparitiesOn(dataset))
-      const rows = Object.entries(interventionModels).flatMap(([intervention, alias]): InterventionRow[] => {
-        const model = testbedModel(alias)
-        const found = measured.find(row => row.model === model)
-        return found ? [{ intervention, model, disparity: found.value, low: found.low, high: found.high }] : []
-      })
+      const {
+        kind,
+        measure,
+        description: says,
+        rows: measured,
+      } = disparityMeasure(results.disparitiesOn(dataset))
+      const rows = Object.entries(interventionModels).flatMap(
+        ([intervention, alias]): InterventionRow[] => {
+          const model = testbedModel(alias)
+          const found = measured.find(row => row.model === model)
+          return found
+            ? [{ intervention, model, disparity: found.value, low: found.low, high: found.high }]
+            : []
+        },
+      )
       if (rows.length < 2) return null
       rows.sort((a, b) => a.disparity - b.disparity)
       const name = results.titleOf(dataset)

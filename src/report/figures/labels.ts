@@ -70,8 +70,14 @@ export function placeLabels(
     const options: { label: PlacedLabel; box: LabelBox }[] = [
       { label: { x: x + reach, y, text, align: 'left' }, box: textBox(x + reach, y, w, size) },
       { label: { x: x - reach, y, text, align: 'right' }, box: textBox(x - reach - w, y, w, size) },
-      { label: { x, y: y - size, text, align: 'center' }, box: textBox(x - w / 2, y - size, w, size) },
-      { label: { x, y: y + size, text, align: 'center' }, box: textBox(x - w / 2, y + size, w, size) },
+      {
+        label: { x, y: y - size, text, align: 'center' },
+        box: textBox(x - w / 2, y - size, w, size),
+      },
+      {
+        label: { x, y: y + size, text, align: 'center' },
+        box: textBox(x - w / 2, y + size, w, size),
+      },
     ]
     const free = options.find(
       ({ box }) =>

@@ -63,10 +63,15 @@ export function linePanelsSpec(parts: readonly LinePanel[], width: number): TopL
   const columns = Math.min(parts.length, width < 500 ? 1 : 2)
   const space = Math.min(480, Math.floor((width - 24 * (columns - 1)) / columns))
   const labels = parts.flatMap(({ series }) => series.flatMap(({ label }) => label))
-  const labelWidth = Math.min(0.34 * space, Math.max(0, ...labels.map(text => textWidth(text, fontSizePx))))
+  const labelWidth = Math.min(
+    0.34 * space,
+    Math.max(0, ...labels.map(text => textWidth(text, fontSizePx))),
+  )
   const inner = Math.floor(space - axisWidthPx - (labels.length > 0 ? labelWidth : 0) - 10)
   return concatPanels(
-    parts.map(part => linePanel(part, { space, inner, labelWidth, height: Math.round(0.62 * space) })),
+    parts.map(part =>
+      linePanel(part, { space, inner, labelWidth, height: Math.round(0.62 * space) }),
+    ),
     columns,
   )
 }
@@ -117,7 +122,8 @@ const axisWithTicks = (title: string, { domain, values }: AxisDomain) => ({
   axis: { title, values },
 })
 
-const fractionOf = ({ domain: [low, high] }: AxisDomain, value: number): number => (value - low) / (high - low)
+const fractionOf = ({ domain: [low, high] }: AxisDomain, value: number): number =>
+  (value - low) / (high - low)
 
 type PanelScale = Record<'x' | 'y', (value: number) => number>
 
@@ -131,7 +137,10 @@ export function fitPanelLine(points: readonly PanelPoint[]): Line {
 }
 
 /** What is drawn of a fitted line. */
-export const panelLine = ({ slope, intercept }: Pick<Line, 'slope' | 'intercept'>): PanelSeries['line'] =>
+export const panelLine = ({
+  slope,
+  intercept,
+}: Pick<Line, 'slope' | 'intercept'>): PanelSeries['line'] =>
   slope === null || intercept === null ? null : { slope, intercept }
 
 /** Round bounds around all points; an accuracy axis stays within 0 … 100. */
@@ -155,17 +164,31 @@ function panelDomains(panel: LinePanel): [AxisDomain, AxisDomain] {
 }
 
 /** A domain around all values whose ends are ticks, within `least` … `most`, in at most `steps` steps. */
-export function roundDomain(values: readonly number[], least = -Infinity, most = Infinity, steps = 6): AxisDomain {
+export function roundDomain(
+  values: readonly number[],
+  least = -Infinity,
+  most = Infinity,
+  steps = 6,
+): AxisDomain {
   if (values.length === 0) return { domain: [0, 100], values: [0, 20, 40, 60, 80, 100] }
   const [low, high] = [Math.min(...values), Math.max(...values)]
   const margin = 0.03 * (high - low)
   for (const step of [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]) {
-    const first = Math.max(Math.min(least, step * Math.floor(low / step)), step * Math.floor((low - margin) / step))
-    const last = Math.min(most, step * Math.max(first / step + 1, Math.ceil((high + margin) / step)))
+    const first = Math.max(
+      Math.min(least, step * Math.floor(low / step)),
+      step * Math.floor((low - margin) / step),
+    )
+    const last = Math.min(
+      most,
+      step * Math.max(first / step + 1, Math.ceil((high + margin) / step)),
+    )
     const start = last > first ? first : first - step
     const count = Math.round((last - start) / step)
     if (count <= steps)
-      return { domain: [start, last], values: Array.from({ length: count + 1 }, (_, i) => start + i * step) }
+      return {
+        domain: [start, last],
+        values: Array.from({ length: count + 1 }, (_, i) => start + i * step),
+      }
   }
   return { domain: [low, high], values: [low, high] }
 }
@@ -195,7 +218,9 @@ function pointMarks(
     about: `${model}${series}: ${y.toFixed(1)} at ${x.toFixed(1)}`,
   }))
   const size = points.length > 30 ? 22 : 36
-  const look = hollow ? ({ type: 'point', strokeWidth: 1.3 } as const) : ({ type: 'circle' } as const)
+  const look = hollow
+    ? ({ type: 'point', strokeWidth: 1.3 } as const)
+    : ({ type: 'circle' } as const)
   return [
     {
       data: { values },
@@ -207,13 +232,18 @@ function pointMarks(
 
 /** The intervals of a series' points; too many would only cover each other. */
 function visibleIntervals({ points }: PanelSeries): { x: number; low: number; high: number }[] {
-  const known = points.flatMap(({ x, low, high }) => (low == null || high == null ? [] : { x, low, high }))
+  const known = points.flatMap(({ x, low, high }) =>
+    low == null || high == null ? [] : { x, low, high },
+  )
   return known.length > 30 ? [] : known
 }
 
 const intervalLayers = ({ series }: LinePanel, position: PositionEncoding): UnitSpec[] =>
   series
-    .map(one => ({ color: one.color, values: visibleIntervals(one).map(({ x, low, high }) => ({ x, y: low, high })) }))
+    .map(one => ({
+      color: one.color,
+      values: visibleIntervals(one).map(({ x, low, high }) => ({ x, y: low, high })),
+    }))
     .filter(({ values }) => values.length > 0)
     .map(({ color, values }) => ({
       data: { values },
@@ -227,13 +257,21 @@ function lineLayers(
 ): UnitSpec[] {
   if (joined) {
     const values = points.map(({ x, y }) => ({ x, y }))
-    return [{ data: { values }, mark: { type: 'line', color, strokeWidth: 1.5 }, encoding: position }]
+    return [
+      { data: { values }, mark: { type: 'line', color, strokeWidth: 1.5 }, encoding: position },
+    ]
   }
   if (!line || points.length < 2) return []
   return [
     {
       data: { values: lineEnds(points).map(x => ({ x, y: line.intercept + line.slope * x })) },
-      mark: { type: 'line', color, strokeWidth: quiet ? 1 : 2, clip: true, opacity: quiet ? 0.7 : 1 },
+      mark: {
+        type: 'line',
+        color,
+        strokeWidth: quiet ? 1 : 2,
+        clip: true,
+        opacity: quiet ? 0.7 : 1,
+      },
       encoding: position,
     },
   ]
@@ -323,7 +361,10 @@ function pointNameLabels(
 }
 
 /** Pixels along the lines and intervals of a panel. */
-function strokePoints(series: readonly PanelSeries[], scale: PanelScale): { x: number; y: number }[] {
+function strokePoints(
+  series: readonly PanelSeries[],
+  scale: PanelScale,
+): { x: number; y: number }[] {
   const steps = Array.from({ length: 61 }, (_, i) => i / 60)
   return series.flatMap(one => {
     const { points, line } = one

@@ -1,6 +1,12 @@
 import { countryNumericCode } from '../../datasets/labels/countries.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { figureCaption, figureId, modelAndImagesText, modelToShow, drawPerGeographicDataset } from './figure.ts'
+import {
+  figureCaption,
+  figureId,
+  modelAndImagesText,
+  modelToShow,
+  drawPerGeographicDataset,
+} from './figure.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { accuracyColor, colorDomain, ink } from './theme.ts'
 import { shortList } from '../../lib/table/text.ts'
@@ -19,7 +25,11 @@ export interface CountryRow {
 }
 
 /** Countries coloured by accuracy; those of fewer than `minN` images are outlined, those without images pale. */
-export const countryMapSpec = (rows: readonly CountryRow[], minN: number, width: number): TopLevelSpec =>
+export const countryMapSpec = (
+  rows: readonly CountryRow[],
+  minN: number,
+  width: number,
+): TopLevelSpec =>
   worldSpec(
     rows.map(row => ({
       ...{ id: row.id, accuracy: row.accuracy, large: row.n >= minN },
@@ -54,7 +64,14 @@ export function worldSpec(
     layer: [
       {
         transform: [{ filter: 'datum.properties.large !== true' }],
-        mark: { type: 'geoshape', fill: ink, fillOpacity: 0.07, stroke: ink, strokeOpacity: 0.25, strokeWidth: 0.4 },
+        mark: {
+          type: 'geoshape',
+          fill: ink,
+          fillOpacity: 0.07,
+          stroke: ink,
+          strokeOpacity: 0.25,
+          strokeWidth: 0.4,
+        },
       },
       filledCountries(domain, length),
       ...outlinedCountries(shapes),
@@ -94,7 +111,11 @@ function outlinedCountries(shapes: readonly MapShape[]): Layer[] {
 }
 
 /** Countries without an outline at this scale. */
-function countryDots(shapes: readonly MapShape[], domain: readonly [number, number], length: number | null): Layer[] {
+function countryDots(
+  shapes: readonly MapShape[],
+  domain: readonly [number, number],
+  length: number | null,
+): Layer[] {
   const values = shapes.flatMap(shape => {
     const middle = hasOutline(shape.id) ? undefined : countryMiddle(shape.id)
     return middle ? { longitude: middle[0], latitude: middle[1], ...shape } : []
@@ -111,7 +132,11 @@ function countryDots(shapes: readonly MapShape[], domain: readonly [number, numb
       mark: { type: 'circle', size: 40, stroke: ink, strokeWidth: 0.6, opacity: 1, aria: true },
       encoding: { ...place, color: accuracyColor('accuracy', domain, length) },
     },
-    { data: { values: small! }, mark: { type: 'point', size: 40, ...dashedOutline }, encoding: place },
+    {
+      data: { values: small! },
+      mark: { type: 'point', size: 40, ...dashedOutline },
+      encoding: place,
+    },
   ]
 }
 
@@ -148,7 +173,11 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   }
 }
 
-function countryRows(results: RunView, dataset: string, model: string): { rows: CountryRow[]; unknown: string[] } {
+function countryRows(
+  results: RunView,
+  dataset: string,
+  model: string,
+): { rows: CountryRow[]; unknown: string[] } {
   if (!results.run.cells.some(cell => cell.dataset === dataset && cell.groups['country'] != null)) {
     return { rows: [], unknown: [] }
   }

@@ -9,7 +9,8 @@ import { memoize } from '../../lib/memoize.ts'
 
 export const fontFamily = 'DejaVu Sans'
 
-const fontPath = (name: string): string => createRequire(import.meta.url).resolve(`dejavu-fonts-ttf/ttf/${name}.ttf`)
+const fontPath = (name: string): string =>
+  createRequire(import.meta.url).resolve(`dejavu-fonts-ttf/ttf/${name}.ttf`)
 
 /** TrueType files of the family, for renderers that load fonts. */
 export const fontFiles = (): string[] => [fontPath('DejaVuSans'), fontPath('DejaVuSans-Bold')]
@@ -37,7 +38,9 @@ export function textWidth(text: string, size: number, bold = false): number {
 /** Whether the fonts have every character of `text`. */
 export function hasAllGlyphs(text: string): boolean {
   const { glyph } = fontFace(false)
-  return Array.from(text).every(character => character < ' ' || glyph(character.codePointAt(0)!) !== 0)
+  return Array.from(text).every(
+    character => character < ' ' || glyph(character.codePointAt(0)!) !== 0,
+  )
 }
 
 function readFontFace(file: Buffer): FontFace {
@@ -46,7 +49,11 @@ function readFontFace(file: Buffer): FontFace {
     const entry = 12 + 16 * i
     tables.set(file.toString('latin1', entry, entry + 4), file.readUInt32BE(entry + 8))
   }
-  const [head, hhea, hmtx] = ['head', 'hhea', 'hmtx'].map(name => tables.get(name)!) as [number, number, number]
+  const [head, hhea, hmtx] = ['head', 'hhea', 'hmtx'].map(name => tables.get(name)!) as [
+    number,
+    number,
+    number,
+  ]
   const widths = file.readUInt16BE(hhea + 34)
   return {
     unitsPerEm: file.readUInt16BE(head + 18),

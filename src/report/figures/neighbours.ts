@@ -23,7 +23,10 @@ function neighboursSpec(rows: readonly NeighbourRow[], width: number): TopLevelS
   const regions = groups.sort((a, b) => meanShare(rows, b) - meanShare(rows, a))
   const ratio = ratioText(rows)
   const first = panelOf('West or not', [westGroup], rows, ratio && 'majority of the neighbours')
-  return linePanelsSpec(regions.length === 0 ? [first] : [first, panelOf('by region', regions, rows, ratio)], width)
+  return linePanelsSpec(
+    regions.length === 0 ? [first] : [first, panelOf('by region', regions, rows, ratio)],
+    width,
+  )
 }
 
 /** Subtitles in both panels or in none, which keeps their plots on one height. */
@@ -34,7 +37,13 @@ const panelOf = (
   subtitle: string | null,
 ): LinePanel => ({
   ...(subtitle === null ? {} : { subtitle }),
-  ...{ title, x: 'nearest neighbours (k)', y: 'query images (%)', maxX: Infinity, startsAtZero: true },
+  ...{
+    title,
+    x: 'nearest neighbours (k)',
+    y: 'query images (%)',
+    maxX: Infinity,
+    startsAtZero: true,
+  },
   series: groups.map((group, i) => ({
     label: [group === westGroup ? 'West' : group],
     color: seriesColor(groups[0] === westGroup ? 0 : i + 1),
@@ -42,7 +51,11 @@ const panelOf = (
     joined: true,
     points: rows
       .filter(row => row.group === group)
-      .map(({ k, share, queries }) => ({ model: `${queries.toLocaleString('en-US')} images`, x: k, y: share })),
+      .map(({ k, share, queries }) => ({
+        model: `${queries.toLocaleString('en-US')} images`,
+        x: k,
+        y: share,
+      })),
   })),
 })
 

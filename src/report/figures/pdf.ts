@@ -19,7 +19,10 @@ interface SvgNode {
 export async function renderPdf(svg: string, title: string): Promise<Uint8Array> {
   const { default: Document } = await import('pdfkit')
   const root = parseSvg(svg)
-  const size: [number, number] = [parseNumber(root.attributes['width']), parseNumber(root.attributes['height'])]
+  const size: [number, number] = [
+    parseNumber(root.attributes['width']),
+    parseNumber(root.attributes['height']),
+  ]
   const [regular, bold] = fontFiles()
   const doc = new Document({ size, margin: 0, info: { Title: title } })
   doc.registerFont('regular', regular).registerFont('bold', bold)
@@ -40,7 +43,9 @@ export async function renderPdf(svg: string, title: string): Promise<Uint8Array>
 function parseSvg(svg: string): SvgNode {
   const top: SvgNode = { tag: '', attributes: {}, children: [], text: '' }
   const open = [top]
-  for (const [, close, tag, attributes, empty, text] of svg.matchAll(/<(\/?)([\w]+)([^>]*?)(\/?)>([^<]*)/g)) {
+  for (const [, close, tag, attributes, empty, text] of svg.matchAll(
+    /<(\/?)([\w]+)([^>]*?)(\/?)>([^<]*)/g,
+  )) {
     if (close) open.pop()
     else {
       const node: SvgNode = {
@@ -57,10 +62,15 @@ function parseSvg(svg: string): SvgNode {
 }
 
 const parseAttributes = (text: string): SvgAttributes =>
-  Object.fromEntries([...text.matchAll(/([\w:-]+)="([^"]*)"/g)].map(([, name, value]) => [name!, value!]))
+  Object.fromEntries(
+    [...text.matchAll(/([\w:-]+)="([^"]*)"/g)].map(([, name, value]) => [name!, value!]),
+  )
 
 const decodeEntities = (text: string): string =>
-  text.replace(/&(lt|gt|quot|amp|#39);/g, (_, name: string) => ({ lt: '<', gt: '>', quot: '"', amp: '&' })[name] ?? "'")
+  text.replace(
+    /&(lt|gt|quot|amp|#39);/g,
+    (_, name: string) => ({ lt: '<', gt: '>', quot: '"', amp: '&' })[name] ?? "'",
+  )
 
 const descendants = (node: SvgNode): SvgNode[] => [node, ...node.children.flatMap(descendants)]
 
@@ -72,11 +82,18 @@ const inheritedAttributes = [
   ...['font-size', 'font-weight', 'text-anchor'],
 ]
 
-function drawNode(doc: PdfDocument, node: SvgNode, above: SvgAttributes, named: ReadonlyMap<string, SvgNode>): void {
+function drawNode(
+  doc: PdfDocument,
+  node: SvgNode,
+  above: SvgAttributes,
+  named: ReadonlyMap<string, SvgNode>,
+): void {
   const { tag, attributes } = node
   if (tag === 'defs' || tag === 'title') return
   const style = {
-    ...Object.fromEntries(Object.entries(above).filter(([name]) => inheritedAttributes.includes(name))),
+    ...Object.fromEntries(
+      Object.entries(above).filter(([name]) => inheritedAttributes.includes(name)),
+    ),
     ...attributes,
   }
   doc.save()
@@ -97,7 +114,11 @@ function applyTransform(doc: PdfDocument, transform: string): void {
   }
 }
 
-function applyClip(doc: PdfDocument, reference: string | undefined, named: ReadonlyMap<string, SvgNode>): void {
+function applyClip(
+  doc: PdfDocument,
+  reference: string | undefined,
+  named: ReadonlyMap<string, SvgNode>,
+): void {
   const shape = named.get(idIn(reference))?.children[0]
   if (shape && layPath(doc, shape.tag, shape.attributes)) doc.clip()
 }
@@ -106,13 +127,18 @@ const idIn = (reference = ''): string => /url\(#([^)]*)\)/.exec(reference)?.[1] 
 
 /** Lays the element's path; false where it has none. */
 function layPath(doc: PdfDocument, tag: string, at: SvgAttributes): boolean {
-  const [x, y, width, height] = ['x', 'y', 'width', 'height'].map(name => parseNumber(at[name])) as RectangleBounds
+  const [x, y, width, height] = ['x', 'y', 'width', 'height'].map(name =>
+    parseNumber(at[name]),
+  ) as RectangleBounds
   if (tag === 'path' && at['d']) doc.path(at['d'])
   else if (tag === 'rect' && at['width'] === '100%') doc.rect(0, 0, doc.page.width, doc.page.height)
   else if (tag === 'rect') doc.rect(x, y, width, height)
-  else if (tag === 'circle') doc.circle(parseNumber(at['cx']), parseNumber(at['cy']), parseNumber(at['r']))
+  else if (tag === 'circle')
+    doc.circle(parseNumber(at['cx']), parseNumber(at['cy']), parseNumber(at['r']))
   else if (tag === 'line')
-    doc.moveTo(parseNumber(at['x1']), parseNumber(at['y1'])).lineTo(parseNumber(at['x2']), parseNumber(at['y2']))
+    doc
+      .moveTo(parseNumber(at['x1']), parseNumber(at['y1']))
+      .lineTo(parseNumber(at['x2']), parseNumber(at['y2']))
   else return false
   return true
 }
@@ -165,18 +191,27 @@ function resolvePaint(
 /** Left end and width of a rectangle, or of the path that Vega draws for one (`M0,0h200v9h-200Z`). */
 function horizontalExtent(at: SvgAttributes): [number, number] {
   const path = /^M([\d.-]+),[\d.-]+h([\d.]+)/.exec(at['d'] ?? '')
-  return path ? [Number(path[1]), Number(path[2])] : [parseNumber(at['x']), parseNumber(at['width'])]
+  return path
+    ? [Number(path[1]), Number(path[2])]
+    : [parseNumber(at['x']), parseNumber(at['width'])]
 }
 
 function drawText(doc: PdfDocument, { text, children }: SvgNode, style: SvgAttributes): void {
-  doc.font(style['font-weight'] === 'bold' ? 'bold' : 'regular').fontSize(parseNumber(style['font-size'], 11))
+  doc
+    .font(style['font-weight'] === 'bold' ? 'bold' : 'regular')
+    .fontSize(parseNumber(style['font-size'], 11))
   const opacity = parseNumber(style['opacity'], 1) * parseNumber(style['fill-opacity'], 1)
   doc.fillColor(style['fill'] ?? 'black').fillOpacity(opacity)
   const anchor = { middle: 0.5, end: 1 }[style['text-anchor'] ?? ''] ?? 0
   let y = 0
-  for (const line of children.length === 0 ? [{ text, attributes: {} as SvgAttributes }] : children) {
+  for (const line of children.length === 0
+    ? [{ text, attributes: {} as SvgAttributes }]
+    : children) {
     y += parseNumber(line.attributes['dy'])
     if (line.text === '') continue
-    doc.text(line.text, -anchor * doc.widthOfString(line.text), y, { lineBreak: false, baseline: 'alphabetic' })
+    doc.text(line.text, -anchor * doc.widthOfString(line.text), y, {
+      lineBreak: false,
+      baseline: 'alphabetic',
+    })
   }
 }

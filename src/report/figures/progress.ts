@@ -41,21 +41,36 @@ export interface ProgressNames {
 }
 
 /** Standard and geographic accuracy against the reference's, with lines; one panel per standard benchmark. */
-function progressSpec(parts: readonly ProgressPanel[], names: ProgressNames, width: number): TopLevelSpec {
+function progressSpec(
+  parts: readonly ProgressPanel[],
+  names: ProgressNames,
+  width: number,
+): TopLevelSpec {
   return linePanelsSpec(
     parts.map(part => panelOf(part, names)),
     width,
   )
 }
 
-function panelOf({ title, rows, gap }: ProgressPanel, { reference, geographic, model }: ProgressNames): LinePanel {
+function panelOf(
+  { title, rows, gap }: ProgressPanel,
+  { reference, geographic, model }: ProgressNames,
+): LinePanel {
   const seriesOf = (of: 'standard' | 'geographic', name: string, color: string): PanelSeries => ({
     label: [name, rateText(gap[of].slope)],
     color,
-    points: rows.map(row => ({ model: row.model, x: row.reference, y: row[of], hollow: !row.fitted })),
+    points: rows.map(row => ({
+      model: row.model,
+      x: row.reference,
+      y: row[of],
+      hollow: !row.fitted,
+    })),
     line: percentLine(gap[of]),
   })
-  const series = [seriesOf('standard', title, standardColor), seriesOf('geographic', geographic, geographicColor)]
+  const series = [
+    seriesOf('standard', title, standardColor),
+    seriesOf('geographic', geographic, geographicColor),
+  ]
   const [standardLine, geographicLine] = series.map(({ line }) => line)
   return {
     ...{ title, subtitle: gapText(gap), model, series },
@@ -69,7 +84,8 @@ function panelOf({ title, rows, gap }: ProgressPanel, { reference, geographic, m
 const percentLine = ({ slope, intercept }: ProgressGap['standard']): PanelSeries['line'] =>
   slope === null || intercept === null ? null : { slope, intercept: 100 * intercept }
 
-const rateText = (slope: number | null): string => (slope === null ? 'no line' : `rate ${slope.toFixed(2)}`)
+const rateText = (slope: number | null): string =>
+  slope === null ? 'no line' : `rate ${slope.toFixed(2)}`
 
 function gapText({ difference, ratio, standard, geographic }: ProgressGap): string {
   if (difference === null) return 'no gap: too few models'
@@ -93,9 +109,18 @@ export const progress: FigureKind = {
     }),
 }
 
-function figureOf(results: RunView, dataset: string, parts: readonly ProgressPanel[], model?: string): Figure {
+function figureOf(
+  results: RunView,
+  dataset: string,
+  parts: readonly ProgressPanel[],
+  model?: string,
+): Figure {
   const { reference } = results.roles
-  const names = { reference: results.titleOf(reference!), geographic: results.titleOf(dataset), model }
+  const names = {
+    reference: results.titleOf(reference!),
+    geographic: results.titleOf(dataset),
+    model,
+  }
   const all = parts.flatMap(({ rows }) => rows)
   const single = parts.length === 1 && parts[0]!.title === names.reference
   return {

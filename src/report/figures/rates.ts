@@ -51,7 +51,9 @@ export const rates: FigureKind = {
         caption: figureCaption(
           results,
           `Progress rate: how many points of accuracy a data set gains per point of ${reference}, the slope of the least-squares line over the models, with its 95 % t-interval; fastest first. Geographic data sets are orange, standard benchmarks blue; n counts models.`,
-          results.fittedModels.length < results.models.length ? 'Zero-shot models are left out.' : null,
+          results.fittedModels.length < results.models.length
+            ? 'Zero-shot models are left out.'
+            : null,
         ),
         rows: rows.map(row => ({ ...row, geographic: row.geographic ? 'yes' : 'no' })),
         spec: width => ratesSpec(rows, reference, width),
@@ -60,7 +62,12 @@ export const rates: FigureKind = {
   },
 }
 
-function rateRows({ roles, accuracies: table, titleOf: title, fittedModels: fitted }: RunView): RateRow[] {
+function rateRows({
+  roles,
+  accuracies: table,
+  titleOf: title,
+  fittedModels: fitted,
+}: RunView): RateRow[] {
   const { reference } = roles
   if (reference === null) return []
   const rows = [...roles.standard, ...roles.geographic].map(name => ({
@@ -72,9 +79,21 @@ function rateRows({ roles, accuracies: table, titleOf: title, fittedModels: fitt
     .sort((a, b) => b.rate - a.rate)
 }
 
-function rowOf(benchmark: string, geographic: boolean, { slope, interval, r2, n }: ProgressRate): RateRow[] {
+function rowOf(
+  benchmark: string,
+  geographic: boolean,
+  { slope, interval, r2, n }: ProgressRate,
+): RateRow[] {
   if (slope === null) return []
   return [
-    { benchmark, geographic, rate: slope, low: interval?.[0] ?? null, high: interval?.[1] ?? null, r2, models: n },
+    {
+      benchmark,
+      geographic,
+      rate: slope,
+      low: interval?.[0] ?? null,
+      high: interval?.[1] ?? null,
+      r2,
+      models: n,
+    },
   ]
 }

@@ -48,12 +48,26 @@ function regionLinesSpec(
 const maxNamedRegions = 8
 
 /** One region's models with their line, called by name and rate. */
-export function regionSeries(region: string, all: readonly RegionLineRow[], color: string): PanelSeries {
+export function regionSeries(
+  region: string,
+  all: readonly RegionLineRow[],
+  color: string,
+): PanelSeries {
   const points = all
     .filter(row => row.region === region)
-    .map(({ model, reference, accuracy, fitted }) => ({ model, x: reference, y: accuracy, hollow: !fitted }))
+    .map(({ model, reference, accuracy, fitted }) => ({
+      model,
+      x: reference,
+      y: accuracy,
+      hollow: !fitted,
+    }))
   const line = panelLine(fitPanelLine(points))
-  return { label: [region, ...(line ? [`rate ${line.slope.toFixed(2)}`] : [])], color, points, line }
+  return {
+    label: [region, ...(line ? [`rate ${line.slope.toFixed(2)}`] : [])],
+    color,
+    points,
+    line,
+  }
 }
 
 export const regionLines: FigureKind = {
@@ -62,7 +76,9 @@ export const regionLines: FigureKind = {
   title: 'Accuracy per region against the standard benchmark',
   needs: 'two models with a standard benchmark and a data set with two regions or countries',
   make: (results, options) =>
-    drawPerGeographicDataset(results, options, (_, dataset, { model }) => figureOf(results, dataset, model)),
+    drawPerGeographicDataset(results, options, (_, dataset, { model }) =>
+      figureOf(results, dataset, model),
+    ),
 }
 
 function figureOf(results: RunView, dataset: string, model?: string): Figure | null {
@@ -95,9 +111,18 @@ function figureOf(results: RunView, dataset: string, model?: string): Figure | n
 export function regionLineRows(results: RunView, dataset: string): RegionLineRow[] {
   const { roles, run, accuracies: table, minN, fittedModels: fitted } = results
   const x = table.get(roles.reference ?? '')
-  return regionRows(results, dataset, placeColumn(run, dataset)!).flatMap(({ region, model, accuracy, n }) => {
-    const reference = x?.get(model)
-    if (reference === undefined || n < minN) return []
-    return { region, model, reference: 100 * reference, accuracy, n, fitted: fitted.includes(model) }
-  })
+  return regionRows(results, dataset, placeColumn(run, dataset)!).flatMap(
+    ({ region, model, accuracy, n }) => {
+      const reference = x?.get(model)
+      if (reference === undefined || n < minN) return []
+      return {
+        region,
+        model,
+        reference: 100 * reference,
+        accuracy,
+        n,
+        fitted: fitted.includes(model),
+      }
+    },
+  )
 }

@@ -1,6 +1,12 @@
 import { countryNumericCode } from '../../datasets/labels/countries.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { figureCaption, figureId, modelAndImagesText, modelToShow, drawPerGeographicDataset } from './figure.ts'
+import {
+  figureCaption,
+  figureId,
+  modelAndImagesText,
+  modelToShow,
+  drawPerGeographicDataset,
+} from './figure.ts'
 import { fitText, textWidth } from './fonts.ts'
 import { type MapShape, worldSpec } from './map.ts'
 import { regionsByAccuracy, type RegionRow, regionRows } from './regions.ts'
@@ -19,10 +25,16 @@ export interface RegionCountry {
 const legendLineHeightPx = 15
 
 /** Every country in the colour of its region's accuracy, and below the map each region's colour and numbers. */
-function regionMapSpec(rows: readonly RegionRow[], members: readonly RegionCountry[], width: number): TopLevelSpec {
+function regionMapSpec(
+  rows: readonly RegionRow[],
+  members: readonly RegionCountry[],
+  width: number,
+): TopLevelSpec {
   const shapes = members.flatMap(({ id, country, region }): MapShape[] => {
     const row = rows.find(row => row.region === region)
-    return row ? [{ id, accuracy: row.accuracy, large: true, about: `${country}, ${regionLegendText(row)}` }] : []
+    return row
+      ? [{ id, accuracy: row.accuracy, large: true, about: `${country}, ${regionLegendText(row)}` }]
+      : []
   })
   const top = Math.round(0.46 * width) + 14
   const lines = rows.map((row, i) => ({
@@ -32,7 +44,9 @@ function regionMapSpec(rows: readonly RegionRow[], members: readonly RegionCount
   }))
   return worldSpec(shapes, width, color => [
     {
-      data: { values: rows.map(({ accuracy }, i) => ({ accuracy, py: top + i * legendLineHeightPx })) },
+      data: {
+        values: rows.map(({ accuracy }, i) => ({ accuracy, py: top + i * legendLineHeightPx })),
+      },
       mark: { type: 'square', size: 110, opacity: 1, x: 6, y: { expr: 'datum.py' } },
       encoding: { color },
     },
@@ -58,7 +72,9 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   const model = modelToShow(results, dataset, options)
   const members = regionCountries(results, dataset)
   if (model === undefined || members.length === 0) return null
-  const rows = regionRows(results, dataset, 'region').filter(row => row.model === model && row.n >= results.minN)
+  const rows = regionRows(results, dataset, 'region').filter(
+    row => row.model === model && row.n >= results.minN,
+  )
   const order = regionsByAccuracy(rows)
   rows.sort((a, b) => order.indexOf(a.region) - order.indexOf(b.region))
   if (rows.length < 2) return null
@@ -88,7 +104,8 @@ function regionCountries({ run }: RunView, dataset: string): RegionCountry[] {
   const regions = new Map<string, string>()
   for (const cell of run.cells) {
     const { country, region } = cell.groups
-    if (cell.dataset === dataset && country != null && region != null) regions.set(String(country), String(region))
+    if (cell.dataset === dataset && country != null && region != null)
+      regions.set(String(country), String(region))
   }
   return [...regions].flatMap(([country, region]) => {
     const id = countryNumericCode(country)

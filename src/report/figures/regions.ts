@@ -41,7 +41,11 @@ export interface RegionRow {
 const maxSeparateModels = 5
 
 /** Points with intervals on one accuracy axis, regions in the order given: rows per model, or all models in each row. */
-export function regionsSpec(rows: readonly RegionRow[], regions: readonly string[], width: number): TopLevelSpec {
+export function regionsSpec(
+  rows: readonly RegionRow[],
+  regions: readonly string[],
+  width: number,
+): TopLevelSpec {
   const models = [...new Set(rows.map(({ model }) => model))]
   const labels = regions.map(region => rowLabel(region, rows, 0.36 * width))
   const names = Math.ceil(Math.max(...labels.map(label => textWidth(label, fontSizePx))))
@@ -55,7 +59,8 @@ export function regionsSpec(rows: readonly RegionRow[], regions: readonly string
     inner: width - names - 32,
     rowHeight: models.length > maxSeparateModels ? 26 : 20,
   }
-  if (models.length > maxSeparateModels) return concatPanels([allModelsPanel(rows, models, layout)], 1)
+  if (models.length > maxSeparateModels)
+    return concatPanels([allModelsPanel(rows, models, layout)], 1)
   const parts = models.map((model, i) => {
     const own = rows.filter(row => row.model === model)
     return singleModelPanel(own, layout, models.length > 1 ? model : null, i === models.length - 1)
@@ -83,14 +88,27 @@ function rowLabel(region: string, rows: readonly RegionRow[], width: number): st
   return `${fitText(region, width - textWidth(n, fontSizePx), fontSizePx)}${n}`
 }
 
-const regionsEncoding = ({ range, regions }: RegionsLayout, labelled: boolean): PositionEncoding => ({
+const regionsEncoding = (
+  { range, regions }: RegionsLayout,
+  labelled: boolean,
+): PositionEncoding => ({
   x: {
     field: 'accuracy',
     type: 'quantitative',
     scale: { domain: range.domain, nice: false, zero: false },
-    axis: { title: labelled ? 'top-1 accuracy (%)' : null, labels: labelled, values: range.values, ticks: labelled },
+    axis: {
+      title: labelled ? 'top-1 accuracy (%)' : null,
+      labels: labelled,
+      values: range.values,
+      ticks: labelled,
+    },
   },
-  y: { field: 'row', type: 'quantitative', scale: { domain: [regions.length, 0], nice: false }, axis: null },
+  y: {
+    field: 'row',
+    type: 'quantitative',
+    scale: { domain: [regions.length, 0], nice: false },
+    axis: null,
+  },
 })
 
 const regionValues = (rows: readonly RegionRow[], { regions }: RegionsLayout, color: string) =>
@@ -114,7 +132,9 @@ function singleModelPanel(
 ): PanelSpec {
   const { inner, names, regions, rowHeight } = layout
   return {
-    ...(title === null ? {} : { title: { text: fitText(title, inner + names, titleSizePx, true), offset: 2 } }),
+    ...(title === null
+      ? {}
+      : { title: { text: fitText(title, inner + names, titleSizePx, true), offset: 2 } }),
     width: inner,
     height: regions.length * rowHeight,
     layer: [
@@ -125,7 +145,11 @@ function singleModelPanel(
 }
 
 /** Every model as a tick; the best, the middle and the worst one as points with intervals. */
-function allModelsPanel(rows: readonly RegionRow[], models: readonly string[], layout: RegionsLayout): PanelSpec {
+function allModelsPanel(
+  rows: readonly RegionRow[],
+  models: readonly string[],
+  layout: RegionsLayout,
+): PanelSpec {
   const position = regionsEncoding(layout, true)
   const shown = [0, Math.floor((models.length - 1) / 2), models.length - 1].map(i => models[i]!)
   const colors = [seriesColor(0), ink, seriesColor(1)]
@@ -134,8 +158,17 @@ function allModelsPanel(rows: readonly RegionRow[], models: readonly string[], l
     height: layout.regions.length * layout.rowHeight,
     layer: [
       {
-        data: { values: regionValues(rows, layout, '').map(({ row, accuracy }) => ({ row, accuracy })) },
-        mark: { type: 'tick', orient: 'vertical', color: mutedColor.light, opacity: 0.35, thickness: 1, size: 18 },
+        data: {
+          values: regionValues(rows, layout, '').map(({ row, accuracy }) => ({ row, accuracy })),
+        },
+        mark: {
+          type: 'tick',
+          orient: 'vertical',
+          color: mutedColor.light,
+          opacity: 0.35,
+          thickness: 1,
+          size: 18,
+        },
         encoding: position,
       },
       ...shown.flatMap((model, i) => {
@@ -194,7 +227,9 @@ function figureOf(results: RunView, dataset: string, { model }: FigureOptions): 
   const order = regionsByAccuracy(large)
   const name = results.titleOf(dataset)
   const groups = results.accuracyBy(column).filter(row => row.dataset === dataset)
-  const left = [...new Set(groups.map(({ group }) => group))].filter(group => !order.includes(group))
+  const left = [...new Set(groups.map(({ group }) => group))].filter(
+    group => !order.includes(group),
+  )
   const models = countModels(large)
   const drawn = sum(order.map(region => regionImages(large, region)))
   return {
@@ -207,7 +242,9 @@ function figureOf(results: RunView, dataset: string, { model }: FigureOptions): 
       models > maxSeparateModels
         ? 'Grey ticks are all models; the best, middle and worst by overall accuracy are marked.'
         : null,
-      left.length > 0 ? `Left out for fewer than ${results.minN} images: ${left.join(', ')}.` : null,
+      left.length > 0
+        ? `Left out for fewer than ${results.minN} images: ${left.join(', ')}.`
+        : null,
     ),
     rows: large.map(row => ({ ...row })),
     spec: width => regionsSpec(large, order, width),
@@ -220,14 +257,24 @@ export function regionRows(results: RunView, dataset: string, column: string): R
   return results
     .accuracyBy(column)
     .filter(row => row.dataset === dataset && row.top1 !== null)
-    .map(({ model, group, n, errors, ...row }) => ({ model, region: group, n, errors, ...accuracyPercent(row) }))
+    .map(({ model, group, n, errors, ...row }) => ({
+      model,
+      region: group,
+      n,
+      errors,
+      ...accuracyPercent(row),
+    }))
     .sort(
-      (a, b) => overall.get(b.model)! - overall.get(a.model)! || (a.model < b.model ? -1 : Number(a.model > b.model)),
+      (a, b) =>
+        overall.get(b.model)! - overall.get(a.model)! ||
+        (a.model < b.model ? -1 : Number(a.model > b.model)),
     )
 }
 
 /** Regions by mean accuracy over the models, highest first. */
-export function regionsByAccuracy(rows: readonly Pick<RegionRow, 'region' | 'accuracy'>[]): string[] {
+export function regionsByAccuracy(
+  rows: readonly Pick<RegionRow, 'region' | 'accuracy'>[],
+): string[] {
   const sums = new Map<string, { sum: number; n: number }>()
   for (const { region, accuracy } of rows) {
     const { sum, n } = sums.get(region) ?? { sum: 0, n: 0 }

@@ -40,7 +40,11 @@ export async function renderPng(svg: string, scale = 2): Promise<Uint8Array> {
   const drawn = new Resvg(withColors(svg, printColors), {
     fitTo: { mode: 'zoom', value: scale },
     background: printColors.paper,
-    font: { loadSystemFonts: !hasAllGlyphs(svg), fontFiles: fontFiles(), defaultFontFamily: fontFamily },
+    font: {
+      loadSystemFonts: !hasAllGlyphs(svg),
+      fontFiles: fontFiles(),
+      defaultFontFamily: fontFamily,
+    },
   })
   return drawn.render().asPng()
 }
@@ -72,13 +76,17 @@ const slimSvg = (svg: string): string =>
     .replace(emptyParts, '')
     .replace(describedMark, (whole, tag: string, attributes: string) => {
       const text = ariaLabel.exec(attributes)?.[1]
-      return text === undefined ? whole : `<${tag}${attributes.replace(ariaLabel, '')}><title>${text}</title></${tag}>`
+      return text === undefined
+        ? whole
+        : `<${tag}${attributes.replace(ariaLabel, '')}><title>${text}</title></${tag}>`
     })
     .replace(guideLabel, '<g$1')
     .replace(/<[a-z][^>]*>/g, tag =>
       tag
         .replace(idleAttributes, '')
-        .replace(pixelAttributes, part => part.replace(longNumber, number => String(roundToTenths(number)))),
+        .replace(pixelAttributes, part =>
+          part.replace(longNumber, number => String(roundToTenths(number))),
+        ),
     )
     .replaceAll(` font-family="${fontFamily}"`, '')
     .replaceAll(` font-size="${fontSizePx}px"`, '')
@@ -95,8 +103,12 @@ const inheritableAttributes =
 
 /** Marks with what all of them share said once, on their group. */
 function hoistAttributes(children: string): string {
-  const tags = [...children.matchAll(/<(?:path|circle|line|rect|text)\b[^>]*>/g)].map(([tag]) => tag)
-  const shared = (tags[0]!.match(inheritableAttributes) ?? []).filter(one => tags.every(tag => tag.includes(one)))
+  const tags = [...children.matchAll(/<(?:path|circle|line|rect|text)\b[^>]*>/g)].map(
+    ([tag]) => tag,
+  )
+  const shared = (tags[0]!.match(inheritableAttributes) ?? []).filter(one =>
+    tags.every(tag => tag.includes(one)),
+  )
   const bare = shared.reduce((text, one) => text.replaceAll(one, ''), children)
   return `<g${shared.join('')}>${bare}</g>`
 }
@@ -106,18 +118,21 @@ const minStepTenthsPx = 6
 
 /** Long straight runs of a path, as outlines of countries are, as steps from point to point, which are shorter to write. */
 const relativePath = (path: string): string =>
-  path.replace(/M([-\d.]+),([-\d.]+)((?:L[-\d.]+,[-\d.]+){4,})/g, (_, x: string, y: string, rest: string) => {
-    let [atX, atY] = [toTenths(x), toTenths(y)]
-    const points = rest.slice(1).split('L')
-    const steps = points.flatMap((point, i) => {
-      const [toX = 0, toY = 0] = point.split(',').map(toTenths)
-      const [dx, dy] = [toX - atX, toY - atY]
-      if (Math.abs(dx) + Math.abs(dy) < minStepTenthsPx && i < points.length - 1) return []
-      ;[atX, atY] = [toX, toY]
-      return `${dx / 10},${dy / 10}`
-    })
-    return `M${x},${y}l${steps.join(' ')}`
-  })
+  path.replace(
+    /M([-\d.]+),([-\d.]+)((?:L[-\d.]+,[-\d.]+){4,})/g,
+    (_, x: string, y: string, rest: string) => {
+      let [atX, atY] = [toTenths(x), toTenths(y)]
+      const points = rest.slice(1).split('L')
+      const steps = points.flatMap((point, i) => {
+        const [toX = 0, toY = 0] = point.split(',').map(toTenths)
+        const [dx, dy] = [toX - atX, toY - atY]
+        if (Math.abs(dx) + Math.abs(dy) < minStepTenthsPx && i < points.length - 1) return []
+        ;[atX, atY] = [toX, toY]
+        return `${dx / 10},${dy / 10}`
+      })
+      return `M${x},${y}l${steps.join(' ')}`
+    },
+  )
 
 const toTenths = (number: string): number => Math.round(10 * Number(number))
 
@@ -140,7 +155,12 @@ function collectComplaints() {
 
 const refuseLoading = (uri: string): Promise<never> =>
   Promise.reject(new Error(`it asks for ${uri}, but figures carry their data`))
-const closedLoader = { load: refuseLoading, sanitize: refuseLoading, http: refuseLoading, file: refuseLoading }
+const closedLoader = {
+  load: refuseLoading,
+  sanitize: refuseLoading,
+  http: refuseLoading,
+  file: refuseLoading,
+}
 
 type VegaTextItem = Record<'fontSize' | 'fontWeight' | 'text' | 'limit', unknown>
 

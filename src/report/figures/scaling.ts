@@ -61,14 +61,21 @@ export interface ScalingPart {
 }
 
 /** Means of groups of models by size with 95 % intervals, over a point for each model; one panel a part, all on one axis. */
-export function scalingSpec(parts: readonly ScalingPart[], measure: string, width: number, most = 2): TopLevelSpec {
+export function scalingSpec(
+  parts: readonly ScalingPart[],
+  measure: string,
+  width: number,
+  most = 2,
+): TopLevelSpec {
   const columns = width < 500 ? 1 : most
   const space = Math.min(480, Math.floor((width - 24 * (columns - 1)) / columns))
   const grouped = parts.map(({ title, rows }) => {
     const scale = sizeScales.find(({ size }) => size === rows[0]!.size)!
     return { title, rows, scale, groups: sizeGroupsOf(scale, rows) }
   })
-  const intervals = grouped.flatMap(({ groups }) => groups.flatMap(group => intervalOf(group) ?? []))
+  const intervals = grouped.flatMap(({ groups }) =>
+    groups.flatMap(group => intervalOf(group) ?? []),
+  )
   const disparities = parts.flatMap(({ rows }) => rows.map(row => row.disparity))
   const { domain, values } = roundDomain([0, ...intervals, ...disparities], 0)
   return concatPanels(
@@ -131,8 +138,18 @@ function panelOf(
 const positionOf =
   ({ measure, domain, values }: ScalingAxis, groups: number) =>
   (field: string): PositionEncoding => ({
-    x: { field: 'at', type: 'quantitative', scale: { domain: [0, groups], nice: false }, axis: null },
-    y: { field, type: 'quantitative', scale: { domain, nice: false }, axis: { title: `${measure} (points)`, values } },
+    x: {
+      field: 'at',
+      type: 'quantitative',
+      scale: { domain: [0, groups], nice: false },
+      axis: null,
+    },
+    y: {
+      field,
+      type: 'quantitative',
+      scale: { domain, nice: false },
+      axis: { title: `${measure} (points)`, values },
+    },
   })
 
 function meanLayers(
@@ -146,11 +163,19 @@ function meanLayers(
       mark: { type: 'rule', color, strokeWidth: 2.5, opacity: 0.6 },
       encoding: { ...position('low'), y2: { field: 'high' } },
     },
-    { data: { values }, mark: { type: 'circle', color, size: 70, opacity: 1 }, encoding: position('mean') },
+    {
+      data: { values },
+      mark: { type: 'circle', color, size: 70, opacity: 1 },
+      encoding: position('mean'),
+    },
   ]
 }
 
-function groupNames(groups: readonly (readonly string[])[], inner: number, height: number): UnitSpec {
+function groupNames(
+  groups: readonly (readonly string[])[],
+  inner: number,
+  height: number,
+): UnitSpec {
   const step = inner / groups.length
   const values = groups.flatMap((lines, i) =>
     lines.map((text, row) => ({ text, px: (i + 0.5) * step, py: height + 12 + 13 * row })),
@@ -167,7 +192,10 @@ export const scaling: FigureKind = {
 }
 
 /** The catalogue models' sizes with their disparity on a data set, and what that is on an axis and in a caption. */
-export function scalingRows(results: RunView, dataset: string): { measure: string; grey: string; sized: ScalingRow[] } {
+export function scalingRows(
+  results: RunView,
+  dataset: string,
+): { measure: string; grey: string; sized: ScalingRow[] } {
   const { measure, description: says, rows } = disparityMeasure(results.disparitiesOn(dataset))
   const grey = `Grey: each model’s ${says} of ${results.titleOf(dataset)}, in percentage points. Orange: means of the models of each size, with 95 % t-intervals of three models or more; n counts models.`
   return { measure, grey, sized: rows.flatMap(({ model, value }) => sizesOf(model, value)) }
@@ -203,7 +231,9 @@ export function architectureParts(rows: readonly ScalingRow[]): ScalingPart[] {
     groups.flatMap(group => {
       const own = rows.filter(row => row.size === size && row.group === group)
       const steps = new Set(own.map(({ value }) => edges.filter(edge => value >= edge).length))
-      return steps.size < 2 ? [] : [{ title: `${group}: ${size === 'parameters' ? size : 'data'}`, rows: own }]
+      return steps.size < 2
+        ? []
+        : [{ title: `${group}: ${size === 'parameters' ? size : 'data'}`, rows: own }]
     }),
   )
 }
@@ -213,7 +243,9 @@ function sizesOf(model: string, disparity: number): ScalingRow[] {
   if (!known) return []
   const row = { model, group: known.group, disparity }
   return [
-    ...(known.images === null ? [] : [{ ...row, size: 'training images' as const, value: known.images }]),
+    ...(known.images === null
+      ? []
+      : [{ ...row, size: 'training images' as const, value: known.images }]),
     { ...row, size: 'parameters', value: known.parameters },
   ]
 }

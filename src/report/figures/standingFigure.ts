@@ -1,6 +1,12 @@
 import { type Figure, figureId } from './figure.ts'
 import { countText } from '../../lib/table/text.ts'
-import { panelLine, linePanelsSpec, fitPanelLine, type LinePanel, type PanelPoint } from './linePanel.ts'
+import {
+  panelLine,
+  linePanelsSpec,
+  fitPanelLine,
+  type LinePanel,
+  type PanelPoint,
+} from './linePanel.ts'
 import { mutedColor, standardColor } from './theme.ts'
 import { percent } from '../../lib/table/text.ts'
 import { pointsText } from '../../analysis/compareText.ts'
@@ -35,12 +41,20 @@ function panelOf(
   { measure, reference, value, residual, interval, r2 }: MeasureStanding,
   { model, against }: Standing,
 ): LinePanel {
-  const others = comparableModels(model, against.models).flatMap(({ model, values }): PanelPoint[] => {
-    const [x, y] = [values.get(against.benchmark), values.get(measure)]
-    return x === undefined || y === undefined ? [] : [{ model, x: 100 * x, y: 100 * y }]
-  })
+  const others = comparableModels(model, against.models).flatMap(
+    ({ model, values }): PanelPoint[] => {
+      const [x, y] = [values.get(against.benchmark), values.get(measure)]
+      return x === undefined || y === undefined ? [] : [{ model, x: 100 * x, y: 100 * y }]
+    },
+  )
   const [low, high] = interval!
-  const own = { model: model.model, x: 100 * reference, y: 100 * value, low: 100 * low, high: 100 * high }
+  const own = {
+    model: model.model,
+    x: 100 * reference,
+    y: 100 * value,
+    low: 100 * low,
+    high: 100 * high,
+  }
   const difference = isDifferenceMeasure(measure)
   return {
     title: measure,
@@ -51,7 +65,13 @@ function panelOf(
     startsAtZero: difference,
     series: [
       { label: [], color: standardColor, points: [own], line: null },
-      { label: [], color: mutedColor.light, points: others, line: panelLine(fitPanelLine(others)), muted: true },
+      {
+        label: [],
+        color: mutedColor.light,
+        points: others,
+        line: panelLine(fitPanelLine(others)),
+        muted: true,
+      },
     ],
   }
 }

@@ -1,7 +1,13 @@
 /** Figures of training experiments: means over seeds with 95 % t-intervals, by what was varied. */
 import { mean, meanInterval } from '../../metrics/numbers.ts'
 import { type StudyValues } from '../../results/studies.ts'
-import { figureCaption, type Figure, type FigureKind, type FigureOptions, figureId } from './figure.ts'
+import {
+  figureCaption,
+  type Figure,
+  type FigureKind,
+  type FigureOptions,
+  figureId,
+} from './figure.ts'
 import { countText } from '../../lib/table/text.ts'
 import { linePanelsSpec, type LinePanel } from './linePanel.ts'
 import { type RunView } from '../../analysis/runView.ts'
@@ -50,9 +56,21 @@ function panelOf(
     line: null,
     points: rows
       .filter(row => row.metric === metric)
-      .map(({ setting, mean, low, high, seeds }) => ({ model: `${seeds} seeds`, x: setting, y: mean, low, high })),
+      .map(({ setting, mean, low, high, seeds }) => ({
+        model: `${seeds} seeds`,
+        x: setting,
+        y: mean,
+        low,
+        high,
+      })),
   }))
-  return { title, x, y, startsAtZero: difference, series: drawn.filter(({ points }) => points.length > 0) }
+  return {
+    title,
+    x,
+    y,
+    startsAtZero: difference,
+    series: drawn.filter(({ points }) => points.length > 0),
+  }
 }
 
 function studyRows(stored: readonly StudyValues[]): StudyFigureRow[] {
@@ -89,7 +107,10 @@ function byDataset(rows: readonly StudyFigureRow[], what: string): StudyPanel['s
     .map(metric => metric.slice(0, -ending.length))
     .filter(dataset => !paperDatasets.some(one => one.dataset === dataset))
     .map((dataset, i) => ({ dataset, label: dataset, color: seriesColor(i + 3) }))
-  return [...paperDatasets, ...others].map(({ dataset, ...series }) => ({ ...series, metric: `${dataset}${ending}` }))
+  return [...paperDatasets, ...others].map(({ dataset, ...series }) => ({
+    ...series,
+    metric: `${dataset}${ending}`,
+  }))
 }
 
 const figureOf = (kind: StudyFigure): FigureKind => ({
@@ -99,10 +120,18 @@ const figureOf = (kind: StudyFigure): FigureKind => ({
   needs: `a stored study ${kind.study} with ${kind.needs}`,
   make: (results: RunView, { model }: FigureOptions) => {
     const stored = results.run.studies.get(kind.study) ?? []
-    const models = [...new Set(stored.map(row => row.model))].filter(one => model === undefined || one === model)
+    const models = [...new Set(stored.map(row => row.model))].filter(
+      one => model === undefined || one === model,
+    )
     const many = models.length > 1
     return models.flatMap(one =>
-      studyFigures(kind, results, studyRows(stored.filter(row => row.model === one)), one, many ? one : undefined),
+      studyFigures(
+        kind,
+        results,
+        studyRows(stored.filter(row => row.model === one)),
+        one,
+        many ? one : undefined,
+      ),
     )
   },
 })
@@ -115,7 +144,10 @@ function studyFigures(
   modelInId: string | undefined,
 ): Figure[] {
   const parts = panels(rows)
-    .map(panel => ({ ...panel, series: panel.series.filter(one => rows.some(row => row.metric === one.metric)) }))
+    .map(panel => ({
+      ...panel,
+      series: panel.series.filter(one => rows.some(row => row.metric === one.metric)),
+    }))
     .filter(({ series }) => series.length > 0)
   if (parts.length === 0) return []
   const seeds = Math.max(...rows.map(row => row.seeds))
@@ -127,7 +159,11 @@ function studyFigures(
       id: figureId(name, ...(modelInId === undefined ? [] : [modelInId])),
       title,
       subtitle: model === undefined ? size : `${model}, ${size}`,
-      caption: figureCaption(results, says(rows), 'Bars are 95 % t-intervals of the mean over seeds.'),
+      caption: figureCaption(
+        results,
+        says(rows),
+        'Bars are 95 % t-intervals of the mean over seeds.',
+      ),
       rows: rows.map(row => ({ ...row })),
       spec: width => studySpec(rows, parts, x, width),
     },
@@ -135,19 +171,39 @@ function studyFigures(
 }
 
 export const retraining = figureOf({
-  ...{ name: 'retraining', study: 'last-layer', needs: 'an accuracy or a disparity', paper: ['table 4', 'table 9'] },
+  ...{
+    name: 'retraining',
+    study: 'last-layer',
+    needs: 'an accuracy or a disparity',
+    paper: ['table 4', 'table 9'],
+  },
   title: 'Retraining the last layer',
   x: 'training images used (%)',
   describe: () =>
     'Top-1 accuracy in percent and disparity in percentage points of a model whose last layer was retrained on a share of the training images; at 0 % it is the one that training started from.',
   panels: rows => [
-    { title: 'accuracy', y: 'top-1 accuracy (%)', startsAtZero: false, series: byDataset(rows, 'accuracy') },
-    { title: 'disparity', y: 'disparity (points)', startsAtZero: true, series: byDataset(rows, 'disparity') },
+    {
+      title: 'accuracy',
+      y: 'top-1 accuracy (%)',
+      startsAtZero: false,
+      series: byDataset(rows, 'accuracy'),
+    },
+    {
+      title: 'disparity',
+      y: 'disparity (points)',
+      startsAtZero: true,
+      series: byDataset(rows, 'disparity'),
+    },
   ],
 })
 
 export const westernShare = figureOf({
-  ...{ name: 'western-share', study: 'western-share', needs: 'figures of two regions', paper: ['11'] },
+  ...{
+    name: 'western-share',
+    study: 'western-share',
+    needs: 'figures of two regions',
+    paper: ['11'],
+  },
   title: 'Disparity by the western share of the training images',
   x: 'training images from Europe and the Americas (%)',
   describe: rows =>
@@ -164,5 +220,6 @@ export const westernShare = figureOf({
 })
 
 const europeAfrica = 'europe minus africa'
-const hasBoth = (rows: readonly StudyFigureRow[]): boolean => rows.some(({ metric }) => metric === europeAfrica)
+const hasBoth = (rows: readonly StudyFigureRow[]): boolean =>
+  rows.some(({ metric }) => metric === europeAfrica)
 const differencePanel = (y: string) => ({ title: '', y, startsAtZero: true })

@@ -37,7 +37,11 @@ export function colorDomain(accuracies: readonly number[]): [low: number, high: 
 }
 
 /** Accuracies as colours that are readable with colour blindness and in grey, with a legend `length` pixels long or none. */
-export const accuracyColor = (field: string, domain: readonly [number, number], length: number | null) => ({
+export const accuracyColor = (
+  field: string,
+  domain: readonly [number, number],
+  length: number | null,
+) => ({
   field,
   type: 'quantitative' as const,
   scale: { scheme: 'viridis', domain: [...domain] } as const,

@@ -20,12 +20,23 @@ export interface PositionEncoding {
 /** Text at pixels of its panel: each row has `px`, `py`, `text` and, where `colored`, its `color`. */
 export function pixelText(
   values: readonly { px: number; py: number; text: string; color?: string }[],
-  mark: { align: 'left' | 'right' | 'center'; fontSize: number; color?: string; fontWeight?: 'bold' },
+  mark: {
+    align: 'left' | 'right' | 'center'
+    fontSize: number
+    color?: string
+    fontWeight?: 'bold'
+  },
 ): UnitSpec {
   const colored = values.some(({ color }) => color !== undefined)
   return {
     data: { values: values.map(value => ({ ...value })) },
-    mark: { type: 'text', baseline: 'middle', x: { expr: 'datum.px' }, y: { expr: 'datum.py' }, ...mark },
+    mark: {
+      type: 'text',
+      baseline: 'middle',
+      x: { expr: 'datum.px' },
+      y: { expr: 'datum.py' },
+      ...mark,
+    },
     encoding: {
       text: { field: 'text' },
       ...(colored ? { color: { field: 'color', type: 'nominal', scale: null } } : {}),

@@ -30,7 +30,9 @@ export function countryMiddle(id: string): [longitude: number, latitude: number]
     .flat(3)
     .flatMap(arc => decodeArc(arcs[Number(arc) < 0 ? ~Number(arc) : Number(arc)]!))
   const middle = (axis: 0 | 1): number => {
-    const values = points.map(point => point[axis] * transform.scale[axis] + transform.translate[axis])
+    const values = points.map(
+      point => point[axis] * transform.scale[axis] + transform.translate[axis],
+    )
     return (Math.min(...values) + Math.max(...values)) / 2
   }
   return [middle(0), middle(1)]

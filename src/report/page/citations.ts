@@ -1,5 +1,10 @@
 import { benchmarks } from '../../datasets/benchmarks/benchmarks.ts'
-import { allWorks, type Bibliography, bibtexEntries, citationText } from '../../analysis/citing/bibliography.ts'
+import {
+  allWorks,
+  type Bibliography,
+  bibtexEntries,
+  citationText,
+} from '../../analysis/citing/bibliography.ts'
 import { uncitedNotes } from '../../analysis/citing/methods.ts'
 import { benchmarkNameOf } from '../../analysis/datasetRoles.ts'
 import { markup, type Markup, trustMarkup } from './markup.ts'
@@ -7,7 +12,9 @@ import { markup, type Markup, trustMarkup } from './markup.ts'
 /** What to cite: the paper whose measures these are, the benchmarks with their terms, the models. */
 export function citationsSection(cited: Bibliography): Markup {
   const { measures, datasets, models } = cited
-  const known = [...new Set([...datasets].flatMap(([name, work]) => (work ? [benchmarkNameOf(name)] : [])))]
+  const known = [
+    ...new Set([...datasets].flatMap(([name, work]) => (work ? [benchmarkNameOf(name)] : []))),
+  ]
   const items = benchmarks
     .filter(({ name }) => known.includes(name))
     .map(({ name, title, terms, source }) => {
@@ -22,7 +29,9 @@ export function citationsSection(cited: Bibliography): Markup {
     </ul>
     ${uncitedNotes(cited).map(text => markup`<p>${text}</p>`)}
     <h3>BibTeX</h3>
-    <pre class="scroll" tabindex="0" role="region" aria-label="BibTeX">${bibtexEntries(allWorks(cited))
+    <pre class="scroll" tabindex="0" role="region" aria-label="BibTeX">${bibtexEntries(
+      allWorks(cited),
+    )
       .split('\n')
       .map(line => [line, trustMarkup('\n')])}</pre> `
 }

@@ -1,19 +1,37 @@
 import { type Benchmark } from '../../datasets/benchmarks/benchmark.ts'
 import { benchmarks, requireBenchmark } from '../../datasets/benchmarks/benchmarks.ts'
 import { type DatasetCheck } from '../../datasets/check.ts'
-import { type TableColumn, fieldColumns, type TableFormat, formatTable } from '../../lib/table/columns.ts'
+import {
+  type TableColumn,
+  fieldColumns,
+  type TableFormat,
+  formatTable,
+} from '../../lib/table/columns.ts'
 import { bytesText, stripControlCharacters } from '../../lib/table/text.ts'
 
 const datasetColumns: TableColumn<Benchmark>[] = [
   ...fieldColumns({ name: 'name', title: 'title', kind: 'kind' }),
   { name: 'images', heading: 'images', value: row => row.expectedCounts(row.variants[0]!).images },
-  { name: 'classes', heading: 'classes', value: row => row.expectedCounts(row.variants[0]!).classes },
-  { name: 'regions', heading: 'regions', value: row => row.expectedCounts(row.variants[0]!).regions ?? null },
-  { name: 'fetch', heading: 'geogap fetch', value: row => (row.downloads.length > 0 ? 'yes' : 'by hand') },
+  {
+    name: 'classes',
+    heading: 'classes',
+    value: row => row.expectedCounts(row.variants[0]!).classes,
+  },
+  {
+    name: 'regions',
+    heading: 'regions',
+    value: row => row.expectedCounts(row.variants[0]!).regions ?? null,
+  },
+  {
+    name: 'fetch',
+    heading: 'geogap fetch',
+    value: row => (row.downloads.length > 0 ? 'yes' : 'by hand'),
+  },
 ]
 
 /** Every benchmark that is known by name. */
-export const datasetTable = (format: TableFormat): string => formatTable(datasetColumns, benchmarks, format)
+export const datasetTable = (format: TableFormat): string =>
+  formatTable(datasetColumns, benchmarks, format)
 
 /** What is known of one benchmark, as plain data. */
 export function datasetFacts(name: string) {
@@ -29,12 +47,24 @@ export function datasetFacts(name: string) {
     downloads,
     expectedCounts: expected,
   } = benchmark
-  return { name, title, kind, ...expected(variant), variants, source, terms, get, places: places(variant), downloads }
+  return {
+    name,
+    title,
+    kind,
+    ...expected(variant),
+    variants,
+    source,
+    terms,
+    get,
+    places: places(variant),
+    downloads,
+  }
 }
 
 /** One benchmark in full. */
 export function datasetSheet(name: string): string {
-  const { title, kind, source, terms, variants, get, places, downloads, ...expected } = datasetFacts(name)
+  const { title, kind, source, terms, variants, get, places, downloads, ...expected } =
+    datasetFacts(name)
   const { images, classes, regions } = expected
   const rows = [
     ['kind', kind],
@@ -43,13 +73,18 @@ export function datasetSheet(name: string): string {
     ...(regions === undefined ? [] : [['regions', String(regions)]]),
     [
       'variants',
-      variants.length > 12 ? `${variants.slice(0, 12).join(', ')} … (${variants.length})` : variants.join(', '),
+      variants.length > 12
+        ? `${variants.slice(0, 12).join(', ')} … (${variants.length})`
+        : variants.join(', '),
     ],
     ['source', source],
     ['terms', terms],
     ['get', get],
     ['looked for', places.join(', ')],
-    ...downloads.map(({ url, bytes }) => ['download', bytes === undefined ? url : `${url} (${bytesText(bytes)})`]),
+    ...downloads.map(({ url, bytes }) => [
+      'download',
+      bytes === undefined ? url : `${url} (${bytesText(bytes)})`,
+    ]),
   ]
   return `${[title, ...rows.map(([key, value]) => `  ${key!.padEnd(11)}${value!}`)].join('\n')}\n`
 }
@@ -66,10 +101,14 @@ export function datasetCheckText(check: DatasetCheck): string {
   }
   const part = (what: string, items: readonly string[]): void => {
     if (items.length === 0) return
-    lines.push(`  ${items.length} ${what}:`, ...items.slice(0, maxShownItems).map(item => `    ${item}`))
+    lines.push(
+      `  ${items.length} ${what}:`,
+      ...items.slice(0, maxShownItems).map(item => `    ${item}`),
+    )
     if (items.length > maxShownItems) lines.push(`    … and ${items.length - maxShownItems} more`)
   }
-  if (check.unmapped > 0) lines.push(`  ${check.unmapped} images of classes that no choice stands for, not scored`)
+  if (check.unmapped > 0)
+    lines.push(`  ${check.unmapped} images of classes that no choice stands for, not scored`)
   part('missing files', check.missing)
   part(
     'unreadable images',
@@ -80,7 +119,8 @@ export function datasetCheckText(check: DatasetCheck): string {
     check.problems.map(({ id, code, message }) => `${id}: ${code}, ${message}`),
   )
   part('differences from what the authors state', check.differences)
-  if (lines.length === 1 + Object.values(check.counts).filter(counts => counts.length > 0).length) lines.push('  whole')
+  if (lines.length === 1 + Object.values(check.counts).filter(counts => counts.length > 0).length)
+    lines.push('  whole')
   lines.push(...check.notes.map(note => `  note: ${note}`))
   return `${lines.map(stripControlCharacters).join('\n')}\n`
 }

@@ -14,8 +14,19 @@ export const estimateTable = (rows: readonly EstimateRow[]): Table =>
       ],
     },
     [
-      ...fieldColumns({ model: 'model', dataset: 'data set', preprocessing: '', until: 'until', group: 'group' }),
-      { name: 'read', heading: 'read', value: row => row.read, show: row => `${row.read} of ${row.images}` },
+      ...fieldColumns({
+        model: 'model',
+        dataset: 'data set',
+        preprocessing: '',
+        until: 'until',
+        group: 'group',
+      }),
+      {
+        name: 'read',
+        heading: 'read',
+        value: row => row.read,
+        show: row => `${row.read} of ${row.images}`,
+      },
       fieldColumn('images', ''),
       shareColumn('estimate', 'top-1 %'),
       ...intervalColumns<EstimateRow>(({ low, high }) => [low, high]),
@@ -36,10 +47,14 @@ export function savingLines(rows: readonly EstimateRow[]): string[] {
   return names.map(name => {
     const groups = rows.filter(row => evaluationName(row) === name)
     const { until, controls } = groups[0]!
-    const sum = (of: (row: EstimateRow) => number): number => groups.reduce((total, row) => total + of(row), 0)
+    const sum = (of: (row: EstimateRow) => number): number =>
+      groups.reduce((total, row) => total + of(row), 0)
     const [read, images] = [sum(row => row.read), sum(row => row.images)]
     const alone = sum(imagesWithoutControls)
-    const spared = controls > 0 ? `; without the outcomes of ${controls} other models about ${Math.round(alone)}` : ''
+    const spared =
+      controls > 0
+        ? `; without the outcomes of ${controls} other models about ${Math.round(alone)}`
+        : ''
     return `${name}: ${until} with ${read} of ${images} images (${percent(read / images, 0)} %)${spared}`
   })
 }

@@ -4,12 +4,21 @@ import { z } from 'zod'
 import { unknownNameError } from '../../lib/errors.ts'
 import { sizeGroups } from '../../metrics/scaling.ts'
 import { testbedRows } from '../../models/listing.ts'
-import { publishedAccuracies, publishedSources, unpublishedRows } from '../../analysis/paper/publishedAccuracies.ts'
+import {
+  publishedAccuracies,
+  publishedSources,
+  unpublishedRows,
+} from '../../analysis/paper/publishedAccuracies.ts'
 import { paperClaims } from '../../analysis/paper/printedNumbers.ts'
 import { openRun } from '../../results/run.ts'
 import { type Table } from '../../lib/table/table.ts'
 import { paperComparison, paperTables } from '../../analysis/paper/index.ts'
-import { type TableColumn, fieldColumns, formatTable, shareColumn } from '../../lib/table/columns.ts'
+import {
+  type TableColumn,
+  fieldColumns,
+  formatTable,
+  shareColumn,
+} from '../../lib/table/columns.ts'
 import { percentRange } from '../../lib/table/text.ts'
 
 const experimentSchema = z.strictObject({
@@ -79,7 +88,16 @@ export async function experimentResultsText(
     const said = paperClaims().flatMap(({ id, says }) => (claims.includes(id) ? says : []))
     const { title, text } = await paperComparison(run, 'claims')
     const [head, rule, ...lines] = text('text').split('\n')
-    parts.push([title, '', head, rule, ...lines.filter(line => said.some(says => line.includes(says))), ''].join('\n'))
+    parts.push(
+      [
+        title,
+        '',
+        head,
+        rule,
+        ...lines.filter(line => said.some(says => line.includes(says))),
+        '',
+      ].join('\n'),
+    )
   }
   const drawn = figures.map(figure => `geogap figure ${figure} ${dir} -o ${figure}.svg`)
   return `${parts.join('\n')}\nnext: ${drawn.join(', ')}\n`
@@ -130,7 +148,11 @@ function publishedSizeRows(): PublishedSizeRow[] {
     sizes.flatMap(({ size, of, edge }) => {
       const points = published
         .filter(row => row.benchmark === benchmark)
-        .map(({ row, accuracy }) => ({ model: row, size: models.get(row)?.[of] ?? null, value: accuracy }))
+        .map(({ row, accuracy }) => ({
+          model: row,
+          size: models.get(row)?.[of] ?? null,
+          value: accuracy,
+        }))
       return sizeGroups(points, [edge]).groups.map(({ n, mean, interval }, i) => ({
         ...{ benchmark, size, n, mean, interval },
         group: `${i === 0 ? 'under' : 'from'} ${edge / 1e6} M`,

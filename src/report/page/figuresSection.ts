@@ -1,5 +1,11 @@
 import type { TopLevelSpec } from 'vega-lite'
-import { type Figure, figureKinds, drawFigures, narrowWidthPx, wideWidthPx } from '../figures/index.ts'
+import {
+  type Figure,
+  figureKinds,
+  drawFigures,
+  narrowWidthPx,
+  wideWidthPx,
+} from '../figures/index.ts'
 import { renderSvg } from '../figures/render.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { csvDownload } from './htmlTable.ts'
@@ -17,7 +23,11 @@ export async function figuresSection(results: RunView): Promise<Markup> {
 async function figureMarkup(figure: Figure): Promise<Markup> {
   const { id, title, subtitle, caption, rows } = figure
   const names = [...new Set(rows.flatMap(row => Object.keys(row)))]
-  const columns = names.map(name => ({ name, heading: name, value: (row: (typeof rows)[number]) => row[name] ?? null }))
+  const columns = names.map(name => ({
+    name,
+    heading: name,
+    value: (row: (typeof rows)[number]) => row[name] ?? null,
+  }))
   return markup`<figure id="${id}">
     <h3>${title}</h3>
     <p class="facts">${subtitle}</p>
@@ -35,7 +45,9 @@ async function drawingsMarkup(figure: Figure): Promise<Markup> {
   if (parts) {
     const panels: Markup[] = []
     for (const [i, part] of parts.entries()) {
-      panels.push(await drawingMarkup(part, `${figure.title}, ${panelTitle(part)}`, `${figure.id}-${i + 1}`))
+      panels.push(
+        await drawingMarkup(part, `${figure.title}, ${panelTitle(part)}`, `${figure.id}-${i + 1}`),
+      )
     }
     return markup`<div class="drawing panels">${panels}</div> `
   }

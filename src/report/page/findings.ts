@@ -35,16 +35,28 @@ export interface DatasetFinding {
   worstPlace: { place: string; models: number } | null
 }
 
-export async function datasetFinding(results: RunView, dataset: string): Promise<DatasetFinding | null> {
+export async function datasetFinding(
+  results: RunView,
+  dataset: string,
+): Promise<DatasetFinding | null> {
   const model = modelToShow(results, dataset)
   const by = placeColumn(results.run, dataset)
   const overall = results.accuracyBy().find(row => row.dataset === dataset && row.model === model)
   if (model === undefined || by === null || overall === undefined) return null
   const { run, preprocessing, minN } = results
-  const [disparity] = await inferDisparities(run, { by, minN, seed: reportSeed, dataset, model, preprocessing })
+  const [disparity] = await inferDisparities(run, {
+    by,
+    minN,
+    seed: reportSeed,
+    dataset,
+    model,
+    preprocessing,
+  })
   if (!disparity) return null
   const row = (place: string | null): GroupAccuracyRow | null =>
-    results.accuracyBy(by).find(row => row.dataset === dataset && row.model === model && row.group === place) ?? null
+    results
+      .accuracyBy(by)
+      .find(row => row.dataset === dataset && row.model === model && row.group === place) ?? null
   const all = results.disparitiesOn(dataset)
   const known = all.flatMap(({ disparity }) => disparity ?? [])
   return {
@@ -97,7 +109,9 @@ export function trendFinding(
 ): { kind: 'pair' | 'maximum'; trend: DisparityTrend; values: ReadonlyMap<string, number> } | null {
   const accuracies = results.accuracies.get(results.roles.reference ?? '')
   const all = results.disparitiesOn(dataset)
-  const { kind, rows } = disparityMeasure(all.filter(({ model }) => results.fittedModels.includes(model)))
+  const { kind, rows } = disparityMeasure(
+    all.filter(({ model }) => results.fittedModels.includes(model)),
+  )
   const values = new Map(rows.map(({ model, value }) => [model, value]))
   const points = rows.map(({ model, value }) => {
     const accuracy = accuracies?.get(model)

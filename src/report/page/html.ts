@@ -34,7 +34,10 @@ const sectionTitles = {
 } as const
 
 /** The text of the page. */
-export async function reportPage(results: RunView, statuses: readonly ImageStatusRow[]): Promise<string> {
+export async function reportPage(
+  results: RunView,
+  statuses: readonly ImageStatusRow[],
+): Promise<string> {
   const said = describeMethods(results.run)
   const empty = results.run.entries.length === 0 ? markup`<p>No evaluation is stored.</p>` : null
   const sections: Record<keyof typeof sectionTitles, Markup> = {
@@ -54,12 +57,20 @@ ${section}</section>
   return (await pageMarkup(results, body)).markup
 }
 
-async function pageMarkup({ syntheticNote: madeUp }: RunView, body: readonly Markup[]): Promise<Markup> {
+async function pageMarkup(
+  { syntheticNote: madeUp }: RunView,
+  body: readonly Markup[],
+): Promise<Markup> {
   const style =
-    (await readAsset('base.css')) + (await readAsset('report.css')) + darkFiguresCss + pageFootersCss(madeUp)
+    (await readAsset('base.css')) +
+    (await readAsset('report.css')) +
+    darkFiguresCss +
+    pageFootersCss(madeUp)
   const script = await readAsset('report.js')
   const policy = `default-src 'none'; style-src ${cspHash(style)}; script-src ${cspHash(script)}; base-uri 'none'; form-action 'none'`
-  const links = Object.entries(sectionTitles).map(([id, title]) => markup`<li><a href="#${id}">${title}</a></li>`)
+  const links = Object.entries(sectionTitles).map(
+    ([id, title]) => markup`<li><a href="#${id}">${title}</a></li>`,
+  )
   return markup`<!doctype html>
 <html lang="en">
 <head>
@@ -86,6 +97,8 @@ ${body}</main>
 `
 }
 
-const readAsset = (name: string): Promise<string> => readFile(new URL(`./${name}`, import.meta.url), 'utf8')
+const readAsset = (name: string): Promise<string> =>
+  readFile(new URL(`./${name}`, import.meta.url), 'utf8')
 
-const cspHash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
+const cspHash = (text: string): string =>
+  `'sha256-${createHash('sha256').update(text).digest('base64')}'`

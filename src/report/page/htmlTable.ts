@@ -1,5 +1,10 @@
 import { markup, type Markup } from './markup.ts'
-import { type TableColumn, formatTable, cellText as textOf, type CellValue } from '../../lib/table/columns.ts'
+import {
+  type TableColumn,
+  formatTable,
+  cellText as textOf,
+  type CellValue,
+} from '../../lib/table/columns.ts'
 
 export interface HtmlTable<Row> {
   /** Name of the downloaded file, without ending. */
@@ -12,17 +17,27 @@ export interface HtmlTable<Row> {
 }
 
 /** A table with a caption, row and column headings, exact values for sorting, and all rows as a CSV download. */
-export function htmlTable<Row>({ name, caption, columns, rows, shownRows: shown = rows }: HtmlTable<Row>): Markup {
+export function htmlTable<Row>({
+  name,
+  caption,
+  columns,
+  rows,
+  shownRows: shown = rows,
+}: HtmlTable<Row>): Markup {
   const readable = columns.filter(({ heading }) => heading !== '')
   const numeric = readable.map(({ value }) => rows.some(row => typeof value(row) === 'number'))
   const head = readable.map(
-    ({ heading }, i) => markup`<th scope="col" ${numeric[i] && markup` class="number"`}>${heading}</th>`,
+    ({ heading }, i) =>
+      markup`<th scope="col" ${numeric[i] && markup` class="number"`}>${heading}</th>`,
   )
   const body = shown.map(row => {
     const cells = readable.map((column, i) => tableCell(column, row, numeric[i]!, i === 0))
     return markup`<tr>${cells}</tr>`
   })
-  const note = shown.length < rows.length ? ` Shown: ${shown.length} of ${rows.length} rows; the CSV file has all.` : ''
+  const note =
+    shown.length < rows.length
+      ? ` Shown: ${shown.length} of ${rows.length} rows; the CSV file has all.`
+      : ''
   return markup`<div class="table">
     <div class="tools">${csvDownload(name, columns, rows)}</div>
     <div class="scroll" tabindex="0" role="region" aria-label="${caption}">
@@ -41,12 +56,22 @@ export function htmlTable<Row>({ name, caption, columns, rows, shownRows: shown 
   </div> `
 }
 
-function tableCell<Row>(column: TableColumn<Row>, row: Row, numeric: boolean, first: boolean): Markup {
+function tableCell<Row>(
+  column: TableColumn<Row>,
+  row: Row,
+  numeric: boolean,
+  first: boolean,
+): Markup {
   const text = textOf(column, row)
   if (first) return markup`<th scope="row">${text}</th>`
-  if (!numeric) return text.length > longTextLength ? markup`<td class="long">${text}</td>` : markup`<td>${text}</td>`
+  if (!numeric)
+    return text.length > longTextLength
+      ? markup`<td class="long">${text}</td>`
+      : markup`<td>${text}</td>`
   const exact = toSevenDigits(column.value(row))
-  return String(exact) === text ? markup`<td data-v>${text}</td>` : markup`<td data-v="${exact}">${text}</td>`
+  return String(exact) === text
+    ? markup`<td data-v>${text}</td>`
+    : markup`<td data-v="${exact}">${text}</td>`
 }
 
 /** Longer texts get a wide column. */
@@ -56,8 +81,15 @@ const toSevenDigits = (value: CellValue): CellValue =>
   typeof value === 'number' ? Number(value.toPrecision(7)) : value
 
 /** A link that saves the rows as CSV, numbers to seven digits, without a script. */
-export function csvDownload<Row>(name: string, columns: readonly TableColumn<Row>[], rows: readonly Row[]): Markup {
-  const short = columns.map(column => ({ ...column, value: (row: Row) => toSevenDigits(column.value(row)) }))
+export function csvDownload<Row>(
+  name: string,
+  columns: readonly TableColumn<Row>[],
+  rows: readonly Row[],
+): Markup {
+  const short = columns.map(column => ({
+    ...column,
+    value: (row: Row) => toSevenDigits(column.value(row)),
+  }))
   const data = encodeURI(withoutSurrogates(formatTable(short, rows, 'csv'))).replaceAll('#', '%23')
   return markup`<a download="${name}.csv" href="data:text/csv;charset=utf-8,${data}">CSV of ${rows.length} rows</a>`
 }

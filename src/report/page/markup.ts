@@ -18,7 +18,8 @@ const entities: Readonly<Record<string, string>> = {
 }
 
 /** Text for an element's content or a quoted attribute, without control characters. */
-const escapeHtml = (text: string): string => stripControlCharacters(text).replace(/[&<>"']/g, found => entities[found]!)
+const escapeHtml = (text: string): string =>
+  stripControlCharacters(text).replace(/[&<>"']/g, found => entities[found]!)
 
 function partText(part: MarkupPart): string {
   if (part === null || part === undefined || part === false) return ''

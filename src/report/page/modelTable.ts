@@ -1,20 +1,42 @@
 import { type ModelRow } from '../../models/listing.ts'
-import { type TableColumn, fieldColumn, fieldColumns, type TableFormat, formatTable } from '../../lib/table/columns.ts'
+import {
+  type TableColumn,
+  fieldColumn,
+  fieldColumns,
+  type TableFormat,
+  formatTable,
+} from '../../lib/table/columns.ts'
 
 const millionsText = (value: number): string => (value / 1e6).toFixed(1)
 
 /** `1.28 M`, `2.32 G`. */
 function imagesText(images: number | null): string {
   if (images === null) return '–'
-  return images < 1e9 ? `${Number((images / 1e6).toPrecision(3))} M` : `${Number((images / 1e9).toPrecision(3))} G`
+  return images < 1e9
+    ? `${Number((images / 1e6).toPrecision(3))} M`
+    : `${Number((images / 1e9).toPrecision(3))} G`
 }
 
 const modelColumns: readonly TableColumn<ModelRow>[] = [
-  ...fieldColumns({ model: 'model', alias: 'in the paper', group: 'group', evaluation: 'evaluation' }),
+  ...fieldColumns({
+    model: 'model',
+    alias: 'in the paper',
+    group: 'group',
+    evaluation: 'evaluation',
+  }),
   fieldColumn('pretraining'),
-  { ...fieldColumn('images', 'training images'), show: ({ images }: ModelRow) => imagesText(images) },
-  { ...fieldColumn('parameters', 'parameters (M)'), show: ({ parameters }: ModelRow) => millionsText(parameters) },
-  { ...fieldColumn('multiplyAdds', 'GMAC'), show: ({ multiplyAdds }: ModelRow) => (multiplyAdds / 1e9).toFixed(2) },
+  {
+    ...fieldColumn('images', 'training images'),
+    show: ({ images }: ModelRow) => imagesText(images),
+  },
+  {
+    ...fieldColumn('parameters', 'parameters (M)'),
+    show: ({ parameters }: ModelRow) => millionsText(parameters),
+  },
+  {
+    ...fieldColumn('multiplyAdds', 'GMAC'),
+    show: ({ multiplyAdds }: ModelRow) => (multiplyAdds / 1e9).toFixed(2),
+  },
   ...fieldColumns({ input: 'input', licence: 'licence' }),
 ]
 
@@ -32,7 +54,9 @@ export const modelTable = (rows: readonly ModelRow[], format: TableFormat): stri
 export function modelSheet(row: ModelRow): string {
   const lines = modelDetails.flatMap(({ heading, value, show }) => {
     const plain = value(row)
-    return plain === null || plain === '' ? [] : [`${heading.padEnd(16)}${show ? show(row) : plain}`]
+    return plain === null || plain === ''
+      ? []
+      : [`${heading.padEnd(16)}${show ? show(row) : plain}`]
   })
   return `${lines.join('\n')}\n`
 }

@@ -15,13 +15,17 @@ export interface ImageStatusRow {
   images: number
 }
 
-export function problemsSection({ run, titleOf: title }: RunView, statuses: readonly ImageStatusRow[]): Markup {
+export function problemsSection(
+  { run, titleOf: title }: RunView,
+  statuses: readonly ImageStatusRow[],
+): Markup {
   const problems = [...run.datasets.values()].flatMap(({ name, problems }) =>
     problems.map(problem => ({ dataset: title(name), ...problem })),
   )
   const warnings = [...mixedContentWarnings(run.entries), ...incompleteWarnings(run.entries)]
   const errors = run.accuracy().reduce((sum, row) => sum + row.errors, 0)
-  const nothing = run.failures.length + problems.length + statuses.length + warnings.length + errors === 0
+  const nothing =
+    run.failures.length + problems.length + statuses.length + warnings.length + errors === 0
   if (nothing)
     return markup`<p>No model failed, no row of a data set was refused, and every image gave a prediction.</p>`
   return markup`<p>${countText(run.failures.length, 'failed evaluation')}, ${countText(problems.length, 'refused row')} of data sets, ${countText(errors, 'missing prediction')}.</p>
@@ -42,13 +46,20 @@ const statusTable = (rows: readonly ImageStatusRow[]): Markup =>
   htmlTable({
     name: 'images-without-prediction',
     caption: 'Images without a prediction, by reason; they count in no accuracy.',
-    columns: fieldColumns({ model: 'model', dataset: 'data set', status: 'reason', images: 'images' }),
+    columns: fieldColumns({
+      model: 'model',
+      dataset: 'data set',
+      status: 'reason',
+      images: 'images',
+    }),
     rows,
   })
 
 const maxShownProblems = 200
 
-const problemTable = (rows: readonly ({ dataset: string } & DatasetRecord['problems'][number])[]): Markup =>
+const problemTable = (
+  rows: readonly ({ dataset: string } & DatasetRecord['problems'][number])[],
+): Markup =>
   htmlTable({
     name: 'data-set-problems',
     caption: 'Rows of the data sets that are in no result.',
@@ -61,7 +72,10 @@ const problemTable = (rows: readonly ({ dataset: string } & DatasetRecord['probl
 function mixedContentWarnings(entries: readonly StoredEvaluation[]): string[] {
   const contents = new Map<string, Set<string>>()
   for (const { identity } of entries) {
-    contents.set(identity.dataset, (contents.get(identity.dataset) ?? new Set()).add(identity.content))
+    contents.set(
+      identity.dataset,
+      (contents.get(identity.dataset) ?? new Set()).add(identity.content),
+    )
   }
   return [...contents]
     .filter(([, hashes]) => hashes.size > 1)

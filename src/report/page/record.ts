@@ -9,14 +9,21 @@ import { markup, type Markup } from './markup.ts'
 import { modelDetails } from './modelTable.ts'
 import { type TableColumn, fieldColumns } from '../../lib/table/columns.ts'
 
-export function recordSection({ run, titleOf: title }: RunView, { paragraph, limitations }: MethodsSection): Markup {
+export function recordSection(
+  { run, titleOf: title }: RunView,
+  { paragraph, limitations }: MethodsSection,
+): Markup {
   const shards = run.entries.flatMap(({ shards }) => shards)
   const days = shards.map(({ created }) => created).sort()
   const versions = [
-    ...new Set(run.entries.map(({ identity }) => `geogap ${identity.version} with ${identity.runtime}`)),
+    ...new Set(
+      run.entries.map(({ identity }) => `geogap ${identity.version} with ${identity.runtime}`),
+    ),
   ]
   const machines = [...new Set(shards.map(({ machine }) => machine))]
-  const [first = '', last = ''] = [days[0], days.at(-1)].map(day => day?.slice(0, 16).replace('T', ' '))
+  const [first = '', last = ''] = [days[0], days.at(-1)].map(day =>
+    day?.slice(0, 16).replace('T', ' '),
+  )
   return markup`<p>
       ${versions.join(', ')}; ${machines.join('; ')}; evaluated ${first === last ? first : `${first} to ${last}`} UTC.
     </p>
@@ -33,7 +40,10 @@ export function recordSection({ run, titleOf: title }: RunView, { paragraph, lim
     ${evaluationTable(run.entries)}`
 }
 
-const datasetNotesTable = (rows: readonly DatasetRecord[], title: (name: string) => string): Markup =>
+const datasetNotesTable = (
+  rows: readonly DatasetRecord[],
+  title: (name: string) => string,
+): Markup =>
   htmlTable({
     name: 'data-sets',
     caption: 'Data sets as they were evaluated.',
@@ -45,7 +55,12 @@ const datasetNotesTable = (rows: readonly DatasetRecord[], title: (name: string)
       { name: 'places', heading: 'regions by', value: row => row.places?.scheme ?? null },
       { name: 'notes', heading: 'notes', value: row => row.notes?.join('; ') ?? null },
       { name: 'problems', heading: 'rows refused', value: row => row.problems.length },
-      { name: 'content', heading: 'content (SHA-256)', value: row => row.hash, show: row => row.hash.slice(0, 16) },
+      {
+        name: 'content',
+        heading: 'content (SHA-256)',
+        value: row => row.hash,
+        show: row => row.hash.slice(0, 16),
+      },
     ],
     rows,
   })
@@ -60,7 +75,10 @@ function modelsTable(entries: readonly StoredEvaluation[]): Markup {
   const used = new Map(
     entries.map(({ identity }) => {
       const { model, preprocessing, steps, weights } = identity
-      return [JSON.stringify([model, preprocessing, steps, weights]), { identity, catalogueRow: findModelRow(model) }]
+      return [
+        JSON.stringify([model, preprocessing, steps, weights]),
+        { identity, catalogueRow: findModelRow(model) },
+      ]
     }),
   )
   const rows = [...used.values()]
@@ -69,7 +87,9 @@ function modelsTable(entries: readonly StoredEvaluation[]): Markup {
     caption: 'Models as they were used, with what the catalogue knows of those that are in it.',
     columns: [
       { name: 'model', heading: 'model', value: row => row.identity.model },
-      ...(rows.some(({ catalogueRow: known }) => known) ? modelDetails.slice(1).map(catalogueColumn) : []),
+      ...(rows.some(({ catalogueRow: known }) => known)
+        ? modelDetails.slice(1).map(catalogueColumn)
+        : []),
       { name: 'preprocessing', heading: 'preprocessing', value: row => row.identity.preprocessing },
       { name: 'steps', heading: 'steps', value: row => row.identity.steps },
       {
@@ -86,7 +106,12 @@ function modelsTable(entries: readonly StoredEvaluation[]): Markup {
 /** What no line has room for goes to the download alone. */
 const downloadOnlyColumns = ['source', 'weights', 'note']
 
-const catalogueColumn = ({ name, heading, value, show }: TableColumn<ModelRow>): TableColumn<UsedModel> => ({
+const catalogueColumn = ({
+  name,
+  heading,
+  value,
+  show,
+}: TableColumn<ModelRow>): TableColumn<UsedModel> => ({
   ...{ name, heading: downloadOnlyColumns.includes(name) ? '' : heading },
   value: ({ catalogueRow: known }) => (known ? value(known) : null),
   ...(show ? { show: ({ catalogueRow: known }) => (known ? show(known) : '–') } : {}),
@@ -96,7 +121,9 @@ const catalogueColumn = ({ name, heading, value, show }: TableColumn<ModelRow>):
 const maxShownEvaluations = 200
 
 function evaluationTable(rows: readonly StoredEvaluation[]): Markup {
-  const firsts = [...new Map(rows.toReversed().map(row => [row.identity.model, row])).values()].toReversed()
+  const firsts = [
+    ...new Map(rows.toReversed().map(row => [row.identity.model, row])).values(),
+  ].toReversed()
   return htmlTable({
     name: 'evaluations',
     caption: 'Evaluations: every model on every data set.',
@@ -105,7 +132,12 @@ function evaluationTable(rows: readonly StoredEvaluation[]): Markup {
       { name: 'model', heading: 'model', value: row => row.identity.model },
       { name: 'dataset', heading: 'data set', value: row => row.identity.dataset },
       { name: 'images', heading: 'images', value: row => row.rows },
-      { name: 'seconds', heading: 'seconds', value: evaluationSeconds, show: row => evaluationSeconds(row).toFixed(0) },
+      {
+        name: 'seconds',
+        heading: 'seconds',
+        value: evaluationSeconds,
+        show: row => evaluationSeconds(row).toFixed(0),
+      },
       { name: 'preprocessing', heading: 'preprocessing', value: row => row.identity.preprocessing },
       {
         name: 'label_map',
@@ -114,14 +146,19 @@ function evaluationTable(rows: readonly StoredEvaluation[]): Markup {
         show: row => shortHash(row.identity.labelMap),
       },
       { name: 'runtime', heading: 'runtime', value: row => row.identity.runtime },
-      { name: 'created', heading: 'done (UTC)', value: row => row.created.slice(0, 19).replace('T', ' ') },
+      {
+        name: 'created',
+        heading: 'done (UTC)',
+        value: row => row.created.slice(0, 19).replace('T', ' '),
+      },
     ],
     rows,
   })
 }
 
 /** `own 14d319831a43` of a map that is known by its hash. */
-const shortHash = (text: string): string => text.replace(/\b[0-9a-f]{64}\b/, hash => hash.slice(0, 12))
+const shortHash = (text: string): string =>
+  text.replace(/\b[0-9a-f]{64}\b/, hash => hash.slice(0, 12))
 
 const evaluationSeconds = ({ shards }: StoredEvaluation): number =>
   shards.reduce((sum, { seconds }) => sum + seconds, 0)

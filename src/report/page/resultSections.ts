@@ -45,8 +45,10 @@ function accuracySection(results: RunView, by: readonly string[]): Markup {
   })
 }
 
-const withDatasetTitles = <Row extends { dataset: string }>({ titleOf: title }: RunView, rows: readonly Row[]): Row[] =>
-  rows.map(row => ({ ...row, dataset: title(row.dataset) }))
+const withDatasetTitles = <Row extends { dataset: string }>(
+  { titleOf: title }: RunView,
+  rows: readonly Row[],
+): Row[] => rows.map(row => ({ ...row, dataset: title(row.dataset) }))
 
 /** Where all rows have one preprocessing, and no drafts, its column goes to the download alone. */
 function withoutSameMode<Row extends { preprocessing: string }>(
@@ -55,7 +57,9 @@ function withoutSameMode<Row extends { preprocessing: string }>(
 ): TableColumn<Row>[] {
   const modes = [...new Set(rows.map(({ preprocessing }) => preprocessing))]
   const isSame = modes.length < 2 && !modes.some(isDraftMode)
-  return columns.map(column => (column.name === 'preprocessing' && isSame ? { ...column, heading: '' } : column))
+  return columns.map(column =>
+    column.name === 'preprocessing' && isSame ? { ...column, heading: '' } : column,
+  )
 }
 
 /** Permutations and intervals of more models × groups than this would take longer than a reader waits. */
@@ -83,7 +87,14 @@ async function disparitySection(results: RunView): Promise<Markup | null> {
     else {
       const reason = `not computed here: ${rows.length} models with up to ${Math.max(...rows.map(row => row.groups))} groups`
       inferred.push(
-        ...rows.map(row => ({ ...row, ...withoutInference, reason, failed: 0, failureP: null, warning: null })),
+        ...rows.map(row => ({
+          ...row,
+          ...withoutInference,
+          reason,
+          failed: 0,
+          failureP: null,
+          warning: null,
+        })),
       )
       left.push(results.titleOf(dataset))
     }
@@ -109,5 +120,7 @@ const withPairInterval = (column: TableColumn<InferenceRow>): TableColumn<Infere
     : {
         ...column,
         show: ({ europeMinusAfrica, europeMinusAfricaInterval: interval }) =>
-          interval ? `${percent(europeMinusAfrica)} (${percentRange(...interval)})` : percent(europeMinusAfrica),
+          interval
+            ? `${percent(europeMinusAfrica)} (${percentRange(...interval)})`
+            : percent(europeMinusAfrica),
       }

@@ -1,7 +1,12 @@
 import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
 import { exclusionNotes } from '../../results/slices.ts'
 import { groupBy } from '../../metrics/accuracy.ts'
-import { type GroupAccuracyRow, type DisparityRow, type Run, countsByEvaluation } from '../../results/run.ts'
+import {
+  type GroupAccuracyRow,
+  type DisparityRow,
+  type Run,
+  countsByEvaluation,
+} from '../../results/run.ts'
 import { type InferenceRow } from '../../analysis/disparityInference.ts'
 import { type Table, createTable } from '../../lib/table/table.ts'
 import { paperNumberText } from '../../analysis/paper/comparison.ts'
@@ -19,7 +24,9 @@ import { groupList, percent } from '../../lib/table/text.ts'
 /** Columns of an accuracy table; `by` heads the group column. */
 export const accuracyColumns = (by: readonly string[]): TableColumn<GroupAccuracyRow>[] => [
   ...fieldColumns({ model: 'model', dataset: 'data set', preprocessing: 'preprocessing' }),
-  ...(by.length === 0 ? [] : [{ name: 'group', heading: by.join(' × '), value: (row: GroupAccuracyRow) => row.group }]),
+  ...(by.length === 0
+    ? []
+    : [{ name: 'group', heading: by.join(' × '), value: (row: GroupAccuracyRow) => row.group }]),
   {
     name: 'n',
     heading: 'n',
@@ -33,7 +40,10 @@ export const accuracyColumns = (by: readonly string[]): TableColumn<GroupAccurac
     name: 'errors',
     heading: 'errors',
     value: row => row.errors,
-    show: row => (row.errors === 0 ? '0' : `${row.errors} (top-1 with them ${percent(accuracyWithErrors(row))})`),
+    show: row =>
+      row.errors === 0
+        ? '0'
+        : `${row.errors} (top-1 with them ${percent(accuracyWithErrors(row))})`,
   },
   fieldColumn('of', ''),
   { name: 'top1_with_errors', heading: '', value: accuracyWithErrors },
@@ -45,9 +55,19 @@ function accuracyWithErrors({ n, errors, top1 }: GroupAccuracyRow): number | nul
 }
 
 const disparityColumns: TableColumn<DisparityRow>[] = [
-  ...fieldColumns({ model: 'model', dataset: 'data set', preprocessing: 'preprocessing', by: 'by' }),
+  ...fieldColumns({
+    model: 'model',
+    dataset: 'data set',
+    preprocessing: 'preprocessing',
+    by: 'by',
+  }),
   shareColumn('disparity', 'disparity (points)'),
-  { name: 'best', heading: 'best', value: row => row.best, show: row => groupAccuracyText(row.best, row.bestAccuracy) },
+  {
+    name: 'best',
+    heading: 'best',
+    value: row => row.best,
+    show: row => groupAccuracyText(row.best, row.bestAccuracy),
+  },
   {
     name: 'worst',
     heading: 'worst',
@@ -61,7 +81,12 @@ const disparityColumns: TableColumn<DisparityRow>[] = [
     show: row => percent(row.europeMinusAfrica),
   },
   fieldColumn('groups'),
-  { name: 'left_out', heading: 'left out (n)', value: row => leftOutText(row), show: row => leftOutText(row) || '–' },
+  {
+    name: 'left_out',
+    heading: 'left out (n)',
+    value: row => leftOutText(row),
+    show: row => leftOutText(row) || '–',
+  },
 ]
 
 const groupAccuracyText = (group: string | null, share: number | null): string =>
@@ -80,7 +105,12 @@ export const inferenceColumns: TableColumn<InferenceRow>[] = [
   { name: 'unit', heading: 'drawn', value: row => row.unit, show: row => drawnUnitText(row) },
   fieldColumn('failed'),
   { name: 'failure_p', heading: '', value: row => row.failureP },
-  { name: 'warning', heading: 'warning', value: row => warningText(row), show: row => warningText(row) ?? '' },
+  {
+    name: 'warning',
+    heading: 'warning',
+    value: row => warningText(row),
+    show: row => warningText(row) ?? '',
+  },
 ]
 
 /** What chance draws: images, or the clusters that a data set names its households. */
@@ -113,7 +143,12 @@ export const importedTable = (rows: readonly ImportedAccuracy[]): Table =>
     },
     [
       ...fieldColumns({ model: 'model', benchmark: 'benchmark', n: 'n' }),
-      { name: 'top1', heading: 'top-1 %', value: row => row.accuracy, show: row => percent(row.accuracy) },
+      {
+        name: 'top1',
+        heading: 'top-1 %',
+        value: row => row.accuracy,
+        show: row => percent(row.accuracy),
+      },
       fieldColumn('source', 'from'),
     ],
     rows,
@@ -142,7 +177,9 @@ function ungroupedNotes(run: Run, by: readonly string[]): string[] {
     const left = unknown.n + (unknown.errors ?? 0)
     if (groups.length > 0 && left > 0) images.set(dataset, Math.max(left, images.get(dataset) ?? 0))
   }
-  return [...images].map(([dataset, n]) => `${n} images of ${dataset} have no ${by.join(' × ')} and are in no row`)
+  return [...images].map(
+    ([dataset, n]) => `${n} images of ${dataset} have no ${by.join(' × ')} and are in no row`,
+  )
 }
 
 export function groupAccuracyTable(run: Run, by: readonly string[]): Table {
@@ -151,12 +188,21 @@ export function groupAccuracyTable(run: Run, by: readonly string[]): Table {
     {
       name: 'accuracy',
       title: by.length === 0 ? 'Accuracy' : `Accuracy by ${by.join(' × ')}`,
-      notes: [...importedNotes(run), ...partialNotes(rows), ...ungroupedNotes(run, by), ...exclusionNotes(run.entries)],
+      notes: [
+        ...importedNotes(run),
+        ...partialNotes(rows),
+        ...ungroupedNotes(run, by),
+        ...exclusionNotes(run.entries),
+      ],
     },
     accuracyColumns(by),
     rows,
   )
 }
 
-export const disparityTableText = (run: Run, by: string, minN: number, format: TableFormat): string =>
-  formatTable(disparityColumns, run.disparity({ by, minN }), format)
+export const disparityTableText = (
+  run: Run,
+  by: string,
+  minN: number,
+  format: TableFormat,
+): string => formatTable(disparityColumns, run.disparity({ by, minN }), format)

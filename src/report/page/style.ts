@@ -4,7 +4,10 @@ import { stripControlCharacters } from '../../lib/table/text.ts'
 /** On a dark page each colour of the figures gives way to its lighter twin; printing is always light. */
 export const darkFiguresCss = `@media screen and (prefers-color-scheme: dark) {
 ${[...palette, mutedColor]
-  .map(({ light, dark }) => `svg [fill='${light}'] { fill: ${dark} }\nsvg [stroke='${light}'] { stroke: ${dark} }`)
+  .map(
+    ({ light, dark }) =>
+      `svg [fill='${light}'] { fill: ${dark} }\nsvg [stroke='${light}'] { stroke: ${dark} }`,
+  )
   .join('\n')}
 }
 `
@@ -19,4 +22,7 @@ export const pageFootersCss = (madeUp: string | null): string => `@page {
 
 /** A text inside a CSS string: everything but letters, digits and spaces by its code. */
 const cssText = (text: string): string =>
-  stripControlCharacters(text).replace(/[^a-z0-9 ]/giu, character => `\\${character.codePointAt(0)!.toString(16)} `)
+  stripControlCharacters(text).replace(
+    /[^a-z0-9 ]/giu,
+    character => `\\${character.codePointAt(0)!.toString(16)} `,
+  )

@@ -4,7 +4,13 @@ import { signedText } from '../../lib/table/values.ts'
 import { type Interval } from '../../metrics/intervals.ts'
 import { distinctFieldValues } from '../../results/store.ts'
 import { isDraftMode } from '../../lib/pixels/steps.ts'
-import { type DatasetFinding, datasetFinding, type GapFinding, gapFindings, trendFinding } from './findings.ts'
+import {
+  type DatasetFinding,
+  datasetFinding,
+  type GapFinding,
+  gapFindings,
+  trendFinding,
+} from './findings.ts'
 import { markup, type Markup } from './markup.ts'
 import { drawnUnitText } from './resultTables.ts'
 import { percent } from '../../lib/table/text.ts'
@@ -89,12 +95,17 @@ function scopeSentence({ roles, models, titleOf: title, preprocessing, run }: Ru
 function disparitySentences(finding: DatasetFinding): (Markup | string)[] {
   const { overall, best, worst, disparity, by, models, model } = finding
   const start = `${models > 1 ? `The best of ${models} models, ${model},` : model} reaches ${accuracyWithInterval(overall)}`
-  if (!best || !worst || disparity.disparity === null) return [`${start}. No disparity: ${disparity.reason ?? ''}.`]
-  const range = disparity.interval ? ` (95 % interval ${pointsIntervalText(disparity.interval)})` : ''
+  if (!best || !worst || disparity.disparity === null)
+    return [`${start}. No disparity: ${disparity.reason ?? ''}.`]
+  const range = disparity.interval
+    ? ` (95 % interval ${pointsIntervalText(disparity.interval)})`
+    : ''
   const first = markup`${start}, from ${accuracyWithInterval(best)} for ${best.group} to ${accuracyWithInterval(worst)} for ${worst.group}: a disparity of <strong>${pointsNumber(disparity.disparity)} points</strong>${range}. ${europeAfricaSentence(finding)}`
   const { warning } = disparity
   const failures = warning === null ? '' : `Read it with care: ${warning}.`
-  return [first, chanceSentence(finding), failures, acrossModelsSentence(finding, by)].filter(text => text !== '')
+  return [first, chanceSentence(finding), failures, acrossModelsSentence(finding, by)].filter(
+    text => text !== '',
+  )
 }
 
 function chanceSentence({ disparity }: DatasetFinding): string {
@@ -110,7 +121,10 @@ function europeAfricaSentence({ disparity }: DatasetFinding): string {
   return `Europe minus Africa: ${signedText(100 * value, 1)} points (95 % interval ${pointsIntervalText(interval)}).`
 }
 
-function acrossModelsSentence({ models, smallest, largest, worstPlace }: DatasetFinding, by: string): string {
+function acrossModelsSentence(
+  { models, smallest, largest, worstPlace }: DatasetFinding,
+  by: string,
+): string {
   if (models < 2 || smallest === null || largest === null || !worstPlace) return ''
   const all = worstPlace.models === models ? `all ${models}` : `${worstPlace.models} of ${models}`
   return `Over the models the disparity is between ${pointsNumber(smallest)} and ${pointsNumber(largest)} points; ${worstPlace.place} is the ${by} with the lowest accuracy in ${all}.`
@@ -133,17 +147,24 @@ function gapSentence(
 }
 
 const bracketedInterval = (interval: Interval | null | undefined, digits: number): string =>
-  interval ? ` (95 % interval ${signedText(interval[0], digits)} to ${signedText(interval[1], digits)})` : ''
+  interval
+    ? ` (95 % interval ${signedText(interval[0], digits)} to ${signedText(interval[1], digits)})`
+    : ''
 
 function trendSentences(results: RunView, dataset: string): Markup[] {
   const found = trendFinding(results, dataset)
   if (!found) return []
   const { kind, trend, values } = found
   const reference = results.titleOf(results.roles.reference!)
-  const measure = kind === 'pair' ? 'Europe’s accuracy minus Africa’s' : 'the largest difference between places'
+  const measure =
+    kind === 'pair' ? 'Europe’s accuracy minus Africa’s' : 'the largest difference between places'
   const [low, high] = [values.get(trend.worstModel!)!, values.get(trend.bestModel!)!]
   const clear = trend.interval !== null && (trend.interval[0] > 0 || trend.interval[1] < 0)
-  const direction = clear ? (trend.slope! > 0 ? 'grows with' : 'shrinks with') : 'shows no clear trend with'
+  const direction = clear
+    ? trend.slope! > 0
+      ? 'grows with'
+      : 'shrinks with'
+    : 'shows no clear trend with'
   return [
     markup`<strong>Disparity and progress:</strong> ${measure} ${direction} accuracy on ${reference}: slope
       ${signedText(trend.slope!, 2)} points per point${bracketedInterval(trend.interval, 2)}, ${trend.n} models. It is ${signedText(low, 1)}
@@ -160,7 +181,8 @@ function errorSentence({ run, accuracyBy: by }: RunView): string {
     errors === 0
       ? 'Every image gave a prediction.'
       : `${countText(errors, 'prediction')} of ${(n + errors).toLocaleString('en-US')} could not be made; they count in no accuracy and are listed below.`
-  const failed = run.failures.length === 0 ? '' : ` ${countText(run.failures.length, 'evaluation')} failed.`
+  const failed =
+    run.failures.length === 0 ? '' : ` ${countText(run.failures.length, 'evaluation')} failed.`
   return `${images}${failed}`
 }
 
@@ -169,7 +191,8 @@ const pointsNumber = (share: number): string => (100 * share).toFixed(1)
 const pointsIntervalText = ([low, high]: Interval): string =>
   `${signedText(100 * low, 1)} to ${signedText(100 * high, 1)}`
 
-const accuracyIntervalText = ({ low, high }: DatasetFinding['overall']): string => `${percent(low)} to ${percent(high)}`
+const accuracyIntervalText = ({ low, high }: DatasetFinding['overall']): string =>
+  `${percent(low)} to ${percent(high)}`
 
 const accuracyWithInterval = ({ top1, low, high, n }: DatasetFinding['overall']): string =>
   `${percent(top1)} % (${percent(low)} to ${percent(high)}, n = ${n.toLocaleString('en-US')})`

@@ -41,16 +41,23 @@ it('cites every benchmark and every model of the testbed, each work once', () =>
   const entries = bibtexEntries(allWorks(cited))
   const keys = [...entries.matchAll(/^@\w+\{(\w+),$/gm)].map(([, key]) => key)
   expect(new Set(keys).size).toBe(keys.length)
-  expect(entries.match(/ {2}(title|author|journal|booktitle|howpublished|year) = \{.+\},?\n/g)).toHaveLength(
-    4 * keys.length,
-  )
+  expect(
+    entries.match(/ {2}(title|author|journal|booktitle|howpublished|year) = \{.+\},?\n/g),
+  ).toHaveLength(4 * keys.length)
   const keysOf = (model: string) =>
     bibliography([], [model])
       .models.get(model)!
       .map(({ key }) => key)
-  expect(keysOf('resnet50.a1_in1k')).toEqual(['he2016deep', 'wightman2021resnet', 'wightman2019timm'])
+  expect(keysOf('resnet50.a1_in1k')).toEqual([
+    'he2016deep',
+    'wightman2021resnet',
+    'wightman2019timm',
+  ])
   expect(keysOf('resnet50.augmix')).toEqual(['he2016deep', 'hendrycks2020augmix'])
-  expect(keysOf('clip:RN50-quickgelu/openai')).toEqual(['radford2021learning', 'ilharco2021openclip'])
+  expect(keysOf('clip:RN50-quickgelu/openai')).toEqual([
+    'radford2021learning',
+    'ilharco2021openclip',
+  ])
   expect(keysOf('my-model')).toEqual([])
 })
 
@@ -81,8 +88,12 @@ it('says what was done, what limits it, with every hash and a key for every cita
   const markdown = methodsText(text)
   for (const key of citedKeys(text.paragraph)) expect(markdown).toContain(`{${key},`)
   expect(markdown).toContain('No publication is known here for first, second.')
-  expect(markdown).toContain(`- first: weights SHA-256 ${'aa'.repeat(32)}; native preprocessing, resize(256) crop(224)`)
-  expect(markdown).toContain(`- geode: 130 images, content SHA-256 ${'cc'.repeat(32)}; label map own 1; all classes`)
+  expect(markdown).toContain(
+    `- first: weights SHA-256 ${'aa'.repeat(32)}; native preprocessing, resize(256) crop(224)`,
+  )
+  expect(markdown).toContain(
+    `- geode: 130 images, content SHA-256 ${'cc'.repeat(32)}; label map own 1; all classes`,
+  )
   expect(markdown).toContain('- second on geode: texts SHA-256 abc\n')
   expect(markdown).toContain('- made by geogap 0.1.0 with onnxruntime-node 1.30.0, 20')
 })
@@ -109,7 +120,15 @@ it('defines the progress rate by the benchmark that it is on, where there is one
 
 it('says what is to know of the data sets that the results are of, and of no other', async () => {
   const run = await openRun(folder)
-  const about = { name: 'geode', hash: '', images: 130, classes: [], columns: [], labelMap: 'own', problems: [] }
+  const about = {
+    name: 'geode',
+    hash: '',
+    images: 130,
+    classes: [],
+    columns: [],
+    labelMap: 'own',
+    problems: [],
+  }
   const datasets = new Map([
     [run.entries[0]!.identity.content, { ...about, notes: ['images without a region: Mars 3'] }],
     ['before', { ...about, notes: ['its content of yesterday'] }],

@@ -15,9 +15,19 @@ const options = { seed: 3, draws: 100 }
 const regions = ['Europe', 'Africa', 'Asia', 'Americas']
 
 /** 400 images of four regions in two income groups; Europe's share is higher by `gap`. */
-function onDollarStreet(model: string, accuracy: number, gap: number, zeroShot = false): StoredResult {
-  const correct = regions.flatMap((region, r) => evenly(100, accuracy + (region === 'Europe' ? gap : 0) - r * 0.001))
-  const groups = (i: number) => ({ region: regions[Math.floor(i / 100)]!, income_group: i % 100 < 50 ? 'Q2' : 'Q3' })
+function onDollarStreet(
+  model: string,
+  accuracy: number,
+  gap: number,
+  zeroShot = false,
+): StoredResult {
+  const correct = regions.flatMap((region, r) =>
+    evenly(100, accuracy + (region === 'Europe' ? gap : 0) - r * 0.001),
+  )
+  const groups = (i: number) => ({
+    region: regions[Math.floor(i / 100)]!,
+    income_group: i % 100 < 50 ? 'Q2' : 'Q3',
+  })
   return { model, dataset: 'dollarstreet/household', correct, groups, zeroShot }
 }
 
@@ -27,7 +37,11 @@ function results(): StoredResult[] {
     const [model, accuracy] = [named(name), 0.5 + 0.1 * i]
     return [
       { model, dataset: 'imagenet-1k', correct: evenly(1000, accuracy) },
-      { model, dataset: 'imagenet-v2/matched-frequency', correct: evenly(1000, 1.2 * accuracy - 0.2) },
+      {
+        model,
+        dataset: 'imagenet-v2/matched-frequency',
+        correct: evenly(1000, 1.2 * accuracy - 0.2),
+      },
       onDollarStreet(model, 0.5 * accuracy, 0.04 + 0.02 * i),
     ]
   })
@@ -35,8 +49,15 @@ function results(): StoredResult[] {
 
 it('table 8 is by quartiles of the incomes where the data set has no groups of its own', async () => {
   const groups = (i: number) => ({ region: regions[i % 2]!, income: 10 * i })
-  const result = { model: named('clip-vit32-openai'), dataset: 'dollarstreet/household', zeroShot: true, groups }
-  const dir = await storeRun([{ ...result, correct: Array.from({ length: 400 }, (_, i) => i < 300 || i % 2 === 0) }])
+  const result = {
+    model: named('clip-vit32-openai'),
+    dataset: 'dollarstreet/household',
+    zeroShot: true,
+    groups,
+  }
+  const dir = await storeRun([
+    { ...result, correct: Array.from({ length: 400 }, (_, i) => i < 300 || i % 2 === 0) },
+  ])
   const { rows, notes } = await incomeRows(paperView(await openRun(dir), [], options))
   await rm(dir, { recursive: true, force: true })
   const ours = (income: string) =>
@@ -61,18 +82,26 @@ describe("the paper's tables from stored runs", () => {
   afterAll(() => rm(dir, { recursive: true, force: true }))
 
   const two = (set: string, row: string, quantity: string) =>
-    progressRows(evidence).find(one => one.set === set && one.row === row && one.quantity === quantity)!
+    progressRows(evidence).find(
+      one => one.set === set && one.row === row && one.quantity === quantity,
+    )!
 
   it('table 2: rate, gap and improvement beside the paper, from models of type 1K', () => {
     const rate = two('1K', 'imagenet-v2', 'progress rate')
     expect(rate).toMatchObject({ n: 4, paper: 1.18, note: null, from: 'measured' })
     expect(rate.ours).toBeCloseTo(1.2, 2)
     expect(rate.difference).toBeCloseTo(rate.ours! - 1.18, 12)
-    expect(two('1K', 'dollarstreet', 'net improvement')).toMatchObject({ paper: 18.92, unit: 'points' })
+    expect(two('1K', 'dollarstreet', 'net improvement')).toMatchObject({
+      paper: 18.92,
+      unit: 'points',
+    })
     const [standard, street] = [rate.ours!, two('1K', 'dollarstreet', 'progress rate').ours!]
     expect(two('1K', 'imagenet-v2', 'progress gap')).toMatchObject({ paper: 2.2 })
     expect(two('1K', 'imagenet-v2', 'progress gap').ours).toBeCloseTo(standard / street, 9)
-    expect(two('1K', 'imagenet-v2', 'progress gap as difference').ours).toBeCloseTo(standard - street, 9)
+    expect(two('1K', 'imagenet-v2', 'progress gap as difference').ours).toBeCloseTo(
+      standard - street,
+      9,
+    )
   })
 
   it('table 2: what the run lacks is null with its reason', () => {
@@ -82,7 +111,10 @@ describe("the paper's tables from stored runs", () => {
       paper: 1.44,
       note: 'no results on imagenet-sketch, imagenet-r, objectnet',
     })
-    expect(two('zero-shot', 'imagenet-v2', 'progress rate')).toMatchObject({ ours: null, paper: null })
+    expect(two('zero-shot', 'imagenet-v2', 'progress rate')).toMatchObject({
+      ours: null,
+      paper: null,
+    })
   })
 
   it('table 3: accuracies, both readings of disparity, and models that were not run', async () => {
@@ -97,16 +129,22 @@ describe("the paper's tables from stored runs", () => {
       row('baseline', 'dollarstreet europe minus africa')[at('ours')] as number,
     )
     expect(most[at('low')]).not.toBeNull()
-    expect(row('cutmix', 'imagenet-1k')[at('note')]).toBe('no results of resnet50.cutmix on imagenet-1k')
+    expect(row('cutmix', 'imagenet-1k')[at('note')]).toBe(
+      'no results of resnet50.cutmix on imagenet-1k',
+    )
   })
 
   it('Europe minus Africa is of regions with enough images alone', async () => {
     const { values, columns } = await paperComparison(run, '3', { ...options, minN: 101 })
     const at = (name: string): number => columns.findIndex(column => column.name === name)
     const row = values.find(
-      one => one[at('row')] === 'baseline' && one[at('quantity')] === 'dollarstreet europe minus africa',
+      one =>
+        one[at('row')] === 'baseline' && one[at('quantity')] === 'dollarstreet europe minus africa',
     )!
-    expect([row[at('ours')], row[at('note')]]).toEqual([null, 'no group Europe with at least 101 images'])
+    expect([row[at('ours')], row[at('note')]]).toEqual([
+      null,
+      'no group Europe with at least 101 images',
+    ])
   })
 
   it('table 8: the difference within each income group, and what is left of it', async () => {
@@ -128,18 +166,27 @@ describe("the paper's tables from stored runs", () => {
       paper: 52.79,
       note: 'no retraining results stored',
     })
-    await recordStudy(dir, 'last-layer', [{ setting: 1, metric: 'dollarstreet accuracy', values: [0.7, 0.72] }])
+    await recordStudy(dir, 'last-layer', [
+      { setting: 1, metric: 'dollarstreet accuracy', values: [0.7, 0.72] },
+    ])
     const found = (await retrainingRows(evidence)).find(
       one => one.row === 'retrained vit' && one.quantity === 'dollarstreet accuracy',
     )!
     expect(found.ours).toBeCloseTo(71, 9)
     expect(found).toMatchObject({ n: 2, paperError: 0.1 })
     expect(found.low).toBeLessThan(found.ours!)
-    await recordStudy(dir, 'last-layer', [{ setting: 0.3, metric: 'homes accuracy', values: [0.4] }], 'mine')
+    await recordStudy(
+      dir,
+      'last-layer',
+      [{ setting: 0.3, metric: 'homes accuracy', values: [0.4] }],
+      'mine',
+    )
     const own = (await dataShareRows(evidence)).filter(one => one.set === 'mine')
     expect(own.map(({ row, quantity, ours, paper }) => [row, quantity, ours, paper])).toEqual([['30', 'homes accuracy', 40, null]]) // prettier-ignore
     const mine = (await retrainingRows(evidence)).find(one => one.row === 'retrained mine')!
-    expect(mine.note).toBe('no homes accuracy stored for 100 % of the data; stored are homes accuracy')
+    expect(mine.note).toBe(
+      'no homes accuracy stored for 100 % of the data; stored are homes accuracy',
+    )
   })
 
   it('claims: AugMix against its baseline, growth of the disparity', async () => {
@@ -148,20 +195,27 @@ describe("the paper's tables from stored runs", () => {
     const claim = (id: string) => values.find(one => one[at('quantity')] === id)!
     expect(claim('disparity-growth')[at('ours')]).toBeCloseTo(10 / 4, 0)
     expect(claim('augmix-dollarstreet')[at('ours')]).toBeLessThan(0)
-    expect(claim('augmix-geode')[at('note')]).toBe('no results of resnet50.cutmix_baseline on geode')
+    expect(claim('augmix-geode')[at('note')]).toBe(
+      'no results of resnet50.cutmix_baseline on geode',
+    )
     expect(claim('dinov2-parameters')[at('ours')]).toBeCloseTo(86, -1)
     expect(values).toHaveLength(25)
   })
 
-  it.each(paperTables)('table %s never holds NaN, and every null of ours has a reason', async which => {
-    const { values, columns } = await paperComparison(run, which, options)
-    const [ours, note] = ['ours', 'note'].map(name => columns.findIndex(column => column.name === name))
-    for (const row of values) {
-      for (const value of row) expect(value).not.toBeNaN()
-      if (note! >= 0 && row[ours!] === null) expect(row[note!], JSON.stringify(row)).toBeTruthy()
-    }
-    expect(values.length).toBeGreaterThan(0)
-  })
+  it.each(paperTables)(
+    'table %s never holds NaN, and every null of ours has a reason',
+    async which => {
+      const { values, columns } = await paperComparison(run, which, options)
+      const [ours, note] = ['ours', 'note'].map(name =>
+        columns.findIndex(column => column.name === name),
+      )
+      for (const row of values) {
+        for (const value of row) expect(value).not.toBeNaN()
+        if (note! >= 0 && row[ours!] === null) expect(row[note!], JSON.stringify(row)).toBeTruthy()
+      }
+      expect(values.length).toBeGreaterThan(0)
+    },
+  )
 })
 
 describe("the paper's tables with next to nothing", () => {

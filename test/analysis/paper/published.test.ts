@@ -16,7 +16,8 @@ describe('published accuracies', () => {
     const missing = unpublishedRows.flatMap(({ rows: names }) => names)
     expect(known.size + missing.length).toBe(98)
     expect(missing.some(name => known.has(name))).toBe(false)
-    const of = (kind: string) => new Set(rows.filter(row => row.kind === kind).map(row => row.row)).size
+    const of = (kind: string) =>
+      new Set(rows.filter(row => row.kind === kind).map(row => row.row)).size
     expect([of('1K'), of('zero-shot')]).toEqual([69, 17])
   })
 
@@ -36,7 +37,10 @@ describe('published accuracies', () => {
     ['clip-vit32-openai', 'ViT-B-32/openai', 'objectnet', 0.4431],
     ['clip-vit32-openai', 'ViT-B-32/openai', 'geode-datacomp', 0.8217],
   ])('say %s (%s) on %s', (row, model, benchmark, accuracy) => {
-    expect(rows.find(r => r.row === row && r.benchmark === benchmark)).toMatchObject({ model, accuracy })
+    expect(rows.find(r => r.row === row && r.benchmark === benchmark)).toMatchObject({
+      model,
+      accuracy,
+    })
   })
 })
 
@@ -45,9 +49,18 @@ describe("the paper's numbers", () => {
     paperTable(table).values.find(value => value.row === row && value.column === column)!
 
   it('are kept by table, row and column', () => {
-    expect(paperValue('2', 'dollarstreet', 'progress rate')).toMatchObject({ value: 0.53, error: null })
-    expect(paperValue('9', '5', 'geode accuracy')).toMatchObject({ value: 71.51, error: 2.98, unit: 'percent' })
-    expect(['2', '3', '4', '8', '9'].map(table => paperTable(table).values.length)).toEqual([24, 24, 8, 6, 24])
+    expect(paperValue('2', 'dollarstreet', 'progress rate')).toMatchObject({
+      value: 0.53,
+      error: null,
+    })
+    expect(paperValue('9', '5', 'geode accuracy')).toMatchObject({
+      value: 71.51,
+      error: 2.98,
+      unit: 'percent',
+    })
+    expect(['2', '3', '4', '8', '9'].map(table => paperTable(table).values.length)).toEqual([
+      24, 24, 8, 6, 24,
+    ])
     expect(() => paperTable('5')).toThrow('unknown paper table: 5; nearest: 2, 3, 4')
   })
 
@@ -82,7 +95,8 @@ describe("the paper's numbers", () => {
       note: null,
     })
     const drop =
-      paperValue('3', 'baseline', 'geode disparity').value - paperValue('3', 'augmix', 'geode disparity').value
+      paperValue('3', 'baseline', 'geode disparity').value -
+      paperValue('3', 'augmix', 'geode disparity').value
     expect(drop).toBeCloseTo(1.86, 10)
   })
 })

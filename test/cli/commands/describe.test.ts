@@ -20,7 +20,9 @@ const describeForm = async (form: Form) => {
 }
 
 it('writes what the file says and marks what it guesses', async () => {
-  expect(await describeForm({ layout: 'NHWC', dtype: 'uint8', kind: 'probabilities', size: 64 })).toEqual({
+  expect(
+    await describeForm({ layout: 'NHWC', dtype: 'uint8', kind: 'probabilities', size: 64 }),
+  ).toEqual({
     onnx: 'form.onnx',
     input: { name: 'pixels', layout: 'NHWC', dtype: 'uint8' },
     preprocessing: [
@@ -45,15 +47,30 @@ it('the command writes a model that evaluate takes, and overwrites nothing unask
   await writeFile(file, colourGraph({}))
   const first = await geogap(['models', 'describe', file])
   expect(first.stderr).toBe('')
-  expect(first.stdout).toMatch(/wrote .*model\.json\n.* opset 20[^]*GUESSED[^]*classes: [^]*preprocessing: /)
+  expect(first.stdout).toMatch(
+    /wrote .*model\.json\n.* opset 20[^]*GUESSED[^]*classes: [^]*preprocessing: /,
+  )
   const description = join(folder, 'model.json')
   const written = await readFile(description, 'utf8')
-  const edited = written.replace('"class 0"', '"red"').replace('"class 1"', '"green"').replace('"class 2"', '"blue"')
+  const edited = written
+    .replace('"class 0"', '"red"')
+    .replace('"class 1"', '"green"')
+    .replace('"class 2"', '"blue"')
   await writeFile(description, edited)
   const again = await geogap(['models', 'describe', file])
-  expect([again.code, again.stderr]).toEqual([2, expect.stringMatching(/model\.json is there already; --force/)])
+  expect([again.code, again.stderr]).toEqual([
+    2,
+    expect.stringMatching(/model\.json is there already; --force/),
+  ])
   expect(await readFile(description, 'utf8')).toBe(edited)
-  const common = ['--dataset', manifest, '--classes', join(folder, 'classes.txt'), '--out', join(folder, 'out')]
+  const common = [
+    '--dataset',
+    manifest,
+    '--classes',
+    join(folder, 'classes.txt'),
+    '--out',
+    join(folder, 'out'),
+  ]
   const run = await geogap(['evaluate', '--model', description, ...common])
   expect([run.code, run.stdout]).toEqual([0, expect.stringMatching(/100\.0/)])
   expect((await geogap(['models', 'describe', file, '--force'])).code).toBe(0)
@@ -62,5 +79,8 @@ it('the command writes a model that evaluate takes, and overwrites nothing unask
 
 it('an unknown option of a command within a command is one line', async () => {
   const { code, stderr } = await geogap(['models', 'describe', 'x.onnx', '--frce'])
-  expect([code, stderr.trim()]).toEqual([2, expect.stringMatching(/^geogap: unknown option '--frce'.*models describe/)])
+  expect([code, stderr.trim()]).toEqual([
+    2,
+    expect.stringMatching(/^geogap: unknown option '--frce'.*models describe/),
+  ])
 })

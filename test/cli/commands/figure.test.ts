@@ -36,12 +36,22 @@ describe('geogap figure', () => {
     expect(await readFile(join(folder, 'regions.svg'), 'utf8')).toContain('Africa (n 79)')
     expect((await sharp(join(folder, 'regions.png')).metadata()).width).toBeGreaterThan(1200)
     expect((await readFile(join(folder, 'regions.pdf'))).subarray(0, 5).toString()).toBe('%PDF-')
-    const spec = JSON.parse(await readFile(join(folder, 'regions.json'), 'utf8')) as { description: string }
+    const spec = JSON.parse(await readFile(join(folder, 'regions.json'), 'utf8')) as {
+      description: string
+    }
     expect(spec.description).toContain('Wilson')
   })
 
   it('takes the paper’s number and names the files where there are several', async () => {
-    const { code } = await figure('--paper', '2', results, '-o', join(folder, 'two.svg'), '--width', '400')
+    const { code } = await figure(
+      '--paper',
+      '2',
+      results,
+      '-o',
+      join(folder, 'two.svg'),
+      '--width',
+      '400',
+    )
     expect(code).toBe(0)
     const files = (await readdir(folder)).filter(name => name.startsWith('two'))
     expect(files.sort()).toEqual(['two-disparity-geode.svg', 'two-region-lines-geode.svg'])
@@ -51,12 +61,17 @@ describe('geogap figure', () => {
     const { stdout, code } = await figure('11', results, '-o', join(folder, 'eleven.json'))
     expect(code).toBe(0)
     expect(stdout).toContain('Disparity by the western share of the training images.')
-    expect(await readFile(join(folder, 'eleven.json'), 'utf8')).toContain('"n = 2 seeds at each of 3 shares')
+    expect(await readFile(join(folder, 'eleven.json'), 'utf8')).toContain(
+      '"n = 2 seeds at each of 3 shares',
+    )
   })
 
   it.each([
     [['pie', 'RESULTS', '-o', 'a.svg'], 'unknown figure: pie'],
-    [['regions', 'RESULTS', '-o', 'a.gif'], 'a figure takes a file ending in .svg, .png, .pdf, .json, not a.gif'],
+    [
+      ['regions', 'RESULTS', '-o', 'a.gif'],
+      'a figure takes a file ending in .svg, .png, .pdf, .json, not a.gif',
+    ],
     [['regions', 'RESULTS', '-o', 'none/a.svg'], 'cannot write'],
     [['RESULTS', '-o', 'a.svg'], 'figure takes NAME DIR, or --paper NUMBER DIR'],
     [['--paper', '12', 'RESULTS', '-o', 'a.svg'], 'unknown figure: 12'],
@@ -71,7 +86,9 @@ describe('geogap figure', () => {
 describe('geogap figures', () => {
   it('lists names, the paper’s numbers and what each needs', async () => {
     const { stdout } = await geogap(['figures', '--format', 'csv'])
-    expect(stdout).toContain('progress,Progress on standard benchmarks and on geographic data,"1 left, 4, 5"')
+    expect(stdout).toContain(
+      'progress,Progress on standard benchmarks and on geographic data,"1 left, 4, 5"',
+    )
   })
 })
 

@@ -28,7 +28,8 @@ function helpOf(command: Command): string {
 
 it('every command stands once in the overview, and its help has examples that its own options take', async () => {
   const text = await helpText()
-  for (const { name } of commands) expect(text.match(new RegExp(`^  ${name} `, 'gm'))).toHaveLength(1)
+  for (const { name } of commands)
+    expect(text.match(new RegExp(`^  ${name} `, 'gm'))).toHaveLength(1)
   for (const line of text.match(/^  .*$/gm)!) expect(line.length, line).toBeLessThanOrEqual(60)
   for (const command of root.commands.flatMap(leaves)) {
     const [, ...examples] = helpOf(command).split(/\nExamples?:\n/)
@@ -44,7 +45,10 @@ describe('a config file', () => {
 
   it.each([
     ['geogap.config.yaml', 'table:\n  min-n: 50\n  by: [region, country]\n  disparity: true\n'],
-    ['geogap.config.json', '{ "table": { "minN": 50, "by": ["region", "country"], "disparity": true } }'],
+    [
+      'geogap.config.json',
+      '{ "table": { "minN": 50, "by": ["region", "country"], "disparity": true } }',
+    ],
     [
       'geogap.config.ts',
       'export default { table: { minN: 50 as number, by: ["region", "country"], disparity: true } }',
@@ -53,8 +57,19 @@ describe('a config file', () => {
     await write(name, text)
     try {
       const filled = ['--by', 'region', 'country', '--disparity']
-      expect(await merged('table', 'results')).toEqual(['table', 'results', '--min-n', '50', ...filled])
-      expect(await merged('table', 'results', '--min-n=9')).toEqual(['table', 'results', '--min-n=9', ...filled])
+      expect(await merged('table', 'results')).toEqual([
+        'table',
+        'results',
+        '--min-n',
+        '50',
+        ...filled,
+      ])
+      expect(await merged('table', 'results', '--min-n=9')).toEqual([
+        'table',
+        'results',
+        '--min-n=9',
+        ...filled,
+      ])
       expect(await merged('gate', 'results')).toEqual(['gate', 'results'])
     } finally {
       await rm(join(folder, name))
@@ -62,24 +77,38 @@ describe('a config file', () => {
   })
 
   it('fills in what an option may do without, and nothing that the command line says in another way', async () => {
-    await write('cfg.yaml', 'evaluate: { queue: redis://q, tag: [a=1, b=2] }\ntable: { output: b.csv, format: csv }\n')
+    await write(
+      'cfg.yaml',
+      'evaluate: { queue: redis://q, tag: [a=1, b=2] }\ntable: { output: b.csv, format: csv }\n',
+    )
     const config = ['--config', join(folder, 'cfg.yaml')]
     const [evaluate, table] = [
       ['evaluate', ...config],
       ['table', 'results', '-oa.csv', '--json', ...config],
     ]
-    expect(await merged(...evaluate)).toEqual([...evaluate, '--queue', 'redis://q', '--tag', 'a=1,b=2'])
+    expect(await merged(...evaluate)).toEqual([
+      ...evaluate,
+      '--queue',
+      'redis://q',
+      '--tag',
+      'a=1,b=2',
+    ])
     expect(await merged(...table)).toEqual(table)
   })
 
   it.each([
     ['{ "table": { "minm": 50 } }', /unknown option of table in .*: minm; nearest: minN/],
-    ['{ "table": { "minN": true } }', /table\.minN in .*cfg\.json is true; --min-n <n> is what the command takes/],
+    [
+      '{ "table": { "minN": true } }',
+      /table\.minN in .*cfg\.json is true; --min-n <n> is what the command takes/,
+    ],
     ['{ "table": 3 }', /expected an object of options for each command/],
     ['{', /cannot read .*cfg\.json/],
   ])('%s is refused', async (text, message) => {
     await write('cfg.json', text)
-    await expect(merged('table', 'results', '--config', join(folder, 'cfg.json'))).rejects.toThrow(message)
+    await expect(merged('table', 'results', '--config', join(folder, 'cfg.json'))).rejects.toThrow(
+      message,
+    )
   })
 })
 
@@ -99,5 +128,7 @@ describe('completion', () => {
     [['power', 'geo'], ['geode']],
     [['experiment', 'retr'], ['retraining']],
     [['report', ''], []],
-  ])('of %j is %j', async (words, expected) => expect(await completionsOf(commands, words)).toEqual(expected))
+  ])('of %j is %j', async (words, expected) =>
+    expect(await completionsOf(commands, words)).toEqual(expected),
+  )
 })

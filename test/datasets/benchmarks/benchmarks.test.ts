@@ -10,7 +10,8 @@ import { readImage } from '../../../src/datasets/images.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
 import { lay, makeTar, makeZip, photo, temporaryFolder } from '../fixtures.ts'
 
-const summary = (dataset: Dataset): unknown[] => dataset.samples.map(({ id, labels, bytes }) => [id, labels, bytes])
+const summary = (dataset: Dataset): unknown[] =>
+  dataset.samples.map(({ id, labels, bytes }) => [id, labels, bytes])
 
 describe('ImageNet-1K', () => {
   const solution = [
@@ -33,10 +34,16 @@ describe('ImageNet-1K', () => {
   const mapping = 'n01440764 1 tench\nn01443537 2 goldfish\nn99999999 3 nothing\n'
   const layouts: [string, Record<string, string | Uint8Array>][] = [
     ["Kaggle's folders", { 'LOC_val_solution.csv': solution, ...below('ILSVRC/Data/CLS-LOC/val') }],
-    ['flat folder and solution', { 'imagenet/LOC_val_solution.csv': solution, ...below('imagenet/val') }],
+    [
+      'flat folder and solution',
+      { 'imagenet/LOC_val_solution.csv': solution, ...below('imagenet/val') },
+    ],
     [
       'tar and solution',
-      { 'imagenet/LOC_val_solution.csv': solution, 'imagenet/ILSVRC2012_img_val.tar': makeTar(images) },
+      {
+        'imagenet/LOC_val_solution.csv': solution,
+        'imagenet/ILSVRC2012_img_val.tar': makeTar(images),
+      },
     ],
     [
       'development kit with its meta.mat',
@@ -57,18 +64,24 @@ describe('ImageNet-1K', () => {
       },
     ],
   ]
-  it.each(layouts)('%s: missing images stay, unknown wnids and images without truth are reported', async (_, files) => {
-    const dataset = await openDataset({ name: 'imagenet-1k', data: lay(temporaryFolder(), files) })
-    expect(summary(dataset)).toEqual([
-      ['ILSVRC2012_val_00000001.JPEG', [0], 901],
-      ['ILSVRC2012_val_00000002.JPEG', [1], 902],
-      ['ILSVRC2012_val_00000003.JPEG', [1], null],
-    ])
-    expect(dataset.problems.map(({ id, code }) => [id, code])).toEqual([
-      ['ILSVRC2012_val_00000005.JPEG', 'no-label'],
-      ['ILSVRC2012_val_00000004.JPEG', 'unknown-class'],
-    ])
-  })
+  it.each(layouts)(
+    '%s: missing images stay, unknown wnids and images without truth are reported',
+    async (_, files) => {
+      const dataset = await openDataset({
+        name: 'imagenet-1k',
+        data: lay(temporaryFolder(), files),
+      })
+      expect(summary(dataset)).toEqual([
+        ['ILSVRC2012_val_00000001.JPEG', [0], 901],
+        ['ILSVRC2012_val_00000002.JPEG', [1], 902],
+        ['ILSVRC2012_val_00000003.JPEG', [1], null],
+      ])
+      expect(dataset.problems.map(({ id, code }) => [id, code])).toEqual([
+        ['ILSVRC2012_val_00000005.JPEG', 'no-label'],
+        ['ILSVRC2012_val_00000004.JPEG', 'unknown-class'],
+      ])
+    },
+  )
 
   it('reads val/<wnid>/', async () => {
     const data = lay(temporaryFolder(), {
@@ -78,7 +91,10 @@ describe('ImageNet-1K', () => {
     })
     const dataset = await openDataset({ name: 'imagenet', data })
     expect(summary(dataset)).toEqual([['n01440764/ILSVRC2012_val_00000293.JPEG', [0], 1]])
-    expect(dataset.problems[0]).toMatchObject({ code: 'unknown-class', message: 'unknown class: folder n00000001' })
+    expect(dataset.problems[0]).toMatchObject({
+      code: 'unknown-class',
+      message: 'unknown class: folder n00000001',
+    })
   })
 
   it('asks for the ground truth, or the synset mapping, of flat images', async () => {
@@ -96,7 +112,9 @@ describe('ImageNet-1K', () => {
 describe('ImageNet-V2', () => {
   const files = { '0/a.jpeg': 'a', '7/b.jpeg': 'bb', '999/c.jpeg': 'ccc', '1000/d.jpeg': 'd' }
   const wrap = (folder: string): Record<string, string> =>
-    Object.fromEntries(Object.entries(files).map(([name, content]) => [`${folder}/${name}`, content]))
+    Object.fromEntries(
+      Object.entries(files).map(([name, content]) => [`${folder}/${name}`, content]),
+    )
   it.each([
     ['imagenet-v2', 'imagenetv2-matched-frequency-format-val'],
     ['imagenet-v2/threshold-0.7', 'imagenet-v2/imagenetv2-threshold0.7-format-val'],
@@ -115,7 +133,9 @@ describe('ImageNet-V2', () => {
 
   it('is read from its tar as from its folder', async () => {
     const folder = 'imagenetv2-matched-frequency-format-val'
-    const tar = lay(temporaryFolder(), { 'imagenetv2-matched-frequency.tar': makeTar(wrap(folder)) })
+    const tar = lay(temporaryFolder(), {
+      'imagenetv2-matched-frequency.tar': makeTar(wrap(folder)),
+    })
     const [plain, archived] = [
       await openDataset({ name: 'imagenet-v2', data: lay(temporaryFolder(), wrap(folder)) }),
       await openDataset({ name: 'imagenet-v2', data: tar }),
@@ -128,23 +148,30 @@ describe('ImageNet-R, -A and -Sketch', () => {
   it.each([
     ['imagenet-r', 'imagenet-r', 'n01443537', 'n01440764'],
     ['imagenet-a', 'imagenet-a', 'n01498041', 'n01440764'],
-  ])('%s: its 200 classes compete, other wnids are reported', async (name, folder, inside, outside) => {
-    const data = lay(temporaryFolder(), {
-      [`${folder}/${inside}/x.jpg`]: 'a',
-      [`${folder}/${outside}/y.jpg`]: 'b',
-      [`${folder}/README.txt`]: '',
-    })
-    const dataset = await openDataset({ name, data })
-    expect(dataset.samples.map(item => item.labels)).toEqual([[imagenetWnids.indexOf(inside)]])
-    expect(dataset.choices).toHaveLength(200)
-    expect(dataset.choices).toContain(dataset.samples[0]!.labels[0])
-    expect(dataset.problems.map(problem => problem.message)).toEqual([`unknown class: folder ${outside}`])
-    expect((await openDataset({ name, data, choices: 'all' })).choices).toBe('all')
-  })
+  ])(
+    '%s: its 200 classes compete, other wnids are reported',
+    async (name, folder, inside, outside) => {
+      const data = lay(temporaryFolder(), {
+        [`${folder}/${inside}/x.jpg`]: 'a',
+        [`${folder}/${outside}/y.jpg`]: 'b',
+        [`${folder}/README.txt`]: '',
+      })
+      const dataset = await openDataset({ name, data })
+      expect(dataset.samples.map(item => item.labels)).toEqual([[imagenetWnids.indexOf(inside)]])
+      expect(dataset.choices).toHaveLength(200)
+      expect(dataset.choices).toContain(dataset.samples[0]!.labels[0])
+      expect(dataset.problems.map(problem => problem.message)).toEqual([
+        `unknown class: folder ${outside}`,
+      ])
+      expect((await openDataset({ name, data, choices: 'all' })).choices).toBe('all')
+    },
+  )
 
   it('Sketch is read from its zip, below its top folder', async () => {
     const data = lay(temporaryFolder(), {
-      'ImageNet-Sketch.zip': makeZip([{ name: 'sketch/n01440764/sketch_0.JPEG', content: photo(3), deflate: true }]),
+      'ImageNet-Sketch.zip': makeZip([
+        { name: 'sketch/n01440764/sketch_0.JPEG', content: photo(3), deflate: true },
+      ]),
     })
     const dataset = await openDataset({ name: 'imagenet-sketch', data })
     expect(summary(dataset)).toEqual([['n01440764/sketch_0.JPEG', [0], 903]])
@@ -198,12 +225,17 @@ describe('ObjectNet', () => {
       chess: 'Chess piece',
     }),
     'objectnet-1.0/mappings/objectnet_to_imagenet_1k.json': JSON.stringify({
-      Bicycle: 'mountain bike, all-terrain bike, off-roader; bicycle-built-for-two, tandem bicycle, tandem',
+      Bicycle:
+        'mountain bike, all-terrain bike, off-roader; bicycle-built-for-two, tandem bicycle, tandem',
       Basket: 'shopping basket',
     }),
     'objectnet-1.0/mappings/imagenet_to_label_2012_v2':
       'bicycle-built-for-two, tandem bicycle, tandem\nshopping basket\nmountain bike, all-terrain bike, off-roader\n',
-    'objectnet-1.0/mappings/pytorch_to_imagenet_2012_id.json': JSON.stringify({ 444: 0, 790: 1, 671: 2 }),
+    'objectnet-1.0/mappings/pytorch_to_imagenet_2012_id.json': JSON.stringify({
+      444: 0,
+      790: 1,
+      671: 2,
+    }),
     'objectnet-1.0/images/bike/a.png': 'a',
     'objectnet-1.0/images/basket/b.png': 'b',
     'objectnet-1.0/images/chess/c.png': 'c',
@@ -220,7 +252,9 @@ describe('ObjectNet', () => {
       prepare: { border: 2, resize: true },
       labelMap: { name: 'objectnet-authors' },
     })
-    expect(dataset.notes).toEqual(['1 images of classes that ImageNet does not have are not scored'])
+    expect(dataset.notes).toEqual([
+      '1 images of classes that ImageNet does not have are not scored',
+    ])
     expect(dataset.problems).toEqual([
       { id: 'sofa/d.png', code: 'unknown-class', message: 'unknown class: folder sofa' },
     ])
@@ -241,7 +275,9 @@ describe('benchmarks by name', () => {
     await expect(openDataset({ name: 'imagenet-r', data })).rejects.toThrow(
       `no imagenet-r in ${data}: expected imagenet-r, ImageNet-R, imagenet-r.tar`,
     )
-    await expect(openDataset({ name: 'imagenet-a', data, labels: 'x.json' })).rejects.toThrow('no imagenet-a in')
+    await expect(openDataset({ name: 'imagenet-a', data, labels: 'x.json' })).rejects.toThrow(
+      'no imagenet-a in',
+    )
   })
 
   it('are found by their own folder or archive too', async () => {
@@ -255,7 +291,9 @@ describe('benchmarks by name', () => {
   it('have complete rows, and suites name benchmarks', () => {
     for (const row of benchmarks) {
       expect(findBenchmark(row.name)).toEqual({ benchmark: row, variant: row.variants[0] })
-      expect(row.howToGet.length * row.terms.length * row.candidatePaths(row.variants[0]!).length).toBeGreaterThan(0)
+      expect(
+        row.howToGet.length * row.terms.length * row.candidatePaths(row.variants[0]!).length,
+      ).toBeGreaterThan(0)
     }
     const names = benchmarks.map(({ name }) => name)
     expect(

@@ -13,7 +13,14 @@ import { lay, makeZip, temporaryFolder } from '../fixtures.ts'
 
 const header =
   'id,country.name,country.id,region.id,type,imageRelPath,topics,place,income,imagenet_synonyms,imagenet_sysnet_id'
-const row = (id: string, region: string, topics: string, place: string, income: string, indices: string): string =>
+const row = (
+  id: string,
+  region: string,
+  topics: string,
+  place: string,
+  income: string,
+  indices: string,
+): string =>
   `${id},Kenya,ke,${region},image,assets/${id}/${id}.jpg,"${topics}",${place},${income},"['x']","${indices}"`
 
 const test = [
@@ -23,7 +30,10 @@ const test = [
   row('a4', 'am', "['knifes']", 'h4', '195', '[623]'),
   ',Kenya,ke,af,image,assets/x.jpg,"[\'tv\']",h1,1,"[]","[851]"',
 ]
-const train = [row('b1', 'af', "['tv']", 'h1', '10', '[851]'), row('b2', 'eu', "['tv']", 'h5', '20', '[851]')]
+const train = [
+  row('b1', 'af', "['tv']", 'h1', '10', '[851]'),
+  row('b2', 'eu', "['tv']", 'h5', '20', '[851]'),
+]
 const files = {
   'images_v2_imagenet_test.csv': [header, ...test, ''].join('\n'),
   'images_v2_imagenet_train.csv': [header, ...train, ''].join('\n'),
@@ -40,7 +50,9 @@ describe('Dollar Street', () => {
 
   it('reads the published test part: topics, classes, places; unknown topics and rows without id are reported', async () => {
     const dataset = await openDataset({ name: 'dollarstreet/published', data })
-    expect(dataset.samples.map(({ id, label, labels, bytes }) => [id, label, labels, bytes])).toEqual([
+    expect(
+      dataset.samples.map(({ id, label, labels, bytes }) => [id, label, labels, bytes]),
+    ).toEqual([
       ['a1', 'stove/hob', [827], 3],
       ['a2', 'tv', [851], 3],
       ['a4', 'knifes', [623], null],
@@ -55,15 +67,24 @@ describe('Dollar Street', () => {
       ['row 5', 'no-id', 'no id in row 5 of published'],
     ])
     expect(dataset.labelMap.name).toBe('dollarstreet-paper-1')
-    expect(dataset.notes).toEqual(['the published split shares 1 households between training and test'])
+    expect(dataset.notes).toEqual([
+      'the published split shares 1 households between training and test',
+    ])
   })
 
   it('marks classes that do not follow the map', async () => {
     const other = {
       ...under('dollarstreet'),
-      'dollarstreet/images_v2_imagenet_test.csv': [header, row('a1', 'af', "['tv']", 'h', '1', '[664]'), ''].join('\n'),
+      'dollarstreet/images_v2_imagenet_test.csv': [
+        header,
+        row('a1', 'af', "['tv']", 'h', '1', '[664]'),
+        '',
+      ].join('\n'),
     }
-    const dataset = await openDataset({ name: 'dollarstreet/published', data: lay(temporaryFolder(), other) })
+    const dataset = await openDataset({
+      name: 'dollarstreet/published',
+      data: lay(temporaryFolder(), other),
+    })
     expect(dataset.samples[0]!.labels).toEqual([664])
     expect(dataset.labelMap.name).toBe('dollarstreet-stated')
     const printed = await openDataset({
@@ -90,7 +111,8 @@ describe('Dollar Street', () => {
       await openDataset({ name: 'dollarstreet', data }),
       await openDataset({ name: 'dollarstreet/household/train', data }),
     ]
-    const households = (d: typeof held): unknown[] => d.samples.map(item => item.groups['household'])
+    const households = (d: typeof held): unknown[] =>
+      d.samples.map(item => item.groups['household'])
     expect(households(held).filter(household => households(rest).includes(household))).toEqual([])
     expect(held.samples.length + rest.samples.length).toBe(5)
     expect((await openDataset({ name: 'dollarstreet', data })).hash).toBe(held.hash)
@@ -98,7 +120,11 @@ describe('Dollar Street', () => {
 
   it('is the same from its zip', async () => {
     const zip = makeZip(
-      Object.entries(under('dataset_dollarstreet')).map(([name, content]) => ({ name, content, deflate: true })),
+      Object.entries(under('dataset_dollarstreet')).map(([name, content]) => ({
+        name,
+        content,
+        deflate: true,
+      })),
     )
     const archived = await openDataset({
       name: 'dollarstreet/published',
@@ -142,7 +168,10 @@ describe('splits', () => {
   })
 
   it('do not depend on the order of rows, only on the seed', () => {
-    const all: HouseholdImage[] = Array.from({ length: 60 }, (_, i) => ({ household: `h${i % 20}`, region: 'af' }))
+    const all: HouseholdImage[] = Array.from({ length: 60 }, (_, i) => ({
+      household: `h${i % 20}`,
+      region: 'af',
+    }))
     const held = (list: readonly HouseholdImage[], seed: number): Set<string> =>
       new Set(splitByHousehold(list, 0.3, seed).test.map(r => r.household))
     expect(held([...all].reverse(), 4)).toEqual(held(all, 4))
@@ -154,7 +183,9 @@ describe('splits', () => {
     const all = Object.entries(sizes).flatMap(([region, n]) =>
       Array.from({ length: n }, (_, i) => ({ household: `${region}${i % 10}`, region })),
     )
-    const counts = Object.keys(sizes).map(region => balanceRegions(all, 1).filter(r => r.region === region).length)
+    const counts = Object.keys(sizes).map(
+      region => balanceRegions(all, 1).filter(r => r.region === region).length,
+    )
     expect(counts[0]).toBe(5)
     expect(counts.every(n => n >= 5 && n < 10)).toBe(true)
   })
@@ -177,7 +208,11 @@ describe('income groups', () => {
 })
 
 it('reads lists as Python prints them', () => {
-  expect(parsePythonList(`['tv', "baby's bed", 'a \\'b\\'']`)).toEqual(['tv', "baby's bed", "a 'b'"])
+  expect(parsePythonList(`['tv', "baby's bed", 'a \\'b\\'']`)).toEqual([
+    'tv',
+    "baby's bed",
+    "a 'b'",
+  ])
   expect(parsePythonList('[851, 782]')).toEqual(['851', '782'])
   expect(parsePythonList('[]')).toEqual([])
 })

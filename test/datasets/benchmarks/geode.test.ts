@@ -32,7 +32,11 @@ describe('GeoDE', () => {
     ])
     expect(dataset.samples[0]!.groups).toMatchObject({ region: 'Africa', country: 'Kenya' })
     expect(dataset.problems).toEqual([
-      { id: 'Europe/Spain/s_ufo_5.jpg', code: 'unknown-class', message: 'unknown class: GeoDE object ufo' },
+      {
+        id: 'Europe/Spain/s_ufo_5.jpg',
+        code: 'unknown-class',
+        message: 'unknown class: GeoDE object ufo',
+      },
     ])
     expect(dataset.labelMap.name).toBe('geode-paper-1')
   })
@@ -70,25 +74,32 @@ describe('GeoDE', () => {
   })
 
   it.skipIf(!shared)('counts 6,284 overlapping rows in the shared metadata', async () => {
-    const { samples: items } = await openDataset({ name: join(shared!, 'data/geode/metadata_test_1k.csv') })
+    const { samples: items } = await openDataset({
+      name: join(shared!, 'data/geode/metadata_test_1k.csv'),
+    })
     const objects = new Set(overlapObjects)
     expect(items.filter(item => objects.has(item.label.replaceAll('_', ' ')))).toHaveLength(6284)
   })
 
-  it.skipIf(!shared)('resolves the 34 objects of the shared metadata to exactly its 1k_index sets', async () => {
-    const index = join(shared!, 'data/geode/metadata_test_1k.csv')
-    const [stated, mapped] = [
-      await openDataset({ name: index }),
-      await openDataset({ name: index, labels: 'imagenet' }),
-    ]
-    expect(stated.samples).toHaveLength(10_333)
-    expect(new Set(stated.samples.map(item => item.label)).size).toBe(34)
-    expect(new Set(stated.samples.map(item => item.groups['country'])).size).toBe(37)
-    const differing = stated.samples.filter((item, i) => {
-      const other = mapped.samples[i]!.labels
-      return item.labels.length !== other.length || item.labels.some(label => !other.includes(label))
-    })
-    expect([...new Set(differing.map(item => item.label))]).toEqual([])
-    expect(stated.labelMap).toEqual(mapped.labelMap)
-  })
+  it.skipIf(!shared)(
+    'resolves the 34 objects of the shared metadata to exactly its 1k_index sets',
+    async () => {
+      const index = join(shared!, 'data/geode/metadata_test_1k.csv')
+      const [stated, mapped] = [
+        await openDataset({ name: index }),
+        await openDataset({ name: index, labels: 'imagenet' }),
+      ]
+      expect(stated.samples).toHaveLength(10_333)
+      expect(new Set(stated.samples.map(item => item.label)).size).toBe(34)
+      expect(new Set(stated.samples.map(item => item.groups['country'])).size).toBe(37)
+      const differing = stated.samples.filter((item, i) => {
+        const other = mapped.samples[i]!.labels
+        return (
+          item.labels.length !== other.length || item.labels.some(label => !other.includes(label))
+        )
+      })
+      expect([...new Set(differing.map(item => item.label))]).toEqual([])
+      expect(stated.labelMap).toEqual(mapped.labelMap)
+    },
+  )
 })

@@ -1,7 +1,12 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { imagenetClasses, imagenetNames, imagenetWnids, indexOfWnid } from '../../../src/datasets/labels/imagenet.ts'
+import {
+  imagenetClasses,
+  imagenetNames,
+  imagenetWnids,
+  indexOfWnid,
+} from '../../../src/datasets/labels/imagenet.ts'
 import { imagenetIndices, imagenetSpace } from '../../../src/datasets/labels/labels.ts'
 import { shared } from '../../helpers/shared.ts'
 
@@ -9,7 +14,11 @@ describe("ImageNet's 1,000 classes", () => {
   it('are in wnid order, each wnid once', () => {
     expect(imagenetClasses).toHaveLength(1000)
     expect(imagenetWnids).toEqual([...new Set(imagenetWnids)].sort())
-    expect([indexOfWnid('n01440764'), indexOfWnid('n15075141'), indexOfWnid('n00000000')]).toEqual([0, 999, undefined])
+    expect([indexOfWnid('n01440764'), indexOfWnid('n15075141'), indexOfWnid('n00000000')]).toEqual([
+      0,
+      999,
+      undefined,
+    ])
   })
 
   it('repeat only the two names that ImageNet is known to repeat', () => {
@@ -30,7 +39,9 @@ describe("ImageNet's 1,000 classes", () => {
       'class index 1000 is out of range: there are 1000 classes, 0 to 999',
     )
     expect(() => imagenetSpace.resolve('tenches')).toThrow('unknown class: tenches; nearest: tench')
-    expect(() => imagenetSpace.resolve('crane')).toThrow('use one of: n02012849 (crane), n03126707 (crane)')
+    expect(() => imagenetSpace.resolve('crane')).toThrow(
+      'use one of: n02012849 (crane), n03126707 (crane)',
+    )
   })
 
   it.skipIf(!shared)('name the shared sample photographs as their file names do', () => {

@@ -2,7 +2,11 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { countryCode } from '../../../src/datasets/labels/countries.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
-import { regionFinder, readRegionScheme, regionSchemes } from '../../../src/datasets/labels/regions.ts'
+import {
+  regionFinder,
+  readRegionScheme,
+  regionSchemes,
+} from '../../../src/datasets/labels/regions.ts'
 import { shared } from '../../helpers/shared.ts'
 import { lay, temporaryFolder } from '../fixtures.ts'
 
@@ -56,8 +60,13 @@ describe('region schemes', () => {
 
   it.skipIf(!shared)("GeoDE's agrees with the shared metadata", async () => {
     const index = join(shared!, 'data/geode/metadata_test_1k.csv')
-    const [own, derived] = [await openDataset({ name: index }), await openDataset({ name: index, regions: 'geode-1' })]
-    expect(derived.samples.map(item => item.groups['region'])).toEqual(own.samples.map(item => item.groups['region']))
+    const [own, derived] = [
+      await openDataset({ name: index }),
+      await openDataset({ name: index, regions: 'geode-1' }),
+    ]
+    expect(derived.samples.map(item => item.groups['region'])).toEqual(
+      own.samples.map(item => item.groups['region']),
+    )
     expect(derived.regionMapping!.unmatched).toEqual([])
     const continents = await openDataset({ name: index, regions: 'continents-1' })
     expect(new Set(continents.samples.map(item => item.groups['region']))).toEqual(
@@ -68,8 +77,10 @@ describe('region schemes', () => {
 
 describe('an own scheme', () => {
   const folder = lay(temporaryFolder(), {
-    'photos.csv': 'image,label,country\na.jpg,0,Kenya\nb.jpg,0,FRA\nc.jpg,0,Atlantis\nd.jpg,0,Atlantis\ne.jpg,0,\n',
-    'north.json': '{"name": "hemispheres", "regions": {"North": ["FR", "Spain"], "South": ["Kenya"]}}',
+    'photos.csv':
+      'image,label,country\na.jpg,0,Kenya\nb.jpg,0,FRA\nc.jpg,0,Atlantis\nd.jpg,0,Atlantis\ne.jpg,0,\n',
+    'north.json':
+      '{"name": "hemispheres", "regions": {"North": ["FR", "Spain"], "South": ["Kenya"]}}',
     'north.csv': 'country,region\nFrance,North\nKE,South\nAtlantis,Sea\n',
     'twice.json': '{"regions": {"a": ["FR"], "b": ["France"]}}',
     'bad.json': '{"regions": 3}',
@@ -80,7 +91,13 @@ describe('an own scheme', () => {
 
   it('gives regions from JSON; unmatched places are counted and listed', async () => {
     const dataset = await open(join(folder, 'north.json'))
-    expect(dataset.samples.map(item => item.groups['region'])).toEqual(['South', 'North', null, null, null])
+    expect(dataset.samples.map(item => item.groups['region'])).toEqual([
+      'South',
+      'North',
+      null,
+      null,
+      null,
+    ])
     expect(dataset.columns).toEqual(['region', 'country'])
     expect(dataset.regionMapping).toMatchObject({
       scheme: 'hemispheres',
@@ -93,7 +110,13 @@ describe('an own scheme', () => {
 
   it('may name places that are no countries', async () => {
     const dataset = await open(join(folder, 'north.csv'))
-    expect(dataset.samples.map(item => item.groups['region'])).toEqual(['South', 'North', 'Sea', 'Sea', null])
+    expect(dataset.samples.map(item => item.groups['region'])).toEqual([
+      'South',
+      'North',
+      'Sea',
+      'Sea',
+      null,
+    ])
   })
 
   it.each([

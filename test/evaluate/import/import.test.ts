@@ -9,9 +9,15 @@ import { readTable } from '../../../src/datasets/tables.ts'
 import { readAccuracies } from '../../../src/evaluate/import/accuracies.ts'
 import { pytorchScript } from '../../../src/evaluate/import/example.ts'
 import { writeManifest } from '../../../src/evaluate/import/manifest.ts'
-import { importPredictions, type PredictionImportOptions } from '../../../src/evaluate/import/predictions.ts'
+import {
+  importPredictions,
+  type PredictionImportOptions,
+} from '../../../src/evaluate/import/predictions.ts'
 import { testbed } from '../../../src/models/testbed.ts'
-import { readImportedAccuracies, recordImportedAccuracies } from '../../../src/results/importedAccuracies.ts'
+import {
+  readImportedAccuracies,
+  recordImportedAccuracies,
+} from '../../../src/results/importedAccuracies.ts'
 import { paperComparison } from '../../../src/analysis/paper/index.ts'
 import { openRun } from '../../../src/results/run.ts'
 import { query } from '../../../src/lib/sql.ts'
@@ -33,7 +39,10 @@ async function read(name: string, text: string) {
 
 describe('accuracies from other tables', () => {
   it("timm's file says its benchmark by its name; percent become shares", async () => {
-    const found = await read('results-sketch.csv', 'model,img_size,top1,top5\na.b,224,41.5,60\na.b,288,43,61\n')
+    const found = await read(
+      'results-sketch.csv',
+      'model,img_size,top1,top5\na.b,224,41.5,60\na.b,288,43,61\n',
+    )
     expect(found).toMatchObject({ format: 'timm', repeated: 1 })
     expect(found!.rows).toEqual([
       {
@@ -66,35 +75,60 @@ describe('accuracies from other tables', () => {
     ['', '', /accuracy is empty/],
     ['0.5', '2.5', /n is 2\.5, not a whole number/],
   ])('a generic file with accuracy %j and n %j is refused', async (accuracy, n, message) => {
-    await expect(read('own.csv', `model,benchmark,accuracy,n\nm,geode,${accuracy},${n}\n`)).rejects.toThrow(message)
+    await expect(
+      read('own.csv', `model,benchmark,accuracy,n\nm,geode,${accuracy},${n}\n`),
+    ).rejects.toThrow(message)
   })
 
-  it.skipIf(!shared)("timm's published files alone give table 2 of the paper, marked as imported", async () => {
-    const out = join(folder, 'timm')
-    const names = ['imagenet', 'imagenetv2-matched-frequency', 'sketch', 'imagenet-r', 'imagenet-a']
-    const models = new Set(testbed().map(({ model }) => model))
-    for (const name of names) {
-      const file = sharedPath(`data/published/timm-results-${name}.csv`)
-      const { format, rows } = readAccuracies(file, await readTable(file))!
-      const source = `timm-results-${name}.csv`
-      const ours = rows.filter(({ model }) => models.has(model))
-      await recordImportedAccuracies(out, source, { schema: 1, format, source, created: 'today', rows: ours })
-    }
-    expect((await readImportedAccuracies(out)).length).toBeGreaterThan(300)
-    const { values, columns } = await paperComparison(await openRun(out), '2', { seed: 1, draws: 100 })
-    const at = (name: string): number => columns.findIndex(column => column.name === name)
-    const rate = (row: string) =>
-      values.find(one => one[at('set')] === '1K' && one[at('row')] === row && one[at('quantity')] === 'progress rate')!
-    for (const [benchmark, paper] of [
-      ['imagenet-v2', 1.18],
-      ['imagenet-sketch', 1.37],
-      ['imagenet-r', 1.5],
-    ] as const) {
-      expect(rate(benchmark)[at('from')]).toBe('imported')
-      expect(rate(benchmark)[at('paper')]).toBe(paper)
-      expect(Math.abs(rate(benchmark)[at('difference')] as number)).toBeLessThan(0.02)
-    }
-  })
+  it.skipIf(!shared)(
+    "timm's published files alone give table 2 of the paper, marked as imported",
+    async () => {
+      const out = join(folder, 'timm')
+      const names = [
+        'imagenet',
+        'imagenetv2-matched-frequency',
+        'sketch',
+        'imagenet-r',
+        'imagenet-a',
+      ]
+      const models = new Set(testbed().map(({ model }) => model))
+      for (const name of names) {
+        const file = sharedPath(`data/published/timm-results-${name}.csv`)
+        const { format, rows } = readAccuracies(file, await readTable(file))!
+        const source = `timm-results-${name}.csv`
+        const ours = rows.filter(({ model }) => models.has(model))
+        await recordImportedAccuracies(out, source, {
+          schema: 1,
+          format,
+          source,
+          created: 'today',
+          rows: ours,
+        })
+      }
+      expect((await readImportedAccuracies(out)).length).toBeGreaterThan(300)
+      const { values, columns } = await paperComparison(await openRun(out), '2', {
+        seed: 1,
+        draws: 100,
+      })
+      const at = (name: string): number => columns.findIndex(column => column.name === name)
+      const rate = (row: string) =>
+        values.find(
+          one =>
+            one[at('set')] === '1K' &&
+            one[at('row')] === row &&
+            one[at('quantity')] === 'progress rate',
+        )!
+      for (const [benchmark, paper] of [
+        ['imagenet-v2', 1.18],
+        ['imagenet-sketch', 1.37],
+        ['imagenet-r', 1.5],
+      ] as const) {
+        expect(rate(benchmark)[at('from')]).toBe('imported')
+        expect(rate(benchmark)[at('paper')]).toBe(paper)
+        expect(Math.abs(rate(benchmark)[at('difference')] as number)).toBeLessThan(0.02)
+      }
+    },
+  )
 })
 
 describe('per-image predictions', () => {
@@ -103,7 +137,11 @@ describe('per-image predictions', () => {
     ...{ file, model: 'theirs', preprocessing: 'native', partial: false },
     out: join(folder, 'results'),
   })
-  const load = async (name: string, lines: readonly string[], more: Partial<PredictionImportOptions> = {}) => {
+  const load = async (
+    name: string,
+    lines: readonly string[],
+    more: Partial<PredictionImportOptions> = {},
+  ) => {
     const file = join(folder, name)
     await writeFile(file, `${lines.join('\n')}\n`)
     return importPredictions(dataset, await readTable(file), { ...options(file), ...more })
@@ -122,23 +160,37 @@ describe('per-image predictions', () => {
     })
 
   it('become rows like our own, marked as imported', async () => {
-    expect(await load('top.csv', ['id,top5', ...right()])).toMatchObject({ images: 12, covered: 12, unknown: [] })
+    expect(await load('top.csv', ['id,top5', ...right()])).toMatchObject({
+      images: 12,
+      covered: 12,
+      unknown: [],
+    })
     const run = await openRun(join(folder, 'results'))
-    expect(run.accuracy()[0]).toMatchObject({ model: 'theirs', n: 12, top1: 0.75, top5: 1, errors: 0 })
+    expect(run.accuracy()[0]).toMatchObject({
+      model: 'theirs',
+      n: 12,
+      top1: 0.75,
+      top5: 1,
+      errors: 0,
+    })
     expect(run.entries[0]!.identity).toMatchObject({ source: 'imported', runtime: 'imported' })
     expect(run.accuracy({ by: 'region' }).reduce((sum, { n }) => sum + n, 0)).toBe(12)
   })
 
-  it.each(['1e9;0;0', '-0.1;0;0', '0.5;NaN;0', '0.5;much;0'])('probabilities %j are refused', async probabilities => {
-    const rows = right().map(row => `${row},${probabilities}`)
-    await expect(load('bad.csv', ['id,top5,probabilities', ...rows])).rejects.toThrow(
-      /^probability \S+ is not in 0 … 1: picture-0 in bad\.csv$/,
-    )
-  })
+  it.each(['1e9;0;0', '-0.1;0;0', '0.5;NaN;0', '0.5;much;0'])(
+    'probabilities %j are refused',
+    async probabilities => {
+      const rows = right().map(row => `${row},${probabilities}`)
+      await expect(load('bad.csv', ['id,top5,probabilities', ...rows])).rejects.toThrow(
+        /^probability \S+ is not in 0 … 1: picture-0 in bad\.csv$/,
+      )
+    },
+  )
 
   it('logits from Parquet give classes, ranks and probabilities', async () => {
     const file = join(folder, 'logits.parquet')
-    const label = 'CASE label WHEN 0 THEN [2.0, 1.0, 0.0] WHEN 1 THEN [0.0, 2.0, 1.0] ELSE [2.0, 1.0, 0.0] END'
+    const label =
+      'CASE label WHEN 0 THEN [2.0, 1.0, 0.0] WHEN 1 THEN [0.0, 2.0, 1.0] ELSE [2.0, 1.0, 0.0] END'
     const rows = dataset.samples.map(({ id, labels }) => `('${id}', ${labels[0]!})`).join(', ')
     await query(
       `COPY (SELECT id, (${label})::FLOAT[] AS logits FROM (VALUES ${rows}) AS t(id, label)) TO '${file}' (FORMAT parquet)`,
@@ -193,31 +245,56 @@ describe('per-image predictions', () => {
       /class 1 is the name of class 2 and the index of green/,
       { classes: ['red', 'green', '1'] },
     ],
-    ['a class twice', (lines: string[]) => ['picture-0,1;1;2', ...lines.slice(1)], /a class is given twice/],
+    [
+      'a class twice',
+      (lines: string[]) => ['picture-0,1;1;2', ...lines.slice(1)],
+      /a class is given twice/,
+    ],
   ])('%s is refused', async (_, spoil, message, change = {}) => {
     const file = join(folder, 'bad.csv')
     await writeFile(file, `${['id,top5', ...spoil(right())].join('\n')}\n`)
-    const importing = importPredictions({ ...dataset, ...change }, await readTable(file), options(file))
+    const importing = importPredictions(
+      { ...dataset, ...change },
+      await readTable(file),
+      options(file),
+    )
     await expect(importing).rejects.toThrow(message)
   })
 
   it('a manifest of ids needs images as they are', async () => {
-    const image = { kind: 'range', file: 'photos.zip', offset: 40, length: 9, deflated: { size: 12 } } as const
-    const packed = { ...dataset, items: [...dataset.samples, { ...dataset.samples[0]!, id: 'packed', image }] }
+    const image = {
+      kind: 'range',
+      file: 'photos.zip',
+      offset: 40,
+      length: 9,
+      deflated: { size: 12 },
+    } as const
+    const packed = {
+      ...dataset,
+      items: [...dataset.samples, { ...dataset.samples[0]!, id: 'packed', image }],
+    }
     await expect(writeManifest(packed, join(folder, 'no.parquet'))).rejects.toThrow(
       'packed is packed in photos.zip: unpack it for other programs',
     )
   })
 
   it('a manifest of ids is Parquet, and refuses another ending', async () => {
-    await expect(writeManifest(dataset, join(folder, 'ids.csv'))).rejects.toThrow('written as .parquet, not')
+    await expect(writeManifest(dataset, join(folder, 'ids.csv'))).rejects.toThrow(
+      'written as .parquet, not',
+    )
   })
 
   it('a manifest of ids leads to predictions that the command takes', async () => {
     const ids = join(folder, 'ids.parquet')
     await writeManifest(dataset, ids)
     const rows = await query<Record<string, unknown>>('SELECT * FROM read_parquet($1)', [ids])
-    expect(rows[0]).toMatchObject({ id: 'picture-0', label: 'red', labels: '0', region: 'Europe', offset: null })
+    expect(rows[0]).toMatchObject({
+      id: 'picture-0',
+      label: 'red',
+      labels: '0',
+      region: 'Europe',
+      offset: null,
+    })
     expect(readFileSync(rows[0]!['file'] as string).length).toBeGreaterThan(0)
     const script = pytorchScript(dataset)
     for (const name of classes) expect(script).toContain(JSON.stringify(name))
@@ -225,6 +302,8 @@ describe('per-image predictions', () => {
     await writeFile(file, 'model,benchmark,accuracy,n\nm,imagenet-1k,0.5,100\n')
     const taken = await geogap(['import', file, '--out', join(folder, 'results')])
     expect(taken.stdout).toBe(`${file}: 1 accuracies (generic)\n`)
-    expect((await geogap(['table', join(folder, 'results')])).stdout).toMatch(/Imported accuracies[^]*imagenet-1k/)
+    expect((await geogap(['table', join(folder, 'results')])).stdout).toMatch(
+      /Imported accuracies[^]*imagenet-1k/,
+    )
   })
 })

@@ -64,7 +64,10 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
       signal: stop.signal,
       idleMs: 50,
     })
-    const { driven, run } = await evaluateByQueue({ models, datasets, out }, { queue: redis!.url, pollMs: 200 })
+    const { driven, run } = await evaluateByQueue(
+      { models, datasets, out },
+      { queue: redis!.url, pollMs: 200 },
+    )
     expect(driven).toEqual({ outcome: 'done', failedUnits: [] })
     expect(run.failures).toEqual([])
     expect(await rowsOf(out)).toEqual(await rowsOf(join(folder, 'here')))
@@ -74,7 +77,11 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
 
   it('a model that cannot be loaded fails alone: those that share its units are done', async () => {
     const good = await writeModel(join(folder, 'models'))
-    const bad = { ...(await writeModel(join(folder, 'models'), 2)), architecture: 'lcnet_075', name: 'wrong' }
+    const bad = {
+      ...(await writeModel(join(folder, 'models'), 2)),
+      architecture: 'lcnet_075',
+      name: 'wrong',
+    }
     const datasets = [{ name: join(folder, 'world.csv'), classes: join(folder, 'classes.txt') }]
     const stop = new AbortController()
     const working = runQueueWorker({
@@ -84,7 +91,11 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
       idleMs: 50,
     })
     const asked = { models: [good, bad], datasets, out: join(folder, 'alone') }
-    const { driven, run } = await evaluateByQueue(asked, { queue: redis!.url, pollMs: 200, maxTries: 1 })
+    const { driven, run } = await evaluateByQueue(asked, {
+      queue: redis!.url,
+      pollMs: 200,
+      maxTries: 1,
+    })
     expect(driven.failedUnits).toHaveLength(1)
     expect(run.failures).toMatchObject([{ model: 'wrong', code: 'set-apart' }])
     expect(run.accuracy()).toMatchObject([{ model: good.name, n: 30 }])
@@ -100,7 +111,12 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     const [low, high] = [join(folder, 'low'), join(folder, 'high')]
     const plans = [await storePlan(low, 12, 4, 'low'), await storePlan(high, 6, 4, 'high')]
     const follow = async (i: number, priority: number) =>
-      followRun(plans[i]!, await openStorage(plans[i]!.place), { queue, priority, pollMs: 100, backoffMs: 50 })
+      followRun(plans[i]!, await openStorage(plans[i]!.place), {
+        queue,
+        priority,
+        pollMs: 100,
+        backoffMs: 50,
+      })
     const first = follow(0, 0)
     await until(async () => (await readClusterState(client)).runs[0]?.waiting === 12)
     await steerRun(client, 'low', 'pause')
@@ -109,11 +125,15 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
       onUnit: ({ run }) => order.push(run),
     })
     const second = await follow(1, 5)
-    expect(second.failedUnits).toMatchObject([{ start: 8, end: 12, tries: 3, error: 'this unit is poison' }])
+    expect(second.failedUnits).toMatchObject([
+      { start: 8, end: 12, tries: 3, error: 'this unit is poison' },
+    ])
     expect(new Set(order)).toEqual(new Set(['high']))
     await until(async () => (await readClusterState(client)).workers[0]?.done === 5)
     const paused = await readClusterState(client)
-    expect(paused.runs).toMatchObject([{ id: 'low', state: 'paused', done: 0, units: 12, waiting: 12, active: 0 }])
+    expect(paused.runs).toMatchObject([
+      { id: 'low', state: 'paused', done: 0, units: 12, waiting: 12, active: 0 },
+    ])
     expect(paused.workers).toMatchObject([{ pid: process.pid, done: 5, images: 20 }])
     const { stdout } = await geogap(['queue', 'list', '--queue', queue])
     expect(stdout).toMatch(/low +paused +12 +0 +0 +12 +0/)
@@ -155,16 +175,20 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
 
   it('a dashboard that cannot listen ends, and leaves no connection to the queue', async () => {
     const client = await connectQueue(redis!.url)
-    const connections = async () => ((await client.client('LIST')) as string).trim().split('\n').length
+    const connections = async () =>
+      ((await client.client('LIST')) as string).trim().split('\n').length
     const before = await connections()
     const [taken, pages] = [createServer(), join(folder, 'pages')]
     await mkdir(pages)
     const port = await freePort()
     await new Promise<void>(resolve => void taken.listen(port, '127.0.0.1', resolve))
     const options = { port, queue: redis!.url, client: pages }
-    await expect(serve(join(folder, 'nothing'), options)).rejects.toMatchObject({ code: 'cannot-listen' })
+    await expect(serve(join(folder, 'nothing'), options)).rejects.toMatchObject({
+      code: 'cannot-listen',
+    })
     taken.close()
-    for (let i = 0; i < 50 && (await connections()) > before; i++) await new Promise(resolve => setTimeout(resolve, 20))
+    for (let i = 0; i < 50 && (await connections()) > before; i++)
+      await new Promise(resolve => setTimeout(resolve, 20))
     expect(await connections()).toBe(before)
     client.disconnect()
   })
@@ -177,7 +201,13 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     const denied = await connectQueue(wrong).catch((error: unknown) => error)
     expect(denied).toMatchObject({ code: 'queue-denied' })
     expect((denied as Error).message).not.toContain('wrong@')
-    const evicting = await server('evicting', '--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru')
+    const evicting = await server(
+      'evicting',
+      '--maxmemory',
+      '50mb',
+      '--maxmemory-policy',
+      'allkeys-lru',
+    )
     await expect(connectQueue(evicting.url)).rejects.toMatchObject({ code: 'queue-evicts' })
     const old = await oldRedis()
     await expect(connectQueue(old.url)).rejects.toMatchObject({ code: 'queue-old' })
@@ -185,7 +215,12 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     const tight = await server('tight', '--maxmemory', '3mb', '--maxmemory-policy', 'noeviction')
     const plan = await storePlan(join(folder, 'tight-place'), 20_000, 4, 'tight')
     const place = await openStorage(plan.place)
-    await waitingUnit(0)({ plan, place, unit: { group: 0, start: 0, end: 4 }, signal: new AbortController().signal })
+    await waitingUnit(0)({
+      plan,
+      place,
+      unit: { group: 0, start: 0, end: 4 },
+      signal: new AbortController().signal,
+    })
     await expect(followRun(plan, place, { queue: tight.url, pollMs: 100 })).rejects.toMatchObject({
       code: 'queue-full',
     })

@@ -33,7 +33,18 @@ export async function freePort(): Promise<number> {
 /** A server on 127.0.0.1 that keeps its data in `folder` over restarts. */
 export async function startRedis(folder: string, ...options: string[]): Promise<TestRedis> {
   const port = await freePort()
-  const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'yes']
+  const fixed = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    folder,
+    '--save',
+    '',
+    '--appendonly',
+    'yes',
+  ]
   let child: ChildProcess | undefined
   const start = async (): Promise<void> => {
     child = spawn('redis-server', [...fixed, ...options], { stdio: 'ignore' })
@@ -54,7 +65,10 @@ export async function startRedis(folder: string, ...options: string[]): Promise<
 }
 
 async function answers(port: number): Promise<void> {
-  const client = new Redis(port, '127.0.0.1', { retryStrategy: () => 50, maxRetriesPerRequest: null })
+  const client = new Redis(port, '127.0.0.1', {
+    retryStrategy: () => 50,
+    maxRetriesPerRequest: null,
+  })
   client.on('error', () => undefined)
   await client.ping().catch((error: unknown) => {
     if (!String(error).includes('NOAUTH')) throw error

@@ -28,7 +28,11 @@ export interface Survived {
 const child = builtPath('test/evaluate/queue/worker.child.ts')
 
 /** Runs units by waiting workers while these are killed and stopped, Redis restarted, and its data flushed once. */
-export async function torture(place: string, redisFolder: string, plan: Torture): Promise<Survived> {
+export async function torture(
+  place: string,
+  redisFolder: string,
+  plan: Torture,
+): Promise<Survived> {
   const redis = await startRedis(redisFolder)
   const options = JSON.stringify({ queue: redis.url, wait: plan.wait, poison: 8, lock: plan.lock })
   const workers = new Set<ChildProcess>()
@@ -92,7 +96,10 @@ function blowsOf({ kills, stops, restarts }: Torture): ('kill' | 'stop' | 'resta
   const all = [
     ...Array.from({ length: kills }, (_, i) => ({ blow: 'kill' as const, at: (i + 0.5) / kills })),
     ...Array.from({ length: stops }, (_, i) => ({ blow: 'stop' as const, at: (i + 0.5) / stops })),
-    ...Array.from({ length: restarts }, (_, i) => ({ blow: 'restart' as const, at: (i + 0.5) / restarts })),
+    ...Array.from({ length: restarts }, (_, i) => ({
+      blow: 'restart' as const,
+      at: (i + 0.5) / restarts,
+    })),
     { blow: 'flush' as const, at: 0.5 },
   ]
   return all.sort((a, b) => a.at - b.at).map(({ blow }) => blow)

@@ -25,7 +25,11 @@ beforeAll(async () => {
   const model = { name, architecture, classes: classes.length, files }
   group = { models: [model], steps: nativeSteps(recipe), choices: 'all', batch: 4, threads: 1 }
   items = Array.from({ length: 24 }, (_, i) => ({
-    ...{ id: `${i}`, image: { kind: 'file', file: join(folder, `images/${i}.png`) }, labels: [i % 3] },
+    ...{
+      id: `${i}`,
+      image: { kind: 'file', file: join(folder, `images/${i}.png`) },
+      labels: [i % 3],
+    },
   }))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -35,7 +39,10 @@ async function outcomesOf(
 ): Promise<ShardResult[]> {
   const results: ShardResult[] = []
   const keep = (_: unknown, result: ShardResult) => Promise.resolve(void results.push(result))
-  await runShards(options.group ?? group, [{ items: options.items ?? items }], keep, { processes: 1, ...options })
+  await runShards(options.group ?? group, [{ items: options.items ?? items }], keep, {
+    processes: 1,
+    ...options,
+  })
   return results
 }
 
@@ -65,7 +72,10 @@ describe('a pool', () => {
     )
     const [whole] = await outcomesOf({ items: lost })
     const kept = { keep: 'logits' as const }
-    const [ahead] = await outcomesOf({ items: lost, group: { ...group, ...kept, batch: 3, ahead: 16 } })
+    const [ahead] = await outcomesOf({
+      items: lost,
+      group: { ...group, ...kept, batch: 3, ahead: 16 },
+    })
     const { kept: logits, ...rest } = ahead!.outcomes[0]!
     expect(rest).toEqual(whole!.outcomes[0])
     expect(rest.status.filter(status => status === 'missing-file')).toHaveLength(5)
@@ -76,37 +86,47 @@ describe('a pool', () => {
     expect(best).toEqual(rest.status.map((status, i) => (status === 'ok' ? rest.top5[5 * i] : 0)))
   })
 
-  it.skipIf(!hasProc)('keeps the processes of a group for its next shards, and ends them for another', async () => {
-    const crew = createWorkerPool()
-    const first = await outcomesOf({ pool: crew })
-    const kept = workersOf(process.pid)
-    expect(kept).toHaveLength(1)
-    const second = await outcomesOf({ pool: crew, processes: 2 })
-    expect([workersOf(process.pid), second[0]!.outcomes]).toEqual([kept, first[0]!.outcomes])
-    expect(crew.take({ ...group, batch: 8 })).toEqual([])
-    await vi.waitUntil(() => workersOf(process.pid).length === 0, 10_000)
-    await outcomesOf({ pool: crew, signal: AbortSignal.timeout(1) })
-    await vi.waitUntil(() => workersOf(process.pid).length === 0, 10_000)
-  })
+  it.skipIf(!hasProc)(
+    'keeps the processes of a group for its next shards, and ends them for another',
+    async () => {
+      const crew = createWorkerPool()
+      const first = await outcomesOf({ pool: crew })
+      const kept = workersOf(process.pid)
+      expect(kept).toHaveLength(1)
+      const second = await outcomesOf({ pool: crew, processes: 2 })
+      expect([workersOf(process.pid), second[0]!.outcomes]).toEqual([kept, first[0]!.outcomes])
+      expect(crew.take({ ...group, batch: 8 })).toEqual([])
+      await vi.waitUntil(() => workersOf(process.pid).length === 0, 10_000)
+      await outcomesOf({ pool: crew, signal: AbortSignal.timeout(1) })
+      await vi.waitUntil(() => workersOf(process.pid).length === 0, 10_000)
+    },
+  )
 
-  it.skipIf(!hasProc)('takes a child that stands still for hung and gives its images to another', async () => {
-    let stopped = 0
-    const onImages = (n: number): void => {
-      if (n === 0 || stopped++ > 0) return
-      for (const pid of workersOf(process.pid)) process.kill(pid, 'SIGSTOP')
-    }
-    const [result] = await outcomesOf({ hungAfterMs: 10_000, onImages })
-    expect(stopped).toBeGreaterThan(0)
-    expect(result!.outcomes[0]!.status).toEqual(items.map(() => 'ok'))
-    expect(topFives(result!)).toEqual(topFives((await outcomesOf())[0]!))
-  })
+  it.skipIf(!hasProc)(
+    'takes a child that stands still for hung and gives its images to another',
+    async () => {
+      let stopped = 0
+      const onImages = (n: number): void => {
+        if (n === 0 || stopped++ > 0) return
+        for (const pid of workersOf(process.pid)) process.kill(pid, 'SIGSTOP')
+      }
+      const [result] = await outcomesOf({ hungAfterMs: 10_000, onImages })
+      expect(stopped).toBeGreaterThan(0)
+      expect(result!.outcomes[0]!.status).toEqual(items.map(() => 'ok'))
+      expect(topFives(result!)).toEqual(topFives((await outcomesOf())[0]!))
+    },
+  )
 
   it('loses one image to a decoder that dies and one to a decoder that hangs', async () => {
     const [whole] = await outcomesOf()
-    const bad = await Promise.all(items.slice(0, 4).map((item, i) => spoiled(item, ['', 'die!', 'hang', ''][i]!)))
+    const bad = await Promise.all(
+      items.slice(0, 4).map((item, i) => spoiled(item, ['', 'die!', 'hang', ''][i]!)),
+    )
     const preload = builtPath('test/evaluate/workers/badDecoder.child.ts')
     vi.stubEnv('NODE_OPTIONS', `--import ${preload}`)
-    const [result] = await outcomesOf({ hungAfterMs: 6000, items: bad }).finally(() => vi.unstubAllEnvs())
+    const [result] = await outcomesOf({ hungAfterMs: 6000, items: bad }).finally(() =>
+      vi.unstubAllEnvs(),
+    )
     expect(result!.outcomes[0]!.status).toEqual(['ok', 'crashed', 'hung', 'ok'])
     for (const i of [0, 3]) expect(topFives(result!, i)).toEqual(topFives(whole!, i))
   })

@@ -2,7 +2,12 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bestSetting, colourSettings, geometrySettings, judgeSettings } from '../../../src/experiments/probe/probe.ts'
+import {
+  bestSetting,
+  colourSettings,
+  geometrySettings,
+  judgeSettings,
+} from '../../../src/experiments/probe/probe.ts'
 import {
   probeModel,
   type ProbeTarget,
@@ -10,7 +15,11 @@ import {
   withProbeTarget,
 } from '../../../src/experiments/probe/probeRun.ts'
 import { probeSentence, probeText } from '../../../src/experiments/probe/probeText.ts'
-import { describeSteps, nativeSteps, type PreprocessingConfig } from '../../../src/lib/pixels/steps.ts'
+import {
+  describeSteps,
+  nativeSteps,
+  type PreprocessingConfig,
+} from '../../../src/lib/pixels/steps.ts'
 import { geogap } from '../../helpers/cli.ts'
 import { writeForeign } from '../../models/onnx/foreignGraph.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
@@ -48,7 +57,9 @@ describe('settings', () => {
 
   it('try other resizes and crops of the same size', () => {
     const found = geometrySettings({ changes: [], recipe: { ...right, cropPct: 0.9, resize: 240 } })
-    expect(found.map(({ recipe }) => describeSteps(nativeSteps(recipe)).replace(/ normalize.*/, ''))).toEqual([
+    expect(
+      found.map(({ recipe }) => describeSteps(nativeSteps(recipe)).replace(/ normalize.*/, '')),
+    ).toEqual([
       'resize(240, bilinear) centerCrop(224)',
       'resize(224, bicubic) centerCrop(224)',
       'resize(235, bicubic) centerCrop(224)',
@@ -102,7 +113,10 @@ describe('geogap models probe', () => {
     const recipe = { ...half, interpolation: 'bilinear', cropPct: 0.9, size: 32, channels: 'BGR' }
     const model = await writeForeign(join(folder, 'colours'), {}, { preprocessing: recipe })
     const manifest = await writeWorld(folder, 30)
-    const { settings } = await probeModel(model, { name: manifest, classes: join(folder, 'classes.txt') })
+    const { settings } = await probeModel(model, {
+      name: manifest,
+      classes: join(folder, 'classes.txt'),
+    })
     expect(bestSetting(settings)!.changes).toContain('RGB channels')
     expect(bestSetting(settings)!.accuracy).toBe(1)
   })
@@ -111,14 +125,26 @@ describe('geogap models probe', () => {
     'finds what is wrong in a real model’s description, and nothing in the right one (in .ci/run)',
     async () => {
       const photos = (await readdir(sharedPath('data/imagenet-samples'))).sort()
-      const lines = photos.map(file => `${resolve(sharedPath(`data/imagenet-samples/${file}`))},${file.split('_')[0]!}`)
+      const lines = photos.map(
+        file => `${resolve(sharedPath(`data/imagenet-samples/${file}`))},${file.split('_')[0]!}`,
+      )
       const manifest = join(folder, 'photos.csv')
       await writeFile(manifest, ['image,label', ...lines, ''].join('\n'))
       const place = join(folder, 'right')
       await mkdir(place)
-      await copyFile(sharedPath('weights/tf_efficientnet_lite0/model.safetensors'), join(place, 'model.safetensors'))
-      const described = { architecture: 'tf_efficientnet_lite0', weights: 'model.safetensors', classes: 'imagenet-1k' }
-      await writeFile(join(place, 'model.json'), JSON.stringify({ ...described, preprocessing: right }))
+      await copyFile(
+        sharedPath('weights/tf_efficientnet_lite0/model.safetensors'),
+        join(place, 'model.safetensors'),
+      )
+      const described = {
+        architecture: 'tf_efficientnet_lite0',
+        weights: 'model.safetensors',
+        classes: 'imagenet-1k',
+      }
+      await writeFile(
+        join(place, 'model.json'),
+        JSON.stringify({ ...described, preprocessing: right }),
+      )
       await withProbeTarget(place, { name: manifest, limit: 100 }, {}, async probing => {
         expect(probing.declared).toMatchObject(right)
         const known = new Map<string, ReturnType<ProbeTarget['score']>>()
@@ -131,7 +157,9 @@ describe('geogap models probe', () => {
         const probed = (change: Partial<PreprocessingConfig>) =>
           probeSettings({ ...probing, score, declared: { ...right, ...change } })
         const correct = await probed({})
-        expect(probeSentence(correct)).toBe('none of 15 other settings is far better than the declared one')
+        expect(probeSentence(correct)).toBe(
+          'none of 15 other settings is far better than the declared one',
+        )
         expect(correct.settings[0]).toMatchObject({ changes: [], farBetter: false })
         const swapped = await probed({ channels: 'BGR' })
         expect(bestSetting(swapped.settings)!.changes).toEqual(['RGB channels'])

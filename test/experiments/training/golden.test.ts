@@ -29,21 +29,37 @@ async function train(name: string, isTrained: (parameter: string) => boolean) {
   const options = { objective, parameters, frozen: { bind: bindTo(all) } }
   const probe = await createTrainer({ ...options, optimizer: sgd({ rate: 1, momentum: 0.9 }) })
   await probe.step(batchOf(0, golden.batch))
-  const gradients = probe.slots().map(tensor => ({ ...tensor, name: tensor.name.replace('velocity:', '') }))
+  const gradients = probe
+    .slots()
+    .map(tensor => ({ ...tensor, name: tensor.name.replace('velocity:', '') }))
   await probe.release()
 
-  const trainer = await createTrainer({ ...options, optimizer: adam({ rate: golden.optimizer.lr }) })
+  const trainer = await createTrainer({
+    ...options,
+    optimizer: adam({ rate: golden.optimizer.lr }),
+  })
   const losses: number[] = []
-  for (let step = 0; step < steps; step++) losses.push(await trainer.step(batchOf(step, golden.batch)))
+  for (let step = 0; step < steps; step++)
+    losses.push(await trainer.step(batchOf(step, golden.batch)))
   const after = trainer.parameters()
   await trainer.release()
   const merged = new Map([...all, ...after].map(tensor => [tensor.name, tensor]))
-  return { golden, gradients, losses, after, merged: [...merged.values()], whole: steps === golden.steps }
+  return {
+    golden,
+    gradients,
+    losses,
+    after,
+    merged: [...merged.values()],
+    whole: steps === golden.steps,
+  }
 }
 
 async function logitsOf(tensors: readonly NamedTensor[]): Promise<Float32Array> {
   const graph = createGraph()
-  addOutput('logits', logits(parameterScope(graph), addInput(graph, 'image', 'float32', ['n', 3, 224, 224])))
+  addOutput(
+    'logits',
+    logits(parameterScope(graph), addInput(graph, 'image', 'float32', ['n', 3, 224, 224])),
+  )
   const session = await createSession(encodeModel(graph, { bind: bindTo(tensors) }))
   const image = new Value('float32', formulaImages('public', 224, 2), [2, 3, 224, 224])
   const found = await session.run({ image })
@@ -59,7 +75,9 @@ describe.skipIf(!shared)('training follows PyTorch (needs the golden cases)', ()
     '%s',
     async (name, isTrained) => {
       const { golden, gradients, losses, after, merged, whole } = await train(name, isTrained)
-      expect(gradients.map(tensor => tensor.name).sort()).toEqual(Object.keys(golden.gradients_at_step_0).sort())
+      expect(gradients.map(tensor => tensor.name).sort()).toEqual(
+        Object.keys(golden.gradients_at_step_0).sort(),
+      )
       expect(lossDistance(losses, golden.losses.slice(0, losses.length))).toBeLessThan(1)
       const travelled = golden.optimizer.lr * golden.steps
       for (const { norm, first } of [

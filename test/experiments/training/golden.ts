@@ -78,7 +78,8 @@ export function batchOf(step: number, batch: number): Feeds {
   }
 }
 
-const norm = (data: Float32Array): number => Math.sqrt(data.reduce((sum, value) => sum + value * value, 0))
+const norm = (data: Float32Array): number =>
+  Math.sqrt(data.reduce((sum, value) => sum + value * value, 0))
 
 /**
  * How far `tensors` are from the golden summaries, each figure over what the golden README allows (so 1 is the bound):
@@ -94,10 +95,14 @@ export function distance(
   const found = new Map(tensors.map(({ name, data }) => [name, data]))
   for (const [name, { norm: size, first }] of Object.entries(expected)) {
     const data = found.get(name)!
-    if (!name.endsWith('qkv.bias')) worst.norm = Math.max(worst.norm, Math.abs(norm(data) / size - 1) / 1e-4)
+    if (!name.endsWith('qkv.bias'))
+      worst.norm = Math.max(worst.norm, Math.abs(norm(data) / size - 1) / 1e-4)
     const largest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
     for (const [i, value] of first.entries()) {
-      worst.first = Math.max(worst.first, Math.abs(data[i]! - value) / (1e-4 * (largest + travelled)))
+      worst.first = Math.max(
+        worst.first,
+        Math.abs(data[i]! - value) / (1e-4 * (largest + travelled)),
+      )
     }
   }
   return worst

@@ -8,11 +8,16 @@ import { type NamedTensor } from '../../../src/lib/tensors/safetensors.ts'
 import { randomFor } from '../../../src/lib/random.ts'
 import { type Feeds } from '../../../src/experiments/training/buffers.ts'
 import { type Objective } from '../../../src/experiments/training/step.ts'
-import { createAccumulatingTrainer, createTrainer, type Trainer } from '../../../src/experiments/training/trainer.ts'
+import {
+  createAccumulatingTrainer,
+  createTrainer,
+  type Trainer,
+} from '../../../src/experiments/training/trainer.ts'
 
 const [width, classes, rows] = [7, 3, 6]
 const draw = randomFor(5, 'values')
-const floats = (count: number): Float32Array => Float32Array.from({ length: count }, () => 2 * draw() - 1)
+const floats = (count: number): Float32Array =>
+  Float32Array.from({ length: count }, () => 2 * draw() - 1)
 
 const objective: Objective = (graph, w) =>
   crossEntropies(
@@ -90,12 +95,18 @@ describe('trainers', () => {
 
   it('name a parameter that the model does not have, or that has no values', async () => {
     const stranger = { name: 'tail.weight', shape: [1], data: floats(1) }
-    await expect(createTrainer({ ...options, parameters: [stranger] })).rejects.toThrow('no parameter tail.weight')
-    await expect(createTrainer({ ...options, parameters: [parameters[0]!] })).rejects.toThrow('head.bias is neither')
+    await expect(createTrainer({ ...options, parameters: [stranger] })).rejects.toThrow(
+      'no parameter tail.weight',
+    )
+    await expect(createTrainer({ ...options, parameters: [parameters[0]!] })).rejects.toThrow(
+      'head.bias is neither',
+    )
   })
 
   it('refuse state of another optimizer', async () => {
     const slots = [{ ...parameters[0]!, name: 'velocity:head.weight' }]
-    await expect(createTrainer({ ...options, slots })).rejects.toThrow('no state first:head.weight [3,7]')
+    await expect(createTrainer({ ...options, slots })).rejects.toThrow(
+      'no state first:head.weight [3,7]',
+    )
   })
 })

@@ -6,7 +6,15 @@ import { describe, expect, it } from 'vitest'
 import { readImage } from '../../../src/datasets/images.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
 import { openTree, readEntry } from '../../../src/datasets/tree.ts'
-import { lay, makeTar, makeZip, photo, tarHeader, temporaryFolder, type ZipMember } from '../../datasets/fixtures.ts'
+import {
+  lay,
+  makeTar,
+  makeZip,
+  photo,
+  tarHeader,
+  temporaryFolder,
+  type ZipMember,
+} from '../../datasets/fixtures.ts'
 
 const files = {
   'n01440764/a.JPEG': photo(1),
@@ -14,7 +22,9 @@ const files = {
   'n01443537/c d.JPEG': photo(3),
   'n01443537/é.JPEG': photo(4),
 }
-const wrapped = Object.fromEntries(Object.entries(files).map(([name, content]) => [`set/${name}`, content]))
+const wrapped = Object.fromEntries(
+  Object.entries(files).map(([name, content]) => [`set/${name}`, content]),
+)
 const root = temporaryFolder()
 const save = (name: string, content: Uint8Array): string => {
   writeFileSync(join(root, name), content)
@@ -33,7 +43,10 @@ const sources: [string, string][] = [
 
 describe('the same images as a folder, zip and tar', () => {
   it.each(sources)('%s: same ids, labels, hash and bytes', async (_, path) => {
-    const [expected, dataset] = [await openDataset({ name: sources[0]![1] }), await openDataset({ name: path })]
+    const [expected, dataset] = [
+      await openDataset({ name: sources[0]![1] }),
+      await openDataset({ name: path }),
+    ]
     const known = ({ id, labels, label, bytes }: (typeof dataset.samples)[number]): unknown => ({
       id,
       labels,
@@ -51,7 +64,9 @@ describe('tar', () => {
   it('reads GNU and pax long names, and sizes in pax headers', async () => {
     const long = `${'deep/'.repeat(30)}x.jpg`
     const record = (text: string): string => {
-      const length = [1, 2, 3].map(digits => text.length + digits + 2).find((n, i) => String(n).length === i + 1)!
+      const length = [1, 2, 3]
+        .map(digits => text.length + digits + 2)
+        .find((n, i) => String(n).length === i + 1)!
       return `${length} ${text}\n`
     }
     const pax = record(`path=${long}y`)
@@ -79,26 +94,48 @@ describe('tar', () => {
   const broken = makeTar({ 'a.jpg': 'a' })
   broken.write('9', 0)
   const cases: [string, Buffer, string][] = [
-    ['a path that leaves the archive', makeTar({ '../../etc/passwd': 'x' }), 'unsafe member path "../../etc/passwd"'],
+    [
+      'a path that leaves the archive',
+      makeTar({ '../../etc/passwd': 'x' }),
+      'unsafe member path "../../etc/passwd"',
+    ],
     ['an absolute path', makeTar({ '/etc/passwd': 'x' }), 'unsafe member path'],
     ['a Windows path', makeTar({ 'C:/y': 'x' }), 'unsafe member path'],
     ['no path', makeTar({ '': 'x' }), 'unsafe member path ""'],
-    ['a path of a megabyte', named('x', `path=${'/'.repeat(1 << 19)}a`), 'a member path of 524289 characters: "///'],
-    ['a long name that begins with nothing', named('L', `${'\0'.repeat(1 << 19)}a`), 'unsafe member path ""'],
+    [
+      'a path of a megabyte',
+      named('x', `path=${'/'.repeat(1 << 19)}a`),
+      'a member path of 524289 characters: "///',
+    ],
+    [
+      'a long name that begins with nothing',
+      named('L', `${'\0'.repeat(1 << 19)}a`),
+      'unsafe member path ""',
+    ],
     ['a device', makeTar({ 'a.jpg': '' }, '3'), 'member a.jpg is a link or a device'],
     ['a symbolic link', makeTar({ 'a.jpg': '' }, '2'), 'member a.jpg is a link or a device'],
     ['a hard link', makeTar({ 'a.jpg': '' }, '1'), 'member a.jpg is a link or a device'],
-    ['a size beyond the end', lying, 'member a.jpg states 1048576 bytes, more than the archive has'],
+    [
+      'a size beyond the end',
+      lying,
+      'member a.jpg states 1048576 bytes, more than the archive has',
+    ],
     ['a broken checksum', broken, 'not a tar header at byte 0 (checksum)'],
     [
       'a member twice',
       Buffer.concat([makeTar({ 'a.jpg': 'a' }).subarray(0, 1024), makeTar({ './a.jpg': 'b' })]),
       'member given twice: a.jpg',
     ],
-    ['a header cut off', makeTar({ 'a.jpg': 'a' }).subarray(0, 1100), 'header at byte 1024 is cut off'],
+    [
+      'a header cut off',
+      makeTar({ 'a.jpg': 'a' }).subarray(0, 1100),
+      'header at byte 1024 is cut off',
+    ],
   ]
   it.each(cases)('refuses %s', async (_, bytes, message) => {
-    await expect(openTree(save('bad.tar', bytes))).rejects.toThrow(`archive refused: ${root}/bad.tar: ${message}`)
+    await expect(openTree(save('bad.tar', bytes))).rejects.toThrow(
+      `archive refused: ${root}/bad.tar: ${message}`,
+    )
   })
 })
 
@@ -136,7 +173,11 @@ describe('archives with damaged bytes', () => {
 describe('zip', () => {
   const cases: [string, ZipMember[], string][] = [
     ['a path that leaves the archive', [{ name: 'x/../../y', content: 'a' }], 'unsafe member path'],
-    ['a long path', [{ name: `${'/'.repeat(65_000)}a`, content: 'a' }], 'a member path of 65001 characters: "///'],
+    [
+      'a long path',
+      [{ name: `${'/'.repeat(65_000)}a`, content: 'a' }],
+      'a member path of 65001 characters: "///',
+    ],
     ['an absolute path', [{ name: '/etc/passwd', content: 'a' }], 'unsafe member path'],
     ['a Windows path', [{ name: 'C:\\y', content: 'a' }], 'unsafe member path'],
     ['a link', [{ name: 'a', content: 'b', unixMode: 0o120777 }], 'member "a" is a link'],
@@ -166,9 +207,13 @@ describe('zip', () => {
   })
 
   it('refuses a file that is no zip, or cut off', async () => {
-    await expect(openTree(save('no.zip', Buffer.from('hello')))).rejects.toThrow('it has no end record')
+    await expect(openTree(save('no.zip', Buffer.from('hello')))).rejects.toThrow(
+      'it has no end record',
+    )
     const cut = zipOf(files, true)
-    await expect(openTree(save('cut.zip', cut.subarray(0, cut.length - 30)))).rejects.toThrow('it has no end record')
+    await expect(openTree(save('cut.zip', cut.subarray(0, cut.length - 30)))).rejects.toThrow(
+      'it has no end record',
+    )
   })
 
   it('reports a member that unpacks to another size than it states, without unpacking more than that', async () => {
@@ -184,7 +229,9 @@ describe('zip', () => {
   })
 
   it('reports a member that says it is a gigabyte, without making room for it', async () => {
-    const huge = makeZip([{ name: 'huge.jpg', content: Buffer.alloc(1 << 20), deflate: true, unpacked: 1 << 30 }])
+    const huge = makeZip([
+      { name: 'huge.jpg', content: Buffer.alloc(1 << 20), deflate: true, unpacked: 1 << 30 },
+    ])
     const before = process.memoryUsage().rss
     const entry = (await (await openTree(save('huge.zip', huge))).find('huge.jpg'))!
     await expect(readImage(entry.source)).rejects.toMatchObject({ code: 'too-large' })
@@ -217,5 +264,7 @@ it.skipIf(process.platform === 'win32')(
 )
 
 it('says why a compressed tar is not read', async () => {
-  await expect(openTree(save('a.tar.gz', Buffer.from('x')))).rejects.toThrow('unpack the compression first')
+  await expect(openTree(save('a.tar.gz', Buffer.from('x')))).rejects.toThrow(
+    'unpack the compression first',
+  )
 })

@@ -4,20 +4,37 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { downloadUrl, type UrlOptions } from '../../../src/lib/hub/download.ts'
-import { type Content, digest, type Fault, listen, noiseContent, sendContent, stop, textContent } from './fakeHub.ts'
+import {
+  type Content,
+  digest,
+  type Fault,
+  listen,
+  noiseContent,
+  sendContent,
+  stop,
+  textContent,
+} from './fakeHub.ts'
 
 let server: Server
 let origin: string
 let served: Content
 let faults: (n: number) => Fault
-let requests: { range: string | undefined; authorization: string | undefined; ifRange: string | undefined }[]
+let requests: {
+  range: string | undefined
+  authorization: string | undefined
+  ifRange: string | undefined
+}[]
 let home: string
 
 const weights = noiseContent(1_200_000)
 const hash = digest(weights, 'sha256')
 const page = 'https://example.org/model'
 
-const get = (more: UrlOptions = {}, env: Record<string, string> = {}, path = '/release/resnet50-cutmix.pth.tar') =>
+const get = (
+  more: UrlOptions = {},
+  env: Record<string, string> = {},
+  path = '/release/resnet50-cutmix.pth.tar',
+) =>
   downloadUrl(`${origin}${path}`, {
     page,
     network: { stallMs: 400, backoffMs: 5, attempts: 3 },
@@ -70,7 +87,9 @@ describe('a published hash', () => {
       /instead of .*, published; twice, so nothing is kept; get the file by hand \(https:.*--weights FILE$/,
     )
     expect(requests).toHaveLength(2)
-    expect(await readdir(join(home, 'weights', (await readdir(join(home, 'weights')))[0]!))).toEqual([])
+    expect(
+      await readdir(join(home, 'weights', (await readdir(join(home, 'weights')))[0]!)),
+    ).toEqual([])
   })
 
   it('must look like one', async () => {
@@ -83,14 +102,18 @@ describe('the hash of the first download', () => {
   it('is kept and compared from then on', async () => {
     const first = await get()
     expect(first).toMatchObject({ sha256: hash, cached: false, trust: 'first-use' })
-    expect(await readFile(`${first.path}.sha256`, 'utf8')).toBe(`${hash}  resnet50-cutmix.pth.tar\n`)
+    expect(await readFile(`${first.path}.sha256`, 'utf8')).toBe(
+      `${hash}  resnet50-cutmix.pth.tar\n`,
+    )
     expect((await get()).cached).toBe(true)
     expect(requests).toHaveLength(1)
 
     await rm(first.path)
     served = noiseContent(1_200_001)
     const { message } = await failure(get())
-    expect(message).toMatch(/sha256 .* instead of .*, of the first download, kept in .*\.sha256; twice/)
+    expect(message).toMatch(
+      /sha256 .* instead of .*, of the first download, kept in .*\.sha256; twice/,
+    )
     await expect(stat(first.path)).rejects.toThrow('ENOENT')
 
     served = weights
@@ -101,7 +124,9 @@ describe('the hash of the first download', () => {
     served = textContent('  <!doctype html><title>Quota exceeded</title>')
     const { message } = await failure(get())
     expect(message).toMatch(/it is a web page; twice/)
-    expect(await readdir(join(home, 'weights', (await readdir(join(home, 'weights')))[0]!))).toEqual([])
+    expect(
+      await readdir(join(home, 'weights', (await readdir(join(home, 'weights')))[0]!)),
+    ).toEqual([])
   })
 
   it('never joins parts of two files', async () => {
@@ -110,7 +135,8 @@ describe('the hash of the first download', () => {
     expect(requests.map(({ range }) => range)).toEqual([undefined, undefined])
 
     requests = []
-    faults = n => (n === 0 ? { cutAfter: 500_000, headers: { etag: '"a"' } } : { headers: { etag: '"a"' } })
+    faults = n =>
+      n === 0 ? { cutAfter: 500_000, headers: { etag: '"a"' } } : { headers: { etag: '"a"' } }
     expect((await get({}, {}, '/other.pth')).sha256).toBe(hash)
     expect(requests[1]).toMatchObject({ ifRange: '"a"' })
     expect(requests[1]!.range).toMatch(/^bytes=\d+-$/)
@@ -134,7 +160,9 @@ describe('a dead link', () => {
       network: { backoffMs: 1, attempts: 2 },
       env: { GEOGAP_CACHE: home },
     })
-    expect((await failure(dead)).message).toMatch(/after 2 attempts; get the file by hand and pass --weights FILE$/)
+    expect((await failure(dead)).message).toMatch(
+      /after 2 attempts; get the file by hand and pass --weights FILE$/,
+    )
   })
 
   it('is not tried when HF_HUB_OFFLINE is set', async () => {

@@ -12,7 +12,8 @@ export interface Content {
 const block = 1 << 20
 let state = 12345
 const noise = Buffer.alloc(block)
-for (let i = 0; i < block; i += 4) noise.writeUInt32LE((state = (Math.imul(state, 1664525) + 1013904223) >>> 0), i)
+for (let i = 0; i < block; i += 4)
+  noise.writeUInt32LE((state = (Math.imul(state, 1664525) + 1013904223) >>> 0), i)
 
 export const noiseContent = (size: number): Content => ({
   size,
@@ -30,7 +31,8 @@ export const noiseContent = (size: number): Content => ({
 })
 
 function stamp(bytes: Buffer, at: number, index: number): void {
-  for (let i = 0; i < 4; i++) if (at + i >= 0 && at + i < bytes.length) bytes[at + i] = (index >> (8 * i)) & 255
+  for (let i = 0; i < 4; i++)
+    if (at + i >= 0 && at + i < bytes.length) bytes[at + i] = (index >> (8 * i)) & 255
 }
 
 export const textContent = (text: string): Content => ({
@@ -41,7 +43,8 @@ export const textContent = (text: string): Content => ({
 export function digest(content: Content, kind: 'sha256' | 'git-sha1'): string {
   const hash = createHash(kind === 'sha256' ? 'sha256' : 'sha1')
   if (kind === 'git-sha1') hash.update(`blob ${content.size}\0`)
-  for (let at = 0; at < content.size; at += block) hash.update(content.part(at, Math.min(content.size, at + block)))
+  for (let at = 0; at < content.size; at += block)
+    hash.update(content.part(at, Math.min(content.size, at + block)))
   return hash.digest('hex')
 }
 
@@ -107,10 +110,16 @@ export async function startHub(files: Record<string, Content>, large: string[]):
       return void response.writeHead(status, { 'x-error-code': code, 'content-length': 0 }).end()
     }
     const headers = { 'x-repo-commit': commit, etag: `"${etags[name]!}"` }
-    if (!large.includes(name)) return void sendContent(request, response, file, fault ?? {}, headers)
+    if (!large.includes(name))
+      return void sendContent(request, response, file, fault ?? {}, headers)
     const linked = { 'x-linked-etag': `"${etags[name]!}"`, 'x-linked-size': String(file.size) }
     response
-      .writeHead(302, { ...headers, ...linked, location: `${hub.contentOrigin}/signed/${name}`, 'content-length': 0 })
+      .writeHead(302, {
+        ...headers,
+        ...linked,
+        location: `${hub.contentOrigin}/signed/${name}`,
+        'content-length': 0,
+      })
       .end()
   })
   const note = (server: Seen['server'], request: IncomingMessage): Seen => {
@@ -132,7 +141,9 @@ export async function startHub(files: Record<string, Content>, large: string[]):
 }
 
 const nameOf = (request: IncomingMessage): string =>
-  decodeURIComponent(request.url!.replace(/^\/signed\//, '').replace(/^\/[^/]+\/[^/]+\/resolve\/[^/]+\//, ''))
+  decodeURIComponent(
+    request.url!.replace(/^\/signed\//, '').replace(/^\/[^/]+\/[^/]+\/resolve\/[^/]+\//, ''),
+  )
 
 export async function listen(server: Server): Promise<string> {
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
@@ -154,12 +165,17 @@ export async function sendContent(
   fault: Fault,
   extra: Record<string, string> = {},
 ): Promise<void> {
-  if (fault.status) return void response.writeHead(fault.status, { 'content-length': 0, ...fault.headers }).end()
+  if (fault.status)
+    return void response.writeHead(fault.status, { 'content-length': 0, ...fault.headers }).end()
   const size = fault.size ?? content.size
-  const asked = fault.ignoreRange ? undefined : /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1]
+  const asked = fault.ignoreRange
+    ? undefined
+    : /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1]
   const from = Number(asked ?? 0)
-  if (asked !== undefined && from >= size) return void response.writeHead(416, { 'content-length': 0 }).end()
-  const partial = asked === undefined ? {} : { 'content-range': `bytes ${from}-${size - 1}/${size}` }
+  if (asked !== undefined && from >= size)
+    return void response.writeHead(416, { 'content-length': 0 }).end()
+  const partial =
+    asked === undefined ? {} : { 'content-range': `bytes ${from}-${size - 1}/${size}` }
   response.writeHead(asked === undefined ? 200 : 206, {
     'content-length': size - from,
     ...extra,
@@ -182,7 +198,8 @@ async function writeBody(
     const to = Math.min(stopAt, at + 65_536)
     const bytes = Buffer.alloc(to - at)
     content.part(Math.min(at, content.size), Math.min(to, content.size)).copy(bytes)
-    if (fault.flip !== undefined && fault.flip >= at && fault.flip < to) bytes[fault.flip - at]! ^= 1
+    if (fault.flip !== undefined && fault.flip >= at && fault.flip < to)
+      bytes[fault.flip - at]! ^= 1
     if (!response.write(bytes)) await drained(response)
     at = to
   }

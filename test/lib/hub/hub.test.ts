@@ -22,7 +22,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { builtPath } from '../../../scripts/built.ts'
 import { hubFile, type HubOptions } from '../../../src/lib/hub/hub.ts'
 import { peakMemory } from '../../helpers/memory.ts'
-import { commit, digest, type FakeHub, noiseContent, repo, startHub, textContent } from './fakeHub.ts'
+import {
+  commit,
+  digest,
+  type FakeHub,
+  noiseContent,
+  repo,
+  startHub,
+  textContent,
+} from './fakeHub.ts'
 
 /** GEOGAP_LARGE_MB=500 sends a file of that size through the cuts. */
 const megabytes = Number(process.env.GEOGAP_LARGE_MB ?? 24)
@@ -78,7 +86,11 @@ afterAll(() => hub.close())
 describe('the cache', () => {
   it('has the standard layout', async () => {
     const result = await get(weights.file)
-    expect(result).toEqual({ path: cache('snapshots', commit, weights.file), commit, cached: false })
+    expect(result).toEqual({
+      path: cache('snapshots', commit, weights.file),
+      commit,
+      cached: false,
+    })
     expect(await readlink(result.path)).toBe(`../../blobs/${weights.etag}`)
     expect(await realpath(result.path)).toBe(await realpath(cache('blobs', weights.etag)))
     expect(await readFile(cache('refs', 'main'), 'utf8')).toBe(commit)
@@ -112,7 +124,9 @@ describe('the cache', () => {
   it('follows HF_HUB_CACHE and HF_HUB_OFFLINE', async () => {
     const elsewhere = join(home, 'elsewhere')
     const offline = { HF_HUB_CACHE: elsewhere, HF_HUB_OFFLINE: '1' }
-    expect(await messageOf(get(weights.file, offline))).toMatch(/^HF_HUB_OFFLINE is set and model.safetensors of acme/)
+    expect(await messageOf(get(weights.file, offline))).toMatch(
+      /^HF_HUB_OFFLINE is set and model.safetensors of acme/,
+    )
     expect(hub.seen).toEqual([])
     const { path } = await get(weights.file, { HF_HUB_CACHE: elsewhere })
     expect(dirname(path)).toBe(join(elsewhere, 'models--acme--model', 'snapshots', commit))
@@ -121,13 +135,21 @@ describe('the cache', () => {
 
   it('falls back to the last known commit when the hub is away', async () => {
     const { path } = await get(weights.file)
-    expect(await get(weights.file, { HF_ENDPOINT: 'http://127.0.0.1:9' })).toEqual({ path, commit, cached: true })
-    expect(await messageOf(get('sub/config.json', { HF_ENDPOINT: 'http://127.0.0.1:9' }))).toMatch(/after 4 attempts/)
+    expect(await get(weights.file, { HF_ENDPOINT: 'http://127.0.0.1:9' })).toEqual({
+      path,
+      commit,
+      cached: true,
+    })
+    expect(await messageOf(get('sub/config.json', { HF_ENDPOINT: 'http://127.0.0.1:9' }))).toMatch(
+      /after 4 attempts/,
+    )
   })
 
   it('follows a repository to its new name', async () => {
     hub.hubFault = ({ path }) =>
-      path.startsWith('/acme/old/') ? { status: 307, headers: { location: path.replace('old', 'model') } } : undefined
+      path.startsWith('/acme/old/')
+        ? { status: 307, headers: { location: path.replace('old', 'model') } }
+        : undefined
     const { path } = await hubFile({ repo: 'acme/old', file: weights.file }, options())
     expect(await sha256(path)).toBe(weights.etag)
     expect(path).toContain('models--acme--old')
@@ -142,7 +164,8 @@ describe('the cache', () => {
       { repo, file: 'a\\b' },
       { repo, file: 'a', revision: '../main' },
     ]
-    for (const name of names) await expect(hubFile(name, options())).rejects.toMatchObject({ code: 'bad-hub-name' })
+    for (const name of names)
+      await expect(hubFile(name, options())).rejects.toMatchObject({ code: 'bad-hub-name' })
     expect(hub.seen).toEqual([])
   })
 })
@@ -150,7 +173,9 @@ describe('the cache', () => {
 describe('the token', () => {
   it('goes to the hub and not to where it redirects', async () => {
     await get(weights.file, { HF_TOKEN: 'hf_secret' })
-    const sent = new Set(hub.seen.map(({ server, authorization }) => `${server}: ${authorization ?? 'none'}`))
+    const sent = new Set(
+      hub.seen.map(({ server, authorization }) => `${server}: ${authorization ?? 'none'}`),
+    )
     expect([...sent].sort()).toEqual(['content: none', 'hub: Bearer hf_secret'])
   })
 
@@ -169,11 +194,15 @@ describe('the token', () => {
 
 describe('answers that no repetition mends', () => {
   it('names the file, the repository or the revision that is not there', async () => {
-    expect(await messageOf(get('nothing.bin'))).toBe('no file nothing.bin in repository acme/model at revision main')
+    expect(await messageOf(get('nothing.bin'))).toBe(
+      'no file nothing.bin in repository acme/model at revision main',
+    )
     const other = hubFile({ repo: 'acme/none', file: weights.file }, options())
     expect(await messageOf(other)).toMatch(/^no repository acme\/none at http/)
     hub.hubFault = () => ({ status: 404, headers: { 'x-error-code': 'RevisionNotFound' } })
-    expect(await messageOf(get(weights.file, {}, 'v9'))).toBe('repository acme/model has no revision v9')
+    expect(await messageOf(get(weights.file, {}, 'v9'))).toBe(
+      'repository acme/model has no revision v9',
+    )
     expect(hub.seen).toHaveLength(3)
   })
 
@@ -191,10 +220,14 @@ describe('faults on the way', () => {
     const progress: number[] = []
     const before = process.memoryUsage.rss()
     const started = performance.now()
-    const { path } = await hubFile({ repo, file: 'large.bin' }, { ...options(), progress: done => progress.push(done) })
+    const { path } = await hubFile(
+      { repo, file: 'large.bin' },
+      { ...options(), progress: done => progress.push(done) },
+    )
     const seconds = (performance.now() - started) / 1000
     const peak = (peakMemory() - before) / 2 ** 20
-    if (process.env.GEOGAP_FIGURES) console.log({ megabytes, seconds, peakMB: peak, bodies: hub.bodies().length })
+    if (process.env.GEOGAP_FIGURES)
+      console.log({ megabytes, seconds, peakMB: peak, bodies: hub.bodies().length })
     expect(await sha256(path)).toBe(digest(large, 'sha256'))
     expect(hub.bodies()).toHaveLength(21)
     expect(
@@ -229,7 +262,9 @@ describe('faults on the way', () => {
 
   it.each([medium.size - 1000, medium.size + 1000])('refuses a file of %i bytes', async size => {
     hub.faults = () => ({ size })
-    expect(await messageOf(get(weights.file))).toMatch(new RegExp(`${size} bytes instead of ${medium.size}; twice`))
+    expect(await messageOf(get(weights.file))).toMatch(
+      new RegExp(`${size} bytes instead of ${medium.size}; twice`),
+    )
     await expectOnly()
   })
 
@@ -252,7 +287,9 @@ describe('faults on the way', () => {
     expect(await sha256((await get(weights.file)).path)).toBe(weights.etag)
     await rm(cache(), { recursive: true })
     hub.faults = () => ({ status: 503 })
-    expect(await messageOf(get(weights.file))).toMatch(/cannot download .*: the server answered 503, after 4 attempts/)
+    expect(await messageOf(get(weights.file))).toMatch(
+      /cannot download .*: the server answered 503, after 4 attempts/,
+    )
     await rm(cache(), { recursive: true })
     hub.hubFault = () => ({ status: 500 })
     expect(await messageOf(get(weights.file))).toMatch(/the server answered 500, after 4 attempts/)
@@ -303,7 +340,9 @@ describe('many processes', () => {
     const env = { ...process.env, HF_HOME: home, HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: '' }
     hub.faults = () => ({ headers: { connection: 'close' } })
     const args = [child, repo, 'large.bin']
-    const runs = Array.from({ length: 8 }, () => promisify(execFile)(process.execPath, args, { env }))
+    const runs = Array.from({ length: 8 }, () =>
+      promisify(execFile)(process.execPath, args, { env }),
+    )
     const results = (await Promise.all(runs)).map(
       ({ stdout }) => JSON.parse(stdout) as { path: string; cached: boolean },
     )
@@ -338,7 +377,8 @@ describe('many processes', () => {
     expect(results.filter(({ cached }) => !cached)).toHaveLength(1)
   })
 
-  const lock = () => join(home, 'hub', '.locks', 'models--acme--model', `${weights.etag}.geogap.lock`)
+  const lock = () =>
+    join(home, 'hub', '.locks', 'models--acme--model', `${weights.etag}.geogap.lock`)
 
   it('take over the lock of a process that is gone, and an untouched one', async () => {
     await mkdir(dirname(lock()), { recursive: true })

@@ -1,6 +1,13 @@
 import { Tensor as Value } from 'onnxruntime-node'
 import { gradients } from '../../../src/lib/onnx/gradient.ts'
-import { createGraph, type Dim, type Graph, addInput, addOutput, type Tensor } from '../../../src/lib/onnx/graph.ts'
+import {
+  createGraph,
+  type Dim,
+  type Graph,
+  addInput,
+  addOutput,
+  type Tensor,
+} from '../../../src/lib/onnx/graph.ts'
 import { encodeModel } from '../../../src/lib/onnx/encode.ts'
 import { mul, sum } from '../../../src/lib/onnx/ops.ts'
 import { createSession } from '../../../src/models/runtime/session.ts'
@@ -26,7 +33,10 @@ function values({ shape, range = [-2, 2] }: Operand, draw: () => number): Float3
 }
 
 /** Declares the operands, what `build` makes of them, and the gradients of Σ weight · y as outputs `d0`, `d1`, … */
-function differentiated(operands: readonly Operand[], build: (...inputs: Tensor[]) => Tensor): Graph {
+function differentiated(
+  operands: readonly Operand[],
+  build: (...inputs: Tensor[]) => Tensor,
+): Graph {
   const graph = createGraph()
   const inputs = operands.map(({ shape, open }, i) => {
     const dims: readonly Dim[] = open === true ? ['n', ...shape.slice(1)] : shape
@@ -35,7 +45,8 @@ function differentiated(operands: readonly Operand[], build: (...inputs: Tensor[
   const y = addOutput('y', build(...inputs))
   const weighted = mul(y, addInput(graph, 'weight', 'float32', y.shape))
   const axes = y.shape.map((_, i) => i)
-  for (const [i, gradient] of gradients(sum(weighted, axes), inputs).entries()) addOutput(`d${i}`, gradient)
+  for (const [i, gradient] of gradients(sum(weighted, axes), inputs).entries())
+    addOutput(`d${i}`, gradient)
   return graph
 }
 
@@ -65,7 +76,8 @@ export async function gradientError(
   )
   const weight = values({ shape: sizes }, draw)
   const all: Record<string, Value> = { weight: new Value('float32', weight, sizes) }
-  for (const [i, { shape }] of operands.entries()) all[`x${i}`] = new Value('float32', points[i]!, [...shape])
+  for (const [i, { shape }] of operands.entries())
+    all[`x${i}`] = new Value('float32', points[i]!, [...shape])
   const feeds = Object.fromEntries(session.inputNames.map(name => [name, all[name]!]))
   const loss = async (): Promise<number> => {
     const y = (await session.run(feeds, ['y'])).y!.data as Float32Array

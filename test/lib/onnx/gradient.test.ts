@@ -3,7 +3,13 @@ import { selfAttention } from '../../../src/lib/onnx/blocks/attention.ts'
 import { crossEntropies } from '../../../src/lib/onnx/blocks/loss.ts'
 import { mlp } from '../../../src/lib/onnx/blocks/mlp.ts'
 import { gradients, gradientRules } from '../../../src/lib/onnx/gradient.ts'
-import { constant, createGraph, addInput, type Tensor, type ParameterScope } from '../../../src/lib/onnx/graph.ts'
+import {
+  constant,
+  createGraph,
+  addInput,
+  type Tensor,
+  type ParameterScope,
+} from '../../../src/lib/onnx/graph.ts'
 import * as ops from '../../../src/lib/onnx/ops.ts'
 import { randomFor } from '../../../src/lib/random.ts'
 import { gradientError } from './finiteDifferences.ts'
@@ -16,7 +22,8 @@ function scope(tensors: Map<string, Tensor>, path = ''): ParameterScope {
     graph: [...tensors.values()][0]!.graph,
     path,
     at: name => scope(tensors, full(name)),
-    each: (name, count) => Array.from({ length: count }, (_, i) => scope(tensors, `${full(name)}.${i}`)),
+    each: (name, count) =>
+      Array.from({ length: count }, (_, i) => scope(tensors, `${full(name)}.${i}`)),
     get: name => tensors.get(full(name))!,
   }
 }
@@ -38,14 +45,27 @@ describe('gradient rules against finite differences', () => {
 
 describe('gradients', () => {
   it('of a transformer block agree with finite differences', async () => {
-    const sizes = { 'attn.qkv.weight': [6, 2], 'attn.qkv.bias': [6], 'attn.proj.weight': [2, 2], 'attn.proj.bias': [2] }
-    const more = { 'mlp.fc1.weight': [3, 2], 'mlp.fc1.bias': [3], 'mlp.fc2.weight': [2, 3], 'mlp.fc2.bias': [2] }
+    const sizes = {
+      'attn.qkv.weight': [6, 2],
+      'attn.qkv.bias': [6],
+      'attn.proj.weight': [2, 2],
+      'attn.proj.bias': [2],
+    }
+    const more = {
+      'mlp.fc1.weight': [3, 2],
+      'mlp.fc1.bias': [3],
+      'mlp.fc2.weight': [2, 3],
+      'mlp.fc2.bias': [2],
+    }
     const names = Object.keys({ ...sizes, ...more })
     const operands = Object.values({ ...sizes, ...more }).map(shape => ({ shape }))
-    const error = await gradientError([{ shape: [2, 3, 2], open: true }, ...operands], (x, ...values) => {
-      const w = scope(new Map(names.map((name, i) => [name, values[i]!])))
-      return mlp(w.at('mlp'), ops.add(x, selfAttention(w.at('attn'), x, 1)), 3)
-    })
+    const error = await gradientError(
+      [{ shape: [2, 3, 2], open: true }, ...operands],
+      (x, ...values) => {
+        const w = scope(new Map(names.map((name, i) => [name, values[i]!])))
+        return mlp(w.at('mlp'), ops.add(x, selfAttention(w.at('attn'), x, 1)), 3)
+      },
+    )
     expect(error).toBeLessThan(5e-4)
   })
 
@@ -57,18 +77,24 @@ describe('gradients', () => {
   })
 
   it('sums over the uses of a tensor', async () => {
-    const error = await gradientError([{ shape: [3] }], x => ops.add(ops.mul(x, x), ops.mul(x, ops.tanh(x))))
+    const error = await gradientError([{ shape: [3] }], x =>
+      ops.add(ops.mul(x, x), ops.mul(x, ops.tanh(x))),
+    )
     expect(error).toBeLessThan(5e-4)
   })
 
   it('names an operator without a rule', () => {
     const x = addInput(createGraph(), 'x', 'float32', ['n', 4])
-    expect(() => gradients(ops.sum(ops.max(x, [1]), [0]), [x])).toThrow(/^no gradient rule for ReduceMax \(at /)
+    expect(() => gradients(ops.sum(ops.max(x, [1]), [0]), [x])).toThrow(
+      /^no gradient rule for ReduceMax \(at /,
+    )
   })
 
   it('names an input without a rule', () => {
     const x = addInput(createGraph(), 'x', 'float32', [4])
-    expect(() => gradients(ops.sum(ops.pow(x, x), [0]), [x])).toThrow(/^no gradient rule for input 2 of Pow/)
+    expect(() => gradients(ops.sum(ops.pow(x, x), [0]), [x])).toThrow(
+      /^no gradient rule for input 2 of Pow/,
+    )
   })
 
   it('names a tensor that the loss does not depend on', () => {
@@ -76,7 +102,9 @@ describe('gradients', () => {
     const x = addInput(graph, 'x', 'float32', [4])
     const other = addInput(graph, 'other', 'float32', [4])
     expect(() => gradients(ops.sum(x, [0]), [other])).toThrow('the loss does not depend on other')
-    expect(() => gradients(ops.sum(x, [0]), [x, other])).toThrow('the loss does not depend on other')
+    expect(() => gradients(ops.sum(x, [0]), [x, other])).toThrow(
+      'the loss does not depend on other',
+    )
   })
 
   it('wants a scalar', () => {

@@ -11,8 +11,10 @@ export interface Case {
 /** Draws one function of random shapes that goes through the operator. */
 export type MakeCase = (draw: Random) => Case
 
-const between = (draw: Random, low: number, high: number): number => low + Math.floor(draw() * (high - low + 1))
-const oneOf = <T>(draw: Random, choices: readonly T[]): T => choices[Math.floor(draw() * choices.length)]!
+const between = (draw: Random, low: number, high: number): number =>
+  low + Math.floor(draw() * (high - low + 1))
+const oneOf = <T>(draw: Random, choices: readonly T[]): T =>
+  choices[Math.floor(draw() * choices.length)]!
 
 function anyShape(draw: Random, rank = between(draw, 1, 4), largest = 3): number[] {
   return Array.from({ length: rank }, () => between(draw, 1, largest))
@@ -20,14 +22,19 @@ function anyShape(draw: Random, rank = between(draw, 1, 4), largest = 3): number
 
 const unary =
   (build: (x: Tensor) => Tensor, range?: readonly [number, number]): MakeCase =>
-  draw => ({ operands: [{ shape: anyShape(draw), open: draw() < 0.5, ...(range ? { range } : {}) }], build })
+  draw => ({
+    operands: [{ shape: anyShape(draw), open: draw() < 0.5, ...(range ? { range } : {}) }],
+    build,
+  })
 
 /** Two shapes that broadcast: one loses leading sizes of the other, or has 1 in their place. */
 const binary =
   (build: (a: Tensor, b: Tensor) => Tensor, second?: readonly [number, number]): MakeCase =>
   draw => {
     const wide = anyShape(draw)
-    const narrow = wide.map(size => (draw() < 0.4 ? 1 : size)).slice(between(draw, 0, wide.length - 1))
+    const narrow = wide
+      .map(size => (draw() < 0.4 ? 1 : size))
+      .slice(between(draw, 0, wide.length - 1))
     const open = draw() < 0.5
     const both = open && narrow.length === wide.length && narrow[0] === wide[0]
     const pair: Operand[] = [
@@ -59,19 +66,31 @@ const gemm: MakeCase = draw => {
     operands: draw() < 0.3 ? operands.slice(0, 2) : operands,
     build: (a, b, c) => {
       const outputs = [{ dtype: 'float32' as const, shape: [x.open ? 'n' : rows, out] }]
-      return appendNode(a.graph, 'Gemm', [a, b, c], outputs, { transA: +transA, transB: +transB })[0]!
+      return appendNode(a.graph, 'Gemm', [a, b, c], outputs, {
+        transA: +transA,
+        transB: +transB,
+      })[0]!
     },
   }
 }
 
 const patchConvolution: MakeCase = draw => {
-  const [n, channels, out, patch] = [between(draw, 1, 2), between(draw, 1, 3), between(draw, 1, 3), between(draw, 1, 3)]
+  const [n, channels, out, patch] = [
+    between(draw, 1, 2),
+    between(draw, 1, 3),
+    between(draw, 1, 3),
+    between(draw, 1, 3),
+  ]
   const operands = [
-    { shape: [n, channels, patch * between(draw, 1, 2), patch * between(draw, 1, 3)], open: draw() < 0.5 },
+    {
+      shape: [n, channels, patch * between(draw, 1, 2), patch * between(draw, 1, 3)],
+      open: draw() < 0.5,
+    },
     { shape: [out, channels, patch, patch] },
     { shape: [out] },
   ]
-  const build = (x: Tensor, weight: Tensor, bias?: Tensor) => ops.conv2d(x, weight, bias, { stride: patch })
+  const build = (x: Tensor, weight: Tensor, bias?: Tensor) =>
+    ops.conv2d(x, weight, bias, { stride: patch })
   return { operands: draw() < 0.3 ? operands.slice(0, 2) : operands, build }
 }
 
@@ -99,7 +118,10 @@ const transpose: MakeCase = draw => {
 
 const reshape: MakeCase = draw => {
   const [n, a, b, c] = anyShape(draw, 4) as [number, number, number, number]
-  return { operands: [{ shape: [n, a * b, c], open: true }], build: x => ops.reshape(x, ['n', a, b * c]) }
+  return {
+    operands: [{ shape: [n, a * b, c], open: true }],
+    build: x => ops.reshape(x, ['n', a, b * c]),
+  }
 }
 
 const unsqueeze: MakeCase = draw => ({
@@ -156,7 +178,9 @@ const gather: MakeCase = draw => {
   const axis = between(draw, 0, shape.length - 1)
   const sizes = anyShape(draw, between(draw, 0, 2))
   const count = sizes.reduce((a, b) => a * b, 1)
-  const rows = BigInt64Array.from({ length: count }, () => BigInt(between(draw, 0, shape[axis]! - 1)))
+  const rows = BigInt64Array.from({ length: count }, () =>
+    BigInt(between(draw, 0, shape[axis]! - 1)),
+  )
   return {
     operands: [{ shape, open: axis > 0 }],
     build: x => ops.gather(x, constant(x.graph, rows, sizes), axis),
@@ -201,11 +225,18 @@ const resize: MakeCase = draw => {
   const options = oneOf(draw, resizings)
   const byFactors: ops.ResizeOptions = { ...options, scales: [1, 1, 2, 1.5] }
   return draw() < 0.3
-    ? { operands: [{ shape: [n, c, h, 2] }], build: x => ops.resize(x, [n, c, 2 * h, 3], byFactors) }
-    : { operands: [{ shape: [n, c, h, w] }], build: x => ops.resize(x, [n, c, newHeight, newWidth], options) }
+    ? {
+        operands: [{ shape: [n, c, h, 2] }],
+        build: x => ops.resize(x, [n, c, 2 * h, 3], byFactors),
+      }
+    : {
+        operands: [{ shape: [n, c, h, w] }],
+        build: x => ops.resize(x, [n, c, newHeight, newWidth], options),
+      }
 }
 
-const identity = (x: Tensor): Tensor => appendNode(x.graph, 'Identity', [x], [{ dtype: x.dtype, shape: x.shape }])[0]!
+const identity = (x: Tensor): Tensor =>
+  appendNode(x.graph, 'Identity', [x], [{ dtype: x.dtype, shape: x.shape }])[0]!
 
 /** What exercises each gradient rule. */
 export const cases: Readonly<Record<string, MakeCase>> = {

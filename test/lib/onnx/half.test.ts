@@ -2,7 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createGraph, addInput, addOutput, type Tensor, parameterScope } from '../../../src/lib/onnx/graph.ts'
+import {
+  createGraph,
+  addInput,
+  addOutput,
+  type Tensor,
+  parameterScope,
+} from '../../../src/lib/onnx/graph.ts'
 import { toHalfPrecision } from '../../../src/lib/onnx/half.ts'
 import { add, cast, mul, resize, shapeOf } from '../../../src/lib/onnx/ops.ts'
 import { nonDefaultEngine } from '../../../src/lib/onnx/engine.ts'
@@ -23,7 +29,9 @@ it('takes half precision from the first parameter on', () => {
   addOutput('y', resize(sum, ['n', 3, 8, 8], { mode: 'linear', scales: [1, 1, 2, 2] }))
   addOutput('shape', shapeOf(sum))
   const half = toHalfPrecision(graph)
-  const types = half.nodes.map(({ op, inputs, outputs }) => [op, ...[...inputs, ...outputs].map(typeOf)].join(' '))
+  const types = half.nodes.map(({ op, inputs, outputs }) =>
+    [op, ...[...inputs, ...outputs].map(typeOf)].join(' '),
+  )
   expect(types).toEqual([
     'Cast uint8 float32',
     'Mul float32 float32 float32',
@@ -42,10 +50,18 @@ const typeOf = (tensor: Tensor | undefined): string => tensor?.dtype ?? 'none'
 
 it('a model gives nearly the same in fp16, under another key', async () => {
   const { name, architecture, recipe, weights: from } = await writeModel(folder)
-  const model = { name, architecture, classes: classes.length, files: from.from === 'files' ? from.files : [] }
+  const model = {
+    name,
+    architecture,
+    classes: classes.length,
+    files: from.from === 'files' ? from.files : [],
+  }
   const crops = new Uint8Array(2 * 3 * 224 * 224).map((_, i) => (i * 31) % 251)
   const logits = async (precision: 'fp32' | 'fp16') => {
-    const loaded = await loadModel(model, nativeSteps(recipe), ['logits'], { precision, threads: 1 })
+    const loaded = await loadModel(model, nativeSteps(recipe), ['logits'], {
+      precision,
+      threads: 1,
+    })
     const { logits } = await loaded.run(crops, 2)
     await loaded.release()
     return [...logits!]
@@ -56,14 +72,23 @@ it('a model gives nearly the same in fp16, under another key', async () => {
   expect(Math.max(...whole.map((value, i) => Math.abs(value - half[i]!)))).toBeLessThan(size / 100)
   expect(runtimeVersion({ precision: 'fp16' })).toBe(`${runtimeVersion()} fp16`)
   expect(runtimeVersion({ device: 'cpu', precision: 'fp32' })).toBe(runtimeVersion())
-  expect(nonDefaultEngine({ device: 'cuda', precision: 'fp16' })).toEqual({ device: 'cuda', precision: 'fp16' })
+  expect(nonDefaultEngine({ device: 'cuda', precision: 'fp16' })).toEqual({
+    device: 'cuda',
+    precision: 'fp16',
+  })
 })
 
 it('refuses to change the precision of a graph made elsewhere', async () => {
-  const graph = { input: 'image', output: 'scores', kind: 'logits', dtype: 'float32', layout: 'NCHW' } as const
+  const graph = {
+    input: 'image',
+    output: 'scores',
+    kind: 'logits',
+    dtype: 'float32',
+    layout: 'NCHW',
+  } as const
   const model = { name: 'theirs', architecture: '', classes: 3, files: ['model.onnx'], graph }
   const { recipe } = await writeModel(folder)
-  await expect(loadModel(model, nativeSteps(recipe), ['logits'], { precision: 'fp16' })).rejects.toThrow(
-    'theirs is a graph made elsewhere',
-  )
+  await expect(
+    loadModel(model, nativeSteps(recipe), ['logits'], { precision: 'fp16' }),
+  ).rejects.toThrow('theirs is a graph made elsewhere')
 })

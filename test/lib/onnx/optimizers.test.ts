@@ -25,7 +25,8 @@ const gradientAt = (step: number): Float32Array =>
 /** The parameter after each step of a loss whose gradient is what `gradientAt` says. */
 async function path(optimizer: Optimizer, steps: number): Promise<number[][]> {
   const trainer = await createTrainer({
-    objective: (graph, w) => sum(mul(addInput(graph, 'slope', 'float32', ['n', 5]), w.get('p', [5])), [1]),
+    objective: (graph, w) =>
+      sum(mul(addInput(graph, 'slope', 'float32', ['n', 5]), w.get('p', [5])), [1]),
     optimizer,
     parameters: [{ name: 'p', shape: [5], data: Float32Array.of(0.5, -1.25, 2, 0, -0.03125) }],
     threads: 1,
@@ -44,7 +45,8 @@ describe('optimizers follow PyTorch', () => {
     const reference = expected[name]!
     const ours = await path(optimizer, reference.length)
     for (const [step, values] of reference.entries()) {
-      for (const [i, value] of values.entries()) expect(Math.abs(ours[step]![i]! - value)).toBeLessThan(5e-7)
+      for (const [i, value] of values.entries())
+        expect(Math.abs(ours[step]![i]! - value)).toBeLessThan(5e-7)
     }
   })
 })

@@ -11,7 +11,13 @@ import { GeogapError } from '../../../src/lib/errors.ts'
 import { createCropper } from '../../../src/lib/pixels/cropper.ts'
 import { decodeImage } from '../../../src/lib/pixels/decode.ts'
 import { parseJpegLayout } from '../../../src/lib/pixels/jpeg.ts'
-import { centerCrop, imagenetMean, imagenetStd, normalize, resize } from '../../../src/lib/pixels/steps.ts'
+import {
+  centerCrop,
+  imagenetMean,
+  imagenetStd,
+  normalize,
+  resize,
+} from '../../../src/lib/pixels/steps.ts'
 
 const steps = [resize(40, 'bicubic'), centerCrop(32), normalize(imagenetMean, imagenetStd)]
 
@@ -20,7 +26,10 @@ function picture(width: number, height: number, seed: number): Sharp {
   const data = Buffer.alloc(3 * width * height)
   for (let i = 0, noise = seed; i < data.length; i++) {
     noise = (Math.imul(noise, 1_664_525) + 1_013_904_223) >>> 0
-    data[i] = 128 + 90 * Math.sin(((i % (3 * width)) * (1 + (seed % 7))) / 40 + i / data.length) + (noise >>> 27)
+    data[i] =
+      128 +
+      90 * Math.sin(((i % (3 * width)) * (1 + (seed % 7))) / 40 + i / data.length) +
+      (noise >>> 27)
   }
   return sharp(data, { raw: { width, height, channels: 3 } })
 }
@@ -91,8 +100,12 @@ describe('crops of JPEG files', () => {
 
   it('leave progressive, CMYK and arithmetic files to the general decoder', async () => {
     const image = picture(64, 64, 1)
-    expect(parseJpegLayout(await image.clone().jpeg({ progressive: true }).toBuffer())).toBeUndefined()
-    expect(parseJpegLayout(await image.clone().toColourspace('cmyk').jpeg().toBuffer())).toBeUndefined()
+    expect(
+      parseJpegLayout(await image.clone().jpeg({ progressive: true }).toBuffer()),
+    ).toBeUndefined()
+    expect(
+      parseJpegLayout(await image.clone().toColourspace('cmyk').jpeg().toBuffer()),
+    ).toBeUndefined()
     const arithmetic = await image.clone().jpeg().toBuffer()
     arithmetic[arithmetic.indexOf(Buffer.of(0xff, 0xc0)) + 1] = 0xc9
     expect(parseJpegLayout(arithmetic)).toBeUndefined()
@@ -113,7 +126,12 @@ describe('the WebAssembly module', () => {
     const folder = await mkdtemp(join(tmpdir(), 'geogap-pixels-'))
     try {
       const compiler = 'node_modules/assemblyscript/bin/asc.js'
-      const options = ['--config', 'assembly/asconfig.json', '--outFile', join(folder, 'pixels.wasm')]
+      const options = [
+        '--config',
+        'assembly/asconfig.json',
+        '--outFile',
+        join(folder, 'pixels.wasm'),
+      ]
       await promisify(execFile)(process.execPath, [compiler, ...options])
       const compiled = readFileSync(join(folder, 'pixels.wasm'))
       expect(compiled.equals(readFileSync('src/lib/pixels/pixels.wasm'))).toBe(true)

@@ -27,7 +27,11 @@ export async function startStore(): Promise<TestStore> {
   return store
 }
 
-async function answer(store: TestStore, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  store: TestStore,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const url = new URL(request.url!, 'http://store')
   const key = decodeURIComponent(url.pathname.slice(1))
   const chunks: Buffer[] = []
@@ -45,9 +49,16 @@ const fault = (status: number, code: string): Reply => [
   `<Error><Code>${code}</Code></Error>`,
 ]
 
-function reply(store: TestStore, { method, headers }: IncomingMessage, url: URL, key: string, body: Buffer): Reply {
+function reply(
+  store: TestStore,
+  { method, headers }: IncomingMessage,
+  url: URL,
+  key: string,
+  body: Buffer,
+): Reply {
   if (store.refuse !== undefined) return fault(store.refuse, 'AccessDenied')
-  if (url.searchParams.get('list-type') === '2') return list(store, key.replace(/\/$/, ''), url.searchParams)
+  if (url.searchParams.get('list-type') === '2')
+    return list(store, key.replace(/\/$/, ''), url.searchParams)
   const found = store.objects.get(key)
   if (method === 'PUT') {
     if (headers['if-none-match'] === '*' && found) return fault(412, 'PreconditionFailed')
@@ -61,7 +72,11 @@ function reply(store: TestStore, { method, headers }: IncomingMessage, url: URL,
   if (!found) return fault(404, 'NoSuchKey')
   const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? []
   const part = first === undefined ? found : found.subarray(Number(first), Number(last) + 1)
-  return [first === undefined ? 200 : 206, { etag: etag(found), 'content-length': part.length }, part]
+  return [
+    first === undefined ? 200 : 206,
+    { etag: etag(found), 'content-length': part.length },
+    part,
+  ]
 }
 
 const etag = (body: Buffer): string => `"${createHash('md5').update(body).digest('hex')}"`
@@ -73,7 +88,10 @@ function list(store: TestStore, bucket: string, asked: URLSearchParams): Reply {
     .filter(key => key.startsWith(`${bucket}/`))
     .map(key => key.slice(bucket.length + 1))
     .filter(
-      key => key.startsWith(prefix) && !(delimiter && key.slice(prefix.length).includes(delimiter)) && key > after,
+      key =>
+        key.startsWith(prefix) &&
+        !(delimiter && key.slice(prefix.length).includes(delimiter)) &&
+        key > after,
     )
     .sort()
   const page = keys.slice(0, 3)
@@ -84,5 +102,9 @@ function list(store: TestStore, bucket: string, asked: URLSearchParams): Reply {
   })
   const next = more ? `<NextContinuationToken>${page.at(-1)!}</NextContinuationToken>` : ''
   const inner = `<IsTruncated>${more}</IsTruncated>${next}${contents.join('')}`
-  return [200, { 'content-type': 'application/xml' }, `<ListBucketResult>${inner}</ListBucketResult>`]
+  return [
+    200,
+    { 'content-type': 'application/xml' },
+    `<ListBucketResult>${inner}</ListBucketResult>`,
+  ]
 }

@@ -32,7 +32,11 @@ let place: Storage
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-store-'))
   store = await startStore()
-  const own = { AWS_ENDPOINT_URL: store.url, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' }
+  const own = {
+    AWS_ENDPOINT_URL: store.url,
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+  }
   if (!real) for (const [name, value] of Object.entries(own)) vi.stubEnv(name, value)
   vi.stubEnv('GEOGAP_CACHE', join(folder, 'cache'))
   place = await openStorage('s3://bucket/results')
@@ -46,10 +50,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-const keysOf = async (url: string): Promise<string[]> => (await listObjects(url)).map(({ url }) => url)
+const keysOf = async (url: string): Promise<string[]> =>
+  (await listObjects(url)).map(({ url }) => url)
 
 it('of writers that create a name at once one succeeds; names are listed page by page', async () => {
-  const wins = await Promise.all(Array.from({ length: 10 }, (_, i) => place.create('a/one.json', `${i}`)))
+  const wins = await Promise.all(
+    Array.from({ length: 10 }, (_, i) => place.create('a/one.json', `${i}`)),
+  )
   expect(wins.filter(won => won)).toHaveLength(1)
   expect(Buffer.from((await place.read('a/one.json'))!).toString()).toBe(String(wins.indexOf(true)))
   for (const name of ['b', 'c', 'd', 'e']) await place.create(`a/${name}`, name)
@@ -62,7 +69,12 @@ it('of writers that create a name at once one succeeds; names are listed page by
 it('two workers at one shard commit it once, and the loser leaves nothing', async () => {
   const plan = await storePlan('s3://bucket/race', 1)
   const race = await openStorage(plan.place)
-  const work = { plan, unit: { group: 0, start: 0, end: 4 }, place: race, signal: new AbortController().signal }
+  const work = {
+    plan,
+    unit: { group: 0, start: 0, end: 4 },
+    place: race,
+    signal: new AbortController().signal,
+  }
   await Promise.all([waitingUnit(5)(work), waitingUnit(5)(work)])
   const names = await keysOf('s3://bucket/race/predictions/')
   expect(names.map(name => name.split('.').at(-1)).sort()).toEqual(['json', 'parquet'])
@@ -73,8 +85,12 @@ it('a machine removes what is replaced in its own part alone', async () => {
   const shared = await openStorage(plan.place)
   const entry = evaluationPath(plan.groups[0]!.identities[0]!)
   const units = [0, 4].map(start => ({ group: 0, start, end: start + 4 }))
-  for (const unit of units) await waitingUnit(0)({ plan, unit, place: shared, signal: new AbortController().signal })
-  const [mine, theirs] = ['00000000-00000004-abcdef01.parquet', '00000004-00000008-abcdef01.parquet'] as const
+  for (const unit of units)
+    await waitingUnit(0)({ plan, unit, place: shared, signal: new AbortController().signal })
+  const [mine, theirs] = [
+    '00000000-00000004-abcdef01.parquet',
+    '00000004-00000008-abcdef01.parquet',
+  ] as const
   for (const name of [mine, theirs]) await shared.create(`${entry}/${name}`, 'not committed yet')
   await removeReplacedShards(shared, entry, [units[0]!])
   const names = await shared.list(entry)
@@ -87,7 +103,9 @@ it.runIf(real)(
     const child = new URL('./upload.child.ts', import.meta.url).pathname
     for (const wait of [0, 20, 60, 150]) {
       const url = `s3://bucket/killed-${wait}`
-      const upload = spawn(process.execPath, ['--import', 'tsx', child, url], { stdio: ['ignore', 'pipe', 'inherit'] })
+      const upload = spawn(process.execPath, ['--import', 'tsx', child, url], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
       await once(upload.stdout, 'data')
       await new Promise(resolve => setTimeout(resolve, wait))
       upload.kill('SIGKILL')
@@ -119,8 +137,13 @@ it.skipIf(real)('an upload that is cut leaves nothing that counts as done', asyn
 it.skipIf(real)('says that it may not, and what is done stays done', async () => {
   await place.create('kept', 'kept')
   store.refuse = 403
-  await expect(place.create('no', 'no')).rejects.toMatchObject({ code: 'store-denied', kind: 'storage' })
-  await expect(place.list('a')).rejects.toThrow(/cannot list s3:\/\/bucket\/results\/a: the store denies access/)
+  await expect(place.create('no', 'no')).rejects.toMatchObject({
+    code: 'store-denied',
+    kind: 'storage',
+  })
+  await expect(place.list('a')).rejects.toThrow(
+    /cannot list s3:\/\/bucket\/results\/a: the store denies access/,
+  )
   store.refuse = 501
   await expect(place.create('no', 'no')).rejects.toMatchObject({ code: 'no-conditional-put' })
   store.refuse = undefined
@@ -130,38 +153,59 @@ it.skipIf(real)('says that it may not, and what is done stays done', async () =>
 
 it('of records machines put back what they wrote alone', async () => {
   const out = 's3://bucket/records'
-  const on = async (machine: string, work: (dir: string) => Promise<void>, dir?: string): Promise<string> => {
+  const on = async (
+    machine: string,
+    work: (dir: string) => Promise<void>,
+    dir?: string,
+  ): Promise<string> => {
     vi.stubEnv('GEOGAP_CACHE', join(folder, machine))
     const results = dir ?? (await openResultsFolder(out))
     await mkdir(join(results, 'runs'), { recursive: true })
     await work(results)
     return results
   }
-  const write = (name: string, value: object) => (dir: string) => writeFile(join(dir, name), JSON.stringify(value))
+  const write = (name: string, value: object) => (dir: string) =>
+    writeFile(join(dir, name), JSON.stringify(value))
   const read = async (name: string): Promise<unknown> => {
     const found = await (await openStorage(out)).read(name)
     return found && JSON.parse(Buffer.from(found).toString())
   }
   const push = (dir: string) => pushRecords(out, dir)
-  for (const name of ['one', 'replaced']) await (await openStorage(out)).create(`runs/${name}.json`, '{"ended":1}')
+  for (const name of ['one', 'replaced'])
+    await (await openStorage(out)).create(`runs/${name}.json`, '{"ended":1}')
   const first = await on('first', write('runs/first.json', {}))
   const second = await on('second', write('runs/one.json', { ended: 2 }))
   await on('second', dir => rm(join(dir, 'runs/replaced.json')), second)
   await on('second', push, second)
-  expect([await read('runs/one.json'), await read('runs/replaced.json')]).toEqual([{ ended: 2 }, undefined])
+  expect([await read('runs/one.json'), await read('runs/replaced.json')]).toEqual([
+    { ended: 2 },
+    undefined,
+  ])
   await on('first', push, first)
-  expect([await read('runs/one.json'), await read('runs/replaced.json')]).toEqual([{ ended: 2 }, undefined])
+  expect([await read('runs/one.json'), await read('runs/replaced.json')]).toEqual([
+    { ended: 2 },
+    undefined,
+  ])
   expect(await read('runs/first.json')).toBeUndefined()
   await on('first', write('runs/first.json', { ended: 1 }), first)
   await pullResults(out)
   await on('first', push, first)
   expect(await read('runs/first.json')).toEqual({ ended: 1 })
-  expect((await keysOf(`${out}/`)).map(key => key.split('/').at(-1))).toEqual(['first.json', 'one.json'])
+  expect((await keysOf(`${out}/`)).map(key => key.split('/').at(-1))).toEqual([
+    'first.json',
+    'one.json',
+  ])
   vi.stubEnv('GEOGAP_CACHE', join(folder, 'cache'))
 })
 
 it.skipIf(real)('a store of others writes nothing outside of its copy', async () => {
-  const names = ['../outside.json', 'runs/../../../outside.json', '/outside.json', 'a\\..\\b.json', 'runs/./x.json']
+  const names = [
+    '../outside.json',
+    'runs/../../../outside.json',
+    '/outside.json',
+    'a\\..\\b.json',
+    'runs/./x.json',
+  ]
   for (const [i, name] of names.entries()) {
     const key = `bucket/hostile-${i}/${name}`
     store.objects.set(key, Buffer.from('{}'))
@@ -204,7 +248,10 @@ it('images, manifest, weights and results in a store give the rows of files', as
   for (let i = 0; i < 12; i++) await put(`data/images/${i}.png`, join(folder, `images/${i}.png`))
   await put('data/world.csv', manifest)
   await put('models/weights.safetensors', model.weights.files[0]!)
-  const stored = { ...model, weights: { from: 'files' as const, files: ['s3://bucket/models/weights.safetensors'] } }
+  const stored = {
+    ...model,
+    weights: { from: 'files' as const, files: ['s3://bucket/models/weights.safetensors'] },
+  }
   const options = {
     models: [stored],
     datasets: [{ name: 's3://bucket/data/world.csv', classes: join(folder, 'classes.txt') }],

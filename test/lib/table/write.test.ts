@@ -16,7 +16,9 @@ let out: string
 beforeAll(async () => {
   out = await mkdtemp(join(tmpdir(), 'geogap-output-'))
   const groups = (i: number) => ({ region: i < 100 ? 'Europe' : 'Africa' })
-  dir = await storeRun([{ model: 'm', dataset: 'd', correct: [...evenly(100, 0.8), ...evenly(100, 0.5)], groups }])
+  dir = await storeRun([
+    { model: 'm', dataset: 'd', correct: [...evenly(100, 0.8), ...evenly(100, 0.5)], groups },
+  ])
 })
 afterAll(async () => {
   for (const folder of [dir, out]) await rm(folder, { recursive: true, force: true })
@@ -47,11 +49,16 @@ describe('geogap table: formats and files', () => {
   it('a file says its format by its ending; Parquet has typed columns', async () => {
     const file = join(out, 'disparity.parquet')
     expect((await table('--by', 'region', '--disparity', '-o', file)).stdout).toBe(`${file}\n`)
-    const rows = await query<{ disparity: number; low: number; best: string }>('SELECT * FROM read_parquet($1)', [file])
+    const rows = await query<{ disparity: number; low: number; best: string }>(
+      'SELECT * FROM read_parquet($1)',
+      [file],
+    )
     expect(rows[0]!.disparity).toBeCloseTo(0.3, 12)
     expect(rows[0]).toMatchObject({ best: 'Europe' })
     await table('-o', join(out, 'accuracy.csv'))
-    expect(await readFile(join(out, 'accuracy.csv'), 'utf8')).toMatch(/^model,dataset,.*\nm,d,paper,200,0\.65,/)
+    expect(await readFile(join(out, 'accuracy.csv'), 'utf8')).toMatch(
+      /^model,dataset,.*\nm,d,paper,200,0\.65,/,
+    )
   })
 
   it.skipIf(process.platform === 'win32')('a pipe gets the table and stays a pipe', async () => {
@@ -66,7 +73,9 @@ describe('geogap table: formats and files', () => {
     const { stdout } = await geogap(['table', 'published', '--format', 'json', '--draws', '200'])
     const { tables } = tablesSchema.parse(JSON.parse(stdout))
     const { rows, notes } = tables[0]!
-    const sketch = rows.find(row => row['row'] === 'imagenet-sketch' && row['quantity'] === 'progress rate')!
+    const sketch = rows.find(
+      row => row['row'] === 'imagenet-sketch' && row['quantity'] === 'progress rate',
+    )!
     expect(sketch).toMatchObject({ set: '1K', paper: 1.37, from: 'published by timm' })
     expect(sketch['ours']).toBeCloseTo(1.37, 1)
     expect(rows.every(row => String(row['from']).startsWith('published by'))).toBe(true)
@@ -85,7 +94,11 @@ describe('geogap table: formats and files', () => {
 
   it.each([
     ['no export', 'export const rows = 1', /has no default export \{name, columns, rows\(run\)\}/],
-    ['NaN', "export default { name: 'x', columns: ['a'], rows: () => [{ a: NaN }] }", /row 1 of plug-in x: a is NaN/],
+    [
+      'NaN',
+      "export default { name: 'x', columns: ['a'], rows: () => [{ a: NaN }] }",
+      /row 1 of plug-in x: a is NaN/,
+    ],
     ['a syntax error', 'export default {', /cannot load plug-in/],
   ])('a plug-in with %s is one line', async (name, code, message) => {
     const file = join(out, `${name.replaceAll(' ', '-')}.mjs`)

@@ -50,7 +50,11 @@ describe('readWeights of zip checkpoints', () => {
     const raw = await readFile(file.file)
     const { offset, length } = file.tensors.get('w')!
     expect(raw.subarray(offset, offset + length)).toEqual(Buffer.from(bytesOf(six)))
-    expect(file.tensors.get('row')).toMatchObject({ offset: offset + 12, length: 12, shape: [1, 3] })
+    expect(file.tensors.get('row')).toMatchObject({
+      offset: offset + 12,
+      length: 12,
+      shape: [1, 3],
+    })
     expect(file.tensors.get('row')!.data).toBeUndefined()
   })
 
@@ -76,12 +80,25 @@ describe('readWeights of zip checkpoints', () => {
     }
     const all = Object.entries({ ...kinds, ...more, BFloat16: Uint16Array.of(0xc0a0) })
     const tensors = Object.fromEntries(
-      all.map(([name]) => [name, tensor({ type: `${name}Storage`, key: name, size: 1, shape: [], strides: [] })]),
+      all.map(([name]) => [
+        name,
+        tensor({ type: `${name}Storage`, key: name, size: 1, shape: [], strides: [] }),
+      ]),
     )
     const empty = tensor({ key: 'e', size: 0, shape: [0, 3], strides: [3, 1] })
     const data = Object.fromEntries(all.map(([name, values]) => [name, bytesOf(values)]))
-    const file = await read(zipCheckpoint(dict({ ...tensors, empty }), { ...data, e: new Uint8Array(0) }))
-    const five = { Long: [-5], Int: [-5], Short: [-5], Char: [-5], Double: [-5], Half: [-5], BFloat16: [-5] }
+    const file = await read(
+      zipCheckpoint(dict({ ...tensors, empty }), { ...data, e: new Uint8Array(0) }),
+    )
+    const five = {
+      Long: [-5],
+      Int: [-5],
+      Short: [-5],
+      Char: [-5],
+      Double: [-5],
+      Half: [-5],
+      BFloat16: [-5],
+    }
     expect(await valuesOf(file)).toEqual({ ...five, Byte: [5], Bool: [1], empty: [] })
   })
 
@@ -101,8 +118,16 @@ describe('readWeights of zip checkpoints', () => {
   })
 
   it('reads parameters, Python 2 names, sets, protocol 4 and zip64', async () => {
-    const parameter = ops('ctorch._utils\n_rebuild_parameter\n', tuple(plain, ops('\x88'), ops(')')), 'R')
-    const pairs = ops('ccollections\nOrderedDict\n', tuple(ops('](', tuple(ops('U\x01w'), parameter), 'e')), 'R')
+    const parameter = ops(
+      'ctorch._utils\n_rebuild_parameter\n',
+      tuple(plain, ops('\x88'), ops(')')),
+      'R',
+    )
+    const pairs = ops(
+      'ccollections\nOrderedDict\n',
+      tuple(ops('](', tuple(ops('U\x01w'), parameter), 'e')),
+      'R',
+    )
     const value = ops('\x95\0\0\0\0\0\0\0\0}', text('a'), '\x94', pairs, 's')
     const members = [
       { name: 'x/data.pkl', data: pickle(value), long: true },
@@ -132,10 +157,16 @@ describe('readWeights of legacy checkpoints', () => {
 
   it('refuses a wrong count, a missing storage, a cut file and a foreign pickle', async () => {
     const value = dict({ w: plain })
-    await expect(read(legacyCheckpoint(value, [['0', 5, bytesOf(six)]]))).rejects.toThrow('does not have its 6 values')
+    await expect(read(legacyCheckpoint(value, [['0', 5, bytesOf(six)]]))).rejects.toThrow(
+      'does not have its 6 values',
+    )
     await expect(read(legacyCheckpoint(value, []))).rejects.toThrow('1 storages are missing')
-    await expect(read(legacyCheckpoint(value, [['9', 6, bytesOf(six)]]))).rejects.toThrow('not that of its tensors')
-    await expect(read(legacyCheckpoint(value, [['0', 6, bytesOf(six)]]).subarray(0, -1))).rejects.toThrow('cut off')
+    await expect(read(legacyCheckpoint(value, [['9', 6, bytesOf(six)]]))).rejects.toThrow(
+      'not that of its tensors',
+    )
+    await expect(
+      read(legacyCheckpoint(value, [['0', 6, bytesOf(six)]]).subarray(0, -1)),
+    ).rejects.toThrow('cut off')
     await expect(read(pickle(dict({ a: int(1) })))).rejects.toThrow('without the magic number')
   })
 })
@@ -154,7 +185,11 @@ describe('hostile checkpoints', () => {
       '}',
     )
   const pickles: [string, Buffer, RegExp][] = [
-    ['a call of os.system', ops('cposix\nsystem\n', tuple(text('touch PWNED')), 'R'), /asks for "posix.system"/],
+    [
+      'a call of os.system',
+      ops('cposix\nsystem\n', tuple(text('touch PWNED')), 'R'),
+      /asks for "posix.system"/,
+    ],
     ['a name on the stack', ops(text('os'), text('system'), '\x93'), /asks for "os.system"/],
     ['an instance', ops('(ios\nsystem\n'), /opcode "i"/],
     ['a new object', ops('ccollections\nOrderedDict\n)\x81'), /opcode/],
@@ -175,9 +210,21 @@ describe('hostile checkpoints', () => {
     ['a pop through a mark', ops('N(a'), /nothing on the stack/],
     ['a key without value', ops('}(Nu'), /key without a value/],
     ['an append to a number', ops('NNa'), /not a list/],
-    ['a tensor beyond its storage', dict({ w: tensor(tooBig) }), /tensor of 7 values in a storage of 6/],
-    ['strides beyond its storage', dict({ w: tensor({ ...tooBig, shape: [2], strides: [6] }) }), /of 7 values/],
-    ['too few strides', dict({ w: tensor({ ...tooBig, shape: [2, 2], strides: [1] }) }), /without a size/],
+    [
+      'a tensor beyond its storage',
+      dict({ w: tensor(tooBig) }),
+      /tensor of 7 values in a storage of 6/,
+    ],
+    [
+      'strides beyond its storage',
+      dict({ w: tensor({ ...tooBig, shape: [2], strides: [6] }) }),
+      /of 7 values/,
+    ],
+    [
+      'too few strides',
+      dict({ w: tensor({ ...tooBig, shape: [2, 2], strides: [1] }) }),
+      /without a size/,
+    ],
     ['a negative offset', dict({ w: tensor({ ...tooBig, offset: -1 }) }), /not described/],
     [
       'a size that overflows',
@@ -189,8 +236,16 @@ describe('hostile checkpoints', () => {
       dict({ w: tensor({ ...tooBig, shape: [2 ** 31 - 1], strides: [0] }) }),
       /repeats values/,
     ],
-    ['one storage of two kinds', dict({ w: plain, v: tensor({ type: 'IntStorage', ...tooBig }) }), /two kinds/],
-    ['a storage that is not there', dict({ w: tensor({ ...tooBig, key: '../0', shape: [1] }) }), /"..\/0" is missing/],
+    [
+      'one storage of two kinds',
+      dict({ w: plain, v: tensor({ type: 'IntStorage', ...tooBig }) }),
+      /two kinds/,
+    ],
+    [
+      'a storage that is not there',
+      dict({ w: tensor({ ...tooBig, key: '../0', shape: [1] }) }),
+      /"..\/0" is missing/,
+    ],
     ['a key of a dict used as storage', ops(tuple(text('storage')), 'Q'), /not a storage/],
     ['no tensors', dict({ epoch: int(1) }), /no tensors/],
     ['tensors in a cycle', ops('}q\0', text('self'), 'h\0s'), /no tensors/],
@@ -223,7 +278,11 @@ describe('hostile checkpoints', () => {
     ['no pickle', zipOf([values]), /0 members NAME\/data.pkl/],
     ['two pickles', zipOf([good, { ...good, name: 'b/data.pkl' }]), /2 members/],
     ['a program', zipOf([good, { ...good, name: 'a/constants.pkl' }]), /TorchScript/],
-    ['big-endian values', zipOf([good, values, { name: 'a/byteorder', data: Buffer.from('big') }]), /big-endian/],
+    [
+      'big-endian values',
+      zipOf([good, values, { name: 'a/byteorder', data: Buffer.from('big') }]),
+      /big-endian/,
+    ],
     [
       'a zip64 size that lies',
       zipOf([good, { ...values, length: 2 ** 52, long: true }]),
@@ -237,7 +296,9 @@ describe('hostile checkpoints', () => {
 
   it('says what else a file is', async () => {
     await expect(read(Buffer.from('<!DOCTYPE html><p>not found'))).rejects.toThrow('web page')
-    await expect(read(Buffer.from('version https://git-lfs.github.com/spec/v1'))).rejects.toThrow('git LFS pointer')
+    await expect(read(Buffer.from('version https://git-lfs.github.com/spec/v1'))).rejects.toThrow(
+      'git LFS pointer',
+    )
     await expect(read(Buffer.alloc(0))).rejects.toThrow('of no known kind')
   })
 })
@@ -250,7 +311,12 @@ interface Expected {
 
 describe.skipIf(!shared)('golden checkpoints (need ../shared)', () => {
   const mostListed = 200
-  const dtypes: Record<string, string> = { float32: 'F32', int64: 'I64', float16: 'F16', bfloat16: 'BF16' }
+  const dtypes: Record<string, string> = {
+    float32: 'F32',
+    int64: 'I64',
+    float16: 'F16',
+    bfloat16: 'BF16',
+  }
 
   it.each([
     ['state_dict_zip.pth', 'state_dict'],
@@ -258,8 +324,13 @@ describe.skipIf(!shared)('golden checkpoints (need ../shared)', () => {
     ['training_checkpoint_legacy.pth.tar', 'state_dict'],
   ])('reads %s exactly', async (name, key) => {
     const good = sharedPath('golden/checkpoints/good')
-    const all = JSON.parse(await readFile(`${good}/expected.json`, 'utf8')) as Record<string, Record<string, Expected>>
-    const expected = Object.entries(all[key]!).map(([tensor, value]) => [tensor.replace('module.', ''), value] as const)
+    const all = JSON.parse(await readFile(`${good}/expected.json`, 'utf8')) as Record<
+      string,
+      Record<string, Expected>
+    >
+    const expected = Object.entries(all[key]!).map(
+      ([tensor, value]) => [tensor.replace('module.', ''), value] as const,
+    )
     const { tensors } = await readWeights(`${good}/${name}`)
     expect([...tensors.keys()]).toEqual(expected.map(([tensor]) => tensor))
     for (const [tensor, { shape, dtype, values }] of expected) {
@@ -273,7 +344,10 @@ describe.skipIf(!shared)('golden checkpoints (need ../shared)', () => {
 
   it('reads parameters.pth exactly', async () => {
     const good = sharedPath('golden/checkpoints/good')
-    const all = JSON.parse(await readFile(`${good}/expected.json`, 'utf8')) as Record<string, Record<string, unknown>>
+    const all = JSON.parse(await readFile(`${good}/expected.json`, 'utf8')) as Record<
+      string,
+      Record<string, unknown>
+    >
     const file = await readWeights(`${good}/parameters.pth`)
     expect(file.tensors.get('weight')!.shape).toEqual([2, 3])
     expect(await valuesOf(file)).toEqual(all['parameters.pth'])

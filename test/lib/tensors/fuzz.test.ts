@@ -10,10 +10,24 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { GeogapError } from '../../../src/lib/errors.ts'
 import { readWeights } from '../../../src/lib/tensors/readWeights.ts'
 import { readSafetensors } from '../../../src/lib/tensors/safetensors.ts'
-import { readTensor, elementCount, type TensorEntry, type TensorFile } from '../../../src/lib/tensors/tensors.ts'
+import {
+  readTensor,
+  elementCount,
+  type TensorEntry,
+  type TensorFile,
+} from '../../../src/lib/tensors/tensors.ts'
 import { peakMemory } from '../../helpers/memory.ts'
 import { measured, scaled } from '../../helpers/torture.ts'
-import { bytesOf, dict, int, legacyCheckpoint, tensor, text, tuple, zipCheckpoint } from './torchFiles.ts'
+import {
+  bytesOf,
+  dict,
+  int,
+  legacyCheckpoint,
+  tensor,
+  text,
+  tuple,
+  zipCheckpoint,
+} from './torchFiles.ts'
 
 const headers = scaled(1_200, 1_000_000)
 const pickles = scaled(1_200, 100_000)
@@ -87,10 +101,14 @@ function mutated(base: Uint8Array, edits: Edit[], keep: number): Buffer {
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 const keeps = fc.oneof({ weight: 9, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: fraction })
 const editsWith = (tokens: fc.Arbitrary<Uint8Array>) =>
-  fc.array(fc.record({ at: fraction, remove: fc.nat(8), insert: tokens }), { minLength: 1, maxLength: 4 })
+  fc.array(fc.record({ at: fraction, remove: fc.nat(8), insert: tokens }), {
+    minLength: 1,
+    maxLength: 4,
+  })
 const unchanged: [[Edit[], number]] = [[[], 1]]
 const bytes = fc.uint8Array({ maxLength: 6 })
-const tokensOf = (...tokens: string[]) => fc.constantFrom(...tokens).map(token => Buffer.from(token, 'latin1'))
+const tokensOf = (...tokens: string[]) =>
+  fc.constantFrom(...tokens).map(token => Buffer.from(token, 'latin1'))
 
 function safetensors(json: string, data: Uint8Array, claimed = Buffer.byteLength(json)): Buffer {
   const length = Buffer.alloc(8)
@@ -123,9 +141,14 @@ describe('mutated safetensors', () => {
   async function check(content: Uint8Array): Promise<void> {
     const read = await settle(content, readSafetensors)
     if (!read) return
-    const entries = [...read.tensors.values()].sort((a, b) => a.offset - b.offset || a.length - b.length)
+    const entries = [...read.tensors.values()].sort(
+      (a, b) => a.offset - b.offset || a.length - b.length,
+    )
     const start = 8 + Number(Buffer.from(content).readBigUInt64LE())
-    const end = entries.reduce((at, entry) => (expect(entry.offset).toBe(at), at + entry.length), start)
+    const end = entries.reduce(
+      (at, entry) => (expect(entry.offset).toBe(at), at + entry.length),
+      start,
+    )
     expect(end).toBe(content.length)
     for (const entry of entries) await expectSound(entry, content.length)
   }
@@ -140,39 +163,61 @@ describe('mutated safetensors', () => {
     await expectNoTrace(`${headers / 2} edits of safetensors headers`)
   })
 
-  it(`tiles the file or is refused: ${headers / 2} headers of nearly right fields`, { timeout: hours }, async () => {
-    const number = fc.oneof(
-      fc.constantFrom(0, 1, 2, 4, 8, 16, 24, 32),
-      fc.constantFrom(-1, 0.5, 2 ** 31, 2 ** 53, 2 ** 64),
-    )
-    const dtype = fc.constantFrom('F32', 'F16', 'BF16', 'I64', 'U8', 'BOOL', 'F8_E4M3', '', 'toString')
-    const shape = fc.array(number, { maxLength: 3 })
-    const info = fc.record(
-      { dtype, shape, data_offsets: fc.tuple(number, number) },
-      { requiredKeys: ['dtype', 'shape'] },
-    )
-    const name = fc.constantFrom('a', 'b', '__proto__', 'constructor', '')
-    const entries = fc.array(fc.tuple(name, info), { maxLength: 3 })
-    const cases = fc.tuple(entries, fc.nat(64), fc.option(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { freq: 20 }))
-    const property = fc.asyncProperty(cases, async ([pairs, dataLength, claimed]) => {
-      const header = `{${pairs.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`
-      const content = safetensors(header, new Uint8Array(dataLength))
-      if (claimed !== null) content.writeBigUInt64LE(claimed)
-      await check(content)
-    })
-    await fc.assert(property, {
-      numRuns: headers / 2,
-      examples: [[[[['a', { dtype: 'F32', shape: [2], data_offsets: [0, 8] }]], 8, null]]],
-    })
-    await expectNoTrace(`${headers / 2} safetensors headers of nearly right fields`)
-  })
+  it(
+    `tiles the file or is refused: ${headers / 2} headers of nearly right fields`,
+    { timeout: hours },
+    async () => {
+      const number = fc.oneof(
+        fc.constantFrom(0, 1, 2, 4, 8, 16, 24, 32),
+        fc.constantFrom(-1, 0.5, 2 ** 31, 2 ** 53, 2 ** 64),
+      )
+      const dtype = fc.constantFrom(
+        'F32',
+        'F16',
+        'BF16',
+        'I64',
+        'U8',
+        'BOOL',
+        'F8_E4M3',
+        '',
+        'toString',
+      )
+      const shape = fc.array(number, { maxLength: 3 })
+      const info = fc.record(
+        { dtype, shape, data_offsets: fc.tuple(number, number) },
+        { requiredKeys: ['dtype', 'shape'] },
+      )
+      const name = fc.constantFrom('a', 'b', '__proto__', 'constructor', '')
+      const entries = fc.array(fc.tuple(name, info), { maxLength: 3 })
+      const cases = fc.tuple(
+        entries,
+        fc.nat(64),
+        fc.option(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { freq: 20 }),
+      )
+      const property = fc.asyncProperty(cases, async ([pairs, dataLength, claimed]) => {
+        const header = `{${pairs.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`
+        const content = safetensors(header, new Uint8Array(dataLength))
+        if (claimed !== null) content.writeBigUInt64LE(claimed)
+        await check(content)
+      })
+      await fc.assert(property, {
+        numRuns: headers / 2,
+        examples: [[[[['a', { dtype: 'F32', shape: [2], data_offsets: [0, 8] }]], 8, null]]],
+      })
+      await expectNoTrace(`${headers / 2} safetensors headers of nearly right fields`)
+    },
+  )
 })
 
 describe('mutated checkpoints', () => {
   const six = bytesOf(Float32Array.of(1, 2, 3, 4, 5, 6))
   const w = tensor({ key: '0', size: 6, shape: [2, 3], strides: [3, 1] })
   const t = tensor({ key: '0', size: 6, shape: [3, 2], strides: [1, 3] })
-  const value = dict({ epoch: int(9), state_dict: dict({ 'module.w': w, 'module.t': t }), more: tuple(text('x')) })
+  const value = dict({
+    epoch: int(9),
+    state_dict: dict({ 'module.w': w, 'module.t': t }),
+    more: tuple(text('x')),
+  })
   const opcodes = fc.integer({ min: 0, max: 255 }).map(code => Uint8Array.of(code))
   const words = tokensOf(
     '}',
@@ -200,15 +245,22 @@ describe('mutated checkpoints', () => {
     for (const entry of read?.tensors.values() ?? []) await expectSound(entry, content.length)
   }
 
-  it(`lies inside the file or is refused: ${pickles / 2} pickles in whole archives`, { timeout: hours }, async () => {
-    const property = fc.asyncProperty(cases, ([edits, keep]) =>
-      check(zipCheckpoint(mutated(value, edits, keep), { 0: six })),
-    )
-    await fc.assert(property, { numRuns: pickles / 2, examples: [unchanged] })
-    await expectNoTrace(`${pickles / 2} pickles in whole archives`)
-  })
+  it(
+    `lies inside the file or is refused: ${pickles / 2} pickles in whole archives`,
+    { timeout: hours },
+    async () => {
+      const property = fc.asyncProperty(cases, ([edits, keep]) =>
+        check(zipCheckpoint(mutated(value, edits, keep), { 0: six })),
+      )
+      await fc.assert(property, { numRuns: pickles / 2, examples: [unchanged] })
+      await expectNoTrace(`${pickles / 2} pickles in whole archives`)
+    },
+  )
 
-  const files = { zip: zipCheckpoint(value, { 0: six }), legacy: legacyCheckpoint(value, [['0', 6, six]]) }
+  const files = {
+    zip: zipCheckpoint(value, { 0: six }),
+    legacy: legacyCheckpoint(value, [['0', 6, six]]),
+  }
   it.each(Object.entries(files))(
     `lies inside the file or is refused: ${pickles / 4} whole %s files`,
     async (kind, base) => {

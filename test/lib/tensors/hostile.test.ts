@@ -33,7 +33,8 @@ describe.skipIf(!shared)('hostile weight files (need ../shared)', () => {
       .trim()
       .split('\n')
       .map(line => JSON.parse(line) as Outcome)
-    if (process.env.GEOGAP_FIGURES) console.table(outcomes.map(o => ({ ...o, file: basename(o.file) })))
+    if (process.env.GEOGAP_FIGURES)
+      console.table(outcomes.map(o => ({ ...o, file: basename(o.file) })))
   })
   afterAll(() => rm(cwd, { recursive: true }))
 

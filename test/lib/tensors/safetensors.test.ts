@@ -12,7 +12,10 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-async function fileOf(header: string | object, data: Uint8Array = new Uint8Array(0)): Promise<string> {
+async function fileOf(
+  header: string | object,
+  data: Uint8Array = new Uint8Array(0),
+): Promise<string> {
   const json = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header))
   const length = Buffer.alloc(8)
   length.writeBigUInt64LE(BigInt(json.length))
@@ -21,8 +24,11 @@ async function fileOf(header: string | object, data: Uint8Array = new Uint8Array
   return file
 }
 
-const one = (dtype: string, shape: number[], bytes: number) => ({ a: { dtype, shape, data_offsets: [0, bytes] } })
-const bytesOf = (values: ArrayBufferView) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+const one = (dtype: string, shape: number[], bytes: number) => ({
+  a: { dtype, shape, data_offsets: [0, bytes] },
+})
+const bytesOf = (values: ArrayBufferView) =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 
 describe('writeSafetensors', () => {
   it('gives back what was written, with absolute offsets, and leaves no temporary file', async () => {
@@ -41,7 +47,9 @@ describe('writeSafetensors', () => {
       const entry = read.tensors.get(name)!
       expect(entry).toMatchObject({ name, shape, dtype: 'F32', file, length: data.byteLength })
       expect(await readTensor(entry)).toEqual(data)
-      expect(raw.subarray(entry.offset, entry.offset + entry.length)).toEqual(Buffer.from(bytesOf(data)))
+      expect(raw.subarray(entry.offset, entry.offset + entry.length)).toEqual(
+        Buffer.from(bytesOf(data)),
+      )
     }
     expect(read.tensors.get('stem.weight')!.offset % 8).toBe(0)
     expect(await readdir(folder)).toEqual(['round.safetensors'])
@@ -51,8 +59,12 @@ describe('writeSafetensors', () => {
     const file = join(folder, 'never.safetensors')
     const a = { name: 'a', shape: [1], data: Float32Array.of(1) }
     await expect(writeSafetensors(file, [a, a])).rejects.toThrow('twice or reserved: "a"')
-    await expect(writeSafetensors(file, [{ ...a, name: '__metadata__' }])).rejects.toThrow('reserved')
-    await expect(writeSafetensors(file, [{ ...a, shape: [2] }])).rejects.toThrow('of shape 2 has 1 values')
+    await expect(writeSafetensors(file, [{ ...a, name: '__metadata__' }])).rejects.toThrow(
+      'reserved',
+    )
+    await expect(writeSafetensors(file, [{ ...a, shape: [2] }])).rejects.toThrow(
+      'of shape 2 has 1 values',
+    )
     expect(await readdir(folder)).not.toContain('never.safetensors')
   })
 })
@@ -77,7 +89,9 @@ describe('readTensor', () => {
   it.each(cases)('reads %s', async (dtype, stored, values) => {
     const bytes = bytesOf(stored)
     const count = (stored as ArrayBufferView & { length: number }).length
-    const { tensors } = await readSafetensors(await fileOf(one(dtype, [count], bytes.length), bytes))
+    const { tensors } = await readSafetensors(
+      await fileOf(one(dtype, [count], bytes.length), bytes),
+    )
     expect(await readTensor(tensors.get('a')!)).toEqual(values)
   })
 
@@ -108,7 +122,11 @@ describe('readSafetensors', () => {
     ['text after', '{} x', /text after/],
     ['missing dtype', info('"shape":[1],"data_offsets":[0,1]'), /needs dtype/],
     ['three offsets', info('"dtype":"U8","shape":[1],"data_offsets":[0,1,1]'), /two data_offsets/],
-    ['field twice', info('"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]'), /duplicate field "dtype"/],
+    [
+      'field twice',
+      info('"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]'),
+      /duplicate field "dtype"/,
+    ],
     ['exponent', info('"dtype":"U8","shape":[1e0],"data_offsets":[0,1]'), /not a whole number/],
     ['fraction', info('"dtype":"U8","shape":[1.0],"data_offsets":[0,1]'), /not a whole number/],
     ['leading zero', info('"dtype":"U8","shape":[01],"data_offsets":[0,1]'), /not a whole number/],
@@ -122,11 +140,21 @@ describe('readSafetensors', () => {
       `{"__metadata__":{${Array.from({ length: 100_001 }, (_, i) => `"${i}":""`).join(',')}}}`,
       /more than 100000 keys/,
     ],
-    ['overflow', info('"dtype":"U8","shape":[9007199254740991,2],"data_offsets":[0,1]'), /of shape/],
-    ['a number beyond 2^53', info('"dtype":"U8","shape":[9007199254740993],"data_offsets":[0,1]'), /too large/],
+    [
+      'overflow',
+      info('"dtype":"U8","shape":[9007199254740991,2],"data_offsets":[0,1]'),
+      /of shape/,
+    ],
+    [
+      'a number beyond 2^53',
+      info('"dtype":"U8","shape":[9007199254740993],"data_offsets":[0,1]'),
+      /too large/,
+    ],
   ]
   it.each(refused)('refuses %s', async (_, header, message) => {
-    const error: unknown = await readSafetensors(await fileOf(header, Uint8Array.of(1))).catch((e: unknown) => e)
+    const error: unknown = await readSafetensors(await fileOf(header, Uint8Array.of(1))).catch(
+      (e: unknown) => e,
+    )
     expect(error).toMatchObject({ name: 'GeogapError', kind: 'weights', code: 'bad-safetensors' })
     expect((error as Error).message).toMatch(message)
     expect((error as Error).message).not.toContain('\n')
@@ -144,7 +172,9 @@ describe('readSafetensors', () => {
 
 describe.skipIf(!shared)('golden safetensors (needs ../shared)', () => {
   it('reads the good file', async () => {
-    const { tensors, metadata } = await readSafetensors(sharedPath('golden/checkpoints/good/ok.safetensors'))
+    const { tensors, metadata } = await readSafetensors(
+      sharedPath('golden/checkpoints/good/ok.safetensors'),
+    )
     expect(metadata).toBeTypeOf('object')
     expect(tensors.size).toBeGreaterThan(0)
     for (const entry of tensors.values())

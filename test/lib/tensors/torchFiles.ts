@@ -35,8 +35,17 @@ export function zipOf(members: Member[], count = members.length): Buffer {
     at += local.length + member.data.length
   }
   const entries = Buffer.concat(directory)
-  const end = Buffer.concat([u32(0x06054b50), u16(0, 0, count, count), u32(entries.length, at), u16(0)])
-  return Buffer.concat([...parts, entries, ...(members.some(m => m.long) ? longEnd(entries, at, count) : [end])])
+  const end = Buffer.concat([
+    u32(0x06054b50),
+    u16(0, 0, count, count),
+    u32(entries.length, at),
+    u16(0),
+  ])
+  return Buffer.concat([
+    ...parts,
+    entries,
+    ...(members.some(m => m.long) ? longEnd(entries, at, count) : [end]),
+  ])
 }
 
 function directoryEntry(member: Member, at: number): Buffer {
@@ -56,7 +65,13 @@ function directoryEntry(member: Member, at: number): Buffer {
 }
 
 const longEnd = (entries: Buffer, at: number, count: number): Buffer[] => [
-  Buffer.concat([u32(0x06064b50), u64(44), u16(45, 45), u32(0, 0), u64(count, count, entries.length, at)]),
+  Buffer.concat([
+    u32(0x06064b50),
+    u64(44),
+    u16(45, 45),
+    u32(0, 0),
+    u64(count, count, entries.length, at),
+  ]),
   Buffer.concat([u32(0x07064b50, 0), u64(at + entries.length), u32(1)]),
   Buffer.concat([u32(0x06054b50), u16(0, 0, 0xffff, 0xffff), u32(0xffffffff, 0xffffffff), u16(0)]),
 ]
@@ -66,7 +81,8 @@ export const ops = (...parts: (string | Uint8Array)[]): Buffer =>
   Buffer.concat(parts.map(part => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)))
 
 export const int = (value: number): Buffer => ops('J', u32(value))
-export const text = (value: string): Buffer => ops('X', u32(Buffer.byteLength(value)), Buffer.from(value))
+export const text = (value: string): Buffer =>
+  ops('X', u32(Buffer.byteLength(value)), Buffer.from(value))
 export const tuple = (...items: Uint8Array[]): Buffer => ops('(', ...items, 't')
 export const dict = (items: Record<string, Uint8Array>): Buffer =>
   ops('}(', ...Object.entries(items).flatMap(([key, value]) => [text(key), value]), 'u')
@@ -81,17 +97,37 @@ export interface TensorPickle {
   strides: number[]
 }
 
-export function tensor({ type = 'FloatStorage', key, size, offset = 0, shape, strides }: TensorPickle): Buffer {
-  const storage = ops(tuple(text('storage'), ops(`ctorch\n${type}\n`), text(key), text('cpu'), int(size)), 'Q')
+export function tensor({
+  type = 'FloatStorage',
+  key,
+  size,
+  offset = 0,
+  shape,
+  strides,
+}: TensorPickle): Buffer {
+  const storage = ops(
+    tuple(text('storage'), ops(`ctorch\n${type}\n`), text(key), text('cpu'), int(size)),
+    'Q',
+  )
   const hooks = ops('ccollections\nOrderedDict\n)R')
-  const args = tuple(storage, int(offset), tuple(...shape.map(int)), tuple(...strides.map(int)), ops('\x89'), hooks)
+  const args = tuple(
+    storage,
+    int(offset),
+    tuple(...shape.map(int)),
+    tuple(...strides.map(int)),
+    ops('\x89'),
+    hooks,
+  )
   return ops('ctorch._utils\n_rebuild_tensor_v2\n', args, 'R')
 }
 
 export const bytesOf = (values: ArrayBufferView): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 
-export const zipCheckpoint = (value: Uint8Array, storages: Record<string, Uint8Array> = {}): Buffer =>
+export const zipCheckpoint = (
+  value: Uint8Array,
+  storages: Record<string, Uint8Array> = {},
+): Buffer =>
   zipOf([
     { name: 'archive/data.pkl', data: pickle(value) },
     ...Object.entries(storages).map(([key, data]) => ({ name: `archive/data/${key}`, data })),

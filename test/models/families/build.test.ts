@@ -18,28 +18,43 @@ describe('every architecture builds without weights', () => {
       expect(graph.outputs.get('logits')!.shape).toEqual(['n', 1000])
       expect(graph.outputs.get('logits')!.dtype).toBe('float32')
     } else {
-      expect(graph.outputs.get('image_embedding')!.shape).toEqual(['n', architecture.embeddingWidth])
+      expect(graph.outputs.get('image_embedding')!.shape).toEqual([
+        'n',
+        architecture.embeddingWidth,
+      ])
       expect(graph.outputs.get('text_embedding')!.shape).toEqual(['t', architecture.embeddingWidth])
     }
   })
 })
 
-describe.skipIf(!shared)('parameters and buffers, counted as the reference library counts its state', () => {
-  const golden = names
-    .map(name => ({ name, file: sharedPath(`golden/models/${name.replace(':', '_')}.json`) }))
-    .filter(({ file }) => existsSync(file))
+describe.skipIf(!shared)(
+  'parameters and buffers, counted as the reference library counts its state',
+  () => {
+    const golden = names
+      .map(name => ({ name, file: sharedPath(`golden/models/${name.replace(':', '_')}.json`) }))
+      .filter(({ file }) => existsSync(file))
 
-  it.each(golden)('$name', ({ name, file }) => {
-    const { params, tensors } = JSON.parse(readFileSync(file, 'utf8')) as { params: number; tensors: FormulaTensor[] }
-    const architecture = architectures[name]!
-    const ignored = tensors.filter(tensor => architecture.names?.ignore?.some(pattern => pattern.test(tensor.name)))
-    const graph = graphOf(architecture, 224)
-    const state = [...graph.parameters.values()]
-    const buffers = state.filter(({ role }) => role === 'mean' || role === 'variance' || role === 'fixed')
-    const counters = state.filter(({ role }) => role === 'mean').length
-    const outside = sum(buffers.map(({ tensor }) => volume(tensor.shape))) + counters
-    expect(parameterCount(graph) + outside + sum(ignored.map(({ shape }) => volume(shape)))).toBe(params)
-  })
-})
+    it.each(golden)('$name', ({ name, file }) => {
+      const { params, tensors } = JSON.parse(readFileSync(file, 'utf8')) as {
+        params: number
+        tensors: FormulaTensor[]
+      }
+      const architecture = architectures[name]!
+      const ignored = tensors.filter(tensor =>
+        architecture.names?.ignore?.some(pattern => pattern.test(tensor.name)),
+      )
+      const graph = graphOf(architecture, 224)
+      const state = [...graph.parameters.values()]
+      const buffers = state.filter(
+        ({ role }) => role === 'mean' || role === 'variance' || role === 'fixed',
+      )
+      const counters = state.filter(({ role }) => role === 'mean').length
+      const outside = sum(buffers.map(({ tensor }) => volume(tensor.shape))) + counters
+      expect(parameterCount(graph) + outside + sum(ignored.map(({ shape }) => volume(shape)))).toBe(
+        params,
+      )
+    })
+  },
+)
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

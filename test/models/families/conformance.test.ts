@@ -25,7 +25,8 @@ const cases = files.map(file => {
   return { model, params, kind: kindOf(model), known: architectureOfCase(golden) !== undefined }
 })
 const smallest = cases.filter(
-  ({ kind, params }) => params < largest && !cases.some(other => other.kind === kind && other.params < params),
+  ({ kind, params }) =>
+    params < largest && !cases.some(other => other.kind === kind && other.params < params),
 )
 
 describe.skipIf(!shared)('the smallest model of every kind, against its reference library', () => {

@@ -20,13 +20,24 @@ export interface Form {
 const outputName = { logits: 'logits', probabilities: 'scores', embedding: 'image_embeds' } as const
 
 /** The bytes of a graph `pixels` -> means of the channels [n, 3], times ten, maybe as probabilities. */
-export function colourGraph({ layout = 'NCHW', dtype = 'float32', kind = 'logits', ...form }: Form = {}): Uint8Array {
+export function colourGraph({
+  layout = 'NCHW',
+  dtype = 'float32',
+  kind = 'logits',
+  ...form
+}: Form = {}): Uint8Array {
   const { batch = 'n', size = 32, external, classes = 3, input: name = 'pixels' } = form
   const graph = createGraph()
   const shape = layout === 'NCHW' ? [batch, 3, size, size] : [batch, size, size, 3]
   const pixels = addInput(graph, name, dtype, shape)
-  const channels = mean(dtype === 'float32' ? pixels : cast(pixels, 'float32'), layout === 'NCHW' ? [2, 3] : [1, 2])
-  const logits = mul(gemm(channels, parameterScope(graph).at('head').get('weight', [classes, 3])), 10)
+  const channels = mean(
+    dtype === 'float32' ? pixels : cast(pixels, 'float32'),
+    layout === 'NCHW' ? [2, 3] : [1, 2],
+  )
+  const logits = mul(
+    gemm(channels, parameterScope(graph).at('head').get('weight', [classes, 3])),
+    10,
+  )
   const values = kind === 'probabilities' ? softmax(logits) : logits
   addOutput(outputName[kind], dtype === 'float16' ? cast(values, 'float16') : values)
   const bind = (): ParameterBinding =>
@@ -39,11 +50,17 @@ export function colourGraph({ layout = 'NCHW', dtype = 'float32', kind = 'logits
 /** A row for each class; those beyond the three colours are never the strongest. */
 export const headBytes = (classes = 3): Uint8Array =>
   new Uint8Array(
-    Float32Array.from({ length: classes * 3 }, (_, i) => (i % 4 === 0 && i < 9 ? 1 : i < 9 ? 0 : -1)).buffer,
+    Float32Array.from({ length: classes * 3 }, (_, i) =>
+      i % 4 === 0 && i < 9 ? 1 : i < 9 ? 0 : -1,
+    ).buffer,
   )
 
 /** Writes the file and its model.json into `folder`. */
-export async function writeForeign(folder: string, form: Form = {}, more: object = {}): Promise<string> {
+export async function writeForeign(
+  folder: string,
+  form: Form = {},
+  more: object = {},
+): Promise<string> {
   const { layout = 'NCHW', dtype = 'float32', kind = 'logits', external } = form
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, 'colours.onnx'), colourGraph(form))

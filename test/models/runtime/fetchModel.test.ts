@@ -22,11 +22,15 @@ afterEach(async () => {
 const withWeights = (weights: WeightSource) => ({ ...resolveModel('resnet50'), weights })
 
 it('takes the file that older repositories have where the usual one is absent', async () => {
-  const hub = await startHub({ 'pytorch_model.bin': textContent('old weights') }, ['pytorch_model.bin'])
+  const hub = await startHub({ 'pytorch_model.bin': textContent('old weights') }, [
+    'pytorch_model.bin',
+  ])
   try {
     vi.stubEnv('HF_ENDPOINT', hub.endpoint)
     const source = { from: 'hub', repo, file: 'model.safetensors' } as const
-    const { model, bytes } = await fetchModel(withWeights({ ...source, otherwise: 'pytorch_model.bin' }))
+    const { model, bytes } = await fetchModel(
+      withWeights({ ...source, otherwise: 'pytorch_model.bin' }),
+    )
     expect(await readFile(model.files[0]!, 'utf8')).toBe('old weights')
     expect(bytes).toBe(11)
     await expect(fetchModel(withWeights(source))).rejects.toThrow('model.safetensors')
@@ -34,7 +38,9 @@ it('takes the file that older repositories have where the usual one is absent', 
     vi.stubEnv('HF_HUB_OFFLINE', '1')
     expect((await fetchModel(again)).model).toEqual(model)
     await rm(join(home, 'hub'), { recursive: true })
-    await expect(fetchModel(again)).rejects.toThrow(/^HF_HUB_OFFLINE is set and model\.safetensors of/)
+    await expect(fetchModel(again)).rejects.toThrow(
+      /^HF_HUB_OFFLINE is set and model\.safetensors of/,
+    )
   } finally {
     await hub.close()
   }
@@ -45,7 +51,9 @@ it('downloads every file of a model that has several', async () => {
   const origin = await listen(server)
   try {
     const files = [{ url: `${origin}/backbone.pth` }, { url: `${origin}/head.pth` }]
-    const { model } = await fetchModel(withWeights({ from: 'url', files, page: 'https://example.org' }))
+    const { model } = await fetchModel(
+      withWeights({ from: 'url', files, page: 'https://example.org' }),
+    )
     const texts = await Promise.all(model.files.map(file => readFile(file, 'utf8')))
     expect(texts).toEqual(['content of /backbone.pth', 'content of /head.pth'])
   } finally {

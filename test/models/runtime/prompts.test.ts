@@ -33,11 +33,14 @@ describe('named prompts', () => {
     expect(new Set(all).size).toBe(80)
     expect(few).toHaveLength(7)
     expect(all).toEqual(expect.arrayContaining([...few]))
-    for (const template of all) expect(fillTemplate(template, 'stove')).toMatch(/^[^{}]*stove[^{}]*$/)
+    for (const template of all)
+      expect(fillTemplate(template, 'stove')).toMatch(/^[^{}]*stove[^{}]*$/)
   })
 
   it('names what exists for another name', async () => {
-    await expect(promptTemplates('openia', clip)).rejects.toThrow(/^unknown prompts: openia; nearest: openai/)
+    await expect(promptTemplates('openia', clip)).rejects.toThrow(
+      /^unknown prompts: openia; nearest: openai/,
+    )
   })
 })
 

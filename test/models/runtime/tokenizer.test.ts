@@ -32,7 +32,9 @@ const tokenizerFile = sharedPath('golden/tokenizer/clip_tokenizer.json')
 /** Other names of the special tokens, merges as strings, RoBERTa's post-processor. */
 function asOnTheHub(json: string): string {
   const tokenizer = JSON.parse(
-    json.replaceAll('<start_of_text>', '<|startoftext|>').replaceAll('<end_of_text>', '<|endoftext|>'),
+    json
+      .replaceAll('<start_of_text>', '<|startoftext|>')
+      .replaceAll('<end_of_text>', '<|endoftext|>'),
   ) as { post_processor: object; model: { merges: string[][] } }
   const [cls, sep] = [
     ['<|startoftext|>', 49406],
@@ -40,14 +42,22 @@ function asOnTheHub(json: string): string {
   ]
   return JSON.stringify({
     ...tokenizer,
-    post_processor: { type: 'RobertaProcessing', sep, cls, trim_offsets: false, add_prefix_space: false },
+    post_processor: {
+      type: 'RobertaProcessing',
+      sep,
+      cls,
+      trim_offsets: false,
+      add_prefix_space: false,
+    },
     model: { ...tokenizer.model, merges: tokenizer.model.merges.map(pair => pair.join(' ')) },
   })
 }
 
 describe.skipIf(!shared)("CLIP's tokenizer, against OpenCLIP", () => {
   const { cases } = shared
-    ? (JSON.parse(readFileSync(sharedPath('golden/tokenizer/clip_cases.json'), 'utf8')) as ClipCases)
+    ? (JSON.parse(
+        readFileSync(sharedPath('golden/tokenizer/clip_cases.json'), 'utf8'),
+      ) as ClipCases)
     : { cases: [] }
   let tokenize: Tokenizer
   beforeAll(async () => {
@@ -99,7 +109,10 @@ describe("BERT's word pieces, as FLAVA takes them", () => {
   })
 
   it('cuts at the context and keeps the separator', async () => {
-    const tokenize = await loadTokenizer(await written('bert.json', wordPieceJson), { ...bert, contextLength: 4 })
+    const tokenize = await loadTokenizer(await written('bert.json', wordPieceJson), {
+      ...bert,
+      contextLength: 4,
+    })
     expect(tokenize('a photo of a stove')).toEqual([2, 4, 5, 3])
   })
 })
@@ -124,6 +137,8 @@ describe('a file that is no tokenizer', () => {
   })
 
   it('that is not there', async () => {
-    await expect(loadTokenizer(join(folder, 'none.json'), clip)).rejects.toMatchObject({ code: 'bad-tokenizer' })
+    await expect(loadTokenizer(join(folder, 'none.json'), clip)).rejects.toMatchObject({
+      code: 'bad-tokenizer',
+    })
   })
 })

@@ -7,7 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type GoldenCase } from '../../../scripts/conformanceCase.ts'
 import { formulaImages, formulaValues, writeFormulaWeights } from '../../../scripts/formula.ts'
 import { multiplyAdds } from '../../../src/lib/onnx/cost.ts'
-import { createGraph, addInput, addOutput, type Tensor, parameterScope } from '../../../src/lib/onnx/graph.ts'
+import {
+  createGraph,
+  addInput,
+  addOutput,
+  type Tensor,
+  parameterScope,
+} from '../../../src/lib/onnx/graph.ts'
 import { encodeModel } from '../../../src/lib/onnx/encode.ts'
 import { gather, matmul, mean, sum } from '../../../src/lib/onnx/ops.ts'
 import { createSession } from '../../../src/models/runtime/session.ts'
@@ -58,14 +64,21 @@ async function tinyModel(): Promise<{ file: string; task: ZeroShotTask }> {
     { name: 'words', shape: [wordPieces.length, width], data: words },
     { name: 'colours', shape: [3, width], data: colours },
   ])
-  return { file, task: { tokenizer, classNames: ['stove', 'cafe'], templates: ['a photo of the {}', '{}s'] } }
+  return {
+    file,
+    task: { tokenizer, classNames: ['stove', 'cafe'], templates: ['a photo of the {}', '{}s'] },
+  }
 }
 
 const unit = (row: readonly number[]): number[] => row.map(value => value / Math.hypot(...row))
 const added = (rows: readonly (readonly number[])[]): number[] =>
   Array.from({ length: width }, (_, i) => rows.reduce((total, row) => total + row[i]!, 0))
 const embedded = (text: string): number[] =>
-  added(`[CLS] ${text} [SEP]`.split(' ').map(word => [...words.subarray(wordPieces.indexOf(word) * width)]))
+  added(
+    `[CLS] ${text} [SEP]`
+      .split(' ')
+      .map(word => [...words.subarray(wordPieces.indexOf(word) * width)]),
+  )
 
 const expectedHead = [
   [unit(embedded('a photo of the sto ##ve')), unit(embedded('sto ##ve ##s'))],
@@ -84,7 +97,10 @@ describe('class embeddings', () => {
 
   it('are kept, and read again without the weights', async () => {
     const { file, task } = await tinyModel()
-    const kept = { ...task, head: await classEmbeddingsFile(join(folder, 'heads'), 'tiny', ['aa'], task) }
+    const kept = {
+      ...task,
+      head: await classEmbeddingsFile(join(folder, 'heads'), 'tiny', ['aa'], task),
+    }
     const first = await zeroShotHead(tiny, [file], kept)
     expect(await zeroShotHead(tiny, [join(folder, 'gone.safetensors')], kept)).toEqual(first)
   })
@@ -106,7 +122,10 @@ describe('class embeddings', () => {
       classEmbeddingsFile(folder, 'tiny', ['ab'], task),
       classEmbeddingsFile(folder, 'tiny-quickgelu', ['aa'], task),
       classEmbeddingsFile(folder, 'tiny', ['aa'], { ...task, tokenizer: other }),
-      classEmbeddingsFile(folder, 'tiny', ['aa'], { ...task, templates: task.templates.toReversed() }),
+      classEmbeddingsFile(folder, 'tiny', ['aa'], {
+        ...task,
+        templates: task.templates.toReversed(),
+      }),
       classEmbeddingsFile(folder, 'tiny', ['aa'], { ...task, classNames: ['stove', 'photo'] }),
     ])
     expect(new Set(files).size).toBe(files.length)
@@ -116,18 +135,33 @@ describe('class embeddings', () => {
   it('refuses weights that do not fit, the image tower included', async () => {
     const { task } = await tinyModel()
     const file = join(folder, 'half.safetensors')
-    await writeSafetensors(file, [{ name: 'words', shape: [wordPieces.length, width], data: words }])
+    await writeSafetensors(file, [
+      { name: 'words', shape: [wordPieces.length, width], data: words },
+    ])
     await expect(zeroShotHead(tiny, [file], task)).rejects.toThrow(/1 missing \(colours\)/)
   })
 })
 
 /** image float32 [n, 3, size, size] -> logits, through a session over `files`. */
-async function logitsOf(encoder: DualEncoder, file: string, head: Float32Array, images: Float32Array, size: number) {
+async function logitsOf(
+  encoder: DualEncoder,
+  file: string,
+  head: Float32Array,
+  images: Float32Array,
+  size: number,
+) {
   const graph = createGraph()
   const image: Tensor = addInput(graph, 'image', 'float32', ['n', 3, size, size])
   const classes = head.length / encoder.embeddingWidth
-  addOutput('logits', zeroShotClassifier(encoder, head).build(parameterScope(graph), image, classes).logits)
-  const { folder: real, bind } = await bindWeights(graph, [await readSafetensors(file)], encoder.names)
+  addOutput(
+    'logits',
+    zeroShotClassifier(encoder, head).build(parameterScope(graph), image, classes).logits,
+  )
+  const { folder: real, bind } = await bindWeights(
+    graph,
+    [await readSafetensors(file)],
+    encoder.names,
+  )
   const session = await createSession(encodeModel(graph, { bind }), { folder: real })
   const shape = [images.length / (3 * size * size), 3, size, size]
   const { logits } = await session.run({ image: new OrtTensor('float32', images, shape) })
@@ -135,7 +169,13 @@ async function logitsOf(encoder: DualEncoder, file: string, head: Float32Array, 
   return logits!.data as Float32Array
 }
 
-const steps = nativeSteps({ mean: [0, 0, 0], std: [1, 1, 1], interpolation: 'bicubic', cropPct: 1, size: 224 })
+const steps = nativeSteps({
+  mean: [0, 0, 0],
+  std: [1, 1, 1],
+  interpolation: 'bicubic',
+  cropPct: 1,
+  size: 224,
+})
 
 describe('a zero-shot classifier', () => {
   it('gives scaled cosine similarities', async () => {
@@ -143,10 +183,18 @@ describe('a zero-shot classifier', () => {
     const head = await zeroShotHead(tiny, [file], task)
     const images = Float32Array.of(0.5, -1, 2, 3, 0, 1)
     const [a, b] = [images.subarray(0, 3), images.subarray(3)].map(image =>
-      unit(added([...image].map((value, c) => [...colours.subarray(c * width, (c + 1) * width)].map(x => x * value)))),
+      unit(
+        added(
+          [...image].map((value, c) =>
+            [...colours.subarray(c * width, (c + 1) * width)].map(x => x * value),
+          ),
+        ),
+      ),
     )
     const expected = [a!, b!].flatMap(row =>
-      [0, 1].map(c => 10 * row.reduce((total, value, i) => total + value * expectedHead[c * width + i]!, 0)),
+      [0, 1].map(
+        c => 10 * row.reduce((total, value, i) => total + value * expectedHead[c * width + i]!, 0),
+      ),
     )
     const found = await logitsOf(tiny, file, head, images, 1)
     for (const [i, value] of expected.entries()) expect(found[i]).toBeCloseTo(value, 5)
@@ -167,16 +215,28 @@ describe('a zero-shot classifier', () => {
 describe.skipIf(!shared)("OpenCLIP's zero-shot logits", () => {
   it('come from the texts themselves, padding cut off', async () => {
     const name = 'clip_RN50-quickgelu'
-    const golden = JSON.parse(readFileSync(sharedPath(`golden/models/${name}.json`), 'utf8')) as GoldenCase & {
+    const golden = JSON.parse(
+      readFileSync(sharedPath(`golden/models/${name}.json`), 'utf8'),
+    ) as GoldenCase & {
       prompts: string[]
     }
     const file = join(folder, `${name}.safetensors`)
     await writeFormulaWeights(file, golden.tensors)
     const encoder = findArchitecture('clip:RN50-quickgelu') as DualEncoder
     const tokenizer = sharedPath('golden/tokenizer/clip_tokenizer.json')
-    const head = await zeroShotHead(encoder, [file], { tokenizer, classNames: golden.prompts, templates: ['{}'] })
+    const head = await zeroShotHead(encoder, [file], {
+      tokenizer,
+      classNames: golden.prompts,
+      templates: ['{}'],
+    })
     const { size, batch } = golden.input
-    const logits = await logitsOf(encoder, file, head, formulaImages(golden.input.name, size, batch), size)
+    const logits = await logitsOf(
+      encoder,
+      file,
+      head,
+      formulaImages(golden.input.name, size, batch),
+      size,
+    )
     const crop = Uint8Array.from({ length: 3 * size * size }, (_, i) => (i * 7919) % 256)
     const direct = await logitsOf(
       encoder,
@@ -187,7 +247,13 @@ describe.skipIf(!shared)("OpenCLIP's zero-shot logits", () => {
     )
     const zeroShot = { tokenizer, classNames: golden.prompts, templates: ['{}'] }
     const classes = golden.prompts.length
-    const model = { name: 'clip', architecture: 'clip:RN50-quickgelu', classes, files: [file], zeroShot }
+    const model = {
+      name: 'clip',
+      architecture: 'clip:RN50-quickgelu',
+      classes,
+      files: [file],
+      zeroShot,
+    }
     const loaded = await loadModel(model, steps, ['logits'])
     const fromCrops = (await loaded.run(crop, 1)).logits!
     await loaded.release()
@@ -196,8 +262,11 @@ describe.skipIf(!shared)("OpenCLIP's zero-shot logits", () => {
     await rm(file)
     const expected = golden.outputs.zero_shot_logits!.flat()
     const centre = expected.reduce((total, value) => total + value, 0) / expected.length
-    const deviation = Math.sqrt(expected.reduce((total, v) => total + (v - centre) ** 2, 0) / expected.length)
+    const deviation = Math.sqrt(
+      expected.reduce((total, v) => total + (v - centre) ** 2, 0) / expected.length,
+    )
     expect(logits).toHaveLength(expected.length)
-    for (const [i, value] of expected.entries()) expect(Math.abs(logits[i]! - value) / deviation).toBeLessThan(2e-5)
+    for (const [i, value] of expected.entries())
+      expect(Math.abs(logits[i]! - value) / deviation).toBeLessThan(2e-5)
   })
 })

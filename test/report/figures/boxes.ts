@@ -10,7 +10,11 @@ export interface TextBox {
 }
 
 const decode = (text: string): string =>
-  text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&amp;', '&')
+  text
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&amp;', '&')
 
 interface Place {
   x: number
@@ -25,7 +29,9 @@ export function textBoxes(svg: string): TextBox[] {
   const stack: Place[] = [{ x: 0, y: 0, turned: 0, attributes: '' }]
   const boxes: TextBox[] = []
   let text = stack[0]!
-  for (const [, close, tag, attributes, content] of svg.matchAll(/<(\/?)(g|text|tspan)\b([^>]*)>([^<]*)/g)) {
+  for (const [, close, tag, attributes, content] of svg.matchAll(
+    /<(\/?)(g|text|tspan)\b([^>]*)>([^<]*)/g,
+  )) {
     if (tag === 'g' && close) stack.pop()
     else if (tag === 'g') stack.push(moved(stack.at(-1)!, attributes!))
     else if (close) continue
@@ -41,7 +47,12 @@ function moved({ x, y, turned, attributes: above }: Place, attributes: string): 
   const transform = /transform="([^"]*)"/.exec(attributes)?.[1] ?? ''
   const [, dx = '0', dy = '0'] = /translate\(([^,)]*),?([^)]*)\)/.exec(transform) ?? []
   const angle = Number(/rotate\(([^)]*)\)/.exec(transform)?.[1] ?? 0)
-  return { x: x + Number(dx), y: y + Number(dy), turned: turned + angle, attributes: attributes + above }
+  return {
+    x: x + Number(dx),
+    y: y + Number(dy),
+    turned: turned + angle,
+    attributes: attributes + above,
+  }
 }
 
 function boxOf({ x, y, turned, attributes }: Place, text: string): TextBox | undefined {
@@ -50,7 +61,8 @@ function boxOf({ x, y, turned, attributes }: Place, text: string): TextBox | und
   const anchor = /text-anchor="(\w+)"/.exec(attributes)?.[1] ?? 'start'
   const start = anchor === 'start' ? 0 : anchor === 'middle' ? -width / 2 : -width
   const [ascent, descent] = [0.72 * size, 0.05 * size]
-  if (turned === 0) return { text, left: x + start, right: x + start + width, top: y - ascent, bottom: y + descent }
+  if (turned === 0)
+    return { text, left: x + start, right: x + start + width, top: y - ascent, bottom: y + descent }
   if (turned !== -90) return undefined
   return { text, left: x - ascent, right: x + descent, top: y - start - width, bottom: y - start }
 }

@@ -17,17 +17,23 @@ import { madeUp, madeUpRun, worlds } from './world.ts'
 
 const cases = Object.entries(worlds).filter(([name]) => name !== 'empty')
 const results = new Map(cases.map(([name, make]) => [name, runView(make())]))
-const allFigures = (name: string) => figureKinds.flatMap(kind => drawFigures(kind, results.get(name)!))
+const allFigures = (name: string) =>
+  figureKinds.flatMap(kind => drawFigures(kind, results.get(name)!))
 
 /** Outlines of the world's countries come from a package; their number is enough here. */
-const elided = (key: string, value: unknown): unknown => (key === 'arcs' && Array.isArray(value) ? value.length : value)
+const elided = (key: string, value: unknown): unknown =>
+  key === 'arcs' && Array.isArray(value) ? value.length : value
 
 describe('specifications', () => {
   it.each(figureKinds.map(({ name }) => name))('%s has not changed', async name => {
     const kind = figureKinds.find(known => known.name === name)!
     const figures = ['few', 'catalogue'].flatMap(world => drawFigures(kind, results.get(world)!))
-    const shown = figures.slice(0, 1).map(figure => ({ ...figure, spec: titledSpec(figure, wideWidthPx) }))
-    await expect(`${JSON.stringify(shown, elided, 1)}\n`).toMatchFileSnapshot(`snapshots/${name}.json`)
+    const shown = figures
+      .slice(0, 1)
+      .map(figure => ({ ...figure, spec: titledSpec(figure, wideWidthPx) }))
+    await expect(`${JSON.stringify(shown, elided, 1)}\n`).toMatchFileSnapshot(
+      `snapshots/${name}.json`,
+    )
   })
 
   it('are plain data, the same from the same results', () => {
@@ -65,7 +71,9 @@ describe('drawings', () => {
       expect(svg, figure.id).not.toMatch(/NaN|undefined|>null</)
       const [drawn] = /width="(\d+)"/.exec(svg)!.slice(1).map(Number)
       expect(drawn, figure.id).toBeLessThanOrEqual(width + 20)
-      expect(Math.max(...boxes.map(({ right }) => right)), figure.id).toBeLessThanOrEqual(drawn! + 1)
+      expect(Math.max(...boxes.map(({ right }) => right)), figure.id).toBeLessThanOrEqual(
+        drawn! + 1,
+      )
     }
   })
 
@@ -78,11 +86,14 @@ describe('drawings', () => {
 })
 
 describe('edges', () => {
-  it.each([[[]], [[50]], [[90, 90]], [[100]], [[0]], [[3, 97]]])('colours of %j rise', accuracies => {
-    const [low, high] = colorDomain(accuracies)
-    expect(high - low).toBeGreaterThanOrEqual(10)
-    for (const accuracy of accuracies) expect(accuracy >= low && accuracy <= high).toBe(true)
-  })
+  it.each([[[]], [[50]], [[90, 90]], [[100]], [[0]], [[3, 97]]])(
+    'colours of %j rise',
+    accuracies => {
+      const [low, high] = colorDomain(accuracies)
+      expect(high - low).toBeGreaterThanOrEqual(10)
+      for (const accuracy of accuracies) expect(accuracy >= low && accuracy <= high).toBe(true)
+    },
+  )
 
   it('a map of colours needs a cell with enough images', () => {
     const run = madeUpRun({ models: 1, countries: 4, classes: 1 })
@@ -142,13 +153,22 @@ describe('zero-shot models', () => {
 
 describe('choices', () => {
   it('draw one data set and one model on request', () => {
-    const [figure, ...others] = makeFigures(worlds['few']!(), 'map', { dataset: 'geode', model: 'resnet50' })
+    const [figure, ...others] = makeFigures(worlds['few']!(), 'map', {
+      dataset: 'geode',
+      model: 'resnet50',
+    })
     expect(others).toEqual([])
     expect(figure!.subtitle).toContain('resnet50')
   })
 
   it.each([
-    ['1', ['progress', 'disparity', 'region-map'].flatMap(name => [`${name}-dollar-street`, `${name}-geode`])],
+    [
+      '1',
+      ['progress', 'disparity', 'region-map'].flatMap(name => [
+        `${name}-dollar-street`,
+        `${name}-geode`,
+      ]),
+    ],
     ['2', ['disparity-dollar-street', 'region-lines-dollar-street']],
     ['3', ['scaling-dollar-street']],
     ['4', ['progress-dollar-street']],
@@ -168,10 +188,18 @@ describe('choices', () => {
   })
 
   it('draw a study of own data, one figure a model, by regions of any name', () => {
-    const row = (model: string, setting: number) => ({ model, setting, metric: 'homes disparity', values: [0.1, 0.2] })
+    const row = (model: string, setting: number) => ({
+      model,
+      setting,
+      metric: 'homes disparity',
+      values: [0.1, 0.2],
+    })
     const rows = ['a', 'b'].flatMap(model => [row(model, 0.5), row(model, 1)])
     const run = { ...worlds['few']!(), studies: new Map([['last-layer', rows], ['western-share', rows]]) } // prettier-ignore
-    expect(makeFigures(run, 'retraining').map(({ id }) => id)).toEqual(['retraining-a', 'retraining-b'])
+    expect(makeFigures(run, 'retraining').map(({ id }) => id)).toEqual([
+      'retraining-a',
+      'retraining-b',
+    ])
     const [figure] = makeFigures(run, 'western-share')
     expect(figure!.caption).toMatch(/^The largest difference of top-1 accuracy between regions/)
     expect(figure!.subtitle).toBe('a, n = 2 seeds at each of 2 shares')
@@ -191,12 +219,16 @@ describe('choices', () => {
   })
 
   it('name what a figure lacks', () => {
-    expect(() => makeFigures(worlds['empty']!(), 'map')).toThrow('it needs a data set with countries')
+    expect(() => makeFigures(worlds['empty']!(), 'map')).toThrow(
+      'it needs a data set with countries',
+    )
     expect(() => makeFigures(worlds['one']!(), 'progress')).toThrow('it needs two models')
     expect(() => makeFigures(worlds['one']!(), 'pie')).toThrow('unknown figure: pie')
   })
 
   it.each(figureKinds.map(kind => kind.name))('%s draws nothing from nothing', name => {
-    expect(figureKinds.find(kind => kind.name === name)!.make(runView(worlds['empty']!()), {})).toEqual([])
+    expect(
+      figureKinds.find(kind => kind.name === name)!.make(runView(worlds['empty']!()), {}),
+    ).toEqual([])
   })
 })

@@ -9,7 +9,10 @@ describe('spread', () => {
   })
 
   it('keeps labels apart, in order and inside', () => {
-    const labels = fc.array(fc.double({ min: 0, max: 100, noNaN: true }), { minLength: 1, maxLength: 8 })
+    const labels = fc.array(fc.double({ min: 0, max: 100, noNaN: true }), {
+      minLength: 1,
+      maxLength: 8,
+    })
     fc.assert(
       fc.property(labels, wanted => {
         const heights = wanted.map(() => 12)
@@ -17,9 +20,11 @@ describe('spread', () => {
         const sorted = [...placed].sort((a, b) => a - b)
         expect(Math.min(...placed)).toBeGreaterThanOrEqual(6 - 1e-9)
         expect(Math.max(...placed)).toBeLessThanOrEqual(94 + 1e-9)
-        for (const [i, value] of sorted.slice(1).entries()) expect(value - sorted[i]!).toBeGreaterThanOrEqual(12 - 1e-9)
+        for (const [i, value] of sorted.slice(1).entries())
+          expect(value - sorted[i]!).toBeGreaterThanOrEqual(12 - 1e-9)
         for (const [i, a] of wanted.entries())
-          for (const [j, b] of wanted.entries()) if (a < b) expect(placed[i]!).toBeLessThan(placed[j]!)
+          for (const [j, b] of wanted.entries())
+            if (a < b) expect(placed[i]!).toBeLessThan(placed[j]!)
       }),
     )
   })
@@ -47,7 +52,11 @@ describe('besidePoints', () => {
   })
 
   it('leaves a label out rather than cover another', () => {
-    const crowd = Array.from({ length: 30 }, (_, i) => ({ x: 150 + (i % 6), y: 50 + (i % 5), text: `point ${i}` }))
+    const crowd = Array.from({ length: 30 }, (_, i) => ({
+      x: 150 + (i % 6),
+      y: 50 + (i % 5),
+      text: `point ${i}`,
+    }))
     expect(placeLabels(crowd, area).length).toBeLessThan(8)
   })
 
@@ -60,7 +69,10 @@ describe('besidePoints', () => {
 
 describe('roundBounds', () => {
   it('ends on ticks around all values', () => {
-    const values = fc.array(fc.double({ min: 0, max: 100, noNaN: true }), { minLength: 1, maxLength: 20 })
+    const values = fc.array(fc.double({ min: 0, max: 100, noNaN: true }), {
+      minLength: 1,
+      maxLength: 20,
+    })
     fc.assert(
       fc.property(values, numbers => {
         const { domain, values } = roundDomain(numbers, 0, 100)

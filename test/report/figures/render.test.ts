@@ -29,10 +29,13 @@ describe('PNG', () => {
     expect(drawn - without).toBeGreaterThan(1000)
   })
 
-  it.each(['Europe', 'Ελλάδα', 'Україна', 'مصر', 'Հայաստան', 'საქართველო', "Côte d'Ivoire"])('draws %s', async text => {
-    expect(hasAllGlyphs(text)).toBe(true)
-    expect(await ink(await renderPng(await word(text), 1))).toBeGreaterThan(150)
-  })
+  it.each(['Europe', 'Ελλάδα', 'Україна', 'مصر', 'Հայաստան', 'საქართველო', "Côte d'Ivoire"])(
+    'draws %s',
+    async text => {
+      expect(hasAllGlyphs(text)).toBe(true)
+      expect(await ink(await renderPng(await word(text), 1))).toBeGreaterThan(150)
+    },
+  )
 
   it('knows which scripts its own fonts lack', () => {
     expect(hasAllGlyphs('中国')).toBe(false)
@@ -62,9 +65,9 @@ describe('SVG', () => {
   })
 
   it('refuses to load anything', async () => {
-    await expect(renderSvg({ data: { url: 'https://example.org/a.json' }, mark: 'point' })).rejects.toThrow(
-      'it asks for https://example.org/a.json',
-    )
+    await expect(
+      renderSvg({ data: { url: 'https://example.org/a.json' }, mark: 'point' }),
+    ).rejects.toThrow('it asks for https://example.org/a.json')
   })
 
   it('refuses a specification that Vega-Lite would only warn about', async () => {
@@ -72,9 +75,9 @@ describe('SVG', () => {
       x: { field: 'a', type: 'quantitative', stack: 'zero' },
       size: { field: 'a', type: 'nominal' },
     } as const
-    await expect(renderSvg({ data: { values: [{ a: 1 }] }, mark: 'point', encoding })).rejects.toThrow(
-      'figure cannot be drawn: Channel size',
-    )
+    await expect(
+      renderSvg({ data: { values: [{ a: 1 }] }, mark: 'point', encoding }),
+    ).rejects.toThrow('figure cannot be drawn: Channel size')
   })
 
   it('draws where compiling a function from text is forbidden', async () => {
@@ -113,6 +116,9 @@ describe('text', () => {
     const cut = fitText('a name that is far too long', 60, 11)
     expect(cut.endsWith('…')).toBe(true)
     expect(textWidth(cut, 11)).toBeLessThanOrEqual(60)
-    expect(wrapText('one two three', textWidth('one two', 11) + 1, 11)).toEqual(['one two', 'three'])
+    expect(wrapText('one two three', textWidth('one two', 11) + 1, 11)).toEqual([
+      'one two',
+      'three',
+    ])
   })
 })

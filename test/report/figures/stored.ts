@@ -24,7 +24,8 @@ export async function storeResults(dir: string): Promise<void> {
   for (const name of ['imagenet-1k', 'geode']) {
     const dataset = datasetOf(name, name === 'geode' ? 160 : 100)
     await recordDataset(dir, dataset)
-    for (const [model, skill] of Object.entries(skills)) await storeModel(dir, dataset, model, skill)
+    for (const [model, skill] of Object.entries(skills))
+      await storeModel(dir, dataset, model, skill)
   }
 }
 
@@ -52,7 +53,14 @@ async function storeModel(
   skill: number,
 ): Promise<void> {
   const identity: ResultKey = {
-    ...{ schema: 1, version: '0.1.0', runtime: 'onnxruntime', model, weights: ['hash'], preprocessing: 'native' },
+    ...{
+      schema: 1,
+      version: '0.1.0',
+      runtime: 'onnxruntime',
+      model,
+      weights: ['hash'],
+      preprocessing: 'native',
+    },
     ...{
       steps: 'none',
       dataset: name,
@@ -64,7 +72,9 @@ async function storeModel(
     },
   }
   const share = (item: Sample): number => skill - (item.groups['region'] === 'Africa' ? 0.25 : 0)
-  const status = items.map(({ id }) => (columns.length > 0 && id === 'picture 3' ? 'unreadable-image' : 'ok'))
+  const status = items.map(({ id }) =>
+    columns.length > 0 && id === 'picture 3' ? 'unreadable-image' : 'ok',
+  )
   const outcomes = {
     ...{ model, status },
     top5: new Int32Array(items.length * 5).fill(-1),

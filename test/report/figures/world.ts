@@ -19,7 +19,8 @@ interface Place {
 const countriesOf: Record<string, string> = {
   Europe:
     'France Germany Spain Italy Romania Poland Sweden Ukraine Austria Netherlands Portugal Greece Ireland Serbia Türkiye',
-  Americas: 'Brazil Colombia Mexico Peru Bolivia Guatemala Haiti Argentina Canada Chile Paraguay Jamaica',
+  Americas:
+    'Brazil Colombia Mexico Peru Bolivia Guatemala Haiti Argentina Canada Chile Paraguay Jamaica',
   Asia: 'China India Nepal Bangladesh Indonesia Thailand Pakistan Jordan Iran Vietnam Mongolia Cambodia Kazakhstan Japan Singapore',
   Africa:
     "Nigeria Kenya Egypt Ghana Rwanda Malawi Cameroon Burundi Ethiopia Tunisia Zimbabwe Togo Tanzania Somalia Liberia Côte_d'Ivoire Angola Zambia",
@@ -49,7 +50,15 @@ export interface WorldOptions {
 }
 
 const benchmarks = [
-  ...['imagenet-1k', 'imagenet-v2', 'imagenet-sketch', 'imagenet-r', 'imagenet-a', 'objectnet', 'imagenet-c'],
+  ...[
+    'imagenet-1k',
+    'imagenet-v2',
+    'imagenet-sketch',
+    'imagenet-r',
+    'imagenet-a',
+    'objectnet',
+    'imagenet-c',
+  ],
 ]
 
 /** Steepness of accuracy against the reference's, and accuracy of a model that has 90 % there. */
@@ -68,11 +77,18 @@ const lines: Record<string, readonly [slope: number, top: number]> = {
 const same = (name: string): string => name
 
 export function madeUpRun(options: WorldOptions): Run {
-  const { standard = benchmarks.slice(0, 3), geographic = ['dollarstreet', 'geode'], rename = same } = options
+  const {
+    standard = benchmarks.slice(0, 3),
+    geographic = ['dollarstreet', 'geode'],
+    rename = same,
+  } = options
   const draw = randomFor(options.seed ?? 1, 'world')
   const models = Array.from({ length: options.models }, (_, i) => {
     const skill = options.models === 1 ? 0.8 : 0.6 + (0.3 * i) / (options.models - 1)
-    return { name: rename(options.catalogue ? catalogueName(i) : modelName(i)), skill: skill + 0.02 * (draw() - 0.5) }
+    return {
+      name: rename(options.catalogue ? catalogueName(i) : modelName(i)),
+      skill: skill + 0.02 * (draw() - 0.5),
+    }
   })
   const cells: CountsCell[] = []
   const entries: StoredEvaluation[] = []
@@ -96,14 +112,31 @@ export function madeUpRun(options: WorldOptions): Run {
           Math.max(0, Math.round(n * share + (draw() - 0.5) * Math.sqrt(n * share * (1 - share)))),
         )
         const top5 = Math.min(n, top1 + Math.round((n - top1) * 0.6))
-        cells.push({ model: name, dataset, preprocessing: 'native', ...cell, n, top1, top5, errors, unscored: 0 })
+        cells.push({
+          model: name,
+          dataset,
+          preprocessing: 'native',
+          ...cell,
+          n,
+          top1,
+          top5,
+          errors,
+          unscored: 0,
+        })
       }
       const zeroShot = models.indexOf(model) >= models.length - (options.zeroShot ?? 0)
       entries.push(entry(name, dataset, images, columns, zeroShot))
     }
   }
   const failures: Failure[] = options.problems
-    ? [{ model: 'broken<model>', dataset: geographic[0]!, code: 'missing-tensor', message: 'no tensor head.weight' }]
+    ? [
+        {
+          model: 'broken<model>',
+          dataset: geographic[0]!,
+          code: 'missing-tensor',
+          message: 'no tensor head.weight',
+        },
+      ]
     : []
   return createRun({
     dir: 'results',
@@ -115,13 +148,20 @@ export function madeUpRun(options: WorldOptions): Run {
   })
 }
 
-function placesOf({ regions = Object.keys(countriesOf), countries = 16, rename = same }: WorldOptions): Place[] {
+function placesOf({
+  regions = Object.keys(countriesOf),
+  countries = 16,
+  rename = same,
+}: WorldOptions): Place[] {
   const all = regions.map(region =>
     (countriesOf[region] ?? `${region}land`)
       .split(' ')
       .map(country => ({ region, country: country.replace('_', ' ') })),
   )
-  const rounds = Array.from({ length: countries }, (_, i) => all[i % all.length]![Math.floor(i / all.length)])
+  const rounds = Array.from(
+    { length: countries },
+    (_, i) => all[i % all.length]![Math.floor(i / all.length)],
+  )
   return rounds
     .filter(place => place !== undefined)
     .map(({ region, country }, i) => ({
@@ -179,12 +219,19 @@ const families = [
   'dla102',
 ]
 const modelName = (i: number): string =>
-  i < families.length ? families[i]! : `${families[i % families.length]!}.v${Math.floor(i / families.length) + 1}`
+  i < families.length
+    ? families[i]!
+    : `${families[i % families.length]!}.v${Math.floor(i / families.length) + 1}`
 
 /** Spread over the testbed, so that all families and sizes are there. */
 const catalogueName = (i: number): string => testbed()[(i * 5 + 1) % testbed().length]!.model
 
-function note(name: string, images: number, columns: string[], options: WorldOptions): DatasetRecord {
+function note(
+  name: string,
+  images: number,
+  columns: string[],
+  options: WorldOptions,
+): DatasetRecord {
   return {
     ...{ name, hash: `hash-${name}`, images, classes: [], columns, labelMap: 'by name' },
     ...(options.madeUp === false ? {} : { madeUp }),
@@ -194,11 +241,26 @@ function note(name: string, images: number, columns: string[], options: WorldOpt
   }
 }
 
-function entry(model: string, dataset: string, images: number, columns: string[], zeroShot: boolean): StoredEvaluation {
+function entry(
+  model: string,
+  dataset: string,
+  images: number,
+  columns: string[],
+  zeroShot: boolean,
+): StoredEvaluation {
   const created = '2026-01-02T03:04:05.000Z'
   const identity: StoredEvaluation['identity'] = {
-    ...{ schema: 1, version: '0.1.0', runtime: 'onnxruntime 1.30.0', model, weights: ['a'.repeat(64)] },
-    ...{ preprocessing: 'native', steps: 'resize(256, bilinear) centerCrop(224) normalize(mean 0 0 0, std 1 1 1)' },
+    ...{
+      schema: 1,
+      version: '0.1.0',
+      runtime: 'onnxruntime 1.30.0',
+      model,
+      weights: ['a'.repeat(64)],
+    },
+    ...{
+      preprocessing: 'native',
+      steps: 'resize(256, bilinear) centerCrop(224) normalize(mean 0 0 0, std 1 1 1)',
+    },
     ...{
       dataset,
       content: `hash-${dataset}`,
@@ -209,10 +271,27 @@ function entry(model: string, dataset: string, images: number, columns: string[]
     },
   }
   const shard = {
-    ...{ identity, key: 'key', start: 0, end: images, rows: images, errors: 0, file: 'a.parquet', bytes: 1, columns },
+    ...{
+      identity,
+      key: 'key',
+      start: 0,
+      end: images,
+      rows: images,
+      errors: 0,
+      file: 'a.parquet',
+      bytes: 1,
+      columns,
+    },
     ...{ seconds: images / 50, machine: 'linux x64, test processor', created },
   }
-  return { identity, key: `${model} ${dataset}`, folder: 'predictions', shards: [shard], rows: images, created }
+  return {
+    identity,
+    key: `${model} ${dataset}`,
+    folder: 'predictions',
+    shards: [shard],
+    rows: images,
+    created,
+  }
 }
 
 /** Two training experiments of three seeds each, and neighbours of 10,000 images. */
@@ -230,9 +309,18 @@ function studies(draw: Random): Map<string, StudyValues[]> {
   const regions = { Europe: 0.42, Americas: 0.18, Asia: 0.22, Africa: 0.18 }
   const votes = [3, 15, 33, 65, 113].flatMap(k => {
     const lean = 0.06 * (1 - 3 / k)
-    const shares = { west: 0.58 + lean, ...regions, Europe: regions.Europe + lean, Asia: regions.Asia - lean }
+    const shares = {
+      west: 0.58 + lean,
+      ...regions,
+      Europe: regions.Europe + lean,
+      Asia: regions.Asia - lean,
+    }
     const counts = { references: 4000, queries: 10_000 }
-    return Object.entries({ ...counts, ...shares }).map(([metric, value]) => ({ setting: k, metric, values: [value] }))
+    return Object.entries({ ...counts, ...shares }).map(([metric, value]) => ({
+      setting: k,
+      metric,
+      values: [value],
+    }))
   })
   return new Map<string, StudyValues[]>([
     ['neighbours', votes],
@@ -245,18 +333,27 @@ function studies(draw: Random): Map<string, StudyValues[]> {
 export const worlds: Readonly<Record<string, () => Run>> = {
   few: () => madeUpRun({ models: 4 }),
   demo: () =>
-    madeUpRun({ models: 10, standard: ['standard', 'sketch'], geographic: ['households'], countries: 8, classes: 8 }),
+    madeUpRun({
+      models: 10,
+      standard: ['standard', 'sketch'],
+      geographic: ['households'],
+      countries: 8,
+      classes: 8,
+    }),
   one: () => madeUpRun({ models: 1, standard: ['imagenet-1k'], geographic: ['geode'] }),
-  many: () => madeUpRun({ models: 98, standard: benchmarks, countries: 60, classes: 40, catalogue: true }),
+  many: () =>
+    madeUpRun({ models: 98, standard: benchmarks, countries: 60, classes: 40, catalogue: true }),
   'long names': () =>
     madeUpRun({
       models: 5,
       classes: 60,
-      rename: name => `${name} with an unusually long name, 名前, ${'and more '.repeat(3)}<b>&"quoted"`,
+      rename: name =>
+        `${name} with an unusually long name, 名前, ${'and more '.repeat(3)}<b>&"quoted"`,
     }),
   catalogue: () => madeUpRun({ models: 40, catalogue: true, studies: true }),
   mixed: () => madeUpRun({ models: 7, zeroShot: 3 }),
   'small groups': () => madeUpRun({ models: 2, classes: 5, countries: 20 }),
   'one region': () => madeUpRun({ models: 3, regions: ['Africa'], countries: 5 }),
-  empty: () => createRun({ dir: 'results', entries: [], datasets: new Map(), failures: [], cells: [] }),
+  empty: () =>
+    createRun({ dir: 'results', entries: [], datasets: new Map(), failures: [], cells: [] }),
 }

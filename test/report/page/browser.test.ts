@@ -25,8 +25,15 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
     await rm(folder, { recursive: true, force: true })
   })
 
-  async function opened(width = 1440, colorScheme: 'light' | 'dark' = 'light'): Promise<[Page, string[]]> {
-    const context = await browser.newContext({ viewport: { width, height: 850 }, colorScheme, offline: true })
+  async function opened(
+    width = 1440,
+    colorScheme: 'light' | 'dark' = 'light',
+  ): Promise<[Page, string[]]> {
+    const context = await browser.newContext({
+      viewport: { width, height: 850 },
+      colorScheme,
+      offline: true,
+    })
     const page = await context.newPage()
     const errors = consoleErrors(page)
     await page.goto(address)
@@ -42,13 +49,16 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
         [1440, 'dark'],
       ] as const
     ).filter(([width, scheme]) => long || (width === 390) === (scheme === 'dark')),
-  )('at %i pixels, %s: no error, no text on another or beyond the edge, open to all', async (width, scheme) => {
-    const [page, errors] = await opened(width, scheme)
-    expect(await overlaps(page)).toEqual([])
-    expect(await axe(page)).toEqual([])
-    expect(errors).toEqual([])
-    await page.context().close()
-  })
+  )(
+    'at %i pixels, %s: no error, no text on another or beyond the edge, open to all',
+    async (width, scheme) => {
+      const [page, errors] = await opened(width, scheme)
+      expect(await overlaps(page)).toEqual([])
+      expect(await axe(page)).toEqual([])
+      expect(errors).toEqual([])
+      await page.context().close()
+    },
+  )
 
   it('fits on paper', async () => {
     const [page] = await opened(700)
@@ -111,7 +121,9 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
       "const s = document.createElement('script'); s.textContent = 'window.ran = true'; document.body.append(s)"
     await page.evaluate(`${script}; new Image().src = 'https://example.org/a.png'`)
     expect(await page.evaluate('window.ran')).toBeUndefined()
-    expect(errors.filter(text => /Content Security Policy/.test(text)).length).toBeGreaterThanOrEqual(2)
+    expect(
+      errors.filter(text => /Content Security Policy/.test(text)).length,
+    ).toBeGreaterThanOrEqual(2)
     await page.context().close()
   })
 })

@@ -29,7 +29,9 @@ describe.each(names)('experiment %s', name => {
     const claims = new Map(paperClaims().map(({ id, value }) => [id, value]))
     for (const [key, value] of Object.entries(paper)) {
       const [row, column] = key.split(' / ')
-      expect(claims.get(key) ?? printed.find(one => one.row === row && one.column === column)!.value).toBe(value)
+      expect(
+        claims.get(key) ?? printed.find(one => one.row === row && one.column === column)!.value,
+      ).toBe(value)
     }
   })
 
@@ -37,9 +39,14 @@ describe.each(names)('experiment %s', name => {
     const { commands: lines, figures } = await readExperiment(name)
     for (const line of lines) {
       const [program, command, ...words] = line.split(' ')
-      const options = (await commands.find(one => one.name === command)!.load()).command(commands).options
+      const options = (await commands.find(one => one.name === command)!.load()).command(
+        commands,
+      ).options
       const known = options.flatMap(({ long }) => long ?? [])
-      expect([program, words.filter(word => word.startsWith('--') && !known.includes(word))]).toEqual(['geogap', []])
+      expect([
+        program,
+        words.filter(word => word.startsWith('--') && !known.includes(word)),
+      ]).toEqual(['geogap', []])
     }
     expect(figures.filter(figure => !figureKinds.some(kind => kind.name === figure))).toEqual([])
   })
@@ -58,7 +65,9 @@ describe('geogap experiment', () => {
 
   it('sets stored results beside the paper', async () => {
     await storeRun([{ model: 'vgg', dataset: 'imagenet-1k', correct: evenly(100, 0.5) }], folder)
-    await recordStudy(folder, 'last-layer', [{ setting: 1, metric: 'dollarstreet accuracy', values: [0.7, 0.72] }])
+    await recordStudy(folder, 'last-layer', [
+      { setting: 1, metric: 'dollarstreet accuracy', values: [0.7, 0.72] },
+    ])
     const text = await experimentResultsText(await readExperiment('retraining'), folder)
     expect(text).toMatch(/retrained vit .*dollarstreet accuracy.*71\.0.*76\.8/)
     expect(await experimentResultsText(await readExperiment('interventions'), folder)).toMatch(
@@ -70,12 +79,16 @@ describe('geogap experiment', () => {
     const text = publishedSizesText(await readExperiment('scaling'))
     expect(text).toMatch(/geode-datacomp +training images +from 200 M +\d+ +\d\d\.\d/)
     expect(text).toContain('not disparities')
-    expect(publishedSizesText(await readExperiment('interventions'))).toContain("interventions' own authors")
+    expect(publishedSizesText(await readExperiment('interventions'))).toContain(
+      "interventions' own authors",
+    )
     expect(experimentText(await readExperiment('scaling'), [])).toContain('million parameters')
   })
 
   it('is shipped', () => {
-    const manifest = JSON.parse(readFileSync(new URL('../package.json', root), 'utf8')) as { files: string[] }
+    const manifest = JSON.parse(readFileSync(new URL('../package.json', root), 'utf8')) as {
+      files: string[]
+    }
     expect(manifest.files).toContain('experiments')
   })
 })

@@ -11,7 +11,8 @@ import { long } from '../../helpers/torture.ts'
 
 const pageOf = (run: Run): Promise<string> => reportPage(runView(run), [])
 
-const between = (text: string, start: string, end: string): string => text.split(start)[1]!.split(end)[0]!
+const between = (text: string, start: string, end: string): string =>
+  text.split(start)[1]!.split(end)[0]!
 
 const folder = await mkdtemp(join(tmpdir(), 'geogap-report-'))
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -21,10 +22,12 @@ const small = { models: 3, standard: ['imagenet-1k'], geographic: ['geode'] }
 
 describe('one file', () => {
   it('loads nothing', () => {
-    const addresses = [...few.matchAll(/<[^>]*\s(?:src|href|action|poster|data|srcset)="([^"]*)"/g)].map(
-      match => match[1]!,
+    const addresses = [
+      ...few.matchAll(/<[^>]*\s(?:src|href|action|poster|data|srcset)="([^"]*)"/g),
+    ].map(match => match[1]!)
+    const elsewhere = addresses.filter(
+      address => !address.startsWith('#') && !address.startsWith('data:text/csv'),
     )
-    const elsewhere = addresses.filter(address => !address.startsWith('#') && !address.startsWith('data:text/csv'))
     expect(elsewhere).toEqual([])
     expect(few).not.toMatch(/url\((?!#)|@import|<(iframe|link|base|object|embed|img)/)
   })
@@ -58,8 +61,12 @@ describe('one file', () => {
   it('replaces a file whole, and names one that cannot be written', async () => {
     await writeFile(join(folder, 'report.html'), 'old')
     await writeReport(worlds['one']!(), join(folder, 'report.html'))
-    expect(await readFile(join(folder, 'report.html'), 'utf8')).toMatch(/^<!doctype html>[^]*<\/html>\s*$/)
-    await expect(writeReport(worlds['one']!(), join(folder, 'none', 'report.html'))).rejects.toThrow('cannot write')
+    expect(await readFile(join(folder, 'report.html'), 'utf8')).toMatch(
+      /^<!doctype html>[^]*<\/html>\s*$/,
+    )
+    await expect(
+      writeReport(worlds['one']!(), join(folder, 'none', 'report.html')),
+    ).rejects.toThrow('cannot write')
   })
 })
 
@@ -67,7 +74,9 @@ describe('names from results', () => {
   const evil = '<script>alert(1)</script>"\'&<b>'
 
   it('never become markup', async () => {
-    const page = await pageOf(madeUpRun({ ...small, rename: name => `${name} ${evil}`, problems: true }))
+    const page = await pageOf(
+      madeUpRun({ ...small, rename: name => `${name} ${evil}`, problems: true }),
+    )
     expect(page.split('<script>')).toHaveLength(2)
     expect(page).not.toMatch(/<b>|<model>|<1>/)
     expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;&lt;b&gt;')
@@ -78,8 +87,9 @@ describe('names from results', () => {
 describe('made-up data', () => {
   it('is said on the page, on every printed page and under every figure', () => {
     expect(few).toMatch(new RegExp(`class="banner" role="note">[^<]*${madeUp}`))
-    const foot = between(few, "@bottom-left { content: '", "'").replace(/\\([0-9a-f]+) /g, (_, code: string) =>
-      String.fromCodePoint(parseInt(code, 16)),
+    const foot = between(few, "@bottom-left { content: '", "'").replace(
+      /\\([0-9a-f]+) /g,
+      (_, code: string) => String.fromCodePoint(parseInt(code, 16)),
     )
     expect(foot).toBe(`Made-up data. ${madeUp}`)
     const captions = [...few.matchAll(/<figcaption>([^<]*)</g)].map(match => match[1]!)
@@ -95,7 +105,9 @@ describe('made-up data', () => {
 
 describe('reading without eyes or a mouse', () => {
   it('labels figures, tables, regions and headings', () => {
-    expect(few.match(/<svg /g)!.length).toBe(few.match(/<svg role="img" aria-label="[^"]{20,}"/g)!.length)
+    expect(few.match(/<svg /g)!.length).toBe(
+      few.match(/<svg role="img" aria-label="[^"]{20,}"/g)!.length,
+    )
     const tables = few.match(/<table>/g)!.length
     expect(few.match(/<caption>\s*<span>[^<]+<\/span>\s*<\/caption>/g)).toHaveLength(tables)
     expect(few.match(/<th(?! scope)[ >]/g)).toBeNull()
@@ -124,21 +136,31 @@ describe('numbers', () => {
     expect(section).toContain(`${(100 * row.disparity!).toFixed(1)} points`)
     expect(section).toContain(`${row.best!}, highest`)
     expect(section).toContain(`${row.worst!}, lowest`)
-    expect(section).toContain(`Europe minus Africa: ${(100 * row.europeMinusAfrica!).toFixed(1)} points`)
+    expect(section).toContain(
+      `Europe minus Africa: ${(100 * row.europeMinusAfrica!).toFixed(1)} points`,
+    )
   })
 
   it('download as CSV that says what the table says', () => {
-    const link = /download="accuracy.csv" href="data:text\/csv;charset=utf-8,([^"]*)"/.exec(few)![1]!
-    const lines = decodeURI(link.replaceAll('&#39;', "'").replaceAll('&amp;', '&')).trim().split('\n')
+    const link = /download="accuracy.csv" href="data:text\/csv;charset=utf-8,([^"]*)"/.exec(
+      few,
+    )![1]!
+    const lines = decodeURI(link.replaceAll('&#39;', "'").replaceAll('&amp;', '&'))
+      .trim()
+      .split('\n')
     const run = worlds['few']!()
-    expect(lines[0]).toBe('model,dataset,preprocessing,n,top1,low,high,top5,errors,of,top1_with_errors')
+    expect(lines[0]).toBe(
+      'model,dataset,preprocessing,n,top1,low,high,top5,errors,of,top1_with_errors',
+    )
     expect(lines).toHaveLength(1 + run.accuracy().length)
     const [first] = run.accuracy()
     expect(Number(lines[1]!.split(',')[4])).toBeCloseTo(first!.top1!, 6)
   })
 
   it('leave out a gap of two models and a disparity of one region', async () => {
-    const two = await pageOf(madeUpRun({ ...small, models: 2, standard: ['imagenet-1k', 'imagenet-v2'] }))
+    const two = await pageOf(
+      madeUpRun({ ...small, models: 2, standard: ['imagenet-1k', 'imagenet-v2'] }),
+    )
     expect(two).not.toContain('Progress gap:')
     const one = await pageOf(worlds['one region']!())
     expect(one).toContain('No disparity: only one group with at least 30 images.')
@@ -165,8 +187,13 @@ describe('what went wrong', () => {
       top5: 1,
       errors: 1,
     }))
-    const both = createRun({ ...run, cells: [...run.cells.map(cell => ({ ...cell, errors: 0 })), ...cells] })
-    expect(await pageOf(both)).toContain(`${cells.length.toLocaleString('en-US')} missing predictions.`)
+    const both = createRun({
+      ...run,
+      cells: [...run.cells.map(cell => ({ ...cell, errors: 0 })), ...cells],
+    })
+    expect(await pageOf(both)).toContain(
+      `${cells.length.toLocaleString('en-US')} missing predictions.`,
+    )
   })
 
   it('warns of incomplete results and of a data set in two versions', async () => {
@@ -183,7 +210,9 @@ describe('what went wrong', () => {
   })
 
   it('says so where nothing did, and where there is nothing', async () => {
-    expect(few).toContain('0 failed evaluations, 0 refused rows of data sets, 4 missing predictions.')
+    expect(few).toContain(
+      '0 failed evaluations, 0 refused rows of data sets, 4 missing predictions.',
+    )
     const empty = await pageOf(worlds['empty']!())
     expect(empty).toContain('There are no results yet.')
     expect(empty).toContain('The results are too few for a figure.')
@@ -195,12 +224,18 @@ describe('what went wrong', () => {
 describe('what was run', () => {
   it('names models, weights, preprocessing, versions, machine and date, with the methods in words', () => {
     const section = between(few, '<section id="record"', '</section>')
-    for (const text of ['geogap 0.1.0 with onnxruntime 1.30.0', 'test processor', '2026-01-02 03:04 UTC'])
+    for (const text of [
+      'geogap 0.1.0 with onnxruntime 1.30.0',
+      'test processor',
+      '2026-01-02 03:04 UTC',
+    ])
       expect(section).toContain(text)
     expect(section).toContain('We evaluated 4 models (resnet50, ')
     expect(section).toContain('resize(256, bilinear) centerCrop(224)')
     expect(section).toContain('aaaaaaaaaaaa</td>')
-    expect(section).toMatch(/href="data:text\/csv;charset=utf-8,model,[^"]*preprocessing,steps,weights_sha256/)
+    expect(section).toMatch(
+      /href="data:text\/csv;charset=utf-8,model,[^"]*preprocessing,steps,weights_sha256/,
+    )
   })
 
   it('adds what the catalogue knows of a model', async () => {
@@ -213,10 +248,19 @@ describe('what was run', () => {
 
 describe('disparities of many models', () => {
   it('say why they lack intervals by many countries', async () => {
-    const wide = madeUpRun({ models: 60, standard: ['imagenet-1k'], geographic: ['geode'], countries: 40, classes: 6 })
+    const wide = madeUpRun({
+      models: 60,
+      standard: ['imagenet-1k'],
+      geographic: ['geode'],
+      countries: 40,
+      classes: 6,
+    })
     const entries = wide.entries.map(entry => ({
       ...entry,
-      shards: entry.shards.map(shard => ({ ...shard, columns: shard.columns.filter(name => name !== 'region') })),
+      shards: entry.shards.map(shard => ({
+        ...shard,
+        columns: shard.columns.filter(name => name !== 'region'),
+      })),
     }))
     const page = await pageOf({ ...wide, entries })
     expect(page).toContain('not computed here: 60 models with up to ')

@@ -28,5 +28,8 @@ export function convNorm(
 export function squeezeExcite(w: ParameterScope, x: Tensor, inner: number, norm = false): Tensor {
   const reduced = conv(w.at('fc1'), globalAvgPool(x), inner, 1, { bias: true })
   const hidden = relu(norm ? batchNorm(w.at('bn'), reduced) : reduced)
-  return mul(x, sigmoid(conv(w.at('fc2'), hidden, fixedSize(x.shape[1], 'squeezeExcite'), 1, { bias: true })))
+  return mul(
+    x,
+    sigmoid(conv(w.at('fc2'), hidden, fixedSize(x.shape[1], 'squeezeExcite'), 1, { bias: true })),
+  )
 }

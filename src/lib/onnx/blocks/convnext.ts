@@ -11,7 +11,11 @@ export interface ConvNextConfig {
 }
 
 /** ConvNeXt (Liu et al. 2022) up to its classifier, with timm's names: image [n, 3, h, w] to [n, last width]. */
-export function convNextTrunk(w: ParameterScope, image: Tensor, { depths, widths }: ConvNextConfig): Tensor {
+export function convNextTrunk(
+  w: ParameterScope,
+  image: Tensor,
+  { depths, widths }: ConvNextConfig,
+): Tensor {
   let x = patchStem(w.at('stem'), image, widths[0]!)
   for (const [i, stage] of w.each('stages', depths.length).entries()) {
     if (i > 0) x = downsample(stage.at('downsample'), x, widths[i]!)
@@ -31,7 +35,11 @@ export const downsample = (w: ParameterScope, x: Tensor, width: number): Tensor 
 /** A depthwise convolution, then a scaled two-layer network at every position, added to x. */
 export function convNextBlock(w: ParameterScope, x: Tensor, kernel: number): Tensor {
   const width = fixedSize(x.shape[1], 'convNextBlock')
-  const local = conv(w.at('conv_dw'), x, width, kernel, { groups: width, padding: (kernel - 1) / 2, bias: true })
+  const local = conv(w.at('conv_dw'), x, width, kernel, {
+    groups: width,
+    padding: (kernel - 1) / 2,
+    bias: true,
+  })
   return add(x, scaledMlp(w, transpose(local, [0, 2, 3, 1])))
 }
 

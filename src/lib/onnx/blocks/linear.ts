@@ -9,7 +9,10 @@ import { fixedSize, product } from '../shapes.ts'
 export function affine(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   if (x.shape.length === 2) return gemm(x, weight, bias)
   const rows = x.shape.slice(0, -1)
-  return reshape(gemm(reshape(x, [product(rows), x.shape.at(-1)!]), weight, bias), [...rows, weight.shape[0]!])
+  return reshape(gemm(reshape(x, [product(rows), x.shape.at(-1)!]), weight, bias), [
+    ...rows,
+    weight.shape[0]!,
+  ])
 }
 
 /** A linear layer to width `out`, with PyTorch's parameter names. */

@@ -6,7 +6,9 @@ function oneHot(classes: Tensor, count: number): Tensor {
   const { graph } = classes
   const offAndOn = constant(graph, Float32Array.of(0, 1), [2])
   const outputs = [{ dtype: 'float32' as const, shape: [...classes.shape, count] }]
-  return appendNode(graph, 'OneHot', [classes, integers(graph, [count]), offAndOn], outputs, { axis: -1 })[0]!
+  return appendNode(graph, 'OneHot', [classes, integers(graph, [count]), offAndOn], outputs, {
+    axis: -1,
+  })[0]!
 }
 
 /** Cross-entropy of each row: logits [n, classes] and int64 labels [n] to [n], as PyTorch's without reduction. */

@@ -15,7 +15,12 @@ export function batchNorm(w: ParameterScope, x: Tensor, epsilon = 1e-5): Tensor 
 /** Layer normalization over the last axis. */
 export function layerNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
   const shape = [fixedSize(x.shape.at(-1), 'layerNorm')]
-  return layerNormalization(x, w.get('weight', shape, 'scale'), w.get('bias', shape, 'bias'), epsilon)
+  return layerNormalization(
+    x,
+    w.get('weight', shape, 'scale'),
+    w.get('bias', shape, 'bias'),
+    epsilon,
+  )
 }
 
 /** Layer normalization over the channels of [n, c, h, w]. */

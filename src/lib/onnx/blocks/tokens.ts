@@ -4,7 +4,13 @@ import { fixedSize, product } from '../shapes.ts'
 import { conv } from './linear.ts'
 
 /** Non-overlapping patches of an image as tokens: [n, 3, h, w] to [n, (h/patch)·(w/patch), dim]. */
-export function patchEmbed(w: ParameterScope, image: Tensor, patch: number, dim: number, bias = true): Tensor {
+export function patchEmbed(
+  w: ParameterScope,
+  image: Tensor,
+  patch: number,
+  dim: number,
+  bias = true,
+): Tensor {
   return flattenToTokens(conv(w, image, dim, patch, { stride: patch, bias }))
 }
 

@@ -6,7 +6,8 @@ const square = (x: Tensor): Tensor => mul(x, x)
 /** a - x. */
 const subtractFrom = (a: number, x: Tensor): Tensor => add(neg(x), a)
 /** 1 where x > 0, 0 where x = 0. */
-const sign = (x: Tensor): Tensor => appendNode(x.graph, 'Sign', [x], [{ dtype: x.dtype, shape: x.shape }])[0]!
+const sign = (x: Tensor): Tensor =>
+  appendNode(x.graph, 'Sign', [x], [{ dtype: x.dtype, shape: x.shape }])[0]!
 
 /** Φ(x) + x φ(x), with the normal distribution's Φ and φ. */
 function geluSlope(x: Tensor): Tensor {
@@ -28,7 +29,8 @@ export const elementwiseRules: GradientRules = {
   Sigmoid: ({ y, dy }) => [() => mul(dy, mul(y, subtractFrom(1, y)))],
   Erf: ({ x: [a], dy }) => [() => mul(dy, mul(exp(neg(square(a!))), 2 / Math.sqrt(Math.PI)))],
   Relu: ({ y, dy }) => [() => mul(dy, sign(y))],
-  Gelu: ({ x: [a], dy, node }) => (node.attributes.approximate === 'tanh' ? [] : [() => mul(dy, geluSlope(a!))]),
+  Gelu: ({ x: [a], dy, node }) =>
+    node.attributes.approximate === 'tanh' ? [] : [() => mul(dy, geluSlope(a!))],
   Identity: ({ dy }) => [() => dy],
   Cast: ({ x: [a], dy }) => [() => cast(dy, a!.dtype)],
 }

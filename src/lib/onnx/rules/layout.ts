@@ -37,12 +37,15 @@ const sliceRule: GradientRule = ({ node, x: [x, ...bounds], dy }) => {
   for (const [i, start] of starts!.entries()) {
     const axis = axes?.[i] ?? i
     const size = fixedSize(x!.shape[axis], node.op)
-    const within = (position: number): number => Math.min(Math.max(position < 0 ? position + size : position, 0), size)
+    const within = (position: number): number =>
+      Math.min(Math.max(position < 0 ? position + size : position, 0), size)
     before[axis] = within(start)
     after[axis] = size - within(ends![i]!)
   }
   const outputs = [{ dtype: dy.dtype, shape: x!.shape }]
-  return [() => appendNode(dy.graph, 'Pad', [dy, integers(dy.graph, [...before, ...after])], outputs)[0]!]
+  return [
+    () => appendNode(dy.graph, 'Pad', [dy, integers(dy.graph, [...before, ...after])], outputs)[0]!,
+  ]
 }
 
 /** What was taken from one place more than once adds up there. */
@@ -51,11 +54,18 @@ const gatherRule: GradientRule = ({ node, x: [x, indices], dy }) => {
   return [
     () => {
       const count = product(indices!.shape)
-      const flat = reshape(dy, [...dy.shape.slice(0, axis), count, ...dy.shape.slice(axis + indices!.shape.length)])
+      const flat = reshape(dy, [
+        ...dy.shape.slice(0, axis),
+        count,
+        ...dy.shape.slice(axis + indices!.shape.length),
+      ])
       const alone = flat.shape.map((_, i) => (i === axis ? count : 1))
       const inputs = [zerosLike(x!), expandLike(reshape(indices!, alone), flat), flat]
       const outputs = [{ dtype: dy.dtype, shape: x!.shape }]
-      return appendNode(dy.graph, 'ScatterElements', inputs, outputs, { axis, reduction: 'add' })[0]!
+      return appendNode(dy.graph, 'ScatterElements', inputs, outputs, {
+        axis,
+        reduction: 'add',
+      })[0]!
     },
     undefined,
   ]

@@ -10,7 +10,13 @@ function matrixProduct(a: Tensor, b: Tensor, { transA = false, transB = false } 
   const [depth, columns] = transB ? b.shape.toReversed() : b.shape
   if (inner !== depth) throw shapeError('Gemm', `[${String(a.shape)}] × [${String(b.shape)}]`)
   const attributes = { ...(transA ? { transA: 1 } : {}), ...(transB ? { transB: 1 } : {}) }
-  return appendNode(a.graph, 'Gemm', [a, b], [{ dtype: a.dtype, shape: [rows!, columns!] }], attributes)[0]!
+  return appendNode(
+    a.graph,
+    'Gemm',
+    [a, b],
+    [{ dtype: a.dtype, shape: [rows!, columns!] }],
+    attributes,
+  )[0]!
 }
 
 const swapLast = (x: Tensor): Tensor => {
@@ -19,7 +25,8 @@ const swapLast = (x: Tensor): Tensor => {
 }
 
 /** [..., width] to [rows, width]. */
-const flattenRows = (x: Tensor): Tensor => reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!])
+const flattenRows = (x: Tensor): Tensor =>
+  reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!])
 
 /** A matrix that every batch shares gets one product over all rows instead of a sum of products. */
 const matMul: GradientRule = ({ x: [a, b], dy }) => [
@@ -36,9 +43,13 @@ const gemm: GradientRule = ({ node, x: [a, b, c], dy }) => {
   const transB = integerAttribute(node, 'transB', 0) === 1
   return [
     () =>
-      transA ? matrixProduct(b!, dy, { transA: transB, transB: true }) : matrixProduct(dy, b!, { transB: !transB }),
+      transA
+        ? matrixProduct(b!, dy, { transA: transB, transB: true })
+        : matrixProduct(dy, b!, { transB: !transB }),
     () =>
-      transB ? matrixProduct(dy, a!, { transA: true, transB: transA }) : matrixProduct(a!, dy, { transA: !transA }),
+      transB
+        ? matrixProduct(dy, a!, { transA: true, transB: transA })
+        : matrixProduct(a!, dy, { transA: !transA }),
     c && (() => dy),
   ]
 }
@@ -48,7 +59,8 @@ function isPatchConvolution({ inputs, attributes }: GraphNode): boolean {
   const [height, width] = inputs[0]!.shape.slice(2).map(size => fixedSize(size, 'Conv'))
   const [kh, kw] = inputs[1]!.shape.slice(2).map(size => fixedSize(size, 'Conv'))
   const all = (name: string, expected: number): boolean =>
-    !(name in attributes) || (attributes[name] as readonly number[]).every(entry => entry === expected)
+    !(name in attributes) ||
+    (attributes[name] as readonly number[]).every(entry => entry === expected)
   const [sh, sw] = attributes.strides as readonly number[]
   const whole = height! % kh! === 0 && width! % kw! === 0
   return whole && sh === kh && sw === kw && all('pads', 0) && (attributes.group ?? 1) === 1
@@ -66,7 +78,10 @@ function cutPatches(x: Tensor, [kh, kw]: readonly number[]): Tensor {
 function assemblePatches(cut: Tensor, x: Tensor, [kh, kw]: readonly number[]): Tensor {
   const [n, channels, h, w] = x.shape
   const [gh, gw] = [fixedSize(h, 'Conv') / kh!, fixedSize(w, 'Conv') / kw!]
-  return reshape(transpose(reshape(cut, [n!, gh, gw, channels!, kh!, kw!]), [0, 3, 1, 4, 2, 5]), x.shape)
+  return reshape(
+    transpose(reshape(cut, [n!, gh, gw, channels!, kh!, kw!]), [0, 3, 1, 4, 2, 5]),
+    x.shape,
+  )
 }
 
 const conv: GradientRule = ({ node, x: [x, weight], dy }) => {

@@ -6,7 +6,9 @@ import { constantIntegers, countAlong, expandLike, integerAttribute } from './su
 
 function axesOf({ inputs, op }: GraphNode): number[] {
   const rank = inputs[0]!.shape.length
-  return inputs[1] ? constantIntegers(inputs[1], op).map(axis => normalizeAxis(axis, rank)) : [...Array(rank).keys()]
+  return inputs[1]
+    ? constantIntegers(inputs[1], op).map(axis => normalizeAxis(axis, rank))
+    : [...Array(rank).keys()]
 }
 
 /** `tensor` with the reduced axes back as size 1. */
@@ -14,12 +16,20 @@ function restoreAxes({ node, x: [x] }: BackwardStep, tensor: Tensor): Tensor {
   if (tensor.shape.length === x!.shape.length) return tensor
   const axes = axesOf(node)
   const shape = x!.shape.map((dim, i) => (axes.includes(i) ? 1 : dim))
-  return appendNode(x!.graph, 'Unsqueeze', [tensor, integers(x!.graph, axes)], [{ dtype: x!.dtype, shape }])[0]!
+  return appendNode(
+    x!.graph,
+    'Unsqueeze',
+    [tensor, integers(x!.graph, axes)],
+    [{ dtype: x!.dtype, shape }],
+  )[0]!
 }
 
 const meanRule: GradientRule = step => {
   const [x] = step.x
-  return [() => expandLike(div(restoreAxes(step, step.dy), countAlong(x!, axesOf(step.node))), x!), undefined]
+  return [
+    () => expandLike(div(restoreAxes(step, step.dy), countAlong(x!, axesOf(step.node))), x!),
+    undefined,
+  ]
 }
 
 /** Euclidean length. */
@@ -28,7 +38,8 @@ const lengthRule: GradientRule = step => [
   undefined,
 ]
 
-const sumAlongAxis = (x: Tensor, node: GraphNode): Tensor => sum(x, [integerAttribute(node, 'axis', -1)], true)
+const sumAlongAxis = (x: Tensor, node: GraphNode): Tensor =>
+  sum(x, [integerAttribute(node, 'axis', -1)], true)
 
 export const reductionRules: GradientRules = {
   ReduceSum: step => [() => expandLike(restoreAxes(step, step.dy), step.x[0]!), undefined],

@@ -11,7 +11,9 @@ function resizeMatrix(axis: 2 | 3, { inputs, outputs, attributes }: GraphNode): 
   const { graph, shape } = inputs[0]!
   const size = fixedSize(shape[axis], 'Resize')
   const made = fixedSize(outputs[0]!.shape[axis], 'Resize')
-  const identity = Float32Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0))
+  const identity = Float32Array.from({ length: size * size }, (_, i) =>
+    i % (size + 1) === 0 ? 1 : 0,
+  )
   const factors = inputs[2] && (graph.constants.get(inputs[2].name)!.data as Float32Array)
   const scales = factors && constant(graph, Float32Array.of(1, 1, factors[axis]!, 1), [4])
   const target = scales ? undefined : integers(graph, [1, 1, made, size])

@@ -15,7 +15,9 @@ import { product } from '../shapes.ts'
 export function sumTo(x: Tensor, shape: TensorShape): Tensor {
   const extra = x.shape.length - shape.length
   const added = Array.from({ length: extra }, (_, i) => i)
-  const widened = shape.flatMap((dim, i) => (dim === 1 && x.shape[i + extra] !== 1 ? [i + extra] : []))
+  const widened = shape.flatMap((dim, i) =>
+    dim === 1 && x.shape[i + extra] !== 1 ? [i + extra] : [],
+  )
   if (added.length + widened.length === 0) return x
   const summed = sum(x, [...added, ...widened], true)
   return extra === 0 ? summed : reshape(summed, shape)
