@@ -194,7 +194,8 @@ describe('a plan', () => {
     const options = fc.record(
       {
         ...{ cores: fc.integer({ min: 1, max: 64 }), memory: fc.integer({ min: 1e8, max: 1e11 }) },
-        ...{ size: fc.integer({ min: 1, max: 500 }), atMost: fc.integer({ min: 1, max: 500 }) },
+        shardSize: fc.integer({ min: 1, max: 500 }),
+        maxShardSize: fc.integer({ min: 1, max: 500 }),
       },
       { requiredKeys: ['cores'] },
     )
@@ -223,8 +224,8 @@ describe('a plan', () => {
           ).toEqual(coverage(missing[done]!, 2000))
         }
         const most = Math.min(
-          how.size ?? Infinity,
-          how.size === undefined ? (how.atMost ?? 1024) : Infinity,
+          how.shardSize ?? Infinity,
+          how.shardSize === undefined ? (how.maxShardSize ?? 1024) : Infinity,
         )
         for (const { shards, processes } of jobs) {
           expect(processes).toBeGreaterThan(0)

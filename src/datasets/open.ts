@@ -37,8 +37,8 @@ export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
   const read = found
     ? await readBenchmark(found.benchmark, found.variant, spec.data ?? 'data', spec.labels)
     : await readDatasetAt(spec)
-  const { items, notes } = unifyCountrySpellings(read.samples, countryCode)
-  const draft = { ...read, items, notes: [...(read.notes ?? []), ...notes] }
+  const { samples, notes } = unifyCountrySpellings(read.samples, countryCode)
+  const draft = { ...read, samples, notes: [...(read.notes ?? []), ...notes] }
   return buildDataset(scheme ? applyRegions(draft, scheme) : draft, spec)
 }
 

@@ -83,7 +83,7 @@ describe('place', async () => {
       ]),
     }))
     const [v, w] = measureStandings(own, others, 'i')
-    expect(v).toMatchObject({ beyond: true, verdict: 'above', percentile: 1 })
+    expect(v).toMatchObject({ isExtrapolated: true, verdict: 'above', percentile: 1 })
     expect(w).toMatchObject({ expected: null, reason: '0 comparable models' })
     expect(measureStandings({ ...own, kind: 'zero-shot' }, others, 'i')[0]).toMatchObject({
       residual: null,

@@ -160,7 +160,7 @@ it('images that cannot be scored and failed are no part of an unfinished group',
 it('images of a store are found again', async () => {
   const image = { kind: 'file', file: 's3://bucket/photos/a.jpg' } as const
   const [first] = photos(1, () => ({})).samples
-  const dataset = { ...photos(1, () => ({})), items: [{ ...first!, image }] }
+  const dataset = { ...photos(1, () => ({})), samples: [{ ...first!, image }] }
   await recordDataset(join(folder, 'store'), dataset)
   expect(await findImageSource(join(folder, 'store'), dataset.hash, '0')).toEqual(image)
   expect(imageFolders(dataset)).toEqual(['s3://bucket/photos'])

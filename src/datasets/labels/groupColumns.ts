@@ -79,9 +79,9 @@ function countrySpellings(
 export function unifyCountrySpellings(
   samples: readonly Sample[],
   codeOf: (place: string) => string | undefined,
-): { items: readonly Sample[]; notes: string[] } {
+): { samples: readonly Sample[]; notes: string[] } {
   const found = countrySpellings(samples, codeOf)
-  if (found.length === 0) return { items: samples, notes: [] }
+  if (found.length === 0) return { samples, notes: [] }
   const called = new Map(
     found.flatMap(([name, ...others]) => others.map(other => [other, name!] as const)),
   )
@@ -90,7 +90,7 @@ export function unifyCountrySpellings(
     ...others,
   })
   return {
-    items: samples.map(item =>
+    samples: samples.map(item =>
       'country' in item.groups ? { ...item, groups: renamed(item.groups) } : item,
     ),
     notes: [

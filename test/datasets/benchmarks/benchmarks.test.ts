@@ -249,7 +249,7 @@ describe('ObjectNet', () => {
     ])
     expect(dataset).toMatchObject({
       choices: 'all',
-      prepare: { border: 2, resize: true },
+      imageFixes: { border: 2, resize: true },
       labelMap: { name: 'objectnet-authors' },
     })
     expect(dataset.notes).toEqual([

@@ -271,7 +271,7 @@ describe('per-image predictions', () => {
     } as const
     const packed = {
       ...dataset,
-      items: [...dataset.samples, { ...dataset.samples[0]!, id: 'packed', image }],
+      samples: [...dataset.samples, { ...dataset.samples[0]!, id: 'packed', image }],
     }
     await expect(writeManifest(packed, join(folder, 'no.parquet'))).rejects.toThrow(
       'packed is packed in photos.zip: unpack it for other programs',

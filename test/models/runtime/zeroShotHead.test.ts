@@ -99,7 +99,7 @@ describe('class embeddings', () => {
     const { file, task } = await tinyModel()
     const kept = {
       ...task,
-      head: await classEmbeddingsFile(join(folder, 'heads'), 'tiny', ['aa'], task),
+      embeddingsFile: await classEmbeddingsFile(join(folder, 'heads'), 'tiny', ['aa'], task),
     }
     const first = await zeroShotHead(tiny, [file], kept)
     expect(await zeroShotHead(tiny, [join(folder, 'gone.safetensors')], kept)).toEqual(first)

@@ -102,7 +102,7 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
     const [page] = await opened()
     await page.keyboard.press('Tab')
     await page.keyboard.press('Enter')
-    expect(page.url()).toMatch(/#summary$/)
+    await page.waitForURL(/#summary$/, { timeout: 5000 })
     await page.context().close()
   })
 
