@@ -33,7 +33,7 @@ export function probeCommand(): Command {
 
 async function run(model: string, options: ProbeCommandOptions): Promise<void> {
   const { probeModel } = await import('../../experiments/probe/probeRun.ts')
-  const { probeText } = await import('../../experiments/probe/probeText.ts')
+  const { probeText } = await import('../print/probe.ts')
   const { dataset, limit, data, weights, labels, classes, map, prompts, format } = options
   const onSetting = (done: number, total: number): void => printNote(`setting ${done} of ${total}`)
   const found = await probeModel(

@@ -14,7 +14,7 @@ import {
   probeSettings,
   withProbeTarget,
 } from '../../../src/experiments/probe/probeRun.ts'
-import { probeSentence, probeText } from '../../../src/experiments/probe/probeText.ts'
+import { probeSentence, probeText } from '../../../src/cli/print/probe.ts'
 import {
   describeSteps,
   nativeSteps,

@@ -1,4 +1,4 @@
-import { countText } from '../../lib/table/text.ts'
+import { countText, percent } from '../../lib/table/text.ts'
 import { describeSteps, nativeSteps, type PreprocessingConfig } from '../../lib/pixels/steps.ts'
 import {
   type TableColumn,
@@ -6,13 +6,12 @@ import {
   type TableFormat,
   shareColumn,
 } from '../../lib/table/columns.ts'
-import { percent } from '../../lib/table/text.ts'
 import { answerText } from '../../analysis/answer.ts'
 import { pEquation, pNumber } from '../../analysis/compareText.ts'
-import { bestSetting, type ProbedSetting } from './probe.ts'
-import { type ProbeResult } from './probeRun.ts'
+import { bestSetting, type ProbedSetting } from '../../experiments/probe/probe.ts'
+import { type ProbeResult } from '../../experiments/probe/probeRun.ts'
 
-/** `no setting tried is far better than the declared one`, or which one is, and by how much. */
+/** Says which setting is far better than the declared one and by how much, or that none is. */
 export function probeSentence({ settings }: ProbeResult): string {
   const [declared, ...others] = settings
   const best = bestSetting(settings)
@@ -44,7 +43,7 @@ const columns: TableColumn<ProbedSetting>[] = [
   { name: 'steps', heading: '', value: row => describeSteps(nativeSteps(row.recipe)) },
 ]
 
-/** Sentence, table and what the numbers are; the formats for programs have the table alone. */
+/** Returns a sentence, the table of settings and notes that define its columns; formats for programs have the table alone. */
 export function probeText(probe: ProbeResult, format: TableFormat): string {
   const { model, dataset, images, leftOut, settings } = probe
   const best = bestSetting(settings)
@@ -61,7 +60,7 @@ export function probeText(probe: ProbeResult, format: TableFormat): string {
   return answerText(probeSentence(probe), [columns, settings], notes, format)
 }
 
-/** As `preprocessing` of a model.json takes it. */
+/** Returns the steps as the field `preprocessing` of a `model.json` takes them. */
 const recipeJson = (recipe: PreprocessingConfig): string => {
   const {
     resize = Math.floor(recipe.size / recipe.cropPct),
