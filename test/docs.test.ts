@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { callsIn, commandsOf, pages, parseOnly, unknownOptions } from '../scripts/commandLines.ts'
+import { glossaryFile, glossaryPage } from '../scripts/glossaryDocs.ts'
 import { modelPage, page } from '../scripts/modelDocs.ts'
 import { commands } from '../src/cli/commands/index.ts'
 import { buildProgram } from '../src/cli/commands/program.ts'
@@ -10,6 +11,11 @@ const read = (file: string | URL): string => readFileSync(file, 'utf8')
 
 it('docs/models.md is what the catalogue says; npm run docs:models draws it anew', () => {
   expect(read(page)).toBe(modelPage())
+})
+
+it('docs/glossary.md has every exported type with its docstring; npm run docs:glossary writes it', () => {
+  expect(read(glossaryFile)).toBe(glossaryPage())
+  expect(read(glossaryFile)).not.toContain('|  |')
 })
 
 describe('commands of the pages', async () => {

@@ -58,6 +58,7 @@ const groups = [
     text: 'Behind it',
     items: [
       page('How it is built', 'how-it-is-built'),
+      page('Glossary', 'glossary'),
       page('Beyond one machine', 'scale-out'),
       page('Scale', 'scale'),
       page('Dashboard', 'dashboard'),

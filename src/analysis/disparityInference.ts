@@ -16,6 +16,7 @@ export interface InferenceRow extends DisparityRow, InferredDisparity {
   warning: string | null
 }
 
+/** Options of `inferDisparities`: the column, the smallest group, the seed and the number of draws. */
 export interface InferDisparitiesOptions extends Partial<EvaluationId> {
   by?: string
   minN?: number

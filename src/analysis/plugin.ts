@@ -4,7 +4,7 @@ import { type Table, createTable } from '../lib/table/table.ts'
 import { type CellValue } from '../lib/table/columns.ts'
 import { type Run } from '../results/run.ts'
 
-/** An own metric: the default export of a module that `geogap table --plugin` takes. */
+/** A metric of your own: the default export of the module that `geogap table --plugin` loads. */
 export interface MetricPlugin {
   /** Names the table. */
   name: string

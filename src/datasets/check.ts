@@ -12,7 +12,7 @@ export interface ValueCount {
   images: number
 }
 
-/** What is there of a data set, and what is not. */
+/** The files of a data set that exist and those that are missing. */
 export interface DatasetCheck {
   dataset: string
   images: number

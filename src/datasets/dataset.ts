@@ -1,6 +1,6 @@
 import { type ImageSource } from '../lib/archive/member.ts'
 
-/** A value of a grouping column; null where the data set does not say. */
+/** A value of a grouping column; null if the data set gives none. */
 export type GroupValue = string | number | null
 
 /** One image of a data set, with everything that scoring and grouping need. */
@@ -43,7 +43,7 @@ export interface RegionMapping {
   unmatched: readonly { place: string; count: number }[]
 }
 
-/** A data set made ready for evaluation: a plain list of items and what the result's key needs. */
+/** An opened data set: its samples, class names and label map. */
 export interface Dataset {
   name: string
   samples: readonly Sample[]
@@ -71,7 +71,7 @@ export interface Dataset {
   order?: string
 }
 
-/** A row of the source that is not an item, and why. */
+/** A row of a source that could not become a sample, with the reason. */
 export interface Problem {
   id: string
   /** `missing-file`, `unknown-class`, … */

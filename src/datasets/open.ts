@@ -19,6 +19,7 @@ import { manifestKinds, readTable } from './tables.ts'
 import { archiveKinds, openTree } from './tree.ts'
 import { isWebDataset, readWebDataset } from './webdataset.ts'
 
+/** Names a data set and says how to open it: label map, regions and other adjustments. */
 export interface DatasetSpec extends ReadManifestOptions, DatasetAdjustments {
   /** A benchmark's name, with a variant where it has some (`imagenet-c/fog/3`), or the path of a manifest, folder or archive. */
   name: string

@@ -35,6 +35,7 @@ import { parseStoppingRule } from './stoppingRule.ts'
 import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
+/** Options of `evaluate`: models, data sets, where results go, and how models run. */
 export interface EvaluateOptions extends Engine {
   /** Catalogue names, `hf:owner/repo`, `model.json` files, or described models. */
   models: readonly (string | ModelSpec)[]

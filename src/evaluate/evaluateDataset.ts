@@ -45,6 +45,7 @@ import { sha256 } from '../lib/hash.ts'
 import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
+/** A step of an evaluation, as `onProgress` receives it. */
 export interface EvaluationProgress {
   models: readonly string[]
   dataset: string
@@ -63,6 +64,7 @@ export interface ExecutionPlan {
   measured: boolean
 }
 
+/** Settings of one evaluation of models on a data set. */
 export interface EvaluationSettings extends Engine {
   preprocessing?: PreprocessingMode
   prompts?: string
@@ -79,7 +81,7 @@ export interface EvaluationSettings extends Engine {
   onProfile?: (profile: InferenceProfile) => void
 }
 
-/** A model on this machine, with what planning goes by. */
+/** A model whose weights are on this machine and hashed, with its cost. */
 export interface PreparedModel extends FetchedModel {
   spec: ModelSpec
   multiplyAdds: number

@@ -40,6 +40,7 @@ import { prepareModel } from './targets.ts'
 import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
+/** Options of `verify`: the share of shards to recompute and the tolerance. */
 export interface VerifyOptions extends Pick<EvaluationSettings, 'signal' | 'onProgress'> {
   /** Share of the shards of each evaluation, 0 … 1 and at least one shard; default 0.01. */
   sample?: number
@@ -80,6 +81,7 @@ export interface VerifiedShard {
   kept: number | null
 }
 
+/** The outcome of `verify`: each recomputed shard, and the evaluations that could not run again. */
 export interface Verification {
   dir: string
   sample: number

@@ -1,4 +1,4 @@
-/** What an option of a command takes in a config file. */
+/** The value of a command option in a config file. */
 export type ConfigValue = string | number | boolean | readonly (string | number)[]
 
 /**

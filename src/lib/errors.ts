@@ -1,4 +1,4 @@
-/** What went wrong, in the few kinds that a caller can act on. */
+/** The category of an error, for callers that handle some errors. */
 export type ErrorKind = 'input' | 'data' | 'weights' | 'network' | 'storage' | 'internal'
 
 /**

@@ -1,5 +1,4 @@
-/** Positions in the data set's order, end excluded. */
-
+/** A range of positions in a data set's evaluation order; the end is excluded. */
 export interface IndexRange {
   start: number
   end: number

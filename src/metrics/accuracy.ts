@@ -2,7 +2,7 @@ import { inputError } from '../lib/errors.ts'
 import { type Interval, newcombe, wilson } from './intervals.ts'
 import { mean } from './numbers.ts'
 
-/** What happened to the images of one cell (a group, a class, a cluster): whole numbers, or sums of weights. */
+/** Images and correct answers of one cell (a group, a class, a cluster): whole numbers, or sums of weights. */
 export interface Counts {
   /** Images with a prediction. */
   n: number

@@ -66,7 +66,7 @@ export interface AnytimeOptions {
   target?: number
 }
 
-/** Outcomes of a finite list of images in their random order, as far as they are read. */
+/** Outcomes of the images of a finite list that have been read so far, in random order. */
 export interface VisitedOutcomes {
   /** 0 or 1 for each image read. */
   outcomes: ArrayLike<number>

@@ -25,6 +25,7 @@ export interface CellTable {
   hits: Float64Array
 }
 
+/** Options of the bootstrap over clusters of images. */
 export interface BootstrapOptions {
   seed: number
   /** Default 1,000. */

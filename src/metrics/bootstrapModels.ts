@@ -5,6 +5,7 @@ import { checkDraws } from './samplers.ts'
 import { randomBelow, randomFrom } from '../lib/random.ts'
 import { slopeAndR2 } from './regression.ts'
 
+/** Options of the bootstrap over models. */
 export interface ModelBootstrapOptions extends RateOptions {
   seed: number
   /** Default 1,000. */

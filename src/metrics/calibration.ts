@@ -9,6 +9,7 @@ export interface CalibrationBin {
   accuracy: number
 }
 
+/** How well confidences match accuracies, over bins of confidence. */
 export interface Calibration {
   n: number
   /** Expected calibration error: mean of |accuracy - confidence| over the bins, weighted by their images. */

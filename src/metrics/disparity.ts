@@ -4,6 +4,7 @@ import { type Estimate, undefinedEstimate } from './intervals.ts'
 /** Groups smaller than this are left out of a disparity and listed instead. */
 export const defaultMinN = 30
 
+/** The largest accuracy difference between groups, with the groups at both ends. */
 export interface Disparity {
   /** Largest minus smallest accuracy (equation 3: the maximum over all pairs), share in 0 … 1. */
   disparity: number | null

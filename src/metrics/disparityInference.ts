@@ -6,6 +6,7 @@ import { rangeInterval } from './disparityInterval.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
 import { type ClusterCounts, equalityNull, type PermutationOptions } from './permutation.ts'
 
+/** Options of `inferDisparity`: the smallest group, the confidence and clusters. */
 export interface DisparityInferenceOptions extends PermutationOptions {
   /** Groups with fewer images are left out and listed. Default 30. */
   minN?: number

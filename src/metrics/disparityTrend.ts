@@ -7,7 +7,7 @@ export interface ModelDisparity {
   disparity: number | null
 }
 
-/** How disparity goes with accuracy over models (figure 2, left; "disparities have tripled"). */
+/** How disparity changes with accuracy over models (figure 2, left; "disparities have tripled"). */
 export interface DisparityTrend extends Line {
   /** The models with the lowest and the highest reference accuracy. */
   worstModel: string | null

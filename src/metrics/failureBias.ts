@@ -12,6 +12,7 @@ export interface FailureCounts {
   failed: number
 }
 
+/** Failure rates by group, and a test of whether failures depend on the group. */
 export interface FailureBias {
   images: number
   failed: number

@@ -48,6 +48,7 @@ export interface IncomeRow extends Difference {
   reason: string | null
 }
 
+/** Accuracy differences between two groups at each income level and at equal income. */
 export interface IncomeControlled {
   rows: IncomeRow[]
   /**

@@ -2,7 +2,7 @@ import { memoize } from '../lib/memoize.ts'
 import { inputError } from '../lib/errors.ts'
 import { normalQuantile } from './distributions.ts'
 
-/** Lower and upper end. */
+/** The lower and upper end of an interval. */
 export type Interval = readonly [low: number, high: number]
 
 /** A number, or null with the reason why there is none. */

@@ -36,6 +36,7 @@ export function pairCounts(
   return counts
 }
 
+/** The result of McNemar's exact test of two models on the same images. */
 export interface McNemar {
   /** Accuracy of the first minus accuracy of the second model. */
   difference: number | null

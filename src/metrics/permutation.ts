@@ -15,6 +15,7 @@ export interface PermutationOptions {
   draws?: number
 }
 
+/** The distribution of the disparity if accuracy did not depend on the group. */
 export interface EqualityNull {
   /** Mean disparity when accuracies are equal everywhere. */
   expected: number

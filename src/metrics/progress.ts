@@ -53,6 +53,7 @@ export interface ProgressRate extends Line {
   leftOut: { model: string; reason: string }[]
 }
 
+/** Options of progress rates: the reference benchmark, the models, the axis and the confidence. */
 export interface RateOptions {
   /** Benchmark of the x axis. Default: imagenet-1k. */
   reference?: string

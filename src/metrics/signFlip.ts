@@ -1,7 +1,7 @@
 import { binomialCdf } from './distributions.ts'
 import { type PairCounts } from './pairedTests.ts'
 
-/** How two models did on the same images, which may come in clusters such as households. */
+/** Outcomes of two models on the same images, which may come in clusters such as households. */
 export interface PairedOutcomes extends PairCounts {
   /** Images gained minus images lost of each cluster where these differ; absent where images are independent. */
   nets?: readonly number[]

@@ -39,7 +39,7 @@ export interface TrainedHead {
   weights?: readonly string[]
 }
 
-/** A model that can be evaluated: plain data, before anything is downloaded. */
+/** A model by name: its architecture, weights and preprocessing. Plain data; nothing is downloaded yet. */
 export interface ModelSpec {
   /** The name that results carry, with its tag: `resnet50.a1_in1k`. */
   name: string

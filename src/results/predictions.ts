@@ -1,4 +1,4 @@
-/** One model's outcomes for the items of a shard, column by column; unused top-5 places are -1. */
+/** One model's answers for some samples, column by column. Unused top-5 entries are -1. */
 export interface Predictions {
   model: string
   /** `ok`, or the code of the error that the image met. */

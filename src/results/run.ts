@@ -16,6 +16,7 @@ import {
 } from './store.ts'
 import { readStudies, type StudyValues } from './studies.ts'
 
+/** The accuracy of one model in one group of a data set. */
 export interface GroupAccuracyRow extends EvaluationId {
   /** The values of the grouping columns; `all` alone without any. */
   group: string
@@ -30,6 +31,7 @@ export interface GroupAccuracyRow extends EvaluationId {
   high: number | null
 }
 
+/** The disparity between the groups of one column, for one model on one data set. */
 export interface DisparityRow extends EvaluationId, Disparity {
   by: string
   /** Europe minus Africa, where the data set has both. */
@@ -37,7 +39,7 @@ export interface DisparityRow extends EvaluationId, Disparity {
   europeMinusAfricaInterval: Interval | null
 }
 
-/** Stored results, ready for questions. Every answer comes from the counts of the predictions, never from a model. */
+/** All stored evaluations of a place, opened once. Every answer comes from stored predictions, never from a model. */
 export interface Run {
   dir: string
   entries: readonly StoredEvaluation[]

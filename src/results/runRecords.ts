@@ -36,7 +36,7 @@ const runRecord = z.object({
 type StoredRunRecord = z.infer<typeof runRecord>
 export type RunTags = Readonly<Record<string, string>>
 
-/** An evaluation as its record tells it; `killed` ended without saying so. */
+/** An evaluation as its record describes it. State `killed` means that it ended without recording its end. */
 export interface RecordedRun extends Omit<StoredRunRecord, 'outcome'> {
   state: 'running' | 'done' | 'interrupted' | 'failed' | 'killed'
 }

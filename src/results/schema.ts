@@ -47,6 +47,7 @@ export const resultKey = z.object({
   /** Present where another program made the predictions. */
   source: z.literal('imported').optional(),
 })
+/** Everything that must be equal for two predictions to be comparable. */
 export type ResultKey = z.infer<typeof resultKey>
 
 /** What a model gives for an image, as far as it can be kept beside the predictions. */

@@ -19,6 +19,7 @@ import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
 /**
+ * The state of a result.
  * - `complete`: a row for every image.
  * - `running`: not complete, and an evaluation that asked for it is at work.
  * - `incomplete`: not complete, and nobody is at work: the same command again goes on.
@@ -28,7 +29,7 @@ import { runtimeVersion } from '../lib/onnx/engine.ts'
  */
 export type ResultState = 'complete' | 'running' | 'incomplete' | 'failed' | 'damaged' | 'stale'
 
-/** One model on one data set, made one way. */
+/** The state of one model on one data set with one preprocessing. */
 export interface ResultStatus {
   model: string
   dataset: string
@@ -50,6 +51,7 @@ export interface ResultStatus {
   written: string | null
 }
 
+/** The state of every evaluation in a folder of results. */
 export interface RunStatus {
   dir: string
   results: ResultStatus[]

@@ -19,7 +19,7 @@ import {
   shardManifest,
 } from './schema.ts'
 
-/** All shards of one identity: one model on one data set, made one way. */
+/** One model on one data set as stored: its key and its shards. */
 export interface StoredEvaluation {
   identity: ResultKey
   key: string

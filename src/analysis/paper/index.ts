@@ -12,6 +12,7 @@ import { progressRows } from './progressTable.ts'
 import { retrainingRows, dataShareRows } from './retraining.ts'
 
 export const paperTables = ['1', '2', '3', '4', '8', '9', 'testbed', 'classmaps', 'claims'] as const
+/** A table of the paper that stored results can be compared with. */
 export type PaperTable = (typeof paperTables)[number]
 
 /** One of the paper's tables from stored results: ours, the paper's value and the difference; null comes with its reason. */

@@ -35,7 +35,7 @@ export interface PublishedGap {
   overModels: GapIntervals
 }
 
-/** Progress of one kind of models by published accuracies alone. */
+/** Progress of one kind of model, from published accuracies alone. */
 export interface PublishedProgress {
   kind: PublishedRow['kind']
   models: number

@@ -1,4 +1,4 @@
-/** Where an image's bytes are: a file of its own, or a range inside an archive that is read in place. */
+/** Where an image's bytes are: a file, or a byte range of an archive that is read in place. */
 export type ImageSource =
   | { kind: 'file'; file: string }
   /** `length` stored bytes at `offset` of an archive; `size` is the unpacked length of a deflated member. */

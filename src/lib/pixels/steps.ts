@@ -22,6 +22,7 @@ export type Normalization = Extract<PreprocessingStep, { step: 'normalize' }>
 
 /** How images are prepared: the model's own steps or the paper's, whole or from drafts of large images. */
 export const preprocessingModes = ['native', 'paper', 'native-draft', 'paper-draft'] as const
+/** How images become model inputs: by the steps of the model or those of the paper. */
 export type PreprocessingMode = (typeof preprocessingModes)[number]
 export const isDraftMode = (mode: string): boolean => mode.endsWith('-draft')
 
@@ -63,7 +64,7 @@ export const paperStepsFor = ({
 /** A triple in the other order of channels. */
 export const reverseChannels = ([a, b, c]: Triple): Triple => [c, b, a]
 
-/** How a model was trained to see images, in timm's words. */
+/** A model's preprocessing in timm's terms: input size, crop, interpolation, mean and std. */
 export interface PreprocessingConfig {
   mean: Triple
   std: Triple

@@ -1,6 +1,6 @@
 import { type TableColumn, type TableFormat, formatTable, type CellValue } from './columns.ts'
 
-/** A table ready for any format, its rows' type forgotten. */
+/** Named columns and rows, ready for any format. */
 export interface Table {
   /** For machines: `accuracy`, `paper-2`. */
   name: string

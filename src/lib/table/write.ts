@@ -34,6 +34,7 @@ export const tablesSchema = z
     description:
       'Shares are 0 … 1 unless a row has its own unit; null is a value that could not be computed.',
   })
+/** The content of a JSON file of exported tables. */
 export type TablesJson = z.infer<typeof tablesSchema>
 
 const formatByExtension: Readonly<Record<string, OutputFormat>> = {

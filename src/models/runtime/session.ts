@@ -41,7 +41,7 @@ export async function createSession(
 
 export type OutputName = 'logits' | 'features'
 
-/** A model in ONNX Runtime. */
+/** A model loaded in ONNX Runtime: takes crops, returns logits or features. */
 export interface ModelSession {
   /** crops uint8 [n, 3, size, size] -> the wanted outputs that the model has, float32, n rows each */
   run: (crops: Uint8Array, n: number) => Promise<Partial<Record<OutputName, Float32Array>>>
