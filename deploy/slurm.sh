@@ -7,4 +7,4 @@
 # Each task of the array does one share; a task that is requeued does what is missing.
 set -euo pipefail
 export HF_HOME="${HF_HOME:-/shared/cache}"
-geogap evaluate --model testbed --suite paper --data /shared/data --out /shared/results --shard auto --quiet
+geogap evaluate --model testbed --suite paper --data /shared/data --out /shared/results --part auto --quiet

@@ -60,8 +60,7 @@ const comparisonTableColumns: TableColumn<
   GroupChange & { dataset: string; preprocessing: string }
 >[] = [
   ...fieldColumns({ dataset: 'data set', preprocessing: 'preprocessing' }),
-  { name: 'by', heading: 'by', value: row => (row.by === 'label' ? 'class' : row.by) },
-  ...fieldColumns({ group: 'group', n: 'n' }),
+  ...fieldColumns({ by: 'by', group: 'group', n: 'n' }),
   shareColumn('first', 'first %'),
   shareColumn('second', 'second %'),
   {

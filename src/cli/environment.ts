@@ -1,4 +1,4 @@
-/* What runs here, and the exact mend for what does not. Every check catches its own failure. */
+/* What runs here, and the exact fix for what does not. Every check catches its own failure. */
 import { randomBytes } from 'node:crypto'
 import { access, constants, mkdir, rm, statfs, writeFile } from 'node:fs/promises'
 import { availableParallelism, freemem, totalmem } from 'node:os'
@@ -16,7 +16,7 @@ export interface EnvironmentCheck {
   status: 'ok' | 'note' | 'missing'
   found: string
   /** What to do, where something is to be done. */
-  mend?: string
+  fix?: string
 }
 
 /** All checks, in the order in which they are shown. */
@@ -46,7 +46,7 @@ export function checkNode(version: string): EnvironmentCheck {
   return {
     ...check,
     status: 'missing',
-    mend: `install Node ${minNodeVersion} or later: https://nodejs.org`,
+    fix: `install Node ${minNodeVersion} or later: https://nodejs.org`,
   }
 }
 
@@ -57,19 +57,19 @@ function checkMachine(): EnvironmentCheck {
   const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity)
   const found = `${availableParallelism()} cores, ${gigabytes(memory)} of memory, ${gigabytes(freemem())} free`
   if (memory >= minMemoryBytes) return { name: 'machine', status: 'ok', found }
-  const mend = "choose small models (geogap models --where 'parameters<3e7')"
-  return { name: 'machine', status: 'note', found, mend }
+  const fix = "choose small models (geogap models --where 'parameters<3e7')"
+  return { name: 'machine', status: 'note', found, fix }
 }
 
 async function checkWork(
   name: string,
   work: () => Promise<string>,
-  mend: string,
+  fix: string,
 ): Promise<EnvironmentCheck> {
   try {
     return { name, status: 'ok', found: await work() }
   } catch (error) {
-    return { name, status: 'missing', found: firstLine(error), mend }
+    return { name, status: 'missing', found: firstLine(error), fix }
   }
 }
 
@@ -97,7 +97,7 @@ async function checkDeviceInstalled(device: Device): Promise<EnvironmentCheck> {
     name: device,
     status: 'note',
     found: 'not installed; models run on cpu',
-    mend: deviceFix(device),
+    fix: deviceFix(device),
   }
 }
 
@@ -138,7 +138,7 @@ async function checkHub(env: Environment): Promise<EnvironmentCheck> {
         name,
         status: 'note',
         found: 'HF_HUB_OFFLINE is set: cached models only',
-        mend: 'unset HF_HUB_OFFLINE',
+        fix: 'unset HF_HUB_OFFLINE',
       }
     const { status } = await fetch(endpoint, {
       method: 'HEAD',
@@ -146,11 +146,11 @@ async function checkHub(env: Environment): Promise<EnvironmentCheck> {
     })
     const found = `${endpoint} answers ${status}, ${token ? 'HF_TOKEN is set' : 'no HF_TOKEN'}`
     if (status < 500) return { name, status: 'ok', found }
-    return { name, status: 'note', found, mend: 'try again later, or set HF_ENDPOINT to a mirror' }
+    return { name, status: 'note', found, fix: 'try again later, or set HF_ENDPOINT to a mirror' }
   } catch (error) {
     const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    const mend = 'check the network, set HF_ENDPOINT to a mirror, or give files with --weights FILE'
-    return { name, status: 'note', found: `not reached: ${firstLine(reason)}`, mend }
+    const fix = 'check the network, set HF_ENDPOINT to a mirror, or give files with --weights FILE'
+    return { name, status: 'note', found: `not reached: ${firstLine(reason)}`, fix }
   }
 }
 
@@ -172,14 +172,14 @@ async function checkFolder(
       name,
       status: 'note',
       found,
-      mend: `free some disk, or set ${variable} to a folder elsewhere`,
+      fix: `free some disk, or set ${variable} to a folder elsewhere`,
     }
   } catch (error) {
     return {
       name,
       status: 'missing',
       found: firstLine(error),
-      mend: `set ${variable} to a folder that can be written`,
+      fix: `set ${variable} to a folder that can be written`,
     }
   }
 }

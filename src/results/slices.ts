@@ -18,7 +18,7 @@ import { type StoredEvaluation, hashResultKey, shardPaths } from './store.ts'
 export interface SliceRow {
   dataset: string
   id: string
-  truth: string
+  label: string
   /** The class that the model gave first, by name where the data set's classes are known. */
   prediction: string | null
   region: string | null
@@ -29,7 +29,7 @@ export interface SliceRow {
 export interface SliceQuery {
   /** Only images whose first class was right, or wrong; images without an outcome are neither. */
   right?: boolean
-  /** Values of grouping columns, or of `truth`. */
+  /** Values of grouping columns, or of `label`. */
   where?: Readonly<Record<string, string>>
 }
 
@@ -41,39 +41,38 @@ export async function selectSlice(
 ): Promise<SliceRow[]> {
   const { columns } = entry.shards[0]!
   for (const column of Object.keys(where))
-    if (column !== 'truth' && !columns.includes(column))
-      throw unknownNameError('column', column, ['truth', ...columns])
+    if (column !== 'label' && !columns.includes(column))
+      throw unknownNameError('column', column, ['label', ...columns])
   const place = (name: string): string =>
     columns.includes(name) ? `${quoteIdentifier(name)}::VARCHAR` : 'NULL::VARCHAR'
   const conditions = Object.keys(where).map(
-    (column, i) => `${column === 'truth' ? 'label' : quoteIdentifier(column)}::VARCHAR = $${i + 2}`,
+    (column, i) => `${quoteIdentifier(column)}::VARCHAR = $${i + 2}`,
   )
   if (right !== undefined) conditions.push(right ? 'correct1' : 'NOT correct1')
   const found = await query<
     Omit<SliceRow, 'dataset' | 'prediction' | 'model'> & { first: number | null }
   >(
-    `SELECT id, label AS truth, top5[1] AS first, ${place('region')} AS region, ${place('country')} AS country
+    `SELECT id, label, top5[1] AS first, ${place('region')} AS region, ${place('country')} AS country
      FROM ${parquetRows()} ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''} ORDER BY id`,
     [shardPaths(entry), ...Object.values(where)],
   )
   const { dataset, model } = entry.identity
-  return found.map(({ id, truth, first, region, country }) => ({
-    ...{ dataset, id, truth, region, country, model },
+  return found.map(({ id, label, first, region, country }) => ({
+    ...{ dataset, id, label, region, country, model },
     prediction: first === null ? null : (note?.classes[first] ?? String(first)),
   }))
 }
 
-/** Every value of a grouping column, or of `truth`, of the evaluations that have it. */
+/** Every value of a grouping column, or of `label`, of the evaluations that have it. */
 export async function distinctColumnValues(
   entries: readonly StoredEvaluation[],
   column: string,
 ): Promise<string[]> {
-  const name = column === 'truth' ? 'label' : column
   const files = entries
-    .filter(({ shards }) => name === 'label' || shards[0]!.columns.includes(name))
+    .filter(({ shards }) => column === 'label' || shards[0]!.columns.includes(column))
     .flatMap(shardPaths)
   const found = await query<{ value: string | null }>(
-    `SELECT DISTINCT ${quoteIdentifier(name)}::VARCHAR AS value FROM ${parquetRows()} ORDER BY value`,
+    `SELECT DISTINCT ${quoteIdentifier(column)}::VARCHAR AS value FROM ${parquetRows()} ORDER BY value`,
     [files],
   )
   return found.flatMap(({ value }) => value ?? [])

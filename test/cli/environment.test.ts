@@ -43,7 +43,7 @@ describe('doctor', () => {
     for (const { name, status } of checks)
       expect(text.stdout).toMatch(new RegExp(`^${status} +${name} `, 'm'))
     expect(text.stdout).toMatch(
-      /note +model hub +HF_HUB_OFFLINE is set.*\n +mend: unset HF_HUB_OFFLINE/,
+      /note +model hub +HF_HUB_OFFLINE is set.*\n +fix: unset HF_HUB_OFFLINE/,
     )
   })
 
@@ -67,24 +67,24 @@ describe('doctor', () => {
     await stop(server)
     expect(await hubOf(endpoint)).toMatchObject({
       status: 'note',
-      mend: expect.stringMatching(/HF_ENDPOINT/) as string,
+      fix: expect.stringMatching(/HF_ENDPOINT/) as string,
     })
     expect(await hubOf('nonsense')).toMatchObject({
       found: expect.stringMatching(/not a web address/) as string,
     })
   })
 
-  it('says how to mend a cache that cannot be written, and an old Node', async () => {
+  it('says how to fix a cache that cannot be written, and an old Node', async () => {
     const file = join(folder, 'file')
     await mkdir(file)
     await chmod(file, 0o500)
     const place = process.getuid?.() === 0 ? '/proc/geogap' : file
     expect(one(await diagnose({ ...settings(), GEOGAP_CACHE: place }), 'own cache')).toMatchObject({
-      ...{ status: 'missing', mend: 'set GEOGAP_CACHE to a folder that can be written' },
+      ...{ status: 'missing', fix: 'set GEOGAP_CACHE to a folder that can be written' },
     })
     expect(checkNode('18.20.0')).toMatchObject({
       status: 'missing',
-      mend: expect.stringMatching(/Node 20 or later/) as string,
+      fix: expect.stringMatching(/Node 20 or later/) as string,
     })
     expect(checkNode('20.0.0').status).toBe('ok')
   })

@@ -202,7 +202,7 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
     ])
     expect(download.suggestedFilename()).toBe('slice.csv')
     const [head, ...rows] = (await readFile(await download.path(), 'utf8')).trimEnd().split('\n')
-    expect(head).toBe('dataset,id,truth,prediction,region,country,model')
+    expect(head).toBe('dataset,id,label,prediction,region,country,model')
     expect(rows).toHaveLength(3)
     expect(rows[0]).toMatch(/^street,.*,class 2,Americas,Brazil,resnet50$/)
     await page.close()

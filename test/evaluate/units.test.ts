@@ -59,6 +59,6 @@ it('takes its share from an option, from Slurm or from Kubernetes', () => {
     count: 3,
   })
   for (const wrong of ['0/3', '4/3', '1', 'x/y'])
-    expect(() => parseShare(wrong, {})).toThrow(/--shard takes i\/n/)
+    expect(() => parseShare(wrong, {})).toThrow(/--part takes i\/n/)
   expect(() => parseShare('auto', {})).toThrow(/SLURM_ARRAY_TASK_ID/)
 })

@@ -34,17 +34,17 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }))
 
 describe('slices', () => {
-  it('list what fits, with truth, prediction and place', async () => {
+  it('list what fits, with label, prediction and place', async () => {
     const file = join(dir, 'slice.csv')
     const args = ['slice', dir, '--model', 'one', '--wrong', '--region', 'Africa']
     const { stdout, stderr } = await geogap([...args, '-o', file])
     expect(stderr).toBe('')
     expect(stdout).toBe(`150 images in ${file}\n`)
     const lines = (await readFile(file, 'utf8')).trim().split('\n')
-    expect(lines[0]).toBe('dataset,id,truth,prediction,region,country,model')
+    expect(lines[0]).toBe('dataset,id,label,prediction,region,country,model')
     expect(lines).toHaveLength(151)
     expect(lines[1]).toBe("geode,image-10,'=soap,class 2,Africa,Kenya,one")
-    expect((await geogap([...args, '--truth', 'stove', '-o', file])).stdout).toMatch(/^50 images/)
+    expect((await geogap([...args, '--label', 'stove', '-o', file])).stdout).toMatch(/^50 images/)
     expect((await geogap([...args, '--where', 'planet=Mars', '-o', file])).stderr).toMatch(
       /unknown column: planet/,
     )

@@ -4,7 +4,7 @@ import { jsonText, stripControlCharacters } from '../../lib/table/text.ts'
 
 export function command(): Command {
   return new Command('doctor')
-    .description('Say what runs here, and the exact mend for what does not.')
+    .description('Say what runs here, and the exact fix for what does not.')
     .option('--json', 'as JSON', false)
     .addHelpText('after', '\nExample:\n  geogap doctor')
     .action(async ({ json }: { json: boolean }) => run(json))
@@ -17,9 +17,9 @@ async function run(json: boolean): Promise<void> {
   if (checks.some(({ status }) => status === 'missing')) process.exitCode = 2
 }
 
-function environmentCheckText({ name, status, found, mend }: EnvironmentCheck): string {
+function environmentCheckText({ name, status, found, fix }: EnvironmentCheck): string {
   const head = `${status.padEnd(8)} ${name.padEnd(10)} ${stripControlCharacters(found)}\n`
-  return mend === undefined
+  return fix === undefined
     ? head
-    : `${head}${' '.repeat(20)}mend: ${stripControlCharacters(mend)}\n`
+    : `${head}${' '.repeat(20)}fix: ${stripControlCharacters(fix)}\n`
 }

@@ -34,7 +34,7 @@ interface EvaluateCommandOptions extends DatasetSourceOptions, Engine, TagOption
   keep?: KeptOutput
   out: string
   prompts?: string
-  shard?: WorkShare
+  part?: WorkShare
   until?: string
   profile?: boolean
   queue?: string | true
@@ -72,7 +72,7 @@ export function command(): Command {
   return addDatasetOptions(evaluate)
     .option('--out <dir>', 'folder for the results', 'geogap-results')
     .option(
-      '--shard <i/n>',
+      '--part <i/n>',
       'only one of n shares, for n machines; `auto` takes it from Slurm or Kubernetes',
       text => parseShare(text),
     )
@@ -182,7 +182,7 @@ async function evaluateOptionsOf(
     models: await selectModels(options.model.flatMap(name => parseList(name))),
     datasets: (await datasetNames(options)).map(name => ({ name, ...adjust })),
     ...withoutUndefined({ weights, preprocessing, batch, device, precision, prompts, keep, until }),
-    ...withoutUndefined({ shard: options.shard, tags: options.tag }),
+    ...withoutUndefined({ shard: options.part, tags: options.tag }),
     out,
   }
 }

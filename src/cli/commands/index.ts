@@ -45,7 +45,7 @@ const commandGroups: Readonly<Record<string, readonly CommandRow[]>> = {
     ['verify', 'compute stored shards again and compare', () => import('./verify.ts')],
     ['work', 'evaluate for the runs at a queue', () => import('./work.ts')],
     ['queue', 'list, pause, resume and cancel runs', () => import('./queue.ts')],
-    ['doctor', 'what runs here, and how to mend the rest', () => import('./doctor.ts')],
+    ['doctor', 'what runs here, and how to fix the rest', () => import('./doctor.ts')],
     ['completion', 'let bash, zsh or fish complete names', () => import('./completion.ts')],
   ],
 }

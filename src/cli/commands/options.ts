@@ -140,7 +140,7 @@ export function parseShare(text: string, env: NodeJS.ProcessEnv = process.env): 
   const [, index, count] = /^(\d+)\/(\d+)$/.exec(share) ?? []
   const [i, n] = [Number(index), Number(count)]
   if (count === undefined || i < 1 || i > n)
-    throw inputError('bad-option', `--shard takes i/n with i from 1 to n, or auto, not ${share}`)
+    throw inputError('bad-option', `--part takes i/n with i from 1 to n, or auto, not ${share}`)
   return { index: i, count: n }
 }
 
@@ -156,7 +156,7 @@ function shareFromEnvironment(env: NodeJS.ProcessEnv): string {
   if (pod !== undefined && pods !== undefined) return `${Number(pod) + 1}/${pods}`
   throw inputError(
     'no-array',
-    '--shard auto: neither SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT nor JOB_COMPLETION_INDEX and JOB_COMPLETIONS are set',
+    '--part auto: neither SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT nor JOB_COMPLETION_INDEX and JOB_COMPLETIONS are set',
   )
 }
 

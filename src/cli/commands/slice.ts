@@ -11,7 +11,7 @@ interface SliceCommandOptions {
   right?: boolean
   region?: string
   country?: string
-  truth?: string
+  label?: string
   where?: Record<string, string>
   output: string
 }
@@ -28,7 +28,7 @@ export function command(): Command {
     .option('--right', 'images whose first class is right')
     .option('--region <name>', 'images of a region')
     .option('--country <name>', 'images of a country')
-    .option('--truth <label>', 'images of a class')
+    .option('--label <name>', 'images of a class')
     .option(
       '--where <pairs>',
       'values of any columns: income_group=Q1,region=Asia',
@@ -40,7 +40,7 @@ export function command(): Command {
 }
 
 const columns: TableColumn<SliceRow>[] = (
-  ['dataset', 'id', 'truth', 'prediction', 'region', 'country', 'model'] as const
+  ['dataset', 'id', 'label', 'prediction', 'region', 'country', 'model'] as const
 ).map(name => ({ name, heading: name, value: row => row[name] }))
 
 async function run(
@@ -66,8 +66,8 @@ async function run(
   if (dataset !== undefined && !sets.includes(dataset))
     throw unknownNameError('dataset', dataset, sets)
   const notes = await readDatasetRecords(dir)
-  const { region, country, truth } = options
-  const where = { ...options.where, ...withoutUndefined({ region, country, truth }) }
+  const { region, country, label } = options
+  const where = { ...options.where, ...withoutUndefined({ region, country, label }) }
   const asked = entries.filter(
     ({ identity }) =>
       identity.model === chosen && identity.dataset === (dataset ?? identity.dataset),

@@ -227,7 +227,7 @@ function saveSlice({ dataset }: DatasetFact, items: readonly GalleryItem[]): voi
   const columns = [
     column('dataset', () => dataset),
     column('id', ({ id }) => id),
-    column('truth', ({ label }) => label),
+    column('label', ({ label }) => label),
     column('prediction', ({ answers }) => answers.at(-1)?.top[0]?.label ?? null),
     column('region', ({ region }) => region),
     column('country', ({ country }) => country),
