@@ -1,10 +1,11 @@
 /*
- * Small pictures of a data set's images, made when they are looked at. An image is read only where its file lies, after
- * links are resolved, in a folder that its data set was evaluated from or that the command line names.
+ * Makes thumbnails of a data set's images on request. An image is read only if its file, after links are resolved, lies in
+ * a folder that its data set was evaluated from or that the command line names.
  */
 import { realpath } from 'node:fs/promises'
 import { sep } from 'node:path'
 import { readImage, memoizeLru } from '../datasets/images.ts'
+import { createLimiter } from '../lib/concurrency.ts'
 import { GeogapError } from '../lib/errors.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { findImageSource } from '../results/imageSources.ts'
@@ -18,15 +19,15 @@ const maxConcurrent = 4
 const noImageError = (why: string): GeogapError => new GeogapError('data', 'no-image', why)
 
 /**
- * Makes WebP thumbnails of at most 224 × 224 pixels and keeps the last 1,000. `allowed` are folders to read from in place of those
- * that the results name. Errors: `no-image`, and those of `readImage` and `decode`.
+ * Returns a function that makes WebP thumbnails of at most 224 × 224 pixels and caches the last 1,000. The folders in `allowed`
+ * replace those that the results name. Errors: `no-image`, and those of `readImage` and `decodeImage`.
  */
 export function createThumbnails(store: DashboardStore, allowed: readonly string[] = []) {
   const made = new Map<string, Promise<Uint8Array>>()
-  const inTurn = limitConcurrency(maxConcurrent)
+  const limited = createLimiter(maxConcurrent)
   return (content: string, id: string): Promise<Uint8Array> =>
     memoizeLru(made, `${content} ${id}`, cacheSize, () =>
-      inTurn(() => makeThumbnail(store, allowed, content, id)),
+      limited(() => makeThumbnail(store, allowed, content, id)),
     )
 }
 
@@ -51,7 +52,7 @@ async function makeThumbnail(
     .toBuffer()
 }
 
-/** The file without links. Errors: no-image where it is missing or lies outside of all folders. */
+/** Returns the path of the file with links resolved. Errors: `no-image` if it is missing or lies outside of all folders. */
 async function allowedFile(file: string, folders: readonly string[]): Promise<string> {
   if (isObjectStoreUrl(file) && folders.some(folder => file.startsWith(`${folder}/`))) return file
   const real = await realpath(file).catch(() => {
@@ -62,21 +63,4 @@ async function allowedFile(file: string, folders: readonly string[]): Promise<st
     if (root !== undefined && real.startsWith(root.endsWith(sep) ? root : root + sep)) return real
   }
   throw noImageError('the image lies outside of the allowed folders')
-}
-
-/** Runs at most `limit` pieces of work at once, the others in their order. */
-function limitConcurrency(limit: number): <T>(work: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = []
-  let running = 0
-  return async work => {
-    if (running >= limit) await new Promise<void>(resolve => waiting.push(resolve))
-    else running++
-    try {
-      return await work()
-    } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else running--
-    }
-  }
 }
