@@ -21,7 +21,7 @@ import { bindWeights } from '../src/lib/tensors/bind.ts'
 import { classifierGraph } from '../src/models/runtime/load.ts'
 import { loadModelSpec } from '../src/models/loadModelSpec.ts'
 import { readWeights } from '../src/lib/tensors/readWeights.ts'
-import { fetchModel } from '../src/models/runtime/fetchModel.ts'
+import { prepareModel } from '../src/models/runtime/prepareModel.ts'
 import { createCropper } from '../src/lib/pixels/cropper.ts'
 import {
   centerCrop,
@@ -122,7 +122,7 @@ async function realModel(
   steps: readonly PreprocessingStep[],
   size: number,
 ): Promise<Logits> {
-  const { model } = await fetchModel(await loadModelSpec(name))
+  const { model } = await prepareModel(await loadModelSpec(name))
   const graph = classifierGraph(model, steps)
   const { folder, bind } = await bindWeights(graph, await Promise.all(model.files.map(readWeights)))
   const session = await createSession(encodeModel(graph, { outputs: ['logits'], bind }), { folder })

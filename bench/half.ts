@@ -19,7 +19,7 @@ import { bindWeights } from '../src/lib/tensors/bind.ts'
 import { classifierGraph } from '../src/models/runtime/load.ts'
 import { loadModelSpec } from '../src/models/loadModelSpec.ts'
 import { readWeights } from '../src/lib/tensors/readWeights.ts'
-import { fetchModel } from '../src/models/runtime/fetchModel.ts'
+import { prepareModel } from '../src/models/runtime/prepareModel.ts'
 import { createCropper } from '../src/lib/pixels/cropper.ts'
 import { nativeSteps } from '../src/lib/pixels/steps.ts'
 import { photographs, printTable } from './common.ts'
@@ -57,7 +57,7 @@ function emulated(graph: Graph): Graph {
 
 const spec = await loadModelSpec(name)
 const steps = nativeSteps(spec.recipe)
-const { model } = await fetchModel(spec)
+const { model } = await prepareModel(spec)
 const graph = classifierGraph(model, steps)
 const { folder, bind } = await bindWeights(graph, await Promise.all(model.files.map(readWeights)))
 const sessions = await Promise.all(

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util'
 import { modelCost } from '../src/models/cost.ts'
 import { loadModel } from '../src/models/runtime/load.ts'
 import { loadModelSpec } from '../src/models/loadModelSpec.ts'
-import { fetchModel } from '../src/models/runtime/fetchModel.ts'
+import { prepareModel } from '../src/models/runtime/prepareModel.ts'
 import { paperSteps } from '../src/lib/pixels/steps.ts'
 import {
   cores,
@@ -56,7 +56,7 @@ const images = Number(values.images)
 
 /** Images a second of the graph alone, for about three seconds after the first batch. */
 async function alone(folder: string, name: string, batch: number, threads: number): Promise<void> {
-  const { model } = await fetchModel(await freshModel(name, folder))
+  const { model } = await prepareModel(await freshModel(name, folder))
   const loaded = await loadModel(model, paperSteps, ['logits'], { threads, spinning: threads > 1 })
   const crops = new Uint8Array(batch * 3 * 224 * 224).map((_, i) => (i * 31) % 251)
   await loaded.run(crops, batch)

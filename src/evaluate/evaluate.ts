@@ -6,6 +6,7 @@ import { GeogapError, inputError } from '../lib/errors.ts'
 import { checkDevice } from '../models/runtime/devices.ts'
 import { type Engine } from '../lib/onnx/engine.ts'
 import { type ModelSpec } from '../models/spec.ts'
+import { type PreparedModel } from '../models/runtime/prepareModel.ts'
 import { openResultsFolder, headsFolder, pushRecords } from '../results/sync.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { openStorage } from '../lib/storage/open.ts'
@@ -18,7 +19,6 @@ import { type InferenceProfile } from './inferenceProfile.ts'
 import { openRun, type Run } from '../results/run.ts'
 import {
   runDatasetEvaluation,
-  type PreparedModel,
   type EvaluationProgress,
   type DatasetEvaluation,
   planDatasetEvaluation,

@@ -13,9 +13,9 @@ import {
   type WorkerPoolOptions,
   runShards,
 } from './workers/pool.ts'
-import { type ZeroShotTask } from '../models/runtime/zeroShotHead.ts'
-import { type FetchedModel } from '../models/runtime/fetchModel.ts'
-import { type ModelSpec, type LocalModel } from '../models/spec.ts'
+import { hashPrompts } from '../models/runtime/zeroShotHead.ts'
+import { type PreparedModel } from '../models/runtime/prepareModel.ts'
+import { type LocalModel } from '../models/spec.ts'
 import { toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
 import { type EvaluationJob, planJobs, stepsFor, type ModelTask } from './plan.ts'
 import { intersectRanges } from '../lib/ranges.ts'
@@ -41,7 +41,6 @@ import { describeSteps, type PreprocessingMode } from '../lib/pixels/steps.ts'
 import { startEarlyStop } from './earlyStop.ts'
 import { createProfiler } from './profile.ts'
 import { type InferenceProfile } from './inferenceProfile.ts'
-import { sha256 } from '../lib/hash.ts'
 import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
@@ -81,12 +80,6 @@ export interface EvaluationSettings extends Engine {
   onProfile?: (profile: InferenceProfile) => void
 }
 
-/** A model whose weights are on this machine and hashed, with its cost. */
-export interface PreparedModel extends FetchedModel {
-  spec: ModelSpec
-  multiplyAdds: number
-}
-
 /** Models on one data set, each with what its results are known by. */
 export interface DatasetEvaluation {
   dataset: Dataset
@@ -111,7 +104,11 @@ export async function planDatasetEvaluation(
         const { hashes, bytes, spec, multiplyAdds } = prepared
         const model =
           spec.classes === 'zero-shot'
-            ? await zeroShotModelOn(prepared, dataset, options, heads)
+            ? await toZeroShotModel(prepared, {
+                classNames: dataset.classes,
+                prompts: options.prompts ?? 'paper',
+                heads,
+              })
             : prepared.model
         const steps = stepsFor(spec.recipe, mode, dataset.imageFixes)
         const identity = resultKeyOf(model, hashes, dataset, mode, describeSteps(steps), options)
@@ -322,18 +319,6 @@ function resultKeyOf(
     ...(dataset.order !== undefined && { order: dataset.order }),
   }
 }
-
-/** A zero-shot model with the data set's class names as its texts; class embeddings are kept in `heads`. */
-const zeroShotModelOn = (
-  model: PreparedModel,
-  dataset: Dataset,
-  { prompts = 'paper' }: EvaluationSettings,
-  heads: string,
-) => toZeroShotModel(model.spec, model, dataset.classes, prompts, heads)
-
-/** Hash of prompts and class names, as an identity has it. */
-export const hashPrompts = ({ templates, classNames }: ZeroShotTask): string =>
-  sha256(JSON.stringify([templates, classNames]), 16)
 
 /** Whether class embeddings have to be computed first; one child does that, so that several need not. */
 async function isHeadMissing(models: readonly LocalModel[]): Promise<boolean> {

@@ -2,16 +2,15 @@ import { join } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
 import { inputError } from '../lib/errors.ts'
 import { promptNames, promptTemplates } from '../models/runtime/prompts.ts'
-import { featureScorer, zeroShotHead } from '../models/runtime/zeroShotHead.ts'
+import { featureScorer, hashPrompts, zeroShotHead } from '../models/runtime/zeroShotHead.ts'
 import { findArchitecture } from '../models/architectures.ts'
 import { type DualEncoder } from '../models/families/family.ts'
 import { loadModelSpec } from '../models/loadModelSpec.ts'
-import { fetchModel } from '../models/runtime/fetchModel.ts'
+import { prepareModel } from '../models/runtime/prepareModel.ts'
 import { withWeights } from '../models/spec.ts'
 import { toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
 import { type DatasetRecord } from '../results/records.ts'
 import { type StoredEvaluation } from '../results/store.ts'
-import { hashPrompts } from './evaluateDataset.ts'
 
 /** Class names in prompts, as a head over kept features. */
 export interface RescoringHead {
@@ -51,21 +50,19 @@ export async function createRescoringHead(
       `features of ${name} were kept, which need its own head: evaluate with --keep logits`,
     )
   const spec = withWeights(await loadModelSpec(name), weights)
-  const readied = await fetchModel(spec)
-  if (readied.hashes.join() !== identity.weights.join())
+  const prepared = await prepareModel(spec)
+  if (prepared.hashes.join() !== identity.weights.join())
     throw inputError(
       'other-weights',
       `the weights of ${name} are not those of the evaluation; give them with --weights`,
     )
   const encoder = findArchitecture(spec.architecture) as DualEncoder
   const texts = prompts ?? (await findPrompts(encoder, identity.prompts, note.classes, name))
-  const { zeroShot, files } = await toZeroShotModel(
-    spec,
-    readied,
-    dataset.classes,
-    texts,
-    join(out, 'heads'),
-  )
+  const { zeroShot, files } = await toZeroShotModel(prepared, {
+    classNames: dataset.classes,
+    prompts: texts,
+    heads: join(out, 'heads'),
+  })
   const score = await featureScorer(encoder, await zeroShotHead(encoder, files, zeroShot!))
   return {
     hash: hashPrompts(zeroShot!),

@@ -5,10 +5,8 @@ import { absoluteSpec, type DatasetSpec, openDataset } from '../datasets/open.ts
 import { GeogapError, inputError } from '../lib/errors.ts'
 import { modelCost } from '../models/cost.ts'
 import { loadModelSpec } from '../models/loadModelSpec.ts'
-import { type FetchedModel, fetchModel } from '../models/runtime/fetchModel.ts'
+import { multiplyAddsOf, type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
 import { type ModelSpec, withWeights } from '../models/spec.ts'
-import { type DownloadProgress as Transfer } from '../lib/hub/transfer.ts'
-import { type PreparedModel } from './evaluateDataset.ts'
 
 export interface EvaluationRequest {
   models: readonly (string | ModelSpec)[]
@@ -169,12 +167,6 @@ function uniqueModels(specs: readonly ModelSpec[]): ModelSpec[] {
 /** Bytes of a model's weights that are here, of how many. */
 export type OnDownload = (model: string, done: number, total: number | undefined) => void
 
-/** The model with its weights on this machine. */
-export async function prepareModel(spec: ModelSpec, progress?: Transfer): Promise<PreparedModel> {
-  const readied = await fetchModel(spec, progress)
-  return { ...readied, spec, multiplyAdds: multiplyAddsOf(spec, readied) }
-}
-
 /** The same, or why they cannot be had. */
 export async function tryPrepareModel(
   spec: ModelSpec,
@@ -189,13 +181,9 @@ export async function tryPrepareModel(
   }
 }
 
-/** Graphs made elsewhere are not counted but guessed: 200 multiply-adds for each float32 weight, as of a ResNet-50. */
-const multiplyAddsOf = (spec: ModelSpec, { bytes }: Pick<FetchedModel, 'bytes'>): number =>
-  spec.graph ? 50 * bytes : modelCost(spec).multiplyAdds
-
 /** Size and cost as far as they are known before any weight is here; a graph made elsewhere counts as a ResNet-50. */
 export function guessSizeAndCost(spec: ModelSpec): { bytes: number; multiplyAdds: number } {
-  if (spec.graph) return { bytes: 1e8, multiplyAdds: multiplyAddsOf(spec, { bytes: 1e8 }) }
+  if (spec.graph) return { bytes: 1e8, multiplyAdds: multiplyAddsOf(spec, 1e8) }
   const { parameters, multiplyAdds } = modelCost(spec)
   return { bytes: 4 * parameters, multiplyAdds }
 }

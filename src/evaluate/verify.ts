@@ -30,13 +30,12 @@ import { reopenDataset } from './rescore.ts'
 import { findPrompts } from './rescoringHead.ts'
 import {
   runDatasetEvaluation,
-  type PreparedModel,
   type EvaluationSettings,
   planDatasetEvaluation,
 } from './evaluateDataset.ts'
 import { withTempDir } from '../lib/tempDir.ts'
 import { parquetRows, query } from '../lib/sql.ts'
-import { prepareModel } from './targets.ts'
+import { type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
 import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 

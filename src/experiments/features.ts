@@ -26,13 +26,10 @@ import {
   type PreprocessingMode,
   type PreprocessingStep,
 } from '../lib/pixels/steps.ts'
-import {
-  startProgress,
-  type PreparedModel,
-  type EvaluationProgress,
-} from '../evaluate/evaluateDataset.ts'
+import { startProgress, type EvaluationProgress } from '../evaluate/evaluateDataset.ts'
 import { sha256 } from '../lib/hash.ts'
 import { literalPath, parquetRows, query, textColumn, writeParquet } from '../lib/sql.ts'
+import { type PreparedModel } from '../models/runtime/prepareModel.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 import { openNpy, writeNpy } from './embeddings.ts'
 import { type LabelledSample } from './splits.ts'

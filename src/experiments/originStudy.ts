@@ -16,8 +16,7 @@ import { inputError } from '../lib/errors.ts'
 import { selectRows } from '../models/runtime/head.ts'
 import { loadModelSpec } from '../models/loadModelSpec.ts'
 import { recordStudy } from '../results/studies.ts'
-import { type PreparedModel } from '../evaluate/evaluateDataset.ts'
-import { prepareModel } from '../evaluate/targets.ts'
+import { type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
 import { type Embeddings, embeddingsOf, joinEmbeddings, openNpy } from './embeddings.ts'
 import {
   type FeatureSetOptions,

@@ -7,7 +7,7 @@ import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { areImagenetLabels, parseHubName } from '../../src/models/hubModel.ts'
 import { hubRecipe } from '../../src/models/hubPreprocessing.ts'
 import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
-import { fetchModel } from '../../src/models/runtime/fetchModel.ts'
+import { prepareModel } from '../../src/models/runtime/prepareModel.ts'
 import { describeSteps, nativeSteps } from '../../src/lib/pixels/steps.ts'
 import { writeWorld } from '../helpers/world.ts'
 import { type Content, repo, startHub, textContent } from '../lib/hub/fakeHub.ts'
@@ -69,20 +69,20 @@ describe('hf:owner/repo', () => {
   it('puts external data together once, and hashes it too', () =>
     withHub({ external: 'model.onnx_data' }, classifier, async () => {
       const spec = await loadModelSpec(`hf:${repo}@main`)
-      const { hashes, model } = await fetchModel(spec)
+      const { hashes, model } = await prepareModel(spec)
       expect(hashes).toHaveLength(3)
       expect(model.files.map(file => file.split('/').at(-1))).toEqual([
         'model.onnx',
         'model.onnx_data',
       ])
-      expect((await fetchModel(spec)).model).toEqual(model)
+      expect((await prepareModel(spec)).model).toEqual(model)
       expect(await readdir(join(home, 'own/graphs'))).toHaveLength(1)
     }))
 
   it('refuses external data that is not beside the graph in the repository', () =>
     withHub({ external: '../config.json' }, classifier, async () => {
       const spec = await loadModelSpec(`hf:${repo}`)
-      await expect(fetchModel(spec)).rejects.toThrow(
+      await expect(prepareModel(spec)).rejects.toThrow(
         /refused ONNX file: external data "\.\.\/config\.json"/,
       )
     }))
@@ -91,7 +91,7 @@ describe('hf:owner/repo', () => {
     withHub({}, { architectures: ['Dinov2Model'] }, async () => {
       const spec = await loadModelSpec(`hf:${repo}`)
       expect(spec).toMatchObject({ classes: [], graph: { kind: 'embedding' } })
-      await expect(fetchModel(spec)).rejects.toThrow(
+      await expect(prepareModel(spec)).rejects.toThrow(
         /no output "pooler_output"; there are "logits"/,
       )
     }))

@@ -10,7 +10,7 @@ import { type Predictions } from '../../src/results/predictions.ts'
 import { runShards } from '../../src/evaluate/workers/pool.ts'
 import { initialWeights } from '../../src/models/initialWeights.ts'
 import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
-import { fetchModel } from '../../src/models/runtime/fetchModel.ts'
+import { prepareModel } from '../../src/models/runtime/prepareModel.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { stepsFor } from '../../src/evaluate/plan.ts'
 import { readStoredEvaluations } from '../../src/results/store.ts'
@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const dataset = () => ({ name: manifest, classes: join(folder, 'classes.txt') })
-const ready = async (path: string) => fetchModel(await loadModelSpec(path))
+const ready = async (path: string) => prepareModel(await loadModelSpec(path))
 
 describe('a graph made elsewhere', () => {
   const forms: Record<string, Form> = {
@@ -63,7 +63,7 @@ describe('a graph made elsewhere', () => {
     const spec = await loadModelSpec(file)
     const { samples: items } = await openDataset(dataset())
     const steps = stepsFor(spec.recipe, 'native', undefined)
-    const [features] = await extractFeatures([(await fetchModel(spec)).model], steps, items)
+    const [features] = await extractFeatures([(await prepareModel(spec)).model], steps, items)
     expect(features!.width).toBe(3)
     expect(features!.values[0]).toBeCloseTo(10 * ((220 / 255 - 0.5) / 0.5), 4)
     expect(features!.values[1]).toBeCloseTo(10 * ((20 / 255 - 0.5) / 0.5), 4)

@@ -44,7 +44,7 @@ export function command(): Command {
 
 async function run(files: readonly string[], options: ImportCommandOptions): Promise<void> {
   if (options.example !== undefined) {
-    const { pytorchScript } = await import('../../evaluate/import/example.ts')
+    const { pytorchScript } = await import('../print/pytorchScript.ts')
     process.stdout.write(pytorchScript(await openIdDataset(options), options.dataset))
     return
   }

@@ -16,7 +16,7 @@ export function command(): Command {
     .option('--json', 'everything, as JSON')
     .addHelpText('after', '\nExample:\n  geogap queue list --queue redis://10.0.0.5:6379')
     .action(async ({ queue, json }: { queue: string; json?: boolean }) => {
-      const { clusterText } = await import('../../evaluate/queue/clusterText.ts')
+      const { clusterText } = await import('../print/queue.ts')
       await atQueue(queue, async (redis, { readClusterState: clusterState }) => {
         const state = await clusterState(redis)
         process.stdout.write(json ? jsonText(state) : clusterText(state))

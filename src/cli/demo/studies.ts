@@ -15,7 +15,7 @@ import { loadHead, selectRows } from '../../models/runtime/head.ts'
 import { loadModelSpec } from '../../models/loadModelSpec.ts'
 import { recordStudy } from '../../results/studies.ts'
 import { percent } from '../../lib/table/text.ts'
-import { prepareModel } from '../../evaluate/targets.ts'
+import { prepareModel } from '../../models/runtime/prepareModel.ts'
 
 export interface DemoStudyOptions {
   /** Path of the model's description. */

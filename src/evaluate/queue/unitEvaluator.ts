@@ -6,11 +6,11 @@ import { type ResultKey } from '../../results/schema.ts'
 import { differingFields, differingFieldsText } from '../../results/store.ts'
 import {
   runDatasetEvaluation,
-  type PreparedModel,
   type DatasetEvaluation,
   planDatasetEvaluation,
 } from '../evaluateDataset.ts'
-import { openTarget, prepareModel } from '../targets.ts'
+import { type PreparedModel, prepareModel } from '../../models/runtime/prepareModel.ts'
+import { openTarget } from '../targets.ts'
 import { type RunPlan } from './plan.ts'
 import { type EvaluateUnit } from './queueWorker.ts'
 

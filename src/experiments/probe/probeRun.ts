@@ -6,7 +6,7 @@ import { checkClasses } from '../../evaluate/targets.ts'
 import { type Predictions } from '../../results/predictions.ts'
 import { runShards } from '../../evaluate/workers/pool.ts'
 import { loadModelSpec } from '../../models/loadModelSpec.ts'
-import { fetchModel } from '../../models/runtime/fetchModel.ts'
+import { prepareModel } from '../../models/runtime/prepareModel.ts'
 import { type LocalModel, withWeights } from '../../models/spec.ts'
 import { toZeroShotModel } from '../../models/runtime/zeroShotModel.ts'
 import { stepsFor } from '../../evaluate/plan.ts'
@@ -76,11 +76,11 @@ export async function withProbeTarget<T>(
     ...(zeroShot && spec.labels === undefined && { labels: 'original' }),
   })
   checkClasses(model, dataset)
-  const readied = await fetchModel(model)
+  const prepared = await prepareModel(model)
   return withTempDir(async heads => {
     const ready = zeroShot
-      ? await toZeroShotModel(model, readied, dataset.classes, prompts, heads)
-      : readied.model
+      ? await toZeroShotModel(prepared, { classNames: dataset.classes, prompts, heads })
+      : prepared.model
     const items = dataset.samples.filter(({ labels }) => labels.length > 0)
     return work({
       ...{

@@ -41,6 +41,10 @@ export interface ZeroShotTask {
   embeddingsFile?: string
 }
 
+/** Returns the hash of prompts and class names that a result's key has. */
+export const hashPrompts = ({ templates, classNames }: ZeroShotTask): string =>
+  sha256(JSON.stringify([templates, classNames]), 16)
+
 export interface LoadModelOptions extends Omit<SessionOptions, 'folder'>, Engine {
   /** Called between batches of prompts: a sign of life, for a thousand classes in 80 prompts take minutes. */
   onBatch?: () => void

@@ -6,22 +6,24 @@ import { promptTemplates } from './prompts.ts'
 import { classEmbeddingsFile } from './zeroShotHead.ts'
 import { findArchitecture } from '../architectures.ts'
 import { eitherHubFile } from '../../lib/hub/hub.ts'
-import { type FetchedModel } from './fetchModel.ts'
+import { type PreparedModel } from './prepareModel.ts'
 import { type ModelSpec, type LocalModel } from '../spec.ts'
 
 /** A hub repository with CLIP's own vocabulary, for repositories that have none. */
 const clipVocabulary = 'openai/clip-vit-base-patch32'
 
-/**
- * An encoder of images and texts with the class names that it is to tell apart. `heads` is the folder that keeps class
- * embeddings.
- */
+export interface ZeroShotOptions {
+  classNames: readonly string[]
+  /** A named list of prompts, or a file of templates. */
+  prompts: string
+  /** Folder that keeps class embeddings. */
+  heads: string
+}
+
+/** Returns an encoder of images and texts as a classifier over class names. */
 export async function toZeroShotModel(
-  spec: ModelSpec,
-  { model, hashes }: FetchedModel,
-  classNames: readonly string[],
-  prompts: string,
-  heads: string,
+  { spec, model, hashes }: PreparedModel,
+  { classNames, prompts, heads }: ZeroShotOptions,
 ): Promise<LocalModel> {
   const encoder = findArchitecture(spec.architecture)
   if (encoder.kind !== 'dual')

@@ -7,7 +7,7 @@ import { type Dataset } from '../../../src/datasets/dataset.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
 import { readTable } from '../../../src/datasets/tables.ts'
 import { readAccuracies } from '../../../src/evaluate/import/accuracies.ts'
-import { pytorchScript } from '../../../src/evaluate/import/example.ts'
+import { pytorchScript } from '../../../src/cli/print/pytorchScript.ts'
 import { writeManifest } from '../../../src/evaluate/import/manifest.ts'
 import {
   importPredictions,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { resolveModel } from '../../../src/models/catalog.ts'
-import { fetchModel } from '../../../src/models/runtime/fetchModel.ts'
+import { prepareModel } from '../../../src/models/runtime/prepareModel.ts'
 import { type WeightSource } from '../../../src/models/spec.ts'
 import { listen, repo, startHub, stop, textContent } from '../../lib/hub/fakeHub.ts'
 
@@ -28,17 +28,17 @@ it('takes the file that older repositories have where the usual one is absent', 
   try {
     vi.stubEnv('HF_ENDPOINT', hub.endpoint)
     const source = { from: 'hub', repo, file: 'model.safetensors' } as const
-    const { model, bytes } = await fetchModel(
+    const { model, bytes } = await prepareModel(
       withWeights({ ...source, otherwise: 'pytorch_model.bin' }),
     )
     expect(await readFile(model.files[0]!, 'utf8')).toBe('old weights')
     expect(bytes).toBe(11)
-    await expect(fetchModel(withWeights(source))).rejects.toThrow('model.safetensors')
+    await expect(prepareModel(withWeights(source))).rejects.toThrow('model.safetensors')
     const again = withWeights({ ...source, otherwise: 'pytorch_model.bin' })
     vi.stubEnv('HF_HUB_OFFLINE', '1')
-    expect((await fetchModel(again)).model).toEqual(model)
+    expect((await prepareModel(again)).model).toEqual(model)
     await rm(join(home, 'hub'), { recursive: true })
-    await expect(fetchModel(again)).rejects.toThrow(
+    await expect(prepareModel(again)).rejects.toThrow(
       /^HF_HUB_OFFLINE is set and model\.safetensors of/,
     )
   } finally {
@@ -51,7 +51,7 @@ it('downloads every file of a model that has several', async () => {
   const origin = await listen(server)
   try {
     const files = [{ url: `${origin}/backbone.pth` }, { url: `${origin}/head.pth` }]
-    const { model } = await fetchModel(
+    const { model } = await prepareModel(
       withWeights({ from: 'url', files, page: 'https://example.org' }),
     )
     const texts = await Promise.all(model.files.map(file => readFile(file, 'utf8')))
@@ -62,7 +62,7 @@ it('downloads every file of a model that has several', async () => {
 })
 
 it('says where a person gets what no program can download', async () => {
-  await expect(fetchModel(resolveModel('resnet50cutmix'))).rejects.toThrow(
+  await expect(prepareModel(resolveModel('resnet50cutmix'))).rejects.toThrow(
     /get model_best\.pth\.tar from https:\/\/www\.dropbox\.com\/\S+ and give it with --weights FILE/,
   )
 })

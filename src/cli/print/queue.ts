@@ -1,4 +1,4 @@
-import type { ClusterState, RunState, WorkerState } from './queue.ts'
+import type { ClusterState, RunState, WorkerState } from '../../evaluate/queue/queue.ts'
 import { type TableColumn, formatTable } from '../../lib/table/columns.ts'
 import { durationText, stripControlCharacters } from '../../lib/table/text.ts'
 

@@ -4,6 +4,7 @@ import { GeogapError, quoteForMessage } from '../../lib/errors.ts'
 import { orIfMissing } from '../../lib/files.ts'
 import { localFile } from '../../lib/storage/localFile.ts'
 import { downloadUrl } from '../../lib/hub/download.ts'
+import { modelCost } from '../cost.ts'
 import { loadHead } from './head.ts'
 import { eitherHubFile, type HubSource } from '../../lib/hub/hub.ts'
 import { fetchHubGraph } from '../onnx/hubGraph.ts'
@@ -12,19 +13,24 @@ import { hashFile } from '../../lib/hub/hashFile.ts'
 import { type DownloadProgress } from '../../lib/hub/transfer.ts'
 import { type ModelSpec, type TrainedHead, type LocalModel, type WeightSource } from '../spec.ts'
 
-export interface FetchedModel {
+/** A model whose weights are on this machine and hashed, with its cost. */
+export interface PreparedModel {
+  spec: ModelSpec
+  /** The part that worker processes are given. */
   model: LocalModel
   /** SHA-256 of every weight file; of a graph made elsewhere also how it is used. */
   hashes: string[]
   /** Bytes of all weight files. */
   bytes: number
+  /** For one image. */
+  multiplyAdds: number
 }
 
 /** Puts a model's weights on this machine and hashes them. */
-export async function fetchModel(
+export async function prepareModel(
   spec: ModelSpec,
   progress?: DownloadProgress,
-): Promise<FetchedModel> {
+): Promise<PreparedModel> {
   const given = await weightFiles(spec, progress)
   const admitted = spec.graph && (await bindGraphUse(spec, spec.graph, given[0]!))
   const files = admitted?.files ?? given
@@ -54,8 +60,15 @@ export async function fetchModel(
     ...(head && { headFile: head.file }),
   }
   if (head) hashes.push(await admitHead(spec, head, hashes))
-  return { model, hashes, bytes }
+  return { spec, model, hashes, bytes, multiplyAdds: multiplyAddsOf(spec, bytes) }
 }
+
+/**
+ * Returns the multiply-adds of a model for one image. Those of a foreign graph are estimated: 200 for each float32 weight,
+ * as in a ResNet-50.
+ */
+export const multiplyAddsOf = (spec: ModelSpec, bytes: number): number =>
+  spec.graph ? 50 * bytes : modelCost(spec).multiplyAdds
 
 /** The hash of a head that fits its model. Errors: other-weights, weights-mismatch, no-head. */
 async function admitHead(
