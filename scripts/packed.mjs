@@ -71,12 +71,12 @@ function fourLines(project, node) {
   const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` }
   writeFileSync(
     join(project, 'four.js'),
-    `import { evaluate } from 'geogap'
+    `import { evaluate, writeReport } from 'geogap'
 import { wilson } from 'geogap/metrics'
 const datasets = [{ name: 'demo/world/households.csv', classes: 'demo/world/classes.txt' }]
 const run = await evaluate({ models: ['demo/models/lcnet_050.fitted_400.json'], datasets, out: process.version })
 console.table(run.accuracy({ by: 'region' }))
-await run.report('report.html')
+await writeReport(run, 'report.html')
 console.log(process.version, wilson(1, 2))
 `,
   )
@@ -90,10 +90,10 @@ console.log(process.version, wilson(1, 2))
 function types(project) {
   writeFileSync(
     join(project, 'typed.ts'),
-    `import { type Config, evaluate, type Run } from 'geogap'
+    `import { type ConfigFile, evaluate, type Run } from 'geogap'
 import { wilson } from 'geogap/metrics'
 export const ends: readonly [number, number] | null = wilson(1, 2)
-export const config: Config = { table: { by: ['region'] } }
+export const config: ConfigFile = { table: { by: ['region'] } }
 export const made: Promise<Run> = evaluate({ models: [], datasets: [] })
 // @ts-expect-error models are names or descriptions
 export const wrong = evaluate({ models: [1], datasets: [] })
