@@ -2,6 +2,7 @@
 import { memoize } from '../lib/memoize.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
 import { type AccuracyTable, accuracyTable } from '../metrics/progress.ts'
+import { sumByGroup } from '../metrics/accuracy.ts'
 import { type CountsCell, distinctFieldValues } from '../results/store.ts'
 import { type GroupAccuracyRow, type DisparityRow, countsOf, type Run } from '../results/run.ts'
 import { datasetTitle, placeColumn, type DatasetRoles, datasetRoles } from './datasetRoles.ts'
@@ -85,21 +86,13 @@ export function runView(run: Run, options: RunViewOptions = {}): RunView {
 
 function groupPairAccuracies(
   cells: readonly CountsCell[],
-  columns: readonly [string, string],
+  [row, column]: readonly [string, string],
 ): GroupPairAccuracy[] {
-  const sums = new Map<string, { row: string; column: string; n: number; hits: number }>()
-  for (const cell of cells) {
-    const [row, column] = columns.map(name =>
-      name === 'label' ? cell.label : (cell.groups[name] ?? null),
-    )
-    if (row == null || column == null) continue
-    const key = JSON.stringify([row, column])
-    const sum = sums.get(key) ?? { row: String(row), column: String(column), n: 0, hits: 0 }
-    sums.set(key, { ...sum, n: sum.n + cell.n, hits: sum.hits + cell.top1 })
-  }
-  return [...sums.values()].map(({ row, column, n, hits }) => ({
-    ...{ row, column, n },
-    accuracy: n === 0 ? null : (100 * hits) / n,
+  return sumByGroup(cells, [row, column]).groups.map(({ groups, n, top1 }) => ({
+    row: String(groups[row]),
+    column: String(groups[column]),
+    n,
+    accuracy: n === 0 ? null : (100 * top1) / n,
   }))
 }
 

@@ -1,4 +1,5 @@
 import { inputError } from '../lib/errors.ts'
+import { ownValue } from '../lib/ownValue.ts'
 import { type Interval, newcombe, wilson } from './intervals.ts'
 import { mean } from './numbers.ts'
 
@@ -94,76 +95,98 @@ function addTo(sum: CountsSum, { n, top1, top5, errors = 0 }: Counts): void {
 
 const finishSum = ({ top5, ...sum }: CountsSum) => (top5 === undefined ? sum : { ...sum, top5 })
 
-/** A cell of a counts cube: grouping columns and counts. */
+/** Counts of the images that share their group values and, if cells are split by class, their class. */
 export interface CountsRow extends Counts {
   groups: Readonly<Record<string, string | number | null>>
-  /** The class, where cells are split by it. */
+  /** The class; absent if cells are not split by class. */
   label?: string
 }
 
 type GroupValues = CountsRow['groups']
 
+/** The counts of one group. `groups` has its value in each grouping column, and `group` the values as one text. */
+export interface GroupSum extends GroupCounts {
+  groups: Readonly<Record<string, string | number>>
+}
+
 interface GroupedCounts {
-  groups: readonly GroupCounts[]
+  groups: readonly GroupSum[]
   unknown: Counts
 }
 
-/** Sums that were made already: tables, figures and tests of one report ask for the same. */
+/** Sums by cells and columns. The tables, figures and tests of one report ask for equal sums. */
 const groupingCache = new WeakMap<readonly CountsRow[], Map<string, GroupedCounts>>()
 
 /**
- * The cube added up by one column or an intersection of columns; the group's name joins the values with ` × `. Cells
- * without a value in one of the columns are left out and counted in `unknown`. `label` as a column is that of the cells that have one.
+ * Adds up cells by one column or by several. Cells without a value in one of the columns are in no group and are counted in
+ * `unknown`. The column `label` is the class of a cell. Groups are sorted by their text.
  */
 export function groupBy(cells: readonly CountsRow[], columns: readonly string[]): GroupedCounts {
   const made = groupingCache.get(cells) ?? new Map<string, GroupedCounts>()
   groupingCache.set(cells, made)
   const key = JSON.stringify(columns)
-  const grouped = made.get(key) ?? sumByGroup(cells, columns)
+  const known = made.get(key)
+  if (known) return known
+  const { groups, unknown } = sumByGroup(cells, columns)
+  const grouped = { groups: groups.sort((a, b) => (a.group < b.group ? -1 : 1)), unknown }
   made.set(key, grouped)
   return grouped
 }
 
-function addNamedSum(sums: Map<string, CountsSum>, name: string): CountsSum {
-  const sum = startSum()
-  sums.set(name, sum)
-  return sum
+interface OpenGroup {
+  values: readonly (string | number)[]
+  sum: CountsSum
 }
 
-function sumByGroup(cells: readonly CountsRow[], columns: readonly string[]): GroupedCounts {
-  const sums = new Map<string, CountsSum>()
+/** Adds up cells as `groupBy` does, with the groups in the order of their first cells. */
+export function sumByGroup(
+  cells: readonly CountsRow[],
+  columns: readonly string[],
+): { groups: GroupSum[]; unknown: Counts } {
+  const open = new Map<string, OpenGroup>()
   const unknown = startSum()
-  const nameOf = groupNamer(columns)
-  for (const cell of cells) {
-    const name = nameOf(cell)
-    const sum = name === null ? unknown : sums.get(name)
-    if (sum) addTo(sum, cell)
-    else addTo(addNamedSum(sums, name!), cell)
-  }
-  const groups = [...sums].map(([group, sum]) => ({ group, ...finishSum(sum) }))
-  return {
-    groups: groups.sort((a, b) => (a.group < b.group ? -1 : 1)),
-    unknown: finishSum(unknown),
-  }
+  const findSum = groupFinder(columns, open)
+  for (const cell of cells) addTo(findSum(cell)?.sum ?? unknown, cell)
+  const groups = [...open.values()].map(({ values, sum }) => ({
+    group: values.join(' × '),
+    groups: Object.fromEntries(columns.map((column, i) => [column, values[i]!])),
+    ...finishSum(sum),
+  }))
+  return { groups, unknown: finishSum(unknown) }
 }
 
-/** Names are made once for cells that share their values; classes are too many to share. */
-function groupNamer(columns: readonly string[]): (cell: CountsRow) => string | null {
-  const byLabel = columns.includes('label')
-  const known = new Map<GroupValues, string | null>()
-  const make = ({ groups, label }: CountsRow): string | null => {
-    const values = columns.map(
-      column => groups[column] ?? (column === 'label' ? label : null) ?? null,
-    )
-    return values.includes(null) ? null : values.join(' × ')
+/** Returns what finds the group of a cell, and opens it in `open`; null for a cell without a value in one of the columns. */
+function groupFinder(
+  columns: readonly string[],
+  open: Map<string, OpenGroup>,
+): (cell: CountsRow) => OpenGroup | null {
+  const find = (values: readonly (string | number | null)[]): OpenGroup | null => {
+    if (values.includes(null)) return null
+    const key = values.length === 1 ? String(values[0]) : JSON.stringify(values.map(String))
+    const group = open.get(key) ?? { values: values as (string | number)[], sum: startSum() }
+    open.set(key, group)
+    return group
   }
-  if (byLabel) return columns.length === 1 ? cell => cell.label ?? make(cell) : make
+  const findByValues = ({ groups, label }: CountsRow): OpenGroup | null =>
+    find(
+      columns.map(
+        column => ownValue(groups, column) ?? (column === 'label' ? label : null) ?? null,
+      ),
+    )
+  if (columns.includes('label'))
+    return columns.length > 1
+      ? findByValues
+      : cell =>
+          cell.label === undefined
+            ? findByValues(cell)
+            : (open.get(cell.label) ?? find([cell.label]))
+  const found = new Map<GroupValues, OpenGroup | null>()
   return cell => {
-    const found = known.get(cell.groups)
-    if (found !== undefined) return found
-    const name = make(cell)
-    known.set(cell.groups, name)
-    return name
+    const known = found.get(cell.groups)
+    if (known !== undefined) return known
+    const group = findByValues(cell)
+    found.set(cell.groups, group)
+    return group
   }
 }
 

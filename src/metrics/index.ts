@@ -8,6 +8,7 @@ export {
   type Accuracy,
   type Counts,
   type CountsRow,
+  type GroupSum,
 } from './accuracy.ts'
 export {
   bootstrapAccuracies,

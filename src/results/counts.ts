@@ -4,25 +4,25 @@ import { queryColumns, quoteIdentifier, parquetRows, query } from '../lib/sql.ts
 import { type CountsCell, type StoredEvaluation, shardPaths } from './store.ts'
 
 /*
- * Every table is answered from counts by class and group values. 98 models on eight benchmarks have millions of them, so
- * they are read column by column, and all models of a data set share the objects that hold their group values.
+ * Every table is made from counts by class and group values. 98 models on eight benchmarks have millions of them, so they
+ * are read column by column, and all models of a data set share the objects that hold their group values.
  */
 
-/** Columns with more distinct values than this stay out of the cube and are counted from the predictions. */
+/** Columns with more distinct values have no counts; `countByColumns` counts by them from the predictions. */
 const maxColumnValues = 300
 
-/** A grouping column that is computed: its name and SQL. */
+/** A grouping column that is computed. */
 interface ComputedColumn {
   name: string
   sql: string
 }
 
-/** Entries that one query counts: a query of its own for each costs three times the time. */
+/** Evaluations counted by one query. One query for each evaluation takes three times as long. */
 const evaluationsPerQuery = 16
 
 /**
- * The cells of all entries, entry by entry. Where all of `by` are columns that some entry's cube has, or `label`, cells are split by
- * those alone, which is faster: their `label` is empty unless it is asked for.
+ * Reads the counts of all evaluations, in their order. If every name in `by` is `label` or a column of some evaluation, cells
+ * are split by those columns alone, which is faster; the `label` of such cells is empty unless `by` has it.
  */
 export async function readCounts(
   entries: readonly StoredEvaluation[],
@@ -49,11 +49,11 @@ export async function readCounts(
   return entries.flatMap(entry => cells.get(entry)!)
 }
 
-/** Entries of one kind are split alike: by the first of them. */
+/** Evaluations with equal keys are split by the same columns, which the first of them decides. */
 const columnSetKey = ({ identity, shards }: StoredEvaluation): string =>
   JSON.stringify([identity.content, shards[0]!.columns])
 
-/** SQL of a grouping column, or of one that the cube of `entries` computes; undefined where the entry has neither. */
+/** Returns the SQL of a stored or computed grouping column; undefined if the evaluation has no such column. */
 export async function groupSql(
   entry: StoredEvaluation,
   name: string,
@@ -64,7 +64,7 @@ export async function groupSql(
   return (await incomeGroupColumns(first)).find(computed => computed.name === name)?.sql
 }
 
-/** What cells are split by: `label`, a grouping column, or a computed one. */
+/** A column that cells are split by: `label`, a grouping column, or a computed one. */
 type SplitColumn = string | ComputedColumn
 
 const splitColumnName = (split: SplitColumn): string =>
@@ -76,7 +76,7 @@ const splitColumnsOf = async (entry: StoredEvaluation): Promise<SplitColumn[]> =
   ...(await incomeGroupColumns(entry)),
 ]
 
-/** Grouping columns of an entry that its cube holds. */
+/** Returns the grouping columns of an evaluation with few enough values to be counted. */
 async function groupColumnsOf(entry: StoredEvaluation): Promise<string[]> {
   const columns = entry.shards[0]!.columns
   if (columns.length === 0) return []
@@ -91,8 +91,8 @@ async function groupColumnsOf(entry: StoredEvaluation): Promise<string[]> {
 }
 
 /**
- * Quarters of the images by an `income` in numbers, as the paper has them (Q1 the highest), where the data set names no
- * `income_group` itself.
+ * Returns a computed column `income_group` with the quarters of the images by a numeric `income`, Q1 the highest as in the
+ * paper; nothing if the data set has no numeric income or names income groups itself.
  */
 async function incomeGroupColumns(entry: StoredEvaluation): Promise<ComputedColumn[]> {
   const { columns } = entry.shards[0]!
@@ -117,13 +117,13 @@ async function incomeGroupColumns(entry: StoredEvaluation): Promise<ComputedColu
   ]
 }
 
-/** Counts of one entry by `columns` and class. */
+/** Counts one evaluation by class and `columns`. */
 export const countByColumns = async (
   entry: StoredEvaluation,
   columns: readonly string[],
 ): Promise<CountsCell[]> => (await countEvaluations([entry], ['label', ...columns], new Map()))[0]!
 
-/** Counts of entries with the same columns; equal group values are one object of `shared`. */
+/** Counts evaluations that have equal columns; cells with equal group values share one object of `shared`. */
 async function countEvaluations(
   entries: readonly StoredEvaluation[],
   splits: readonly SplitColumn[],

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { type Dataset, type GroupValue, type Sample } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
 import { GeogapError } from '../lib/errors.ts'
+import { ownValue } from '../lib/ownValue.ts'
 import { jsonFileNames, storageError, orIfMissing, writeAtomically } from '../lib/files.ts'
 import { jsonText } from '../lib/table/text.ts'
 import { sha256 } from '../lib/hash.ts'
@@ -146,14 +147,16 @@ const maxColumnValues = 1000
 function groupSizes({ samples: items, columns }: Dataset): Record<string, Record<string, number>> {
   const scored = items.filter(({ labels }) => labels.length > 0)
   const count = (valueOf: (item: Sample) => GroupValue | undefined): Record<string, number> => {
-    const counts: Record<string, number> = {}
+    const counts = new Map<string, number>()
     for (const item of scored) {
       const value = valueOf(item)
-      if (value != null) counts[String(value)] = (counts[String(value)] ?? 0) + 1
+      if (value != null) counts.set(String(value), (counts.get(String(value)) ?? 0) + 1)
     }
-    return counts
+    return Object.fromEntries(counts)
   }
-  const byColumn = columns.map(column => [column, count(({ groups }) => groups[column])] as const)
+  const byColumn = columns.map(
+    column => [column, count(({ groups }) => ownValue(groups, column))] as const,
+  )
   const few = byColumn.filter(([, counts]) => Object.keys(counts).length <= maxColumnValues)
   return {
     all: { all: scored.length },

@@ -1,4 +1,5 @@
 import { inputError, nearestNames } from '../lib/errors.ts'
+import { ownValue } from '../lib/ownValue.ts'
 import { accuracy, type Counts, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { finiteInterval } from '../metrics/anytime.ts'
 import { disparity, type Disparity, pairDifference } from '../metrics/disparity.ts'
@@ -18,7 +19,9 @@ import { readStudies, type StudyValues } from './studies.ts'
 
 /** The accuracy of one model in one group of a data set. */
 export interface GroupAccuracyRow extends EvaluationId {
-  /** The values of the grouping columns; `all` alone without any. */
+  /** The value in each grouping column; empty without any. */
+  groups: Readonly<Record<string, string | number>>
+  /** The values as one text; `all` without grouping columns. */
   group: string
   n: number
   errors: number
@@ -64,47 +67,62 @@ export interface Run {
 }
 
 /**
- * Opens the results at `place`, a folder or a store: for every model, data set and preprocessing those that were asked for last, complete or not;
- * `exclude` is a slice.csv whose images are left out. Who asks by the columns `by` alone opens it faster by naming them.
+ * Opens the results at `place`, a folder or a bucket: for every model, data set and preprocessing the newest evaluation that
+ * was asked for, complete or not. Images listed in the file `exclude`, a slice.csv, are left out.
+ *
+ * @example
+ * const run = await openRun('results')
+ * console.table(run.accuracy({ by: 'region' }))
  */
-export async function openRun(
+export const openRun = async (place: string, exclude?: string): Promise<Run> =>
+  createRun(await readStoredRun(place, { exclude }))
+
+/**
+ * Opens a run of which only the counts by `columns` are read, which is faster. Questions by another column are errors
+ * (columns-not-read).
+ */
+export const openRunByColumns = async (
   place: string,
-  exclude?: string,
-  by?: readonly string[],
-): Promise<Run> {
+  options: { columns: readonly string[]; exclude: string | undefined },
+): Promise<Run> => createRun(await readStoredRun(place, options), options.columns)
+
+type StoredRun = Pick<Run, 'dir' | 'entries' | 'datasets' | 'failures' | 'cells'> &
+  Partial<Pick<Run, 'studies' | 'estimates'>>
+
+async function readStoredRun(
+  place: string,
+  { exclude, columns }: { exclude: string | undefined; columns?: readonly string[] },
+): Promise<StoredRun> {
   const dir = await pullResults(place)
   const entries = await readCurrentEvaluations(dir, exclude)
-  const [datasets, failures, cells] = [
-    await readDatasetRecords(dir),
-    await readFailures(dir),
-    await readCounts(entries, by),
-  ]
-  const estimates = await readEstimates(dir, entries)
-  return createRun({
+  return {
     dir,
     entries,
-    datasets,
-    failures,
-    cells,
-    estimates,
+    datasets: await readDatasetRecords(dir),
+    failures: await readFailures(dir),
+    cells: await readCounts(entries, columns),
+    estimates: await readEstimates(dir, entries),
     studies: await readStudies(dir),
-  })
+  }
 }
 
-/** Answers from counts that are already in memory. */
-export function createRun(
-  stored: Pick<Run, 'dir' | 'entries' | 'datasets' | 'failures' | 'cells'> &
-    Partial<Pick<Run, 'studies' | 'estimates'>>,
-): Run {
+/** Creates a run from counts in memory; `columnsRead` names the columns of the counts if they were not read by all. */
+export function createRun(stored: StoredRun, columnsRead?: readonly string[]): Run {
   const columns = [...new Set(stored.entries.flatMap(entry => entry.shards[0]!.columns))]
   const run: Run = {
     studies: new Map(),
     estimates: [],
     ...stored,
     columns,
-    accuracy: ({ by = [], ...only } = {}) =>
-      accuracyRows(run, typeof by === 'string' ? [by] : by, only),
-    disparity: ({ by = 'region', minN = 30, ...only } = {}) => disparityRows(run, by, minN, only),
+    accuracy: ({ by = [], ...only } = {}) => {
+      const asked = typeof by === 'string' ? [by] : by
+      for (const column of asked) checkColumn(run, column, columnsRead)
+      return accuracyRows(run, asked, only)
+    },
+    disparity: ({ by = 'region', minN = 30, ...only } = {}) => {
+      checkColumn(run, by, columnsRead)
+      return disparityRows(run, { by, minN, only })
+    },
   }
   return run
 }
@@ -165,24 +183,21 @@ function accuracyRows(
   by: readonly string[],
   only: Partial<EvaluationId>,
 ): GroupAccuracyRow[] {
-  for (const column of by) checkColumn(run, column)
   return countsByEvaluation(run)
     .filter(isOfEvaluation(only))
     .flatMap(({ model, dataset, preprocessing, cells }) => {
       const name = { model, dataset, preprocessing }
       const sizes = partialGroupSizes(run, name)
-      if (by.length === 0)
-        return [
-          { ...name, group: 'all', ...accuracyValues(sumCounts(cells), sizes?.['all']?.['all']) },
-        ]
-      if (
-        !by.every(column => column === 'label' || cells.some(cell => cell.groups[column] != null))
-      )
-        return []
-      const sizesBy = by.length === 1 ? sizes?.[by[0]!] : undefined
-      return groupBy(cells, by).groups.map(({ group, ...counts }) => ({
-        ...{ ...name, group },
-        ...accuracyValues(counts, sizesBy?.[group]),
+      if (by.length === 0) {
+        const values = accuracyValues(sumCounts(cells), sizes?.['all']?.['all'])
+        return [{ ...name, groups: {}, group: 'all', ...values }]
+      }
+      const sizesBy = (by.length === 1 && sizes && ownValue(sizes, by[0]!)) || {}
+      return groupBy(cells, by).groups.map(({ group, groups, ...counts }) => ({
+        ...name,
+        groups,
+        group,
+        ...accuracyValues(counts, ownValue(sizesBy, group)),
       }))
     })
 }
@@ -198,7 +213,7 @@ function partialGroupSizes(run: Run, slot: EvaluationId): DatasetRecord['sizes']
 function accuracyValues(
   counts: Counts,
   size?: number,
-): Omit<GroupAccuracyRow, keyof EvaluationId | 'group'> {
+): Omit<GroupAccuracyRow, keyof EvaluationId | 'group' | 'groups'> {
   const { n, errors, top1, top5, interval } = accuracy(counts)
   const [low, high] = (size === undefined
     ? interval
@@ -208,11 +223,8 @@ function accuracyValues(
 
 function disparityRows(
   run: Run,
-  by: string,
-  minN: number,
-  only: Partial<EvaluationId>,
+  { by, minN, only }: { by: string; minN: number; only: Partial<EvaluationId> },
 ): DisparityRow[] {
-  checkColumn(run, by)
   return countsByEvaluation(run)
     .filter(isOfEvaluation(only))
     .flatMap(({ model, dataset, preprocessing, cells }) => {
@@ -220,7 +232,10 @@ function disparityRows(
       if (groups.length === 0) return []
       const difference = pairDifference(groups.filter(({ n }) => n >= minN))
       return {
-        ...{ model, dataset, preprocessing, by },
+        model,
+        dataset,
+        preprocessing,
+        by,
         ...disparity(groups, minN),
         europeMinusAfrica: difference.value,
         europeMinusAfricaInterval: difference.interval,
@@ -228,7 +243,12 @@ function disparityRows(
     })
 }
 
-function checkColumn(run: Run, column: string): void {
+function checkColumn(run: Run, column: string, columnsRead: readonly string[] = [column]): void {
+  if (!columnsRead.includes(column))
+    throw inputError(
+      'columns-not-read',
+      `no counts by ${column}: the run was opened by ${columnsRead.join(', ') || 'no column'} alone`,
+    )
   const held = [
     ...new Set(countsByEvaluation(run).flatMap(({ cells }) => Object.keys(cells[0]!.groups))),
   ]

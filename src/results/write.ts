@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { type GroupValue, type Sample } from '../datasets/dataset.ts'
 import { currentMachine } from '../lib/machine.ts'
+import { ownValue } from '../lib/ownValue.ts'
 import { type Storage } from '../lib/storage/storage.ts'
 import { type Predictions } from './predictions.ts'
 import { topCount } from './score.ts'
@@ -156,7 +157,7 @@ function shardColumns(
 }
 
 const groupValues = (items: readonly Sample[], name: string): GroupValue[] =>
-  items.map(({ groups }) => groups[name] ?? null)
+  items.map(({ groups }) => ownValue(groups, name) ?? null)
 
 const numericColumnsCache = new WeakMap<readonly Sample[], ReadonlySet<string>>()
 

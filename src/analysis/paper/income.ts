@@ -68,24 +68,18 @@ export async function incomeRows(
       one('disparity', 'points', { ...difference, note: reason }),
     ]
   })
-  const place = {
-    table: '8',
-    set: model,
-    row: 'all',
-    quantity: 'disparity at equal income',
-    unit: 'points',
-  }
-  rows.push(
-    compareWithPaper(
-      place,
-      { ...found.controlled, n: 1, note: lacking ?? found.controlled.reason },
-      null,
-    ),
-  )
-  return { rows, notes: [note] }
+  const overall = { ...found.controlled, n: 1, note: lacking ?? found.controlled.reason }
+  return { rows: [...rows, controlledRow(model, overall)], notes: [note] }
 }
 
-/** By the data set's own income groups where it has them (the paper's bounds), else by quartiles of its incomes. */
+const controlledRow = (set: string, measured: MeasuredValue): PaperComparison =>
+  compareWithPaper(
+    { table: '8', set, row: 'all', quantity: 'disparity at equal income', unit: 'points' },
+    measured,
+    null,
+  )
+
+/** Counts by the data set's own income groups (the paper's bounds); without any, by quartiles of its incomes. */
 async function incomeCounts(
   evidence: PaperView,
   model: string,
@@ -96,10 +90,12 @@ async function incomeCounts(
     return quartileCounts(entry)
   const scheme = incomeScheme('dollarstreet-paper-1')
   const { groups } = groupBy(evidence.cellsOf(incomeBenchmark, model), ['income_group', 'region'])
-  const counts = groups.map(({ group, n, top1 }) => {
-    const [income, region] = group.split(' × ') as [string, string]
-    return { income, group: region, n, top1 }
-  })
+  const counts = groups.map(({ groups: { income_group: income, region }, n, top1 }) => ({
+    income: String(income),
+    group: String(region),
+    n,
+    top1,
+  }))
   const bounds = `bounds ${scheme.bounds.join(', ')} ${scheme.unit}`
   return {
     counts,

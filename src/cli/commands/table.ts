@@ -88,7 +88,7 @@ async function tablesOf(dir: string, options: TableCommandOptions, one: boolean)
     const { publishedTable } = await import('../../analysis/paper/publishedTable.ts')
     return [publishedTable({ seed, draws })]
   }
-  const { openRun } = await import('../../results/run.ts')
+  const { openRun, openRunByColumns } = await import('../../results/run.ts')
   const { groupAccuracyTable, importedTable, inferenceTable } =
     await import('../../report/page/resultTables.ts')
   const { estimateTable } = await import('../../report/page/estimateTable.ts')
@@ -106,11 +106,11 @@ async function tablesOf(dir: string, options: TableCommandOptions, one: boolean)
     ]
   }
   const { readImportedAccuracies } = await import('../../results/importedAccuracies.ts')
-  const stored = await openRun(dir, options.exclude, plugin === undefined ? by : undefined)
   if (plugin !== undefined) {
     const { readPluginTable } = await import('../../analysis/plugin.ts')
-    return [await readPluginTable(plugin, stored)]
+    return [await readPluginTable(plugin, await openRun(dir, options.exclude))]
   }
+  const stored = await openRunByColumns(dir, { columns: by, exclude: options.exclude })
   if (disparity && by.length !== 1)
     throw inputError('bad-option', `--disparity takes one column after --by, not ${by.length}`)
   const wanted = by.length === 1 && (disparity || !one)
