@@ -34,14 +34,15 @@ const filesOf = (folder: string, names: readonly string[]): string[] =>
         ),
   )
 
-/** Builds what changed since the last time; types are not looked at. */
+/** Builds the files that changed since the last time, without looking at types. `.build/check/` belongs to scripts/check.mjs. */
 export default async function build(): Promise<void> {
   mkdirSync(target, { recursive: true })
   const names = filesOf(root, ['package.json', 'experiments', 'src', 'test']).filter(
     name => wanted.test(name) && !unwanted.test(name),
   )
   const kept = new Set(names.map(builtPath))
-  for (const name of filesOf(target, readdirSync(target)))
+  const present = readdirSync(target).filter(name => name !== 'check')
+  for (const name of filesOf(target, present))
     if (!kept.has(join(target, name))) rmSync(join(target, name))
   for (const name of names) if (isOlder(builtPath(name), join(root, name))) await buildFile(name)
 }

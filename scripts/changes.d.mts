@@ -1,0 +1,2 @@
+export function changedFiles(ref?: string): string[]
+export function affectedTests(changed: readonly string[]): string[]
