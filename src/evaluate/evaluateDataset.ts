@@ -118,6 +118,26 @@ export async function planDatasetEvaluation(
   }
 }
 
+/**
+ * Plans the features of one model on a data set. Nothing is scored, so the model may have other classes than the data set, or
+ * none. To be run with `keep: 'features'`.
+ */
+export function planFeatureEvaluation(
+  opened: Dataset,
+  prepared: PreparedModel,
+  options: EvaluationSettings,
+): DatasetEvaluation {
+  const { model, hashes, bytes, spec, multiplyAdds } = prepared
+  const mode = options.preprocessing ?? 'native'
+  const dataset = shuffleWithinRegions(opened)
+  const steps = stepsFor(spec.recipe, mode, dataset.imageFixes)
+  const identity: ResultKey = {
+    ...resultKeyOf(model, hashes, dataset, mode, describeSteps(steps), options),
+    source: 'features',
+  }
+  return { dataset, models: [{ model, bytes, multiplyAdds, steps, identity }] }
+}
+
 /** Does the work as far as it is not done; gives the models that could not be loaded. */
 export async function runDatasetEvaluation(
   { dataset, models, part }: DatasetEvaluation,
@@ -139,7 +159,8 @@ export async function runDatasetEvaluation(
       missing: part ? intersectRanges(missing, part.spans) : missing,
     })
   }
-  const jobs = planJobs(tasks, dataset.choices, {
+  const isScored = models.every(({ identity }) => identity.source !== 'features')
+  const jobs = planJobs(tasks, isScored ? dataset.choices : 'none', {
     cores: availableParallelism(),
     memoryBytes: Math.min(freemem(), process.constrainedMemory() || Infinity),
     ...nonDefaultEngine(options),
@@ -187,7 +208,7 @@ const imagesPerLook = (dataset: Dataset): number =>
   )
 
 /** Tells `onProgress` that the job begins, and by the function that it gives of every batch. */
-export function startProgress(
+function startProgress(
   { group, shards, processes, cost }: EvaluationJob,
   dataset: Dataset,
   onProgress: EvaluationSettings['onProgress'],

@@ -5,7 +5,9 @@
 import { open } from 'node:fs/promises'
 import { npyHeader } from '../lib/archive/npy.ts'
 import { GeogapError, inputError } from '../lib/errors.ts'
-import { readFully, writeAtomically, writeFully } from '../lib/files.ts'
+import { readFully } from '../lib/files.ts'
+import { widenHalf } from '../lib/tensors/tensors.ts'
+import { type FeatureMatrix } from '../models/runtime/head.ts'
 
 export interface EmbeddingBlock {
   /** Position of the first row. */
@@ -80,16 +82,16 @@ export async function openNpy(file: string, encoder: string): Promise<Embeddings
   }
 }
 
-/** Writes rows as a float32 `.npy` file, whole or not at all. */
-export function writeNpy(file: string, data: Float32Array, width: number): Promise<void> {
-  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${data.length / width}, ${width}), }`
-  const header = `${text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11)}\n`
-  const start = Buffer.concat([Buffer.from('\x93NUMPY\x01\x00\0\0', 'latin1'), Buffer.from(header)])
-  start.writeUInt16LE(header.length, 8)
-  return writeAtomically(file, async handle => {
-    await writeFully(handle, start)
-    await writeFully(handle, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-  })
+/** Reads all rows of a `.npy` file as float32. Errors: bad-npy, no-embeddings. */
+export async function readNpy(file: string): Promise<FeatureMatrix> {
+  const stored = await openNpy(file, '')
+  const data = new Float32Array(stored.count * stored.width)
+  for await (const block of stored.blocks(4096))
+    data.set(
+      block.data instanceof Uint16Array ? widenHalf(block.data) : block.data,
+      block.start * stored.width,
+    )
+  return { width: stored.width, data }
 }
 
 const badNpy = (file: string, what: string): GeogapError =>

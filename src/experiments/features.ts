@@ -1,301 +1,208 @@
 /*
- * Features that were computed once and are kept: a folder with `features.json`, which says of which model and data set they
- * are, and parts `START-END.npy` (float32 [rows, width]) with `START-END.parquet` beside them: id, label, accepted classes, status
- * and groups of each row. A part is there when its Parquet file is, so an interrupted run goes on with the missing ones.
+ * Features as training and search read them: the outputs that `evaluate --keep features` stores beside its predictions. What is
+ * not stored yet is computed the same way and stored in the same form below `OUT/features`, a folder of results.
  */
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
-import { z } from 'zod'
-import { type Dataset, type GroupValue } from '../datasets/dataset.ts'
-import { parseJson } from '../lib/archive/json.ts'
-import { GeogapError, inputError } from '../lib/errors.ts'
-import { orIfMissing, writeDurably } from '../lib/files.ts'
-import { type Device } from '../lib/onnx/engine.ts'
-import { type Predictions } from '../results/predictions.ts'
-import { runShards } from '../evaluate/workers/pool.ts'
-import { type FeatureMatrix } from '../models/runtime/head.ts'
-import { widenHalf } from '../lib/tensors/tensors.ts'
-import { type EvaluationJob, modelSteps, planJobs, stepsFor } from '../evaluate/plan.ts'
-import { type IndexRange } from '../lib/ranges.ts'
-import { writeJson } from '../results/records.ts'
-import { findGaps, slug, rangeName, rangesOfFileNames } from '../results/store.ts'
-import { groupColumn } from '../results/write.ts'
+import { readdir } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { type Dataset } from '../datasets/dataset.ts'
+import { imagenetNames } from '../datasets/labels/imagenet.ts'
 import {
-  describeSteps,
-  type PreprocessingMode,
-  type PreprocessingStep,
-} from '../lib/pixels/steps.ts'
-import { startProgress, type EvaluationProgress } from '../evaluate/evaluateDataset.ts'
-import { sha256 } from '../lib/hash.ts'
-import { literalPath, parquetRows, query, textColumn, writeParquet } from '../lib/sql.ts'
+  type EvaluationProgress,
+  planFeatureEvaluation,
+  runDatasetEvaluation,
+} from '../evaluate/evaluateDataset.ts'
+import { modelSteps } from '../evaluate/plan.ts'
+import { GeogapError, inputError } from '../lib/errors.ts'
+import { type Device } from '../lib/onnx/engine.ts'
+import { parseSteps, type PreprocessingMode, type PreprocessingStep } from '../lib/pixels/steps.ts'
+import { folderStorage } from '../lib/storage/folder.ts'
+import { type FeatureMatrix } from '../models/runtime/head.ts'
 import { type PreparedModel } from '../models/runtime/prepareModel.ts'
-import { runtimeVersion } from '../lib/onnx/engine.ts'
-import { openNpy, writeNpy } from './embeddings.ts'
+import { type KeptShard, readKeptShard } from '../results/keptOutputReader.ts'
+import { readDatasetRecords, recordDataset } from '../results/records.ts'
+import { type ResultKey } from '../results/schema.ts'
+import {
+  currentEvaluations,
+  evaluationPath,
+  findGaps,
+  rangesOfFileNames,
+  readStoredEvaluation,
+  readStoredEvaluations,
+  type StoredEvaluation,
+  unfinishedRanges,
+} from '../results/store.ts'
 import { type LabelledSample } from './splits.ts'
 
-const descriptionSchema = z.object({
-  schema: z.literal(1),
-  /** The model's name in results, and the SHA-256 of its weights. */
-  model: z.string(),
-  weights: z.array(z.string()),
-  /** What was done to these images, and the model's own steps, without what only these images need or drafts. */
-  steps: z.array(z.custom<PreprocessingStep>()),
-  recipe: z.array(z.custom<PreprocessingStep>()),
-  dataset: z.string(),
+/** The model and the data set that features are of. */
+export interface FeatureSetDescription {
+  model: string
+  /** SHA-256 of every weight file. */
+  weights: string[]
+  /** The steps that these images went through. */
+  steps: readonly PreprocessingStep[]
+  /** The model's own steps, without those that only these images need. */
+  recipe: readonly PreprocessingStep[]
+  dataset: string
   /** Hash of the data set's content. */
-  content: z.string(),
-  images: z.number().int(),
-  classes: z.union([z.literal('imagenet-1k'), z.array(z.string())]),
-  choices: z.union([z.literal('all'), z.array(z.number().int())]),
-  notes: z.array(z.string()),
-})
+  content: string
+  classes: 'imagenet-1k' | readonly string[]
+  choices: Dataset['choices']
+  notes: readonly string[]
+}
 
-export type FeatureSetDescription = z.infer<typeof descriptionSchema>
-
-/** Features of a data set's images. */
+/** The features of one model for all images of a data set. */
 export interface FeatureSet {
   description: FeatureSetDescription
-  /** The file of the classifier that training starts from, where it can be kept beside the features. */
+  /** File for the classifier that training starts from; absent beside the predictions of an evaluation. */
   headFile?: string
+  /** In the order of their ids, so that training does not depend on how the features were stored. */
   samples: LabelledSample[]
-  /** `ok`, or the code of the error that the image met; rows of others are zero. */
+  /** `ok`, or the code of the error that the image met; the rows of such images are zero. */
   status: string[]
   features: FeatureMatrix
 }
 
 export interface FeatureSetOptions {
-  /** Features go below `out/features`. */
+  /** Folder of results; features that are not stored in it are computed and stored below `out/features`. */
   out: string
   preprocessing?: PreprocessingMode
   device?: Device
   onProgress?: (progress: EvaluationProgress) => void
 }
 
-export const featureSetFileName = 'features.json'
-
-/** The features of a model on a data set: read where they are kept, else computed, part by part. */
+/** Returns the features of a model on a data set, and computes those that are not stored yet. */
 export async function loadOrComputeFeatures(
   model: PreparedModel,
   dataset: Dataset,
   options: FeatureSetOptions,
 ): Promise<FeatureSet> {
-  const { out, preprocessing = 'native', device } = options
-  const steps = stepsFor(model.spec.recipe, preprocessing, dataset.imageFixes)
-  const about = {
-    ...describeFeatureSet(model, dataset),
-    steps: [...steps],
-    recipe: [...modelSteps(model.spec.recipe, preprocessing)],
+  const plan = planFeatureEvaluation(dataset, model, options)
+  const { identity } = plan.models[0]!
+  let stored = await findEvaluatedFeatures(options.out, identity)
+  if (!stored) {
+    const storage = folderStorage(join(options.out, 'features'))
+    await recordDataset(storage.url, dataset)
+    const [failure] = await runDatasetEvaluation(plan, { ...options, keep: 'features' }, storage)
+    if (failure) throw new GeogapError('weights', failure.code, failure.message)
+    stored = (await readStoredEvaluation(storage, evaluationPath(identity)))!
   }
-  const folder = join(
-    out,
-    'features',
-    `${slug(about.model)}--${slug(about.dataset)}--${featureSetKey(about, device)}`,
-  )
-  const missing = findGaps({ shards: await storedRanges(folder) }, dataset.samples.length)
-  const tasks = [{ ...model, steps, missing }]
-  const machine = {
-    keep: 'features' as const,
-    cores: availableParallelism(),
-    ...(device && { device }),
-  }
-  for (const job of planJobs(tasks, 'none', machine)) {
-    await writeJson(join(folder, featureSetFileName), about)
-    await computeJob(job, dataset, folder, options.onProgress)
-  }
-  return readFeatures(folder)
+  const { description, read } = await openFeatures(stored)
+  const recipe = modelSteps(model.spec.recipe, options.preprocessing ?? 'native')
+  return { ...(await read()), description: { ...description, recipe } }
 }
 
-function describeFeatureSet(
-  { spec, hashes }: PreparedModel,
-  dataset: Dataset,
-): Omit<FeatureSetDescription, 'steps' | 'recipe'> {
-  const { name, hash, samples: items, classes, labelSpace, choices, notes = [] } = dataset
-  return {
-    schema: 1,
-    ...{
-      model: spec.name,
-      weights: hashes,
-      dataset: name,
-      content: hash,
-      images: items.length,
-      notes: [...notes],
-    },
-    classes: labelSpace === 'imagenet-1k' ? labelSpace : [...classes],
-    choices: choices === 'all' ? choices : [...choices],
-  }
+/** Finds the evaluation in `out` that has predictions and the features of all images. */
+async function findEvaluatedFeatures(
+  out: string,
+  featureKey: ResultKey,
+): Promise<StoredEvaluation | undefined> {
+  const identity = { ...featureKey }
+  delete identity.source
+  const stored = await readStoredEvaluation(folderStorage(out), evaluationPath(identity))
+  const isComplete = stored && unfinishedRanges(stored, identity.images, 'features').length === 0
+  return isComplete ? stored : undefined
 }
 
-const featureSetKey = (
-  { weights, steps, content }: FeatureSetDescription,
-  device?: Device,
-): string =>
-  sha256(
-    JSON.stringify([
-      1,
-      weights,
-      describeSteps(steps),
-      content,
-      runtimeVersion(device && { device }),
-    ]),
-    16,
-  )
-
-async function computeJob(
-  job: EvaluationJob,
-  dataset: Dataset,
-  folder: string,
-  onProgress?: (progress: EvaluationProgress) => void,
-): Promise<void> {
-  await runShards(
-    job.group,
-    job.shards.map(span => ({ span, items: dataset.samples.slice(span.start, span.end) })),
-    ({ span, items }, { outcomes }) =>
-      writeFeaturePart(folder, span, items, dataset.columns, outcomes[0]!),
-    { processes: job.processes, onImages: startProgress(job, dataset, onProgress) },
-  )
-}
-
-async function writeFeaturePart(
-  folder: string,
-  span: IndexRange,
-  items: readonly LabelledSample[],
-  columns: readonly string[],
-  { kept, status }: Predictions,
-): Promise<void> {
-  await mkdir(folder, { recursive: true })
-  const file = join(folder, rangeName(span))
-  if (kept) await writeNpy(`${file}.npy`, kept, kept.length / items.length)
-  await writeDurably(`${file}.parquet`, temporary =>
-    writeParquet(temporary, [
-      textColumn('id', items, ({ id }) => id),
-      textColumn('label', items, ({ label }) => label),
-      textColumn('labels', items, ({ labels }) => labels.join(',')),
-      textColumn('status', status, code => code),
-      ...columns.map(column => groupColumn(column, items.map(({ groups }) => groups[column] ?? null))), // prettier-ignore
-    ]),
-  )
-}
-
-const storedRanges = async (folder: string): Promise<IndexRange[]> =>
-  rangesOfFileNames(await orIfMissing(readdir(folder), []), '.parquet')
-
-/** What is kept, before its values are read. */
+/** Stored features whose values are not read yet. */
 export interface StoredFeatures {
   description: FeatureSetDescription
   read: () => Promise<FeatureSet>
 }
 
 /**
- * Features kept in `folder`.
- * @throws GeogapError `no-features` where there are none; from `read`, `bad-features` where parts are missing or no image has any.
+ * Returns all features in `folder`, which holds results or one evaluation; none where it holds neither.
+ * @throws GeogapError `old-features` for a folder that an earlier version wrote, `bad-features` where a data set's record is
+ * missing; from `read`, `bad-features` where images are missing or none could be read.
  */
-export async function openStoredFeatures(folder: string): Promise<StoredFeatures> {
-  const text = await readFile(join(folder, featureSetFileName), 'utf8').catch(() => {
+export async function openFeaturesIn(folder: string): Promise<StoredFeatures[]> {
+  const names = await readdir(folder).catch((): string[] => [])
+  if (names.includes('features.json'))
     throw inputError(
-      'no-features',
-      `no kept features in ${folder}: there is no ${featureSetFileName}`,
+      'old-features',
+      `${folder} holds features of an earlier version, which are not read any more: compute them again with --model, or with geogap evaluate --keep features`,
     )
-  })
-  const parsed = descriptionSchema.safeParse(parseJson(text))
-  if (!parsed.success) throw badFeatures(folder, `${featureSetFileName} is not of this version`)
-  const read = async (): Promise<FeatureSet> => {
-    const spans = await storedRanges(folder)
-    requireAllParts(folder, spans, parsed.data.images)
-    const read = await Promise.all(
-      spans.map(span => readFeaturePart(join(folder, rangeName(span)))),
-    )
-    return {
-      ...joinFeatureParts(parsed.data, folder, read),
-      headFile: join(folder, 'head.safetensors'),
-    }
-  }
-  return { description: parsed.data, read }
+  const evaluations = await readEvaluationsIn(resolve(folder), names)
+  const kept = evaluations.filter(({ shards }) =>
+    shards.some(({ kept }) => kept?.output === 'features'),
+  )
+  return Promise.all(currentEvaluations(kept).map(openFeatures))
 }
 
-export const readFeatures = async (folder: string): Promise<FeatureSet> =>
-  (await openStoredFeatures(folder)).read()
-
-/** @throws GeogapError `bad-features` naming the first images that no part covers */
-export function requireAllParts(
+async function readEvaluationsIn(
   folder: string,
-  shards: readonly IndexRange[],
-  images: number,
-): void {
-  const [gap] = findGaps({ shards }, images)
-  if (gap)
-    throw badFeatures(
-      folder,
-      `images ${gap.start + 1} to ${gap.end} are missing; the command that made them goes on`,
-    )
+  names: readonly string[],
+): Promise<StoredEvaluation[]> {
+  if (names.includes('predictions')) return readStoredEvaluations(folder)
+  if (rangesOfFileNames(names).length === 0) return []
+  const evaluation = await readStoredEvaluation(folderStorage(dirname(folder)), basename(folder))
+  return evaluation ? [evaluation] : []
 }
 
-export interface FeaturePart {
-  rows: StoredFeatureRow[]
-  /** 0 where no image of the part could be read. */
-  width: number
-  data: Float32Array
-}
-
-/** The parts as one, by id, so that training sees one order wherever the features come from. Errors: bad-features. */
-export function joinFeatureParts(
-  about: FeatureSetDescription,
-  folder: string,
-  read: readonly FeaturePart[],
-): FeatureSet {
-  const width = read.find(part => part.width > 0)?.width ?? 0
-  if (width === 0) throw badFeatures(folder, `no image of ${about.dataset} could be read`)
-  const all = read.flatMap(part => part.rows.map((row, at) => ({ row, part, at })))
-  all.sort((a, b) => (a.row.id < b.row.id ? -1 : 1))
-  const data = new Float32Array(all.length * width)
-  for (const [i, { part, at }] of all.entries())
-    data.set(part.data.subarray(at * width, (at + 1) * width), i * width)
-  const status = all.map(({ row }) => row.status)
+async function openFeatures(evaluation: StoredEvaluation): Promise<StoredFeatures> {
+  const { folder, identity, shards } = evaluation
+  const description = await describeFeatures(evaluation)
+  const headFile = identity.source === 'features' && { headFile: join(folder, 'head.safetensors') }
   return {
-    description: about,
-    samples: all.map(({ row }) => sampleOf(row)),
-    status,
+    description,
+    read: async () => {
+      const [gap] = findGaps({ shards }, identity.images)
+      if (gap)
+        throw badFeatures(
+          folder,
+          `images ${gap.start + 1} to ${gap.end} are missing; the command that made them goes on`,
+        )
+      const read = await Promise.all(shards.map(shard => readKeptShard(folder, shard)))
+      const joined = joinShards(read)
+      if (!joined) throw badFeatures(folder, `no image of ${identity.dataset} could be read`)
+      return { description, ...headFile, ...joined }
+    },
+  }
+}
+
+async function describeFeatures({
+  identity,
+  folder,
+}: StoredEvaluation): Promise<FeatureSetDescription> {
+  const { model, weights, dataset, content, choices } = identity
+  const record = (await readDatasetRecords(join(folder, '../..'))).get(content)
+  if (!record)
+    throw inputError('bad-features', `nothing says which classes ${dataset} in ${folder} has`)
+  const steps = parseSteps(identity.steps)
+  return {
+    model,
+    weights,
+    dataset,
+    content,
+    steps,
+    recipe: steps.filter(({ step }) => step !== 'trim' && step !== 'draft'),
+    classes: String(record.classes) === String(imagenetNames) ? 'imagenet-1k' : record.classes,
+    choices: choices === 'all' ? choices : choices.split(' ').map(Number),
+    notes: record.notes ?? [],
+  }
+}
+
+/** Joins shards to one matrix in the order of the samples' ids; undefined where no image could be read. */
+function joinShards(
+  shards: readonly KeptShard[],
+): Pick<FeatureSet, 'samples' | 'status' | 'features'> | undefined {
+  const width = shards.find(shard => shard.width > 0)?.width
+  if (width === undefined) return undefined
+  const rows = shards.flatMap(shard =>
+    shard.samples.map((sample, at) => ({
+      sample,
+      status: shard.status[at]!,
+      values: shard.values.subarray(at * width, (at + 1) * width),
+    })),
+  )
+  rows.sort((a, b) => (a.sample.id < b.sample.id ? -1 : 1))
+  const data = new Float32Array(rows.length * width)
+  for (const [i, { values }] of rows.entries()) data.set(values, i * width)
+  return {
+    samples: rows.map(({ sample }) => sample),
+    status: rows.map(({ status }) => status),
     features: { width, data },
   }
 }
 
 const badFeatures = (folder: string, what: string): GeogapError =>
   new GeogapError('data', 'bad-features', `kept features in ${folder}: ${what}`)
-
-/** `labels` are class indices with commas between. */
-export type StoredFeatureRow = Record<string, GroupValue> & {
-  id: string
-  label: string
-  labels: string
-  status: string
-}
-
-const fixedColumns = ['id', 'label', 'labels', 'status']
-
-const sampleOf = (row: StoredFeatureRow): LabelledSample => ({
-  ...{ id: row.id, label: row.label },
-  labels: row.labels === '' ? [] : row.labels.split(',').map(Number),
-  groups: Object.fromEntries(Object.entries(row).filter(([name]) => !fixedColumns.includes(name))),
-})
-
-async function readFeaturePart(file: string): Promise<FeaturePart> {
-  const rows = await query<StoredFeatureRow>(`SELECT * FROM ${parquetRows()}`, [
-    literalPath(`${file}.parquet`),
-  ])
-  const hasValues = await orIfMissing(stat(`${file}.npy`), undefined)
-  if (!hasValues) return { rows, width: 0, data: new Float32Array(0) }
-  const { width, data } = await readNpy(`${file}.npy`)
-  return { rows, width, data }
-}
-
-/** All rows of a `.npy` file as float32. Errors: bad-npy, no-embeddings. */
-export async function readNpy(file: string): Promise<FeatureMatrix> {
-  const stored = await openNpy(file, '')
-  const data = new Float32Array(stored.count * stored.width)
-  for await (const block of stored.blocks(4096))
-    data.set(
-      block.data instanceof Uint16Array ? widenHalf(block.data) : block.data,
-      block.start * stored.width,
-    )
-  return { width: stored.width, data }
-}

@@ -17,14 +17,13 @@ import { selectRows } from '../models/runtime/head.ts'
 import { loadModelSpec } from '../models/loadModelSpec.ts'
 import { recordStudy } from '../results/studies.ts'
 import { type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
-import { type Embeddings, embeddingsOf, joinEmbeddings, openNpy } from './embeddings.ts'
+import { type Embeddings, embeddingsOf, joinEmbeddings, openNpy, readNpy } from './embeddings.ts'
 import {
+  type FeatureSet,
   type FeatureSetOptions,
   loadOrComputeFeatures,
-  type FeatureSet,
-  readNpy,
+  openFeaturesIn,
 } from './features.ts'
-import { openFeaturesIn } from './evaluationFeatures.ts'
 import { type Origins, classifyOrigins, paperKs, studyValuesOfVotes } from './origins.ts'
 
 export interface OriginStudyOptions extends FeatureSetOptions {

@@ -15,8 +15,12 @@ import { loadModelSpec } from '../models/loadModelSpec.ts'
 import { type ModelSpec } from '../models/spec.ts'
 import { recordStudy } from '../results/studies.ts'
 import { slug } from '../results/store.ts'
-import { type FeatureSetOptions, loadOrComputeFeatures, type FeatureSet } from './features.ts'
-import { openFeaturesIn } from './evaluationFeatures.ts'
+import {
+  type FeatureSet,
+  type FeatureSetOptions,
+  loadOrComputeFeatures,
+  openFeaturesIn,
+} from './features.ts'
 import { type RetrainedHead, retrainHead, type RetrainOptions } from './lastLayer.ts'
 import { scorePart } from './scorePart.ts'
 import { openParts, type DatasetPart, type DatasetParts, type TrainingOptions } from './parts.ts'

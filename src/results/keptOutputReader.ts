@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import { queryColumns, literalPath, parquetRows } from '../lib/sql.ts'
+import { type GroupValue, type Sample } from '../datasets/dataset.ts'
+import { quoteIdentifier, queryColumns, literalPath, parquetRows } from '../lib/sql.ts'
 import { readKeptOutputs } from './keptOutputs.ts'
-import { noAcceptedClass } from './schema.ts'
+import { noAcceptedClass, type ShardManifest } from './schema.ts'
 import { type StoredEvaluation } from './store.ts'
 
 /** Kept outputs of one evaluation by image id. */
@@ -48,3 +49,37 @@ export async function openKeptOutputs({
 }
 
 const maxCachedShards = 8
+
+/** A whole shard of kept outputs with the samples that its rows belong to. */
+export interface KeptShard {
+  samples: Pick<Sample, 'id' | 'label' | 'labels' | 'groups'>[]
+  /** `ok` for every row with an output, else the code of the error that the image met. */
+  status: string[]
+  /** Values per row; 0 where no image of the shard could be read. */
+  width: number
+  /** float32 [samples × width] */
+  values: Float32Array
+}
+
+export async function readKeptShard(
+  folder: string,
+  { file, kept, columns }: ShardManifest,
+): Promise<KeptShard> {
+  const wanted = ['id', 'label', `array_to_string(labels, ',')`, 'status']
+  const [ids, names, accepted, codes, ...groups] = await queryColumns(
+    `SELECT ${[...wanted, ...columns.map(quoteIdentifier)].join(', ')} FROM ${parquetRows()}`,
+    [literalPath(join(folder, file))],
+  )
+  const outputs = kept && (await readKeptOutputs(join(folder, kept.file), kept.output))
+  return {
+    samples: ids!.map((id, row) => ({
+      id: String(id),
+      label: String(names![row]),
+      labels: accepted![row] === '' ? [] : String(accepted![row]).split(',').map(Number),
+      groups: Object.fromEntries(columns.map((name, i) => [name, groups[i]![row] as GroupValue])),
+    })),
+    status: codes!.map(code => (code === noAcceptedClass ? 'ok' : String(code))),
+    width: outputs?.width ?? 0,
+    values: outputs?.values ?? new Float32Array(0),
+  }
+}

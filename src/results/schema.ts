@@ -44,8 +44,11 @@ export const resultKey = z.object({
   order: z.string().optional(),
   /** Images that an analysis left out: how many, and which list said so. Never in what is stored. */
   excluded: z.string().optional(),
-  /** Present where another program made the predictions. */
-  source: z.literal('imported').optional(),
+  /**
+   * Present where rows are not this program's predictions: `imported` where another program made them, `features` where the
+   * features alone were computed and nothing was scored.
+   */
+  source: z.enum(['imported', 'features']).optional(),
 })
 /** Everything that must be equal for two predictions to be comparable. */
 export type ResultKey = z.infer<typeof resultKey>

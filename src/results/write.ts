@@ -57,7 +57,10 @@ export async function commitShard(
   const bytes = await place.put(`${folder}/${stem}.parquet`, temporary =>
     writeParquet(
       temporary,
-      shardColumns(items, columns, outcomes, numericColumns(all, columns)),
+      shardColumns(items, columns, outcomes, {
+        numeric: numericColumns(all, columns),
+        isScored: shard.identity.source !== 'features',
+      }),
       projectionSql(columns),
     ),
   )
@@ -122,12 +125,13 @@ function shardColumns(
   items: readonly Sample[],
   columns: readonly string[],
   { status, top5, probabilities, rank }: Predictions,
-  numeric: ReadonlySet<string>,
+  { numeric, isScored }: { numeric: ReadonlySet<string>; isScored: boolean },
 ): ParquetColumn[] {
-  const scored = status.map((code, i) => code === 'ok' && items[i]!.labels.length > 0)
+  const hasClass = items.map(({ labels }) => isScored && labels.length > 0)
+  const scored = status.map((code, i) => code === 'ok' && hasClass[i]!)
   const within = (k: number) => scored.map((is, i) => (is ? rank[i]! >= 1 && rank[i]! <= k : null))
   const statusOf = (code: string, i: number) =>
-    code === 'ok' && items[i]!.labels.length === 0 ? noAcceptedClass : code
+    code === 'ok' && !hasClass[i]! ? noAcceptedClass : code
   return [
     textColumn('id', items, item => item.id),
     textColumn('label', items, item => item.label),
@@ -174,11 +178,7 @@ const areNumbers = (values: readonly GroupValue[]): boolean =>
   values.every(value => value === null || typeof value === 'number') &&
   values.some(value => value !== null)
 
-export function groupColumn(
-  name: string,
-  values: readonly GroupValue[],
-  numeric = areNumbers(values),
-): ParquetColumn {
+function groupColumn(name: string, values: readonly GroupValue[], numeric: boolean): ParquetColumn {
   if (numeric) return { name, type: 'DOUBLE', values: values as readonly (number | null)[] }
   return textColumn(name, values, value => (value === null ? null : String(value)))
 }

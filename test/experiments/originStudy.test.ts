@@ -106,10 +106,10 @@ describe('placement by images', () => {
     const found = await runOriginStudy({ ...images, ks: [3, 5] })
     expect(found).toMatchObject({ references: 23, queries: 23, skipped: 1 })
     expect(Object.keys(found.votes[0]!.regions)).toEqual(['Africa', 'Europe'])
-    const kept = await readdir(file('seen/features'))
+    const kept = await readdir(file('seen/features/predictions'))
     expect(kept).toHaveLength(2)
     const reference = join(
-      file('seen/features'),
+      file('seen/features/predictions'),
       kept.find(name => name.includes('world'))!,
     )
     const mixed = runOriginStudy({ ...stored(), reference })

@@ -1,14 +1,15 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
-import { readFeatures } from '../../src/experiments/features.ts'
+import { openFeaturesIn } from '../../src/experiments/features.ts'
 import { partRequests } from '../../src/experiments/parts.ts'
 import { splitSamples } from '../../src/experiments/splits.ts'
 import { runRetraining, type RetrainingOptions } from '../../src/experiments/retraining.ts'
 import { initialWeights } from '../../src/models/initialWeights.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
+import { openRun } from '../../src/results/run.ts'
 import { readStudy } from '../../src/results/studies.ts'
 import { geogap } from '../helpers/cli.ts'
 import { writeForeign } from '../models/onnx/foreignGraph.ts'
@@ -72,9 +73,11 @@ const options = (): RetrainingOptions => ({
   minN: 1,
 })
 const keptFolder = async (): Promise<string> => {
-  const [kept] = await readdir(join(folder, 'out', 'features'))
-  return join(folder, 'out', 'features', kept!)
+  const evaluations = join(folder, 'out', 'features', 'predictions')
+  const [kept] = await readdir(evaluations)
+  return join(evaluations, kept!)
 }
+const readFeatures = async (kept: string) => (await openFeaturesIn(kept))[0]!.read()
 
 describe('retraining from images', () => {
   it('learns, records the study, and its heads give the same accuracies through the images', async () => {
@@ -120,6 +123,8 @@ describe('retraining from images', () => {
     delete rest.model
     const alone = { train: 'homes', features: [await keptFolder()], out: join(folder, 'alone') }
     const second = await runRetraining({ ...rest, ...alone })
+    const run = await openRun(join(folder, 'out', 'features'))
+    expect(run.accuracy()).toMatchObject([{ model: 'small', n: 0 }])
     expect(second.rows).toEqual(first.rows)
     expect(
       await Promise.all(second.heads.map(head => readFile(join(head, 'head.safetensors')))),
@@ -142,6 +147,9 @@ describe('retraining from images', () => {
     const named = await runRetraining(again)
     expect(named.notes).toEqual([])
     expect(named.rows).toEqual(first.rows)
+    const images = { ...options(), fractions: [1], seeds: 1, out: evaluated }
+    expect((await runRetraining(images)).rows).toEqual(first.rows)
+    expect(await readdir(evaluated)).not.toContain('features')
     const alone = { ...again }
     delete alone.model
     const [name] = await readdir(join(evaluated, 'predictions'))
@@ -156,6 +164,12 @@ describe('retraining from images', () => {
     await expect(runRetraining({ ...alone, features: [folder] })).rejects.toThrow(
       `no kept features in ${folder}`,
     )
+    const old = join(folder, 'old')
+    await mkdir(old, { recursive: true })
+    await writeFile(join(old, 'features.json'), '{}')
+    await expect(runRetraining({ ...alone, features: [old] })).rejects.toThrow(
+      `${old} holds features of an earlier version`,
+    )
     await expect(runRetraining({ ...alone, train: 'houses' })).rejects.toThrow('unknown kept data set: houses; nearest: homes') // prettier-ignore
   })
 
@@ -167,7 +181,7 @@ describe('retraining from images', () => {
     expect(seen).toEqual([])
     const kept = await keptFolder()
     const before = await readFeatures(kept)
-    const [part] = (await readdir(kept)).filter(file => file.endsWith('.parquet'))
+    const [part] = (await readdir(kept)).filter(file => file.endsWith('.json'))
     await rm(join(kept, part!))
     await expect(readFeatures(kept)).rejects.toThrow(/images 1 to \d+ are missing/)
     await run()

@@ -28,7 +28,7 @@ export function command(): Command {
     )
     .option(
       '--features <folder...>',
-      'instead of images: OUT/features/…, or results of evaluate --keep features',
+      'instead of images: OUT/features, or results of evaluate --keep features',
     )
   addTrainingOptions(retrain, {
     ...{ training: 'training data', seeds: 3, epochs: 5 },
