@@ -1,35 +1,19 @@
-/** Stored evaluations in the order of time, each under every name (`--tag`) that it was run by. */
-import { basename, resolve } from 'node:path'
-import { unknownNameError } from '../lib/errors.ts'
+/** Computes the rows of the history: stored evaluations in the order of time, each once for each set of tags (`--tag`). */
 import { accuracy, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { disparity } from '../metrics/disparity.ts'
-import { pullResults } from '../results/sync.ts'
-import { countByColumns } from '../results/counts.ts'
-import {
-  lastAskedTimes,
-  readRunRecords,
-  type RecordedRun,
-  type RunTags,
-  tagsText,
-} from '../results/runRecords.ts'
-import { type StoredEvaluation, readStoredEvaluations } from '../results/store.ts'
-
-export interface HistoryOptions {
-  /** Column of the groups. Default: region, else country. */
-  by?: string
-  /** Groups with fewer images are neither the worst group nor in the disparity. Default 30. */
-  minN?: number
-  /** A slice whose images are left out everywhere. */
-  exclude?: string
-}
+import { lastAskedTimes, type RecordedRun, type RunTags, tagsText } from '../results/runRecords.ts'
+import { type CountsCell, type StoredEvaluation } from '../results/store.ts'
 
 /** One evaluation under one set of tags; shares in 0 … 1. */
-export interface HistoryRow {
+export interface HistoryRow extends HistoryMeasures {
   /** When the run with these tags began; without tags, when the evaluation was last asked for. ISO. */
   time: string
   folder: string
   tags: RunTags
   entry: StoredEvaluation
+}
+
+interface HistoryMeasures {
   n: number
   top1: number | null
   /** 95 % Wilson interval of `top1`. */
@@ -41,41 +25,8 @@ export interface HistoryRow {
   disparity: number | null
 }
 
-/** Every stored evaluation below the folders, also those that later ones replaced, oldest first. Errors: no-results, unknown-column. */
-export async function readHistory(
-  folders: readonly string[],
-  options: HistoryOptions = {},
-): Promise<HistoryRow[]> {
-  const rows: HistoryRow[] = []
-  for (const place of folders) {
-    const dir = await pullResults(place)
-    const runs = await readRunRecords(dir)
-    for (const entry of await readHistoryEntries(dir, options.exclude)) {
-      const measured = await measureEvaluation(entry.left, options)
-      for (const { tags, time } of taggedRuns(entry.stored, runs))
-        rows.push({ time, folder: basename(resolve(place)), tags, entry: entry.left, ...measured })
-    }
-  }
-  const columns = [...new Set(rows.flatMap(({ entry }) => entry.shards[0]!.columns))]
-  if (options.by !== undefined && !columns.includes(options.by))
-    throw unknownNameError('column', options.by, columns)
-  return rows.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
-}
-
-/** Entries as they are stored, which runs asked for, and as they are without the images of a slice. */
-async function readHistoryEntries(
-  dir: string,
-  exclude: string | undefined,
-): Promise<{ stored: StoredEvaluation; left: StoredEvaluation }[]> {
-  const stored = await readStoredEvaluations(dir)
-  if (exclude === undefined) return stored.map(entry => ({ stored: entry, left: entry }))
-  const { excludeImages, readExclusion } = await import('../results/slices.ts')
-  const left = await excludeImages(stored, await readExclusion(exclude))
-  return stored.map((entry, i) => ({ stored: entry, left: left[i]! }))
-}
-
-/** When an evaluation was run, once for each different set of tags. */
-function taggedRuns(
+/** Returns when an evaluation was run, once for each different set of tags. */
+export function taggedRuns(
   { key, created }: StoredEvaluation,
   runs: readonly RecordedRun[],
 ): { tags: RunTags; time: string }[] {
@@ -90,20 +41,22 @@ function taggedRuns(
     : [{ tags: {}, time: lastAskedTimes(mine).get(key) ?? created }]
 }
 
-type HistoryMeasures = Omit<HistoryRow, 'time' | 'folder' | 'tags' | 'entry'>
-
-async function measureEvaluation(
-  entry: StoredEvaluation,
-  { by, minN = 30 }: HistoryOptions,
-): Promise<HistoryMeasures> {
-  const { columns } = entry.shards[0]!
-  const column =
-    (by === undefined ? ['region', 'country'] : [by]).find(name => columns.includes(name)) ?? null
-  const cells = await countByColumns(entry, column === null ? [] : [column])
+/** Returns accuracy, worst group and disparity from counts by `column`; without a column, accuracy alone. */
+export function historyMeasures(
+  cells: readonly CountsCell[],
+  column: string | null,
+  minN: number,
+): HistoryMeasures {
   const { n, top1, interval } = accuracy(sumCounts(cells))
-  const found = disparity(column === null ? [] : groupBy(cells, [column]).groups, minN)
+  const groups = disparity(column === null ? [] : groupBy(cells, [column]).groups, minN)
   return {
-    ...{ n, top1, low: interval?.[0] ?? null, high: interval?.[1] ?? null, by: column },
-    ...{ worst: found.worst, worstAccuracy: found.worstAccuracy, disparity: found.disparity },
+    n,
+    top1,
+    low: interval?.[0] ?? null,
+    high: interval?.[1] ?? null,
+    by: column,
+    worst: groups.worst,
+    worstAccuracy: groups.worstAccuracy,
+    disparity: groups.disparity,
   }
 }

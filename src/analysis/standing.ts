@@ -1,4 +1,4 @@
-/** Where a model stands among comparable ones of the same ImageNet accuracy. */
+/** Computes where a model stands among comparable ones of the same ImageNet accuracy. */
 import { tQuantile } from '../metrics/distributions.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { mean, sum } from '../metrics/numbers.ts'
@@ -6,10 +6,10 @@ import { fitLine } from '../metrics/regression.ts'
 
 export type HeadKind = '1K' | 'zero-shot'
 
-/** A model's measures, shares: accuracies by benchmark and region, disparities. */
+/** Accuracies of a model by benchmark and region, and its disparities; shares in 0 … 1. */
 export interface ModelMeasures {
   model: string
-  /** A head of 1,000 classes, or zero-shot: the two follow different lines and are never mixed. */
+  /** A head of 1,000 classes, or zero-shot. The two follow different lines and are not mixed. */
   kind: HeadKind
   values: ReadonlyMap<string, number>
 }
@@ -22,7 +22,7 @@ export interface MeasureStanding {
   value: number
   /** Share of the comparable models' variance that their line explains. */
   r2: number | null
-  /** What the line of the comparable models gives at this model's reference accuracy. */
+  /** Value of the comparable models' line at this model's reference accuracy. */
   expected: number | null
   /** `value` minus `expected`; for an accuracy this is the effective robustness (Taori et al. 2020). */
   residual: number | null
@@ -30,18 +30,42 @@ export interface MeasureStanding {
   interval: Interval | null
   /** Share of the comparable models whose own residual is smaller. */
   percentile: number | null
-  /** The reference accuracy lies outside the comparable models', so the line is drawn on beyond them. */
+  /** Whether the reference accuracy lies outside those of the comparable models, so that the line is extended. */
   isExtrapolated: boolean
   verdict: 'above' | 'below' | 'as expected' | null
   reason: string | null
 }
 
-/** Fewer models make no line worth a prediction. */
+/** The models that one is compared with: published facts, or measured results. */
+export interface StandingReference {
+  title: string
+  /** Benchmark of the x axis. */
+  benchmark: string
+  models: ModelMeasures[]
+  /** Whether geogap measured the models; otherwise publishers state their accuracies. */
+  isMeasured: boolean
+  notes: string[]
+}
+
+/** Where one model stands on all its measures. */
+export interface Standing {
+  model: ModelMeasures
+  against: StandingReference
+  measureStandings: MeasureStanding[]
+  /** Models and images that are left out of the run. */
+  notes: string[]
+}
+
+/** Whether a measure is a difference of accuracies and not an accuracy. */
+export const isDifferenceMeasure = (measure: string): boolean =>
+  /: (disparity|Europe −)/.test(measure)
+
+/** The smallest number of models that a line is fitted to. */
 const minFitModels = 4
 
 /**
- * Places `own` beside `others` on every measure that it has besides `reference`. Models of another kind and the model itself
- * (by name) are left out of the fit.
+ * Returns the standing of `own` among `others` on each of its measures other than `reference`. Models of another kind and the
+ * model itself (by name) are left out of the fit.
  */
 export function measureStandings(
   own: ModelMeasures,
@@ -61,7 +85,7 @@ export function measureStandings(
   })
 }
 
-/** The models of the same kind, without the model itself. */
+/** Returns the models of the same kind as `own`, without `own` (by name). */
 export const comparableModels = (
   own: ModelMeasures,
   others: readonly ModelMeasures[],

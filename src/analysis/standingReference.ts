@@ -4,18 +4,8 @@ import { placeColumn, datasetRoles } from './datasetRoles.ts'
 import { referenceBenchmark } from '../metrics/progress.ts'
 import { publishedAccuracies, publishedSources } from './paper/publishedAccuracies.ts'
 import { type Run } from '../results/run.ts'
-import { type HeadKind, type ModelMeasures } from './standing.ts'
+import { type HeadKind, type ModelMeasures, type StandingReference } from './standing.ts'
 import { openResults } from './pack.ts'
-
-export interface StandingReference {
-  title: string
-  /** Benchmark of the x axis. */
-  benchmark: string
-  models: ModelMeasures[]
-  /** Whether it was measured with geogap, or is what publishers state. */
-  isMeasured: boolean
-  notes: string[]
-}
 
 /** Errors: no-results, bad-pack, no-reference. */
 export async function readReference(against: string, minN: number): Promise<StandingReference> {

@@ -1,6 +1,5 @@
 import { inputError, unknownNameError } from '../lib/errors.ts'
-import { measureStandings } from './standing.ts'
-import { type Standing } from './standingText.ts'
+import { measureStandings, type Standing } from './standing.ts'
 import { measureModels, readReference } from './standingReference.ts'
 import { openResults } from './pack.ts'
 import { exclusionNotes } from '../results/slices.ts'

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { groupChanges } from '../../src/analysis/compare.ts'
 import { compareEvaluations } from '../../src/analysis/compareRun.ts'
-import { comparisonSentence, comparisonsText } from '../../src/analysis/compareText.ts'
+import { answersText } from '../../src/cli/print/answer.ts'
+import { comparisonAnswer, comparisonSentence } from '../../src/cli/print/compare.ts'
 import { chooseEvaluationPairs } from '../../src/analysis/evaluationPairs.ts'
 import { benjaminiHochberg, mcnemar } from '../../src/metrics/pairedTests.ts'
 import { geogap } from '../helpers/cli.ts'
@@ -110,7 +111,10 @@ describe('compare', () => {
 
   it('compares two models on the images that both have, and says which those are', async () => {
     const [sides] = await chooseEvaluationPairs(join(folder, 'both'))
-    const text = comparisonsText([await compareEvaluations(sides!, { by: ['region'] })], 'markdown')
+    const text = answersText(
+      [comparisonAnswer(await compareEvaluations(sides!, { by: ['region'] }), false)],
+      'markdown',
+    )
     expect(text).toMatch(/^\*\*overall -/)
     expect(text).toContain(
       '360 images in common; 40 images only on the first and 0 images only on the second side',
@@ -143,7 +147,7 @@ describe('compare', () => {
     const comparison = await compareEvaluations(sides!)
     expect(comparison.rows[0]).toMatchObject({ lost: 12, p: 0.5 })
     expect(comparison.households).toBe(110)
-    expect(comparisonsText([comparison], 'text')).toContain(
+    expect(answersText([comparisonAnswer(comparison, false)], 'text')).toContain(
       'p: exact sign-flip test in which the images of one household change together (110 households;',
     )
   })

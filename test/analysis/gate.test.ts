@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { judgeDisparities, judgeDrops, judgeWorst } from '../../src/analysis/gate.ts'
 import { judgeEvaluations } from '../../src/analysis/gateRun.ts'
-import { gateJunit, gateSentence, gateText } from '../../src/analysis/gateText.ts'
+import { answersText } from '../../src/cli/print/answer.ts'
+import { gateAnswer, gateJunit, gateSentence } from '../../src/cli/print/gate.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 import { geogap } from '../helpers/cli.ts'
 import { drawCountries, drawHouseholdCountries } from './gateWorld.ts'
@@ -133,7 +134,7 @@ describe('gate', () => {
     })
     expect(same.passed).toBe(true)
     expect(same.checks.every(({ verdict }) => verdict === 'holds')).toBe(true)
-    expect(gateText(same, 'markdown')).toMatch(
+    expect(answersText([gateAnswer(same)], 'markdown')).toMatch(
       /^\*\*gate passed; 7 checks: 0 broken, 7 shown to hold, 0 undecided\*\*/,
     )
   })

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { tagOption } from '../../src/cli/commands/options.ts'
-import { readHistory } from '../../src/analysis/history.ts'
-import { historyTable } from '../../src/analysis/historyText.ts'
+import { readHistory } from '../../src/analysis/historyRun.ts'
+import { answersText } from '../../src/cli/print/answer.ts'
+import { historyAnswer } from '../../src/cli/print/history.ts'
 import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { statusTable } from '../../src/cli/print/status.ts'
@@ -86,12 +87,14 @@ it('lists runs without tags by their folder, after leaving images out where aske
 
 it('names its lines by a tag', async () => {
   const rows = await readHistory([out], { minN: 1 })
-  const text = historyTable(rows, 1).text('text')
-  expect(text).toMatch(/^commit +time \(UTC\) +branch +model/)
+  const text = answersText([historyAnswer(rows, 1)], 'text')
+  expect(text).toMatch(
+    /^History of evaluations, oldest first\n\ncommit +time \(UTC\) +branch +model/,
+  )
   expect(text.split('\n').map(line => line.split(/ +/)[0])).toEqual(
     expect.arrayContaining(['aaa', 'bbb', 'ccc']),
   )
-  expect(() => historyTable(rows, 1, 'author')).toThrow('unknown tag: author; nearest: ')
+  expect(() => historyAnswer(rows, 1, 'author')).toThrow('unknown tag: author; nearest: ')
   expect(statusTable(await runStatus(out)).notes[0]).toContain(
     'evaluation (branch=main commit=aaa) of 1 results',
   )

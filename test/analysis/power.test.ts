@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { datasetPower } from '../../src/analysis/power.ts'
-import { powerText } from '../../src/analysis/powerText.ts'
+import { answersText } from '../../src/cli/print/answer.ts'
+import { powerAnswer } from '../../src/cli/print/power.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 
 const options = { accuracy: 0.7, difference: 0.05 }
@@ -50,7 +51,7 @@ it('a drop of the stated size, and of five points with the stated images, is fou
 }, 20_000)
 
 it('says in words how many groups are large enough', () => {
-  const text = powerText(datasetPower(items, ['region'], options), options, 'text')
+  const text = answersText([powerAnswer(datasetPower(items, ['region'], options), options)], 'text')
   expect(text).toMatch(
     /^A drop of 5\.0 points below the other groups would be found, with a chance of 80 %, in \d of 2 groups by region\./,
   )

@@ -7,7 +7,8 @@ import { readPack, writePack } from '../../src/analysis/pack.ts'
 import { type ModelMeasures, measureStandings } from '../../src/analysis/standing.ts'
 import { standingFigure } from '../../src/report/figures/standingFigure.ts'
 import { runStandings } from '../../src/analysis/standingRun.ts'
-import { standingsText } from '../../src/analysis/standingText.ts'
+import { answersText } from '../../src/cli/print/answer.ts'
+import { standingsAnswer } from '../../src/cli/print/standing.ts'
 import { readReference } from '../../src/analysis/standingReference.ts'
 import { tQuantile } from '../../src/metrics/distributions.ts'
 import { openRun } from '../../src/results/run.ts'
@@ -186,7 +187,7 @@ describe('runs and packs', () => {
     ])
     expect(byPack[0]!.measureStandings).toEqual(placed!.measureStandings)
     expect(placed!.measureStandings.every(({ models }) => models === 5)).toBe(true)
-    const text = standingsText([placed!], 'markdown')
+    const text = answersText([standingsAnswer([placed!])], 'markdown')
     expect(text).toContain('- homes: Africa: 48.0 %, -1.1 points')
     expect(text).toContain(
       '- homes: disparity by region: 18.0 points, +1.1 points from the trend of 5 comparable models',

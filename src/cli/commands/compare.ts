@@ -67,7 +67,8 @@ async function run(
 ): Promise<void> {
   const { chooseEvaluationPairs } = await import('../../analysis/evaluationPairs.ts')
   const { compareEvaluations } = await import('../../analysis/compareRun.ts')
-  const { comparisonSentence, comparisonsText } = await import('../../analysis/compareText.ts')
+  const { answersText } = await import('../print/answer.ts')
+  const { comparisonAnswer, comparisonSentence } = await import('../print/compare.ts')
   const { by, minN } = options
   const sides = await chooseEvaluationPairs(first, second, options.models, options.exclude)
   const comparisons = []
@@ -86,8 +87,13 @@ async function run(
     const written = await writeFlippedImages(options.flips, first, sides)
     printNote(`${written} flipped images in ${options.flips}`)
   }
-  const whole = comparisons.map(each => ({ sentence: comparisonSentence(each), ...each }))
+  const isNamed = comparisons.length > 1
   process.stdout.write(
-    options.json ? jsonText(whole) : comparisonsText(comparisons, options.format),
+    options.json
+      ? jsonText(comparisons.map(each => ({ sentence: comparisonSentence(each), ...each })))
+      : answersText(
+          comparisons.map(each => comparisonAnswer(each, isNamed)),
+          options.format,
+        ),
   )
 }

@@ -48,10 +48,14 @@ async function judge(
   { junit, format, ...options }: GateCommandOptions,
 ): Promise<void> {
   const { judgeEvaluations } = await import('../../analysis/gateRun.ts')
-  const { gateJunit, gateSentence, gateText } = await import('../../analysis/gateText.ts')
+  const { answersText } = await import('../print/answer.ts')
+  const { gateAnswer, gateJunit, gateSentence } = await import('../print/gate.ts')
   const result = await judgeEvaluations(dir, options)
-  const json = (): string => jsonText({ sentence: gateSentence(result), ...result })
-  process.stdout.write(format === 'json' ? json() : gateText(result, format))
+  process.stdout.write(
+    format === 'json'
+      ? jsonText({ sentence: gateSentence(result), ...result })
+      : answersText([gateAnswer(result)], format),
+  )
   if (junit !== undefined) {
     const { writeOutput } = await import('../../lib/files.ts')
     await writeOutput(junit, gateJunit(result))

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { type TableFormat } from '../../lib/table/columns.ts'
+import { jsonText } from '../../lib/table/text.ts'
 import {
   excludeOption,
   type ExcludeOptions,
@@ -34,10 +35,16 @@ export function command(): Command {
       '\nExamples:\n  geogap evaluate --model model.json --dataset geode --tag commit=3fa9c1 --out results\n  geogap history results',
     )
     .action(async (dirs: string[], { name, by, minN, format, exclude }: HistoryCommandOptions) => {
-      const { readHistory } = await import('../../analysis/history.ts')
-      const { historyTable } = await import('../../analysis/historyText.ts')
-      const { writeTables } = await import('../../lib/table/write.ts')
+      const { readHistory } = await import('../../analysis/historyRun.ts')
+      const { answersText } = await import('../print/answer.ts')
+      const { historyAnswer, historyTable } = await import('../print/history.ts')
+      const { tablesJson } = await import('../../lib/table/write.ts')
       const rows = await readHistory(dirs, { minN, ...withoutUndefined({ by, exclude }) })
-      await writeTables([historyTable(rows, minN, name)], format, undefined)
+      const answer = historyAnswer(rows, minN, name)
+      process.stdout.write(
+        format === 'json'
+          ? jsonText(tablesJson([historyTable(answer)]))
+          : answersText([answer], format),
+      )
     })
 }

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { inputError } from '../../lib/errors.ts'
 import { type TableFormat } from '../../lib/table/columns.ts'
-import { type Standing } from '../../analysis/standingText.ts'
+import { type Standing } from '../../analysis/standing.ts'
 import { wideWidthPx } from '../../report/figures/figure.ts'
 import {
   excludeOption,
@@ -39,9 +39,10 @@ export function command(): Command {
     )
     .action(async (run: string, { format, figure, ...options }: PlaceCommandOptions) => {
       const { runStandings } = await import('../../analysis/standingRun.ts')
-      const { standingsText } = await import('../../analysis/standingText.ts')
+      const { answersText } = await import('../print/answer.ts')
+      const { standingsAnswer } = await import('../print/standing.ts')
       const placed = await runStandings(run, options)
-      process.stdout.write(standingsText(placed, format))
+      process.stdout.write(answersText([standingsAnswer(placed)], format))
       if (figure !== undefined) await draw(placed, figure)
     })
 }

@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { inputError } from '../../lib/errors.ts'
 import { type TableFormat } from '../../lib/table/columns.ts'
 import { addDatasetOptions, type DatasetSourceOptions, datasetSpecOf } from './datasetOptions.ts'
 import { formatOption, parseList, shareOf } from './options.ts'
@@ -31,21 +30,10 @@ export function command(): Command {
     .action(async (name: string, options: PowerCommandOptions) => run(name, options))
 }
 
-async function run(name: string, { by, format, ...options }: PowerCommandOptions): Promise<void> {
-  const { openDataset } = await import('../../datasets/open.ts')
-  const { datasetPower } = await import('../../analysis/power.ts')
-  const { powerText } = await import('../../analysis/powerText.ts')
-  const dataset = await openDataset({ name, ...datasetSpecOf(options) })
-  const columns = by.filter(column => dataset.columns.includes(column))
-  if (columns.length === 0)
-    throw inputError(
-      'unknown-column',
-      `no column ${by.join(' or ')} in ${name}; there are ${dataset.columns.join(', ')}`,
-    )
-  if (options.difference === 0 || options.difference > options.accuracy)
-    throw inputError(
-      'bad-option',
-      `--difference ${options.difference} is not between 0 and --accuracy ${options.accuracy}`,
-    )
-  process.stdout.write(powerText(datasetPower(dataset.samples, columns, options), options, format))
+async function run(name: string, options: PowerCommandOptions): Promise<void> {
+  const { readDatasetPower } = await import('../../analysis/powerRun.ts')
+  const { answersText } = await import('../print/answer.ts')
+  const { powerAnswer } = await import('../print/power.ts')
+  const rows = await readDatasetPower({ name, ...datasetSpecOf(options) }, options.by, options)
+  process.stdout.write(answersText([powerAnswer(rows, options)], options.format))
 }

@@ -33,7 +33,8 @@ export function probeCommand(): Command {
 
 async function run(model: string, options: ProbeCommandOptions): Promise<void> {
   const { probeModel } = await import('../../experiments/probe/probeRun.ts')
-  const { probeText } = await import('../print/probe.ts')
+  const { probeAnswer } = await import('../print/probe.ts')
+  const { answersText } = await import('../print/answer.ts')
   const { dataset, limit, data, weights, labels, classes, map, prompts, format } = options
   const onSetting = (done: number, total: number): void => printNote(`setting ${done} of ${total}`)
   const found = await probeModel(
@@ -41,5 +42,5 @@ async function run(model: string, options: ProbeCommandOptions): Promise<void> {
     { name: dataset, limit, ...withoutUndefined({ data, labels, classes, map }) },
     { ...withoutUndefined({ weights, prompts }), ...(process.stderr.isTTY && { onSetting }) },
   )
-  process.stdout.write(probeText(found, format))
+  process.stdout.write(answersText([probeAnswer(found)], format))
 }

@@ -1,15 +1,9 @@
-import { countText, percent } from '../../lib/table/text.ts'
+import { countText, pEquation, percent, pNumber } from '../../lib/table/text.ts'
 import { describeSteps, nativeSteps, type PreprocessingConfig } from '../../lib/pixels/steps.ts'
-import {
-  type TableColumn,
-  fieldColumns,
-  type TableFormat,
-  shareColumn,
-} from '../../lib/table/columns.ts'
-import { answerText } from '../../analysis/answer.ts'
-import { pEquation, pNumber } from '../../analysis/compareText.ts'
+import { type TableColumn, fieldColumns, shareColumn } from '../../lib/table/columns.ts'
 import { bestSetting, type ProbedSetting } from '../../experiments/probe/probe.ts'
 import { type ProbeResult } from '../../experiments/probe/probeRun.ts'
+import { type Answer } from './answer.ts'
 
 /** Says which setting is far better than the declared one and by how much, or that none is. */
 export function probeSentence({ settings }: ProbeResult): string {
@@ -43,8 +37,8 @@ const columns: TableColumn<ProbedSetting>[] = [
   { name: 'steps', heading: '', value: row => describeSteps(nativeSteps(row.recipe)) },
 ]
 
-/** Returns a sentence, the table of settings and notes that define its columns; formats for programs have the table alone. */
-export function probeText(probe: ProbeResult, format: TableFormat): string {
+/** Returns the answer with a row for each setting. */
+export function probeAnswer(probe: ProbeResult): Answer<ProbedSetting> {
   const { model, dataset, images, leftOut, settings } = probe
   const best = bestSetting(settings)
   const away =
@@ -57,7 +51,7 @@ export function probeText(probe: ProbeResult, format: TableFormat): string {
     `p: exact two-sided sign test of better against worse, times the ${settings.length - 1} settings tried. Far better: p below 0.05 and log loss lower by 15 % or more.`,
     ...(best ? [`To use it, describe the model with: ${recipeJson(best.recipe)}`] : []),
   ]
-  return answerText(probeSentence(probe), [columns, settings], notes, format)
+  return { sentence: probeSentence(probe), columns, rows: settings, notes }
 }
 
 /** Returns the steps as the field `preprocessing` of a `model.json` takes them. */

@@ -21,6 +21,19 @@ export const percent = (share: number | null, digits = 1): string =>
 /** 0.00012 as `< 0.001`. */
 export const pValueText = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(3))
 
+/** 0.00012 as `< 0.001`, 0.237 as `0.24`. */
+export const pNumber = (p: number): string => (p < 0.1 ? pValueText(p) : p.toFixed(2))
+
+/** 0.00012 as `p < 0.001`, 0.237 as `p = 0.24`. */
+export const pEquation = (p: number): string =>
+  p < 0.001 ? `p ${pNumber(p)}` : `p = ${pNumber(p)}`
+
+/** A difference of shares in percentage points with its sign: 0.0314 as `+3.1`. */
+export const pointsText = (share: number): string => {
+  const text = (100 * share).toFixed(1)
+  return Number(text) > 0 ? `+${text}` : text.replace(/^-0\.0$/, '0.0')
+}
+
 export const percentRange = (low: number | null, high: number | null): string =>
   low === null || high === null ? '–' : `${percent(low)} – ${percent(high)}`
 

@@ -8,10 +8,13 @@ import {
   type PanelPoint,
 } from './linePanel.ts'
 import { mutedColor, standardColor } from './theme.ts'
-import { percent } from '../../lib/table/text.ts'
-import { pointsText } from '../../analysis/compareText.ts'
-import { comparableModels, type MeasureStanding } from '../../analysis/standing.ts'
-import { isDifferenceMeasure, type Standing } from '../../analysis/standingText.ts'
+import { percent, pointsText } from '../../lib/table/text.ts'
+import {
+  comparableModels,
+  isDifferenceMeasure,
+  type MeasureStanding,
+  type Standing,
+} from '../../analysis/standing.ts'
 import { noPackNotice } from '../../analysis/standingReference.ts'
 
 /** The model as a dot among comparable ones, a panel a measure, with the interval that one more of them is expected in. */

@@ -14,7 +14,8 @@ import {
   probeSettings,
   withProbeTarget,
 } from '../../../src/experiments/probe/probeRun.ts'
-import { probeSentence, probeText } from '../../../src/cli/print/probe.ts'
+import { answersText } from '../../../src/cli/print/answer.ts'
+import { probeAnswer, probeSentence } from '../../../src/cli/print/probe.ts'
 import {
   describeSteps,
   nativeSteps,
@@ -163,7 +164,9 @@ describe('geogap models probe', () => {
         expect(correct.settings[0]).toMatchObject({ changes: [], farBetter: false })
         const swapped = await probed({ channels: 'BGR' })
         expect(bestSetting(swapped.settings)!.changes).toEqual(['RGB channels'])
-        expect(probeText(swapped, 'text')).toContain('"mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5]}]')
+        expect(answersText([probeAnswer(swapped)], 'text')).toContain(
+          '"mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5]}]',
+        )
         const missing = await probed({ mean: [0, 0, 0], std: [1, 1, 1] })
         expect(bestSetting(missing.settings)!.changes).toEqual(['mean and std 0.5 (-1 to 1)'])
         const scale = await probed({ mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] })

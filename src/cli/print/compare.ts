@@ -1,40 +1,26 @@
-/** A comparison as a stranger reads it: one sentence, a table, and what the numbers are. */
+import {
+  type EvaluationComparison,
+  type GroupChange,
+  significanceLevel,
+} from '../../analysis/compare.ts'
 import {
   type TableColumn,
   fieldColumn,
   fieldColumns,
-  type TableFormat,
-  formatTable,
   shareColumn,
-} from '../lib/table/columns.ts'
-import { groupList, pValueText } from '../lib/table/text.ts'
-import { answerText } from './answer.ts'
-import { type EvaluationComparison, type GroupChange, significanceLevel } from './compare.ts'
-
-/** 0.0314 as `+3.1`. */
-export const pointsText = (share: number): string => {
-  const text = (100 * share).toFixed(1)
-  return Number(text) > 0 ? `+${text}` : text.replace(/^-0\.0$/, '0.0')
-}
-
-/** 0.00012 as `< 0.001`, 0.237 as `0.24`. */
-export const pNumber = (p: number): string => (p < 0.1 ? pValueText(p) : p.toFixed(2))
-
-/** 0.00012 as `p < 0.001`, 0.237 as `p = 0.24`. */
-export const pEquation = (p: number): string =>
-  p < 0.001 ? `p ${pNumber(p)}` : `p = ${pNumber(p)}`
+} from '../../lib/table/columns.ts'
+import { groupList, pEquation, pNumber, pointsText } from '../../lib/table/text.ts'
+import { type Answer } from './answer.ts'
 
 const maxSentenceGroups = 3
 
-/** `overall +0.8 points (p = 0.02); Nigeria -3.1 (p = 0.004), mostly stove` */
+/** Returns a sentence such as `overall +0.8 points (p = 0.02); Nigeria -3.1 (p = 0.004), mostly stove`. */
 export function comparisonSentence({ rows, tested }: EvaluationComparison): string {
-  const [overall] = rows.filter(({ by }) => by === 'overall')
+  const overall = rows.find(({ by }) => by === 'overall')
   if (!overall) return 'no images in common'
   const shown = rows.filter(({ by, adjusted }) => by !== 'overall' && adjusted < significanceLevel)
-  const [lost, gained] = [
-    shown.filter(({ change }) => change < 0),
-    shown.filter(({ change }) => change > 0),
-  ]
+  const lost = shown.filter(({ change }) => change < 0)
+  const gained = shown.filter(({ change }) => change > 0)
   const start = `overall ${pointsText(overall.change)} points (${pEquation(overall.p)})`
   if (shown.length === 0) return `${start}; no change beyond chance in any of ${tested} groups`
   const surest = (list: readonly GroupChange[]) =>
@@ -56,10 +42,9 @@ export function comparisonSentence({ rows, tested }: EvaluationComparison): stri
 const groupText = ({ group, change, adjusted, mostly }: GroupChange): string =>
   `${group} ${pointsText(change)} (${pEquation(adjusted)})${mostly === null ? '' : `, mostly ${mostly}`}`
 
-const comparisonTableColumns: TableColumn<
-  GroupChange & { dataset: string; preprocessing: string }
->[] = [
-  ...fieldColumns({ dataset: 'data set', preprocessing: 'preprocessing' }),
+type ComparisonRow = GroupChange & Pick<EvaluationComparison, 'dataset' | 'preprocessing'>
+
+const shownColumns: TableColumn<ComparisonRow>[] = [
   ...fieldColumns({ by: 'by', group: 'group', n: 'n' }),
   shareColumn('first', 'first %'),
   shareColumn('second', 'second %'),
@@ -86,34 +71,22 @@ const comparisonTableColumns: TableColumn<
   fieldColumn('mostly'),
 ]
 
+const columns: TableColumn<ComparisonRow>[] = [
+  ...fieldColumns({ dataset: 'data set', preprocessing: 'preprocessing' }),
+  ...shownColumns,
+]
+
 const maxShownRows = 40
 
-/** The comparisons in one of the formats; CSV, JSON and LaTeX are the table alone. */
-export function comparisonsText(
-  comparisons: readonly EvaluationComparison[],
-  format: TableFormat,
-): string {
-  if (format === 'text' || format === 'markdown')
-    return comparisons
-      .map(comparison => comparisonText(comparison, format, comparisons.length > 1))
-      .join('\n')
-  const rows = comparisons.flatMap(({ dataset, preprocessing, rows }) =>
-    rows.map(row => ({ dataset, preprocessing, ...row })),
-  )
-  return formatTable(comparisonTableColumns, rows, format)
-}
-
-function comparisonText(
+/** Returns the answer of one comparison; `isNamed` puts the data set in front of the sentence. */
+export function comparisonAnswer(
   comparison: EvaluationComparison,
-  format: TableFormat,
-  several: boolean,
-): string {
-  const { dataset, preprocessing, firstModel, secondModel, rows, minN } = comparison
-  const shown = rows.length <= maxShownRows ? rows : rows.filter(isShownGroup)
-  const hidden = rows.length - shown.length
-  const read = comparisonTableColumns.filter(
-    ({ name }) => name !== 'dataset' && name !== 'preprocessing',
-  )
+  isNamed: boolean,
+): Answer<ComparisonRow> {
+  const { dataset, preprocessing, firstModel, secondModel, minN } = comparison
+  const rows = comparison.rows.map(row => ({ dataset, preprocessing, ...row }))
+  const shownRows = rows.length <= maxShownRows ? rows : rows.filter(isShownGroup)
+  const hidden = rows.length - shownRows.length
   const notes = [
     `${dataset} (${preprocessing} preprocessing): first = ${firstModel}, second = ${secondModel}. Change is second minus first, in percentage points of top-1 accuracy on the same images; gained and lost count the images that flipped; mostly names the class with more than half of a group's net change.`,
     `p: ${significanceTestText(comparison)}; adjusted by Benjamini and Hochberg over ${comparison.tested} groups${minN > 1 ? ` of at least ${minN} images` : ''} (overall stands alone). Each interval is of its group alone.`,
@@ -125,13 +98,8 @@ function comparisonText(
       : []),
     ...comparison.notes,
   ]
-  const table = [read, shown.map(row => ({ dataset, preprocessing, ...row }))] as const
-  return answerText(
-    `${several ? `${dataset}: ` : ''}${comparisonSentence(comparison)}`,
-    table,
-    notes,
-    format,
-  )
+  const sentence = `${isNamed ? `${dataset}: ` : ''}${comparisonSentence(comparison)}`
+  return { sentence, columns, shownColumns, rows, shownRows, notes }
 }
 
 const significanceTestText = ({ households }: EvaluationComparison): string =>

@@ -1,30 +1,21 @@
 import {
+  isDifferenceMeasure,
+  type MeasureStanding,
+  type Standing,
+  type StandingReference,
+} from '../../analysis/standing.ts'
+import { noPackNotice } from '../../analysis/standingReference.ts'
+import {
   type TableColumn,
   fieldColumn,
   fieldColumns,
-  type TableFormat,
   intervalColumns,
   shareColumn,
-} from '../lib/table/columns.ts'
-import { percent } from '../lib/table/text.ts'
-import { answerText } from './answer.ts'
-import { pointsText } from './compareText.ts'
-import { type ModelMeasures, type MeasureStanding } from './standing.ts'
-import { noPackNotice, type StandingReference } from './standingReference.ts'
+} from '../../lib/table/columns.ts'
+import { percent, pointsText } from '../../lib/table/text.ts'
+import { type Answer } from './answer.ts'
 
-export interface Standing {
-  model: ModelMeasures
-  against: StandingReference
-  measureStandings: MeasureStanding[]
-  /** What of the run was left out. */
-  notes: string[]
-}
-
-/** Whether a measure is a difference of accuracies and no accuracy. */
-export const isDifferenceMeasure = (measure: string): boolean =>
-  /: (disparity|Europe −)/.test(measure)
-
-/** `imagenet-r: 45.2 %, +3.1 points from the trend of 68 comparable models, …` */
+/** Returns a sentence such as `imagenet-r: 45.2 %, +3.1 points from the trend of 68 comparable models, …`. */
 function standingSentence({ measure, value, models, ...rest }: MeasureStanding): string {
   const { residual, interval, percentile, isExtrapolated: beyond, verdict, reason } = rest
   const start = `${measure}: ${percent(value)} ${isDifferenceMeasure(measure) ? 'points' : '%'}`
@@ -42,9 +33,9 @@ function standingSentence({ measure, value, models, ...rest }: MeasureStanding):
   return `${start}, ${than}, ${judgement} (${range}); above ${percent(percentile, 0)} % of them relative to the trend${far}`
 }
 
-const standingColumns: TableColumn<
-  MeasureStanding & { model: string; against: StandingReference }
->[] = [
+type StandingRow = MeasureStanding & { model: string; against: StandingReference }
+
+const columns: TableColumn<StandingRow>[] = [
   ...fieldColumns({ model: 'model', measure: 'measure' }),
   shareColumn('value', 'value'),
   shareColumn('expected', 'expected'),
@@ -75,23 +66,20 @@ const standingColumns: TableColumn<
   },
 ]
 
-/** Text and Markdown have words, table and notes; the other formats the table alone. */
-export function standingsText(standings: readonly Standing[], format: TableFormat): string {
-  const rows = standings.flatMap(({ model, against, measureStandings: placements }) =>
-    placements.map(row => ({ model: model.model, against, ...row })),
+/** Returns the answer with a section of sentences and the rows of each model. */
+export function standingsAnswer(standings: readonly Standing[]): Answer<StandingRow> {
+  const rows = standings.flatMap(({ model, against, measureStandings }) =>
+    measureStandings.map(row => ({ model: model.model, against, ...row })),
   )
-  const bullet = format === 'markdown' ? '- ' : ''
-  const words = standings.flatMap(({ model, against, measureStandings: placements }) => [
-    `${model.model} (${percent(model.values.get(against.benchmark) ?? null)} % on ${against.benchmark}) against ${against.title}:`,
-    ...(format === 'markdown' ? [''] : []),
-    ...placements.map(placement => `${bullet}${standingSentence(placement)}`),
-    '',
-  ])
+  const sentence = standings.map(({ model, against, measureStandings }) => ({
+    heading: `${model.model} (${percent(model.values.get(against.benchmark) ?? null)} % on ${against.benchmark}) against ${against.title}:`,
+    sentences: measureStandings.map(standingSentence),
+  }))
   const notes = [
     `Values in percent, differences in percentage points. Expected: what the least-squares line of the comparable models (same kind of head) gives at this model's accuracy on ${standings[0]?.against.benchmark ?? 'the reference'}. Residual: value minus expected, for an accuracy also called effective robustness. Percentile: share of the comparable models with a smaller residual. R²: share of their variance that the line explains; where it is low, or models bend away from the line, a residual says little. A larger disparity is worse.`,
     "The prediction interval holds the measure of one more comparable model with 95 % probability, if residuals are normal; it does not contain the model's own sampling error. Several measures are shown; one in twenty falls outside by chance.",
     ...(standings[0]?.against.notes ?? []),
     ...(standings[0]?.notes ?? []),
   ]
-  return answerText(words.slice(0, -1), [standingColumns, rows], notes, format)
+  return { sentence, columns, rows, notes }
 }

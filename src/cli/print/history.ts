@@ -1,23 +1,39 @@
-import { unknownNameError } from '../lib/errors.ts'
-import { type Table, createTable } from '../lib/table/table.ts'
+import { type HistoryRow } from '../../analysis/history.ts'
+import { unknownNameError } from '../../lib/errors.ts'
 import {
   type TableColumn,
   fieldColumn,
   intervalColumns,
   shareColumn,
-} from '../lib/table/columns.ts'
-import { percent } from '../lib/table/text.ts'
-import { tally } from '../lib/tally.ts'
-import { type HistoryRow } from './history.ts'
-import { exclusionNotes } from '../results/slices.ts'
+} from '../../lib/table/columns.ts'
+import { createTable, type Table } from '../../lib/table/table.ts'
+import { percent } from '../../lib/table/text.ts'
+import { tally } from '../../lib/tally.ts'
+import { exclusionNotes } from '../../results/slices.ts'
+import { type Answer } from './answer.ts'
 
-/** The history as a table whose lines are named by the tag `name`, by default by the one that most have. Errors: unknown-tag. */
-export function historyTable(rows: readonly HistoryRow[], minN: number, name?: string): Table {
+const title = 'History of evaluations, oldest first'
+
+/** Returns the answer as a table, which JSON is written from. */
+export const historyTable = ({ columns, rows, notes }: Answer<HistoryRow>): Table =>
+  createTable({ name: 'history', title, notes }, columns, rows)
+
+/**
+ * Returns the history with its lines named by the tag `name`, by default by the tag that most lines have.
+ * Errors: unknown-tag.
+ */
+export function historyAnswer(
+  rows: readonly HistoryRow[],
+  minN: number,
+  name?: string,
+): Answer<HistoryRow> {
   const tags = tagsByUse(rows)
   if (name !== undefined && !tags.includes(name)) throw unknownNameError('tag', name, tags)
   const [first, ...others] = name === undefined ? tags : [name, ...tags.filter(tag => tag !== name)]
   const tagColumn = (tag: string): TableColumn<HistoryRow> => ({
-    ...{ name: `tag_${tag}`, heading: tag, value: row => row.tags[tag] ?? null },
+    name: `tag_${tag}`,
+    heading: tag,
+    value: row => row.tags[tag] ?? null,
   })
   const columns: TableColumn<HistoryRow>[] = [
     ...(first === undefined
@@ -33,18 +49,11 @@ export function historyTable(rows: readonly HistoryRow[], minN: number, name?: s
     ...others.map(tagColumn),
     ...measureColumns,
   ]
-  return createTable(
-    {
-      name: 'history',
-      title: 'History of evaluations, oldest first',
-      notes: historyNotes(rows, minN),
-    },
-    columns,
-    rows,
-  )
+  const notes = historyNotes(rows, minN)
+  return { sentence: title, columns, rows, notes }
 }
 
-/** The tags in use, those of most rows first. */
+/** Returns the tags in use, the most frequent first. */
 const tagsByUse = (rows: readonly HistoryRow[]): string[] =>
   [...tally(rows.flatMap(({ tags }) => Object.keys(tags)))]
     .sort((a, b) => b[1] - a[1])
@@ -96,7 +105,7 @@ function historyNotes(rows: readonly HistoryRow[], minN: number): string[] {
   ]
 }
 
-/** Data sets whose lines do not compare: other images, or other classes accepted. */
+/** Returns a note for each data set whose lines differ in images, labels or choices and so do not compare. */
 function incomparableNotes(rows: readonly HistoryRow[]): string[] {
   const names = [...new Set(rows.map(({ entry }) => entry.identity.dataset))]
   return names.flatMap(name => {

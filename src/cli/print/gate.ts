@@ -1,9 +1,9 @@
-/** A gate's judgement for people (text, Markdown) and for continuous integration (JUnit). */
-import { type TableColumn, fieldColumns, shareColumn } from '../lib/table/columns.ts'
-import { groupList, percent, stripControlCharacters } from '../lib/table/text.ts'
-import { answerText } from './answer.ts'
-import { type GateCheck, type GateLimit } from './gate.ts'
-import { type GateResult } from './gateRun.ts'
+/** A gate's result for people (text, Markdown) and for continuous integration (JUnit). */
+import { type GateCheck, type GateLimit } from '../../analysis/gate.ts'
+import { type GateResult } from '../../analysis/gateRun.ts'
+import { type TableColumn, fieldColumns, shareColumn } from '../../lib/table/columns.ts'
+import { groupList, percent, stripControlCharacters } from '../../lib/table/text.ts'
+import { type Answer } from './answer.ts'
 
 const limitTexts: Readonly<
   Record<GateLimit, { title: string; says: (check: GateCheck) => string }>
@@ -25,7 +25,7 @@ const limitTexts: Readonly<
   },
 }
 
-/** `gate failed: Nigeria (resnet50 on geode): drop of 5.2 points, at least …` */
+/** Returns a sentence such as `gate failed: Nigeria (resnet50 on geode): drop of 5.2 points, at least …`. */
 export function gateSentence({ passed, checks }: GateResult): string {
   const of = (verdict: GateCheck['verdict']): number =>
     checks.filter(check => check.verdict === verdict).length
@@ -41,7 +41,7 @@ export function gateSentence({ passed, checks }: GateResult): string {
 
 const gateCheckText = (check: GateCheck): string => limitTexts[check.rule].says(check)
 
-const gateColumns: TableColumn<GateCheck>[] = [
+const columns: TableColumn<GateCheck>[] = [
   ...fieldColumns({
     verdict: 'verdict',
     rule: 'limit',
@@ -58,30 +58,31 @@ const gateColumns: TableColumn<GateCheck>[] = [
 const verdictOrder: readonly GateCheck['verdict'][] = ['broken', 'undecided', 'holds']
 const maxShownChecks = 40
 
-export function gateText(gate: GateResult, format: 'text' | 'markdown'): string {
+/** Returns the answer with all broken checks shown, and at most 40 checks where fewer are broken. */
+export function gateAnswer(gate: GateResult): Answer<GateCheck> {
   const rows = [...gate.checks].sort(
     (a, b) => verdictOrder.indexOf(a.verdict) - verdictOrder.indexOf(b.verdict),
   )
   const broken = rows.filter(({ verdict }) => verdict === 'broken').length
-  const shown = rows.slice(0, Math.max(maxShownChecks, broken))
+  const shownRows = rows.slice(0, Math.max(maxShownChecks, broken))
   const notes = [
     `broken: the data show that the limit is passed (chance of a false alarm over everything judged: at most ${percent(gate.alpha, 0)} %). holds: the group's own 95 % bound is within the limit. undecided: the data cannot tell; it does not fail the gate.`,
     'Values in percent, drops and disparities in percentage points of top-1 accuracy. 95 % bound, of that check alone: what a drop or a disparity is at least, an accuracy at most. Drops are on the same images as the baseline.',
-    ...(shown.length < rows.length
-      ? [`${rows.length - shown.length} more checks that hold or are undecided.`]
+    ...(shownRows.length < rows.length
+      ? [`${rows.length - shownRows.length} more checks that hold or are undecided.`]
       : []),
     ...(gate.leftOut.length > 0
       ? [`Fewer than ${gate.minN} images, not judged: ${groupList(gate.leftOut, 8)}.`]
       : []),
     ...gate.notes,
   ]
-  return answerText(gateSentence(gate), [gateColumns, shown], notes, format)
+  return { sentence: gateSentence(gate), columns, rows, shownRows, notes }
 }
 
 const escapeXml = (text: string): string =>
   stripControlCharacters(text).replace(/[&<>"']/g, found => `&#${found.charCodeAt(0)};`)
 
-/** JUnit's XML: one suite a limit, one case a group; an undecided case passes and says so. */
+/** Returns JUnit's XML: one suite for each limit, one case for each group. An undecided case passes and says so. */
 export function gateJunit({ checks, passed }: GateResult): string {
   const broken = (list: readonly GateCheck[]): number =>
     list.filter(({ verdict }) => verdict === 'broken').length

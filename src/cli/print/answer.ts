@@ -1,0 +1,52 @@
+import { type TableColumn, type TableFormat, formatTable } from '../../lib/table/columns.ts'
+import { stripControlCharacters } from '../../lib/table/text.ts'
+
+/** The answer to a question about stored results or a data set. */
+export interface Answer<Row> {
+  /** One sentence, or a heading with sentences for each subject. */
+  sentence: string | readonly AnswerSection[]
+  columns: readonly TableColumn<Row>[]
+  rows: readonly Row[]
+  /** The columns and rows that text and Markdown show. Default: all. */
+  shownColumns?: readonly TableColumn<Row>[]
+  shownRows?: readonly Row[]
+  /** What the columns mean, and what restricts the answer. */
+  notes: readonly string[]
+}
+
+/** The sentences about one subject. */
+export interface AnswerSection {
+  heading: string
+  sentences: readonly string[]
+}
+
+/**
+ * Returns the answers as text. Text and Markdown have sentence, table and notes of each answer; CSV, JSON and LaTeX have one
+ * table with the rows of all answers.
+ */
+export function answersText<Row>(answers: readonly Answer<Row>[], format: TableFormat): string {
+  if (format === 'text' || format === 'markdown')
+    return answers.map(answer => answerText(answer, format)).join('\n')
+  const rows = answers.flatMap(answer => answer.rows)
+  return formatTable(answers[0]?.columns ?? [], rows, format)
+}
+
+function answerText<Row>(
+  { sentence, columns, shownColumns = columns, rows, shownRows = rows, notes }: Answer<Row>,
+  format: 'text' | 'markdown',
+): string {
+  const isMarkdown = format === 'markdown'
+  const strong = isMarkdown ? '**' : ''
+  const lead =
+    typeof sentence === 'string'
+      ? `${strong}${stripControlCharacters(sentence)}${strong}`
+      : sentence.map(section => sectionText(section, isMarkdown)).join('\n\n')
+  const noteText = notes.map(stripControlCharacters).join(isMarkdown ? '\n\n' : '\n')
+  return `${lead}\n\n${formatTable(shownColumns, shownRows, format)}\n${noteText}\n`
+}
+
+const sectionText = ({ heading, sentences }: AnswerSection, isMarkdown: boolean): string =>
+  [
+    `${stripControlCharacters(heading)}${isMarkdown ? '\n' : ''}`,
+    ...sentences.map(text => `${isMarkdown ? '- ' : ''}${stripControlCharacters(text)}`),
+  ].join('\n')
