@@ -15,7 +15,7 @@ export interface EnvironmentCheck {
   /** `missing` keeps geogap from its work, `note` from a part of it or makes it slow. */
   status: 'ok' | 'note' | 'missing'
   found: string
-  /** What to do, where something is to be done. */
+  /** Suggested action, if any. */
   fix?: string
 }
 

@@ -261,7 +261,7 @@ async function runJob(
         clock.addShard(timings, outcomes[0]!.rank.length)
         for (const [m, outcome] of outcomes.entries()) {
           const identity = identities.get(outcome.model)!
-          // What is cut would hide the whole shard that it replaces.
+          // Don't write a partial shard: it would mask the complete one it replaces.
           if (options.keep && outcome.rank.length < span.end - span.start) continue
           const done = { start: span.start, end: span.start + outcome.rank.length }
           const items = dataset.samples.slice(done.start, done.end)

@@ -188,7 +188,7 @@ function pushPairApart({ x, se, center, range }: RangeSimulation, d: number): Fl
   return truth
 }
 
-/** The low group i and high group j that come closest, in standard errors, to differ by `d`. */
+/** Finds the pair of a low group i and a high group j whose difference is nearest to `d` in standard errors. */
 function cheapestPair(x: Float64Array, se: Float64Array, d: number): { i: number; j: number } {
   let best = { i: 0, j: 1, cost: Infinity }
   for (let i = 0; i < x.length; i++) {

@@ -10,7 +10,7 @@ export function command(): Command {
   queue
     .command('list')
     .description(
-      'Runs with units done, at work, waiting and set apart, time left; workers with their rates.',
+      'Runs with units done, running, queued and failed, time left; workers with their rates.',
     )
     .addOption(queueOption())
     .option('--json', 'everything, as JSON')

@@ -54,7 +54,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
 const noGradient = (message: string): GeogapError =>
   new GeogapError('internal', 'no-gradient', message)
 
-/** Names of all float tensors that some of `sources` have an influence on. */
+/** Returns the names of the float tensors that depend on any of `sources`. */
 function dependents(nodes: readonly GraphNode[], sources: readonly Tensor[]): Set<string> {
   const active = new Set(sources.map(tensor => tensor.name))
   for (const node of nodes) {

@@ -277,7 +277,7 @@ function lineLayers(
   ]
 }
 
-/** Where a series' line begins and stops. */
+/** The endpoints of a series' line. */
 const lineEnds = (points: readonly PanelPoint[]): [number, number] => {
   const xs = points.filter(({ hollow = false }) => !hollow).map(({ x }) => x)
   return [Math.min(...xs), Math.max(...xs)]

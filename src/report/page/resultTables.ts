@@ -126,7 +126,7 @@ export const inferenceTable = (rows: readonly InferenceRow[], by: string): Table
       name: 'disparity',
       title: `Disparity by ${by} (points)`,
       notes: [
-        'if equal: the disparity that these groups would show if accuracy were the same everywhere; p: how often as much as here',
+        'if equal: the disparity that these groups would show if accuracy were the same everywhere; p: probability of a disparity at least this large if all groups were equal',
         'corrected: what remains without that (median-unbiased); the interval is that of the true disparity',
       ],
     },

@@ -143,7 +143,7 @@ function gapSentence(
   return markup`<strong>Progress gap:</strong> per point gained on ${reference}, accuracy on ${standard}
     rises by ${signedText(gap.standard.slope!, 2)} points and on ${geographic} by ${signedText(gap.geographic.slope!, 2)}. The
     gap is <strong>${signedText(gap.difference!, 2)}</strong>${bracketedInterval(intervals?.difference, 2)}${times}; least squares over
-    ${n} models${fitted.length < models.length && ' that are not zero-shot'}${intervals ? ', intervals by drawing models anew' : ''}.`
+    ${n} models${fitted.length < models.length && ' that are not zero-shot'}${intervals ? ', bootstrap intervals over models' : ''}.`
 }
 
 const bracketedInterval = (interval: Interval | null | undefined, digits: number): string =>
