@@ -27,8 +27,12 @@ export interface InferDisparitiesOptions extends Partial<EvaluationId> {
 }
 
 /**
- * `run.disparity` with permutation null, bias-corrected value, 95 % interval (by household where there are some) and failures: one row
- * per model and data set that has the column.
+ * Returns `run.disparity` with permutation null, bias-corrected value, 95 % interval (by household if the data set has them) and
+ * failures: one row per model and data set that has the column.
+ *
+ * @example
+ * const run = await openRun('results')
+ * console.table(await inferDisparities(run, { by: 'region' }))
  */
 export async function inferDisparities(
   run: Run,

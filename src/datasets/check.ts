@@ -38,7 +38,12 @@ export interface CheckOptions {
   onProgress?: (done: number, total: number) => void
 }
 
-/** Counts a data set's images by class and place, and finds those that are missing or cannot be decoded. */
+/**
+ * Counts a data set's images by class and place, and finds those that are missing or cannot be decoded.
+ *
+ * @example
+ * const check = await checkDataset(await openDataset({ name: 'photos/manifest.csv' }))
+ */
 export async function checkDataset(
   dataset: Dataset,
   options: CheckOptions = {},

@@ -23,6 +23,8 @@ export interface FetchedFile {
 /**
  * Downloads a benchmark's files below `data`, where `openDataset` finds them; what is there is not downloaded again.
  * @throws GeogapError `by-hand`, with what to do, for a benchmark whose terms a person has to accept
+ * @example
+ * await fetchBenchmark('imagenet-v2', './data')
  */
 export async function fetchBenchmark(
   name: string,

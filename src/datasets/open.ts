@@ -30,6 +30,9 @@ export interface DatasetSpec extends ReadManifestOptions, DatasetAdjustments {
 /**
  * Opens a benchmark by name, or a manifest, folder or archive by path. Nothing is decoded; each image's file is looked up
  * once, and one that is missing stays an item.
+ *
+ * @example
+ * const dataset = await openDataset({ name: 'geode', data: './data' })
  */
 export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
   const found = findBenchmark(spec.name)

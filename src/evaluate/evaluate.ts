@@ -74,9 +74,11 @@ export interface EvaluateOptions extends Engine {
 const defaultOut = 'geogap-results'
 
 /**
- * Evaluates every model on every data set and keeps one row per image. What is already stored for the same weights,
- * images, labels and settings is not computed again; an interrupted run goes on where it was. Rejects with `signal`'s
- * reason once it has come and what was done is stored.
+ * Evaluates every model on every data set and stores one row per image. Results that are stored for these weights, images, labels
+ * and settings are not computed again, so an interrupted run resumes. Rejects with the reason of `signal` after the finished work is stored.
+ *
+ * @example
+ * const run = await evaluate({ models: ['resnet50'], datasets: ['geode'], data: './data' })
  */
 export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const out = options.out ?? defaultOut
@@ -131,8 +133,11 @@ function checkStoppingRule({ until = '', shard, out = defaultOut }: EvaluateOpti
 }
 
 /**
- * What `evaluate` would do with the same options, without downloading or computing anything. Weights are not read: what is
- * stored in a folder is found by the model's name.
+ * Returns the work that `evaluate` would do with these options, without downloading or computing anything. Weights are not read:
+ * stored results in a folder are found by the model's name.
+ *
+ * @example
+ * const forecasts = await dryRun({ models: ['resnet50'], datasets: ['geode'], data: './data' })
  */
 export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
   const specs = await resolveModels(options)

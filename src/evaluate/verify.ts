@@ -96,7 +96,12 @@ export interface Verification {
 export const isWithinTolerance = ({ differing, kept }: VerifiedShard, tolerance: number): boolean =>
   differing === 0 && (kept ?? 0) <= tolerance
 
-/** Runs stored shards of `place`, a folder or a store, again. Errors: `no-results`, `unknown-model`. */
+/**
+ * Recomputes stored shards of `place`, a folder or a bucket, and compares them. Errors: `no-results`, `unknown-model`.
+ *
+ * @example
+ * const { shards } = await verify('results', { sample: 0.05 })
+ */
 export async function verify(place: string, options: VerifyOptions = {}): Promise<Verification> {
   const { sample = 0.01, seed = 1, tolerance = 0.01 } = options
   const dir = await pullResults(place)

@@ -28,7 +28,12 @@ function buildCatalog(all: readonly ModelSpec[]): Catalog {
   return { models, aliases }
 }
 
-/** Names of every model that can be asked for, tags included. */
+/**
+ * Returns the names of all known models, tags included.
+ *
+ * @example
+ * const names = modelNames().filter(name => name.startsWith('resnet50.'))
+ */
 export const modelNames = (): string[] => [...catalog().models.keys()]
 
 /**
@@ -36,6 +41,8 @@ export const modelNames = (): string[] => [...catalog().models.keys()]
  * (`clip-vit32-laion400m`), by an architecture's, which stands for timm's default tag unless the paper uses the name, or,
  * for weights on this machine, as `MODEL@FILE`.
  * @throws GeogapError `unknown-model` with the nearest names
+ * @example
+ * const spec = resolveModel('resnet50.a1_in1k')
  */
 export function resolveModel(name: string): ModelSpec {
   const at = name.indexOf('@')

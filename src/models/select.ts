@@ -6,6 +6,9 @@ import { testbed } from './testbed.ts'
 /**
  * Model names from what a person writes: `testbed` (the paper's 98), `family:clip` (its rows of one architecture group), a
  * pattern with `*` (of the testbed, else of all names), `@FILE` (a name a line), or plain names.
+ *
+ * @example
+ * const names = await selectModels(['family:clip', 'resnet50'])
  */
 export async function selectModels(words: readonly string[]): Promise<string[]> {
   const lists = await Promise.all(words.map(word => expandWord(word, [])))

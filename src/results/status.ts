@@ -60,9 +60,13 @@ export interface RunStatus {
 }
 
 /**
- * Every model × data set × preprocessing that was asked for or is stored below `dir`, by name; stale results come after
- * what replaces them. Data sets and weights are not opened: that their content has changed shows when they are asked for again.
- * Errors: `no-results` where nothing is stored or asked for.
+ * Returns the state of every model × data set × preprocessing that was requested or is stored at `place`, by name; stale results follow
+ * their replacements. Data sets and weights are not opened, so changed content shows at the next evaluation.
+ * Errors: `no-results` if nothing is stored or requested.
+ *
+ * @example
+ * const { results } = await runStatus('results')
+ * console.table(results)
  */
 export async function runStatus(place: string): Promise<RunStatus> {
   const dir = await pullResults(place)

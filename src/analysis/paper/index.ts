@@ -15,7 +15,12 @@ export const paperTables = ['1', '2', '3', '4', '8', '9', 'testbed', 'classmaps'
 /** A table of the paper that stored results can be compared with. */
 export type PaperTable = (typeof paperTables)[number]
 
-/** One of the paper's tables from stored results: ours, the paper's value and the difference; null comes with its reason. */
+/**
+ * Returns one of the paper's tables from stored results: the measured value, the paper's value and the difference; null comes with its reason.
+ *
+ * @example
+ * const table = await paperComparison(await openRun('results'), '2')
+ */
 export async function paperComparison(
   run: Run,
   which: PaperTable,

@@ -44,7 +44,12 @@ interface PaperFile {
 const readPaperFile = (): PaperFile =>
   JSON.parse(readFileSync(new URL('./paper.json', import.meta.url), 'utf8')) as PaperFile
 
-/** Title and numbers of one of the paper's tables. Errors: unknown-paper-table. */
+/**
+ * Returns the title and numbers of one of the paper's tables. Errors: unknown-paper-table.
+ *
+ * @example
+ * console.table(paperTable('2').values)
+ */
 export function paperTable(table: string): { table: string; title: string; values: PaperValue[] } {
   const { tables } = readPaperFile()
   const found = tables[table]
@@ -58,6 +63,11 @@ export function paperTable(table: string): { table: string; title: string; value
   return { table, title: found.title, values }
 }
 
-/** The numbers of the text, in the paper's order. */
+/**
+ * Returns the numbers of the paper's text, in its order.
+ *
+ * @example
+ * console.table(paperClaims())
+ */
 export const paperClaims = (): PaperClaim[] =>
   readPaperFile().claims.map(claim => ({ relation: 'equal' as const, note: null, ...claim }))

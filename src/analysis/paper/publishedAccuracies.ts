@@ -68,7 +68,12 @@ export const unpublishedRows: readonly { rows: readonly string[]; reason: string
   { rows: ['flava'], reason: "not in OpenCLIP's results" },
 ]
 
-/** All published accuracies, 0 … 1: 69 models with a 1,000-class head and 17 zero-shot ones. */
+/**
+ * Returns all published accuracies, 0 … 1: 69 models with a 1,000-class head and 17 zero-shot ones.
+ *
+ * @example
+ * const sketch = publishedAccuracies().filter(row => row.benchmark === 'imagenet-sketch')
+ */
 export function publishedAccuracies(): PublishedRow[] {
   const lines = readFileSync(new URL('./accuracies.csv', import.meta.url), 'utf8')
     .trimEnd()

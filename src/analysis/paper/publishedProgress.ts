@@ -52,6 +52,9 @@ const datacompBenchmarks = ['dollarstreet-datacomp', 'geode-datacomp']
 /**
  * Progress rates and gaps of the testbed's published accuracies, one entry a kind of models (a line through both kinds would mix
  * two relations).
+ *
+ * @example
+ * const progress = publishedProgress({ seed: 1 })
  */
 export function publishedProgress(
   options: Omit<ModelBootstrapOptions, 'reference' | 'models'>,

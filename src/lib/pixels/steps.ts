@@ -28,12 +28,30 @@ export const isDraftMode = (mode: string): boolean => mode.endsWith('-draft')
 
 export const draft = (gap: number): PreprocessingStep => ({ step: 'draft', gap })
 export const trim = (pixels: number): PreprocessingStep => ({ step: 'trim', pixels })
+/**
+ * Returns the step that resizes the shorter side to `size` pixels.
+ *
+ * @example
+ * resize(256, 'bicubic')
+ */
 export const resize = (size: number, interpolation: Interpolation): PreprocessingStep => ({
   step: 'resize',
   size,
   interpolation,
 })
+/**
+ * Returns the step that crops a square of `size` pixels from the center.
+ *
+ * @example
+ * centerCrop(224)
+ */
 export const centerCrop = (size: number): PreprocessingStep => ({ step: 'centerCrop', size })
+/**
+ * Returns the step that subtracts `mean` and divides by `std`, by channel.
+ *
+ * @example
+ * normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+ */
 export const normalize = (mean: Triple, std: Triple): Normalization => ({
   step: 'normalize',
   mean,

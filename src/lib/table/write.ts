@@ -83,6 +83,12 @@ function tablesText(tables: readonly Table[], format: Exclude<OutputFormat, 'par
   return tables.map(table => tableText(table, format)).join('\n')
 }
 
+/**
+ * Returns the tables as the content of a JSON file.
+ *
+ * @example
+ * const json = tablesJson([await paperComparison(run, '2')])
+ */
 export const tablesJson = (tables: readonly Table[]): TablesJson => ({
   schema: 'geogap-tables-1',
   generator: `geogap ${version}`,

@@ -19,7 +19,12 @@ import { tablesSection } from './resultSections.ts'
 import { darkFiguresCss, pageFootersCss } from './style.ts'
 import { summarySection } from './summary.ts'
 
-/** Writes a run's report as one self-contained HTML file. Errors: storage. */
+/**
+ * Writes a run's report as one self-contained HTML file. Errors: storage.
+ *
+ * @example
+ * await writeReport(await openRun('results'), 'report.html')
+ */
 export async function writeReport(run: Run, file: string): Promise<void> {
   await writeOutput(file, await reportPage(runView(run), await countStatuses(run.entries)))
 }
