@@ -124,7 +124,7 @@ export function judgeDisparities(
   minN: number,
   alpha = defaultAlpha,
 ): GateCheck[] {
-  const confidence = 1 - (2 * alpha) / Math.max(1, runs.length)
+  const confidence = 1 - alpha / Math.max(1, runs.length)
   return runs.flatMap(({ groups, clusters, ...subject }) => {
     const found = inferDisparity(groups, {
       seed: gateSeed,

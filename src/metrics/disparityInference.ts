@@ -63,7 +63,11 @@ export function inferDisparity(
     n: n / (effect?.byGroup.get(group) ?? 1),
   }))
   const { expected, p } = equalityNull(kept, permutation, inside)
-  const { corrected, interval } = rangeInterval(shares, { ...permutation, confidence })
+  const { corrected, interval } = rangeInterval(shares, {
+    ...permutation,
+    confidence,
+    equalityP: p,
+  })
   return {
     ...found,
     expected,

@@ -1,26 +1,27 @@
-import { checkConfidence, type Interval } from './intervals.ts'
+import { checkConfidence, foldInterval, type Interval, miettinenNurminen } from './intervals.ts'
 import { posteriorMeans } from './mixture.ts'
 import { bisect, mean, quantile, spread, sum } from './numbers.ts'
-import { checkDraws, fillNormal } from './samplers.ts'
-import { randomFrom } from '../lib/random.ts'
+import { type BinomialDraws, checkDraws, createBinomialDraws, fillRanges } from './samplers.ts'
 
 /*
  * An interval for the true disparity D: the largest minus the smallest true accuracy of K groups.
  *
  * The observed range T exceeds D, and by how much depends on how many groups share the extremes: a percentile bootstrap
  * starts from the noisy accuracies, adds the noise once more, and under equality never contains 0. So the interval is the
- * set of all D that a test does not reject (test inversion). For each D the test needs accuracies that have exactly the
- * range D and fit the data; they are made from posterior means that a nonparametric maximum likelihood fit gives:
+ * set of all D that a test does not reject (test inversion), with samples drawn from binomials. For each D the test needs
+ * accuracies that have exactly the range D and fit the data; they are made from posterior means that a nonparametric
+ * maximum likelihood fit gives:
  *
  * - Lower end (reject a D for which T is too large): posterior means stretched or clipped to range D, and groups within
- *   half to one standard error of an end put on it. More groups at the ends make T larger, so this errs to the safe side
+ *   three quarters to one and a quarter standard errors of an end put on it. More groups at the ends make T larger, so this errs to the safe side
  *   (moment selection, as Andrews and Soares 2010 do for moment inequalities).
  * - Upper end (reject a D for which T is too small): posterior means, and only the one pair of groups moved to the two ends
  *   that needs the least push. Fewer groups at the ends make T smaller, again the safe side.
  *
  * With several groups tied at an end the upper test hardly errs, with single ones both err alike; so the level is split 70 : 30
- * between the lower and the upper end. At D = 0 nothing can be above, and all of it goes to the lower end: the interval contains 0
- * exactly when equality is not rejected. test/metrics/coverage.test.ts counts how often the intervals contain the truth.
+ * between the lower and the upper end. D = 0 is decided by the permutation test of equality alone, at the whole level, so that
+ * the interval contains 0 exactly when the p-value is above it. Two groups have no such difficulty: their interval is Miettinen
+ * and Nurminen's for the difference, folded at 0. test/metrics/coverage.test.ts counts how often the intervals contain the truth.
  */
 
 export interface GroupShare {
@@ -32,6 +33,8 @@ export interface GroupShare {
 
 export interface RangeOptions {
   seed: number
+  /** Chance of at least the observed range if all true shares were equal. */
+  equalityP: number
   /** Default 1,000. */
   draws?: number
   confidence?: number
@@ -50,37 +53,64 @@ interface RangeSimulation {
   /** Shrunken accuracies. */
   center: Float64Array
   range: number
-  /** Standard normal numbers, row-major [draw, group]. */
-  noise: Float64Array
-  draws: number
+  draws: BinomialDraws
 }
 
 const lowerShare = 0.7
 
 /** Interval and bias-corrected value of the range of `groups`' true shares (at least two groups). Errors: bad-draws, bad-seed. */
 export function rangeInterval(groups: readonly GroupShare[], options: RangeOptions): RangeEstimate {
-  const { seed, draws = 1000, confidence = 0.95 } = options
+  const { seed, equalityP, draws = 1000, confidence = 0.95 } = options
   checkDraws(draws)
   checkConfidence(confidence)
   const setting = createRangeSimulation(groups, seed, draws)
-  const { range } = setting
   const alpha = 1 - confidence
+  const equalityHolds = equalityP > alpha
+  const interval =
+    groups.length === 2
+      ? pairRangeInterval(groups, confidence, equalityHolds)
+      : invertTests(setting, alpha, equalityHolds)
+  const isBelowMedian = (d: number): boolean =>
+    quantile(rangesOf(setting, stretchTruth(setting, d, setting.center)).sort(), 0.5) <
+    setting.range - rounding
+  const corrected = isBelowMedian(0) ? firstTrue(d => !isBelowMedian(d), 0, setting.range) : 0
+  return { interval, corrected: clamp(corrected, interval[0], interval[1]) }
+}
+
+function invertTests(setting: RangeSimulation, alpha: number, equalityHolds: boolean): Interval {
+  const { range } = setting
   const expected = mean(rangesOf(setting, stretchTruth(setting, 0, setting.center)))
-  const upperLevel = (d: number): number => alpha * (1 - lowerShare) * Math.min(1, d / expected)
+  const upperLevel = (d: number): number =>
+    alpha * (1 - lowerShare) * (expected > 0 ? Math.min(1, d / expected) : 1)
+  const ratio = (d: number): number => (expected > 0 ? d / expected : Infinity)
   const notTooSmall = (d: number): boolean =>
-    shareWhere(rangesOf(setting, crowdTruth(setting, d / expected, d)), r => r >= range) >
+    shareWhere(rangesOf(setting, crowdTruth(setting, ratio(d), d)), r => r >= range - rounding) >
     alpha - upperLevel(d)
   const notTooLarge = (d: number): boolean =>
-    shareWhere(rangesOf(setting, pushPairApart(setting, d)), r => r <= range) > upperLevel(d)
-  const low = notTooSmall(0) ? 0 : firstTrue(notTooSmall, 0, range)
-  const high = Math.max(
+    shareWhere(rangesOf(setting, pushPairApart(setting, d)), r => r <= range + rounding) >
+    upperLevel(d)
+  const low = equalityHolds ? 0 : firstTrue(notTooSmall, 0, range)
+  return [
     low,
-    firstTrue(d => !notTooLarge(d), low, 1),
-  )
-  const belowMedian = (d: number): boolean =>
-    quantile(rangesOf(setting, stretchTruth(setting, d, setting.center)).sort(), 0.5) < range
-  const corrected = belowMedian(0) ? firstTrue(d => !belowMedian(d), 0, range) : 0
-  return { interval: [low, high], corrected: Math.min(high, Math.max(low, corrected)) }
+    Math.max(
+      low,
+      firstTrue(d => !notTooLarge(d), low, 1),
+    ),
+  ]
+}
+
+/** Interval of the absolute difference of two shares; excludes 0 exactly where equality is rejected. */
+function pairRangeInterval(
+  groups: readonly GroupShare[],
+  confidence: number,
+  equalityHolds: boolean,
+): Interval {
+  const [a, b] = groups.map(({ share, n }) => ({ hits: share * n, n })) as [
+    { hits: number; n: number },
+    { hits: number; n: number },
+  ]
+  const [low, high] = foldInterval(miettinenNurminen(a, b, confidence)!)
+  return [equalityHolds ? 0 : Math.max(low, Number.EPSILON), high]
 }
 
 function createRangeSimulation(
@@ -91,14 +121,21 @@ function createRangeSimulation(
   const x = Float64Array.from(groups, group => group.share)
   const n = Float64Array.from(groups, group => group.n)
   const total = sum(n)
-  const pool = groups.reduce((sum, group) => sum + group.share * group.n, 0) / total
+  const pool = groups.reduce((hits, group) => hits + group.share * group.n, 0) / total
   const safePool = Math.min(Math.max(pool, 0.5 / total), 1 - 0.5 / total)
-  const se = x.map((share, k) => {
-    const steady = (share * n[k]! + 4 * safePool) / (n[k]! + 4)
+  const center = posteriorMeans(x, n)
+  const se = center.map((share, k) => {
+    const steady = (share * n[k]! + safePool) / (n[k]! + 1)
     return Math.sqrt((steady * (1 - steady)) / n[k]!)
   })
-  const noise = fillNormal(new Float64Array(draws * x.length), randomFrom(seed))
-  return { x, n, se, center: posteriorMeans(x, se), range: spread(x), noise, draws }
+  return {
+    x,
+    n,
+    se,
+    center,
+    range: spread(x),
+    draws: createBinomialDraws(x.length, draws, seed),
+  }
 }
 
 const clamp = (value: number, low: number, high: number): number =>
@@ -110,36 +147,25 @@ const shareWhere = (values: Float64Array, holds: (value: number) => boolean): nu
   return count / (values.length + 1)
 }
 
-/**
- * Ranges that samples of groups with true shares `truth` would show. A share's arcsine root has the nearly constant standard error
- * 1 / (2 √n), which keeps samples inside 0 … 1 and skewed as binomials are.
- */
-function rangesOf({ n, noise, draws }: RangeSimulation, truth: Float64Array): Float64Array {
-  const count = n.length
-  const angle = truth.map(share => Math.asin(Math.sqrt(clamp(share, 0, 1))))
-  const scale = n.map(size => 0.5 / Math.sqrt(size))
-  const ranges = new Float64Array(draws)
-  for (let draw = 0, at = 0; draw < draws; draw++) {
-    let [least, most] = [Infinity, -Infinity]
-    for (let k = 0; k < count; k++, at++) {
-      const value = angle[k]! + scale[k]! * noise[at]!
-      if (value < least) least = value
-      if (value > most) most = value
-    }
-    const [low, high] = [clamp(least, 0, Math.PI / 2), clamp(most, 0, Math.PI / 2)]
-    ranges[draw] = Math.sin(high) ** 2 - Math.sin(low) ** 2
-  }
-  return ranges
+/** Ranges that samples of groups with true shares `truth` would show. */
+const rangesOf = ({ n, draws }: RangeSimulation, truth: Float64Array): Float64Array =>
+  fillRanges(draws, n, truth)
+
+/** Moves shares whose range is at most 1 into 0 … 1 without changing their range. */
+function shiftInside(shares: Float64Array): Float64Array {
+  const [low, high] = [Math.min(...shares), Math.max(...shares)]
+  const shift = low < 0 ? -low : high > 1 ? 1 - high : 0
+  return shift === 0 ? shares : shares.map(share => clamp(share + shift, 0, 1))
 }
 
 /**
  * Truth for the lower end. Where D is small against the range that noise alone shows (`ratio`), posterior means know little
- * of who is at the ends: they are mixed with the data, and groups up to one standard error from an end go to it, else half.
+ * of who is at the ends: they are mixed with the data, and more groups near an end go to it.
  */
 function crowdTruth(setting: RangeSimulation, ratio: number, d: number): Float64Array {
   const { x, se, center } = setting
   const own = clamp(1 - 2 * ratio, 0, 1)
-  const ties = clamp(2 - 1.5 * ratio, 0.5, 1)
+  const ties = clamp(2 - 1.25 * ratio, 0.75, 1.25)
   const truth = stretchTruth(
     setting,
     d,
@@ -167,7 +193,7 @@ function stretchTruth(
     return shape.map(value => clamp(value, start, start + d))
   }
   const middle = weightedMean(shape, se)
-  return shape.map(value => middle + ((value - middle) * d) / width)
+  return shiftInside(shape.map(value => middle + ((value - middle) * d) / width))
 }
 
 /** Posterior means with one low and one high group at the ends of a range `d`: the pair that fits the data best. */
@@ -181,7 +207,8 @@ function pushPairApart({ x, se, center, range }: RangeSimulation, d: number): Fl
   }
   const { i, j } = cheapestPair(x, se, d)
   const push = (d - (x[j]! - x[i]!)) / (se[i]! ** 2 + se[j]! ** 2)
-  const [low, high] = [x[i]! - push * se[i]! ** 2, x[j]! + push * se[j]! ** 2]
+  const low = clamp(x[i]! - push * se[i]! ** 2, 0, 1 - d)
+  const high = low + d
   const truth = center.map(value => clamp(value, low, high))
   truth[i] = low
   truth[j] = high
@@ -218,8 +245,11 @@ function windowStart(values: Float64Array, se: Float64Array, d: number): number 
     if (pull(middle) > 0) low = middle
     else high = middle
   }
-  return (low + high) / 2
+  return clamp((low + high) / 2, 0, 1 - d)
 }
+
+/** Differences of shares below this are rounding. */
+const rounding = 1e-9
 
 /** Smallest d in [low, high] at which `holds` has become true, to 1e-4 of the width; `high` where it never does. */
 const firstTrue = (holds: (d: number) => boolean, low: number, high: number): number =>

@@ -1,9 +1,14 @@
 import { memoize } from '../lib/memoize.ts'
 import { inputError } from '../lib/errors.ts'
-import { normalQuantile } from './distributions.ts'
+import { normalQuantile, rootBetween } from './distributions.ts'
 
 /** The lower and upper end of an interval. */
 export type Interval = readonly [low: number, high: number]
+
+interface ShareCounts {
+  hits: number
+  n: number
+}
 
 /** A number, or null with the reason why there is none. */
 export interface Estimate {
@@ -37,11 +42,7 @@ export function wilson(hits: number, n: number, confidence = 0.95): Interval | n
  * Newcombe's hybrid score interval of the difference a - b of two independent shares (Newcombe 1998, method 10).
  * Null when a side is empty.
  */
-export function newcombe(
-  a: { hits: number; n: number },
-  b: { hits: number; n: number },
-  confidence = 0.95,
-): Interval | null {
+export function newcombe(a: ShareCounts, b: ShareCounts, confidence = 0.95): Interval | null {
   const first = wilson(a.hits, a.n, confidence)
   const second = wilson(b.hits, b.n, confidence)
   if (!first || !second) return null
@@ -50,6 +51,62 @@ export function newcombe(
   const above = Math.hypot(first[1] - p, q - second[0])
   return [Math.max(-1, p - q - below), Math.min(1, p - q + above)]
 }
+
+/**
+ * Miettinen and Nurminen's score interval (1985) of the difference a - b of two independent shares. Null when a side is empty.
+ */
+export function miettinenNurminen(
+  a: ShareCounts,
+  b: ShareCounts,
+  confidence = 0.95,
+): Interval | null {
+  checkShare(a.hits, a.n)
+  checkShare(b.hits, b.n)
+  if (a.n === 0 || b.n === 0) return null
+  const z = zOf(confidence)
+  const difference = a.hits / a.n - b.hits / b.n
+  const statistic = (at: number): number => scoreOfDifference(a, b, at)
+  const low = difference <= -1 ? -1 : rootBetween(at => z - statistic(at), -1, difference)
+  const high = difference >= 1 ? 1 : rootBetween(at => -z - statistic(at), difference, 1)
+  return [Math.max(-1, low), Math.min(1, high)]
+}
+
+/** Standardized distance of the difference seen from a true difference `at`. */
+function scoreOfDifference(a: ShareCounts, b: ShareCounts, at: number): number {
+  const distance = a.hits / a.n - b.hits / b.n - at
+  if (Math.abs(distance) < 1e-15) return 0
+  const total = a.n + b.n
+  const hits = a.hits + b.hits
+  const q = constrainedShare({ a, b, at, total, hits })
+  const p = Math.min(1, Math.max(0, q + at))
+  const variance = ((p * (1 - p)) / a.n + (q * (1 - q)) / b.n) * (total / Math.max(1, total - 1))
+  return distance / Math.sqrt(Math.max(1e-300, variance))
+}
+
+/** Most likely share of b where a's share is larger by `at`: a root of a cubic. */
+function constrainedShare(setting: {
+  a: ShareCounts
+  b: ShareCounts
+  at: number
+  total: number
+  hits: number
+}): number {
+  const { a, b, at, total, hits } = setting
+  const l2 = (a.n + 2 * b.n) * at - total - hits
+  const l1 = (b.n * at - total - 2 * b.hits) * at + hits
+  const l0 = b.hits * at * (1 - at)
+  const third = l2 / (3 * total)
+  const q = third ** 3 - (l1 * l2) / (6 * total * total) + l0 / (2 * total)
+  const root = Math.sqrt(Math.max(0, third * third - l1 / (3 * total)))
+  const p = q < 0 ? -root : root
+  const cosine = p === 0 ? 0 : Math.min(1, Math.max(-1, q / p ** 3))
+  const share = 2 * p * Math.cos((Math.PI + Math.acos(cosine)) / 3) - third
+  return Math.min(Math.min(1, 1 - at), Math.max(Math.max(0, -at), share))
+}
+
+/** Interval of an absolute value from that of the value. */
+export const foldInterval = ([low, high]: Interval): Interval =>
+  low > 0 ? [low, high] : high < 0 ? [-high, -low] : [0, Math.max(-low, high)]
 
 /** The two-sided standard normal quantile of a confidence level, 1.96 for 0.95; tables ask for the same ones thousands of times. */
 export const zOf = memoize((confidence: number): number => {

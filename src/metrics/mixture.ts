@@ -1,26 +1,26 @@
 /*
- * The distribution of true values behind noisy ones, without assuming its form: Kiefer and Wolfowitz's nonparametric maximum
- * likelihood, by EM over a grid, for normal noise of known standard error. Equal groups collapse to one point, two camps
- * to two, so shrinking towards it removes noise without smearing real gaps as a normal prior would.
+ * The distribution of true shares behind observed ones, without assuming its form: Kiefer and Wolfowitz's nonparametric maximum
+ * likelihood, by EM over a grid, for binomial counts. Equal groups collapse to one point, two camps to two, so shrinking
+ * towards it removes noise without smearing real gaps as a normal prior would.
  */
 
 const gridPoints = 80
 const emIterations = 150
 
-/** Posterior means of the true values behind `x` with standard errors `se` (all > 0), in the same order. */
-export function posteriorMeans(x: Float64Array, se: Float64Array): Float64Array {
+/** Posterior means of the true shares behind the shares `x` of `n` images each (not always whole numbers), in order. */
+export function posteriorMeans(x: Float64Array, n: Float64Array): Float64Array {
   const low = Math.min(...x)
   const width = (Math.max(...x) - low) / (gridPoints - 1)
+  const grid = Float64Array.from({ length: gridPoints }, (_, g) => Math.min(1, low + g * width))
   const likelihood = new Float64Array(x.length * gridPoints)
   for (let k = 0; k < x.length; k++) {
-    const distances = Float64Array.from(
-      { length: gridPoints },
-      (_, g) => ((x[k]! - low - g * width) / se[k]!) ** 2,
+    const fit = grid.map(
+      share => n[k]! * (logTerm(x[k]!, share) + logTerm(1 - x[k]!, Math.max(0, 1 - share))),
     )
-    // Relative to the nearest point: with millions of images the likelihood itself is too small for a number.
-    const least = Math.min(...distances)
+    // Relative to the best point: with millions of images the likelihood itself is too small for a number.
+    const best = Math.max(...fit)
     likelihood.set(
-      distances.map(distance => Math.exp(-0.5 * (distance - least))),
+      fit.map(value => Math.exp(value - best)),
       k * gridPoints,
     )
   }
@@ -47,3 +47,5 @@ function emStep(likelihood: Float64Array, weights: Float64Array, count: number):
   }
   for (let g = 0; g < gridPoints; g++) weights[g] = next[g]! / count
 }
+
+const logTerm = (part: number, share: number): number => (part > 0 ? part * Math.log(share) : 0)

@@ -1,5 +1,5 @@
 import { inputError } from '../lib/errors.ts'
-import { type Random } from '../lib/random.ts'
+import { type Random, randomFrom, shuffle } from '../lib/random.ts'
 
 /** Errors: bad-draws. */
 export function checkDraws(draws: number): void {
@@ -20,6 +20,78 @@ export function fillNormal(out: Float64Array, random: Random): Float64Array {
     if (i < out.length) out[i++] = v * scale
   }
   return out
+}
+
+/** Uniform numbers for repeated draws of binomial counts, one column of `draws` numbers for each group. */
+export interface BinomialDraws {
+  groups: number
+  draws: number
+  /** Rising within a group, one in each of `draws` equal parts of 0 … 1; row-major [group, draw]. */
+  uniforms: Float64Array
+  /** Number of the draw that each uniform belongs to. */
+  order: Int32Array
+}
+
+/** Errors: bad-seed. */
+export function createBinomialDraws(groups: number, draws: number, seed: number): BinomialDraws {
+  const random = randomFrom(seed)
+  const uniforms = new Float64Array(groups * draws)
+  const order = new Int32Array(groups * draws)
+  for (let k = 0; k < groups; k++) {
+    const mine = order.subarray(k * draws, (k + 1) * draws)
+    for (let i = 0; i < draws; i++) {
+      mine[i] = i
+      uniforms[k * draws + i] = (i + random()) / draws
+    }
+    shuffle(mine, random)
+  }
+  return { groups, draws, uniforms, order }
+}
+
+/** Largest minus smallest share in each draw of binomials with `n` images (rounded) and chances `chances`. */
+export function fillRanges(
+  { groups, draws, uniforms, order }: BinomialDraws,
+  n: ArrayLike<number>,
+  chances: ArrayLike<number>,
+): Float64Array {
+  const least = new Float64Array(draws).fill(1)
+  const ranges = new Float64Array(draws)
+  for (let k = 0; k < groups; k++) {
+    const size = Math.max(1, Math.round(n[k]!))
+    const { first, steps } = binomialSteps(size, Math.min(1, Math.max(0, chances[k]!)))
+    let at = 0
+    for (let i = k * draws; i < (k + 1) * draws; i++) {
+      while (at < steps.length - 1 && uniforms[i]! > steps[at]!) at++
+      const share = (first + at) / size
+      const draw = order[i]!
+      if (share < least[draw]!) least[draw] = share
+      if (share > ranges[draw]!) ranges[draw] = share
+    }
+  }
+  for (let draw = 0; draw < draws; draw++) ranges[draw]! -= least[draw]!
+  return ranges
+}
+
+/** Distribution function of a binomial from the count `first` on; leaves out counts less likely than 1e-14 of the mode. */
+function binomialSteps(n: number, chance: number): { first: number; steps: number[] } {
+  if (chance === 0 || chance === 1) return { first: chance * n, steps: [1] }
+  const odds = chance / (1 - chance)
+  const mode = Math.min(n, Math.floor((n + 1) * chance))
+  const below: number[] = []
+  for (let k = mode, weight = 1; k > 0; k--) {
+    weight *= k / ((n - k + 1) * odds)
+    if (weight < 1e-14) break
+    below.push(weight)
+  }
+  const steps = [...below.reverse(), 1]
+  for (let k = mode, weight = 1; k < n; k++) {
+    weight *= ((n - k) * odds) / (k + 1)
+    if (weight < 1e-14) break
+    steps.push(weight)
+  }
+  for (let i = 1; i < steps.length; i++) steps[i]! += steps[i - 1]!
+  const total = steps.at(-1)!
+  return { first: mode - below.length, steps: steps.map(step => step / total) }
 }
 
 /** Poisson numbers of mean 1, by inversion of the distribution function. */

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { inferDisparity } from '../../src/metrics/disparityInference.ts'
-import { rangeInterval } from '../../src/metrics/disparityInterval.ts'
 import { mean } from '../../src/metrics/numbers.ts'
 import { type Random, randomFrom } from '../../src/lib/random.ts'
 
@@ -43,14 +42,14 @@ function simulate(sizes: readonly number[], gap: number, shape: string, random: 
   const draw = sizes.map((n, k) => binomial(n, shares[k]!, random))
   const count = { covered: 0, below: 0, above: 0, corrected: 0, raw: 0 }
   for (let sample = 0; sample < samples; sample++) {
-    const groups = sizes.map((n, k) => ({ n, share: draw[k]!() / n }))
-    const { interval, corrected } = rangeInterval(groups, { seed: sample, draws: 500 })
+    const groups = sizes.map((n, k) => ({ group: `${k}`, n, top1: draw[k]!() }))
+    const found = inferDisparity(groups, { seed: sample, draws: 500 })
+    const interval = found.interval!
     if (interval[0] > gap + 1e-9) count.above++
     else if (interval[1] < gap - 1e-9) count.below++
     else count.covered++
-    const observed = groups.map(group => group.share)
-    count.corrected += corrected / samples
-    count.raw += (Math.max(...observed) - Math.min(...observed)) / samples
+    count.corrected += found.corrected! / samples
+    count.raw += found.disparity! / samples
   }
   return count
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { designEffect } from '../../src/metrics/designEffect.ts'
 import { inferDisparity } from '../../src/metrics/disparityInference.ts'
+import { miettinenNurminen } from '../../src/metrics/intervals.ts'
 import { posteriorMeans } from '../../src/metrics/mixture.ts'
 import { mean } from '../../src/metrics/numbers.ts'
 import { equalityNull } from '../../src/metrics/permutation.ts'
@@ -179,6 +180,56 @@ describe('inferDisparity', () => {
   })
 })
 
+describe('miettinenNurminen', () => {
+  it('gives the interval that Newcombe (1998, table II) prints', () => {
+    const [low, high] = miettinenNurminen({ hits: 56, n: 70 }, { hits: 48, n: 80 })!
+    expect(low).toBeCloseTo(0.0528, 4)
+    expect(high).toBeCloseTo(0.3382, 4)
+    expect(miettinenNurminen({ hits: 0, n: 0 }, { hits: 48, n: 80 })).toBeNull()
+  })
+
+  it('takes shares of 0 and 1', () => {
+    expect(miettinenNurminen({ hits: 10, n: 10 }, { hits: 0, n: 10 })![1]).toBe(1)
+    const [low, high] = miettinenNurminen({ hits: 10, n: 10 }, { hits: 10, n: 10 })!
+    expect(low).toBeCloseTo(-high, 9)
+    expect(high).toBeGreaterThan(0.2)
+  })
+})
+
+describe('interval and p-value', () => {
+  const random = randomFrom(17)
+  const draw = (n: number, chance: number) => {
+    let top1 = 0
+    for (let i = 0; i < n; i++) if (random() < chance) top1++
+    return top1
+  }
+
+  it.each([
+    [6, 100, 0.99],
+    [20, 100, 0.99],
+    [6, 250, 0.99],
+    [6, 150, 0.98],
+    [6, 40, 0.965],
+  ])('%d equal groups of %d images at accuracy %d: 0 is inside, as p says', (count, n, chance) => {
+    let excluded = 0
+    for (let sample = 0; sample < 60; sample++) {
+      const groups = Array.from({ length: count }, (_, i) => group(`g${i}`, draw(n, chance), n))
+      const { p, interval } = inferDisparity(groups, { seed: sample, draws: 200 })
+      expect(interval![0] > 0).toBe(p! <= 0.05)
+      if (interval![0] > 0) excluded++
+    }
+    expect(excluded).toBeLessThanOrEqual(9)
+  })
+
+  it('of two groups of 40 images with 24 right each leave a difference of 20 points possible', () => {
+    const { interval } = inferDisparity([group('a', 24, 40), group('b', 24, 40)], { seed: 1 })
+    expect(interval![0]).toBe(0)
+    expect(interval![1]).toBeGreaterThan(0.19)
+    const more = inferDisparity([group('a', 25, 40), group('b', 24, 40)], { seed: 1 }).interval!
+    expect(more[1] - interval![1]).toBeLessThan(0.04)
+  })
+})
+
 describe('designEffect', () => {
   it('is 1 for single images and the cluster size for identical ones', () => {
     const single = Array.from({ length: 50 }, (_, i) => ({
@@ -201,7 +252,7 @@ describe('posteriorMeans', () => {
   it('are numbers for any number of images', () => {
     const means = posteriorMeans(
       Float64Array.of(0.01, 0.5137, 0.99),
-      new Float64Array(3).fill(1e-5),
+      new Float64Array(3).fill(1e10),
     )
     for (const [i, x] of [0.01, 0.5137, 0.99].entries())
       expect(Math.abs(means[i]! - x)).toBeLessThan(0.007)
@@ -211,22 +262,22 @@ describe('posteriorMeans', () => {
     const random = randomFrom(2)
     const noisy = (center: number) =>
       center + 0.01 * (random() + random() + random() + random() - 2) * Math.sqrt(3)
-    const se = new Float64Array(40).fill(0.01)
+    const n = new Float64Array(40).fill(2500)
     const equal = posteriorMeans(
       Float64Array.from({ length: 40 }, () => noisy(0.5)),
-      se,
+      n,
     )
     expect(Math.max(...equal) - Math.min(...equal)).toBeLessThan(0.01)
     const camps = posteriorMeans(
       Float64Array.from({ length: 40 }, (_, i) => noisy(i < 20 ? 0.4 : 0.6)),
-      se,
+      n,
     )
     expect(mean(camps.subarray(0, 20))).toBeCloseTo(0.4, 2)
     expect(mean(camps.subarray(20))).toBeCloseTo(0.6, 2)
     expect(Math.min(...camps.subarray(20)) - Math.max(...camps.subarray(0, 20))).toBeGreaterThan(
       0.17,
     )
-    expect([...posteriorMeans(Float64Array.of(0.3, 0.3), se.subarray(0, 2))]).toEqual([0.3, 0.3])
+    expect([...posteriorMeans(Float64Array.of(0.3, 0.3), n.subarray(0, 2))]).toEqual([0.3, 0.3])
   })
 })
 
