@@ -1,5 +1,7 @@
 import { checkGroups, accuracyDifference, type GroupCounts } from './accuracy.ts'
-import { type Estimate, undefinedEstimate } from './intervals.ts'
+import { designEffect } from './designEffect.ts'
+import { type Estimate, newcombe, undefinedEstimate } from './intervals.ts'
+import { type ClusterCounts } from './permutation.ts'
 
 /** Groups smaller than this are left out of a disparity and listed instead. */
 export const defaultMinN = 30
@@ -71,22 +73,39 @@ export function splitBySize(
 const tooFew = (count: number, minN: number): string =>
   `${count === 0 ? 'no group' : 'only one group'} with at least ${minN} images`
 
+export interface PairDifferenceOptions {
+  confidence?: number
+  /** Counts per household, where images of one household are not independent. */
+  clusters?: readonly ClusterCounts[] | null
+}
+
 /**
  * Accuracy of group `a` minus accuracy of group `b`, by default Europe minus Africa as the paper's figures use it, with
- * Newcombe's interval. Null where a group is absent or empty.
+ * Newcombe's interval; with households for the number of independent images that would vary as much. Null where a group is absent
+ * or empty; without an interval, but with the reason, where the households of a group are too few. `options` is a
+ * confidence level or an object.
  */
 export function pairDifference(
   groups: readonly GroupCounts[],
   a = 'Europe',
   b = 'Africa',
-  confidence = 0.95,
+  options: number | PairDifferenceOptions = {},
 ): Estimate {
+  const { confidence = 0.95, clusters = null } =
+    typeof options === 'number' ? { confidence: options } : options
   checkGroups(groups)
   const [first, second] = [a, b].map(name => groups.find(c => c.group === name))
   if (!first) return undefinedEstimate(`no group ${a}`)
   if (!second) return undefinedEstimate(`no group ${b}`)
   const { difference, interval } = accuracyDifference(first, second, confidence)
-  return interval
-    ? { value: difference, interval, reason: null }
-    : undefinedEstimate(`no images in ${first.n === 0 ? a : b}`)
+  if (!interval) return undefinedEstimate(`no images in ${first.n === 0 ? a : b}`)
+  const estimate = { value: difference, interval, reason: null }
+  if (!clusters) return estimate
+  const effect = designEffect(clusters.filter(({ group }) => group === a || group === b))
+  if (effect.reason !== null) return { value: difference, interval: null, reason: effect.reason }
+  const [left, right] = [first, second].map(({ group, n, top1 }) => {
+    const inflation = effect.byGroup.get(group) ?? 1
+    return { hits: top1 / inflation, n: n / inflation }
+  }) as [{ hits: number; n: number }, { hits: number; n: number }]
+  return { ...estimate, interval: newcombe(left, right, confidence) }
 }

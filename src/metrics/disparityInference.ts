@@ -63,20 +63,12 @@ export function inferDisparity(
     n: n / (effect?.byGroup.get(group) ?? 1),
   }))
   const { expected, p } = equalityNull(kept, permutation, inside)
-  const { corrected, interval } = rangeInterval(shares, {
-    ...permutation,
-    confidence,
-    equalityP: p,
-  })
-  return {
-    ...found,
-    expected,
-    p,
-    corrected,
-    interval,
-    unit,
-    clusterCorrelation: effect?.correlation ?? null,
+  const inferred = { ...found, expected, p, unit, clusterCorrelation: effect?.correlation ?? null }
+  if (effect?.reason) {
+    return { ...inferred, corrected: null, interval: null, reason: effect.reason }
   }
+  const range = rangeInterval(shares, { ...permutation, confidence, equalityP: p })
+  return { ...inferred, ...range }
 }
 
 function checkClusters(groups: readonly GroupCounts[], clusters: readonly ClusterCounts[]): void {

