@@ -1,4 +1,4 @@
-// Builds the dashboard's browser code. It shares pure modules with the rest of src/; what those do not need is left out.
+// Builds the dashboard's browser code. It shares pure modules with the rest of src/; modules for Node are left out.
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
@@ -33,16 +33,18 @@ const sharing = {
 
 export async function buildClient(outDir) {
   await build({
-    ...{ root, base: './', configFile: false, logLevel: 'warn', plugins: [sharing] },
+    root,
+    base: './',
+    configFile: false,
+    logLevel: 'warn',
+    plugins: [sharing],
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {
-      ...{
-        outDir: resolve(outDir),
-        emptyOutDir: true,
-        target: 'es2022',
-        chunkSizeWarningLimit: 2000,
-        reportCompressedSize: false,
-      },
+      outDir: resolve(outDir),
+      emptyOutDir: true,
+      target: 'es2022',
+      chunkSizeWarningLimit: 2000,
+      reportCompressedSize: false,
       modulePreload: { polyfill: false },
       rolldownOptions: {
         treeshake: {

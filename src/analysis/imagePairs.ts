@@ -24,7 +24,7 @@ export interface PairCoverage {
 }
 
 /** Both sides' rows, one for each image that both have. */
-export const joinedRowsSql = `${parquetRows()} a JOIN ${parquetRows(2)} b USING (id)`
+const joinedRowsSql = `${parquetRows()} a JOIN ${parquetRows(2)} b USING (id)`
 const shardFilesOfBoth = (first: StoredEvaluation, second: StoredEvaluation) => [
   shardPaths(first),
   shardPaths(second),
@@ -76,7 +76,7 @@ export const householdSql = (first: StoredEvaluation): string =>
   first.shards[0]!.columns.includes('household') ? 'a.household::VARCHAR' : 'NULL::VARCHAR'
 
 /** The columns of `PairCounts`. */
-export const pairedOutcomesSql = [
+const pairedOutcomesSql = [
   ['both', 'a.correct1 AND b.correct1'],
   ['onlyFirst', 'a.correct1 AND NOT b.correct1'],
   ['onlySecond', 'b.correct1 AND NOT a.correct1'],

@@ -1,21 +1,22 @@
-/** The dashboard's addresses: each validates what it is asked, calls one function, and answers with JSON or a picture. */
+/** The dashboard's HTTP endpoints: data files, answers, thumbnails, the state of the queue, and the pages themselves. */
 import { readdir, readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { type ContentfulStatusCode } from 'hono/utils/http-status'
 import { type z } from 'zod'
 import { memoizeLru } from '../datasets/images.ts'
 import { GeogapError, inputError, messageOf } from '../lib/errors.ts'
+import { sha256 } from '../lib/hash.ts'
+import { readAnswers } from './answers.ts'
 import { type ClusterWatch } from './cluster.ts'
-import { groupFilter } from '../analysis/datasetCounts.ts'
-import { readFlipsPage, readGalleryPage, readPairRows } from './gallery.ts'
+import { findDataFile } from './dataFiles.ts'
 import { type Guard } from './guard.ts'
 import { params, singleValues } from './params.ts'
 import { type DashboardStore } from './store.ts'
 import { createThumbnails } from './thumbnails.ts'
-import { compareView, modelView, type PairRow, scatterRows } from './views.ts'
+import { type Overview } from './views.ts'
 
-/** Files of the built client by their path below its folder. Errors: `no-client`. */
+/** Reads the files of the built client, by their path below its folder. Errors: `no-client`. */
 export async function clientFiles(folder: string): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
   const names = await readdir(folder, { recursive: true }).catch(() => {
     throw inputError(
@@ -35,8 +36,8 @@ const contentTypes: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
 }
 
-/** Pairs of models whose paired counts are kept, and answers as text while what is stored is the same. */
-const cacheSizes = { pairs: 20, answers: 200 }
+/** Number of data files that are kept as text. */
+const cacheSize = 100
 
 export interface AppOptions {
   store: DashboardStore
@@ -46,101 +47,90 @@ export interface AppOptions {
   images?: readonly string[]
   /** The queue whose runs and workers are shown. */
   cluster?: ClusterWatch
-  /** Called for every request for progress, so that what is stored is read anew while somebody looks. */
+  /** Called for every request for progress, so that the results are read again while somebody looks. */
   onLook?: () => void
 }
 
+/** Creates the dashboard's HTTP application. */
 export function createApp({ store, guard, files, images, cluster, onLook }: AppOptions): Hono {
   const app = new Hono()
-  const thumb = createThumbnails(store, images)
-  const pairs = new Map<string, Promise<PairRow[]>>()
   app.use(guard.check)
-  app.use('/api/progress', (_, next) => {
+  app.use('/data/progress.json', (_, next) => {
     onLook?.()
     return next()
   })
-  const textOf = memoizeAnswers(store)
-  const answer = <T extends z.ZodType>(
-    path: string,
-    schema: T,
-    view: (query: z.output<T>) => unknown,
-  ): void => {
-    app.get(`/api/${path}`, async c => {
-      const query = parseQuery(schema, c.req.queries())
-      const text = await textOf(`${path} ${JSON.stringify(query)}`, () => view(query))
-      return c.body(text, 200, { 'Content-Type': 'application/json' })
-    })
-  }
-  answer('overview', params.nothing, () => ({
-    ...store.overview(),
-    ...(cluster && { cluster: true }),
-  }))
-  answer('progress', params.nothing, () => store.progress())
+  addDataFiles(app, store, cluster !== undefined)
+  addAnswers(app, store)
+  addThumbnails(app, store, images)
   if (cluster)
     app.get('/api/cluster', async c => {
       parseQuery(params.nothing, c.req.queries())
       return c.json(await cluster.readState())
     })
-  answer('scatter', params.scatter, query =>
-    scatterRows(store.counts(query.x), store.counts(query.y), groupFilter(query)),
-  )
-  answer('model', params.model, query => {
-    store.evaluation(query.dataset, query.model)
-    return modelView(store.counts(query.dataset), query.model, groupFilter(query))
-  })
-  answer('gallery', params.gallery, query => readGalleryPage(store, query))
-  const pairsOf = ({ dataset, first, second }: Record<'dataset' | 'first' | 'second', string>) => {
-    const state = [first, second]
-      .map(model => store.evaluation(dataset, model))
-      .map(({ key, rows }) => [key, rows])
-    return memoizeLru(pairs, JSON.stringify(state), cacheSizes.pairs, () =>
-      readPairRows(store, dataset, first, second),
+  addClientFiles(app, files)
+  app.onError(answerError)
+  return app
+}
+
+/** Serves the data files; their ETag lets a page keep a file that has not changed. */
+function addDataFiles(app: Hono, store: DashboardStore, hasCluster: boolean): void {
+  const cache = new Map<string, Promise<{ text: string; etag: string }>>()
+  const toText = async (name: string, read: () => unknown) => {
+    const value = await read()
+    const text = JSON.stringify(
+      name === 'overview' && hasCluster ? { ...(value as Overview), cluster: true } : value,
     )
+    return { text, etag: `"${sha256(text, 32)}"` }
   }
-  answer('flips', params.flips, async query => readFlipsPage(store, query, await pairsOf(query)))
-  answer('compare', params.compare, async query =>
-    compareView(await pairsOf(query), query.by, groupFilter(query)),
-  )
+  app.get('/data/*', async c => {
+    parseQuery(params.nothing, c.req.queries())
+    const [, name] = /^\/data\/(.+)\.json$/.exec(c.req.path) ?? []
+    const file = name === undefined ? undefined : findDataFile(store, name)
+    if (name === undefined || !file) return c.text('not found', 404)
+    const { text, etag } = await memoizeLru(cache, `${name} ${file.state}`, cacheSize, () =>
+      toText(name, file.read),
+    )
+    c.header('ETag', etag)
+    if (c.req.header('if-none-match') === etag) return c.body(null, 304)
+    return c.body(text, 200, { 'Content-Type': 'application/json' })
+  })
+}
+
+/** Serves a model's answers for the images of one page. */
+function addAnswers(app: Hono, store: DashboardStore): void {
+  app.get('/api/answers', async c => {
+    const { dataset, model, ids } = parseQuery(params.answers, c.req.queries())
+    return c.json(await readAnswers(store.evaluation(dataset, model), ids))
+  })
+}
+
+function addThumbnails(app: Hono, store: DashboardStore, images?: readonly string[]): void {
+  const thumbnail = createThumbnails(store, images)
   app.get('/thumb', async c => {
     const { content, id } = parseQuery(params.thumb, c.req.queries())
-    const picture = await thumb(content, id)
-    return c.body(Uint8Array.from(picture), 200, {
+    return c.body(Uint8Array.from(await thumbnail(content, id)), 200, {
       'Content-Type': 'image/webp',
       'Cache-Control': 'private, max-age=3600',
     })
   })
+}
+
+function addClientFiles(app: Hono, files: AppOptions['files']): void {
   app.get('*', c => {
     const name = c.req.path === '/' ? 'index.html' : c.req.path.slice(1)
     const file = files.get(name)
-    return file
-      ? c.body(file, 200, {
-          'Content-Type': contentTypes[extname(name)] ?? 'application/octet-stream',
-        })
-      : c.text('not found', 404)
+    if (!file) return c.text('not found', 404)
+    const type = contentTypes[extname(name)] ?? 'application/octet-stream'
+    return c.body(file, 200, { 'Content-Type': type })
   })
-  app.onError((error, c) => {
-    const known =
-      error instanceof GeogapError && error.kind !== 'internal' && error.code !== 'query-failed'
-    if (!known) process.stderr.write(`geogap: ${messageOf(error)}\n`)
-    return c.json(
-      { error: known ? error.message : 'internal error' },
-      known ? httpStatusOf(error) : 500,
-    )
-  })
-  return app
 }
 
-/** Answers as text, made once while what is stored is the same. */
-function memoizeAnswers(
-  store: DashboardStore,
-): (key: string, view: () => unknown) => Promise<string> {
-  let of = store.progress()
-  const made = new Map<string, Promise<string>>()
-  return (key, view) => {
-    if (of !== store.progress()) made.clear()
-    of = store.progress()
-    return memoizeLru(made, key, cacheSizes.answers, async () => JSON.stringify(await view()))
-  }
+function answerError(error: Error, c: Context): Response {
+  const isKnown =
+    error instanceof GeogapError && error.kind !== 'internal' && error.code !== 'query-failed'
+  if (isKnown) return c.json({ error: error.message }, httpStatusOf(error))
+  process.stderr.write(`geogap: ${messageOf(error)}\n`)
+  return c.json({ error: 'internal error' }, 500)
 }
 
 const httpStatusOf = ({ code, kind }: GeogapError): ContentfulStatusCode =>

@@ -8,10 +8,11 @@ export interface ClusterWatch {
   close: () => void
 }
 
-/** Milliseconds for which an answer of the queue is good, and after which none is waited for. */
-const [freshMs, timeoutMs] = [1000, 1500]
+/** An answer of the queue is reused for this long. */
+const freshMs = 1000
+const timeoutMs = 1500
 
-/** The runs and workers at a queue, which is asked rarely however many look. Errors: those of `connectQueue`. */
+/** Connects to a queue and reads its runs and workers, at most once per second. Errors: those of `connectQueue`. */
 export async function watchCluster(url: string): Promise<ClusterWatch> {
   const redis = await connectQueue(url)
   let reading: Promise<ClusterState> | undefined

@@ -1,4 +1,4 @@
-/** What a data set shows at a glance: its best model by region, and how fast models gain on it. */
+/** Summarizes a data set: its best model, that model's accuracy by region, and the gain against the standard benchmark. */
 import { disparity } from '../metrics/disparity.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { fitLine } from '../metrics/regression.ts'
@@ -12,16 +12,16 @@ import {
 import { scatterRows } from './views.ts'
 
 export interface Finding {
-  /** Of the models with the most images. */
+  /** The most accurate of the models with the most images. */
   best: string
   rate: AccuracyEstimate
-  /** The best model's regions of at least 30 images with the highest and lowest accuracy; null with fewer than two. */
+  /** The best model's regions with the highest and lowest accuracy among those of at least 30 images; null with fewer than two. */
   regions: { highest: string; lowest: string; accuracies: [number, number] } | null
   /** Points gained per point on the standard benchmark, with the 95 % interval of the slope. */
   gain: { slope: number; interval: Interval | null; models: number } | null
 }
 
-/** Null where no model has a prediction. */
+/** Returns the summary of a data set; null if no model has a prediction. */
 export function findingOf(
   cube: DatasetCounts,
   reference: DatasetCounts | undefined,

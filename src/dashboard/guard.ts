@@ -1,17 +1,22 @@
 /*
- * Who may ask the dashboard. It listens on this machine, but every page in a browser can send requests there: so the name
- * that was asked for must be this machine's (DNS rebinding), the request must come from our own page, and carry a cookie that
- * only the address printed at the start gives.
+ * Decides which requests the dashboard answers. It listens on this machine, but any page in a browser can send requests to it.
+ * A request must therefore name this machine as its host (DNS rebinding), come from the dashboard's own page, and carry a
+ * cookie that only the address printed at the start gives.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type Context, type MiddlewareHandler } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
 
-/** What the pages may load. */
+/** The content security policy of the pages. */
 export const contentPolicy = [
   "default-src 'none'",
-  ...["script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'"],
-  ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
 ]
 
 const securityHeaders = {
@@ -25,15 +30,16 @@ const securityHeaders = {
 }
 
 export interface Guard {
-  /** Part of the address that is printed; whoever has it gets the cookie. */
+  /** Part of the printed address; whoever has it gets the cookie. */
   token: string
   /** Refuses with 403 (from elsewhere), 405 (not GET or HEAD) or 401 (no cookie). */
   check: MiddlewareHandler
 }
 
-/** `host` is the address that the server listens on; loopback names are always its own. */
+/** Creates the guard of a server that listens on `host`. Loopback names are always accepted. */
 export function createGuard(host: string): Guard {
-  const [token, session] = [randomSecret(), randomSecret()]
+  const token = randomSecret()
+  const session = randomSecret()
   const own = new Set([
     '127.0.0.1',
     'localhost',
@@ -72,7 +78,7 @@ function isFromElsewhere(c: Context, host: string): boolean {
 
 const randomSecret = (): string => randomBytes(24).toString('base64url')
 
-/** Compares without telling by its time how much agrees. */
+/** Compares two texts in constant time. */
 const isSameSecret = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b))
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

@@ -1,4 +1,4 @@
-/** Makes the dashboard's cubes from stored predictions, and adds what an evaluation stores meanwhile. */
+/** Counts stored predictions for the dashboard, and adds the predictions that an evaluation stores meanwhile. */
 import { type GroupValue } from '../datasets/dataset.ts'
 import { incomeColumns } from '../datasets/labels/incomes.ts'
 import { incomeQuarters, type IncomeQuarter } from '../analysis/imagePairs.ts'
@@ -11,12 +11,12 @@ import {
   type ModelCounts,
 } from '../analysis/datasetCounts.ts'
 
-/** A cube that grows: models come and go, cells are only added. */
+/** Counts that grow: models come and go, cells are only added. */
 export interface GrowingCounts extends DatasetCounts {
   values: Record<Dimension, string[]>
   codes: Record<Dimension, number[]>
   models: Map<string, ModelCounts & { state: string }>
-  /** The stored column of the dimension `income`, and its quarters where it is a column of many numbers. */
+  /** The stored column of the dimension `income`, and its quarters if it holds many different numbers. */
   income: { column: string; quarters: IncomeQuarter[] | null } | null
   positions: Map<string, number>
 }
@@ -29,18 +29,15 @@ export const emptyGrowingCounts = (): GrowingCounts => ({
   positions: new Map(),
 })
 
-/** What of an entry a cube holds: changes when shards are added or made anew. */
-const evaluationStateOf = ({ key, rows, created }: StoredEvaluation): string =>
+/** Returns a text that changes when shards are added or written again. */
+export const evaluationStateOf = ({ key, rows, created }: StoredEvaluation): string =>
   `${key} ${rows} ${created}`
 
-/** Counts an entry's predictions unless the cube has them; true when it has changed. */
-export async function countEvaluation(
-  cube: GrowingCounts,
-  entry: StoredEvaluation,
-): Promise<boolean> {
+/** Counts an evaluation's predictions unless they are counted already. */
+export async function countEvaluation(cube: GrowingCounts, entry: StoredEvaluation): Promise<void> {
   const { model } = entry.identity
   const state = evaluationStateOf(entry)
-  if (cube.models.get(model)?.state === state) return false
+  if (cube.models.get(model)?.state === state) return
   const { columns } = entry.shards[0]!
   const income = incomeColumns.find(column => columns.includes(column))
   const cells = await countByColumns(entry, [
@@ -49,7 +46,14 @@ export async function countEvaluation(
     ...(income === undefined ? [] : [income]),
   ])
   if (income !== undefined) cube.income ??= { column: income, quarters: quartersOf(cells, income) }
-  const positions = cells.map(cell => positionOf(cube, cell))
+  const positions = cells.map(({ groups, label }) =>
+    cellOf(cube, {
+      region: groups['region'] ?? null,
+      country: groups['country'] ?? null,
+      income: (cube.income && groups[cube.income.column]) ?? null,
+      label,
+    }),
+  )
   const column = (name: keyof ModelCounts): Int32Array => {
     const sums = new Int32Array(cube.positions.size)
     for (const [i, cell] of cells.entries()) sums[positions[i]!]! += cell[name]
@@ -62,7 +66,6 @@ export async function countEvaluation(
     errors: column('errors'),
     state,
   })
-  return true
 }
 
 const quartersOf = (cells: readonly CountsCell[], column: string): IncomeQuarter[] | null =>
@@ -73,18 +76,22 @@ const quartersOf = (cells: readonly CountsCell[], column: string): IncomeQuarter
     }),
   )
 
-/** The name of an income, or of the quarter that it is in; null where it is not known. */
-export function incomeName({ income }: GrowingCounts, value: GroupValue): string | null {
+/** Returns the name of an income or of its quarter. */
+function incomeName({ income }: GrowingCounts, value: GroupValue): string | null {
   if (value === null) return null
   return income?.quarters?.find(({ high }) => Number(value) <= high)?.name ?? String(value)
 }
 
-function positionOf(cube: GrowingCounts, { groups, label }: CountsCell): number {
+/** Returns the position of the cell of these values, which is added if it is new. */
+export function cellOf(
+  cube: GrowingCounts,
+  { region, country, income, label }: Record<Dimension, GroupValue>,
+): number {
   const texts: Record<Dimension, string | null> = {
-    region: textOf(groups['region']),
-    country: textOf(groups['country']),
-    income: cube.income ? incomeName(cube, groups[cube.income.column] ?? null) : null,
-    label,
+    region: textOf(region),
+    country: textOf(country),
+    income: incomeName(cube, income),
+    label: textOf(label),
   }
   const key = JSON.stringify(Object.values(texts))
   const known = cube.positions.get(key)
@@ -96,8 +103,7 @@ function positionOf(cube: GrowingCounts, { groups, label }: CountsCell): number 
   return at
 }
 
-export const textOf = (value: GroupValue | undefined): string | null =>
-  value == null ? null : String(value)
+const textOf = (value: GroupValue): string | null => (value === null ? null : String(value))
 
 function codeOf(values: string[], text: string | null): number {
   if (text === null) return -1

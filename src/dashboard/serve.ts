@@ -13,7 +13,7 @@ export interface ServeOptions {
   port?: number
   /** Folders to read images from in place of those that the results name. */
   images?: readonly string[]
-  /** Address of a queue whose runs and workers are shown too; then there may be no results yet. */
+  /** Address of a queue whose runs and workers are shown too. With it, `dir` may have no results yet. */
   queue?: string
   /** Folder of the built client. */
   client?: string
@@ -28,8 +28,8 @@ export interface DashboardServer {
 
 export const builtClient = fileURLToPath(new URL('../client', import.meta.url))
 
-/** Milliseconds between readings of what evaluations store, at least, and times that a reading took. */
-const refreshRest = { least: 5000, times: 20 }
+/** Pause between two refreshes: at least `minMs`, and `factor` times as long as the last refresh took. */
+const refreshPause = { minMs: 5000, factor: 20 }
 
 /** Serves the results below `dir`. Errors: no-results, no-client, cannot-listen, those of `connectQueue`. */
 export async function serve(dir: string, options: ServeOptions = {}): Promise<DashboardServer> {
@@ -39,7 +39,7 @@ export async function serve(dir: string, options: ServeOptions = {}): Promise<Da
   try {
     return await serveFiles(dir, options, files, cluster)
   } catch (error) {
-    // A connection that stays open would keep the process from ending.
+    // An open connection would keep the process from exiting.
     cluster?.close()
     throw error
   }
@@ -79,7 +79,7 @@ async function serveFiles(
   }
 }
 
-/** Does `work` when asked, unless it has rested for too short a time. */
+/** Returns a function that starts `work` unless it is running or ended too recently. */
 function throttle(work: () => Promise<void>): () => void {
   let next = 0
   return () => {
@@ -88,7 +88,7 @@ function throttle(work: () => Promise<void>): () => void {
     const start = performance.now()
     const end = (): void => {
       const now = performance.now()
-      next = now + Math.max(refreshRest.least, refreshRest.times * (now - start))
+      next = now + Math.max(refreshPause.minMs, refreshPause.factor * (now - start))
     }
     work().then(end, (error: unknown) => {
       process.stderr.write(`geogap: ${messageOf(error)}\n`)

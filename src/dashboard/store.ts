@@ -1,8 +1,9 @@
-/** The results below a folder as the dashboard keeps them in memory, and how far running evaluations are. */
+/** Holds the counts of the results below a folder in memory, with the progress of running evaluations. */
 import { countryNumericCode } from '../datasets/labels/countries.ts'
 import { type GeogapError, inputError, unknownNameError } from '../lib/errors.ts'
 import { datasetRoles, datasetTitle } from '../analysis/datasetRoles.ts'
 import { testbed } from '../models/testbed.ts'
+import { sha256 } from '../lib/hash.ts'
 import { pullResults } from '../results/sync.ts'
 import { type DatasetRecord, readDatasetRecords, readFailures } from '../results/records.ts'
 import { readCurrentEvaluations } from '../results/runRecords.ts'
@@ -25,12 +26,16 @@ export interface DashboardStore {
   dir: string
   overview: () => Overview
   progress: () => DashboardProgress
-  /** A data set's cube; errors: unknown-data-set. */
+  /** Changes with every refresh. */
+  revision: () => number
+  /** Returns a data set's counts. Errors: unknown-data-set. */
   counts: (dataset: string) => GrowingCounts
-  /** A model's predictions on a data set; errors: unknown-data-set, unknown-model. */
+  /** Returns a data set's evaluations by model. Errors: unknown-data-set. */
+  evaluations: (dataset: string) => ReadonlyMap<string, StoredEvaluation>
+  /** Returns a model's predictions on a data set. Errors: unknown-data-set, unknown-model. */
   evaluation: (dataset: string, model: string) => StoredEvaluation
   notes: () => ReadonlyMap<string, DatasetRecord>
-  /** Reads what evaluations have stored since. */
+  /** Reads the predictions that were stored since the last call. */
   refresh: () => Promise<void>
 }
 
@@ -38,14 +43,14 @@ interface StoreState {
   counts: ReadonlyMap<string, GrowingCounts>
   evaluations: ReadonlyMap<string, ReadonlyMap<string, StoredEvaluation>>
   notes: ReadonlyMap<string, DatasetRecord>
-  /** Made when it is first asked for: it adds up every model. */
+  /** Computed on the first call. */
   overview: () => Overview
   progress: DashboardProgress
 }
 
 /**
- * Counts the predictions of a place; `onCount` hears how many of the evaluations are counted. Errors: no-results, unless there may
- * be none yet.
+ * Counts the predictions below `place`, a folder or an object store. `onCount` is called after each evaluation. Errors:
+ * no-results, unless `mayBeEmpty`.
  */
 export async function openDashboardStore(
   place: string,
@@ -54,22 +59,23 @@ export async function openDashboardStore(
 ): Promise<DashboardStore> {
   const dir = await pullResults(place)
   let state = await readState(dir, new Map(), mayBeEmpty, onCount)
+  let revision = 0
   let refreshing: Promise<void> | undefined
-  const known = (dataset: string): void => {
-    if (!state.counts.has(dataset)) throw unknownNameError('data set', dataset, state.counts.keys())
+  const findDataset = <T>(datasets: ReadonlyMap<string, T>, name: string): T => {
+    const dataset = datasets.get(name)
+    if (!dataset) throw unknownNameError('data set', name, datasets.keys())
+    return dataset
   }
   return {
     dir,
     overview: () => state.overview(),
     progress: () => state.progress,
     notes: () => state.notes,
-    counts: dataset => {
-      known(dataset)
-      return state.counts.get(dataset)!
-    },
+    revision: () => revision,
+    counts: dataset => findDataset(state.counts, dataset),
+    evaluations: dataset => findDataset(state.evaluations, dataset),
     evaluation: (dataset, model) => {
-      known(dataset)
-      const models = state.evaluations.get(dataset)!
+      const models = findDataset(state.evaluations, dataset)
       const entry = models.get(model)
       if (!entry) throw unknownNameError('model', model, models.keys())
       return entry
@@ -77,7 +83,10 @@ export async function openDashboardStore(
     refresh: () =>
       (refreshing ??= pullResults(place)
         .then(() => readState(dir, state.counts, mayBeEmpty))
-        .then(next => void (state = next))
+        .then(next => {
+          state = next
+          revision++
+        })
         .finally(() => (refreshing = undefined))),
   }
 }
@@ -112,7 +121,10 @@ async function readState(
     for (const model of models.keys()) if (!byDataset.get(name)!.has(model)) models.delete(model)
   let overview: Overview | undefined
   return {
-    ...{ counts: cubes, notes, evaluations: byDataset, progress: await readProgress(dir, entries) },
+    counts: cubes,
+    notes,
+    evaluations: byDataset,
+    progress: await readProgress(dir, entries),
     overview: () => (overview ??= overviewOf(entries, nameOf, cubes, notes)),
   }
 }
@@ -124,7 +136,7 @@ async function orIfNoResults<T>(work: Promise<T>, none: T): Promise<T> {
   })
 }
 
-/** A data set's name, with the preprocessing where the run has several or drafts. */
+/** Returns a function that names data sets, with the preprocessing if the run has several modes or drafts. */
 function createDatasetNamer(
   entries: readonly StoredEvaluation[],
 ): (entry: StoredEvaluation) => string {
@@ -151,20 +163,28 @@ function overviewOf(
         dataset === reference && preprocessing === identity.preprocessing,
     )?.[0]
     return {
-      ...{ name, dataset: identity.dataset, models: [...models.keys()], images: identity.images },
+      name,
+      folder: fileNameOf(name),
+      dataset: identity.dataset,
+      models: [...models.keys()],
+      images: identity.images,
       title: name.replace(identity.dataset, () => datasetTitle(identity.dataset)),
       geographic: geographic.includes(identity.dataset),
       reference: identity.dataset === reference,
       finding: findingOf(cube, standard === undefined ? undefined : cubes.get(standard)),
       values: {
-        ...{ region: sorted(values.region), country: sorted(values.country) },
-        ...{ income: sorted(values.income), label: sorted(values.label) },
+        region: sorted(values.region),
+        country: sorted(values.country),
+        income: sorted(values.income),
+        label: sorted(values.label),
       },
     }
   })
   const countries = new Set([...cubes.values()].flatMap(({ values }) => values.country))
   return {
-    ...{ version, datasets, models: modelFacts(entries) },
+    version,
+    datasets,
+    models: modelFacts(entries),
     madeUp: [...notes.values()].find(({ madeUp }) => madeUp !== undefined)?.madeUp ?? null,
     countries: Object.fromEntries(
       [...countries].flatMap(country => {
@@ -175,6 +195,10 @@ function overviewOf(
   }
 }
 
+/** Returns a name that any file system and web host takes, distinct for every text. */
+const fileNameOf = (text: string): string =>
+  `${text.replace(/[^\w.-]+/g, '_').slice(0, 60)}-${sha256(text, 8)}`
+
 const sorted = (values: readonly string[]): string[] => [...values].sort(compareNames)
 
 function modelFacts(entries: readonly StoredEvaluation[]): ModelFact[] {
@@ -184,6 +208,7 @@ function modelFacts(entries: readonly StoredEvaluation[]): ModelFact[] {
     const { model: name, prompts } = identity
     models.set(name, {
       name,
+      file: fileNameOf(name),
       family: groups.get(name) ?? firstWord(name),
       zeroShot: prompts !== '',
     })
@@ -191,7 +216,7 @@ function modelFacts(entries: readonly StoredEvaluation[]): ModelFact[] {
   return [...models.values()].sort((a, b) => compareNames(a.name, b.name))
 }
 
-/** `resnet` of resnet50.own, `mobilenetv3` of mobilenetv3_small. */
+/** Returns the family in a name: `resnet` of resnet50.own, `mobilenetv3` of mobilenetv3_small. */
 const firstWord = (name: string): string =>
   /^[^\d_.:/-]+(?:(?<=v)\d+)?/.exec(name)?.[0].toLowerCase() ?? 'other'
 
@@ -239,7 +264,7 @@ async function readProgress(
   }
 }
 
-/** Predictions stored a second since a time. */
+/** Returns the predictions stored per second since a time in milliseconds. */
 function rateOf(entries: readonly StoredEvaluation[], since: number): number {
   let rows = 0
   for (const { shards } of entries) {

@@ -34,7 +34,7 @@ describe.skipIf(!hasRedis)('the dashboard of a queue (left out: no redis-server 
     fetch(new URL(path, served.url), { headers })
 
   it('says what is at work before there is any result, to its own page only', async () => {
-    const overview = (await (await ask('/api/overview')).json()) as Overview
+    const overview = (await (await ask('/data/overview.json')).json()) as Overview
     expect(overview).toMatchObject({ cluster: true, datasets: [] })
     let state: ClusterState
     do {

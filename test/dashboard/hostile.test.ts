@@ -2,6 +2,8 @@ import { rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type ModelOutcomes } from '../../src/dashboard/answers.ts'
+import { type Overview } from '../../src/dashboard/views.ts'
 import { readDatasetRecords } from '../../src/results/records.ts'
 import { serve, type DashboardServer } from '../../src/dashboard/serve.ts'
 import { makeWorld, secret, type World } from './world.ts'
@@ -59,6 +61,13 @@ beforeAll(async () => {
   content = [...(await readDatasetRecords(world.results)).values()].find(
     ({ name }) => name === 'street',
   )!.hash
+  const overview = JSON.parse((await known({ path: '/data/overview.json' })).body) as Overview
+  const { folder } = overview.datasets.find(({ name }) => name === 'street')!
+  const { file } = overview.models.find(({ name }) => name === 'resnet50')!
+  counts = `/data/${folder}/counts.json`
+  outcomes = `/data/${folder}/${file}.json`
+  const { body } = await known({ path: outcomes })
+  images = `/data/${folder}/${(JSON.parse(body) as ModelOutcomes).images}.json`
 })
 
 async function emptyClient(folder: string): Promise<string> {
@@ -73,16 +82,28 @@ afterAll(async () => {
   await rm(world.folder, { recursive: true })
 })
 
-const scatter = '/api/scatter?x=imagenet-1k&y=street'
-const gallery = '/api/gallery?dataset=street&model=resnet50'
-const compare = '/api/compare?dataset=street&first=resnet50&second=vit_base'
+/** Paths of data files; the hashes in them are set once the server runs. */
+let counts = ''
+let outcomes = ''
+let images = ''
+const answersOf = (ids: unknown, model = 'resnet50', dataset = 'street'): string =>
+  `/api/answers?${new URLSearchParams({ dataset, model, ids: JSON.stringify(ids) }).toString()}`
+const answers = answersOf(['street/5.png'])
 const long = 'a'.repeat(2000)
 const thumb = (id: string, more = ''): string =>
   `/thumb?content=${encodeURIComponent(content)}&id=${encodeURIComponent(id)}${more}`
 
 describe('the dashboard', () => {
   it('answers its own page', async () => {
-    for (const path of ['/', '/api/overview', '/api/progress', scatter, gallery, compare]) {
+    for (const path of [
+      '/',
+      '/data/overview.json',
+      '/data/progress.json',
+      counts,
+      outcomes,
+      images,
+      answers,
+    ]) {
       expect([path, (await known({ path })).status]).toEqual([path, 200])
     }
     const picture = await known({ path: thumb('street/5.png') })
@@ -108,7 +129,7 @@ describe('the dashboard', () => {
     )
     expect(headers['x-content-type-options']).toBe('nosniff')
     expect(headers['cross-origin-resource-policy']).toBe('same-origin')
-    for (const path of ['/', scatter, thumb('street/5.png')]) {
+    for (const path of ['/', counts, thumb('street/5.png')]) {
       const names = Object.keys(
         (await known({ path, headers: { origin: `http://127.0.0.1:${port()}` } })).headers,
       )
@@ -136,7 +157,7 @@ describe('the dashboard', () => {
       ],
     ].map((host): [string, () => Sent] => [
       `host ${host}`,
-      () => ({ path: scatter, headers: { host } }),
+      () => ({ path: counts, headers: { host } }),
     ]),
     ...[
       'http://evil.example',
@@ -147,19 +168,19 @@ describe('the dashboard', () => {
       'http://localhost.evil',
     ].map((origin): [string, () => Sent] => [
       `origin ${origin}`,
-      () => ({ path: scatter, headers: { origin, host: own() } }),
+      () => ({ path: counts, headers: { origin, host: own() } }),
     ]),
     ...['cross-site', 'same-site', 'anything'].map((site): [string, () => Sent] => [
       `sec-fetch-site ${site}`,
-      () => ({ path: gallery, headers: { 'sec-fetch-site': site } }),
+      () => ({ path: answers, headers: { 'sec-fetch-site': site } }),
     ]),
     ...['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE'].map(
-      (method): [string, () => Sent] => [`method ${method}`, () => ({ path: scatter, method })],
+      (method): [string, () => Sent] => [`method ${method}`, () => ({ path: counts, method })],
     ),
     [
       'websocket',
       () => ({
-        path: '/api/progress',
+        path: '/data/progress.json',
         headers: {
           ...{ connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' },
           ...{ 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', origin: 'http://evil.example' },
@@ -168,16 +189,19 @@ describe('the dashboard', () => {
     ],
     [
       'websocket of the own page',
-      () => ({ path: '/api/progress', headers: { connection: 'Upgrade', upgrade: 'websocket' } }),
+      () => ({
+        path: '/data/progress.json',
+        headers: { connection: 'Upgrade', upgrade: 'websocket' },
+      }),
     ],
     [
       'event source',
       () => ({
-        path: '/api/progress',
+        path: '/data/progress.json',
         headers: { accept: 'text/event-stream', origin: 'http://evil.example' },
       }),
     ],
-    ['no cookie', () => ({ path: scatter, bare: true })],
+    ['no cookie', () => ({ path: counts, bare: true })],
     ['no cookie for the page', () => ({ path: '/', bare: true })],
     ['no cookie for a picture', () => ({ path: thumb('street/5.png'), bare: true })],
     ['wrong token', () => ({ path: '/?token=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', bare: true })],
@@ -185,20 +209,20 @@ describe('the dashboard', () => {
     ['token twice', () => ({ path: '/?token=a&token=b', bare: true })],
     [
       'token elsewhere',
-      () => ({ path: `${scatter}&${new URL(served.url).search.slice(1)}`, bare: true }),
+      () => ({ path: `${counts}?${new URL(served.url).search.slice(1)}`, bare: true }),
     ],
     [
       'wrong cookie',
-      () => ({ path: scatter, bare: true, headers: { cookie: `geogap-${port()}=wrong` } }),
+      () => ({ path: counts, bare: true, headers: { cookie: `geogap-${port()}=wrong` } }),
     ],
     [
       'cookie of another name',
-      () => ({ path: scatter, bare: true, headers: { cookie: cookie.replace('geogap', 'other') } }),
+      () => ({ path: counts, bare: true, headers: { cookie: cookie.replace('geogap', 'other') } }),
     ],
     [
       'token as cookie',
       () => ({
-        path: scatter,
+        path: counts,
         bare: true,
         headers: { cookie: `geogap-${port()}=${new URL(served.url).search.slice(7)}` },
       }),
@@ -218,35 +242,33 @@ describe('the dashboard', () => {
         '/predictions',
         '/api',
         '/api/unknown',
-        '/api/overview/x',
+        '/data/overview',
+        '/data/overview.json/x',
+        '/data/unknown.json',
+        '/data/../predictions.json',
+        '/data/__proto__/counts.json',
       ],
     ].map((path): [string, () => Sent] => [`path ${path}`, () => ({ path })]),
     ...[
-      ...[
-        'page=-1',
-        'page=1e9',
-        'page=NaN',
-        'page=1;SELECT 1',
-        'page=9999999',
-        'outcome=everything',
-        'order=id',
-      ],
-      ...[`region=${long}`, 'region=a&region=b', 'page[]=1', '__proto__=1', 'constructor=1'],
+      ...['page=-1', 'page=9999999', 'outcome=everything', 'order=id', 'region=Africa'],
+      ...[`model=${long}`, 'model=a&model=b', 'ids[]=1', '__proto__=1', 'constructor=1'],
     ].map((text): [string, () => Sent] => [
-      `gallery ${text.slice(0, 40)}`,
-      () => ({ path: `${gallery}&${text.replaceAll(' ', '%20')}` }),
+      `answers ${text.slice(0, 40)}`,
+      () => ({ path: `${answers}&${text}` }),
     ]),
-    ['unknown data set', () => ({ path: '/api/gallery?dataset=../x&model=resnet50' })],
-    ['a prototype as data set', () => ({ path: '/api/gallery?dataset=__proto__&model=resnet50' })],
-    [
-      'SQL as model',
-      () => ({ path: `/api/gallery?dataset=street&model=${encodeURIComponent("x' OR '1'='1")}` }),
-    ],
-    [
-      'SQL as dimension',
-      () => ({ path: `${compare}&by=${encodeURIComponent('region; SELECT 1')}` }),
-    ],
-    ['no parameters', () => ({ path: '/api/scatter' })],
+    ...[
+      ...['a', { id: 'a' }, null, [1], [null], [['street/5.png']]],
+      ...[Array.from({ length: 25 }, () => 'street/5.png'), [long]],
+    ].map((ids): [string, () => Sent] => [
+      `ids ${JSON.stringify(ids).slice(0, 40)}`,
+      () => ({ path: answersOf(ids) }),
+    ]),
+    ['ids that are no JSON', () => ({ path: '/api/answers?dataset=street&model=resnet50&ids=[' })],
+    ['a data file with a parameter', () => ({ path: `${counts}?region=Africa` })],
+    ['unknown data set', () => ({ path: answersOf([], 'resnet50', '../x') })],
+    ['a prototype as data set', () => ({ path: answersOf([], 'resnet50', '__proto__') })],
+    ['SQL as model', () => ({ path: answersOf([], "x' OR '1'='1") })],
+    ['no parameters', () => ({ path: '/api/answers' })],
     ['picture behind a link', () => ({ path: thumb('street/0.png') })],
     ['missing picture', () => ({ path: thumb('street/1.png') })],
     ['a file that is no picture', () => ({ path: thumb('street/2.png') })],
@@ -274,12 +296,17 @@ describe('the dashboard', () => {
       expect(body).not.toContain(told)
   })
 
-  it('finds nothing by SQL in a filter, for values are bound', async () => {
-    for (const region of ["' OR 1=1 --", 'x" OR "1"="1', "Africa'; DROP TABLE x"]) {
-      const { status, body } = await known({
-        path: `${gallery}&region=${encodeURIComponent(region)}`,
-      })
-      expect([status, JSON.parse(body)]).toEqual([200, { total: 0, items: [] }])
+  it('finds nothing by SQL in an id, for values are bound', async () => {
+    for (const id of ["' OR 1=1 --", 'x" OR "1"="1', "Africa'; DROP TABLE x"]) {
+      const { status, body } = await known({ path: answersOf([id]) })
+      expect([status, JSON.parse(body)]).toEqual([200, { status: [null], top: [null], p: [null] }])
     }
+  })
+
+  it('answers 304 to a page that has a data file', async () => {
+    const { headers } = await known({ path: counts })
+    const etag = String(headers['etag'])
+    const again = await known({ path: counts, headers: { 'if-none-match': etag } })
+    expect([again.status, again.body]).toEqual([304, ''])
   })
 })

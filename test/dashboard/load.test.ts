@@ -13,7 +13,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { quantile } from '../../src/metrics/numbers.ts'
-import { readStoredEvaluations } from '../../src/results/store.ts'
+import { openDashboardStore } from '../../src/dashboard/store.ts'
+import { readStoredEvaluations, type StoredEvaluation } from '../../src/results/store.ts'
 import { ended, hasProc, shardNames, smallWorld, until } from '../helpers/evaluation.ts'
 import { long, measured, scaled, torture } from '../helpers/torture.ts'
 
@@ -51,17 +52,6 @@ beforeAll(async () => {
   log = join(folder, 'log')
   evaluation = forked('test/evaluate/evaluate.child.ts', [weights, manifest, out, log])
   await until('a first shard', async () => (await shardNames(out)).length > 0, 600)
-  const { dataset, model } = (await readStoredEvaluations(out))[0]!.identity
-  const [pair, one] = [`x=${dataset}&y=${dataset}`, `dataset=${dataset}&model=${model}`]
-  views = [
-    ...['/', '/api/overview', `/api/scatter?${pair}`, `/api/scatter?${pair}&region=Africa`],
-    ...[
-      `/api/model?${one}`,
-      `/api/model?${one}&region=Asia`,
-      `/api/gallery?${one}`,
-      `/api/gallery?${one}&page=1`,
-    ],
-  ]
   const client = join(folder, 'client')
   await mkdir(client)
   await writeFile(join(client, 'index.html'), '<!doctype html><title>geogap</title>')
@@ -71,6 +61,7 @@ beforeAll(async () => {
   )
   url = new URL(address)
   cookie = (await answer(address)).cookie
+  views = await viewPaths((await readStoredEvaluations(out))[0]!)
 }, 900_000)
 afterAll(async () => {
   if (!runs) return
@@ -81,6 +72,30 @@ afterAll(async () => {
   }
   await rm(folder, { recursive: true, force: true })
 })
+
+/** The files and the answers that a page asks for. */
+async function viewPaths({ identity }: StoredEvaluation): Promise<string[]> {
+  const { dataset, model } = identity
+  const store = await openDashboardStore(join(folder, 'out'))
+  const { datasets, models } = store.overview()
+  const data = `/data/${datasets[0]!.folder}`
+  const answers = (from: number) =>
+    `/api/answers?${new URLSearchParams({
+      dataset,
+      model,
+      ids: JSON.stringify(Array.from({ length: 24 }, (_, i) => `p${from + i}`)),
+    }).toString()}`
+  return [
+    '/',
+    '/data/overview.json',
+    `${data}/counts.json`,
+    `${data}/counts.json`,
+    `${data}/${models[0]!.file}.json`,
+    `${data}/${models[0]!.file}.json`,
+    answers(0),
+    answers(24),
+  ]
+}
 
 /** Asks once more where the server has just closed a connection that was kept, as browsers do. */
 const answer = (path: string) =>
@@ -111,7 +126,9 @@ const poll = 5000
 async function visit(reader: number, end: number, times: number[], codes: number[]): Promise<void> {
   await wait((poll * reader) / readers)
   for (let i = reader; performance.now() < end; i++) {
-    const reply = await answer(i % 10 === 0 ? views[(i / 10) % views.length]! : '/api/progress')
+    const reply = await answer(
+      i % 10 === 0 ? views[(i / 10) % views.length]! : '/data/progress.json',
+    )
     times.push(reply.seconds)
     codes.push(reply.status)
     await wait(Math.max(0, poll - 1000 * reply.seconds))

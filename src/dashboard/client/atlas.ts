@@ -1,4 +1,4 @@
-/** Stands in for src/report/figures/atlas.ts in the browser. */
+/** Replaces src/report/figures/atlas.ts in the browser. */
 import small from 'world-atlas/countries-110m.json'
 import large from 'world-atlas/countries-50m.json'
 import { type Topology } from '../../report/figures/atlas.ts'

@@ -1,6 +1,6 @@
 import type { ClusterState, RunState } from '../../evaluate/queue/queue.ts'
 import { durationText } from '../../lib/table/text.ts'
-import { pollMs, useView } from './data.ts'
+import { pollMs, useView } from './useView.ts'
 import { WhenLoaded, DataTable, wholeNumberText } from './parts.tsx'
 
 const maxApartRows = 200
@@ -67,7 +67,7 @@ function ClusterSection({ cluster: { runs, workers } }: { cluster: ClusterState 
   )
 }
 
-/** What becomes of units: how many, in words, and the class of their part of the bar. */
+/** The states of units in the order of the bar; the name gives the CSS class too. */
 const unitStates: { name: string; of: (run: RunState) => number }[] = [
   { name: 'done', of: ({ done }) => done },
   { name: 'at work', of: ({ active }) => active },

@@ -2,8 +2,9 @@ import { type ComponentChildren } from 'preact'
 import { type GroupChange, significanceLevel } from '../../analysis/compare.ts'
 import { pValueText, percent } from '../../lib/table/text.ts'
 import { type Dimension, dimensions, groupFilter } from '../../analysis/datasetCounts.ts'
-import { changes, type CompareView as Data, type DatasetFact, type Overview } from '../views.ts'
-import { useView } from './data.ts'
+import { type Change, changes, type CompareView as Data } from '../pages.ts'
+import { type DatasetFact, type Overview } from '../views.ts'
+import { useView } from './useView.ts'
 import { ImageGrid } from './gallery.tsx'
 import {
   WhenLoaded,
@@ -14,6 +15,7 @@ import {
   emptyFilter,
   Select,
   DataTable,
+  type ViewColumn,
   wholeNumberText,
 } from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
@@ -41,7 +43,7 @@ function pairOf(overview: Overview, { query }: Route): ModelPair {
 const signedPointsText = (share: number): string =>
   `${share > 0 ? '+' : ''}${(100 * share).toFixed(1)}`.replace('-', '−')
 
-/** Two models on the same images: who gained, who lost. */
+/** Compares two models on the same images. */
 export function CompareView({ overview, route }: { overview: Overview; route: Route }) {
   const pair = pairOf(overview, route)
   const { dataset, first, second } = pair
@@ -117,20 +119,15 @@ interface ChangesProps extends Pick<PairProps, 'route' | 'pair'> {
   by: Dimension
 }
 
-function Changes({
-  data: { rows, tested, leftOut, minN, households },
-  by,
-  route,
-  pair,
-}: ChangesProps) {
-  const { dataset, first, second } = pair
-  const [overall] = rows
+/** The change of accuracy over all images in a sentence, and by group in a table. */
+function Changes({ data, by, route, pair }: ChangesProps) {
+  const [overall] = data.rows
   if (!overall) return <p>No image has an outcome of both models.</p>
-  const link = (row: GroupChange, change: string): string =>
+  const link = (row: GroupChange, change: Change): string =>
     linkTo('flips', {
-      dataset: dataset.name,
-      first,
-      second,
+      dataset: pair.dataset.name,
+      first: pair.first,
+      second: pair.second,
       change,
       ...groupFilter(route.query),
       ...(row.by === 'overall' ? {} : { [by]: row.group }),
@@ -138,54 +135,65 @@ function Changes({
   return (
     <>
       <p>
-        With {second} in place of {first}, accuracy changes by{' '}
+        With {pair.second} in place of {pair.first}, accuracy changes by{' '}
         <strong>{signedPointsText(overall.change)} points</strong> (95 % interval{' '}
-        {signedPointsText(overall.interval[0])} to {signedPointsText(overall.interval[1])}, p{' '}
-        {pValueText(overall.p)}): {wholeNumberText(overall.gained)} images gained,{' '}
-        {wholeNumberText(overall.lost)} lost, of {wholeNumberText(overall.n)}.
+        {intervalText(overall)}, p {pValueText(overall.p)}): {wholeNumberText(overall.gained)}{' '}
+        images gained, {wholeNumberText(overall.lost)} lost, of {wholeNumberText(overall.n)}.
       </p>
       <DataTable
-        caption={`By ${dimensionNames[by]}, the largest loss first; p from ${households === null ? 'McNemar’s exact test' : 'an exact test in which the images of one household change together'}, adjusted over ${tested} groups${leftOut > 0 ? `; ${leftOut} groups of fewer than ${minN} images are left out` : ''}`}
-        rows={rows}
-        columns={[
-          {
-            heading: dimensionNames[by],
-            cell: row => (row.by === 'overall' ? 'all images' : row.group),
-          },
-          { heading: 'first %', numeric: true, cell: row => percent(row.first) },
-          { heading: 'second %', numeric: true, cell: row => percent(row.second) },
-          { heading: 'change', numeric: true, cell: row => signedPointsText(row.change) },
-          {
-            heading: '95 % interval',
-            numeric: true,
-            cell: row =>
-              `${signedPointsText(row.interval[0])} to ${signedPointsText(row.interval[1])}`,
-          },
-          {
-            heading: 'adjusted p',
-            numeric: true,
-            cell: row => (
-              <span class={row.adjusted < significanceLevel ? 'shown' : ''}>
-                {pValueText(row.adjusted)}
-              </span>
-            ),
-          },
-          {
-            heading: 'gained',
-            numeric: true,
-            cell: row => <a href={link(row, 'gained')}>{wholeNumberText(row.gained)}</a>,
-          },
-          {
-            heading: 'lost',
-            numeric: true,
-            cell: row => <a href={link(row, 'lost')}>{wholeNumberText(row.lost)}</a>,
-          },
-          { heading: 'n', numeric: true, cell: row => wholeNumberText(row.n) },
-        ]}
+        caption={changesCaption(data, by)}
+        rows={data.rows}
+        columns={changeColumns(by, link)}
       />
     </>
   )
 }
+
+const intervalText = ({ interval: [low, high] }: GroupChange): string =>
+  `${signedPointsText(low)} to ${signedPointsText(high)}`
+
+function changesCaption({ tested, leftOut, minN, households }: Data, by: Dimension): string {
+  const test =
+    households === null
+      ? 'McNemar’s exact test'
+      : 'an exact test in which the images of one household change together'
+  const note = leftOut > 0 ? `; ${leftOut} groups of fewer than ${minN} images are left out` : ''
+  return `By ${dimensionNames[by]}, the largest loss first; p from ${test}, adjusted over ${tested} groups${note}`
+}
+
+const changeColumns = (
+  by: Dimension,
+  link: (row: GroupChange, change: Change) => string,
+): ViewColumn<GroupChange>[] => [
+  {
+    heading: dimensionNames[by],
+    cell: row => (row.by === 'overall' ? 'all images' : row.group),
+  },
+  { heading: 'first %', numeric: true, cell: row => percent(row.first) },
+  { heading: 'second %', numeric: true, cell: row => percent(row.second) },
+  { heading: 'change', numeric: true, cell: row => signedPointsText(row.change) },
+  { heading: '95 % interval', numeric: true, cell: intervalText },
+  {
+    heading: 'adjusted p',
+    numeric: true,
+    cell: row => (
+      <span class={row.adjusted < significanceLevel ? 'shown' : ''}>
+        {pValueText(row.adjusted)}
+      </span>
+    ),
+  },
+  {
+    heading: 'gained',
+    numeric: true,
+    cell: row => <a href={link(row, 'gained')}>{wholeNumberText(row.gained)}</a>,
+  },
+  {
+    heading: 'lost',
+    numeric: true,
+    cell: row => <a href={link(row, 'lost')}>{wholeNumberText(row.lost)}</a>,
+  },
+  { heading: 'n', numeric: true, cell: row => wholeNumberText(row.n) },
+]
 
 const changeNames = { gained: 'right only with the second', lost: 'right only with the first' }
 

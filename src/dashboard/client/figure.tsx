@@ -1,4 +1,4 @@
-/** A figure of the report drawn in the page; Vega is loaded with the first one. */
+/** Draws figures of the report in the page. Vega is loaded with the first figure. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { withThemeConfig } from '../../report/figures/theme.ts'
 import { darkFiguresCss } from '../../report/page/style.ts'
@@ -7,7 +7,7 @@ import { type TopLevelSpec } from '../../report/figures/vegaLite.ts'
 interface FigureProps {
   label: string
   caption: string
-  /** What is drawn; another `id` is another drawing. */
+  /** Identifies the drawing, which is drawn again when this changes. */
   id: string
   spec: (width: number) => TopLevelSpec | Promise<TopLevelSpec>
   /** Called with a mark's description when it is clicked. */
@@ -44,7 +44,7 @@ export function Figure({ label, caption, id, spec, onPick }: FigureProps) {
   )
 }
 
-/** Width in steps, so that a drawing does not follow every pixel. */
+/** Returns the width of an element in steps of 40 px, so that a figure is not drawn again for every pixel. */
 function useWidth(place: { current: HTMLElement | null }): number {
   const [width, setWidth] = useState(0)
   useEffect(() => {
@@ -71,7 +71,10 @@ async function draw(
   ])
   const refuse = (): Promise<never> => Promise.reject(new Error('figures load nothing'))
   const view = new View(parse(compile(withThemeConfig(await spec())).spec, {}, { ast: true }), {
-    ...{ expr: expressionInterpreter, renderer: 'svg', container: place, hover: false },
+    expr: expressionInterpreter,
+    renderer: 'svg',
+    container: place,
+    hover: false,
     loader: { load: refuse, sanitize: refuse, http: refuse, file: refuse },
   })
   view.addEventListener('click', (_, item) => {
@@ -84,7 +87,7 @@ async function draw(
   return () => view.finalize()
 }
 
-/** The figure is one picture for a screen reader; what its marks say about themselves becomes their tooltip. */
+/** Turns the label of a mark into its tooltip, because screen readers read the figure as one image. */
 function moveLabelToTitle(part: Element): void {
   const about = part.getAttribute('aria-label')
   if (about !== null && part.localName === 'path') {
@@ -97,7 +100,7 @@ function moveLabelToTitle(part: Element): void {
   for (const name of ['role', 'aria-label', 'aria-roledescription']) part.removeAttribute(name)
 }
 
-/** Marks carry a sentence about them; outlines of countries carry it among their properties. */
+/** Returns the description of a mark; for outlines of countries it is one of their properties. */
 function aboutOf(datum: unknown): string | undefined {
   const { about, properties } = (datum ?? {}) as { about?: string; properties?: { about?: string } }
   return about ?? properties?.about

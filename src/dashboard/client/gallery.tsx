@@ -4,19 +4,18 @@ import { formatTable } from '../../lib/table/columns.ts'
 import { percent } from '../../lib/table/text.ts'
 import { groupFilter } from '../../analysis/datasetCounts.ts'
 import {
-  type ModelAnswer,
-  type DatasetFact,
   type GalleryItem,
   type GalleryPage,
+  type ModelAnswer,
   outcomes,
-  type Overview,
   pageSize,
-} from '../views.ts'
-import { type ViewState, useView } from './data.ts'
+} from '../pages.ts'
+import { type DatasetFact, type Overview } from '../views.ts'
+import { type ViewState, useView } from './useView.ts'
 import { WhenLoaded, datasetOf, DatasetSelect, Filters, Select, wholeNumberText } from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
 
-/** Images of one cell with what a model said about them. */
+/** The images of a filter with the answers of one model. */
 export function GalleryView({ overview, route }: { overview: Overview; route: Route }) {
   const model = route.query['model'] ?? overview.models[0]!.name
   const dataset = datasetOf(overview, route.query['dataset'])
@@ -151,7 +150,7 @@ function GalleryImage({
   )
 }
 
-/** The picture, or why there is none. */
+/** The thumbnail, or a note that there is none. */
 function Picture({ address, label }: { address: string | null; label: string }) {
   const [failed, setFailed] = useState(false)
   if (address === null || failed) return <div class="picture quiet">no picture here</div>
@@ -217,7 +216,7 @@ function Pagination({ route, total }: { route: Route; total: number }) {
   )
 }
 
-/** The selected images as a file; `dataset` and `id` name them. */
+/** Saves the selected images as `slice.csv`, by `dataset` and `id`. */
 function saveSlice({ dataset }: DatasetFact, items: readonly GalleryItem[]): void {
   const column = (name: string, value: (item: GalleryItem) => string | null) => ({
     name,

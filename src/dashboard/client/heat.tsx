@@ -4,7 +4,7 @@ import { wholeNumberText } from './parts.tsx'
 
 type ClassRegionCell = ModelView['cells'][number]
 
-/** Classes in rows, regions in columns, the largest difference between regions first; each cell leads to its images. */
+/** A table of accuracy by class (rows) and region (columns), the largest difference first. Each cell links to its images. */
 export function HeatTable({
   cells,
   link,

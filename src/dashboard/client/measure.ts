@@ -1,9 +1,9 @@
-/** Stands in for src/report/figures/measure.ts in the browser, which measures text itself. */
+/** Replaces src/report/figures/measure.ts in the browser, where the canvas measures text. */
 export const fontFamily = 'system-ui, sans-serif'
 
 const context = document.createElement('canvas').getContext('2d')
 
-/** Width of one line of text in pixels at `size` pixels. */
+/** Returns the width of one line of text in pixels; `size` is the font size in pixels. */
 export function textWidth(text: string, size: number, bold = false): number {
   if (!context) return 0.6 * size * text.length
   context.font = `${bold ? 'bold ' : ''}${size}px ${fontFamily}`

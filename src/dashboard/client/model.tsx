@@ -8,7 +8,7 @@ import {
   type GroupAccuracyEstimate,
 } from '../../analysis/datasetCounts.ts'
 import { type DatasetFact, type ModelView as Data, type Overview } from '../views.ts'
-import { useView } from './data.ts'
+import { useView } from './useView.ts'
 import { Figure } from './figure.tsx'
 import { HeatTable } from './heat.tsx'
 import {

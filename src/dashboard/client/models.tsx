@@ -8,7 +8,7 @@ import { seriesColor } from '../../report/figures/theme.ts'
 import { percent } from '../../lib/table/text.ts'
 import { groupFilter } from '../../analysis/datasetCounts.ts'
 import { type DatasetFact, type Overview, type ScatterRow } from '../views.ts'
-import { useView } from './data.ts'
+import { useView } from './useView.ts'
 import { Figure } from './figure.tsx'
 import {
   WhenLoaded,
@@ -161,11 +161,9 @@ function ScatterFigure({ rows, overview, axes, id, link }: ScatterProps) {
         linePanelsSpec(
           [
             {
-              ...{
-                title: '',
-                x: `${axes[0]} top-1 accuracy (%)`,
-                y: `${axes[1]} top-1 accuracy (%)`,
-              },
+              title: '',
+              x: `${axes[0]} top-1 accuracy (%)`,
+              y: `${axes[1]} top-1 accuracy (%)`,
               namesPoints: points.length <= maxPointLabels,
               series: [{ label: [], color: seriesColor(1), points, line: panelLine(line) }],
             },

@@ -1,11 +1,11 @@
 import { type Finding } from '../findings.ts'
 import { type DatasetFact, type Overview, type DashboardProgress } from '../views.ts'
 import { durationText, percent } from '../../lib/table/text.ts'
-import { pollMs, useView } from './data.ts'
+import { pollMs, useView } from './useView.ts'
 import { WhenLoaded, rateIntervalText, DataTable, wholeNumberText } from './parts.tsx'
 import { linkTo } from './route.ts'
 
-/** What there is, what is being made, and what failed. */
+/** The data sets with their findings, the progress of evaluations, and the failures. */
 export function OverviewView({ overview }: { overview: Overview }) {
   const progress = useView('progress', {}, pollMs)
   return (
@@ -51,7 +51,7 @@ const valueCountText = (values: readonly string[]): string =>
 
 type DatasetWithFinding = DatasetFact & { finding: Finding }
 
-/** The answer that the stored predictions give so far, before any click. */
+/** The finding of each data set: its best model, and how that differs between regions. */
 function FindingsTable({ overview }: { overview: Overview }) {
   const found = overview.datasets.filter(
     (dataset): dataset is DatasetWithFinding => dataset.finding !== null,

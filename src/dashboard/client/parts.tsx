@@ -1,20 +1,23 @@
-/** What several views are built from. */
+/** Components that several views share. */
 import { type ComponentChildren } from 'preact'
 import { percent, percentRange } from '../../lib/table/text.ts'
 import { type Dimension, dimensions, type AccuracyEstimate } from '../../analysis/datasetCounts.ts'
 import { type DatasetFact, type Overview } from '../views.ts'
-import { type ViewState } from './data.ts'
+import { type ViewState } from './useView.ts'
 import { linkTo, type Route } from './route.ts'
 
 export const dimensionNames: Record<Dimension, string> = {
-  ...{ region: 'region', country: 'country', income: 'income', label: 'class' },
+  region: 'region',
+  country: 'country',
+  income: 'income',
+  label: 'class',
 }
 
 export const rateIntervalText = ({ low, high }: Pick<AccuracyEstimate, 'low' | 'high'>): string =>
   percentRange(low, high)
 export const wholeNumberText = (n: number): string => Math.round(n).toLocaleString('en-US')
 
-/** What a view shows once its data are there. */
+/** Renders its children with the data once these have loaded, or the error. */
 export function WhenLoaded<T>({
   of,
   children,
@@ -38,7 +41,7 @@ interface SelectProps {
   reset?: Record<string, string>
 }
 
-/** A choice that goes to the same view with another value. */
+/** A select element that leads to its own view with another value in the address. */
 export function Select({
   route: { view, query },
   name,
@@ -80,7 +83,7 @@ export const DatasetSelect = ({ dataset, datasets, ...rest }: DatasetSelectProps
   />
 )
 
-/** Selects for what the data set can be filtered by. */
+/** One select element for each dimension that the data set can be filtered by. */
 export function Filters({ route, dataset }: { route: Route; dataset: DatasetFact }) {
   return (
     <>
@@ -98,7 +101,7 @@ export function Filters({ route, dataset }: { route: Route; dataset: DatasetFact
   )
 }
 
-/** Another data set has other regions and classes. */
+/** Clears the filter when another data set is chosen, which has other regions and classes. */
 export const emptyFilter: Record<Dimension, string> = {
   region: '',
   country: '',
@@ -152,13 +155,13 @@ export function DataTable<Row>({
   )
 }
 
-/** The data set that a route names, else a geographic one, else the first. */
+/** Returns the data set of this name, otherwise the first geographic one, otherwise the first. */
 export const datasetOf = (overview: Overview, name: string | undefined): DatasetFact =>
   overview.datasets.find(dataset => dataset.name === name) ??
   overview.datasets.find(({ geographic }) => geographic) ??
   overview.datasets[0]!
 
-/** Columns of a table of accuracies. */
+/** Returns the columns of a table of accuracies. */
 export const rateColumns = <Row extends AccuracyEstimate>(): ViewColumn<Row>[] => [
   { heading: 'top-1 %', numeric: true, cell: row => percent(row.top1) },
   { heading: '95 % interval', numeric: true, cell: row => rateIntervalText(row) },

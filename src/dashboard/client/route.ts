@@ -1,4 +1,4 @@
-/** Every view is an address: `#/view?name=value`, so that it can be kept, shared and gone back to. */
+/** Every view has an address, `#/view?name=value`, so that it can be bookmarked, shared and returned to. */
 import { useEffect, useState } from 'preact/hooks'
 
 export interface Route {
@@ -11,7 +11,7 @@ function parseRoute(hash: string): Route {
   return { view, query: Object.fromEntries(new URLSearchParams(text)) }
 }
 
-/** The address of a view; empty and missing values are left out. */
+/** Returns the address of a view. Empty and missing values are left out. */
 export function linkTo(
   view: string,
   query: Readonly<Record<string, string | undefined>> = {},

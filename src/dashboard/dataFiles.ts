@@ -1,0 +1,75 @@
+/** The dashboard's data files: `geogap serve` answers with them and `geogap report --bundle` writes them. */
+import { type DatasetCounts, type ModelCounts } from '../analysis/datasetCounts.ts'
+import { imageListName, readImageList, readOutcomes } from './answers.ts'
+import { evaluationStateOf } from './load.ts'
+import { type DashboardStore } from './store.ts'
+
+/** A data set's counts. Models name their columns by position, because most of them share `n` and `errors`. */
+export interface CountsFile extends Pick<DatasetCounts, 'values' | 'codes'> {
+  columns: (readonly number[])[]
+  models: Record<string, Record<keyof ModelCounts, number>>
+}
+
+export interface DataFile {
+  /** Changes whenever the content of the file may change. */
+  state: string
+  read: () => unknown
+}
+
+/** Returns the data file of a name such as `overview`, `geode-1a2b3c4d/counts` or `geode-1a2b3c4d/resnet50-5e6f7a8b`. */
+export function findDataFile(store: DashboardStore, name: string): DataFile | undefined {
+  const revision = String(store.revision())
+  if (name === 'overview') return { state: revision, read: store.overview }
+  if (name === 'progress') return { state: revision, read: store.progress }
+  const [folder, file] = name.split('/')
+  const { datasets, models } = store.overview()
+  const dataset = datasets.find(known => known.folder === folder)
+  if (!dataset) return undefined
+  const evaluations = [...store.evaluations(dataset.name).values()]
+  if (file === 'counts')
+    return {
+      state: evaluations.map(evaluationStateOf).join(),
+      read: () => countsFile(store.counts(dataset.name)),
+    }
+  const content = imageLists(store, dataset.name).get(file ?? '')
+  if (content !== undefined)
+    return { state: file!, read: () => readImageList(store, dataset.name, content) }
+  const model = models.find(known => known.file === file)?.name
+  const evaluation = evaluations.find(({ identity }) => identity.model === model)
+  if (!evaluation) return undefined
+  const images = imageListName(store, dataset.name, evaluation.identity.content)
+  return {
+    state: `${evaluationStateOf(evaluation)} ${images}`,
+    read: () => readOutcomes(store, dataset.name, evaluation.identity.model),
+  }
+}
+
+/** Returns the hash of the content of each image list of a data set, by the name of its file. */
+export function imageLists(store: DashboardStore, dataset: string): Map<string, string> {
+  const contents = [...store.evaluations(dataset).values()].map(({ identity }) => identity.content)
+  return new Map(
+    [...new Set(contents)].map(content => [imageListName(store, dataset, content), content]),
+  )
+}
+
+function countsFile({ values, codes, models }: DatasetCounts): CountsFile {
+  const columns: number[][] = []
+  const positions = new Map<string, number>()
+  const positionOf = (column: ArrayLike<number>): number => {
+    const list = Array.from(column)
+    const key = list.join(' ')
+    const position = positions.get(key) ?? columns.push(list) - 1
+    positions.set(key, position)
+    return position
+  }
+  const counts = [...models].map(([name, { n, top1, top5, errors }]) => [
+    name,
+    {
+      n: positionOf(n),
+      top1: positionOf(top1),
+      top5: positionOf(top5),
+      errors: positionOf(errors),
+    },
+  ])
+  return { values, codes, columns, models: Object.fromEntries(counts) as CountsFile['models'] }
+}
