@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { parseShare } from '../../src/cli/commands/options.ts'
+import { parseShare } from '../../src/cli/commands/workShare.ts'
 import { planModelGroups, joinUnits, takeShare, splitIntoUnits } from '../../src/evaluate/units.ts'
 import { estimateCost } from '../../src/evaluate/cost.ts'
 import { resolveModel } from '../../src/models/catalog.ts'

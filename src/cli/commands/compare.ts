@@ -2,14 +2,8 @@ import { Command } from 'commander'
 import { GeogapError } from '../../lib/errors.ts'
 import { type TableFormat } from '../../lib/table/columns.ts'
 import { jsonText } from '../../lib/table/text.ts'
-import {
-  excludeOption,
-  type ExcludeOptions,
-  formatOption,
-  withoutUndefined,
-  parseList,
-  wholeNumber,
-} from './options.ts'
+import { excludeOption, type ExcludeOptions, formatOption, withoutUndefined } from './options.ts'
+import { parseList, wholeNumber } from './parsers.ts'
 import { printNote } from './progress.ts'
 
 interface CompareCommandOptions extends ExcludeOptions {
@@ -21,6 +15,12 @@ interface CompareCommandOptions extends ExcludeOptions {
   flips?: string
 }
 
+/**
+ * Builds the command `geogap compare`.
+ *
+ * @example
+ *     geogap compare before after --format markdown --flips flips.csv
+ */
 export function command(): Command {
   return new Command('compare')
     .description(

@@ -1,9 +1,15 @@
 import { Command, type Option } from 'commander'
-import { choicesOf, oneOf } from './options.ts'
+import { choicesOf, oneOf } from './parsers.ts'
 import { type CommandEntry, findLeaf, buildProgram } from './program.ts'
 
 const shells = ['bash', 'zsh', 'fish'] as const
 
+/**
+ * Builds the command `geogap completion`.
+ *
+ * @example
+ *     geogap completion bash >> ~/.bashrc
+ */
 export function command(entries: readonly CommandEntry[]): Command {
   return new Command('completion')
     .description(

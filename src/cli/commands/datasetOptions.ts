@@ -1,14 +1,13 @@
 import { type Command } from 'commander'
 import { type DatasetSpec } from '../../datasets/open.ts'
 import {
-  assignments,
   choicesOption,
   classesOption,
   withoutUndefined,
   labelsOption,
   regionsOption,
-  wholeNumber,
 } from './options.ts'
+import { assignments, wholeNumber } from './parsers.ts'
 
 export interface ManifestSourceOptions {
   data?: string

@@ -3,7 +3,8 @@ import { inputError } from '../../lib/errors.ts'
 import { type TableFormat } from '../../lib/table/columns.ts'
 import { jsonText } from '../../lib/table/text.ts'
 import { addDatasetOptions, type DatasetSourceOptions, datasetSpecOf } from './datasetOptions.ts'
-import { formatOption, oneOf } from './options.ts'
+import { formatOption } from './options.ts'
+import { oneOf } from './parsers.ts'
 import { progressPrinter } from './progress.ts'
 
 interface DatasetsCommandOptions extends DatasetSourceOptions {
@@ -11,6 +12,12 @@ interface DatasetsCommandOptions extends DatasetSourceOptions {
   format: TableFormat
 }
 
+/**
+ * Builds the command `geogap datasets`.
+ *
+ * @example
+ *     geogap datasets check geode --data data
+ */
 export function command(): Command {
   const datasets = new Command('datasets')
     .description('List the benchmarks, show one, or check that what is on this machine is whole.')

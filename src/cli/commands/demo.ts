@@ -3,9 +3,15 @@ import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
 import { percent, shellWord } from '../../lib/table/text.ts'
 import { type Run } from '../../results/run.ts'
-import { folder } from './options.ts'
+import { folder } from './parsers.ts'
 import { printNote, progressPrinter } from './progress.ts'
 
+/**
+ * Builds the command `geogap demo`.
+ *
+ * @example
+ *     geogap demo
+ */
 export function command(): Command {
   return new Command('demo')
     .description(

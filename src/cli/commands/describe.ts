@@ -5,7 +5,12 @@ import { inputError } from '../../lib/errors.ts'
 import { type DescribedOnnx } from '../../models/onnx/describe.ts'
 import { jsonText, stripControlCharacters } from '../../lib/table/text.ts'
 
-/** `geogap models describe`. */
+/**
+ * Builds the command `geogap models describe`.
+ *
+ * @example
+ *     geogap models describe runs/best.onnx
+ */
 export function describeCommand(): Command {
   return new Command('describe')
     .description(

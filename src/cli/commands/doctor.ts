@@ -2,6 +2,12 @@ import { Command } from 'commander'
 import { type EnvironmentCheck } from '../environment.ts'
 import { jsonText, stripControlCharacters } from '../../lib/table/text.ts'
 
+/**
+ * Builds the command `geogap doctor`.
+ *
+ * @example
+ *     geogap doctor
+ */
 export function command(): Command {
   return new Command('doctor')
     .description('Say what runs here, and the exact fix for what does not.')
@@ -19,7 +25,5 @@ async function run(json: boolean): Promise<void> {
 
 function environmentCheckText({ name, status, found, fix }: EnvironmentCheck): string {
   const head = `${status.padEnd(8)} ${name.padEnd(10)} ${stripControlCharacters(found)}\n`
-  return fix === undefined
-    ? head
-    : `${head}${' '.repeat(20)}fix: ${stripControlCharacters(fix)}\n`
+  return fix === undefined ? head : `${head}${' '.repeat(20)}fix: ${stripControlCharacters(fix)}\n`
 }

@@ -11,16 +11,9 @@ import { shellWord } from '../../lib/table/text.ts'
 import { type Run } from '../../results/run.ts'
 import { type WorkShare } from '../../evaluate/units.ts'
 import { addDatasetOptions, type DatasetSourceOptions, datasetSpecOf } from './datasetOptions.ts'
-import {
-  withoutUndefined,
-  parseShare,
-  oneOf,
-  preprocessingOption,
-  parseList,
-  type TagOptions,
-  tagOption,
-  wholeNumber,
-} from './options.ts'
+import { withoutUndefined, preprocessingOption, type TagOptions, tagOption } from './options.ts'
+import { oneOf, parseList, wholeNumber } from './parsers.ts'
+import { parseShare } from './workShare.ts'
 import { printNote, progressPrinter, queuePrinter, transferPrinter } from './progress.ts'
 
 interface EvaluateCommandOptions extends DatasetSourceOptions, Engine, TagOptions {
@@ -41,6 +34,12 @@ interface EvaluateCommandOptions extends DatasetSourceOptions, Engine, TagOption
   priority?: number
 }
 
+/**
+ * Builds the command `geogap evaluate`.
+ *
+ * @example
+ *     geogap evaluate --model resnet50 --dataset geode --data data --out results
+ */
 export function command(): Command {
   const evaluate = new Command('evaluate')
     .description(

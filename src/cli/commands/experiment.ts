@@ -10,6 +10,12 @@ interface ExperimentCommandOptions {
   dryRun?: boolean
 }
 
+/**
+ * Builds the command `geogap experiment`.
+ *
+ * @example
+ *     geogap experiment retraining --dry-run
+ */
 export function command(entries: readonly CommandEntry[]): Command {
   return new Command('experiment')
     .description(

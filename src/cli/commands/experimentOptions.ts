@@ -5,17 +5,8 @@ import { devices } from '../../lib/onnx/engine.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
 import { type TableFormat } from '../../lib/table/columns.ts'
 import { addDatasetOptions, type DatasetSourceOptions, datasetSpecOf } from './datasetOptions.ts'
-import {
-  folder,
-  formatOption,
-  withoutUndefined,
-  oneOf,
-  percents,
-  positive,
-  preprocessingOption,
-  parseList,
-  wholeNumber,
-} from './options.ts'
+import { formatOption, withoutUndefined, preprocessingOption } from './options.ts'
+import { folder, oneOf, percents, positive, parseList, wholeNumber } from './parsers.ts'
 
 export interface ExperimentBaseOptions extends DatasetSourceOptions {
   preprocessing?: PreprocessingMode

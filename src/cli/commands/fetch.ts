@@ -1,6 +1,12 @@
 import { Command } from 'commander'
 import { transferPrinter } from './progress.ts'
 
+/**
+ * Builds the command `geogap fetch`.
+ *
+ * @example
+ *     geogap fetch imagenet-v2 imagenet-r --data data
+ */
 export function command(): Command {
   return new Command('fetch')
     .description(

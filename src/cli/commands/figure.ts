@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { inputError } from '../../lib/errors.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
-import { excludeOption, type ExcludeOptions, preprocessingOption, wholeNumber } from './options.ts'
+import { excludeOption, type ExcludeOptions, preprocessingOption } from './options.ts'
+import { wholeNumber } from './parsers.ts'
 
 interface FigureCommandOptions extends ExcludeOptions {
   paper?: number
@@ -13,6 +14,12 @@ interface FigureCommandOptions extends ExcludeOptions {
   width: number
 }
 
+/**
+ * Builds the command `geogap figure`.
+ *
+ * @example
+ *     geogap figure progress results -o progress.svg
+ */
 export function command(): Command {
   return new Command('figure')
     .description('Draw a figure of the results; geogap figures lists them.')

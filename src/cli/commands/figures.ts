@@ -2,6 +2,12 @@ import { Command } from 'commander'
 import { type TableFormat } from '../../lib/table/columns.ts'
 import { formatOption } from './options.ts'
 
+/**
+ * Builds the command `geogap figures`.
+ *
+ * @example
+ *     geogap figures
+ */
 export function command(): Command {
   return new Command('figures')
     .description('List the figures that can be drawn.')

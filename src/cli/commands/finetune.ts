@@ -5,7 +5,8 @@ import {
   trainingOptionsOf,
   type TrainingBaseOptions,
 } from './experimentOptions.ts'
-import { withoutUndefined, wholeNumber } from './options.ts'
+import { withoutUndefined } from './options.ts'
+import { wholeNumber } from './parsers.ts'
 import { printNote, progressPrinter, transferPrinter } from './progress.ts'
 
 interface FinetuneCommandOptions extends TrainingBaseOptions {
@@ -16,6 +17,12 @@ interface FinetuneCommandOptions extends TrainingBaseOptions {
   microBatch?: number
 }
 
+/**
+ * Builds the command `geogap finetune`.
+ *
+ * @example
+ *     geogap finetune --model vit_tiny_patch16_224 --train dollarstreet:train --eval dollarstreet:test --epochs 3
+ */
 export function command(): Command {
   const finetune = new Command('finetune')
     .description(

@@ -1,13 +1,20 @@
 import { Command } from 'commander'
 import { type GateOptions } from '../../analysis/gateRun.ts'
 import { jsonText } from '../../lib/table/text.ts'
-import { excludeOption, shareOf, textFormatOption, wholeNumber } from './options.ts'
+import { excludeOption, textFormatOption } from './options.ts'
+import { shareOf, wholeNumber } from './parsers.ts'
 
 /** Exit code of a gate that failed. */
 export const gateFailedExitCode = 4
 
 type GateCommandOptions = GateOptions & { junit?: string; format: 'text' | 'markdown' | 'json' }
 
+/**
+ * Builds the command `geogap gate`.
+ *
+ * @example
+ *     geogap gate results --baseline main-results --by country --junit gate.xml
+ */
 export function command(): Command {
   return new Command('gate')
     .description(

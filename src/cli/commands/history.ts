@@ -1,13 +1,8 @@
 import { Command } from 'commander'
 import { type TableFormat } from '../../lib/table/columns.ts'
 import { jsonText } from '../../lib/table/text.ts'
-import {
-  excludeOption,
-  type ExcludeOptions,
-  formatOption,
-  withoutUndefined,
-  wholeNumber,
-} from './options.ts'
+import { excludeOption, type ExcludeOptions, formatOption, withoutUndefined } from './options.ts'
+import { wholeNumber } from './parsers.ts'
 
 interface HistoryCommandOptions extends ExcludeOptions {
   name?: string
@@ -16,6 +11,12 @@ interface HistoryCommandOptions extends ExcludeOptions {
   format: TableFormat
 }
 
+/**
+ * Builds the command `geogap history`.
+ *
+ * @example
+ *     geogap history results
+ */
 export function command(): Command {
   return new Command('history')
     .description(

@@ -5,7 +5,8 @@ import { type Dataset } from '../../datasets/dataset.ts'
 import { type RawTable } from '../../datasets/tables.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
 import { addDatasetOptions, type DatasetSourceOptions, datasetSpecOf } from './datasetOptions.ts'
-import { folder, oneOf, preprocessingOption, type TagOptions, tagOption } from './options.ts'
+import { preprocessingOption, type TagOptions, tagOption } from './options.ts'
+import { folder, oneOf } from './parsers.ts'
 
 interface ImportCommandOptions extends DatasetSourceOptions, TagOptions {
   out?: string
@@ -16,6 +17,12 @@ interface ImportCommandOptions extends DatasetSourceOptions, TagOptions {
   example?: 'pytorch'
 }
 
+/**
+ * Builds the command `geogap import`.
+ *
+ * @example
+ *     geogap import results-imagenet.csv results-sketch.csv --out results
+ */
 export function command(): Command {
   const command = new Command('import')
     .description(

@@ -3,6 +3,12 @@ import { addDatasetOptions, type DatasetSourceOptions, datasetSpecOf } from './d
 
 type ManifestCommandOptions = DatasetSourceOptions & { output: string }
 
+/**
+ * Builds the command `geogap manifest`.
+ *
+ * @example
+ *     geogap manifest geode --data data -o ids.parquet
+ */
 export function command(): Command {
   const manifest = new Command('manifest')
     .description(

@@ -1,6 +1,12 @@
 import { Command } from 'commander'
 import { excludeOption, type ExcludeOptions } from './options.ts'
 
+/**
+ * Builds the command `geogap methods`.
+ *
+ * @example
+ *     geogap methods results > methods.md
+ */
 export function command(): Command {
   return new Command('methods')
     .description(

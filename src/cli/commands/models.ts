@@ -10,6 +10,12 @@ interface ModelsCommandOptions {
   format: TableFormat
 }
 
+/**
+ * Builds the command `geogap models`.
+ *
+ * @example
+ *     geogap models --where evaluation=zero-shot 'images>1e9'
+ */
 export function command(): Command {
   return new Command('models')
     .description(

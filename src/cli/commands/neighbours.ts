@@ -9,7 +9,8 @@ import {
   type DeviceOptions,
   type ExperimentBaseOptions,
 } from './experimentOptions.ts'
-import { withoutUndefined, parseList, wholeNumber } from './options.ts'
+import { withoutUndefined } from './options.ts'
+import { parseList, wholeNumber } from './parsers.ts'
 import { printNote, progressPrinter, transferPrinter } from './progress.ts'
 
 interface NeighboursCommandOptions extends ExperimentBaseOptions, DeviceOptions {
@@ -25,6 +26,12 @@ const parseNumbers = (text: string): number[] => text.split(',').map(wholeNumber
 const examples = `  geogap neighbours --model clip:ViT-B-32/laion400m_e32 --reference dollarstreet --query laion-images/
   geogap neighbours --encoder ViT-L-14 --reference dollarstreet.npy --query img_emb_0.npy,img_emb_1.npy`
 
+/**
+ * Builds the command `geogap neighbours`.
+ *
+ * @example
+ *     geogap neighbours --model clip:ViT-B-32/laion400m_e32 --reference dollarstreet --query laion-images/
+ */
 export function command(): Command {
   const neighbours = new Command('neighbours')
     .description(

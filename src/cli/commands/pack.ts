@@ -2,6 +2,12 @@ import { Command } from 'commander'
 import { excludeOption, type ExcludeOptions } from './options.ts'
 import { bytesText } from '../../lib/table/text.ts'
 
+/**
+ * Builds the command `geogap pack`.
+ *
+ * @example
+ *     geogap pack results -o testbed.pack
+ */
 export function command(): Command {
   return new Command('pack')
     .description(

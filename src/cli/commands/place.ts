@@ -3,13 +3,8 @@ import { inputError } from '../../lib/errors.ts'
 import { type TableFormat } from '../../lib/table/columns.ts'
 import { type Standing } from '../../analysis/standing.ts'
 import { wideWidthPx } from '../../report/figures/figure.ts'
-import {
-  excludeOption,
-  type ExcludeOptions,
-  formatOption,
-  parseList,
-  wholeNumber,
-} from './options.ts'
+import { excludeOption, type ExcludeOptions, formatOption } from './options.ts'
+import { parseList, wholeNumber } from './parsers.ts'
 import { printNote } from './progress.ts'
 
 interface PlaceCommandOptions extends ExcludeOptions {
@@ -20,6 +15,12 @@ interface PlaceCommandOptions extends ExcludeOptions {
   format: TableFormat
 }
 
+/**
+ * Builds the command `geogap place`.
+ *
+ * @example
+ *     geogap place results --against published --figure place.svg
+ */
 export function command(): Command {
   return new Command('place')
     .description('Where a model stands among comparable ones of its ImageNet accuracy.')

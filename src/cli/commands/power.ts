@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { type TableFormat } from '../../lib/table/columns.ts'
 import { addDatasetOptions, type DatasetSourceOptions, datasetSpecOf } from './datasetOptions.ts'
-import { formatOption, parseList, shareOf } from './options.ts'
+import { formatOption } from './options.ts'
+import { parseList, shareOf } from './parsers.ts'
 
 interface PowerCommandOptions extends DatasetSourceOptions {
   by: string[]
@@ -10,6 +11,12 @@ interface PowerCommandOptions extends DatasetSourceOptions {
   format: TableFormat
 }
 
+/**
+ * Builds the command `geogap power`.
+ *
+ * @example
+ *     geogap power geode --data data
+ */
 export function command(): Command {
   const power = new Command('power')
     .description(

@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { type TableFormat } from '../../lib/table/columns.ts'
 import { addManifestOptions, type ManifestSourceOptions } from './datasetOptions.ts'
-import { formatOption, withoutUndefined, labelsOption, wholeNumber } from './options.ts'
+import { formatOption, withoutUndefined, labelsOption } from './options.ts'
+import { wholeNumber } from './parsers.ts'
 import { printNote } from './progress.ts'
 
 interface ProbeCommandOptions extends ManifestSourceOptions {
@@ -13,7 +14,12 @@ interface ProbeCommandOptions extends ManifestSourceOptions {
   format: TableFormat
 }
 
-/** `geogap models probe`. */
+/**
+ * Builds the command `geogap models probe`.
+ *
+ * @example
+ *     geogap models probe runs/model.json --dataset photos.csv
+ */
 export function probeCommand(): Command {
   const probe = new Command('probe')
     .description(

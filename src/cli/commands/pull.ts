@@ -1,5 +1,11 @@
 import { Command } from 'commander'
 
+/**
+ * Builds the command `geogap pull`.
+ *
+ * @example
+ *     geogap pull https://example.org/testbed.pack
+ */
 export function command(): Command {
   return new Command('pull')
     .description(

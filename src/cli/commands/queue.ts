@@ -3,6 +3,12 @@ import type * as cluster from '../../evaluate/queue/queue.ts'
 import { jsonText } from '../../lib/table/text.ts'
 import { queueOption } from './queueOption.ts'
 
+/**
+ * Builds the command `geogap queue`.
+ *
+ * @example
+ *     geogap queue list --queue redis://10.0.0.5:6379
+ */
 export function command(): Command {
   const queue = new Command('queue').description(
     'The runs and workers at a queue: list, pause, resume, cancel.',

@@ -9,6 +9,12 @@ interface ReportCommandOptions extends ExcludeOptions {
   images?: boolean
 }
 
+/**
+ * Builds the command `geogap report`.
+ *
+ * @example
+ *     geogap report results
+ */
 export function command(): Command {
   return new Command('report')
     .description(

@@ -3,14 +3,13 @@ import { inputError } from '../../lib/errors.ts'
 import {
   choicesOption,
   classesOption,
-  folder,
   withoutUndefined,
   labelsOption,
   regionsOption,
-  parseList,
   type TagOptions,
   tagOption,
 } from './options.ts'
+import { folder, parseList } from './parsers.ts'
 
 interface RescoreCommandOptions extends TagOptions {
   models?: string[]
@@ -26,6 +25,12 @@ interface RescoreCommandOptions extends TagOptions {
   out?: string
 }
 
+/**
+ * Builds the command `geogap rescore`.
+ *
+ * @example
+ *     geogap rescore results --labels strict.json --out strict
+ */
 export function command(): Command {
   return new Command('rescore')
     .description(

@@ -17,6 +17,12 @@ interface RetrainCommandOptions extends TrainingBaseOptions, DeviceOptions {
   fractions?: number[]
 }
 
+/**
+ * Builds the command `geogap retrain`.
+ *
+ * @example
+ *     geogap retrain --model vit_base_patch16_224 --train dollarstreet:train --eval dollarstreet:test
+ */
 export function command(): Command {
   const retrain = new Command('retrain')
     .description(

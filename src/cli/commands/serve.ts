@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import { withoutUndefined, parseList, wholeNumber } from './options.ts'
+import { withoutUndefined } from './options.ts'
+import { parseList, wholeNumber } from './parsers.ts'
 import { printNote } from './progress.ts'
 import { queueOption } from './queueOption.ts'
 
@@ -10,6 +11,12 @@ interface ServeCommandOptions {
   queue?: string
 }
 
+/**
+ * Builds the command `geogap serve`.
+ *
+ * @example
+ *     geogap serve results
+ */
 export function command(): Command {
   return new Command('serve')
     .description('Look at results in a browser: a dashboard on this machine, until Ctrl-C.')

@@ -2,7 +2,8 @@ import { Command } from 'commander'
 import { GeogapError, inputError, unknownNameError } from '../../lib/errors.ts'
 import { type TableColumn } from '../../lib/table/columns.ts'
 import { type SliceRow } from '../../results/slices.ts'
-import { assignments, withoutUndefined } from './options.ts'
+import { withoutUndefined } from './options.ts'
+import { assignments } from './parsers.ts'
 
 interface SliceCommandOptions {
   model?: string
@@ -16,6 +17,12 @@ interface SliceCommandOptions {
   output: string
 }
 
+/**
+ * Builds the command `geogap slice`.
+ *
+ * @example
+ *     geogap slice results --wrong --region Africa -o slice.csv
+ */
 export function command(): Command {
   return new Command('slice')
     .description(

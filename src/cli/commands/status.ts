@@ -2,6 +2,12 @@ import { Command } from 'commander'
 import { type TableFormat } from '../../lib/table/columns.ts'
 import { formatOption } from './options.ts'
 
+/**
+ * Builds the command `geogap status`.
+ *
+ * @example
+ *     geogap status results
+ */
 export function command(): Command {
   return new Command('status')
     .description(

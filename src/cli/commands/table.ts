@@ -3,15 +3,8 @@ import { inputError } from '../../lib/errors.ts'
 import { type Table } from '../../lib/table/table.ts'
 import { type OutputFormat } from '../../lib/table/write.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
-import {
-  excludeOption,
-  type ExcludeOptions,
-  oneOf,
-  parseOutputFormat,
-  preprocessingOption,
-  parseList,
-  wholeNumber,
-} from './options.ts'
+import { excludeOption, type ExcludeOptions, preprocessingOption } from './options.ts'
+import { oneOf, parseOutputFormat, parseList, wholeNumber } from './parsers.ts'
 
 interface TableCommandOptions extends ExcludeOptions {
   by?: string[]
@@ -26,6 +19,12 @@ interface TableCommandOptions extends ExcludeOptions {
   draws: number
 }
 
+/**
+ * Builds the command `geogap table`.
+ *
+ * @example
+ *     geogap table results --by region --format markdown
+ */
 export function command(): Command {
   return new Command('table')
     .description(

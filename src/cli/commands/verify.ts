@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { inputError } from '../../lib/errors.ts'
 import { jsonText } from '../../lib/table/text.ts'
-import { withoutUndefined, positive, parseList, textFormatOption, wholeNumber } from './options.ts'
+import { withoutUndefined, textFormatOption } from './options.ts'
+import { positive, parseList, wholeNumber } from './parsers.ts'
 import { progressPrinter } from './progress.ts'
 
 /** Exit code where stored results differ from their re-run. */
@@ -17,6 +18,12 @@ interface VerifyCommandOptions {
   format: 'text' | 'markdown' | 'json'
 }
 
+/**
+ * Builds the command `geogap verify`.
+ *
+ * @example
+ *     geogap verify results --sample 1%
+ */
 export function command(): Command {
   return new Command('verify')
     .description(

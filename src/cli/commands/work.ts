@@ -3,6 +3,12 @@ import { stripControlCharacters } from '../../lib/table/text.ts'
 import { printNote } from './progress.ts'
 import { queueOption } from './queueOption.ts'
 
+/**
+ * Builds the command `geogap work`.
+ *
+ * @example
+ *     geogap work --queue redis://10.0.0.5:6379
+ */
 export function command(): Command {
   return new Command('work')
     .description(
