@@ -73,6 +73,7 @@ export function splitBySize(
 const tooFew = (count: number, minN: number): string =>
   `${count === 0 ? 'no group' : 'only one group'} with at least ${minN} images`
 
+/** Options of the difference between two groups. */
 export interface PairDifferenceOptions {
   confidence?: number
   /** Counts per household, where images of one household are not independent. */
