@@ -1,6 +1,6 @@
 /*
- * Where unlabelled images come from, from names to results (appendix F): references with regions and queries are images, whose
- * embeddings are computed once and kept, or embeddings that are stored already: kept ones, or `.npy` files as LAION has them.
+ * Classifies unlabelled images by region (appendix F), from names to results. References and queries are images, whose
+ * features are computed once and stored, stored features, or `.npy` files of embeddings as LAION publishes them.
  */
 import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
@@ -14,9 +14,8 @@ import { readTable, rawCellText } from '../datasets/tables.ts'
 import { archiveKinds, openTree } from '../datasets/tree.ts'
 import { inputError } from '../lib/errors.ts'
 import { selectRows } from '../models/runtime/head.ts'
-import { loadModelSpec } from '../models/loadModelSpec.ts'
 import { recordStudy } from '../results/studies.ts'
-import { type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
+import { type PreparedModel } from '../models/runtime/prepareModel.ts'
 import { type Embeddings, embeddingsOf, joinEmbeddings, openNpy, readNpy } from './embeddings.ts'
 import {
   type FeatureSet,
@@ -24,12 +23,13 @@ import {
   loadOrComputeFeatures,
   openFeaturesIn,
 } from './features.ts'
+import { prepareNamedModel } from './pretrained.ts'
 import { type Origins, classifyOrigins, paperKs, studyValuesOfVotes } from './origins.ts'
 
 export interface OriginStudyOptions extends FeatureSetOptions {
-  /** Embeds images; not needed where all embeddings are stored. */
+  /** Computes the features of images; not needed if all are stored. */
   model?: string
-  /** Who made `.npy` files that do not say it themselves. */
+  /** The model that `.npy` files are of. */
   encoder?: string
   /** A data set, a folder of kept features, or a `.npy` file with a Parquet file of its rows' regions beside it. */
   reference: string
@@ -76,16 +76,12 @@ export async function runOriginStudy(options: OriginStudyOptions): Promise<Origi
 
 interface OpenedEmbeddings {
   embeddings: Embeddings
-  /** What is known of each row; of a `.npy` file, its path. */
+  /** The features with their samples, or the path of a `.npy` file. */
   source: FeatureSet | string
 }
 
 function createOpener({ model, encoder, onDownload, ...options }: OriginStudyOptions) {
   let ready: Promise<PreparedModel> | undefined
-  const load = async (name: string): Promise<PreparedModel> => {
-    const spec = await loadModelSpec(name)
-    return prepareModel(spec, (done, total) => onDownload?.(spec.name, done, total))
-  }
   return async (
     name: string,
     dataset: (name: string) => Promise<Dataset>,
@@ -105,7 +101,11 @@ function createOpener({ model, encoder, onDownload, ...options }: OriginStudyOpt
     if (model === undefined)
       throw inputError('no-model', `${name} holds images: --model NAME to embed them`)
     return embeddingsOfFeatureSet(
-      await loadOrComputeFeatures(await (ready ??= load(model)), await dataset(name), options),
+      await loadOrComputeFeatures(
+        await (ready ??= prepareNamedModel(model, onDownload)),
+        await dataset(name),
+        options,
+      ),
     )
   }
 }
@@ -115,7 +115,7 @@ const embeddingsOfFeatureSet = (kept: FeatureSet): OpenedEmbeddings => ({
   source: kept,
 })
 
-/** A folder or archive of images without labels; a manifest or benchmark with its own. */
+/** Opens a folder or archive as images without labels, and a manifest or benchmark with its own. */
 async function openUnlabelled(name: string): Promise<Dataset> {
   const isFolder = await stat(name).then(
     found => found.isDirectory(),
@@ -132,7 +132,7 @@ async function openUnlabelled(name: string): Promise<Dataset> {
   })
 }
 
-/** The references whose region is known, in memory. */
+/** Returns the references whose region is known, in memory. */
 async function keepRowsWithRegion(
   { embeddings, source: from }: OpenedEmbeddings,
   options: OriginStudyOptions,
@@ -162,7 +162,7 @@ async function keepRowsWithRegion(
 const featureSetRegions = ({ samples: items, status }: FeatureSet): (string | null)[] =>
   items.map(({ groups }, row) => (status[row] === 'ok' ? rawCellText(groups['region']) : null))
 
-/** The column `region` of the Parquet file beside a `.npy` file, or regions from its countries by a scheme. */
+/** Reads the column `region` of the Parquet file beside a `.npy` file, or maps its countries to regions by a scheme. */
 async function readRegionsBeside(
   file: string,
   { open }: OriginStudyOptions,

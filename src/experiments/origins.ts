@@ -7,12 +7,12 @@ import { isWestern } from '../datasets/labels/western.ts'
 /** The paper's range of k: odd, so that West or not is never a tie. */
 export const paperKs: readonly number[] = Array.from({ length: 56 }, (_, i) => 3 + 2 * i)
 
-/** How the queries were classified with one k. */
+/** Classes of the queries for one number of neighbours, k. */
 export interface Votes {
   k: number
   /** Queries more than half of whose neighbours are western. */
   western: number
-  /** Their share, 0 … 1; null without queries. */
+  /** `western` as a share of the queries, 0 … 1; null without queries. */
   westernShare: number | null
   /** Queries by the region that most neighbours have; of regions with equally many, the one whose nearest is nearest. */
   regions: Record<string, number>
@@ -68,8 +68,8 @@ export async function classifyOrigins(options: OriginOptions): Promise<Origins> 
 }
 
 /**
- * The votes as `recordStudy(dir, 'neighbours', …)` keeps them for the figure: by k (`setting`) the share of the queries that is
- * `west` and of every region, the number of `queries` and that of `references`.
+ * Returns the votes as values of the study `neighbours`. The setting is k; the metrics are the share of western queries
+ * (`west`), the share of each region, and the numbers of `queries` and `references`.
  */
 export const studyValuesOfVotes = ({ references, queries, votes }: Origins): StudyValues[] =>
   votes.flatMap(({ k, westernShare, regions }) => [
@@ -77,7 +77,9 @@ export const studyValuesOfVotes = ({ references, queries, votes }: Origins): Stu
     { setting: k, metric: 'queries', values: [queries] },
     { setting: k, metric: 'west', values: [westernShare] },
     ...Object.entries(regions).map(([region, count]) => ({
-      ...{ setting: k, metric: region, values: [queries === 0 ? null : count / queries] },
+      setting: k,
+      metric: region,
+      values: [queries === 0 ? null : count / queries],
     })),
   ])
 
@@ -90,7 +92,7 @@ function createVoteTally(ks: readonly number[], codes: Int32Array, names: readon
   const votes = new Int32Array(names.length)
   const firsts = new Int32Array(names.length)
 
-  /** The region in front after the votes so far. */
+  /** Returns the region with most votes so far. */
   const leader = (): number => {
     let best = 0
     for (let code = 1; code < votes.length; code++) {

@@ -5,10 +5,13 @@ import { readParameters } from '../lib/tensors/bind.ts'
 import { type LinearHead } from '../models/runtime/head.ts'
 import { classifierGraph } from '../models/runtime/load.ts'
 import { readWeights } from '../lib/tensors/readWeights.ts'
-import { type LocalModel } from '../models/spec.ts'
+import { loadModelSpec } from '../models/loadModelSpec.ts'
+import { type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
+import { type LocalModel, type ModelSpec } from '../models/spec.ts'
+import { type OnDownload } from '../evaluate/targets.ts'
 import { type PreprocessingStep } from '../lib/pixels/steps.ts'
 
-/** The names of the parameters of a linear layer from `features` to `logits`; null where something else lies between. */
+/** Returns the names of the linear layer's parameters between `features` and `logits`; null if another operation lies between. */
 export function headNames(graph: Graph): { weight: string; bias: string } | null {
   const maker = (tensor: Tensor) => graph.nodes.find(node => node.outputs.includes(tensor))
   const reshaped = (tensor: Tensor): Tensor => {
@@ -28,7 +31,18 @@ export function headNames(graph: Graph): { weight: string; bias: string } | null
   return isLinear ? { weight: weight.name, bias: bias.name } : null
 }
 
-/** The linear classifier that a model was published with; null for a model that has none. */
+/** Finds a model by its name and prepares its weights, once `requireUsable` has not thrown. */
+export async function prepareNamedModel(
+  model: string | ModelSpec,
+  onDownload?: OnDownload,
+  requireUsable?: (spec: ModelSpec) => void,
+): Promise<PreparedModel> {
+  const spec = typeof model === 'string' ? await loadModelSpec(model) : model
+  requireUsable?.(spec)
+  return prepareModel(spec, (done, total) => onDownload?.(spec.name, done, total))
+}
+
+/** Reads the linear classifier that a model was published with; null for a model without one. */
 export async function pretrainedHead(
   model: LocalModel,
   steps: readonly PreprocessingStep[],
@@ -46,9 +60,10 @@ export async function pretrainedHead(
   return { classes: model.classes, width: weight.shape[1]!, weight: weight.data, bias: bias.data }
 }
 
-/** A head that knows nothing: all classes get the same score. */
+/** Returns a head of zeros, which gives all classes the same score. */
 export const untrainedHead = (classes: number, width: number): LinearHead => ({
-  ...{ classes, width },
+  classes,
+  width,
   weight: new Float32Array(classes * width),
   bias: new Float32Array(classes),
 })

@@ -8,10 +8,9 @@ import { type Dataset } from '../datasets/dataset.ts'
 import { imagenetNames } from '../datasets/labels/imagenet.ts'
 import { openDataset } from '../datasets/open.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
-import { type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
+import { type PreparedModel } from '../models/runtime/prepareModel.ts'
 import { type LinearHead, loadHead, selectRows, saveHead } from '../models/runtime/head.ts'
 import { saveHeadModel } from '../models/runtime/headModel.ts'
-import { loadModelSpec } from '../models/loadModelSpec.ts'
 import { type ModelSpec } from '../models/spec.ts'
 import { recordStudy } from '../results/studies.ts'
 import { slug } from '../results/store.ts'
@@ -24,7 +23,7 @@ import {
 import { type RetrainedHead, retrainHead, type RetrainOptions } from './lastLayer.ts'
 import { scorePart } from './scorePart.ts'
 import { openParts, type DatasetPart, type DatasetParts, type TrainingOptions } from './parts.ts'
-import { pretrainedHead, untrainedHead } from './pretrained.ts'
+import { prepareNamedModel, pretrainedHead, untrainedHead } from './pretrained.ts'
 import { requireClassesEvaluated, type SplitProtocol } from './splits.ts'
 import { runStudy, type StudySummaryRow } from './study.ts'
 
@@ -98,7 +97,7 @@ export async function runRetraining(options: RetrainingOptions): Promise<Retrain
 interface FeatureSource {
   open: (from: string | Dataset) => Promise<FeatureSet>
   model?: PreparedModel
-  /** How the model was named. */
+  /** The model's name as it was given. */
   base?: string
 }
 
@@ -107,14 +106,14 @@ async function loadModelToTrain({
   onDownload,
 }: RetrainingOptions): Promise<Required<Omit<FeatureSource, 'open'>> | undefined> {
   if (model === undefined) return undefined
-  const spec = typeof model === 'string' ? await loadModelSpec(model) : model
-  if (spec.head)
-    throw inputError(
-      'retrained-head',
-      `${spec.name} is a retrained head; give the model that it is on`,
-    )
-  const ready = await prepareModel(spec, (done, total) => onDownload?.(spec.name, done, total))
-  return { model: ready, base: typeof model === 'string' ? model : spec.name }
+  const prepared = await prepareNamedModel(model, onDownload, spec => {
+    if (spec.head)
+      throw inputError(
+        'retrained-head',
+        `${spec.name} is a retrained head; give the model that it is on`,
+      )
+  })
+  return { model: prepared, base: typeof model === 'string' ? model : prepared.spec.name }
 }
 
 async function computedFeatureSource(options: RetrainingOptions): Promise<FeatureSource> {
@@ -168,7 +167,7 @@ interface TrainingRows extends Pick<RetrainOptions, 'features' | 'labels'> {
   dataset: string
 }
 
-/** The training part's images that have a class, which is their first accepted one. */
+/** Returns the training images that have a class, which is the first accepted one. */
 function trainingRowsOf({ train, evals }: DatasetParts): TrainingRows {
   const { samples: items, features, featureSet: kept, dataset } = train
   const rows = items.flatMap(({ labels }, row) => (labels.length > 0 ? row : []))
@@ -185,7 +184,7 @@ function trainingRowsOf({ train, evals }: DatasetParts): TrainingRows {
   }
 }
 
-/** The pretrained head where it has the data's classes, which is then kept beside the features; else one of zeros. */
+/** Returns the pretrained head if its classes are the data's, and keeps it beside the features; otherwise a head of zeros. */
 async function startingHead(
   model: PreparedModel | undefined,
   { featureSet: kept, features }: TrainingRows,
@@ -228,7 +227,11 @@ function saveTrainedHead(
   const { description: about } = kept
   const name = `${about.model}.retrained_${seed}`
   return saveHeadModel(join(out, 'heads', slug(name)), head, {
-    ...{ name, base, weights: about.weights, steps: about.recipe, classes: about.classes },
+    name,
+    base,
+    weights: about.weights,
+    steps: about.recipe,
+    classes: about.classes,
     trained: {
       dataset,
       content: about.content,

@@ -4,9 +4,26 @@ import { disparity, pairDifference } from '../metrics/disparity.ts'
 import { applyHead, type LinearHead } from '../models/runtime/head.ts'
 import { type DatasetPart } from './parts.ts'
 
+/** Shares, null where they are not defined. */
+interface PartFigures {
+  accuracy: number | null
+  disparity: number | null
+  europeMinusAfrica: number | null
+}
+
+/** Returns the figures of a part by the names that studies record. */
+export const namePartFigures = (
+  label: string,
+  { accuracy, disparity, europeMinusAfrica }: PartFigures,
+): Record<string, number | null> => ({
+  [`${label} accuracy`]: accuracy,
+  [`${label} disparity`]: disparity,
+  [`${label} europe minus africa`]: europeMinusAfrica,
+})
+
 /**
- * Top-1 accuracy of a head on a part, the largest difference between regions of at least `minN` images, and Europe minus
- * Africa: shares, null where they are not defined. Scored as `evaluate` scores.
+ * Returns the top-1 accuracy of a head on a part, the largest difference between regions of at least `minN` images, and
+ * Europe minus Africa. Images are scored as `evaluate` scores them.
  */
 export async function scorePart(
   part: DatasetPart,
@@ -26,9 +43,9 @@ export async function scorePart(
   )
   const { n, top1 } = sumCounts(cells)
   const { groups } = groupBy(cells, ['region'])
-  return {
-    [`${label} accuracy`]: n === 0 ? null : top1 / n,
-    [`${label} disparity`]: disparity(groups, minN).disparity,
-    [`${label} europe minus africa`]: pairDifference(groups.filter(group => group.n >= minN)).value,
-  }
+  return namePartFigures(label, {
+    accuracy: n === 0 ? null : top1 / n,
+    disparity: disparity(groups, minN).disparity,
+    europeMinusAfrica: pairDifference(groups.filter(group => group.n >= minN)).value,
+  })
 }

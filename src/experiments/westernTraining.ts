@@ -23,12 +23,13 @@ import { slug } from '../results/store.ts'
 import { recordStudy } from '../results/studies.ts'
 import { isDraftMode, type PreprocessingMode, type PreprocessingStep } from '../lib/pixels/steps.ts'
 import { sha256 } from '../lib/hash.ts'
-import { type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
+import { type PreparedModel } from '../models/runtime/prepareModel.ts'
 import { type EvaluationProgress } from '../evaluate/evaluateDataset.ts'
 import { finetune, type FinetuneOptions, type FinetunePlan } from './finetune.ts'
 import { type TrainableNetwork, networkOf } from './network.ts'
 import { figureLabelOf, openDatasets, type TrainingOptions } from './parts.ts'
-import { headNames, untrainedHead } from './pretrained.ts'
+import { headNames, prepareNamedModel, untrainedHead } from './pretrained.ts'
+import { namePartFigures } from './scorePart.ts'
 import { requireClassesEvaluated } from './splits.ts'
 import { runStudy, type StudySummaryRow } from './study.ts'
 import { largestSize, drawWesternSample, westernShares } from './westernShare.ts'
@@ -43,7 +44,7 @@ export interface WesternTrainingOptions
   size?: number
   preprocessing?: PreprocessingMode
   out: string
-  /** Called before each run with what it will take, and all of them together. */
+  /** Called before each run with its plan and the seconds of all runs that are left. */
   onPlan?: (run: WesternRun, plan: FinetunePlan, totalSeconds: number) => void
   onEpoch?: (run: WesternRun, epoch: number, loss: number) => void
   onProgress?: (progress: EvaluationProgress) => void
@@ -64,7 +65,7 @@ export interface WesternTrainingResult {
 }
 
 /**
- * Fine-tunes, evaluates, and records the study `western-share` of `out`. What an interrupted run has done is not done again.
+ * Fine-tunes, evaluates, and records the study `western-share` of `out`. An interrupted run continues where it stopped.
  * @throws GeogapError `empty-region`, `share-too-large`, `class-not-evaluated`, and what `finetune` throws
  */
 export async function runWesternTraining(
@@ -104,7 +105,7 @@ export async function runWesternTraining(
   return { rows, notes: [...opened.notes, ...notes, ...task.notes], models, size }
 }
 
-/** Images that can be read and have a class. */
+/** Returns the samples that can be read and have a class. */
 async function usableSamples(dataset: Dataset): Promise<{ items: Sample[]; notes: string[] }> {
   const { missing, unreadable } = await checkDataset(dataset)
   const lost = new Set([...missing, ...unreadable.map(({ id }) => id)])
@@ -122,7 +123,7 @@ interface FinetuneTask {
   network: TrainableNetwork
   parameters: NamedTensor[]
   steps: readonly PreprocessingStep[]
-  /** Crops by `steps` and what only this data set needs. */
+  /** Applies `steps` and the fixes that only this data set needs. */
   preparer: CropPreparer
   classes: 'imagenet-1k' | readonly string[]
   content: string
@@ -133,13 +134,14 @@ async function prepareTask(
   { model: name, preprocessing = 'native', onDownload }: WesternTrainingOptions,
   train: Dataset,
 ): Promise<FinetuneTask> {
-  const spec = await loadModelSpec(name)
-  if (spec.graph || spec.head)
-    throw inputError(
-      'not-trainable',
-      `${spec.name} is no architecture of the catalogue, which fine-tuning needs`,
-    )
-  const ready = await prepareModel(spec, (done, total) => onDownload?.(spec.name, done, total))
+  const ready = await prepareNamedModel(name, onDownload, spec => {
+    if (spec.graph || spec.head)
+      throw inputError(
+        'not-trainable',
+        `${spec.name} is no architecture of the catalogue, which fine-tuning needs`,
+      )
+  })
+  const { spec } = ready
   const steps = modelSteps(spec.recipe, preprocessing)
   const classes = train.labelSpace === 'imagenet-1k' ? train.labelSpace : train.classes
   const network = networkOf({ ...ready.model, classes: train.classes.length }, steps)
@@ -148,7 +150,12 @@ async function prepareTask(
     ? await startingValues(ready.model, steps)
     : await withNewHead(ready, steps, train.classes.length)
   return {
-    ...{ name: spec.name, architecture: spec.architecture, network, parameters, steps, classes },
+    name: spec.name,
+    architecture: spec.architecture,
+    network,
+    parameters,
+    steps,
+    classes,
     preparer: await createCropPreparer(stepsFor(spec.recipe, preprocessing, train.imageFixes)),
     content: isDraftMode(preprocessing) ? `${train.hash} draft` : train.hash,
     notes: own
@@ -184,7 +191,7 @@ async function withNewHead(
   })
 }
 
-/** Fine-tunes on the chosen images and describes the last checkpoint as a model; gives its folder. */
+/** Fine-tunes on the chosen samples and describes the last checkpoint as a model. Returns its folder. */
 async function finetuneModel(
   { out, epochs, batch, rate, microBatch, onPlan, onEpoch }: WesternTrainingOptions,
   task: FinetuneTask,
@@ -195,8 +202,14 @@ async function finetuneModel(
   const name = `${task.name}.western_${Math.round(100 * run.share)}_seed_${run.seed}`
   const folder = join(out, 'finetuned', slug(name))
   const { file } = await finetune({
-    ...{ network: task.network, parameters: task.parameters, folder, seed: run.seed },
-    ...{ epochs, batch, rate, microBatch },
+    network: task.network,
+    parameters: task.parameters,
+    folder,
+    seed: run.seed,
+    epochs,
+    batch,
+    rate,
+    microBatch,
     labels: chosen.map(({ labels }) => labels[0]!),
     data: sha256([task.content, ...chosen.map(({ id }) => id)].join('\n')),
     crops: async positions => {
@@ -239,7 +252,10 @@ async function evaluateModel(
 ): Promise<Record<string, number | null>> {
   const mode = isDraftMode(preprocessing) ? 'native-draft' : 'native'
   const run = await evaluate({
-    ...{ models: [model], datasets: evals, out, preprocessing: mode },
+    models: [model],
+    datasets: evals,
+    out,
+    preprocessing: mode,
     ...(onProgress && { onProgress }),
   })
   const { name } = await loadModelSpec(model)
@@ -247,11 +263,14 @@ async function evaluateModel(
   for (const [i, { name: dataset }] of evals.entries()) {
     const slot = { model: name, dataset, preprocessing: mode }
     const [found] = run.disparity({ ...slot, minN })
-    const difference = found?.europeMinusAfrica ?? null
-    if (i === 0) figures['europe minus africa'] = difference
-    figures[`${figureLabelOf(dataset)} accuracy`] = run.accuracy(slot)[0]?.top1 ?? null
-    figures[`${figureLabelOf(dataset)} disparity`] = found?.disparity ?? null
-    figures[`${figureLabelOf(dataset)} europe minus africa`] = difference
+    const europeMinusAfrica = found?.europeMinusAfrica ?? null
+    if (i === 0) figures['europe minus africa'] = europeMinusAfrica
+    const own = namePartFigures(figureLabelOf(dataset), {
+      accuracy: run.accuracy(slot)[0]?.top1 ?? null,
+      disparity: found?.disparity ?? null,
+      europeMinusAfrica,
+    })
+    Object.assign(figures, own)
   }
   return figures
 }

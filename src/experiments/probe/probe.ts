@@ -1,4 +1,4 @@
-/** The preprocessing detective: which ways of showing images to a model are tried, and which are far better. */
+/** Preprocessing settings to try on a model, and the rule that says which are far better than the declared one. */
 import { binomialCdf } from '../../metrics/distributions.ts'
 import { mean } from '../../metrics/numbers.ts'
 import { normalizations } from '../../models/recipes.ts'
@@ -9,13 +9,13 @@ import {
   reverseChannels,
 } from '../../lib/pixels/steps.ts'
 
-/** A way of preparing images, and what differs from the declared one. */
+/** A preprocessing setting and its differences from the declared one. */
 export interface ProbeSetting {
   changes: readonly string[]
   recipe: PreprocessingConfig
 }
 
-/** What one setting gave for every image: whether the first class was right, and minus the log-probability of the accepted ones. */
+/** Scores of one setting by image: whether the first class is accepted, and minus the log-probability of the accepted classes. */
 export interface ProbeScores {
   right: readonly boolean[]
   loss: readonly number[]
@@ -48,8 +48,8 @@ const commonNormalizations: Readonly<Record<string, ChannelNormalization>> = {
 }
 
 /**
- * Both orders of channels with the declared and the common normalizations, resize and crop as declared. A model that
- * takes pixels as they are (`raw`) is tried in both orders alone.
+ * Returns both channel orders with the declared and the common normalizations; resize and crop stay as declared. A model that
+ * takes raw pixels (`raw`) is tried in both orders only.
  */
 export function colourSettings(declared: PreprocessingConfig, raw = false): ProbeSetting[] {
   const { channels = 'RGB', mean, std } = declared
@@ -77,12 +77,14 @@ export function colourSettings(declared: PreprocessingConfig, raw = false): Prob
 }
 
 const geometryOf = ({ interpolation, cropPct, size, resize, squash }: PreprocessingConfig) => ({
-  ...{ interpolation, cropPct, size },
+  interpolation,
+  cropPct,
+  size,
   ...(resize !== undefined && { resize }),
   ...(squash && { squash }),
 })
 
-/** Other resizes and crops to the same size, colours as in `from`. */
+/** Returns other resizes and crops to the setting's size, with its colours. */
 export function geometrySettings({ changes, recipe }: ProbeSetting): ProbeSetting[] {
   const { mean, std, channels, size, interpolation } = recipe
   const plain = { mean, std, ...(channels && { channels }), interpolation, size }
@@ -102,7 +104,7 @@ export function geometrySettings({ changes, recipe }: ProbeSetting): ProbeSettin
 
 const stepsTextOf = (recipe: PreprocessingConfig): string => describeSteps(nativeSteps(recipe))
 
-/** The first of those that do the same, without what `declared` does. */
+/** Drops settings with the steps of an earlier setting or of `declared`. */
 function distinctSettings(
   settings: readonly ProbeSetting[],
   declared: PreprocessingConfig,
@@ -118,7 +120,7 @@ function distinctSettings(
 const minGain = 0.15
 const farBetterLevel = 0.05
 
-/** The declared setting first, then the others, least loss first. */
+/** Compares settings with the declared one. Returns the declared one first, then the others by ascending loss. */
 export function judgeSettings(
   declared: ProbeSetting & ProbeScores,
   others: readonly (ProbeSetting & ProbeScores)[],
@@ -157,7 +159,7 @@ export function judgeSettings(
 
 const shareOf = (right: readonly boolean[]): number => mean(right.map(Number))
 
-/** The far better setting with the fewest changes among those that come close to the least loss; undefined where none is. */
+/** Returns the far better setting with the fewest changes whose loss is close to the least; undefined if none is far better. */
 export function bestSetting(probed: readonly ProbedSetting[]): ProbedSetting | undefined {
   const good = probed.filter(({ farBetter }) => farBetter)
   const least = Math.min(...good.map(({ loss }) => loss))

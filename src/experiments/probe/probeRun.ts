@@ -24,7 +24,7 @@ import {
 export interface ProbeOptions {
   weights?: string
   prompts?: string
-  /** Called before each setting with those done and those to do. */
+  /** Called before each setting with the numbers of settings done and in total. */
   onSetting?: (done: number, total: number) => void
 }
 
@@ -38,10 +38,10 @@ export interface ProbeResult {
   settings: ProbedSetting[]
 }
 
-/** Fewer images than this cannot show anything among some twenty settings. */
+/** With fewer images no difference between some twenty settings can be significant. */
 const minImages = 20
 
-/** A model and images that it can be shown in any way. */
+/** A model with the images that it is probed on. */
 export interface ProbeTarget {
   model: string
   dataset: string
@@ -49,7 +49,7 @@ export interface ProbeTarget {
   declared: PreprocessingConfig
   /** Whether it takes pixels as they are. */
   takesRawPixels: boolean
-  /** Images that are there, scored or not. */
+  /** Number of images, scored or not. */
   images: number
   score: (recipe: PreprocessingConfig) => Promise<ScoredSetting['scores']>
 }
@@ -62,7 +62,7 @@ export const probeModel = (
 ): Promise<ProbeResult> =>
   withProbeTarget(name, spec, options, probing => probeSettings(probing, options.onSetting))
 
-/** Opens a model and a data set for `work`, and puts away what that left on the disk. */
+/** Opens a model and a data set for `work`; temporary files are removed afterwards. */
 export async function withProbeTarget<T>(
   name: string,
   spec: DatasetSpec,
@@ -83,12 +83,10 @@ export async function withProbeTarget<T>(
       : prepared.model
     const items = dataset.samples.filter(({ labels }) => labels.length > 0)
     return work({
-      ...{
-        model: model.name,
-        dataset: dataset.name,
-        declared: model.recipe,
-        takesRawPixels: model.graph?.dtype === 'uint8',
-      },
+      model: model.name,
+      dataset: dataset.name,
+      declared: model.recipe,
+      takesRawPixels: model.graph?.dtype === 'uint8',
       images: dataset.samples.length,
       score: recipe => scoresOf(ready, recipe, dataset, items),
     })
@@ -96,7 +94,7 @@ export async function withProbeTarget<T>(
 }
 
 /**
- * Shows the same images to a model in the declared and in other ways. Colours first; then resize and crop with the best
+ * Scores the same images with the declared and with other settings: colours first, then resize and crop with the best
  * colours. Errors: too-few-images.
  */
 export async function probeSettings(
@@ -137,7 +135,8 @@ function judgeScored(tried: readonly ScoredSetting[]): ProbedSetting[] {
     )
   const [declared, ...others] = tried.map(
     ({ changes, recipe, scores }): ProbeSetting & ProbeScores => ({
-      ...{ changes, recipe },
+      changes,
+      recipe,
       right: images.map(i => scores[i]![0]),
       loss: images.map(i => scores[i]![1]),
     }),
@@ -145,7 +144,7 @@ function judgeScored(tried: readonly ScoredSetting[]): ProbedSetting[] {
   return judgeSettings(declared!, others)
 }
 
-/** Per item whether the first class is accepted and minus the log-probability of the accepted ones; null without a prediction. */
+/** Scores every sample; null where there is no prediction. */
 async function scoresOf(
   model: LocalModel,
   recipe: PreprocessingConfig,
