@@ -1,15 +1,15 @@
-import { benchmarks } from '../datasets/benchmarks/benchmarks.ts'
+import { benchmarks, findBenchmark } from '../datasets/benchmarks/benchmarks.ts'
 import { oodBenchmarks } from '../metrics/progress.ts'
 import { distinctFieldValues } from '../results/store.ts'
 import { type Run, countsByEvaluation } from '../results/run.ts'
 
-/** What each data set of a run is used for. */
+/** The use of each data set of a run. */
 export interface DatasetRoles {
-  /** Standard benchmark of the x axis. */
+  /** The standard benchmark on the x axis. */
   reference: string | null
   /** The other standard benchmarks. */
   standard: string[]
-  /** Data sets with a region or a country for their images. */
+  /** Data sets whose images have a region or a country. */
   geographic: string[]
 }
 
@@ -29,18 +29,49 @@ export function datasetRoles(run: Run): DatasetRoles {
   return { reference, standard: others.filter(name => name !== reference), geographic }
 }
 
-/** The data sets of the paper's OOD average, where all of them are there. */
+/** Returns the data sets of the paper's OOD average, or null if the run lacks one of them. */
 export function oodDatasets({ standard }: DatasetRoles): string[] | null {
   const sets = standard.filter(name => oodBenchmarks.includes(benchmarkNameOf(name)))
   return sets.length === oodBenchmarks.length ? sets : null
 }
 
-/** `imagenet-c` of `imagenet-c/fog/3`. */
+/** Returns `imagenet-c` for `imagenet-c/fog/3`. */
 export const benchmarkNameOf = (dataset: string): string => dataset.split('/')[0]!
+
+/** Variants and parts of a benchmark that never stand for it. */
+const partsOnly = /\/(train$|overlap$)/
+
+/** Returns for each benchmark the data set that stands for it: that with its first variant, else with the next one. */
+export function datasetByBenchmark(
+  run: Pick<Run, 'entries'>,
+  preprocessing: string,
+): Map<string, string> {
+  const names = run.entries.filter(({ identity }) => identity.preprocessing === preprocessing)
+  const found = new Map<string, { dataset: string; rank: number }>()
+  for (const dataset of new Set(names.map(({ identity }) => identity.dataset))) {
+    const named = rankedBenchmark(dataset)
+    if (!named) continue
+    const before = found.get(named.name)
+    if (!before || named.rank < before.rank) found.set(named.name, { dataset, rank: named.rank })
+  }
+  return new Map([...found].map(([name, { dataset }]) => [name, dataset]))
+}
+
+function rankedBenchmark(dataset: string): { name: string; rank: number } | undefined {
+  if (partsOnly.test(dataset)) return undefined
+  try {
+    const found = findBenchmark(dataset)
+    return (
+      found && { name: found.benchmark.name, rank: found.benchmark.variants.indexOf(found.variant) }
+    )
+  } catch {
+    return undefined
+  }
+}
 
 const isImageNet = (name: string): boolean => /^imagenet(-1k)?(\/|$)/i.test(name)
 
-/** The coarsest place that images of a data set carry; a column of nothing is none. */
+/** Returns the coarsest place column in which images of a data set have values. */
 export function placeColumn(run: Run, dataset: string): 'region' | 'country' | null {
   const columns = run.entries
     .filter(({ identity }) => identity.dataset === dataset)
@@ -58,7 +89,7 @@ export function placeColumn(run: Run, dataset: string): 'region' | 'country' | n
 export const pluralOfPlace = (column: string): string =>
   column === 'region' ? 'regions' : 'countries'
 
-/** `Dollar Street`, `ImageNet-C fog/3`; of a path its last part without the ending. */
+/** Returns a title such as `ImageNet-C fog/3`; for a path its last part without the file ending. */
 export function datasetTitle(name: string): string {
   const [first, ...rest] = name.split('/')
   const benchmark = benchmarks.find(known => known.name === first)

@@ -1,16 +1,23 @@
-/** Stored results as figures and reports ask for them: who is on which axis, which models in which order. */
+/** The results of one preprocessing as figures, paper tables and reports ask for them. */
 import { memoize } from '../lib/memoize.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
 import { type AccuracyTable, accuracyTable } from '../metrics/progress.ts'
 import { sumByGroup } from '../metrics/accuracy.ts'
 import { type CountsCell, distinctFieldValues } from '../results/store.ts'
 import { type GroupAccuracyRow, type DisparityRow, countsOf, type Run } from '../results/run.ts'
-import { datasetTitle, placeColumn, type DatasetRoles, datasetRoles } from './datasetRoles.ts'
+import {
+  datasetByBenchmark,
+  datasetRoles,
+  type DatasetRoles,
+  datasetTitle,
+  placeColumn,
+} from './datasetRoles.ts'
+import { modelsForFit, shownPreprocessing } from './modelRoles.ts'
 
 export type ResultMode = GroupAccuracyRow['preprocessing']
 
 export interface RunViewOptions {
-  /** Default: the mode that most results have, `native` when equal. */
+  /** Default: the mode of most evaluations, `native` if both have equally many. */
   preprocessing?: string
   /** Groups with fewer images are left out of comparisons. Default 30. */
   minN?: number
@@ -24,40 +31,43 @@ export interface GroupPairAccuracy {
   accuracy: number | null
 }
 
-/** One preprocessing's results of a run; every table is computed once. */
+/** The results of one preprocessing of a run. Every table is computed once. */
 export interface RunView {
   run: Run
   preprocessing: string
   minN: number
   roles: DatasetRoles
-  /** Best first on the reference, then those without it. */
+  /** Returns the data set that stands for a benchmark: that with its first variant, else with the next one. */
+  datasetOf: (benchmark: string) => string | undefined
+  /** All models: those with results on the reference, best first, then the others. */
   models: readonly string[]
-  /** The models that lines are fitted to: zero-shot models have a line of their own kind, so they stay out beside others. */
+  /** Models used for line fits. Zero-shot models follow another line, so they are excluded beside other models. */
   fittedModels: readonly string[]
   /** Overall accuracies by data set and model. */
   accuracies: AccuracyTable
-  /** Rows by one column or several. */
+  /** Returns the accuracies by the given columns, or overall. */
   accuracyBy: (...columns: readonly string[]) => readonly GroupAccuracyRow[]
-  /** One model's accuracies on a data set by two columns; `label` is the class. */
+  /** Returns the accuracies of one model on one data set by two columns, one of which may be `label`. */
   pairAccuracies: (
     dataset: string,
     model: string,
     columns: readonly [row: string, column: string],
   ) => GroupPairAccuracy[]
-  /** By the place column of each geographic data set. */
+  /** Returns the disparities between the regions or countries of a geographic data set. */
   disparitiesOn: (dataset: string) => readonly DisparityRow[]
-  /** How a data set is called in text. */
+  /** Returns the title of a data set in text. */
   titleOf: (dataset: string) => string
-  /** Images with a prediction, over one model's results. */
+  /** Returns the number of images with a prediction, of the model that has most. */
   imageCount: (dataset: string) => number
-  /** What says that a data set is made up; null when none is. */
+  /** States that a data set is synthetic; null if none is. */
   syntheticNote: string | null
 }
 
 export function runView(run: Run, options: RunViewOptions = {}): RunView {
-  const preprocessing = options.preprocessing ?? commonestMode(run)
+  const preprocessing = options.preprocessing ?? shownPreprocessing(run)
   const minN = options.minN ?? defaultMinN
   const roles = datasetRoles(run)
+  const byBenchmark = datasetByBenchmark(run, preprocessing)
   const rows = memoize((key: string) =>
     run.accuracy({ by: JSON.parse(key) as string[], preprocessing }),
   )
@@ -71,7 +81,14 @@ export function runView(run: Run, options: RunViewOptions = {}): RunView {
   const notes = [...run.datasets.values()].flatMap(({ madeUp }) => madeUp ?? [])
   const models = modelsByAccuracy(overall, roles.reference ?? overall[0]?.dataset ?? '')
   return {
-    ...{ run, preprocessing, minN, roles, accuracies: table, accuracyBy: by, models },
+    run,
+    preprocessing,
+    minN,
+    roles,
+    datasetOf: benchmark => byBenchmark.get(benchmark),
+    accuracies: table,
+    accuracyBy: by,
+    models,
     fittedModels: modelsForFit(run, models),
     pairAccuracies: (dataset, model, columns) =>
       groupPairAccuracies(countsOf(run, { model, dataset, preprocessing }), columns),
@@ -96,24 +113,6 @@ function groupPairAccuracies(
   }))
 }
 
-/** All models, or without the zero-shot ones where at least two others are left. */
-function modelsForFit(run: Run, models: readonly string[]): readonly string[] {
-  const zeroShot = new Set(
-    run.entries
-      .filter(({ identity }) => identity.prompts !== '')
-      .map(({ identity }) => identity.model),
-  )
-  const others = models.filter(model => !zeroShot.has(model))
-  return others.length < 2 ? models : others
-}
-
-/** The commonest, native before paper. */
-function commonestMode(run: Run): string {
-  const modes = run.entries.map(({ identity }) => identity.preprocessing)
-  const count = (mode: string): number => modes.filter(one => one === mode).length
-  return [...new Set(modes)].sort().sort((a, b) => count(b) - count(a))[0] ?? 'native'
-}
-
 function modelsByAccuracy(overall: readonly GroupAccuracyRow[], reference: string): string[] {
   const accuracy = new Map(
     overall.filter(row => row.dataset === reference).map(row => [row.model, row.top1 ?? -1]),
@@ -124,7 +123,7 @@ function modelsByAccuracy(overall: readonly GroupAccuracyRow[], reference: strin
   )
 }
 
-/** Short titles where no two data sets share one. */
+/** Returns what names a data set: by its short title, or by its whole name if two data sets share the title. */
 function datasetTitles(run: Run): (dataset: string) => string {
   const names = distinctFieldValues(run.entries, 'dataset')
   const short = new Map(names.map(name => [name, datasetTitle(name)]))

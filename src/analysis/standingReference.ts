@@ -4,7 +4,8 @@ import { placeColumn, datasetRoles } from './datasetRoles.ts'
 import { referenceBenchmark } from '../metrics/progress.ts'
 import { publishedAccuracies, publishedSources } from './paper/publishedAccuracies.ts'
 import { type Run } from '../results/run.ts'
-import { type HeadKind, type ModelMeasures, type StandingReference } from './standing.ts'
+import { shownPreprocessing, zeroShotModels } from './modelRoles.ts'
+import { type ModelMeasures, type StandingReference } from './standing.ts'
 import { openResults } from './pack.ts'
 
 /** Errors: no-results, bad-pack, no-reference. */
@@ -49,17 +50,13 @@ function publishedReference(): StandingReference {
 
 /** Accuracies, accuracies by place and disparities of every model of a run; preprocessing modes do not mix: native first. */
 export function measureModels(run: Run, minN: number): ModelMeasures[] {
-  const [preprocessing = 'native'] = run.entries
-    .map(({ identity }) => identity.preprocessing)
-    .sort()
-  const kinds = new Map<string, HeadKind>()
+  const preprocessing = shownPreprocessing(run, ['native'])
+  const zeroShot = zeroShotModels(run)
   const values = new Map<string, Map<string, number>>()
   const set = (model: string, measure: string, value: number | null): void => {
     if (value !== null)
       values.set(model, (values.get(model) ?? new Map<string, number>()).set(measure, value))
   }
-  for (const { identity } of run.entries)
-    kinds.set(identity.model, identity.prompts === '' ? '1K' : 'zero-shot')
   for (const row of run.accuracy({ preprocessing }))
     set(row.model, publishedBenchmarkName(row.dataset), row.top1)
   for (const dataset of datasetRoles(run).geographic) {
@@ -73,7 +70,7 @@ export function measureModels(run: Run, minN: number): ModelMeasures[] {
   }
   return [...values].map(([model, measures]) => ({
     model,
-    kind: kinds.get(model)!,
+    kind: zeroShot.has(model) ? 'zero-shot' : '1K',
     values: measures,
   }))
 }

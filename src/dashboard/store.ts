@@ -10,6 +10,7 @@ import { readCurrentEvaluations } from '../results/runRecords.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
 import { isDraftMode } from '../lib/pixels/steps.ts'
 import { createRun } from '../results/run.ts'
+import { isZeroShot } from '../results/schema.ts'
 import { runStatus } from '../results/status.ts'
 import { version } from '../lib/version.ts'
 import { findingOf } from './findings.ts'
@@ -205,12 +206,12 @@ function modelFacts(entries: readonly StoredEvaluation[]): ModelFact[] {
   const groups = new Map(testbed().map(({ model, group }) => [model, group]))
   const models = new Map<string, ModelFact>()
   for (const { identity } of entries) {
-    const { model: name, prompts } = identity
+    const name = identity.model
     models.set(name, {
       name,
       file: fileNameOf(name),
       family: groups.get(name) ?? firstWord(name),
-      zeroShot: prompts !== '',
+      zeroShot: isZeroShot(identity),
     })
   }
   return [...models.values()].sort((a, b) => compareNames(a.name, b.name))

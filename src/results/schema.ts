@@ -53,6 +53,9 @@ export const resultKey = z.object({
 /** Everything that must be equal for two predictions to be comparable. */
 export type ResultKey = z.infer<typeof resultKey>
 
+/** Whether the model chose among texts for the classes instead of using a head of its own. */
+export const isZeroShot = ({ prompts }: Pick<ResultKey, 'prompts'>): boolean => prompts !== ''
+
 /** What a model gives for an image, as far as it can be kept beside the predictions. */
 export const keptOutputs = ['logits', 'features'] as const
 export type KeptOutput = (typeof keptOutputs)[number]

@@ -1,6 +1,7 @@
 /** What a paper has to say about a run: how, with what, and what the numbers do not carry. */
 import { countText } from '../../lib/table/text.ts'
 import { datasetTitle, placeColumn, datasetRoles } from '../datasetRoles.ts'
+import { zeroShotModels } from '../modelRoles.ts'
 import { distinctFieldValues } from '../../results/store.ts'
 import { isDraftMode } from '../../lib/pixels/steps.ts'
 import { datasetNotes, type Run } from '../../results/run.ts'
@@ -73,9 +74,7 @@ function methodsParagraph(
 ): string {
   const identities = run.entries.map(({ identity }) => identity)
   const models = [...citedModels.keys()]
-  const zeroShot = unique(
-    identities.filter(({ prompts }) => prompts !== '').map(({ model }) => model),
-  )
+  const zeroShot = zeroShotModels(run)
   const tools = unique(identities.map(({ version, runtime }) => `geogap ${version} (${runtime})`))
   const modes = unique(identities.map(({ preprocessing }) => preprocessing.replace('-draft', '')))
   const drafts = identities.some(({ preprocessing }) => isDraftMode(preprocessing))
@@ -100,9 +99,9 @@ function methodsParagraph(
       ? ''
       : `, and the progress rate is the slope of the least-squares line of a data set's accuracy on that on ${datasetTitle(reference)}`
   const shot =
-    zeroShot.length === 0
+    zeroShot.size === 0
       ? ''
-      : ` ${countText(zeroShot.length, 'model')} of them ${zeroShot.length === 1 ? 'was' : 'were'} used zero-shot, with the data set's own class names as texts.`
+      : ` ${countText(zeroShot.size, 'model')} of them ${zeroShot.size === 1 ? 'was' : 'were'} used zero-shot, with the data set's own class names as texts.`
   return (
     `We evaluated ${countText(models.length, 'model')}${which}${citeCommand([...citedModels.values()].flat())} on ${named.join(', ')} with ${tools.join(' and ')}, ${how}${drafts}.${shot} ` +
     `Accuracy is top-1, the mean over images, with 95 % Wilson score intervals; images that could not be read are in no accuracy. ` +

@@ -1,11 +1,12 @@
-import { findBenchmark } from '../../datasets/benchmarks/benchmarks.ts'
 import { type GroupCounts, groupBy } from '../../metrics/accuracy.ts'
-import { defaultMinN } from '../../metrics/disparity.ts'
 import {
   type AccuracyTable,
   accuracyTable,
   type BenchmarkAccuracy as Point,
 } from '../../metrics/progress.ts'
+import { datasetByBenchmark } from '../datasetRoles.ts'
+import { shownPreprocessing, zeroShotModels } from '../modelRoles.ts'
+import { type RunView, runView } from '../runView.ts'
 import { resolveModel } from '../../models/catalog.ts'
 import { testbed } from '../../models/testbed.ts'
 import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
@@ -21,7 +22,7 @@ import { countsOf, evaluationsOf, type Run } from '../../results/run.ts'
 export type PaperModelKind = '1K' | 'zero-shot' | 'other'
 
 export interface PaperViewOptions {
-  /** Default: `paper` where the run has it, as the paper evaluates all models alike, else `native`. */
+  /** Default: `paper` if the run has it, as in the paper, else `native`. */
   preprocessing?: PreprocessingMode
   /** Default 1. */
   seed?: number
@@ -30,23 +31,18 @@ export interface PaperViewOptions {
   minN?: number
 }
 
-/** What a run offers the paper's tables: one data set for each of its benchmarks, one preprocessing. */
-export interface PaperView {
-  run: Run
-  preprocessing: PreprocessingMode
+/** A view of a run for the paper's tables: by benchmark, with imported accuracies, and settings of what is random. */
+export interface PaperView extends Omit<RunView, 'accuracies'> {
   seed: number
   draws: number
-  minN: number
-  /** Accuracies by benchmark (`dollarstreet`, whichever variant) and model; imported ones fill what was not measured. */
+  /** Accuracies by benchmark (`dollarstreet` for any variant) and model; imported ones fill gaps. */
   accuracies: AccuracyTable
-  /** Models of one kind, or all. */
+  /** Returns the models of one kind, or all. */
   modelsOfKind: (kind?: PaperModelKind) => string[]
-  /** The data set that stands for a benchmark. */
-  datasetOf: (benchmark: string) => string | undefined
   cellsOf: (benchmark: string, model: string) => readonly CountsCell[]
   groupsOf: (benchmark: string, model: string, by: string) => readonly GroupCounts[]
   evaluationOf: (benchmark: string, model: string) => StoredEvaluation | undefined
-  /** Which of the models' accuracies on these benchmarks were imported, in words: `measured`, `imported`, `3 of 80 imported`. */
+  /** Says how many of the models' accuracies on these benchmarks were imported: `measured`, `imported`, `3 of 80 imported`. */
   sourcesText: (benchmarks: readonly string[], models: readonly string[]) => string
   notes: string[]
 }
@@ -56,16 +52,20 @@ export function paperView(
   imported: readonly ImportedAccuracy[],
   options: PaperViewOptions = {},
 ): PaperView {
-  const preprocessing = options.preprocessing ?? defaultPaperMode(run)
+  const preprocessing = options.preprocessing ?? shownPreprocessing(run, ['paper', 'native'])
+  const view = runView(run, { ...options, preprocessing })
   const datasets = datasetByBenchmark(run, preprocessing)
   const kinds = modelKinds(run)
   const slot = (benchmark: string, model: string): EvaluationId => ({
-    ...{ model, dataset: datasets.get(benchmark) ?? '', preprocessing },
+    model,
+    dataset: datasets.get(benchmark) ?? '',
+    preprocessing,
   })
   const cells = (benchmark: string, model: string) => countsOf(run, slot(benchmark, model))
   const measured: Point[] = [...datasets].flatMap(([benchmark, dataset]) =>
-    run
-      .accuracy({ dataset, preprocessing })
+    view
+      .accuracyBy()
+      .filter(row => row.dataset === dataset)
       .map(({ model, top1 }) => ({ model, benchmark, accuracy: top1 })),
   )
   const key = (model: string, benchmark: string): string => JSON.stringify([model, benchmark])
@@ -75,15 +75,15 @@ export function paperView(
   for (const { model, kind } of added)
     if (!kinds.has(model)) kinds.set(model, kind ?? catalogueKind(model))
   return {
-    ...{ run, preprocessing },
-    ...{ seed: options.seed ?? 1, draws: options.draws ?? 1000, minN: options.minN ?? defaultMinN },
+    ...view,
+    seed: options.seed ?? 1,
+    draws: options.draws ?? 1000,
     accuracies: accuracyTable([
       ...measured,
       ...added.map(({ model, benchmark, accuracy }) => ({ model, benchmark, accuracy })),
     ]),
     modelsOfKind: kind =>
       [...kinds].filter(([, own]) => kind === undefined || own === kind).map(([model]) => model),
-    datasetOf: benchmark => datasets.get(benchmark),
     cellsOf: cells,
     groupsOf: (benchmark, model, by) => groupBy(cells(benchmark, model), [by]).groups,
     evaluationOf: (benchmark, model) => evaluationsOf(run, slot(benchmark, model))[0],
@@ -100,54 +100,19 @@ export function paperView(
   }
 }
 
-function defaultPaperMode(run: Run): PreprocessingMode {
-  const there = distinctFieldValues(run.entries, 'preprocessing')
-  return (
-    (['paper', 'native', 'paper-draft'] as const).find(mode => there.includes(mode)) ??
-    'native-draft'
-  )
-}
-
-/** Readings and parts of a benchmark that no table of the paper is about. */
-const partsOutsidePaper = /\/(train$|overlap$)/
-
-/** For each benchmark the data set of the run with its first variant, else the next one. */
-function datasetByBenchmark(run: Run, preprocessing: string): Map<string, string> {
-  const names = run.entries.filter(({ identity }) => identity.preprocessing === preprocessing)
-  const found = new Map<string, { dataset: string; rank: number }>()
-  for (const dataset of new Set(names.map(({ identity }) => identity.dataset))) {
-    const named = rankedBenchmark(dataset)
-    if (!named) continue
-    const before = found.get(named.name)
-    if (!before || named.rank < before.rank) found.set(named.name, { dataset, rank: named.rank })
-  }
-  return new Map([...found].map(([name, { dataset }]) => [name, dataset]))
-}
-
-function rankedBenchmark(dataset: string): { name: string; rank: number } | undefined {
-  if (partsOutsidePaper.test(dataset)) return undefined
-  try {
-    const found = findBenchmark(dataset)
-    return (
-      found && { name: found.benchmark.name, rank: found.benchmark.variants.indexOf(found.variant) }
-    )
-  } catch {
-    return undefined
-  }
-}
-
 function modelKinds(run: Run): Map<string, PaperModelKind> {
   const kinds = new Map<string, PaperModelKind>()
+  const zeroShot = zeroShotModels(run)
   for (const { identity } of run.entries) {
     const classes = run.datasets.get(identity.content)?.classes.length
     const byName = catalogueKind(identity.model)
     const own = byName === 'other' && classes === 1000 ? '1K' : byName
-    kinds.set(identity.model, identity.prompts === '' ? own : 'zero-shot')
+    kinds.set(identity.model, zeroShot.has(identity.model) ? 'zero-shot' : own)
   }
   return kinds
 }
 
-/** By the catalogue; `other` for a model that it does not know. */
+/** Returns the kind that the catalogue states; `other` for a model that is not in it. */
 function catalogueKind(model: string): PaperModelKind {
   try {
     const { classes } = resolveModel(model)

@@ -1,0 +1,28 @@
+import { type PreprocessingMode } from '../lib/pixels/steps.ts'
+import { type Run } from '../results/run.ts'
+import { isZeroShot } from '../results/schema.ts'
+
+/** Returns the models that were evaluated with texts for classes, in the order of the run. */
+export const zeroShotModels = ({ entries }: Pick<Run, 'entries'>): ReadonlySet<string> =>
+  new Set(entries.flatMap(({ identity }) => (isZeroShot(identity) ? identity.model : [])))
+
+/** Returns the models that lines are fitted to: those that are not zero-shot, or all if fewer than two of those exist. */
+export function modelsForFit(run: Run, models: readonly string[]): readonly string[] {
+  const zeroShot = zeroShotModels(run)
+  const others = models.filter(model => !zeroShot.has(model))
+  return others.length < 2 ? models : others
+}
+
+/**
+ * Returns the preprocessing whose results are shown, as modes are never mixed: the first of `preferred` that the run has, else
+ * the mode of most evaluations (of equally many the first in the alphabet).
+ */
+export function shownPreprocessing(
+  { entries }: Pick<Run, 'entries'>,
+  preferred: readonly PreprocessingMode[] = [],
+): PreprocessingMode {
+  const modes = entries.map(({ identity }) => identity.preprocessing)
+  const count = (mode: string): number => modes.filter(one => one === mode).length
+  const commonest = [...new Set(modes)].sort().sort((a, b) => count(b) - count(a))
+  return preferred.find(mode => modes.includes(mode)) ?? commonest[0] ?? 'native'
+}
