@@ -1,6 +1,6 @@
 /** Metrics as pure functions are in `geogap/metrics`. */
 export { dryRun, evaluate, type EvaluateOptions } from './evaluate/evaluate.ts'
-export type { EvaluationProgress } from './evaluate/evaluateDataset.ts'
+export type { EvaluationProgress } from './evaluate/progress.ts'
 export { openRun, type GroupAccuracyRow, type DisparityRow, type Run } from './results/run.ts'
 export { runStatus, type ResultStatus, type RunStatus, type ResultState } from './results/status.ts'
 export {

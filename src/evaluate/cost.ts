@@ -27,11 +27,9 @@ const fixedSecondsPerImage = 0.0035
 
 /** Without a measurement: within a factor of about two on other machines. */
 export const estimateCost = (multiplyAdds: number): ImageCost => ({
-  ...{
-    infer: multiplyAdds / multiplyAddsPerCoreSecond,
-    prepare: fixedSecondsPerImage,
-    measured: false,
-  },
+  infer: multiplyAdds / multiplyAddsPerCoreSecond,
+  prepare: fixedSecondsPerImage,
+  measured: false,
 })
 
 /** Of models that go through the images together. */
@@ -78,7 +76,8 @@ async function readCostRecords(): Promise<CostRecord[]> {
 
 /** What a model costs by its latest measurement on this machine, else by its multiply-adds. */
 export async function loadCosts(engine: Engine): Promise<(model: CountedModel) => ImageCost> {
-  const [figures, keyOf] = [await readCostRecords(), costKeys(engine)]
+  const figures = await readCostRecords()
+  const keyOf = costKeys(engine)
   return model => {
     const start = keyOf(model)
     const found = figures.findLast(({ key }) => key.startsWith(start))

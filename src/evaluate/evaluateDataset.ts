@@ -1,33 +1,22 @@
 import { stat } from 'node:fs/promises'
 import { availableParallelism, freemem } from 'node:os'
-import { recordCosts, loadCosts, secondsPerImage } from './cost.ts'
 import { type Dataset } from '../datasets/dataset.ts'
-import { nonDefaultEngine } from '../lib/onnx/engine.ts'
-import { type Engine } from '../lib/onnx/engine.ts'
-import { shuffleWithinRegions, regionRanges } from '../datasets/evaluationOrder.ts'
+import { regionRanges, shuffleWithinRegions } from '../datasets/evaluationOrder.ts'
 import { orIfMissing } from '../lib/files.ts'
-import {
-  type WorkerPool,
-  loadOnce,
-  ModelFailure,
-  type WorkerPoolOptions,
-  runShards,
-} from './workers/pool.ts'
-import { hashPrompts } from '../models/runtime/zeroShotHead.ts'
-import { type PreparedModel } from '../models/runtime/prepareModel.ts'
-import { type LocalModel } from '../models/spec.ts'
-import { toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
-import { type EvaluationJob, planJobs, stepsFor, type ModelTask } from './plan.ts'
-import { intersectRanges } from '../lib/ranges.ts'
-import { totalLength } from '../lib/ranges.ts'
-import { type IndexRange } from '../lib/ranges.ts'
-import { type Failure } from '../results/records.ts'
+import { runtimeVersion } from '../lib/onnx/engine.ts'
+import { describeSteps, type PreprocessingStep } from '../lib/pixels/steps.ts'
+import { type IndexRange, intersectRanges } from '../lib/ranges.ts'
 import { type Storage } from '../lib/storage/storage.ts'
+import { type PreparedModel } from '../models/runtime/prepareModel.ts'
+import { hashPrompts } from '../models/runtime/zeroShotHead.ts'
+import { toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
+import { type LocalModel } from '../models/spec.ts'
+import { type Failure } from '../results/records.ts'
 import {
-  datasetKeyFields,
-  type ResultKey,
+  createResultKey,
   type KeptOutput,
-  schemaVersion,
+  type ModelKeyFields,
+  type ResultKey,
 } from '../results/schema.ts'
 import {
   evaluationPath,
@@ -37,120 +26,118 @@ import {
   unfinishedRanges,
 } from '../results/store.ts'
 import { commitShard } from '../results/write.ts'
-import { describeSteps, type PreprocessingMode } from '../lib/pixels/steps.ts'
-import { startEarlyStop } from './earlyStop.ts'
-import { createProfiler } from './profile.ts'
+import { loadCosts, recordCosts } from './cost.ts'
+import { type EarlyStop, startEarlyStop } from './earlyStop.ts'
 import { type InferenceProfile } from './inferenceProfile.ts'
-import { version } from '../lib/version.ts'
-import { runtimeVersion } from '../lib/onnx/engine.ts'
+import { type EvaluationJob, type ModelTask, planJobs, stepsFor } from './plan.ts'
+import { createProfiler } from './profile.ts'
+import { startProgress } from './progress.ts'
+import { type DatasetExecutionOptions, type EvaluationSettings } from './settings.ts'
+import {
+  loadOnce,
+  ModelFailure,
+  runShards,
+  type ShardResult,
+  type WorkerPoolOptions,
+} from './workers/pool.ts'
 
-/** A step of an evaluation, as `onProgress` receives it. */
-export interface EvaluationProgress {
-  models: readonly string[]
-  dataset: string
-  /** Images to do in this step, and done so far. */
-  total: number
-  done: number
-  /** How the planner has the models run, and the seconds that this takes by figures measured here or estimated. */
-  plan?: ExecutionPlan
-}
-
-export interface ExecutionPlan {
-  processes: number
-  threads: number
-  batch: number
-  seconds: number
-  measured: boolean
-}
-
-/** Settings of one evaluation of models on a data set. */
-export interface EvaluationSettings extends Engine {
-  preprocessing?: PreprocessingMode
-  prompts?: string
-  batch?: number
-  /** An output to keep beside the predictions; it is no part of any key. */
-  keep?: KeptOutput
-  /** Stops when the interval of every group is this narrow: `region ±1`, in points. */
-  until?: string
-  signal?: AbortSignal
-  onProgress?: (progress: EvaluationProgress) => void
-  /** Keeps models loaded for the next call. */
-  pool?: WorkerPool
-  /** Where the time of models that went through the images together was spent. */
-  onProfile?: (profile: InferenceProfile) => void
-}
-
-/** Models on one data set, each with what its results are known by. */
+/** Models on one data set, each with the key of its results. */
 export interface DatasetEvaluation {
   dataset: Dataset
+  settings: EvaluationSettings
   models: readonly (Omit<ModelTask, 'missing'> & { identity: ResultKey })[]
-  /** The part of the data set that is to be done, in shards of this size: a share of a run on many machines. */
-  part?: { spans: readonly IndexRange[]; size: number }
+  /** The part to evaluate; all of the data set by default. */
+  part?: DatasetPart | undefined
 }
 
-/** What is to be evaluated on a data set, before anything is computed; `heads` is the folder that keeps class embeddings. */
+/** Index ranges of a data set that one of several machines evaluates, in shards of `size` images. */
+export interface DatasetPart {
+  spans: readonly IndexRange[]
+  size: number
+}
+
+interface DatasetPlanOptions {
+  settings: EvaluationSettings
+  /** Folder that keeps class embeddings. */
+  heads: string
+  part?: DatasetPart | undefined
+}
+
+/** Plans the evaluation of models on a data set. No image is read. */
 export async function planDatasetEvaluation(
   opened: Dataset,
   models: readonly PreparedModel[],
-  options: EvaluationSettings,
-  heads: string,
+  { settings, heads, part }: DatasetPlanOptions,
 ): Promise<DatasetEvaluation> {
-  const mode = options.preprocessing ?? 'native'
   const dataset = shuffleWithinRegions(opened)
-  return {
-    dataset,
-    models: await Promise.all(
-      models.map(async prepared => {
-        const { hashes, bytes, spec, multiplyAdds } = prepared
-        const model =
-          spec.classes === 'zero-shot'
-            ? await toZeroShotModel(prepared, {
-                classNames: dataset.classes,
-                prompts: options.prompts ?? 'paper',
-                heads,
-              })
-            : prepared.model
-        const steps = stepsFor(spec.recipe, mode, dataset.imageFixes)
-        const identity = resultKeyOf(model, hashes, dataset, mode, describeSteps(steps), options)
-        return { model, bytes, multiplyAdds, steps, identity }
-      }),
-    ),
-  }
+  const { preprocessing, prompts } = settings
+  const planned = models.map(async prepared => {
+    const { bytes, spec, multiplyAdds } = prepared
+    const model =
+      spec.classes === 'zero-shot'
+        ? await toZeroShotModel(prepared, { classNames: dataset.classes, prompts, heads })
+        : prepared.model
+    const steps = stepsFor(spec.recipe, preprocessing, dataset.imageFixes)
+    const origin = keyFieldsOf(prepared, model, { steps, settings })
+    return { model, bytes, multiplyAdds, steps, identity: createResultKey(origin, dataset) }
+  })
+  return { dataset, settings, models: await Promise.all(planned), part }
 }
 
 /**
  * Plans the features of one model on a data set. Nothing is scored, so the model may have other classes than the data set, or
- * none. To be run with `keep: 'features'`.
+ * none. Run it with `keep: 'features'`.
  */
 export function planFeatureEvaluation(
   opened: Dataset,
   prepared: PreparedModel,
-  options: EvaluationSettings,
+  settings: EvaluationSettings,
 ): DatasetEvaluation {
-  const { model, hashes, bytes, spec, multiplyAdds } = prepared
-  const mode = options.preprocessing ?? 'native'
+  const { model, bytes, spec, multiplyAdds } = prepared
   const dataset = shuffleWithinRegions(opened)
-  const steps = stepsFor(spec.recipe, mode, dataset.imageFixes)
-  const identity: ResultKey = {
-    ...resultKeyOf(model, hashes, dataset, mode, describeSteps(steps), options),
-    source: 'features',
-  }
-  return { dataset, models: [{ model, bytes, multiplyAdds, steps, identity }] }
+  const steps = stepsFor(spec.recipe, settings.preprocessing, dataset.imageFixes)
+  const origin = keyFieldsOf(prepared, model, { steps, settings })
+  const identity = createResultKey({ ...origin, source: 'features' }, dataset)
+  return { dataset, settings, models: [{ model, bytes, multiplyAdds, steps, identity }] }
 }
 
-/** Does the work as far as it is not done; gives the models that could not be loaded. */
+/** Returns the fields of a result's key that a model, its steps and the settings give. */
+const keyFieldsOf = (
+  { hashes }: PreparedModel,
+  { name, zeroShot }: LocalModel,
+  { steps, settings }: { steps: readonly PreprocessingStep[]; settings: EvaluationSettings },
+): ModelKeyFields => ({
+  runtime: runtimeVersion(settings),
+  model: name,
+  weights: hashes,
+  preprocessing: settings.preprocessing,
+  steps: describeSteps(steps),
+  prompts: zeroShot ? hashPrompts(zeroShot) : '',
+})
+
+/** What the jobs of one evaluation share. */
+interface JobContext {
+  dataset: Dataset
+  /** Keys of the results by model name. */
+  keys: ReadonlyMap<string, ResultKey>
+  place: Storage
+  options: DatasetExecutionOptions
+}
+
+/** Evaluates what is not stored yet. Returns the models that could not be loaded. */
 export async function runDatasetEvaluation(
-  { dataset, models, part }: DatasetEvaluation,
-  options: EvaluationSettings,
+  { dataset, settings, models, part }: DatasetEvaluation,
   place: Storage,
+  options: DatasetExecutionOptions = {},
 ): Promise<Failure[]> {
-  const identities = new Map(models.map(({ model, identity }) => [model.name, identity]))
-  const costOf = await loadCosts(options)
+  const { keep } = options
+  const keys = new Map(models.map(({ model, identity }) => [model.name, identity]))
+  const costOf = await loadCosts(settings)
   const counted = models.map(({ model: { name }, multiplyAdds }) => ({ name, multiplyAdds }))
   const tasks: ModelTask[] = []
   for (const [i, { identity, ...task }] of models.entries()) {
     const missing = intersectRanges(
-      await readRangesToDo(place, identity, options.keep),
+      await readRangesToDo(place, identity, keep),
       regionRanges(dataset),
     )
     tasks.push({
@@ -161,31 +148,33 @@ export async function runDatasetEvaluation(
   }
   const isScored = models.every(({ identity }) => identity.source !== 'features')
   const jobs = planJobs(tasks, isScored ? dataset.choices : 'none', {
+    ...settings,
     cores: availableParallelism(),
     memoryBytes: Math.min(freemem(), process.constrainedMemory() || Infinity),
-    ...nonDefaultEngine(options),
-    ...(options.batch === undefined ? {} : { batch: options.batch }),
-    ...(options.keep && { keep: options.keep }),
-    ...(part && { shardSize: part.size }),
-    ...(options.until !== undefined && { maxShardSize: imagesPerLook(dataset) }),
+    batch: options.batch,
+    keep,
+    shardSize: part?.size,
+    maxShardSize: options.until === undefined ? undefined : imagesPerLook(dataset),
   })
-  const [failures, profiles]: [Failure[], InferenceProfile[]] = [[], []]
+  const failures: Failure[] = []
+  const profiles: InferenceProfile[] = []
   const onProfile = (profile: InferenceProfile): void => {
     profiles.push(profile)
     options.onProfile?.(profile)
   }
+  const context: JobContext = { dataset, keys, place, options: { ...options, onProfile } }
   for (const job of jobs) {
     if (options.signal?.aborted) break
-    failures.push(...(await runJob(job, dataset, identities, { ...options, onProfile }, place)))
+    failures.push(...(await runJob(job, context)))
   }
-  await recordCosts(profiles, counted, options)
-  if (options.keep)
-    for (const identity of identities.values())
-      await removeReplacedShards(place, evaluationPath(identity), part?.spans)
+  await recordCosts(profiles, counted, settings)
+  if (keep)
+    for (const key of keys.values())
+      await removeReplacedShards(place, evaluationPath(key), part?.spans)
   return failures
 }
 
-/** Manifests' names say what is covered; what is kept beside the predictions is inside. */
+/** Returns the ranges to evaluate. Manifests' names tell the stored ranges; only manifests themselves tell of kept outputs. */
 async function readRangesToDo(
   place: Storage,
   identity: ResultKey,
@@ -200,148 +189,107 @@ async function readRangesToDo(
     : readMissingRanges(place, identity)
 }
 
-/** Images between two looks at the intervals: a sixteenth of the smallest region, and 32 at least. */
+/** Returns the number of images between two checks of the stopping rule: a sixteenth of the smallest region, at least 32. */
 const imagesPerLook = (dataset: Dataset): number =>
   Math.max(
     32,
     Math.floor(Math.min(...regionRanges(dataset).map(({ start, end }) => end - start)) / 16),
   )
 
-/** Tells `onProgress` that the job begins, and by the function that it gives of every batch. */
-function startProgress(
-  { group, shards, processes, cost }: EvaluationJob,
-  dataset: Dataset,
-  onProgress: EvaluationSettings['onProgress'],
-): (images: number) => void {
-  const { models, threads, batch } = group
-  const total = totalLength(shards)
-  const seconds = (total * secondsPerImage(cost)) / (processes * threads)
-  const progress: EvaluationProgress = {
-    ...{ models: models.map(({ name }) => name), dataset: dataset.name, done: 0, total },
-    plan: { processes, threads, batch, seconds, measured: cost.measured },
-  }
-  onProgress?.({ ...progress })
-  return images => {
-    progress.done = Math.min(progress.total, progress.done + images)
-    onProgress?.({ ...progress })
-  }
-}
-
-/** Runs a job; when one model of its group cannot be loaded, the others go on without it. */
-async function runJob(
-  job: EvaluationJob,
-  dataset: Dataset,
-  identities: ReadonlyMap<string, ResultKey>,
-  options: EvaluationSettings,
-  place: Storage,
-): Promise<Failure[]> {
-  const onImages = startProgress(job, dataset, options.onProgress)
-  const left = new Set(job.shards)
-  const shards = job.shards.map(span => ({
-    span,
-    items: dataset.samples.slice(span.start, span.end),
-  }))
-  const { signal, until, pool: crew } = options
-  const wanted = job.group.models.map(({ name }) => identities.get(name)!)
-  const stop = until === undefined ? undefined : await startEarlyStop(dataset, wanted, until, place)
-  const clock = createProfiler(job, dataset.name)
-  const poolOptions: WorkerPoolOptions = {
+/** Runs a job. When a model of its group cannot be loaded, the others go on without it. */
+async function runJob(job: EvaluationJob, context: JobContext): Promise<Failure[]> {
+  const { dataset, keys, place, options } = context
+  const { models } = job.group
+  const pool: WorkerPoolOptions = {
     processes: job.processes,
-    onImages,
-    ...(signal && { signal }),
-    ...(crew && { pool: crew }),
+    onImages: startProgress(job, dataset, options.onProgress),
+    signal: options.signal,
+    pool: options.pool,
   }
+  const pending = new Set(job.shards)
+  const shards = job.shards.map(range => ({
+    range,
+    items: dataset.samples.slice(range.start, range.end),
+  }))
+  const stop =
+    options.until === undefined
+      ? undefined
+      : await startEarlyStop(
+          dataset,
+          models.map(({ name }) => keys.get(name)!),
+          options.until,
+          place,
+        )
+  const profiler = createProfiler(job, dataset.name)
   try {
-    if (await isHeadMissing(job.group.models)) await loadOnce(job.group, poolOptions)
+    if (await isHeadMissing(models)) await loadOnce(job.group, pool)
     await runShards(
       job.group,
       shards,
-      async ({ span }, { outcomes, timings }) => {
+      async ({ range }, result) => {
         const returned = performance.now()
-        clock.addShard(timings, outcomes[0]!.rank.length)
-        for (const [m, outcome] of outcomes.entries()) {
-          const identity = identities.get(outcome.model)!
-          // Don't write a partial shard: it would mask the complete one it replaces.
-          if (options.keep && outcome.rank.length < span.end - span.start) continue
-          const done = { start: span.start, end: span.start + outcome.rank.length }
-          const items = dataset.samples.slice(done.start, done.end)
-          const seconds = (timings.decode + timings.prepare + timings.infer[m]!) / 1000
-          await commitShard(
-            place,
-            { identity, ...done },
-            items,
-            dataset.columns,
-            outcome,
-            seconds,
-            {
-              ...job.group,
-              all: dataset.samples,
-            },
-          )
-          stop?.addPredictions(outcome, done.start)
-        }
-        clock.addWriteMs(performance.now() - returned)
-        left.delete(span)
+        profiler.addShard(result.timings, result.outcomes[0]!.rank.length)
+        await commitResult(range, result, context, stop)
+        profiler.addWriteMs(performance.now() - returned)
+        pending.delete(range)
       },
-      { ...poolOptions, ...(stop && { isNeeded: ({ span }) => stop.isNeeded(span) }) },
+      { ...pool, isNeeded: stop && (({ range }) => stop.isNeeded(range)) },
     )
   } catch (error) {
     if (!(error instanceof ModelFailure)) throw error
-    return runWithoutFailed(
-      error,
-      { ...job, shards: [...left] },
-      dataset,
-      identities,
-      options,
-      place,
-    )
+    return runWithoutFailed(error, { ...job, shards: [...pending] }, context)
   }
   await stop?.recordEstimates()
-  options.onProfile?.(clock.profile())
+  options.onProfile?.(profiler.profile())
   return []
+}
+
+/** Stores the predictions of each model for a shard, or for its beginning when the run was aborted. */
+async function commitResult(
+  range: IndexRange,
+  { outcomes, timings }: ShardResult,
+  { dataset, keys, place, options: { keep } }: JobContext,
+  stop: EarlyStop | undefined,
+): Promise<void> {
+  for (const [m, outcome] of outcomes.entries()) {
+    const count = outcome.rank.length
+    // Don't write a partial shard: it would mask the complete one it replaces.
+    if (keep && count < range.end - range.start) continue
+    const shard = {
+      identity: keys.get(outcome.model)!,
+      start: range.start,
+      end: range.start + count,
+    }
+    const items = dataset.samples.slice(shard.start, shard.end)
+    const seconds = (timings.decode + timings.prepare + timings.infer[m]!) / 1000
+    await commitShard(place, shard, items, dataset.columns, outcome, seconds, {
+      keep,
+      all: dataset.samples,
+    })
+    stop?.addPredictions(outcome, shard.start)
+  }
 }
 
 async function runWithoutFailed(
   error: ModelFailure,
   job: EvaluationJob,
-  ...rest: [Dataset, ReadonlyMap<string, ResultKey>, EvaluationSettings, Storage]
+  context: JobContext,
 ): Promise<Failure[]> {
-  const [dataset] = rest
-  const failed = error.model ?? job.group.models[0]!.name
+  const { models } = job.group
+  const model = error.model ?? models[0]!.name
   const failure: Failure = {
-    model: failed,
-    dataset: dataset.name,
+    model,
+    dataset: context.dataset.name,
     code: error.code,
     message: error.message,
   }
-  const others = job.group.models.filter(({ name }) => name !== failed)
+  const others = models.filter(({ name }) => name !== model)
   if (others.length === 0) return [failure]
-  return [failure, ...(await runJob({ ...job, group: { ...job.group, models: others } }, ...rest))]
+  const rest = await runJob({ ...job, group: { ...job.group, models: others } }, context)
+  return [failure, ...rest]
 }
 
-function resultKeyOf(
-  model: LocalModel,
-  weights: string[],
-  dataset: Dataset,
-  preprocessing: PreprocessingMode,
-  steps: string,
-  engine: Engine,
-): ResultKey {
-  return {
-    schema: schemaVersion,
-    version,
-    runtime: runtimeVersion(engine),
-    model: model.name,
-    weights,
-    preprocessing,
-    steps,
-    ...datasetKeyFields(dataset),
-    prompts: model.zeroShot ? hashPrompts(model.zeroShot) : '',
-    ...(dataset.order !== undefined && { order: dataset.order }),
-  }
-}
-
-/** Whether class embeddings have to be computed first; one child does that, so that several need not. */
+/** Whether class embeddings must be computed first. One process does that, so that the others read them. */
 async function isHeadMissing(models: readonly LocalModel[]): Promise<boolean> {
   for (const { zeroShot } of models) {
     if (

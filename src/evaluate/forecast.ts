@@ -41,10 +41,11 @@ export interface PlannedEvaluation {
 const bytesPerRow = 60
 const bytesPerFeatures = 4096
 
-/** One row per model and data set. */
+/** Returns one row for each model and data set. */
 export async function forecast(
   planned: readonly PlannedEvaluation[],
-  { keep, ...engine }: Engine & { keep?: KeptOutput },
+  engine: Engine,
+  keep: KeptOutput | undefined,
 ): Promise<Forecast[]> {
   const costOf = await loadCosts(engine)
   const costs = new Map(planned.map(({ spec }) => [spec, modelCost(spec)]))
@@ -60,7 +61,9 @@ export async function forecast(
     const cost = costOf({ name: spec.name, multiplyAdds })
     const before = rows.get(key) ?? { images: 0, stored: 0, seconds: 0, disk: 0 }
     rows.set(key, {
-      ...{ model: spec.name, dataset: dataset.name, images: before.images + images },
+      model: spec.name,
+      dataset: dataset.name,
+      images: before.images + images,
       stored: before.stored + totalLength(all) - images,
       download: await bytesToDownload(spec, 4 * parameters),
       seconds: before.seconds + (images * secondsPerImage(cost)) / cores,

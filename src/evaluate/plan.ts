@@ -34,14 +34,14 @@ export interface ModelTask {
 
 interface JobPlanOptions extends Engine {
   cores: number
-  batch?: number
-  keep?: KeptOutput
+  batch?: number | undefined
+  keep?: KeptOutput | undefined
   /** Bytes of memory that may be used. */
   memoryBytes?: number
-  /** Images of a shard, where others have to cut alike. */
-  shardSize?: number
-  /** Images in a shard, at most. */
-  maxShardSize?: number
+  /** Images of a shard, when several machines must cut alike; chosen for this machine by default. */
+  shardSize?: number | undefined
+  /** Most images of a shard. */
+  maxShardSize?: number | undefined
 }
 
 /** Shards that one set of child processes does: the models share crops, every shard lists who still needs it. */
@@ -152,7 +152,7 @@ function planJob(
     ...(batch === undefined ? batchSizes(adds / members.length, threads, engine) : { batch }),
     threads,
     ...engine,
-    ...(keep && { keep }),
+    keep,
   }
   return { group, shards, processes, cost }
 }

@@ -2,18 +2,24 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Dataset } from '../datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec, openDataset } from '../datasets/open.ts'
-import { GeogapError, inputError } from '../lib/errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { modelCost } from '../models/cost.ts'
 import { loadModelSpec } from '../models/loadModelSpec.ts'
-import { multiplyAddsOf, type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
+import { multiplyAddsOf } from '../models/runtime/prepareModel.ts'
 import { type ModelSpec, withWeights } from '../models/spec.ts'
 
+/** Models and data sets to evaluate, as a user names them. */
 export interface EvaluationRequest {
+  /** Catalogue names, `hf:owner/repo`, `model.json` files, or described models. */
   models: readonly (string | ModelSpec)[]
+  /** Benchmark names, manifest files, folders, described or opened data sets. */
   datasets: readonly (string | DatasetSpec | Dataset)[]
+  /** Folder that holds the benchmarks; `./data` by default. */
   data?: string
-  limit?: number
+  /** Weights of the model, when there is only one. */
   weights?: string
+  /** At most this many images of each data set, evenly spaced. */
+  limit?: number
 }
 
 /** A data set as the models that it suits see it: classifiers need its map to ImageNet, zero-shot models its own labels. */
@@ -49,12 +55,10 @@ function datasetSpec(
   dataset: string | DatasetSpec,
   { data, limit }: EvaluationRequest,
 ): DatasetSpec {
-  const spec = typeof dataset === 'string' ? { name: dataset } : dataset
-  return {
-    ...(data === undefined ? {} : { data }),
-    ...(limit === undefined ? {} : { limit }),
-    ...spec,
-  }
+  const spec: DatasetSpec = typeof dataset === 'string' ? { name: dataset } : { ...dataset }
+  if (data !== undefined) spec.data ??= data
+  if (limit !== undefined) spec.limit ??= limit
+  return spec
 }
 
 /** The target's data set, fit for those of the models that it suits. Errors: `no-classes`, `other-classes`. */
@@ -70,7 +74,7 @@ export async function openTarget(
 /** A target with its data set, and how that can be opened again. */
 export interface OpenedTarget extends EvaluationTarget {
   dataset: Dataset
-  opened?: DatasetSpec
+  opened?: DatasetSpec | undefined
 }
 
 /** All targets, opened. Errors: `no-images`, `same-name`, and those of `openTarget`. */
@@ -83,7 +87,7 @@ export async function openTargets(
     const opened = 'samples' in target.dataset ? undefined : absoluteSpec(target.dataset)
     const dataset = await openTarget(target, specs)
     if (dataset.samples.length === 0) throw inputError('no-images', `no images in ${dataset.name}`)
-    all.push({ ...target, dataset, ...(opened && { opened }) })
+    all.push({ ...target, dataset, opened })
   }
   const twice = all.find((one, i) =>
     all.slice(0, i).some(other => hasSameResults(one, other, specs)),
@@ -162,23 +166,6 @@ function uniqueModels(specs: readonly ModelSpec[]): ModelSpec[] {
     named.set(spec.name, other ?? spec)
   }
   return [...named.values()]
-}
-
-/** Bytes of a model's weights that are here, of how many. */
-export type OnDownload = (model: string, done: number, total: number | undefined) => void
-
-/** The same, or why they cannot be had. */
-export async function tryPrepareModel(
-  spec: ModelSpec,
-  onDownload?: OnDownload,
-): Promise<PreparedModel | GeogapError> {
-  try {
-    return await prepareModel(spec, (done, total) => onDownload?.(spec.name, done, total))
-  } catch (error) {
-    if (error instanceof GeogapError && (error.kind === 'network' || error.kind === 'weights'))
-      return error
-    throw error
-  }
 }
 
 /** Size and cost as far as they are known before any weight is here; a graph made elsewhere counts as a ResNet-50. */

@@ -31,15 +31,19 @@ export interface WorkUnit extends IndexRange {
 /** Core seconds of a unit: one minute on eight cores, four on two. */
 const targetUnitSeconds = 480
 
-/** Groups in the order of targets and models; machines that cut by themselves give no `costOf`, for theirs differ. Pure. */
+export interface ModelGroupOptions {
+  preprocessing: PreprocessingMode
+  /** Cost of a model; estimated by default, so that machines that plan apart get the same groups. */
+  costOf?: ((model: { name: string; multiplyAdds: number }) => ImageCost) | undefined
+}
+
+/** Returns the groups of models that share crops, in the order of targets and models. */
 export function planModelGroups(
   targets: readonly (Pick<EvaluationTarget, 'suits'> & {
     dataset: Pick<Dataset, 'samples' | 'imageFixes'>
   })[],
   specs: readonly ModelSpec[],
-  mode: PreprocessingMode,
-  costOf: (model: { name: string; multiplyAdds: number }) => ImageCost = ({ multiplyAdds }) =>
-    estimateCost(multiplyAdds),
+  { preprocessing, costOf = ({ multiplyAdds }) => estimateCost(multiplyAdds) }: ModelGroupOptions,
 ): ModelGroup[] {
   const costs = new Map(specs.map(spec => [spec, guessSizeAndCost(spec)]))
   return targets.flatMap(({ dataset, suits }, target) => {
@@ -48,14 +52,15 @@ export function planModelGroups(
       .map(spec => ({
         spec,
         ...costs.get(spec)!,
-        steps: stepsFor(spec.recipe, mode, dataset.imageFixes),
+        steps: stepsFor(spec.recipe, preprocessing, dataset.imageFixes),
         missing: [],
       }))
     return groupTasks(tasks).map((members): ModelGroup => {
       const cost = combineCosts(
         members.map(({ spec: { name }, multiplyAdds }) => costOf({ name, multiplyAdds })),
       )
-      const [shard, seconds] = [shardSize(cost), secondsPerImage(cost)]
+      const shard = shardSize(cost)
+      const seconds = secondsPerImage(cost)
       const unit = shard * Math.max(1, Math.round(targetUnitSeconds / (shard * seconds)))
       return {
         target,

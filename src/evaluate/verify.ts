@@ -28,11 +28,8 @@ import {
 import { randomPermutation, randomFor } from '../lib/random.ts'
 import { reopenDataset } from './rescore.ts'
 import { findPrompts } from './rescoringHead.ts'
-import {
-  runDatasetEvaluation,
-  type EvaluationSettings,
-  planDatasetEvaluation,
-} from './evaluateDataset.ts'
+import { runDatasetEvaluation, planDatasetEvaluation } from './evaluateDataset.ts'
+import { completeSettings, type ExecutionOptions } from './settings.ts'
 import { withTempDir } from '../lib/tempDir.ts'
 import { parquetRows, query } from '../lib/sql.ts'
 import { type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
@@ -40,7 +37,7 @@ import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
 /** Options of `verify`: the share of shards to recompute and the tolerance. */
-export interface VerifyOptions extends Pick<EvaluationSettings, 'signal' | 'onProgress'> {
+export interface VerifyOptions extends Pick<ExecutionOptions, 'signal' | 'onProgress'> {
   /** Share of the shards of each evaluation, 0 … 1 and at least one shard; default 0.01. */
   sample?: number
   /** Of the draw; default 1. */
@@ -105,10 +102,8 @@ export const isWithinTolerance = ({ differing, kept }: VerifiedShard, tolerance:
 export async function verify(place: string, options: VerifyOptions = {}): Promise<Verification> {
   const { sample = 0.01, seed = 1, tolerance = 0.01 } = options
   const dir = await pullResults(place)
-  const [entries, notes] = [
-    await evaluationsToVerify(dir, options.models),
-    await readDatasetRecords(dir),
-  ]
+  const entries = await evaluationsToVerify(dir, options.models)
+  const notes = await readDatasetRecords(dir)
   const here = { ...currentMachine(), version, runtime: runtimeVersion() }
   const verified: Verification = { dir: place, sample, seed, tolerance, here, shards: [], left: [] }
   const models = new Map<string, Promise<PreparedModel>>()
@@ -172,14 +167,19 @@ async function rerunShards(
   const { identity, shards } = entry
   const { dataset } = await reopenDataset(entry, note, data === undefined ? {} : { data })
   const keep = shards.find(({ kept }) => kept)?.kept?.output
-  const options: EvaluationSettings = {
-    preprocessing: identity.preprocessing,
-    ...(keep && { keep }),
-    ...(signal && { signal }),
-    ...(onProgress && { onProgress }),
-    ...(identity.prompts !== '' && { prompts: await findPromptsUsed(entry, model.spec, dataset) }),
-  }
-  const work = await planDatasetEvaluation(dataset, [model], options, join(scratch, 'heads'))
+  const { preprocessing } = identity
+  const settings = completeSettings(
+    identity.prompts === ''
+      ? { preprocessing }
+      : { preprocessing, prompts: await findPromptsUsed(entry, model.spec, dataset) },
+  )
+  const size = Math.max(...shards.map(({ start, end }) => end - start))
+  const place = folderStorage(scratch)
+  const work = await planDatasetEvaluation(dataset, [model], {
+    settings,
+    heads: join(scratch, 'heads'),
+    part: { spans: shards, size },
+  })
   const again = work.models[0]!.identity
   const others = differingFields(identity, again).filter(
     key => key !== 'version' && key !== 'runtime',
@@ -190,13 +190,11 @@ async function rerunShards(
       `it would be other results here: ${differingFieldsText(others, again, identity, 'stored')}`,
     )
   }
-  const size = Math.max(...shards.map(({ start, end }) => end - start))
-  const place = folderStorage(scratch)
-  const [failure] = await runDatasetEvaluation(
-    { ...work, part: { spans: shards, size } },
-    options,
-    place,
-  )
+  const [failure] = await runDatasetEvaluation(work, place, {
+    keep,
+    signal,
+    onProgress,
+  })
   signal?.throwIfAborted()
   if (failure) throw inputError(failure.code, failure.message)
   return (await readStoredEvaluation(place, evaluationPath(again)))!
@@ -280,7 +278,8 @@ async function compareKeptOutputs(
 ): Promise<number> {
   let largest = 0
   for (const { id } of rows) {
-    const [a, b] = [await stored.row(id), await again.row(id)]
+    const a = await stored.row(id)
+    const b = await again.row(id)
     if (a instanceof Float32Array && b instanceof Float32Array)
       largest = Math.max(largest, keptDifference(output, a, b))
   }

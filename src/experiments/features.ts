@@ -6,12 +6,10 @@ import { readdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
 import { imagenetNames } from '../datasets/labels/imagenet.ts'
-import {
-  type EvaluationProgress,
-  planFeatureEvaluation,
-  runDatasetEvaluation,
-} from '../evaluate/evaluateDataset.ts'
+import { planFeatureEvaluation, runDatasetEvaluation } from '../evaluate/evaluateDataset.ts'
 import { modelSteps } from '../evaluate/plan.ts'
+import { type EvaluationProgress } from '../evaluate/progress.ts'
+import { completeSettings } from '../evaluate/settings.ts'
 import { GeogapError, inputError } from '../lib/errors.ts'
 import { type Device } from '../lib/onnx/engine.ts'
 import { parseSteps, type PreprocessingMode, type PreprocessingStep } from '../lib/pixels/steps.ts'
@@ -76,13 +74,14 @@ export async function loadOrComputeFeatures(
   dataset: Dataset,
   options: FeatureSetOptions,
 ): Promise<FeatureSet> {
-  const plan = planFeatureEvaluation(dataset, model, options)
+  const plan = planFeatureEvaluation(dataset, model, completeSettings(options))
   const { identity } = plan.models[0]!
   let stored = await findEvaluatedFeatures(options.out, identity)
   if (!stored) {
     const storage = folderStorage(join(options.out, 'features'))
     await recordDataset(storage.url, dataset)
-    const [failure] = await runDatasetEvaluation(plan, { ...options, keep: 'features' }, storage)
+    const { onProgress } = options
+    const [failure] = await runDatasetEvaluation(plan, storage, { keep: 'features', onProgress })
     if (failure) throw new GeogapError('weights', failure.code, failure.message)
     stored = (await readStoredEvaluation(storage, evaluationPath(identity)))!
   }

@@ -8,7 +8,7 @@ import { type Dataset } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
 import { inputError } from '../lib/errors.ts'
 import { type FeatureMatrix, selectRows } from '../models/runtime/head.ts'
-import { type OnDownload } from '../evaluate/targets.ts'
+import { type OnDownload } from '../evaluate/prepareModels.ts'
 import { type FeatureSet } from './features.ts'
 import {
   type LabelledSample,

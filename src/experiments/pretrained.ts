@@ -8,7 +8,7 @@ import { readWeights } from '../lib/tensors/readWeights.ts'
 import { loadModelSpec } from '../models/loadModelSpec.ts'
 import { type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
 import { type LocalModel, type ModelSpec } from '../models/spec.ts'
-import { type OnDownload } from '../evaluate/targets.ts'
+import { type OnDownload } from '../evaluate/prepareModels.ts'
 import { type PreprocessingStep } from '../lib/pixels/steps.ts'
 
 /** Returns the names of the linear layer's parameters between `features` and `logits`; null if another operation lies between. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Dataset } from '../datasets/dataset.ts'
 import { preprocessingModes } from '../lib/pixels/steps.ts'
+import { version } from '../lib/version.ts'
 
 /** Version of the layout below; part of every result's key. */
 export const schemaVersion = 1
@@ -89,11 +90,38 @@ export const shardManifest = z.object({
 })
 export type ShardManifest = z.infer<typeof shardManifest>
 
-/** What a data set adds to the identity of a model's results on it. */
-export const datasetKeyFields = ({ name, hash, samples: items, labelMap, choices }: Dataset) => ({
+/** Returns the fields of a result's key that the data set gives. */
+export const datasetKeyFields = ({ name, hash, samples, labelMap, choices }: Dataset) => ({
   dataset: name,
   content: hash,
-  images: items.length,
+  images: samples.length,
   labelMap: `${labelMap.name} ${labelMap.hash}`,
   choices: choices === 'all' ? 'all' : choices.join(' '),
 })
+
+/** The fields of a result's key that the model and its settings give. */
+export type ModelKeyFields = Pick<
+  ResultKey,
+  'runtime' | 'model' | 'weights' | 'preprocessing' | 'steps' | 'prompts' | 'source'
+>
+
+/** Returns the key of a model's results on a data set. Keys are hashed as JSON, so the order of the fields is part of the layout. */
+export function createResultKey(
+  { runtime, model, weights, preprocessing, steps, prompts, source }: ModelKeyFields,
+  dataset: Dataset,
+): ResultKey {
+  const key: ResultKey = {
+    schema: schemaVersion,
+    version,
+    runtime,
+    model,
+    weights,
+    preprocessing,
+    steps,
+    ...datasetKeyFields(dataset),
+    prompts,
+  }
+  if (dataset.order !== undefined) key.order = dataset.order
+  if (source !== undefined) key.source = source
+  return key
+}

@@ -50,7 +50,7 @@ export async function commitShard(
     keep,
     rescored,
     all = items,
-  }: { keep?: KeptOutput; rescored?: string; all?: readonly Sample[] } = {},
+  }: { keep?: KeptOutput | undefined; rescored?: string; all?: readonly Sample[] } = {},
 ): Promise<ShardManifest | undefined> {
   const folder = evaluationPath(shard.identity)
   const stem = `${rangeName(shard)}-${contentHash(items, outcomes)}`

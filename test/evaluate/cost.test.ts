@@ -145,7 +145,7 @@ it('a forecast and the units of a queue say and use what was measured; shares of
   expect(seconds).toBeCloseTo((12 * 4.2) / availableParallelism())
   const target = { suits: 'all' as const, dataset: { samples: new Array<never>(5000) } }
   const [rule, own] = [undefined, await loadCosts({})].map(
-    costOf => planModelGroups([target], [spec], 'native', costOf)[0]!,
+    costOf => planModelGroups([target], [spec], { preprocessing: 'native', costOf })[0]!,
   )
   expect(rule!.shard).toBe(1024)
   expect(own).toMatchObject({ shard: 64, unit: 128 })

@@ -62,7 +62,7 @@ describe('evaluate', () => {
         )
       ).plan.request.prompts
     expect([await promptsOf(), await promptsOf('openai'), await promptsOf('own.txt')]).toEqual([
-      ...[undefined, 'openai', resolve('own.txt')],
+      ...['paper', 'openai', resolve('own.txt')],
     ])
   })
 

@@ -13,7 +13,7 @@ const names = ['resnet18', 'resnet50', 'vit_base_patch16_224', 'mobilenetv3_smal
 const specs = names.map(name => resolveModel(name))
 
 it('units take one to five minutes of four cores, but for the last of a group', () => {
-  const groups = planModelGroups([target(300_000)], specs, 'paper')
+  const groups = planModelGroups([target(300_000)], specs, { preprocessing: 'paper' })
   expect(groups.flatMap(({ models }) => models).sort()).toEqual(
     specs.map(({ name }) => name).sort(),
   )
@@ -29,7 +29,9 @@ it('units take one to five minutes of four cores, but for the last of a group', 
 })
 
 it('shares are disjoint, cover everything, and cost about the same', () => {
-  const groups = planModelGroups([target(30_000), target(1000), target(7)], specs, 'native')
+  const groups = planModelGroups([target(30_000), target(1000), target(7)], specs, {
+    preprocessing: 'native',
+  })
   const units = splitIntoUnits(groups)
   const cost = (list: typeof units) =>
     list.reduce((sum, { group, start, end }) => sum + (end - start) * groups[group]!.seconds, 0)

@@ -1,5 +1,5 @@
 import { type FollowState } from '../../evaluate/queue/followRun.ts'
-import { type EvaluationProgress } from '../../evaluate/evaluateDataset.ts'
+import { type EvaluationProgress } from '../../evaluate/progress.ts'
 import { executionText } from '../print/profile.ts'
 import {
   bytesText,

@@ -21,7 +21,7 @@ import {
 } from '../../lib/pixels/steps.ts'
 import { writeJson } from '../../results/records.ts'
 import { openRun, type Run } from '../../results/run.ts'
-import { type EvaluationProgress } from '../../evaluate/evaluateDataset.ts'
+import { type EvaluationProgress } from '../../evaluate/progress.ts'
 import { fitHead } from './fit.ts'
 import { objectNames } from './objects.ts'
 import {

@@ -1,5 +1,5 @@
 import { type InferenceProfile } from '../../evaluate/inferenceProfile.ts'
-import { type ExecutionPlan } from '../../evaluate/evaluateDataset.ts'
+import { type ExecutionPlan } from '../../evaluate/progress.ts'
 import { type TableColumn, fieldColumns, formatTable } from '../../lib/table/columns.ts'
 
 /** A model of a profile; what models share is on the first one's row. */

@@ -8,12 +8,11 @@ import { type Predictions } from '../../results/predictions.ts'
 import { emptyPredictions, scoreRow, topCount } from '../../results/score.ts'
 import { hashFile } from '../../lib/hub/hashFile.ts'
 import { recordDataset } from '../../results/records.ts'
-import { datasetKeyFields, type ResultKey, schemaVersion } from '../../results/schema.ts'
+import { createResultKey, type ModelKeyFields, type ResultKey } from '../../results/schema.ts'
 import { folderStorage } from '../../lib/storage/folder.ts'
 import { withRunRecord, type RunTags } from '../../results/runRecords.ts'
 import { commitShard } from '../../results/write.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
-import { version } from '../../lib/version.ts'
 
 export interface CoverageReport {
   images: number
@@ -194,16 +193,14 @@ async function importedResultKey(
   dataset: Dataset,
   { file, model, preprocessing }: PredictionImportOptions,
 ): Promise<ResultKey> {
-  return {
-    schema: schemaVersion,
-    version,
+  const origin: ModelKeyFields = {
     runtime: 'imported',
     model,
     weights: [],
     preprocessing,
     steps: `imported from ${basename(file)}, SHA-256 ${await hashFile(file, 'sha256')}`,
-    ...datasetKeyFields(dataset),
     prompts: dataset.labelSpace === 'own' ? 'imported' : '',
     source: 'imported',
   }
+  return createResultKey(origin, dataset)
 }

@@ -29,7 +29,7 @@ export async function evaluateByQueue(
     : await readPlan(place, made.id)
   const asked = plan.groups.flatMap(({ identities }) => identities)
   const following = withRunRecord(dir, { asked, tags, signal }, async () => {
-    const driven = await followRun(plan, place, { ...how, ...(signal && { signal }) })
+    const driven = await followRun(plan, place, { ...how, signal })
     if (driven.outcome !== 'left')
       await recordFailures(
         dir,

@@ -28,7 +28,7 @@ export interface FollowOptions {
   /** Tries of a unit before it is set apart (3), and milliseconds before the second one (2,000), doubled each time. */
   maxTries?: number
   backoffMs?: number
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   onState?: (state: FollowState) => void
 }
 

@@ -1,34 +1,27 @@
-/** A run as plain data: what is asked for, the groups of models, and the identity of everything that will be stored. */
+/** A run as plain data: what is asked for, the groups of models, and the key of everything that will be stored. */
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
-import { loadCosts } from '../cost.ts'
-import { absoluteSpec, type DatasetSpec } from '../../datasets/open.ts'
-import { GeogapError, inputError } from '../../lib/errors.ts'
-import { type EvaluateOptions } from '../evaluate.ts'
+import { type DatasetSpec } from '../../datasets/open.ts'
+import { inputError } from '../../lib/errors.ts'
+import { sha256 } from '../../lib/hash.ts'
+import { absolutePath, type Storage } from '../../lib/storage/storage.ts'
 import { promptNames } from '../../models/runtime/prompts.ts'
 import { type ModelSpec } from '../../models/spec.ts'
-import { absolutePath, type Storage } from '../../lib/storage/storage.ts'
-import { type Failure, failureOf } from '../../results/records.ts'
+import { type Failure } from '../../results/records.ts'
 import { type ResultKey } from '../../results/schema.ts'
 import { hashResultKey, readMissingRanges } from '../../results/store.ts'
-import { type EvaluationSettings, planDatasetEvaluation } from '../evaluateDataset.ts'
-import { sha256 } from '../../lib/hash.ts'
-import {
-  appliesTo,
-  resolveModels,
-  type OpenedTarget,
-  openTargets,
-  tryPrepareModel,
-  type EvaluationTarget,
-  planTargets,
-} from '../targets.ts'
+import { loadCosts } from '../cost.ts'
+import { type EvaluateOptions } from '../evaluate.ts'
+import { planDatasetEvaluation } from '../evaluateDataset.ts'
+import { planEvaluation, planParts } from '../evaluationPlan.ts'
+import { preparationFailures, prepareModels } from '../prepareModels.ts'
+import { type EvaluationSettings, type ExecutionOptions } from '../settings.ts'
+import { type EvaluationTarget, type OpenedTarget } from '../targets.ts'
 import { type ModelGroup, planModelGroups, type WorkUnit } from '../units.ts'
 
-/** What a worker has to know to compute as the planner would; all paths are absolute. */
-export interface RunPlanRequest extends Pick<
-  EvaluationSettings,
-  'preprocessing' | 'prompts' | 'batch' | 'device' | 'precision' | 'keep'
-> {
+/** What a worker needs to compute as the planner would. All paths are absolute. */
+export interface RunPlanRequest
+  extends EvaluationSettings, Pick<ExecutionOptions, 'batch' | 'keep'> {
   models: ModelSpec[]
   targets: { dataset: DatasetSpec; suits: EvaluationTarget['suits'] }[]
 }
@@ -71,83 +64,67 @@ export async function readPlan(place: Storage, id: string): Promise<RunPlan> {
 }
 
 /**
- * Plans and says which models could not be had. Errors: `opened-dataset` for a data set that has no description, and those of
- * `openTargets`.
+ * Plans a run for workers, and returns the models that could not be prepared as failures. Errors: `opened-dataset` for a
+ * data set without a description, and those of `planEvaluation`.
  */
 export async function planRun(
   options: EvaluateOptions & { out: string },
   heads: string,
 ): Promise<{ plan: RunPlan; opened: OpenedTarget[]; failures: Failure[] }> {
-  const asked = await requestOf(options)
-  const opened = await openTargets(asked.targets, asked.models)
-  const { kept, failed } = await prepareModels(asked.models, options)
-  const request = { ...asked, models: kept.map(({ spec }) => spec) }
+  checkDescribed(options)
+  const evaluation = await planEvaluation(options)
+  const specs = evaluation.specs.map(absoluteModel)
+  const settings = absoluteSettings(evaluation.settings)
+  const { targets } = evaluation
+  const { prepared, failed } = await prepareModels(specs, options)
+  if (failed[0] && prepared.length === 0) throw failed[0].error
   const groups: PlannedModelGroup[] = []
-  const costOf = await loadCosts(request)
-  for (const group of planModelGroups(
-    opened,
-    request.models,
-    request.preprocessing ?? 'native',
-    costOf,
-  )) {
-    const { dataset } = opened[group.target]!
-    const models = kept.filter(({ spec }) => group.models.includes(spec.name))
-    const work = await planDatasetEvaluation(dataset, models, request, heads)
+  const costOf = await loadCosts(settings)
+  const models = prepared.map(({ spec }) => spec)
+  const { preprocessing } = settings
+  for (const group of planModelGroups(targets, models, { preprocessing, costOf })) {
+    const { dataset } = targets[group.target]!
+    const members = prepared.filter(({ spec }) => group.models.includes(spec.name))
+    const work = await planDatasetEvaluation(dataset, members, { settings, heads })
     groups.push({
       ...group,
       dataset: dataset.name,
       identities: work.models.map(({ identity }) => identity),
     })
   }
+  const request: RunPlanRequest = {
+    models,
+    targets: targets.map(({ opened, suits }) => ({ dataset: opened!, suits })),
+    ...settings,
+    batch: options.batch,
+    keep: options.keep,
+  }
   const place = absolutePath(options.out)
   const id = sha256(JSON.stringify([place, request, groups.map(groupKey)]), 16)
-  const failures = opened.flatMap(target =>
-    failed
-      .filter(({ spec }) => appliesTo(target, spec))
-      .map(({ spec, error }) => failureOf(spec, target.dataset, error)),
-  )
-  return { plan: { schema: 1, id, place, request, groups }, opened, failures }
+  const failures = preparationFailures(failed, planParts({ settings, specs, targets }, undefined))
+  return { plan: { schema: 1, id, place, request, groups }, opened: targets, failures }
 }
 
-async function requestOf(options: EvaluateOptions): Promise<RunPlanRequest> {
-  const specs = await resolveModels(options)
-  const targets = planTargets(options, specs).map(({ dataset, suits }) => {
-    if ('samples' in dataset)
+function checkDescribed({ datasets }: EvaluateOptions): void {
+  for (const dataset of datasets)
+    if (typeof dataset !== 'string' && 'samples' in dataset)
       throw inputError(
         'opened-dataset',
         `${dataset.name} is known to this process alone: give its name or file`,
       )
-    return { dataset: absoluteSpec(dataset), suits }
-  })
-  const { preprocessing, batch, device, precision, keep } = options
-  const prompts = promptNames.includes(options.prompts ?? 'paper')
-    ? options.prompts
-    : resolve(options.prompts!)
-  const given = Object.entries({ preprocessing, prompts, batch, device, precision, keep }).filter(
-    ([, value]) => value !== undefined,
-  )
-  return { models: specs.map(absoluteModel), targets, ...Object.fromEntries(given) }
 }
+
+const absoluteSettings = (settings: EvaluationSettings): EvaluationSettings =>
+  promptNames.includes(settings.prompts)
+    ? settings
+    : { ...settings, prompts: resolve(settings.prompts) }
 
 function absoluteModel(spec: ModelSpec): ModelSpec {
   if (spec.weights.from !== 'files') return spec
   return { ...spec, weights: { from: 'files', files: spec.weights.files.map(absolutePath) } }
 }
 
-async function prepareModels(specs: readonly ModelSpec[], { onDownload }: EvaluateOptions) {
-  const kept = []
-  const failed: { spec: ModelSpec; error: GeogapError }[] = []
-  for (const spec of specs) {
-    const prepared = await tryPrepareModel(spec, onDownload)
-    if (prepared instanceof GeogapError) failed.push({ spec, error: prepared })
-    else kept.push(prepared)
-  }
-  const [first] = failed
-  if (first && kept.length === 0) throw first.error
-  return { kept, failed }
-}
-
-/** Units of which some model lacks some image, by what the place holds. */
+/** Returns the units for which the place lacks predictions of some model for some image. */
 export async function readMissingUnits(
   { groups }: Pick<RunPlan, 'groups'>,
   place: Storage,

@@ -10,6 +10,7 @@ import {
   planDatasetEvaluation,
 } from '../evaluateDataset.ts'
 import { type PreparedModel, prepareModel } from '../../models/runtime/prepareModel.ts'
+import { completeSettings } from '../settings.ts'
 import { openTarget } from '../targets.ts'
 import { type RunPlan } from './plan.ts'
 import { type EvaluateUnit } from './queueWorker.ts'
@@ -24,7 +25,7 @@ const openedLimits = { groups: 16, models: 256 }
 export function createUnitEvaluator(): EvaluateUnit {
   const groups = new Map<string, Promise<DatasetEvaluation>>()
   const models = new Map<string, Promise<PreparedModel>>()
-  const crew = createWorkerPool()
+  const pool = createWorkerPool()
   let last: string | undefined
   return async ({ plan, unit, place, signal }) => {
     const key = `${plan.id} ${unit.group}`
@@ -32,18 +33,15 @@ export function createUnitEvaluator(): EvaluateUnit {
       openGroup(plan, unit.group, models),
     )
     // Before memory is measured for the next group.
-    if (key !== last) crew.end()
+    if (key !== last) pool.end()
     last = key
     const { start, end, group } = unit
     const work = {
       ...(await opened),
       part: { spans: [{ start, end }], size: plan.groups[group]!.shard },
     }
-    const [failure] = await runDatasetEvaluation(
-      work,
-      { ...plan.request, signal, pool: crew },
-      place,
-    )
+    const { batch, keep } = plan.request
+    const [failure] = await runDatasetEvaluation(work, place, { batch, keep, signal, pool })
     signal.throwIfAborted()
     if (failure)
       throw inputError(failure.code, `${failure.model} on ${failure.dataset}: ${failure.message}`)
@@ -64,7 +62,12 @@ async function openGroup(
       await memoizeLru(models, JSON.stringify(spec), openedLimits.models, () => prepareModel(spec)),
     )
   }
-  const work = await planDatasetEvaluation(dataset, ready, plan.request, headsFolder(plan.place))
+  const { preprocessing, prompts, device, precision } = plan.request
+  const settings = completeSettings({ preprocessing, prompts, device, precision })
+  const work = await planDatasetEvaluation(dataset, ready, {
+    settings,
+    heads: headsFolder(plan.place),
+  })
   for (const [i, { identity }] of work.models.entries()) checkResultKey(identities[i]!, identity)
   return work
 }

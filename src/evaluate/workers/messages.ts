@@ -17,7 +17,7 @@ export interface InferenceGroup extends Engine {
   ahead?: number
   threads: number
   /** An output to keep beside the scores. */
-  keep?: KeptOutput
+  keep?: KeptOutput | undefined
 }
 
 export type ShardSample = Pick<Sample, 'id' | 'image' | 'labels'>

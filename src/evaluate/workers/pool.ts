@@ -16,10 +16,10 @@ export interface WorkerPoolOptions {
   /** Milliseconds without a sign of life after which a child is taken for hung. */
   hungAfterMs?: number
   /** Ends the run after the running batches; shards that are not begun are left out. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   onImages?: (count: number) => void
   /** Keeps the processes for the next shards. */
-  pool?: WorkerPool
+  pool?: WorkerPool | undefined
 }
 
 /** Outcomes of a shard's items, or of the first of them where the run was aborted. */
@@ -45,7 +45,7 @@ export async function runShards<Shard extends { items: readonly ShardSample[] }>
   group: InferenceGroup,
   shards: readonly Shard[],
   onResult: (shard: Shard, result: ShardResult) => Promise<void>,
-  options: WorkerPoolOptions & { isNeeded?: (shard: Shard) => boolean },
+  options: WorkerPoolOptions & { isNeeded?: ((shard: Shard) => boolean) | undefined },
 ): Promise<void> {
   const queue = [...shards]
   const next = (): Shard | undefined => {

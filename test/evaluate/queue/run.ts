@@ -1,4 +1,5 @@
 import { type Dataset, type Sample } from '../../../src/datasets/dataset.ts'
+import { completeSettings } from '../../../src/evaluate/settings.ts'
 import { type PlannedModelGroup, planPath, type RunPlan } from '../../../src/evaluate/queue/plan.ts'
 import { type EvaluateUnit } from '../../../src/evaluate/queue/queueWorker.ts'
 import { emptyPredictions } from '../../../src/results/score.ts'
@@ -45,7 +46,7 @@ export async function storePlan(
     schema: 1,
     id,
     place,
-    request: { models: [], targets: [] },
+    request: { models: [], targets: [], ...completeSettings({}) },
     groups: [group],
   }
   await (await openStorage(place)).create(planPath(id), JSON.stringify(plan))

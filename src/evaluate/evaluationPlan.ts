@@ -1,0 +1,61 @@
+/*
+ * What an evaluation consists of, before anything is downloaded or computed. Local evaluations, shares of one and evaluations
+ * at a queue all begin here; `units.ts` cuts the work for several machines, `plan.ts` for the processes of one.
+ */
+import { type ModelSpec } from '../models/spec.ts'
+import { type DatasetPart } from './evaluateDataset.ts'
+import { completeSettings, type EvaluationSettings } from './settings.ts'
+import {
+  appliesTo,
+  type EvaluationRequest,
+  type OpenedTarget,
+  openTargets,
+  planTargets,
+  resolveModels,
+} from './targets.ts'
+import { joinUnits, planModelGroups, splitIntoUnits, takeShare, type WorkShare } from './units.ts'
+
+/** A request with complete settings, models found and data sets opened. */
+export interface EvaluationPlan {
+  settings: EvaluationSettings
+  specs: ModelSpec[]
+  targets: OpenedTarget[]
+}
+
+/** Errors: those of `resolveModels`, `planTargets` and `openTargets`. */
+export async function planEvaluation(
+  request: EvaluationRequest & Partial<EvaluationSettings>,
+): Promise<EvaluationPlan> {
+  const specs = await resolveModels(request)
+  const targets = await openTargets(planTargets(request, specs), specs)
+  return { settings: completeSettings(request), specs, targets }
+}
+
+/** Models on a data set, or on a part of it. */
+export interface EvaluationPart extends Pick<OpenedTarget, 'dataset' | 'opened'> {
+  specs: readonly ModelSpec[]
+  part?: DatasetPart | undefined
+}
+
+/** Returns all of the plan, one part for each data set, or the parts that belong to one share of it. */
+export function planParts(
+  { settings, specs, targets }: EvaluationPlan,
+  share: WorkShare | undefined,
+): EvaluationPart[] {
+  if (!share)
+    return targets.map(target => ({
+      ...target,
+      specs: specs.filter(spec => appliesTo(target, spec)),
+    }))
+  const groups = planModelGroups(targets, specs, settings)
+  return joinUnits(takeShare(splitIntoUnits(groups), groups, share)).map(
+    ({ group, start, end }) => {
+      const { target, models, shard } = groups[group]!
+      return {
+        ...targets[target]!,
+        specs: specs.filter(({ name }) => models.includes(name)),
+        part: { spans: [{ start, end }], size: shard },
+      }
+    },
+  )
+}
