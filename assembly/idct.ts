@@ -24,15 +24,11 @@ function dequantize(block: usize, steps: usize): void {
   }
 }
 
-/** The sample that a block's first coefficient alone gives. */
-function flatSample(block: usize, steps: usize): i32 {
-  const first = <i32>(<i16>(load<i16>(block) * load<i16>(steps)))
-  return max(0, min(255, ((<i32>(<i16>(first << 2)) + 16) >> 5) + 128))
-}
-
-/** A block whose only coefficient is the first one. */
+/** Like `inverse`, for a block whose only coefficient is the first one. */
 export function inverseFlat(block: usize, steps: usize, to: usize, stride: usize): void {
-  const row = <u64>flatSample(block, steps) * 0x0101010101010101
+  const first = <i32>(<i16>(load<i16>(block) * load<i16>(steps)))
+  const sample = max(0, min(255, ((<i32>(<i16>(first << 2)) + 16) >> 5) + 128))
+  const row = <u64>sample * 0x0101010101010101
   store<i16>(block, 0)
   for (let y: usize = 0; y < 8; y++) store<u64>(to + y * stride, row)
 }
@@ -167,79 +163,4 @@ function storeTransposed(to: usize, stride: usize): void {
     v128.store64_lane(to + y * stride, samples, 0)
     v128.store64_lane(to + (y + 1) * stride, samples, 1)
   }
-}
-
-/**
- * Multiplies 64 coefficients by their steps, transforms, and stores `side` × `side` samples, fewer than 8: the means of squares of
- * what `inverse` gives, taken before limiting. Terms that cancel out in such means are left out. The coefficients become zero.
- */
-export function inverseReduced(
-  side: i32,
-  block: usize,
-  steps: usize,
-  to: usize,
-  stride: usize,
-): void {
-  if (side == 1) {
-    store<u8>(to, flatSample(block, steps))
-    memory.fill(block, 0, 128)
-    return
-  }
-  dequantize(block, steps)
-  const shift = side == 4 ? 12 : 13
-  const count: usize = 16 * side
-  reducedColumns(side, false, shift, sums)
-  reducedColumns(side, true, shift, sums + 64)
-  for (let at: usize = 0; at < count; at += 16)
-    v128.store(work + at, i16x8.narrow_i32x4_s(v128.load(sums + at), v128.load(sums + 64 + at)))
-  transpose()
-  reducedColumns(side, false, shift + 7, sums)
-  storeReduced(side, to, stride)
-}
-
-/** Transforms the first or the last four columns of `work`, the results rounded and shifted right by `shift`. */
-function reducedColumns(side: i32, isLast: bool, shift: i32, to: usize): void {
-  const first = isLast ? i32x4.extend_high_i16x8_s(row(0)) : i32x4.extend_low_i16x8_s(row(0))
-  const round = i32x4.splat(1 << (shift - 1))
-  const p71 = pairs(7, 1, isLast)
-  const p53 = pairs(5, 3, isLast)
-  if (side == 2) {
-    const even = i32x4.add(i32x4.shl(first, 15), round)
-    storeBoth(to, to + 16, even, i32x4.add(dot(p71, -5906, 29692), dot(p53, 6967, -10426)), shift)
-    return
-  }
-  const even = i32x4.add(i32x4.shl(first, 14), round)
-  const second = dot(pairs(2, 6, isLast), 15137, -6270)
-  const outer = i32x4.add(dot(p71, -4176, 20995), dot(p53, -4926, 7373))
-  const inner = i32x4.add(dot(p71, -1730, 8697), dot(p53, 11893, -17799))
-  storeBoth(to, to + 48, i32x4.add(even, second), outer, shift)
-  storeBoth(to + 16, to + 32, i32x4.sub(even, second), inner, shift)
-}
-
-function pairs(a: usize, b: usize, isLast: bool): v128 {
-  return isLast ? high(row(a), row(b)) : low(row(a), row(b))
-}
-
-function storeBoth(sum: usize, difference: usize, even: v128, odd: v128, shift: i32): void {
-  v128.store(sum, i32x4.shr_s(i32x4.add(even, odd), shift))
-  v128.store(difference, i32x4.shr_s(i32x4.sub(even, odd), shift))
-}
-
-/** Limits the columns at `sums`, around 0, to samples and stores the rows. */
-function storeReduced(side: i32, to: usize, stride: usize): void {
-  const bytes = i8x16.narrow_i16x8_s(
-    i16x8.narrow_i32x4_s(v128.load(sums), v128.load(sums, 16)),
-    i16x8.narrow_i32x4_s(v128.load(sums, 32), v128.load(sums, 48)),
-  )
-  const rows = i8x16.shuffle(bytes, bytes, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)
-  const samples = v128.xor(rows, i8x16.splat(-128))
-  if (side == 2) {
-    v128.store16_lane(to, samples, 0)
-    v128.store16_lane(to + stride, samples, 2)
-    return
-  }
-  v128.store32_lane(to, samples, 0)
-  v128.store32_lane(to + stride, samples, 1)
-  v128.store32_lane(to + 2 * stride, samples, 2)
-  v128.store32_lane(to + 3 * stride, samples, 3)
 }

@@ -4,11 +4,10 @@
  */
 import { unstuff } from './huffman'
 import { resizeColumns, resizeRows, separate } from './resize'
-import { chroma, meansOfSquares, pixelsOfPlanes, pixelsOfTriples } from './rows'
+import { chroma, pixelsOfPlanes, pixelsOfTriples } from './rows'
 import { components, grid, scan, setTable, spec, steps } from './scan'
 
 export {
-  meansOfSquares,
   pixelsOfPlanes,
   pixelsOfTriples,
   resizeColumns,

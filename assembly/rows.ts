@@ -175,34 +175,3 @@ export function pixelsOfTriples(from: usize, stride: i32, count: i32, width: i32
     to += 4 * width
   }
 }
-
-/** Means of squares of `side` × `side` pixels, `count` rows of `width` squares; the pixels' rows are `stride` bytes apart. */
-export function meansOfSquares(
-  pixels: usize,
-  stride: i32,
-  side: i32,
-  count: i32,
-  width: i32,
-  to: usize,
-): void {
-  const shift = 2 * ctz(side)
-  const half = i16x8.splat((<i16>(side * side)) >> 1)
-  for (let y = 0; y < count; y++) {
-    for (let x = 0; x < width; x++) {
-      let sum = i16x8.splat(0)
-      for (let v = 0; v < side; v++) {
-        const row = pixels + v * stride + 4 * side * x
-        for (let h = 0; h < side; h += 2)
-          sum = i16x8.add(sum, i16x8.extend_low_i8x16_u(v128.load64_zero(row + 4 * h)))
-      }
-      const both = i16x8.add(
-        sum,
-        i8x16.shuffle(sum, sum, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7),
-      )
-      const means = i16x8.shr_u(i16x8.add(both, half), shift)
-      v128.store32_lane(to + 4 * x, i8x16.narrow_i16x8_u(means, means), 0)
-    }
-    pixels += side * stride
-    to += 4 * width
-  }
-}

@@ -1,6 +1,6 @@
 /* One sequential JPEG scan into planes of samples, of which only a window of MCU columns and rows is transformed and kept. */
 import { bitsEnd, broken, buildTable, decodeBlock, lastAt, openBits, tableBytes } from './huffman'
-import { inverse, inverseFlat, inverseReduced } from './idct'
+import { inverse, inverseFlat } from './idct'
 
 /** Quantization steps i16 [4, 64] in natural order, by the caller. */
 export const steps = memory.data(4 * 128, 16)
@@ -16,8 +16,8 @@ export function setTable(index: i32): bool {
 }
 
 /**
- * A component's i32 fields: blocks across and down in an MCU, its steps, its two tables, where its plane begins, its samples in a
- * row, and to how many samples across and down a block is transformed. `components` holds up to three, by the caller.
+ * A component's i32 fields: blocks across and down in an MCU, its steps, its two tables, where its plane begins, and its samples
+ * in a row. `components` holds up to three, by the caller.
  */
 export const components = memory.data(3 * 32)
 
@@ -56,15 +56,13 @@ function decodeMcu(count: i32, x: i32, y: i32): void {
     const dcTable = tables + tableBytes * load<i32>(part, 12)
     const acTable = tables + tableBytes * load<i32>(part, 16)
     const stride = load<i32>(part, 24)
-    const side = load<i32>(part, 28)
-    const corner = load<i32>(part, 20) + side * (column * wide + row * tall * stride)
+    const corner = load<i32>(part, 20) + 8 * (column * wide + row * tall * stride)
     for (let v = 0; v < tall; v++) {
       for (let h = 0; h < wide; h++) {
         const dc = decodeBlock(dcTable, acTable, block, load<i32>(previous + 4 * c))
         store<i32>(previous + 4 * c, dc)
-        const to = corner + side * (h + v * stride)
+        const to = corner + 8 * (h + v * stride)
         if (!inside) memory.fill(block, 0, 128)
-        else if (side < 8) inverseReduced(side, block, quantization, to, stride)
         else if (lastAt == 0) inverseFlat(block, quantization, to, stride)
         else inverse(block, quantization, to, stride)
       }

@@ -1,4 +1,4 @@
-import { type PreprocessingMode } from '../lib/pixels/steps.ts'
+import { type PreprocessingMode, preprocessingModes } from '../lib/pixels/steps.ts'
 import { type Run } from '../results/run.ts'
 import { isZeroShot } from '../results/schema.ts'
 
@@ -23,6 +23,6 @@ export function shownPreprocessing(
 ): PreprocessingMode {
   const modes = entries.map(({ identity }) => identity.preprocessing)
   const count = (mode: string): number => modes.filter(one => one === mode).length
-  const commonest = [...new Set(modes)].sort().sort((a, b) => count(b) - count(a))
-  return preferred.find(mode => modes.includes(mode)) ?? commonest[0] ?? 'native'
+  const commonest = [...preprocessingModes].sort((a, b) => count(b) - count(a))
+  return preferred.find(mode => modes.includes(mode)) ?? commonest[0]!
 }

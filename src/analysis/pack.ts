@@ -12,6 +12,7 @@ import { inputError } from '../lib/errors.ts'
 import { benchmarkNameOf } from './datasetRoles.ts'
 import { orIfMissing } from '../lib/files.ts'
 import { type DatasetRecord, datasetRecord } from '../results/records.ts'
+import { isRetired, retiredFailure } from '../results/retired.ts'
 import { resultKey } from '../results/schema.ts'
 import { type CountsCell, distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
 import { countsOf, openRun, type Run, createRun } from '../results/run.ts'
@@ -112,12 +113,15 @@ export async function readPack(file: string): Promise<Run> {
   const bytes = await readFile(file).catch((error: unknown) => {
     throw fileReadError(file, error)
   })
-  const { datasets, evaluations } = await parsePack(bytes, file)
+  const { datasets, evaluations: all } = await parsePack(bytes, file)
+  const evaluations = all.filter(({ identity }) => !isRetired(identity))
   return createRun({
     dir: file,
     entries: evaluations.map(unpackEvaluation),
     datasets: new Map(datasets.map(note => [note.hash, note])),
-    failures: [],
+    failures: all
+      .filter(({ identity }) => isRetired(identity))
+      .map(({ identity }) => retiredFailure(identity)),
     cells: evaluations.flatMap(unpackCounts),
   })
 }

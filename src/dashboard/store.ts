@@ -6,9 +6,9 @@ import { testbed } from '../models/testbed.ts'
 import { sha256 } from '../lib/hash.ts'
 import { pullResults } from '../results/sync.ts'
 import { type DatasetRecord, readDatasetRecords, readFailures } from '../results/records.ts'
+import { readRetiredFailures } from '../results/retired.ts'
 import { readCurrentEvaluations } from '../results/runRecords.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
-import { isDraftMode } from '../lib/pixels/steps.ts'
 import { createRun } from '../results/run.ts'
 import { isZeroShot } from '../results/schema.ts'
 import { runStatus } from '../results/status.ts'
@@ -137,12 +137,12 @@ async function orIfNoResults<T>(work: Promise<T>, none: T): Promise<T> {
   })
 }
 
-/** Returns a function that names data sets, with the preprocessing if the run has several modes or drafts. */
+/** Returns a function that names data sets, with the preprocessing if the run has several modes. */
 function createDatasetNamer(
   entries: readonly StoredEvaluation[],
 ): (entry: StoredEvaluation) => string {
   const modes = distinctFieldValues(entries, 'preprocessing')
-  const named = modes.length > 1 || modes.some(isDraftMode)
+  const named = modes.length > 1
   return ({ identity }) =>
     named ? `${identity.dataset} (${identity.preprocessing})` : identity.dataset
 }
@@ -261,7 +261,7 @@ async function readProgress(
         images,
         message,
       })),
-    failures: await readFailures(dir),
+    failures: [...(await readFailures(dir)), ...(await readRetiredFailures(dir))],
   }
 }
 

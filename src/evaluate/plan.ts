@@ -8,8 +8,6 @@ import { type KeptOutput } from '../results/schema.ts'
 import {
   centerCrop,
   describeSteps,
-  draft,
-  isDraftMode,
   type PreprocessingMode,
   nativeSteps,
   paperStepsFor,
@@ -52,15 +50,11 @@ export interface EvaluationJob {
   cost: ImageCost
 }
 
-/** A model's own steps or the paper's, without what depends on the data set or on how images are decoded. */
+/** A model's own steps or the paper's, without what depends on the data set. */
 export const modelSteps = (
   recipe: PreprocessingConfig,
   mode: PreprocessingMode,
-): readonly PreprocessingStep[] =>
-  mode.startsWith('paper') ? paperStepsFor(recipe) : nativeSteps(recipe)
-
-/** How many times the resize target a draft is, at least. */
-const minDraftScale = 2
+): readonly PreprocessingStep[] => (mode === 'paper' ? paperStepsFor(recipe) : nativeSteps(recipe))
 
 /** A model's steps on a data set: its own or the paper's, adapted to what the data set's images need. */
 export function stepsFor(
@@ -69,10 +63,9 @@ export function stepsFor(
   prepare: Dataset['imageFixes'],
 ): readonly PreprocessingStep[] {
   const steps = modelSteps(recipe, mode)
-  const isWhole = prepare?.resize === false
-  const sized = isWhole ? [centerCrop(splitSteps(steps).size), steps.at(-1)!] : steps
-  if (prepare?.border) return [trim(prepare.border), ...sized]
-  return isDraftMode(mode) && !isWhole ? [draft(minDraftScale), ...sized] : sized
+  const sized =
+    prepare?.resize === false ? [centerCrop(splitSteps(steps).size), steps.at(-1)!] : steps
+  return prepare?.border ? [trim(prepare.border), ...sized] : sized
 }
 
 const maxGroupBytes = 300e6

@@ -167,7 +167,7 @@ async function rerunShards(
   const { identity, shards } = entry
   const { dataset } = await reopenDataset(entry, note, data === undefined ? {} : { data })
   const keep = shards.find(({ kept }) => kept)?.kept?.output
-  const { preprocessing } = identity
+  const preprocessing = identity.preprocessing === 'paper' ? 'paper' : 'native'
   const settings = completeSettings(
     identity.prompts === ''
       ? { preprocessing }

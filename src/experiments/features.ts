@@ -173,7 +173,7 @@ async function describeFeatures({
     dataset,
     content,
     steps,
-    recipe: steps.filter(({ step }) => step !== 'trim' && step !== 'draft'),
+    recipe: steps.filter(({ step }) => step !== 'trim'),
     classes: String(record.classes) === String(imagenetNames) ? 'imagenet-1k' : record.classes,
     choices: choices === 'all' ? choices : choices.split(' ').map(Number),
     notes: record.notes ?? [],

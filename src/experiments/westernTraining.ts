@@ -21,7 +21,7 @@ import { modelSteps, stepsFor } from '../evaluate/plan.ts'
 import { writeJson } from '../results/records.ts'
 import { slug } from '../results/store.ts'
 import { recordStudy } from '../results/studies.ts'
-import { isDraftMode, type PreprocessingMode, type PreprocessingStep } from '../lib/pixels/steps.ts'
+import { type PreprocessingMode, type PreprocessingStep } from '../lib/pixels/steps.ts'
 import { sha256 } from '../lib/hash.ts'
 import { type PreparedModel } from '../models/runtime/prepareModel.ts'
 import { type EvaluationProgress } from '../evaluate/progress.ts'
@@ -157,7 +157,7 @@ async function prepareTask(
     steps,
     classes,
     preparer: await createCropPreparer(stepsFor(spec.recipe, preprocessing, train.imageFixes)),
-    content: isDraftMode(preprocessing) ? `${train.hash} draft` : train.hash,
+    content: train.hash,
     notes: own
       ? []
       : [`${spec.name} has other classes than ${train.name}: its head starts from zeros`],
@@ -248,20 +248,18 @@ async function evaluateModel(
   model: string,
   evals: readonly Dataset[],
   minN: number,
-  { out, preprocessing = 'native', onProgress }: WesternTrainingOptions,
+  { out, onProgress }: WesternTrainingOptions,
 ): Promise<Record<string, number | null>> {
-  const mode = isDraftMode(preprocessing) ? 'native-draft' : 'native'
   const run = await evaluate({
     models: [model],
     datasets: evals,
     out,
-    preprocessing: mode,
     ...(onProgress && { onProgress }),
   })
   const { name } = await loadModelSpec(model)
   const figures: Record<string, number | null> = {}
   for (const [i, { name: dataset }] of evals.entries()) {
-    const slot = { model: name, dataset, preprocessing: mode }
+    const slot = { model: name, dataset, preprocessing: 'native' }
     const [found] = run.disparity({ ...slot, minN })
     const europeMinusAfrica = found?.europeMinusAfrica ?? null
     if (i === 0) figures['europe minus africa'] = europeMinusAfrica

@@ -8,6 +8,7 @@ import { pullResults } from './sync.ts'
 import { readCounts } from './counts.ts'
 import { type DatasetRecord, type Failure, readDatasetRecords, readFailures } from './records.ts'
 import { type EstimateRow, readEstimates } from './estimates.ts'
+import { readRetiredFailures } from './retired.ts'
 import { readCurrentEvaluations } from './runRecords.ts'
 import {
   type CountsCell,
@@ -47,6 +48,7 @@ export interface Run {
   dir: string
   entries: readonly StoredEvaluation[]
   datasets: ReadonlyMap<string, DatasetRecord>
+  /** Models that could not be evaluated, and stored results that this version leaves out. */
   failures: readonly Failure[]
   cells: readonly CountsCell[]
   /** What evaluations that stopped early say about all images. */
@@ -99,7 +101,7 @@ async function readStoredRun(
     dir,
     entries,
     datasets: await readDatasetRecords(dir),
-    failures: await readFailures(dir),
+    failures: [...(await readFailures(dir)), ...(await readRetiredFailures(dir))],
     cells: await readCounts(entries, columns),
     estimates: await readEstimates(dir, entries),
     studies: await readStudies(dir),

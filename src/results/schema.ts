@@ -25,6 +25,9 @@ export const noAcceptedClass = 'no-accepted-class'
 /** SQL that finds rows of images without a prediction. */
 export const failedSql = `status NOT IN ('ok', '${noAcceptedClass}')`
 
+/** Preprocessing modes of earlier versions: what was stored with one is stale and takes no part in any answer. */
+export const retiredModes = ['native-draft', 'paper-draft'] as const
+
 /** What makes two predictions comparable: when any of it changes, results go to another key. */
 export const resultKey = z.object({
   schema: z.literal(schemaVersion),
@@ -32,7 +35,7 @@ export const resultKey = z.object({
   runtime: z.string(),
   model: z.string(),
   weights: z.array(z.string()),
-  preprocessing: z.enum(preprocessingModes),
+  preprocessing: z.enum([...preprocessingModes, ...retiredModes]),
   steps: z.string(),
   dataset: z.string(),
   content: z.string(),

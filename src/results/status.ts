@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { orIfMissing } from '../lib/files.ts'
 import { pullResults } from './sync.ts'
 import { type Failure, readFailures } from './records.ts'
+import { isRetired, readRetiredEvaluations, retiredText } from './retired.ts'
 import { lastAskedTimes, type RecordedRun, readRunRecords } from './runRecords.ts'
 import { type ResultKey } from './schema.ts'
 import {
@@ -14,7 +15,6 @@ import {
   readStoredEvaluations,
   evaluationIdText,
 } from './store.ts'
-import { type PreprocessingMode } from '../lib/pixels/steps.ts'
 import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
@@ -34,7 +34,7 @@ export interface ResultStatus {
   model: string
   dataset: string
   /** Null, as `key`, where the model failed before anything could be planned. */
-  preprocessing: PreprocessingMode | null
+  preprocessing: ResultKey['preprocessing'] | null
   /** Content key of the results. */
   key: string | null
   state: ResultState
@@ -70,11 +70,13 @@ export interface RunStatus {
  */
 export async function runStatus(place: string): Promise<RunStatus> {
   const dir = await pullResults(place)
-  const [runs, failures] = [await readRunRecords(dir), await readFailures(dir)]
-  const entries = await readStoredEvaluations(dir).catch((error: unknown) => {
+  const runs = await readRunRecords(dir)
+  const failures = await readFailures(dir)
+  const stored = await readStoredEvaluations(dir).catch((error: unknown) => {
     if (runs.length + failures.length === 0) throw error
     return []
   })
+  const entries = [...stored, ...(await readRetiredEvaluations(dir))]
   const all = [...entries, ...evaluationsNotBegun(dir, runs, entries)]
   const asked = lastAskedTimes(runs)
   const current = new Map(
@@ -109,7 +111,7 @@ export async function runStatus(place: string): Promise<RunStatus> {
           errors: shards.reduce((sum, { errors }) => sum + errors, 0),
           differs,
         },
-        message: state === 'damaged' ? damage : state === 'failed' ? failure!.message : null,
+        message: messageOf(identity, state, { damage, failure }),
         ...{ asked: asked.get(key) ?? null, written: created || null },
       }
     }),
@@ -131,7 +133,7 @@ function evaluationsNotBegun(
     runs.flatMap(({ asked }) => asked).map(({ key, identity }) => [key, identity]),
   )
   return [...planned]
-    .filter(([key]) => !stored.has(key))
+    .filter(([key, identity]) => !stored.has(key) && !isRetired(identity))
     .map(([key, identity]) => ({
       ...{
         identity,
@@ -146,7 +148,7 @@ function evaluationsNotBegun(
 
 /** Fields that differ from what was asked for last and, but for imports, versions that differ from this installation's. */
 function stalenessFields(found: ResultKey, wanted: ResultKey): (keyof ResultKey)[] {
-  const differs = differingFields(found, wanted)
+  const differs = isRetired(found) ? ['preprocessing' as const] : differingFields(found, wanted)
   if (differs.length > 0 || found.source) return differs
   const sameRuntime = `${found.runtime} `.startsWith(`${runtimeVersion()} `)
   return [
@@ -166,6 +168,16 @@ async function findDamage({ folder, shards }: StoredEvaluation): Promise<string 
     if (size !== bytes) return `${size} bytes in place of ${bytes}: ${join(folder, file)}`
   }
   return null
+}
+
+function messageOf(
+  identity: ResultKey,
+  state: ResultState,
+  { damage, failure }: { damage: string | null; failure: Failure | undefined },
+): string | null {
+  if (isRetired(identity)) return retiredText(identity)
+  if (state === 'damaged') return damage
+  return state === 'failed' ? failure!.message : null
 }
 
 function stateOf(

@@ -7,12 +7,12 @@ import { type CountsRow } from '../metrics/accuracy.ts'
 import { folderStorage } from '../lib/storage/folder.ts'
 import { type Storage } from '../lib/storage/storage.ts'
 import { type IndexRange } from '../lib/ranges.ts'
-import { type PreprocessingMode } from '../lib/pixels/steps.ts'
 import { sha256 } from '../lib/hash.ts'
 import { literalPath, parquetRows, query } from '../lib/sql.ts'
 import { parseRecord } from './records.ts'
 import {
   failedSql,
+  retiredModes,
   type ResultKey,
   type KeptOutput,
   type ShardManifest,
@@ -64,7 +64,7 @@ export const evaluationPath = (identity: ResultKey): string =>
 
 export const slug = (name: string): string => name.replace(/[^\w.-]+/g, '_').slice(-60)
 
-/** Every entry below `dir`, oldest first; of shards that overlap those count that hold most images. */
+/** Reads every evaluation below `dir` but retired ones, oldest first; of shards that overlap those count that hold most images. */
 export async function readStoredEvaluations(dir: string): Promise<StoredEvaluation[]> {
   const root = join(dir, 'predictions')
   const folders = await orIfMissing(readdir(root), undefined)
@@ -76,14 +76,27 @@ export async function readStoredEvaluations(dir: string): Promise<StoredEvaluati
     const absent = (await orIfMissing(stat(dir), undefined)) ? root : dir
     throw inputError('no-results', `no results in ${dir}: there is no folder ${absent}${hint}`)
   }
+  return readEvaluationFolders(dir, folders?.filter(name => !isRetiredFolder(name)) ?? [])
+}
+
+/** Reads the named folders below `predictions/`, oldest first. */
+export async function readEvaluationFolders(
+  dir: string,
+  names: readonly string[],
+): Promise<StoredEvaluation[]> {
   const place = folderStorage(dir)
-  const entries = await mapLimited(folders ?? [], 32, name =>
+  const entries = await mapLimited(names, 32, name =>
     readStoredEvaluation(place, `predictions/${name}`),
   )
   return entries
     .filter(entry => entry !== undefined)
     .sort((a, b) => (a.created < b.created ? -1 : 1))
 }
+
+const retiredFolder = new RegExp(`--(${retiredModes.join('|')})--\\w+$`)
+
+/** Whether a folder below `predictions/` holds results of a preprocessing mode of earlier versions. */
+export const isRetiredFolder = (name: string): boolean => retiredFolder.test(name)
 
 /** The entry in a folder of the place, or undefined where it has no committed shard. */
 export async function readStoredEvaluation(
@@ -269,7 +282,7 @@ export async function removeReplacedShards(
 export interface CountsCell extends CountsRow {
   model: string
   dataset: string
-  preprocessing: PreprocessingMode
+  preprocessing: ResultKey['preprocessing']
   label: string
   top5: number
   errors: number

@@ -23,7 +23,7 @@ export interface StoredResult {
   id?: (i: number) => string
   image?: (i: number) => ImageSource
   zeroShot?: boolean
-  preprocessing?: 'native' | 'paper'
+  preprocessing?: ResultKey['preprocessing']
   content?: string
 }
 

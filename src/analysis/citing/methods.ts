@@ -3,7 +3,6 @@ import { countText } from '../../lib/table/text.ts'
 import { datasetTitle, placeColumn, datasetRoles } from '../datasetRoles.ts'
 import { zeroShotModels } from '../modelRoles.ts'
 import { distinctFieldValues } from '../../results/store.ts'
-import { isDraftMode } from '../../lib/pixels/steps.ts'
 import { datasetNotes, type Run } from '../../results/run.ts'
 import { stripControlCharacters, shortList } from '../../lib/table/text.ts'
 import {
@@ -76,10 +75,7 @@ function methodsParagraph(
   const models = [...citedModels.keys()]
   const zeroShot = zeroShotModels(run)
   const tools = unique(identities.map(({ version, runtime }) => `geogap ${version} (${runtime})`))
-  const modes = unique(identities.map(({ preprocessing }) => preprocessing.replace('-draft', '')))
-  const drafts = identities.some(({ preprocessing }) => isDraftMode(preprocessing))
-    ? '; results named draft had large images reduced to means of squares of at most 8 x 8 pixels before resizing'
-    : ''
+  const modes = unique(identities.map(({ preprocessing }) => preprocessing))
   const named = [...datasets].map(([name, work]) => {
     const images = Math.max(
       ...identities.filter(({ dataset }) => dataset === name).map(each => each.images),
@@ -103,7 +99,7 @@ function methodsParagraph(
       ? ''
       : ` ${countText(zeroShot.size, 'model')} of them ${zeroShot.size === 1 ? 'was' : 'were'} used zero-shot, with the data set's own class names as texts.`
   return (
-    `We evaluated ${countText(models.length, 'model')}${which}${citeCommand([...citedModels.values()].flat())} on ${named.join(', ')} with ${tools.join(' and ')}, ${how}${drafts}.${shot} ` +
+    `We evaluated ${countText(models.length, 'model')}${which}${citeCommand([...citedModels.values()].flat())} on ${named.join(', ')} with ${tools.join(' and ')}, ${how}.${shot} ` +
     `Accuracy is top-1, the mean over images, with 95 % Wilson score intervals; images that could not be read are in no accuracy. ` +
     `Geographic disparity is the largest difference of accuracy between groups of at least 30 images${rate}, as defined by Richards et al.${citeCommand([measures])}.`
   )

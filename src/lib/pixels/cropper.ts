@@ -1,13 +1,12 @@
 /*
  * Image bytes to a uint8 crop, exactly as Pillow and torchvision make it. Plain JPEG files go through the WebAssembly module
  * (sources in assembly/), which keeps only what the crop needs; whatever it does not know or finds out of order is decoded by
- * libvips, whose verdict counts. Both meet in the same resampling. Of a draft, the module's cosine transform gives means of squares
- * instead of samples; pixels of libvips are averaged.
+ * libvips, whose verdict counts. Both meet in the same resampling.
  */
 import { readFile } from 'node:fs/promises'
 import { GeogapError } from '../errors.ts'
 import { decodeImage, type Pixels } from './decode.ts'
-import { type ResampleAxis, type CropGeometry, cropGeometryOf, type Reduction } from './geometry.ts'
+import { type ResampleAxis, type CropGeometry, cropGeometryOf } from './geometry.ts'
 import { type JpegLayout, parseJpegLayout } from './jpeg.ts'
 import { splitSteps, type PreprocessingStep } from './steps.ts'
 
@@ -73,12 +72,6 @@ interface PixelModule {
     ]
   ) => void
   pixelsOfTriples: (from: number, stride: number, count: number, width: number, to: number) => void
-  meansOfSquares: (
-    pixels: number,
-    stride: number,
-    side: number,
-    ...of: [count: number, width: number, to: number]
-  ) => void
   resizeRows: (
     row: number,
     stride: number,
@@ -141,20 +134,17 @@ function cropJpeg(
   const { across, down } = geometry
   const { wide, tall } = components[0]!
   const [mcusAcross, mcusDown] = [Math.ceil(width / (8 * wide)), Math.ceil(height / (8 * tall))]
-  const { luma, chroma } = blockSides(wide * tall, geometry.reduction)
-  const columns = mcuRange(across, luma * wide, mcusAcross)
-  const rows = mcuRange(down, luma * tall, mcusDown)
+  const columns = mcuRange(across, 8 * wide, mcusAcross)
+  const rows = mcuRange(down, 8 * tall, mcusDown)
   const mcus = (columns.end - columns.first) * (rows.end - rows.first)
-  if (mcus * (luma ** 2 * wide * tall + 2 * chroma ** 2) > maxSamples) return undefined
+  if (mcus * 64 * (wide * tall + 2) > maxSamples) return undefined
   const arena = createArena(module)
   const { take } = arena
-  const lineOf = (samples: number): number =>
-    8 * Math.ceil((samples * (columns.end - columns.first)) / 8)
+  const lineOf = (blocks: number): number => 8 * blocks * (columns.end - columns.first)
   for (const [c, part] of components.entries()) {
-    const side = c === 0 ? luma : chroma
-    const stride = lineOf(side * part.wide)
-    const plane = take(stride * side * part.tall * (rows.end - rows.first))
-    const fields = [part.wide, part.tall, part.quantization, part.dc, part.ac, plane, stride, side]
+    const stride = lineOf(part.wide)
+    const plane = take(stride * 8 * part.tall * (rows.end - rows.first))
+    const fields = [part.wide, part.tall, part.quantization, part.dc, part.ac, plane, stride]
     writeInts(module, module.place(memoryRegions.components) + 32 * c, fields)
   }
   writeInts(module, module.place(memoryRegions.grid), [
@@ -166,28 +156,22 @@ function cropJpeg(
     rows.end,
   ])
   writeInts(module, module.place(memoryRegions.chroma), [
-    ...[Math.ceil((width * chroma) / (8 * wide)), Math.ceil((height * chroma) / (8 * tall))],
-    ...[chroma * columns.first, chroma * rows.first],
-    ...[(wide * luma) / chroma, (tall * luma) / chroma],
+    Math.ceil(width / wide),
+    Math.ceil(height / tall),
+    8 * columns.first,
+    8 * rows.first,
+    wide,
+    tall,
   ])
   if (!decodeScan(module, bytes, layout, mcusAcross * mcusDown, arena)) return undefined
-  const left = luma * wide * columns.first
-  const top = luma * tall * rows.first
-  const line = lineOf(luma * wide)
+  const left = 8 * wide * columns.first
+  const top = 8 * tall * rows.first
+  const line = lineOf(wide)
   const pixels = take(4 * line * (down.end - down.first))
   const [first, end] = [down.first - top, down.end - top]
   module.pixelsOfPlanes(components.length, first, end, top, line, take(4 * line + 32), pixels)
   return resampleCrop(module, geometry, pixels + 4 * (across.first - left), line, arena)
 }
-
-/** To how many samples a side blocks are transformed: chroma of a quarter of luma's samples is reduced by half as much. */
-const blockSides = (
-  lumaBlocks: number,
-  reduction: Reduction,
-): { luma: number; chroma: number } => ({
-  luma: 8 / reduction,
-  chroma: lumaBlocks === 4 && reduction > 1 ? 16 / reduction : 8 / reduction,
-})
 
 /** MCUs with the samples of an axis and two neighbours on each side, which interpolated chroma needs. */
 const mcuRange = (
@@ -228,16 +212,13 @@ function cropPixels(
   steps: readonly PreprocessingStep[],
 ): Uint8Array {
   const geometry = cropGeometryOf(steps, height, width)
-  const { across, down, reduction } = geometry
+  const { across, down } = geometry
   const { take, put } = createArena(module)
-  const [top, left] = [reduction * down.first, reduction * across.first]
-  const from = put(data.subarray(3 * width * top, 3 * width * reduction * down.end)) + 3 * left
+  const rows = data.subarray(3 * width * down.first, 3 * width * down.end)
+  const from = put(rows) + 3 * across.first
   const [line, count] = [across.end - across.first, down.end - down.first]
-  const whole = take(4 * line * count * reduction ** 2)
-  module.pixelsOfTriples(from, 3 * width, reduction * count, reduction * line, whole)
-  const pixels = reduction === 1 ? whole : take(4 * line * count)
-  if (reduction > 1)
-    module.meansOfSquares(whole, 4 * reduction * line, reduction, count, line, pixels)
+  const pixels = take(4 * line * count)
+  module.pixelsOfTriples(from, 3 * width, count, line, pixels)
   return resampleCrop(module, geometry, pixels, line, { take, put })
 }
 

@@ -1,7 +1,6 @@
 /*
  * Which source pixels a crop needs and with which weights, as Pillow and torchvision compute it: the short side goes to the
- * target, the long one to trunc(target * long / short), a crop's offset is rounded half to even. Source pixels are those of the
- * reduced image where a draft is made: its pixel `i` begins at `i * reduction`, and squares that the edges cut are left out.
+ * target, the long one to trunc(target * long / short), a crop's offset is rounded half to even.
  */
 import { imageError } from './decode.ts'
 import { type Interpolation, splitSteps, type PreprocessingStep } from './steps.ts'
@@ -24,14 +23,10 @@ export interface CropGeometry {
   /** Columns are resized before rows, which matters for the rounding in between. */
   columnsFirst: boolean
   size: number
-  /** Source positions are means of squares of this many pixels. */
-  reduction: Reduction
 }
 
-export type Reduction = 1 | 2 | 4 | 8
-
 interface SourceSpan {
-  /** Source positions that remain, counted from `from`; of a reduced image the last one may be part of a square. */
+  /** Source positions that remain, counted from `from`. */
   from: number
   length: number
   /** What `length` is resized to. */
@@ -54,7 +49,6 @@ export function cropGeometryOf(
     at: 0,
   })) as [SourceSpan, SourceSpan]
   let interpolation: Interpolation = 'bilinear'
-  let gap = Infinity
   for (const step of geometry) {
     if (step.step === 'resize') {
       interpolation = step.interpolation
@@ -67,26 +61,14 @@ export function cropGeometryOf(
       [x, y] = [cropSpan(x, y, step.size), cropSpan(y, x, step.size)]
     else if (step.step === 'trim')
       [x, y] = [trimSpan(x, y, step.pixels), trimSpan(y, x, step.pixels)]
-    else if (step.step === 'draft') gap = step.gap
   }
-  const reduction = reductionOf(gap, [x, y])
-  ;[x, y] = [
-    { ...x, length: x.length / reduction },
-    { ...y, length: y.length / reduction },
-  ]
   return {
     across: resampleAxis(x, size, interpolation),
     down: resampleAxis(y, size, interpolation),
     columnsFirst: isColumnsFirst(x, y),
     size,
-    reduction,
   }
 }
-
-const reductionOf = (gap: number, spans: readonly SourceSpan[]): Reduction =>
-  ([8, 4, 2] as const).find(by =>
-    spans.every(({ length, target }) => length / by >= gap * target),
-  ) ?? 1
 
 function resizedSides(
   { size, squash }: { size: number; squash?: boolean },
@@ -155,7 +137,7 @@ function resampleAxis(
   for (let i = 0; i < count; i++) {
     const center = (at + i + 0.5) * scale
     const start = Math.max(0, Math.trunc(center - support + 0.5))
-    const taps = Math.min(Math.floor(length), Math.trunc(center + support + 0.5)) - start
+    const taps = Math.min(length, Math.trunc(center + support + 0.5)) - start
     let total = 0
     for (let k = 0; k < taps; k++) total += values[k] = filter((k + start - center + 0.5) * shrink)
     for (let k = 0; k < taps; k++)

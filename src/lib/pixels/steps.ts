@@ -7,11 +7,6 @@ export type Triple = readonly [number, number, number]
 export type PreprocessingStep =
   /** Cuts `pixels` off every side, as ObjectNet's red border needs. */
   | { step: 'trim'; pixels: number }
-  /**
-   * An image that stays at least `gap` times as large as the resize makes it is first reduced to the means of squares of 8, 4 or
-   * 2 pixels, the largest that do; JPEG files give them without decoding every pixel.
-   */
-  | { step: 'draft'; gap: number }
   /** The shorter side to `size`, antialiased as Pillow does it; `squash` forces both sides to `size`. */
   | { step: 'resize'; size: number; interpolation: Interpolation; squash?: boolean }
   | { step: 'centerCrop'; size: number }
@@ -20,13 +15,10 @@ export type PreprocessingStep =
 
 export type Normalization = Extract<PreprocessingStep, { step: 'normalize' }>
 
-/** How images are prepared: the model's own steps or the paper's, whole or from drafts of large images. */
-export const preprocessingModes = ['native', 'paper', 'native-draft', 'paper-draft'] as const
 /** How images become model inputs: by the steps of the model or those of the paper. */
+export const preprocessingModes = ['native', 'paper'] as const
 export type PreprocessingMode = (typeof preprocessingModes)[number]
-export const isDraftMode = (mode: string): boolean => mode.endsWith('-draft')
 
-export const draft = (gap: number): PreprocessingStep => ({ step: 'draft', gap })
 export const trim = (pixels: number): PreprocessingStep => ({ step: 'trim', pixels })
 /**
  * Returns the step that resizes the shorter side to `size` pixels.
@@ -121,11 +113,11 @@ export function splitSteps(steps: readonly PreprocessingStep[]): {
   if (
     last?.step !== 'normalize' ||
     crop?.step !== 'centerCrop' ||
-    !/^((trim )*(resize )?|draft resize )centerCrop normalize$/.test(order)
+    !/^(trim )*(resize )?centerCrop normalize$/.test(order)
   )
     throw inputError(
       'bad-preprocessing',
-      `preprocessing is trim or none, resize or none (or draft, resize), centerCrop, normalize, in this order: ${describeSteps(steps)}`,
+      `preprocessing is trim or none, resize or none, centerCrop, normalize, in this order: ${describeSteps(steps)}`,
     )
   const resized = steps.findLast(step => step.step === 'resize')
   if (resized && resized.size < crop.size) {
@@ -146,8 +138,6 @@ function describeStep(step: PreprocessingStep): string {
   switch (step.step) {
     case 'trim':
       return `trim(${step.pixels})`
-    case 'draft':
-      return `draft(${step.gap})`
     case 'resize':
       return `resize(${step.size}, ${step.interpolation}${step.squash ? ', squash' : ''})`
     case 'centerCrop':
@@ -157,15 +147,16 @@ function describeStep(step: PreprocessingStep): string {
   }
 }
 
-/** The steps that `describeSteps` wrote. */
+/** Returns the steps that `describeSteps` wrote. Errors: bad-preprocessing. */
 export function parseSteps(text: string): PreprocessingStep[] {
   return [...text.matchAll(/(\w+)\(([^)]*)\)/g)].map(([, name, inner]): PreprocessingStep => {
     const [first, second, third] = inner!.split(', ') as [string, string?, string?]
     if (name === 'trim') return trim(Number(first))
-    if (name === 'draft') return draft(Number(first))
     if (name === 'centerCrop') return centerCrop(Number(first))
     if (name === 'resize')
       return { ...resize(Number(first), second as Interpolation), ...(third && { squash: true }) }
+    if (name !== 'normalize')
+      throw inputError('bad-preprocessing', `${name} is no preprocessing step: ${text}`)
     const triple = (words = ''): Triple => words.split(' ').slice(1).map(Number) as never
     return { ...normalize(triple(first), triple(second)), ...(third && { channels: 'BGR' }) }
   })

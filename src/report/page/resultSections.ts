@@ -1,7 +1,6 @@
 import { inferDisparities } from '../../analysis/disparityInference.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { placeColumn } from '../../analysis/datasetRoles.ts'
-import { isDraftMode } from '../../lib/pixels/steps.ts'
 import { type GroupAccuracyRow } from '../../results/run.ts'
 import { type InferenceRow } from '../../analysis/disparityInference.ts'
 import { reportSeed } from './findings.ts'
@@ -50,13 +49,13 @@ const withDatasetTitles = <Row extends { dataset: string }>(
   rows: readonly Row[],
 ): Row[] => rows.map(row => ({ ...row, dataset: title(row.dataset) }))
 
-/** Where all rows have one preprocessing, and no drafts, its column goes to the download alone. */
+/** Hides the preprocessing column where all rows have one; downloads keep it. */
 function withoutSameMode<Row extends { preprocessing: string }>(
   columns: readonly TableColumn<Row>[],
   rows: readonly Row[],
 ): TableColumn<Row>[] {
   const modes = [...new Set(rows.map(({ preprocessing }) => preprocessing))]
-  const isSame = modes.length < 2 && !modes.some(isDraftMode)
+  const isSame = modes.length < 2
   return columns.map(column =>
     column.name === 'preprocessing' && isSame ? { ...column, heading: '' } : column,
   )

@@ -3,7 +3,6 @@ import { countText } from '../../lib/table/text.ts'
 import { signedText } from '../../lib/table/values.ts'
 import { type Interval } from '../../metrics/intervals.ts'
 import { distinctFieldValues } from '../../results/store.ts'
-import { isDraftMode } from '../../lib/pixels/steps.ts'
 import {
   type DatasetFinding,
   datasetFinding,
@@ -86,8 +85,8 @@ function scopeSentence({ roles, models, titleOf: title, preprocessing, run }: Ru
   if (models.length === 0) return 'There are no results yet.'
   const modes = distinctFieldValues(run.entries, 'preprocessing')
   const rest =
-    modes.length > 1 || isDraftMode(preprocessing)
-      ? ` The summary and the figures are about ${preprocessing} preprocessing${modes.length > 1 ? '; the tables have all' : ''}.`
+    modes.length > 1
+      ? ` The summary and the figures are about ${preprocessing} preprocessing; the tables have all.`
       : ''
   return `${countText(models.length, 'model')} on ${sets.join(' and ')}. Accuracies are top-1, as means over images.${rest}`
 }

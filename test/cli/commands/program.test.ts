@@ -118,7 +118,7 @@ describe('completion', () => {
     [['table', '--min'], ['--min-n']],
     [
       ['evaluate', '--preprocessing', ''],
-      ['native', 'paper', 'native-draft', 'paper-draft'],
+      ['native', 'paper'],
     ],
     [['evaluate', '--dataset', 'geo'], ['geode']],
     [['models', 'desc'], ['describe']],

@@ -3,7 +3,6 @@ import { resolveModel } from '../../../src/models/catalog.ts'
 import { testbed } from '../../../src/models/testbed.ts'
 import {
   describeSteps,
-  draft,
   nativeSteps,
   paperStepsFor,
   parseSteps,
@@ -21,10 +20,10 @@ describe('described steps', () => {
     } as const
     const recipes = [...testbed().map(row => resolveModel(row.model).recipe), { ...bgr, channels: 'BGR', squash: true } as const] // prettier-ignore
     for (const recipe of recipes)
-      for (const steps of [
-        [draft(2), ...nativeSteps(recipe)],
-        [trim(2), ...paperStepsFor(recipe)],
-      ])
+      for (const steps of [nativeSteps(recipe), [trim(2), ...paperStepsFor(recipe)]])
         expect(parseSteps(describeSteps(steps))).toEqual(steps)
   })
+
+  it('of another version are refused by name', () =>
+    expect(() => parseSteps('draft(2) centerCrop(224)')).toThrow('draft is no preprocessing step'))
 })
