@@ -66,6 +66,7 @@ const kilobytes = name =>
 
 names.sort((a, b) => floorOf(a) - floorOf(b) || (a < b ? -1 : 1))
 let total = 0
+process.stdout.write('room        floor  files    KB  imports\n')
 for (const name of names) {
   const [size, files] = [
     kilobytes(name),
@@ -74,7 +75,7 @@ for (const name of names) {
   total += size
   const known = [...arrows.get(name)].sort((a, b) => floorOf(a) - floorOf(b))
   process.stdout.write(
-    `${name.padEnd(12)} floor ${floorOf(name)}  ${String(files).padStart(3)} files ${size.toFixed(0).padStart(5)} KB  imports ${known.join(', ') || 'nothing'}\n`,
+    `${name.padEnd(12)}${String(floorOf(name)).padStart(5)}${String(files).padStart(7)}${size.toFixed(0).padStart(6)}  ${known.join(', ') || 'nothing'}\n`,
   )
 }
 const upward = [...arrows].flatMap(([name, known]) =>
