@@ -29,7 +29,7 @@ export default tseslint.config(
         },
       ],
       'max-lines': ['error', { max: 400 }],
-      'max-lines-per-function': ['error', { max: 80, skipComments: true, skipBlankLines: true }],
+      'max-lines-per-function': ['error', { max: 60, skipComments: true, skipBlankLines: true }],
     },
   },
   {
