@@ -17,6 +17,7 @@ export type Normalization = Extract<PreprocessingStep, { step: 'normalize' }>
 
 /** How images become model inputs: by the steps of the model or those of the paper. */
 export const preprocessingModes = ['native', 'paper'] as const
+/** How images are prepared: `native` is each model's own preprocessing, `paper` is one for all models. */
 export type PreprocessingMode = (typeof preprocessingModes)[number]
 
 export const trim = (pixels: number): PreprocessingStep => ({ step: 'trim', pixels })
