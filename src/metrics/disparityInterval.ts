@@ -1,6 +1,6 @@
 import { checkConfidence, foldInterval, type Interval, miettinenNurminen } from './intervals.ts'
 import { posteriorMeans } from './mixture.ts'
-import { bisect, mean, quantile, spread, sum } from './numbers.ts'
+import { bisect, mean, spread, sum } from './numbers.ts'
 import { type BinomialDraws, checkDraws, createBinomialDraws, fillRanges } from './samplers.ts'
 
 /*
@@ -70,9 +70,13 @@ export function rangeInterval(groups: readonly GroupShare[], options: RangeOptio
     groups.length === 2
       ? pairRangeInterval(groups, confidence, equalityHolds)
       : invertTests(setting, alpha, equalityHolds)
+  // Shares are discrete, so samples of just the observed range count half: above it and below it alike.
   const isBelowMedian = (d: number): boolean =>
-    quantile(rangesOf(setting, stretchTruth(setting, d, setting.center)).sort(), 0.5) <
-    setting.range - rounding
+    sum(
+      rangesOf(setting, stretchTruth(setting, d, setting.center)).map(range =>
+        compareRanges(range, setting.range),
+      ),
+    ) < 0
   const corrected = isBelowMedian(0) ? firstTrue(d => !isBelowMedian(d), 0, setting.range) : 0
   return { interval, corrected: clamp(corrected, interval[0], interval[1]) }
 }
@@ -250,6 +254,10 @@ function windowStart(values: Float64Array, se: Float64Array, d: number): number 
 
 /** Differences of shares below this are rounding. */
 const rounding = 1e-9
+
+/** Returns -1, 0 or 1. */
+const compareRanges = (a: number, b: number): number =>
+  Math.abs(a - b) <= rounding ? 0 : Math.sign(a - b)
 
 /** Smallest d in [low, high] at which `holds` has become true, to 1e-4 of the width; `high` where it never does. */
 const firstTrue = (holds: (d: number) => boolean, low: number, high: number): number =>
