@@ -1,3 +1,7 @@
+/** What every room above the results knows. */
+const base = ['lib', 'metrics', 'datasets', 'models', 'results']
+const all = [...base, 'evaluate', 'analysis', 'report', 'experiments', 'dashboard']
+
 /** The rooms of src/ and the rooms that each of them may import, in whatever form: lower rooms know nothing of higher ones. */
 export const rooms = {
   lib: [],
@@ -5,35 +9,13 @@ export const rooms = {
   datasets: ['lib'],
   models: ['lib', 'datasets'],
   results: ['lib', 'metrics', 'datasets'],
-  evaluate: ['lib', 'metrics', 'datasets', 'models', 'results'],
-  analysis: ['lib', 'metrics', 'datasets', 'models', 'results'],
-  report: ['lib', 'metrics', 'datasets', 'models', 'results', 'analysis'],
-  experiments: ['lib', 'metrics', 'datasets', 'models', 'results', 'evaluate', 'analysis'],
-  dashboard: ['lib', 'metrics', 'datasets', 'models', 'results', 'evaluate', 'analysis', 'report'],
-  cli: [
-    'lib',
-    'metrics',
-    'datasets',
-    'models',
-    'results',
-    'evaluate',
-    'analysis',
-    'report',
-    'experiments',
-    'dashboard',
-  ],
-  'index.ts': [
-    'lib',
-    'metrics',
-    'datasets',
-    'models',
-    'results',
-    'evaluate',
-    'analysis',
-    'report',
-    'experiments',
-    'dashboard',
-  ],
+  evaluate: base,
+  analysis: base,
+  report: [...base, 'analysis'],
+  experiments: [...base, 'evaluate', 'analysis'],
+  dashboard: [...base, 'evaluate', 'analysis', 'report'],
+  cli: all,
+  'index.ts': all,
 }
 
 export default {

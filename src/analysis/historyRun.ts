@@ -1,3 +1,4 @@
+import { defaultMinN } from '../metrics/disparity.ts'
 import { basename, resolve } from 'node:path'
 import { unknownNameError } from '../lib/errors.ts'
 import { countByColumns } from '../results/counts.ts'
@@ -51,7 +52,10 @@ async function readHistoryEntries(
   return stored.map((entry, i) => ({ stored: entry, left: left[i]! }))
 }
 
-async function measureEvaluation(entry: StoredEvaluation, { by, minN = 30 }: HistoryOptions) {
+async function measureEvaluation(
+  entry: StoredEvaluation,
+  { by, minN = defaultMinN }: HistoryOptions,
+) {
   const { columns } = entry.shards[0]!
   const column =
     (by === undefined ? ['region', 'country'] : [by]).find(name => columns.includes(name)) ?? null

@@ -14,8 +14,6 @@ import {
 } from './datasetRoles.ts'
 import { modelsForFit, shownPreprocessing } from './modelRoles.ts'
 
-export type ResultMode = GroupAccuracyRow['preprocessing']
-
 export interface RunViewOptions {
   /** Default: the mode of most evaluations, `native` if both have equally many. */
   preprocessing?: string
@@ -37,8 +35,8 @@ export interface RunView {
   preprocessing: string
   minN: number
   roles: DatasetRoles
-  /** Returns the data set that stands for a benchmark: that with its first variant, else with the next one. */
-  datasetOf: (benchmark: string) => string | undefined
+  /** The data set that stands for each benchmark: that with its first variant, else with the next one. */
+  datasets: ReadonlyMap<string, string>
   /** All models: those with results on the reference, best first, then the others. */
   models: readonly string[]
   /** Models used for line fits. Zero-shot models follow another line, so they are excluded beside other models. */
@@ -67,7 +65,6 @@ export function runView(run: Run, options: RunViewOptions = {}): RunView {
   const preprocessing = options.preprocessing ?? shownPreprocessing(run)
   const minN = options.minN ?? defaultMinN
   const roles = datasetRoles(run)
-  const byBenchmark = datasetByBenchmark(run, preprocessing)
   const rows = memoize((key: string) =>
     run.accuracy({ by: JSON.parse(key) as string[], preprocessing }),
   )
@@ -85,7 +82,7 @@ export function runView(run: Run, options: RunViewOptions = {}): RunView {
     preprocessing,
     minN,
     roles,
-    datasetOf: benchmark => byBenchmark.get(benchmark),
+    datasets: datasetByBenchmark(run, preprocessing),
     accuracies: table,
     accuracyBy: by,
     models,

@@ -1,3 +1,4 @@
+import { defaultMinN } from '../metrics/disparity.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { measureStandings, type Standing } from './standing.ts'
 import { measureModels, readReference } from './standingReference.ts'
@@ -16,7 +17,7 @@ export interface StandingOptions {
 /** Places models of a run. Errors: unknown-model, no-reference. */
 export async function runStandings(
   dir: string,
-  { against, models, minN = 30, exclude }: StandingOptions,
+  { against, models, minN = defaultMinN, exclude }: StandingOptions,
 ): Promise<Standing[]> {
   const run = await openResults(dir, exclude)
   const own = measureModels(run, minN)

@@ -47,11 +47,11 @@ export interface DatasetEvaluation {
   settings: EvaluationSettings
   models: readonly (Omit<ModelTask, 'missing'> & { identity: ResultKey })[]
   /** The part to evaluate; all of the data set by default. */
-  part?: DatasetPart | undefined
+  part?: DatasetShare | undefined
 }
 
 /** Index ranges of a data set that one of several machines evaluates, in shards of `size` images. */
-export interface DatasetPart {
+export interface DatasetShare {
   spans: readonly IndexRange[]
   size: number
 }
@@ -60,7 +60,7 @@ interface DatasetPlanOptions {
   settings: EvaluationSettings
   /** Folder that keeps class embeddings. */
   heads: string
-  part?: DatasetPart | undefined
+  part?: DatasetShare | undefined
 }
 
 /** Plans the evaluation of models on a data set. No image is read. */

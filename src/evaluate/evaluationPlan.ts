@@ -3,7 +3,7 @@
  * at a queue all begin here; `units.ts` cuts the work for several machines, `plan.ts` for the processes of one.
  */
 import { type ModelSpec } from '../models/spec.ts'
-import { type DatasetPart } from './evaluateDataset.ts'
+import { type DatasetShare } from './evaluateDataset.ts'
 import { completeSettings, type EvaluationSettings } from './settings.ts'
 import {
   appliesTo,
@@ -34,7 +34,7 @@ export async function planEvaluation(
 /** Models on a data set, or on a part of it. */
 export interface EvaluationPart extends Pick<OpenedTarget, 'dataset' | 'opened'> {
   specs: readonly ModelSpec[]
-  part?: DatasetPart | undefined
+  part?: DatasetShare | undefined
 }
 
 /** Returns all of the plan, one part for each data set, or the parts that belong to one share of it. */

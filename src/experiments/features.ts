@@ -17,7 +17,7 @@ import { folderStorage } from '../lib/storage/folder.ts'
 import { type FeatureMatrix } from '../models/runtime/head.ts'
 import { type PreparedModel } from '../models/runtime/prepareModel.ts'
 import { type KeptShard, readKeptShard } from '../results/keptOutputReader.ts'
-import { readDatasetRecords, recordDataset } from '../results/records.ts'
+import { type DatasetRecord, readDatasetRecords, recordDataset } from '../results/records.ts'
 import { type ResultKey } from '../results/schema.ts'
 import {
   currentEvaluations,
@@ -85,7 +85,7 @@ export async function loadOrComputeFeatures(
     if (failure) throw new GeogapError('weights', failure.code, failure.message)
     stored = (await readStoredEvaluation(storage, evaluationPath(identity)))!
   }
-  const { description, read } = await openFeatures(stored)
+  const { description, read } = openFeatures(stored, await readDatasetRecords(resultsOf(stored)))
   const recipe = modelSteps(model.spec.recipe, options.preprocessing ?? 'native')
   return { ...(await read()), description: { ...description, recipe } }
 }
@@ -124,7 +124,11 @@ export async function openFeaturesIn(folder: string): Promise<StoredFeatures[]> 
   const kept = evaluations.filter(({ shards }) =>
     shards.some(({ kept }) => kept?.output === 'features'),
   )
-  return Promise.all(currentEvaluations(kept).map(openFeatures))
+  const current = currentEvaluations(kept)
+  const records = current[0]
+    ? await readDatasetRecords(resultsOf(current[0]))
+    : new Map<string, DatasetRecord>()
+  return current.map(evaluation => openFeatures(evaluation, records))
 }
 
 async function readEvaluationsIn(
@@ -137,9 +141,15 @@ async function readEvaluationsIn(
   return evaluation ? [evaluation] : []
 }
 
-async function openFeatures(evaluation: StoredEvaluation): Promise<StoredFeatures> {
+/** Returns the folder of results that an evaluation is in. */
+const resultsOf = ({ folder }: StoredEvaluation): string => join(folder, '../..')
+
+function openFeatures(
+  evaluation: StoredEvaluation,
+  records: ReadonlyMap<string, DatasetRecord>,
+): StoredFeatures {
   const { folder, identity, shards } = evaluation
-  const description = await describeFeatures(evaluation)
+  const description = describeFeatures(evaluation, records)
   const headFile = identity.source === 'features' && { headFile: join(folder, 'head.safetensors') }
   return {
     description,
@@ -158,12 +168,12 @@ async function openFeatures(evaluation: StoredEvaluation): Promise<StoredFeature
   }
 }
 
-async function describeFeatures({
-  identity,
-  folder,
-}: StoredEvaluation): Promise<FeatureSetDescription> {
+function describeFeatures(
+  { identity, folder }: StoredEvaluation,
+  records: ReadonlyMap<string, DatasetRecord>,
+): FeatureSetDescription {
   const { model, weights, dataset, content, choices } = identity
-  const record = (await readDatasetRecords(join(folder, '../..'))).get(content)
+  const record = records.get(content)
   if (!record)
     throw inputError('bad-features', `nothing says which classes ${dataset} in ${folder} has`)
   const steps = parseSteps(identity.steps)

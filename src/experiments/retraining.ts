@@ -2,6 +2,7 @@
  * Last-layer retraining from names to results (section 6.3, tables 4 and 9): features are computed once and kept, heads are
  * trained on growing shares of the training part with several seeds, and scored on the other parts.
  */
+import { defaultMinN } from '../metrics/disparity.ts'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
@@ -55,7 +56,13 @@ const paperFractions: readonly number[] = [0.05, 0.1, 0.25, 0.5, 0.75, 1]
  * @throws GeogapError `class-not-evaluated`, `bad-loss` (heads of earlier runs stay), and what opening and splitting throw
  */
 export async function runRetraining(options: RetrainingOptions): Promise<RetrainingResult> {
-  const { out, split = 'household', fractions = paperFractions, seeds = 3, minN = 30 } = options
+  const {
+    out,
+    split = 'household',
+    fractions = paperFractions,
+    seeds = 3,
+    minN = defaultMinN,
+  } = options
   const { epochs, batch, rate } = options
   const source = options.features
     ? await storedFeatureSource(options.features, options)

@@ -2,6 +2,7 @@
  * Fine-tuning under western bias from names to results (appendix H): for every western share and seed a whole network is
  * fine-tuned on a sample of one size, its checkpoint becomes a model, and that model is evaluated as any other.
  */
+import { defaultMinN } from '../metrics/disparity.ts'
 import { join } from 'node:path'
 import { checkDataset } from '../datasets/check.ts'
 import { type Dataset, type Sample } from '../datasets/dataset.ts'
@@ -71,7 +72,13 @@ export interface WesternTrainingResult {
 export async function runWesternTraining(
   options: WesternTrainingOptions,
 ): Promise<WesternTrainingResult> {
-  const { out, shares = westernShares, seeds = 1, minN = 30, split = 'household' } = options
+  const {
+    out,
+    shares = westernShares,
+    seeds = 1,
+    minN = defaultMinN,
+    split = 'household',
+  } = options
   const opened = await openDatasets({ ...options, split }, name =>
     openDataset({ ...options.open, name }),
   )

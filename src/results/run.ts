@@ -2,7 +2,7 @@ import { inputError, nearestNames } from '../lib/errors.ts'
 import { ownValue } from '../lib/ownValue.ts'
 import { accuracy, type Counts, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { finiteInterval } from '../metrics/anytime.ts'
-import { disparity, type Disparity, pairDifference } from '../metrics/disparity.ts'
+import { defaultMinN, disparity, type Disparity, pairDifference } from '../metrics/disparity.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { pullResults } from './sync.ts'
 import { readCounts } from './counts.ts'
@@ -121,7 +121,7 @@ export function createRun(stored: StoredRun, columnsRead?: readonly string[]): R
       for (const column of asked) checkColumn(run, column, columnsRead)
       return accuracyRows(run, asked, only)
     },
-    disparity: ({ by = 'region', minN = 30, ...only } = {}) => {
+    disparity: ({ by = 'region', minN = defaultMinN, ...only } = {}) => {
       checkColumn(run, by, columnsRead)
       return disparityRows(run, { by, minN, only })
     },

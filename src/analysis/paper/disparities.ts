@@ -14,7 +14,7 @@ export async function largestDisparity(
   benchmark: string,
   model: string,
 ): Promise<MeasuredValue> {
-  const dataset = evidence.datasetOf(benchmark)
+  const dataset = evidence.datasets.get(benchmark)
   const { run, preprocessing, minN, seed, draws } = evidence
   if (dataset === undefined || evidence.groupsOf(benchmark, model, 'region').length === 0)
     return { value: null, note: noResultsText(model, benchmark) }

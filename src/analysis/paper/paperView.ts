@@ -4,7 +4,6 @@ import {
   accuracyTable,
   type BenchmarkAccuracy as Point,
 } from '../../metrics/progress.ts'
-import { datasetByBenchmark } from '../datasetRoles.ts'
 import { shownPreprocessing, zeroShotModels } from '../modelRoles.ts'
 import { type RunView, runView } from '../runView.ts'
 import { resolveModel } from '../../models/catalog.ts'
@@ -54,7 +53,7 @@ export function paperView(
 ): PaperView {
   const preprocessing = options.preprocessing ?? shownPreprocessing(run, ['paper', 'native'])
   const view = runView(run, { ...options, preprocessing })
-  const datasets = datasetByBenchmark(run, preprocessing)
+  const { datasets } = view
   const kinds = modelKinds(run)
   const slot = (benchmark: string, model: string): EvaluationId => ({
     model,

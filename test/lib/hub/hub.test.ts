@@ -22,15 +22,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { builtPath } from '../../../scripts/built.ts'
 import { hubFile, type HubOptions } from '../../../src/lib/hub/hub.ts'
 import { peakMemory } from '../../helpers/memory.ts'
-import {
-  commit,
-  digest,
-  type FakeHub,
-  noiseContent,
-  repo,
-  startHub,
-  textContent,
-} from './fakeHub.ts'
+import { commit, digest, noiseContent, repo, startHub, textContent } from './fakeHub.ts'
 
 /** GEOGAP_LARGE_MB=500 sends a file of that size through the cuts. */
 const megabytes = Number(process.env.GEOGAP_LARGE_MB ?? 24)
@@ -38,7 +30,7 @@ const large = noiseContent(megabytes * 2 ** 20 + 321)
 const medium = noiseContent(1_500_000)
 const config = textContent('{"model_type": "acme"}\n')
 
-let hub: FakeHub
+let hub: Awaited<ReturnType<typeof startHub>>
 let home: string
 const quick = { stallMs: 400, backoffMs: 5, attempts: 4 }
 
