@@ -4,9 +4,8 @@ import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
 import type { RawDataset } from '../build.ts'
 import { isImageName, toSample, unknownClassProblem } from './classFolders.ts'
 import type { Sample, Problem } from '../dataset.ts'
-import { indexOfWnid } from '../labels/imagenet.ts'
+import { imagenetClasses, indexOfWnid } from '../labels/imagenet.ts'
 import { imagenetSpace } from '../labels/labels.ts'
-import { matlabStructs } from '../../lib/archive/matlab.ts'
 import { imageOf, openTree, readEntry, type FileTree } from '../tree.ts'
 import { type ArchiveMember } from '../../lib/archive/member.ts'
 import { isWnid, readWnidFolders, refuseLabelMap } from './wnidFolders.ts'
@@ -17,8 +16,8 @@ const isValName = (name: string): boolean => /^ILSVRC2012_val_\d{8}\.JPEG$/i.tes
 
 /**
  * The validation images of ILSVRC 2012: a folder a wnid, or the flat folder (or `ILSVRC2012_img_val.tar`) with a ground
- * truth beside it: `LOC_val_solution.csv`, a list of wnids, or `ILSVRC2012_validation_ground_truth.txt` with a synset
- * mapping (`meta.mat` or `map_clsloc.txt`), whose ids are not in wnid order.
+ * truth beside it: `LOC_val_solution.csv`, a list of wnids, or the development kit's list of ids, which are not in wnid
+ * order.
  */
 export const imagenet1k: Benchmark = {
   name: 'imagenet-1k',
@@ -132,31 +131,12 @@ async function readGroundTruth(tree: FileTree): Promise<GroundTruth> {
       'missing-file',
       `no ground truth for flat validation images in ${tree.location}: expected ${expectedTruth}`,
     )
-  const wnidById = await readSynsetMapping(tree)
-  if (!wnidById) {
-    throw inputError(
-      'missing-file',
-      `no synset mapping in ${tree.location}: ground truth ids need meta.mat or map_clsloc.txt`,
-    )
-  }
+  const wnidById = new Map(imagenetClasses.map(({ ilsvrcId, wnid }) => [ilsvrcId, wnid]))
   return numberWnids(ids.map(id => wnidById.get(Number(id)) ?? `id ${id.trim()}`))
 }
 
-/** Wnids of the development kit's ids, from its `meta.mat` or the later kits' `map_clsloc.txt`. */
-async function readSynsetMapping(tree: FileTree): Promise<ReadonlyMap<number, string> | undefined> {
-  const text = await readLines(tree, 'map_clsloc.txt')
-  if (text)
-    return new Map(text.map(line => line.split(/\s+/)).map(([wnid, id]) => [Number(id), wnid!]))
-  const meta = await findFile(tree, 'meta.mat')
-  const synsets = meta && matlabStructs(await readEntry(meta))
-  return (
-    synsets &&
-    new Map(synsets.map(({ ILSVRC2012_ID: id, WNID: wnid }) => [Number(id), String(wnid)]))
-  )
-}
-
 const expectedTruth =
-  'LOC_val_solution.csv, imagenet_2012_validation_synset_labels.txt, or ILSVRC2012_validation_ground_truth.txt with meta.mat'
+  'LOC_val_solution.csv, imagenet_2012_validation_synset_labels.txt, or ILSVRC2012_validation_ground_truth.txt'
 
 const numberWnids = (wnids: readonly string[]): GroundTruth =>
   new Map(wnids.map((wnid, i) => [i + 1, wnid.trim()]))

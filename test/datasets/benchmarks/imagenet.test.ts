@@ -21,6 +21,18 @@ describe("ImageNet's 1,000 classes", () => {
     ])
   })
 
+  it("have the development kit's ids", () => {
+    const indexById = new Map(imagenetClasses.map(({ ilsvrcId }, index) => [ilsvrcId, index]))
+    expect([...indexById.keys()].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 1000 }, (_, i) => i + 1),
+    )
+    // The first validation images: their ids in the kit, and their class indices in lists of other makers.
+    const ids = [490, 361, 171, 822, 297, 482, 13, 704, 599, 164, 649, 11, 73, 286, 554, 6, 648]
+    expect(ids.map(id => indexById.get(id))).toEqual([
+      65, 970, 230, 809, 516, 57, 334, 415, 674, 332, 109, 286, 370, 757, 595, 147, 108,
+    ])
+  })
+
   it('repeat only the two names that ImageNet is known to repeat', () => {
     const repeated = imagenetNames.filter((name, i) => imagenetNames.indexOf(name) !== i)
     expect(repeated).toEqual(['missile', 'sunglasses'])
