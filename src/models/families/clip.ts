@@ -31,7 +31,7 @@ interface ClipViTConfig {
   hidden?: number
 }
 
-/** One of three image towers, and a transformer for texts. */
+/** An image tower (one of `resnet`, `vit` and `convnext`) and a transformer for texts. */
 interface ClipConfig {
   embedding: number
   resnet?: ClipResNetConfig
@@ -45,7 +45,7 @@ const contextLength = 77
 const vocabulary = 49408
 const epsilon = 1e-5
 
-/** The model with the exact GELU and, as `NAME-quickgelu`, with OpenAI's approximation. */
+/** Returns the model with the exact GELU and, as `NAME-quickgelu`, with OpenAI's approximation. */
 const withBothActivations = (
   name: string,
   config: Omit<ClipConfig, 'activation'>,
@@ -115,8 +115,8 @@ const rows: ArchitectureRows<ClipConfig> = {
 
 /** image [n, 3, h, w] -> [n, embedding] */
 function imageTower(w: ParameterScope, image: Tensor, c: ClipConfig): Tensor {
-  if (c.resnet) return clipResNet(w, image, c.resnet, c.embedding)
-  if (c.vit) return vit(w, image, c.vit, c)
+  if (c.resnet) return clipResNet(w, image, { ...c.resnet, embedding: c.embedding })
+  if (c.vit) return vit(w, image, { ...c, ...c.vit })
   const features = convNextTrunk(w.at('trunk'), image, c.convnext!)
   if (c.convnext!.head === 'linear') return linear(w.at('head.proj'), features, c.embedding, false)
   return mlp(w.at('head.mlp'), features, 2 * c.embedding, gelu, {
@@ -128,14 +128,13 @@ function imageTower(w: ParameterScope, image: Tensor, c: ClipConfig): Tensor {
 function vit(
   w: ParameterScope,
   image: Tensor,
-  v: ClipViTConfig,
-  { activation, embedding }: ClipConfig,
+  v: ClipViTConfig & Pick<ClipConfig, 'activation' | 'embedding'>,
 ): Tensor {
   const token = reshape(w.get('class_embedding', [v.width]), [1, 1, v.width])
   const x = prependToken(token, patchEmbed(w.at('conv1'), image, v.patch, v.width, false))
   const placed = add(x, w.get('positional_embedding', [fixedSize(x.shape[1], 'vit'), v.width]))
-  const { heads, hidden } = v
-  const block = { heads, activation, epsilon, ...(hidden && { hidden }) }
+  const { heads, activation, hidden = 4 * v.width } = v
+  const block = { heads, activation, epsilon, hidden }
   const y = transformer(
     w,
     'transformer.resblocks',
@@ -145,11 +144,11 @@ function vit(
   )
   return matmul(
     layerNorm(w.at('ln_post'), pick(y, 1, 0), epsilon),
-    w.get('proj', [v.width, embedding]),
+    w.get('proj', [v.width, v.embedding]),
   )
 }
 
-/** tokens int64 [n, length], at most 77 -> [n, embedding], read at each text's end token, the one of highest number. */
+/** tokens int64 [n, length], at most 77 -> [n, embedding], read at each text's end token, whose number is the highest. */
 function textTower(
   w: ParameterScope,
   tokens: Tensor,
@@ -157,7 +156,7 @@ function textTower(
 ): Tensor {
   const { width, heads, blocks } = text
   const length = fixedSize(tokens.shape[1], 'textTower')
-  w.get('logit_scale', [], 'scale') // counted as the model's, though nothing here computes with it
+  w.get('logit_scale', [], 'scale') // a parameter of the checkpoint that the graph does not use
   const words = gather(w.at('token_embedding').get('weight', [vocabulary, width]), tokens)
   const x = add(words, slice(w.get('positional_embedding', [contextLength, width]), 0, 0, length))
   const block = { heads, activation, epsilon, mask: causalMask(w.graph, length) }
@@ -169,7 +168,7 @@ function textTower(
   )
 }
 
-/** [length, length]: 0 up to each token's own place, minus infinity after it. */
+/** Returns [length, length], which lets a token attend to itself and its predecessors: 0 there, else minus infinity. */
 function causalMask(graph: Graph, length: number): Tensor {
   const values = Float32Array.from({ length: length * length }, (_, i) =>
     i % length > Math.floor(i / length) ? -Infinity : 0,

@@ -12,12 +12,16 @@ export interface ClipResNetConfig {
   width: number
 }
 
+interface ClipBottleneck {
+  width: number
+  stride: number
+}
+
 /** image [n, 3, h, w] -> [n, embedding] */
 export function clipResNet(
   w: ParameterScope,
   image: Tensor,
-  { depths, width }: ClipResNetConfig,
-  embedding: number,
+  { depths, width, embedding }: ClipResNetConfig & { embedding: number },
 ): Tensor {
   let x = relu(
     batchNorm(w.at('bn1'), conv(w.at('conv1'), image, width / 2, 3, { stride: 2, padding: 1 })),
@@ -28,14 +32,14 @@ export function clipResNet(
   })
   for (const [stage, depth] of depths.entries()) {
     for (const [i, scope] of w.each(`layer${stage + 1}`, depth).entries()) {
-      x = bottleneck(scope, x, width * 2 ** stage, i === 0 && stage > 0 ? 2 : 1)
+      x = bottleneck(scope, x, { width: width * 2 ** stage, stride: i === 0 && stage > 0 ? 2 : 1 })
     }
   }
-  return attentionPool(w.at('attnpool'), x, width / 2, embedding)
+  return attentionPool(w.at('attnpool'), x, embedding)
 }
 
-/** Every convolution has stride 1; an average pool shrinks the image instead. */
-function bottleneck(w: ParameterScope, x: Tensor, width: number, stride: number): Tensor {
+/** A bottleneck block whose convolutions have stride 1: an average pool shrinks the image instead. */
+function bottleneck(w: ParameterScope, x: Tensor, { width, stride }: ClipBottleneck): Tensor {
   const shrink = (y: Tensor): Tensor => (stride === 1 ? y : avgPool(y, stride, { stride }))
   let y = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 1)))
   y = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), y, width, 3, { padding: 1 })))
@@ -46,8 +50,8 @@ function bottleneck(w: ParameterScope, x: Tensor, width: number, stride: number)
   )
 }
 
-/** The mean of all positions asks every position and itself: [n, c, h, w] to [n, embedding]. */
-function attentionPool(w: ParameterScope, x: Tensor, heads: number, embedding: number): Tensor {
+/** Attends from the mean of all positions to itself and every position: [n, c, h, w] to [n, embedding]; 64 channels a head. */
+function attentionPool(w: ParameterScope, x: Tensor, embedding: number): Tensor {
   const width = fixedSize(x.shape[1], 'attentionPool')
   const patches = flattenToTokens(x)
   const placed = concat([mean(patches, [1], true), patches], 1)
@@ -58,7 +62,7 @@ function attentionPool(w: ParameterScope, x: Tensor, heads: number, embedding: n
   const [q, k, v] = [slice(tokens, 1, 0, 1), tokens, tokens].map((y, i) =>
     linear(w.at(projections[i]!), y, width),
   )
-  const pooled = attend(q!, k!, v!, heads)
+  const pooled = attend(q!, k!, v!, width / 64)
   return linear(w.at('c_proj'), reshape(pooled, [x.shape[0]!, width]), embedding)
 }
 

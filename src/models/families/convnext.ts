@@ -2,7 +2,7 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNextTrunk, type ConvNextConfig } from '../../lib/onnx/blocks/convnext.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
-import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 export const convNextBase: ConvNextConfig = { depths: [3, 3, 27, 3], widths: [128, 256, 512, 1024] }
 export const convNextLarge: ConvNextConfig = {
@@ -18,14 +18,9 @@ const rows: ArchitectureRows<ConvNextConfig> = {
 }
 
 /** image [n, 3, h, w] -> features [n, last width], logits [n, classes] */
-function convNext(
-  w: ParameterScope,
-  image: Tensor,
-  c: ConvNextConfig,
-  classes: number,
-): OutputTensors {
+const convNext: ClassifierBuilder<ConvNextConfig> = (w, image, c) => {
   const features = convNextTrunk(w, image, c)
-  return { features, logits: linear(w.at('head.fc'), features, classes) }
+  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
 }
 
-export const convNexts = classifiers('convnext', rows, convNext)
+export const convNexts = classifiers({ family: 'convnext', rows, build: convNext })

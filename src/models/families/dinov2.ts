@@ -8,8 +8,9 @@ import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed, prependToken, flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { transformerBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { add, concat, mean, pick, reshape, resize, slice, transpose } from '../../lib/onnx/ops.ts'
+import { type NameTable } from '../../lib/tensors/bind.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface DinoConfig {
   patch: number
@@ -18,7 +19,7 @@ interface DinoConfig {
   heads: number
   /** Positions a side that the backbone was trained with. */
   positions: number
-  /** How many of the last blocks' class tokens the classifier sees. */
+  /** The number of last blocks whose class tokens are part of the features. */
   last: number
 }
 
@@ -29,7 +30,7 @@ const rows: ArchitectureRows<DinoConfig> = {
 }
 
 /** image [n, 3, h, w] -> features [n, (last + 1)·dim]: class tokens, then the mean patch; logits [n, classes] */
-function dino(w: ParameterScope, image: Tensor, c: DinoConfig, classes: number): OutputTensors {
+const dino: ClassifierBuilder<DinoConfig> = (w, image, c) => {
   const backbone = w.at('backbone')
   const patches = patchEmbed(backbone.at('patch_embed.proj'), image, c.patch, c.dim)
   const side = fixedSize(image.shape[2], 'dino') / c.patch
@@ -44,7 +45,7 @@ function dino(w: ParameterScope, image: Tensor, c: DinoConfig, classes: number):
   }
   const patchMean = mean(slice(seen.at(-1)!, 1, 1, side * side + 1), [1])
   const features = concat([...seen.map(tokens => pick(tokens, 1, 0)), patchMean], 1)
-  return { features, logits: linear(w.at('linear_head'), features, classes) }
+  return { features, logits: linear(w.at('linear_head'), features, c.classes) }
 }
 
 /**
@@ -68,10 +69,12 @@ function positions(w: ParameterScope, side: number, c: DinoConfig): Tensor {
   return concat([slice(trained, 1, 0, 1), flattenToTokens(resized)], 1)
 }
 
-export const dinos = classifiers('dinov2', rows, dino, {
+const names: NameTable = {
   rename: [
     [/^(weight|bias)$/, 'linear_head.$1'],
     [/^(?=cls_token|pos_embed|patch_embed|blocks|norm)/, 'backbone.'],
   ],
   ignore: [/(^|\.)mask_token$/],
-})
+}
+
+export const dinos = classifiers({ family: 'dinov2', rows, build: dino, names: () => names })

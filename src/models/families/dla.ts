@@ -4,7 +4,7 @@ import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { add, concat, flatten, globalAvgPool, maxPool, relu } from '../../lib/onnx/ops.ts'
 import { type NameTable } from '../../lib/tensors/bind.ts'
-import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface DlaConfig {
   /** Depths of the trees at strides 4, 8, 16 and 32. */
@@ -41,58 +41,50 @@ const rows: ArchitectureRows<DlaConfig> = {
 const pair = ['0', '1'] as const
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
-function dla(w: ParameterScope, image: Tensor, c: DlaConfig, classes: number): OutputTensors {
+const dla: ClassifierBuilder<DlaConfig> = (w, image, c) => {
   let x = relu(convNorm(w.at('base_layer'), image, 16, 7, { names: pair }))
   x = relu(convNorm(w.at('level0'), x, 16, 3, { names: pair }))
   x = relu(convNorm(w.at('level1'), x, 32, 3, { stride: 2, names: pair }))
   for (const [i, out] of c.widths.entries()) {
-    const aggregated = i === 0 ? [] : [maxPool(x, 2, { stride: 2 })]
-    x = tree(w.at(`level${i + 2}`), x, { levels: c.levels[i]!, out, stride: 2 }, aggregated, c)
+    const children = i === 0 ? [] : [maxPool(x, 2, { stride: 2 })]
+    x = tree(w.at(`level${i + 2}`), x, { ...c, levels: c.levels[i]!, out, stride: 2, children })
   }
   const pooled = globalAvgPool(x)
   return {
     features: flatten(pooled),
-    logits: flatten(conv(w.at('fc'), pooled, classes, 1, { bias: true })),
+    logits: flatten(conv(w.at('fc'), pooled, c.classes, 1, { bias: true })),
   }
 }
 
-interface DlaTree {
+interface DlaTree extends Pick<DlaConfig, 'block' | 'grouped' | 'residualRoot'> {
   levels: number
   out: number
   stride: number
+  /** Results from further up that the last root aggregates beside its own blocks. */
+  children: readonly Tensor[]
 }
 
-/** Two subtrees in a row; the last root aggregates its blocks and all `children` from further up. */
-function tree(
-  w: ParameterScope,
-  x: Tensor,
-  t: DlaTree,
-  children: readonly Tensor[],
-  c: DlaConfig,
-): Tensor {
+/** Applies two blocks and their aggregation node, or two subtrees in a row. */
+function tree(w: ParameterScope, x: Tensor, t: DlaTree): Tensor {
   if (t.levels > 1) {
-    const inner = { ...t, levels: t.levels - 1 }
-    const first = tree(w.at('tree1'), x, inner, [], c)
-    return tree(w.at('tree2'), first, { ...inner, stride: 1 }, [...children, first], c)
+    const levels = t.levels - 1
+    const first = tree(w.at('tree1'), x, { ...t, levels, children: [] })
+    return tree(w.at('tree2'), first, { ...t, levels, stride: 1, children: [...t.children, first] })
   }
   const bottom = t.stride > 1 ? maxPool(x, t.stride, { stride: t.stride }) : x
   const shortcut =
     x.shape[1] === t.out ? bottom : convNorm(w.at('project'), bottom, t.out, 1, { names: pair })
-  const first = blocks[c.block](w.at('tree1'), x, shortcut, t.out, t.stride, c)
-  const second = blocks[c.block](w.at('tree2'), first, first, t.out, 1, c)
-  const root = convNorm(w.at('root'), concat([second, first, ...children], 1), t.out, 1)
-  return relu(c.residualRoot ? add(root, second) : root)
+  const first = blocks[t.block](w.at('tree1'), x, { ...t, shortcut })
+  const second = blocks[t.block](w.at('tree2'), first, { ...t, shortcut: first, stride: 1 })
+  const root = convNorm(w.at('root'), concat([second, first, ...t.children], 1), t.out, 1)
+  return relu(t.residualRoot ? add(root, second) : root)
 }
 
 const blocks = { basic, bottleneck }
 
-function basic(
-  w: ParameterScope,
-  x: Tensor,
-  shortcut: Tensor,
-  out: number,
-  stride: number,
-): Tensor {
+type DlaBlock = Pick<DlaTree, 'out' | 'stride' | 'grouped'> & { shortcut: Tensor }
+
+function basic(w: ParameterScope, x: Tensor, { shortcut, out, stride }: DlaBlock): Tensor {
   const y = relu(convNorm(w, x, out, 3, { stride, names: ['conv1', 'bn1'] }))
   return relu(add(convNorm(w, y, out, 3, { names: ['conv2', 'bn2'] }), shortcut))
 }
@@ -100,19 +92,16 @@ function basic(
 function bottleneck(
   w: ParameterScope,
   x: Tensor,
-  shortcut: Tensor,
-  out: number,
-  stride: number,
-  c: DlaConfig,
+  { shortcut, out, stride, grouped }: DlaBlock,
 ): Tensor {
-  const groups = c.grouped ? 32 : 1
-  const inner = c.grouped ? (Math.floor(out / 16) * groups) / 2 : out / 2
+  const groups = grouped ? 32 : 1
+  const inner = grouped ? Math.floor(out / 16) * 16 : out / 2
   let y = relu(convNorm(w, x, inner, 1, { names: ['conv1', 'bn1'] }))
   y = relu(convNorm(w, y, inner, 3, { stride, groups, names: ['conv2', 'bn2'] }))
   return relu(add(convNorm(w, y, out, 1, { names: ['conv3', 'bn3'] }), shortcut))
 }
 
-/** Checkpoints of the authors hold projections of trees deeper than one level, which nothing computes. */
+/** The authors' checkpoints hold projections of trees deeper than one level, which the network does not use. */
 const names = ({ levels }: DlaConfig): NameTable => ({
   ignore: levels.flatMap((depth, i) =>
     Array.from(
@@ -122,4 +111,4 @@ const names = ({ levels }: DlaConfig): NameTable => ({
   ),
 })
 
-export const dlas = classifiers('dla', rows, dla, names)
+export const dlas = classifiers({ family: 'dla', rows, build: dla, names })

@@ -20,7 +20,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface EdgeNeXtConfig {
   depths: readonly [number, number, number, number]
@@ -35,7 +35,7 @@ const rows: ArchitectureRows<EdgeNeXtConfig> = {
   edgenext_base: { depths: [3, 3, 9, 3], widths: [80, 160, 288, 584], heads: 8 },
 }
 
-/** What stages differ in; the last block of a stage with `scales` attends across channels. */
+/** The differences between stages; the last block of a stage with `scales` attends across channels. */
 const stages = [
   { kernel: 3, scales: 0, positions: false },
   { kernel: 5, scales: 2, positions: true },
@@ -44,12 +44,7 @@ const stages = [
 ]
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
-function edgeNeXt(
-  w: ParameterScope,
-  image: Tensor,
-  c: EdgeNeXtConfig,
-  classes: number,
-): OutputTensors {
+const edgeNeXt: ClassifierBuilder<EdgeNeXtConfig> = (w, image, c) => {
   let x = patchStem(w.at('stem'), image, c.widths[0])
   for (const [i, { kernel, scales, positions }] of stages.entries()) {
     const stage = w.at(`stages.${i}`)
@@ -58,32 +53,31 @@ function edgeNeXt(
     for (const [j, block] of stage.each('blocks', c.depths[i]!).entries()) {
       const attends = scales > 0 && j === c.depths[i]! - 1
       x = attends
-        ? attentionBlock(block, x, scales, positions, c.heads)
+        ? attentionBlock(block, x, { scales, positions, heads: c.heads })
         : convNextBlock(block, x, kernel)
     }
   }
   const features = layerNorm(w.at('head.norm'), flatten(globalAvgPool(x)))
-  return { features, logits: linear(w.at('head.fc'), features, classes) }
+  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
 }
 
 function attentionBlock(
   w: ParameterScope,
   x: Tensor,
-  scales: number,
-  positions: boolean,
-  heads: number,
+  { scales, positions, heads }: { scales: number; positions: boolean; heads: number },
 ): Tensor {
   const [n, c, height, across] = x.shape
   const width = fixedSize(c, 'attentionBlock')
-  let tokens = flattenToTokens(multiScale(w, x, width, scales))
+  let tokens = flattenToTokens(multiScale(w, x, scales))
   if (positions) tokens = add(tokens, positionEncoding(w.at('pos_embd'), x))
   const attended = crossCovariance(w.at('xca'), layerNorm(w.at('norm_xca'), tokens), heads)
   tokens = add(tokens, mul(w.get('gamma_xca', [width], 'scale'), attended))
   return add(x, scaledMlp(w, reshape(tokens, [n!, height!, across!, width])))
 }
 
-/** Channel groups in a row: each is convolved together with the previous result; the last stays as it is. */
-function multiScale(w: ParameterScope, x: Tensor, width: number, scales: number): Tensor {
+/** Convolves channel groups in a row, each together with the previous result; the last group stays as it is. */
+function multiScale(w: ParameterScope, x: Tensor, scales: number): Tensor {
+  const width = fixedSize(x.shape[1], 'multiScale')
   const size = Math.ceil(width / scales)
   const sizes = Array.from({ length: scales }, (_, i) => Math.min(size, width - i * size))
   const parts = split(x, sizes, 1)
@@ -114,7 +108,8 @@ const unit = (x: Tensor): Tensor => div(x, clip(norm(x), 1e-12, 1e30))
 /** Sines and cosines of the rows' and columns' places, projected: [1, h·w, width] for x [n, width, h, w]. */
 function positionEncoding(w: ParameterScope, x: Tensor): Tensor {
   const [, c, height, across] = x.shape
-  const [rows, columns] = [fixedSize(height, 'positions'), fixedSize(across, 'positions')]
+  const rows = fixedSize(height, 'positions')
+  const columns = fixedSize(across, 'positions')
   const waves = new Float32Array(2 * waveCount * rows * columns)
   let at = 0
   for (let i = 0; i < 2 * waveCount; i++) {
@@ -141,4 +136,4 @@ function wave(index: number, place: number, places: number): number {
   return index % 2 === 0 ? Math.sin(angle) : Math.cos(angle)
 }
 
-export const edgeNeXts = classifiers('edgenext', rows, edgeNeXt)
+export const edgeNeXts = classifiers({ family: 'edgenext', rows, build: edgeNeXt })

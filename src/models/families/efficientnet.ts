@@ -18,9 +18,9 @@ import {
   silu,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
-/** One line of a stage: `separable` has no expansion, `inverted` expands first, `plain` is a single convolution. */
+/** A line of a stage: `separable` has no expansion, `inverted` expands first, `plain` is a single convolution. */
 interface EfficientNetStage {
   type: 'separable' | 'inverted' | 'plain'
   out: number
@@ -97,44 +97,54 @@ const lcNet: EfficientNetStage[][] = [
 const squeezeInput = { of: 'input', activation: silu, gate: sigmoid } as const
 const squeezeExpanded = { of: 'expanded', activation: relu, gate: hardSigmoid } as const
 
-const lite = (width: number, depth: number): EfficientNetConfig => ({
-  ...{ stages: efficientNetStages(false), width, depth, stem: 32, head: 1280, activation: relu6 },
-  ...{ squeeze: squeezeInput, poolFirst: false, tensorflow: true, fixedStem: true },
-})
-
-const mobileSmall = (width: number): EfficientNetConfig => ({
-  ...{ stages: mobileNetV3Small, width, depth: 1, stem: 16, head: 1024, activation: hardSwish },
-  ...{ squeeze: squeezeExpanded, poolFirst: true, fixedStem: width < 0.75 },
-})
-
-const lc = (width: number): EfficientNetConfig => ({
-  ...{
-    stages: lcNet,
-    width,
-    depth: 1,
-    stem: 16,
-    head: 1280,
-    activation: hardSwish,
-    squeeze: squeezeExpanded,
-  },
-  ...{ poolFirst: true, straight: true },
-})
+const base = {
+  stem: 32,
+  head: 1280,
+  activation: silu,
+  squeeze: squeezeInput,
+  poolFirst: false,
+  fixedStem: true,
+}
+const mobile = {
+  depth: 1,
+  stem: 16,
+  activation: hardSwish,
+  squeeze: squeezeExpanded,
+  poolFirst: true,
+}
+const liteStages = efficientNetStages(false)
+const tinyStages = efficientNetStages(true)
 
 const tiny = (width: number, depth: number): EfficientNetConfig => ({
-  ...{
-    stages: efficientNetStages(true),
-    width,
-    depth,
-    stem: 32,
-    head: 1280,
-    activation: silu,
-    squeeze: squeezeInput,
-  },
-  ...{ poolFirst: false, fixedStem: true },
+  ...base,
+  stages: tinyStages,
+  width,
+  depth,
+})
+const mobileSmall = (width: number): EfficientNetConfig => ({
+  ...mobile,
+  stages: mobileNetV3Small,
+  width,
+  head: 1024,
+  fixedStem: width < 0.75,
+})
+const lc = (width: number): EfficientNetConfig => ({
+  ...mobile,
+  stages: lcNet,
+  width,
+  head: 1280,
+  straight: true,
 })
 
 const rows: ArchitectureRows<EfficientNetConfig> = {
-  tf_efficientnet_lite0: lite(1, 1),
+  tf_efficientnet_lite0: {
+    ...base,
+    stages: liteStages,
+    width: 1,
+    depth: 1,
+    activation: relu6,
+    tensorflow: true,
+  },
   mobilenetv3_small_050: mobileSmall(0.5),
   mobilenetv3_small_075: mobileSmall(0.75),
   mobilenetv3_small_100: mobileSmall(1),
@@ -149,103 +159,73 @@ const rows: ArchitectureRows<EfficientNetConfig> = {
 }
 
 /** image [n, 3, h, w] -> features [n, head], logits [n, classes] */
-function efficientNet(
-  w: ParameterScope,
-  image: Tensor,
-  c: EfficientNetConfig,
-  classes: number,
-): OutputTensors {
+const efficientNet: ClassifierBuilder<EfficientNetConfig> = (w, image, c) => {
   const stem = c.fixedStem ? c.stem : round(c.stem * c.width)
-  let x = c.activation(norm(w.at('bn1'), padded(w.at('conv_stem'), image, stem, 3, 2, 1, c), c))
+  const window = { ...c, out: stem, kernel: 3, stride: 2, groups: 1 }
+  let x = c.activation(norm(w.at('bn1'), padded(w.at('conv_stem'), image, window), c))
   for (const [i, lines] of c.stages.entries()) {
-    const stage = lines.flatMap(line => repeatStage(line, c.depth))
-    for (const [j, line] of stage.entries())
-      x = blocks[line.type](w.at(`blocks.${i}.${j}`), x, line, c)
+    for (const [j, block] of lines.flatMap(line => blocksOf(line, c)).entries())
+      x = blocks[block.type](w.at(`blocks.${i}.${j}`), x, block)
   }
   if (c.poolFirst)
     x = c.activation(conv(w.at('conv_head'), globalAvgPool(x), c.head, 1, { bias: true }))
   else x = globalAvgPool(c.activation(norm(w.at('bn2'), conv(w.at('conv_head'), x, c.head, 1), c)))
   const features = flatten(x)
-  return { features, logits: linear(w.at('classifier'), features, classes) }
+  return { features, logits: linear(w.at('classifier'), features, c.classes) }
 }
 
 const blocks = { separable, inverted, plain }
 
-function separable(
-  w: ParameterScope,
-  x: Tensor,
-  line: EfficientNetStage,
-  c: EfficientNetConfig,
-): Tensor {
-  const activation = line.relu ? relu : c.activation
+/** A stage's line with the network's settings; `out` is scaled and `activation` the block's own. */
+type EfficientNetBlock = EfficientNetConfig & EfficientNetStage
+
+function separable(w: ParameterScope, x: Tensor, b: EfficientNetBlock): Tensor {
   const width = fixedSize(x.shape[1], 'separable')
-  const out = round(line.out * c.width)
-  let y = activation(
-    norm(w.at('bn1'), padded(w.at('conv_dw'), x, width, line.kernel, line.stride, width, c), c),
-  )
-  if (line.se) y = squeezeExcite(w.at('se'), y, width, c)
-  y = norm(w.at('bn2'), conv(w.at('conv_pw'), y, out, 1), c)
-  if (c.straight) return activation(y)
-  return line.stride === 1 && width === out ? add(y, x) : y
+  let y = b.activation(norm(w.at('bn1'), depthwise(w.at('conv_dw'), x, b), b))
+  if (b.se) y = squeezeExcite(w.at('se'), y, { ...b.squeeze, blockInput: width })
+  y = norm(w.at('bn2'), conv(w.at('conv_pw'), y, b.out, 1), b)
+  if (b.straight) return b.activation(y)
+  return b.stride === 1 && width === b.out ? add(y, x) : y
 }
 
-function inverted(
-  w: ParameterScope,
-  x: Tensor,
-  line: EfficientNetStage,
-  c: EfficientNetConfig,
-): Tensor {
-  const activation = line.relu ? relu : c.activation
+function inverted(w: ParameterScope, x: Tensor, b: EfficientNetBlock): Tensor {
   const width = fixedSize(x.shape[1], 'inverted')
-  const inner = round(width * line.expand!)
-  const out = round(line.out * c.width)
-  let y = activation(norm(w.at('bn1'), conv(w.at('conv_pw'), x, inner, 1), c))
-  y = activation(
-    norm(w.at('bn2'), padded(w.at('conv_dw'), y, inner, line.kernel, line.stride, inner, c), c),
-  )
-  if (line.se) y = squeezeExcite(w.at('se'), y, width, c)
-  y = norm(w.at('bn3'), conv(w.at('conv_pwl'), y, out, 1), c)
-  return line.stride === 1 && width === out ? add(y, x) : y
+  const inner = round(width * b.expand!)
+  let y = b.activation(norm(w.at('bn1'), conv(w.at('conv_pw'), x, inner, 1), b))
+  y = b.activation(norm(w.at('bn2'), depthwise(w.at('conv_dw'), y, b), b))
+  if (b.se) y = squeezeExcite(w.at('se'), y, { ...b.squeeze, blockInput: width })
+  y = norm(w.at('bn3'), conv(w.at('conv_pwl'), y, b.out, 1), b)
+  return b.stride === 1 && width === b.out ? add(y, x) : y
 }
 
-function plain(
-  w: ParameterScope,
-  x: Tensor,
-  line: EfficientNetStage,
-  c: EfficientNetConfig,
-): Tensor {
-  return c.activation(
-    norm(w.at('bn1'), conv(w.at('conv'), x, round(line.out * c.width), line.kernel), c),
-  )
+function plain(w: ParameterScope, x: Tensor, b: EfficientNetBlock): Tensor {
+  return b.activation(norm(w.at('bn1'), conv(w.at('conv'), x, b.out, b.kernel), b))
 }
 
 function squeezeExcite(
   w: ParameterScope,
   x: Tensor,
-  blockInput: number,
-  { squeeze }: EfficientNetConfig,
+  { of, activation, gate, blockInput }: EfficientNetConfig['squeeze'] & { blockInput: number },
 ): Tensor {
   const width = fixedSize(x.shape[1], 'squeezeExcite')
-  const inner = squeeze.of === 'input' ? Math.round(blockInput / 4) : round(width / 4)
-  const reduced = squeeze.activation(
-    conv(w.at('conv_reduce'), globalAvgPool(x), inner, 1, { bias: true }),
-  )
-  return mul(x, squeeze.gate(conv(w.at('conv_expand'), reduced, width, 1, { bias: true })))
+  const inner = of === 'input' ? Math.round(blockInput / 4) : round(width / 4)
+  const reduced = activation(conv(w.at('conv_reduce'), globalAvgPool(x), inner, 1, { bias: true }))
+  return mul(x, gate(conv(w.at('conv_expand'), reduced, width, 1, { bias: true })))
 }
 
 const norm = (w: ParameterScope, x: Tensor, c: EfficientNetConfig): Tensor =>
   batchNorm(w, x, c.tensorflow ? 1e-3 : 1e-5)
 
-/** A convolution whose output is its input's size over the stride; TensorFlow puts the odd pixel at the end. */
-function padded(
-  w: ParameterScope,
-  x: Tensor,
-  out: number,
-  kernel: number,
-  stride: number,
-  groups: number,
-  c: EfficientNetConfig,
-): Tensor {
+interface PaddedConv extends Pick<EfficientNetConfig, 'tensorflow'> {
+  out: number
+  kernel: number
+  stride: number
+  groups: number
+}
+
+/** A convolution whose output is its input's size over the stride; TensorFlow pads an odd pixel at the end. */
+function padded(w: ParameterScope, x: Tensor, c: PaddedConv): Tensor {
+  const { out, kernel, stride, groups } = c
   if (!c.tensorflow) return conv(w, x, out, kernel, { stride, groups, padding: (kernel - 1) / 2 })
   const size = fixedSize(x.shape[2], 'padded')
   const total = Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0)
@@ -254,16 +234,27 @@ function padded(
   return conv(w, x, out, kernel, { stride, groups, padding: [before, before, after, after] })
 }
 
-/** Channels to a multiple of 8, never below nine tenths of the wish. */
+function depthwise(w: ParameterScope, x: Tensor, b: EfficientNetBlock): Tensor {
+  const width = fixedSize(x.shape[1], 'depthwise')
+  return padded(w, x, { ...b, out: width, groups: width })
+}
+
+/** Rounds channels to a multiple of 8 that is at least nine tenths of them. */
 function round(channels: number): number {
   const nearest = Math.max(8, Math.floor((channels + 4) / 8) * 8)
   return nearest < 0.9 * channels ? nearest + 8 : nearest
 }
 
-/** A line's blocks: the first has its stride, the others stride 1. */
-function repeatStage(line: EfficientNetStage, depth: number): EfficientNetStage[] {
-  const count = Math.max(1, Math.round((line.repeat ?? 1) * depth))
-  return Array.from({ length: count }, (_, i) => (i === 0 ? line : { ...line, stride: 1 }))
+/** The blocks of a stage's line: the first has its stride, the others stride 1. */
+function blocksOf(line: EfficientNetStage, c: EfficientNetConfig): EfficientNetBlock[] {
+  const block: EfficientNetBlock = {
+    ...c,
+    ...line,
+    out: round(line.out * c.width),
+    activation: line.relu ? relu : c.activation,
+  }
+  const count = Math.max(1, Math.round((line.repeat ?? 1) * c.depth))
+  return Array.from({ length: count }, (_, i) => (i === 0 ? block : { ...block, stride: 1 }))
 }
 
-export const efficientNets = classifiers('efficientnet', rows, efficientNet)
+export const efficientNets = classifiers({ family: 'efficientnet', rows, build: efficientNet })

@@ -7,7 +7,7 @@ import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
 import { add, concat, mean, slice } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface EvaConfig {
   patch: number
@@ -22,12 +22,7 @@ const rows: ArchitectureRows<EvaConfig> = {
 }
 
 /** image [n, 3, h, w] -> features [n, dim], the mean of the patches' tokens; logits [n, classes] */
-function eva(
-  w: ParameterScope,
-  image: Tensor,
-  { patch, dim, blocks, ...block }: EvaConfig,
-  classes: number,
-): OutputTensors {
+const eva: ClassifierBuilder<EvaConfig> = (w, image, { patch, dim, blocks, classes, ...block }) => {
   let x = prependToken(
     w.get('cls_token', [1, 1, dim]),
     patchEmbed(w.at('patch_embed.proj'), image, patch, dim),
@@ -46,4 +41,4 @@ const keysUnbiased: Projection = (w, x) => {
   return splitQkv(affine(x, w.at('qkv').get('weight', [3 * width, width]), bias))
 }
 
-export const evas = classifiers('eva', rows, eva)
+export const evas = classifiers({ family: 'eva', rows, build: eva })

@@ -1,11 +1,11 @@
 import { type NameTable } from '../../lib/tensors/bind.ts'
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 
-/** One row per model: its name in the reference library and what its builder needs to know. */
+/** The configuration that a builder needs, for each model by its name in the reference library. */
 export type ArchitectureRows<Config> = Readonly<Record<string, Config>>
 
-/** `features` [n, width], what the classifier sees; `logits` [n, classes]. */
-export interface OutputTensors {
+/** `features` [n, width], the input of the classification head, and `logits` [n, classes]. */
+interface OutputTensors {
   features: Tensor
   logits: Tensor
 }
@@ -15,16 +15,16 @@ export interface Classifier {
   kind: 'classifier'
   family: string
   /** From the reference library's checkpoint names to the builder's, where they differ. */
-  names?: NameTable
+  names?: NameTable | undefined
   /** image [n, 3, h, w], normalized. */
   build(w: ParameterScope, image: Tensor, classes: number): OutputTensors
 }
 
-/** A model that embeds images and texts into one space. */
+/** A model that embeds images and texts into one space, such as CLIP. */
 export interface DualEncoder {
   kind: 'dual'
   family: string
-  names?: NameTable
+  names?: NameTable | undefined
   /** Width of the shared space. */
   embeddingWidth: number
   /** Most tokens of a text. */
@@ -36,35 +36,49 @@ export interface DualEncoder {
   /** image [n, 3, h, w], normalized, to [n, embedding]; not yet of unit length. */
   encodeImage(w: ParameterScope, image: Tensor): Tensor
   /**
-   * tokens int64 [n, length] and, where the model wants one, mask int64 [n, length], to [n, embedding]. Padding may be
-   * cut off: a length below the context gives the same embedding.
+   * tokens int64 [n, length] and mask int64 [n, length] (0 on padding; not every model reads it) to [n, embedding]. The
+   * length may be below the context length: the embedding does not depend on padding.
    */
   encodeText(w: ParameterScope, tokens: Tensor, mask: Tensor): Tensor
   /**
-   * Logits are this times the cosine similarity: the paper's own evaluation takes 100 for CLIP and 1 for FLAVA whatever
-   * the checkpoint's `logit_scale` says (Geographic_Generalization, models/clip/clip.py and models/flava/flava.py).
+   * The factor from cosine similarities to logits. The paper's evaluation code takes 100 for CLIP and 1 for FLAVA instead
+   * of the checkpoint's `logit_scale` (Geographic_Generalization, models/clip/clip.py and models/flava/flava.py).
    */
   logitScale: number
 }
 
 export type Architecture = Classifier | DualEncoder
 
-/** The rows of a family of classifiers as architectures. */
-export function classifiers<Config>(
-  family: string,
-  rows: ArchitectureRows<Config>,
-  build: (w: ParameterScope, image: Tensor, config: Config, classes: number) => OutputTensors,
-  names?: NameTable | ((config: Config) => NameTable),
-): Record<string, Classifier> {
-  return Object.fromEntries(
+/** Builds a classifier of a family: image [n, 3, h, w] to features [n, width] and logits [n, classes]. */
+export type ClassifierBuilder<Config> = (
+  w: ParameterScope,
+  image: Tensor,
+  c: Config & { classes: number },
+) => OutputTensors
+
+interface ClassifierFamily<Config> {
+  family: string
+  rows: ArchitectureRows<Config>
+  build: ClassifierBuilder<Config>
+  /** From the names of published checkpoints to the builder's, for each configuration. */
+  names?: (config: Config) => NameTable
+}
+
+/** Returns one architecture for each row of a family of classifiers. */
+export const classifiers = <Config>({
+  family,
+  rows,
+  build,
+  names,
+}: ClassifierFamily<Config>): Record<string, Classifier> =>
+  Object.fromEntries(
     Object.entries(rows).map(([name, config]) => [
       name,
       {
         kind: 'classifier',
         family,
-        ...(names && { names: typeof names === 'function' ? names(config) : names }),
-        build: (w, image, classes) => build(w, image, config, classes),
+        names: names?.(config),
+        build: (w, image, classes) => build(w, image, { ...config, classes }),
       },
     ]),
   )
-}

@@ -5,7 +5,7 @@ import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, flatten, globalAvgPool, relu, resize } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 import { basicBlock, bottleneckBlock } from './resnet.ts'
 
 interface HrNetConfig {
@@ -41,11 +41,11 @@ const rows: ArchitectureRows<HrNetConfig> = {
 const pair = ['0', '1'] as const
 
 /** image [n, 3, h, w] with h, w multiples of 32 -> features [n, 2048], logits [n, classes] */
-function hrnet(w: ParameterScope, image: Tensor, c: HrNetConfig, classes: number): OutputTensors {
+const hrnet: ClassifierBuilder<HrNetConfig> = (w, image, c) => {
   let x = relu(convNorm(w, image, 64, 3, { stride: 2, names: ['conv1', 'bn1'] }))
   x = relu(convNorm(w, x, 64, 3, { stride: 2, names: ['conv2', 'bn2'] }))
   for (const block of w.each('layer1', c.first.blocks))
-    x = bottleneckBlock(block, x, c.first.width, 1)
+    x = bottleneckBlock(block, x, { width: c.first.width, stride: 1 })
   let branches = [relu(convNorm(w.at('transition1.0'), x, c.width, 3, { names: pair }))]
   for (const [i, modules] of c.modules.entries()) {
     const deepest = i === 0 ? x : branches.at(-1)!
@@ -57,28 +57,37 @@ function hrnet(w: ParameterScope, image: Tensor, c: HrNetConfig, classes: number
       branches = exchange(module, branches, c.blocks)
   }
   const features = flatten(globalAvgPool(head(w, branches)))
-  return { features, logits: linear(w.at('classifier'), features, classes) }
+  return { features, logits: linear(w.at('classifier'), features, c.classes) }
 }
 
-/** Residual blocks on every branch, then each branch gets the sum of all, brought to its size and width. */
+/** Applies residual blocks to every branch, then gives each the sum of all branches, brought to its size and width. */
 function exchange(w: ParameterScope, inputs: readonly Tensor[], blocks: number): Tensor[] {
   const branches = inputs.map((input, i) =>
     w
       .each(`branches.${i}`, blocks)
-      .reduce((x, block) => basicBlock(block, x, fixedSize(x.shape[1], 'exchange'), 1), input),
+      .reduce(
+        (x, block) => basicBlock(block, x, { width: fixedSize(x.shape[1], 'exchange'), stride: 1 }),
+        input,
+      ),
   )
   return branches.map((own, i) => {
     const width = fixedSize(own.shape[1], 'exchange')
     const parts = branches.map((x, j) => {
       const scope = w.at(`fuse_layers.${i}.${j}`)
       if (j === i) return x
-      return j > i ? enlarged(scope, x, width, 2 ** (j - i)) : reduced(scope, x, width, i - j)
+      return j > i
+        ? enlarged(scope, x, { width, factor: 2 ** (j - i) })
+        : reduced(scope, x, { width, times: i - j })
     })
     return relu(parts.reduce((sum, part) => add(sum, part)))
   })
 }
 
-function enlarged(w: ParameterScope, x: Tensor, width: number, factor: number): Tensor {
+function enlarged(
+  w: ParameterScope,
+  x: Tensor,
+  { width, factor }: { width: number; factor: number },
+): Tensor {
   const y = convNorm(w, x, width, 1, { names: pair })
   const [n, , height, across] = y.shape
   const shape = [
@@ -94,8 +103,12 @@ function enlarged(w: ParameterScope, x: Tensor, width: number, factor: number): 
   })
 }
 
-/** Halved `times` times; only the last convolution changes the width and has no activation. */
-function reduced(w: ParameterScope, x: Tensor, width: number, times: number): Tensor {
+/** Halves x `times` times; only the last convolution changes the width and has no activation. */
+function reduced(
+  w: ParameterScope,
+  x: Tensor,
+  { width, times }: { width: number; times: number },
+): Tensor {
   let y = x
   for (let i = 0; i < times - 1; i++) {
     y = relu(convNorm(w.at(i), y, fixedSize(x.shape[1], 'reduced'), 3, { stride: 2, names: pair }))
@@ -103,25 +116,27 @@ function reduced(w: ParameterScope, x: Tensor, width: number, times: number): Te
   return convNorm(w.at(times - 1), y, width, 3, { stride: 2, names: pair })
 }
 
-/** From the largest branch down, each is widened and added to the reduced sum so far: [n, 2048, h/32, w/32]. */
+/** Widens each branch and adds it, from the largest to the smallest, to the reduced sum so far: [n, 2048, h/32, w/32]. */
 function head(w: ParameterScope, branches: readonly Tensor[]): Tensor {
   const wider = branches.map((x, i) =>
-    bottleneckBlock(w.at(`incre_modules.${i}.0`), x, 32 * 2 ** i, 1),
+    bottleneckBlock(w.at(`incre_modules.${i}.0`), x, { width: 32 * 2 ** i, stride: 1 }),
   )
-  const down = (
-    scope: ParameterScope,
-    x: Tensor,
-    out: number,
-    kernel: number,
-    stride: number,
-  ): Tensor => {
-    const y = conv(scope.at('0'), x, out, kernel, { stride, padding: (kernel - 1) / 2, bias: true })
-    return relu(batchNorm(scope.at('1'), y))
-  }
   const sum = wider.reduce((y, x, i) =>
-    add(x, down(w.at(`downsamp_modules.${i - 1}`), y, 128 * 2 ** i, 3, 2)),
+    add(
+      x,
+      headConv(w.at(`downsamp_modules.${i - 1}`), y, { out: 128 * 2 ** i, kernel: 3, stride: 2 }),
+    ),
   )
-  return down(w.at('final_layer'), sum, 2048, 1, 1)
+  return headConv(w.at('final_layer'), sum, { out: 2048, kernel: 1, stride: 1 })
 }
 
-export const hrnets = classifiers('hrnet', rows, hrnet)
+function headConv(
+  w: ParameterScope,
+  x: Tensor,
+  { out, kernel, stride }: { out: number; kernel: number; stride: number },
+): Tensor {
+  const y = conv(w.at('0'), x, out, kernel, { stride, padding: (kernel - 1) / 2, bias: true })
+  return relu(batchNorm(w.at('1'), y))
+}
+
+export const hrnets = classifiers({ family: 'hrnet', rows, build: hrnet })

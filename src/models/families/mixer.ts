@@ -5,7 +5,7 @@ import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed } from '../../lib/onnx/blocks/tokens.ts'
 import { add, mean, transpose } from '../../lib/onnx/ops.ts'
-import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface MixerConfig {
   patch: number
@@ -22,11 +22,11 @@ const rows: ArchitectureRows<MixerConfig> = {
 }
 
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
-function mixer(w: ParameterScope, image: Tensor, c: MixerConfig, classes: number): OutputTensors {
+const mixer: ClassifierBuilder<MixerConfig> = (w, image, c) => {
   let x = patchEmbed(w.at('stem.proj'), image, c.patch, c.dim)
   for (const block of w.each('blocks', c.blocks)) x = mixerBlock(block, x, c)
   const features = mean(layerNorm(w.at('norm'), x), [1])
-  return { features, logits: linear(w.at('head'), features, classes) }
+  return { features, logits: linear(w.at('head'), features, c.classes) }
 }
 
 function mixerBlock(w: ParameterScope, x: Tensor, c: MixerConfig): Tensor {
@@ -39,4 +39,4 @@ function mixerBlock(w: ParameterScope, x: Tensor, c: MixerConfig): Tensor {
   return add(y, mlp(w.at('mlp_channels'), layerNorm(w.at('norm2'), y), c.channels))
 }
 
-export const mixers = classifiers('mixer', rows, mixer)
+export const mixers = classifiers({ family: 'mixer', rows, build: mixer })

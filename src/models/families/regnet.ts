@@ -8,7 +8,7 @@ import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { add, flatten, globalAvgPool, relu } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type NameTable } from '../../lib/tensors/bind.ts'
-import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 import { roundHalfEven } from './rounding.ts'
 
 /** Block widths follow `initial` + `slope` · i, quantized to powers of `ratio` and multiples of 8 and of `group`. */
@@ -30,18 +30,11 @@ type RegNetNumbers = readonly [
   group: number,
 ]
 
-const row =
-  (squeeze: boolean) =>
-  ([initial, slope, ratio, depth, group]: RegNetNumbers): RegNetConfig => ({
-    initial,
-    slope,
-    ratio,
-    depth,
-    group,
-    squeeze,
-  })
-const regnetX = row(false)
-const regnetY = row(true)
+function regnetX([initial, slope, ratio, depth, group]: RegNetNumbers): RegNetConfig {
+  return { initial, slope, ratio, depth, group, squeeze: false }
+}
+
+const regnetY = (numbers: RegNetNumbers): RegNetConfig => ({ ...regnetX(numbers), squeeze: true })
 
 const rows: ArchitectureRows<RegNetConfig> = {
   regnetx_002: regnetX([24, 36.44, 2.49, 13, 8]),
@@ -76,7 +69,7 @@ const seerRows: ArchitectureRows<RegNetConfig> = {
   seer1280: regnetY([456, 160.83, 2.52, 27, 264]),
 }
 
-/** Depth, width and group size of each stage. */
+/** Returns the depth, width and group size of each stage. */
 function stagesOf({
   initial,
   slope,
@@ -96,29 +89,26 @@ function stagesOf({
 }
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
-function regnet(w: ParameterScope, image: Tensor, c: RegNetConfig, classes: number): OutputTensors {
+const regnet: ClassifierBuilder<RegNetConfig> = (w, image, c) => {
   let x = relu(convNorm(w.at('stem'), image, 32, 3, { stride: 2 }))
   for (const [stage, { depth, out, group }] of stagesOf(c).entries()) {
     for (let i = 0; i < depth; i++) {
       const stride = i === 0 ? 2 : 1
-      x = bottleneck(w.at(`s${stage + 1}.b${i + 1}`), x, out, stride, out / group, c.squeeze)
+      x = bottleneck(w.at(`s${stage + 1}.b${i + 1}`), x, { out, stride, group, squeeze: c.squeeze })
     }
   }
   const features = flatten(globalAvgPool(x))
-  return { features, logits: linear(w.at('head.fc'), features, classes) }
+  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
 }
 
 function bottleneck(
   w: ParameterScope,
   x: Tensor,
-  out: number,
-  stride: number,
-  groups: number,
-  squeeze: boolean,
+  { out, stride, group, squeeze }: { out: number; stride: number; group: number; squeeze: boolean },
 ): Tensor {
   const width = fixedSize(x.shape[1], 'bottleneck')
   let y = relu(convNorm(w.at('conv1'), x, out, 1))
-  y = relu(convNorm(w.at('conv2'), y, out, 3, { stride, groups }))
+  y = relu(convNorm(w.at('conv2'), y, out, 3, { stride, groups: out / group }))
   if (squeeze) y = squeezeExcite(w.at('se'), y, roundHalfEven(width / 4))
   y = convNorm(w.at('conv3'), y, out, 1)
   const shortcut =
@@ -159,5 +149,10 @@ const seerNames = (c: RegNetConfig): NameTable => ({
   ],
 })
 
-export const regnets = classifiers('regnet', rows, regnet)
-export const seers = classifiers('seer', seerRows, regnet, seerNames)
+export const regnets = classifiers({ family: 'regnet', rows, build: regnet })
+export const seers = classifiers({
+  family: 'seer',
+  rows: seerRows,
+  build: regnet,
+  names: seerNames,
+})

@@ -7,12 +7,18 @@ import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, conv2d, flatten, globalAvgPool, maxPool, pad2d, relu } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface ResNetConfig {
   block: 'basic' | 'bottleneck'
   depths: readonly number[]
   blur?: boolean
+}
+
+interface ResNetBlock {
+  width: number
+  stride: number
+  blur?: boolean | undefined
 }
 
 const rows: ArchitectureRows<ResNetConfig> = {
@@ -28,21 +34,17 @@ const rows: ArchitectureRows<ResNetConfig> = {
 }
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
-function resnet(
-  w: ParameterScope,
-  image: Tensor,
-  { block, depths, blur }: ResNetConfig,
-  classes: number,
-): OutputTensors {
+const resnet: ClassifierBuilder<ResNetConfig> = (w, image, c) => {
   let x = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), image, 64, 7, { stride: 2, padding: 3 })))
-  x = blur ? blurred(w.at('maxpool.1'), maxPool(x, 2)) : maxPool(x, 3, { stride: 2, padding: 1 })
-  for (const [stage, depth] of depths.entries()) {
+  x = c.blur ? blurred(w.at('maxpool.1'), maxPool(x, 2)) : maxPool(x, 3, { stride: 2, padding: 1 })
+  for (const [stage, depth] of c.depths.entries()) {
     for (const [i, scope] of w.each(`layer${stage + 1}`, depth).entries()) {
-      x = blocks[block](scope, x, 64 * 2 ** stage, i === 0 && stage > 0 ? 2 : 1, blur)
+      const stride = i === 0 && stage > 0 ? 2 : 1
+      x = blocks[c.block](scope, x, { width: 64 * 2 ** stage, stride, blur: c.blur })
     }
   }
   const features = flatten(globalAvgPool(x))
-  return { features, logits: linear(w.at('fc'), features, classes) }
+  return { features, logits: linear(w.at('fc'), features, c.classes) }
 }
 
 const blocks = { basic: basicBlock, bottleneck: bottleneckBlock }
@@ -50,39 +52,35 @@ const blocks = { basic: basicBlock, bottleneck: bottleneckBlock }
 export function basicBlock(
   w: ParameterScope,
   x: Tensor,
-  width: number,
-  stride: number,
-  blur = false,
+  { width, stride, blur }: ResNetBlock,
 ): Tensor {
   const step = blur ? 1 : stride
   const inner = relu(
     batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 3, { stride: step, padding: 1 })),
   )
-  const outer = batchNorm(w.at('bn2'), afterBlur(w.at('conv2'), inner, width, 3, stride / step))
-  return relu(add(outer, shortcut(w.at('downsample'), x, width, stride, blur)))
+  const outer = batchNorm(
+    w.at('bn2'),
+    afterBlur(w.at('conv2'), inner, { out: width, kernel: 3, step: stride / step }),
+  )
+  return relu(add(outer, shortcut(w.at('downsample'), x, { width, stride, blur })))
 }
 
 export function bottleneckBlock(
   w: ParameterScope,
   x: Tensor,
-  width: number,
-  stride: number,
-  blur = false,
+  { width, stride, blur }: ResNetBlock,
 ): Tensor {
   const step = blur ? 1 : stride
   let y = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 1)))
   y = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), y, width, 3, { stride: step, padding: 1 })))
-  y = batchNorm(w.at('bn3'), afterBlur(w.at('conv3'), y, 4 * width, 1, stride / step))
-  return relu(add(y, shortcut(w.at('downsample'), x, 4 * width, stride, blur)))
+  y = batchNorm(
+    w.at('bn3'),
+    afterBlur(w.at('conv3'), y, { out: 4 * width, kernel: 1, step: stride / step }),
+  )
+  return relu(add(y, shortcut(w.at('downsample'), x, { width: 4 * width, stride, blur })))
 }
 
-function shortcut(
-  w: ParameterScope,
-  x: Tensor,
-  width: number,
-  stride: number,
-  blur: boolean,
-): Tensor {
+function shortcut(w: ParameterScope, x: Tensor, { width, stride, blur }: ResNetBlock): Tensor {
   if (stride === 1 && x.shape[1] === width) return x
   if (blur && stride > 1)
     return batchNorm(w.at('2'), conv(w.at('1'), blurred(w.at('0'), x), width, 1))
@@ -93,9 +91,7 @@ function shortcut(
 function afterBlur(
   w: ParameterScope,
   x: Tensor,
-  out: number,
-  kernel: number,
-  step: number,
+  { out, kernel, step }: { out: number; kernel: number; step: number },
 ): Tensor {
   const padding = (kernel - 1) / 2
   return step === 1
@@ -117,4 +113,4 @@ function blurred(w: ParameterScope, x: Tensor): Tensor {
   )
 }
 
-export const resnets = classifiers('resnet', rows, resnet)
+export const resnets = classifiers({ family: 'resnet', rows, build: resnet })

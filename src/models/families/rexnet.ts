@@ -4,18 +4,20 @@ import { convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { add, clip, concat, flatten, globalAvgPool, silu, slice } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 import { roundHalfEven } from './rounding.ts'
 
-/** The factor on all widths. */
-type RexNetConfig = number
+interface RexNetConfig {
+  /** The factor on all widths. */
+  factor: number
+}
 
 const rows: ArchitectureRows<RexNetConfig> = {
-  rexnet_100: 1,
-  rexnet_130: 1.3,
-  rexnet_150: 1.5,
-  rexnet_200: 2,
-  rexnet_300: 3,
+  rexnet_100: { factor: 1 },
+  rexnet_130: { factor: 1.3 },
+  rexnet_150: { factor: 1.5 },
+  rexnet_200: { factor: 2 },
+  rexnet_300: { factor: 3 },
 }
 
 interface RexNetBlock {
@@ -34,7 +36,7 @@ const stages = [
   { depth: 5, stride: 2 },
 ]
 
-/** Widths rise by equal steps from 16 to 16 + 180 (15/16), times the factor. */
+/** Returns all blocks; widths rise by equal steps from 16 to 16 + 180 (15/16), times the factor. */
 function blocksOf(factor: number): RexNetBlock[] {
   const places = stages.flatMap(({ depth, stride }, stage) =>
     Array.from({ length: depth }, (_, i) => ({ stage, stride: i === 0 ? stride : 1 })),
@@ -48,18 +50,14 @@ function blocksOf(factor: number): RexNetBlock[] {
 }
 
 /** image [n, 3, h, w] -> features [n, 1280 · factor], logits [n, classes] */
-function rexnet(
-  w: ParameterScope,
-  image: Tensor,
-  factor: RexNetConfig,
-  classes: number,
-): OutputTensors {
+const rexnet: ClassifierBuilder<RexNetConfig> = (w, image, c) => {
+  const { factor } = c
   let x = silu(convNorm(w.at('stem'), image, roundHalfEven(32 * factor), 3, { stride: 2 }))
   const blocks = blocksOf(factor)
   for (const [i, block] of blocks.entries()) x = linearBottleneck(w.at(`features.${i}`), x, block)
   x = silu(convNorm(w.at(`features.${blocks.length}`), x, Math.round(1280 * factor), 1))
   const features = flatten(globalAvgPool(x))
-  return { features, logits: linear(w.at('head.fc'), features, classes) }
+  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
 }
 
 function linearBottleneck(
@@ -84,4 +82,4 @@ function addToFirst(y: Tensor, x: Tensor): Tensor {
   return concat([add(slice(y, 1, 0, width), x), rest], 1)
 }
 
-export const rexnets = classifiers('rexnet', rows, rexnet)
+export const rexnets = classifiers({ family: 'rexnet', rows, build: rexnet })

@@ -2,25 +2,27 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { flatten, globalAvgPool, maxPool, relu } from '../../lib/onnx/ops.ts'
-import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
-/** Convolutions of each of the five stages. */
-type VggConfig = readonly number[]
+interface VggConfig {
+  /** Convolutions of each of the five stages. */
+  depths: readonly number[]
+}
 
 const rows: ArchitectureRows<VggConfig> = {
-  vgg11: [1, 1, 2, 2, 2],
-  vgg13: [2, 2, 2, 2, 2],
-  vgg16: [2, 2, 3, 3, 3],
-  vgg19: [2, 2, 4, 4, 4],
+  vgg11: { depths: [1, 1, 2, 2, 2] },
+  vgg13: { depths: [2, 2, 2, 2, 2] },
+  vgg16: { depths: [2, 2, 3, 3, 3] },
+  vgg19: { depths: [2, 2, 4, 4, 4] },
 }
 
 const widths = [64, 128, 256, 512, 512]
 
 /** image [n, 3, h, w] with h, w of at least 224 -> features [n, 4096], logits [n, classes] */
-function vgg(w: ParameterScope, image: Tensor, depths: VggConfig, classes: number): OutputTensors {
+const vgg: ClassifierBuilder<VggConfig> = (w, image, c) => {
   let x = image
   let layer = 0
-  for (const [stage, depth] of depths.entries()) {
+  for (const [stage, depth] of c.depths.entries()) {
     for (let i = 0; i < depth; i++, layer += 2) {
       x = relu(conv(w.at(`features.${layer}`), x, widths[stage]!, 3, { padding: 1, bias: true }))
     }
@@ -30,7 +32,7 @@ function vgg(w: ParameterScope, image: Tensor, depths: VggConfig, classes: numbe
   x = relu(conv(w.at('pre_logits.fc1'), x, 4096, 7, { bias: true }))
   x = relu(conv(w.at('pre_logits.fc2'), x, 4096, 1, { bias: true }))
   const features = flatten(globalAvgPool(x))
-  return { features, logits: linear(w.at('head.fc'), features, classes) }
+  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
 }
 
-export const vggs = classifiers('vgg', rows, vgg)
+export const vggs = classifiers({ family: 'vgg', rows, build: vgg })

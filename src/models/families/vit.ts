@@ -6,7 +6,7 @@ import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
 import { add, pick } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { classifiers, type OutputTensors, type ArchitectureRows } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface ViTConfig {
   patch: number
@@ -22,12 +22,7 @@ const rows: ArchitectureRows<ViTConfig> = {
 }
 
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
-function vit(
-  w: ParameterScope,
-  image: Tensor,
-  { patch, dim, blocks, heads }: ViTConfig,
-  classes: number,
-): OutputTensors {
+const vit: ClassifierBuilder<ViTConfig> = (w, image, { patch, dim, blocks, heads, classes }) => {
   let x = prependToken(
     w.get('cls_token', [1, 1, dim]),
     patchEmbed(w.at('patch_embed.proj'), image, patch, dim),
@@ -41,4 +36,4 @@ function vit(
   return { features, logits: linear(w.at('head'), features, classes) }
 }
 
-export const vits = classifiers('vit', rows, vit)
+export const vits = classifiers({ family: 'vit', rows, build: vit })
