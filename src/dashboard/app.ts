@@ -4,7 +4,7 @@ import { extname, join } from 'node:path'
 import { type Context, Hono } from 'hono'
 import { type ContentfulStatusCode } from 'hono/utils/http-status'
 import { type z } from 'zod'
-import { memoizeLru } from '../datasets/images.ts'
+import { createPromiseCache } from '../lib/memoize.ts'
 import { GeogapError, inputError, messageOf } from '../lib/errors.ts'
 import { sha256 } from '../lib/hash.ts'
 import { readAnswers } from './answers.ts'
@@ -74,7 +74,7 @@ export function createApp({ store, guard, files, images, cluster, onLook }: AppO
 
 /** Serves the data files; their ETag lets a page keep a file that has not changed. */
 function addDataFiles(app: Hono, store: DashboardStore, hasCluster: boolean): void {
-  const cache = new Map<string, Promise<{ text: string; etag: string }>>()
+  const cache = createPromiseCache<{ text: string; etag: string }>(cacheSize)
   const toText = async (name: string, read: () => unknown) => {
     const value = await read()
     const text = JSON.stringify(
@@ -87,9 +87,7 @@ function addDataFiles(app: Hono, store: DashboardStore, hasCluster: boolean): vo
     const [, name] = /^\/data\/(.+)\.json$/.exec(c.req.path) ?? []
     const file = name === undefined ? undefined : findDataFile(store, name)
     if (name === undefined || !file) return c.text('not found', 404)
-    const { text, etag } = await memoizeLru(cache, `${name} ${file.state}`, cacheSize, () =>
-      toText(name, file.read),
-    )
+    const { text, etag } = await cache.load(`${name} ${file.state}`, () => toText(name, file.read))
     c.header('ETag', etag)
     if (c.req.header('if-none-match') === etag) return c.body(null, 304)
     return c.body(text, 200, { 'Content-Type': 'application/json' })

@@ -4,8 +4,9 @@
  */
 import { realpath } from 'node:fs/promises'
 import { sep } from 'node:path'
-import { readImage, memoizeLru } from '../datasets/images.ts'
+import { readImage } from '../datasets/images.ts'
 import { createLimiter } from '../lib/concurrency.ts'
+import { createPromiseCache } from '../lib/memoize.ts'
 import { GeogapError } from '../lib/errors.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { findImageSource } from '../results/imageSources.ts'
@@ -23,12 +24,10 @@ const noImageError = (why: string): GeogapError => new GeogapError('data', 'no-i
  * replace those that the results name. Errors: `no-image`, and those of `readImage` and `decodeImage`.
  */
 export function createThumbnails(store: DashboardStore, allowed: readonly string[] = []) {
-  const made = new Map<string, Promise<Uint8Array>>()
+  const made = createPromiseCache<Uint8Array>(cacheSize)
   const limited = createLimiter(maxConcurrent)
   return (content: string, id: string): Promise<Uint8Array> =>
-    memoizeLru(made, `${content} ${id}`, cacheSize, () =>
-      limited(() => makeThumbnail(store, allowed, content, id)),
-    )
+    made.load(`${content} ${id}`, () => limited(() => makeThumbnail(store, allowed, content, id)))
 }
 
 async function makeThumbnail(

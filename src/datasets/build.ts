@@ -4,62 +4,58 @@ import { sha256 } from '../lib/hash.ts'
 import type { Choices, Dataset, Sample, LabelMap } from './dataset.ts'
 import type { LabelSpace } from './labels/labels.ts'
 
-/** What a layout's reader finds; `finish` makes a data set of it. */
+/** A data set as the reader of its layout returns it; `buildDataset` completes it. */
 export interface RawDataset extends Partial<
-  Pick<
-    Dataset,
-    'labelMap' | 'choices' | 'problems' | 'columns' | 'imageFixes' | 'regionMapping' | 'notes'
-  >
+  Pick<Dataset, 'labelMap' | 'problems' | 'columns' | 'imageFixes' | 'regionMapping' | 'notes'>
 > {
   name: string
   samples: readonly Sample[]
   space: LabelSpace
+  /** All classes by default. */
+  choices?: Choices | undefined
 }
 
-/** What a caller may change about any data set. */
+/** Changes that a caller may ask for on any data set. */
 export interface DatasetAdjustments {
-  /** At most this many items, evenly spaced over the data set's order so that every class and region stays in. */
+  /** Largest number of samples; they are evenly spaced over the data set's order, so that every class and region stays in. */
   limit?: number
-  /** `mapped`: only classes that some label accepts compete. Default: what the benchmark says. */
+  /** `mapped`: only classes that some sample accepts compete. The benchmark's own choice by default. */
   choices?: 'all' | 'mapped'
 }
 
+/** Checks that ids are unique, takes a share of the samples if asked to, and adds the hash and the defaults. */
 export function buildDataset(draft: RawDataset, adjust: DatasetAdjustments = {}): Dataset {
   refuseDuplicates(draft)
   const kept = adjust.limit === undefined ? draft.samples : takeEvenly(draft.samples, adjust.limit)
-  const {
-    samples: items,
-    columns,
-    notes,
-  } = withUniqueColumns(
+  const { samples, columns, notes } = withUniqueColumns(
     kept,
-    draft.columns ?? [...new Set(kept.flatMap(item => Object.keys(item.groups)))],
+    draft.columns ?? [...new Set(kept.flatMap(({ groups }) => Object.keys(groups)))],
     draft.notes ?? [],
   )
   return {
-    name: adjustedName(draft, items.length, adjust),
-    samples: items,
+    name: adjustedName(draft, samples.length, adjust),
+    samples,
     classes: draft.space.classes,
     labelSpace: draft.space.kind,
     labelMap: draft.labelMap ?? identityMap(draft.space),
     choices: chooseClasses(draft, adjust.choices),
-    hash: contentHash(items),
+    hash: contentHash(samples),
     columns,
     problems: draft.problems ?? [],
-    ...(draft.imageFixes && { imageFixes: draft.imageFixes }),
-    ...(draft.regionMapping && { regionMapping: draft.regionMapping }),
-    ...(notes.length > 0 && { notes }),
+    imageFixes: draft.imageFixes,
+    regionMapping: draft.regionMapping,
+    notes: notes.length > 0 ? notes : undefined,
   }
 }
 
-/** What a table of predictions calls its own columns. */
+/** Columns of a table of predictions, whose names are taken. */
 const predictionColumns = 'id label labels top5 probabilities rank correct1 correct5 status'.split(
   ' ',
 )
 
-/** Grouping columns whose names are taken, or differ from another one's in case alone, get a `_` at the end. */
+/** Appends `_` to names of grouping columns that are taken, or that differ from another name in case alone. */
 function withUniqueColumns(
-  items: readonly Sample[],
+  samples: readonly Sample[],
   columns: readonly string[],
   notes: readonly string[],
 ): Pick<Dataset, 'samples' | 'columns'> & { notes: readonly string[] } {
@@ -72,13 +68,13 @@ function withUniqueColumns(
     names.set(column, name)
   }
   const changed = [...names].filter(([column, name]) => column !== name)
-  if (changed.length === 0) return { samples: items, columns, notes }
+  if (changed.length === 0) return { samples, columns, notes }
   const renamed = (groups: Sample['groups']): Sample['groups'] =>
     Object.fromEntries(
       Object.entries(groups).map(([column, value]) => [names.get(column) ?? column, value]),
     )
   return {
-    samples: items.map(item => ({ ...item, groups: renamed(item.groups) })),
+    samples: samples.map(sample => ({ ...sample, groups: renamed(sample.groups) })),
     columns: [...names.values()],
     notes: [
       ...notes,
@@ -87,14 +83,14 @@ function withUniqueColumns(
   }
 }
 
-/** A part of a data set, or another game on it, has a name of its own, so that tables never show one for the other. */
+/** Names a part of a data set, or other choices on it, apart from the data set itself. */
 function adjustedName(
-  { name, samples: items }: RawDataset,
+  { name, samples }: RawDataset,
   kept: number,
   { choices }: DatasetAdjustments,
 ): string {
   const marks = [
-    ...(kept < items.length ? [`${kept} of ${items.length}`] : []),
+    ...(kept < samples.length ? [`${kept} of ${samples.length}`] : []),
     ...(choices === 'mapped' ? ['mapped choices'] : []),
   ]
   return marks.length === 0 ? name : `${name} (${marks.join(', ')})`
@@ -105,35 +101,35 @@ function chooseClasses(draft: RawDataset, wanted: 'all' | 'mapped' | undefined):
   return wanted === 'all' ? 'all' : acceptedClasses(draft.samples)
 }
 
-/** Every class index that some item accepts, ascending. */
-export const acceptedClasses = (items: readonly Sample[]): number[] =>
-  [...new Set(items.flatMap(item => item.labels))].sort((a, b) => a - b)
+/** Returns every class index that some sample accepts, in ascending order. */
+export const acceptedClasses = (samples: readonly Sample[]): number[] =>
+  [...new Set(samples.flatMap(({ labels }) => labels))].sort((a, b) => a - b)
 
-/** The map of a data set whose labels are already classes of its space. */
+/** Returns the map of a data set whose labels are classes of its label space already. */
 export const identityMap = (space: LabelSpace): LabelMap => ({
   name: space.kind === 'imagenet-1k' ? 'imagenet-1k' : 'own',
   hash: sha256(JSON.stringify(space.classes)),
 })
 
-function refuseDuplicates({ name, samples: items }: RawDataset): void {
+function refuseDuplicates({ name, samples }: RawDataset): void {
   const seen = new Set<string>()
-  for (const { id } of items) {
+  for (const { id } of samples) {
     if (seen.has(id)) throw inputError('duplicate-id', `duplicate id in ${name}: ${id}`)
     seen.add(id)
   }
 }
 
-function takeEvenly(items: readonly Sample[], limit: number): Sample[] {
+function takeEvenly(samples: readonly Sample[], limit: number): Sample[] {
   if (!Number.isInteger(limit) || limit < 1)
     throw inputError('bad-limit', `limit must be a positive integer: ${limit}`)
-  const count = Math.min(limit, items.length)
-  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!)
+  const count = Math.min(limit, samples.length)
+  return Array.from({ length: count }, (_, i) => samples[Math.floor((i * samples.length) / count)]!)
 }
 
-/** The same content has the same hash wherever its folder or archive lies. */
-export function contentHash(items: readonly Sample[]): string {
+/** Hashes ids, labels, groups and sizes, independently of where the folder or archive lies. */
+export function contentHash(samples: readonly Sample[]): string {
   const hash = createHash('sha256')
-  for (const { id, labels, label, groups, bytes } of items) {
+  for (const { id, labels, label, groups, bytes } of samples) {
     hash.update(
       JSON.stringify([id, labels, label, Object.entries(groups).sort(compareKeys), bytes ?? null]) +
         '\n',

@@ -1,4 +1,4 @@
-import { type ImageSource } from '../lib/archive/member.ts'
+import type { ImageSource } from '../lib/archive/member.ts'
 
 /** A value of a grouping column; null if the data set gives none. */
 export type GroupValue = string | number | null
@@ -8,35 +8,35 @@ export interface Sample {
   /** Unique within the data set, stable between runs (usually the path below the data folder). */
   id: string
   image: ImageSource
-  /** Accepted class indices; empty when the item's class has none among the choices. */
+  /** Accepted class indices; empty when no class of the model stands for the sample's label. */
   labels: readonly number[]
   /** The class as the data set names it. */
   label: string
-  /** region, country, income, household and any further column of the manifest. */
+  /** Values of `region`, `country`, `income`, `household` and of every further column of the source. */
   groups: Readonly<Record<string, GroupValue>>
-  /** Unpacked size of the stored image; null when its file is missing, which the evaluation counts as an error row. */
+  /** Unpacked size in bytes; null for a missing file, which an evaluation stores as a row with an error. */
   bytes?: number | null
 }
 
-/** A rule that makes accepted class indices of a data set's own labels, versioned by its content. */
+/** Identifies the map from a data set's own labels to accepted class indices. */
 export interface LabelMap {
   name: string
-  /** SHA-256 over the mapping's content, part of every result's key. */
+  /** SHA-256 of the map's content, which is part of every result's key. */
   hash: string
 }
 
-/** Which of the model's classes compete: all of them, or a subset (others are masked out before ranking). */
+/** The classes that compete: all of the model's, or a subset. The logits of the others are masked out before ranking. */
 export type Choices = 'all' | readonly number[]
 
-/** What a benchmark's images need before, or instead of, a step of the model's own preprocessing. */
+/** Changes to a model's preprocessing that a benchmark's images need. */
 export interface ImageFixes {
-  /** Pixels to cut from each side before anything else (ObjectNet's red frame: 2). */
+  /** Pixels that are cut from each side first, such as ObjectNet's red border. */
   border: number
-  /** False when the images already have the network's input size and are not resized or cropped (ImageNet-C). */
+  /** False for images that have the network's input size already and are neither resized nor cropped (ImageNet-C). */
   resize: boolean
 }
 
-/** How countries were made regions, and the places that the scheme does not know. */
+/** The scheme by which regions were derived from countries, and the places that it does not contain. */
 export interface RegionMapping {
   scheme: string
   hash: string
@@ -47,31 +47,30 @@ export interface RegionMapping {
 export interface Dataset {
   name: string
   samples: readonly Sample[]
-  /** Names of the label space that `labels` index into (ImageNet's 1,000 unless the data set has its own). */
+  /** Names of the classes that `labels` index into: ImageNet's 1,000, or the data set's own. */
   classes: readonly string[]
-  /** `imagenet-1k` when `classes` is ImageNet's list in wnid order, else `own`. */
+  /** `imagenet-1k` when `classes` are ImageNet's in wnid order. */
   labelSpace: 'imagenet-1k' | 'own'
   labelMap: LabelMap
   choices: Choices
-  /** SHA-256 over ids, labels, groups and image sizes: changes when the content does. */
+  /** SHA-256 over ids, labels, groups and image sizes. */
   hash: string
-  /** Names of the grouping columns that `groups` may hold, in the data set's order. */
+  /** Names of the grouping columns, in the source's order. */
   columns: readonly string[]
-  /** Rows that could not become items, each with its reason; reported, never silently dropped. */
+  /** Rows of the source that are no samples, each with its reason. */
   problems: readonly Problem[]
-  /** Absent where the model's preprocessing applies as it is. */
-  imageFixes?: ImageFixes
-  /** Facts to show beside results: images that the protocol leaves out, households that a split shares. */
-  notes?: readonly string[]
-  /** Present when the images are no photographs of the world: a sentence that every figure and report carries. */
+  imageFixes?: ImageFixes | undefined
+  /** Sentences to show beside results, for example on images that the protocol leaves out. */
+  notes?: readonly string[] | undefined
+  /** For images that are no photographs of the world: a sentence that every figure and report shows. */
   synthetic?: string
   /** Present when regions were derived from countries. */
-  regionMapping?: RegionMapping
-  /** How `items` are ordered, where that is not the files' order; part of every result's key. */
+  regionMapping?: RegionMapping | undefined
+  /** The order of `samples` where it is not the files' order; part of every result's key. */
   order?: string
 }
 
-/** A row of a source that could not become a sample, with the reason. */
+/** A row of a source that is no sample, with the reason. */
 export interface Problem {
   id: string
   /** `missing-file`, `unknown-class`, … */

@@ -1,18 +1,13 @@
 import { randomPermutation, randomFor } from '../lib/random.ts'
+import type { IndexRange } from '../lib/ranges.ts'
 import type { Dataset, Sample } from './dataset.ts'
-
-/** Positions of the images of one region, or of all, in the order in which a data set is visited. */
-export interface RegionRange {
-  start: number
-  end: number
-}
 
 const orderName = 'by region, random 1'
 
 /**
- * The data set in the order in which its images are visited: region after region, at random within each (by a fixed seed, from
- * the ids alone). What is read of a region, or of any group within one, is a random sample at any time. Images inside
- * Parquet files stay in their order, for these are read in blocks.
+ * Orders a data set for its evaluation: region after region, and at random within each, by a fixed seed and the ids alone.
+ * Thus the images of a region that have been read are a random sample of it at any time. Images inside Parquet files stay
+ * in their order, because these files are read in blocks.
  */
 export function shuffleWithinRegions(dataset: Dataset): Dataset {
   if (dataset.order !== undefined || dataset.samples.some(({ image }) => image.kind === 'parquet'))
@@ -26,13 +21,13 @@ export function shuffleWithinRegions(dataset: Dataset): Dataset {
   }
 }
 
-/** The regions of a data set in visiting order; all of it where there are none, or where the order is the files'. */
-export function regionRanges({ samples: items, order }: Dataset): RegionRange[] {
-  if (order === undefined) return [{ start: 0, end: items.length }]
-  const starts = [...items.keys()].filter(
-    i => i === 0 || regionOf(items[i]!) !== regionOf(items[i - 1]!),
+/** Returns the index range of each region in evaluation order; one range for a data set without regions or in file order. */
+export function regionRanges({ samples, order }: Dataset): IndexRange[] {
+  if (order === undefined) return [{ start: 0, end: samples.length }]
+  const starts = [...samples.keys()].filter(
+    i => i === 0 || regionOf(samples[i]!) !== regionOf(samples[i - 1]!),
   )
-  return starts.map((start, i) => ({ start, end: starts[i + 1] ?? items.length }))
+  return starts.map((start, i) => ({ start, end: starts[i + 1] ?? samples.length }))
 }
 
 const regionOf = ({ groups }: Sample): string => String(groups['region'] ?? '')

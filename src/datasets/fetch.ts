@@ -14,7 +14,7 @@ export interface FetchBenchmarkOptions extends Pick<UrlOptions, 'network' | 'env
   onProgress?: (file: string, done: number, total: number | undefined) => void
 }
 
-/** Files of a benchmark that are in place, and whether they had to be downloaded. */
+/** A file of a benchmark, and whether it was there already. */
 export interface FetchedFile {
   file: string
   cached: boolean
@@ -35,31 +35,29 @@ export async function fetchBenchmark(
   if (downloads.length === 0) {
     throw inputError(
       'by-hand',
-      `${name} has to be got by hand (${terms}): ${get}, below ${data}; from ${source}`,
+      `${name} has to be got by hand from ${source} (${terms}): ${get}, below ${data}`,
     )
   }
   const fetched: FetchedFile[] = []
   for (const download of downloads)
-    fetched.push(await fetchDownload(download, data, source, options))
+    fetched.push(await fetchDownload(download, data, { ...options, page: source }))
   return fetched
 }
 
 async function fetchDownload(
-  download: BenchmarkDownload,
+  { url, sha256, md5, file, then }: BenchmarkDownload,
   data: string,
-  page: string,
-  { onProgress, ...rest }: FetchBenchmarkOptions,
+  { onProgress, ...options }: FetchBenchmarkOptions & Pick<UrlOptions, 'page'>,
 ): Promise<FetchedFile> {
-  const { url, sha256, md5, file, then } = download
   const target = join(data, file)
   if (then === 'gunzip' && (await fileBytes(target)) !== null) return { file: target, cached: true }
   await mkdir(dirname(target), { recursive: true })
   const path = then === 'gunzip' ? `${target}.gz` : target
   const { cached } = await downloadUrl(url, {
-    ...rest,
-    ...{ page, path },
-    ...(sha256 === undefined ? {} : { sha256 }),
-    ...(md5 === undefined ? {} : { md5 }),
+    ...options,
+    path,
+    sha256,
+    md5,
     progress: (done, total) => onProgress?.(file, done, total),
   })
   if (then === 'gunzip') {

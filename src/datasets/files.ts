@@ -5,13 +5,13 @@ import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { orIfMissing } from '../lib/files.ts'
 import { mapLimited } from '../lib/concurrency.ts'
 
-/** A text that the user names. Errors: missing-file, unreadable-file. */
+/** Reads a text file that the user names. Errors: missing-file, unreadable-file. */
 export const readText = (file: string): Promise<string> =>
   readFile(file, 'utf8').catch((error: unknown) => {
     throw fileReadError(file, error)
   })
 
-/** Why a file that the user names could not be read. */
+/** Returns the error for a file that the user names and that could not be read. */
 export function fileReadError(file: string, error: unknown): GeogapError {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
   return code === 'ENOENT' || code === 'ENOTDIR'
@@ -19,13 +19,13 @@ export function fileReadError(file: string, error: unknown): GeogapError {
     : inputError('unreadable-file', `unreadable file: ${file} (${code})`)
 }
 
-/** Size in bytes of a regular file, null when there is none. */
+/** Returns the size in bytes of a regular file, null for anything else. */
 export async function fileBytes(file: string): Promise<number | null> {
   const found = await orIfMissing(stat(file), undefined)
   return found?.isFile() ? found.size : null
 }
 
-/** Sizes of files and of objects of stores, null where there is none. */
+/** Returns the sizes in bytes of files and of objects of stores, null for those that are missing. */
 export async function fileSizes(files: readonly string[]): Promise<(number | null)[]> {
   const urls = files.filter(isObjectStoreUrl)
   const sizes =
@@ -37,7 +37,7 @@ export async function fileSizes(files: readonly string[]): Promise<(number | nul
   )
 }
 
-/** Names of the entries of a folder, sorted; a folder that is missing or cannot be read is an error that names it. */
+/** Lists the entries of a folder that are not hidden, sorted by name. Errors: missing-file, unreadable-folder. */
 export async function folderEntries(
   folder: string,
 ): Promise<{ name: string; isFolder: boolean }[]> {

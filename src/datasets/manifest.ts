@@ -12,25 +12,28 @@ import { imagenetSpace, ownSpace, parseLabels, type LabelSpace } from './labels/
 import { rawCellText, type RawTable } from './tables.ts'
 
 export interface ReadManifestOptions {
-  /** Folder that relative image paths start from; the manifest's own by default. */
-  data?: string
-  /** Column of the file for each of our names: `{ image: 'photo', label: 'sku', country: 'cc' }`. */
+  /** Folder that relative image paths start from; the manifest's folder by default. */
+  data?: string | undefined
+  /** The file's column for each name that geogap uses: `{ image: 'photo', label: 'sku', country: 'cc' }`. */
   map?: Readonly<Record<string, string>>
-  /** File with an own label set: one name a line, a JSON list, or a JSON object of names and indices. */
-  classes?: string
+  /** File of class names: one name a line, a JSON list, or a JSON object of names and indices. */
+  classes?: string | undefined
   /** `original` (the labels that occur), `imagenet` (the default), or the path of a label map. */
-  labels?: LabelsOption
+  labels?: LabelsOption | undefined
 }
 
-/** An own label set: a JSON list of names, an object of names by index or of indices by name, or one name a line. */
+/** Reads class names: a JSON list, a JSON object of names by index or of indices by name, or one name a line. */
 export async function readClasses(file: string): Promise<string[]> {
   const content = await readText(file)
   const names = /^\s*[[{]/.test(content) ? parseNames(content) : nonEmptyLines(content)
   if (names) return names
-  throw inputError('bad-classes', `not a list of class names: ${file}`)
+  throw inputError(
+    'bad-classes',
+    `not a list of class names: ${file}; expected one name a line, a JSON list, or a JSON object of names and indices`,
+  )
 }
 
-/** Non-empty lines, trimmed. */
+/** Returns the lines that are not empty, trimmed. */
 export const nonEmptyLines = (content: string): string[] =>
   content.split('\n').flatMap(line => line.trim() || [])
 
@@ -46,7 +49,7 @@ function parseNames(content: string): string[] | undefined {
   return list.every(name => typeof name === 'string') ? list : undefined
 }
 
-/** Renames columns as `map` says; a column that the file lacks, or a name taken twice, is an error. */
+/** Renames columns as `map` says. Errors: unknown-column, duplicate-column. */
 export function renameColumns(
   { columns, rows }: RawTable,
   map: Readonly<Record<string, string>> = {},
@@ -69,7 +72,7 @@ export function renameColumns(
   }
 }
 
-/** A manifest's items; image paths are relative to `data` or to the manifest's folder. */
+/** Reads the samples of a manifest; image paths are relative to `data` or to the manifest's folder. */
 export async function readManifest(
   file: string,
   table: RawTable,
@@ -83,11 +86,11 @@ export async function readManifest(
     requiredText(row['image'], `no image in row ${i + 1} of ${file}`),
   )
   const images = await locateImages(base, paths)
-  const found = rowSamples({ columns, rows }, images, rules.space, file)
+  const found = rowSamples({ columns, rows, file, images, space: rules.space })
   return { name: file, ...found, ...rules, notes: nearlyNumericNotes(rows, found.columns) }
 }
 
-/** Files and objects at paths; one that Windows wrote (`photos\1.jpg`) is looked for with slashes where it is not there as it is. */
+/** Finds the files and objects at `paths`. A path with backslashes that does not exist is looked for with slashes. */
 async function locateImages(base: string, paths: readonly string[]): Promise<LocatedImage[]> {
   const full = (path: string): string =>
     isObjectStoreUrl(path) ? path : isObjectStoreUrl(base) ? `${base}/${path}` : resolve(base, path)
@@ -102,14 +105,14 @@ async function locateImages(base: string, paths: readonly string[]): Promise<Loc
   })
 }
 
-/** Every label that the rows' label column holds, once. */
+/** Returns the distinct labels of a table. */
 export const labelsInTable = ({ columns, rows }: RawTable): string[] => [
   ...new Set(
     rows.flatMap(row => parseLabels(row[columns.includes('labels') ? 'labels' : 'label'])),
   ),
 ]
 
-/** What a manifest's or folder's labels index into: ImageNet's classes, a classes file's, its own, or through a map. */
+/** Returns the label space of a manifest or folder: ImageNet's classes, a classes file's, its own labels, or a label map. */
 export async function labelRules(
   { classes, labels = 'imagenet' }: Pick<ReadManifestOptions, 'classes' | 'labels'>,
   own: () => readonly string[],
@@ -130,24 +133,28 @@ export type LocatedImage = Pick<Sample, 'id' | 'bytes'> & { image: ImageSource }
 
 const reservedColumns = ['id', 'image', 'label', 'labels']
 
+/** A table whose images are located, with the label space of its labels. */
+export interface LocatedTable extends RawTable {
+  file: string
+  images: readonly LocatedImage[]
+  space: LabelSpace
+}
+
 /**
- * Items of rows whose images are located. `labels` holds the accepted classes and `label` the name shown; either may
- * stand for both. An `id` column replaces the images' own ids. Every further column is kept for grouping, as a number
- * where all its values are numbers.
+ * Makes a sample of each row. `labels` holds the accepted classes and `label` the name shown; either may stand for both.
+ * An `id` column replaces the images' own ids. Every further column is a grouping column.
  */
-export function rowSamples(
-  { columns, rows }: RawTable,
-  images: readonly LocatedImage[],
-  space: LabelSpace,
-  where: string,
-): { samples: Sample[]; columns: string[] } {
+export function rowSamples({ columns, rows, file, images, space }: LocatedTable): {
+  samples: Sample[]
+  columns: string[]
+} {
   const kept = columns.filter(column => !reservedColumns.includes(column))
   const groups = groupColumns(rows, kept)
   const labelsOf = labelReader(space, { columns, rows })
   const items = rows.map((row, i): Sample => ({
     ...images[i]!,
     id: rawCellText(row['id']) ?? images[i]!.id,
-    ...labelsOf(row, `row ${i + 1} of ${where}`),
+    ...labelsOf(row, `row ${i + 1} of ${file}`),
     groups: groups[i]!,
   }))
   return { samples: items, columns: kept }
@@ -184,7 +191,7 @@ function labelReader(space: LabelSpace, { columns, rows }: RawTable) {
   }
 }
 
-/** Class indices of every label; the error of the first that has none names the others too. */
+/** Resolves every label once. The error of the first unknown label lists the other unknown ones. */
 function resolveLabels(
   space: LabelSpace,
   written: readonly string[],

@@ -3,7 +3,6 @@ import { stat } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { benchmarkNames, findBenchmark, readBenchmark } from './benchmarks/benchmarks.ts'
-import { countryCode } from './labels/countries.ts'
 import { fileReadError } from './files.ts'
 import { unifyCountrySpellings } from './labels/groupColumns.ts'
 import { buildDataset, type DatasetAdjustments, type RawDataset } from './build.ts'
@@ -21,15 +20,15 @@ import { isWebDataset, readWebDataset } from './webdataset.ts'
 
 /** Names a data set and says how to open it: label map, regions and other adjustments. */
 export interface DatasetSpec extends ReadManifestOptions, DatasetAdjustments {
-  /** A benchmark's name, with a variant where it has some (`imagenet-c/fog/3`), or the path of a manifest, folder or archive. */
+  /** A benchmark's name, with a variant if wanted (`imagenet-c/fog/3`), or the path of a manifest, folder or archive. */
   name: string
-  /** Derives `region` from `country`: a shipped scheme (`continents-1`) or a file. Default: what the data set says. */
-  regions?: string
+  /** The scheme that derives `region` from `country`: a shipped one (`continents-1`) or a file. */
+  regions?: string | undefined
 }
 
 /**
- * Opens a benchmark by name, or a manifest, folder or archive by path. Nothing is decoded; each image's file is looked up
- * once, and one that is missing stays an item.
+ * Opens a benchmark by name, or a manifest, folder or archive by path. No image is decoded. A sample whose file is missing
+ * stays in the data set with `bytes: null`.
  *
  * @example
  * const dataset = await openDataset({ name: 'geode', data: './data' })
@@ -39,14 +38,17 @@ export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
   if (found) refuseUnusedOptions(spec)
   const scheme = spec.regions === undefined ? undefined : await readRegionScheme(spec.regions)
   const read = found
-    ? await readBenchmark(found.benchmark, found.variant, spec.data ?? 'data', spec.labels)
+    ? await readBenchmark(found.benchmark, spec.data ?? 'data', {
+        variant: found.variant,
+        labels: spec.labels,
+      })
     : await readDatasetAt(spec)
-  const { samples, notes } = unifyCountrySpellings(read.samples, countryCode)
+  const { samples, notes } = unifyCountrySpellings(read.samples)
   const draft = { ...read, samples, notes: [...(read.notes ?? []), ...notes] }
   return buildDataset(scheme ? applyRegions(draft, scheme) : draft, spec)
 }
 
-/** The same data set wherever the process works: every path made absolute. */
+/** Makes every path of a specification absolute, for another process. */
 export function absoluteSpec(spec: DatasetSpec): DatasetSpec {
   const { name, data, classes, labels, regions } = spec
   const known = findBenchmark(name) !== undefined
@@ -54,14 +56,14 @@ export function absoluteSpec(spec: DatasetSpec): DatasetSpec {
   return {
     ...spec,
     name: known ? name : absolutePath(name),
-    ...((known || data !== undefined) && { data: absolutePath(data ?? 'data') }),
-    ...(classes !== undefined && { classes: resolve(classes) }),
-    ...(isFile && { labels: resolve(labels) }),
-    ...(regions !== undefined && existsSync(regions) && { regions: resolve(regions) }),
+    data: known || data !== undefined ? absolutePath(data ?? 'data') : undefined,
+    classes: classes === undefined ? undefined : resolve(classes),
+    labels: isFile ? resolve(labels) : labels,
+    regions: regions !== undefined && existsSync(regions) ? resolve(regions) : regions,
   }
 }
 
-/** A manifest of a store is copied; its images stay there, below its own address unless `data` says where. */
+/** Copies a manifest that lies in a store; its images stay below its address or below `data`. */
 async function readDatasetAt(spec: DatasetSpec): Promise<RawDataset> {
   if (!isObjectStoreUrl(spec.name)) return nameAfterFile(await readPath(spec), spec.name)
   const file = await localFile(spec.name)
@@ -71,11 +73,11 @@ async function readDatasetAt(spec: DatasetSpec): Promise<RawDataset> {
   )
 }
 
-/** A data set given by its path is called by its file's name. */
+/** Names a data set that was given by its path after the file. */
 const nameAfterFile = (draft: RawDataset, path: string): RawDataset =>
   draft.name === path ? { ...draft, name: basename(path, extname(path)) } : draft
 
-/** A benchmark's layout is known, so these would silently do nothing. */
+/** Refuses options that have no effect on a benchmark. */
 function refuseUnusedOptions({ name, map, classes }: DatasetSpec): void {
   const unused = map ? 'column map' : classes === undefined ? undefined : 'classes file'
   if (unused)
@@ -106,7 +108,7 @@ async function readPath(spec: DatasetSpec): Promise<RawDataset> {
     : readManifest(path, table, spec)
 }
 
-/** Folders and archives: WebDataset shards, a folder of Parquet files, or class folders. */
+/** Reads a folder or archive of WebDataset shards, Parquet files or class folders. */
 async function readTree(path: string, spec: DatasetSpec): Promise<RawDataset> {
   const tree = await openTree(path)
   if (isWebDataset((await tree.topEntries()).map(({ name }) => name)))
@@ -115,7 +117,7 @@ async function readTree(path: string, spec: DatasetSpec): Promise<RawDataset> {
   return parquet.length > 0 ? readParquetImages(parquet, spec) : readFolder(tree, spec)
 }
 
-/** A word that is no path is taken for a benchmark's name. */
+/** Returns the error for a path that does not exist; a word without a slash or ending is taken for a benchmark's name. */
 function datasetPathError(path: string, error: unknown): Error {
   const { code } = error as NodeJS.ErrnoException
   const isPath = path.includes('/') || path.includes('\\') || extname(path) !== ''

@@ -17,14 +17,14 @@ import {
 import { tableReadError } from './tables.ts'
 import type { FileTree } from './tree.ts'
 
-/** `image.bytes` and `image.path`, where a Parquet file keeps its images as the hub does, or one column of bytes. */
+/** The column that holds image bytes: a struct with `bytes` and `path` as the hub writes it, or plain bytes. */
 interface ImageColumn {
   name: string
   bytes: string
   path: string | null
 }
 
-/** The column with image bytes, undefined when the file has none (and is a manifest of paths). */
+/** Finds the column with image bytes; undefined for a manifest of paths. */
 export async function findImageColumn(file: string): Promise<ImageColumn | undefined> {
   const columns = await query<{ column_name: string; column_type: string }>(
     `SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${parquetRows()})`,
@@ -44,9 +44,9 @@ export async function findImageColumn(file: string): Promise<ImageColumn | undef
 }
 
 /**
- * Parquet files with image bytes in the hub's format: a column `image` of `{bytes, path}` (or plain bytes), `label` as a
- * class index whose names the file's own metadata may hold. An image's id is its path where all paths are given once,
- * else `<file>#<row>`; several files are read in the order of their names.
+ * Reads Parquet files with image bytes in the hub's format: a column `image` of `{bytes, path}` or plain bytes, and `label`
+ * as a class index whose names the file's metadata may hold. Ids are the images' paths where these are unique, else
+ * `<file>#<row>`.
  */
 export async function readParquetImages(
   files: readonly string[],
@@ -71,10 +71,11 @@ export async function readParquetImages(
     ...image,
     id: path !== null && paths.size === images.length ? path : image.id,
   }))
-  return { name: first, ...rowSamples(table, located, rules.space, first), ...rules }
+  const found = rowSamples({ ...table, file: first, images: located, space: rules.space })
+  return { name: first, ...found, ...rules }
 }
 
-/** The image column is found by its type, whatever it is called. */
+/** Leaves `image` out of a column map, because the image column is found by its type. */
 const withoutImageColumn = (map: ReadManifestOptions['map'] = {}): Record<string, string> =>
   Object.fromEntries(Object.entries(map).filter(([name]) => name !== 'image'))
 
@@ -96,7 +97,7 @@ async function readParquetFile(file: string) {
   return { images, table: { columns: columns.filter(name => !name.startsWith('image ')), rows } }
 }
 
-/** The class names that the hub's libraries write into the file's metadata; ImageNet's where there are none. */
+/** Returns the space of the class names in the file's metadata, ImageNet's without such names. */
 async function readLabelSpace(file: string): Promise<LabelSpace> {
   const [row] = await query<{ value: string }>(
     `SELECT decode(value) AS value FROM parquet_kv_metadata($1) WHERE decode(key) = 'huggingface'`,
@@ -113,7 +114,7 @@ function classNamesInMetadata(metadata: string): string[] | undefined {
   return Array.isArray(names) && names.every(name => typeof name === 'string') ? names : undefined
 }
 
-/** ImageNet's own space when the names are its 1,000 (by their first name, in order), else a space of their own. */
+/** Returns ImageNet's space for its 1,000 names in order, else a space of the names given. */
 export function labelSpaceOf(names: readonly string[]): LabelSpace {
   const same =
     names.length === imagenetClasses.length && names.every((name, i) => isImageNetName(name, i))
@@ -126,7 +127,7 @@ function isImageNetName(name: string, index: number): boolean {
   return known.some(candidate => normalizeLabel(candidate) === normalizeLabel(name.split(',')[0]!))
 }
 
-/** Parquet files of a folder or its `data/`: those of a split, test before validation, or all where names tell none. */
+/** Lists the Parquet files of a folder or of its `data/`: those of the test split, else of validation, else all. */
 export async function findParquetFiles(tree: FileTree): Promise<string[]> {
   const top = await tree.topEntries()
   const below = top.some(({ name, isFolder }) => isFolder && name === 'data')

@@ -1,16 +1,15 @@
 import { open, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { inputError } from '../lib/errors.ts'
-import type { ImageSource } from '../lib/archive/member.ts'
+import type { ArchiveMember, ImageSource, ReadAt } from '../lib/archive/member.ts'
 import { fileBytes, folderEntries, fileReadError } from './files.ts'
 import { mapLimited } from '../lib/concurrency.ts'
 import { readImage } from './images.ts'
 import { archiveError } from '../lib/archive/memberPath.ts'
 import { readTarMembers } from '../lib/archive/tar.ts'
 import { readZipMembers } from '../lib/archive/zip.ts'
-import { type ArchiveMember, type ReadAt } from '../lib/archive/member.ts'
 
-/** An entry's image, or where its file would be if it were there. */
+/** Returns an entry's image; for a missing entry, the file at which it was expected, with `bytes: null`. */
 export const imageOf = (
   entry: ArchiveMember | undefined,
   file: string,
@@ -19,7 +18,7 @@ export const imageOf = (
   bytes: entry?.bytes ?? null,
 })
 
-/** A folder, zip or tar read through one interface, so that a benchmark's layout is written down once. */
+/** A folder, zip or tar. */
 export interface FileTree {
   /** The folder or archive, for messages. */
   location: string
@@ -28,11 +27,11 @@ export interface FileTree {
   /** Every file below a folder of the tree (`''`: all), sorted by path. */
   list: (under: string) => Promise<ArchiveMember[]>
   find: (path: string) => Promise<ArchiveMember | undefined>
-  /** The part below one of its folders, with paths relative to it; empty or an error when read, if there is none. */
+  /** The tree below one of its folders; reading a folder that is missing gives nothing or an error. */
   subtree: (folder: string) => FileTree
 }
 
-/** Deeper than any layout; ends the walk through folders that link to themselves. */
+/** The depth at which a walk ends, for folders that link to themselves. */
 const maxDepth = 8
 
 export const archiveKinds: readonly string[] = ['.zip', '.tar']
@@ -47,7 +46,7 @@ export async function openTree(path: string): Promise<FileTree> {
   const members = kind === '.zip' ? readZipMembers : kind === '.tar' ? readTarMembers : undefined
   if (members) return archiveTree(path, await withFile(path, found.size, members))
   const compressed = ['.gz', '.tgz', '.bz2', '.xz'].includes(kind)
-    ? '; unpack the compression first, it allows no random access'
+    ? '; uncompress it first, because a compressed archive cannot be read in parts'
     : ''
   throw inputError('unknown-format', `not a folder, .zip or .tar: ${path}${compressed}`)
 }
@@ -131,8 +130,8 @@ const comparePaths = (a: ArchiveMember, b: ArchiveMember): number =>
   a.path < b.path ? -1 : a.path > b.path ? 1 : 0
 
 /**
- * The tree at the folder that has one of `marks` (a file or folder) directly below it: the root, or the single folders
- * that archives often wrap their content in. Undefined when none has.
+ * Finds the folder that has an entry which `marks` accepts: the root, or a folder that is the only one of its parent, as
+ * archives often wrap their content. Undefined when there is none.
  */
 export async function findRoot(
   tree: FileTree,
@@ -144,5 +143,6 @@ export async function findRoot(
   return only && others.length === 0 ? findRoot(tree.subtree(only.name), marks) : undefined
 }
 
+/** Reads the unpacked bytes of an entry. */
 export const readEntry = async (entry: ArchiveMember): Promise<Buffer> =>
   Buffer.from(await readImage(entry.source))

@@ -2,7 +2,7 @@
 //   classnames.txt, zeroshot_classification_templates.txt, test/nshards.txt, test/0.tar, test/1.tar, …
 // A sample is the members of one name: `s0000001.webp`, `s0000001.cls` (class index), and `.json` or `.npy` metadata.
 import { basename } from 'node:path'
-import { GeogapError } from '../lib/errors.ts'
+import { dataError } from '../lib/errors.ts'
 import { mapLimited } from '../lib/concurrency.ts'
 import { isImageName, unknownClassProblem } from './benchmarks/classFolders.ts'
 import { identityMap, type RawDataset } from './build.ts'
@@ -29,7 +29,7 @@ export const isWebDataset = (names: readonly string[]): boolean =>
  */
 export async function readWebDataset(
   tree: FileTree,
-  options: { labels?: LabelsOption } = {},
+  options: { labels?: LabelsOption | undefined } = {},
 ): Promise<RawDataset> {
   const names = await readClassNames(tree)
   const rules = await shardLabelling(tree.location, names, options.labels)
@@ -65,18 +65,16 @@ async function openShards(tree: FileTree): Promise<FileTree[]> {
   const files = (await tree.subtree(part).list('')).filter(({ path }) => /^[^/]+\.tar$/.test(path))
   const count = stated ? Number((await readEntry(stated)).toString('utf8')) : files.length
   if (files.length !== count) {
-    throw new GeogapError(
-      'data',
+    throw dataError(
       'missing-shards',
       `${tree.location} states ${count} shards and has ${files.length}`,
     )
   }
   const paths = files.sort(compareShardNumbers).map(({ path, source }) => {
     if (source.kind === 'file') return source.file
-    throw new GeogapError(
-      'data',
+    throw dataError(
       'packed-shards',
-      `shards inside of an archive: ${path} in ${tree.location}; unpack it`,
+      `shards inside an archive: ${path} in ${tree.location}; unpack ${tree.location}`,
     )
   })
   return mapLimited(paths, 4, openTree)
@@ -141,7 +139,8 @@ async function readShard(
   for (const entry of await shard.list('')) {
     const dot = entry.path.indexOf('.', entry.path.lastIndexOf('/') + 1)
     if (dot === -1) continue
-    const [key, ending] = [entry.path.slice(0, dot), entry.path.slice(dot + 1)]
+    const key = entry.path.slice(0, dot)
+    const ending = entry.path.slice(dot + 1)
     const members = samples.get(key) ?? new Map<string, ArchiveMember>()
     samples.set(key, members.set(ending.toLowerCase(), entry))
   }

@@ -2,7 +2,7 @@ import { inputError } from '../lib/errors.ts'
 import { type StudyValues } from '../results/studies.ts'
 import { type Embeddings } from './embeddings.ts'
 import { type Neighbours, nearestReferences, type SearchOptions } from './neighbours.ts'
-import { isWestern } from '../datasets/labels/western.ts'
+import { isWestern } from '../datasets/labels/regions.ts'
 
 /** The paper's range of k: odd, so that West or not is never a tie. */
 export const paperKs: readonly number[] = Array.from({ length: 56 }, (_, i) => 3 + 2 * i)

@@ -2,7 +2,7 @@
  * Training sets of one size with more and more western images (appendix H). All of them come from one random order of the
  * western and one of the other images, so a set with a larger share keeps the western images of a smaller one.
  */
-import { isWestern } from '../datasets/labels/western.ts'
+import { isWestern } from '../datasets/labels/regions.ts'
 import { inputError } from '../lib/errors.ts'
 import { randomPermutation, randomFor } from '../lib/random.ts'
 

@@ -21,6 +21,10 @@ export class GeogapError extends Error {
 export const inputError = (code: string, message: string): GeogapError =>
   new GeogapError('input', code, message)
 
+/** A file or archive whose content is missing, damaged or not what it says it is. */
+export const dataError = (code: string, message: string, cause?: unknown): GeogapError =>
+  new GeogapError('data', code, message, cause === undefined ? undefined : { cause })
+
 /** What an error of any kind says. */
 export const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)

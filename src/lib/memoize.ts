@@ -6,3 +6,27 @@ export function memoize<Key, T>(make: (key: Key) => T): (key: Key) => T {
     return results.get(key) as T
   }
 }
+
+/** Promises by key, of which the most recently used are kept. A rejected promise is not kept. */
+export interface PromiseCache<T> {
+  /** Returns the promise of `key`, which `make` creates where it is not kept. */
+  load: (key: string, make: () => Promise<T>) => Promise<T>
+  delete: (key: string) => void
+}
+
+/** Creates a cache that keeps at most `limit` promises and drops the least recently used one first. */
+export function createPromiseCache<T>(limit = Infinity): PromiseCache<T> {
+  const kept = new Map<string, Promise<T>>()
+  return {
+    load: (key, make) => {
+      const value = kept.get(key) ?? make()
+      kept.delete(key)
+      kept.set(key, value)
+      const [oldest] = kept.keys()
+      if (kept.size > limit && oldest !== undefined) kept.delete(oldest)
+      value.catch(() => kept.delete(key))
+      return value
+    },
+    delete: key => void kept.delete(key),
+  }
+}

@@ -163,7 +163,7 @@ describe('WebDataset shards', () => {
       makeZip(Object.entries(members).map(([name, content]) => ({ name, content }))),
     )
     await expect(openDataset({ name: path })).rejects.toThrow(
-      /shards inside of an archive: 0\.tar in .*packed\.zip/,
+      /shards inside an archive: 0\.tar in .*packed\.zip/,
     )
   })
 

@@ -73,7 +73,7 @@ describe('a manifest', () => {
       'its column income is taken as text, for 1 of 3 values are not plain numbers: 85,5',
       'its column size is taken as text, for 1 of 4 values are not plain numbers: 2.400',
       'countries under one name: Nigeria (NGA)',
-      'images without a region, for continents-1 does not know their country: Mars 1',
+      'images without a region, because continents-1 does not contain their country: Mars 1',
     ])
   })
 

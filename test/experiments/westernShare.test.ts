@@ -5,7 +5,7 @@ import {
   drawWesternSample,
   westernShares,
 } from '../../src/experiments/westernShare.ts'
-import { isWestern } from '../../src/datasets/labels/western.ts'
+import { isWestern } from '../../src/datasets/labels/regions.ts'
 
 const regionsOf = (counts: Record<string, number>) =>
   Object.entries(counts).flatMap(([region, count]) => Array<string>(count).fill(region))

@@ -2,34 +2,34 @@ import type { RawDataset } from '../build.ts'
 import type { LabelsOption } from '../labels/labelMap.ts'
 import type { FileTree } from '../tree.ts'
 
-/** A file that can be fetched without accepting terms by hand. */
+/** A file that can be downloaded without accepting terms on a page. */
 export interface BenchmarkDownload {
   url: string
   bytes?: number
   sha256?: string
-  /** Where the publisher gives no SHA-256: it tells a damaged download, not a forged one. */
+  /** MD5 that the publisher states in place of a SHA-256; it detects damage, not forgery. */
   md5?: string
-  /** Name below the data folder. */
+  /** Path below the data folder. */
   file: string
-  /** What to do with it once it is whole; archives that allow random access are used as they are. */
+  /** What to do with the file after the download. */
   then?: 'gunzip'
 }
 
-/** What the authors state about a variant; null where they state nothing. */
+/** The counts that the authors state for a variant; null for those that they do not state. */
 export interface ExpectedCounts {
   images: number | null
   classes: number
-  /** Images of every class, where all have equally many. */
+  /** Images of each class of a benchmark whose classes are of equal size. */
   perClass?: number
   regions?: number
 }
 
 export interface ReadBenchmarkOptions {
   variant: string
-  labels?: LabelsOption
+  labels: LabelsOption | undefined
 }
 
-/** A row of facts about a benchmark, and one function from its files to items. */
+/** Facts about a benchmark, and the function that reads its files. */
 export interface Benchmark {
   name: string
   title: string
@@ -37,14 +37,14 @@ export interface Benchmark {
   terms: string
   source: string
   expectedCounts: (variant: string) => ExpectedCounts
-  /** Named readings or parts of it, the default first; asked for as `name/variant`. */
+  /** Parts or protocols that are asked for as `name/variant`; the first is the default. */
   variants: readonly string[]
-  /** How to get the files, and where to put them. */
+  /** Where the files come from, and where below the data folder they belong. */
   howToGet: string
   downloads: readonly BenchmarkDownload[]
-  /** Folders and archives below the data folder that may hold it, tried in order. */
+  /** Folders and archives below the data folder that hold the benchmark by their name, in the order of search. */
   candidatePaths: (variant: string) => readonly string[]
-  /** Whether a name directly below a folder marks it as this benchmark's root. */
+  /** Tells whether a folder that has an entry of this name is the benchmark's root. */
   isRootEntry: (name: string) => boolean
   read: (tree: FileTree, options: ReadBenchmarkOptions) => Promise<RawDataset>
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
-import type { Benchmark } from './benchmark.ts'
+import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
 import type { RawDataset } from '../build.ts'
 import { dollarstreet } from './dollarstreet.ts'
 import { fileBytes, isFolder } from '../files.ts'
@@ -11,7 +11,6 @@ import { imagenetC } from './imagenetC.ts'
 import { imagenetR } from './imagenetR.ts'
 import { imagenetSketch } from './imagenetSketch.ts'
 import { imagenetV2 } from './imagenetV2.ts'
-import type { LabelsOption } from '../labels/labelMap.ts'
 import { objectnet } from './objectnet.ts'
 import { openTree, findRoot } from '../tree.ts'
 
@@ -28,7 +27,7 @@ export const benchmarks: readonly Benchmark[] = [
   geode,
 ]
 
-/** Without variants. */
+/** Names of the benchmarks, without their variants. */
 export const benchmarkNames: readonly string[] = benchmarks.map(({ name }) => name)
 
 const benchmarkAliases: Record<string, string> = {
@@ -38,7 +37,7 @@ const benchmarkAliases: Record<string, string> = {
   'dollar-street': 'dollarstreet',
 }
 
-/** Suites of the paper; ImageNet-C is in none of them for its size. */
+/** The paper's suites; none of them has ImageNet-C, for its size. */
 const standardSuite = [
   'imagenet-1k',
   'imagenet-v2',
@@ -49,16 +48,14 @@ const standardSuite = [
 ]
 const geographicSuite = ['dollarstreet', 'geode']
 export const suites: Readonly<Record<string, readonly string[]>> = {
-  ...{
-    standard: standardSuite,
-    geographic: geographicSuite,
-    paper: [...standardSuite, ...geographicSuite],
-  },
+  standard: standardSuite,
+  geographic: geographicSuite,
+  paper: [...standardSuite, ...geographicSuite],
 }
 
 /**
- * A benchmark and its variant from `imagenet-c/fog/3`; undefined when the first part names none. A variant that it does
- * not have is an error.
+ * Splits a name such as `imagenet-c/fog/3` into a benchmark and its variant; undefined when the first part is no
+ * benchmark's name. Errors: unknown-variant-of-….
  */
 export function findBenchmark(name: string): { benchmark: Benchmark; variant: string } | undefined {
   const [first = '', ...rest] = name.toLowerCase().split('/')
@@ -70,7 +67,7 @@ export function findBenchmark(name: string): { benchmark: Benchmark; variant: st
   return { benchmark, variant }
 }
 
-/** The same; an unknown name is an error too. */
+/** Returns a benchmark and its variant. Errors: unknown-dataset, unknown-variant-of-…. */
 export function requireBenchmark(name: string): { benchmark: Benchmark; variant: string } {
   const found = findBenchmark(name)
   if (found) return found
@@ -83,12 +80,10 @@ export function requireBenchmark(name: string): { benchmark: Benchmark; variant:
  */
 export async function readBenchmark(
   benchmark: Benchmark,
-  variant: string,
   data: string,
-  labels?: LabelsOption,
+  options: ReadBenchmarkOptions,
 ): Promise<RawDataset> {
-  const options = { variant, ...(labels !== undefined && { labels }) }
-  const places = benchmark.candidatePaths(variant)
+  const places = benchmark.candidatePaths(options.variant)
   for (const place of [...places.map(name => join(data, name)), data]) {
     if (!(await isFolder(place)) && (await fileBytes(place)) === null) continue
     const root = await findRoot(await openTree(place), benchmark.isRootEntry)

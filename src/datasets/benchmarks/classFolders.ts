@@ -4,23 +4,22 @@ import type { ArchiveMember } from '../../lib/archive/member.ts'
 
 const imageEnding = /^\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|ppm)$/i
 
-/** Whether a file name ends as an image does, in any case; one of a kind that cannot be decoded is an error row, not absent. */
+/** Tells whether a file name ends as an image's does, in any case, also for formats that cannot be decoded. */
 export const isImageName = (name: string): boolean => imageEnding.test(extname(name))
 
-/** The folder that a file lies in, without what is above it. */
+/** Returns the name of the folder that a file lies in. */
 export const parentName = (path: string): string => path.split('/').at(-2) ?? ''
 
-/** An entry as an item; its id is its path, so the same in a folder and in any archive of it. */
+/** Makes a sample of an entry; its id is its path, which a folder and an archive of it share. */
 export const toSample = (
   { path, bytes, source }: ArchiveMember,
   labels: readonly number[],
   label: string,
-  groups: Sample['groups'] = {},
-): Sample => ({ id: path, image: source, labels, label, groups, bytes })
+): Sample => ({ id: path, image: source, labels, label, groups: {}, bytes })
 
 /**
- * Items of `<class>/<file>`: `accepted` gives the class indices of a folder's name, undefined for one it does not know,
- * whose files become problems. Files that are not images are left alone.
+ * Makes samples of `<class>/<file>`. `accepted` returns the class indices of a folder's name; images of a folder for which
+ * it returns undefined become problems. Files that are no images are left out.
  */
 export function classFolderSamples(
   entries: readonly ArchiveMember[],

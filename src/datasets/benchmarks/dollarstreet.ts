@@ -74,13 +74,10 @@ async function readDollarStreet(
   options: ReadBenchmarkOptions,
 ): Promise<RawDataset> {
   const [split, part = 'test'] = options.variant.split('/') as [string, SplitPart?]
-  const [train, test] = [await readRows(tree, 'train'), await readRows(tree, 'test')]
+  const train = await readRows(tree, 'train')
+  const test = await readRows(tree, 'test')
   const rules = await labelling('dollarstreet-paper', options.labels)
-  const rows = {
-    household: splitRowsByHousehold,
-    'household-balanced': splitBalanced,
-    published: splitAsPublished,
-  }[split]!(train, test)[part]
+  const rows = splitRows(split, { train, test })[part]
   const images = await locateRowImages(tree, rows)
   const stated = rules.space.kind === 'imagenet-1k' && options.labels === undefined
   const items: Sample[] = []
@@ -105,10 +102,6 @@ async function readDollarStreet(
       items.push({ id, ...images[i]!, labels, label, groups: groupsOf(row) })
     }
   }
-  const shared = countSharedHouseholds(
-    splitAsPublished(train, test).train,
-    splitAsPublished(train, test).test,
-  )
   return {
     name: `dollarstreet/${options.variant}`,
     samples: items,
@@ -116,35 +109,27 @@ async function readDollarStreet(
     space: rules.space,
     labelMap: asMapped ? rules.labelMap : statedLabelMap(items),
     columns: Object.keys(groupsOf({ household: '', region: '', cells: {} })),
-    ...(split === 'published' && {
-      notes: [`the published split shares ${shared} households between training and test`],
-    }),
+    notes:
+      split === 'published'
+        ? [
+            `the published split shares ${countSharedHouseholds(train, test)} households between training and test`,
+          ]
+        : [],
   }
 }
 
-const splitRowsByHousehold = (
-  train: DollarStreetRow[],
-  test: DollarStreetRow[],
-): Record<SplitPart, DollarStreetRow[]> =>
-  splitByHousehold([...train, ...test], testShare, splitSeed)
+type SplitRows = Record<SplitPart, DollarStreetRow[]>
 
-const splitAsPublished = (
-  train: DollarStreetRow[],
-  test: DollarStreetRow[],
-): Record<SplitPart, DollarStreetRow[]> => ({
-  train,
-  test,
-})
-
-function splitBalanced(
-  train: DollarStreetRow[],
-  test: DollarStreetRow[],
-): Record<SplitPart, DollarStreetRow[]> {
-  const split = splitRowsByHousehold(train, test)
-  return {
-    train: balanceRegions(split.train, splitSeed),
-    test: balanceRegions(split.test, splitSeed),
-  }
+function splitRows(split: string, published: SplitRows): SplitRows {
+  if (split === 'published') return published
+  const { train, test } = splitByHousehold(
+    [...published.train, ...published.test],
+    testShare,
+    splitSeed,
+  )
+  return split === 'household'
+    ? { train, test }
+    : { train: balanceRegions(train, splitSeed), test: balanceRegions(test, splitSeed) }
 }
 
 const requiredColumns = [

@@ -8,18 +8,19 @@ import { unknownClassProblem } from './classFolders.ts'
 import type { Sample, LabelMap, Problem } from '../dataset.ts'
 import type { ImageSource } from '../../lib/archive/member.ts'
 import { fileSizes, isFolder } from '../files.ts'
-import { labelling, hasSameIndices, type Labelling, type LabelsOption } from '../labels/labelMap.ts'
+import { labelling, hasSameIndices, type Labelling } from '../labels/labelMap.ts'
 import { normalizeLabel, parseLabels } from '../labels/labels.ts'
 import { groupColumns } from '../labels/groupColumns.ts'
+import type { ReadManifestOptions } from '../manifest.ts'
 import { readTableEntry, rawCellText, type RawTable } from '../tables.ts'
 import { imageOf, type FileTree } from '../tree.ts'
 
-/** The official index, and the test part that the paper's repository holds. */
+/** File names of the official index and of the paper's test part. */
 const indexNames = ['index.csv', 'metadata_test_1k_final.csv', 'metadata_test_1k.csv']
 
 /**
- * GeoDE (Ramaswamy et al. 2023): `images/` and an index of `file_path, object, region, ip_country, …`. An image's id is its
- * `file_path`. Six of the 40 objects have no ImageNet class; their items accept none and stay in the list.
+ * GeoDE (Ramaswamy et al. 2023): `images/` and an index of `file_path, object, region, ip_country, …`. Ids are the
+ * `file_path`s. Six of the 40 objects have no ImageNet class; their samples accept none.
  */
 export const geode: Benchmark = {
   name: 'geode',
@@ -42,7 +43,7 @@ export const geode: Benchmark = {
 
 const geodeColumns = ['file_path', 'object', 'region', 'ip_country']
 
-/** Whether a table's columns mark it as GeoDE's metadata. */
+/** Tells whether a table has the columns of GeoDE's metadata. */
 export const isGeodeTable = (columns: readonly string[]): boolean =>
   geodeColumns.every(column => columns.includes(column))
 
@@ -53,7 +54,7 @@ async function readGeode(tree: FileTree, options: ReadBenchmarkOptions): Promise
   return options.variant === 'overlap' ? selectOverlap(all) : all
 }
 
-/** The 20 objects whose ImageNet classes Dollar Street's map also has (appendix E), for models trained on Dollar Street. */
+/** The 20 objects whose ImageNet classes Dollar Street's map has too (appendix E). */
 export const overlapObjects: readonly string[] = (
   JSON.parse(
     readFileSync(new URL('../labels/geode-overlap-paper.json', import.meta.url), 'utf8'),
@@ -89,11 +90,11 @@ async function readWholeGeode(tree: FileTree, options: ReadBenchmarkOptions): Pr
   )
 }
 
-/** A GeoDE index by itself; image paths start at `data`, or at `images/` beside the index. */
+/** Reads a GeoDE index given by its path; image paths start at `data`, or at `images/` beside the index. */
 export async function readGeodeIndex(
   index: string,
   table: RawTable,
-  options: { data?: string; labels?: LabelsOption } = {},
+  options: Pick<ReadManifestOptions, 'data' | 'labels'> = {},
 ): Promise<RawDataset> {
   const base = options.data ?? dirname(index)
   const images = (await isFolder(`${base}/images`)) ? `${base}/images` : base
@@ -116,20 +117,21 @@ const nonGroupColumns = [
   'column0',
 ]
 
-/** A column `1k_index` states the accepted ImageNet classes itself, else the paper's map gives them. */
+/** Makes samples of an index. A column `1k_index` states the accepted ImageNet classes, else the paper's map does. */
 async function geodeDataset(
   table: RawTable,
   found: GeodeImages,
-  options: { labels?: LabelsOption },
+  { labels: wanted }: Pick<ReadManifestOptions, 'labels'>,
 ): Promise<RawDataset> {
-  const rules = await labelling('geode-paper', options.labels)
-  const stated = options.labels === undefined && table.columns.includes('1k_index')
+  const rules = await labelling('geode-paper', wanted)
+  const stated = wanted === undefined && table.columns.includes('1k_index')
   const kept = table.columns.filter(column => !nonGroupColumns.includes(column))
   const groups = groupColumns(table.rows, kept)
   const items: Sample[] = []
   const problems: Problem[] = []
   table.rows.forEach((row, i) => {
-    const [id, label] = [rawCellText(row['file_path']), rawCellText(row['object']) ?? '']
+    const id = rawCellText(row['file_path'])
+    const label = rawCellText(row['object']) ?? ''
     const labels = stated
       ? parseLabels(row['1k_index']).flatMap(rules.space.resolve)
       : rules.accepted(label)
@@ -153,7 +155,7 @@ async function geodeDataset(
   }
 }
 
-/** The shipped map's identity where the index states the same sets, else one of its own. */
+/** Returns the shipped map where the index states equal classes, else a map with a hash of the stated ones. */
 function indexLabelMap(items: readonly Sample[], { labelMap: map, accepted }: Labelling): LabelMap {
   const stated = new Map(items.map(item => [item.label, item.labels]))
   const same = items.every(item => hasSameIndices(item.labels, accepted(item.label) ?? []))

@@ -2,13 +2,13 @@ import { join } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
 import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
 import type { RawDataset } from '../build.ts'
-import { isImageName, toSample, unknownClassProblem } from './classFolders.ts'
+import { isImageName, unknownClassProblem } from './classFolders.ts'
 import type { Sample, Problem } from '../dataset.ts'
 import { imagenetClasses, indexOfWnid } from '../labels/imagenet.ts'
 import { imagenetSpace } from '../labels/labels.ts'
 import { imageOf, openTree, readEntry, type FileTree } from '../tree.ts'
 import { type ArchiveMember } from '../../lib/archive/member.ts'
-import { isWnid, readWnidFolders, refuseLabelMap } from './wnidFolders.ts'
+import { isWnid, wnidFolderReader, refuseLabelMap } from './wnidFolders.ts'
 
 const valFolders = ['val', 'validation', 'ILSVRC/Data/CLS-LOC/val', 'Data/CLS-LOC/val']
 const valTar = 'ILSVRC2012_img_val.tar'
@@ -44,7 +44,7 @@ async function readImageNet(tree: FileTree, options: ReadBenchmarkOptions): Prom
   refuseLabelMap('imagenet-1k', options)
   const images = await validationTree(tree)
   if ((await images.topEntries()).some(({ name, isFolder }) => isFolder && isWnid(name))) {
-    return readWnidFolders('imagenet-1k', images, options)
+    return wnidFolderReader('imagenet-1k')(images, options)
   }
   const truth = await readGroundTruth(tree)
   return {
@@ -93,18 +93,16 @@ function flatFolderSamples(
     const index = indexOfWnid(wnid)
     if (index === undefined) problems.push(unknownClassProblem(entry?.path ?? name, wnid))
     else
-      items.push(entry ? toSample(entry, [index], wnid) : missingSample(where, name, index, wnid))
+      items.push({
+        id: entry?.path ?? name,
+        ...imageOf(entry, join(where, name)),
+        labels: [index],
+        label: wnid,
+        groups: {},
+      })
   }
   return { samples: items, problems }
 }
-
-const missingSample = (where: string, name: string, index: number, wnid: string): Sample => ({
-  id: name,
-  ...imageOf(undefined, join(where, name)),
-  labels: [index],
-  label: wnid,
-  groups: {},
-})
 
 const truthFolders = [
   '',

@@ -1,7 +1,5 @@
 import type { Benchmark } from './benchmark.ts'
-import { isWnid, readWnidFolders, readWnidClasses } from './wnidFolders.ts'
-
-const classes = readWnidClasses('imagenet-a')
+import { isWnid, readWnidClasses, wnidFolderReader } from './wnidFolders.ts'
 
 /** Natural adversarial examples, 200 classes (Hendrycks et al. 2021). */
 export const imagenetA: Benchmark = {
@@ -19,5 +17,5 @@ export const imagenetA: Benchmark = {
   ],
   candidatePaths: () => ['imagenet-a', 'ImageNet-A', 'imagenet-a.tar', 'imagenet-a.zip'],
   isRootEntry: isWnid,
-  read: (tree, options) => readWnidFolders('imagenet-a', tree, options, classes),
+  read: wnidFolderReader('imagenet-a', readWnidClasses('imagenet-a')),
 }

@@ -2,7 +2,7 @@ import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
 import type { RawDataset } from '../build.ts'
 import { classFolderSamples } from './classFolders.ts'
 import type { Sample, Problem } from '../dataset.ts'
-import { memoizeLru } from '../images.ts'
+import { createPromiseCache } from '../../lib/memoize.ts'
 import { imagenetSpace } from '../labels/labels.ts'
 import { openTree, type FileTree } from '../tree.ts'
 import { labelsByWnid, refuseLabelMap } from './wnidFolders.ts'
@@ -99,14 +99,13 @@ async function findCorruptionTree(
   )!
   const archive = await tree.find(`${family}.tar`)
   if (archive?.source.kind !== 'file') return undefined
-  const inside = await openArchive(archive.source.file)
+  const { file } = archive.source
+  const inside = await openArchives.load(file, () => openTree(file))
   return (await inside.topEntries()).some(({ name }) => name === corruption) ? inside : undefined
 }
 
 /** The corruptions of a family follow each other, so one index is kept while they are read. */
-const openArchives = new Map<string, Promise<FileTree>>()
-const openArchive = (file: string): Promise<FileTree> =>
-  memoizeLru(openArchives, file, 1, () => openTree(file))
+const openArchives = createPromiseCache<FileTree>(1)
 
 const acceptedLabels = labelsByWnid()
 

@@ -1,7 +1,5 @@
 import type { Benchmark } from './benchmark.ts'
-import { isWnid, readWnidFolders, readWnidClasses } from './wnidFolders.ts'
-
-const classes = readWnidClasses('imagenet-r')
+import { isWnid, readWnidClasses, wnidFolderReader } from './wnidFolders.ts'
 
 /** Renditions of 200 classes (Hendrycks et al. 2021). */
 export const imagenetR: Benchmark = {
@@ -19,5 +17,5 @@ export const imagenetR: Benchmark = {
   ],
   candidatePaths: () => ['imagenet-r', 'ImageNet-R', 'imagenet-r.tar', 'imagenet-r.zip'],
   isRootEntry: isWnid,
-  read: (tree, options) => readWnidFolders('imagenet-r', tree, options, classes),
+  read: wnidFolderReader('imagenet-r', readWnidClasses('imagenet-r')),
 }

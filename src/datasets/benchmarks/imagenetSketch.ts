@@ -1,5 +1,5 @@
 import type { Benchmark } from './benchmark.ts'
-import { isWnid, readWnidFolders } from './wnidFolders.ts'
+import { isWnid, wnidFolderReader } from './wnidFolders.ts'
 
 /** Black and white sketches of the 1,000 classes (Wang et al. 2019). */
 export const imagenetSketch: Benchmark = {
@@ -22,5 +22,5 @@ export const imagenetSketch: Benchmark = {
     'imagenet-sketch.tar',
   ],
   isRootEntry: isWnid,
-  read: (tree, options) => readWnidFolders('imagenet-sketch', tree, options),
+  read: wnidFolderReader('imagenet-sketch'),
 }

@@ -67,8 +67,10 @@ async function readObjectNet(tree: FileTree, options: ReadBenchmarkOptions): Pro
     columns: [],
     imageFixes: { border: borderPixels, resize: true },
     notes: [`${others} images of classes that ImageNet does not have are not scored`],
-    ...(options.variant === 'masked' &&
-      rules.space === imagenetSpace && { choices: acceptedClasses(items) }),
+    choices:
+      options.variant === 'masked' && rules.space === imagenetSpace
+        ? acceptedClasses(items)
+        : undefined,
   }
 }
 

@@ -1,4 +1,6 @@
+import { tally } from '../../lib/tally.ts'
 import type { GroupValue, Sample } from '../dataset.ts'
+import { countryCode } from './countries.ts'
 import { rawCellText } from '../tables.ts'
 
 type TableRows = readonly Record<string, unknown>[]
@@ -56,18 +58,13 @@ export const nearlyNumericNotes = (rows: TableRows, columns: readonly string[]):
   })
 
 /** Spellings of one country by their ISO code, the most frequent first. */
-function countrySpellings(
-  items: readonly Sample[],
-  codeOf: (place: string) => string | undefined,
-): string[][] {
-  const images = new Map<string, number>()
-  for (const { groups } of items) {
-    const place = groups['country']
-    if (typeof place === 'string') images.set(place, (images.get(place) ?? 0) + 1)
-  }
+function countrySpellings(samples: readonly Sample[]): string[][] {
+  const images = tally(
+    samples.flatMap(({ groups: { country } }) => (typeof country === 'string' ? country : [])),
+  )
   const byCode = new Map<string, string[]>()
   for (const place of images.size < 2 ? [] : images.keys()) {
-    const code = codeOf(place)
+    const code = countryCode(place)
     if (code !== undefined) byCode.set(code, [...(byCode.get(code) ?? []), place])
   }
   const order = (a: string, b: string): number =>
@@ -76,11 +73,11 @@ function countrySpellings(
 }
 
 /** Countries that are written in several ways get their most frequent spelling (of equal ones the longest), and a note says so. */
-export function unifyCountrySpellings(
-  samples: readonly Sample[],
-  codeOf: (place: string) => string | undefined,
-): { samples: readonly Sample[]; notes: string[] } {
-  const found = countrySpellings(samples, codeOf)
+export function unifyCountrySpellings(samples: readonly Sample[]): {
+  samples: readonly Sample[]
+  notes: string[]
+} {
+  const found = countrySpellings(samples)
   if (found.length === 0) return { samples, notes: [] }
   const called = new Map(
     found.flatMap(([name, ...others]) => others.map(other => [other, name!] as const)),

@@ -12,7 +12,7 @@ import { readText } from '../files.ts'
 import { nameListsSchema, parseJson } from '../../lib/archive/json.ts'
 import { readTable, rawCellText } from '../tables.ts'
 
-/** Which country belongs to which region, countries by any name or code. */
+/** Regions and their countries, which are written by any name or code. */
 export interface RegionScheme {
   name: string
   source?: string
@@ -25,10 +25,10 @@ const shippedSchemes = JSON.parse(
   readFileSync(new URL('./regions.json', import.meta.url), 'utf8'),
 ) as ShippedSchemes
 
-/** Names of the schemes that come with geogap; their content never changes under one name. */
+/** Names of the shipped schemes. A scheme that changes gets a new name. */
 export const regionSchemes: readonly string[] = Object.keys(shippedSchemes)
 
-/** A shipped scheme by name, or one from a file: `{"regions": {"North": ["KE", …]}}`, or a table of `country, region`. */
+/** Reads a shipped scheme by name, or a file: `{"regions": {"North": ["KE", …]}}`, or a table of `country, region`. */
 export async function readRegionScheme(nameOrFile: string): Promise<RegionScheme> {
   const known = shippedSchemes[nameOrFile]
   if (known) return { name: nameOrFile, ...known }
@@ -65,13 +65,14 @@ async function readTableScheme(file: string): Promise<RegionScheme> {
     )
   const regions: Record<string, string[]> = {}
   for (const row of rows) {
-    const [country, region] = [rawCellText(row['country']), rawCellText(row['region'])]
+    const country = rawCellText(row['country'])
+    const region = rawCellText(row['region'])
     if (country !== null && region !== null) (regions[region] ??= []).push(country)
   }
   return { name: file, regions }
 }
 
-/** A function from a place to its region: the place is taken as a country, else literally as the scheme writes it. */
+/** Returns a function from a place, which is a country or a name that the scheme writes itself, to its region. */
 export function regionFinder({ regions }: RegionScheme): (place: string) => string | undefined {
   const byPlace = new Map<string, string>()
   for (const [region, countries] of Object.entries(regions)) {
@@ -93,7 +94,7 @@ export function regionFinder({ regions }: RegionScheme): (place: string) => stri
 const placeKey = (place: string): string => countryCode(place) ?? place.trim().toLowerCase()
 
 /**
- * Sets the column `region` from `country` by a scheme; places that it does not know get no region and are counted.
+ * Sets the column `region` from `country`. Countries that the scheme does not contain get no region and are counted.
  * Errors: no-country-column.
  */
 export function applyRegions(
@@ -113,16 +114,14 @@ export function applyRegions(
     groups: { ...item.groups, region: regionOf(placeOf(item)) },
   }))
   const unmatched = tally(draft.samples.map(placeOf).filter(place => regionOf(place) === null))
-  const columns =
-    draft.columns &&
-    (draft.columns.includes('region') ? draft.columns : ['region', ...draft.columns])
   const left = [...unmatched]
     .map(([place, count]) => ({ place, count }))
     .sort((a, b) => b.count - a.count)
+  const { columns = [...new Set(items.flatMap(({ groups }) => Object.keys(groups)))] } = draft
   return {
     ...draft,
     samples: items,
-    ...(columns && { columns }),
+    columns: columns.includes('region') ? columns : ['region', ...columns],
     regionMapping: {
       scheme: scheme.name,
       hash: sha256(JSON.stringify(scheme.regions)),
@@ -137,6 +136,11 @@ function unmatchedPlaceNotes(scheme: string, left: RegionMapping['unmatched']): 
   const shown = left.slice(0, 12).map(({ place, count }) => `${place || '(no country)'} ${count}`)
   const more = left.length > 12 ? `, … (${left.length} in all)` : ''
   return [
-    `images without a region, for ${scheme} does not know their country: ${shown.join(', ')}${more}`,
+    `images without a region, because ${scheme} does not contain their country: ${shown.join(', ')}${more}`,
   ]
 }
+
+const westernRegions: readonly string[] = ['Europe', 'Americas']
+
+/** Tells whether a region counts as western, as in the paper's appendix F. */
+export const isWestern = (region: string): boolean => westernRegions.includes(region)

@@ -9,7 +9,7 @@ import { availableParallelism, hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Job, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { memoizeLru } from '../../datasets/images.ts'
+import { createPromiseCache, type PromiseCache } from '../../lib/memoize.ts'
 import { currentMachine } from '../../lib/machine.ts'
 import { type Storage } from '../../lib/storage/storage.ts'
 import { openStorage } from '../../lib/storage/open.ts'
@@ -57,7 +57,7 @@ interface QueueWorker extends Required<
   record: WorkerRecord
   stop: AbortSignal
   workers: Map<string, Worker>
-  plans: Map<string, Promise<{ plan: RunPlan; place: Storage }>>
+  plans: PromiseCache<{ plan: RunPlan; place: Storage }>
   /** The runs as they were a moment ago. */
   recentRuns?: { at: number; list: Promise<QueuedRun[]> }
   onUnit: NonNullable<QueueWorkerOptions['onUnit']>
@@ -100,7 +100,7 @@ export async function runQueueWorker(options: QueueWorkerOptions): Promise<void>
     record,
     stop,
     workers: new Map(),
-    plans: new Map(),
+    plans: createPromiseCache(),
     onUnit,
   }
   const sendHeartbeat = (): void => void writeWorker(redis, record, 3 * lock).catch(() => undefined)
@@ -256,7 +256,7 @@ async function settleUnit(
 }
 
 function cachedPlan(hand: QueueWorker, run: string): Promise<{ plan: RunPlan; place: Storage }> {
-  return memoizeLru(hand.plans, run, Infinity, () => findPlan(hand.redis, run))
+  return hand.plans.load(run, () => findPlan(hand.redis, run))
 }
 
 async function findPlan(redis: Redis, run: string): Promise<{ plan: RunPlan; place: Storage }> {

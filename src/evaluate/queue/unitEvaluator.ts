@@ -1,4 +1,4 @@
-import { memoizeLru } from '../../datasets/images.ts'
+import { createPromiseCache, type PromiseCache } from '../../lib/memoize.ts'
 import { inputError } from '../../lib/errors.ts'
 import { createWorkerPool } from '../workers/pool.ts'
 import { headsFolder } from '../../results/sync.ts'
@@ -15,7 +15,7 @@ import { openTarget } from '../targets.ts'
 import { type RunPlan } from './plan.ts'
 import { type EvaluateUnit } from './queueWorker.ts'
 
-/** Opened groups and models that are kept for later units, the last ones used. */
+/** Numbers of opened groups and of prepared models that are kept for later units. */
 const openedLimits = { groups: 16, models: 256 }
 
 /**
@@ -23,15 +23,13 @@ const openedLimits = { groups: 16, models: 256 }
  * their group follow each other. What this machine would compute must be what was planned. Errors: `other-identity`, and those of models and data sets.
  */
 export function createUnitEvaluator(): EvaluateUnit {
-  const groups = new Map<string, Promise<DatasetEvaluation>>()
-  const models = new Map<string, Promise<PreparedModel>>()
+  const groups = createPromiseCache<DatasetEvaluation>(openedLimits.groups)
+  const models = createPromiseCache<PreparedModel>(openedLimits.models)
   const pool = createWorkerPool()
   let last: string | undefined
   return async ({ plan, unit, place, signal }) => {
     const key = `${plan.id} ${unit.group}`
-    const opened = memoizeLru(groups, key, openedLimits.groups, () =>
-      openGroup(plan, unit.group, models),
-    )
+    const opened = groups.load(key, () => openGroup(plan, unit.group, models))
     // Before memory is measured for the next group.
     if (key !== last) pool.end()
     last = key
@@ -51,16 +49,14 @@ export function createUnitEvaluator(): EvaluateUnit {
 async function openGroup(
   plan: RunPlan,
   at: number,
-  models: Map<string, Promise<PreparedModel>>,
+  models: PromiseCache<PreparedModel>,
 ): Promise<DatasetEvaluation> {
   const { target, models: names, identities } = plan.groups[at]!
   const specs = plan.request.models.filter(({ name }) => names.includes(name))
   const dataset = await openTarget(plan.request.targets[target]!, specs)
   const ready: PreparedModel[] = []
   for (const spec of specs) {
-    ready.push(
-      await memoizeLru(models, JSON.stringify(spec), openedLimits.models, () => prepareModel(spec)),
-    )
+    ready.push(await models.load(JSON.stringify(spec), () => prepareModel(spec)))
   }
   const { preprocessing, prompts, device, precision } = plan.request
   const settings = completeSettings({ preprocessing, prompts, device, precision })

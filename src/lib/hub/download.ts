@@ -13,9 +13,9 @@ import type { DownloadProgress } from './transfer.ts'
 
 export interface UrlOptions {
   /** Published SHA-256, or its first 8 or more digits as PyTorch's file names carry them. */
-  sha256?: string
+  sha256?: string | undefined
   /** Published MD5, where there is no SHA-256: it tells a damaged download, not a forged one. */
-  md5?: string
+  md5?: string | undefined
   /** Where to keep the file; a place of its own in the cache by default. */
   path?: string
   /** Where a person finds the file when the link is dead. */

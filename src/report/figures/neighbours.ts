@@ -1,4 +1,4 @@
-import { isWestern } from '../../datasets/labels/western.ts'
+import { isWestern } from '../../datasets/labels/regions.ts'
 import { mean } from '../../metrics/numbers.ts'
 import { type StudyValues } from '../../results/studies.ts'
 import { figureCaption, type FigureKind, figureId } from './figure.ts'
