@@ -1,16 +1,16 @@
-/** Who gained and who lost between two evaluations of the same images. */
+/** Computes which groups gained and which lost between two evaluations of the same images. */
 import { type Interval } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { benjaminiHochberg, pairedImageCount } from '../metrics/pairedTests.ts'
 import { flipInflation, joinOutcomes, type PairedOutcomes, signFlipP } from '../metrics/signFlip.ts'
 import { type PairCoverage, type PairedCounts } from './imagePairs.ts'
 
-/** One group's accuracy on both sides; shares in 0 … 1. */
+/** The accuracy of one group on both sides; shares in 0 … 1. */
 export interface GroupChange {
   /** `overall`, `label` (the class), or a grouping column. */
   by: string
   group: string
-  /** Images that both sides predicted. */
+  /** Images with an outcome on both sides. */
   n: number
   /** Images wrong on the first and right on the second side, and the reverse. */
   gained: number
@@ -19,68 +19,81 @@ export interface GroupChange {
   second: number
   /** Accuracy of the second minus that of the first side. */
   change: number
-  /** 95 % interval of `change` (Tango's paired score interval, wider where households flip together), of this group alone. */
+  /** 95 % interval of `change` for this group alone: Tango's paired score interval, widened if households flip together. */
   interval: Interval
-  /** Exact test of no change: McNemar's, by household where there are some. */
+  /** Exact two-sided p-value of no change: McNemar's test, or the sign-flip test over households. */
   p: number
-  /** `p` after Benjamini and Hochberg over all groups of the comparison; overall stands alone. */
+  /** `p` adjusted by Benjamini and Hochberg over all groups of the comparison; overall is not adjusted. */
   adjusted: number
-  /** The class that makes up more than half of the net change, where one does. */
+  /** The class that makes up more than half of the net change; null if none does. */
   mostly: string | null
 }
 
+/** The changes between two evaluations. */
 export interface EvaluationComparison {
   dataset: string
   preprocessing: string
   firstModel: string
   secondModel: string
   coverage: PairCoverage
-  /** Overall first, then the columns in the order asked for, each with its largest loss first. */
+  /** Overall first, then the columns in the order of the request, each with its largest loss first. */
   rows: GroupChange[]
-  /** Groups that were tested, and groups with fewer than `minN` images in common, which were not. */
+  /** Number of groups that were tested. */
   tested: number
+  /** Groups with fewer than `minN` images in common, which were not tested. */
   leftOut: { by: string; group: string; n: number }[]
   minN: number
-  /** Households whose images are tested together; null where the data set names none. */
+  /** Number of households, whose images are tested together; null if the data set names none. */
   households: number | null
-  /** What a reader has to know before trusting the numbers. */
+  /** Sentences for the reader on images and models that were not compared. */
   notes: string[]
 }
 
-/** Groups smaller than this are listed and not tested. */
+/** Smallest number of images in common for a group to be tested. */
 export const minComparedImages = 30
 
-/** A change counts as shown when its adjusted p-value is below this. */
+/** A change is significant if its adjusted p-value is below this. */
 export const significanceLevel = 0.05
 
-/** The changes of every group of every column, tested together; `all` are the cells of the overall row. */
+/** A group of a comparison with its cells and their sum. */
+interface PairedGroup {
+  by: string
+  group: string
+  cells: readonly PairedCounts[]
+  counts: PairedOutcomes
+}
+
+/**
+ * Returns the changes of all groups of all columns, tested together. `cells` are the paired counts by column, `overallCells`
+ * those of all images.
+ */
 export function groupChanges(
   cells: ReadonlyMap<string, readonly PairedCounts[]>,
   minN: number,
   overallCells: readonly PairedCounts[],
 ): Pick<EvaluationComparison, 'rows' | 'tested' | 'leftOut' | 'minN' | 'households'> {
+  const all = { by: 'overall', group: 'all', cells: overallCells }
   const overall =
-    overallCells.length > 0
-      ? [groupChange('overall', 'all', overallCells, joinOutcomes(overallCells))]
-      : []
+    overallCells.length > 0 ? [groupChange({ ...all, counts: joinOutcomes(overallCells) })] : []
   const groups = [...cells].flatMap(([by, members]) =>
-    [...pairedCountsByGroup(members)].map(([group, of]) => ({
+    Array.from(pairedCountsByGroup(members), ([group, own]): PairedGroup => ({
       by,
       group,
-      of,
-      counts: joinOutcomes(of),
+      cells: own,
+      counts: joinOutcomes(own),
     })),
   )
-  const testedGroups = groups.filter(({ counts }) => pairedImageCount(counts) >= Math.max(1, minN))
-  const rows = testedGroups.map(({ by, group, of, counts }) => groupChange(by, group, of, counts))
+  const isLarge = ({ counts }: PairedGroup): boolean =>
+    pairedImageCount(counts) >= Math.max(1, minN)
+  const rows = groups.filter(isLarge).map(groupChange)
   const adjusted = benjaminiHochberg(rows.map(({ p }) => p))
   const columns = [...cells.keys()]
-  const households = new Set(overallCells.flatMap(({ cluster }) => cluster ?? [])).size
   return {
-    ...{ minN, households: households === 0 ? null : households },
+    minN,
+    households: new Set(overallCells.flatMap(({ cluster }) => cluster ?? [])).size || null,
     tested: rows.length,
     leftOut: groups
-      .filter(each => !testedGroups.includes(each))
+      .filter(group => !isLarge(group))
       .map(({ by, group, counts }) => ({ by, group, n: pairedImageCount(counts) })),
     rows: [
       ...overall,
@@ -91,7 +104,7 @@ export function groupChanges(
   }
 }
 
-/** The cells of each group. */
+/** Returns the cells of each group, in the order of their first cells. */
 export function pairedCountsByGroup(cells: readonly PairedCounts[]): Map<string, PairedCounts[]> {
   const groups = new Map<string, PairedCounts[]>()
   for (const cell of cells) {
@@ -102,26 +115,27 @@ export function pairedCountsByGroup(cells: readonly PairedCounts[]): Map<string,
   return groups
 }
 
-function groupChange(
-  by: string,
-  group: string,
-  cells: readonly PairedCounts[],
-  counts: PairedOutcomes,
-): GroupChange {
+function groupChange({ by, group, cells, counts }: PairedGroup): GroupChange {
   const n = pairedImageCount(counts)
   const { onlySecond: gained, onlyFirst: lost } = counts
   const p = signFlipP(counts)
   return {
-    ...{ by, group, n, gained, lost, p, adjusted: p },
+    by,
+    group,
+    n,
+    gained,
+    lost,
     first: (counts.both + lost) / n,
     second: (counts.both + gained) / n,
     change: (gained - lost) / n,
     interval: pairedInterval(counts, 0.95, flipInflation(counts))!,
+    p,
+    adjusted: p,
     mostly: by === 'label' ? null : mainlyChangedClass(cells, gained - lost),
   }
 }
 
-/** The class with more than half of a net change of `net` images. */
+/** Returns the class that makes up more than half of a net change of `net` images; null if none does. */
 function mainlyChangedClass(cells: readonly PairedCounts[], net: number): string | null {
   const byClass = new Map<string, number>()
   for (const { label, onlyFirst, onlySecond } of cells)

@@ -1,13 +1,20 @@
 import { unknownNameError } from '../lib/errors.ts'
 import { countText } from '../lib/table/text.ts'
 import { type EvaluationComparison, minComparedImages, groupChanges } from './compare.ts'
-import { pairCoverage, pairedCounts, type PairedCounts, sharedColumns } from './imagePairs.ts'
+import {
+  type PairCoverage,
+  pairCoverage,
+  pairedCounts,
+  type PairedCounts,
+  sharedColumns,
+} from './imagePairs.ts'
 import { exclusionNotes } from '../results/slices.ts'
 import { type EvaluationPair } from './evaluationPairs.ts'
 
 export interface EvaluationCompareOptions {
-  /** Columns to compare by. Default: region, country, income, as far as they are there, and `label`. */
+  /** Columns to compare by. Default: those of region, country and income that both sides have, and `label`. */
   by?: readonly string[]
+  /** Smallest number of images in common for a group to be tested. Default 30. */
   minN?: number
 }
 
@@ -24,17 +31,17 @@ export async function compareEvaluations(
     if (column !== 'label' && !columns.includes(column))
       throw unknownNameError('column', column, [...columns, 'label'])
   }
-  const comparedColumns = by ?? [
-    ...defaultColumns.filter(column => columns.includes(column)),
-    'label',
-  ]
+  const compared = by ?? [...defaultColumns.filter(column => columns.includes(column)), 'label']
   const cells = new Map<string, PairedCounts[]>()
-  for (const column of comparedColumns) cells.set(column, await pairedCounts(first, second, column))
+  for (const column of compared) cells.set(column, await pairedCounts(first, second, column))
   const overall = cells.get('label') ?? (await pairedCounts(first, second, 'label'))
   const found = groupChanges(cells, minN, overall)
   const covered = await pairCoverage(first, second)
   return {
-    ...{ dataset, preprocessing, coverage: covered, ...found },
+    ...found,
+    dataset,
+    preprocessing,
+    coverage: covered,
     firstModel: first.identity.model,
     secondModel: second.identity.model,
     notes: comparisonNotes(pair, covered),
@@ -42,12 +49,10 @@ export async function compareEvaluations(
 }
 
 function comparisonNotes(
-  { first, second, unmatched: alone }: EvaluationPair,
-  covered: EvaluationComparison['coverage'],
+  { first, second, unmatched }: EvaluationPair,
+  { common, onlyFirst, onlySecond, unscoredFirst, unscoredSecond }: PairCoverage,
 ): string[] {
-  const notes = [...exclusionNotes([first]), ...alone]
-  const [a, b] = [first.identity, second.identity]
-  const { common, onlyFirst, onlySecond, unscoredFirst, unscoredSecond } = covered
+  const notes = [...exclusionNotes([first]), ...unmatched]
   const images = (n: number): string => countText(n, 'image')
   if (onlyFirst + onlySecond > 0)
     notes.push(
@@ -57,7 +62,10 @@ function comparisonNotes(
     notes.push(
       `Not compared because one side has no outcome: ${images(unscoredFirst)} on the first, ${images(unscoredSecond)} on the second side.`,
     )
-  if (a.labelMap !== b.labelMap || a.choices !== b.choices)
+  if (
+    first.identity.labelMap !== second.identity.labelMap ||
+    first.identity.choices !== second.identity.choices
+  )
     notes.push(
       'The two sides accept different classes, so a change may come from the labels and not from the model.',
     )

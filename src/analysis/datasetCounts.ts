@@ -1,28 +1,28 @@
 /*
- * What the dashboard's views are made of: counts by place, income and class, as columns. All models of a data set share its
- * cells, so a question about every model is one pass over short arrays. This module runs on the server and in browsers.
+ * Computes the accuracies of the dashboard's views from counts by place, income and class, stored as columns. All models of a
+ * data set share its cells, so a question about every model is one pass over short arrays. Runs on the server and in browsers.
  */
 import { type Accuracy, accuracy } from '../metrics/accuracy.ts'
 
-/** What images are grouped and filtered by. */
+/** Columns by which images are grouped and filtered. */
 export const dimensions = ['region', 'country', 'income', 'label'] as const
 export type Dimension = (typeof dimensions)[number]
 export type GroupFilter = Readonly<Partial<Record<Dimension, string>>>
 
-/** The dimensions that a query has values of. */
+/** Returns the dimensions for which a query has a value. */
 export const groupFilter = (
   query: Readonly<Partial<Record<Dimension, string | undefined>>>,
 ): GroupFilter =>
   Object.fromEntries(dimensions.flatMap(name => (query[name] ? [[name, query[name]]] : [])))
 
-/** Counts of one model, cell by cell. */
+/** The counts of one model in each cell. */
 export type ModelCounts = Readonly<Record<'n' | 'top1' | 'top5' | 'errors', ArrayLike<number>>>
 
-/** One data set's cells. */
+/** The cells of one data set. */
 export interface DatasetCounts {
-  /** The values of each dimension, in the order that `codes` count them in. */
+  /** The values of each dimension; `codes` are positions in this list. */
   values: Readonly<Record<Dimension, readonly string[]>>
-  /** For each cell the position of its value; -1 where the data set does not say. */
+  /** The position of each cell's value in `values`; -1 if the value is not known. */
   codes: Readonly<Record<Dimension, ArrayLike<number>>>
   models: ReadonlyMap<string, ModelCounts>
 }
@@ -36,7 +36,7 @@ export interface GroupAccuracyEstimate extends AccuracyEstimate {
   group: string
 }
 
-/** Positions of the cells that a filter leaves. */
+/** Returns the positions of the cells that match a filter. */
 export function filterCells(cube: DatasetCounts, filter: GroupFilter): number[] {
   const wanted = dimensions.flatMap(dimension => {
     const value = filter[dimension]
@@ -66,12 +66,11 @@ export function totalAccuracy(counts: ModelCounts, cells: readonly number[]): Ac
   return accuracyEstimate(sum)
 }
 
-/** Counts by the values of one or several dimensions; cells without one of them are left out. */
+/** Returns the accuracies of one model by one or several dimensions; cells without a value in one of them are left out. */
 export function groupedAccuracies(
   cube: DatasetCounts,
-  counts: ModelCounts,
-  cells: readonly number[],
   by: readonly Dimension[],
+  { counts, cells }: { counts: ModelCounts; cells: readonly number[] },
 ): GroupedAccuracy[] {
   const sums = new Map<number, { cell: number; sum: ReturnType<typeof emptyCounts> }>()
   for (const cell of cells) {
@@ -92,12 +91,11 @@ export function groupedAccuracies(
 }
 
 export interface GroupedAccuracy {
-  /** One value for each dimension asked for. */
+  /** The value in each of the dimensions. */
   values: string[]
   rate: AccuracyEstimate
 }
 
-/** Shares with Wilson's interval of top-1. */
 function accuracyEstimate(counts: ReturnType<typeof emptyCounts>): AccuracyEstimate {
   const { n, errors, top1, top5, interval } = accuracy(counts)
   return { n, errors, top1, top5, low: interval?.[0] ?? null, high: interval?.[1] ?? null }

@@ -38,6 +38,12 @@ export function oodDatasets({ standard }: DatasetRoles): string[] | null {
 /** Returns `imagenet-c` for `imagenet-c/fog/3`. */
 export const benchmarkNameOf = (dataset: string): string => dataset.split('/')[0]!
 
+/** Returns the name under which others publish a data set: the benchmark's for its first variant, else the data set's own. */
+export function publishedName(dataset: string): string {
+  const ranked = rankedBenchmark(dataset)
+  return ranked?.rank === 0 ? ranked.name : dataset
+}
+
 /** Variants and parts of a benchmark that never stand for it. */
 const partsOnly = /\/(train$|overlap$)/
 
@@ -85,6 +91,11 @@ export function placeColumn(run: Run, dataset: string): 'region' | 'country' | n
     null
   )
 }
+
+/** Returns the notes that say which data sets are synthetic, each once. */
+export const syntheticNotes = ({ datasets }: Pick<Run, 'datasets'>): string[] => [
+  ...new Set([...datasets.values()].flatMap(({ madeUp }) => madeUp ?? [])),
+]
 
 export const pluralOfPlace = (column: string): string =>
   column === 'region' ? 'regions' : 'countries'

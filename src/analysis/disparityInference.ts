@@ -6,19 +6,21 @@ import { countByHousehold } from '../results/households.ts'
 import { type EvaluationId } from '../results/store.ts'
 import { countsOf, type DisparityRow, evaluationsOf, type Run } from '../results/run.ts'
 
-/** A disparity with its permutation null, corrected value and interval, and whether failures could have made it. */
+/** A disparity with its permutation test, corrected value and interval, and a test of the images that failed. */
 export interface InferenceRow extends DisparityRow, InferredDisparity {
-  /** Images without a prediction. */
+  /** Number of images without a prediction. */
   failed: number
-  /** Chance of failure rates as unequal as these if the group did not matter; null where nothing failed. */
+  /** P-value of equal failure rates in all groups; null if no image failed. */
   failureP: number | null
-  /** Failures differ between groups by more than chance (p < 0.05): the disparity may come from what was skipped. */
+  /** Warns that failure rates differ between groups (p < 0.05), so that failed images may explain the disparity. */
   warning: string | null
 }
 
-/** Options of `inferDisparities`: the column, the smallest group, the seed and the number of draws. */
+/** Options of `inferDisparities`. */
 export interface InferDisparitiesOptions extends Partial<EvaluationId> {
+  /** Column of the groups. Default `region`. */
   by?: string
+  /** Groups with fewer images are left out. Default 30. */
   minN?: number
   /** Default 1. */
   seed?: number
@@ -27,8 +29,8 @@ export interface InferDisparitiesOptions extends Partial<EvaluationId> {
 }
 
 /**
- * Returns `run.disparity` with permutation null, bias-corrected value, 95 % interval (by household if the data set has them) and
- * failures: one row per model and data set that has the column.
+ * Returns the rows of `run.disparity` with a permutation test, a bias-corrected value, a 95 % interval (over households if the
+ * data set names them) and a test of failures: one row for each model and data set that has the column.
  *
  * @example
  * const run = await openRun('results')
@@ -43,8 +45,8 @@ export async function inferDisparities(
   for (const row of run.disparity({ ...only, by, minN })) {
     const { groups } = groupBy(countsOf(run, row), [by])
     const [entry] = evaluationsOf(run, row)
-    const clusters = entry && (await countByHousehold(entry, by, run.entries))
-    const inferred = inferDisparity(groups, { minN, seed, draws, ...(clusters && { clusters }) })
+    const clusters = entry ? await countByHousehold(entry, by, run.entries) : null
+    const inferred = inferDisparity(groups, { minN, seed, draws, clusters })
     rows.push({ ...row, ...inferred, ...failureWarning(groups, { seed, draws }) })
   }
   return rows

@@ -1,20 +1,20 @@
-/** Which evaluations a question about two sides is about. */
+/** Chooses the evaluations that are compared with each other. */
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { pullResults } from '../results/sync.ts'
 import { readCurrentEvaluations } from '../results/runRecords.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
 
-/** The same data set and preprocessing on both sides. */
+/** Two evaluations on the same data set with the same preprocessing. */
 export interface EvaluationPair {
   dataset: string
   preprocessing: string
   first: StoredEvaluation
   second: StoredEvaluation
-  /** What of either side has no counterpart, a sentence a side. */
+  /** Sentences that name the evaluations of each side without a counterpart. */
   unmatched: string[]
 }
 
-/** Newest evaluations below a folder. Errors: no-results. */
+/** Reads the newest evaluations in a folder, without the images of the slice `exclude`. Errors: no-results. */
 export async function newestEvaluations(
   dir: string,
   exclude?: string,
@@ -25,47 +25,49 @@ export async function newestEvaluations(
 }
 
 /**
- * Two models of one folder, or one model (or two) of two folders: `models` names the first and the second, or one for both.
- * Without it there must be no choice. Errors: unknown-model, choose-models, nothing-in-common.
+ * Reads two models of one folder, or one model (or two) of two folders, and pairs their evaluations. `models` names the first
+ * and the second model, or one for both sides; it is needed unless there is only one choice.
+ * Errors: unknown-model, choose-models, nothing-in-common.
  */
 export async function chooseEvaluationPairs(
   firstDir: string,
   secondDir = firstDir,
-  models: readonly string[] = [],
-  exclude?: string,
+  { models = [], exclude }: { models?: readonly string[]; exclude?: string } = {},
 ): Promise<EvaluationPair[]> {
   const first = await newestEvaluations(firstDir, exclude)
   const second = secondDir === firstDir ? first : await newestEvaluations(secondDir, exclude)
-  const [a, b] = chooseModels(
-    distinctFieldValues(first, 'model'),
-    distinctFieldValues(second, 'model'),
-    models,
-    secondDir === firstDir,
-  )
-  return matchEvaluations(
-    first.filter(({ identity }) => identity.model === a),
-    second.filter(({ identity }) => identity.model === b),
-    `${a} and ${b}`,
-  )
+  const [a, b] = chooseModels(first, second, models)
+  return matchEvaluations(evaluationsOfModel(first, a), evaluationsOfModel(second, b), {
+    models: `${a} and ${b}`,
+  })
 }
 
+/** Returns the evaluations of one model. */
+export const evaluationsOfModel = (
+  entries: readonly StoredEvaluation[],
+  model: string,
+): StoredEvaluation[] => entries.filter(({ identity }) => identity.model === model)
+
+/** Returns the models of the first and the second side, which are one list if both sides are one folder. */
 function chooseModels(
-  first: readonly string[],
-  second: readonly string[],
+  firstSide: readonly StoredEvaluation[],
+  secondSide: readonly StoredEvaluation[],
   models: readonly string[],
-  oneFolder: boolean,
 ): [string, string] {
   if (models.length > 2)
     throw inputError(
       'choose-models',
       `two models can be compared, not ${models.length}: ${models.join(', ')}`,
     )
+  const isOneFolder = firstSide === secondSide
+  const first = distinctFieldValues(firstSide, 'model')
+  const second = distinctFieldValues(secondSide, 'model')
   const [a, b = a] = models
   if (a !== undefined && b !== undefined) {
     if (!first.includes(a)) throw unknownNameError('model', a, first)
     if (!second.includes(b)) throw unknownNameError('model', b, second)
-    if (!(oneFolder && a === b)) return [a, b]
-  } else if (oneFolder) {
+    if (!(isOneFolder && a === b)) return [a, b]
+  } else if (isOneFolder) {
     if (first.length === 2) return [first[0]!, first[1]!]
   } else {
     const common = first.filter(name => second.includes(name))
@@ -76,23 +78,26 @@ function chooseModels(
   throw inputError('choose-models', `choose with --models FIRST,SECOND; there are ${known}`)
 }
 
-/** Evaluations on the same data set with the same preprocessing mode; `names` are the sides'. Errors: nothing-in-common. */
+/**
+ * Pairs the evaluations on the same data set with the same preprocessing. `models` and `sides` name the models and the sides in
+ * messages. Errors: nothing-in-common.
+ */
 export function matchEvaluations(
   first: readonly StoredEvaluation[],
   second: readonly StoredEvaluation[],
-  what: string,
-  names: readonly [string, string] = ['on the first side', 'on the second side'],
+  names: { models: string; sides?: readonly [first: string, second: string] },
 ): EvaluationPair[] {
+  const { models, sides = ['on the first side', 'on the second side'] } = names
   const unmatched = [
-    ...unmatchedNotes(first, second, names[0]),
-    ...unmatchedNotes(second, first, names[1]),
+    ...unmatchedNotes(first, second, sides[0]),
+    ...unmatchedNotes(second, first, sides[1]),
   ]
   const pairs = first.flatMap(one => {
     const { dataset, preprocessing } = one.identity
     const other = second.find(hasSameTask(one))
     return other ? [{ dataset, preprocessing, first: one, second: other, unmatched }] : []
   })
-  if (pairs.length === 0) throw inputError('nothing-in-common', `no data set in common: ${what}`)
+  if (pairs.length === 0) throw inputError('nothing-in-common', `no data set in common: ${models}`)
   return pairs
 }
 
@@ -104,11 +109,11 @@ const hasSameTask =
 function unmatchedNotes(
   some: readonly StoredEvaluation[],
   others: readonly StoredEvaluation[],
-  where: string,
+  side: string,
 ): string[] {
   const left = some.filter(one => !others.some(hasSameTask(one)))
   const texts = left.map(
     ({ identity }) => `${identity.model} on ${identity.dataset} (${identity.preprocessing})`,
   )
-  return texts.length === 0 ? [] : [`Only ${where} and not compared: ${texts.join(', ')}.`]
+  return texts.length === 0 ? [] : [`Only ${side} and not compared: ${texts.join(', ')}.`]
 }

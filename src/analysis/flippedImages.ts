@@ -1,5 +1,6 @@
 import { writeOutput } from '../lib/files.ts'
-import { type DatasetRecord, readDatasetRecords } from '../results/records.ts'
+import { ownValue } from '../lib/ownValue.ts'
+import { readDatasetRecords } from '../results/records.ts'
 import {
   type TableColumn,
   fieldColumns,
@@ -9,51 +10,47 @@ import {
 import { type FlippedImage, readFlippedImages } from './imagePairs.ts'
 import { type EvaluationPair } from './evaluationPairs.ts'
 
-/** Writes the flipped images of all data sets; gives their number. `dir` holds the notes on the data sets. */
+/**
+ * Writes the flipped images of all pairs to a CSV file and returns their number. Classes are written by their names if a record
+ * in `dir` has them.
+ */
 export async function writeFlippedImages(
   file: string,
   dir: string,
   pairs: readonly EvaluationPair[],
 ): Promise<number> {
-  const notes = await readDatasetRecords(dir)
-  const lists = []
+  const records = await readDatasetRecords(dir)
+  const rows = []
   for (const { dataset, preprocessing, first, second } of pairs) {
-    const note = notes.get(first.identity.content)
-    lists.push({ dataset, preprocessing, note, flips: await readFlippedImages(first, second) })
+    const classes = records.get(first.identity.content)?.classes
+    for (const flip of await readFlippedImages(first, second))
+      rows.push({ dataset, preprocessing, classes, ...flip })
   }
-  await writeOutput(file, flippedImagesCsv(lists))
-  return lists.reduce((sum, list) => sum + list.flips.length, 0)
+  await writeOutput(file, flippedImagesCsv(rows))
+  return rows.length
 }
 
-/** The flipped images of one or several data sets as CSV; classes by name where the data set's note has them. */
-function flippedImagesCsv(
-  lists: readonly {
-    dataset: string
-    preprocessing: string
-    note: DatasetRecord | undefined
-    flips: readonly FlippedImage[]
-  }[],
-): string {
-  const groups = [
-    ...new Set(lists.flatMap(({ flips }) => flips.flatMap(flip => Object.keys(flip.groups)))),
-  ]
-  const rows = lists.flatMap(({ dataset, preprocessing, note, flips }) =>
-    flips.map(flip => ({ dataset, preprocessing, note, ...flip })),
-  )
-  type Row = (typeof rows)[number]
-  const named = ({ note }: Row, index: number | null): CellValue =>
-    index === null ? null : (note?.classes[index] ?? index)
-  const columns: TableColumn<Row>[] = [
+type FlippedImageRow = FlippedImage & {
+  dataset: string
+  preprocessing: string
+  classes: readonly string[] | undefined
+}
+
+function flippedImagesCsv(rows: readonly FlippedImageRow[]): string {
+  const groups = [...new Set(rows.flatMap(row => Object.keys(row.groups)))]
+  const column = (
+    name: string,
+    value: (row: FlippedImageRow) => CellValue,
+  ): TableColumn<FlippedImageRow> => ({ name, heading: '', value })
+  const className = ({ classes }: FlippedImageRow, index: number | null): CellValue =>
+    index === null ? null : (classes?.[index] ?? index)
+  const columns: TableColumn<FlippedImageRow>[] = [
     ...fieldColumns({ dataset: '', preprocessing: '', id: '', label: '', change: '' }),
-    { name: 'first', heading: '', value: row => named(row, row.first) },
-    { name: 'first_probability', heading: '', value: row => row.firstProbability },
-    { name: 'second', heading: '', value: row => named(row, row.second) },
-    { name: 'second_probability', heading: '', value: row => row.secondProbability },
-    ...groups.map((name): TableColumn<Row> => ({
-      name,
-      heading: '',
-      value: row => row.groups[name] ?? null,
-    })),
+    column('first', row => className(row, row.first)),
+    column('first_probability', row => row.firstProbability),
+    column('second', row => className(row, row.second)),
+    column('second_probability', row => row.secondProbability),
+    ...groups.map(name => column(name, row => ownValue(row.groups, name) ?? null)),
   ]
   return formatTable(columns, rows, 'csv')
 }

@@ -1,7 +1,7 @@
 /*
- * A gate fails on what the data show, never on a point estimate. Each limit is tested in every group, and the chance that
- * any limit of a run fails without a change (or with every group at the limit, for accuracy and disparity) is at most
- * alpha: alpha is shared between the limits in use, and among a limit's groups by Holm's steps for exact tests.
+ * Judges groups against limits by what the data show, never by a point estimate. Each limit is tested in every group, and the
+ * probability that any limit of a run fails without a change (for accuracy and disparity: with every group at the limit) is at
+ * most alpha. Alpha is shared equally between the limits in use, and among the groups of a limit by Holm's steps for exact tests.
  */
 import { type GroupCounts, sumCounts } from '../metrics/accuracy.ts'
 import { splitBySize } from '../metrics/disparity.ts'
@@ -15,23 +15,24 @@ import { flipInflation, type PairedOutcomes, signFlips } from '../metrics/signFl
 
 export type GateLimit = 'max-drop' | 'min-worst' | 'max-disparity'
 
-/** Chance of any false alarm: low enough that of 1,000 runs without a change at most 5 % fail. */
+/** Default probability of any false alarm, low enough that of 1,000 runs without a change at most 5 % fail. */
 export const defaultAlpha = 0.04
 
-/** What is judged: one group of one model on one data set. */
+/** One group of one model on one data set. */
 export interface GateSubject {
   model: string
   dataset: string
   group: string
 }
 
+/** The verdict on one group. */
 export interface GateCheck extends GateSubject {
   rule: GateLimit
-  /** Images. */
+  /** Number of images. */
   n: number
-  /** Drop, accuracy or disparity as seen; share in 0 … 1. */
+  /** Observed drop, accuracy or disparity; share in 0 … 1. */
   value: number
-  /** What the value is at least (drop, disparity) or at most (accuracy) with 95 % confidence, of this group alone. */
+  /** One-sided 95 % bound of this group alone: lower for a drop or a disparity, upper for an accuracy. */
   bound: number
   limit: number
   /** `broken`: shown to be beyond the limit; `holds`: shown to be within; `undecided`: the data cannot tell. */
@@ -41,13 +42,19 @@ export interface GateCheck extends GateSubject {
 /** One-sided 95 % bounds are the ends of a 90 % interval. */
 const oneSidedConfidence = 0.9
 
+const verdictOf = (isBroken: boolean, holds: boolean): GateCheck['verdict'] =>
+  isBroken ? 'broken' : holds ? 'holds' : 'undecided'
+
+/** A group with its paired outcomes. */
+export type GroupDrop = GateSubject & { counts: PairedOutcomes }
+
 /**
- * Drops of accuracy against the baseline on the same images. Broken: the group got worse (exact one-sided sign-flip test,
- * McNemar's where images are independent, corrected for all groups) and the 95 % bound of its drop is beyond `maxDrop`. The
- * correction counts only outcomes whose bound is beyond it, for no other can fail a run.
+ * Judges drops of accuracy against the baseline on the same images. A drop is broken if the group got worse (exact one-sided
+ * sign-flip test, McNemar's for independent images, corrected for all groups) and the 95 % bound of its drop is beyond
+ * `maxDrop`. The correction counts only outcomes whose bound is beyond `maxDrop`, as no other can fail a run.
  */
 export function judgeDrops(
-  groups: readonly (GateSubject & { counts: PairedOutcomes })[],
+  groups: readonly GroupDrop[],
   maxDrop: number,
   alpha = defaultAlpha,
 ): GateCheck[] {
@@ -64,14 +71,17 @@ export function judgeDrops(
     const [low, high] = changeBounds(counts)
     return {
       ...subject,
-      ...{ rule: 'max-drop' as const, n, bound: 0 - high, limit: maxDrop },
+      rule: 'max-drop',
+      n,
       value: (counts.onlyFirst - counts.onlySecond) / n,
-      verdict: rejected[i]! ? 'broken' : -low <= maxDrop ? 'holds' : 'undecided',
+      bound: 0 - high,
+      limit: maxDrop,
+      verdict: verdictOf(rejected[i]!, -low <= maxDrop),
     }
   })
 }
 
-/** One-sided 95 % bounds of a change of accuracy, had `more` of the images lost been gained. */
+/** Returns one-sided 95 % bounds of a change of accuracy after moving `movedImages` from the lost to the gained images. */
 function changeBounds(counts: PairedOutcomes, movedImages = 0): Interval {
   const moved = {
     ...counts,
@@ -81,69 +91,75 @@ function changeBounds(counts: PairedOutcomes, movedImages = 0): Interval {
   return pairedInterval(moved, oneSidedConfidence, flipInflation(counts))!
 }
 
-/**
- * Accuracies of groups. Broken: an exact binomial test, corrected for all groups, shows less than `minWorst`. `inflation` is by
- * how much households inflate the variance: the test then takes that much fewer images.
- */
+/** A group with its counts; `inflation` is the factor by which households inflate the variance, and divides the images. */
+export type GroupAccuracy = GateSubject & {
+  counts: { n: number; top1: number }
+  inflation?: number
+}
+
+/** Judges accuracies of groups. An accuracy is broken if an exact binomial test, corrected for all groups, shows less than `minWorst`. */
 export function judgeWorst(
-  groups: readonly (GateSubject & { counts: { n: number; top1: number }; inflation?: number })[],
+  groups: readonly GroupAccuracy[],
   minWorst: number,
   alpha = defaultAlpha,
 ): GateCheck[] {
-  const effectiveHits = groups.map(({ counts: { n, top1 }, inflation = 1 }) => {
+  const effective = groups.map(({ counts: { n, top1 }, inflation = 1 }) => {
     const effectiveN = Math.floor(n / inflation)
-    return { worth: effectiveN, hits: Math.ceil((top1 * effectiveN) / n) }
+    return { n: effectiveN, hits: Math.ceil((top1 * effectiveN) / n) }
   })
   const rejected = rejectFamilywise(
-    effectiveHits.map(({ worth, hits }) => lowerTailTest(hits, worth, minWorst)),
+    effective.map(({ n, hits }) => lowerTailTest(hits, n, minWorst)),
     alpha,
   )
   return groups.map(({ counts: { n, top1 }, model, dataset, group }, i) => {
-    const { worth, hits } = effectiveHits[i]!
-    const [low, high] = wilson(hits, worth, oneSidedConfidence)!
+    const [low, high] = wilson(effective[i]!.hits, effective[i]!.n, oneSidedConfidence)!
     return {
-      ...{ model, dataset, group },
-      ...{ rule: 'min-worst' as const, n, value: top1 / n, bound: high, limit: minWorst },
-      verdict: rejected[i]! ? 'broken' : low >= minWorst ? 'holds' : 'undecided',
+      model,
+      dataset,
+      group,
+      rule: 'min-worst',
+      n,
+      value: top1 / n,
+      bound: high,
+      limit: minWorst,
+      verdict: verdictOf(rejected[i]!, low >= minWorst),
     }
   })
 }
 
 const gateSeed = 1
 
+/** The groups of one evaluation, with counts by household if the data set names them. */
+export type GroupedEvaluation = GateSubject & {
+  groups: readonly GroupCounts[]
+  clusters?: readonly ClusterCounts[] | null
+}
+
 /**
- * Disparities between groups of at least `minN` images. Broken: the lower end of the disparity's interval, made wider for
- * the number of disparities judged, is beyond `maxDisparity`.
+ * Judges disparities between groups of at least `minN` images. A disparity is broken if the lower end of its interval, widened
+ * for the number of disparities judged, is beyond `maxDisparity`.
  */
 export function judgeDisparities(
-  runs: readonly (GateSubject & {
-    groups: readonly GroupCounts[]
-    clusters?: readonly ClusterCounts[] | null
-  })[],
+  runs: readonly GroupedEvaluation[],
   maxDisparity: number,
-  minN: number,
-  alpha = defaultAlpha,
+  { minN, alpha = defaultAlpha }: { minN: number; alpha?: number },
 ): GateCheck[] {
   const confidence = 1 - alpha / Math.max(1, runs.length)
-  return runs.flatMap(({ groups, clusters, ...subject }) => {
-    const found = inferDisparity(groups, {
-      seed: gateSeed,
-      minN,
-      confidence,
-      ...(clusters && { clusters }),
-    })
+  return runs.flatMap(({ groups, clusters = null, ...subject }): GateCheck[] => {
+    const found = inferDisparity(groups, { seed: gateSeed, minN, confidence, clusters })
     if (found.disparity === null || found.interval === null) return []
     const [low, high] = found.interval
-    const { n } = sumCounts(splitBySize(groups, minN).kept)
-    return {
-      ...{
+    return [
+      {
         ...subject,
         group: `${found.best!} − ${found.worst!}`,
-        rule: 'max-disparity' as const,
-        n,
+        rule: 'max-disparity',
+        n: sumCounts(splitBySize(groups, minN).kept).n,
+        value: found.disparity,
+        bound: low,
+        limit: maxDisparity,
+        verdict: verdictOf(low > maxDisparity, high <= maxDisparity),
       },
-      ...{ value: found.disparity, bound: low, limit: maxDisparity },
-      verdict: low > maxDisparity ? 'broken' : high <= maxDisparity ? 'holds' : 'undecided',
-    }
+    ]
   })
 }

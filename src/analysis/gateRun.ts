@@ -11,15 +11,24 @@ import { pairedCountsByGroup } from './compare.ts'
 import {
   type GateCheck,
   defaultAlpha,
+  type GateSubject,
+  type GroupAccuracy,
+  type GroupDrop,
+  type GroupedEvaluation,
   judgeDisparities,
   judgeDrops,
   judgeWorst,
-  type GateSubject,
 } from './gate.ts'
 import { pairCoverage, pairedCounts, sharedColumns } from './imagePairs.ts'
 import { exclusionNotes } from '../results/slices.ts'
-import { matchEvaluations, type EvaluationPair, newestEvaluations } from './evaluationPairs.ts'
+import {
+  type EvaluationPair,
+  evaluationsOfModel,
+  matchEvaluations,
+  newestEvaluations,
+} from './evaluationPairs.ts'
 
+/** Options of a gate. */
 export interface GateOptions {
   /** Folder of the results to compare with. */
   baseline?: string
@@ -27,14 +36,17 @@ export interface GateOptions {
   maxDrop?: number
   minWorst?: number
   maxDisparity?: number
+  /** Column of the groups. Default `region`. */
   by?: string
-  /** Groups with fewer images are listed and not judged. */
+  /** Groups with fewer images are listed and not judged. Default 100. */
   minN?: number
   /** A slice whose images are left out on both sides. */
   exclude?: string
+  /** Probability of any false alarm. Default 0.04. */
   alpha?: number
 }
 
+/** The verdict on a run. */
 export interface GateResult {
   passed: boolean
   by: string
@@ -48,7 +60,7 @@ export interface GateResult {
 
 const gateDefaults = { maxDrop: 0.02, by: 'region', minN: 100, alpha: defaultAlpha }
 
-/** Judges all evaluations below `dir`. Errors: nothing-to-judge, unknown-column, nothing-in-common, choose-models. */
+/** Judges all evaluations in `dir`. Errors: nothing-to-judge, unknown-column, nothing-in-common, choose-models. */
 export async function judgeEvaluations(dir: string, options: GateOptions): Promise<GateResult> {
   const { by, minN, alpha } = { ...gateDefaults, ...options }
   const { baseline, minWorst, maxDisparity } = options
@@ -87,7 +99,7 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
     const groups = largeGroups(runs, result)
     if (minWorst !== undefined) result.checks.push(...judgeWorst(groups, minWorst, alphaPerLimit))
     if (maxDisparity !== undefined)
-      result.checks.push(...judgeDisparities(runs, maxDisparity, minN, alphaPerLimit))
+      result.checks.push(...judgeDisparities(runs, maxDisparity, { minN, alpha: alphaPerLimit }))
   }
   if (result.checks.length === 0)
     throw inputError(
@@ -99,7 +111,7 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
   return { ...result, passed: result.checks.every(({ verdict }) => verdict !== 'broken') }
 }
 
-/** Data sets whose images are judged household by household. */
+/** Names the data sets whose images are judged by household. */
 function householdNotes(entries: readonly StoredEvaluation[]): string[] {
   const named = entries.filter(({ shards }) => shards[0]!.columns.includes('household'))
   const datasets = distinctFieldValues(named, 'dataset')
@@ -117,99 +129,93 @@ function checkGateColumn(entries: readonly StoredEvaluation[], by: string): void
     throw unknownNameError('column', by, [...known, 'label'])
 }
 
-type GroupDrop = Parameters<typeof judgeDrops>[0][number]
-
-/** Paired counts of every group, and of all images of each data set. */
+/** Returns the paired counts of every group, and of all images of each data set. */
 async function pairedDrops(
   entries: readonly StoredEvaluation[],
-  before: readonly StoredEvaluation[],
-  found: GateResult,
+  baseline: readonly StoredEvaluation[],
+  { by, minN, notes, leftOut }: GateResult,
 ): Promise<GroupDrop[]> {
-  const all: GroupDrop[] = []
-  for (const sides of pairWithBaseline(before, entries, found)) {
-    const subject = { model: sides.second.identity.model, dataset: sides.dataset }
-    found.notes.push(...(await uncoveredNotes(sides)))
-    const byClass = await pairedCounts(sides.first, sides.second, 'label')
-    const whole = joinOutcomes(byClass)
-    if (pairedImageCount(whole) > 0) all.push({ ...subject, group: 'all images', counts: whole })
-    if (found.by !== 'label' && !sharedColumns(sides.first, sides.second).includes(found.by)) {
-      found.notes.push(
-        `${sides.dataset} has no ${found.by}: only all its images together are judged.`,
-      )
+  const drops: GroupDrop[] = []
+  for (const pair of pairWithBaseline(baseline, entries, notes)) {
+    const { first, second, dataset } = pair
+    const subject = { model: second.identity.model, dataset }
+    notes.push(...(await uncoveredNotes(pair)))
+    const byClass = await pairedCounts(first, second, 'label')
+    const counts = joinOutcomes(byClass)
+    if (pairedImageCount(counts) > 0) drops.push({ ...subject, group: 'all images', counts })
+    if (by !== 'label' && !sharedColumns(first, second).includes(by)) {
+      notes.push(`${dataset} has no ${by}: only all its images together are judged.`)
       continue
     }
-    const cells =
-      found.by === 'label' ? byClass : await pairedCounts(sides.first, sides.second, found.by)
-    const groups = pairedCountsByGroup(cells)
-    for (const group of [...groups.keys()].sort()) {
-      const counts = joinOutcomes(groups.get(group)!)
-      if (pairedImageCount(counts) >= found.minN) all.push({ ...subject, group, counts })
-      else found.leftOut.push({ ...subject, group, n: pairedImageCount(counts) })
+    const cells = by === 'label' ? byClass : await pairedCounts(first, second, by)
+    for (const [group, own] of [...pairedCountsByGroup(cells)].sort(([a], [b]) =>
+      a < b ? -1 : 1,
+    )) {
+      const counts = joinOutcomes(own)
+      const n = pairedImageCount(counts)
+      if (n >= minN) drops.push({ ...subject, group, counts })
+      else leftOut.push({ ...subject, group, n })
     }
   }
-  return all
+  return drops
 }
 
-/** Models by name, or the only one against the only one. */
+/** Pairs models by their names, or the only model with the only model of the baseline. */
 function pairWithBaseline(
-  before: readonly StoredEvaluation[],
-  after: readonly StoredEvaluation[],
-  { notes }: GateResult,
+  baseline: readonly StoredEvaluation[],
+  entries: readonly StoredEvaluation[],
+  notes: string[],
 ): EvaluationPair[] {
-  const [old, now] = [distinctFieldValues(before, 'model'), distinctFieldValues(after, 'model')]
-  const sides = (
-    first: readonly StoredEvaluation[],
-    second: readonly StoredEvaluation[],
-    what: string,
-  ): EvaluationPair[] => {
-    const found = matchEvaluations(first, second, what, ['in the baseline', 'here'])
-    notes.push(...found[0]!.unmatched)
-    return found
+  const old = distinctFieldValues(baseline, 'model')
+  const now = distinctFieldValues(entries, 'model')
+  const pairsOf = (before: string, after: string): EvaluationPair[] => {
+    const pairs = matchEvaluations(
+      evaluationsOfModel(baseline, before),
+      evaluationsOfModel(entries, after),
+      {
+        models: before === after ? after : `${before} and ${after}`,
+        sides: ['in the baseline', 'here'],
+      },
+    )
+    notes.push(...pairs[0]!.unmatched)
+    return pairs
   }
-  if (old.length === 1 && now.length === 1) return sides(before, after, `${old[0]!} and ${now[0]!}`)
-  const [missing, gone] = [
-    now.filter(name => !old.includes(name)),
-    old.filter(name => !now.includes(name)),
-  ]
-  if (missing.length === now.length)
+  if (old.length === 1 && now.length === 1) return pairsOf(old[0]!, now[0]!)
+  const added = now.filter(name => !old.includes(name))
+  const gone = old.filter(name => !now.includes(name))
+  if (added.length === now.length)
     throw inputError(
       'choose-models',
       `no model in common: ${now.join(', ')} here, ${old.join(', ')} in the baseline; they are matched by name, or one with one`,
     )
-  if (missing.length > 0)
-    notes.push(`Not in the baseline and not judged against it: ${missing.join(', ')}.`)
+  if (added.length > 0)
+    notes.push(`Not in the baseline and not judged against it: ${added.join(', ')}.`)
   if (gone.length > 0) notes.push(`Only in the baseline and not judged: ${gone.join(', ')}.`)
-  const of = (entries: readonly StoredEvaluation[], name: string) =>
-    entries.filter(({ identity }) => identity.model === name)
-  return now
-    .filter(name => old.includes(name))
-    .flatMap(name => sides(of(before, name), of(after, name), name))
+  return now.filter(name => old.includes(name)).flatMap(name => pairsOf(name, name))
 }
 
 async function uncoveredNotes({ first, second, dataset }: EvaluationPair): Promise<string[]> {
   const { onlyFirst, onlySecond, unscoredFirst, unscoredSecond } = await pairCoverage(first, second)
-  const away = onlyFirst + onlySecond + unscoredFirst + unscoredSecond
-  if (away === 0) return []
+  const inOneRun = onlyFirst + onlySecond
+  const uncovered = inOneRun + unscoredFirst + unscoredSecond
+  if (uncovered === 0) return []
   return [
-    `${second.identity.model} on ${dataset}: ${away} images are not compared (in one run only: ${onlyFirst + onlySecond}; without an outcome here: ${unscoredSecond}, in the baseline: ${unscoredFirst}).`,
+    `${second.identity.model} on ${dataset}: ${uncovered} images are not compared (in one run only: ${inOneRun}; without an outcome here: ${unscoredSecond}, in the baseline: ${unscoredFirst}).`,
   ]
 }
 
-type EvaluationGroups = Parameters<typeof judgeDisparities>[0][number]
-
-/** Counts by group of all evaluations; one that has no group or too few of them is noted. */
+/** Returns the counts by group of all evaluations, and notes those with too few groups. */
 async function groupAccuracies(
   entries: readonly StoredEvaluation[],
   { by, minN, limits, notes }: GateResult,
-): Promise<EvaluationGroups[]> {
-  const runs: EvaluationGroups[] = []
+): Promise<GroupedEvaluation[]> {
+  const runs: GroupedEvaluation[] = []
   for (const entry of entries) {
     const { model, dataset } = entry.identity
-    const has = by === 'label' || entry.shards[0]!.columns.includes(by)
-    const cells = has ? await countByColumns(entry, by === 'label' ? [] : [by]) : []
-    const labelled = cells.map(cell => ({ ...cell, groups: { ...cell.groups, label: cell.label } }))
-    const { groups } = groupBy(labelled, [by])
-    const clusters = has ? await countByHousehold(entry, by) : null
+    const hasColumn = by === 'label' || entry.shards[0]!.columns.includes(by)
+    const cells = hasColumn ? await countByColumns(entry, by === 'label' ? [] : [by]) : []
+    const { groups } = groupBy(cells, [by])
+    const clusters = hasColumn ? await countByHousehold(entry, by) : null
     const { length } = splitBySize(groups, minN).kept
     if (length < (limits['max-disparity'] === undefined ? 1 : 2))
       notes.push(
@@ -220,21 +226,23 @@ async function groupAccuracies(
   return runs
 }
 
-/** The groups that are large enough; the others are noted once. */
+/** Returns the groups of at least `minN` images, and lists each of the others once in `leftOut`. */
 function largeGroups(
-  runs: readonly EvaluationGroups[],
+  runs: readonly GroupedEvaluation[],
   { minN, leftOut }: GateResult,
-): Parameters<typeof judgeWorst>[0] {
+): GroupAccuracy[] {
   return runs.flatMap(({ groups, clusters, model, dataset }) => {
     const inflation = clusters ? designEffect(clusters).byGroup : new Map<string, number>()
     const { kept, leftOut: small } = splitBySize(groups, minN)
+    const isListed = (group: string): boolean =>
+      leftOut.some(one => one.model === model && one.dataset === dataset && one.group === group)
     for (const { group, n } of small)
-      if (
-        !leftOut.some(one => one.model === model && one.dataset === dataset && one.group === group)
-      )
-        leftOut.push({ model, dataset, group, n })
+      if (!isListed(group)) leftOut.push({ model, dataset, group, n })
     return kept.map(counts => ({
-      ...{ model, dataset, group: counts.group, counts },
+      model,
+      dataset,
+      group: counts.group,
+      counts,
       inflation: inflation.get(counts.group) ?? 1,
     }))
   })

@@ -1,19 +1,26 @@
-/** Computes the rows of the history: stored evaluations in the order of time, each once for each set of tags (`--tag`). */
+/** Lists stored evaluations in the order of time, each once for each set of tags (`--tag`). */
+import { basename, resolve } from 'node:path'
+import { unknownNameError } from '../lib/errors.ts'
 import { accuracy, groupBy, sumCounts } from '../metrics/accuracy.ts'
-import { disparity } from '../metrics/disparity.ts'
-import { lastAskedTimes, type RecordedRun, type RunTags, tagsText } from '../results/runRecords.ts'
-import { type CountsCell, type StoredEvaluation } from '../results/store.ts'
+import { defaultMinN, disparity } from '../metrics/disparity.ts'
+import { countByColumns } from '../results/counts.ts'
+import {
+  lastAskedTimes,
+  type RecordedRun,
+  readRunRecords,
+  type RunTags,
+  tagsText,
+} from '../results/runRecords.ts'
+import { readStoredEvaluations, type StoredEvaluation } from '../results/store.ts'
+import { pullResults } from '../results/sync.ts'
 
 /** One evaluation under one set of tags; shares in 0 … 1. */
-export interface HistoryRow extends HistoryMeasures {
+export interface HistoryRow {
   /** When the run with these tags began; without tags, when the evaluation was last asked for. ISO. */
   time: string
   folder: string
   tags: RunTags
   entry: StoredEvaluation
-}
-
-interface HistoryMeasures {
   n: number
   top1: number | null
   /** 95 % Wilson interval of `top1`. */
@@ -25,28 +32,60 @@ interface HistoryMeasures {
   disparity: number | null
 }
 
-/** Returns when an evaluation was run, once for each different set of tags. */
-export function taggedRuns(
-  { key, created }: StoredEvaluation,
-  runs: readonly RecordedRun[],
-): { tags: RunTags; time: string }[] {
-  const mine = runs.filter(({ asked }) => asked.some(each => each.key === key))
-  const named = new Map(
-    mine.flatMap(({ tags, started }) =>
-      tags ? [[tagsText(tags), { tags, time: started }] as const] : [],
-    ),
-  )
-  return named.size > 0
-    ? [...named.values()]
-    : [{ tags: {}, time: lastAskedTimes(mine).get(key) ?? created }]
+export interface HistoryOptions {
+  /** Column of the groups. Default: region, else country. */
+  by?: string
+  /** Groups with fewer images are neither the worst group nor in the disparity. Default 30. */
+  minN?: number
+  /** A slice whose images are left out everywhere. */
+  exclude?: string
 }
 
-/** Returns accuracy, worst group and disparity from counts by `column`; without a column, accuracy alone. */
-export function historyMeasures(
-  cells: readonly CountsCell[],
-  column: string | null,
-  minN: number,
-): HistoryMeasures {
+/**
+ * Reads every stored evaluation below the folders, including those that later ones replaced, oldest first.
+ * Errors: no-results, unknown-column.
+ */
+export async function readHistory(
+  folders: readonly string[],
+  options: HistoryOptions = {},
+): Promise<HistoryRow[]> {
+  const rows: HistoryRow[] = []
+  for (const place of folders) {
+    const dir = await pullResults(place)
+    const runs = await readRunRecords(dir)
+    for (const entry of await readHistoryEntries(dir, options.exclude)) {
+      const measured = await measureEvaluation(entry.left, options)
+      for (const { tags, time } of taggedRuns(entry.stored, runs))
+        rows.push({ time, folder: basename(resolve(place)), tags, entry: entry.left, ...measured })
+    }
+  }
+  const columns = [...new Set(rows.flatMap(({ entry }) => entry.shards[0]!.columns))]
+  if (options.by !== undefined && !columns.includes(options.by))
+    throw unknownNameError('column', options.by, columns)
+  return rows.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
+}
+
+/** Returns each evaluation as it is stored, which the run records name, and without the images of a slice. */
+async function readHistoryEntries(
+  dir: string,
+  exclude: string | undefined,
+): Promise<{ stored: StoredEvaluation; left: StoredEvaluation }[]> {
+  const stored = await readStoredEvaluations(dir)
+  if (exclude === undefined) return stored.map(entry => ({ stored: entry, left: entry }))
+  const { excludeImages, readExclusion } = await import('../results/slices.ts')
+  const left = await excludeImages(stored, await readExclusion(exclude))
+  return stored.map((entry, i) => ({ stored: entry, left: left[i]! }))
+}
+
+/** Measures accuracy, worst group and disparity by the first of the columns that the evaluation has; without one, accuracy alone. */
+async function measureEvaluation(
+  entry: StoredEvaluation,
+  { by, minN = defaultMinN }: HistoryOptions,
+): Promise<Omit<HistoryRow, 'time' | 'folder' | 'tags' | 'entry'>> {
+  const { columns } = entry.shards[0]!
+  const wanted = by === undefined ? ['region', 'country'] : [by]
+  const column = wanted.find(name => columns.includes(name)) ?? null
+  const cells = await countByColumns(entry, column === null ? [] : [column])
   const { n, top1, interval } = accuracy(sumCounts(cells))
   const groups = disparity(column === null ? [] : groupBy(cells, [column]).groups, minN)
   return {
@@ -59,4 +98,20 @@ export function historyMeasures(
     worstAccuracy: groups.worstAccuracy,
     disparity: groups.disparity,
   }
+}
+
+/** Returns when an evaluation was run, once for each different set of tags. */
+function taggedRuns(
+  { key, created }: StoredEvaluation,
+  runs: readonly RecordedRun[],
+): { tags: RunTags; time: string }[] {
+  const mine = runs.filter(({ asked }) => asked.some(each => each.key === key))
+  const named = new Map(
+    mine.flatMap(({ tags, started }) =>
+      tags ? [[tagsText(tags), { tags, time: started }] as const] : [],
+    ),
+  )
+  return named.size > 0
+    ? [...named.values()]
+    : [{ tags: {}, time: lastAskedTimes(mine).get(key) ?? created }]
 }

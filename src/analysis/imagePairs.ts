@@ -1,36 +1,37 @@
-/** Two evaluations of the same images, brought together image by image. */
+/** Joins two evaluations image by image. */
 import { type GroupValue } from '../datasets/dataset.ts'
 import { incomeQuartiles, maxIncomeLevels, quartileNames } from '../metrics/incomeControlled.ts'
 import { pairedImageCount, type PairCounts } from '../metrics/pairedTests.ts'
 import { type StoredEvaluation, shardPaths } from '../results/store.ts'
 import { quoteIdentifier, parquetRows, query } from '../lib/sql.ts'
 
-/** Outcomes of the images of one group, class and household that both sides predicted. */
+/** Numbers of images of one group, class and household by their outcomes on both sides. */
 export interface PairedCounts extends PairCounts {
   group: string
   label: string
-  /** The household, whose images are not independent; null where none is known. */
+  /** The household; null if it is not known. */
   cluster?: string | null
 }
 
+/** Numbers of images that are on both sides, on one side, or without an outcome. */
 export interface PairCoverage {
-  /** Images that both sides have. */
+  /** Images on both sides. */
   common: number
   onlyFirst: number
   onlySecond: number
-  /** Of the common ones, images with an outcome on one side alone (the other could not read or could not score them). */
+  /** Common images that only this side could not read or score. */
   unscoredFirst: number
   unscoredSecond: number
 }
 
-/** Both sides' rows, one for each image that both have. */
+/** The rows of both sides, one for each common image. */
 const joinedRowsSql = `${parquetRows()} a JOIN ${parquetRows(2)} b USING (id)`
 const shardFilesOfBoth = (first: StoredEvaluation, second: StoredEvaluation) => [
   shardPaths(first),
   shardPaths(second),
 ]
 
-/** How far the two sides speak of the same images. */
+/** Counts the images that two evaluations have in common. */
 export async function pairCoverage(
   first: StoredEvaluation,
   second: StoredEvaluation,
@@ -46,13 +47,13 @@ export async function pairCoverage(
   return row!
 }
 
-/** Grouping columns that both sides have. */
+/** Returns the grouping columns that both sides have. */
 export const sharedColumns = (first: StoredEvaluation, second: StoredEvaluation): string[] =>
   first.shards[0]!.columns.filter(column => second.shards[0]!.columns.includes(column))
 
 /**
- * Paired counts by a grouping column of the first side, class and household; by class and household alone for `label`. A
- * column of numbers with more than twelve values is cut into quarters of the images.
+ * Returns the paired counts by a grouping column of the first side, by class and by household; `label` groups by class. A column
+ * of numbers with more than twelve values is cut into quarters of the images.
  */
 export async function pairedCounts(
   first: StoredEvaluation,
@@ -71,11 +72,11 @@ export async function pairedCounts(
   return rows.map(({ value, ...cell }) => ({ ...cell, group: name(value) }))
 }
 
-/** The household of the first side's row, null where the data set names none. */
+/** Returns the SQL of the household in a row of the first side; NULL if the data set names none. */
 export const householdSql = (first: StoredEvaluation): string =>
   first.shards[0]!.columns.includes('household') ? 'a.household::VARCHAR' : 'NULL::VARCHAR'
 
-/** The columns of `PairCounts`. */
+/** SQL of the columns of `PairCounts`. */
 const pairedOutcomesSql = [
   ['both', 'a.correct1 AND b.correct1'],
   ['onlyFirst', 'a.correct1 AND NOT b.correct1'],
@@ -85,14 +86,14 @@ const pairedOutcomesSql = [
   .map(([name, condition]) => `count_if(${condition})::DOUBLE AS "${name}"`)
   .join(', ')
 
-/** Numbers above `low`, up to `high`. */
+/** A quarter of the images: values above `low`, up to `high`. */
 export interface IncomeQuarter {
   name: string
   low: number
   high: number
 }
 
-/** A column of numbers in quarters of the images, Q1 the highest as in the paper; null where so few differ that each number stands for itself. */
+/** Cuts values into quarters of the images, Q1 the highest as in the paper; null for at most twelve different values. */
 export function incomeQuarters(each: readonly number[]): IncomeQuarter[] | null {
   if (new Set(each).size <= maxIncomeLevels) return null
   const { bounds } = incomeQuartiles(each)!
@@ -110,11 +111,12 @@ function groupValueNames(
   return parts === null ? String : value => parts.find(({ high }) => Number(value) <= high)!.name
 }
 
+/** An image that only one side classified correctly. */
 export interface FlippedImage {
   id: string
   label: string
   change: 'gained' | 'lost'
-  /** Class index that each side gave first, and its probability. */
+  /** Index of the first class of each side. */
   first: number | null
   second: number | null
   firstProbability: number | null
@@ -122,7 +124,7 @@ export interface FlippedImage {
   groups: Record<string, GroupValue>
 }
 
-/** The images that one side had right and the other wrong, in the order of their ids. */
+/** Returns the images that only one side classified correctly, in the order of their ids. */
 export async function readFlippedImages(
   first: StoredEvaluation,
   second: StoredEvaluation,
@@ -140,18 +142,14 @@ export async function readFlippedImages(
     ].join(', ')} FROM ${joinedRowsSql} WHERE a.correct1 <> b.correct1 ORDER BY id`,
     shardFilesOfBoth(first, second),
   )
-  return rows.map(
-    ({ id, label, gained, first, second, firstProbability, secondProbability, ...rest }) => ({
-      ...{
-        id,
-        label,
-        change: gained ? 'gained' : 'lost',
-        first,
-        second,
-        firstProbability,
-        secondProbability,
-      },
-      groups: Object.fromEntries(columns.map((column, i) => [column, rest[`g${i}`] as GroupValue])),
-    }),
-  )
+  return rows.map(({ gained, ...row }) => ({
+    id: row.id,
+    label: row.label,
+    change: gained ? 'gained' : 'lost',
+    first: row.first,
+    second: row.second,
+    firstProbability: row.firstProbability,
+    secondProbability: row.secondProbability,
+    groups: Object.fromEntries(columns.map((column, i) => [column, row[`g${i}`] as GroupValue])),
+  }))
 }

@@ -1,4 +1,5 @@
 import { type PreprocessingMode, preprocessingModes } from '../lib/pixels/steps.ts'
+import { resolveModel } from '../models/catalog.ts'
 import { type Run } from '../results/run.ts'
 import { isZeroShot } from '../results/schema.ts'
 
@@ -25,4 +26,17 @@ export function shownPreprocessing(
   const count = (mode: string): number => modes.filter(one => one === mode).length
   const commonest = [...preprocessingModes].sort((a, b) => count(b) - count(a))
   return preferred.find(mode => modes.includes(mode)) ?? commonest[0]!
+}
+
+/** The classifier of a model: a head of ImageNet's 1,000 classes, texts, or a head of other classes. */
+export type ModelKind = '1K' | 'zero-shot' | 'other'
+
+/** Returns the kind that the catalogue states; `other` for a model that is not in it. */
+export function catalogueKind(model: string): ModelKind {
+  try {
+    const { classes } = resolveModel(model)
+    return classes === 'zero-shot' ? 'zero-shot' : classes === 'imagenet-1k' ? '1K' : 'other'
+  } catch {
+    return 'other'
+  }
 }

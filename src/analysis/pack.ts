@@ -16,6 +16,8 @@ import { isRetired, retiredFailure } from '../results/retired.ts'
 import { resultKey } from '../results/schema.ts'
 import { type CountsCell, distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
 import { countsOf, openRun, type Run, createRun } from '../results/run.ts'
+import { sum } from '../metrics/numbers.ts'
+import { ownValue } from '../lib/ownValue.ts'
 import { version } from '../lib/version.ts'
 
 const packFormat = 'geogap pack 1'
@@ -23,7 +25,7 @@ const packValue = z.union([z.string(), z.number(), z.null()])
 
 export const packSchema = z.object({
   format: z.literal(packFormat),
-  /** Version that wrote the file, and when. */
+  /** Version of geogap that wrote the file. */
   geogap: z.string(),
   created: z.string(),
   /** Terms of the data sets that the counts are of. */
@@ -48,25 +50,24 @@ export const packSchema = z.object({
 })
 type Pack = z.infer<typeof packSchema>
 
-/** The counts of a run as the content of a pack file (gzipped JSON). */
+/** Returns the counts of a run as the content of a pack file (gzipped JSON). */
 export async function writePack(run: Run): Promise<Buffer> {
   const pack: Pack = {
-    ...{
-      format: packFormat,
-      geogap: version,
-      created: new Date().toISOString(),
-      terms: packTerms(run),
-    },
+    format: packFormat,
+    geogap: version,
+    created: new Date().toISOString(),
+    terms: packTerms(run),
     datasets: [...run.datasets.values()].map(withoutPaths),
     evaluations: run.entries.map(entry => packEvaluation(entry, countsOf(run, entry.identity))),
   }
   return promisify(gzip)(JSON.stringify(pack), { level: 9 })
 }
 
-/** Messages, folders and options name files of the machine that evaluated; codes and ids say enough. */
+/** Removes file names of the machine that evaluated: messages, folders and options. */
 const withoutPaths = (note: DatasetRecord): DatasetRecord => ({
   ...note,
-  ...{ opened: undefined, imageFolders: undefined },
+  opened: undefined,
+  imageFolders: undefined,
   problems: note.problems.map(({ id, code }) => ({ id, code, message: code })),
 })
 
@@ -75,16 +76,26 @@ function packEvaluation(
   cells: readonly CountsCell[],
 ): Pack['evaluations'][number] {
   const { identity, key, rows, created, shards } = entry
+  const { machine, columns } = shards[0]!
   const by = Object.keys(cells[0]?.groups ?? {})
-  const total = (of: 'errors' | 'seconds'): number =>
-    shards.reduce((sum, shard) => sum + shard[of], 0)
   return {
-    ...{ identity, key, rows, created, by, errors: total('errors'), seconds: total('seconds') },
-    machine: shards[0]!.machine,
-    columns: shards[0]!.columns,
+    identity,
+    key,
+    rows,
+    errors: sum(shards.map(({ errors }) => errors)),
+    seconds: sum(shards.map(({ seconds }) => seconds)),
+    machine,
+    created,
+    columns,
+    by,
     counts: cells.map(({ label, groups, n, top1, top5, errors, unscored }) => [
-      ...[label, ...by.map(column => groups[column] ?? null)],
-      ...[n, top1, top5, errors, unscored],
+      label,
+      ...by.map(column => ownValue(groups, column) ?? null),
+      n,
+      top1,
+      top5,
+      errors,
+      unscored,
     ]),
   }
 }
@@ -108,7 +119,7 @@ export async function openResults(path: string, exclude?: string): Promise<Run> 
   return readPack(path)
 }
 
-/** Opens a pack as a run: every question that counts can answer. Errors: bad-pack, missing-file. */
+/** Opens a pack as a run, which answers every question that counts can answer. Errors: bad-pack, missing-file. */
 export async function readPack(file: string): Promise<Run> {
   const bytes = await readFile(file).catch((error: unknown) => {
     throw fileReadError(file, error)
@@ -139,20 +150,10 @@ export async function parsePack(bytes: Buffer, name: string): Promise<Pack> {
   }
 }
 
-function unpackEvaluation({
-  identity,
-  key,
-  rows,
-  errors,
-  created,
-  columns,
-  ...made
-}: Pack['evaluations'][number]): StoredEvaluation {
-  const { seconds, machine } = made
-  const shard = {
-    ...{ identity, key, start: 0, end: rows, rows, errors, file: '', bytes: 0, columns },
-    ...{ seconds, machine, created },
-  }
+function unpackEvaluation(packed: Pack['evaluations'][number]): StoredEvaluation {
+  const { identity, key, rows, created, errors, columns, seconds, machine } = packed
+  const place = { start: 0, end: rows, file: '', bytes: 0 }
+  const shard = { ...place, identity, key, rows, errors, columns, seconds, machine, created }
   return { identity, key, folder: '', shards: [shard], rows, created }
 }
 
@@ -163,17 +164,7 @@ function unpackCounts({ identity, by, counts }: Pack['evaluations'][number]): Co
       .slice(1 + by.length)
       .map(Number)
     const groups = Object.fromEntries(by.map((column, i) => [column, row[1 + i] ?? null]))
-    return {
-      model,
-      dataset,
-      preprocessing,
-      label: String(row[0]),
-      groups,
-      n,
-      top1,
-      top5,
-      errors,
-      unscored,
-    }
+    const cell = { model, dataset, preprocessing, label: String(row[0]), groups }
+    return { ...cell, n, top1, top5, errors, unscored }
   })
 }

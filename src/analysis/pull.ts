@@ -2,18 +2,19 @@ import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { fileReadError } from '../datasets/files.ts'
 import { GeogapError, inputError, messageOf } from '../lib/errors.ts'
-import { countText } from '../lib/table/text.ts'
 import { writeOutput } from '../lib/files.ts'
+import { bytesText, countText, stripControlCharacters } from '../lib/table/text.ts'
 import { distinctFieldValues } from '../results/store.ts'
-import { bytesText, stripControlCharacters } from '../lib/table/text.ts'
 import { sha256 } from '../lib/hash.ts'
 import { parsePack } from './pack.ts'
 
-/** Largest pack that is taken from the network. */
+/** Largest size of a downloaded pack. */
 const maxPackBytes = 256 * 1024 * 1024
 
-/** Copies a pack to `output` after checking it; gives what it holds. Errors: missing-file, unknown-pack, bad-pack,
- * not-downloaded. */
+/**
+ * Copies a pack to `output` after checking it, and returns a text with its content.
+ * Errors: missing-file, unknown-pack, bad-pack, not-downloaded.
+ */
 export async function pullPack(source: string, output?: string): Promise<string> {
   const remote = /^https?:\/\//.test(source)
   const bytes = remote ? await downloadPack(source) : await readLocalPack(source)

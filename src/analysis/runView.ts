@@ -1,4 +1,4 @@
-/** The results of one preprocessing as figures, paper tables and reports ask for them. */
+/** Views the results of one preprocessing for figures, paper tables and reports. */
 import { memoize } from '../lib/memoize.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
 import { type AccuracyTable, accuracyTable } from '../metrics/progress.ts'
@@ -11,6 +11,7 @@ import {
   type DatasetRoles,
   datasetTitle,
   placeColumn,
+  syntheticNotes,
 } from './datasetRoles.ts'
 import { modelsForFit, shownPreprocessing } from './modelRoles.ts'
 
@@ -29,7 +30,7 @@ export interface GroupPairAccuracy {
   accuracy: number | null
 }
 
-/** The results of one preprocessing of a run. Every table is computed once. */
+/** The results of one preprocessing of a run; every table is computed once. */
 export interface RunView {
   run: Run
   preprocessing: string
@@ -61,6 +62,7 @@ export interface RunView {
   syntheticNote: string | null
 }
 
+/** Creates a view of a run. */
 export function runView(run: Run, options: RunViewOptions = {}): RunView {
   const preprocessing = options.preprocessing ?? shownPreprocessing(run)
   const minN = options.minN ?? defaultMinN
@@ -75,7 +77,6 @@ export function runView(run: Run, options: RunViewOptions = {}): RunView {
   const table = accuracyTable(
     overall.map(({ model, dataset, top1 }) => ({ model, benchmark: dataset, accuracy: top1 })),
   )
-  const notes = [...run.datasets.values()].flatMap(({ madeUp }) => madeUp ?? [])
   const models = modelsByAccuracy(overall, roles.reference ?? overall[0]?.dataset ?? '')
   return {
     run,
@@ -94,7 +95,7 @@ export function runView(run: Run, options: RunViewOptions = {}): RunView {
     titleOf: datasetTitles(run),
     imageCount: dataset =>
       Math.max(0, ...overall.filter(row => row.dataset === dataset).map(({ n }) => n)),
-    syntheticNote: notes[0] ?? null,
+    syntheticNote: syntheticNotes(run)[0] ?? null,
   }
 }
 

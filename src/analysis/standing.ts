@@ -4,25 +4,24 @@ import { type Interval } from '../metrics/intervals.ts'
 import { mean, sum } from '../metrics/numbers.ts'
 import { fitLine } from '../metrics/regression.ts'
 
-export type HeadKind = '1K' | 'zero-shot'
-
 /** Accuracies of a model by benchmark and region, and its disparities; shares in 0 … 1. */
 export interface ModelMeasures {
   model: string
   /** A head of 1,000 classes, or zero-shot. The two follow different lines and are not mixed. */
-  kind: HeadKind
+  kind: '1K' | 'zero-shot'
   values: ReadonlyMap<string, number>
 }
 
+/** Where a model stands on one measure. */
 export interface MeasureStanding {
   measure: string
-  /** Comparable models in the fit. */
+  /** Number of comparable models in the fit. */
   models: number
   reference: number
   value: number
-  /** Share of the comparable models' variance that their line explains. */
+  /** Share of the variance that the line of the comparable models explains. */
   r2: number | null
-  /** Value of the comparable models' line at this model's reference accuracy. */
+  /** Value of that line at the reference accuracy of this model. */
   expected: number | null
   /** `value` minus `expected`; for an accuracy this is the effective robustness (Taori et al. 2020). */
   residual: number | null
@@ -75,13 +74,14 @@ export function measureStandings(
   const x = own.values.get(reference)
   if (x === undefined) return []
   const comparable = comparableModels(own, others)
-  return [...own.values].flatMap(([measure, value]) => {
+  return [...own.values].flatMap(([measure, y]) => {
     if (measure === reference) return []
-    const points = comparable.flatMap(({ values }) => {
-      const [a, b] = [values.get(reference), values.get(measure)]
-      return a === undefined || b === undefined ? [] : [{ x: a, y: b }]
-    })
-    return standingOnLine({ x, y: value }, points, measure)
+    const points = comparable.flatMap(({ values }) =>
+      values.has(reference) && values.has(measure)
+        ? [{ x: values.get(reference)!, y: values.get(measure)! }]
+        : [],
+    )
+    return { measure, ...standingOnLine({ x, y }, points) }
   })
 }
 
@@ -99,26 +99,22 @@ interface StandingPoint {
 function standingOnLine(
   { x, y }: StandingPoint,
   points: readonly StandingPoint[],
-  measure: string,
-): MeasureStanding {
+): Omit<MeasureStanding, 'measure'> {
   const xs = points.map(point => point.x)
   const ys = points.map(point => point.y)
   const line = fitLine(xs, ys)
   const n = points.length
-  const start = { measure, models: n, reference: x, value: y }
-  const noLine = {
-    r2: null,
-    expected: null,
-    residual: null,
-    interval: null,
-    percentile: null,
-    isExtrapolated: false,
-    verdict: null,
-  }
+  const start = { models: n, reference: x, value: y }
   if (n < minFitModels || line.slope === null || line.intercept === null)
     return {
       ...start,
-      ...noLine,
+      r2: null,
+      expected: null,
+      residual: null,
+      interval: null,
+      percentile: null,
+      isExtrapolated: false,
+      verdict: null,
       reason: n < minFitModels ? `${n} comparable models` : line.reason,
     }
   const at = (value: number): number => line.intercept! + line.slope! * value

@@ -1,46 +1,63 @@
-import { defaultMinN } from '../metrics/disparity.ts'
+/** Compares the models of a run with reference models: published facts, a folder of results, or a pack. */
 import { inputError, unknownNameError } from '../lib/errors.ts'
-import { measureStandings, type Standing } from './standing.ts'
-import { measureModels, readReference } from './standingReference.ts'
-import { openResults } from './pack.ts'
+import { shortList } from '../lib/table/text.ts'
+import { defaultMinN } from '../metrics/disparity.ts'
+import { referenceBenchmark } from '../metrics/progress.ts'
+import { type ImportedAccuracy, readImportedAccuracies } from '../results/importedAccuracies.ts'
+import { type Run } from '../results/run.ts'
 import { exclusionNotes } from '../results/slices.ts'
+import { datasetRoles, placeColumn, publishedName, syntheticNotes } from './datasetRoles.ts'
+import { catalogueKind, shownPreprocessing, zeroShotModels } from './modelRoles.ts'
+import { openResults } from './pack.ts'
+import { publishedAccuracies, publishedSources } from './paper/publishedAccuracies.ts'
+import {
+  measureStandings,
+  type ModelMeasures,
+  type Standing,
+  type StandingReference,
+} from './standing.ts'
 
 export interface StandingOptions {
+  /** `published`, a folder of results, or a pack. */
   against: string
+  /** Default: all evaluated models; if there are none, all models with imported accuracies. */
   models?: readonly string[]
-  /** Places with fewer images are not measured. */
+  /** Groups with fewer images are not measured. Default 30. */
   minN?: number
-  /** A slice whose images are left out of the run, not of what it is placed beside. */
+  /** A slice whose images are left out of the run, not of the reference. */
   exclude?: string
 }
 
-/** Places models of a run. Errors: unknown-model, no-reference. */
+/**
+ * Returns where the models of a run or pack stand among comparable reference models. Imported accuracies fill the gaps of the
+ * folder's own. Errors: no-results, unknown-model, no-reference, no-images.
+ */
 export async function runStandings(
   dir: string,
   { against, models, minN = defaultMinN, exclude }: StandingOptions,
 ): Promise<Standing[]> {
-  const run = await openResults(dir, exclude)
-  const own = measureModels(run, minN)
-  const known = own.map(({ model }) => model)
+  const { run, measures, imported } = await measureResults(dir, minN, exclude)
+  const known = measures.map(({ model }) => model)
   for (const name of models ?? [])
     if (!known.includes(name)) throw unknownNameError('model', name, known)
   const reference = await readReference(against, minN)
-  const chosen = own.filter(({ model }) => models === undefined || models.includes(model))
+  const evaluated = new Set(run.entries.map(({ identity }) => identity.model))
+  const wanted = models ?? known.filter(name => evaluated.size === 0 || evaluated.has(name))
+  const chosen = measures.filter(({ model }) => wanted.includes(model))
   const measurable = chosen.filter(({ values }) => values.has(reference.benchmark))
-  const unmeasured = chosen.flatMap(({ model, values }) =>
-    values.has(reference.benchmark) ? [] : [model],
-  )
+  const lacking = chosen.filter(one => !measurable.includes(one)).map(({ model }) => model)
   if (measurable.length === 0)
     throw inputError(
       'no-reference',
-      `no model of ${dir} was evaluated on ${reference.benchmark}, the x axis of ${against}; --against takes other results`,
+      `no model of ${dir} has an accuracy on ${reference.benchmark}, the x axis of ${against}; evaluate or import one, or give other results with --against`,
     )
   const notes = [
-    ...new Set([...run.datasets.values()].flatMap(note => note.madeUp ?? [])),
+    ...syntheticNotes(run),
     ...exclusionNotes(run.entries),
-    ...(unmeasured.length === 0
+    ...importedNotes(imported.filter(({ model }) => wanted.includes(model))),
+    ...(lacking.length === 0
       ? []
-      : [`Not placed, for want of ${reference.benchmark}: ${unmeasured.join(', ')}.`]),
+      : [`Not placed, for want of ${reference.benchmark}: ${lacking.join(', ')}.`]),
   ]
   return measurable.map(model => ({
     model,
@@ -48,4 +65,113 @@ export async function runStandings(
     notes,
     measureStandings: measureStandings(model, reference.models, reference.benchmark),
   }))
+}
+
+function importedNotes(used: readonly ImportedAccuracy[]): string[] {
+  if (used.length === 0) return []
+  const sources = shortList([...new Set(used.map(({ source }) => source))], 3)
+  const benchmarks = shortList([...new Set(used.map(({ benchmark }) => benchmark))], 6)
+  return [
+    `${used.length} accuracies (${benchmarks}) are imported from ${sources}, not measured here; their preprocessing and images are the publisher's.`,
+  ]
+}
+
+/** Reads the reference models. Errors: no-results, bad-pack, no-reference. */
+export async function readReference(against: string, minN: number): Promise<StandingReference> {
+  if (against === 'published') return publishedReference()
+  const { run, measures, imported } = await measureResults(against, minN)
+  const { reference } = datasetRoles(run)
+  const benchmark = reference === null ? referenceBenchmark : publishedName(reference)
+  if (!measures.some(({ values }) => values.has(benchmark)))
+    throw inputError(
+      'no-reference',
+      `no model of ${against} has an accuracy on a standard benchmark; evaluate or import one`,
+    )
+  return {
+    title: against,
+    benchmark,
+    models: measures,
+    isMeasured: true,
+    notes: importedNotes(imported),
+  }
+}
+
+/** Said by every view that places a model beside published facts. */
+export const noPackNotice = 'No measured pack exists yet: published facts are shown instead'
+
+function publishedReference(): StandingReference {
+  const byModel = new Map<string, ModelMeasures & { values: Map<string, number> }>()
+  for (const { row, model, kind, benchmark, accuracy } of publishedAccuracies()) {
+    const known = byModel.get(row) ?? { model, kind, values: new Map<string, number>() }
+    known.values.set(benchmark, accuracy)
+    byModel.set(row, known)
+  }
+  const sources = Object.values(publishedSources).map(
+    ({ publisher, date }) => `${publisher} (${date})`,
+  )
+  return {
+    title: `accuracies published by ${sources.join(' and ')}`,
+    benchmark: referenceBenchmark,
+    models: [...byModel.values()],
+    isMeasured: false,
+    notes: [
+      `${noPackNotice}. These are the publishers' own numbers, with their preprocessing, and for models with a 1,000-class head none on a geographic data set.`,
+      'Published numbers on Dollar Street and GeoDE are of the DataComp subsets, so a run on the whole data sets has no counterpart there.',
+    ],
+  }
+}
+
+/** The measures of all models of a folder or pack. */
+interface MeasuredResults {
+  run: Run
+  measures: ModelMeasures[]
+  /** The imported accuracies among the measures. */
+  imported: ImportedAccuracy[]
+}
+
+/**
+ * Measures accuracies, accuracies by place and disparities of every model, with one preprocessing (native if the run has it).
+ * An imported accuracy is used if the model has no measured one on the benchmark.
+ */
+async function measureResults(
+  path: string,
+  minN: number,
+  exclude?: string,
+): Promise<MeasuredResults> {
+  const run = await openResults(path, exclude)
+  const preprocessing = shownPreprocessing(run, ['native'])
+  const values = new Map<string, Map<string, number>>()
+  const valuesOf = (model: string): Map<string, number> => {
+    const known = values.get(model) ?? new Map<string, number>()
+    values.set(model, known)
+    return known
+  }
+  const set = (model: string, measure: string, value: number | null): void => {
+    if (value !== null) valuesOf(model).set(measure, value)
+  }
+  for (const { model, dataset, top1 } of run.accuracy({ preprocessing }))
+    set(model, publishedName(dataset), top1)
+  for (const dataset of datasetRoles(run).geographic) {
+    const by = placeColumn(run, dataset)!
+    for (const row of run.accuracy({ by, dataset, preprocessing }))
+      if (row.n >= minN) set(row.model, `${dataset}: ${row.group}`, row.top1)
+    for (const row of run.disparity({ by, minN, dataset, preprocessing })) {
+      set(row.model, `${dataset}: disparity by ${by}`, row.disparity)
+      set(row.model, `${dataset}: Europe − Africa`, row.europeMinusAfrica)
+    }
+  }
+  const zeroShot = new Map<string, boolean>([...zeroShotModels(run)].map(model => [model, true]))
+  const imported = (await readImportedAccuracies(run.dir)).filter(
+    ({ model, benchmark }) => !values.get(model)?.has(benchmark),
+  )
+  for (const { model, benchmark, accuracy, kind } of imported) {
+    if (!values.has(model)) zeroShot.set(model, (kind ?? catalogueKind(model)) === 'zero-shot')
+    set(model, benchmark, accuracy)
+  }
+  const measures = Array.from(values, ([model, measured]): ModelMeasures => ({
+    model,
+    kind: zeroShot.get(model) ? 'zero-shot' : '1K',
+    values: measured,
+  }))
+  return { run, measures, imported }
 }

@@ -49,13 +49,14 @@ function regionsOf(
   model: string,
   cells: readonly number[],
 ): Finding['regions'] {
-  const groups = groupedAccuracies(cube, cube.models.get(model)!, cells, ['region']).map(
-    ({ values: [group = ''], rate: { n, top1 } }) => ({
-      group,
-      n,
-      top1: Math.round(n * (top1 ?? 0)),
-    }),
-  )
+  const groups = groupedAccuracies(cube, ['region'], {
+    counts: cube.models.get(model)!,
+    cells,
+  }).map(({ values: [group = ''], rate: { n, top1 } }) => ({
+    group,
+    n,
+    top1: Math.round(n * (top1 ?? 0)),
+  }))
   const { best, worst, bestAccuracy, worstAccuracy } = disparity(groups)
   return best === null
     ? null

@@ -109,7 +109,7 @@ export function modelView(cube: DatasetCounts, model: string, filter: GroupFilte
   const counts = cube.models.get(model)
   if (!counts) throw new Error(`unknown model: ${model}`)
   const cells = filterCells(cube, filter)
-  const groups = (...by: Dimension[]) => groupedAccuracies(cube, counts, cells, by)
+  const groups = (...by: Dimension[]) => groupedAccuracies(cube, by, { counts, cells })
   const present = dimensions.filter(dimension => cube.values[dimension].length > 0)
   return {
     overall: totalAccuracy(counts, cells),

@@ -12,7 +12,7 @@ export interface DisparityInferenceOptions extends PermutationOptions {
   minN?: number
   confidence?: number
   /** Counts per household, where images of one household are not independent. Must add up to the groups' counts. */
-  clusters?: readonly ClusterCounts[]
+  clusters?: readonly ClusterCounts[] | null
 }
 
 /** A disparity with what noise alone would show, and what remains. Nulls where the disparity is null. */

@@ -98,9 +98,9 @@ describe('compare', () => {
     expect(sentence).toMatch(
       /^overall -\d\.\d points \(p [=<] 0\.\d+\); Ghana -8\.0 \(p [=<] 0\.0\d+\), mostly stove; Africa/,
     )
-    const [same] = await chooseEvaluationPairs(join(folder, 'a'), join(folder, 'a'), [
-      'first',
-    ]).catch(() => [undefined])
+    const [same] = await chooseEvaluationPairs(join(folder, 'a'), join(folder, 'a'), {
+      models: ['first'],
+    }).catch(() => [undefined])
     expect(same).toBeUndefined()
     const quiet = groupChanges(new Map([['label', quietCells]]), 30, quietCells)
     expect(comparisonSentence({ ...(await compareEvaluations(sides!)), ...quiet })).toBe(
@@ -157,7 +157,7 @@ describe('compare', () => {
       'choose with --models FIRST,SECOND; there are first',
     )
     await expect(
-      chooseEvaluationPairs(join(folder, 'both'), undefined, ['first', 'third']),
+      chooseEvaluationPairs(join(folder, 'both'), undefined, { models: ['first', 'third'] }),
     ).rejects.toThrow('unknown model: third; nearest: ')
   })
 })

@@ -85,7 +85,7 @@ describe('judging', () => {
       { group: 'b', n: 1000, top1 },
     ]
     const of = (top1: number) =>
-      judgeDisparities([{ ...subject, groups: groups(top1) }], 0.1, 100)[0]!
+      judgeDisparities([{ ...subject, groups: groups(top1) }], 0.1, { minN: 100 })[0]!
     expect(of(600)).toMatchObject({ verdict: 'broken', group: 'a − b' })
     expect(of(690).verdict).toBe('undecided')
     expect(of(790).verdict).toBe('holds')

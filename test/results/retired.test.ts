@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readHistory } from '../../src/analysis/historyRun.ts'
+import { readHistory } from '../../src/analysis/history.ts'
 import { readPack, writePack } from '../../src/analysis/pack.ts'
 import { openFeaturesIn } from '../../src/experiments/features.ts'
 import { groupAccuracyTable } from '../../src/report/page/resultTables.ts'

@@ -1,25 +1,27 @@
-/** What to cite: works.tsv says of which benchmark, model (by pattern) or source of weights each work is. */
+/** Finds the works to cite. works.tsv lists the benchmark, the models (by pattern) or the source of weights of each work. */
 import { benchmarkNameOf } from '../datasetRoles.ts'
 import { nameMatcher, findModelRow } from '../../models/listing.ts'
 import { readTsv } from '../../lib/archive/tsv.ts'
 
-/** Authors as BibTeX writes them; `where` is the journal, the proceedings, or where a text or program is found. */
+/** One row of works.tsv. Authors are in BibTeX's form; `where` is the journal, the proceedings or the address. */
 export type CitedWork = Record<
   'key' | 'of' | 'kind' | 'year' | 'where' | 'title' | 'authors',
   string
 >
 
+/** The works that a run cites. */
 export interface Bibliography {
-  /** The paper whose measures these are. */
+  /** The paper that defines the measures. */
   measures: CitedWork
-  /** By data set and by model; without a work where none is known here. */
+  /** By data set; undefined if no work is known. */
   datasets: Map<string, CitedWork | undefined>
+  /** By model; empty if no work is known. */
   models: Map<string, CitedWork[]>
 }
 
 let catalogueOfWorks: CitedWork[] | undefined
 
-/** What a run on these data sets with these models cites. */
+/** Returns the works that a run on these data sets with these models cites. */
 export function bibliography(datasets: readonly string[], models: readonly string[]): Bibliography {
   catalogueOfWorks ??= readTsv(new URL('./works.tsv', import.meta.url))
   const all = catalogueOfWorks
@@ -31,7 +33,7 @@ export function bibliography(datasets: readonly string[], models: readonly strin
   }
 }
 
-/** Works on a model of the catalogue; one of its own has none that could be known here. */
+/** Returns the works on a model of the catalogue; none for any other model. */
 function worksOnModel(name: string, all: readonly CitedWork[]): CitedWork[] {
   const row = findModelRow(name)
   if (!row) return []
@@ -42,7 +44,7 @@ function worksOnModel(name: string, all: readonly CitedWork[]): CitedWork[] {
   return all.filter(({ of }) => of.split(' ').some(fits))
 }
 
-/** Every work once, in the order of measures, data sets, models. */
+/** Returns every work once, in the order of measures, data sets and models. */
 export const allWorks = ({ measures, datasets, models }: Bibliography): CitedWork[] => [
   ...new Set([
     measures,
@@ -51,7 +53,7 @@ export const allWorks = ({ measures, datasets, models }: Bibliography): CitedWor
   ]),
 ]
 
-/** Data sets and models for which no work is known here. */
+/** Returns the data sets and models without a known work. */
 export const uncitedNames = ({ datasets, models }: Bibliography): string[] => [
   ...[...datasets].flatMap(([name, work]) => (work ? [] : [name])),
   ...[...models].flatMap(([name, found]) => (found.length > 0 ? [] : [name])),
@@ -71,7 +73,7 @@ export const bibtexEntries = (works: readonly CitedWork[]): string =>
     )
     .join('\n\n')
 
-/** `O. Russakovsky, J. Deng. ImageNet Large Scale …. International Journal of Computer Vision, 2015.` */
+/** Returns a text such as `O. Russakovsky, J. Deng. ImageNet Large Scale …. International Journal of Computer Vision, 2015.` */
 export function citationText({ authors, title, where, year }: CitedWork): string {
   const names = authors.split(' and ').map(name => {
     const [last, first] = name.split(', ') as [string, string | undefined]

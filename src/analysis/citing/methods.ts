@@ -1,6 +1,6 @@
-/** What a paper has to say about a run: how, with what, and what the numbers do not carry. */
+/** Writes the methods section of a paper about a run: procedure, limitations, versions and references. */
 import { countText } from '../../lib/table/text.ts'
-import { datasetTitle, placeColumn, datasetRoles } from '../datasetRoles.ts'
+import { datasetTitle, placeColumn, datasetRoles, syntheticNotes } from '../datasetRoles.ts'
 import { zeroShotModels } from '../modelRoles.ts'
 import { distinctFieldValues } from '../../results/store.ts'
 import { datasetNotes, type Run } from '../../results/run.ts'
@@ -15,14 +15,16 @@ import {
 } from './bibliography.ts'
 import { exclusionNotes } from '../../results/slices.ts'
 
+/** The parts of a methods section. */
 export interface MethodsSection {
   paragraph: string
   limitations: string[]
   bibliography: Bibliography
-  /** Every version and hash, a line each: models, data sets, and by what and when. */
+  /** One line for each model, data set and version of geogap, with its hashes. */
   versions: string[]
 }
 
+/** Describes how the results of a run were made. */
 export function describeMethods(run: Run): MethodsSection {
   const cited = bibliography(
     distinctFieldValues(run.entries, 'dataset'),
@@ -64,7 +66,7 @@ const integerText = (value: number): string => value.toLocaleString('en-US')
 const citeCommand = (works: readonly CitedWork[]): string =>
   works.length === 0 ? '' : ` \\cite{${unique(works.map(({ key }) => key)).join(',')}}`
 
-/** More are not named in a sentence. */
+/** Largest number of names in a sentence. */
 const maxNames = 5
 
 function methodsParagraph(
@@ -110,9 +112,7 @@ function limitationSentences(run: Run): string[] {
   const errors = run.accuracy().reduce((sum, row) => sum + row.errors, 0)
   const unscored = run.cells.reduce((sum, cell) => sum + cell.unscored, 0)
   const partial = run.entries.filter(({ rows, identity }) => rows < identity.images)
-  const [madeUp] = [...run.datasets.values()].flatMap(note => note.madeUp ?? [])
-  if (madeUp !== undefined) found.push(madeUp)
-  found.push(...exclusionNotes(run.entries))
+  found.push(...syntheticNotes(run), ...exclusionNotes(run.entries))
   found.push(...datasetNotes(run).map(text => `${text}.`))
   if (errors > 0)
     found.push(`${countText(errors, 'prediction')} could not be made and count in no accuracy.`)
@@ -143,7 +143,8 @@ function limitationSentences(run: Run): string[] {
 }
 
 function sizeRangeText(sizes: readonly number[]): string {
-  const [least, most] = [Math.min(...sizes), Math.max(...sizes)]
+  const least = Math.min(...sizes)
+  const most = Math.max(...sizes)
   return least === most ? integerText(least) : `${integerText(least)} to ${integerText(most)}`
 }
 
@@ -164,7 +165,7 @@ function geographicLimitations(run: Run, dataset: string): string[] {
   ]
 }
 
-/** Data sets and models of which no publication is known here, in a sentence. */
+/** Returns a sentence that names the data sets and models without a known publication. */
 export function uncitedNotes(bibliography: Bibliography): string[] {
   const names = uncitedNames(bibliography)
   return names.length === 0
@@ -172,7 +173,7 @@ export function uncitedNotes(bibliography: Bibliography): string[] {
     : [`No publication is known here for ${shortList(names, maxNames)}.`]
 }
 
-/** As Markdown: paragraph, limitations, versions, BibTeX. */
+/** Formats a methods section as Markdown. */
 export function methodsText({
   paragraph,
   limitations,
@@ -182,18 +183,24 @@ export function methodsText({
   const listed = (texts: readonly string[]): string[] =>
     texts.map(text => `- ${stripControlCharacters(text)}`)
   return [
-    ...[
-      '## Methods',
-      '',
-      stripControlCharacters(paragraph),
-      '',
-      '## Limitations of this run',
-      '',
-      ...listed(limitations),
-      '',
-    ],
-    ...['## Versions', '', ...listed(versions), ''],
-    ...['## BibTeX', '', '```bibtex', bibtexEntries(allWorks(bibliography)), '```', ''],
+    '## Methods',
+    '',
+    stripControlCharacters(paragraph),
+    '',
+    '## Limitations of this run',
+    '',
+    ...listed(limitations),
+    '',
+    '## Versions',
+    '',
+    ...listed(versions),
+    '',
+    '## BibTeX',
+    '',
+    '```bibtex',
+    bibtexEntries(allWorks(bibliography)),
+    '```',
+    '',
     ...uncitedNotes(bibliography).flatMap(text => [stripControlCharacters(text), '']),
   ].join('\n')
 }

@@ -5,6 +5,7 @@ import { oodBenchmarks, progressGap, progressRate } from '../../metrics/progress
 import { bootstrapGap } from '../../metrics/bootstrapModels.ts'
 import { testbedRows } from '../../models/listing.ts'
 import { testbed, testbedModel, type TestbedRow } from '../../models/testbed.ts'
+import { scalingTrend } from '../../metrics/scaling.ts'
 import { readStudy, type StudyValues } from '../../results/studies.ts'
 import { paperClaims } from './printedNumbers.ts'
 import { compareWithPaper, type PaperComparison, type MeasuredValue } from './comparison.ts'
@@ -12,7 +13,6 @@ import { europeAfrica, largestDisparity } from './disparities.ts'
 import { type PaperView } from './paperView.ts'
 import { missingResultsText, progressBenchmarks } from './progressTable.ts'
 import { meanOverSeeds, retrainingRows } from './retraining.ts'
-import { scalingClaim } from './scaling.ts'
 
 type ClaimAnswer = (evidence: PaperView) => MeasuredValue | Promise<MeasuredValue>
 
@@ -245,4 +245,26 @@ async function westernRatio({ run }: PaperView): Promise<MeasuredValue> {
   if (balanced!.value <= 0)
     return { value: null, note: 'no ratio: the balanced difference is not positive' }
   return { value: west!.value / balanced!.value, n: west!.n ?? null, note: model ?? null }
+}
+
+/** Change of DollarStreet's Europe minus Africa with `step` more training images or parameters, by a straight line (figure 3). */
+function scalingClaim(
+  evidence: PaperView,
+  size: 'images' | 'parameters',
+  step: number,
+): MeasuredValue {
+  const points = testbedRows().map(row => ({
+    model: row.model,
+    size: row[size],
+    value: europeAfrica(evidence, 'dollarstreet', row.model).value,
+  }))
+  const { slope, interval, p, n, reason } = scalingTrend(points, 'linear')
+  if (slope === null)
+    return { value: null, n, note: missingResultsText(evidence, ['dollarstreet']) ?? reason }
+  return {
+    value: slope * step,
+    interval: interval && [interval[0] * step, interval[1] * step],
+    n,
+    note: `change with ${step / 1e6} million more${p === null ? '' : `, p = ${p.toPrecision(2)}`}`,
+  }
 }

@@ -3,10 +3,10 @@ import { paperTable } from './printedNumbers.ts'
 import { type TableColumn, fieldColumns } from '../../lib/table/columns.ts'
 import { pValueText } from '../../lib/table/text.ts'
 
-/** One number of ours beside the paper's, both in the paper's unit. */
+/** A measured number beside the paper's, both in the unit of the paper. */
 export interface PaperComparison {
   table: string
-  /** Models that the number speaks of. */
+  /** The models of the number. */
   set: string
   row: string
   quantity: string
@@ -15,20 +15,20 @@ export interface PaperComparison {
   ours: number | null
   low: number | null
   high: number | null
-  /** Models behind the number. */
+  /** Number of models, or of seeds. */
   n: number | null
-  /** `measured`, `imported`, or how many of the accuracies were imported. */
+  /** `measured`, `imported`, or the number of imported accuracies. */
   from: string
   paper: number | null
   /** The ± that the paper prints. */
   paperError: number | null
-  /** Ours minus the paper's. */
+  /** The measured number minus the paper's. */
   difference: number | null
-  /** Why ours is null, or what to know about it. */
+  /** Why `ours` is null, or a remark. */
   note: string | null
 }
 
-/** Our side of a comparison, as metrics give it: shares, not percent. */
+/** A measured number as metrics return it: a share, not percent. */
 export interface MeasuredValue {
   value: number | null
   interval?: Interval | null
@@ -38,9 +38,8 @@ export interface MeasuredValue {
 }
 
 type PaperCell = Pick<PaperComparison, 'table' | 'set' | 'row' | 'quantity' | 'unit'>
-type PrintedValue = { value: number; error?: number | null } | null | undefined
+export type PrintedValue = { value: number; error?: number | null } | null | undefined
 
-/** Percent and points are 100 times the share that a metric gives. */
 const scaleOf = (unit: string): number => (unit === 'percent' || unit === 'points' ? 100 : 1)
 
 export function compareWithPaper(
@@ -65,7 +64,25 @@ export function compareWithPaper(
   }
 }
 
-/** What a table of the paper prints, by row and column; undefined where it prints nothing. */
+/** Accuracies are in percent, their differences in points. */
+const unitOf = (quantity: string): string =>
+  /accuracy$|^imagenet-1k$|^ood average$/.test(quantity) ? 'percent' : 'points'
+
+/** Returns what creates rows of a table of accuracies and differences; `column` is the paper's, by default the quantity. */
+export function comparisonRow(table: string) {
+  const printed = printedValues(table)
+  return (
+    { column, ...place }: Pick<PaperCell, 'set' | 'row' | 'quantity'> & { column?: string },
+    ours: MeasuredValue,
+  ): PaperComparison =>
+    compareWithPaper(
+      { table, ...place, unit: unitOf(place.quantity) },
+      ours,
+      printed(place.row, column ?? place.quantity),
+    )
+}
+
+/** Returns what finds the printed value of a table by row and column; it gives undefined where nothing is printed. */
 export function printedValues(
   table: string,
 ): (row: string, column: string) => (PrintedValue & object) | undefined {

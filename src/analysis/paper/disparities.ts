@@ -1,5 +1,6 @@
-import { sumCounts } from '../../metrics/accuracy.ts'
+import { type Counts, sumCounts } from '../../metrics/accuracy.ts'
 import { type Interval, zOf } from '../../metrics/intervals.ts'
+import { mean, sum } from '../../metrics/numbers.ts'
 import { splitBySize, pairDifference } from '../../metrics/disparity.ts'
 import { inferDisparities } from '../disparityInference.ts'
 import { type MeasuredValue } from './comparison.ts'
@@ -8,7 +9,7 @@ import { type PaperView } from './paperView.ts'
 export const noResultsText = (model: string, benchmark: string): string =>
   `no results of ${model} on ${benchmark}`
 
-/** Equation 3: the largest difference between regions, with the interval of `inferDisparity`. */
+/** Returns the largest difference between regions (equation 3) with the interval of `inferDisparity`. */
 export async function largestDisparity(
   evidence: PaperView,
   benchmark: string,
@@ -37,7 +38,7 @@ export async function largestDisparity(
   }
 }
 
-/** Europe minus Africa, as the paper's text and figures have it, where both have at least `minN` images. */
+/** Returns Europe minus Africa, as in the paper's text and figures, if both have at least `minN` images. */
 export function europeAfrica(evidence: PaperView, benchmark: string, model: string): MeasuredValue {
   const groups = evidence.groupsOf(benchmark, model, 'region')
   if (groups.length === 0) return { value: null, note: noResultsText(model, benchmark) }
@@ -50,7 +51,7 @@ export function europeAfrica(evidence: PaperView, benchmark: string, model: stri
   }
 }
 
-/** A model's overall accuracy, or the mean over several benchmarks. */
+/** Returns the overall accuracy of a model, or its mean over several benchmarks. */
 export function meanAccuracy(
   evidence: PaperView,
   benchmarks: readonly string[],
@@ -59,25 +60,21 @@ export function meanAccuracy(
   const shares = benchmarks.map(benchmark => evidence.accuracies.get(benchmark)?.get(model))
   const absent = benchmarks.filter((_, i) => shares[i] === undefined)
   if (absent.length > 0) return { value: null, note: noResultsText(model, absent.join(', ')) }
-  const value = (shares as number[]).reduce((sum, share) => sum + share / shares.length, 0)
-  const interval = meanInterval(evidence, benchmarks, model, value)
+  const value = mean(shares as number[])
+  const half = halfWidthOfMean(
+    benchmarks.map(benchmark => sumCounts(evidence.cellsOf(benchmark, model))),
+  )
+  const interval: Interval | null =
+    half === null ? null : [Math.max(0, value - half), Math.min(1, value + half)]
   return { value, interval, n: 1, from: evidence.sourcesText(benchmarks, [model]) }
 }
 
-/** Benchmarks are independent samples, so variances of the mean add up; null where a benchmark's images are not known. */
-function meanInterval(
-  evidence: PaperView,
-  benchmarks: readonly string[],
-  model: string,
-  value: number,
-): Interval | null {
-  let variance = 0
-  for (const benchmark of benchmarks) {
-    const { n, top1 } = sumCounts(evidence.cellsOf(benchmark, model))
-    if (n === 0) return null
+/** Adds the variances of independent benchmarks; null if the images of one are not known. */
+function halfWidthOfMean(counts: readonly Counts[]): number | null {
+  if (counts.some(({ n }) => n === 0)) return null
+  const variances = counts.map(({ n, top1 }) => {
     const share = (top1 + 2) / (n + 4)
-    variance += (share * (1 - share)) / (n + 4) / benchmarks.length ** 2
-  }
-  const half = zOf(0.95) * Math.sqrt(variance)
-  return [Math.max(0, value - half), Math.min(1, value + half)]
+    return (share * (1 - share)) / (n + 4)
+  })
+  return (zOf(0.95) * Math.sqrt(sum(variances))) / counts.length
 }

@@ -1,4 +1,4 @@
-/** Table 1, the testbed and the class maps: no numbers to compare, but what the run has of them. */
+/** Lists table 1, the testbed and the class maps of the paper with the results of a run. */
 import { labelling, ownLabels } from '../../datasets/labels/labelMap.ts'
 import { imagenetNames } from '../../datasets/labels/imagenet.ts'
 import { normalizeLabel } from '../../datasets/labels/labels.ts'
@@ -17,7 +17,7 @@ import {
 } from '../../lib/table/columns.ts'
 import { type PaperView } from './paperView.ts'
 
-/** Kind of shift, whether natural, number of shifts, crowdsourced: as table 1 has them. */
+/** The columns of table 1: shift type, natural, number of shift types, crowdsourced. */
 const benchmarkFacts: Readonly<Record<string, readonly [string, string, string, string]>> = {
   'imagenet-1k': ['–', '–', '–', 'no'],
   'imagenet-v2': ['–', '–', '–', 'no'],
@@ -30,7 +30,7 @@ const benchmarkFacts: Readonly<Record<string, readonly [string, string, string, 
   geode: ['geographic', 'yes', 'unlimited', 'yes'],
 }
 
-/** A label's classes in the paper's map and in the run. */
+/** The ImageNet classes of a label in the paper's map and in the run. */
 type ClassMapRow = Readonly<
   Record<'benchmark' | 'label' | 'paper' | 'ours' | 'images' | 'same', CellValue>
 >
@@ -47,8 +47,13 @@ export function benchmarkTable(evidence: PaperView): Table {
     },
   )
   const columns = fieldColumns({
-    ...{ benchmark: 'benchmark', shift: 'shift type', natural: 'natural', shifts: 'shift types' },
-    ...{ crowdsourced: 'crowdsourced', images: 'images here', models: 'models here' },
+    benchmark: 'benchmark',
+    shift: 'shift type',
+    natural: 'natural',
+    shifts: 'shift types',
+    crowdsourced: 'crowdsourced',
+    images: 'images here',
+    models: 'models here',
   })
   return createTable(
     { name: 'paper-1', title: 'Table 1: benchmarks and what they vary', notes: evidence.notes },
@@ -60,31 +65,30 @@ export function benchmarkTable(evidence: PaperView): Table {
 export function testbedTable(evidence: PaperView): Table {
   const { run, preprocessing } = evidence
   const rows = testbed().map(listed => {
-    const row = modelRow(resolveModel(listed.model), listed)
-    const benchmarks = evaluationsOf(run, { model: listed.model, preprocessing })
-    const failures = run.failures.filter(({ model }) => model === listed.model)
-    const { name, group, evaluation, listed: data, model, pretraining, reason } = listed
-    const { images, parameters } = row
+    const { model } = listed
+    const { images, parameters } = modelRow(resolveModel(model), listed)
+    const failures = run.failures.filter(failure => failure.model === model)
     return {
-      ...{ name, group, evaluation, listed: data, model, pretraining, images, parameters },
-      ...{
-        benchmarks: benchmarks.length,
-        failed: failures.length,
-        note: reason ?? failures[0]?.message ?? null,
-      },
+      ...listed,
+      images,
+      parameters,
+      benchmarks: evaluationsOf(run, { model, preprocessing }).length,
+      failed: failures.length,
+      note: listed.reason ?? failures[0]?.message ?? null,
     }
   })
   const columns: TableColumn<(typeof rows)[number]>[] = [
     ...fieldColumns({
-      ...{
-        name: 'in the paper',
-        group: 'group',
-        evaluation: 'evaluation',
-        listed: 'data, as listed',
-        model: 'model',
-      },
-      ...{ pretraining: 'pretraining', images: 'images', parameters: 'parameters' },
-      ...{ benchmarks: 'benchmarks here', failed: 'failed here' },
+      name: 'in the paper',
+      group: 'group',
+      evaluation: 'evaluation',
+      listed: 'data, as listed',
+      model: 'model',
+      pretraining: 'pretraining',
+      images: 'images',
+      parameters: 'parameters',
+      benchmarks: 'benchmarks here',
+      failed: 'failed here',
     }),
     { ...fieldColumn('note'), show: ({ note }: { note: CellValue }) => String(note ?? '') },
   ]
@@ -95,20 +99,19 @@ export function testbedTable(evidence: PaperView): Table {
   )
 }
 
-/** Each label's ImageNet classes in the paper's map, beside the classes that the run's images were scored with. */
+/** Returns the ImageNet classes of each label in the paper's map and in the run. */
 export async function classMapTable(evidence: PaperView): Promise<Table> {
   const rows = [
     ...(await classMapRows(evidence, 'dollarstreet', 'dollarstreet-paper')),
     ...(await classMapRows(evidence, 'geode', 'geode-paper')),
   ]
   const columns = fieldColumns({
-    ...{
-      benchmark: 'benchmark',
-      label: 'class',
-      paper: "the paper's ImageNet classes",
-      ours: 'accepted here',
-    },
-    ...{ images: 'images here', same: 'same' },
+    benchmark: 'benchmark',
+    label: 'class',
+    paper: "the paper's ImageNet classes",
+    ours: 'accepted here',
+    images: 'images here',
+    same: 'same',
   })
   const notes = [
     ...evidence.notes,
@@ -127,18 +130,18 @@ async function classMapRows(
   file: string,
 ): Promise<ClassMapRow[]> {
   const { accepted } = await labelling(file)
-  const entry = evidence
+  const [entry] = evidence
     .modelsOfKind('1K')
-    .flatMap(model => evidence.evaluationOf(benchmark, model) ?? [])[0]
-  const stored = entry
-    ? await classesByLabel(entry)
-    : new Map<string, { labels: number[]; images: number }>()
+    .flatMap(model => evidence.evaluationOf(benchmark, model) ?? [])
+  const stored = entry && (await classesByLabel(entry))
   return ownLabels(file).map(label => {
     const paper = accepted(label) ?? []
-    const found = stored.get(normalizeLabel(label))
-    const same = found && sortedIndices(found.labels).join() === sortedIndices(paper).join()
+    const found = stored?.get(normalizeLabel(label))
+    const same = found && classNamesText(found.labels) === classNamesText(paper)
     return {
-      ...{ benchmark, label, paper: classNamesText(paper) },
+      benchmark,
+      label,
+      paper: classNamesText(paper),
       ours: found ? classNamesText(found.labels) : null,
       images: found?.images ?? null,
       same: same === undefined ? 'not in the run' : same ? 'yes' : 'no',
@@ -146,10 +149,9 @@ async function classMapRows(
   })
 }
 
-const sortedIndices = (indices: readonly number[]): number[] =>
-  [...new Set(indices)].sort((a, b) => a - b)
 const classNamesText = (indices: readonly number[]): string =>
-  sortedIndices(indices)
+  [...new Set(indices)]
+    .sort((a, b) => a - b)
     .map(i => imagenetNames[i]!)
     .join(', ') || '(none)'
 

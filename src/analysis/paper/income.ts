@@ -1,4 +1,4 @@
-/** Table 8: Europe and Africa at equal income. */
+/** Compares table 8 of the paper, Europe and Africa at equal income, with a run. */
 import { incomeScheme } from '../../datasets/labels/incomes.ts'
 import { groupBy } from '../../metrics/accuracy.ts'
 import {
@@ -10,12 +10,7 @@ import { wilson } from '../../metrics/intervals.ts'
 import { testbedModel } from '../../models/testbed.ts'
 import { type StoredEvaluation, shardPaths } from '../../results/store.ts'
 import { parquetRows, query } from '../../lib/sql.ts'
-import {
-  compareWithPaper,
-  type PaperComparison,
-  type MeasuredValue,
-  printedValues,
-} from './comparison.ts'
+import { comparisonRow, type MeasuredValue, type PaperComparison } from './comparison.ts'
 import { noResultsText } from './disparities.ts'
 import { type PaperView } from './paperView.ts'
 
@@ -26,60 +21,36 @@ export async function incomeRows(
 ): Promise<{ rows: PaperComparison[]; notes: string[] }> {
   const model = testbedModel('clip-vit32-openai')
   const { counts, note } = await incomeCounts(evidence, model)
-  const printed = printedValues('8')
+  const rowOf = comparisonRow('8')
   const found = incomeControlled(counts)
-  const levels = ['Q1', 'Q2', 'Q3', 'Q4'].map(
-    income =>
-      found.rows.find(row => row.income === income) ?? {
-        income,
-        accuracy: [null, null] as const,
-        reason: null,
-      },
-  )
   const lacking = counts.length === 0 ? noResultsText(model, incomeBenchmark) : null
-  const rows = levels.flatMap(level => {
-    const one = (quantity: string, unit: string, ours: MeasuredValue) =>
-      compareWithPaper(
-        { table: '8', set: model, row: level.income, quantity, unit },
-        ours,
-        printed(level.income, quantity),
-      )
-    const reason =
-      lacking ??
-      level.reason ??
-      (level.accuracy[0] === null ? `no images of ${level.income}` : null)
-    const share = (group: string, i: 0 | 1): MeasuredValue => {
-      const cell = counts.find(cell => cell.income === level.income && cell.group === group)
-      const interval = cell ? wilson(cell.top1, cell.n) : null
-      return {
-        value: level.accuracy[i],
-        interval,
-        n: 1,
-        note: level.accuracy[i] === null ? reason : null,
-      }
+  const rows = ['Q1', 'Q2', 'Q3', 'Q4'].flatMap(income => {
+    const level = found.rows.find(row => row.income === income)
+    const reason = lacking ?? (level ? level.reason : `no images of ${income}`)
+    const accuracyOf = (group: string): MeasuredValue => {
+      const cell = counts.find(one => one.income === income && one.group === group)
+      return cell && cell.n > 0
+        ? { value: cell.top1 / cell.n, interval: wilson(cell.top1, cell.n), n: 1 }
+        : { value: null, n: 1, note: reason }
     }
-    const difference =
-      'difference' in level
-        ? { value: level.difference, interval: level.interval, n: 1 }
-        : { value: null }
+    const difference = {
+      value: level?.difference ?? null,
+      interval: level?.interval ?? null,
+      n: level ? 1 : null,
+      note: reason,
+    }
     return [
-      one('europe accuracy', 'percent', share('Europe', 0)),
-      one('africa accuracy', 'percent', share('Africa', 1)),
-      one('disparity', 'points', { ...difference, note: reason }),
+      rowOf({ set: model, row: income, quantity: 'europe accuracy' }, accuracyOf('Europe')),
+      rowOf({ set: model, row: income, quantity: 'africa accuracy' }, accuracyOf('Africa')),
+      rowOf({ set: model, row: income, quantity: 'disparity' }, difference),
     ]
   })
   const overall = { ...found.controlled, n: 1, note: lacking ?? found.controlled.reason }
-  return { rows: [...rows, controlledRow(model, overall)], notes: [note] }
+  const controlled = { set: model, row: 'all', quantity: 'disparity at equal income' }
+  return { rows: [...rows, rowOf(controlled, overall)], notes: [note] }
 }
 
-const controlledRow = (set: string, measured: MeasuredValue): PaperComparison =>
-  compareWithPaper(
-    { table: '8', set, row: 'all', quantity: 'disparity at equal income', unit: 'points' },
-    measured,
-    null,
-  )
-
-/** Counts by the data set's own income groups (the paper's bounds); without any, by quartiles of its incomes. */
+/** Returns counts by the data set's own income groups (the paper's bounds), else by quartiles of its incomes. */
 async function incomeCounts(
   evidence: PaperView,
   model: string,

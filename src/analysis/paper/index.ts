@@ -1,4 +1,4 @@
-import { type ImportedAccuracy, readImportedAccuracies } from '../../results/importedAccuracies.ts'
+import { readImportedAccuracies } from '../../results/importedAccuracies.ts'
 import { paperTable } from './printedNumbers.ts'
 import { type Run } from '../../results/run.ts'
 import { type Table, createTable } from '../../lib/table/table.ts'
@@ -26,55 +26,56 @@ export async function paperComparison(
   which: PaperTable,
   options: PaperViewOptions = {},
 ): Promise<Table> {
-  const imported: ImportedAccuracy[] = await readImportedAccuracies(run.dir)
-  const evidence = paperView(run, imported, options)
-  switch (which) {
-    case '1':
-      return benchmarkTable(evidence)
-    case 'testbed':
-      return testbedTable(evidence)
-    case 'classmaps':
-      return classMapTable(evidence)
-    case '2':
-      return comparisonTable(evidence, which, 'benchmark', progressRows(evidence), [
-        'intervals over draws of models; net improvement hangs on two models and has none',
-      ])
-    case '3':
-      return comparisonTable(evidence, which, 'intervention', await interventionRows(evidence), [
-        'disparity: the largest difference of any two regions; Europe minus Africa, the paper’s other reading, below it',
-      ])
-    case '4':
-      return comparisonTable(evidence, which, 'model', await retrainingRows(evidence))
-    case '8': {
-      const { rows, notes } = await incomeRows(evidence)
-      return comparisonTable(evidence, which, 'income', rows, notes)
-    }
-    case '9':
-      return comparisonTable(
-        evidence,
-        which,
-        '% of the training data',
-        await dataShareRows(evidence),
-      )
-    case 'claims':
-      return comparisonTable(evidence, which, 'what the paper says', await compareClaims(evidence))
-  }
-}
-
-function comparisonTable(
-  { notes }: PaperView,
-  which: PaperTable,
-  heading: string,
-  rows: readonly PaperComparison[],
-  more: readonly string[] = [],
-): Table {
+  const evidence = paperView(run, await readImportedAccuracies(run.dir), options)
+  if (which === '1') return benchmarkTable(evidence)
+  if (which === 'testbed') return testbedTable(evidence)
+  if (which === 'classmaps') return classMapTable(evidence)
+  const { heading, rows, notes = [] } = await comparisonOf(evidence, which)
   const title =
     which === 'claims'
       ? "Numbers of the paper's text"
       : `Table ${which}: ${paperTable(which).title}`
   return createTable(
-    { name: `paper-${which}`, title, notes: [...notes, ...more] },
+    { name: `paper-${which}`, title, notes: [...evidence.notes, ...notes] },
     comparisonColumns(heading),
     rows,
   )
+}
+
+/** The content of a table with measured and printed numbers. */
+interface TableComparison {
+  /** Heading of the rows' names. */
+  heading: string
+  rows: readonly PaperComparison[]
+  notes?: readonly string[]
+}
+
+async function comparisonOf(
+  evidence: PaperView,
+  which: Exclude<PaperTable, '1' | 'testbed' | 'classmaps'>,
+): Promise<TableComparison> {
+  switch (which) {
+    case '2':
+      return {
+        heading: 'benchmark',
+        rows: progressRows(evidence),
+        notes: ['intervals over draws of models; net improvement hangs on two models and has none'],
+      }
+    case '3':
+      return {
+        heading: 'intervention',
+        rows: await interventionRows(evidence),
+        notes: [
+          'disparity: the largest difference of any two regions; Europe minus Africa, the paper’s other reading, below it',
+        ],
+      }
+    case '4':
+      return { heading: 'model', rows: await retrainingRows(evidence) }
+    case '8':
+      return { heading: 'income', ...(await incomeRows(evidence)) }
+    case '9':
+      return { heading: '% of the training data', rows: await dataShareRows(evidence) }
+    case 'claims':
+      return { heading: 'what the paper says', rows: await compareClaims(evidence) }
+  }
 }

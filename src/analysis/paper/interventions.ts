@@ -1,40 +1,24 @@
-/** Table 3: robustness interventions on a ResNet-50. */
-import { interventionModels } from './interventionModels.ts'
+/** Compares table 3 of the paper, robustness interventions on a ResNet-50, with a run. */
 import { oodBenchmarks } from '../../metrics/progress.ts'
 import { testbedModel } from '../../models/testbed.ts'
-import {
-  compareWithPaper,
-  type PaperComparison,
-  type MeasuredValue,
-  printedValues,
-} from './comparison.ts'
+import { comparisonRow, type MeasuredValue, type PaperComparison } from './comparison.ts'
 import { europeAfrica, largestDisparity, meanAccuracy } from './disparities.ts'
+import { interventionModels } from './interventionModels.ts'
 import { type PaperView } from './paperView.ts'
 
 export async function interventionRows(evidence: PaperView): Promise<PaperComparison[]> {
-  const printed = printedValues('3')
+  const rowOf = comparisonRow('3')
   const rows: PaperComparison[] = []
   for (const [name, alias] of Object.entries(interventionModels)) {
-    const [row, model] = [name.toLowerCase(), testbedModel(alias)]
-    const one = (quantity: string, unit: string, ours: MeasuredValue, column = quantity): number =>
-      rows.push(
-        compareWithPaper(
-          { table: '3', set: model, row, quantity, unit },
-          ours,
-          printed(row, column),
-        ),
-      )
-    one('imagenet-1k', 'percent', meanAccuracy(evidence, ['imagenet-1k'], model))
-    one('ood average', 'percent', meanAccuracy(evidence, oodBenchmarks, model))
+    const model = testbedModel(alias)
+    const add = (quantity: string, ours: MeasuredValue, column = quantity): number =>
+      rows.push(rowOf({ set: model, row: name.toLowerCase(), quantity, column }, ours))
+    add('imagenet-1k', meanAccuracy(evidence, ['imagenet-1k'], model))
+    add('ood average', meanAccuracy(evidence, oodBenchmarks, model))
     for (const benchmark of ['geode', 'dollarstreet']) {
       const column = `${benchmark} disparity`
-      one(column, 'points', await largestDisparity(evidence, benchmark, model))
-      one(
-        `${benchmark} europe minus africa`,
-        'points',
-        europeAfrica(evidence, benchmark, model),
-        column,
-      )
+      add(column, await largestDisparity(evidence, benchmark, model))
+      add(`${benchmark} europe minus africa`, europeAfrica(evidence, benchmark, model), column)
     }
   }
   return rows

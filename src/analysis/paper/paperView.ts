@@ -4,9 +4,9 @@ import {
   accuracyTable,
   type BenchmarkAccuracy as Point,
 } from '../../metrics/progress.ts'
-import { shownPreprocessing, zeroShotModels } from '../modelRoles.ts'
+import { syntheticNotes } from '../datasetRoles.ts'
+import { catalogueKind, type ModelKind, shownPreprocessing, zeroShotModels } from '../modelRoles.ts'
 import { type RunView, runView } from '../runView.ts'
-import { resolveModel } from '../../models/catalog.ts'
 import { testbed } from '../../models/testbed.ts'
 import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
 import {
@@ -17,8 +17,6 @@ import {
 } from '../../results/store.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
 import { countsOf, evaluationsOf, type Run } from '../../results/run.ts'
-
-export type PaperModelKind = '1K' | 'zero-shot' | 'other'
 
 export interface PaperViewOptions {
   /** Default: `paper` if the run has it, as in the paper, else `native`. */
@@ -37,7 +35,7 @@ export interface PaperView extends Omit<RunView, 'accuracies'> {
   /** Accuracies by benchmark (`dollarstreet` for any variant) and model; imported ones fill gaps. */
   accuracies: AccuracyTable
   /** Returns the models of one kind, or all. */
-  modelsOfKind: (kind?: PaperModelKind) => string[]
+  modelsOfKind: (kind?: ModelKind) => string[]
   cellsOf: (benchmark: string, model: string) => readonly CountsCell[]
   groupsOf: (benchmark: string, model: string, by: string) => readonly GroupCounts[]
   evaluationOf: (benchmark: string, model: string) => StoredEvaluation | undefined
@@ -95,12 +93,12 @@ export function paperView(
           ? 'imported'
           : `${count} of ${all.length} imported`
     },
-    notes: paperNotes(run, preprocessing, datasets, added),
+    notes: paperNotes(view, added.length),
   }
 }
 
-function modelKinds(run: Run): Map<string, PaperModelKind> {
-  const kinds = new Map<string, PaperModelKind>()
+function modelKinds(run: Run): Map<string, ModelKind> {
+  const kinds = new Map<string, ModelKind>()
   const zeroShot = zeroShotModels(run)
   for (const { identity } of run.entries) {
     const classes = run.datasets.get(identity.content)?.classes.length
@@ -111,22 +109,7 @@ function modelKinds(run: Run): Map<string, PaperModelKind> {
   return kinds
 }
 
-/** Returns the kind that the catalogue states; `other` for a model that is not in it. */
-function catalogueKind(model: string): PaperModelKind {
-  try {
-    const { classes } = resolveModel(model)
-    return classes === 'zero-shot' ? 'zero-shot' : classes === 'imagenet-1k' ? '1K' : 'other'
-  } catch {
-    return 'other'
-  }
-}
-
-function paperNotes(
-  run: Run,
-  preprocessing: string,
-  datasets: ReadonlyMap<string, string>,
-  added: readonly ImportedAccuracy[],
-) {
+function paperNotes({ run, preprocessing, datasets }: RunView, added: number): string[] {
   const models = distinctFieldValues(run.entries, 'model')
   const ofPaper = testbed().filter(({ model }) => models.includes(model)).length
   const variants = [...datasets]
@@ -135,9 +118,9 @@ function paperNotes(
   return [
     `${models.length} models measured with ${preprocessing} preprocessing, ${ofPaper} of them among the paper's 98`,
     ...(variants.length > 0 ? [`data sets: ${variants.join(', ')}`] : []),
-    ...(added.length > 0
-      ? [`${added.length} imported accuracies, published elsewhere; rows that use some say so`]
+    ...(added > 0
+      ? [`${added} imported accuracies, published elsewhere; rows that use some say so`]
       : []),
-    ...new Set([...run.datasets.values()].flatMap(({ madeUp }) => madeUp ?? [])),
+    ...syntheticNotes(run),
   ]
 }

@@ -1,4 +1,4 @@
-/** Table 2: net improvement, progress rate, gap and R² per benchmark. */
+/** Compares table 2 of the paper (net improvement, progress rate, gap and R² of each benchmark) with a run. */
 import {
   bootstrapGap,
   bootstrapRate,
@@ -13,16 +13,19 @@ import {
   type ProgressRate,
   progressRate,
 } from '../../metrics/progress.ts'
-import { compareWithPaper, type PaperComparison, printedValues } from './comparison.ts'
-import { type PaperView, type PaperModelKind } from './paperView.ts'
+import {
+  compareWithPaper,
+  type PaperComparison,
+  type PrintedValue,
+  printedValues,
+} from './comparison.ts'
+import { type ModelKind } from '../modelRoles.ts'
+import { type PaperView } from './paperView.ts'
 
-/** Rows of table 2, GeoDE added. */
+/** The rows of table 2, and GeoDE. */
 export const progressBenchmarks: readonly { row: string; benchmarks: readonly string[] }[] = [
   ...['dollarstreet', 'geode', 'imagenet-v2', 'imagenet-sketch', 'imagenet-r', 'objectnet'].map(
-    name => ({
-      row: name,
-      benchmarks: [name],
-    }),
+    name => ({ row: name, benchmarks: [name] }),
   ),
   { row: 'ood average', benchmarks: oodBenchmarks },
 ]
@@ -30,150 +33,148 @@ export const progressBenchmarks: readonly { row: string; benchmarks: readonly st
 const baselineBenchmark = 'dollarstreet'
 const geographicBenchmarks: readonly string[] = ['dollarstreet', 'geode']
 
-const modelSets: readonly { set: string; kind: PaperModelKind | undefined; note: string | null }[] =
-  [
-    { set: '1K', kind: '1K', note: null },
-    { set: 'zero-shot', kind: 'zero-shot', note: null },
-    { set: 'all', kind: undefined, note: 'one line through both kinds of models' },
-  ]
+const modelSets: readonly { set: string; kind: ModelKind | undefined; note: string | null }[] = [
+  { set: '1K', kind: '1K', note: null },
+  { set: 'zero-shot', kind: 'zero-shot', note: null },
+  { set: 'all', kind: undefined, note: 'one line through both kinds of models' },
+]
 
-/** Table 2 for models with a 1,000-class head, beside the paper's; zero-shot models and all of them follow where there are any. */
+/** Returns table 2 for models with a 1,000-class head beside the paper's, then for zero-shot models and all models if there are any. */
 export function progressRows(evidence: PaperView): PaperComparison[] {
-  const mixed = ['1K', 'zero-shot'].every(
-    kind => evidence.modelsOfKind(kind as PaperModelKind).length > 0,
-  )
+  const has = (kind: ModelKind): boolean => evidence.modelsOfKind(kind).length > 0
   return modelSets
     .filter(({ set, kind }) =>
-      kind === undefined ? mixed : set === '1K' || evidence.modelsOfKind(kind).length > 0,
+      kind === undefined ? has('1K') && has('zero-shot') : set === '1K' || has(kind),
     )
-    .flatMap(one =>
-      progressBenchmarks.flatMap(({ row, benchmarks }) =>
-        benchmarkRows(evidence, one, row, benchmarks),
-      ),
-    )
+    .flatMap(modelSet => progressBenchmarks.flatMap(row => benchmarkRows(evidence, modelSet, row)))
 }
+
+type ModelSet = (typeof modelSets)[number]
+type BenchmarkRow = (typeof progressBenchmarks)[number]
 
 function benchmarkRows(
   evidence: PaperView,
-  { set, kind, note }: (typeof modelSets)[number],
-  row: string,
-  benchmarks: readonly string[],
+  modelSet: ModelSet,
+  { row, benchmarks }: BenchmarkRow,
 ): PaperComparison[] {
+  const { set, kind, note } = modelSet
+  const { accuracies, seed, draws } = evidence
   const models = evidence.modelsOfKind(kind)
-  const options = { models, seed: evidence.seed, draws: evidence.draws }
-  const line = progressRate(evidence.accuracies, benchmarks, { models })
-  const drawn = bootstrapRate(evidence.accuracies, benchmarks, options)
-  const printed = set === '1K' ? printedValues('2') : () => undefined
-  const lacking = missingResultsText(evidence, [...benchmarks, 'imagenet-1k'])
-  const about = {
-    from: evidence.sourcesText([...benchmarks, 'imagenet-1k'], line.models),
-    note: (value: number | null) => (value === null ? (lacking ?? line.reason) : note),
+  const line = progressRate(accuracies, benchmarks, { models })
+  const intervals = bootstrapRate(accuracies, benchmarks, { models, seed, draws })
+  const used = [...benchmarks, 'imagenet-1k']
+  const lacking = missingResultsText(evidence, used) ?? line.reason
+  const context = {
+    place: { table: '2', set, row },
+    from: evidence.sourcesText(used, line.models),
+    note: (value: number | null) => (value === null ? lacking : note),
   }
+  const shown = line.n < 2 ? { ...line, netImprovement: null } : line
+  const printed = set === '1K' ? printedValues('2') : () => undefined
   return [
-    ...progressRateRows(
-      { table: '2', set, row },
-      line.n < 2 ? { ...line, netImprovement: null } : line,
-      drawn,
-      about,
-      printed,
-    ),
-    ...benchmarkGapRows(evidence, { set, note, models }, row, benchmarks),
+    ...progressRateRows(context, { line: shown, intervals }, printed),
+    ...benchmarkGapRows(evidence, modelSet, { row, benchmarks }),
   ]
 }
 
-/** What is said beside the numbers of a line or gap. */
-interface ComparisonSource {
+/** The place of a line's or gap's rows in a table, and the texts beside them. */
+interface RowContext {
+  place: Record<'table' | 'set' | 'row', string>
   from: string
   note: (value: number | null) => string | null
 }
 
-type PaperRow = Record<'table' | 'set' | 'row', string>
-
-/** A benchmark's net improvement, rate and R², with the intervals over draws of models. */
+/** Returns a benchmark's net improvement, rate and R², with intervals over draws of models. */
 export function progressRateRows(
-  place: PaperRow,
-  { n, netImprovement, slope, r2 }: ProgressRate,
-  drawn: RateIntervals,
-  { from, note }: ComparisonSource,
+  { place, from, note }: RowContext,
+  { line, intervals }: { line: ProgressRate; intervals: RateIntervals },
   printed: ReturnType<typeof printedValues>,
 ): PaperComparison[] {
-  const one = (quantity: string, unit: string, value: number | null, interval: Interval | null) =>
-    compareWithPaper(
-      { ...place, quantity, unit },
-      { value, interval, n, from, note: note(value) },
-      printed(place.row, quantity),
-    )
-  return [
-    one('net improvement', 'points', netImprovement, null),
-    one('progress rate', '', slope, drawn.rate),
-    one('r2', '', r2, drawn.r2),
-  ]
-}
-
-/** A gap as ratio, as difference (equation 1) and by improvements (equation 2); `against` ends their names. */
-export function progressGapRows(
-  place: PaperRow,
-  { ratio, difference, byImprovements, standard }: ProgressGap,
-  drawn: GapIntervals,
-  { from, note }: ComparisonSource,
-  against: string,
-  printedRatio: Parameters<typeof compareWithPaper>[2] = null,
-): PaperComparison[] {
-  const one = (
+  const values: [
     quantity: string,
     unit: string,
     value: number | null,
     interval: Interval | null,
-    printed: typeof printedRatio,
-  ) =>
-    compareWithPaper(
-      { ...place, quantity: `${quantity}${against}`, unit },
-      { value, interval, n: standard.n, from, note: note(value) },
-      printed,
-    )
-  return [
-    one('progress gap', 'ratio', ratio, drawn.ratio, printedRatio),
-    one('progress gap as difference', '', difference, drawn.difference, null),
-    one('progress gap by improvements', '', byImprovements, drawn.byImprovements, null),
+  ][] = [
+    ['net improvement', 'points', line.netImprovement, null],
+    ['progress rate', '', line.slope, intervals.rate],
+    ['r2', '', line.r2, intervals.r2],
   ]
+  return values.map(([quantity, unit, value, interval]) =>
+    compareWithPaper(
+      { ...place, quantity, unit },
+      { value, interval, n: line.n, from, note: note(value) },
+      printed(place.row, quantity),
+    ),
+  )
 }
 
-/** Table 2's column is the ratio against DollarStreet; equation 1 (difference) and 2 (by improvements) stand beside it. */
+/** Returns a gap as ratio, as difference (equation 1) and by improvements (equation 2); `against` ends their names. */
+export function progressGapRows(
+  { place, from, note }: RowContext,
+  { gap, intervals }: { gap: ProgressGap; intervals: GapIntervals },
+  { against, printedRatio = null }: { against: string; printedRatio?: PrintedValue },
+): PaperComparison[] {
+  const values: [
+    quantity: string,
+    unit: string,
+    value: number | null,
+    interval: Interval | null,
+  ][] = [
+    ['progress gap', 'ratio', gap.ratio, intervals.ratio],
+    ['progress gap as difference', '', gap.difference, intervals.difference],
+    ['progress gap by improvements', '', gap.byImprovements, intervals.byImprovements],
+  ]
+  return values.map(([quantity, unit, value, interval]) =>
+    compareWithPaper(
+      { ...place, quantity: `${quantity}${against}`, unit },
+      { value, interval, n: gap.standard.n, from, note: note(value) },
+      unit === 'ratio' ? printedRatio : null,
+    ),
+  )
+}
+
+/** Returns the gaps of table 2. Its column is the ratio against DollarStreet; both equations stand beside it. */
 function benchmarkGapRows(
   evidence: PaperView,
-  { set, note, models }: { set: string; note: string | null; models: readonly string[] },
-  row: string,
-  benchmarks: readonly string[],
+  { set, kind, note }: ModelSet,
+  { row, benchmarks }: BenchmarkRow,
 ): PaperComparison[] {
-  const printed = set === '1K' ? printedValues('2')(row, 'progress gap') : null
+  const { accuracies, seed, draws } = evidence
+  const models = evidence.modelsOfKind(kind)
+  const printedRatio = set === '1K' ? printedValues('2')(row, 'progress gap') : null
   const place = { table: '2', set, row }
   if (row === baselineBenchmark)
     return [
       compareWithPaper(
         { ...place, quantity: 'progress gap', unit: 'ratio' },
         { value: 1, note: 'the baseline' },
-        printed,
+        printedRatio,
       ),
     ]
   return geographicBenchmarks
     .filter(other => other !== row)
     .flatMap(other => {
-      const gap = progressGap(evidence.accuracies, benchmarks, other, { models })
-      const { seed, draws } = evidence
-      const drawn = bootstrapGap(evidence.accuracies, benchmarks, other, { models, seed, draws })
-      const all = [...benchmarks, other, 'imagenet-1k']
-      const about = {
-        from: evidence.sourcesText(all, gap.standard.models),
-        note: (value: number | null) =>
-          value === null ? (missingResultsText(evidence, all) ?? gap.reason) : note,
+      const gap = progressGap(accuracies, benchmarks, other, { models })
+      const intervals = bootstrapGap(accuracies, benchmarks, other, { models, seed, draws })
+      const used = [...benchmarks, other, 'imagenet-1k']
+      const lacking = missingResultsText(evidence, used) ?? gap.reason
+      const context = {
+        place,
+        from: evidence.sourcesText(used, gap.standard.models),
+        note: (value: number | null) => (value === null ? lacking : note),
       }
-      return other === baselineBenchmark
-        ? progressGapRows(place, gap, drawn, about, '', printed)
-        : progressGapRows(place, gap, drawn, about, ` against ${other}`)
+      return progressGapRows(
+        context,
+        { gap, intervals },
+        other === baselineBenchmark
+          ? { against: '', printedRatio }
+          : { against: ` against ${other}` },
+      )
     })
 }
 
-/** `no results on objectnet` */
+/** Returns a text such as `no results on objectnet`; null if all benchmarks have results. */
 export function missingResultsText(
   evidence: PaperView,
   benchmarks: readonly string[],

@@ -34,26 +34,28 @@ const subsetNote = (name: string): string | null =>
 function publishedRateRows({ kind, source, rates }: PublishedProgress): PaperComparison[] {
   const printed = kind === '1K' ? printedValues('2') : () => undefined
   return rates.flatMap(({ name, line, overModels }) => {
-    const about = { from: `published by ${source.id}`, note: () => line.reason ?? subsetNote(name) }
-    return progressRateRows(
-      { table: 'published', set: kind, row: name },
-      line,
-      overModels,
-      about,
-      printed,
-    )
+    const context = {
+      place: { table: 'published', set: kind, row: name },
+      from: `published by ${source.id}`,
+      note: () => line.reason ?? subsetNote(name),
+    }
+    return progressRateRows(context, { line, intervals: overModels }, printed)
   })
 }
 
 /** Other models and subsets than the paper's, so its ratios do not stand beside them. */
 function publishedGapRows({ kind, source, gaps }: PublishedProgress): PaperComparison[] {
   return gaps.flatMap(({ standard, geographic, gap, overModels }) => {
-    const about = {
+    const context = {
+      place: { table: 'published', set: kind, row: standard },
       from: `published by ${source.id}`,
       note: () => gap.reason ?? subsetNote(geographic),
     }
-    const place = { table: 'published', set: kind, row: standard }
-    return progressGapRows(place, gap, overModels, about, ` against ${geographic}`)
+    return progressGapRows(
+      context,
+      { gap, intervals: overModels },
+      { against: ` against ${geographic}` },
+    )
   })
 }
 

@@ -1,4 +1,4 @@
-/** Tables 4 and 9: retraining the last layer of a ViT on DollarStreet. */
+/** Compares tables 4 and 9 of the paper, retraining the last layer of a ViT on DollarStreet, with stored studies. */
 import { overlapObjects } from '../../datasets/benchmarks/geode.ts'
 import { normalizeLabel } from '../../datasets/labels/labels.ts'
 import { groupBy, sumCounts } from '../../metrics/accuracy.ts'
@@ -7,12 +7,7 @@ import { wilson } from '../../metrics/intervals.ts'
 import { mean, meanInterval } from '../../metrics/numbers.ts'
 import { testbedModel } from '../../models/testbed.ts'
 import { readStudy, type StudyValues } from '../../results/studies.ts'
-import {
-  compareWithPaper,
-  type PaperComparison,
-  type MeasuredValue,
-  printedValues,
-} from './comparison.ts'
+import { comparisonRow, type MeasuredValue, type PaperComparison } from './comparison.ts'
 import { largestDisparity, meanAccuracy, noResultsText } from './disparities.ts'
 import { type PaperView } from './paperView.ts'
 
@@ -25,9 +20,7 @@ const tableFourQuantities = [
   'geode disparity',
 ]
 
-const unitOf = (quantity: string): string => (quantity.endsWith(' accuracy') ? 'percent' : 'points')
-
-/** One retrained model: the paper's, whether it is stored or not, or another one. */
+/** A retrained model: the paper's, stored or not, or another stored one. */
 interface RetrainedModel {
   model: string
   name: string
@@ -35,7 +28,7 @@ interface RetrainedModel {
   quantities: readonly string[]
 }
 
-/** The paper's model and its data sets come first, then what else is stored. */
+/** Returns the paper's model and its data sets first, then the other stored ones. */
 async function retrainedModels({ run }: PaperView): Promise<RetrainedModel[]> {
   const paper = testbedModel('vit')
   const all = await readStudy(run.dir, studyName)
@@ -52,7 +45,7 @@ async function retrainedModels({ run }: PaperView): Promise<RetrainedModel[]> {
 }
 
 export async function retrainingRows(evidence: PaperView): Promise<PaperComparison[]> {
-  const printed = printedValues('4')
+  const rowOf = comparisonRow('4')
   const vit = await pretrainedQuantities(evidence)
   return (await retrainedModels(evidence)).flatMap(({ model, name, stored, quantities }) =>
     [name, `retrained ${name}`].flatMap((row, retrained) =>
@@ -61,18 +54,14 @@ export async function retrainingRows(evidence: PaperView): Promise<PaperComparis
         const ours =
           evaluated?.value == null ? meanOverSeeds(stored, retrained, quantity) : evaluated
         const shown = ours.value === null && evaluated ? evaluated : ours
-        return compareWithPaper(
-          { table: '4', set: model, row, quantity, unit: unitOf(quantity) },
-          shown,
-          printed(row, quantity),
-        )
+        return rowOf({ set: model, row, quantity }, shown)
       }),
     ),
   )
 }
 
 export async function dataShareRows(evidence: PaperView): Promise<PaperComparison[]> {
-  const printed = printedValues('9')
+  const rowOf = comparisonRow('9')
   return (await retrainedModels(evidence)).flatMap(({ model, name, stored, quantities }) => {
     const own = (stored ?? []).map(({ setting }) => setting).filter(setting => setting > 0)
     const all = [...new Set([...(name === 'vit' ? tableNineShares : []), ...own])].sort(
@@ -81,19 +70,17 @@ export async function dataShareRows(evidence: PaperView): Promise<PaperCompariso
     return all.flatMap(setting =>
       quantities.map(quantity => {
         const row = String(Math.round(1000 * setting) / 10)
-        const ours = meanOverSeeds(stored, setting, quantity)
-        const paper = name === 'vit' ? printed(row, quantity) : undefined
-        return compareWithPaper(
-          { table: '9', set: model, row, quantity, unit: unitOf(quantity) },
-          ours,
-          paper,
+        const column = name === 'vit' ? quantity : ''
+        return rowOf(
+          { set: model, row, quantity, column },
+          meanOverSeeds(stored, setting, quantity),
         )
       }),
     )
   })
 }
 
-/** The paper's model as it was evaluated, before training. */
+/** Returns the quantities of the paper's model as evaluated, before training. */
 const pretrainedQuantities = async (
   evidence: PaperView,
 ): Promise<Record<string, MeasuredValue>> => {
@@ -105,7 +92,7 @@ const pretrainedQuantities = async (
   }
 }
 
-/** Mean over the seeds with its t-interval; `n` counts seeds. */
+/** Returns the mean over seeds with its t-interval; `n` is the number of seeds. */
 export function meanOverSeeds(
   stored: readonly StudyValues[] | null,
   setting: number,
@@ -129,7 +116,7 @@ export function meanOverSeeds(
   }
 }
 
-/** Table 4's GeoDE columns are on the objects that share ImageNet classes with DollarStreet (appendix E). */
+/** Returns the GeoDE columns of table 4, which are on the objects that share ImageNet classes with DollarStreet (appendix E). */
 function overlapOnGeode(
   evidence: PaperView,
   model: string,

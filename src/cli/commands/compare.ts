@@ -70,7 +70,7 @@ async function run(
   const { answersText } = await import('../print/answer.ts')
   const { comparisonAnswer, comparisonSentence } = await import('../print/compare.ts')
   const { by, minN } = options
-  const sides = await chooseEvaluationPairs(first, second, options.models, options.exclude)
+  const sides = await chooseEvaluationPairs(first, second, options)
   const comparisons = []
   for (const side of sides) {
     try {

@@ -36,7 +36,7 @@ export function command(): Command {
       '\nExamples:\n  geogap evaluate --model model.json --dataset geode --tag commit=3fa9c1 --out results\n  geogap history results',
     )
     .action(async (dirs: string[], { name, by, minN, format, exclude }: HistoryCommandOptions) => {
-      const { readHistory } = await import('../../analysis/historyRun.ts')
+      const { readHistory } = await import('../../analysis/history.ts')
       const { answersText } = await import('../print/answer.ts')
       const { historyAnswer, historyTable } = await import('../print/history.ts')
       const { tablesJson } = await import('../../lib/table/write.ts')

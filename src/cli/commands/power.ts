@@ -38,7 +38,7 @@ export function command(): Command {
 }
 
 async function run(name: string, options: PowerCommandOptions): Promise<void> {
-  const { readDatasetPower } = await import('../../analysis/powerRun.ts')
+  const { readDatasetPower } = await import('../../analysis/power.ts')
   const { answersText } = await import('../print/answer.ts')
   const { powerAnswer } = await import('../print/power.ts')
   const rows = await readDatasetPower({ name, ...datasetSpecOf(options) }, options.by, options)

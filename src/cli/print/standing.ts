@@ -4,7 +4,7 @@ import {
   type Standing,
   type StandingReference,
 } from '../../analysis/standing.ts'
-import { noPackNotice } from '../../analysis/standingReference.ts'
+import { noPackNotice } from '../../analysis/standingRun.ts'
 import {
   type TableColumn,
   fieldColumn,

@@ -15,7 +15,7 @@ import {
   type MeasureStanding,
   type Standing,
 } from '../../analysis/standing.ts'
-import { noPackNotice } from '../../analysis/standingReference.ts'
+import { noPackNotice } from '../../analysis/standingRun.ts'
 
 /** The model as a dot among comparable ones, a panel a measure, with the interval that one more of them is expected in. */
 export function standingFigure(placed: Standing): Figure {
