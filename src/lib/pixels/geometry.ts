@@ -1,18 +1,18 @@
 /*
- * Which source pixels a crop needs and with which weights, as Pillow and torchvision compute it: the short side goes to the
- * target, the long one to trunc(target * long / short), a crop's offset is rounded half to even.
+ * Computes which source pixels a crop needs and with which weights, as Pillow and torchvision do: the short side is resized to
+ * the target, the long one to trunc(target * long / short), and the offset of a crop is rounded half to even.
  */
 import { imageError } from './decode.ts'
 import { type Interpolation, splitSteps, type PreprocessingStep } from './steps.ts'
 
-/** Along one axis: results `0` … `count - 1` of the crop as weighted sums of source positions. */
+/** The results `0` to `count - 1` of the crop along one axis, as weighted sums of source positions. */
 export interface ResampleAxis {
   /** int32 [count, 2]: first source position, counted from `first`, and number of weights. */
   bounds: Int32Array
-  /** int32 [count, room], 22 bits after the point. */
+  /** int32 [count, maxTaps], with 22 bits after the point. */
   weights: Int32Array
   maxTaps: number
-  /** The source positions in use: `first` … `end - 1`. */
+  /** The source positions in use: `first` to `end - 1`. */
   first: number
   end: number
 }
@@ -20,18 +20,19 @@ export interface ResampleAxis {
 export interface CropGeometry {
   across: ResampleAxis
   down: ResampleAxis
-  /** Columns are resized before rows, which matters for the rounding in between. */
+  /** Whether columns are resized before rows, which changes the rounding in between. */
   columnsFirst: boolean
   size: number
 }
 
+/** One axis of the image after some of the steps. */
 interface SourceSpan {
   /** Source positions that remain, counted from `from`. */
   from: number
   length: number
-  /** What `length` is resized to. */
+  /** The size that `length` is resized to. */
   target: number
-  /** Where the crop begins in it. */
+  /** Where the crop begins in the target. */
   at: number
 }
 
@@ -42,25 +43,22 @@ export function cropGeometryOf(
   width: number,
 ): CropGeometry {
   const { geometry, size } = splitSteps(steps)
-  let [x, y] = [width, height].map((length): SourceSpan => ({
-    from: 0,
-    length,
-    target: length,
-    at: 0,
-  })) as [SourceSpan, SourceSpan]
+  let x: SourceSpan = { from: 0, length: width, target: width, at: 0 }
+  let y: SourceSpan = { from: 0, length: height, target: height, at: 0 }
   let interpolation: Interpolation = 'bilinear'
   for (const step of geometry) {
+    const before = { x, y }
     if (step.step === 'resize') {
       interpolation = step.interpolation
-      const [h, w] = resizedSides(step, y.length, x.length)
-      ;[x, y] = [
-        { ...x, target: w },
-        { ...y, target: h },
-      ]
-    } else if (step.step === 'centerCrop')
-      [x, y] = [cropSpan(x, y, step.size), cropSpan(y, x, step.size)]
-    else if (step.step === 'trim')
-      [x, y] = [trimSpan(x, y, step.pixels), trimSpan(y, x, step.pixels)]
+      x = { ...x, target: resizedSide(before.x.length, before.y.length, step) }
+      y = { ...y, target: resizedSide(before.y.length, before.x.length, step) }
+    } else if (step.step === 'centerCrop') {
+      x = cropSpan(before.x, before.y, step.size)
+      y = cropSpan(before.y, before.x, step.size)
+    } else if (step.step === 'trim') {
+      x = trimSpan(before.x, before.y, step.pixels)
+      y = trimSpan(before.y, before.x, step.pixels)
+    }
   }
   return {
     across: resampleAxis(x, size, interpolation),
@@ -70,14 +68,10 @@ export function cropGeometryOf(
   }
 }
 
-function resizedSides(
-  { size, squash }: { size: number; squash?: boolean },
-  h: number,
-  w: number,
-): [number, number] {
-  if (squash) return [size, size]
-  return h <= w ? [size, Math.trunc((size * w) / h)] : [Math.trunc((size * h) / w), size]
-}
+type ResizeStep = Extract<PreprocessingStep, { step: 'resize' }>
+
+const resizedSide = (length: number, other: number, { size, squash }: ResizeStep): number =>
+  squash || length <= other ? size : Math.trunc((size * length) / other)
 
 function cropSpan(span: SourceSpan, other: SourceSpan, size: number): SourceSpan {
   if (Math.min(span.target, other.target) < size)
@@ -95,7 +89,7 @@ function trimSpan(span: SourceSpan, other: SourceSpan, pixels: number): SourceSp
   return { from: span.from + pixels, length, target: length, at: 0 }
 }
 
-/** When Pillow 13 takes columns first; found by trying sizes. */
+/** Whether Pillow 13 resizes columns first; found by trying sizes. */
 const isColumnsFirst = (x: SourceSpan, y: SourceSpan): boolean =>
   y.length > y.target && y.length - y.target > 2 * (x.length - x.target)
 
@@ -107,20 +101,20 @@ function roundHalfToEven(value: number): number {
 
 const linearFilter = (x: number): number => Math.max(0, 1 - Math.abs(x))
 
-/** With a = -0.5. */
+/** The cubic filter with a = -0.5. */
 function cubicFilter(signed: number): number {
   const x = Math.abs(signed)
   if (x < 1) return (1.5 * x - 2.5) * x * x + 1
   return x < 2 ? -0.5 * (((x - 5) * x + 8) * x - 4) : 0
 }
 
-/** Each filter and half its width. */
+/** The filters with half their width. */
 const filters = {
   bilinear: { filter: linearFilter, half: 1 },
   bicubic: { filter: cubicFilter, half: 2 },
 }
 
-/** Pillow's `precompute_coeffs`, for the results of the crop alone. */
+/** Computes what Pillow's `precompute_coeffs` does, for the results of the crop alone. */
 function resampleAxis(
   { from, length, target, at }: SourceSpan,
   count: number,
@@ -130,10 +124,10 @@ function resampleAxis(
   const scale = length / target
   const shrink = 1 / Math.max(1, scale)
   const support = half * Math.max(1, scale)
-  const room = 2 * Math.ceil(support) + 1
+  const maxTaps = 2 * Math.ceil(support) + 1
   const bounds = new Int32Array(2 * count)
-  const weights = new Int32Array(count * room)
-  const values = new Float64Array(room)
+  const weights = new Int32Array(count * maxTaps)
+  const values = new Float64Array(maxTaps)
   for (let i = 0; i < count; i++) {
     const center = (at + i + 0.5) * scale
     const start = Math.max(0, Math.trunc(center - support + 0.5))
@@ -141,16 +135,16 @@ function resampleAxis(
     let total = 0
     for (let k = 0; k < taps; k++) total += values[k] = filter((k + start - center + 0.5) * shrink)
     for (let k = 0; k < taps; k++)
-      weights[i * room + k] = toFixedPoint(total === 0 ? values[k]! : values[k]! / total)
+      weights[i * maxTaps + k] = toFixedPoint(total === 0 ? values[k]! : values[k]! / total)
     bounds[2 * i] = start
     bounds[2 * i + 1] = taps
   }
   const first = bounds[0]!
   const end = bounds[2 * count - 2]! + bounds[2 * count - 1]!
   for (let i = 0; i < count; i++) bounds[2 * i]! -= first
-  return { bounds, weights, maxTaps: room, first: from + first, end: from + end }
+  return { bounds, weights, maxTaps, first: from + first, end: from + end }
 }
 
-/** 22 bits after the point, halves away from zero. */
+/** Returns a weight with 22 bits after the point, halves rounded away from zero. */
 const toFixedPoint = (weight: number): number =>
   Math.trunc(weight * (1 << 22) + (weight < 0 ? -0.5 : 0.5))

@@ -1,12 +1,13 @@
 /*
- * The headers of a plain JPEG file: one sequential Huffman-coded scan of 8-bit samples, gray or YCbCr with chroma at full or half
- * resolution. That is nearly every photograph; anything else is left to the general decoder.
+ * Parses the headers of a plain JPEG file: one sequential Huffman-coded scan of 8-bit samples, gray or YCbCr with chroma at
+ * full or half resolution, as nearly every photograph is. Other files are left to libvips.
  */
 
 export interface JpegComponent {
   /** Blocks across and down in an MCU. */
   wide: number
   tall: number
+  /** Indices of the quantization table and of the Huffman tables of DC and AC coefficients. */
   quantization: number
   dc: number
   ac: number
@@ -16,30 +17,36 @@ export interface JpegLayout {
   width: number
   height: number
   components: JpegComponent[]
-  /** Steps of 64 coefficients in natural order. */
+  /** Quantization steps of 64 coefficients in natural order. */
   quantization: Map<number, Int16Array>
-  /** 16 numbers of codes per length, then the symbols; 0-3 for first coefficients, 4-7 for the others. */
+  /** 16 numbers of codes per length, then the symbols; 0 to 3 for DC coefficients, 4 to 7 for AC. */
   huffman: Map<number, Uint8Array>
   /** MCUs between restart markers; 0 without any. */
   restart: number
-  /** Offset of the entropy-coded data. */
-  data: number
+  /** The entropy-coded data and the markers after them. */
+  coded: Uint8Array
 }
 
-interface JpegHeaders extends Omit<JpegLayout, 'data'> {
+interface JpegHeaders extends Omit<JpegLayout, 'coded'> {
   ids: number[]
-  /** Said to be YCbCr, or said not to be. */
+  /** Whether the file states that it is YCbCr; undefined if it states neither. */
   isYcc?: boolean
 }
 
+/** Reads a segment into the headers. Returns false if the file is not a plain one. */
 type SegmentReader = (headers: JpegHeaders, part: Uint8Array) => boolean
 
-/** The layout of a file that `scan` can decode, or undefined. */
+/** Returns the layout of a plain JPEG file; undefined for any other file. */
 export function parseJpegLayout(bytes: Uint8Array): JpegLayout | undefined {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined
   const headers: JpegHeaders = {
-    ...{ width: 0, height: 0, components: [], ids: [], restart: 0 },
-    ...{ quantization: new Map(), huffman: new Map() },
+    width: 0,
+    height: 0,
+    components: [],
+    ids: [],
+    restart: 0,
+    quantization: new Map(),
+    huffman: new Map(),
   }
   let at = 2
   while (at + 4 <= bytes.length && bytes[at] === 0xff) {
@@ -53,12 +60,13 @@ export function parseJpegLayout(bytes: Uint8Array): JpegLayout | undefined {
     const read = segmentReaders[marker] ?? (isMetadataMarker(marker) ? skipSegment : undefined)
     if (!read?.(headers, bytes.subarray(at + 4, end))) return undefined
     at = end
-    if (marker === 0xda) return isDecodable(headers) ? { ...headers, data: at } : undefined
+    if (marker === 0xda)
+      return isDecodable(headers) ? { ...headers, coded: bytes.subarray(at) } : undefined
   }
   return undefined
 }
 
-/** Application data and comments. */
+/** Whether a segment holds application data or a comment. */
 const isMetadataMarker = (marker: number): boolean =>
   (marker >= 0xe0 && marker <= 0xef) || marker === 0xfe
 const skipSegment: SegmentReader = () => true
@@ -92,24 +100,25 @@ function readFrame(headers: JpegHeaders, part: Uint8Array): boolean {
   headers.height = (part[1]! << 8) | part[2]!
   headers.width = (part[3]! << 8) | part[4]!
   for (let i = 6; i < part.length; i += 3) {
-    const [id, sampling, quantization] = [part[i]!, part[i + 1]!, part[i + 2]!]
-    headers.ids.push(id)
+    // The sampling of a single component has no meaning.
+    const sampling = count === 1 ? 0x11 : part[i + 1]!
+    headers.ids.push(part[i]!)
     headers.components.push({
       wide: sampling >> 4,
       tall: sampling & 15,
-      quantization,
+      quantization: part[i + 2]!,
       dc: -1,
       ac: -1,
     })
   }
-  if (count === 1) Object.assign(headers.components[0]!, { wide: 1, tall: 1 })
   return true
 }
 
 function readHuffman({ huffman }: JpegHeaders, part: Uint8Array): boolean {
   let at = 0
   while (at + 17 <= part.length) {
-    const [kind, index] = [part[at]! >> 4, part[at]! & 15]
+    const kind = part[at]! >> 4
+    const index = part[at]! & 15
     const count = part.subarray(at + 1, at + 17).reduce((sum, codes) => sum + codes, 0)
     const end = at + 17 + count
     if (kind > 1 || index > 3 || count > 256 || end > part.length) return false
@@ -136,27 +145,21 @@ function readQuantization({ quantization }: JpegHeaders, part: Uint8Array): bool
   return true
 }
 
-/** One scan of all components in the frame's order, all coefficients at once. */
+/** Reads the header of a scan, which must hold all components in the frame's order and all their coefficients. */
 function readScan({ components, ids }: JpegHeaders, part: Uint8Array): boolean {
   const count = part[0]!
   if (count !== components.length || part.length !== 4 + 2 * count) return false
   for (const [i, component] of components.entries()) {
     if (part[1 + 2 * i] !== ids[i]) return false
     const tables = part[2 + 2 * i]!
-    Object.assign(component, { dc: tables >> 4, ac: 4 + (tables & 15) })
+    component.dc = tables >> 4
+    component.ac = 4 + (tables & 15)
   }
   return part[1 + 2 * count] === 0 && part[2 + 2 * count] === 63 && part[3 + 2 * count] === 0
 }
 
-function isDecodable({
-  width,
-  height,
-  components,
-  quantization,
-  huffman,
-  ids,
-  isYcc,
-}: JpegHeaders): boolean {
+function isDecodable(headers: JpegHeaders): boolean {
+  const { width, height, components, quantization, huffman, ids, isYcc } = headers
   const [luma, ...chroma] = components
   if (!luma || Math.min(width, height) < 16 || (chroma.length !== 0 && chroma.length !== 2))
     return false

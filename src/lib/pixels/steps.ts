@@ -3,35 +3,42 @@ import { inputError } from '../errors.ts'
 export type Interpolation = 'bilinear' | 'bicubic'
 export type Triple = readonly [number, number, number]
 
-/** One visible step from decoded pixels to the backbone's input. */
+/** One step from decoded pixels to a model's input. */
 export type PreprocessingStep =
   /** Cuts `pixels` off every side, as ObjectNet's red border needs. */
   | { step: 'trim'; pixels: number }
-  /** The shorter side to `size`, antialiased as Pillow does it; `squash` forces both sides to `size`. */
-  | { step: 'resize'; size: number; interpolation: Interpolation; squash?: boolean }
+  /** Resizes the shorter side to `size`, antialiased as Pillow does it; `squash` forces both sides to `size`. */
+  | { step: 'resize'; size: number; interpolation: Interpolation; squash?: boolean | undefined }
   | { step: 'centerCrop'; size: number }
-  /** (x / 255 - mean) / std per channel; `BGR` turns the channels round first, mean and std being in that order. */
-  | { step: 'normalize'; mean: Triple; std: Triple; channels?: 'BGR' }
+  | Normalization
 
-export type Normalization = Extract<PreprocessingStep, { step: 'normalize' }>
+/** (x / 255 - mean) / std by channel; `BGR` reverses the channels first, and mean and std are in that order. */
+export interface Normalization {
+  step: 'normalize'
+  mean: Triple
+  std: Triple
+  channels?: 'BGR' | undefined
+}
 
-/** How images become model inputs: by the steps of the model or those of the paper. */
+/** `native` is each model's own preprocessing, `paper` is one preprocessing for all models. */
 export const preprocessingModes = ['native', 'paper'] as const
-/** How images are prepared: `native` is each model's own preprocessing, `paper` is one for all models. */
 export type PreprocessingMode = (typeof preprocessingModes)[number]
 
+/** Returns the step that cuts `pixels` off every side. */
 export const trim = (pixels: number): PreprocessingStep => ({ step: 'trim', pixels })
+
 /**
- * Returns the step that resizes the shorter side to `size` pixels.
+ * Returns the step that resizes the shorter side to `size` pixels, or both sides with `squash`.
  *
  * @example
  * resize(256, 'bicubic')
  */
-export const resize = (size: number, interpolation: Interpolation): PreprocessingStep => ({
-  step: 'resize',
-  size,
-  interpolation,
-})
+export const resize = (
+  size: number,
+  interpolation: Interpolation,
+  squash?: boolean,
+): PreprocessingStep => ({ step: 'resize', size, interpolation, squash })
+
 /**
  * Returns the step that crops a square of `size` pixels from the center.
  *
@@ -39,16 +46,18 @@ export const resize = (size: number, interpolation: Interpolation): Preprocessin
  * centerCrop(224)
  */
 export const centerCrop = (size: number): PreprocessingStep => ({ step: 'centerCrop', size })
+
 /**
  * Returns the step that subtracts `mean` and divides by `std`, by channel.
  *
  * @example
  * normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
  */
-export const normalize = (mean: Triple, std: Triple): Normalization => ({
+export const normalize = (mean: Triple, std: Triple, channels?: 'BGR'): Normalization => ({
   step: 'normalize',
   mean,
   std,
+  channels,
 })
 
 export const imagenetMean: Triple = [0.485, 0.456, 0.406]
@@ -61,48 +70,48 @@ export const paperSteps: readonly PreprocessingStep[] = [
   normalize(imagenetMean, imagenetStd),
 ]
 
-/** The paper's steps in the order of the model's channels. */
+/** Returns the paper's steps for a model with this order of channels. */
 export const paperStepsFor = ({
   channels,
 }: Pick<PreprocessingConfig, 'channels'>): readonly PreprocessingStep[] =>
   channels
     ? [
         ...paperSteps.slice(0, -1),
-        { ...normalize(reverseChannels(imagenetMean), reverseChannels(imagenetStd)), channels },
+        normalize(reverseChannels(imagenetMean), reverseChannels(imagenetStd), channels),
       ]
     : paperSteps
 
-/** A triple in the other order of channels. */
+/** Returns the values of RGB in the order BGR, and the reverse. */
 export const reverseChannels = ([a, b, c]: Triple): Triple => [c, b, a]
 
 /** A model's preprocessing in timm's terms: input size, crop, interpolation, mean and std. */
 export interface PreprocessingConfig {
   mean: Triple
   std: Triple
-  /** The order of the channels, mean and std included, where it is not RGB. */
+  /** The order of the channels, mean and std included; RGB by default. */
   channels?: 'BGR'
   interpolation: Interpolation
   /** Share of the resized image's shorter side that the crop keeps. */
   cropPct: number
   size: number
-  /** The resize target, where it is stated itself and not as floor(size / cropPct). */
+  /** The resize target, floor(size / cropPct) by default. */
   resize?: number
-  /** Both sides are forced to the resize target, whatever the image's shape. */
+  /** Whether both sides are forced to the resize target. */
   squash?: boolean
 }
 
-/** The model's own steps; the resize target is floor(size / cropPct) as timm computes it. */
-export const nativeSteps = (recipe: PreprocessingConfig): readonly PreprocessingStep[] => {
-  const { mean, std, channels, interpolation, cropPct, size, squash } = recipe
-  const target = recipe.resize ?? Math.floor(size / cropPct)
-  return [
-    { ...resize(target, interpolation), ...(squash && { squash }) },
-    centerCrop(size),
-    { ...normalize(mean, std), ...(channels && { channels }) },
-  ]
-}
+/** Returns the model's own steps, as timm computes them. */
+export const nativeSteps = (config: PreprocessingConfig): readonly PreprocessingStep[] => [
+  resize(
+    config.resize ?? Math.floor(config.size / config.cropPct),
+    config.interpolation,
+    config.squash,
+  ),
+  centerCrop(config.size),
+  normalize(config.mean, config.std, config.channels),
+]
 
-/** Steps on pixels, which depend on the image's size, and the normalization that follows them. */
+/** Splits steps into those on pixels, which depend on the image's size, and the normalization. Errors: bad-preprocessing. */
 export function splitSteps(steps: readonly PreprocessingStep[]): {
   geometry: readonly PreprocessingStep[]
   normalization: Normalization
@@ -130,7 +139,7 @@ export function splitSteps(steps: readonly PreprocessingStep[]): {
   return { geometry: steps.slice(0, -1), normalization: last, size: crop.size }
 }
 
-/** `resize(256, bilinear) centerCrop(224) normalize(…)`: one line, also the steps' part of a result's key. */
+/** Returns the steps as one line, `resize(256, bilinear) centerCrop(224) normalize(…)`, which is part of a result's key. */
 export function describeSteps(steps: readonly PreprocessingStep[]): string {
   return steps.map(describeStep).join(' ')
 }
@@ -155,10 +164,10 @@ export function parseSteps(text: string): PreprocessingStep[] {
     if (name === 'trim') return trim(Number(first))
     if (name === 'centerCrop') return centerCrop(Number(first))
     if (name === 'resize')
-      return { ...resize(Number(first), second as Interpolation), ...(third && { squash: true }) }
+      return resize(Number(first), second as Interpolation, third ? true : undefined)
     if (name !== 'normalize')
       throw inputError('bad-preprocessing', `${name} is no preprocessing step: ${text}`)
     const triple = (words = ''): Triple => words.split(' ').slice(1).map(Number) as never
-    return { ...normalize(triple(first), triple(second)), ...(third && { channels: 'BGR' }) }
+    return normalize(triple(first), triple(second), third ? 'BGR' : undefined)
   })
 }

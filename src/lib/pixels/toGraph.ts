@@ -1,12 +1,12 @@
 import { constant, type Tensor } from '../onnx/graph.ts'
 import { add, cast, concat, mul, split } from '../onnx/ops.ts'
-import { type Normalization } from './steps.ts'
+import type { Normalization } from './steps.ts'
 
-/** uint8 [n, 3, h, w] -> the same in the order of the model's channels */
+/** Returns crops, uint8 [n, 3, h, w], in the order of the model's channels. */
 export const orderChannels = (crops: Tensor, { channels }: Normalization): Tensor =>
   channels === 'BGR' ? concat(split(crops, [1, 1, 1], 1).toReversed(), 1) : crops
 
-/** uint8 [n, 3, h, w] -> float32 (x / 255 - mean) / std in the order of the model's channels */
+/** Returns crops, uint8 [n, 3, h, w], as float32 (x / 255 - mean) / std in the order of the model's channels. */
 export function normalizeCrops(crops: Tensor, normalization: Normalization): Tensor {
   const { mean, std } = normalization
   const channels = (values: readonly number[]): Tensor =>

@@ -1,4 +1,4 @@
-/** What this package uses of the WebAssembly that every Node has and whose types only browsers' libraries have. */
+/** Declares the part of Node's WebAssembly that this package uses; only the browser's library has types of it. */
 declare namespace WebAssembly {
   interface Memory {
     readonly buffer: ArrayBuffer
