@@ -1,16 +1,9 @@
 /** Schemas of the endpoints' parameters; unknown parameters are refused. */
 import { z } from 'zod'
+import { parseJson } from '../lib/archive/json.ts'
 import { pageSize } from './pages.ts'
 
 const text = z.string().max(1000)
-
-const parseJson = (value: string): unknown => {
-  try {
-    return JSON.parse(value)
-  } catch {
-    return undefined
-  }
-}
 
 export const params = {
   nothing: z.strictObject({}),

@@ -1,13 +1,17 @@
 import { open, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { inputError } from '../lib/errors.ts'
-import type { ArchiveMember, ImageSource, ReadAt } from '../lib/archive/member.ts'
 import { fileBytes, folderEntries, fileReadError } from './files.ts'
 import { mapLimited } from '../lib/concurrency.ts'
 import { readImage } from './images.ts'
-import { archiveError } from '../lib/archive/memberPath.ts'
 import { readTarMembers } from '../lib/archive/tar.ts'
 import { readZipMembers } from '../lib/archive/zip.ts'
+import {
+  archiveError,
+  type ArchiveMember,
+  type ImageSource,
+  type ReadAt,
+} from '../lib/archive/member.ts'
 
 /** Returns an entry's image; for a missing entry, the file at which it was expected, with `bytes: null`. */
 export const imageOf = (

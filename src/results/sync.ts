@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { mapLimited } from '../lib/concurrency.ts'
-import { isUnsafePath } from '../lib/archive/memberPath.ts'
+import { isUnsafePath } from '../lib/archive/member.ts'
 import { inputError, quoteForMessage } from '../lib/errors.ts'
 import { storageError, orIfMissing, writeAtomically } from '../lib/files.ts'
 import { geogapCache } from '../lib/hub/hubCache.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** The value that JSON text holds, with or without a byte order mark; undefined when it is not JSON. */
+/** Parses JSON with or without a byte order mark; returns undefined if the text is not JSON. */
 export function parseJson(content: string): unknown {
   try {
     return JSON.parse(content.replace(/^\ufeff/, ''))
@@ -9,7 +9,7 @@ export function parseJson(content: string): unknown {
   }
 }
 
-/** An object of lists of names (or numbers), as label maps and region schemes are. */
+/** The schema of objects of lists of names or numbers, such as label maps and region schemes. */
 export const nameListsSchema = z.record(
   z.string(),
   z.array(z.union([z.string(), z.number()]).transform(String)),

@@ -1,4 +1,4 @@
-/** The text of a `.npy` file's header (NumPy's format 1 to 3) and where its values begin; undefined for another file. */
+/** Returns the header of a `.npy` file (format 1 to 3) and the offset of its values; undefined for any other file. */
 export function npyHeader(head: Buffer): { text: string; end: number } | undefined {
   if (head.length < 12 || head.toString('latin1', 0, 6) !== '\x93NUMPY') return undefined
   const start = head[6]! >= 2 ? 12 : 10
@@ -7,8 +7,8 @@ export function npyHeader(head: Buffer): { text: string; end: number } | undefin
 }
 
 /**
- * The values of a small `.npy` array of integers, floats, booleans or text, flattened; empty for
- * other types (pickled objects are never read).
+ * Returns the values of a small `.npy` array of integers, floats, booleans or text, flattened; none for other types, as pickled
+ * objects are never read.
  */
 export function npyValues(file: Buffer): (number | string)[] {
   const header = npyHeader(file)
@@ -19,11 +19,11 @@ export function npyValues(file: Buffer): (number | string)[] {
   if (order === '>' || (kind === 'U' ? width === 0 : !byteWidths[kind]?.includes(width))) return []
   const values: (number | string)[] = []
   for (let at = header.end; at + width <= file.length; at += width)
-    values.push(readValue(file, kind, width, at))
+    values.push(readValue(file.subarray(at, at + width), kind))
   return values
 }
 
-/** Bytes of the numbers that are read. */
+/** Sizes in bytes of the kinds of numbers that are read. */
 const byteWidths: Readonly<Record<string, readonly number[]>> = {
   i: [1, 2, 4, 8],
   u: [1, 2, 4, 8],
@@ -31,18 +31,20 @@ const byteWidths: Readonly<Record<string, readonly number[]>> = {
   b: [1],
 }
 
-function readValue(file: Buffer, kind: string, width: number, at: number): number | string {
-  if (kind === 'U') return codePoints(file, at, width)
-  if (kind === 'f') return width === 4 ? file.readFloatLE(at) : file.readDoubleLE(at)
-  if (width === 8) return Number(kind === 'i' ? file.readBigInt64LE(at) : file.readBigUInt64LE(at))
-  return kind === 'i' ? file.readIntLE(at, width) : file.readUIntLE(at, width)
+function readValue(cell: Buffer, kind: string): number | string {
+  const width = cell.length
+  if (kind === 'U') return readText(cell)
+  if (kind === 'f') return width === 4 ? cell.readFloatLE() : cell.readDoubleLE()
+  if (width === 8) return Number(kind === 'i' ? cell.readBigInt64LE() : cell.readBigUInt64LE())
+  return kind === 'i' ? cell.readIntLE(0, width) : cell.readUIntLE(0, width)
 }
 
 const lastCodePoint = 0x10ffff
 
-function codePoints(file: Buffer, at: number, width: number): string {
-  const points = Array.from({ length: width / 4 }, (_, i) => file.readUInt32LE(at + i * 4))
-  return points
-    .map(point => (point === 0 ? '' : String.fromCodePoint(Math.min(point, lastCodePoint))))
-    .join('')
+/** Reads text of four bytes a character, padded with zeros. */
+function readText(cell: Buffer): string {
+  const points = Array.from({ length: cell.length / 4 }, (_, i) => cell.readUInt32LE(i * 4))
+  return String.fromCodePoint(
+    ...points.filter(point => point !== 0).map(point => Math.min(point, lastCodePoint)),
+  )
 }

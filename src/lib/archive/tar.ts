@@ -1,13 +1,17 @@
-// Tar archives read in place: one pass over the headers gives each member's offset and size, then any member is one
-// read. POSIX ustar, pax (`x`, `g`) and GNU long names (`L`) are read; links and devices are refused.
-import { checkedMemberPath, refuseDuplicates, archiveError } from './memberPath.ts'
-import type { ReadAt } from './member.ts'
-import type { ArchiveMember } from './member.ts'
+// Reads tar archives in place: one pass over the headers gives each member's offset and size. POSIX ustar, pax (`x`, `g`) and
+// GNU long names (`L`) are read; links and devices are refused.
+import {
+  type ArchiveMember,
+  archiveError,
+  checkedMemberPath,
+  type ReadAt,
+  refuseDuplicates,
+} from './member.ts'
 
 const blockSize = 512
 const maxHeaderText = 1 << 20
 
-/** What pax and GNU headers say about the member that follows. */
+/** The fields of pax and GNU headers, which hold for the member that follows. */
 interface ExtendedHeader {
   path?: string
   size?: number
@@ -78,7 +82,7 @@ function readHeaderText(header: Buffer, start: number, length: number): string {
   return header.toString('utf8', start, end === -1 ? start + length : Math.min(end, start + length))
 }
 
-/** The size field: octal text, or GNU's base 256 for large members. */
+/** Reads the size field: octal text, or GNU's base 256 for large members. */
 function readSize(file: string, at: number, header: Buffer): number {
   const field = header.subarray(124, 136)
   const octal = /^\s*([0-7]+)\s*$/.exec(readHeaderText(header, 124, 12))
@@ -96,7 +100,7 @@ function readExtendedHeader(file: string, type: string, body: Buffer): ExtendedH
   return type === 'K' ? {} : readPaxRecords(file, body)
 }
 
-/** `<length> <key>=<value>\n`, length in bytes and counting itself. */
+/** Reads records `<length> <key>=<value>\n`; the length is in bytes and counts itself. */
 function readPaxRecords(file: string, body: Buffer): ExtendedHeader {
   const found: ExtendedHeader = {}
   for (let at = 0; at < body.length && body[at] !== 0;) {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** The rows of a tab-separated data file of this package, by the names of its first line; lines of `#` are remarks. */
+/** Reads a tab-separated data file of this package: its rows by the column names of the first line. Lines that begin with `#` are comments. */
 export function readTsv<Column extends string>(file: URL): Record<Column, string>[] {
   const [head, ...lines] = readFileSync(file, 'utf8')
     .trimEnd()

@@ -1,37 +1,42 @@
-// Zip archives read in place: the central directory at the end lists the members, each member's local header gives where
+// Reads zip archives in place: the central directory at the end lists the members, and each member's local header says where
 // its bytes start. Stored and deflated members are read, also beyond 4 GB (zip64). Encrypted members, links, members that
 // overlap, and headers that contradict the directory are refused.
 import { quoteForMessage } from '../errors.ts'
-import { checkedMemberPath, refuseDuplicates, archiveError } from './memberPath.ts'
-import type { ReadAt } from './member.ts'
-import type { ArchiveMember } from './member.ts'
+import {
+  type ArchiveMember,
+  archiveError,
+  checkedMemberPath,
+  type ReadAt,
+  refuseDuplicates,
+} from './member.ts'
 
 const localHeaderBytes = 30
 const endRecordBytes = 22
 const maxCommentBytes = 65_535
 const maxDirectoryBytes = 1 << 28
 
-/** A 32-bit field whose value is in the zip64 part. */
+/** Marks a 32-bit field whose value is in the zip64 part. */
 const zip64Marker = 0xffffffff
 
-/** How an archive is read, and what is thrown where it is refused. */
 export interface ZipSource {
   size: number
   read: ReadAt
+  /** Returns the error to throw. */
   refuse: (why: string) => Error
 }
 
 export interface ZipMember {
   name: string
-  /** 0 for what is stored as it is, 8 for deflated. */
+  /** Compression method: 0 stored, 8 deflated. */
   method: number
   flags: number
   isLink: boolean
   /** Bytes in the archive. */
   packedSize: number
   unpackedSize: number
-  /** Where the local header begins, and before what the member ends. */
+  /** Offset of the local header. */
   headerOffset: number
+  /** The member ends before this offset. */
   maxEnd: number
 }
 
@@ -75,7 +80,7 @@ export async function readZipMembers(
   return refuseDuplicates(file, members)
 }
 
-/** The members that the central directory lists; sizes are its own, for local headers may leave them out. */
+/** Returns the members that the central directory lists, with its sizes, because local headers may leave them out. */
 export async function readZipDirectory(source: ZipSource): Promise<ZipMember[]> {
   const directory = await findDirectory(source)
   const { offset, length, count } = directory
@@ -87,7 +92,7 @@ export async function readZipDirectory(source: ZipSource): Promise<ZipMember[]> 
     const [name, extra, comment] = [28, 30, 32].map(field => bytes.readUInt16LE(at + field))
     const end = at + 46 + name! + extra!
     if (end + comment! > length) throw source.refuse('its directory is cut off')
-    members.push(parseMember(source, bytes.subarray(at, end), name!, offset))
+    members.push(parseMember(source, bytes.subarray(at, end), offset))
     at = end + comment!
   }
   if (members.length !== count)
@@ -95,7 +100,7 @@ export async function readZipDirectory(source: ZipSource): Promise<ZipMember[]> 
   return members
 }
 
-/** Where a member's bytes begin. */
+/** Returns the offset of a member's bytes. */
 export async function findDataStart(
   source: ZipSource,
   { name, flags, packedSize, headerOffset, maxEnd }: ZipMember,
@@ -139,7 +144,7 @@ async function findDirectory(source: ZipSource): Promise<ZipDirectory> {
   throw source.refuse('not a zip, or cut off: it has no end record')
 }
 
-/** The zip64 record that archives beyond 4 GB have: its position stands in a locator before the ordinary end. */
+/** Reads the zip64 record of archives beyond 4 GB, whose position is in a locator before the ordinary end record. */
 async function readZip64Directory(source: ZipSource, end: number): Promise<ZipDirectory> {
   const locator = await readExactly(source, Math.max(0, end - 20), 20)
   if (locator.readUInt32LE(0) !== 0x07064b50) throw source.refuse('its zip64 locator is missing')
@@ -151,15 +156,12 @@ async function readZip64Directory(source: ZipSource, end: number): Promise<ZipDi
   return { count: count!, length: length!, offset: offset! }
 }
 
-/** A member of the directory at `limit`, from its record and extra fields. */
-function parseMember(
-  source: ZipSource,
-  record: Buffer,
-  nameLength: number,
-  maxEnd: number,
-): ZipMember {
+/** Parses a record of the directory. */
+function parseMember(source: ZipSource, record: Buffer, maxEnd: number): ZipMember {
+  const nameLength = record.readUInt16LE(28)
   const name = record.toString('utf8', 46, 46 + nameLength)
-  const [flags, method] = [record.readUInt16LE(8), record.readUInt16LE(10)]
+  const flags = record.readUInt16LE(8)
+  const method = record.readUInt16LE(10)
   const isLink = record.readUInt32LE(38) >>> 28 === 0xa
   const long = readZip64Fields(source, record.subarray(46 + nameLength))
   const [unpackedSize, packedSize, headerOffset] = [24, 20, 42].map(field => {
@@ -186,7 +188,7 @@ function parseMember(
   }
 }
 
-/** The 64-bit values of extra field 1. */
+/** Returns the 64-bit values of extra field 1. */
 function readZip64Fields(source: ZipSource, extra: Buffer): number[] {
   for (let at = 0; at + 4 <= extra.length;) {
     const end = at + 4 + extra.readUInt16LE(at + 2)
