@@ -3,7 +3,8 @@ import { memoize } from '../lib/memoize.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
 import { type AccuracyTable, accuracyTable } from '../metrics/progress.ts'
 import { sumByGroup } from '../metrics/accuracy.ts'
-import { type CountsCell, distinctFieldValues } from '../results/store.ts'
+import { distinctFieldValues } from '../results/store.ts'
+import { type CountsCell } from '../results/counts.ts'
 import { type GroupAccuracyRow, type DisparityRow, countsOf, type Run } from '../results/run.ts'
 import {
   datasetByBenchmark,

@@ -2,8 +2,8 @@
 import { type GroupValue } from '../datasets/dataset.ts'
 import { incomeColumns } from '../datasets/labels/incomes.ts'
 import { incomeQuarters, type IncomeQuarter } from '../analysis/imagePairs.ts'
-import { countByColumns } from '../results/counts.ts'
-import { type CountsCell, type StoredEvaluation } from '../results/store.ts'
+import { countByColumns, type CountsCell } from '../results/counts.ts'
+import { type StoredEvaluation } from '../results/store.ts'
 import {
   type DatasetCounts,
   type Dimension,

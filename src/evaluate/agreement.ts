@@ -1,10 +1,10 @@
 /*
- * Whether a stored row is what a re-run gives. Other processors and versions move logits by little; a logit that moves by t moves the
- * logarithm of a probability by 2t at most, so half of that difference is what logits have moved by at least.
+ * Compares stored rows with those of a re-run. Other processors and versions move logits a little. A logit that moves by t moves
+ * the logarithm of a probability by at most 2t, so logits have moved by at least half of the difference of two logarithms.
  */
 import { type KeptOutput } from '../results/schema.ts'
 
-/** A row of a shard, as far as it is compared. */
+/** The columns of a stored row that are compared. */
 export interface ShardRow {
   id: string
   label: string
@@ -20,13 +20,13 @@ export interface ShardRow {
 export interface RowAgreement {
   /** Least movement of logits that explains the difference. */
   difference: number
-  /** The first class is another one, of about the same score. */
+  /** Whether the first class is another one of about the same score. */
   tie: boolean
-  /** What is not explained by a movement within the tolerance. */
+  /** The difference that no movement within the tolerance explains. */
   fault?: string
 }
 
-/** Compares the stored row with the other one. Pure. */
+/** Compares a stored row with the one of a re-run. */
 export function compareRows(
   stored: ShardRow,
   again: ShardRow | undefined,
@@ -45,7 +45,7 @@ export function compareRows(
   return { difference, tie: !first }
 }
 
-/** Rank and correctness have to follow from the row's own first classes. */
+/** Returns whether rank and correctness follow from the row's own first classes. */
 function isConsistent({ labels, top5, rank, correct1, correct5, status }: ShardRow): boolean {
   if (status !== 'ok') return rank === null && correct1 === null && correct5 === null
   const place = top5.findIndex(at => labels.includes(at)) + 1
@@ -53,12 +53,13 @@ function isConsistent({ labels, top5, rank, correct1, correct5, status }: ShardR
   return ranked && correct1 === (place === 1) && correct5 === place > 0
 }
 
-/** Logarithm; what a float32 hardly holds counts as its smallest. */
+/** Returns the logarithm of a probability; probabilities near the smallest float32 count as 1e-30. */
 const logProbability = (probability: number): number => Math.log(Math.max(probability, 1e-30))
 
-/** Rank by rank, and class by class: one that the other row lacks is below all that it has. */
+/** Returns the largest movement by rank and by class; a class that `b` lacks scores below all classes of `b`. */
 function scoreMovement(a: ShardRow, b: ShardRow): number {
-  const [mine, others] = [a.probabilities.map(logProbability), b.probabilities.map(logProbability)]
+  const mine = a.probabilities.map(logProbability)
+  const others = b.probabilities.map(logProbability)
   const moves = a.top5.map((at, k) => {
     const place = b.top5.indexOf(at)
     const own =
@@ -71,7 +72,7 @@ function scoreMovement(a: ShardRow, b: ShardRow): number {
 /** Steps of a float16 by which packing may move a logit. */
 const packingSteps = 8
 
-/** The same for kept outputs: logits, which are relative to a median, beyond their rounding; features in standard deviations. */
+/** Returns the largest difference of two kept rows: of logits beyond their rounding, of features in standard deviations. */
 export function keptDifference(
   output: KeptOutput,
   stored: Float32Array,
@@ -88,7 +89,7 @@ export function keptDifference(
   return output === 'features' ? largest / featureDeviation(stored) : largest
 }
 
-/** Distance of neighbouring float16 numbers at `value`. */
+/** Returns the distance of neighbouring float16 numbers at `value`. */
 const float16Spacing = (value: number): number =>
   2 ** (Math.max(-14, Math.floor(Math.log2(Math.abs(value)))) - 10)
 

@@ -10,7 +10,7 @@ import { writeAtomically } from '../lib/files.ts'
 import { type Engine } from '../lib/onnx/engine.ts'
 import { currentMachine } from '../lib/machine.ts'
 import { geogapCache } from '../lib/hub/hubCache.ts'
-import { type InferenceProfile } from './inferenceProfile.ts'
+import { type InferenceProfile } from './profile.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
 /** Seconds of one core for an image: inference, and reading and cropping it, which models that go together share. */

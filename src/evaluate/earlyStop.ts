@@ -14,16 +14,21 @@ import { literalPath, parquetRows, query } from '../lib/sql.ts'
 import { parseStoppingRule, createStoppingMonitor, type StoppingMonitor } from './stoppingRule.ts'
 
 export interface EarlyStop extends Pick<StoppingMonitor, 'addPredictions' | 'isNeeded'> {
-  /** Keeps what the outcomes so far say about all images. */
+  /** Stores what the predictions so far say about all images. */
   recordEstimates(): Promise<void>
 }
 
-/** The rule of `until` for models that are evaluated together, with what is stored of them already taken in. */
+/** Models that are evaluated together on a data set, and the folder of their results. */
+export interface StoppableEvaluation {
+  dataset: Dataset
+  identities: readonly ResultKey[]
+  place: Storage
+}
+
+/** Starts the rule `until` for models, with their stored predictions taken in. */
 export async function startEarlyStop(
-  dataset: Dataset,
-  identities: readonly ResultKey[],
+  { dataset, identities, place }: StoppableEvaluation,
   until: string,
-  place: Storage,
 ): Promise<EarlyStop> {
   const rule = parseStoppingRule(until)
   const stored = await Promise.all(
@@ -31,32 +36,27 @@ export async function startEarlyStop(
   )
   const own = stored.filter(entry => entry !== undefined)
   const all = await readStoredEvaluations(place.url).catch(() => [])
-  const { bins, models } = await computeControlBins(
+  const controls = await computeControlBins(
     dataset,
     all,
     own.map(({ key }) => key),
   )
-  const names = identities.map(({ model }) => model)
-  const {
-    addPredictions: take,
-    isNeeded: wanted,
-    estimates,
-  } = createStoppingMonitor(dataset, rule, names, bins)
-  for (const entry of own) await replayEvaluation(entry, take)
+  const models = identities.map(({ model }) => model)
+  const monitor = createStoppingMonitor(dataset, rule, { models, bins: controls.bins })
+  for (const entry of own) await replayEvaluation(entry, monitor)
   return {
-    addPredictions: take,
-    isNeeded: wanted,
+    addPredictions: monitor.addPredictions,
+    isNeeded: monitor.isNeeded,
     async recordEstimates() {
       for (const identity of identities) {
         const rows = (await readStoredEvaluation(place, evaluationPath(identity)))?.rows ?? 0
-        const found = {
+        await recordEstimates(place.url, identity, {
           until,
           by: rule.by,
-          controls: models,
+          controls: controls.models,
           rows,
-          groups: estimates(identity.model),
-        }
-        await recordEstimates(place.url, identity, found)
+          groups: monitor.estimates(identity.model),
+        })
       }
     },
   }
@@ -64,7 +64,7 @@ export async function startEarlyStop(
 
 async function replayEvaluation(
   { identity, folder, shards }: StoredEvaluation,
-  take: StoppingMonitor['addPredictions'],
+  { addPredictions }: Pick<StoppingMonitor, 'addPredictions'>,
 ): Promise<void> {
   for (const { file, start } of shards) {
     const rows = await query<{ rank: number | null; status: string }>(
@@ -72,6 +72,6 @@ async function replayEvaluation(
       [literalPath(join(folder, file))],
     )
     const rank = Int32Array.from(rows, row => row.rank ?? 0)
-    take({ model: identity.model, rank, status: rows.map(row => row.status) }, start)
+    addPredictions({ model: identity.model, rank, status: rows.map(row => row.status) }, start)
   }
 }

@@ -71,14 +71,12 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
     const attempted = parts.flatMap(({ specs, dataset }) =>
       specs.map(({ name }) => ({ model: name, dataset: dataset.name })),
     )
-    await recordFailures(dir, failures, attempted, shareSuffix(shard))
+    const share = shard && `-${shard.index}-of-${shard.count}`
+    await recordFailures(dir, { failures, attempted, share })
   })
   await evaluating.finally(() => pushRecords(out, dir))
   return openRun(out)
 }
-
-const shareSuffix = (share?: WorkShare): string =>
-  share ? `-${share.index}-of-${share.count}` : ''
 
 function checkStoppingRule({ until = '', shard, out = defaultOut }: EvaluateOptions): void {
   parseStoppingRule(until)

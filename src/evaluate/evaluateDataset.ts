@@ -22,13 +22,12 @@ import {
   evaluationPath,
   readMissingRanges,
   readStoredEvaluation,
-  removeReplacedShards,
   unfinishedRanges,
 } from '../results/store.ts'
 import { commitShard } from '../results/write.ts'
 import { loadCosts, recordCosts } from './cost.ts'
 import { type EarlyStop, startEarlyStop } from './earlyStop.ts'
-import { type InferenceProfile } from './inferenceProfile.ts'
+import { type InferenceProfile } from './profile.ts'
 import { type EvaluationJob, type ModelTask, planJobs, stepsFor } from './plan.ts'
 import { createProfiler } from './profile.ts'
 import { startProgress } from './progress.ts'
@@ -168,9 +167,6 @@ export async function runDatasetEvaluation(
     failures.push(...(await runJob(job, context)))
   }
   await recordCosts(profiles, counted, settings)
-  if (keep)
-    for (const key of keys.values())
-      await removeReplacedShards(place, evaluationPath(key), part?.spans)
   return failures
 }
 
@@ -211,30 +207,26 @@ async function runJob(job: EvaluationJob, context: JobContext): Promise<Failure[
     range,
     items: dataset.samples.slice(range.start, range.end),
   }))
+  const identities = models.map(({ name }) => keys.get(name)!)
   const stop =
     options.until === undefined
       ? undefined
-      : await startEarlyStop(
-          dataset,
-          models.map(({ name }) => keys.get(name)!),
-          options.until,
-          place,
-        )
+      : await startEarlyStop({ dataset, identities, place }, options.until)
   const profiler = createProfiler(job, dataset.name)
   try {
     if (await isHeadMissing(models)) await loadOnce(job.group, pool)
-    await runShards(
-      job.group,
-      shards,
-      async ({ range }, result) => {
+    await runShards(job.group, shards, {
+      ...pool,
+      isNeeded: stop && (({ range }) => stop.isNeeded(range)),
+      onResult: async ({ range }, result) => {
         const returned = performance.now()
         profiler.addShard(result.timings, result.outcomes[0]!.rank.length)
-        await commitResult(range, result, context, stop)
+        await commitResult(range, result, context)
+        for (const predictions of result.outcomes) stop?.addPredictions(predictions, range.start)
         profiler.addWriteMs(performance.now() - returned)
         pending.delete(range)
       },
-      { ...pool, isNeeded: stop && (({ range }) => stop.isNeeded(range)) },
-    )
+    })
   } catch (error) {
     if (!(error instanceof ModelFailure)) throw error
     return runWithoutFailed(error, { ...job, shards: [...pending] }, context)
@@ -246,27 +238,23 @@ async function runJob(job: EvaluationJob, context: JobContext): Promise<Failure[
 
 /** Stores the predictions of each model for a shard, or for its beginning when the run was aborted. */
 async function commitResult(
-  range: IndexRange,
+  { start, end }: IndexRange,
   { outcomes, timings }: ShardResult,
   { dataset, keys, place, options: { keep } }: JobContext,
-  stop: EarlyStop | undefined,
 ): Promise<void> {
-  for (const [m, outcome] of outcomes.entries()) {
-    const count = outcome.rank.length
+  for (const [m, predictions] of outcomes.entries()) {
+    const images = predictions.rank.length
     // Don't write a partial shard: it would mask the complete one it replaces.
-    if (keep && count < range.end - range.start) continue
-    const shard = {
-      identity: keys.get(outcome.model)!,
-      start: range.start,
-      end: range.start + count,
-    }
-    const items = dataset.samples.slice(shard.start, shard.end)
-    const seconds = (timings.decode + timings.prepare + timings.infer[m]!) / 1000
-    await commitShard(place, shard, items, dataset.columns, outcome, seconds, {
+    if (keep && images < end - start) continue
+    await commitShard(place, {
+      identity: keys.get(predictions.model)!,
+      start,
+      end: start + images,
+      dataset,
+      predictions,
+      seconds: (timings.decode + timings.prepare + timings.infer[m]!) / 1000,
       keep,
-      all: dataset.samples,
     })
-    stop?.addPredictions(outcome, shard.start)
   }
 }
 

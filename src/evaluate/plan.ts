@@ -1,7 +1,6 @@
 import { type ImageCost, estimateCost, secondsPerImage, combineCosts } from './cost.ts'
 import { type Dataset } from '../datasets/dataset.ts'
-import { nonDefaultEngine } from '../lib/onnx/engine.ts'
-import { type Engine } from '../lib/onnx/engine.ts'
+import { type Engine, nonDefaultEngine } from '../lib/onnx/engine.ts'
 import { type InferenceGroup } from './workers/messages.ts'
 import { type LocalModel } from '../models/spec.ts'
 import { type KeptOutput } from '../results/schema.ts'
@@ -142,7 +141,7 @@ function planJob(
     models: members.map(({ model }) => model),
     steps,
     choices,
-    ...(batch === undefined ? batchSizes(adds / members.length, threads, engine) : { batch }),
+    ...batchSizes({ multiplyAdds: adds / members.length, threads, ...engine }, batch),
     threads,
     ...engine,
     keep,
@@ -184,10 +183,10 @@ function interleaveShards(spans: readonly IndexRange[], size: number): IndexRang
  * device has them all.
  */
 function batchSizes(
-  multiplyAdds: number,
-  threads: number,
-  { device }: Engine,
+  { multiplyAdds, threads, device }: { multiplyAdds: number; threads: number } & Engine,
+  wanted: number | undefined,
 ): Pick<InferenceGroup, 'batch' | 'ahead'> {
+  if (wanted !== undefined) return { batch: wanted }
   const ahead = multiplyAdds > 8e9 ? 8 : 16
   const batch = device ? ahead : Math.min(ahead, 4 * threads)
   return batch < ahead ? { batch, ahead } : { batch }

@@ -1,12 +1,33 @@
 import { addTimings, zeroTimings, type Timings } from './workers/messages.ts'
-import { type InferenceProfile } from './inferenceProfile.ts'
 import { type EvaluationJob } from './plan.ts'
 
-/** Collects what a job's shards took. */
+/** How the time of a job was spent, in seconds of one process each. The parts of all processes add up to `processes` × `wall`. */
+export interface InferenceProfile {
+  dataset: string
+  models: readonly string[]
+  images: number
+  batch: number
+  threads: number
+  processes: number
+  wall: number
+  /** Reading and decoding for which inference waited. */
+  decode: number
+  /** Resizing to crops. */
+  prepare: number
+  /** Inference and scoring of each model. */
+  infer: readonly number[]
+  /** Making predictions durable, in the parent while its processes continue. */
+  write: number
+  /** The rest: starting processes, loading models, waiting for the last shard. */
+  idle: number
+}
+
+/** Collects the times of a job's shards. */
 export function createProfiler({ group, processes }: EvaluationJob, dataset: string) {
   const started = performance.now()
   let timings: Timings = zeroTimings(group.models.length)
-  let [images, write] = [0, 0]
+  let images = 0
+  let write = 0
   return {
     addShard: (more: Timings, count: number): void => {
       timings = addTimings(timings, more)
@@ -17,7 +38,7 @@ export function createProfiler({ group, processes }: EvaluationJob, dataset: str
       const wall = performance.now() - started
       const { decode, prepare, infer } = timings
       const idle = processes * wall - infer.reduce((sum, time) => sum + time, decode + prepare)
-      const seconds = { wall, decode, prepare, write, idle }
+      const seconds = (milliseconds: number): number => milliseconds / 1000
       return {
         dataset,
         models: group.models.map(({ name }) => name),
@@ -25,17 +46,13 @@ export function createProfiler({ group, processes }: EvaluationJob, dataset: str
         batch: group.batch,
         threads: group.threads,
         processes,
-        ...mapValues(seconds, time => time / 1000),
-        infer: infer.map(time => time / 1000),
+        wall: seconds(wall),
+        decode: seconds(decode),
+        prepare: seconds(prepare),
+        infer: infer.map(seconds),
+        write: seconds(write),
+        idle: seconds(idle),
       }
     },
   }
 }
-
-const mapValues = <K extends string>(
-  values: Record<K, number>,
-  f: (value: number) => number,
-): Record<K, number> =>
-  Object.fromEntries(
-    Object.entries<number>(values).map(([key, value]) => [key, f(value)]),
-  ) as Record<K, number>

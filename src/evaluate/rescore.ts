@@ -6,9 +6,8 @@ import { type Dataset, type Sample } from '../datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec, openDataset } from '../datasets/open.ts'
 import { shuffleWithinRegions, regionRanges } from '../datasets/evaluationOrder.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
-import { type Predictions } from '../results/predictions.ts'
-import { emptyPredictions, scoreRow } from '../results/score.ts'
-import { intersectRanges } from '../lib/ranges.ts'
+import { emptyPredictions, type Predictions, scoreRow } from '../results/predictions.ts'
+import { intersectRanges, splitRange } from '../lib/ranges.ts'
 import { folderStorage } from '../lib/storage/folder.ts'
 import { openKeptOutputs, type KeptOutputReader } from '../results/keptOutputReader.ts'
 import { type DatasetRecord, readDatasetRecords, recordDataset } from '../results/records.ts'
@@ -43,33 +42,37 @@ export interface RescoreOptions {
   out?: string
 }
 
+/** An evaluation with kept outputs, and what is to be scored from them. */
+interface RescoringTask {
+  entry: StoredEvaluation
+  dataset: Dataset
+  identity: ResultKey
+  /** Null for kept logits, which need no head. */
+  head: RescoringHead | null
+}
+
 /**
  * Scores all kept outputs below `dir` with a change.
  * Errors: nothing-kept, not-opened, changed-data, other-classes, no-logits.
  */
 export async function rescore(dir: string, options: RescoreOptions): Promise<Run> {
   const { change = {}, out = dir, tags } = options
-  const notes = await readDatasetRecords(dir)
-  const work: {
-    entry: StoredEvaluation
-    dataset: Dataset
-    texts: RescoringHead | null
-    identity: ResultKey
-  }[] = []
+  const records = await readDatasetRecords(dir)
+  const tasks: RescoringTask[] = []
   for (const entry of await evaluationsWithKeptOutputs(dir, options)) {
-    const note = notes.get(entry.identity.content)
-    const opened = await reopenDataset(entry, note, change)
+    const record = records.get(entry.identity.content)
+    const opened = await reopenDataset(entry, record, change)
     const dataset = shuffleWithinRegions(opened.dataset)
-    const texts = await createRescoringHead(entry, note!, dataset, options, out)
-    const prompts = texts?.hash ?? entry.identity.prompts
+    const data = { dataset, evaluatedClasses: record!.classes }
+    const head = await createRescoringHead(entry, data, { ...options, out })
+    const prompts = head?.hash ?? entry.identity.prompts
     const identity = { ...entry.identity, ...datasetKeyFields(dataset), prompts }
     await recordDataset(out, dataset, opened.spec)
-    work.push({ entry, texts, identity, dataset })
+    tasks.push({ entry, dataset, identity, head })
   }
-  const asked = work.map(({ identity }) => identity)
+  const asked = tasks.map(({ identity }) => identity)
   await withRunRecord(out, { asked, tags }, async () => {
-    for (const { entry, texts, identity, dataset } of work)
-      await scoreEvaluation(await openKeptOutputs(entry), texts, identity, dataset, out)
+    for (const task of tasks) await scoreEvaluation(task, out)
   })
   return openRun(out)
 }
@@ -111,11 +114,8 @@ export async function reopenDataset(
       'not-opened',
       `nothing says how ${identity.dataset} was opened: evaluate it by its name`,
     )
-  const source = absoluteSpec({
-    ...opened,
-    ...(name !== undefined && { name }),
-    ...(data !== undefined && { data }),
-  })
+  const place = data === undefined ? {} : { data }
+  const source = absoluteSpec({ ...opened, ...place, name: name ?? opened.name })
   const before = await openDataset(source)
   if (before.hash !== identity.content)
     throw inputError(
@@ -128,32 +128,20 @@ export async function reopenDataset(
 
 const rowsPerShard = 4096
 
-async function scoreEvaluation(
-  kept: KeptOutputReader,
-  texts: RescoringHead | null,
-  identity: ResultKey,
-  dataset: Dataset,
-  out: string,
-): Promise<void> {
+async function scoreEvaluation(task: RescoringTask, out: string): Promise<void> {
+  const { entry, dataset, identity } = task
   const place = folderStorage(out)
-  const missing = findGaps(
-    await readStoredEvaluation(place, evaluationPath(identity)),
-    dataset.samples.length,
-  )
-  for (const gap of intersectRanges(missing, regionRanges(dataset))) {
-    for (let start = gap.start; start < gap.end; start += rowsPerShard) {
-      const end = Math.min(gap.end, start + rowsPerShard)
-      const items = dataset.samples.slice(start, end)
+  const stored = await readStoredEvaluation(place, evaluationPath(identity))
+  const missing = findGaps(stored, dataset.samples.length)
+  const kept = await openKeptOutputs(entry)
+  for (const gap of intersectRanges(missing, regionRanges(dataset)))
+    for (const { start, end } of splitRange(gap, rowsPerShard)) {
       const started = performance.now()
-      const outcomes = await scoreSamples(items, kept, texts, dataset, identity.model)
+      const predictions = await scoreSamples(dataset.samples.slice(start, end), kept, task)
       const seconds = (performance.now() - started) / 1000
-      const shard = { identity, start, end }
-      await commitShard(place, shard, items, dataset.columns, outcomes, seconds, {
-        rescored: kept.key,
-        all: dataset.samples,
-      })
+      const rescored = kept.key
+      await commitShard(place, { identity, start, end, dataset, predictions, seconds, rescored })
     }
-  }
 }
 
 const samplesPerBatch = 64
@@ -161,9 +149,7 @@ const samplesPerBatch = 64
 async function scoreSamples(
   items: readonly Sample[],
   kept: KeptOutputReader,
-  texts: RescoringHead | null,
-  { choices, name }: Dataset,
-  model: string,
+  { dataset: { choices, name }, identity: { model }, head }: RescoringTask,
 ): Promise<Predictions> {
   const outcomes = emptyPredictions(model, items.length)
   for (let first = 0; first < items.length; first += samplesPerBatch) {
@@ -175,9 +161,9 @@ async function scoreSamples(
       else scored.push({ at: first + i, row: found })
     }
     const rows = scored.map(({ row }) => row)
-    const logits = texts && rows.length > 0 ? await texts.logits(rows) : rows
+    const logits = head && rows.length > 0 ? await head.logits(rows) : rows
     for (const [i, { at }] of scored.entries())
-      scoreRow(outcomes, at, logits[i]!, items[at]!.labels, choices)
+      scoreRow(outcomes, at, { logits: logits[i]!, labels: items[at]!.labels, choices })
   }
   return outcomes
 }

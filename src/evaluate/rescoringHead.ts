@@ -9,26 +9,36 @@ import { loadModelSpec } from '../models/loadModelSpec.ts'
 import { prepareModel } from '../models/runtime/prepareModel.ts'
 import { withWeights } from '../models/spec.ts'
 import { toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
-import { type DatasetRecord } from '../results/records.ts'
+import { type ResultKey } from '../results/schema.ts'
 import { type StoredEvaluation } from '../results/store.ts'
 
-/** Class names in prompts, as a head over kept features. */
+/** A zero-shot head over kept features. */
 export interface RescoringHead {
-  /** As the identity of results carries it. */
+  /** The `prompts` of the results' key. */
   hash: string
   logits(rows: readonly Float32Array[]): Promise<Float32Array[]>
 }
 
+/** A data set to be scored anew, and the classes that it had when it was evaluated. */
+interface RescoredDataset {
+  dataset: Dataset
+  evaluatedClasses: readonly string[]
+}
+
+interface HeadOptions {
+  prompts?: string
+  weights?: string
+  out: string
+}
+
 /**
- * The head that kept features need; null for kept logits, whose classes stay what they are. The texts of a zero-shot model go
- * through its text tower once, and their embeddings are kept. Errors: other-classes, no-logits, keep-features, unknown-prompts.
+ * Creates the head that kept features need; null for kept logits, whose classes cannot change. The texts of a zero-shot model go
+ * through its text tower once, and their embeddings are stored. Errors: other-classes, no-logits, keep-features, unknown-prompts.
  */
 export async function createRescoringHead(
   { identity, shards }: StoredEvaluation,
-  note: DatasetRecord,
-  dataset: Dataset,
-  { prompts, weights }: { prompts?: string; weights?: string },
-  out: string,
+  { dataset, evaluatedClasses }: RescoredDataset,
+  { prompts, weights, out }: HeadOptions,
 ): Promise<RescoringHead | null> {
   const { model: name } = identity
   if (shards.some(({ kept }) => kept?.output === 'logits')) {
@@ -37,11 +47,11 @@ export async function createRescoringHead(
         'keep-features',
         `logits of ${name} were kept, other prompts need --keep features`,
       )
-    if (dataset.classes.join('\n') === note.classes.join('\n')) return null
+    if (dataset.classes.join('\n') === evaluatedClasses.join('\n')) return null
     const classes = `${dataset.classes.length} ${dataset.labelSpace === 'own' ? 'classes of its own' : 'ImageNet classes'}`
     throw inputError(
       'other-classes',
-      `the kept logits of ${name} are over the ${note.classes.length} classes of its evaluation, not the ${classes} asked for`,
+      `the kept logits of ${name} are over the ${evaluatedClasses.length} classes of its evaluation, not the ${classes} asked for`,
     )
   }
   if (identity.prompts === '')
@@ -57,7 +67,7 @@ export async function createRescoringHead(
       `the weights of ${name} are not those of the evaluation; give them with --weights`,
     )
   const encoder = findArchitecture(spec.architecture) as DualEncoder
-  const texts = prompts ?? (await findPrompts(encoder, identity.prompts, note.classes, name))
+  const texts = prompts ?? (await findPrompts(encoder, identity, evaluatedClasses))
   const { zeroShot, files } = await toZeroShotModel(prepared, {
     classNames: dataset.classes,
     prompts: texts,
@@ -70,12 +80,11 @@ export async function createRescoringHead(
   }
 }
 
-/** The named prompts whose texts have this hash. */
+/** Finds the named prompts that an evaluation used, by their hash. Errors: unknown-prompts. */
 export async function findPrompts(
   encoder: DualEncoder,
-  hash: string,
+  { prompts: hash, model }: Pick<ResultKey, 'prompts' | 'model'>,
   classNames: readonly string[],
-  model: string,
 ): Promise<string> {
   for (const name of promptNames) {
     const templates = await promptTemplates(name, encoder)

@@ -1,7 +1,7 @@
 import { type Engine } from '../lib/onnx/engine.ts'
 import { type PreprocessingMode } from '../lib/pixels/steps.ts'
 import { type KeptOutput } from '../results/schema.ts'
-import { type InferenceProfile } from './inferenceProfile.ts'
+import { type InferenceProfile } from './profile.ts'
 import { type EvaluationProgress } from './progress.ts'
 import { type WorkerPool } from './workers/pool.ts'
 

@@ -1,17 +1,18 @@
 import { type Dataset } from '../datasets/dataset.ts'
 import { regionRanges } from '../datasets/evaluationOrder.ts'
 import { inputError } from '../lib/errors.ts'
-import { type Predictions } from '../results/predictions.ts'
+import { ownValue } from '../lib/ownValue.ts'
+import { type IndexRange } from '../lib/ranges.ts'
 import {
   anytimeEstimate,
   anytimeInterval,
   varianceExplained,
   type VisitedOutcomes,
 } from '../metrics/anytime.ts'
-import { type IndexRange } from '../lib/ranges.ts'
 import { type GroupEstimate } from '../results/estimates.ts'
+import { type Predictions } from '../results/predictions.ts'
 
-/** When to stop: every group's interval at most this wide to either side. */
+/** Stops a model when the interval of every group is at most this wide to either side. */
 export interface StoppingRule {
   /** Grouping column, or null for all images together. */
   by: string | null
@@ -32,7 +33,7 @@ export function parseStoppingRule(text: string): StoppingRule {
   return { by: found[1] ?? null, halfWidth: points / 100 }
 }
 
-/** Decides from the outcomes so far which shards are still needed. */
+/** Decides from the predictions so far which shards are still needed. */
 export interface StoppingMonitor {
   addPredictions: (outcomes: Pick<Predictions, 'model' | 'rank' | 'status'>, start: number) => void
   isNeeded: (shard: IndexRange) => boolean
@@ -54,15 +55,20 @@ interface EstimatedGroup {
 const unreadOutcome = -1
 const failedOutcome = 2
 
+/** The models to be stopped, and each image's bin among the control variates. */
+export interface MonitoredModels {
+  models: readonly string[]
+  bins: ArrayLike<number>
+}
+
 /**
- * `bins`: each image's class among the control variates. A data set without the column is one group. Errors: unordered, where
- * images are read in the order of Parquet files.
+ * Watches models on a data set. A data set without the rule's column is one group.
+ * Errors: unordered, if images are read in the order of Parquet files.
  */
 export function createStoppingMonitor(
   dataset: Dataset,
-  until: StoppingRule,
-  models: readonly string[],
-  bins: ArrayLike<number>,
+  rule: StoppingRule,
+  { models, bins }: MonitoredModels,
 ): StoppingMonitor {
   if (dataset.order === undefined) {
     throw inputError(
@@ -71,13 +77,13 @@ export function createStoppingMonitor(
     )
   }
   const parts = regionRanges(dataset)
-  const groups = estimatedGroups(dataset, parts, until.by)
+  const groups = estimatedGroups(dataset, parts, rule.by)
   const read = new Map(
     models.map(model => [model, new Int8Array(dataset.samples.length).fill(unreadOutcome)]),
   )
   const open = new Map(models.map(model => [model, new Set(groups)]))
   const estimate = (model: string, group: EstimatedGroup): GroupEstimate =>
-    estimateGroup(group, read.get(model)!, bins, until)
+    estimateGroup(group, { read: read.get(model)!, bins }, rule)
   return {
     addPredictions(outcomes, start) {
       const kept = read.get(outcomes.model)!
@@ -89,7 +95,7 @@ export function createStoppingMonitor(
       for (const group of left) {
         if (!group.strata.some(piece => piece.stratum === stratum)) continue
         const { low, high } = estimate(outcomes.model, group)
-        if (high - low <= 2 * until.halfWidth) left.delete(group)
+        if (high - low <= 2 * rule.halfWidth) left.delete(group)
       }
     },
     isNeeded({ start }) {
@@ -102,9 +108,9 @@ export function createStoppingMonitor(
   }
 }
 
-/** Groups of the images that some class accepts, the others being in no accuracy. */
+/** Returns the groups of the images with an accepted class; the others are in no accuracy. */
 function estimatedGroups(
-  { samples: items, columns }: Dataset,
+  { samples, columns }: Dataset,
   parts: readonly IndexRange[],
   by: string | null,
 ): EstimatedGroup[] {
@@ -112,9 +118,9 @@ function estimatedGroups(
   const groups = new Map<string, EstimatedGroup>()
   for (const [stratum, { start, end }] of parts.entries()) {
     for (let place = start; place < end; place++) {
-      const item = items[place]!
-      const value = column === null ? 'all' : column === 'label' ? item.label : item.groups[column]
-      if (item.labels.length === 0 || value == null) continue
+      const { label, labels, groups: values } = samples[place]!
+      const value = column === null ? 'all' : column === 'label' ? label : ownValue(values, column)
+      if (labels.length === 0 || value == null) continue
       const name = String(value)
       const group = groups.get(name) ?? { name, images: 0, strata: [] }
       groups.set(name, group)
@@ -126,12 +132,11 @@ function estimatedGroups(
   return [...groups.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** Pieces share the risk of being wrong; a failed image counts as a miss below and as a hit above. */
+/** Strata share the risk of error. A failed image counts as a miss for the lower bound and as a hit for the upper one. */
 function estimateGroup(
-  { name, images, strata: pieces }: EstimatedGroup,
-  read: Int8Array,
-  bins: ArrayLike<number>,
-  until: StoppingRule,
+  { name, images, strata }: EstimatedGroup,
+  { read, bins }: { read: Int8Array; bins: ArrayLike<number> },
+  rule: StoppingRule,
 ): GroupEstimate {
   const sum = {
     group: name,
@@ -143,8 +148,8 @@ function estimateGroup(
     high: 0,
     explained: 0,
   }
-  const options = { confidence: 1 - 0.05 / pieces.length, target: until.halfWidth }
-  for (const { positions: places } of pieces) {
+  const options = { confidence: 1 - 0.05 / strata.length, target: rule.halfWidth }
+  for (const { positions: places } of strata) {
     const first = places.findIndex(place => read[place] === unreadOutcome)
     const seen = places.slice(0, first < 0 ? places.length : first).map(place => read[place]!)
     const missing = seen.filter(outcome => outcome === failedOutcome).length

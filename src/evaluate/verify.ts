@@ -10,7 +10,7 @@ import { type DualEncoder } from '../models/families/family.ts'
 import { findArchitecture } from '../models/architectures.ts'
 import { loadModelSpec } from '../models/loadModelSpec.ts'
 import { type ModelSpec } from '../models/spec.ts'
-import { currentMachine, type Machine } from '../lib/machine.ts'
+import { currentMachine } from '../lib/machine.ts'
 import { pullResults } from '../results/sync.ts'
 import { folderStorage } from '../lib/storage/folder.ts'
 import { openKeptOutputs, type KeptOutputReader } from '../results/keptOutputReader.ts'
@@ -51,8 +51,10 @@ export interface VerifyOptions extends Pick<ExecutionOptions, 'signal' | 'onProg
 }
 
 /** What a shard was computed with. */
-export interface ComputeEnvironment
-  extends Pick<Machine, 'machine'>, Partial<Omit<Machine, 'machine'>> {
+export interface ComputeEnvironment extends Pick<
+  ShardManifest,
+  'machine' | 'instructions' | 'host'
+> {
   version: string
   runtime: string
 }
@@ -103,7 +105,7 @@ export async function verify(place: string, options: VerifyOptions = {}): Promis
   const { sample = 0.01, seed = 1, tolerance = 0.01 } = options
   const dir = await pullResults(place)
   const entries = await evaluationsToVerify(dir, options.models)
-  const notes = await readDatasetRecords(dir)
+  const records = await readDatasetRecords(dir)
   const here = { ...currentMachine(), version, runtime: runtimeVersion() }
   const verified: Verification = { dir: place, sample, seed, tolerance, here, shards: [], left: [] }
   const models = new Map<string, Promise<PreparedModel>>()
@@ -114,17 +116,17 @@ export async function verify(place: string, options: VerifyOptions = {}): Promis
         options.models?.find(({ name }) => name === model) ?? (await loadModelSpec(model))
       const readying = models.get(model) ?? prepareModel(spec)
       models.set(model, readying)
-      const note = notes.get(entry.identity.content)
+      const record = records.get(entry.identity.content)
       const chosen = { ...entry, shards: drawShards(entry, sample, seed) }
       const ready = await readying
       await withTempDir(async scratch => {
-        const again = await rerunShards(chosen, ready, note, scratch, options)
+        const again = await rerunShards(chosen, { ...options, model: ready, record, scratch })
         const rerun = {
           rows: new Map((await readShardRows(again)).map(row => [row.id, row])),
           kept: await openKeptOutputs(again),
         }
         for (const shard of chosen.shards)
-          verified.shards.push(await compareShard(chosen, shard, rerun, tolerance))
+          verified.shards.push(await compareShard({ ...entry, shards: [shard] }, rerun, tolerance))
       })
     } catch (error) {
       if (!(error instanceof GeogapError) || error.kind === 'internal') throw error
@@ -156,16 +158,20 @@ function drawShards(
   return [...order.subarray(0, count)].sort((a, b) => a - b).map(at => shards[at]!)
 }
 
-/** Evaluates the shards into `scratch`. Errors: `other-results`, those of data sets and models. */
+interface RerunOptions extends VerifyOptions {
+  model: PreparedModel
+  record: DatasetRecord | undefined
+  /** Folder for the results of the re-run. */
+  scratch: string
+}
+
+/** Evaluates the shards again. Errors: `other-results`, those of data sets and models. */
 async function rerunShards(
   entry: StoredEvaluation,
-  model: PreparedModel,
-  note: DatasetRecord | undefined,
-  scratch: string,
-  { data, signal, onProgress }: VerifyOptions,
+  { model, record, scratch, data, signal, onProgress }: RerunOptions,
 ): Promise<StoredEvaluation> {
   const { identity, shards } = entry
-  const { dataset } = await reopenDataset(entry, note, data === undefined ? {} : { data })
+  const { dataset } = await reopenDataset(entry, record, data === undefined ? {} : { data })
   const keep = shards.find(({ kept }) => kept)?.kept?.output
   const preprocessing = identity.preprocessing === 'paper' ? 'paper' : 'native'
   const settings = completeSettings(
@@ -187,7 +193,7 @@ async function rerunShards(
   if (others.length > 0) {
     throw inputError(
       'other-results',
-      `it would be other results here: ${differingFieldsText(others, again, identity, 'stored')}`,
+      `these would be other results here: ${differingFieldsText(others, again, identity)}`,
     )
   }
   const [failure] = await runDatasetEvaluation(work, place, {
@@ -204,48 +210,39 @@ const findPromptsUsed = (
   { identity }: StoredEvaluation,
   { architecture: name }: ModelSpec,
   { classes }: Dataset,
-): Promise<string> =>
-  findPrompts(findArchitecture(name) as DualEncoder, identity.prompts, classes, identity.model)
+): Promise<string> => findPrompts(findArchitecture(name) as DualEncoder, identity, classes)
 
 interface Rerun {
   rows: ReadonlyMap<string, ShardRow>
   kept: KeptOutputReader
 }
 
+/** Compares the only shard of `entry` with the re-run. */
 async function compareShard(
   entry: StoredEvaluation,
-  shard: ShardManifest,
   again: Rerun,
   tolerance: number,
 ): Promise<VerifiedShard> {
+  const shard = entry.shards[0]!
   const { start, end, machine, instructions, host, created } = shard
   const { model, dataset, version, runtime } = entry.identity
-  const own = { ...entry, shards: [shard] }
   const faults: VerifiedShard['faults'] = []
   const found: VerifiedShard = {
-    ...{
-      model,
-      dataset,
-      start,
-      end,
-      created,
-      images: 0,
-      ties: 0,
-      differing: 0,
-      faults,
-      difference: 0,
-      kept: null,
-    },
-    stored: {
-      machine,
-      version,
-      runtime,
-      ...(instructions && { instructions }),
-      ...(host && { host }),
-    },
+    model,
+    dataset,
+    start,
+    end,
+    stored: { machine, instructions, host, version, runtime },
+    created,
+    images: 0,
+    ties: 0,
+    differing: 0,
+    faults,
+    difference: 0,
+    kept: null,
   }
   try {
-    const stored = await readShardRows(own)
+    const stored = await readShardRows(entry)
     if (stored.length !== shard.rows)
       faults.push({ id: shard.file, fault: `${stored.length} rows of ${shard.rows}` })
     for (const row of stored) {
@@ -255,13 +252,7 @@ async function compareShard(
       if (fault !== undefined) faults.push({ id: row.id, fault })
     }
     found.images = stored.length
-    if (shard.kept)
-      found.kept = await compareKeptOutputs(
-        await openKeptOutputs(own),
-        again.kept,
-        shard.kept.output,
-        stored,
-      )
+    if (shard.kept) found.kept = await compareKeptOutputs(entry, again.kept, stored)
   } catch (error) {
     faults.push({ id: shard.file, fault: `cannot be read: ${(error as Error).message}` })
   }
@@ -271,11 +262,12 @@ async function compareShard(
 const maxFaultsShown = 5
 
 async function compareKeptOutputs(
-  stored: KeptOutputReader,
+  entry: StoredEvaluation,
   again: KeptOutputReader,
-  output: KeptOutput,
   rows: readonly ShardRow[],
 ): Promise<number> {
+  const stored = await openKeptOutputs(entry)
+  const { output } = entry.shards[0]!.kept!
   let largest = 0
   for (const { id } of rows) {
     const a = await stored.row(id)

@@ -70,7 +70,7 @@ export async function runOriginStudy(options: OriginStudyOptions): Promise<Origi
     ks,
     ...(onSearch && { onProgress: onSearch }),
   })
-  await recordStudy(out, 'neighbours', studyValuesOfVotes(origins))
+  await recordStudy(out, { study: 'neighbours' }, studyValuesOfVotes(origins))
   return { ...origins, notes, seconds: (performance.now() - started) / 1000 }
 }
 

@@ -92,9 +92,10 @@ export async function runRetraining(options: RetrainingOptions): Promise<Retrain
   }
   const before = await runStudy({ settings: [0], seeds: 1, run: () => figuresOf(first.head) })
   const rows = [...before, ...(await runStudy({ settings: fractions, seeds, run }))]
-  await recordStudy(out, 'last-layer', rows, training.featureSet.description.model)
+  const { model } = training.featureSet.description
+  await recordStudy(out, { study: 'last-layer', model }, rows)
   return {
-    model: training.featureSet.description.model,
+    model,
     rows,
     notes: [...parts.notes, ...first.notes],
     heads,

@@ -1,4 +1,4 @@
-import { emptyPredictions, scoreRow } from '../results/score.ts'
+import { emptyPredictions, scoreRow } from '../results/predictions.ts'
 import { type CountsRow, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { disparity, pairDifference } from '../metrics/disparity.ts'
 import { applyHead, type LinearHead } from '../models/runtime/head.ts'
@@ -34,8 +34,11 @@ export async function scorePart(
   const outcomes = emptyPredictions(label, items.length)
   for await (const { start, rows, logits } of applyHead(features, head)) {
     for (let row = 0; row < rows; row++) {
-      const own = logits.subarray(row * head.classes, (row + 1) * head.classes)
-      scoreRow(outcomes, start + row, own, items[start + row]!.labels, kept.description.choices)
+      scoreRow(outcomes, start + row, {
+        logits: logits.subarray(row * head.classes, (row + 1) * head.classes),
+        labels: items[start + row]!.labels,
+        choices: kept.description.choices,
+      })
     }
   }
   const cells = items.flatMap(({ labels, groups }, i): CountsRow[] =>

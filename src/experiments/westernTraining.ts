@@ -108,7 +108,7 @@ export async function runWesternTraining(
     return evaluateModel(folder, opened.evals, minN, options)
   }
   const rows = await runStudy({ settings: shares, seeds, run })
-  await recordStudy(out, 'western-share', rows, task.name)
+  await recordStudy(out, { study: 'western-share', model: task.name }, rows)
   return { rows, notes: [...opened.notes, ...notes, ...task.notes], models, size }
 }
 

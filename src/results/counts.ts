@@ -1,12 +1,26 @@
 import { basename } from 'node:path'
 import { maxIncomeLevels, quartileNames } from '../metrics/incomeControlled.ts'
 import { queryColumns, quoteIdentifier, parquetRows, query } from '../lib/sql.ts'
-import { type CountsCell, type StoredEvaluation, shardPaths } from './store.ts'
+import { type CountsRow } from '../metrics/accuracy.ts'
+import { failedSql, type ResultKey } from './schema.ts'
+import { type StoredEvaluation, shardPaths } from './store.ts'
 
 /*
  * Every table is made from counts by class and group values. 98 models on eight benchmarks have millions of them, so they
  * are read column by column, and all models of a data set share the objects that hold their group values.
  */
+
+/** A cell of the counts cube: one model and benchmark, one combination of group values, one class. */
+export interface CountsCell extends CountsRow {
+  model: string
+  dataset: string
+  preprocessing: ResultKey['preprocessing']
+  label: string
+  top5: number
+  errors: number
+  /** Images whose class the model cannot name; in no accuracy. */
+  unscored: number
+}
 
 /** Columns with more distinct values have no counts; `countByColumns` counts by them from the predictions. */
 const maxColumnValues = 300
@@ -172,4 +186,26 @@ async function countEvaluations(
     entry.cells.push({ model, dataset, preprocessing, label, groups, ...counts })
   }
   return [...cells.values()].map(entry => entry.cells)
+}
+
+/** Images without a prediction by entry and status; reads only entries whose manifests count some. */
+export async function countStatuses(
+  entries: readonly StoredEvaluation[],
+): Promise<{ model: string; dataset: string; status: string; images: number }[]> {
+  const rows = await Promise.all(
+    entries
+      .filter(({ shards }) => shards.some(({ errors }) => errors > 0))
+      .map(async entry => {
+        const counts = await query<{ status: string; images: number }>(
+          `SELECT status, count(*)::DOUBLE AS images FROM ${parquetRows()} WHERE ${failedSql} GROUP BY ALL ORDER BY ALL`,
+          [shardPaths(entry)],
+        )
+        return counts.map(row => ({
+          model: entry.identity.model,
+          dataset: entry.identity.dataset,
+          ...row,
+        }))
+      }),
+  )
+  return rows.flat()
 }

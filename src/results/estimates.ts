@@ -63,7 +63,10 @@ export async function readEstimates(
   dir: string,
   entries: readonly StoredEvaluation[],
 ): Promise<EstimateRow[]> {
-  const records = await readRecords(estimatesFolder(dir), 'an estimate', estimatesRecord)
+  const records = await readRecords(estimatesFolder(dir), {
+    what: 'an estimate',
+    schema: estimatesRecord,
+  })
   return entries.flatMap(entry => {
     const found = records.get(`${entry.key}.json`)
     if (found?.rows !== entry.rows || entry.rows === entry.identity.images) return []

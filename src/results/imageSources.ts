@@ -64,13 +64,8 @@ export async function findImageSource(
   const { file, offset, length, unpacked, column, row } = found
   if (column !== null) return { kind: 'parquet', file, column, row: row ?? 0 }
   if (offset === null || length === null) return { kind: 'file', file }
-  return {
-    kind: 'range',
-    file,
-    offset,
-    length,
-    ...(unpacked === null ? {} : { deflated: { size: unpacked } }),
-  }
+  const stored = { kind: 'range' as const, file, offset, length }
+  return unpacked === null ? stored : { ...stored, deflated: { size: unpacked } }
 }
 
 const maxFolders = 50

@@ -42,7 +42,10 @@ export async function recordImportedAccuracies(
 export async function readImportedAccuracies(dir: string): Promise<ImportedAccuracy[]> {
   const known = new Map<string, ImportedAccuracy>()
   for (const { rows } of (
-    await readRecords(importedFolder(dir), 'imported accuracies', importedAccuracyFile)
+    await readRecords(importedFolder(dir), {
+      what: 'imported accuracies',
+      schema: importedAccuracyFile,
+    })
   ).values())
     for (const one of rows) known.set(JSON.stringify([one.model, one.benchmark]), one)
   return [...known.values()]

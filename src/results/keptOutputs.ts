@@ -1,6 +1,6 @@
 /*
  * Kept outputs: what a model gave for each image of a shard, beside the shard's predictions, so that other labels, choices
- * or prompts are scored without the model. Features are float32. Logits are float16 relative to the row's median; where
+ * or prompts are scored without the model. Features are float32. Logits are float16 relative to the row's median; if
  * rounding would make two different logits equal or swap them, the lower one takes the next lower float16, so that every
  * ranking of any classes is the one of the float32 logits.
  */
@@ -8,24 +8,28 @@ import { readSafetensors, writeSafetensors } from '../lib/tensors/safetensors.ts
 import { readTensor } from '../lib/tensors/tensors.ts'
 import { type KeptOutput } from './schema.ts'
 
-/** `values` float32 [rows × width], rows of images without a prediction anything. */
+/** float32 [rows × width]; stored logits are relative to each row's median, which changes neither ranks nor probabilities. */
+export interface KeptValues {
+  values: Float32Array
+  width: number
+}
+
+/** Writes the kept output of a shard. Rows of images without a prediction may hold anything. */
 export async function writeKeptOutputs(
   file: string,
   output: KeptOutput,
-  values: Float32Array,
-  rows: number,
+  { values, width }: KeptValues,
 ): Promise<void> {
-  const shape = [rows, values.length / rows]
-  const named = { name: output, shape }
-  const packed = output === 'logits' && { ...named, data: packRows(values, values.length / rows) }
-  await writeSafetensors(file, [packed || { ...named, data: values }])
+  const tensor = { name: output, shape: [values.length / width, width] }
+  await writeSafetensors(file, [
+    output === 'logits'
+      ? { ...tensor, data: packRows(values, width) }
+      : { ...tensor, data: values },
+  ])
 }
 
-/** float32 [rows × width]; logits are relative to each row's median, which neither ranks nor probabilities feel. */
-export async function readKeptOutputs(
-  file: string,
-  output: KeptOutput,
-): Promise<{ values: Float32Array; width: number }> {
+/** Reads the kept output of a shard. */
+export async function readKeptOutputs(file: string, output: KeptOutput): Promise<KeptValues> {
   const { tensors } = await readSafetensors(file)
   const entry = tensors.get(output)!
   return { values: (await readTensor(entry)) as Float32Array, width: entry.shape[1]! }
@@ -47,7 +51,8 @@ function packRow(row: Float32Array, halves: Uint16Array): void {
   const middle = row[order[order.length >> 1] ?? 0]!
   const center = Number.isFinite(middle) ? middle : 0
   halves.fill(0x7e00)
-  let [above, step] = [NaN, -lowestStep + 1]
+  let above = NaN
+  let step = -lowestStep + 1
   for (const i of order) {
     const value = row[i]!
     if (value !== above)

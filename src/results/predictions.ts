@@ -1,13 +1,137 @@
+import { type Choices } from '../datasets/dataset.ts'
+
 /** One model's answers for some samples, column by column. Unused top-5 entries are -1. */
 export interface Predictions {
   model: string
-  /** `ok`, or the code of the error that the image met. */
+  /** `ok`, or the code of the image's error. */
   status: string[]
   /** Class indices, [items × 5], most probable first. */
   top5: Int32Array
   probabilities: Float32Array
-  /** Position of the first accepted class, from 1; 0 where there is no prediction or no accepted class. */
+  /** Position of the first accepted class, from 1; 0 without a prediction or an accepted class. */
   rank: Int32Array
   /** The kept output, float32 [items × width]; rows without a prediction are zero. */
-  kept?: Float32Array
+  kept?: Float32Array | undefined
+}
+
+export const topCount = 5
+
+/** Returns predictions that are to be filled in: every status is `ok`, and there is no class yet. */
+export function emptyPredictions(model: string, items: number): Predictions {
+  return {
+    model,
+    status: new Array<string>(items).fill('ok'),
+    top5: new Int32Array(items * topCount).fill(-1),
+    probabilities: new Float32Array(items * topCount),
+    rank: new Int32Array(items),
+  }
+}
+
+/** Returns the predictions for the first `items` samples. */
+export function firstPredictions(
+  { model, status, top5, probabilities, rank, kept }: Predictions,
+  items: number,
+): Predictions {
+  return {
+    model,
+    status: status.slice(0, items),
+    top5: top5.slice(0, items * topCount),
+    probabilities: probabilities.slice(0, items * topCount),
+    rank: rank.slice(0, items),
+    kept: kept?.slice(0, (items * kept.length) / rank.length),
+  }
+}
+
+/** Returns the predictions of one model for the samples of `a`, then those of `b`. */
+export function joinPredictions(a: Predictions, b: Predictions): Predictions {
+  return {
+    model: a.model,
+    status: [...a.status, ...b.status],
+    top5: Int32Array.from([...a.top5, ...b.top5]),
+    probabilities: Float32Array.from([...a.probabilities, ...b.probabilities]),
+    rank: Int32Array.from([...a.rank, ...b.rank]),
+    kept: joinKeptRows(a, b),
+  }
+}
+
+/** Predictions without any image that could be read have no kept rows; zeros stand for them. */
+function joinKeptRows(a: Predictions, b: Predictions): Float32Array | undefined {
+  const known = a.kept ? a : b
+  if (!known.kept) return undefined
+  const width = known.kept.length / known.rank.length
+  const both = new Float32Array((a.rank.length + b.rank.length) * width)
+  if (a.kept) both.set(a.kept)
+  if (b.kept) both.set(b.kept, a.rank.length * width)
+  return both
+}
+
+/** One image's logits [classes], the classes that are right for it, and the classes to choose among. */
+export interface ScoredLogits {
+  logits: Float32Array
+  labels: readonly number[]
+  choices: Choices
+}
+
+/**
+ * Ranks one image's logits among the choices and writes row `at` of `predictions`. Equal logits are ordered by class
+ * index. The row's status is `not-a-number` if a logit is not a number or the largest one is not finite.
+ */
+export function scoreRow(
+  predictions: Predictions,
+  at: number,
+  { logits, labels, choices }: ScoredLogits,
+): void {
+  const candidates = choices === 'all' ? allClasses(logits.length) : choices
+  let largest = -Infinity
+  for (const index of candidates) largest = Math.max(largest, logits[index]!)
+  if (!Number.isFinite(largest)) {
+    predictions.status[at] = 'not-a-number'
+    return
+  }
+  let total = 0
+  for (const index of candidates) total += Math.exp(logits[index]! - largest)
+  for (const [k, index] of topClasses(logits, candidates).entries()) {
+    predictions.top5[at * topCount + k] = index
+    predictions.probabilities[at * topCount + k] = Math.exp(logits[index]! - largest) / total
+  }
+  predictions.rank[at] = rankOf(logits, labels, candidates)
+}
+
+let classIndices: readonly number[] = []
+
+function allClasses(count: number): readonly number[] {
+  if (classIndices.length !== count) classIndices = Array.from({ length: count }, (_, i) => i)
+  return classIndices
+}
+
+/** Returns the classes of the `topCount` largest logits, in order. */
+function topClasses(logits: Float32Array, candidates: readonly number[]): number[] {
+  const best: number[] = []
+  for (const index of candidates) {
+    const logit = logits[index]!
+    if (best.length === topCount && logit <= logits[best[topCount - 1]!]!) continue
+    const place = best.findIndex(other => logits[other]! < logit)
+    best.splice(place === -1 ? best.length : place, 0, index)
+    best.length = Math.min(best.length, topCount)
+  }
+  return best
+}
+
+function rankOf(
+  logits: Float32Array,
+  labels: readonly number[],
+  candidates: readonly number[],
+): number {
+  let accepted = -1
+  for (const index of candidates)
+    if (labels.includes(index) && (accepted === -1 || logits[index]! > logits[accepted]!))
+      accepted = index
+  if (accepted === -1) return 0
+  const reference = logits[accepted]!
+  let rank = 1
+  for (const index of candidates) {
+    const logit = logits[index]!
+    if (logit > reference || (logit === reference && index < accepted)) rank += 1
+  }
+  return rank
 }

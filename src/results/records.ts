@@ -1,4 +1,4 @@
-/** What is kept beside the predictions: the data sets that were evaluated, and the models that could not be. */
+/** Records beside the predictions: the data sets that were evaluated, and the models that could not be. */
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
@@ -22,13 +22,13 @@ const failure = z.object({
 export type Failure = z.infer<typeof failure>
 
 type NamedThing = Readonly<{ name: string }>
+
+/** Returns an error as the failure of a model on a data set. */
 export const failureOf = (
-  model: NamedThing,
-  dataset: NamedThing,
-  { code, message }: GeogapError,
-): Failure => ({
-  ...{ model: model.name, dataset: dataset.name, code, message },
-})
+  { name: model }: NamedThing,
+  { name: dataset }: NamedThing,
+  { code, message }: Pick<GeogapError, 'code' | 'message'>,
+): Failure => ({ model, dataset, code, message })
 
 export const datasetRecord = z.object({
   name: z.string(),
@@ -36,7 +36,7 @@ export const datasetRecord = z.object({
   images: z.number().int(),
   classes: z.array(z.string()),
   columns: z.array(z.string()),
-  /** Images with an accepted class by value, for `label`, the columns of few values, and `all`. */
+  /** Numbers of images with an accepted class, by the values of `label` and of columns with few values, and as `all`. */
   sizes: z.record(z.string(), z.record(z.string(), z.number().int())).optional(),
   labelMap: z.string(),
   places: z
@@ -47,9 +47,9 @@ export const datasetRecord = z.object({
     .optional(),
   /** Facts to show beside results. */
   notes: z.array(z.string()).optional(),
-  /** How it was opened, where a name or file was given: what `rescore` opens again. */
+  /** How it was opened, if a name or file was given: `rescore` opens it again. */
   opened: z.record(z.string(), z.unknown()).optional(),
-  /** What says that the images are made up. */
+  /** The source's own word that the images are synthetic. */
   madeUp: z.string().optional(),
   /** Folders that hold the images' files or archives. */
   imageFolders: z.array(z.string()).optional(),
@@ -62,6 +62,7 @@ export type DatasetRecord = z.infer<typeof datasetRecord>
 const failuresFolder = (dir: string): string => join(dir, 'failures')
 const datasetsFolder = (dir: string): string => join(dir, 'datasets')
 
+/** Writes a record as JSON, whole or not at all. Errors: disk-full, write-failed. */
 export async function writeJson(file: string, value: unknown): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true })
@@ -71,8 +72,14 @@ export async function writeJson(file: string, value: unknown): Promise<void> {
   }
 }
 
-/** The text of a record, checked; `what` it should be, with its article. Errors: bad-record, which names the file. */
-export function parseRecord<T>(text: string, file: string, what: string, schema: z.ZodType<T>): T {
+/** What a record's file should hold: its name with an article, and its schema. */
+export interface RecordKind<T> {
+  what: string
+  schema: z.ZodType<T>
+}
+
+/** Reads the text of a record. Errors: bad-record, which names the file. */
+export function parseRecord<T>(text: string, file: string, { what, schema }: RecordKind<T>): T {
   try {
     return schema.parse(JSON.parse(text))
   } catch (cause) {
@@ -80,72 +87,55 @@ export function parseRecord<T>(text: string, file: string, what: string, schema:
   }
 }
 
-/** Undefined where there is no such file, or another process has just removed it. */
-export async function readRecord<T>(
-  file: string,
-  what: string,
-  schema: z.ZodType<T>,
-): Promise<T | undefined> {
+/** Reads a record; undefined if there is no such file, or another process has just removed it. */
+export async function readRecord<T>(file: string, kind: RecordKind<T>): Promise<T | undefined> {
   const text = await orIfMissing(readFile(file, 'utf8'), undefined)
-  return text === undefined ? undefined : parseRecord(text, file, what, schema)
+  return text === undefined ? undefined : parseRecord(text, file, kind)
 }
 
-/** All records of a folder by the names of their files, in the order of these. */
-export async function readRecords<T>(
-  folder: string,
-  what: string,
-  schema: z.ZodType<T>,
-): Promise<Map<string, T>> {
+/** Reads all records of a folder by the names of their files, in the order of the names. */
+export async function readRecords<T>(folder: string, kind: RecordKind<T>): Promise<Map<string, T>> {
   const records = new Map<string, T>()
   for (const name of await jsonFileNames(folder)) {
-    const record = await readRecord(join(folder, name), what, schema)
+    const record = await readRecord(join(folder, name), kind)
     if (record !== undefined) records.set(name, record)
   }
   return records
 }
 
+/** Stores what a data set is and where its images lie; `opened` is how it was opened. */
 export async function recordDataset(
   dir: string,
   dataset: Dataset,
   opened?: DatasetSpec,
 ): Promise<void> {
-  const {
+  await writeImageSources(dir, dataset)
+  const { name, hash, samples, labelMap, problems, regionMapping, notes, synthetic } = dataset
+  const record: DatasetRecord = {
     name,
     hash,
-    samples: items,
-    classes,
-    columns,
-    labelMap,
-    problems,
-    regionMapping: places,
-    notes,
-    synthetic: madeUp,
-  } = dataset
-  await writeImageSources(dir, dataset)
-  const note: DatasetRecord = {
-    ...{
-      name,
-      hash,
-      images: items.length,
-      classes: [...classes],
-      columns: [...columns],
-      labelMap: labelMap.name,
-    },
+    images: samples.length,
+    classes: [...dataset.classes],
+    columns: [...dataset.columns],
+    labelMap: labelMap.name,
     sizes: groupSizes(dataset),
-    ...(places && { places: { scheme: places.scheme, unmatched: [...places.unmatched] } }),
-    ...(notes && { notes: [...notes] }),
-    ...(opened && { opened: { ...opened } }),
-    ...(madeUp !== undefined && { madeUp }),
+    places: regionMapping && {
+      scheme: regionMapping.scheme,
+      unmatched: [...regionMapping.unmatched],
+    },
+    notes: notes && [...notes],
+    opened: opened && { ...opened },
+    madeUp: synthetic,
     imageFolders: imageFolders(dataset),
     problems: [...problems],
   }
-  await writeJson(join(datasetsFolder(dir), `${hash.slice(0, 16)}.json`), note)
+  await writeJson(join(datasetsFolder(dir), `${hash.slice(0, 16)}.json`), record)
 }
 
 const maxColumnValues = 1000
 
-function groupSizes({ samples: items, columns }: Dataset): Record<string, Record<string, number>> {
-  const scored = items.filter(({ labels }) => labels.length > 0)
+function groupSizes({ samples, columns }: Dataset): Record<string, Record<string, number>> {
+  const scored = samples.filter(({ labels }) => labels.length > 0)
   const count = (valueOf: (item: Sample) => GroupValue | undefined): Record<string, number> => {
     const counts = new Map<string, number>()
     for (const item of scored) {
@@ -165,31 +155,36 @@ function groupSizes({ samples: items, columns }: Dataset): Record<string, Record
   }
 }
 
-/** Data sets by content hash. */
+const datasetRecordKind = { what: 'a note of an evaluated data set', schema: datasetRecord }
+
+/** Reads the evaluated data sets by content hash. */
 export async function readDatasetRecords(dir: string): Promise<Map<string, DatasetRecord>> {
-  const notes = await readRecords(
-    datasetsFolder(dir),
-    'a note of an evaluated data set',
-    datasetRecord,
-  )
-  return new Map([...notes.values()].map(note => [note.hash, note]))
+  const records = await readRecords(datasetsFolder(dir), datasetRecordKind)
+  return new Map([...records.values()].map(record => [record.hash, record]))
 }
 
+const failureKind = { what: 'a note of a failure', schema: failure.nullable() }
+
 export async function readFailures(dir: string): Promise<Failure[]> {
-  const notes = await readRecords(failuresFolder(dir), 'a note of a failure', failure.nullable())
+  const notes = await readRecords(failuresFolder(dir), failureKind)
   const failures = [...notes.values()].filter(found => found !== null)
   return [...new Map(failures.map(found => [JSON.stringify(found), found])).values()]
 }
 
+/** What an evaluation attempted, what of it failed, and which share (`-1-of-3`) of a run it was. */
+export interface AttemptedEvaluations {
+  failures: readonly Failure[]
+  attempted: readonly Pick<Failure, 'model' | 'dataset'>[]
+  share?: string | undefined
+}
+
 /**
- * Notes for each attempted model and data set what failed this time, or that nothing did. Each `share` (`-1-of-3`) of a run has
- * files of its own, so that machines at work on one folder never write the same one; a whole run replaces what its shares noted.
+ * Records for each attempted model and data set what failed, or that nothing did. Each share of a run has files of its own, so
+ * that machines at work on one folder never write the same one; a whole run replaces what its shares recorded.
  */
 export async function recordFailures(
   dir: string,
-  failures: readonly Failure[],
-  attempted: readonly Pick<Failure, 'model' | 'dataset'>[],
-  share = '',
+  { failures, attempted, share = '' }: AttemptedEvaluations,
 ): Promise<void> {
   const before = await jsonFileNames(failuresFolder(dir))
   const notes = new Map<string, Failure | null>()
@@ -207,5 +202,5 @@ export async function recordFailures(
 const failurePrefix = ({ model, dataset }: Pick<Failure, 'model' | 'dataset'>): string =>
   sha256(JSON.stringify([model, dataset]), 16)
 
-const failureFile = (pair: Pick<Failure, 'model' | 'dataset'>, share = ''): string =>
+const failureFile = (pair: Pick<Failure, 'model' | 'dataset'>, share: string): string =>
   `${failurePrefix(pair)}${share}.json`

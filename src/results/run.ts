@@ -5,17 +5,12 @@ import { finiteInterval } from '../metrics/anytime.ts'
 import { defaultMinN, disparity, type Disparity, pairDifference } from '../metrics/disparity.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { pullResults } from './sync.ts'
-import { readCounts } from './counts.ts'
+import { type CountsCell, readCounts } from './counts.ts'
 import { type DatasetRecord, type Failure, readDatasetRecords, readFailures } from './records.ts'
 import { type EstimateRow, readEstimates } from './estimates.ts'
 import { readRetiredFailures } from './retired.ts'
 import { readCurrentEvaluations } from './runRecords.ts'
-import {
-  type CountsCell,
-  type StoredEvaluation,
-  type EvaluationId,
-  evaluationIdText,
-} from './store.ts'
+import { type EvaluationId, evaluationIdText, type StoredEvaluation } from './store.ts'
 import { readStudies, type StudyValues } from './studies.ts'
 
 /** The accuracy of one model in one group of a data set. */

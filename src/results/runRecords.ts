@@ -33,6 +33,7 @@ const runRecord = z.object({
   /** Why it failed. */
   message: z.string().optional(),
 })
+const runRecordKind = { what: 'a record of an evaluation', schema: runRecord }
 type StoredRunRecord = z.infer<typeof runRecord>
 export type RunTags = Readonly<Record<string, string>>
 
@@ -63,8 +64,11 @@ export async function withRunRecord<T>(
   const started = new Date().toISOString()
   const id = `${started.replace(/[^0-9]/g, '')}-${process.pid}-${randomBytes(3).toString('hex')}`
   const record: StoredRunRecord = {
-    ...{ id, host: hostname(), pid: process.pid, started },
-    ...(Object.keys(tags).length > 0 && { tags }),
+    id,
+    host: hostname(),
+    pid: process.pid,
+    started,
+    tags: Object.keys(tags).length > 0 ? { ...tags } : undefined,
     asked: asked.map(identity => ({ key: hashResultKey(identity), identity })),
   }
   const file = runFile(dir, id)
@@ -79,7 +83,7 @@ export async function withRunRecord<T>(
       ...record,
       ended: new Date().toISOString(),
       outcome,
-      ...(message !== undefined && { message }),
+      message,
     })
   try {
     const result = await work()
@@ -124,7 +128,7 @@ export async function readRunRecords(dir: string): Promise<RecordedRun[]> {
 
 /** Undefined where another evaluation has just removed the record. */
 async function readRunRecord(file: string): Promise<RecordedRun | undefined> {
-  const found = await readRecord(file, 'a record of an evaluation', runRecord)
+  const found = await readRecord(file, runRecordKind)
   if (!found) return undefined
   const { outcome, ...record } = found
   return { ...record, state: outcome ?? ((await isAlive(file, record)) ? 'running' : 'killed') }

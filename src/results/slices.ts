@@ -58,8 +58,13 @@ export async function selectSlice(
   )
   const { dataset, model } = entry.identity
   return found.map(({ id, label, first, region, country }) => ({
-    ...{ dataset, id, label, region, country, model },
+    dataset,
+    id,
+    label,
     prediction: first === null ? null : (note?.classes[first] ?? String(first)),
+    region,
+    country,
+    model,
   }))
 }
 

@@ -98,21 +98,18 @@ export async function runStatus(place: string): Promise<RunStatus> {
       const damage = await findDamage(entry)
       const state = stateOf(entry, { differs, damage, busy: busy.has(key), failure })
       return {
-        ...{
-          model: identity.model,
-          dataset: identity.dataset,
-          preprocessing: identity.preprocessing,
-          key,
-          state,
-        },
-        ...{
-          rows,
-          images: identity.images,
-          errors: shards.reduce((sum, { errors }) => sum + errors, 0),
-          differs,
-        },
+        model: identity.model,
+        dataset: identity.dataset,
+        preprocessing: identity.preprocessing,
+        key,
+        state,
+        rows,
+        images: identity.images,
+        errors: shards.reduce((sum, { errors }) => sum + errors, 0),
+        differs,
         message: messageOf(identity, state, { damage, failure }),
-        ...{ asked: asked.get(key) ?? null, written: created || null },
+        asked: asked.get(key) ?? null,
+        written: created || null,
       }
     }),
   )
@@ -135,14 +132,12 @@ function evaluationsNotBegun(
   return [...planned]
     .filter(([key, identity]) => !stored.has(key) && !isRetired(identity))
     .map(([key, identity]) => ({
-      ...{
-        identity,
-        key,
-        folder: evaluationFolder(dir, identity),
-        shards: [],
-        rows: 0,
-        created: '',
-      },
+      identity,
+      key,
+      folder: evaluationFolder(dir, identity),
+      shards: [],
+      rows: 0,
+      created: '',
     }))
 }
 
@@ -197,17 +192,18 @@ function stateOf(
 }
 
 const failedStatus = ({ model, dataset, message }: Failure): ResultStatus => ({
-  ...{
-    model,
-    dataset,
-    preprocessing: null,
-    key: null,
-    state: 'failed',
-    rows: 0,
-    images: null,
-    errors: 0,
-  },
-  ...{ differs: [], message, asked: null, written: null },
+  model,
+  dataset,
+  preprocessing: null,
+  key: null,
+  state: 'failed',
+  rows: 0,
+  images: null,
+  errors: 0,
+  differs: [],
+  message,
+  asked: null,
+  written: null,
 })
 
 function compareByName(a: ResultStatus, b: ResultStatus): number {

@@ -3,15 +3,13 @@ import { join } from 'node:path'
 import { mapLimited } from '../lib/concurrency.ts'
 import { inputError } from '../lib/errors.ts'
 import { orIfMissing } from '../lib/files.ts'
-import { type CountsRow } from '../metrics/accuracy.ts'
 import { folderStorage } from '../lib/storage/folder.ts'
 import { type Storage } from '../lib/storage/storage.ts'
 import { type IndexRange } from '../lib/ranges.ts'
 import { sha256 } from '../lib/hash.ts'
-import { literalPath, parquetRows, query } from '../lib/sql.ts'
+import { literalPath } from '../lib/sql.ts'
 import { parseRecord } from './records.ts'
 import {
-  failedSql,
   retiredModes,
   type ResultKey,
   type KeptOutput,
@@ -34,20 +32,24 @@ export interface StoredEvaluation {
 /** The content key of an identity, and the name of its folder below `predictions/`. */
 export const hashResultKey = (identity: ResultKey): string => sha256(JSON.stringify(identity), 16)
 
-/** What two identities differ in. */
+/** Returns the fields in which two keys differ. */
 export const differingFields = (a: ResultKey, b: ResultKey): (keyof ResultKey)[] =>
   (Object.keys({ ...a, ...b }) as (keyof ResultKey)[]).filter(
     key => JSON.stringify(a[key]) !== JSON.stringify(b[key]),
   )
 
-/** `steps "a", planned "b"; …` */
+/** Returns `steps "a" instead of "b"; …` for fields that differ. */
 export const differingFieldsText = (
-  keys: readonly (keyof ResultKey)[],
-  a: ResultKey,
-  b: ResultKey,
-  ofB: string,
+  fields: readonly (keyof ResultKey)[],
+  found: ResultKey,
+  expected: ResultKey,
 ): string =>
-  keys.map(key => `${key} ${JSON.stringify(a[key])}, ${ofB} ${JSON.stringify(b[key])}`).join('; ')
+  fields
+    .map(
+      field =>
+        `${field} ${JSON.stringify(found[field])} instead of ${JSON.stringify(expected[field])}`,
+    )
+    .join('; ')
 
 /** The different models, data sets or modes of some entries, in their order. */
 export const distinctFieldValues = (
@@ -132,9 +134,11 @@ async function readManifest(place: Storage, name: string): Promise<ShardManifest
   return bytes && parseManifest(bytes, `${place.url}/${name}`)
 }
 
-/** Errors: bad-record. */
+const shardManifestKind = { what: 'a shard manifest', schema: shardManifest }
+
+/** Reads a shard's manifest. Errors: bad-record. */
 export const parseManifest = (bytes: Uint8Array, file: string): ShardManifest =>
-  parseRecord(Buffer.from(bytes).toString(), file, 'a shard manifest', shardManifest)
+  parseRecord(Buffer.from(bytes).toString(), file, shardManifestKind)
 
 /**
  * One entry for every model × data set × preprocessing, the others are stale: the one that was asked for last, by the
@@ -190,9 +194,11 @@ export const rangesOfFileNames = (names: readonly string[], ending = '.json'): I
 export function selectDisjoint<T extends IndexRange>(spans: readonly T[]): T[] {
   const sorted = [...spans].sort((a, b) => a.end - b.end || a.start - b.start)
   if (sorted.every(({ start }, i) => i === 0 || sorted[i - 1]!.end <= start)) return sorted
-  const [most, before] = [[0], [] as number[]]
+  const most = [0]
+  const before: number[] = []
   for (const [i, { start, end }] of sorted.entries()) {
-    let [low, high] = [0, i]
+    let low = 0
+    let high = i
     while (low < high) {
       const middle = (low + high) >> 1
       if (sorted[middle]!.end <= start) low = middle + 1
@@ -250,66 +256,6 @@ export function unfinishedRanges(
   return [...findGaps(entry, images), ...lacking.map(({ start, end }) => ({ start, end }))].sort(
     (a, b) => a.start - b.start,
   )
-}
-
-const shardFilePattern = /^(\d+)-(\d+)(-[0-9a-f]+)?\.(json|parquet|\w+\.safetensors)$/
-
-/**
- * Removes files of shards and kept outputs that others have replaced wholly; in `parts` alone where other machines do the rest:
- * what they are about to commit looks like it.
- */
-export async function removeReplacedShards(
-  place: Storage,
-  folder: string,
-  parts?: readonly IndexRange[],
-): Promise<void> {
-  const entry = await readStoredEvaluation(place, folder)
-  if (!entry) return
-  const used = new Set(
-    entry.shards.flatMap(shard => [manifestName(shard), ...shardFileNames(shard)]),
-  )
-  const missing = findGaps(entry, entry.identity.images)
-  for (const name of await place.list(folder)) {
-    const [, start, end] = shardFilePattern.exec(name) ?? []
-    const open = missing.some(gap => gap.start < Number(end) && Number(start) < gap.end)
-    const ours = parts?.some(part => part.start <= Number(start) && Number(end) <= part.end) ?? true
-    if (start !== undefined && ours && !used.has(name) && !open)
-      await place.remove(`${folder}/${name}`)
-  }
-}
-
-/** A cell of the counts cube: one model and benchmark, one combination of group values, one class. */
-export interface CountsCell extends CountsRow {
-  model: string
-  dataset: string
-  preprocessing: ResultKey['preprocessing']
-  label: string
-  top5: number
-  errors: number
-  /** Images whose class the model cannot name; in no accuracy. */
-  unscored: number
-}
-
-/** Images without a prediction by entry and status; reads only entries whose manifests count some. */
-export async function countStatuses(
-  entries: readonly StoredEvaluation[],
-): Promise<{ model: string; dataset: string; status: string; images: number }[]> {
-  const rows = await Promise.all(
-    entries
-      .filter(({ shards }) => shards.some(({ errors }) => errors > 0))
-      .map(async entry => {
-        const counts = await query<{ status: string; images: number }>(
-          `SELECT status, count(*)::DOUBLE AS images FROM ${parquetRows()} WHERE ${failedSql} GROUP BY ALL ORDER BY ALL`,
-          [shardPaths(entry)],
-        )
-        return counts.map(row => ({
-          model: entry.identity.model,
-          dataset: entry.identity.dataset,
-          ...row,
-        }))
-      }),
-  )
-  return rows.flat()
 }
 
 /** The Parquet files of an entry's shards, as a bound list. */

@@ -24,41 +24,40 @@ const studyRecord = z.object({
 /** One figure of an experiment over its seeds. */
 export type StudyValues = z.infer<typeof studyRecord>['rows'][number]
 
-/** `last-layer.json`, or `last-layer.MODEL-HASH.json`. */
-const studyFile = (dir: string, study: string, model?: string): string =>
-  join(
-    dir,
-    'studies',
-    `${model === undefined ? study : `${study}.${slug(model)}-${sha256(model, 8)}`}.json`,
-  )
+/** `last-layer`, and the model that was trained. */
+export interface StudyId {
+  study: string
+  model?: string | undefined
+}
+
+/** Returns `last-layer.json`, or `last-layer.MODEL-HASH.json`. */
+const studyFile = ({ study, model }: StudyId): string =>
+  `${model === undefined ? study : `${study}.${slug(model)}-${sha256(model, 8)}`}.json`
 
 /**
- * Keeps a study's figures: `last-layer` for tables 4 and 9, `western-share` for figure 11, `neighbours` for appendix F. Each named
+ * Stores the figures of a study: `last-layer` for tables 4 and 9, `western-share` for figure 11, `neighbours` for appendix F. Each named
  * model has a file of its own, so that experiments that end at once lose none; figures without a model give way to those with one.
  */
 export const recordStudy = (
   dir: string,
-  study: string,
+  id: StudyId,
   rows: readonly StudyValues[],
-  model?: string,
 ): Promise<void> =>
-  writeJson(studyFile(dir, study, model), {
+  writeJson(join(dir, 'studies', studyFile(id)), {
     schema: 1,
-    rows: rows.map(({ setting, metric, values }) => ({
-      ...(model !== undefined && { model }),
-      setting,
-      metric,
-      values,
-    })),
+    rows: rows.map(({ setting, metric, values }) => ({ model: id.model, setting, metric, values })),
   })
 
-/** Null where no such study is stored. */
+/** Reads a study's figures; null if no such study is stored. */
 export const readStudy = async (dir: string, study: string): Promise<StudyValues[] | null> =>
   (await readStudies(dir)).get(study) ?? null
 
-/** All stored studies by name; a study's file of all models counts for those without one of their own. */
+/** Reads all stored studies by name. A study's file of all models counts for models without a file of their own. */
 export async function readStudies(dir: string): Promise<Map<string, StudyValues[]>> {
-  const files = [...(await readRecords(join(dir, 'studies'), 'a stored study', studyRecord))]
+  const files = await readRecords(join(dir, 'studies'), {
+    what: 'a stored study',
+    schema: studyRecord,
+  })
   const studies = new Map<string, StudyValues[]>()
   for (const ofAll of [false, true])
     for (const [file, { rows }] of files) {

@@ -40,7 +40,8 @@ export async function pullResults(out: string): Promise<string> {
   if (!isObjectStoreUrl(out)) return folder
   const { listObjects } = await import('../lib/storage/s3.ts')
   const root = `${out.replace(/\/+$/, '')}/`
-  const [before, known] = [await listFiles(folder), await readPulledRecords(folder)]
+  const before = await listFiles(folder)
+  const known = await readPulledRecords(folder)
   const objects = (await listObjects(root))
     .map(object => ({ ...object, name: object.url.slice(root.length) }))
     .filter(({ name }) => !isFolderMark(name))
@@ -90,7 +91,8 @@ export async function openResultsFolder(out: string): Promise<string> {
 export async function pushRecords(out: string, folder: string): Promise<void> {
   if (!isObjectStoreUrl(out)) return
   const { s3Storage } = await import('../lib/storage/s3.ts')
-  const [place, known] = [s3Storage(out), await readPulledRecords(folder)]
+  const place = s3Storage(out)
+  const known = await readPulledRecords(folder)
   const records = (await listFiles(folder)).filter(name => !isShard(name))
   for (const name of records) {
     const bytes = await readFile(join(folder, name))

@@ -1,133 +1,131 @@
 /*
  * The order of writes is a promise: the Parquet file first, durably; then its manifest, which only one of several writers
- * can create. A shard without a manifest does not exist, and a manifest never names a file that may vanish: a file's name
- * holds a hash of its rows, so writers that disagree do not overwrite each other's.
+ * can create. A shard without a manifest does not exist. Every file that holds data has a name of its own, so that nobody
+ * overwrites or removes what another writer is about to commit.
  */
-import { createHash } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
-import { type GroupValue, type Sample } from '../datasets/dataset.ts'
+import { basename, dirname } from 'node:path'
+import { type Dataset, type GroupValue, type Sample } from '../datasets/dataset.ts'
 import { currentMachine } from '../lib/machine.ts'
 import { ownValue } from '../lib/ownValue.ts'
-import { type Storage } from '../lib/storage/storage.ts'
-import { type Predictions } from './predictions.ts'
-import { topCount } from './score.ts'
 import { type IndexRange } from '../lib/ranges.ts'
-import { jsonText } from '../lib/table/text.ts'
 import {
+  numberColumn,
   type ParquetColumn,
   quoteIdentifier,
-  numberColumn,
   textColumn,
   writeParquet,
 } from '../lib/sql.ts'
+import { type Storage } from '../lib/storage/storage.ts'
+import { jsonText } from '../lib/table/text.ts'
 import { writeKeptOutputs } from './keptOutputs.ts'
-import { type ResultKey, type KeptOutput, noAcceptedClass, type ShardManifest } from './schema.ts'
+import { type Predictions, topCount } from './predictions.ts'
+import { type KeptOutput, noAcceptedClass, type ResultKey, type ShardManifest } from './schema.ts'
 import {
   evaluationPath,
-  shardFileNames,
   hashResultKey,
   manifestName,
   parseManifest,
   rangeName,
+  shardFileNames,
 } from './store.ts'
 
-export interface ShardRange extends IndexRange {
+/** One model's predictions for a range of a data set, ready to be stored. */
+export interface ShardContent extends IndexRange {
   identity: ResultKey
+  /** The whole data set: all its samples decide whether a grouping column holds numbers. */
+  dataset: Pick<Dataset, 'samples' | 'columns'>
+  predictions: Predictions
+  /** Computing time. */
+  seconds: number
+  /** The output to store beside the rows. */
+  keep?: KeptOutput | undefined
+  /** Key of the evaluation whose kept outputs the rows were scored from. */
+  rescored?: string
+}
+
+/** Makes a shard durable. Returns its manifest, or undefined if another writer has committed the shard before. */
+export async function commitShard(
+  place: Storage,
+  content: ShardContent,
+): Promise<ShardManifest | undefined> {
+  const { identity, start, end, dataset, predictions, seconds, keep, rescored } = content
+  const { columns } = dataset
+  const stem = `${evaluationPath(identity)}/${rangeName(content)}-${randomBytes(4).toString('hex')}`
+  const file = `${stem}.parquet`
+  const bytes = await place.put(file, temporary =>
+    writeParquet(temporary, shardColumns(content), projectionSql(columns)),
+  )
+  const manifest: ShardManifest = {
+    identity,
+    key: hashResultKey(identity),
+    start,
+    end,
+    rows: end - start,
+    errors: predictions.status.filter(status => status !== 'ok').length,
+    file: basename(file),
+    bytes,
+    kept: keep && (await putKeptOutputs(place, `${stem}.${keep}.safetensors`, content)),
+    rescored,
+    columns: [...columns],
+    seconds,
+    ...currentMachine(),
+    created: new Date().toISOString(),
+  }
+  const isStored = await commitManifest(
+    place,
+    `${evaluationPath(identity)}/${manifestName(content)}`,
+    manifest,
+  )
+  return isStored ? manifest : undefined
+}
+
+async function putKeptOutputs(
+  place: Storage,
+  file: string,
+  { predictions: { kept }, keep, start, end }: ShardContent,
+): Promise<ShardManifest['kept']> {
+  if (!kept || !keep) return undefined
+  const bytes = await place.put(file, temporary =>
+    writeKeptOutputs(temporary, keep, { values: kept, width: kept.length / (end - start) }),
+  )
+  return { output: keep, file: basename(file), bytes }
 }
 
 /**
- * Makes one model's outcomes for a shard durable, with the output that is to be kept; undefined where another writer has
- * committed the shard before. `all` are the data set's images, which say whether a grouping column holds numbers.
+ * Creates the manifest, or replaces one that lacks what is to be kept, and returns whether it is stored. Removes the files of
+ * the manifest that is not: no other manifest names them.
  */
-export async function commitShard(
-  place: Storage,
-  shard: ShardRange,
-  items: readonly Sample[],
-  columns: readonly string[],
-  outcomes: Predictions,
-  seconds: number,
-  {
-    keep,
-    rescored,
-    all = items,
-  }: { keep?: KeptOutput | undefined; rescored?: string; all?: readonly Sample[] } = {},
-): Promise<ShardManifest | undefined> {
-  const folder = evaluationPath(shard.identity)
-  const stem = `${rangeName(shard)}-${contentHash(items, outcomes)}`
-  const bytes = await place.put(`${folder}/${stem}.parquet`, temporary =>
-    writeParquet(
-      temporary,
-      shardColumns(items, columns, outcomes, {
-        numeric: numericColumns(all, columns),
-        isScored: shard.identity.source !== 'features',
-      }),
-      projectionSql(columns),
-    ),
-  )
-  const kept = keep &&
-    outcomes.kept && { output: keep, file: `${stem}.${keep}.safetensors`, values: outcomes.kept }
-  const keptBytes =
-    kept &&
-    (await place.put(`${folder}/${kept.file}`, to =>
-      writeKeptOutputs(to, kept.output, kept.values, items.length),
-    ))
-  const manifest: ShardManifest = {
-    ...{
-      identity: shard.identity,
-      key: hashResultKey(shard.identity),
-      start: shard.start,
-      end: shard.end,
-      rows: items.length,
-    },
-    errors: outcomes.status.filter(status => status !== 'ok').length,
-    ...{ file: `${stem}.parquet`, bytes },
-    ...(kept && { kept: { output: kept.output, file: kept.file, bytes: keptBytes! } }),
-    ...(rescored !== undefined && { rescored }),
-    ...{ columns: [...columns], seconds, ...currentMachine(), created: new Date().toISOString() },
-  }
-  return (await commitManifest(place, folder, `${folder}/${manifestName(shard)}`, manifest))
-    ? manifest
-    : undefined
-}
-
-/** Creates the manifest, or replaces one that lacks what is to be kept; the files of the one that loses go. */
 async function commitManifest(
   place: Storage,
-  folder: string,
   name: string,
   manifest: ShardManifest,
 ): Promise<boolean> {
   const json = jsonText(manifest)
-  if (await place.create(name, json)) return true
-  const present = await place.read(name)
-  if (!present) return commitManifest(place, folder, name, manifest)
+  let present: Uint8Array | undefined
+  while (!present) {
+    if (await place.create(name, json)) return true
+    present = await place.read(name)
+  }
   const before = parseManifest(present, `${place.url}/${name}`)
-  const replaces = manifest.kept !== undefined && before.kept?.output !== manifest.kept.output
-  if (replaces) await place.put(name, temporary => writeFile(temporary, json))
-  const [loser, winner] = replaces ? [before, manifest] : [manifest, before]
-  const named = shardFileNames(winner)
-  for (const file of shardFileNames(loser))
-    if (!named.includes(file)) await place.remove(`${folder}/${file}`)
-  return replaces
+  const isStored = manifest.kept !== undefined && before.kept?.output !== manifest.kept.output
+  if (isStored) await place.put(name, temporary => writeFile(temporary, json))
+  for (const file of shardFileNames(isStored ? before : manifest))
+    await place.remove(`${dirname(name)}/${file}`)
+  return isStored
 }
 
-function contentHash(
-  items: readonly Sample[],
-  { status, top5, probabilities, rank }: Predictions,
-): string {
-  const hash = createHash('sha256').update(JSON.stringify([items.map(({ id }) => id), status]))
-  for (const { buffer, byteOffset, byteLength } of [top5, probabilities, rank])
-    hash.update(new Uint8Array(buffer, byteOffset, byteLength))
-  return hash.digest('hex').slice(0, 8)
-}
-
-function shardColumns(
-  items: readonly Sample[],
-  columns: readonly string[],
-  { status, top5, probabilities, rank }: Predictions,
-  { numeric, isScored }: { numeric: ReadonlySet<string>; isScored: boolean },
-): ParquetColumn[] {
-  const hasClass = items.map(({ labels }) => isScored && labels.length > 0)
+function shardColumns({
+  identity,
+  start,
+  end,
+  dataset: { samples, columns },
+  predictions: { status, top5, probabilities, rank },
+}: ShardContent): ParquetColumn[] {
+  const items = samples.slice(start, end)
+  const numeric = numericColumns(samples, columns)
+  const hasClass = items.map(({ labels }) => identity.source !== 'features' && labels.length > 0)
   const scored = status.map((code, i) => code === 'ok' && hasClass[i]!)
   const within = (k: number) => scored.map((is, i) => (is ? rank[i]! >= 1 && rank[i]! <= k : null))
   const statusOf = (code: string, i: number) =>
@@ -137,11 +135,9 @@ function shardColumns(
     textColumn('label', items, item => item.label),
     textColumn('labels', items, item => item.labels.join(',')),
     ...topPositions.map((k): ParquetColumn => ({
-      ...{
-        name: `class ${k}`,
-        type: 'INTEGER',
-        values: status.map((_, i) => top5[i * topCount + k]!),
-      },
+      name: `class ${k}`,
+      type: 'INTEGER',
+      values: status.map((_, i) => top5[i * topCount + k]!),
     })),
     ...topPositions.map(k =>
       numberColumn(`probability ${k}`, status, (_, i) => probabilities[i * topCount + k]!),
@@ -165,7 +161,7 @@ const groupValues = (items: readonly Sample[], name: string): GroupValue[] =>
 
 const numericColumnsCache = new WeakMap<readonly Sample[], ReadonlySet<string>>()
 
-/** Columns of numbers in the whole data set: were each shard to decide, one without any value would turn all into text. */
+/** Returns the columns of numbers. If each shard decided for itself, one without any value would turn the column into text. */
 function numericColumns(items: readonly Sample[], columns: readonly string[]): ReadonlySet<string> {
   const made =
     numericColumnsCache.get(items) ??
@@ -196,7 +192,10 @@ function projectionSql(columns: readonly string[]): string {
     `CASE labels WHEN '' THEN []::INTEGER[] ELSE string_split(labels, ',')::INTEGER[] END AS labels`,
     `${given('class')}::INTEGER[] AS top5`,
     `${given('probability')}::FLOAT[] AS probabilities`,
-    ...['rank', 'correct1', 'correct5', 'status'],
+    'rank',
+    'correct1',
+    'correct5',
+    'status',
     ...columns.map((name, i) => `${quoteIdentifier(`group ${i}`)} AS ${quoteIdentifier(name)}`),
   ].join(', ')
 }

@@ -44,12 +44,13 @@ export async function store(
     image: { kind: 'file', file: join(dir, id) },
   }))
   const first = (flag: boolean | null): number => (flag === null ? -1 : flag ? 0 : 1)
-  await commitShard(
-    folderStorage(dir),
-    { identity, start: 0, end: items.length },
-    items,
-    Object.keys(outcomes[0]!.groups),
-    {
+  await commitShard(folderStorage(dir), {
+    identity,
+    start: 0,
+    end: items.length,
+    dataset: { samples: items, columns: Object.keys(outcomes[0]!.groups) },
+    seconds: 0.5,
+    predictions: {
       model: identity.model,
       status: outcomes.map(({ correct }) => (correct === null ? 'corrupt' : 'ok')),
       top5: Int32Array.from(outcomes.flatMap(({ correct }) => [first(correct), -1, -1, -1, -1])),
@@ -58,6 +59,5 @@ export async function store(
         outcomes.map(({ correct }) => (correct === null ? 0 : correct ? 1 : 2)),
       ),
     },
-    0.5,
-  )
+  })
 }

@@ -6,7 +6,7 @@ import { estimateCost, recordCosts, loadCosts } from '../../src/evaluate/cost.ts
 import { dryRun } from '../../src/evaluate/evaluate.ts'
 import { modelCost } from '../../src/models/cost.ts'
 import { type EvaluationJob, planJobs, type ModelTask } from '../../src/evaluate/plan.ts'
-import { type InferenceProfile } from '../../src/evaluate/inferenceProfile.ts'
+import { type InferenceProfile } from '../../src/evaluate/profile.ts'
 import { planModelGroups } from '../../src/evaluate/units.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 

@@ -37,12 +37,10 @@ const halves = (size: number): Dataset => {
 
 /** Reads both regions in shards of 25 until nothing is wanted; `hit` decides each outcome, failures are read as such. */
 function readOn(size: number, hits: readonly (number | 'hung')[], until: string) {
-  const rule = createStoppingMonitor(
-    halves(size),
-    parseStoppingRule(until),
-    ['m'],
-    new Uint8Array(2 * size),
-  )
+  const rule = createStoppingMonitor(halves(size), parseStoppingRule(until), {
+    models: ['m'],
+    bins: new Uint8Array(2 * size),
+  })
   for (let at = 0; at < size; at += 25) {
     for (const start of [at, size + at]) {
       if (!rule.isNeeded({ start, end: start + 25 })) continue
@@ -102,9 +100,9 @@ describe('stopping', () => {
   it('refuses images in the order of Parquet files', () => {
     const files = halves(10)
     delete files.order
-    expect(() => createStoppingMonitor(files, parseStoppingRule('±1'), ['m'], [])).toThrow(
-      'made up is read in the order of its Parquet files',
-    )
+    expect(() =>
+      createStoppingMonitor(files, parseStoppingRule('±1'), { models: ['m'], bins: [] }),
+    ).toThrow('made up is read in the order of its Parquet files')
   })
 })
 

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { type InferenceGroup, type ShardSample } from '../../src/evaluate/workers/messages.ts'
-import { emptyPredictions } from '../../src/results/score.ts'
+import { emptyPredictions } from '../../src/results/predictions.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { readStoredEvaluations } from '../../src/results/store.ts'
 import { runStatus } from '../../src/results/status.ts'
@@ -25,7 +25,7 @@ vi.mock('../../src/evaluate/workers/pool.ts', async original => ({
   runShards: async (
     { models }: InferenceGroup,
     shards: readonly Shard[],
-    onResult: (shard: Shard, result: unknown) => Promise<void>,
+    { onResult }: { onResult: (shard: Shard, result: unknown) => Promise<void> },
   ) => {
     for (const shard of shards) {
       const outcomes = models.map(({ name }) => {

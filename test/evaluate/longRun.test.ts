@@ -80,6 +80,7 @@ describe.skipIf(!hasProc)('a long run', () => {
     async ({ what, shards, itemsIn }) => {
       const items = await itemsIn(folder)
       const identity = identityOf(shards * items.length)
+      const dataset = { samples: Array.from({ length: shards }, () => items).flat(), columns: [] }
       const { name, architecture, recipe, weights } = await writeModel(join(folder, 'models'))
       const model = {
         name,
@@ -100,19 +101,21 @@ describe.skipIf(!hasProc)('a long run', () => {
       await runShards(
         group,
         Array.from({ length: shards }, (_, i) => ({ start: i * items.length, items })),
-        async ({ start }, { outcomes }) => {
-          await commitShard(
-            place,
-            { identity, start, end: start + items.length },
-            items,
-            [],
-            outcomes[0]!,
-            0,
-          )
-          if (++done % Math.ceil(shards / 10) === 0)
-            uses.push([process.pid, ...workersOf(process.pid)].map(useOf))
+        {
+          processes: 1,
+          onResult: async ({ start }, { outcomes }) => {
+            const range = { start, end: start + items.length }
+            await commitShard(place, {
+              ...range,
+              identity,
+              dataset,
+              predictions: outcomes[0]!,
+              seconds: 0,
+            })
+            if (++done % Math.ceil(shards / 10) === 0)
+              uses.push([process.pid, ...workersOf(process.pid)].map(useOf))
+          },
         },
-        { processes: 1 },
       )
       const text = (use: Use[]) =>
         use.map(({ megabytes, files }) => `${megabytes.toFixed(0)} MB, ${files} files`).join('; ')

@@ -40,18 +40,20 @@ it('shares and runs side by side keep what each of them saw fail', async () => {
   const [a, b] = [note('a'), note('b')]
   const both = [a, b].map(({ model }) => ({ model, dataset: 'd' }))
   await Promise.all([
-    ...Array.from({ length: 20 }, (_, i) => recordFailures(out, [note(`${i}`)], [])),
-    recordFailures(out, [a], both, '-1-of-2'),
-    recordFailures(out, [b, a], both, '-2-of-2'),
+    ...Array.from({ length: 20 }, (_, i) =>
+      recordFailures(out, { failures: [note(`${i}`)], attempted: [] }),
+    ),
+    recordFailures(out, { failures: [a], attempted: both, share: '-1-of-2' }),
+    recordFailures(out, { failures: [b, a], attempted: both, share: '-2-of-2' }),
   ])
   const failed = async () =>
     (await readFailures(out)).map(({ model }) => model).filter(model => /[ab]/.test(model))
   expect(await readFailures(out)).toHaveLength(22)
-  await recordFailures(out, [], both, '-2-of-2')
+  await recordFailures(out, { failures: [], attempted: both, share: '-2-of-2' })
   expect(await failed()).toEqual(['a'])
-  await recordFailures(out, [note('b', 'again')], both)
+  await recordFailures(out, { failures: [note('b', 'again')], attempted: both })
   expect(await failed()).toEqual(['b'])
-  await recordFailures(out, [], both)
+  await recordFailures(out, { failures: [], attempted: both })
   expect(await failed()).toEqual([])
   expect(await readFailures(out)).toHaveLength(20)
 })

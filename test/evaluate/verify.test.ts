@@ -75,7 +75,7 @@ it('what was made with other weights or images is not run again, and said', asyn
   const { shards, left } = await verify(out, { models: [other] })
   expect([shards, left[0]!.reason]).toEqual([
     [],
-    expect.stringMatching(/^it would be other results here: weights /),
+    expect.stringMatching(/^these would be other results here: weights /),
   ])
   await expect(verify(out, { models: [{ ...model, name: 'lcnet' }] })).rejects.toThrow(
     /unknown model: lcnet; nearest/,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Dataset, type Sample } from '../../src/datasets/dataset.ts'
 import { type ImageSource } from '../../src/lib/archive/member.ts'
-import { emptyPredictions } from '../../src/results/score.ts'
+import { emptyPredictions } from '../../src/results/predictions.ts'
 import { recordDataset } from '../../src/results/records.ts'
 import { type ResultKey, schemaVersion } from '../../src/results/schema.ts'
 import { folderStorage } from '../../src/lib/storage/folder.ts'
@@ -90,8 +90,14 @@ async function store(out: string, result: StoredResult): Promise<void> {
     labelMap: { name: 'test', hash: 'test' },
   }
   await recordDataset(out, note)
-  const shard = { identity, start: 0, end: items.length }
-  await commitShard(folderStorage(out), shard, items, columns, outcomes, 1)
+  const range = { start: 0, end: items.length }
+  await commitShard(folderStorage(out), {
+    ...range,
+    identity,
+    dataset: note,
+    predictions: outcomes,
+    seconds: 1,
+  })
 }
 
 /** `n` outcomes of which the share `accuracy` is right, evenly spread. */

@@ -89,14 +89,10 @@ describe('a graph made elsewhere', () => {
       threads: 1,
     }
     const seen: Predictions[] = []
-    await runShards(
-      group,
-      [{ items }],
-      (_, { outcomes }) => Promise.resolve(void seen.push(...outcomes)),
-      {
-        processes: 1,
-      },
-    )
+    await runShards(group, [{ items }], {
+      processes: 1,
+      onResult: (_, { outcomes }) => Promise.resolve(void seen.push(...outcomes)),
+    })
     expect(new Set(seen[0]!.status)).toEqual(new Set(['not-a-number']))
     expect(seen[0]!.kept!.every(value => value === 0)).toBe(true)
   })

@@ -26,7 +26,7 @@ const ties = (row: Float32Array): boolean[] => {
 
 async function stored(values: Float32Array): Promise<Float32Array> {
   const file = join(folder, 'row.safetensors')
-  await writeKeptOutputs(file, 'logits', values, 1)
+  await writeKeptOutputs(file, 'logits', { values, width: values.length })
   return (await readKeptOutputs(file, 'logits')).values
 }
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildDataset } from '../../src/datasets/build.ts'
 import { type Dataset, type Sample } from '../../src/datasets/dataset.ts'
 import { ownSpace } from '../../src/datasets/labels/labels.ts'
-import { emptyPredictions } from '../../src/results/score.ts'
+import { emptyPredictions } from '../../src/results/predictions.ts'
 import { folderStorage } from '../../src/lib/storage/folder.ts'
 import { findImageSource, imageFolders } from '../../src/results/imageSources.ts'
 import { recordDataset } from '../../src/results/records.ts'
@@ -74,10 +74,8 @@ async function store(
     outcomes.rank.fill(1)
     for (const [i, { id }] of items.entries())
       if (failed.includes(Number(id))) outcomes.status[i] = 'corrupt'
-    const shard = { identity, start, end }
-    await commitShard(folderStorage(out), shard, items, dataset.columns, outcomes, 0, {
-      all: dataset.samples,
-    })
+    const shard = { identity, start, end, dataset, predictions: outcomes, seconds: 0 }
+    await commitShard(folderStorage(out), shard)
   }
   return openRun(out)
 }

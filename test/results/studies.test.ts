@@ -17,8 +17,10 @@ const read = async (dir: string) =>
 
 it('experiments that end at once lose no model, also of names that are alike as files', async () => {
   const models = ['a/b', 'a_b', 'A_B', 'm.json', 'm']
-  await Promise.all(models.map((model, i) => recordStudy(folder, 'last-layer', rows(i), model)))
-  await recordStudy(folder, 'last-layer', rows(9), 'm')
+  await Promise.all(
+    models.map((model, i) => recordStudy(folder, { study: 'last-layer', model }, rows(i))),
+  )
+  await recordStudy(folder, { study: 'last-layer', model: 'm' }, rows(9))
   expect(new Map((await read(folder)) as [string, number][])).toEqual(
     new Map(models.map((model, i) => [model, model === 'm' ? 9 : i])),
   )
@@ -33,7 +35,7 @@ it('a file of all models counts for those without one of their own', async () =>
     rows: [...old, ...rows(0.2)],
   })
   expect(await read(dir)).toEqual([['m', 0.1], ['n', 0.1], [undefined, 0.2]]) // prettier-ignore
-  await recordStudy(dir, 'last-layer', rows(0.3), 'm')
+  await recordStudy(dir, { study: 'last-layer', model: 'm' }, rows(0.3))
   expect(await read(dir)).toEqual([['m', 0.3], ['n', 0.1]]) // prettier-ignore
   expect(await readStudy(dir, 'western-share')).toBeNull()
 })

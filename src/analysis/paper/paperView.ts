@@ -10,11 +10,11 @@ import { type RunView, runView } from '../runView.ts'
 import { testbed } from '../../models/testbed.ts'
 import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
 import {
-  type CountsCell,
   distinctFieldValues,
   type StoredEvaluation,
   type EvaluationId,
 } from '../../results/store.ts'
+import { type CountsCell } from '../../results/counts.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
 import { countsOf, evaluationsOf, type Run } from '../../results/run.ts'
 

@@ -47,7 +47,7 @@ export async function demoStudies(world: DemoStudyOptions): Promise<string> {
     out,
   })
   const western = await trainWesternLayers(world)
-  await recordStudy(out, 'western-share', western.rows, done.model)
+  await recordStudy(out, { study: 'western-share', model: done.model }, western.rows)
   return `${retrainingText(done.model, training.samples.length, households.name, done.rows)}\n\n${westernText(western.size, western.rows)}\n`
 }
 

@@ -1,4 +1,4 @@
-import { type InferenceProfile } from '../../evaluate/inferenceProfile.ts'
+import { type InferenceProfile } from '../../evaluate/profile.ts'
 import { type ExecutionPlan } from '../../evaluate/progress.ts'
 import { type TableColumn, fieldColumns, formatTable } from '../../lib/table/columns.ts'
 

@@ -5,7 +5,7 @@ import { parseLabels } from '../../datasets/labels/labels.ts'
 import { type RawTable, rawCellText } from '../../datasets/tables.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { type Predictions } from '../../results/predictions.ts'
-import { emptyPredictions, scoreRow, topCount } from '../../results/score.ts'
+import { emptyPredictions, scoreRow, topCount } from '../../results/predictions.ts'
 import { hashFile } from '../../lib/hub/hashFile.ts'
 import { recordDataset } from '../../results/records.ts'
 import { createResultKey, type ModelKeyFields, type ResultKey } from '../../results/schema.ts'
@@ -71,13 +71,18 @@ export async function importPredictions(
       'incomplete-predictions',
       `${options.file}: ${coverageText(report)}; --partial takes missing ones`,
     )
-  const outcomes = readPredictions(dataset, table.columns, byId, options)
+  const predictions = readPredictions(dataset, table.columns, byId, options)
   const identity = await importedResultKey(dataset, options)
-  const { samples: items } = dataset
   await recordDataset(options.out, dataset)
-  const shard = { identity, start: 0, end: items.length }
+  const range = { start: 0, end: dataset.samples.length }
   await withRunRecord(options.out, { asked: [identity], tags: options.tags }, () =>
-    commitShard(folderStorage(options.out), shard, items, dataset.columns, outcomes, 0),
+    commitShard(folderStorage(options.out), {
+      ...range,
+      identity,
+      dataset,
+      predictions,
+      seconds: 0,
+    }),
   )
   return report
 }
@@ -123,7 +128,7 @@ function fillLogits(
       'bad-logits',
       `${logits.length} logits for ${dataset.classes.length} classes: ${where}`,
     )
-  scoreRow(outcomes, i, logits, dataset.samples[i]!.labels, dataset.choices)
+  scoreRow(outcomes, i, { logits, labels: dataset.samples[i]!.labels, choices: dataset.choices })
 }
 
 /** `top5` as a list, most probable first: at least five, or as many as there are. */

@@ -31,11 +31,10 @@ export async function evaluateByQueue(
   const following = withRunRecord(dir, { asked, tags, signal }, async () => {
     const driven = await followRun(plan, place, { ...how, signal })
     if (driven.outcome !== 'left')
-      await recordFailures(
-        dir,
-        [...failures, ...(await failuresOf(plan, driven, place))],
-        attemptedPairs(plan),
-      )
+      await recordFailures(dir, {
+        failures: [...failures, ...(await failuresOf(plan, driven, place))],
+        attempted: attemptedPairs(plan),
+      })
     return driven
   })
   const driven = await following.finally(() => pushRecords(out, dir))

@@ -71,7 +71,7 @@ async function openGroup(
 function checkResultKey(planned: ResultKey, found: ResultKey): void {
   const differs = differingFields(planned, found)
   if (differs.length === 0) return
-  const shown = differingFieldsText(differs, found, planned, 'planned')
+  const shown = differingFieldsText(differs, found, planned)
   throw inputError(
     'other-identity',
     `${planned.model} would be other results on this machine: ${shown}`,

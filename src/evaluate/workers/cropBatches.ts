@@ -39,18 +39,17 @@ export async function createCropPreparer(
   const crop = await createCropper(steps, clock)
   const bytes = 3 * splitSteps(steps).size ** 2
   return {
-    begin: (items, first) => beginCrops(crop, bytes, items, first),
+    begin: (items, first) => ({ first, ...beginCrops(items, crop, bytes) }),
     finish: finishCrops,
     resizingMs: () => clock.resizing,
   }
 }
 
 function beginCrops(
+  items: readonly ShardSample[],
   crop: Cropper,
   bytes: number,
-  items: readonly ShardSample[],
-  first: number,
-): PendingCrops {
+): Omit<PendingCrops, 'first'> {
   const reads = items.map(item => readImage(item.image).catch(imageErrorCode))
   const crops = new Uint8Array(items.length * bytes)
   const made = reads.map(async (read, i) => {
@@ -63,7 +62,7 @@ function beginCrops(
   )
   // Whoever waits for these hears of a fault; a batch that nobody waits for any more must not end the process.
   for (const promise of [handedOver, ...made]) promise.catch(() => undefined)
-  return { first, handedOver, crops, results: made }
+  return { handedOver, crops, results: made }
 }
 
 /** The code of a fault of the image; any other fault passes on. */

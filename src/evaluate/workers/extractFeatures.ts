@@ -12,7 +12,7 @@ export interface ModelFeatures {
   status: string[]
 }
 
-/** What the classifier of each model sees for every item; the models must share their preprocessing. */
+/** Computes what the classifier of each model gets for every item. The models must share their preprocessing. */
 export async function extractFeatures(
   models: readonly LocalModel[],
   steps: readonly PreprocessingStep[],
@@ -29,10 +29,10 @@ export async function extractFeatures(
     width: 0,
     status: new Array<string>(items.length).fill('ok'),
   }))
-  await runShards(
-    { models, steps, choices: 'all', batch: 4, ahead: 16, threads: 1, keep: 'features' },
-    shards,
-    ({ at }, { outcomes }) => {
+  const group = { models, steps, choices: 'all', batch: 4, ahead: 16, threads: 1 } as const
+  await runShards({ ...group, keep: 'features' }, shards, {
+    processes: cores,
+    onResult: ({ at }, { outcomes }) => {
       for (const [m, { kept, status }] of outcomes.entries()) {
         const feature = features[m]!
         for (const [i, code] of status.entries()) feature.status[at + i] = code
@@ -44,7 +44,6 @@ export async function extractFeatures(
       }
       return Promise.resolve()
     },
-    { processes: cores },
-  )
+  })
   return features
 }

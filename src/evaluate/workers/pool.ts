@@ -7,9 +7,8 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { GeogapError } from '../../lib/errors.ts'
 import type { FromWorker, InferenceGroup, ShardSample, Timings, ToWorker } from './messages.ts'
-import type { Predictions } from '../../results/predictions.ts'
+import { emptyPredictions, joinPredictions, type Predictions } from '../../results/predictions.ts'
 import { addTimings, zeroTimings } from './messages.ts'
-import { emptyPredictions } from '../../results/score.ts'
 
 export interface WorkerPoolOptions {
   processes: number
@@ -40,12 +39,18 @@ export class ModelFailure extends GeogapError {
 const defaultHungAfterMs = 180_000
 const tickMs = 1_000
 
-/** Evaluates every shard and hands each result over as it comes. */
+export interface ShardRunOptions<Shard> extends WorkerPoolOptions {
+  /** Receives each result as it comes. */
+  onResult: (shard: Shard, result: ShardResult) => Promise<void>
+  /** Asked before a shard is begun. */
+  isNeeded?: ((shard: Shard) => boolean) | undefined
+}
+
+/** Evaluates every shard that is needed. */
 export async function runShards<Shard extends { items: readonly ShardSample[] }>(
   group: InferenceGroup,
   shards: readonly Shard[],
-  onResult: (shard: Shard, result: ShardResult) => Promise<void>,
-  options: WorkerPoolOptions & { isNeeded?: ((shard: Shard) => boolean) | undefined },
+  options: ShardRunOptions<Shard>,
 ): Promise<void> {
   const queue = [...shards]
   const next = (): Shard | undefined => {
@@ -60,7 +65,7 @@ export async function runShards<Shard extends { items: readonly ShardSample[] }>
     try {
       for (let shard = next(); shard && !options.signal?.aborted; shard = next()) {
         const result = await worker.run(shard.items, options)
-        if (result && result.outcomes[0]!.rank.length > 0) await onResult(shard, result)
+        if (result && result.outcomes[0]!.rank.length > 0) await options.onResult(shard, result)
       }
       if (!options.pool) worker.stop()
     } catch (error) {
@@ -264,29 +269,7 @@ function failedPrediction(model: string, code: string): Predictions {
   return outcome
 }
 
-function joinResults(left: ShardResult, right: ShardResult): ShardResult {
-  const outcomes = left.outcomes.map((a, m): Predictions => {
-    const b = right.outcomes[m]!
-    const kept = joinKeptRows(a, b)
-    return {
-      model: a.model,
-      status: [...a.status, ...b.status],
-      top5: Int32Array.from([...a.top5, ...b.top5]),
-      probabilities: Float32Array.from([...a.probabilities, ...b.probabilities]),
-      rank: Int32Array.from([...a.rank, ...b.rank]),
-      ...(kept && { kept }),
-    }
-  })
-  return { outcomes, timings: addTimings(left.timings, right.timings) }
-}
-
-/** Kept rows of both halves; a half whose images all failed has none, and zeros stand for it. */
-function joinKeptRows(a: Predictions, b: Predictions): Float32Array | undefined {
-  const known = a.kept ? a : b.kept ? b : undefined
-  if (!known?.kept) return undefined
-  const width = known.kept.length / known.rank.length
-  const both = new Float32Array((a.rank.length + b.rank.length) * width)
-  if (a.kept) both.set(a.kept)
-  if (b.kept) both.set(b.kept, a.rank.length * width)
-  return both
-}
+const joinResults = (left: ShardResult, right: ShardResult): ShardResult => ({
+  outcomes: left.outcomes.map((predictions, m) => joinPredictions(predictions, right.outcomes[m]!)),
+  timings: addTimings(left.timings, right.timings),
+})

@@ -3,17 +3,20 @@
  * holds one group of models for its whole life. The next batch is read, and what libvips has to decode is decoded in its threads,
  * while a batch is inferred; plain JPEG files are cropped between batches, which costs as much as it would in a thread.
  */
-import { type Choices } from '../../datasets/dataset.ts'
 import { GeogapError, messageOf } from '../../lib/errors.ts'
 import { loadModel } from '../../models/runtime/load.ts'
 import { type ModelSession } from '../../models/runtime/session.ts'
 import { type OutputName } from '../../models/runtime/session.ts'
 import { nonDefaultEngine } from '../../lib/onnx/engine.ts'
 import type { FromWorker, InferenceGroup, ShardSample, Timings, ToWorker } from './messages.ts'
-import type { Predictions } from '../../results/predictions.ts'
 import { zeroTimings } from './messages.ts'
 import { type CropBatch, createCropPreparer, type CropPreparer } from './cropBatches.ts'
-import { emptyPredictions, firstPredictions, scoreRow } from '../../results/score.ts'
+import {
+  emptyPredictions,
+  firstPredictions,
+  type Predictions,
+  scoreRow,
+} from '../../results/predictions.ts'
 
 interface LoadedGroup {
   group: InferenceGroup
@@ -85,7 +88,7 @@ async function evaluate(items: readonly ShardSample[]): Promise<void> {
     const prepared = performance.now()
     for (const { at, code } of batch.failed)
       for (const outcome of outcomes) outcome.status[at] = code
-    await infer(batch, items, outcomes, timings)
+    await infer(batch, { items, outcomes, timings })
     timings.decode += prepared - started
     send({ type: 'progress', images: Math.min(ahead, items.length - first) })
   }
@@ -99,62 +102,52 @@ async function evaluate(items: readonly ShardSample[]): Promise<void> {
   })
 }
 
+/** A shard at work. */
+interface ShardWork {
+  items: readonly ShardSample[]
+  /** Filled in as images are inferred. */
+  outcomes: readonly Predictions[]
+  timings: Timings
+}
+
 async function infer(
-  { crops, positions: kept }: CropBatch,
-  items: readonly ShardSample[],
-  outcomes: readonly Predictions[],
-  timings: Timings,
+  { crops, positions }: CropBatch,
+  { items, outcomes, timings }: ShardWork,
 ): Promise<void> {
   const { group, models } = loaded!
-  const bytes = crops.length / kept.length
+  const bytes = crops.length / positions.length
   for (const [m, model] of models.entries()) {
     const started = performance.now()
-    for (let first = 0; first < kept.length; first += group.batch) {
-      const some = kept.slice(first, first + group.batch)
+    for (let first = 0; first < positions.length; first += group.batch) {
+      const some = positions.slice(first, first + group.batch)
       const outputs = await model.run(
         crops.subarray(first * bytes, (first + some.length) * bytes),
         some.length,
       )
-      const { logits } = outputs
       const values = group.keep && outputs[group.keep]
-      if (values) keepRows(outcomes[m]!, values, some, group.choices === 'none')
-      if (logits && group.choices !== 'none')
-        scoreRows(outcomes[m]!, logits, some, items, group.choices)
+      for (const [row, at] of some.entries()) {
+        if (values) keepRow(outcomes[m]!, at, rowOf(values, row, some.length))
+        if (outputs.logits && group.choices !== 'none')
+          scoreRow(outcomes[m]!, at, {
+            logits: rowOf(outputs.logits, row, some.length),
+            labels: items[at]!.labels,
+            choices: group.choices,
+          })
+      }
     }
     timings.infer[m]! += performance.now() - started
   }
 }
 
-function scoreRows(
-  outcome: Predictions,
-  logits: Float32Array,
-  kept: readonly number[],
-  items: readonly ShardSample[],
-  choices: Choices,
-): void {
-  const width = logits.length / kept.length
-  for (const [row, at] of kept.entries())
-    scoreRow(
-      outcome,
-      at,
-      logits.subarray(row * width, (row + 1) * width),
-      items[at]!.labels,
-      choices,
-    )
+function rowOf(values: Float32Array, row: number, rows: number): Float32Array {
+  const width = values.length / rows
+  return values.subarray(row * width, (row + 1) * width)
 }
 
-/** Where no score says so, values that are no numbers are told of here. */
-function keepRows(
-  outcome: Predictions,
-  values: Float32Array,
-  kept: readonly number[],
-  unscored: boolean,
-): void {
-  const width = values.length / kept.length
-  outcome.kept ??= new Float32Array(outcome.rank.length * width)
-  for (const [row, at] of kept.entries()) {
-    const part = values.subarray(row * width, (row + 1) * width)
-    if (unscored && !part.every(Number.isFinite)) outcome.status[at] = 'not-a-number'
-    else outcome.kept.set(part, at * width)
-  }
+/** Keeps a row. If nothing is scored, values that are not numbers make the row fail here. */
+function keepRow(outcome: Predictions, at: number, row: Float32Array): void {
+  outcome.kept ??= new Float32Array(outcome.rank.length * row.length)
+  if (loaded!.group.choices === 'none' && !row.every(Number.isFinite))
+    outcome.status[at] = 'not-a-number'
+  else outcome.kept.set(row, at * row.length)
 }

@@ -163,12 +163,14 @@ async function scoresOf(
       keep: 'logits',
     },
     [{ items }],
-    (_, { outcomes }) => {
-      for (const [i, { labels }] of items.entries())
-        found[i] = scoreOf(outcomes[0]!, i, labels, dataset)
-      return Promise.resolve()
+    {
+      processes: 1,
+      onResult: (_, { outcomes }) => {
+        for (const [i, { labels }] of items.entries())
+          found[i] = scoreOf(outcomes[0]!, i, labels, dataset)
+        return Promise.resolve()
+      },
     },
-    { processes: 1 },
   )
   return found
 }

@@ -166,7 +166,7 @@ describe("the paper's tables from stored runs", () => {
       paper: 52.79,
       note: 'no retraining results stored',
     })
-    await recordStudy(dir, 'last-layer', [
+    await recordStudy(dir, { study: 'last-layer' }, [
       { setting: 1, metric: 'dollarstreet accuracy', values: [0.7, 0.72] },
     ])
     const found = (await retrainingRows(evidence)).find(
@@ -175,12 +175,9 @@ describe("the paper's tables from stored runs", () => {
     expect(found.ours).toBeCloseTo(71, 9)
     expect(found).toMatchObject({ n: 2, paperError: 0.1 })
     expect(found.low).toBeLessThan(found.ours!)
-    await recordStudy(
-      dir,
-      'last-layer',
-      [{ setting: 0.3, metric: 'homes accuracy', values: [0.4] }],
-      'mine',
-    )
+    await recordStudy(dir, { study: 'last-layer', model: 'mine' }, [
+      { setting: 0.3, metric: 'homes accuracy', values: [0.4] },
+    ])
     const own = (await dataShareRows(evidence)).filter(one => one.set === 'mine')
     expect(own.map(({ row, quantity, ours, paper }) => [row, quantity, ours, paper])).toEqual([['30', 'homes accuracy', 40, null]]) // prettier-ignore
     const mine = (await retrainingRows(evidence)).find(one => one.row === 'retrained mine')!

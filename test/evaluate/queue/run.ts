@@ -2,7 +2,7 @@ import { type Dataset, type Sample } from '../../../src/datasets/dataset.ts'
 import { completeSettings } from '../../../src/evaluate/settings.ts'
 import { type PlannedModelGroup, planPath, type RunPlan } from '../../../src/evaluate/queue/plan.ts'
 import { type EvaluateUnit } from '../../../src/evaluate/queue/queueWorker.ts'
-import { emptyPredictions } from '../../../src/results/score.ts'
+import { emptyPredictions } from '../../../src/results/predictions.ts'
 import { openStorage } from '../../../src/lib/storage/open.ts'
 import { type ResultKey, schemaVersion } from '../../../src/results/schema.ts'
 import { commitShard } from '../../../src/results/write.ts'
@@ -84,12 +84,12 @@ export const waitingUnit =
     signal.throwIfAborted()
     if (unit.start === poison) throw new Error('this unit is poison')
     const [identity] = plan.groups[unit.group]!.identities
-    await commitShard(
-      place,
-      { identity: identity!, ...unit },
-      itemsOf(unit),
-      columns,
-      outcomesOf(identity!.model, unit),
-      0,
-    )
+    await commitShard(place, {
+      identity: identity!,
+      start: unit.start,
+      end: unit.end,
+      dataset: { samples: itemsOf({ start: 0, end: identity!.images }), columns },
+      predictions: outcomesOf(identity!.model, unit),
+      seconds: 0,
+    })
   }

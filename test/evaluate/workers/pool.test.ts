@@ -38,10 +38,10 @@ async function outcomesOf(
   options: Partial<WorkerPoolOptions & { items: ShardSample[]; group: InferenceGroup }> = {},
 ): Promise<ShardResult[]> {
   const results: ShardResult[] = []
-  const keep = (_: unknown, result: ShardResult) => Promise.resolve(void results.push(result))
-  await runShards(options.group ?? group, [{ items: options.items ?? items }], keep, {
+  await runShards(options.group ?? group, [{ items: options.items ?? items }], {
     processes: 1,
     ...options,
+    onResult: (_, result) => Promise.resolve(void results.push(result)),
   })
   return results
 }

@@ -14,7 +14,6 @@ import {
   evaluationPath,
   readStoredEvaluations,
   readStoredEvaluation,
-  removeReplacedShards,
   shardPaths,
   rangesOfFileNames,
 } from '../../../src/results/store.ts'
@@ -78,23 +77,6 @@ it('two workers at one shard commit it once, and the loser leaves nothing', asyn
   await Promise.all([waitingUnit(5)(work), waitingUnit(5)(work)])
   const names = await keysOf('s3://bucket/race/predictions/')
   expect(names.map(name => name.split('.').at(-1)).sort()).toEqual(['json', 'parquet'])
-})
-
-it('a machine removes what is replaced in its own part alone', async () => {
-  const plan = await storePlan(join(folder, 'parts'), 2)
-  const shared = await openStorage(plan.place)
-  const entry = evaluationPath(plan.groups[0]!.identities[0]!)
-  const units = [0, 4].map(start => ({ group: 0, start, end: start + 4 }))
-  for (const unit of units)
-    await waitingUnit(0)({ plan, unit, place: shared, signal: new AbortController().signal })
-  const [mine, theirs] = [
-    '00000000-00000004-abcdef01.parquet',
-    '00000004-00000008-abcdef01.parquet',
-  ] as const
-  for (const name of [mine, theirs]) await shared.create(`${entry}/${name}`, 'not committed yet')
-  await removeReplacedShards(shared, entry, [units[0]!])
-  const names = await shared.list(entry)
-  expect([names.length, names.includes(mine), names.includes(theirs)]).toEqual([5, false, true])
 })
 
 it.runIf(real)(

@@ -14,7 +14,7 @@ export const skills = { small: 0.5, medium: 0.65, large: 0.8 }
 export async function storeResults(dir: string): Promise<void> {
   await recordStudy(
     dir,
-    'western-share',
+    { study: 'western-share' },
     [0.5, 0.75, 1].map(setting => ({
       setting,
       metric: 'europe minus africa',
@@ -83,6 +83,6 @@ async function storeModel(
       status[i] !== 'ok' ? 0 : ((i * 7919) % 100) / 100 < share(item) ? 1 : 3,
     ),
   }
-  const shard = { identity, start: 0, end: items.length }
-  await commitShard(folderStorage(dir), shard, items, columns, outcomes, 1)
+  const shard = { identity, start: 0, end: items.length, predictions: outcomes, seconds: 1 }
+  await commitShard(folderStorage(dir), { ...shard, dataset: { samples: items, columns } })
 }

@@ -65,7 +65,7 @@ describe('geogap experiment', () => {
 
   it('sets stored results beside the paper', async () => {
     await storeRun([{ model: 'vgg', dataset: 'imagenet-1k', correct: evenly(100, 0.5) }], folder)
-    await recordStudy(folder, 'last-layer', [
+    await recordStudy(folder, { study: 'last-layer' }, [
       { setting: 1, metric: 'dollarstreet accuracy', values: [0.7, 0.72] },
     ])
     const text = await experimentResultsText(await readExperiment('retraining'), folder)

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { type Choices } from '../../src/datasets/dataset.ts'
-import { emptyPredictions, scoreRow } from '../../src/results/score.ts'
+import { emptyPredictions, scoreRow } from '../../src/results/predictions.ts'
 
 function scored(logits: readonly number[], labels: readonly number[], choices: Choices = 'all') {
   const outcomes = emptyPredictions('model', 1)
-  scoreRow(outcomes, 0, Float32Array.from(logits), labels, choices)
+  scoreRow(outcomes, 0, { logits: Float32Array.from(logits), labels, choices })
   return {
     status: outcomes.status[0],
     top5: [...outcomes.top5],
