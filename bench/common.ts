@@ -116,7 +116,7 @@ export async function endToEnd(
 export async function multiplyRate(): Promise<number> {
   const side = 1024
   const graph = createGraph()
-  const [a, b] = ['a', 'b'].map(name => addInput(graph, name, 'float32', [side, side]))
+  const [a, b] = ['a', 'b'].map(name => addInput(graph, name, { shape: [side, side] }))
   addOutput('product', matmul(a!, b!))
   const { Tensor } = await import('onnxruntime-node')
   const session = await createSession(encodeModel(graph), { threads: cores })

@@ -45,7 +45,7 @@ function emulated(graph: Graph): Graph {
   for (const { op, inputs, outputs, attributes } of graph.nodes) {
     const taken = inputs.map(tensor => tensor && own(tensor))
     const halves = inputs.some(tensor => tensor && half.has(tensor.name))
-    for (const [i, result] of appendNode(made, op, taken, outputs, attributes).entries()) {
+    for (const [i, result] of appendNode(op, taken, { outputs, attributes }).entries()) {
       const { name, dtype } = outputs[i]!
       if (halves && dtype === 'float32') half.add(name)
       known.set(name, half.has(name) ? rounded(result) : result)

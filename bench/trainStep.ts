@@ -28,8 +28,8 @@ const { values, positionals } = parseArgs({
 const objective: Objective = (graph, w) => {
   const known = findArchitecture(model)
   if (known.kind !== 'classifier') throw new Error(`${model} is not a classifier`)
-  const { logits } = known.build(w, addInput(graph, 'image', 'float32', ['n', 3, size, size]), 1000)
-  return crossEntropies(logits, addInput(graph, 'labels', 'int64', ['n']))
+  const { logits } = known.build(w, addInput(graph, 'image', { shape: ['n', 3, size, size] }), 1000)
+  return crossEntropies(logits, addInput(graph, 'labels', { dtype: 'int64', shape: ['n'] }))
 }
 
 /** Prints the median. */

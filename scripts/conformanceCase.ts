@@ -73,13 +73,14 @@ export async function checkCase(golden: GoldenCase, folder: string): Promise<Cas
 
 export function graphOf(architecture: Architecture, size: number): Graph {
   const graph = createGraph({ fused: true })
-  const image = addInput(graph, 'image', 'float32', ['n', 3, size, size])
+  const image = addInput(graph, 'image', { shape: ['n', 3, size, size] })
   const w = parameterScope(graph)
   if (architecture.kind === 'classifier') {
     addOutput('logits', architecture.build(w, image, 1000).logits)
   } else {
-    const tokens = addInput(graph, 'tokens', 'int64', ['t', architecture.contextLength])
-    const mask = addInput(graph, 'mask', 'int64', ['t', architecture.contextLength])
+    const shape = ['t', architecture.contextLength]
+    const tokens = addInput(graph, 'tokens', { dtype: 'int64', shape })
+    const mask = addInput(graph, 'mask', { dtype: 'int64', shape })
     const imageEmbedding = addOutput('image_embedding', architecture.encodeImage(w, image))
     const textEmbedding = addOutput('text_embedding', architecture.encodeText(w, tokens, mask))
     addOutput(

@@ -326,7 +326,7 @@ describe('renaming tables', () => {
     '%s: leave the names alone that the builder gives',
     (_, known) => {
       const made = createGraph()
-      const image = addInput(made, 'image', 'float32', ['n', 3, 224, 224])
+      const image = addInput(made, 'image', { shape: ['n', 3, 224, 224] })
       if (known.kind === 'classifier') known.build(parameterScope(made), image, 3)
       else known.encodeImage(parameterScope(made), image)
       const { rename = [], ignore = [] } = known.names!

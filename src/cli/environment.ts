@@ -80,7 +80,7 @@ async function runTestGraph(): Promise<string> {
   const { add } = await import('../lib/onnx/ops.ts')
   const { Tensor } = await import('onnxruntime-node')
   const graph = createGraph()
-  addOutput('sum', add(addInput(graph, 'x', 'float32', [1]), 1))
+  addOutput('sum', add(addInput(graph, 'x', { shape: [1] }), 1))
   const bytes = encodeModel(graph, { bind: () => ({ dtype: 'float32', values: new Uint8Array() }) })
   const session = await createSession(bytes, { threads: 1 })
   const { sum } = await session.run({ x: new Tensor('float32', [1], [1]) })

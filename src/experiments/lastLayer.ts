@@ -105,8 +105,8 @@ const objectiveOf =
   (head: LinearHead): Objective =>
   (graph, w) =>
     crossEntropies(
-      classify(w, addInput(graph, 'features', 'float32', ['n', head.width]), head),
-      addInput(graph, 'labels', 'int64', ['n']),
+      classify(w, addInput(graph, 'features', { shape: ['n', head.width] }), head),
+      addInput(graph, 'labels', { dtype: 'int64', shape: ['n'] }),
     )
 
 /** Copies of the chosen rows. */

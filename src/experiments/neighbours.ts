@@ -72,8 +72,8 @@ export async function* nearestReferences(
 
 function searchGraph(count: number, { width, dtype }: Embeddings, k: number): Uint8Array {
   const graph = createGraph()
-  const references = addInput(graph, 'references', 'float32', [count, width])
-  const stored = addInput(graph, 'queries', dtype, ['n', width])
+  const references = addInput(graph, 'references', { shape: [count, width] })
+  const stored = addInput(graph, 'queries', { dtype, shape: ['n', width] })
   const queries = dtype === 'float32' ? stored : cast(stored, 'float32')
   const lengths = addOutput('lengths', norm(queries))
   const { values, indices } = topK(gemm(queries, references), k)
@@ -87,7 +87,7 @@ async function unitRows(embeddings: Embeddings): Promise<Float32Array> {
   const { Tensor } = await import('onnxruntime-node')
   const { count, width, dtype } = embeddings
   const graph = createGraph()
-  const stored = addInput(graph, 'rows', dtype, ['n', width])
+  const stored = addInput(graph, 'rows', { dtype, shape: ['n', width] })
   addOutput('unit', normalizeRows(dtype === 'float32' ? stored : cast(stored, 'float32')))
   const session = await createSession(encodeModel(graph, { bind: throwUnbound }))
   const all = new Float32Array(count * width)

@@ -47,7 +47,7 @@ export function networkOf(
 }
 
 const cropsInput = (graph: Graph, size: number): Tensor =>
-  addInput(graph, 'crops', 'uint8', ['n', 3, size, size])
+  addInput(graph, 'crops', { dtype: 'uint8', shape: ['n', 3, size, size] })
 
 /** The graph from `crops` to `logits`, for its parameters or to run a trained network. */
 export function networkGraph({ logits, size }: TrainableNetwork): Graph {
@@ -60,4 +60,7 @@ export function networkGraph({ logits, size }: TrainableNetwork): Graph {
 export const objectiveOf =
   ({ logits, size }: TrainableNetwork): Objective =>
   (graph, w) =>
-    crossEntropies(logits(w, cropsInput(graph, size)), addInput(graph, 'labels', 'int64', ['n']))
+    crossEntropies(
+      logits(w, cropsInput(graph, size)),
+      addInput(graph, 'labels', { dtype: 'int64', shape: ['n'] }),
+    )

@@ -53,7 +53,10 @@ export async function pretrainedHead(
   const names = headNames(graph)
   if (!names) return null
   const files = await Promise.all(model.files.map(readWeights))
-  const found = await readParameters(graph, files, known.names, [names.weight, names.bias])
+  const found = await readParameters(graph, files, {
+    ...known.names,
+    only: [names.weight, names.bias],
+  })
   const [weight, bias] = found
   if (!weight || !bias)
     throw new GeogapError('internal', 'no-head', `no values of ${names.weight} and ${names.bias}`)

@@ -27,7 +27,7 @@ function guessCost(weights: ModelSpec['weights']): ModelCost {
 function countCost({ architecture: name, recipe, classes }: ModelSpec): ModelCost {
   const graph = createGraph()
   const w = parameterScope(graph)
-  const image = addInput(graph, 'image', 'float32', ['n', 3, recipe.size, recipe.size])
+  const image = addInput(graph, 'image', { shape: ['n', 3, recipe.size, recipe.size] })
   const known = findArchitecture(name)
   if (known.kind === 'classifier') {
     known.build(w, image, Array.isArray(classes) ? classes.length : 1000)
@@ -35,7 +35,11 @@ function countCost({ architecture: name, recipe, classes }: ModelSpec): ModelCos
   }
   known.encodeImage(w, image)
   const adds = multiplyAdds(graph)
-  const tokens = addInput(graph, 'tokens', 'int64', ['t', known.contextLength])
-  known.encodeText(w, tokens, addInput(graph, 'mask', 'int64', ['t', known.contextLength]))
+  const tokens = addInput(graph, 'tokens', { dtype: 'int64', shape: ['t', known.contextLength] })
+  known.encodeText(
+    w,
+    tokens,
+    addInput(graph, 'mask', { dtype: 'int64', shape: ['t', known.contextLength] }),
+  )
   return { parameters: parameterCount(graph), multiplyAdds: adds }
 }

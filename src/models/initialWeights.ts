@@ -8,7 +8,7 @@ import { type NamedTensor } from '../lib/tensors/safetensors.ts'
 export function initialWeights(name: string, classes: number, seed: number): NamedTensor[] {
   const graph = createGraph()
   const known = findArchitecture(name)
-  const image = addInput(graph, 'image', 'float32', ['n', 3, 224, 224])
+  const image = addInput(graph, 'image', { shape: ['n', 3, 224, 224] })
   if (known.kind === 'classifier') known.build(parameterScope(graph), image, classes)
   return [...graph.parameters.values()].map(parameter => initialTensor(parameter, seed))
 }

@@ -15,7 +15,7 @@ export const network: TrainableNetwork = {
   size,
   logits: (w, crops) => {
     const pixels = mul(cast(crops, 'float32'), 1 / 255)
-    const tokens = layerNorm(w.at('norm'), patchEmbed(w.at('patch'), pixels, 4, 6))
+    const tokens = layerNorm(w.at('norm'), patchEmbed(w.at('patch'), pixels, { patch: 4, dim: 6 }))
     return linear(w.at('head'), mul(mean(tokens, [1]), w.get('gain', [6], 'fixed')), classes)
   },
 }

@@ -11,7 +11,7 @@ const transformers = Object.entries(architectures).filter(([name]) =>
 
 function logitsOf(model: Architecture): { result: Tensor; parameters: Tensor[] } {
   const graph = createGraph()
-  const image = addInput(graph, 'image', 'float32', ['n', 3, 224, 224])
+  const image = addInput(graph, 'image', { shape: ['n', 3, 224, 224] })
   const w = parameterScope(graph)
   const result =
     model.kind === 'classifier' ? model.build(w, image, 10).logits : model.encodeImage(w, image)

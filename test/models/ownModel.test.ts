@@ -201,20 +201,12 @@ describe('external data and operators that are refused', () => {
     await expect(ready(file)).resolves.toMatchObject({
       hashes: [expect.any(String), expect.any(String)],
     })
-    const { appendNode, createGraph, addInput, addOutput } =
+    const { appendOp, createGraph, addInput, addOutput } =
       await import('../../src/lib/onnx/graph.ts')
     const { encodeModel } = await import('../../src/lib/onnx/encode.ts')
     const graph = createGraph()
-    const pixels = addInput(graph, 'pixels', 'float32', ['n', 3, 32, 32])
-    addOutput(
-      'logits',
-      appendNode(
-        graph,
-        'MultiHeadAttention',
-        [pixels],
-        [{ dtype: 'float32', shape: ['n', 3] }],
-      )[0]!,
-    )
+    const pixels = addInput(graph, 'pixels', { shape: ['n', 3, 32, 32] })
+    addOutput('logits', appendOp('MultiHeadAttention', [pixels], { shape: ['n', 3] }))
     const bytes = encodeModel(graph, { bind: () => ({ dtype: 'float32', values: headBytes() }) })
     await writeFile(
       target,

@@ -51,10 +51,10 @@ export function stepGraph(
  */
 export function accumulationGraph(objective: Objective, trained: readonly string[]): Graph {
   const { graph, losses, parameters } = openTrainingGraph(objective, trained)
-  const loss = addOutput('loss', mul(sum(losses, [0]), addInput(graph, 'scale', 'float32', [])))
+  const loss = addOutput('loss', mul(sum(losses, [0]), addInput(graph, 'scale', { shape: [] })))
   for (const [i, slope] of gradients(loss, parameters).entries()) {
     const { name, shape } = parameters[i]!
-    addOutput(nextName(sumName(name)), add(addInput(graph, sumName(name), 'float32', shape), slope))
+    addOutput(nextName(sumName(name)), add(addInput(graph, sumName(name), { shape }), slope))
   }
   return graph
 }
@@ -62,10 +62,8 @@ export function accumulationGraph(objective: Objective, trained: readonly string
 /** The update alone. Inputs: `step`, the parameters, `gradient:<name>` and slots; outputs: `next(…)` of all but gradients. */
 export function updateGraph(shapes: ReadonlyMap<string, TensorShape>, optimizer: Optimizer): Graph {
   const graph = createGraph()
-  const parameters = Array.from(shapes, ([name, shape]) => addInput(graph, name, 'float32', shape))
-  const slopes = parameters.map(({ name, shape }) =>
-    addInput(graph, sumName(name), 'float32', shape),
-  )
+  const parameters = Array.from(shapes, ([name, shape]) => addInput(graph, name, { shape }))
+  const slopes = parameters.map(({ name, shape }) => addInput(graph, sumName(name), { shape }))
   updateAll(graph, parameters, slopes, optimizer)
   return graph
 }
@@ -90,10 +88,12 @@ function updateAll(
   slopes: readonly Tensor[],
   optimizer: Optimizer,
 ): void {
-  const update: ParameterUpdate = optimizer.begin(addInput(graph, 'step', 'int64', []))
+  const update: ParameterUpdate = optimizer.begin(
+    addInput(graph, 'step', { dtype: 'int64', shape: [] }),
+  )
   for (const [i, parameter] of parameters.entries()) {
     const names = optimizer.slots.map(slot => slotName(slot, parameter.name))
-    const state = names.map(name => addInput(graph, name, 'float32', parameter.shape))
+    const state = names.map(name => addInput(graph, name, { shape: parameter.shape }))
     const updated = update(parameter, slopes[i]!, state)
     addOutput(nextName(parameter.name), updated.parameter)
     for (const [at, name] of names.entries()) addOutput(nextName(name), updated.state[at]!)

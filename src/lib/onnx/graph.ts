@@ -18,7 +18,7 @@ export type DType =
   | 'int64'
   | 'bool'
 
-/** A size, or the name of one known only at run time; `n*197` is a product of both. */
+/** A size, or the name of a size known only at run time; `n*197` is a product of both. */
 export type Dim = number | string
 export type TensorShape = readonly Dim[]
 
@@ -29,7 +29,7 @@ export interface Tensor {
   readonly shape: TensorShape
 }
 
-/** Integers and integer lists are written plainly; floats are marked, for ONNX tells them apart. */
+/** An integer, a list of integers, a text, or a marked float: ONNX tells 1 and 1.0 apart. */
 export type NodeAttribute = number | readonly number[] | string | { float: number }
 
 export interface GraphNode {
@@ -39,7 +39,7 @@ export interface GraphNode {
   readonly attributes: Readonly<Record<string, NodeAttribute>>
 }
 
-/** What a parameter is for: decides how fresh ones are drawn and which ones count as trained. */
+/** The use of a parameter, which decides how it is initialized and whether it counts as trained. */
 export type ParameterRole = 'weight' | 'bias' | 'scale' | 'mean' | 'variance' | 'fixed'
 
 export interface Parameter {
@@ -57,14 +57,14 @@ export interface Graph {
   readonly nodes: GraphNode[]
   readonly parameters: Map<string, Parameter>
   readonly constants: Map<string, Constant>
-  /** Intermediates and results under the names that users know: `features`, `logits`. */
+  /** Named results, such as `features` and `logits`. */
   readonly outputs: Map<string, Tensor>
   nameCount: number
-  /** Inference alone: one operator may stand for several, for which there is no gradient. */
+  /** Whether fused operators, which have no gradient rule, may replace several plain ones (inference only). */
   readonly usesFusedOps: boolean
 }
 
-/** A scope of parameter names; `at('blocks').at('0').get('weight', [3])` declares `blocks.0.weight`. */
+/** A prefix of parameter names; `at('blocks').at('0').get('weight', [3])` declares `blocks.0.weight`. */
 export interface ParameterScope {
   readonly graph: Graph
   readonly path: string
@@ -86,7 +86,12 @@ export function createGraph({ fused = false } = {}): Graph {
   }
 }
 
-export function addInput(graph: Graph, name: string, dtype: DType, shape: TensorShape): Tensor {
+/** Declares an input, float32 by default. */
+export function addInput(
+  graph: Graph,
+  name: string,
+  { dtype = 'float32', shape }: Partial<Pick<Tensor, 'dtype'>> & Pick<Tensor, 'shape'>,
+): Tensor {
   const tensor = { graph, name, dtype, shape }
   graph.inputs.push(tensor)
   return tensor
@@ -97,7 +102,7 @@ export function addOutput(name: string, tensor: Tensor): Tensor {
   return tensor
 }
 
-/** An inline constant of a few values; weights belong in parameters. */
+/** Adds an inline constant of a few values; weights belong in parameters. */
 export function constant(graph: Graph, data: Constant['data'], shape: readonly number[]): Tensor {
   const tensor: Tensor = {
     graph,
@@ -121,14 +126,19 @@ export const scalar = (graph: Graph, value: number): Tensor =>
 export const integers = (graph: Graph, values: readonly number[]): Tensor =>
   constant(graph, BigInt64Array.from(values, BigInt), [values.length])
 
-/** Appends a node with freshly named outputs of the given types and shapes. */
+/** Types and shapes of a node's outputs, and its attributes. */
+interface NodeResult {
+  outputs: readonly Pick<Tensor, 'dtype' | 'shape'>[]
+  attributes?: GraphNode['attributes'] | undefined
+}
+
+/** Appends a node to the graph of its first input; its outputs get fresh names. */
 export function appendNode(
-  graph: Graph,
   op: string,
-  inputs: readonly (Tensor | undefined)[],
-  outputs: readonly { dtype: DType; shape: TensorShape }[],
-  attributes: GraphNode['attributes'] = {},
+  inputs: GraphNode['inputs'],
+  { outputs, attributes = {} }: NodeResult,
 ): Tensor[] {
+  const { graph } = inputs[0]!
   for (const tensor of inputs) {
     if (tensor && tensor.graph !== graph)
       throw shapeError(op, `${tensor.name} belongs to another graph`)
@@ -143,6 +153,16 @@ export function appendNode(
   return tensors
 }
 
+/** Appends a node with one output, of its first input's type unless `dtype` is given. */
+export const appendOp = (
+  op: string,
+  inputs: readonly [Tensor, ...(Tensor | undefined)[]],
+  result: Pick<Tensor, 'shape'> & Partial<Pick<Tensor, 'dtype'> & Pick<GraphNode, 'attributes'>>,
+): Tensor => {
+  const { shape, dtype = inputs[0].dtype, attributes } = result
+  return appendNode(op, inputs, { outputs: [{ dtype, shape }], attributes })[0]!
+}
+
 export function parameterScope(graph: Graph, path = ''): ParameterScope {
   const full = (name: string | number): string => (path === '' ? String(name) : `${path}.${name}`)
   return {
@@ -151,15 +171,14 @@ export function parameterScope(graph: Graph, path = ''): ParameterScope {
     at: name => parameterScope(graph, full(name)),
     each: (name, count) =>
       Array.from({ length: count }, (_, i) => parameterScope(graph, `${full(name)}.${i}`)),
-    get: (name, shape, role = 'weight') => declareParameter(graph, full(name), shape, role),
+    get: (name, shape, role = 'weight') => declareParameter(graph, full(name), { shape, role }),
   }
 }
 
 function declareParameter(
   graph: Graph,
   name: string,
-  shape: readonly number[],
-  role: ParameterRole,
+  { shape, role }: { shape: readonly number[]; role: ParameterRole },
 ): Tensor {
   const known = graph.parameters.get(name)
   if (known) {
@@ -179,7 +198,7 @@ function declareParameter(
 export const shapeError = (op: string, message: string): GeogapError =>
   new GeogapError('internal', 'graph-shape', `${op}: ${message}`)
 
-/** The graph's nodes that `wanted` outputs need, in order. */
+/** Returns the nodes that `outputs` depend on, in execution order. */
 export function neededNodes(graph: Graph, outputs: readonly Tensor[]): GraphNode[] {
   const needed = new Set(outputs.map(tensor => tensor.name))
   const nodes: GraphNode[] = []

@@ -16,35 +16,31 @@ import { cast, onnxType } from './ops.ts'
 export function toHalfPrecision(graph: Graph): Graph {
   const half: Graph = { ...createGraph(), inputs: [...graph.inputs], nameCount: graph.nameCount }
   const copies = new Map<string, Tensor>()
+  const copy = (tensor: Tensor, float32: DType = 'float32'): Tensor => {
+    const copied = {
+      ...tensor,
+      graph: half,
+      dtype: tensor.dtype === 'float32' ? float32 : tensor.dtype,
+    }
+    copies.set(tensor.name, copied)
+    return copied
+  }
   for (const { tensor, role } of graph.parameters.values())
-    half.parameters.set(tensor.name, { tensor: copyTensor(copies, half, tensor, 'float16'), role })
+    half.parameters.set(tensor.name, { tensor: copy(tensor, 'float16'), role })
   for (const [name, { tensor, data }] of graph.constants)
-    half.constants.set(name, { tensor: copyTensor(copies, half, tensor), data })
-  for (const [i, tensor] of graph.inputs.entries())
-    half.inputs[i] = copyTensor(copies, half, tensor)
-  for (const node of graph.nodes) copyNode(copies, half, node)
+    half.constants.set(name, { tensor: copy(tensor), data })
+  for (const [i, tensor] of graph.inputs.entries()) half.inputs[i] = copy(tensor)
+  for (const node of graph.nodes) copyNode(copies, node)
   for (const [name, { name: inside, dtype }] of graph.outputs)
     half.outputs.set(name, castTo(copies.get(inside)!, dtype))
   return half
 }
 
-function copyTensor(
-  copies: Map<string, Tensor>,
-  graph: Graph,
-  tensor: Tensor,
-  float32: Tensor['dtype'] = 'float32',
-): Tensor {
-  const copy = { ...tensor, graph, dtype: tensor.dtype === 'float32' ? float32 : tensor.dtype }
-  copies.set(tensor.name, copy)
-  return copy
-}
-
-const castTo = (tensor: Tensor, dtype: Tensor['dtype']): Tensor =>
+const castTo = (tensor: Tensor, dtype: DType): Tensor =>
   tensor.dtype === dtype ? tensor : cast(tensor, dtype)
 
 function copyNode(
   copies: Map<string, Tensor>,
-  graph: Graph,
   { op, inputs, outputs, attributes }: GraphNode,
 ): void {
   const given = inputs.map(tensor => tensor && copies.get(tensor.name)!)
@@ -58,6 +54,6 @@ function copyNode(
     dtype: dtype === 'float32' ? float : dtype,
     shape,
   }))
-  for (const [i, made] of appendNode(graph, op, taken, types, { ...attributes, ...to }).entries())
-    copies.set(outputs[i]!.name, made)
+  const made = appendNode(op, taken, { outputs: types, attributes: { ...attributes, ...to } })
+  for (const [i, tensor] of made.entries()) copies.set(outputs[i]!.name, tensor)
 }

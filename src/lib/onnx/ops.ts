@@ -4,41 +4,22 @@
  */
 import {
   appendNode,
-  type NodeAttribute,
+  appendOp,
   constant,
   type DType,
-  type Dim,
   integers,
   scalar,
   type TensorShape,
+  type GraphNode,
   shapeError,
   type Tensor,
 } from './graph.ts'
 import { normalizeAxis, broadcast, fixedSize, product } from './shapes.ts'
 
-type NodeAttributes = Readonly<Record<string, NodeAttribute>>
-
-function appendOp(
-  op: string,
-  inputs: readonly (Tensor | undefined)[],
-  shape: TensorShape,
-  attributes: NodeAttributes = {},
-  dtype?: DType,
-): Tensor {
-  const first = inputs[0]!
-  return appendNode(
-    first.graph,
-    op,
-    inputs,
-    [{ dtype: dtype ?? first.dtype, shape }],
-    attributes,
-  )[0]!
-}
-
 const unary =
   (op: string) =>
   (x: Tensor): Tensor =>
-    appendOp(op, [x], x.shape)
+    appendOp(op, [x], x)
 
 export const relu = unary('Relu')
 export const sigmoid = unary('Sigmoid')
@@ -54,13 +35,16 @@ export const gelu = unary('Gelu')
 
 /** max(0, min(1, x / 6 + 1/2)), PyTorch's hard sigmoid. */
 export const hardSigmoid = (x: Tensor): Tensor =>
-  appendOp('HardSigmoid', [x], x.shape, { alpha: { float: 1 / 6 }, beta: { float: 0.5 } })
+  appendOp('HardSigmoid', [x], {
+    shape: x.shape,
+    attributes: { alpha: { float: 1 / 6 }, beta: { float: 0.5 } },
+  })
 
 const binary =
   (op: string) =>
   (a: Tensor, b: Tensor | number): Tensor => {
     const right = typeof b === 'number' ? scalar(a.graph, b) : b
-    return appendOp(op, [a, right], broadcast(op, a.shape, right.shape))
+    return appendOp(op, [a, right], { shape: broadcast(op, a.shape, right.shape) })
   }
 
 export const add = binary('Add')
@@ -75,10 +59,10 @@ export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x))
 export const quickGelu = (x: Tensor): Tensor => mul(x, sigmoid(mul(x, 1.702)))
 
 export const clip = (x: Tensor, low: number, high: number): Tensor =>
-  appendOp('Clip', [x, scalar(x.graph, low), scalar(x.graph, high)], x.shape)
+  appendOp('Clip', [x, scalar(x.graph, low), scalar(x.graph, high)], x)
 
 export const cast = (x: Tensor, dtype: DType): Tensor =>
-  appendOp('Cast', [x], x.shape, { to: onnxType[dtype] }, dtype)
+  appendOp('Cast', [x], { shape: x.shape, dtype, attributes: { to: onnxType[dtype] } })
 
 /** ONNX's numbers of the element types (TensorProto.DataType). */
 export const onnxType: Readonly<Record<DType, number>> = {
@@ -99,7 +83,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   if (a.shape.at(-1) !== b.shape.at(-2))
     throw shapeError('MatMul', `[${String(a.shape)}] × [${String(b.shape)}]`)
   const batch = broadcast('MatMul', a.shape.slice(0, -2), b.shape.slice(0, -2))
-  return appendOp('MatMul', [a, b], [...batch, a.shape.at(-2)!, b.shape.at(-1)!])
+  return appendOp('MatMul', [a, b], { shape: [...batch, a.shape.at(-2)!, b.shape.at(-1)!] })
 }
 
 /** x weightᵀ + bias for x [rows, in], weight [out, in], bias [out]. */
@@ -107,8 +91,9 @@ export function gemm(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   if (x.shape.length !== 2 || x.shape[1] !== weight.shape[1]) {
     throw shapeError('Gemm', `[${String(x.shape)}] × [${String(weight.shape)}]ᵀ`)
   }
-  return appendOp('Gemm', bias ? [x, weight, bias] : [x, weight], [x.shape[0]!, weight.shape[0]!], {
-    transB: 1,
+  return appendOp('Gemm', bias ? [x, weight, bias] : [x, weight], {
+    shape: [x.shape[0]!, weight.shape[0]!],
+    attributes: { transB: 1 },
   })
 }
 
@@ -119,7 +104,7 @@ export function reshape(x: Tensor, shape: TensorShape): Tensor {
   const sizes = shape.map(dim => (typeof dim === 'number' ? dim : -1))
   if (sizes.filter(size => size === -1).length > 1)
     throw shapeError('Reshape', `two open sizes in [${String(shape)}]`)
-  return appendOp('Reshape', [x, integers(x.graph, sizes)], shape)
+  return appendOp('Reshape', [x, integers(x.graph, sizes)], { shape })
 }
 
 /** [n, a, b, …] to [n, a·b·…]. */
@@ -128,18 +113,14 @@ export const flatten = (x: Tensor): Tensor => reshape(x, [x.shape[0]!, product(x
 export function transpose(x: Tensor, order: readonly number[]): Tensor {
   if (order.length !== x.shape.length)
     throw shapeError('Transpose', `[${String(x.shape)}] by [${String(order)}]`)
-  return appendOp(
-    'Transpose',
-    [x],
-    order.map(axis => x.shape[axis]!),
-    { perm: order },
-  )
+  const shape = order.map(axis => x.shape[axis]!)
+  return appendOp('Transpose', [x], { shape, attributes: { perm: order } })
 }
 
 export function concat(tensors: readonly Tensor[], axis: number): Tensor {
-  const first = tensors[0]!
+  const [first, ...others] = tensors as readonly [Tensor, ...Tensor[]]
   const at = normalizeAxis(axis, first.shape.length)
-  for (const { shape } of tensors) {
+  for (const { shape } of others) {
     if (
       shape.length !== first.shape.length ||
       shape.some((dim, i) => i !== at && dim !== first.shape[i])
@@ -148,7 +129,10 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
     }
   }
   const size = tensors.reduce((sum, { shape }) => sum + fixedSize(shape[at], 'Concat'), 0)
-  return appendOp('Concat', tensors, first.shape.with(at, size), { axis: at })
+  return appendOp('Concat', [first, ...others], {
+    shape: first.shape.with(at, size),
+    attributes: { axis: at },
+  })
 }
 
 export function split(x: Tensor, sizes: readonly number[], axis: number): Tensor[] {
@@ -157,31 +141,31 @@ export function split(x: Tensor, sizes: readonly number[], axis: number): Tensor
     throw shapeError('Split', `[${String(x.shape)}] into ${String(sizes)} along ${axis}`)
   }
   const outputs = sizes.map(size => ({ dtype: x.dtype, shape: x.shape.with(at, size) }))
-  return appendNode(x.graph, 'Split', [x, integers(x.graph, sizes)], outputs, { axis: at })
+  return appendNode('Split', [x, integers(x.graph, sizes)], { outputs, attributes: { axis: at } })
 }
 
-/** Values `start` … `end - 1` along `axis`; negative ends count from the back. */
-export function slice(x: Tensor, axis: number, start: number, end: number): Tensor {
+/** Returns the values `start` … `end - 1` along `axis`; negative bounds count from the back. */
+export function slice(
+  x: Tensor,
+  axis: number,
+  [start, end]: readonly [start: number, end: number],
+): Tensor {
   const at = normalizeAxis(axis, x.shape.length)
   const size = fixedSize(x.shape[at], 'Slice')
   const from = start < 0 ? start + size : start
   const to = Math.min(end < 0 ? end + size : end, size)
   if (from < 0 || from >= to) throw shapeError('Slice', `${start}:${end} of ${size}`)
   const bounds = [from, to, at].map(value => integers(x.graph, [value]))
-  return appendOp('Slice', [x, ...bounds], x.shape.with(at, to - from))
+  return appendOp('Slice', [x, ...bounds], { shape: x.shape.with(at, to - from) })
 }
 
 /** Rows of `x` along `axis` by int64 `indices`. */
 export function gather(x: Tensor, indices: Tensor, axis = 0): Tensor {
   const at = normalizeAxis(axis, x.shape.length)
-  return appendOp(
-    'Gather',
-    [x, indices],
-    [...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)],
-    {
-      axis: at,
-    },
-  )
+  return appendOp('Gather', [x, indices], {
+    shape: [...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)],
+    attributes: { axis: at },
+  })
 }
 
 /** Per entry of the first axis, the row of the second that `indices` int64 [n, 1] names: [n, length, width] to [n, width]. */
@@ -189,67 +173,80 @@ export function gatherPerRow(x: Tensor, indices: Tensor): Tensor {
   if (indices.shape.length !== 2 || indices.shape[0] !== x.shape[0] || indices.shape[1] !== 1) {
     throw shapeError('GatherND', `[${String(x.shape)}] by [${String(indices.shape)}]`)
   }
-  return appendOp('GatherND', [x, indices], x.shape.toSpliced(1, 1), { batch_dims: 1 })
+  return appendOp('GatherND', [x, indices], {
+    shape: x.shape.toSpliced(1, 1),
+    attributes: { batch_dims: 1 },
+  })
 }
 
 /** The single row `index` along `axis`, which is dropped. */
 export function pick(x: Tensor, axis: number, index: number): Tensor {
   const at = normalizeAxis(axis, x.shape.length)
-  return reshape(
-    slice(x, at, index, index === -1 ? fixedSize(x.shape[at], 'pick') : index + 1),
-    x.shape.toSpliced(at, 1),
-  )
+  const end = index === -1 ? fixedSize(x.shape[at], 'pick') : index + 1
+  return reshape(slice(x, at, [index, end]), x.shape.toSpliced(at, 1))
 }
 
-export function expand(x: Tensor, shape: Tensor, result: TensorShape): Tensor {
-  return appendOp('Expand', [x, shape], result)
-}
+/** Broadcasts `x` to the run-time `size`, whose shape is declared as `shape`. */
+export const expand = (x: Tensor, size: Tensor, shape: TensorShape): Tensor =>
+  appendOp('Expand', [x, size], { shape })
 
-export const shapeOf = (x: Tensor): Tensor => appendOp('Shape', [x], [x.shape.length], {}, 'int64')
+export const shapeOf = (x: Tensor): Tensor =>
+  appendOp('Shape', [x], { shape: [x.shape.length], dtype: 'int64' })
 
-/** Scaled dot-product attention of q, k, v [n, length, width] in `heads` heads, of the same shape; there is no gradient. */
-export const multiHeadAttention = (q: Tensor, k: Tensor, v: Tensor, heads: number): Tensor =>
-  appendOp('MultiHeadAttention', [q, k, v], q.shape, { num_heads: heads })
+/** Queries, keys and values, each [n, length, width]. */
+export type Qkv = readonly [q: Tensor, k: Tensor, v: Tensor]
 
-export function softmax(x: Tensor, axis = -1): Tensor {
-  return appendOp('Softmax', [x], x.shape, { axis: normalizeAxis(axis, x.shape.length) })
-}
+/** Scaled dot-product attention in `heads` heads, of the queries' shape; it has no gradient rule. */
+export const multiHeadAttention = (qkv: Qkv, heads: number): Tensor =>
+  appendOp('MultiHeadAttention', qkv, {
+    shape: qkv[0].shape,
+    attributes: { num_heads: heads },
+  })
 
-export function logSoftmax(x: Tensor, axis = -1): Tensor {
-  return appendOp('LogSoftmax', [x], x.shape, { axis: normalizeAxis(axis, x.shape.length) })
-}
+const alongAxis =
+  (op: string) =>
+  (x: Tensor, axis = -1): Tensor =>
+    appendOp(op, [x], {
+      shape: x.shape,
+      attributes: { axis: normalizeAxis(axis, x.shape.length) },
+    })
 
-/** Normalizes over the last axis; weight and bias are [width]. */
+export const softmax = alongAxis('Softmax')
+export const logSoftmax = alongAxis('LogSoftmax')
+
+/** Normalizes over the last axis; scale and bias are [width]. */
 export function layerNormalization(
   x: Tensor,
-  weight: Tensor,
-  bias: Tensor,
+  { scale, bias }: Record<'scale' | 'bias', Tensor>,
   epsilon: number,
 ): Tensor {
-  if (weight.shape[0] !== x.shape.at(-1))
-    throw shapeError('LayerNormalization', `[${String(x.shape)}] by [${String(weight.shape)}]`)
-  return appendOp('LayerNormalization', [x, weight, bias], x.shape, {
-    axis: x.shape.length - 1,
-    epsilon: { float: epsilon },
+  if (scale.shape[0] !== x.shape.at(-1))
+    throw shapeError('LayerNormalization', `[${String(x.shape)}] by [${String(scale.shape)}]`)
+  return appendOp('LayerNormalization', [x, scale, bias], {
+    shape: x.shape,
+    attributes: { axis: x.shape.length - 1, epsilon: { float: epsilon } },
   })
 }
 
-function appendReduction(op: string, x: Tensor, axes: readonly number[], keep: boolean): Tensor {
-  const at = axes.map(axis => normalizeAxis(axis, x.shape.length))
-  const shape = keep
-    ? x.shape.map((dim, i) => (at.includes(i) ? 1 : dim))
-    : x.shape.filter((_, i) => !at.includes(i))
-  return appendOp(op, [x, integers(x.graph, at)], shape, { keepdims: keep ? 1 : 0 })
-}
+const reduction =
+  (op: string) =>
+  (x: Tensor, axes: readonly number[], keep = false): Tensor => {
+    const at = axes.map(axis => normalizeAxis(axis, x.shape.length))
+    const shape = keep
+      ? x.shape.map((dim, i) => (at.includes(i) ? 1 : dim))
+      : x.shape.filter((_, i) => !at.includes(i))
+    return appendOp(op, [x, integers(x.graph, at)], {
+      shape,
+      attributes: { keepdims: keep ? 1 : 0 },
+    })
+  }
 
-export const mean = (x: Tensor, axes: readonly number[], keep = false): Tensor =>
-  appendReduction('ReduceMean', x, axes, keep)
-export const sum = (x: Tensor, axes: readonly number[], keep = false): Tensor =>
-  appendReduction('ReduceSum', x, axes, keep)
-export const max = (x: Tensor, axes: readonly number[], keep = false): Tensor =>
-  appendReduction('ReduceMax', x, axes, keep)
-/** Euclidean length along `axis`, which is kept with size 1. */
-export const norm = (x: Tensor, axis = -1): Tensor => appendReduction('ReduceL2', x, [axis], true)
+export const mean = reduction('ReduceMean')
+export const sum = reduction('ReduceSum')
+export const max = reduction('ReduceMax')
+const euclideanLength = reduction('ReduceL2')
+/** Returns the Euclidean length along `axis`, which is kept with size 1. */
+export const norm = (x: Tensor, axis = -1): Tensor => euclideanLength(x, [axis], true)
 
 /** The `k` largest values along the last axis and their int64 positions, largest first. */
 export function topK(x: Tensor, k: number): { values: Tensor; indices: Tensor } {
@@ -258,9 +255,8 @@ export function topK(x: Tensor, k: number): { values: Tensor; indices: Tensor } 
     { dtype: x.dtype, shape },
     { dtype: 'int64' as const, shape },
   ]
-  const [values, indices] = appendNode(x.graph, 'TopK', [x, integers(x.graph, [k])], outputs, {
-    axis: x.shape.length - 1,
-  })
+  const attributes = { axis: x.shape.length - 1 }
+  const [values, indices] = appendNode('TopK', [x, integers(x.graph, [k])], { outputs, attributes })
   return { values: values!, indices: indices! }
 }
 
@@ -268,15 +264,16 @@ export interface SlidingWindow {
   stride?: number
   /** Same on all sides, or [top, left, bottom, right]. */
   padding?: number | readonly [number, number, number, number]
+  /** Whether a window that reaches past the padding counts (pooling only). */
+  ceil?: boolean
 }
 
+/** Slides a kernel over x [n, c, h, w]: attributes of the operator, and the shape of its output without channels. */
 function slideWindow(
   x: Tensor,
   kernel: readonly number[],
-  window: SlidingWindow,
-  ceil = false,
-): { dims: Dim[]; attributes: NodeAttributes } {
-  const { stride = 1, padding = 0 } = window
+  { stride = 1, padding = 0, ceil = false }: SlidingWindow,
+) {
   const pads = typeof padding === 'number' ? [padding, padding, padding, padding] : padding
   const dims = kernel.map((k, i) => {
     const size = fixedSize(x.shape[2 + i], 'spatial size')
@@ -286,20 +283,15 @@ function slideWindow(
       ? steps + 1
       : steps
   })
-  return {
-    dims,
-    attributes: { kernel_shape: kernel, strides: [stride, stride], pads },
-  }
+  return { dims, attributes: { kernel_shape: kernel, strides: [stride, stride], pads } }
 }
 
 /** x [n, in, h, w], weight [out, in / groups, kh, kw], bias [out]. */
 export function conv2d(
   x: Tensor,
-  weight: Tensor,
-  bias?: Tensor,
-  options: SlidingWindow & { groups?: number } = {},
+  { weight, bias }: { weight: Tensor; bias?: Tensor | undefined },
+  { groups = 1, ...window }: SlidingWindow & { groups?: number } = {},
 ): Tensor {
-  const { groups = 1, ...window } = options
   const [out, perGroup, ...kernel] = weight.shape.map(dim => fixedSize(dim, 'Conv'))
   if (x.shape[1] !== perGroup! * groups || out! % groups !== 0) {
     throw shapeError(
@@ -308,50 +300,40 @@ export function conv2d(
     )
   }
   const { dims, attributes } = slideWindow(x, kernel, window)
-  const inputs = bias ? [x, weight, bias] : [x, weight]
-  return appendOp('Conv', inputs, [x.shape[0]!, out!, ...dims], { ...attributes, group: groups })
-}
-
-export function maxPool(
-  x: Tensor,
-  kernel: number,
-  window: SlidingWindow & { ceil?: boolean } = {},
-): Tensor {
-  const { dims, attributes } = slideWindow(x, [kernel, kernel], window, window.ceil)
-  return appendOp('MaxPool', [x], [x.shape[0]!, x.shape[1]!, ...dims], {
-    ...attributes,
-    ceil_mode: window.ceil ? 1 : 0,
+  return appendOp('Conv', bias ? [x, weight, bias] : [x, weight], {
+    shape: [x.shape[0]!, out!, ...dims],
+    attributes: { ...attributes, group: groups },
   })
 }
 
-/** Padding does not count. */
-export function avgPool(
-  x: Tensor,
-  kernel: number,
-  window: SlidingWindow & { ceil?: boolean } = {},
-): Tensor {
-  const { dims, attributes } = slideWindow(x, [kernel, kernel], window, window.ceil)
-  const flags = { ceil_mode: window.ceil ? 1 : 0, count_include_pad: 0 }
-  return appendOp('AveragePool', [x], [x.shape[0]!, x.shape[1]!, ...dims], {
-    ...attributes,
-    ...flags,
-  })
-}
+const pool =
+  (op: string, flags: GraphNode['attributes'] = {}) =>
+  (x: Tensor, kernel: number, window: SlidingWindow = {}): Tensor => {
+    const { dims, attributes } = slideWindow(x, [kernel, kernel], window)
+    return appendOp(op, [x], {
+      shape: [x.shape[0]!, x.shape[1]!, ...dims],
+      attributes: { ...attributes, ceil_mode: window.ceil ? 1 : 0, ...flags },
+    })
+  }
+
+export const maxPool = pool('MaxPool')
+/** Averages without counting the padding. */
+export const avgPool = pool('AveragePool', { count_include_pad: 0 })
 
 /** [n, c, h, w] to [n, c, 1, 1]. */
 export const globalAvgPool = (x: Tensor): Tensor =>
-  appendOp('GlobalAveragePool', [x], [x.shape[0]!, x.shape[1]!, 1, 1])
+  appendOp('GlobalAveragePool', [x], { shape: [x.shape[0]!, x.shape[1]!, 1, 1] })
 
 export function batchNormalization(
   x: Tensor,
-  parameters: { scale: Tensor; bias: Tensor; mean: Tensor; variance: Tensor },
+  { scale, bias, mean, variance }: Record<'scale' | 'bias' | 'mean' | 'variance', Tensor>,
   epsilon: number,
 ): Tensor {
-  const { scale, bias, mean, variance } = parameters
   if (scale.shape[0] !== x.shape[1])
     throw shapeError('BatchNormalization', `[${String(x.shape)}] by [${String(scale.shape)}]`)
-  return appendOp('BatchNormalization', [x, scale, bias, mean, variance], x.shape, {
-    epsilon: { float: epsilon },
+  return appendOp('BatchNormalization', [x, scale, bias, mean, variance], {
+    shape: x.shape,
+    attributes: { epsilon: { float: epsilon } },
   })
 }
 
@@ -363,9 +345,8 @@ export function pad2d(
 ): Tensor {
   const [n, c, h, w] = x.shape
   const shape = [n!, c!, fixedSize(h, 'Pad') + top + bottom, fixedSize(w, 'Pad') + left + right]
-  return appendOp('Pad', [x, integers(x.graph, [0, 0, top, left, 0, 0, bottom, right])], shape, {
-    mode,
-  })
+  const pads = integers(x.graph, [0, 0, top, left, 0, 0, bottom, right])
+  return appendOp('Pad', [x, pads], { shape, attributes: { mode } })
 }
 
 export interface ResizeOptions {
@@ -382,9 +363,7 @@ export function resize(x: Tensor, shape: TensorShape, options: ResizeOptions): T
   const sizes = scales ? undefined : shape.map(dim => fixedSize(dim, 'Resize'))
   const target = sizes && integers(x.graph, sizes)
   const factors = scales && constant(x.graph, Float32Array.from(scales), [scales.length])
-  return appendOp('Resize', [x, undefined, factors, target], shape, {
-    mode,
-    coordinate_transformation_mode: coordinates,
-    ...(mode === 'nearest' ? { nearest_mode: 'floor' } : {}),
-  })
+  const rounding = mode === 'nearest' ? { nearest_mode: 'floor' } : {}
+  const attributes = { mode, coordinate_transformation_mode: coordinates, ...rounding }
+  return appendOp('Resize', [x, undefined, factors, target], { shape, attributes })
 }

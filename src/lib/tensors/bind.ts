@@ -77,18 +77,17 @@ export async function bindWeights(
 }
 
 /**
- * The values of every parameter of `graph`, or of those called `names`, as float32 under the graph's names.
+ * Reads every parameter of `graph`, or those named in `only`, as float32 under the graph's names.
  * @throws GeogapError `weights-mismatch` naming tensors that are missing, left over, given twice, or of another shape.
  */
 export async function readParameters(
   graph: Graph,
   files: readonly TensorFile[],
-  table: NameTable = {},
-  names: Iterable<string> = graph.parameters.keys(),
+  options: NameTable & { only?: Iterable<string> } = {},
 ): Promise<NamedTensor[]> {
-  const entries = matchTensors(graph, files, table)
+  const entries = matchTensors(graph, files, options)
   const tensors: NamedTensor[] = []
-  for (const name of names) {
+  for (const name of options.only ?? graph.parameters.keys()) {
     const entry = entries.get(name)!
     const data = await readTensor(entry)
     tensors.push({

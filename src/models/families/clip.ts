@@ -1,7 +1,7 @@
 /** CLIP (Radford et al. 2021) and OpenCLIP (Ilharco et al. 2021), as OpenCLIP's model.py computes them. */
 import { constant, type Graph, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNextTrunk, type ConvNextConfig } from '../../lib/onnx/blocks/convnext.ts'
-import { linear } from '../../lib/onnx/blocks/linear.ts'
+import { unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
@@ -118,8 +118,9 @@ function imageTower(w: ParameterScope, image: Tensor, c: ClipConfig): Tensor {
   if (c.resnet) return clipResNet(w, image, { ...c.resnet, embedding: c.embedding })
   if (c.vit) return vit(w, image, { ...c, ...c.vit })
   const features = convNextTrunk(w.at('trunk'), image, c.convnext!)
-  if (c.convnext!.head === 'linear') return linear(w.at('head.proj'), features, c.embedding, false)
-  return mlp(w.at('head.mlp'), features, 2 * c.embedding, gelu, {
+  if (c.convnext!.head === 'linear') return unbiasedLinear(w.at('head.proj'), features, c.embedding)
+  return mlp(w.at('head.mlp'), features, {
+    hidden: 2 * c.embedding,
     out: c.embedding,
     outBias: false,
   })
@@ -131,14 +132,15 @@ function vit(
   v: ClipViTConfig & Pick<ClipConfig, 'activation' | 'embedding'>,
 ): Tensor {
   const token = reshape(w.get('class_embedding', [v.width]), [1, 1, v.width])
-  const x = prependToken(token, patchEmbed(w.at('conv1'), image, v.patch, v.width, false))
+  const x = prependToken(
+    token,
+    patchEmbed(w.at('conv1'), image, { patch: v.patch, dim: v.width, bias: false }),
+  )
   const placed = add(x, w.get('positional_embedding', [fixedSize(x.shape[1], 'vit'), v.width]))
   const { heads, activation, hidden = 4 * v.width } = v
   const block = { heads, activation, epsilon, hidden }
   const y = transformer(
-    w,
-    'transformer.resblocks',
-    v.blocks,
+    w.each('transformer.resblocks', v.blocks),
     layerNorm(w.at('ln_pre'), placed, epsilon),
     block,
   )
@@ -158,9 +160,9 @@ function textTower(
   const length = fixedSize(tokens.shape[1], 'textTower')
   w.get('logit_scale', [], 'scale') // a parameter of the checkpoint that the graph does not use
   const words = gather(w.at('token_embedding').get('weight', [vocabulary, width]), tokens)
-  const x = add(words, slice(w.get('positional_embedding', [contextLength, width]), 0, 0, length))
+  const x = add(words, slice(w.get('positional_embedding', [contextLength, width]), 0, [0, length]))
   const block = { heads, activation, epsilon, mask: causalMask(w.graph, length) }
-  const y = transformer(w, 'transformer.resblocks', blocks, x, block)
+  const y = transformer(w.each('transformer.resblocks', blocks), x, block)
   const atEnd = gatherPerRow(y, topK(tokens, 1).indices)
   return matmul(
     layerNorm(w.at('ln_final'), atEnd, epsilon),

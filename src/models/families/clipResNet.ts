@@ -24,12 +24,21 @@ export function clipResNet(
   { depths, width, embedding }: ClipResNetConfig & { embedding: number },
 ): Tensor {
   let x = relu(
-    batchNorm(w.at('bn1'), conv(w.at('conv1'), image, width / 2, 3, { stride: 2, padding: 1 })),
+    batchNorm(
+      w.at('bn1'),
+      conv(w.at('conv1'), image, { out: width / 2, kernel: 3, stride: 2, padding: 1 }),
+    ),
   )
-  x = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), x, width / 2, 3, { padding: 1 })))
-  x = avgPool(relu(batchNorm(w.at('bn3'), conv(w.at('conv3'), x, width, 3, { padding: 1 }))), 2, {
-    stride: 2,
-  })
+  x = relu(
+    batchNorm(w.at('bn2'), conv(w.at('conv2'), x, { out: width / 2, kernel: 3, padding: 1 })),
+  )
+  x = avgPool(
+    relu(batchNorm(w.at('bn3'), conv(w.at('conv3'), x, { out: width, kernel: 3, padding: 1 }))),
+    2,
+    {
+      stride: 2,
+    },
+  )
   for (const [stage, depth] of depths.entries()) {
     for (const [i, scope] of w.each(`layer${stage + 1}`, depth).entries()) {
       x = bottleneck(scope, x, { width: width * 2 ** stage, stride: i === 0 && stage > 0 ? 2 : 1 })
@@ -41,12 +50,15 @@ export function clipResNet(
 /** A bottleneck block whose convolutions have stride 1: an average pool shrinks the image instead. */
 function bottleneck(w: ParameterScope, x: Tensor, { width, stride }: ClipBottleneck): Tensor {
   const shrink = (y: Tensor): Tensor => (stride === 1 ? y : avgPool(y, stride, { stride }))
-  let y = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 1)))
-  y = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), y, width, 3, { padding: 1 })))
-  y = batchNorm(w.at('bn3'), conv(w.at('conv3'), shrink(y), 4 * width, 1))
+  let y = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, { out: width })))
+  y = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), y, { out: width, kernel: 3, padding: 1 })))
+  y = batchNorm(w.at('bn3'), conv(w.at('conv3'), shrink(y), { out: 4 * width }))
   if (stride === 1 && x.shape[1] === 4 * width) return relu(add(y, x))
   return relu(
-    add(y, batchNorm(w.at('downsample.1'), conv(w.at('downsample.0'), shrink(x), 4 * width, 1))),
+    add(
+      y,
+      batchNorm(w.at('downsample.1'), conv(w.at('downsample.0'), shrink(x), { out: 4 * width })),
+    ),
   )
 }
 
@@ -59,10 +71,10 @@ function attentionPool(w: ParameterScope, x: Tensor, embedding: number): Tensor 
     placed,
     w.get('positional_embedding', [fixedSize(placed.shape[1], 'attentionPool'), width]),
   )
-  const [q, k, v] = [slice(tokens, 1, 0, 1), tokens, tokens].map((y, i) =>
+  const [q, k, v] = [slice(tokens, 1, [0, 1]), tokens, tokens].map((y, i) =>
     linear(w.at(projections[i]!), y, width),
   )
-  const pooled = attend(q!, k!, v!, width / 64)
+  const pooled = attend([q!, k!, v!], { heads: width / 64 })
   return linear(w.at('c_proj'), reshape(pooled, [x.shape[0]!, width]), embedding)
 }
 

@@ -32,7 +32,7 @@ const rows: ArchitectureRows<DinoConfig> = {
 /** image [n, 3, h, w] -> features [n, (last + 1)·dim]: class tokens, then the mean patch; logits [n, classes] */
 const dino: ClassifierBuilder<DinoConfig> = (w, image, c) => {
   const backbone = w.at('backbone')
-  const patches = patchEmbed(backbone.at('patch_embed.proj'), image, c.patch, c.dim)
+  const patches = patchEmbed(backbone.at('patch_embed.proj'), image, c)
   const side = fixedSize(image.shape[2], 'dino') / c.patch
   let x = add(
     prependToken(backbone.get('cls_token', [1, 1, c.dim]), patches),
@@ -43,7 +43,7 @@ const dino: ClassifierBuilder<DinoConfig> = (w, image, c) => {
     x = transformerBlock(block, x, { heads: c.heads, layerScale: true })
     if (i >= c.blocks - c.last) seen.push(layerNorm(backbone.at('norm'), x))
   }
-  const patchMean = mean(slice(seen.at(-1)!, 1, 1, side * side + 1), [1])
+  const patchMean = mean(slice(seen.at(-1)!, 1, [1, side * side + 1]), [1])
   const features = concat([...seen.map(tokens => pick(tokens, 1, 0)), patchMean], 1)
   return { features, logits: linear(w.at('linear_head'), features, c.classes) }
 }
@@ -55,7 +55,7 @@ const dino: ClassifierBuilder<DinoConfig> = (w, image, c) => {
 function positions(w: ParameterScope, side: number, c: DinoConfig): Tensor {
   const trained = w.get('pos_embed', [1, c.positions ** 2 + 1, c.dim])
   if (side === c.positions) return trained
-  const grid = reshape(slice(trained, 1, 1, c.positions ** 2 + 1), [
+  const grid = reshape(slice(trained, 1, [1, c.positions ** 2 + 1]), [
     1,
     c.positions,
     c.positions,
@@ -66,7 +66,7 @@ function positions(w: ParameterScope, side: number, c: DinoConfig): Tensor {
     mode: 'cubic',
     scales: [1, 1, scale, scale],
   })
-  return concat([slice(trained, 1, 0, 1), flattenToTokens(resized)], 1)
+  return concat([slice(trained, 1, [0, 1]), flattenToTokens(resized)], 1)
 }
 
 const names: NameTable = {

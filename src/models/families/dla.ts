@@ -42,9 +42,9 @@ const pair = ['0', '1'] as const
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
 const dla: ClassifierBuilder<DlaConfig> = (w, image, c) => {
-  let x = relu(convNorm(w.at('base_layer'), image, 16, 7, { names: pair }))
-  x = relu(convNorm(w.at('level0'), x, 16, 3, { names: pair }))
-  x = relu(convNorm(w.at('level1'), x, 32, 3, { stride: 2, names: pair }))
+  let x = relu(convNorm(w.at('base_layer'), image, { out: 16, kernel: 7, names: pair }))
+  x = relu(convNorm(w.at('level0'), x, { out: 16, kernel: 3, names: pair }))
+  x = relu(convNorm(w.at('level1'), x, { out: 32, kernel: 3, stride: 2, names: pair }))
   for (const [i, out] of c.widths.entries()) {
     const children = i === 0 ? [] : [maxPool(x, 2, { stride: 2 })]
     x = tree(w.at(`level${i + 2}`), x, { ...c, levels: c.levels[i]!, out, stride: 2, children })
@@ -52,7 +52,7 @@ const dla: ClassifierBuilder<DlaConfig> = (w, image, c) => {
   const pooled = globalAvgPool(x)
   return {
     features: flatten(pooled),
-    logits: flatten(conv(w.at('fc'), pooled, c.classes, 1, { bias: true })),
+    logits: flatten(conv(w.at('fc'), pooled, { out: c.classes, bias: true })),
   }
 }
 
@@ -73,10 +73,10 @@ function tree(w: ParameterScope, x: Tensor, t: DlaTree): Tensor {
   }
   const bottom = t.stride > 1 ? maxPool(x, t.stride, { stride: t.stride }) : x
   const shortcut =
-    x.shape[1] === t.out ? bottom : convNorm(w.at('project'), bottom, t.out, 1, { names: pair })
+    x.shape[1] === t.out ? bottom : convNorm(w.at('project'), bottom, { out: t.out, names: pair })
   const first = blocks[t.block](w.at('tree1'), x, { ...t, shortcut })
   const second = blocks[t.block](w.at('tree2'), first, { ...t, shortcut: first, stride: 1 })
-  const root = convNorm(w.at('root'), concat([second, first, ...t.children], 1), t.out, 1)
+  const root = convNorm(w.at('root'), concat([second, first, ...t.children], 1), { out: t.out })
   return relu(t.residualRoot ? add(root, second) : root)
 }
 
@@ -85,8 +85,8 @@ const blocks = { basic, bottleneck }
 type DlaBlock = Pick<DlaTree, 'out' | 'stride' | 'grouped'> & { shortcut: Tensor }
 
 function basic(w: ParameterScope, x: Tensor, { shortcut, out, stride }: DlaBlock): Tensor {
-  const y = relu(convNorm(w, x, out, 3, { stride, names: ['conv1', 'bn1'] }))
-  return relu(add(convNorm(w, y, out, 3, { names: ['conv2', 'bn2'] }), shortcut))
+  const y = relu(convNorm(w, x, { out, kernel: 3, stride, names: ['conv1', 'bn1'] }))
+  return relu(add(convNorm(w, y, { out, kernel: 3, names: ['conv2', 'bn2'] }), shortcut))
 }
 
 function bottleneck(
@@ -96,9 +96,9 @@ function bottleneck(
 ): Tensor {
   const groups = grouped ? 32 : 1
   const inner = grouped ? Math.floor(out / 16) * 16 : out / 2
-  let y = relu(convNorm(w, x, inner, 1, { names: ['conv1', 'bn1'] }))
-  y = relu(convNorm(w, y, inner, 3, { stride, groups, names: ['conv2', 'bn2'] }))
-  return relu(add(convNorm(w, y, out, 1, { names: ['conv3', 'bn3'] }), shortcut))
+  let y = relu(convNorm(w, x, { out: inner, names: ['conv1', 'bn1'] }))
+  y = relu(convNorm(w, y, { out: inner, kernel: 3, stride, groups, names: ['conv2', 'bn2'] }))
+  return relu(add(convNorm(w, y, { out, names: ['conv3', 'bn3'] }), shortcut))
 }
 
 /** The authors' checkpoints hold projections of trees deeper than one level, which the network does not use. */

@@ -84,7 +84,9 @@ function multiScale(w: ParameterScope, x: Tensor, scales: number): Tensor {
   const mixed: Tensor[] = []
   for (const [i, part] of parts.slice(0, -1).entries()) {
     const sum = i === 0 ? part : add(mixed[i - 1]!, part)
-    mixed.push(conv(w.at(`convs.${i}`), sum, size, 3, { groups: size, padding: 1, bias: true }))
+    mixed.push(
+      conv(w.at(`convs.${i}`), sum, { out: size, kernel: 3, groups: size, padding: 1, bias: true }),
+    )
   }
   return concat([...mixed, parts.at(-1)!], 1)
 }
@@ -121,7 +123,7 @@ function positionEncoding(w: ParameterScope, x: Tensor): Tensor {
   }
   const encoding = constant(x.graph, waves, [1, 2 * waveCount, rows, columns])
   return flattenToTokens(
-    conv(w.at('token_projection'), encoding, fixedSize(c, 'positions'), 1, { bias: true }),
+    conv(w.at('token_projection'), encoding, { out: fixedSize(c, 'positions'), bias: true }),
   )
 }
 

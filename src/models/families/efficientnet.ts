@@ -168,8 +168,11 @@ const efficientNet: ClassifierBuilder<EfficientNetConfig> = (w, image, c) => {
       x = blocks[block.type](w.at(`blocks.${i}.${j}`), x, block)
   }
   if (c.poolFirst)
-    x = c.activation(conv(w.at('conv_head'), globalAvgPool(x), c.head, 1, { bias: true }))
-  else x = globalAvgPool(c.activation(norm(w.at('bn2'), conv(w.at('conv_head'), x, c.head, 1), c)))
+    x = c.activation(conv(w.at('conv_head'), globalAvgPool(x), { out: c.head, bias: true }))
+  else
+    x = globalAvgPool(
+      c.activation(norm(w.at('bn2'), conv(w.at('conv_head'), x, { out: c.head }), c)),
+    )
   const features = flatten(x)
   return { features, logits: linear(w.at('classifier'), features, c.classes) }
 }
@@ -183,7 +186,7 @@ function separable(w: ParameterScope, x: Tensor, b: EfficientNetBlock): Tensor {
   const width = fixedSize(x.shape[1], 'separable')
   let y = b.activation(norm(w.at('bn1'), depthwise(w.at('conv_dw'), x, b), b))
   if (b.se) y = squeezeExcite(w.at('se'), y, { ...b.squeeze, blockInput: width })
-  y = norm(w.at('bn2'), conv(w.at('conv_pw'), y, b.out, 1), b)
+  y = norm(w.at('bn2'), conv(w.at('conv_pw'), y, { out: b.out }), b)
   if (b.straight) return b.activation(y)
   return b.stride === 1 && width === b.out ? add(y, x) : y
 }
@@ -191,15 +194,15 @@ function separable(w: ParameterScope, x: Tensor, b: EfficientNetBlock): Tensor {
 function inverted(w: ParameterScope, x: Tensor, b: EfficientNetBlock): Tensor {
   const width = fixedSize(x.shape[1], 'inverted')
   const inner = round(width * b.expand!)
-  let y = b.activation(norm(w.at('bn1'), conv(w.at('conv_pw'), x, inner, 1), b))
+  let y = b.activation(norm(w.at('bn1'), conv(w.at('conv_pw'), x, { out: inner }), b))
   y = b.activation(norm(w.at('bn2'), depthwise(w.at('conv_dw'), y, b), b))
   if (b.se) y = squeezeExcite(w.at('se'), y, { ...b.squeeze, blockInput: width })
-  y = norm(w.at('bn3'), conv(w.at('conv_pwl'), y, b.out, 1), b)
+  y = norm(w.at('bn3'), conv(w.at('conv_pwl'), y, { out: b.out }), b)
   return b.stride === 1 && width === b.out ? add(y, x) : y
 }
 
 function plain(w: ParameterScope, x: Tensor, b: EfficientNetBlock): Tensor {
-  return b.activation(norm(w.at('bn1'), conv(w.at('conv'), x, b.out, b.kernel), b))
+  return b.activation(norm(w.at('bn1'), conv(w.at('conv'), x, { out: b.out, kernel: b.kernel }), b))
 }
 
 function squeezeExcite(
@@ -209,8 +212,10 @@ function squeezeExcite(
 ): Tensor {
   const width = fixedSize(x.shape[1], 'squeezeExcite')
   const inner = of === 'input' ? Math.round(blockInput / 4) : round(width / 4)
-  const reduced = activation(conv(w.at('conv_reduce'), globalAvgPool(x), inner, 1, { bias: true }))
-  return mul(x, gate(conv(w.at('conv_expand'), reduced, width, 1, { bias: true })))
+  const reduced = activation(
+    conv(w.at('conv_reduce'), globalAvgPool(x), { out: inner, bias: true }),
+  )
+  return mul(x, gate(conv(w.at('conv_expand'), reduced, { out: width, bias: true })))
 }
 
 const norm = (w: ParameterScope, x: Tensor, c: EfficientNetConfig): Tensor =>
@@ -226,12 +231,12 @@ interface PaddedConv extends Pick<EfficientNetConfig, 'tensorflow'> {
 /** A convolution whose output is its input's size over the stride; TensorFlow pads an odd pixel at the end. */
 function padded(w: ParameterScope, x: Tensor, c: PaddedConv): Tensor {
   const { out, kernel, stride, groups } = c
-  if (!c.tensorflow) return conv(w, x, out, kernel, { stride, groups, padding: (kernel - 1) / 2 })
+  if (!c.tensorflow) return conv(w, x, { out, kernel, stride, groups, padding: (kernel - 1) / 2 })
   const size = fixedSize(x.shape[2], 'padded')
   const total = Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0)
   const before = Math.floor(total / 2)
   const after = total - before
-  return conv(w, x, out, kernel, { stride, groups, padding: [before, before, after, after] })
+  return conv(w, x, { out, kernel, stride, groups, padding: [before, before, after, after] })
 }
 
 function depthwise(w: ParameterScope, x: Tensor, b: EfficientNetBlock): Tensor {

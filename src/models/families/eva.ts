@@ -25,12 +25,12 @@ const rows: ArchitectureRows<EvaConfig> = {
 const eva: ClassifierBuilder<EvaConfig> = (w, image, { patch, dim, blocks, classes, ...block }) => {
   let x = prependToken(
     w.get('cls_token', [1, 1, dim]),
-    patchEmbed(w.at('patch_embed.proj'), image, patch, dim),
+    patchEmbed(w.at('patch_embed.proj'), image, { patch, dim }),
   )
   const length = fixedSize(x.shape[1], 'eva')
   x = add(x, w.get('pos_embed', [1, length, dim]))
-  x = transformer(w, 'blocks', blocks, x, { ...block, project: keysUnbiased })
-  const features = layerNorm(w.at('fc_norm'), mean(slice(x, 1, 1, length), [1]))
+  x = transformer(w.each('blocks', blocks), x, { ...block, project: keysUnbiased })
+  const features = layerNorm(w.at('fc_norm'), mean(slice(x, 1, [1, length]), [1]))
   return { features, logits: linear(w.at('head'), features, classes) }
 }
 

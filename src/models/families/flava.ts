@@ -19,7 +19,10 @@ const blockOptions = { heads: 12, epsilon, project: separateProjection }
 function imageTower(w: ParameterScope, image: Tensor): Tensor {
   const tower = w.at('image_model')
   const embeddings = tower.at('embeddings')
-  const patches = patchEmbed(embeddings.at('patch_embeddings.projection'), image, 16, width)
+  const patches = patchEmbed(embeddings.at('patch_embeddings.projection'), image, {
+    patch: 16,
+    dim: width,
+  })
   const x = prependToken(embeddings.get('cls_token', [1, 1, width]), patches)
   const placed = add(
     x,
@@ -28,7 +31,7 @@ function imageTower(w: ParameterScope, image: Tensor): Tensor {
   return projectedToken(
     w.at('image_projection'),
     tower,
-    transformer(tower, 'encoder.layer', 12, placed, blockOptions),
+    transformer(tower.each('encoder.layer', 12), placed, blockOptions),
   )
 }
 
@@ -39,11 +42,11 @@ function textTower(w: ParameterScope, tokens: Tensor, mask: Tensor): Tensor {
   const table = (name: string, rows: number): Tensor =>
     embeddings.at(name).get('weight', [rows, width])
   const length = fixedSize(tokens.shape[1], 'flava')
-  const firstType = slice(table('token_type_embeddings', 2), 0, 0, 1)
-  const places = slice(table('position_embeddings', positions), 0, 0, length)
+  const firstType = slice(table('token_type_embeddings', 2), 0, [0, 1])
+  const places = slice(table('position_embeddings', positions), 0, [0, length])
   const words = gather(table('word_embeddings', vocabulary), tokens)
   const x = layerNorm(embeddings.at('LayerNorm'), add(add(words, firstType), places), epsilon)
-  const y = transformer(tower, 'encoder.layer', 12, x, {
+  const y = transformer(tower.each('encoder.layer', 12), x, {
     ...blockOptions,
     mask: withoutPadding(mask),
   })

@@ -42,16 +42,25 @@ const pair = ['0', '1'] as const
 
 /** image [n, 3, h, w] with h, w multiples of 32 -> features [n, 2048], logits [n, classes] */
 const hrnet: ClassifierBuilder<HrNetConfig> = (w, image, c) => {
-  let x = relu(convNorm(w, image, 64, 3, { stride: 2, names: ['conv1', 'bn1'] }))
-  x = relu(convNorm(w, x, 64, 3, { stride: 2, names: ['conv2', 'bn2'] }))
+  let x = relu(convNorm(w, image, { out: 64, kernel: 3, stride: 2, names: ['conv1', 'bn1'] }))
+  x = relu(convNorm(w, x, { out: 64, kernel: 3, stride: 2, names: ['conv2', 'bn2'] }))
   for (const block of w.each('layer1', c.first.blocks))
     x = bottleneckBlock(block, x, { width: c.first.width, stride: 1 })
-  let branches = [relu(convNorm(w.at('transition1.0'), x, c.width, 3, { names: pair }))]
+  let branches = [
+    relu(convNorm(w.at('transition1.0'), x, { out: c.width, kernel: 3, names: pair })),
+  ]
   for (const [i, modules] of c.modules.entries()) {
     const deepest = i === 0 ? x : branches.at(-1)!
     const added = w.at(`transition${i + 1}.${i + 1}.0`)
     branches.push(
-      relu(convNorm(added, deepest, c.width * 2 ** (i + 1), 3, { stride: 2, names: pair })),
+      relu(
+        convNorm(added, deepest, {
+          out: c.width * 2 ** (i + 1),
+          kernel: 3,
+          stride: 2,
+          names: pair,
+        }),
+      ),
     )
     for (const module of w.each(`stage${i + 2}`, modules))
       branches = exchange(module, branches, c.blocks)
@@ -88,7 +97,7 @@ function enlarged(
   x: Tensor,
   { width, factor }: { width: number; factor: number },
 ): Tensor {
-  const y = convNorm(w, x, width, 1, { names: pair })
+  const y = convNorm(w, x, { out: width, names: pair })
   const [n, , height, across] = y.shape
   const shape = [
     n!,
@@ -111,9 +120,16 @@ function reduced(
 ): Tensor {
   let y = x
   for (let i = 0; i < times - 1; i++) {
-    y = relu(convNorm(w.at(i), y, fixedSize(x.shape[1], 'reduced'), 3, { stride: 2, names: pair }))
+    y = relu(
+      convNorm(w.at(i), y, {
+        out: fixedSize(x.shape[1], 'reduced'),
+        kernel: 3,
+        stride: 2,
+        names: pair,
+      }),
+    )
   }
-  return convNorm(w.at(times - 1), y, width, 3, { stride: 2, names: pair })
+  return convNorm(w.at(times - 1), y, { out: width, kernel: 3, stride: 2, names: pair })
 }
 
 /** Widens each branch and adds it, from the largest to the smallest, to the reduced sum so far: [n, 2048, h/32, w/32]. */
@@ -135,7 +151,7 @@ function headConv(
   x: Tensor,
   { out, kernel, stride }: { out: number; kernel: number; stride: number },
 ): Tensor {
-  const y = conv(w.at('0'), x, out, kernel, { stride, padding: (kernel - 1) / 2, bias: true })
+  const y = conv(w.at('0'), x, { out, kernel, stride, padding: (kernel - 1) / 2, bias: true })
   return relu(batchNorm(w.at('1'), y))
 }
 

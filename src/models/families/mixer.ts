@@ -23,20 +23,18 @@ const rows: ArchitectureRows<MixerConfig> = {
 
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
 const mixer: ClassifierBuilder<MixerConfig> = (w, image, c) => {
-  let x = patchEmbed(w.at('stem.proj'), image, c.patch, c.dim)
+  let x = patchEmbed(w.at('stem.proj'), image, c)
   for (const block of w.each('blocks', c.blocks)) x = mixerBlock(block, x, c)
   const features = mean(layerNorm(w.at('norm'), x), [1])
   return { features, logits: linear(w.at('head'), features, c.classes) }
 }
 
 function mixerBlock(w: ParameterScope, x: Tensor, c: MixerConfig): Tensor {
-  const across = mlp(
-    w.at('mlp_tokens'),
-    transpose(layerNorm(w.at('norm1'), x), [0, 2, 1]),
-    c.tokens,
-  )
+  const across = mlp(w.at('mlp_tokens'), transpose(layerNorm(w.at('norm1'), x), [0, 2, 1]), {
+    hidden: c.tokens,
+  })
   const y = add(x, transpose(across, [0, 2, 1]))
-  return add(y, mlp(w.at('mlp_channels'), layerNorm(w.at('norm2'), y), c.channels))
+  return add(y, mlp(w.at('mlp_channels'), layerNorm(w.at('norm2'), y), { hidden: c.channels }))
 }
 
 export const mixers = classifiers({ family: 'mixer', rows, build: mixer })

@@ -90,7 +90,7 @@ function stagesOf({
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
 const regnet: ClassifierBuilder<RegNetConfig> = (w, image, c) => {
-  let x = relu(convNorm(w.at('stem'), image, 32, 3, { stride: 2 }))
+  let x = relu(convNorm(w.at('stem'), image, { out: 32, kernel: 3, stride: 2 }))
   for (const [stage, { depth, out, group }] of stagesOf(c).entries()) {
     for (let i = 0; i < depth; i++) {
       const stride = i === 0 ? 2 : 1
@@ -107,12 +107,12 @@ function bottleneck(
   { out, stride, group, squeeze }: { out: number; stride: number; group: number; squeeze: boolean },
 ): Tensor {
   const width = fixedSize(x.shape[1], 'bottleneck')
-  let y = relu(convNorm(w.at('conv1'), x, out, 1))
-  y = relu(convNorm(w.at('conv2'), y, out, 3, { stride, groups: out / group }))
-  if (squeeze) y = squeezeExcite(w.at('se'), y, roundHalfEven(width / 4))
-  y = convNorm(w.at('conv3'), y, out, 1)
+  let y = relu(convNorm(w.at('conv1'), x, { out }))
+  y = relu(convNorm(w.at('conv2'), y, { out, kernel: 3, stride, groups: out / group }))
+  if (squeeze) y = squeezeExcite(w.at('se'), y, { inner: roundHalfEven(width / 4) })
+  y = convNorm(w.at('conv3'), y, { out })
   const shortcut =
-    stride === 1 && width === out ? x : convNorm(w.at('downsample'), x, out, 1, { stride })
+    stride === 1 && width === out ? x : convNorm(w.at('downsample'), x, { out, stride })
   return relu(add(y, shortcut))
 }
 

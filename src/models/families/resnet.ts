@@ -35,7 +35,12 @@ const rows: ArchitectureRows<ResNetConfig> = {
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
 const resnet: ClassifierBuilder<ResNetConfig> = (w, image, c) => {
-  let x = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), image, 64, 7, { stride: 2, padding: 3 })))
+  let x = relu(
+    batchNorm(
+      w.at('bn1'),
+      conv(w.at('conv1'), image, { out: 64, kernel: 7, stride: 2, padding: 3 }),
+    ),
+  )
   x = c.blur ? blurred(w.at('maxpool.1'), maxPool(x, 2)) : maxPool(x, 3, { stride: 2, padding: 1 })
   for (const [stage, depth] of c.depths.entries()) {
     for (const [i, scope] of w.each(`layer${stage + 1}`, depth).entries()) {
@@ -56,7 +61,10 @@ export function basicBlock(
 ): Tensor {
   const step = blur ? 1 : stride
   const inner = relu(
-    batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 3, { stride: step, padding: 1 })),
+    batchNorm(
+      w.at('bn1'),
+      conv(w.at('conv1'), x, { out: width, kernel: 3, stride: step, padding: 1 }),
+    ),
   )
   const outer = batchNorm(
     w.at('bn2'),
@@ -71,8 +79,13 @@ export function bottleneckBlock(
   { width, stride, blur }: ResNetBlock,
 ): Tensor {
   const step = blur ? 1 : stride
-  let y = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, width, 1)))
-  y = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), y, width, 3, { stride: step, padding: 1 })))
+  let y = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, { out: width })))
+  y = relu(
+    batchNorm(
+      w.at('bn2'),
+      conv(w.at('conv2'), y, { out: width, kernel: 3, stride: step, padding: 1 }),
+    ),
+  )
   y = batchNorm(
     w.at('bn3'),
     afterBlur(w.at('conv3'), y, { out: 4 * width, kernel: 1, step: stride / step }),
@@ -83,8 +96,8 @@ export function bottleneckBlock(
 function shortcut(w: ParameterScope, x: Tensor, { width, stride, blur }: ResNetBlock): Tensor {
   if (stride === 1 && x.shape[1] === width) return x
   if (blur && stride > 1)
-    return batchNorm(w.at('2'), conv(w.at('1'), blurred(w.at('0'), x), width, 1))
-  return batchNorm(w.at('1'), conv(w.at('0'), x, width, 1, { stride }))
+    return batchNorm(w.at('2'), conv(w.at('1'), blurred(w.at('0'), x), { out: width }))
+  return batchNorm(w.at('1'), conv(w.at('0'), x, { out: width, stride }))
 }
 
 /** A convolution, behind a blur that halves the size if `step` is 2. */
@@ -95,8 +108,8 @@ function afterBlur(
 ): Tensor {
   const padding = (kernel - 1) / 2
   return step === 1
-    ? conv(w, x, out, kernel, { padding })
-    : conv(w.at('1'), blurred(w.at('0'), x), out, kernel, { padding })
+    ? conv(w, x, { out, kernel, padding })
+    : conv(w.at('1'), blurred(w.at('0'), x), { out, kernel, padding })
 }
 
 /** Every second value of x under the checkpoint's fixed 4 × 4 kernel, borders reflected. */
@@ -104,8 +117,7 @@ function blurred(w: ParameterScope, x: Tensor): Tensor {
   const width = fixedSize(x.shape[1], 'blurred')
   return conv2d(
     pad2d(x, [1, 1, 2, 2], 'reflect'),
-    w.get('filt', [width, 1, 4, 4], 'fixed'),
-    undefined,
+    { weight: w.get('filt', [width, 1, 4, 4], 'fixed') },
     {
       stride: 2,
       groups: width,

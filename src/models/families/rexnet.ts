@@ -52,10 +52,12 @@ function blocksOf(factor: number): RexNetBlock[] {
 /** image [n, 3, h, w] -> features [n, 1280 · factor], logits [n, classes] */
 const rexnet: ClassifierBuilder<RexNetConfig> = (w, image, c) => {
   const { factor } = c
-  let x = silu(convNorm(w.at('stem'), image, roundHalfEven(32 * factor), 3, { stride: 2 }))
+  let x = silu(
+    convNorm(w.at('stem'), image, { out: roundHalfEven(32 * factor), kernel: 3, stride: 2 }),
+  )
   const blocks = blocksOf(factor)
   for (const [i, block] of blocks.entries()) x = linearBottleneck(w.at(`features.${i}`), x, block)
-  x = silu(convNorm(w.at(`features.${blocks.length}`), x, Math.round(1280 * factor), 1))
+  x = silu(convNorm(w.at(`features.${blocks.length}`), x, { out: Math.round(1280 * factor) }))
   const features = flatten(globalAvgPool(x))
   return { features, logits: linear(w.at('head.fc'), features, c.classes) }
 }
@@ -67,10 +69,10 @@ function linearBottleneck(
 ): Tensor {
   const width = fixedSize(x.shape[1], 'linearBottleneck')
   const inner = width * expand
-  let y = expand === 1 ? x : silu(convNorm(w.at('conv_exp'), x, inner, 1))
-  y = convNorm(w.at('conv_dw'), y, inner, 3, { stride, groups: inner })
-  if (squeeze) y = squeezeExcite(w.at('se'), y, Math.floor(inner / 12), true)
-  y = convNorm(w.at('conv_pwl'), clip(y, 0, 6), out, 1)
+  let y = expand === 1 ? x : silu(convNorm(w.at('conv_exp'), x, { out: inner }))
+  y = convNorm(w.at('conv_dw'), y, { out: inner, kernel: 3, stride, groups: inner })
+  if (squeeze) y = squeezeExcite(w.at('se'), y, { inner: Math.floor(inner / 12), norm: true })
+  y = convNorm(w.at('conv_pwl'), clip(y, 0, 6), { out })
   return stride === 1 && width <= out ? addToFirst(y, x) : y
 }
 
@@ -78,8 +80,8 @@ function linearBottleneck(
 function addToFirst(y: Tensor, x: Tensor): Tensor {
   const width = fixedSize(x.shape[1], 'addToFirst')
   if (y.shape[1] === width) return add(y, x)
-  const rest = slice(y, 1, width, fixedSize(y.shape[1], 'addToFirst'))
-  return concat([add(slice(y, 1, 0, width), x), rest], 1)
+  const rest = slice(y, 1, [width, fixedSize(y.shape[1], 'addToFirst')])
+  return concat([add(slice(y, 1, [0, width]), x), rest], 1)
 }
 
 export const rexnets = classifiers({ family: 'rexnet', rows, build: rexnet })

@@ -24,13 +24,20 @@ const vgg: ClassifierBuilder<VggConfig> = (w, image, c) => {
   let layer = 0
   for (const [stage, depth] of c.depths.entries()) {
     for (let i = 0; i < depth; i++, layer += 2) {
-      x = relu(conv(w.at(`features.${layer}`), x, widths[stage]!, 3, { padding: 1, bias: true }))
+      x = relu(
+        conv(w.at(`features.${layer}`), x, {
+          out: widths[stage]!,
+          kernel: 3,
+          padding: 1,
+          bias: true,
+        }),
+      )
     }
     x = maxPool(x, 2, { stride: 2 })
     layer += 1
   }
-  x = relu(conv(w.at('pre_logits.fc1'), x, 4096, 7, { bias: true }))
-  x = relu(conv(w.at('pre_logits.fc2'), x, 4096, 1, { bias: true }))
+  x = relu(conv(w.at('pre_logits.fc1'), x, { out: 4096, kernel: 7, bias: true }))
+  x = relu(conv(w.at('pre_logits.fc2'), x, { out: 4096, bias: true }))
   const features = flatten(globalAvgPool(x))
   return { features, logits: linear(w.at('head.fc'), features, c.classes) }
 }

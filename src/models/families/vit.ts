@@ -25,11 +25,11 @@ const rows: ArchitectureRows<ViTConfig> = {
 const vit: ClassifierBuilder<ViTConfig> = (w, image, { patch, dim, blocks, heads, classes }) => {
   let x = prependToken(
     w.get('cls_token', [1, 1, dim]),
-    patchEmbed(w.at('patch_embed.proj'), image, patch, dim),
+    patchEmbed(w.at('patch_embed.proj'), image, { patch, dim }),
   )
   x = add(x, w.get('pos_embed', [1, fixedSize(x.shape[1], 'vit'), dim]))
   const features = pick(
-    layerNorm(w.at('norm'), transformer(w, 'blocks', blocks, x, { heads })),
+    layerNorm(w.at('norm'), transformer(w.each('blocks', blocks), x, { heads })),
     1,
     0,
   )

@@ -22,7 +22,7 @@ type ForeignGraphUse = NonNullable<LocalModel['graph']>
 function feedGraph({ dtype, layout }: ForeignGraphUse, steps: readonly PreprocessingStep[]): Graph {
   const { normalization, size } = splitSteps(steps)
   const graph = createGraph()
-  const crops = addInput(graph, 'crops', 'uint8', ['n', 3, size, size])
+  const crops = addInput(graph, 'crops', { dtype: 'uint8', shape: ['n', 3, size, size] })
   const values =
     dtype === 'uint8'
       ? orderChannels(crops, normalization)

@@ -80,7 +80,7 @@ export async function createHeadSession(
     'logits',
     classify(
       parameterScope(graph),
-      addInput(graph, 'features', 'float32', ['n', head.width]),
+      addInput(graph, 'features', { shape: ['n', head.width] }),
       head,
     ),
   )

@@ -33,7 +33,7 @@ export function classifierGraph(
   const known = findArchitecture(model.architecture)
   const classifier = known.kind === 'classifier' ? known : zeroShotClassifier(known, head)
   const graph = createGraph({ fused: true })
-  const crops = addInput(graph, 'crops', 'uint8', ['n', 3, size, size])
+  const crops = addInput(graph, 'crops', { dtype: 'uint8', shape: ['n', 3, size, size] })
   const outputs = classifier.build(
     parameterScope(graph),
     normalizeCrops(crops, normalization),

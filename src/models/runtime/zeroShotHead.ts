@@ -158,8 +158,8 @@ async function textSession(
   options: SessionOptions,
 ): Promise<InferenceSession> {
   const graph = createGraph()
-  const tokens = addInput(graph, 'tokens', 'int64', ['t', length])
-  const mask = addInput(graph, 'mask', 'int64', ['t', length])
+  const tokens = addInput(graph, 'tokens', { dtype: 'int64', shape: ['t', length] })
+  const mask = addInput(graph, 'mask', { dtype: 'int64', shape: ['t', length] })
   addOutput('embedding', normalizeRows(encoder.encodeText(parameterScope(graph), tokens, mask)))
   declareImage(encoder, graph)
   const { folder, bind } = await bindWeights(
@@ -213,7 +213,7 @@ export async function featureScorer(
 ): Promise<(features: Float32Array) => Promise<Float32Array>> {
   const graph = createGraph()
   const width = encoder.embeddingWidth
-  const features = addInput(graph, 'features', 'float32', ['n', width])
+  const features = addInput(graph, 'features', { shape: ['n', width] })
   addOutput(
     'logits',
     similarity(features, constant(graph, head, [head.length / width, width]), encoder.logitScale),
@@ -263,13 +263,13 @@ function declareWith(graph: Graph, build: (w: ParameterScope) => void): void {
 const declareImage = (encoder: DualEncoder, graph: Graph): void =>
   declareWith(
     graph,
-    w => void encoder.encodeImage(w, addInput(w.graph, 'image', 'float32', ['n', 3, 224, 224])),
+    w => void encoder.encodeImage(w, addInput(w.graph, 'image', { shape: ['n', 3, 224, 224] })),
   )
 
 function declareText(encoder: DualEncoder, graph: Graph): void {
   declareWith(graph, w => {
     const [tokens, mask] = ['tokens', 'mask'].map(name =>
-      addInput(w.graph, name, 'int64', ['t', encoder.contextLength]),
+      addInput(w.graph, name, { dtype: 'int64', shape: ['t', encoder.contextLength] }),
     )
     encoder.encodeText(w, tokens!, mask!)
   })

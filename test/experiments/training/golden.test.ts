@@ -58,7 +58,7 @@ async function logitsOf(tensors: readonly NamedTensor[]): Promise<Float32Array> 
   const graph = createGraph()
   addOutput(
     'logits',
-    logits(parameterScope(graph), addInput(graph, 'image', 'float32', ['n', 3, 224, 224])),
+    logits(parameterScope(graph), addInput(graph, 'image', { shape: ['n', 3, 224, 224] })),
   )
   const session = await createSession(encodeModel(graph, { bind: bindTo(tensors) }))
   const image = new Value('float32', formulaImages('public', 224, 2), [2, 3, 224, 224])

@@ -55,8 +55,8 @@ export function logits(w: ParameterScope, image: Tensor): Tensor {
 /** Cross-entropies for inputs `image` and `labels` [n]. */
 export const objective: Objective = (graph, w) =>
   crossEntropies(
-    logits(w, addInput(graph, 'image', 'float32', ['n', 3, 224, 224])),
-    addInput(graph, 'labels', 'int64', ['n']),
+    logits(w, addInput(graph, 'image', { shape: ['n', 3, 224, 224] })),
+    addInput(graph, 'labels', { dtype: 'int64', shape: ['n'] }),
   )
 
 /** Finds parameters among tensors in memory. */

@@ -6,7 +6,7 @@ import { peakBytes } from '../../../src/experiments/training/memory.ts'
 describe('peakBytes', () => {
   it('frees what is used for the last time and takes views for free', () => {
     const graph = createGraph()
-    const x = addInput(graph, 'x', 'float32', ['n', 4])
+    const x = addInput(graph, 'x', { shape: ['n', 4] })
     const a = exp(x)
     const b = exp(reshape(a, ['n', 2, 2]))
     addOutput('y', reshape(exp(b), ['n', 4]))
@@ -15,7 +15,7 @@ describe('peakBytes', () => {
 
   it('keeps what is used later', () => {
     const graph = createGraph()
-    const a = exp(addInput(graph, 'x', 'float32', ['n', 4]))
+    const a = exp(addInput(graph, 'x', { shape: ['n', 4] }))
     const b = exp(a)
     addOutput('y', add(a, mul(b, b)))
     expect(peakBytes(graph, 1)).toBe(3 * 16)

@@ -21,8 +21,8 @@ const floats = (count: number): Float32Array =>
 
 const objective: Objective = (graph, w) =>
   crossEntropies(
-    linear(w.at('head'), addInput(graph, 'x', 'float32', ['n', width]), classes),
-    addInput(graph, 'y', 'int64', ['n']),
+    linear(w.at('head'), addInput(graph, 'x', { shape: ['n', width] }), classes),
+    addInput(graph, 'y', { dtype: 'int64', shape: ['n'] }),
   )
 
 const parameters: NamedTensor[] = [

@@ -40,10 +40,10 @@ function differentiated(
   const graph = createGraph()
   const inputs = operands.map(({ shape, open }, i) => {
     const dims: readonly Dim[] = open === true ? ['n', ...shape.slice(1)] : shape
-    return addInput(graph, `x${i}`, 'float32', dims)
+    return addInput(graph, `x${i}`, { shape: dims })
   })
   const y = addOutput('y', build(...inputs))
-  const weighted = mul(y, addInput(graph, 'weight', 'float32', y.shape))
+  const weighted = mul(y, addInput(graph, 'weight', { shape: y.shape }))
   const axes = y.shape.map((_, i) => i)
   for (const [i, gradient] of gradients(sum(weighted, axes), inputs).entries())
     addOutput(`d${i}`, gradient)

@@ -63,7 +63,9 @@ describe('gradients', () => {
       [{ shape: [2, 3, 2], open: true }, ...operands],
       (x, ...values) => {
         const w = scope(new Map(names.map((name, i) => [name, values[i]!])))
-        return mlp(w.at('mlp'), ops.add(x, selfAttention(w.at('attn'), x, 1)), 3)
+        return mlp(w.at('mlp'), ops.add(x, selfAttention(w.at('attn'), x, { heads: 1 })), {
+          hidden: 3,
+        })
       },
     )
     expect(error).toBeLessThan(5e-4)
@@ -84,14 +86,14 @@ describe('gradients', () => {
   })
 
   it('names an operator without a rule', () => {
-    const x = addInput(createGraph(), 'x', 'float32', ['n', 4])
+    const x = addInput(createGraph(), 'x', { shape: ['n', 4] })
     expect(() => gradients(ops.sum(ops.max(x, [1]), [0]), [x])).toThrow(
       /^no gradient rule for ReduceMax \(at /,
     )
   })
 
   it('names an input without a rule', () => {
-    const x = addInput(createGraph(), 'x', 'float32', [4])
+    const x = addInput(createGraph(), 'x', { shape: [4] })
     expect(() => gradients(ops.sum(ops.pow(x, x), [0]), [x])).toThrow(
       /^no gradient rule for input 2 of Pow/,
     )
@@ -99,8 +101,8 @@ describe('gradients', () => {
 
   it('names a tensor that the loss does not depend on', () => {
     const graph = createGraph()
-    const x = addInput(graph, 'x', 'float32', [4])
-    const other = addInput(graph, 'other', 'float32', [4])
+    const x = addInput(graph, 'x', { shape: [4] })
+    const other = addInput(graph, 'other', { shape: [4] })
     expect(() => gradients(ops.sum(x, [0]), [other])).toThrow('the loss does not depend on other')
     expect(() => gradients(ops.sum(x, [0]), [x, other])).toThrow(
       'the loss does not depend on other',
@@ -108,7 +110,7 @@ describe('gradients', () => {
   })
 
   it('wants a scalar', () => {
-    const x = addInput(createGraph(), 'x', 'float32', ['n', 4])
+    const x = addInput(createGraph(), 'x', { shape: ['n', 4] })
     expect(() => gradients(x, [x])).toThrow('the loss must be a scalar, not [n,4]')
   })
 })

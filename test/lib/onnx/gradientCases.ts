@@ -1,4 +1,4 @@
-import { appendNode, constant, integers, type Tensor } from '../../../src/lib/onnx/graph.ts'
+import { appendOp, constant, integers, type Tensor } from '../../../src/lib/onnx/graph.ts'
 import * as ops from '../../../src/lib/onnx/ops.ts'
 import { type Random } from '../../../src/lib/random.ts'
 import { type Operand } from './finiteDifferences.ts'
@@ -64,13 +64,11 @@ const gemm: MakeCase = draw => {
   const operands = [x, { shape: transB ? [out, inner] : [inner, out] }, { shape: [out] }]
   return {
     operands: draw() < 0.3 ? operands.slice(0, 2) : operands,
-    build: (a, b, c) => {
-      const outputs = [{ dtype: 'float32' as const, shape: [x.open ? 'n' : rows, out] }]
-      return appendNode(a.graph, 'Gemm', [a, b, c], outputs, {
-        transA: +transA,
-        transB: +transB,
-      })[0]!
-    },
+    build: (a, b, c) =>
+      appendOp('Gemm', [a, b, c], {
+        shape: [x.open ? 'n' : rows, out],
+        attributes: { transA: +transA, transB: +transB },
+      }),
   }
 }
 
@@ -90,7 +88,7 @@ const patchConvolution: MakeCase = draw => {
     { shape: [out] },
   ]
   const build = (x: Tensor, weight: Tensor, bias?: Tensor) =>
-    ops.conv2d(x, weight, bias, { stride: patch })
+    ops.conv2d(x, { weight, bias }, { stride: patch })
   return { operands: draw() < 0.3 ? operands.slice(0, 2) : operands, build }
 }
 
@@ -99,7 +97,7 @@ const layerNormalization: MakeCase = draw => {
   const width = shape.at(-1)!
   return {
     operands: [{ shape, open: draw() < 0.5 }, { shape: [width] }, { shape: [width] }],
-    build: (x, weight, bias) => ops.layerNormalization(x, weight, bias, 0.1),
+    build: (x, weight, bias) => ops.layerNormalization(x, { scale: weight, bias }, 0.1),
   }
 }
 
@@ -126,18 +124,13 @@ const reshape: MakeCase = draw => {
 
 const unsqueeze: MakeCase = draw => ({
   operands: [{ shape: anyShape(draw, 2), open: true }],
-  build: x => {
-    const outputs = [{ dtype: x.dtype, shape: [x.shape[0]!, 1, x.shape[1]!] }]
-    return appendNode(x.graph, 'Unsqueeze', [x, integers(x.graph, [1])], outputs)[0]!
-  },
+  build: x =>
+    appendOp('Unsqueeze', [x, integers(x.graph, [1])], { shape: [x.shape[0]!, 1, x.shape[1]!] }),
 })
 
 const squeeze: MakeCase = draw => ({
   operands: [{ shape: [...anyShape(draw, 2), 1], open: true }],
-  build: x => {
-    const outputs = [{ dtype: x.dtype, shape: x.shape.slice(0, 2) }]
-    return appendNode(x.graph, 'Squeeze', [x, integers(x.graph, [2])], outputs)[0]!
-  },
+  build: x => appendOp('Squeeze', [x, integers(x.graph, [2])], { shape: x.shape.slice(0, 2) }),
 })
 
 /** The first operand is used twice, so that its two gradients must add up. */
@@ -169,7 +162,7 @@ const slice: MakeCase = draw => {
   const axis = between(draw, 0, shape.length - 1)
   const start = between(draw, 0, shape[axis]! - 1)
   const end = between(draw, start + 1, shape[axis]!)
-  return { operands: [{ shape, open: axis > 0 }], build: x => ops.slice(x, axis, start, end) }
+  return { operands: [{ shape, open: axis > 0 }], build: x => ops.slice(x, axis, [start, end]) }
 }
 
 /** Some rows are taken more than once. */
@@ -235,8 +228,7 @@ const resize: MakeCase = draw => {
       }
 }
 
-const identity = (x: Tensor): Tensor =>
-  appendNode(x.graph, 'Identity', [x], [{ dtype: x.dtype, shape: x.shape }])[0]!
+const identity = (x: Tensor): Tensor => appendOp('Identity', [x], x)
 
 /** What exercises each gradient rule. */
 export const cases: Readonly<Record<string, MakeCase>> = {

@@ -23,7 +23,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 it('takes half precision from the first parameter on', () => {
   const graph = createGraph()
-  const image = addInput(graph, 'image', 'uint8', ['n', 3, 4, 4])
+  const image = addInput(graph, 'image', { dtype: 'uint8', shape: ['n', 3, 4, 4] })
   const scaled = mul(cast(image, 'float32'), 1 / 255)
   const sum = add(scaled, parameterScope(graph).get('bias', [3, 1, 1]))
   addOutput('y', resize(sum, ['n', 3, 8, 8], { mode: 'linear', scales: [1, 1, 2, 2] }))

@@ -26,7 +26,7 @@ const gradientAt = (step: number): Float32Array =>
 async function path(optimizer: Optimizer, steps: number): Promise<number[][]> {
   const trainer = await createTrainer({
     objective: (graph, w) =>
-      sum(mul(addInput(graph, 'slope', 'float32', ['n', 5]), w.get('p', [5])), [1]),
+      sum(mul(addInput(graph, 'slope', { shape: ['n', 5] }), w.get('p', [5])), [1]),
     optimizer,
     parameters: [{ name: 'p', shape: [5], data: Float32Array.of(0.5, -1.25, 2, 0, -0.03125) }],
     threads: 1,

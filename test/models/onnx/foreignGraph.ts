@@ -29,7 +29,7 @@ export function colourGraph({
   const { batch = 'n', size = 32, external, classes = 3, input: name = 'pixels' } = form
   const graph = createGraph()
   const shape = layout === 'NCHW' ? [batch, 3, size, size] : [batch, size, size, 3]
-  const pixels = addInput(graph, name, dtype, shape)
+  const pixels = addInput(graph, name, { dtype, shape })
   const channels = mean(
     dtype === 'float32' ? pixels : cast(pixels, 'float32'),
     layout === 'NCHW' ? [2, 3] : [1, 2],

@@ -151,7 +151,7 @@ async function logitsOf(
   size: number,
 ) {
   const graph = createGraph()
-  const image: Tensor = addInput(graph, 'image', 'float32', ['n', 3, size, size])
+  const image: Tensor = addInput(graph, 'image', { shape: ['n', 3, size, size] })
   const classes = head.length / encoder.embeddingWidth
   addOutput(
     'logits',

@@ -1,5 +1,15 @@
 import { type Tensor, type ParameterScope } from '../graph.ts'
-import { add, matmul, mul, multiHeadAttention, reshape, softmax, split, transpose } from '../ops.ts'
+import {
+  add,
+  matmul,
+  mul,
+  multiHeadAttention,
+  type Qkv,
+  reshape,
+  softmax,
+  split,
+  transpose,
+} from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 import { linear } from './linear.ts'
 
@@ -12,34 +22,34 @@ function splitHeads(x: Tensor, count: number): Tensor {
   )
 }
 
-/**
- * Scaled dot-product attention of q, k, v [n, length, width] in `count` heads; `mask` is added to the scores
- * [n, heads, length, length].
- */
-export function attend(q: Tensor, k: Tensor, v: Tensor, count: number, mask?: Tensor): Tensor {
-  if (q.graph.usesFusedOps && !mask) return multiHeadAttention(q, k, v, count)
-  const [n, length, width] = q.shape
-  const scale = (fixedSize(width, 'attend') / count) ** -0.5
-  const scores = matmul(
-    splitHeads(mul(q, scale), count),
-    transpose(splitHeads(k, count), [0, 1, 3, 2]),
-  )
-  const weights = softmax(mask ? add(scores, mask) : scores)
-  return reshape(transpose(matmul(weights, splitHeads(v, count)), [0, 2, 1, 3]), [
-    n!,
-    length!,
-    width!,
-  ])
+export interface AttentionOptions {
+  heads: number
+  /** Added to the scores [n, heads, length, length]. */
+  mask?: Tensor | undefined
+  /** How queries, keys and values are computed; one layer `qkv` by default. */
+  project?: Projection | undefined
 }
 
-/** Queries, keys and values of x [n, length, width], each of its shape. */
-export type Projection = (
-  w: ParameterScope,
-  x: Tensor,
-) => readonly [q: Tensor, k: Tensor, v: Tensor]
+/** Scaled dot-product attention. */
+export function attend(qkv: Qkv, { heads, mask }: AttentionOptions): Tensor {
+  const [q, k, v] = qkv
+  if (q.graph.usesFusedOps && !mask) return multiHeadAttention(qkv, heads)
+  const [n, length, width] = q.shape
+  const scale = (fixedSize(width, 'attend') / heads) ** -0.5
+  const scores = matmul(
+    splitHeads(mul(q, scale), heads),
+    transpose(splitHeads(k, heads), [0, 1, 3, 2]),
+  )
+  const weights = softmax(mask ? add(scores, mask) : scores)
+  const attended = transpose(matmul(weights, splitHeads(v, heads)), [0, 2, 1, 3])
+  return reshape(attended, [n!, length!, width!])
+}
 
-/** A [n, length, 3·width] product as queries, keys and values. */
-export function splitQkv(qkv: Tensor): readonly [Tensor, Tensor, Tensor] {
+/** Computes queries, keys and values of x [n, length, width]. */
+export type Projection = (w: ParameterScope, x: Tensor) => Qkv
+
+/** Splits a [n, length, 3·width] product into queries, keys and values. */
+export function splitQkv(qkv: Tensor): Qkv {
   const width = fixedSize(qkv.shape.at(-1), 'thirds') / 3
   const [q, k, v] = split(qkv, [width, width, width], -1)
   return [q!, k!, v!]
@@ -50,10 +60,7 @@ const fusedProjection: Projection = (w, x) =>
   splitQkv(linear(w.at('qkv'), x, 3 * fixedSize(x.shape.at(-1), 'fused')))
 
 /** A layer each: `query`, `key` and `value`. */
-export function separateProjection(
-  w: ParameterScope,
-  x: Tensor,
-): readonly [Tensor, Tensor, Tensor] {
+export const separateProjection: Projection = (w, x) => {
   const width = fixedSize(x.shape.at(-1), 'separate')
   return [
     linear(w.at('query'), x, width),
@@ -63,16 +70,11 @@ export function separateProjection(
 }
 
 /** Self-attention whose result goes through the layer `proj`. */
-export function selfAttention(
-  w: ParameterScope,
-  x: Tensor,
-  count: number,
-  mask?: Tensor,
-  project = fusedProjection,
-): Tensor {
+export function selfAttention(w: ParameterScope, x: Tensor, options: AttentionOptions): Tensor {
+  const { project = fusedProjection } = options
   return linear(
     w.at('proj'),
-    attend(...project(w, x), count, mask),
+    attend(project(w, x), options),
     fixedSize(x.shape.at(-1), 'selfAttention'),
   )
 }

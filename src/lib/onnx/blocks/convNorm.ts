@@ -5,6 +5,8 @@ import { conv } from './linear.ts'
 import { batchNorm } from './norm.ts'
 
 interface ConvNormOptions {
+  out: number
+  kernel?: number
   stride?: number
   groups?: number
   /** Names of the two layers in the checkpoint; `conv` and `bn` by default. */
@@ -15,21 +17,23 @@ interface ConvNormOptions {
 export function convNorm(
   w: ParameterScope,
   x: Tensor,
-  out: number,
-  kernel: number,
-  options: ConvNormOptions = {},
+  { names = ['conv', 'bn'], ...options }: ConvNormOptions,
 ): Tensor {
-  const { stride = 1, groups = 1, names = ['conv', 'bn'] } = options
-  const y = conv(w.at(names[0]), x, out, kernel, { stride, groups, padding: (kernel - 1) / 2 })
+  const padding = ((options.kernel ?? 1) - 1) / 2
+  const y = conv(w.at(names[0]), x, { ...options, padding })
   return batchNorm(w.at(names[1]), y)
 }
 
 /** Scales channels by a gate of `inner` units on their means, with timm's names `fc1`, `bn` if `norm`, `fc2`. */
-export function squeezeExcite(w: ParameterScope, x: Tensor, inner: number, norm = false): Tensor {
-  const reduced = conv(w.at('fc1'), globalAvgPool(x), inner, 1, { bias: true })
+export function squeezeExcite(
+  w: ParameterScope,
+  x: Tensor,
+  { inner, norm = false }: { inner: number; norm?: boolean },
+): Tensor {
+  const reduced = conv(w.at('fc1'), globalAvgPool(x), { out: inner, bias: true })
   const hidden = relu(norm ? batchNorm(w.at('bn'), reduced) : reduced)
   return mul(
     x,
-    sigmoid(conv(w.at('fc2'), hidden, fixedSize(x.shape[1], 'squeezeExcite'), 1, { bias: true })),
+    sigmoid(conv(w.at('fc2'), hidden, { out: fixedSize(x.shape[1], 'squeezeExcite'), bias: true })),
   )
 }

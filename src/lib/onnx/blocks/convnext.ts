@@ -26,16 +26,18 @@ export function convNextTrunk(
 
 /** Patches of 4 × 4 pixels, normalized: [n, 3, h, w] to [n, width, h / 4, w / 4]. */
 export const patchStem = (w: ParameterScope, image: Tensor, width: number): Tensor =>
-  layerNorm2d(w.at('1'), conv(w.at('0'), image, width, 4, { stride: 4, bias: true }))
+  layerNorm2d(w.at('1'), conv(w.at('0'), image, { out: width, kernel: 4, stride: 4, bias: true }))
 
 /** [n, c, h, w] normalized, to [n, width, h / 2, w / 2]. */
 export const downsample = (w: ParameterScope, x: Tensor, width: number): Tensor =>
-  conv(w.at('1'), layerNorm2d(w.at('0'), x), width, 2, { stride: 2, bias: true })
+  conv(w.at('1'), layerNorm2d(w.at('0'), x), { out: width, kernel: 2, stride: 2, bias: true })
 
 /** A depthwise convolution, then a scaled two-layer network at every position, added to x. */
 export function convNextBlock(w: ParameterScope, x: Tensor, kernel: number): Tensor {
   const width = fixedSize(x.shape[1], 'convNextBlock')
-  const local = conv(w.at('conv_dw'), x, width, kernel, {
+  const local = conv(w.at('conv_dw'), x, {
+    out: width,
+    kernel,
     groups: width,
     padding: (kernel - 1) / 2,
     bias: true,
@@ -46,6 +48,6 @@ export function convNextBlock(w: ParameterScope, x: Tensor, kernel: number): Ten
 /** x [n, h, w, width] normalized, through `mlp` and times `gamma`: [n, width, h, w]. */
 export function scaledMlp(w: ParameterScope, x: Tensor): Tensor {
   const width = fixedSize(x.shape.at(-1), 'scaledMlp')
-  const mixed = mlp(w.at('mlp'), layerNorm(w.at('norm'), x), 4 * width)
+  const mixed = mlp(w.at('mlp'), layerNorm(w.at('norm'), x), { hidden: 4 * width })
   return transpose(mul(mixed, w.get('gamma', [width], 'scale')), [0, 3, 1, 2])
 }

@@ -9,27 +9,34 @@ import { fixedSize, product } from '../shapes.ts'
 export function affine(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   if (x.shape.length === 2) return gemm(x, weight, bias)
   const rows = x.shape.slice(0, -1)
-  return reshape(gemm(reshape(x, [product(rows), x.shape.at(-1)!]), weight, bias), [
-    ...rows,
-    weight.shape[0]!,
-  ])
+  const flat = gemm(reshape(x, [product(rows), x.shape.at(-1)!]), weight, bias)
+  return reshape(flat, [...rows, weight.shape[0]!])
 }
+
+const linearWeight = (w: ParameterScope, x: Tensor, out: number): Tensor =>
+  w.get('weight', [out, fixedSize(x.shape.at(-1), 'linear')])
 
 /** A linear layer to width `out`, with PyTorch's parameter names. */
-export function linear(w: ParameterScope, x: Tensor, out: number, bias = true): Tensor {
-  const weight = w.get('weight', [out, fixedSize(x.shape.at(-1), 'linear')])
-  return affine(x, weight, bias ? w.get('bias', [out], 'bias') : undefined)
+export const linear = (w: ParameterScope, x: Tensor, out: number): Tensor =>
+  affine(x, linearWeight(w, x, out), w.get('bias', [out], 'bias'))
+
+/** A linear layer without bias. */
+export const unbiasedLinear = (w: ParameterScope, x: Tensor, out: number): Tensor =>
+  affine(x, linearWeight(w, x, out))
+
+interface ConvOptions extends SlidingWindow {
+  /** Number of output channels. */
+  out: number
+  /** Height and width of the kernel, 1 by default. */
+  kernel?: number
+  groups?: number
+  bias?: boolean
 }
 
-/** A convolution with PyTorch's parameter names; `kernel` is square. */
-export function conv(
-  w: ParameterScope,
-  x: Tensor,
-  out: number,
-  kernel: number,
-  options: SlidingWindow & { groups?: number; bias?: boolean } = {},
-): Tensor {
-  const { bias = false, groups = 1, ...window } = options
+/** A convolution with PyTorch's parameter names. */
+export function conv(w: ParameterScope, x: Tensor, options: ConvOptions): Tensor {
+  const { out, kernel = 1, groups = 1, bias = false, ...window } = options
   const weight = w.get('weight', [out, fixedSize(x.shape[1], 'conv') / groups, kernel, kernel])
-  return conv2d(x, weight, bias ? w.get('bias', [out], 'bias') : undefined, { groups, ...window })
+  const parameters = { weight, bias: bias ? w.get('bias', [out], 'bias') : undefined }
+  return conv2d(x, parameters, { groups, ...window })
 }

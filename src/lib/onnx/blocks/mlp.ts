@@ -1,15 +1,21 @@
 import { type Tensor, type ParameterScope } from '../graph.ts'
 import { gelu } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
-import { linear } from './linear.ts'
+import { linear, unbiasedLinear } from './linear.ts'
 
-/** Two linear layers, `fc1` and `fc2`, with an activation between them; the result is as wide as `x` unless told. */
-export function mlp(
-  w: ParameterScope,
-  x: Tensor,
-  hidden: number,
-  activation: (x: Tensor) => Tensor = gelu,
-  { out = fixedSize(x.shape.at(-1), 'mlp'), outBias = true } = {},
-): Tensor {
-  return linear(w.at('fc2'), activation(linear(w.at('fc1'), x, hidden)), out, outBias)
+interface MlpOptions {
+  /** Width between the two layers. */
+  hidden: number
+  activation?: ((x: Tensor) => Tensor) | undefined
+  /** Width of the result, that of `x` by default. */
+  out?: number
+  /** Whether the second layer has a bias. */
+  outBias?: boolean
+}
+
+/** Two linear layers, `fc1` and `fc2`, with an activation (GELU by default) between them. */
+export function mlp(w: ParameterScope, x: Tensor, options: MlpOptions): Tensor {
+  const { hidden, activation = gelu, out = fixedSize(x.shape.at(-1), 'mlp') } = options
+  const second = (options.outBias ?? true) ? linear : unbiasedLinear
+  return second(w.at('fc2'), activation(linear(w.at('fc1'), x, hidden)), out)
 }

@@ -17,8 +17,7 @@ export function layerNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor 
   const shape = [fixedSize(x.shape.at(-1), 'layerNorm')]
   return layerNormalization(
     x,
-    w.get('weight', shape, 'scale'),
-    w.get('bias', shape, 'bias'),
+    { scale: w.get('weight', shape, 'scale'), bias: w.get('bias', shape, 'bias') },
     epsilon,
   )
 }

@@ -7,11 +7,9 @@ import { conv } from './linear.ts'
 export function patchEmbed(
   w: ParameterScope,
   image: Tensor,
-  patch: number,
-  dim: number,
-  bias = true,
+  { patch, dim, bias = true }: { patch: number; dim: number; bias?: boolean },
 ): Tensor {
-  return flattenToTokens(conv(w, image, dim, patch, { stride: patch, bias }))
+  return flattenToTokens(conv(w, image, { out: dim, kernel: patch, stride: patch, bias }))
 }
 
 /** [n, c, h, w] to [n, h·w, c]. */
@@ -24,6 +22,6 @@ export function flattenToTokens(x: Tensor): Tensor {
 export function prependToken(token: Tensor, x: Tensor): Tensor {
   const [n, , dim] = x.shape
   const width = fixedSize(dim, 'prependToken')
-  const shape = concat([slice(shapeOf(x), 0, 0, 1), integers(x.graph, [1, width])], 0)
+  const shape = concat([slice(shapeOf(x), 0, [0, 1]), integers(x.graph, [1, width])], 0)
   return concat([expand(token, shape, [n!, 1, width]), x], 1)
 }

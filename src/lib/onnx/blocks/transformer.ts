@@ -1,19 +1,15 @@
 import { type Tensor, type ParameterScope } from '../graph.ts'
 import { add, mul } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
-import { type Projection, selfAttention } from './attention.ts'
+import { type AttentionOptions, selfAttention } from './attention.ts'
 import { mlp } from './mlp.ts'
 import { layerNorm } from './norm.ts'
 
-export interface BlockConfig {
-  heads: number
+export interface BlockConfig extends AttentionOptions {
   /** Width inside the MLP, four times the tokens' by default. */
   hidden?: number
   epsilon?: number
   activation?: (x: Tensor) => Tensor
-  project?: Projection
-  /** Added to the attention scores [n, heads, length, length]. */
-  mask?: Tensor
   /** Whether each branch has a learned factor per channel, `ls1` and `ls2`. */
   layerScale?: boolean
 }
@@ -23,28 +19,15 @@ export function transformerBlock(w: ParameterScope, x: Tensor, c: BlockConfig): 
   const width = fixedSize(x.shape.at(-1), 'transformerBlock')
   const scaled = (name: string, y: Tensor): Tensor =>
     c.layerScale ? mul(y, w.at(name).get('gamma', [width], 'scale')) : y
-  const attended = selfAttention(
-    w.at('attn'),
-    layerNorm(w.at('norm1'), x, c.epsilon),
-    c.heads,
-    c.mask,
-    c.project,
-  )
+  const attended = selfAttention(w.at('attn'), layerNorm(w.at('norm1'), x, c.epsilon), c)
   const y = add(x, scaled('ls1', attended))
-  const mixed = mlp(
-    w.at('mlp'),
-    layerNorm(w.at('norm2'), y, c.epsilon),
-    c.hidden ?? 4 * width,
-    c.activation,
-  )
+  const mixed = mlp(w.at('mlp'), layerNorm(w.at('norm2'), y, c.epsilon), {
+    hidden: c.hidden ?? 4 * width,
+    activation: c.activation,
+  })
   return add(y, scaled('ls2', mixed))
 }
 
-/** The blocks of the scopes `name.0` … `name.(count-1)`, one after the other. */
-export const transformer = (
-  w: ParameterScope,
-  name: string,
-  count: number,
-  x: Tensor,
-  c: BlockConfig,
-): Tensor => w.each(name, count).reduce((y, block) => transformerBlock(block, y, c), x)
+/** Applies the blocks one after the other. */
+export const transformer = (blocks: readonly ParameterScope[], x: Tensor, c: BlockConfig): Tensor =>
+  blocks.reduce((y, block) => transformerBlock(block, y, c), x)

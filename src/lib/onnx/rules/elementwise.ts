@@ -1,4 +1,4 @@
-import { appendNode, type Tensor } from '../graph.ts'
+import { appendOp, type Tensor } from '../graph.ts'
 import { add, cast, div, erf, exp, mul, neg, pow, sub } from '../ops.ts'
 import { type GradientRules } from './rule.ts'
 
@@ -6,8 +6,7 @@ const square = (x: Tensor): Tensor => mul(x, x)
 /** a - x. */
 const subtractFrom = (a: number, x: Tensor): Tensor => add(neg(x), a)
 /** 1 where x > 0, 0 where x = 0. */
-const sign = (x: Tensor): Tensor =>
-  appendNode(x.graph, 'Sign', [x], [{ dtype: x.dtype, shape: x.shape }])[0]!
+const sign = (x: Tensor): Tensor => appendOp('Sign', [x], x)
 
 /** Φ(x) + x φ(x), with the normal distribution's Φ and φ. */
 function geluSlope(x: Tensor): Tensor {

@@ -1,4 +1,4 @@
-import { appendNode, integers } from '../graph.ts'
+import { appendOp, integers } from '../graph.ts'
 import { concat, reshape, slice, transpose } from '../ops.ts'
 import { fixedSize, product } from '../shapes.ts'
 import { type GradientRule, type GradientRules } from './rule.ts'
@@ -19,7 +19,7 @@ const concatRule: GradientRule = ({ node, x, dy }) => {
     const start = end
     end += fixedSize(shape[axis], 'Concat')
     const stop = end
-    return () => slice(dy, axis, start, stop)
+    return () => slice(dy, axis, [start, stop])
   })
 }
 
@@ -42,10 +42,7 @@ const sliceRule: GradientRule = ({ node, x: [x, ...bounds], dy }) => {
     before[axis] = within(start)
     after[axis] = size - within(ends![i]!)
   }
-  const outputs = [{ dtype: dy.dtype, shape: x!.shape }]
-  return [
-    () => appendNode(dy.graph, 'Pad', [dy, integers(dy.graph, [...before, ...after])], outputs)[0]!,
-  ]
+  return [() => appendOp('Pad', [dy, integers(dy.graph, [...before, ...after])], x!)]
 }
 
 /** What was taken from one place more than once adds up there. */
@@ -60,12 +57,11 @@ const gatherRule: GradientRule = ({ node, x: [x, indices], dy }) => {
         ...dy.shape.slice(axis + indices!.shape.length),
       ])
       const alone = flat.shape.map((_, i) => (i === axis ? count : 1))
-      const inputs = [zerosLike(x!), expandLike(reshape(indices!, alone), flat), flat]
-      const outputs = [{ dtype: dy.dtype, shape: x!.shape }]
-      return appendNode(dy.graph, 'ScatterElements', inputs, outputs, {
-        axis,
-        reduction: 'add',
-      })[0]!
+      const places = expandLike(reshape(indices!, alone), flat)
+      return appendOp('ScatterElements', [zerosLike(x!), places, flat], {
+        shape: x!.shape,
+        attributes: { axis, reduction: 'add' },
+      })
     },
     undefined,
   ]

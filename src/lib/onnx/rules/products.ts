@@ -1,4 +1,4 @@
-import { appendNode, type GraphNode, shapeError, type Tensor } from '../graph.ts'
+import { appendOp, type GraphNode, shapeError, type Tensor } from '../graph.ts'
 import { matmul, reshape, sum, transpose } from '../ops.ts'
 import { fixedSize, product as sizeOf } from '../shapes.ts'
 import { type GradientRule, type GradientRules } from './rule.ts'
@@ -9,14 +9,10 @@ function matrixProduct(a: Tensor, b: Tensor, { transA = false, transB = false } 
   const [rows, inner] = transA ? a.shape.toReversed() : a.shape
   const [depth, columns] = transB ? b.shape.toReversed() : b.shape
   if (inner !== depth) throw shapeError('Gemm', `[${String(a.shape)}] × [${String(b.shape)}]`)
-  const attributes = { ...(transA ? { transA: 1 } : {}), ...(transB ? { transB: 1 } : {}) }
-  return appendNode(
-    a.graph,
-    'Gemm',
-    [a, b],
-    [{ dtype: a.dtype, shape: [rows!, columns!] }],
-    attributes,
-  )[0]!
+  return appendOp('Gemm', [a, b], {
+    shape: [rows!, columns!],
+    attributes: { transA: Number(transA), transB: Number(transB) },
+  })
 }
 
 const swapLast = (x: Tensor): Tensor => {
@@ -69,15 +65,17 @@ function isPatchConvolution({ inputs, attributes }: GraphNode): boolean {
 /** x [n, in, h, w] cut into rows [n·gh·gw, in·kh·kw], one per patch. */
 function cutPatches(x: Tensor, [kh, kw]: readonly number[]): Tensor {
   const [n, channels, h, w] = x.shape
-  const [gh, gw] = [fixedSize(h, 'Conv') / kh!, fixedSize(w, 'Conv') / kw!]
+  const gh = fixedSize(h, 'Conv') / kh!
+  const gw = fixedSize(w, 'Conv') / kw!
   const cut = transpose(reshape(x, [n!, channels!, gh, kh!, gw, kw!]), [0, 2, 4, 1, 3, 5])
   return reshape(cut, [sizeOf([n!, gh, gw]), sizeOf([channels!, kh!, kw!])])
 }
 
-/** The inverse of `patches`, to the shape of `x`. */
+/** The inverse of `cutPatches`, to the shape of `x`. */
 function assemblePatches(cut: Tensor, x: Tensor, [kh, kw]: readonly number[]): Tensor {
   const [n, channels, h, w] = x.shape
-  const [gh, gw] = [fixedSize(h, 'Conv') / kh!, fixedSize(w, 'Conv') / kw!]
+  const gh = fixedSize(h, 'Conv') / kh!
+  const gw = fixedSize(w, 'Conv') / kw!
   return reshape(
     transpose(reshape(cut, [n!, gh, gw, channels!, kh!, kw!]), [0, 3, 1, 4, 2, 5]),
     x.shape,

@@ -1,4 +1,4 @@
-import { appendNode, integers, type GraphNode, type Tensor } from '../graph.ts'
+import { appendOp, integers, type GraphNode, type Tensor } from '../graph.ts'
 import { div, exp, mul, sub, sum } from '../ops.ts'
 import { normalizeAxis } from '../shapes.ts'
 import { type GradientRule, type GradientRules, type BackwardStep } from './rule.ts'
@@ -16,12 +16,7 @@ function restoreAxes({ node, x: [x] }: BackwardStep, tensor: Tensor): Tensor {
   if (tensor.shape.length === x!.shape.length) return tensor
   const axes = axesOf(node)
   const shape = x!.shape.map((dim, i) => (axes.includes(i) ? 1 : dim))
-  return appendNode(
-    x!.graph,
-    'Unsqueeze',
-    [tensor, integers(x!.graph, axes)],
-    [{ dtype: x!.dtype, shape }],
-  )[0]!
+  return appendOp('Unsqueeze', [tensor, integers(x!.graph, axes)], { shape })
 }
 
 const meanRule: GradientRule = step => {

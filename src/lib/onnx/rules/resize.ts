@@ -1,4 +1,4 @@
-import { appendNode, constant, integers, type GraphNode, type Tensor } from '../graph.ts'
+import { appendOp, constant, integers, type GraphNode, type Tensor } from '../graph.ts'
 import { matmul, transpose } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 import { type GradientRule, type GradientRules } from './rule.ts'
@@ -18,8 +18,10 @@ function resizeMatrix(axis: 2 | 3, { inputs, outputs, attributes }: GraphNode): 
   const scales = factors && constant(graph, Float32Array.of(1, 1, factors[axis]!, 1), [4])
   const target = scales ? undefined : integers(graph, [1, 1, made, size])
   const columns = constant(graph, identity, [1, 1, size, size])
-  const result = [{ dtype: 'float32' as const, shape: [1, 1, made, size] }]
-  return appendNode(graph, 'Resize', [columns, undefined, scales, target], result, attributes)[0]!
+  return appendOp('Resize', [columns, undefined, scales, target], {
+    shape: [1, 1, made, size],
+    attributes,
+  })
 }
 
 /** Resizing is linear and works on rows and columns apart: y = A x Bᵀ, so its gradient is Aᵀ dy B. */

@@ -1,5 +1,5 @@
 import {
-  appendNode,
+  appendOp,
   type NodeAttribute,
   integers,
   type GraphNode,
@@ -34,8 +34,8 @@ export function countAlong(x: Tensor, axes: readonly number[]): Tensor {
   const count = product(axes.map(axis => x.shape[axis]!))
   if (typeof count === 'number') return scalar(x.graph, count)
   const sizes = gather(shapeOf(x), integers(x.graph, axes))
-  const outputs = [{ dtype: 'int64' as const, shape: [] }]
-  return cast(appendNode(x.graph, 'ReduceProd', [sizes], outputs, { keepdims: 0 })[0]!, 'float32')
+  const result = { shape: [], attributes: { keepdims: 0 } }
+  return cast(appendOp('ReduceProd', [sizes], result), 'float32')
 }
 
 /** The values of an int64 constant. */
