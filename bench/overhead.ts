@@ -57,7 +57,11 @@ const images = Number(values.images)
 /** Images a second of the graph alone, for about three seconds after the first batch. */
 async function alone(folder: string, name: string, batch: number, threads: number): Promise<void> {
   const { model } = await prepareModel(await freshModel(name, folder))
-  const loaded = await loadModel(model, paperSteps, ['logits'], { threads, spinning: threads > 1 })
+  const loaded = await loadModel(model, paperSteps, {
+    outputs: ['logits'],
+    threads,
+    spinning: threads > 1,
+  })
   const crops = new Uint8Array(batch * 3 * 224 * 224).map((_, i) => (i * 31) % 251)
   await loaded.run(crops, batch)
   const times: number[] = []

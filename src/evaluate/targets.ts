@@ -5,7 +5,6 @@ import { absoluteSpec, type DatasetSpec, openDataset } from '../datasets/open.ts
 import { inputError } from '../lib/errors.ts'
 import { modelCost } from '../models/cost.ts'
 import { loadModelSpec } from '../models/loadModelSpec.ts'
-import { multiplyAddsOf } from '../models/runtime/prepareModel.ts'
 import { type ModelSpec, withWeights } from '../models/spec.ts'
 
 /** Models and data sets to evaluate, as a user names them. */
@@ -168,9 +167,8 @@ function uniqueModels(specs: readonly ModelSpec[]): ModelSpec[] {
   return [...named.values()]
 }
 
-/** Size and cost as far as they are known before any weight is here; a graph made elsewhere counts as a ResNet-50. */
+/** Returns the size and cost of a model as far as they are known before its weights are downloaded. */
 export function guessSizeAndCost(spec: ModelSpec): { bytes: number; multiplyAdds: number } {
-  if (spec.graph) return { bytes: 1e8, multiplyAdds: multiplyAddsOf(spec, 1e8) }
   const { parameters, multiplyAdds } = modelCost(spec)
   return { bytes: 4 * parameters, multiplyAdds }
 }

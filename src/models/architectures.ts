@@ -16,7 +16,7 @@ import { rexnets } from './families/rexnet.ts'
 import { vggs } from './families/vgg.ts'
 import { vits } from './families/vit.ts'
 
-/** Every architecture under the name that its reference library gives it. */
+/** All architectures by their names in the reference libraries. */
 export const architectures: Readonly<Record<string, Architecture>> = {
   ...resnets,
   ...vggs,
@@ -36,6 +36,7 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...flavas,
 }
 
+/** Returns an architecture. @throws GeogapError `unknown-model` */
 export function findArchitecture(name: string): Architecture {
   if (!Object.hasOwn(architectures, name))
     throw unknownNameError('model', name, Object.keys(architectures))

@@ -7,9 +7,9 @@ import { clipModels, timmModels } from './tags.ts'
 import { testbed } from './testbed.ts'
 
 interface Catalog {
-  /** Every model under its full name. */
+  /** All models by their full names. */
   models: ReadonlyMap<string, ModelSpec>
-  /** Shorter names: the paper's in lower case, then architectures, which stand for their default tag. */
+  /** Short names: the paper's in lower case, then architectures, which mean their default tag. */
   aliases: ReadonlyMap<string, string>
 }
 
@@ -37,9 +37,9 @@ function buildCatalog(all: readonly ModelSpec[]): Catalog {
 export const modelNames = (): string[] => [...catalog().models.keys()]
 
 /**
- * A model by its reference library's name (`resnet50.a1_in1k`, `clip:ViT-B-32-quickgelu/laion400m_e31`), by the paper's
- * (`clip-vit32-laion400m`), by an architecture's, which stands for timm's default tag unless the paper uses the name, or,
- * for weights on this machine, as `MODEL@FILE`.
+ * Returns a model by its name in the reference library (`resnet50.a1_in1k`, `clip:ViT-B-32-quickgelu/laion400m_e31`), by the
+ * paper's name (`clip-vit32-laion400m`), by an architecture's, which means timm's default tag unless the paper uses it, or
+ * as `MODEL@FILE` for weights on this machine.
  * @throws GeogapError `unknown-model` with the nearest names
  * @example
  * const spec = resolveModel('resnet50.a1_in1k')
@@ -53,7 +53,7 @@ export function resolveModel(name: string): ModelSpec {
   return spec
 }
 
-/** Tags of the architecture where the name has one, else every name and alias. */
+/** Returns the tags of the name's architecture, or every name and alias if there is no such architecture. */
 function suggestNames(name: string): string[] {
   const [architecture] = name.split(/[./]/, 1)
   const names = modelNames()
@@ -63,27 +63,20 @@ function suggestNames(name: string): string[] {
   return tags.length > 0 && architecture !== name ? tags : [...names, ...catalog().aliases.keys()]
 }
 
-/** The architecture and preprocessing of a model with the weights of `file`; its name carries the file's. */
+/** Returns a model with the weights of `file`, whose name is added to the architecture's. */
 function modelWithFile(name: string, file: string): ModelSpec {
-  const spec = findByArchitecture(name) ?? resolveModel(name)
-  const { architecture, classes, recipe } = spec
-  const label = basename(file, extname(file))
-  return {
-    name: `${architecture}@${label}`,
-    architecture,
-    classes,
-    recipe,
-    weights: { from: 'files', files: [file] },
-  }
+  const { architecture, classes, recipe } = findByArchitecture(name) ?? resolveModel(name)
+  const label = `${architecture}@${basename(file, extname(file))}`
+  return { name: label, architecture, classes, recipe, weights: { from: 'files', files: [file] } }
 }
 
-/** A model of the architecture `name`, whichever tag: for `clip:ViT-B-32`, which no tag is the default of. */
+/** Returns the first model of an architecture without a default tag, such as `clip:ViT-B-32`. */
 function findByArchitecture(name: string): ModelSpec | undefined {
   if (!Object.hasOwn(architectures, name) || catalog().aliases.has(name)) return undefined
   return [...catalog().models.values()].find(({ architecture }) => architecture === name)
 }
 
-/** Whether the catalogue knows the name. */
+/** Returns whether the catalogue has a model of this name. */
 export function isCatalogued(name: string): boolean {
   try {
     resolveModel(name)

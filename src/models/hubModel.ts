@@ -1,6 +1,6 @@
 /*
- * hf:OWNER/REPO[@REVISION][:FILE]: an ONNX repository as Transformers.js uses it, with `onnx/model.onnx`, `config.json` and
- * `preprocessor_config.json`. The small files are read when the model is named, the graph when it is used.
+ * hf:OWNER/REPO[@REVISION][:FILE]: an ONNX repository for Transformers.js, with `onnx/model.onnx`, `config.json` and
+ * `preprocessor_config.json`. The graph is downloaded when the model is used.
  */
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
@@ -19,11 +19,11 @@ const hubConfigSchema = z.object({
 })
 type HubConfig = z.infer<typeof hubConfigSchema>
 
-/** @throws GeogapError `bad-hub-name`, `bad-hub-model`, `bad-preprocessing`, and what `hubFile` throws */
+/** Reads a hub repository as a model. @throws GeogapError `bad-hub-name`, `bad-hub-model`, `bad-preprocessing` */
 export async function hubModel(name: string, options: HubOptions = {}): Promise<ModelSpec> {
   const { repo, revision: wanted, file } = parseHubName(name)
   const asked = await hubFile({ repo, file: 'config.json', revision: wanted }, options)
-  // All files come from one commit, whatever happens to the branch meanwhile.
+  // All files come from one commit, even if the branch moves.
   const revision = asked.commit
   const preprocessing = await hubFile({ repo, file: 'preprocessor_config.json', revision }, options)
   const found = hubConfigSchema.safeParse(await readJson(asked))
@@ -43,7 +43,7 @@ export async function hubModel(name: string, options: HubOptions = {}): Promise<
 const readJson = async ({ path }: HubFile): Promise<unknown> =>
   parseJson(await readFile(path, 'utf8'))
 
-/** @throws GeogapError `bad-hub-name` */
+/** Splits a hub model's name into its parts. @throws GeogapError `bad-hub-name` */
 export function parseHubName(name: string): { repo: string; revision: string; file: string } {
   const [, repo, revision = 'main', file = defaultFile] =
     /^hf:([^@:]+)(?:@([^:]+))?(?::(.+\.onnx))?$/.exec(name) ?? []
@@ -58,7 +58,7 @@ export function parseHubName(name: string): { repo: string; revision: string; fi
 const isClassifier = ({ architectures = [] }: HubConfig, file: string): boolean =>
   !/vision_model/.test(file) && architectures.some(name => name.endsWith('ForImageClassification'))
 
-/** The names that Transformers.js feeds and reads; the element type is the file's own. */
+/** Returns the input and output names that Transformers.js uses. */
 function graphUseOf(found: HubConfig, file: string): GraphUse {
   const feed = { input: 'pixel_values', layout: 'NCHW' } as const
   if (isClassifier(found, file)) return { ...feed, output: 'logits', kind: 'logits' }
@@ -80,9 +80,9 @@ function classesOf({ id2label = {} }: HubConfig, repo: string): ModelSpec['class
   return areImagenetLabels(labels) ? 'imagenet-1k' : labels
 }
 
-/** Class indices that a name or a synonym may stand for. */
 let cachedImagenetIndices: Map<string, Set<number>> | undefined
 
+/** Returns ImageNet's class indices by wnid, name and synonym. */
 function imagenetIndicesByName(): Map<string, Set<number>> {
   if (cachedImagenetIndices) return cachedImagenetIndices
   cachedImagenetIndices = new Map()
@@ -94,8 +94,8 @@ function imagenetIndicesByName(): Map<string, Set<number>> {
 }
 
 /**
- * Whether labels are ImageNet's 1,000 in wnid order: nearly all are names or synonyms of their class, written as any
- * library writes them, and the few unknown ones are not the name of another class.
+ * Returns whether labels are ImageNet's 1,000 in wnid order: all but at most 20 are names or synonyms of their class, and
+ * none is the name of another class.
  */
 export function areImagenetLabels(labels: readonly string[]): boolean {
   if (labels.length !== imagenetClasses.length) return false

@@ -1,6 +1,6 @@
 /*
- * preprocessor_config.json, as Transformers and Transformers.js read it, as our recipe. What it says beyond resize, crop and
- * normalization, or leaves open where libraries differ, is refused: a wrong guess would be a wrong accuracy.
+ * Converts preprocessor_config.json, as Transformers and Transformers.js read it, to a recipe. Steps other than resize, crop
+ * and normalization, and settings that libraries read differently, are refused, since a wrong guess makes a wrong accuracy.
  */
 import { z } from 'zod'
 import { type GeogapError, inputError, quoteForMessage, escapeForMessage } from '../lib/errors.ts'
@@ -31,7 +31,7 @@ const preprocessorSchema = z.object({
   include_top: z.boolean().default(false),
   image_mean: tripleSchema.optional(),
   image_std: deviationsSchema.optional(),
-  /** Changes nothing about images that are RGB already, as all are here. */
+  /** Without effect: all images are RGB. */
   do_convert_rgb: z.boolean().nullish(),
 })
 type PreprocessorConfig = z.infer<typeof preprocessorSchema>
@@ -39,7 +39,7 @@ type PreprocessorConfig = z.infer<typeof preprocessorSchema>
 const preprocessingError = (what: string): GeogapError =>
   inputError('bad-preprocessing', `preprocessor_config.json: ${what}`)
 
-/** @throws GeogapError `bad-preprocessing` for what is not resize, center crop and normalization to a square */
+/** Returns the recipe. @throws GeogapError `bad-preprocessing` for other steps than resize, center crop and normalization */
 export function hubRecipe(content: unknown): PreprocessingConfig {
   const result = preprocessorSchema.safeParse(content)
   if (!result.success) {
@@ -90,7 +90,7 @@ const squashGeometry = (size: number): HubCropGeometry => ({
   squash: true,
 })
 
-/** Older processors of these kinds take a plain number for the shortest side, all others for both sides. */
+/** Older processors of these kinds take a plain number as the shortest side, all others as both sides. */
 const shortSideKinds = /^(CLIP|ConvNext|Levit|PoolFormer|MobileNet)/
 
 function resizeTarget(config: PreprocessorConfig): { shortest?: number; square?: number } {
@@ -115,7 +115,7 @@ function cropSize({ crop_size: crop }: PreprocessorConfig): number {
   return crop.height
 }
 
-/** Pillow's numbers; where none is given, what the processors of that kind have as default. */
+/** Returns the interpolation by Pillow's number, or the default of the processor's kind. */
 function interpolationOf(config: PreprocessorConfig): Interpolation {
   const { resample = /^(CLIP|Bit|Deit|DeiT|Beit|Siglip)/.test(processorType(config)) ? 3 : 2 } =
     config
@@ -124,7 +124,7 @@ function interpolationOf(config: PreprocessorConfig): Interpolation {
   throw preprocessingError(`resample ${resample}; known are 2, bilinear, and 3, bicubic`)
 }
 
-/** (x f - o - mean) / std as our (x / 255 - mean') / std'. */
+/** Returns mean' and std' with (x / 255 - mean') / std' = (x f - o - mean) / std, the file's formula. */
 function normalizationOf(config: PreprocessorConfig): { mean: Triple; std: Triple } {
   const {
     do_normalize: normalizes,

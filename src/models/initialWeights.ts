@@ -4,7 +4,7 @@ import { randomFor } from '../lib/random.ts'
 import { findArchitecture } from './architectures.ts'
 import { type NamedTensor } from '../lib/tensors/safetensors.ts'
 
-/** Untrained weights of an architecture: He's normal draws for weights, identity for normalization, zero biases. */
+/** Draws the untrained weights of a classifier: He's normal weights, identity normalization, zero biases. */
 export function initialWeights(name: string, classes: number, seed: number): NamedTensor[] {
   const graph = createGraph()
   const known = findArchitecture(name)

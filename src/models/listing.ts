@@ -1,12 +1,12 @@
 import { memoize } from '../lib/memoize.ts'
-import { inputError, unknownNameError } from '../lib/errors.ts'
+import { inputError, quoteForMessage, unknownNameError } from '../lib/errors.ts'
 import { findArchitecture } from './architectures.ts'
 import { modelNames, resolveModel } from './catalog.ts'
 import { modelCost } from './cost.ts'
 import { type ModelSpec, type WeightSource } from './spec.ts'
 import { testbed, type TestbedRow } from './testbed.ts'
 
-/** What is known about a model, one flat row; empty where nobody says. */
+/** The known facts of a model as one flat row; unknown texts are empty. */
 export interface ModelRow {
   /** Full name, with its tag. */
   model: string
@@ -29,36 +29,34 @@ export interface ModelRow {
 }
 
 const numberFields = ['images', 'parameters', 'multiplyAdds', 'input'] as const
-const modelFields: readonly (keyof ModelRow)[] = [
-  ...([
-    'model',
-    'alias',
-    'group',
-    'evaluation',
-    'pretraining',
-    'licence',
-    'source',
-    'weights',
-    'note',
-  ] as const),
-  ...numberFields,
-]
+const textFields = [
+  'model',
+  'alias',
+  'group',
+  'evaluation',
+  'pretraining',
+  'licence',
+  'source',
+  'weights',
+  'note',
+] as const
+const modelFields: readonly (keyof ModelRow)[] = [...textFields, ...numberFields]
 
-/** A condition on a row, as `group=ResNet`, `model=clip:*` or `parameters<5e6` writes it. */
+/** A condition on a row, written as `group=ResNet`, `model=clip:*` or `parameters<5e6`. */
 export interface ModelFilter {
   field: keyof ModelRow
   test: (row: ModelRow) => boolean
 }
 
-/** The rows of the paper's testbed, in its order. */
+/** Returns the rows of the paper's testbed, in its order. */
 export const testbedRows = (): ModelRow[] =>
   testbed().map(row => modelRow(resolveModel(row.model), row))
 
-/** Rows of all models whose name or alias fits `pattern`. */
+/** Returns the rows of all models whose name or alias matches `pattern`. */
 export const matchingRows = (pattern: string): ModelRow[] =>
   matchingNames(pattern).map(name => modelRow(resolveModel(name), findTestbedRow(name)))
 
-/** Full names of all models whose name or alias fits `pattern`. */
+/** Returns the full names of all models whose name or alias matches `pattern`. @throws GeogapError `unknown-model` */
 export function matchingNames(pattern: string): string[] {
   const fits = nameMatcher(pattern)
   const names = modelNames().filter(name => fits(name) || fits(findTestbedRow(name)?.name ?? ''))
@@ -73,7 +71,7 @@ export function matchingNames(pattern: string): string[] {
 const findTestbedRow = (model: string): TestbedRow | undefined =>
   testbed().find(row => row.model === model)
 
-/** The row of exactly one model, by any of its names. */
+/** Returns the row of a model by its full name or the paper's; undefined for any other name. */
 export const findModelRow = memoize((name: string): ModelRow | undefined => {
   const alias = testbed().find(row => row.name.toLowerCase() === name.toLowerCase())
   if (!alias && !modelNames().includes(name)) return undefined
@@ -111,13 +109,13 @@ function weightsText(weights: WeightSource): string {
   }
 }
 
-/** @throws GeogapError `bad-option`, `unknown-field` */
+/** Reads a condition. @throws GeogapError `bad-option`, `unknown-field` */
 export function parseFilter(text: string): ModelFilter {
   const [, name, operator, wanted] = /^\s*(\w+)\s*(<=|>=|=|<|>)\s*(.+?)\s*$/.exec(text) ?? []
   if (!name)
     throw inputError(
       'bad-option',
-      `--where takes field=value, field<number or field>number, not ${text}`,
+      `--where takes field=value, field<number or field>number, not ${quoteForMessage(text)}`,
     )
   const field = modelFields.find(known => known.toLowerCase() === name.toLowerCase())
   if (!field) throw unknownNameError('field', name, modelFields)
@@ -146,7 +144,7 @@ function parseComparison(
   }
 }
 
-/** Whether a name fits: `*` stands for any characters; without one the pattern may be anywhere in the name. */
+/** Returns a test of names without regard to case: `*` stands for any characters; a pattern without one may be anywhere. */
 export function nameMatcher(pattern: string): (name: string) => boolean {
   const parts = pattern.split('*').map(part => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
   const expression = new RegExp(parts.length > 1 ? `^${parts.join('.*')}$` : parts[0]!, 'i')

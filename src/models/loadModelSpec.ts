@@ -6,9 +6,9 @@ import { readOwnModel } from './ownModel.ts'
 import { type ModelSpec } from './spec.ts'
 
 /**
- * A model by any name that a person may give: one of the catalogue, `hf:owner/repo[@revision][:file]`, a model.json, or its
- * folder. The catalogue's names come first. `isBase` refuses a retrained head.
- * @throws GeogapError `unknown-model`, and what the description's reader throws
+ * Returns a model by any name: the catalogue's, `hf:owner/repo[@revision][:file]`, a model.json, or its folder. The
+ * catalogue's names come first. `isBase` refuses a retrained head.
+ * @throws GeogapError `unknown-model`, `not-described`, and the errors of `readOwnModel` and `hubModel`
  */
 export async function loadModelSpec(name: string, isBase = false): Promise<ModelSpec> {
   const baseOf = isBase ? undefined : (base: string) => loadModelSpec(base, true)

@@ -1,7 +1,4 @@
-/*
- * model.json: a model that the catalogue does not know, described beside its weights. Paths in it are names of files in its
- * own folder.
- */
+/* model.json: describes a model of the user's own beside its weights, which it names by files in its own folder. */
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -15,7 +12,7 @@ import { stripControlCharacters } from '../lib/table/text.ts'
 import { findArchitecture } from './architectures.ts'
 import { type ModelSpec } from './spec.ts'
 
-/** The description's file name, found when only its folder is given. */
+/** The file name of a description in its folder. */
 export const descriptionName = 'model.json'
 
 export const fileNameSchema = z
@@ -33,7 +30,7 @@ export const tripleSchema = z.tuple([z.number(), z.number(), z.number()]).readon
 export const deviationsSchema = z
   .tuple([z.number().positive(), z.number().positive(), z.number().positive()])
   .readonly()
-/** RGB where it is not said. */
+/** RGB by default. */
 const channelsSchema = z.enum(['RGB', 'BGR']).optional()
 const interpolationSchema = z.enum(['bilinear', 'bicubic'])
 const recipeSchema = z.strictObject({
@@ -61,7 +58,7 @@ const stepsSchema = z.tuple([
   }),
 ])
 export const commonFields = {
-  /** Name in results; the folder's where none is given. */
+  /** Name in results, by default the folder's. */
   name: z.string().min(1).max(200).optional(),
   preprocessing: z.union([recipeSchema, stepsSchema], {
     error: 'must be a recipe, or the steps resize, centerCrop, normalize',
@@ -71,7 +68,7 @@ export const commonFields = {
     error: "must be 'imagenet-1k', a list of names, or the name of a file beside it",
   }),
   licence: z.string().max(200).optional(),
-  /** Keys that a program filled in without knowing. */
+  /** Keys that a program guessed. */
   guessed: z.array(z.string()).max(20).optional(),
 }
 const architectureModelSchema = z.strictObject({
@@ -93,16 +90,17 @@ const onnxModelSchema = z.strictObject({
   }),
 })
 
-/** What model.json holds: weights for an architecture of the catalogue, or an ONNX file. */
+/** The content of model.json: weights for an architecture of the catalogue, or an ONNX file. */
 export type ModelDescription =
   z.infer<typeof architectureModelSchema> | z.infer<typeof onnxModelSchema>
 export type OnnxModelDescription = z.infer<typeof onnxModelSchema>
 
-/** Finds a model by a name that a person may give. */
+/** Finds a model by any of its names. */
 export type ModelFinder = (name: string) => Promise<ModelSpec>
 
 /**
- * The model that `path`, a model.json or its folder, describes. `baseOf` finds the base of a retrained head; without it such a head is refused.
+ * Reads the model that `path`, a model.json or its folder, describes. `baseOf` finds the base of a retrained head; without
+ * it a head is refused.
  * @throws GeogapError `missing-file`, `bad-model-file`, `unknown-model` (its architecture)
  */
 export async function readOwnModel(path: string, baseOf?: ModelFinder): Promise<ModelSpec> {
@@ -129,10 +127,12 @@ export async function readOwnModel(path: string, baseOf?: ModelFinder): Promise<
   return {
     name: stripControlCharacters(model.name ?? basename(folder)),
     recipe: describedRecipe(file, model.preprocessing),
-    ...(await classesOf(file, model)),
+    classes: await classesOf(file, model),
     ...weightsOf(folder, model),
-    ...(model.licence !== undefined && { licence: model.licence }),
-    ...(model.guessed?.length && { note: `guessed and not checked: ${model.guessed.join(', ')}` }),
+    licence: model.licence,
+    note: model.guessed?.length
+      ? `guessed and not checked: ${model.guessed.join(', ')}`
+      : undefined,
   }
 }
 
@@ -150,7 +150,7 @@ function parseOwnModel(file: string, content: unknown): ModelDescription {
     : parseDescription(file, architectureModelSchema, content)
 }
 
-/** A description's content, or an error that names its first fault. */
+/** Checks a description against its schema. @throws GeogapError `bad-model-file` with the first fault */
 export function parseDescription<T>(file: string, schema: z.ZodType<T>, content: unknown): T {
   const result = schema.safeParse(content)
   if (result.success) return result.data
@@ -161,6 +161,7 @@ export function parseDescription<T>(file: string, schema: z.ZodType<T>, content:
   )
 }
 
+/** Returns the recipe of a description. @throws GeogapError `bad-model-file` if the crop exceeds the resized image */
 export function describedRecipe(
   file: string,
   preprocessing: ModelDescription['preprocessing'],
@@ -175,9 +176,10 @@ export function describedRecipe(
 }
 
 function plainRecipe(preprocessing: ModelDescription['preprocessing']): PreprocessingConfig {
-  const { squash, channels, ...recipe } =
-    'mean' in preprocessing ? preprocessing : recipeOfSteps(preprocessing)
-  return { ...recipe, ...(squash && { squash }), ...(channels === 'BGR' && { channels }) }
+  const recipe = 'mean' in preprocessing ? { ...preprocessing } : recipeOfSteps(preprocessing)
+  if (!recipe.squash) delete recipe.squash
+  if (recipe.channels !== 'BGR') delete recipe.channels
+  return recipe as PreprocessingConfig
 }
 
 function recipeOfSteps([resize, { size }, { mean, std, channels }]: z.infer<typeof stepsSchema>) {
@@ -194,23 +196,21 @@ function recipeOfSteps([resize, { size }, { mean, std, channels }]: z.infer<type
   }
 }
 
-async function classesOf(
-  file: string,
-  model: ModelDescription,
-): Promise<Pick<ModelSpec, 'classes'>> {
+async function classesOf(file: string, model: ModelDescription): Promise<ModelSpec['classes']> {
   const isEmbedding = 'output' in model && model.output.kind === 'embedding'
-  return isEmbedding ? { classes: [] } : describedClasses(file, model)
+  return isEmbedding ? [] : describedClasses(file, model)
 }
 
+/** Returns the classes of a description, read from their file if it names one. @throws GeogapError `bad-model-file` */
 export async function describedClasses(
   file: string,
   { classes }: Pick<ModelDescription, 'classes'>,
-): Promise<Pick<ModelSpec, 'classes'>> {
-  if (classes === 'imagenet-1k') return { classes }
+): Promise<ModelSpec['classes']> {
+  if (classes === 'imagenet-1k') return classes
   const names =
     typeof classes === 'string' ? await readClasses(join(dirname(file), classes)) : classes
   if (names.length < 2) throw descriptionError(file, `classes: ${names.length} are too few`)
-  return { classes: names }
+  return names
 }
 
 function weightsOf(
@@ -227,13 +227,7 @@ function weightsOf(
   const { input, output } = model
   return {
     architecture: 'onnx',
-    graph: {
-      input: input.name,
-      layout: input.layout,
-      dtype: input.dtype,
-      output: output.name,
-      kind: output.kind,
-    },
+    graph: { ...input, input: input.name, output: output.name, kind: output.kind },
     weights: { from: 'files', files: [join(folder, model.onnx)] },
   }
 }

@@ -1,4 +1,4 @@
-/** Models that neither timm nor OpenCLIP lists: checkpoints of papers' authors, and transformers' on the hub. */
+/** Models that neither timm nor OpenCLIP lists: checkpoints of papers' authors and of transformers on the hub. */
 import { normalizations } from './recipes.ts'
 import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
 import { type ModelSpec, type WeightSource } from './spec.ts'
@@ -14,12 +14,7 @@ const bicubicRecipe: PreprocessingConfig = { ...bilinearRecipe, interpolation: '
 function publishedRow(
   name: string,
   weights: WeightSource,
-  facts: {
-    licence: string
-    source: string
-    recipe?: PreprocessingConfig
-    classes?: ModelSpec['classes']
-  },
+  facts: Pick<ModelSpec, 'licence' | 'source'> & Partial<ModelSpec>,
 ): ModelSpec {
   return {
     name,
@@ -92,7 +87,9 @@ const hubWeights = (repo: string): WeightSource => ({
 
 const seerModel = (size: number): ModelSpec =>
   publishedRow(`seer${size}.in1k`, hubWeights(`facebook/regnet-y-${size}-seer-in1k`), {
-    ...{ licence: 'apache-2.0', source: 'transformers', recipe: bicubicRecipe },
+    licence: 'apache-2.0',
+    source: 'transformers',
+    recipe: bicubicRecipe,
   })
 
 const squashedRecipe: PreprocessingConfig = {
@@ -143,11 +140,9 @@ export const publishedModels: readonly ModelSpec[] = [
   ...(['s', 'b', 'l'] as const).map(dinoModel),
   ...[320, 640, 1280].map(seerModel),
   publishedRow('flava.full', hubWeights('facebook/flava-full'), {
-    ...{
-      licence: 'bsd-3-clause',
-      source: 'transformers',
-      recipe: squashedRecipe,
-      classes: 'zero-shot',
-    },
+    licence: 'bsd-3-clause',
+    source: 'transformers',
+    recipe: squashedRecipe,
+    classes: 'zero-shot',
   }),
 ]

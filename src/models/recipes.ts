@@ -5,7 +5,7 @@ import {
   type Triple,
 } from '../lib/pixels/steps.ts'
 
-/** Means and deviations under the names that the tag tables use. */
+/** Means and standard deviations by their names in the tag tables. */
 export const normalizations = {
   imagenet: { mean: imagenetMean, std: imagenetStd },
   half: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
@@ -13,7 +13,7 @@ export const normalizations = {
   unit: { mean: [0, 0, 0], std: [1, 1, 1] },
 } as const satisfies Readonly<Record<string, { mean: Triple; std: Triple }>>
 
-/** A row of a tag table as a recipe; `resize` is `short side` or `squash`. */
+/** Returns the recipe of a row of a tag table; `resize` is `short side` or `squash`. */
 export function tagRecipe(row: {
   normalization: string
   interpolation: string

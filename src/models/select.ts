@@ -4,8 +4,8 @@ import { matchingNames } from './listing.ts'
 import { testbed } from './testbed.ts'
 
 /**
- * Model names from what a person writes: `testbed` (the paper's 98), `family:clip` (its rows of one architecture group), a
- * pattern with `*` (of the testbed, else of all names), `@FILE` (a name a line), or plain names.
+ * Expands words to model names: `testbed` (the paper's 98), `family:clip` (an architecture group of the testbed), a pattern
+ * with `*` (of the testbed, or of all names if none of it matches), `@FILE` (one name a line), or plain names.
  *
  * @example
  * const names = await selectModels(['family:clip', 'resnet50'])
@@ -15,7 +15,7 @@ export async function selectModels(words: readonly string[]): Promise<string[]> 
   return [...new Set(lists.flat())]
 }
 
-/** `lists` are those that the word comes from. */
+/** Expands one word; `lists` are the files whose lines lead to it. */
 async function expandWord(word: string, lists: readonly string[]): Promise<string[]> {
   if (word === 'testbed') return testbed().map(({ model }) => model)
   if (word.startsWith('family:')) return familyModels(word.slice('family:'.length))

@@ -6,27 +6,33 @@ export type WeightSource =
   | { from: 'files'; files: readonly string[] }
   /** A file of a hub repository; `otherwise` names the one that older repositories have instead. */
   | { from: 'hub'; repo: string; file: string; otherwise?: string; revision?: string }
-  /** Files at web addresses; `page` is where a person finds them when a link is dead. */
+  /** Files at web addresses; `page` is where a person finds them if a link is dead. */
   | { from: 'url'; files: readonly RemoteFile[]; page: string }
-  /** Published where no program can fetch it: a person gets `file` from `page`. */
+  /** A file that no program can download: a person gets it from `page`. */
   | { from: 'hand'; file: string; page: string }
 
 export interface RemoteFile {
   url: string
-  /** The published hash, maybe only its first digits. */
+  /** The published hash, or only its first digits. */
   sha256?: string
 }
 
-/** How a graph made elsewhere takes images and gives results. */
+/** The inputs and outputs of a foreign graph: an ONNX file that this library did not build. */
 export interface GraphUse {
   /** Name of the graph's input, [n, 3, size, size] or [n, size, size, 3]. */
   input: string
   layout: 'NCHW' | 'NHWC'
-  /** `uint8` takes pixels as they are: the graph itself normalizes. The file's own where none is given. */
+  /** The file's own by default; `uint8` takes pixels that the graph itself normalizes. */
   dtype?: 'float32' | 'float16' | 'uint8'
   /** Name of the output to read, one row per image. */
   output: string
   kind: 'logits' | 'probabilities' | 'embedding'
+}
+
+/** The use of a foreign graph with the batch and image sizes that its file fixes, if any. */
+export interface BoundGraphUse extends Required<GraphUse> {
+  batch?: number | undefined
+  size?: number | undefined
 }
 
 /** A linear classifier that was trained on a model's features. */
@@ -36,47 +42,47 @@ export interface TrainedHead {
   /** The classes of the model that gives the features. */
   base: ModelSpec['classes']
   /** SHA-256 of the weights whose features it was trained on. */
-  weights?: readonly string[]
+  weights?: readonly string[] | undefined
 }
 
 /** A model by name: its architecture, weights and preprocessing. Plain data; nothing is downloaded yet. */
 export interface ModelSpec {
-  /** The name that results carry, with its tag: `resnet50.a1_in1k`. */
+  /** The name in results, with its tag: `resnet50.a1_in1k`. */
   name: string
-  /** Key of `architectures`, or `onnx` for a graph made elsewhere. */
+  /** Key of `architectures`, or `onnx` for a foreign graph. */
   architecture: string
-  /** Of a graph made elsewhere, whose file is the first of `weights`. */
-  graph?: GraphUse
-  /** ImageNet's 1,000 in wnid order, the model's own class names, or any names that the model is given as texts. */
+  /** The use of a foreign graph, the first file of `weights`. */
+  graph?: GraphUse | undefined
+  /** ImageNet's 1,000 in wnid order, the model's own class names, or any names given as texts. */
   classes: 'imagenet-1k' | 'zero-shot' | readonly string[]
-  /** Classifies in place of the model's own head, if it has one. */
+  /** A classifier that replaces the model's own head. */
   head?: TrainedHead
   /** Preprocessing that the weights were trained for. */
   recipe: PreprocessingConfig
   weights: WeightSource
-  /** Terms of the weights, an SPDX identifier where there is one. */
-  licence?: string
+  /** Terms of the weights, an SPDX identifier if one fits. */
+  licence?: string | undefined
   /** Who publishes the weights under this name. */
   source?: string
-  /** What a person should know before using it. */
-  note?: string
+  /** A remark for users. */
+  note?: string | undefined
 }
 
-/** A model whose weights lie on this machine; what a worker process is given. */
+/** A model whose weights are on this machine, as a worker process gets it. */
 export interface LocalModel {
   name: string
   architecture: string
-  /** Safetensors of the linear classifier to put on its features. */
-  headFile?: string
+  /** Safetensors of a linear classifier for its features. */
+  headFile?: string | undefined
   /** Size of its own classifier; 0 for a model without one. */
   classes: number
   files: readonly string[]
-  /** Of a graph made elsewhere, the first of `files`: its use, with the sizes that it is bound to. */
-  graph?: Required<GraphUse> & { batch?: number; size?: number }
-  /** For an encoder of images and texts: what it tells apart. */
+  /** The use of a foreign graph, the first of `files`. */
+  graph?: BoundGraphUse | undefined
+  /** The class names and prompts of an encoder of images and texts. */
   zeroShot?: ZeroShotTask
 }
 
-/** The same model with the weights of `file`, where one is given. */
+/** Returns the model with the weights of `file`, if one is given. */
 export const withWeights = (spec: ModelSpec, file: string | undefined): ModelSpec =>
   file === undefined ? spec : { ...spec, weights: { from: 'files', files: [file] } }

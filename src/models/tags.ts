@@ -4,7 +4,7 @@ import { tagRecipe } from './recipes.ts'
 import { type ModelSpec } from './spec.ts'
 import { readTsv } from '../lib/archive/tsv.ts'
 
-/** Tags with 1,000 classes, the default of an architecture before its others, as timm orders them. */
+/** Returns timm's tags with 1,000 classes; an architecture's default tag precedes its others. */
 export function timmModels(): ModelSpec[] {
   type Column =
     'model' | 'normalization' | 'interpolation' | 'cropPct' | 'size' | 'resize' | 'licence'
@@ -27,7 +27,7 @@ export function timmModels(): ModelSpec[] {
 const plainGeluNote =
   'trained with QuickGELU, computed here with the plain GELU that the name asks for'
 
-/** `clip:TOWER/TAG`; weights trained with QuickGELU are there as `clip:TOWER-quickgelu/TAG` too. */
+/** Returns OpenCLIP's tags as `clip:TOWER/TAG`; weights trained with QuickGELU also as `clip:TOWER-quickgelu/TAG`. */
 export function clipModels(): ModelSpec[] {
   type Column =
     'tower' | 'tag' | 'repository' | 'activation' | 'normalization' | 'resize' | 'licence'

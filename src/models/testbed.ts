@@ -11,14 +11,14 @@ export interface TestbedRow {
   evaluation: '1K' | 'zero-shot'
   /** The training data as the paper lists it. */
   listed: string
-  /** What the weights saw first, or only, and its size in images. */
+  /** The data set of the pretraining, or of the only training, and its number of images. */
   pretraining: string
   images: number
-  /** Why this tag, where it is not today's default, and where the paper's table says otherwise. */
-  reason?: string
+  /** Why this tag, if it is not today's default or the paper's table differs; else empty. */
+  reason: string
 }
 
-/** Images of each data set, as its authors count them; web collections are rounded. */
+/** The number of images of each training data set, as its authors give it; web collections are rounded. */
 export const trainingImages: Readonly<Record<string, number>> = {
   'ImageNet-1k': 1_281_167,
   'ImageNet-21k': 14_197_122,
@@ -36,7 +36,7 @@ export const trainingImages: Readonly<Record<string, number>> = {
 
 let cachedRows: readonly TestbedRow[] | undefined
 
-/** The 98 models of the paper in its order. */
+/** Returns the 98 models of the paper in its order. */
 export function testbed(): readonly TestbedRow[] {
   return (cachedRows ??= readTsv<
     'name' | 'model' | 'group' | 'evaluation' | 'listed' | 'pretraining' | 'reason'
@@ -44,10 +44,10 @@ export function testbed(): readonly TestbedRow[] {
     ...row,
     evaluation: evaluation === 'zero-shot' ? 'zero-shot' : '1K',
     images: trainingImages[row.pretraining]!,
-    ...(reason !== '' && { reason }),
+    reason,
   })))
 }
 
-/** The catalogue's name of a row of the paper's testbed. */
+/** Returns the catalogue's name of a model of the paper's testbed. */
 export const testbedModel = (name: string): string =>
   testbed().find(row => row.name === name)!.model

@@ -140,7 +140,7 @@ describe.skipIf(!shared)('against shared files (left out: they are not here)', (
       const session = await loadModel(
         { name: model, architecture: model, classes: 1000, files: [weights] },
         steps,
-        ['logits'],
+        { outputs: ['logits'] },
       )
       const allowed = new Set(classes.map(wnid => imagenetWnids.indexOf(wnid)))
       expect(allowed.size).toBe(200)

@@ -1,4 +1,4 @@
-/** Accuracies from other people's tables: timm's results files, OpenCLIP's results table, or `model,benchmark,accuracy,n`. */
+/** Reads published accuracies: timm's results files, OpenCLIP's results table, or `model,benchmark,accuracy,n`. */
 import { basename } from 'node:path'
 import { type RawTable, rawCellText } from '../../datasets/tables.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
@@ -8,7 +8,7 @@ import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
 export interface AccuracyImport {
   format: 'timm' | 'open_clip' | 'generic'
   rows: ImportedAccuracy[]
-  /** Rows that repeat a model on a benchmark; the first one counts. */
+  /** How many rows repeat a model on a benchmark; the first row counts. */
   repeated: number
 }
 
@@ -21,7 +21,7 @@ const timmBenchmarks: Readonly<Record<string, string>> = {
   'imagenet-a': 'imagenet-a',
 }
 
-/** Benchmarks by OpenCLIP's column; the last two are on DataComp's subsets, which are other benchmarks than the full ones. */
+/** Benchmarks by OpenCLIP's column; the last two are DataComp's subsets, which are benchmarks of their own. */
 const openClipBenchmarks: Readonly<Record<string, string>> = {
   'ImageNet 1k': 'imagenet-1k',
   'ImageNet v2': 'imagenet-v2',
@@ -36,7 +36,7 @@ const openClipBenchmarks: Readonly<Record<string, string>> = {
 const hasColumns = (columns: readonly string[], ...names: readonly string[]): boolean =>
   names.every(name => columns.includes(name))
 
-/** Undefined where the table holds no accuracies. Errors: bad-accuracy, unknown-timm-file. */
+/** Returns undefined if the table holds no accuracies. @throws GeogapError `bad-accuracy`, `unknown-timm-file` */
 export function readAccuracies(
   file: string,
   { columns, rows }: RawTable,
@@ -51,14 +51,8 @@ export function readAccuracies(
     const benchmark = timmBenchmark(source)
     const found = rows.map((row, i): ImportedAccuracy => {
       const accuracy = parseAccuracy(row['top1'], 100, `${file}, row ${i + 1}`)
-      return {
-        model: rawCellText(row['model']) ?? '',
-        benchmark,
-        accuracy,
-        n: null,
-        kind: '1K',
-        source,
-      }
+      const model = rawCellText(row['model']) ?? ''
+      return { model, benchmark, accuracy, n: null, kind: '1K', source }
     })
     return withoutRepeats('timm', found)
   }
@@ -83,9 +77,10 @@ function genericRow(row: Record<string, unknown>, where: string, source: string)
   const n = rawCellText(row['n'])
   if (n !== null && !(Number.isInteger(Number(n)) && Number(n) > 0))
     throw inputError('bad-accuracy', `n is ${n}, not a whole number from 1: ${where}`)
-  const [model, benchmark] = [rawCellText(row['model']), rawCellText(row['benchmark'])]
+  const model = rawCellText(row['model'])
+  const benchmark = rawCellText(row['benchmark'])
   if (model === null || benchmark === null)
-    throw inputError('bad-accuracy', `no model or no benchmark: ${where}`)
+    throw inputError('bad-accuracy', `${model === null ? 'model' : 'benchmark'} is empty: ${where}`)
   const accuracy = parseAccuracy(row['accuracy'], 1, where)
   return { model, benchmark, accuracy, n: n === null ? null : Number(n), kind: null, source }
 }
@@ -97,20 +92,24 @@ function openClipRow(
     Object.entries(openClipBenchmarks).flatMap(([column, benchmark]) => {
       if (rawCellText(row[column]) === null) return []
       const accuracy = parseAccuracy(row[column], 1, `${file}, row ${i + 1}, ${column}`)
-      const model = openClipName(
-        rawCellText(row['name']) ?? '',
-        rawCellText(row['pretrained']) ?? '',
-      )
-      return [
-        { model, benchmark, accuracy, n: null, kind: 'zero-shot' as const, source: basename(file) },
-      ]
+      const [name, tag] = ['name', 'pretrained'].map(key => rawCellText(row[key]) ?? '')
+      const model = openClipName(name!, tag!)
+      return {
+        model,
+        benchmark,
+        accuracy,
+        n: null,
+        kind: 'zero-shot' as const,
+        source: basename(file),
+      }
     })
 }
 
-/** The catalogue's name. OpenCLIP runs OpenAI's weights with QuickGELU under either name. */
+/** Returns the catalogue's name. OpenCLIP runs OpenAI's weights with QuickGELU under either name. */
 function openClipName(name: string, tag: string): string {
   const known = new Set(modelNames())
-  const [plain, quick] = [`clip:${name}/${tag}`, `clip:${name}-quickgelu/${tag}`]
+  const plain = `clip:${name}/${tag}`
+  const quick = `clip:${name}-quickgelu/${tag}`
   return known.has(quick) && (tag === 'openai' || !known.has(plain)) ? quick : plain
 }
 

@@ -5,9 +5,9 @@ import { absolutePath } from '../../lib/storage/storage.ts'
 import { type ParquetColumn, numberColumn, textColumn, writeParquet } from '../../lib/sql.ts'
 
 /**
- * Writes what another program needs to predict for a data set: id, label, accepted class indices (with `;` between), the image's
- * file, where it lies in it (both null for a file of its own), and the grouping columns. Errors: packed-images, where an
- * image is no plain range of bytes; bad-option, for another ending than `.parquet`.
+ * Writes the Parquet table that another program needs to predict for a data set: id, label, accepted class indices (separated
+ * by `;`), the image's file, its byte range in an archive (else null), and the grouping columns.
+ * @throws GeogapError `packed-images` if an image is no plain range of bytes, `bad-option` for an ending but `.parquet`
  */
 export async function writeManifest(dataset: Dataset, file: string): Promise<void> {
   if (!/\.parquet$/i.test(file))
@@ -16,7 +16,7 @@ export async function writeManifest(dataset: Dataset, file: string): Promise<voi
   if (packed)
     throw inputError(
       'packed-images',
-      `${packed.id} is packed in ${packed.image.file}: unpack it for other programs`,
+      `${packed.id} is packed in ${packed.image.file}, where other programs cannot read it: unpack it`,
     )
   await writeDurably(file, temporary => writeParquet(temporary, manifestColumns(dataset))).catch(
     (error: unknown) => {

@@ -1,4 +1,4 @@
-/** Per-image predictions that another program made, checked against a data set image by image. */
+/** Imports the predictions of another program, checked against a data set image by image. */
 import { basename } from 'node:path'
 import { type Dataset } from '../../datasets/dataset.ts'
 import { parseLabels } from '../../datasets/labels/labels.ts'
@@ -16,9 +16,9 @@ import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
 
 export interface CoverageReport {
   images: number
-  /** Images of the data set that the file has. */
+  /** The number of the data set's images that the file has. */
   covered: number
-  /** Images without a prediction, and ids that the data set does not have. */
+  /** Ids of images without a prediction, and ids that the data set does not have. */
   missing: string[]
   unknown: string[]
 }
@@ -27,9 +27,9 @@ export interface PredictionImportOptions {
   file: string
   model: string
   preprocessing: PreprocessingMode
-  /** Take a file that misses some of the images; they are stored as errors. */
+  /** Accepts a file that misses images, which are stored as errors. */
   partial: boolean
-  /** What this run is called in `history`; part of no key. */
+  /** Names of this run in `history`, part of no key. */
   tags?: RunTags | undefined
   out: string
 }
@@ -38,7 +38,7 @@ const missingPrediction = 'missing-prediction'
 
 type PredictionRow = Record<string, unknown>
 
-/** Which ids of a file the data set has. Errors: duplicate-id. */
+/** Compares the ids of a file with those of the data set. @throws GeogapError `duplicate-id` */
 function checkCoverage(
   dataset: Dataset,
   rows: readonly PredictionRow[],
@@ -56,9 +56,10 @@ function checkCoverage(
 }
 
 /**
- * Stores predictions as if they had been made here, marked as imported. A file that misses images or has others is refused,
- * unless `partial` takes missing ones. Errors: incomplete-predictions, unknown-class, masked-class, ambiguous-class, few-classes,
- * bad-logits, bad-probability.
+ * Stores predictions like an evaluation's, marked as imported. A file with other images is refused, and one that misses
+ * images is unless `partial` is set.
+ * @throws GeogapError `incomplete-predictions`, `unknown-class`, `masked-class`, `ambiguous-class`, `few-classes`,
+ * `bad-logits`, `bad-probability`
  */
 export async function importPredictions(
   dataset: Dataset,
@@ -71,7 +72,13 @@ export async function importPredictions(
       'incomplete-predictions',
       `${options.file}: ${coverageText(report)}; --partial takes missing ones`,
     )
-  const predictions = readPredictions(dataset, table.columns, byId, options)
+  const fill = table.columns.includes('logits') ? logitsFiller(dataset) : classFiller(dataset)
+  const predictions = emptyPredictions(options.model, dataset.samples.length)
+  for (const [i, { id }] of dataset.samples.entries()) {
+    const row = byId.get(id)
+    if (row) fill(predictions, i, { row, where: `${id} in ${basename(options.file)}` })
+    else predictions.status[i] = missingPrediction
+  }
   const identity = await importedResultKey(dataset, options)
   await recordDataset(options.out, dataset)
   const range = { start: 0, end: dataset.samples.length }
@@ -90,7 +97,7 @@ export async function importPredictions(
 const firstIds = (ids: readonly string[]): string =>
   `${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''}`
 
-/** `9998 of 10000 images covered, 2 missing (a, b), 1 unknown (c)` */
+/** Returns one line such as `9998 of 10000 images covered, 2 missing (a, b), 1 unknown (c)`. */
 export function coverageText({ images, covered, missing, unknown }: CoverageReport): string {
   return [
     `${covered} of ${images} images covered`,
@@ -99,43 +106,30 @@ export function coverageText({ images, covered, missing, unknown }: CoverageRepo
   ].join(', ')
 }
 
-function readPredictions(
-  dataset: Dataset,
-  columns: readonly string[],
-  byId: ReadonlyMap<string, PredictionRow>,
-  { model, file }: PredictionImportOptions,
-): Predictions {
-  const outcomes = emptyPredictions(model, dataset.samples.length)
-  const fill = columns.includes('logits') ? fillLogits : classFiller(dataset)
-  for (const [i, { id }] of dataset.samples.entries()) {
-    const row = byId.get(id)
-    if (row) fill(outcomes, i, row, dataset, `${id} in ${basename(file)}`)
-    else outcomes.status[i] = missingPrediction
-  }
-  return outcomes
-}
-
-function fillLogits(
+/** Writes image `i` of the predictions from a file's row; `where` names the row in errors. */
+type PredictionFiller = (
   outcomes: Predictions,
   i: number,
-  row: PredictionRow,
-  dataset: Dataset,
-  where: string,
-): void {
-  const logits = Float32Array.from(parseListCell(row['logits']), Number)
-  if (logits.length !== dataset.classes.length)
-    throw inputError(
-      'bad-logits',
-      `${logits.length} logits for ${dataset.classes.length} classes: ${where}`,
-    )
-  scoreRow(outcomes, i, { logits, labels: dataset.samples[i]!.labels, choices: dataset.choices })
-}
+  source: { row: PredictionRow; where: string },
+) => void
 
-/** `top5` as a list, most probable first: at least five, or as many as there are. */
-function classFiller({ classes, choices, name, samples: items }: Dataset): typeof fillLogits {
+const logitsFiller =
+  ({ classes, choices, samples }: Dataset): PredictionFiller =>
+  (outcomes, i, { row, where }) => {
+    const logits = Float32Array.from(parseListCell(row['logits']), Number)
+    if (logits.length !== classes.length)
+      throw inputError(
+        'bad-logits',
+        `${logits.length} logits for ${classes.length} classes: ${where}`,
+      )
+    scoreRow(outcomes, i, { logits, labels: samples[i]!.labels, choices })
+  }
+
+/** Reads the list `top5`, most probable first: at least five classes, or all that there are. */
+function classFiller({ classes, choices, name, samples: items }: Dataset): PredictionFiller {
   const find = classFinder(classes, choices, name)
   const needed = Math.min(topCount, choices === 'all' ? classes.length : choices.length)
-  return (outcomes, i, row, _, where) => {
+  return (outcomes, i, { row, where }) => {
     const written = parseLabels(parseListCell(row['top5']))
     if (written.length < needed)
       throw inputError(
@@ -155,7 +149,7 @@ function classFiller({ classes, choices, name, samples: items }: Dataset): typeo
   }
 }
 
-/** A Parquet list, or a list as text. */
+/** Returns the items of a Parquet list, or of a list written as text. */
 function parseListCell(cell: unknown): unknown[] {
   if (cell === null || cell === undefined) return []
   if (Array.isArray(cell)) return cell
@@ -165,8 +159,9 @@ function parseListCell(cell: unknown): unknown[] {
 }
 
 /**
- * Finds a class by its name or number. Errors: unknown-class; masked-class, where the class does not compete; ambiguous-class,
- * where a number is another class's name.
+ * Returns a function that finds a class by its name or number.
+ * @throws GeogapError `unknown-class`, `masked-class` if the class does not compete, `ambiguous-class` if a number is
+ * another class's name
  */
 function classFinder(classes: readonly string[], choices: Dataset['choices'], dataset: string) {
   const byName = new Map([...classes.entries()].reverse().map(([index, name]) => [name, index]))

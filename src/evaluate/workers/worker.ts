@@ -55,13 +55,14 @@ async function load(group: InferenceGroup): Promise<void> {
   const preparer = await createCropPreparer(group.steps)
   const models: ModelSession[] = []
   const scored: OutputName[] = group.choices === 'none' ? [] : ['logits']
-  const wanted: OutputName[] = group.keep === 'features' ? [...scored, 'features'] : scored
+  const outputs: OutputName[] = group.keep === 'features' ? [...scored, 'features'] : scored
   for (const model of group.models) {
     const spinning = group.threads > 1 && !group.device
     const onBatch = (): void => send({ type: 'progress', images: 0 })
     try {
-      const options = { threads: group.threads, spinning, onBatch, ...nonDefaultEngine(group) }
-      models.push(await loadModel(model, group.steps, wanted, options))
+      const engine = nonDefaultEngine(group)
+      const options = { outputs, threads: group.threads, spinning, onBatch, ...engine }
+      models.push(await loadModel(model, group.steps, options))
     } catch (error) {
       send({ ...failureMessage(error), model: model.name })
       return

@@ -1,6 +1,6 @@
 /*
- * What a graph made elsewhere may do: read the files beside it, and use operators whose code is ONNX Runtime's own. All is
- * decided before ONNX Runtime sees the file.
+ * Decides, before ONNX Runtime opens a foreign graph, whether it only reads files beside it and only uses operators that
+ * ONNX Runtime itself implements.
  */
 import { lstat, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -8,7 +8,7 @@ import { GeogapError, quoteForMessage } from '../../lib/errors.ts'
 import { orIfMissing } from '../../lib/files.ts'
 import { inspectOnnx, type OnnxFacts } from './inspect.ts'
 
-/** Names of operator domains that ONNX Runtime implements itself. */
+/** Operator domains that ONNX Runtime implements. */
 const knownDomains: readonly string[] = ['', 'ai.onnx', 'ai.onnx.ml', 'com.microsoft']
 
 export interface AdmittedOnnx extends OnnxFacts {
@@ -17,8 +17,7 @@ export interface AdmittedOnnx extends OnnxFacts {
 }
 
 /**
- * Reads what a graph says of itself, and refuses custom operators and external data that is not a plain file in the
- * graph's own folder.
+ * Inspects a graph and refuses custom operators and external data that is not a plain file in the graph's own folder.
  * @throws GeogapError `bad-onnx`, `custom-operators`, `external-data`
  */
 export async function admitOnnx(file: string): Promise<AdmittedOnnx> {
@@ -44,22 +43,27 @@ export async function admitOnnx(file: string): Promise<AdmittedOnnx> {
   }
   const files = [real]
   for (const [location, bytes] of needed)
-    files.push(await findExternalFile(file, dirname(real), location, bytes))
+    files.push(
+      await findExternalFile(dirname(real), { location, bytes }, why =>
+        refusedOnnxError(
+          'external-data',
+          file,
+          `external data ${quoteForMessage(location)} ${why}`,
+        ),
+      ),
+    )
   return { ...facts, files }
 }
 
 const refusedOnnxError = (code: string, file: string, what: string): GeogapError =>
   new GeogapError('weights', code, `refused ONNX file ${quoteForMessage(file, 300)}: ${what}`)
 
-/** Follows a location below `folder`, part by part, for a link anywhere in it may lead elsewhere. */
+/** Follows a location below `folder` part by part, since a link anywhere in it may lead elsewhere. */
 async function findExternalFile(
-  file: string,
   folder: string,
-  location: string,
-  bytes: number,
+  { location, bytes }: { location: string; bytes: number },
+  refuse: (why: string) => GeogapError,
 ): Promise<string> {
-  const refuse = (why: string): GeogapError =>
-    refusedOnnxError('external-data', file, `external data ${quoteForMessage(location)} ${why}`)
   const parts = location.split('/')
   if (
     parts.some(part => part === '' || part === '.' || part === '..' || /[\\:*\p{Cc}]/u.test(part))

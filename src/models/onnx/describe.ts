@@ -1,4 +1,4 @@
-/** Drafts a model.json from what an ONNX file says, and names what it does not say and had to be guessed. */
+/** Drafts a model.json from the facts of an ONNX file, and names the keys that are guesses. */
 import { basename } from 'node:path'
 import { GeogapError, quoteForMessage, escapeForMessage } from '../../lib/errors.ts'
 import { imagenetMean, imagenetStd } from '../../lib/pixels/steps.ts'
@@ -11,13 +11,13 @@ type TensorLayout = OnnxModelDescription['input']['layout']
 export interface DescribedOnnx {
   facts: OnnxFacts
   description: OnnxModelDescription
-  /** Why each guessed key was filled in as it is. */
+  /** The reason for each guess, with its key. */
   reasons: string[]
 }
 
 /**
- * @throws GeogapError `not-an-image-model` where no input can be an image or no output a row for it, and what `admitOnnx`
- * throws
+ * Describes an ONNX file as a model.
+ * @throws GeogapError `not-an-image-model` if no input is an image or no output a row for it, and the errors of `admitOnnx`
  */
 export async function describeOnnx(file: string): Promise<DescribedOnnx> {
   const facts = await admitOnnx(file)
@@ -122,6 +122,6 @@ function classesOf(
 const dimText = (dim: number | string): string =>
   typeof dim === 'number' ? String(dim) : dim === '' ? '?' : dim
 
-/** `pixels float32 [n, 3, 224, 224]`, fit for one line. */
+/** Returns one line such as `pixels float32 [n, 3, 224, 224]`. */
 const valueText = ({ name, dtype, shape }: OnnxValue): string =>
   escapeForMessage(`${name} ${dtype} [${shape.map(dimText).join(', ')}]`, 120)

@@ -9,8 +9,9 @@ import { geogapCache } from '../../lib/hub/hubCache.ts'
 import { inspectOnnx } from './inspect.ts'
 
 /**
- * A repository's graph on this machine. Where it has external data, the files are put together in a folder of their own, by
- * hard links into the hub cache where the file system allows it: the cache itself names contents by their hashes.
+ * Downloads a repository's graph and returns its path. External data is linked (or copied) beside it in a folder of its own,
+ * since the hub cache names files by their hashes.
+ * @throws GeogapError `external-data`, and the errors of `hubFile`
  */
 export async function fetchHubGraph(
   source: { repo: string; file: string; revision?: string },

@@ -1,6 +1,6 @@
 /*
- * What an ONNX file says of itself (onnx.proto): inputs and outputs, versions, operator domains, and which other files it
- * takes weights from, subgraphs and constants inside of nodes included.
+ * Reads the facts of an ONNX file (onnx.proto): inputs and outputs, versions, operator domains, and the other files that
+ * hold its weights, subgraphs and constants inside of nodes included.
  */
 import {
   badOnnxError,
@@ -14,13 +14,13 @@ import {
 
 export interface OnnxValue {
   name: string
-  /** The element type's name, `float32`; empty for what is no tensor of a known type. */
+  /** The element type, such as `float32`; empty if the value is no tensor of a known type. */
   dtype: string
-  /** A size, or the name of one known only at run time (maybe empty). */
+  /** Sizes, or the names (maybe empty) of those known only at run time. */
   shape: (number | string)[]
 }
 
-/** A byte range of another file, as the ONNX file states it; not yet checked. */
+/** A byte range of another file, as the ONNX file states it, unchecked. */
 export interface ExternalRange {
   location: string
   offset: number
@@ -44,98 +44,102 @@ export interface OnnxFacts {
   external: ExternalRange[]
 }
 
-const dtypeNames: Readonly<Record<number, string>> = {
-  ...{
-    1: 'float32',
-    2: 'uint8',
-    3: 'int8',
-    4: 'uint16',
-    5: 'int16',
-    6: 'int32',
-    7: 'int64',
-    8: 'string',
-    9: 'bool',
-  },
-  ...{ 10: 'float16', 11: 'float64', 12: 'uint32', 13: 'uint64', 16: 'bfloat16' },
-}
+/** Names of onnx.proto's element types, by their number. */
+const dtypeNames: readonly string[] =
+  ',float32,uint8,int8,uint16,int16,int32,int64,string,bool,float16,float64,uint32,uint64,,,bfloat16'.split(
+    ',',
+  )
 
 const maxDepth = 12
 const maxExternalTensors = 100_000
 
-/** What a graph contributes, gathered over all of its parts. */
-interface GraphContents {
+/** The file that is read and what all parts of its graph contribute. */
+interface GraphReader {
+  proto: ProtoFile
   domains: Set<string>
   external: ExternalRange[]
   nodes: number
 }
 
-/** @throws GeogapError `bad-onnx`, `no-weights-file` */
+/**
+ * Reads the facts of an ONNX file.
+ * @throws GeogapError `bad-onnx`, `no-weights-file`
+ */
 export const inspectOnnx = (file: string): OnnxFacts => readProto(file, readModel)
 
+/** Reads the fields of a message by their numbers; fields without a reader are skipped. */
+function readFields(
+  proto: ProtoFile,
+  span: ByteSpan,
+  readers: Readonly<Record<number, (field: ProtoField) => void>>,
+): void {
+  for (const field of proto.fields(span)) readers[field.number]?.(field)
+}
+
 function readModel(proto: ProtoFile): OnnxFacts {
-  const gathered: GraphContents = { domains: new Set(), external: [], nodes: 0 }
+  const reader: GraphReader = { proto, domains: new Set(), external: [], nodes: 0 }
   const graphs: ProtoField[] = []
-  const opsets: { domain: string; version: number }[] = []
-  let [producer, version] = ['', '']
-  for (const field of proto.fields(proto)) {
-    if (field.number === 2) producer = fieldText(proto, field)
-    else if (field.number === 3) version = fieldText(proto, field)
-    else if (field.number === 7) graphs.push(field)
-    else if (field.number === 8) opsets.push(readOpset(proto, field))
-    else if (field.number === 25) readFunction(proto, field, gathered)
-  }
+  const producer = ['', '']
+  let opset = 0
+  readFields(proto, proto, {
+    2: field => (producer[0] = fieldText(proto, field)),
+    3: field => (producer[1] = fieldText(proto, field)),
+    7: field => graphs.push(field),
+    8: field => (opset ||= readOpset(proto, field)),
+    25: field => readFields(proto, field, { 7: node => readNode(reader, node, 1) }),
+  })
   if (graphs.length !== 1) throw badOnnxError(proto.file, `${graphs.length} graphs instead of one`)
-  const main = readMainGraph(proto, graphs[0]!, gathered)
+  const main = readMainGraph(reader, graphs[0]!)
   return {
     file: proto.file,
     bytes: proto.end,
-    producer: `${producer} ${version}`.trim(),
-    opset: opsets.find(({ domain }) => domain === '' || domain === 'ai.onnx')?.version ?? 0,
-    domains: [...gathered.domains].sort(),
+    producer: producer.join(' ').trim(),
+    opset,
+    domains: [...reader.domains].sort(),
     ...main,
-    nodes: gathered.nodes,
-    external: gathered.external,
+    nodes: reader.nodes,
+    external: reader.external,
   }
 }
 
-function readOpset(proto: ProtoFile, span: ByteSpan): { domain: string; version: number } {
-  const found = { domain: '', version: 0 }
-  for (const field of proto.fields(span)) {
-    if (field.number === 1) found.domain = fieldText(proto, field)
-    else if (field.number === 2) found.version = field.value
-  }
-  return found
-}
-
-function readFunction(proto: ProtoFile, span: ByteSpan, gathered: GraphContents): void {
-  for (const field of proto.fields(span))
-    if (field.number === 7) readNode(proto, field, gathered, 1)
+/** Returns the version of ONNX's own operators, 0 for another domain's. */
+function readOpset(proto: ProtoFile, span: ByteSpan): number {
+  let domain = ''
+  let version = 0
+  readFields(proto, span, {
+    1: field => (domain = fieldText(proto, field)),
+    2: field => (version = field.value),
+  })
+  return domain === '' || domain === 'ai.onnx' ? version : 0
 }
 
 function readMainGraph(
-  proto: ProtoFile,
+  reader: GraphReader,
   span: ByteSpan,
-  gathered: GraphContents,
 ): Pick<OnnxFacts, 'inputs' | 'outputs' | 'parameters'> {
-  const [inputs, outputs]: OnnxValue[][] = [[], []]
+  const { proto } = reader
+  const inputs: OnnxValue[] = []
+  const outputs: OnnxValue[] = []
   const weights = new Set<string>()
   const operators = new Map<string, ValueOrigin>()
   let parameters = 0
-  for (const field of proto.fields(span)) {
-    if (field.number === 1) {
-      const { operator, source, results } = readNode(proto, field, gathered, 0)
+  readFields(proto, span, {
+    1: field => {
+      const { operator, source, results } = readNode(reader, field, 0)
       for (const name of results) operators.set(name, { operator, source })
-    } else if (field.number === 5) {
-      const { name, values } = readInitializer(proto, field, gathered)
+    },
+    5: field => {
+      const { name, values } = readInitializer(reader, field)
       weights.add(name)
       parameters += values
-    } else if (field.number === 11) inputs!.push(readValueInfo(proto, field))
-    else if (field.number === 12) outputs!.push(readValueInfo(proto, field))
-    else if (field.number === 15) readSparseTensor(proto, field, gathered)
-  }
+    },
+    11: field => inputs.push(readValueInfo(proto, field)),
+    12: field => outputs.push(readValueInfo(proto, field)),
+    15: field => readSparseTensor(reader, field),
+  })
   return {
-    inputs: inputs!.filter(({ name }) => !weights.has(name)),
-    outputs: outputs!.map(output => ({
+    inputs: inputs.filter(({ name }) => !weights.has(name)),
+    outputs: outputs.map(output => ({
       ...output,
       operator: sourceOperator(output.name, operators),
     })),
@@ -149,7 +153,7 @@ interface ValueOrigin {
   source: string
 }
 
-/** The operator that computes the value, seen through those that only hand values on. */
+/** Returns the operator that computes the value, seen through those that only reshape or cast it. */
 function sourceOperator(name: string, operators: ReadonlyMap<string, ValueOrigin>): string {
   let found = operators.get(name)
   for (
@@ -161,114 +165,103 @@ function sourceOperator(name: string, operators: ReadonlyMap<string, ValueOrigin
   return found?.operator ?? ''
 }
 
-function readSubgraph(
-  proto: ProtoFile,
-  span: ByteSpan,
-  gathered: GraphContents,
-  depth: number,
-): void {
-  if (depth > maxDepth) throw badOnnxError(proto.file, `graphs nested deeper than ${maxDepth}`)
-  for (const field of proto.fields(span)) {
-    if (field.number === 1) readNode(proto, field, gathered, depth)
-    else if (field.number === 5) readInitializer(proto, field, gathered)
-    else if (field.number === 15) readSparseTensor(proto, field, gathered)
-  }
+function readSubgraph(reader: GraphReader, span: ByteSpan, depth: number): void {
+  if (depth > maxDepth)
+    throw badOnnxError(reader.proto.file, `graphs nested deeper than ${maxDepth}`)
+  readFields(reader.proto, span, {
+    1: field => readNode(reader, field, depth),
+    5: field => readInitializer(reader, field),
+    15: field => readSparseTensor(reader, field),
+  })
 }
 
 function readNode(
-  proto: ProtoFile,
+  reader: GraphReader,
   span: ByteSpan,
-  gathered: GraphContents,
   depth: number,
 ): ValueOrigin & { results: string[] } {
-  let [operator, domain] = ['', '']
+  const { proto } = reader
+  let operator = ''
+  let domain = ''
   let source: string | undefined
   const results: string[] = []
-  for (const field of proto.fields(span)) {
-    if (field.number === 1) source ??= fieldText(proto, field)
-    else if (field.number === 2) results.push(fieldText(proto, field))
-    else if (field.number === 4) operator = fieldText(proto, field)
-    else if (field.number === 7) domain = fieldText(proto, field)
-    else if (field.number === 5) readAttribute(proto, field, gathered, depth)
-  }
-  gathered.nodes += 1
-  gathered.domains.add(domain)
+  readFields(proto, span, {
+    1: field => (source ??= fieldText(proto, field)),
+    2: field => results.push(fieldText(proto, field)),
+    4: field => (operator = fieldText(proto, field)),
+    5: field => readAttribute(reader, field, depth),
+    7: field => (domain = fieldText(proto, field)),
+  })
+  reader.nodes += 1
+  reader.domains.add(domain)
   return { operator, source: source ?? '', results }
 }
 
-function readAttribute(
-  proto: ProtoFile,
-  span: ByteSpan,
-  gathered: GraphContents,
-  depth: number,
-): void {
-  for (const field of proto.fields(span)) {
-    if (field.number === 5 || field.number === 10) readInitializer(proto, field, gathered)
-    else if (field.number === 6 || field.number === 11)
-      readSubgraph(proto, field, gathered, depth + 1)
-    else if (field.number === 22 || field.number === 23) readSparseTensor(proto, field, gathered)
-  }
+function readAttribute(reader: GraphReader, span: ByteSpan, depth: number): void {
+  const tensor = (field: ProtoField): unknown => readInitializer(reader, field)
+  const graph = (field: ProtoField): void => readSubgraph(reader, field, depth + 1)
+  const sparse = (field: ProtoField): void => readSparseTensor(reader, field)
+  readFields(reader.proto, span, {
+    5: tensor,
+    6: graph,
+    10: tensor,
+    11: graph,
+    22: sparse,
+    23: sparse,
+  })
 }
 
-function readSparseTensor(proto: ProtoFile, span: ByteSpan, gathered: GraphContents): void {
-  for (const field of proto.fields(span))
-    if (field.number === 1 || field.number === 2) readInitializer(proto, field, gathered)
+function readSparseTensor(reader: GraphReader, span: ByteSpan): void {
+  const part = (field: ProtoField): unknown => readInitializer(reader, field)
+  readFields(reader.proto, span, { 1: part, 2: part })
 }
 
-function readInitializer(
-  proto: ProtoFile,
-  span: ByteSpan,
-  gathered: GraphContents,
-): { name: string; values: number } {
+function readInitializer(reader: GraphReader, span: ByteSpan): { name: string; values: number } {
+  const { proto } = reader
   const entries = new Map<string, string>()
-  let [name, values, outside] = ['', 1, false]
-  for (const field of proto.fields(span)) {
-    if (field.number === 1)
-      values *= fieldIntegers(proto, field).reduce((product, size) => product * size, 1)
-    else if (field.number === 8) name = fieldText(proto, field)
-    else if (field.number === 13) entries.set(...readStringPair(proto, field))
-    else if (field.number === 14) outside = field.value === 1
-  }
+  let name = ''
+  let values = 1
+  let outside = false
+  readFields(proto, span, {
+    1: field => (values *= fieldIntegers(proto, field).reduce((a, size) => a * size, 1)),
+    8: field => (name = fieldText(proto, field)),
+    13: field => entries.set(...readStringPair(proto, field)),
+    14: field => (outside = field.value === 1),
+  })
   if (outside || entries.size > 0) {
-    if (gathered.external.length === maxExternalTensors)
+    if (reader.external.length === maxExternalTensors)
       throw badOnnxError(proto.file, `more than ${maxExternalTensors} external tensors`)
-    const [offset, length] = ['offset', 'length'].map(key => Number(entries.get(key) ?? 0))
-    gathered.external.push({
+    reader.external.push({
       location: entries.get('location') ?? '',
-      offset: offset!,
-      length: length!,
+      offset: Number(entries.get('offset') ?? 0),
+      length: Number(entries.get('length') ?? 0),
     })
   }
   return { name, values }
 }
 
 function readStringPair(proto: ProtoFile, span: ByteSpan): [string, string] {
-  let [key, text] = ['', '']
-  for (const field of proto.fields(span)) {
-    if (field.number === 1) key = fieldText(proto, field)
-    else if (field.number === 2) text = fieldText(proto, field)
-  }
-  return [key, text]
+  const pair: [string, string] = ['', '']
+  readFields(proto, span, {
+    1: field => (pair[0] = fieldText(proto, field)),
+    2: field => (pair[1] = fieldText(proto, field)),
+  })
+  return pair
 }
 
 function readValueInfo(proto: ProtoFile, span: ByteSpan): OnnxValue {
   const found: OnnxValue = { name: '', dtype: '', shape: [] }
-  for (const field of proto.fields(span)) {
-    if (field.number === 1) found.name = fieldText(proto, field)
-    else if (field.number === 2)
-      for (const type of proto.fields(field))
-        if (type.number === 1) readTensorType(proto, type, found)
-  }
+  const tensorType = (type: ProtoField): void =>
+    readFields(proto, type, {
+      1: field => (found.dtype = dtypeNames[field.value] ?? ''),
+      2: shape =>
+        readFields(proto, shape, { 1: dim => found.shape.push(readDimension(proto, dim)) }),
+    })
+  readFields(proto, span, {
+    1: field => (found.name = fieldText(proto, field)),
+    2: type => readFields(proto, type, { 1: tensorType }),
+  })
   return found
-}
-
-function readTensorType(proto: ProtoFile, span: ByteSpan, found: OnnxValue): void {
-  for (const field of proto.fields(span)) {
-    if (field.number === 1) found.dtype = dtypeNames[field.value] ?? ''
-    else if (field.number === 2)
-      for (const dim of proto.fields(field))
-        if (dim.number === 1) found.shape.push(readDimension(proto, dim))
-  }
 }
 
 function readDimension(proto: ProtoFile, span: ByteSpan): number | string {

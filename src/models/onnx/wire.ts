@@ -1,6 +1,6 @@
 /*
- * Reads the protobuf of an ONNX file in place: a window of 64 KB moves over it, and the bytes of a field are fetched only
- * when they are asked for, so weights of any size are passed over. Everything is bounded, for the file may be hostile.
+ * Reads the protobuf of an ONNX file through a moving window of 64 KB. The bytes of a field are read on demand, so weights
+ * of any size are skipped. Everything is bounded, since the file may be hostile.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
@@ -11,7 +11,7 @@ export interface ByteSpan {
   end: number
 }
 
-/** A field of a message: its number, the value of a varint, and where the bytes of any other content lie. */
+/** A field of a message: its number, the value of a varint, and the range of the bytes of any other content. */
 export interface ProtoField extends ByteSpan {
   number: number
   type: WireType
@@ -20,9 +20,9 @@ export interface ProtoField extends ByteSpan {
 
 export interface ProtoFile extends ByteSpan {
   file: string
-  /** The fields of the message that lies at `span`. */
+  /** Yields the fields of the message in `span`. */
   fields: (span: ByteSpan) => Generator<ProtoField>
-  /** The bytes of a short field. */
+  /** Returns the bytes of a short field. */
   bytes: (span: ByteSpan) => Uint8Array
 }
 
@@ -42,7 +42,7 @@ export const badOnnxError = (file: string, what: string): GeogapError =>
 
 /**
  * Opens `file`, hands it to `work` and closes it.
- * @throws GeogapError `bad-onnx` where the bytes are no well-formed protobuf or exceed a limit
+ * @throws GeogapError `bad-onnx` if the bytes are no well-formed protobuf or exceed a limit
  */
 export function readProto<T>(file: string, work: (proto: ProtoFile) => T): T {
   let handle: number
@@ -97,7 +97,7 @@ function openProto(file: string, handle: number, size: number): ProtoFile {
 export const fieldText = (proto: ProtoFile, span: ByteSpan): string =>
   Buffer.from(proto.bytes(span)).toString('utf8')
 
-/** The integers of a repeated field, one of them or packed together. */
+/** Returns the integers of a repeated field, packed or not. */
 export function fieldIntegers(proto: ProtoFile, field: ProtoField): number[] {
   if (field.type === WireType.Varint) return [field.value]
   const reader = new BinaryReader(proto.bytes(field))
@@ -106,7 +106,7 @@ export function fieldIntegers(proto: ProtoFile, field: ProtoField): number[] {
   return values
 }
 
-/** @throws where the bytes are no field; `readProto` tells of it */
+/** @throws RangeError, which `readProto` reports, if the bytes are no field */
 function parseField(head: Uint8Array, at: number): ProtoField {
   const reader = new BinaryReader(head)
   const [number, type] = reader.tag()

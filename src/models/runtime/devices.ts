@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
 import { type Device, devices } from '../../lib/onnx/engine.ts'
 
-/** The devices whose code is installed here; a driver may still be missing. */
+/** Returns the devices whose code is installed; a driver may still be missing. */
 export async function availableDevices(): Promise<Device[]> {
   const { listSupportedBackends } = await import('onnxruntime-node')
   const backends = listSupportedBackends()
@@ -14,7 +14,7 @@ export async function availableDevices(): Promise<Device[]> {
   })
 }
 
-/** Where ONNX Runtime's install script puts the file of a device that is not part of the package. */
+/** Returns the path where ONNX Runtime's install script puts the code of a device that is not part of the package. */
 function providerFile(device: Device): string {
   const folder = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'))
   return join(
@@ -26,7 +26,7 @@ function providerFile(device: Device): string {
   )
 }
 
-/** How the device can be had on this machine. */
+/** Describes how to get the device on this machine. */
 export function deviceFix(device: Device): string {
   if (device === 'coreml') return 'CoreML is part of macOS'
   if (process.platform !== 'linux' || process.arch !== 'x64')
@@ -34,7 +34,7 @@ export function deviceFix(device: Device): string {
   return 'ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node (with an NVIDIA driver, CUDA 12 and cuDNN 9)'
 }
 
-/** @throws GeogapError `no-device`: nothing falls back to another device in silence */
+/** Checks that a device is installed, since nothing falls back to another. @throws GeogapError `no-device` */
 export async function checkDevice(device: Device): Promise<void> {
   const here = await availableDevices()
   if (!here.includes(device))

@@ -1,25 +1,28 @@
 /*
- * A graph made elsewhere, between two small parts of ours: one turns uint8 crops into the tensor that the graph takes, the
- * other reads its output. The graph's own file is loaded untouched.
+ * Runs a foreign graph: a small graph of this library turns uint8 crops into the tensor that it takes, and its output is
+ * checked and converted. The foreign file itself is loaded unchanged.
  */
 import { type Tensor as OrtTensor } from 'onnxruntime-node'
 import { GeogapError, quoteForMessage } from '../../lib/errors.ts'
 import { createGraph, type Graph, addInput, addOutput } from '../../lib/onnx/graph.ts'
 import { encodeModel } from '../../lib/onnx/encode.ts'
 import { cast, transpose } from '../../lib/onnx/ops.ts'
-import { type ModelSession } from './session.ts'
-import { type OutputName } from './session.ts'
 import { admitOnnx } from '../onnx/admit.ts'
-import { type LocalModel } from '../spec.ts'
+import { type BoundGraphUse, type LocalModel } from '../spec.ts'
 import { widenHalf } from '../../lib/tensors/tensors.ts'
 import { splitSteps, type PreprocessingStep } from '../../lib/pixels/steps.ts'
 import { normalizeCrops, orderChannels } from '../../lib/pixels/toGraph.ts'
-import { createSession, type SessionOptions } from './session.ts'
+import {
+  createSession,
+  type ModelSession,
+  type OutputName,
+  type SessionOptions,
+} from './session.ts'
 
-type ForeignGraphUse = NonNullable<LocalModel['graph']>
+type ForeignGraph = LocalModel & { graph: BoundGraphUse }
 
 /** crops uint8 [n, 3, size, size] -> feed, in the layout and type that the graph takes */
-function feedGraph({ dtype, layout }: ForeignGraphUse, steps: readonly PreprocessingStep[]): Graph {
+function feedGraph({ dtype, layout }: BoundGraphUse, steps: readonly PreprocessingStep[]): Graph {
   const { normalization, size } = splitSteps(steps)
   const graph = createGraph()
   const crops = addInput(graph, 'crops', { dtype: 'uint8', shape: ['n', 3, size, size] })
@@ -32,16 +35,15 @@ function feedGraph({ dtype, layout }: ForeignGraphUse, steps: readonly Preproces
 }
 
 /**
- * Loads the graph in the first of the model's files; an embedding is given as `features`, all else as `logits`.
+ * Loads the graph in the first of the model's files; an embedding becomes `features`, any other output `logits`.
  * @throws GeogapError `bad-onnx`, `custom-operators`, `external-data`, `wrong-size`, `no-features`
  */
 export async function loadForeignGraph(
-  model: LocalModel,
-  use: ForeignGraphUse,
+  model: ForeignGraph,
   steps: readonly PreprocessingStep[],
-  wanted: readonly OutputName[],
-  options: SessionOptions,
+  { outputs, ...options }: SessionOptions & { outputs: readonly OutputName[] },
 ): Promise<ModelSession> {
+  const { graph: use } = model
   const { size } = splitSteps(steps)
   if (use.size !== undefined && use.size !== size)
     throw new GeogapError(
@@ -49,7 +51,7 @@ export async function loadForeignGraph(
       'wrong-size',
       `${model.name} takes ${use.size} pixels a side, the crop has ${size}`,
     )
-  if (wanted.includes('features') && use.kind !== 'embedding')
+  if (outputs.includes('features') && use.kind !== 'embedding')
     throw new GeogapError(
       'weights',
       'no-features',
@@ -63,13 +65,13 @@ export async function loadForeignGraph(
   const session = await createSession(file!, options)
   const name = use.kind === 'embedding' ? 'features' : 'logits'
   const { Tensor } = await import('onnxruntime-node')
-  const batch = async (crops: Uint8Array, n: number): Promise<Float32Array> => {
+  const run = inFixedBatches(use.batch, async (crops, n) => {
     const { feed } = await feeder.run({ crops: new Tensor('uint8', crops, [n, 3, size, size]) })
     const results = await session.run({ [use.input]: feed! }, [use.output])
-    return outputRows(model, use, results[use.output]!, n)
-  }
+    return outputRows(model, results[use.output]!, n)
+  })
   return {
-    run: async (crops, n) => ({ [name]: await runInBatches(crops, n, use.batch, batch) }),
+    run: async (crops, n) => ({ [name]: await run(crops, n) }),
     release: async () => {
       await feeder.release()
       await session.release()
@@ -77,62 +79,56 @@ export async function loadForeignGraph(
   }
 }
 
-/** Runs all crops at once, or as many at a time as a graph of a fixed batch takes, the last ones filled up. */
-async function runInBatches(
-  crops: Uint8Array,
-  n: number,
-  fixed: number | undefined,
-  run: (crops: Uint8Array, count: number) => Promise<Float32Array>,
-): Promise<Float32Array> {
-  if (fixed === undefined || fixed === n) return run(crops, n)
-  const bytes = crops.length / n
-  let rows: Float32Array | undefined
-  for (let first = 0; first < n; first += fixed) {
-    const some = new Uint8Array(fixed * bytes)
-    some.set(crops.subarray(first * bytes, Math.min(n, first + fixed) * bytes))
-    const values = await run(some, fixed)
-    const width = values.length / fixed
-    rows ??= new Float32Array(n * width)
-    rows.set(values.subarray(0, Math.min(n - first, fixed) * width), first * width)
-  }
-  return rows!
-}
+type RunCrops = (crops: Uint8Array, n: number) => Promise<Float32Array>
 
-/** float32's smallest number above 0, so that a probability of 0 has a logarithm. */
+/** Returns `run` for any number of crops if it takes only `fixed` at a time; the last ones are filled up with zeros. */
+const inFixedBatches =
+  (fixed: number | undefined, run: RunCrops): RunCrops =>
+  async (crops, n) => {
+    if (fixed === undefined || fixed === n) return run(crops, n)
+    const bytes = crops.length / n
+    let rows: Float32Array | undefined
+    for (let first = 0; first < n; first += fixed) {
+      const some = new Uint8Array(fixed * bytes)
+      some.set(crops.subarray(first * bytes, Math.min(n, first + fixed) * bytes))
+      const values = await run(some, fixed)
+      const width = values.length / fixed
+      rows ??= new Float32Array(n * width)
+      rows.set(values.subarray(0, Math.min(n - first, fixed) * width), first * width)
+    }
+    return rows!
+  }
+
+/** The smallest positive float32, so that a probability of 0 has a logarithm. */
 const minProbability = 2 ** -149
 
+/** Returns the output's rows as float32, probabilities as their logarithms. */
 function outputRows(
-  model: LocalModel,
-  use: ForeignGraphUse,
+  { name, classes, graph: use }: ForeignGraph,
   { type, dims, data }: OrtTensor,
   n: number,
 ): Float32Array {
+  const badOutput = (what: string): GeogapError =>
+    new GeogapError(
+      'weights',
+      'bad-output',
+      `output ${quoteForMessage(use.output)} of ${name} ${what}`,
+    )
   const width = dims.slice(1).reduce((product, size) => product * size, 1)
   const isRows = dims[0] === n && dims.slice(1).filter(size => size > 1).length <= 1
-  if (!isRows || (use.kind !== 'embedding' && width !== model.classes))
-    throw badOutputError(
-      model,
-      use,
-      `is [${dims.join(', ')}] for ${n} images and ${model.classes} classes`,
-    )
+  if (!isRows || (use.kind !== 'embedding' && width !== classes))
+    throw badOutput(`is [${dims.join(', ')}] for ${n} images and ${classes} classes`)
   const values = type === 'float32' ? (data as Float32Array) : toFloat32(type, data)
-  if (!values) throw badOutputError(model, use, `holds ${type}`)
+  if (!values) throw badOutput(`holds ${type}`)
   return use.kind === 'probabilities'
     ? values.map(p => Math.log(Math.max(p, minProbability)))
     : values
 }
 
-/** float16 comes as bits, or as numbers where Node knows the type. */
+/** float16 values are bits in a Uint16Array, or numbers where Node has a Float16Array. */
 function toFloat32(type: OrtTensor['type'], data: OrtTensor['data']): Float32Array | undefined {
   if (type === 'float16' && data instanceof Uint16Array) return widenHalf(data)
   return type === 'float16' || type === 'float64'
     ? Float32Array.from(data as Float64Array)
     : undefined
 }
-
-const badOutputError = (model: LocalModel, use: ForeignGraphUse, what: string): GeogapError =>
-  new GeogapError(
-    'weights',
-    'bad-output',
-    `output ${quoteForMessage(use.output)} of ${model.name} ${what}`,
-  )

@@ -17,13 +17,13 @@ import {
 } from '../../lib/tensors/safetensors.ts'
 import { asBytes, readTensor } from '../../lib/tensors/tensors.ts'
 
-/** What the classifier sees: one row of `width` values per image, one after the other. */
+/** Features of images: rows of `width` values, one after the other. */
 export interface FeatureMatrix {
   width: number
   data: Float32Array
 }
 
-/** Copies of the rows. */
+/** Returns copies of some rows. */
 export function selectRows(
   { width, data }: FeatureMatrix,
   rows: readonly number[] | Int32Array,
@@ -51,7 +51,7 @@ export const headTensors = ({ classes, width, weight, bias }: LinearHead): Named
   { name: 'head.bias', shape: [classes], data: bias },
 ]
 
-/** The number of rows. Throws GeogapError `bad-features` for features that do not fit the head. */
+/** Returns the number of rows. @throws GeogapError `bad-features` if the features do not fit the head. */
 export function countRows({ width, data }: FeatureMatrix, head: LinearHead): number {
   if (width !== head.width)
     throw inputError('bad-features', `features of width ${width}, a head of width ${head.width}`)
@@ -64,12 +64,12 @@ export function countRows({ width, data }: FeatureMatrix, head: LinearHead): num
 }
 
 export interface HeadSession {
-  /** features [n, width] to logits [n, classes]. Errors: bad-features. */
+  /** features [n, width] -> logits [n, classes]. @throws GeogapError `bad-features` */
   run(features: Float32Array): Promise<Float32Array>
   release(): Promise<void>
 }
 
-/** A head in ONNX Runtime. */
+/** Loads a head into ONNX Runtime. */
 export async function createHeadSession(
   head: LinearHead,
   options: SessionOptions = {},
@@ -99,7 +99,7 @@ export async function createHeadSession(
   }
 }
 
-/** Logits [rows, classes] of a head, in blocks of rows from first to last. Errors: bad-features. */
+/** Yields a head's logits [rows, classes] in blocks of rows. @throws GeogapError `bad-features` */
 export async function* applyHead(
   features: FeatureMatrix,
   head: LinearHead,
@@ -118,17 +118,18 @@ export async function* applyHead(
   }
 }
 
-/** Writes a head as `head.weight` and `head.bias`, whole or not at all. */
+/** Writes a head as `head.weight` and `head.bias`, atomically. */
 export const saveHead = (file: string, head: LinearHead): Promise<void> =>
   writeSafetensors(file, headTensors(head))
 
 /**
- * The classifier `head` of a safetensors file, be it of a head alone or of a whole model.
- * @throws GeogapError `no-head` when the file has none.
+ * Reads the classifier `head` of a safetensors file, which may hold a whole model.
+ * @throws GeogapError `no-head`
  */
 export async function loadHead(file: string): Promise<LinearHead> {
   const { tensors } = await readSafetensors(file)
-  const [weight, bias] = [tensors.get('head.weight'), tensors.get('head.bias')]
+  const weight = tensors.get('head.weight')
+  const bias = tensors.get('head.bias')
   const [classes, width, ...more] = weight?.shape ?? []
   if (
     !weight ||
@@ -142,11 +143,10 @@ export async function loadHead(file: string): Promise<LinearHead> {
       'no-head',
       `no classifier head.weight [classes, width] with head.bias in ${file}`,
     )
-  const [w, b] = [await readTensor(weight), await readTensor(bias)]
   return {
     classes,
     width,
-    weight: Float32Array.from(w, Number),
-    bias: Float32Array.from(b, Number),
+    weight: Float32Array.from(await readTensor(weight), Number),
+    bias: Float32Array.from(await readTensor(bias), Number),
   }
 }

@@ -1,6 +1,6 @@
 /*
- * A retrained head as a model: a model.json with `base`, the model that gives the features, and `head`, a safetensors file
- * beside it. It is used as any other model, from the images on.
+ * A retrained head as a model: a model.json with `base`, the model that computes the features, and `head`, a safetensors
+ * file beside it.
  */
 import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
@@ -44,14 +44,13 @@ export async function readHeadModel(
   const found = parseDescription(file, headDescriptionSchema, content)
   const folder = dirname(resolve(file))
   const base = await baseOf(mapModelPath(found.base, path => resolve(folder, path)))
-  const { weights, licence } = found
   return {
     ...base,
     name: stripControlCharacters(found.name ?? basename(folder)),
-    ...(await describedClasses(file, found)),
-    head: { file: join(folder, found.head), base: base.classes, ...(weights && { weights }) },
+    classes: await describedClasses(file, found),
+    head: { file: join(folder, found.head), base: base.classes, weights: found.weights },
     recipe: describedRecipe(file, found.preprocessing),
-    ...(licence !== undefined && { licence }),
+    licence: found.licence ?? base.licence,
   }
 }
 
@@ -67,7 +66,7 @@ export interface HeadDescription {
   trained: Readonly<Record<string, string | number>>
 }
 
-/** Writes head and description into `folder`, which can then be given as a model; gives the folder. */
+/** Writes a head and its description into `folder`, which is then a model's name, and returns the folder. */
 export async function saveHeadModel(
   folder: string,
   head: LinearHead,
@@ -88,7 +87,7 @@ export async function saveHeadModel(
   return folder
 }
 
-/** A model's name, with `move` done to the path that it is or holds. */
+/** Returns a model's name with `move` applied to the path that it is or holds. */
 function mapModelPath(name: string, move: (path: string) => string): string {
   const at = name.indexOf('@')
   if (name.startsWith('hf:')) return name

@@ -1,5 +1,5 @@
 import { type InferenceSession } from 'onnxruntime-node'
-import { GeogapError, inputError } from '../../lib/errors.ts'
+import { inputError } from '../../lib/errors.ts'
 import {
   createGraph,
   type Graph,
@@ -11,7 +11,7 @@ import { toHalfPrecision } from '../../lib/onnx/half.ts'
 import { encodeModel } from '../../lib/onnx/encode.ts'
 import { loadForeignGraph } from './foreignGraph.ts'
 import { createSession, type ModelSession, type OutputName } from './session.ts'
-import { type LoadModelOptions, zeroShotClassifier, zeroShotHead } from './zeroShotHead.ts'
+import { type TextEmbeddingOptions, zeroShotClassifier, zeroShotHead } from './zeroShotHead.ts'
 import { normalizeCrops } from '../../lib/pixels/toGraph.ts'
 import { splitSteps, type PreprocessingStep } from '../../lib/pixels/steps.ts'
 import { findArchitecture } from '../architectures.ts'
@@ -21,8 +21,8 @@ import { readWeights } from '../../lib/tensors/readWeights.ts'
 import { type LocalModel } from '../spec.ts'
 
 /**
- * crops uint8 [n, 3, size, size] -> logits [n, classes], features [n, width]. An encoder of images and texts needs its
- * class embeddings `head` [classes, embedding]; without them the graph is good for counting only.
+ * crops uint8 [n, 3, size, size] -> logits [n, classes], features [n, width]. The logits of an encoder of images and
+ * texts need its class embeddings `head` [classes, embedding]; without them the graph only serves to count operations.
  */
 export function classifierGraph(
   model: Pick<LocalModel, 'architecture' | 'classes'>,
@@ -44,50 +44,61 @@ export function classifierGraph(
   return graph
 }
 
-/** Loads what computes `wanted` outputs of a model from uint8 crops. */
+export interface LoadModelOptions extends TextEmbeddingOptions {
+  outputs: readonly OutputName[]
+}
+
+/**
+ * Loads a model into ONNX Runtime; its session computes the wanted outputs from uint8 crops.
+ * @throws GeogapError `no-precision`, `no-head`, and the errors of reading weights
+ */
 export async function loadModel(
   model: LocalModel,
   steps: readonly PreprocessingStep[],
-  wanted: readonly OutputName[],
-  options: LoadModelOptions = {},
+  options: LoadModelOptions,
 ): Promise<ModelSession> {
-  if (model.headFile !== undefined)
-    return loadWithHead(model, model.headFile, steps, wanted, options)
-  if (model.graph && options.precision === 'fp16')
+  const { graph, headFile } = model
+  if (headFile !== undefined) {
+    const body = await loadModel({ ...model, headFile: undefined }, steps, {
+      ...options,
+      outputs: ['features'],
+    })
+    return addHead(body, headFile, options)
+  }
+  if (graph && options.precision === 'fp16')
     throw inputError(
       'no-precision',
-      `${model.name} is a graph made elsewhere, which keeps its own precision: without fp16`,
+      `${model.name} is a foreign ONNX graph, which keeps its own precision: without fp16`,
     )
-  if (model.graph) return loadForeignGraph(model, model.graph, steps, wanted, options)
+  if (graph) return loadForeignGraph({ ...model, graph }, steps, options)
   const { size } = splitSteps(steps)
-  const session = await createGraphSession(model, steps, wanted, options)
+  const session = await createGraphSession(model, steps, options)
   const { Tensor } = await import('onnxruntime-node')
   return {
     run: async (crops, n) => {
       const results = await session.run({ crops: new Tensor('uint8', crops, [n, 3, size, size]) })
-      return Object.fromEntries(wanted.map(name => [name, results[name]!.data as Float32Array]))
+      return Object.fromEntries(
+        options.outputs.map(name => [name, results[name]!.data as Float32Array]),
+      )
     },
     release: () => session.release(),
   }
 }
 
-/** The model for its features, and the head on them. */
-async function loadWithHead(
-  model: LocalModel,
-  head: string,
-  steps: readonly PreprocessingStep[],
-  wanted: readonly OutputName[],
+/** Puts a head on the features of a loaded model. */
+async function addHead(
+  body: ModelSession,
+  headFile: string,
   options: LoadModelOptions,
 ): Promise<ModelSession> {
-  const base = { ...model }
-  delete base.headFile
-  const body = await loadModel(base, steps, ['features'], options)
-  const classifier = await createHeadSession(await loadHead(head), options)
+  const classifier = await createHeadSession(await loadHead(headFile), options)
   return {
     run: async (crops, n) => {
       const { features } = await body.run(crops, n)
       const logits = await classifier.run(features!)
-      return Object.fromEntries(wanted.map(name => [name, name === 'logits' ? logits : features!]))
+      return Object.fromEntries(
+        options.outputs.map(name => [name, name === 'logits' ? logits : features!]),
+      )
     },
     release: async () => {
       await body.release()
@@ -99,31 +110,23 @@ async function loadWithHead(
 async function createGraphSession(
   model: LocalModel,
   steps: readonly PreprocessingStep[],
-  wanted: readonly OutputName[],
-  options: LoadModelOptions,
+  { outputs, ...options }: LoadModelOptions,
 ): Promise<InferenceSession> {
-  const head = wanted.includes('logits') ? await classEmbeddings(model, options) : undefined
+  const head = outputs.includes('logits') ? await classEmbeddings(model, options) : undefined
   const whole = classifierGraph(model, steps, head)
   const graph = options.precision === 'fp16' ? toHalfPrecision(whole) : whole
   const files = await Promise.all(model.files.map(readWeights))
-  const { folder, bind } = await bindWeights(
-    graph,
-    files,
-    findArchitecture(model.architecture).names,
-  )
-  return createSession(encodeModel(graph, { outputs: wanted, bind }), { folder, ...options })
+  const { names } = findArchitecture(model.architecture)
+  const { folder, bind } = await bindWeights(graph, files, names)
+  return createSession(encodeModel(graph, { outputs, bind }), { folder, ...options })
 }
 
 async function classEmbeddings(
-  model: LocalModel,
-  options: LoadModelOptions,
+  { architecture, files, zeroShot }: LocalModel,
+  options: TextEmbeddingOptions,
 ): Promise<Float32Array | undefined> {
-  const known = findArchitecture(model.architecture)
-  if (known.kind === 'classifier') return undefined
-  if (model.zeroShot) return zeroShotHead(known, model.files, model.zeroShot, options)
-  throw new GeogapError(
-    'input',
-    'no-head',
-    `${model.architecture} has no classification head and no class names`,
-  )
+  const encoder = findArchitecture(architecture)
+  if (encoder.kind === 'classifier') return undefined
+  if (zeroShot) return zeroShotHead({ encoder, files }, zeroShot, options)
+  throw inputError('no-head', `${architecture} has no classification head and no class names`)
 }

@@ -16,9 +16,9 @@ import { type ModelSpec, type TrainedHead, type LocalModel, type WeightSource } 
 /** A model whose weights are on this machine and hashed, with its cost. */
 export interface PreparedModel {
   spec: ModelSpec
-  /** The part that worker processes are given. */
+  /** The part that worker processes get. */
   model: LocalModel
-  /** SHA-256 of every weight file; of a graph made elsewhere also how it is used. */
+  /** SHA-256 of every weight file, and for a foreign graph a line about its use. */
   hashes: string[]
   /** Bytes of all weight files. */
   bytes: number
@@ -26,7 +26,7 @@ export interface PreparedModel {
   multiplyAdds: number
 }
 
-/** Puts a model's weights on this machine and hashes them. */
+/** Brings a model's weights to this machine and hashes them. */
 export async function prepareModel(
   spec: ModelSpec,
   progress?: DownloadProgress,
@@ -50,27 +50,15 @@ export async function prepareModel(
   if (admitted) hashes.push(describeUse(admitted.graph))
   const { name, architecture, head } = spec
   const classes = classCount(head ? head.base : spec.classes)
-  const graph = admitted && { graph: admitted.graph }
-  const model: LocalModel = {
-    name,
-    architecture,
-    classes,
-    files,
-    ...graph,
-    ...(head && { headFile: head.file }),
-  }
+  const model: LocalModel = { name, architecture, classes, files }
+  if (admitted) model.graph = admitted.graph
+  if (head) model.headFile = head.file
   if (head) hashes.push(await admitHead(spec, head, hashes))
-  return { spec, model, hashes, bytes, multiplyAdds: multiplyAddsOf(spec, bytes) }
+  const { multiplyAdds } = spec.graph ? { multiplyAdds: 50 * bytes } : modelCost(spec)
+  return { spec, model, hashes, bytes, multiplyAdds }
 }
 
-/**
- * Returns the multiply-adds of a model for one image. Those of a foreign graph are estimated: 200 for each float32 weight,
- * as in a ResNet-50.
- */
-export const multiplyAddsOf = (spec: ModelSpec, bytes: number): number =>
-  spec.graph ? 50 * bytes : modelCost(spec).multiplyAdds
-
-/** The hash of a head that fits its model. Errors: other-weights, weights-mismatch, no-head. */
+/** Returns the hash of a head that fits its model. @throws GeogapError `other-weights`, `weights-mismatch`, `no-head` */
 async function admitHead(
   spec: ModelSpec,
   { file, weights }: TrainedHead,
@@ -93,7 +81,7 @@ function classCount(classes: ModelSpec['classes']): number {
   return classes === 'zero-shot' ? 0 : classes.length
 }
 
-/** The weight files on this machine, downloaded into the hub cache where they are not there yet. */
+/** Returns the weight files, downloaded into the hub cache if they are not on this machine. */
 async function weightFiles(
   { name, weights, graph }: ModelSpec,
   progress?: DownloadProgress,
@@ -121,6 +109,6 @@ async function weightFiles(
   }
 }
 
-/** The file that older repositories have instead. */
+/** Returns the file that older repositories have instead. */
 const alternativeFile = (source: Extract<WeightSource, { from: 'hub' }>): HubSource | undefined =>
   source.otherwise === undefined ? undefined : { ...source, file: source.otherwise }

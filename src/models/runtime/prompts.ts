@@ -5,7 +5,7 @@ import { parseJson } from '../../lib/archive/json.ts'
 import { orIfMissing } from '../../lib/files.ts'
 import { type DualEncoder } from '../families/family.ts'
 
-/** Named template lists, each with its source. */
+/** Template lists by name, with their sources. */
 const templateLists = JSON.parse(
   readFileSync(new URL('./templates.json', import.meta.url), 'utf8'),
 ) as Readonly<Record<string, { source: string; templates: readonly string[] }>>
@@ -13,8 +13,9 @@ const templateLists = JSON.parse(
 export const promptNames: readonly string[] = ['paper', ...Object.keys(templateLists)]
 
 /**
- * The templates of `paper` (the model's own one of the paper's evaluation), of `openai`, of `simple`, or of a file: a JSON
- * list, or a line each. `{}` or `{c}` stands for the class name.
+ * Returns prompt templates: `paper` (the model's own in the paper's evaluation), `openai`, `simple`, or those of a file, a
+ * JSON list or one template a line. `{}` or `{c}` stands for the class name.
+ * @throws GeogapError `unknown-prompts`, `bad-prompts`
  */
 export async function promptTemplates(
   prompts: string,
@@ -52,6 +53,6 @@ function parseTemplates(file: string, text: string): string[] {
   )
 }
 
-/** The template with the class name in it. */
+/** Returns the template with the class name in it. */
 export const fillTemplate = (template: string, name: string): string =>
   template.replaceAll(/\{c?\}/g, () => name)

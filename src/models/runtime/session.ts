@@ -5,14 +5,14 @@ export interface SessionOptions extends Pick<Engine, 'device'> {
   /** Real path of the folder that external data is read from. */
   folder?: string
   threads?: number
-  /** Idle threads keep a core busy; off where several processes share the cores. */
+  /** Lets idle threads keep a core busy; off if several processes share the cores. */
   spinning?: boolean
-  /** Plan one block of memory for a batch's shape. Off where intermediates are many: training takes a third less then. */
+  /** Plans one block of memory for a batch's shape. Off for training, which then takes a third less memory. */
   memoryPattern?: boolean
 }
 
 /**
- * Loads an encoded graph, or the file of one, into ONNX Runtime, which is told first to report nothing: by default it keeps a
+ * Loads an encoded graph, or the file of one, into ONNX Runtime. Its telemetry is turned off first: by default it keeps a
  * device identifier in the user's cache and sends events about sessions to its maker.
  */
 export async function createSession(
@@ -22,6 +22,7 @@ export async function createSession(
   process.env.ORT_DISABLE_TELEMETRY ??= '1'
   const ort = await import('onnxruntime-node')
   const { folder, threads = 0, spinning = true, memoryPattern = true, device = 'cpu' } = options
+  const intraOp = { allow_spinning: spinning ? '1' : '0' }
   const settings: InferenceSession.SessionOptions = {
     executionProviders: [device],
     graphOptimizationLevel: 'all',
@@ -29,21 +30,20 @@ export async function createSession(
     intraOpNumThreads: threads,
     logSeverityLevel: 3,
     extra: {
-      session: {
-        intra_op: { allow_spinning: spinning ? '1' : '0' },
-        ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }),
-      },
+      session:
+        folder === undefined
+          ? { intra_op: intraOp }
+          : { intra_op: intraOp, model_external_initializers_file_folder_path: folder },
     },
   }
-  if (typeof model === 'string') return ort.InferenceSession.create(model, settings)
-  return ort.InferenceSession.create(model, settings)
+  return ort.InferenceSession.create(model as string, settings) // its overloads take no union
 }
 
 export type OutputName = 'logits' | 'features'
 
-/** A model loaded in ONNX Runtime: takes crops, returns logits or features. */
+/** A model loaded in ONNX Runtime. */
 export interface ModelSession {
-  /** crops uint8 [n, 3, size, size] -> the wanted outputs that the model has, float32, n rows each */
+  /** crops uint8 [n, 3, size, size] -> the wanted outputs, float32 with n rows each */
   run: (crops: Uint8Array, n: number) => Promise<Partial<Record<OutputName, Float32Array>>>
   release: () => Promise<void>
 }

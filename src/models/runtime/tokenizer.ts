@@ -3,29 +3,26 @@ import { readFile } from 'node:fs/promises'
 import { firstLine, inputError } from '../../lib/errors.ts'
 import { type DualEncoder } from '../families/family.ts'
 
-/** Ids of a text's tokens, the first and the last token included. */
+/** Returns the ids of a text's tokens, start and end tokens included. */
 export type Tokenizer = (text: string) => number[]
 
 /**
- * The tokenizer of a `tokenizer.json`. Texts of more than `context` tokens are cut, and the last token is kept.
- * @throws GeogapError `bad-tokenizer` for a file that is not one.
+ * Loads a `tokenizer.json`. Texts of more than `contextLength` tokens are cut; the last token is kept.
+ * @throws GeogapError `bad-tokenizer`
  */
 export async function loadTokenizer(
   file: string,
-  {
-    textCleaning: texts,
-    contextLength: context,
-  }: Pick<DualEncoder, 'textCleaning' | 'contextLength'>,
+  { textCleaning, contextLength }: Pick<DualEncoder, 'textCleaning' | 'contextLength'>,
 ): Promise<Tokenizer> {
   const encode = await loadLibraryTokenizer(file)
-  const clean = textCleaners[texts]
+  const clean = textCleaners[textCleaning]
   return text => {
     const ids = encode(clean(text))
-    return ids.length > context ? [...ids.slice(0, context - 1), ids.at(-1)!] : ids
+    return ids.length > contextLength ? [...ids.slice(0, contextLength - 1), ids.at(-1)!] : ids
   }
 }
 
-/** What is used of the library, whose own types do not resolve under Node's module rules. */
+/** The used part of the library, whose own types do not resolve under Node's module rules. */
 interface TokenizerLibrary {
   Tokenizer: new (tokenizer: object, config: object) => { encode(text: string): { ids: number[] } }
 }
@@ -43,7 +40,7 @@ async function loadLibraryTokenizer(file: string): Promise<Tokenizer> {
   }
 }
 
-/** Rows of ids, padded with 0 to `length`, and the mask that is 0 on padding: both int64 [rows, length]. */
+/** Returns rows of ids, padded with 0 to `length`, and the mask, 0 on padding: both int64 [rows, length]. */
 export function padTokens(
   rows: readonly number[][],
   length: number,
@@ -58,8 +55,8 @@ export function padTokens(
 }
 
 /**
- * OpenCLIP's order: ftfy's repairs of characters, HTML entities twice, runs of white space, lower case. Of ftfy 6 the
- * repair of text decoded with a wrong encoding is left out.
+ * Cleans a text in OpenCLIP's order: ftfy's repairs of characters, HTML entities twice, runs of white space, lower case.
+ * ftfy's repair of text decoded with a wrong encoding is left out.
  */
 function cleanForClip(text: string): string {
   const unescaped = decodeHTML(

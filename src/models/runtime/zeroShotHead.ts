@@ -1,6 +1,6 @@
 /*
  * An encoder of images and texts as a classifier: the class names, put into prompts, become the rows of a linear layer
- * over image embeddings. The rows are computed once for the same weights, tokenizer, prompts and names, and kept.
+ * over image embeddings. The rows are computed once for each set of weights, tokenizer, prompts and names, and kept.
  */
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -30,14 +30,14 @@ import { type Engine } from '../../lib/onnx/engine.ts'
 import { createSession, type SessionOptions } from './session.ts'
 import { loadTokenizer, padTokens } from './tokenizer.ts'
 
-/** What makes an encoder a classifier; plain data, as a worker process is given it. */
+/** The class names and prompts that make an encoder a classifier, as a worker process gets them. */
 export interface ZeroShotTask {
   /** Path of a `tokenizer.json`. */
   tokenizer: string
   classNames: readonly string[]
   /** `{}` stands for the class name. */
   templates: readonly string[]
-  /** File that keeps the class embeddings (`headFile`). */
+  /** File that keeps the class embeddings (`classEmbeddingsFile`). */
   embeddingsFile?: string
 }
 
@@ -45,68 +45,63 @@ export interface ZeroShotTask {
 export const hashPrompts = ({ templates, classNames }: ZeroShotTask): string =>
   sha256(JSON.stringify([templates, classNames]), 16)
 
-export interface LoadModelOptions extends Omit<SessionOptions, 'folder'>, Engine {
-  /** Called between batches of prompts: a sign of life, for a thousand classes in 80 prompts take minutes. */
+export interface TextEmbeddingOptions extends Omit<SessionOptions, 'folder'>, Engine {
+  /** Called after each batch of prompts: a thousand classes in 80 prompts take minutes. */
   onBatch?: () => void
 }
 
+/** An encoder of images and texts with the files of its weights. */
+export interface LocalEncoder {
+  encoder: DualEncoder
+  files: readonly string[]
+}
+
 /**
- * Where `folder` keeps the embeddings of these classes. One file of weights may serve two architectures, with the plain
- * and the quick GELU; `hashes` are the SHA-256 of the weight files.
+ * Returns the file in `folder` for the embeddings of a task's classes. Its name depends on the architecture too, since one
+ * file of weights may serve two, with the plain and the quick GELU; `hashes` are the SHA-256 of the weight files.
  */
 export async function classEmbeddingsFile(
   folder: string,
-  architecture: string,
-  hashes: readonly string[],
-  task: ZeroShotTask,
+  { architecture, hashes }: { architecture: string; hashes: readonly string[] },
+  { tokenizer, templates, classNames }: ZeroShotTask,
 ): Promise<string> {
-  const tokenizer = await hashFile(task.tokenizer, 'sha256')
-  const content = JSON.stringify([
-    2,
-    architecture,
-    hashes,
-    tokenizer,
-    task.templates,
-    task.classNames,
-  ])
+  const hash = await hashFile(tokenizer, 'sha256')
+  const content = JSON.stringify([2, architecture, hashes, hash, templates, classNames])
   return join(folder, `${sha256(content)}.safetensors`)
 }
 
 /**
- * Unit class embeddings [classes, embedding] of the model in `files`: the mean of the unit embeddings of a class's
- * prompts. Read from `task.head` where it is there, else computed and kept there.
+ * Returns unit class embeddings [classes, embedding]: the mean of the unit embeddings of each class's prompts. They are
+ * read from `task.embeddingsFile` if it exists, else computed and written to it.
  */
 export async function zeroShotHead(
-  encoder: DualEncoder,
-  files: readonly string[],
+  { encoder, files }: LocalEncoder,
   task: ZeroShotTask,
-  options: LoadModelOptions = {},
+  options: TextEmbeddingOptions = {},
 ): Promise<Float32Array> {
-  if (
-    task.embeddingsFile !== undefined &&
-    (await orIfMissing(stat(task.embeddingsFile), undefined))
-  )
-    return readEmbeddings(task.embeddingsFile)
+  const { embeddingsFile } = task
+  if (embeddingsFile !== undefined && (await orIfMissing(stat(embeddingsFile), undefined)))
+    return readEmbeddings(embeddingsFile)
+  const width = encoder.embeddingWidth
   const tokenize = await loadTokenizer(task.tokenizer, encoder)
   const prompts = task.classNames.flatMap((name, row) =>
     task.templates.map(template => ({ row, ids: tokenize(fillTemplate(template, name)) })),
   )
-  const head = new Float32Array(task.classNames.length * encoder.embeddingWidth)
+  const head = new Float32Array(task.classNames.length * width)
   for (const [length, group] of groupByLength(prompts, encoder.contextLength)) {
-    const session = await textSession(encoder, files, length, options)
+    const session = await textSession({ encoder, files }, length, options)
     try {
       for (let first = 0; first < group.length; first += batchSize) {
         const some = group.slice(first, first + batchSize)
-        addRows(head, await embed(session, some, length), some, encoder.embeddingWidth)
+        addRows(head, await embed(session, some, length), some)
         options.onBatch?.()
       }
     } finally {
       await session.release()
     }
   }
-  scaleRowsToUnit(head, encoder.embeddingWidth)
-  if (task.embeddingsFile !== undefined)
-    await saveEmbeddings(task.embeddingsFile, head, encoder.embeddingWidth)
+  scaleRowsToUnit(head, width)
+  if (embeddingsFile !== undefined) await saveEmbeddings(embeddingsFile, head, width)
   return head
 }
 
@@ -119,7 +114,7 @@ interface TokenizedPrompt {
 const batchSize = 64
 const lengthStep = 4
 
-/** Short texts need not wait for long ones: groups under their common length, a multiple of `lengthStep`. */
+/** Groups prompts by the length that they are padded to, a multiple of `lengthStep`. */
 function groupByLength(
   prompts: readonly TokenizedPrompt[],
   context: number,
@@ -152,8 +147,7 @@ async function saveEmbeddings(file: string, data: Float32Array, embedding: numbe
 
 /** tokens and mask int64 [t, length] -> unit embeddings [t, embedding] */
 async function textSession(
-  encoder: DualEncoder,
-  files: readonly string[],
+  { encoder, files }: LocalEncoder,
   length: number,
   options: SessionOptions,
 ): Promise<InferenceSession> {
@@ -187,12 +181,13 @@ async function embed(
   return embedding!.data as Float32Array
 }
 
+/** Adds the embedding of each prompt to its class's row of `sums`. */
 function addRows(
   sums: Float32Array,
   embeddings: Float32Array,
   prompts: readonly TokenizedPrompt[],
-  width: number,
 ): void {
+  const width = embeddings.length / prompts.length
   for (const [i, { row }] of prompts.entries()) {
     for (let j = 0; j < width; j++) sums[row * width + j]! += embeddings[i * width + j]!
   }
@@ -206,7 +201,7 @@ function scaleRowsToUnit(rows: Float32Array, width: number): void {
   }
 }
 
-/** Scores kept features [n, embedding] against unit class embeddings [classes, embedding]: logits [n, classes]. */
+/** Returns a function from kept features [n, embedding] to logits [n, classes], for class embeddings [classes, embedding]. */
 export async function featureScorer(
   encoder: DualEncoder,
   head: Float32Array,
@@ -229,8 +224,8 @@ export async function featureScorer(
 }
 
 /**
- * The encoder with unit class embeddings [classes, embedding] as its head; `features` are image embeddings. Without a
- * head all of them are 0.
+ * Returns the encoder as a classifier whose head is unit class embeddings [classes, embedding], all 0 if none are given;
+ * `features` are image embeddings.
  */
 export function zeroShotClassifier(encoder: DualEncoder, head?: Float32Array): Classifier {
   const build = (w: ParameterScope, image: Tensor, classes: number) => {
@@ -245,12 +240,12 @@ export function zeroShotClassifier(encoder: DualEncoder, head?: Float32Array): C
   return {
     kind: 'classifier',
     family: encoder.family,
-    ...(encoder.names && { names: encoder.names }),
+    names: encoder.names,
     build,
   }
 }
 
-/** Declares the other tower's parameters too, so that the whole checkpoint is checked; its nodes are not wanted. */
+/** Declares the parameters of the other tower, so that the whole checkpoint is checked, without its nodes. */
 function declareWith(graph: Graph, build: (w: ParameterScope) => void): void {
   const aside = createGraph()
   build(parameterScope(aside))
@@ -267,10 +262,9 @@ const declareImage = (encoder: DualEncoder, graph: Graph): void =>
   )
 
 function declareText(encoder: DualEncoder, graph: Graph): void {
+  const shape = ['t', encoder.contextLength]
   declareWith(graph, w => {
-    const [tokens, mask] = ['tokens', 'mask'].map(name =>
-      addInput(w.graph, name, { dtype: 'int64', shape: ['t', encoder.contextLength] }),
-    )
-    encoder.encodeText(w, tokens!, mask!)
+    const tokens = addInput(w.graph, 'tokens', { dtype: 'int64', shape })
+    encoder.encodeText(w, tokens, addInput(w.graph, 'mask', { dtype: 'int64', shape }))
   })
 }

@@ -9,7 +9,7 @@ import { eitherHubFile } from '../../lib/hub/hub.ts'
 import { type PreparedModel } from './prepareModel.ts'
 import { type ModelSpec, type LocalModel } from '../spec.ts'
 
-/** A hub repository with CLIP's own vocabulary, for repositories that have none. */
+/** The hub repository whose CLIP vocabulary stands in for a repository without one. */
 const clipVocabulary = 'openai/clip-vit-base-patch32'
 
 export interface ZeroShotOptions {
@@ -34,11 +34,15 @@ export async function toZeroShotModel(
     classNames,
     templates,
   }
-  const head = await classEmbeddingsFile(heads, spec.architecture, hashes, task)
-  return { ...model, classes: classNames.length, zeroShot: { ...task, embeddingsFile: head } }
+  const embeddingsFile = await classEmbeddingsFile(
+    heads,
+    { architecture: spec.architecture, hashes },
+    task,
+  )
+  return { ...model, classes: classNames.length, zeroShot: { ...task, embeddingsFile } }
 }
 
-/** `tokenizer.json` beside local weights, or in the model's repository. */
+/** Returns the path of `tokenizer.json`, beside local weights or from the model's repository. */
 async function tokenizerFile(
   { name, weights }: ModelSpec,
   files: readonly string[],

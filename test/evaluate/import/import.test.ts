@@ -274,7 +274,7 @@ describe('per-image predictions', () => {
       samples: [...dataset.samples, { ...dataset.samples[0]!, id: 'packed', image }],
     }
     await expect(writeManifest(packed, join(folder, 'no.parquet'))).rejects.toThrow(
-      'packed is packed in photos.zip: unpack it for other programs',
+      'packed is packed in photos.zip, where other programs cannot read it: unpack it',
     )
   })
 

@@ -58,7 +58,8 @@ it('a model gives nearly the same in fp16, under another key', async () => {
   }
   const crops = new Uint8Array(2 * 3 * 224 * 224).map((_, i) => (i * 31) % 251)
   const logits = async (precision: 'fp32' | 'fp16') => {
-    const loaded = await loadModel(model, nativeSteps(recipe), ['logits'], {
+    const loaded = await loadModel(model, nativeSteps(recipe), {
+      outputs: ['logits'],
       precision,
       threads: 1,
     })
@@ -78,7 +79,7 @@ it('a model gives nearly the same in fp16, under another key', async () => {
   })
 })
 
-it('refuses to change the precision of a graph made elsewhere', async () => {
+it('refuses to change the precision of a foreign graph', async () => {
   const graph = {
     input: 'image',
     output: 'scores',
@@ -89,6 +90,6 @@ it('refuses to change the precision of a graph made elsewhere', async () => {
   const model = { name: 'theirs', architecture: '', classes: 3, files: ['model.onnx'], graph }
   const { recipe } = await writeModel(folder)
   await expect(
-    loadModel(model, nativeSteps(recipe), ['logits'], { precision: 'fp16' }),
-  ).rejects.toThrow('theirs is a graph made elsewhere')
+    loadModel(model, nativeSteps(recipe), { outputs: ['logits'], precision: 'fp16' }),
+  ).rejects.toThrow('theirs is a foreign ONNX graph')
 })

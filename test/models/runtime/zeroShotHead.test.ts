@@ -89,7 +89,9 @@ describe('class embeddings', () => {
   it('are unit means of the unit embeddings of all prompts', async () => {
     const { file, task } = await tinyModel()
     let batches = 0
-    const head = await zeroShotHead(tiny, [file], task, { onBatch: () => batches++ })
+    const head = await zeroShotHead({ encoder: tiny, files: [file] }, task, {
+      onBatch: () => batches++,
+    })
     expect(batches).toBeGreaterThan(0)
     expect(head).toHaveLength(2 * width)
     for (const [i, value] of expectedHead.entries()) expect(head[i]).toBeCloseTo(value, 6)
@@ -99,18 +101,24 @@ describe('class embeddings', () => {
     const { file, task } = await tinyModel()
     const kept = {
       ...task,
-      embeddingsFile: await classEmbeddingsFile(join(folder, 'heads'), 'tiny', ['aa'], task),
+      embeddingsFile: await classEmbeddingsFile(
+        join(folder, 'heads'),
+        { architecture: 'tiny', hashes: ['aa'] },
+        task,
+      ),
     }
-    const first = await zeroShotHead(tiny, [file], kept)
-    expect(await zeroShotHead(tiny, [join(folder, 'gone.safetensors')], kept)).toEqual(first)
+    const first = await zeroShotHead({ encoder: tiny, files: [file] }, kept)
+    expect(
+      await zeroShotHead({ encoder: tiny, files: [join(folder, 'gone.safetensors')] }, kept),
+    ).toEqual(first)
   })
 
   it('that cannot be kept are an error that names the file', async () => {
     const { file, task } = await tinyModel()
     const head = join(file, 'head.safetensors')
-    await expect(zeroShotHead(tiny, [file], { ...task, embeddingsFile: head })).rejects.toThrow(
-      /^cannot write .*head.safetensors: /,
-    )
+    await expect(
+      zeroShotHead({ encoder: tiny, files: [file] }, { ...task, embeddingsFile: head }),
+    ).rejects.toThrow(/^cannot write .*head.safetensors: /)
   })
 
   it('are kept apart by architecture, weights, tokenizer, prompts and names', async () => {
@@ -118,18 +126,32 @@ describe('class embeddings', () => {
     const other = join(folder, 'other.json')
     await writeFile(other, `${wordPieceJson} `)
     const files = await Promise.all([
-      classEmbeddingsFile(folder, 'tiny', ['aa'], task),
-      classEmbeddingsFile(folder, 'tiny', ['ab'], task),
-      classEmbeddingsFile(folder, 'tiny-quickgelu', ['aa'], task),
-      classEmbeddingsFile(folder, 'tiny', ['aa'], { ...task, tokenizer: other }),
-      classEmbeddingsFile(folder, 'tiny', ['aa'], {
-        ...task,
-        templates: task.templates.toReversed(),
-      }),
-      classEmbeddingsFile(folder, 'tiny', ['aa'], { ...task, classNames: ['stove', 'photo'] }),
+      classEmbeddingsFile(folder, { architecture: 'tiny', hashes: ['aa'] }, task),
+      classEmbeddingsFile(folder, { architecture: 'tiny', hashes: ['ab'] }, task),
+      classEmbeddingsFile(folder, { architecture: 'tiny-quickgelu', hashes: ['aa'] }, task),
+      classEmbeddingsFile(
+        folder,
+        { architecture: 'tiny', hashes: ['aa'] },
+        { ...task, tokenizer: other },
+      ),
+      classEmbeddingsFile(
+        folder,
+        { architecture: 'tiny', hashes: ['aa'] },
+        {
+          ...task,
+          templates: task.templates.toReversed(),
+        },
+      ),
+      classEmbeddingsFile(
+        folder,
+        { architecture: 'tiny', hashes: ['aa'] },
+        { ...task, classNames: ['stove', 'photo'] },
+      ),
     ])
     expect(new Set(files).size).toBe(files.length)
-    expect(await classEmbeddingsFile(folder, 'tiny', ['aa'], { ...task })).toBe(files[0])
+    expect(
+      await classEmbeddingsFile(folder, { architecture: 'tiny', hashes: ['aa'] }, { ...task }),
+    ).toBe(files[0])
   })
 
   it('refuses weights that do not fit, the image tower included', async () => {
@@ -138,7 +160,9 @@ describe('class embeddings', () => {
     await writeSafetensors(file, [
       { name: 'words', shape: [wordPieces.length, width], data: words },
     ])
-    await expect(zeroShotHead(tiny, [file], task)).rejects.toThrow(/1 missing \(colours\)/)
+    await expect(zeroShotHead({ encoder: tiny, files: [file] }, task)).rejects.toThrow(
+      /1 missing \(colours\)/,
+    )
   })
 })
 
@@ -180,7 +204,7 @@ const steps = nativeSteps({
 describe('a zero-shot classifier', () => {
   it('gives scaled cosine similarities', async () => {
     const { file, task } = await tinyModel()
-    const head = await zeroShotHead(tiny, [file], task)
+    const head = await zeroShotHead({ encoder: tiny, files: [file] }, task)
     const images = Float32Array.of(0.5, -1, 2, 3, 0, 1)
     const [a, b] = [images.subarray(0, 3), images.subarray(3)].map(image =>
       unit(
@@ -208,7 +232,9 @@ describe('a zero-shot classifier', () => {
 
   it('needs class names', async () => {
     const model = { name: 'clip', architecture: 'clip:RN50', classes: 40, files: [] }
-    await expect(loadModel(model, steps, ['logits'])).rejects.toMatchObject({ code: 'no-head' })
+    await expect(loadModel(model, steps, { outputs: ['logits'] })).rejects.toMatchObject({
+      code: 'no-head',
+    })
   })
 })
 
@@ -224,11 +250,14 @@ describe.skipIf(!shared)("OpenCLIP's zero-shot logits", () => {
     await writeFormulaWeights(file, golden.tensors)
     const encoder = findArchitecture('clip:RN50-quickgelu') as DualEncoder
     const tokenizer = sharedPath('golden/tokenizer/clip_tokenizer.json')
-    const head = await zeroShotHead(encoder, [file], {
-      tokenizer,
-      classNames: golden.prompts,
-      templates: ['{}'],
-    })
+    const head = await zeroShotHead(
+      { encoder, files: [file] },
+      {
+        tokenizer,
+        classNames: golden.prompts,
+        templates: ['{}'],
+      },
+    )
     const { size, batch } = golden.input
     const logits = await logitsOf(
       encoder,
@@ -254,7 +283,7 @@ describe.skipIf(!shared)("OpenCLIP's zero-shot logits", () => {
       files: [file],
       zeroShot,
     }
-    const loaded = await loadModel(model, steps, ['logits'])
+    const loaded = await loadModel(model, steps, { outputs: ['logits'] })
     const fromCrops = (await loaded.run(crop, 1)).logits!
     await loaded.release()
     expect(fromCrops).toHaveLength(classes)
