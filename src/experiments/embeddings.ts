@@ -1,6 +1,6 @@
 /*
- * Stored embeddings: rows of one width by one encoder, read in blocks so that a file of any length needs little memory.
- * `.npy` files are read as LAION publishes them: two-dimensional, float16 or float32, row-major.
+ * Reads embeddings in blocks, so that a file of any length needs little memory. `.npy` files have the form in which LAION
+ * publishes them: two-dimensional, float16 or float32, row-major.
  */
 import { open } from 'node:fs/promises'
 import { npyHeader } from '../lib/archive/npy.ts'
@@ -9,6 +9,7 @@ import { readFully } from '../lib/files.ts'
 import { widenHalf } from '../lib/tensors/tensors.ts'
 import { type FeatureMatrix } from '../models/runtime/head.ts'
 
+/** Consecutive rows of embeddings. */
 export interface EmbeddingBlock {
   /** Position of the first row. */
   start: number
@@ -17,17 +18,18 @@ export interface EmbeddingBlock {
   data: Float32Array | Uint16Array
 }
 
+/** Vectors of one width by one encoder. */
 export interface Embeddings {
-  /** The model that made them, down to its weights: `open_clip:ViT-B-32:laion400m_e31`. */
+  /** The model with its weights, such as `open_clip:ViT-B-32:laion400m_e31`. */
   encoder: string
   count: number
   width: number
   dtype: 'float32' | 'float16'
-  /** All rows in order, at most `rows` at a time. */
+  /** Yields all rows in order, at most `rows` at a time. */
   blocks(rows: number): AsyncIterable<EmbeddingBlock>
 }
 
-/** Embeddings in memory, row-major. */
+/** Returns embeddings on row-major values in memory. Errors: bad-embeddings. */
 export function embeddingsOf(data: Float32Array, width: number, encoder: string): Embeddings {
   if (data.length % width !== 0)
     throw inputError('bad-embeddings', `${data.length} values are not whole rows of width ${width}`)
@@ -48,7 +50,7 @@ export function embeddingsOf(data: Float32Array, width: number, encoder: string)
 }
 
 /**
- * The rows of a `.npy` file; only its header is read now.
+ * Opens a `.npy` file, of which only the header is read.
  * @throws GeogapError `bad-npy` for anything but a whole two-dimensional, row-major array of float16 or float32.
  */
 export async function openNpy(file: string, encoder: string): Promise<Embeddings> {
@@ -127,8 +129,8 @@ async function readNpyHeader(
 }
 
 /**
- * Several files as one, in their order.
- * @throws GeogapError `different-encoder` when they differ in encoder, width or type.
+ * Joins embeddings in their order.
+ * @throws GeogapError `different-encoder` if they differ in encoder, width or type.
  */
 export function joinEmbeddings(parts: readonly Embeddings[]): Embeddings {
   const [first] = parts
@@ -151,7 +153,10 @@ export function joinEmbeddings(parts: readonly Embeddings[]): Embeddings {
   }
 }
 
-/** Throws GeogapError `different-encoder` unless both are of one encoder and width: their distances mean nothing. */
+/**
+ * Checks that distances between two sets of embeddings have a meaning.
+ * @throws GeogapError `different-encoder` if they differ in encoder or width.
+ */
 export function requireSameEncoder(a: Embeddings, b: Embeddings): void {
   if (a.encoder !== b.encoder)
     throw inputError(

@@ -1,6 +1,6 @@
 /*
- * Features as training and search read them: the outputs that `evaluate --keep features` stores beside its predictions. What is
- * not stored yet is computed the same way and stored in the same form below `OUT/features`, a folder of results.
+ * Reads the features that `evaluate --keep features` stores beside predictions. Features that are not stored yet are computed and
+ * stored in `OUT/features`, a folder of results.
  */
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -36,9 +36,9 @@ export interface FeatureSetDescription {
   model: string
   /** SHA-256 of every weight file. */
   weights: string[]
-  /** The steps that these images went through. */
+  /** The preprocessing steps of these images. */
   steps: readonly PreprocessingStep[]
-  /** The model's own steps, without those that only these images need. */
+  /** The model's own steps, without those for this data set alone. */
   recipe: readonly PreprocessingStep[]
   dataset: string
   /** Hash of the data set's content. */
@@ -51,11 +51,11 @@ export interface FeatureSetDescription {
 /** The features of one model for all images of a data set. */
 export interface FeatureSet {
   description: FeatureSetDescription
-  /** File for the classifier that training starts from; absent beside the predictions of an evaluation. */
+  /** File of the classifier that training starts from; absent for features stored beside predictions. */
   headFile?: string
   /** In the order of their ids, so that training does not depend on how the features were stored. */
   samples: LabelledSample[]
-  /** `ok`, or the code of the error that the image met; the rows of such images are zero. */
+  /** `ok`, or the error code of the image, whose row is then zero. */
   status: string[]
   features: FeatureMatrix
 }
@@ -68,7 +68,7 @@ export interface FeatureSetOptions {
   onProgress?: (progress: EvaluationProgress) => void
 }
 
-/** Returns the features of a model on a data set, and computes those that are not stored yet. */
+/** Returns the features of a model on a data set, which are computed unless they are stored. */
 export async function loadOrComputeFeatures(
   model: PreparedModel,
   dataset: Dataset,
@@ -109,9 +109,9 @@ export interface StoredFeatures {
 }
 
 /**
- * Returns all features in `folder`, which holds results or one evaluation; none where it holds neither.
- * @throws GeogapError `old-features` for a folder that an earlier version wrote, `bad-features` where a data set's record is
- * missing; from `read`, `bad-features` where images are missing or none could be read.
+ * Opens all features in `folder`, a folder of results or of one evaluation; returns none for any other folder.
+ * @throws GeogapError `old-features` for a folder of an earlier version, `bad-features` if the record of a data set is missing;
+ * from `read`, `bad-features` if images are missing or none could be read.
  */
 export async function openFeaturesIn(folder: string): Promise<StoredFeatures[]> {
   const names = await readdir(folder).catch((): string[] => [])
@@ -150,7 +150,7 @@ function openFeatures(
 ): StoredFeatures {
   const { folder, identity, shards } = evaluation
   const description = describeFeatures(evaluation, records)
-  const headFile = identity.source === 'features' && { headFile: join(folder, 'head.safetensors') }
+  const head = identity.source === 'features' && { headFile: join(folder, 'head.safetensors') }
   return {
     description,
     read: async () => {
@@ -158,12 +158,12 @@ function openFeatures(
       if (gap)
         throw badFeatures(
           folder,
-          `images ${gap.start + 1} to ${gap.end} are missing; the command that made them goes on`,
+          `images ${gap.start + 1} to ${gap.end} are missing; repeat the command that made them to continue`,
         )
       const read = await Promise.all(shards.map(shard => readKeptShard(folder, shard)))
       const joined = joinShards(read)
       if (!joined) throw badFeatures(folder, `no image of ${identity.dataset} could be read`)
-      return { description, ...headFile, ...joined }
+      return { description, ...head, ...joined }
     },
   }
 }
@@ -175,7 +175,10 @@ function describeFeatures(
   const { model, weights, dataset, content, choices } = identity
   const record = records.get(content)
   if (!record)
-    throw inputError('bad-features', `nothing says which classes ${dataset} in ${folder} has`)
+    throw inputError(
+      'bad-features',
+      `no record of the classes of ${dataset} in ${folder}: evaluate it again, or copy the folder of results whole`,
+    )
   const steps = parseSteps(identity.steps)
   return {
     model,

@@ -1,7 +1,7 @@
 /*
- * Fine-tuning of a whole network (appendix H). Batches are summed from micro-batches that fit the memory. After every epoch
- * the run's folder holds a checkpoint; called again with the same settings, it goes on from there and ends with the same
- * parameters, to the last bit, as a run that was never stopped.
+ * Fine-tunes a whole network (appendix H). The gradients of a batch are summed over micro-batches that fit the memory. After
+ * every epoch the run's folder holds a checkpoint. An interrupted run continues from it with the same settings and ends with
+ * bit-identical parameters.
  */
 import { createHash } from 'node:crypto'
 import { freemem } from 'node:os'
@@ -30,16 +30,17 @@ import {
 } from './training/trainer.ts'
 import { type TrainableNetwork, networkGraph, objectiveOf } from './network.ts'
 
+/** The size of a run and an estimate of its time. */
 export interface FinetunePlan {
   images: number
   epochs: number
-  /** Epochs that an earlier run has done. */
+  /** Epochs done by an earlier run. */
   done: number
   /** Updates per epoch. */
   steps: number
   /** Images per forward and backward pass. */
   microBatch: number
-  /** Estimated from one pass: what is left to do. */
+  /** Estimated seconds of the remaining epochs. */
   seconds: number
 }
 
@@ -47,22 +48,22 @@ export interface FinetuneOptions {
   network: TrainableNetwork
   /** Values of all parameters at the start. */
   parameters: readonly NamedTensor[]
-  /** Crops uint8 [positions, 3, size, size] of training images, every one of them. */
+  /** Returns the crops of training images, uint8 [positions, 3, size, size]. */
   crops: (positions: readonly number[]) => Promise<Uint8Array>
   /** The class of every training image. */
   labels: readonly number[]
-  /** Says which images these are (a data set's hash and what was drawn from it). */
+  /** Identifies the images: the hash of the data set and of the drawn sample. */
   data: string
-  /** Where checkpoints go. */
+  /** Folder of the checkpoints. */
   folder: string
   seed: number
-  /** 30 as in the paper. */
+  /** Default 30, as in the paper. */
   epochs?: number | undefined
-  /** Images per update; the paper does not say, ours is 32. */
+  /** Images per update. Default 32; the paper states none. */
   batch?: number | undefined
-  /** Adam's learning rate, 1e-5 as in the paper; the optimizer is ours. */
+  /** Learning rate. Default 1e-5, as in the paper, which does not name the optimizer; here it is Adam. */
   rate?: number | undefined
-  /** Images per pass; as many as half of the free memory holds by default. */
+  /** Images per pass. Default: as many as fit half of the free memory. */
   microBatch?: number | undefined
   onPlan?: (plan: FinetunePlan) => void
   onEpoch?: (epoch: number, loss: number) => void
@@ -125,7 +126,7 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
     run.onPlan?.({ ...plan, seconds: await estimateSeconds(run, trainer, plan) })
     while (losses.length < epochs) {
       const epoch = losses.length + 1
-      losses.push(await runEpoch(run, trainer, epoch, microBatch))
+      losses.push(await runEpoch({ ...run, microBatch }, trainer, epoch))
       await saveCheckpoint(folder, {
         settings: { ...settings, 'micro-batch': microBatch },
         epoch,
@@ -144,29 +145,28 @@ export async function finetune(options: FinetuneOptions): Promise<FinetuneResult
   return { file: join(folder, parametersFile(epochs)), losses, steps: trainer.steps() }
 }
 
-/** One pass over the images in an order of its own; gives the mean loss. The next batch is prepared during a step. */
+/** Trains on all images once, in a random order of the epoch, and returns the mean loss. The next batch is prepared during a step. */
 async function runEpoch(
-  run: FinetuneRun,
+  run: FinetuneRun & { microBatch: number },
   trainer: Trainer,
   epoch: number,
-  microBatch: number,
 ): Promise<number> {
   const order = [...randomPermutation(run.labels.length, randomFor(run.seed, `epoch ${epoch}`))]
   const batches = Array.from({ length: Math.ceil(order.length / run.batch) }, (_, i) =>
     order.slice(i * run.batch, (i + 1) * run.batch),
   )
   let total = 0
-  let prepared = feedsOf(run, batches[0]!, microBatch)
+  let prepared = feedsOf(run, batches[0]!, run.microBatch)
   for (const [i, positions] of batches.entries()) {
     const parts = await prepared
-    if (i + 1 < batches.length) prepared = feedsOf(run, batches[i + 1]!, microBatch)
+    if (i + 1 < batches.length) prepared = feedsOf(run, batches[i + 1]!, run.microBatch)
     prepared.catch(() => undefined)
     total += (await trainer.step(...parts)) * positions.length
   }
   return total / order.length
 }
 
-/** The batch in micro-batches. */
+/** Returns a batch as micro-batches. */
 async function feedsOf(
   run: FinetuneRun,
   positions: readonly number[],
@@ -195,7 +195,7 @@ async function feedsOf(
   return parts
 }
 
-/** Seconds for the epochs to come, from the second of two passes over the first images. */
+/** Estimates the seconds of the remaining epochs from the second of two passes over the first images. */
 async function estimateSeconds(
   run: FinetuneRun,
   trainer: AccumulatingTrainer,
@@ -240,7 +240,7 @@ function bindingOf(frozen: readonly NamedTensor[]): { bind: (name: string) => Pa
   return { bind: name => ({ dtype: 'float32', values: values.get(name)! }) }
 }
 
-/** The most images, a power of two up to `batch`, whose pass takes no more than half of the free memory. */
+/** Returns the largest power of two up to `batch` whose pass needs at most half of the free memory. */
 function largestMicroBatch(
   network: TrainableNetwork,
   trained: readonly NamedTensor[],
@@ -290,7 +290,7 @@ function trainingSettingsOf({
   }
 }
 
-/** Says where a diverged run's last good checkpoint is. */
+/** Adds the folder of the last good checkpoint to the error of a diverged run. */
 function withCheckpointHint(error: unknown, folder: string): unknown {
   if (!(error instanceof GeogapError) || !['bad-loss', 'bad-parameters'].includes(error.code))
     return error

@@ -1,6 +1,6 @@
 /*
- * Last-layer retraining (section 6.3, appendix G): the features are computed once, the classifier alone is trained on them,
- * starting from the pretrained one. For a seed the result is the same to the last bit on one machine.
+ * Retrains the last layer of a model (section 6.3, appendix G): trains the classifier alone, on features that are computed once,
+ * starting from the pretrained classifier. Results with one seed are bit-identical on one machine.
  */
 import { inputError } from '../lib/errors.ts'
 import { crossEntropies } from '../lib/onnx/blocks/loss.ts'
@@ -26,13 +26,13 @@ export interface RetrainOptions {
   /** The head to start from; not changed. */
   head: LinearHead
   seed: number
-  /** Passes over the data, 5 as in the paper. */
+  /** Passes over the data. Default 5, as in the paper. */
   epochs?: number | undefined
-  /** Rows per step, 32 as in the paper; the last step of an epoch takes what is left. */
+  /** Rows per step. Default 32, as in the paper; the last step of an epoch has the remaining rows. */
   batch?: number | undefined
-  /** Adam's learning rate, 1e-5 as in the paper. */
+  /** Adam's learning rate. Default 1e-5, as in the paper. */
   rate?: number | undefined
-  /** Share of the rows to train on, drawn by the seed; a smaller share's rows are among a larger one's. */
+  /** Share of the rows to train on, drawn by the seed; a larger share contains the rows of a smaller one. Default 1. */
   fraction?: number | undefined
 }
 
@@ -109,7 +109,7 @@ const objectiveOf =
       addInput(graph, 'labels', { dtype: 'int64', shape: ['n'] }),
     )
 
-/** Copies of the chosen rows. */
+/** Returns the chosen rows as tensors. */
 async function feedsOf({ features, labels }: RetrainOptions, chosen: Int32Array): Promise<Feeds> {
   const { Tensor } = await import('onnxruntime-node')
   const classes = BigInt64Array.from({ length: chosen.length }, (_, i) =>

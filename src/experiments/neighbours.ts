@@ -1,6 +1,6 @@
 /*
- * Where do unlabelled images come from? Each is classified by its nearest labelled ones (appendix F). The search is exact: a
- * block of queries times all references, then the largest similarities of each row, in one graph.
+ * Finds the nearest labelled images of unlabelled ones (appendix F). The search is exact: one graph multiplies a block of
+ * queries with all references and returns the largest similarities of each row.
  */
 import { GeogapError, inputError } from '../lib/errors.ts'
 import { normalizeRows } from '../lib/onnx/blocks/similarity.ts'
@@ -10,6 +10,7 @@ import { cast, div, gemm, norm, topK } from '../lib/onnx/ops.ts'
 import { createSession } from '../models/runtime/session.ts'
 import { type Embeddings, requireSameEncoder } from './embeddings.ts'
 
+/** The neighbours of a block of queries. */
 export interface Neighbours {
   /** Position of the first query. */
   start: number
@@ -23,7 +24,7 @@ export interface Neighbours {
 }
 
 export interface SearchOptions {
-  /** Bytes for a block of similarities, 128 MiB by default. */
+  /** Bytes of a block of similarities. Default 128 MiB. */
   memoryBytes?: number
   threads?: number
 }
@@ -33,15 +34,14 @@ const throwUnbound = (name: string): never => {
 }
 
 /**
- * The `k` references of the largest cosine similarity to each query, block by block in the queries' order. References are
- * held in memory as float32, queries are not.
+ * Returns the `k` references with the largest cosine similarity to each query, block by block in the order of the queries. Only
+ * references are held in memory, as float32.
  * @throws GeogapError `different-encoder`, `bad-k`, `bad-embeddings` for a reference without a direction.
  */
 export async function* nearestReferences(
   references: Embeddings,
   queries: Embeddings,
-  k: number,
-  { memoryBytes: memory = 2 ** 27, threads = 0 }: SearchOptions = {},
+  { k, memoryBytes = 2 ** 27, threads = 0 }: SearchOptions & { k: number },
 ): AsyncGenerator<Neighbours> {
   requireSameEncoder(references, queries)
   if (!(Number.isInteger(k) && k >= 1 && k <= references.count))
@@ -51,7 +51,7 @@ export async function* nearestReferences(
   const known = new Tensor('float32', await unitRows(references), [references.count, width])
   const session = await createSession(searchGraph(references.count, queries, k), { threads })
   try {
-    const block = Math.max(1, Math.min(8192, Math.floor(memory / (4 * references.count))))
+    const block = Math.max(1, Math.min(8192, Math.floor(memoryBytes / (4 * references.count))))
     for await (const { start, rows, data } of queries.blocks(block)) {
       const found = await session.run({
         references: known,
@@ -82,7 +82,7 @@ function searchGraph(count: number, { width, dtype }: Embeddings, k: number): Ui
   return encodeModel(graph, { bind: throwUnbound })
 }
 
-/** All rows scaled to unit length. */
+/** Returns all rows scaled to unit length. */
 async function unitRows(embeddings: Embeddings): Promise<Float32Array> {
   const { Tensor } = await import('onnxruntime-node')
   const { count, width, dtype } = embeddings

@@ -15,17 +15,17 @@ import { normalizeCrops } from '../lib/pixels/toGraph.ts'
 import { splitSteps, type PreprocessingStep } from '../lib/pixels/steps.ts'
 import { type Objective } from './training/step.ts'
 
-/** What is fine-tuned: a classifier behind its normalization. */
+/** A classifier with its normalization, to be fine-tuned. */
 export interface TrainableNetwork {
-  /** Says which one it is: architecture, classes and preprocessing. */
+  /** Architecture, classes and preprocessing. */
   name: string
   /** Pixels of a crop's side. */
   size: number
-  /** crops uint8 [n, 3, size, size] to logits [n, classes]. */
+  /** Maps crops, uint8 [n, 3, size, size], to logits [n, classes]. */
   logits: (w: ParameterScope, crops: Tensor) => Tensor
 }
 
-/** A classifier of the catalogue with its preprocessing. Errors: no-head for a model without a classification head. */
+/** Returns the network of a catalogue model. Errors: no-head for a model without a classification head. */
 export function networkOf(
   model: Pick<LocalModel, 'architecture' | 'classes'>,
   steps: readonly PreprocessingStep[],
@@ -49,14 +49,14 @@ export function networkOf(
 const cropsInput = (graph: Graph, size: number): Tensor =>
   addInput(graph, 'crops', { dtype: 'uint8', shape: ['n', 3, size, size] })
 
-/** The graph from `crops` to `logits`, for its parameters or to run a trained network. */
+/** Returns the graph from `crops` to `logits`. */
 export function networkGraph({ logits, size }: TrainableNetwork): Graph {
   const graph = createGraph()
   addOutput('logits', logits(parameterScope(graph), cropsInput(graph, size)))
   return graph
 }
 
-/** Cross-entropy for inputs `crops` and `labels` int64 [n]. */
+/** Returns the cross-entropy of the inputs `crops` and `labels`, int64 [n]. */
 export const objectiveOf =
   ({ logits, size }: TrainableNetwork): Objective =>
   (graph, w) =>

@@ -1,6 +1,6 @@
 /*
- * Classifies unlabelled images by region (appendix F), from names to results. References and queries are images, whose
- * features are computed once and stored, stored features, or `.npy` files of embeddings as LAION publishes them.
+ * Classifies unlabelled images by region (appendix F), from names to results. References and queries are images, stored features,
+ * or `.npy` files of embeddings as LAION publishes them.
  */
 import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
@@ -27,7 +27,7 @@ import { prepareNamedModel } from './pretrained.ts'
 import { type Origins, classifyOrigins, paperKs, studyValuesOfVotes } from './origins.ts'
 
 export interface OriginStudyOptions extends FeatureSetOptions {
-  /** Computes the features of images; not needed if all are stored. */
+  /** The model that computes features; not needed if all are stored. */
   model?: string
   /** The model that `.npy` files are of. */
   encoder?: string
@@ -36,7 +36,7 @@ export interface OriginStudyOptions extends FeatureSetOptions {
   /** Data sets, folders or archives of images, folders of kept features, or `.npy` files. */
   queries: readonly string[]
   open?: Omit<DatasetSpec, 'name'>
-  /** Numbers of neighbours; the paper's 3, 5 … 113 as far as there are references by default. */
+  /** Numbers of neighbours. Default: the paper's 3, 5 … 113, up to the number of references. */
   ks?: readonly number[]
   onDownload?: (model: string, done: number, total: number | undefined) => void
   onSearch?: (done: number, total: number) => void
@@ -50,7 +50,7 @@ export interface OriginStudy extends Origins {
 
 /**
  * Classifies the queries by their nearest references and records the study `neighbours` of `out`.
- * @throws GeogapError `different-encoder`, `unknown-encoder`, `empty-region`, and what opening and searching throw
+ * @throws GeogapError `different-encoder`, `unknown-encoder`, `empty-region`, and errors of opening and searching.
  */
 export async function runOriginStudy(options: OriginStudyOptions): Promise<OriginStudy> {
   const { out, onSearch } = options
@@ -68,7 +68,7 @@ export async function runOriginStudy(options: OriginStudyOptions): Promise<Origi
     regions,
     queries: all,
     ks,
-    ...(onSearch && { onProgress: onSearch }),
+    onProgress: onSearch,
   })
   await recordStudy(out, { study: 'neighbours' }, studyValuesOfVotes(origins))
   return { ...origins, notes, seconds: (performance.now() - started) / 1000 }
@@ -134,11 +134,13 @@ async function openUnlabelled(name: string): Promise<Dataset> {
 
 /** Returns the references whose region is known, in memory. */
 async function keepRowsWithRegion(
-  { embeddings, source: from }: OpenedEmbeddings,
+  { embeddings, source }: OpenedEmbeddings,
   options: OriginStudyOptions,
 ): Promise<{ references: Embeddings; regions: string[]; notes: string[] }> {
   const stored =
-    typeof from === 'string' ? await readRegionsBeside(from, options) : featureSetRegions(from)
+    typeof source === 'string'
+      ? await readRegionsBeside(source, options)
+      : featureSetRegions(source)
   if (stored.length !== embeddings.count)
     throw inputError(
       'bad-regions',
@@ -148,7 +150,7 @@ async function keepRowsWithRegion(
   if (known.length === 0)
     throw inputError('empty-region', `no reference of ${options.reference} has a region`)
   const left = stored.length - known.length
-  const all = typeof from === 'string' ? await readNpy(from) : from.features
+  const all = typeof source === 'string' ? await readNpy(source) : source.features
   return {
     references:
       left === 0

@@ -4,27 +4,28 @@ import { type Embeddings } from './embeddings.ts'
 import { type Neighbours, nearestReferences, type SearchOptions } from './neighbours.ts'
 import { isWestern } from '../datasets/labels/regions.ts'
 
-/** The paper's range of k: odd, so that West or not is never a tie. */
+/** The paper's numbers of neighbours, odd so that western or not is never a tie. */
 export const paperKs: readonly number[] = Array.from({ length: 56 }, (_, i) => 3 + 2 * i)
 
-/** Classes of the queries for one number of neighbours, k. */
+/** The classes of the queries by their k nearest references. */
 export interface Votes {
   k: number
-  /** Queries more than half of whose neighbours are western. */
+  /** Number of queries with more than half of their neighbours western. */
   western: number
   /** `western` as a share of the queries, 0 … 1; null without queries. */
   westernShare: number | null
-  /** Queries by the region that most neighbours have; of regions with equally many, the one whose nearest is nearest. */
+  /** Number of queries by the commonest region of their neighbours; ties go to the region of the nearest neighbour. */
   regions: Record<string, number>
-  /** Queries of Europe over those of Africa; null where Africa has none. */
+  /** Queries of Europe divided by those of Africa; null if Africa has none. */
   europeToAfrica: number | null
 }
 
+/** The classes of all queries. */
 export interface Origins {
   references: number
   /** Queries classified. */
   queries: number
-  /** Queries without a direction (a zero or a value that is not finite), which nothing can be near to. */
+  /** Number of queries without a direction (zero or not finite), which have no neighbours. */
   skipped: number
   /** One entry per k, ascending. */
   votes: Votes[]
@@ -38,7 +39,7 @@ export interface OriginOptions extends SearchOptions {
   /** Numbers of neighbours, 3, 5 … 113 by default. */
   ks?: readonly number[]
   /** Called after every block with the number of queries done. */
-  onProgress?: (done: number, total: number) => void
+  onProgress?: ((done: number, total: number) => void) | undefined
 }
 
 /**
@@ -59,7 +60,10 @@ export async function classifyOrigins(options: OriginOptions): Promise<Origins> 
   const codes = Int32Array.from(regions, region => names.indexOf(region))
   const tally = createVoteTally(ks, codes, names)
   let done = 0
-  for await (const found of nearestReferences(references, queries, ks.at(-1)!, options)) {
+  for await (const found of nearestReferences(references, queries, {
+    ...options,
+    k: ks.at(-1)!,
+  })) {
     tally.add(found)
     done += found.rows
     onProgress?.(done, queries.count)
@@ -88,7 +92,8 @@ function createVoteTally(ks: readonly number[], codes: Int32Array, names: readon
   const isWest = names.map(isWestern)
   const western = new Float64Array(ks.length)
   const byRegion = ks.map(() => new Float64Array(names.length))
-  let [queries, skipped] = [0, 0]
+  let queries = 0
+  let skipped = 0
   const votes = new Int32Array(names.length)
   const firsts = new Int32Array(names.length)
 
@@ -130,25 +135,17 @@ function createVoteTally(ks: readonly number[], codes: Int32Array, names: readon
     result: (): Pick<Origins, 'queries' | 'skipped' | 'votes'> => ({
       queries,
       skipped,
-      votes: ks.map((k, i) => votesOf(k, western[i]!, byRegion[i]!, names, queries)),
+      votes: ks.map((k, i): Votes => {
+        const regions = Object.fromEntries(names.map((name, code) => [name, byRegion[i]![code]!]))
+        const { Europe: europe = 0, Africa: africa = 0 } = regions
+        return {
+          k,
+          western: western[i]!,
+          westernShare: queries === 0 ? null : western[i]! / queries,
+          regions,
+          europeToAfrica: africa === 0 ? null : europe / africa,
+        }
+      }),
     }),
-  }
-}
-
-function votesOf(
-  k: number,
-  western: number,
-  counts: Float64Array,
-  names: readonly string[],
-  queries: number,
-): Votes {
-  const regions = Object.fromEntries(names.map((name, i) => [name, counts[i]!]))
-  const [europe = 0, africa = 0] = [regions['Europe'], regions['Africa']]
-  return {
-    k,
-    western,
-    westernShare: queries === 0 ? null : western / queries,
-    regions,
-    europeToAfrica: africa === 0 ? null : europe / africa,
   }
 }

@@ -1,6 +1,6 @@
 /*
- * What is trained on and what is evaluated, by name: `dollarstreet:train`, `dollarstreet:test,geode`, `photos.csv`. A part
- * is rows of a data set whose features are kept.
+ * Opens the data sets or parts of them that an experiment trains and evaluates on, by name: `dollarstreet:train`,
+ * `dollarstreet:test,geode`, `photos.csv`.
  */
 import { findBenchmark } from '../datasets/benchmarks/benchmarks.ts'
 import { contentHash } from '../datasets/build.ts'
@@ -17,44 +17,44 @@ import {
   type SplitProtocol,
 } from './splits.ts'
 
-/** Rows of kept features whose images could be read. */
+/** Kept features of a data set or part of it, without the images that could not be read. */
 export interface DatasetPart {
-  /** How its figures are called: `dollarstreet`. */
+  /** Name of its figures, such as `dollarstreet`. */
   label: string
   dataset: string
   featureSet: FeatureSet
   samples: LabelledSample[]
   features: FeatureMatrix
-  /** Images of the part that could not be read. */
+  /** Number of images of the part that could not be read. */
   failedCount: number
 }
 
+/** The data sets or parts of an experiment. */
 export interface PartSelection {
-  /** `NAME`, `NAME:train`, or an opened data set, of which all is trained on. */
+  /** `NAME`, `NAME:train`, or an opened data set, which is used whole. */
   train: string | Dataset
-  /** `NAME:test`, `NAME`, or opened data sets; the training data's own test part where none are given. */
+  /** `NAME:test`, `NAME`, or opened data sets; if empty, the test part of the training data. */
   evals: readonly (string | Dataset)[]
   split: SplitProtocol
 }
 
-/** What the training experiments are told alike: on which parts, how often, and what a region must have. */
-export interface TrainingOptions {
-  train: string | Dataset
-  evals: readonly (string | Dataset)[]
+/** Options of all training experiments. */
+export interface TrainingOptions extends Omit<PartSelection, 'split'> {
   split?: SplitProtocol
-  /** How data sets that are given by name are opened. */
+  /** Options for opening data sets by name. */
   open?: Omit<DatasetSpec, 'name'>
-  /** Seeds 1 … this. */
+  /** Number of seeds, which are 1, 2 … */
   seeds?: number
-  /** Smallest region in a disparity. */
+  /** Smallest number of images of a region in a disparity. Default 30. */
   minN?: number
   onDownload?: OnDownload
 }
 
+/** The opened parts of an experiment. */
 export interface DatasetParts {
   train: DatasetPart
   evals: DatasetPart[]
-  /** What a reader of the results must know. */
+  /** Sentences for the reader of the results. */
   notes: string[]
 }
 
@@ -66,87 +66,99 @@ interface PartRequest {
 }
 
 /**
- * The parts that `names` ask for. Dollar Street has its splits itself, and GeoDE is then taken with the classes that overlap
- * (appendix E); other data sets are split by their household, region or split column where a part of them is asked for.
- * @throws GeogapError `bad-split`, `other-classes`, and what `open` and `splitItems` throw
+ * Opens the requested parts. Dollar Street has its own splits, and GeoDE is then used with the overlapping classes (appendix
+ * E); other data sets are split by their household, region or split column if a part of them is requested.
+ * @throws GeogapError `bad-split`, `other-classes`, and errors of `open` and `splitSamples`.
  */
 export async function openParts(
-  names: PartSelection,
+  selection: PartSelection,
   open: (from: string | Dataset) => Promise<FeatureSet>,
 ): Promise<DatasetParts> {
-  const notes = new Set<string>()
   const known = new Map<string | Dataset, Promise<FeatureSet>>()
-  const partOf = async ({ dataset: from, side }: PartRequest): Promise<DatasetPart> => {
-    const kept = await (known.get(from) ?? known.set(from, open(from)).get(from)!)
-    for (const note of kept.description.notes) notes.add(note)
-    return cutPart(kept, side, names.split, note => notes.add(note))
-  }
-  const { train, evals } = await openAllParts(names, partOf)
+  const { train, evals, notes } = await openAllParts(selection, async (request, notes) => {
+    const { dataset: from } = request
+    const featureSet = await (known.get(from) ?? known.set(from, open(from)).get(from)!)
+    for (const note of featureSet.description.notes) notes.add(note)
+    return cutPart(featureSet, request.side, splitter(selection, notes))
+  })
+  const unread: string[] = []
   for (const part of [train, ...evals]) {
     requireSameClasses(train, part)
     if (part.failedCount > 0)
-      notes.add(`${part.failedCount} images of ${part.dataset} could not be read and are left out`)
+      unread.push(
+        `${part.failedCount} images of ${part.dataset} could not be read and are left out`,
+      )
   }
   if (new Set(evals.map(({ label }) => label)).size < evals.length)
     throw inputError(
       'bad-split',
       `the same data set twice: ${evals.map(({ dataset }) => dataset).join(', ')}`,
     )
-  return { train, evals, notes: withSharedHouseholdNote([...notes], train, evals) }
+  return { train, evals, notes: [...new Set([...notes, ...unread])] }
 }
 
-/** One part after the other. */
-async function openAllParts<T>(
-  names: PartSelection,
-  partOf: (one: PartRequest) => Promise<T>,
-): Promise<{ train: T; evals: T[] }> {
-  const wanted = partRequests(names)
-  const train = await partOf(wanted.train)
+/** Opens the requested data sets themselves, for experiments that need their images; a part of a data set is one of its own. */
+export const openDatasets = (
+  selection: PartSelection,
+  open: (name: string) => Promise<Dataset>,
+): Promise<{ train: Dataset; evals: Dataset[]; notes: string[] }> =>
+  openAllParts(selection, async ({ dataset: from, side }, notes) => {
+    const dataset = typeof from === 'string' ? await open(from) : from
+    for (const note of dataset.notes ?? []) notes.add(note)
+    if (side === 'all') return dataset
+    const samples = splitter(selection, notes)(dataset.samples)[side]
+    return { ...dataset, name: `${dataset.name}:${side}`, samples, hash: contentHash(samples) }
+  })
+
+type Splitter = <T extends LabelledSample>(samples: readonly T[]) => Record<'train' | 'test', T[]>
+
+const splitter =
+  ({ split: protocol }: PartSelection, notes: Set<string>): Splitter =>
+  samples => {
+    const split = splitSamples(samples, protocol)
+    for (const note of split.notes) notes.add(note)
+    return split
+  }
+
+/** Opens one part after the other, and warns of households in both training and test if no split does. */
+async function openAllParts<T extends { samples: readonly LabelledSample[] }>(
+  selection: PartSelection,
+  openPart: (request: PartRequest, notes: Set<string>) => Promise<T>,
+): Promise<{ train: T; evals: T[]; notes: string[] }> {
+  const notes = new Set<string>()
+  const requests = partRequests(selection)
+  const train = await openPart(requests.train, notes)
   const evals: T[] = []
-  for (const one of wanted.evals) evals.push(await partOf(one))
-  return { train, evals }
+  for (const request of requests.evals) evals.push(await openPart(request, notes))
+  const warning = [...notes].some(note => note.includes('households'))
+    ? []
+    : sharedHouseholdNote(
+        withKnownHousehold(train.samples),
+        withKnownHousehold(evals.flatMap(part => part.samples)),
+      )
+  return { train, evals, notes: [...notes, ...warning] }
 }
 
-/** Warns of households that are trained on and tested, where no split has. */
-function withSharedHouseholdNote(
-  notes: string[],
-  { samples }: { samples: readonly LabelledSample[] },
-  evals: readonly { samples: readonly LabelledSample[] }[],
-): string[] {
-  if (notes.some(note => note.includes('households'))) return notes
-  const housed = (some: readonly LabelledSample[]) =>
-    some.flatMap(({ groups }) =>
-      groups['household'] == null ? [] : { household: String(groups['household']) },
-    )
-  return [
-    ...notes,
-    ...sharedHouseholdNote(housed(samples), housed(evals.flatMap(part => part.samples))),
-  ]
-}
+const withKnownHousehold = (samples: readonly LabelledSample[]): { household: string }[] =>
+  samples.flatMap(({ groups }) =>
+    groups['household'] == null ? [] : { household: String(groups['household']) },
+  )
 
+/** Returns the parts that names stand for. Errors: bad-split. */
 export function partRequests({ train, evals, split }: PartSelection): {
   train: PartRequest
   evals: PartRequest[]
 } {
-  const first = partRequest(train, split, 'train')
-  const isDollarStreet =
-    typeof train === 'string' && benchmarkOf(parsePartName(train).name) === 'dollarstreet'
-  const others =
-    evals.length > 0
-      ? evals
-      : typeof train === 'string'
-        ? [`${parsePartName(train).name}:test`]
-        : []
+  const trainName = typeof train === 'string' ? parsePartName(train).name : undefined
+  const others = evals.length > 0 || trainName === undefined ? evals : [`${trainName}:test`]
   if (others.length === 0) throw inputError('bad-split', 'nothing to evaluate on')
-  const same = (other: string | Dataset): boolean =>
-    typeof train === 'string' &&
-    typeof other === 'string' &&
-    parsePartName(other).name === parsePartName(train).name
+  const isDollarStreet = trainName !== undefined && benchmarkOf(trainName) === 'dollarstreet'
   return {
-    train: first,
+    train: partRequest(train, split, 'train'),
     evals: others.map(other => {
       if (isDollarStreet && other === 'geode') return { dataset: 'geode/overlap', side: 'all' }
-      return partRequest(other, split, same(other) ? 'test' : 'all')
+      const isSame = typeof other === 'string' && parsePartName(other).name === trainName
+      return partRequest(other, split, isSame ? 'test' : 'all')
     }),
   }
 }
@@ -163,58 +175,29 @@ function parsePartName(text: string): { name: string; side?: 'train' | 'test' } 
   return name === undefined ? { name: text } : { name, side: side as 'train' | 'test' }
 }
 
-/** `dollarstreet` for any of its variants and parts. */
+/** Returns `dollarstreet` for any of its variants and parts. */
 const benchmarkOf = (name: string): string | undefined =>
   findBenchmark(name.replace(/ \(.*/, ''))?.benchmark.name
 
-function cutPart(
-  kept: FeatureSet,
-  side: SplitSide,
-  protocol: SplitProtocol,
-  onNote: (note: string) => void,
-): DatasetPart {
-  const { description: about, status, features, samples: items } = kept
-  const rows = items.map((item, row) => ({ ...item, row }))
-  const split = side === 'all' ? undefined : splitSamples(rows, protocol)
-  for (const note of split?.notes ?? []) onNote(note)
-  const asked = split ? split[side as 'train' | 'test'] : rows
-  const chosen = asked.filter(({ row }) => status[row] === 'ok')
+function cutPart(featureSet: FeatureSet, side: SplitSide, split: Splitter): DatasetPart {
+  const { description, status, features, samples } = featureSet
+  const all = samples.map((sample, row) => ({ ...sample, row }))
+  const wanted = side === 'all' ? all : split(all)[side]
+  const chosen = wanted.filter(({ row }) => status[row] === 'ok')
+  const rows = chosen.map(({ row }) => row)
   return {
-    label: figureLabelOf(about.dataset),
-    dataset: side === 'all' ? about.dataset : `${about.dataset}:${side}`,
-    featureSet: kept,
+    label: figureLabelOf(description.dataset),
+    dataset: side === 'all' ? description.dataset : `${description.dataset}:${side}`,
+    featureSet,
     samples: chosen,
-    features: selectRows(features, chosen.map(({ row }) => row)), // prettier-ignore
-    failedCount: asked.length - chosen.length,
+    features: selectRows(features, rows),
+    failedCount: wanted.length - chosen.length,
   }
 }
 
-/** How a data set's figures are called: `geode` for `geode/overlap`. */
+/** Returns the name of the figures of a data set: `geode` for `geode/overlap`. */
 export const figureLabelOf = (dataset: string): string =>
   benchmarkOf(dataset.replace(/:.*/, '')) ?? dataset.replace(/:(train|test)$/, '')
-
-/** The data sets themselves, for what needs their images; `:test` of a data set is one of its own. */
-export async function openDatasets(
-  names: PartSelection,
-  open: (name: string) => Promise<Dataset>,
-): Promise<{ train: Dataset; evals: Dataset[]; notes: string[] }> {
-  const notes = new Set<string>()
-  const partOf = async ({ dataset: from, side }: PartRequest): Promise<Dataset> => {
-    const dataset = typeof from === 'string' ? await open(from) : from
-    for (const note of dataset.notes ?? []) notes.add(note)
-    if (side === 'all') return dataset
-    const split = splitSamples(dataset.samples, names.split)
-    for (const note of split.notes) notes.add(note)
-    return {
-      ...dataset,
-      name: `${dataset.name}:${side}`,
-      samples: split[side],
-      hash: contentHash(split[side]),
-    }
-  }
-  const { train, evals } = await openAllParts(names, partOf)
-  return { train, evals, notes: withSharedHouseholdNote([...notes], train, evals) }
-}
 
 function requireSameClasses(
   { featureSet: a }: DatasetPart,

@@ -1,6 +1,6 @@
 /*
- * Last-layer retraining from names to results (section 6.3, tables 4 and 9): features are computed once and kept, heads are
- * trained on growing shares of the training part with several seeds, and scored on the other parts.
+ * Retrains last layers, from names to results (section 6.3, tables 4 and 9): computes features once, trains heads on growing
+ * shares of the training part with several seeds, and scores them on the other parts.
  */
 import { defaultMinN } from '../metrics/disparity.ts'
 import { existsSync } from 'node:fs'
@@ -30,11 +30,11 @@ import { runStudy, type StudySummaryRow } from './study.ts'
 
 export interface RetrainingOptions
   extends FeatureSetOptions, TrainingOptions, Pick<RetrainOptions, 'epochs' | 'batch' | 'rate'> {
-  /** Any name that `evaluate` takes, or a described model; with `features`, whose head training starts from. */
+  /** A model name as for `evaluate`, or a described model; with `features`, the model whose head training starts from. */
   model?: string | ModelSpec
-  /** Folders of kept features, or of results of `evaluate --keep features`, instead of images. */
+  /** Folders of kept features or of results of `evaluate --keep features`, used instead of images. */
   features?: readonly string[]
-  /** Shares of the training images, 5 to 100 % by default; of each, 3 seeds by default. */
+  /** Shares of the training images. Default 5 to 100 %; each with 3 seeds by default. */
   fractions?: readonly number[]
   /** Called after every head. */
   onHead?: (fraction: number, seed: number, trained: RetrainedHead) => void
@@ -42,18 +42,18 @@ export interface RetrainingOptions
 
 export interface RetrainingResult {
   model: string
-  /** Figures by share of the training images; share 0 is the head that training started from. */
+  /** Figures by share of the training images; share 0 is the head before training. */
   rows: StudySummaryRow[]
   notes: string[]
-  /** Folders of the heads that were trained on the largest share, one a seed; each can be given as a model. */
+  /** Folders of the heads trained on the largest share, one for each seed; each can be used as a model. */
   heads: string[]
 }
 
 const paperFractions: readonly number[] = [0.05, 0.1, 0.25, 0.5, 0.75, 1]
 
 /**
- * Retrains, scores, keeps heads below `out/heads` and records the study `last-layer` of `out`.
- * @throws GeogapError `class-not-evaluated`, `bad-loss` (heads of earlier runs stay), and what opening and splitting throw
+ * Retrains and scores heads, saves them in `out/heads` and records the study `last-layer` of `out`.
+ * @throws GeogapError `class-not-evaluated`, `bad-loss` (heads of earlier runs stay), and errors of opening and splitting.
  */
 export async function runRetraining(options: RetrainingOptions): Promise<RetrainingResult> {
   const {
@@ -87,7 +87,7 @@ export async function runRetraining(options: RetrainingOptions): Promise<Retrain
     const figures = await figuresOf(trained.head)
     const base = source.base ?? training.featureSet.description.model
     if (fraction === largest)
-      heads.push(await saveTrainedHead(out, base, trained, { ...training, seed, fraction, split }))
+      heads.push(await saveTrainedHead(out, { ...trained, seed, fraction, split, base }, training))
     return figures
   }
   const before = await runStudy({ settings: [0], seeds: 1, run: () => figuresOf(first.head) })
@@ -105,7 +105,7 @@ export async function runRetraining(options: RetrainingOptions): Promise<Retrain
 interface FeatureSource {
   open: (from: string | Dataset) => Promise<FeatureSet>
   model?: PreparedModel
-  /** The model's name as it was given. */
+  /** The name of the model as given. */
   base?: string
 }
 
@@ -220,34 +220,24 @@ async function scoreParts(
   return figures
 }
 
+/** A head that was trained on a share of the training rows with one seed. */
+interface TrainedHead extends RetrainedHead {
+  seed: number
+  fraction: number
+  split: SplitProtocol
+  /** The model that the head is for, as it was given. */
+  base: string
+}
+
+/** Saves a head as a model and returns its folder. */
 function saveTrainedHead(
   out: string,
-  base: string,
-  { head, images, losses }: RetrainedHead,
-  {
-    featureSet: kept,
-    dataset,
-    seed,
-    fraction,
-    split,
-  }: TrainingRows & { seed: number; fraction: number; split: SplitProtocol },
+  { head, images, losses, seed, fraction, split, base }: TrainedHead,
+  { featureSet: { description }, dataset }: TrainingRows,
 ): Promise<string> {
-  const { description: about } = kept
-  const name = `${about.model}.retrained_${seed}`
-  return saveHeadModel(join(out, 'heads', slug(name)), head, {
-    name,
-    base,
-    weights: about.weights,
-    steps: about.recipe,
-    classes: about.classes,
-    trained: {
-      dataset,
-      content: about.content,
-      split,
-      images,
-      fraction,
-      seed,
-      loss: losses.at(-1)!,
-    },
-  })
+  const { model, weights, recipe: steps, classes, content } = description
+  const name = `${model}.retrained_${seed}`
+  const trained = { dataset, content, split, images, fraction, seed, loss: losses.at(-1)! }
+  const folder = join(out, 'heads', slug(name))
+  return saveHeadModel(folder, head, { name, base, weights, steps, classes, trained })
 }

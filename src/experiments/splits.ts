@@ -1,6 +1,6 @@
 /*
- * Training and test images of any data set whose items say their household and region. Dollar Street's own variants do the
- * same (`dollarstreet/household`, `…/published`, `…/household-balanced`); these are for the others and for made-up ones.
+ * Splits the images of any data set with households and regions into training and test images, as Dollar Street's own variants
+ * do (`dollarstreet/household`, `…/published`, `…/household-balanced`).
  */
 import { type Sample } from '../datasets/dataset.ts'
 import {
@@ -13,25 +13,26 @@ import { inputError, unknownNameError } from '../lib/errors.ts'
 export const splitProtocols = ['household', 'published', 'household-balanced'] as const
 export type SplitProtocol = (typeof splitProtocols)[number]
 
-/** What training needs to know of an image beside its features. */
+/** The fields of a sample that training needs beside its features. */
 export type LabelledSample = Pick<Sample, 'id' | 'label' | 'labels' | 'groups'>
 
 export interface TrainTestSplit<T = Sample> {
   train: T[]
   test: T[]
-  /** What a reader of the result must know: shared households, images without one. */
+  /** Sentences on shared households and images without one. */
   notes: string[]
 }
 
-/** Least share of the images that are for testing, but as published, and the seed of the draw. */
-const [testShare, seed] = [0.2, 1]
+/** Smallest share of test images, except in a published split. */
+const testShare = 0.2
+const seed = 1
 
 const groupValueText = (item: LabelledSample, column: string): string => {
   const value = item.groups[column] ?? null
   return value === null ? '' : String(value)
 }
 
-/** An image whose household nobody knows is a household of its own. */
+/** Adds the household and region; an image without a known household is a household of its own. */
 const withHousehold = <T extends LabelledSample>(item: T) => ({
   item,
   household: groupValueText(item, 'household') || `image ${item.id}`,
@@ -71,19 +72,17 @@ type HouseholdRow<T extends LabelledSample = LabelledSample> = ReturnType<typeof
 function publishedSplit<T extends LabelledSample>(
   rows: readonly HouseholdRow<T>[],
 ): { train: HouseholdRow<T>[]; test: HouseholdRow<T>[] } {
-  const of = (part: string): HouseholdRow<T>[] =>
-    rows.filter(({ item }) => groupValueText(item, 'split') === part)
-  const [train, test] = [of('train'), of('test')]
-  if (train.length + test.length < rows.length) {
-    const other = rows.find(
-      ({ item }) => !['train', 'test'].includes(groupValueText(item, 'split')),
-    )!.item
-    throw inputError(
-      'bad-split',
-      `image ${other.id} has split ${groupValueText(other, 'split') || 'none'}, not train or test`,
-    )
+  const parts: Record<'train' | 'test', HouseholdRow<T>[]> = { train: [], test: [] }
+  for (const row of rows) {
+    const part = groupValueText(row.item, 'split')
+    if (part !== 'train' && part !== 'test')
+      throw inputError(
+        'bad-split',
+        `image ${row.item.id} has split ${part || 'none'}, not train or test`,
+      )
+    parts[part].push(row)
   }
-  return { train, test }
+  return parts
 }
 
 function balancePart<T extends LabelledSample>(
@@ -98,7 +97,7 @@ function balancePart<T extends LabelledSample>(
 
 type HouseholdList = readonly { household: string }[]
 
-/** Warns of households that are trained on and tested. */
+/** Returns a warning of households that are in both parts. */
 export function sharedHouseholdNote(train: HouseholdList, test: HouseholdList): string[] {
   const shared = countSharedHouseholds(train, test)
   return shared > 0

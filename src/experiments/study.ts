@@ -1,14 +1,14 @@
 import { inputError } from '../lib/errors.ts'
 import { standardDeviation, mean } from '../metrics/numbers.ts'
 
-/** One figure of an experiment over its seeds. */
+/** A figure of an experiment at one setting, over its seeds. */
 export interface StudySummaryRow {
-  /** What was varied: a fraction of the data, a western share. */
+  /** The varied quantity: a fraction of the data, or a western share. */
   setting: number
   metric: string
-  /** One value per seed, in the seeds' order; null where the figure is not defined. */
+  /** One value for each seed, in their order; null if the figure is not defined. */
   values: (number | null)[]
-  /** Over the defined values; null where there are none. */
+  /** Mean of the defined values; null if there are none. */
   mean: number | null
   /** Sample standard deviation; null with fewer than two defined values. */
   deviation: number | null
@@ -16,15 +16,15 @@ export interface StudySummaryRow {
 
 export interface StudyOptions {
   settings: readonly number[]
-  /** Seeds 1 … this. */
+  /** Number of seeds, which are 1, 2 … */
   seeds: number
-  /** Trains and evaluates one model and gives its figures by name. */
+  /** Trains and evaluates one model and returns its figures by name. */
   run: (setting: number, seed: number) => Promise<Readonly<Record<string, number | null>>>
 }
 
 /**
- * Every setting with every seed, one after the other, as mean ± deviation (tables 4 and 9, figure 11).
- * @throws GeogapError `bad-study` without settings or seeds, or when runs differ in the names of their figures.
+ * Runs every setting with every seed, one after the other, and returns means and deviations (tables 4 and 9, figure 11).
+ * @throws GeogapError `bad-study` without settings or seeds, or if runs differ in the names of their figures.
  */
 export async function runStudy({ settings, seeds, run }: StudyOptions): Promise<StudySummaryRow[]> {
   if (settings.length === 0 || seeds < 1)

@@ -1,12 +1,12 @@
 /*
- * Training sets of one size with more and more western images (appendix H). All of them come from one random order of the
- * western and one of the other images, so a set with a larger share keeps the western images of a smaller one.
+ * Draws training sets of one size with different shares of western images (appendix H). The western and the other images each
+ * have one random order, so a set with a larger share contains the western images of a set with a smaller share.
  */
 import { isWestern } from '../datasets/labels/regions.ts'
 import { inputError } from '../lib/errors.ts'
 import { randomPermutation, randomFor } from '../lib/random.ts'
 
-/** Shares from balanced to all western. */
+/** Default shares, from balanced to all western. */
 export const westernShares: readonly number[] = [0.5, 0.6, 0.7, 0.8, 0.9, 1]
 
 export interface WesternSampleOptions {
@@ -32,9 +32,9 @@ function splitWestern(regions: readonly (string | null)[]): WesternRows {
 }
 
 /**
- * Positions of `size` images of which the share `share` is western, by their regions; in ascending order.
- * @throws GeogapError `empty-region` for an image without a region or when a side that is wanted has no images,
- * `share-too-large` when there are fewer images of a side than wanted, `bad-share`.
+ * Draws `size` images, `share` of them western, by their regions. Returns their positions in ascending order.
+ * @throws GeogapError `empty-region` for an image without a region or if a needed side has no images, `share-too-large` if a
+ * side has too few images, `bad-share`.
  */
 export function drawWesternSample(
   regions: readonly (string | null)[],
@@ -69,7 +69,7 @@ export function drawWesternSample(
   return drawn.sort((a, b) => a - b)
 }
 
-/** The largest size for which every one of `shares` can be drawn. Errors: empty-region. */
+/** Returns the largest size for which all `shares` can be drawn. Errors: empty-region. */
 export function largestSize(
   regions: readonly (string | null)[],
   shares: readonly number[],

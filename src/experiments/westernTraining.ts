@@ -1,6 +1,6 @@
 /*
- * Fine-tuning under western bias from names to results (appendix H): for every western share and seed a whole network is
- * fine-tuned on a sample of one size, its checkpoint becomes a model, and that model is evaluated as any other.
+ * Fine-tunes under western bias, from names to results (appendix H): for every western share and seed, a whole network is
+ * fine-tuned on a sample of one size and evaluated.
  */
 import { defaultMinN } from '../metrics/disparity.ts'
 import { join } from 'node:path'
@@ -35,17 +35,17 @@ import { requireClassesEvaluated } from './splits.ts'
 import { runStudy, type StudySummaryRow } from './study.ts'
 import { largestSize, drawWesternSample, westernShares } from './westernShare.ts'
 
-/** One seed by default, as in the paper. */
+/** Options of the training under western bias; one seed by default, as in the paper. */
 export interface WesternTrainingOptions
   extends TrainingOptions, Pick<FinetuneOptions, 'epochs' | 'batch' | 'rate' | 'microBatch'> {
   model: string
-  /** Western shares, 0.5 … 1 by default. */
+  /** Western shares. Default 0.5 … 1. */
   shares?: readonly number[]
-  /** Training images of every share; as many as all shares allow by default. */
+  /** Training images of every share. Default: as many as all shares allow. */
   size?: number
   preprocessing?: PreprocessingMode
   out: string
-  /** Called before each run with its plan and the seconds of all runs that are left. */
+  /** Called before each run with its plan and the estimated seconds of all remaining runs. */
   onPlan?: (run: WesternRun, plan: FinetunePlan, totalSeconds: number) => void
   onEpoch?: (run: WesternRun, epoch: number, loss: number) => void
   onProgress?: (progress: EvaluationProgress) => void
@@ -67,7 +67,7 @@ export interface WesternTrainingResult {
 
 /**
  * Fine-tunes, evaluates, and records the study `western-share` of `out`. An interrupted run continues where it stopped.
- * @throws GeogapError `empty-region`, `share-too-large`, `class-not-evaluated`, and what `finetune` throws
+ * @throws GeogapError `empty-region`, `share-too-large`, `class-not-evaluated`, and errors of `finetune`.
  */
 export async function runWesternTraining(
   options: WesternTrainingOptions,
@@ -103,9 +103,10 @@ export async function runWesternTraining(
   const models: string[] = []
   const run = async (share: number, seed: number) => {
     const chosen = samples(share, seed).map(position => items[position]!)
-    const folder = await finetuneModel(options, task, chosen, { share, seed }, runs - models.length)
+    const planned = { share, seed, chosen, runsLeft: runs - models.length }
+    const folder = await finetuneModel(options, task, planned)
     models.push(folder)
-    return evaluateModel(folder, opened.evals, minN, options)
+    return evaluateModel(folder, opened.evals, { ...options, minN })
   }
   const rows = await runStudy({ settings: shares, seeds, run })
   await recordStudy(out, { study: 'western-share', model: task.name }, rows)
@@ -130,7 +131,7 @@ interface FinetuneTask {
   network: TrainableNetwork
   parameters: NamedTensor[]
   steps: readonly PreprocessingStep[]
-  /** Applies `steps` and the fixes that only this data set needs. */
+  /** Applies `steps` and the fixes of this data set. */
   preparer: CropPreparer
   classes: 'imagenet-1k' | readonly string[]
   content: string
@@ -202,9 +203,7 @@ async function withNewHead(
 async function finetuneModel(
   { out, epochs, batch, rate, microBatch, onPlan, onEpoch }: WesternTrainingOptions,
   task: FinetuneTask,
-  chosen: readonly Sample[],
-  run: WesternRun,
-  runsLeft: number,
+  { chosen, runsLeft, ...run }: WesternRun & { chosen: readonly Sample[]; runsLeft: number },
 ): Promise<string> {
   const name = `${task.name}.western_${Math.round(100 * run.share)}_seed_${run.seed}`
   const folder = join(out, 'finetuned', slug(name))
@@ -254,8 +253,7 @@ async function finetuneModel(
 async function evaluateModel(
   model: string,
   evals: readonly Dataset[],
-  minN: number,
-  { out, onProgress }: WesternTrainingOptions,
+  { out, minN, onProgress }: WesternTrainingOptions & { minN: number },
 ): Promise<Record<string, number | null>> {
   const run = await evaluate({
     models: [model],

@@ -47,7 +47,10 @@ function expected(query: Float32Array, k: number): { i: number; similarity: numb
 
 async function expectExact(stored: Embeddings): Promise<void> {
   let seen = 0
-  for await (const block of nearestReferences(known, stored, 10, { memoryBytes: 150 * 4 * 16 })) {
+  for await (const block of nearestReferences(known, stored, {
+    k: 10,
+    memoryBytes: 150 * 4 * 16,
+  })) {
     expect(block.start).toBe(seen)
     expect(block.rows).toBeLessThanOrEqual(16)
     for (let i = 0; i < block.rows; i++, seen++) {
@@ -77,7 +80,7 @@ describe('nearest references', () => {
 
   it('refuse another encoder, another width, a k out of range and a reference without direction', async () => {
     const first = (refs: Embeddings, asked: Embeddings, k = 3) =>
-      nearestReferences(refs, asked, k).next()
+      nearestReferences(refs, asked, { k }).next()
     const other = embeddingsOf(queries, width, 'dinov2')
     await expect(first(known, other)).rejects.toThrow(
       'embeddings of different encoders: clip and dinov2',

@@ -1,4 +1,4 @@
-/** Preprocessing settings to try on a model, and the rule that says which are far better than the declared one. */
+/** Lists preprocessing settings to try on a model, and finds those that are far better than the declared one. */
 import { binomialCdf } from '../../metrics/distributions.ts'
 import { mean } from '../../metrics/numbers.ts'
 import { normalizations } from '../../models/recipes.ts'
@@ -15,20 +15,22 @@ export interface ProbeSetting {
   recipe: PreprocessingConfig
 }
 
-/** Scores of one setting by image: whether the first class is accepted, and minus the log-probability of the accepted classes. */
+/** Scores of the images with one setting. */
 export interface ProbeScores {
+  /** Whether the first class is accepted. */
   right: readonly boolean[]
+  /** Minus the natural logarithm of the probability of the accepted classes. */
   loss: readonly number[]
 }
 
 export interface ProbedSetting extends ProbeSetting {
   accuracy: number
-  /** Mean of minus the natural logarithm of the probability that the accepted classes got. */
+  /** Mean loss. */
   loss: number
-  /** Images that it scores better and worse than the declared setting does, by that probability. */
+  /** Number of images with a smaller and a larger loss than with the declared setting. */
   better: number
   worse: number
-  /** Exact two-sided sign test of as many better as worse, times the number of settings tried; null for the declared one. */
+  /** P-value of the exact two-sided sign test of better against worse, times the number of settings; null for the declared one. */
   adjusted: number | null
   farBetter: boolean
 }
@@ -58,37 +60,28 @@ export function colourSettings(declared: PreprocessingConfig, raw = false): Prob
     std: reverseChannels(std),
   })
   const own = channels === 'BGR' ? inOrder({ mean, std }) : { mean, std }
-  const colours = [['', own] as const, ...(raw ? [] : Object.entries(commonNormalizations))]
+  const common = raw ? [] : Object.entries(commonNormalizations)
+  const colours = [['', own] as const, ...common]
   const tried = [channels, channels === 'RGB' ? 'BGR' : 'RGB'].flatMap(order =>
-    colours.map(([name, values]): ProbeSetting => ({
-      changes: [
-        ...(order === channels ? [] : [`${order} channels`]),
-        ...(name === '' ? [] : [name]),
-      ],
-      recipe: {
-        ...geometryOf(declared),
-        ...(order === 'BGR'
-          ? { ...inOrder(values), channels: order }
-          : { mean: values.mean, std: values.std }),
-      },
-    })),
+    colours.map(([name, values]): ProbeSetting => {
+      const recipe = { ...declared, ...values }
+      delete recipe.channels
+      return {
+        changes: [order === channels ? '' : `${order} channels`, name].filter(text => text !== ''),
+        recipe: order === 'BGR' ? { ...recipe, ...inOrder(values), channels: order } : recipe,
+      }
+    }),
   )
   return distinctSettings(tried, declared)
 }
 
-const geometryOf = ({ interpolation, cropPct, size, resize, squash }: PreprocessingConfig) => ({
-  interpolation,
-  cropPct,
-  size,
-  ...(resize !== undefined && { resize }),
-  ...(squash && { squash }),
-})
-
 /** Returns other resizes and crops to the setting's size, with its colours. */
 export function geometrySettings({ changes, recipe }: ProbeSetting): ProbeSetting[] {
-  const { mean, std, channels, size, interpolation } = recipe
-  const plain = { mean, std, ...(channels && { channels }), interpolation, size }
-  const other = interpolation === 'bicubic' ? ('bilinear' as const) : ('bicubic' as const)
+  const { size } = recipe
+  const plain = { ...recipe }
+  delete plain.resize
+  delete plain.squash
+  const other = recipe.interpolation === 'bicubic' ? 'bilinear' : 'bicubic'
   const variants: [string, PreprocessingConfig][] = [
     [`${other} resize`, { ...recipe, interpolation: other }],
     [`short side to ${size}, none of it cropped`, { ...plain, cropPct: 1 }],
@@ -133,28 +126,20 @@ export function judgeSettings(
     const adjusted = Math.min(1, p * others.length)
     const farBetter =
       adjusted < farBetterLevel && better > worse && mean(loss) <= (1 - minGain) * own
-    return {
-      changes,
-      recipe,
-      accuracy: shareOf(right),
-      loss: mean(loss),
-      better,
-      worse,
-      adjusted,
-      farBetter,
-    }
+    const accuracy = shareOf(right)
+    return { changes, recipe, accuracy, loss: mean(loss), better, worse, adjusted, farBetter }
   })
-  const { changes, recipe } = declared
-  const first = {
-    changes,
-    recipe,
+  const first: ProbedSetting = {
+    changes: declared.changes,
+    recipe: declared.recipe,
     accuracy: shareOf(declared.right),
     loss: own,
     better: 0,
     worse: 0,
     adjusted: null,
+    farBetter: false,
   }
-  return [{ ...first, farBetter: false }, ...probed.sort((a, b) => a.loss - b.loss)]
+  return [first, ...probed.sort((a, b) => a.loss - b.loss)]
 }
 
 const shareOf = (right: readonly boolean[]): number => mean(right.map(Number))

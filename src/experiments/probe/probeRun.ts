@@ -54,41 +54,35 @@ export interface ProbeTarget {
   score: (recipe: PreprocessingConfig) => Promise<ScoredSetting['scores']>
 }
 
-/** Probes a model's declared preprocessing. Errors: too-few-images, and those of opening a model and a data set. */
+/** Probes a model's declared preprocessing. Errors: too-few-images, and errors of opening a model and a data set. */
 export const probeModel = (
   name: string,
   spec: DatasetSpec,
   options: ProbeOptions = {},
 ): Promise<ProbeResult> =>
-  withProbeTarget(name, spec, options, probing => probeSettings(probing, options.onSetting))
+  withProbeTarget({ name, spec, ...options }, target => probeSettings(target, options.onSetting))
 
 /** Opens a model and a data set for `work`; temporary files are removed afterwards. */
 export async function withProbeTarget<T>(
-  name: string,
-  spec: DatasetSpec,
-  { weights, prompts = 'paper' }: ProbeOptions,
-  work: (probing: ProbeTarget) => Promise<T>,
+  { name, spec, weights, prompts = 'paper' }: { name: string; spec: DatasetSpec } & ProbeOptions,
+  work: (target: ProbeTarget) => Promise<T>,
 ): Promise<T> {
   const model = withWeights(await loadModelSpec(name), weights)
-  const zeroShot = model.classes === 'zero-shot'
-  const dataset = await openDataset({
-    ...spec,
-    ...(zeroShot && spec.labels === undefined && { labels: 'original' }),
-  })
+  const isZeroShot = model.classes === 'zero-shot'
+  const dataset = await openDataset(isZeroShot ? { labels: 'original', ...spec } : spec)
   checkClasses(model, dataset)
   const prepared = await prepareModel(model)
   return withTempDir(async heads => {
-    const ready = zeroShot
+    const ready = isZeroShot
       ? await toZeroShotModel(prepared, { classNames: dataset.classes, prompts, heads })
       : prepared.model
-    const items = dataset.samples.filter(({ labels }) => labels.length > 0)
     return work({
       model: model.name,
       dataset: dataset.name,
       declared: model.recipe,
       takesRawPixels: model.graph?.dtype === 'uint8',
       images: dataset.samples.length,
-      score: recipe => scoresOf(ready, recipe, dataset, items),
+      score: recipe => scoresOf(ready, recipe, dataset),
     })
   })
 }
@@ -144,52 +138,49 @@ function judgeScored(tried: readonly ScoredSetting[]): ProbedSetting[] {
   return judgeSettings(declared!, others)
 }
 
-/** Scores every sample; null where there is no prediction. */
+/** Scores every sample with a class; null if it has no prediction. */
 async function scoresOf(
   model: LocalModel,
   recipe: PreprocessingConfig,
   dataset: Dataset,
-  items: readonly Sample[],
 ): Promise<ScoredSetting['scores']> {
-  const found: ScoredSetting['scores'][number][] = items.map(() => null)
-  const steps = stepsFor(recipe, 'native', dataset.imageFixes)
-  await runShards(
-    {
-      models: [model],
-      steps,
-      choices: dataset.choices,
-      batch: 16,
-      threads: availableParallelism(),
-      keep: 'logits',
+  const items = dataset.samples.filter(({ labels }) => labels.length > 0)
+  let scores: ScoredSetting['scores'] = items.map(() => null)
+  const task = {
+    models: [model],
+    steps: stepsFor(recipe, 'native', dataset.imageFixes),
+    choices: dataset.choices,
+    batch: 16,
+    threads: availableParallelism(),
+    keep: 'logits' as const,
+  }
+  await runShards(task, [{ items }], {
+    processes: 1,
+    onResult: (_, { outcomes }) => {
+      scores = scoreSamples(items, outcomes[0]!, dataset)
+      return Promise.resolve()
     },
-    [{ items }],
-    {
-      processes: 1,
-      onResult: (_, { outcomes }) => {
-        for (const [i, { labels }] of items.entries())
-          found[i] = scoreOf(outcomes[0]!, i, labels, dataset)
-        return Promise.resolve()
-      },
-    },
-  )
-  return found
+  })
+  return scores
 }
 
-function scoreOf(
+function scoreSamples(
+  items: readonly Sample[],
   { status, rank, kept }: Predictions,
-  i: number,
-  labels: readonly number[],
   { choices, classes }: Dataset,
-) {
-  if (status[i] !== 'ok' || !kept) return null
+): ScoredSetting['scores'] {
+  if (!kept) return items.map(() => null)
   const width = kept.length / status.length
-  const row = kept.subarray(i * width, (i + 1) * width)
   const allowed = choices === 'all' ? [...classes.keys()] : choices
-  const top = allowed.reduce((most, c) => Math.max(most, row[c]!), -Infinity)
-  const weight = (among: readonly number[]): number =>
-    among.reduce((sum, c) => sum + Math.exp(row[c]! - top), 0)
-  const share = weight(labels.filter(c => allowed.includes(c))) / weight(allowed)
-  return [rank[i] === 1, -Math.log(Math.max(share, minShare))] as const
+  return items.map(({ labels }, i) => {
+    if (status[i] !== 'ok') return null
+    const row = kept.subarray(i * width, (i + 1) * width)
+    const top = allowed.reduce((most, c) => Math.max(most, row[c]!), -Infinity)
+    const weight = (among: readonly number[]): number =>
+      among.reduce((sum, c) => sum + Math.exp(row[c]! - top), 0)
+    const share = weight(labels.filter(c => allowed.includes(c))) / weight(allowed)
+    return [rank[i] === 1, -Math.log(Math.max(share, minShare))] as const
+  })
 }
 
 /** Keeps the logarithm finite. */

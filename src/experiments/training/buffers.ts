@@ -1,7 +1,7 @@
 /*
- * Parameters and optimizer state live in buffers that ONNX Runtime reads and writes where they are. A step writes the new
- * parameters into a second set, for the old ones are still read while it runs, and then the sets change places. Slots
- * keep their buffer: each is read once, by the node that makes its new value.
+ * Holds parameters and optimizer state in buffers that ONNX Runtime reads and writes in place. A step writes the new parameters
+ * to a second set of buffers, as it still reads the old ones, and then the sets are swapped. Each slot is read once, by the node
+ * that computes its new value, and keeps its buffer.
  */
 import { type Tensor as Value } from 'onnxruntime-node'
 import { inputError } from '../../lib/errors.ts'
@@ -11,25 +11,35 @@ import { nextName, slotName } from './step.ts'
 
 export type Feeds = Record<string, Value>
 
+/** The buffers of a training run. */
 export interface TrainingBuffers {
-  /** What an update reads: `step`, parameters, slots. */
+  /** Returns the inputs of an update: `step`, parameters and slots. */
   feeds(): Feeds
-  /** Where it writes. */
+  /** Returns the outputs of an update. */
   fetches(): Feeds
-  /** Makes what the update wrote the current state. */
+  /** Makes the outputs of the last update the current state. */
   commit(): void
   steps(): number
   parameters(): NamedTensor[]
   slots(): NamedTensor[]
 }
 
-/** Copies the starting values; slots that are not given start as zeros. */
+/** The state that training starts from. */
+export interface TrainingStart {
+  /** Starting values of the trained parameters, which are copied. */
+  parameters: readonly NamedTensor[]
+  /** Optimizer state named `slot:parameter`. Default: zeros. */
+  slots?: readonly NamedTensor[]
+  /** Updates done before. Default 0. */
+  steps?: number
+}
+
+/** Copies the starting values into buffers. Errors: bad-state. */
 export async function createBuffers(
-  parameters: readonly NamedTensor[],
+  { parameters, slots = [], steps: done = 0 }: TrainingStart,
   optimizer: Optimizer,
-  slots: readonly NamedTensor[] = [],
-  steps = 0,
 ): Promise<TrainingBuffers> {
+  let steps = done
   let current = await shareMemory(parameters.map(cloneTensor))
   let spare = await shareMemory(parameters.map(zeroTensor))
   const kept = await shareMemory(startingSlots(parameters, optimizer, slots))
@@ -52,11 +62,11 @@ export async function createBuffers(
   }
 }
 
-/** The same buffers under the names of the outputs that write them. */
+/** Returns buffers under the names of the outputs that write them. */
 export const outputFeeds = (values: Feeds): Feeds =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [nextName(name), value]))
 
-/** Tensors of ONNX Runtime over the same memory. */
+/** Creates tensors of ONNX Runtime on the memory of the given ones. */
 export async function shareMemory(
   tensors: NamedTensor[],
 ): Promise<{ tensors: NamedTensor[]; values: Feeds }> {

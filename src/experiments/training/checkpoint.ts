@@ -1,7 +1,6 @@
 /*
- * A training run's folder: the parameters and the optimizer's state after the last whole epoch, each a safetensors file, and
- * `checkpoint.json`, which names them. That file is written last and whole or not at all, so a run that is killed at any
- * moment leaves the checkpoint before; files of older epochs are removed only after it.
+ * Saves the parameters and the optimizer's state after an epoch as safetensors files, and `checkpoint.json`, which names them.
+ * That file is written last and atomically, so an interrupted run leaves the previous checkpoint; older files are removed after it.
  */
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -25,10 +24,10 @@ const progressSchema = z.object({
   /** Mean loss of each epoch. */
   losses: z.array(z.number()).readonly(),
 })
-/** Its file names the other two. */
+/** The content of checkpoint.json, which names the other two files. */
 const manifestSchema = progressSchema.extend({ parameters: z.string(), slots: z.string() })
 
-/** What must be the same for a run to go on. */
+/** Settings that must be equal for a run to continue. */
 export type TrainingSettings = z.infer<typeof progressSchema>['settings']
 
 export interface TrainingCheckpoint extends z.infer<typeof progressSchema> {
@@ -37,12 +36,12 @@ export interface TrainingCheckpoint extends z.infer<typeof progressSchema> {
 }
 
 const manifestName = 'checkpoint.json'
-/** The name of the parameters' file after an epoch. */
+/** Returns the name of the file of the parameters after an epoch. */
 export const parametersFile = (epoch: number): string => `epoch-${epoch}.safetensors`
 
 const checkpointFilePattern = /^epoch-\d+(\.state)?\.safetensors$/
 
-/** Makes `checkpoint` the folder's only one and gives the file of its parameters. Errors: bad-parameters. */
+/** Saves a checkpoint, removes all others of the folder, and returns the file of its parameters. Errors: bad-parameters. */
 export async function saveCheckpoint(
   folder: string,
   checkpoint: TrainingCheckpoint,
@@ -75,8 +74,8 @@ function requireFinite(parameters: readonly NamedTensor[], epoch: number): void 
 }
 
 /**
- * The folder's checkpoint; undefined where there is none.
- * @throws GeogapError `checkpoint-mismatch` when it is of a run with other settings, `bad-checkpoint` when it is broken.
+ * Loads the checkpoint of a folder; undefined if there is none.
+ * @throws GeogapError `checkpoint-mismatch` if its run had other settings, `bad-checkpoint` if it is broken.
  */
 export async function loadCheckpoint(
   folder: string,
@@ -96,12 +95,10 @@ export async function loadCheckpoint(
   const read = async (file: string): Promise<NamedTensor[]> => {
     const { tensors } = await readSafetensors(join(folder, file))
     const all: NamedTensor[] = []
-    for (const entry of tensors.values())
-      all.push({
-        name: entry.name,
-        shape: entry.shape,
-        data: (await readTensor(entry)) as Float32Array,
-      })
+    for (const entry of tensors.values()) {
+      const { name, shape } = entry
+      all.push({ name, shape, data: (await readTensor(entry)) as Float32Array })
+    }
     return all
   }
   return { ...found, parameters: await read(found.parameters), slots: await read(found.slots) }

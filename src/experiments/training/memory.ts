@@ -9,16 +9,16 @@ const bytesPerValue: Partial<Record<Tensor['dtype'], number>> = {
   bool: 1,
 }
 
-/** Bytes of a tensor whose run-time sizes are all `rows`. */
+/** Returns the bytes of a tensor whose run-time sizes are all `rows`. */
 const tensorBytes = ({ shape, dtype }: Tensor, rows: number): number =>
   volumeAt(shape, rows) * (bytesPerValue[dtype] ?? 4)
 
-/** Results that share their operand's memory. */
+/** Operators whose result shares the memory of its operand. */
 const viewOps = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Identity'])
 
 /**
- * An estimate of the most bytes that intermediates take at once when a graph runs on `rows` rows, by the order of its nodes
- * and the last use of each result. ONNX Runtime's own order and fusions differ a little.
+ * Estimates the peak memory, in bytes, of the intermediate results of a graph on `rows` rows from the order of its nodes and the
+ * last use of each result. ONNX Runtime's own order and fusions differ a little.
  */
 export function peakBytes(graph: Graph, rows: number): number {
   const nodes = neededNodes(graph, [...graph.outputs.values()])
@@ -30,7 +30,8 @@ export function peakBytes(graph: Graph, rows: number): number {
     for (const tensor of [...inputs, ...outputs]) if (tensor) lastUse.set(ownerOf(tensor.name), i)
   }
   const alive = new Map<string, number>()
-  let [now, most] = [0, 0]
+  let now = 0
+  let most = 0
   for (const [i, { inputs, outputs }] of nodes.entries()) {
     for (const tensor of outputs) {
       if (owners.has(tensor.name)) continue

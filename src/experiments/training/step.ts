@@ -1,7 +1,7 @@
 /*
- * Training as graphs. A step is one graph: inputs are a batch, the trained parameters and the optimizer's state, outputs
- * the loss and the new parameters and state. Where a batch does not fit the memory it takes two: one adds a micro-batch's
- * gradients to running sums, the other updates.
+ * Builds training graphs. The graph of a step maps a batch, the trained parameters and the optimizer's state to the loss and the
+ * new parameters and state. A batch that does not fit the memory needs two graphs: one adds the gradients of a micro-batch to
+ * sums, the other updates the parameters.
  */
 import { inputError } from '../../lib/errors.ts'
 import { gradients } from '../../lib/onnx/gradient.ts'
@@ -18,19 +18,19 @@ import {
 import { type Optimizer, type ParameterUpdate } from '../../lib/onnx/optimizers.ts'
 import { add, mean, mul, sum } from '../../lib/onnx/ops.ts'
 
-/** Declares the inputs of a batch and gives the loss of each of its rows, [n]. */
+/** Declares the inputs of a batch and returns the loss of each of its rows, [n]. */
 export type Objective = (graph: Graph, w: ParameterScope) => Tensor
 
-/** `next(name)` is the output that holds the new value of the input `name`. */
+/** Returns the name of the output that holds the new value of the input `name`. */
 export const nextName = (name: string): string => `next:${name}`
 
-/** The name of an optimizer's slot for a parameter. */
+/** Returns the name of an optimizer's slot for a parameter. */
 export const slotName = (slot: string, parameter: string): string => `${slot}:${parameter}`
 
 const sumName = (parameter: string): string => slotName('gradient', parameter)
 
 /**
- * Loss (mean over the batch), gradients and update in one. Inputs: the objective's, `step` (int64), the parameters `trained`
+ * Returns the graph of loss (mean over the batch), gradients and update. Inputs: the objective's, `step` (int64), the parameters `trained`
  * and their slots; outputs: `loss` and `next(…)` of each.
  */
 export function stepGraph(
@@ -41,12 +41,13 @@ export function stepGraph(
   const { graph, losses, parameters } = openTrainingGraph(objective, trained)
   const loss = addOutput('loss', mean(losses, [0]))
   const slopes = gradients(loss, parameters)
-  updateAll(graph, parameters, slopes, optimizer)
+  const trainedParameters = parameters.map((parameter, i) => ({ parameter, slope: slopes[i]! }))
+  addUpdate(graph, trainedParameters, optimizer)
   return graph
 }
 
 /**
- * Adds a micro-batch's gradients to sums. Inputs: the objective's, `scale` (float32, 1 / rows of the whole batch), the
+ * Returns the graph that adds the gradients of a micro-batch to sums. Inputs: the objective's, `scale` (float32, 1 / rows of the whole batch), the
  * parameters and `gradient:<name>`; outputs: `loss` (the micro-batch's share of the mean) and `next(gradient:<name>)`.
  */
 export function accumulationGraph(objective: Objective, trained: readonly string[]): Graph {
@@ -59,16 +60,18 @@ export function accumulationGraph(objective: Objective, trained: readonly string
   return graph
 }
 
-/** The update alone. Inputs: `step`, the parameters, `gradient:<name>` and slots; outputs: `next(…)` of all but gradients. */
+/** Returns the graph of the update alone. Inputs: `step`, the parameters, `gradient:<name>` and slots; outputs: `next(…)` of all but gradients. */
 export function updateGraph(shapes: ReadonlyMap<string, TensorShape>, optimizer: Optimizer): Graph {
   const graph = createGraph()
-  const parameters = Array.from(shapes, ([name, shape]) => addInput(graph, name, { shape }))
-  const slopes = parameters.map(({ name, shape }) => addInput(graph, sumName(name), { shape }))
-  updateAll(graph, parameters, slopes, optimizer)
+  const trained = Array.from(shapes, ([name, shape]) => ({
+    parameter: addInput(graph, name, { shape }),
+    slope: addInput(graph, sumName(name), { shape }),
+  }))
+  addUpdate(graph, trained, optimizer)
   return graph
 }
 
-/** The objective with the trained parameters made inputs. */
+/** Creates the graph of an objective with the trained parameters as inputs. */
 function openTrainingGraph(objective: Objective, trained: readonly string[]) {
   const graph = createGraph()
   const losses = objective(graph, parameterScope(graph))
@@ -82,19 +85,19 @@ function openTrainingGraph(objective: Objective, trained: readonly string[]) {
   return { graph, losses, parameters }
 }
 
-function updateAll(
+/** Adds the new values of parameters by their gradients, and of the optimizer's slots, as outputs. */
+function addUpdate(
   graph: Graph,
-  parameters: readonly Tensor[],
-  slopes: readonly Tensor[],
+  trained: readonly { parameter: Tensor; slope: Tensor }[],
   optimizer: Optimizer,
 ): void {
   const update: ParameterUpdate = optimizer.begin(
     addInput(graph, 'step', { dtype: 'int64', shape: [] }),
   )
-  for (const [i, parameter] of parameters.entries()) {
+  for (const { parameter, slope } of trained) {
     const names = optimizer.slots.map(slot => slotName(slot, parameter.name))
     const state = names.map(name => addInput(graph, name, { shape: parameter.shape }))
-    const updated = update(parameter, slopes[i]!, state)
+    const updated = update(parameter, slope, state)
     addOutput(nextName(parameter.name), updated.parameter)
     for (const [at, name] of names.entries()) addOutput(nextName(name), updated.state[at]!)
   }

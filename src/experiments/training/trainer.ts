@@ -5,34 +5,35 @@ import { type ParameterBinding, encodeModel } from '../../lib/onnx/encode.ts'
 import { type Optimizer } from '../../lib/onnx/optimizers.ts'
 import { createSession } from '../../models/runtime/session.ts'
 import { type NamedTensor } from '../../lib/tensors/safetensors.ts'
-import { createBuffers, type Feeds, shareMemory, outputFeeds, zeroTensor } from './buffers.ts'
+import {
+  createBuffers,
+  type Feeds,
+  outputFeeds,
+  shareMemory,
+  type TrainingStart,
+  zeroTensor,
+} from './buffers.ts'
 import { accumulationGraph, type Objective, slotName, stepGraph, updateGraph } from './step.ts'
 
-export interface TrainerOptions {
+export interface TrainerOptions extends TrainingStart {
   objective: Objective
   optimizer: Optimizer
-  /** Starting values of the trained parameters; not changed. */
-  parameters: readonly NamedTensor[]
-  /** Optimizer state to go on from, `slot:parameter`; zeros by default. */
-  slots?: readonly NamedTensor[]
-  /** Updates already done. */
-  steps?: number
-  /** Where the parameters that are not trained come from. */
+  /** Source of the parameters that are not trained. */
   frozen?: { bind: (name: string) => ParameterBinding; folder?: string }
   threads?: number
 }
 
 export interface Trainer {
   /**
-   * One update by a batch, whole or in micro-batches; gives the batch's mean loss.
+   * Updates the parameters by a batch, whole or in micro-batches, and returns its mean loss.
    * @throws GeogapError `bad-loss` when the loss is not a finite number.
    */
   step(...batch: readonly Feeds[]): Promise<number>
-  /** Updates done so far. */
+  /** Returns the number of updates done. */
   steps(): number
-  /** The trained parameters now; later steps change these values. */
+  /** Returns the trained parameters; later steps change these values. */
   parameters(): NamedTensor[]
-  /** The optimizer's state now, likewise. */
+  /** Returns the optimizer's state; later steps change these values. */
   slots(): NamedTensor[]
   release(): Promise<void>
 }
@@ -41,7 +42,7 @@ export interface Trainer {
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { objective, optimizer, parameters } = options
   const names = parameters.map(({ name }) => name)
-  const buffers = await createBuffers(parameters, optimizer, options.slots, options.steps)
+  const buffers = await createBuffers(options, optimizer)
   const session = await createTrainingSession(stepGraph(objective, names, optimizer), options)
   return {
     ...buffers,
@@ -59,7 +60,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
 }
 
 export interface AccumulatingTrainer extends Trainer {
-  /** The work of a micro-batch without an update, to see how long it takes. */
+  /** Does the work of a micro-batch without an update, to measure its time. */
   rehearse(part: Feeds): Promise<void>
 }
 
@@ -71,7 +72,7 @@ export async function createAccumulatingTrainer(
   const { objective, optimizer, parameters } = options
   const { Tensor } = await import('onnxruntime-node')
   const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
-  const buffers = await createBuffers(parameters, optimizer, options.slots, options.steps)
+  const buffers = await createBuffers(options, optimizer)
   const add = await createTrainingSession(accumulationGraph(objective, [...shapes.keys()]), options)
   const update = await createTrainingSession(updateGraph(shapes, optimizer), options)
   const sums = await shareMemory(
@@ -115,11 +116,10 @@ function createTrainingSession(
     if (!frozen) throw shapeError('train', `parameter ${name} is neither trained nor bound`)
     return frozen.bind(name)
   }
-  const folder = frozen?.folder
   return createSession(encodeModel(graph, { bind }), {
     memoryPattern: false,
-    ...(folder === undefined ? {} : { folder }),
-    ...(threads === undefined ? {} : { threads }),
+    ...(frozen?.folder !== undefined && { folder: frozen.folder }),
+    ...(threads !== undefined && { threads }),
   })
 }
 
