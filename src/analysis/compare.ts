@@ -3,6 +3,8 @@ import { type Interval } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { benjaminiHochberg, pairedImageCount } from '../metrics/pairedTests.ts'
 import { flipInflation, joinOutcomes, type PairedOutcomes, signFlipP } from '../metrics/signFlip.ts'
+import { fieldColumn, fieldColumns, shareColumn, type TableColumn } from '../lib/table/columns.ts'
+import { pNumber, pointsText } from '../lib/table/text.ts'
 import { type PairCoverage, type PairedCounts } from './imagePairs.ts'
 
 /** The accuracy of one group on both sides; shares in 0 … 1. */
@@ -30,6 +32,23 @@ export interface GroupChange {
 }
 
 /** The changes between two evaluations. */
+/** The columns of a table of changes, after those that name the group. */
+export const changeColumns: readonly TableColumn<GroupChange>[] = [
+  fieldColumn('n'),
+  shareColumn('first', 'first %'),
+  shareColumn('second', 'second %'),
+  { ...fieldColumn('change'), show: ({ change }) => pointsText(change) },
+  {
+    name: 'low',
+    heading: '95 % interval',
+    value: ({ interval: [low] }) => low,
+    show: ({ interval }) => interval.map(pointsText).join(' to '),
+  },
+  { name: 'high', heading: '', value: ({ interval: [, high] }) => high },
+  ...fieldColumns({ gained: 'gained', lost: 'lost', p: '' }),
+  { ...fieldColumn('adjusted', 'adjusted p'), show: ({ adjusted }) => pNumber(adjusted) },
+]
+
 export interface EvaluationComparison {
   dataset: string
   preprocessing: string

@@ -9,14 +9,32 @@ export const dimensions = ['region', 'country', 'income', 'label'] as const
 export type Dimension = (typeof dimensions)[number]
 export type GroupFilter = Readonly<Partial<Record<Dimension, string>>>
 
+/** Returns a record with a value for each dimension. */
+export const byDimension = <T>(value: (dimension: Dimension) => T): Record<Dimension, T> => ({
+  region: value('region'),
+  country: value('country'),
+  income: value('income'),
+  label: value('label'),
+})
+
 /** Returns the dimensions for which a query has a value. */
 export const groupFilter = (
   query: Readonly<Partial<Record<Dimension, string | undefined>>>,
 ): GroupFilter =>
   Object.fromEntries(dimensions.flatMap(name => (query[name] ? [[name, query[name]]] : [])))
 
+type CountName = 'n' | 'top1' | 'top5' | 'errors'
+
 /** The counts of one model in each cell. */
-export type ModelCounts = Readonly<Record<'n' | 'top1' | 'top5' | 'errors', ArrayLike<number>>>
+export type ModelCounts = Readonly<Record<CountName, ArrayLike<number>>>
+
+/** Returns a record with a value for each count. */
+export const byCountName = <T>(value: (name: CountName) => T): Record<CountName, T> => ({
+  n: value('n'),
+  top1: value('top1'),
+  top5: value('top5'),
+  errors: value('errors'),
+})
 
 /** The cells of one data set. */
 export interface DatasetCounts {
@@ -37,15 +55,15 @@ export interface GroupAccuracyEstimate extends AccuracyEstimate {
 }
 
 /** Returns the positions of the cells that match a filter. */
-export function filterCells(cube: DatasetCounts, filter: GroupFilter): number[] {
+export function filterCells(dataset: DatasetCounts, filter: GroupFilter): number[] {
   const wanted = dimensions.flatMap(dimension => {
     const value = filter[dimension]
     return value === undefined
       ? []
-      : [{ codes: cube.codes[dimension], code: cube.values[dimension].indexOf(value) }]
+      : [{ codes: dataset.codes[dimension], code: dataset.values[dimension].indexOf(value) }]
   })
   const cells: number[] = []
-  for (let i = 0; i < cube.codes.label.length; i++) {
+  for (let i = 0; i < dataset.codes.label.length; i++) {
     if (wanted.every(({ codes, code }) => code >= 0 && codes[i] === code)) cells.push(i)
   }
   return cells
@@ -68,7 +86,7 @@ export function totalAccuracy(counts: ModelCounts, cells: readonly number[]): Ac
 
 /** Returns the accuracies of one model by one or several dimensions; cells without a value in one of them are left out. */
 export function groupedAccuracies(
-  cube: DatasetCounts,
+  dataset: DatasetCounts,
   by: readonly Dimension[],
   { counts, cells }: { counts: ModelCounts; cells: readonly number[] },
 ): GroupedAccuracy[] {
@@ -76,8 +94,8 @@ export function groupedAccuracies(
   for (const cell of cells) {
     let key = 0
     for (const dimension of by) {
-      const code = cube.codes[dimension][cell]!
-      key = key < 0 || code < 0 ? -1 : key * cube.values[dimension].length + code
+      const code = dataset.codes[dimension][cell]!
+      key = key < 0 || code < 0 ? -1 : key * dataset.values[dimension].length + code
     }
     if (key < 0) continue
     const known = sums.get(key) ?? { cell, sum: emptyCounts() }
@@ -85,7 +103,7 @@ export function groupedAccuracies(
     addCounts(known.sum, counts, cell)
   }
   return [...sums.values()].map(({ cell, sum }) => ({
-    values: by.map(dimension => cube.values[dimension][cube.codes[dimension][cell]!]!),
+    values: by.map(dimension => dataset.values[dimension][dataset.codes[dimension][cell]!]!),
     rate: accuracyEstimate(sum),
   }))
 }

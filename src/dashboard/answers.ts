@@ -1,6 +1,6 @@
 /** Reads the images of a data set, and what each model answered for them, from stored predictions. */
 import { type GroupValue } from '../datasets/dataset.ts'
-import { type Dimension, dimensions } from '../analysis/datasetCounts.ts'
+import { byDimension, dimensions } from '../analysis/datasetCounts.ts'
 import { householdSql } from '../analysis/imagePairs.ts'
 import { sha256 } from '../lib/hash.ts'
 import { parquetRows, query, queryColumns, quoteIdentifier } from '../lib/sql.ts'
@@ -62,21 +62,12 @@ export function imageListName(store: DashboardStore, dataset: string, content: s
   return `images-${sha256(JSON.stringify([content, ...states]), 12)}`
 }
 
-/** SQL for the stored values of all dimensions of `a`, as columns of their names. */
+/** Returns SQL for the stored values of all dimensions of `a`, in their order. */
 function dimensionSql(counts: GrowingCounts, { shards }: StoredEvaluation): string {
-  const stored: Record<Dimension, string | undefined> = {
-    region: 'region',
-    country: 'country',
-    income: counts.income?.column,
-    label: 'label',
-  }
-  const hasColumn = (name: string): boolean => name === 'label' || shards[0]!.columns.includes(name)
-  return dimensions
-    .map(dimension => {
-      const column = stored[dimension]
-      const isStored = column !== undefined && hasColumn(column)
-      return `${isStored ? `a.${quoteIdentifier(column)}` : 'NULL'} AS ${dimension}`
-    })
+  const stored = ['label', ...shards[0]!.columns]
+  const columns = byDimension(name => (name === 'income' ? (counts.income?.column ?? '') : name))
+  return Object.values(columns)
+    .map(column => (stored.includes(column) ? `a.${quoteIdentifier(column)}` : 'NULL'))
     .join(', ')
 }
 
@@ -100,12 +91,7 @@ export async function readImageList(
     content,
     id: ids,
     cell: ids.map((_, i) =>
-      cellOf(counts, {
-        region: groups[0]![i]!,
-        country: groups[1]![i]!,
-        income: groups[2]![i]!,
-        label: groups[3]![i]!,
-      }),
+      cellOf(counts, dimension => groups[dimensions.indexOf(dimension)]![i]!),
     ),
     accepted: (accepted ?? []) as number[][],
     classes: note?.classes ?? [],

@@ -46,7 +46,7 @@ export interface AppOptions {
   /** Folders to read images from in place of those that the results name. */
   images?: readonly string[]
   /** The queue whose runs and workers are shown. */
-  cluster?: ClusterWatch
+  cluster?: ClusterWatch | undefined
   /** Called for every request for progress, so that the results are read again while somebody looks. */
   onLook?: () => void
 }

@@ -1,5 +1,5 @@
 /** The dashboard's data files: `geogap serve` answers with them and `geogap report --bundle` writes them. */
-import { type DatasetCounts, type ModelCounts } from '../analysis/datasetCounts.ts'
+import { byCountName, type DatasetCounts, type ModelCounts } from '../analysis/datasetCounts.ts'
 import { imageListName, readImageList, readOutcomes } from './answers.ts'
 import { evaluationStateOf } from './load.ts'
 import { type DashboardStore } from './store.ts'
@@ -62,14 +62,8 @@ function countsFile({ values, codes, models }: DatasetCounts): CountsFile {
     positions.set(key, position)
     return position
   }
-  const counts = [...models].map(([name, { n, top1, top5, errors }]) => [
-    name,
-    {
-      n: positionOf(n),
-      top1: positionOf(top1),
-      top5: positionOf(top5),
-      errors: positionOf(errors),
-    },
-  ])
-  return { values, codes, columns, models: Object.fromEntries(counts) as CountsFile['models'] }
+  const positionsByModel = [...models].map(
+    ([model, counts]) => [model, byCountName(name => positionOf(counts[name]))] as const,
+  )
+  return { values, codes, columns, models: Object.fromEntries(positionsByModel) }
 }

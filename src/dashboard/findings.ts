@@ -23,11 +23,11 @@ export interface Finding {
 
 /** Returns the summary of a data set; null if no model has a prediction. */
 export function findingOf(
-  cube: DatasetCounts,
+  counts: DatasetCounts,
   reference: DatasetCounts | undefined,
 ): Finding | null {
-  const cells = filterCells(cube, {})
-  const rates = [...cube.models].map(([model, counts]) => ({
+  const cells = filterCells(counts, {})
+  const rates = [...counts.models].map(([model, counts]) => ({
     model,
     rate: totalAccuracy(counts, cells),
   }))
@@ -39,18 +39,18 @@ export function findingOf(
   return {
     best: best.model,
     rate: best.rate,
-    regions: regionsOf(cube, best.model, cells),
-    gain: reference && reference !== cube ? gainOf(reference, cube) : null,
+    regions: regionsOf(counts, best.model, cells),
+    gain: reference && reference !== counts ? gainOf(reference, counts) : null,
   }
 }
 
 function regionsOf(
-  cube: DatasetCounts,
+  counts: DatasetCounts,
   model: string,
   cells: readonly number[],
 ): Finding['regions'] {
-  const groups = groupedAccuracies(cube, ['region'], {
-    counts: cube.models.get(model)!,
+  const groups = groupedAccuracies(counts, ['region'], {
+    counts: counts.models.get(model)!,
     cells,
   }).map(({ values: [group = ''], rate: { n, top1 } }) => ({
     group,
@@ -63,8 +63,8 @@ function regionsOf(
     : { highest: best, lowest: worst!, accuracies: [bestAccuracy!, worstAccuracy!] }
 }
 
-function gainOf(reference: DatasetCounts, cube: DatasetCounts): Finding['gain'] {
-  const points = scatterRows(reference, cube, {}).filter(
+function gainOf(reference: DatasetCounts, counts: DatasetCounts): Finding['gain'] {
+  const points = scatterRows(reference, counts, {}).filter(
     ({ x, y }) => x.top1 !== null && y.top1 !== null,
   )
   const { slope, interval, n } = fitLine(

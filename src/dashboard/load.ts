@@ -5,13 +5,15 @@ import { incomeQuarters, type IncomeQuarter } from '../analysis/imagePairs.ts'
 import { countByColumns, type CountsCell } from '../results/counts.ts'
 import { type StoredEvaluation } from '../results/store.ts'
 import {
+  byCountName,
+  byDimension,
   type DatasetCounts,
   type Dimension,
   dimensions,
   type ModelCounts,
 } from '../analysis/datasetCounts.ts'
 
-/** Counts that grow: models come and go, cells are only added. */
+/** Counts to which models and cells are added. */
 export interface GrowingCounts extends DatasetCounts {
   values: Record<Dimension, string[]>
   codes: Record<Dimension, number[]>
@@ -22,8 +24,8 @@ export interface GrowingCounts extends DatasetCounts {
 }
 
 export const emptyGrowingCounts = (): GrowingCounts => ({
-  values: { region: [], country: [], income: [], label: [] },
-  codes: { region: [], country: [], income: [], label: [] },
+  values: byDimension(() => []),
+  codes: byDimension(() => []),
   models: new Map(),
   income: null,
   positions: new Map(),
@@ -34,10 +36,13 @@ export const evaluationStateOf = ({ key, rows, created }: StoredEvaluation): str
   `${key} ${rows} ${created}`
 
 /** Counts an evaluation's predictions unless they are counted already. */
-export async function countEvaluation(cube: GrowingCounts, entry: StoredEvaluation): Promise<void> {
+export async function countEvaluation(
+  counts: GrowingCounts,
+  entry: StoredEvaluation,
+): Promise<void> {
   const { model } = entry.identity
   const state = evaluationStateOf(entry)
-  if (cube.models.get(model)?.state === state) return
+  if (counts.models.get(model)?.state === state) return
   const { columns } = entry.shards[0]!
   const income = incomeColumns.find(column => columns.includes(column))
   const cells = await countByColumns(entry, [
@@ -45,27 +50,20 @@ export async function countEvaluation(cube: GrowingCounts, entry: StoredEvaluati
     'country',
     ...(income === undefined ? [] : [income]),
   ])
-  if (income !== undefined) cube.income ??= { column: income, quarters: quartersOf(cells, income) }
+  if (income !== undefined)
+    counts.income ??= { column: income, quarters: quartersOf(cells, income) }
+  const columnOf = { region: 'region', country: 'country', income: counts.income?.column ?? '' }
   const positions = cells.map(({ groups, label }) =>
-    cellOf(cube, {
-      region: groups['region'] ?? null,
-      country: groups['country'] ?? null,
-      income: (cube.income && groups[cube.income.column]) ?? null,
-      label,
-    }),
+    cellOf(counts, dimension =>
+      dimension === 'label' ? label : (groups[columnOf[dimension]] ?? null),
+    ),
   )
-  const column = (name: keyof ModelCounts): Int32Array => {
-    const sums = new Int32Array(cube.positions.size)
+  const columnsOfCounts = byCountName(name => {
+    const sums = new Int32Array(counts.positions.size)
     for (const [i, cell] of cells.entries()) sums[positions[i]!]! += cell[name]
     return sums
-  }
-  cube.models.set(model, {
-    n: column('n'),
-    top1: column('top1'),
-    top5: column('top5'),
-    errors: column('errors'),
-    state,
   })
+  counts.models.set(model, { ...columnsOfCounts, state })
 }
 
 const quartersOf = (cells: readonly CountsCell[], column: string): IncomeQuarter[] | null =>
@@ -76,37 +74,29 @@ const quartersOf = (cells: readonly CountsCell[], column: string): IncomeQuarter
     }),
   )
 
-/** Returns the name of an income or of its quarter. */
-function incomeName({ income }: GrowingCounts, value: GroupValue): string | null {
-  if (value === null) return null
-  return income?.quarters?.find(({ high }) => Number(value) <= high)?.name ?? String(value)
-}
-
-/** Returns the position of the cell of these values, which is added if it is new. */
+/** Returns the position of the cell of an image's values; a new cell is added. */
 export function cellOf(
-  cube: GrowingCounts,
-  { region, country, income, label }: Record<Dimension, GroupValue>,
+  counts: GrowingCounts,
+  valueOf: (dimension: Dimension) => GroupValue,
 ): number {
-  const texts: Record<Dimension, string | null> = {
-    region: textOf(region),
-    country: textOf(country),
-    income: incomeName(cube, income),
-    label: textOf(label),
-  }
+  const texts = byDimension(dimension => {
+    const value = valueOf(dimension)
+    if (value === null) return null
+    const quarters = dimension === 'income' ? counts.income?.quarters : null
+    return quarters?.find(({ high }) => Number(value) <= high)?.name ?? String(value)
+  })
   const key = JSON.stringify(Object.values(texts))
-  const known = cube.positions.get(key)
+  const known = counts.positions.get(key)
   if (known !== undefined) return known
-  const at = cube.positions.size
-  cube.positions.set(key, at)
+  const position = counts.positions.size
+  counts.positions.set(key, position)
   for (const dimension of dimensions)
-    cube.codes[dimension].push(codeOf(cube.values[dimension], texts[dimension]))
-  return at
+    counts.codes[dimension].push(codeOf(counts.values[dimension], texts[dimension]))
+  return position
 }
-
-const textOf = (value: GroupValue): string | null => (value === null ? null : String(value))
 
 function codeOf(values: string[], text: string | null): number {
   if (text === null) return -1
-  const at = values.indexOf(text)
-  return at >= 0 ? at : values.push(text) - 1
+  const code = values.indexOf(text)
+  return code >= 0 ? code : values.push(text) - 1
 }

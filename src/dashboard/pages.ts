@@ -4,6 +4,7 @@
  */
 import { groupChanges, type GroupChange, minComparedImages } from '../analysis/compare.ts'
 import {
+  byDimension,
   type DatasetCounts,
   type Dimension,
   filterCells,
@@ -141,12 +142,8 @@ export function alignAnswers(answers: ModelAnswers, list: ImageList): ModelAnswe
 const cellValue = (counts: DatasetCounts, cell: number, dimension: Dimension): string | null =>
   counts.values[dimension][counts.codes[dimension][cell]!] ?? null
 
-const cellValues = (counts: DatasetCounts, cell: number): Record<Dimension, string | null> => ({
-  region: cellValue(counts, cell, 'region'),
-  country: cellValue(counts, cell, 'country'),
-  income: cellValue(counts, cell, 'income'),
-  label: cellValue(counts, cell, 'label'),
-})
+const cellValues = (counts: DatasetCounts, cell: number): Record<Dimension, string | null> =>
+  byDimension(dimension => cellValue(counts, cell, dimension))
 
 /** Counts the joint outcomes of two models in every cell and household of a filter. */
 function pairRows(
@@ -213,13 +210,11 @@ export function galleryItems(
 ): GalleryItem[] {
   const { list } = sides[0]!
   return positions.map((position, i) => {
-    const { region, country, income, label } = cellValues(counts, list.cell[position]!)
+    const values = cellValues(counts, list.cell[position]!)
     return {
+      ...values,
       id: list.id[position]!,
-      label: label ?? '',
-      region,
-      country,
-      income,
+      label: values.label ?? '',
       accepted: list.accepted[position]!.map(index => className(list, index)),
       status: rows[0]?.[i]?.status ?? 'not evaluated',
       answers: sides.map((side, k) => modelAnswer(side, rows[k]?.[i] ?? null, position)),

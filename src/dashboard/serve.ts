@@ -1,8 +1,10 @@
 import { type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { type ServerType } from '@hono/node-server'
+import { type Hono } from 'hono'
 import { inputError, messageOf } from '../lib/errors.ts'
 import { clientFiles, createApp } from './app.ts'
-import { type ClusterWatch, watchCluster } from './cluster.ts'
+import { watchCluster } from './cluster.ts'
 import { createGuard } from './guard.ts'
 import { openDashboardStore } from './store.ts'
 
@@ -33,11 +35,25 @@ const refreshPause = { minMs: 5000, factor: 20 }
 
 /** Serves the results below `dir`. Errors: no-results, no-client, cannot-listen, those of `connectQueue`. */
 export async function serve(dir: string, options: ServeOptions = {}): Promise<DashboardServer> {
-  const { queue, client = builtClient } = options
+  const { client = builtClient, host = '127.0.0.1', images = [], onCount, queue } = options
   const files = await clientFiles(client)
   const cluster = queue === undefined ? undefined : await watchCluster(queue)
   try {
-    return await serveFiles(dir, options, files, cluster)
+    const store = await openDashboardStore(dir, { onCount, mayBeEmpty: cluster !== undefined })
+    const guard = createGuard(host)
+    const onLook = throttle(() => store.refresh())
+    const app = createApp({ store, guard, files, images, onLook, cluster })
+    const server = await listen(app, host, options.port ?? 0)
+    const name = host === '0.0.0.0' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
+    return {
+      url: `http://${name}:${(server.address() as AddressInfo).port}/?token=${guard.token}`,
+      close: () =>
+        new Promise(resolve => {
+          cluster?.close()
+          server.close(() => resolve())
+          if ('closeAllConnections' in server) server.closeAllConnections()
+        }),
+    }
   } catch (error) {
     // An open connection would keep the process from exiting.
     cluster?.close()
@@ -45,38 +61,15 @@ export async function serve(dir: string, options: ServeOptions = {}): Promise<Da
   }
 }
 
-async function serveFiles(
-  dir: string,
-  { host = '127.0.0.1', port = 0, images = [], onCount }: ServeOptions,
-  files: Awaited<ReturnType<typeof clientFiles>>,
-  cluster: ClusterWatch | undefined,
-): Promise<DashboardServer> {
-  const store = await openDashboardStore(dir, onCount, cluster !== undefined)
-  const door = createGuard(host)
-  const onLook = throttle(() => store.refresh())
-  const app = createApp({ store, guard: door, files, images, onLook, ...(cluster && { cluster }) })
+async function listen({ fetch }: Hono, hostname: string, port: number): Promise<ServerType> {
   const { serve } = await import('@hono/node-server')
-  const server = await new Promise<ReturnType<typeof serve>>((resolve, reject) => {
-    const made = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(made))
-    made.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        inputError(
-          'cannot-listen',
-          `cannot listen on ${host}:${port} (${error.code ?? error.message})`,
-        ),
-      )
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch, hostname, port }, () => resolve(server))
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const reason = error.code ?? error.message
+      reject(inputError('cannot-listen', `cannot listen on ${hostname}:${port} (${reason})`))
     })
   })
-  const name = host === '0.0.0.0' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
-  return {
-    url: `http://${name}:${(server.address() as AddressInfo).port}/?token=${door.token}`,
-    close: () =>
-      new Promise(resolve => {
-        cluster?.close()
-        server.close(() => resolve())
-        if ('closeAllConnections' in server) server.closeAllConnections()
-      }),
-  }
 }
 
 /** Returns a function that starts `work` unless it is running or ended too recently. */

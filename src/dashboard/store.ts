@@ -1,6 +1,7 @@
 /** Holds the counts of the results below a folder in memory, with the progress of running evaluations. */
 import { countryNumericCode } from '../datasets/labels/countries.ts'
 import { type GeogapError, inputError, unknownNameError } from '../lib/errors.ts'
+import { byDimension } from '../analysis/datasetCounts.ts'
 import { datasetRoles, datasetTitle } from '../analysis/datasetRoles.ts'
 import { testbed } from '../models/testbed.ts'
 import { sha256 } from '../lib/hash.ts'
@@ -49,17 +50,22 @@ interface StoreState {
   progress: DashboardProgress
 }
 
-/**
- * Counts the predictions below `place`, a folder or an object store. `onCount` is called after each evaluation. Errors:
- * no-results, unless `mayBeEmpty`.
- */
+export interface DashboardStoreOptions {
+  /** Called after each evaluation that is counted. */
+  onCount?: ((done: number, of: number) => void) | undefined
+  /** Whether a folder without results is accepted. */
+  mayBeEmpty?: boolean
+}
+
+/** Counts the predictions below `place`, a folder or an object store. Errors: no-results. */
 export async function openDashboardStore(
   place: string,
-  onCount?: (done: number, of: number) => void,
-  mayBeEmpty = false,
+  { onCount, mayBeEmpty = false }: DashboardStoreOptions = {},
 ): Promise<DashboardStore> {
   const dir = await pullResults(place)
-  let state = await readState(dir, new Map(), mayBeEmpty, onCount)
+  const read = (counts: StoreState['counts'], onEvaluation = onCount): Promise<StoreState> =>
+    readState(dir, counts, { onCount: onEvaluation, mayBeEmpty })
+  let state = await read(new Map())
   let revision = 0
   let refreshing: Promise<void> | undefined
   const findDataset = <T>(datasets: ReadonlyMap<string, T>, name: string): T => {
@@ -83,7 +89,7 @@ export async function openDashboardStore(
     },
     refresh: () =>
       (refreshing ??= pullResults(place)
-        .then(() => readState(dir, state.counts, mayBeEmpty))
+        .then(() => read(state.counts, () => undefined))
         .then(next => {
           state = next
           revision++
@@ -94,9 +100,8 @@ export async function openDashboardStore(
 
 async function readState(
   dir: string,
-  before: ReadonlyMap<string, GrowingCounts>,
-  mayBeEmpty: boolean,
-  onCount?: (done: number, of: number) => void,
+  before: StoreState['counts'],
+  { onCount, mayBeEmpty = false }: DashboardStoreOptions,
 ): Promise<StoreState> {
   const entries = await (mayBeEmpty
     ? orIfNoResults(readCurrentEvaluations(dir), [])
@@ -105,28 +110,25 @@ async function readState(
   if (entries.length === 0 && !mayBeEmpty)
     throw inputError('no-results', `no predictions in ${dir}`)
   const nameOf = createDatasetNamer(entries)
-  const cubes = new Map<string, GrowingCounts>()
-  const byDataset = new Map<string, Map<string, StoredEvaluation>>()
+  const countsByDataset = new Map<string, GrowingCounts>()
+  const evaluations = new Map<string, Map<string, StoredEvaluation>>()
   for (const [i, entry] of entries.entries()) {
     const name = nameOf(entry)
-    const cube = before.get(name) ?? cubes.get(name) ?? emptyGrowingCounts()
-    cubes.set(name, cube)
-    byDataset.set(
-      name,
-      (byDataset.get(name) ?? new Map<string, StoredEvaluation>()).set(entry.identity.model, entry),
-    )
-    await countEvaluation(cube, entry)
+    const counts = countsByDataset.get(name) ?? before.get(name) ?? emptyGrowingCounts()
+    countsByDataset.set(name, counts)
+    const models = evaluations.get(name) ?? new Map<string, StoredEvaluation>()
+    evaluations.set(name, models.set(entry.identity.model, entry))
+    await countEvaluation(counts, entry)
     onCount?.(i + 1, entries.length)
   }
-  for (const [name, { models }] of cubes)
-    for (const model of models.keys()) if (!byDataset.get(name)!.has(model)) models.delete(model)
+  for (const [name, { models }] of countsByDataset)
+    for (const model of models.keys()) if (!evaluations.get(name)!.has(model)) models.delete(model)
+  const content = { counts: countsByDataset, notes, evaluations }
   let overview: Overview | undefined
   return {
-    counts: cubes,
-    notes,
-    evaluations: byDataset,
+    ...content,
     progress: await readProgress(dir, entries),
-    overview: () => (overview ??= overviewOf(entries, nameOf, cubes, notes)),
+    overview: () => (overview ??= overviewOf(entries, nameOf, content)),
   }
 }
 
@@ -150,14 +152,13 @@ function createDatasetNamer(
 function overviewOf(
   entries: readonly StoredEvaluation[],
   nameOf: (entry: StoredEvaluation) => string,
-  cubes: ReadonlyMap<string, GrowingCounts>,
-  notes: StoreState['notes'],
+  { counts, notes }: Pick<StoreState, 'counts' | 'notes'>,
 ): Overview {
   const run = createRun({ dir: '', entries, datasets: notes, failures: [], cells: [] })
   const { reference, geographic } = datasetRoles(run)
   const identities = new Map(entries.map(entry => [nameOf(entry), entry.identity]))
-  const datasets = [...cubes].map(([name, cube]): DatasetFact => {
-    const { values, models } = cube
+  const datasets = [...counts].map(([name, own]): DatasetFact => {
+    const { values, models } = own
     const identity = identities.get(name)!
     const standard = [...identities].find(
       ([, { dataset, preprocessing }]) =>
@@ -172,16 +173,11 @@ function overviewOf(
       title: name.replace(identity.dataset, () => datasetTitle(identity.dataset)),
       geographic: geographic.includes(identity.dataset),
       reference: identity.dataset === reference,
-      finding: findingOf(cube, standard === undefined ? undefined : cubes.get(standard)),
-      values: {
-        region: sorted(values.region),
-        country: sorted(values.country),
-        income: sorted(values.income),
-        label: sorted(values.label),
-      },
+      finding: findingOf(own, standard === undefined ? undefined : counts.get(standard)),
+      values: byDimension(dimension => [...values[dimension]].sort(compareNames)),
     }
   })
-  const countries = new Set([...cubes.values()].flatMap(({ values }) => values.country))
+  const countries = new Set([...counts.values()].flatMap(({ values }) => values.country))
   return {
     version,
     datasets,
@@ -199,8 +195,6 @@ function overviewOf(
 /** Returns a name that any file system and web host takes, distinct for every text. */
 const fileNameOf = (text: string): string =>
   `${text.replace(/[^\w.-]+/g, '_').slice(0, 60)}-${sha256(text, 8)}`
-
-const sorted = (values: readonly string[]): string[] => [...values].sort(compareNames)
 
 function modelFacts(entries: readonly StoredEvaluation[]): ModelFact[] {
   const groups = new Map(testbed().map(({ model, group }) => [model, group]))

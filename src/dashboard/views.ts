@@ -105,12 +105,12 @@ export interface ModelView {
 /** Compares names; digits in them count as numbers. */
 export const compareNames = new Intl.Collator('en', { numeric: true }).compare
 
-export function modelView(cube: DatasetCounts, model: string, filter: GroupFilter): ModelView {
-  const counts = cube.models.get(model)
+export function modelView(dataset: DatasetCounts, model: string, filter: GroupFilter): ModelView {
+  const counts = dataset.models.get(model)
   if (!counts) throw new Error(`unknown model: ${model}`)
-  const cells = filterCells(cube, filter)
-  const groups = (...by: Dimension[]) => groupedAccuracies(cube, by, { counts, cells })
-  const present = dimensions.filter(dimension => cube.values[dimension].length > 0)
+  const cells = filterCells(dataset, filter)
+  const groups = (...by: Dimension[]) => groupedAccuracies(dataset, by, { counts, cells })
+  const present = dimensions.filter(dimension => dataset.values[dimension].length > 0)
   return {
     overall: totalAccuracy(counts, cells),
     groups: Object.fromEntries(

@@ -178,7 +178,7 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
     const { page } = await opened(from)
     await go(page, `model?${street}`)
     await page.getByRole('combobox', { name: 'region' }).selectOption('Asia')
-    await page.getByRole('link', { name: 'by class' }).click()
+    await page.getByRole('link', { name: 'by label' }).click()
     await ready(page)
     const text = await page.locator('main').innerText()
     expect(text).toMatch(/n = 60/)

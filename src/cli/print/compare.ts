@@ -1,15 +1,11 @@
 import {
+  changeColumns,
   type EvaluationComparison,
   type GroupChange,
   significanceLevel,
 } from '../../analysis/compare.ts'
-import {
-  type TableColumn,
-  fieldColumn,
-  fieldColumns,
-  shareColumn,
-} from '../../lib/table/columns.ts'
-import { groupList, pEquation, pNumber, pointsText } from '../../lib/table/text.ts'
+import { type TableColumn, fieldColumn, fieldColumns } from '../../lib/table/columns.ts'
+import { groupList, pEquation, pointsText } from '../../lib/table/text.ts'
 import { type Answer } from './answer.ts'
 
 const maxSentenceGroups = 3
@@ -45,29 +41,8 @@ const groupText = ({ group, change, adjusted, mostly }: GroupChange): string =>
 type ComparisonRow = GroupChange & Pick<EvaluationComparison, 'dataset' | 'preprocessing'>
 
 const shownColumns: TableColumn<ComparisonRow>[] = [
-  ...fieldColumns({ by: 'by', group: 'group', n: 'n' }),
-  shareColumn('first', 'first %'),
-  shareColumn('second', 'second %'),
-  {
-    name: 'change',
-    heading: 'change',
-    value: row => row.change,
-    show: row => pointsText(row.change),
-  },
-  {
-    name: 'low',
-    heading: '95 % interval',
-    value: row => row.interval[0],
-    show: row => `${pointsText(row.interval[0])} to ${pointsText(row.interval[1])}`,
-  },
-  { name: 'high', heading: '', value: row => row.interval[1] },
-  ...fieldColumns({ gained: 'gained', lost: 'lost', p: '' }),
-  {
-    name: 'adjusted',
-    heading: 'adjusted p',
-    value: row => row.adjusted,
-    show: row => pNumber(row.adjusted),
-  },
+  ...fieldColumns({ by: 'by', group: 'group' }),
+  ...changeColumns,
   fieldColumn('mostly'),
 ]
 

@@ -1,4 +1,5 @@
 import type { ClusterState, RunState } from '../../evaluate/queue/queue.ts'
+import { fieldColumn, fieldColumns } from '../../lib/table/columns.ts'
 import { durationText } from '../../lib/table/text.ts'
 import { pollMs, useView } from './useView.ts'
 import { WhenLoaded, DataTable, wholeNumberText } from './parts.tsx'
@@ -33,21 +34,23 @@ function ClusterSection({ cluster: { runs, workers } }: { cluster: ClusterState 
       {workers.length > 0 && (
         <DataTable
           caption="Workers"
-          rows={workers}
+          rows={workers.map(({ rate = null, ...worker }) => ({ rate, ...worker }))}
           columns={[
-            { heading: 'host', cell: ({ host, pid }) => `${host}, process ${pid}` },
+            { name: 'host', heading: 'host', value: ({ host, pid }) => `${host}, process ${pid}` },
             {
+              name: 'unit',
               heading: 'at work on',
-              cell: ({ run, unit }) => (unit === undefined ? '–' : `${run ?? ''} ${unit}`),
+              value: ({ run = '', unit }) => (unit === undefined ? null : `${run} ${unit}`),
             },
-            { heading: 'units', numeric: true, cell: ({ done }) => wholeNumberText(done) },
-            { heading: 'images/s', numeric: true, cell: ({ rate }) => rate?.toFixed(1) ?? '–' },
-            { heading: 'cores', numeric: true, cell: ({ cores }) => wholeNumberText(cores) },
+            fieldColumn('done', 'units'),
+            { ...fieldColumn('rate', 'images/s'), show: ({ rate }) => rate?.toFixed(1) ?? '–' },
+            fieldColumn('cores'),
             {
+              name: 'machine',
               heading: 'machine',
-              cell: ({ machine, instructions }) => `${machine} (${instructions})`,
+              value: ({ machine, instructions }) => `${machine} (${instructions})`,
             },
-            { heading: 'geogap', cell: ({ version }) => version },
+            fieldColumn('version', 'geogap'),
           ]}
         />
       )}
@@ -55,12 +58,7 @@ function ClusterSection({ cluster: { runs, workers } }: { cluster: ClusterState 
         <DataTable
           caption={`Units set apart${apart.length > maxApartRows ? `, the first ${maxApartRows} of ${wholeNumberText(apart.length)}` : ''}`}
           rows={apart.slice(0, maxApartRows)}
-          columns={[
-            { heading: 'run', cell: ({ run }) => run },
-            { heading: 'unit', cell: ({ unit }) => unit },
-            { heading: 'tries', numeric: true, cell: ({ tries }) => wholeNumberText(tries) },
-            { heading: 'error', cell: ({ error }) => error },
-          ]}
+          columns={fieldColumns({ run: 'run', unit: 'unit', tries: 'tries', error: 'error' })}
         />
       )}
     </>

@@ -1,6 +1,6 @@
 import { type ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { formatTable } from '../../lib/table/columns.ts'
+import { fieldColumn, formatTable } from '../../lib/table/columns.ts'
 import { percent } from '../../lib/table/text.ts'
 import { groupFilter } from '../../analysis/datasetCounts.ts'
 import {
@@ -20,49 +20,40 @@ export function GalleryView({ overview, route }: { overview: Overview; route: Ro
   const model = route.query['model'] ?? overview.models[0]!.name
   const dataset = datasetOf(overview, route.query['dataset'])
   const { outcome = 'wrong', page = '0' } = route.query
-  const view = useView('gallery', {
-    model,
-    dataset: dataset.name,
-    outcome,
-    page,
-    ...groupFilter(route.query),
-  })
+  const query = { model, dataset: dataset.name, ...groupFilter(route.query) }
+  const view = useView('gallery', { ...query, outcome, page })
   return (
     <>
       <h1 tabIndex={-1}>
         Images of {dataset.title}, seen by {model}
       </h1>
       <form class="filters">
-        <Select {...{ route, name: 'model', value: model, options: dataset.models }} />
+        <Select route={route} name="model" value={model} options={dataset.models} />
         <DatasetSelect
-          {...{ route, name: 'dataset', dataset }}
+          route={route}
+          name="dataset"
+          dataset={dataset}
           datasets={overview.datasets.filter(({ models }) => models.includes(model))}
         />
         <Filters route={route} dataset={dataset} />
-        <Select
-          {...{ route, name: 'outcome', label: 'answers', value: outcome, options: outcomes }}
-        />
+        <Select route={route} name="outcome" label="answers" value={outcome} options={outcomes} />
       </form>
       <p>
-        <a href={linkTo('model', { model, dataset: dataset.name, ...groupFilter(route.query) })}>
-          Back to the accuracy of {model}
-        </a>
+        <a href={linkTo('model', query)}>Back to the accuracy of {model}</a>
       </p>
       <ImageGrid view={view} route={route} dataset={dataset} />
     </>
   )
 }
 
-/** A page of images that can be selected and saved, the most confident answers first. */
-export function ImageGrid({
-  view,
-  route,
-  dataset,
-}: {
+interface ImageGridProps {
   view: ViewState<GalleryPage>
   route: Route
   dataset: DatasetFact
-}) {
+}
+
+/** A page of images that can be selected and saved, the most confident answers first. */
+export function ImageGrid({ view, route, dataset }: ImageGridProps) {
   const [selected, setSelected] = useState<ReadonlyMap<string, GalleryItem>>(new Map())
   const cell = JSON.stringify({ ...route.query, page: '' })
   useEffect(() => setSelected(new Map()), [cell])
@@ -114,15 +105,13 @@ export function ImageGrid({
   )
 }
 
-function GalleryImage({
-  item,
-  selected,
-  onSelect,
-}: {
+interface GalleryImageProps {
   item: GalleryItem
   selected: boolean
   onSelect: (on: boolean) => void
-}) {
+}
+
+function GalleryImage({ item, selected, onSelect }: GalleryImageProps) {
   const { id, image, label, accepted, region, country, income, status, answers } = item
   const place = [country, region, income].filter(text => text !== null).join(', ')
   const others = accepted.filter(name => name !== label)
@@ -136,7 +125,7 @@ function GalleryImage({
       {place !== '' && <p class="quiet">{place}</p>}
       {status !== 'ok' && <p class="wrong">{status}</p>}
       {answers.map(answer => (
-        <TopClasses key={answer.model} answer={answer} named={answers.length > 1} />
+        <TopClasses key={answer.model} {...answer} named={answers.length > 1} />
       ))}
       <label class="check">
         <input
@@ -165,13 +154,7 @@ function Picture({ address, label }: { address: string | null; label: string }) 
   )
 }
 
-function TopClasses({
-  answer: { model, correct, top },
-  named,
-}: {
-  answer: ModelAnswer
-  named: boolean
-}) {
+function TopClasses({ model, correct, top, named }: ModelAnswer & { named: boolean }) {
   const verdict = correct === null ? 'not judged' : correct ? 'right' : 'wrong'
   return (
     <>
@@ -218,22 +201,16 @@ function Pagination({ route, total }: { route: Route; total: number }) {
 
 /** Saves the selected images as `slice.csv`, by `dataset` and `id`. */
 function saveSlice({ dataset }: DatasetFact, items: readonly GalleryItem[]): void {
-  const column = (name: string, value: (item: GalleryItem) => string | null) => ({
-    name,
-    heading: name,
-    value,
+  const rows = items.map(({ id, label, region, country, answers }) => {
+    const answer = answers.at(-1)
+    const prediction = answer?.top[0]?.label ?? null
+    return { dataset, id, label, prediction, region, country, model: answer?.model ?? null }
   })
-  const columns = [
-    column('dataset', () => dataset),
-    column('id', ({ id }) => id),
-    column('label', ({ label }) => label),
-    column('prediction', ({ answers }) => answers.at(-1)?.top[0]?.label ?? null),
-    column('region', ({ region }) => region),
-    column('country', ({ country }) => country),
-    column('model', ({ answers }) => answers.at(-1)?.model ?? null),
-  ]
+  const columns = (
+    ['dataset', 'id', 'label', 'prediction', 'region', 'country', 'model'] as const
+  ).map(name => fieldColumn(name))
   const address = URL.createObjectURL(
-    new Blob([formatTable(columns, items, 'csv')], { type: 'text/csv' }),
+    new Blob([formatTable<(typeof rows)[number]>(columns, rows, 'csv')], { type: 'text/csv' }),
   )
   const link = Object.assign(document.createElement('a'), { href: address, download: 'slice.csv' })
   link.click()

@@ -1,60 +1,54 @@
 import { type Dimension } from '../../analysis/datasetCounts.ts'
 import { type ModelView } from '../views.ts'
-import { wholeNumberText } from './parts.tsx'
+import { TableFrame, wholeNumberText } from './parts.tsx'
 
-type ClassRegionCell = ModelView['cells'][number]
+type LabelRegionCell = ModelView['cells'][number]
 
-/** A table of accuracy by class (rows) and region (columns), the largest difference first. Each cell links to its images. */
-export function HeatTable({
-  cells,
-  link,
-}: {
-  cells: readonly ClassRegionCell[]
+interface HeatTableProps {
+  cells: readonly LabelRegionCell[]
   link: (more: Partial<Record<Dimension, string>>) => string
-}) {
+}
+
+/** A table of accuracy by label (rows) and region (columns), the largest difference first. Each cell links to its images. */
+export function HeatTable({ cells, link }: HeatTableProps) {
   const regions = [...new Set(cells.map(({ region }) => region))].sort()
-  const classes = new Map<string, Map<string, ClassRegionCell>>()
-  for (const cell of cells)
-    classes.set(
-      cell.label,
-      (classes.get(cell.label) ?? new Map<string, ClassRegionCell>()).set(cell.region, cell),
-    )
-  const rows = [...classes].sort((a, b) => spreadOf(b[1]) - spreadOf(a[1]))
+  const labels = new Map<string, LabelRegionCell[]>()
+  for (const cell of cells) labels.set(cell.label, [...(labels.get(cell.label) ?? []), cell])
+  const rows = [...labels].sort((a, b) => spreadOf(b[1]) - spreadOf(a[1]))
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Accuracy by class and region">
-      <table class="heat">
-        <caption>
-          <span>
-            Top-1 accuracy in percent by class and region, the largest difference between regions
-            first
-          </span>
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">class</th>
+    <TableFrame
+      class="heat"
+      caption="Top-1 accuracy in percent by label and region, the largest difference between regions first"
+    >
+      <thead>
+        <tr>
+          <th scope="col">label</th>
+          {regions.map(region => (
+            <th key={region} scope="col" class="number">
+              {region}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(([label, row]) => (
+          <tr key={label}>
+            <th scope="row">{label}</th>
             {regions.map(region => (
-              <th key={region} scope="col" class="number">
-                {region}
-              </th>
+              <HeatCell
+                key={region}
+                cell={row.find(cell => cell.region === region)}
+                href={link({ label, region })}
+              />
             ))}
           </tr>
-        </thead>
-        <tbody>
-          {rows.map(([label, byRegion]) => (
-            <tr key={label}>
-              <th scope="row">{label}</th>
-              {regions.map(region => (
-                <HeatCell key={region} cell={byRegion.get(region)} href={link({ label, region })} />
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </TableFrame>
   )
 }
 
-function HeatCell({ cell, href }: { cell: ClassRegionCell | undefined; href: string }) {
+function HeatCell({ cell, href }: { cell: LabelRegionCell | undefined; href: string }) {
   if (!cell || cell.top1 === null) return <td class="number quiet">–</td>
   const text = (100 * cell.top1).toFixed(0)
   return (
@@ -70,7 +64,8 @@ function HeatCell({ cell, href }: { cell: ClassRegionCell | undefined; href: str
   )
 }
 
-function spreadOf(byRegion: ReadonlyMap<string, ClassRegionCell>): number {
-  const known = [...byRegion.values()].flatMap(({ top1 }) => top1 ?? [])
+/** Returns the difference between the highest and the lowest accuracy of a row. */
+function spreadOf(row: readonly LabelRegionCell[]): number {
+  const known = row.flatMap(({ top1 }) => top1 ?? [])
   return Math.max(...known) - Math.min(...known)
 }

@@ -1,10 +1,10 @@
 /** Computes the data of each view from the data files. */
 import type { ClusterState } from '../../evaluate/queue/queue.ts'
 import {
+  byCountName,
   type DatasetCounts,
   dimensions,
   groupFilter,
-  type ModelCounts,
 } from '../../analysis/datasetCounts.ts'
 import { type ImageList, type ModelOutcomes } from '../answers.ts'
 import { type CountsFile } from '../dataFiles.ts'
@@ -97,15 +97,9 @@ async function findFiles(dataset = '', model?: string): Promise<ModelFiles> {
 async function loadCounts(dataset: string | undefined): Promise<DatasetCounts> {
   const { folder } = await findFiles(dataset)
   const { values, codes, columns, models } = await loadFile<CountsFile>(`${folder}/counts`)
-  const counts = Object.entries(models).map(([name, { n, top1, top5, errors }]) => {
-    const of: ModelCounts = {
-      n: columns[n]!,
-      top1: columns[top1]!,
-      top5: columns[top5]!,
-      errors: columns[errors]!,
-    }
-    return [name, of] as const
-  })
+  const counts = Object.entries(models).map(
+    ([model, positions]) => [model, byCountName(name => columns[positions[name]]!)] as const,
+  )
   return { values, codes, models: new Map(counts) }
 }
 

@@ -14,15 +14,15 @@ import './style.css'
 
 type ViewComponent = FunctionComponent<{ overview: Overview; route: Route }>
 
-const views: Readonly<Record<string, ViewComponent>> = {
-  '': OverviewView,
-  models: ModelsView,
-  model: ModelView,
-  gallery: GalleryView,
-  compare: CompareView,
-  flips: FlipsView,
-  cluster: ClusterView,
-}
+const views = new Map<string, ViewComponent>([
+  ['', OverviewView],
+  ['models', ModelsView],
+  ['model', ModelView],
+  ['gallery', GalleryView],
+  ['compare', CompareView],
+  ['flips', FlipsView],
+  ['cluster', ClusterView],
+])
 
 const pages = [
   ['', 'Overview'],
@@ -42,7 +42,7 @@ function App() {
     if (!first.current) heading.focus()
     first.current = false
   }, [route.view, overview.data === undefined])
-  const View = views[route.view]
+  const View = views.get(route.view)
   return (
     <>
       <header>

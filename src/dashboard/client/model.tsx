@@ -1,6 +1,7 @@
 import { regionsSpec } from '../../report/figures/regions.ts'
 import { accuracyPercent } from '../../lib/table/values.ts'
-import { percent } from '../../lib/table/text.ts'
+import { fieldColumn } from '../../lib/table/columns.ts'
+import { percent, percentRange } from '../../lib/table/text.ts'
 import {
   type Dimension,
   dimensions,
@@ -15,10 +16,8 @@ import {
   WhenLoaded,
   datasetOf,
   DatasetSelect,
-  dimensionNames,
   Filters,
   emptyFilter,
-  rateIntervalText,
   rateColumns,
   Select,
   DataTable,
@@ -44,15 +43,17 @@ export function ModelView({ overview, route }: { overview: Overview; route: Rout
       </h1>
       <form class="filters">
         <Select
-          {...{
-            route,
-            name: 'model',
-            value: model,
-            options: overview.models.map(({ name }) => name),
-          }}
+          route={route}
+          name="model"
+          value={model}
+          options={overview.models.map(({ name }) => name)}
         />
         <DatasetSelect
-          {...{ route, name: 'dataset', dataset, datasets: own, reset: { ...emptyFilter, by: '' } }}
+          route={route}
+          name="dataset"
+          dataset={dataset}
+          datasets={own}
+          reset={{ ...emptyFilter, by: '' }}
         />
         <Filters route={route} dataset={dataset} />
       </form>
@@ -61,8 +62,8 @@ export function ModelView({ overview, route }: { overview: Overview; route: Rout
           <>
             <p>
               Top-1 accuracy <strong>{percent(data.overall.top1)} %</strong> (95 % interval{' '}
-              {rateIntervalText(data.overall)}), top-5 {percent(data.overall.top5)} %, n ={' '}
-              {wholeNumberText(data.overall.n)}
+              {percentRange(data.overall.low, data.overall.high)}), top-5{' '}
+              {percent(data.overall.top5)} %, n = {wholeNumberText(data.overall.n)}
               {data.overall.errors > 0 && `, ${wholeNumberText(data.overall.errors)} images failed`}
               . <a href={link({})}>See its images</a>, or{' '}
               <a href={linkTo('compare', { first: model, dataset: dataset.name })}>
@@ -70,7 +71,14 @@ export function ModelView({ overview, route }: { overview: Overview; route: Rout
               </a>
               .
             </p>
-            <GroupsSection {...{ data, route, link, dataset, overview, model }} />
+            <GroupsSection
+              data={data}
+              route={route}
+              link={link}
+              dataset={dataset}
+              overview={overview}
+              model={model}
+            />
           </>
         )}
       </WhenLoaded>
@@ -107,23 +115,22 @@ function GroupsSection({ data, route, link, dataset, overview, model }: GroupsPr
             href={linkTo(route.view, { ...route.query, by: dimension })}
             aria-current={dimension === by ? 'true' : undefined}
           >
-            by {dimensionNames[dimension]}
+            by {dimension}
           </a>
         ))}
       </nav>
-      {by === 'country' && <CountryMapFigure {...{ rows, overview, id, pick }} />}
-      {by !== 'label' && <IntervalFigure {...{ rows, model, by, id, pick }} />}
+      {by === 'country' && (
+        <CountryMapFigure rows={rows} countries={overview.countries} id={id} pick={pick} />
+      )}
+      {by !== 'label' && <IntervalFigure rows={rows} model={model} by={by} id={id} pick={pick} />}
       {by === 'label' && data.cells.length > 0 && <HeatTable cells={data.cells} link={link} />}
       <DataTable
-        caption={`Accuracy by ${dimensionNames[by]}; each leads to its images`}
+        caption={`Accuracy by ${by}; each leads to its images`}
         rows={by === 'label' ? [...rows].sort((a, b) => (a.top1 ?? 2) - (b.top1 ?? 2)) : rows}
         columns={[
-          {
-            heading: dimensionNames[by],
-            cell: ({ group }) => <a href={link({ [by]: group })}>{group}</a>,
-          },
-          ...rateColumns<GroupAccuracyEstimate>(),
-          { heading: 'failed', numeric: true, cell: ({ errors }) => wholeNumberText(errors) },
+          { ...fieldColumn('group', by), link: ({ group }) => link({ [by]: group }) },
+          ...rateColumns,
+          fieldColumn('errors', 'failed'),
         ]}
       />
     </>
@@ -136,13 +143,12 @@ interface GroupFigureProps {
   pick: (about: string) => void
 }
 
-function IntervalFigure({
-  rows,
-  model,
-  by,
-  id,
-  pick,
-}: GroupFigureProps & { model: string; by: Dimension }) {
+interface IntervalFigureProps extends GroupFigureProps {
+  model: string
+  by: Dimension
+}
+
+function IntervalFigure({ rows, model, by, id, pick }: IntervalFigureProps) {
   const known = rows
     .filter(({ top1 }) => top1 !== null)
     .map(({ group, n, errors, ...row }) => ({
@@ -158,8 +164,8 @@ function IntervalFigure({
   return (
     <Figure
       id={id}
-      label={`Accuracy of ${model} by ${dimensionNames[by]}; the table below has the numbers`}
-      caption={`Top-1 accuracy in percent with 95 % Wilson intervals by ${dimensionNames[by]}. A click opens the images.`}
+      label={`Accuracy of ${model} by ${by}; the table below has the numbers`}
+      caption={`Top-1 accuracy in percent with 95 % Wilson intervals by ${by}. A click opens the images.`}
       spec={width => regionsSpec(known, order, width)}
       onPick={pick}
     />
@@ -168,9 +174,12 @@ function IntervalFigure({
 
 const minN = 30
 
-function CountryMapFigure({ rows, overview, id, pick }: GroupFigureProps & { overview: Overview }) {
+interface CountryMapProps extends GroupFigureProps, Pick<Overview, 'countries'> {}
+
+function CountryMapFigure({ rows, countries, id, pick }: CountryMapProps) {
+  const codes = new Map(Object.entries(countries))
   const known = rows.flatMap(row => {
-    const id = overview.countries[row.group]
+    const id = codes.get(row.group)
     return row.top1 === null || id === undefined
       ? []
       : [{ country: row.group, id, n: row.n, ...accuracyPercent(row) }]

@@ -5,21 +5,12 @@ import {
   type PanelPoint,
 } from '../../report/figures/linePanel.ts'
 import { seriesColor } from '../../report/figures/theme.ts'
-import { percent } from '../../lib/table/text.ts'
+import { percent, percentRange } from '../../lib/table/text.ts'
 import { groupFilter } from '../../analysis/datasetCounts.ts'
 import { type DatasetFact, type Overview, type ScatterRow } from '../views.ts'
 import { useView } from './useView.ts'
 import { Figure } from './figure.tsx'
-import {
-  WhenLoaded,
-  datasetOf,
-  DatasetSelect,
-  Filters,
-  rateIntervalText,
-  Select,
-  DataTable,
-  wholeNumberText,
-} from './parts.tsx'
+import { WhenLoaded, datasetOf, DatasetSelect, Filters, Select, DataTable } from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
 
 interface DatasetAxes {
@@ -27,7 +18,7 @@ interface DatasetAxes {
   y: DatasetFact
 }
 
-/** Whether both axes show the same: one data set, all its images. */
+/** Whether both axes show the accuracy on all images of one data set. */
 const isSameAxis = ({ x, y }: DatasetAxes, route: Route): boolean =>
   x.name === y.name && Object.keys(groupFilter(route.query)).length === 0
 
@@ -46,47 +37,40 @@ export function ModelsView({ overview, route }: { overview: Overview; route: Rou
           ? `Models on ${y.title}`
           : `Models: ${y.title} against ${x.title}`}
       </h1>
-      <AxesForm {...{ overview, route, axes: { x, y } }} />
+      <AxesForm overview={overview} route={route} axes={{ x, y }} />
       <WhenLoaded of={view}>
-        {data => <ModelsSection {...{ data, overview, route, axes: { x, y } }} />}
+        {data => <ModelsSection data={data} overview={overview} route={route} axes={{ x, y }} />}
       </WhenLoaded>
     </>
   )
 }
 
-function AxesForm({
-  overview,
-  route,
-  axes: { x, y },
-}: {
+interface AxesFormProps {
   overview: Overview
   route: Route
   axes: DatasetAxes
-}) {
-  const families = [...new Set(overview.models.map(({ family }) => family))].sort()
-  const { datasets } = overview
+}
+
+function AxesForm({ overview: { models, datasets }, route, axes: { x, y } }: AxesFormProps) {
+  const families = [...new Set(models.map(({ family }) => family))].sort()
+  const axis = { route, datasets }
   return (
     <form class="filters">
-      <DatasetSelect {...{ route, name: 'x', label: 'x axis', dataset: x, datasets, reset: {} }} />
-      <DatasetSelect {...{ route, name: 'y', label: 'y axis', dataset: y, datasets }} />
+      <DatasetSelect {...axis} name="x" label="x axis" dataset={x} reset={{}} />
+      <DatasetSelect {...axis} name="y" label="y axis" dataset={y} />
       <Select
-        {...{
-          route,
-          name: 'family',
-          value: route.query['family'] ?? '',
-          options: [['', 'all'], ...families],
-        }}
+        route={route}
+        name="family"
+        value={route.query['family'] ?? ''}
+        options={[['', 'all'], ...families]}
       />
       <Filters route={route} dataset={y} />
     </form>
   )
 }
 
-interface ModelsProps {
+interface ModelsProps extends AxesFormProps {
   data: readonly ScatterRow[]
-  overview: Overview
-  route: Route
-  axes: DatasetAxes
 }
 
 function ModelsSection({ data, overview, route, axes: { x, y } }: ModelsProps) {
@@ -100,7 +84,10 @@ function ModelsSection({ data, overview, route, axes: { x, y } }: ModelsProps) {
     <div class="beside">
       {!same && (
         <ScatterFigure
-          {...{ rows, overview, link, axes: [x.title, y.title] }}
+          rows={rows}
+          overview={overview}
+          link={link}
+          axes={[x.title, y.title]}
           id={JSON.stringify([x.name, y.name, route.query])}
         />
       )}
@@ -108,19 +95,31 @@ function ModelsSection({ data, overview, route, axes: { x, y } }: ModelsProps) {
         caption={`${rows.length} models, the best on ${y.title} first`}
         rows={rows}
         columns={[
-          { heading: 'model', cell: ({ model }) => <a href={link(model)}>{model}</a> },
-          ...(same
-            ? []
-            : [
-                {
-                  heading: `${x.title} %`,
-                  numeric: true,
-                  cell: (row: ScatterRow) => percent(row.x.top1),
-                },
-              ]),
-          { heading: `${y.title} %`, numeric: true, cell: row => percent(row.y.top1) },
-          { heading: '95 % interval', numeric: true, cell: row => rateIntervalText(row.y) },
-          { heading: 'n', numeric: true, cell: row => wholeNumberText(row.y.n) },
+          {
+            name: 'model',
+            heading: 'model',
+            value: row => row.model,
+            link: row => link(row.model),
+          },
+          {
+            name: 'x',
+            heading: same ? '' : `${x.title} %`,
+            value: row => row.x.top1,
+            show: row => percent(row.x.top1),
+          },
+          {
+            name: 'y',
+            heading: `${y.title} %`,
+            value: row => row.y.top1,
+            show: row => percent(row.y.top1),
+          },
+          {
+            name: 'low',
+            heading: '95 % interval',
+            value: row => row.y.low,
+            show: row => percentRange(row.y.low, row.y.high),
+          },
+          { name: 'n', heading: 'n', value: row => row.y.n },
         ]}
       />
     </div>

@@ -1,8 +1,9 @@
 import { type Finding } from '../findings.ts'
 import { type DatasetFact, type Overview, type DashboardProgress } from '../views.ts'
-import { durationText, percent } from '../../lib/table/text.ts'
+import { fieldColumn, fieldColumns } from '../../lib/table/columns.ts'
+import { durationText, percent, percentRange } from '../../lib/table/text.ts'
 import { pollMs, useView } from './useView.ts'
-import { WhenLoaded, rateIntervalText, DataTable, wholeNumberText } from './parts.tsx'
+import { DataTable, type ViewColumn, WhenLoaded, wholeNumberText } from './parts.tsx'
 import { linkTo } from './route.ts'
 
 /** The data sets with their findings, the progress of evaluations, and the failures. */
@@ -13,90 +14,99 @@ export function OverviewView({ overview }: { overview: Overview }) {
       <h1 tabIndex={-1}>Overview</h1>
       <WhenLoaded of={progress}>{data => <ProgressSection progress={data} />}</WhenLoaded>
       <FindingsTable overview={overview} />
-      <DataTable
-        caption="Data sets"
-        rows={overview.datasets}
-        columns={[
-          {
-            heading: 'data set',
-            cell: ({ name, title, reference }) =>
-              reference ? title : <a href={linkTo('models', { y: name })}>{title}</a>,
-          },
-          { heading: 'images', numeric: true, cell: ({ images }) => wholeNumberText(images) },
-          {
-            heading: 'models',
-            numeric: true,
-            cell: ({ models }) => wholeNumberText(models.length),
-          },
-          {
-            heading: 'regions',
-            numeric: true,
-            cell: ({ values }) => valueCountText(values.region),
-          },
-          {
-            heading: 'countries',
-            numeric: true,
-            cell: ({ values }) => valueCountText(values.country),
-          },
-          { heading: 'classes', numeric: true, cell: ({ values }) => valueCountText(values.label) },
-        ]}
-      />
+      <DataTable caption="Data sets" rows={overview.datasets} columns={datasetColumns} />
       <WhenLoaded of={progress}>{data => <ProblemTables progress={data} />}</WhenLoaded>
     </>
   )
 }
 
-const valueCountText = (values: readonly string[]): string =>
-  values.length === 0 ? '–' : wholeNumberText(values.length)
+const countColumn = (
+  heading: string,
+  list: (dataset: DatasetFact) => readonly unknown[],
+): ViewColumn<DatasetFact> => ({
+  name: heading,
+  heading,
+  value: dataset => list(dataset).length || null,
+})
 
-type DatasetWithFinding = DatasetFact & { finding: Finding }
+const datasetColumns: ViewColumn<DatasetFact>[] = [
+  {
+    ...fieldColumn('title', 'data set'),
+    link: ({ name }) => linkTo('models', { y: name }),
+  },
+  fieldColumn('images'),
+  countColumn('models', ({ models }) => models),
+  countColumn('regions', ({ values }) => values.region),
+  countColumn('countries', ({ values }) => values.country),
+  countColumn('labels', ({ values }) => values.label),
+]
+
+type FindingRow = DatasetFact & { finding: Finding }
 
 /** The finding of each data set: its best model, and how that differs between regions. */
 function FindingsTable({ overview }: { overview: Overview }) {
-  const found = overview.datasets.filter(
-    (dataset): dataset is DatasetWithFinding => dataset.finding !== null,
+  const rows = overview.datasets.flatMap(dataset =>
+    dataset.finding === null ? [] : [{ ...dataset, finding: dataset.finding }],
   )
   const standard = overview.datasets.find(({ reference }) => reference)
   return (
     <DataTable
       caption="What the best model of each data set reaches: top-1 accuracy in percent with its 95 % interval, and the disparity between its regions of at least 30 images in points"
-      rows={found}
-      columns={[
-        { heading: 'data set', cell: ({ title }) => title },
-        { heading: 'accuracy', numeric: true, cell: ({ finding: { rate } }) => percent(rate.top1) },
-        { heading: '95 %', numeric: true, cell: ({ finding: { rate } }) => rateIntervalText(rate) },
-        {
-          heading: 'disparity',
-          numeric: true,
-          cell: ({ finding: { regions } }) =>
-            regions ? percent(regions.accuracies[0] - regions.accuracies[1]) : '–',
-        },
-        { heading: 'highest', cell: ({ finding: { regions } }) => regionText(regions, 0) },
-        { heading: 'lowest', cell: ({ finding: { regions } }) => regionText(regions, 1) },
-        ...(standard
-          ? [
-              {
-                heading: `gained per point on ${standard.title}`,
-                numeric: true,
-                cell: ({ finding: { gain } }: DatasetWithFinding) => gainText(gain),
-              },
-            ]
-          : []),
-        {
-          heading: 'best model',
-          cell: ({ name, finding: { best } }) => (
-            <a href={linkTo('model', { model: best, dataset: name })}>{best}</a>
-          ),
-        },
-      ]}
+      rows={rows}
+      columns={[...findingColumns(standard?.title), bestModelColumn]}
     />
   )
 }
 
-const regionText = (regions: Finding['regions'], side: 0 | 1): string =>
-  regions
-    ? `${side === 0 ? regions.highest : regions.lowest} ${percent(regions.accuracies[side])}`
-    : '–'
+const findingColumns = (standard: string | undefined): ViewColumn<FindingRow>[] => [
+  fieldColumn('title', 'data set'),
+  {
+    name: 'accuracy',
+    heading: 'accuracy',
+    value: ({ finding }) => finding.rate.top1,
+    show: ({ finding }) => percent(finding.rate.top1),
+  },
+  {
+    name: 'low',
+    heading: '95 %',
+    value: ({ finding }) => finding.rate.low,
+    show: ({ finding: { rate } }) => percentRange(rate.low, rate.high),
+  },
+  {
+    name: 'disparity',
+    heading: 'disparity',
+    value: ({ finding }) => disparityOf(finding),
+    show: ({ finding }) => percent(disparityOf(finding)),
+  },
+  {
+    name: 'highest',
+    heading: 'highest',
+    value: ({ finding: { regions } }) =>
+      regions && `${regions.highest} ${percent(regions.accuracies[0])}`,
+  },
+  {
+    name: 'lowest',
+    heading: 'lowest',
+    value: ({ finding: { regions } }) =>
+      regions && `${regions.lowest} ${percent(regions.accuracies[1])}`,
+  },
+  {
+    name: 'gain',
+    heading: standard === undefined ? '' : `gained per point on ${standard}`,
+    value: ({ finding }) => finding.gain?.slope ?? null,
+    show: ({ finding }) => gainText(finding.gain),
+  },
+]
+
+const bestModelColumn: ViewColumn<FindingRow> = {
+  name: 'best',
+  heading: 'best model',
+  value: ({ finding }) => finding.best,
+  link: ({ name, finding }) => linkTo('model', { model: finding.best, dataset: name }),
+}
+
+const disparityOf = ({ regions }: Finding): number | null =>
+  regions && regions.accuracies[0] - regions.accuracies[1]
 
 const gainText = (gain: Finding['gain']): string => {
   if (!gain) return '–'
@@ -104,11 +114,8 @@ const gainText = (gain: Finding['gain']): string => {
   return ends.length === 2 ? `${slope} (${ends.join(' – ')})` : slope!
 }
 
-function ProgressSection({
-  progress: { done, asked, complete, evaluations, errors, running },
-}: {
-  progress: DashboardProgress
-}) {
+function ProgressSection({ progress }: { progress: DashboardProgress }) {
+  const { done, asked, complete, evaluations, errors, running } = progress
   return (
     <section aria-label="Progress">
       <p>
@@ -127,11 +134,6 @@ function ProgressSection({
   )
 }
 
-const evaluationColumns = [
-  { heading: 'model', cell: (row: { model: string }) => row.model },
-  { heading: 'data set', cell: (row: { dataset: string }) => row.dataset },
-]
-
 function ProblemTables({ progress: { unfinished, failures } }: { progress: DashboardProgress }) {
   return (
     <>
@@ -139,24 +141,21 @@ function ProblemTables({ progress: { unfinished, failures } }: { progress: Dashb
         <DataTable
           caption="Evaluations that are not complete"
           rows={unfinished}
-          columns={[
-            ...evaluationColumns,
-            { heading: 'state', cell: row => row.state },
-            { heading: 'predictions', numeric: true, cell: row => wholeNumberText(row.rows) },
-            {
-              heading: 'of',
-              numeric: true,
-              cell: row => (row.images === null ? '–' : wholeNumberText(row.images)),
-            },
-            { heading: 'reason', cell: row => row.message ?? '' },
-          ]}
+          columns={fieldColumns({
+            model: 'model',
+            dataset: 'data set',
+            state: 'state',
+            rows: 'predictions',
+            images: 'of',
+            message: 'reason',
+          })}
         />
       )}
       {failures.length > 0 && (
         <DataTable
           caption="Models that could not be evaluated"
           rows={failures}
-          columns={[...evaluationColumns, { heading: 'reason', cell: row => row.message }]}
+          columns={fieldColumns({ model: 'model', dataset: 'data set', message: 'reason' })}
         />
       )}
     </>

@@ -1,20 +1,17 @@
 /** Components that several views share. */
 import { type ComponentChildren } from 'preact'
-import { percent, percentRange } from '../../lib/table/text.ts'
-import { type Dimension, dimensions, type AccuracyEstimate } from '../../analysis/datasetCounts.ts'
+import { type AccuracyEstimate, type Dimension, dimensions } from '../../analysis/datasetCounts.ts'
+import {
+  cellText,
+  fieldColumn,
+  intervalColumns,
+  shareColumn,
+  type TableColumn,
+} from '../../lib/table/columns.ts'
 import { type DatasetFact, type Overview } from '../views.ts'
-import { type ViewState } from './useView.ts'
 import { linkTo, type Route } from './route.ts'
+import { type ViewState } from './useView.ts'
 
-export const dimensionNames: Record<Dimension, string> = {
-  region: 'region',
-  country: 'country',
-  income: 'income',
-  label: 'class',
-}
-
-export const rateIntervalText = ({ low, high }: Pick<AccuracyEstimate, 'low' | 'high'>): string =>
-  percentRange(low, high)
 export const wholeNumberText = (n: number): string => Math.round(n).toLocaleString('en-US')
 
 /** Renders its children with the data once these have loaded, or the error. */
@@ -31,38 +28,35 @@ export function WhenLoaded<T>({
 
 interface SelectProps {
   route: Route
-  /** Its key in the route, and what it is called. */
+  /** The key in the route that the selection sets. */
   name: string
+  /** The text beside it; the name by default. */
   label?: string
   value: string
-  /** Values, with what is shown for them where that is something else. */
-  options: readonly (string | readonly [string, string])[]
-  /** What another choice sets beside itself. */
+  /** Values, each with the text that is shown if that is another. */
+  options: readonly (string | readonly [value: string, text: string])[]
+  /** Further keys of the route that a selection sets. */
   reset?: Record<string, string>
 }
 
-/** A select element that leads to its own view with another value in the address. */
-export function Select({
-  route: { view, query },
-  name,
-  label = name,
-  value,
-  options,
-  reset,
-}: SelectProps) {
-  const choose = (chosen: string): void =>
-    void (location.hash = linkTo(view, { ...query, page: undefined, ...reset, [name]: chosen }))
+/** A select element that leads to the same view with another value in the address. */
+export function Select({ route, name, label = name, value, options, reset }: SelectProps) {
+  const choose = (chosen: string): void => {
+    const query = { ...route.query, page: undefined, ...reset, [name]: chosen }
+    location.hash = linkTo(route.view, query)
+  }
   return (
     <label class="select">
       <span>{label}</span>
       <select value={value} onChange={event => choose(event.currentTarget.value)}>
-        {options
-          .map(option => (typeof option === 'string' ? ([option, option] as const) : option))
-          .map(([key, shown]) => (
+        {options.map(option => {
+          const [key, text] = typeof option === 'string' ? [option, option] : option
+          return (
             <option key={key} value={key} selected={key === value}>
-              {shown}
+              {text}
             </option>
-          ))}
+          )
+        })}
       </select>
     </label>
   )
@@ -83,76 +77,98 @@ export const DatasetSelect = ({ dataset, datasets, ...rest }: DatasetSelectProps
   />
 )
 
+/** The dimensions that a data set has values of. */
+export const presentDimensions = ({ values }: DatasetFact): Dimension[] =>
+  dimensions.filter(dimension => values[dimension].length > 0)
+
 /** One select element for each dimension that the data set can be filtered by. */
-export function Filters({ route, dataset }: { route: Route; dataset: DatasetFact }) {
-  return (
-    <>
-      {dimensions
-        .filter(dimension => dataset.values[dimension].length > 0)
-        .map(dimension => (
-          <Select
-            key={dimension}
-            {...{ route, name: dimension, label: dimensionNames[dimension] }}
-            value={route.query[dimension] ?? ''}
-            options={[['', 'all'], ...dataset.values[dimension]]}
-          />
-        ))}
-    </>
-  )
+export const Filters = ({ route, dataset }: { route: Route; dataset: DatasetFact }) => (
+  <>
+    {presentDimensions(dataset).map(dimension => (
+      <Select
+        key={dimension}
+        route={route}
+        name={dimension}
+        value={route.query[dimension] ?? ''}
+        options={[['', 'all'], ...dataset.values[dimension]]}
+      />
+    ))}
+  </>
+)
+
+/** Clears the filter when another data set is chosen, which has other regions and labels. */
+export const emptyFilter: Record<string, string> = Object.fromEntries(
+  dimensions.map(dimension => [dimension, '']),
+)
+
+/** A column of a table in a view; `link` turns its cells into links, `isMarked` sets them in bold. */
+export interface ViewColumn<Row> extends TableColumn<Row> {
+  link?: (row: Row) => string
+  isMarked?: (row: Row) => boolean
 }
 
-/** Clears the filter when another data set is chosen, which has other regions and classes. */
-export const emptyFilter: Record<Dimension, string> = {
-  region: '',
-  country: '',
-  income: '',
-  label: '',
-}
+/** A table with its caption that scrolls on its own. */
+export const TableFrame = (props: {
+  caption: string
+  class?: string
+  children: ComponentChildren
+}) => (
+  <div class="scroll" tabIndex={0} role="region" aria-label={props.caption}>
+    <table class={props.class}>
+      <caption>
+        <span>{props.caption}</span>
+      </caption>
+      {props.children}
+    </table>
+  </div>
+)
 
-export interface ViewColumn<Row> {
-  heading: string
-  cell: (row: Row) => ComponentChildren
-  numeric?: boolean
-}
-
-export function DataTable<Row>({
-  caption,
-  columns,
-  rows,
-}: {
+interface DataTableProps<Row> {
   caption: string
   columns: readonly ViewColumn<Row>[]
   rows: readonly Row[]
-}) {
+}
+
+/** A table of rows; columns without a heading are left out. */
+export function DataTable<Row>({ caption, columns, rows }: DataTableProps<Row>) {
+  const readable = columns
+    .filter(({ heading }) => heading !== '')
+    .map(column => {
+      const isNumeric = rows.some(row => typeof column.value(row) === 'number')
+      return { column, className: isNumeric ? 'number' : '' }
+    })
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={caption}>
-      <table>
-        <caption>
-          <span>{caption}</span>
-        </caption>
-        <thead>
-          <tr>
-            {columns.map(({ heading, numeric = false }) => (
-              <th key={heading} scope="col" class={numeric ? 'number' : ''}>
-                {heading}
-              </th>
+    <TableFrame caption={caption}>
+      <thead>
+        <tr>
+          {readable.map(({ column: { heading }, className }) => (
+            <th key={heading} scope="col" class={className}>
+              {heading}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row, i) => (
+          <tr key={i}>
+            {readable.map(({ column, className }) => (
+              <td key={column.heading} class={className}>
+                <Cell column={column} row={row} />
+              </td>
             ))}
           </tr>
-        </thead>
-        <tbody>
-          {rows.map((row, i) => (
-            <tr key={i}>
-              {columns.map(({ heading, cell, numeric = false }) => (
-                <td key={heading} class={numeric ? 'number' : ''}>
-                  {cell(row)}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </TableFrame>
   )
+}
+
+function Cell<Row>({ column, row }: { column: ViewColumn<Row>; row: Row }) {
+  const value = column.value(row)
+  const text =
+    typeof value === 'number' && !column.show ? wholeNumberText(value) : cellText(column, row)
+  if (column.link) return <a href={column.link(row)}>{text}</a>
+  return column.isMarked?.(row) ? <span class="shown">{text}</span> : <>{text}</>
 }
 
 /** Returns the data set of this name, otherwise the first geographic one, otherwise the first. */
@@ -161,9 +177,9 @@ export const datasetOf = (overview: Overview, name: string | undefined): Dataset
   overview.datasets.find(({ geographic }) => geographic) ??
   overview.datasets[0]!
 
-/** Returns the columns of a table of accuracies. */
-export const rateColumns = <Row extends AccuracyEstimate>(): ViewColumn<Row>[] => [
-  { heading: 'top-1 %', numeric: true, cell: row => percent(row.top1) },
-  { heading: '95 % interval', numeric: true, cell: row => rateIntervalText(row) },
-  { heading: 'n', numeric: true, cell: row => wholeNumberText(row.n) },
+/** The columns of a table of accuracies, after those that name the group. */
+export const rateColumns: readonly TableColumn<AccuracyEstimate>[] = [
+  shareColumn('top1', 'top-1 %'),
+  ...intervalColumns<AccuracyEstimate>(({ low, high }) => [low, high]),
+  fieldColumn('n'),
 ]
