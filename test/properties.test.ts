@@ -136,8 +136,14 @@ describe('progress', () => {
         ['whole', column(([, y]) => y)],
         ['half', column(([, y]) => y / 2)],
       ])
-      expect(progressGap(table, 'whole', 'whole').difference).toBeCloseTo(0, 12)
-      const { standard, geographic, ratio } = progressGap(table, 'whole', 'half')
+      expect(progressGap(table, { standard: 'whole', geographic: 'whole' }).difference).toBeCloseTo(
+        0,
+        12,
+      )
+      const { standard, geographic, ratio } = progressGap(table, {
+        standard: 'whole',
+        geographic: 'half',
+      })
       expect(geographic.slope).toBeCloseTo(standard.slope! / 2, 9)
       if (geographic.slope! > 1e-6) expect(ratio).toBeCloseTo(2, 6)
       const ys = values.map(([, y]) => y / 1000)

@@ -1,4 +1,6 @@
 import { type PreprocessingMode, preprocessingModes } from '../lib/pixels/steps.ts'
+import { familyFromName } from '../metrics/familyInference.ts'
+import { findArchitecture } from '../models/architectures.ts'
 import { resolveModel } from '../models/catalog.ts'
 import { type Run } from '../results/run.ts'
 import { isZeroShot } from '../results/schema.ts'
@@ -30,6 +32,22 @@ export function shownPreprocessing(
 
 /** The classifier of a model: a head of ImageNet's 1,000 classes, texts, or a head of other classes. */
 export type ModelKind = '1K' | 'zero-shot' | 'other'
+
+/**
+ * Returns the family of each model, whose models may deviate alike from a line: its architecture's in the catalogue, the training
+ * data of a zero-shot model, else what its name begins with.
+ */
+export const modelFamilies = (models: readonly string[]): ReadonlyMap<string, string> =>
+  new Map(models.map(model => [model, modelFamily(model)]))
+
+function modelFamily(model: string): string {
+  try {
+    const { architecture, classes } = resolveModel(model)
+    return classes === 'zero-shot' ? familyFromName(model) : findArchitecture(architecture).family
+  } catch {
+    return familyFromName(model)
+  }
+}
 
 /** Returns the kind that the catalogue states; `other` for a model that is not in it. */
 export function catalogueKind(model: string): ModelKind {

@@ -1,7 +1,7 @@
 /** Views the results of one preprocessing for figures, paper tables and reports. */
 import { memoize } from '../lib/memoize.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
-import { type AccuracyTable, accuracyTable } from '../metrics/progress.ts'
+import { type AccuracyTable, accuracyTable, type RateOptions } from '../metrics/progress.ts'
 import { sumByGroup } from '../metrics/accuracy.ts'
 import { distinctFieldValues } from '../results/store.ts'
 import { type CountsCell } from '../results/counts.ts'
@@ -14,7 +14,7 @@ import {
   placeColumn,
   syntheticNotes,
 } from './datasetRoles.ts'
-import { modelsForFit, shownPreprocessing } from './modelRoles.ts'
+import { modelFamilies, modelsForFit, shownPreprocessing } from './modelRoles.ts'
 
 export interface RunViewOptions {
   /** Default: the mode of most evaluations, `native` if both have equally many. */
@@ -43,6 +43,8 @@ export interface RunView {
   models: readonly string[]
   /** Models used for line fits. Zero-shot models follow another line, so they are excluded beside other models. */
   fittedModels: readonly string[]
+  /** Options of lines on the reference: the fitted models, their families and the images of the reference. */
+  lineOptions: RateOptions
   /** Overall accuracies by data set and model. */
   accuracies: AccuracyTable
   /** Returns the accuracies by the given columns, or overall. */
@@ -79,16 +81,24 @@ export function runView(run: Run, options: RunViewOptions = {}): RunView {
     overall.map(({ model, dataset, top1 }) => ({ model, benchmark: dataset, accuracy: top1 })),
   )
   const models = modelsByAccuracy(overall, roles.reference ?? overall[0]?.dataset ?? '')
+  const fittedModels = modelsForFit(run, models)
+  const reference = roles.reference ?? undefined
   return {
     run,
     preprocessing,
     minN,
     roles,
+    lineOptions: {
+      reference,
+      models: fittedModels,
+      families: modelFamilies(models),
+      images: imagesByModel(overall.filter(({ dataset }) => dataset === reference)),
+    },
     datasets: datasetByBenchmark(run, preprocessing),
     accuracies: table,
     accuracyBy: by,
     models,
-    fittedModels: modelsForFit(run, models),
+    fittedModels,
     pairAccuracies: (dataset, model, columns) =>
       groupPairAccuracies(countsOf(run, { model, dataset, preprocessing }), columns),
     disparitiesOn: dataset =>
@@ -111,6 +121,11 @@ function groupPairAccuracies(
     accuracy: n === 0 ? null : (100 * top1) / n,
   }))
 }
+
+/** Returns the number of images behind each model's accuracy. */
+export const imagesByModel = (
+  rows: readonly { model: string; n: number }[],
+): ReadonlyMap<string, number> => new Map(rows.map(({ model, n }) => [model, n]))
 
 function modelsByAccuracy(overall: readonly GroupAccuracyRow[], reference: string): string[] {
   const accuracy = new Map(

@@ -1,6 +1,7 @@
 /** Summarizes a data set: its best model, that model's accuracy by region, and the gain against the standard benchmark. */
 import { disparity } from '../metrics/disparity.ts'
 import { type Interval } from '../metrics/intervals.ts'
+import { modelFitOptions } from '../metrics/progress.ts'
 import { fitLine } from '../metrics/regression.ts'
 import {
   filterCells,
@@ -9,6 +10,7 @@ import {
   type AccuracyEstimate,
   totalAccuracy,
 } from '../analysis/datasetCounts.ts'
+import { modelFamilies } from '../analysis/modelRoles.ts'
 import { scatterRows } from './views.ts'
 
 export interface Finding {
@@ -67,9 +69,15 @@ function gainOf(reference: DatasetCounts, counts: DatasetCounts): Finding['gain'
   const points = scatterRows(reference, counts, {}).filter(
     ({ x, y }) => x.top1 !== null && y.top1 !== null,
   )
+  const models = points.map(({ model, x }) => ({ model, x: x.top1! }))
+  const options = modelFitOptions(models, {
+    families: modelFamilies(models.map(({ model }) => model)),
+    images: new Map(points.map(({ model, x }) => [model, x.n])),
+  })
   const { slope, interval, n } = fitLine(
-    points.map(({ x }) => x.top1!),
+    models.map(({ x }) => x),
     points.map(({ y }) => y.top1!),
+    options,
   )
   return slope === null ? null : { slope, interval, models: n }
 }

@@ -1,6 +1,7 @@
+import { type ModelLineOptions, modelFitOptions } from './progress.ts'
 import { fitLine, knownPoints, type Line } from './regression.ts'
 
-/** One model: accuracy on the reference benchmark and its disparity; null where there is none. */
+/** A model's accuracy on the reference benchmark and its disparity, both as shares; null where it has none. */
 export interface ModelDisparity {
   model: string
   accuracy: number | null
@@ -14,14 +15,21 @@ export interface DisparityTrend extends Line {
   bestModel: string | null
   /** Disparity of the best model divided by that of the worst. */
   growth: number | null
-  /** The same, read off the line at the two accuracies. */
+  /** Growth between the two accuracies as the line has it. */
   fittedGrowth: number | null
   leftOut: { model: string; reason: string }[]
 }
 
+/**
+ * Returns the line of disparity on accuracy over models. Its interval takes families of models and the sampling errors of the
+ * accuracies into account.
+ *
+ * @example
+ * const { slope, interval } = disparityTrend(points, { families, images })
+ */
 export function disparityTrend(
   points: readonly ModelDisparity[],
-  confidence = 0.95,
+  options: ModelLineOptions = {},
 ): DisparityTrend {
   const { known, leftOut } = knownPoints(
     points.map(({ model, accuracy, disparity }) => ({ model, x: accuracy, y: disparity })),
@@ -31,7 +39,7 @@ export function disparityTrend(
   const line = fitLine(
     known.map(point => point.x),
     known.map(point => point.y),
-    confidence,
+    modelFitOptions(known, options),
   )
   const none = { worstModel: null, bestModel: null, growth: null, fittedGrowth: null, leftOut }
   if (line.slope === null || line.intercept === null) return { ...line, ...none }

@@ -24,7 +24,6 @@ export {
   finiteInterval,
   type VisitedOutcomes,
 } from './anytime.ts'
-export { bootstrapGap, bootstrapRate, type ModelBootstrapOptions } from './bootstrapModels.ts'
 export { calibration, type Calibration } from './calibration.ts'
 export { decomposeGap, type GapDecomposition } from './decomposition.ts'
 export {

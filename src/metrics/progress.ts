@@ -1,7 +1,9 @@
 import { inputError } from '../lib/errors.ts'
 import { normalQuantile } from './distributions.ts'
+import { familyFromName, slopeRatioInterval } from './familyInference.ts'
+import { type Interval } from './intervals.ts'
 import { mean, spread } from './numbers.ts'
-import { fitLine, type Line } from './regression.ts'
+import { fitLine, type FitLineOptions, type Line } from './regression.ts'
 
 /** One accuracy (share, 0 … 1) of one model; null where it was not measured. */
 export interface BenchmarkAccuracy {
@@ -53,20 +55,44 @@ export interface ProgressRate extends Line {
   leftOut: { model: string; reason: string }[]
 }
 
-/** Options of progress rates: the reference benchmark, the models, the axis and the confidence. */
-export interface RateOptions {
-  /** Benchmark of the x axis. Default: imagenet-1k. */
-  reference?: string
-  /** Default: every model that has the reference or the benchmark. */
-  models?: readonly string[]
-  axis?: AccuracyAxis
-  confidence?: number
+/** What is known of the models of a line beside their accuracies. */
+export interface ModelLineOptions {
+  /** Family of each model, whose deviations may be alike. Default: the letters that its name begins with. */
+  families?: ReadonlyMap<string, string> | undefined
+  /** Images behind each model's accuracy on the x axis. An accuracy without them counts as exact. */
+  images?: ReadonlyMap<string, number> | undefined
+  /** Default 0.95. */
+  confidence?: number | undefined
 }
 
+/** Options of progress rates: the reference benchmark, the models and the axis. */
+export interface RateOptions extends ModelLineOptions {
+  /** Benchmark of the x axis. Default: imagenet-1k. */
+  reference?: string | undefined
+  /** Default: every model that has the reference or the benchmark. */
+  models?: readonly string[] | undefined
+  axis?: AccuracyAxis | undefined
+}
+
+/** Returns the options of a line over these models by their accuracies on the x axis. */
+export const modelFitOptions = (
+  points: readonly { model: string; x: number }[],
+  { families, images, confidence }: ModelLineOptions,
+): FitLineOptions & { families: string[] } => ({
+  confidence,
+  families: points.map(({ model }) => families?.get(model) ?? familyFromName(model)),
+  xVariances:
+    images && points.map(({ model, x }) => (x * (1 - x)) / (images.get(model) ?? Infinity)),
+})
+
 /**
- * Progress rate: slope of the least-squares line of `benchmark` on the reference (section 3.2). A list of benchmarks is
- * their mean: the line is that of each model's mean accuracy, whose slope and intercept are the means over the benchmarks
- * as well; net improvement is the mean over the benchmarks (the reading that gives table 2's OOD row).
+ * Returns the progress rate: the slope of the least-squares line of `benchmark` on the reference (section 3.2). Its interval takes
+ * families of models and the sampling errors of the reference into account. A list of benchmarks is their mean: the line is
+ * that of each model's mean accuracy, whose slope and intercept are the means over the benchmarks as well; net improvement is
+ * the mean over the benchmarks (the reading that gives table 2's OOD row).
+ *
+ * @example
+ * const { slope, interval } = progressRate(table, 'geode', { families, images })
  */
 export function progressRate(
   table: AccuracyTable,
@@ -74,12 +100,10 @@ export function progressRate(
   options: RateOptions = {},
 ): ProgressRate {
   const names = [benchmark].flat()
-  const { axis = 'linear', confidence } = options
   const { points, leftOut } = pointsOf(table, names, options)
-  const x = points.map(point => scale(axis, point.x))
-  const y = points.map(point => mean(point.y.map(value => scale(axis, value))))
+  const y = points.map(point => mean(point.y.map(value => scale(options.axis, value))))
   return {
-    ...fitLine(x, y, confidence),
+    ...fitLine(referenceScale(points, options), y, rateFitOptions(points, names, options)),
     benchmark: names.join(' + '),
     netImprovement:
       points.length === 0
@@ -87,6 +111,24 @@ export function progressRate(
         : mean(names.map((_, i) => spread(points.map(point => point.y[i]!)))),
     models: points.map(point => point.model),
     leftOut,
+  }
+}
+
+const referenceScale = (points: readonly ProgressPoint[], { axis }: RateOptions): number[] =>
+  points.map(({ x }) => scale(axis, x))
+
+/** A benchmark that is the reference shares the errors of x, which then flatten nothing. */
+function rateFitOptions(
+  points: readonly ProgressPoint[],
+  names: readonly string[],
+  options: RateOptions,
+): ReturnType<typeof modelFitOptions> {
+  const { reference = referenceBenchmark, axis } = options
+  const fit = modelFitOptions(points, options)
+  const variances = names.includes(reference) ? undefined : fit.xVariances
+  return {
+    ...fit,
+    xVariances: variances?.map((variance, i) => variance * scaleSlope(axis, points[i]!.x) ** 2),
   }
 }
 
@@ -118,9 +160,17 @@ export function pointsOf(
   return { points, leftOut }
 }
 
-export function scale(axis: AccuracyAxis, accuracy: number): number {
+function scale(axis: AccuracyAxis | undefined, accuracy: number): number {
   if (axis === 'logit') return Math.log(accuracy / (1 - accuracy))
   return axis === 'probit' ? normalQuantile(accuracy) : accuracy
+}
+
+/** The derivative of `scale`. */
+function scaleSlope(axis: AccuracyAxis | undefined, accuracy: number): number {
+  if (axis === 'logit') return 1 / (accuracy * (1 - accuracy))
+  return axis === 'probit'
+    ? Math.sqrt(2 * Math.PI) * Math.exp(normalQuantile(accuracy) ** 2 / 2)
+    : 1
 }
 
 /** Best minus worst accuracy of a stated set of models, with their names. */
@@ -168,19 +218,24 @@ export interface ProgressGap {
   /** Equation 2: difference of net improvements divided by ImageNet's net improvement. */
   byImprovements: number | null
   reason: string | null
+  /** A gap by improvements hangs on the best and the worst model alone and has no interval over models. */
+  intervals: { difference: Interval | null; ratio: Interval | null; reason: string | null }
 }
 
 /**
- * Progress gap between a standard benchmark (or the mean of a list) and a geographic one, over the models that have
+ * Returns the progress gap between a standard benchmark (or the mean of a list) and a geographic one, over the models that have
  * all of them, so that both rates speak of the same set.
+ *
+ * @example
+ * const { ratio, intervals } = progressGap(table, { standard: 'objectnet', geographic: 'geode' })
  */
 export function progressGap(
   table: AccuracyTable,
-  standard: string | readonly string[],
-  geographic: string,
+  { standard, geographic }: { standard: string | readonly string[]; geographic: string },
   options: RateOptions = {},
 ): ProgressGap {
-  const { points, leftOut } = pointsOf(table, [standard, geographic].flat(), options)
+  const names = [standard, geographic].flat()
+  const { points, leftOut } = pointsOf(table, names, options)
   const models = points.map(point => point.model)
   const first = { ...progressRate(table, standard, { ...options, models }), leftOut }
   const second = { ...progressRate(table, geographic, { ...options, models }), leftOut }
@@ -190,15 +245,41 @@ export function progressGap(
     difference: null,
     ratio: null,
     byImprovements: null,
+    intervals: { difference: null, ratio: null, reason: null },
   }
   if (first.slope === null || second.slope === null)
     return { ...gap, reason: first.reason ?? second.reason }
   const reference = spread(points.map(point => point.x))
+  const isRising = second.slope > 0
   return {
     ...gap,
     difference: first.slope - second.slope,
-    ratio: second.slope > 0 ? first.slope / second.slope : null,
+    ratio: isRising ? first.slope / second.slope : null,
     byImprovements: (first.netImprovement! - second.netImprovement!) / reference,
-    reason: second.slope > 0 ? null : `no ratio: the rate on ${geographic} is not positive`,
+    reason: isRising ? null : `no ratio: the rate on ${geographic} is not positive`,
+    intervals: gapIntervals(points, names, options),
+  }
+}
+
+/** Intervals of a gap's difference and ratio; the geographic benchmark is the last of `names`. */
+function gapIntervals(
+  points: readonly ProgressPoint[],
+  names: readonly string[],
+  options: RateOptions,
+): ProgressGap['intervals'] {
+  const x = referenceScale(points, options)
+  const { axis, confidence = 0.95 } = options
+  const above = points.map(({ y }) => mean(y.slice(0, -1).map(value => scale(axis, value))))
+  const below = points.map(({ y }) => scale(axis, y.at(-1)!))
+  const apart = above.map((value, i) => value - below[i]!)
+  const fit = rateFitOptions(points, names, options)
+  const difference = fitLine(x, apart, fit)
+  if (difference.interval === null && difference.standardError === null)
+    return { difference: null, ratio: null, reason: difference.reason }
+  const ratio = slopeRatioInterval({ x, families: fit.families }, [above, below], confidence)
+  return {
+    difference: difference.interval,
+    ratio: ratio.interval,
+    reason: difference.reason ?? ratio.reason,
   }
 }

@@ -1,5 +1,6 @@
 import { inputError } from '../lib/errors.ts'
 import { tQuantile, tTwoSided } from './distributions.ts'
+import { type FamilyLine, slopeInference } from './familyInference.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
 import { checkFinite, mean, median, ranks } from './numbers.ts'
 
@@ -14,20 +15,36 @@ export interface Line {
   spearman: number | null
   /** Standard error of the slope. */
   standardError: number | null
-  /** Two-sided p-value of a zero slope (t with n - 2 degrees of freedom). */
+  /** Degrees of freedom of the slope's t distribution: n - 2 for independent points, fewer for families of them. */
+  degreesOfFreedom: number | null
+  /** Two-sided p-value of a zero slope. */
   p: number | null
-  /** t-interval of the slope. */
+  /** t-interval of the slope, widened for sampling errors of x where these are given. */
   interval: Interval | null
   theilSen: { slope: number; intercept: number } | null
   /** Why something is null. */
   reason: string | null
 }
 
+/** Options of `fitLine`. Without families the points are independent, with errors of one variance. */
+export interface FitLineOptions extends Partial<Omit<FamilyLine, 'x'>> {
+  /** Default 0.95. */
+  confidence?: number | undefined
+}
+
 /**
- * Least squares, correlations and Theil and Sen's median line (SciPy's `linregress`, `spearmanr`, `theilslopes`).
+ * Fits a line by least squares, with correlations and Theil and Sen's median line (SciPy's `linregress`, `spearmanr`,
+ * `theilslopes`). With families the slope's uncertainty is that of `slopeInference`.
  * Errors: not-a-number, bad-confidence, unequal-lengths.
+ *
+ * @example
+ * const { slope, interval } = fitLine([0.5, 0.6, 0.7], [0.2, 0.3, 0.5])
  */
-export function fitLine(x: readonly number[], y: readonly number[], confidence = 0.95): Line {
+export function fitLine(
+  x: readonly number[],
+  y: readonly number[],
+  { confidence = 0.95, families, xVariances }: FitLineOptions = {},
+): Line {
   checkConfidence(confidence)
   if (x.length !== y.length)
     throw inputError('unequal-lengths', `${x.length} x values but ${y.length} y values`)
@@ -65,10 +82,16 @@ export function fitLine(x: readonly number[], y: readonly number[], confidence =
     r2: pearson * pearson,
   }
   if (n === 2) return { ...line, reason: 'two models: no standard error' }
-  const standardError = Math.sqrt(sse / (n - 2) / sxx)
-  const half = tQuantile((1 + confidence) / 2, n - 2) * standardError
-  const p = standardError === 0 ? 0 : tTwoSided(slope / standardError, n - 2)
-  return { ...line, standardError, p, interval: [slope - half, slope + half], reason: null }
+  if (families) {
+    const inference = slopeInference({ x, families, xVariances }, y, confidence)
+    return Object.assign(line, inference)
+  }
+  const degreesOfFreedom = n - 2
+  const standardError = Math.sqrt(sse / degreesOfFreedom / sxx)
+  const half = tQuantile((1 + confidence) / 2, degreesOfFreedom) * standardError
+  const p = standardError === 0 ? 0 : tTwoSided(slope / standardError, degreesOfFreedom)
+  const interval = [slope - half, slope + half] as const
+  return { ...line, standardError, degreesOfFreedom, p, interval, reason: null }
 }
 
 /**
@@ -104,6 +127,7 @@ const noLine: Omit<Line, 'n'> = {
   pearson: null,
   spearman: null,
   standardError: null,
+  degreesOfFreedom: null,
   p: null,
   interval: null,
   theilSen: null,
@@ -131,17 +155,6 @@ function leastSquares(
   let sse = 0
   for (let i = 0; i < x.length; i++) sse += (y[i]! - my - slope * (x[i]! - mx)) ** 2
   return { slope, intercept: my - slope * mx, sxx, syy, sse }
-}
-
-/** Slope and R² alone, for resampling; null where undetermined (R² also for two points, where it is always 1). */
-export function slopeAndR2(
-  x: readonly number[],
-  y: readonly number[],
-): { slope: number | null; r2: number | null } {
-  if (x.length < 2) return { slope: null, r2: null }
-  const { slope, sxx, syy, sse } = leastSquares(x, y)
-  if (!(sxx > minVariation)) return { slope: null, r2: null }
-  return { slope, r2: x.length > 2 && syy > minVariation ? Math.max(0, 1 - sse / syy) : null }
 }
 
 /** Median of the slopes between all pairs of points with different x; median of the remainders as intercept. */

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bootstrapGap, bootstrapRate } from '../../src/metrics/bootstrapModels.ts'
 import {
   accuracyTable,
   netImprovement,
@@ -106,7 +105,7 @@ describe('progress', () => {
   }
 
   it('gives the gap as difference, ratio and by improvements', () => {
-    const gap = progressGap(table(rows), 'fast', 'slow')
+    const gap = progressGap(table(rows), { standard: 'fast', geographic: 'slow' })
     expect(gap.difference).toBeCloseTo(1.5, 12)
     expect(gap.ratio).toBeCloseTo(4, 12)
     expect(gap.byImprovements).toBeCloseTo(1.5, 12)
@@ -136,7 +135,10 @@ describe('progress', () => {
       { model: 'm1', reason: 'no accuracy on slow' },
       { model: 'm3', reason: 'no accuracy on slow' },
     ])
-    const gap = progressGap(table({ ...rows, slow: [0.25, null, null, null] }), 'fast', 'slow')
+    const gap = progressGap(table({ ...rows, slow: [0.25, null, null, null] }), {
+      standard: 'fast',
+      geographic: 'slow',
+    })
     expect(gap).toMatchObject({
       difference: null,
       ratio: null,
@@ -175,8 +177,7 @@ describe('progress', () => {
   it('gives no ratio against a falling benchmark', () => {
     const gap = progressGap(
       table({ 'imagenet-1k': imagenet, up: imagenet, down: imagenet.map(v => 1 - v) }),
-      'up',
-      'down',
+      { standard: 'up', geographic: 'down' },
     )
     expect(gap).toMatchObject({ ratio: null, reason: 'no ratio: the rate on down is not positive' })
     expect(gap.difference).toBeCloseTo(2, 12)
@@ -204,51 +205,6 @@ describe('progress', () => {
       'accuracy of a on b is NaN, not in 0 … 1',
     )
     expect(() => accuracyTable([{ ...row, accuracy: 56 }])).toThrow('not in 0 … 1')
-  })
-})
-
-describe('bootstrap over models', () => {
-  const x = Array.from({ length: 40 }, (_, i) => 0.4 + i / 100)
-  const noise = x.map((_, i) => 0.03 * Math.sin(i * 12.9))
-  const rows = table({
-    'imagenet-1k': x,
-    fast: x.map((v, i) => Math.min(1, 1.2 * v - 0.1 + noise[i]!)),
-    slow: x.map((v, i) => 0.5 * v + noise[(i * 7) % 40]!),
-  })
-
-  it('is near the t-interval, seeded, and the same each time', () => {
-    const line = progressRate(rows, 'fast')
-    const { rate, r2, undefinedDraws } = bootstrapRate(rows, 'fast', { seed: 3 })
-    expect(Math.abs(rate![0] - line.interval![0])).toBeLessThan(0.03)
-    expect(Math.abs(rate![1] - line.interval![1])).toBeLessThan(0.03)
-    expect(r2![0]).toBeLessThan(line.r2!)
-    expect(undefinedDraws).toBe(0)
-    expect(bootstrapRate(rows, 'fast', { seed: 3 }).rate).toEqual(rate)
-    expect(bootstrapRate(rows, 'fast', { seed: 4 }).rate).not.toEqual(rate)
-  })
-
-  it('holds the gaps', () => {
-    const gap = progressGap(rows, 'fast', 'slow')
-    const intervals = bootstrapGap(rows, 'fast', 'slow', { seed: 1, draws: 400 })
-    expect(intervals.draws).toBe(400)
-    for (const key of ['difference', 'ratio', 'byImprovements'] as const) {
-      expect(intervals[key]![0]).toBeLessThan(gap[key]!)
-      expect(intervals[key]![1]).toBeGreaterThanOrEqual(gap[key]!)
-    }
-  })
-
-  it('is null for one model and refuses no draws', () => {
-    const single = table({ 'imagenet-1k': [0.5], fast: [0.6], slow: [0.2] })
-    expect(bootstrapRate(single, 'fast', { seed: 1, draws: 50 })).toMatchObject({
-      rate: null,
-      r2: null,
-      undefinedDraws: 50,
-    })
-    expect(bootstrapGap(single, 'fast', 'slow', { seed: 1, draws: 50 }).difference).toBeNull()
-    expect(() => bootstrapRate(single, 'fast', { seed: 1, draws: 0 })).toThrow('0 draws')
-    expect(() => bootstrapRate(single, 'fast', { seed: 0.5 })).toThrow(
-      'seed 0.5 is not a whole number',
-    )
   })
 })
 

@@ -2,7 +2,6 @@
 import { disparityTrend } from '../../metrics/disparityTrend.ts'
 import { mean, meanInterval } from '../../metrics/numbers.ts'
 import { oodBenchmarks, progressGap, progressRate } from '../../metrics/progress.ts'
-import { bootstrapGap } from '../../metrics/bootstrapModels.ts'
 import { testbedRows } from '../../models/listing.ts'
 import { testbed, testbedModel, type TestbedRow } from '../../models/testbed.ts'
 import { scalingTrend } from '../../metrics/scaling.ts'
@@ -82,7 +81,7 @@ function netImprovementOf(evidence: PaperView, benchmarks: readonly string[]): M
     n,
     reason,
     models: used,
-  } = progressRate(evidence.accuracies, benchmarks, { models })
+  } = progressRate(evidence.accuracies, benchmarks, { ...evidence.lineOptions, models })
   const value = n < 2 ? null : netImprovement
   const from = evidence.sourcesText(benchmarks, used)
   return {
@@ -95,20 +94,19 @@ function netImprovementOf(evidence: PaperView, benchmarks: readonly string[]): M
 }
 
 function oodProgressGap(evidence: PaperView): MeasuredValue {
-  const options = {
-    models: evidence.modelsOfKind('1K'),
-    seed: evidence.seed,
-    draws: evidence.draws,
-  }
-  const gap = progressGap(evidence.accuracies, oodBenchmarks, 'dollarstreet', options)
-  const { ratio } = bootstrapGap(evidence.accuracies, oodBenchmarks, 'dollarstreet', options)
+  const gap = progressGap(
+    evidence.accuracies,
+    { standard: oodBenchmarks, geographic: 'dollarstreet' },
+    { ...evidence.lineOptions, models: evidence.modelsOfKind('1K') },
+  )
   const used = gap.standard.models
   const note =
     missingResultsText(evidence, [...oodBenchmarks, 'dollarstreet']) ??
     gap.reason ??
+    gap.intervals.reason ??
     'OOD average against DollarStreet'
   const from = evidence.sourcesText([...oodBenchmarks, 'dollarstreet'], used)
-  return { value: gap.ratio, interval: ratio, n: used.length, from, note }
+  return { value: gap.ratio, interval: gap.intervals.ratio, n: used.length, from, note }
 }
 
 const isResNet = ({ group }: TestbedRow): boolean => group === 'ResNet'
@@ -147,7 +145,7 @@ function europeAfricaTrend(evidence: PaperView, benchmark: string) {
     accuracy: evidence.accuracies.get('imagenet-1k')?.get(model) ?? null,
     disparity: europeAfrica(evidence, benchmark, model).value,
   }))
-  const found = disparityTrend(points)
+  const found = disparityTrend(points, evidence.lineOptions)
   return {
     ...found,
     reason: missingResultsText(evidence, ['imagenet-1k', benchmark]) ?? found.reason,
@@ -185,18 +183,28 @@ function europeAfricaRateRatio(evidence: PaperView): MeasuredValue {
     ...regions,
     ['imagenet-1k', evidence.accuracies.get('imagenet-1k') ?? new Map<string, number>()],
   ])
-  const options = { models, seed: evidence.seed, draws: evidence.draws }
-  const gap = progressGap(table, 'Europe', 'Africa', options)
-  const note = missingResultsText(evidence, ['imagenet-1k', 'dollarstreet']) ?? gap.reason
-  const { ratio } = bootstrapGap(table, 'Europe', 'Africa', options)
-  return { value: gap.ratio, interval: ratio, n: gap.standard.models.length, note }
+  const gap = progressGap(
+    table,
+    { standard: 'Europe', geographic: 'Africa' },
+    { ...evidence.lineOptions, models },
+  )
+  const lacking = missingResultsText(evidence, ['imagenet-1k', 'dollarstreet'])
+  return {
+    value: gap.ratio,
+    interval: gap.intervals.ratio,
+    n: gap.standard.models.length,
+    note: lacking ?? gap.reason ?? gap.intervals.reason,
+  }
 }
 
 /** The least significant rate of those that table 2 can be given for. */
 function largestRateP(evidence: PaperView): MeasuredValue {
   const models = evidence.modelsOfKind('1K')
   const known = progressBenchmarks.flatMap(({ row, benchmarks }) => {
-    const { p, n } = progressRate(evidence.accuracies, benchmarks, { models })
+    const { p, n } = progressRate(evidence.accuracies, benchmarks, {
+      ...evidence.lineOptions,
+      models,
+    })
     return p === null ? [] : [{ row, p, n }]
   })
   if (known.length === 0)
@@ -258,7 +266,9 @@ function scalingClaim(
     size: row[size],
     value: europeAfrica(evidence, 'dollarstreet', row.model).value,
   }))
-  const { slope, interval, p, n, reason } = scalingTrend(points, 'linear')
+  const { slope, interval, p, n, reason } = scalingTrend(points, 'linear', {
+    families: evidence.lineOptions.families,
+  })
   if (slope === null)
     return { value: null, n, note: missingResultsText(evidence, ['dollarstreet']) ?? reason }
   return {

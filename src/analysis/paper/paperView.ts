@@ -3,11 +3,20 @@ import {
   type AccuracyTable,
   accuracyTable,
   type BenchmarkAccuracy as Point,
+  type ModelLineOptions,
+  referenceBenchmark,
 } from '../../metrics/progress.ts'
 import { syntheticNotes } from '../datasetRoles.ts'
-import { catalogueKind, type ModelKind, shownPreprocessing, zeroShotModels } from '../modelRoles.ts'
-import { type RunView, runView } from '../runView.ts'
+import {
+  catalogueKind,
+  modelFamilies,
+  type ModelKind,
+  shownPreprocessing,
+  zeroShotModels,
+} from '../modelRoles.ts'
+import { imagesByModel, type RunView, runView } from '../runView.ts'
 import { testbed } from '../../models/testbed.ts'
+import { publishedImages } from './publishedAccuracies.ts'
 import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
 import {
   distinctFieldValues,
@@ -29,7 +38,9 @@ export interface PaperViewOptions {
 }
 
 /** A view of a run for the paper's tables: by benchmark, with imported accuracies, and settings of what is random. */
-export interface PaperView extends Omit<RunView, 'accuracies'> {
+export interface PaperView extends Omit<RunView, 'accuracies' | 'lineOptions'> {
+  /** Options of lines on ImageNet: the models' families and the images of ImageNet. */
+  lineOptions: ModelLineOptions
   seed: number
   draws: number
   /** Accuracies by benchmark (`dollarstreet` for any variant) and model; imported ones fill gaps. */
@@ -59,11 +70,11 @@ export function paperView(
     preprocessing,
   })
   const cells = (benchmark: string, model: string) => countsOf(run, slot(benchmark, model))
-  const measured: Point[] = [...datasets].flatMap(([benchmark, dataset]) =>
+  const measured: (Point & { n: number })[] = [...datasets].flatMap(([benchmark, dataset]) =>
     view
       .accuracyBy()
       .filter(row => row.dataset === dataset)
-      .map(({ model, top1 }) => ({ model, benchmark, accuracy: top1 })),
+      .map(({ model, top1, n }) => ({ model, benchmark, accuracy: top1, n })),
   )
   const key = (model: string, benchmark: string): string => JSON.stringify([model, benchmark])
   const known = new Set(measured.map(row => key(row.model, row.benchmark)))
@@ -75,6 +86,14 @@ export function paperView(
     ...view,
     seed: options.seed ?? 1,
     draws: options.draws ?? 1000,
+    lineOptions: {
+      families: modelFamilies([...kinds.keys()]),
+      images: imagesByModel(
+        [...measured, ...added]
+          .filter(({ benchmark }) => benchmark === referenceBenchmark)
+          .map(({ model, n }) => ({ model, n: n ?? publishedImages })),
+      ),
+    },
     accuracies: accuracyTable([
       ...measured,
       ...added.map(({ model, benchmark, accuracy }) => ({ model, benchmark, accuracy })),

@@ -1,10 +1,4 @@
 /** Compares table 2 of the paper (net improvement, progress rate, gap and R² of each benchmark) with a run. */
-import {
-  bootstrapGap,
-  bootstrapRate,
-  type GapIntervals,
-  type RateIntervals,
-} from '../../metrics/bootstrapModels.ts'
 import { type Interval } from '../../metrics/intervals.ts'
 import {
   oodBenchmarks,
@@ -58,10 +52,8 @@ function benchmarkRows(
   { row, benchmarks }: BenchmarkRow,
 ): PaperComparison[] {
   const { set, kind, note } = modelSet
-  const { accuracies, seed, draws } = evidence
   const models = evidence.modelsOfKind(kind)
-  const line = progressRate(accuracies, benchmarks, { models })
-  const intervals = bootstrapRate(accuracies, benchmarks, { models, seed, draws })
+  const line = progressRate(evidence.accuracies, benchmarks, { ...evidence.lineOptions, models })
   const used = [...benchmarks, 'imagenet-1k']
   const lacking = missingResultsText(evidence, used) ?? line.reason
   const context = {
@@ -72,7 +64,7 @@ function benchmarkRows(
   const shown = line.n < 2 ? { ...line, netImprovement: null } : line
   const printed = set === '1K' ? printedValues('2') : () => undefined
   return [
-    ...progressRateRows(context, { line: shown, intervals }, printed),
+    ...progressRateRows(context, shown, printed),
     ...benchmarkGapRows(evidence, modelSet, { row, benchmarks }),
   ]
 }
@@ -84,10 +76,10 @@ interface RowContext {
   note: (value: number | null) => string | null
 }
 
-/** Returns a benchmark's net improvement, rate and R², with intervals over draws of models. */
+/** Returns a benchmark's net improvement, rate and R², with the interval of the rate by families of models. */
 export function progressRateRows(
   { place, from, note }: RowContext,
-  { line, intervals }: { line: ProgressRate; intervals: RateIntervals },
+  line: ProgressRate,
   printed: ReturnType<typeof printedValues>,
 ): PaperComparison[] {
   const values: [
@@ -97,8 +89,8 @@ export function progressRateRows(
     interval: Interval | null,
   ][] = [
     ['net improvement', 'points', line.netImprovement, null],
-    ['progress rate', '', line.slope, intervals.rate],
-    ['r2', '', line.r2, intervals.r2],
+    ['progress rate', '', line.slope, line.interval],
+    ['r2', '', line.r2, null],
   ]
   return values.map(([quantity, unit, value, interval]) =>
     compareWithPaper(
@@ -112,7 +104,7 @@ export function progressRateRows(
 /** Returns a gap as ratio, as difference (equation 1) and by improvements (equation 2); `against` ends their names. */
 export function progressGapRows(
   { place, from, note }: RowContext,
-  { gap, intervals }: { gap: ProgressGap; intervals: GapIntervals },
+  gap: ProgressGap,
   { against, printedRatio = null }: { against: string; printedRatio?: PrintedValue },
 ): PaperComparison[] {
   const values: [
@@ -121,9 +113,9 @@ export function progressGapRows(
     value: number | null,
     interval: Interval | null,
   ][] = [
-    ['progress gap', 'ratio', gap.ratio, intervals.ratio],
-    ['progress gap as difference', '', gap.difference, intervals.difference],
-    ['progress gap by improvements', '', gap.byImprovements, intervals.byImprovements],
+    ['progress gap', 'ratio', gap.ratio, gap.intervals.ratio],
+    ['progress gap as difference', '', gap.difference, gap.intervals.difference],
+    ['progress gap by improvements', '', gap.byImprovements, null],
   ]
   return values.map(([quantity, unit, value, interval]) =>
     compareWithPaper(
@@ -140,7 +132,7 @@ function benchmarkGapRows(
   { set, kind, note }: ModelSet,
   { row, benchmarks }: BenchmarkRow,
 ): PaperComparison[] {
-  const { accuracies, seed, draws } = evidence
+  const { accuracies, lineOptions } = evidence
   const models = evidence.modelsOfKind(kind)
   const printedRatio = set === '1K' ? printedValues('2')(row, 'progress gap') : null
   const place = { table: '2', set, row }
@@ -155,8 +147,11 @@ function benchmarkGapRows(
   return geographicBenchmarks
     .filter(other => other !== row)
     .flatMap(other => {
-      const gap = progressGap(accuracies, benchmarks, other, { models })
-      const intervals = bootstrapGap(accuracies, benchmarks, other, { models, seed, draws })
+      const gap = progressGap(
+        accuracies,
+        { standard: benchmarks, geographic: other },
+        { ...lineOptions, models },
+      )
       const used = [...benchmarks, other, 'imagenet-1k']
       const lacking = missingResultsText(evidence, used) ?? gap.reason
       const context = {
@@ -166,7 +161,7 @@ function benchmarkGapRows(
       }
       return progressGapRows(
         context,
-        { gap, intervals },
+        gap,
         other === baselineBenchmark
           ? { against: '', printedRatio }
           : { against: ` against ${other}` },

@@ -46,6 +46,9 @@ export interface PublishedRow extends BenchmarkAccuracy {
   source: PublishedSource['id']
 }
 
+/** Images of ImageNet's validation part, on which publishers measure. */
+export const publishedImages = 50_000
+
 /** Testbed rows for which neither publisher gives accuracies, and why. */
 export const unpublishedRows: readonly { rows: readonly string[]; reason: string }[] = [
   {

@@ -1,10 +1,4 @@
-import {
-  bootstrapGap,
-  bootstrapRate,
-  type GapIntervals,
-  type ModelBootstrapOptions,
-  type RateIntervals,
-} from '../../metrics/bootstrapModels.ts'
+import { modelFamilies } from '../modelRoles.ts'
 import {
   accuracyTable,
   oodBenchmarks,
@@ -16,6 +10,7 @@ import {
 } from '../../metrics/progress.ts'
 import {
   publishedAccuracies,
+  publishedImages,
   type PublishedRow,
   type PublishedSource,
   publishedSources,
@@ -24,15 +19,12 @@ import {
 export interface PublishedRate {
   name: string
   line: ProgressRate
-  /** Over draws of models. */
-  overModels: RateIntervals
 }
 
 export interface PublishedGap {
   standard: string
   geographic: string
   gap: ProgressGap
-  overModels: GapIntervals
 }
 
 /** Progress of one kind of model, from published accuracies alone. */
@@ -54,14 +46,17 @@ const datacompBenchmarks = ['dollarstreet-datacomp', 'geode-datacomp']
  * two relations).
  *
  * @example
- * const progress = publishedProgress({ seed: 1 })
+ * const [heads, zeroShot] = publishedProgress()
  */
-export function publishedProgress(
-  options: Omit<ModelBootstrapOptions, 'reference' | 'models'>,
-): PublishedProgress[] {
+export function publishedProgress(): PublishedProgress[] {
   return (['1K', 'zero-shot'] as const).map(kind => {
     const rows = publishedAccuracies().filter(row => row.kind === kind)
     const table = accuracyTable(rows)
+    const models = [...new Set(rows.map(({ model }) => model))]
+    const options = {
+      families: modelFamilies(models),
+      images: new Map(models.map(model => [model, publishedImages])),
+    }
     const known = (name: string): boolean => table.has(name)
     const ood = oodBenchmarks.filter(known)
     const sets: [name: string, benchmarks: string | readonly string[]][] = [
@@ -74,7 +69,6 @@ export function publishedProgress(
     const rates = sets.map(([name, benchmarks]) => ({
       name,
       line: progressRate(table, benchmarks, options),
-      overModels: bootstrapRate(table, benchmarks, options),
     }))
     const gaps = sets
       .filter(([name]) => !datacompBenchmarks.includes(name))
@@ -82,8 +76,7 @@ export function publishedProgress(
         datacompBenchmarks.filter(known).map(other => ({
           standard: name,
           geographic: other,
-          gap: progressGap(table, benchmarks, other, options),
-          overModels: bootstrapGap(table, benchmarks, other, options),
+          gap: progressGap(table, { standard: benchmarks, geographic: other }, options),
         })),
       )
     return {

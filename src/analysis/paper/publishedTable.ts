@@ -5,8 +5,8 @@ import { type PaperComparison, comparisonColumns, printedValues } from './compar
 import { progressGapRows, progressRateRows } from './progressTable.ts'
 
 /** Progress rates and gaps by published accuracies alone, marked as such; nothing measured here is in it. */
-export function publishedTable(options: { seed: number; draws?: number }): Table {
-  const found = publishedProgress(options)
+export function publishedTable(): Table {
+  const found = publishedProgress()
   const rows = found.flatMap(kind => [...publishedRateRows(kind), ...publishedGapRows(kind)])
   const sources = Object.values(publishedSources).map(
     ({ publisher, date, page, license, note }) =>
@@ -14,7 +14,7 @@ export function publishedTable(options: { seed: number; draws?: number }): Table
   )
   const notes = [
     'published accuracies, measured by others; none is a measurement of this program',
-    'intervals over draws of models',
+    'intervals by families of models (of zero-shot models: by training data)',
     ...sources,
     ...found.flatMap(({ kind, reason }) => (reason === null ? [] : [`${kind}: ${reason}`])),
   ]
@@ -33,38 +33,34 @@ const subsetNote = (name: string): string | null =>
 
 function publishedRateRows({ kind, source, rates }: PublishedProgress): PaperComparison[] {
   const printed = kind === '1K' ? printedValues('2') : () => undefined
-  return rates.flatMap(({ name, line, overModels }) => {
+  return rates.flatMap(({ name, line }) => {
     const context = {
       place: { table: 'published', set: kind, row: name },
       from: `published by ${source.id}`,
       note: () => line.reason ?? subsetNote(name),
     }
-    return progressRateRows(context, { line, intervals: overModels }, printed)
+    return progressRateRows(context, line, printed)
   })
 }
 
 /** Other models and subsets than the paper's, so its ratios do not stand beside them. */
 function publishedGapRows({ kind, source, gaps }: PublishedProgress): PaperComparison[] {
-  return gaps.flatMap(({ standard, geographic, gap, overModels }) => {
+  return gaps.flatMap(({ standard, geographic, gap }) => {
     const context = {
       place: { table: 'published', set: kind, row: standard },
       from: `published by ${source.id}`,
       note: () => gap.reason ?? subsetNote(geographic),
     }
-    return progressGapRows(
-      context,
-      { gap, intervals: overModels },
-      { against: ` against ${geographic}` },
-    )
+    return progressGapRows(context, gap, { against: ` against ${geographic}` })
   })
 }
 
 /** The progress rates alone, in a few lines: what the demo shows of the real world. */
-export function publishedSummary(options: { seed: number; draws?: number }): string {
-  const lines = publishedProgress(options).flatMap(({ kind, models, source, rates, gaps }) => [
+export function publishedSummary(): string {
+  const lines = publishedProgress().flatMap(({ kind, models, source, rates, gaps }) => [
     `${models} ${kind} models, as ${source.publisher} published them on ${source.date}:`,
-    ...rates.map(({ name, line, overModels }) => {
-      const interval = overModels.rate?.map(end => end.toFixed(2)).join(' … ')
+    ...rates.map(({ name, line }) => {
+      const interval = line.interval?.map(end => end.toFixed(2)).join(' … ')
       const gap = gaps.find(
         ({ standard, geographic }) => standard === name && geographic.startsWith('dollarstreet'),
       )

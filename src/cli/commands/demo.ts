@@ -45,7 +45,7 @@ async function run(out: string): Promise<void> {
   process.stdout.write(
     `The real world, by accuracies that others published (geogap table published): progress rates\n`,
   )
-  process.stdout.write(`${publishedSummary({ seed: 1 })}\n`)
+  process.stdout.write(`${publishedSummary()}\n`)
   process.stdout.write(`Back in the made-up world: ${await headlineOf(result)}\n\n`)
   process.stdout.write(`report: ${pathToFileURL(resolve(report)).href}\n`)
   process.stdout.write(

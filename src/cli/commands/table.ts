@@ -85,7 +85,7 @@ async function tablesOf(dir: string, options: TableCommandOptions, one: boolean)
   const { by = [], disparity, paper, plugin, minN, seed, draws, preprocessing } = options
   if (dir === 'published') {
     const { publishedTable } = await import('../../analysis/paper/publishedTable.ts')
-    return [publishedTable({ seed, draws })]
+    return [publishedTable()]
   }
   const { openRun, openRunByColumns } = await import('../../results/run.ts')
   const { groupAccuracyTable, importedTable, inferenceTable } =

@@ -1,5 +1,7 @@
 /** A scatter of models with a fitted line per series and the series' names at the lines' ends. */
+import { modelFitOptions } from '../../metrics/progress.ts'
 import { fitLine, type Line } from '../../metrics/regression.ts'
+import { modelFamilies } from '../../analysis/modelRoles.ts'
 import { fitText, textWidth, wrapText } from './fonts.ts'
 import { placeLabels, spreadPositions } from './labels.ts'
 import { fontSizePx, ink, titleSizePx } from './theme.ts'
@@ -127,12 +129,14 @@ const fractionOf = ({ domain: [low, high] }: AxisDomain, value: number): number 
 
 type PanelScale = Record<'x' | 'y', (value: number) => number>
 
-/** The least-squares line of the points that are not hollow. */
+/** Returns the least-squares line of the points that are not hollow, whose p-value takes families of models into account. */
 export function fitPanelLine(points: readonly PanelPoint[]): Line {
   const own = points.filter(({ hollow = false }) => !hollow)
+  const families = modelFamilies(own.map(({ model }) => model))
   return fitLine(
     own.map(({ x }) => x),
     own.map(({ y }) => y),
+    modelFitOptions(own, { families }),
   )
 }
 

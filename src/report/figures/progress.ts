@@ -155,7 +155,7 @@ function progressPanels(results: RunView, dataset: string): ProgressPanel[] {
   if (others.length === 0) others.push([title(reference), [reference]])
   if (ood) others.unshift([oodTitle, ood])
   return others.flatMap(([panel, names]) => {
-    const gap = progressGap(table, names, dataset, { reference, models: fitted })
+    const gap = progressGap(table, { standard: names, geographic: dataset }, results.lineOptions)
     const { points } = pointsOf(table, [...names, dataset], { reference })
     const at = (name: string, model: string): number => 100 * table.get(name)!.get(model)!
     const rows = points.map(({ model }) => ({

@@ -50,7 +50,7 @@ export const rates: FigureKind = {
         subtitle: countText(models, 'model'),
         caption: figureCaption(
           results,
-          `Progress rate: how many points of accuracy a data set gains per point of ${reference}, the slope of the least-squares line over the models, with its 95 % t-interval; fastest first. Geographic data sets are orange, standard benchmarks blue; n counts models.`,
+          `Progress rate: how many points of accuracy a data set gains per point of ${reference}, the slope of the least-squares line over the models, with its 95 % interval by families of models; fastest first. Geographic data sets are orange, standard benchmarks blue; n counts models.`,
           results.fittedModels.length < results.models.length
             ? 'Zero-shot models are left out.'
             : null,
@@ -62,17 +62,12 @@ export const rates: FigureKind = {
   },
 }
 
-function rateRows({
-  roles,
-  accuracies: table,
-  titleOf: title,
-  fittedModels: fitted,
-}: RunView): RateRow[] {
+function rateRows({ roles, accuracies: table, titleOf: title, lineOptions }: RunView): RateRow[] {
   const { reference } = roles
   if (reference === null) return []
   const rows = [...roles.standard, ...roles.geographic].map(name => ({
     name,
-    rate: progressRate(table, name, { reference, models: fitted }),
+    rate: progressRate(table, name, lineOptions),
   }))
   return rows
     .flatMap(({ name, rate }) => rowOf(title(name), roles.geographic.includes(name), rate))

@@ -1,4 +1,5 @@
 import { type SizeGroup, sizeGroups } from '../../metrics/scaling.ts'
+import { modelFamilies } from '../../analysis/modelRoles.ts'
 import { findModelRow } from '../../models/listing.ts'
 import { disparityMeasure } from './disparity.ts'
 import {
@@ -88,6 +89,7 @@ const sizeGroupsOf = ({ edges }: SizeScale, rows: readonly ScalingRow[]): SizeGr
   sizeGroups(
     rows.map(row => ({ model: row.model, size: row.value, value: row.disparity })),
     edges,
+    { families: modelFamilies(rows.map(({ model }) => model)) },
   ).groups
 
 /** Two models' interval says nothing and would fill the axis. */

@@ -4,19 +4,17 @@ import { modelToShow } from '../figures/figure.ts'
 import { disparityMeasure } from '../figures/disparity.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { oodDatasets, placeColumn } from '../../analysis/datasetRoles.ts'
-import { bootstrapGap, type GapIntervals } from '../../metrics/bootstrapModels.ts'
 import { type DisparityTrend, disparityTrend } from '../../metrics/disparityTrend.ts'
 import { type ProgressGap, progressGap } from '../../metrics/progress.ts'
 import { type GroupAccuracyRow } from '../../results/run.ts'
 import { type InferenceRow } from '../../analysis/disparityInference.ts'
 import { tally } from '../../lib/tally.ts'
 
-/** Draws of permutations and bootstraps start here, so that a report is the same twice. */
+/** Draws of permutations start here, so that a report is the same twice. */
 export const reportSeed = 1
 
-/** A gap over fewer models says nothing; with fewer than `bootstrapModels` its interval is not given. */
+/** A gap over fewer models says nothing. */
 const minGapModels = 3
-const minBootstrapModels = 5
 
 export interface DatasetFinding {
   dataset: string
@@ -78,31 +76,24 @@ export interface GapFinding {
   standard: string
   geographic: string
   gap: ProgressGap
-  intervals: GapIntervals | null
 }
 
 /** The gap against the mean of the paper's out-of-distribution benchmarks where they are there, else each standard one. */
 export function gapFindings(results: RunView, geographic: string): GapFinding[] {
-  const { roles, accuracies: table, titleOf: title, fittedModels: fitted } = results
+  const { roles, accuracies: table, titleOf: title, lineOptions } = results
   if (roles.reference === null) return []
   const ood = oodDatasets(roles)
   const sets: [string, readonly string[]][] = ood
     ? [[`the mean of ${ood.map(title).join(', ')}`, ood]]
     : roles.standard.map(name => [title(name), [name]])
   return sets.flatMap(([standard, names]) => {
-    const reference = roles.reference!
-    const gap = progressGap(table, names, geographic, { reference, models: fitted })
-    const n = gap.standard.models.length
-    if (gap.difference === null || n < minGapModels) return []
-    const intervals =
-      n < minBootstrapModels
-        ? null
-        : bootstrapGap(table, names, geographic, { reference, seed: reportSeed, models: fitted })
-    return [{ standard, geographic: title(geographic), gap, intervals }]
+    const gap = progressGap(table, { standard: names, geographic }, lineOptions)
+    if (gap.difference === null || gap.standard.models.length < minGapModels) return []
+    return [{ standard, geographic: title(geographic), gap }]
   })
 }
 
-/** How the paper's measure of disparity goes with the reference's accuracy; in percentage points. */
+/** Returns how the paper's measure of disparity goes with the reference's accuracy; `values` are percentage points. */
 export function trendFinding(
   results: RunView,
   dataset: string,
@@ -113,10 +104,11 @@ export function trendFinding(
     all.filter(({ model }) => results.fittedModels.includes(model)),
   )
   const values = new Map(rows.map(({ model, value }) => [model, value]))
-  const points = rows.map(({ model, value }) => {
-    const accuracy = accuracies?.get(model)
-    return { model, accuracy: accuracy === undefined ? null : 100 * accuracy, disparity: value }
-  })
-  const trend = disparityTrend(points)
+  const points = rows.map(({ model, value }) => ({
+    model,
+    accuracy: accuracies?.get(model) ?? null,
+    disparity: value / 100,
+  }))
+  const trend = disparityTrend(points, results.lineOptions)
   return trend.n < minGapModels || trend.slope === null ? null : { kind, trend, values }
 }

@@ -60,9 +60,10 @@ function tiles(
   }
   const [widest] = [...gaps].sort((a, b) => b.gap.difference! - a.gap.difference!)
   if (widest) {
-    const { gap, intervals, standard } = widest
-    const more = intervals?.difference
-      ? `${signedText(intervals.difference[0], 2)} to ${signedText(intervals.difference[1], 2)}`
+    const { gap, standard } = widest
+    const { difference } = gap.intervals
+    const more = difference
+      ? `${signedText(difference[0], 2)} to ${signedText(difference[1], 2)}`
       : ''
     numbers.push([`progress gap to ${standard}`, signedText(gap.difference!, 2), more])
   }
@@ -131,19 +132,24 @@ function acrossModelsSentence(
 
 function gapSentence(
   { titleOf: title, roles, fittedModels: fitted, models }: RunView,
-  { standard, geographic, gap, intervals }: GapFinding,
+  { standard, geographic, gap }: GapFinding,
 ): Markup {
   const reference = title(roles.reference!)
   const n = gap.standard.models.length
+  const { difference, reason } = gap.intervals
   const times =
     gap.ratio === null
       ? ''
-      : `; ${standard} gains ${gap.ratio.toFixed(1)} times as fast${bracketedInterval(intervals?.ratio, 1)}`
+      : `; ${standard} gains ${gap.ratio.toFixed(1)} times as fast${bracketedInterval(gap.intervals.ratio, 1)}`
   return markup`<strong>Progress gap:</strong> per point gained on ${reference}, accuracy on ${standard}
     rises by ${signedText(gap.standard.slope!, 2)} points and on ${geographic} by ${signedText(gap.geographic.slope!, 2)}. The
-    gap is <strong>${signedText(gap.difference!, 2)}</strong>${bracketedInterval(intervals?.difference, 2)}${times}; least squares over
-    ${n} models${fitted.length < models.length && ' that are not zero-shot'}${intervals ? ', bootstrap intervals over models' : ''}.`
+    gap is <strong>${signedText(gap.difference!, 2)}</strong>${bracketedInterval(difference, 2)}${isClear(difference) ? '' : ', which may be none'}${times}; least squares over
+    ${n} models${fitted.length < models.length && ' that are not zero-shot'}, ${reason ?? 'intervals by families of models'}.`
 }
+
+/** Whether an interval leaves out 0. */
+const isClear = (interval: Interval | null): boolean =>
+  interval !== null && (interval[0] > 0 || interval[1] < 0)
 
 const bracketedInterval = (interval: Interval | null | undefined, digits: number): string =>
   interval
@@ -158,15 +164,14 @@ function trendSentences(results: RunView, dataset: string): Markup[] {
   const measure =
     kind === 'pair' ? 'Europe’s accuracy minus Africa’s' : 'the largest difference between places'
   const [low, high] = [values.get(trend.worstModel!)!, values.get(trend.bestModel!)!]
-  const clear = trend.interval !== null && (trend.interval[0] > 0 || trend.interval[1] < 0)
-  const direction = clear
+  const direction = isClear(trend.interval)
     ? trend.slope! > 0
       ? 'grows with'
       : 'shrinks with'
     : 'shows no clear trend with'
   return [
     markup`<strong>Disparity and progress:</strong> ${measure} ${direction} accuracy on ${reference}: slope
-      ${signedText(trend.slope!, 2)} points per point${bracketedInterval(trend.interval, 2)}, ${trend.n} models. It is ${signedText(low, 1)}
+      ${signedText(trend.slope!, 2)} points per point${bracketedInterval(trend.interval, 2)}, ${trend.n} models${trend.reason === null ? '' : ` (${trend.reason})`}. It is ${signedText(low, 1)}
       points for the model with the lowest ${reference} accuracy (${trend.worstModel}) and ${signedText(high, 1)} for the
       one with the highest (${trend.bestModel}).`,
   ]

@@ -102,7 +102,7 @@ describe("the paper's numbers", () => {
 })
 
 describe('publishedProgress', () => {
-  const [heads, zeroShot] = publishedProgress({ seed: 1, draws: 300 })
+  const [heads, zeroShot] = publishedProgress()
 
   it('is near table 2 for models with a 1,000-class head', () => {
     expect(heads).toMatchObject({ kind: '1K', models: 69, gaps: [] })
@@ -118,22 +118,24 @@ describe('publishedProgress', () => {
         paperTable('2').values.find(value => value.row === name && value.column === column)!.value
       expect(Math.abs(found.line.slope! - printed('progress rate'))).toBeLessThan(0.012)
       expect(Math.abs(found.line.r2! - printed('r2'))).toBeLessThan(0.012)
-      expect(found.overModels.rate![0]).toBeLessThan(printed('progress rate'))
-      expect(found.overModels.rate![1]).toBeGreaterThan(printed('progress rate'))
+      expect(found.line.interval![0]).toBeLessThan(printed('progress rate'))
+      expect(found.line.interval![1]).toBeGreaterThan(printed('progress rate'))
     }
     expect(heads!.reason).toContain('no geographic accuracies')
   })
 
-  it('shows gaps of zero-shot models with intervals above 1', () => {
+  it('shows gaps of zero-shot models, with intervals by training data or the reason for none', () => {
     expect(zeroShot).toMatchObject({ kind: 'zero-shot', models: 17, reason: null })
     expect(zeroShot!.gaps).toHaveLength(12)
     const ood = zeroShot!.gaps.find(
       gap => gap.standard === 'ood average' && gap.geographic === 'dollarstreet-datacomp',
     )!
     expect(ood.gap.ratio).toBeGreaterThan(3)
-    for (const { gap, overModels } of zeroShot!.gaps) {
-      expect(overModels.ratio![0]).toBeGreaterThan(1)
-      expect(gap.ratio).toBeGreaterThan(overModels.ratio![0])
+    for (const { gap } of zeroShot!.gaps) {
+      const { difference, ratio, reason } = gap.intervals
+      expect(difference![0]).toBeLessThan(gap.difference!)
+      if (ratio === null) expect(reason).toContain('no interval')
+      else expect(ratio[0] < gap.ratio! && gap.ratio! < ratio[1]).toBe(true)
     }
   })
 })
