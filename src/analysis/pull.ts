@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { fileReadError } from '../datasets/files.ts'
-import { GeogapError, inputError, messageOf } from '../lib/errors.ts'
+import { inputError } from '../lib/errors.ts'
+import { downloadBytes } from '../lib/hub/download.ts'
 import { writeOutput } from '../lib/files.ts'
 import { bytesText, countText, stripControlCharacters } from '../lib/table/text.ts'
 import { distinctFieldValues } from '../results/store.ts'
@@ -17,7 +18,7 @@ const maxPackBytes = 256 * 1024 * 1024
  */
 export async function pullPack(source: string, output?: string): Promise<string> {
   const remote = /^https?:\/\//.test(source)
-  const bytes = remote ? await downloadPack(source) : await readLocalPack(source)
+  const bytes = remote ? await downloadBytes(source, maxPackBytes) : await readLocalPack(source)
   const { created, geogap, evaluations, terms } = await parsePack(bytes, source)
   const target = output ?? basename(remote ? new URL(source).pathname : source)
   if (target === '')
@@ -41,23 +42,3 @@ const readLocalPack = (file: string): Promise<Buffer> =>
       )
     throw fileReadError(file, error)
   })
-
-async function downloadPack(url: string): Promise<Buffer> {
-  const failed = (reason: string) =>
-    new GeogapError('network', 'not-downloaded', `cannot download ${url}: ${reason}`)
-  const parts: Uint8Array[] = []
-  let size = 0
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(300_000) })
-    if (!response.ok || !response.body) throw failed(`status ${response.status}`)
-    for await (const part of response.body as AsyncIterable<Uint8Array>) {
-      size += part.length
-      if (size > maxPackBytes) throw failed(`larger than ${bytesText(maxPackBytes)}`)
-      parts.push(part)
-    }
-  } catch (error) {
-    if (error instanceof GeogapError) throw error
-    throw failed(messageOf(error))
-  }
-  return Buffer.concat(parts)
-}

@@ -59,7 +59,9 @@ async function readObjectImage(
   const { readObject } = await import('../lib/storage/s3.ts')
   const bytes = await readObject(source.file, source.kind === 'range' ? source : undefined)
   if (!bytes) throw dataError('missing-file', `missing file: ${source.file}`)
-  return source.kind === 'range' ? unpack(source, bytes) : bytes
+  if (source.kind !== 'range') return bytes
+  checkWhole(source, bytes.length)
+  return unpack(source, bytes)
 }
 
 /** Error codes of the operating system that say nothing about the image. */
@@ -81,14 +83,18 @@ type ArchiveRange = ImageSource & { kind: 'range' }
 const damagedMemberError = ({ file, offset }: ArchiveRange, what: string): GeogapError =>
   dataError('damaged-archive', `damaged archive: ${file}: the member at byte ${offset} ${what}`)
 
+function checkWhole(source: ArchiveRange, bytes: number): void {
+  if (bytes < source.length)
+    throw damagedMemberError(source, `ends ${source.length - bytes} bytes early`)
+}
+
 async function readRange(source: ArchiveRange): Promise<Uint8Array> {
   const { file, offset, length, deflated } = source
   checkSize(file, Math.max(length, deflated?.size ?? 0))
   const stored = Buffer.allocUnsafe(length)
   const handle = await open(file)
   try {
-    const read = await readFully(handle, stored, offset)
-    if (read < length) throw damagedMemberError(source, `ends ${length - read} bytes early`)
+    checkWhole(source, await readFully(handle, stored, offset))
   } finally {
     await handle.close()
   }

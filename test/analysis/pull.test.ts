@@ -4,11 +4,16 @@ import { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { writePack } from '../../src/analysis/pack.ts'
 import { pullPack } from '../../src/analysis/pull.ts'
 import { openRun } from '../../src/results/run.ts'
 import { store } from './stored.ts'
+
+vi.mock('../../src/lib/hub/http.ts', async original => ({
+  ...(await original<object>()),
+  defaultNetworkSettings: { stallMs: 1000, backoffMs: 5, attempts: 3 },
+}))
 
 let folder: string
 let bytes: Buffer
@@ -40,7 +45,7 @@ it('takes a pack by address or file, and says what it holds and under which term
   expect(text).toContain('here.pack: 1 model, 1 evaluation')
   expect(text).toMatch(/SHA-256 [0-9a-f]{64}\ngeode: .+/)
   expect(await readFile(target)).toEqual(bytes)
-  await expect(pullPack(`${address}/other`, target)).rejects.toThrow('status 404')
+  await expect(pullPack(`${address}/other`, target)).rejects.toThrow('the server answered 404')
   await expect(pullPack(`${address}/cut.pack`, target)).rejects.toThrow(
     `cannot download ${address}/cut.pack: `,
   )

@@ -5,18 +5,29 @@ import { writeAtomically, writeFully } from '../files.ts'
 import { sha256 } from '../hash.ts'
 import { geogapCache, type Environment, hubSettings, isFile } from './hubCache.ts'
 import { isLikelyMarkup, readFirstBytes } from '../tensors/readWeights.ts'
-import { asStorageError, type ContentCheck, fetchFile } from './fetchFile.ts'
 import { hashFile } from './hashFile.ts'
-import { type NetworkSettings, defaultNetworkSettings } from './http.ts'
+import {
+  type NetworkSettings,
+  NetworkFault,
+  defaultNetworkSettings,
+  request,
+  retryTransient,
+} from './http.ts'
 import { withLock } from './lock.ts'
-import type { DownloadProgress } from './transfer.ts'
+import {
+  asStorageError,
+  checkBusy,
+  type DownloadProgress,
+  downloadTo,
+  totalOfBody,
+} from './transfer.ts'
 
 export interface UrlOptions {
   /** Published SHA-256, or its first 8 or more digits as PyTorch's file names carry them. */
   sha256?: string | undefined
-  /** Published MD5, where there is no SHA-256: it tells a damaged download, not a forged one. */
+  /** Published MD5, for files without a published SHA-256: it tells a damaged download, not a forged one. */
   md5?: string | undefined
-  /** Where to keep the file; a place of its own in the cache by default. */
+  /** Where to keep the file; a folder of its own in the cache by default. */
   path?: string
   /** Where a person finds the file when the link is dead. */
   page?: string
@@ -34,7 +45,7 @@ export interface UrlFile {
 }
 
 /**
- * A file from a web address, kept in the cache. Its hash is compared on every call with the published one, or with
+ * Downloads a file from a web address into the cache. Its hash is compared on every call with the published one, or with
  * that of the first download, which is kept beside the file as `NAME.sha256`. `HF_HUB_OFFLINE` forbids downloading.
  * @throws GeogapError `url-dead` or `bad-download`, both with the place to get the file by hand
  */
@@ -44,27 +55,26 @@ export async function downloadUrl(address: string, options: UrlOptions = {}): Pr
   if (sha256 !== undefined && !/^[0-9a-f]{8,64}$/.test(sha256))
     throw inputError('bad-hash', `not 8 to 64 hex digits of a sha256: ${quoteForMessage(sha256)}`)
   const path = options.path ?? urlPath(url, env)
-  const target: DownloadTarget = { url, path, published: sha256, md5: options.md5 }
+  const target: DownloadTarget = { ...options, url, path, isInCache: options.path === undefined }
   const cached = await readFromCache(target)
   if (cached) return cached
   if (hubSettings(env).offline)
-    throw downloadByHandError(url, options, 'HF_HUB_OFFLINE is set and it is not in the cache')
+    throw downloadByHandError(target, 'HF_HUB_OFFLINE is set and it is not in the cache')
   return withLock(
     `${path}.lock`,
-    async () => (await readFromCache(target)) ?? downloadFile(target, options),
+    async () => (await readFromCache(target)) ?? downloadFile(target),
   ).catch((error: unknown) => {
     throw asStorageError(path, error)
   })
 }
 
-interface DownloadTarget {
+interface DownloadTarget extends UrlOptions {
   url: URL
   path: string
-  published: string | undefined
-  md5: string | undefined
+  isInCache: boolean
 }
 
-/** Where the file of a web address is kept, whether it is there or not. */
+/** Returns the path in the cache of a web address's file, whether it is there or not. */
 export function urlPath(url: URL, env: Environment = process.env): string {
   const key = sha256(url.href, 16)
   const name = basename(url.pathname)
@@ -79,11 +89,11 @@ function webAddress(address: string): URL {
   throw inputError('bad-url', `not a web address: ${quoteForMessage(address, 300)}`)
 }
 
-const trustOf = ({ published }: DownloadTarget): UrlFile['trust'] =>
-  published === undefined ? 'first-use' : 'published'
+const trustOf = ({ sha256 }: DownloadTarget): UrlFile['trust'] =>
+  sha256 === undefined ? 'first-use' : 'published'
 
-const expectedHash = async ({ published, path }: DownloadTarget): Promise<string | undefined> =>
-  published ?? (await readFirstHash(path))
+const expectedHash = async ({ sha256, path }: DownloadTarget): Promise<string | undefined> =>
+  sha256 ?? (await readFirstHash(path))
 
 async function readFromCache(target: DownloadTarget): Promise<UrlFile | undefined> {
   const expected = await expectedHash(target)
@@ -94,19 +104,21 @@ async function readFromCache(target: DownloadTarget): Promise<UrlFile | undefine
     : undefined
 }
 
-async function downloadFile(target: DownloadTarget, options: UrlOptions): Promise<UrlFile> {
+async function downloadFile(target: DownloadTarget): Promise<UrlFile> {
   const { url, path } = target
   const expected = await expectedHash(target)
-  const refusal = ({ status }: { status: number }): GeogapError =>
-    downloadByHandError(url, options, `the server answered ${status}`)
-  const wanted = { url, hashKnown: expected !== undefined, refusal }
-  const check = checkFor(expected, target)
-  const network = { ...defaultNetworkSettings, ...options.network }
-  await fetchFile(path, wanted, check, network, options.progress).catch((error: unknown) => {
+  await downloadTo(path, {
+    url,
+    hashKnown: expected !== undefined,
+    refusal: ({ status }) => downloadByHandError(target, `the server answered ${status}`),
+    check: file => checkContent(file, expected, target),
+    network: { ...defaultNetworkSettings, ...target.network },
+    progress: target.progress,
+  }).catch((error: unknown) => {
     // A link that nobody answers, or that answers with something else, is as dead as one answered with 404.
     const isDead =
       error instanceof GeogapError && ['download-failed', 'bad-download'].includes(error.code)
-    throw isDead ? downloadByHandError(url, options, error.message, error.code) : error
+    throw isDead ? downloadByHandError(target, error.message, error) : error
   })
   const sha256 = await hashFile(path, 'sha256')
   await writeAtomically(`${path}.sha256`, handle =>
@@ -118,30 +130,67 @@ async function downloadFile(target: DownloadTarget, options: UrlOptions): Promis
 const readFirstHash = async (path: string): Promise<string | undefined> =>
   /^[0-9a-f]{64}/.exec(await readFile(`${path}.sha256`, 'utf8').catch(() => ''))?.[0]
 
-const checkFor =
-  (expected: string | undefined, target: DownloadTarget): ContentCheck =>
-  async file => {
-    const md5 = target.md5 === undefined ? undefined : await hashFile(file, 'md5')
-    if (md5 !== target.md5) return `md5 ${md5} instead of ${target.md5}, published`
-    if (expected === undefined)
-      return isLikelyMarkup(await readFirstBytes(file)) ? 'it is a web page' : undefined
-    const found = await hashFile(file, 'sha256')
-    if (found.startsWith(expected)) return undefined
-    const source =
-      target.published === undefined
-        ? `of the first download, kept in ${target.path}.sha256`
-        : 'published'
-    return `sha256 ${found} instead of ${expected}, ${source}`
-  }
+/** Says what is wrong with a downloaded file, or nothing. */
+async function checkContent(
+  file: string,
+  expected: string | undefined,
+  target: DownloadTarget,
+): Promise<string | undefined> {
+  const md5 = target.md5 === undefined ? undefined : await hashFile(file, 'md5')
+  if (md5 !== target.md5) return `md5 ${md5} instead of ${target.md5}, published`
+  if (expected === undefined)
+    return isLikelyMarkup(await readFirstBytes(file)) ? 'it is a web page' : undefined
+  const found = await hashFile(file, 'sha256')
+  if (found.startsWith(expected)) return undefined
+  const source =
+    target.sha256 === undefined
+      ? `of the first download, kept in ${target.path}.sha256`
+      : 'published'
+  return `sha256 ${found} instead of ${expected}, ${source}`
+}
 
-const downloadByHandError = (
-  url: URL,
-  { page, path }: UrlOptions,
+function downloadByHandError(
+  { url, page, path, isInCache }: DownloadTarget,
   why: string,
-  code = 'url-dead',
-): GeogapError =>
-  new GeogapError(
+  cause?: GeogapError,
+): GeogapError {
+  const where = isInCache ? 'and pass --weights FILE' : `and keep it as ${path}`
+  return new GeogapError(
     'network',
-    code === 'bad-download' ? 'bad-download' : 'url-dead',
-    `cannot get ${url.href}: ${why}; get the file by hand${page ? ` (${page})` : ''} ${path === undefined ? 'and pass --weights FILE' : `and keep it as ${path}`}`,
+    cause?.code === 'bad-download' ? 'bad-download' : 'url-dead',
+    `cannot get ${url.href}: ${why}; get the file by hand${page ? ` (${page})` : ''} ${where}`,
   )
+}
+
+/**
+ * Downloads a small file into memory, again from the start after faults that may pass.
+ * @throws GeogapError `not-downloaded`, also for a file longer than `maxBytes`
+ */
+export async function downloadBytes(
+  address: string,
+  maxBytes: number,
+  network: NetworkSettings = defaultNetworkSettings,
+): Promise<Buffer> {
+  const url = webAddress(address)
+  const failed = (reason: string): GeogapError =>
+    new GeogapError('network', 'not-downloaded', `cannot download ${url.href}: ${reason}`)
+  const attempt = async (): Promise<Buffer> => {
+    const answer = await request(url, { method: 'GET', followsOtherOrigins: true }, network)
+    checkBusy(answer)
+    if (answer.status !== 200) throw failed(`the server answered ${answer.status}`)
+    const total = totalOfBody(answer.headers)
+    const chunks: Uint8Array[] = []
+    let size = 0
+    for await (const chunk of answer.chunks()) {
+      size += chunk.length
+      if (size > maxBytes) throw failed(`it is larger than ${maxBytes} bytes`)
+      chunks.push(chunk)
+    }
+    if (size < (total ?? 0))
+      throw new NetworkFault(`the connection ended after ${size} of ${total} bytes`)
+    return Buffer.concat(chunks)
+  }
+  return retryTransient(attempt, network).catch((error: unknown) => {
+    throw error instanceof NetworkFault ? failed(error.message) : error
+  })
+}

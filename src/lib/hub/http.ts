@@ -1,11 +1,12 @@
-/** One request with redirects followed by hand, so that a token goes to the host it is for and to no other. */
+/* One HTTP request, and its repetition after faults of the network. */
+import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface NetworkSettings {
-  /** Without a byte for so long, the connection is given up and made anew. */
+  /** Time (ms) without fresh bytes after which a connection is given up. */
   stallMs: number
-  /** The pause before the second attempt; it doubles with each further one. */
+  /** Pause (ms) before the second attempt; it doubles with each further one. */
   backoffMs: number
-  /** Attempts in a row that bring nothing new. */
+  /** Number of attempts in a row that may bring nothing new. */
   attempts: number
 }
 
@@ -15,16 +16,91 @@ export const defaultNetworkSettings: NetworkSettings = {
   attempts: 6,
 }
 
+/** Gives up within 150 s, for a worker without a sign of life for 180 s would be taken for hung by what it reads. */
+export const storeNetworkSettings: NetworkSettings = {
+  stallMs: 15_000,
+  backoffMs: 500,
+  attempts: 5,
+}
+
+const maxPauseMs = 30_000
+
+/** Bytes that count as progress: a server that sends a few of them now and then is taken for stalled. */
+const freshBytes = 1024
+
 /** A fault of the connection or the server that may pass. */
 export class NetworkFault extends Error {
-  /** What the server asked to wait. */
+  /** Pause (ms) that the server asked for. */
   readonly waitMs: number
 
-  constructor(message: string, waitMs = 0, options?: ErrorOptions) {
-    super(message, options)
+  constructor(message: string, { waitMs = 0, cause }: { waitMs?: number; cause?: unknown } = {}) {
+    super(message, { cause })
     this.waitMs = waitMs
   }
 }
+
+/**
+ * Repeats `work` after each NetworkFault, with pauses that double or are as long as the server asks, up to 30 s. Attempts after
+ * which `doneBytes` has grown do not count.
+ * @throws NetworkFault when `attempts` in a row bring nothing
+ */
+export async function retryTransient<T>(
+  work: () => Promise<T>,
+  network: NetworkSettings,
+  doneBytes = () => 0,
+): Promise<T> {
+  let best = doneBytes()
+  for (let failures = 0; ;) {
+    try {
+      return await work()
+    } catch (fault) {
+      if (!(fault instanceof NetworkFault)) throw fault
+      failures = doneBytes() >= best + freshBytes ? 0 : failures + 1
+      best = Math.max(best, doneBytes())
+      if (failures >= network.attempts)
+        throw new NetworkFault(`${fault.message}, after ${failures} attempts`, { cause: fault })
+      const pause = network.backoffMs * 2 ** Math.max(0, failures - 1) * (0.75 + Math.random() / 2)
+      await sleep(Math.min(maxPauseMs, Math.max(pause, fault.waitMs)))
+    }
+  }
+}
+
+/** Returns the fault of an answer that may be another one later (408, 429 and 5xx), with the pause that it asks for. */
+export function busyFault(status: number, retryAfter?: string | null): NetworkFault | undefined {
+  if (status !== 408 && status !== 429 && status < 500) return undefined
+  const seconds = Number(retryAfter)
+  const waitMs = Number.isNaN(seconds) ? Date.parse(retryAfter!) - Date.now() : seconds * 1000
+  return new NetworkFault(`the server answered ${status}`, { waitMs: Math.max(0, waitMs || 0) })
+}
+
+/** Yields the chunks of a body. `abort` ends a body that brings fewer than 1,024 bytes in `stallMs`. */
+export async function* watchChunks(
+  body: AsyncIterable<Uint8Array>,
+  { stallMs }: NetworkSettings,
+  abort: (fault: NetworkFault) => void,
+): AsyncGenerator<Uint8Array, void> {
+  const timer = setTimeout(() => {
+    abort(stallFault(stallMs))
+  }, stallMs)
+  let fresh = 0
+  try {
+    for await (const chunk of body) {
+      fresh += chunk.length
+      if (fresh >= freshBytes) {
+        timer.refresh()
+        fresh = 0
+      }
+      yield chunk
+    }
+  } catch (error) {
+    throw networkFaultOf(error)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const stallFault = (stallMs: number): NetworkFault =>
+  new NetworkFault(`hardly a byte for ${stallMs / 1000} s`)
 
 export interface HttpRequest {
   method: 'GET' | 'HEAD'
@@ -37,9 +113,9 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   status: number
-  /** Of the last response. */
+  /** Headers of the last response. */
   headers: Headers
-  /** The first value among the responses on the way. */
+  /** Returns a header's first value among the responses on the way. */
   firstHeader: (name: string) => string | undefined
   chunks: () => AsyncGenerator<Uint8Array, void>
   discard: () => Promise<void>
@@ -48,7 +124,10 @@ export interface HttpAnswer {
 const redirectStatuses = new Set([301, 302, 303, 307, 308])
 const maxRedirects = 10
 
-/** @throws NetworkFault when the connection fails, stalls, or is redirected without end */
+/**
+ * Sends one request. Redirects are followed by hand, so that a token goes to the host it is for and to no other.
+ * @throws NetworkFault when the connection fails, stalls, or is redirected without end
+ */
 export async function request(
   start: URL,
   options: HttpRequest,
@@ -57,21 +136,30 @@ export async function request(
   const passed: Headers[] = []
   let url = start
   while (passed.length <= maxRedirects) {
-    const controller = new AbortController()
-    const response = await sendOnce(url, options, start, controller, network)
-    passed.push(response.headers)
+    const token = url.origin === start.origin ? options.token : undefined
+    const { response, abort } = await sendOnce(url, { ...options, token }, network)
+    const { status, headers, body } = response
+    passed.push(headers)
     const next = redirectUrl(response, url)
     if (!next || (!options.followsOtherOrigins && next.origin !== start.origin))
-      return answerOf(response, passed, controller, network)
-    await response.body?.cancel()
+      return {
+        status,
+        headers,
+        firstHeader: name =>
+          passed.map(headers => headers.get(name)).find(value => value !== null) ?? undefined,
+        chunks: () =>
+          watchChunks((body ?? []) as unknown as AsyncIterable<Uint8Array>, network, abort),
+        discard: async () => body?.cancel(),
+      }
+    await body?.cancel()
     url = next
   }
   throw new NetworkFault(`more than ${maxRedirects} redirects`)
 }
 
-function redirectUrl(response: Response, url: URL): URL | undefined {
-  const location = response.headers.get('location')
-  if (!redirectStatuses.has(response.status) || location === null) return undefined
+function redirectUrl({ headers, status }: Response, url: URL): URL | undefined {
+  const location = headers.get('location')
+  if (!redirectStatuses.has(status) || location === null) return undefined
   const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined
   if (next?.protocol !== 'https:' && next?.protocol !== 'http:')
     throw new NetworkFault('a redirect to no web address')
@@ -81,15 +169,18 @@ function redirectUrl(response: Response, url: URL): URL | undefined {
 async function sendOnce(
   url: URL,
   { method, headers, token }: HttpRequest,
-  start: URL,
-  controller: AbortController,
-  network: NetworkSettings,
-): Promise<Response> {
-  const authorization =
-    token && url.origin === start.origin ? { authorization: `Bearer ${token}` } : {}
-  const stop = stallTimer(controller, network)
+  { stallMs }: NetworkSettings,
+): Promise<{ response: Response; abort: (fault: NetworkFault) => void }> {
+  const controller = new AbortController()
+  const abort = (fault: NetworkFault): void => {
+    controller.abort(fault)
+  }
+  const timer = setTimeout(() => {
+    abort(stallFault(stallMs))
+  }, stallMs)
+  const authorization = token ? { authorization: `Bearer ${token}` } : {}
   try {
-    return await fetch(url, {
+    const response = await fetch(url, {
       method,
       redirect: 'manual',
       signal: controller.signal,
@@ -100,17 +191,13 @@ async function sendOnce(
         ...authorization,
       },
     })
+    return { response, abort }
   } catch (error) {
     throw networkFaultOf(error)
   } finally {
-    clearTimeout(stop)
+    clearTimeout(timer)
   }
 }
-
-const stallTimer = (controller: AbortController, { stallMs }: NetworkSettings): NodeJS.Timeout =>
-  setTimeout(() => {
-    controller.abort(new NetworkFault(`no byte for ${stallMs / 1000} s`))
-  }, stallMs)
 
 /** Node's fetch goes past a proxy that the environment names, unless it is told not to. */
 function proxyHint({ env } = process): string {
@@ -127,44 +214,5 @@ function networkFaultOf(error: unknown): NetworkFault {
     cause instanceof Error
       ? cause.message || String((cause as NodeJS.ErrnoException).code)
       : message
-  return new NetworkFault(reason.replace(/\s+/g, ' ') + proxyHint(), 0, { cause: error })
-}
-
-const answerOf = (
-  response: Response,
-  passed: Headers[],
-  controller: AbortController,
-  network: NetworkSettings,
-): HttpAnswer => ({
-  status: response.status,
-  headers: response.headers,
-  firstHeader: name =>
-    passed.map(headers => headers.get(name)).find(value => value !== null) ?? undefined,
-  chunks: () => readChunks(response, controller, network),
-  discard: async () => {
-    await response.body?.cancel()
-  },
-})
-
-async function* readChunks(
-  { body }: Response,
-  controller: AbortController,
-  network: NetworkSettings,
-): AsyncGenerator<Uint8Array, void> {
-  if (!body) return
-  const stop = stallTimer(controller, network)
-  const reader = (body as ReadableStream<Uint8Array>).getReader()
-  try {
-    for (;;) {
-      const { done, value } = await reader
-        .read()
-        .catch((error: unknown) => Promise.reject(networkFaultOf(error)))
-      if (done) return
-      stop.refresh()
-      yield value
-    }
-  } finally {
-    clearTimeout(stop)
-    await reader.cancel().catch(() => undefined)
-  }
+  return new NetworkFault(reason.replace(/\s+/g, ' ') + proxyHint(), { cause: error })
 }

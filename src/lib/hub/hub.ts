@@ -16,16 +16,28 @@ import {
   writeRef,
 } from './hubCache.ts'
 import { orIfMissing } from '../files.ts'
-import { asStorageError, fetchFile } from './fetchFile.ts'
 import { hashFile } from './hashFile.ts'
-import { type HttpAnswer, type NetworkSettings, defaultNetworkSettings, request } from './http.ts'
+import {
+  type HttpAnswer,
+  NetworkFault,
+  type NetworkSettings,
+  defaultNetworkSettings,
+  request,
+  retryTransient,
+} from './http.ts'
 import { withLock } from './lock.ts'
-import { checkBusy, type DownloadProgress, retryTransient } from './transfer.ts'
+import {
+  asStorageError,
+  checkBusy,
+  downloadFailedError,
+  type DownloadProgress,
+  downloadTo,
+} from './transfer.ts'
 
 export interface HubOptions {
   env?: Environment
   network?: Partial<NetworkSettings>
-  progress?: DownloadProgress
+  progress?: DownloadProgress | undefined
 }
 
 /** A file of a repository; of the branch `main` where no revision is given. */
@@ -41,7 +53,7 @@ export interface HubFile {
 }
 
 /**
- * A file of a model repository, from the standard hub cache or downloaded into it, with its hash checked. A pinned
+ * Returns a file of a model repository, from the standard hub cache or downloaded into it, with its hash checked. A pinned
  * commit that is cached needs no network; a branch is looked up, and where the hub cannot be reached its last known
  * commit is used.
  * @throws GeogapError `hub-offline`, `hub-forbidden`, `hub-not-found`, `hub-refused`, `download-failed`, `bad-download`
@@ -57,23 +69,28 @@ export async function hubFile(
   if (known && (isCommit(revision) || settings.offline)) return { ...known, cached: true }
   if (settings.offline) throw offlineError(name, settings)
   const network = { ...defaultNetworkSettings, ...some }
-  const found = await describeHubFile(
-    name,
-    settings,
-    known ? { ...network, attempts: 1 } : network,
-  ).catch((error: unknown) => {
+  const hub: Hub = { ...settings, network, progress }
+  const found = await describeHubFile(name, {
+    ...hub,
+    network: known ? { ...network, attempts: 1 } : network,
+  }).catch((error: unknown) => {
     if (known && error instanceof GeogapError && error.code === 'download-failed') return undefined
     throw error
   })
   if (!found) return { ...known!, cached: true }
-  return downloadToCache(name, found, settings, network, progress).catch((error: unknown) => {
+  return downloadToCache(name, found, hub).catch((error: unknown) => {
     throw asStorageError(settings.cache, error)
   })
 }
 
+/** A hub, and how it is asked. */
+interface Hub extends HubSettings, Pick<HubOptions, 'progress'> {
+  network: NetworkSettings
+}
+
 /**
- * The file `source`, or `other` where the repository has no such file. Where the hub may not or cannot be asked, whichever
- * is in the cache.
+ * Returns the file `source`, or `other` where the repository has no such file. Where the hub may not or cannot be asked,
+ * returns whichever is in the cache.
  */
 export async function eitherHubFile(
   source: HubSource,
@@ -109,23 +126,22 @@ const resolveUrl = ({ repo, file, revision }: HubName, { endpoint }: HubSettings
   )
 
 /** Commit, hash and length of a file as the hub's headers give them. */
-async function describeHubFile(
-  name: HubName,
-  settings: HubSettings,
-  network: NetworkSettings,
-): Promise<HubFileDescription> {
-  const url = resolveUrl(name, settings)
+async function describeHubFile(name: HubName, hub: Hub): Promise<HubFileDescription> {
+  const url = resolveUrl(name, hub)
+  const { network, token } = hub
   const ask = async (): Promise<HttpAnswer> => {
     const answer = await request(
       url,
-      { method: 'HEAD', followsOtherOrigins: false, token: settings.token },
+      { method: 'HEAD', followsOtherOrigins: false, token },
       network,
     )
     checkBusy(answer)
     return answer
   }
-  const answer = await retryTransient(url, network, ask)
-  if (answer.status >= 400) throw refusalError(name, settings)(answer)
+  const answer = await retryTransient(ask, network).catch((fault: unknown) => {
+    throw fault instanceof NetworkFault ? downloadFailedError(url, fault) : fault
+  })
+  if (answer.status >= 400) throw refusalError(name, hub)(answer)
   return descriptionOf(answer, url)
 }
 
@@ -149,11 +165,9 @@ function descriptionOf({ firstHeader, headers }: HttpAnswer, url: URL): HubFileD
 async function downloadToCache(
   name: HubName,
   { commit, etag, size }: HubFileDescription,
-  settings: HubSettings,
-  network: NetworkSettings,
-  progress?: DownloadProgress,
+  hub: Hub,
 ): Promise<HubFile> {
-  const { cache } = settings
+  const { cache, token, network, progress } = hub
   const blob = blobPath(cache, name.repo, etag)
   const isThere = async (): Promise<boolean> => {
     const found = await orIfMissing(stat(blob), undefined)
@@ -161,15 +175,16 @@ async function downloadToCache(
   }
   const fetchBlob = async (): Promise<boolean> => {
     if (await isThere()) return true
-    const url = resolveUrl({ ...name, revision: commit }, settings)
-    const wanted = {
-      url,
-      token: settings.token,
+    await downloadTo(blob, {
+      url: resolveUrl({ ...name, revision: commit }, hub),
+      token,
       size,
       hashKnown: true,
-      refusal: refusalError(name, settings),
-    }
-    await fetchFile(blob, wanted, hashCheckFor(etag), network, progress)
+      refusal: refusalError(name, hub),
+      check: hashCheckFor(etag),
+      network,
+      progress,
+    })
     return false
   }
   const cached = (await isThere()) || (await withLock(lockPath(cache, name.repo, etag), fetchBlob))
@@ -190,18 +205,13 @@ const hashCheckFor =
 const refusalError =
   ({ repo, file, revision }: HubName, { endpoint, token }: HubSettings) =>
   ({ status, headers }: HttpAnswer): GeogapError => {
-    const code = headers.get('x-error-code')
-    if (
-      status === 404 ||
-      code === 'RepoNotFound' ||
-      code === 'EntryNotFound' ||
-      code === 'RevisionNotFound'
-    )
-      return new GeogapError(
-        'input',
-        'hub-not-found',
-        notFoundMessage(code, { repo, file, revision }, endpoint),
-      )
+    const code = headers.get('x-error-code') ?? ''
+    if (code === 'RepoNotFound')
+      return notFoundError(`no repository ${repo} at ${endpoint}; if it is private, set HF_TOKEN`)
+    if (code === 'RevisionNotFound')
+      return notFoundError(`repository ${repo} has no revision ${revision}`)
+    if (status === 404 || code === 'EntryNotFound')
+      return notFoundError(`no file ${file} in repository ${repo} at revision ${revision}`)
     if (status !== 401 && status !== 403)
       return new GeogapError(
         'network',
@@ -212,20 +222,7 @@ const refusalError =
       ? 'HF_TOKEN is set, but its account has no access to it'
       : 'and set HF_TOKEN to a token of your account'
     const terms = `accept its terms at ${endpoint}/${repo}`
-    return new GeogapError(
-      'input',
-      'hub-forbidden',
-      `${repo} is gated or private (${status}): ${terms}, ${fix}`,
-    )
+    return inputError('hub-forbidden', `${repo} is gated or private (${status}): ${terms}, ${fix}`)
   }
 
-function notFoundMessage(
-  code: string | null,
-  { repo, file, revision }: HubName,
-  endpoint: string,
-): string {
-  if (code === 'RepoNotFound')
-    return `no repository ${repo} at ${endpoint}; if it is private, set HF_TOKEN`
-  if (code === 'RevisionNotFound') return `repository ${repo} has no revision ${revision}`
-  return `no file ${file} in repository ${repo} at revision ${revision}`
-}
+const notFoundError = (message: string): GeogapError => inputError('hub-not-found', message)

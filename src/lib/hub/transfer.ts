@@ -1,182 +1,259 @@
-import type { FileHandle } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
+/* Downloads that continue after cuts and stalls, and that are in their place whole or not at all. */
+import { randomBytes } from 'node:crypto'
+import {
+  constants,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  type FileHandle,
+} from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { basename, dirname, join } from 'node:path'
 import { GeogapError } from '../errors.ts'
-import { writeFully } from '../files.ts'
-import { type HttpAnswer, type NetworkSettings, NetworkFault, request } from './http.ts'
+import { storageError, syncFolder, orIfMissing, writeFully } from '../files.ts'
+import { isProcessRunning } from '../machine.ts'
+import {
+  busyFault,
+  type HttpAnswer,
+  type NetworkSettings,
+  NetworkFault,
+  request,
+  retryTransient,
+} from './http.ts'
 
-/** Bytes that are there, and bytes in all where that is known. */
+/** Is told the bytes that are there, and the bytes in all if that is known. */
 export type DownloadProgress = (done: number, total: number | undefined) => void
 
-export interface DownloadRequest {
+export interface Download {
   url: URL
   token?: string | undefined
   /** Length in bytes, where it is known beforehand. */
   size?: number | undefined
   /** Whether a hash is known: if not, parts are joined only when the server vouches that they are of one file. */
   hashKnown: boolean
-  /** The error for an answer that no repetition mends (404, 401 …). */
+  /** Returns the error for an answer that no repetition mends (404, 401 …). */
   refusal: (answer: HttpAnswer) => GeogapError
+  /** Says what is wrong with the content of a file, or nothing. */
+  check: (file: string) => Promise<string | undefined>
+  network: NetworkSettings
+  progress?: DownloadProgress | undefined
 }
 
 /** The server's content is not what was asked for. */
-export class ContentFault extends Error {}
+class ContentFault extends Error {}
 
-interface TransferState {
+/**
+ * Downloads to `target`: into a file of this process's own beside it, checked, synced, then renamed. What a process
+ * that is gone left unfinished is continued where the hash is known. Content that fails the check is fetched once
+ * more from the start. Call it with the lock of `target` held.
+ * @throws GeogapError `download-failed` when attempts in a row bring nothing; `bad-download` when the content is wrong twice,
+ * and then nothing is kept
+ */
+export async function downloadTo(target: string, download: Download): Promise<void> {
+  try {
+    await mkdir(dirname(target), { recursive: true })
+    const leftover = download.hashKnown ? await adoptLeftover(target) : undefined
+    const first = await fetchOnce(leftover ?? temporaryOf(target), target, download)
+    if (first === undefined) return
+    const second = await fetchOnce(temporaryOf(target), target, download)
+    if (second === undefined) return
+    throw new GeogapError(
+      'network',
+      'bad-download',
+      `wrong content from ${download.url.origin}${download.url.pathname}: ${second}; twice, so nothing is kept`,
+    )
+  } catch (error) {
+    throw asStorageError(target, error)
+  }
+}
+
+/** Returns errors of the file system as storage errors; others say enough already. */
+export const asStorageError = (target: string, error: unknown): unknown =>
+  (error as NodeJS.ErrnoException).syscall === undefined ? error : storageError(target, error)
+
+/** Returns what is wrong with the content, or undefined when the file is in its place. */
+async function fetchOnce(
+  temporary: string,
+  target: string,
+  download: Download,
+): Promise<string | undefined> {
+  try {
+    await receiveInto(temporary, download)
+    const wrong = await download.check(temporary)
+    if (wrong === undefined) {
+      await rename(temporary, target)
+      await syncFolder(dirname(target))
+      return undefined
+    }
+    await rm(temporary, { force: true })
+    return wrong
+  } catch (error) {
+    // Only a broken connection leaves bytes that are worth continuing.
+    const isUnfinished = error instanceof NetworkFault
+    if (!isUnfinished || !download.hashKnown) await rm(temporary, { force: true })
+    if (error instanceof ContentFault) return error.message
+    throw isUnfinished ? downloadFailedError(download.url, error) : error
+  }
+}
+
+export const downloadFailedError = ({ origin, pathname }: URL, fault: NetworkFault): GeogapError =>
+  new GeogapError(
+    'network',
+    'download-failed',
+    `cannot download ${origin}${pathname}: ${fault.message}`,
+    { cause: fault },
+  )
+
+async function receiveInto(temporary: string, download: Download): Promise<void> {
+  const handle = await open(temporary, constants.O_RDWR | constants.O_CREAT)
+  try {
+    const { size } = await handle.stat()
+    const from = size <= (download.size ?? Infinity) ? size : 0
+    await handle.truncate(from)
+    const transfer: Transfer = {
+      download,
+      file: handle,
+      doneBytes: from,
+      totalBytes: download.size,
+      validator: undefined,
+    }
+    const attempt = (): Promise<void> => attemptTransfer(transfer)
+    await retryTransient(attempt, download.network, () => transfer.doneBytes)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+interface Transfer {
+  readonly download: Download
+  readonly file: FileHandle
   doneBytes: number
   totalBytes: number | undefined
   validator: string | undefined
 }
 
-const maxPauseMs = 30_000
-
-/**
- * Brings the bytes of `wanted` into `file`, from byte `from` on, connecting anew after each cut or stall for as long as
- * there is progress.
- * @throws GeogapError `download-failed` when attempts in a row bring nothing; ContentFault for a wrong length
- */
-export async function transfer(
-  file: FileHandle,
-  from: number,
-  download: DownloadRequest,
-  network: NetworkSettings,
-  progress: DownloadProgress = () => undefined,
-): Promise<void> {
-  const state: TransferState = { doneBytes: from, totalBytes: download.size, validator: undefined }
-  const once = (): Promise<void> => attemptTransfer(file, state, download, network, progress)
-  await retryTransient(download.url, network, once, () => state.doneBytes)
-}
-
-/**
- * `work` again after each fault that may pass, sooner or later as the server asks; attempts after which `done` has grown do
- * not count.
- * @throws GeogapError `download-failed` when attempts in a row bring nothing
- */
-export async function retryTransient<T>(
-  url: URL,
-  network: NetworkSettings,
-  work: () => Promise<T>,
-  done = () => 0,
-): Promise<T> {
-  let best = done()
-  for (let failures = 0; ;) {
-    const result = await work().then(value => ({ value }), transientFault)
-    if ('value' in result) return result.value
-    failures = done() > best ? 0 : failures + 1
-    best = Math.max(best, done())
-    if (failures >= network.attempts) throw downloadFailedError(url, result, failures)
-    const pause = network.backoffMs * 2 ** Math.max(0, failures - 1) * (0.75 + Math.random() / 2)
-    await sleep(Math.min(maxPauseMs, Math.max(pause, result.waitMs)))
-  }
-}
-
-function transientFault(error: unknown): NetworkFault {
-  if (error instanceof NetworkFault) return error
-  throw error
-}
-
-const downloadFailedError = (url: URL, fault: NetworkFault, attempts: number): GeogapError =>
-  new GeogapError(
-    'network',
-    'download-failed',
-    `cannot download ${url.origin}${url.pathname}: ${fault.message}, after ${attempts} attempts`,
-    { cause: fault },
-  )
-
-async function attemptTransfer(
-  file: FileHandle,
-  state: TransferState,
-  download: DownloadRequest,
-  network: NetworkSettings,
-  progress: DownloadProgress,
-): Promise<void> {
-  if (state.doneBytes === state.totalBytes) return
-  if (!download.hashKnown && !state.validator) state.doneBytes = 0
-  const headers = rangeHeaders(state, download)
+/** Brings the bytes from `doneBytes` on into the file. */
+async function attemptTransfer(transfer: Transfer): Promise<void> {
+  const { download, file } = transfer
+  const { url, token, network, progress = () => undefined } = download
+  if (transfer.doneBytes === transfer.totalBytes) return
+  if (!download.hashKnown && !transfer.validator) transfer.doneBytes = 0
+  const headers = rangeHeaders(transfer)
   const answer = await request(
-    download.url,
-    { method: 'GET', followsOtherOrigins: true, headers, token: download.token },
+    url,
+    { method: 'GET', followsOtherOrigins: true, headers, token },
     network,
   )
   try {
-    await checkAnswer(file, state, download, answer)
+    await checkAnswer(transfer, answer)
   } catch (error) {
     await answer.discard()
     throw error
   }
-  progress(state.doneBytes, state.totalBytes)
+  progress(transfer.doneBytes, transfer.totalBytes)
   for await (const chunk of answer.chunks()) {
-    if (state.doneBytes + chunk.length > (state.totalBytes ?? Infinity))
-      throw new ContentFault(`more than ${state.totalBytes} bytes`)
-    await writeFully(file, chunk, state.doneBytes)
-    state.doneBytes += chunk.length
-    progress(state.doneBytes, state.totalBytes)
+    if (transfer.doneBytes + chunk.length > (transfer.totalBytes ?? Infinity))
+      throw new ContentFault(`more than ${transfer.totalBytes} bytes`)
+    await writeFully(file, chunk, transfer.doneBytes)
+    transfer.doneBytes += chunk.length
+    progress(transfer.doneBytes, transfer.totalBytes)
   }
-  if (state.totalBytes !== undefined && state.doneBytes < state.totalBytes)
+  if (transfer.totalBytes !== undefined && transfer.doneBytes < transfer.totalBytes)
     throw new NetworkFault(
-      `the connection ended after ${state.doneBytes} of ${state.totalBytes} bytes`,
+      `the connection ended after ${transfer.doneBytes} of ${transfer.totalBytes} bytes`,
     )
 }
 
 /** With a hash at hand no validator is needed, and servers behind one name may disagree about theirs. */
-function rangeHeaders(
-  { doneBytes, validator }: TransferState,
-  { hashKnown }: DownloadRequest,
-): Record<string, string> {
+function rangeHeaders({ doneBytes, validator, download }: Transfer): Record<string, string> {
   if (doneBytes === 0) return {}
-  return {
-    range: `bytes=${doneBytes}-`,
-    ...(validator && !hashKnown ? { 'if-range': validator } : {}),
-  }
+  const range = `bytes=${doneBytes}-`
+  return validator && !download.hashKnown ? { range, 'if-range': validator } : { range }
 }
 
-/** Adjusts `state` to what the server is about to send. */
-async function checkAnswer(
-  file: FileHandle,
-  state: TransferState,
-  download: DownloadRequest,
-  answer: HttpAnswer,
-): Promise<void> {
+/** Adjusts `transfer` to what the server is about to send. */
+async function checkAnswer(transfer: Transfer, answer: HttpAnswer): Promise<void> {
   const { status, headers } = answer
+  const { download, file } = transfer
   checkBusy(answer)
-  if (status === 416) throw new ContentFault(`the server has no byte ${state.doneBytes}`)
+  if (status === 416) throw new ContentFault(`the server has no byte ${transfer.doneBytes}`)
   if (status !== 200 && status !== 206) throw download.refusal(answer)
-  const sent = status === 206 ? totalOfRange(headers, state.doneBytes) : totalOfBody(headers)
+  const sent = status === 206 ? totalOfRange(headers, transfer.doneBytes) : totalOfBody(headers)
   if (status === 200) {
-    state.doneBytes = 0
+    transfer.doneBytes = 0
     await file.truncate(0)
   }
-  if (
-    sent !== undefined &&
-    state.totalBytes !== undefined &&
-    sent !== state.totalBytes &&
-    download.hashKnown
-  )
-    throw new ContentFault(`${sent} bytes instead of ${state.totalBytes}`)
-  if (sent !== undefined) state.totalBytes = sent
+  const { totalBytes } = transfer
+  if (sent !== undefined && totalBytes !== undefined && sent !== totalBytes && download.hashKnown)
+    throw new ContentFault(`${sent} bytes instead of ${totalBytes}`)
+  if (sent !== undefined) transfer.totalBytes = sent
   const etag = headers.get('etag')
-  state.validator = etag?.startsWith('W/') ? undefined : (etag ?? undefined)
+  transfer.validator = etag?.startsWith('W/') ? undefined : (etag ?? undefined)
 }
 
 /** @throws NetworkFault for an answer that may be another one later */
 export function checkBusy({ status, headers }: HttpAnswer): void {
-  if (status !== 408 && status !== 429 && status < 500) return
-  const seconds = Number(headers.get('retry-after'))
-  throw new NetworkFault(
-    `the server answered ${status}`,
-    Number.isFinite(seconds) ? seconds * 1000 : 0,
-  )
+  const fault = busyFault(status, headers.get('retry-after'))
+  if (fault) throw fault
 }
 
-function totalOfBody(headers: Headers): number | undefined {
+export function totalOfBody(headers: Headers): number | undefined {
   const length = headers.get('content-length')
   return length === null || headers.has('content-encoding') ? undefined : Number(length)
 }
 
-/** `bytes 100-199/200` -> 200 */
+/** Returns 200 for `bytes 100-199/200`. */
 function totalOfRange(headers: Headers, done: number): number | undefined {
   const [, from, total] =
     /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '') ?? []
   if (from === undefined || Number(from) !== done)
     throw new ContentFault('a part that was not asked for')
   return total === '*' ? undefined : Number(total)
+}
+
+const incompleteSuffix = '.incomplete'
+const ownerPattern = /\.([^.]*)-(\d+)-[0-9a-f]{8}\.incomplete$/
+const safeHostname = hostname().replace(/[^\w-]/g, '_')
+
+const temporaryOf = (target: string): string =>
+  `${target}.${safeHostname}-${process.pid}-${randomBytes(4).toString('hex')}${incompleteSuffix}`
+
+const abandonedAfterMs = 3_600_000
+
+/** Makes the longest unfinished file of a process that is gone this process's own, and removes the others. */
+async function adoptLeftover(target: string): Promise<string | undefined> {
+  const folder = dirname(target)
+  const names = (await readdir(folder)).filter(
+    name => name.startsWith(`${basename(target)}.`) && name.endsWith(incompleteSuffix),
+  )
+  const found = await Promise.all(
+    names.map(async name => {
+      const file = join(folder, name)
+      return { file, size: await abandonedSize(file) }
+    }),
+  )
+  const [longest, ...others] = found.filter(({ size }) => size >= 0).sort((a, b) => b.size - a.size)
+  for (const { file } of others) await rm(file, { force: true })
+  if (!longest) return undefined
+  const mine = temporaryOf(target)
+  return rename(longest.file, mine).then(
+    () => mine,
+    () => undefined,
+  )
+}
+
+/** Returns the bytes of a file that nobody writes any more, else -1. */
+async function abandonedSize(file: string): Promise<number> {
+  const [, host, owner] = ownerPattern.exec(file) ?? []
+  const found = await orIfMissing(stat(file), undefined)
+  if (!found || owner === undefined) return -1
+  const pid = Number(owner)
+  const isOver =
+    (host === safeHostname && (pid === process.pid || !isProcessRunning(pid))) ||
+    Date.now() - found.mtimeMs > abandonedAfterMs
+  return isOver ? found.size : -1
 }

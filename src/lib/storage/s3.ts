@@ -4,9 +4,17 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { _Object, PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
+import type { Readable } from 'node:stream'
+import type { _Object, S3Client } from '@aws-sdk/client-s3'
 import { mapLimited } from '../concurrency.ts'
 import { GeogapError, inputError } from '../errors.ts'
+import {
+  busyFault,
+  NetworkFault,
+  retryTransient,
+  storeNetworkSettings as network,
+  watchChunks,
+} from '../hub/http.ts'
 import { withTempDir } from '../tempDir.ts'
 import { type Storage } from './storage.ts'
 
@@ -32,14 +40,16 @@ async function createClient(): Promise<S3Client> {
   // A warning about Node 20 is for those who choose the client's version.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
   const { S3Client } = await import('@aws-sdk/client-s3')
-  const elsewhere = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL
+  const endpoint = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL
+  const elsewhere = endpoint ? { endpoint, forcePathStyle: true } : {}
   return new S3Client({
     region: process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? 'us-east-1',
-    ...(elsewhere ? { endpoint: elsewhere, forcePathStyle: true } : {}),
+    ...elsewhere,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    maxAttempts: 5,
-    requestHandler: { connectionTimeout: 5000, requestTimeout: 120_000 },
+    // Requests are repeated here, for a body that is cut needs the whole request again.
+    maxAttempts: 1,
+    requestHandler: { connectionTimeout: 5000, socketTimeout: network.stallMs },
   })
 }
 
@@ -48,6 +58,7 @@ interface StoreFault {
   code?: string
   message?: string
   $metadata?: { httpStatusCode?: number }
+  $response?: { headers?: Record<string, string> }
 }
 
 const statusOf = (error: unknown): number | undefined =>
@@ -60,10 +71,10 @@ const reasonByStatus: Record<number, [code: string, reason: string]> = {
   501: ['no-conditional-put', 'the store knows no conditional PUT (If-None-Match)'],
 }
 
-/** Why a request failed, in one line; `network` where trying again may help. */
+/** Returns the reason why a request failed, in one line; the kind is `network` where trying again later may help. */
 function storeError(what: string, error: unknown): GeogapError {
   if (error instanceof GeogapError) return error
-  const { name = '', code, message = '' } = error as StoreFault
+  const { name = '', message = '' } = error as StoreFault
   const known = reasonByStatus[statusOf(error) ?? 0]
   if (known)
     return new GeogapError('storage', known[0], `${what}: ${known[1]} (${name})`, { cause: error })
@@ -71,27 +82,42 @@ function storeError(what: string, error: unknown): GeogapError {
     return new GeogapError('storage', 'no-credentials', `${what}: no credentials for the store`, {
       cause: error,
     })
-  const reason = code ?? (message.split('\n')[0] || name)
-  return new GeogapError(
-    'network',
-    'store-unreachable',
-    `${what}: the store cannot be used (${reason})`,
-    {
-      cause: error,
-    },
-  )
+  const reason = message.split('\n')[0] || name
+  const text = `${what}: the store cannot be used (${reason})`
+  return new GeogapError('network', 'store-unreachable', text, { cause: error })
 }
 
-/** Does a request; an error names what was to be done. */
+/** Returns the fault that may pass behind an error of the SDK; any other error is returned as it is. */
+function transientFault(error: unknown): unknown {
+  if (error instanceof GeogapError || error instanceof NetworkFault) return error
+  const { name = '', code, message = '', $response } = error as StoreFault
+  const status = statusOf(error)
+  const reason = code ?? (message.split('\n')[0] || name)
+  if (name === 'CredentialsProviderError' || status === 501) return error
+  // A store answers RequestTimeout with 400; a body that cannot be read has the status of success or none.
+  if (status === undefined || status < 300 || name === 'RequestTimeout')
+    return new NetworkFault(reason, { cause: error })
+  const fault = busyFault(status, $response?.headers?.['retry-after'])
+  return fault ? new NetworkFault(fault.message, { waitMs: fault.waitMs, cause: error }) : error
+}
+
+/** Sends a request, again after faults that may pass; an error names what was to be done. */
 async function sendRequest<T>(what: string, request: (client: S3Client) => Promise<T>): Promise<T> {
+  const client = await connect()
   try {
-    return await request(await connect())
+    return await retryTransient(
+      () =>
+        request(client).catch((error: unknown) => {
+          throw transientFault(error)
+        }),
+      network,
+    )
   } catch (error) {
     throw storeError(what, error)
   }
 }
 
-/** The same for an object that need not be there: then undefined. */
+/** Sends a request for an object that need not be there: then undefined. */
 const sendOrIfMissing = <T>(
   what: string,
   request: (client: S3Client) => Promise<T>,
@@ -103,22 +129,36 @@ const sendOrIfMissing = <T>(
     }),
   )
 
-/** The bytes of an object, or a part of them; undefined where there is none. */
+/** Returns the bytes of an object, or a range of them (fewer where the object ends in it); undefined for a missing object. */
 export async function readObject(
   url: string,
-  part?: { offset: number; length: number },
+  range?: { offset: number; length: number },
 ): Promise<Uint8Array | undefined> {
   const { GetObjectCommand } = await import('@aws-sdk/client-s3')
-  const Range = part && `bytes=${part.offset}-${part.offset + part.length - 1}`
+  const part = range && { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` }
   return sendOrIfMissing(`cannot read ${url}`, async client => {
-    const found = await client.send(
-      new GetObjectCommand({ ...parseUrl(url), ...(Range && { Range }) }),
+    const { Body, ContentLength, ContentRange } = await client.send(
+      new GetObjectCommand({ ...parseUrl(url), ...part }),
     )
-    return found.Body!.transformToByteArray()
+    const body = Body as Readable
+    const chunks: Uint8Array[] = []
+    for await (const chunk of watchChunks(body, network, fault => body.destroy(fault)))
+      chunks.push(chunk)
+    const bytes = Buffer.concat(chunks)
+    const expected = ContentLength ?? lengthOfRange(ContentRange) ?? range?.length
+    if (bytes.length < (expected ?? 0))
+      throw new NetworkFault(`the body ended after ${bytes.length} of ${expected} bytes`)
+    return bytes
   })
 }
 
-/** Size and content tag of an object; undefined where there is none. */
+/** Returns 100 for `bytes 100-199/200`. */
+function lengthOfRange(range: string | undefined): number | undefined {
+  const [, first, last] = /^bytes (\d+)-(\d+)\//.exec(range ?? '') ?? []
+  return first === undefined ? undefined : Number(last) - Number(first) + 1
+}
+
+/** Returns size and content tag of an object, or undefined for a missing object. */
 export async function headObject(url: string): Promise<{ bytes: number; tag: string } | undefined> {
   const { HeadObjectCommand } = await import('@aws-sdk/client-s3')
   return sendOrIfMissing(`cannot read ${url}`, async client => {
@@ -127,22 +167,29 @@ export async function headObject(url: string): Promise<{ bytes: number; tag: str
   })
 }
 
-/** What a store lists of a bucket below a prefix; with `Delimiter` nothing in deeper folders. */
+/** Lists the objects of a bucket below a prefix; with `Delimiter` without those in deeper folders. */
 async function listContents(
   url: string,
   query: { Prefix: string; Delimiter?: string },
 ): Promise<_Object[]> {
-  const { paginateListObjectsV2 } = await import('@aws-sdk/client-s3')
+  const { ListObjectsV2Command } = await import('@aws-sdk/client-s3')
   const { Bucket } = parseUrl(url)
-  return sendRequest(`cannot list ${url}`, async client => {
-    const found: _Object[] = []
-    for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket, ...query }))
-      found.push(...Contents)
-    return found
-  })
+  const found: _Object[] = []
+  for (let token: string | undefined, isWhole = false; !isWhole;) {
+    const input = { Bucket, ...query, ContinuationToken: token }
+    const page = await sendRequest(`cannot list ${url}`, client =>
+      client.send(new ListObjectsV2Command(input), {
+        abortSignal: AbortSignal.timeout(4 * network.stallMs),
+      }),
+    )
+    for (const object of page.Contents ?? []) found.push(object)
+    isWhole = !page.IsTruncated || page.NextContinuationToken === token
+    token = page.NextContinuationToken
+  }
+  return found
 }
 
-/** Every object whose address starts with `url`, with its size and content tag. */
+/** Lists the objects whose address starts with `url`, with their sizes and content tags. */
 export async function listObjects(
   url: string,
 ): Promise<{ url: string; bytes: number; tag: string }[]> {
@@ -156,7 +203,7 @@ export async function listObjects(
   }))
 }
 
-/** Sizes of the objects that exist: asked one by one, or listed where they are many. */
+/** Returns the sizes of the objects that exist: asked one by one, or listed where they are many. */
 export async function objectSizes(urls: readonly string[]): Promise<Map<string, number>> {
   if (urls.length <= 64) {
     const heads = await mapLimited(
@@ -173,7 +220,9 @@ export async function objectSizes(urls: readonly string[]): Promise<Map<string, 
 }
 
 function commonStart(urls: readonly string[]): string {
-  const [first, last] = [[...urls].sort()[0]!, [...urls].sort().at(-1)!]
+  const sorted = [...urls].sort()
+  const first = sorted[0]!
+  const last = sorted.at(-1)!
   let same = 0
   while (same < first.length && first[same] === last[same]) same += 1
   return first.slice(0, first.lastIndexOf('/', same) + 1)
@@ -186,18 +235,7 @@ async function listNames(url: string): Promise<string[]> {
   )
 }
 
-async function putObject(
-  url: string,
-  Body: Uint8Array | string,
-  more: Partial<PutObjectCommandInput> = {},
-): Promise<void> {
-  const { PutObjectCommand } = await import('@aws-sdk/client-s3')
-  await sendRequest(`cannot write ${url}`, client =>
-    client.send(new PutObjectCommand({ ...parseUrl(url), Body, ...more })),
-  )
-}
-
-/** Below `s3://bucket/prefix`. */
+/** Returns the storage below `s3://bucket/prefix`. */
 export function s3Storage(root: string): Storage {
   parseUrl(root)
   const at = (name: string): string => `${root.replace(/\/+$/, '')}/${name}`
@@ -205,9 +243,12 @@ export function s3Storage(root: string): Storage {
     url: root,
     read: name => readObject(at(name)),
     put: async (name, fill) => {
-      const bytes = await fillBytes(fill)
-      await putObject(at(name), bytes)
-      return bytes.length
+      const { PutObjectCommand } = await import('@aws-sdk/client-s3')
+      const Body = await fillBytes(fill)
+      await sendRequest(`cannot write ${at(name)}`, client =>
+        client.send(new PutObjectCommand({ ...parseUrl(at(name)), Body })),
+      )
+      return Body.length
     },
     create: (name, text) => createObject(at(name), text),
     list: folder => listNames(at(folder)),
@@ -226,18 +267,25 @@ const fillBytes = (fill: (temporary: string) => Promise<void>): Promise<Uint8Arr
     return readFile(join(folder, 'file'))
   })
 
-const maxConflictTries = 5
-
-/** A store says 409 while another upload of the name is under way: then it is asked again who came first. */
+/**
+ * Creates an object that must not exist yet. A store says 409 while another upload of the name is under way: then it is asked
+ * again who came first. It may say 412 to a repeated upload whose first attempt arrived though its answer was lost.
+ */
 async function createObject(url: string, text: string): Promise<boolean> {
-  for (let tries = 1; ; tries++) {
+  let attempts = 0
+  const { PutObjectCommand } = await import('@aws-sdk/client-s3')
+  const isCreated = await sendRequest(`cannot write ${url}`, async client => {
+    attempts++
     try {
-      await putObject(url, text, { IfNoneMatch: '*' })
+      await client.send(new PutObjectCommand({ ...parseUrl(url), Body: text, IfNoneMatch: '*' }))
       return true
     } catch (error) {
-      const status = statusOf((error as GeogapError).cause)
+      const status = statusOf(error)
+      if (status === 409) throw new NetworkFault('another upload is under way', { cause: error })
       if (status === 412) return false
-      if (status !== 409 || tries === maxConflictTries) throw error
+      throw error
     }
-  }
+  })
+  if (isCreated || attempts === 1) return isCreated
+  return Buffer.from((await readObject(url)) ?? '').equals(Buffer.from(text))
 }

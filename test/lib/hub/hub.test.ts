@@ -295,7 +295,7 @@ describe('faults on the way', () => {
     expect(Number(/\d+/.exec(hub.bodies()[1]!.range!)![0])).toBeGreaterThan(0)
     await rm(cache(), { recursive: true })
     hub.faults = () => ({ stallAfter: 0 })
-    expect(await messageOf(get(weights.file))).toMatch(/no byte for 0.4 s, after 4 attempts/)
+    expect(await messageOf(get(weights.file))).toMatch(/hardly a byte for 0.4 s, after 4 attempts/)
   })
 
   it('goes on in a later run where an ended process stopped', async () => {
