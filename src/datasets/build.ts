@@ -6,11 +6,12 @@ import type { LabelSpace } from './labels/labels.ts'
 
 /** A data set as the reader of its layout returns it; `buildDataset` completes it. */
 export interface RawDataset extends Partial<
-  Pick<Dataset, 'labelMap' | 'problems' | 'columns' | 'imageFixes' | 'regionMapping' | 'notes'>
+  Pick<Dataset, 'problems' | 'columns' | 'imageFixes' | 'regionMapping' | 'notes'>
 > {
   name: string
   samples: readonly Sample[]
   space: LabelSpace
+  labelMap?: LabelMap | undefined
   /** All classes by default. */
   choices?: Choices | undefined
 }

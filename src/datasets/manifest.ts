@@ -1,14 +1,22 @@
 import { dirname, resolve } from 'node:path'
 import { GeogapError, inputError, unknownNameError } from '../lib/errors.ts'
 import type { RawDataset } from './build.ts'
-import type { Sample, LabelMap } from './dataset.ts'
+import type { Sample, LabelMap, Problem } from './dataset.ts'
 import type { ImageSource } from '../lib/archive/member.ts'
+import { groupByKey } from '../lib/tally.ts'
 import { fileSizes, readText } from './files.ts'
 import { groupColumns, nearlyNumericNotes } from './labels/groupColumns.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import { fileLabelling, type LabelsOption } from './labels/labelMap.ts'
-import { imagenetSpace, ownSpace, parseLabels, type LabelSpace } from './labels/labels.ts'
+import { refuseContradictedIndices } from './labels/classNames.ts'
+import {
+  imagenetSpace,
+  normalizeLabel,
+  ownSpace,
+  parseLabels,
+  type LabelSpace,
+} from './labels/labels.ts'
 import { rawCellText, type RawTable } from './tables.ts'
 
 export interface ReadManifestOptions {
@@ -16,7 +24,7 @@ export interface ReadManifestOptions {
   data?: string | undefined
   /** The file's column for each name that geogap uses: `{ image: 'photo', label: 'sku', country: 'cc' }`. */
   map?: Readonly<Record<string, string>>
-  /** File of class names: one name a line, a JSON list, or a JSON object of names and indices. */
+  /** File of class names (one name a line, a JSON list, or a JSON object of names and indices), or `imagenet-1k`. */
   classes?: string | undefined
   /** `original` (the labels that occur), `imagenet` (the default), or the path of a label map. */
   labels?: LabelsOption | undefined
@@ -87,7 +95,7 @@ export async function readManifest(
   )
   const images = await locateImages(base, paths)
   const found = rowSamples({ columns, rows, file, images, space: rules.space })
-  return { name: file, ...found, ...rules, notes: nearlyNumericNotes(rows, found.columns) }
+  return { name: file, ...found, ...rules, notes: nearlyNumericNotes(rows, found.columns ?? []) }
 }
 
 /** Finds the files and objects at `paths`. A path with backslashes that does not exist is looked for with slashes. */
@@ -117,9 +125,10 @@ export async function labelRules(
   { classes, labels = 'imagenet' }: Pick<ReadManifestOptions, 'classes' | 'labels'>,
   own: () => readonly string[],
 ): Promise<{ space: LabelSpace; labelMap?: LabelMap }> {
+  if (classes === 'imagenet-1k') return { space: imagenetSpace }
   if (classes !== undefined) return { space: ownSpace(await readClasses(classes)) }
   if (labels === 'imagenet') return { space: imagenetSpace }
-  if (labels === 'original') return { space: ownSpace([...own()].sort()) }
+  if (labels === 'original') return { space: ownSpace(refuseSpellings([...own()].sort())) }
   const { space, labelMap: map, accepted, knownLabels: known } = await fileLabelling(labels)
   const resolve = (written: string): readonly number[] => {
     const found = accepted(written)
@@ -127,6 +136,17 @@ export async function labelRules(
     return found
   }
   return { space: { ...space, resolve }, labelMap: map }
+}
+
+/** Refuses labels of one class in two spellings, which would be two classes that no image can tell apart. */
+function refuseSpellings(labels: readonly string[]): readonly string[] {
+  const spellings = groupByKey(labels, normalizeLabel)
+  const several = [...spellings.values()].find(names => names.length > 1)
+  if (!several) return labels
+  throw inputError(
+    'duplicate-class',
+    `labels that differ in case, spaces or underscores alone: ${several.join(', ')}; write them alike, or give the class names (--classes FILE)`,
+  )
 }
 
 export type LocatedImage = Pick<Sample, 'id' | 'bytes'> & { image: ImageSource }
@@ -138,26 +158,37 @@ export interface LocatedTable extends RawTable {
   file: string
   images: readonly LocatedImage[]
   space: LabelSpace
+  /** The class names of the file's own indices, if `space` is not over them. */
+  names?: readonly string[] | undefined
 }
 
 /**
  * Makes a sample of each row. `labels` holds the accepted classes and `label` the name shown; either may stand for both.
- * An `id` column replaces the images' own ids. Every further column is a grouping column.
+ * An `id` column replaces the images' own ids. Every further column is a grouping column. A row without a label is a problem.
+ * @throws GeogapError `no-label` if no row has a label
  */
-export function rowSamples({ columns, rows, file, images, space }: LocatedTable): {
-  samples: Sample[]
-  columns: string[]
-} {
+export function rowSamples(
+  table: LocatedTable,
+): Pick<RawDataset, 'samples' | 'columns' | 'problems'> {
+  const { columns, rows, file, images } = table
   const kept = columns.filter(column => !reservedColumns.includes(column))
   const groups = groupColumns(rows, kept)
-  const labelsOf = labelReader(space, { columns, rows })
-  const items = rows.map((row, i): Sample => ({
-    ...images[i]!,
-    id: rawCellText(row['id']) ?? images[i]!.id,
-    ...labelsOf(row, `row ${i + 1} of ${file}`),
-    groups: groups[i]!,
-  }))
-  return { samples: items, columns: kept }
+  const labelsOf = labelReader(table)
+  const samples: Sample[] = []
+  const problems: Problem[] = []
+  for (const [i, row] of rows.entries()) {
+    const id = rawCellText(row['id']) ?? images[i]!.id
+    const labels = labelsOf(row)
+    if (labels) samples.push({ ...images[i]!, id, ...labels, groups: groups[i]! })
+    else problems.push({ id, code: 'no-label', message: `no label in row ${i + 1} of ${file}` })
+  }
+  if (samples.length === 0 && problems.length > 0)
+    throw inputError(
+      'no-label',
+      `${problems[0]!.message}, nor in any other of its ${rows.length} rows: labels are empty or -1, as in a hidden test split; give the labelled one`,
+    )
+  refuseContradictedIndices(samples)
+  return { samples, problems, columns: kept }
 }
 
 export function requireColumns(file: string, columns: readonly string[]): void {
@@ -176,18 +207,16 @@ export function requireColumns(file: string, columns: readonly string[]): void {
   }
 }
 
-function labelReader(space: LabelSpace, { columns, rows }: RawTable) {
+/** Returns a function that reads a row's accepted classes and the name shown; undefined for a row without a label. */
+function labelReader({ columns, rows, space, names = space.classes }: LocatedTable) {
   const accepted = columns.includes('labels') ? 'labels' : 'label'
   const known = resolveLabels(space, labelsInTable({ columns, rows }))
-  return (row: Record<string, unknown>, where: string): { labels: number[]; label: string } => {
+  return (row: Record<string, unknown>): Pick<Sample, 'labels' | 'label'> | undefined => {
     const written = parseLabels(row[accepted])
-    if (written.length === 0) throw inputError('no-label', `no label in ${where}`)
+    if (written.length === 0) return undefined
     const labels = [...new Set(written.flatMap(name => known.get(name)!))]
-    const shown = columns.includes('label') ? rawCellText(row['label']) : null
-    return {
-      labels,
-      label: shown === null || /^\d+$/.test(shown) ? space.classes[labels[0]!]! : shown,
-    }
+    const [shown = written[0]!] = columns.includes('label') ? parseLabels(row['label']) : written
+    return { labels, label: /^\d+$/.test(shown) ? (names[Number(shown)] ?? shown) : shown }
   }
 }
 

@@ -57,7 +57,7 @@ export function absoluteSpec(spec: DatasetSpec): DatasetSpec {
     ...spec,
     name: known ? name : absolutePath(name),
     data: known || data !== undefined ? absolutePath(data ?? 'data') : undefined,
-    classes: classes === undefined ? undefined : resolve(classes),
+    classes: classes === undefined || classes === 'imagenet-1k' ? classes : resolve(classes),
     labels: isFile ? resolve(labels) : labels,
     regions: regions !== undefined && existsSync(regions) ? resolve(regions) : regions,
   }
@@ -113,8 +113,10 @@ async function readTree(path: string, spec: DatasetSpec): Promise<RawDataset> {
   const tree = await openTree(path)
   if (isWebDataset((await tree.topEntries()).map(({ name }) => name)))
     return readWebDataset(tree, spec)
-  const parquet = await findParquetFiles(tree)
-  return parquet.length > 0 ? readParquetImages(parquet, spec) : readFolder(tree, spec)
+  const { files, notes } = await findParquetFiles(tree, spec.map)
+  if (files.length === 0) return readFolder(tree, spec)
+  const read = await readParquetImages(files, spec)
+  return { ...read, notes: [...notes, ...(read.notes ?? [])] }
 }
 
 /** Returns the error for a path that does not exist; a word without a slash or ending is taken for a benchmark's name. */

@@ -1,10 +1,12 @@
 import { basename, join } from 'node:path'
-import { inputError } from '../lib/errors.ts'
+import { z } from 'zod'
+import { inputError, unknownNameError } from '../lib/errors.ts'
 import { quoteIdentifier, literalPath, parquetRows, query, select } from '../lib/sql.ts'
 import type { RawDataset } from './build.ts'
 import { parseJson } from '../lib/archive/json.ts'
-import { imagenetSpace, ownSpace, normalizeLabel, type LabelSpace } from './labels/labels.ts'
-import { imagenetClasses } from './labels/imagenet.ts'
+import type { LabelMap, Problem } from './dataset.ts'
+import { indexLabelling } from './labels/classNames.ts'
+import { imagenetSpace, normalizeLabel, parseLabels } from './labels/labels.ts'
 import {
   labelRules,
   renameColumns,
@@ -12,9 +14,10 @@ import {
   rowSamples,
   labelsInTable,
   type LocatedImage,
+  type LocatedTable,
   type ReadManifestOptions,
 } from './manifest.ts'
-import { tableReadError } from './tables.ts'
+import { tableReadError, type RawTable } from './tables.ts'
 import type { FileTree } from './tree.ts'
 
 /** The column that holds image bytes: a struct with `bytes` and `path` as the hub writes it, or plain bytes. */
@@ -45,7 +48,7 @@ export async function findImageColumn(file: string): Promise<ImageColumn | undef
 
 /**
  * Reads Parquet files with image bytes in the hub's format: a column `image` of `{bytes, path}` or plain bytes, and `label`
- * as a class index whose names the file's metadata may hold. Ids are the images' paths where these are unique, else
+ * as a class index whose names are in the file's metadata. Ids are the images' paths if these are unique, else
  * `<file>#<row>`.
  */
 export async function readParquetImages(
@@ -62,17 +65,85 @@ export async function readParquetImages(
     withoutImageColumn(options.map),
   )
   requireColumns(first, table.columns)
-  const stated = options.classes === undefined && options.labels === undefined
-  const rules = stated
-    ? { space: await readLabelSpace(first) }
-    : await labelRules(options, () => labelsInTable(table))
+  const rules = await parquetLabels(first, table, options)
   const paths = new Set(images.map(image => image.path))
   const located = images.map(({ path, ...image }): LocatedImage => ({
     ...image,
     id: path !== null && paths.size === images.length ? path : image.id,
   }))
-  const found = rowSamples({ ...table, file: first, images: located, space: rules.space })
-  return { name: first, ...found, ...rules }
+  const found = rowSamples({ ...table, ...rules, file: first, images: located })
+  return {
+    name: first,
+    ...found,
+    space: rules.space,
+    labelMap: rules.labelMap,
+    problems: [...missingParts(files), ...(found.problems ?? [])],
+  }
+}
+
+/**
+ * Returns what the labels of Parquet files accept. Indices count the class names in the file's metadata, or those of a
+ * classes file; texts are read as a manifest's.
+ * @throws GeogapError `no-class-names` for indices without names
+ */
+async function parquetLabels(
+  file: string,
+  table: RawTable,
+  options: ReadManifestOptions,
+): Promise<Pick<LocatedTable, 'space' | 'names'> & { labelMap?: LabelMap | undefined }> {
+  const names = options.classes === undefined ? await readClassNames(file, options.map) : undefined
+  const written = labelsInTable(table)
+  if (names) {
+    const found = await indexLabelling(names, options.labels)
+    const own = ownIndexOf(names)
+    const resolve = (text: string): readonly number[] => found.accepted(own(text))
+    const space =
+      found.space === imagenetSpace && found.names === imagenetSpace.classes
+        ? imagenetSpace
+        : { ...found.space, resolve }
+    return { space, labelMap: found.labelMap, names: found.names }
+  }
+  if (options.classes === undefined && written.length > 0 && written.every(isIndex))
+    throw inputError(
+      'no-class-names',
+      `labels of ${file} are indices without class names, so their classes are not known: give the names in the order of the indices (--classes FILE, or --classes imagenet-1k)`,
+    )
+  return labelRules(options, () => written)
+}
+
+const isIndex = (label: string): boolean => /^\d+$/.test(label)
+
+/** Returns a function from a label, an index or a name, to its place in the class names. */
+function ownIndexOf(names: readonly string[]): (label: string) => number {
+  const byName = new Map(names.map((name, i) => [normalizeLabel(name), i]))
+  return label => {
+    const index = isIndex(label) ? Number(label) : byName.get(normalizeLabel(label))
+    if (index === undefined) throw unknownNameError('class', label, names)
+    if (index < names.length) return index
+    const hint = index === names.length ? '; do the labels count from 1?' : ''
+    throw inputError(
+      'unknown-class',
+      `class index ${label} is out of range: there are ${names.length} class names, 0 to ${names.length - 1}${hint}`,
+    )
+  }
+}
+
+/** Lists the parts that the names of files count (`test-00000-of-00002.parquet`) and that are not among them. */
+function missingParts(files: readonly string[]): Problem[] {
+  const parts = files.flatMap(file => {
+    const [, start, part, count] = /^(.*-)(\d{5})-of-(\d{5})\.parquet$/.exec(basename(file)) ?? []
+    return start === undefined ? [] : [{ start, part: Number(part), count: Number(count) }]
+  })
+  const found = new Set(parts.map(({ start, part }) => `${start}${part}`))
+  const counts = new Map(parts.map(({ start, count }) => [start, count]))
+  return [...counts].flatMap(([start, count]) =>
+    Array.from({ length: count }, (_, part) => part).flatMap(part => {
+      const id = `${start}${String(part).padStart(5, '0')}-of-${String(count).padStart(5, '0')}.parquet`
+      return found.has(`${start}${part}`)
+        ? []
+        : { id, code: 'missing-part', message: `missing file: ${id}` }
+    }),
+  )
 }
 
 /** Leaves `image` out of a column map, because the image column is found by its type. */
@@ -97,46 +168,74 @@ async function readParquetFile(file: string) {
   return { images, table: { columns: columns.filter(name => !name.startsWith('image ')), rows } }
 }
 
-/** Returns the space of the class names in the file's metadata, ImageNet's without such names. */
-async function readLabelSpace(file: string): Promise<LabelSpace> {
+/** Returns the class names that the file's metadata states for the label column. */
+async function readClassNames(
+  file: string,
+  map: ReadManifestOptions['map'] = {},
+): Promise<string[] | undefined> {
   const [row] = await query<{ value: string }>(
     `SELECT decode(value) AS value FROM parquet_kv_metadata($1) WHERE decode(key) = 'huggingface'`,
     [literalPath(file)],
   )
-  const names = row && classNamesInMetadata(row.value)
-  return names ? labelSpaceOf(names) : imagenetSpace
+  const found = hubMetadataSchema.safeParse(row && parseJson(row.value))
+  const features = new Map(Object.entries(found.data?.info.features ?? {}))
+  const feature = ['labels', 'label'].map(name => features.get(map[name] ?? name)).find(Boolean)
+  return feature?.names ?? feature?.feature?.names
 }
 
-function classNamesInMetadata(metadata: string): string[] | undefined {
-  const parsed = parseJson(metadata) as
-    { info?: { features?: Record<string, { names?: unknown }> } } | undefined
-  const names = parsed?.info?.features?.['label']?.names
-  return Array.isArray(names) && names.every(name => typeof name === 'string') ? names : undefined
-}
+const classLabelSchema = z.object({ names: z.array(z.string()).optional().catch(undefined) })
+const hubMetadataSchema = z.object({
+  info: z.object({
+    features: z.record(
+      z.string(),
+      classLabelSchema.extend({ feature: classLabelSchema.optional().catch(undefined) }).catch({}),
+    ),
+  }),
+})
 
-/** Returns ImageNet's space for its 1,000 names in order, else a space of the names given. */
-export function labelSpaceOf(names: readonly string[]): LabelSpace {
-  const same =
-    names.length === imagenetClasses.length && names.every((name, i) => isImageNetName(name, i))
-  return same ? imagenetSpace : ownSpace(names)
-}
+/** The splits of a data set that are evaluated, the preferred one first; the others hold training data. */
+const evaluationSplits = ['test', 'validation', 'valid', 'val', 'eval']
 
-function isImageNetName(name: string, index: number): boolean {
-  const { name: short, synonyms } = imagenetClasses[index]!
-  const known = [short, ...synonyms]
-  return known.some(candidate => normalizeLabel(candidate) === normalizeLabel(name.split(',')[0]!))
-}
-
-/** Lists the Parquet files of a folder or of its `data/`: those of the test split, else of validation, else all. */
-export async function findParquetFiles(tree: FileTree): Promise<string[]> {
+/**
+ * Lists the Parquet files of a folder or of its `data/`: those of the first split among test and validation whose images
+ * have labels (hub repositories hide the test labels as -1), else all. `notes` names a split that was passed over.
+ */
+export async function findParquetFiles(
+  tree: FileTree,
+  map: ReadManifestOptions['map'] = {},
+): Promise<{ files: string[]; notes: string[] }> {
   const top = await tree.topEntries()
   const below = top.some(({ name, isFolder }) => isFolder && name === 'data')
     ? await tree.subtree('data').topEntries()
     : []
   const names = [...top.map(({ name }) => name), ...below.map(({ name }) => `data/${name}`)]
-  const files = names.filter(name => name.endsWith('.parquet'))
-  const ofSplit = (split: string): string[] =>
-    files.filter(name => new RegExp(`(^|[/_.-])${split}([/_.-]|$)`).test(name))
-  const chosen = ['test', 'validation', 'val'].map(ofSplit).find(found => found.length > 0) ?? files
-  return chosen.map(name => join(tree.location, name))
+  const files = names
+    .filter(name => name.endsWith('.parquet'))
+    .map(name => join(tree.location, name))
+  const notes: string[] = []
+  for (const split of evaluationSplits) {
+    const pattern = new RegExp(`(^|[_.-])${split}([_.-]|$)`)
+    const ofSplit = files.filter(file => pattern.test(basename(file)))
+    if (ofSplit.length === 0) continue
+    if (ofSplit.length === files.length || (await hasLabels(ofSplit[0]!, map)))
+      return { files: ofSplit, notes }
+    notes.push(`its split ${split} has no labels and is not read`)
+  }
+  return { files, notes }
+}
+
+/** Returns whether some image of a Parquet file has a label. */
+async function hasLabels(file: string, map: Readonly<Record<string, string>>): Promise<boolean> {
+  const columns = await query<{ name: string }>(
+    `SELECT column_name AS name FROM (DESCRIBE SELECT * FROM ${parquetRows()})`,
+    [literalPath(file)],
+  )
+  const wanted = ['labels', 'label'].map(name => map[name] ?? name)
+  const column = wanted.find(label => columns.some(({ name }) => name === label))
+  if (column === undefined) return false
+  const rows = await query<{ label: unknown }>(
+    `SELECT DISTINCT ${quoteIdentifier(column)} AS label FROM ${parquetRows()}`,
+    [literalPath(file)],
+  )
+  return rows.some(({ label }) => parseLabels(label).length > 0)
 }

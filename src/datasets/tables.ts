@@ -110,12 +110,18 @@ export async function readTableEntry(entry: ArchiveMember): Promise<RawTable> {
   })
 }
 
-/** A list as Python prints it (`['tv', "baby's bed"]`, `[851]`), as MLCommons' CSV files write their lists. */
+/**
+ * Returns the items of a list as Python or NumPy prints it (`['tv', "baby's bed"]`, `[851]`, `[0. 1.]`), as MLCommons' and
+ * pandas' CSV files write lists. `None` and `nan` are no items.
+ */
 export function parsePythonList(text: string): string[] {
-  const tokens = text.matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|(-?\d+)/g)
-  return [...tokens].map(([, single, double, number]) =>
-    (single ?? double ?? number!).replace(/\\(.)/g, '$1'),
-  )
+  const tokens = text
+    .replace(/^\s*[[({]|[\])}]\s*$/g, '')
+    .matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^\s,'"][^,'"\s]*)/g)
+  return [...tokens].flatMap(([, single, double, bare]) => {
+    if (bare !== undefined) return /^(None|nan)$/.test(bare) ? [] : bare.replace(/\.$/, '.0')
+    return (single ?? double!).replace(/\\(.)/g, '$1')
+  })
 }
 
 /** A cell as text, null when it is empty or no finite number. */

@@ -1,18 +1,25 @@
 // WebDataset shards as CLIP_benchmark and DataComp publish them:
 //   classnames.txt, zeroshot_classification_templates.txt, test/nshards.txt, test/0.tar, test/1.tar, …
 // A sample is the members of one name: `s0000001.webp`, `s0000001.cls` (class index), and `.json` or `.npy` metadata.
-import { basename } from 'node:path'
-import { dataError } from '../lib/errors.ts'
+import { readFile } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { dataError, inputError } from '../lib/errors.ts'
+import { orIfMissing } from '../lib/files.ts'
+import { groupByKey } from '../lib/tally.ts'
 import { mapLimited } from '../lib/concurrency.ts'
 import { isImageName, unknownClassProblem } from './benchmarks/classFolders.ts'
-import { identityMap, type RawDataset } from './build.ts'
-import type { GroupValue, Sample, LabelMap, Problem } from './dataset.ts'
-import { labelling, labellingByName, type LabelsOption } from './labels/labelMap.ts'
-import { imagenetSpace, ownSpace, type LabelSpace } from './labels/labels.ts'
+import type { RawDataset } from './build.ts'
+import type { GroupValue, Sample, Problem } from './dataset.ts'
+import {
+  indexLabelling,
+  refuseContradictedIndices,
+  type IndexLabelling,
+} from './labels/classNames.ts'
+import { imagenetNames } from './labels/imagenet.ts'
+import { normalizeLabel, parseLabels } from './labels/labels.ts'
 import { parseJson } from '../lib/archive/json.ts'
-import { nonEmptyLines } from './manifest.ts'
+import { nonEmptyLines, readClasses, type ReadManifestOptions } from './manifest.ts'
 import { npyValues } from '../lib/archive/npy.ts'
-import { labelSpaceOf } from './parquetImages.ts'
 import { rawCellText } from './tables.ts'
 import { openTree, readEntry, type FileTree } from './tree.ts'
 import { type ArchiveMember } from '../lib/archive/member.ts'
@@ -24,35 +31,61 @@ export const isWebDataset = (names: readonly string[]): boolean =>
   names.some(name => name.endsWith('.cls'))
 
 /**
- * Ids are `<shard>/<key>`. Without a choice of `labels`, classes are ImageNet's where `classnames.txt` is its list, else
- * the shards' own; `imagenet` maps own names by the shipped map of that benchmark, or name by name.
+ * Reads WebDataset shards. Ids are `<shard>/<key>`. Class indices count the names of `classnames.txt`, beside the shards or
+ * up to two folders above, or those of a classes file; `labels` says what the names stand for (`indexLabelling`).
+ * @throws GeogapError `no-class-names`, `missing-shards`, `no-label` if no sample has a label
  */
 export async function readWebDataset(
   tree: FileTree,
-  options: { labels?: LabelsOption | undefined } = {},
+  options: Pick<ReadManifestOptions, 'labels' | 'classes'> = {},
 ): Promise<RawDataset> {
-  const names = await readClassNames(tree)
-  const rules = await shardLabelling(tree.location, names, options.labels)
-  const fields = metadataFields(tree.location)
-  const items: Sample[] = []
+  const { names, folder } = await findClassNames(tree, options.classes)
+  const known = geographicSets.find(([pattern]) => pattern.test(basename(folder)))
+  const rules = await indexLabelling(names, options.labels, known?.[1])
+  const samples: Sample[] = []
   const problems: Problem[] = []
+  const indices = new Set<number>()
   for (const shard of await openShards(tree)) {
-    const found = await readShard(shard, rules, fields)
-    for (const item of found.samples) items.push(item)
+    const found = await readShard(shard, { ...rules, fields: known?.[2] ?? [] })
+    for (const sample of found.samples) samples.push(sample)
+    for (const index of found.indices) indices.add(index)
     problems.push(...found.problems)
   }
-  return {
-    name: tree.location,
-    samples: items,
-    problems,
-    space: rules.space,
-    labelMap: rules.labelMap,
-  }
+  if (indices.has(names.length) && !indices.has(0))
+    throw inputError(
+      'unknown-class',
+      `class index ${names.length} is out of range in ${tree.location}: there are ${names.length} class names, 0 to ${names.length - 1}; do the labels count from 1?`,
+    )
+  if (samples.length === 0)
+    throw inputError(
+      'no-label',
+      `no sample of ${tree.location} has an image and a class (.cls) of ${names.length} names: ${problems[0]?.message ?? 'it is empty'}`,
+    )
+  refuseContradictedIndices(samples)
+  return { name: tree.location, samples, problems, space: rules.space, labelMap: rules.labelMap }
 }
 
-async function readClassNames(tree: FileTree): Promise<string[] | undefined> {
+/** Finds the class names of shards and the folder that they stand for. */
+async function findClassNames(
+  tree: FileTree,
+  classes: string | undefined,
+): Promise<{ names: readonly string[]; folder: string }> {
+  const here = resolve(tree.location)
+  if (classes !== undefined) {
+    const names = classes === 'imagenet-1k' ? imagenetNames : await readClasses(classes)
+    return { names, folder: here }
+  }
   const entry = await tree.find('classnames.txt')
-  return entry && nonEmptyLines((await readEntry(entry)).toString('utf8'))
+  if (entry)
+    return { names: nonEmptyLines((await readEntry(entry)).toString('utf8')), folder: here }
+  for (const folder of [dirname(here), dirname(dirname(here))]) {
+    const text = await orIfMissing(readFile(join(folder, 'classnames.txt'), 'utf8'), undefined)
+    if (text !== undefined) return { names: nonEmptyLines(text), folder }
+  }
+  throw inputError(
+    'no-class-names',
+    `no classnames.txt in or above ${tree.location}, so the classes of its indices are not known: put it there, or give the names in the order of the indices (--classes FILE, or --classes imagenet-1k)`,
+  )
 }
 
 /** The shards of the test part, or the tree itself where it is one shard. */
@@ -83,95 +116,86 @@ async function openShards(tree: FileTree): Promise<FileTree[]> {
 const compareShardNumbers = (a: ArchiveMember, b: ArchiveMember): number =>
   parseInt(a.path) - parseInt(b.path) || (a.path < b.path ? -1 : 1)
 
-/** What a class index of the shards accepts. */
-interface ShardLabelling {
-  space: LabelSpace
-  labelMap: LabelMap
-  className: (index: number) => string | undefined
-  accepted: (index: number) => readonly number[] | undefined
-}
-
+/** Patterns of the folders of DataComp's two geographic sets, with the shipped label map and the names of the metadata codes. */
 const geographicSets: readonly [RegExp, string, readonly string[]][] = [
   [/geode/i, 'geode-paper', ['region', 'country']],
   [/dollar_?street/i, 'dollarstreet-paper', ['income_ds', 'income_meta', 'region']],
 ]
 
-/** Names of the metadata codes that DataComp writes for its two geographic sets. */
-const metadataFields = (where: string): readonly string[] =>
-  geographicSets.find(([pattern]) => pattern.test(where))?.[2] ?? []
-
-async function shardLabelling(
-  where: string,
-  names: readonly string[] | undefined,
-  labels?: LabelsOption,
-): Promise<ShardLabelling> {
-  const own =
-    names === undefined
-      ? imagenetSpace
-      : labels === 'original'
-        ? ownSpace(names)
-        : labelSpaceOf(names)
-  const name = (index: number): string | undefined => own.classes[index]
-  if (labels === undefined || labels === 'original' || own === imagenetSpace) {
-    return {
-      space: own,
-      labelMap: identityMap(own),
-      className: name,
-      accepted: index => (index in own.classes ? [index] : undefined),
-    }
+/**
+ * Groups the members of a shard into samples. A key ends at the first dot of the name (`a.cls`, `a.seg.png`), or at the last
+ * one for keys that hold dots themselves (`house_1.0.cls`), which have no class by the first rule or several.
+ */
+function groupSamples(entries: readonly ArchiveMember[]): Map<string, ShardMembers> {
+  const samples = new Map<string, ShardMembers>()
+  const add = (entry: ArchiveMember, dot: number): void => {
+    const key = entry.path.slice(0, dot)
+    const members = samples.get(key) ?? new Map<string, ArchiveMember>()
+    samples.set(key, members.set(entry.path.slice(dot + 1).toLowerCase(), entry))
   }
-  const shipped = geographicSets.find(([pattern]) => pattern.test(where))?.[1]
-  const mapped =
-    labels === 'imagenet' && !shipped
-      ? labellingByName(own.classes)
-      : await labelling(shipped ?? '', labels)
-  const accepted = (index: number): readonly number[] | undefined =>
-    mapped.accepted(own.classes[index] ?? '')
-  return { space: mapped.space, labelMap: mapped.labelMap, className: name, accepted }
+  const dotted = entries.filter(({ path }) => basename(path).includes('.'))
+  const byFirstDot = groupByKey(dotted, ({ path }) => path.slice(0, firstDot(path)))
+  for (const members of byFirstDot.values()) {
+    const classes = members.filter(({ path }) => path.toLowerCase().endsWith('.cls'))
+    const isPlain =
+      classes.length === 1 && firstDot(classes[0]!.path) === classes[0]!.path.length - 4
+    for (const entry of members)
+      add(entry, isPlain ? firstDot(entry.path) : entry.path.lastIndexOf('.'))
+  }
+  return samples
+}
+
+type ShardMembers = Map<string, ArchiveMember>
+
+const firstDot = (path: string): number => path.indexOf('.', path.lastIndexOf('/') + 1)
+
+interface ShardRules extends IndexLabelling {
+  /** Names of the numbers in `.npy` metadata. */
+  fields: readonly string[]
 }
 
 async function readShard(
   shard: FileTree,
-  rules: ShardLabelling,
-  fields: readonly string[],
-): Promise<{ samples: Sample[]; problems: Problem[] }> {
-  const samples = new Map<string, Map<string, ArchiveMember>>()
-  for (const entry of await shard.list('')) {
-    const dot = entry.path.indexOf('.', entry.path.lastIndexOf('/') + 1)
-    if (dot === -1) continue
-    const key = entry.path.slice(0, dot)
-    const ending = entry.path.slice(dot + 1)
-    const members = samples.get(key) ?? new Map<string, ArchiveMember>()
-    samples.set(key, members.set(ending.toLowerCase(), entry))
-  }
-  const read = [...samples.values()].flatMap(metadataMembers)
+  rules: ShardRules,
+): Promise<{ samples: Sample[]; problems: Problem[]; indices: Set<number> }> {
+  const groups = groupSamples(await shard.list(''))
   const small = new Map(
-    await mapLimited(read, 32, async entry => [entry.path, await readEntry(entry)] as const),
+    await mapLimited(
+      [...groups.values()].flatMap(metadataMembers),
+      32,
+      async entry => [entry.path, await readEntry(entry)] as const,
+    ),
   )
-  const items: Sample[] = []
+  const text = (entry: ArchiveMember | undefined): string =>
+    small
+      .get(entry?.path ?? '')
+      ?.toString('utf8')
+      .trim() ?? ''
+  const byName = new Map(rules.names.map((name, i) => [normalizeLabel(name), i]))
+  const samples: Sample[] = []
   const problems: Problem[] = []
-  for (const [key, members] of samples) {
+  const indices = new Set<number>()
+  for (const [key, members] of groups) {
     const id = `${basename(shard.location, '.tar')}/${key}`
-    const index = parseInt(small.get(members.get('cls')?.path ?? '')?.toString('utf8') ?? '')
+    const [written = ''] = parseLabels(text(members.get('cls')))
+    const index = /^\d+$/.test(written) ? Number(written) : byName.get(normalizeLabel(written))
     const image = [...members.values()].find(({ path }) => isImageName(path))
-    const labels = rules.accepted(index)
-    const groups = parseMetadata(members, small, fields)
-    if (Number.isNaN(index))
-      problems.push({ id, code: 'no-label', message: `no class (.cls) of sample ${id}` })
-    else if (!labels) problems.push(unknownClassProblem(id, `class index ${index}`))
-    else if (!image) problems.push({ id, code: 'no-image', message: `no image of sample ${id}` })
-    else if (!groups)
-      problems.push({
-        id,
-        code: 'bad-metadata',
-        message: `metadata of sample ${id} is no JSON object`,
-      })
+    const metadata = parseMetadata(members, small, rules.fields)
+    const problem = (code: string, message: string): void =>
+      void problems.push({ id, code, message: `${message} of sample ${id}` })
+    if (index !== undefined) indices.add(index)
+    if (written === '') problem('no-label', 'no class (.cls)')
+    else if (index === undefined || index >= rules.names.length)
+      problems.push(unknownClassProblem(id, `class ${written}`))
+    else if (!image) problem('no-image', 'no image')
+    else if (!metadata) problem('bad-metadata', 'no JSON object in the metadata')
     else {
-      const label = rules.className(index) ?? String(index)
-      items.push({ id, image: image.source, labels, label, groups, bytes: image.bytes })
+      const labels = rules.accepted(index)
+      const label = rules.names[index]!
+      samples.push({ id, image: image.source, labels, label, groups: metadata, bytes: image.bytes })
     }
   }
-  return { samples: items, problems }
+  return { samples, problems, indices }
 }
 
 const maxMetadataBytes = 1 << 20

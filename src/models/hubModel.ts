@@ -4,9 +4,8 @@
  */
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
-import { imagenetClasses } from '../datasets/labels/imagenet.ts'
 import { parseJson } from '../lib/archive/json.ts'
-import { normalizeLabel } from '../datasets/labels/labels.ts'
+import { areImagenetLabels } from '../datasets/labels/classNames.ts'
 import { inputError, quoteForMessage } from '../lib/errors.ts'
 import { hubFile, type HubFile, type HubOptions } from '../lib/hub/hub.ts'
 import { hubRecipe } from './hubPreprocessing.ts'
@@ -78,35 +77,4 @@ function classesOf({ id2label = {} }: HubConfig, repo: string): ModelSpec['class
     )
   const labels = names as string[]
   return areImagenetLabels(labels) ? 'imagenet-1k' : labels
-}
-
-let cachedImagenetIndices: Map<string, Set<number>> | undefined
-
-/** Returns ImageNet's class indices by wnid, name and synonym. */
-function imagenetIndicesByName(): Map<string, Set<number>> {
-  if (cachedImagenetIndices) return cachedImagenetIndices
-  cachedImagenetIndices = new Map()
-  for (const [i, { wnid, name, synonyms }] of imagenetClasses.entries()) {
-    for (const text of [wnid, name, ...synonyms].map(normalizeLabel))
-      cachedImagenetIndices.set(text, (cachedImagenetIndices.get(text) ?? new Set()).add(i))
-  }
-  return cachedImagenetIndices
-}
-
-/**
- * Returns whether labels are ImageNet's 1,000 in wnid order: all but at most 20 are names or synonyms of their class, and
- * none is the name of another class.
- */
-export function areImagenetLabels(labels: readonly string[]): boolean {
-  if (labels.length !== imagenetClasses.length) return false
-  let unknown = 0
-  for (const [i, label] of labels.entries()) {
-    const found = [label, ...label.split(',')].flatMap(
-      part => imagenetIndicesByName().get(normalizeLabel(part)) ?? [],
-    )
-    if (found.some(indices => indices.has(i))) continue
-    if (found.length > 0) return false
-    unknown += 1
-  }
-  return unknown <= 20
 }

@@ -82,9 +82,11 @@ describe('the same images as class folders, WebDataset shards and Parquet', () =
       'n01443537/3.jpg': photos[3]!,
     })
     const opened = await Promise.all(
-      [folder, wds('wds_imagenet', names), await hubParquet('hub.parquet')].map(name =>
-        openDataset({ name }),
-      ),
+      [
+        { name: folder },
+        { name: wds('wds_imagenet', names) },
+        { name: await hubParquet('hub.parquet'), classes: 'imagenet-1k' },
+      ].map(openDataset),
     )
     for (const dataset of opened) {
       expect(dataset.labelSpace).toBe('imagenet-1k')
@@ -133,7 +135,7 @@ describe('WebDataset shards', () => {
         'a.json': '{"region": "Asia", "income": 12, "tags": [1, 2]}',
       }),
     )
-    const dataset = await openDataset({ name: path })
+    const dataset = await openDataset({ name: path, classes: 'imagenet-1k' })
     expect(dataset.samples[0]).toMatchObject({
       id: 'one/a',
       labels: [5],
@@ -147,7 +149,7 @@ describe('WebDataset shards', () => {
       path,
       makeTar({ 'a.jpg': 'x', 'a.cls': '5', 'a.json': '{"region"', 'b.jpg': 'x', 'b.cls': '5' }),
     )
-    const dataset = await openDataset({ name: path })
+    const dataset = await openDataset({ name: path, classes: 'imagenet-1k' })
     expect(dataset.samples.map(({ id }) => id)).toEqual(['broken/b'])
     expect(dataset.problems.map(({ id, code }) => [id, code])).toEqual([
       ['broken/a', 'bad-metadata'],
@@ -202,7 +204,7 @@ describe('Parquet with image bytes', () => {
     for (const part of ['test-00000-of-00002', 'test-00001-of-00002', 'train-00000-of-00001']) {
       await hubParquet(`hub/data/${part}.parquet`)
     }
-    const dataset = await openDataset({ name: folder })
+    const dataset = await openDataset({ name: folder, classes: 'imagenet-1k' })
     expect(dataset.samples).toHaveLength(8)
     expect(dataset.samples[5]!.id).toBe('test-00001-of-00002.parquet#1')
     expect(Buffer.from(await readImage(dataset.samples[5]!.image))).toEqual(photos[1])

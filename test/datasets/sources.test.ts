@@ -93,7 +93,8 @@ describe('the same images from a folder, a zip, a tar, WebDataset shards and Par
     ]
     const results: Prediction[][] = []
     for (const [i, name] of [...sources, join(folder, 'wds')].entries()) {
-      const labelled = name.endsWith('wds') ? { name, labels: 'imagenet' } : { name }
+      const isParquet = name.endsWith('.parquet')
+      const labelled = isParquet ? { name, classes: 'imagenet-1k' } : { name, labels: 'imagenet' }
       const out = join(folder, `out-${i}`)
       await evaluate({ models: ['lcnet_050'], weights, datasets: [labelled], out })
       results.push(await predictions(out))

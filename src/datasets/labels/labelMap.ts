@@ -59,15 +59,21 @@ export function originalLabelling(labels: readonly string[]): Labelling {
   }
 }
 
-/** Own labels that are names of ImageNet's classes themselves. */
-export const labellingByName = (names: readonly string[]): Labelling =>
-  toLabelling({ name: 'by-name', labels: Object.fromEntries(names.map(name => [name, [name]])) })
+const toLabelling = ({ name, labels }: LabelMapFile): Labelling =>
+  pairLabelling(
+    name,
+    Object.entries(labels).map(([label, classes]) => [
+      label,
+      classes.flatMap(c => imagenetSpace.resolve(String(c))),
+    ]),
+  )
 
-function toLabelling({ name, labels }: LabelMapFile): Labelling {
-  const resolved = Object.entries(labels).map(([label, classes]): [string, number[]] => [
-    normalizeLabel(label),
-    classes.flatMap(c => imagenetSpace.resolve(String(c))),
-  ])
+/** Returns the labelling of own labels with the ImageNet classes that each accepts. */
+export function pairLabelling(
+  name: string,
+  pairs: readonly (readonly [label: string, indices: readonly number[]])[],
+): Labelling {
+  const resolved = pairs.map(([label, indices]) => [normalizeLabel(label), indices] as const)
   const byName = new Map(resolved)
   return {
     space: imagenetSpace,

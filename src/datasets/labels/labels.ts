@@ -1,12 +1,13 @@
 import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { parseJson } from '../../lib/archive/json.ts'
+import { parsePythonList } from '../tables.ts'
 import { imagenetClasses, imagenetNames, indexOfWnid } from './imagenet.ts'
 
 /** The classes that labels index into, and how a written label becomes class indices. */
 export interface LabelSpace {
   kind: 'imagenet-1k' | 'own'
   classes: readonly string[]
-  /** Class indices of one written label: an index, a name or a wnid. Throws for one that is none of them. */
+  /** Returns the class indices of one written label: an index, a name or a wnid. Throws for any other. */
   resolve: (written: string) => readonly number[]
 }
 
@@ -61,7 +62,10 @@ function resolveImageNet(written: string): readonly number[] {
   if (found.length === 1) return found
   if (found.length === 0) {
     const { code, message } = unknownNameError('class', written, imagenetNames)
-    throw inputError(code, `${message}; class names of your own come from a file (--classes FILE)`)
+    const hint = /\.[nvasr]\.\d\d$/.test(written)
+      ? 'names of WordNet synsets depend on its version: use wnids (n01440764)'
+      : 'class names of your own come from a file (--classes FILE)'
+    throw inputError(code, `${message}; ${hint}`)
   }
   const which = found
     .map(i => `${imagenetClasses[i]!.wnid} (${imagenetClasses[i]!.synonyms.join(', ')})`)
@@ -102,22 +106,36 @@ function parseClassIndex(written: string, count: number): number | undefined {
   if (position >= count) {
     throw inputError(
       'unknown-class',
-      `class index ${written} is out of range: there are ${count} classes, 0 to ${count - 1}`,
+      `class index ${written} is out of range: there are ${count} classes, 0 to ${count - 1}${position === count ? '; do the labels count from 1?' : ''}`,
     )
   }
   return position
 }
 
 /**
- * The labels written in one cell: a JSON list, a list separated by `;` or `|`, or a single label (class names may
- * contain commas, so a comma does not separate).
+ * Returns the labels written in one cell: a JSON list, a list as Python or NumPy prints it, a list separated by `;` or `|`,
+ * or a single label (class names may contain commas, so a comma does not separate). pandas' `851.0` is the index 851; `-1`,
+ * the mark of an image whose label is hidden, is no label.
  */
 export function parseLabels(cell: unknown): string[] {
-  if (Array.isArray(cell)) return cell.map(String)
-  if (typeof cell === 'number' || typeof cell === 'bigint') return [String(cell)]
+  return listItems(cell).flatMap(item => {
+    const label = String(item).trim()
+    if (label === '' || /^-1(\.0+)?$/.test(label)) return []
+    return /^\d+\.0+$/.test(label) ? label.slice(0, label.indexOf('.')) : label
+  })
+}
+
+function listItems(cell: unknown): unknown[] {
+  if (Array.isArray(cell)) return cell
+  if (ArrayBuffer.isView(cell)) return [...(cell as Float64Array)]
+  if (typeof cell === 'number' || typeof cell === 'bigint') return [cell]
+  if (typeof cell === 'object' && cell !== null && 'items' in cell) return cell.items as unknown[]
   if (typeof cell !== 'string') return []
   const text = cell.trim()
-  const list = text.startsWith('[') ? parseJson(text) : undefined
-  if (Array.isArray(list)) return list.map(String)
-  return text.split(/[;|]/).flatMap(part => part.trim() || [])
+  if (!/^(\[.*\]|\(.*\)|\{.*\})$/s.test(text)) return text.split(/[;|]/)
+  const list = parseJson(text)
+  if (Array.isArray(list)) return list
+  return text.startsWith('[') || /^.\s*['"\d]/.test(text)
+    ? parsePythonList(text)
+    : text.split(/[;|]/)
 }

@@ -1,0 +1,169 @@
+/*
+ * Decides which classes the class indices of a file stand for, by the class names that the file has (`classnames.txt` of
+ * WebDataset shards, the `ClassLabel` feature of Parquet files). Names decide, never positions: an index of another list
+ * would make a wrong accuracy.
+ */
+import { inputError, quoteForMessage } from '../../lib/errors.ts'
+import { memoize } from '../../lib/memoize.ts'
+import type { Sample } from '../dataset.ts'
+import { identityMap } from '../build.ts'
+import { imagenetClasses, indexOfWnid } from './imagenet.ts'
+import {
+  fileLabelling,
+  labelling,
+  pairLabelling,
+  type Labelling,
+  type LabelsOption,
+} from './labelMap.ts'
+import { imagenetIndices, imagenetSpace, normalizeLabel, ownSpace } from './labels.ts'
+
+/** What the class indices of a file accept. */
+export interface IndexLabelling extends Pick<Labelling, 'space' | 'labelMap'> {
+  /** The class names in the order of the file's indices. */
+  names: readonly string[]
+  /** Accepted class indices of the label space, empty for a class that none of them stands for. */
+  accepted: (index: number) => readonly number[]
+}
+
+const maxUnknownLabels = 20
+
+/** Returns ImageNet's class indices by wnid, name and synonym. */
+const indicesByName = memoize<void, ReadonlyMap<string, ReadonlySet<number>>>(() => {
+  const indices = new Map<string, Set<number>>()
+  for (const [i, { wnid, name, synonyms }] of imagenetClasses.entries()) {
+    for (const text of [wnid, name, ...synonyms].map(normalizeLabel))
+      indices.set(text, (indices.get(text) ?? new Set()).add(i))
+  }
+  return indices
+})
+
+/**
+ * Returns whether labels are ImageNet's 1,000 in wnid order: all but at most 20 are names or synonyms of their class, and
+ * none is the name of another class.
+ */
+export function areImagenetLabels(labels: readonly string[]): boolean {
+  if (labels.length !== imagenetClasses.length) return false
+  let unknown = 0
+  for (const [i, label] of labels.entries()) {
+    const found = [label, ...label.split(',')].flatMap(
+      part => indicesByName().get(normalizeLabel(part)) ?? [],
+    )
+    if (found.some(indices => indices.has(i))) continue
+    if (found.length > 0) return false
+    unknown += 1
+  }
+  return unknown <= maxUnknownLabels
+}
+
+/** Returns the class index of a name that is a wnid (`n01440764`, `n01440764_tench`); undefined for any other name. */
+function wnidIndex(name: string): number | undefined {
+  const [wnid] = /^n\d{8}(?!\d)/.exec(name.trim()) ?? []
+  return wnid === undefined ? undefined : indexOfWnid(wnid)
+}
+
+/**
+ * Returns the ImageNet classes that a class name stands for: by its wnid, the whole name, or the class that most parts of
+ * a list of synonyms (`tench, Tinca tinca`) name. Several if the name is ambiguous, none if it is unknown.
+ */
+function imagenetClassesOf(name: string): readonly number[] {
+  const byWnid = wnidIndex(name)
+  if (byWnid !== undefined) return [byWnid]
+  const whole = imagenetIndices(name)
+  if (whole.length > 0 || !name.includes(',')) return whole
+  const votes = new Map<number, number>()
+  for (const index of name.split(',').flatMap(part => imagenetIndices(part.trim())))
+    votes.set(index, (votes.get(index) ?? 0) + 1)
+  const most = Math.max(...votes.values())
+  return [...votes].flatMap(([index, count]) => (count === most ? index : []))
+}
+
+/**
+ * Returns what class indices accept, by the names of the classes. Without `labels` the names are ImageNet's classes if they
+ * are its 1,000 in order or all wnids of it, else classes of their own. `imagenet` maps names to ImageNet's classes by name,
+ * or by the shipped map of that benchmark (`geode-paper`); another value is the path of a label map.
+ * @throws GeogapError `ambiguous-class`, `no-class-fits` if no name is known to the map, `duplicate-class`
+ */
+export async function indexLabelling(
+  names: readonly string[],
+  labels?: LabelsOption,
+  shipped?: string,
+): Promise<IndexLabelling> {
+  if (labels !== 'original' && areImagenetLabels(names) && (labels ?? 'imagenet') === 'imagenet')
+    return ownIndices(imagenetSpace, names)
+  const areWnids = names.every(name => wnidIndex(name) !== undefined)
+  if (labels === 'original' || (labels === undefined && !areWnids))
+    return ownIndices(ownSpace(names), names)
+  const map =
+    labels === undefined || labels === 'imagenet'
+      ? await imagenetLabelling(names, shipped)
+      : await fileLabelling(labels)
+  const accepted = names.map(name => map.accepted(name) ?? [])
+  if (accepted.every(indices => indices.length === 0))
+    throw inputError(
+      'no-class-fits',
+      `no class name is known to ${labels === 'imagenet' ? 'ImageNet' : `the label map ${labels!}`}: ${names
+        .slice(0, 5)
+        .map(name => quoteForMessage(name))
+        .join(
+          ', ',
+        )}${names.length > 5 ? ', …' : ''}; give a label map (--labels FILE), or keep the names for zero-shot models (--labels original)`,
+    )
+  return {
+    space: map.space,
+    labelMap: map.labelMap,
+    names,
+    accepted: index => accepted[index] ?? [],
+  }
+}
+
+const ownIndices = (space: IndexLabelling['space'], names: readonly string[]): IndexLabelling => ({
+  space,
+  labelMap: identityMap(space),
+  names: space === imagenetSpace ? space.classes : names,
+  accepted: index => (index < names.length ? [index] : []),
+})
+
+/** Maps names to ImageNet's classes by name if all have one, else by the shipped map and, for the rest, by name. */
+async function imagenetLabelling(names: readonly string[], shipped?: string): Promise<Labelling> {
+  const found = names.map((name): [string, readonly number[]] => [name, imagenetClassesOf(name)])
+  const map = shipped === undefined ? undefined : await labelling(shipped, 'imagenet')
+  const byName = found.every(([, indices]) => indices.length > 0) ? undefined : map
+  if (byName && names.every(name => byName.accepted(name))) return byName
+  const pairs = found.map(([name, indices]): [string, readonly number[]] => [
+    name,
+    byName?.accepted(name) ?? unambiguous(name, indices),
+  ])
+  return pairLabelling(byName ? `${byName.labelMap.name} and by name` : 'by-name', pairs)
+}
+
+/** Returns the classes of a name. Two classes have one short name in two cases (`sunglasses`, `missile`): both are accepted. */
+function unambiguous(name: string, indices: readonly number[]): readonly number[] {
+  const isShortName = (index: number): boolean =>
+    normalizeLabel(imagenetClasses[index]!.name) === normalizeLabel(name)
+  if (indices.length < 2 || indices.every(isShortName)) return indices
+  const classes = indices.map(i => `${imagenetClasses[i]!.wnid} (${imagenetClasses[i]!.name})`)
+  throw inputError(
+    'ambiguous-class',
+    `class name ${quoteForMessage(name)} stands for several classes, ${classes.join(' and ')}: give a label map (--labels FILE) that says which`,
+  )
+}
+
+/**
+ * Refuses class indices that contradict the wnids in the samples' ids, as ImageNet's files have them in their names: they
+ * count from 1 or in another order. Ids without a wnid of ImageNet's 1,000 are passed over.
+ * @throws GeogapError `labels-contradict-names`
+ */
+export function refuseContradictedIndices(samples: readonly Sample[]): void {
+  const named = samples.flatMap(({ id, labels, label }) => {
+    const [wnid = ''] = /(?<![a-z\d])n\d{8}(?!\d)/.exec(id) ?? []
+    const index = indexOfWnid(wnid)
+    return index === undefined || labels.length === 0 ? [] : [{ id, wnid, index, labels, label }]
+  })
+  const wrong = named.filter(({ index, labels }) => !labels.includes(index))
+  if (wrong.length === 0 || wrong.length * 2 < named.length) return
+  const { id, wnid, index, label } = wrong[0]!
+  throw inputError(
+    'labels-contradict-names',
+    `the label of ${quoteForMessage(id)} is ${quoteForMessage(label)}, but ${wnid} is ${imagenetClasses[index]!.name}; so it is for ${wrong.length} of ${named.length} images: do the indices count from 1, or in another order?`,
+  )
+}
