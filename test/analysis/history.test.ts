@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { tagOption } from '../../src/cli/commands/options.ts'
+import { tags } from '../../src/cli/commands/parsers.ts'
 import { readHistory } from '../../src/analysis/history.ts'
 import { answersText } from '../../src/cli/print/answer.ts'
 import { historyAnswer } from '../../src/cli/print/history.ts'
@@ -113,11 +113,11 @@ it('geogap history gives tags as columns', async () => {
     [null, 'bbb', 'results'],
     [null, 'ccc', 'results'],
   ])
-  expect(tagOption().parseArg!('note=a=b, c', { commit: '3fa9c1' })).toEqual({
+  expect(tags('note=a=b, c', '--tag', { commit: '3fa9c1' })).toEqual({
     commit: '3fa9c1',
     note: 'a=b, c',
   })
-  expect(() => tagOption().parseArg!('commit', undefined)).toThrow(
+  expect(() => tags('commit', '--tag')).toThrow(
     '--tag takes name=value, such as commit=3fa9c1, not commit',
   )
 }, 60_000)

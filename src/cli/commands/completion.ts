@@ -1,41 +1,58 @@
-import { Command, type Option } from 'commander'
-import { choicesOf, oneOf } from './parsers.ts'
-import { type CommandEntry, findLeaf, buildProgram } from './program.ts'
+import { type Option } from 'commander'
+import { choicesOf, type CommandEntry, defineCommand } from './command.ts'
+import { oneOf } from './parsers.ts'
+import { buildProgram, findLeaf } from './program.ts'
 
-const shells = ['bash', 'zsh', 'fish'] as const
-
-/**
- * Builds the command `geogap completion`.
- *
- * @example
- *     geogap completion bash >> ~/.bashrc
- */
-export function command(entries: readonly CommandEntry[]): Command {
-  return new Command('completion')
-    .description(
-      'Print a script that lets a shell complete commands, options, models, benchmarks and figures.',
-    )
-    .argument('<shell>', 'bash, zsh or fish', oneOf('the shell', [...shells, 'words'] as const))
-    .argument('[words...]', 'for the scripts: the words so far, after --')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  geogap completion bash >> ~/.bashrc\n  geogap completion zsh >> ~/.zshrc\n' +
-        '  geogap completion fish > ~/.config/fish/completions/geogap.fish',
-    )
-    .action(async (shell: keyof typeof completionScripts | 'words', words: string[]) => {
-      const lines =
-        shell === 'words' ? await completionsOf(entries, words) : [completionScripts[shell]]
-      process.stdout.write(lines.map(line => `${line}\n`).join(''))
-    })
+const completionScripts = {
+  bash: `_geogap() {
+  local IFS=$'\\n'
+  COMPREPLY=($(geogap completion words -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+}
+COMP_WORDBREAKS=\${COMP_WORDBREAKS//:}
+complete -o default -F _geogap geogap`,
+  zsh: `_geogap() {
+  local -a found
+  found=("\${(@f)$(geogap completion words -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  if [[ -n "\${found[1]}" ]]; then compadd -- "\${found[@]}"; else _files; fi
+}
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+compdef _geogap geogap`,
+  fish: `function __geogap
+  set -l words (commandline -opc) (commandline -ct)
+  geogap completion words -- $words[2..] 2>/dev/null
+end
+complete -c geogap -a '(__geogap)'`,
 }
 
-/** What the last of `words` may become; none where a file may stand. */
+const shells = oneOf(['bash', 'zsh', 'fish', 'words'])
+
+export const command = defineCommand({
+  name: 'completion',
+  text: 'Print a script that lets a shell complete commands, options, models, benchmarks and figures.',
+  arguments: {
+    '<shell>': { text: 'bash, zsh or fish', parse: shells },
+    '[words...]': 'for the scripts: the words so far, after --',
+  },
+  examples: [
+    'geogap completion bash >> ~/.bashrc',
+    'geogap completion zsh >> ~/.zshrc',
+    'geogap completion fish > ~/.config/fish/completions/geogap.fish',
+  ],
+  run: async ({ shell, words }, entries) => {
+    const lines =
+      shell === 'words' ? await completionsOf(entries, words) : [completionScripts[shell]]
+    process.stdout.write(lines.map(line => `${line}\n`).join(''))
+  },
+})
+
+/** Returns what the last of `words` may become; nothing where a file may stand. */
 export async function completionsOf(
   entries: readonly CommandEntry[],
   words: readonly string[],
 ): Promise<string[]> {
-  const [before, last] = [words.slice(0, -1), words.at(-1) ?? '']
-  return (await continuations(entries, before, last)).filter(word => word.startsWith(last))
+  const last = words.at(-1) ?? ''
+  const found = await continuations(entries, words.slice(0, -1), last)
+  return found.filter(word => word.startsWith(last))
 }
 
 async function continuations(
@@ -84,25 +101,4 @@ const namesByOption: Partial<Record<string, () => Promise<readonly string[]>>> =
   experiment: async () => (await import('../../report/page/experiments.ts')).listExperiments(),
   figure: async () =>
     (await import('../../report/figures/index.ts')).figureKinds.map(({ name }) => name),
-}
-
-const completionScripts: Record<(typeof shells)[number], string> = {
-  bash: `_geogap() {
-  local IFS=$'\\n'
-  COMPREPLY=($(geogap completion words -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
-}
-COMP_WORDBREAKS=\${COMP_WORDBREAKS//:}
-complete -o default -F _geogap geogap`,
-  zsh: `_geogap() {
-  local -a found
-  found=("\${(@f)$(geogap completion words -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
-  if [[ -n "\${found[1]}" ]]; then compadd -- "\${found[@]}"; else _files; fi
-}
-(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
-compdef _geogap geogap`,
-  fish: `function __geogap
-  set -l words (commandline -opc) (commandline -ct)
-  geogap completion words -- $words[2..] 2>/dev/null
-end
-complete -c geogap -a '(__geogap)'`,
 }

@@ -1,42 +1,32 @@
 import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { Command } from 'commander'
 import { inputError } from '../../lib/errors.ts'
 import { type DescribedOnnx } from '../../models/onnx/describe.ts'
 import { jsonText, stripControlCharacters } from '../../lib/table/text.ts'
+import { defineCommand } from './command.ts'
 
-/**
- * Builds the command `geogap models describe`.
- *
- * @example
- *     geogap models describe runs/best.onnx
- */
-export function describeCommand(): Command {
-  return new Command('describe')
-    .description(
-      'Write the model.json that makes an ONNX file usable as a model, from what the file says of itself.',
-    )
-    .argument('<file>', 'an ONNX file of an image model')
-    .option('--force', 'overwrite a model.json that is there', false)
-    .addHelpText('after', '\nExample:\n  geogap models describe runs/best.onnx')
-    .action(async (file: string, { force }: { force: boolean }) => run(file, force))
-}
-
-async function run(file: string, force: boolean): Promise<void> {
-  const { describeOnnx } = await import('../../models/onnx/describe.ts')
-  const { descriptionName } = await import('../../models/ownModel.ts')
-  const { storageError } = await import('../../lib/files.ts')
-  const draft = await describeOnnx(file)
-  const target = join(dirname(file), descriptionName)
-  const content = jsonText(draft.description)
-  await writeFile(target, content, { flag: force ? 'w' : 'wx' }).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST')
-      throw inputError('file-exists', `${target} is there already; --force overwrites it`)
-    throw storageError(target, error)
-  })
-  for (const line of descriptionLines(target, draft))
-    process.stdout.write(`${stripControlCharacters(line)}\n`)
-}
+export const describeCommand = defineCommand({
+  name: 'describe',
+  text: 'Write the model.json that makes an ONNX file usable as a model, from what the file says of itself.',
+  arguments: { '<file>': 'an ONNX file of an image model' },
+  options: { '--force': 'overwrite a model.json that is there' },
+  examples: ['geogap models describe runs/best.onnx'],
+  run: async ({ file, force }) => {
+    const { describeOnnx } = await import('../../models/onnx/describe.ts')
+    const { descriptionName } = await import('../../models/ownModel.ts')
+    const { storageError } = await import('../../lib/files.ts')
+    const draft = await describeOnnx(file)
+    const target = join(dirname(file), descriptionName)
+    const content = jsonText(draft.description)
+    await writeFile(target, content, { flag: force ? 'w' : 'wx' }).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST')
+        throw inputError('file-exists', `${target} is there already; --force overwrites it`)
+      throw storageError(target, error)
+    })
+    for (const line of descriptionLines(target, draft))
+      process.stdout.write(`${stripControlCharacters(line)}\n`)
+  },
+})
 
 function descriptionLines(target: string, { facts, reasons }: DescribedOnnx): string[] {
   const files = new Set(facts.external.map(({ location }) => location))

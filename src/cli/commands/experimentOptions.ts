@@ -1,81 +1,69 @@
-import { type Command } from 'commander'
-import { type SplitProtocol, splitProtocols } from '../../experiments/splits.ts'
-import { type Device } from '../../lib/onnx/engine.ts'
-import { devices } from '../../lib/onnx/engine.ts'
-import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
-import { type TableFormat } from '../../lib/table/columns.ts'
-import { addDatasetOptions, type DatasetSourceOptions, datasetSpecOf } from './datasetOptions.ts'
-import { formatOption, withoutUndefined, preprocessingOption } from './options.ts'
-import { folder, oneOf, percents, positive, parseList, wholeNumber } from './parsers.ts'
-
-export interface ExperimentBaseOptions extends DatasetSourceOptions {
-  preprocessing?: PreprocessingMode
-  out: string
-  format: TableFormat
-}
+import { splitProtocols } from '../../experiments/splits.ts'
+import { type InputValues, pick } from './command.ts'
+import {
+  datasetOptions,
+  datasetSpecOf,
+  formatOption,
+  minNOption,
+  preprocessingOption,
+} from './options.ts'
+import { folder, list, oneOf, percents, positive, wholeNumber } from './parsers.ts'
 
 /** The options of every experiment; `kept` says what `--out` holds. */
-export const addExperimentOptions = (command: Command, kept: string, example: string): Command =>
-  addDatasetOptions(command.addOption(preprocessingOption('(default: native)')))
-    .option('--out <dir>', `folder for ${kept} and results`, folder('--out'), 'geogap-results')
-    .addOption(formatOption())
-    .addHelpText('after', `\n${example.includes('\n') ? 'Examples' : 'Example'}:\n${example}`)
+export const experimentOptions = (kept: string) => ({
+  ...preprocessingOption('(default: native)'),
+  ...datasetOptions,
+  '--out <dir>': {
+    text: `folder for ${kept} and results`,
+    parse: folder,
+    default: 'geogap-results',
+  },
+  ...formatOption,
+})
 
-export interface DeviceOptions {
-  device?: Device
-}
+/** The options of what is trained on a data set; `training` says which ones serve. */
+export const trainingOptions = <const Setting extends string>(
+  training: string,
+  { setting, text, seeds, epochs }: TrainingDefaults<Setting>,
+) => ({
+  '--train <name>': {
+    text: `${training}: dollarstreet:train, a manifest, a folder`,
+    required: true as const,
+  },
+  '--eval <names>': {
+    text: 'evaluated on (default: the test part of the training data)',
+    parse: list,
+  },
+  '--split <protocol>': {
+    text: splitProtocols.join(', '),
+    parse: oneOf(splitProtocols),
+    default: 'household',
+  },
+  ...({ [`--${setting} <percents>`]: { text, parse: percents } } as Record<
+    `--${Setting} <percents>`,
+    { text: string; parse: typeof percents }
+  >),
+  '--seeds <n>': { text: 'runs of each', parse: wholeNumber(), default: seeds },
+  '--epochs <n>': { text: `passes over the data (default: ${epochs})`, parse: wholeNumber() },
+  '--rate <rate>': { text: "Adam's learning rate (default: 1e-5)", parse: positive },
+  ...minNOption('are left out of the disparity'),
+})
 
-export const addDeviceOption = (command: Command, use: string): Command =>
-  command.option(
-    '--device <name>',
-    `cpu, cuda or coreml, for the ${use} (default: cpu)`,
-    oneOf('--device', devices),
-  )
-
-export interface TrainingBaseOptions extends ExperimentBaseOptions {
-  train: string
-  eval?: string[]
-  split: SplitProtocol
+interface TrainingDefaults<Setting> {
+  /** Name and description of the option that takes the percents of the study. */
+  setting: Setting
+  text: string
   seeds: number
-  epochs?: number
-  rate?: number
-  minN: number
+  epochs: number
 }
 
-/** The options of what is trained: `--{name}` takes its percents. */
-export const addTrainingOptions = (
-  command: Command,
-  {
-    training,
-    settings,
-    seeds,
-    epochs,
-  }: { training: string; settings: [string, string]; seeds: number; epochs: number },
-): Command =>
-  command
-    .requiredOption('--train <name>', `${training}: dollarstreet:train, a manifest, a folder`)
-    .option(
-      '--eval <names>',
-      'evaluated on (default: the test part of the training data)',
-      parseList,
-    )
-    .option(
-      '--split <protocol>',
-      splitProtocols.join(', '),
-      oneOf('--split', splitProtocols),
-      'household',
-    )
-    .option(`--${settings[0]} <percents>`, settings[1], percents(`--${settings[0]}`))
-    .option('--seeds <n>', 'runs of each', wholeNumber('--seeds'), seeds)
-    .option('--epochs <n>', `passes over the data (default: ${epochs})`, wholeNumber('--epochs'))
-    .option('--rate <rate>', "Adam's learning rate (default: 1e-5)", positive('--rate'))
-    .option('--min-n <n>', 'smallest region in a disparity', wholeNumber('--min-n'), 30)
-
-/** What the library is told of them. */
-export const trainingOptionsOf = (options: TrainingBaseOptions) => {
-  const { train, split, seeds, minN, out, epochs, rate, preprocessing } = options
-  return {
-    ...{ train, evals: options.eval ?? [], split, open: datasetSpecOf(options), seeds, minN, out },
-    ...withoutUndefined({ epochs, rate, preprocessing }),
-  }
-}
+/** What the library is told of the options that all trainings have. */
+export const trainingSettingsOf = (
+  options: InputValues<
+    ReturnType<typeof experimentOptions> & ReturnType<typeof trainingOptions<never>>
+  >,
+) => ({
+  ...pick(options, ['train', 'split', 'seeds', 'minN', 'out', 'epochs', 'rate', 'preprocessing']),
+  evals: options.eval ?? [],
+  open: datasetSpecOf(options),
+})

@@ -1,4 +1,4 @@
-import { type CommandEntry } from './program.ts'
+import { type CommandEntry } from './command.ts'
 
 type CommandRow = readonly [name: string, summary: string, load: CommandEntry['load']]
 

@@ -1,77 +1,125 @@
-import { Option } from 'commander'
-import { inputError } from '../../lib/errors.ts'
+/** Options that several commands have. */
+import { type DatasetSpec } from '../../datasets/open.ts'
+import { devices } from '../../lib/onnx/engine.ts'
 import { preprocessingModes } from '../../lib/pixels/steps.ts'
-import { type TableFormat, tableFormats } from '../../lib/table/columns.ts'
-import { oneOf } from './parsers.ts'
+import { tableFormats } from '../../lib/table/columns.ts'
+import { defaultMinN } from '../../metrics/disparity.ts'
+import { type InputValues, pick } from './command.ts'
+import { assignments, list, oneOf, tags, wholeNumber } from './parsers.ts'
 
-export const preprocessingOption = (use: string): Option =>
-  new Option('--preprocessing <mode>', `${preprocessingModes.join(', ')} ${use}`).argParser(
-    oneOf('--preprocessing', preprocessingModes),
-  )
+export const preprocessingOption = (use: string) => ({
+  '--preprocessing <mode>': {
+    text: `${preprocessingModes.join(', ')} ${use}`,
+    parse: oneOf(preprocessingModes),
+  },
+})
 
-export const formatOption = (): Option =>
-  new Option('--format <format>', 'text, markdown, csv, json or latex')
-    .argParser(oneOf<TableFormat>('--format', tableFormats))
-    .default('text')
+export const deviceOption = (use = '') => ({
+  '--device <name>': { text: `cpu, cuda or coreml${use} (default: cpu)`, parse: oneOf(devices) },
+})
 
-/** Of what is written with sentences: text, Markdown, or all of it as JSON. */
-export const textFormatOption = (): Option =>
-  new Option('--format <format>', 'text, markdown or json')
-    .argParser(oneOf('--format', ['text', 'markdown', 'json']))
-    .default('text')
+export const formatOption = {
+  '--format <format>': {
+    text: 'text, markdown, csv, json or latex',
+    parse: oneOf(tableFormats),
+    default: 'text',
+  },
+} as const
 
-export const labelsOption = (): Option =>
-  new Option('--labels <map>', 'label map: original, imagenet or a file')
+/** For what is written with sentences: text, Markdown, or all of it as JSON. */
+export const textFormatOption = {
+  '--format <format>': {
+    text: 'text, markdown or json',
+    parse: oneOf(['text', 'markdown', 'json']),
+    default: 'text',
+  },
+} as const
 
-export const choicesOption = (): Option =>
-  new Option('--choices <which>', 'classes that compete: all or mapped').argParser(
-    oneOf('--choices', ['all', 'mapped']),
-  )
-
-export const classesOption = (): Option =>
-  new Option('--classes <file>', "the manifest's own class list, one name a line, or JSON")
-
-export const regionsOption = (): Option =>
-  new Option(
-    '--regions <scheme>',
-    'derive regions from countries: a shipped scheme (continents-1) or a file',
-  )
-
-/** Without the keys whose value is undefined. */
-export const withoutUndefined = <T extends object>(
-  values: T,
-): { [K in keyof T]?: Exclude<T[K], undefined> } =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
-
-/** Options of what writes results. */
-export interface TagOptions {
-  tag?: Record<string, string>
+export const dataOption = {
+  '--data <dir>': 'folder that holds the benchmarks (default: data)',
 }
 
-export const tagOption = (): Option =>
-  new Option(
-    '--tag <key=value>',
-    'name this run for geogap history; repeatable, part of no key',
-  ).argParser(parseTags)
-
-/** A comma begins another tag where a name and `=` follow it. */
-function parseTags(
-  text: string,
-  before: Readonly<Record<string, string>> = {},
-): Record<string, string> {
-  const pairs = text.split(/,(?=[\w.-]+=)/).map((tag): [string, string] => {
-    const [, name, value] = /^([\w.-]+)=(\S.*)$/.exec(tag.trim()) ?? []
-    if (name === undefined || value === undefined)
-      throw inputError('bad-option', `--tag takes name=value, such as commit=3fa9c1, not ${tag}`)
-    return [name, value]
-  })
-  return { ...before, ...Object.fromEntries(pairs) }
+/** For stored results, whose data set may have been moved. */
+export const movedDataOption = {
+  '--data <dir>': 'where the folder of benchmarks, or of the images, is now',
 }
 
-/** Options of an analysis that leaves images out. */
-export interface ExcludeOptions {
-  exclude?: string
+export const weightsOption = (model = 'one model') => ({
+  '--weights <file>': `weights of ${model}: safetensors or a PyTorch checkpoint`,
+})
+
+export const promptsOption = {
+  '--prompts <which>': 'of zero-shot models: paper, openai, simple or a file',
 }
 
-export const excludeOption = (): Option =>
-  new Option('--exclude <slice>', 'leave out the images that a slice.csv lists')
+/** `effect` says what happens to groups with fewer images. */
+export const minNOption = (effect: string, least = defaultMinN) => ({
+  '--min-n <n>': {
+    text: `groups with fewer images ${effect}`,
+    parse: wholeNumber(),
+    default: least,
+  },
+})
+
+export const modelsOption = (use: string) => ({ '--models <names>': { text: use, parse: list } })
+
+export const excludeOption = {
+  '--exclude <slice>': 'leave out the images that a slice.csv lists',
+}
+
+export const tagOption = {
+  '--tag <key=value>': {
+    text: 'name this run for geogap history; repeatable, part of no key',
+    parse: tags,
+  },
+}
+
+/** The address of a queue; the variable GEOGAP_QUEUE keeps a password off the list of processes. */
+export const queueOption = {
+  '--queue <url>': {
+    text: 'redis://user:password@host:port of Redis or Valkey',
+    env: 'GEOGAP_QUEUE',
+    required: true,
+  },
+} as const
+
+export const labelsOption = { '--labels <map>': 'label map: original, imagenet or a file' }
+
+export const classesOption = {
+  '--classes <file>': "the manifest's own class list, one name a line, or JSON",
+}
+
+/** How labels are scored and grouped. */
+export const scoringOptions = {
+  ...labelsOption,
+  '--choices <which>': {
+    text: 'classes that compete: all or mapped',
+    parse: oneOf(['all', 'mapped']),
+  },
+  '--regions <scheme>': 'derive regions from countries: a shipped scheme (continents-1) or a file',
+}
+
+/** Where the images, columns and classes of a data set are. */
+export const manifestOptions = {
+  ...dataOption,
+  '--map <pairs>': {
+    text: "a manifest's other column names: image=photo,label=sku,country=cc",
+    parse: assignments,
+  },
+  ...classesOption,
+}
+
+/** How data sets are opened. */
+export const datasetOptions = {
+  ...manifestOptions,
+  '--limit <n>': {
+    text: 'at most this many images of each data set, evenly spaced',
+    parse: wholeNumber(),
+  },
+  ...scoringOptions,
+}
+
+type DatasetOptions = InputValues<typeof datasetOptions>
+
+export const datasetSpecOf = (options: DatasetOptions): Omit<DatasetSpec, 'name'> =>
+  pick(options, ['data', 'limit', 'map', 'classes', 'labels', 'choices', 'regions'])

@@ -1,28 +1,19 @@
-import { Command } from 'commander'
-import { excludeOption, type ExcludeOptions } from './options.ts'
 import { bytesText } from '../../lib/table/text.ts'
+import { defineCommand } from './command.ts'
+import { excludeOption } from './options.ts'
 
-/**
- * Builds the command `geogap pack`.
- *
- * @example
- *     geogap pack results -o testbed.pack
- */
-export function command(): Command {
-  return new Command('pack')
-    .description(
-      'Write the counts of a run as one small file: no images, no predictions; versions, hashes and terms.',
-    )
-    .argument('<dir>', 'folder of results')
-    .requiredOption('-o, --output <file>', 'the pack')
-    .addOption(excludeOption())
-    .addHelpText('after', '\nExample:\n  geogap pack results -o testbed.pack')
-    .action(async (dir: string, { output, exclude }: ExcludeOptions & { output: string }) => {
-      const { openRun } = await import('../../results/run.ts')
-      const { writePack } = await import('../../analysis/pack.ts')
-      const { writeOutput } = await import('../../lib/files.ts')
-      const bytes = await writePack(await openRun(dir, exclude))
-      await writeOutput(output, bytes)
-      process.stdout.write(`${output} (${bytesText(bytes.length)})\n`)
-    })
-}
+export const command = defineCommand({
+  name: 'pack',
+  text: 'Write the counts of a run as one small file: no images, no predictions; versions, hashes and terms.',
+  arguments: { '<dir>': 'folder of results' },
+  options: { '-o, --output <file>': { text: 'the pack', required: true }, ...excludeOption },
+  examples: ['geogap pack results -o testbed.pack'],
+  run: async ({ dir, output, exclude }) => {
+    const { openRun } = await import('../../results/run.ts')
+    const { writePack } = await import('../../analysis/pack.ts')
+    const { writeOutput } = await import('../../lib/files.ts')
+    const bytes = await writePack(await openRun(dir, exclude))
+    await writeOutput(output, bytes)
+    process.stdout.write(`${output} (${bytesText(bytes.length)})\n`)
+  },
+})

@@ -1,94 +1,89 @@
-import { type Argument, type Option } from 'commander'
+/** Parsers of options and arguments. An error names the option, the value, and what is taken instead. */
 import { inputError } from '../../lib/errors.ts'
 import { isObjectStoreUrl } from '../../lib/storage/storage.ts'
-import { tableFormats } from '../../lib/table/columns.ts'
-import { type OutputFormat } from '../../lib/table/write.ts'
+import { type Parser } from './command.ts'
 
-/** A whole number of at least `least` and at most `most`, from an option's text. */
-export const wholeNumber =
-  (option: string, least = 1, most = Infinity) =>
-  (text: string): number => {
+const badOption = (flag: string, taken: string, text: string) =>
+  inputError('bad-option', `${flag} takes ${taken}, not ${text}`)
+
+/** A number for which `isGood` holds; an empty text is none. */
+const numberThat =
+  (taken: string, isGood: (value: number) => boolean): Parser<number> =>
+  (text, flag) => {
     const value = text.trim() === '' ? NaN : Number(text)
-    if (!Number.isInteger(value) || value < least || value > most)
-      throw inputError(
-        'bad-option',
-        `${option} takes a whole number from ${least}${most < Infinity ? ` to ${most}` : ''}, not ${text}`,
-      )
+    if (!isGood(value)) throw badOption(flag, taken, text)
     return value
   }
 
-/** A share in 0 … 1, from an option's text. */
-export const shareOf =
-  (option: string) =>
-  (text: string): number => {
-    const value = Number(text)
-    if (text.trim() === '' || !(value >= 0 && value <= 1))
-      throw inputError(
-        'bad-option',
-        `${option} takes a share from 0 to 1 (0.02 is two points), not ${text}`,
-      )
-    return value
-  }
+/** A whole number of at least `least` and at most `most`. */
+export const wholeNumber = (least = 1, most = Infinity): Parser<number> =>
+  numberThat(
+    `a whole number from ${least}${most < Infinity ? ` to ${most}` : ''}`,
+    value => Number.isInteger(value) && value >= least && value <= most,
+  )
 
-/** A number above 0, from an option's text. */
-export const positive =
-  (option: string) =>
-  (text: string): number => {
-    const value = Number(text)
-    if (!(value > 0 && value < Infinity))
-      throw inputError('bad-option', `${option} takes a number above 0, not ${text}`)
-    return value
-  }
+/** A share in 0 … 1. */
+export const share = numberThat(
+  'a share from 0 to 1 (0.02 is two points)',
+  value => value >= 0 && value <= 1,
+)
+
+export const positive = numberThat('a number above 0', value => value > 0 && value < Infinity)
 
 /** Percents with commas as rising shares: `5,10,100` as 0.05, 0.1, 1. */
-export const percents =
-  (option: string) =>
-  (text: string): number[] => {
-    const values = text.split(',').map(Number)
-    const bad = values.find(value => !(value > 0 && value <= 100))
-    if (bad !== undefined)
-      throw inputError('bad-option', `${option} takes percents such as 5,10,100, not ${text}`)
-    return [...new Set(values)].sort((a, b) => a - b).map(value => value / 100)
-  }
+export const percents: Parser<number[]> = (text, flag) => {
+  const values = text.split(',').map(Number)
+  if (!values.every(value => value > 0 && value <= 100))
+    throw badOption(flag, 'percents such as 5,10,100', text)
+  return [...new Set(values)].sort((a, b) => a - b).map(value => value / 100)
+}
 
-/** A folder, for what writes to no store. */
-export const folder =
-  (option: string) =>
-  (text: string): string => {
-    if (isObjectStoreUrl(text))
-      throw inputError('bad-option', `${option} takes a folder, not a store: ${text}`)
-    return text
-  }
+/** `1%` as 0.01. */
+export const percentage: Parser<number> = (text, flag) => {
+  const value = Number(/^(\d+(?:\.\d+)?)%$/.exec(text)?.[1]) / 100
+  if (!(value > 0 && value <= 1)) throw badOption(flag, 'a percentage such as 1%', text)
+  return value
+}
+
+/** A folder, for commands that cannot write to an object store. */
+export const folder: Parser<string> = (text, flag) => {
+  if (isObjectStoreUrl(text))
+    throw inputError('bad-option', `${flag} takes a folder, not a store: ${text}`)
+  return text
+}
 
 /** One of a few words. */
-export const oneOf = <T extends string>(option: string, words: readonly T[]) => {
-  const parse = (text: string): T => {
-    const found = words.find(word => word === text)
-    if (!found) throw inputError('bad-option', `${option} takes ${words.join(', ')}, not ${text}`)
-    return found
-  }
-  return Object.assign(parse, { words })
-}
-
-/** The words that an option or argument takes, where `oneOf` reads it. */
-export const choicesOf = ({ parseArg }: Option | Argument): readonly string[] | undefined =>
-  (parseArg as { words?: readonly string[] } | undefined)?.words
+export const oneOf = <const T extends string>(words: readonly T[]): Parser<T> =>
+  Object.assign(
+    (text: string, flag: string): T => {
+      const found = words.find(word => word === text)
+      if (!found) throw badOption(flag, words.join(', '), text)
+      return found
+    },
+    { words },
+  )
 
 /** `image=photo,label=sku` as an object. */
-export function assignments(option: string) {
-  return (text: string): Record<string, string> => {
-    const pairs = text.split(',').map(pair => pair.split('=').map(part => part.trim()))
-    const bad = pairs.find(pair => pair.length !== 2 || pair.includes(''))
-    if (bad)
-      throw inputError('bad-option', `${option} takes name=column pairs, not ${bad.join('=')}`)
-    return Object.fromEntries(pairs) as Record<string, string>
-  }
+export const assignments: Parser<Record<string, string>> = (text, flag) => {
+  const pairs = text.split(',').map(pair => pair.split('=').map(part => part.trim()))
+  const bad = pairs.find(pair => pair.length !== 2 || pair.includes(''))
+  if (bad) throw badOption(flag, 'name=column pairs', bad.join('='))
+  return Object.fromEntries(pairs) as Record<string, string>
 }
 
-/** Collects a repeatable option that also takes lists with commas. */
-export const parseList = (text: string, before: readonly string[] = []): string[] => [
+/** Tags such as `commit=3fa9c1`; a comma begins another tag where a name and `=` follow it. */
+export const tags: Parser<Record<string, string>> = (text, flag, before = {}) => {
+  const pairs = text.split(/,(?=[\w.-]+=)/).map((tag): [string, string] => {
+    const [, name, value] = /^([\w.-]+)=(\S.*)$/.exec(tag.trim()) ?? []
+    if (name === undefined || value === undefined)
+      throw badOption(flag, 'name=value, such as commit=3fa9c1', tag)
+    return [name, value]
+  })
+  return { ...before, ...Object.fromEntries(pairs) }
+}
+
+/** Words with commas between them; of a repeated or variadic option all lists together. */
+export const list: Parser<string[]> = (text, _flag, before = []) => [
   ...before,
   ...text.split(',').filter(part => part !== ''),
 ]
-
-export const parseOutputFormat = oneOf<OutputFormat>('--format', [...tableFormats, 'parquet'])

@@ -1,16 +1,11 @@
 import { Command } from 'commander'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
+import { buildCommand, type CommandEntry } from './command.ts'
 import { setQuiet } from './progress.ts'
 
-export interface CommandEntry {
-  name: string
-  summary: string
-  load: () => Promise<{ command: (entries: readonly CommandEntry[]) => Command }>
-}
-
 /**
- * Commander's tree of the commands, or of the one called `name`, as users meet it: common options, our errors, `geogap` before each name.
- * Errors: unknown-command.
+ * Builds commander's tree of all commands, or of the one called `name`, with the options that every command has. Errors:
+ * unknown-command.
  */
 export async function buildProgram(
   entries: readonly CommandEntry[],
@@ -18,7 +13,7 @@ export async function buildProgram(
 ): Promise<Command> {
   const root = new Command('geogap').helpCommand(false)
   for (const { load } of name === undefined ? entries : [findCommand(entries, name)]) {
-    const command = (await load()).command(entries)
+    const command = buildCommand((await load()).command, entries)
     root.addCommand(command)
     addCommonOptions(command, `geogap ${command.name()}`)
   }
@@ -32,7 +27,7 @@ function findCommand(entries: readonly CommandEntry[], name: string): CommandEnt
   throw unknownNameError('command', name, names)
 }
 
-/** Options that every command has, and errors like all others for commander's own complaints. */
+/** Adds the options that every command has, and turns commander's own complaints into errors of ours. */
 function addCommonOptions(command: Command, path: string): void {
   const has = (option: string): boolean => command.options.some(({ long }) => long === option)
   if (has('--format') && !has('--json'))
@@ -52,16 +47,12 @@ function addCommonOptions(command: Command, path: string): void {
       .replace(/^error: /, '')
       .replaceAll('\n', ' ')
       .replace(/\.$/, '')
-    throw inputError(
-      'bad-usage',
-      `${message}${error.code === missingArgumentCode ? greedyOptionHint(command) : ''}; see ${path} --help`,
-    )
+    const hint = error.code === 'commander.missingArgument' ? greedyOptionHint(command) : ''
+    throw inputError('bad-usage', `${message}${hint}; see ${path} --help`)
   })
   command.configureOutput({ outputError: () => undefined })
   for (const inner of command.commands) addCommonOptions(inner, `${path} ${inner.name()}`)
 }
-
-const missingArgumentCode = 'commander.missingArgument'
 
 /** An option that takes several words also takes the arguments that follow it. */
 function greedyOptionHint(command: Command): string {
@@ -76,10 +67,8 @@ export function findLeaf(
   root: Command,
   words: readonly string[],
 ): { command: Command; path: string; rest: string[] } {
-  let [command, path, rest] = [root, '', [...words]]
-  for (;;) {
-    const inner = command.commands.find(each => each.name() === rest[0])
-    if (!inner) return { command, path: path.trim(), rest }
-    ;[command, path, rest] = [inner, `${path} ${inner.name()}`, rest.slice(1)]
-  }
+  const inner = root.commands.find(each => each.name() === words[0])
+  if (!inner) return { command: root, path: '', rest: [...words] }
+  const { command, path, rest } = findLeaf(inner, words.slice(1))
+  return { command, path: `${inner.name()} ${path}`.trim(), rest }
 }

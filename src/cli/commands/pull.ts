@@ -1,21 +1,13 @@
-import { Command } from 'commander'
+import { defineCommand } from './command.ts'
 
-/**
- * Builds the command `geogap pull`.
- *
- * @example
- *     geogap pull https://example.org/testbed.pack
- */
-export function command(): Command {
-  return new Command('pull')
-    .description(
-      'Take a pack from a file or an address, check it, and say what it holds. No pack goes by a name yet.',
-    )
-    .argument('<source>', 'file, or http(s) address')
-    .option('-o, --output <file>', "where it goes (default: the source's last part, here)")
-    .addHelpText('after', '\nExample:\n  geogap pull https://example.org/testbed.pack')
-    .action(async (source: string, options: { output?: string }) => {
-      const { pullPack } = await import('../../analysis/pull.ts')
-      process.stdout.write(await pullPack(source, options.output))
-    })
-}
+export const command = defineCommand({
+  name: 'pull',
+  text: 'Take a pack from a file or an address, check it, and say what it holds. No pack goes by a name yet.',
+  arguments: { '<source>': 'file, or http(s) address' },
+  options: { '-o, --output <file>': "where it goes (default: the source's last part, here)" },
+  examples: ['geogap pull https://example.org/testbed.pack'],
+  run: async ({ source, output }) => {
+    const { pullPack } = await import('../../analysis/pull.ts')
+    process.stdout.write(await pullPack(source, output))
+  },
+})

@@ -1,46 +1,32 @@
-import { Command } from 'commander'
-import { withoutUndefined } from './options.ts'
-import { parseList, wholeNumber } from './parsers.ts'
+import { defineCommand } from './command.ts'
+import { queueOption } from './options.ts'
+import { list, wholeNumber } from './parsers.ts'
 import { printNote } from './progress.ts'
-import { queueOption } from './queueOption.ts'
 
-interface ServeCommandOptions {
-  port: number
-  host: string
-  images?: string[]
-  queue?: string
-}
-
-/**
- * Builds the command `geogap serve`.
- *
- * @example
- *     geogap serve results
- */
-export function command(): Command {
-  return new Command('serve')
-    .description('Look at results in a browser: a dashboard on this machine, until Ctrl-C.')
-    .argument('<dir>', 'folder of results')
-    .option('--port <n>', 'port (default: a free one)', wholeNumber('--port', 0, 65_535), 0)
-    .option('--host <address>', 'address of this machine to listen on', '127.0.0.1')
-    .option(
-      '--images <folders>',
-      'read images from these folders only (default: where they were evaluated)',
-      parseList,
-    )
-    .addOption(queueOption(false))
-    .addHelpText('after', '\nExample:\n  geogap serve results')
-    .action(async (dir: string, { port, host, images, queue }: ServeCommandOptions) => {
-      const { serve } = await import('../../dashboard/serve.ts')
-      const { url } = await serve(dir, {
-        port,
-        host,
-        ...withoutUndefined({ images, queue }),
-        onCount: countPrinter(),
-      })
-      process.stdout.write(`${url}\n`)
-    })
-}
+export const command = defineCommand({
+  name: 'serve',
+  text: 'Look at results in a browser: a dashboard on this machine, until Ctrl-C.',
+  arguments: { '<dir>': 'folder of results' },
+  options: {
+    '--port <n>': {
+      text: 'port (default: a free one)',
+      parse: wholeNumber(0, 65_535),
+      default: 0,
+    },
+    '--host <address>': { text: 'address of this machine to listen on', default: '127.0.0.1' },
+    '--images <folders>': {
+      text: 'read images from these folders only (default: where they were evaluated)',
+      parse: list,
+    },
+    '--queue <url>': { text: queueOption['--queue <url>'].text, env: 'GEOGAP_QUEUE' },
+  },
+  examples: ['geogap serve results'],
+  run: async ({ dir, ...options }) => {
+    const { serve } = await import('../../dashboard/serve.ts')
+    const { url } = await serve(dir, { ...options, onCount: countPrinter() })
+    process.stdout.write(`${url}\n`)
+  },
+})
 
 /** Says on standard error how far counting is, when it takes long. */
 function countPrinter(): (done: number, of: number) => void {

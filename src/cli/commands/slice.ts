@@ -1,80 +1,78 @@
-import { Command } from 'commander'
 import { GeogapError, inputError, unknownNameError } from '../../lib/errors.ts'
-import { type TableColumn } from '../../lib/table/columns.ts'
+import { fieldColumns } from '../../lib/table/columns.ts'
 import { type SliceRow } from '../../results/slices.ts'
-import { withoutUndefined } from './options.ts'
+import { defineCommand, pick } from './command.ts'
 import { assignments } from './parsers.ts'
 
-interface SliceCommandOptions {
+export const command = defineCommand({
+  name: 'slice',
+  text: 'Write a list of images, slice.csv, for relabelling or for --exclude: what a model got wrong, a region, a class.',
+  arguments: { '<dir>': 'folder of results' },
+  options: {
+    '--model <name>': 'whose predictions (needed where there are several)',
+    '--dataset <name>': 'by its name in the results (default: all)',
+    '--wrong': 'images whose first class is wrong',
+    '--right': 'images whose first class is right',
+    '--region <name>': 'images of a region',
+    '--country <name>': 'images of a country',
+    '--label <name>': 'images of a class',
+    '--where <pairs>': {
+      text: 'values of any columns: income_group=Q1,region=Asia',
+      parse: assignments,
+    },
+    '-o, --output <file>': { text: 'the slice', required: true },
+  },
+  examples: ['geogap slice results --wrong --region Africa -o slice.csv'],
+  run: async ({ dir, output, wrong, right, ...options }) => {
+    if (wrong && right) throw inputError('bad-option', 'give one of --wrong and --right')
+    const { formatTable } = await import('../../lib/table/columns.ts')
+    const { writeOutput } = await import('../../lib/files.ts')
+    const rows = await sliceRows(dir, {
+      ...pick(options, ['model', 'dataset']),
+      where: Object.assign({}, options.where, pick(options, ['region', 'country', 'label'])),
+      ...((wrong ?? right) && { right: right === true }),
+    })
+    await writeOutput(output, formatTable(columns, rows, 'csv'))
+    process.stdout.write(`${rows.length} images in ${output}\n`)
+  },
+})
+
+const columns = fieldColumns<keyof SliceRow>({
+  dataset: '',
+  id: '',
+  label: '',
+  prediction: '',
+  region: '',
+  country: '',
+  model: '',
+})
+
+interface SliceRequest {
   model?: string
   dataset?: string
-  wrong?: boolean
+  where: Record<string, string>
   right?: boolean
-  region?: string
-  country?: string
-  label?: string
-  where?: Record<string, string>
-  output: string
 }
 
-/**
- * Builds the command `geogap slice`.
- *
- * @example
- *     geogap slice results --wrong --region Africa -o slice.csv
- */
-export function command(): Command {
-  return new Command('slice')
-    .description(
-      'Write a list of images, slice.csv, for relabelling or for --exclude: what a model got wrong, a region, a class.',
-    )
-    .argument('<dir>', 'folder of results')
-    .option('--model <name>', 'whose predictions (needed where there are several)')
-    .option('--dataset <name>', 'by its name in the results (default: all)')
-    .option('--wrong', 'images whose first class is wrong')
-    .option('--right', 'images whose first class is right')
-    .option('--region <name>', 'images of a region')
-    .option('--country <name>', 'images of a country')
-    .option('--label <name>', 'images of a class')
-    .option(
-      '--where <pairs>',
-      'values of any columns: income_group=Q1,region=Asia',
-      assignments('--where'),
-    )
-    .requiredOption('-o, --output <file>', 'the slice')
-    .addHelpText('after', '\nExample:\n  geogap slice results --wrong --region Africa -o slice.csv')
-    .action(async (dir: string, options: SliceCommandOptions) => run(dir, options))
-}
-
-const columns: TableColumn<SliceRow>[] = (
-  ['dataset', 'id', 'label', 'prediction', 'region', 'country', 'model'] as const
-).map(name => ({ name, heading: name, value: row => row[name] }))
-
-async function run(
+/** Errors: unknown-model, choose-models, unknown-dataset, unknown-column, and unknown values of a column. */
+async function sliceRows(
   dir: string,
-  { model, dataset, wrong, right, output, ...options }: SliceCommandOptions,
-): Promise<void> {
-  if (wrong && right) throw inputError('bad-option', 'give one of --wrong and --right')
+  { model, dataset, where, ...outcome }: SliceRequest,
+): Promise<SliceRow[]> {
   const { newestEvaluations } = await import('../../analysis/evaluationPairs.ts')
   const { readDatasetRecords } = await import('../../results/records.ts')
   const { distinctFieldValues } = await import('../../results/store.ts')
   const { selectSlice, distinctColumnValues } = await import('../../results/slices.ts')
-  const { formatTable } = await import('../../lib/table/columns.ts')
-  const { writeOutput } = await import('../../lib/files.ts')
   const entries = await newestEvaluations(dir)
-  const [models, sets] = [
-    distinctFieldValues(entries, 'model'),
-    distinctFieldValues(entries, 'dataset'),
-  ]
+  const models = distinctFieldValues(entries, 'model')
+  const datasets = distinctFieldValues(entries, 'dataset')
   const chosen = model ?? models[0]!
   if (!models.includes(chosen)) throw unknownNameError('model', chosen, models)
   if (model === undefined && models.length > 1)
     throw inputError('choose-models', `choose with --model; there are ${models.join(', ')}`)
-  if (dataset !== undefined && !sets.includes(dataset))
-    throw unknownNameError('dataset', dataset, sets)
-  const notes = await readDatasetRecords(dir)
-  const { region, country, label } = options
-  const where = { ...options.where, ...withoutUndefined({ region, country, label }) }
+  if (dataset !== undefined && !datasets.includes(dataset))
+    throw unknownNameError('dataset', dataset, datasets)
+  const records = await readDatasetRecords(dir)
   const asked = entries.filter(
     ({ identity }) =>
       identity.model === chosen && identity.dataset === (dataset ?? identity.dataset),
@@ -82,22 +80,22 @@ async function run(
   const rows: SliceRow[] = []
   const without: GeogapError[] = []
   for (const entry of asked) {
-    const found = await selectSlice(entry, notes.get(entry.identity.content), {
-      ...{ where, ...((wrong ?? right) && { right: right === true }) },
-    }).catch((error: unknown) => {
-      if (!(error instanceof GeogapError) || error.code !== 'unknown-column') throw error
-      without.push(error)
-      return []
-    })
+    const record = records.get(entry.identity.content)
+    const found = await selectSlice(entry, record, { where, ...outcome }).catch(
+      (error: unknown) => {
+        if (!(error instanceof GeogapError) || error.code !== 'unknown-column') throw error
+        without.push(error)
+        return []
+      },
+    )
     rows.push(...found)
   }
   // A data set without a column has no image that fits, unless it is the only one that could.
   if (without[0] && without.length === asked.length) throw without[0]
-  if (rows.length === 0)
-    for (const [column, value] of Object.entries(where)) {
-      const values = await distinctColumnValues(asked, column)
-      if (!values.includes(value)) throw unknownNameError(column, value, values)
-    }
-  await writeOutput(output, formatTable(columns, rows, 'csv'))
-  process.stdout.write(`${rows.length} images in ${output}\n`)
+  if (rows.length > 0) return rows
+  for (const [column, value] of Object.entries(where)) {
+    const values = await distinctColumnValues(asked, column)
+    if (!values.includes(value)) throw unknownNameError(column, value, values)
+  }
+  return rows
 }

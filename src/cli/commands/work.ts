@@ -1,38 +1,32 @@
-import { Command } from 'commander'
 import { stripControlCharacters } from '../../lib/table/text.ts'
+import { defineCommand } from './command.ts'
+import { queueOption } from './options.ts'
 import { printNote } from './progress.ts'
-import { queueOption } from './queueOption.ts'
 
-/**
- * Builds the command `geogap work`.
- *
- * @example
- *     geogap work --queue redis://10.0.0.5:6379
- */
-export function command(): Command {
-  return new Command('work')
-    .description(
-      'Evaluate for the runs at a queue until stopped: units of work from any number of machines.',
-    )
-    .addOption(queueOption())
-    .addHelpText('after', '\nExample:\n  geogap work --queue redis://10.0.0.5:6379')
-    .action(async ({ queue }: { queue: string }) => {
-      const { runQueueWorker } = await import('../../evaluate/queue/queueWorker.ts')
-      const { createUnitEvaluator } = await import('../../evaluate/queue/unitEvaluator.ts')
-      const stop = new AbortController()
-      for (const signal of ['SIGINT', 'SIGTERM'] as const)
-        process.once(signal, () => {
-          process.stderr.write('stopping: a unit at work goes back to the queue\n')
-          stop.abort(new Error('stopped'))
-        })
-      await runQueueWorker({
-        ...{ queue, evaluateUnit: createUnitEvaluator(), signal: stop.signal },
-        onUnit: ({ run, unit, seconds, error }) => {
-          const line = `${run} ${unit}  ${seconds.toFixed(1)} s`
-          if (error)
-            process.stderr.write(`${stripControlCharacters(`${line}  failed: ${error.message}`)}\n`)
-          else printNote(line)
-        },
+export const command = defineCommand({
+  name: 'work',
+  text: 'Evaluate for the runs at a queue until stopped: units of work from any number of machines.',
+  options: queueOption,
+  examples: ['geogap work --queue redis://10.0.0.5:6379'],
+  run: async ({ queue }) => {
+    const { runQueueWorker } = await import('../../evaluate/queue/queueWorker.ts')
+    const { createUnitEvaluator } = await import('../../evaluate/queue/unitEvaluator.ts')
+    const stop = new AbortController()
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => {
+        process.stderr.write('stopping: a unit at work goes back to the queue\n')
+        stop.abort(new Error('stopped'))
       })
+    await runQueueWorker({
+      queue,
+      evaluateUnit: createUnitEvaluator(),
+      signal: stop.signal,
+      onUnit: ({ run, unit, seconds, error }) => {
+        const line = `${run} ${unit}  ${seconds.toFixed(1)} s`
+        if (error)
+          process.stderr.write(`${stripControlCharacters(`${line}  failed: ${error.message}`)}\n`)
+        else printNote(line)
+      },
     })
-}
+  },
+})

@@ -22,7 +22,7 @@ import {
 
 export interface FollowOptions {
   queue: string
-  priority?: number
+  priority?: number | undefined
   /** Milliseconds between looks at the place; default 2 s, and more where the place takes long to list. */
   pollMs?: number
   /** Tries of a unit before it is set apart (3), and milliseconds before the second one (2,000), doubled each time. */

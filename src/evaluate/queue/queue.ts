@@ -82,6 +82,16 @@ export async function connectQueue(url: string): Promise<Redis> {
   }
 }
 
+/** Connects, works and disconnects. Errors: those of `connectQueue` and of the work. */
+export async function withQueue<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = await connectQueue(url)
+  try {
+    return await work(redis)
+  } finally {
+    redis.disconnect()
+  }
+}
+
 /** The address without what must not be shown. */
 const shownUrl = (url: string): string => url.replace(/\/\/.*@/, '//')
 

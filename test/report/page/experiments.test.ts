@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { commands } from '../../../src/cli/commands/index.ts'
+import { buildProgram } from '../../../src/cli/commands/program.ts'
 import { figureKinds } from '../../../src/report/figures/index.ts'
 import { paperClaims, paperTable } from '../../../src/analysis/paper/printedNumbers.ts'
 import {
@@ -39,10 +40,8 @@ describe.each(names)('experiment %s', name => {
     const { commands: lines, figures } = await readExperiment(name)
     for (const line of lines) {
       const [program, command, ...words] = line.split(' ')
-      const options = (await commands.find(one => one.name === command)!.load()).command(
-        commands,
-      ).options
-      const known = options.flatMap(({ long }) => long ?? [])
+      const { commands: built } = await buildProgram(commands, command)
+      const known = built[0]!.options.flatMap(({ long }) => long ?? [])
       expect([
         program,
         words.filter(word => word.startsWith('--') && !known.includes(word)),
