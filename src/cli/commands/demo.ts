@@ -30,7 +30,7 @@ export const command = defineCommand({
 A made-up world: nothing below measures a real model or a real place.
 
 ${groupAccuracyTable(demo.run, []).text('text')}
-${disparityTableText(demo.run, 'region', 30, 'text')}
+${disparityTableText(demo.run, 'region')}
 ${demo.studies}
 The real world, by accuracies that others published (geogap table published): progress rates
 ${publishedSummary()}

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { type Votes } from '../../experiments/origins.ts'
-import { type TableColumn, fieldColumn } from '../../lib/table/columns.ts'
+import { type TableColumn, fieldColumn, shareColumn } from '../../lib/table/columns.ts'
 import { defineCommand, type Parser, pick } from './command.ts'
 import { experimentOptions } from './experimentOptions.ts'
 import { datasetSpecOf, deviceOption } from './options.ts'
@@ -65,22 +65,16 @@ async function voteColumns(votes: readonly Votes[]): Promise<TableColumn<Votes>[
     Object.values(regions).reduce((sum, count) => sum + count, 0)
   return [
     fieldColumn('k'),
-    {
-      name: 'west',
-      heading: 'West (%)',
-      value: row => row.westernShare,
-      show: row => percent(row.westernShare),
-    },
+    { ...shareColumn('westernShare', 'West (%)'), name: 'west' },
     ...Object.keys(votes[0]?.regions ?? {}).map((region): TableColumn<Votes> => {
       const value = (row: Votes): number | null =>
         queries(row) === 0 ? null : row.regions[region]! / queries(row)
       return { name: region, heading: `${region} (%)`, value, show: row => percent(value(row)) }
     }),
-    {
-      name: 'europeToAfrica',
-      heading: 'Europe : Africa',
-      value: row => row.europeToAfrica,
-      show: row => row.europeToAfrica?.toFixed(2) ?? '–',
-    },
+    fieldColumn(
+      'europeToAfrica',
+      'Europe : Africa',
+      (ratio: number | null) => ratio?.toFixed(2) ?? '–',
+    ),
   ]
 }

@@ -79,11 +79,15 @@ export async function runDemo({
     'training',
     standardPictures(Math.max(...trainingSizes), seed, 'training'),
   )
-  const households = await createDataset(world, 'households', householdPictures(18, 8, seed))
+  const households = await createDataset(
+    world,
+    'households',
+    householdPictures({ households: 18, each: 8, seed }),
+  )
   const others = await createDataset(
     world,
     'other-households',
-    householdPictures(12, 8, seed, 'other-'),
+    householdPictures({ households: 12, each: 8, seed, kind: 'other-' }),
   )
   const datasets = [
     await createDataset(world, 'standard', standardPictures(240, seed, 'standard')),
@@ -93,7 +97,7 @@ export async function runDemo({
   onStage('fitting the last layer of untrained architectures')
   const models = await fitModels(join(out, 'models'), training)
   onStage('evaluating')
-  await evaluate({ models, datasets, out: results, ...(onProgress ? { onProgress } : {}) })
+  await evaluate({ models, datasets, out: results, onProgress })
   onStage(
     'retraining a last layer on pictures by other households, and on more and more western ones',
   )
@@ -155,19 +159,18 @@ async function fitModels(folder: string, training: Dataset): Promise<ModelSpec[]
   const specs: ModelSpec[] = []
   for (const [m, { tensors, model }] of bare.entries()) {
     for (const count of trainingSizes) {
-      const rows = training.samples.slice(0, count).map((_, i) => i)
-      const head = fitHead(
-        features[m]!,
-        rows,
-        rows.map(row => training.samples[row]!.labels[0]!),
-        objectNames.length,
-      )
+      const labels = training.samples.slice(0, count).map(sample => sample.labels[0]!)
+      const { weight, bias } = fitHead(features[m]!, labels, objectNames.length)
+      const fitted = new Map([
+        ['classifier.weight', weight],
+        ['classifier.bias', bias],
+      ])
       const file = join(folder, `${model.architecture}.fitted_${count}.safetensors`)
       await writeSafetensors(
         file,
         tensors.map(tensor => ({
           ...tensor,
-          data: fittedTensor(tensor.name, head) ?? tensor.data,
+          data: fitted.get(tensor.name) ?? tensor.data,
         })),
       )
       const name = `${model.architecture}.fitted_${count}`
@@ -179,9 +182,3 @@ async function fitModels(folder: string, training: Dataset): Promise<ModelSpec[]
   }
   return specs
 }
-
-const fittedTensor = (
-  name: string,
-  head: { weight: Float32Array; bias: Float32Array },
-): Float32Array | undefined =>
-  name === 'classifier.weight' ? head.weight : name === 'classifier.bias' ? head.bias : undefined

@@ -12,21 +12,18 @@ const sharpness = 10
 
 /**
  * Ridge regression of one-hot classes on standardized features, in closed form through the images' Gram matrix, with the
- * standardization folded into the head. `rows` are the positions of the training images.
+ * standardization folded into the head. The first `labels.length` rows of the features are trained on.
  */
 export function fitHead(
   { values, width }: ModelFeatures,
-  rows: readonly number[],
   labels: readonly number[],
   classes: number,
 ): FittedHead {
-  const { centers, scales } = moments(values, width, rows)
-  const n = rows.length
+  const n = labels.length
+  const { centers, scales } = moments(values, width, n)
   const x = Float64Array.from({ length: n * width }, (_, at) => {
     const column = at % width
-    return (
-      (values[rows[Math.floor(at / width)]! * width + column]! - centers[column]!) / scales[column]!
-    )
+    return (values[at]! - centers[column]!) / scales[column]!
   })
   const gram = new Float64Array(n * n)
   for (let i = 0; i < n; i++) {
@@ -60,15 +57,13 @@ export function fitHead(
 function moments(
   values: Float32Array,
   width: number,
-  rows: readonly number[],
+  n: number,
 ): { centers: Float64Array; scales: Float64Array } {
   const centers = new Float64Array(width)
   const scales = new Float64Array(width)
-  for (const row of rows)
-    for (let k = 0; k < width; k++) centers[k]! += values[row * width + k]! / rows.length
-  for (const row of rows)
-    for (let k = 0; k < width; k++)
-      scales[k]! += (values[row * width + k]! - centers[k]!) ** 2 / rows.length
+  for (let at = 0; at < n * width; at++) centers[at % width]! += values[at]! / n
+  for (let at = 0; at < n * width; at++)
+    scales[at % width]! += (values[at]! - centers[at % width]!) ** 2 / n
   const typical = Math.sqrt(scales.reduce((sum, variance) => sum + variance, 0) / width)
   return {
     centers,

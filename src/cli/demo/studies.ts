@@ -7,7 +7,7 @@ import { scorePart } from '../../experiments/scorePart.ts'
 import { openParts, type DatasetPart } from '../../experiments/parts.ts'
 import { type FeatureSet, loadOrComputeFeatures } from '../../experiments/features.ts'
 import { retrainHead } from '../../experiments/lastLayer.ts'
-import { runRetraining } from '../../experiments/retraining.ts'
+import { type RetrainingResult, runRetraining } from '../../experiments/retraining.ts'
 import { runStudy, type StudySummaryRow } from '../../experiments/study.ts'
 import { largestSize, drawWesternSample } from '../../experiments/westernShare.ts'
 import { mean, meanInterval } from '../../metrics/numbers.ts'
@@ -48,7 +48,7 @@ export async function demoStudies(world: DemoStudyOptions): Promise<string> {
   })
   const western = await trainWesternLayers(world)
   await recordStudy(out, { study: 'western-share', model: done.model }, western.rows)
-  return `${retrainingText(done.model, training.samples.length, households.name, done.rows)}\n\n${westernText(western.size, western.rows)}\n`
+  return `${retrainingText(done, training.samples.length, households.name)}\n\n${westernText(western.size, western.rows)}\n`
 }
 
 /** The last layer trained on samples of one size; the kept features and the first head are the retraining's. */
@@ -107,10 +107,9 @@ const meanAndRange = (values: readonly number[]): string => {
 
 /** What retraining did, beside what the paper sees. */
 function retrainingText(
-  model: string,
+  { model, rows }: RetrainingResult,
   images: number,
   dataset: string,
-  rows: readonly StudySummaryRow[],
 ): string {
   const change = (what: string): { text: string; way: string } => {
     const [before = 0] = valuesOf(rows, 0, `${dataset} ${what}`)
@@ -121,7 +120,8 @@ function retrainingText(
       way: `${what} ${way}`,
     }
   }
-  const [accuracy, gap] = [change('accuracy'), change('disparity')]
+  const accuracy = change('accuracy')
+  const gap = change('disparity')
   const same = accuracy.way === 'accuracy rises' && gap.way === 'disparity falls'
   return `The last layer of ${model} retrained on ${images} pictures by other households, ${seeds} seeds:
   ${accuracy.text} (%)

@@ -3,7 +3,7 @@
  * a benchmark shows follows from a few stated shares; no accuracy is written anywhere.
  */
 import { type Random, randomFor } from '../../lib/random.ts'
-import { type Ink, objectNames, objects } from './objects.ts'
+import { type Ink, type ObjectName, objectNames, objectSvg } from './objects.ts'
 
 export interface Picture {
   id: string
@@ -54,15 +54,20 @@ export function sketches(count: number, seed: number): Picture[] {
 }
 
 /**
- * Pictures by households of all regions, with country, income and household as the households state them. Households of
- * another `kind` are others.
+ * Pictures by some households of each region, `each` by a household, with country, income and household as the households
+ * state them. Another `kind` gives other households.
  */
-export function householdPictures(
-  households: number,
-  each: number,
-  seed: number,
+export function householdPictures({
+  households,
+  each,
+  seed,
   kind = '',
-): Picture[] {
+}: {
+  households: number
+  each: number
+  seed: number
+  kind?: string
+}): Picture[] {
   return regions.flatMap(region =>
     Array.from({ length: households }, (_, h) => {
       const home = randomFor(seed, `${kind}${region.name} ${h}`)
@@ -112,7 +117,7 @@ interface SceneStyle {
 }
 
 function sceneSvg(
-  label: string,
+  label: ObjectName,
   form: 0 | 1 | 2,
   { ink, light, clutter, draw }: SceneStyle,
 ): string {
@@ -125,7 +130,7 @@ function sceneSvg(
     return `<rect x="${between(-75, 60)}" y="${between(-75, 60)}" width="${between(6, 22)}" height="${between(6, 22)}" fill="${fill}"/>`
   })
   const place = `translate(${between(-14, 14)} ${between(-12, 12)}) rotate(${between(-14, 14)}) scale(${between(0.85, 1.25)} ${between(0.85, 1.25)})`
-  const object = objects[label]![form](ink)
+  const object = objectSvg(label, form, ink)
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-80 -80 160 160" width="${pictureSidePx}" height="${pictureSidePx}">` +
     `<rect x="-80" y="-80" width="160" height="160" fill="${wall}"/><rect x="-80" y="${between(20, 40)}" width="160" height="80" fill="${floor}"/>` +

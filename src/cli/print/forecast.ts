@@ -1,7 +1,11 @@
 import { type Forecast } from '../../evaluate/forecast.ts'
-import { countText } from '../../lib/table/text.ts'
-import { type TableColumn, fieldColumns, formatTable } from '../../lib/table/columns.ts'
-import { bytesText, durationText } from '../../lib/table/text.ts'
+import {
+  type TableColumn,
+  fieldColumn,
+  fieldColumns,
+  formatTable,
+} from '../../lib/table/columns.ts'
+import { bytesText, countText, durationText } from '../../lib/table/text.ts'
 
 const columns: TableColumn<Forecast>[] = [
   ...fieldColumns({
@@ -10,21 +14,12 @@ const columns: TableColumn<Forecast>[] = [
     images: 'images to do',
     stored: 'stored',
   }),
-  {
-    name: 'download',
-    heading: 'download',
-    value: row => row.download,
-    show: ({ download }) =>
-      download === null ? 'by hand' : download === 0 ? 'is here' : bytesText(download),
-  },
-  {
-    name: 'seconds',
-    heading: 'time',
-    value: row => row.seconds,
-    show: row => durationText(row.seconds),
-  },
+  fieldColumn('download', 'download', (bytes: number | null) =>
+    bytes === null ? 'by hand' : bytes === 0 ? 'is here' : bytesText(bytes),
+  ),
+  fieldColumn('seconds', 'time', durationText),
   { name: 'basis', heading: 'time is', value: row => (row.measured ? 'measured' : 'estimated') },
-  { name: 'disk', heading: 'disk', value: row => row.disk, show: row => bytesText(row.disk) },
+  fieldColumn('disk', 'disk', bytesText),
 ]
 
 /** What the forecast is for: where results go, the free bytes there, the device, the rule to stop by. */

@@ -52,7 +52,7 @@ const columns: TableColumn<GateCheck>[] = [
   }),
   shareColumn('value', 'seen'),
   shareColumn('bound', '95 % bound'),
-  { name: 'allowed', heading: 'allowed', value: row => row.limit, show: row => percent(row.limit) },
+  { ...shareColumn('limit', 'allowed'), name: 'allowed' },
 ]
 
 const verdictOrder: readonly GateCheck['verdict'][] = ['broken', 'undecided', 'holds']

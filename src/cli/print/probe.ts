@@ -1,6 +1,11 @@
 import { countText, pEquation, percent, pNumber } from '../../lib/table/text.ts'
 import { describeSteps, nativeSteps, type PreprocessingConfig } from '../../lib/pixels/steps.ts'
-import { type TableColumn, fieldColumns, shareColumn } from '../../lib/table/columns.ts'
+import {
+  type TableColumn,
+  fieldColumn,
+  fieldColumns,
+  shareColumn,
+} from '../../lib/table/columns.ts'
 import { bestSetting, type ProbedSetting } from '../../experiments/probe/probe.ts'
 import { type ProbeResult } from '../../experiments/probe/probeRun.ts'
 import { type Answer } from './answer.ts'
@@ -20,14 +25,9 @@ export function probeSentence({ settings }: ProbeResult): string {
 const columns: TableColumn<ProbedSetting>[] = [
   { name: 'setting', heading: 'setting', value: row => row.changes.join(', ') || 'as declared' },
   shareColumn('accuracy', 'accuracy %'),
-  { name: 'loss', heading: 'log loss', value: row => row.loss, show: row => row.loss.toFixed(2) },
+  fieldColumn('loss', 'log loss', (loss: number) => loss.toFixed(2)),
   ...fieldColumns({ better: 'better on', worse: 'worse on' }),
-  {
-    name: 'adjusted',
-    heading: 'adjusted p',
-    value: row => row.adjusted,
-    show: row => (row.adjusted === null ? '–' : pNumber(row.adjusted)),
-  },
+  fieldColumn('adjusted', 'adjusted p', (p: number | null) => (p === null ? '–' : pNumber(p))),
   {
     name: 'far_better',
     heading: 'far better',
@@ -66,9 +66,9 @@ const recipeJson = (recipe: PreprocessingConfig): string => {
     channels,
   } = recipe
   const steps = [
-    { step: 'resize', size: resize, interpolation, ...(squash && { squash }) },
+    { step: 'resize', size: resize, interpolation, squash: squash || undefined },
     { step: 'centerCrop', size },
-    { step: 'normalize', mean, std, ...(channels && { channels }) },
+    { step: 'normalize', mean, std, channels },
   ]
   return `"preprocessing": ${JSON.stringify(steps)}`
 }

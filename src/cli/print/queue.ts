@@ -1,36 +1,29 @@
 import type { ClusterState, RunState, WorkerState } from '../../evaluate/queue/queue.ts'
-import { type TableColumn, formatTable } from '../../lib/table/columns.ts'
+import {
+  type TableColumn,
+  fieldColumn,
+  fieldColumns,
+  formatTable,
+} from '../../lib/table/columns.ts'
 import { durationText, stripControlCharacters } from '../../lib/table/text.ts'
 
 const runColumns: TableColumn<RunState>[] = [
   { name: 'run', heading: 'run', value: ({ id }) => id },
-  { name: 'state', heading: 'state', value: ({ state }) => state },
-  { name: 'units', heading: 'units', value: ({ units }) => units },
-  { name: 'done', heading: 'done', value: ({ done }) => done },
-  { name: 'active', heading: 'at work', value: ({ active }) => active },
+  ...fieldColumns({ state: 'state', units: 'units', done: 'done', active: 'at work' }),
   { name: 'waiting', heading: 'waiting', value: ({ waiting, delayed }) => waiting + delayed },
   { name: 'apart', heading: 'set apart', value: ({ apart }) => apart.length },
-  {
-    name: 'left',
-    heading: 'left',
-    value: run => run.left,
-    show: ({ left }) => (left === null ? '–' : durationText(left)),
-  },
-  { name: 'place', heading: 'place', value: ({ place }) => place },
+  fieldColumn('left', 'left', (seconds: number | null) =>
+    seconds === null ? '–' : durationText(seconds),
+  ),
+  fieldColumn('place'),
 ]
 
 const workerColumns: TableColumn<WorkerState>[] = [
   { name: 'worker', heading: 'worker', value: ({ id }) => id },
   { name: 'at', heading: 'at', value: ({ unit }) => unit ?? null },
-  { name: 'done', heading: 'units', value: ({ done }) => done },
-  {
-    name: 'rate',
-    heading: 'images/s',
-    value: worker => worker.rate,
-    show: ({ rate }) => rate?.toFixed(1) ?? '–',
-  },
-  { name: 'cores', heading: 'cores', value: ({ cores }) => cores },
-  { name: 'machine', heading: 'machine', value: ({ machine }) => machine },
+  fieldColumn('done', 'units'),
+  fieldColumn('rate', 'images/s', (rate: number | null) => rate?.toFixed(1) ?? '–'),
+  ...fieldColumns({ cores: 'cores', machine: 'machine' }),
 ]
 
 export function clusterText({ runs, workers }: ClusterState): string {

@@ -39,24 +39,16 @@ const columns: TableColumn<StandingRow>[] = [
   ...fieldColumns({ model: 'model', measure: 'measure' }),
   shareColumn('value', 'value'),
   shareColumn('expected', 'expected'),
-  {
-    name: 'residual',
-    heading: 'residual',
-    value: row => row.residual,
-    show: row => (row.residual === null ? '–' : pointsText(row.residual)),
-  },
+  fieldColumn('residual', 'residual', (points: number | null) =>
+    points === null ? '–' : pointsText(points),
+  ),
   ...intervalColumns<MeasureStanding>(
     ({ interval }) => interval ?? [null, null],
     '95 % prediction',
   ),
-  {
-    name: 'percentile',
-    heading: 'percentile',
-    value: row => row.percentile,
-    show: row => percent(row.percentile, 0),
-  },
+  fieldColumn('percentile', 'percentile', (share: number | null) => percent(share, 0)),
   fieldColumn('models'),
-  { name: 'r2', heading: 'R²', value: row => row.r2, show: row => row.r2?.toFixed(2) ?? '–' },
+  fieldColumn('r2', 'R²', (r2: number | null) => r2?.toFixed(2) ?? '–'),
   { name: 'verdict', heading: 'verdict', value: row => row.verdict ?? row.reason },
   {
     name: 'against',

@@ -15,12 +15,7 @@ export function studyTable(
   format: TableFormat,
 ): string {
   const columns: TableColumn<StudySummaryRow>[] = [
-    {
-      name: 'setting',
-      heading: setting,
-      value: row => row.setting,
-      show: row => `${percent(row.setting, 0)} %`,
-    },
+    fieldColumn('setting', setting, (share: number) => `${percent(share, 0)} %`),
     fieldColumn('metric', 'figure'),
     shareColumn('mean', 'mean (%)'),
     shareColumn('deviation', '±'),

@@ -41,18 +41,8 @@ const columns: TableColumn<VerifyRow>[] = [
   ...fieldColumns({ verdict: 'verdict', model: 'model', dataset: 'data set' }),
   { name: 'shard', heading: 'shard', value: ({ start, end }) => `${start} – ${end}` },
   ...fieldColumns({ images: 'images', differing: 'differing', ties: 'ties' }),
-  {
-    name: 'difference',
-    heading: 'logits by',
-    value: row => row.difference,
-    show: row => smallNumberText(row.difference),
-  },
-  {
-    name: 'kept',
-    heading: 'kept by',
-    value: row => row.kept,
-    show: row => smallNumberText(row.kept),
-  },
+  fieldColumn('difference', 'logits by', smallNumberText),
+  fieldColumn('kept', 'kept by', smallNumberText),
   fieldColumn('on', 'made on'),
 ]
 
@@ -63,12 +53,7 @@ interface MachineRow extends ComputeEnvironment {
 
 const machineColumns: TableColumn<MachineRow>[] = [
   fieldColumn('name', 'letter'),
-  {
-    name: 'shards',
-    heading: 'shards',
-    value: row => row.shards,
-    show: row => String(row.shards ?? ''),
-  },
+  fieldColumn('shards', 'shards', (shards: number | null) => String(shards ?? '')),
   fieldColumn('machine'),
   { name: 'instructions', heading: 'instruction sets', value: row => row.instructions ?? null },
   ...fieldColumns({ runtime: 'runtime', version: 'geogap' }),

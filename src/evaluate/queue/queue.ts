@@ -67,7 +67,9 @@ export async function connectQueue(url: string): Promise<Redis> {
     throw inputError('bad-queue-url', 'not the address of a queue: redis://host:6379')
   const { Redis } = await import('ioredis')
   const redis = new Redis(url, {
-    ...{ lazyConnect: true, maxRetriesPerRequest: null, connectTimeout: 5000 },
+    lazyConnect: true,
+    maxRetriesPerRequest: null,
+    connectTimeout: 5000,
     retryStrategy: times => Math.min(100 * times, 2000),
   })
   let last: unknown
@@ -242,15 +244,19 @@ export async function readClusterState(redis: Redis): Promise<ClusterState> {
   const runs: RunState[] = []
   for (const run of await readQueuedRuns(redis)) {
     const queue = await openRunQueue(redis, run.id)
-    const counts = await queue.getJobCounts('waiting', 'active', 'delayed')
+    const {
+      waiting = 0,
+      active = 0,
+      delayed = 0,
+    } = await queue.getJobCounts('waiting', 'active', 'delayed')
     const state = run.cancelled ? 'cancelled' : (await queue.isPaused()) ? 'paused' : 'running'
     runs.push({
-      ...{ ...run, state, left: state === 'running' ? secondsLeft(run) : null },
-      ...{
-        waiting: counts['waiting'] ?? 0,
-        active: counts['active'] ?? 0,
-        delayed: counts['delayed'] ?? 0,
-      },
+      ...run,
+      state,
+      left: state === 'running' ? secondsLeft(run) : null,
+      waiting,
+      active,
+      delayed,
       apart: await readFailedUnits(queue),
     })
     await queue.close()

@@ -19,11 +19,25 @@ export interface TableColumn<Row> {
   show?: (row: Row) => string
 }
 
-/** A column of a field of the rows. */
-export const fieldColumn = <Name extends string>(
+/** Returns the column of a field of the rows; `show` gives the text of a value, by default the value itself. */
+export function fieldColumn<Name extends string>(
+  name: Name,
+  heading?: string,
+): TableColumn<Readonly<Record<Name, CellValue>>>
+export function fieldColumn<Name extends string, Value extends CellValue>(
+  name: Name,
+  heading: string,
+  show: (value: Value) => string,
+): TableColumn<Readonly<Record<Name, Value>>>
+export function fieldColumn<Name extends string>(
   name: Name,
   heading: string = name,
-): TableColumn<Readonly<Record<Name, CellValue>>> => ({ name, heading, value: row => row[name] })
+  show: (value: never) => string = plainText,
+): TableColumn<Readonly<Record<Name, never>>> {
+  return { name, heading, value: row => row[name], show: row => show(row[name]) }
+}
+
+const plainText = (value: CellValue): string => (value === null ? '–' : String(value))
 
 /** Columns of several fields by their headings. */
 export const fieldColumns = <Name extends string>(
@@ -37,9 +51,8 @@ export const fieldColumns = <Name extends string>(
 export const shareColumn = <Name extends string>(
   name: Name,
   heading: string,
-): TableColumn<Readonly<Record<Name, number | null>>> => ({
-  ...{ name, heading, value: row => row[name], show: row => percent(row[name]) },
-})
+): TableColumn<Readonly<Record<Name, number | null>>> =>
+  fieldColumn(name, heading, (share: number | null) => percent(share))
 
 /** An interval of shares: one column for people, its two ends for machines. */
 export const intervalColumns = <Row>(
@@ -80,9 +93,7 @@ const records = <Row>(
 
 /** A value as people see it. */
 export function cellText<Row>({ value, show }: TableColumn<Row>, row: Row): string {
-  if (show) return show(row)
-  const plain = value(row)
-  return plain === null ? '–' : String(plain)
+  return show ? show(row) : plainText(value(row))
 }
 
 /** Lines of cells, the headings first. */

@@ -49,7 +49,8 @@ export function savingLines(rows: readonly EstimateRow[]): string[] {
     const { until, controls } = groups[0]!
     const sum = (of: (row: EstimateRow) => number): number =>
       groups.reduce((total, row) => total + of(row), 0)
-    const [read, images] = [sum(row => row.read), sum(row => row.images)]
+    const read = sum(row => row.read)
+    const images = sum(row => row.images)
     const alone = sum(imagesWithoutControls)
     const spared =
       controls > 0

@@ -154,7 +154,11 @@ function publishedSizeRows(): PublishedSizeRow[] {
           value: accuracy,
         }))
       return sizeGroups(points, [edge]).groups.map(({ n, mean, interval }, i) => ({
-        ...{ benchmark, size, n, mean, interval },
+        benchmark,
+        size,
+        n,
+        mean,
+        interval,
         group: `${i === 0 ? 'under' : 'from'} ${edge / 1e6} M`,
       }))
     }),

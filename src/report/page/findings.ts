@@ -1,5 +1,5 @@
 /** The numbers that a report begins with, before they become sentences. */
-import { inferDisparities } from '../../analysis/disparityInference.ts'
+import { inferDisparities, type InferenceRow } from '../../analysis/disparityInference.ts'
 import { modelToShow } from '../figures/figure.ts'
 import { disparityMeasure } from '../figures/disparity.ts'
 import { type RunView } from '../../analysis/runView.ts'
@@ -7,7 +7,6 @@ import { oodDatasets, placeColumn } from '../../analysis/datasetRoles.ts'
 import { type DisparityTrend, disparityTrend } from '../../metrics/disparityTrend.ts'
 import { type ProgressGap, progressGap } from '../../metrics/progress.ts'
 import { type GroupAccuracyRow } from '../../results/run.ts'
-import { type InferenceRow } from '../../analysis/disparityInference.ts'
 import { tally } from '../../lib/tally.ts'
 
 /** Draws of permutations start here, so that a report is the same twice. */
@@ -58,7 +57,12 @@ export async function datasetFinding(
   const all = results.disparitiesOn(dataset)
   const known = all.flatMap(({ disparity }) => disparity ?? [])
   return {
-    ...{ dataset, by, model, overall, disparity, models: all.length },
+    dataset,
+    by,
+    model,
+    overall,
+    disparity,
+    models: all.length,
     best: row(disparity.best),
     worst: row(disparity.worst),
     smallest: known.length > 0 ? Math.min(...known) : null,

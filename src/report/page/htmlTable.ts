@@ -31,8 +31,9 @@ export function htmlTable<Row>({
       markup`<th scope="col" ${numeric[i] && markup` class="number"`}>${heading}</th>`,
   )
   const body = shown.map(row => {
-    const cells = readable.map((column, i) => tableCell(column, row, numeric[i]!, i === 0))
-    return markup`<tr>${cells}</tr>`
+    const [first, ...rest] = readable
+    const cells = rest.map((column, i) => tableCell(column, row, numeric[i + 1]!))
+    return markup`<tr>${first && markup`<th scope="row">${textOf(first, row)}</th>`}${cells}</tr>`
   })
   const note =
     shown.length < rows.length
@@ -56,14 +57,8 @@ export function htmlTable<Row>({
   </div> `
 }
 
-function tableCell<Row>(
-  column: TableColumn<Row>,
-  row: Row,
-  numeric: boolean,
-  first: boolean,
-): Markup {
+function tableCell<Row>(column: TableColumn<Row>, row: Row, numeric: boolean): Markup {
   const text = textOf(column, row)
-  if (first) return markup`<th scope="row">${text}</th>`
   if (!numeric)
     return text.length > longTextLength
       ? markup`<td class="long">${text}</td>`
@@ -94,5 +89,5 @@ export function csvDownload<Row>(
   return markup`<a download="${name}.csv" href="data:text/csv;charset=utf-8,${data}">CSV of ${rows.length} rows</a>`
 }
 
-/** Halves of characters cannot be written into an address. */
+/** Replaces lone surrogates, which `encodeURI` rejects. */
 const withoutSurrogates = (text: string): string => text.replace(/\p{Surrogate}/gu, '\ufffd')

@@ -7,8 +7,6 @@ import {
   formatTable,
 } from '../../lib/table/columns.ts'
 
-const millionsText = (value: number): string => (value / 1e6).toFixed(1)
-
 /** `1.28 M`, `2.32 G`. */
 function imagesText(images: number | null): string {
   if (images === null) return '–'
@@ -25,18 +23,9 @@ const modelColumns: readonly TableColumn<ModelRow>[] = [
     evaluation: 'evaluation',
   }),
   fieldColumn('pretraining'),
-  {
-    ...fieldColumn('images', 'training images'),
-    show: ({ images }: ModelRow) => imagesText(images),
-  },
-  {
-    ...fieldColumn('parameters', 'parameters (M)'),
-    show: ({ parameters }: ModelRow) => millionsText(parameters),
-  },
-  {
-    ...fieldColumn('multiplyAdds', 'GMAC'),
-    show: ({ multiplyAdds }: ModelRow) => (multiplyAdds / 1e9).toFixed(2),
-  },
+  fieldColumn('images', 'training images', imagesText),
+  fieldColumn('parameters', 'parameters (M)', (count: number) => (count / 1e6).toFixed(1)),
+  fieldColumn('multiplyAdds', 'GMAC', (count: number) => (count / 1e9).toFixed(2)),
   ...fieldColumns({ input: 'input', licence: 'licence' }),
 ]
 

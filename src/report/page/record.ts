@@ -7,7 +7,7 @@ import { type StoredEvaluation } from '../../results/store.ts'
 import { htmlTable } from './htmlTable.ts'
 import { markup, type Markup } from './markup.ts'
 import { modelDetails } from './modelTable.ts'
-import { type TableColumn, fieldColumns } from '../../lib/table/columns.ts'
+import { cellText, type TableColumn, fieldColumns } from '../../lib/table/columns.ts'
 
 export function recordSection(
   { run, titleOf: title }: RunView,
@@ -106,15 +106,11 @@ function modelsTable(entries: readonly StoredEvaluation[]): Markup {
 /** What no line has room for goes to the download alone. */
 const downloadOnlyColumns = ['source', 'weights', 'note']
 
-const catalogueColumn = ({
-  name,
-  heading,
-  value,
-  show,
-}: TableColumn<ModelRow>): TableColumn<UsedModel> => ({
-  ...{ name, heading: downloadOnlyColumns.includes(name) ? '' : heading },
-  value: ({ catalogueRow: known }) => (known ? value(known) : null),
-  ...(show ? { show: ({ catalogueRow: known }) => (known ? show(known) : '–') } : {}),
+const catalogueColumn = (column: TableColumn<ModelRow>): TableColumn<UsedModel> => ({
+  name: column.name,
+  heading: downloadOnlyColumns.includes(column.name) ? '' : column.heading,
+  value: ({ catalogueRow: known }) => (known ? column.value(known) : null),
+  show: ({ catalogueRow: known }) => (known ? cellText(column, known) : '–'),
 })
 
 /** More evaluations are shown by their first data set only. */
@@ -127,7 +123,7 @@ function evaluationTable(rows: readonly StoredEvaluation[]): Markup {
   return htmlTable({
     name: 'evaluations',
     caption: 'Evaluations: every model on every data set.',
-    ...(rows.length > maxShownEvaluations ? { shownRows: firsts } : {}),
+    shownRows: rows.length > maxShownEvaluations ? firsts : rows,
     columns: [
       { name: 'model', heading: 'model', value: row => row.identity.model },
       { name: 'dataset', heading: 'data set', value: row => row.identity.dataset },

@@ -1,8 +1,7 @@
-import { inferDisparities } from '../../analysis/disparityInference.ts'
+import { inferDisparities, type InferenceRow } from '../../analysis/disparityInference.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { placeColumn } from '../../analysis/datasetRoles.ts'
 import { type GroupAccuracyRow } from '../../results/run.ts'
-import { type InferenceRow } from '../../analysis/disparityInference.ts'
 import { reportSeed } from './findings.ts'
 import { htmlTable } from './htmlTable.ts'
 import { markup, type Markup } from './markup.ts'
@@ -40,7 +39,7 @@ function accuracySection(results: RunView, by: readonly string[]): Markup {
     caption: `Top-1 and top-5 accuracy in percent${whose}, with 95 % Wilson intervals of top-1; errors are images without a prediction.${long ? ` Rows of ${best!}.` : ''}`,
     columns: withoutSameMode(accuracyColumns(by.map(columnText)), rows),
     rows,
-    ...(long ? { shownRows: rows.filter(({ model }) => model === best) } : {}),
+    shownRows: long ? rows.filter(({ model }) => model === best) : rows,
   })
 }
 

@@ -15,7 +15,6 @@ import {
   type TableColumn,
   fieldColumn,
   fieldColumns,
-  type TableFormat,
   formatTable,
   intervalColumns,
   shareColumn,
@@ -75,12 +74,7 @@ const disparityColumns: TableColumn<DisparityRow>[] = [
     value: row => row.worst,
     show: row => groupAccuracyText(row.worst, row.worstAccuracy),
   },
-  {
-    name: 'europe_minus_africa',
-    heading: 'Europe − Africa',
-    value: row => row.europeMinusAfrica,
-    show: row => percent(row.europeMinusAfrica),
-  },
+  { ...shareColumn('europeMinusAfrica', 'Europe − Africa'), name: 'europe_minus_africa' },
   fieldColumn('groups'),
   {
     name: 'left_out',
@@ -100,7 +94,7 @@ export const inferenceColumns: TableColumn<InferenceRow>[] = [
   ...disparityColumns.slice(0, 5),
   ...intervalColumns<InferenceRow>(({ interval }) => interval ?? [null, null]),
   shareColumn('expected', 'if equal'),
-  { name: 'p', heading: 'p', value: row => row.p, show: row => paperNumberText(row.p, 'p') },
+  fieldColumn('p', 'p', (p: number | null) => paperNumberText(p, 'p')),
   shareColumn('corrected', 'corrected'),
   ...disparityColumns.slice(5),
   { name: 'unit', heading: 'drawn', value: row => row.unit, show: row => drawnUnitText(row) },
@@ -144,12 +138,7 @@ export const importedTable = (rows: readonly ImportedAccuracy[]): Table =>
     },
     [
       ...fieldColumns({ model: 'model', benchmark: 'benchmark', n: 'n' }),
-      {
-        name: 'top1',
-        heading: 'top-1 %',
-        value: row => row.accuracy,
-        show: row => percent(row.accuracy),
-      },
+      { ...shareColumn('accuracy', 'top-1 %'), name: 'top1' },
       fieldColumn('source', 'from'),
     ],
     rows,
@@ -208,9 +197,5 @@ export function groupAccuracyTable(run: Run, by: readonly string[]): Table {
   )
 }
 
-export const disparityTableText = (
-  run: Run,
-  by: string,
-  minN: number,
-  format: TableFormat,
-): string => formatTable(disparityColumns, run.disparity({ by, minN }), format)
+export const disparityTableText = (run: Run, by: string): string =>
+  formatTable(disparityColumns, run.disparity({ by }), 'text')

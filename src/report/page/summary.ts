@@ -163,7 +163,8 @@ function trendSentences(results: RunView, dataset: string): Markup[] {
   const reference = results.titleOf(results.roles.reference!)
   const measure =
     kind === 'pair' ? 'Europe’s accuracy minus Africa’s' : 'the largest difference between places'
-  const [low, high] = [values.get(trend.worstModel!)!, values.get(trend.bestModel!)!]
+  const low = values.get(trend.worstModel!)!
+  const high = values.get(trend.bestModel!)!
   const direction = isClear(trend.interval)
     ? trend.slope! > 0
       ? 'grows with'
