@@ -1,6 +1,7 @@
 import { open, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { inputError } from '../lib/errors.ts'
+import { readFully } from '../lib/files.ts'
 import { fileBytes, folderEntries, fileReadError } from './files.ts'
 import { mapLimited } from '../lib/concurrency.ts'
 import { readImage } from './images.ts'
@@ -38,21 +39,57 @@ export interface FileTree {
 /** The depth at which a walk ends, for folders that link to themselves. */
 const maxDepth = 8
 
+/** File endings of archives that are read in place. */
 export const archiveKinds: readonly string[] = ['.zip', '.tar']
 
-/** Opens a folder, `.zip` or `.tar`; archives are indexed once and then read in place. */
+/** Opens a folder, zip or tar. The bytes of an archive tell its kind, whatever its name ends in. */
 export async function openTree(path: string): Promise<FileTree> {
   const found = await stat(path).catch((error: unknown) => {
     throw fileReadError(path, error)
   })
   if (found.isDirectory()) return folderTree(path)
-  const kind = extname(path).toLowerCase()
-  const members = kind === '.zip' ? readZipMembers : kind === '.tar' ? readTarMembers : undefined
-  if (members) return archiveTree(path, await withFile(path, found.size, members))
-  const compressed = ['.gz', '.tgz', '.bz2', '.xz'].includes(kind)
-    ? '; uncompress it first, because a compressed archive cannot be read in parts'
-    : ''
-  throw inputError('unknown-format', `not a folder, .zip or .tar: ${path}${compressed}`)
+  const kind = await archiveKind(path)
+  if (kind === 'zip') return archiveTree(path, await withFile(path, found.size, readZipMembers))
+  if (kind === 'tar') return archiveTree(path, await withFile(path, found.size, readTarMembers))
+  if (kind === undefined) throw inputError('unknown-format', `not a folder, .zip or .tar: ${path}`)
+  const isNamed = endingsByKind[kind].some(ending => path.toLowerCase().endsWith(ending))
+  const named = isNamed ? path : path + endingsByKind[kind][0]!
+  const rename = isNamed ? '' : `in spite of its name, it is compressed: mv ${path} ${named}, then `
+  throw inputError(
+    'compressed-archive',
+    `a compressed archive cannot be read in parts: ${path}; ${rename}uncompress it: ${uncompressCommands[kind]} ${named}`,
+  )
+}
+
+const uncompressCommands = { gz: 'gunzip', bz2: 'bunzip2', xz: 'unxz' }
+
+const endingsByKind = {
+  zip: ['.zip'],
+  tar: ['.tar'],
+  gz: ['.gz', '.tgz'],
+  bz2: ['.bz2'],
+  xz: ['.xz'],
+}
+
+/** The first bytes of archives, as Latin-1 text. */
+const archiveSignatures = [
+  ['zip', 0, 'PK\x03\x04'],
+  ['zip', 0, 'PK\x05\x06'],
+  ['gz', 0, '\x1f\x8b'],
+  ['bz2', 0, 'BZh'],
+  ['xz', 0, '\xfd7zXZ'],
+  ['tar', 257, 'ustar'],
+] as const
+
+/** Returns the kind of an archive by its first bytes, or by its ending where these tell nothing. */
+async function archiveKind(path: string): Promise<keyof typeof endingsByKind | undefined> {
+  const start = Buffer.alloc(512)
+  const handle = await open(path)
+  await readFully(handle, start, 0).finally(() => handle.close())
+  const text = start.toString('latin1')
+  const [signed] = archiveSignatures.find(([, at, bytes]) => text.startsWith(bytes, at)) ?? []
+  const kinds = Object.keys(endingsByKind) as (keyof typeof endingsByKind)[]
+  return signed ?? kinds.find(kind => endingsByKind[kind].includes(extname(path).toLowerCase()))
 }
 
 async function withFile<T>(
@@ -150,3 +187,9 @@ export async function findRoot(
 /** Reads the unpacked bytes of an entry. */
 export const readEntry = async (entry: ArchiveMember): Promise<Buffer> =>
   Buffer.from(await readImage(entry.source))
+
+/** Reads a text file of a tree; undefined when there is none. */
+export async function readTreeText(tree: FileTree, path: string): Promise<string | undefined> {
+  const entry = await tree.find(path)
+  return entry && (await readEntry(entry)).toString('utf8')
+}

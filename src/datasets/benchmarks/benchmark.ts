@@ -24,6 +24,14 @@ export interface ExpectedCounts {
   regions?: number
 }
 
+/** What the files of a folder tell about the benchmark that they are of. */
+export interface FileEvidence {
+  /** True for marks that the files of no other benchmark have. */
+  fits: boolean
+  /** Why the files cannot be the benchmark's, whatever their folder is called. */
+  contradiction?: string
+}
+
 export interface ReadBenchmarkOptions {
   variant: string
   labels: LabelsOption | undefined
@@ -42,9 +50,14 @@ export interface Benchmark {
   /** Where the files come from, and where below the data folder they belong. */
   howToGet: string
   downloads: readonly BenchmarkDownload[]
-  /** Folders and archives below the data folder that hold the benchmark by their name, in the order of search. */
+  /**
+   * Names of folders and archives below the data folder that stand for the benchmark. Case, separators and the endings of
+   * archives do not count.
+   */
   candidatePaths: (variant: string) => readonly string[]
   /** Tells whether a folder that has an entry of this name is the benchmark's root. */
   isRootEntry: (name: string) => boolean
+  /** Looks for marks in the files below a root. */
+  marks: (root: FileTree, variant: string) => Promise<FileEvidence>
   read: (tree: FileTree, options: ReadBenchmarkOptions) => Promise<RawDataset>
 }

@@ -1,9 +1,6 @@
-import { join } from 'node:path'
-import { inputError, unknownNameError } from '../../lib/errors.ts'
-import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
-import type { RawDataset } from '../build.ts'
+import { unknownNameError } from '../../lib/errors.ts'
+import type { Benchmark } from './benchmark.ts'
 import { dollarstreet } from './dollarstreet.ts'
-import { fileBytes, isFolder } from '../files.ts'
 import { geode } from './geode.ts'
 import { imagenet1k } from './imagenet1k.ts'
 import { imagenetA } from './imagenetA.ts'
@@ -12,7 +9,6 @@ import { imagenetR } from './imagenetR.ts'
 import { imagenetSketch } from './imagenetSketch.ts'
 import { imagenetV2 } from './imagenetV2.ts'
 import { objectnet } from './objectnet.ts'
-import { openTree, findRoot } from '../tree.ts'
 
 /** Every benchmark that geogap knows by name. */
 export const benchmarks: readonly Benchmark[] = [
@@ -72,25 +68,4 @@ export function requireBenchmark(name: string): { benchmark: Benchmark; variant:
   const found = findBenchmark(name)
   if (found) return found
   throw unknownNameError('dataset', name, benchmarkNames)
-}
-
-/**
- * Reads a benchmark from the first of its places below `data`, from `data` itself where that is its folder, or from
- * `data` as an archive.
- */
-export async function readBenchmark(
-  benchmark: Benchmark,
-  data: string,
-  options: ReadBenchmarkOptions,
-): Promise<RawDataset> {
-  const places = benchmark.candidatePaths(options.variant)
-  for (const place of [...places.map(name => join(data, name)), data]) {
-    if (!(await isFolder(place)) && (await fileBytes(place)) === null) continue
-    const root = await findRoot(await openTree(place), benchmark.isRootEntry)
-    if (root) return benchmark.read(root, options)
-  }
-  throw inputError(
-    'missing-dataset',
-    `no ${benchmark.name} in ${data}: expected ${places.join(', ')}; to get it: ${benchmark.howToGet}`,
-  )
 }

@@ -18,6 +18,11 @@ import { parsePythonList, readTableEntry, rawCellText } from '../tables.ts'
 import { imageOf, type FileTree } from '../tree.ts'
 
 const csvName = (part: SplitPart): string => `images_v2_imagenet_${part}.csv`
+
+/** Tells whether a name is that of one of MLCommons' tables, of which only those of the two parts are read. */
+const isDollarStreetTable = (name: string): boolean =>
+  /^images_v2(_imagenet_(train|test))?\.csv$/.test(name)
+
 const regionNames: Record<string, string> = {
   af: 'Africa',
   am: 'Americas',
@@ -38,7 +43,7 @@ export const dollarstreet: Benchmark = {
   name: 'dollarstreet',
   title: 'Dollar Street',
   kind: 'geographic',
-  terms: 'Creative Commons, as the source page says',
+  terms: 'CC BY 4.0 and CC BY-SA 4.0 (MLCommons; photographs of Gapminder)',
   source: 'https://mlcommons.org/datasets/dollar-street/',
   expectedCounts: variant => ({
     images: variant === 'published' ? 4308 : null,
@@ -50,16 +55,18 @@ export const dollarstreet: Benchmark = {
     `${split}/train`,
   ]),
   howToGet:
-    'the archive that MLCommons publishes, as dollarstreet/ (or .zip, .tar) with images_v2_imagenet_{train,test}.csv and assets/',
+    'the-dollar-street-dataset.zip of Kaggle (https://www.kaggle.com/datasets/mlcommons/the-dollar-street-dataset), as it is or unpacked as dollarstreet/ with images_v2_imagenet_{train,test}.csv and assets/',
   downloads: [],
   candidatePaths: () => [
     'dollarstreet',
+    'dollar-street',
     'dataset_dollarstreet',
-    'dollarstreet.zip',
-    'dataset_dollarstreet.zip',
-    'dollarstreet.tar',
+    'the-dollar-street-dataset',
   ],
-  isRootEntry: name => name === csvName('test'),
+  isRootEntry: isDollarStreetTable,
+  marks: async root => ({
+    fits: (await root.topEntries()).some(({ name }) => isDollarStreetTable(name)),
+  }),
   read: readDollarStreet,
 }
 
@@ -144,7 +151,11 @@ const requiredColumns = [
 
 async function readRows(tree: FileTree, part: SplitPart): Promise<DollarStreetRow[]> {
   const entry = await tree.find(csvName(part))
-  if (!entry) throw inputError('missing-file', `no ${csvName(part)} in ${tree.location}`)
+  if (!entry)
+    throw inputError(
+      'missing-file',
+      `Dollar Street in ${tree.location} lacks ${csvName(part)}, which is in MLCommons' archive; there are: ${await topNamesText(tree)}`,
+    )
   const { columns, rows } = await readTableEntry(entry)
   const lacking = requiredColumns.find(column => !columns.includes(column))
   if (lacking)
@@ -158,6 +169,9 @@ async function readRows(tree: FileTree, part: SplitPart): Promise<DollarStreetRo
     cells,
   }))
 }
+
+const topNamesText = async (tree: FileTree): Promise<string> =>
+  (await tree.topEntries()).map(({ name }) => name).join(', ')
 
 async function locateRowImages(
   tree: FileTree,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
 import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
@@ -15,8 +15,10 @@ import type { ReadManifestOptions } from '../manifest.ts'
 import { readTableEntry, rawCellText, type RawTable } from '../tables.ts'
 import { imageOf, type FileTree } from '../tree.ts'
 
-/** File names of the official index and of the paper's test part. */
-const indexNames = ['index.csv', 'metadata_test_1k_final.csv', 'metadata_test_1k.csv']
+const officialIndex = 'index.csv'
+/** The metadata of the paper's test part, which its repository holds. */
+const testIndexes = ['metadata_test_1k_final.csv', 'metadata_test_1k.csv']
+const indexNames = [officialIndex, ...testIndexes]
 
 /**
  * GeoDE (Ramaswamy et al. 2023): `images/` and an index of `file_path, object, region, ip_country, …`. Ids are the
@@ -29,17 +31,23 @@ export const geode: Benchmark = {
   terms: 'CC BY 4.0 (the metadata of the test part: CC BY-NC 4.0)',
   source: 'https://geodiverse-data-collection.cs.princeton.edu/',
   expectedCounts: variant =>
-    variant === 'all'
-      ? { images: 61_940, classes: 40, regions: 6 }
-      : { images: null, classes: 20, regions: 6 },
-  variants: ['all', 'overlap'],
+    ({
+      all: { images: 61_940, classes: 40, regions: 6 },
+      overlap: { images: null, classes: 20, regions: 6 },
+      test: { images: 10_333, classes: 34, regions: 6 },
+    })[variant]!,
+  variants: ['all', 'overlap', 'test'],
   howToGet:
     'the archive of the source page, as geode.zip or unpacked as geode/ with index.csv and images/',
   downloads: [],
-  candidatePaths: () => ['geode', 'GeoDE', 'geode.zip', 'GeoDE.zip', 'geode.tar'],
+  candidatePaths: () => ['geode'],
   isRootEntry: name => indexNames.includes(name),
+  marks: async root => ({ fits: isGeodeTable((await readIndex(root, indexNames)).table.columns) }),
   read: readGeode,
 }
+
+/** The name of the test part, which is another data set than the whole. */
+const testName = 'geode/test'
 
 const geodeColumns = ['file_path', 'object', 'region', 'ip_country']
 
@@ -48,11 +56,6 @@ export const isGeodeTable = (columns: readonly string[]): boolean =>
   geodeColumns.every(column => columns.includes(column))
 
 type GeodeImages = { image: ImageSource; bytes: number | null }[]
-
-async function readGeode(tree: FileTree, options: ReadBenchmarkOptions): Promise<RawDataset> {
-  const all = await readWholeGeode(tree, options)
-  return options.variant === 'overlap' ? selectOverlap(all) : all
-}
 
 /** The 20 objects whose ImageNet classes Dollar Street's map has too (appendix E). */
 export const overlapObjects: readonly string[] = (
@@ -69,28 +72,50 @@ const selectOverlap = (draft: RawDataset): RawDataset => ({
   samples: draft.samples.filter(({ label }) => overlapObjects.includes(normalizeLabel(label))),
 })
 
-async function readWholeGeode(tree: FileTree, options: ReadBenchmarkOptions): Promise<RawDataset> {
-  for (const name of indexNames) {
-    const index = await tree.find(name)
-    if (!index) continue
-    const table = await readTableEntry(index)
-    const files = new Map((await tree.list('')).map(entry => [entry.path, entry]))
-    const found = table.rows.map((row): GeodeImages[number] => {
-      const path = rawCellText(row['file_path']) ?? ''
-      return imageOf(
-        files.get(`images/${path}`) ?? files.get(path),
-        `${tree.location}/images/${path}`,
-      )
-    })
-    return geodeDataset(table, found, options)
+/** Reads the first of some indexes that a folder has. Errors: missing-file, unknown-column. */
+async function readIndex(
+  tree: FileTree,
+  names: readonly string[],
+): Promise<{ table: RawTable; name: string }> {
+  for (const name of names) {
+    const entry = await tree.find(name)
+    if (entry) return { table: await readTableEntry(entry), name }
   }
   throw inputError(
     'missing-file',
-    `no GeoDE index in ${tree.location}; expected ${indexNames.join(' or ')} beside images/`,
+    `GeoDE in ${tree.location} lacks its index; put ${names.join(' or ')} beside images/`,
   )
 }
 
-/** Reads a GeoDE index given by its path; image paths start at `data`, or at `images/` beside the index. */
+async function readGeode(tree: FileTree, options: ReadBenchmarkOptions): Promise<RawDataset> {
+  const { table, name } = await readIndex(
+    tree,
+    options.variant === 'test' ? testIndexes : indexNames,
+  )
+  if (!isGeodeTable(table.columns))
+    throw inputError(
+      'unknown-column',
+      `${name} in ${tree.location} is no index of GeoDE, which has the columns ${geodeColumns.join(', ')}; its columns: ${table.columns.join(', ')}`,
+    )
+  const files = new Map((await tree.list('')).map(entry => [entry.path, entry]))
+  const located = table.rows.map((row): GeodeImages[number] => {
+    const path = rawCellText(row['file_path']) ?? ''
+    return imageOf(
+      files.get(`images/${path}`) ?? files.get(path),
+      `${tree.location}/images/${path}`,
+    )
+  })
+  const all = await geodeDataset(table, located, options)
+  if (options.variant === 'overlap') return selectOverlap(all)
+  return name === officialIndex
+    ? all
+    : { ...all, name: testName, notes: [`its index is ${name}, the test part of the paper`] }
+}
+
+/**
+ * Reads a GeoDE index given by its path; image paths start at `data`, or at `images/` beside the index. The file's name tells
+ * the whole from the paper's test part and from other parts.
+ */
 export async function readGeodeIndex(
   index: string,
   table: RawTable,
@@ -100,11 +125,14 @@ export async function readGeodeIndex(
   const images = (await isFolder(`${base}/images`)) ? `${base}/images` : base
   const files = table.rows.map(row => `${images}/${rawCellText(row['file_path']) ?? ''}`)
   const bytes = await fileSizes(files)
-  return geodeDataset(
+  const found = await geodeDataset(
     table,
     files.map((file, i) => ({ image: { kind: 'file', file }, bytes: bytes[i]! })),
     options,
   )
+  const file = basename(index)
+  if (file === officialIndex) return found
+  return { ...found, name: testIndexes.includes(file) ? testName : index }
 }
 
 const nonGroupColumns = [

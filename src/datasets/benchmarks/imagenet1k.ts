@@ -1,18 +1,29 @@
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { inputError } from '../../lib/errors.ts'
-import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
+import { readTarMembers } from '../../lib/archive/tar.ts'
+import type { Benchmark, FileEvidence, ReadBenchmarkOptions } from './benchmark.ts'
 import type { RawDataset } from '../build.ts'
 import { isImageName, unknownClassProblem } from './classFolders.ts'
 import type { Sample, Problem } from '../dataset.ts'
 import { imagenetClasses, indexOfWnid } from '../labels/imagenet.ts'
 import { imagenetSpace } from '../labels/labels.ts'
-import { imageOf, openTree, readEntry, type FileTree } from '../tree.ts'
+import { nonEmptyLines } from '../manifest.ts'
+import { imageOf, openTree, readEntry, readTreeText, type FileTree } from '../tree.ts'
 import { type ArchiveMember } from '../../lib/archive/member.ts'
-import { isWnid, wnidFolderReader, refuseLabelMap } from './wnidFolders.ts'
+import { isWnid, wnidFolderMarks, wnidFolderReader, refuseLabelMap } from './wnidFolders.ts'
 
-const valFolders = ['val', 'validation', 'ILSVRC/Data/CLS-LOC/val', 'Data/CLS-LOC/val']
+const valFolders = [
+  'val',
+  'validation',
+  'ILSVRC2012_img_val',
+  'ILSVRC/Data/CLS-LOC/val',
+  'Data/CLS-LOC/val',
+]
 const valTar = 'ILSVRC2012_img_val.tar'
-const isValName = (name: string): boolean => /^ILSVRC2012_val_\d{8}\.JPEG$/i.test(name)
+const isValName = (name: string): boolean => /^ILSVRC2012_val_\d{8}.*\.JPEG$/i.test(name)
+
+const expected = { images: 50_000, classes: 1000, perClass: 50 }
 
 /**
  * The validation images of ILSVRC 2012: a folder a wnid, or the flat folder (or `ILSVRC2012_img_val.tar`) with a ground
@@ -25,18 +36,20 @@ export const imagenet1k: Benchmark = {
   kind: 'standard',
   terms: 'research and education only; terms are accepted on the source page',
   source: 'https://image-net.org/challenges/LSVRC/2012/',
-  expectedCounts: () => ({ images: 50_000, classes: 1000, perClass: 50 }),
+  expectedCounts: () => expected,
   variants: ['val'],
   howToGet:
     'accept the terms on the source page, then put the validation images into imagenet/val/<wnid>/, or ILSVRC2012_img_val.tar ' +
-    'into imagenet/ beside LOC_val_solution.csv, or the development kit unpacked there',
+    'into imagenet/ beside LOC_val_solution.csv or ILSVRC2012_devkit_t12.tar.gz',
   downloads: [],
-  candidatePaths: () => ['imagenet-1k', 'imagenet', 'ImageNet', 'ILSVRC2012', 'val'],
+  candidatePaths: () => ['imagenet-1k', 'imagenet', 'ILSVRC2012'],
   isRootEntry: name =>
     isWnid(name) ||
     isValName(name) ||
     name === valTar ||
-    ['val', 'validation', 'ILSVRC', 'Data'].includes(name),
+    ['ILSVRC', 'Data'].includes(name) ||
+    valFolders.includes(name),
+  marks: imagenetMarks,
   read: readImageNet,
 }
 
@@ -68,9 +81,10 @@ async function validationTree(tree: FileTree): Promise<FileTree> {
 /** Wnids by image number, from 1. */
 type GroundTruth = ReadonlyMap<number, string>
 
-const imageNumber = (path: string): number => Number(/(\d{8})(?:\.\w+)?$/.exec(path)?.[1] ?? NaN)
+/** Returns the number of `ILSVRC2012_val_00000001.JPEG`, which copies of the hub name `ILSVRC2012_val_00000001_n01751748.JPEG`. */
+const imageNumber = (path: string): number => Number(/_(\d{8})(_n\d{8})?(\.\w+)?$/.exec(path)?.[1])
 
-/** Every image that the ground truth names is an item, also where its file is missing. */
+/** Makes a sample of every image that the ground truth names, also if its file is missing. */
 function flatFolderSamples(
   { location: where }: FileTree,
   entries: readonly ArchiveMember[],
@@ -127,28 +141,52 @@ async function readGroundTruth(tree: FileTree): Promise<GroundTruth> {
   if (!ids)
     throw inputError(
       'missing-file',
-      `no ground truth for flat validation images in ${tree.location}: expected ${expectedTruth}`,
+      `no ground truth for flat validation images in ${tree.location}: put one of these beside them: ${groundTruthNames}`,
     )
   const wnidById = new Map(imagenetClasses.map(({ ilsvrcId, wnid }) => [ilsvrcId, wnid]))
   return numberWnids(ids.map(id => wnidById.get(Number(id)) ?? `id ${id.trim()}`))
 }
 
-const expectedTruth =
-  'LOC_val_solution.csv, imagenet_2012_validation_synset_labels.txt, or ILSVRC2012_validation_ground_truth.txt'
+const groundTruthNames =
+  "LOC_val_solution.csv (Kaggle's), imagenet_2012_validation_synset_labels.txt, ILSVRC2012_validation_ground_truth.txt or ILSVRC2012_devkit_t12.tar.gz"
 
 const numberWnids = (wnids: readonly string[]): GroundTruth =>
   new Map(wnids.map((wnid, i) => [i + 1, wnid.trim()]))
 
-async function findFile(tree: FileTree, name: string): Promise<ArchiveMember | undefined> {
+const devkitNames = ['ILSVRC2012_devkit_t12.tar.gz', 'ILSVRC2012_devkit_t12.tar']
+
+/** Returns the lines of a ground truth file beside the images, or in the development kit's archive there. */
+async function readLines(tree: FileTree, name: string): Promise<string[] | undefined> {
   for (const folder of truthFolders) {
-    const entry = await tree.find(folder + name)
-    if (entry) return entry
+    const content = await readTreeText(tree, folder + name)
+    if (content !== undefined) return nonEmptyLines(content)
+  }
+  for (const devkit of devkitNames) {
+    const entry = await tree.find(devkit)
+    const content = entry && (await readDevkitFile(entry, name))
+    if (content !== undefined) return nonEmptyLines(content)
   }
   return undefined
 }
 
-async function readLines(tree: FileTree, name: string): Promise<string[] | undefined> {
-  const entry = await findFile(tree, name)
-  const content = entry && (await readEntry(entry)).toString('utf8')
-  return content?.split(/\r?\n/).filter(line => line.trim() !== '')
+/** Reads a file of the development kit's archive, which is small enough to be unpacked in memory. */
+async function readDevkitFile(entry: ArchiveMember, name: string): Promise<string | undefined> {
+  const stored = await readEntry(entry)
+  const tar = stored.readUInt16BE(0) === 0x1f8b ? gunzipSync(stored) : stored
+  const members = await readTarMembers(entry.path, tar.length, (offset, length) =>
+    Promise.resolve(tar.subarray(offset, offset + length)),
+  )
+  const found = members.find(({ path }) => path.endsWith(`/${name}`) || path === name)
+  if (found?.source.kind !== 'range') return undefined
+  const { offset, length } = found.source
+  return tar.toString('utf8', offset, offset + length)
+}
+
+/** Flat validation images and their archive are marks of their own; class folders have those of their file names. */
+async function imagenetMarks(root: FileTree): Promise<FileEvidence> {
+  const images = await validationTree(root)
+  const top = await images.topEntries()
+  if (top.some(({ name, isFolder }) => isFolder && isWnid(name)))
+    return wnidFolderMarks(images, { name: 'imagenet-1k', expected })
+  return { fits: top.some(({ name }) => isValName(name)) }
 }

@@ -1,11 +1,17 @@
-import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
-import type { RawDataset } from '../build.ts'
-import { classFolderSamples } from './classFolders.ts'
-import type { Sample, Problem } from '../dataset.ts'
 import { createPromiseCache } from '../../lib/memoize.ts'
+import type { RawDataset } from '../build.ts'
+import type { Problem, Sample } from '../dataset.ts'
 import { imagenetSpace } from '../labels/labels.ts'
 import { openTree, type FileTree } from '../tree.ts'
-import { labelsByWnid, refuseLabelMap } from './wnidFolders.ts'
+import type { Benchmark, FileEvidence, ReadBenchmarkOptions } from './benchmark.ts'
+import { classFolderSamples } from './classFolders.ts'
+import {
+  imageNameEvidence,
+  isWnid,
+  labelsByWnid,
+  refuseLabelMap,
+  sampleImageNames,
+} from './wnidFolders.ts'
 
 /** The four archives of the authors and the corruptions in each; `extra.tar` holds four more that do not count. */
 const corruptionFamilies: Record<string, readonly string[]> = {
@@ -29,7 +35,7 @@ const severities: readonly number[] = [1, 2, 3, 4, 5]
 /**
  * 15 corruptions of the validation images at 5 severities (Hendrycks and Dietterich 2019), `<corruption>/<severity>/
  * <wnid>/<file>`, already 224 x 224: neither resized nor cropped. Its score is the mean of 75 accuracies of equally many
- * images, so the mean over all images; `imagenet-c/fog` and `imagenet-c/fog/3` are its parts.
+ * images, which is the mean over all images; `imagenet-c/fog` and `imagenet-c/fog/3` are its parts.
  */
 export const imagenetC: Benchmark = {
   name: 'imagenet-c',
@@ -52,57 +58,86 @@ export const imagenetC: Benchmark = {
     file: `imagenet-c/${family}.tar`,
     md5: md5ByFamily[family]!,
   })),
-  candidatePaths: () => ['imagenet-c', 'ImageNet-C'],
+  candidatePaths: () => ['imagenet-c'],
   isRootEntry: name =>
     corruptions.includes(name) || name.replace(/\.tar$/, '') in corruptionFamilies,
+  marks: imagenetCMarks,
   read: readImageNetC,
 }
 
 async function readImageNetC(tree: FileTree, options: ReadBenchmarkOptions): Promise<RawDataset> {
   refuseLabelMap('imagenet-c', options)
-  const [wanted, severity] = options.variant.split('/')
-  const parts = wanted === 'all' ? corruptions : [wanted!]
-  const items: Sample[] = []
+  const [wanted = 'all', severity] = options.variant.split('/')
+  const parts = wanted === 'all' ? corruptions : [wanted]
+  const levels = severity === undefined ? severities : [Number(severity)]
+  const samples: Sample[] = []
   const problems: Problem[] = []
+  const read: string[] = []
   for (const corruption of parts) {
     const root = await findCorruptionTree(tree, corruption)
     if (!root) {
       problems.push(missingPartProblem(corruption, tree))
       continue
     }
-    for (const level of severity === undefined ? severities : [Number(severity)]) {
+    for (const level of levels) {
       const part = await readSeverity(root, corruption, level)
-      for (const item of part.samples) items.push(item)
+      for (const sample of part.samples) samples.push(sample)
       problems.push(...part.problems)
+      if (part.samples.length > 0) read.push(corruption)
     }
   }
   const name = `imagenet-c${options.variant === 'all' ? '' : `/${options.variant}`}`
-  const prepare = { border: 0, resize: false }
+  const partial = partialText(read, parts.length, levels.length)
+  const missing = problems.flatMap(({ code, id }) => (code === 'missing-part' ? id : []))
   return {
-    name,
-    samples: items,
+    name: partial === undefined ? name : `${name} (${partial})`,
+    samples,
     problems,
     space: imagenetSpace,
     columns: ['corruption', 'severity'],
-    imageFixes: prepare,
+    imageFixes: { border: 0, resize: false },
+    notes:
+      partial === undefined
+        ? []
+        : [`${partial} of ${name} are here; missing: ${missing.join(', ')}`],
   }
 }
 
-/** The tree that has a folder for the corruption: the folder itself, or the archive of its family. */
+/** Says how much of a benchmark was read, for its name; undefined if all was. `read` has the corruption of each part. */
+function partialText(read: readonly string[], wanted: number, levels: number): string | undefined {
+  const found = new Set(read).size
+  if (read.length === wanted * levels) return undefined
+  return read.length === found * levels
+    ? `${found} of ${wanted} corruptions`
+    : `${read.length} of ${wanted * levels} corruptions and severities`
+}
+
+/**
+ * Returns the tree that has a folder for the corruption: the root, the folder or archive of its family, or a folder in that
+ * folder, as unpacking each archive into its own folder makes it.
+ */
 async function findCorruptionTree(
   tree: FileTree,
   corruption: string,
 ): Promise<FileTree | undefined> {
-  if ((await tree.topEntries()).some(({ name }) => name === corruption)) return tree
   const [family] = Object.entries(corruptionFamilies).find(([, members]) =>
     members.includes(corruption),
   )!
-  const archive = await tree.find(`${family}.tar`)
-  if (archive?.source.kind !== 'file') return undefined
-  const { file } = archive.source
-  const inside = await openArchives.load(file, () => openTree(file))
-  return (await inside.topEntries()).some(({ name }) => name === corruption) ? inside : undefined
+  for (const folder of ['', family, `${family}/${family}`]) {
+    const below = folder === '' ? tree : tree.subtree(folder)
+    if (await hasEntry(below, corruption)) return below
+    const archive = await below.find(`${family}.tar`)
+    if (archive?.source.kind !== 'file') continue
+    const { file } = archive.source
+    const inside = await openArchives.load(file, () => openTree(file))
+    if (await hasEntry(inside, corruption)) return inside
+    if (await hasEntry(inside.subtree(family), corruption)) return inside.subtree(family)
+  }
+  return undefined
 }
+
+const hasEntry = async (tree: FileTree, wanted: string): Promise<boolean> =>
+  (await tree.topEntries().catch(() => [])).some(({ name }) => name === wanted)
 
 /** The corruptions of a family follow each other, so one index is kept while they are read. */
 const openArchives = createPromiseCache<FileTree>(1)
@@ -121,12 +156,10 @@ async function readSeverity(
     .catch(() => [])
   if (entries.length === 0) return { samples: [], problems: [missingPartProblem(id, root)] }
   const groups = { corruption, severity }
-  const { samples: items, problems } = classFolderSamples(entries, folder =>
-    acceptedLabels.get(folder),
-  )
+  const { samples, problems } = classFolderSamples(entries, folder => acceptedLabels.get(folder))
   const full = (path: string): string => `${id}/${path}`
   return {
-    samples: items.map(item => ({ ...item, id: full(item.id), groups })),
+    samples: samples.map(sample => ({ ...sample, id: full(sample.id), groups })),
     problems: problems.map(problem => ({ ...problem, id: full(problem.id) })),
   }
 }
@@ -136,3 +169,21 @@ const missingPartProblem = (id: string, { location: where }: FileTree): Problem 
   code: 'missing-part',
   message: `no images of ${id} in ${where}`,
 })
+
+/** Looks at the image names of the first corruption: other data sets have equal folders and images of other names. */
+async function imagenetCMarks(root: FileTree): Promise<FileEvidence> {
+  for (const corruption of corruptions) {
+    const tree = await findCorruptionTree(root, corruption)
+    const below = tree?.subtree(corruption)
+    const [severity] = (await below?.topEntries().catch(() => [])) ?? []
+    if (!below || !severity) continue
+    const part = below.subtree(severity.name)
+    const folders = (await part.topEntries()).map(({ name }) => name)
+    const sampled = await sampleImageNames(part, folders.filter(isWnid))
+    return imageNameEvidence(
+      'imagenet-1k',
+      sampled.map(({ name }) => name),
+    )
+  }
+  return { fits: false }
+}

@@ -1,26 +1,23 @@
 import type { Benchmark } from './benchmark.ts'
-import { isWnid, wnidFolderReader } from './wnidFolders.ts'
+import { isWnid, wnidFolderMarks, wnidFolderReader } from './wnidFolders.ts'
+
+const name = 'imagenet-sketch'
+const expected = { images: 50_889, classes: 1000 }
 
 /** Black and white sketches of the 1,000 classes (Wang et al. 2019). */
 export const imagenetSketch: Benchmark = {
-  name: 'imagenet-sketch',
+  name,
   title: 'ImageNet-Sketch',
   kind: 'standard',
-  terms: 'research use; images belong to their makers',
+  terms: 'MIT (as the repository states); images belong to their makers',
   source: 'https://github.com/HaohanWang/ImageNet-Sketch',
-  expectedCounts: () => ({ images: 50_889, classes: 1000 }),
+  expectedCounts: () => expected,
   variants: ['all'],
   howToGet:
     'ImageNet-Sketch.zip through the link on the source page, as ImageNet-Sketch.zip or unpacked as sketch/<wnid>/',
   downloads: [],
-  candidatePaths: () => [
-    'imagenet-sketch',
-    'ImageNet-Sketch',
-    'sketch',
-    'ImageNet-Sketch.zip',
-    'imagenet-sketch.zip',
-    'imagenet-sketch.tar',
-  ],
+  candidatePaths: () => ['imagenet-sketch', 'sketch'],
   isRootEntry: isWnid,
-  read: wnidFolderReader('imagenet-sketch'),
+  marks: root => wnidFolderMarks(root, { name, expected }),
+  read: wnidFolderReader(name),
 }

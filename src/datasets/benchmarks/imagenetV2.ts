@@ -1,9 +1,10 @@
-import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
-import type { RawDataset } from '../build.ts'
-import { classFolderSamples } from './classFolders.ts'
+import { readTsv } from '../../lib/archive/tsv.ts'
+import { indexOfWnid } from '../labels/imagenet.ts'
 import { imagenetSpace } from '../labels/labels.ts'
 import type { FileTree } from '../tree.ts'
-import { refuseLabelMap } from './wnidFolders.ts'
+import type { Benchmark, FileEvidence } from './benchmark.ts'
+import { classFolderSamples } from './classFolders.ts'
+import { imageNameEvidence, isWnid, refuseLabelMap, sampleImageNames } from './wnidFolders.ts'
 
 /** The authors' file names; the paper uses matched-frequency. */
 const fileByVariant: Record<string, string> = {
@@ -14,7 +15,13 @@ const fileByVariant: Record<string, string> = {
 
 const hubUrl = 'https://huggingface.co/datasets/vaishaal/ImageNetV2/resolve/main'
 
-/** A new test set for ImageNet (Recht et al. 2019): folders are class indices, `0` to `999`. */
+const isClassFolder = (name: string): boolean => /^\d{1,4}$/.test(name) || isWnid(name)
+
+/** Returns the class index of a folder that is named by index or, in copies that were renamed, by wnid. */
+const folderIndex = (folder: string): number | undefined =>
+  /^\d{1,4}$/.test(folder) && Number(folder) < 1000 ? Number(folder) : indexOfWnid(folder)
+
+/** A new test set for ImageNet (Recht et al. 2019): folders are class indices, `0` to `999`, or wnids. */
 export const imagenetV2: Benchmark = {
   name: 'imagenet-v2',
   title: 'ImageNet-V2',
@@ -32,23 +39,60 @@ export const imagenetV2: Benchmark = {
   })),
   candidatePaths: variant => {
     const file = fileByVariant[variant]!
-    const names = [`${file}-format-val`, file, `${file}.tar`, `${file}.zip`]
-    return [...names, ...names.map(name => `imagenet-v2/${name}`)]
+    // The paper's download script renames its copy of this variant to `imagenet-v2/test`.
+    const ofPaper = variant === 'matched-frequency' ? ['imagenet-v2/test', 'imagenetv2/test'] : []
+    return [`${file}-format-val`, file, ...ofPaper]
   },
-  isRootEntry: name => /^\d{1,3}$/.test(name),
-  read: readImageNetV2,
+  isRootEntry: isClassFolder,
+  marks: imagenetV2Marks,
+  read: async (tree, options) => {
+    refuseLabelMap('imagenet-v2', options)
+    const found = classFolderSamples(await tree.list(''), folder => {
+      const index = folderIndex(folder)
+      return index === undefined ? undefined : [index]
+    })
+    return {
+      name: `imagenet-v2/${options.variant}`,
+      ...found,
+      space: imagenetSpace,
+      columns: [],
+    }
+  },
 }
 
-async function readImageNetV2(tree: FileTree, options: ReadBenchmarkOptions): Promise<RawDataset> {
-  refuseLabelMap('imagenet-v2', options)
-  const { samples: items, problems } = classFolderSamples(await tree.list(''), folder =>
-    /^\d{1,3}$/.test(folder) ? [Number(folder)] : undefined,
+/** First digits of the image ids that some classes have in each variant. */
+const shippedIds = readTsv<'variant' | 'wnid' | 'ids'>(
+  new URL('../labels/imagenet-v2.tsv', import.meta.url),
+).map(({ variant, wnid, ids }) => ({
+  variant,
+  index: indexOfWnid(wnid)!,
+  ids: new Set(ids.split(' ')),
+}))
+
+/** The three variants have equal layouts and share images, so only the ids of some classes tell them apart. */
+async function imagenetV2Marks(root: FileTree, variant: string): Promise<FileEvidence> {
+  const folders = (await root.topEntries())
+    .filter(({ name, isFolder }) => isFolder && isClassFolder(name))
+    .map(({ name }) => name)
+  const sampled = await sampleImageNames(root, folders)
+  const byName = imageNameEvidence(
+    'imagenet-v2',
+    sampled.map(({ name }) => name),
   )
-  return {
-    name: `imagenet-v2/${options.variant}`,
-    samples: items,
-    problems,
-    space: imagenetSpace,
-    columns: [],
+  if (byName.contradiction !== undefined) return byName
+  const known = { own: 0, others: 0, strange: 0 }
+  for (const folder of folders) {
+    const lists = shippedIds.filter(({ index }) => index === folderIndex(folder))
+    if (lists.length === 0) continue
+    for (const { name } of await root.subtree(folder).topEntries()) {
+      const variants = lists.filter(({ ids }) => ids.has(name.slice(0, 10)))
+      if (variants.some(list => list.variant === variant)) known.own++
+      else if (variants.length > 0) known.others++
+      else known.strange++
+    }
   }
+  if (known.others > 0)
+    return { fits: false, contradiction: `${known.others} of its images are of another variant` }
+  const isWhole = known.own === 10 * shippedIds.filter(list => list.variant === variant).length
+  return { fits: isWhole && known.strange === 0 }
 }

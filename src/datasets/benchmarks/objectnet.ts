@@ -1,14 +1,14 @@
-import { GeogapError } from '../../lib/errors.ts'
+import { dataError, inputError } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
 import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
 import { acceptedClasses, type RawDataset } from '../build.ts'
 import { classFolderSamples } from './classFolders.ts'
 import { originalLabelling, type Labelling } from '../labels/labelMap.ts'
 import { imagenetSpace, normalizeLabel } from '../labels/labels.ts'
-import { readEntry, type FileTree } from '../tree.ts'
+import { readTreeText, type FileTree } from '../tree.ts'
 import { refuseLabelMap } from './wnidFolders.ts'
 
-/** Pixels of the red frame that every image has; the terms ask to remove it. */
+/** Pixels that are cut from each side, as the paper's and wise-ft's code do, to remove the 1-pixel red border. */
 const borderPixels = 2
 
 /**
@@ -21,23 +21,24 @@ export const objectnet: Benchmark = {
   title: 'ObjectNet',
   kind: 'standard',
   terms:
-    'CC BY 4.0, never for training or tuning; the red border must be removed before use (it is)',
+    'CC BY 4.0 with two clauses more: ObjectNet may never be used to tune the parameters of any model; individual images may only be posted to the web including their 1 pixel red border',
   source: 'https://objectnet.dev/',
   expectedCounts: () => ({ images: 18_574, classes: 113 }),
   variants: ['authors', 'masked'],
   howToGet:
     'objectnet-1.0.zip from the source page, unpacked with the password given there, as objectnet-1.0/ with images/ and mappings/',
   downloads: [],
-  candidatePaths: () => [
-    'objectnet',
-    'objectnet-1.0',
-    'ObjectNet',
-    'objectnet.tar',
-    'objectnet-1.0.tar',
-    'objectnet-1.0.zip',
-  ],
-  isRootEntry: name => name === 'mappings',
+  candidatePaths: () => ['objectnet', 'objectnet-1.0'],
+  isRootEntry: name =>
+    ['mappings', 'images', 'objectnet_metadata', mappingFiles.labels].includes(name),
+  marks: async root => ({ fits: await hasMapping(root) }),
   read: readObjectNet,
+}
+
+const hasMapping = async (tree: FileTree): Promise<boolean> => {
+  for (const folder of mappingFolders)
+    if (await tree.find(folder + mappingFiles.labels)) return true
+  return false
 }
 
 async function readObjectNet(tree: FileTree, options: ReadBenchmarkOptions): Promise<RawDataset> {
@@ -49,7 +50,7 @@ async function readObjectNet(tree: FileTree, options: ReadBenchmarkOptions): Pro
       : protocolLabelling(scored, options)
   const labelOf = new Map(mapping.map(({ folder, label }) => [folder, label]))
   const overlapping = new Set(scored.map(({ folder }) => folder))
-  const entries = await tree.subtree('images').list('')
+  const entries = await (await findImages(tree)).list('')
   const inOverlap = entries.filter(({ path }) => {
     const folder = path.split('/')[0]!
     return overlapping.has(folder) || !labelOf.has(folder)
@@ -102,14 +103,35 @@ function protocolLabelling(
   }
 }
 
-/** The authors' files: folder to label, label to ImageNet names, names by line, lines by class index. */
+/** The authors' mapping files: folder to label, label to ImageNet names, line to ImageNet name, class index to line. */
+const mappingFiles = {
+  labels: 'folder_to_objectnet_label.json',
+  imagenet: 'objectnet_to_imagenet_1k.json',
+  names: 'imagenet_to_label_2012_v2',
+  lines: 'pytorch_to_imagenet_2012_id.json',
+}
+
+/** Where copies keep them: the archive, CLIP_benchmark, and wise-ft's sources. */
+const mappingFolders = ['mappings/', '', 'objectnet_metadata/']
+
+async function readMappingFile(tree: FileTree, name: string): Promise<string> {
+  for (const folder of mappingFolders) {
+    const text = await readTreeText(tree, folder + name)
+    if (text !== undefined) return text
+  }
+  throw inputError(
+    'missing-file',
+    `ObjectNet in ${tree.location} lacks the mapping file ${name}; it comes with the archive of the source page: put mappings/ beside images/`,
+  )
+}
+
 async function readMapping(tree: FileTree): Promise<ObjectNetClass[]> {
   const json = async <T>(name: string): Promise<T> =>
-    JSON.parse(await readTreeText(tree, `mappings/${name}`)) as T
-  const labels = await json<Record<string, string>>('folder_to_objectnet_label.json')
-  const imagenet = await json<Record<string, string>>('objectnet_to_imagenet_1k.json')
-  const lineOfIndex = await json<Record<string, number>>('pytorch_to_imagenet_2012_id.json')
-  const names = (await readTreeText(tree, 'mappings/imagenet_to_label_2012_v2'))
+    JSON.parse(await readMappingFile(tree, name)) as T
+  const labels = await json<Record<string, string>>(mappingFiles.labels)
+  const imagenet = await json<Record<string, string>>(mappingFiles.imagenet)
+  const lineOfIndex = await json<Record<string, number>>(mappingFiles.lines)
+  const names = (await readMappingFile(tree, mappingFiles.names))
     .split('\n')
     .map(name => name.trim())
   const indexOfName = new Map(
@@ -121,23 +143,22 @@ async function readMapping(tree: FileTree): Promise<ObjectNetClass[]> {
     classes: (imagenet[label]?.split('; ') ?? []).map(name => {
       const index = indexOfName.get(name)
       if (index === undefined)
-        throw new GeogapError(
-          'data',
-          'unknown-class',
-          `unknown ImageNet name in ObjectNet's mappings: ${name}`,
-        )
+        throw dataError('unknown-class', `unknown ImageNet name in ObjectNet's mappings: ${name}`)
       return index
     }),
   }))
 }
 
-async function readTreeText(tree: FileTree, path: string): Promise<string> {
-  const entry = await tree.find(path)
-  if (!entry)
-    throw new GeogapError(
-      'input',
-      'missing-file',
-      `no ${path} in ${tree.location}; it comes with the data set`,
-    )
-  return (await readEntry(entry)).toString('utf8')
+/** Folders of the class folders: the archive's, and those in which CLIP_benchmark and wise-ft keep it. */
+const imageFolders = ['images', 'objectnet-1.0/images', 'test/images', 'test']
+
+async function findImages(tree: FileTree): Promise<FileTree> {
+  for (const folder of imageFolders) {
+    const images = tree.subtree(folder)
+    if ((await images.topEntries().catch(() => [])).length > 0) return images
+  }
+  throw inputError(
+    'missing-file',
+    `ObjectNet in ${tree.location} lacks its images/; unpack the archive of the source page with its password`,
+  )
 }

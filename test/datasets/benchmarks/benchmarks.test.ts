@@ -262,7 +262,7 @@ describe('benchmarks by name', () => {
   it('say where they were looked for and how to get them', async () => {
     const data = temporaryFolder()
     await expect(openDataset({ name: 'imagenet-r', data })).rejects.toThrow(
-      `no imagenet-r in ${data}: expected imagenet-r, ImageNet-R, imagenet-r.tar`,
+      `no imagenet-r in ${data}: looked for imagenet-r, as folder, .zip or .tar; to get it: imagenet-r.tar from`,
     )
     await expect(openDataset({ name: 'imagenet-a', data, labels: 'x.json' })).rejects.toThrow(
       'no imagenet-a in',
@@ -270,7 +270,7 @@ describe('benchmarks by name', () => {
   })
 
   it('are found by their own folder or archive too', async () => {
-    const folder = lay(temporaryFolder(), { 'n01443537/x.jpg': 'a' })
+    const folder = join(lay(temporaryFolder(), { 'imagenet-r/n01443537/x.jpg': 'a' }), 'imagenet-r')
     expect((await openDataset({ name: 'imagenet-r', data: folder })).samples).toHaveLength(1)
     const tar = join(folder, 'anything.tar')
     writeFileSync(tar, makeTar({ 'imagenet-r/n01443537/x.jpg': 'a' }))

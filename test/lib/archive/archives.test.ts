@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readImage } from '../../../src/datasets/images.ts'
@@ -263,8 +264,13 @@ it.skipIf(process.platform === 'win32')(
   },
 )
 
-it('says why a compressed tar is not read', async () => {
-  await expect(openTree(save('a.tar.gz', Buffer.from('x')))).rejects.toThrow(
-    'unpack the compression first',
-  )
+it('says how to uncompress a tar, also one whose name hides the compression', async () => {
+  const hidden = save('hidden.tar', gzipSync('x'))
+  await expect(openTree(save('a.tar.gz', Buffer.from('x')))).rejects.toThrow(/gunzip .*a\.tar\.gz$/)
+  await expect(openTree(hidden)).rejects.toThrow(`mv ${hidden} ${hidden}.gz, then uncompress it`)
+})
+
+it('goes by the bytes of an archive, not by its name', async () => {
+  const path = save('objectnet.tar', makeZip([{ name: 'images/a.png', content: 'a' }]))
+  expect((await (await openTree(path)).list('')).map(entry => entry.path)).toEqual(['images/a.png'])
 })
