@@ -40,7 +40,7 @@ function ClusterSection({ cluster: { runs, workers } }: { cluster: ClusterState 
             {
               name: 'unit',
               heading: 'at work on',
-              value: ({ run, unit }) => (unit === undefined ? null : `${run} ${unit}`),
+              value: ({ run, unit }) => (unit === undefined ? null : [run, unit].join(' ')),
             },
             fieldColumn('done', 'units'),
             { ...fieldColumn('rate', 'images/s'), show: ({ rate }) => rate?.toFixed(1) ?? '–' },

@@ -2,7 +2,7 @@ import { extname } from 'node:path'
 import type { Sample, Problem } from '../dataset.ts'
 import type { ArchiveMember } from '../../lib/archive/member.ts'
 
-const imageEnding = /^\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|ppm)$/i
+const imageEnding = /^\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|p[bgnp]m|jp2|j2k|jxl)$/i
 
 /** Tells whether a file name ends as an image's does, in any case, also for formats that cannot be decoded. */
 export const isImageName = (name: string): boolean => imageEnding.test(extname(name))

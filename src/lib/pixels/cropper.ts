@@ -5,7 +5,8 @@
  */
 import { readFile } from 'node:fs/promises'
 import { GeogapError } from '../errors.ts'
-import { decodeImage, type Pixels } from './decode.ts'
+import { decodeImage } from './decode.ts'
+import { type Pixels } from './image.ts'
 import { type ResampleAxis, type CropGeometry, cropGeometryOf } from './geometry.ts'
 import { type JpegLayout, parseJpegLayout } from './jpeg.ts'
 import { splitSteps, type PreprocessingStep } from './steps.ts'

@@ -1,61 +1,74 @@
 /*
- * Image bytes to RGB pixels as Pillow's `convert('RGB')` gives them: no rotation by EXIF, no colour profile, alpha
- * dropped, CMYK by the plain formula. What cannot be decoded whole is an error, never a half-gray picture.
+ * Decodes images to RGB pixels as Pillow's `convert('RGB')` does: no rotation by EXIF (but in TIFF files), no colour profile,
+ * alpha dropped, CMYK by the plain formula. An image that cannot be decoded as a whole is an error.
  */
+import { type Metadata, type Sharp } from 'sharp'
 import { firstLine, GeogapError } from '../errors.ts'
+import { decodeGif } from './gif.ts'
+import {
+  checkImageSize,
+  imageError,
+  type ImageFormat,
+  imageFormatOf,
+  maxPixels,
+  type Pixels,
+} from './image.ts'
+import { decodeHeic, undoAvifTransforms } from './heif.ts'
 
-/** Decoded pixels: uint8 [height, width, 3]. */
-export interface Pixels {
-  width: number
-  height: number
-  data: Uint8Array
-}
-
-/** Why an image has no prediction; the value of `status` in its row. */
-export type ImageErrorCode =
-  | 'missing-file'
-  | 'unreadable-file'
-  | 'empty-file'
-  | 'unknown-format'
-  | 'truncated'
-  | 'corrupt'
-  | 'too-large'
-  | 'too-small'
-
-export const imageError = (code: ImageErrorCode, message: string, cause?: unknown): GeogapError =>
-  new GeogapError('data', code, message, { cause })
-
-/** Twice Pillow's warning limit, where Pillow refuses. */
-const maxPixels = 178_956_970
-
+/**
+ * Decodes an image to RGB.
+ * @throws GeogapError of kind `data` with an `ImageErrorCode`
+ */
 export async function decodeImage(bytes: Uint8Array): Promise<Pixels> {
   if (bytes.length === 0) throw imageError('empty-file', 'the file is empty')
-  const sharp = await libvips()
-  if (isVector(bytes)) throw imageError('unknown-format', 'not a raster image')
-  const cmyk = countJpegComponents(bytes) === 4
-  const read = async (): Promise<Pixels> => {
-    const image = sharp(bytes, {
-      failOn: 'truncated',
-      limitInputPixels: maxPixels,
-      ignoreIcc: true,
-      sequentialRead: true,
-    })
-    const pixels = cmyk
-      ? image.pipelineColourspace('cmyk').toColourspace('cmyk')
-      : image.removeAlpha().toColourspace('srgb')
-    const { data, info } = await pixels.raw().toBuffer({ resolveWithObject: true })
-    return { width: info.width, height: info.height, data: cmyk ? rgbOfCmyk(data) : data }
+  const format = imageFormatOf(bytes)
+  if (format === 'gif') return decodeGif(bytes)
+  const read = () => decodeByLibvips(bytes, format)
+  const failed = (error: unknown): never => {
+    throw error instanceof GeogapError ? error : decodeError(error)
   }
-  return runShared(read).catch(() =>
-    runAlone(read).catch((error: unknown) => {
-      throw decodeError(error)
-    }),
+  return runShared(read).catch((error: unknown) =>
+    error instanceof GeogapError ? failed(error) : runAlone(read).catch(failed),
   )
 }
 
+async function decodeByLibvips(bytes: Uint8Array, format: ImageFormat): Promise<Pixels> {
+  const sharp = await libvips()
+  const image = sharp(bytes, {
+    failOn: 'truncated',
+    limitInputPixels: maxPixels,
+    ignoreIcc: true,
+    sequentialRead: true,
+  })
+  const header = await image.metadata()
+  if (header.format !== format)
+    throw imageError('unknown-format', `the file is ${header.format}, not ${format}`)
+  checkImageSize(header.width, header.height)
+  if (header.compression === 'hevc') return decodeHeic(bytes)
+  if (format === 'tiff') refuseTiffColors(bytes)
+  const pixels = await readPixels(format === 'tiff' ? image.autoOrient() : image, header)
+  return header.compression === 'av1' ? undoAvifTransforms(bytes, pixels) : pixels
+}
+
+async function readPixels(image: Sharp, { space, channels, hasAlpha }: Metadata): Promise<Pixels> {
+  const readRaw = (pipeline: Sharp) => pipeline.raw().toBuffer({ resolveWithObject: true })
+  if (space === 'cmyk') {
+    const inks = image.pipelineColourspace('cmyk').toColourspace('cmyk')
+    const { data, info } = await readRaw(inks)
+    return { width: info.width, height: info.height, data: rgbOfCmyk(data, info.channels) }
+  }
+  if (space === 'grey16' && channels === 1 && !hasAlpha) {
+    const gray = image.pipelineColourspace('grey16').toColourspace('grey16')
+    const { data, info } = await gray.raw({ depth: 'ushort' }).toBuffer({ resolveWithObject: true })
+    return { width: info.width, height: info.height, data: rgbOfGray16(data) }
+  }
+  const { data, info } = await readRaw(image.removeAlpha().toColourspace('srgb'))
+  return { width: info.width, height: info.height, data }
+}
+
 /*
- * libvips has one text of errors for all threads, so of images that fail side by side one may get the other's reason. One that
- * fails is therefore decoded once more while no other one is.
+ * libvips has one text of errors for all threads, so of images that fail side by side one may get the other's reason. An image
+ * that fails is therefore decoded once more while no other one is.
  */
 const sharedRuns = new Set<Promise<unknown>>()
 let lastAloneRun: Promise<unknown> = Promise.resolve()
@@ -76,7 +89,7 @@ function runAlone<T>(work: () => Promise<T>): Promise<T> {
   return run
 }
 
-/** Files are decoded side by side, each by one thread, and none is seen twice. */
+/** Loads libvips with one thread per image and without a cache, because no image is decoded twice. */
 async function libvips() {
   const { default: sharp } = await import('sharp')
   sharp.concurrency(1)
@@ -86,8 +99,10 @@ async function libvips() {
 
 function decodeError(cause: unknown): GeogapError {
   const message = firstLine(cause)
-  if (/pixel limit/i.test(message))
-    return imageError('too-large', `more than ${maxPixels} pixels`, cause)
+  if (/pixel limit|maximum supported image dimension/i.test(message))
+    return imageError('too-large', `more than ${maxPixels} pixels, or a side is too long`, cause)
+  if (/labq/.test(message))
+    return imageError('unknown-format', 'CIELAB colours are not read; convert to sRGB', cause)
   if (/unsupported image format/i.test(message))
     return imageError('unknown-format', 'not an image in a known format', cause)
   if (/premature end|truncated|out of data|not enough data|end of file/i.test(message))
@@ -95,32 +110,44 @@ function decodeError(cause: unknown): GeogapError {
   return imageError('corrupt', message, cause)
 }
 
-const isVector = (bytes: Uint8Array): boolean =>
-  /^\s*(<\?xml|<svg|<!)/i.test(Buffer.from(bytes.subarray(0, 64)).toString('latin1'))
+/** Refuses uncompressed YCbCr, which libvips takes for RGB. Errors: `unknown-format`. */
+function refuseTiffColors(bytes: Uint8Array): void {
+  const isYcc = readTiffTag(bytes, 262) === 6
+  if (isYcc && readTiffTag(bytes, 259) !== 7)
+    throw imageError('unknown-format', 'YCbCr colours in TIFF are not read; convert to sRGB')
+}
 
-/** Colour components that a JPEG's frame header declares, or undefined when it is no JPEG. */
-function countJpegComponents(bytes: Uint8Array): number | undefined {
-  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined
-  let at = 2
-  while (at + 9 < bytes.length && bytes[at] === 0xff) {
-    const marker = bytes[at + 1]!
-    const isFrame =
-      marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc
-    if (isFrame) return bytes[at + 9]
-    at += marker === 0xff ? 1 : 2 + ((bytes[at + 2]! << 8) | bytes[at + 3]!)
-  }
+/** Returns a tag of the first directory with a value of 16 bits; undefined for BigTIFF and if it is missing. */
+function readTiffTag(bytes: Uint8Array, tag: number): number | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const little = bytes[0] === 0x49
+  const at = view.getUint32(4, little)
+  if (view.getUint16(2, little) !== 42 || at + 2 > bytes.length) return undefined
+  const count = view.getUint16(at, little)
+  for (let entry = at + 2; entry < at + 2 + 12 * count && entry + 12 <= bytes.length; entry += 12)
+    if (view.getUint16(entry, little) === tag) return view.getUint16(entry + 8, little)
   return undefined
 }
 
-/** Pillow's conversion: white minus black, less the ink's share of it, rounded. */
-function rgbOfCmyk(cmyk: Uint8Array): Uint8Array {
-  const rgb = new Uint8Array((cmyk.length / 4) * 3)
-  for (let from = 0, to = 0; from < cmyk.length; from += 4) {
+/** Converts CMYK as Pillow does: white minus black, less the ink's share of it, rounded. */
+function rgbOfCmyk(cmyk: Uint8Array, channels: number): Uint8Array {
+  const rgb = new Uint8Array((cmyk.length / channels) * 3)
+  for (let from = 0, to = 0; from < cmyk.length; from += channels) {
     const light = 255 - cmyk[from + 3]!
     for (let ink = 0; ink < 3; ink++) {
       const product = cmyk[from + ink]! * light + 128
       rgb[to++] = light - ((product + (product >> 8)) >> 8)
     }
+  }
+  return rgb
+}
+
+/** Converts gray of 16 bits as Pillow does: values above 255 are white. */
+function rgbOfGray16(gray: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((gray.length / 2) * 3)
+  for (let i = 0; i < gray.length / 2; i++) {
+    const value = gray[2 * i + 1] === 0 ? gray[2 * i]! : 255
+    rgb.fill(value, 3 * i, 3 * i + 3)
   }
   return rgb
 }

@@ -2,7 +2,7 @@
  * Computes which source pixels a crop needs and with which weights, as Pillow and torchvision do: the short side is resized to
  * the target, the long one to trunc(target * long / short), and the offset of a crop is rounded half to even.
  */
-import { imageError } from './decode.ts'
+import { imageError } from './image.ts'
 import { type Interpolation, splitSteps, type PreprocessingStep } from './steps.ts'
 
 /** The results `0` to `count - 1` of the crop along one axis, as weighted sums of source positions. */

@@ -1,0 +1,276 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import sharp from 'sharp'
+import { crc32 } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import { decodeImage } from '../../../src/lib/pixels/decode.ts'
+import { shared, sharedPath } from '../../helpers/shared.ts'
+
+const codeOf = (bytes: Uint8Array): Promise<string> =>
+  decodeImage(bytes).then(
+    ({ width, height }) => `${width} x ${height}`,
+    (error: unknown) => (error as { code: string }).code,
+  )
+
+const pixelsOf = async (bytes: Uint8Array): Promise<number[][]> => {
+  const { data } = await decodeImage(bytes)
+  return Array.from({ length: data.length / 3 }, (_, i) => [...data.subarray(3 * i, 3 * i + 3)])
+}
+
+/** A TIFF file of one uncompressed strip. */
+function makeTiff(
+  [width, height]: [number, number],
+  data: Uint8Array,
+  tags: Readonly<Record<number, number>>,
+): Buffer {
+  const all = { 256: width, 257: height, 259: 1, 278: height, 279: data.length, ...tags }
+  const entries = Object.entries({ ...all, 273: 0 }).sort((a, b) => Number(a[0]) - Number(b[0]))
+  const file = Buffer.alloc(8 + 2 + 12 * entries.length + 4)
+  file.write('II*\0', 'latin1')
+  file.writeUInt32LE(8, 4)
+  file.writeUInt16LE(entries.length, 8)
+  for (const [i, [tag, value]] of entries.entries()) {
+    const at = 10 + 12 * i
+    file.writeUInt16LE(Number(tag), at)
+    file.writeUInt16LE(4, at + 2)
+    file.writeUInt32LE(1, at + 4)
+    file.writeUInt32LE(tag === '273' ? file.length : value, at + 8)
+  }
+  return Buffer.concat([file, data])
+}
+
+interface GifOptions {
+  screen: [number, number]
+  /** left, top, width, height */
+  frame: [number, number, number, number]
+  colors: number[]
+  transparent?: number
+  hasPalette?: boolean
+}
+
+const gifPalette = [
+  [200, 10, 20],
+  [30, 210, 40],
+  [50, 60, 220],
+  [240, 250, 70],
+]
+
+/** A GIF file of one frame with codes of three bits, each after a clear code. */
+function makeGif({ screen, frame, colors, transparent, hasPalette = true }: GifOptions): Buffer {
+  const head = Buffer.alloc(13)
+  head.write('GIF89a', 'latin1')
+  head.writeUInt16LE(screen[0], 6)
+  head.writeUInt16LE(screen[1], 8)
+  head[10] = hasPalette ? 0x81 : 0
+  const control = transparent === undefined ? [] : [0x21, 0xf9, 4, 1, 0, 0, transparent, 0]
+  const descriptor = Buffer.alloc(10)
+  descriptor[0] = 0x2c
+  for (const [i, value] of frame.entries()) descriptor.writeUInt16LE(value, 1 + 2 * i)
+  const bits = [...colors.flatMap(color => [4, color]), 5].flatMap(code => [
+    code & 1,
+    (code >> 1) & 1,
+    code >> 2,
+  ])
+  const codes = Array.from({ length: Math.ceil(bits.length / 8) }, (_, i) =>
+    bits.slice(8 * i, 8 * i + 8).reduce((byte, bit, k) => byte | (bit << k), 0),
+  )
+  return Buffer.concat([
+    head,
+    Buffer.from(hasPalette ? gifPalette.flat() : []),
+    Buffer.from(control),
+    descriptor,
+    Buffer.from([2, codes.length, ...codes, 0, 0x3b]),
+  ])
+}
+
+describe('decoding as Pillow does', () => {
+  it.skipIf(!shared).each([
+    ['cmyk.tiff', 'a0d0bb4d86c3953a8f27b39d488a272e6766a68c616b034d56121b4d930580bd'],
+    ['still_trans.gif', '6b4f73eb1b5fd959817d7af226f11ea6864d0505c258201381f508704430d54e'],
+  ])('gives the same bytes of %s (left out: the shared cases are not here)', async (file, hash) => {
+    const { data } = await decodeImage(readFileSync(sharedPath(`cases/images/${file}`)))
+    expect(createHash('sha256').update(data).digest('hex')).toBe(hash)
+  })
+
+  it('converts CMYK in TIFF by the formula of CMYK in JPEG', async () => {
+    const cmyk = Uint8Array.of(10, 200, 0, 30, 255, 0, 128, 0)
+    const tags = { 258: 8, 262: 5, 277: 4 }
+    expect(await pixelsOf(makeTiff([2, 1], cmyk, tags))).toEqual([
+      [216, 49, 225],
+      [0, 255, 127],
+    ])
+  })
+
+  it('clips gray of 16 bits', async () => {
+    const gray = new Uint8Array(Uint16Array.of(0, 200, 255, 256, 65_535).buffer)
+    const tags = { 258: 16, 262: 1, 277: 1 }
+    const expected = [0, 200, 255, 255, 255].map(value => [value, value, value])
+    expect(await pixelsOf(makeTiff([5, 1], gray, tags))).toEqual(expected)
+  })
+
+  it('turns a TIFF by its orientation, and no JPEG', async () => {
+    const gray = Uint8Array.of(1, 2)
+    const tags = { 258: 8, 262: 1, 277: 1, 274: 6 }
+    expect(await codeOf(makeTiff([2, 1], gray, tags))).toBe('1 x 2')
+    const image = sharp({ create: { width: 40, height: 20, channels: 3, background: '#aa3311' } })
+    expect(await codeOf(await image.jpeg().withMetadata({ orientation: 6 }).toBuffer())).toBe(
+      '40 x 20',
+    )
+  })
+
+  it('refuses uncompressed YCbCr in TIFF', async () => {
+    const ycc = new Uint8Array(3)
+    expect(await codeOf(makeTiff([1, 1], ycc, { 258: 8, 262: 6, 277: 3 }))).toBe('unknown-format')
+  })
+
+  it.each([
+    ['keeps the colour of transparent pixels', {}, [1, 2, 0, 3, 1, 2]],
+    [
+      'lays a small frame on colour 0',
+      { screen: [4, 2], frame: [1, 0, 2, 1], colors: [1, 2] },
+      [0, 1, 2, 0, 0, 0, 0, 0],
+    ],
+    [
+      'lays a small frame on the transparent colour',
+      { screen: [2, 2], frame: [0, 1, 1, 1], colors: [2], transparent: 3 },
+      [3, 3, 2, 3],
+    ],
+    [
+      'extends the screen to the frame',
+      { screen: [1, 1], frame: [1, 1, 1, 1], colors: [2] },
+      [0, 0, 0, 2],
+    ],
+  ])('of a GIF %s', async (_, options, expected) => {
+    const whole: GifOptions = {
+      screen: [3, 2],
+      frame: [0, 0, 3, 2],
+      colors: [1, 2, 0, 3, 1, 2],
+      transparent: 2,
+    }
+    const gif = makeGif({ ...('colors' in options ? {} : whole), ...options } as GifOptions)
+    expect(await pixelsOf(gif)).toEqual(expected.map(color => gifPalette[color]))
+  })
+
+  it('reads a GIF without a palette as gray', async () => {
+    const gif = makeGif({ screen: [2, 1], frame: [0, 0, 2, 1], colors: [3, 1], hasPalette: false })
+    expect(await pixelsOf(gif)).toEqual([
+      [3, 3, 3],
+      [1, 1, 1],
+    ])
+  })
+
+  it('decodes GIF files with growing codes, interlaced or not', async () => {
+    const data = Uint8Array.from({ length: 3 * 90 * 70 }, (_, i) => ((i * i) % 251) & 0xe0)
+    const image = sharp(data, { raw: { width: 90, height: 70, channels: 3 } })
+    const gif = await image.gif({ dither: 0 }).toBuffer()
+    const expected = await sharp(gif).removeAlpha().raw().toBuffer()
+    expect(Buffer.from((await decodeImage(gif)).data).equals(expected)).toBe(true)
+  })
+
+  it('names what is wrong with a GIF that is cut off anywhere', async () => {
+    const gif = makeGif({ screen: [3, 2], frame: [0, 0, 3, 2], colors: [1, 2, 0, 3, 1, 2] })
+    for (let length = 1; length < gif.length - 4; length++)
+      expect([length, await codeOf(gif.subarray(0, length))]).toEqual([
+        length,
+        length < 6 ? 'unknown-format' : 'truncated',
+      ])
+  })
+
+  it('survives damaged codes of a GIF', async () => {
+    const gif = makeGif({ screen: [3, 2], frame: [0, 0, 3, 2], colors: [1, 2, 0, 3, 1, 2] })
+    for (let i = gif.length - 12; i < gif.length; i++)
+      for (const value of [0, 0x55, 0xff]) {
+        const damaged = Buffer.from(gif)
+        damaged[i] = value
+        expect(['3 x 2', 'truncated', 'corrupt']).toContain(await codeOf(damaged))
+      }
+  })
+})
+
+describe('formats', () => {
+  it.skipIf(!shared)('reads HEIC (left out: the shared cases are not here)', async () => {
+    expect(await codeOf(readFileSync(sharedPath('cases/images/photo.heic')))).toBe('500 x 375')
+  })
+
+  it.each([
+    ['BMP', 'BM\x36\x10\0\0\0\0\0\0\x36\0\0\0'],
+    ['Netpbm', 'P6\n2 2\n255\n'],
+    ['JPEG 2000', '\0\0\0\x0cjP  \r\n\x87\n'],
+    ['JPEG XL', '\xff\x0a\0\0'],
+    ['PDF', '%PDF-1.7'],
+    ['SVG', '  \n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'],
+    ['SVG', '\xef\xbb\xbf<?xml version="1.0"?><svg/>'],
+  ])('refuses %s by name and says how to convert it', async (name, text) => {
+    await expect(decodeImage(Buffer.from(text, 'latin1'))).rejects.toMatchObject({
+      code: 'unknown-format',
+      message: expect.stringMatching(new RegExp(`^${name}.* is not read; convert`)) as string,
+    })
+  })
+
+  it.each([
+    ['compressed', '\x1f\x8b\x08\0'],
+    ['behind a GIF signature', 'GIF89a<svg xmlns="http://www.w3.org/2000/svg"/>'],
+    ['behind a TIFF signature', 'II*\0<svg xmlns="http://www.w3.org/2000/svg"/>'],
+    ['behind a comment', '<!-- --><svg xmlns="http://www.w3.org/2000/svg"/>'],
+    ['in UTF-16', '\xff\xfe<\0s\0v\0g\0'],
+  ])('never draws SVG %s', async (_, text) => {
+    expect(['unknown-format', 'truncated', 'corrupt']).toContain(
+      await codeOf(Buffer.from(text, 'latin1')),
+    )
+  })
+})
+
+describe('sizes are checked before pixels are decoded', () => {
+  const small = sharp({ create: { width: 16, height: 16, channels: 3, background: '#123456' } })
+  /** Writes a size over that of a small image, whose pixels then are missing. */
+  const patch = async (
+    image: Promise<Buffer>,
+    find: (file: Buffer) => number,
+    write: (file: Buffer, at: number) => void,
+  ): Promise<Buffer> => {
+    const file = Buffer.from(await image)
+    write(file, find(file))
+    return file
+  }
+  const bombs: Record<string, () => Promise<Buffer>> = {
+    png: () =>
+      patch(
+        small.clone().png().toBuffer(),
+        () => 16,
+        (file, at) => {
+          file.writeUInt32BE(1, at)
+          file.writeUInt32BE(900_000, at + 4)
+          const table = file.subarray(12, 29)
+          file.writeUInt32BE(crc32(table), 29)
+        },
+      ),
+    jpeg: () =>
+      patch(
+        small.clone().jpeg({ progressive: true }).toBuffer(),
+        file => file.indexOf(Buffer.of(0xff, 0xc2)),
+        (file, at) => file.writeUInt32BE(0xea60ea60, at + 5),
+      ),
+    'webp, lossy': () =>
+      patch(
+        small.clone().webp().toBuffer(),
+        file => file.indexOf(Buffer.of(0x9d, 0x01, 0x2a)),
+        (file, at) => file.writeUInt32LE(0x3fff3fff, at + 3),
+      ),
+    gif: () =>
+      Promise.resolve(makeGif({ screen: [9, 9], frame: [0, 0, 65_535, 65_535], colors: [1] })),
+    tiff: () =>
+      Promise.resolve(makeTiff([1, 100_000], new Uint8Array(100_000), { 258: 8, 262: 1, 277: 1 })),
+    avif: () =>
+      patch(
+        small.clone().avif().toBuffer(),
+        file => file.indexOf('ispe'),
+        (file, at) => {
+          file.writeUInt32BE(30_000, at + 8)
+          file.writeUInt32BE(30_000, at + 12)
+        },
+      ),
+  }
+  it.each(Object.keys(bombs))('%s', async format => {
+    expect(await codeOf(await bombs[format]!())).toBe('too-large')
+  })
+})
