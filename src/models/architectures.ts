@@ -1,4 +1,5 @@
 import { unknownNameError } from '../lib/errors.ts'
+import { beits } from './families/beit.ts'
 import { convNexts } from './families/convnext.ts'
 import { clips } from './families/clip.ts'
 import { dinos } from './families/dinov2.ts'
@@ -13,6 +14,7 @@ import { mixers } from './families/mixer.ts'
 import { regnets, seers } from './families/regnet.ts'
 import { resnets } from './families/resnet.ts'
 import { rexnets } from './families/rexnet.ts'
+import { swins } from './families/swin.ts'
 import { vggs } from './families/vgg.ts'
 import { vits } from './families/vit.ts'
 
@@ -32,6 +34,8 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...mixers,
   ...dinos,
   ...evas,
+  ...beits,
+  ...swins,
   ...clips,
   ...flavas,
 }

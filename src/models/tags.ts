@@ -7,7 +7,14 @@ import { readTsv } from '../lib/archive/tsv.ts'
 /** Returns timm's tags with 1,000 classes; an architecture's default tag precedes its others. */
 export function timmModels(): ModelSpec[] {
   type Column =
-    'model' | 'normalization' | 'interpolation' | 'cropPct' | 'size' | 'resize' | 'licence'
+    | 'model'
+    | 'normalization'
+    | 'interpolation'
+    | 'cropPct'
+    | 'size'
+    | 'resize'
+    | 'licence'
+    | 'repository'
   return readTsv<Column>(new URL('./timmTags.tsv', import.meta.url)).map(row => ({
     name: row.model,
     architecture: row.model.split('.', 1)[0]!,
@@ -15,7 +22,7 @@ export function timmModels(): ModelSpec[] {
     recipe: tagRecipe({ ...row, cropPct: Number(row.cropPct), size: Number(row.size) }),
     weights: {
       from: 'hub',
-      repo: `timm/${row.model}`,
+      repo: row.repository === '' ? `timm/${row.model}` : row.repository,
       file: 'model.safetensors',
       otherwise: 'pytorch_model.bin',
     },

@@ -114,6 +114,20 @@ export function constant(graph: Graph, data: Constant['data'], shape: readonly n
   return tensor
 }
 
+/** Returns the constant that the graph has under `name`, made once: tables that many blocks read are stored once. */
+export function sharedConstant(
+  graph: Graph,
+  name: string,
+  make: () => { data: Constant['data']; shape: readonly number[] },
+): Tensor {
+  const known = graph.constants.get(name)
+  if (known) return known.tensor
+  const { data, shape } = make()
+  const tensor: Tensor = { graph, name, dtype: dtypeOf(data), shape }
+  graph.constants.set(name, { tensor, data })
+  return tensor
+}
+
 function dtypeOf(data: Constant['data']): DType {
   if (data instanceof Float32Array) return 'float32'
   if (data instanceof Float64Array) return 'float64'

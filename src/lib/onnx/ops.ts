@@ -29,6 +29,8 @@ export const exp = unary('Exp')
 export const log = unary('Log')
 export const sqrt = unary('Sqrt')
 export const neg = unary('Neg')
+export const sin = unary('Sin')
+export const cos = unary('Cos')
 export const hardSwish = unary('HardSwish')
 /** Exact GELU, x Φ(x). */
 export const gelu = unary('Gelu')
@@ -52,6 +54,7 @@ export const sub = binary('Sub')
 export const mul = binary('Mul')
 export const div = binary('Div')
 export const pow = binary('Pow')
+export const min = binary('Min')
 
 /** x sigmoid(x), also called swish. */
 export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x))
@@ -336,6 +339,17 @@ export function batchNormalization(
     attributes: { epsilon: { float: epsilon } },
   })
 }
+
+/** Normalizes every channel of [n, channels, …] over its values. */
+export const instanceNormalization = (
+  x: Tensor,
+  { scale, bias }: Record<'scale' | 'bias', Tensor>,
+  epsilon: number,
+): Tensor =>
+  appendOp('InstanceNormalization', [x, scale, bias], {
+    shape: x.shape,
+    attributes: { epsilon: { float: epsilon } },
+  })
 
 /** Pads the last two axes: [top, left, bottom, right]. */
 export function pad2d(

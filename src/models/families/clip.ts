@@ -4,7 +4,7 @@ import { convNextTrunk, type ConvNextConfig } from '../../lib/onnx/blocks/convne
 import { unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
+import { patchEmbed, prependTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
 import {
   add,
@@ -132,7 +132,7 @@ function vit(
   v: ClipViTConfig & Pick<ClipConfig, 'activation' | 'embedding'>,
 ): Tensor {
   const token = reshape(w.get('class_embedding', [v.width]), [1, 1, v.width])
-  const x = prependToken(
+  const x = prependTokens(
     token,
     patchEmbed(w.at('conv1'), image, { patch: v.patch, dim: v.width, bias: false }),
   )

@@ -5,7 +5,7 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import { patchEmbed, prependToken, flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
+import { patchEmbed, prependTokens, flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { transformerBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { add, concat, mean, pick, reshape, resize, slice, transpose } from '../../lib/onnx/ops.ts'
 import { type NameTable } from '../../lib/tensors/bind.ts'
@@ -35,7 +35,7 @@ const dino: ClassifierBuilder<DinoConfig> = (w, image, c) => {
   const patches = patchEmbed(backbone.at('patch_embed.proj'), image, c)
   const side = fixedSize(image.shape[2], 'dino') / c.patch
   let x = add(
-    prependToken(backbone.get('cls_token', [1, 1, c.dim]), patches),
+    prependTokens(backbone.get('cls_token', [1, 1, c.dim]), patches),
     positions(backbone, side, c),
   )
   const seen: Tensor[] = []

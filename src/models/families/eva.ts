@@ -1,11 +1,26 @@
-/** EVA (Fang et al. 2022), as timm's eva.py computes it. */
+/**
+ * EVA (Fang et al. 2022), EVA-02 (Fang et al. 2023) and Vision Transformers with rotary positions (Heo et al. 2024), as
+ * timm's eva.py computes them.
+ */
 import { constant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { type Projection, splitQkv } from '../../lib/onnx/blocks/attention.ts'
-import { affine, linear } from '../../lib/onnx/blocks/linear.ts'
+import { attend, splitQkv } from '../../lib/onnx/blocks/attention.ts'
+import { affine, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
-import { transformer } from '../../lib/onnx/blocks/transformer.ts'
-import { add, concat, mean, slice } from '../../lib/onnx/ops.ts'
+import {
+  axialAngles,
+  type FrequencySettings,
+  mixedTables,
+  rotaryTables,
+  type RotaryTables,
+  rotate,
+} from '../../lib/onnx/blocks/rotary.ts'
+import {
+  embedTokens,
+  patchTokens,
+  prefixRows,
+  type TokenSettings,
+} from '../../lib/onnx/blocks/tokens.ts'
+import { add, concat, gelu, mean, mul, pick, silu, split } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -14,31 +29,186 @@ interface EvaConfig {
   dim: number
   blocks: number
   heads: number
-  hidden: number
+  /** Width inside the MLP, four times `dim` by default; that of the gate too, where there is one. */
+  hidden?: number
+  classToken?: boolean
+  registers?: number
+  pool?: 'token' | 'mean'
+  /** Whether the position table has a row for every token (default), for the patches alone, or is absent. */
+  positions?: NonNullable<TokenSettings['positions']>
+  rotary?: FrequencySettings | 'mixed'
+  /**
+   * The layers of queries, keys and values: one without a bias of the keys (default), one with all biases, one without
+   * bias, or three.
+   */
+  qkv?: 'keys unbiased' | 'biased' | 'unbiased' | 'separate'
+  /** The MLP: GELU (default), SwiGLU with one layer for gate and value, or SwiGLU with a layer each and a norm. */
+  mlp?: 'gelu' | 'swiglu' | 'swiglu norm'
+  layerScale?: boolean
 }
+
+const tiny = { dim: 192, blocks: 12, heads: 3 }
+const small = { dim: 384, blocks: 12, heads: 6 }
+const medium = { dim: 512, blocks: 12, heads: 8 }
+const base = { dim: 768, blocks: 12, heads: 12 }
+const large = { dim: 1024, blocks: 24, heads: 16 }
+const giant: EvaConfig = { patch: 14, dim: 1408, blocks: 40, heads: 16, hidden: 6144 }
+
+/** EVA-02 counts positions on the pretrained grid of 16 × 16 patches. */
+const pretrainedGrid: FrequencySettings = { temperature: 10_000, reference: 16 }
+const eva02 = { patch: 14, rotary: pretrainedGrid, mlp: 'swiglu' } as const
+const eva02Large = { ...eva02, mlp: 'swiglu norm', qkv: 'separate' } as const
+const registered = {
+  patch: 16,
+  classToken: false,
+  positions: 'none',
+  rotary: pretrainedGrid,
+  layerScale: true,
+} as const
+const rotary = {
+  patch: 16,
+  qkv: 'biased',
+  layerScale: true,
+  pool: 'token',
+  positions: 'none',
+  rotary: { temperature: 100, columnsFirst: true },
+} as const
+const mixed = { ...rotary, rotary: 'mixed' } as const
+const placed = { positions: 'patches' } as const
 
 const rows: ArchitectureRows<EvaConfig> = {
-  eva_giant_patch14_224: { patch: 14, dim: 1408, blocks: 40, heads: 16, hidden: 6144 },
+  eva_giant_patch14_224: giant,
+  eva_giant_patch14_336: giant,
+  eva_giant_patch14_560: giant,
+  eva02_tiny_patch14_336: { ...eva02, ...tiny, hidden: 512 },
+  eva02_small_patch14_336: { ...eva02, ...small, hidden: 1024 },
+  eva02_base_patch14_448: { ...eva02Large, ...base, hidden: 2048 },
+  eva02_large_patch14_448: { ...eva02Large, ...large, hidden: 2730 },
+  vit_medium_patch16_rope_reg1_gap_256: { ...registered, ...medium, registers: 1 },
+  vit_mediumd_patch16_rope_reg1_gap_256: {
+    ...registered,
+    ...medium,
+    blocks: 20,
+    registers: 1,
+    qkv: 'unbiased',
+  },
+  vit_betwixt_patch16_rope_reg4_gap_256: {
+    ...registered,
+    dim: 640,
+    blocks: 12,
+    heads: 10,
+    registers: 4,
+  },
+  vit_base_patch16_rope_reg1_gap_256: { ...registered, ...base, registers: 1 },
+  vit_small_patch16_rope_224: { ...rotary, ...small },
+  vit_base_patch16_rope_224: { ...rotary, ...base },
+  vit_large_patch16_rope_224: { ...rotary, ...large },
+  vit_small_patch16_rope_mixed_224: { ...mixed, ...small },
+  vit_base_patch16_rope_mixed_224: { ...mixed, ...base },
+  vit_large_patch16_rope_mixed_224: { ...mixed, ...large },
+  vit_small_patch16_rope_ape_224: { ...rotary, ...small, ...placed },
+  vit_base_patch16_rope_ape_224: { ...rotary, ...base, ...placed },
+  vit_large_patch16_rope_ape_224: { ...rotary, ...large, ...placed },
+  vit_small_patch16_rope_mixed_ape_224: { ...mixed, ...small, ...placed },
+  vit_base_patch16_rope_mixed_ape_224: { ...mixed, ...base, ...placed },
+  vit_large_patch16_rope_mixed_ape_224: { ...mixed, ...large, ...placed },
 }
 
-/** image [n, 3, h, w] -> features [n, dim], the mean of the patches' tokens; logits [n, classes] */
-const eva: ClassifierBuilder<EvaConfig> = (w, image, { patch, dim, blocks, classes, ...block }) => {
-  let x = prependToken(
-    w.get('cls_token', [1, 1, dim]),
-    patchEmbed(w.at('patch_embed.proj'), image, { patch, dim }),
-  )
-  const length = fixedSize(x.shape[1], 'eva')
-  x = add(x, w.get('pos_embed', [1, length, dim]))
-  x = transformer(w.each('blocks', blocks), x, { ...block, project: keysUnbiased })
-  const features = layerNorm(w.at('fc_norm'), mean(slice(x, 1, [1, length]), [1]))
-  return { features, logits: linear(w.at('head'), features, classes) }
+/** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
+const eva: ClassifierBuilder<EvaConfig> = (w, image, c) => {
+  const prefix = [
+    { name: 'cls_token', rows: (c.classToken ?? true) ? 1 : 0 },
+    { name: 'reg_token', rows: c.registers ?? 0 },
+  ].filter(({ rows }) => rows > 0)
+  const count = prefixRows({ prefix })
+  const turns = rotation(w, image, { ...c, prefix: count })
+  const x = w
+    .each('blocks', c.blocks)
+    .reduce(
+      (y, block, depth) => evaBlock(block, y, { ...c, turn: turns(depth) }),
+      embedTokens(w, image, { ...c, prefix }),
+    )
+  const features =
+    c.pool === 'token'
+      ? pick(layerNorm(w.at('norm'), x), 1, 0)
+      : layerNorm(w.at('fc_norm'), mean(patchTokens(x, count), [1]))
+  return { features, logits: linear(w.at('head'), features, c.classes) }
 }
 
-const keysUnbiased: Projection = (w, x) => {
-  const width = fixedSize(x.shape.at(-1), 'keysUnbiased')
-  const none = constant(w.graph, new Float32Array(width), [width])
-  const bias = concat([w.get('q_bias', [width], 'bias'), none, w.get('v_bias', [width], 'bias')], 0)
-  return splitQkv(affine(x, w.at('qkv').get('weight', [3 * width, width]), bias))
+type BlockSettings = EvaConfig & { turn: RotaryTables | undefined }
+
+/** The tables that turn queries and keys, for each block. */
+function rotation(
+  w: ParameterScope,
+  image: Tensor,
+  c: EvaConfig & { prefix: number },
+): (depth: number) => RotaryTables | undefined {
+  const side = (axis: number): number => fixedSize(image.shape[axis], 'rotation') / c.patch
+  const headWidth = c.dim / c.heads
+  const settings = { grid: [side(2), side(3)] as const, headWidth, prefix: c.prefix }
+  if (c.rotary === undefined) return () => undefined
+  if (c.rotary === 'mixed') {
+    const all = w.get('rope.freqs', [2, c.blocks, c.heads, headWidth / 2])
+    return depth => {
+      const [columns, rows] = [pick(pick(all, 0, 0), 0, depth), pick(pick(all, 0, 1), 0, depth)]
+      return mixedTables([columns, rows], settings)
+    }
+  }
+  const tables = rotaryTables(w.graph, axialAngles(settings, c.rotary), {
+    ...settings,
+    layout: 'interleaved',
+  })
+  return () => tables
+}
+
+function evaBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+  const scale = (name: string, y: Tensor): Tensor =>
+    c.layerScale ? mul(y, w.get(name, [c.dim], 'scale')) : y
+  const y = add(x, scale('gamma_1', attention(w.at('attn'), layerNorm(w.at('norm1'), x), c)))
+  return add(y, scale('gamma_2', evaMlp(w.at('mlp'), layerNorm(w.at('norm2'), y), c)))
+}
+
+function attention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+  const [q, k, v] = projections[c.qkv ?? 'keys unbiased'](w, x, c.dim)
+  const turn = (y: Tensor): Tensor => (c.turn ? rotate(y, c.turn) : y)
+  return linear(w.at('proj'), attend([turn(q), turn(k), v], c), c.dim)
+}
+
+type Projections = (
+  w: ParameterScope,
+  x: Tensor,
+  width: number,
+) => readonly [q: Tensor, k: Tensor, v: Tensor]
+
+const projections: Record<NonNullable<EvaConfig['qkv']>, Projections> = {
+  biased: (w, x, width) => splitQkv(linear(w.at('qkv'), x, 3 * width)),
+  unbiased: (w, x, width) => splitQkv(unbiasedLinear(w.at('qkv'), x, 3 * width)),
+  separate: (w, x, width) => [
+    linear(w.at('q_proj'), x, width),
+    unbiasedLinear(w.at('k_proj'), x, width),
+    linear(w.at('v_proj'), x, width),
+  ],
+  'keys unbiased': (w, x, width) => {
+    const none = constant(w.graph, new Float32Array(width), [width])
+    const parts = [w.get('q_bias', [width], 'bias'), none, w.get('v_bias', [width], 'bias')]
+    return splitQkv(affine(x, w.at('qkv').get('weight', [3 * width, width]), concat(parts, 0)))
+  },
+}
+
+function evaMlp(w: ParameterScope, x: Tensor, c: EvaConfig): Tensor {
+  const hidden = c.hidden ?? 4 * c.dim
+  const inner = {
+    gelu: () => gelu(linear(w.at('fc1'), x, hidden)),
+    swiglu: () => {
+      const [gate, value] = split(linear(w.at('fc1'), x, 2 * hidden), [hidden, hidden], -1)
+      return mul(silu(gate!), value!)
+    },
+    'swiglu norm': () => {
+      const gate = silu(linear(w.at('fc1_g'), x, hidden))
+      return layerNorm(w.at('norm'), mul(gate, linear(w.at('fc1_x'), x, hidden)))
+    },
+  }[c.mlp ?? 'gelu']
+  return linear(w.at('fc2'), inner(), c.dim)
 }
 
 export const evas = classifiers({ family: 'eva', rows, build: eva })

@@ -5,7 +5,7 @@ import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 export type ArchitectureRows<Config> = Readonly<Record<string, Config>>
 
 /** `features` [n, width], the input of the classification head, and `logits` [n, classes]. */
-interface OutputTensors {
+export interface OutputTensors {
   features: Tensor
   logits: Tensor
 }

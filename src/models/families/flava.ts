@@ -3,7 +3,7 @@ import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { separateProjection } from '../../lib/onnx/blocks/attention.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
+import { patchEmbed, prependTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
 import { add, cast, gather, mul, pick, reshape, slice, sub } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
@@ -23,7 +23,7 @@ function imageTower(w: ParameterScope, image: Tensor): Tensor {
     patch: 16,
     dim: width,
   })
-  const x = prependToken(embeddings.get('cls_token', [1, 1, width]), patches)
+  const x = prependTokens(embeddings.get('cls_token', [1, 1, width]), patches)
   const placed = add(
     x,
     embeddings.get('position_embeddings', [1, fixedSize(x.shape[1], 'flava'), width]),

@@ -1,128 +1,299 @@
 /**
- * ResNet (He et al. 2015), as timm's resnet.py computes it, and the anti-aliased ResNet (Zhang 2019), as the package
- * antialiased_cnns computes it: where it subsamples, it blurs first.
+ * ResNet (He et al. 2015) and its descendants as timm's resnet.py computes them: ResNeXt (Xie et al. 2016), Wide ResNet
+ * (Zagoruyko and Komodakis 2016), the variants C, D, S and T (He et al. 2018), SENet (Hu et al. 2017), ECA-Net (Wang et
+ * al. 2019), ResNet-RS (Bello et al. 2021) and anti-aliased ResNets (Zhang 2019), also as the package antialiased_cnns
+ * computes them.
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import {
+  blurPool,
+  channelAttention,
+  divisibleWidth,
+  squeezeExcite,
+} from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
-import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
-import { add, conv2d, flatten, globalAvgPool, maxPool, pad2d, relu } from '../../lib/onnx/ops.ts'
+import { batchNorm, groupNorm } from '../../lib/onnx/blocks/norm.ts'
+import {
+  add,
+  avgPool,
+  conv2d,
+  flatten,
+  globalAvgPool,
+  maxPool,
+  pad2d,
+  relu,
+} from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
+type BlockKind = 'basic' | 'bottleneck'
+
 interface ResNetConfig {
-  block: 'basic' | 'bottleneck'
+  /** Blocks of one kind, or a kind for each stage. */
+  block: BlockKind | readonly BlockKind[]
   depths: readonly number[]
-  blur?: boolean
+  /** Channels of the stages, 64 and doubled by default. */
+  widths?: readonly number[]
+  /** Groups of the 3 × 3 convolutions and channels of a group at the first stage. */
+  groups?: number
+  groupWidth?: number
+  /** Three 3 × 3 convolutions of these widths as the stem, in place of one of 7 × 7 to 64 channels. */
+  stem?: readonly [number, number, number]
+  /** A convolution as the stem's pooling. */
+  stemConvolution?: boolean
+  /** Shortcuts that average before a 1 × 1 convolution. */
+  averageDown?: boolean
+  /** Side of the shortcuts' convolutions where they subsample. */
+  downKernel?: number
+  /** What the first convolution of a block is narrower by. */
+  reduceFirst?: number
+  attention?: 'squeeze' | 'efficient'
+  /** What the channels are squeezed to, 1/16 by default. */
+  squeeze?: number
+  /** What stands in place of subsampling: averages, timm's fixed blur, or the blur of antialiased_cnns' checkpoints. */
+  antialias?: 'average' | 'blur' | 'checkpoint'
+  norm?: 'group'
 }
 
-interface ResNetBlock {
-  width: number
-  stride: number
-  blur?: boolean | undefined
-}
+const basic = (depths: readonly number[]): ResNetConfig => ({ block: 'basic', depths })
+const bottleneck = (depths: readonly number[]): ResNetConfig => ({ block: 'bottleneck', depths })
+
+const r10 = [1, 1, 1, 1]
+const r26 = [2, 2, 2, 2]
+const r50 = [3, 4, 6, 3]
+const r101 = [3, 4, 23, 3]
+const r152 = [3, 8, 36, 3]
+const r200 = [3, 24, 36, 3]
+const r269 = [3, 30, 48, 8]
+
+const variantC = { stem: [32, 32, 64] } as const
+const variantD = { ...variantC, averageDown: true } as const
+const variantS = { stem: [64, 64, 128] } as const
+const variantT = { stem: [24, 32, 64], averageDown: true } as const
+const x32x4 = { groups: 32, groupWidth: 4 }
+const x32x8 = { groups: 32, groupWidth: 8 }
+const x64x4 = { groups: 64, groupWidth: 4 }
+const squeezed = { attention: 'squeeze' } as const
+const efficient = { attention: 'efficient' } as const
+const averaged = { antialias: 'average' } as const
+const blurred = { antialias: 'blur' } as const
+const checkpointBlur = { antialias: 'checkpoint' } as const
+const scaledUp = { ...variantD, ...squeezed, stemConvolution: true, squeeze: 1 / 4 } as const
 
 const rows: ArchitectureRows<ResNetConfig> = {
-  resnet18: { block: 'basic', depths: [2, 2, 2, 2] },
-  resnet34: { block: 'basic', depths: [3, 4, 6, 3] },
-  resnet50: { block: 'bottleneck', depths: [3, 4, 6, 3] },
-  resnet101: { block: 'bottleneck', depths: [3, 4, 23, 3] },
-  resnet152: { block: 'bottleneck', depths: [3, 8, 36, 3] },
-  antialiased_resnet18: { block: 'basic', depths: [2, 2, 2, 2], blur: true },
-  antialiased_resnet34: { block: 'basic', depths: [3, 4, 6, 3], blur: true },
-  antialiased_resnet50: { block: 'bottleneck', depths: [3, 4, 6, 3], blur: true },
-  antialiased_resnet101: { block: 'bottleneck', depths: [3, 4, 23, 3], blur: true },
+  resnet10t: { ...basic(r10), ...variantT },
+  resnet14t: { ...bottleneck(r10), ...variantT },
+  resnet18: basic(r26),
+  resnet18d: { ...basic(r26), ...variantD },
+  resnet34: basic(r50),
+  resnet34d: { ...basic(r50), ...variantD },
+  resnet26: bottleneck(r26),
+  resnet26d: { ...bottleneck(r26), ...variantD },
+  resnet26t: { ...bottleneck(r26), ...variantT },
+  resnet50: bottleneck(r50),
+  resnet50c: { ...bottleneck(r50), ...variantC },
+  resnet50d: { ...bottleneck(r50), ...variantD },
+  resnet50s: { ...bottleneck(r50), ...variantS },
+  resnet50_gn: { ...bottleneck(r50), norm: 'group' },
+  resnet101: bottleneck(r101),
+  resnet101c: { ...bottleneck(r101), ...variantC },
+  resnet101d: { ...bottleneck(r101), ...variantD },
+  resnet101s: { ...bottleneck(r101), ...variantS },
+  resnet152: bottleneck(r152),
+  resnet152c: { ...bottleneck(r152), ...variantC },
+  resnet152d: { ...bottleneck(r152), ...variantD },
+  resnet152s: { ...bottleneck(r152), ...variantS },
+  resnet200d: { ...bottleneck(r200), ...variantD },
+  wide_resnet50_2: { ...bottleneck(r50), groupWidth: 128 },
+  wide_resnet101_2: { ...bottleneck(r101), groupWidth: 128 },
+  resnext50_32x4d: { ...bottleneck(r50), ...x32x4 },
+  resnext50d_32x4d: { ...bottleneck(r50), ...x32x4, ...variantD },
+  resnext101_32x4d: { ...bottleneck(r101), ...x32x4 },
+  resnext101_32x8d: { ...bottleneck(r101), ...x32x8 },
+  resnext101_32x16d: { ...bottleneck(r101), groups: 32, groupWidth: 16 },
+  resnext101_32x32d: { ...bottleneck(r101), groups: 32, groupWidth: 32 },
+  resnext101_64x4d: { ...bottleneck(r101), ...x64x4 },
+  seresnet50: { ...bottleneck(r50), ...squeezed },
+  seresnet152d: { ...bottleneck(r152), ...variantD, ...squeezed },
+  seresnext26d_32x4d: { ...bottleneck(r26), ...x32x4, ...variantD, ...squeezed },
+  seresnext26t_32x4d: { ...bottleneck(r26), ...x32x4, ...variantT, ...squeezed },
+  seresnext50_32x4d: { ...bottleneck(r50), ...x32x4, ...squeezed },
+  seresnext101_32x4d: { ...bottleneck(r101), ...x32x4, ...squeezed },
+  seresnext101_32x8d: { ...bottleneck(r101), ...x32x8, ...squeezed },
+  seresnext101_64x4d: { ...bottleneck(r101), ...x64x4, ...squeezed },
+  seresnext101d_32x8d: { ...bottleneck(r101), ...x32x8, ...variantD, ...squeezed },
+  senet154: {
+    ...bottleneck(r152),
+    ...x64x4,
+    ...variantS,
+    ...squeezed,
+    downKernel: 3,
+    reduceFirst: 2,
+  },
+  ecaresnet26t: { ...bottleneck(r26), ...variantT, ...efficient },
+  ecaresnet50d: { ...bottleneck(r50), ...variantD, ...efficient },
+  ecaresnet50t: { ...bottleneck(r50), ...variantT, ...efficient },
+  ecaresnet101d: { ...bottleneck(r101), ...variantD, ...efficient },
+  ecaresnet269d: { ...bottleneck(r269), ...variantD, ...efficient },
+  ecaresnetlight: { ...bottleneck([1, 1, 11, 3]), ...efficient, averageDown: true },
+  resnetaa50: { ...bottleneck(r50), ...averaged },
+  resnetaa50d: { ...bottleneck(r50), ...variantD, ...averaged },
+  resnetaa101d: { ...bottleneck(r101), ...variantD, ...averaged },
+  seresnextaa101d_32x8d: {
+    ...bottleneck(r101),
+    ...x32x8,
+    ...variantD,
+    ...squeezed,
+    ...averaged,
+  },
+  seresnextaa201d_32x8d: {
+    ...bottleneck([3, 24, 36, 4]),
+    ...x32x8,
+    ...squeezed,
+    ...averaged,
+    stem: [64, 64, 128],
+    averageDown: true,
+  },
+  resnetblur50: { ...bottleneck(r50), ...blurred },
+  resnetrs50: { ...bottleneck(r50), ...scaledUp },
+  resnetrs101: { ...bottleneck(r101), ...scaledUp },
+  resnetrs152: { ...bottleneck(r152), ...scaledUp },
+  resnetrs200: { ...bottleneck(r200), ...scaledUp },
+  resnetrs270: { ...bottleneck([4, 29, 53, 4]), ...scaledUp },
+  resnetrs350: { ...bottleneck([4, 36, 72, 4]), ...scaledUp },
+  resnetrs420: { ...bottleneck([4, 44, 87, 4]), ...scaledUp },
+  test_resnet: {
+    block: ['basic', 'basic', 'bottleneck', 'basic'],
+    depths: r10,
+    widths: [32, 48, 48, 96],
+    stem: [16, 16, 32],
+    averageDown: true,
+  },
+  antialiased_resnet18: { ...basic(r26), ...checkpointBlur },
+  antialiased_resnet34: { ...basic(r50), ...checkpointBlur },
+  antialiased_resnet50: { ...bottleneck(r50), ...checkpointBlur },
+  antialiased_resnet101: { ...bottleneck(r101), ...checkpointBlur },
 }
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
 const resnet: ClassifierBuilder<ResNetConfig> = (w, image, c) => {
-  let x = relu(
-    batchNorm(
-      w.at('bn1'),
-      conv(w.at('conv1'), image, { out: 64, kernel: 7, stride: 2, padding: 3 }),
-    ),
-  )
-  x = c.blur ? blurred(w.at('maxpool.1'), maxPool(x, 2)) : maxPool(x, 3, { stride: 2, padding: 1 })
+  let x = stem(w, image, c)
   for (const [stage, depth] of c.depths.entries()) {
-    for (const [i, scope] of w.each(`layer${stage + 1}`, depth).entries()) {
-      const stride = i === 0 && stage > 0 ? 2 : 1
-      x = blocks[c.block](scope, x, { width: 64 * 2 ** stage, stride, blur: c.blur })
-    }
+    const width = c.widths?.[stage] ?? 64 * 2 ** stage
+    const block = blocks[typeof c.block === 'string' ? c.block : c.block[stage]!]
+    for (const [i, scope] of w.each(`layer${stage + 1}`, depth).entries())
+      x = block(scope, x, { ...c, width, stride: i === 0 && stage > 0 ? 2 : 1 })
   }
   const features = flatten(globalAvgPool(x))
   return { features, logits: linear(w.at('fc'), features, c.classes) }
 }
 
+/** What a block knows of its network, with its own width and stride. */
+interface BlockSettings extends Partial<Omit<ResNetConfig, 'depths'>> {
+  width: number
+  stride: number
+}
+
+const norm = (w: ParameterScope, x: Tensor, c: Pick<ResNetConfig, 'norm'>): Tensor =>
+  c.norm === 'group' ? groupNorm(w, x, 32) : batchNorm(w, x)
+
+function stem(w: ParameterScope, image: Tensor, c: ResNetConfig): Tensor {
+  const layers = w.at('conv1')
+  let x: Tensor
+  if (c.stem) {
+    x = relu(batchNorm(layers.at(1), conv(layers.at(0), image, { out: c.stem[0], ...halving })))
+    x = relu(batchNorm(layers.at(4), conv(layers.at(3), x, { out: c.stem[1], ...same })))
+    x = conv(layers.at(6), x, { out: c.stem[2], ...same })
+  } else x = conv(layers, image, { out: 64, kernel: 7, stride: 2, padding: 3 })
+  x = relu(norm(w.at('bn1'), x, c))
+  const pool = w.at('maxpool')
+  if (c.stemConvolution)
+    return relu(
+      batchNorm(
+        pool.at(1),
+        conv(pool.at(0), x, { out: fixedSize(x.shape[1], 'stem'), ...halving }),
+      ),
+    )
+  switch (c.antialias) {
+    case 'average':
+      return avgPool(x, 2, { stride: 2 })
+    case 'blur':
+      return blurPool(maxPool(x, 3, { padding: 1 }))
+    case 'checkpoint':
+      return checkpointBlurPool(pool.at(1), maxPool(x, 2))
+    default:
+      return maxPool(x, 3, { stride: 2, padding: 1 })
+  }
+}
+
+/** A 3 × 3 convolution that keeps the size, and one that halves it. */
+const same = { kernel: 3, padding: 1 }
+const halving = { ...same, stride: 2 }
+
 const blocks = { basic: basicBlock, bottleneck: bottleneckBlock }
 
-export function basicBlock(
-  w: ParameterScope,
-  x: Tensor,
-  { width, stride, blur }: ResNetBlock,
-): Tensor {
-  const step = blur ? 1 : stride
-  const inner = relu(
-    batchNorm(
-      w.at('bn1'),
-      conv(w.at('conv1'), x, { out: width, kernel: 3, stride: step, padding: 1 }),
-    ),
+export function basicBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+  const stride = c.antialias ? 1 : c.stride
+  let y = relu(norm(w.at('bn1'), conv(w.at('conv1'), x, { out: c.width, ...same, stride }), c))
+  y = norm(w.at('bn2'), subsampled(w.at('conv2'), y, { ...c, kernel: 3, out: c.width }), c)
+  return relu(
+    add(attended(w.at('se'), y, c), shortcut(w.at('downsample'), x, { ...c, out: c.width })),
   )
-  const outer = batchNorm(
-    w.at('bn2'),
-    afterBlur(w.at('conv2'), inner, { out: width, kernel: 3, step: stride / step }),
-  )
-  return relu(add(outer, shortcut(w.at('downsample'), x, { width, stride, blur })))
 }
 
-export function bottleneckBlock(
-  w: ParameterScope,
-  x: Tensor,
-  { width, stride, blur }: ResNetBlock,
-): Tensor {
-  const step = blur ? 1 : stride
-  let y = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, { out: width })))
-  y = relu(
-    batchNorm(
-      w.at('bn2'),
-      conv(w.at('conv2'), y, { out: width, kernel: 3, stride: step, padding: 1 }),
-    ),
-  )
-  y = batchNorm(
-    w.at('bn3'),
-    afterBlur(w.at('conv3'), y, { out: 4 * width, kernel: 1, step: stride / step }),
-  )
-  return relu(add(y, shortcut(w.at('downsample'), x, { width: 4 * width, stride, blur })))
+export function bottleneckBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+  const groups = c.groups ?? 1
+  const inner = Math.floor((c.width * (c.groupWidth ?? 64)) / 64) * groups
+  const out = 4 * c.width
+  const stride = c.antialias ? 1 : c.stride
+  let y = conv(w.at('conv1'), x, { out: inner / (c.reduceFirst ?? 1) })
+  y = relu(norm(w.at('bn1'), y, c))
+  y = relu(norm(w.at('bn2'), conv(w.at('conv2'), y, { out: inner, ...same, stride, groups }), c))
+  y = norm(w.at('bn3'), subsampled(w.at('conv3'), y, { ...c, kernel: 1, out }), c)
+  return relu(add(attended(w.at('se'), y, c), shortcut(w.at('downsample'), x, { ...c, out })))
 }
 
-function shortcut(w: ParameterScope, x: Tensor, { width, stride, blur }: ResNetBlock): Tensor {
-  if (stride === 1 && x.shape[1] === width) return x
-  if (blur && stride > 1)
-    return batchNorm(w.at('2'), conv(w.at('1'), blurred(w.at('0'), x), { out: width }))
-  return batchNorm(w.at('1'), conv(w.at('0'), x, { out: width, stride }))
+/** The gate on a block's channels, where it has one. */
+function attended(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+  if (c.attention === 'efficient') return channelAttention(w, x)
+  if (c.attention !== 'squeeze') return x
+  return squeezeExcite(w, x, {
+    inner: divisibleWidth(fixedSize(x.shape[1], 'se') * (c.squeeze ?? 1 / 16)),
+  })
 }
 
-/** A convolution, behind a blur that halves the size if `step` is 2. */
-function afterBlur(
+/** A convolution, behind the subsampling that an anti-aliased block has in place of its stride. */
+function subsampled(
   w: ParameterScope,
   x: Tensor,
-  { out, kernel, step }: { out: number; kernel: number; step: number },
+  { out, kernel, antialias, stride }: BlockSettings & { out: number; kernel: number },
 ): Tensor {
   const padding = (kernel - 1) / 2
-  return step === 1
-    ? conv(w, x, { out, kernel, padding })
-    : conv(w.at('1'), blurred(w.at('0'), x), { out, kernel, padding })
+  if (!antialias || stride === 1) return conv(w, x, { out, kernel, padding })
+  if (antialias === 'checkpoint')
+    return conv(w.at(1), checkpointBlurPool(w.at(0), x), { out, kernel, padding })
+  const smaller = antialias === 'average' ? avgPool(x, 2, { stride: 2 }) : blurPool(x)
+  return conv(w, smaller, { out, kernel, padding })
+}
+
+function shortcut(w: ParameterScope, x: Tensor, c: BlockSettings & { out: number }): Tensor {
+  const { stride, out } = c
+  if (stride === 1 && x.shape[1] === out) return x
+  if (c.averageDown) {
+    const smaller = stride === 1 ? x : avgPool(x, 2, { stride, ceil: true })
+    return norm(w.at(2), conv(w.at(1), smaller, { out }), c)
+  }
+  if (c.antialias === 'checkpoint' && stride > 1)
+    return batchNorm(w.at(2), conv(w.at(1), checkpointBlurPool(w.at(0), x), { out }))
+  const kernel = stride === 1 ? 1 : (c.downKernel ?? 1)
+  return norm(w.at(1), conv(w.at(0), x, { out, kernel, stride, padding: (kernel - 1) / 2 }), c)
 }
 
 /** Every second value of x under the checkpoint's fixed 4 × 4 kernel, borders reflected. */
-function blurred(w: ParameterScope, x: Tensor): Tensor {
-  const width = fixedSize(x.shape[1], 'blurred')
-  return conv2d(
-    pad2d(x, [1, 1, 2, 2], 'reflect'),
-    { weight: w.get('filt', [width, 1, 4, 4], 'fixed') },
-    {
-      stride: 2,
-      groups: width,
-    },
-  )
+function checkpointBlurPool(w: ParameterScope, x: Tensor): Tensor {
+  const width = fixedSize(x.shape[1], 'blur')
+  const weight = w.get('filt', [width, 1, 4, 4], 'fixed')
+  return conv2d(pad2d(x, [1, 1, 2, 2], 'reflect'), { weight }, { stride: 2, groups: width })
 }
 
 export const resnets = classifiers({ family: 'resnet', rows, build: resnet })

@@ -1,39 +1,311 @@
-/** Vision Transformer (Dosovitskiy et al. 2020), as timm's vision_transformer.py computes it. */
+/**
+ * Vision Transformer (Dosovitskiy et al. 2020) with its successors' variants: DeiT (Touvron et al. 2021), DeiT III
+ * (Touvron et al. 2022), BEiT-3 (Wang et al. 2022), FlexiViT (Beyer et al. 2022), CLIP and SigLIP image towers with a
+ * classifier, registers (Darcet et al. 2023) and differential attention (Ye et al. 2024), as timm's
+ * vision_transformer.py and deit.py compute them.
+ */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { linear } from '../../lib/onnx/blocks/linear.ts'
-import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import { patchEmbed, prependToken } from '../../lib/onnx/blocks/tokens.ts'
-import { transformer } from '../../lib/onnx/blocks/transformer.ts'
-import { add, pick } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { attend, latentPool, splitHeads, splitQkv } from '../../lib/onnx/blocks/attention.ts'
+import { linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
+import { layerNorm, rmsNorm } from '../../lib/onnx/blocks/norm.ts'
+import {
+  embedTokens,
+  patchTokens,
+  prefixRows,
+  type TokenSettings,
+} from '../../lib/onnx/blocks/tokens.ts'
+import {
+  add,
+  concat,
+  div,
+  exp,
+  gelu,
+  matmul,
+  mean,
+  mul,
+  pick,
+  type Qkv,
+  reshape,
+  softmax,
+  split,
+  sub,
+  sum,
+  transpose,
+} from '../../lib/onnx/ops.ts'
+import {
+  type ArchitectureRows,
+  type ClassifierBuilder,
+  classifiers,
+  type OutputTensors,
+} from './family.ts'
 
 interface ViTConfig {
-  patch: number
   dim: number
   blocks: number
   heads: number
+  patch: number
+  /** Width inside the MLP, four times `dim` by default. */
+  hidden?: number
+  /** Whether a class token stands before the patches; true by default. */
+  classToken?: boolean
+  /** Learned tokens beside the class token that the classifier does not see. */
+  registers?: number
+  /** DeiT's second token with a classifier of its own; both classifiers are averaged. */
+  distilled?: boolean
+  /** Whether the position table has rows for the patches alone. */
+  patchPositions?: boolean
+  /** What the classifier sees: the class token (default), the mean of the patches, or attention over them. */
+  pool?: 'token' | 'mean' | 'attention'
+  /** Whether attention pooling sees the class token and the registers too. */
+  poolsPrefix?: boolean
+  /** Whether the last norm follows the pooling; by default it does if the patches are averaged. */
+  normAfterPool?: boolean
+  /** CLIP's norm before the blocks, with patches embedded without bias. */
+  preNorm?: boolean
+  epsilon?: number
+  qkvBias?: boolean
+  layerScale?: boolean
+  /** BEiT-3's norms before the last layer of the attention and of the MLP. */
+  innerNorms?: boolean
+  attention?: 'plain' | 'differential'
+  /** How a block is put together: norms first (default), norms last, or attention and MLP side by side. */
+  block?: 'pre' | 'post' | 'parallel'
 }
 
+const tiny = { dim: 192, blocks: 12, heads: 3 }
+const small = { dim: 384, blocks: 12, heads: 6 }
+const medium = { dim: 512, blocks: 12, heads: 8 }
+const base = { dim: 768, blocks: 12, heads: 12 }
+const large = { dim: 1024, blocks: 24, heads: 16 }
+const huge = { dim: 1280, blocks: 32, heads: 16 }
+const so150m = { dim: 896, blocks: 18, heads: 14, hidden: 2304 }
+const so150m2 = { dim: 832, blocks: 21, heads: 13, hidden: 2176 }
+const so400m = { dim: 1152, blocks: 27, heads: 16, hidden: 4304 }
+const wee = { dim: 256, blocks: 14, heads: 4, hidden: 1280 }
+const pwee = { ...wee, blocks: 16 }
+const little = { dim: 320, blocks: 14, heads: 5, hidden: 1792 }
+const betwixt = { dim: 640, blocks: 12, heads: 10 }
+const mediumDeep = { ...medium, blocks: 20 }
+
+const clip = { preNorm: true, epsilon: 1e-5 }
+const averaged = { classToken: false, pool: 'mean' } as const
+const scaled = { ...averaged, layerScale: true }
+const register1 = { ...scaled, registers: 1, patchPositions: true }
+const register4 = { ...scaled, registers: 4, patchPositions: true }
+const deit3 = { patchPositions: true, layerScale: true }
+const beit3 = { innerNorms: true, pool: 'mean', epsilon: 1e-5 } as const
+const differential = { attention: 'differential' } as const
+const parallel = { block: 'parallel' } as const
+
+/** The names of one configuration, which differ in size or patch; the patch stands in the name, else it is 16. */
+const variants = (config: Omit<ViTConfig, 'patch'>, names: string): ArchitectureRows<ViTConfig> =>
+  Object.fromEntries(
+    names
+      .split(' ')
+      .map(name => [name, { ...config, patch: Number(/_patch(\d+)/.exec(name)?.[1] ?? 16) }]),
+  )
+
 const rows: ArchitectureRows<ViTConfig> = {
-  vit_tiny_patch16_224: { patch: 16, dim: 192, blocks: 12, heads: 3 },
-  vit_base_patch16_224: { patch: 16, dim: 768, blocks: 12, heads: 12 },
-  vit_large_patch16_224: { patch: 16, dim: 1024, blocks: 24, heads: 16 },
+  ...variants(tiny, 'vit_tiny_patch16_224 vit_tiny_patch16_384 deit_tiny_patch16_224'),
+  ...variants(small, 'vit_small_patch16_224 vit_small_patch16_384 vit_small_patch32_224'),
+  ...variants(small, 'vit_small_patch32_384 deit_small_patch16_224'),
+  ...variants(base, 'vit_base_patch8_224 vit_base_patch16_224 vit_base_patch16_384'),
+  ...variants(base, 'vit_base_patch32_224 vit_base_patch32_384'),
+  ...variants(base, 'deit_base_patch16_224 deit_base_patch16_384'),
+  ...variants(large, 'vit_large_patch16_224 vit_large_patch16_384 vit_large_patch32_384'),
+  ...variants({ ...base, qkvBias: false }, 'vit_base_patch16_224_miil'),
+  ...variants({ ...tiny, distilled: true }, 'deit_tiny_distilled_patch16_224'),
+  ...variants({ ...small, distilled: true }, 'deit_small_distilled_patch16_224'),
+  ...variants(
+    { ...base, distilled: true },
+    'deit_base_distilled_patch16_224 deit_base_distilled_patch16_384',
+  ),
+  ...variants({ ...small, ...deit3 }, 'deit3_small_patch16_224 deit3_small_patch16_384'),
+  ...variants({ ...medium, ...deit3 }, 'deit3_medium_patch16_224'),
+  ...variants({ ...base, ...deit3 }, 'deit3_base_patch16_224 deit3_base_patch16_384'),
+  ...variants({ ...large, ...deit3 }, 'deit3_large_patch16_224 deit3_large_patch16_384'),
+  ...variants({ ...huge, ...deit3 }, 'deit3_huge_patch14_224'),
+  ...variants({ ...base, ...clip }, 'vit_base_patch16_clip_224 vit_base_patch16_clip_384'),
+  ...variants({ ...base, ...clip }, 'vit_base_patch32_clip_224 vit_base_patch32_clip_384'),
+  ...variants({ ...base, ...clip }, 'vit_base_patch32_clip_448'),
+  ...variants({ ...large, ...clip }, 'vit_large_patch14_clip_224 vit_large_patch14_clip_336'),
+  ...variants({ ...huge, ...clip }, 'vit_huge_patch14_clip_224 vit_huge_patch14_clip_336'),
+  ...variants({ ...small, patchPositions: true }, 'flexivit_small'),
+  ...variants({ ...base, patchPositions: true }, 'flexivit_base'),
+  ...variants({ ...large, patchPositions: true }, 'flexivit_large'),
+  ...variants({ ...base, ...beit3 }, 'beit3_base_patch16_224'),
+  ...variants({ ...large, ...beit3 }, 'beit3_large_patch16_224'),
+  ...variants({ ...large, pool: 'mean' }, 'eva_large_patch14_196 eva_large_patch14_336'),
+  ...variants(
+    { ...medium, ...scaled, qkvBias: false, normAfterPool: false },
+    'vit_medium_patch16_gap_256 vit_medium_patch16_gap_384',
+  ),
+  ...variants({ ...base, ...averaged, qkvBias: false, block: 'post' }, 'vit_base_patch16_rpn_224'),
+  ...variants({ ...wee, ...register1 }, 'vit_wee_patch16_reg1_gap_256'),
+  ...variants({ ...wee, ...register1, ...differential }, 'vit_dwee_patch16_reg1_gap_256'),
+  ...variants({ ...pwee, ...register1, ...parallel }, 'vit_pwee_patch16_reg1_gap_256'),
+  ...variants(
+    { ...pwee, ...register1, ...parallel, ...differential },
+    'vit_dpwee_patch16_reg1_gap_256',
+  ),
+  ...variants({ ...little, ...register1 }, 'vit_little_patch16_reg1_gap_256'),
+  ...variants({ ...little, ...register1, ...differential }, 'vit_dlittle_patch16_reg1_gap_256'),
+  ...variants({ ...little, ...register4 }, 'vit_little_patch16_reg4_gap_256'),
+  ...variants({ ...medium, ...register1 }, 'vit_medium_patch16_reg1_gap_256'),
+  ...variants({ ...medium, ...register4 }, 'vit_medium_patch16_reg4_gap_256'),
+  ...variants(
+    { ...mediumDeep, ...register4 },
+    'vit_mediumd_patch16_reg4_gap_256 vit_mediumd_patch16_reg4_gap_384',
+  ),
+  ...variants({ ...betwixt, ...register1 }, 'vit_betwixt_patch16_reg1_gap_256'),
+  ...variants(
+    { ...betwixt, ...register4 },
+    'vit_betwixt_patch16_reg4_gap_256 vit_betwixt_patch16_reg4_gap_384',
+  ),
+  ...variants(
+    { ...so150m, ...averaged, registers: 4, normAfterPool: false },
+    'vit_so150m_patch16_reg4_gap_256 vit_so150m_patch16_reg4_gap_384',
+  ),
+  ...variants(
+    { ...so150m2, ...scaled, registers: 1, qkvBias: false },
+    'vit_so150m2_patch16_reg1_gap_256 vit_so150m2_patch16_reg1_gap_384 vit_so150m2_patch16_reg1_gap_448',
+  ),
+  ...variants({ ...so400m, classToken: false, pool: 'attention' }, 'vit_so400m_patch14_siglip_378'),
+  ...variants(
+    { ...so400m, ...averaged, normAfterPool: false },
+    'vit_so400m_patch14_siglip_gap_378',
+  ),
+  ...variants({ dim: 64, blocks: 6, heads: 2, hidden: 192 }, 'test_vit'),
+  ...variants({ dim: 64, blocks: 8, heads: 2, hidden: 192, ...scaled, registers: 1 }, 'test_vit2'),
+  ...variants(
+    {
+      ...scaled,
+      dim: 96,
+      blocks: 9,
+      heads: 3,
+      hidden: 192,
+      registers: 1,
+      pool: 'attention',
+      poolsPrefix: true,
+    },
+    'test_vit3',
+  ),
 }
 
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
-const vit: ClassifierBuilder<ViTConfig> = (w, image, { patch, dim, blocks, heads, classes }) => {
-  let x = prependToken(
-    w.get('cls_token', [1, 1, dim]),
-    patchEmbed(w.at('patch_embed.proj'), image, { patch, dim }),
+const vit: ClassifierBuilder<ViTConfig> = (w, image, c) => {
+  const prefix = prefixTokens(c)
+  const tokens: TokenSettings = { ...c, prefix, positions: c.patchPositions ? 'patches' : 'all' }
+  const x = w
+    .each('blocks', c.blocks)
+    .reduce((y, block, depth) => blockOf(block, y, { ...c, depth }), embedTokens(w, image, tokens))
+  const pool = c.pool ?? 'token'
+  const normAfterPool = c.normAfterPool ?? pool === 'mean'
+  const seen = normAfterPool ? x : layerNorm(w.at('norm'), x, c.epsilon)
+  if (c.distilled) return averageHeads(w, seen, c.classes)
+  const patches = c.poolsPrefix ? seen : patchTokens(seen, prefixRows({ prefix }))
+  const pooled =
+    pool === 'token'
+      ? pick(seen, 1, 0)
+      : pool === 'mean'
+        ? mean(patches, [1])
+        : latentPool(w.at('attn_pool'), patches, c)
+  const features = normAfterPool ? layerNorm(w.at('fc_norm'), pooled, c.epsilon) : pooled
+  return { features, logits: linear(w.at('head'), features, c.classes) }
+}
+
+/** DeiT's two classifiers, of the class token and of the distillation token, averaged. */
+function averageHeads(w: ParameterScope, tokens: Tensor, classes: number): OutputTensors {
+  const [first, second] = [pick(tokens, 1, 0), pick(tokens, 1, 1)]
+  const heads = [linear(w.at('head'), first, classes), linear(w.at('head_dist'), second, classes)]
+  return { features: div(add(first, second), 2), logits: div(add(heads[0]!, heads[1]!), 2) }
+}
+
+/** The learned tokens before the patches, in order. */
+function prefixTokens(c: ViTConfig): TokenSettings['prefix'] {
+  const tokens = [
+    { name: 'cls_token', rows: (c.classToken ?? true) ? 1 : 0 },
+    { name: 'dist_token', rows: c.distilled ? 1 : 0 },
+    { name: 'reg_token', rows: c.registers ?? 0 },
+  ]
+  return tokens.filter(({ rows }) => rows > 0)
+}
+
+interface BlockSettings extends ViTConfig {
+  /** The block's place, from 0. */
+  depth: number
+}
+
+function blockOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+  const scale = (name: string, y: Tensor): Tensor =>
+    c.layerScale ? mul(y, w.at(name).get('gamma', [c.dim], 'scale')) : y
+  const norm = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, c.epsilon)
+  if (c.block === 'parallel') return add(x, scale('ls', sideBySide(w, norm('in_norm', x), c)))
+  const [attention, mlp] = [w.at('attn'), w.at('mlp')]
+  if (c.block === 'post') {
+    const y = add(x, norm('norm1', attentionOf(attention, x, c)))
+    return add(y, norm('norm2', mlpOf(mlp, y, c)))
+  }
+  const y = add(x, scale('ls1', attentionOf(attention, norm('norm1', x), c)))
+  return add(y, scale('ls2', mlpOf(mlp, norm('norm2', y), c)))
+}
+
+function mlpOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+  const hidden = gelu(linear(w.at('fc1'), x, c.hidden ?? 4 * c.dim))
+  return linear(
+    w.at('fc2'),
+    c.innerNorms ? layerNorm(w.at('norm'), hidden, c.epsilon) : hidden,
+    c.dim,
   )
-  x = add(x, w.get('pos_embed', [1, fixedSize(x.shape[1], 'vit'), dim]))
-  const features = pick(
-    layerNorm(w.at('norm'), transformer(w.each('blocks', blocks), x, { heads })),
-    1,
-    0,
+}
+
+function attentionOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+  const project = (c.qkvBias ?? true) ? linear : unbiasedLinear
+  const qkv = splitQkv(project(w.at('qkv'), x, 3 * c.dim))
+  const mixed = c.attention === 'differential' ? differentialAttention(w, qkv, c) : attend(qkv, c)
+  return linear(
+    w.at('proj'),
+    c.innerNorms ? layerNorm(w.at('norm'), mixed, c.epsilon) : mixed,
+    c.dim,
   )
-  return { features, logits: linear(w.at('head'), features, classes) }
+}
+
+/** The MLP and the attention of one norm, projected together: x [n, length, dim] to its shape. */
+function sideBySide(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+  const hidden = c.hidden ?? 4 * c.dim
+  const projected = linear(w.at('in_proj'), x, hidden + 3 * c.dim)
+  const [mlp, rest] = split(projected, [hidden, 3 * c.dim], -1)
+  const qkv = splitQkv(rest!)
+  if (c.attention === 'differential') {
+    const mixed = differentialAttention(w, qkv, c)
+    return linear(w.at('out_proj'), concat([mixed, gelu(mlp!)], -1), c.dim)
+  }
+  const attended = linear(w.at('attn_out_proj'), attend(qkv, c), c.dim)
+  return add(attended, linear(w.at('mlp_out_proj'), gelu(mlp!), c.dim))
+}
+
+/** Attention by the difference of two softmaxes over halves of each head: q, k, v [n, length, dim] to that shape. */
+function differentialAttention(
+  w: ParameterScope,
+  [q, k, v]: Qkv,
+  { dim, heads, depth }: BlockSettings,
+): Tensor {
+  const half = dim / heads / 2
+  const [n, length] = q.shape
+  const scores = matmul(
+    splitHeads(mul(q, half ** -0.5), 2 * heads),
+    transpose(splitHeads(k, 2 * heads), [0, 1, 3, 2]),
+  )
+  const weights = reshape(softmax(scores), [n!, heads, 2, length!, length!])
+  const product = (i: number): Tensor =>
+    exp(
+      sum(mul(w.get(`lambda_q${i}`, [half], 'scale'), w.get(`lambda_k${i}`, [half], 'scale')), [0]),
+    )
+  const initial = 0.8 - 0.6 * Math.exp(-0.3 * depth)
+  const lambda = add(sub(product(1), product(2)), initial)
+  const difference = sub(pick(weights, 2, 0), mul(pick(weights, 2, 1), lambda))
+  const mixed = rmsNorm(w.at('sub_norm'), matmul(difference, splitHeads(v, heads)), 1e-5)
+  return reshape(transpose(mul(mixed, 1 - initial), [0, 2, 1, 3]), [n!, length!, dim])
 }
 
 export const vits = classifiers({ family: 'vit', rows, build: vit })

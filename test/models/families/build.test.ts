@@ -3,16 +3,22 @@ import { describe, expect, it } from 'vitest'
 import { graphOf } from '../../../scripts/conformanceCase.ts'
 import { type FormulaTensor } from '../../../scripts/formula.ts'
 import { multiplyAdds, parameterCount } from '../../../src/lib/onnx/cost.ts'
+import { readTsv } from '../../../src/lib/archive/tsv.ts'
 import { volume } from '../../../src/lib/onnx/shapes.ts'
 import { architectures } from '../../../src/models/architectures.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
 
 const names = Object.keys(architectures)
+const published = readTsv<'model' | 'size' | 'parameters'>(
+  new URL('../../../src/models/timmTags.tsv', import.meta.url),
+)
+const architectureOf = (model: string): string => model.split('.', 1)[0]!
+const sizes = new Map(published.map(({ model, size }) => [architectureOf(model), Number(size)]))
 
 describe('every architecture builds without weights', () => {
   it.each(names)('%s', name => {
     const architecture = architectures[name]!
-    const graph = graphOf(architecture, 224)
+    const graph = graphOf(architecture, sizes.get(name) ?? 224)
     expect(multiplyAdds(graph)).toBeGreaterThan(1e7)
     if (architecture.kind === 'classifier') {
       expect(graph.outputs.get('logits')!.shape).toEqual(['n', 1000])
@@ -25,6 +31,22 @@ describe('every architecture builds without weights', () => {
       expect(graph.outputs.get('text_embedding')!.shape).toEqual(['t', architecture.embeddingWidth])
     }
   })
+})
+
+/** Tags whose published number leaves the classifier out. */
+const withoutClassifier = /^vit_so400m_patch14_siglip/
+
+it('every pretrained tag of timm builds with the published number of parameters', () => {
+  const counts = published.map(({ model, size }) => {
+    const graph = graphOf(architectures[architectureOf(model)]!, Number(size))
+    return { model, parameters: parameterCount(graph) }
+  })
+  expect(counts).toEqual(
+    published.map(({ model, parameters }) => ({
+      model,
+      parameters: Number(parameters) + (withoutClassifier.test(model) ? 1000 * 1152 + 1000 : 0),
+    })),
+  )
 })
 
 describe.skipIf(!shared)(

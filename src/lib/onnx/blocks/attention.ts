@@ -12,9 +12,11 @@ import {
 } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 import { linear } from './linear.ts'
+import { mlp } from './mlp.ts'
+import { layerNorm } from './norm.ts'
 
 /** [n, length, width] to [n, heads, length, width / heads]. */
-function splitHeads(x: Tensor, count: number): Tensor {
+export function splitHeads(x: Tensor, count: number): Tensor {
   const [n, length, width] = x.shape
   return transpose(
     reshape(x, [n!, length!, count, fixedSize(width, 'heads') / count]),
@@ -77,4 +79,27 @@ export function selfAttention(w: ParameterScope, x: Tensor, options: AttentionOp
     attend(project(w, x), options),
     fixedSize(x.shape.at(-1), 'selfAttention'),
   )
+}
+
+interface LatentPoolOptions {
+  heads: number
+  /** Width inside the MLP, four times the tokens' by default. */
+  hidden?: number
+  epsilon?: number
+}
+
+/** Attention pooling by one learned query with an MLP, timm's AttentionPoolLatent: x [n, length, width] to [n, width]. */
+export function latentPool(w: ParameterScope, x: Tensor, c: LatentPoolOptions): Tensor {
+  const [n, , dim] = x.shape
+  const width = fixedSize(dim, 'latentPool')
+  const query = linear(w.at('q'), w.get('latent', [1, 1, width]), width)
+  const [k, v] = split(linear(w.at('kv'), x, 2 * width), [width, width], -1)
+  const scores = matmul(
+    splitHeads(mul(query, (width / c.heads) ** -0.5), c.heads),
+    transpose(splitHeads(k!, c.heads), [0, 1, 3, 2]),
+  )
+  const mixed = matmul(softmax(scores), splitHeads(v!, c.heads))
+  const y = linear(w.at('proj'), reshape(mixed, [n!, width]), width)
+  const hidden = c.hidden ?? 4 * width
+  return add(y, mlp(w.at('mlp'), layerNorm(w.at('norm'), y, c.epsilon), { hidden }))
 }

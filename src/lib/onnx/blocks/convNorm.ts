@@ -1,5 +1,5 @@
-import { type Tensor, type ParameterScope } from '../graph.ts'
-import { globalAvgPool, mul, relu, sigmoid } from '../ops.ts'
+import { constant, type Tensor, type ParameterScope } from '../graph.ts'
+import { conv2d, globalAvgPool, mul, pad2d, relu, reshape, sigmoid } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 import { conv } from './linear.ts'
 import { batchNorm } from './norm.ts'
@@ -36,4 +36,30 @@ export function squeezeExcite(
     x,
     sigmoid(conv(w.at('fc2'), hidden, { out: fixedSize(x.shape[1], 'squeezeExcite'), bias: true })),
   )
+}
+
+/** A width rounded to a multiple of 8, never to less than 8. */
+export const divisibleWidth = (width: number): number =>
+  Math.max(8, Math.floor((width + 4) / 8) * 8)
+
+/** Scales channels by a gate of their neighbours' means (ECA, Wang et al. 2019), with timm's name `conv`. */
+export function channelAttention(w: ParameterScope, x: Tensor): Tensor {
+  const [n, channels] = x.shape
+  const width = fixedSize(channels, 'channelAttention')
+  const reach = Math.floor((Math.log2(width) + 1) / 2)
+  const kernel = Math.max(3, reach % 2 === 1 ? reach : reach + 1)
+  const weight = reshape(w.at('conv').get('weight', [1, 1, kernel]), [1, 1, kernel, 1])
+  const pad = (kernel - 1) / 2
+  const means = reshape(globalAvgPool(x), [n!, 1, width, 1])
+  const gate = conv2d(means, { weight }, { padding: [pad, 0, pad, 0] })
+  return mul(x, reshape(sigmoid(gate), [n!, width, 1, 1]))
+}
+
+/** Every second value of x under a binomial 3 × 3 kernel, borders reflected (Zhang 2019). */
+export function blurPool(x: Tensor): Tensor {
+  const width = fixedSize(x.shape[1], 'blurPool')
+  const kernel = [1, 2, 1, 2, 4, 2, 1, 2, 1].map(value => value / 16)
+  const values = Float32Array.from({ length: 9 * width }, (_, i) => kernel[i % 9]!)
+  const weight = constant(x.graph, values, [width, 1, 3, 3])
+  return conv2d(pad2d(x, [1, 1, 1, 1], 'reflect'), { weight }, { stride: 2, groups: width })
 }

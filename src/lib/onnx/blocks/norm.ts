@@ -1,6 +1,17 @@
-import { type Tensor, type ParameterScope } from '../graph.ts'
-import { batchNormalization, layerNormalization, transpose } from '../ops.ts'
-import { fixedSize } from '../shapes.ts'
+import { constant, type Tensor, type ParameterScope } from '../graph.ts'
+import {
+  add,
+  batchNormalization,
+  div,
+  instanceNormalization,
+  layerNormalization,
+  mean,
+  mul,
+  reshape,
+  sqrt,
+  transpose,
+} from '../ops.ts'
+import { fixedSize, product } from '../shapes.ts'
 
 /** Batch normalization at inference, over the channels of [n, c, h, w], with PyTorch's parameter names. */
 export function batchNorm(w: ParameterScope, x: Tensor, epsilon = 1e-5): Tensor {
@@ -25,4 +36,22 @@ export function layerNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor 
 /** Layer normalization over the channels of [n, c, h, w]. */
 export function layerNorm2d(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
   return transpose(layerNorm(w, transpose(x, [0, 2, 3, 1]), epsilon), [0, 3, 1, 2])
+}
+
+/** Root-mean-square normalization over the last axis (Zhang and Sennrich 2019). */
+export function rmsNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
+  const scale = w.get('weight', [fixedSize(x.shape.at(-1), 'rmsNorm')], 'scale')
+  return mul(div(x, sqrt(add(mean(mul(x, x), [-1], true), epsilon))), scale)
+}
+
+/** Group normalization of [n, c, h, w] (Wu and He 2018). */
+export function groupNorm(w: ParameterScope, x: Tensor, groups: number): Tensor {
+  const width = fixedSize(x.shape[1], 'groupNorm')
+  const filled = (value: number): Tensor =>
+    constant(x.graph, new Float32Array(groups).fill(value), [groups])
+  const grouped = reshape(x, [x.shape[0]!, groups, product([width / groups, ...x.shape.slice(2)])])
+  const normal = instanceNormalization(grouped, { scale: filled(1), bias: filled(0) }, 1e-5)
+  const channel = (name: string, role: 'scale' | 'bias'): Tensor =>
+    reshape(w.get(name, [width], role), [width, 1, 1])
+  return add(mul(reshape(normal, x.shape), channel('weight', 'scale')), channel('bias', 'bias'))
 }

@@ -1,7 +1,8 @@
 import { integers, type Tensor, type ParameterScope } from '../graph.ts'
-import { concat, expand, reshape, shapeOf, slice, transpose } from '../ops.ts'
+import { add, concat, expand, reshape, shapeOf, slice, transpose } from '../ops.ts'
 import { fixedSize, product } from '../shapes.ts'
 import { conv } from './linear.ts'
+import { layerNorm } from './norm.ts'
 
 /** Non-overlapping patches of an image as tokens: [n, 3, h, w] to [n, (h/patch)·(w/patch), dim]. */
 export function patchEmbed(
@@ -18,10 +19,44 @@ export function flattenToTokens(x: Tensor): Tensor {
   return transpose(reshape(x, [n!, c!, product([h!, w!])]), [0, 2, 1])
 }
 
-/** Puts a learned token [1, 1, dim] in front of every sequence [n, length, dim]. */
-export function prependToken(token: Tensor, x: Tensor): Tensor {
+/** Puts learned tokens [1, rows, dim] in front of every sequence [n, length, dim]. */
+export function prependTokens(tokens: Tensor, x: Tensor): Tensor {
   const [n, , dim] = x.shape
-  const width = fixedSize(dim, 'prependToken')
-  const shape = concat([slice(shapeOf(x), 0, [0, 1]), integers(x.graph, [1, width])], 0)
-  return concat([expand(token, shape, [n!, 1, width]), x], 1)
+  const width = fixedSize(dim, 'prependTokens')
+  const rows = fixedSize(tokens.shape[1], 'prependTokens')
+  const shape = concat([slice(shapeOf(x), 0, [0, 1]), integers(x.graph, [rows, width])], 0)
+  return concat([expand(tokens, shape, [n!, rows, width]), x], 1)
 }
+
+export interface TokenSettings {
+  patch: number
+  dim: number
+  /** Learned tokens before the patches: their names in the checkpoint and how many rows each has. */
+  prefix: readonly { name: string; rows: number }[]
+  /** Whether the table `pos_embed` has a row for every token (default), for the patches alone, or is absent. */
+  positions?: 'all' | 'patches' | 'none'
+  /** CLIP's norm before the blocks, `norm_pre`, with patches embedded without bias. */
+  preNorm?: boolean
+  epsilon?: number
+}
+
+/** Patches with their positions behind the learned tokens: [n, 3, h, w] to [n, length, dim]. */
+export function embedTokens(w: ParameterScope, image: Tensor, c: TokenSettings): Tensor {
+  const { positions = 'all' } = c
+  let x = patchEmbed(w.at('patch_embed.proj'), image, { ...c, bias: !c.preNorm })
+  const placed = (y: Tensor): Tensor =>
+    add(y, w.get('pos_embed', [1, fixedSize(y.shape[1], 'embedTokens'), c.dim]))
+  if (positions === 'patches') x = placed(x)
+  for (const { name, rows } of c.prefix.toReversed())
+    x = prependTokens(w.get(name, [1, rows, c.dim]), x)
+  if (positions === 'all') x = placed(x)
+  return c.preNorm ? layerNorm(w.at('norm_pre'), x, c.epsilon) : x
+}
+
+/** How many learned tokens stand before the patches. */
+export const prefixRows = ({ prefix }: Pick<TokenSettings, 'prefix'>): number =>
+  prefix.reduce((count, { rows }) => count + rows, 0)
+
+/** The tokens [n, length, dim] without the first `prefix`. */
+export const patchTokens = (x: Tensor, prefix: number): Tensor =>
+  prefix === 0 ? x : slice(x, 1, [prefix, fixedSize(x.shape[1], 'patchTokens')])

@@ -1,0 +1,140 @@
+/** Windows over grids of tokens and biases by relative position, as timm's Swin Transformers and BEiT use them. */
+import { type Graph, sharedConstant, type Tensor } from '../graph.ts'
+import { add, concat, gather, matmul, reshape, slice, softmax, transpose } from '../ops.ts'
+import { fixedSize, product } from '../shapes.ts'
+import { splitHeads } from './attention.ts'
+
+/** Splits a grid [n, h, w, width] into windows [n · count, side², width], row by row. */
+export function partitionWindows(x: Tensor, side: number): Tensor {
+  const [n, h, w, width] = x.shape
+  const [rows, columns] = [fixedSize(h, 'windows') / side, fixedSize(w, 'windows') / side]
+  const split = reshape(x, [n!, rows, side, columns, side, width!])
+  return reshape(transpose(split, [0, 1, 3, 2, 4, 5]), [
+    product([n!, rows * columns]),
+    side * side,
+    width!,
+  ])
+}
+
+/** Joins windows [n · count, side², width] to the grid [n, h, w, width] of the given shape. */
+export function mergeWindows(windows: Tensor, side: number, shape: Tensor['shape']): Tensor {
+  const [n, h, w] = shape
+  const width = windows.shape[2]!
+  const [rows, columns] = [fixedSize(h, 'windows') / side, fixedSize(w, 'windows') / side]
+  const split = reshape(windows, [n!, rows, columns, side, side, width])
+  return reshape(transpose(split, [0, 1, 3, 2, 4, 5]), [n!, h!, w!, width])
+}
+
+/** Moves a grid [n, h, w, width] up and left by `shift`; what leaves comes back on the other side. */
+export const rollGrid = (x: Tensor, shift: number): Tensor =>
+  rollAxis(rollAxis(x, 1, shift), 2, shift)
+
+function rollAxis(x: Tensor, axis: number, shift: number): Tensor {
+  const size = fixedSize(x.shape[axis], 'roll')
+  const start = (shift + size) % size
+  if (start === 0) return x
+  return concat([slice(x, axis, [start, size]), slice(x, axis, [0, start])], axis)
+}
+
+/**
+ * Which tokens of a window of a rolled grid may see each other: 0, or -100 between tokens that were not neighbours, as
+ * [count, 1, side², side²].
+ */
+export const shiftMask = (graph: Graph, c: ShiftedGrid): Tensor =>
+  sharedConstant(graph, `shift_mask_${c.rows}x${c.columns}_${c.side}_${c.shift}`, () => {
+    const { area, count, values } = maskValues(c)
+    return { data: values, shape: [count, 1, area, area] }
+  })
+
+export interface ShiftedGrid {
+  rows: number
+  columns: number
+  /** Tokens a side of a window. */
+  side: number
+  /** How far the grid is rolled. */
+  shift: number
+}
+
+function maskValues({ rows, columns, side, shift }: ShiftedGrid) {
+  const band = (at: number, size: number): number =>
+    at < size - side ? 0 : at < size - shift ? 1 : 2
+  const [count, area] = [(rows / side) * (columns / side), side * side]
+  const regions = Array.from({ length: count * area }, (_, i) => {
+    const [window, token] = [Math.floor(i / area), i % area]
+    const row = Math.floor(window / (columns / side)) * side + Math.floor(token / side)
+    const column = (window % (columns / side)) * side + (token % side)
+    return 3 * band(row, rows) + band(column, columns)
+  })
+  const values = new Float32Array(count * area * area)
+  for (let i = 0; i < count * area; i++) {
+    const window = Math.floor(i / area)
+    for (let j = 0; j < area; j++)
+      values[i * area + j] = regions[i] === regions[window * area + j] ? 0 : -100
+  }
+  return { area, count, values }
+}
+
+/** For each pair of places of a grid, the row of a table of (2 · rows - 1) · (2 · columns - 1) offsets. */
+export function relativeRow(from: number, to: number, [rows, columns]: readonly [number, number]) {
+  const down = Math.floor(from / columns) - Math.floor(to / columns) + rows - 1
+  return down * (2 * columns - 1) + (from % columns) - (to % columns) + columns - 1
+}
+
+/**
+ * Biases [heads, length, length] from a table [offsets, heads]: `row` names the table's row for each pair of tokens, and
+ * `name` the function, so that the blocks of a graph share one index.
+ */
+export function relativeBias(
+  table: Tensor,
+  length: number,
+  { name, row }: { name: string; row: (from: number, to: number) => number },
+): Tensor {
+  const index = sharedConstant(table.graph, `${name}_${length}`, () => {
+    const data = new BigInt64Array(length * length)
+    for (let from = 0; from < length; from++)
+      for (let to = 0; to < length; to++) data[from * length + to] = BigInt(row(from, to))
+    return { data, shape: [length * length] }
+  })
+  const values = reshape(gather(table, index), [length, length, table.shape[1]!])
+  return transpose(values, [2, 0, 1])
+}
+
+/** Biases [heads, side², side²] inside a square window, from a table of (2 · side - 1)² offsets. */
+export const windowBias = (table: Tensor, side: number): Tensor =>
+  relativeBias(table, side * side, {
+    name: 'window_offsets',
+    row: (from, to) => relativeRow(from, to, [side, side]),
+  })
+
+export interface WindowAttentionInput {
+  /** Scores [windows, heads, length, length] without bias. */
+  scores: Tensor
+  /** [windows, length, width]. */
+  values: Tensor
+  /** [heads, length, length]. */
+  bias: Tensor
+  /** [count, 1, length, length] for a rolled grid. */
+  mask?: Tensor | undefined
+}
+
+/** Softmax attention inside windows: [windows, length, width]. */
+export function attendInWindows({ scores, values, bias, mask }: WindowAttentionInput): Tensor {
+  const [windows, heads, length] = scores.shape
+  let weights: Tensor
+  if (mask) {
+    const count = fixedSize(mask.shape[0], 'attendInWindows')
+    const grouped = reshape(scores, [batchOf(windows!, count), count, heads!, length!, length!])
+    weights = reshape(softmax(add(grouped, add(bias, mask))), scores.shape)
+  } else weights = softmax(add(scores, bias))
+  const mixed = matmul(weights, splitHeads(values, fixedSize(heads, 'attendInWindows')))
+  return reshape(transpose(mixed, [0, 2, 1, 3]), values.shape)
+}
+
+/** The batch dim of `n*count` windows. */
+function batchOf(windows: Tensor['shape'][number], count: number): Tensor['shape'][number] {
+  if (typeof windows === 'number') return windows / count
+  const [size] = /\d+$/.exec(windows) ?? ['1']
+  const rest = Number(size) / count
+  const names = windows.replace(/\*?\d+$/, '')
+  return rest === 1 ? names : `${names}*${rest}`
+}

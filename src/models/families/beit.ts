@@ -1,0 +1,77 @@
+/** BEiT (Bao et al. 2021) and BEiT v2 (Peng et al. 2022), as timm's beit.py computes them. */
+import { constant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { attend, splitQkv } from '../../lib/onnx/blocks/attention.ts'
+import { affine, linear } from '../../lib/onnx/blocks/linear.ts'
+import { mlp } from '../../lib/onnx/blocks/mlp.ts'
+import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import { embedTokens, patchTokens } from '../../lib/onnx/blocks/tokens.ts'
+import { relativeBias, relativeRow } from '../../lib/onnx/blocks/windows.ts'
+import { add, concat, mean, mul } from '../../lib/onnx/ops.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+
+interface BeitConfig {
+  dim: number
+  blocks: number
+  heads: number
+}
+
+const base: BeitConfig = { dim: 768, blocks: 12, heads: 12 }
+const large: BeitConfig = { dim: 1024, blocks: 24, heads: 16 }
+const patch = 16
+
+const rows: ArchitectureRows<BeitConfig> = {
+  beit_base_patch16_224: base,
+  beit_base_patch16_384: base,
+  beit_large_patch16_224: large,
+  beit_large_patch16_384: large,
+  beit_large_patch16_512: large,
+  beitv2_base_patch16_224: base,
+  beitv2_large_patch16_224: large,
+}
+
+/** image [n, 3, h, w] -> features [n, dim], the mean of the patches' tokens; logits [n, classes] */
+const beit: ClassifierBuilder<BeitConfig> = (w, image, c) => {
+  const prefix = [{ name: 'cls_token', rows: 1 }]
+  const side = fixedSize(image.shape[2], 'beit') / patch
+  const x = w
+    .each('blocks', c.blocks)
+    .reduce(
+      (y, block) => beitBlock(block, y, { ...c, side }),
+      embedTokens(w, image, { patch, dim: c.dim, prefix, positions: 'none' }),
+    )
+  const features = layerNorm(w.at('fc_norm'), mean(patchTokens(x, 1), [1]))
+  return { features, logits: linear(w.at('head'), features, c.classes) }
+}
+
+type BlockSettings = BeitConfig & { side: number }
+
+function beitBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+  const scale = (name: string, y: Tensor): Tensor => mul(y, w.get(name, [c.dim], 'scale'))
+  const y = add(x, scale('gamma_1', attention(w.at('attn'), layerNorm(w.at('norm1'), x), c)))
+  return add(
+    y,
+    scale('gamma_2', mlp(w.at('mlp'), layerNorm(w.at('norm2'), y), { hidden: 4 * c.dim })),
+  )
+}
+
+function attention(w: ParameterScope, x: Tensor, { dim, heads, side }: BlockSettings): Tensor {
+  const none = constant(w.graph, new Float32Array(dim), [dim])
+  const bias = concat([w.get('q_bias', [dim], 'bias'), none, w.get('v_bias', [dim], 'bias')], 0)
+  const qkv = splitQkv(affine(x, w.at('qkv').get('weight', [3 * dim, dim]), bias))
+  const table = w.get('relative_position_bias_table', [(2 * side - 1) ** 2 + 3, heads])
+  const mask = relativeBias(table, side * side + 1, {
+    name: 'patch_offsets',
+    row: (from, to) => rowWithClass(from, to, side),
+  })
+  return linear(w.at('proj'), attend(qkv, { heads, mask }), dim)
+}
+
+/** The table's row for two tokens; the last three are of the class token: to, from and with itself. */
+function rowWithClass(from: number, to: number, side: number): number {
+  const offsets = (2 * side - 1) ** 2
+  if (from === 0) return to === 0 ? offsets + 2 : offsets
+  return to === 0 ? offsets + 1 : relativeRow(from - 1, to - 1, [side, side])
+}
+
+export const beits = classifiers({ family: 'beit', rows, build: beit })

@@ -1,0 +1,243 @@
+/**
+ * Swin Transformer (Liu et al. 2021), Swin Transformer V2 (Liu et al. 2022) and its variant by Christoph Reich, as timm's
+ * swin_transformer.py, swin_transformer_v2.py and swin_transformer_v2_cr.py compute them.
+ */
+import { constant, sharedConstant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { splitHeads, splitQkv } from '../../lib/onnx/blocks/attention.ts'
+import { affine, conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
+import { mlp } from '../../lib/onnx/blocks/mlp.ts'
+import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import {
+  attendInWindows,
+  mergeWindows,
+  partitionWindows,
+  rollGrid,
+  shiftMask,
+  windowBias,
+} from '../../lib/onnx/blocks/windows.ts'
+import { normalizeRows } from '../../lib/onnx/blocks/similarity.ts'
+import {
+  add,
+  concat,
+  exp,
+  matmul,
+  mean,
+  min,
+  mul,
+  relu,
+  reshape,
+  sigmoid,
+  transpose,
+} from '../../lib/onnx/ops.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+
+interface SwinConfig {
+  width: number
+  depths: readonly number[]
+  heads: readonly number[]
+  /** Tokens a side of a window, for each stage if they differ. */
+  window: number | readonly number[]
+  version: 'v1' | 'v2' | 'v2 cr'
+  /** Tokens a side of the windows of the pretraining, for each stage. */
+  pretrainedWindow?: readonly number[]
+  /** Whether every stage ends with a norm, not the last alone. */
+  stageNorms?: boolean
+}
+
+const tiny = { width: 96, depths: [2, 2, 6, 2], heads: [3, 6, 12, 24] }
+const small = { ...tiny, depths: [2, 2, 18, 2] }
+const base = { width: 128, depths: [2, 2, 18, 2], heads: [4, 8, 16, 32] }
+const large = { width: 192, depths: [2, 2, 18, 2], heads: [6, 12, 24, 48] }
+const v1 = { version: 'v1' } as const
+const v2 = { version: 'v2' } as const
+const cr = { version: 'v2 cr', window: 7 } as const
+const pretrained = { ...v2, pretrainedWindow: [12, 12, 12, 6] } as const
+
+const rows: ArchitectureRows<SwinConfig> = {
+  swin_tiny_patch4_window7_224: { ...v1, ...tiny, window: 7 },
+  swin_small_patch4_window7_224: { ...v1, ...small, window: 7 },
+  swin_base_patch4_window7_224: { ...v1, ...base, window: 7 },
+  swin_base_patch4_window12_384: { ...v1, ...base, window: 12 },
+  swin_large_patch4_window7_224: { ...v1, ...large, window: 7 },
+  swin_large_patch4_window12_384: { ...v1, ...large, window: 12 },
+  swin_s3_tiny_224: { ...v1, ...tiny, window: [7, 7, 14, 7] },
+  swin_s3_small_224: { ...v1, ...small, window: [14, 14, 14, 7] },
+  swin_s3_base_224: { ...v1, ...tiny, depths: [2, 2, 30, 2], window: [7, 7, 14, 7] },
+  swinv2_tiny_window8_256: { ...v2, ...tiny, window: 8 },
+  swinv2_tiny_window16_256: { ...v2, ...tiny, window: 16 },
+  swinv2_small_window8_256: { ...v2, ...small, window: 8 },
+  swinv2_small_window16_256: { ...v2, ...small, window: 16 },
+  swinv2_base_window8_256: { ...v2, ...base, window: 8 },
+  swinv2_base_window16_256: { ...v2, ...base, window: 16 },
+  swinv2_base_window12to16_192to256: { ...pretrained, ...base, window: 16 },
+  swinv2_base_window12to24_192to384: { ...pretrained, ...base, window: 24 },
+  swinv2_large_window12to16_192to256: { ...pretrained, ...large, window: 16 },
+  swinv2_large_window12to24_192to384: { ...pretrained, ...large, window: 24 },
+  swinv2_cr_tiny_ns_224: { ...cr, ...tiny, stageNorms: true },
+  swinv2_cr_small_224: { ...cr, ...small },
+  swinv2_cr_small_ns_224: { ...cr, ...small, stageNorms: true },
+}
+
+const epsilon = 1e-5
+
+/** image [n, 3, h, w] -> features [n, width of the last stage], logits [n, classes] */
+const swin: ClassifierBuilder<SwinConfig> = (w, image, c) => {
+  const patches = conv(w.at('patch_embed.proj'), image, {
+    out: c.width,
+    kernel: 4,
+    stride: 4,
+    bias: true,
+  })
+  let x = layerNorm(w.at('patch_embed.norm'), transpose(patches, [0, 2, 3, 1]), epsilon)
+  const last = c.depths.length - 1
+  const stages = w.each(c.version === 'v2 cr' ? 'stages' : 'layers', c.depths.length)
+  for (const [stage, scope] of stages.entries()) {
+    if (stage > 0) x = mergePatches(scope.at('downsample'), x, c.version)
+    for (const [i, block] of scope.each('blocks', c.depths[stage]!).entries()) {
+      x = swinBlock(block, x, blockSettings(x, c, { stage, shifted: i % 2 === 1 }))
+      const ends = i === c.depths[stage]! - 1 && (c.stageNorms === true || stage === last)
+      if (c.version === 'v2 cr' && ends) x = layerNorm(block.at('norm3'), x, epsilon)
+    }
+  }
+  if (c.version !== 'v2 cr') x = layerNorm(w.at('norm'), x, epsilon)
+  const features = mean(x, [1, 2])
+  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+}
+
+interface BlockSettings {
+  version: SwinConfig['version']
+  heads: number
+  /** Tokens a side of a window, at most the grid's. */
+  side: number
+  /** How far the grid is rolled before it is cut into windows. */
+  shift: number
+  /** Tokens a side of the window that relative positions are scaled by. */
+  scaleSide: number
+}
+
+function blockSettings(
+  x: Tensor,
+  c: SwinConfig,
+  { stage, shifted }: { stage: number; shifted: boolean },
+): BlockSettings {
+  const wanted = typeof c.window === 'number' ? c.window : c.window[stage]!
+  const grid = fixedSize(x.shape[1], 'swin')
+  const side = Math.min(grid, wanted)
+  return {
+    version: c.version,
+    heads: c.heads[stage]!,
+    side,
+    shift: shifted && grid > side ? Math.floor(wanted / 2) : 0,
+    scaleSide: c.pretrainedWindow?.[stage] ?? side,
+  }
+}
+
+/** 2 × 2 neighbours side by side, at twice the width: [n, h, w, width] to [n, h / 2, w / 2, 2 · width]. */
+function mergePatches(w: ParameterScope, x: Tensor, version: SwinConfig['version']): Tensor {
+  const [n, h, wide, dim] = x.shape
+  const [rows, columns] = [fixedSize(h, 'merge') / 2, fixedSize(wide, 'merge') / 2]
+  const width = fixedSize(dim, 'merge')
+  const split = transpose(reshape(x, [n!, rows, 2, columns, 2, width]), [0, 1, 3, 4, 2, 5])
+  const merged = reshape(split, [n!, rows, columns, 4 * width])
+  if (version === 'v2')
+    return layerNorm(w.at('norm'), unbiasedLinear(w.at('reduction'), merged, 2 * width), epsilon)
+  return unbiasedLinear(w.at('reduction'), layerNorm(w.at('norm'), merged, epsilon), 2 * width)
+}
+
+function swinBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+  const norm = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, epsilon)
+  const hidden = 4 * fixedSize(x.shape[3], 'swin')
+  if (c.version === 'v1') {
+    const y = add(x, shiftedAttention(w.at('attn'), norm('norm1', x), c))
+    return add(y, mlp(w.at('mlp'), norm('norm2', y), { hidden }))
+  }
+  const y = add(x, norm('norm1', shiftedAttention(w.at('attn'), x, c)))
+  return add(y, norm('norm2', mlp(w.at('mlp'), y, { hidden })))
+}
+
+/** Attention inside the windows of a grid [n, h, w, width] that is rolled by `shift`. */
+function shiftedAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+  const [rows, columns] = [fixedSize(x.shape[1], 'swin'), fixedSize(x.shape[2], 'swin')]
+  const mask = c.shift > 0 ? shiftMask(w.graph, { ...c, rows, columns }) : undefined
+  const windows = partitionWindows(rollGrid(x, c.shift), c.side)
+  const attended = windowAttention(w, windows, { ...c, mask })
+  return rollGrid(mergeWindows(attended, c.side, x.shape), -c.shift)
+}
+
+function windowAttention(
+  w: ParameterScope,
+  x: Tensor,
+  c: BlockSettings & { mask: Tensor | undefined },
+): Tensor {
+  const width = fixedSize(x.shape[2], 'swin')
+  const [q, k, values] = splitQkv(projections[c.version](w, x, width))
+  const [queries, keys] = [splitHeads(q, c.heads), splitHeads(k, c.heads)]
+  const product = (a: Tensor, b: Tensor): Tensor => matmul(a, transpose(b, [0, 1, 3, 2]))
+  const scores =
+    c.version === 'v1'
+      ? product(mul(queries, (width / c.heads) ** -0.5), keys)
+      : mul(product(normalizeRows(queries), normalizeRows(keys)), temperature(w, c))
+  const bias = biases[c.version](w, c)
+  return linear(w.at('proj'), attendInWindows({ scores, values, bias, mask: c.mask }), width)
+}
+
+const projections: Record<
+  SwinConfig['version'],
+  (w: ParameterScope, x: Tensor, width: number) => Tensor
+> = {
+  v1: (w, x, width) => linear(w.at('qkv'), x, 3 * width),
+  v2: (w, x, width) => {
+    const none = constant(w.graph, new Float32Array(width), [width])
+    const parts = [w.get('q_bias', [width], 'bias'), none, w.get('v_bias', [width], 'bias')]
+    return affine(x, w.at('qkv').get('weight', [3 * width, width]), concat(parts, 0))
+  },
+  'v2 cr': (w, x, width) => linear(w.at('qkv'), x, 3 * width),
+}
+
+/** What cosines are multiplied by, at most 100, for each head. */
+function temperature(w: ParameterScope, { version, heads }: BlockSettings): Tensor {
+  const scale = w.get('logit_scale', version === 'v2' ? [heads, 1, 1] : [heads], 'scale')
+  return exp(min(reshape(scale, [heads, 1, 1]), Math.log(100)))
+}
+
+/** Biases of the scores [heads, side², side²]: a table's rows, or a small network's values of the offsets. */
+const biases: Record<SwinConfig['version'], (w: ParameterScope, c: BlockSettings) => Tensor> = {
+  v1: (w, { side, heads }) =>
+    windowBias(w.get('relative_position_bias_table', [(2 * side - 1) ** 2, heads]), side),
+  v2: (w, { side, heads, scaleSide }) => {
+    const scaled = (offset: number): number =>
+      (Math.sign(offset) * Math.log2(Math.abs((offset * 8) / (scaleSide - 1)) + 1)) / 3
+    const offsets = Array.from({ length: (2 * side - 1) ** 2 }, (_, i) => [
+      scaled(Math.floor(i / (2 * side - 1)) - side + 1),
+      scaled((i % (2 * side - 1)) - side + 1),
+    ]).flat()
+    const x = sharedConstant(w.graph, `offsets_${side}_${scaleSide}`, () => ({
+      data: Float32Array.from(offsets),
+      shape: [(2 * side - 1) ** 2, 2],
+    }))
+    const hidden = relu(linear(w.at('cpb_mlp.0'), x, 512))
+    const table = unbiasedLinear(w.at('cpb_mlp.2'), hidden, heads)
+    return mul(sigmoid(windowBias(table, side)), 16)
+  },
+  'v2 cr': (w, { side, heads }) => {
+    const area = side * side
+    const scaled = (offset: number): number => Math.sign(offset) * Math.log1p(Math.abs(offset))
+    const offsets = Array.from({ length: area * area }, (_, i) => {
+      const [from, to] = [Math.floor(i / area), i % area]
+      return [
+        scaled(Math.floor(from / side) - Math.floor(to / side)),
+        scaled((from % side) - (to % side)),
+      ]
+    }).flat()
+    const x = sharedConstant(w.graph, `pairs_${side}`, () => ({
+      data: Float32Array.from(offsets),
+      shape: [area * area, 2],
+    }))
+    const hidden = relu(linear(w.at('meta_mlp.fc1'), x, 384))
+    const values = linear(w.at('meta_mlp.fc2'), hidden, heads)
+    return reshape(transpose(values, [1, 0]), [heads, area, area])
+  },
+}
+
+export const swins = classifiers({ family: 'swin', rows, build: swin })
