@@ -9,9 +9,13 @@ import { architectures } from '../../../src/models/architectures.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
 
 const names = Object.keys(architectures)
-const published = readTsv<'model' | 'size' | 'parameters'>(
+const tags = readTsv<'model' | 'size' | 'parameters'>(
   new URL('../../../src/models/timmTags.tsv', import.meta.url),
 )
+/** One tag for each architecture and input size. */
+const published = [
+  ...new Map(tags.map(tag => [`${tag.model.split('.', 1)[0]!} ${tag.size}`, tag])).values(),
+]
 const architectureOf = (model: string): string => model.split('.', 1)[0]!
 const sizes = new Map(published.map(({ model, size }) => [architectureOf(model), Number(size)]))
 
@@ -36,7 +40,7 @@ describe('every architecture builds without weights', () => {
 /** Tags whose published number leaves the classifier out. */
 const withoutClassifier = /^vit_so400m_patch14_siglip/
 
-it('every pretrained tag of timm builds with the published number of parameters', () => {
+it('every architecture and size of a pretrained tag of timm builds with the published number of parameters', () => {
   const counts = published.map(({ model, size }) => {
     const graph = graphOf(architectures[architectureOf(model)]!, Number(size))
     return { model, parameters: parameterCount(graph) }
