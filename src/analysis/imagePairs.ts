@@ -1,7 +1,7 @@
 /** Joins two evaluations image by image. */
 import { type GroupValue } from '../datasets/dataset.ts'
-import { incomeQuartiles, maxIncomeLevels, quartileNames } from '../metrics/incomeControlled.ts'
-import { pairedImageCount, type PairCounts } from '../metrics/pairedTests.ts'
+import { type PairCounts } from '../metrics/pairedTests.ts'
+import { columnQuarters } from '../results/counts.ts'
 import { type StoredEvaluation, shardPaths } from '../results/store.ts'
 import { quoteIdentifier, parquetRows, query } from '../lib/sql.ts'
 
@@ -53,7 +53,7 @@ export const sharedColumns = (first: StoredEvaluation, second: StoredEvaluation)
 
 /**
  * Returns the paired counts by a grouping column of the first side, by class and by household; `label` groups by class. A column
- * of numbers with more than twelve values is cut into quarters of the images.
+ * of numbers with more than twelve values is cut into the quarters of all images of the first side.
  */
 export async function pairedCounts(
   first: StoredEvaluation,
@@ -68,8 +68,10 @@ export async function pairedCounts(
      GROUP BY ALL ORDER BY ALL`,
     shardFilesOfBoth(first, second),
   )
-  const name = groupValueNames(rows)
-  return rows.map(({ value, ...cell }) => ({ ...cell, group: name(value) }))
+  const quarters = column === 'label' ? null : await columnQuarters(first, column)
+  const nameOf = (value: GroupValue): string =>
+    quarters?.find(({ high }) => Number(value) <= high)?.name ?? String(value)
+  return rows.map(({ value, ...cell }) => ({ ...cell, group: nameOf(value) }))
 }
 
 /** Returns the SQL of the household in a row of the first side; NULL if the data set names none. */
@@ -85,31 +87,6 @@ const pairedOutcomesSql = [
 ]
   .map(([name, condition]) => `count_if(${condition})::DOUBLE AS "${name}"`)
   .join(', ')
-
-/** A quarter of the images: values above `low`, up to `high`. */
-export interface IncomeQuarter {
-  name: string
-  low: number
-  high: number
-}
-
-/** Cuts values into quarters of the images, Q1 the highest as in the paper; null for at most twelve different values. */
-export function incomeQuarters(each: readonly number[]): IncomeQuarter[] | null {
-  if (new Set(each).size <= maxIncomeLevels) return null
-  const { bounds } = incomeQuartiles(each)!
-  const ends = [-Infinity, ...bounds, Infinity]
-  return quartileNames(bounds).map((name, i) => ({ name, low: ends[i]!, high: ends[i + 1]! }))
-}
-
-function groupValueNames(
-  rows: readonly (PairCounts & { value: GroupValue })[],
-): (value: GroupValue) => string {
-  const each = rows.flatMap(row =>
-    typeof row.value === 'number' ? new Array<number>(pairedImageCount(row)).fill(row.value) : [],
-  )
-  const parts = incomeQuarters(each)
-  return parts === null ? String : value => parts.find(({ high }) => Number(value) <= high)!.name
-}
 
 /** An image that only one side classified correctly. */
 export interface FlippedImage {

@@ -21,7 +21,7 @@ import { sum } from '../metrics/numbers.ts'
 import { ownValue } from '../lib/ownValue.ts'
 import { version } from '../lib/version.ts'
 
-const packFormat = 'geogap pack 1'
+const packFormat = 'geogap pack 2'
 const packValue = z.union([z.string(), z.number(), z.null()])
 
 export const packSchema = z.object({
@@ -44,6 +44,19 @@ export const packSchema = z.object({
       columns: z.array(z.string()),
       /** Grouping columns of the counts: label first, then these. */
       by: z.array(z.string()),
+      /** Sums over the households of each region; empty if the data set names no households. */
+      households: z.array(
+        z.object({
+          group: z.string(),
+          clusters: z.number(),
+          n: z.number(),
+          top1: z.number(),
+          sizeSquares: z.number(),
+          hitSquares: z.number(),
+          sizeHits: z.number(),
+          hitShares: z.number(),
+        }),
+      ),
       /** One row a cell: label, group values, then n, top-1, top-5, errors, unscored. */
       counts: z.array(z.array(packValue)),
     }),
@@ -59,7 +72,10 @@ export async function writePack(run: Run): Promise<Buffer> {
     created: new Date().toISOString(),
     terms: packTerms(run),
     datasets: [...run.datasets.values()].map(withoutPaths),
-    evaluations: run.entries.map(entry => packEvaluation(entry, countsOf(run, entry.identity))),
+    evaluations: run.entries.map(entry => ({
+      ...packEvaluation(entry, countsOf(run, entry.identity)),
+      households: [...(run.households.get(entry.key) ?? [])],
+    })),
   }
   return promisify(gzip)(JSON.stringify(pack), { level: 9 })
 }
@@ -75,7 +91,7 @@ const withoutPaths = (note: DatasetRecord): DatasetRecord => ({
 function packEvaluation(
   entry: StoredEvaluation,
   cells: readonly CountsCell[],
-): Pack['evaluations'][number] {
+): Omit<Pack['evaluations'][number], 'households'> {
   const { identity, key, rows, created, shards } = entry
   const { machine, columns } = shards[0]!
   const by = Object.keys(cells[0]?.groups ?? {})
@@ -135,6 +151,11 @@ export async function readPack(file: string): Promise<Run> {
       .filter(({ identity }) => isRetired(identity))
       .map(({ identity }) => retiredFailure(identity)),
     cells: evaluations.flatMap(unpackCounts),
+    households: new Map(
+      evaluations
+        .filter(({ households }) => households.length > 0)
+        .map(({ key, households }) => [key, households]),
+    ),
   })
 }
 

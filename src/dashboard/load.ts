@@ -1,8 +1,7 @@
 /** Counts stored predictions for the dashboard, and adds the predictions that an evaluation stores meanwhile. */
 import { type GroupValue } from '../datasets/dataset.ts'
 import { incomeColumns } from '../datasets/labels/incomes.ts'
-import { incomeQuarters, type IncomeQuarter } from '../analysis/imagePairs.ts'
-import { countByColumns, type CountsCell } from '../results/counts.ts'
+import { type ColumnQuarter, columnQuarters, countByColumns } from '../results/counts.ts'
 import { type StoredEvaluation } from '../results/store.ts'
 import {
   byCountName,
@@ -19,7 +18,7 @@ export interface GrowingCounts extends DatasetCounts {
   codes: Record<Dimension, number[]>
   models: Map<string, ModelCounts & { state: string }>
   /** The stored column of the dimension `income`, and its quarters if it holds many different numbers. */
-  income: { column: string; quarters: IncomeQuarter[] | null } | null
+  income: { column: string; quarters: ColumnQuarter[] | null } | null
   positions: Map<string, number>
 }
 
@@ -50,8 +49,8 @@ export async function countEvaluation(
     'country',
     ...(income === undefined ? [] : [income]),
   ])
-  if (income !== undefined)
-    counts.income ??= { column: income, quarters: quartersOf(cells, income) }
+  if (income !== undefined && !counts.income)
+    counts.income = { column: income, quarters: await columnQuarters(entry, income) }
   const columnOf = { region: 'region', country: 'country', income: counts.income?.column ?? '' }
   const positions = cells.map(({ groups, label }) =>
     cellOf(counts, dimension =>
@@ -65,14 +64,6 @@ export async function countEvaluation(
   })
   counts.models.set(model, { ...columnsOfCounts, state })
 }
-
-const quartersOf = (cells: readonly CountsCell[], column: string): IncomeQuarter[] | null =>
-  incomeQuarters(
-    cells.flatMap(({ groups, n, errors, unscored }) => {
-      const value = groups[column]
-      return typeof value === 'number' ? new Array<number>(n + errors + unscored).fill(value) : []
-    }),
-  )
 
 /** Returns the position of the cell of an image's values; a new cell is added. */
 export function cellOf(

@@ -13,84 +13,113 @@ export interface DesignEffect {
 /** Weight of the pooled correlation against a group's own, as if it were known from so many clusters. */
 const pooledFreedom = 8
 
+/** Sums over the clusters of one group, which are all that a design effect depends on; `n` and `top1` are of a cluster. */
+export interface ClusterMoments {
+  group: string
+  /** Number of clusters with images. */
+  clusters: number
+  n: number
+  top1: number
+  /** Sum of n². */
+  sizeSquares: number
+  /** Sum of top1². */
+  hitSquares: number
+  /** Sum of n · top1. */
+  sizeHits: number
+  /** Sum of top1² / n. */
+  hitShares: number
+}
+
+/** Clusters one by one, or their sums by group. */
+export type ClusterList = readonly (ClusterCounts | ClusterMoments)[]
+
+/** Returns the sums over the clusters of each group. */
+export function clusterMoments(clusters: readonly ClusterCounts[]): ClusterMoments[] {
+  const groups = new Map<string, ClusterMoments>()
+  for (const { group, n, top1 } of clusters) {
+    if (n === 0) continue
+    const sums = groups.get(group) ?? { ...noClusters, group }
+    groups.set(group, sums)
+    sums.clusters += 1
+    sums.n += n
+    sums.top1 += top1
+    sums.sizeSquares += n * n
+    sums.hitSquares += top1 * top1
+    sums.sizeHits += n * top1
+    sums.hitShares += (top1 * top1) / n
+  }
+  return [...groups.values()]
+}
+
+const noClusters = {
+  clusters: 0,
+  n: 0,
+  top1: 0,
+  sizeSquares: 0,
+  hitSquares: 0,
+  sizeHits: 0,
+  hitShares: 0,
+}
+
+const isMoments = (list: ClusterList): list is readonly ClusterMoments[] =>
+  list.every(one => 'sizeSquares' in one)
+
 /**
- * Inflation of the variance of each group's accuracy. Kish's design effect 1 + (m - 1) ρ, with m the mean cluster size weighted by
- * size and ρ pooled over the groups, is averaged with the group's own ratio of the variance between its clusters to that of
- * independent images, by their degrees of freedom: groups with many clusters are judged by their own. Few degrees of freedom
- * widen it as Student's t does (Korn and Graubard 1998).
+ * Returns the inflation of the variance of each group's accuracy. Kish's design effect 1 + (m - 1) ρ, with m the mean cluster
+ * size weighted by size and ρ pooled over the groups, is averaged with the group's own ratio of the variance between its clusters
+ * to that of independent images, by their degrees of freedom: groups with many clusters are judged by their own. Few degrees of
+ * freedom widen it as Student's t does (Korn and Graubard 1998).
  */
-export function designEffect(clusters: readonly ClusterCounts[]): DesignEffect {
-  const groups = new Map<string, ClusterSums>()
-  const used = clusters.filter(cluster => cluster.n > 0)
-  for (const { group, n, top1 } of used) {
-    const sums = groups.get(group) ?? { n: 0, hits: 0, squares: 0, clusters: 0 }
-    groups.set(group, {
-      n: sums.n + n,
-      hits: sums.hits + top1,
-      squares: sums.squares + n * n,
-      clusters: sums.clusters + 1,
-    })
-  }
-  let [between, within, images] = [0, 0, 0]
-  for (const { group, n, top1 } of used) {
-    const sums = groups.get(group)!
-    between += n * (top1 / n - sums.hits / sums.n) ** 2
-    within += top1 * (1 - top1 / n)
-    images += n - 1
-  }
-  let [freedom, size] = [0, 0]
-  for (const { n, squares, clusters: count } of groups.values()) {
+export function designEffect(clusters: ClusterList): DesignEffect {
+  const groups = isMoments(clusters)
+    ? clusters
+    : clusterMoments(clusters as readonly ClusterCounts[])
+  let between = 0
+  let within = 0
+  let images = 0
+  let freedom = 0
+  let size = 0
+  for (const { n, top1, clusters: count, sizeSquares, hitShares } of groups) {
+    between += hitShares - (top1 * top1) / n
+    within += top1 - hitShares
+    images += n - count
     freedom += count - 1
-    size += n - squares / n
+    size += n - sizeSquares / n
   }
   const [msb, msw, typical] = [between / freedom, within / images, size / freedom]
   const ratio = (msb - msw) / (msb + (typical - 1) * msw)
   const correlation = Number.isFinite(ratio) ? Math.min(1, Math.max(0, ratio)) : 0
-  const byGroup = new Map<string, number>()
-  for (const [group, sums] of groups) {
-    const own = used.filter(cluster => cluster.group === group)
-    const kish = 1 + (sums.squares / sums.n - 1) * correlation
-    byGroup.set(group, inflationOf({ own, sums, kish, freedom }))
-  }
-  return { correlation, byGroup, reason: reasonOf(groups) }
-}
-
-interface ClusterSums {
-  n: number
-  hits: number
-  squares: number
-  clusters: number
+  const byGroup = new Map(
+    groups.map(sums => {
+      const kish = 1 + (sums.sizeSquares / sums.n - 1) * correlation
+      return [sums.group, inflationOf(sums, { kish, freedom })]
+    }),
+  )
+  const reason = groups.flatMap(sums => reasonOf(sums) ?? [])[0] ?? null
+  return { correlation, byGroup, reason }
 }
 
 /** Number of clusters of equal size that would carry as much. */
-const effectiveClusters = ({ n, squares }: ClusterSums): number => (n * n) / squares
+const effectiveClusters = ({ n, sizeSquares }: ClusterMoments): number => (n * n) / sizeSquares
 
-function inflationOf(setting: {
-  own: readonly ClusterCounts[]
-  sums: ClusterSums
-  kish: number
-  freedom: number
-}): number {
-  const { own, sums, kish, freedom } = setting
-  const ownFreedom = effectiveClusters(sums) - 1
-  if (own.every(({ n }) => n === 1) || !(ownFreedom > 0)) return kish
-  const share = sums.hits / sums.n
-  let between = 0
-  for (const { n, top1 } of own) between += (top1 - n * share) ** 2
-  between *= sums.clusters / (sums.clusters - 1)
-  const independent = ((sums.hits + 0.5) * (sums.n - sums.hits + 0.5) * sums.n) / (sums.n + 1) ** 2
-  const pooled = Math.min(pooledFreedom, freedom)
+function inflationOf(own: ClusterMoments, pool: { kish: number; freedom: number }): number {
+  const { n, top1, clusters, sizeSquares, hitSquares, sizeHits } = own
+  const ownFreedom = effectiveClusters(own) - 1
+  if (clusters === n || !(ownFreedom > 0)) return pool.kish
+  const share = top1 / n
+  const squares = hitSquares - 2 * share * sizeHits + share * share * sizeSquares
+  const between = (Math.max(0, squares) * clusters) / (clusters - 1)
+  const independent = ((top1 + 0.5) * (n - top1 + 0.5) * n) / (n + 1) ** 2
+  const pooled = Math.min(pooledFreedom, pool.freedom)
   const all = pooled + ownFreedom
-  const shrunk = (pooled * kish + ownFreedom * (between / independent)) / all
+  const shrunk = (pooled * pool.kish + ownFreedom * (between / independent)) / all
   return Math.max(1, shrunk) * (tQuantile(0.975, all) / 1.96) ** 2
 }
 
-function reasonOf(groups: ReadonlyMap<string, ClusterSums>): string | null {
-  for (const [group, sums] of groups) {
-    if (sums.clusters === 1 && sums.n > 1)
-      return `no interval: all images of ${group} are of one household`
-    if (effectiveClusters(sums) < 2 - 1e-9 && sums.n > 1)
-      return `no interval: most images of ${group} are of one household`
-  }
+function reasonOf(sums: ClusterMoments): string | null {
+  const { group, clusters, n } = sums
+  if (clusters === 1 && n > 1) return `no interval: all images of ${group} are of one household`
+  if (effectiveClusters(sums) < 2 - 1e-9 && n > 1)
+    return `no interval: most images of ${group} are of one household`
   return null
 }

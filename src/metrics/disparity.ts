@@ -1,7 +1,6 @@
 import { checkGroups, accuracyDifference, type GroupCounts } from './accuracy.ts'
-import { designEffect } from './designEffect.ts'
-import { type Estimate, newcombe, undefinedEstimate } from './intervals.ts'
-import { type ClusterCounts } from './permutation.ts'
+import { type ClusterList, designEffect } from './designEffect.ts'
+import { type Estimate, type Interval, newcombe, undefinedEstimate } from './intervals.ts'
 
 /** Groups smaller than this are left out of a disparity and listed instead. */
 export const defaultMinN = 30
@@ -76,8 +75,8 @@ const tooFew = (count: number, minN: number): string =>
 /** Options of the difference between two groups. */
 export interface PairDifferenceOptions {
   confidence?: number
-  /** Counts per household, where images of one household are not independent. */
-  clusters?: readonly ClusterCounts[] | null
+  /** Counts by household, or their sums by group; null for independent images. */
+  clusters?: ClusterList | null | undefined
 }
 
 /**
@@ -100,13 +99,34 @@ export function pairDifference(
   if (!second) return undefinedEstimate(`no group ${b}`)
   const { difference, interval } = accuracyDifference(first, second, confidence)
   if (!interval) return undefinedEstimate(`no images in ${first.n === 0 ? a : b}`)
-  const estimate = { value: difference, interval, reason: null }
-  if (!clusters) return estimate
-  const effect = designEffect(clusters.filter(({ group }) => group === a || group === b))
-  if (effect.reason !== null) return { value: difference, interval: null, reason: effect.reason }
-  const [left, right] = [first, second].map(({ group, n, top1 }) => {
-    const inflation = effect.byGroup.get(group) ?? 1
-    return { hits: top1 / inflation, n: n / inflation }
-  }) as [{ hits: number; n: number }, { hits: number; n: number }]
-  return { ...estimate, interval: newcombe(left, right, confidence) }
+  if (!clusters) return { value: difference, interval, reason: null }
+  const clustered = clusteredInterval([first, second], clusters, confidence)
+  return { value: difference, interval: clustered.interval, reason: clustered.reason }
+}
+
+/** An interval of the difference of two clustered groups. */
+interface ClusteredInterval {
+  /** Null where the clusters of a group are too few. */
+  interval: Interval | null
+  reason: string | null
+  /** Factor by which clusters inflate the variance of each group. */
+  inflation: [number, number]
+}
+
+/** Returns Newcombe's interval for the numbers of independent images that would vary as much as two clustered groups. */
+export function clusteredInterval(
+  pair: readonly [GroupCounts, GroupCounts],
+  clusters: ClusterList,
+  confidence: number,
+): ClusteredInterval {
+  const { reason, byGroup } = designEffect(
+    clusters.filter(({ group }) => pair.some(counts => counts.group === group)),
+  )
+  const inflation = pair.map(({ group }) => byGroup.get(group) ?? 1) as [number, number]
+  const [a, b] = pair.map(({ n, top1 }, i) => ({
+    hits: top1 / inflation[i]!,
+    n: n / inflation[i]!,
+  }))
+  const interval = reason === null ? newcombe(a!, b!, confidence) : null
+  return { interval, reason, inflation }
 }

@@ -1,4 +1,12 @@
-import { checkCounts, type Counts, type Difference, accuracyDifference } from './accuracy.ts'
+import {
+  accuracyDifference,
+  checkCounts,
+  type Counts,
+  type Difference,
+  type GroupCounts,
+} from './accuracy.ts'
+import { clusteredInterval } from './disparity.ts'
+import { type ClusterCounts } from './permutation.ts'
 import { type Estimate, undefinedEstimate, zOf } from './intervals.ts'
 import { checkFinite, quantile } from './numbers.ts'
 import { inputError } from '../lib/errors.ts'
@@ -58,13 +66,28 @@ export interface IncomeControlled {
   controlled: Estimate
 }
 
-/** Difference between two groups at each income level (table 8). Errors: bad-counts, duplicate-row. */
+/** Counts of one household at one income level. */
+export interface IncomeClusterCounts extends ClusterCounts {
+  income: string
+}
+
+/** Options of `incomeControlled`. */
+export interface IncomeControlledOptions {
+  /** Default Europe. */
+  first?: string
+  /** Default Africa. */
+  second?: string
+  confidence?: number
+  /** Counts by household; null for independent images. */
+  clusters?: readonly IncomeClusterCounts[] | null
+}
+
+/** Returns the difference between two groups at each income level (table 8). Errors: bad-counts, duplicate-row. */
 export function incomeControlled(
   cells: readonly IncomeCounts[],
-  first = 'Europe',
-  second = 'Africa',
-  confidence = 0.95,
+  options: IncomeControlledOptions = {},
 ): IncomeControlled {
+  const { first = 'Europe', second = 'Africa', confidence = 0.95, clusters = null } = options
   const seen = new Set<string>()
   for (const cell of cells) {
     checkCounts(cell, `${cell.group} at ${cell.income}`)
@@ -74,39 +97,55 @@ export function incomeControlled(
     seen.add(key)
   }
   const levels = [...new Set(cells.map(cell => cell.income))].sort()
-  const rows = levels.map(income => incomeRow(cells, income, [first, second], confidence))
-  return { rows, controlled: controlledDifference(rows, confidence) }
+  const strata = levels.map(income => {
+    const atIncome = <T extends { income: string }>(all: readonly T[]): T[] =>
+      all.filter(one => one.income === income)
+    const [a, b] = [first, second].map(
+      group => atIncome(cells).find(cell => cell.group === group) ?? { group, n: 0, top1: 0 },
+    ) as [GroupCounts, GroupCounts]
+    return stratum([a, b], clusters && atIncome(clusters), confidence)
+  })
+  const rows = strata.map(({ row }, i) => ({ income: levels[i]!, ...row }))
+  return { rows, controlled: controlledDifference(strata, confidence) }
 }
 
-function incomeRow(
-  cells: readonly IncomeCounts[],
-  income: string,
-  groups: readonly [string, string],
+/** The difference at one income level, and by how much households inflate the variance of each group. */
+interface Stratum {
+  row: Omit<IncomeRow, 'income'>
+  inflation: readonly [number, number]
+}
+
+function stratum(
+  pair: readonly [GroupCounts, GroupCounts],
+  clusters: readonly ClusterCounts[] | null,
   confidence: number,
-): IncomeRow {
-  const [a, b] = groups.map(
-    group =>
-      cells.find(cell => cell.income === income && cell.group === group) ?? { n: 0, top1: 0 },
-  ) as [Counts, Counts]
-  const row = accuracyDifference(a, b, confidence)
-  const empty = groups.find((_, i) => row.accuracy[i] === null)
-  return { income, ...row, reason: empty === undefined ? null : `no images in ${empty}` }
+): Stratum {
+  const row = accuracyDifference(pair[0], pair[1], confidence)
+  const empty = pair.find(({ n }) => n === 0)
+  if (empty) return { row: { ...row, reason: `no images in ${empty.group}` }, inflation: [1, 1] }
+  if (!clusters) return { row: { ...row, reason: null }, inflation: [1, 1] }
+  const { interval, reason, inflation } = clusteredInterval(pair, clusters, confidence)
+  return { row: { ...row, interval, reason }, inflation }
 }
 
 /** Stratified difference; its variance adds the rows' with half a success added to both sides, so that no row is certain. */
-function controlledDifference(rows: readonly IncomeRow[], confidence: number): Estimate {
-  const used = rows.filter(row => row.difference !== null)
+function controlledDifference(strata: readonly Stratum[], confidence: number): Estimate {
+  const used = strata.filter(({ row }) => row.difference !== null)
   if (used.length === 0) return undefinedEstimate('no income level has images of both groups')
-  const images = used.reduce((sum, row) => sum + row.n[0] + row.n[1], 0)
-  let [value, variance] = [0, 0]
-  for (const { n, accuracy, difference } of used) {
+  const images = used.reduce((sum, { row }) => sum + row.n[0] + row.n[1], 0)
+  let value = 0
+  let variance = 0
+  for (const { row, inflation } of used) {
+    const { n, accuracy, difference } = row
     const weight = (n[0] + n[1]) / images
     value += weight * difference!
     for (const side of [0, 1] as const) {
       const share = (accuracy[side]! * n[side] + 0.5) / (n[side] + 1)
-      variance += (weight * weight * share * (1 - share)) / n[side]
+      variance += (weight * weight * share * (1 - share) * inflation[side]) / n[side]
     }
   }
+  const reason = used.flatMap(({ row }) => row.reason ?? [])[0]
+  if (reason !== undefined) return { value, interval: null, reason }
   const half = zOf(confidence) * Math.sqrt(variance)
   return { value, interval: [Math.max(-1, value - half), Math.min(1, value + half)], reason: null }
 }

@@ -104,31 +104,40 @@ async function groupColumnsOf(entry: StoredEvaluation): Promise<string[]> {
   return columns.filter((_, i) => Number(row![`c${i}`]) <= maxColumnValues)
 }
 
+/** A quarter of the images by a column of numbers: values up to `high` that are in no quarter before. */
+export interface ColumnQuarter {
+  name: string
+  high: number
+}
+
 /**
- * Returns a computed column `income_group` with the quarters of the images by a numeric `income`, Q1 the highest as in the
- * paper; nothing if the data set has no numeric income or names income groups itself.
+ * Returns the quarters of all images of an evaluation by a column of numbers, from the lowest (Q4) to the highest (Q1, as in the
+ * paper); null for a column of texts or of at most twelve different values. Tables, comparisons and the dashboard use these.
  */
+export async function columnQuarters(
+  entry: StoredEvaluation,
+  column: string,
+): Promise<ColumnQuarter[] | null> {
+  const name = quoteIdentifier(column)
+  const [found] = await query<{ type: string; n: number; bounds: number[] | null }>(
+    `SELECT any_value(typeof(${name})) AS type, count(DISTINCT ${name})::DOUBLE AS n,
+       [CAST(b AS DOUBLE) FOR b IN quantile_cont(TRY_CAST(${name} AS DOUBLE), [0.25, 0.5, 0.75])] AS bounds
+     FROM ${parquetRows()} WHERE ${name} IS NOT NULL`,
+    [shardPaths(entry)],
+  )
+  if (!found?.bounds || found.type === 'VARCHAR' || found.n <= maxIncomeLevels) return null
+  const bounds = found.bounds as [number, number, number]
+  return quartileNames(bounds).map((name, i) => ({ name, high: bounds[i] ?? Infinity }))
+}
+
+/** Returns a computed column `income_group` of quarters of a numeric `income`, unless the data set names income groups itself. */
 async function incomeGroupColumns(entry: StoredEvaluation): Promise<ComputedColumn[]> {
   const { columns } = entry.shards[0]!
   if (!columns.includes('income') || columns.includes('income_group')) return []
-  const [found] = await query<{ type: string; n: number; bounds: number[] | null }>(
-    `SELECT any_value(typeof(income)) AS type, count(DISTINCT income)::DOUBLE AS n,
-       [CAST(b AS DOUBLE) FOR b IN quantile_cont(TRY_CAST(income AS DOUBLE), [0.25, 0.5, 0.75])] AS bounds
-     FROM ${parquetRows()} WHERE income IS NOT NULL`,
-    [shardPaths(entry)],
-  )
-  if (!found || found.type === 'VARCHAR' || found.n <= maxIncomeLevels || !found.bounds) return []
-  const bounds = found.bounds as [number, number, number]
-  const names = quartileNames(bounds)
-  const cases = bounds
-    .map((bound, i) => `WHEN income <= '${bound}'::DOUBLE THEN '${names[i]!}'`)
-    .join(' ')
-  return [
-    {
-      name: 'income_group',
-      sql: `CASE ${cases} WHEN income > '${bounds[2]}'::DOUBLE THEN '${names[3]!}' END`,
-    },
-  ]
+  const quarters = await columnQuarters(entry, 'income')
+  if (!quarters) return []
+  const cases = quarters.map(({ name, high }) => `WHEN income <= '${high}'::DOUBLE THEN '${name}'`)
+  return [{ name: 'income_group', sql: `CASE ${cases.join(' ')} END` }]
 }
 
 /** Counts one evaluation by class and `columns`. */

@@ -1,9 +1,10 @@
 import { inputError, nearestNames } from '../lib/errors.ts'
 import { ownValue } from '../lib/ownValue.ts'
-import { accuracy, type Counts, groupBy, sumCounts } from '../metrics/accuracy.ts'
+import { accuracy, type Counts, type GroupCounts, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { finiteInterval } from '../metrics/anytime.ts'
 import { defaultMinN, disparity, type Disparity, pairDifference } from '../metrics/disparity.ts'
-import { type Interval } from '../metrics/intervals.ts'
+import { type Estimate, type Interval } from '../metrics/intervals.ts'
+import { type HouseholdMoments, readHouseholdMoments } from './households.ts'
 import { pullResults } from './sync.ts'
 import { type CountsCell, readCounts } from './counts.ts'
 import { type DatasetRecord, type Failure, readDatasetRecords, readFailures } from './records.ts'
@@ -35,7 +36,10 @@ export interface DisparityRow extends EvaluationId, Disparity {
   by: string
   /** Europe minus Africa, where the data set has both. */
   europeMinusAfrica: number | null
+  /** 95 % interval, over households if the data set names them. */
   europeMinusAfricaInterval: Interval | null
+  /** Why the difference or its interval is null. */
+  europeMinusAfricaReason: string | null
 }
 
 /** All stored evaluations of a place, opened once. Every answer comes from stored predictions, never from a model. */
@@ -46,6 +50,8 @@ export interface Run {
   /** Models that could not be evaluated, and stored results that this version leaves out. */
   failures: readonly Failure[]
   cells: readonly CountsCell[]
+  /** Sums over the households of each region, for evaluations whose data set names households. */
+  households: HouseholdMoments
   /** What evaluations that stopped early say about all images. */
   estimates: readonly EstimateRow[]
   /** Figures of training experiments, by the study's name. */
@@ -84,7 +90,7 @@ export const openRunByColumns = async (
 ): Promise<Run> => createRun(await readStoredRun(place, options), options.columns)
 
 type StoredRun = Pick<Run, 'dir' | 'entries' | 'datasets' | 'failures' | 'cells'> &
-  Partial<Pick<Run, 'studies' | 'estimates'>>
+  Partial<Pick<Run, 'studies' | 'estimates' | 'households'>>
 
 async function readStoredRun(
   place: string,
@@ -98,6 +104,7 @@ async function readStoredRun(
     datasets: await readDatasetRecords(dir),
     failures: [...(await readFailures(dir)), ...(await readRetiredFailures(dir))],
     cells: await readCounts(entries, columns),
+    households: await readHouseholdMoments(entries),
     estimates: await readEstimates(dir, entries),
     studies: await readStudies(dir),
   }
@@ -109,6 +116,7 @@ export function createRun(stored: StoredRun, columnsRead?: readonly string[]): R
   const run: Run = {
     studies: new Map(),
     estimates: [],
+    households: new Map(),
     ...stored,
     columns,
     accuracy: ({ by = [], ...only } = {}) => {
@@ -227,17 +235,34 @@ function disparityRows(
     .flatMap(({ model, dataset, preprocessing, cells }) => {
       const { groups } = groupBy(cells, [by])
       if (groups.length === 0) return []
-      const difference = pairDifference(groups.filter(({ n }) => n >= minN))
+      const id = { model, dataset, preprocessing }
+      const difference = europeMinusAfrica(
+        groups.filter(({ n }) => n >= minN),
+        { run, id, by },
+      )
       return {
-        model,
-        dataset,
-        preprocessing,
+        ...id,
         by,
         ...disparity(groups, minN),
         europeMinusAfrica: difference.value,
         europeMinusAfricaInterval: difference.interval,
+        europeMinusAfricaReason: difference.reason,
       }
     })
+}
+
+/** Returns Europe minus Africa with its interval over households; their sums are known by region alone. */
+function europeMinusAfrica(
+  groups: readonly GroupCounts[],
+  { run, id, by }: { run: Run; id: EvaluationId; by: string },
+): Estimate {
+  const clusters = run.households.get(evaluationsOf(run, id)[0]?.key ?? '')
+  const found = pairDifference(groups, 'Europe', 'Africa', {
+    clusters: by === 'region' ? clusters : null,
+  })
+  return by === 'region' || !clusters || found.value === null
+    ? found
+    : { ...found, interval: null, reason: `no interval: households are not counted by ${by}` }
 }
 
 function checkColumn(run: Run, column: string, columnsRead: readonly string[] = [column]): void {

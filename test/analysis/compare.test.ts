@@ -8,6 +8,7 @@ import { answersText } from '../../src/cli/print/answer.ts'
 import { comparisonAnswer, comparisonSentence } from '../../src/cli/print/compare.ts'
 import { chooseEvaluationPairs } from '../../src/analysis/evaluationPairs.ts'
 import { benjaminiHochberg, mcnemar } from '../../src/metrics/pairedTests.ts'
+import { openRun } from '../../src/results/run.ts'
 import { geogap } from '../helpers/cli.ts'
 import { type Outcome, store } from './stored.ts'
 
@@ -90,6 +91,27 @@ describe('compare', () => {
       groups.filter(({ by }) => by === 'income').map(({ group }) => group.slice(0, 2)),
     ).toEqual(expect.arrayContaining(['Q1', 'Q2', 'Q3', 'Q4']))
     expect(comparison.coverage).toMatchObject({ common: 400, onlyFirst: 0, unscoredSecond: 1 })
+  })
+
+  it('cuts incomes into the quarters of tables, also where some images have no outcome', async () => {
+    const dir = join(folder, 'incomes')
+    const priced = before.map((one, i) => ({
+      ...one,
+      correct: i % 50 < 20 && i > 100 ? null : one.correct,
+      groups: { ...one.groups, income: 10 + (i % 50) * (1 + (i % 7)) },
+    }))
+    await store(join(dir, 'a'), priced)
+    await store(join(dir, 'b'), priced)
+    const [pair] = await chooseEvaluationPairs(join(dir, 'a'), join(dir, 'b'))
+    const { rows } = await compareEvaluations(pair!, { by: ['income'], minN: 1 })
+    const run = await openRun(join(dir, 'a'))
+    const table = run.accuracy({ by: 'income_group' })
+    expect(
+      rows
+        .slice(1)
+        .map(({ group, n }) => `${group} ${n}`)
+        .sort(),
+    ).toEqual(table.map(({ group, n }) => `${group} ${n}`).sort())
   })
 
   it('says what changed in one sentence, and that nothing did', async () => {

@@ -1,6 +1,14 @@
 import { inferDisparities } from '../../src/analysis/disparityInference.ts'
-import { rm } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { readPack, writePack } from '../../src/analysis/pack.ts'
+import { europeAfrica } from '../../src/analysis/paper/disparities.ts'
+import { incomeRows } from '../../src/analysis/paper/income.ts'
+import { paperView } from '../../src/analysis/paper/paperView.ts'
+import { pairDifference } from '../../src/metrics/disparity.ts'
+import { type Interval } from '../../src/metrics/intervals.ts'
+import { testbedModel } from '../../src/models/testbed.ts'
 import { countByHousehold } from '../../src/results/households.ts'
 import { openRun } from '../../src/results/run.ts'
 import { outcomes } from '../metrics/golden.ts'
@@ -70,6 +78,57 @@ describe('disparities of stored runs with inference', () => {
     expect(counts.reduce((sum, { n }) => sum + n, 0)).toBe(400)
     expect((await inferDisparities(run, { by: 'region', draws: 100 }))[0]!.unit).toBe('clusters')
     expect(await countByHousehold(run.entries[0]!, 'household')).toBeNull()
+    await rm(dir, { recursive: true, force: true })
+  })
+
+  it('Europe minus Africa has one interval, over households, in the run, its pack and the tables', async () => {
+    const home = (i: number) => Math.floor(i / 10)
+    const groups = (i: number) => ({ ...side(i), income_group: 'Q2', household: `home ${home(i)}` })
+    const correct = Array.from({ length: 400 }, (_, i) => (home(i) * 7) % 10 < (i < 200 ? 8 : 5))
+    const model = testbedModel('clip-vit32-openai')
+    const dir = await storeRun([
+      { model, dataset: 'dollarstreet', correct, groups, zeroShot: true },
+      { model, dataset: 'photos', correct, groups: side, zeroShot: true },
+    ])
+    const run = await openRun(dir)
+    const [housed, single] = run.disparity({ by: 'region' })
+    const clusters = await countByHousehold(run.entries[0]!, 'region')
+    const counts = run.accuracy({ by: 'region', dataset: 'dollarstreet' })
+    const sizes = counts.map(({ group, n, top1 }) => ({ group, n, top1: Math.round(n * top1!) }))
+    const expected = pairDifference(sizes, 'Europe', 'Africa', { clusters })
+    expect(housed!.europeMinusAfricaInterval).toEqual(expected.interval)
+    expect(single!.europeMinusAfricaInterval).toEqual(pairDifference(sizes).interval)
+    const width = (interval: Interval | null) => interval![1] - interval![0]
+    expect(width(expected.interval)).toBeGreaterThan(2 * width(single!.europeMinusAfricaInterval))
+    const evidence = paperView(run, [])
+    expect(europeAfrica(evidence, 'dollarstreet', model)).toMatchObject({
+      value: expected.value,
+      interval: expected.interval,
+    })
+    const { rows } = await incomeRows(evidence)
+    const shown = rows.filter(({ quantity }) => quantity.startsWith('disparity'))
+    expect(shown.filter(({ row }) => row === 'Q2').map(({ low, high }) => [low, high])).toEqual([
+      expected.interval!.map(end => 100 * end),
+    ])
+    const overall = shown.find(({ row }) => row === 'all')!
+    expect((overall.high! - overall.low!) / 100).toBeGreaterThan(
+      2 * width(single!.europeMinusAfricaInterval),
+    )
+    await writeFile(join(dir, 'a.pack'), await writePack(run))
+    expect((await readPack(join(dir, 'a.pack'))).disparity()).toEqual(run.disparity())
+    await rm(dir, { recursive: true, force: true })
+  })
+
+  it('a region that is one household has a difference without an interval, with the reason', async () => {
+    const groups = (i: number) => ({ ...side(i), household: i < 200 ? 'one' : `home ${i}` })
+    const correct = [...evenly(200, 0.8), ...evenly(200, 0.6)]
+    const dir = await storeRun([{ model: 'a', dataset: 'dollarstreet', correct, groups }])
+    const run = await openRun(dir)
+    expect(run.disparity({ by: 'region' })[0]).toMatchObject({
+      europeMinusAfrica: expect.closeTo(0.2, 12) as number,
+      europeMinusAfricaInterval: null,
+      europeMinusAfricaReason: 'no interval: all images of Europe are of one household',
+    })
     await rm(dir, { recursive: true, force: true })
   })
 

@@ -1,7 +1,6 @@
 import { type Counts, sumCounts } from '../../metrics/accuracy.ts'
 import { type Interval, zOf } from '../../metrics/intervals.ts'
 import { mean, sum } from '../../metrics/numbers.ts'
-import { splitBySize, pairDifference } from '../../metrics/disparity.ts'
 import { inferDisparities } from '../disparityInference.ts'
 import { type MeasuredValue } from './comparison.ts'
 import { type PaperView } from './paperView.ts'
@@ -38,17 +37,19 @@ export async function largestDisparity(
   }
 }
 
-/** Returns Europe minus Africa, as in the paper's text and figures, if both have at least `minN` images. */
+/** Returns Europe minus Africa, as in the paper's text and figures, with its interval over households. */
 export function europeAfrica(evidence: PaperView, benchmark: string, model: string): MeasuredValue {
-  const groups = evidence.groupsOf(benchmark, model, 'region')
-  if (groups.length === 0) return { value: null, note: noResultsText(model, benchmark) }
-  const { value, interval, reason } = pairDifference(splitBySize(groups, evidence.minN).kept)
-  return {
-    value,
-    interval,
-    n: 1,
-    note: reason && `${reason} with at least ${evidence.minN} images`,
-  }
+  const { run, minN, preprocessing } = evidence
+  const dataset = evidence.datasets.get(benchmark)
+  const [row] =
+    dataset !== undefined && evidence.groupsOf(benchmark, model, 'region').length > 0
+      ? run.disparity({ by: 'region', minN, model, dataset, preprocessing })
+      : []
+  if (!row) return { value: null, note: noResultsText(model, benchmark) }
+  const { europeMinusAfrica: value, europeMinusAfricaInterval: interval } = row
+  const reason = row.europeMinusAfricaReason
+  const note = value === null && reason ? `${reason} with at least ${minN} images` : reason
+  return { value, interval, n: 1, note }
 }
 
 /** Returns the overall accuracy of a model, or its mean over several benchmarks. */

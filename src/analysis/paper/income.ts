@@ -2,14 +2,14 @@
 import { incomeScheme } from '../../datasets/labels/incomes.ts'
 import { groupBy } from '../../metrics/accuracy.ts'
 import {
+  type IncomeClusterCounts,
   incomeControlled,
   type IncomeCounts,
-  incomeQuartiles,
+  maxIncomeLevels,
 } from '../../metrics/incomeControlled.ts'
 import { wilson } from '../../metrics/intervals.ts'
 import { testbedModel } from '../../models/testbed.ts'
-import { type StoredEvaluation, shardPaths } from '../../results/store.ts'
-import { parquetRows, query } from '../../lib/sql.ts'
+import { countByHousehold } from '../../results/households.ts'
 import { comparisonRow, type MeasuredValue, type PaperComparison } from './comparison.ts'
 import { noResultsText } from './disparities.ts'
 import { type PaperView } from './paperView.ts'
@@ -20,9 +20,9 @@ export async function incomeRows(
   evidence: PaperView,
 ): Promise<{ rows: PaperComparison[]; notes: string[] }> {
   const model = testbedModel('clip-vit32-openai')
-  const { counts, note } = await incomeCounts(evidence, model)
+  const { counts, clusters, note } = await incomeCounts(evidence, model)
   const rowOf = comparisonRow('8')
-  const found = incomeControlled(counts)
+  const found = incomeControlled(counts, { clusters })
   const lacking = counts.length === 0 ? noResultsText(model, incomeBenchmark) : null
   const rows = ['Q1', 'Q2', 'Q3', 'Q4'].flatMap(income => {
     const level = found.rows.find(row => row.income === income)
@@ -50,61 +50,51 @@ export async function incomeRows(
   return { rows: [...rows, rowOf(controlled, overall)], notes: [note] }
 }
 
-/** Returns counts by the data set's own income groups (the paper's bounds), else by quartiles of its incomes. */
-async function incomeCounts(
-  evidence: PaperView,
-  model: string,
-): Promise<{ counts: IncomeCounts[]; note: string }> {
+/** Counts by income level and region. */
+interface LevelCounts {
+  counts: IncomeCounts[]
+  /** Counts by household; null if the data set names none. */
+  clusters: IncomeClusterCounts[] | null
+  /** What the income levels are. */
+  note: string
+}
+
+/** Returns counts by the data set's own income groups (the paper's bounds), else by the quarters of its images by income. */
+async function incomeCounts(evidence: PaperView, model: string): Promise<LevelCounts> {
   const entry = evidence.evaluationOf(incomeBenchmark, model)
-  const stored = entry?.shards[0]!.columns ?? []
-  if (entry && stored.includes('income') && !stored.includes('income_group'))
-    return quartileCounts(entry)
-  const scheme = incomeScheme('dollarstreet-paper-1')
-  const { groups } = groupBy(evidence.cellsOf(incomeBenchmark, model), ['income_group', 'region'])
-  const counts = groups.map(({ groups: { income_group: income, region }, n, top1 }) => ({
-    income: String(income),
+  const columns = ['income_group', 'region']
+  const cells = evidence.cellsOf(incomeBenchmark, model)
+  const groups = cells.some(cell => cell.groups['income_group'] != null)
+    ? groupBy(cells, columns).groups
+    : []
+  const counts = groups.map(({ groups: { income_group, region }, n, top1 }) => ({
+    income: levelOf(income_group!),
     group: String(region),
     n,
     top1,
   }))
-  const bounds = `bounds ${scheme.bounds.join(', ')} ${scheme.unit}`
-  return {
-    counts,
-    note: `income groups as the paper's code has them: ${scheme.direction}; ${bounds}`,
-  }
+  const households = entry && (await countByHousehold(entry, columns, evidence.run.entries))
+  const clusters = households?.map(({ values: [income, region], cluster, n, top1 }) => ({
+    income: levelOf(income!),
+    group: region!,
+    cluster,
+    n,
+    top1,
+  }))
+  const isOwn = !entry || entry.shards[0]!.columns.includes('income_group')
+  const named = [...new Set(groups.map(group => String(group.groups['income_group'])))].sort()
+  return { counts, clusters: clusters ?? null, note: isOwn ? ownLevelsNote() : quarterNote(named) }
 }
 
-async function quartileCounts(
-  entry: StoredEvaluation,
-): Promise<{ counts: IncomeCounts[]; note: string }> {
-  const rows = await query<{
-    income: number
-    region: string
-    n: number
-    top1: number
-    images: number
-  }>(
-    `SELECT income::DOUBLE AS income, region, count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS top1,
-       count(*)::DOUBLE AS images
-     FROM ${parquetRows()} WHERE income IS NOT NULL AND region IS NOT NULL GROUP BY ALL ORDER BY ALL`,
-    [shardPaths(entry)],
-  )
-  const quartiles = incomeQuartiles(
-    rows.flatMap(({ income, images }) => new Array<number>(images).fill(income)),
-  )
-  if (!quartiles) return { counts: [], note: 'fewer than four different incomes' }
-  const sums = new Map<string, IncomeCounts>()
-  let at = 0
-  for (const { region, n, top1, images } of rows) {
-    const income = quartiles.quartile[at]!
-    at += images
-    const key = JSON.stringify([income, region])
-    const sum = sums.get(key) ?? { income, group: region, n: 0, top1: 0 }
-    sums.set(key, { ...sum, n: sum.n + n, top1: sum.top1 + top1 })
-  }
-  const bounds = quartiles.bounds.map(bound => bound.toFixed(0)).join(', ')
-  return {
-    counts: [...sums.values()],
-    note: `quartiles of these images' incomes (bounds ${bounds}); Q1 is the highest income, as in the paper's code`,
-  }
+/** Returns `Q1` for `Q1 (above 1,998)`, the name of a computed quarter. */
+const levelOf = (incomeGroup: string | number): string => String(incomeGroup).replace(/ \(.*/, '')
+
+function ownLevelsNote(): string {
+  const { bounds, unit, direction } = incomeScheme('dollarstreet-paper-1')
+  return `income groups as the paper's code has them: ${direction}; bounds ${bounds.join(', ')} ${unit}`
 }
+
+const quarterNote = (names: readonly string[]): string =>
+  names.length === 0
+    ? `no income groups: too few different incomes to cut them into quarters (at most ${maxIncomeLevels})`
+    : `quarters of these images by income: ${names.join(', ')}; Q1 is the highest income, as in the paper's code`

@@ -66,7 +66,7 @@ it('table 8 is by quartiles of the incomes where the data set has no groups of i
     [100, 0],
     [100, 100],
   ])
-  expect(notes[0]).toContain("quartiles of these images' incomes (bounds 998, 1995, 2993)")
+  expect(notes[0]).toContain('Q1 (above 2,992.5), Q2 (to 2,992.5), Q3 (to 1,995), Q4 (to 997.5)')
 })
 
 describe("the paper's tables from stored runs", () => {
