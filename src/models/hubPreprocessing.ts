@@ -18,7 +18,7 @@ const preprocessorSchema = z.object({
   do_resize: z.boolean().default(true),
   size: z.union([sideSchema, sidesSchema]).optional(),
   resample: z.int().optional(),
-  crop_pct: z.number().positive().max(1).nullish(),
+  crop_pct: z.number().positive().max(1).optional(),
   do_center_crop: z.boolean().optional(),
   crop_size: z.union([sideSchema, sidesSchema]).optional(),
   do_rescale: z.boolean().default(true),
@@ -32,16 +32,20 @@ const preprocessorSchema = z.object({
   image_mean: tripleSchema.optional(),
   image_std: deviationsSchema.optional(),
   /** Without effect: all images are RGB. */
-  do_convert_rgb: z.boolean().nullish(),
+  do_convert_rgb: z.boolean().optional(),
 })
 type PreprocessorConfig = z.infer<typeof preprocessorSchema>
 
 const preprocessingError = (what: string): GeogapError =>
   inputError('bad-preprocessing', `preprocessor_config.json: ${what}`)
 
+/** Drops keys whose value is null, which Transformers takes for its default. */
+const withoutNulls = (content: unknown): unknown =>
+  JSON.parse(JSON.stringify(content), (_, value: unknown) => value ?? undefined)
+
 /** Returns the recipe. @throws GeogapError `bad-preprocessing` for other steps than resize, center crop and normalization */
 export function hubRecipe(content: unknown): PreprocessingConfig {
-  const result = preprocessorSchema.safeParse(content)
+  const result = preprocessorSchema.safeParse(withoutNulls(content))
   if (!result.success) {
     const { path, message } = result.error.issues[0]!
     throw preprocessingError(escapeForMessage(`${path.join('.')}: ${message}`, 200))
@@ -63,10 +67,15 @@ function geometryOf(config: PreprocessorConfig): HubCropGeometry {
   if (!config.do_resize) throw preprocessingError('do_resize is false')
   const { shortest, square } = resizeTarget(config)
   const crop = config.do_center_crop ?? config.crop_size !== undefined
-  if (processorType(config).startsWith('ConvNext') && shortest !== undefined) {
+  const kind = processorType(config)
+  if (kind.startsWith('Perceiver'))
+    throw preprocessingError('Perceiver crops before it resizes, which is not known')
+  if (kind.startsWith('ConvNext') && shortest !== undefined) {
     if (shortest >= 384) return squashGeometry(shortest)
     return cropGeometry(Math.floor(shortest / (config.crop_pct ?? 224 / 256)), shortest)
   }
+  const scaled = scaledTarget(config, shortest, square)
+  if (crop && scaled !== undefined) return cropGeometry(scaled, cropSize(config))
   if (square !== undefined)
     return crop
       ? { ...cropGeometry(square, cropSize(config)), squash: true }
@@ -76,6 +85,21 @@ function geometryOf(config: PreprocessorConfig): HubCropGeometry {
       'the shortest side is resized and nothing cropped, so images would not be squares',
     )
   return cropGeometry(shortest!, cropSize(config))
+}
+
+/** Returns the shortest side of the processors that resize to more than `size`: by `crop_pct`, or by 256 / 224. */
+function scaledTarget(
+  config: PreprocessorConfig,
+  shortest: number | undefined,
+  square: number | undefined,
+): number | undefined {
+  const kind = processorType(config)
+  const side = shortest ?? square
+  if (kind.startsWith('PoolFormer') && side !== undefined)
+    return Math.floor(side / (config.crop_pct ?? 0.9))
+  return kind.startsWith('Levit') && shortest !== undefined
+    ? Math.floor((256 / 224) * shortest)
+    : undefined
 }
 
 const processorType = (config: PreprocessorConfig): string =>
@@ -117,8 +141,11 @@ function cropSize({ crop_size: crop }: PreprocessorConfig): number {
 
 /** Returns the interpolation by Pillow's number, or the default of the processor's kind. */
 function interpolationOf(config: PreprocessorConfig): Interpolation {
-  const { resample = /^(CLIP|Bit|Deit|DeiT|Beit|Siglip)/.test(processorType(config)) ? 3 : 2 } =
-    config
+  const {
+    resample = /^(CLIP|Bit|Deit|DeiT|Beit|Siglip|Levit|PoolFormer)/.test(processorType(config))
+      ? 3
+      : 2,
+  } = config
   if (resample === 2) return 'bilinear'
   if (resample === 3) return 'bicubic'
   throw preprocessingError(`resample ${resample}; known are 2, bilinear, and 3, bicubic`)

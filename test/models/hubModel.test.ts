@@ -151,6 +151,30 @@ describe('preprocessor_config.json', () => {
     )
   })
 
+  it('resizes to more than the size for LeViT and PoolFormer', () => {
+    const crop = { crop_size: { height: 224, width: 224 }, do_center_crop: true }
+    const poolformer = { image_processor_type: 'PoolFormerImageProcessor', ...crop }
+    const levit = { image_processor_type: 'LevitImageProcessor', ...crop }
+    const shortest = { size: { shortest_edge: 224 } }
+    const from = (side: number) => `resize(${side}, bicubic) centerCrop(224) ${unit}`
+    expect(steps({ ...poolformer, ...shortest, crop_pct: 0.95 })).toBe(from(235))
+    expect(steps({ ...poolformer, ...shortest })).toBe(from(248))
+    expect(steps({ ...poolformer, size: { height: 224, width: 224 } })).toBe(from(248))
+    expect(steps({ ...levit, ...shortest })).toBe(from(256))
+    expect(steps({ ...levit, size: 256 })).toBe(from(292))
+    expect(() => steps({ ...shortest, image_processor_type: 'PerceiverImageProcessor' })).toThrow(
+      /crops before it resizes/,
+    )
+  })
+
+  it('takes null for a default', () => {
+    const nulls = { crop_size: null, do_center_crop: null, do_convert_rgb: null, do_pad: null }
+    const size = { height: 224, width: 224, shortest_edge: null }
+    expect(steps({ ...nulls, size, resample: null, do_rescale: null, crop_pct: null })).toBe(
+      `resize(224, bilinear, squash) centerCrop(224) ${unit}`,
+    )
+  })
+
   it('turns other scales into means and deviations', () => {
     const size = { height: 32, width: 32 }
     const scaled = hubRecipe({
