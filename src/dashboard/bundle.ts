@@ -6,7 +6,7 @@ import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { mapLimited } from '../lib/concurrency.ts'
 import { inputError } from '../lib/errors.ts'
-import { storageError, orIfMissing } from '../lib/files.ts'
+import { writeError, orIfMissing } from '../lib/files.ts'
 import { type ImageList, readAnswers, readImageList } from './answers.ts'
 import { clientFiles } from './app.ts'
 import { findDataFile, imageLists } from './dataFiles.ts'
@@ -37,7 +37,7 @@ export async function writeBundle(
       await mkdir(dirname(join(out, name)), { recursive: true })
       await writeFile(join(out, name), content)
     } catch (error) {
-      throw storageError(join(out, name), error)
+      throw writeError(join(out, name), error)
     }
   }
   await clearBundle(out)

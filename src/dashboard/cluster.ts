@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ClusterState, readClusterState, connectQueue } from '../evaluate/queue/queue.ts'
-import { GeogapError } from '../lib/errors.ts'
+import { networkError } from '../lib/errors.ts'
 
 export interface ClusterWatch {
   /** Errors: queue-silent. */
@@ -25,7 +25,7 @@ export async function watchCluster(url: string): Promise<ClusterWatch> {
   }
   const silence = async (): Promise<never> => {
     await delay(timeoutMs, undefined, { ref: false })
-    throw new GeogapError('network', 'queue-silent', 'the queue does not answer; it is asked again')
+    throw networkError('queue-silent', 'the queue does not answer; it is asked again')
   }
   return {
     readState: () => Promise.race([(reading ??= read()), silence()]),

@@ -7,7 +7,7 @@ import { sep } from 'node:path'
 import { readImage } from '../datasets/images.ts'
 import { createLimiter } from '../lib/concurrency.ts'
 import { createPromiseCache } from '../lib/memoize.ts'
-import { GeogapError } from '../lib/errors.ts'
+import { type GeogapError, dataError } from '../lib/errors.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { findImageSource } from '../results/imageSources.ts'
 import { decodeImage } from '../lib/pixels/decode.ts'
@@ -17,7 +17,7 @@ const maxSidePx = 224
 const cacheSize = 1000
 const maxConcurrent = 4
 
-const noImageError = (why: string): GeogapError => new GeogapError('data', 'no-image', why)
+const noImageError = (why: string): GeogapError => dataError('no-image', why)
 
 /**
  * Returns a function that makes WebP thumbnails of at most 224 × 224 pixels and caches the last 1,000. The folders in `allowed`

@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { inflateRaw } from 'node:zlib'
-import { dataError, GeogapError } from '../lib/errors.ts'
+import { dataError, GeogapError, storageError } from '../lib/errors.ts'
 import { readFully } from '../lib/files.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { quoteIdentifier, literalPath, parquetRows, query } from '../lib/sql.ts'
@@ -70,9 +70,7 @@ const processErrorCodes = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
 function imageReadError(file: string, error: unknown): GeogapError {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
   if (processErrorCodes.has(code))
-    return new GeogapError('storage', 'no-handles', `cannot read ${file}: ${code}`, {
-      cause: error,
-    })
+    return storageError('no-handles', `cannot read ${file}: ${code}`, error)
   return code === 'ENOENT' || code === 'ENOTDIR'
     ? dataError('missing-file', `missing file: ${file}`, error)
     : dataError('unreadable-file', `unreadable file: ${file} (${code})`, error)

@@ -4,7 +4,7 @@
  */
 import { open } from 'node:fs/promises'
 import { npyHeader } from '../lib/archive/npy.ts'
-import { GeogapError, inputError } from '../lib/errors.ts'
+import { type GeogapError, inputError, dataError } from '../lib/errors.ts'
 import { readFully } from '../lib/files.ts'
 import { widenHalf } from '../lib/tensors/tensors.ts'
 import { type FeatureMatrix } from '../models/runtime/head.ts'
@@ -97,7 +97,7 @@ export async function readNpy(file: string): Promise<FeatureMatrix> {
 }
 
 const badNpy = (file: string, what: string): GeogapError =>
-  new GeogapError('data', 'bad-npy', `cannot read embeddings ${file}: ${what}`)
+  dataError('bad-npy', `cannot read embeddings ${file}: ${what}`)
 
 async function readNpyHeader(
   file: string,

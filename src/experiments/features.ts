@@ -10,7 +10,7 @@ import { planFeatureEvaluation, runDatasetEvaluation } from '../evaluate/evaluat
 import { modelSteps } from '../evaluate/plan.ts'
 import { type EvaluationProgress } from '../evaluate/progress.ts'
 import { completeSettings } from '../evaluate/settings.ts'
-import { GeogapError, inputError } from '../lib/errors.ts'
+import { type GeogapError, inputError, weightsError, dataError } from '../lib/errors.ts'
 import { type Device } from '../lib/onnx/engine.ts'
 import { parseSteps, type PreprocessingMode, type PreprocessingStep } from '../lib/pixels/steps.ts'
 import { folderStorage } from '../lib/storage/folder.ts'
@@ -82,7 +82,7 @@ export async function loadOrComputeFeatures(
     await recordDataset(storage.url, dataset)
     const { onProgress } = options
     const [failure] = await runDatasetEvaluation(plan, storage, { keep: 'features', onProgress })
-    if (failure) throw new GeogapError('weights', failure.code, failure.message)
+    if (failure) throw weightsError(failure.code, failure.message)
     stored = (await readStoredEvaluation(storage, evaluationPath(identity)))!
   }
   const { description, read } = openFeatures(stored, await readDatasetRecords(resultsOf(stored)))
@@ -217,4 +217,4 @@ function joinShards(
 }
 
 const badFeatures = (folder: string, what: string): GeogapError =>
-  new GeogapError('data', 'bad-features', `kept features in ${folder}: ${what}`)
+  dataError('bad-features', `kept features in ${folder}: ${what}`)

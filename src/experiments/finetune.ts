@@ -295,5 +295,5 @@ function withCheckpointHint(error: unknown, folder: string): unknown {
   if (!(error instanceof GeogapError) || !['bad-loss', 'bad-parameters'].includes(error.code))
     return error
   const message = `${error.message}; the last good checkpoint stays in ${folder}`
-  return new GeogapError(error.kind, error.code, message, { cause: error })
+  return new GeogapError({ kind: error.kind, code: error.code, message, cause: error })
 }

@@ -2,7 +2,7 @@
  * Finds the nearest labelled images of unlabelled ones (appendix F). The search is exact: one graph multiplies a block of
  * queries with all references and returns the largest similarities of each row.
  */
-import { GeogapError, inputError } from '../lib/errors.ts'
+import { type GeogapError, inputError, internalError } from '../lib/errors.ts'
 import { normalizeRows } from '../lib/onnx/blocks/similarity.ts'
 import { createGraph, addInput, addOutput } from '../lib/onnx/graph.ts'
 import { encodeModel } from '../lib/onnx/encode.ts'
@@ -30,7 +30,7 @@ export interface SearchOptions {
 }
 
 const throwUnbound = (name: string): never => {
-  throw new GeogapError('internal', 'graph-shape', `no parameter expected: ${name}`)
+  throw internalError('graph-shape', `no parameter expected: ${name}`)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { GeogapError } from '../lib/errors.ts'
+import { inputError } from '../lib/errors.ts'
 import { crossEntropies } from '../lib/onnx/blocks/loss.ts'
 import {
   createGraph,
@@ -32,11 +32,7 @@ export function networkOf(
 ): TrainableNetwork {
   const known = findArchitecture(model.architecture)
   if (known.kind !== 'classifier')
-    throw new GeogapError(
-      'input',
-      'no-head',
-      `${model.architecture} has no classification head to fine-tune`,
-    )
+    throw inputError('no-head', `${model.architecture} has no classification head to fine-tune`)
   const { normalization, size } = splitSteps(steps)
   return {
     name: `${model.architecture}, ${model.classes} classes, ${JSON.stringify(steps)}`,

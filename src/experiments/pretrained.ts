@@ -1,4 +1,4 @@
-import { GeogapError } from '../lib/errors.ts'
+import { internalError } from '../lib/errors.ts'
 import { type Graph, type Tensor } from '../lib/onnx/graph.ts'
 import { findArchitecture } from '../models/architectures.ts'
 import { readParameters } from '../lib/tensors/bind.ts'
@@ -59,7 +59,7 @@ export async function pretrainedHead(
   })
   const [weight, bias] = found
   if (!weight || !bias)
-    throw new GeogapError('internal', 'no-head', `no values of ${names.weight} and ${names.bias}`)
+    throw internalError('no-head', `no values of ${names.weight} and ${names.bias}`)
   return { classes: model.classes, width: weight.shape[1]!, weight: weight.data, bias: bias.data }
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { checkDataset } from '../datasets/check.ts'
 import { type Dataset, type Sample } from '../datasets/dataset.ts'
 import { openDataset } from '../datasets/open.ts'
-import { GeogapError, inputError } from '../lib/errors.ts'
+import { type GeogapError, inputError, dataError } from '../lib/errors.ts'
 import { evaluate } from '../evaluate/evaluate.ts'
 import { createCropPreparer, type CropPreparer } from '../evaluate/workers/cropBatches.ts'
 import { findArchitecture } from '../models/architectures.ts'
@@ -223,11 +223,7 @@ async function finetuneModel(
       const { crops, failed } = await task.preparer.finish(task.preparer.begin(some, 0))
       const [lost] = failed
       if (lost)
-        throw new GeogapError(
-          'data',
-          lost.code,
-          `cannot read image ${some[lost.at]!.id} any more: ${lost.code}`,
-        )
+        throw dataError(lost.code, `cannot read image ${some[lost.at]!.id} any more: ${lost.code}`)
       return crops
     },
     onPlan: plan =>

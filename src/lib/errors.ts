@@ -9,40 +9,51 @@ export class GeogapError extends Error {
   readonly kind: ErrorKind
   readonly code: string
 
-  constructor(kind: ErrorKind, code: string, message: string, options?: ErrorOptions) {
-    super(message, options)
+  constructor(details: { kind: ErrorKind; code: string; message: string; cause?: unknown }) {
+    const { kind, code, message, cause } = details
+    super(message, cause === undefined ? undefined : { cause })
     this.name = 'GeogapError'
     this.kind = kind
     this.code = code
   }
 }
 
+const errorOf =
+  (kind: ErrorKind) =>
+  (code: string, message: string, cause?: unknown): GeogapError =>
+    new GeogapError({ kind, code, message, cause })
+
 /** A wrong argument, name or file content given by the caller. */
-export const inputError = (code: string, message: string): GeogapError =>
-  new GeogapError('input', code, message)
-
+export const inputError = errorOf('input')
 /** A file or archive whose content is missing, damaged or not what it says it is. */
-export const dataError = (code: string, message: string, cause?: unknown): GeogapError =>
-  new GeogapError('data', code, message, cause === undefined ? undefined : { cause })
+export const dataError = errorOf('data')
+/** A weight file that cannot be read or does not fit its model. */
+export const weightsError = errorOf('weights')
+/** A hub, store or server that cannot be reached or refuses. */
+export const networkError = errorOf('network')
+/** A file system or store that cannot be read or written. */
+export const storageError = errorOf('storage')
+/** A mistake of geogap itself. */
+export const internalError = errorOf('internal')
 
-/** What an error of any kind says. */
+/** Returns the message of any thrown value. */
 export const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)
 
-/** The first line of it. */
+/** Returns the first line of the message of any thrown value. */
 export const firstLine = (error: unknown): string => messageOf(error).split('\n')[0]!
 
-/** A name that came from a file, fit for one line of an error. */
+/** Quotes a name that came from a file, so that it fits one line of an error. */
 export function quoteForMessage(name: string, limit = 80): string {
   const quoted = JSON.stringify(name.length > limit ? `${name.slice(0, limit)}…` : name)
   return quoted.replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?')
 }
 
-/** The same without quotes. */
+/** Escapes a name as `quoteForMessage` does, without quotes. */
 export const escapeForMessage = (name: string, limit: number): string =>
   quoteForMessage(name, limit).slice(1, -1)
 
-/** The names closest to `name` by edit distance, nearest first. */
+/** Returns the names closest to `name` by edit distance, nearest first. */
 export function nearestNames(name: string, known: Iterable<string>, count = 3): string[] {
   const lowerCaseName = name.toLowerCase()
   return [...known]
@@ -55,7 +66,7 @@ export function nearestNames(name: string, known: Iterable<string>, count = 3): 
     .map(({ candidate }) => candidate)
 }
 
-/** `unknown model: resnet51; nearest: resnet50, resnet50d` */
+/** Returns an error such as `unknown model: resnet51; nearest: resnet50, resnet50d`. */
 export function unknownNameError(what: string, name: string, known: Iterable<string>): GeogapError {
   const close = nearestNames(name, known)
   const hint = close.length > 0 ? `; nearest: ${close.join(', ')}` : '; none exist'

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { open, readdir, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { GeogapError, messageOf } from './errors.ts'
+import { GeogapError, messageOf, storageError } from './errors.ts'
 
 const chunkBytes = 1 << 28
 
 /**
- * Has `write` fill a temporary file, so that readers see nothing or all of `file`: fsync, rename, fsync of the folder.
+ * Writes `file` whole or not at all: `write` fills a temporary file, which is synced and renamed, and its folder is synced.
  * When `write` fails the temporary file is removed and the error passes on.
  */
 export async function writeDurably(
@@ -25,7 +25,7 @@ export async function writeDurably(
   await syncFolder(dirname(file))
 }
 
-/** As `writeDurably`, for a writer that takes an open file. */
+/** Writes `file` as `writeDurably` does, through an open file. */
 export const writeAtomically = (
   file: string,
   write: (handle: FileHandle) => Promise<void>,
@@ -40,8 +40,8 @@ export const writeAtomically = (
   })
 
 /**
- * Writes what a person asked for: a file whole or not at all; a device or pipe (`/dev/null`) as it is, never replaced by a
- * file. Errors: disk-full, write-failed.
+ * Writes a file that the user asked for: whole or not at all. A device or pipe (`/dev/null`) is written to, never replaced.
+ * Errors: disk-full, write-failed.
  */
 export async function writeOutput(file: string, content: string | Uint8Array): Promise<void> {
   try {
@@ -49,11 +49,11 @@ export async function writeOutput(file: string, content: string | Uint8Array): P
     if (existing && !existing.isFile() && !existing.isDirectory()) await writeFile(file, content)
     else await writeAtomically(file, handle => handle.writeFile(content))
   } catch (error) {
-    throw storageError(file, error)
+    throw writeError(file, error)
   }
 }
 
-/** A name beside `file` that no other process or call uses. */
+/** Returns a path beside `file` that no other process or call uses. */
 export const temporaryName = (file: string): string =>
   `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
 
@@ -66,8 +66,8 @@ const reasonByErrorCode: Partial<Record<string, string>> = {
   EROFS: 'the file system is read-only',
 }
 
-/** What could not be written, in one line: `cannot write FILE: no space left on the device`. */
-export function storageError(file: string, error: unknown): GeogapError {
+/** Returns an error such as `cannot write FILE: no space left on the device`. */
+export function writeError(file: string, error: unknown): GeogapError {
   if (error instanceof GeogapError && error.kind === 'storage') return error
   const text = messageOf(error)
   const code = (error as NodeJS.ErrnoException).code ?? ''
@@ -78,26 +78,23 @@ export function storageError(file: string, error: unknown): GeogapError {
     ? 'the folder cannot be made here (a read-only place?)'
     : reasonByErrorCode[code]
   const reason = isDiskFull ? 'no space left on the device' : (knownReason ?? text.split('\n')[0]!)
-  return new GeogapError(
-    'storage',
+  return storageError(
     isDiskFull ? 'disk-full' : 'write-failed',
     `cannot write ${file}: ${reason}`,
-    {
-      cause: error,
-    },
+    error,
   )
 }
 
 const missingFileCodes = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
 
-/** What `read` gives, or `otherwise` where there is no such file or folder. Any other failure passes on: it is no answer. */
+/** Returns what `read` gives, or `otherwise` for a missing file or folder. Any other error passes on. */
 export const orIfMissing = <T, U>(read: Promise<T>, otherwise: U): Promise<T | U> =>
   read.catch((error: unknown) => {
     if (missingFileCodes.has((error as NodeJS.ErrnoException).code ?? '')) return otherwise
     throw error
   })
 
-/** Names of the JSON files in `folder`, sorted; none where there is no such folder. */
+/** Lists the JSON files in `folder`, sorted by name; none if there is no such folder. */
 export const jsonFileNames = async (folder: string): Promise<string[]> =>
   (await orIfMissing(readdir(folder), [])).filter(name => name.endsWith('.json')).sort()
 
@@ -114,7 +111,7 @@ async function sync(path: string, flags: string): Promise<void> {
   }
 }
 
-/** Fills `bytes` from `position` on; returns how many bytes there were. */
+/** Fills `bytes` from `position` on; returns the number of bytes read. */
 export async function readFully(
   handle: FileHandle,
   bytes: Uint8Array,
@@ -130,7 +127,7 @@ export async function readFully(
   return done
 }
 
-/** Writes all of `bytes`, from `position` on or at the handle's own. */
+/** Writes all of `bytes` at `position`, or at the handle's own position. */
 export async function writeFully(
   handle: FileHandle,
   bytes: Uint8Array,

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { cpus, hostname } from 'node:os'
 
-/** What results are computed on: two machines may differ in the last digits. */
+/** The machine that computes results: those of two machines may differ in the last digits. */
 export interface Machine {
   machine: string
-  /** Instruction sets that kernels are chosen by, `unknown` where the system does not say. */
+  /** Instruction sets by which kernels are chosen; `unknown` if the system does not tell. */
   instructions: string
   host: string
 }
@@ -33,7 +33,7 @@ function instructionSets(): string {
   }
 }
 
-/** Whether a process of this machine runs; one that belongs to somebody else does. */
+/** Whether a process of this machine runs, whoever it belongs to. */
 export function isProcessRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)

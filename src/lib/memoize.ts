@@ -1,4 +1,4 @@
-/** `make` with what it gave for a key kept; a failure is not. */
+/** Returns `make` with its results cached by key; an error is not cached. */
 export function memoize<Key, T>(make: (key: Key) => T): (key: Key) => T {
   const results = new Map<Key, T>()
   return key => {

@@ -3,7 +3,7 @@ import { inputError } from './errors.ts'
 /** Uniform numbers in [0, 1), the same for the same seed on every machine. */
 export type Random = () => number
 
-/** Chris Doty-Humphrey's sfc32 (128 bits of state), seeded through splitmix32. Errors: bad-seed. */
+/** Returns a generator for a seed: Doty-Humphrey's sfc32 (128 bits of state), seeded through splitmix32. Errors: bad-seed. */
 export function randomFrom(seed: number): Random {
   if (!Number.isSafeInteger(seed))
     throw inputError('bad-seed', `seed ${seed} is not a whole number`)
@@ -14,7 +14,10 @@ export function randomFrom(seed: number): Random {
     z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
     return z ^ (z >>> 15)
   }
-  let [a, b, c, counter] = [split(), split(), split(), 1]
+  let a = split()
+  let b = split()
+  let c = split()
+  let counter = 1
   const next = (): number => {
     const sum = (a + b + counter) | 0
     counter = (counter + 1) | 0
@@ -28,10 +31,10 @@ export function randomFrom(seed: number): Random {
   return next
 }
 
-/** A whole number in 0 … n - 1. */
+/** Draws a whole number from 0 … n - 1. */
 export const randomBelow = (n: number, random: Random): number => Math.floor(random() * n)
 
-/** Fisher-Yates, in place. */
+/** Shuffles in place (Fisher-Yates). */
 export function shuffle(values: Int32Array, random: Random): void {
   for (let i = values.length - 1; i > 0; i--) {
     const j = randomBelow(i + 1, random)
@@ -41,7 +44,7 @@ export function shuffle(values: Int32Array, random: Random): void {
   }
 }
 
-/** Draws that depend on `seed` and on `purpose`, so that two uses of one seed do not share their numbers. */
+/** Returns a generator for a seed and a purpose: two purposes of one seed do not share their numbers. */
 export const randomFor = (seed: number, purpose: string): Random =>
   randomFrom(seed * 2 ** 16 + (hash16(purpose) & 0xffff))
 
@@ -52,7 +55,7 @@ function hash16(text: string): number {
   return value ^ (value >>> 16)
 }
 
-/** The numbers 0 … count-1 in random order. */
+/** Returns the numbers 0 … count - 1 in random order. */
 export function randomPermutation(count: number, draw: Random): Int32Array {
   const order = Int32Array.from({ length: count }, (_, i) => i)
   shuffle(order, draw)

@@ -3,12 +3,12 @@ export interface IndexRange {
   start: number
   end: number
 }
-/** Images of some spans. */
 
+/** Returns the total number of positions in the ranges. */
 export const totalLength = (spans: readonly IndexRange[]): number =>
   spans.reduce((sum, { start, end }) => sum + end - start, 0)
-/** Parts of `spans` that lie in one of `parts` each. */
 
+/** Returns the intersections of every range of `spans` with every range of `parts`. */
 export const intersectRanges = (
   spans: readonly IndexRange[],
   parts: readonly IndexRange[],
@@ -21,6 +21,8 @@ export const intersectRanges = (
       }))
       .filter(({ start, end }) => start < end),
   )
+
+/** Cuts a range into ranges of `size` positions; the last may be shorter. */
 export function splitRange({ start, end }: IndexRange, size: number): IndexRange[] {
   const count = Math.ceil((end - start) / size)
   return Array.from({ length: count }, (_, i) => ({

@@ -1,4 +1,4 @@
-import { GeogapError } from './errors.ts'
+import { dataError, firstLine } from './errors.ts'
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api'
 
 /** A value bound to a query; a list of texts becomes VARCHAR[]. */
@@ -6,7 +6,7 @@ export type SqlParameter = DuckDBValue | readonly string[]
 
 let database: Promise<DuckDBInstance> | undefined
 
-/** One in-memory DuckDB for the process. Extensions are never downloaded or loaded from outside the library. */
+/** Opens the process's in-memory DuckDB. Extensions are never downloaded or loaded from outside the library. */
 async function openDatabase(): Promise<DuckDBInstance> {
   const { DuckDBInstance } = await import('@duckdb/node-api')
   return DuckDBInstance.create(':memory:', {
@@ -37,15 +37,12 @@ async function runQuery(
   try {
     return await connection.runAndReadAll(sql, values)
   } catch (cause) {
-    const [reason = 'query failed'] = String(cause instanceof Error ? cause.message : cause).split(
-      '\n',
-    )
-    const message = `${reason} in: ${sql.replace(/\s+/g, ' ').trim()}`
-    throw new GeogapError('data', 'query-failed', message, { cause })
+    const message = `${firstLine(cause)} in: ${sql.replace(/\s+/g, ' ').trim()}`
+    throw dataError('query-failed', message, cause)
   }
 }
 
-/** Rows and column names (in order) of `sql`, with `params` bound to `$1`, `$2`, …; a failure carries the SQL. */
+/** Returns rows and column names (in order) of `sql`, with `params` bound to `$1`, `$2`, …; an error carries the SQL. */
 export function select(
   sql: string,
   params: readonly SqlParameter[] = [],
@@ -56,7 +53,7 @@ export function select(
   })
 }
 
-/** The rows of `sql` alone; the caller states their type. */
+/** Returns the rows of `sql`; the caller states their type. */
 export async function query<Row>(
   sql: string,
   params: readonly SqlParameter[] = [],
@@ -64,7 +61,7 @@ export async function query<Row>(
   return (await select(sql, params)).rows as Row[]
 }
 
-/** The values of `sql`, column by column in its order: cheaper than rows where there are many. */
+/** Returns the values of `sql`, column by column in its order, which is cheaper than many rows. */
 export function queryColumns(
   sql: string,
   params: readonly SqlParameter[] = [],
@@ -74,12 +71,12 @@ export function queryColumns(
   )
 }
 
-/** A path as DuckDB's file readers take it: they expand `*`, `?` and `[`, which are plain characters in a file name. */
+/** Escapes a path for DuckDB's file readers, which expand `*`, `?` and `[`. */
 export const literalPath = (path: string): string => path.replace(/[*?[]/g, '[$&]')
 
 /**
- * The rows of the Parquet files that are bound to `$n`, with further options. Folders called `name=value` add no columns,
- * which DuckDB would let hide the files' own.
+ * Returns the SQL of a table of the Parquet files that are bound to `$n`. Folders called `name=value` add no columns,
+ * which would hide the files' own.
  */
 export const parquetRows = (n = 1, ...options: string[]): string =>
   `read_parquet($${n}, ${['hive_partitioning = false', ...options].join(', ')})`
@@ -89,23 +86,19 @@ export type ParquetColumn =
   | { name: string; type: 'DOUBLE' | 'INTEGER'; values: readonly (number | null)[] }
   | { name: string; type: 'BOOLEAN'; values: readonly (boolean | null)[] }
 
-/** A column of texts, one a row. */
+/** Returns a column with a text for each row. */
 export const textColumn = <T>(
   name: string,
   rows: readonly T[],
-  of: (row: T, i: number) => string | null,
-): ParquetColumn => ({
-  ...{ name, type: 'VARCHAR', values: rows.map(of) },
-})
+  textOf: (row: T, i: number) => string | null,
+): ParquetColumn => ({ name, type: 'VARCHAR', values: rows.map(textOf) })
 
-/** A column of numbers, one a row. */
+/** Returns a column with a number for each row. */
 export const numberColumn = <T>(
   name: string,
   rows: readonly T[],
-  of: (row: T, i: number) => number | null,
-): ParquetColumn => ({
-  ...{ name, type: 'DOUBLE', values: rows.map(of) },
-})
+  numberOf: (row: T, i: number) => number | null,
+): ParquetColumn => ({ name, type: 'DOUBLE', values: rows.map(numberOf) })
 
 const chunkRows = 2048
 
@@ -135,7 +128,7 @@ export async function writeParquet(
       appender.appendDataChunk(chunk)
     }
     appender.closeSync()
-    await copyToParquet(connection, file, `SELECT ${projection} FROM flat_columns`)
+    await runQuery(connection, copyToParquet(file, `SELECT ${projection} FROM flat_columns`))
   })
 }
 
@@ -144,21 +137,13 @@ export const copyQueryToParquet = (
   file: string,
   sql: string,
   params: readonly SqlParameter[],
-): Promise<void> => withConnection(connection => copyToParquet(connection, file, sql, params))
+): Promise<void> =>
+  withConnection(async connection => {
+    await runQuery(connection, copyToParquet(file, sql), params)
+  })
 
-async function copyToParquet(
-  connection: DuckDBConnection,
-  file: string,
-  sql: string,
-  params: readonly SqlParameter[] = [],
-): Promise<void> {
-  const target = `'${file.replaceAll("'", "''")}'`
-  await runQuery(
-    connection,
-    `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION zstd)`,
-    params,
-  )
-}
+const copyToParquet = (file: string, sql: string): string =>
+  `COPY (${sql}) TO '${file.replaceAll("'", "''")}' (FORMAT parquet, COMPRESSION zstd)`
 
-/** A column or table name, quoted. */
+/** Quotes a column or table name. */
 export const quoteIdentifier = (name: string): string => `"${name.replaceAll('"', '""')}"`

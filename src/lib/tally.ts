@@ -1,4 +1,4 @@
-/** How often each value occurs, in the order in which they first do. */
+/** Counts how often each value occurs, in the order of first occurrence. */
 export function tally<T>(values: Iterable<T>): Map<T, number> {
   const counts = new Map<T, number>()
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)

@@ -1,7 +1,7 @@
 /*
- * Folders for what this process alone needs. They go when it ends, also by a signal that it does not handle otherwise; what was left
- * by one that was killed goes with the next of this user that needs a folder. A name says whose it is: processes of other machines
- * and containers that share the place for temporary files are not known here.
+ * Temporary folders of one process. They are removed when it ends, also by a signal that it does not handle otherwise; those of a
+ * killed process are removed by the user's next process that needs a folder. A name tells machine and PID namespace, for other
+ * machines and containers may share the folder for temporary files.
  */
 import { lstatSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -12,7 +12,7 @@ import { sha256 } from './hash.ts'
 
 const folders = new Set<string>()
 
-/** A new folder that lasts as long as the process. */
+/** Makes a folder that lasts as long as the process. */
 export function tempDir(): string {
   if (folders.size === 0) registerCleanup()
   const folder = mkdtempSync(join(tmpdir(), `${folderPrefix()}${process.pid}-`))
@@ -20,7 +20,7 @@ export function tempDir(): string {
   return folder
 }
 
-/** Gives `work` a new folder, and removes it afterwards. */
+/** Calls `work` with a new folder, which is removed afterwards. */
 export async function withTempDir<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = tempDir()
   try {
@@ -33,7 +33,7 @@ export async function withTempDir<T>(work: (folder: string) => Promise<T>): Prom
 
 const folderPrefix = (): string => `geogap-scratch-${sha256(`${hostname()} ${pidNamespace()}`, 8)}-`
 
-/** Where this process's number means something, on Linux. */
+/** Returns the process's PID namespace on Linux, in which its number is unique. */
 function pidNamespace(): string {
   try {
     return readlinkSync('/proc/self/ns/pid')
@@ -57,7 +57,7 @@ function removeAll(): void {
   for (const folder of folders) remove(folder)
 }
 
-/** What cannot be removed now goes another time. */
+/** Removes a folder; what cannot be removed now is left to a later process. */
 function remove(folder: string): void {
   try {
     rmSync(folder, { recursive: true, force: true, maxRetries: 2 })
@@ -74,16 +74,17 @@ function removeAllAndExit(signal: NodeJS.Signals): void {
   process.kill(process.pid, signal)
 }
 
-/** Removes what processes that are gone have left. */
+/** Removes the folders of processes that are gone. */
 function removeAbandoned(): void {
-  const [root, start] = [tmpdir(), folderPrefix()]
+  const root = tmpdir()
+  const start = folderPrefix()
   for (const name of readdirSync(root).filter(name => name.startsWith(start))) {
     const pid = Number(name.slice(start.length).split('-')[0])
     if (!isProcessRunning(pid) && isOwn(join(root, name))) remove(join(root, name))
   }
 }
 
-/** In the folder of another user a link could point anywhere while it is removed. */
+/** Whether a folder is this user's: in another user's folder a link could point anywhere while it is removed. */
 function isOwn(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false })
   return (

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { type Dataset, type Sample } from '../datasets/dataset.ts'
 import { type ImageSource } from '../lib/archive/member.ts'
-import { storageError, writeDurably } from '../lib/files.ts'
+import { writeError, writeDurably } from '../lib/files.ts'
 import { absolutePath } from '../lib/storage/storage.ts'
 import {
   literalPath,
@@ -37,7 +37,7 @@ export async function writeImageSources(
     await mkdir(dirname(file), { recursive: true })
     await writeDurably(file, temporary => writeParquet(temporary, columns))
   } catch (error) {
-    throw storageError(file, error)
+    throw writeError(file, error)
   }
 }
 

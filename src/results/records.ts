@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { type Dataset, type GroupValue, type Sample } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
-import { GeogapError } from '../lib/errors.ts'
+import { type GeogapError, dataError } from '../lib/errors.ts'
 import { ownValue } from '../lib/ownValue.ts'
-import { jsonFileNames, storageError, orIfMissing, writeAtomically } from '../lib/files.ts'
+import { jsonFileNames, writeError, orIfMissing, writeAtomically } from '../lib/files.ts'
 import { jsonText } from '../lib/table/text.ts'
 import { sha256 } from '../lib/hash.ts'
 import { imageFolders, writeImageSources } from './imageSources.ts'
@@ -68,7 +68,7 @@ export async function writeJson(file: string, value: unknown): Promise<void> {
     await mkdir(dirname(file), { recursive: true })
     await writeAtomically(file, handle => handle.writeFile(jsonText(value)))
   } catch (error) {
-    throw storageError(file, error)
+    throw writeError(file, error)
   }
 }
 
@@ -83,7 +83,7 @@ export function parseRecord<T>(text: string, file: string, { what, schema }: Rec
   try {
     return schema.parse(JSON.parse(text))
   } catch (cause) {
-    throw new GeogapError('data', 'bad-record', `not ${what} of this version: ${file}`, { cause })
+    throw dataError('bad-record', `not ${what} of this version: ${file}`, cause)
   }
 }
 

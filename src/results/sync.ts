@@ -4,7 +4,7 @@ import { join, relative, sep } from 'node:path'
 import { mapLimited } from '../lib/concurrency.ts'
 import { isUnsafePath } from '../lib/archive/member.ts'
 import { inputError, quoteForMessage } from '../lib/errors.ts'
-import { storageError, orIfMissing, writeAtomically } from '../lib/files.ts'
+import { writeError, orIfMissing, writeAtomically } from '../lib/files.ts'
 import { geogapCache } from '../lib/hub/hubCache.ts'
 import { sha256 } from '../lib/hash.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
@@ -79,7 +79,7 @@ export async function pullResults(out: string): Promise<string> {
 export async function openResultsFolder(out: string): Promise<string> {
   const folder = await pullResults(out)
   await mkdir(join(folder, 'predictions'), { recursive: true }).catch((error: unknown) => {
-    throw storageError(out, error)
+    throw writeError(out, error)
   })
   return folder
 }

@@ -14,14 +14,14 @@ export const describeCommand = defineCommand({
   run: async ({ file, force }) => {
     const { describeOnnx } = await import('../../models/onnx/describe.ts')
     const { descriptionName } = await import('../../models/ownModel.ts')
-    const { storageError } = await import('../../lib/files.ts')
+    const { writeError } = await import('../../lib/files.ts')
     const draft = await describeOnnx(file)
     const target = join(dirname(file), descriptionName)
     const content = jsonText(draft.description)
     await writeFile(target, content, { flag: force ? 'w' : 'wx' }).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST')
         throw inputError('file-exists', `${target} is there already; --force overwrites it`)
-      throw storageError(target, error)
+      throw writeError(target, error)
     })
     for (const line of descriptionLines(target, draft))
       process.stdout.write(`${stripControlCharacters(line)}\n`)

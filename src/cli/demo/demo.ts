@@ -8,7 +8,7 @@ import { type Dataset } from '../../datasets/dataset.ts'
 import { mapLimited } from '../../lib/concurrency.ts'
 import { openDataset } from '../../datasets/open.ts'
 import { evaluate } from '../../evaluate/evaluate.ts'
-import { storageError } from '../../lib/files.ts'
+import { writeError } from '../../lib/files.ts'
 import { extractFeatures } from '../../evaluate/workers/extractFeatures.ts'
 import { initialWeights } from '../../models/initialWeights.ts'
 import { writeSafetensors } from '../../lib/tensors/safetensors.ts'
@@ -121,7 +121,7 @@ async function createDataset(
       .jpeg({ quality: 90 })
       .toFile(join(folder, `${id}.jpg`))
   }).catch((error: unknown) => {
-    throw storageError(folder, error)
+    throw writeError(folder, error)
   })
   const columns = Object.keys(pictures[0]!.groups)
   const rows = pictures.map(({ id, label, groups }) =>

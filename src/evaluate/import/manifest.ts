@@ -1,6 +1,6 @@
 import { type Dataset, type Sample } from '../../datasets/dataset.ts'
 import { inputError } from '../../lib/errors.ts'
-import { storageError, writeDurably } from '../../lib/files.ts'
+import { writeError, writeDurably } from '../../lib/files.ts'
 import { absolutePath } from '../../lib/storage/storage.ts'
 import { type ParquetColumn, numberColumn, textColumn, writeParquet } from '../../lib/sql.ts'
 
@@ -20,7 +20,7 @@ export async function writeManifest(dataset: Dataset, file: string): Promise<voi
     )
   await writeDurably(file, temporary => writeParquet(temporary, manifestColumns(dataset))).catch(
     (error: unknown) => {
-      throw storageError(file, error)
+      throw writeError(file, error)
     },
   )
 }

@@ -5,7 +5,7 @@
  */
 import type { Job, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { GeogapError, inputError, unknownNameError } from '../../lib/errors.ts'
+import { GeogapError, inputError, unknownNameError, networkError } from '../../lib/errors.ts'
 import { type Machine } from '../../lib/machine.ts'
 
 /** Prefix of every key. */
@@ -102,7 +102,7 @@ export function queueError(error: unknown, url: string): unknown {
   if (error instanceof GeogapError) return error
   const { code, message } = error as { code?: string; message: string }
   const fault = (code: string, reason: string): GeogapError =>
-    new GeogapError('network', code, `the queue at ${shownUrl(url)} ${reason}`, { cause: error })
+    networkError(code, `the queue at ${shownUrl(url)} ${reason}`, error)
   if (/^OOM /.test(message))
     return fault(
       'queue-full',

@@ -31,7 +31,7 @@ export interface ShardResult {
 export class ModelFailure extends GeogapError {
   readonly model: string | undefined
   constructor(code: string, message: string, model?: string) {
-    super('weights', code, message)
+    super({ kind: 'weights', code, message })
     this.model = model
   }
 }

@@ -5,7 +5,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { GeogapError, inputError } from '../../lib/errors.ts'
+import { type GeogapError, inputError, dataError } from '../../lib/errors.ts'
 import { orIfMissing, writeAtomically, writeFully } from '../../lib/files.ts'
 import {
   type NamedTensor,
@@ -70,7 +70,7 @@ function requireFinite(parameters: readonly NamedTensor[], epoch: number): void 
   const broken = parameters.find(({ data }) => !data.every(value => Number.isFinite(value)))
   if (!broken) return
   const what = `${broken.name} has values that are not finite after epoch ${epoch}`
-  throw new GeogapError('data', 'bad-parameters', `${what}: the learning rate may be too large`)
+  throw dataError('bad-parameters', `${what}: the learning rate may be too large`)
 }
 
 /**
@@ -109,6 +109,6 @@ function parseCheckpointManifest(folder: string, text: string): z.infer<typeof m
     return manifestSchema.parse(JSON.parse(text))
   } catch (cause) {
     const message = `cannot read ${join(folder, manifestName)}: it is not a checkpoint; remove the folder to start anew`
-    throw new GeogapError('data', 'bad-checkpoint', message, { cause })
+    throw dataError('bad-checkpoint', message, cause)
   }
 }

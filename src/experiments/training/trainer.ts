@@ -1,5 +1,5 @@
 import { type InferenceSession, type Tensor as Value } from 'onnxruntime-node'
-import { GeogapError } from '../../lib/errors.ts'
+import { type GeogapError, dataError } from '../../lib/errors.ts'
 import { type Graph, shapeError } from '../../lib/onnx/graph.ts'
 import { type ParameterBinding, encodeModel } from '../../lib/onnx/encode.ts'
 import { type Optimizer } from '../../lib/onnx/optimizers.ts'
@@ -126,8 +126,7 @@ function createTrainingSession(
 function requireFiniteLoss(loss: Value, step: number): number {
   const value = (loss.data as Float32Array)[0]!
   if (Number.isFinite(value)) return value
-  throw new GeogapError(
-    'data',
+  throw dataError(
     'bad-loss',
     `the loss is ${value} at step ${step}: the learning rate may be too large`,
   )

@@ -1,4 +1,4 @@
-import { GeogapError, quoteForMessage } from '../errors.ts'
+import { type GeogapError, quoteForMessage, dataError } from '../errors.ts'
 
 /** Where an image's bytes are: a file, a byte range of an archive, or a cell of a Parquet file. */
 export type ImageSource =
@@ -21,7 +21,7 @@ export type ReadAt = (offset: number, length: number) => Promise<Buffer>
 
 /** Returns the error of an archive that is refused as a whole because of one member. */
 export const archiveError = (file: string, why: string): GeogapError =>
-  new GeogapError('data', 'bad-archive', `archive refused: ${file}: ${why}`)
+  dataError('bad-archive', `archive refused: ${file}: ${why}`)
 
 /** Length of the longest path that systems take. */
 const maxPathLength = 4096

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { GeogapError, inputError, quoteForMessage } from '../errors.ts'
+import { GeogapError, inputError, quoteForMessage, networkError } from '../errors.ts'
 import { writeAtomically, writeFully } from '../files.ts'
 import { sha256 } from '../hash.ts'
 import { geogapCache, type Environment, hubSettings, isFile } from './hubCache.ts'
@@ -155,8 +155,7 @@ function downloadByHandError(
   cause?: GeogapError,
 ): GeogapError {
   const where = isInCache ? 'and pass --weights FILE' : `and keep it as ${path}`
-  return new GeogapError(
-    'network',
+  return networkError(
     cause?.code === 'bad-download' ? 'bad-download' : 'url-dead',
     `cannot get ${url.href}: ${why}; get the file by hand${page ? ` (${page})` : ''} ${where}`,
   )
@@ -173,7 +172,7 @@ export async function downloadBytes(
 ): Promise<Buffer> {
   const url = webAddress(address)
   const failed = (reason: string): GeogapError =>
-    new GeogapError('network', 'not-downloaded', `cannot download ${url.href}: ${reason}`)
+    networkError('not-downloaded', `cannot download ${url.href}: ${reason}`)
   const attempt = async (): Promise<Buffer> => {
     const answer = await request(url, { method: 'GET', followsOtherOrigins: true }, network)
     checkBusy(answer)

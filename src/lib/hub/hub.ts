@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { GeogapError, inputError } from '../errors.ts'
+import { GeogapError, inputError, networkError } from '../errors.ts'
 import {
   blobPath,
   findCachedFile,
@@ -154,8 +154,7 @@ function descriptionOf({ firstHeader, headers }: HttpAnswer, url: URL): HubFileD
     firstHeader('x-linked-size') ??
     (headers.has('location') ? undefined : headers.get('content-length'))
   if (!isCommit(commit) || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag))
-    throw new GeogapError(
-      'network',
+    throw networkError(
       'hub-refused',
       `no commit or hash in the answer of ${url.href}; is HF_ENDPOINT a model hub?`,
     )
@@ -213,8 +212,7 @@ const refusalError =
     if (status === 404 || code === 'EntryNotFound')
       return notFoundError(`no file ${file} in repository ${repo} at revision ${revision}`)
     if (status !== 401 && status !== 403)
-      return new GeogapError(
-        'network',
+      return networkError(
         'hub-refused',
         `the hub answered ${status} for ${file} of ${repo} at ${revision}`,
       )

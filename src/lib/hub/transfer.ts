@@ -12,8 +12,8 @@ import {
 } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { GeogapError } from '../errors.ts'
-import { storageError, syncFolder, orIfMissing, writeFully } from '../files.ts'
+import { type GeogapError, networkError } from '../errors.ts'
+import { writeError, syncFolder, orIfMissing, writeFully } from '../files.ts'
 import { isProcessRunning } from '../machine.ts'
 import {
   busyFault,
@@ -60,8 +60,7 @@ export async function downloadTo(target: string, download: Download): Promise<vo
     if (first === undefined) return
     const second = await fetchOnce(temporaryOf(target), target, download)
     if (second === undefined) return
-    throw new GeogapError(
-      'network',
+    throw networkError(
       'bad-download',
       `wrong content from ${download.url.origin}${download.url.pathname}: ${second}; twice, so nothing is kept`,
     )
@@ -72,7 +71,7 @@ export async function downloadTo(target: string, download: Download): Promise<vo
 
 /** Returns errors of the file system as storage errors; others say enough already. */
 export const asStorageError = (target: string, error: unknown): unknown =>
-  (error as NodeJS.ErrnoException).syscall === undefined ? error : storageError(target, error)
+  (error as NodeJS.ErrnoException).syscall === undefined ? error : writeError(target, error)
 
 /** Returns what is wrong with the content, or undefined when the file is in its place. */
 async function fetchOnce(
@@ -100,12 +99,7 @@ async function fetchOnce(
 }
 
 export const downloadFailedError = ({ origin, pathname }: URL, fault: NetworkFault): GeogapError =>
-  new GeogapError(
-    'network',
-    'download-failed',
-    `cannot download ${origin}${pathname}: ${fault.message}`,
-    { cause: fault },
-  )
+  networkError('download-failed', `cannot download ${origin}${pathname}: ${fault.message}`, fault)
 
 async function receiveInto(temporary: string, download: Download): Promise<void> {
   const handle = await open(temporary, constants.O_RDWR | constants.O_CREAT)

@@ -16,15 +16,15 @@ import {
 } from './graph.ts'
 import { onnxType } from './ops.ts'
 
-/** Where a parameter's values are: a byte range of a file in the weights folder, or the values themselves. */
+/** The values of a parameter: a byte range of a file in the weights folder, or the values themselves. */
 export type ParameterBinding =
   | { dtype: DType; file: string; offset: number; length: number }
   | { dtype: DType; values: Uint8Array }
 
 export interface EncodeOptions {
-  /** The outputs wanted, all by default; nodes that none of them needs are left out. */
+  /** Names of the outputs to keep, all by default; nodes that none of them needs are left out. */
   outputs?: readonly string[]
-  /** Values of a parameter; called once for each one that the wanted outputs need. A graph without parameters needs none. */
+  /** Returns the values of a parameter; called once for each parameter that the kept outputs need. */
   bind?: (name: string, tensor: Tensor) => ParameterBinding
 }
 
@@ -36,7 +36,7 @@ const refuseParameter = (name: string): never => {
   throw shapeError('encode', `unexpected parameter ${name}`)
 }
 
-/** The bytes of an ONNX model for `graph`. */
+/** Returns the bytes of an ONNX model for `graph`. */
 export function encodeModel(
   graph: Graph,
   { outputs, bind = refuseParameter }: EncodeOptions = {},
@@ -63,7 +63,16 @@ export function encodeModel(
   const body = new BinaryWriter()
   const initializers = new BinaryWriter()
   for (const { tensor } of graph.parameters.values()) {
-    if (used.has(tensor.name)) writeParameter(body, initializers, tensor, bind(tensor.name, tensor))
+    if (!used.has(tensor.name)) continue
+    const binding = bind(tensor.name, tensor)
+    const stored: Tensor = {
+      ...tensor,
+      name: binding.dtype === tensor.dtype ? tensor.name : `${tensor.name}:${binding.dtype}`,
+      dtype: binding.dtype,
+    }
+    writeMessage(initializers, 5, writer => writeParameter(writer, stored, binding))
+    if (stored.name !== tensor.name)
+      writeMessage(body, 1, writer => writeCast(writer, stored, tensor))
   }
   for (const node of nodes) writeMessage(body, 1, writer => writeNode(writer, node))
   for (const { name, tensor } of results) {
@@ -151,49 +160,35 @@ function writeValue(writer: BinaryWriter, name: string, tensor: Tensor): void {
   )
 }
 
-function writeParameter(
-  body: BinaryWriter,
-  initializers: BinaryWriter,
-  tensor: Tensor,
-  binding: ParameterBinding,
-): void {
-  const stored = binding.dtype === tensor.dtype ? tensor.name : `${tensor.name}:${binding.dtype}`
-  writeMessage(initializers, 5, writer => {
-    writeTensorHead(writer, stored, binding.dtype, tensor)
-    if ('values' in binding) writer.tag(9, bytes).bytes(binding.values)
-    else {
-      const { file, offset, length } = binding
-      for (const [key, value] of Object.entries({ location: file, offset, length })) {
-        writeMessage(writer, 13, entry =>
-          entry.tag(1, bytes).string(key).tag(2, bytes).string(String(value)),
-        )
-      }
-      writer.tag(14, varint).int32(1)
-    }
-  })
-  if (stored === tensor.name) return
-  const source: Tensor = { ...tensor, name: stored, dtype: binding.dtype }
-  writeMessage(body, 1, writer =>
-    writeNode(writer, {
-      op: 'Cast',
-      inputs: [source],
-      outputs: [tensor],
-      attributes: { to: onnxType[tensor.dtype] },
-    }),
-  )
+function writeParameter(writer: BinaryWriter, stored: Tensor, binding: ParameterBinding): void {
+  writeTensorHead(writer, stored)
+  if ('values' in binding) {
+    writer.tag(9, bytes).bytes(binding.values)
+    return
+  }
+  const { file, offset, length } = binding
+  for (const [key, value] of Object.entries({ location: file, offset, length })) {
+    writeMessage(writer, 13, entry =>
+      entry.tag(1, bytes).string(key).tag(2, bytes).string(String(value)),
+    )
+  }
+  writer.tag(14, varint).int32(1)
 }
 
+const writeCast = (writer: BinaryWriter, from: Tensor, to: Tensor): void =>
+  writeNode(writer, {
+    op: 'Cast',
+    inputs: [from],
+    outputs: [to],
+    attributes: { to: onnxType[to.dtype] },
+  })
+
 function writeConstant(writer: BinaryWriter, { tensor, data }: Constant): void {
-  writeTensorHead(writer, tensor.name, tensor.dtype, tensor)
+  writeTensorHead(writer, tensor)
   writer.tag(9, bytes).bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
 }
 
-function writeTensorHead(
-  writer: BinaryWriter,
-  name: string,
-  dtype: DType,
-  { shape }: Tensor,
-): void {
+function writeTensorHead(writer: BinaryWriter, { name, dtype, shape }: Tensor): void {
   for (const dim of shape) writer.tag(1, varint).int64(dim)
   writer.tag(2, varint).int32(onnxType[dtype])
   writer.tag(8, bytes).string(name)

@@ -1,14 +1,14 @@
 import { createRequire } from 'node:module'
 
-/** What models can run on, in ONNX Runtime's words. */
+/** Execution providers of ONNX Runtime that models can run on. */
 export const devices = ['cpu', 'cuda', 'coreml'] as const
 export type Device = (typeof devices)[number]
 
-/** What models compute in. */
+/** Number formats that models can compute in. */
 export const precisions = ['fp32', 'fp16'] as const
 export type Precision = (typeof precisions)[number]
 
-/** How models are run; both are part of every result's key. */
+/** Device and precision that a model runs with; both are part of every result's key. */
 export interface Engine {
   /** The CPU by default. */
   device?: Device
@@ -16,13 +16,15 @@ export interface Engine {
   precision?: Precision
 }
 
-/** What of it is not the CPU in fp32. */
-export const nonDefaultEngine = ({ device = 'cpu', precision = 'fp32' }: Engine): Engine => ({
-  ...(device !== 'cpu' && { device }),
-  ...(precision !== 'fp32' && { precision }),
-})
+/** Returns the settings that differ from the default engine (CPU, fp32). */
+export function nonDefaultEngine({ device = 'cpu', precision = 'fp32' }: Engine): Engine {
+  const engine: Engine = {}
+  if (device !== 'cpu') engine.device = device
+  if (precision !== 'fp32') engine.precision = precision
+  return engine
+}
 
-/** The installed version of ONNX Runtime, and device and precision where they are not CPU and fp32: part of every result's key. */
+/** Returns the installed version of ONNX Runtime, with the settings of a non-default engine: part of every result's key. */
 export function runtimeVersion(engine: Engine = {}): string {
   const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as {
     version: string

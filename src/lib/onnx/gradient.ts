@@ -4,7 +4,7 @@
  * gradient of its output and says, per input, how to compute that input's gradient; what was broadcast on the way
  * forward is summed here on the way back, so that elementwise rules need not know of it.
  */
-import { GeogapError } from '../errors.ts'
+import { type GeogapError, internalError } from '../errors.ts'
 import { neededNodes, type GraphNode, scalar, type Tensor } from './graph.ts'
 import { add } from './ops.ts'
 import { elementwiseRules } from './rules/elementwise.ts'
@@ -51,8 +51,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   })
 }
 
-const noGradient = (message: string): GeogapError =>
-  new GeogapError('internal', 'no-gradient', message)
+const noGradient = (message: string): GeogapError => internalError('no-gradient', message)
 
 /** Returns the names of the float tensors that depend on any of `sources`. */
 function dependents(nodes: readonly GraphNode[], sources: readonly Tensor[]): Set<string> {

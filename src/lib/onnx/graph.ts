@@ -4,7 +4,7 @@
  * shape that the architecture needs; their values are bound only when the graph is encoded, so one function gives the
  * graph, the parameter count and the multiply-adds without any weights at hand.
  */
-import { GeogapError } from '../errors.ts'
+import { type GeogapError, internalError } from '../errors.ts'
 
 export type DType =
   | 'float32'
@@ -210,7 +210,7 @@ function declareParameter(
 }
 
 export const shapeError = (op: string, message: string): GeogapError =>
-  new GeogapError('internal', 'graph-shape', `${op}: ${message}`)
+  internalError('graph-shape', `${op}: ${message}`)
 
 /** Returns the nodes that `outputs` depend on, in execution order. */
 export function neededNodes(graph: Graph, outputs: readonly Tensor[]): GraphNode[] {

@@ -1,5 +1,5 @@
 /** Decoded pixels, the reasons why an image has none, and the formats by their first bytes. */
-import { GeogapError } from '../errors.ts'
+import { type GeogapError, dataError } from '../errors.ts'
 
 /** Decoded pixels: uint8 [height, width, 3]. */
 export interface Pixels {
@@ -20,7 +20,7 @@ export type ImageErrorCode =
   | 'too-small'
 
 export const imageError = (code: ImageErrorCode, message: string, cause?: unknown): GeogapError =>
-  new GeogapError('data', code, message, { cause })
+  dataError(code, message, cause)
 
 /** Twice Pillow's warning limit; Pillow refuses larger images. */
 export const maxPixels = 178_956_970

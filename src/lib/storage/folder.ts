@@ -1,16 +1,16 @@
 import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { storageError, syncFolder, temporaryName, orIfMissing, writeDurably } from '../files.ts'
+import { writeError, syncFolder, temporaryName, orIfMissing, writeDurably } from '../files.ts'
 import { type Storage } from './storage.ts'
 
-/** A folder of this machine, or of a file system that several machines share. */
+/** Returns the storage of a folder, which several machines may share. */
 export function folderStorage(root: string): Storage {
   const storing = async <T>(name: string, work: (file: string) => Promise<T>): Promise<T> => {
     const file = join(root, name)
     try {
       return await work(file)
     } catch (error) {
-      throw storageError(file, error)
+      throw writeError(file, error)
     }
   }
   return {
@@ -35,7 +35,7 @@ export function folderStorage(root: string): Storage {
   }
 }
 
-/** A hard link fails where the name is taken, which a rename does not. */
+/** Creates a file by a hard link, which fails when the name is taken; a rename would not. */
 async function createFile(file: string, text: string): Promise<boolean> {
   const temporary = temporaryName(file)
   try {
@@ -54,7 +54,7 @@ async function createFile(file: string, text: string): Promise<boolean> {
   return true
 }
 
-/** What file systems without hard links say: there two machines at once are not told apart. */
+/** Errors of file systems without hard links, where two writers at once are not told apart. */
 const noHardLinkCodes = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 
 async function writeSynced(file: string, text: string): Promise<void> {

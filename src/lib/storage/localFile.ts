@@ -6,7 +6,7 @@ import { type GeogapError, inputError } from '../errors.ts'
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { writeDurably } from '../files.ts'
 
-/** The path itself, or a copy of the object that it names; a changed object is copied anew. Errors: `missing-file`. */
+/** Returns the path itself, or that of a local copy of the object it names; a changed object is copied anew. Errors: missing-file. */
 export async function localFile(path: string): Promise<string> {
   if (!isObjectStoreUrl(path)) return path
   const { headObject } = await import('./s3.ts')
@@ -23,7 +23,7 @@ const missingFileError = (path: string): GeogapError =>
 export const fileSize = async (file: string): Promise<number | undefined> =>
   (await stat(file).catch(() => undefined))?.size
 
-/** False where the object is gone: another machine may have removed it since it was listed. */
+/** Copies an object to a file; returns false for a missing object, which another machine may have removed. */
 export async function copyObject(url: string, file: string): Promise<boolean> {
   const { readObject } = await import('./s3.ts')
   const bytes = await readObject(url)

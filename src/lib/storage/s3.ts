@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { _Object, S3Client } from '@aws-sdk/client-s3'
 import { mapLimited } from '../concurrency.ts'
-import { GeogapError, inputError } from '../errors.ts'
+import { GeogapError, inputError, storageError, networkError } from '../errors.ts'
 import {
   busyFault,
   NetworkFault,
@@ -76,15 +76,12 @@ function storeError(what: string, error: unknown): GeogapError {
   if (error instanceof GeogapError) return error
   const { name = '', message = '' } = error as StoreFault
   const known = reasonByStatus[statusOf(error) ?? 0]
-  if (known)
-    return new GeogapError('storage', known[0], `${what}: ${known[1]} (${name})`, { cause: error })
+  if (known) return storageError(known[0], `${what}: ${known[1]} (${name})`, error)
   if (name === 'CredentialsProviderError')
-    return new GeogapError('storage', 'no-credentials', `${what}: no credentials for the store`, {
-      cause: error,
-    })
+    return storageError('no-credentials', `${what}: no credentials for the store`, error)
   const reason = message.split('\n')[0] || name
   const text = `${what}: the store cannot be used (${reason})`
-  return new GeogapError('network', 'store-unreachable', text, { cause: error })
+  return networkError('store-unreachable', text, error)
 }
 
 /** Returns the fault that may pass behind an error of the SDK; any other error is returned as it is. */

@@ -10,12 +10,12 @@ import {
 
 export type CellValue = string | number | null
 
-/** A column: its name for machines, its heading for people (without one they do not see it), and how a value reads. */
+/** A column: its name for programs, its heading for readers (hidden from them if empty), and its values. */
 export interface TableColumn<Row> {
   name: string
   heading: string
   value: (row: Row) => CellValue
-  /** What people see; the value itself by default. */
+  /** The text of a cell; the value itself by default. */
   show?: (row: Row) => string
 }
 
@@ -39,7 +39,7 @@ export function fieldColumn<Name extends string>(
 
 const plainText = (value: CellValue): string => (value === null ? '–' : String(value))
 
-/** Columns of several fields by their headings. */
+/** Returns columns of several fields with their headings. */
 export const fieldColumns = <Name extends string>(
   headings: Readonly<Record<Name, string>>,
 ): TableColumn<Readonly<Record<Name, CellValue>>>[] =>
@@ -47,14 +47,14 @@ export const fieldColumns = <Name extends string>(
     fieldColumn(name, heading),
   )
 
-/** A field that is a share and reads as percent. */
+/** Returns the column of a field that is a share, shown in percent. */
 export const shareColumn = <Name extends string>(
   name: Name,
   heading: string,
 ): TableColumn<Readonly<Record<Name, number | null>>> =>
   fieldColumn(name, heading, (share: number | null) => percent(share))
 
-/** An interval of shares: one column for people, its two ends for machines. */
+/** Returns the columns of an interval of shares: one for readers, both ends for programs. */
 export const intervalColumns = <Row>(
   of: (row: Row) => readonly [low: number | null, high: number | null],
   heading = '95 % interval',
@@ -91,12 +91,12 @@ const records = <Row>(
 ): Record<string, CellValue>[] =>
   rows.map(row => Object.fromEntries(columns.map(({ name, value }) => [name, value(row)])))
 
-/** A value as people see it. */
+/** Returns the text of a cell. */
 export function cellText<Row>({ value, show }: TableColumn<Row>, row: Row): string {
   return show ? show(row) : plainText(value(row))
 }
 
-/** Lines of cells, the headings first. */
+/** Aligns the lines of a table; the headings are the first. */
 function alignColumns(
   cells: readonly string[][],
   numeric: readonly boolean[],
@@ -148,8 +148,6 @@ const latexText = (text: string): string =>
 function latex(cells: readonly string[][], numeric: readonly boolean[]): string {
   const [head, ...lines] = cells.map(row => `${row.map(latexText).join(' & ')} \\\\`)
   const spec = numeric.map(is => (is ? 'r' : 'l')).join('')
-  return [
-    ...[`\\begin{tabular}{${spec}}`, '\\toprule', head!, '\\midrule'],
-    ...[...lines, '\\bottomrule', '\\end{tabular}', ''],
-  ].join('\n')
+  const start = [`\\begin{tabular}{${spec}}`, '\\toprule', head!, '\\midrule']
+  return [...start, ...lines, '\\bottomrule', '\\end{tabular}', ''].join('\n')
 }

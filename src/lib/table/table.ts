@@ -2,13 +2,13 @@ import { type TableColumn, type TableFormat, formatTable, type CellValue } from 
 
 /** Named columns and rows, ready for any format. */
 export interface Table {
-  /** For machines: `accuracy`, `paper-2`. */
+  /** The name for programs: `accuracy`, `paper-2`. */
   name: string
   title: string
-  /** What to know before reading a number. */
+  /** Sentences that a reader needs to interpret the numbers. */
   notes: readonly string[]
   columns: readonly { name: string; heading: string }[]
-  /** Row by row in the order of `columns`. */
+  /** The rows, each in the order of `columns`. */
   values: readonly (readonly CellValue[])[]
   text: (format: TableFormat) => string
 }

@@ -1,34 +1,34 @@
 import stringWidth from 'string-width'
 
-/** Text without control characters, so that a name from a file cannot steer a terminal, and without halves of characters. */
+/** Replaces control characters, so that a name from a file cannot steer a terminal, and lone surrogates. */
 export const stripControlCharacters = (text: string): string =>
   text.replace(
     /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/gu,
     '\ufffd',
   )
 
-/** Indented JSON with a line end. */
+/** Returns indented JSON with a line end. */
 export const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
-/** A word as a shell takes it: in quotes where it holds anything but letters, digits and harmless signs. */
+/** Quotes a word for a shell unless it holds only letters, digits and harmless signs. */
 export const shellWord = (text: string): string =>
   /^[\p{L}\p{M}\p{N}@%+=:,./_-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 
-/** 0.8054 as `80.5`; null as a dash. */
+/** Formats 0.8054 as `80.5` and null as a dash. */
 export const percent = (share: number | null, digits = 1): string =>
   share === null ? '–' : (100 * share).toFixed(digits)
 
-/** 0.00012 as `< 0.001`. */
+/** Formats 0.00012 as `< 0.001`. */
 export const pValueText = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(3))
 
-/** 0.00012 as `< 0.001`, 0.237 as `0.24`. */
+/** Formats 0.00012 as `< 0.001` and 0.237 as `0.24`. */
 export const pNumber = (p: number): string => (p < 0.1 ? pValueText(p) : p.toFixed(2))
 
-/** 0.00012 as `p < 0.001`, 0.237 as `p = 0.24`. */
+/** Formats 0.00012 as `p < 0.001` and 0.237 as `p = 0.24`. */
 export const pEquation = (p: number): string =>
   p < 0.001 ? `p ${pNumber(p)}` : `p = ${pNumber(p)}`
 
-/** A difference of shares in percentage points with its sign: 0.0314 as `+3.1`. */
+/** Formats a difference of shares in percentage points with its sign: 0.0314 as `+3.1`. */
 export const pointsText = (share: number): string => {
   const text = (100 * share).toFixed(1)
   return Number(text) > 0 ? `+${text}` : text.replace(/^-0\.0$/, '0.0')
@@ -37,17 +37,17 @@ export const pointsText = (share: number): string => {
 export const percentRange = (low: number | null, high: number | null): string =>
   low === null || high === null ? '–' : `${percent(low)} – ${percent(high)}`
 
-/** Columns of a terminal that the text takes. */
+/** Returns the number of terminal columns that a text takes. */
 export const textWidth = (text: string): number =>
   /^[ -~–]*$/.test(text) ? text.length : stringWidth(text)
 
-/** Fills up with spaces to `width` columns of a terminal. */
+/** Pads with spaces to `width` terminal columns. */
 export function padText(text: string, width: number, right: boolean): string {
   const fill = ' '.repeat(Math.max(0, width - textWidth(text)))
   return right ? fill + text : text + fill
 }
 
-/** 18798136 as `18.8 MB`. */
+/** Formats 18798136 as `18.8 MB`. */
 export function bytesText(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']
   let value = bytes
@@ -58,7 +58,7 @@ export function bytesText(bytes: number): string {
   return `${units[0] === 'B' || value >= 99.95 ? value.toFixed(0) : value.toFixed(1)} ${units[0]!}`
 }
 
-/** 5400 seconds as `90 min`. */
+/** Formats 5400 seconds as `1.5 h`. */
 export function durationText(seconds: number): string {
   if (seconds < 90) return `${Math.ceil(seconds)} s`
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`
@@ -71,7 +71,7 @@ export function durationText(seconds: number): string {
 export const timeText = ({ seconds, measured }: { seconds: number; measured: boolean }): string =>
   `about ${durationText(seconds)} (${measured ? 'measured' : 'estimated for a CPU'})`
 
-/** The first `most` names, and how many more there are. */
+/** Joins the first `most` names and the number of further ones. */
 export const shortList = (names: readonly string[], most: number): string =>
   [...names.slice(0, most), ...(names.length > most ? [`${names.length - most} more`] : [])].join(
     ', ',
@@ -83,11 +83,11 @@ export const groupList = (groups: readonly { group: string; n: number }[], most:
 
 const formulaPattern = /^'*(?:\s*[=+\-@＝＋－＠]|[\t\r])/
 
-/** A text that a spreadsheet would take for a formula gets an apostrophe in front. */
+/** Puts an apostrophe in front of a text that a spreadsheet would take for a formula. */
 export const escapeFormula = (text: string): string =>
   formulaPattern.test(text) ? `'${text}` : text
 
-/** What `guarded` was given. */
+/** Reverses `escapeFormula`. */
 export const unescapeFormula = (text: string): string =>
   text.startsWith("'") && formulaPattern.test(text) ? text.slice(1) : text
 

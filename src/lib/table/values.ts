@@ -1,22 +1,22 @@
-/** How numbers read in tooltips and labels. */
-
-/** `53.2 %` of a value in percent. */
+/** Formats a value in percent as `53.2 %`. */
 export const percentValue = (value: number): string => `${value.toFixed(1)} %`
 
-/** An accuracy that is known, with its interval, in percent. */
+/** Returns a known accuracy with its interval in percent. */
 export const accuracyPercent = ({
   top1,
   low,
   high,
 }: Record<'top1' | 'low' | 'high', number | null>) => ({
-  ...{ accuracy: 100 * top1!, low: 100 * low!, high: 100 * high! },
+  accuracy: 100 * top1!,
+  low: 100 * low!,
+  high: 100 * high!,
 })
 
 /** `51.0 to 55.3` */
 export const range95 = ({ low, high }: { low: number; high: number }): string =>
   `${low.toFixed(1)} to ${high.toFixed(1)}`
 
-/** With a true minus sign, and without one for what rounds to 0. */
+/** Formats a number with a true minus sign, and without one if it rounds to 0. */
 export const signedText = (value: number, digits: number): string =>
   value
     .toFixed(digits)

@@ -2,7 +2,7 @@
 import { extname } from 'node:path'
 import { z } from 'zod'
 import { inputError } from '../errors.ts'
-import { storageError, writeDurably, writeOutput } from '../files.ts'
+import { writeError, writeDurably, writeOutput } from '../files.ts'
 import { type ParquetColumn, writeParquet } from '../sql.ts'
 import { version } from '../version.ts'
 import { type Table } from './table.ts'
@@ -93,7 +93,10 @@ export const tablesJson = (tables: readonly Table[]): TablesJson => ({
   schema: 'geogap-tables-1',
   generator: `geogap ${version}`,
   tables: tables.map(({ name, title, notes, columns, values }) => ({
-    ...{ name, title, notes: [...notes], columns: columns.map(column => ({ ...column })) },
+    name,
+    title,
+    notes: [...notes],
+    columns: columns.map(column => ({ ...column })),
     rows: values.map(row => Object.fromEntries(columns.map((column, i) => [column.name, row[i]!]))),
   })),
 })
@@ -118,7 +121,7 @@ async function writeParquetTable({ columns, values }: Table, file: string): Prom
     ),
   )
   await writeDurably(file, temporary => writeParquet(temporary, flat)).catch((error: unknown) => {
-    throw storageError(file, error)
+    throw writeError(file, error)
   })
 }
 

@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { GeogapError, quoteForMessage, escapeForMessage } from '../errors.ts'
+import { type GeogapError, quoteForMessage, escapeForMessage, weightsError } from '../errors.ts'
 import { type DType, type Graph, type Tensor } from '../onnx/graph.ts'
 import { type ParameterBinding } from '../onnx/encode.ts'
 import { type NamedTensor } from './safetensors.ts'
@@ -116,16 +116,16 @@ function matchTensors(
       entries.set(own, entry)
     }
   }
-  checkTensorNames(graph, entries, twice, files)
-  return entries
+  const faults = [...list('given twice', twice), ...nameFaults(graph, entries)]
+  if (faults.length === 0) return entries
+  const where = files.map(({ file }) => quoteForMessage(file, 200)).join(', ')
+  throw weightsError(
+    'weights-mismatch',
+    `weights do not fit the model: ${where}: ${faults.join('; ')}`,
+  )
 }
 
-function checkTensorNames(
-  graph: Graph,
-  entries: ReadonlyMap<string, TensorEntry>,
-  twice: readonly string[],
-  files: readonly TensorFile[],
-): void {
+function nameFaults(graph: Graph, entries: ReadonlyMap<string, TensorEntry>): string[] {
   const missing = [...graph.parameters.keys()].filter(name => !entries.has(name))
   const unused = [...entries.keys()].filter(name => !graph.parameters.has(name))
   const shapes = [...graph.parameters.values()].flatMap(({ tensor }) => {
@@ -133,28 +133,18 @@ function checkTensorNames(
     if (!found || String(found.shape) === String(tensor.shape)) return []
     return [`${tensor.name} is [${String(found.shape)}], not [${String(tensor.shape)}]`]
   })
-  const parts = [
-    ...[...list('missing', missing), ...list('not used', unused)],
-    ...[...list('given twice', twice), ...list('of another shape', shapes)],
+  return [
+    ...list('missing', missing),
+    ...list('not used', unused),
+    ...list('of another shape', shapes),
   ]
-  if (parts.length === 0) return
-  const where = files.map(({ file }) => quoteForMessage(file, 200)).join(', ')
-  throw new GeogapError(
-    'weights',
-    'weights-mismatch',
-    `weights do not fit the model: ${where}: ${parts.join('; ')}`,
-  )
 }
 
 function list(what: string, names: readonly string[]): string[] {
   if (names.length === 0) return []
+  const shown = names.slice(0, 5).map(name => escapeForMessage(name, 120))
   const more = names.length > 5 ? ` and ${names.length - 5} more` : ''
-  return [
-    `${names.length} ${what} (${names
-      .slice(0, 5)
-      .map(name => escapeForMessage(name, 120))
-      .join(', ')}${more})`,
-  ]
+  return [`${names.length} ${what} (${shown.join(', ')}${more})`]
 }
 
 function largestFile(files: readonly TensorFile[]): TensorFile {

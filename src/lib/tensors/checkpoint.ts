@@ -4,36 +4,31 @@
  * `NAME/data.pkl` and each storage as the stored member `NAME/data/KEY`. Before, five pickles in a row (a magic number,
  * a version, the machine's sizes, the object, the keys of the storages), then for each key its count and its bytes.
  */
-import type { FileHandle } from 'node:fs/promises'
 import { findDataStart, readZipDirectory, type ZipMember, type ZipSource } from '../archive/zip.ts'
 import { type GeogapError, quoteForMessage } from '../errors.ts'
 import { readFully } from '../files.ts'
 import { PickleFault } from './pickle.ts'
 import { findStateDict } from './stateDict.ts'
 import {
-  weightsError,
+  weightFileError,
   dtypeBytes,
   openWeights,
   elementCount,
   type TensorEntry,
   type TensorFile,
+  type WeightSource,
 } from './tensors.ts'
 import {
   extentOf,
   isContiguous,
   readTorchPickle,
+  type TorchPickle,
   type TorchStorage,
   type TensorView,
 } from './torchPickle.ts'
 
 const maxPickleBytes = 16 << 20
 const legacyMagic = 0x1950a86a20f9469cfc6cn
-
-interface CheckpointSource {
-  file: string
-  handle: FileHandle
-  size: number
-}
 
 /** Names are keys of a map and never paths. */
 interface CheckpointZip extends ZipSource {
@@ -48,16 +43,15 @@ interface ParsedCheckpoint {
 }
 
 /**
- * The state dict of a PyTorch checkpoint: the largest dict of tensors, without `module.` prefixes. Entries point into
+ * Reads the state dict of a PyTorch checkpoint: the largest dict of tensors, without `module.` prefixes. Entries point into
  * the checkpoint; a tensor that is not row-major there has its values in `data`. `metadata.stateDict` is the path of keys.
  * @throws GeogapError `bad-checkpoint` for anything that is not data, is damaged, or exceeds the limits.
  */
 export async function readCheckpoint(file: string): Promise<TensorFile> {
-  const { handle, size } = await openWeights(file)
+  const source = await openWeights(file)
   try {
-    const source = { file, handle, size }
     const start = Buffer.alloc(4)
-    await readFully(handle, start, 0)
+    await readFully(source.handle, start, 0)
     const checkpoint = isZip(start)
       ? await readZipCheckpoint(source)
       : await readLegacyCheckpoint(source)
@@ -65,18 +59,14 @@ export async function readCheckpoint(file: string): Promise<TensorFile> {
   } catch (error) {
     throw error instanceof PickleFault ? checkpointError(file, error.message) : error
   } finally {
-    await handle.close()
+    await source.handle.close()
   }
 }
 
 export const isZip = (start: Uint8Array): boolean =>
   Buffer.from(start).readUInt32LE(0) === 0x04034b50
 
-async function readZipCheckpoint({
-  file,
-  handle,
-  size,
-}: CheckpointSource): Promise<ParsedCheckpoint> {
+async function readZipCheckpoint({ file, handle, size }: WeightSource): Promise<ParsedCheckpoint> {
   const refuse = (why: string): GeogapError => checkpointError(file, why)
   const read = async (offset: number, length: number): Promise<Buffer> => {
     const bytes = Buffer.alloc(length)
@@ -114,7 +104,7 @@ async function readZipCheckpoint({
   return { layout: 'zip', value, offsets }
 }
 
-/** Empty where there is no such member. */
+/** Returns the bytes of a member, none for a missing one. */
 async function readMember(zip: CheckpointZip, name: string, limit: number): Promise<Buffer> {
   const member = zip.members.get(name)
   if (!member) return Buffer.alloc(0)
@@ -124,7 +114,7 @@ async function readMember(zip: CheckpointZip, name: string, limit: number): Prom
   return zip.read(await storedStart(zip, member), packed)
 }
 
-/** Where the bytes of a member begin that is stored as it is, as PyTorch writes them: nothing is unpacked. */
+/** Returns where the bytes of a member begin, which must be stored without compression, as PyTorch writes it. */
 async function storedStart(zip: CheckpointZip, member: ZipMember): Promise<number> {
   if (member.method !== 0) throw zip.refuse(`member ${quoteForMessage(member.name)} is compressed`)
   return findDataStart(zip, member)
@@ -134,7 +124,7 @@ async function readLegacyCheckpoint({
   file,
   handle,
   size,
-}: CheckpointSource): Promise<ParsedCheckpoint> {
+}: WeightSource): Promise<ParsedCheckpoint> {
   const bytes = Buffer.alloc(Math.min(size, maxPickleBytes))
   await readFully(handle, bytes, 0)
   const first = readTorchPickle(bytes)
@@ -147,19 +137,18 @@ async function readLegacyCheckpoint({
     throw checkpointError(file, 'big-endian values')
   const { value, storages, end } = readTorchPickle(bytes, machine.end)
   const keys = readTorchPickle(bytes, end)
-  const offsets = await legacyOffsets({ file, handle, size }, keys.value, keys.end, storages)
+  const offsets = await legacyOffsets({ file, handle, size }, keys, storages)
   return { layout: 'legacy', value, offsets }
 }
 
 async function legacyOffsets(
-  { file, handle, size }: CheckpointSource,
-  keys: unknown,
-  from: number,
-  storages: Map<string, TorchStorage>,
+  { file, handle, size }: WeightSource,
+  keys: Pick<TorchPickle, 'value' | 'end'>,
+  storages: TorchPickle['storages'],
 ): Promise<Map<string, number>> {
   const offsets = new Map<string, number>()
-  let at = from
-  for (const key of Array.isArray(keys) ? (keys as unknown[]) : []) {
+  let at = keys.end
+  for (const key of Array.isArray(keys.value) ? (keys.value as unknown[]) : []) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined
     if (!storage || offsets.has(storage.key))
       throw checkpointError(file, 'its list of storages is not that of its tensors')
@@ -181,7 +170,7 @@ async function legacyOffsets(
 const storageBytes = ({ size, dtype }: TorchStorage): number => size * dtypeBytes[dtype]
 
 async function buildTensorFile(
-  source: CheckpointSource,
+  source: WeightSource,
   { layout, value, offsets }: ParsedCheckpoint,
 ): Promise<TensorFile> {
   const { file, size } = source
@@ -190,7 +179,16 @@ async function buildTensorFile(
   const tensors = new Map<string, TensorEntry>()
   let gathered = 0
   for (const [name, view] of stateDict.tensors) {
-    const entry = entryOf(name, view, file, offsets.get(view.storage.key)!)
+    const { storage, shape, offset } = view
+    const width = dtypeBytes[storage.dtype]
+    const entry: TensorEntry = {
+      name,
+      dtype: storage.dtype,
+      shape,
+      file,
+      offset: offsets.get(storage.key)! + offset * width,
+      length: elementCount(shape)! * width,
+    }
     if (isContiguous(view)) {
       tensors.set(name, entry)
       continue
@@ -206,20 +204,9 @@ async function buildTensorFile(
   return { file, tensors, metadata: { layout, stateDict: stateDict.path } }
 }
 
-function entryOf(
-  name: string,
-  { storage, shape, offset }: TensorView,
-  file: string,
-  start: number,
-): TensorEntry {
-  const width = dtypeBytes[storage.dtype]
-  const length = elementCount(shape)! * width
-  return { name, dtype: storage.dtype, shape, file, offset: start + offset * width, length }
-}
-
-/** The values of a strided view in row-major order. */
+/** Reads the values of a strided view in row-major order. */
 async function gatherStrided(
-  { file, handle }: CheckpointSource,
+  { file, handle }: WeightSource,
   view: TensorView,
   { offset, length }: TensorEntry,
 ): Promise<Uint8Array> {
@@ -253,4 +240,4 @@ function advance(index: number[], { shape, strides }: TensorView, from: number):
 }
 
 const checkpointError = (file: string, what: string): GeogapError =>
-  weightsError('bad-checkpoint', file, what)
+  weightFileError('bad-checkpoint', file, what)

@@ -1,7 +1,7 @@
 import { readFully } from '../files.ts'
 import { isZip, readCheckpoint } from './checkpoint.ts'
 import { readSafetensors } from './safetensors.ts'
-import { weightsError, openWeights, type TensorFile } from './tensors.ts'
+import { weightFileError, openWeights, type TensorFile } from './tensors.ts'
 
 /**
  * The tensors of a weight file: safetensors or a PyTorch checkpoint, told apart by content, whatever the name is.
@@ -11,7 +11,7 @@ export async function readWeights(file: string): Promise<TensorFile> {
   const start = await readFirstBytes(file)
   if (start[8] === 0x7b) return readSafetensors(file)
   if (start[0] === 0x80 || isZip(start)) return readCheckpoint(file)
-  throw weightsError(
+  throw weightFileError(
     'unknown-weights',
     file,
     `${guessKind(start)}; known are safetensors and PyTorch checkpoints`,

@@ -1,9 +1,8 @@
-import type { FileHandle } from 'node:fs/promises'
 import { readFully, writeAtomically, writeFully } from '../files.ts'
 import { inputError, quoteForMessage } from '../errors.ts'
 import { parseHeader, type SafetensorsHeader, type HeaderTensor } from './safetensorsHeader.ts'
 import {
-  weightsError,
+  weightFileError,
   asBytes,
   dtypeBytes,
   openWeights,
@@ -11,34 +10,35 @@ import {
   type WeightDtype,
   type TensorEntry,
   type TensorFile,
+  type WeightSource,
 } from './tensors.ts'
 
 const maxHeaderBytes = 100_000_000
 
 /**
- * The tensors of a safetensors file, by the rules of the format's reference reader: header of at most 100 MB, data
+ * Reads the tensors of a safetensors file, by the rules of the format's reference reader: header of at most 100 MB, data
  * without holes, overlaps or trailing bytes, lengths that match shapes, no key twice. Only the header is read.
  * @throws GeogapError `bad-safetensors` that says what is wrong.
  */
 export async function readSafetensors(file: string): Promise<TensorFile> {
-  const { handle, size } = await openWeights(file)
+  const source = await openWeights(file)
   try {
-    const { header, dataStart } = await readHeader(handle, file, size)
+    const { header, dataStart } = await readHeader(source)
     return {
       file,
-      tensors: checkEntries(header, file, dataStart, size),
+      tensors: checkEntries(header, dataStart, source),
       metadata: Object.fromEntries(header.metadata),
     }
   } finally {
-    await handle.close()
+    await source.handle.close()
   }
 }
 
-async function readHeader(
-  handle: FileHandle,
-  file: string,
-  size: number,
-): Promise<{ header: SafetensorsHeader; dataStart: number }> {
+async function readHeader({
+  handle,
+  file,
+  size,
+}: WeightSource): Promise<{ header: SafetensorsHeader; dataStart: number }> {
   const prefix = new Uint8Array(8)
   if ((await readFully(handle, prefix, 0)) < 8)
     throw safetensorsError(file, `${size} bytes are too few for a header`)
@@ -63,9 +63,8 @@ const headerFault = (error: unknown): string =>
 
 function checkEntries(
   header: SafetensorsHeader,
-  file: string,
   dataStart: number,
-  size: number,
+  { file, size }: WeightSource,
 ): Map<string, TensorEntry> {
   const byOffset = [...header.tensors].sort(([, a], [, b]) => a.start - b.start || a.end - b.end)
   let end = 0
@@ -81,7 +80,17 @@ function checkEntries(
   if (dataStart + end !== size)
     throw safetensorsError(file, `its tensors end at byte ${dataStart + end}, the file at ${size}`)
   return new Map(
-    [...header.tensors].map(([name, tensor]) => [name, entryOf(name, tensor, file, dataStart)]),
+    [...header.tensors].map(([name, { dtype, shape, start, end }]) => [
+      name,
+      {
+        name,
+        dtype: dtype as WeightDtype,
+        shape,
+        file,
+        offset: dataStart + start,
+        length: end - start,
+      },
+    ]),
   )
 }
 
@@ -101,21 +110,8 @@ function checkLength(file: string, name: string, { dtype, shape, start, end }: H
 
 const isDtype = (dtype: string): dtype is WeightDtype => Object.hasOwn(dtypeBytes, dtype)
 
-const entryOf = (
-  name: string,
-  tensor: HeaderTensor,
-  file: string,
-  dataStart: number,
-): TensorEntry => ({
-  name,
-  dtype: tensor.dtype as WeightDtype,
-  shape: tensor.shape,
-  file,
-  offset: dataStart + tensor.start,
-  length: tensor.end - tensor.start,
-})
-
-const safetensorsError = (file: string, what: string) => weightsError('bad-safetensors', file, what)
+const safetensorsError = (file: string, what: string) =>
+  weightFileError('bad-safetensors', file, what)
 
 /** A float32 tensor to be written; `data` is row-major. */
 export interface NamedTensor {

@@ -1,5 +1,5 @@
 /**
- * The JSON of a safetensors header, read by hand: JSON.parse keeps the last of two equal keys in silence, turns
+ * Reads the JSON of a safetensors header by hand: JSON.parse keeps the last of two equal keys in silence, turns
  * `1e3` into a length, and gives a 100 MB header to the heap as objects. A fault is a SyntaxError.
  */
 import { quoteForMessage } from '../errors.ts'
@@ -56,7 +56,7 @@ function readTensorInfo(c: Cursor): HeaderTensor {
 
 function readObject(c: Cursor, what: string, readMember: (key: string) => void): void {
   const seen = new Set<string>()
-  readItems(c, '{', '}', () => {
+  readItems(c, '{}', () => {
     const key = readString(c)
     if (seen.has(key)) throw fault(c, `duplicate ${what} ${quoteForMessage(key)}`)
     if (seen.size === maxKeys) throw fault(c, `more than ${maxKeys} keys`)
@@ -68,19 +68,19 @@ function readObject(c: Cursor, what: string, readMember: (key: string) => void):
 
 function readLengths(c: Cursor): number[] {
   const lengths: number[] = []
-  readItems(c, '[', ']', () => {
+  readItems(c, '[]', () => {
     if (lengths.length === maxDimensions) throw fault(c, `more than ${maxDimensions} numbers`)
     lengths.push(readLength(c))
   })
   return lengths
 }
 
-function readItems(c: Cursor, open: string, close: string, readItem: () => void): void {
-  expect(c, open)
-  if (accept(c, close)) return
+function readItems(c: Cursor, brackets: '[]' | '{}', readItem: () => void): void {
+  expect(c, brackets[0]!)
+  if (accept(c, brackets[1]!)) return
   do readItem()
   while (accept(c, ','))
-  expect(c, close)
+  expect(c, brackets[1]!)
 }
 
 function readLength(c: Cursor): number {
@@ -122,7 +122,7 @@ function skipValue(c: Cursor, depth: number): void {
       skipValue(c, depth + 1)
     })
   else if (next === '[')
-    readItems(c, '[', ']', () => {
+    readItems(c, '[]', () => {
       skipValue(c, depth + 1)
     })
   else if (next === '"') readString(c)

@@ -1,8 +1,8 @@
 import { open, stat, type FileHandle } from 'node:fs/promises'
-import { GeogapError, inputError, quoteForMessage } from '../errors.ts'
+import { type GeogapError, inputError, quoteForMessage, weightsError } from '../errors.ts'
 import { readFully, orIfMissing } from '../files.ts'
 
-/** Bytes per value of every element type that a weight file may hold. */
+/** Bytes per value of the element types of weight files. */
 export const dtypeBytes = {
   F64: 8,
   I64: 8,
@@ -18,7 +18,7 @@ export const dtypeBytes = {
 
 export type WeightDtype = keyof typeof dtypeBytes
 
-/** Where a tensor's values lie: little-endian, row-major, `length` bytes from the absolute byte `offset` of `file`. */
+/** A tensor whose values are `length` bytes from byte `offset` of `file`, little-endian and row-major. */
 export interface TensorEntry {
   name: string
   dtype: WeightDtype
@@ -26,7 +26,7 @@ export interface TensorEntry {
   file: string
   offset: number
   length: number
-  /** The values themselves, where they do not lie in the file in row-major order (a transposed view, say). */
+  /** The values, if they are not in row-major order in the file (a transposed view, say). */
   data?: Uint8Array
 }
 
@@ -39,25 +39,32 @@ export interface TensorFile {
 export type TensorData =
   Float32Array | Float64Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array
 
-/** An error about the content of a weight file. Names from the file are shown quoted and cut. */
-export const weightsError = (code: string, file: string, what: string): GeogapError =>
-  new GeogapError('weights', code, `cannot read weights ${quoteForMessage(file, 300)}: ${what}`)
+/** Returns an error about the content of a weight file. */
+export const weightFileError = (code: string, file: string, what: string): GeogapError =>
+  weightsError(code, `cannot read weights ${quoteForMessage(file, 300)}: ${what}`)
 
-/** The bytes of values as they lie in memory. */
+/** Returns the bytes of values as they are in memory. */
 export const asBytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength)
 
+/** A weight file that is open for reading, and its size in bytes. */
+export interface WeightSource {
+  file: string
+  handle: FileHandle
+  size: number
+}
+
 /** Opens a weight file for reading; anything but a plain file is refused. */
-export async function openWeights(file: string): Promise<{ handle: FileHandle; size: number }> {
+export async function openWeights(file: string): Promise<WeightSource> {
   const found = await orIfMissing(stat(file), undefined)
   if (!found)
     throw inputError('no-weights-file', `no such weights file: ${quoteForMessage(file, 300)}`)
   if (!found.isFile())
     throw inputError('no-weights-file', `not a plain file: ${quoteForMessage(file, 300)}`)
-  return { handle: await open(file, 'r'), size: found.size }
+  return { file, handle: await open(file, 'r'), size: found.size }
 }
 
-/** Number of values, or undefined when it cannot be counted exactly. */
+/** Returns the number of values, or undefined when it is too large to be exact. */
 export function elementCount(shape: readonly number[]): number | undefined {
   const size = shape.reduce((product, length) => product * length, 1)
   return Number.isSafeInteger(size) ? size : undefined
@@ -82,7 +89,7 @@ async function readBytes(handle: FileHandle, entry: TensorEntry): Promise<Uint8A
   const found = await readFully(handle, bytes, entry.offset)
   if (found === entry.length) return bytes
   const what = `tensor ${quoteForMessage(entry.name)} needs ${entry.length} bytes at ${entry.offset}, the file has ${found}`
-  throw weightsError('weights-truncated', entry.file, what)
+  throw weightFileError('weights-truncated', entry.file, what)
 }
 
 /** `bytes` must be all of their buffer. */
@@ -93,15 +100,14 @@ function typedValues(dtype: WeightDtype, { buffer }: Uint8Array<ArrayBuffer>): T
 }
 
 const arrayTypes = {
-  ...{
-    F64: Float64Array,
-    F32: Float32Array,
-    I64: BigInt64Array,
-    I32: Int32Array,
-    I16: Int16Array,
-    I8: Int8Array,
-  },
-  ...{ U8: Uint8Array, BOOL: Uint8Array },
+  F64: Float64Array,
+  F32: Float32Array,
+  I64: BigInt64Array,
+  I32: Int32Array,
+  I16: Int16Array,
+  I8: Int8Array,
+  U8: Uint8Array,
+  BOOL: Uint8Array,
 } as const
 
 function widenBfloat16(halves: Uint16Array): Float32Array {
@@ -112,7 +118,7 @@ function widenBfloat16(halves: Uint16Array): Float32Array {
 
 let halfTable: Float32Array | undefined
 
-/** float16 bits as float32 values. */
+/** Converts float16 bits to float32 values. */
 export function widenHalf(halves: Uint16Array): Float32Array {
   const table = (halfTable ??= Float32Array.from({ length: 65536 }, (_, bits) => halfValue(bits)))
   const values = new Float32Array(halves.length)

@@ -27,17 +27,16 @@ export interface TorchPickle {
 
 /** The element types by the names that PyTorch's storages have without `Storage`. */
 const dtypeByStorageName: Readonly<Record<string, WeightDtype>> = {
-  ...{
-    Double: 'F64',
-    Float: 'F32',
-    Half: 'F16',
-    BFloat16: 'BF16',
-    Long: 'I64',
-    Int: 'I32',
-    Short: 'I16',
-    Char: 'I8',
-  },
-  ...{ Byte: 'U8', Bool: 'BOOL' },
+  Double: 'F64',
+  Float: 'F32',
+  Half: 'F16',
+  BFloat16: 'BF16',
+  Long: 'I64',
+  Int: 'I32',
+  Short: 'I16',
+  Char: 'I8',
+  Byte: 'U8',
+  Bool: 'BOOL',
 }
 
 const storageTypes: ReadonlyMap<string, { kind: 'storage type'; dtype: WeightDtype }> = new Map(

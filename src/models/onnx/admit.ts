@@ -4,7 +4,7 @@
  */
 import { lstat, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { GeogapError, quoteForMessage } from '../../lib/errors.ts'
+import { type GeogapError, quoteForMessage, weightsError } from '../../lib/errors.ts'
 import { orIfMissing } from '../../lib/files.ts'
 import { inspectOnnx, type OnnxFacts } from './inspect.ts'
 
@@ -56,7 +56,7 @@ export async function admitOnnx(file: string): Promise<AdmittedOnnx> {
 }
 
 const refusedOnnxError = (code: string, file: string, what: string): GeogapError =>
-  new GeogapError('weights', code, `refused ONNX file ${quoteForMessage(file, 300)}: ${what}`)
+  weightsError(code, `refused ONNX file ${quoteForMessage(file, 300)}: ${what}`)
 
 /** Follows a location below `folder` part by part, since a link anywhere in it may lead elsewhere. */
 async function findExternalFile(

@@ -1,6 +1,11 @@
 /** Drafts a model.json from the facts of an ONNX file, and names the keys that are guesses. */
 import { basename } from 'node:path'
-import { GeogapError, quoteForMessage, escapeForMessage } from '../../lib/errors.ts'
+import {
+  type GeogapError,
+  quoteForMessage,
+  escapeForMessage,
+  weightsError,
+} from '../../lib/errors.ts'
 import { imagenetMean, imagenetStd } from '../../lib/pixels/steps.ts'
 import { type OnnxModelDescription } from '../ownModel.ts'
 import { admitOnnx } from './admit.ts'
@@ -43,8 +48,7 @@ export async function describeOnnx(file: string): Promise<DescribedOnnx> {
 }
 
 const notImageModelError = (file: string, what: string): GeogapError =>
-  new GeogapError(
-    'weights',
+  weightsError(
     'not-an-image-model',
     `cannot use ${quoteForMessage(file, 300)} as an image model: ${what}`,
   )

@@ -1,4 +1,4 @@
-import { GeogapError, nearestNames, quoteForMessage } from '../../lib/errors.ts'
+import { type GeogapError, nearestNames, quoteForMessage, weightsError } from '../../lib/errors.ts'
 import { type BoundGraphUse, type GraphUse, type ModelSpec } from '../spec.ts'
 import { admitOnnx } from './admit.ts'
 import { type OnnxValue } from './inspect.ts'
@@ -37,7 +37,7 @@ export const describeUse = ({ input, layout, dtype, output, kind }: BoundGraphUs
 type NamedSpec = Pick<ModelSpec, 'name' | 'classes'>
 
 const mismatchError = ({ name }: NamedSpec, what: string): GeogapError =>
-  new GeogapError('weights', 'graph-mismatch', `${name} is not as described: ${what}`)
+  weightsError('graph-mismatch', `${name} is not as described: ${what}`)
 
 const quoteNames = (names: readonly string[]): string =>
   names.map(name => quoteForMessage(name)).join(', ')

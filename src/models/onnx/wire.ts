@@ -4,7 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import { GeogapError, quoteForMessage } from '../../lib/errors.ts'
+import { GeogapError, quoteForMessage, weightsError, inputError } from '../../lib/errors.ts'
 
 export interface ByteSpan {
   start: number
@@ -34,11 +34,7 @@ const maxBytes = 2 ** 31
 const maxFields = 5_000_000
 
 export const badOnnxError = (file: string, what: string): GeogapError =>
-  new GeogapError(
-    'weights',
-    'bad-onnx',
-    `cannot read ONNX file ${quoteForMessage(file, 300)}: ${what}`,
-  )
+  weightsError('bad-onnx', `cannot read ONNX file ${quoteForMessage(file, 300)}: ${what}`)
 
 /**
  * Opens `file`, hands it to `work` and closes it.
@@ -49,11 +45,7 @@ export function readProto<T>(file: string, work: (proto: ProtoFile) => T): T {
   try {
     handle = openSync(file, 'r')
   } catch {
-    throw new GeogapError(
-      'input',
-      'no-weights-file',
-      `no such ONNX file: ${quoteForMessage(file, 300)}`,
-    )
+    throw inputError('no-weights-file', `no such ONNX file: ${quoteForMessage(file, 300)}`)
   }
   try {
     const found = fstatSync(handle)

@@ -3,7 +3,7 @@
  * checked and converted. The foreign file itself is loaded unchanged.
  */
 import { type Tensor as OrtTensor } from 'onnxruntime-node'
-import { GeogapError, quoteForMessage } from '../../lib/errors.ts'
+import { type GeogapError, quoteForMessage, weightsError } from '../../lib/errors.ts'
 import { createGraph, type Graph, addInput, addOutput } from '../../lib/onnx/graph.ts'
 import { encodeModel } from '../../lib/onnx/encode.ts'
 import { cast, transpose } from '../../lib/onnx/ops.ts'
@@ -46,14 +46,12 @@ export async function loadForeignGraph(
   const { graph: use } = model
   const { size } = splitSteps(steps)
   if (use.size !== undefined && use.size !== size)
-    throw new GeogapError(
-      'weights',
+    throw weightsError(
       'wrong-size',
       `${model.name} takes ${use.size} pixels a side, the crop has ${size}`,
     )
   if (outputs.includes('features') && use.kind !== 'embedding')
-    throw new GeogapError(
-      'weights',
+    throw weightsError(
       'no-features',
       `${model.name} gives ${use.kind}, no embedding to take as features`,
     )
@@ -109,11 +107,7 @@ function outputRows(
   n: number,
 ): Float32Array {
   const badOutput = (what: string): GeogapError =>
-    new GeogapError(
-      'weights',
-      'bad-output',
-      `output ${quoteForMessage(use.output)} of ${name} ${what}`,
-    )
+    weightsError('bad-output', `output ${quoteForMessage(use.output)} of ${name} ${what}`)
   const width = dims.slice(1).reduce((product, size) => product * size, 1)
   const isRows = dims[0] === n && dims.slice(1).filter(size => size > 1).length <= 1
   if (!isRows || (use.kind !== 'embedding' && width !== classes))

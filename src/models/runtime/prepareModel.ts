@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { imagenetNames } from '../../datasets/labels/imagenet.ts'
-import { GeogapError, quoteForMessage } from '../../lib/errors.ts'
+import { type GeogapError, quoteForMessage, inputError, weightsError } from '../../lib/errors.ts'
 import { orIfMissing } from '../../lib/files.ts'
 import { localFile } from '../../lib/storage/localFile.ts'
 import { downloadUrl } from '../../lib/hub/download.ts'
@@ -39,11 +39,7 @@ export async function prepareModel(
   for (const file of files) {
     const found = await orIfMissing(stat(file), undefined)
     if (!found?.isFile())
-      throw new GeogapError(
-        'input',
-        'no-weights-file',
-        `no such weights file: ${quoteForMessage(file, 300)}`,
-      )
+      throw inputError('no-weights-file', `no such weights file: ${quoteForMessage(file, 300)}`)
     bytes += found.size
     hashes.push(await hashFile(file, 'sha256'))
   }
@@ -65,15 +61,11 @@ async function admitHead(
   hashes: readonly string[],
 ): Promise<string> {
   if (weights && weights.join() !== hashes.join())
-    throw new GeogapError(
-      'weights',
-      'other-weights',
-      `${spec.name} was trained on features of other weights`,
-    )
+    throw weightsError('other-weights', `${spec.name} was trained on features of other weights`)
   const found = (await loadHead(file)).classes
   if (found === classCount(spec.classes)) return hashFile(file, 'sha256')
   const message = `the head of ${spec.name} has ${found} classes, ${classCount(spec.classes)} are named`
-  throw new GeogapError('weights', 'weights-mismatch', message)
+  throw weightsError('weights-mismatch', message)
 }
 
 function classCount(classes: ModelSpec['classes']): number {
@@ -101,8 +93,7 @@ async function weightFiles(
       return files
     }
     case 'hand':
-      throw new GeogapError(
-        'weights',
+      throw weightsError(
         'no-weights',
         `no program can download ${name}: get ${weights.file} from ${weights.page} and give it with --weights FILE`,
       )

@@ -5,7 +5,7 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
-import { storageError, orIfMissing } from '../../lib/files.ts'
+import { writeError, orIfMissing } from '../../lib/files.ts'
 import {
   constant,
   createGraph,
@@ -141,7 +141,7 @@ async function saveEmbeddings(file: string, data: Float32Array, embedding: numbe
       { name: 'head', shape: [data.length / embedding, embedding], data },
     ])
   } catch (error) {
-    throw storageError(file, error)
+    throw writeError(file, error)
   }
 }
 

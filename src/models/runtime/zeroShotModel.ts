@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { GeogapError } from '../../lib/errors.ts'
+import { inputError } from '../../lib/errors.ts'
 import { orIfMissing } from '../../lib/files.ts'
 import { promptTemplates } from './prompts.ts'
 import { classEmbeddingsFile } from './zeroShotHead.ts'
@@ -26,8 +26,7 @@ export async function toZeroShotModel(
   { classNames, prompts, heads }: ZeroShotOptions,
 ): Promise<LocalModel> {
   const encoder = findArchitecture(spec.architecture)
-  if (encoder.kind !== 'dual')
-    throw new GeogapError('input', 'no-text-tower', `${spec.name} has no text tower`)
+  if (encoder.kind !== 'dual') throw inputError('no-text-tower', `${spec.name} has no text tower`)
   const templates = await promptTemplates(prompts, encoder)
   const task = {
     tokenizer: await tokenizerFile(spec, model.files, encoder.textCleaning),
@@ -55,8 +54,7 @@ async function tokenizerFile(
   }
   const beside = join(dirname(files[0]!), file)
   if (await orIfMissing(stat(beside), undefined)) return beside
-  throw new GeogapError(
-    'input',
+  throw inputError(
     'no-tokenizer',
     `no tokenizer for ${name}: put its ${file} beside the weights, at ${beside}`,
   )

@@ -1,6 +1,6 @@
 /** From a Vega-Lite specification to SVG, PNG or PDF; Vega and its renderers are loaded when the first figure is drawn. */
 import type { TopLevelSpec } from 'vega-lite'
-import { GeogapError } from '../../lib/errors.ts'
+import { type GeogapError, internalError } from '../../lib/errors.ts'
 import { hasAllGlyphs, fontFamily, fontFiles, textWidth } from './measure.ts'
 import { fontSizePx, withThemeConfig } from './theme.ts'
 import { stripControlCharacters } from '../../lib/table/text.ts'
@@ -139,7 +139,7 @@ const toTenths = (number: string): number => Math.round(10 * Number(number))
 const roundToTenths = (number: string): number => Math.round(10 * Number(number)) / 10
 
 const figureError = (text: string): GeogapError =>
-  new GeogapError('internal', 'bad-figure', `figure cannot be drawn: ${text.replace(/\s+/g, ' ')}`)
+  internalError('bad-figure', `figure cannot be drawn: ${text.replace(/\s+/g, ' ')}`)
 
 /** A warning is a fault of the figure too: something in it would not be drawn as meant. */
 function collectComplaints() {
