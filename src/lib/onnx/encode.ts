@@ -36,13 +36,11 @@ const refuseParameter = (name: string): never => {
   throw shapeError('encode', `unexpected parameter ${name}`)
 }
 
-/** Returns the bytes of an ONNX model for `graph`. */
-export function encodeModel(
+function outputTensors(
   graph: Graph,
-  { outputs, bind = refuseParameter }: EncodeOptions = {},
-): Uint8Array {
-  const names = outputs ?? [...graph.outputs.keys()]
-  const results = names.map(name => {
+  names: readonly string[] = [...graph.outputs.keys()],
+): { name: string; tensor: Tensor }[] {
+  return names.map(name => {
     const tensor = graph.outputs.get(name)
     if (!tensor)
       throw shapeError(
@@ -51,6 +49,14 @@ export function encodeModel(
       )
     return { name, tensor }
   })
+}
+
+/** Returns the bytes of an ONNX model for `graph`. */
+export function encodeModel(
+  graph: Graph,
+  { outputs, bind = refuseParameter }: EncodeOptions = {},
+): Uint8Array {
+  const results = outputTensors(graph, outputs)
   const nodes = neededNodes(
     graph,
     results.map(({ tensor }) => tensor),
