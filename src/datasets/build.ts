@@ -6,7 +6,7 @@ import type { LabelSpace } from './labels/labels.ts'
 
 /** A data set as the reader of its layout returns it; `buildDataset` completes it. */
 export interface RawDataset extends Partial<
-  Pick<Dataset, 'problems' | 'columns' | 'imageFixes' | 'regionMapping' | 'notes'>
+  Pick<Dataset, 'problems' | 'absent' | 'columns' | 'imageFixes' | 'regionMapping' | 'notes'>
 > {
   name: string
   samples: readonly Sample[]
@@ -43,6 +43,7 @@ export function buildDataset(draft: RawDataset, adjust: DatasetAdjustments = {})
     hash: contentHash(samples),
     columns,
     problems: draft.problems ?? [],
+    absent: draft.absent,
     imageFixes: draft.imageFixes,
     regionMapping: draft.regionMapping,
     notes: notes.length > 0 ? notes : undefined,

@@ -57,8 +57,10 @@ export interface Dataset {
   hash: string
   /** Names of the grouping columns, in the source's order. */
   columns: readonly string[]
-  /** Rows of the source that are no samples, each with its reason. */
+  /** Rows and files of the source that are no samples, each with its reason. */
   problems: readonly Problem[]
+  /** How many images that the benchmark's authors count are not in this copy. */
+  absent?: number | undefined
   imageFixes?: ImageFixes | undefined
   /** Sentences to show beside results, for example on images that the protocol leaves out. */
   notes?: readonly string[] | undefined

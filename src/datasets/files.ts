@@ -1,5 +1,6 @@
+import { isUtf8 } from 'node:buffer'
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import { type GeogapError, inputError } from '../lib/errors.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { orIfMissing } from '../lib/files.ts'
@@ -37,23 +38,44 @@ export async function fileSizes(files: readonly string[]): Promise<(number | nul
   )
 }
 
+/** An entry of a folder. */
+export interface FolderEntry {
+  /** The name; bytes of a name that is not UTF-8 are written as `\\xE9`. */
+  name: string
+  isFolder: boolean
+  /** The entry's path, as bytes if it is not UTF-8. */
+  path: string | Buffer
+}
+
 /** Lists the entries of a folder that are not hidden, sorted by name. Errors: missing-file, unreadable-folder. */
-export async function folderEntries(
-  folder: string,
-): Promise<{ name: string; isFolder: boolean }[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
-    if (code === 'ENOENT') throw inputError('missing-file', `no such folder: ${folder}`)
-    throw inputError('unreadable-folder', `unreadable folder: ${folder} (${code})`)
+export async function folderEntries(folder: string | Buffer): Promise<FolderEntry[]> {
+  const shown = typeof folder === 'string' ? folder : printableName(folder)
+  const entries = await readdir(folder, { withFileTypes: true, encoding: 'buffer' }).catch(
+    (error: unknown) => {
+      const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
+      if (code === 'ENOENT') throw inputError('missing-file', `no such folder: ${shown}`)
+      throw inputError('unreadable-folder', `unreadable folder: ${shown} (${code})`)
+    },
+  )
+  const visible = entries.filter(({ name }) => name[0] !== '.'.charCodeAt(0))
+  const listed = await mapLimited(visible, 32, async entry => {
+    const name = printableName(entry.name)
+    const path =
+      typeof folder === 'string' && isUtf8(entry.name)
+        ? join(folder, name)
+        : Buffer.concat([Buffer.from(folder), Buffer.from(sep), entry.name])
+    const isLinked = entry.isSymbolicLink() && (await isFolder(path))
+    return { name, path, isFolder: entry.isDirectory() || isLinked }
   })
-  const visible = entries.filter(entry => !entry.name.startsWith('.'))
-  const listed = await mapLimited(visible, 32, async entry => ({
-    name: entry.name,
-    isFolder:
-      entry.isDirectory() || (entry.isSymbolicLink() && (await isFolder(join(folder, entry.name)))),
-  }))
   return listed.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-export const isFolder = async (path: string): Promise<boolean> =>
+const printableName = (name: Buffer): string =>
+  isUtf8(name)
+    ? name.toString('utf8')
+    : name
+        .toString('latin1')
+        .replace(/[\x80-\xff]/g, byte => `\\x${byte.charCodeAt(0).toString(16).toUpperCase()}`)
+
+export const isFolder = async (path: string | Buffer): Promise<boolean> =>
   (await orIfMissing(stat(path), undefined))?.isDirectory() ?? false

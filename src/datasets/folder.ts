@@ -1,6 +1,12 @@
 import { inputError } from '../lib/errors.ts'
 import type { RawDataset } from './build.ts'
-import { classFolderSamples, isImageName, parentName } from './benchmarks/classFolders.ts'
+import type { Problem } from './dataset.ts'
+import {
+  classFolderSamples,
+  isImageName,
+  parentName,
+  unknownEndingProblem,
+} from './benchmarks/classFolders.ts'
 import { labelRules, type ReadManifestOptions } from './manifest.ts'
 import type { FileTree } from './tree.ts'
 import type { ArchiveMember } from '../lib/archive/member.ts'
@@ -15,10 +21,10 @@ export async function readFolder(
   options: Pick<ReadManifestOptions, 'classes' | 'labels'> = {},
 ): Promise<RawDataset> {
   const root = await unwrapSingleFolder(tree)
-  const all = (await root.list('')).filter(({ path }) => isImageName(path))
-  const [images, others] = [true, false].map(inClass =>
-    all.filter(({ path }) => inClass === (path.split('/').length === 2)),
-  ) as [ArchiveMember[], ArchiveMember[]]
+  const all = await root.list('')
+  const isInClass = ({ path }: ArchiveMember): boolean => path.split('/').length === 2
+  const entries = all.filter(isInClass)
+  const images = entries.filter(({ path }) => isImageName(path))
   if (images.length === 0)
     throw inputError(
       'no-class-folders',
@@ -27,13 +33,22 @@ export async function readFolder(
   const folders = [...new Set(images.map(({ path }) => parentName(path)))]
   const rules = await labelRules(options, () => folders)
   const accepted = new Map(folders.map(folder => [folder, rules.space.resolve(folder)]))
-  const { samples: items } = classFolderSamples(images, folder => accepted.get(folder))
-  const problems = others.map(({ path }) => ({
-    id: path,
-    code: 'no-class',
-    message: `not in a class folder: ${path}`,
-  }))
-  return { name: tree.location, samples: items, problems, ...rules }
+  const { samples, problems } = classFolderSamples(entries, folder => accepted.get(folder) ?? [])
+  const outside = all.filter(entry => !isInClass(entry)).flatMap(outsideProblem)
+  return { name: tree.location, samples, problems: [...problems, ...outside], ...rules }
+}
+
+/** Returns the problem of an image above or below class folders, or of an entry there that cannot be read. */
+function outsideProblem(entry: ArchiveMember): Problem[] {
+  const { path, bytes } = entry
+  if (isImageName(path))
+    return [{ id: path, code: 'no-class', message: `not in a class folder: ${path}` }]
+  if (bytes === null)
+    return [
+      { id: path, code: 'missing-file', message: `a link to nothing, or not readable: ${path}` },
+    ]
+  const unknown = path.includes('/') ? unknownEndingProblem(entry) : undefined
+  return unknown ? [unknown] : []
 }
 
 /** Looks through a single folder that holds only folders. */

@@ -45,7 +45,14 @@ export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
       })
     : await readDatasetAt(spec)
   const { samples, notes } = unifyCountrySpellings(read.samples)
-  const draft = { ...read, samples, notes: [...(read.notes ?? []), ...notes] }
+  const expected = found?.benchmark.expectedCounts(found.variant).images ?? 0
+  const refused = (read.problems ?? []).filter(({ code }) => code !== 'missing-part').length
+  const draft = {
+    ...read,
+    samples,
+    notes: [...(read.notes ?? []), ...notes],
+    absent: Math.max(0, expected - samples.length - refused) || undefined,
+  }
   return buildDataset(scheme ? applyRegions(draft, scheme) : draft, spec)
 }
 
@@ -117,7 +124,7 @@ async function readTree(path: string, spec: DatasetSpec): Promise<RawDataset> {
   const { files, notes } = await findParquetFiles(tree, spec.map)
   if (files.length === 0) return readFolder(tree, spec)
   const read = await readParquetImages(files, spec)
-  return { ...read, notes: [...notes, ...(read.notes ?? [])] }
+  return { ...read, name: path, notes: [...notes, ...(read.notes ?? [])] }
 }
 
 /** Returns the error for a path that does not exist; a word without a slash or ending is taken for a benchmark's name. */

@@ -36,9 +36,6 @@ export interface FileTree {
   subtree: (folder: string) => FileTree
 }
 
-/** The depth at which a walk ends, for folders that link to themselves. */
-const maxDepth = 8
-
 /** File endings of archives that are read in place. */
 export const archiveKinds: readonly string[] = ['.zip', '.tar']
 
@@ -118,26 +115,44 @@ function folderTree(root: string): FileTree {
     const bytes = await fileBytes(file)
     return bytes === null ? undefined : { path, bytes, source: { kind: 'file', file } }
   }
-  const list = async (under: string): Promise<ArchiveMember[]> => {
-    const below = await folderEntries(join(root, under))
-    const prefix = under === '' ? '' : `${under}/`
-    const files = await mapLimited(
-      below.filter(e => !e.isFolder),
-      32,
-      e => entry(prefix + e.name),
-    )
-    const nested: ArchiveMember[][] = []
-    const folders = prefix.split('/').length > maxDepth ? [] : below.filter(e => e.isFolder)
-    for (const folder of folders) nested.push(await list(prefix + folder.name))
-    return [...files.filter(e => e !== undefined), ...nested.flat()].sort(comparePaths)
-  }
   return {
     location: root,
     topEntries: () => folderEntries(root),
-    list,
+    list: async under => {
+      const found = await walkFolder(join(root, under), under === '' ? '' : `${under}/`, [])
+      return found.sort(comparePaths)
+    },
     find: entry,
     subtree: folder => folderTree(join(root, folder)),
   }
+}
+
+/**
+ * Lists every file below a folder, links followed but those to a folder that contains them. An entry that cannot be read (a
+ * link to nothing, a name that is not UTF-8) has no size, so that it becomes a row with an error.
+ */
+async function walkFolder(
+  folder: string | Buffer,
+  prefix: string,
+  above: readonly string[],
+): Promise<ArchiveMember[]> {
+  const { dev, ino } = await stat(folder, { bigint: true })
+  const identity = `${dev}:${ino}`
+  if (above.includes(identity)) return []
+  const entries = await folderEntries(folder)
+  const files = await mapLimited(
+    entries.filter(({ isFolder }) => !isFolder),
+    32,
+    async ({ name, path }): Promise<ArchiveMember> => {
+      const file = typeof path === 'string' ? path : join(String(folder), name)
+      const bytes = typeof path === 'string' ? await fileBytes(path) : null
+      return { path: prefix + name, bytes, source: { kind: 'file', file } }
+    },
+  )
+  const nested: ArchiveMember[][] = []
+  for (const { name, path } of entries.filter(({ isFolder }) => isFolder))
+    nested.push(await walkFolder(path, `${prefix}${name}/`, [...above, identity]))
+  return [...files, ...nested.flat()]
 }
 
 function archiveTree(where: string, members: readonly ArchiveMember[]): FileTree {

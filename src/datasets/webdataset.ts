@@ -7,7 +7,11 @@ import { dataError, inputError } from '../lib/errors.ts'
 import { orIfMissing } from '../lib/files.ts'
 import { groupByKey } from '../lib/tally.ts'
 import { mapLimited } from '../lib/concurrency.ts'
-import { isImageName, unknownClassProblem } from './benchmarks/classFolders.ts'
+import {
+  isImageName,
+  unknownClassProblem,
+  unknownEndingProblem,
+} from './benchmarks/classFolders.ts'
 import type { RawDataset } from './build.ts'
 import type { GroupValue, Sample, Problem } from './dataset.ts'
 import {
@@ -158,7 +162,8 @@ async function readShard(
   shard: FileTree,
   rules: ShardRules,
 ): Promise<{ samples: Sample[]; problems: Problem[]; indices: Set<number> }> {
-  const groups = groupSamples(await shard.list(''))
+  const members = await shard.list('')
+  const groups = groupSamples(members)
   const small = new Map(
     await mapLimited(
       [...groups.values()].flatMap(metadataMembers),
@@ -173,7 +178,9 @@ async function readShard(
       .trim() ?? ''
   const byName = new Map(rules.names.map((name, i) => [normalizeLabel(name), i]))
   const samples: Sample[] = []
-  const problems: Problem[] = []
+  const problems = members.flatMap(entry =>
+    basename(entry.path).includes('.') ? [] : (unknownEndingProblem(entry) ?? []),
+  )
   const indices = new Set<number>()
   for (const [key, members] of groups) {
     const id = `${basename(shard.location, '.tar')}/${key}`
@@ -203,7 +210,9 @@ const maxMetadataBytes = 1 << 20
 /** Labels and metadata. */
 const metadataMembers = (members: ReadonlyMap<string, ArchiveMember>): ArchiveMember[] =>
   [...members].flatMap(([ending, entry]) =>
-    /(^|\.)(cls|json|npy)$/.test(ending) && entry.bytes <= maxMetadataBytes ? entry : [],
+    /(^|\.)(cls|json|npy)$/.test(ending) && (entry.bytes ?? Infinity) <= maxMetadataBytes
+      ? entry
+      : [],
   )
 
 /** Flat values of `.json`, and the numbers of `.npy` under the names that the publisher gives them; undefined for broken JSON. */

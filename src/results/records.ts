@@ -54,6 +54,8 @@ export const datasetRecord = z.object({
   /** Folders that hold the images' files or archives. */
   imageFolders: z.array(z.string()).optional(),
   problems: z.array(z.object({ id: z.string(), code: z.string(), message: z.string() })),
+  /** How many images that the benchmark's authors count are not in this copy. */
+  absent: z.number().int().optional(),
 })
 
 /** A data set as it was when it was evaluated. */
@@ -128,6 +130,7 @@ export async function recordDataset(
     madeUp: synthetic,
     imageFolders: imageFolders(dataset),
     problems: [...problems],
+    absent: dataset.absent,
   }
   await writeJson(join(datasetsFolder(dir), `${hash.slice(0, 16)}.json`), record)
 }

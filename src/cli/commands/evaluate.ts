@@ -3,7 +3,7 @@ import { type EvaluateOptions } from '../../evaluate/evaluate.ts'
 import { precisions } from '../../lib/onnx/engine.ts'
 import { keptOutputs } from '../../results/schema.ts'
 import { type InferenceProfile } from '../../evaluate/profile.ts'
-import { shellWord } from '../../lib/table/text.ts'
+import { shellWord, stripControlCharacters } from '../../lib/table/text.ts'
 import { type Run } from '../../results/run.ts'
 import { defineCommand, type InputValues, pick } from './command.ts'
 import {
@@ -102,6 +102,8 @@ async function printForecast(options: EvaluateOptions & { out: string }): Promis
 async function printResult(result: Run, { until }: EvaluateOptions): Promise<void> {
   const { groupAccuracyTable } = await import('../../report/page/resultTables.ts')
   process.stdout.write(groupAccuracyTable(result, []).text('text'))
+  const { leftOutNotes } = await import('../../results/leftOut.ts')
+  for (const note of leftOutNotes(result)) process.stdout.write(`${stripControlCharacters(note)}\n`)
   if (until === undefined || result.estimates.length === 0) return
   const { estimateTable, savingLines } = await import('../../report/page/estimateTable.ts')
   process.stdout.write(

@@ -1,9 +1,11 @@
 import { inputError } from '../../lib/errors.ts'
 import { tableFormats } from '../../lib/table/columns.ts'
 import { type Table } from '../../lib/table/table.ts'
+import { type Run } from '../../results/run.ts'
 import { defineCommand, type InputValues, pick } from './command.ts'
 import { excludeOption, minNOption, preprocessingOption } from './options.ts'
 import { list, oneOf, wholeNumber } from './parsers.ts'
+import { printNote } from './progress.ts'
 
 const options = {
   '--by <columns...>': {
@@ -47,8 +49,17 @@ export const command = defineCommand({
     const format = chooseFormat(options.format, options.output)
     const tables = await tablesOf(dir, options, isSingleTableFormat(format))
     await writeTables(tables, format, options.output)
+    if (format === 'csv' || format === 'parquet')
+      tables.flatMap(({ notes }) => notes).forEach(printNote)
   },
 })
+
+/** Adds what was left out of a run's data sets to the notes of its tables. */
+async function withLeftOut(run: Run, tables: readonly Table[]): Promise<Table[]> {
+  const { leftOutNotes } = await import('../../results/leftOut.ts')
+  const found = leftOutNotes(run)
+  return tables.map(table => ({ ...table, notes: [...new Set([...table.notes, ...found])] }))
+}
 
 async function tablesOf(dir: string, options: Inputs, isSingle: boolean): Promise<Table[]> {
   const { by = [], disparity, paper, plugin } = options
@@ -61,11 +72,13 @@ async function tablesOf(dir: string, options: Inputs, isSingle: boolean): Promis
   if (paper !== undefined) {
     const { paperComparison, paperTables } = await import('../../analysis/paper/index.ts')
     const which = oneOf(paperTables)(paper, '--paper')
-    return [await paperComparison(await openRun(dir, options.exclude), which, how)]
+    const run = await openRun(dir, options.exclude)
+    return withLeftOut(run, [await paperComparison(run, which, how)])
   }
   if (plugin !== undefined) {
     const { readPluginTable } = await import('../../analysis/plugin.ts')
-    return [await readPluginTable(plugin, await openRun(dir, options.exclude))]
+    const run = await openRun(dir, options.exclude)
+    return withLeftOut(run, [await readPluginTable(plugin, run)])
   }
   if (disparity && by.length !== 1)
     throw inputError('bad-option', `--disparity takes one column after --by, not ${by.length}`)
@@ -88,5 +101,5 @@ async function tablesOf(dir: string, options: Inputs, isSingle: boolean): Promis
       inferenceTable(await inferDisparities(run, { by: column, minN, seed, draws }), column),
     )
   }
-  return tables
+  return withLeftOut(run, tables)
 }

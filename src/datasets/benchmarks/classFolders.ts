@@ -1,4 +1,4 @@
-import { extname } from 'node:path'
+import { basename, extname } from 'node:path'
 import type { Sample, Problem } from '../dataset.ts'
 import type { ArchiveMember } from '../../lib/archive/member.ts'
 
@@ -17,9 +17,19 @@ export const toSample = (
   label: string,
 ): Sample => ({ id: path, image: source, labels, label, groups: {}, bytes })
 
+/** Files that people and programs lay beside images. */
+const companionFile =
+  /^(readme|licen[cs]e|copying|thumbs\.db$|desktop\.ini$)|\.(txt|md|json|jsonl|xml|csv|tsv|html?|ya?ml|npy|npz|mat|pdf|log|sh|py)$/i
+
+/** Returns the problem of a file among images whose name does not end as an image's; undefined for a usual companion. */
+export const unknownEndingProblem = ({ path }: ArchiveMember): Problem | undefined =>
+  isImageName(path) || companionFile.test(basename(path))
+    ? undefined
+    : { id: path, code: 'unknown-ending', message: `not known as an image by its ending: ${path}` }
+
 /**
  * Makes samples of `<class>/<file>`. `accepted` returns the class indices of a folder's name; images of a folder for which
- * it returns undefined become problems. Files that are no images are left out.
+ * it returns undefined become problems, as do files whose ending is not known.
  */
 export function classFolderSamples(
   entries: readonly ArchiveMember[],
@@ -27,7 +37,10 @@ export function classFolderSamples(
 ): { samples: Sample[]; problems: Problem[] } {
   const items: Sample[] = []
   const problems: Problem[] = []
-  for (const entry of entries.filter(({ path }) => isImageName(path))) {
+  for (const entry of entries) {
+    const unknown = unknownEndingProblem(entry)
+    if (unknown && entry.path.includes('/')) problems.push(unknown)
+    if (!isImageName(entry.path)) continue
     const folder = parentName(entry.path)
     const labels = accepted(folder)
     if (labels) items.push(toSample(entry, labels, folder))

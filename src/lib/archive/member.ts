@@ -11,8 +11,8 @@ export type ImageSource =
 export interface ArchiveMember {
   /** Relative to the root of the folder or archive, with `/`. */
   path: string
-  /** Unpacked size. */
-  bytes: number
+  /** Unpacked size; null for an entry of a folder that is no readable file, such as a link to nothing. */
+  bytes: number | null
   source: ImageSource
 }
 

@@ -115,7 +115,7 @@ export function datasetCheckText(check: DatasetCheck): string {
     check.unreadable.map(({ id, code, message }) => `${id}: ${code}, ${message}`),
   )
   part(
-    'rows that are no images',
+    'rows and files left out',
     check.problems.map(({ id, code, message }) => `${id}: ${code}, ${message}`),
   )
   part('differences from what the authors state', check.differences)

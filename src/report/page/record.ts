@@ -2,6 +2,7 @@
 import { type MethodsSection } from '../../analysis/citing/methods.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { type ModelRow, findModelRow } from '../../models/listing.ts'
+import { leftOutText } from '../../results/leftOut.ts'
 import { type DatasetRecord } from '../../results/records.ts'
 import { type StoredEvaluation } from '../../results/store.ts'
 import { htmlTable } from './htmlTable.ts'
@@ -54,7 +55,7 @@ const datasetNotesTable = (
       { name: 'label_map', heading: 'label map', value: row => row.labelMap },
       { name: 'places', heading: 'regions by', value: row => row.places?.scheme ?? null },
       { name: 'notes', heading: 'notes', value: row => row.notes?.join('; ') ?? null },
-      { name: 'problems', heading: 'rows refused', value: row => row.problems.length },
+      { name: 'left_out', heading: 'images left out', value: row => leftOutText(row) ?? null },
       {
         name: 'content',
         heading: 'content (SHA-256)',

@@ -1,5 +1,6 @@
 import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
 import { retiredCode } from '../../results/retired.ts'
+import { leftOutImages, leftOutNotes } from '../../results/leftOut.ts'
 import { exclusionNotes } from '../../results/slices.ts'
 import { groupBy } from '../../metrics/accuracy.ts'
 import {
@@ -178,6 +179,18 @@ function ungroupedNotes(run: Run, by: readonly string[]): string[] {
   )
 }
 
+/** Column for machines: images of the row's data set that are in no row, or not scored. */
+function leftOutColumn({ entries, datasets }: Run): TableColumn<GroupAccuracyRow> {
+  const counts = new Map(
+    entries.map(({ identity: { dataset, content } }) => {
+      const record = datasets.get(content)
+      const found = record ? leftOutImages(record) : []
+      return [dataset, found.reduce((sum, { count }) => sum + count, 0)]
+    }),
+  )
+  return { name: 'left_out', heading: '', value: ({ dataset }) => counts.get(dataset) ?? null }
+}
+
 export function groupAccuracyTable(run: Run, by: readonly string[]): Table {
   const rows = run.accuracy({ by })
   return createTable(
@@ -190,9 +203,10 @@ export function groupAccuracyTable(run: Run, by: readonly string[]): Table {
         ...partialNotes(rows),
         ...ungroupedNotes(run, by),
         ...exclusionNotes(run.entries),
+        ...leftOutNotes(run),
       ],
     },
-    accuracyColumns(by),
+    [...accuracyColumns(by), leftOutColumn(run)],
     rows,
   )
 }
