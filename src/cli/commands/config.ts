@@ -1,19 +1,28 @@
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { extname, join, resolve } from 'node:path'
+import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { type Command, type Option } from 'commander'
 import { type ConfigFile, type ConfigValue } from '../../lib/config.ts'
-import { firstLine, inputError, unknownNameError } from '../../lib/errors.ts'
+import { firstLine, type GeogapError, inputError, unknownNameError } from '../../lib/errors.ts'
+import { ownValue } from '../../lib/ownValue.ts'
 import { findLeaf } from './program.ts'
 
-const configFileNames = ['ts', 'js', 'mjs', 'json', 'yaml', 'yml'].map(
+const dataConfigNames = ['json', 'yaml', 'yml'].map(ending => `geogap.config.${ending}`)
+const codeConfigNames = ['ts', 'js', 'mjs', 'cjs', 'mts', 'cts'].map(
   ending => `geogap.config.${ending}`,
 )
 
+/** Options that run code, or decide whom geogap talks to and what it shows: a config that is merely found may not set them. */
+const trustedOptions = new Set(['plugin', 'queue', 'allow', 'host', 'images'])
+
+/** Options that name what is written: a config that is merely found may name places below its folder. */
+const writingOptions = new Set(['out', 'output', 'junit', 'flips', 'figure'])
+
 /**
- * The words of a command line, with what the config file says about options that they leave out. The file is that of
- * `--config`, or the first of `geogap.config.ts`, `.js`, `.mjs`, `.json`, `.yaml`, `.yml` in `folder`.
- * Errors: bad-config, unknown-command, unknown-option.
+ * Adds to the words of a command line what the config file says about options that they leave out. The file is that of
+ * `--config`, or the first of `geogap.config.json`, `.yaml`, `.yml` in `folder`. A file that was found, not named, is data by
+ * whoever wrote the folder: it is never run, names no code or address, and writes nothing outside of the folder.
+ * Errors: bad-config, untrusted-config, unknown-command, unknown-option.
  */
 export async function withConfig(
   root: Command,
@@ -21,26 +30,63 @@ export async function withConfig(
   folder = process.cwd(),
 ): Promise<string[]> {
   const { command, path, rest } = findLeaf(root, words)
-  const file = findConfigFile(words, folder)
+  const named = namedConfigFile(words)
+  const file = named ?? findConfigFile(folder)
   if (file === undefined) return [...words]
-  const { [path]: section } = await readConfig(file)
+  const section = ownValue(await readConfig(file), path)
   const added = Object.entries(section ?? {}).flatMap(([key, value]) => {
     const option = optionOf(command, key, `${path} in ${file}`)
-    return isGiven(option, rest) ? [] : optionWords(option, value, `${path}.${key} in ${file}`)
+    if (isGiven(option, rest)) return []
+    if (named === undefined) checkUntrusted(option, value, file)
+    return optionWords(option, value, `${path}.${key} in ${file}`)
   })
   const end = words.indexOf('--')
   return end === -1 ? [...words, ...added] : [...words.slice(0, end), ...added, ...words.slice(end)]
 }
 
-function findConfigFile(words: readonly string[], folder: string): string | undefined {
+function namedConfigFile(words: readonly string[]): string | undefined {
   const at = words.findIndex(word => word === '--config' || word.startsWith('--config='))
   const named = words[at]?.startsWith('--config=')
     ? words[at].slice('--config='.length)
     : words[at + 1]
-  if (at === -1 || named === undefined)
-    return configFileNames.map(name => join(folder, name)).find(existsSync)
+  if (at === -1 || named === undefined) return undefined
   if (existsSync(named)) return resolve(named)
   throw inputError('bad-config', `no such config file: ${named}`)
+}
+
+function findConfigFile(folder: string): string | undefined {
+  const find = (names: readonly string[]): string | undefined =>
+    names.map(name => join(folder, name)).find(existsSync)
+  const code = find(codeConfigNames)
+  if (code !== undefined)
+    throw inputError(
+      'untrusted-config',
+      `${code} is a program, which is run only where it is named: pass --config ${basename(code)} if you trust it, or use a .json or .yaml file`,
+    )
+  return find(dataConfigNames)
+}
+
+function checkUntrusted(option: Option, value: ConfigValue, file: string): void {
+  const name = option.attributeName()
+  const refuse = (why: string): GeogapError =>
+    inputError(
+      'untrusted-config',
+      `${file} sets ${option.long!}, ${why}: give ${option.long!} on the command line, or pass --config ${basename(file)} if you trust the file`,
+    )
+  if (trustedOptions.has(name))
+    throw refuse('which a config that is found in the folder, not named, may not')
+  const places = [value].flat().filter(place => typeof place === 'string')
+  if (writingOptions.has(name) && !places.every(place => isInside(dirname(file), place)))
+    throw refuse('a place outside of its folder')
+}
+
+/** Whether a path, its links followed, is below a folder; an address of a store is not. */
+function isInside(folder: string, path: string): boolean {
+  if (/^\w+:\/\//.test(path)) return false
+  let existing = resolve(folder, path)
+  while (!existsSync(existing)) existing = dirname(existing)
+  const inner = relative(realpathSync(folder), realpathSync(existing))
+  return inner !== '..' && !inner.startsWith(`..${sep}`) && !isAbsolute(inner)
 }
 
 /** Errors: bad-config. */

@@ -38,7 +38,7 @@ function addCommonOptions(command: Command, path: string): void {
   command.on('option:quiet', () => setQuiet())
   command.option(
     '--config <file>',
-    'defaults of the options (default: geogap.config.* in this folder)',
+    'defaults of the options (default: geogap.config.json or .yaml in this folder)',
   )
   command.option('--debug', 'show the stack trace of an error')
   command.exitOverride(error => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Command } from 'commander'
@@ -57,23 +57,74 @@ describe('a config file', () => {
     await write(name, text)
     try {
       const filled = ['--by', 'region', 'country', '--disparity']
-      expect(await merged('table', 'results')).toEqual([
-        'table',
-        'results',
-        '--min-n',
-        '50',
-        ...filled,
-      ])
-      expect(await merged('table', 'results', '--min-n=9')).toEqual([
-        'table',
-        'results',
-        '--min-n=9',
-        ...filled,
-      ])
-      expect(await merged('gate', 'results')).toEqual(['gate', 'results'])
+      const named = name.endsWith('.ts') ? ['--config', join(folder, name)] : []
+      const words = ['table', 'results', ...named]
+      expect(await merged(...words)).toEqual([...words, '--min-n', '50', ...filled])
+      expect(await merged(...words, '--min-n=9')).toEqual([...words, '--min-n=9', ...filled])
+      expect(await merged('gate', 'results', ...named)).toEqual(['gate', 'results', ...named])
     } finally {
       await rm(join(folder, name))
     }
+  })
+
+  describe('that is found, not named,', () => {
+    const withFile = async <T>(name: string, text: string, work: () => Promise<T>): Promise<T> => {
+      await write(name, text)
+      return work().finally(() => rm(join(folder, name)))
+    }
+    const flag = '__geogapConfigRan'
+
+    it.each(['ts', 'js', 'mjs', 'cjs', 'mts', 'cts'])(
+      'is not run where it is code: .%s',
+      async ending => {
+        const name = `geogap.config.${ending}`
+        const code = `globalThis.${flag} = true; export default { table: { minN: 50 } }`
+        await withFile(name, code, async () => {
+          await expect(merged('table', 'results')).rejects.toMatchObject({
+            code: 'untrusted-config',
+            message: expect.stringContaining(`pass --config ${name}`) as string,
+          })
+          await withFile('geogap.config.json', '{}', () =>
+            expect(merged('table', 'results')).rejects.toThrow('is a program'),
+          )
+        })
+        expect(flag in globalThis).toBe(false)
+      },
+    )
+
+    it.each([
+      ['table', '{ "table": { "plugin": "./x.mjs" } }'],
+      ['evaluate', '{ "evaluate": { "queue": "redis://elsewhere" } }'],
+      ['work', '{ "work": { "queue": "redis://elsewhere" } }'],
+      ['serve', '{ "serve": { "host": "0.0.0.0" } }'],
+      ['evaluate', '{ "evaluate": { "out": "s3://elsewhere/results" } }'],
+      ['evaluate', '{ "evaluate": { "out": "/tmp/results" } }'],
+      ['table', '{ "table": { "output": "../../.profile" } }'],
+      ['table', '{ "table": { "output": "outside/.profile" } }'],
+      ['gate', '{ "gate": { "junit": "/etc/motd" } }'],
+      ['compare', '{ "compare": { "flips": "../x.csv" } }'],
+    ])('is data of a stranger: %s %s is refused', async (command, text) => {
+      await symlink(tmpdir(), join(folder, 'outside'))
+      try {
+        await withFile('geogap.config.json', text, async () => {
+          await expect(merged(command, 'results')).rejects.toMatchObject({
+            code: 'untrusted-config',
+          })
+          const named = [command, 'results', '--config', join(folder, 'geogap.config.json')]
+          expect((await merged(...named)).length).toBe(named.length + 2)
+        })
+      } finally {
+        await rm(join(folder, 'outside'))
+      }
+    })
+
+    it('may name places below its folder, and what the command line gives is not its matter', async () => {
+      const text = '{ "table": { "output": "out/a.csv", "plugin": "./x.mjs" } }'
+      await withFile('geogap.config.json', text, async () => {
+        const words = ['table', 'results', '--plugin', 'mine.mjs']
+        expect(await merged(...words)).toEqual([...words, '--output', 'out/a.csv'])
+      })
+    })
   })
 
   it('fills in what an option may do without, and nothing that the command line says in another way', async () => {
