@@ -34,6 +34,9 @@ export const cos = unary('Cos')
 export const hardSwish = unary('HardSwish')
 /** Exact GELU, x Φ(x). */
 export const gelu = unary('Gelu')
+/** GELU by a hyperbolic tangent (Hendrycks and Gimpel 2016). */
+export const geluTanh = (x: Tensor): Tensor =>
+  appendOp('Gelu', [x], { shape: x.shape, attributes: { approximate: 'tanh' } })
 
 /** max(0, min(1, x / 6 + 1/2)), PyTorch's hard sigmoid. */
 export const hardSigmoid = (x: Tensor): Tensor =>
@@ -248,8 +251,9 @@ export const mean = reduction('ReduceMean')
 export const sum = reduction('ReduceSum')
 export const max = reduction('ReduceMax')
 const euclideanLength = reduction('ReduceL2')
-/** Returns the Euclidean length along `axis`, which is kept with size 1. */
-export const norm = (x: Tensor, axis = -1): Tensor => euclideanLength(x, [axis], true)
+/** Returns the Euclidean length along the axes, which are kept with size 1. */
+export const norm = (x: Tensor, axes: readonly number[] = [-1]): Tensor =>
+  euclideanLength(x, axes, true)
 
 /** The `k` largest values along the last axis and their int64 positions, largest first. */
 export function topK(x: Tensor, k: number): { values: Tensor; indices: Tensor } {

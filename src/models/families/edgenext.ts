@@ -45,16 +45,16 @@ const stages = [
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
 const edgeNeXt: ClassifierBuilder<EdgeNeXtConfig> = (w, image, c) => {
-  let x = patchStem(w.at('stem'), image, c.widths[0])
+  let x = patchStem(w.at('stem'), image, c)
   for (const [i, { kernel, scales, positions }] of stages.entries()) {
     const stage = w.at(`stages.${i}`)
     const width = c.widths[i]!
-    if (i > 0) x = downsample(stage.at('downsample'), x, width)
+    if (i > 0) x = downsample(stage.at('downsample'), x, { width })
     for (const [j, block] of stage.each('blocks', c.depths[i]!).entries()) {
       const attends = scales > 0 && j === c.depths[i]! - 1
       x = attends
         ? attentionBlock(block, x, { scales, positions, heads: c.heads })
-        : convNextBlock(block, x, kernel)
+        : convNextBlock(block, x, { kernel })
     }
   }
   const features = layerNorm(w.at('head.norm'), flatten(globalAvgPool(x)))

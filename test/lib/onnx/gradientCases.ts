@@ -263,7 +263,7 @@ export const cases: Readonly<Record<string, MakeCase>> = {
   Expand: expand,
   ReduceSum: reduction(ops.sum),
   ReduceMean: reduction(ops.mean),
-  ReduceL2: alongAxis(ops.norm),
+  ReduceL2: alongAxis((x, axis) => ops.norm(x, [axis])),
   Resize: resize,
   Softmax: alongAxis(ops.softmax),
   LogSoftmax: alongAxis(ops.logSoftmax),

@@ -24,23 +24,31 @@ export function convNorm(
   return batchNorm(w.at(names[1]), y)
 }
 
+interface SqueezeOptions {
+  /** Channels between the two layers. */
+  inner: number
+  activation?: ((x: Tensor) => Tensor) | undefined
+  gate?: (x: Tensor) => Tensor
+  /** Whether a norm stands between them. */
+  norm?: boolean
+}
+
 /** Scales channels by a gate of `inner` units on their means, with timm's names `fc1`, `bn` if `norm`, `fc2`. */
-export function squeezeExcite(
-  w: ParameterScope,
-  x: Tensor,
-  { inner, norm = false }: { inner: number; norm?: boolean },
-): Tensor {
-  const reduced = conv(w.at('fc1'), globalAvgPool(x), { out: inner, bias: true })
-  const hidden = relu(norm ? batchNorm(w.at('bn'), reduced) : reduced)
+export function squeezeExcite(w: ParameterScope, x: Tensor, c: SqueezeOptions): Tensor {
+  const { activation = relu, gate = sigmoid } = c
+  const reduced = conv(w.at('fc1'), globalAvgPool(x), { out: c.inner, bias: true })
+  const hidden = activation(c.norm ? batchNorm(w.at('bn'), reduced) : reduced)
   return mul(
     x,
-    sigmoid(conv(w.at('fc2'), hidden, { out: fixedSize(x.shape[1], 'squeezeExcite'), bias: true })),
+    gate(conv(w.at('fc2'), hidden, { out: fixedSize(x.shape[1], 'squeezeExcite'), bias: true })),
   )
 }
 
-/** A width rounded to a multiple of 8, never to less than 8. */
-export const divisibleWidth = (width: number): number =>
-  Math.max(8, Math.floor((width + 4) / 8) * 8)
+/** Rounds a width to a multiple of `divisor` (8 by default), which is the least, and up if less than `limit` of it would be left. */
+export function divisibleWidth(width: number, { divisor = 8, limit = 0 } = {}): number {
+  const rounded = Math.max(divisor, Math.floor((width + divisor / 2) / divisor) * divisor)
+  return rounded < limit * width ? rounded + divisor : rounded
+}
 
 /** Scales channels by a gate of their neighbours' means (ECA, Wang et al. 2019), with timm's name `conv`. */
 export function channelAttention(w: ParameterScope, x: Tensor): Tensor {

@@ -1,53 +1,157 @@
 import { type Tensor, type ParameterScope } from '../graph.ts'
-import { add, globalAvgPool, flatten, mul, transpose } from '../ops.ts'
+import {
+  add,
+  div,
+  gelu,
+  globalAvgPool,
+  flatten,
+  mean,
+  mul,
+  norm,
+  reshape,
+  transpose,
+} from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 import { conv } from './linear.ts'
 import { mlp } from './mlp.ts'
-import { layerNorm, layerNorm2d } from './norm.ts'
+import { layerNorm, layerNorm2d, varianceNorm2d } from './norm.ts'
 
 export interface ConvNextConfig {
   depths: readonly number[]
   widths: readonly number[]
+  /** Sides of the depthwise kernels, 7 by default, for each stage. */
+  kernels?: readonly number[]
+  epsilon?: number
+  activation?: (x: Tensor) => Tensor
+  /** The stem: patches of 4 × 4 pixels (default), or two 3 × 3 convolutions of which the first has this many channels. */
+  stem?: { width: number; activated?: boolean }
+  /** Whether the MLP's layers are 1 × 1 convolutions. */
+  convolutional?: boolean
+  /** ConvNeXt V2: global response normalization in the MLP, in place of a learned factor per channel. */
+  responseNorm?: boolean
+  /** Whether norms divide by the deviation without subtracting the mean. */
+  varianceNorm?: boolean
+  /** Whether the last norm precedes the pooling. */
+  normFirst?: boolean
 }
 
 /** ConvNeXt (Liu et al. 2022) up to its classifier, with timm's names: image [n, 3, h, w] to [n, last width]. */
-export function convNextTrunk(
-  w: ParameterScope,
-  image: Tensor,
-  { depths, widths }: ConvNextConfig,
-): Tensor {
-  let x = patchStem(w.at('stem'), image, widths[0]!)
-  for (const [i, stage] of w.each('stages', depths.length).entries()) {
-    if (i > 0) x = downsample(stage.at('downsample'), x, widths[i]!)
-    x = stage.each('blocks', depths[i]!).reduce((y, block) => convNextBlock(block, y, 7), x)
+export function convNextTrunk(w: ParameterScope, image: Tensor, c: ConvNextConfig): Tensor {
+  let x = c.stem ? overlappingStem(w.at('stem'), image, c) : patchStem(w.at('stem'), image, c)
+  for (const [i, stage] of w.each('stages', c.depths.length).entries()) {
+    if (i > 0) x = downsample(stage.at('downsample'), x, { ...c, width: c.widths[i]! })
+    const block = { ...c, kernel: c.kernels?.[i] ?? 7 }
+    x = stage.each('blocks', c.depths[i]!).reduce((y, scope) => convNextBlock(scope, y, block), x)
   }
-  return layerNorm(w.at('head.norm'), flatten(globalAvgPool(x)))
+  if (c.normFirst) return flatten(globalAvgPool(layerNorm2d(w.at('norm_pre'), x, c.epsilon)))
+  return flatten(channelNorm(w.at('head.norm'), globalAvgPool(x), c))
 }
 
+type NormSettings = Pick<ConvNextConfig, 'epsilon' | 'varianceNorm'>
+
+const channelNorm = (w: ParameterScope, x: Tensor, c: NormSettings): Tensor =>
+  (c.varianceNorm ? varianceNorm2d : layerNorm2d)(w, x, c.epsilon)
+
 /** Patches of 4 × 4 pixels, normalized: [n, 3, h, w] to [n, width, h / 4, w / 4]. */
-export const patchStem = (w: ParameterScope, image: Tensor, width: number): Tensor =>
-  layerNorm2d(w.at('1'), conv(w.at('0'), image, { out: width, kernel: 4, stride: 4, bias: true }))
+export function patchStem(
+  w: ParameterScope,
+  image: Tensor,
+  c: NormSettings & Pick<ConvNextConfig, 'widths'>,
+): Tensor {
+  const patches = conv(w.at(0), image, { out: c.widths[0]!, kernel: 4, stride: 4, bias: true })
+  return channelNorm(w.at(1), patches, c)
+}
+
+function overlappingStem(w: ParameterScope, image: Tensor, c: ConvNextConfig): Tensor {
+  const { width, activated = false } = c.stem!
+  const halving = { kernel: 3, stride: 2, padding: 1, bias: true }
+  const first = conv(w.at(0), image, { out: width, ...halving })
+  const next = activated ? 2 : 1
+  const y = conv(w.at(next), activated ? (c.activation ?? gelu)(first) : first, {
+    out: c.widths[0]!,
+    ...halving,
+  })
+  return channelNorm(w.at(next + 1), y, c)
+}
 
 /** [n, c, h, w] normalized, to [n, width, h / 2, w / 2]. */
-export const downsample = (w: ParameterScope, x: Tensor, width: number): Tensor =>
-  conv(w.at('1'), layerNorm2d(w.at('0'), x), { out: width, kernel: 2, stride: 2, bias: true })
+export const downsample = (
+  w: ParameterScope,
+  x: Tensor,
+  c: NormSettings & { width: number },
+): Tensor =>
+  conv(w.at(1), channelNorm(w.at(0), x, c), { out: c.width, kernel: 2, stride: 2, bias: true })
+
+type ConvNextBlock = Partial<ConvNextConfig> & { kernel: number }
 
 /** A depthwise convolution, then a scaled two-layer network at every position, added to x. */
-export function convNextBlock(w: ParameterScope, x: Tensor, kernel: number): Tensor {
+export function convNextBlock(w: ParameterScope, x: Tensor, c: ConvNextBlock): Tensor {
   const width = fixedSize(x.shape[1], 'convNextBlock')
   const local = conv(w.at('conv_dw'), x, {
     out: width,
-    kernel,
+    kernel: c.kernel,
     groups: width,
-    padding: (kernel - 1) / 2,
+    padding: (c.kernel - 1) / 2,
     bias: true,
   })
-  return add(x, scaledMlp(w, transpose(local, [0, 2, 3, 1])))
+  const mixed = c.convolutional ? convolutionalMlp(w, local, c) : positionalMlp(w, local, c)
+  return add(x, mixed)
+}
+
+/** [n, width, h, w] through norm and MLP at every position. */
+function positionalMlp(w: ParameterScope, x: Tensor, c: ConvNextBlock): Tensor {
+  const rows = transpose(x, [0, 2, 3, 1])
+  if (!c.responseNorm) return scaledMlp(w, rows, c)
+  const { activation = gelu, epsilon } = c
+  const hidden = 4 * fixedSize(x.shape[1], 'positionalMlp')
+  const mixed = mlp(w.at('mlp'), layerNorm(w.at('norm'), rows, epsilon), {
+    hidden,
+    activation: y => globalResponseNorm(w.at('mlp.grn'), activation(y), { spatial: [1, 2], at: 3 }),
+  })
+  return transpose(mixed, [0, 3, 1, 2])
+}
+
+function convolutionalMlp(w: ParameterScope, x: Tensor, c: ConvNextBlock): Tensor {
+  const width = fixedSize(x.shape[1], 'convolutionalMlp')
+  const { activation = gelu } = c
+  const inner = conv(w.at('mlp.fc1'), channelNorm(w.at('norm'), x, c), {
+    out: 4 * width,
+    bias: true,
+  })
+  let y = activation(inner)
+  if (c.responseNorm) y = globalResponseNorm(w.at('mlp.grn'), y, { spatial: [2, 3], at: 1 })
+  const mixed = conv(w.at('mlp.fc2'), y, { out: width, bias: true })
+  if (c.responseNorm) return mixed
+  return mul(mixed, reshape(w.get('gamma', [width], 'scale'), [width, 1, 1]))
+}
+
+/** Scales channels by their share of the energy over all positions, added to x (Woo et al. 2023). */
+function globalResponseNorm(
+  w: ParameterScope,
+  x: Tensor,
+  { spatial, at }: { spatial: readonly number[]; at: number },
+): Tensor {
+  const width = fixedSize(x.shape[at], 'globalResponseNorm')
+  const energy = norm(x, spatial)
+  const share = div(energy, add(mean(energy, [at], true), 1e-6))
+  const channel = (name: string, role: 'scale' | 'bias'): Tensor => {
+    const values = w.get(name, [width], role)
+    return at === 1 ? reshape(values, [width, 1, 1]) : values
+  }
+  const scaled = mul(mul(x, share), channel('weight', 'scale'))
+  return add(x, add(scaled, channel('bias', 'bias')))
 }
 
 /** x [n, h, w, width] normalized, through `mlp` and times `gamma`: [n, width, h, w]. */
-export function scaledMlp(w: ParameterScope, x: Tensor): Tensor {
+export function scaledMlp(
+  w: ParameterScope,
+  x: Tensor,
+  c: Pick<ConvNextConfig, 'epsilon' | 'activation'> = {},
+): Tensor {
   const width = fixedSize(x.shape.at(-1), 'scaledMlp')
-  const mixed = mlp(w.at('mlp'), layerNorm(w.at('norm'), x), { hidden: 4 * width })
+  const mixed = mlp(w.at('mlp'), layerNorm(w.at('norm'), x, c.epsilon), {
+    hidden: 4 * width,
+    activation: c.activation,
+  })
   return transpose(mul(mixed, w.get('gamma', [width], 'scale')), [0, 3, 1, 2])
 }

@@ -9,6 +9,7 @@ import {
   mul,
   reshape,
   sqrt,
+  sub,
   transpose,
 } from '../ops.ts'
 import { fixedSize, product } from '../shapes.ts'
@@ -54,4 +55,13 @@ export function groupNorm(w: ParameterScope, x: Tensor, groups: number): Tensor 
   const channel = (name: string, role: 'scale' | 'bias'): Tensor =>
     reshape(w.get(name, [width], role), [width, 1, 1])
   return add(mul(reshape(normal, x.shape), channel('weight', 'scale')), channel('bias', 'bias'))
+}
+
+/** Divides the channels of [n, c, h, w] by their deviation at each position, without subtracting their mean. */
+export function varianceNorm2d(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
+  const width = fixedSize(x.shape[1], 'varianceNorm2d')
+  const centred = sub(x, mean(x, [1], true))
+  const variance = mul(mean(mul(centred, centred), [1], true), width / (width - 1))
+  const scale = reshape(w.get('weight', [width], 'scale'), [width, 1, 1])
+  return mul(div(x, sqrt(add(variance, epsilon))), scale)
 }
