@@ -1,4 +1,5 @@
 /** Computes which groups gained and which lost between two evaluations of the same images. */
+import { designEffect } from '../metrics/designEffect.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { benjaminiHochberg, pairedImageCount } from '../metrics/pairedTests.ts'
@@ -22,7 +23,9 @@ export interface GroupChange {
   /** Accuracy of the second minus that of the first side. */
   change: number
   /** 95 % interval of `change` for this group alone: Tango's paired score interval, widened if households flip together. */
-  interval: Interval
+  interval: Interval | null
+  /** Why `interval` is null. */
+  reason: string | null
   /** Exact two-sided p-value of no change: McNemar's test, or the sign-flip test over households. */
   p: number
   /** `p` adjusted by Benjamini and Hochberg over all groups of the comparison; overall is not adjusted. */
@@ -32,6 +35,10 @@ export interface GroupChange {
 }
 
 /** The changes between two evaluations. */
+/** Returns an interval of a change in percentage points, such as `-3.1 to +0.4`. */
+export const changeRangeText = (interval: Interval | null): string =>
+  interval?.map(pointsText).join(' to ') ?? '–'
+
 /** The columns of a table of changes, after those that name the group. */
 export const changeColumns: readonly TableColumn<GroupChange>[] = [
   fieldColumn('n'),
@@ -41,10 +48,10 @@ export const changeColumns: readonly TableColumn<GroupChange>[] = [
   {
     name: 'low',
     heading: '95 % interval',
-    value: ({ interval: [low] }) => low,
-    show: ({ interval }) => interval.map(pointsText).join(' to '),
+    value: ({ interval }) => interval?.[0] ?? null,
+    show: ({ interval }) => changeRangeText(interval),
   },
-  { name: 'high', heading: '', value: ({ interval: [, high] }) => high },
+  { name: 'high', heading: '', value: ({ interval }) => interval?.[1] ?? null },
   ...fieldColumns({ gained: 'gained', lost: 'lost', p: '' }),
   { ...fieldColumn('adjusted', 'adjusted p'), show: ({ adjusted }) => pNumber(adjusted) },
 ]
@@ -134,10 +141,25 @@ export function pairedCountsByGroup(cells: readonly PairedCounts[]): Map<string,
   return groups
 }
 
+/** Returns why the variance of a group cannot be told from its households; null if it can, or for independent images. */
+export function householdShortage(cells: readonly PairedCounts[], group: string): string | null {
+  const sizes = new Map<string, number>()
+  let single = 0
+  for (const cell of cells) {
+    const n = pairedImageCount(cell)
+    if (cell.cluster == null) single += n
+    else sizes.set(cell.cluster, (sizes.get(cell.cluster) ?? 0) + n)
+  }
+  if (sizes.size === 0) return null
+  const counts = [...sizes.values(), ...new Array<number>(single).fill(1)]
+  return designEffect(counts.map((n, i) => ({ group, cluster: String(i), n, top1: 0 }))).reason
+}
+
 function groupChange({ by, group, cells, counts }: PairedGroup): GroupChange {
   const n = pairedImageCount(counts)
   const { onlySecond: gained, onlyFirst: lost } = counts
   const p = signFlipP(counts)
+  const reason = householdShortage(cells, group === 'all' ? 'all groups' : group)
   return {
     by,
     group,
@@ -147,7 +169,8 @@ function groupChange({ by, group, cells, counts }: PairedGroup): GroupChange {
     first: (counts.both + lost) / n,
     second: (counts.both + gained) / n,
     change: (gained - lost) / n,
-    interval: pairedInterval(counts, 0.95, flipInflation(counts))!,
+    interval: reason === null ? pairedInterval(counts, 0.95, flipInflation(counts)) : null,
+    reason,
     p,
     adjusted: p,
     mostly: by === 'label' ? null : mainlyChangedClass(cells, gained - lost),

@@ -6,7 +6,13 @@
 import { type GroupCounts, sumCounts } from '../metrics/accuracy.ts'
 import { splitBySize } from '../metrics/disparity.ts'
 import { inferDisparity } from '../metrics/disparityInference.ts'
-import { countTest, rejectFamilywise, largestWhere, lowerTailTest } from '../metrics/familywise.ts'
+import {
+  countTest,
+  type ExactTest,
+  rejectFamilywise,
+  largestWhere,
+  lowerTailTest,
+} from '../metrics/familywise.ts'
 import { type Interval, wilson } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { pairedImageCount } from '../metrics/pairedTests.ts'
@@ -32,11 +38,13 @@ export interface GateCheck extends GateSubject {
   n: number
   /** Observed drop, accuracy or disparity; share in 0 … 1. */
   value: number
-  /** One-sided 95 % bound of this group alone: lower for a drop or a disparity, upper for an accuracy. */
-  bound: number
+  /** One-sided 95 % bound of this group alone: lower for a drop or a disparity, upper for an accuracy. Null with a `reason`. */
+  bound: number | null
   limit: number
   /** `broken`: shown to be beyond the limit; `holds`: shown to be within; `undecided`: the data cannot tell. */
   verdict: 'holds' | 'broken' | 'undecided'
+  /** Why no bound can be given, such as a group of one household; the verdict is then undecided. */
+  reason: string | null
 }
 
 /** One-sided 95 % bounds are the ends of a 90 % interval. */
@@ -45,8 +53,8 @@ const oneSidedConfidence = 0.9
 const verdictOf = (isBroken: boolean, holds: boolean): GateCheck['verdict'] =>
   isBroken ? 'broken' : holds ? 'holds' : 'undecided'
 
-/** A group with its paired outcomes. */
-export type GroupDrop = GateSubject & { counts: PairedOutcomes }
+/** A group with its paired outcomes; `reason` says why their variance cannot be told. */
+export type GroupDrop = GateSubject & { counts: PairedOutcomes; reason?: string | null }
 
 /**
  * Judges drops of accuracy against the baseline on the same images. A drop is broken if the group got worse (exact one-sided
@@ -59,25 +67,22 @@ export function judgeDrops(
   alpha = defaultAlpha,
 ): GateCheck[] {
   const rejected = rejectFamilywise(
-    groups.map(({ counts }) => {
+    groups.map(({ counts, reason = null }) => {
+      if (reason !== null) return neverRejected
       const { gained, total, atMost } = signFlips(counts)
       const beyond = (k: number): boolean => -changeBounds(counts, k - gained)[1] > maxDrop
       return countTest(gained, maxDrop === 0 ? total : largestWhere(total, beyond), atMost)
     }),
     alpha,
   )
-  return groups.map(({ counts, ...subject }, i) => {
+  return groups.map(({ counts, reason = null, ...subject }, i) => {
     const n = pairedImageCount(counts)
     const [low, high] = changeBounds(counts)
-    return {
-      ...subject,
-      rule: 'max-drop',
-      n,
-      value: (counts.onlyFirst - counts.onlySecond) / n,
-      bound: 0 - high,
-      limit: maxDrop,
-      verdict: verdictOf(rejected[i]!, -low <= maxDrop),
-    }
+    const value = (counts.onlyFirst - counts.onlySecond) / n
+    const check = { ...subject, rule: 'max-drop' as const, n, value, limit: maxDrop }
+    return reason === null
+      ? { ...check, bound: 0 - high, verdict: verdictOf(rejected[i]!, -low <= maxDrop), reason }
+      : { ...check, bound: null, verdict: 'undecided', reason }
   })
 }
 
@@ -91,10 +96,16 @@ function changeBounds(counts: PairedOutcomes, movedImages = 0): Interval {
   return pairedInterval(moved, oneSidedConfidence, flipInflation(counts))!
 }
 
-/** A group with its counts; `inflation` is the factor by which households inflate the variance, and divides the images. */
+/** A test of a group whose variance cannot be told, which never rejects and does not count for the others. */
+const neverRejected: ExactTest = { p: 1, attainable: () => 0 }
+
+/** A group with its counts. */
 export type GroupAccuracy = GateSubject & {
   counts: { n: number; top1: number }
+  /** Factor by which households inflate the variance, and divide the images. Default 1. */
   inflation?: number
+  /** Why the variance cannot be told. */
+  reason?: string | null
 }
 
 /** Judges accuracies of groups. An accuracy is broken if an exact binomial test, corrected for all groups, shows less than `minWorst`. */
@@ -108,22 +119,17 @@ export function judgeWorst(
     return { n: effectiveN, hits: Math.ceil((top1 * effectiveN) / n) }
   })
   const rejected = rejectFamilywise(
-    effective.map(({ n, hits }) => lowerTailTest(hits, n, minWorst)),
+    effective.map(({ n, hits }, i) =>
+      groups[i]!.reason == null ? lowerTailTest(hits, n, minWorst) : neverRejected,
+    ),
     alpha,
   )
-  return groups.map(({ counts: { n, top1 }, model, dataset, group }, i) => {
+  return groups.map(({ counts: { n, top1 }, model, dataset, group, reason = null }, i) => {
+    const subject = { model, dataset, group }
+    const check = { ...subject, rule: 'min-worst' as const, n, value: top1 / n, limit: minWorst }
+    if (reason !== null) return { ...check, bound: null, verdict: 'undecided', reason }
     const [low, high] = wilson(effective[i]!.hits, effective[i]!.n, oneSidedConfidence)!
-    return {
-      model,
-      dataset,
-      group,
-      rule: 'min-worst',
-      n,
-      value: top1 / n,
-      bound: high,
-      limit: minWorst,
-      verdict: verdictOf(rejected[i]!, low >= minWorst),
-    }
+    return { ...check, bound: high, verdict: verdictOf(rejected[i]!, low >= minWorst), reason }
   })
 }
 
@@ -147,19 +153,19 @@ export function judgeDisparities(
   const confidence = 1 - alpha / Math.max(1, runs.length)
   return runs.flatMap(({ groups, clusters = null, ...subject }): GateCheck[] => {
     const found = inferDisparity(groups, { seed: gateSeed, minN, confidence, clusters })
-    if (found.disparity === null || found.interval === null) return []
+    if (found.disparity === null) return []
+    const check = {
+      ...subject,
+      group: `${found.best!} − ${found.worst!}`,
+      rule: 'max-disparity' as const,
+      n: sumCounts(splitBySize(groups, minN).kept).n,
+      value: found.disparity,
+      limit: maxDisparity,
+    }
+    if (found.interval === null)
+      return [{ ...check, bound: null, verdict: 'undecided', reason: found.reason }]
     const [low, high] = found.interval
-    return [
-      {
-        ...subject,
-        group: `${found.best!} − ${found.worst!}`,
-        rule: 'max-disparity',
-        n: sumCounts(splitBySize(groups, minN).kept).n,
-        value: found.disparity,
-        bound: low,
-        limit: maxDisparity,
-        verdict: verdictOf(low > maxDisparity, high <= maxDisparity),
-      },
-    ]
+    const verdict = verdictOf(low > maxDisparity, high <= maxDisparity)
+    return [{ ...check, bound: low, verdict, reason: null }]
   })
 }

@@ -7,7 +7,7 @@ import { joinOutcomes } from '../metrics/signFlip.ts'
 import { countByColumns } from '../results/counts.ts'
 import { countByHousehold } from '../results/households.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
-import { pairedCountsByGroup } from './compare.ts'
+import { householdShortage, pairedCountsByGroup } from './compare.ts'
 import {
   type GateCheck,
   defaultAlpha,
@@ -141,8 +141,10 @@ async function pairedDrops(
     const subject = { model: second.identity.model, dataset }
     notes.push(...(await uncoveredNotes(pair)))
     const byClass = await pairedCounts(first, second, 'label')
-    const counts = joinOutcomes(byClass)
-    if (pairedImageCount(counts) > 0) drops.push({ ...subject, group: 'all images', counts })
+    const whole = joinOutcomes(byClass)
+    const group = 'all images'
+    if (pairedImageCount(whole) > 0)
+      drops.push({ ...subject, group, counts: whole, reason: householdShortage(byClass, group) })
     if (by !== 'label' && !sharedColumns(first, second).includes(by)) {
       notes.push(`${dataset} has no ${by}: only all its images together are judged.`)
       continue
@@ -153,7 +155,8 @@ async function pairedDrops(
     )) {
       const counts = joinOutcomes(own)
       const n = pairedImageCount(counts)
-      if (n >= minN) drops.push({ ...subject, group, counts })
+      if (n >= minN)
+        drops.push({ ...subject, group, counts, reason: householdShortage(own, group) })
       else leftOut.push({ ...subject, group, n })
     }
   }
@@ -233,6 +236,8 @@ function largeGroups(
 ): GroupAccuracy[] {
   return runs.flatMap(({ groups, clusters, model, dataset }) => {
     const inflation = clusters ? designEffect(clusters).byGroup : new Map<string, number>()
+    const reasonOf = (group: string): string | null =>
+      clusters ? designEffect(clusters.filter(one => one.group === group)).reason : null
     const { kept, leftOut: small } = splitBySize(groups, minN)
     const isListed = (group: string): boolean =>
       leftOut.some(one => one.model === model && one.dataset === dataset && one.group === group)
@@ -244,6 +249,7 @@ function largeGroups(
       group: counts.group,
       counts,
       inflation: inflation.get(counts.group) ?? 1,
+      reason: reasonOf(counts.group),
     }))
   })
 }

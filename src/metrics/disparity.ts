@@ -25,7 +25,7 @@ export interface Disparity {
 
 /**
  * Geographic disparity of one model on one benchmark: over groups of at least `minN` images, best minus worst accuracy
- * (section 3.2, equation 3). Ties go to the group that comes first. Errors: bad-counts, duplicate-group.
+ * (section 3.2, equation 3). Ties go to the group that comes first; the worst is another than the best. Errors: bad-counts, duplicate-group.
  */
 export function disparity(groups: readonly GroupCounts[], minN = defaultMinN): Disparity {
   const { kept, leftOut } = splitBySize(groups, minN)
@@ -41,7 +41,7 @@ export function disparity(groups: readonly GroupCounts[], minN = defaultMinN): D
     return { ...empty, groups: kept.length, leftOut, reason: tooFew(kept.length, minN) }
   const share = (c: GroupCounts): number => c.top1 / c.n
   const best = kept.reduce((a, b) => (share(b) > share(a) ? b : a))
-  const worst = kept.reduce((a, b) => (share(b) < share(a) ? b : a))
+  const worst = kept.reduce((a, b) => (a === best || share(b) < share(a) ? b : a))
   const zero = share(best) === 0
   return {
     disparity: share(best) - share(worst),

@@ -164,7 +164,7 @@ describe('disparity', () => {
       disparity: 0,
       ratio: 1,
       best: 'a',
-      worst: 'a',
+      worst: 'b',
     })
     expect(disparity(groups(['a', 0, 40], ['b', 0, 50]))).toMatchObject({
       disparity: 0,

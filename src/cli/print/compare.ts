@@ -68,6 +68,7 @@ export function comparisonAnswer(
     ...(hidden > 0
       ? [`${hidden} groups without a change beyond chance are not shown; --format csv has all.`]
       : []),
+    ...new Set(rows.flatMap(({ reason }) => (reason === null ? [] : [`${upperFirst(reason)}.`]))),
     ...(comparison.leftOut.length > 0
       ? [`Too few images to test: ${groupList(comparison.leftOut, 5)}.`]
       : []),
@@ -76,6 +77,8 @@ export function comparisonAnswer(
   const sentence = `${isNamed ? `${dataset}: ` : ''}${comparisonSentence(comparison)}`
   return { sentence, columns, shownColumns, rows, shownRows, notes }
 }
+
+const upperFirst = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 const significanceTestText = ({ households }: EvaluationComparison): string =>
   households === null

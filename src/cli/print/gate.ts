@@ -2,26 +2,35 @@
 import { type GateCheck, type GateLimit } from '../../analysis/gate.ts'
 import { type GateResult } from '../../analysis/gateRun.ts'
 import { type TableColumn, fieldColumns, shareColumn } from '../../lib/table/columns.ts'
-import { groupList, percent, stripControlCharacters } from '../../lib/table/text.ts'
+import { groupList, percent, shortList, stripControlCharacters } from '../../lib/table/text.ts'
 import { type Answer } from './answer.ts'
 
-const limitTexts: Readonly<
-  Record<GateLimit, { title: string; says: (check: GateCheck) => string }>
-> = {
+/** The words of a limit: what is measured, what its bound is, and what is allowed. */
+interface LimitText {
+  title: string
+  measure: (value: string) => string
+  boundIs: 'at least' | 'at most'
+  limitIs: string
+}
+
+const limitTexts: Readonly<Record<GateLimit, LimitText>> = {
   'max-drop': {
     title: 'drop against the baseline',
-    says: ({ value, bound, limit }) =>
-      `drop of ${percent(value)} points, at least ${percent(bound)} with 95 % confidence; at most ${percent(limit)} allowed`,
+    measure: value => `drop of ${value} points`,
+    boundIs: 'at least',
+    limitIs: 'at most … allowed',
   },
   'min-worst': {
     title: 'accuracy of the worst group',
-    says: ({ value, bound, limit }) =>
-      `accuracy ${percent(value)} %, at most ${percent(bound)} with 95 % confidence; at least ${percent(limit)} required`,
+    measure: value => `accuracy ${value} %`,
+    boundIs: 'at most',
+    limitIs: 'at least … required',
   },
   'max-disparity': {
     title: 'disparity',
-    says: ({ value, bound, limit }) =>
-      `disparity of ${percent(value)} points, at least ${percent(bound)} with 95 % confidence; at most ${percent(limit)} allowed`,
+    measure: value => `disparity of ${value} points`,
+    boundIs: 'at least',
+    limitIs: 'at most … allowed',
   },
 }
 
@@ -39,7 +48,12 @@ export function gateSentence({ passed, checks }: GateResult): string {
   return `gate failed: ${named.join('; ')}${more}; ${tail}`
 }
 
-const gateCheckText = (check: GateCheck): string => limitTexts[check.rule].says(check)
+function gateCheckText(check: GateCheck): string {
+  const { rule, bound, limit, reason } = check
+  const { measure, boundIs, limitIs } = limitTexts[rule]
+  const range = bound === null ? reason : `${boundIs} ${percent(bound)} with 95 % confidence`
+  return `${measure(percent(check.value))}, ${range}; ${limitIs.replace('…', percent(limit))}`
+}
 
 const columns: TableColumn<GateCheck>[] = [
   ...fieldColumns({
@@ -53,6 +67,7 @@ const columns: TableColumn<GateCheck>[] = [
   shareColumn('value', 'seen'),
   shareColumn('bound', '95 % bound'),
   { ...shareColumn('limit', 'allowed'), name: 'allowed' },
+  { name: 'reason', heading: '', value: row => row.reason },
 ]
 
 const verdictOrder: readonly GateCheck['verdict'][] = ['broken', 'undecided', 'holds']
@@ -71,6 +86,7 @@ export function gateAnswer(gate: GateResult): Answer<GateCheck> {
     ...(shownRows.length < rows.length
       ? [`${rows.length - shownRows.length} more checks that hold or are undecided.`]
       : []),
+    ...unboundedNotes(rows),
     ...(gate.leftOut.length > 0
       ? [`Fewer than ${gate.minN} images, not judged: ${groupList(gate.leftOut, 8)}.`]
       : []),
@@ -78,6 +94,16 @@ export function gateAnswer(gate: GateResult): Answer<GateCheck> {
   ]
   return { sentence: gateSentence(gate), columns, rows, shownRows, notes }
 }
+
+/** Names the groups of which nothing can be told, once for each reason. */
+function unboundedNotes(rows: readonly GateCheck[]): string[] {
+  const reasons = rows.flatMap(({ reason }) => reason ?? [])
+  const kinds = [...new Set(reasons.map(reason => reason.replace(/^no interval: /, '')))]
+  const shown = shortList(kinds, maxShownReasons)
+  return kinds.length === 0 ? [] : [`Cannot be told for ${reasons.length} checks: ${shown}.`]
+}
+
+const maxShownReasons = 5
 
 const escapeXml = (text: string): string =>
   stripControlCharacters(text).replace(/[&<>"']/g, found => `&#${found.charCodeAt(0)};`)

@@ -1,5 +1,10 @@
 import { type ComponentChildren } from 'preact'
-import { changeColumns, type GroupChange, significanceLevel } from '../../analysis/compare.ts'
+import {
+  changeColumns,
+  changeRangeText,
+  type GroupChange,
+  significanceLevel,
+} from '../../analysis/compare.ts'
 import { pNumber, pointsText } from '../../lib/table/text.ts'
 import { type Dimension, groupFilter } from '../../analysis/datasetCounts.ts'
 import { type Change, changes, type CompareView as Data } from '../pages.ts'
@@ -117,7 +122,7 @@ function Changes({ data, by, route, pair }: ChangesProps) {
       <p>
         With {second} in place of {first}, accuracy changes by{' '}
         <strong>{pointsText(overall.change)} points</strong> (95 % interval{' '}
-        {overall.interval.map(pointsText).join(' to ')}, p {pNumber(overall.p)}):{' '}
+        {changeRangeText(overall.interval)}, p {pNumber(overall.p)}):{' '}
         {wholeNumberText(overall.gained)} images gained, {wholeNumberText(overall.lost)} lost, of{' '}
         {wholeNumberText(overall.n)}.
       </p>
