@@ -12,7 +12,7 @@ import { randomFrom } from '../../src/lib/random.ts'
 
 const x = [0.596, 0.647, 0.738, 0.43, 0.678, 0.536, 0.84, 0.432, 0.74, 0.835, 0.514, 0.848]
 const y = [0.366, 0.468, 0.521, 0.217, 0.512, 0.328, 0.656, 0.199, 0.533, 0.634, 0.328, 0.662]
-const families = [...'aaaaaabbcccd']
+const families = Array.from('aaaaaabbcccd')
 
 describe('slopeInference', () => {
   it('agrees with the matrix formulas of CR2 and its Satterthwaite freedom in NumPy', () => {
@@ -31,22 +31,22 @@ describe('slopeInference', () => {
   it("is HC2 where every model is a family, as statsmodels' OLS has it", () => {
     const single = [0.756, 0.824, 0.601, 0.677, 0.64, 0.879, 0.559]
     const other = [0.591, 0.688, 0.399, 0.51, 0.535, 0.729, 0.308]
-    const found = slopeInference({ x: single, families: [...'abcdefg'] }, other, 0.95)
+    const found = slopeInference({ x: single, families: Array.from('abcdefg') }, other, 0.95)
     expect(found.standardError).toBeCloseTo(0.1457439861497996, 12)
     expect(found.degreesOfFreedom).toBeCloseTo(2.9645246201819626, 10)
-    const one = slopeInference({ x: single, families: [...'aaaaaaa'] }, other, 0.95)
+    const one = slopeInference({ x: single, families: Array.from('aaaaaaa') }, other, 0.95)
     expect(one).toEqual(found)
-    const mean = meanInference(other, [...'abcdefg'], 0.95)
+    const mean = meanInference(other, Array.from('abcdefg'), 0.95)
     expect(mean.degreesOfFreedom).toBeCloseTo(6, 10)
   })
 
   it('gives a reason instead of an interval', () => {
-    expect(slopeInference({ x, families: [...'aaaaaabbbbbb'] }, y, 0.95)).toMatchObject({
+    expect(slopeInference({ x, families: Array.from('aaaaaabbbbbb') }, y, 0.95)).toMatchObject({
       interval: null,
       p: null,
       reason: 'no interval: 2 families of models, 3 needed',
     })
-    const lone = { x: [0.5, 0.5, 0.5, 0.9], families: [...'abcd'] }
+    const lone = { x: [0.5, 0.5, 0.5, 0.9], families: Array.from('abcd') }
     expect(slopeInference(lone, [0.1, 0.2, 0.3, 0.4], 0.95).reason).toBe(
       'no interval: the value rests on one family of models alone',
     )
