@@ -23,7 +23,7 @@ export interface HistoryRow {
   entry: StoredEvaluation
   n: number
   top1: number | null
-  /** 95 % Wilson interval of `top1`. */
+  /** 95 % interval of `top1`. */
   low: number | null
   high: number | null
   by: string | null

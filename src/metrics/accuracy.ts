@@ -1,6 +1,6 @@
 import { inputError } from '../lib/errors.ts'
 import { ownValue } from '../lib/ownValue.ts'
-import { type Interval, newcombe, wilson } from './intervals.ts'
+import { type Interval, newcombe, shareInterval } from './intervals.ts'
 import { mean } from './numbers.ts'
 
 /** Images and correct answers of one cell (a group, a class, a cluster): whole numbers, or sums of weights. */
@@ -25,7 +25,7 @@ export interface Accuracy {
   errors: number
   top1: number | null
   top5: number | null
-  /** Wilson's interval of `top1`. */
+  /** Interval of `top1` (`shareInterval`). */
   interval: Interval | null
   interval5: Interval | null
   /** Why `top1` is null. */
@@ -42,8 +42,8 @@ export function accuracy(counts: Counts, confidence = 0.95): Accuracy {
     errors,
     top1: empty ? null : top1 / n,
     top5: empty || top5 === undefined ? null : top5 / n,
-    interval: wilson(top1, n, confidence),
-    interval5: top5 === undefined ? null : wilson(top5, n, confidence),
+    interval: shareInterval(top1, n, confidence),
+    interval5: top5 === undefined ? null : shareInterval(top5, n, confidence),
     reason: empty ? (errors > 0 ? `all ${errors} images failed` : 'no images') : null,
   }
 }

@@ -1,6 +1,6 @@
 import { inputError } from '../lib/errors.ts'
 import { chiSquareUpper } from './distributions.ts'
-import { type Interval, wilson } from './intervals.ts'
+import { type Interval, shareInterval } from './intervals.ts'
 import { sum } from './numbers.ts'
 import { checkDraws, hypergeometricSampler } from './samplers.ts'
 import { randomFrom } from '../lib/random.ts'
@@ -57,7 +57,7 @@ export function failureBias(
   const rows = groups.map(group => ({
     ...group,
     rate: group.images === 0 ? null : group.failed / group.images,
-    interval: wilson(group.failed, group.images, options.confidence),
+    interval: shareInterval(group.failed, group.images, options.confidence),
   }))
   const used = groups.filter(group => group.images > 0)
   const result = { images, failed, groups: rows, chiSquare: null, p: null, method: null }

@@ -36,6 +36,9 @@ export interface FamilyLine {
 
 const minFamilies = 3
 
+/** With less, those ratios that get an interval are too often those whose errors are small by chance. */
+const minRatioFreedom = 1.5
+
 /** Returns the family that a model's name begins with: `resnet` of `hub:timm/resnet50.a1_in1k`. */
 export function familyFromName(model: string): string {
   const name = model.split(/[/:\\]/).at(-1)!
@@ -89,6 +92,8 @@ export function slopeRatioInterval(
 ): { interval: Interval | null; reason: string | null } {
   const design = lineDesign(line)
   if ('reason' in design) return { interval: null, reason: design.reason }
+  if (design.degreesOfFreedom < minRatioFreedom)
+    return { interval: null, reason: 'no interval: too few families of models for a ratio' }
   const above = fitDesign(design, numerator)
   const below = fitDesign(design, denominator)
   const interval = fiellerInterval(
@@ -295,9 +300,12 @@ function fiellerInterval(terms: FiellerTerms, t: number): Interval | null {
   return [(b - root) / a, (b + root) / a]
 }
 
-/** Interval of a slope between `slope`, if errors of x do no harm, and the corrected one, if they are independent. */
+/**
+ * Interval of a slope between `slope`, if errors of x do no harm, and the corrected one, if they are independent. The end
+ * towards 0 is that of `slope` alone, so that 0 is left out exactly where the p-value is small.
+ */
 function partialInterval(
-  { standardError, degreesOfFreedom }: FamilyInference,
+  { standardError, degreesOfFreedom, interval }: FamilyInference,
   slope: number,
   corrected: FiellerTerms,
   confidence: number,
@@ -319,9 +327,5 @@ function partialInterval(
     40,
   )
   const other = fiellerInterval(corrected, t)
-  if (other === null) return null
-  return [
-    Math.min(slope - t * standardError!, other[0]),
-    Math.max(slope + t * standardError!, other[1]),
-  ]
+  return other && [Math.min(interval![0], other[0]), Math.max(interval![1], other[1])]
 }

@@ -40,7 +40,7 @@ export {
 export { disparityTrend, type DisparityTrend } from './disparityTrend.ts'
 export { failureBias, type FailureBias } from './failureBias.ts'
 export { incomeControlled, incomeQuartiles, type IncomeControlled } from './incomeControlled.ts'
-export { newcombe, wilson, type Estimate, type Interval } from './intervals.ts'
+export { newcombe, shareInterval, wilson, type Estimate, type Interval } from './intervals.ts'
 export { percentileInterval } from './numbers.ts'
 export {
   benjaminiHochberg,

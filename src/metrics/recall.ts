@@ -1,5 +1,5 @@
 import { inputError } from '../lib/errors.ts'
-import { type Interval, wilson } from './intervals.ts'
+import { type Interval, shareInterval } from './intervals.ts'
 import { mean } from './numbers.ts'
 
 /** Counts of one class. */
@@ -15,7 +15,7 @@ export interface ClassCounts {
 
 export interface ClassScores extends ClassCounts {
   recall: number | null
-  /** Wilson's interval of the recall. */
+  /** Interval of the recall (`shareInterval`). */
   interval: Interval | null
   precision: number | null
   f1: number | null
@@ -48,7 +48,7 @@ export function classScores(classes: readonly ClassCounts[], confidence = 0.95):
     return {
       ...counts,
       recall: n === 0 ? null : hits / n,
-      interval: wilson(hits, n, confidence),
+      interval: shareInterval(hits, n, confidence),
       precision: predicted === 0 ? null : hits / predicted,
       f1: n + predicted === 0 ? null : (2 * hits) / (n + predicted),
       reason: reasons.length === 0 ? null : reasons.join(', '),

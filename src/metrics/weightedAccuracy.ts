@@ -1,5 +1,5 @@
 import { inputError } from '../lib/errors.ts'
-import { type Interval, wilson } from './intervals.ts'
+import { type Interval, shareInterval } from './intervals.ts'
 
 /** Sums over the images of one cell. */
 export interface WeightSums {
@@ -15,7 +15,7 @@ export interface WeightedAccuracy {
   value: number | null
   /** Kish's effective number of images: as uncertain as this many images of equal weight. */
   effectiveN: number
-  /** Wilson's interval with the effective number. */
+  /** Interval with the effective number (`shareInterval`). */
   interval: Interval | null
   reason: string | null
 }
@@ -45,7 +45,7 @@ export function weightedAccuracy(
   return {
     value,
     effectiveN,
-    interval: wilson(value * effectiveN, effectiveN, confidence),
+    interval: shareInterval(value * effectiveN, effectiveN, confidence),
     reason: null,
   }
 }

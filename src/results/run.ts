@@ -26,7 +26,7 @@ export interface GroupAccuracyRow extends EvaluationId {
   of: number | null
   top1: number | null
   top5: number | null
-  /** 95 % Wilson interval of `top1`; with `of`, of what all those images would give, valid at any stopping time. */
+  /** 95 % interval of `top1`; with `of`, of what all those images would give, valid at any stopping time. */
   low: number | null
   high: number | null
 }

@@ -5,7 +5,7 @@ import { type Random, randomFrom } from '../../src/lib/random.ts'
 
 /**
  * Simulated groups with a known gap. GEOGAP_COVERAGE sets the samples per setting: the default keeps the test short; with 1,000
- * the counts are those that docs/metrics.md prints.
+ * the counts are close enough to read; scripts/coverage.ts makes the tables of docs/metrics.md.
  */
 const samples = Number(process.env.GEOGAP_COVERAGE ?? 40)
 

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { accuracy, accuracyByGroup, groupBy, macroAccuracy } from '../../src/metrics/accuracy.ts'
 import { disparity, pairDifference } from '../../src/metrics/disparity.ts'
-import { newcombe, wilson } from '../../src/metrics/intervals.ts'
+import { binomialCdf } from '../../src/metrics/distributions.ts'
+import { newcombe, shareInterval, wilson } from '../../src/metrics/intervals.ts'
 import { shared } from '../helpers/shared.ts'
 import { type GroupTruth, outcomes } from './golden.ts'
 
@@ -32,8 +33,9 @@ describe('accuracy', () => {
   })
 
   it('takes a group of one', () => {
+    expect(wilson(1, 1)![0]).toBeCloseTo(0.2065493143772375, 12)
     const [low, high] = accuracy({ n: 1, top1: 1 }).interval!
-    expect(low).toBeCloseTo(0.2065493143772375, 12)
+    expect(low).toBeCloseTo(0.1635, 4)
     expect(high).toBe(1)
   })
 
@@ -118,6 +120,29 @@ describe('wilson', () => {
     const mirrored = wilson(37, 40)!
     expect(mirrored[0]).toBeCloseTo(1 - high, 14)
     expect(mirrored[1]).toBeCloseTo(1 - low, 14)
+  })
+
+  it('covers shares near 1 where it is widened', () => {
+    for (const n of [20, 30, 60, 100, 400]) {
+      const shares = Array.from({ length: 199 }, (_, i) => 0.5 + i * 0.0025)
+      const coverage = (interval: typeof wilson): number =>
+        Math.min(
+          ...shares.map(share => {
+            let covered = 0
+            for (let hits = 0; hits <= n; hits++) {
+              const [low, high] = interval(hits, n)!
+              if (low <= share && share <= high)
+                covered += binomialCdf(hits, n, share) - binomialCdf(hits - 1, n, share)
+            }
+            return covered
+          }),
+        )
+      expect(coverage(shareInterval)).toBeGreaterThan(0.929)
+      expect(coverage(wilson)).toBeLessThanOrEqual(coverage(shareInterval))
+    }
+    expect(shareInterval(212, 500)).toEqual(wilson(212, 500))
+    expect(shareInterval(0, 0)).toBeNull()
+    expect(shareInterval(3.5, 7.25)![0]).toBeLessThan(wilson(3.5, 7.25)![0])
   })
 
   it('refuses a bad confidence', () => {

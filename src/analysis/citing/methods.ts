@@ -102,7 +102,7 @@ function methodsParagraph(
       : ` ${countText(zeroShot.size, 'model')} of them ${zeroShot.size === 1 ? 'was' : 'were'} used zero-shot, with the data set's own class names as texts.`
   return (
     `We evaluated ${countText(models.length, 'model')}${which}${citeCommand([...citedModels.values()].flat())} on ${named.join(', ')} with ${tools.join(' and ')}, ${how}.${shot} ` +
-    `Accuracy is top-1, the mean over images, with 95 % Wilson score intervals; images that could not be read are in no accuracy. ` +
+    `Accuracy is top-1, the mean over images, with 95 % Wilson score intervals (no narrower than exact ones near 0 and 1); images that could not be read are in no accuracy. ` +
     `Geographic disparity is the largest difference of accuracy between groups of at least 30 images${rate}, as defined by Richards et al.${citeCommand([measures])}.`
   )
 }
@@ -132,7 +132,7 @@ function limitationSentences(run: Run): string[] {
     found.push(...geographicLimitations(run, dataset))
   if (run.columns.includes('household'))
     found.push(
-      'Images of one household are not independent; Wilson intervals take them as if they were, and are too narrow.',
+      'Images of one household are not independent; intervals of accuracies take them as if they were, and are too narrow.',
     )
   if (datasetRoles(run).reference === null)
     found.push('No standard benchmark was evaluated, so there is no progress rate.')

@@ -7,7 +7,7 @@ import {
   type IncomeCounts,
   maxIncomeLevels,
 } from '../../metrics/incomeControlled.ts'
-import { wilson } from '../../metrics/intervals.ts'
+import { shareInterval } from '../../metrics/intervals.ts'
 import { testbedModel } from '../../models/testbed.ts'
 import { countByHousehold } from '../../results/households.ts'
 import { comparisonRow, type MeasuredValue, type PaperComparison } from './comparison.ts'
@@ -30,7 +30,7 @@ export async function incomeRows(
     const accuracyOf = (group: string): MeasuredValue => {
       const cell = counts.find(one => one.income === income && one.group === group)
       return cell && cell.n > 0
-        ? { value: cell.top1 / cell.n, interval: wilson(cell.top1, cell.n), n: 1 }
+        ? { value: cell.top1 / cell.n, interval: shareInterval(cell.top1, cell.n), n: 1 }
         : { value: null, n: 1, note: reason }
     }
     const difference = {

@@ -3,7 +3,7 @@ import { overlapObjects } from '../../datasets/benchmarks/geode.ts'
 import { normalizeLabel } from '../../datasets/labels/labels.ts'
 import { groupBy, sumCounts } from '../../metrics/accuracy.ts'
 import { disparity } from '../../metrics/disparity.ts'
-import { wilson } from '../../metrics/intervals.ts'
+import { shareInterval } from '../../metrics/intervals.ts'
 import { mean, meanInterval } from '../../metrics/numbers.ts'
 import { testbedModel } from '../../models/testbed.ts'
 import { readStudy, type StudyValues } from '../../results/studies.ts'
@@ -132,7 +132,7 @@ function overlapOnGeode(
   return {
     'geode accuracy': {
       value: top1 / n,
-      interval: wilson(top1, n),
+      interval: shareInterval(top1, n),
       n: 1,
       note: `${objects.size} overlapping classes`,
     },

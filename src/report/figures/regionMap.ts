@@ -91,7 +91,7 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
     subtitle: `${modelAndImagesText(model, rows)}; ${difference}`,
     caption: figureCaption(
       results,
-      `Top-1 accuracy of ${model} in percent on each region’s images, with 95 % Wilson intervals. The countries of the data set have their region’s colour; pale ones have no images.`,
+      `Top-1 accuracy of ${model} in percent on each region’s images, with 95 % intervals. The countries of the data set have their region’s colour; pale ones have no images.`,
       'Equal Earth projection; outlines by Natural Earth.',
     ),
     rows: rows.map(row => ({ ...row })),

@@ -238,7 +238,7 @@ function figureOf(results: RunView, dataset: string, { model }: FigureOptions): 
     subtitle: `${countText(models, 'model')}, n = ${countText(drawn, 'image')}`,
     caption: figureCaption(
       results,
-      `Top-1 accuracy on the images of each ${column} of ${name}, as means over images in percent, with 95 % Wilson intervals; ${pluralOfPlace(column)} with the highest mean over the models first.`,
+      `Top-1 accuracy on the images of each ${column} of ${name}, as means over images in percent, with 95 % intervals; ${pluralOfPlace(column)} with the highest mean over the models first.`,
       models > maxSeparateModels
         ? 'Grey ticks are all models; the best, middle and worst by overall accuracy are marked.'
         : null,

@@ -36,7 +36,7 @@ function accuracySection(results: RunView, by: readonly string[]): Markup {
   const whose = by.map(column => ` by ${columnText(column)}`).join('')
   return htmlTable({
     name: ['accuracy', ...by].join('-by-'),
-    caption: `Top-1 and top-5 accuracy in percent${whose}, with 95 % Wilson intervals of top-1; errors are images without a prediction.${long ? ` Rows of ${best!}.` : ''}`,
+    caption: `Top-1 and top-5 accuracy in percent${whose}, with 95 % intervals of top-1; errors are images without a prediction.${long ? ` Rows of ${best!}.` : ''}`,
     columns: withoutSameMode(accuracyColumns(by.map(columnText)), rows),
     rows,
     shownRows: long ? rows.filter(({ model }) => model === best) : rows,

@@ -39,7 +39,7 @@ describe('geogap figure', () => {
     const spec = JSON.parse(await readFile(join(folder, 'regions.json'), 'utf8')) as {
       description: string
     }
-    expect(spec.description).toContain('Wilson')
+    expect(spec.description).toContain('95 % intervals')
   })
 
   it('takes the paper’s number and names the files where there are several', async () => {

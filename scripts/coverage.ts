@@ -1,0 +1,384 @@
+/**
+ * Counts how often the intervals that geogap prints contain the truth, in worlds of known truth, and writes the tables into
+ * docs/metrics.md: `npx tsx scripts/coverage.ts [--samples N] [--only KIND]`, N 2,000 by default.
+ */
+import { readFile, writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { type GateCheck, judgeDisparities, judgeDrops, judgeWorst } from '../src/analysis/gate.ts'
+import { measureStandings, type ModelMeasures } from '../src/analysis/standing.ts'
+import { accuracy } from '../src/metrics/accuracy.ts'
+import { designEffect } from '../src/metrics/designEffect.ts'
+import { pairDifference } from '../src/metrics/disparity.ts'
+import { inferDisparity } from '../src/metrics/disparityInference.ts'
+import { binomialCdf } from '../src/metrics/distributions.ts'
+import { meanInference } from '../src/metrics/familyInference.ts'
+import { incomeControlled } from '../src/metrics/incomeControlled.ts'
+import { type Interval } from '../src/metrics/intervals.ts'
+import { spread } from '../src/metrics/numbers.ts'
+import { pairedInterval } from '../src/metrics/pairedInterval.ts'
+import { accuracyTable, progressGap } from '../src/metrics/progress.ts'
+import { disparityTrend } from '../src/metrics/disparityTrend.ts'
+import { flipInflation, type PairedOutcomes } from '../src/metrics/signFlip.ts'
+import {
+  binomial,
+  drawGroups,
+  drawModels,
+  type GroupSample,
+  type GroupWorld,
+  groupWorlds,
+  modelWorlds,
+  type Random,
+  randomFrom,
+} from './coverageWorlds.ts'
+
+const page = new URL('../docs/metrics.md', import.meta.url)
+
+/** Counts of one kind of interval in one world. */
+class Tally {
+  private covered = 0
+  private known = 0
+  private width = 0
+  private refused = 0
+
+  add(interval: Interval | null, truth: number): void {
+    if (interval === null) {
+      this.refused++
+      return
+    }
+    const [low, high] = interval
+    this.known++
+    this.width += high - low
+    if (low <= truth + 1e-9 && truth - 1e-9 <= high) this.covered++
+  }
+
+  /** The share of the intervals that contain the truth and their mean width, with the share without an interval. */
+  text(digits: number, unit: number): string {
+    const all = this.known + this.refused
+    const none = this.refused === 0 ? '' : `, none in ${percent(this.refused / all)}`
+    if (this.known < all / 50) return `none`
+    return `${percent(this.covered / this.known)} (${((unit * this.width) / this.known).toFixed(digits)})${none}`
+  }
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+
+type Rows = (samples: number) => string[][]
+
+const accuracyRows: Rows = () =>
+  [30, 40, 60, 100, 250, 1000, 5000].map(n => {
+    const intervals = Array.from({ length: n + 1 }, (_, top1) => accuracy({ n, top1 }).interval!)
+    return [
+      n.toLocaleString('en-US'),
+      ...[0.5, 0.7, 0.85, 0.9, 0.95, 0.98, 0.99, 0.995].map(share => {
+        let [covered, width] = [0, 0]
+        for (const [k, [low, high]] of intervals.entries()) {
+          const chance = binomialCdf(k, n, share) - binomialCdf(k - 1, n, share)
+          if (low <= share && share <= high) covered += chance
+          width += chance * (high - low)
+        }
+        return `${percent(covered)} (${(100 * width).toFixed(1)})`
+      }),
+    ]
+  })
+
+/** What becomes of a run without a change that is judged by all three limits, each at the truth. */
+function gateFails(
+  { groups, clusters }: GroupSample,
+  { shares, households }: GroupWorld,
+  random: Random,
+  disparityMayBreak: boolean,
+): boolean {
+  const alpha = 0.04 / 3
+  const minN = 30
+  const subject = { model: 'm', dataset: 'd' }
+  const judged = groups.filter(({ n }) => n >= minN)
+  const drops = judged.map(({ group, n }) => {
+    const mine = clusters?.filter(one => one.group === group)
+    return {
+      ...subject,
+      group,
+      counts: drawFlips(
+        n,
+        mine?.map(one => one.n),
+        random,
+      ),
+    }
+  })
+  const effect = clusters && designEffect(clusters)
+  const worst = judged.map(counts => ({
+    ...subject,
+    group: counts.group,
+    counts,
+    inflation: effect?.byGroup.get(counts.group) ?? 1,
+  }))
+  const isBroken = ({ verdict }: GateCheck): boolean => verdict === 'broken'
+  const lowest = Math.min(...shares)
+  if (judgeDrops(drops, 0, alpha).some(isBroken)) return true
+  const known = !households || effect?.reason === null
+  if (known && judgeWorst(worst, lowest, alpha).some(isBroken)) return true
+  if (!disparityMayBreak) return false
+  const runs = [{ ...subject, group: '', groups, clusters: clusters ?? null }]
+  return judgeDisparities(runs, spread([...shares]), { minN, alpha }).some(isBroken)
+}
+
+/** Flips of 1 % of the images each way, or of 3 % of the households, whose images flip together. */
+function drawFlips(
+  n: number,
+  households: readonly number[] | undefined,
+  random: Random,
+): PairedOutcomes {
+  if (!households) {
+    const onlyFirst = binomial(n, 0.01, random)
+    const onlySecond = binomial(n - onlyFirst, 0.01, random)
+    return { both: n - onlyFirst - onlySecond, onlyFirst, onlySecond, neither: 0 }
+  }
+  const nets = households.flatMap(size => {
+    if (random() >= 0.06) return []
+    const flipped = Math.max(1, binomial(size, 0.6, random))
+    return random() < 0.5 ? flipped : -flipped
+  })
+  const onlySecond = nets.reduce((sum, net) => sum + Math.max(0, net), 0)
+  const onlyFirst = nets.reduce((sum, net) => sum + Math.max(0, -net), 0)
+  return { both: n - onlyFirst - onlySecond, onlyFirst, onlySecond, neither: 0, nets }
+}
+
+const groupRows: Rows = samples =>
+  groupWorlds.map(setting => {
+    const random = randomFrom(20_261)
+    const disparity = new Tally()
+    const difference = new Tally()
+    let fails = 0
+    const truth = spread([...setting.shares])
+    const last = `${setting.shares.length - 1}`
+    for (let i = 0; i < samples; i++) {
+      const sample = drawGroups(setting, random)
+      const { groups, clusters } = sample
+      const { interval } = inferDisparity(groups, { seed: 1, clusters: clusters ?? null })
+      disparity.add(interval, truth)
+      difference.add(
+        pairDifference(groups, last, '0', { clusters: clusters ?? null }).interval,
+        setting.shares.at(-1)! - setting.shares[0]!,
+      )
+      // The gate's interval is wider, so it excludes the truth from below only where this one does.
+      const mayBreak = interval !== null && interval[0] > truth
+      if (gateFails(sample, setting, random, mayBreak)) fails++
+    }
+    report(setting.text)
+    return [setting.text, disparity.text(1, 100), difference.text(1, 100), percent(fails / samples)]
+  })
+
+const slopes = { standard: 1.3, geographic: 0.7 }
+
+const modelRows: Rows = samples =>
+  modelWorlds.map(setting => {
+    const random = randomFrom(20_262)
+    const tallies = Array.from({ length: 5 }, () => new Tally()) as [
+      Tally,
+      Tally,
+      Tally,
+      Tally,
+      Tally,
+    ]
+    const [rate, difference, ratio, mean, prediction] = tallies
+    let claims = 0
+    for (let i = 0; i < samples; i++) {
+      const models = drawModels(setting, random)
+      const on = (slope: number, which: 0 | 1) =>
+        models.map(({ model, truth, deviations }) => ({
+          model,
+          accuracy: Math.min(1, Math.max(0, 0.5 + slope * (truth - 0.7) + deviations[which])),
+        }))
+      const table = accuracyTable([
+        ...models.map(({ model, x }) => ({ model, benchmark: 'imagenet-1k', accuracy: x })),
+        ...on(slopes.standard, 0).map(row => ({ ...row, benchmark: 'standard' })),
+        ...on(slopes.geographic, 1).map(row => ({ ...row, benchmark: 'geographic' })),
+      ])
+      const families = new Map(models.map(({ model, family }) => [model, family]))
+      const images = new Map(models.map(({ model }) => [model, setting.images]))
+      const benchmarks = { standard: 'standard', geographic: 'geographic' }
+      const gap = progressGap(table, benchmarks, { families, images })
+      rate.add(gap.geographic.interval, slopes.geographic)
+      difference.add(gap.intervals.difference, slopes.standard - slopes.geographic)
+      ratio.add(gap.intervals.ratio, slopes.standard / slopes.geographic)
+      const names = models.map(({ family }) => family)
+      const deviations = models.map(one => one.deviations[0])
+      mean.add(meanInference(deviations, names, 0.95).interval, 0)
+      const trend = disparityTrend(
+        models.map((one, k) => ({ model: one.model, accuracy: one.x, disparity: deviations[k]! })),
+        { families, images },
+      ).interval
+      if (trend !== null && (trend[0] > 0 || trend[1] < 0)) claims++
+      addPrediction(prediction, models, random)
+    }
+    report(setting.text)
+    return [
+      setting.text,
+      ...[rate, difference, ratio].map(one => one.text(2, 1)),
+      percent(claims / samples),
+      ...[mean, prediction].map(one => one.text(1, 100)),
+    ]
+  })
+
+/** Predicts a model, drawn among all, from the others. */
+function addPrediction(tally: Tally, models: ReturnType<typeof drawModels>, random: Random): void {
+  const measured = models.map(({ model, x, truth, deviations }): ModelMeasures => ({
+    model,
+    kind: '1K',
+    values: new Map([
+      ['reference', x],
+      ['other', 0.5 + 0.7 * (truth - 0.7) + deviations[0]],
+    ]),
+  }))
+  const own = measured[Math.floor(random() * measured.length)]!
+  const [found] = measureStandings(own, measured, 'reference')
+  tally.add(found?.interval ?? null, found?.value ?? 0)
+}
+
+interface ChangeWorld {
+  text: string
+  n: number
+  lost: number
+  gained: number
+  /** Largest household; images of a household flip alike. */
+  most?: number
+}
+
+const change = (n: number, lost: number, gained: number, most?: number): ChangeWorld => ({
+  text: `${n.toLocaleString('en-US')} images, ${100 * lost} % lost, ${100 * gained} % gained${most === undefined ? '' : `, households of 1 to ${most}`}`,
+  n,
+  lost,
+  gained,
+  ...(most !== undefined && { most }),
+})
+
+const changeWorlds = [
+  change(40, 0.02, 0.02),
+  change(40, 0.15, 0.05),
+  change(100, 0.01, 0.01),
+  change(100, 0.06, 0.01),
+  change(400, 0.005, 0.005),
+  change(400, 0.06, 0.01),
+  change(2000, 0.002, 0.001),
+  change(2000, 0.1, 0.12),
+  change(300, 0.05, 0.05, 12),
+  change(300, 0.1, 0.02, 12),
+  change(1500, 0.02, 0.02, 30),
+  change(1500, 0.08, 0.08, 5),
+]
+
+const changeRows: Rows = samples =>
+  changeWorlds.map(({ text, n, lost, gained, most }) => {
+    const random = randomFrom(20_263)
+    const tally = new Tally()
+    for (let i = 0; i < samples; i++) {
+      const counts = drawChange({ n, lost, gained, most: most ?? 1 }, random)
+      tally.add(pairedInterval(counts, 0.95, flipInflation(counts)), gained - lost)
+    }
+    return [text, tally.text(1, 100)]
+  })
+
+function drawChange(
+  { n, lost, gained, most }: { n: number; lost: number; gained: number; most: number },
+  random: Random,
+): PairedOutcomes {
+  const nets: number[] = []
+  for (let left = n; left > 0;) {
+    const size = Math.min(left, Math.max(1, Math.round(most ** random())))
+    left -= size
+    const u = random()
+    if (u < lost) nets.push(-size)
+    else if (u < lost + gained) nets.push(size)
+  }
+  const onlySecond = nets.reduce((sum, net) => sum + Math.max(0, net), 0)
+  const onlyFirst = nets.reduce((sum, net) => sum + Math.max(0, -net), 0)
+  const counts = { both: n - onlyFirst - onlySecond, onlyFirst, onlySecond, neither: 0 }
+  return most === 1 ? counts : { ...counts, nets }
+}
+
+const incomeWorlds: readonly { text: string; n: readonly number[]; shares: readonly number[] }[] = [
+  { text: '4 levels of 40 and 40', n: [40, 40], shares: [0.7, 0.6] },
+  { text: '4 levels of 100 and 25', n: [100, 25], shares: [0.95, 0.9] },
+  { text: '4 levels of 30 and 30', n: [30, 30], shares: [0.99, 0.99] },
+  { text: '4 levels of 400 and 60', n: [400, 60], shares: [0.995, 0.96] },
+]
+
+const incomeRows: Rows = samples =>
+  incomeWorlds.map(({ text, n, shares }) => {
+    const random = randomFrom(20_264)
+    const mean = new Tally()
+    const level = new Tally()
+    const names = ['Europe', 'Africa']
+    for (let i = 0; i < samples; i++) {
+      const cells = ['Q1', 'Q2', 'Q3', 'Q4'].flatMap(income =>
+        names.map((group, k) => ({
+          income,
+          group,
+          n: n[k]!,
+          top1: binomial(n[k]!, shares[k]!, random),
+        })),
+      )
+      const { rows, controlled } = incomeControlled(cells)
+      mean.add(controlled.interval, shares[0]! - shares[1]!)
+      level.add(rows[0]!.interval, shares[0]! - shares[1]!)
+    }
+    return [`${text}, ${shares.join(' and ')}`, level.text(1, 100), mean.text(1, 100)]
+  })
+
+const report = (text: string): void => {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`)
+}
+
+/** The kinds of interval: the heads of their table, and its rows. */
+const kinds: Record<string, { head: string[]; rows: Rows }> = {
+  accuracy: {
+    head: ['images', '.5', '.7', '.85', '.9', '.95', '.98', '.99', '.995'],
+    rows: accuracyRows,
+  },
+  groups: {
+    head: ['groups and their true accuracies', 'disparity', 'last minus first group', 'gate fails'],
+    rows: groupRows,
+  },
+  models: {
+    head: [
+      'models and families',
+      'rate',
+      'gap as difference',
+      'gap as ratio',
+      'says a trend of none',
+      'mean',
+      'one more model',
+    ],
+    rows: modelRows,
+  },
+  changes: { head: ['change between two models', 'change'], rows: changeRows },
+  income: {
+    head: ['difference at equal income', 'one level', 'mean over levels'],
+    rows: incomeRows,
+  },
+}
+
+const tableText = (head: readonly string[], rows: readonly string[][]): string =>
+  [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows]
+    .map(cells => `| ${cells.join(' | ')} |`)
+    .join('\n')
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      samples: { type: 'string', default: '2000' },
+      only: { type: 'string', multiple: true, default: Object.keys(kinds) },
+    },
+  })
+  for (const name of values.only) {
+    const { head, rows } = kinds[name]!
+    const table = tableText(head, rows(Number(values.samples)))
+    process.stdout.write(`${table}\n\n`)
+    if (values.samples !== '2000') continue
+    const text = await readFile(page, 'utf8')
+    const [start, end] = [`<!-- coverage: ${name} -->\n`, '\n<!-- end -->']
+    const from = text.indexOf(start) + start.length
+    await writeFile(page, text.slice(0, from) + table + text.slice(text.indexOf(end, from)))
+  }
+}
+
+await main()
