@@ -1,7 +1,8 @@
 /** Chooses the evaluations that are compared with each other. */
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { pullResults } from '../results/sync.ts'
-import { readCurrentEvaluations } from '../results/runRecords.ts'
+import { type CurrentResults, readableResults, readCurrentResults } from '../results/current.ts'
+import { unusableNotes } from '../results/damage.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
 
 /** Two evaluations on the same data set with the same preprocessing. */
@@ -10,18 +11,19 @@ export interface EvaluationPair {
   preprocessing: string
   first: StoredEvaluation
   second: StoredEvaluation
-  /** Sentences that name the evaluations of each side without a counterpart. */
+  /** Sentences that name the evaluations of each side without a counterpart, and those that are left out. */
   unmatched: string[]
 }
 
 /** Reads the newest evaluations in a folder, without the images of the slice `exclude`. Errors: no-results. */
-export async function newestEvaluations(
-  dir: string,
-  exclude?: string,
-): Promise<StoredEvaluation[]> {
-  const entries = await readCurrentEvaluations(await pullResults(dir), exclude)
-  if (entries.length === 0) throw inputError('no-results', `no results in ${dir}`)
-  return entries
+export async function newestEvaluations(dir: string, exclude?: string): Promise<CurrentResults> {
+  const results = await readCurrentResults(await pullResults(dir), exclude)
+  if (results.entries.length === 0)
+    throw inputError(
+      'no-results',
+      [`no results in ${dir}`, ...unusableNotes(results.failures)].join('; '),
+    )
+  return results
 }
 
 /**
@@ -36,11 +38,18 @@ export async function chooseEvaluationPairs(
 ): Promise<EvaluationPair[]> {
   const first = await newestEvaluations(firstDir, exclude)
   const second = secondDir === firstDir ? first : await newestEvaluations(secondDir, exclude)
-  const [a, b] = chooseModels(first, second, models)
-  return matchEvaluations(evaluationsOfModel(first, a), evaluationsOfModel(second, b), {
-    models: `${a} and ${b}`,
-  })
+  const [a, b] = chooseModels(first.entries, second.entries, models)
+  const before = await readableResults(resultsOfModel(first, a))
+  const after = await readableResults(resultsOfModel(second, b))
+  const pairs = matchEvaluations(before.entries, after.entries, { models: `${a} and ${b}` })
+  const notes = unusableNotes([...before.failures, ...after.failures])
+  return pairs.map(pair => ({ ...pair, unmatched: [...pair.unmatched, ...notes] }))
 }
+
+const resultsOfModel = ({ entries, failures }: CurrentResults, model: string): CurrentResults => ({
+  entries: evaluationsOfModel(entries, model),
+  failures: failures.filter(one => one.model === model || one.model === ''),
+})
 
 /** Returns the evaluations of one model. */
 export const evaluationsOfModel = (

@@ -5,6 +5,7 @@ import { splitBySize } from '../metrics/disparity.ts'
 import { pairedImageCount } from '../metrics/pairedTests.ts'
 import { joinOutcomes } from '../metrics/signFlip.ts'
 import { countByColumns } from '../results/counts.ts'
+import { readableResults } from '../results/current.ts'
 import { countByHousehold } from '../results/households.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
 import { householdShortage, pairedCountsByGroup } from './compare.ts'
@@ -20,6 +21,7 @@ import {
   judgeWorst,
 } from './gate.ts'
 import { pairCoverage, pairedCounts, sharedColumns } from './imagePairs.ts'
+import { unusableNotes } from '../results/damage.ts'
 import { exclusionNotes } from '../results/slices.ts'
 import {
   type EvaluationPair,
@@ -73,7 +75,7 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
     'max-disparity': maxDisparity,
   })
   const alphaPerLimit = alpha / Math.max(1, Object.keys(limits).length)
-  const entries = await newestEvaluations(dir, options.exclude)
+  const { entries, failures } = await readableResults(await newestEvaluations(dir, options.exclude))
   const result: GateResult = {
     passed: true,
     by,
@@ -82,18 +84,16 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
     limits,
     checks: [],
     leftOut: [],
-    notes: exclusionNotes(entries),
+    notes: [...exclusionNotes(entries), ...unusableNotes(failures)],
   }
   checkGateColumn(entries, by)
   result.notes.push(...householdNotes(entries))
-  if (baseline !== undefined && maxDrop !== undefined)
-    result.checks.push(
-      ...judgeDrops(
-        await pairedDrops(entries, await newestEvaluations(baseline, options.exclude), result),
-        maxDrop,
-        alphaPerLimit,
-      ),
-    )
+  if (baseline !== undefined && maxDrop !== undefined) {
+    const before = await readableResults(await newestEvaluations(baseline, options.exclude))
+    result.notes.push(...unusableNotes(before.failures).map(note => `in the baseline, ${note}`))
+    const drops = await pairedDrops(entries, before.entries, result)
+    result.checks.push(...judgeDrops(drops, maxDrop, alphaPerLimit))
+  }
   if (minWorst !== undefined || maxDisparity !== undefined) {
     const runs = await groupAccuracies(entries, result)
     const groups = largeGroups(runs, result)

@@ -5,7 +5,7 @@ import { accuracy, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { defaultMinN, disparity } from '../metrics/disparity.ts'
 import { countByColumns } from '../results/counts.ts'
 import {
-  lastAskedTimes,
+  lastRequests,
   type RecordedRun,
   readRunRecords,
   type RunTags,
@@ -113,5 +113,5 @@ function taggedRuns(
   )
   return named.size > 0
     ? [...named.values()]
-    : [{ tags: {}, time: lastAskedTimes(mine).get(key) ?? created }]
+    : [{ tags: {}, time: lastRequests(mine).get(key)?.started ?? created }]
 }

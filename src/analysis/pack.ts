@@ -12,9 +12,9 @@ import { inputError } from '../lib/errors.ts'
 import { benchmarkNameOf } from './datasetRoles.ts'
 import { orIfMissing } from '../lib/files.ts'
 import { type DatasetRecord, datasetRecord } from '../results/records.ts'
-import { isRetired, retiredFailure } from '../results/retired.ts'
+import { retiredFailure } from '../results/damage.ts'
 import { resultKey } from '../results/schema.ts'
-import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
+import { distinctFieldValues, isRetired, type StoredEvaluation } from '../results/store.ts'
 import { type CountsCell } from '../results/counts.ts'
 import { countsOf, openRun, type Run, createRun } from '../results/run.ts'
 import { sum } from '../metrics/numbers.ts'
@@ -176,7 +176,7 @@ function unpackEvaluation(packed: Pack['evaluations'][number]): StoredEvaluation
   const { identity, key, rows, created, errors, columns, seconds, machine } = packed
   const place = { start: 0, end: rows, file: '', bytes: 0 }
   const shard = { ...place, identity, key, rows, errors, columns, seconds, machine, created }
-  return { identity, key, folder: '', shards: [shard], rows, created }
+  return { identity, key, folder: '', shards: [shard], damaged: [], rows, created }
 }
 
 function unpackCounts({ identity, by, counts }: Pack['evaluations'][number]): CountsCell[] {

@@ -2,6 +2,7 @@
 import { type GroupValue } from '../datasets/dataset.ts'
 import { incomeColumns } from '../datasets/labels/incomes.ts'
 import { type ColumnQuarter, columnQuarters, countByColumns } from '../results/counts.ts'
+import { answerFromReadable } from '../results/current.ts'
 import { type StoredEvaluation } from '../results/store.ts'
 import {
   byCountName,
@@ -44,11 +45,11 @@ export async function countEvaluation(
   if (counts.models.get(model)?.state === state) return
   const { columns } = entry.shards[0]!
   const income = incomeColumns.find(column => columns.includes(column))
-  const cells = await countByColumns(entry, [
-    'region',
-    'country',
-    ...(income === undefined ? [] : [income]),
-  ])
+  const split = ['region', 'country', ...(income === undefined ? [] : [income])]
+  const cells = await answerFromReadable(
+    { entries: [entry], failures: [] },
+    async ({ entries: [readable] }) => (readable ? countByColumns(readable, split) : []),
+  )
   if (income !== undefined && !counts.income)
     counts.income = { column: income, quarters: await columnQuarters(entry, income) }
   const columnOf = { region: 'region', country: 'country', income: counts.income?.column ?? '' }

@@ -6,9 +6,8 @@ import { datasetRoles, datasetTitle } from '../analysis/datasetRoles.ts'
 import { testbed } from '../models/testbed.ts'
 import { sha256 } from '../lib/hash.ts'
 import { pullResults } from '../results/sync.ts'
-import { type DatasetRecord, readDatasetRecords, readFailures } from '../results/records.ts'
-import { readRetiredFailures } from '../results/retired.ts'
-import { readCurrentEvaluations } from '../results/runRecords.ts'
+import { type DatasetRecord, readDatasetRecords } from '../results/records.ts'
+import { type CurrentResults, readCurrentResults } from '../results/current.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
 import { createRun } from '../results/run.ts'
 import { isZeroShot } from '../results/schema.ts'
@@ -103,9 +102,10 @@ async function readState(
   before: StoreState['counts'],
   { onCount, mayBeEmpty = false }: DashboardStoreOptions,
 ): Promise<StoreState> {
-  const entries = await (mayBeEmpty
-    ? orIfNoResults(readCurrentEvaluations(dir), [])
-    : readCurrentEvaluations(dir))
+  const results = await (mayBeEmpty
+    ? orIfNoResults(readCurrentResults(dir), { entries: [], failures: [] })
+    : readCurrentResults(dir))
+  const { entries } = results
   const notes = await readDatasetRecords(dir)
   if (entries.length === 0 && !mayBeEmpty)
     throw inputError('no-results', `no predictions in ${dir}`)
@@ -127,7 +127,7 @@ async function readState(
   let overview: Overview | undefined
   return {
     ...content,
-    progress: await readProgress(dir, entries),
+    progress: await readProgress(dir, results),
     overview: () => (overview ??= overviewOf(entries, nameOf, content)),
   }
 }
@@ -220,7 +220,7 @@ const maxUnfinishedRows = 200
 
 async function readProgress(
   dir: string,
-  entries: readonly StoredEvaluation[],
+  { entries, failures }: CurrentResults,
 ): Promise<DashboardProgress> {
   const { results, runs } = await orIfNoResults(runStatus(dir), { dir, results: [], runs: [] })
   const current = results.filter(({ state }) => state !== 'stale')
@@ -255,7 +255,7 @@ async function readProgress(
         images,
         message,
       })),
-    failures: [...(await readFailures(dir)), ...(await readRetiredFailures(dir))],
+    failures,
   }
 }
 

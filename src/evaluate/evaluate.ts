@@ -6,6 +6,7 @@ import { version } from '../lib/version.ts'
 import { checkDevice } from '../models/runtime/devices.ts'
 import { recordDataset, recordFailures } from '../results/records.ts'
 import { openRun, type Run } from '../results/run.ts'
+import { findIncomplete, removeDamagedShards } from '../results/readBack.ts'
 import { withRunRecord } from '../results/runRecords.ts'
 import { datasetKeyFields, type ResultKey } from '../results/schema.ts'
 import { readStoredEvaluations, type StoredEvaluation } from '../results/store.ts'
@@ -65,14 +66,29 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
     const how = { settings: plan.settings, heads: headsFolder(out), part }
     work.push(await planDatasetEvaluation(dataset, models, how))
   }
-  const asked = work.flatMap(({ models }) => models.map(({ identity }) => identity))
-  const evaluating = withRunRecord(dir, { asked, tags, signal }, async () => {
-    for (const one of work) failures.push(...(await runDatasetEvaluation(one, place, options)))
+  const asked = work.flatMap(({ models, part }) =>
+    models.map(({ identity }) => ({ identity, spans: part?.spans })),
+  )
+  const { keep, replace } = options
+  await removeDamagedShards(place, { asked, keep, replace })
+  const record = { asked: asked.map(({ identity }) => identity), tags, signal }
+  const evaluating = withRunRecord(dir, record, async generation => {
+    for (const one of work)
+      failures.push(...(await runDatasetEvaluation(one, place, { ...options, generation })))
+    const unfailed = asked.filter(
+      ({ identity }) =>
+        !failures.some(one => one.model === identity.model && one.dataset === identity.dataset),
+    )
+    const incomplete =
+      signal?.aborted || options.until !== undefined
+        ? []
+        : await findIncomplete(place, { asked: unfailed, keep })
     const attempted = parts.flatMap(({ specs, dataset }) =>
       specs.map(({ name }) => ({ model: name, dataset: dataset.name })),
     )
     const share = shard && `-${shard.index}-of-${shard.count}`
-    await recordFailures(dir, { failures, attempted, share })
+    await recordFailures(dir, { failures: [...failures, ...incomplete], attempted, share })
+    return incomplete
   })
   await evaluating.finally(() => pushRecords(out, dir))
   return openRun(out)

@@ -240,7 +240,7 @@ async function runJob(job: EvaluationJob, context: JobContext): Promise<Failure[
 async function commitResult(
   { start, end }: IndexRange,
   { outcomes, timings }: ShardResult,
-  { dataset, keys, place, options: { keep } }: JobContext,
+  { dataset, keys, place, options: { keep, replace, generation } }: JobContext,
 ): Promise<void> {
   for (const [m, predictions] of outcomes.entries()) {
     const images = predictions.rank.length
@@ -254,6 +254,8 @@ async function commitResult(
       predictions,
       seconds: (timings.decode + timings.prepare + timings.infer[m]!) / 1000,
       keep,
+      replace,
+      generation,
     })
   }
 }

@@ -11,10 +11,15 @@ import { intersectRanges, splitRange } from '../lib/ranges.ts'
 import { folderStorage } from '../lib/storage/folder.ts'
 import { openKeptOutputs, type KeptOutputReader } from '../results/keptOutputReader.ts'
 import { type DatasetRecord, readDatasetRecords, recordDataset } from '../results/records.ts'
-import { withRunRecord, type RunTags } from '../results/runRecords.ts'
-import { datasetKeyFields, type ResultKey } from '../results/schema.ts'
+import { findIncomplete, removeDamagedShards } from '../results/readBack.ts'
 import {
   currentEvaluations,
+  readRunRecords,
+  type RunTags,
+  withRunRecord,
+} from '../results/runRecords.ts'
+import { datasetKeyFields, type ResultKey } from '../results/schema.ts'
+import {
   distinctFieldValues,
   type StoredEvaluation,
   evaluationPath,
@@ -71,8 +76,11 @@ export async function rescore(dir: string, options: RescoreOptions): Promise<Run
     tasks.push({ entry, dataset, identity, head })
   }
   const asked = tasks.map(({ identity }) => identity)
-  await withRunRecord(out, { asked, tags }, async () => {
-    for (const task of tasks) await scoreEvaluation(task, out)
+  const requested = { asked: tasks }
+  await removeDamagedShards(folderStorage(out), requested)
+  await withRunRecord(out, { asked, tags }, async generation => {
+    for (const task of tasks) await scoreEvaluation(task, out, generation)
+    return findIncomplete(folderStorage(out), requested)
   })
   return openRun(out)
 }
@@ -83,6 +91,7 @@ async function evaluationsWithKeptOutputs(
 ): Promise<StoredEvaluation[]> {
   const all = currentEvaluations(
     (await readStoredEvaluations(dir)).filter(({ shards }) => shards.some(({ kept }) => kept)),
+    await readRunRecords(dir),
   )
   if (all.length === 0)
     throw inputError(
@@ -128,7 +137,11 @@ export async function reopenDataset(
 
 const rowsPerShard = 4096
 
-async function scoreEvaluation(task: RescoringTask, out: string): Promise<void> {
+async function scoreEvaluation(
+  task: RescoringTask,
+  out: string,
+  generation: number,
+): Promise<void> {
   const { entry, dataset, identity } = task
   const place = folderStorage(out)
   const stored = await readStoredEvaluation(place, evaluationPath(identity))
@@ -139,8 +152,8 @@ async function scoreEvaluation(task: RescoringTask, out: string): Promise<void> 
       const started = performance.now()
       const predictions = await scoreSamples(dataset.samples.slice(start, end), kept, task)
       const seconds = (performance.now() - started) / 1000
-      const rescored = kept.key
-      await commitShard(place, { identity, start, end, dataset, predictions, seconds, rescored })
+      const content = { identity, start, end, dataset, predictions, seconds, generation }
+      await commitShard(place, { ...content, rescored: kept.key })
     }
 }
 

@@ -19,6 +19,8 @@ export interface ExecutionOptions {
   batch?: number | undefined
   /** An output to keep for every image, so that `rescore` needs no model. */
   keep?: KeptOutput | undefined
+  /** Whether kept outputs of another kind may be replaced; without it they are an error. */
+  replace?: boolean | undefined
   /** Stops each model when the interval of every group is this narrow, in points: `region ±1`, `±0.5`. */
   until?: string | undefined
   /** Ends the evaluation after the running batches; finished results stay stored. */
@@ -32,6 +34,8 @@ export interface ExecutionOptions {
 export interface DatasetExecutionOptions extends ExecutionOptions {
   /** Keeps models loaded for the next call. */
   pool?: WorkerPool | undefined
+  /** Number of the evaluation, as its record has it. */
+  generation?: number | undefined
 }
 
 /** Fills in the defaults. Public functions call this once and pass the result on whole. */

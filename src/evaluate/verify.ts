@@ -15,7 +15,7 @@ import { pullResults } from '../results/sync.ts'
 import { folderStorage } from '../lib/storage/folder.ts'
 import { openKeptOutputs, type KeptOutputReader } from '../results/keptOutputReader.ts'
 import { type DatasetRecord, readDatasetRecords } from '../results/records.ts'
-import { readCurrentEvaluations } from '../results/runRecords.ts'
+import { readCurrentResults } from '../results/current.ts'
 import { type KeptOutput, type ShardManifest } from '../results/schema.ts'
 import {
   differingFields,
@@ -140,7 +140,8 @@ async function evaluationsToVerify(
   dir: string,
   models: readonly ModelSpec[] | undefined,
 ): Promise<StoredEvaluation[]> {
-  const all = (await readCurrentEvaluations(dir)).filter(({ identity }) => !identity.source)
+  const { entries } = await readCurrentResults(dir)
+  const all = entries.filter(({ identity }) => !identity.source)
   const known = new Set(all.map(({ identity }) => identity.model))
   const missing = models?.find(({ name }) => !known.has(name))
   if (missing) throw unknownNameError('model', missing.name, known)

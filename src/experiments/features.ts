@@ -18,9 +18,9 @@ import { type FeatureMatrix } from '../models/runtime/head.ts'
 import { type PreparedModel } from '../models/runtime/prepareModel.ts'
 import { type KeptShard, readKeptShard } from '../results/keptOutputReader.ts'
 import { type DatasetRecord, readDatasetRecords, recordDataset } from '../results/records.ts'
+import { currentEvaluations, readRunRecords } from '../results/runRecords.ts'
 import { type ResultKey } from '../results/schema.ts'
 import {
-  currentEvaluations,
   evaluationPath,
   findGaps,
   rangesOfFileNames,
@@ -124,11 +124,12 @@ export async function openFeaturesIn(folder: string): Promise<StoredFeatures[]> 
   const kept = evaluations.filter(({ shards }) =>
     shards.some(({ kept }) => kept?.output === 'features'),
   )
-  const current = currentEvaluations(kept)
-  const records = current[0]
-    ? await readDatasetRecords(resultsOf(current[0]))
-    : new Map<string, DatasetRecord>()
-  return current.map(evaluation => openFeatures(evaluation, records))
+  if (!kept[0]) return []
+  const dir = resultsOf(kept[0])
+  const records = await readDatasetRecords(dir)
+  return currentEvaluations(kept, await readRunRecords(dir)).map(evaluation =>
+    openFeatures(evaluation, records),
+  )
 }
 
 async function readEvaluationsIn(

@@ -31,6 +31,7 @@ const estimatesRecord = z.object({
   rows: z.number().int(),
   groups: z.array(groupEstimate),
 })
+export const estimatesKind = { what: 'an estimate', schema: estimatesRecord }
 type Estimates = z.infer<typeof estimatesRecord>
 
 const estimatesFolder = (dir: string): string => join(dir, 'estimates')
@@ -63,10 +64,7 @@ export async function readEstimates(
   dir: string,
   entries: readonly StoredEvaluation[],
 ): Promise<EstimateRow[]> {
-  const records = await readRecords(estimatesFolder(dir), {
-    what: 'an estimate',
-    schema: estimatesRecord,
-  })
+  const records = await readRecords(estimatesFolder(dir), estimatesKind)
   return entries.flatMap(entry => {
     const found = records.get(`${entry.key}.json`)
     if (found?.rows !== entry.rows || entry.rows === entry.identity.images) return []

@@ -23,6 +23,10 @@ const importedAccuracyFile = z.object({
   created: z.string(),
   rows: z.array(importedAccuracy),
 })
+export const importedAccuracyKind = {
+  what: 'imported accuracies',
+  schema: importedAccuracyFile,
+}
 export type ImportedAccuracyFile = z.infer<typeof importedAccuracyFile>
 
 const importedFolder = (dir: string): string => join(dir, 'imported')
@@ -41,12 +45,7 @@ export async function recordImportedAccuracies(
 /** All imported accuracies of a folder of results, file by file; of a model's second accuracy on a benchmark the later file's. */
 export async function readImportedAccuracies(dir: string): Promise<ImportedAccuracy[]> {
   const known = new Map<string, ImportedAccuracy>()
-  for (const { rows } of (
-    await readRecords(importedFolder(dir), {
-      what: 'imported accuracies',
-      schema: importedAccuracyFile,
-    })
-  ).values())
+  for (const { rows } of (await readRecords(importedFolder(dir), importedAccuracyKind)).values())
     for (const one of rows) known.set(JSON.stringify([one.model, one.benchmark]), one)
   return [...known.values()]
 }

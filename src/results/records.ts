@@ -30,6 +30,10 @@ export const failureOf = (
   { code, message }: Pick<GeogapError, 'code' | 'message'>,
 ): Failure => ({ model, dataset, code, message })
 
+/** Returns `MODEL on DATASET: why`, or `FILE: why` for a record that cannot be read. */
+export const failureText = ({ model, dataset, message }: Failure): string =>
+  `${model === '' ? '' : `${model} on `}${dataset}: ${message}`
+
 export const datasetRecord = z.object({
   name: z.string(),
   hash: z.string(),
@@ -80,30 +84,38 @@ export interface RecordKind<T> {
   schema: z.ZodType<T>
 }
 
-/** Reads the text of a record. Errors: bad-record, which names the file. */
-export function parseRecord<T>(text: string, file: string, { what, schema }: RecordKind<T>): T {
-  try {
-    return schema.parse(JSON.parse(text))
-  } catch (cause) {
-    throw dataError('bad-record', `not ${what} of this version: ${file}`, cause)
-  }
+/** The readable records of a folder by the names of their files, in the order of the names, and why others cannot be read. */
+export interface RecordFolder<T> {
+  records: Map<string, T>
+  damaged: Map<string, string>
 }
 
-/** Reads a record; undefined if there is no such file, or another process has just removed it. */
-export async function readRecord<T>(file: string, kind: RecordKind<T>): Promise<T | undefined> {
-  const text = await orIfMissing(readFile(file, 'utf8'), undefined)
-  return text === undefined ? undefined : parseRecord(text, file, kind)
-}
-
-/** Reads all records of a folder by the names of their files, in the order of the names. */
-export async function readRecords<T>(folder: string, kind: RecordKind<T>): Promise<Map<string, T>> {
+/** Reads a folder of records, and goes on where one is damaged. */
+export async function readRecordFolder<T>(
+  folder: string,
+  { what, schema }: RecordKind<T>,
+): Promise<RecordFolder<T>> {
   const records = new Map<string, T>()
+  const damaged = new Map<string, string>()
   for (const name of await jsonFileNames(folder)) {
-    const record = await readRecord(join(folder, name), kind)
-    if (record !== undefined) records.set(name, record)
+    const file = join(folder, name)
+    // Another process may have just removed it.
+    const text = await orIfMissing(readFile(file, 'utf8'), undefined)
+    if (text === undefined) continue
+    try {
+      records.set(name, schema.parse(JSON.parse(text)))
+    } catch {
+      damaged.set(name, `not ${what} of this version: ${file}`)
+    }
   }
-  return records
+  return { records, damaged }
 }
+
+/** Reads the records of a folder that are not damaged. */
+export const readRecords = async <T>(
+  folder: string,
+  kind: RecordKind<T>,
+): Promise<Map<string, T>> => (await readRecordFolder(folder, kind)).records
 
 /** Stores what a data set is and where its images lie; `opened` is how it was opened. */
 export async function recordDataset(
@@ -158,7 +170,7 @@ function groupSizes({ samples, columns }: Dataset): Record<string, Record<string
   }
 }
 
-const datasetRecordKind = { what: 'a note of an evaluated data set', schema: datasetRecord }
+export const datasetRecordKind = { what: 'a note of an evaluated data set', schema: datasetRecord }
 
 /** Reads the evaluated data sets by content hash. */
 export async function readDatasetRecords(dir: string): Promise<Map<string, DatasetRecord>> {
@@ -166,7 +178,7 @@ export async function readDatasetRecords(dir: string): Promise<Map<string, Datas
   return new Map([...records.values()].map(record => [record.hash, record]))
 }
 
-const failureKind = { what: 'a note of a failure', schema: failure.nullable() }
+export const failureKind = { what: 'a note of a failure', schema: failure.nullable() }
 
 export async function readFailures(dir: string): Promise<Failure[]> {
   const notes = await readRecords(failuresFolder(dir), failureKind)

@@ -7,10 +7,9 @@ import { type Estimate, type Interval } from '../metrics/intervals.ts'
 import { type HouseholdMoments, readHouseholdMoments } from './households.ts'
 import { pullResults } from './sync.ts'
 import { type CountsCell, readCounts } from './counts.ts'
-import { type DatasetRecord, type Failure, readDatasetRecords, readFailures } from './records.ts'
+import { type DatasetRecord, type Failure, readDatasetRecords } from './records.ts'
 import { type EstimateRow, readEstimates } from './estimates.ts'
-import { readRetiredFailures } from './retired.ts'
-import { readCurrentEvaluations } from './runRecords.ts'
+import { answerFromReadable, readCurrentResults } from './current.ts'
 import { type EvaluationId, evaluationIdText, type StoredEvaluation } from './store.ts'
 import { readStudies, type StudyValues } from './studies.ts'
 
@@ -97,17 +96,17 @@ async function readStoredRun(
   { exclude, columns }: { exclude: string | undefined; columns?: readonly string[] },
 ): Promise<StoredRun> {
   const dir = await pullResults(place)
-  const entries = await readCurrentEvaluations(dir, exclude)
-  return {
+  const datasets = await readDatasetRecords(dir)
+  const studies = await readStudies(dir)
+  return answerFromReadable(await readCurrentResults(dir, exclude), async results => ({
     dir,
-    entries,
-    datasets: await readDatasetRecords(dir),
-    failures: [...(await readFailures(dir)), ...(await readRetiredFailures(dir))],
-    cells: await readCounts(entries, columns),
-    households: await readHouseholdMoments(entries),
-    estimates: await readEstimates(dir, entries),
-    studies: await readStudies(dir),
-  }
+    ...results,
+    datasets,
+    cells: await readCounts(results.entries, columns),
+    households: await readHouseholdMoments(results.entries),
+    estimates: await readEstimates(dir, results.entries),
+    studies,
+  }))
 }
 
 /** Creates a run from counts in memory; `columnsRead` names the columns of the counts if they were not read by all. */

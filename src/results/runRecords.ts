@@ -5,23 +5,24 @@
 import { randomBytes } from 'node:crypto'
 import { rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { messageOf } from '../lib/errors.ts'
 import { jsonFileNames, orIfMissing } from '../lib/files.ts'
 import { isProcessRunning } from '../lib/machine.ts'
-import { readRecord, writeJson } from './records.ts'
+import { type Failure, failureText, readRecordFolder, writeJson } from './records.ts'
 import { resultKey, type ResultKey } from './schema.ts'
 import {
-  currentEvaluations,
-  type StoredEvaluation,
-  hashResultKey,
-  readStoredEvaluations,
   evaluationIdText,
+  hashResultKey,
+  readEvaluationFolders,
+  type StoredEvaluation,
 } from './store.ts'
 
 const runRecord = z.object({
   id: z.string(),
+  /** Evaluations of a folder are numbered in the order in which they began; 0 in records of earlier versions. */
+  generation: z.number().int().default(0),
   host: z.string(),
   pid: z.number().int(),
   started: z.string(),
@@ -37,9 +38,12 @@ const runRecordKind = { what: 'a record of an evaluation', schema: runRecord }
 type StoredRunRecord = z.infer<typeof runRecord>
 export type RunTags = Readonly<Record<string, string>>
 
-/** An evaluation as its record describes it. State `killed` means that it ended without recording its end. */
+/**
+ * An evaluation as its record describes it. State `killed` means that it ended without recording its end, `damaged` that the record
+ * cannot be read.
+ */
 export interface RecordedRun extends Omit<StoredRunRecord, 'outcome'> {
-  state: 'running' | 'done' | 'interrupted' | 'failed' | 'killed'
+  state: 'running' | 'done' | 'interrupted' | 'failed' | 'killed' | 'damaged'
 }
 
 const runHeartbeatMs = 5_000
@@ -55,23 +59,32 @@ interface RunRequest {
   signal?: AbortSignal | undefined
 }
 
-/** Does `work` with a record of what was asked for beside the results; rejects with the signal's reason once it has come. */
-export async function withRunRecord<T>(
+/**
+ * Does `work`, which receives the evaluation's number and returns what is incomplete after it, with a record of what was asked for
+ * beside the results. Rejects with the signal's reason once it has come.
+ */
+export async function withRunRecord(
   dir: string,
   { asked, tags = {}, signal }: RunRequest,
-  work: () => Promise<T>,
-): Promise<T> {
+  work: (generation: number) => Promise<readonly Failure[]>,
+): Promise<void> {
   const started = new Date().toISOString()
-  const id = `${started.replace(/[^0-9]/g, '')}-${process.pid}-${randomBytes(3).toString('hex')}`
+  const generation = 1 + (await lastGeneration(dir))
   const record: StoredRunRecord = {
-    id,
+    id: [
+      String(generation).padStart(8, '0'),
+      started.replace(/[^0-9]/g, ''),
+      process.pid,
+      randomBytes(3).toString('hex'),
+    ].join('-'),
+    generation,
     host: hostname(),
     pid: process.pid,
     started,
     tags: Object.keys(tags).length > 0 ? { ...tags } : undefined,
     asked: asked.map(identity => ({ key: hashResultKey(identity), identity })),
   }
-  const file = runFile(dir, id)
+  const file = runFile(dir, record.id)
   await writeJson(file, record)
   await removeReplacedRuns(dir, record)
   const timer = setInterval(
@@ -79,17 +92,11 @@ export async function withRunRecord<T>(
     runHeartbeatMs,
   ).unref()
   const end = (outcome: StoredRunRecord['outcome'], message?: string) =>
-    writeJson(file, {
-      ...record,
-      ended: new Date().toISOString(),
-      outcome,
-      message,
-    })
+    writeJson(file, { ...record, ended: new Date().toISOString(), outcome, message })
   try {
-    const result = await work()
+    const [incomplete] = await work(generation)
     signal?.throwIfAborted()
-    await end('done')
-    return result
+    await (incomplete ? end('failed', failureText(incomplete)) : end('done'))
   } catch (error) {
     const reason = messageOf(error)
     await (error === signal?.reason
@@ -101,13 +108,16 @@ export async function withRunRecord<T>(
   }
 }
 
-/** Records of ended evaluations with the same tags that asked for nothing beyond what the new one asks for. */
+/**
+ * Removes the records of earlier evaluations with the same tags, now ended, that asked for nothing beyond what the new one asks
+ * for. A record that cannot be read asks for nothing.
+ */
 async function removeReplacedRuns(dir: string, record: StoredRunRecord): Promise<void> {
-  const slots = new Set(record.asked.map(({ identity }) => evaluationIdText(identity)))
-  for (const { id, state, asked, tags } of await readRunRecords(dir)) {
-    if (id === record.id || state === 'running' || tagsText(tags) !== tagsText(record.tags))
-      continue
-    if (asked.every(({ identity }) => slots.has(evaluationIdText(identity))))
+  const ids = new Set(record.asked.map(({ identity }) => evaluationIdText(identity)))
+  for (const { id, generation, state, asked, tags } of await readRunRecords(dir)) {
+    const isEarlier = generation < record.generation && state !== 'running'
+    if (!isEarlier || tagsText(tags) !== tagsText(record.tags)) continue
+    if (asked.every(({ identity }) => ids.has(evaluationIdText(identity))))
       await rm(runFile(dir, id), { force: true })
   }
 }
@@ -119,20 +129,36 @@ export const tagsText = (tags: RunTags = {}): string =>
     .sort()
     .join(' ')
 
-/** The recorded evaluations below `dir`, oldest first. */
+/** Reads the recorded evaluations below `dir` in the order in which they began. */
 export async function readRunRecords(dir: string): Promise<RecordedRun[]> {
-  const names = await jsonFileNames(runsFolder(dir))
-  const runs = await Promise.all(names.map(name => readRunRecord(join(runsFolder(dir), name))))
-  return runs.filter(run => run !== undefined)
+  const { records, damaged } = await readRecordFolder(runsFolder(dir), runRecordKind)
+  const runs = [...records.values()].map(async ({ outcome, ...record }): Promise<RecordedRun> => {
+    const isRunning = outcome === undefined && (await isAlive(runFile(dir, record.id), record))
+    return { ...record, state: outcome ?? (isRunning ? 'running' : 'killed') }
+  })
+  const unreadable = [...damaged].map(([name, message]): RecordedRun => {
+    const id = basename(name, '.json')
+    const nothing = { host: '', pid: 0, started: '', asked: [] }
+    return { ...nothing, id, generation: generationOf(id), state: 'damaged', message }
+  })
+  return [...(await Promise.all(runs)), ...unreadable].sort(
+    (a, b) => a.generation - b.generation || (a.id < b.id ? -1 : 1),
+  )
 }
 
-/** Undefined where another evaluation has just removed the record. */
-async function readRunRecord(file: string): Promise<RecordedRun | undefined> {
-  const found = await readRecord(file, runRecordKind)
-  if (!found) return undefined
-  const { outcome, ...record } = found
-  return { ...record, state: outcome ?? ((await isAlive(file, record)) ? 'running' : 'killed') }
+/** Returns the highest number of a recorded evaluation, or of a stored shard if there are no records. */
+async function lastGeneration(dir: string): Promise<number> {
+  const names = await jsonFileNames(runsFolder(dir))
+  if (names.length > 0) return Math.max(...names.map(generationOf))
+  const stored = await readEvaluationFolders(dir, [])
+  return Math.max(
+    0,
+    ...stored.flatMap(({ shards }) => shards.map(({ generation = 0 }) => generation)),
+  )
 }
+
+/** Returns the number that a record's name begins with; names of earlier versions begin with a time of 17 digits. */
+const generationOf = (id: string): number => Number(/^\d{8}(?=-)/.exec(id)?.[0] ?? 0)
 
 async function isAlive(
   file: string,
@@ -143,23 +169,34 @@ async function isAlive(
   return host !== hostname() || isProcessRunning(pid)
 }
 
-/** When each key was last asked for, as an ISO time. */
-export function lastAskedTimes(runs: readonly RecordedRun[]): Map<string, string> {
-  return new Map(
-    runs.flatMap(({ asked, started }) => asked.map(({ key }) => [key, started] as const)),
-  )
+/** Returns the last recorded evaluation that asked for each key; `runs` are in the order of `readRunRecords`. */
+export const lastRequests = (runs: readonly RecordedRun[]): Map<string, RecordedRun> =>
+  new Map(runs.flatMap(run => run.asked.map(({ key }) => [key, run] as const)))
+
+/**
+ * Returns one evaluation for every model, data set and preprocessing: the one that was asked for last by the numbers of records
+ * and shards, whatever clocks say. Only evaluations without any number, of earlier versions, go by time.
+ */
+export function currentEvaluations(
+  entries: readonly StoredEvaluation[],
+  runs: readonly RecordedRun[],
+): StoredEvaluation[] {
+  const requests = lastRequests(runs)
+  const orderOf = ({ key, shards, created }: StoredEvaluation): [number, number, string] => {
+    const request = requests.get(key)
+    const numbers = shards.map(({ generation = 0 }) => generation)
+    return [Math.max(request?.generation ?? 0, ...numbers), runs.indexOf(request!), created]
+  }
+  const current = new Map<string, StoredEvaluation>()
+  for (const entry of entries) {
+    const id = evaluationIdText(entry.identity)
+    const before = current.get(id)
+    if (!before || isNotBefore(orderOf(entry), orderOf(before))) current.set(id, entry)
+  }
+  return [...current.values()]
 }
 
-/** The entries below `dir` that tables and reports show: one for every model, data set and preprocessing. */
-export async function readCurrentEvaluations(
-  dir: string,
-  exclude?: string,
-): Promise<StoredEvaluation[]> {
-  const entries = currentEvaluations(
-    await readStoredEvaluations(dir),
-    lastAskedTimes(await readRunRecords(dir)),
-  )
-  if (exclude === undefined) return entries
-  const { excludeImages, readExclusion } = await import('./slices.ts')
-  return excludeImages(entries, await readExclusion(exclude))
+function isNotBefore(a: readonly (number | string)[], b: readonly (number | string)[]): boolean {
+  const i = a.findIndex((value, i) => value !== b[i])
+  return i < 0 || a[i]! > b[i]!
 }

@@ -81,6 +81,8 @@ export const shardManifest = z.object({
   kept: z
     .object({ output: z.enum(keptOutputs), file: siblingFile, bytes: z.number().int() })
     .optional(),
+  /** Number of the evaluation that stored the shard, as its record has it. */
+  generation: z.number().int().optional(),
   /** Key of the evaluation whose kept outputs these rows were scored from. */
   rescored: z.string().optional(),
   columns: z.array(z.string()),

@@ -1,20 +1,19 @@
-/** What a folder of results holds of what was asked for. Reads records and manifests only, no data set and no model. */
-import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { orIfMissing } from '../lib/files.ts'
-import { pullResults } from './sync.ts'
+/** Says what a folder of results holds of what was asked for, from records and manifests alone. */
 import { type Failure, readFailures } from './records.ts'
-import { isRetired, readRetiredEvaluations, retiredText } from './retired.ts'
-import { lastAskedTimes, type RecordedRun, readRunRecords } from './runRecords.ts'
+import { nameByRequests } from './current.ts'
+import { damagedRecordFailures, damageText, retiredText } from './damage.ts'
+import { currentEvaluations, lastRequests, type RecordedRun, readRunRecords } from './runRecords.ts'
 import { type ResultKey } from './schema.ts'
 import {
-  currentEvaluations,
   differingFields,
-  type StoredEvaluation,
   evaluationFolder,
-  readStoredEvaluations,
   evaluationIdText,
+  isKnown,
+  isRetired,
+  readEvaluationFolders,
+  type StoredEvaluation,
 } from './store.ts'
+import { pullResults } from './sync.ts'
 import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
@@ -24,7 +23,8 @@ import { runtimeVersion } from '../lib/onnx/engine.ts'
  * - `running`: not complete, and an evaluation that asked for it is at work.
  * - `incomplete`: not complete, and nobody is at work: the same command again goes on.
  * - `failed`: the model could not be evaluated; `message` says why.
- * - `damaged`: a file that a manifest names is missing or has another size; `message` names it.
+ * - `damaged`: a record or a manifest cannot be read, or a file that one names is missing or has another size; `message` names it, and the images
+ *   count as missing: the same command again computes them.
  * - `stale`: something of its identity is not what was asked for last, or not what this installation would use.
  */
 export type ResultState = 'complete' | 'running' | 'incomplete' | 'failed' | 'damaged' | 'stale'
@@ -72,54 +72,73 @@ export async function runStatus(place: string): Promise<RunStatus> {
   const dir = await pullResults(place)
   const runs = await readRunRecords(dir)
   const failures = await readFailures(dir)
-  const stored = await readStoredEvaluations(dir).catch((error: unknown) => {
+  const stored = await readEvaluationFolders(dir).catch((error: unknown) => {
     if (runs.length + failures.length === 0) throw error
     return []
   })
-  const entries = [...stored, ...(await readRetiredEvaluations(dir))]
+  const entries = nameByRequests(stored, runs)
   const all = [...entries, ...evaluationsNotBegun(dir, runs, entries)]
-  const asked = lastAskedTimes(runs)
+  const answering = all.filter(({ identity }) => !isRetired(identity) && isKnown(identity))
   const current = new Map(
-    currentEvaluations(all, asked).map(entry => [evaluationIdText(entry.identity), entry]),
+    currentEvaluations(answering, runs).map(entry => [evaluationIdText(entry.identity), entry]),
   )
-  const shown = all.filter(
-    entry => entry.rows > 0 || current.get(evaluationIdText(entry.identity)) === entry,
-  )
-  const busy = new Set(
-    runs.filter(({ state }) => state === 'running').flatMap(run => run.asked.map(({ key }) => key)),
-  )
-  const results = await Promise.all(
-    shown.map(async entry => {
-      const { identity, key, rows, shards, created } = entry
-      const differs = stalenessFields(identity, current.get(evaluationIdText(identity))!.identity)
-      const failure = failures.find(
-        ({ model, dataset }) => model === identity.model && dataset === identity.dataset,
-      )
-      const damage = await findDamage(entry)
-      const state = stateOf(entry, { differs, damage, busy: busy.has(key), failure })
-      return {
-        model: identity.model,
-        dataset: identity.dataset,
-        preprocessing: identity.preprocessing,
-        key,
-        state,
-        rows,
-        images: identity.images,
-        errors: shards.reduce((sum, { errors }) => sum + errors, 0),
-        differs,
-        message: messageOf(identity, state, { damage, failure }),
-        asked: asked.get(key) ?? null,
-        written: created || null,
-      }
-    }),
-  )
+  const requests = lastRequests(runs)
+  const busy = new Set(lastRequests(runs.filter(({ state }) => state === 'running')).keys())
+  const results = all.flatMap(entry => {
+    const latest = current.get(evaluationIdText(entry.identity)) ?? entry
+    const isShown = entry.rows > 0 || entry.damaged.length > 0 || entry === latest
+    const context = {
+      latest,
+      request: requests.get(entry.key),
+      isBusy: busy.has(entry.key),
+      failures,
+    }
+    return isShown ? statusOf(entry, context) : []
+  })
   const failed = failures.filter(
     ({ model, dataset }) => !results.some(r => r.model === model && r.dataset === dataset),
   )
-  return { dir, results: [...results, ...failed.map(failedStatus)].sort(compareByName), runs }
+  const unmeasured = [...failed, ...(await damagedRecordFailures(dir, runs))].map(failedStatus)
+  return { dir, results: [...results, ...unmeasured].sort(compareByName), runs }
 }
 
-/** What was asked for and has no row yet. */
+/** What the state of an evaluation depends on besides itself. */
+interface StatusContext {
+  /** The evaluation that was asked for last for the model, data set and preprocessing. */
+  latest: StoredEvaluation
+  /** The last recorded evaluation that asked for it. */
+  request: RecordedRun | undefined
+  /** Whether a running evaluation asked for it. */
+  isBusy: boolean
+  failures: readonly Failure[]
+}
+
+function statusOf(
+  entry: StoredEvaluation,
+  { latest, request, isBusy, failures }: StatusContext,
+): ResultStatus {
+  const { identity, key, rows, shards, created } = entry
+  const { model, dataset, preprocessing, images } = identity
+  const differs = stalenessFields(identity, latest.identity)
+  const failure = failures.find(one => one.model === model && one.dataset === dataset)
+  const state = stateOf(entry, { differs, isBusy, failure })
+  return {
+    model,
+    dataset,
+    preprocessing,
+    key,
+    state,
+    rows,
+    images,
+    errors: shards.reduce((sum, { errors }) => sum + errors, 0),
+    differs,
+    message: messageOf(entry, state, failure),
+    asked: request?.started ?? null,
+    written: created || null,
+  }
+}
+
+/** Returns what was asked for and has no row yet. */
 function evaluationsNotBegun(
   dir: string,
   runs: readonly RecordedRun[],
@@ -136,13 +155,18 @@ function evaluationsNotBegun(
       key,
       folder: evaluationFolder(dir, identity),
       shards: [],
+      damaged: [],
       rows: 0,
       created: '',
     }))
 }
 
-/** Fields that differ from what was asked for last and, but for imports, versions that differ from this installation's. */
+/**
+ * Returns the fields that differ from what was asked for last. If none do, it returns the versions that differ from this
+ * installation's, except for imports.
+ */
 function stalenessFields(found: ResultKey, wanted: ResultKey): (keyof ResultKey)[] {
+  if (!isKnown(found)) return []
   const differs = isRetired(found) ? ['preprocessing' as const] : differingFields(found, wanted)
   if (differs.length > 0 || found.source) return differs
   const sameRuntime = `${found.runtime} `.startsWith(`${runtimeVersion()} `)
@@ -152,51 +176,33 @@ function stalenessFields(found: ResultKey, wanted: ResultKey): (keyof ResultKey)
   ]
 }
 
-/** The first file of an entry that is not as its manifest says. */
-async function findDamage({ folder, shards }: StoredEvaluation): Promise<string | null> {
-  for (const { file, bytes } of shards.flatMap(({ kept, ...shard }) => [
-    shard,
-    ...(kept ? [kept] : []),
-  ])) {
-    const size = (await orIfMissing(stat(join(folder, file)), undefined))?.size
-    if (size === undefined) return `missing: ${join(folder, file)}`
-    if (size !== bytes) return `${size} bytes in place of ${bytes}: ${join(folder, file)}`
-  }
-  return null
-}
-
 function messageOf(
-  identity: ResultKey,
+  entry: StoredEvaluation,
   state: ResultState,
-  { damage, failure }: { damage: string | null; failure: Failure | undefined },
+  failure: Failure | undefined,
 ): string | null {
-  if (isRetired(identity)) return retiredText(identity)
-  if (state === 'damaged') return damage
+  if (isRetired(entry.identity)) return retiredText(entry.identity)
+  if (state === 'damaged') return damageText(entry)
   return state === 'failed' ? failure!.message : null
 }
 
 function stateOf(
-  { rows, identity }: StoredEvaluation,
-  about: {
-    differs: readonly string[]
-    damage: string | null
-    busy: boolean
-    failure: Failure | undefined
-  },
+  { rows, identity, damaged }: StoredEvaluation,
+  about: { differs: readonly string[]; isBusy: boolean; failure: Failure | undefined },
 ): ResultState {
   if (about.differs.length > 0) return 'stale'
-  if (about.damage !== null) return 'damaged'
+  if (damaged.length > 0) return 'damaged'
   if (rows === identity.images) return 'complete'
-  if (about.busy) return 'running'
+  if (about.isBusy) return 'running'
   return about.failure ? 'failed' : 'incomplete'
 }
 
-const failedStatus = ({ model, dataset, message }: Failure): ResultStatus => ({
+const failedStatus = ({ model, dataset, code, message }: Failure): ResultStatus => ({
   model,
   dataset,
   preprocessing: null,
   key: null,
-  state: 'failed',
+  state: code === 'damaged' ? 'damaged' : 'failed',
   rows: 0,
   images: null,
   errors: 0,

@@ -1,31 +1,42 @@
 import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { mapLimited } from '../lib/concurrency.ts'
 import { inputError } from '../lib/errors.ts'
 import { orIfMissing } from '../lib/files.ts'
 import { folderStorage } from '../lib/storage/folder.ts'
 import { type Storage } from '../lib/storage/storage.ts'
-import { type IndexRange } from '../lib/ranges.ts'
+import { type IndexRange, intersectRanges } from '../lib/ranges.ts'
 import { sha256 } from '../lib/hash.ts'
 import { literalPath } from '../lib/sql.ts'
-import { parseRecord } from './records.ts'
 import {
-  retiredModes,
-  type ResultKey,
   type KeptOutput,
+  type ResultKey,
+  retiredModes,
+  schemaVersion,
   type ShardManifest,
   shardManifest,
 } from './schema.ts'
 
-/** One model on one data set as stored: its key and its shards. */
+/** A range of a data set whose stored shard cannot be used, and why. */
+export interface DamagedShard extends IndexRange {
+  reason: string
+  /** Names of the files that its manifest names. */
+  files: string[]
+}
+
+/** The stored predictions of one model on one data set. */
 export interface StoredEvaluation {
   identity: ResultKey
   key: string
   folder: string
+  /** Shards that do not overlap, in order. */
   shards: ShardManifest[]
+  /** Shards without usable files; their images count as missing. */
+  damaged: DamagedShard[]
   /** Images with a row, of `identity.images`. */
   rows: number
-  /** Newest shard's time. */
+  /** Time of the newest shard. */
   created: string
 }
 
@@ -66,28 +77,41 @@ export const evaluationPath = (identity: ResultKey): string =>
 
 export const slug = (name: string): string => name.replace(/[^\w.-]+/g, '_').slice(-60)
 
-/** Reads every evaluation below `dir` but retired ones, oldest first; of shards that overlap those count that hold most images. */
-export async function readStoredEvaluations(dir: string): Promise<StoredEvaluation[]> {
+/**
+ * Reads the evaluations below `dir` that have shards, oldest first, without those of retired preprocessing modes. Of shards
+ * that overlap, those that hold most images together count. Errors: no-results.
+ */
+export const readStoredEvaluations = async (dir: string): Promise<StoredEvaluation[]> =>
+  (await readEvaluationFolders(dir)).filter(isUsable)
+
+/** Whether answers may come from an evaluation. */
+export const isUsable = ({ identity, shards }: StoredEvaluation): boolean =>
+  shards.length > 0 && !isRetired(identity)
+
+/** Whether a result's preprocessing mode is one of earlier versions. */
+export const isRetired = ({ preprocessing }: Pick<ResultKey, 'preprocessing'>): boolean =>
+  (retiredModes as readonly string[]).includes(preprocessing)
+
+/**
+ * Reads every evaluation below `dir`, oldest first, also those without a usable shard. Errors: no-results, unless `absent` is
+ * given.
+ */
+export async function readEvaluationFolders(
+  dir: string,
+  absent?: readonly string[],
+): Promise<StoredEvaluation[]> {
   const root = join(dir, 'predictions')
-  const folders = await orIfMissing(readdir(root), undefined)
+  const folders = await orIfMissing(readdir(root), absent)
   if (!folders && !(await orIfMissing(stat(join(dir, 'imported')), undefined))) {
     const inner = join(dir, 'results')
     const hint = (await orIfMissing(stat(join(inner, 'predictions')), undefined))
       ? `; ${inner} has some`
       : ''
-    const absent = (await orIfMissing(stat(dir), undefined)) ? root : dir
-    throw inputError('no-results', `no results in ${dir}: there is no folder ${absent}${hint}`)
+    const lacking = (await orIfMissing(stat(dir), undefined)) ? root : dir
+    throw inputError('no-results', `no results in ${dir}: there is no folder ${lacking}${hint}`)
   }
-  return readEvaluationFolders(dir, folders?.filter(name => !isRetiredFolder(name)) ?? [])
-}
-
-/** Reads the named folders below `predictions/`, oldest first. */
-export async function readEvaluationFolders(
-  dir: string,
-  names: readonly string[],
-): Promise<StoredEvaluation[]> {
   const place = folderStorage(dir)
-  const entries = await mapLimited(names, 32, name =>
+  const entries = await mapLimited(folders ?? [], 32, name =>
     readStoredEvaluation(place, `predictions/${name}`),
   )
   return entries
@@ -95,67 +119,111 @@ export async function readEvaluationFolders(
     .sort((a, b) => (a.created < b.created ? -1 : 1))
 }
 
-const retiredFolder = new RegExp(`--(${retiredModes.join('|')})--\\w+$`)
-
-/** Whether a folder below `predictions/` holds results of a preprocessing mode of earlier versions. */
-export const isRetiredFolder = (name: string): boolean => retiredFolder.test(name)
-
-/** The entry in a folder of the place, or undefined where it has no committed shard. */
+/** Reads the evaluation in a folder of `place`; undefined if it has no manifest. */
 export async function readStoredEvaluation(
   place: Storage,
   folder: string,
 ): Promise<StoredEvaluation | undefined> {
-  const manifests: ShardManifest[] = []
-  for (const name of (await place.list(folder)).filter(name => name.endsWith('.json'))) {
-    const manifest = await readManifest(place, `${folder}/${name}`)
-    if (manifest) manifests.push(manifest)
+  const found: ReadShard[] = []
+  for (const range of rangesOfFileNames(await place.list(folder))) {
+    const shard = await readShard(place, folder, range)
+    if (shard) found.push(shard)
   }
-  const shards = selectDisjoint(manifests)
-  const first = shards[0]
-  if (!first) return undefined
-  const rows = shards.reduce((sum, shard) => sum + shard.rows, 0)
-  const created = shards.reduce(
-    (newest, shard) => (shard.created > newest ? shard.created : newest),
-    '',
+  if (found.length === 0) return undefined
+  const manifests = found.flatMap(({ manifest }) => manifest ?? [])
+  const shards = selectDisjoint(
+    found.flatMap(({ manifest, reason }) => (reason === undefined ? manifest! : [])),
   )
+  const identity = (shards[0] ?? manifests[0])?.identity ?? identityOfFolder(basename(folder))
+  const gaps = findGaps({ shards }, Infinity)
   return {
-    identity: first.identity,
-    key: first.key,
+    identity,
+    key: manifests[0]?.key ?? basename(folder).split('--').at(-1)!,
     folder: join(place.url, folder),
     shards,
-    rows,
-    created,
+    damaged: found.flatMap(({ start, end, manifest, reason }) =>
+      reason === undefined || intersectRanges(gaps, [{ start, end }]).length === 0
+        ? []
+        : { start, end, reason, files: manifest ? shardFileNames(manifest) : [] },
+    ),
+    rows: shards.reduce((sum, { rows }) => sum + rows, 0),
+    created: shards.reduce((newest, { created }) => (created > newest ? created : newest), ''),
   }
 }
 
-/** Undefined where another process has just removed it. */
-async function readManifest(place: Storage, name: string): Promise<ShardManifest | undefined> {
+interface ReadShard extends IndexRange {
+  /** Undefined if the manifest cannot be read. */
+  manifest: ShardManifest | undefined
+  /** Why the shard cannot be used. */
+  reason: string | undefined
+}
+
+/** Reads a manifest and looks for the files that it names; undefined if another process has just removed it. */
+async function readShard(
+  place: Storage,
+  folder: string,
+  range: IndexRange,
+): Promise<ReadShard | undefined> {
+  const name = `${folder}/${manifestName(range)}`
   const bytes = await place.read(name)
-  return bytes && parseManifest(bytes, `${place.url}/${name}`)
+  if (!bytes) return undefined
+  const manifest = parseManifest(bytes)
+  const reason = manifest
+    ? rangeName(manifest) === rangeName(range)
+      ? await findFileFault(place, folder, manifest)
+      : `${place.url}/${name} is about other images`
+    : `${place.url}/${name} is not a shard manifest of this version`
+  // Another process may have replaced the manifest and its files meanwhile.
+  if (reason !== undefined && !isDeepStrictEqual(await place.read(name), bytes))
+    return readShard(place, folder, range)
+  return { ...range, manifest, reason }
 }
 
-const shardManifestKind = { what: 'a shard manifest', schema: shardManifest }
-
-/** Reads a shard's manifest. Errors: bad-record. */
-export const parseManifest = (bytes: Uint8Array, file: string): ShardManifest =>
-  parseRecord(Buffer.from(bytes).toString(), file, shardManifestKind)
-
-/**
- * One entry for every model × data set × preprocessing, the others are stale: the one that was asked for last, by the
- * times in `asked`, else the newest.
- */
-export function currentEvaluations(
-  entries: readonly StoredEvaluation[],
-  asked: ReadonlyMap<string, string> = new Map(),
-): StoredEvaluation[] {
-  const when = ({ key, created }: StoredEvaluation): string => asked.get(key) ?? created
-  const newest = new Map<string, StoredEvaluation>()
-  for (const entry of entries) {
-    const slot = evaluationIdText(entry.identity)
-    const before = newest.get(slot)
-    if (!before || when(entry) >= when(before)) newest.set(slot, entry)
+/** Returns why the files that a manifest names are not those that were stored. */
+async function findFileFault(
+  place: Storage,
+  folder: string,
+  { kept, ...shard }: ShardManifest,
+): Promise<string | undefined> {
+  for (const { file, bytes } of kept ? [shard, kept] : [shard]) {
+    const size = await place.size(`${folder}/${file}`)
+    const path = `${place.url}/${folder}/${file}`
+    if (size === undefined) return `${path} is missing`
+    if (size !== bytes) return `${path} has ${size} bytes instead of ${bytes}`
   }
-  return [...newest.values()]
+  return undefined
+}
+
+/** Whether an evaluation has a manifest, or a record of one, that says what it is; otherwise only its folder's name does. */
+export const isKnown = ({ version }: Pick<ResultKey, 'version'>): boolean => version !== ''
+
+/** Returns what a folder's name tells of an evaluation without any readable manifest. */
+function identityOfFolder(name: string): ResultKey {
+  const [, model = name, dataset = '', mode] = /^(.*?)--(.*)--(.*)--\w+$/.exec(name) ?? []
+  return {
+    schema: schemaVersion,
+    version: '',
+    runtime: '',
+    model,
+    weights: [],
+    preprocessing: mode === 'paper' ? 'paper' : 'native',
+    steps: '',
+    dataset,
+    content: '',
+    images: 0,
+    labelMap: '',
+    choices: '',
+    prompts: '',
+  }
+}
+
+/** Reads a shard's manifest; undefined if it is damaged. */
+export function parseManifest(bytes: Uint8Array): ShardManifest | undefined {
+  try {
+    return shardManifest.parse(JSON.parse(Buffer.from(bytes).toString()))
+  } catch {
+    return undefined
+  }
 }
 
 /** One model on one data set with one preprocessing: what results are found by, whose identity may change. */

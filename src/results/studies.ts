@@ -21,6 +21,8 @@ const studyRecord = z.object({
   ),
 })
 
+export const studyKind = { what: 'a stored study', schema: studyRecord }
+
 /** One figure of an experiment over its seeds. */
 export type StudyValues = z.infer<typeof studyRecord>['rows'][number]
 
@@ -54,10 +56,7 @@ export const readStudy = async (dir: string, study: string): Promise<StudyValues
 
 /** Reads all stored studies by name. A study's file of all models counts for models without a file of their own. */
 export async function readStudies(dir: string): Promise<Map<string, StudyValues[]>> {
-  const files = await readRecords(join(dir, 'studies'), {
-    what: 'a stored study',
-    schema: studyRecord,
-  })
+  const files = await readRecords(join(dir, 'studies'), studyKind)
   const studies = new Map<string, StudyValues[]>()
   for (const ofAll of [false, true])
     for (const [file, { rows }] of files) {

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { basename } from 'node:path'
 import { type Dataset, type GroupValue, type Sample } from '../datasets/dataset.ts'
 import { currentMachine } from '../lib/machine.ts'
 import { ownValue } from '../lib/ownValue.ts'
@@ -41,8 +41,12 @@ export interface ShardContent extends IndexRange {
   seconds: number
   /** The output to store beside the rows. */
   keep?: KeptOutput | undefined
+  /** Whether a stored shard with another kept output is replaced. */
+  replace?: boolean | undefined
   /** Key of the evaluation whose kept outputs the rows were scored from. */
   rescored?: string
+  /** Number of the evaluation that computes the shard. */
+  generation?: number | undefined
 }
 
 /** Makes a shard durable. Returns its manifest, or undefined if another writer has committed the shard before. */
@@ -50,7 +54,7 @@ export async function commitShard(
   place: Storage,
   content: ShardContent,
 ): Promise<ShardManifest | undefined> {
-  const { identity, start, end, dataset, predictions, seconds, keep, rescored } = content
+  const { identity, start, end, dataset, predictions, seconds, keep } = content
   const { columns } = dataset
   const stem = `${evaluationPath(identity)}/${rangeName(content)}-${randomBytes(4).toString('hex')}`
   const file = `${stem}.parquet`
@@ -67,18 +71,14 @@ export async function commitShard(
     file: basename(file),
     bytes,
     kept: keep && (await putKeptOutputs(place, `${stem}.${keep}.safetensors`, content)),
-    rescored,
+    rescored: content.rescored,
+    generation: content.generation,
     columns: [...columns],
     seconds,
     ...currentMachine(),
     created: new Date().toISOString(),
   }
-  const isStored = await commitManifest(
-    place,
-    `${evaluationPath(identity)}/${manifestName(content)}`,
-    manifest,
-  )
-  return isStored ? manifest : undefined
+  return (await commitManifest(place, manifest, content.replace)) ? manifest : undefined
 }
 
 async function putKeptOutputs(
@@ -94,25 +94,31 @@ async function putKeptOutputs(
 }
 
 /**
- * Creates the manifest, or replaces one that lacks what is to be kept, and returns whether it is stored. Removes the files of
- * the manifest that is not: no other manifest names them.
+ * Creates the manifest, or replaces one that is damaged or lacks the kept output, and returns whether it is stored. Removes the
+ * files of the manifest that is not stored: no other one names them.
  */
 async function commitManifest(
   place: Storage,
-  name: string,
   manifest: ShardManifest,
+  replace = false,
 ): Promise<boolean> {
+  const folder = evaluationPath(manifest.identity)
+  const name = `${folder}/${manifestName(manifest)}`
   const json = jsonText(manifest)
   let present: Uint8Array | undefined
   while (!present) {
     if (await place.create(name, json)) return true
     present = await place.read(name)
   }
-  const before = parseManifest(present, `${place.url}/${name}`)
-  const isStored = manifest.kept !== undefined && before.kept?.output !== manifest.kept.output
+  const before = parseManifest(present)
+  const isStored =
+    !before ||
+    (manifest.kept !== undefined &&
+      manifest.kept.output !== before.kept?.output &&
+      (replace || !before.kept))
   if (isStored) await place.put(name, temporary => writeFile(temporary, json))
-  for (const file of shardFileNames(isStored ? before : manifest))
-    await place.remove(`${dirname(name)}/${file}`)
+  const loser = isStored ? before : manifest
+  for (const file of loser ? shardFileNames(loser) : []) await place.remove(`${folder}/${file}`)
   return isStored
 }
 

@@ -8,7 +8,7 @@ import { writeFormulaWeights } from '../../scripts/formula.ts'
 import { imagenetNames } from '../../src/datasets/labels/imagenet.ts'
 import { type DatasetSpec } from '../../src/datasets/open.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
-import { readCurrentEvaluations } from '../../src/results/runRecords.ts'
+import { readCurrentResults } from '../../src/results/current.ts'
 import { shardPaths } from '../../src/results/store.ts'
 import { rescore } from '../../src/evaluate/rescore.ts'
 import { query } from '../../src/lib/sql.ts'
@@ -25,7 +25,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 /** The newest rows of `out` by id, and their keys; probabilities apart. */
 async function rowsOf(out: string) {
-  const entries = await readCurrentEvaluations(out)
+  const { entries } = await readCurrentResults(out)
   const files = entries.flatMap(shardPaths)
   const rows = await query(
     'SELECT * EXCLUDE (probabilities, labels, top5), to_json([labels, top5])::VARCHAR AS lists FROM read_parquet($1) ORDER BY id',
@@ -57,7 +57,7 @@ async function same(rescored: string, fresh: string): Promise<number> {
 /** Ids as shards have them, one after another: what is left is done by `evaluate`, which goes by places. */
 async function inOrder(out: string): Promise<unknown[]> {
   const ids: unknown[] = []
-  for (const file of (await readCurrentEvaluations(out)).flatMap(shardPaths))
+  for (const file of (await readCurrentResults(out)).entries.flatMap(shardPaths))
     ids.push(
       ...(await query<{ id: string }>('SELECT id FROM read_parquet($1)', [file])).map(
         ({ id }) => id,

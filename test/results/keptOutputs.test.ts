@@ -71,7 +71,7 @@ describe('evaluate with keep', () => {
     await evaluate(options)
     const plain = await readStoredEvaluations(out)
     await evaluate({ ...options, keep: 'features' })
-    await evaluate({ ...options, keep: 'logits' })
+    await evaluate({ ...options, keep: 'logits', replace: true })
     const entries = await readStoredEvaluations(out)
     expect(entries.map(({ key }) => key).sort()).toEqual(plain.map(({ key }) => key).sort())
     for (const { shards, folder: place, rows } of entries) {

@@ -6,7 +6,7 @@ import { readPack, writePack } from '../../src/analysis/pack.ts'
 import { openFeaturesIn } from '../../src/experiments/features.ts'
 import { groupAccuracyTable } from '../../src/report/page/resultTables.ts'
 import { createRun, openRun } from '../../src/results/run.ts'
-import { readRetiredEvaluations } from '../../src/results/retired.ts'
+import { readEvaluationFolders } from '../../src/results/store.ts'
 import { runStatus } from '../../src/results/status.ts'
 import { evenly, storeRun } from '../helpers/storedRun.ts'
 
@@ -30,7 +30,7 @@ describe('results of a preprocessing mode of earlier versions', () => {
       ['native', 20],
     ])
     expect(run.failures).toEqual([failure])
-    expect(groupAccuracyTable(run, []).notes).toContain(`left out: m on d, ${message}`)
+    expect(groupAccuracyTable(run, []).notes).toContain(`left out: m on d: ${message}`)
     expect(await readHistory([both])).toHaveLength(1)
   })
 
@@ -49,7 +49,7 @@ describe('results of a preprocessing mode of earlier versions', () => {
   })
 
   it('are left out of a pack that has some', async () => {
-    const entries = await readRetiredEvaluations(alone)
+    const entries = await readEvaluationFolders(alone)
     const { datasets } = await openRun(alone)
     const file = join(alone, 'old.pack')
     const old = createRun({ dir: alone, entries, datasets, failures: [], cells: [] })

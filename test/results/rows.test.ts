@@ -12,7 +12,10 @@ import { findImageSource, imageFolders } from '../../src/results/imageSources.ts
 import { recordDataset } from '../../src/results/records.ts'
 import { type ResultKey, schemaVersion } from '../../src/results/schema.ts'
 import { commitShard } from '../../src/results/write.ts'
+import { readImportedAccuracies } from '../../src/results/importedAccuracies.ts'
+import { groupAccuracyTable } from '../../src/report/page/resultTables.ts'
 import { openRun } from '../../src/results/run.ts'
+import { runStatus } from '../../src/results/status.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -164,32 +167,41 @@ it('images of a store are found again', async () => {
   expect(imageFolders(dataset)).toEqual(['s3://bucket/photos'])
 })
 
-it('a manifest that names a file elsewhere is refused, and nothing there is read or removed', async () => {
+it('a manifest that names a file elsewhere is damaged, and nothing there is read or removed', async () => {
   const out = join(folder, 'hostile')
-  const run = await store(out, photos(2, () => ({})), [[0, 2]]) // prettier-ignore
+  const again = () => store(out, photos(2, () => ({})), [[0, 2]]) // prettier-ignore
+  const run = await again()
   const file = join(run.entries[0]!.folder, '00000000-00000002.json')
+  const outside = join(run.entries[0]!.folder, '../../outside.parquet')
+  await writeFile(outside, '')
   const manifest = await readFile(file, 'utf8')
   for (const name of ['../../outside.parquet', '/etc/hosts', '..', '.hidden', 'a/b.parquet']) {
     await writeFile(file, manifest.replace(/"file": "[^"]*"/, `"file": ${JSON.stringify(name)}`))
-    await expect(openRun(out)).rejects.toThrow('not a shard manifest of this version')
-    await expect(store(out, photos(2, () => ({})), [[0, 2]])).rejects.toThrow('not a shard manifest') // prettier-ignore
+    const { entries, failures } = await openRun(out)
+    expect([entries.length, failures[0]!.message]).toEqual([
+      0,
+      expect.stringContaining('is not a shard manifest of this version'),
+    ])
+    expect((await again()).accuracy()).toEqual(run.accuracy())
+    expect(await readFile(outside, 'utf8')).toBe('')
   }
 })
 
-it.each(['datasets', 'failures', 'studies', 'imported'])(
-  'a broken record in %s is named',
+it.each(['runs', 'datasets', 'failures', 'estimates', 'studies', 'imported'])(
+  'a broken record in %s is named, and the others answer',
   async kind => {
     const out = join(folder, `broken-${kind}`)
-    await store(out, photos(2, () => ({})), [[0, 2]]) // prettier-ignore
-    for (const text of ['{"half', '{"name": 1}']) {
+    const before = await store(out, photos(2, () => ({})), [[0, 2]]) // prettier-ignore
+    for (const text of ['', '{"half', '{"name": 1}']) {
       await folderStorage(out).put(`${kind}/x.json`, temporary => writeFile(temporary, text))
-      const { readImportedAccuracies } = await import('../../src/results/importedAccuracies.ts')
-      await expect(
-        kind === 'imported' ? readImportedAccuracies(out) : openRun(out),
-      ).rejects.toMatchObject({
-        ...{ name: 'GeogapError', code: 'bad-record' },
-        message: expect.stringMatching(/^not .* of this version: .*x\.json$/) as string,
-      })
+      const message = expect.stringMatching(/^not .* of this version: .*x\.json/) as string
+      const run = await openRun(out)
+      expect(run.accuracy()).toEqual(before.accuracy())
+      expect(run.failures).toMatchObject([{ code: 'damaged', dataset: `${kind}/x.json`, message }])
+      expect(groupAccuracyTable(run, []).notes.join()).toContain(`left out: ${kind}/x.json: not `)
+      const { results } = await runStatus(out)
+      expect(results.filter(({ state }) => state === 'damaged')).toMatchObject([{ message }])
+      expect(await readImportedAccuracies(out)).toEqual([])
     }
   },
 )

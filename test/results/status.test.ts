@@ -7,7 +7,7 @@ import { type ModelSpec } from '../../src/models/spec.ts'
 import { openRun } from '../../src/results/run.ts'
 import { readRunRecords, withRunRecord } from '../../src/results/runRecords.ts'
 import { readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
-import { type ResultStatus, runStatus } from '../../src/results/status.ts'
+import { type ResultStatus, type RunStatus, runStatus } from '../../src/results/status.ts'
 import { version } from '../../src/lib/version.ts'
 import { runtimeVersion } from '../../src/lib/onnx/engine.ts'
 import { geogap } from '../helpers/cli.ts'
@@ -84,10 +84,10 @@ describe('status', () => {
     await truncate(file!, 100)
     expect((await runStatus(out)).results[0]).toMatchObject({
       state: 'damaged',
-      message: expect.stringMatching(/^100 bytes in place of \d+: .*parquet$/) as string,
+      message: expect.stringMatching(/damaged, .*parquet has 100 bytes instead of \d+: /) as string,
     })
     await rm(file!)
-    expect((await runStatus(out)).results[0]!.message).toBe(`missing: ${file!}`)
+    expect((await runStatus(out)).results[0]!.message).toContain(`${file!} is missing`)
     await rm(file!.replace(/-[0-9a-f]{8}\.parquet$/, '.json'))
     await evaluated(out)
     expect((await runStatus(out)).results[0]!.state).toBe('complete')
@@ -97,7 +97,7 @@ describe('status', () => {
     await rm(join(at, shards[0]!.kept!.file))
     expect((await runStatus(keeping)).results[0]).toMatchObject({
       state: 'damaged',
-      message: expect.stringMatching(/^missing: .*logits/) as string,
+      message: expect.stringMatching(/damaged, .*logits.* is missing/) as string,
     })
   })
 
@@ -109,8 +109,12 @@ describe('status', () => {
     const { identity } = (await readStoredEvaluations(out))[0]!
     const now = { version, runtime: runtimeVersion() }
     const asked = ['a', 'b'].map(model => ({ ...identity, ...now, model }))
-    const seen = await withRunRecord(out, { asked }, () => runStatus(out))
-    expect(states(seen)).toEqual([
+    let seen: RunStatus | undefined
+    await withRunRecord(out, { asked }, async () => {
+      seen = await runStatus(out)
+      return []
+    })
+    expect(states(seen!)).toEqual([
       ['running', 0, ''],
       ['running', 0, ''],
       ['stale', 20, 'version runtime'],
@@ -124,7 +128,7 @@ describe('status', () => {
     const stopped = withRunRecord(
       out,
       { asked: asked.slice(0, 1), signal: AbortSignal.abort() },
-      () => Promise.resolve(),
+      () => Promise.resolve([]),
     )
     await expect(stopped).rejects.toThrow('aborted')
     expect((await readRunRecords(out)).map(({ state, message }) => [state, message])).toEqual([

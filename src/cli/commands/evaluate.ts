@@ -35,6 +35,7 @@ const options = {
     text: 'keep logits or features of every image, for geogap rescore',
     parse: oneOf(keptOutputs),
   },
+  '--replace': 'let --keep replace kept outputs of the other kind',
   ...promptsOption,
   ...datasetOptions,
   '--out <dir>': { text: 'folder for the results', default: 'geogap-results' },
@@ -114,8 +115,8 @@ async function printResult(result: Run, { until }: EvaluateOptions): Promise<voi
 /** Prints failures and images without a prediction, or else the next commands. */
 async function printProblems(result: Run, out: string): Promise<void> {
   const { datasetNotes } = await import('../../results/run.ts')
-  for (const { model, dataset, message } of result.failures)
-    process.stderr.write(`failed: ${model} on ${dataset}: ${message}\n`)
+  const { failureText } = await import('../../results/records.ts')
+  for (const failure of result.failures) process.stderr.write(`failed: ${failureText(failure)}\n`)
   datasetNotes(result).forEach(printNote)
   const unread = result.accuracy().filter(({ errors }) => errors > 0)
   for (const { model, dataset, n, errors } of unread)
@@ -148,7 +149,7 @@ async function evaluateOptionsOf(inputs: Inputs): Promise<EvaluateOptions & { ou
   const adjust = datasetSpecOf(inputs)
   return {
     ...pick(inputs, ['weights', 'preprocessing', 'batch', 'device', 'precision']),
-    ...pick(inputs, ['prompts', 'keep', 'until', 'out']),
+    ...pick(inputs, ['prompts', 'keep', 'replace', 'until', 'out']),
     models: await selectModels(inputs.model.flatMap(name => list(name, '--model'))),
     datasets: (await datasetNames(inputs)).map(name => ({ name, ...adjust })),
     ...(inputs.part && { shard: inputs.part }),

@@ -63,7 +63,7 @@ async function sliceRows(
   const { readDatasetRecords } = await import('../../results/records.ts')
   const { distinctFieldValues } = await import('../../results/store.ts')
   const { selectSlice, distinctColumnValues } = await import('../../results/slices.ts')
-  const entries = await newestEvaluations(dir)
+  const { entries } = await newestEvaluations(dir)
   const models = distinctFieldValues(entries, 'model')
   const datasets = distinctFieldValues(entries, 'dataset')
   const chosen = model ?? models[0]!

@@ -35,6 +35,7 @@ export function statusTable({ dir, results, runs }: RunStatus): Table {
 }
 
 function runLine({ state, host, pid, started, ended, asked, message, tags }: RecordedRun): string {
+  if (state === 'damaged') return message!
   const until = ended === undefined ? '' : ` until ${ended}`
   const reason = message === undefined ? '' : `: ${message}`
   const named = tags === undefined ? '' : ` (${tagsText(tags)})`

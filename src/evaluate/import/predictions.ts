@@ -10,6 +10,7 @@ import { hashFile } from '../../lib/hub/hashFile.ts'
 import { recordDataset } from '../../results/records.ts'
 import { createResultKey, type ModelKeyFields, type ResultKey } from '../../results/schema.ts'
 import { folderStorage } from '../../lib/storage/folder.ts'
+import { findIncomplete, removeDamagedShards } from '../../results/readBack.ts'
 import { withRunRecord, type RunTags } from '../../results/runRecords.ts'
 import { commitShard } from '../../results/write.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
@@ -81,16 +82,14 @@ export async function importPredictions(
   }
   const identity = await importedResultKey(dataset, options)
   await recordDataset(options.out, dataset)
-  const range = { start: 0, end: dataset.samples.length }
-  await withRunRecord(options.out, { asked: [identity], tags: options.tags }, () =>
-    commitShard(folderStorage(options.out), {
-      ...range,
-      identity,
-      dataset,
-      predictions,
-      seconds: 0,
-    }),
-  )
+  const place = folderStorage(options.out)
+  const requested = { asked: [{ identity }] }
+  await removeDamagedShards(place, requested)
+  const content = { identity, start: 0, end: dataset.samples.length, dataset, predictions }
+  await withRunRecord(options.out, { asked: [identity], tags: options.tags }, async generation => {
+    await commitShard(place, { ...content, seconds: 0, generation })
+    return findIncomplete(place, requested)
+  })
   return report
 }
 

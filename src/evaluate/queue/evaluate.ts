@@ -4,6 +4,7 @@ import { type Storage } from '../../lib/storage/storage.ts'
 import { openStorage } from '../../lib/storage/open.ts'
 import { intersectRanges } from '../../lib/ranges.ts'
 import { type Failure, recordDataset, recordFailures } from '../../results/records.ts'
+import { findIncomplete, removeDamagedShards } from '../../results/readBack.ts'
 import { withRunRecord } from '../../results/runRecords.ts'
 import { readMissingRanges } from '../../results/store.ts'
 import { openRun, type Run } from '../../results/run.ts'
@@ -28,17 +29,24 @@ export async function evaluateByQueue(
     ? made
     : await readPlan(place, made.id)
   const asked = plan.groups.flatMap(({ identities }) => identities)
+  const { keep, replace } = plan.request
+  const requested = { asked: asked.map(identity => ({ identity })), keep }
+  await removeDamagedShards(place, { ...requested, replace })
+  let followed: FollowedRun | undefined
   const following = withRunRecord(dir, { asked, tags, signal }, async () => {
     const driven = await followRun(plan, place, { ...how, signal })
+    followed = driven
+    const isDone = driven.outcome === 'done' && driven.failedUnits.length === 0
+    const incomplete = isDone ? await findIncomplete(place, requested) : []
     if (driven.outcome !== 'left')
       await recordFailures(dir, {
-        failures: [...failures, ...(await failuresOf(plan, driven, place))],
+        failures: [...failures, ...incomplete, ...(await failuresOf(plan, driven, place))],
         attempted: attemptedPairs(plan),
       })
-    return driven
+    return incomplete
   })
-  const driven = await following.finally(() => pushRecords(out, dir))
-  return { run: await openRun(out), driven }
+  await following.finally(() => pushRecords(out, dir))
+  return { run: await openRun(out), driven: followed! }
 }
 
 const attemptedPairs = ({ groups }: RunPlan) =>

@@ -21,7 +21,7 @@ import { type ModelGroup, planModelGroups, type WorkUnit } from '../units.ts'
 
 /** What a worker needs to compute as the planner would. All paths are absolute. */
 export interface RunPlanRequest
-  extends EvaluationSettings, Pick<ExecutionOptions, 'batch' | 'keep'> {
+  extends EvaluationSettings, Pick<ExecutionOptions, 'batch' | 'keep' | 'replace'> {
   models: ModelSpec[]
   targets: { dataset: DatasetSpec; suits: EvaluationTarget['suits'] }[]
 }
@@ -98,6 +98,7 @@ export async function planRun(
     ...settings,
     batch: options.batch,
     keep: options.keep,
+    replace: options.replace,
   }
   const place = absolutePath(options.out)
   const id = sha256(JSON.stringify([place, request, groups.map(groupKey)]), 16)

@@ -38,8 +38,9 @@ export function createUnitEvaluator(): EvaluateUnit {
       ...(await opened),
       part: { spans: [{ start, end }], size: plan.groups[group]!.shard },
     }
-    const { batch, keep } = plan.request
-    const [failure] = await runDatasetEvaluation(work, place, { batch, keep, signal, pool })
+    const { batch, keep, replace } = plan.request
+    const options = { batch, keep, replace, signal, pool }
+    const [failure] = await runDatasetEvaluation(work, place, options)
     signal.throwIfAborted()
     if (failure)
       throw inputError(failure.code, `${failure.model} on ${failure.dataset}: ${failure.message}`)

@@ -32,6 +32,7 @@ export function folderStorage(root: string): Storage {
       ),
     list: folder => orIfMissing(readdir(join(root, folder)), []),
     remove: name => rm(join(root, name), { force: true }),
+    size: async name => (await orIfMissing(stat(join(root, name)), undefined))?.size,
   }
 }
 

@@ -249,6 +249,7 @@ export function s3Storage(root: string): Storage {
     },
     create: (name, text) => createObject(at(name), text),
     list: folder => listNames(at(folder)),
+    size: async name => (await headObject(at(name)))?.bytes,
     remove: async name => {
       const { DeleteObjectCommand } = await import('@aws-sdk/client-s3')
       await sendRequest(`cannot remove ${at(name)}`, client =>

@@ -13,6 +13,8 @@ export interface Storage {
   /** Lists the files directly below a folder; none if there is no such folder. */
   list(folder: string): Promise<string[]>
   remove(name: string): Promise<void>
+  /** Returns the bytes of a file; undefined if there is none. */
+  size(name: string): Promise<number | undefined>
 }
 
 export const isObjectStoreUrl = (url: string): boolean => url.startsWith('s3://')

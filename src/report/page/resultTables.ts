@@ -1,5 +1,5 @@
 import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
-import { retiredCode } from '../../results/retired.ts'
+import { unusableNotes } from '../../results/damage.ts'
 import { leftOutImages, leftOutNotes } from '../../results/leftOut.ts'
 import { exclusionNotes } from '../../results/slices.ts'
 import { groupBy } from '../../metrics/accuracy.ts'
@@ -152,12 +152,6 @@ function importedNotes(run: Run): string[] {
   return names.length === 0 ? [] : [`predictions imported, not made here: ${names.join(', ')}`]
 }
 
-/** Stored results that this version leaves out, as notes. */
-const retiredNotes = ({ failures }: Run): string[] =>
-  failures
-    .filter(({ code }) => code === retiredCode)
-    .map(({ model, dataset, message }) => `left out: ${model} on ${dataset}, ${message}`)
-
 /** What rows of evaluations that are not complete mean, where there are some. */
 const partialNotes = (rows: readonly GroupAccuracyRow[]): string[] =>
   rows.some(({ of }) => of !== null)
@@ -199,7 +193,7 @@ export function groupAccuracyTable(run: Run, by: readonly string[]): Table {
       title: by.length === 0 ? 'Accuracy' : `Accuracy by ${by.join(' × ')}`,
       notes: [
         ...importedNotes(run),
-        ...retiredNotes(run),
+        ...unusableNotes(run.failures),
         ...partialNotes(rows),
         ...ungroupedNotes(run, by),
         ...exclusionNotes(run.entries),

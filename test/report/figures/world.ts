@@ -290,6 +290,7 @@ function entry(
     key: `${model} ${dataset}`,
     folder: 'predictions',
     shards: [shard],
+    damaged: [],
     rows: images,
     created,
   }

@@ -1,0 +1,40 @@
+/** Shards whose files have the right size and still cannot be read. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { literalPath, parquetRows, query } from '../lib/sql.ts'
+import { shardFileNames, type StoredEvaluation } from './store.ts'
+
+/** Returns an evaluation without the shards that cannot be read, which count as damaged. Reads every value of every shard. */
+export async function withoutUnreadableShards(entry: StoredEvaluation): Promise<StoredEvaluation> {
+  const paths = entry.shards.map(({ file }) => join(entry.folder, file))
+  if (paths.length === 0 || (await countReadableRows(paths)) === entry.rows) return entry
+  const shards: StoredEvaluation['shards'] = []
+  const damaged = [...entry.damaged]
+  for (const [i, shard] of entry.shards.entries()) {
+    const path = paths[i]!
+    const count = await countReadableRows([path])
+    if (count === shard.rows) shards.push(shard)
+    else {
+      const reason =
+        count === null
+          ? `${path} cannot be read`
+          : `${path} has ${count} rows instead of ${shard.rows}`
+      damaged.push({ start: shard.start, end: shard.end, reason, files: shardFileNames(shard) })
+    }
+  }
+  return { ...entry, shards, damaged, rows: shards.reduce((sum, { rows }) => sum + rows, 0) }
+}
+
+/** Returns the number of rows; null if their content cannot be decoded. A file that cannot be read at all is an error. */
+async function countReadableRows(paths: readonly string[]): Promise<number | null> {
+  try {
+    const [found] = await query<{ n: number }>(
+      `SELECT count(*)::DOUBLE AS n, max(hash(COLUMNS(*))) FROM ${parquetRows()}`,
+      [paths.map(literalPath)],
+    )
+    return found!.n
+  } catch {
+    for (const path of paths) await readFile(path)
+    return null
+  }
+}
