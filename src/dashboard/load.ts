@@ -48,10 +48,13 @@ export async function countEvaluation(
   const split = ['region', 'country', ...(income === undefined ? [] : [income])]
   const cells = await answerFromReadable(
     { entries: [entry], failures: [] },
-    async ({ entries: [readable] }) => (readable ? countByColumns(readable, split) : []),
+    async ({ entries: [readable] }) => {
+      if (!readable) return []
+      if (income !== undefined && !counts.income)
+        counts.income = { column: income, quarters: await columnQuarters(readable, income) }
+      return countByColumns(readable, split)
+    },
   )
-  if (income !== undefined && !counts.income)
-    counts.income = { column: income, quarters: await columnQuarters(entry, income) }
   const columnOf = { region: 'region', country: 'country', income: counts.income?.column ?? '' }
   const positions = cells.map(({ groups, label }) =>
     cellOf(counts, dimension =>

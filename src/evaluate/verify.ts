@@ -111,6 +111,8 @@ export async function verify(place: string, options: VerifyOptions = {}): Promis
   const models = new Map<string, Promise<PreparedModel>>()
   for (const entry of entries) {
     const { model, dataset } = entry.identity
+    const unreadable = entry.damaged.filter(({ manifest }) => !manifest)
+    for (const { reason } of unreadable) verified.left.push({ model, dataset, reason })
     try {
       const spec =
         options.models?.find(({ name }) => name === model) ?? (await loadModelSpec(model))
@@ -136,6 +138,7 @@ export async function verify(place: string, options: VerifyOptions = {}): Promis
   return verified
 }
 
+/** Returns the evaluations with their damaged shards among the others. */
 async function evaluationsToVerify(
   dir: string,
   models: readonly ModelSpec[] | undefined,
@@ -145,8 +148,15 @@ async function evaluationsToVerify(
   const known = new Set(all.map(({ identity }) => identity.model))
   const missing = models?.find(({ name }) => !known.has(name))
   if (missing) throw unknownNameError('model', missing.name, known)
-  return all.filter(({ identity }) => !models || models.some(({ name }) => name === identity.model))
+  return all
+    .filter(({ identity }) => !models || models.some(({ name }) => name === identity.model))
+    .map(entry => ({ ...entry, shards: shardsToVerify(entry) }))
 }
+
+const shardsToVerify = ({ shards, damaged }: StoredEvaluation): ShardManifest[] =>
+  [...shards, ...damaged.flatMap(({ manifest }) => manifest ?? [])].sort(
+    (a, b) => a.start - b.start,
+  )
 
 /** A share of the shards, at least one; the same for the same seed. */
 function drawShards(

@@ -10,6 +10,7 @@ import {
   evaluationPath,
   manifestName,
   readStoredEvaluation,
+  shardFileNames,
   type StoredEvaluation,
   unfinishedRanges,
 } from './store.ts'
@@ -50,8 +51,11 @@ export async function removeDamagedShards(
       )
   }
   for (const { identity, damaged } of stored)
-    for (const { start, end, files } of damaged)
-      for (const name of [manifestName({ start, end }), ...files])
+    for (const { start, end, manifest } of damaged)
+      for (const name of [
+        manifestName({ start, end }),
+        ...(manifest ? shardFileNames(manifest) : []),
+      ])
         await place.remove(`${evaluationPath(identity)}/${name}`)
 }
 

@@ -21,8 +21,8 @@ import {
 /** A range of a data set whose stored shard cannot be used, and why. */
 export interface DamagedShard extends IndexRange {
   reason: string
-  /** Names of the files that its manifest names. */
-  files: string[]
+  /** Undefined if it cannot be read. */
+  manifest: ShardManifest | undefined
 }
 
 /** The stored predictions of one model on one data set. */
@@ -144,7 +144,7 @@ export async function readStoredEvaluation(
     damaged: found.flatMap(({ start, end, manifest, reason }) =>
       reason === undefined || intersectRanges(gaps, [{ start, end }]).length === 0
         ? []
-        : { start, end, reason, files: manifest ? shardFileNames(manifest) : [] },
+        : { start, end, reason, manifest },
     ),
     rows: shards.reduce((sum, { rows }) => sum + rows, 0),
     created: shards.reduce((newest, { created }) => (created > newest ? created : newest), ''),

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { literalPath, parquetRows, query } from '../lib/sql.ts'
-import { shardFileNames, type StoredEvaluation } from './store.ts'
+import { type StoredEvaluation } from './store.ts'
 
 /** Returns an evaluation without the shards that cannot be read, which count as damaged. Reads every value of every shard. */
 export async function withoutUnreadableShards(entry: StoredEvaluation): Promise<StoredEvaluation> {
@@ -19,7 +19,7 @@ export async function withoutUnreadableShards(entry: StoredEvaluation): Promise<
         count === null
           ? `${path} cannot be read`
           : `${path} has ${count} rows instead of ${shard.rows}`
-      damaged.push({ start: shard.start, end: shard.end, reason, files: shardFileNames(shard) })
+      damaged.push({ start: shard.start, end: shard.end, reason, manifest: shard })
     }
   }
   return { ...entry, shards, damaged, rows: shards.reduce((sum, { rows }) => sum + rows, 0) }
