@@ -54,10 +54,11 @@ export const command = defineCommand({
   },
 })
 
-/** Adds what was left out of a run's data sets to the notes of its tables. */
+/** Adds what was left out of a run's data sets, and stored results that cannot be used, to the notes of its tables. */
 async function withLeftOut(run: Run, tables: readonly Table[]): Promise<Table[]> {
+  const { unusableNotes } = await import('../../results/damage.ts')
   const { leftOutNotes } = await import('../../results/leftOut.ts')
-  const found = leftOutNotes(run)
+  const found = [...leftOutNotes(run), ...unusableNotes(run.failures)]
   return tables.map(table => ({ ...table, notes: [...new Set([...table.notes, ...found])] }))
 }
 
