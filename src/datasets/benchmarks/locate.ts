@@ -2,7 +2,7 @@
 // files of no other benchmark have; what could be several benchmarks is refused.
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { GeogapError, inputError } from '../../lib/errors.ts'
+import { GeogapError, inputError, messageOf } from '../../lib/errors.ts'
 import { memoize } from '../../lib/memoize.ts'
 import type { RawDataset } from '../build.ts'
 import { fileBytes, folderEntries, isFolder } from '../files.ts'
@@ -212,9 +212,7 @@ function missingError(wanted: WantedBenchmark, data: string, refusals: unknown[]
     error => error instanceof Error && !(error instanceof GeogapError),
   )
   if (unexpected) return unexpected
-  const reasons = refusals.map(reason =>
-    reason instanceof Error ? reason.message : String(reason),
-  )
+  const reasons = new Set(refusals.map(messageOf))
   return inputError(
     'missing-dataset',
     `no ${wantedText(wanted)} in ${data}: ${[...reasons, `looked for ${candidatePaths(wanted.variant).join(', ')}, as folder, .zip or .tar`].join('; ')}; to get it: ${howToGet}`,
