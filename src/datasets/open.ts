@@ -5,7 +5,7 @@ import { inputError, unknownNameError } from '../lib/errors.ts'
 import { benchmarkNames, findBenchmark } from './benchmarks/benchmarks.ts'
 import { readBenchmark } from './benchmarks/locate.ts'
 import { fileReadError } from './files.ts'
-import { unifyCountrySpellings } from './labels/groupColumns.ts'
+import { normalizeGroups } from './labels/places.ts'
 import { buildDataset, type DatasetAdjustments, type RawDataset } from './build.ts'
 import type { Dataset } from './dataset.ts'
 import { readFolder } from './folder.ts'
@@ -44,7 +44,10 @@ export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
         labels: spec.labels,
       })
     : await readDatasetAt(spec)
-  const { samples, notes } = unifyCountrySpellings(read.samples)
+  const columns = read.columns ?? [
+    ...new Set(read.samples.flatMap(({ groups }) => Object.keys(groups))),
+  ]
+  const { samples, notes } = normalizeGroups(read.samples, columns)
   const expected = found?.benchmark.expectedCounts(found.variant).images ?? 0
   const refused = (read.problems ?? []).filter(({ code }) => code !== 'missing-part').length
   const draft = {

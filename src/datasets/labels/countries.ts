@@ -6,20 +6,20 @@ import type * as Countries from 'i18n-iso-countries'
 const require = createRequire(import.meta.url)
 let countryTables: { countries: typeof Countries; names: Map<string, string> } | undefined
 
-/** Case, accents, underscores, a leading article and typographic apostrophes do not tell countries apart. */
-const normalizeCountry = (name: string): string =>
+/** Folds what does not tell names of places apart: case, accents, `_`, `-`, spaces, a leading article, apostrophes. */
+export const foldName = (name: string): string =>
   name
     .normalize('NFD')
     .replace(/\p{M}/gu, '')
     .toLowerCase()
-    .replaceAll('_', ' ')
+    .replace(/[_-]/g, ' ')
     .replaceAll('’', "'")
     .replaceAll('&', 'and')
     .replace(/^the /, '')
     .replace(/\s+/g, ' ')
     .trim()
 
-/** Names in all of the library's languages, English first, then a few that it lacks. */
+/** Loads the names of countries in all of the library's languages, English first, then a few that it lacks. */
 function loadCountryTables(): NonNullable<typeof countryTables> {
   const countries = require('i18n-iso-countries') as typeof Countries
   const names = new Map<string, string>()
@@ -32,17 +32,16 @@ function loadCountryTables(): NonNullable<typeof countryTables> {
       countries: Record<string, string | string[]>
     }
     for (const [code, known] of Object.entries(data.countries)) {
-      for (const name of [known].flat().map(normalizeCountry))
-        if (!names.has(name)) names.set(name, code)
+      for (const name of [known].flat().map(foldName)) if (!names.has(name)) names.set(name, code)
     }
   }
   const aliases = readFileSync(new URL('./country-aliases.json', import.meta.url), 'utf8')
   for (const [name, code] of Object.entries(JSON.parse(aliases) as Record<string, string>))
-    names.set(name, code)
+    names.set(foldName(name), code)
   return { countries, names }
 }
 
-/** ISO 3166-1 alpha-2 code of a country given by name (in many languages) or by any ISO code; undefined for others. */
+/** Returns the ISO 3166-1 alpha-2 code of a country given by name, in many languages, or by any ISO code. */
 export function countryCode(place: string): string | undefined {
   countryTables ??= loadCountryTables()
   const { countries, names } = countryTables
@@ -51,10 +50,10 @@ export function countryCode(place: string): string | undefined {
   if (/^[A-Z]{3}$/.test(code) && code in countries.getAlpha3Codes())
     return countries.alpha3ToAlpha2(code)
   if (/^\d{1,3}$/.test(code)) return countries.numericToAlpha2(code.padStart(3, '0'))
-  return names.get(normalizeCountry(place))
+  return names.get(foldName(place))
 }
 
-/** ISO 3166-1 numeric code, three digits; undefined for a name that is no country's. */
+/** Returns the ISO 3166-1 numeric code, three digits; undefined for a name that is no country's. */
 export function countryNumericCode(place: string): string | undefined {
   const code = countryCode(place)
   return code === undefined ? undefined : countryTables!.countries.alpha2ToNumeric(code)

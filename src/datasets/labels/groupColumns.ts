@@ -1,6 +1,4 @@
-import { tally } from '../../lib/tally.ts'
-import type { GroupValue, Sample } from '../dataset.ts'
-import { countryCode } from './countries.ts'
+import type { GroupValue } from '../dataset.ts'
 import { rawCellText } from '../tables.ts'
 
 type TableRows = readonly Record<string, unknown>[]
@@ -56,42 +54,3 @@ export const nearlyNumericNotes = (rows: TableRows, columns: readonly string[]):
     const shown = [...new Set(others)].slice(0, 5).join('; ')
     return `its column ${column} is taken as text, for ${others.length} of ${others.length + numbers} values are not plain numbers: ${shown}`
   })
-
-/** Spellings of one country by their ISO code, the most frequent first. */
-function countrySpellings(samples: readonly Sample[]): string[][] {
-  const images = tally(
-    samples.flatMap(({ groups: { country } }) => (typeof country === 'string' ? country : [])),
-  )
-  const byCode = new Map<string, string[]>()
-  for (const place of images.size < 2 ? [] : images.keys()) {
-    const code = countryCode(place)
-    if (code !== undefined) byCode.set(code, [...(byCode.get(code) ?? []), place])
-  }
-  const order = (a: string, b: string): number =>
-    images.get(b)! - images.get(a)! || b.length - a.length || (a < b ? -1 : 1)
-  return [...byCode.values()].filter(names => names.length > 1).map(names => names.sort(order))
-}
-
-/** Countries that are written in several ways get their most frequent spelling (of equal ones the longest), and a note says so. */
-export function unifyCountrySpellings(samples: readonly Sample[]): {
-  samples: readonly Sample[]
-  notes: string[]
-} {
-  const found = countrySpellings(samples)
-  if (found.length === 0) return { samples, notes: [] }
-  const called = new Map(
-    found.flatMap(([name, ...others]) => others.map(other => [other, name!] as const)),
-  )
-  const renamed = ({ country = null, ...others }: Sample['groups']): Sample['groups'] => ({
-    country: called.get(String(country)) ?? country,
-    ...others,
-  })
-  return {
-    samples: samples.map(item =>
-      'country' in item.groups ? { ...item, groups: renamed(item.groups) } : item,
-    ),
-    notes: [
-      `countries under one name: ${found.map(([name, ...others]) => `${name} (${others.join(', ')})`).join(', ')}`,
-    ],
-  }
-}

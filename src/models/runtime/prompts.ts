@@ -53,6 +53,9 @@ function parseTemplates(file: string, text: string): string[] {
   )
 }
 
+/** Returns a class name as a text has it: `hand soap` for a folder called `hand_soap`. */
+export const classText = (name: string): string => name.replaceAll('_', ' ').trim()
+
 /** Returns the template with the class name in it. */
 export const fillTemplate = (template: string, name: string): string =>
-  template.replaceAll(/\{c?\}/g, () => name)
+  template.replaceAll(/\{c?\}/g, () => classText(name))

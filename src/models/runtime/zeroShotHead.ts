@@ -25,7 +25,7 @@ import { readSafetensors, writeSafetensors } from '../../lib/tensors/safetensors
 import { readTensor } from '../../lib/tensors/tensors.ts'
 import { hashFile } from '../../lib/hub/hashFile.ts'
 import { sha256 } from '../../lib/hash.ts'
-import { fillTemplate } from './prompts.ts'
+import { classText, fillTemplate } from './prompts.ts'
 import { type Engine } from '../../lib/onnx/engine.ts'
 import { createSession, type SessionOptions } from './session.ts'
 import { loadTokenizer, padTokens } from './tokenizer.ts'
@@ -43,7 +43,7 @@ export interface ZeroShotTask {
 
 /** Returns the hash of prompts and class names that a result's key has. */
 export const hashPrompts = ({ templates, classNames }: ZeroShotTask): string =>
-  sha256(JSON.stringify([templates, classNames]), 16)
+  sha256(JSON.stringify([templates, classNames.map(classText)]), 16)
 
 export interface TextEmbeddingOptions extends Omit<SessionOptions, 'folder'>, Engine {
   /** Called after each batch of prompts: a thousand classes in 80 prompts take minutes. */
@@ -66,7 +66,8 @@ export async function classEmbeddingsFile(
   { tokenizer, templates, classNames }: ZeroShotTask,
 ): Promise<string> {
   const hash = await hashFile(tokenizer, 'sha256')
-  const content = JSON.stringify([2, architecture, hashes, hash, templates, classNames])
+  const texts = classNames.map(classText)
+  const content = JSON.stringify([2, architecture, hashes, hash, templates, texts])
   return join(folder, `${sha256(content)}.safetensors`)
 }
 

@@ -48,6 +48,7 @@ describe('prompts from a file', () => {
   it('reads a line each, with either placeholder', async () => {
     expect(await templatesOf('a {} here\n\nthe {c}\r\n')).toEqual(['a {} here', 'the {c}'])
     expect(fillTemplate('the {c}, a {}', '$& {}')).toBe('the $& {}, a $& {}')
+    expect(fillTemplate('a photo of a {}.', 'hand_soap')).toBe('a photo of a hand soap.')
   })
 
   it('reads a JSON list', async () => {

@@ -1,0 +1,108 @@
+// Normalizes the grouping values of a data set, whatever its format: words for a missing value, and the spellings of countries
+// and regions. What is changed is said in notes.
+import { memoize } from '../../lib/memoize.ts'
+import { tally } from '../../lib/tally.ts'
+import type { GroupValue, Sample } from '../dataset.ts'
+import { countryCode, foldName } from './countries.ts'
+
+/** What pandas reads as missing, but `NA`, which is a country (Namibia) and a continent too. */
+const missingText = /^(#?n\/a|#na|<na>|-?nan|null|none|)$/i
+
+/** A code of two or three letters, as ISO 3166 and lists of continents have them. */
+const isCode = (value: string): boolean => /^[A-Z]{2,3}$/.test(value)
+
+/** Names that `Europe - Africa` and other contrasts of regions use. */
+const continents = ['Africa', 'Americas', 'Antarctica', 'Asia', 'Europe', 'Oceania']
+
+/** Returns the samples with normalized grouping values, and sentences about what was changed. */
+export function normalizeGroups(
+  samples: readonly Sample[],
+  columns: readonly string[],
+): { samples: readonly Sample[]; notes: string[] } {
+  const notes: string[] = []
+  const renamed = new Map<string, ReadonlyMap<string, string | null>>()
+  for (const column of columns) {
+    const texts = samples.flatMap(({ groups }) => textOf(groups, column) ?? [])
+    const counts = tally(texts)
+    const names = missingNames(column, counts, notes)
+    const known = [...counts].filter(([text]) => !names.has(text))
+    const placeNames = new Map(known)
+    if (column === 'country')
+      unifySpellings(placeNames, countryKey, { names, notes, what: 'countries' })
+    if (column === 'region') unifySpellings(placeNames, foldName, { names, notes, what: 'regions' })
+    if (names.size > 0) renamed.set(column, names)
+  }
+  if (renamed.size === 0) return { samples, notes }
+  const valueOf = (column: string, value: GroupValue): GroupValue => {
+    const name = typeof value === 'string' ? renamed.get(column)?.get(value) : undefined
+    return name === undefined ? value : name
+  }
+  return {
+    samples: samples.map(sample => ({
+      ...sample,
+      groups: Object.fromEntries(
+        Object.entries(sample.groups).map(([column, value]) => [column, valueOf(column, value)]),
+      ),
+    })),
+    notes,
+  }
+}
+
+const textOf = (groups: Sample['groups'], column: string): string | undefined => {
+  const value = Object.hasOwn(groups, column) ? groups[column] : undefined
+  return typeof value === 'string' ? value : undefined
+}
+
+/** Returns the texts of a column that stand for a missing value, each with null. */
+function missingNames(
+  column: string,
+  counts: ReadonlyMap<string, number>,
+  notes: string[],
+): Map<string, string | null> {
+  const names = new Map<string, string | null>()
+  for (const text of counts.keys()) if (missingText.test(text.trim())) names.set(text, null)
+  const count = counts.get('NA')
+  if (count === undefined) return names
+  const isName = [...counts.keys()].some(text => text !== 'NA' && !names.has(text) && isCode(text))
+  if (!isName) names.set('NA', null)
+  if (isName || ['country', 'region'].includes(column))
+    notes.push(
+      `NA in its column ${column} (${count} images) is ${isName ? 'a name, for other values are codes too' : 'a missing value, for no other value is a code'}`,
+    )
+  return names
+}
+
+const countryKey = memoize((text: string): string => countryCode(text) ?? foldName(text))
+
+/** Collects the spellings that get another name: those of one place get that of most images, of equal ones the longest. */
+function unifySpellings(
+  counts: ReadonlyMap<string, number>,
+  keyOf: (text: string) => string,
+  { names, notes, what }: { names: Map<string, string | null>; notes: string[]; what: string },
+): void {
+  const byKey = new Map<string, string[]>()
+  for (const text of counts.keys()) {
+    const key = keyOf(text)
+    byKey.set(key, [...(byKey.get(key) ?? []), text])
+  }
+  const changed: string[] = []
+  for (const [key, spellings] of byKey) {
+    const sorted = spellings.sort(
+      (a, b) => counts.get(b)! - counts.get(a)! || b.length - a.length || (a < b ? -1 : 1),
+    )
+    const name = properName(key, sorted)
+    const others = sorted.filter(text => text !== name)
+    if (others.length === 0) continue
+    for (const other of others) names.set(other, name)
+    changed.push(`${name} (${others.join(', ')})`)
+  }
+  if (changed.length > 0) notes.push(`${what} under one name: ${changed.join(', ')}`)
+}
+
+/** Returns the name of a place: a continent's own, else the first spelling that is not all in one case, else the first. */
+function properName(key: string, sorted: readonly string[]): string {
+  const isProper = (text: string): boolean =>
+    text === text.trim() && text !== text.toLowerCase() && text !== text.toUpperCase()
+  const name = continents.find(continent => foldName(continent) === key) ?? sorted.find(isProper)
+  return name ?? sorted[0]!.trim()
+}
