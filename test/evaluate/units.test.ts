@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { parseShare } from '../../src/cli/commands/workShare.ts'
 import { planModelGroups, joinUnits, takeShare, splitIntoUnits } from '../../src/evaluate/units.ts'
 import { estimateCost } from '../../src/evaluate/cost.ts'
 import { resolveModel } from '../../src/models/catalog.ts'
@@ -50,17 +49,4 @@ it('shares are disjoint, cover everything, and cost about the same', () => {
   const images = (list: typeof units) => list.reduce((sum, { start, end }) => sum + end - start, 0)
   expect(joinUnits(units)).toHaveLength(groups.length)
   expect(images(joinUnits(units))).toBe(images(units))
-})
-
-it('takes its share from an option, from Slurm or from Kubernetes', () => {
-  expect(parseShare('2/7', {})).toEqual({ index: 2, count: 7 })
-  const slurm = { SLURM_ARRAY_TASK_ID: '4', SLURM_ARRAY_TASK_COUNT: '8', SLURM_ARRAY_TASK_MIN: '1' }
-  expect(parseShare('auto', slurm)).toEqual({ index: 4, count: 8 })
-  expect(parseShare('auto', { JOB_COMPLETION_INDEX: '0', JOB_COMPLETIONS: '3' })).toEqual({
-    index: 1,
-    count: 3,
-  })
-  for (const wrong of ['0/3', '4/3', '1', 'x/y'])
-    expect(() => parseShare(wrong, {})).toThrow(/--part takes i\/n/)
-  expect(() => parseShare('auto', {})).toThrow(/SLURM_ARRAY_TASK_ID/)
 })
