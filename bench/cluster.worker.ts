@@ -6,7 +6,10 @@ import { evaluationPath, manifestName } from '../src/results/store.ts'
 const { queue, wait, slots } = JSON.parse(process.argv[2]!) as Record<'queue', string> &
   Record<'wait' | 'slots', number>
 await runQueueWorker({
-  ...{ queue, slots, idleMs: 100 },
+  queue,
+  slots,
+  idleMs: 100,
+  allow: '/',
   evaluateUnit: async ({ plan, unit, place }) => {
     if (wait > 0) await delay(wait)
     await place.create(

@@ -13,12 +13,12 @@ export interface TestCluster {
   stop: () => Promise<void>
 }
 
-/** A queue with one worker at a run of 400 units that wait, of which one is set apart at once; its name is markup. */
+/** A queue with one worker at a run of 400 units that wait, of which one is set apart at once. */
 export async function startCluster(folder: string): Promise<TestCluster> {
   const [place, data] = [join(folder, 'cluster'), join(folder, 'redis')]
   await mkdir(data)
   const redis = await startRedis(data)
-  const plan = await storePlan(place, 400, 4, '<i>shown</i>')
+  const plan = await storePlan(place, 400, 4, 'shown')
   const stop = new AbortController()
   const both = [
     followRun(plan, await openStorage(place), {
@@ -30,6 +30,7 @@ export async function startCluster(folder: string): Promise<TestCluster> {
     }),
     runQueueWorker({
       queue: redis.url,
+      allow: '/',
       evaluateUnit: waitingUnit(200, 0),
       signal: stop.signal,
       idleMs: 20,

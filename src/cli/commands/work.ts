@@ -6,9 +6,15 @@ import { printNote } from './progress.ts'
 export const command = defineCommand({
   name: 'work',
   text: 'Evaluate for the runs at a queue until stopped: units of work from any number of machines.',
-  options: queueOption,
-  examples: ['geogap work --queue redis://10.0.0.5:6379'],
-  run: async ({ queue }) => {
+  options: {
+    ...queueOption,
+    '--allow <prefix>': {
+      text: 'take only runs whose results lie below this folder or address of a store (default: the folder of this process)',
+      default: '.',
+    },
+  },
+  examples: ['geogap work --queue redis://10.0.0.5:6379 --allow /shared/results'],
+  run: async ({ queue, allow }) => {
     const { runQueueWorker } = await import('../../evaluate/queue/queueWorker.ts')
     const { createUnitEvaluator } = await import('../../evaluate/queue/unitEvaluator.ts')
     const stop = new AbortController()
@@ -19,6 +25,7 @@ export const command = defineCommand({
       })
     await runQueueWorker({
       queue,
+      allow,
       evaluateUnit: createUnitEvaluator(),
       signal: stop.signal,
       onUnit: ({ run, unit, seconds, error }) => {
@@ -27,6 +34,7 @@ export const command = defineCommand({
           process.stderr.write(`${stripControlCharacters(`${line}  failed: ${error.message}`)}\n`)
         else printNote(line)
       },
+      onProblem: text => process.stderr.write(`${stripControlCharacters(text)}\n`),
     })
   },
 })

@@ -1,3 +1,4 @@
+import { quoteForMessage } from '../../lib/errors.ts'
 import type { ClusterState, RunState, WorkerState } from '../../evaluate/queue/queue.ts'
 import {
   type TableColumn,
@@ -26,7 +27,7 @@ const workerColumns: TableColumn<WorkerState>[] = [
   ...fieldColumns({ cores: 'cores', machine: 'machine' }),
 ]
 
-export function clusterText({ runs, workers }: ClusterState): string {
+export function clusterText({ runs, workers, unreadable }: ClusterState): string {
   const apart = runs.flatMap(({ id, apart }) =>
     apart.map(({ unit, tries, error }) =>
       stripControlCharacters(`set apart in ${id}: ${unit} after ${tries} tries: ${error}`),
@@ -36,5 +37,9 @@ export function clusterText({ runs, workers }: ClusterState): string {
     runs.length === 0 ? 'no run\n' : formatTable(runColumns, runs, 'text'),
     workers.length === 0 ? 'no worker\n' : formatTable(workerColumns, workers, 'text'),
     ...apart.map(line => `${line}\n`),
+    ...unreadable.map(
+      ({ key, reason }) =>
+        `unreadable record ${quoteForMessage(key)}: ${reason}; geogap queue cancel removes that of a run\n`,
+    ),
   ].join('\n')
 }

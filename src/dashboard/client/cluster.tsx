@@ -17,7 +17,8 @@ export function ClusterView() {
   )
 }
 
-function ClusterSection({ cluster: { runs, workers } }: { cluster: ClusterState }) {
+function ClusterSection({ cluster }: { cluster: ClusterState }) {
+  const { runs, workers, unreadable } = cluster
   const busy = workers.filter(({ unit }) => unit !== undefined)
   const rate = busy.reduce((sum, worker) => sum + (worker.rate ?? 0), 0)
   const apart = runs.flatMap(({ id, apart }) => apart.map(one => ({ run: id, ...one })))
@@ -52,6 +53,13 @@ function ClusterSection({ cluster: { runs, workers } }: { cluster: ClusterState 
             },
             fieldColumn('version', 'geogap'),
           ]}
+        />
+      )}
+      {unreadable.length > 0 && (
+        <DataTable
+          caption="Records at the queue that cannot be read"
+          rows={unreadable}
+          columns={fieldColumns({ key: 'record', reason: 'reason' })}
         />
       )}
       {apart.length > 0 && (

@@ -46,6 +46,13 @@ export interface FollowedRun {
   failedUnits: (WorkUnit & FailedUnit)[]
 }
 
+interface FollowedQueue {
+  plan: RunPlan
+  place: Storage
+  redis: Redis
+  queue: Queue
+}
+
 /**
  * Puts the plan's missing units into the queue and returns when all are stored or set apart, when somebody cancels the run, or when
  * `signal` comes (workers go on). Errors: those of `connectQueue`, `queue-full`.
@@ -60,7 +67,7 @@ export async function followRun(
     const queue = await openRunQueue(redis, plan.id)
     await queue.clean(0, 0, 'failed')
     await uncancelRun(redis, plan.id)
-    const driven = await followUnits(plan, place, options, redis, queue)
+    const driven = await followUnits({ plan, place, redis, queue }, options)
     await queue.close()
     if (driven.outcome !== 'left') await removeQueuedRun(redis, plan.id)
     return driven
@@ -72,12 +79,10 @@ export async function followRun(
 }
 
 async function followUnits(
-  plan: RunPlan,
-  place: Storage,
-  { priority = 0, pollMs: poll = 2000, signal, onState, ...retries }: FollowOptions,
-  redis: Redis,
-  queue: Queue,
+  { plan, place, redis, queue }: FollowedQueue,
+  options: FollowOptions,
 ): Promise<FollowedRun> {
+  const { priority = 0, pollMs = 2000, signal, onState } = options
   const all = splitIntoUnits(plan.groups)
   const cost = (units: readonly WorkUnit[]): number =>
     units.reduce(
@@ -86,7 +91,8 @@ async function followUnits(
     )
   const keyOf = unitKeysOf(plan)
   const keys = new Map(all.map(unit => [keyOf(unit), unit]))
-  const [seconds, began] = [cost(all), new Date().toISOString()]
+  const seconds = cost(all)
+  const began = new Date().toISOString()
   let before: number | undefined
   for (;;) {
     const look = performance.now()
@@ -94,18 +100,16 @@ async function followUnits(
     const missing = await readMissingUnits(plan, place)
     const next = performance.now() + lookCostRatio * (performance.now() - look)
     const record = await readQueuedRun(redis, plan.id)
-    const apart = (await readFailedUnits(queue)).filter(({ unit }) => keys.has(unit))
+    const apart = (await readFailedUnits(redis, queue)).filter(({ unit }) => keys.has(unit))
     if (record?.cancelled) return { outcome: 'cancelled', failedUnits: [] }
-    const state = {
-      units: all.length,
-      done: all.length - missing.length,
-      seconds,
-      doneSeconds: seconds - cost(missing),
-    }
-    before ??= state.doneSeconds
+    const done = all.length - missing.length
+    const doneSeconds = seconds - cost(missing)
+    const state = { units: all.length, done, seconds, doneSeconds }
+    before ??= doneSeconds
     const seen = new Date().toISOString()
+    const { id } = plan
     await writeQueuedRun(redis, {
-      id: plan.id,
+      id,
       place: plan.place,
       priority,
       began,
@@ -116,20 +120,23 @@ async function followUnits(
     onState?.({ ...state, failedUnits: apart.length })
     const set = new Set(apart.map(({ unit }) => unit))
     const todo = missing.filter(unit => !set.has(keyOf(unit)))
-    if (todo.length === 0)
-      return {
-        outcome: 'done',
-        failedUnits: apart.map(one => ({ ...keys.get(one.unit)!, ...one })),
-      }
+    if (todo.length === 0) {
+      const failedUnits = apart.map(one => ({ ...keys.get(one.unit)!, ...one }))
+      return { outcome: 'done', failedUnits }
+    }
     // A unit leaves the queue when it is stored, so with as many in the queue as were missing afterwards none is lost.
-    if (queued < todo.length) await enqueue(todo, keyOf, queue, retries)
-    do await delay(poll, undefined, { ...(signal && { signal }) }).catch(() => undefined)
+    if (queued < todo.length)
+      await enqueue(
+        queue,
+        todo.map(unit => ({ name: 'unit', data: unit, opts: jobOptions(keyOf(unit), options) })),
+      )
+    do await delay(pollMs, undefined, { signal }).catch(() => undefined)
     while (!signal?.aborted && performance.now() < next && (await countQueuedUnits(queue)) > 0)
     if (signal?.aborted) return { outcome: 'left', failedUnits: [] }
   }
 }
 
-/** Looks take a twentieth of the time at most; when the queue is empty there is one at once. */
+/** Looking takes at most a twentieth of the time, but an empty queue is looked at immediately. */
 const lookCostRatio = 19
 
 const countQueuedUnits = (queue: Queue): Promise<number> =>
@@ -137,19 +144,19 @@ const countQueuedUnits = (queue: Queue): Promise<number> =>
 
 const unitsPerBulk = 1000
 
-/** Adds units; the queue ignores those that it has. */
-async function enqueue(
-  units: readonly WorkUnit[],
-  keyOf: (unit: WorkUnit) => string,
-  queue: Queue,
-  { maxTries: tries = 3, backoffMs: backoff = 2000 }: Pick<FollowOptions, 'maxTries' | 'backoffMs'>,
-): Promise<void> {
-  const retries = { attempts: tries, backoff: { type: 'exponential', delay: backoff } }
-  const rest = { ...retries, removeOnComplete: true, stackTraceLimit: 3 }
-  for (let at = 0; at < units.length; at += unitsPerBulk) {
-    const some = units.slice(at, at + unitsPerBulk)
-    await queue.addBulk(
-      some.map(unit => ({ name: 'unit', data: unit, opts: { jobId: keyOf(unit), ...rest } })),
-    )
-  }
+/** The queue ignores a unit whose id it has. */
+const jobOptions = (
+  jobId: string,
+  { maxTries = 3, backoffMs = 2000 }: Pick<FollowOptions, 'maxTries' | 'backoffMs'>,
+) => ({
+  jobId,
+  attempts: maxTries,
+  backoff: { type: 'exponential', delay: backoffMs },
+  removeOnComplete: true,
+  stackTraceLimit: 3,
+})
+
+async function enqueue(queue: Queue, jobs: Parameters<Queue['addBulk']>[0]): Promise<void> {
+  for (let at = 0; at < jobs.length; at += unitsPerBulk)
+    await queue.addBulk(jobs.slice(at, at + unitsPerBulk))
 }

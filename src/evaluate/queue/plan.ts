@@ -1,6 +1,7 @@
 /** A run as plain data: what is asked for, the groups of models, and the key of everything that will be stored. */
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
+import { z } from 'zod'
 import { type DatasetSpec } from '../../datasets/open.ts'
 import { inputError } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
@@ -18,6 +19,7 @@ import { preparationFailures, prepareModels } from '../prepareModels.ts'
 import { type EvaluationSettings, type ExecutionOptions } from '../settings.ts'
 import { type EvaluationTarget, type OpenedTarget } from '../targets.ts'
 import { type ModelGroup, planModelGroups, type WorkUnit } from '../units.ts'
+import { parseJson } from './queue.ts'
 
 /** What a worker needs to compute as the planner would. All paths are absolute. */
 export interface RunPlanRequest
@@ -52,7 +54,26 @@ const groupKey = ({ identities }: PlannedModelGroup): string =>
 
 export const planPath = (id: string): string => `plans/${id}.json`
 
-/** Errors: `no-plan`. */
+/** What is used of a plan before its models and data sets are opened, which check theirs. */
+const planSchema = z.looseObject({
+  schema: z.literal(1),
+  id: z.string(),
+  place: z.string(),
+  request: z.looseObject({ models: z.array(z.looseObject({ name: z.string() })) }),
+  groups: z.array(
+    z.looseObject({
+      target: z.int().min(0),
+      models: z.array(z.string()),
+      images: z.int().min(0),
+      shard: z.int().min(1),
+      unit: z.int().min(1),
+      seconds: z.number().min(0),
+      identities: z.array(z.looseObject({ model: z.string(), dataset: z.string() })),
+    }),
+  ),
+})
+
+/** Errors: `no-plan`, `bad-plan`. */
 export async function readPlan(place: Storage, id: string): Promise<RunPlan> {
   const text = await place.read(planPath(id))
   if (!text)
@@ -60,7 +81,10 @@ export async function readPlan(place: Storage, id: string): Promise<RunPlan> {
       'no-plan',
       `no plan at ${place.url}: is the place shared with this machine (${hostname()})?`,
     )
-  return JSON.parse(Buffer.from(text).toString()) as RunPlan
+  const plan = parseJson(planSchema, Buffer.from(text).toString())
+  if (typeof plan === 'object' && plan.id === id) return plan as unknown as RunPlan
+  const reason = typeof plan === 'string' ? plan : `it is of run ${plan.id}`
+  throw inputError('bad-plan', `unreadable plan ${planPath(id)} at ${place.url}: ${reason}`)
 }
 
 /**

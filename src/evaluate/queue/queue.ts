@@ -3,64 +3,118 @@
  * counting are its own too; beside it are a record of the run and one of each worker, which expires. Nothing here is needed
  * to know what is done: the place with the results says that.
  */
-import type { Job, Queue } from 'bullmq'
+import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { GeogapError, inputError, unknownNameError, networkError } from '../../lib/errors.ts'
-import { type Machine } from '../../lib/machine.ts'
+import { z } from 'zod'
+import {
+  GeogapError,
+  inputError,
+  networkError,
+  quoteForMessage,
+  unknownNameError,
+} from '../../lib/errors.ts'
 
 /** Prefix of every key. */
 export const keyPrefix = 'geogap'
 const runsKey = `${keyPrefix}:runs`
 /** Names of cancelled runs: apart from their records, which followers write again and again. */
 const cancelledKey = `${keyPrefix}:cancelled`
-const workerKey = (id: string): string => `${keyPrefix}:worker:${id}`
+const workerPrefix = `${keyPrefix}:worker:`
 
-/** A run as the queue knows it. */
-export interface QueuedRunRecord {
-  id: string
+const count = z.int().min(0)
+const seconds = z.number().min(0)
+
+/** A run as the queue knows it. Its id is part of file names and of keys. */
+const runRecordSchema = z.object({
+  id: z.string().regex(/^[\w-]{1,64}$/),
   /** Where its plan and its results are. */
-  place: string
+  place: z.string().min(1),
   /** Runs of a higher number go first; equal ones in the order of their beginning. */
-  priority: number
-  units: number
+  priority: z.int(),
+  units: count,
   /** Units whose results are stored, as the follower saw it last. */
-  done: number
+  done: count,
   /** Estimated core seconds of everything, and of what is stored. */
-  seconds: number
-  doneSeconds: number
+  seconds,
+  doneSeconds: seconds,
   /** `doneSeconds` when the run was begun or taken up again. */
-  before: number
-  began: string
+  before: seconds,
+  began: z.iso.datetime(),
   /** Last sign of the process that follows the run. */
-  seen: string
-}
+  seen: z.iso.datetime(),
+})
+export type QueuedRunRecord = z.infer<typeof runRecordSchema>
 
 export interface QueuedRun extends QueuedRunRecord {
   cancelled: boolean
 }
 
 /** A worker as it describes itself every few seconds. */
-export interface WorkerRecord extends Machine {
-  id: string
-  pid: number
-  cores: number
-  version: string
-  began: string
+const workerRecordSchema = z.object({
+  id: z.string(),
+  pid: count,
+  cores: count,
+  version: z.string(),
+  began: z.iso.datetime(),
   /** Run and unit at work, and since when. */
-  run?: string
-  unit?: string
-  since?: string
+  run: z.string().exactOptional(),
+  unit: z.string().exactOptional(),
+  since: z.iso.datetime().exactOptional(),
   /** Units done, images done in them, and seconds that they took. */
-  done: number
-  images: number
-  seconds: number
+  done: count,
+  images: count,
+  seconds,
+  machine: z.string(),
+  instructions: z.string(),
+  host: z.string(),
+})
+export type WorkerRecord = z.infer<typeof workerRecordSchema>
+
+export const workUnitSchema = z
+  .object({ group: count, start: count, end: count })
+  .refine(({ start, end }) => start < end, 'the range holds no image')
+
+/** A record at the queue that geogap did not write, or that was changed since. */
+export interface UnreadableRecord {
+  key: string
+  reason: string
+}
+
+/** Returns the records and, apart from them, those that are not what their key promises. */
+function parseRecords<T extends { id: string }>(
+  schema: z.ZodType<T>,
+  texts: readonly (readonly [key: string, text: string])[],
+): { records: T[]; unreadable: UnreadableRecord[] } {
+  const records: T[] = []
+  const unreadable: UnreadableRecord[] = []
+  for (const [key, text] of texts) {
+    const found = parseJson(schema, text)
+    if (typeof found === 'string') unreadable.push({ key, reason: found })
+    else if (found.id === key) records.push(found)
+    else unreadable.push({ key, reason: `the record of ${quoteForMessage(found.id)}` })
+  }
+  return { records, unreadable }
+}
+
+/** Returns the value of a text with its keys in their order, or why it is not of the schema. */
+export function parseJson<T extends object>(schema: z.ZodType<T>, text: string): T | string {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return 'not JSON'
+  }
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return value as T
+  const { path, message } = parsed.error.issues[0]!
+  return path.length === 0 ? message : `${path.join('.')}: ${message}`
 }
 
 const minVersion = [6, 2] as const
 
 /**
  * Connects to `redis://user:password@host:port/db` (`rediss://` with TLS). Later interruptions are waited out.
- * Errors: `bad-queue-url`, `queue-unreachable`, `queue-denied`, `queue-old`, `queue-evicts`.
+ * Errors: `bad-queue-url`, `queue-unreachable`, `queue-certificate`, `queue-denied`, `queue-old`, `queue-evicts`.
  */
 export async function connectQueue(url: string): Promise<Redis> {
   if (!/^rediss?:\/\//.test(url))
@@ -89,6 +143,8 @@ export async function withQueue<T>(url: string, work: (redis: Redis) => Promise<
   const redis = await connectQueue(url)
   try {
     return await work(redis)
+  } catch (error) {
+    throw queueError(error, url)
   } finally {
     redis.disconnect()
   }
@@ -108,8 +164,15 @@ export function queueError(error: unknown, url: string): unknown {
       'queue-full',
       'is full (maxmemory): what is done stays done, the same command goes on from there',
     )
+  if (/^WRONGTYPE/.test(message))
+    return fault('queue-foreign', `holds data of another program below ${keyPrefix}:`)
   if (/WRONGPASS|NOAUTH|invalid password|NOPERM/i.test(message))
     return fault('queue-denied', 'refuses the user or password')
+  if (/CERT|ERR_TLS|ERR_SSL/.test(code ?? ''))
+    return fault(
+      'queue-certificate',
+      `has a certificate that is not trusted here (${code!}): NODE_EXTRA_CA_CERTS names a file of others to trust`,
+    )
   if (
     /ECONN|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|Connection is closed/.test(`${code ?? ''} ${message}`)
   )
@@ -147,26 +210,25 @@ export async function writeQueuedRun(redis: Redis, run: QueuedRunRecord): Promis
   await redis.hset(runsKey, run.id, JSON.stringify(run))
 }
 
+/** Returns the run of that id; an unreadable record is none. */
 export async function readQueuedRun(redis: Redis, id: string): Promise<QueuedRun | undefined> {
-  const [text, cancelled] = await Promise.all([
-    redis.hget(runsKey, id),
-    redis.sismember(cancelledKey, id),
-  ])
-  return text === null
-    ? undefined
-    : { ...(JSON.parse(text) as QueuedRunRecord), cancelled: cancelled === 1 }
+  const text = await redis.hget(runsKey, id)
+  const cancelled = (await redis.sismember(cancelledKey, id)) === 1
+  const [run] = parseRecords(runRecordSchema, text === null ? [] : [[id, text]]).records
+  return run && { ...run, cancelled }
 }
 
-/** Runs in the order in which they are served. */
-export async function readQueuedRuns(redis: Redis): Promise<QueuedRun[]> {
-  const [texts, cancelled] = await Promise.all([
-    redis.hgetall(runsKey),
-    redis.smembers(cancelledKey),
-  ])
-  const runs = Object.values(texts).map(text => JSON.parse(text) as QueuedRunRecord)
-  return runs
-    .map(run => ({ ...run, cancelled: cancelled.includes(run.id) }))
+/** Returns the runs in the order in which they are served, and records that are none. */
+export async function readQueuedRuns(
+  redis: Redis,
+): Promise<{ runs: QueuedRun[]; unreadable: UnreadableRecord[] }> {
+  const cancelled = new Set(await redis.smembers(cancelledKey))
+  const texts = Object.entries(await redis.hgetall(runsKey))
+  const { records, unreadable } = parseRecords(runRecordSchema, texts)
+  const runs = records
+    .map(run => ({ ...run, cancelled: cancelled.has(run.id) }))
     .sort((a, b) => b.priority - a.priority || (a.began < b.began ? -1 : 1))
+  return { runs, unreadable }
 }
 
 /** Lets a cancelled run go on. */
@@ -187,19 +249,25 @@ export async function writeWorker(
   worker: WorkerRecord,
   milliseconds: number,
 ): Promise<void> {
-  await redis.set(workerKey(worker.id), JSON.stringify(worker), 'PX', milliseconds)
+  await redis.set(`${workerPrefix}${worker.id}`, JSON.stringify(worker), 'PX', milliseconds)
 }
 
-export const removeWorker = (redis: Redis, id: string): Promise<number> => redis.del(workerKey(id))
+export const removeWorker = (redis: Redis, id: string): Promise<number> =>
+  redis.del(`${workerPrefix}${id}`)
 
-async function readWorkers(redis: Redis): Promise<WorkerRecord[]> {
+async function readWorkers(redis: Redis) {
   const keys: string[] = []
-  for await (const some of redis.scanStream({ match: workerKey('*'), count: 1000 }))
+  for await (const some of redis.scanStream({ match: `${workerPrefix}*`, count: 1000 }))
     keys.push(...(some as string[]))
   const texts = keys.length > 0 ? await redis.mget(keys) : []
-  return texts
-    .flatMap(text => (text === null ? [] : [JSON.parse(text) as WorkerRecord]))
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
+  return parseRecords(
+    workerRecordSchema,
+    texts
+      .flatMap((text, i): [string, string][] =>
+        text === null ? [] : [[keys[i]!.slice(workerPrefix.length), text]],
+      )
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  )
 }
 
 /** A unit that failed as often as it may, and is set apart. */
@@ -209,13 +277,15 @@ export interface FailedUnit {
   error: string
 }
 
-export async function readFailedUnits(queue: Queue): Promise<FailedUnit[]> {
-  const jobs = (await queue.getFailed()) as Job[]
-  return jobs.map(({ id, attemptsMade, failedReason }) => ({
-    unit: id!,
-    tries: attemptsMade,
-    error: failedReason,
-  }))
+export async function readFailedUnits(redis: Redis, queue: Queue): Promise<FailedUnit[]> {
+  const { Job } = await import('bullmq')
+  const units: FailedUnit[] = []
+  for (const unit of await redis.zrange(queue.toKey('failed'), '0', '-1')) {
+    const job = await Job.fromId(queue, unit).catch(() => null)
+    if (job) units.push({ unit, tries: job.attemptsMade, error: job.failedReason })
+    else if (job === null) units.push({ unit, tries: 0, error: 'an unreadable record' })
+  }
+  return units
 }
 
 export interface RunState extends QueuedRun {
@@ -237,12 +307,15 @@ export interface WorkerState extends WorkerRecord {
 export interface ClusterState {
   runs: RunState[]
   workers: WorkerState[]
+  /** Records of runs and workers that could not be read, by their names. */
+  unreadable: UnreadableRecord[]
 }
 
 /** Everything that a person wants to know of the machines and runs at a queue. */
 export async function readClusterState(redis: Redis): Promise<ClusterState> {
   const runs: RunState[] = []
-  for (const run of await readQueuedRuns(redis)) {
+  const queued = await readQueuedRuns(redis)
+  for (const run of queued.runs) {
     const queue = await openRunQueue(redis, run.id)
     const {
       waiting = 0,
@@ -257,15 +330,16 @@ export async function readClusterState(redis: Redis): Promise<ClusterState> {
       waiting,
       active,
       delayed,
-      apart: await readFailedUnits(queue),
+      apart: await readFailedUnits(redis, queue),
     })
     await queue.close()
   }
-  const workers = (await readWorkers(redis)).map(worker => ({
+  const { records, unreadable } = await readWorkers(redis)
+  const workers = records.map(worker => ({
     ...worker,
     rate: worker.images > 0 && worker.seconds > 0 ? worker.images / worker.seconds : null,
   }))
-  return { runs, workers }
+  return { runs, workers, unreadable: [...queued.unreadable, ...unreadable] }
 }
 
 function secondsLeft({
@@ -281,19 +355,22 @@ function secondsLeft({
     : null
 }
 
-/** What `geogap queue` does to a run. Errors: `unknown-run`. */
+/** Pauses, resumes or cancels a run; cancelling an unreadable record removes it. Errors: `unknown-run`. */
 export async function steerRun(
   redis: Redis,
   id: string,
   what: 'pause' | 'resume' | 'cancel',
 ): Promise<void> {
   const run = await readQueuedRun(redis, id)
-  if (!run)
+  if (!run) {
+    if (what === 'cancel' && (await redis.hdel(runsKey, id)) > 0) return
+    const { runs } = await readQueuedRuns(redis)
     throw unknownNameError(
       'run',
       id,
-      (await readQueuedRuns(redis)).map(({ id }) => id),
+      runs.map(({ id }) => id),
     )
+  }
   const queue = await openRunQueue(redis, id)
   if (what === 'cancel') {
     await redis.sadd(cancelledKey, id)

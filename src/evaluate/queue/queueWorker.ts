@@ -5,26 +5,30 @@
  */
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
+import { realpath } from 'node:fs/promises'
 import { availableParallelism, hostname } from 'node:os'
+import { isAbsolute, relative, resolve, sep } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Job, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { createPromiseCache, type PromiseCache } from '../../lib/memoize.ts'
 import { currentMachine } from '../../lib/machine.ts'
-import { type Storage } from '../../lib/storage/storage.ts'
+import { isObjectStoreUrl, type Storage } from '../../lib/storage/storage.ts'
 import { openStorage } from '../../lib/storage/open.ts'
 import { type WorkUnit } from '../units.ts'
 import { version } from '../../lib/version.ts'
 import { readPlan, type RunPlan } from './plan.ts'
-import { inputError } from '../../lib/errors.ts'
+import { firstLine, inputError, quoteForMessage } from '../../lib/errors.ts'
 import {
   connectQueue,
   keyPrefix,
+  queueError,
   readQueuedRun,
   type QueuedRun,
   readQueuedRuns,
   removeWorker,
   type WorkerRecord,
+  workUnitSchema,
   writeWorker,
 } from './queue.ts'
 
@@ -38,6 +42,8 @@ export type EvaluateUnit = (work: {
 
 export interface QueueWorkerOptions {
   queue: string
+  /** A folder or an address of a store; runs whose place is not below it are left alone. */
+  allow: string
   evaluateUnit: EvaluateUnit
   /** Ends the worker after giving its unit back. */
   signal?: AbortSignal
@@ -48,64 +54,45 @@ export interface QueueWorkerOptions {
   /** Milliseconds between looks at queues that were empty; default 1 s. */
   idleMs?: number
   onUnit?: (event: { run: string; unit: string; seconds: number; error?: Error }) => void
+  /** Receives, once each, what keeps the worker from a run or from the queue. */
+  onProblem?: (text: string) => void
 }
 
-interface QueueWorker extends Required<
-  Pick<QueueWorkerOptions, 'queue' | 'evaluateUnit' | 'lockMs' | 'idleMs'>
-> {
+interface QueueWorker extends Required<Omit<QueueWorkerOptions, 'slots'>> {
   redis: Redis
   record: WorkerRecord
-  stop: AbortSignal
   workers: Map<string, Worker>
   plans: PromiseCache<{ plan: RunPlan; place: Storage }>
   /** The runs as they were a moment ago. */
   recentRuns?: { at: number; list: Promise<QueuedRun[]> }
-  onUnit: NonNullable<QueueWorkerOptions['onUnit']>
 }
 
 /** Works until `signal` comes. Errors: those of `connectQueue`. */
 export async function runQueueWorker(options: QueueWorkerOptions): Promise<void> {
-  const {
-    queue,
-    evaluateUnit: doUnit,
-    slots = 1,
-    lockMs: lock = 30_000,
-    idleMs: idle = 1000,
-    onUnit = () => undefined,
-  } = options
-  const redis = await connectQueue(queue)
-  const stop = options.signal ?? new AbortController().signal
-  const record: WorkerRecord = {
-    ...{
-      id: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
-      pid: process.pid,
-      cores: availableParallelism(),
-    },
-    ...{
-      version,
-      began: new Date().toISOString(),
-      done: 0,
-      images: 0,
-      seconds: 0,
-      ...currentMachine(),
-    },
-  }
-  setMaxListeners(0, stop)
+  const { slots = 1, lockMs = 30_000, idleMs = 1000, onUnit, onProblem } = options
+  const redis = await connectQueue(options.queue)
+  const record = describeWorker()
+  const reported = new Set<string>()
   const hand: QueueWorker = {
-    queue,
-    evaluateUnit: doUnit,
-    lockMs: lock,
-    idleMs: idle,
+    ...options,
+    signal: options.signal ?? new AbortController().signal,
+    lockMs,
+    idleMs,
+    onUnit: onUnit ?? (() => undefined),
+    onProblem: text => {
+      if (!reported.has(text)) onProblem?.(text)
+      reported.add(text)
+    },
     redis,
     record,
-    stop,
     workers: new Map(),
     plans: createPromiseCache(),
-    onUnit,
   }
-  const sendHeartbeat = (): void => void writeWorker(redis, record, 3 * lock).catch(() => undefined)
+  setMaxListeners(0, hand.signal)
+  const sendHeartbeat = (): void =>
+    void writeWorker(redis, record, 3 * lockMs).catch(() => undefined)
   sendHeartbeat()
-  const timer = setInterval(sendHeartbeat, lock / 2)
+  const timer = setInterval(sendHeartbeat, lockMs / 2)
   try {
     await Promise.all(Array.from({ length: slots }, () => serveUnits(hand)))
   } finally {
@@ -118,41 +105,94 @@ export async function runQueueWorker(options: QueueWorkerOptions): Promise<void>
   }
 }
 
+const describeWorker = (): WorkerRecord => ({
+  id: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
+  pid: process.pid,
+  cores: availableParallelism(),
+  version,
+  began: new Date().toISOString(),
+  done: 0,
+  images: 0,
+  seconds: 0,
+  ...currentMachine(),
+})
+
+/** A unit that this worker holds by the token of its lock. */
+interface TakenUnit {
+  run: string
+  job: Job<unknown>
+  token: string
+}
+
 async function serveUnits(hand: QueueWorker): Promise<void> {
-  while (!hand.stop.aborted) {
-    const token = randomUUID()
-    const taken = await takeUnit(hand, token).catch(() => undefined)
-    if (taken) await runUnit(hand, taken.run, taken.job, token)
-    else await pause(hand.idleMs, hand.stop)
+  while (!hand.signal.aborted) {
+    const taken = await takeUnit(hand).catch((error: unknown) => {
+      hand.onProblem(firstLine(queueError(error, hand.queue)))
+      return undefined
+    })
+    if (taken) await runUnit(hand, taken)
+    else await pause(hand.idleMs, hand.signal)
   }
 }
 
 /** Waits, or less when the signal comes. */
 const pause = (milliseconds: number, signal?: AbortSignal): Promise<void> =>
-  delay(milliseconds, undefined, { ...(signal && { signal }), ref: signal !== undefined }).catch(
-    () => undefined,
-  )
+  delay(milliseconds, undefined, { signal, ref: signal !== undefined }).catch(() => undefined)
 
-async function takeUnit(
-  hand: QueueWorker,
-  token: string,
-): Promise<{ run: string; job: Job<WorkUnit> } | undefined> {
-  for (const { id, cancelled } of await readRecentRuns(hand)) {
+/** Takes the next unit of the first run that has one. A run that cannot be served keeps no other from being served. */
+async function takeUnit(hand: QueueWorker): Promise<TakenUnit | undefined> {
+  for (const { id: run, cancelled, place } of await readRecentRuns(hand)) {
     if (cancelled) continue
-    const job = (await (await openBullWorker(hand, id)).getNextJob(token, { block: false })) as
-      Job<WorkUnit> | undefined
-    if (job) return { run: id, job }
+    if (!(await isBelow(place, hand.allow))) {
+      hand.onProblem(
+        `run ${run} is left alone: its place ${place} is not below ${hand.allow} (--allow)`,
+      )
+      continue
+    }
+    const token = randomUUID()
+    const worker = await openBullWorker(hand, run)
+    try {
+      const job = (await worker.getNextJob(token, { block: false })) as Job<unknown> | undefined
+      if (job) return { run, job, token }
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error
+      hand.onProblem(`a unit of run ${run} is set apart: its record is not JSON`)
+      await setApartUnreadable(hand.redis, worker, token)
+    }
   }
   return undefined
 }
 
+/** Whether a place is a prefix itself or below it; links are followed. */
+async function isBelow(place: string, prefix: string): Promise<boolean> {
+  if (isObjectStoreUrl(place) || isObjectStoreUrl(prefix))
+    return `${place}/`.startsWith(prefix.replace(/\/?$/, '/')) && !place.split('/').includes('..')
+  const realPath = (path: string) => realpath(path).catch(() => resolve(path))
+  const way = relative(await realPath(prefix), await realPath(place))
+  return !isAbsolute(way) && way.split(sep)[0] !== '..'
+}
+
+/** Sets apart the job that was just locked by `token` and could not be parsed. */
+async function setApartUnreadable(redis: Redis, worker: Worker, token: string): Promise<void> {
+  const { Job, UnrecoverableError } = await import('bullmq')
+  for (const id of await redis.lrange(worker.toKey('active'), 0, -1)) {
+    if ((await redis.get(`${worker.toKey(id)}:lock`)) !== token) continue
+    const job = new Job(worker, 'unit', {}, {}, id)
+    await job.moveToFailed(new UnrecoverableError('the record is not JSON'), token, false)
+  }
+}
+
 function readRecentRuns(hand: QueueWorker): Promise<QueuedRun[]> {
   if (!hand.recentRuns || performance.now() - hand.recentRuns.at > hand.idleMs)
-    hand.recentRuns = {
-      at: performance.now(),
-      list: readQueuedRuns(hand.redis).then(runs => releaseEndedRuns(hand, runs)),
-    }
+    hand.recentRuns = { at: performance.now(), list: readServedRuns(hand) }
   return hand.recentRuns.list
+}
+
+async function readServedRuns(hand: QueueWorker): Promise<QueuedRun[]> {
+  const { runs, unreadable } = await readQueuedRuns(hand.redis)
+  for (const { key, reason } of unreadable)
+    hand.onProblem(`run ${key} is left alone: its record is unreadable (${reason})`)
+  return releaseEndedRuns(hand, runs)
 }
 
 /** Lets go of runs that are no longer at the queue: each has a connection of its own, and a timer. */
@@ -174,13 +214,13 @@ async function openBullWorker(hand: QueueWorker, run: string): Promise<Worker> {
   const known = hand.workers.get(run)
   if (known) return known
   const { Worker } = await import('bullmq')
-  const { lockMs: lock } = hand
-  const timing = { lockDuration: lock, stalledInterval: lock, maxStalledCount }
   const worker = new Worker(run, null, {
     connection: hand.redis,
     prefix: keyPrefix,
     autorun: false,
-    ...timing,
+    lockDuration: hand.lockMs,
+    stalledInterval: hand.lockMs,
+    maxStalledCount,
   })
   worker.on('error', () => undefined)
   hand.workers.set(run, worker)
@@ -188,17 +228,13 @@ async function openBullWorker(hand: QueueWorker, run: string): Promise<Worker> {
   return worker
 }
 
-async function runUnit(
-  hand: QueueWorker,
-  run: string,
-  job: Job<WorkUnit>,
-  token: string,
-): Promise<void> {
+async function runUnit(hand: QueueWorker, taken: TakenUnit): Promise<void> {
   const { record, redis } = hand
+  const { run, job, token } = taken
   const began = performance.now()
   const stop = new AbortController()
-  const abort = (): void => stop.abort(hand.stop.reason)
-  hand.stop.addEventListener('abort', abort)
+  const abort = (): void => stop.abort(hand.signal.reason)
+  hand.signal.addEventListener('abort', abort)
   const renewal = setInterval(() => {
     void job.extendLock(token, hand.lockMs).catch(() => undefined)
     void readQueuedRun(redis, run).then(
@@ -207,56 +243,60 @@ async function runUnit(
     )
   }, hand.lockMs / 3)
   Object.assign(record, { run, unit: job.id!, since: new Date().toISOString() })
-  const error = await tryUnit(hand, run, job.data, stop.signal)
+  const done = await tryUnit(hand, taken, stop.signal)
   clearInterval(renewal)
-  hand.stop.removeEventListener('abort', abort)
+  hand.signal.removeEventListener('abort', abort)
   const seconds = (performance.now() - began) / 1000
   record.seconds += seconds
-  if (!error) {
+  if (!(done instanceof Error)) {
     record.done += 1
-    record.images += job.data.end - job.data.start
+    record.images += done.end - done.start
   }
   delete record.unit
-  await settleUnit(hand, job, token, error, stop.signal)
-  hand.onUnit({ run, unit: job.id!, seconds, ...(error && { error }) })
+  const event = { run, unit: job.id!, seconds }
+  if (done instanceof Error) {
+    await settleUnit(
+      hand,
+      stop.signal.aborted ? job.moveToWait(token) : job.moveToFailed(done, token, false),
+    )
+    hand.onUnit({ ...event, error: done })
+  } else {
+    await settleUnit(hand, job.moveToCompleted(undefined, token, false))
+    hand.onUnit(event)
+  }
 }
 
+/** Returns the unit that was done, or why it could not be done. */
 async function tryUnit(
   hand: QueueWorker,
-  run: string,
-  unit: WorkUnit,
+  { run, job }: TakenUnit,
   signal: AbortSignal,
-): Promise<Error | undefined> {
+): Promise<WorkUnit | Error> {
   try {
-    const { plan, place } = await cachedPlan(hand, run)
+    const { plan, place } = await hand.plans.load(run, () => findPlan(hand.redis, run))
+    const unit = await checkedUnit(job, plan)
     await hand.evaluateUnit({ plan, unit, place, signal })
-    return undefined
+    return unit
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error))
   }
 }
 
-/** Tells the queue; that it has forgotten the unit, or given it to another, matters to nobody. */
-async function settleUnit(
-  hand: QueueWorker,
-  job: Job<WorkUnit>,
-  token: string,
-  error: Error | undefined,
-  stopped: AbortSignal,
-) {
-  const told = !error
-    ? job.moveToCompleted(undefined, token, false)
-    : stopped.aborted
-      ? job.moveToWait(token)
-      : job.moveToFailed(error, token, false)
-  await Promise.race([
-    told.then(() => undefined).catch(() => undefined),
-    ...(hand.stop.aborted ? [pause(1000)] : []),
-  ])
+/** Returns a job's unit. A job that is no unit of the plan is not tried again. */
+async function checkedUnit({ data }: Job<unknown>, plan: RunPlan): Promise<WorkUnit> {
+  const parsed = workUnitSchema.safeParse(data)
+  const unit = parsed.data
+  if (unit && unit.end <= (plan.groups[unit.group]?.images ?? 0)) return unit
+  const { UnrecoverableError } = await import('bullmq')
+  throw new UnrecoverableError(
+    `no unit of the plan: ${quoteForMessage(JSON.stringify(data) ?? 'nothing')}`,
+  )
 }
 
-function cachedPlan(hand: QueueWorker, run: string): Promise<{ plan: RunPlan; place: Storage }> {
-  return hand.plans.load(run, () => findPlan(hand.redis, run))
+/** Waits until the queue was told. That it has forgotten the unit, or given it to another, matters to nobody. */
+async function settleUnit({ signal }: QueueWorker, told: Promise<unknown>): Promise<void> {
+  const settled = told.catch(() => undefined)
+  await (signal.aborted ? Promise.race([settled, pause(1000)]) : settled)
 }
 
 async function findPlan(redis: Redis, run: string): Promise<{ plan: RunPlan; place: Storage }> {

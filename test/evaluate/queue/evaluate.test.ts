@@ -60,6 +60,7 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     const stop = new AbortController()
     const working = runQueueWorker({
       queue: redis!.url,
+      allow: folder,
       evaluateUnit: createUnitEvaluator(),
       signal: stop.signal,
       idleMs: 50,
@@ -86,6 +87,7 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     const stop = new AbortController()
     const working = runQueueWorker({
       queue: redis!.url,
+      allow: folder,
       evaluateUnit: createUnitEvaluator(),
       signal: stop.signal,
       idleMs: 50,
@@ -121,7 +123,12 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     await until(async () => (await readClusterState(client)).runs[0]?.waiting === 12)
     await steerRun(client, 'low', 'pause')
     const working = runQueueWorker({
-      ...{ queue, evaluateUnit: waitingUnit(30, 8), signal: stop.signal, idleMs: 50, lockMs: 1000 },
+      queue,
+      allow: folder,
+      evaluateUnit: waitingUnit(30, 8),
+      signal: stop.signal,
+      idleMs: 50,
+      lockMs: 1000,
       onUnit: ({ run }) => order.push(run),
     })
     const second = await follow(1, 5)
@@ -142,7 +149,7 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     await steerRun(client, 'low', 'cancel')
     expect((await first).outcome).toBe('cancelled')
     const record = {
-      id: 'looked at',
+      id: 'looked-at',
       place: low,
       priority: 0,
       units: 1,
@@ -153,10 +160,10 @@ describe.skipIf(!hasRedis)('by a queue (left out: no redis-server here)', () => 
     }
     const [began, seen] = [new Date().toISOString(), new Date().toISOString()]
     await writeQueuedRun(client, { ...record, began, seen })
-    await steerRun(client, 'looked at', 'cancel')
+    await steerRun(client, 'looked-at', 'cancel')
     await writeQueuedRun(client, { ...record, began, seen })
-    expect(await readQueuedRun(client, 'looked at')).toMatchObject({ cancelled: true })
-    await removeQueuedRun(client, 'looked at')
+    expect(await readQueuedRun(client, 'looked-at')).toMatchObject({ cancelled: true })
+    await removeQueuedRun(client, 'looked-at')
     expect((await readClusterState(client)).runs).toEqual([])
     expect((await readStoredEvaluations(low))[0]!.rows).toBeGreaterThanOrEqual(8)
     await expect(steerRun(client, 'low', 'pause')).rejects.toThrow(/unknown run: low/)
