@@ -32,11 +32,17 @@ export async function readPluginTable(file: string, run: Run): Promise<Table> {
     columns.map(column => ({
       name: column,
       heading: column,
+      type: isNumeric(checked, column) ? ('number' as const) : ('text' as const),
       value: (row: PluginRow) => row[column]!,
     })),
     checked,
   )
 }
+
+/** Whether a column's values are numbers; a column without any value counts as text. */
+const isNumeric = (rows: readonly PluginRow[], column: string): boolean =>
+  rows.some(row => typeof row[column] === 'number') &&
+  rows.every(row => typeof row[column] !== 'string')
 
 type PluginRow = Readonly<Record<string, CellValue>>
 

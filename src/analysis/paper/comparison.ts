@@ -1,6 +1,6 @@
 import { type Interval } from '../../metrics/intervals.ts'
 import { paperTable } from './printedNumbers.ts'
-import { type TableColumn, fieldColumns } from '../../lib/table/columns.ts'
+import { type TableColumn, fieldColumns, numericColumns } from '../../lib/table/columns.ts'
 import { pValueText } from '../../lib/table/text.ts'
 
 /** A measured number beside the paper's, both in the unit of the paper. */
@@ -116,22 +116,31 @@ export const comparisonColumns = (
   {
     name: 'ours',
     heading: oursHeading,
+    type: 'number',
     value: one => one.ours,
     show: one => paperNumberText(one.ours, one.unit),
   },
-  { name: 'low', heading: '95 % interval', value: one => one.low, show: paperIntervalText },
-  ...fieldColumns({ high: '', n: 'n' }),
+  {
+    name: 'low',
+    heading: '95 % interval',
+    type: 'number',
+    value: one => one.low,
+    show: paperIntervalText,
+  },
+  ...numericColumns({ high: '', n: 'n' }),
   {
     name: 'paper',
     heading: 'paper',
+    type: 'number',
     value: one => one.paper,
     show: ({ paper, paperError }) =>
       paper === null ? '–' : `${paper}${paperError === null ? '' : ` ± ${paperError}`}`,
   },
-  { name: 'paper_error', heading: '', value: one => one.paperError },
+  { name: 'paper_error', heading: '', type: 'number', value: one => one.paperError },
   {
     name: 'difference',
     heading: 'difference',
+    type: 'number',
     value: one => one.difference,
     show: one => signedDifference(one.difference, one.unit),
   },

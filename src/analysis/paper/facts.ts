@@ -13,6 +13,7 @@ import {
   type TableColumn,
   fieldColumn,
   fieldColumns,
+  numericColumns,
   type CellValue,
 } from '../../lib/table/columns.ts'
 import { type PaperView } from './paperView.ts'
@@ -32,7 +33,9 @@ const benchmarkFacts: Readonly<Record<string, readonly [string, string, string, 
 
 /** The ImageNet classes of a label in the paper's map and in the run. */
 type ClassMapRow = Readonly<
-  Record<'benchmark' | 'label' | 'paper' | 'ours' | 'images' | 'same', CellValue>
+  Record<'benchmark' | 'label' | 'paper' | 'ours' | 'same', CellValue> & {
+    images: number | null
+  }
 >
 
 export function benchmarkTable(evidence: PaperView): Table {
@@ -46,15 +49,16 @@ export function benchmarkTable(evidence: PaperView): Table {
       return { benchmark, shift, natural, shifts, crowdsourced, images, models: entries.length }
     },
   )
-  const columns = fieldColumns({
-    benchmark: 'benchmark',
-    shift: 'shift type',
-    natural: 'natural',
-    shifts: 'shift types',
-    crowdsourced: 'crowdsourced',
-    images: 'images here',
-    models: 'models here',
-  })
+  const columns: TableColumn<(typeof rows)[number]>[] = [
+    ...fieldColumns({
+      benchmark: 'benchmark',
+      shift: 'shift type',
+      natural: 'natural',
+      shifts: 'shift types',
+      crowdsourced: 'crowdsourced',
+    }),
+    ...numericColumns({ images: 'images here', models: 'models here' }),
+  ]
   return createTable(
     { name: 'paper-1', title: 'Table 1: benchmarks and what they vary', notes: evidence.notes },
     columns,
@@ -85,6 +89,8 @@ export function testbedTable(evidence: PaperView): Table {
       listed: 'data, as listed',
       model: 'model',
       pretraining: 'pretraining',
+    }),
+    ...numericColumns({
       images: 'images',
       parameters: 'parameters',
       benchmarks: 'benchmarks here',
@@ -105,14 +111,16 @@ export async function classMapTable(evidence: PaperView): Promise<Table> {
     ...(await classMapRows(evidence, 'dollarstreet', 'dollarstreet-paper')),
     ...(await classMapRows(evidence, 'geode', 'geode-paper')),
   ]
-  const columns = fieldColumns({
-    benchmark: 'benchmark',
-    label: 'class',
-    paper: "the paper's ImageNet classes",
-    ours: 'accepted here',
-    images: 'images here',
-    same: 'same',
-  })
+  const columns: TableColumn<ClassMapRow>[] = [
+    ...fieldColumns({
+      benchmark: 'benchmark',
+      label: 'class',
+      paper: "the paper's ImageNet classes",
+      ours: 'accepted here',
+    }),
+    ...numericColumns({ images: 'images here' }),
+    ...fieldColumns({ same: 'same' }),
+  ]
   const notes = [
     ...evidence.notes,
     'accepted here: the classes that results of a model with a 1,000-class head were scored with',

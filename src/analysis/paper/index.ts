@@ -2,6 +2,8 @@ import { readImportedAccuracies } from '../../results/importedAccuracies.ts'
 import { paperTable } from './printedNumbers.ts'
 import { type Run } from '../../results/run.ts'
 import { type Table, createTable } from '../../lib/table/table.ts'
+import { countText } from '../../lib/table/text.ts'
+import { tally } from '../../lib/tally.ts'
 import { compareClaims } from './claims.ts'
 import { type PaperComparison, comparisonColumns } from './comparison.ts'
 import { type PaperView, paperView, type PaperViewOptions } from './paperView.ts'
@@ -30,16 +32,30 @@ export async function paperComparison(
   if (which === '1') return benchmarkTable(evidence)
   if (which === 'testbed') return testbedTable(evidence)
   if (which === 'classmaps') return classMapTable(evidence)
-  const { heading, rows, notes = [] } = await comparisonOf(evidence, which)
+  const { heading, rows: all, notes = [] } = await comparisonOf(evidence, which)
+  const isEmpty = ({ ours, paper }: PaperComparison): boolean => ours === null && paper === null
+  const rows = all.filter(row => !isEmpty(row))
   const title =
     which === 'claims'
       ? "Numbers of the paper's text"
       : `Table ${which}: ${paperTable(which).title}`
   return createTable(
-    { name: `paper-${which}`, title, notes: [...evidence.notes, ...notes] },
+    {
+      name: `paper-${which}`,
+      title,
+      notes: [...evidence.notes, ...notes, ...emptyRowsNotes(all.filter(isEmpty))],
+    },
     comparisonColumns(heading),
     rows,
   )
+}
+
+/** Returns one line about rows that have neither a measured nor a printed number, counted by their reasons. */
+function emptyRowsNotes(rows: readonly PaperComparison[]): string[] {
+  if (rows.length === 0) return []
+  const reasons = [...tally(rows.map(({ note }) => note ?? 'no reason known'))]
+  const parts = reasons.map(([reason, count]) => `${reason} (${countText(count, 'row')})`)
+  return [`left out for lack of any number: ${parts.join('; ')}`]
 }
 
 /** The content of a table with measured and printed numbers. */

@@ -27,20 +27,44 @@ export const progressBenchmarks: readonly { row: string; benchmarks: readonly st
 const baselineBenchmark = 'dollarstreet'
 const geographicBenchmarks: readonly string[] = ['dollarstreet', 'geode']
 
+/** DataComp's subsets of Dollar Street and GeoDE, which only imported accuracies have. */
+const datacompBenchmarks: readonly string[] = geographicBenchmarks.map(name => `${name}-datacomp`)
+
+/** Returns what a reader needs to know of a benchmark that is a subset of another. */
+export const subsetNote = (name: string): string | null =>
+  name.endsWith('-datacomp')
+    ? "DataComp's subset; its metric may be the worst group's accuracy"
+    : null
+
+/** Returns the names of those benchmarks that have accuracies. */
+const withAccuracies = ({ accuracies }: PaperView, names: readonly string[]): readonly string[] =>
+  names.filter(name => accuracies.has(name))
+
 const modelSets: readonly { set: string; kind: ModelKind | undefined; note: string | null }[] = [
   { set: '1K', kind: '1K', note: null },
   { set: 'zero-shot', kind: 'zero-shot', note: null },
   { set: 'all', kind: undefined, note: 'one line through both kinds of models' },
 ]
 
-/** Returns table 2 for models with a 1,000-class head beside the paper's, then for zero-shot models and all models if there are any. */
+/**
+ * Returns table 2 for models with a 1,000-class head beside the paper's, then for zero-shot models and all models if there are any.
+ * Imported accuracies on DataComp's subsets have rows of their own.
+ */
 export function progressRows(evidence: PaperView): PaperComparison[] {
   const has = (kind: ModelKind): boolean => evidence.modelsOfKind(kind).length > 0
   return modelSets
     .filter(({ set, kind }) =>
       kind === undefined ? has('1K') && has('zero-shot') : set === '1K' || has(kind),
     )
-    .flatMap(modelSet => progressBenchmarks.flatMap(row => benchmarkRows(evidence, modelSet, row)))
+    .flatMap(modelSet =>
+      [
+        ...progressBenchmarks,
+        ...withAccuracies(evidence, datacompBenchmarks).map(name => ({
+          row: name,
+          benchmarks: [name],
+        })),
+      ].flatMap(row => benchmarkRows(evidence, modelSet, row)),
+    )
 }
 
 type ModelSet = (typeof modelSets)[number]
@@ -59,7 +83,7 @@ function benchmarkRows(
   const context = {
     place: { table: '2', set, row },
     from: evidence.sourcesText(used, line.models),
-    note: (value: number | null) => (value === null ? lacking : note),
+    note: (value: number | null) => (value === null ? lacking : (subsetNote(row) ?? note)),
   }
   const shown = line.n < 2 ? { ...line, netImprovement: null } : line
   const printed = set === '1K' ? printedValues('2') : () => undefined
@@ -144,7 +168,7 @@ function benchmarkGapRows(
         printedRatio,
       ),
     ]
-  return geographicBenchmarks
+  return [...geographicBenchmarks, ...withAccuracies(evidence, datacompBenchmarks)]
     .filter(other => other !== row)
     .flatMap(other => {
       const gap = progressGap(
@@ -157,7 +181,8 @@ function benchmarkGapRows(
       const context = {
         place,
         from: evidence.sourcesText(used, gap.standard.models),
-        note: (value: number | null) => (value === null ? lacking : note),
+        note: (value: number | null) =>
+          value === null ? lacking : (subsetNote(row) ?? subsetNote(other) ?? note),
       }
       return progressGapRows(
         context,

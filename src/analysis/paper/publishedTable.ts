@@ -2,7 +2,7 @@ import { publishedSources } from './publishedAccuracies.ts'
 import { publishedProgress, type PublishedProgress } from './publishedProgress.ts'
 import { type Table, createTable } from '../../lib/table/table.ts'
 import { type PaperComparison, comparisonColumns, printedValues } from './comparison.ts'
-import { progressGapRows, progressRateRows } from './progressTable.ts'
+import { progressGapRows, progressRateRows, subsetNote } from './progressTable.ts'
 
 /** Progress rates and gaps by published accuracies alone, marked as such; nothing measured here is in it. */
 export function publishedTable(): Table {
@@ -25,11 +25,6 @@ export function publishedTable(): Table {
     rows,
   )
 }
-
-const subsetNote = (name: string): string | null =>
-  name.endsWith('-datacomp')
-    ? "DataComp's subset; its metric may be the worst group's accuracy"
-    : null
 
 function publishedRateRows({ kind, source, rates }: PublishedProgress): PaperComparison[] {
   const printed = kind === '1K' ? printedValues('2') : () => undefined

@@ -2,7 +2,7 @@ import { GeogapError } from '../../lib/errors.ts'
 import { jsonText } from '../../lib/table/text.ts'
 import { defineCommand } from './command.ts'
 import { excludeOption, formatOption, minNOption, modelsOption } from './options.ts'
-import { list } from './parsers.ts'
+import { fileEndingIn, list } from './parsers.ts'
 import { printNote } from './progress.ts'
 
 export const command = defineCommand({
@@ -19,7 +19,10 @@ export const command = defineCommand({
       parse: list,
     },
     ...minNOption('in common are not tested'),
-    '--flips <file>': 'write the images that one side has right and the other wrong, as CSV',
+    '--flips <file>': {
+      text: 'write the images that one side has right and the other wrong, as CSV',
+      parse: fileEndingIn('.csv'),
+    },
     ...formatOption,
     '--json': 'everything as JSON: sentence, coverage, rows, notes',
     ...excludeOption,

@@ -1,7 +1,7 @@
 import { inputError } from '../../lib/errors.ts'
 import { defineCommand } from './command.ts'
 import { excludeOption, minNOption, preprocessingOption } from './options.ts'
-import { wholeNumber } from './parsers.ts'
+import { fileEndingIn, wholeNumber } from './parsers.ts'
 
 export const command = defineCommand({
   name: 'figure',
@@ -14,6 +14,7 @@ export const command = defineCommand({
     },
     '-o, --output <file>': {
       text: '.svg, .png, .pdf, or .json for the Vega-Lite specification',
+      parse: fileEndingIn('.svg', '.png', '.pdf', '.json'),
       required: true,
     },
     '--dataset <name>': 'only this data set; otherwise several data sets give several files',

@@ -1,7 +1,7 @@
 import { jsonText } from '../../lib/table/text.ts'
 import { defineCommand } from './command.ts'
 import { excludeOption, minNOption, textFormatOption } from './options.ts'
-import { share } from './parsers.ts'
+import { fileEndingIn, share } from './parsers.ts'
 
 /** Exit code of a gate that failed. */
 export const gateFailedExitCode = 4
@@ -23,7 +23,7 @@ export const command = defineCommand({
       default: 'region',
     },
     ...minNOption('are listed and not judged', 100),
-    '--junit <file>': 'write the checks as a JUnit file',
+    '--junit <file>': { text: 'write the checks as a JUnit file', parse: fileEndingIn('.xml') },
     ...textFormatOption,
     ...excludeOption,
   },

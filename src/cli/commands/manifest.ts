@@ -1,5 +1,6 @@
 import { defineCommand } from './command.ts'
 import { datasetOptions, datasetSpecOf } from './options.ts'
+import { fileEndingIn } from './parsers.ts'
 
 export const command = defineCommand({
   name: 'manifest',
@@ -7,7 +8,11 @@ export const command = defineCommand({
   arguments: { '<dataset>': 'a benchmark, manifest, folder or archive' },
   options: {
     ...datasetOptions,
-    '-o, --output <file>': { text: 'the Parquet file', required: true },
+    '-o, --output <file>': {
+      text: 'the Parquet file',
+      required: true,
+      parse: fileEndingIn('.parquet'),
+    },
   },
   examples: ['geogap manifest geode --data data -o ids.parquet'],
   run: async ({ dataset: name, output, ...options }) => {

@@ -20,7 +20,7 @@ export const deviceOption = (use = '') => ({
 
 export const formatOption = {
   '--format <format>': {
-    text: 'text, markdown, csv, json or latex',
+    text: tableFormats.join(', '),
     parse: oneOf(tableFormats),
     default: 'text',
   },

@@ -1,4 +1,5 @@
 /** Parsers of options and arguments. An error names the option, the value, and what is taken instead. */
+import { extname } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
 import { isObjectStoreUrl } from '../../lib/storage/storage.ts'
 import { type Parser } from './command.ts'
@@ -51,6 +52,16 @@ export const folder: Parser<string> = (text, flag) => {
     throw inputError('bad-option', `${flag} takes a folder, not a store: ${text}`)
   return text
 }
+
+/** A file whose name has one of the endings, in any case, or none; a device such as /dev/stdout is a file. */
+export const fileEndingIn =
+  (...endings: readonly string[]): Parser<string> =>
+  (text, flag) => {
+    const ending = extname(text).toLowerCase()
+    if (ending !== '' && !endings.includes(ending))
+      throw badOption(flag, `a file ending in ${endings.join(', ')}`, text)
+    return text
+  }
 
 /** One of a few words. */
 export const oneOf = <const T extends string>(words: readonly T[]): Parser<T> =>

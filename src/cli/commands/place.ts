@@ -2,6 +2,7 @@ import { inputError } from '../../lib/errors.ts'
 import { type Standing } from '../../analysis/standing.ts'
 import { defineCommand } from './command.ts'
 import { excludeOption, formatOption, minNOption, modelsOption } from './options.ts'
+import { fileEndingIn } from './parsers.ts'
 import { printNote } from './progress.ts'
 
 export const command = defineCommand({
@@ -15,7 +16,10 @@ export const command = defineCommand({
     },
     ...modelsOption('models to place (default: all)'),
     ...minNOption('are left out'),
-    '--figure <file>': 'draw the model among them: a file ending in .svg, .png, .pdf or .json',
+    '--figure <file>': {
+      text: 'draw the model among them: a file ending in .svg, .png, .pdf or .json',
+      parse: fileEndingIn('.svg', '.png', '.pdf', '.json'),
+    },
     ...formatOption,
     ...excludeOption,
   },

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
 import { defineCommand } from './command.ts'
 import { excludeOption } from './options.ts'
@@ -20,6 +20,11 @@ export const command = defineCommand({
       throw inputError('bad-option', '--images is of the bundle: give --bundle too')
     if (exclude && bundle)
       throw inputError('bad-option', '--bundle takes all images; --exclude is of the report')
+    const ending = extname(output ?? '').toLowerCase()
+    if (!bundle && !['', '.html', '.htm'].includes(ending))
+      throw inputError('bad-option', `--output takes a file ending in .html, not ${output}`)
+    if (bundle && ['.html', '.htm', '.zip', '.tar', '.gz', '.tgz'].includes(ending))
+      throw inputError('bad-option', `--output of a bundle takes a folder, not ${output}`)
     const target = output ?? join(dir, bundle ? 'bundle' : 'report.html')
     if (bundle) {
       const { writeBundle } = await import('../../dashboard/bundle.ts')

@@ -2,7 +2,7 @@ import { GeogapError, inputError, unknownNameError } from '../../lib/errors.ts'
 import { fieldColumns } from '../../lib/table/columns.ts'
 import { type SliceRow } from '../../results/slices.ts'
 import { defineCommand, pick } from './command.ts'
-import { assignments } from './parsers.ts'
+import { assignments, fileEndingIn } from './parsers.ts'
 
 export const command = defineCommand({
   name: 'slice',
@@ -20,7 +20,7 @@ export const command = defineCommand({
       text: 'values of any columns: income_group=Q1,region=Asia',
       parse: assignments,
     },
-    '-o, --output <file>': { text: 'the slice', required: true },
+    '-o, --output <file>': { text: 'the slice', required: true, parse: fileEndingIn('.csv') },
   },
   examples: ['geogap slice results --wrong --region Africa -o slice.csv'],
   run: async ({ dir, output, wrong, right, ...options }) => {

@@ -12,12 +12,13 @@ const options = {
     text: 'region, country, income, label or any column of the data set',
     parse: list,
   },
-  '--disparity': 'the disparity between groups alone (CSV, LaTeX and Parquet hold one table)',
+  '--disparity':
+    'the disparity between groups alone (CSV, TSV, JSONL, LaTeX and Parquet hold one table)',
   '--paper <table>': "a table of the paper's: 1, 2, 3, 4, 8, 9, testbed, classmaps or claims",
   '--plugin <file>': 'a module whose default export is {name, columns, rows(run)}',
   ...preprocessingOption('for --paper'),
   '--format <format>': {
-    text: 'text, markdown, csv, json, latex or parquet (default: as -o ends)',
+    text: `${tableFormats.join(', ')} or parquet (default: as -o ends)`,
     parse: oneOf([...tableFormats, 'parquet']),
   },
   '-o, --output <file>': 'write to a file',
@@ -49,7 +50,7 @@ export const command = defineCommand({
     const format = chooseFormat(options.format, options.output)
     const tables = await tablesOf(dir, options, isSingleTableFormat(format))
     await writeTables(tables, format, options.output)
-    if (format === 'csv' || format === 'parquet')
+    if (!['text', 'markdown', 'json', 'html', 'latex'].includes(format))
       tables.flatMap(({ notes }) => notes).forEach(printNote)
   },
 })

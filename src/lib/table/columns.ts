@@ -1,5 +1,6 @@
 import {
   escapeFormula,
+  escapeHtml,
   jsonText,
   padText,
   percent,
@@ -15,6 +16,8 @@ export interface TableColumn<Row> {
   name: string
   heading: string
   value: (row: Row) => CellValue
+  /** The type of the values, some of which may be null; text by default. */
+  type?: 'number' | 'text'
   /** The text of a cell; the value itself by default. */
   show?: (row: Row) => string
 }
@@ -47,49 +50,77 @@ export const fieldColumns = <Name extends string>(
     fieldColumn(name, heading),
   )
 
+/** Returns columns of several fields that are numbers. */
+export const numericColumns = <Name extends string>(
+  headings: Readonly<Record<Name, string>>,
+): TableColumn<Readonly<Record<Name, number | null>>>[] =>
+  fieldColumns(headings).map(column => ({ ...column, type: 'number' as const }))
+
 /** Returns the column of a field that is a share, shown in percent. */
 export const shareColumn = <Name extends string>(
   name: Name,
   heading: string,
-): TableColumn<Readonly<Record<Name, number | null>>> =>
-  fieldColumn(name, heading, (share: number | null) => percent(share))
+): TableColumn<Readonly<Record<Name, number | null>>> => ({
+  ...fieldColumn(name, heading, (share: number | null) => percent(share)),
+  type: 'number',
+})
 
 /** Returns the columns of an interval of shares: one for readers, both ends for programs. */
 export const intervalColumns = <Row>(
   of: (row: Row) => readonly [low: number | null, high: number | null],
   heading = '95 % interval',
 ): TableColumn<Row>[] => [
-  { name: 'low', heading, value: row => of(row)[0], show: row => percentRange(...of(row)) },
-  { name: 'high', heading: '', value: row => of(row)[1] },
+  {
+    name: 'low',
+    heading,
+    type: 'number',
+    value: row => of(row)[0],
+    show: row => percentRange(...of(row)),
+  },
+  { name: 'high', heading: '', type: 'number', value: row => of(row)[1] },
 ]
 
-export const tableFormats = ['text', 'markdown', 'csv', 'json', 'latex'] as const
+export const tableFormats = [
+  'text',
+  'markdown',
+  'csv',
+  'tsv',
+  'json',
+  'jsonl',
+  'html',
+  'latex',
+] as const
 export type TableFormat = (typeof tableFormats)[number]
 
-/** Rows in one of the formats: text, Markdown and LaTeX show what people see of the columns with a heading, CSV and JSON all values. */
+/**
+ * Returns rows in one of the formats. Text, Markdown, HTML and LaTeX show the columns with a heading as readers see them; CSV, TSV,
+ * JSON and JSONL have all values.
+ */
 export function formatTable<Row>(
   columns: readonly TableColumn<Row>[],
   rows: readonly Row[],
   format: TableFormat,
 ): string {
-  if (format === 'json') return jsonText(records(columns, rows))
-  if (format === 'csv') return csv(columns, rows)
+  if (format === 'csv') return delimitedText(columns, rows, ',')
+  if (format === 'tsv') return delimitedText(columns, rows, '\t')
+  if (format === 'json' || format === 'jsonl') {
+    const records = rows.map(row =>
+      Object.fromEntries(columns.map(({ name, value }) => [name, value(row)])),
+    )
+    return format === 'json'
+      ? jsonText(records)
+      : records.map(record => `${JSON.stringify(record)}\n`).join('')
+  }
   const readable = columns.filter(({ heading }) => heading !== '')
   const heads = readable.map(({ heading }) => heading)
   const lines = [heads, ...rows.map(row => readable.map(column => cellText(column, row)))].map(
     line => line.map(stripControlCharacters),
   )
   const numeric = readable.map(({ value }) => rows.some(row => typeof value(row) === 'number'))
-  return format === 'latex'
-    ? latex(lines, numeric)
-    : alignColumns(lines, numeric, format === 'markdown')
+  if (format === 'latex') return latex(lines, numeric)
+  if (format === 'html') return html(lines, numeric)
+  return alignColumns(lines, numeric, format === 'markdown')
 }
-
-const records = <Row>(
-  columns: readonly TableColumn<Row>[],
-  rows: readonly Row[],
-): Record<string, CellValue>[] =>
-  rows.map(row => Object.fromEntries(columns.map(({ name, value }) => [name, value(row)])))
 
 /** Returns the text of a cell. */
 export function cellText<Row>({ value, show }: TableColumn<Row>, row: Row): string {
@@ -121,16 +152,37 @@ function alignColumns(
   return `${[head!, rule, ...lines].map(text => `| ${text} |`).join('\n')}\n`
 }
 
-function csv<Row>(columns: readonly TableColumn<Row>[], rows: readonly Row[]): string {
-  const lines = rows.map(row => columns.map(({ value }) => csvCell(value(row))).join(','))
-  return `${[columns.map(({ name }) => csvCell(name)).join(','), ...lines].join('\n')}\n`
+/** Delimited values by RFC 4180: a text with a delimiter, a quote or a line end is quoted. */
+function delimitedText<Row>(
+  columns: readonly TableColumn<Row>[],
+  rows: readonly Row[],
+  delimiter: ',' | '\t',
+): string {
+  const line = (values: readonly CellValue[]): string =>
+    `${values.map(value => delimitedCell(value, delimiter)).join(delimiter)}\n`
+  return [
+    line(columns.map(({ name }) => name)),
+    ...rows.map(row => line(columns.map(({ value }) => value(row)))),
+  ].join('')
 }
 
-function csvCell(value: CellValue): string {
+function delimitedCell(value: CellValue, delimiter: string): string {
   if (value === null) return ''
   if (typeof value === 'number') return String(value)
   const safe = escapeFormula(value)
-  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+  return /["\n\r]/.test(safe) || safe.includes(delimiter) ? `"${safe.replaceAll('"', '""')}"` : safe
+}
+
+function html(cells: readonly string[][], numeric: readonly boolean[]): string {
+  const [head, ...lines] = cells.map((row, i) => {
+    const tag = i === 0 ? 'th' : 'td'
+    const parts = row.map(
+      (cell, at) =>
+        `<${tag}${numeric[at] ? ' style="text-align:right"' : ''}>${escapeHtml(cell)}</${tag}>`,
+    )
+    return `<tr>${parts.join('')}</tr>\n`
+  })
+  return `<table>\n<thead>\n${head!}</thead>\n<tbody>\n${lines.join('')}</tbody>\n</table>\n`
 }
 
 const latexNames: Readonly<Record<string, string>> = {

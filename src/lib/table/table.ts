@@ -7,7 +7,7 @@ export interface Table {
   title: string
   /** Sentences that a reader needs to interpret the numbers. */
   notes: readonly string[]
-  columns: readonly { name: string; heading: string }[]
+  columns: readonly Required<Pick<TableColumn<never>, 'name' | 'heading' | 'type'>>[]
   /** The rows, each in the order of `columns`. */
   values: readonly (readonly CellValue[])[]
   text: (format: TableFormat) => string
@@ -21,7 +21,11 @@ export function createTable<Row>(
   return {
     notes: [],
     ...about,
-    columns: columns.map(({ name, heading }) => ({ name, heading: heading || name })),
+    columns: columns.map(({ name, heading, type = 'text' }) => ({
+      name,
+      heading: heading || name,
+      type,
+    })),
     values: rows.map(row => columns.map(({ value }) => value(row))),
     text: format => formatTable(columns, rows, format),
   }

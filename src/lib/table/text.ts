@@ -7,6 +7,18 @@ export const stripControlCharacters = (text: string): string =>
     '\ufffd',
   )
 
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+/** Escapes text for an element's content or a quoted attribute, without control characters. */
+export const escapeHtml = (text: string): string =>
+  stripControlCharacters(text).replace(/[&<>"']/g, found => entities[found]!)
+
 /** Returns indented JSON with a line end. */
 export const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 

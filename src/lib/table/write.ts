@@ -4,10 +4,11 @@ import { z } from 'zod'
 import { inputError } from '../errors.ts'
 import { writeError, writeDurably, writeOutput } from '../files.ts'
 import { type ParquetColumn, writeParquet } from '../sql.ts'
+import { ownValue } from '../ownValue.ts'
 import { version } from '../version.ts'
 import { type Table } from './table.ts'
-import { type TableFormat, type CellValue } from './columns.ts'
-import { jsonText, stripControlCharacters } from './text.ts'
+import { type TableFormat } from './columns.ts'
+import { escapeHtml, jsonText, stripControlCharacters } from './text.ts'
 
 export type OutputFormat = TableFormat | 'parquet'
 
@@ -39,27 +40,38 @@ export type TablesJson = z.infer<typeof tablesSchema>
 
 const formatByExtension: Readonly<Record<string, OutputFormat>> = {
   '.csv': 'csv',
+  '.tsv': 'tsv',
   '.json': 'json',
+  '.jsonl': 'jsonl',
+  '.html': 'html',
   '.md': 'markdown',
   '.tex': 'latex',
   '.parquet': 'parquet',
   '.txt': 'text',
 }
 
-/** The format asked for, else that of the file's ending, else text. Errors: bad-option where Parquet has no file. */
+const tableEndings = Object.keys(formatByExtension)
+
+/** Returns the format asked for, else that of the file's ending, else text. Errors: bad-option for an unknown ending, or Parquet without a file. */
 export function chooseFormat(
   format: OutputFormat | undefined,
   file: string | undefined,
 ): OutputFormat {
-  const chosen = format ?? formatByExtension[extname(file ?? '').toLowerCase()] ?? 'text'
+  const ending = extname(file ?? '').toLowerCase()
+  const chosen = format ?? (ending === '' ? 'text' : ownValue(formatByExtension, ending))
+  if (chosen === undefined)
+    throw inputError(
+      'bad-option',
+      `a table takes a file ending in ${tableEndings.join(', ')}, not ${file}; --format writes its format under any name`,
+    )
   if (chosen === 'parquet' && file === undefined)
     throw inputError('bad-option', '--format parquet takes -o FILE')
   return chosen
 }
 
-/** Formats that hold one table only. */
+/** Whether a format holds one table only. */
 export const isSingleTableFormat = (format: OutputFormat): boolean =>
-  ['csv', 'latex', 'parquet'].includes(format)
+  ['csv', 'tsv', 'jsonl', 'latex', 'parquet'].includes(format)
 
 /** Prints the tables, or writes them to `file` and prints its name. */
 export async function writeTables(
@@ -80,6 +92,7 @@ export async function writeTables(
 
 function tablesText(tables: readonly Table[], format: Exclude<OutputFormat, 'parquet'>): string {
   if (format === 'json') return jsonText(tablesJson(tables))
+  if (format === 'html') return htmlDocument(tables)
   return tables.map(table => tableText(table, format)).join('\n')
 }
 
@@ -96,14 +109,14 @@ export const tablesJson = (tables: readonly Table[]): TablesJson => ({
     name,
     title,
     notes: [...notes],
-    columns: columns.map(column => ({ ...column })),
+    columns: columns.map(({ name, heading }) => ({ name, heading })),
     rows: values.map(row => Object.fromEntries(columns.map((column, i) => [column.name, row[i]!]))),
   })),
 })
 
 function tableText({ title, notes, text }: Table, format: TableFormat): string {
   const body = text(format)
-  if (format === 'csv') return body
+  if (format === 'csv' || format === 'tsv' || format === 'jsonl') return body
   const [head, ...lines] = [title, ...notes].map(stripControlCharacters)
   if (format === 'latex') return [head, ...lines].map(line => `% ${line}\n`).join('') + body
   const ending =
@@ -113,26 +126,23 @@ function tableText({ title, notes, text }: Table, format: TableFormat): string {
   return `${format === 'markdown' ? `### ${head!}\n` : head!}\n${body}${ending}`
 }
 
+function htmlDocument(tables: readonly Table[]): string {
+  const title = escapeHtml(tables.map(({ title }) => title).join(', '))
+  const sections = tables.map(table => {
+    const notes = table.notes.map(note => `<p>${escapeHtml(note)}</p>\n`).join('')
+    return `<h1>${escapeHtml(table.title)}</h1>\n${table.text('html')}${notes}`
+  })
+  return `<!doctype html>\n<meta charset="utf-8">\n<title>${title}</title>\n${sections.join('')}`
+}
+
 async function writeParquetTable({ columns, values }: Table, file: string): Promise<void> {
-  const flat = columns.map(({ name }, i) =>
-    parquetColumn(
-      name,
-      values.map(row => row[i]!),
-    ),
-  )
+  const flat = columns.map(({ name, type }, i): ParquetColumn => {
+    const cells = values.map(row => row[i]!)
+    return type === 'number'
+      ? { name, type: 'DOUBLE', values: cells as (number | null)[] }
+      : { name, type: 'VARCHAR', values: cells.map(cell => (cell === null ? null : String(cell))) }
+  })
   await writeDurably(file, temporary => writeParquet(temporary, flat)).catch((error: unknown) => {
     throw writeError(file, error)
   })
-}
-
-function parquetColumn(name: string, values: readonly CellValue[]): ParquetColumn {
-  const numeric =
-    values.some(value => typeof value === 'number') &&
-    values.every(value => typeof value !== 'string')
-  if (numeric) return { name, type: 'DOUBLE', values }
-  return {
-    name,
-    type: 'VARCHAR',
-    values: values.map(value => (value === null ? null : String(value))),
-  }
 }

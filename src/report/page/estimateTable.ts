@@ -1,7 +1,12 @@
 import { type EstimateRow } from '../../results/estimates.ts'
 import { type Table, createTable } from '../../lib/table/table.ts'
 import { percent } from '../../lib/table/text.ts'
-import { fieldColumn, fieldColumns, intervalColumns, shareColumn } from '../../lib/table/columns.ts'
+import {
+  fieldColumns,
+  intervalColumns,
+  numericColumns,
+  shareColumn,
+} from '../../lib/table/columns.ts'
 
 /** Answers before the end. */
 export const estimateTable = (rows: readonly EstimateRow[]): Table =>
@@ -24,19 +29,21 @@ export const estimateTable = (rows: readonly EstimateRow[]): Table =>
       {
         name: 'read',
         heading: 'read',
+        type: 'number',
         value: row => row.read,
         show: row => `${row.read} of ${row.images}`,
       },
-      fieldColumn('images', ''),
+      ...numericColumns({ images: '' }),
       shareColumn('estimate', 'top-1 %'),
       ...intervalColumns<EstimateRow>(({ low, high }) => [low, high]),
       {
         name: 'explained',
         heading: 'explained',
+        type: 'number',
         value: row => row.explained,
         show: row => (row.controls === 0 ? '–' : `${percent(row.explained, 0)} by ${row.controls}`),
       },
-      ...fieldColumns({ controls: '', failed: 'failed' }),
+      ...numericColumns({ controls: '', failed: 'failed' }),
     ],
     rows,
   )

@@ -1,4 +1,4 @@
-import { stripControlCharacters } from '../../lib/table/text.ts'
+import { escapeHtml } from '../../lib/table/text.ts'
 
 /** Text that is known to be markup; everything else is escaped where it enters a template. */
 export interface Markup {
@@ -8,18 +8,6 @@ export interface Markup {
 export const trustMarkup = (markup: string): Markup => ({ markup })
 
 type MarkupPart = Markup | string | number | null | undefined | false | readonly MarkupPart[]
-
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
-/** Text for an element's content or a quoted attribute, without control characters. */
-const escapeHtml = (text: string): string =>
-  stripControlCharacters(text).replace(/[&<>"']/g, found => entities[found]!)
 
 function partText(part: MarkupPart): string {
   if (part === null || part === undefined || part === false) return ''

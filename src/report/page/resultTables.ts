@@ -18,6 +18,7 @@ import {
   fieldColumns,
   formatTable,
   intervalColumns,
+  numericColumns,
   shareColumn,
 } from '../../lib/table/columns.ts'
 import { groupList, percent } from '../../lib/table/text.ts'
@@ -31,6 +32,7 @@ export const accuracyColumns = (by: readonly string[]): TableColumn<GroupAccurac
   {
     name: 'n',
     heading: 'n',
+    type: 'number',
     value: row => row.n,
     show: row => (row.of === null ? `${row.n}` : `${row.n} of ${row.of}`),
   },
@@ -40,14 +42,15 @@ export const accuracyColumns = (by: readonly string[]): TableColumn<GroupAccurac
   {
     name: 'errors',
     heading: 'errors',
+    type: 'number',
     value: row => row.errors,
     show: row =>
       row.errors === 0
         ? '0'
         : `${row.errors} (top-1 with them ${percent(accuracyWithErrors(row))})`,
   },
-  fieldColumn('of', ''),
-  { name: 'top1_with_errors', heading: '', value: accuracyWithErrors },
+  ...numericColumns({ of: '' }),
+  { name: 'top1_with_errors', heading: '', type: 'number', value: accuracyWithErrors },
 ]
 
 /** Top-1 accuracy where images without a prediction count as wrong. */
@@ -76,7 +79,7 @@ const disparityColumns: TableColumn<DisparityRow>[] = [
     show: row => groupAccuracyText(row.worst, row.worstAccuracy),
   },
   { ...shareColumn('europeMinusAfrica', 'Europe − Africa'), name: 'europe_minus_africa' },
-  fieldColumn('groups'),
+  ...numericColumns({ groups: 'groups' }),
   {
     name: 'left_out',
     heading: 'left out (n)',
@@ -95,12 +98,12 @@ export const inferenceColumns: TableColumn<InferenceRow>[] = [
   ...disparityColumns.slice(0, 5),
   ...intervalColumns<InferenceRow>(({ interval }) => interval ?? [null, null]),
   shareColumn('expected', 'if equal'),
-  fieldColumn('p', 'p', (p: number | null) => paperNumberText(p, 'p')),
+  { ...fieldColumn('p', 'p', (p: number | null) => paperNumberText(p, 'p')), type: 'number' },
   shareColumn('corrected', 'corrected'),
   ...disparityColumns.slice(5),
   { name: 'unit', heading: 'drawn', value: row => row.unit, show: row => drawnUnitText(row) },
-  fieldColumn('failed'),
-  { name: 'failure_p', heading: '', value: row => row.failureP },
+  ...numericColumns({ failed: 'failed' }),
+  { name: 'failure_p', heading: '', type: 'number', value: row => row.failureP },
   {
     name: 'warning',
     heading: 'warning',
@@ -138,7 +141,8 @@ export const importedTable = (rows: readonly ImportedAccuracy[]): Table =>
       title: 'Imported accuracies: published elsewhere, not measured here',
     },
     [
-      ...fieldColumns({ model: 'model', benchmark: 'benchmark', n: 'n' }),
+      ...fieldColumns({ model: 'model', benchmark: 'benchmark' }),
+      ...numericColumns({ n: 'n' }),
       { ...shareColumn('accuracy', 'top-1 %'), name: 'top1' },
       fieldColumn('source', 'from'),
     ],
@@ -182,7 +186,12 @@ function leftOutColumn({ entries, datasets }: Run): TableColumn<GroupAccuracyRow
       return [dataset, found.reduce((sum, { count }) => sum + count, 0)]
     }),
   )
-  return { name: 'left_out', heading: '', value: ({ dataset }) => counts.get(dataset) ?? null }
+  return {
+    name: 'left_out',
+    heading: '',
+    type: 'number',
+    value: ({ dataset }) => counts.get(dataset) ?? null,
+  }
 }
 
 export function groupAccuracyTable(run: Run, by: readonly string[]): Table {

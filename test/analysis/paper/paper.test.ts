@@ -117,6 +117,42 @@ describe("the paper's tables from stored runs", () => {
     })
   })
 
+  it('table 2: rows without any number are one line below', async () => {
+    const { values, columns, notes } = await paperComparison(run, '2', options)
+    const at = (name: string): number => columns.findIndex(column => column.name === name)
+    const empty = values.filter(row => row[at('ours')] === null && row[at('paper')] === null)
+    expect(empty).toEqual([])
+    const left = progressRows(evidence).filter(({ ours, paper }) => ours === null && paper === null)
+    expect(left.length).toBeGreaterThan(50)
+    const line = notes.find(note => note.startsWith('left out for lack of any number: '))!
+    const counts = [...line.matchAll(/\((\d+) rows?\)/g)].map(([, count]) => Number(count))
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(left.length)
+    expect(line).toContain('no results on geode')
+  })
+
+  it("table 2: imported accuracies on DataComp's subsets are shown", () => {
+    const models = ['vgg-11', 'resnet50cutmixbaseline', 'resnet50augmix', 'vit'].map(named)
+    const imported = models.flatMap((model, i) =>
+      ['dollarstreet-datacomp', 'geode-datacomp'].map(benchmark => ({
+        ...{ model, benchmark, accuracy: 0.4 + 0.05 * i, n: 1000 },
+        ...{ kind: '1K' as const, source: 'results.csv' },
+      })),
+    )
+    const rows = progressRows(paperView(run, imported, options))
+    for (const name of ['dollarstreet-datacomp', 'geode-datacomp']) {
+      const rate = rows.find(
+        ({ set, row, quantity }) => set === '1K' && row === name && quantity === 'progress rate',
+      )
+      expect(rate!.ours).toBeCloseTo(0.5, 9)
+      expect(rate!.note).toContain("DataComp's subset")
+      const gap = rows.find(
+        ({ set, row, quantity }) =>
+          set === '1K' && row === 'imagenet-v2' && quantity === `progress gap against ${name}`,
+      )
+      expect(gap!.ours).toBeCloseTo(2.4, 1)
+    }
+  })
+
   it('table 3: accuracies, both readings of disparity, and models that were not run', async () => {
     const { values, columns } = await paperComparison(run, '3', options)
     const at = (name: string): number => columns.findIndex(column => column.name === name)

@@ -70,7 +70,7 @@ describe('geogap figure', () => {
     [['pie', 'RESULTS', '-o', 'a.svg'], 'unknown figure: pie'],
     [
       ['regions', 'RESULTS', '-o', 'a.gif'],
-      'a figure takes a file ending in .svg, .png, .pdf, .json, not a.gif',
+      '--output takes a file ending in .svg, .png, .pdf, .json, not a.gif',
     ],
     [['regions', 'RESULTS', '-o', 'none/a.svg'], 'cannot write'],
     [['RESULTS', '-o', 'a.svg'], 'figure takes NAME DIR, or --paper NUMBER DIR'],

@@ -5,7 +5,14 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { schemas, writtenSchema } from '../../../scripts/exportSchema.ts'
 import { writeOutput } from '../../../src/lib/files.ts'
-import { tablesSchema } from '../../../src/lib/table/write.ts'
+import { inferDisparities } from '../../../src/analysis/disparityInference.ts'
+import { paperComparison, paperTables } from '../../../src/analysis/paper/index.ts'
+import { publishedTable } from '../../../src/analysis/paper/publishedTable.ts'
+import { fieldColumns, formatTable, numericColumns } from '../../../src/lib/table/columns.ts'
+import { type Table } from '../../../src/lib/table/table.ts'
+import { tablesSchema, writeTables } from '../../../src/lib/table/write.ts'
+import { groupAccuracyTable, inferenceTable } from '../../../src/report/page/resultTables.ts'
+import { openRun } from '../../../src/results/run.ts'
 import { query } from '../../../src/lib/sql.ts'
 import { geogap } from '../../helpers/cli.ts'
 import { evenly, storeRun } from '../../helpers/storedRun.ts'
@@ -59,6 +66,89 @@ describe('geogap table: formats and files', () => {
     expect(await readFile(join(out, 'accuracy.csv'), 'utf8')).toMatch(
       /^model,dataset,.*\nm,d,paper,200,0\.65,/,
     )
+  })
+
+  it('TSV, JSONL and HTML are what their names say', async () => {
+    const written = async (name: string): Promise<string> => {
+      await table('-o', join(out, name))
+      return readFile(join(out, name), 'utf8')
+    }
+    expect(await written('a.tsv')).toMatch(/^model\tdataset\t.*\nm\td\tpaper\t200\t0\.65\t/)
+    const lines = (await written('a.JSONL')).trimEnd().split('\n')
+    expect(lines.map(line => JSON.parse(line) as unknown)).toMatchObject([{ model: 'm', n: 200 }])
+    await table('--by', 'region', '-o', join(out, 'a.html'))
+    const page = await readFile(join(out, 'a.html'), 'utf8')
+    expect(page).toMatch(/^<!doctype html>\n<meta charset="utf-8">\n<title>Accuracy by region, /)
+    expect(page.match(/<table>/g)).toHaveLength(2)
+    expect(page).toContain('<td>Europe</td><td style="text-align:right">100</td>')
+  })
+
+  it('hostile text stays text in every format', () => {
+    const rows = [{ name: 'a\tb\n"c",<b>&=1', n: null }]
+    const columns = [...fieldColumns({ name: 'name' }), ...numericColumns({ n: 'n' })]
+    expect(formatTable(columns, rows, 'tsv')).toBe('name\tn\n"a\tb\n""c"",<b>&=1"\t\n')
+    expect(JSON.parse(formatTable(columns, rows, 'jsonl'))).toEqual(rows[0])
+    expect(formatTable(columns, rows, 'html')).not.toContain('<b>')
+  })
+
+  it('a Parquet column has one type whether or not its values are null', async () => {
+    const typesOf = async (name: string, values: Table): Promise<unknown> => {
+      const file = join(out, `${name}.parquet`)
+      await writeTables([values], 'parquet', file)
+      return query('SELECT name, type FROM parquet_schema($1) WHERE type IS NOT NULL', [file])
+    }
+    const run = await openRun(dir)
+    const tables = [
+      groupAccuracyTable(run, ['region']),
+      inferenceTable(await inferDisparities(run, { by: 'region', draws: 100 }), 'region'),
+      publishedTable(),
+      ...(await Promise.all(paperTables.map(which => paperComparison(run, which)))),
+    ]
+    for (const one of tables) {
+      const emptied = { ...one, values: one.values.map(row => row.map(() => null)) }
+      expect([one.name, await typesOf('full', one)]).toEqual([
+        one.name,
+        await typesOf('empty', emptied),
+      ])
+      for (const [i, { name, type }] of one.columns.entries()) {
+        const others = one.values.filter(row => row[i] !== null && typeof row[i] === 'number')
+        if (type === 'text') expect([one.name, name, others]).toEqual([one.name, name, []])
+      }
+    }
+  })
+
+  it.each(['a.xlsx', 'a.ods', 'a.pdf', 'a.html.bak', 'a.constructor', 'results.v2'])(
+    'a table does not go to %s under a false name',
+    async name => {
+      const { code, stderr } = await table('-o', join(out, name))
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringMatching(
+          /a table takes a file ending in \.csv, \.tsv, \.json, \.jsonl, \.html, \.md, \.tex, \.parquet, \.txt, not/,
+        ),
+      ])
+      await expect(stat(join(out, name))).rejects.toThrow('ENOENT')
+      expect((await table('--format', 'csv', '-o', join(out, name))).code).toBe(0)
+    },
+  )
+
+  it.each([
+    ['report', '-o', 'a.pdf'],
+    ['report', '--bundle', '-o', 'a.zip'],
+    ['pack', '-o', 'a.zip'],
+    ['slice', '--wrong', '-o', 'a.xlsx'],
+    ['gate', '--junit', 'a.html'],
+    ['compare', '--flips', 'a.parquet'],
+    ['place', '--figure', 'a.gif'],
+    ['figure', 'regions', '-o', 'a.jpg'],
+    ['manifest', '-o', 'a.csv'],
+    ['pull', '-o', 'a.json'],
+  ])('%s refuses what it does not write: %s %s %s', async (command, ...args) => {
+    const { code, stderr } = await geogap([command, dir, ...args])
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/ takes a (file ending in \.|folder)/),
+    ])
   })
 
   it.skipIf(process.platform === 'win32')('a pipe gets the table and stays a pipe', async () => {
