@@ -84,7 +84,6 @@ export async function writePack(run: Run): Promise<Buffer> {
 const withoutPaths = (note: DatasetRecord): DatasetRecord => ({
   ...note,
   opened: undefined,
-  imageFolders: undefined,
   problems: note.problems.map(({ id, code }) => ({ id, code, message: code })),
 })
 

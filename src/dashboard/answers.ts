@@ -96,7 +96,7 @@ export async function readImageList(
     accepted: (accepted ?? []) as number[][],
     classes: note?.classes ?? [],
     household: household?.some(name => name !== null) ? (household as (string | null)[]) : null,
-    pictures: note?.imageFolders !== undefined,
+    pictures: (await store.imageFolders(content)).length > 0,
   }
 }
 

@@ -13,7 +13,7 @@ import { findDataFile } from './dataFiles.ts'
 import { type Guard } from './guard.ts'
 import { params, singleValues } from './params.ts'
 import { type DashboardStore } from './store.ts'
-import { createThumbnails } from './thumbnails.ts'
+import { type Thumbnails } from './thumbnails.ts'
 import { type Overview } from './views.ts'
 
 /** Reads the files of the built client, by their path below its folder. Errors: `no-client`. */
@@ -43,8 +43,7 @@ export interface AppOptions {
   store: DashboardStore
   guard: Guard
   files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>
-  /** Folders to read images from in place of those that the results name. */
-  images?: readonly string[]
+  thumbnails: Thumbnails
   /** The queue whose runs and workers are shown. */
   cluster?: ClusterWatch | undefined
   /** Called for every request for progress, so that the results are read again while somebody looks. */
@@ -52,7 +51,7 @@ export interface AppOptions {
 }
 
 /** Creates the dashboard's HTTP application. */
-export function createApp({ store, guard, files, images, cluster, onLook }: AppOptions): Hono {
+export function createApp({ store, guard, files, thumbnails, cluster, onLook }: AppOptions): Hono {
   const app = new Hono()
   app.use(guard.check)
   app.use('/data/progress.json', (_, next) => {
@@ -61,7 +60,7 @@ export function createApp({ store, guard, files, images, cluster, onLook }: AppO
   })
   addDataFiles(app, store, cluster !== undefined)
   addAnswers(app, store)
-  addThumbnails(app, store, images)
+  addThumbnails(app, thumbnails)
   if (cluster)
     app.get('/api/cluster', async c => {
       parseQuery(params.nothing, c.req.queries())
@@ -102,11 +101,10 @@ function addAnswers(app: Hono, store: DashboardStore): void {
   })
 }
 
-function addThumbnails(app: Hono, store: DashboardStore, images?: readonly string[]): void {
-  const thumbnail = createThumbnails(store, images)
+function addThumbnails(app: Hono, thumbnails: Thumbnails): void {
   app.get('/thumb', async c => {
     const { content, id } = parseQuery(params.thumb, c.req.queries())
-    return c.body(Uint8Array.from(await thumbnail(content, id)), 200, {
+    return c.body(Uint8Array.from(await thumbnails.read(content, id)), 200, {
       'Content-Type': 'image/webp',
       'Cache-Control': 'private, max-age=3600',
     })

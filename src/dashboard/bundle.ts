@@ -17,8 +17,8 @@ import { createThumbnails } from './thumbnails.ts'
 import { type DashboardProgress } from './views.ts'
 
 export interface BundleOptions {
-  /** Write thumbnails too. */
-  images?: boolean
+  /** Write thumbnails too: `true` for images that this machine evaluated itself, or the folders to read images from. */
+  images?: boolean | readonly string[]
   client?: string
 }
 
@@ -31,7 +31,8 @@ export async function writeBundle(
   { images = false, client = builtClient }: BundleOptions = {},
 ): Promise<void> {
   const files = await clientFiles(client)
-  const store = await openDashboardStore(dir)
+  const store = await openDashboardStore(dir, { images: typeof images === 'boolean' ? [] : images })
+  if (images !== false) await checkImages(store)
   const write: WriteFile = async (name, content) => {
     try {
       await mkdir(dirname(join(out, name)), { recursive: true })
@@ -46,7 +47,17 @@ export async function writeBundle(
   await writeJson(write, 'overview', store.overview())
   await writeJson(write, 'progress', withoutPaths(store.progress()))
   for (const { name } of store.overview().datasets)
-    await writeDataset(store, name, { write, images })
+    await writeDataset(store, name, { write, images: images !== false })
+}
+
+/** Errors: `no-images` if no image of any data set may be read. */
+async function checkImages(store: DashboardStore): Promise<void> {
+  for (const content of store.notes().keys())
+    if ((await store.imageFolders(content)).length > 0) return
+  throw inputError(
+    'no-images',
+    'this machine did not evaluate these images; name the folders to read them from: --images FOLDER',
+  )
 }
 
 const writeJson = (write: WriteFile, name: string, value: unknown): Promise<void> =>
@@ -118,9 +129,9 @@ async function writePictures(
   { content, id }: ImageList,
   write: (position: number, bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  const thumbnail = createThumbnails(store)
+  const thumbnails = createThumbnails(store)
   await mapLimited([...id.entries()], 4, async ([position, name]) => {
-    const bytes = await thumbnail(content, name).catch(() => undefined)
+    const bytes = await thumbnails.read(content, name).catch(() => undefined)
     if (bytes) await write(position, bytes)
-  })
+  }).finally(() => thumbnails.close())
 }

@@ -7,13 +7,14 @@ import { clientFiles, createApp } from './app.ts'
 import { watchCluster } from './cluster.ts'
 import { createGuard } from './guard.ts'
 import { openDashboardStore } from './store.ts'
+import { createThumbnails } from './thumbnails.ts'
 
 export interface ServeOptions {
   /** Address of this machine to listen on, 127.0.0.1 by default. */
   host?: string
   /** 0 takes a free port. */
   port?: number
-  /** Folders to read images from in place of those that the results name. */
+  /** Folders to read images from, by default those of images that this machine evaluated itself. */
   images?: readonly string[]
   /** Address of a queue whose runs and workers are shown too. With it, `dir` may have no results yet. */
   queue?: string
@@ -39,10 +40,15 @@ export async function serve(dir: string, options: ServeOptions = {}): Promise<Da
   const files = await clientFiles(client)
   const cluster = queue === undefined ? undefined : await watchCluster(queue)
   try {
-    const store = await openDashboardStore(dir, { onCount, mayBeEmpty: cluster !== undefined })
+    const store = await openDashboardStore(dir, {
+      images,
+      onCount,
+      mayBeEmpty: cluster !== undefined,
+    })
     const guard = createGuard(host)
     const onLook = throttle(() => store.refresh())
-    const app = createApp({ store, guard, files, images, onLook, cluster })
+    const thumbnails = createThumbnails(store)
+    const app = createApp({ store, guard, files, thumbnails, onLook, cluster })
     const server = await listen(app, host, options.port ?? 0)
     const name = host === '0.0.0.0' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
     return {
@@ -50,6 +56,7 @@ export async function serve(dir: string, options: ServeOptions = {}): Promise<Da
       close: () =>
         new Promise(resolve => {
           cluster?.close()
+          thumbnails.close()
           server.close(() => resolve())
           if ('closeAllConnections' in server) server.closeAllConnections()
         }),

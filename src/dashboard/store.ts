@@ -6,6 +6,7 @@ import { datasetRoles, datasetTitle } from '../analysis/datasetRoles.ts'
 import { testbed } from '../models/testbed.ts'
 import { sha256 } from '../lib/hash.ts'
 import { pullResults } from '../results/sync.ts'
+import { ownImageFolders } from '../results/imageSources.ts'
 import { type DatasetRecord, readDatasetRecords } from '../results/records.ts'
 import { type CurrentResults, readCurrentResults } from '../results/current.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
@@ -36,6 +37,8 @@ export interface DashboardStore {
   /** Returns a model's predictions on a data set. Errors: unknown-data-set, unknown-model. */
   evaluation: (dataset: string, model: string) => StoredEvaluation
   notes: () => ReadonlyMap<string, DatasetRecord>
+  /** Returns the folders from which the images of a data set may be read. */
+  imageFolders: (content: string) => Promise<readonly string[]>
   /** Reads the predictions that were stored since the last call. */
   refresh: () => Promise<void>
 }
@@ -50,6 +53,8 @@ interface StoreState {
 }
 
 export interface DashboardStoreOptions {
+  /** Folders to read images from, by default those of images that this machine evaluated itself. */
+  images?: readonly string[]
   /** Called after each evaluation that is counted. */
   onCount?: ((done: number, of: number) => void) | undefined
   /** Whether a folder without results is accepted. */
@@ -59,7 +64,7 @@ export interface DashboardStoreOptions {
 /** Counts the predictions below `place`, a folder or an object store. Errors: no-results. */
 export async function openDashboardStore(
   place: string,
-  { onCount, mayBeEmpty = false }: DashboardStoreOptions = {},
+  { images = [], onCount, mayBeEmpty = false }: DashboardStoreOptions = {},
 ): Promise<DashboardStore> {
   const dir = await pullResults(place)
   const read = (counts: StoreState['counts'], onEvaluation = onCount): Promise<StoreState> =>
@@ -77,6 +82,7 @@ export async function openDashboardStore(
     overview: () => state.overview(),
     progress: () => state.progress,
     notes: () => state.notes,
+    imageFolders: async content => (images.length > 0 ? images : ownImageFolders(content)),
     revision: () => revision,
     counts: dataset => findDataset(state.counts, dataset),
     evaluations: dataset => findDataset(state.evaluations, dataset),

@@ -1,59 +1,105 @@
 /*
- * Makes thumbnails of a data set's images on request. An image is read only if its file, after links are resolved, lies in
- * a folder that its data set was evaluated from or that the command line names.
+ * Makes thumbnails of a data set's images on request. An image is read only if its file, after links are resolved, lies in an
+ * allowed folder. Images are decoded in processes of their own, which are killed if an image takes too long.
  */
+import { type ChildProcess, fork } from 'node:child_process'
 import { realpath } from 'node:fs/promises'
-import { sep } from 'node:path'
-import { readImage } from '../datasets/images.ts'
+import { extname, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type ImageSource } from '../lib/archive/member.ts'
 import { createLimiter } from '../lib/concurrency.ts'
-import { createPromiseCache } from '../lib/memoize.ts'
 import { type GeogapError, dataError } from '../lib/errors.ts'
+import { createPromiseCache } from '../lib/memoize.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { findImageSource } from '../results/imageSources.ts'
-import { decodeImage } from '../lib/pixels/decode.ts'
 import { type DashboardStore } from './store.ts'
 
-const maxSidePx = 224
 const cacheSize = 1000
 const maxConcurrent = 4
+const defaultTimeoutMs = 10_000
 
 const noImageError = (why: string): GeogapError => dataError('no-image', why)
 
-/**
- * Returns a function that makes WebP thumbnails of at most 224 × 224 pixels and caches the last 1,000. The folders in `allowed`
- * replace those that the results name. Errors: `no-image`, and those of `readImage` and `decodeImage`.
- */
-export function createThumbnails(store: DashboardStore, allowed: readonly string[] = []) {
-  const made = createPromiseCache<Uint8Array>(cacheSize)
-  const limited = createLimiter(maxConcurrent)
-  return (content: string, id: string): Promise<Uint8Array> =>
-    made.load(`${content} ${id}`, () => limited(() => makeThumbnail(store, allowed, content, id)))
+/** What the process answers: the thumbnail, or why there is none. */
+export type ThumbnailAnswer = { bytes: Uint8Array } | { error: string }
+
+export interface Thumbnails {
+  /** Returns a thumbnail as WebP of at most 224 x 224 pixels. Errors: `no-image`. */
+  read: (content: string, id: string) => Promise<Uint8Array>
+  /** Ends the processes. */
+  close: () => void
 }
 
-async function makeThumbnail(
-  store: DashboardStore,
-  allowed: readonly string[],
-  content: string,
-  id: string,
-): Promise<Uint8Array> {
-  const note = store.notes().get(content)
-  const source = note && (await findImageSource(store.dir, content, id))
-  if (!source) throw noImageError('no such image')
-  const folders = allowed.length > 0 ? allowed : (note.imageFolders ?? [])
-  const pixels = await decodeImage(
-    await readImage({ ...source, file: await allowedFile(source.file, folders) }),
+/** Creates a maker of thumbnails that keeps the last 1,000; an image may take `timeoutMs` to decode. */
+export function createThumbnails(store: DashboardStore, timeoutMs = defaultTimeoutMs): Thumbnails {
+  const made = createPromiseCache<Uint8Array>(cacheSize)
+  const limited = createLimiter(maxConcurrent)
+  const children = new Set<ChildProcess>()
+  const idle: ChildProcess[] = []
+  const decode = async (source: ImageSource): Promise<Uint8Array> => {
+    const child = idle.pop() ?? startChild()
+    children.add(child)
+    const answer = await askForThumbnail(child, source, timeoutMs)
+    if ('bytes' in answer) {
+      idle.push(child)
+      return answer.bytes
+    }
+    children.delete(child)
+    child.kill('SIGKILL')
+    throw noImageError(answer.error)
+  }
+  const read = async (content: string, id: string): Promise<Uint8Array> => {
+    const isKnown = store.notes().has(content)
+    const source = isKnown ? await findImageSource(store.dir, content, id) : undefined
+    if (!source) throw noImageError('no such image')
+    const file = await allowedFile(source.file, await store.imageFolders(content))
+    return limited(() => decode({ ...source, file }))
+  }
+  return {
+    read: (content, id) => made.load(JSON.stringify([content, id]), () => read(content, id)),
+    close: () => {
+      for (const child of children) child.kill('SIGKILL')
+    },
+  }
+}
+
+/** Starts the module thumbnail.ts, in the form that this module has. */
+const startChild = (): ChildProcess =>
+  fork(
+    fileURLToPath(
+      new URL(`./thumbnail${extname(fileURLToPath(import.meta.url))}`, import.meta.url),
+    ),
+    [],
+    { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
   )
-  const { default: sharp } = await import('sharp')
-  const { data, width, height } = pixels
-  return sharp(data, { raw: { width, height, channels: 3 } })
-    .resize(maxSidePx, maxSidePx, { fit: 'inside', withoutEnlargement: true })
-    .webp({ quality: 80 })
-    .toBuffer()
+
+/** Sends an image to the process and waits for its answer, its end or the time limit. */
+function askForThumbnail(
+  child: ChildProcess,
+  source: ImageSource,
+  timeoutMs: number,
+): Promise<ThumbnailAnswer> {
+  return new Promise(resolve => {
+    const onEnd = (): void => finish({ error: 'the image ended the process that decodes it' })
+    const onTimeout = (): void =>
+      finish({ error: `the image takes more than ${timeoutMs / 1000} s to decode` })
+    const timer = setTimeout(onTimeout, timeoutMs)
+    const finish = (answer: ThumbnailAnswer): void => {
+      clearTimeout(timer)
+      child.off('message', finish).off('exit', onEnd).off('error', onEnd)
+      resolve(answer)
+    }
+    child.on('message', finish).on('exit', onEnd).on('error', onEnd)
+    child.send(source)
+  })
 }
 
 /** Returns the path of the file with links resolved. Errors: `no-image` if it is missing or lies outside of all folders. */
 async function allowedFile(file: string, folders: readonly string[]): Promise<string> {
-  if (isObjectStoreUrl(file) && folders.some(folder => file.startsWith(`${folder}/`))) return file
+  if (isObjectStoreUrl(file)) {
+    if (folders.some(folder => file.startsWith(`${folder}/`))) return file
+    throw noImageError('the image lies outside of the allowed folders')
+  }
   const real = await realpath(file).catch(() => {
     throw noImageError('the image is not where it was when it was evaluated')
   })

@@ -4,6 +4,7 @@ import { openStorage } from '../lib/storage/open.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { version } from '../lib/version.ts'
 import { checkDevice } from '../models/runtime/devices.ts'
+import { recordOwnImageFolders } from '../results/imageSources.ts'
 import { recordDataset, recordFailures } from '../results/records.ts'
 import { openRun, type Run } from '../results/run.ts'
 import { findIncomplete, removeDamagedShards } from '../results/readBack.ts'
@@ -63,6 +64,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
     const models = prepared.filter(({ spec }) => specs.includes(spec))
     if (models.length === 0) continue
     await recordDataset(dir, dataset, opened)
+    await recordOwnImageFolders(dataset)
     const how = { settings: plan.settings, heads: headsFolder(out), part }
     work.push(await planDatasetEvaluation(dataset, models, how))
   }

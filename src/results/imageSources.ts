@@ -1,9 +1,12 @@
 /** Where the images of an evaluated data set lie, kept beside the predictions so that they can be looked at later. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
+import { z } from 'zod'
 import { type Dataset, type Sample } from '../datasets/dataset.ts'
 import { type ImageSource } from '../lib/archive/member.ts'
-import { writeError, writeDurably } from '../lib/files.ts'
+import { writeAtomically, writeDurably, writeError } from '../lib/files.ts'
+import { sha256 } from '../lib/hash.ts'
+import { geogapCache } from '../lib/hub/hubCache.ts'
 import { absolutePath } from '../lib/storage/storage.ts'
 import {
   literalPath,
@@ -70,7 +73,7 @@ export async function findImageSource(
 
 const maxFolders = 50
 
-/** The folders of a data set's files; where they are many, the folders above them. */
+/** Returns the folders of a data set's files; if there are many, the folders above them. */
 export function imageFolders({ samples: items }: Pick<Dataset, 'samples'>): string[] {
   let folders = outermostFolders(items.map(({ image }) => dirname(absolutePath(image.file))))
   while (folders.length > maxFolders) folders = outermostFolders(folders.map(dirname))
@@ -84,4 +87,34 @@ const outermostFolders = (folders: readonly string[]): string[] => {
       kept.push(folder)
   }
   return kept
+}
+
+const ownFoldersFile = (hash: string): string =>
+  join(geogapCache(), 'images', `${sha256(hash, 16)}.json`)
+
+/**
+ * Records in this machine's own cache where the images lie that it evaluates. Results name files too, but they may come from
+ * somebody else, so their word does not allow anybody to look at files.
+ */
+export async function recordOwnImageFolders(
+  dataset: Pick<Dataset, 'hash' | 'samples'>,
+): Promise<void> {
+  const folders = [...(await ownImageFolders(dataset.hash)), ...imageFolders(dataset)]
+  const file = ownFoldersFile(dataset.hash)
+  try {
+    await mkdir(dirname(file), { recursive: true })
+    const text = JSON.stringify(outermostFolders(folders))
+    await writeAtomically(file, handle => handle.writeFile(text))
+  } catch {
+    // The cache may lie where nothing can be written.
+  }
+}
+
+/** Returns the folders in which the images of a data set lay when this machine evaluated it; none if it never did. */
+export async function ownImageFolders(hash: string): Promise<string[]> {
+  try {
+    return z.array(z.string()).parse(JSON.parse(await readFile(ownFoldersFile(hash), 'utf8')))
+  } catch {
+    return []
+  }
 }

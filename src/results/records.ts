@@ -9,7 +9,7 @@ import { ownValue } from '../lib/ownValue.ts'
 import { jsonFileNames, writeError, orIfMissing, writeAtomically } from '../lib/files.ts'
 import { jsonText } from '../lib/table/text.ts'
 import { sha256 } from '../lib/hash.ts'
-import { imageFolders, writeImageSources } from './imageSources.ts'
+import { writeImageSources } from './imageSources.ts'
 
 const failure = z.object({
   model: z.string(),
@@ -55,8 +55,6 @@ export const datasetRecord = z.object({
   opened: z.record(z.string(), z.unknown()).optional(),
   /** The source's own word that the images are synthetic. */
   madeUp: z.string().optional(),
-  /** Folders that hold the images' files or archives. */
-  imageFolders: z.array(z.string()).optional(),
   problems: z.array(z.object({ id: z.string(), code: z.string(), message: z.string() })),
   /** How many images that the benchmark's authors count are not in this copy. */
   absent: z.number().int().optional(),
@@ -140,7 +138,6 @@ export async function recordDataset(
     notes: notes && [...notes],
     opened: opened && { ...opened },
     madeUp: synthetic,
-    imageFolders: imageFolders(dataset),
     problems: [...problems],
     absent: dataset.absent,
   }

@@ -153,7 +153,7 @@ describe('runs and packs', () => {
       labelMap: 'own',
     }
     const problems = [{ id: 'a', code: 'missing-file', message: 'no file /home/me/a.jpg' }]
-    const paths = { opened: { root: '/home/me' }, imageFolders: ['/home/me'], problems }
+    const paths = { opened: { root: '/home/me' }, problems }
     const bytes = await writePack({
       ...run,
       datasets: new Map([[note.hash, { ...note, ...paths }]]),

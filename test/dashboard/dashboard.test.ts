@@ -47,9 +47,9 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
       env: { ...process.env, NODE_ENV: 'production' },
     })
     world = await makeWorld()
-    served = await serve(world.results, { client })
+    served = await serve(world.results, { client, images: [world.data] })
     const bundle = join(world.folder, 'bundle')
-    await writeBundle(world.results, bundle, { client, images: true })
+    await writeBundle(world.results, bundle, { client, images: [world.data] })
     files = await fileServer(bundle)
     origins['server'] = served.url
     origins['bundle'] = `http://127.0.0.1:${(files.address() as AddressInfo).port}/`

@@ -51,7 +51,10 @@ const known = (more: Sent = {}): Promise<Reply> =>
 
 beforeAll(async () => {
   world = await makeWorld()
-  served = await serve(world.results, { client: await emptyClient(world.folder) })
+  served = await serve(world.results, {
+    client: await emptyClient(world.folder),
+    images: [world.data],
+  })
   const { pathname, search } = new URL(served.url)
   const first = await send({ path: pathname + search })
   expect([first.status, first.headers['location']]).toEqual([303, '/'])

@@ -9,6 +9,8 @@ export interface World {
   /** Temporary folder of everything; the test removes it. */
   folder: string
   results: string
+  /** The folder of the images. */
+  data: string
 }
 
 const places = [
@@ -75,5 +77,5 @@ export async function makeWorld(): Promise<World> {
     ]),
     join(folder, 'results'),
   )
-  return { folder, results }
+  return { folder, results, data }
 }

@@ -37,7 +37,11 @@ type FlagValue<F> = F extends `${string}${'<' | '['}${string}...${string}`
     : F extends `${string}[${string}`
       ? string | true
       : true
-type ValueOf<F, D> = D extends { parse: Parser<infer T> } ? T : FlagValue<F>
+type ValueOf<F, D> = D extends { parse: Parser<infer T> }
+  ? F extends `-${string}[${string}`
+    ? T | true
+    : T
+  : FlagValue<F>
 /** What is always there: values with a default, required ones and variadic arguments. */
 type IsPresent<F, D> = D extends { default: unknown } | { required: true }
   ? true

@@ -2,6 +2,7 @@ import { extname, join } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
 import { defineCommand } from './command.ts'
 import { excludeOption } from './options.ts'
+import { list } from './parsers.ts'
 
 export const command = defineCommand({
   name: 'report',
@@ -11,7 +12,10 @@ export const command = defineCommand({
     '-o, --output <file>':
       'the report (default: DIR/report.html), or the folder of the bundle (DIR/bundle)',
     '--bundle': 'write the dashboard with its data as static files',
-    '--images': 'take thumbnails of the images along in the bundle',
+    '--images [folders]': {
+      text: 'take thumbnails along in the bundle, of images in these folders (default: those that this machine evaluated itself)',
+      parse: list,
+    },
     ...excludeOption,
   },
   examples: ['geogap report results', 'geogap report --bundle results -o site'],

@@ -15,7 +15,7 @@ export const command = defineCommand({
     },
     '--host <address>': { text: 'address of this machine to listen on', default: '127.0.0.1' },
     '--images <folders>': {
-      text: 'read images from these folders only (default: where they were evaluated)',
+      text: 'read images from these folders (default: those of images that this machine evaluated itself)',
       parse: list,
     },
     '--queue <url>': { text: queueOption['--queue <url>'].text, env: 'GEOGAP_QUEUE' },

@@ -35,7 +35,7 @@ function ClusterSection({ cluster }: { cluster: ClusterState }) {
       {workers.length > 0 && (
         <DataTable
           caption="Workers"
-          rows={workers.map(({ rate = null, ...worker }) => ({ rate, ...worker }))}
+          rows={workers}
           columns={[
             { name: 'host', heading: 'host', value: ({ host, pid }) => `${host}, process ${pid}` },
             {

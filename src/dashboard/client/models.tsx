@@ -1,9 +1,5 @@
-import {
-  panelLine,
-  linePanelsSpec,
-  fitPanelLine,
-  type PanelPoint,
-} from '../../report/figures/linePanel.ts'
+import { fitLine } from '../../metrics/regression.ts'
+import { panelLine, linePanelsSpec, type PanelPoint } from '../../report/figures/linePanel.ts'
 import { seriesColor } from '../../report/figures/theme.ts'
 import { percent, percentRange } from '../../lib/table/text.ts'
 import { groupFilter } from '../../analysis/datasetCounts.ts'
@@ -145,7 +141,11 @@ function ScatterFigure({ rows, overview, axes, id, link }: ScatterProps) {
       : [{ model, x: 100 * x.top1, y: 100 * y.top1, hollow: both && zeroShot.has(model) }],
   )
   if (points.length === 0) return <p>No model has images of this choice on both.</p>
-  const line = fitPanelLine(points)
+  const fitted = points.filter(point => !point.hollow)
+  const line = fitLine(
+    fitted.map(({ x }) => x),
+    fitted.map(({ y }) => y),
+  )
   const hollow = points.some(point => point.hollow)
   return (
     <Figure

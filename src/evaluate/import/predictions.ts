@@ -7,6 +7,7 @@ import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { type Predictions } from '../../results/predictions.ts'
 import { emptyPredictions, scoreRow, topCount } from '../../results/predictions.ts'
 import { hashFile } from '../../lib/hub/hashFile.ts'
+import { recordOwnImageFolders } from '../../results/imageSources.ts'
 import { recordDataset } from '../../results/records.ts'
 import { createResultKey, type ModelKeyFields, type ResultKey } from '../../results/schema.ts'
 import { folderStorage } from '../../lib/storage/folder.ts'
@@ -82,6 +83,7 @@ export async function importPredictions(
   }
   const identity = await importedResultKey(dataset, options)
   await recordDataset(options.out, dataset)
+  await recordOwnImageFolders(dataset)
   const place = folderStorage(options.out)
   const requested = { asked: [{ identity }] }
   await removeDamagedShards(place, requested)

@@ -3,6 +3,7 @@ import { openResultsFolder, headsFolder, pushRecords } from '../../results/sync.
 import { type Storage } from '../../lib/storage/storage.ts'
 import { openStorage } from '../../lib/storage/open.ts'
 import { intersectRanges } from '../../lib/ranges.ts'
+import { recordOwnImageFolders } from '../../results/imageSources.ts'
 import { type Failure, recordDataset, recordFailures } from '../../results/records.ts'
 import { findIncomplete, removeDamagedShards } from '../../results/readBack.ts'
 import { withRunRecord } from '../../results/runRecords.ts'
@@ -22,7 +23,10 @@ export async function evaluateByQueue(
   const { out, signal, tags } = options
   const dir = await openResultsFolder(out)
   const { plan: made, opened, failures } = await planRun(options, headsFolder(out))
-  for (const target of opened) await recordDataset(dir, target.dataset, target.opened)
+  for (const target of opened) {
+    await recordDataset(dir, target.dataset, target.opened)
+    await recordOwnImageFolders(target.dataset)
+  }
   const place = await openStorage(made.place)
   // A run that is taken up again keeps its units, though models may have been measured since.
   const plan = (await place.create(planPath(made.id), JSON.stringify(made)))
